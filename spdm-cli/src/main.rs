@@ -1,0 +1,2 @@
+//! The `spdm` command.
+fn main() {}

@@ -1,0 +1,2 @@
+//! spdm-codec
+#![no_std]

@@ -1,0 +1,2 @@
+//! spdm-crypto
+#![no_std]

@@ -1,0 +1,2 @@
+//! spdm-requester
+#![no_std]

@@ -1,0 +1,2 @@
+//! spdm-transport
+#![no_std]
