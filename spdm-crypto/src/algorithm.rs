@@ -1,0 +1,241 @@
+//! Algorithms by meaning; the bits on the wire are [`BaseAsymAlgo`] and [`BaseHashAlgo`].
+
+use core::fmt;
+
+use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, MeasurementHashAlgo};
+
+/// A hash function.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum HashAlgorithm {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+    /// SHA3-256.
+    Sha3_256,
+    /// SHA3-384.
+    Sha3_384,
+    /// SHA3-512.
+    Sha3_512,
+}
+
+impl HashAlgorithm {
+    /// Every hash function of this crate.
+    pub const ALL: [Self; 6] = [
+        Self::Sha256,
+        Self::Sha384,
+        Self::Sha512,
+        Self::Sha3_256,
+        Self::Sha3_384,
+        Self::Sha3_512,
+    ];
+
+    /// Digest size in bytes.
+    #[must_use]
+    pub const fn digest_len(self) -> usize {
+        match self {
+            Self::Sha256 | Self::Sha3_256 => 32,
+            Self::Sha384 | Self::Sha3_384 => 48,
+            Self::Sha512 | Self::Sha3_512 => 64,
+        }
+    }
+
+    /// The bit of `BaseHashAlgo`.
+    #[must_use]
+    pub const fn base_hash(self) -> BaseHashAlgo {
+        match self {
+            Self::Sha256 => BaseHashAlgo::SHA_256,
+            Self::Sha384 => BaseHashAlgo::SHA_384,
+            Self::Sha512 => BaseHashAlgo::SHA_512,
+            Self::Sha3_256 => BaseHashAlgo::SHA3_256,
+            Self::Sha3_384 => BaseHashAlgo::SHA3_384,
+            Self::Sha3_512 => BaseHashAlgo::SHA3_512,
+        }
+    }
+
+    /// The algorithm of a `BaseHashSel` with exactly one bit, where this crate has it.
+    #[must_use]
+    pub fn from_base_hash(selected: BaseHashAlgo) -> Option<Self> {
+        Self::ALL.into_iter().find(|hash| hash.base_hash() == selected)
+    }
+
+    /// The algorithm of a `MeasurementHashAlgo` with exactly one bit, where this crate has it.
+    #[must_use]
+    pub fn from_measurement_hash(selected: MeasurementHashAlgo) -> Option<Self> {
+        selected.name().and_then(BaseHashAlgo::from_name).and_then(Self::from_base_hash)
+    }
+
+    /// DSP0274 name, for example `SHA_384`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.base_hash().name().unwrap_or("unknown hash")
+    }
+}
+
+impl fmt::Display for HashAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// RSA padding.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "PKCS#1 has these two")]
+pub enum RsaScheme {
+    /// RSASSA-PKCS1-v1_5.
+    Pkcs1,
+    /// RSASSA-PSS; MGF1 with the signature's hash, salt as long as the digest.
+    Pss,
+}
+
+/// RSA modulus sizes of SPDM.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "DSP0274 has these three")]
+pub enum RsaBits {
+    /// 2048 bits.
+    B2048,
+    /// 3072 bits.
+    B3072,
+    /// 4096 bits.
+    B4096,
+}
+
+impl RsaBits {
+    /// Modulus and signature size in bytes.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::B2048 => 256,
+            Self::B3072 => 384,
+            Self::B4096 => 512,
+        }
+    }
+
+    /// The size of a modulus of exactly this many bytes (without leading zeros).
+    #[must_use]
+    pub const fn from_bytes(bytes: usize) -> Option<Self> {
+        match bytes {
+            256 => Some(Self::B2048),
+            384 => Some(Self::B3072),
+            512 => Some(Self::B4096),
+            _ => None,
+        }
+    }
+}
+
+/// NIST curves of SPDM.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "DSP0274 has these three")]
+pub enum EcCurve {
+    /// P-256.
+    P256,
+    /// P-384.
+    P384,
+    /// P-521.
+    P521,
+}
+
+impl EcCurve {
+    /// Size of a coordinate, and of r and of s, in bytes.
+    #[must_use]
+    pub const fn coordinate_len(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+}
+
+/// A signature algorithm with its key size.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum AsymAlgorithm {
+    /// ECDSA; keys are uncompressed SEC1 points, signatures r then s, each of fixed size, big-endian.
+    Ecdsa(EcCurve),
+    /// Pure Ed25519; keys and signatures as in RFC 8032.
+    Ed25519,
+    /// RSA; keys are PKCS#1 `RSAPublicKey` DER, signatures big-endian of the modulus' size.
+    Rsa(RsaScheme, RsaBits),
+}
+
+impl AsymAlgorithm {
+    /// Every signature algorithm of this crate.
+    pub const ALL: [Self; 10] = [
+        Self::Rsa(RsaScheme::Pkcs1, RsaBits::B2048),
+        Self::Rsa(RsaScheme::Pss, RsaBits::B2048),
+        Self::Rsa(RsaScheme::Pkcs1, RsaBits::B3072),
+        Self::Rsa(RsaScheme::Pss, RsaBits::B3072),
+        Self::Ecdsa(EcCurve::P256),
+        Self::Rsa(RsaScheme::Pkcs1, RsaBits::B4096),
+        Self::Rsa(RsaScheme::Pss, RsaBits::B4096),
+        Self::Ecdsa(EcCurve::P384),
+        Self::Ecdsa(EcCurve::P521),
+        Self::Ed25519,
+    ];
+
+    /// Signature size in bytes.
+    #[must_use]
+    pub const fn signature_len(self) -> usize {
+        match self {
+            Self::Ecdsa(curve) => 2 * curve.coordinate_len(),
+            Self::Ed25519 => 64,
+            Self::Rsa(_, bits) => bits.bytes(),
+        }
+    }
+
+    /// The bit of `BaseAsymAlgo`.
+    #[must_use]
+    pub const fn base_asym(self) -> BaseAsymAlgo {
+        match self {
+            Self::Ecdsa(EcCurve::P256) => BaseAsymAlgo::ECDSA_P256,
+            Self::Ecdsa(EcCurve::P384) => BaseAsymAlgo::ECDSA_P384,
+            Self::Ecdsa(EcCurve::P521) => BaseAsymAlgo::ECDSA_P521,
+            Self::Ed25519 => BaseAsymAlgo::EDDSA_ED25519,
+            Self::Rsa(RsaScheme::Pkcs1, RsaBits::B2048) => BaseAsymAlgo::RSASSA_2048,
+            Self::Rsa(RsaScheme::Pkcs1, RsaBits::B3072) => BaseAsymAlgo::RSASSA_3072,
+            Self::Rsa(RsaScheme::Pkcs1, RsaBits::B4096) => BaseAsymAlgo::RSASSA_4096,
+            Self::Rsa(RsaScheme::Pss, RsaBits::B2048) => BaseAsymAlgo::RSAPSS_2048,
+            Self::Rsa(RsaScheme::Pss, RsaBits::B3072) => BaseAsymAlgo::RSAPSS_3072,
+            Self::Rsa(RsaScheme::Pss, RsaBits::B4096) => BaseAsymAlgo::RSAPSS_4096,
+        }
+    }
+
+    /// The algorithm of a `BaseAsymSel` with exactly one bit, where this crate has it.
+    #[must_use]
+    pub fn from_base_asym(selected: BaseAsymAlgo) -> Option<Self> {
+        Self::ALL.into_iter().find(|asym| asym.base_asym() == selected)
+    }
+
+    /// DSP0274 name, for example `ECDSA_P384`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.base_asym().name().unwrap_or("unknown algorithm")
+    }
+}
+
+impl fmt::Display for AsymAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AsymAlgorithm, HashAlgorithm};
+
+    #[test]
+    fn sizes_agree_with_the_codec() {
+        for asym in AsymAlgorithm::ALL {
+            assert_eq!(asym.base_asym().signature_len(), Some(asym.signature_len()));
+            assert_eq!(AsymAlgorithm::from_base_asym(asym.base_asym()), Some(asym));
+        }
+        for hash in HashAlgorithm::ALL {
+            assert_eq!(hash.base_hash().digest_len(), Some(hash.digest_len()));
+            assert_eq!(HashAlgorithm::from_base_hash(hash.base_hash()), Some(hash));
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What a backend offers: one `Copy` value of `&'static dyn` traits.
+
+use core::fmt;
+
+use spdm_codec::{BaseAsymAlgo, BaseHashAlgo};
+
+use crate::algorithm::{AsymAlgorithm, HashAlgorithm};
+use crate::hash::{Digest, Hash};
+
+/// What a signature is over.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a backend must handle both")]
+pub enum Signed<'a> {
+    /// A ready digest of the algorithm's hash: ECDSA and RSA only.
+    Prehash(&'a Digest),
+    /// The message itself, which the backend hashes where the algorithm does. `context` is the FIPS 204
+    /// context string or empty; algorithms without one ignore it.
+    Message {
+        /// The message.
+        bytes: &'a [u8],
+        /// The context string.
+        context: &'a [u8],
+    },
+}
+
+/// The signature (or the key) is not valid. There is nothing more to say about it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "backends construct it")]
+pub struct Invalid;
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the signature is not valid")
+    }
+}
+
+impl core::error::Error for Invalid {}
+
+/// Verification of one family of algorithms.
+pub trait Verify: fmt::Debug + Send + Sync {
+    /// Whether [`Self::verify`] implements this pair. Ed25519 ignores the hash.
+    fn supports(&self, asym: AsymAlgorithm, hash: HashAlgorithm) -> bool;
+
+    /// Verifies a signature. Key and signature encodings: see [`AsymAlgorithm`]; the key must have exactly
+    /// the size that `asym` names.
+    ///
+    /// # Errors
+    /// [`Invalid`] for anything but a valid signature by a valid key: also a malformed key, a key of
+    /// another size, a signature of another length, or a pair that is not supported.
+    fn verify(
+        &self,
+        asym: AsymAlgorithm,
+        hash: HashAlgorithm,
+        key: &[u8],
+        signed: Signed<'_>,
+        signature: &[u8],
+    ) -> Result<(), Invalid>;
+
+    /// Checks a public key without a signature: encoding, size, point on the curve, exponent.
+    ///
+    /// # Errors
+    /// [`Invalid`] for a key that [`Self::verify`] would never accept a signature from.
+    fn check_key(&self, asym: AsymAlgorithm, key: &[u8]) -> Result<(), Invalid>;
+}
+
+/// No random bytes could be had.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "backends construct it")]
+pub struct RandomUnavailable;
+
+impl fmt::Display for RandomUnavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no random numbers are available")
+    }
+}
+
+impl core::error::Error for RandomUnavailable {}
+
+/// A cryptographically secure source of random bytes: nonces and keys depend on it.
+pub trait SecureRandom: fmt::Debug + Send + Sync {
+    /// Fills `out` entirely.
+    ///
+    /// # Errors
+    /// [`RandomUnavailable`]; then `out` must not be used.
+    fn fill(&self, out: &mut [u8]) -> Result<(), RandomUnavailable>;
+}
+
+/// The source of a backend without one: always fails, so that a forgotten TRNG is noticed and no nonce is
+/// ever predictable.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a unit")]
+pub struct NoRandom;
+
+impl SecureRandom for NoRandom {
+    fn fill(&self, _: &mut [u8]) -> Result<(), RandomUnavailable> {
+        Err(RandomUnavailable)
+    }
+}
+
+/// A crypto backend. Exhaustive on purpose, so that callers can replace single fields.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it field by field")]
+pub struct Provider {
+    /// One-shot hashing.
+    pub hash: &'static dyn Hash,
+    /// Verifiers, asked in order.
+    pub verifiers: &'static [&'static dyn Verify],
+    /// Random bytes.
+    pub random: &'static dyn SecureRandom,
+}
+
+impl Provider {
+    fn verifier(&self, asym: AsymAlgorithm, hash: HashAlgorithm) -> Option<&'static dyn Verify> {
+        self.verifiers.iter().copied().find(|v| v.supports(asym, hash))
+    }
+
+    /// Whether signatures of this pair can be verified.
+    #[must_use]
+    pub fn supports(&self, asym: AsymAlgorithm, hash: HashAlgorithm) -> bool {
+        self.hash.supports(hash) && self.verifier(asym, hash).is_some()
+    }
+
+    /// Verifies a signature with the first verifier that implements the pair; see [`Verify::verify`].
+    ///
+    /// # Errors
+    /// [`Invalid`], also where no verifier implements the pair.
+    pub fn verify(
+        &self,
+        asym: AsymAlgorithm,
+        hash: HashAlgorithm,
+        key: &[u8],
+        signed: Signed<'_>,
+        signature: &[u8],
+    ) -> Result<(), Invalid> {
+        let verifier = self.verifier(asym, hash).ok_or(Invalid)?;
+        verifier.verify(asym, hash, key, signed, signature)
+    }
+
+    /// Checks a public key; see [`Verify::check_key`].
+    ///
+    /// # Errors
+    /// [`Invalid`], also where no verifier implements the algorithm.
+    pub fn check_key(&self, asym: AsymAlgorithm, key: &[u8]) -> Result<(), Invalid> {
+        let known = HashAlgorithm::ALL.into_iter().find_map(|hash| self.verifier(asym, hash));
+        known.ok_or(Invalid)?.check_key(asym, key)
+    }
+
+    /// What may be offered as `BaseHashAlgo`.
+    #[must_use]
+    pub fn base_hashes(&self) -> BaseHashAlgo {
+        let hashes = HashAlgorithm::ALL.into_iter().filter(|hash| self.hash.supports(*hash));
+        hashes.map(HashAlgorithm::base_hash).collect()
+    }
+
+    /// What may be offered as `BaseAsymAlgo`: algorithms that work with every hash the backend has.
+    #[must_use]
+    pub fn base_asyms(&self) -> BaseAsymAlgo {
+        let usable = |asym: &AsymAlgorithm| {
+            let mut hashes = HashAlgorithm::ALL.into_iter().filter(|h| self.hash.supports(*h));
+            hashes.all(|hash| self.verifier(*asym, hash).is_some())
+        };
+        AsymAlgorithm::ALL.into_iter().filter(usable).map(AsymAlgorithm::base_asym).collect()
+    }
+}

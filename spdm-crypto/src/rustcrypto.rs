@@ -1,0 +1,1 @@
+//! Backend on the RustCrypto crates.
