@@ -23,6 +23,15 @@ impl Digest {
         Some(digest)
     }
 
+    /// A digest of a length known at compile time.
+    #[cfg(any(feature = "sha2", feature = "sha3"))]
+    pub(crate) fn from_array<const N: usize>(array: [u8; N]) -> Self {
+        const { assert!(N <= Self::MAX, "no digest of this crate is longer") };
+        let mut bytes = [0; Self::MAX];
+        bytes.iter_mut().zip(array).for_each(|(place, byte)| *place = byte);
+        Self { bytes, len: N }
+    }
+
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

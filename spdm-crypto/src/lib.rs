@@ -22,7 +22,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(any(test, feature = "rsa"))]
+#[cfg(feature = "signing")]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;

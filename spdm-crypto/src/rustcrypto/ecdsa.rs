@@ -1,0 +1,101 @@
+//! ECDSA on the NIST curves.
+
+use crate::algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm};
+use crate::hash::Hash as _;
+use crate::provider::{Invalid, Signed, Verify};
+use crate::rustcrypto::hash::{OneShot, prehash};
+
+/// ECDSA verification on the enabled curves with the enabled hashes.
+///
+/// A key is an uncompressed point on the curve, not the point at infinity. Of a signature, r and s are in
+/// 1..n-1; a high s is accepted, as FIPS 186-5 does.
+#[derive(Clone, Copy, Debug)]
+pub struct Ecdsa;
+
+impl Verify for Ecdsa {
+    fn supports(&self, asym: AsymAlgorithm, hash: HashAlgorithm) -> bool {
+        let curve = match asym {
+            AsymAlgorithm::Ecdsa(EcCurve::P256) => cfg!(feature = "p256"),
+            AsymAlgorithm::Ecdsa(EcCurve::P384) => cfg!(feature = "p384"),
+            AsymAlgorithm::Ecdsa(EcCurve::P521) => cfg!(feature = "p521"),
+            _ => false,
+        };
+        curve && OneShot.supports(hash)
+    }
+
+    fn verify(
+        &self,
+        asym: AsymAlgorithm,
+        hash: HashAlgorithm,
+        key: &[u8],
+        signed: Signed<'_>,
+        signature: &[u8],
+    ) -> Result<(), Invalid> {
+        let digest = prehash(hash, signed)?;
+        match asym {
+            #[cfg(feature = "p256")]
+            AsymAlgorithm::Ecdsa(EcCurve::P256) => p256::verify(key, &digest, signature),
+            #[cfg(feature = "p384")]
+            AsymAlgorithm::Ecdsa(EcCurve::P384) => p384::verify(key, &digest, signature),
+            #[cfg(feature = "p521")]
+            AsymAlgorithm::Ecdsa(EcCurve::P521) => p521::verify(key, &digest, signature),
+            _ => Err(Invalid),
+        }
+    }
+
+    fn check_key(&self, asym: AsymAlgorithm, key: &[u8]) -> Result<(), Invalid> {
+        match asym {
+            #[cfg(feature = "p256")]
+            AsymAlgorithm::Ecdsa(EcCurve::P256) => p256::key(key).map(drop),
+            #[cfg(feature = "p384")]
+            AsymAlgorithm::Ecdsa(EcCurve::P384) => p384::key(key).map(drop),
+            #[cfg(feature = "p521")]
+            AsymAlgorithm::Ecdsa(EcCurve::P521) => p521::key(key).map(drop),
+            _ => Err(Invalid),
+        }
+    }
+}
+
+/// The same code for each curve: the crates of the curves share no crate that is here without them, so a
+/// generic function could not name its bounds.
+macro_rules! curve {
+    ($curve:ident, $coordinate_len:expr) => {
+        mod $curve {
+            use ::$curve::ecdsa::{Signature, VerifyingKey};
+            use signature::hazmat::PrehashVerifier as _;
+
+            use crate::algorithm::EcCurve;
+            use crate::hash::{Digest, fit_prehash};
+            use crate::provider::Invalid;
+
+            const LEN: usize = $coordinate_len.coordinate_len();
+
+            pub(super) fn key(point: &[u8]) -> Result<VerifyingKey, Invalid> {
+                // SEC1 has compressed forms too; SPDM and its certificates use this one.
+                match point {
+                    [4, coordinates @ ..] if coordinates.len() == 2 * LEN => {
+                        VerifyingKey::from_sec1_bytes(point).map_err(|_| Invalid)
+                    }
+                    _ => Err(Invalid),
+                }
+            }
+
+            pub(super) fn verify(
+                point: &[u8],
+                digest: &Digest,
+                signature: &[u8],
+            ) -> Result<(), Invalid> {
+                let key = key(point)?;
+                let signature = Signature::from_slice(signature).map_err(|_| Invalid)?;
+                key.verify_prehash(&fit_prehash::<LEN>(digest), &signature).map_err(|_| Invalid)
+            }
+        }
+    };
+}
+
+#[cfg(feature = "p256")]
+curve!(p256, EcCurve::P256);
+#[cfg(feature = "p384")]
+curve!(p384, EcCurve::P384);
+#[cfg(feature = "p521")]
+curve!(p521, EcCurve::P521);

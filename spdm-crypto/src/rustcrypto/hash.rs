@@ -1,0 +1,152 @@
+//! SHA-2 and SHA-3.
+
+use core::fmt;
+
+#[cfg(feature = "sha2")]
+use sha2::{Sha256, Sha384, Sha512};
+#[cfg(feature = "sha2")]
+use sha2::Digest as _;
+#[cfg(all(feature = "sha3", not(feature = "sha2")))]
+use sha3::Digest as _;
+#[cfg(feature = "sha3")]
+use sha3::{Sha3_256, Sha3_384, Sha3_512};
+
+use crate::algorithm::HashAlgorithm;
+use crate::hash::{Digest, Hash, RunningHash, Unsupported};
+
+/// A running hash of any enabled family.
+#[derive(Clone)]
+pub struct Running(State);
+
+#[derive(Clone)]
+enum State {
+    #[cfg(feature = "sha2")]
+    Sha256(Sha256),
+    #[cfg(feature = "sha2")]
+    Sha384(Sha384),
+    #[cfg(feature = "sha2")]
+    Sha512(Sha512),
+    #[cfg(feature = "sha3")]
+    Sha3_256(Sha3_256),
+    #[cfg(feature = "sha3")]
+    Sha3_384(Sha3_384),
+    #[cfg(feature = "sha3")]
+    Sha3_512(Sha3_512),
+}
+
+/// Evaluates one expression for the hash inside a state. Without any hash the state has no values, and a
+/// match on the place (not on a reference to it) may then have no arms.
+macro_rules! each {
+    ($state:expr, $hash:pat => $value:expr) => {
+        match $state {
+            #[cfg(feature = "sha2")]
+            State::Sha256($hash) => $value,
+            #[cfg(feature = "sha2")]
+            State::Sha384($hash) => $value,
+            #[cfg(feature = "sha2")]
+            State::Sha512($hash) => $value,
+            #[cfg(feature = "sha3")]
+            State::Sha3_256($hash) => $value,
+            #[cfg(feature = "sha3")]
+            State::Sha3_384($hash) => $value,
+            #[cfg(feature = "sha3")]
+            State::Sha3_512($hash) => $value,
+        }
+    };
+}
+
+impl RunningHash for Running {
+    fn start(hash: HashAlgorithm) -> Result<Self, Unsupported> {
+        match hash {
+            #[cfg(feature = "sha2")]
+            HashAlgorithm::Sha256 => Ok(Self(State::Sha256(Sha256::new()))),
+            #[cfg(feature = "sha2")]
+            HashAlgorithm::Sha384 => Ok(Self(State::Sha384(Sha384::new()))),
+            #[cfg(feature = "sha2")]
+            HashAlgorithm::Sha512 => Ok(Self(State::Sha512(Sha512::new()))),
+            #[cfg(feature = "sha3")]
+            HashAlgorithm::Sha3_256 => Ok(Self(State::Sha3_256(Sha3_256::new()))),
+            #[cfg(feature = "sha3")]
+            HashAlgorithm::Sha3_384 => Ok(Self(State::Sha3_384(Sha3_384::new()))),
+            #[cfg(feature = "sha3")]
+            HashAlgorithm::Sha3_512 => Ok(Self(State::Sha3_512(Sha3_512::new()))),
+            #[cfg(not(all(feature = "sha2", feature = "sha3")))]
+            _ => Err(Unsupported::new(hash)),
+        }
+    }
+
+    #[cfg_attr(
+        not(any(feature = "sha2", feature = "sha3")),
+        expect(unused_variables, reason = "no hash is enabled: there is no value of this type")
+    )]
+    fn update(&mut self, bytes: &[u8]) {
+        each!(self.0, ref mut hash => hash.update(bytes));
+    }
+
+    fn snapshot(&self) -> Digest {
+        each!(self.0, ref hash => Digest::from_array(hash.clone().finalize().into()))
+    }
+}
+
+impl Running {
+    fn algorithm(&self) -> HashAlgorithm {
+        match self.0 {
+            #[cfg(feature = "sha2")]
+            State::Sha256(_) => HashAlgorithm::Sha256,
+            #[cfg(feature = "sha2")]
+            State::Sha384(_) => HashAlgorithm::Sha384,
+            #[cfg(feature = "sha2")]
+            State::Sha512(_) => HashAlgorithm::Sha512,
+            #[cfg(feature = "sha3")]
+            State::Sha3_256(_) => HashAlgorithm::Sha3_256,
+            #[cfg(feature = "sha3")]
+            State::Sha3_384(_) => HashAlgorithm::Sha3_384,
+            #[cfg(feature = "sha3")]
+            State::Sha3_512(_) => HashAlgorithm::Sha3_512,
+        }
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Running({})", self.algorithm())
+    }
+}
+
+/// One-shot hashing with any enabled family.
+#[derive(Clone, Copy, Debug)]
+pub struct OneShot;
+
+impl Hash for OneShot {
+    fn supports(&self, hash: HashAlgorithm) -> bool {
+        match hash {
+            HashAlgorithm::Sha256 | HashAlgorithm::Sha384 | HashAlgorithm::Sha512 => {
+                cfg!(feature = "sha2")
+            }
+            HashAlgorithm::Sha3_256 | HashAlgorithm::Sha3_384 | HashAlgorithm::Sha3_512 => {
+                cfg!(feature = "sha3")
+            }
+        }
+    }
+
+    fn digest(&self, hash: HashAlgorithm, parts: &[&[u8]]) -> Result<Digest, Unsupported> {
+        let mut running = Running::start(hash)?;
+        parts.iter().for_each(|part| running.update(part));
+        Ok(running.snapshot())
+    }
+}
+
+/// The digest that ECDSA and RSA sign: a ready one of the right length, or the hash of the message.
+#[cfg(any(feature = "p256", feature = "p384", feature = "p521", feature = "rsa"))]
+pub(super) fn prehash(
+    hash: HashAlgorithm,
+    signed: crate::provider::Signed<'_>,
+) -> Result<Digest, crate::provider::Invalid> {
+    use crate::provider::{Invalid, Signed};
+
+    match signed {
+        Signed::Prehash(digest) if digest.as_bytes().len() == hash.digest_len() => Ok(*digest),
+        Signed::Prehash(_) => Err(Invalid),
+        Signed::Message { bytes, .. } => OneShot.digest(hash, &[bytes]).map_err(|_| Invalid),
+    }
+}

@@ -1,0 +1,247 @@
+//! Elements of a DER encoding, borrowed, with their offsets; and the strictness check that everything
+//! passes before its meaning is read.
+
+use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber};
+
+use crate::error::{Fault, Rule};
+use crate::oid::Oid;
+
+/// One tag-length-value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Element<'a> {
+    pub(crate) tag: Tag,
+    /// Tag, length and content.
+    pub(crate) encoded: &'a [u8],
+    pub(crate) content: &'a [u8],
+    /// Offset of the tag.
+    pub(crate) at: usize,
+}
+
+impl<'a> Element<'a> {
+    /// Splits the first element off `bytes`, which start at offset `at`.
+    pub(crate) fn split(bytes: &'a [u8], at: usize) -> Result<(Self, &'a [u8]), Fault> {
+        let malformed = |_: der::Error| Fault::new(Rule::Der, at);
+        let mut reader = SliceReader::new(bytes).map_err(malformed)?;
+        let header = Header::decode(&mut reader).map_err(malformed)?;
+        let content = reader.read_slice(header.length()).map_err(malformed)?;
+        let len = usize::try_from(reader.position()).map_err(malformed)?;
+        let (encoded, rest) = bytes.split_at_checked(len).ok_or(Fault::new(Rule::Der, at))?;
+        Ok((Self { tag: header.tag(), encoded, content, at }, rest))
+    }
+
+    fn content_at(&self) -> usize {
+        self.at + (self.encoded.len() - self.content.len())
+    }
+
+    /// The elements inside.
+    pub(crate) fn fields(&self) -> Fields<'a> {
+        Fields { rest: self.content, at: self.content_at() }
+    }
+
+    /// The object identifier that this is.
+    pub(crate) fn oid(&self) -> Option<Oid<'a>> {
+        (self.tag == Tag::ObjectIdentifier).then(|| Oid::from_content(self.content)).flatten()
+    }
+
+    /// The bytes of the BIT STRING that this is, where it consists of whole bytes.
+    pub(crate) fn whole_bits(&self) -> Option<&'a [u8]> {
+        match (self.tag, self.content.split_first()) {
+            (Tag::BitString, Some((0, bytes))) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// The magnitude of the non-negative INTEGER that this is, without leading zeros.
+    pub(crate) fn unsigned(&self) -> Option<&'a [u8]> {
+        match (self.tag, self.content) {
+            (Tag::Integer, [0, magnitude @ ..]) => Some(magnitude),
+            (Tag::Integer, [first, ..]) if first & 0x80 == 0 => Some(self.content),
+            _ => None,
+        }
+    }
+
+    /// The BOOLEAN that this is.
+    pub(crate) fn boolean(&self) -> Option<bool> {
+        (self.tag == Tag::Boolean).then_some(self.content == [0xFF])
+    }
+}
+
+/// `[number]`, constructed.
+pub(crate) const fn explicit(number: u32) -> Tag {
+    Tag::ContextSpecific { constructed: true, number: TagNumber(number) }
+}
+
+/// `[number]`, primitive.
+pub(crate) const fn implicit(number: u32) -> Tag {
+    Tag::ContextSpecific { constructed: false, number: TagNumber(number) }
+}
+
+/// The elements of a constructed value, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fields<'a> {
+    rest: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) const fn new(bytes: &'a [u8], at: usize) -> Self {
+        Self { rest: bytes, at }
+    }
+
+    /// Offset of the next element.
+    pub(crate) const fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// The next element, whatever it is; `None` behind the last.
+    pub(crate) fn next(&mut self) -> Result<Option<Element<'a>>, Fault> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let (element, rest) = Element::split(self.rest, self.at)?;
+        self.at += element.encoded.len();
+        self.rest = rest;
+        Ok(Some(element))
+    }
+
+    /// The next element where it has this tag.
+    pub(crate) fn optional(&mut self, tag: Tag) -> Result<Option<Element<'a>>, Fault> {
+        let mut ahead = *self;
+        match ahead.next()? {
+            Some(element) if element.tag == tag => {
+                *self = ahead;
+                Ok(Some(element))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The next element, which must have this tag; else `rule` is broken.
+    pub(crate) fn take(&mut self, tag: Tag, rule: Rule) -> Result<Element<'a>, Fault> {
+        self.optional(tag)?.ok_or(Fault::new(rule, self.at))
+    }
+
+    /// Nothing may be left; else `rule` is broken.
+    pub(crate) fn finish(self, rule: Rule) -> Result<(), Fault> {
+        if self.rest.is_empty() { Ok(()) } else { Err(Fault::new(rule, self.at)) }
+    }
+}
+
+/// The deepest nesting that is accepted. A certificate needs nine.
+const MAX_NESTING: usize = 16;
+
+/// Checks that `bytes` is a series of DER elements, all the way down: minimal definite lengths, children
+/// that fill their parents, primitive strings, canonical BOOLEAN, INTEGER, BIT STRING, NULL and OBJECT
+/// IDENTIFIER. Every header is read once; the nesting is kept in an array, there is no recursion.
+pub(crate) fn check_strict(bytes: &[u8], base: usize) -> Result<(), Fault> {
+    let mut parents = [Fields::new(&[], 0); MAX_NESTING];
+    let mut depth = 0;
+    let mut fields = Fields::new(bytes, base);
+    loop {
+        match fields.next()? {
+            Some(element) if element.tag.is_constructed() => {
+                let parent = parents.get_mut(depth).ok_or(Fault::new(Rule::Nesting, element.at))?;
+                *parent = fields;
+                depth += 1;
+                fields = element.fields();
+            }
+            Some(element) if is_canonical(&element) => {}
+            Some(element) => return Err(Fault::new(Rule::Der, element.at)),
+            None => {
+                let Some(parent) = depth.checked_sub(1).and_then(|up| parents.get(up)) else {
+                    return Ok(());
+                };
+                fields = *parent;
+                depth -= 1;
+            }
+        }
+    }
+}
+
+fn is_canonical(element: &Element<'_>) -> bool {
+    match (element.tag, element.content) {
+        (Tag::Boolean, content) => matches!(content, [0x00 | 0xFF]),
+        (Tag::Integer | Tag::Enumerated, content) => match content {
+            [] => false,
+            [_] => true,
+            [0x00, second, ..] => second & 0x80 != 0,
+            [0xFF, second, ..] => second & 0x80 == 0,
+            _ => true,
+        },
+        (Tag::BitString, content) => match content {
+            [] => false,
+            [unused] => *unused == 0,
+            [unused @ 0..=7, .., last] => last.trailing_zeros() >= u32::from(*unused),
+            _ => false,
+        },
+        (Tag::Null, content) => content.is_empty(),
+        (Tag::ObjectIdentifier, content) => Oid::from_content(content).is_some(),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, Rule, check_strict};
+    use std::vec::Vec;
+
+    #[test]
+    fn canonical_forms_pass() {
+        let good: [&[u8]; 9] = [
+            &[],
+            &[0x30, 0x00],
+            &[0x01, 0x01, 0xFF],
+            &[0x02, 0x02, 0x00, 0x80],
+            &[0x02, 0x02, 0xFF, 0x7F],
+            &[0x03, 0x02, 0x07, 0x80],
+            &[0x03, 0x01, 0x00],
+            &[0x05, 0x00],
+            &[0x30, 0x05, 0x31, 0x00, 0x06, 0x01, 0x2A],
+        ];
+        for der in good {
+            assert_eq!(check_strict(der, 0), Ok(()), "{der:02x?}");
+        }
+    }
+
+    #[test]
+    fn other_forms_name_their_place() {
+        let bad: [(&[u8], usize); 16] = [
+            (&[0x30, 0x80, 0x00, 0x00], 0),             // indefinite
+            (&[0x30, 0x81, 0x00], 0),                   // long form for a short length
+            (&[0x30, 0x03, 0x02, 0x02, 0x01], 2),       // child longer than its parent
+            (&[0x30, 0x02, 0x02, 0x01, 0x01], 2),       // parent shorter than its child
+            (&[0x01, 0x01, 0x01], 0),                   // TRUE is FF
+            (&[0x02, 0x00], 0),                         // INTEGER without content
+            (&[0x02, 0x02, 0x00, 0x01], 0),             // leading zero
+            (&[0x30, 0x04, 0x02, 0x02, 0xFF, 0x80], 2), // leading ones
+            (&[0x03, 0x00], 0),                         // no count of unused bits
+            (&[0x03, 0x01, 0x01], 0),                   // unused bits of nothing
+            (&[0x03, 0x02, 0x08, 0x00], 0),             // more than seven
+            (&[0x03, 0x02, 0x01, 0x01], 0),             // an unused bit that is set
+            (&[0x05, 0x01, 0x00], 0),                   // NULL with content
+            (&[0x06, 0x02, 0x2A, 0x80], 0),             // unfinished arc
+            (&[0x24, 0x03, 0x04, 0x01, 0x00], 0),       // constructed string
+            (&[0x10, 0x00], 0),                         // primitive SEQUENCE
+        ];
+        for (der, at) in bad {
+            assert_eq!(check_strict(der, 0), Err(Fault::new(Rule::Der, at)), "{der:02x?}");
+        }
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        let nested = |depth: usize| {
+            (0..depth).fold(Vec::new(), |inner, _| {
+                let mut outer = std::vec![0x30, u8::try_from(inner.len()).unwrap()];
+                outer.extend(inner);
+                outer
+            })
+        };
+        assert_eq!(check_strict(&nested(16), 0), Ok(()));
+        assert_eq!(check_strict(&nested(17), 0), Err(Fault::new(Rule::Nesting, 32)));
+    }
+}
