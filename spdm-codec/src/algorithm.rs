@@ -26,8 +26,17 @@ macro_rules! names {
 }
 
 names!(
-    BaseAsymAlgo, BaseHashAlgo, MeasurementHashAlgo, PqcAsymAlgo, DheNamedGroup, AeadCipherSuite,
-    KeyScheduleAlgo, KemAlgo, MeasurementSpecification, MelSpecification, OtherParams
+    BaseAsymAlgo,
+    BaseHashAlgo,
+    MeasurementHashAlgo,
+    PqcAsymAlgo,
+    DheNamedGroup,
+    AeadCipherSuite,
+    KeyScheduleAlgo,
+    KemAlgo,
+    MeasurementSpecification,
+    MelSpecification,
+    OtherParams
 );
 
 bitflags! {

@@ -123,7 +123,10 @@ impl CapabilityFlags {
     /// `EP_INFO_CAP`, 0 to 3.
     #[must_use]
     pub const fn ep_info_cap(self) -> u8 {
-        Self::two_bits(self.contains(Self::EP_INFO_CAP_NO_SIG), self.contains(Self::EP_INFO_CAP_SIG))
+        Self::two_bits(
+            self.contains(Self::EP_INFO_CAP_NO_SIG),
+            self.contains(Self::EP_INFO_CAP_SIG),
+        )
     }
 
     /// `MULTI_KEY_CAP`, 0 to 3.

@@ -134,8 +134,7 @@ mod tests {
 
     const CX: Cx = Cx::new(SpdmVersion::V1_2);
     // As the DMTF responder answers.
-    const VERSION: &[u8] =
-        &[0x10, 4, 0, 0, 0, 5, 0, 0x10, 0, 0x11, 0, 0x12, 0, 0x13, 0, 0x14];
+    const VERSION: &[u8] = &[0x10, 4, 0, 0, 0, 5, 0, 0x10, 0, 0x11, 0, 0x12, 0, 0x13, 0, 0x14];
 
     #[test]
     fn vectors() {
@@ -156,13 +155,7 @@ mod tests {
 
     #[test]
     fn no_entries_is_an_error() {
-        expect_value::<Version<'_>>(
-            &[0x10, 4, 0, 0, 0, 0],
-            &CX,
-            "VersionNumberEntryCount",
-            5,
-            0,
-        );
+        expect_value::<Version<'_>>(&[0x10, 4, 0, 0, 0, 0], &CX, "VersionNumberEntryCount", 5, 0);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use core::fmt;
 use spdm_untrusted::Untrusted;
 
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::opaque::OpaqueFormat;
 use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Trace};
@@ -158,6 +159,8 @@ pub struct Cx {
     pub signature_len: usize,
     /// How DIGESTS describes keys.
     pub connection_keys: ConnectionKeys,
+    /// How OpaqueData is to be read.
+    pub opaque_format: OpaqueFormat,
 }
 
 /// Whether `ResponderMultiKeyConn` was negotiated (DSP0274 1.3).
@@ -182,6 +185,7 @@ impl Cx {
             summary_len: 0,
             signature_len: 0,
             connection_keys: ConnectionKeys::Single,
+            opaque_format: OpaqueFormat::FreeForm,
         }
     }
 
@@ -219,6 +223,13 @@ impl Cx {
         self.connection_keys = keys;
         self
     }
+
+    /// Sets [`Self::opaque_format`].
+    #[must_use]
+    pub const fn with_opaque_format(mut self, format: OpaqueFormat) -> Self {
+        self.opaque_format = format;
+        self
+    }
 }
 
 /// A decoded message and the bytes it was decoded from.
@@ -254,7 +265,9 @@ pub enum VersionRule {
 }
 
 pub(crate) mod sealed {
-    use super::{Cx, DecodeError, EncodeError, Header, Reader, SpdmVersion, Trace, VersionRule, Writer};
+    use super::{
+        Cx, DecodeError, EncodeError, Header, Reader, SpdmVersion, Trace, VersionRule, Writer,
+    };
 
     /// The body of a message: what [`super::Message`] is built from.
     #[expect(unnameable_types, reason = "sealed")]

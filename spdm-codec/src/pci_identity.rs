@@ -28,7 +28,10 @@ pub struct PciIdentity {
 impl fmt::Display for PciIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { vendor, device, class_code, revision, .. } = self;
-        write!(f, "Vendor={vendor:04x}:Device={device:04x}:CC={class_code:06x}:REV={revision:02x}")?;
+        write!(
+            f,
+            "Vendor={vendor:04x}:Device={device:04x}:CC={class_code:06x}:REV={revision:02x}"
+        )?;
         if let Some((vendor, id)) = self.subsystem {
             write!(f, ":SSVID={vendor:04x}:SSID={id:04x}")?;
         }
@@ -105,9 +108,15 @@ mod tests {
 
     #[test]
     fn bad_syntax() {
-        for text in ["", "1b36", "1b36:10:010802:02", "1b36:0010:010802:02:1af4", "1b36:0010:010802:02:",
-            "+b36:0010:010802:02", "1b36:0010:010802:02:1af4:1100:00deadbeef001122:1"]
-        {
+        for text in [
+            "",
+            "1b36",
+            "1b36:10:010802:02",
+            "1b36:0010:010802:02:1af4",
+            "1b36:0010:010802:02:",
+            "+b36:0010:010802:02",
+            "1b36:0010:010802:02:1af4:1100:00deadbeef001122:1",
+        ] {
             assert!(text.parse::<PciIdentity>().is_err(), "{text}");
         }
     }

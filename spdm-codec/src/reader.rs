@@ -26,6 +26,18 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
+    /// The same place under the name of a field inside.
+    pub(crate) const fn named(mut self, field: &'static str) -> Self {
+        self.field = field;
+        self
+    }
+
+    /// The place `bytes` further on, in the same field.
+    pub(crate) const fn plus(mut self, bytes: usize) -> Self {
+        self.at = self.at.saturating_add(bytes);
+        self
+    }
+
     pub(crate) fn value(self, expected: Expected, got: impl Into<u64>) -> DecodeError {
         self.error(DecodeErrorKind::Value { expected, got: got.into() })
     }
@@ -52,6 +64,16 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
     /// The next byte to be read is the start of `field`.
     pub(crate) const fn mark(&self, field: &'static str) -> Mark {
         Mark { message: self.message, field, at: self.position() }
+    }
+
+    /// Blames Param1, which was read with the header.
+    pub(crate) const fn param1(&self, field: &'static str) -> Mark {
+        Mark { message: self.message, field, at: 2 }
+    }
+
+    /// Blames Param2, which was read with the header.
+    pub(crate) const fn param2(&self, field: &'static str) -> Mark {
+        Mark { message: self.message, field, at: 3 }
     }
 
     fn truncated(&self, field: &'static str, needed: usize) -> DecodeError {
@@ -112,6 +134,26 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         }
         self.rest = rest;
         Ok(value)
+    }
+
+    /// Splits off the next `len` bytes as a reader of their own that counts offsets on.
+    pub(crate) fn within(
+        &mut self,
+        field: &'static str,
+        len: usize,
+    ) -> Result<Reader<'a, '_, T>, DecodeError> {
+        let Some((inside, rest)) = self.rest.split_at_checked(len) else {
+            return Err(self.truncated(field, len));
+        };
+        let end = self.position() + len;
+        self.rest = rest;
+        let message = self.message;
+        Ok(Reader { message, rest: inside, len: end, reserved: 0, trace: &mut *self.trace })
+    }
+
+    /// What is left, without consuming it.
+    pub(crate) const fn remaining(&self) -> &'a [u8] {
+        self.rest
     }
 
     /// Everything that is left.

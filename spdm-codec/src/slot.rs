@@ -55,11 +55,11 @@ impl SlotMask {
     /// The number of slots in the set.
     #[must_use]
     pub fn count(self) -> usize {
-        self.iter().count()
+        self.slots().count()
     }
 
     /// The slots, lowest first.
-    pub fn iter(self) -> impl Iterator<Item = SlotId> {
+    pub fn slots(self) -> impl Iterator<Item = SlotId> {
         (0..8).map(SlotId).filter(move |slot| self.contains(*slot))
     }
 }

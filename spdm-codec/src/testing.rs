@@ -53,9 +53,6 @@ pub(crate) fn expect_value<'a, M: Message<'a> + Debug>(
 ) -> DecodeError {
     let error = M::decode(Untrusted::new(bytes), cx).unwrap_err();
     assert_eq!((error.field, error.at), (field, at), "{error}");
-    assert!(
-        matches!(error.kind, DecodeErrorKind::Value { got: g, .. } if g == got),
-        "{error}"
-    );
+    assert!(matches!(error.kind, DecodeErrorKind::Value { got: g, .. } if g == got), "{error}");
     error
 }

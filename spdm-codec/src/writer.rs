@@ -65,8 +65,7 @@ impl<'o> Writer<'o> {
     ) -> Result<(), EncodeError> {
         let value = u16::try_from(value).map_err(|_| EncodeError::TooLarge { field })?;
         let end = at.saturating_add(2);
-        let place =
-            self.out.get_mut(at..end).ok_or(EncodeError::BufferTooSmall { needed: end })?;
+        let place = self.out.get_mut(at..end).ok_or(EncodeError::BufferTooSmall { needed: end })?;
         place.copy_from_slice(&value.to_le_bytes());
         Ok(())
     }

@@ -24,14 +24,8 @@ pub enum HashAlgorithm {
 
 impl HashAlgorithm {
     /// Every hash function of this crate.
-    pub const ALL: [Self; 6] = [
-        Self::Sha256,
-        Self::Sha384,
-        Self::Sha512,
-        Self::Sha3_256,
-        Self::Sha3_384,
-        Self::Sha3_512,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Sha256, Self::Sha384, Self::Sha512, Self::Sha3_256, Self::Sha3_384, Self::Sha3_512];
 
     /// Digest size in bytes.
     #[must_use]
@@ -225,6 +219,8 @@ impl fmt::Display for AsymAlgorithm {
 
 #[cfg(test)]
 mod tests {
+    use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, MeasurementHashAlgo};
+
     use super::{AsymAlgorithm, HashAlgorithm};
 
     #[test]
@@ -236,6 +232,37 @@ mod tests {
         for hash in HashAlgorithm::ALL {
             assert_eq!(hash.base_hash().digest_len(), Some(hash.digest_len()));
             assert_eq!(HashAlgorithm::from_base_hash(hash.base_hash()), Some(hash));
+        }
+    }
+
+    #[test]
+    fn measurement_hashes_have_their_own_bits() {
+        let rows = [
+            (MeasurementHashAlgo::SHA_256, Some(HashAlgorithm::Sha256)),
+            (MeasurementHashAlgo::SHA_384, Some(HashAlgorithm::Sha384)),
+            (MeasurementHashAlgo::SHA_512, Some(HashAlgorithm::Sha512)),
+            (MeasurementHashAlgo::SHA3_256, Some(HashAlgorithm::Sha3_256)),
+            (MeasurementHashAlgo::SHA3_384, Some(HashAlgorithm::Sha3_384)),
+            (MeasurementHashAlgo::SHA3_512, Some(HashAlgorithm::Sha3_512)),
+            (MeasurementHashAlgo::SM3_256, None),
+            (MeasurementHashAlgo::RAW_BIT_STREAM, None),
+            (MeasurementHashAlgo::SHA_256 | MeasurementHashAlgo::SHA_384, None),
+            (MeasurementHashAlgo::empty(), None),
+        ];
+        for (selected, expected) in rows {
+            assert_eq!(HashAlgorithm::from_measurement_hash(selected), expected);
+        }
+    }
+
+    #[test]
+    fn a_selection_has_one_bit() {
+        let two = BaseHashAlgo::SHA_256 | BaseHashAlgo::SHA_384;
+        for selected in [BaseHashAlgo::empty(), two, BaseHashAlgo::all()] {
+            assert_eq!(HashAlgorithm::from_base_hash(selected), None);
+        }
+        let two = BaseAsymAlgo::ECDSA_P256 | BaseAsymAlgo::ECDSA_P384;
+        for selected in [BaseAsymAlgo::empty(), two, BaseAsymAlgo::all()] {
+            assert_eq!(AsymAlgorithm::from_base_asym(selected), None);
         }
     }
 }

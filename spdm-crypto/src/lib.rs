@@ -37,7 +37,8 @@ mod provider;
     feature = "p384",
     feature = "p521",
     feature = "ed25519",
-    feature = "rsa"
+    feature = "rsa",
+    feature = "getrandom"
 ))]
 pub mod rustcrypto;
 mod sign;
@@ -45,8 +46,11 @@ mod transcript;
 
 pub use algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm, RsaBits, RsaScheme};
 pub use hash::{Bank, Digest, Hash, HashBank, HashError, RunningHash, Unsupported, fit_prehash};
-pub use provider::{
-    Invalid, NoRandom, Provider, RandomUnavailable, SecureRandom, Signed, Verify,
-};
+pub use provider::{Invalid, NoRandom, Provider, RandomUnavailable, SecureRandom, Signed, Verify};
 pub use sign::{Sign, SignError};
 pub use transcript::{SignedMessage, SigningContext};
+
+/// The examples of the README compile.
+#[cfg(all(doctest, feature = "rustcrypto"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

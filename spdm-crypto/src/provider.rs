@@ -30,7 +30,7 @@ pub struct Invalid;
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the signature is not valid")
+        f.write_str("the signature or the key is not valid")
     }
 }
 
@@ -152,13 +152,120 @@ impl Provider {
         hashes.map(HashAlgorithm::base_hash).collect()
     }
 
-    /// What may be offered as `BaseAsymAlgo`: algorithms that work with every hash the backend has.
+    /// What may be offered as `BaseAsymAlgo`: algorithms that work with every hash the backend has, of
+    /// which there must be one at least.
+    ///
+    /// Ed25519 is among them, which has no rule for signatures before 1.2: see [`SignedMessage::verify`].
+    ///
+    /// [`SignedMessage::verify`]: crate::SignedMessage::verify
     #[must_use]
     pub fn base_asyms(&self) -> BaseAsymAlgo {
         let usable = |asym: &AsymAlgorithm| {
-            let mut hashes = HashAlgorithm::ALL.into_iter().filter(|h| self.hash.supports(*h));
-            hashes.all(|hash| self.verifier(*asym, hash).is_some())
+            let mut hashes =
+                HashAlgorithm::ALL.into_iter().filter(|h| self.hash.supports(*h)).peekable();
+            hashes.peek().is_some() && hashes.all(|hash| self.verifier(*asym, hash).is_some())
         };
         AsymAlgorithm::ALL.into_iter().filter(usable).map(AsymAlgorithm::base_asym).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spdm_codec::{BaseAsymAlgo, BaseHashAlgo};
+
+    use super::{Invalid, NoRandom, Provider, RandomUnavailable, Signed, Verify};
+    use crate::algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm};
+    use crate::hash::{Digest, Hash, Unsupported};
+
+    /// Knows these hashes.
+    #[derive(Debug)]
+    struct Hashes(&'static [HashAlgorithm]);
+
+    impl Hash for Hashes {
+        fn supports(&self, hash: HashAlgorithm) -> bool {
+            self.0.contains(&hash)
+        }
+
+        fn digest(&self, hash: HashAlgorithm, _: &[&[u8]]) -> Result<Digest, Unsupported> {
+            Err(Unsupported::new(hash))
+        }
+    }
+
+    /// Knows this algorithm with this hash, and has one signature: its name.
+    #[derive(Debug)]
+    struct Pair(&'static str, AsymAlgorithm, HashAlgorithm);
+
+    impl Verify for Pair {
+        fn supports(&self, asym: AsymAlgorithm, hash: HashAlgorithm) -> bool {
+            (self.1, self.2) == (asym, hash)
+        }
+
+        fn verify(
+            &self,
+            _: AsymAlgorithm,
+            _: HashAlgorithm,
+            _: &[u8],
+            _: Signed<'_>,
+            signature: &[u8],
+        ) -> Result<(), Invalid> {
+            if signature == self.0.as_bytes() { Ok(()) } else { Err(Invalid) }
+        }
+
+        fn check_key(&self, _: AsymAlgorithm, _: &[u8]) -> Result<(), Invalid> {
+            Ok(())
+        }
+    }
+
+    const P256: AsymAlgorithm = AsymAlgorithm::Ecdsa(EcCurve::P256);
+    const P384: AsymAlgorithm = AsymAlgorithm::Ecdsa(EcCurve::P384);
+
+    const PROVIDER: Provider = Provider {
+        hash: &Hashes(&[HashAlgorithm::Sha256, HashAlgorithm::Sha384]),
+        verifiers: &[
+            &Pair("first", P256, HashAlgorithm::Sha256),
+            &Pair("second", P256, HashAlgorithm::Sha256),
+            &Pair("third", P256, HashAlgorithm::Sha384),
+            &Pair("fourth", P384, HashAlgorithm::Sha384),
+            &Pair("fifth", P384, HashAlgorithm::Sha512),
+        ],
+        random: &NoRandom,
+    };
+
+    #[test]
+    fn the_first_verifier_of_a_pair_decides() {
+        let verify = |asym, hash, signature: &str| {
+            let signed = Signed::Message { bytes: b"", context: b"" };
+            PROVIDER.verify(asym, hash, b"", signed, signature.as_bytes())
+        };
+        assert_eq!(verify(P256, HashAlgorithm::Sha256, "first"), Ok(()));
+        assert_eq!(verify(P256, HashAlgorithm::Sha256, "second"), Err(Invalid));
+        assert_eq!(verify(P256, HashAlgorithm::Sha384, "third"), Ok(()));
+        assert_eq!(verify(P384, HashAlgorithm::Sha256, "fourth"), Err(Invalid));
+        assert_eq!(PROVIDER.check_key(P384, b""), Ok(()));
+        assert_eq!(PROVIDER.check_key(AsymAlgorithm::Ed25519, b""), Err(Invalid));
+    }
+
+    #[test]
+    fn only_what_works_with_every_hash_is_offered() {
+        assert_eq!(PROVIDER.base_hashes(), BaseHashAlgo::SHA_256 | BaseHashAlgo::SHA_384);
+        assert_eq!(PROVIDER.base_asyms(), BaseAsymAlgo::ECDSA_P256);
+        assert!(PROVIDER.supports(P384, HashAlgorithm::Sha384));
+        assert!(!PROVIDER.supports(P384, HashAlgorithm::Sha256));
+        // A verifier is there, but no hash for the transcript.
+        assert!(!PROVIDER.supports(P384, HashAlgorithm::Sha512));
+    }
+
+    #[test]
+    fn nothing_is_offered_without_a_hash_or_without_a_verifier() {
+        let no_hash = Provider { hash: &Hashes(&[]), ..PROVIDER };
+        assert_eq!(no_hash.base_hashes(), BaseHashAlgo::empty());
+        assert_eq!(no_hash.base_asyms(), BaseAsymAlgo::empty());
+        let no_verifier = Provider { verifiers: &[], ..PROVIDER };
+        assert_eq!(no_verifier.base_asyms(), BaseAsymAlgo::empty());
+    }
+
+    #[test]
+    fn no_random_fails() {
+        assert_eq!(PROVIDER.random.fill(&mut [0; 4]), Err(RandomUnavailable));
     }
 }

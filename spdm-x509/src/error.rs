@@ -2,15 +2,16 @@
 
 use core::fmt;
 
-/// The check that failed, in the order of evaluation.
+/// The check that failed, in the order of reports.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Check {
-    /// The certificate chain structure of DSP0274, and that its leaf can be used at all.
+    /// The certificate chain structure of DSP0274, the encoding of every certificate in it, and that the
+    /// leaf's key can be used at all.
     Format,
     /// `RootHash` and the root certificate.
     Root,
-    /// Every certificate below the root: encoding, names, validity, certificate authority rules.
+    /// Every certificate below the root: names, validity, certificate authority rules.
     Certificates,
     /// Each certificate's signature under its issuer's key.
     Signatures,
@@ -86,8 +87,8 @@ rules! {
     TooManyCertificates => "the chain has more certificates than the policy's limit",
     /// The crypto backend lacks the negotiated hash.
     UnsupportedHash => "the crypto backend does not implement the hash",
-    /// The crypto backend lacks the negotiated signature algorithm.
-    UnsupportedAsym => "the crypto backend does not implement the negotiated signature algorithm",
+    /// The crypto backend lacks the signature algorithm.
+    UnsupportedAsym => "the crypto backend does not implement the signature algorithm",
 
     // The encoding of one certificate.
     /// Strict DER at every level.

@@ -1,2 +1,82 @@
-//! spdm-x509
+//! SPDM certificate chains: their format, the path to a trust anchor, the leaf's profile and names.
+//!
+//! Bytes become a [`Chain`] (well formed, with a usable leaf key), and a [`Policy`] makes a [`Trusted`] of
+//! it. Only the second means anything about who the device is:
+//!
+//! ```text
+//! Untrusted<&[u8]> ── Chain::parse ──> Chain ── Policy::validate ──> Trusted
+//!                                        └───── Policy::appraise ──> Appraisal: every check, to be shown
+//! Untrusted<&[u8]> ── ProvisionedKey::parse ── Trusted::provisioned ──> Trusted (slot 0xFF)
+//! ```
+//!
+//! What it does not do: it builds no paths (a chain is in order or refused), fetches nothing, knows no
+//! revocation, and no post-quantum algorithm.
+//!
+//! ```
+//! use spdm_codec::{SlotId, SpdmVersion};
+//! use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, Provider};
+//! use spdm_untrusted::Untrusted;
+//! use spdm_x509::{
+//!     Anchor, CertModel, Chain, ChainContext, ChainError, Policy, Trusted, ValidityCheck,
+//! };
+//!
+//! fn trust<'c>(
+//!     received: Untrusted<&'c [u8]>,
+//!     vendor_root: &[u8],
+//!     now: u64,
+//!     provider: &Provider,
+//! ) -> Result<Trusted<'c>, ChainError> {
+//!     let context = ChainContext::new(
+//!         SlotId::ZERO,
+//!         SpdmVersion::V1_2,
+//!         CertModel::DeviceCert,
+//!         AsymAlgorithm::Ecdsa(EcCurve::P384),
+//!         HashAlgorithm::Sha384,
+//!     );
+//!     let chain = Chain::parse(received, context, provider)?;
+//!     let anchors = [Anchor::Certificate(vendor_root)];
+//!     Policy::new(provider, &anchors, ValidityCheck::At(now)).validate(&chain)
+//! }
+//! ```
 #![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod anchor;
+mod appraisal;
+mod certificate;
+mod chain;
+mod error;
+mod extension;
+mod identity;
+mod leaf_profile;
+mod name;
+mod oid;
+mod path;
+mod policy;
+mod public_key;
+mod san_policy;
+mod signature;
+mod subject_alt_name;
+mod text;
+mod time;
+mod tlv;
+
+pub use anchor::Anchor;
+pub use appraisal::{Appraisal, Outcome, Trusted};
+pub use certificate::Certificate;
+pub use chain::{CertModel, Chain, ChainContext};
+pub use error::{ChainError, Check, Rule};
+pub use extension::BasicConstraints;
+pub use identity::{Identity, ProvisionedKey};
+pub use leaf_profile::{Demand, Profile};
+pub use name::Name;
+pub use oid::Oid;
+pub use policy::{Limits, Policy, ValidityCheck};
+pub use public_key::KeyAlgorithm;
+pub use san_policy::SanPolicy;
+pub use subject_alt_name::OtherName;
+pub use text::Text;
+pub use time::Time;

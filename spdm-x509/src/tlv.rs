@@ -25,11 +25,13 @@ impl<'a> Element<'a> {
         let header = Header::decode(&mut reader).map_err(malformed)?;
         let content = reader.read_slice(header.length()).map_err(malformed)?;
         let len = usize::try_from(reader.position()).map_err(malformed)?;
-        let (encoded, rest) = bytes.split_at_checked(len).ok_or(Fault::new(Rule::Der, at))?;
+        let (encoded, rest) =
+            bytes.split_at_checked(len).ok_or_else(|| Fault::new(Rule::Der, at))?;
         Ok((Self { tag: header.tag(), encoded, content, at }, rest))
     }
 
-    fn content_at(&self) -> usize {
+    /// Offset of the content.
+    pub(crate) fn content_at(&self) -> usize {
         self.at + (self.encoded.len() - self.content.len())
     }
 
@@ -122,7 +124,7 @@ impl<'a> Fields<'a> {
 
     /// The next element, which must have this tag; else `rule` is broken.
     pub(crate) fn take(&mut self, tag: Tag, rule: Rule) -> Result<Element<'a>, Fault> {
-        self.optional(tag)?.ok_or(Fault::new(rule, self.at))
+        self.optional(tag)?.ok_or_else(|| Fault::new(rule, self.at))
     }
 
     /// Nothing may be left; else `rule` is broken.
@@ -144,7 +146,8 @@ pub(crate) fn check_strict(bytes: &[u8], base: usize) -> Result<(), Fault> {
     loop {
         match fields.next()? {
             Some(element) if element.tag.is_constructed() => {
-                let parent = parents.get_mut(depth).ok_or(Fault::new(Rule::Nesting, element.at))?;
+                let parent =
+                    parents.get_mut(depth).ok_or_else(|| Fault::new(Rule::Nesting, element.at))?;
                 *parent = fields;
                 depth += 1;
                 fields = element.fields();

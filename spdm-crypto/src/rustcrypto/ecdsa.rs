@@ -14,13 +14,13 @@ pub struct Ecdsa;
 
 impl Verify for Ecdsa {
     fn supports(&self, asym: AsymAlgorithm, hash: HashAlgorithm) -> bool {
-        let curve = match asym {
-            AsymAlgorithm::Ecdsa(EcCurve::P256) => cfg!(feature = "p256"),
-            AsymAlgorithm::Ecdsa(EcCurve::P384) => cfg!(feature = "p384"),
-            AsymAlgorithm::Ecdsa(EcCurve::P521) => cfg!(feature = "p521"),
-            _ => false,
+        let AsymAlgorithm::Ecdsa(curve) = asym else { return false };
+        let enabled = match curve {
+            EcCurve::P256 => cfg!(feature = "p256"),
+            EcCurve::P384 => cfg!(feature = "p384"),
+            EcCurve::P521 => cfg!(feature = "p521"),
         };
-        curve && OneShot.supports(hash)
+        enabled && OneShot.supports(hash)
     }
 
     fn verify(

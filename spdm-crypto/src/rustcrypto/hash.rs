@@ -3,9 +3,9 @@
 use core::fmt;
 
 #[cfg(feature = "sha2")]
-use sha2::{Sha256, Sha384, Sha512};
-#[cfg(feature = "sha2")]
 use sha2::Digest as _;
+#[cfg(feature = "sha2")]
+use sha2::{Sha256, Sha384, Sha512};
 #[cfg(all(feature = "sha3", not(feature = "sha2")))]
 use sha3::Digest as _;
 #[cfg(feature = "sha3")]

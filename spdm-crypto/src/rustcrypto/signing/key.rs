@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use ed25519_dalek::pkcs8::KeypairBytes;
 use p256::elliptic_curve::Generate as _;
 use p256::elliptic_curve::zeroize::Zeroizing;
 use rsa::pkcs1::EncodeRsaPublicKey as _;
@@ -86,7 +87,7 @@ const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
 impl SoftwareKey {
-    /// A new key. An RSA key takes seconds, a large one tens of seconds without optimisation.
+    /// A new key. A large RSA key takes a second or two, and far longer in a build without optimisation.
     ///
     /// # Errors
     /// [`KeyError::RandomUnavailable`], [`KeyError::GenerationFailed`].
@@ -145,8 +146,9 @@ impl SoftwareKey {
                 _ => return Err(KeyError::Unsupported),
             },
             ED25519 => ed25519_dalek::SigningKey::try_from(info).map(Secret::Ed25519),
-            RSA => RsaPrivateKey::try_from(info)
-                .map(|key| Secret::Rsa(RsaScheme::Pss, Box::new(key))),
+            RSA => {
+                RsaPrivateKey::try_from(info).map(|key| Secret::Rsa(RsaScheme::Pss, Box::new(key)))
+            }
             _ => return Err(KeyError::Unsupported),
         };
         Self::new(secret.map_err(|_| KeyError::Malformed)?)
@@ -184,6 +186,24 @@ impl SoftwareKey {
         // The size of an RSA modulus in bits, and its exponent.
         PROVIDER.check_key(algorithm, &public).map_err(|_| KeyError::Unsupported)?;
         Ok(Self { algorithm, secret, public, spki })
+    }
+
+    /// The private key as PKCS#8 DER, for [`Self::from_pkcs8_der`] and other tools.
+    ///
+    /// # Errors
+    /// [`KeyError::Malformed`] where the key cannot be encoded.
+    pub fn to_pkcs8_der(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let document = match &self.secret {
+            Secret::P256(key) => key.to_pkcs8_der(),
+            Secret::P384(key) => key.to_pkcs8_der(),
+            Secret::P521(key) => key.to_pkcs8_der(),
+            // Without the public key, which makes it a version 2 that few tools read.
+            Secret::Ed25519(key) => {
+                KeypairBytes { secret_key: key.to_bytes(), public_key: None }.to_pkcs8_der()
+            }
+            Secret::Rsa(_, key) => key.to_pkcs8_der(),
+        };
+        document.map(|document| document.to_bytes()).map_err(|_| KeyError::Malformed)
     }
 
     /// The same RSA key with another padding; `None` for a key that is not RSA.

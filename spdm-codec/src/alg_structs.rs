@@ -1,0 +1,125 @@
+//! The AlgStructs that 1.1 added to the negotiation.
+
+use crate::algorithm::{
+    AeadCipherSuite, BaseAsymAlgo, DheNamedGroup, KemAlgo, KeyScheduleAlgo, PqcAsymAlgo,
+};
+use crate::error::{DecodeError, EncodeError, Expected};
+use crate::message::Cx;
+use crate::reader::Reader;
+use crate::spdm_version::SpdmVersion;
+use crate::trace::Trace;
+use crate::writer::Writer;
+
+/// A fixed bitmap of two bytes and no external algorithms: the only AlgCount in use.
+const ALG_COUNT: u8 = 0x20;
+
+const DHE: u8 = 2;
+const AEAD: u8 = 3;
+const REQ_BASE_ASYM: u8 = 4;
+const KEY_SCHEDULE: u8 = 5;
+const REQ_PQC_ASYM: u8 = 6;
+const KEM: u8 = 7;
+
+/// The AlgStruct tables of NEGOTIATE_ALGORITHMS, ALGORITHMS and CAPABILITIES (DSP0274 1.1
+/// §NEGOTIATE_ALGORITHMS): 4 bytes each, ordered by `AlgType`; `None` where the message has no such table.
+///
+/// | offset | bytes | field |
+/// |---|---|---|
+/// | 0 | 1 | AlgType |
+/// | 1 | 1 | AlgCount: 0x20 |
+/// | 2 | 2 | AlgSupported or AlgSelected |
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it")]
+pub struct AlgStructs {
+    /// AlgType 2: DHE.
+    pub dhe: Option<DheNamedGroup>,
+    /// AlgType 3: AEAD.
+    pub aead: Option<AeadCipherSuite>,
+    /// AlgType 4: ReqBaseAsymAlg, the low 16 bits of [`BaseAsymAlgo`].
+    pub req_base_asym: Option<BaseAsymAlgo>,
+    /// AlgType 5: KeySchedule.
+    pub key_schedule: Option<KeyScheduleAlgo>,
+    /// AlgType 6: ReqPqcAsymAlg (1.4), the low 16 bits of [`PqcAsymAlgo`].
+    pub req_pqc_asym: Option<PqcAsymAlgo>,
+    /// AlgType 7: KEMAlg (1.4).
+    pub kem: Option<KemAlgo>,
+}
+
+impl AlgStructs {
+    /// How many tables there are.
+    #[must_use]
+    pub fn count(&self) -> u8 {
+        self.rows().iter().map(|(_, bits)| u8::from(bits.is_some())).sum()
+    }
+
+    /// `AlgType` and bitmap of each possible table, in the order of the wire.
+    fn rows(&self) -> [(u8, Option<u32>); 6] {
+        [
+            (DHE, self.dhe.map(|a| a.bits().into())),
+            (AEAD, self.aead.map(|a| a.bits().into())),
+            (REQ_BASE_ASYM, self.req_base_asym.map(|a| a.bits())),
+            (KEY_SCHEDULE, self.key_schedule.map(|a| a.bits().into())),
+            (REQ_PQC_ASYM, self.req_pqc_asym.map(|a| a.bits())),
+            (KEM, self.kem.map(|a| a.bits().into())),
+        ]
+    }
+
+    pub(crate) fn read<'a, T: Trace<'a>>(
+        r: &mut Reader<'a, '_, T>,
+        cx: &Cx,
+        count: u8,
+    ) -> Result<Self, DecodeError> {
+        let last = if cx.version >= SpdmVersion::V1_4 { KEM } else { KEY_SCHEDULE };
+        let mut structs = Self::default();
+        let mut first = DHE;
+        for _ in 0..count {
+            let at = r.mark("AlgType");
+            let alg_type = r.u8("AlgType")?;
+            if !(first..=last).contains(&alg_type) {
+                // Also duplicates and wrong order: types strictly increase.
+                return Err(at.value(Expected::Range(first.into(), last.into()), alg_type));
+            }
+            first = alg_type + 1;
+            let at = r.mark("AlgCount");
+            let alg_count = r.u8("AlgCount")?;
+            if alg_count != ALG_COUNT {
+                return Err(at.value(Expected::Exactly(ALG_COUNT.into()), alg_count));
+            }
+            let bits = r.u16("AlgSupported")?;
+            match alg_type {
+                DHE => structs.dhe = Some(DheNamedGroup::from_bits_retain(bits)),
+                AEAD => structs.aead = Some(AeadCipherSuite::from_bits_retain(bits)),
+                REQ_BASE_ASYM => {
+                    structs.req_base_asym = Some(BaseAsymAlgo::from_bits_retain(bits.into()));
+                }
+                KEY_SCHEDULE => {
+                    structs.key_schedule = Some(KeyScheduleAlgo::from_bits_retain(bits));
+                }
+                REQ_PQC_ASYM => {
+                    structs.req_pqc_asym = Some(PqcAsymAlgo::from_bits_retain(bits.into()));
+                }
+                _ => structs.kem = Some(KemAlgo::from_bits_retain(bits)),
+            }
+        }
+        Ok(structs)
+    }
+
+    pub(crate) fn write(
+        &self,
+        w: &mut Writer<'_>,
+        version: SpdmVersion,
+    ) -> Result<(), EncodeError> {
+        for (alg_type, bits) in self.rows() {
+            let Some(bits) = bits else { continue };
+            let since = if alg_type > KEY_SCHEDULE { SpdmVersion::V1_4 } else { SpdmVersion::V1_1 };
+            if version < since {
+                return Err(EncodeError::NotInVersion { field: "AlgStruct" });
+            }
+            let bits =
+                u16::try_from(bits).map_err(|_| EncodeError::TooLarge { field: "AlgSupported" })?;
+            w.bytes(&[alg_type, ALG_COUNT])?;
+            w.u16(bits)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,442 @@
+//! NEGOTIATE_ALGORITHMS and ALGORITHMS.
+
+use core::fmt;
+
+use crate::alg_structs::AlgStructs;
+use crate::algorithm::{
+    BaseAsymAlgo, BaseHashAlgo, MeasurementHashAlgo, MeasurementSpecification, MelSpecification,
+    OtherParams, PqcAsymAlgo,
+};
+use crate::error::{DecodeError, EncodeError, Expected};
+use crate::message::sealed::Body;
+use crate::message::{Code, Cx, Header};
+use crate::reader::Reader;
+use crate::spdm_version::SpdmVersion;
+use crate::trace::Trace;
+use crate::writer::Writer;
+
+/// External algorithms (`ExtAsym`, `ExtHash`), 4 bytes each.
+///
+/// | offset | bytes | field |
+/// |---|---|---|
+/// | 0 | 1 | RegistryID |
+/// | 1 | 1 | Reserved |
+/// | 2 | 2 | AlgorithmID |
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+pub struct ExtAlgorithms<'a>(&'a [u8]);
+
+/// One external algorithm.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ExtAlgorithm {
+    /// `RegistryID`: the standards body.
+    pub registry_id: u8,
+    /// `AlgorithmID` in that registry.
+    pub algorithm_id: u16,
+}
+
+impl<'a> ExtAlgorithms<'a> {
+    pub(crate) fn read<T: Trace<'a>>(
+        r: &mut Reader<'a, '_, T>,
+        count: u8,
+        field: &'static str,
+    ) -> Result<Self, DecodeError> {
+        r.bytes(field, 4 * usize::from(count)).map(Self)
+    }
+
+    /// Number of entries.
+    pub(crate) fn count(&self) -> Result<u8, EncodeError> {
+        u8::try_from(self.0.len() / 4).map_err(|_| EncodeError::TooLarge { field: "ExtAsymCount" })
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
+        w.bytes(self.0)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The entries.
+    pub fn iter(&self) -> impl Iterator<Item = ExtAlgorithm> + 'a {
+        self.0.as_chunks().0.iter().map(|[registry_id, _, low, high]| ExtAlgorithm {
+            registry_id: *registry_id,
+            algorithm_id: u16::from_le_bytes([*low, *high]),
+        })
+    }
+}
+
+impl fmt::Debug for ExtAlgorithms<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// NEGOTIATE_ALGORITHMS (DSP0274 §NEGOTIATE_ALGORITHMS): what the Requester offers.
+///
+/// | offset | bytes | field | since |
+/// |---|---|---|---|
+/// | 2 | 1 | Param1: number of AlgStructs | 1.1 |
+/// | 4 | 2 | Length of the message | |
+/// | 6 | 1 | MeasurementSpecification | |
+/// | 7 | 1 | OtherParamsSupport | 1.2 |
+/// | 8 | 4 | BaseAsymAlgo | |
+/// | 12 | 4 | BaseHashAlgo | |
+/// | 16 | 4 | PqcAsymAlgo | 1.4 |
+/// | 20 | 8 | Reserved | |
+/// | 28 | 1 | ExtAsymCount | |
+/// | 29 | 1 | ExtHashCount | |
+/// | 30 | 1 | Reserved | |
+/// | 31 | 1 | MELspecification | 1.3 |
+/// | 32 | | ExtAsym, ExtHash, AlgStructs, 4 bytes each | |
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it")]
+pub struct NegotiateAlgorithms<'a> {
+    /// `MeasurementSpecification`.
+    pub measurement_specification: MeasurementSpecification,
+    /// `OtherParamsSupport` (1.2).
+    pub other_params: OtherParams,
+    /// `BaseAsymAlgo`.
+    pub base_asym: BaseAsymAlgo,
+    /// `BaseHashAlgo`.
+    pub base_hash: BaseHashAlgo,
+    /// `PqcAsymAlgo` (1.4).
+    pub pqc_asym: PqcAsymAlgo,
+    /// `MELspecification` (1.3).
+    pub mel_specification: MelSpecification,
+    /// `ExtAsym`.
+    pub ext_asym: ExtAlgorithms<'a>,
+    /// `ExtHash`.
+    pub ext_hash: ExtAlgorithms<'a>,
+    /// The AlgStructs (1.1).
+    pub alg_structs: AlgStructs,
+}
+
+/// ALGORITHMS (DSP0274 §ALGORITHMS): what the Responder selected.
+///
+/// | offset | bytes | field | since |
+/// |---|---|---|---|
+/// | 2 | 1 | Param1: number of AlgStructs | 1.1 |
+/// | 4 | 2 | Length of the message | |
+/// | 6 | 1 | MeasurementSpecificationSel | |
+/// | 7 | 1 | OtherParamsSelection | 1.2 |
+/// | 8 | 4 | MeasurementHashAlgo | |
+/// | 12 | 4 | BaseAsymSel | |
+/// | 16 | 4 | BaseHashSel | |
+/// | 20 | 4 | PqcAsymSel | 1.4 |
+/// | 24 | 7 | Reserved | |
+/// | 31 | 1 | MELspecificationSel | 1.3 |
+/// | 32 | 1 | ExtAsymSelCount | |
+/// | 33 | 1 | ExtHashSelCount | |
+/// | 34 | 2 | Reserved | |
+/// | 36 | | ExtAsym, ExtHash, AlgStructs, 4 bytes each | |
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it")]
+pub struct Algorithms<'a> {
+    /// `MeasurementSpecificationSel`.
+    pub measurement_specification: MeasurementSpecification,
+    /// `OtherParamsSelection` (1.2).
+    pub other_params: OtherParams,
+    /// `MeasurementHashAlgo`.
+    pub measurement_hash: MeasurementHashAlgo,
+    /// `BaseAsymSel`.
+    pub base_asym: BaseAsymAlgo,
+    /// `BaseHashSel`.
+    pub base_hash: BaseHashAlgo,
+    /// `PqcAsymSel` (1.4).
+    pub pqc_asym: PqcAsymAlgo,
+    /// `MELspecificationSel` (1.3).
+    pub mel_specification: MelSpecification,
+    /// `ExtAsymSel`.
+    pub ext_asym: ExtAlgorithms<'a>,
+    /// `ExtHashSel`.
+    pub ext_hash: ExtAlgorithms<'a>,
+    /// The AlgStructs (1.1).
+    pub alg_structs: AlgStructs,
+}
+
+/// `Length` is at offset 4 and must be the length of the message.
+const AT_LENGTH: usize = 4;
+
+fn check_length<'a, T: Trace<'a>>(
+    r: &Reader<'a, '_, T>,
+    at: crate::reader::Mark,
+    length: u16,
+) -> Result<(), DecodeError> {
+    if usize::from(length) == r.position() {
+        return Ok(());
+    }
+    let expected = Expected::Exactly(u64::try_from(r.position()).unwrap_or(u64::MAX));
+    Err(at.value(expected, length))
+}
+
+fn read_other_params<'a, T: Trace<'a>>(
+    r: &mut Reader<'a, '_, T>,
+    cx: &Cx,
+    field: &'static str,
+) -> Result<OtherParams, DecodeError> {
+    if cx.version >= SpdmVersion::V1_2 {
+        return r.u8(field).map(OtherParams::from_bits_retain);
+    }
+    r.reserved(1)?;
+    Ok(OtherParams::empty())
+}
+
+fn write_other_params(
+    w: &mut Writer<'_>,
+    version: SpdmVersion,
+    params: OtherParams,
+) -> Result<(), EncodeError> {
+    if version < SpdmVersion::V1_2 && !params.is_empty() {
+        return Err(EncodeError::NotInVersion { field: "OtherParams" });
+    }
+    w.u8(params.bits())
+}
+
+fn read_mel<'a, T: Trace<'a>>(
+    r: &mut Reader<'a, '_, T>,
+    cx: &Cx,
+    field: &'static str,
+) -> Result<MelSpecification, DecodeError> {
+    if cx.version >= SpdmVersion::V1_3 {
+        return r.u8(field).map(MelSpecification::from_bits_retain);
+    }
+    r.reserved(1)?;
+    Ok(MelSpecification::empty())
+}
+
+fn write_mel(
+    w: &mut Writer<'_>,
+    version: SpdmVersion,
+    mel: MelSpecification,
+) -> Result<(), EncodeError> {
+    if version < SpdmVersion::V1_3 && !mel.is_empty() {
+        return Err(EncodeError::NotInVersion { field: "MELspecification" });
+    }
+    w.u8(mel.bits())
+}
+
+/// Param1 counts AlgStructs from 1.1 on and is reserved in 1.0.
+fn struct_count<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, cx: &Cx) -> u8 {
+    r.note_reserved(header.param2);
+    if cx.version == SpdmVersion::V1_0 {
+        r.note_reserved(header.param1);
+        return 0;
+    }
+    header.param1
+}
+
+impl<'a> Body<'a> for NegotiateAlgorithms<'a> {
+    const NAME: &'static str = "NEGOTIATE_ALGORITHMS";
+    const CODE: Code = Code::NEGOTIATE_ALGORITHMS;
+
+    fn read<T: Trace<'a>>(
+        r: &mut Reader<'a, '_, T>,
+        header: Header,
+        cx: &Cx,
+    ) -> Result<Self, DecodeError> {
+        let count = struct_count(r, header, cx);
+        let at = r.mark("Length");
+        let length = r.u16("Length")?;
+        let measurement_specification =
+            r.u8("MeasurementSpecification").map(MeasurementSpecification::from_bits_retain)?;
+        let other_params = read_other_params(r, cx, "OtherParamsSupport")?;
+        let base_asym = r.u32("BaseAsymAlgo").map(BaseAsymAlgo::from_bits_retain)?;
+        let base_hash = r.u32("BaseHashAlgo").map(BaseHashAlgo::from_bits_retain)?;
+        let pqc_asym = PqcAsymAlgo::read(r, cx, "PqcAsymAlgo")?;
+        r.reserved(8)?;
+        let ext_asym = r.u8("ExtAsymCount")?;
+        let ext_hash = r.u8("ExtHashCount")?;
+        r.reserved(1)?;
+        let mel_specification = read_mel(r, cx, "MELspecification")?;
+        let ext_asym = ExtAlgorithms::read(r, ext_asym, "ExtAsym")?;
+        let ext_hash = ExtAlgorithms::read(r, ext_hash, "ExtHash")?;
+        let alg_structs = AlgStructs::read(r, cx, count)?;
+        check_length(r, at, length)?;
+        Ok(Self {
+            measurement_specification,
+            other_params,
+            base_asym,
+            base_hash,
+            pqc_asym,
+            mel_specification,
+            ext_asym,
+            ext_hash,
+            alg_structs,
+        })
+    }
+
+    fn params(&self, _: SpdmVersion) -> Result<[u8; 2], EncodeError> {
+        Ok([self.alg_structs.count(), 0])
+    }
+
+    fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
+        w.u16(0)?;
+        w.u8(self.measurement_specification.bits())?;
+        write_other_params(w, version, self.other_params)?;
+        w.u32(self.base_asym.bits())?;
+        w.u32(self.base_hash.bits())?;
+        self.pqc_asym.write(w, version, "PqcAsymAlgo")?;
+        w.zeros(8)?;
+        w.u8(self.ext_asym.count()?)?;
+        w.u8(self.ext_hash.count()?)?;
+        w.u8(0)?;
+        write_mel(w, version, self.mel_specification)?;
+        self.ext_asym.write(w)?;
+        self.ext_hash.write(w)?;
+        self.alg_structs.write(w, version)?;
+        w.patch16(AT_LENGTH, w.position(), "Length")
+    }
+}
+
+impl<'a> Body<'a> for Algorithms<'a> {
+    const NAME: &'static str = "ALGORITHMS";
+    const CODE: Code = Code::ALGORITHMS;
+
+    fn read<T: Trace<'a>>(
+        r: &mut Reader<'a, '_, T>,
+        header: Header,
+        cx: &Cx,
+    ) -> Result<Self, DecodeError> {
+        let count = struct_count(r, header, cx);
+        let at = r.mark("Length");
+        let length = r.u16("Length")?;
+        let measurement_specification =
+            r.u8("MeasurementSpecificationSel").map(MeasurementSpecification::from_bits_retain)?;
+        let other_params = read_other_params(r, cx, "OtherParamsSelection")?;
+        let measurement_hash =
+            r.u32("MeasurementHashAlgo").map(MeasurementHashAlgo::from_bits_retain)?;
+        let base_asym = r.u32("BaseAsymSel").map(BaseAsymAlgo::from_bits_retain)?;
+        let base_hash = r.u32("BaseHashSel").map(BaseHashAlgo::from_bits_retain)?;
+        let pqc_asym = PqcAsymAlgo::read(r, cx, "PqcAsymSel")?;
+        r.reserved(7)?;
+        let mel_specification = read_mel(r, cx, "MELspecificationSel")?;
+        let ext_asym = r.u8("ExtAsymSelCount")?;
+        let ext_hash = r.u8("ExtHashSelCount")?;
+        r.reserved(2)?;
+        let ext_asym = ExtAlgorithms::read(r, ext_asym, "ExtAsymSel")?;
+        let ext_hash = ExtAlgorithms::read(r, ext_hash, "ExtHashSel")?;
+        let alg_structs = AlgStructs::read(r, cx, count)?;
+        check_length(r, at, length)?;
+        Ok(Self {
+            measurement_specification,
+            other_params,
+            measurement_hash,
+            base_asym,
+            base_hash,
+            pqc_asym,
+            mel_specification,
+            ext_asym,
+            ext_hash,
+            alg_structs,
+        })
+    }
+
+    fn params(&self, _: SpdmVersion) -> Result<[u8; 2], EncodeError> {
+        Ok([self.alg_structs.count(), 0])
+    }
+
+    fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
+        w.u16(0)?;
+        w.u8(self.measurement_specification.bits())?;
+        write_other_params(w, version, self.other_params)?;
+        w.u32(self.measurement_hash.bits())?;
+        w.u32(self.base_asym.bits())?;
+        w.u32(self.base_hash.bits())?;
+        self.pqc_asym.write(w, version, "PqcAsymSel")?;
+        w.zeros(7)?;
+        write_mel(w, version, self.mel_specification)?;
+        w.u8(self.ext_asym.count()?)?;
+        w.u8(self.ext_hash.count()?)?;
+        w.zeros(2)?;
+        self.ext_asym.write(w)?;
+        self.ext_hash.write(w)?;
+        self.alg_structs.write(w, version)?;
+        w.patch16(AT_LENGTH, w.position(), "Length")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Algorithms, NegotiateAlgorithms};
+    use crate::testing::{every_prefix_fails, expect_value, one_byte_more, round_trip};
+    use crate::{BaseAsymAlgo, Cx, DheNamedGroup, SpdmVersion};
+    use std::vec::Vec;
+
+    fn request(version: SpdmVersion, structs: &[[u8; 4]]) -> Vec<u8> {
+        let count = u8::try_from(structs.len()).unwrap();
+        let other = if version >= SpdmVersion::V1_2 { 2 } else { 0 };
+        let mut bytes = std::vec![version.to_byte(), 0xE3, count, 0, 32 + 4 * count, 0, 1, other];
+        bytes.extend([0x90, 0, 0, 0, 0x03, 0, 0, 0]);
+        bytes.resize(32, 0);
+        bytes.extend(structs.concat());
+        bytes
+    }
+
+    fn response(version: SpdmVersion, structs: &[[u8; 4]]) -> Vec<u8> {
+        let count = u8::try_from(structs.len()).unwrap();
+        let other = if version >= SpdmVersion::V1_2 { 2 } else { 0 };
+        let mut bytes = std::vec![version.to_byte(), 0x63, count, 0, 36 + 4 * count, 0, 1, other];
+        bytes.extend([4, 0, 0, 0, 0x80, 0, 0, 0, 2, 0, 0, 0]);
+        bytes.resize(36, 0);
+        bytes.extend(structs.concat());
+        bytes
+    }
+
+    const STRUCTS: [[u8; 4]; 3] = [[2, 0x20, 0x18, 0], [3, 0x20, 2, 0], [5, 0x20, 1, 0]];
+
+    #[test]
+    fn both_directions_in_every_version() {
+        for version in SpdmVersion::ALL {
+            let cx = Cx::new(version);
+            let structs = if version == SpdmVersion::V1_0 { &STRUCTS[..0] } else { &STRUCTS };
+            let bytes = request(version, structs);
+            let message: NegotiateAlgorithms<'_> = round_trip(&bytes, &cx);
+            assert_eq!(message.base_asym, BaseAsymAlgo::ECDSA_P256 | BaseAsymAlgo::ECDSA_P384);
+            every_prefix_fails::<NegotiateAlgorithms<'_>>(&bytes, &cx);
+            let bytes = response(version, structs);
+            let message: Algorithms<'_> = round_trip(&bytes, &cx);
+            assert_eq!(message.base_asym, BaseAsymAlgo::ECDSA_P384);
+            let dhe = DheNamedGroup::SECP_256_R1 | DheNamedGroup::SECP_384_R1;
+            let since_1_1 = version >= SpdmVersion::V1_1;
+            assert_eq!(message.alg_structs.dhe, since_1_1.then_some(dhe));
+            every_prefix_fails::<Algorithms<'_>>(&bytes, &cx);
+            let longer = [&bytes[..], &[0]].concat();
+            one_byte_more::<Algorithms<'_>>(&longer, &cx);
+        }
+    }
+
+    #[test]
+    fn external_algorithms_are_listed() {
+        let cx = Cx::new(SpdmVersion::V1_2);
+        let mut bytes = response(SpdmVersion::V1_2, &[]);
+        (bytes[4], bytes[32]) = (40, 1);
+        bytes.extend([3, 0, 0x34, 0x12]);
+        let message: Algorithms<'_> = round_trip(&bytes, &cx);
+        let [only] = message.ext_asym.iter().collect::<Vec<_>>()[..] else { panic!() };
+        assert_eq!((only.registry_id, only.algorithm_id), (3, 0x1234));
+    }
+
+    #[test]
+    fn n13_length_order_type_and_count() {
+        let cx = Cx::new(SpdmVersion::V1_2);
+        for wrong in [0, 35, 47, 49, 255] {
+            let mut bytes = response(SpdmVersion::V1_2, &STRUCTS);
+            bytes[4] = wrong;
+            expect_value::<Algorithms<'_>>(&bytes, &cx, "Length", 4, wrong.into());
+        }
+        let of = |rows: &[[u8; 4]]| response(SpdmVersion::V1_2, rows);
+        let unsorted = of(&[[3, 0x20, 2, 0], [2, 0x20, 1, 0]]);
+        expect_value::<Algorithms<'_>>(&unsorted, &cx, "AlgType", 40, 2);
+        let twice = of(&[[3, 0x20, 2, 0], [3, 0x20, 2, 0]]);
+        expect_value::<Algorithms<'_>>(&twice, &cx, "AlgType", 40, 3);
+        let of_1_4 = of(&[[7, 0x20, 1, 0]]);
+        expect_value::<Algorithms<'_>>(&of_1_4, &cx, "AlgType", 36, 7);
+        for count in [0x00, 0x10, 0x21, 0x2F, 0x30, 0xF0] {
+            let bytes = of(&[[2, count, 1, 0]]);
+            expect_value::<Algorithms<'_>>(&bytes, &cx, "AlgCount", 37, count.into());
+        }
+    }
+}

@@ -1,0 +1,422 @@
+//! GET_CAPABILITIES and CAPABILITIES.
+
+use crate::alg_structs::AlgStructs;
+use crate::algorithm::{
+    BaseAsymAlgo, BaseHashAlgo, MeasurementSpecification, MelSpecification, OtherParams,
+    PqcAsymAlgo,
+};
+use crate::algorithms::ExtAlgorithms;
+use crate::error::{DecodeError, EncodeError, Expected};
+use crate::flags::{CapabilityExtFlags, CapabilityFlags};
+use crate::message::sealed::Body;
+use crate::message::{Code, Cx, Header};
+use crate::reader::{Reader, length};
+use crate::spdm_version::SpdmVersion;
+use crate::trace::Trace;
+use crate::writer::{Writer, absent};
+
+/// The smallest legal `DataTransferSize` in bytes (DSP0274 1.2 §CAPABILITIES).
+pub const MIN_DATA_TRANSFER_SIZE: u32 = 42;
+
+const BLOCK_FIXED_LEN: usize = 30;
+
+/// Whether GET_CAPABILITIES asks for the `SupportedAlgorithms` block (1.3: Param1 bit 0).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "one bit")]
+pub enum AlgorithmsBlock {
+    /// The bit is clear, or the version has no such bit.
+    #[default]
+    NotRequested,
+    /// The bit is set.
+    Requested,
+}
+
+/// The sizes that 1.2 added.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "the wire has these two")]
+pub struct TransferSizes {
+    /// `DataTransferSize`: the largest SPDM message that is received in one transfer, in bytes.
+    pub data_transfer_size: u32,
+    /// `MaxSPDMmsgSize`: the largest SPDM message after reassembly, in bytes.
+    pub max_spdm_msg_size: u32,
+}
+
+/// What either side says of itself: the part that GET_CAPABILITIES (1.1 and later) and CAPABILITIES share.
+///
+/// | offset | bytes | field | since |
+/// |---|---|---|---|
+/// | 4 | 1 | Reserved | |
+/// | 5 | 1 | CTExponent | 1.0, requests 1.1 |
+/// | 6 | 2 | ExtFlags | 1.4 |
+/// | 8 | 4 | Flags | 1.0, requests 1.1 |
+/// | 12 | 4 | DataTransferSize | 1.2 |
+/// | 16 | 4 | MaxSPDMmsgSize | 1.2 |
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "callers build it; later versions append optional messages"
+)]
+pub struct Capability {
+    /// `CTExponent`: cryptographic operations take at most 2^n microseconds.
+    pub ct_exponent: u8,
+    /// `ExtFlags` (1.4).
+    pub ext_flags: CapabilityExtFlags,
+    /// `Flags`, as received.
+    pub flags: CapabilityFlags,
+    /// The sizes, from 1.2 on.
+    pub sizes: Option<TransferSizes>,
+}
+
+impl Capability {
+    fn read<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<Self, DecodeError> {
+        r.reserved(1)?;
+        let ct_exponent = r.u8("CTExponent")?;
+        let ext_flags = if cx.version >= SpdmVersion::V1_4 {
+            CapabilityExtFlags::from_bits_retain(r.u16("ExtFlags")?)
+        } else {
+            r.reserved(2)?;
+            CapabilityExtFlags::empty()
+        };
+        let flags = CapabilityFlags::from_bits_retain(r.u32("Flags")?);
+        let sizes = if cx.version >= SpdmVersion::V1_2 {
+            Some(TransferSizes {
+                data_transfer_size: r.u32("DataTransferSize")?,
+                max_spdm_msg_size: r.u32("MaxSPDMmsgSize")?,
+            })
+        } else {
+            None
+        };
+        Ok(Self { ct_exponent, ext_flags, flags, sizes })
+    }
+
+    fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
+        if version < SpdmVersion::V1_4 && !self.ext_flags.is_empty() {
+            return Err(EncodeError::NotInVersion { field: "ExtFlags" });
+        }
+        w.u8(0)?;
+        w.u8(self.ct_exponent)?;
+        w.u16(self.ext_flags.bits())?;
+        w.u32(self.flags.bits())?;
+        if version < SpdmVersion::V1_2 {
+            return absent(self.sizes.as_ref(), "DataTransferSize");
+        }
+        let sizes = self.sizes.ok_or(EncodeError::Missing { field: "DataTransferSize" })?;
+        w.u32(sizes.data_transfer_size)?;
+        w.u32(sizes.max_spdm_msg_size)
+    }
+}
+
+/// GET_CAPABILITIES (DSP0274 §GET_CAPABILITIES): 4 bytes in 1.0, 12 in 1.1, 20 from 1.2 on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it")]
+pub struct GetCapabilities {
+    /// Whether the Responder is asked for its supported algorithms (1.3).
+    pub algorithms_block: AlgorithmsBlock,
+    /// The Requester's capabilities, from 1.1 on.
+    pub capability: Option<Capability>,
+}
+
+impl<'a> Body<'a> for GetCapabilities {
+    const NAME: &'static str = "GET_CAPABILITIES";
+    const CODE: Code = Code::GET_CAPABILITIES;
+
+    fn read<T: Trace<'a>>(
+        r: &mut Reader<'a, '_, T>,
+        header: Header,
+        cx: &Cx,
+    ) -> Result<Self, DecodeError> {
+        let algorithms_block = read_block_bit(r, header, cx);
+        let capability = match cx.version {
+            SpdmVersion::V1_0 => None,
+            _ => Some(Capability::read(r, cx)?),
+        };
+        Ok(Self { algorithms_block, capability })
+    }
+
+    fn params(&self, version: SpdmVersion) -> Result<[u8; 2], EncodeError> {
+        match self.algorithms_block {
+            AlgorithmsBlock::NotRequested => Ok([0, 0]),
+            AlgorithmsBlock::Requested if version >= SpdmVersion::V1_3 => Ok([1, 0]),
+            AlgorithmsBlock::Requested => Err(EncodeError::NotInVersion { field: "Param1" }),
+        }
+    }
+
+    fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
+        if version == SpdmVersion::V1_0 {
+            return absent(self.capability.as_ref(), "Flags");
+        }
+        self.capability.ok_or(EncodeError::Missing { field: "Flags" })?.write(w, version)
+    }
+}
+
+fn read_block_bit<'a, T: Trace<'a>>(
+    r: &mut Reader<'a, '_, T>,
+    header: Header,
+    cx: &Cx,
+) -> AlgorithmsBlock {
+    let defined = if cx.version >= SpdmVersion::V1_3 { 1 } else { 0 };
+    r.note_reserved(header.param1 & !defined | header.param2);
+    match header.param1 & defined {
+        0 => AlgorithmsBlock::NotRequested,
+        _ => AlgorithmsBlock::Requested,
+    }
+}
+
+/// CAPABILITIES (DSP0274 §CAPABILITIES): 12 bytes in 1.0 and 1.1, 20 from 1.2 on, then from 1.3 on the
+/// `SupportedAlgorithms` block where Param1 bit 0 says so.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it")]
+pub struct Capabilities<'a> {
+    /// The Responder's capabilities.
+    pub capability: Capability,
+    /// The `SupportedAlgorithms` block, where the Responder included it (1.3).
+    pub supported_algorithms: Option<SupportedAlgorithms<'a>>,
+}
+
+impl<'a> Body<'a> for Capabilities<'a> {
+    const NAME: &'static str = "CAPABILITIES";
+    const CODE: Code = Code::CAPABILITIES;
+
+    fn read<T: Trace<'a>>(
+        r: &mut Reader<'a, '_, T>,
+        header: Header,
+        cx: &Cx,
+    ) -> Result<Self, DecodeError> {
+        let block = read_block_bit(r, header, cx);
+        let capability = Capability::read(r, cx)?;
+        let supported_algorithms = match block {
+            AlgorithmsBlock::NotRequested => None,
+            AlgorithmsBlock::Requested => Some(SupportedAlgorithms::read(r, cx)?),
+        };
+        Ok(Self { capability, supported_algorithms })
+    }
+
+    fn params(&self, version: SpdmVersion) -> Result<[u8; 2], EncodeError> {
+        match self.supported_algorithms {
+            None => Ok([0, 0]),
+            Some(_) if version >= SpdmVersion::V1_3 => Ok([1, 0]),
+            Some(_) => Err(EncodeError::NotInVersion { field: "SupportedAlgorithms" }),
+        }
+    }
+
+    fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
+        self.capability.write(w, version)?;
+        match &self.supported_algorithms {
+            None => Ok(()),
+            Some(block) => block.write(w, version),
+        }
+    }
+}
+
+/// The `SupportedAlgorithms` block of CAPABILITIES (1.3). Offsets from the start of the block:
+///
+/// | offset | bytes | field |
+/// |---|---|---|
+/// | 0 | 1 | number of AlgStructs |
+/// | 1 | 1 | Reserved |
+/// | 2 | 2 | Length of the block |
+/// | 4 | 1 | MeasurementSpecification |
+/// | 5 | 1 | OtherParamsSupport |
+/// | 6 | 4 | BaseAsymAlgo |
+/// | 10 | 4 | BaseHashAlgo |
+/// | 14 | 4 | PqcAsymAlgo (1.4) |
+/// | 18 | 8 | Reserved |
+/// | 26 | 1 | ExtAsymCount |
+/// | 27 | 1 | ExtHashCount |
+/// | 28 | 1 | Reserved |
+/// | 29 | 1 | MELspecification |
+/// | 30 | | ExtAsym, ExtHash, AlgStructs, 4 bytes each |
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it")]
+pub struct SupportedAlgorithms<'a> {
+    /// `MeasurementSpecification`.
+    pub measurement_specification: MeasurementSpecification,
+    /// `OtherParamsSupport`.
+    pub other_params: OtherParams,
+    /// `BaseAsymAlgo`.
+    pub base_asym: BaseAsymAlgo,
+    /// `BaseHashAlgo`.
+    pub base_hash: BaseHashAlgo,
+    /// `PqcAsymAlgo` (1.4).
+    pub pqc_asym: PqcAsymAlgo,
+    /// `MELspecification`.
+    pub mel_specification: MelSpecification,
+    /// `ExtAsym`.
+    pub ext_asym: ExtAlgorithms<'a>,
+    /// `ExtHash`.
+    pub ext_hash: ExtAlgorithms<'a>,
+    /// The AlgStructs.
+    pub alg_structs: AlgStructs,
+}
+
+impl<'a> SupportedAlgorithms<'a> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<Self, DecodeError> {
+        let count = r.u8("SupportedAlgorithms.Param1")?;
+        r.reserved(1)?;
+        let at_length = r.mark("SupportedAlgorithms.Length");
+        let block_len = r.u16("SupportedAlgorithms.Length")?;
+        let measurement_specification =
+            MeasurementSpecification::from_bits_retain(r.u8("MeasurementSpecification")?);
+        let other_params = OtherParams::from_bits_retain(r.u8("OtherParamsSupport")?);
+        let base_asym = BaseAsymAlgo::from_bits_retain(r.u32("BaseAsymAlgo")?);
+        let base_hash = BaseHashAlgo::from_bits_retain(r.u32("BaseHashAlgo")?);
+        let pqc_asym = PqcAsymAlgo::read(r, cx, "PqcAsymAlgo")?;
+        r.reserved(8)?;
+        let ext_asym_count = r.u8("ExtAsymCount")?;
+        let ext_hash_count = r.u8("ExtHashCount")?;
+        r.reserved(1)?;
+        let mel_specification = MelSpecification::from_bits_retain(r.u8("MELspecification")?);
+        let entries = [count, ext_asym_count, ext_hash_count].map(usize::from);
+        let expected = BLOCK_FIXED_LEN + entries.iter().map(|n| 4 * n).sum::<usize>();
+        if usize::from(block_len) != expected {
+            let expected = Expected::Exactly(u64::try_from(expected).unwrap_or(u64::MAX));
+            return Err(at_length.value(expected, block_len));
+        }
+        let ext_asym = ExtAlgorithms::read(r, ext_asym_count, "ExtAsym")?;
+        let ext_hash = ExtAlgorithms::read(r, ext_hash_count, "ExtHash")?;
+        let alg_structs = AlgStructs::read(r, cx, count)?;
+        Ok(Self {
+            measurement_specification,
+            other_params,
+            base_asym,
+            base_hash,
+            pqc_asym,
+            mel_specification,
+            ext_asym,
+            ext_hash,
+            alg_structs,
+        })
+    }
+
+    fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
+        let start = w.position();
+        w.u8(self.alg_structs.count())?;
+        w.u8(0)?;
+        let at_length = w.position();
+        w.u16(0)?;
+        w.u8(self.measurement_specification.bits())?;
+        w.u8(self.other_params.bits())?;
+        w.u32(self.base_asym.bits())?;
+        w.u32(self.base_hash.bits())?;
+        self.pqc_asym.write(w, version, "PqcAsymAlgo")?;
+        w.zeros(8)?;
+        w.u8(self.ext_asym.count()?)?;
+        w.u8(self.ext_hash.count()?)?;
+        w.u8(0)?;
+        w.u8(self.mel_specification.bits())?;
+        self.ext_asym.write(w)?;
+        self.ext_hash.write(w)?;
+        self.alg_structs.write(w, version)?;
+        w.patch16(at_length, w.position() - start, "SupportedAlgorithms.Length")
+    }
+}
+
+impl PqcAsymAlgo {
+    /// Four bytes that are reserved before 1.4.
+    pub(crate) fn read<'a, T: Trace<'a>>(
+        r: &mut Reader<'a, '_, T>,
+        cx: &Cx,
+        field: &'static str,
+    ) -> Result<Self, DecodeError> {
+        if cx.version >= SpdmVersion::V1_4 {
+            return Ok(Self::from_bits_retain(r.u32(field)?));
+        }
+        r.reserved(length(4))?;
+        Ok(Self::empty())
+    }
+
+    pub(crate) fn write(
+        self,
+        w: &mut Writer<'_>,
+        version: SpdmVersion,
+        field: &'static str,
+    ) -> Result<(), EncodeError> {
+        if version < SpdmVersion::V1_4 && !self.is_empty() {
+            return Err(EncodeError::NotInVersion { field });
+        }
+        w.u32(self.bits())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AlgorithmsBlock, Capabilities, GetCapabilities};
+    use crate::testing::{every_prefix_fails, expect_value, one_byte_more, round_trip};
+    use crate::{Cx, Message, SpdmVersion};
+    use spdm_untrusted::Untrusted;
+    use std::vec::Vec;
+
+    const RESPONSE: [u8; 20] =
+        [0x14, 0x61, 0, 0, 0, 14, 1, 0, 0x17, 0, 2, 0x80, 0x00, 0x12, 0, 0, 0, 0x20, 1, 0];
+
+    fn of(version: SpdmVersion, code: u8, len: usize) -> Vec<u8> {
+        let mut bytes = RESPONSE[..len].to_vec();
+        (bytes[0], bytes[1]) = (version.to_byte(), code);
+        if version < SpdmVersion::V1_4 && len > 7 {
+            bytes[6] = 0;
+        }
+        bytes
+    }
+
+    #[test]
+    fn sizes_of_every_version() {
+        for (version, request, response) in [
+            (SpdmVersion::V1_0, 4, 12),
+            (SpdmVersion::V1_1, 12, 12),
+            (SpdmVersion::V1_2, 20, 20),
+            (SpdmVersion::V1_3, 20, 20),
+            (SpdmVersion::V1_4, 20, 20),
+        ] {
+            let cx = Cx::new(version);
+            let bytes = of(version, 0xE1, request);
+            let message: GetCapabilities = round_trip(&bytes, &cx);
+            assert_eq!(message.capability.is_some(), version >= SpdmVersion::V1_1);
+            every_prefix_fails::<GetCapabilities>(&bytes, &cx);
+            let bytes = of(version, 0x61, response);
+            let message: Capabilities<'_> = round_trip(&bytes, &cx);
+            let capability = message.capability;
+            assert_eq!(capability.ct_exponent, 14);
+            assert_eq!(capability.flags.bits(), 0x8002_0017);
+            assert_eq!(capability.ext_flags.bits(), u16::from(version >= SpdmVersion::V1_4));
+            let sizes = capability.sizes.map(|s| (s.data_transfer_size, s.max_spdm_msg_size));
+            let since_1_2 = version >= SpdmVersion::V1_2;
+            assert_eq!(sizes, since_1_2.then_some((0x1200, 0x12000)));
+            every_prefix_fails::<Capabilities<'_>>(&bytes, &cx);
+            let longer = [&bytes[..], &[0]].concat();
+            one_byte_more::<Capabilities<'_>>(&longer, &cx);
+        }
+    }
+
+    #[test]
+    fn the_block_is_read_only_where_its_bit_is_defined_and_set() {
+        let mut bytes = of(SpdmVersion::V1_3, 0x61, 20);
+        bytes[2] = 1;
+        bytes.extend([1, 0, 34, 0, 1, 2, 0x80, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+        bytes.extend([0; 8]);
+        bytes.extend([0, 0, 0, 1, 2, 0x20, 0x10, 0]);
+        let cx = Cx::new(SpdmVersion::V1_3);
+        let message: Capabilities<'_> = round_trip(&bytes, &cx);
+        assert!(message.supported_algorithms.is_some());
+        every_prefix_fails::<Capabilities<'_>>(&bytes, &cx);
+        for wrong in [0, 30, 33, 35, 38] {
+            let mut bytes = bytes.clone();
+            bytes[22] = wrong;
+            let field = "SupportedAlgorithms.Length";
+            expect_value::<Capabilities<'_>>(&bytes, &cx, field, 22, wrong.into());
+        }
+        let mut plain = of(SpdmVersion::V1_2, 0x61, 20);
+        plain[2] = 1;
+        let cx = Cx::new(SpdmVersion::V1_2);
+        let decoded = Capabilities::decode(Untrusted::new(&plain), &cx).unwrap();
+        assert!(decoded.reserved_nonzero() && decoded.message.supported_algorithms.is_none());
+    }
+
+    #[test]
+    fn the_request_bit() {
+        let mut bytes = of(SpdmVersion::V1_3, 0xE1, 20);
+        bytes[2] = 1;
+        let message: GetCapabilities = round_trip(&bytes, &Cx::new(SpdmVersion::V1_3));
+        assert_eq!(message.algorithms_block, AlgorithmsBlock::Requested);
+        assert!(message.encode(SpdmVersion::V1_2, &mut [0; 20]).is_err());
+    }
+}

@@ -1,0 +1,167 @@
+//! The result of a policy: one outcome per check, and the proof that all of them passed.
+
+use crate::chain::Chain;
+use crate::error::{ChainError, Check, Rule};
+use crate::identity::{Identity, ProvisionedKey};
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a check ends in one of these ways")]
+pub enum Outcome {
+    /// It passed.
+    Pass,
+    /// It failed.
+    Fail(ChainError),
+    /// It was not made: the policy does not ask for it, or what it needs is missing.
+    Skipped,
+}
+
+impl From<Result<(), ChainError>> for Outcome {
+    fn from(result: Result<(), ChainError>) -> Self {
+        match result {
+            Ok(()) => Self::Pass,
+            Err(error) => Self::Fail(error),
+        }
+    }
+}
+
+/// Every check of a [`Policy`](crate::Policy) on one chain.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Appraisal<'c> {
+    pub(crate) chain: Chain<'c>,
+    pub(crate) time_checked: bool,
+    pub(crate) root: Outcome,
+    pub(crate) certificates: Outcome,
+    pub(crate) signatures: Outcome,
+    pub(crate) anchor: Outcome,
+    pub(crate) leaf_profile: Outcome,
+    pub(crate) san: Outcome,
+}
+
+impl<'c> Appraisal<'c> {
+    /// A chain beyond the limits: nothing else is looked at.
+    pub(crate) const fn oversized(chain: &Chain<'c>, error: ChainError) -> Self {
+        Self {
+            chain: *chain,
+            time_checked: false,
+            root: Outcome::Skipped,
+            certificates: Outcome::Fail(error),
+            signatures: Outcome::Skipped,
+            anchor: Outcome::Skipped,
+            leaf_profile: Outcome::Skipped,
+            san: Outcome::Skipped,
+        }
+    }
+
+    /// [`Check::Root`]; skipped where the chain leaves out a root that no anchor is.
+    #[must_use]
+    pub const fn root(&self) -> Outcome {
+        self.root
+    }
+
+    /// [`Check::Certificates`].
+    #[must_use]
+    pub const fn certificates(&self) -> Outcome {
+        self.certificates
+    }
+
+    /// [`Check::Signatures`]; skipped where the issuer of the first certificate is not known.
+    #[must_use]
+    pub const fn signatures(&self) -> Outcome {
+        self.signatures
+    }
+
+    /// [`Check::Anchor`].
+    #[must_use]
+    pub const fn anchor(&self) -> Outcome {
+        self.anchor
+    }
+
+    /// [`Check::LeafProfile`].
+    #[must_use]
+    pub const fn leaf_profile(&self) -> Outcome {
+        self.leaf_profile
+    }
+
+    /// [`Check::San`]; skipped with [`SanPolicy::None`](crate::SanPolicy::None).
+    #[must_use]
+    pub const fn san(&self) -> Outcome {
+        self.san
+    }
+
+    /// Every check with its outcome, in the order of [`Check`].
+    pub fn outcomes(&self) -> impl Iterator<Item = (Check, Outcome)> + use<> {
+        [
+            (Check::Root, self.root),
+            (Check::Certificates, self.certificates),
+            (Check::Signatures, self.signatures),
+            (Check::Anchor, self.anchor),
+            (Check::LeafProfile, self.leaf_profile),
+            (Check::San, self.san),
+        ]
+        .into_iter()
+    }
+
+    /// The chain that was appraised.
+    #[must_use]
+    pub const fn chain(&self) -> &Chain<'c> {
+        &self.chain
+    }
+
+    /// Trusts the chain where every check passed.
+    ///
+    /// # Errors
+    /// The first failure in the order of [`Check`].
+    pub fn into_trusted(self) -> Result<Trusted<'c>, ChainError> {
+        let made = |check| check == Check::San; // the one check that a policy may leave out
+        let mut skipped = None;
+        for (check, outcome) in self.outcomes() {
+            match outcome {
+                Outcome::Fail(error) => return Err(error),
+                // A name is the one thing that a policy may choose not to ask for.
+                Outcome::Skipped if check != Check::San => {
+                    skipped.get_or_insert(ChainError::new(check, Rule::NotChecked));
+                }
+                Outcome::Skipped | Outcome::Pass => {}
+            }
+        }
+        match skipped {
+            Some(error) => Err(error),
+            None => Ok(Trusted {
+                identity: Identity::Chain(self.chain),
+                time_checked: self.time_checked,
+            }),
+        }
+    }
+}
+
+/// Proof that a policy trusts a chain, or that the caller provisioned a key.
+///
+/// It does not say that the peer on the line has the key: that takes a signature over a fresh nonce.
+#[derive(Clone, Copy, Debug)]
+pub struct Trusted<'c> {
+    identity: Identity<'c>,
+    time_checked: bool,
+}
+
+impl<'c> Trusted<'c> {
+    /// A key is trusted because the caller got it out of band.
+    #[must_use]
+    pub const fn provisioned(key: ProvisionedKey<'c>) -> Self {
+        Self { identity: Identity::Key(key), time_checked: false }
+    }
+
+    /// Who is trusted.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity<'c> {
+        &self.identity
+    }
+
+    /// Whether validity periods were held against a clock; `false` also for a provisioned key, which has
+    /// none.
+    #[must_use]
+    pub const fn time_checked(&self) -> bool {
+        self.time_checked
+    }
+}

@@ -1,0 +1,266 @@
+//! One X.509 certificate, borrowed.
+
+use der::Tag;
+use spdm_untrusted::Untrusted;
+
+use crate::error::{ChainError, Check, Fault, Rule};
+use crate::extension::{BasicConstraints, Extensions, KeyUsage};
+use crate::name::Name;
+use crate::oid::Oid;
+use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};
+use crate::subject_alt_name::OtherName;
+use crate::text::Text;
+use crate::time::Time;
+use crate::tlv::{Element, Fields, check_strict, explicit, implicit};
+
+/// A certificate whose encoding is right: strict DER, version 3, every field well formed (RFC 5280 §4.1).
+///
+/// That says nothing about who made it; [`Policy`](crate::Policy) does.
+#[derive(Clone, Copy, Debug)]
+pub struct Certificate<'a> {
+    der: &'a [u8],
+    tbs: &'a [u8],
+    serial: &'a [u8],
+    signature_algorithm: AlgorithmIdentifier<'a>,
+    signature: &'a [u8],
+    issuer: Name<'a>,
+    subject: Name<'a>,
+    not_before: Time,
+    not_after: Time,
+    public_key: PublicKey<'a>,
+    extensions: Extensions<'a>,
+}
+
+impl<'a> Certificate<'a> {
+    /// The most extensions that one certificate may have.
+    pub const MAX_EXTENSIONS: usize = 32;
+
+    /// Reads a single DER certificate, for example to show a trust anchor.
+    ///
+    /// # Errors
+    /// [`ChainError`] of [`Check::Format`] with the first broken rule and its offset in `der`.
+    pub fn parse(der: Untrusted<&'a [u8]>) -> Result<Self, ChainError> {
+        der.validate_with(Self::from_der).map_err(|fault| fault.during(Check::Format, 0))
+    }
+
+    pub(crate) fn from_der(der: &'a [u8]) -> Result<Self, Fault> {
+        check_strict(der, 0)?;
+        let mut outer = Fields::new(der, 0);
+        let certificate = outer.take(Tag::Sequence, Rule::CertificateSyntax)?;
+        outer.finish(Rule::CertificateSyntax)?;
+
+        let mut fields = certificate.fields();
+        let tbs = fields.take(Tag::Sequence, Rule::CertificateSyntax)?;
+        let algorithm = fields.take(Tag::Sequence, Rule::CertificateSyntax)?;
+        let signature = fields.take(Tag::BitString, Rule::CertificateSyntax)?;
+        fields.finish(Rule::CertificateSyntax)?;
+        let signature_algorithm = AlgorithmIdentifier::parse(&algorithm)
+            .ok_or_else(|| Fault::new(Rule::CertificateSyntax, algorithm.at))?;
+        let signature = signature
+            .whole_bits()
+            .ok_or_else(|| Fault::new(Rule::CertificateSyntax, signature.at))?;
+
+        let mut fields = tbs.fields();
+        check_version(&mut fields)?;
+        let serial = fields.take(Tag::Integer, Rule::CertificateSyntax)?;
+        let inner_algorithm = fields.take(Tag::Sequence, Rule::CertificateSyntax)?;
+        if inner_algorithm.encoded != algorithm.encoded {
+            return Err(Fault::new(Rule::SignatureAlgorithmMismatch, inner_algorithm.at));
+        }
+        let issuer = fields.take(Tag::Sequence, Rule::NameSyntax)?;
+        let validity = fields.take(Tag::Sequence, Rule::Time)?;
+        let subject = fields.take(Tag::Sequence, Rule::NameSyntax)?;
+        let public_key = fields.take(Tag::Sequence, Rule::PublicKeySyntax)?;
+        // issuerUniqueID and subjectUniqueID: obsolete, without meaning here.
+        fields.optional(implicit(1))?;
+        fields.optional(implicit(2))?;
+        let extensions = fields.optional(explicit(3))?;
+        fields.finish(Rule::CertificateSyntax)?;
+
+        let (not_before, not_after) = parse_validity(&validity)?;
+        Ok(Self {
+            der,
+            tbs: tbs.encoded,
+            serial: serial.content,
+            signature_algorithm,
+            signature,
+            issuer: Name::parse(&issuer)?,
+            subject: Name::parse(&subject)?,
+            not_before,
+            not_after,
+            public_key: PublicKey::parse(&public_key)?,
+            extensions: match extensions {
+                Some(tagged) => Extensions::parse(&tagged)?,
+                None => Extensions::default(),
+            },
+        })
+    }
+
+    /// The certificate as received.
+    #[must_use]
+    pub const fn der(&self) -> &'a [u8] {
+        self.der
+    }
+
+    /// Content octets of serialNumber: big-endian, two's complement.
+    #[must_use]
+    pub const fn serial(&self) -> &'a [u8] {
+        self.serial
+    }
+
+    /// Who signed it, as it says itself.
+    #[must_use]
+    pub const fn issuer(&self) -> Name<'a> {
+        self.issuer
+    }
+
+    /// Whose key it is, as it says itself.
+    #[must_use]
+    pub const fn subject(&self) -> Name<'a> {
+        self.subject
+    }
+
+    /// Whether issuer and subject are the same name.
+    #[must_use]
+    pub fn is_self_issued(&self) -> bool {
+        self.issuer == self.subject
+    }
+
+    /// The first second of its validity.
+    #[must_use]
+    pub const fn not_before(&self) -> Time {
+        self.not_before
+    }
+
+    /// The last second of its validity; `9999-12-31T23:59:59Z` where it has no end (RFC 5280 §4.1.2.5).
+    #[must_use]
+    pub const fn not_after(&self) -> Time {
+        self.not_after
+    }
+
+    /// What the key is for.
+    #[must_use]
+    pub const fn key_algorithm(&self) -> KeyAlgorithm<'a> {
+        self.public_key.algorithm
+    }
+
+    /// The public key in the encoding of [`AsymAlgorithm`](spdm_crypto::AsymAlgorithm); for
+    /// [`KeyAlgorithm::Other`] the bits of subjectPublicKey.
+    #[must_use]
+    pub const fn key(&self) -> &'a [u8] {
+        self.public_key.key
+    }
+
+    /// What it was signed with.
+    #[must_use]
+    pub const fn signature_oid(&self) -> Oid<'a> {
+        self.signature_algorithm.oid
+    }
+
+    /// basicConstraints, where present.
+    #[must_use]
+    pub const fn basic_constraints(&self) -> Option<BasicConstraints> {
+        self.extensions.basic_constraints
+    }
+
+    /// The key purposes of extKeyUsage, in their order.
+    pub fn extended_key_usage(&self) -> impl Iterator<Item = Oid<'a>> + use<'a> {
+        self.extensions.extended_key_usage.into_iter().flat_map(|purposes| purposes.iter())
+    }
+
+    /// The object identifiers in the SPDM extension, in their order (DSP0274, id-DMTF-SPDM-extension).
+    pub fn spdm_oids(&self) -> impl Iterator<Item = Oid<'a>> + use<'a> {
+        self.extensions.spdm.into_iter().flat_map(|oids| oids.iter())
+    }
+
+    /// Whether the SPDM extension says that this certificate identifies hardware.
+    #[must_use]
+    pub fn has_hardware_identity(&self) -> bool {
+        self.spdm_oids().any(|oid| oid == Oid::DMTF_HARDWARE_IDENTITY)
+    }
+
+    /// Whether there is a subjectAltName.
+    #[must_use]
+    pub const fn has_subject_alt_name(&self) -> bool {
+        self.extensions.subject_alt_name.is_some()
+    }
+
+    /// The otherNames of subjectAltName, in their order.
+    pub fn other_names(&self) -> impl Iterator<Item = OtherName<'a>> + use<'a> {
+        self.extensions.subject_alt_name.into_iter().flat_map(|names| names.other_names())
+    }
+
+    /// The first DMTF otherName, `manufacturer:product:serial`, where there is one that is a UTF8String.
+    #[must_use]
+    pub fn dmtf_name(&self) -> Option<Text<'a>> {
+        self.first_name(Oid::DMTF_DEVICE_INFO)
+    }
+
+    /// The first PCIe CMA otherName, where there is one that is a UTF8String.
+    #[must_use]
+    pub fn pci_cma_name(&self) -> Option<Text<'a>> {
+        self.first_name(Oid::PCI_CMA)
+    }
+
+    fn first_name(&self, kind: Oid<'_>) -> Option<Text<'a>> {
+        self.other_names().filter(|name| name.kind() == kind).find_map(OtherName::text)
+    }
+
+    /// The bytes that are signed.
+    pub(crate) const fn tbs(&self) -> &'a [u8] {
+        self.tbs
+    }
+
+    pub(crate) const fn signature(&self) -> &'a [u8] {
+        self.signature
+    }
+
+    pub(crate) const fn signature_algorithm(&self) -> AlgorithmIdentifier<'a> {
+        self.signature_algorithm
+    }
+
+    pub(crate) const fn public_key(&self) -> PublicKey<'a> {
+        self.public_key
+    }
+
+    pub(crate) const fn key_usage(&self) -> Option<KeyUsage> {
+        self.extensions.key_usage
+    }
+
+    pub(crate) const fn has_unknown_critical_extension(&self) -> bool {
+        self.extensions.has_unknown_critical
+    }
+}
+
+/// Two certificates are equal where their encodings are.
+impl PartialEq for Certificate<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for Certificate<'_> {}
+
+/// `version [0] EXPLICIT INTEGER`: 2 means v3.
+fn check_version(fields: &mut Fields<'_>) -> Result<(), Fault> {
+    let wrong = Fault::new(Rule::Version, fields.at());
+    let mut version = fields.optional(explicit(0))?.ok_or(wrong)?.fields();
+    match version.next()? {
+        Some(number) if number.tag == Tag::Integer && number.content == [2] => {
+            version.finish(Rule::Version)
+        }
+        _ => Err(wrong),
+    }
+}
+
+fn parse_validity(validity: &Element<'_>) -> Result<(Time, Time), Fault> {
+    let missing = Fault::new(Rule::Time, validity.at);
+    let mut fields = validity.fields();
+    let not_before = Time::parse(&fields.next()?.ok_or(missing)?)?;
+    let not_after = Time::parse(&fields.next()?.ok_or(missing)?)?;
+    fields.finish(Rule::Time)?;
+    if not_before > not_after {
+        return Err(Fault::new(Rule::ValidityOrder, validity.at));
+    }
+    Ok((not_before, not_after))
+}

@@ -1,0 +1,250 @@
+//! The certificate chain structure ("Certificate chain format" in DSP0274) that GET_CERTIFICATE transports.
+
+use der::Tag;
+use spdm_codec::{SlotId, SpdmVersion};
+use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider};
+use spdm_untrusted::Untrusted;
+
+use crate::certificate::Certificate;
+use crate::error::{ChainError, Check, Rule};
+use crate::tlv::Element;
+
+/// `CertModel` (DSP0274 1.3): what the chain of a slot certifies.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "DSP0274 has these three; a fourth must break decisions"
+)]
+pub enum CertModel {
+    /// The peer did not say: it cannot before 1.3 without ALIAS_CERT_CAP.
+    #[default]
+    Unknown,
+    /// The leaf is the device certificate; its key is in hardware.
+    DeviceCert,
+    /// The leaf is an alias certificate, derived below a device certificate CA.
+    AliasCert,
+    /// Generic: most fields of the leaf are optional.
+    GenericCert,
+}
+
+/// What was negotiated, and which slot the chain is from: everything that its meaning depends on.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct ChainContext {
+    /// The slot.
+    pub slot: SlotId,
+    /// The negotiated version: it decides over the header's layout and the leaf's profile.
+    pub version: SpdmVersion,
+    /// The certificate model of the slot.
+    pub model: CertModel,
+    /// The negotiated signature algorithm of the peer: that of the leaf's key.
+    pub asym: AsymAlgorithm,
+    /// The negotiated hash: that of RootHash and of the chain's digest.
+    pub hash: HashAlgorithm,
+}
+
+impl ChainContext {
+    /// All five.
+    #[must_use]
+    pub const fn new(
+        slot: SlotId,
+        version: SpdmVersion,
+        model: CertModel,
+        asym: AsymAlgorithm,
+        hash: HashAlgorithm,
+    ) -> Self {
+        Self { slot, version, model, asym, hash }
+    }
+}
+
+/// A certificate chain whose form is right, and whose leaf key signatures can be verified with.
+///
+/// Nobody vouches for it yet: [`Policy::validate`](crate::Policy::validate) makes a
+/// [`Trusted`](crate::Trusted) of it.
+///
+/// ```text
+/// 0        2        4              4 + H
+/// | Length | 0    0 |   RootHash   | root or first intermediate | … | leaf |   through 1.3
+/// |      Length     |   RootHash   | root or first intermediate | … | leaf |   1.4
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Chain<'c> {
+    context: ChainContext,
+    bytes: &'c [u8],
+    root_hash: &'c [u8],
+    certificates: &'c [u8],
+    count: u16,
+    leaf: Certificate<'c>,
+    digest: Digest,
+}
+
+/// Length and what follows it, in bytes.
+const HEADER_LEN: usize = 4;
+
+impl<'c> Chain<'c> {
+    /// Reads a chain as received: header, RootHash, and certificates that are all of the right encoding; the
+    /// last one has a valid key of the negotiated algorithm.
+    ///
+    /// # Errors
+    /// [`ChainError`] of [`Check::Format`] with the first broken rule and its offset.
+    pub fn parse(
+        raw: Untrusted<&'c [u8]>,
+        context: ChainContext,
+        provider: &Provider,
+    ) -> Result<Self, ChainError> {
+        raw.validate_with(|bytes| Self::from_bytes(bytes, context, provider))
+    }
+
+    fn from_bytes(
+        bytes: &'c [u8],
+        context: ChainContext,
+        provider: &Provider,
+    ) -> Result<Self, ChainError> {
+        if !provider.hash.supports(context.hash) {
+            return Err(format_error(Rule::UnsupportedHash));
+        }
+        if !provider.supports(context.asym, context.hash) {
+            return Err(format_error(Rule::UnsupportedAsym));
+        }
+        let body = check_header(bytes, context.version)?;
+        let (root_hash, certificates) = body
+            .split_at_checked(context.hash.digest_len())
+            .ok_or_else(|| format_error(Rule::Truncated).at(bytes.len()))?;
+        let (count, leaf) = check_certificates(bytes, certificates)?;
+        check_leaf_key(&leaf, context.asym, provider)
+            .map_err(|rule| format_error(rule).in_certificate(count - 1))?;
+        let digest = provider.hash.digest(context.hash, &[bytes]);
+        let digest = digest.map_err(|_| format_error(Rule::UnsupportedHash))?;
+        Ok(Self { context, bytes, root_hash, certificates, count, leaf, digest })
+    }
+
+    /// The slot that it is from.
+    #[must_use]
+    pub const fn slot(&self) -> SlotId {
+        self.context.slot
+    }
+
+    /// What it was read with.
+    #[must_use]
+    pub const fn context(&self) -> &ChainContext {
+        &self.context
+    }
+
+    /// The whole structure as received, from Length on.
+    #[must_use]
+    pub const fn bytes(&self) -> &'c [u8] {
+        self.bytes
+    }
+
+    /// The negotiated hash of [`Self::bytes`]: the slot's entry in DIGESTS, and `CertChainHash`.
+    #[must_use]
+    pub const fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// The field RootHash.
+    #[must_use]
+    pub const fn root_hash(&self) -> &'c [u8] {
+        self.root_hash
+    }
+
+    /// How many certificates there are: at least one.
+    #[must_use]
+    pub const fn certificate_count(&self) -> u16 {
+        self.count
+    }
+
+    /// The certificates, from the root's side to the leaf.
+    pub fn certificates(&self) -> impl Iterator<Item = Certificate<'c>> + use<'c> {
+        // All of them were read once: none is left out.
+        self.certificate_ders().map_while(|der| Certificate::from_der(der).ok())
+    }
+
+    /// The DER encodings of the certificates, from the root's side to the leaf.
+    pub fn certificate_ders(&self) -> impl Iterator<Item = &'c [u8]> + use<'c> {
+        let mut rest = self.certificates;
+        core::iter::from_fn(move || {
+            let (certificate, behind) = Element::split(rest, 0).ok()?;
+            rest = behind;
+            Some(certificate.encoded)
+        })
+    }
+
+    /// The last certificate, whose key the peer has to prove possession of.
+    #[must_use]
+    pub const fn leaf(&self) -> &Certificate<'c> {
+        &self.leaf
+    }
+
+    /// The leaf's public key: valid, of the negotiated algorithm and in its encoding
+    /// ([`AsymAlgorithm`]).
+    #[must_use]
+    pub const fn leaf_key(&self) -> &'c [u8] {
+        self.leaf.key()
+    }
+}
+
+const fn format_error(rule: Rule) -> ChainError {
+    ChainError::new(Check::Format, rule)
+}
+
+/// Checks Length and the reserved bytes, and returns what follows them.
+fn check_header(bytes: &[u8], version: SpdmVersion) -> Result<&[u8], ChainError> {
+    let (header, body) = bytes
+        .split_first_chunk::<HEADER_LEN>()
+        .ok_or_else(|| format_error(Rule::Truncated).at(bytes.len()))?;
+    let length = match version {
+        SpdmVersion::V1_0 | SpdmVersion::V1_1 | SpdmVersion::V1_2 | SpdmVersion::V1_3 => {
+            let [low, high, reserved @ ..] = *header;
+            if reserved != [0, 0] {
+                return Err(format_error(Rule::Reserved).at(2));
+            }
+            u32::from(u16::from_le_bytes([low, high]))
+        }
+        // Without LARGE_RESP_CAP the upper half is reserved: the same for every length that is possible.
+        SpdmVersion::V1_4 => u32::from_le_bytes(*header),
+    };
+    if usize::try_from(length) == Ok(bytes.len()) {
+        Ok(body)
+    } else {
+        Err(format_error(Rule::Length).at(0))
+    }
+}
+
+/// Reads every certificate; returns their number and the last.
+fn check_certificates<'c>(
+    bytes: &'c [u8],
+    certificates: &'c [u8],
+) -> Result<(u16, Certificate<'c>), ChainError> {
+    let mut leaf = None;
+    let mut rest = certificates;
+    for index in 0..u16::MAX {
+        let at = bytes.len() - rest.len();
+        if rest.is_empty() {
+            return leaf
+                .map(|leaf| (index, leaf))
+                .ok_or_else(|| format_error(Rule::NoCertificate).at(at));
+        }
+        let out_of_bounds = format_error(Rule::CertificateBounds).in_certificate(index).at(at);
+        let (element, behind) = Element::split(rest, at).map_err(|_| out_of_bounds)?;
+        if element.tag != Tag::Sequence {
+            return Err(out_of_bounds);
+        }
+        let certificate = Certificate::from_der(element.encoded)
+            .map_err(|fault| fault.during(Check::Format, at).in_certificate(index))?;
+        leaf = Some(certificate);
+        rest = behind;
+    }
+    Err(format_error(Rule::TooManyCertificates))
+}
+
+fn check_leaf_key(
+    leaf: &Certificate<'_>,
+    asym: AsymAlgorithm,
+    provider: &Provider,
+) -> Result<(), Rule> {
+    if !leaf.key_algorithm().fits(asym) {
+        return Err(Rule::KeyAlgorithm);
+    }
+    provider.check_key(asym, leaf.key()).map_err(|_| Rule::InvalidKey)
+}

@@ -1,0 +1,223 @@
+//! The extensions that decide over a certificate.
+
+use der::Tag;
+
+use crate::certificate::Certificate;
+use crate::error::{Fault, Rule};
+use crate::oid::Oid;
+use crate::subject_alt_name::SubjectAltName;
+use crate::tlv::{Element, Fields, check_strict};
+
+/// All extensions of a certificate, the known ones taken apart.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extensions<'a> {
+    pub(crate) basic_constraints: Option<BasicConstraints>,
+    pub(crate) key_usage: Option<KeyUsage>,
+    pub(crate) extended_key_usage: Option<OidList<'a>>,
+    pub(crate) subject_alt_name: Option<SubjectAltName<'a>>,
+    pub(crate) spdm: Option<OidList<'a>>,
+    pub(crate) has_unknown_critical: bool,
+}
+
+impl<'a> Extensions<'a> {
+    /// Reads the content of `extensions [3] EXPLICIT`.
+    pub(crate) fn parse(tagged: &Element<'a>) -> Result<Self, Fault> {
+        let mut outer = tagged.fields();
+        let list = outer.take(Tag::Sequence, Rule::ExtensionSyntax)?;
+        outer.finish(Rule::ExtensionSyntax)?;
+        let mut fields = list.fields();
+        if fields.is_empty() {
+            return Err(Fault::new(Rule::ExtensionSyntax, list.at));
+        }
+        let mut extensions = Self::default();
+        let mut seen = [None; Certificate::MAX_EXTENSIONS];
+        let mut count = 0;
+        while let Some(element) = fields.next()? {
+            let extension = Extension::parse(&element)?;
+            if seen.contains(&Some(extension.oid)) {
+                return Err(Fault::new(Rule::DuplicateExtension, element.at));
+            }
+            let place = seen.get_mut(count);
+            *place.ok_or_else(|| Fault::new(Rule::TooManyExtensions, element.at))? =
+                Some(extension.oid);
+            count += 1;
+            extensions.add(&extension)?;
+        }
+        Ok(extensions)
+    }
+
+    fn add(&mut self, extension: &Extension<'a>) -> Result<(), Fault> {
+        match extension.oid {
+            Oid::BASIC_CONSTRAINTS => {
+                self.basic_constraints = Some(BasicConstraints::parse(extension)?);
+            }
+            Oid::KEY_USAGE => self.key_usage = Some(KeyUsage::parse(extension)?),
+            Oid::EXTENDED_KEY_USAGE => {
+                self.extended_key_usage = Some(OidList::parse(
+                    extension,
+                    Entry::KeyPurposeId,
+                    Rule::ExtendedKeyUsageSyntax,
+                )?);
+            }
+            Oid::SUBJECT_ALT_NAME => {
+                let names = extension.value(Tag::Sequence, Rule::SanSyntax)?;
+                self.subject_alt_name = Some(SubjectAltName::parse(&names)?);
+            }
+            Oid::DMTF_SPDM_EXTENSION => {
+                self.spdm =
+                    Some(OidList::parse(extension, Entry::SpdmOid, Rule::SpdmExtensionSyntax)?);
+            }
+            _ => self.has_unknown_critical |= extension.critical,
+        }
+        Ok(())
+    }
+}
+
+/// One extension, its value still encoded.
+struct Extension<'a> {
+    oid: Oid<'a>,
+    critical: bool,
+    /// The OCTET STRING.
+    octets: Element<'a>,
+}
+
+impl<'a> Extension<'a> {
+    fn parse(element: &Element<'a>) -> Result<Self, Fault> {
+        let malformed = Fault::new(Rule::ExtensionSyntax, element.at);
+        if element.tag != Tag::Sequence {
+            return Err(malformed);
+        }
+        let mut fields = element.fields();
+        let oid = fields.next()?.and_then(|oid| oid.oid()).ok_or(malformed)?;
+        let critical = default_false(&mut fields)?;
+        let octets = fields.take(Tag::OctetString, Rule::ExtensionSyntax)?;
+        fields.finish(Rule::ExtensionSyntax)?;
+        Ok(Self { oid, critical, octets })
+    }
+
+    /// The one element inside, which must have this tag.
+    fn value(&self, tag: Tag, rule: Rule) -> Result<Element<'a>, Fault> {
+        check_strict(self.octets.content, self.octets.content_at())?;
+        let mut fields = self.octets.fields();
+        let value = fields.take(tag, rule)?;
+        fields.finish(rule)?;
+        Ok(value)
+    }
+}
+
+/// `BOOLEAN DEFAULT FALSE`.
+fn default_false(fields: &mut Fields<'_>) -> Result<bool, Fault> {
+    match fields.optional(Tag::Boolean)? {
+        Some(element) if element.boolean() == Some(true) => Ok(true),
+        Some(element) => Err(Fault::new(Rule::ExplicitDefault, element.at)),
+        None => Ok(false),
+    }
+}
+
+/// The extension basicConstraints (RFC 5280 §4.2.1.9).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct BasicConstraints {
+    /// `cA`: the subject may issue certificates.
+    pub is_ca: bool,
+    /// `pathLenConstraint`: how many certificate authorities may follow; numbers beyond `u32` are
+    /// `u32::MAX`.
+    pub path_len: Option<u32>,
+}
+
+impl BasicConstraints {
+    fn parse(extension: &Extension<'_>) -> Result<Self, Fault> {
+        let sequence = extension.value(Tag::Sequence, Rule::BasicConstraintsSyntax)?;
+        let malformed = Fault::new(Rule::BasicConstraintsSyntax, sequence.at);
+        let mut fields = sequence.fields();
+        let is_ca = default_false(&mut fields)?;
+        let path_len = fields.next()?;
+        if path_len.is_some() && !is_ca {
+            return Err(malformed);
+        }
+        let path_len = match path_len {
+            Some(number) => Some(saturating(number.unsigned().ok_or(malformed)?)),
+            None => None,
+        };
+        fields.finish(Rule::BasicConstraintsSyntax)?;
+        Ok(Self { is_ca, path_len })
+    }
+}
+
+fn saturating(magnitude: &[u8]) -> u32 {
+    let digit =
+        |number: u32, byte: &u8| number.checked_mul(0x100).map(|number| number | u32::from(*byte));
+    magnitude.iter().try_fold(0, digit).unwrap_or(u32::MAX)
+}
+
+/// The first octet of keyUsage (RFC 5280 §4.2.1.3): all but decipherOnly.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeyUsage(u8);
+
+impl KeyUsage {
+    fn parse(extension: &Extension<'_>) -> Result<Self, Fault> {
+        let bits = extension.value(Tag::BitString, Rule::KeyUsageSyntax)?;
+        match bits.content {
+            [_, first] | [_, first, _] => Ok(Self(*first)),
+            _ => Err(Fault::new(Rule::KeyUsageSyntax, bits.at)),
+        }
+    }
+
+    pub(crate) const fn digital_signature(self) -> bool {
+        self.0 & 0x80 != 0
+    }
+
+    pub(crate) const fn key_cert_sign(self) -> bool {
+        self.0 & 0x04 != 0
+    }
+}
+
+/// A non-empty list of object identifiers: extKeyUsage, and the SPDM extension.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OidList<'a> {
+    fields: Fields<'a>,
+    entry: Entry,
+}
+
+/// What the list consists of.
+#[derive(Clone, Copy, Debug)]
+enum Entry {
+    /// `OBJECT IDENTIFIER` (RFC 5280 §4.2.1.12).
+    KeyPurposeId,
+    /// `SEQUENCE { OBJECT IDENTIFIER, OCTET STRING OPTIONAL }` (DSP0274, id-DMTF-SPDM-extension).
+    SpdmOid,
+}
+
+impl Entry {
+    fn oid<'a>(self, element: &Element<'a>) -> Option<Oid<'a>> {
+        match self {
+            Self::KeyPurposeId => element.oid(),
+            Self::SpdmOid => {
+                let mut fields = element.fields();
+                let oid = fields.next().ok()??.oid()?;
+                fields.optional(Tag::OctetString).ok()?;
+                (element.tag == Tag::Sequence && fields.is_empty()).then_some(oid)
+            }
+        }
+    }
+}
+
+impl<'a> OidList<'a> {
+    fn parse(extension: &Extension<'a>, entry: Entry, rule: Rule) -> Result<Self, Fault> {
+        let sequence = extension.value(Tag::Sequence, rule)?;
+        let list = Self { fields: sequence.fields(), entry };
+        let mut fields = list.fields;
+        if fields.is_empty() {
+            return Err(Fault::new(rule, sequence.at));
+        }
+        while let Some(element) = fields.next()? {
+            entry.oid(&element).ok_or_else(|| Fault::new(rule, element.at))?;
+        }
+        Ok(list)
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = Oid<'a>> {
+        let mut fields = self.fields;
+        core::iter::from_fn(move || self.entry.oid(&fields.next().ok()??))
+    }
+}

@@ -1,0 +1,146 @@
+//! What a peer's signatures are verified with: a chain, or a key that was provisioned out of band.
+
+use spdm_codec::KeySlot;
+use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider};
+use spdm_untrusted::Untrusted;
+
+use crate::chain::Chain;
+use crate::error::{ChainError, Check, Fault, Rule};
+use crate::public_key::PublicKey;
+use crate::tlv::{Element, check_strict};
+
+/// A public key that was provisioned out of band, for slot 0xFF (DSP0274, PUB_KEY_ID_CAP).
+#[derive(Clone, Copy, Debug)]
+pub struct ProvisionedKey<'k> {
+    der: &'k [u8],
+    key: &'k [u8],
+    asym: AsymAlgorithm,
+    hash: HashAlgorithm,
+    digest: Digest,
+}
+
+impl<'k> ProvisionedKey<'k> {
+    /// Reads a DER SubjectPublicKeyInfo (RFC 7250 §3) with a valid key for `asym`.
+    ///
+    /// # Errors
+    /// [`ChainError`] of [`Check::Format`].
+    pub fn parse(
+        spki_der: Untrusted<&'k [u8]>,
+        asym: AsymAlgorithm,
+        hash: HashAlgorithm,
+        provider: &Provider,
+    ) -> Result<Self, ChainError> {
+        let error = |rule| ChainError::new(Check::Format, rule);
+        if !provider.supports(asym, hash) {
+            return Err(error(Rule::UnsupportedAsym));
+        }
+        let (der, key) = spki_der
+            .validate_with(|der| read_public_key(der).map(|key| (der, key)))
+            .map_err(|fault| fault.during(Check::Format, 0))?;
+        if !key.algorithm.fits(asym) {
+            return Err(error(Rule::KeyAlgorithm));
+        }
+        let key = key.key;
+        provider.check_key(asym, key).map_err(|_| error(Rule::InvalidKey))?;
+        let digest = provider.hash.digest(hash, &[der]);
+        let digest = digest.map_err(|_| error(Rule::UnsupportedHash))?;
+        Ok(Self { der, key, asym, hash, digest })
+    }
+
+    /// The SubjectPublicKeyInfo.
+    #[must_use]
+    pub const fn der(&self) -> &'k [u8] {
+        self.der
+    }
+
+    /// The key in the encoding of [`AsymAlgorithm`].
+    #[must_use]
+    pub const fn key(&self) -> &'k [u8] {
+        self.key
+    }
+
+    /// The algorithm of the key.
+    #[must_use]
+    pub const fn asym(&self) -> AsymAlgorithm {
+        self.asym
+    }
+
+    /// The negotiated hash.
+    #[must_use]
+    pub const fn hash(&self) -> HashAlgorithm {
+        self.hash
+    }
+
+    /// The negotiated hash of [`Self::der`]: `CertChainHash` for slot 0xFF.
+    #[must_use]
+    pub const fn digest(&self) -> &Digest {
+        &self.digest
+    }
+}
+
+fn read_public_key(der: &[u8]) -> Result<PublicKey<'_>, Fault> {
+    check_strict(der, 0)?;
+    let (element, rest) = Element::split(der, 0)?;
+    if !rest.is_empty() {
+        return Err(Fault::new(Rule::PublicKeySyntax, element.encoded.len()));
+    }
+    PublicKey::parse(&element)
+}
+
+/// What a peer's signatures are verified with.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "DSP0274 knows these two")]
+#[expect(clippy::large_enum_variant, reason = "no allocator to move the chain's parts to")]
+pub enum Identity<'c> {
+    /// The leaf key of a slot's chain.
+    Chain(Chain<'c>),
+    /// A provisioned key.
+    Key(ProvisionedKey<'c>),
+}
+
+impl<'c> Identity<'c> {
+    /// The slot on the wire.
+    #[must_use]
+    pub const fn key_slot(&self) -> KeySlot {
+        match self {
+            Self::Chain(chain) => KeySlot::Slot(chain.slot()),
+            Self::Key(_) => KeySlot::PublicKey,
+        }
+    }
+
+    /// The algorithm of the key.
+    #[must_use]
+    pub const fn asym(&self) -> AsymAlgorithm {
+        match self {
+            Self::Chain(chain) => chain.context().asym,
+            Self::Key(key) => key.asym(),
+        }
+    }
+
+    /// The hash that [`Self::digest`] was made with.
+    #[must_use]
+    pub const fn hash(&self) -> HashAlgorithm {
+        match self {
+            Self::Chain(chain) => chain.context().hash,
+            Self::Key(key) => key.hash(),
+        }
+    }
+
+    /// `CertChainHash`: the digest of the whole chain structure, or of the SubjectPublicKeyInfo.
+    #[must_use]
+    pub const fn digest(&self) -> &Digest {
+        match self {
+            Self::Chain(chain) => chain.digest(),
+            Self::Key(key) => key.digest(),
+        }
+    }
+
+    /// The public key in the encoding of [`AsymAlgorithm`].
+    #[must_use]
+    pub const fn key(&self) -> &'c [u8] {
+        match self {
+            Self::Chain(chain) => chain.leaf_key(),
+            Self::Key(key) => key.key(),
+        }
+    }
+}

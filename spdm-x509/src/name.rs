@@ -1,0 +1,166 @@
+//! Distinguished names.
+
+use core::fmt;
+
+use der::Tag;
+
+use crate::error::{Fault, Rule};
+use crate::oid::Oid;
+use crate::text::Text;
+use crate::tlv::{Element, Fields};
+
+/// An issuer or a subject.
+///
+/// `Display` writes the attributes in their order: `C=US, O=ACME, CN=Device`, special and unprintable
+/// characters escaped. Equality is that of the encodings.
+#[derive(Clone, Copy)]
+pub struct Name<'a> {
+    encoded: &'a [u8],
+    rdns: Fields<'a>,
+}
+
+impl<'a> Name<'a> {
+    pub(crate) fn parse(element: &Element<'a>) -> Result<Self, Fault> {
+        let malformed = |at| Fault::new(Rule::NameSyntax, at);
+        if element.tag != Tag::Sequence {
+            return Err(malformed(element.at));
+        }
+        let mut rdns = element.fields();
+        while let Some(rdn) = rdns.next()? {
+            let mut attributes = rdn.fields();
+            if rdn.tag != Tag::Set || attributes.is_empty() {
+                return Err(malformed(rdn.at));
+            }
+            while let Some(attribute) = attributes.next()? {
+                Attribute::parse(&attribute)?;
+            }
+        }
+        Ok(Self { encoded: element.encoded, rdns: element.fields() })
+    }
+
+    /// The DER encoding.
+    #[must_use]
+    pub const fn der(self) -> &'a [u8] {
+        self.encoded
+    }
+
+    /// Whether there is no attribute at all.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.rdns.is_empty()
+    }
+}
+
+impl PartialEq for Name<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.encoded == other.encoded
+    }
+}
+
+impl Eq for Name<'_> {}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        let mut rdns = self.rdns;
+        while let Ok(Some(rdn)) = rdns.next() {
+            let mut attributes = rdn.fields();
+            while let Ok(Some(attribute)) = attributes.next() {
+                f.write_str(separator)?;
+                Attribute::parse(&attribute).map_err(|_| fmt::Error)?.fmt(f)?;
+                separator = "+";
+            }
+            separator = ", ";
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Name({self})")
+    }
+}
+
+struct Attribute<'a> {
+    kind: Oid<'a>,
+    value: Element<'a>,
+}
+
+impl<'a> Attribute<'a> {
+    fn parse(element: &Element<'a>) -> Result<Self, Fault> {
+        let malformed = Fault::new(Rule::NameSyntax, element.at);
+        if element.tag != Tag::Sequence {
+            return Err(malformed);
+        }
+        let mut fields = element.fields();
+        let kind = fields.next()?.and_then(|kind| kind.oid()).ok_or(malformed)?;
+        let value = fields.next()?.ok_or(malformed)?;
+        fields.finish(Rule::NameSyntax)?;
+        Ok(Self { kind, value })
+    }
+
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = SHORT_NAMES.iter().find(|(kind, _)| *kind == self.kind);
+        match known {
+            Some((_, name)) => write!(f, "{name}=")?,
+            None => write!(f, "{}=", self.kind)?,
+        }
+        match self.value.tag {
+            Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::TeletexString => {
+                Text(self.value.content).write(f, ",+\"\\<>;=#")
+            }
+            _ => {
+                f.write_str("#")?;
+                self.value.encoded.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    }
+}
+
+const SHORT_NAMES: &[(Oid<'static>, &str)] = &[
+    (Oid::COMMON_NAME, "CN"),
+    (Oid::SERIAL_NUMBER, "serialNumber"),
+    (Oid::COUNTRY, "C"),
+    (Oid::LOCALITY, "L"),
+    (Oid::STATE, "ST"),
+    (Oid::ORGANIZATION, "O"),
+    (Oid::ORGANIZATIONAL_UNIT, "OU"),
+    (Oid::EMAIL, "emailAddress"),
+    (Oid::DOMAIN_COMPONENT, "DC"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, Name, Rule};
+    use crate::tlv::Element;
+    use std::string::ToString;
+
+    fn parse(der: &[u8]) -> Result<Name<'_>, Fault> {
+        Name::parse(&Element::split(der, 0)?.0)
+    }
+
+    #[test]
+    fn attributes_in_order_and_escaped() {
+        let der = b"\x30\x27\x31\x0b\x30\x09\x06\x03\x55\x04\x06\x13\x02US\
+            \x31\x18\x30\x0b\x06\x03\x55\x04\x03\x0c\x04a,\x1bb\x30\x09\x06\x03\x2a\x03\x04\x04\x02\x01\x02";
+        let name = parse(der).unwrap();
+        assert_eq!(name.to_string(), "C=US, CN=a\\,\\u{1b}b+1.2.3.4=#04020102");
+        assert!(!name.is_empty());
+        assert!(parse(b"\x30\x00").unwrap().is_empty());
+    }
+
+    #[test]
+    fn malformed_names_are_refused() {
+        let bad: [(&[u8], usize); 5] = [
+            (b"\x31\x00", 0),                                              // no SEQUENCE
+            (b"\x30\x02\x31\x00", 2),                                      // empty RDN
+            (b"\x30\x02\x30\x00", 2),                                      // RDN no SET
+            (b"\x30\x07\x31\x05\x30\x03\x06\x01\x2a", 4),                  // no value
+            (b"\x30\x0b\x31\x09\x30\x07\x06\x01\x2a\x05\x00\x05\x00", 11), // more than a value
+        ];
+        for (der, at) in bad {
+            assert_eq!(parse(der), Err(Fault::new(Rule::NameSyntax, at)), "{der:02x?}");
+        }
+    }
+}

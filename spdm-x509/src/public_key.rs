@@ -1,0 +1,143 @@
+//! Subject public keys.
+
+use core::fmt;
+
+use der::Tag;
+use spdm_crypto::{AsymAlgorithm, EcCurve};
+
+use crate::error::{Fault, Rule};
+use crate::oid::Oid;
+use crate::tlv::{Element, check_strict};
+
+/// The kind of a public key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum KeyAlgorithm<'a> {
+    /// A point on a NIST curve.
+    Ec(EcCurve),
+    /// Ed25519.
+    Ed25519,
+    /// RSA.
+    Rsa {
+        /// Size of the modulus in bits.
+        bits: usize,
+    },
+    /// A key for an algorithm that this crate does not know: the algorithm, or the curve of an EC key.
+    Other(Oid<'a>),
+}
+
+impl KeyAlgorithm<'_> {
+    /// Whether a key of this kind is one for `asym`.
+    #[must_use]
+    pub fn fits(self, asym: AsymAlgorithm) -> bool {
+        match (self, asym) {
+            (Self::Ec(curve), AsymAlgorithm::Ecdsa(negotiated)) => curve == negotiated,
+            (Self::Ed25519, AsymAlgorithm::Ed25519) => true,
+            (Self::Rsa { bits }, AsymAlgorithm::Rsa(_, negotiated)) => {
+                bits == negotiated.bytes() * 8
+            }
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for KeyAlgorithm<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ec(EcCurve::P256) => f.write_str("EC P-256"),
+            Self::Ec(EcCurve::P384) => f.write_str("EC P-384"),
+            Self::Ec(EcCurve::P521) => f.write_str("EC P-521"),
+            Self::Ed25519 => f.write_str("Ed25519"),
+            Self::Rsa { bits } => write!(f, "RSA {bits}"),
+            Self::Other(oid) => write!(f, "{oid}"),
+        }
+    }
+}
+
+/// A SubjectPublicKeyInfo.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PublicKey<'a> {
+    pub(crate) algorithm: KeyAlgorithm<'a>,
+    /// In the encoding of [`AsymAlgorithm`].
+    pub(crate) key: &'a [u8],
+}
+
+impl<'a> PublicKey<'a> {
+    pub(crate) fn parse(element: &Element<'a>) -> Result<Self, Fault> {
+        let malformed = Fault::new(Rule::PublicKeySyntax, element.at);
+        if element.tag != Tag::Sequence {
+            return Err(malformed);
+        }
+        let mut fields = element.fields();
+        let identifier = fields.take(Tag::Sequence, Rule::PublicKeySyntax)?;
+        let bits = fields.take(Tag::BitString, Rule::PublicKeySyntax)?;
+        fields.finish(Rule::PublicKeySyntax)?;
+
+        let key = bits.whole_bits().ok_or_else(|| Fault::new(Rule::PublicKeySyntax, bits.at))?;
+        let algorithm = match AlgorithmIdentifier::parse(&identifier).ok_or(malformed)? {
+            AlgorithmIdentifier { oid: Oid::EC_PUBLIC_KEY, parameters } => {
+                match parameters.and_then(|curve| curve.oid()).ok_or(malformed)? {
+                    Oid::P256 => KeyAlgorithm::Ec(EcCurve::P256),
+                    Oid::P384 => KeyAlgorithm::Ec(EcCurve::P384),
+                    Oid::P521 => KeyAlgorithm::Ec(EcCurve::P521),
+                    curve => KeyAlgorithm::Other(curve),
+                }
+            }
+            AlgorithmIdentifier { oid: Oid::ED25519, parameters: None } => KeyAlgorithm::Ed25519,
+            AlgorithmIdentifier { oid: Oid::ED25519, .. } => return Err(malformed),
+            AlgorithmIdentifier { oid: Oid::RSA_ENCRYPTION, parameters: Some(parameters) }
+                if parameters.tag == Tag::Null =>
+            {
+                // The bits follow the octet that counts the unused ones.
+                KeyAlgorithm::Rsa { bits: modulus_bits(key, bits.content_at() + 1)? }
+            }
+            AlgorithmIdentifier { oid: Oid::RSA_ENCRYPTION, .. } => return Err(malformed),
+            AlgorithmIdentifier { oid, .. } => KeyAlgorithm::Other(oid),
+        };
+        Ok(Self { algorithm, key })
+    }
+}
+
+/// Size of the modulus of a PKCS#1 `RSAPublicKey` whose numbers are positive.
+fn modulus_bits(key: &[u8], at: usize) -> Result<usize, Fault> {
+    check_strict(key, at)?;
+    let malformed = Fault::new(Rule::PublicKeySyntax, at);
+    let (sequence, rest) = Element::split(key, at)?;
+    if sequence.tag != Tag::Sequence || !rest.is_empty() {
+        return Err(malformed);
+    }
+    let mut fields = sequence.fields();
+    let modulus = fields.next()?.and_then(|modulus| modulus.unsigned()).ok_or(malformed)?;
+    let exponent = fields.next()?.and_then(|exponent| exponent.unsigned()).ok_or(malformed)?;
+    fields.finish(Rule::PublicKeySyntax)?;
+    match (modulus.split_first(), exponent) {
+        (Some((first, rest)), [_, ..]) if *first != 0 => {
+            let first_bits = u8::BITS - first.leading_zeros();
+            let first_bits = usize::try_from(first_bits).map_err(|_| malformed)?;
+            Ok(first_bits + rest.len() * 8)
+        }
+        _ => Err(malformed),
+    }
+}
+
+/// An AlgorithmIdentifier, taken apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AlgorithmIdentifier<'a> {
+    pub(crate) oid: Oid<'a>,
+    pub(crate) parameters: Option<Element<'a>>,
+}
+
+impl<'a> AlgorithmIdentifier<'a> {
+    /// `None` where `element` is none.
+    pub(crate) fn parse(element: &Element<'a>) -> Option<Self> {
+        let mut fields = element.fields();
+        let oid = fields.next().ok()??.oid()?;
+        let parameters = fields.next().ok()?;
+        (element.tag == Tag::Sequence && fields.is_empty()).then_some(Self { oid, parameters })
+    }
+
+    /// Whether the parameters are NULL.
+    pub(crate) fn has_null(&self) -> bool {
+        self.parameters.is_some_and(|parameters| parameters.tag == Tag::Null)
+    }
+}

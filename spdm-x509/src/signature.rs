@@ -1,0 +1,222 @@
+//! Signatures on certificates.
+
+use der::Tag;
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, Provider, RsaBits, RsaScheme, Signed};
+
+use crate::certificate::Certificate;
+use crate::error::Rule;
+use crate::oid::Oid;
+use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};
+use crate::tlv::{Element, check_strict, explicit};
+
+/// Verifies the signature of `certificate` under the key of `issuer`, over the bytes as received.
+pub(crate) fn verify(
+    certificate: &Certificate<'_>,
+    issuer: &Certificate<'_>,
+    provider: &Provider,
+) -> Result<(), Rule> {
+    let scheme =
+        SignatureScheme::of(&certificate.signature_algorithm()).ok_or(Rule::SignatureAlgorithm)?;
+    let PublicKey { algorithm, key } = issuer.public_key();
+    let asym = scheme.with_key(algorithm).ok_or(Rule::IssuerKey)?;
+    if !provider.supports(asym, scheme.hash) {
+        return Err(Rule::UnsupportedAsym);
+    }
+    let mut fixed = [0; MAX_FIXED];
+    let signature = match asym {
+        AsymAlgorithm::Ecdsa(curve) => {
+            ecdsa_fixed(certificate.signature(), curve, &mut fixed).ok_or(Rule::Signature)?
+        }
+        _ => certificate.signature(),
+    };
+    let signed = Signed::Message { bytes: certificate.tbs(), context: &[] };
+    provider.verify(asym, scheme.hash, key, signed, signature).map_err(|_| Rule::Signature)
+}
+
+/// What a signatureAlgorithm says; the key adds curve or size.
+struct SignatureScheme {
+    family: Family,
+    hash: HashAlgorithm,
+}
+
+enum Family {
+    Ecdsa,
+    Ed25519,
+    Rsa(RsaScheme),
+}
+
+impl SignatureScheme {
+    /// RFC 5758 §3.2, RFC 8410 §3, RFC 4055 §5 and §3. SHA-2 only: weaker hashes are refused, SHA-3 is not
+    /// used in SPDM certificates.
+    fn of(identifier: &AlgorithmIdentifier<'_>) -> Option<Self> {
+        let (family, hash) = match identifier.oid {
+            Oid::ECDSA_SHA256 => (Family::Ecdsa, HashAlgorithm::Sha256),
+            Oid::ECDSA_SHA384 => (Family::Ecdsa, HashAlgorithm::Sha384),
+            Oid::ECDSA_SHA512 => (Family::Ecdsa, HashAlgorithm::Sha512),
+            Oid::ED25519 => (Family::Ed25519, HashAlgorithm::Sha512),
+            Oid::RSA_SHA256 => (Family::Rsa(RsaScheme::Pkcs1), HashAlgorithm::Sha256),
+            Oid::RSA_SHA384 => (Family::Rsa(RsaScheme::Pkcs1), HashAlgorithm::Sha384),
+            Oid::RSA_SHA512 => (Family::Rsa(RsaScheme::Pkcs1), HashAlgorithm::Sha512),
+            Oid::RSA_PSS => (Family::Rsa(RsaScheme::Pss), pss_hash(&identifier.parameters?)?),
+            _ => return None,
+        };
+        let parameters_are_usual = match family {
+            Family::Ecdsa | Family::Ed25519 => identifier.parameters.is_none(),
+            Family::Rsa(RsaScheme::Pkcs1) => identifier.has_null(),
+            Family::Rsa(RsaScheme::Pss) => true,
+        };
+        parameters_are_usual.then_some(Self { family, hash })
+    }
+
+    fn with_key(&self, key: KeyAlgorithm<'_>) -> Option<AsymAlgorithm> {
+        match (&self.family, key) {
+            (Family::Ecdsa, KeyAlgorithm::Ec(curve)) => Some(AsymAlgorithm::Ecdsa(curve)),
+            (Family::Ed25519, KeyAlgorithm::Ed25519) => Some(AsymAlgorithm::Ed25519),
+            (Family::Rsa(scheme), KeyAlgorithm::Rsa { bits }) if bits % 8 == 0 => {
+                RsaBits::from_bytes(bits / 8).map(|bits| AsymAlgorithm::Rsa(*scheme, bits))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The hash of RSASSA-PSS-params (RFC 4055 §3.1) where MGF1 uses it too and the salt is as long; the
+/// defaults are SHA-1, so hash, mask and salt are all there.
+fn pss_hash(parameters: &Element<'_>) -> Option<HashAlgorithm> {
+    if parameters.tag != Tag::Sequence {
+        return None;
+    }
+    let mut fields = parameters.fields();
+    let mut inner = |number| {
+        let mut inner = fields.optional(explicit(number)).ok()??.fields();
+        let element = inner.next().ok()??;
+        inner.is_empty().then_some(element)
+    };
+    let hash = sha2(&AlgorithmIdentifier::parse(&inner(0)?)?)?;
+    let mask = AlgorithmIdentifier::parse(&inner(1)?)?;
+    let mask_hash = sha2(&AlgorithmIdentifier::parse(&mask.parameters?)?)?;
+    let salt = inner(2)?;
+    let salt_fits = match salt.unsigned()? {
+        [len] => usize::from(*len) == hash.digest_len(),
+        _ => false,
+    };
+    let usual = mask.oid == Oid::MGF1 && mask_hash == hash && salt_fits;
+    (usual && fields.is_empty()).then_some(hash)
+}
+
+/// The SHA-2 function of an identifier with NULL or no parameters: RFC 4055 §2.1 wants both accepted.
+fn sha2(identifier: &AlgorithmIdentifier<'_>) -> Option<HashAlgorithm> {
+    if identifier.parameters.is_some() && !identifier.has_null() {
+        return None;
+    }
+    match identifier.oid {
+        Oid::SHA256 => Some(HashAlgorithm::Sha256),
+        Oid::SHA384 => Some(HashAlgorithm::Sha384),
+        Oid::SHA512 => Some(HashAlgorithm::Sha512),
+        _ => None,
+    }
+}
+
+/// r and s of the widest curve.
+const MAX_FIXED: usize = 2 * EcCurve::P521.coordinate_len();
+
+/// A DER `ECDSA-Sig-Value` as r and s of fixed size, big-endian.
+fn ecdsa_fixed<'f>(der: &[u8], curve: EcCurve, fixed: &'f mut [u8; MAX_FIXED]) -> Option<&'f [u8]> {
+    check_strict(der, 0).ok()?;
+    let (sequence, rest) = Element::split(der, 0).ok()?;
+    if sequence.tag != Tag::Sequence || !rest.is_empty() {
+        return None;
+    }
+    let mut fields = sequence.fields();
+    let len = curve.coordinate_len();
+    let fixed = fixed.get_mut(..2 * len)?;
+    for place in fixed.chunks_exact_mut(len) {
+        let number = fields.next().ok()??;
+        let magnitude = number.unsigned()?;
+        let zeros = len.checked_sub(magnitude.len())?;
+        place.get_mut(zeros..)?.copy_from_slice(magnitude);
+    }
+    fields.is_empty().then_some(fixed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AlgorithmIdentifier, EcCurve, Element, MAX_FIXED, SignatureScheme, ecdsa_fixed};
+    use spdm_crypto::HashAlgorithm;
+    use std::vec::Vec;
+
+    fn fixed(der: &[u8]) -> Option<Vec<u8>> {
+        ecdsa_fixed(der, EcCurve::P256, &mut [0; MAX_FIXED]).map(<[u8]>::to_vec)
+    }
+
+    #[test]
+    fn ecdsa_values_are_padded_on_the_left() {
+        let fixed = fixed(&[0x30, 0x07, 0x02, 0x01, 0x05, 0x02, 0x02, 0x00, 0x80]).unwrap();
+        assert_eq!(fixed.len(), 64);
+        assert_eq!((fixed[31], fixed[63]), (0x05, 0x80));
+        assert_eq!(fixed.iter().filter(|byte| **byte != 0).count(), 2);
+    }
+
+    #[test]
+    fn other_encodings_of_ecdsa_values_are_refused() {
+        let long = {
+            let mut der = std::vec![0x30, 0x26, 0x02, 0x21, 0x01];
+            der.extend([0; 32]);
+            der.extend([0x02, 0x01, 0x05]);
+            der
+        };
+        for der in [
+            &[][..],
+            &[0x30, 0x03, 0x02, 0x01, 0x05], // one number
+            &[0x30, 0x09, 0x02, 0x01, 5, 0x02, 0x01, 5, 0x02, 0x01, 5], // three
+            &[0x30, 0x06, 0x02, 0x01, 0x85, 0x02, 0x01, 0x05], // negative
+            &[0x30, 0x07, 0x02, 0x02, 0x00, 0x05, 0x02, 0x01, 0x05], // not minimal
+            &[0x30, 0x06, 0x02, 0x01, 0x05, 0x02, 0x01, 0x05, 0x00], // trailing
+            &[0x30, 0x81, 0x06, 0x02, 0x01, 0x05, 0x02, 0x01, 0x05], // long length
+            &[0x31, 0x06, 0x02, 0x01, 0x05, 0x02, 0x01, 0x05], // SET
+            &long,                           // 33 bytes
+        ] {
+            assert_eq!(fixed(der), None, "{der:02x?}");
+        }
+    }
+
+    fn pss(hash: u8, mask: u8, salt: u8) -> Vec<u8> {
+        let sha = |last| [0x30, 0x0B, 0x06, 0x09, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, last];
+        let mut der = std::vec![0x30, 0x41, 0x06, 0x09];
+        der.extend([0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 0x0A, 0x30, 0x34, 0xA0, 0x0D]);
+        der.extend(sha(hash));
+        der.extend([0xA1, 0x1A, 0x30, 0x18, 0x06, 0x09]);
+        der.extend([0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 0x08]);
+        der.extend(sha(mask));
+        der.extend([0xA2, 0x03, 0x02, 0x01, salt]);
+        der[1] = u8::try_from(der.len() - 2).unwrap();
+        der[14] = u8::try_from(der.len() - 15).unwrap();
+        der
+    }
+
+    fn scheme_hash(der: &[u8]) -> Option<HashAlgorithm> {
+        let (element, _) = Element::split(der, 0).ok()?;
+        SignatureScheme::of(&AlgorithmIdentifier::parse(&element)?).map(|scheme| scheme.hash)
+    }
+
+    #[test]
+    fn pss_parameters_must_agree() {
+        assert_eq!(scheme_hash(&pss(1, 1, 32)), Some(HashAlgorithm::Sha256));
+        assert_eq!(scheme_hash(&pss(2, 2, 48)), Some(HashAlgorithm::Sha384));
+        assert_eq!(scheme_hash(&pss(2, 1, 48)), None); // another hash in MGF1
+        assert_eq!(scheme_hash(&pss(2, 2, 32)), None); // a shorter salt
+        assert_eq!(scheme_hash(&pss(4, 4, 28)), None); // SHA-224
+    }
+
+    #[test]
+    fn parameters_must_be_the_usual_ones() {
+        let ecdsa_with_null =
+            [0x30, 0x0C, 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 2, 0x05, 0x00];
+        assert_eq!(scheme_hash(&ecdsa_with_null), None);
+        let rsa_without =
+            [0x30, 0x0B, 0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x0B];
+        assert_eq!(scheme_hash(&rsa_without), None);
+        let sha1 = [0x30, 0x09, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 1];
+        assert_eq!(scheme_hash(&sha1), None);
+    }
+}
