@@ -1,2 +1,58 @@
-//! spdm-transport
+//! What carries SPDM messages: the traits that a custom transport implements. No dependencies, `no_std`.
+//!
+//! A transport moves whole messages; it knows nothing of their content. Time is the caller's: microseconds
+//! of a [`Clock`], and [`Duration`] for timeouts.
+//!
+//! ```
+//! use core::time::Duration;
+//! use spdm_transport::{Limits, MessageKind, Received, Transport};
+//!
+//! /// Answers every message with itself.
+//! struct Echo(Vec<u8>);
+//!
+//! impl Transport for Echo {
+//!     type Error = core::convert::Infallible;
+//!
+//!     fn limits(&self) -> Limits {
+//!         Limits::new(4096, 4096)
+//!     }
+//!
+//!     fn send(&mut self, _: MessageKind, message: &[u8], _: Duration) -> Result<(), Self::Error> {
+//!         self.0 = message.to_vec();
+//!         Ok(())
+//!     }
+//!
+//!     fn receive(
+//!         &mut self,
+//!         buffer: &mut [u8],
+//!         _: Duration,
+//!     ) -> Result<Option<Received>, Self::Error> {
+//!         let len = self.0.len().min(buffer.len());
+//!         buffer[..len].copy_from_slice(&self.0[..len]);
+//!         Ok(Some(Received { kind: MessageKind::Plain, len }))
+//!     }
+//!
+//!     fn abandon(&mut self) {
+//!         self.0.clear();
+//!     }
+//! }
+//! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "std")]
+extern crate std;
+
+mod clock;
+mod limits;
+mod transport;
+
+#[cfg(feature = "std")]
+pub use clock::StdClock;
+pub use clock::{AsyncClock, Clock, Instant};
+pub use limits::Limits;
+pub use transport::{AsyncTransport, MessageKind, Received, Transport};
+
+/// Re-exported: what timeouts are measured in.
+pub use core::time::Duration;

@@ -1,0 +1,99 @@
+//! Time.
+
+use core::time::Duration;
+
+/// A point in time: microseconds since a start that the clock chose, never going back.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// This many microseconds after the clock's start.
+    #[must_use]
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the clock's start.
+    #[must_use]
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// The point `duration` later; the end of time where that does not fit.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(micros))
+    }
+
+    /// How long it is from `earlier` until this; zero where it is not earlier.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// A clock of a blocking driver.
+pub trait Clock {
+    /// Now.
+    fn now(&self) -> Instant;
+
+    /// Returns at `until` or later; at once where that has passed.
+    fn sleep_until(&self, until: Instant);
+}
+
+/// A clock of an asynchronous driver.
+pub trait AsyncClock {
+    /// Now.
+    fn now(&self) -> Instant;
+
+    /// Completes at `until` or later; at once where that has passed.
+    fn sleep_until(&self, until: Instant) -> impl Future<Output = ()>;
+}
+
+/// The operating system's monotonic clock.
+#[cfg(feature = "std")]
+#[cfg_attr(docsrs, doc(cfg(feature = "std")))]
+#[derive(Clone, Copy, Debug)]
+pub struct StdClock(std::time::Instant);
+
+#[cfg(feature = "std")]
+impl StdClock {
+    /// A clock that starts now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(std::time::Instant::now())
+    }
+}
+
+#[cfg(feature = "std")]
+impl Default for StdClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(feature = "std")]
+impl Clock for StdClock {
+    fn now(&self) -> Instant {
+        Instant::default().after(self.0.elapsed())
+    }
+
+    fn sleep_until(&self, until: Instant) {
+        std::thread::sleep(until.since(self.now()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, Instant};
+
+    #[test]
+    fn arithmetic_saturates() {
+        let start = Instant::from_micros(10);
+        assert_eq!(start.after(Duration::from_millis(1)).as_micros(), 1010);
+        assert_eq!(start.after(Duration::MAX).as_micros(), u64::MAX);
+        assert_eq!(start.since(Instant::from_micros(20)), Duration::ZERO);
+        assert_eq!(Instant::from_micros(20).since(start), Duration::from_micros(10));
+    }
+}
