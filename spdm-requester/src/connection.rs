@@ -1,0 +1,373 @@
+//! The judge: decides over each exchange of a connection, live and offline.
+
+mod algorithms;
+mod capabilities;
+mod certificates;
+mod challenge;
+mod errors;
+mod measurements;
+mod version;
+
+use spdm_codec::{
+    Algorithms, Capabilities, Certificate, CertificateModel, ChallengeAuth, Code, Cx, Decoded,
+    Digests, ErrorResponse, Expected, Header, Measurements, Message, SlotId, SpdmVersion, Version,
+};
+use spdm_crypto::Digest;
+use spdm_untrusted::Untrusted;
+use spdm_x509::Identity;
+
+use crate::error::{Error, Misbehaviour, Misuse, Violation};
+use crate::negotiated::{Announced, Negotiated};
+use crate::possession::Possession;
+use crate::transcript::{Bench, Transcript, Vca};
+
+/// How far the negotiation is (DSP0274 §Connection establishment).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Stage {
+    /// GET_VERSION must come.
+    NotStarted,
+    /// GET_CAPABILITIES must come.
+    AfterVersion,
+    /// NEGOTIATE_ALGORITHMS must come.
+    AfterCapabilities,
+    /// Any other request may come.
+    Negotiated,
+}
+
+/// What is known of a slot.
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    digest: Option<Digest>,
+    model: CertificateModel,
+    /// Length of the chain as the first portion stated it.
+    chain_len: Option<u32>,
+}
+
+/// A connection as plain data: no I/O, no time, no buffers.
+///
+/// Feed it every request as it is sent ([`Self::sent`]) and every exchange as it is completed
+/// ([`Self::accept`]); a live requester and an offline verifier do exactly the same. What was offered or
+/// asked is read from the bytes of the requests.
+#[derive(Clone, Copy, Debug)]
+pub struct Connection {
+    padding: usize,
+    stage: Stage,
+    versions: VersionSet,
+    version: SpdmVersion,
+    requester: Announced,
+    responder: Announced,
+    negotiated: Option<Negotiated>,
+    vca: Vca,
+    m1: Transcript,
+    l1: Transcript,
+    /// A CHALLENGE was answered: B is no longer emptied by measurements.
+    challenged: bool,
+    slots: [Slot; 8],
+    /// The number of measurement indices, once the peer told.
+    indices: Option<u8>,
+}
+
+/// The versions that VERSION listed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct VersionSet(u8);
+
+impl VersionSet {
+    const fn bit(version: SpdmVersion) -> u8 {
+        1 << (version.to_byte() & 0x07)
+    }
+
+    const fn insert(&mut self, version: SpdmVersion) {
+        self.0 |= Self::bit(version);
+    }
+
+    /// Whether the set has this version.
+    #[must_use]
+    pub const fn contains(self, version: SpdmVersion) -> bool {
+        self.0 & Self::bit(version) != 0
+    }
+
+    /// The versions, lowest first.
+    pub fn iter(self) -> impl Iterator<Item = SpdmVersion> {
+        SpdmVersion::ALL.into_iter().filter(move |version| self.contains(*version))
+    }
+}
+
+/// What an accepted exchange means.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Verdict<'r, 'c> {
+    /// VERSION.
+    Version(Version<'r>),
+    /// CAPABILITIES.
+    Capabilities(Capabilities<'r>),
+    /// ALGORITHMS.
+    Algorithms(Algorithms<'r>),
+    /// DIGESTS.
+    Digests(Digests<'r>),
+    /// CERTIFICATE.
+    Certificate {
+        /// Offset of the portion in the chain, in bytes.
+        offset: u32,
+        /// The message.
+        message: Certificate<'r>,
+    },
+    /// CHALLENGE_AUTH.
+    ChallengeAuth {
+        /// The message.
+        message: ChallengeAuth<'r>,
+        /// The proof; `None` where no identity was given to check the signature with.
+        possession: Option<Possession<'c>>,
+    },
+    /// MEASUREMENTS.
+    Measurements {
+        /// The message.
+        message: Measurements<'r>,
+        /// The signature, where one was requested.
+        signature: MeasurementSignature<'c>,
+    },
+    /// ERROR, an answer like any other.
+    Error(ErrorResponse<'r>),
+    /// A message that is not judged here; its effect on transcripts is applied.
+    Other(Header),
+}
+
+/// What is known of the authenticity of a MEASUREMENTS.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[expect(clippy::large_enum_variant, reason = "a value on the stack for the time of one call")]
+pub enum MeasurementSignature<'c> {
+    /// No signature was requested.
+    NotRequested,
+    /// No identity was given to check the signature with.
+    NotChecked,
+    /// The signature verified.
+    Verified {
+        /// The proof.
+        possession: Possession<'c>,
+        /// How many exchanges it covers: this one and the unsigned ones directly before it.
+        exchanges: u16,
+    },
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
+impl Connection {
+    /// A connection before GET_VERSION; `padding` is how many bytes the transport may append to a response.
+    #[must_use]
+    pub const fn new(padding: usize) -> Self {
+        Self {
+            padding,
+            stage: Stage::NotStarted,
+            versions: VersionSet(0),
+            version: SpdmVersion::V1_0,
+            requester: Announced::NOTHING,
+            responder: Announced::NOTHING,
+            negotiated: None,
+            vca: Vca::new(),
+            m1: Transcript::M1,
+            l1: Transcript::L1,
+            challenged: false,
+            slots: [const { Slot { digest: None, model: CertificateModel::None, chain_len: None } };
+                8],
+            indices: None,
+        }
+    }
+
+    /// A connection whose negotiation is not on record, but known to the caller. Only measurements of 1.0
+    /// and 1.1 can be judged so: what they sign does not include the negotiation.
+    ///
+    /// # Errors
+    /// [`Misuse::Order`] for 1.2 and later.
+    pub const fn presume(negotiated: Negotiated, padding: usize) -> Result<Self, Error> {
+        match negotiated.version {
+            SpdmVersion::V1_0 | SpdmVersion::V1_1 => Ok(Self {
+                stage: Stage::Negotiated,
+                version: negotiated.version,
+                responder: negotiated.responder,
+                negotiated: Some(negotiated),
+                ..Self::new(padding)
+            }),
+            _ => Err(Error::Misuse(Misuse::Order { request: Code::GET_MEASUREMENTS })),
+        }
+    }
+
+    /// How far the negotiation is.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// The versions that the Responder speaks, once it told.
+    #[must_use]
+    pub const fn versions(&self) -> VersionSet {
+        self.versions
+    }
+
+    /// What was agreed on, at [`Stage::Negotiated`].
+    #[must_use]
+    pub const fn negotiated(&self) -> Option<&Negotiated> {
+        self.negotiated.as_ref()
+    }
+
+    /// What the Responder announced, from [`Stage::AfterCapabilities`] on.
+    #[must_use]
+    pub const fn responder(&self) -> &Announced {
+        &self.responder
+    }
+
+    /// The negotiation, as it enters every transcript from 1.2 on: GET_VERSION to ALGORITHMS.
+    #[must_use]
+    pub fn vca(&self) -> &[u8] {
+        self.vca.as_bytes()
+    }
+
+    /// The digest of a slot's chain, as the last DIGESTS stated it.
+    #[must_use]
+    pub fn slot_digest(&self, slot: SlotId) -> Option<&Digest> {
+        self.slots.get(slot.index())?.digest.as_ref()
+    }
+
+    /// The slots that the last DIGESTS listed, lowest first.
+    pub fn provisioned_slots(&self) -> impl Iterator<Item = SlotId> {
+        (0..8).filter_map(SlotId::new).filter(|slot| self.slot_digest(*slot).is_some())
+    }
+
+    /// Applies what sending a request does to the transcripts (DSP0274 §Transcript and transcript hash
+    /// calculation). Call it once per request, not for retries, RESPOND_IF_READY and chunks.
+    ///
+    /// # Errors
+    /// [`Misuse`] where these bytes are not a request or may not be sent at this stage; then nothing changes.
+    pub fn sent(&mut self, request: &[u8]) -> Result<(), Error> {
+        let header = Header::peek(Untrusted::new(request)).map_err(misuse)?;
+        let stage = match header.code {
+            Code::GET_VERSION => {
+                *self = Self::new(self.padding);
+                return Ok(());
+            }
+            Code::GET_CAPABILITIES => Stage::AfterVersion,
+            Code::NEGOTIATE_ALGORITHMS => Stage::AfterCapabilities,
+            _ => Stage::Negotiated,
+        };
+        if stage != self.stage || !header.code.is_request() {
+            return Err(Error::Misuse(Misuse::Order { request: header.code }));
+        }
+        if header.code != Code::GET_MEASUREMENTS {
+            self.l1.reset();
+        }
+        let empties_b = match header.code {
+            Code::GET_DIGESTS => true,
+            Code::KEY_EXCHANGE
+            | Code::GET_MEASUREMENTS
+            | Code::FINISH
+            | Code::PSK_EXCHANGE
+            | Code::PSK_FINISH
+            | Code::KEY_UPDATE
+            | Code::HEARTBEAT
+            | Code::GET_ENCAPSULATED_REQUEST
+            | Code::DELIVER_ENCAPSULATED_RESPONSE
+            | Code::END_SESSION
+            | Code::GET_MEASUREMENT_EXTENSION_LOG => !self.challenged,
+            _ => false,
+        };
+        if empties_b {
+            self.m1.reset();
+        }
+        Ok(())
+    }
+
+    /// Judges one completed exchange, all or nothing: on an error nothing of the response was used, and the
+    /// connection is as before (after a wrong signature the signed transcript is empty, as on the peer's
+    /// side).
+    ///
+    /// `identity` is whose key the signatures of CHALLENGE_AUTH and MEASUREMENTS are checked with.
+    ///
+    /// # Errors
+    /// [`Error::Decode`], [`Error::Misbehaved`], [`Error::Signature`] for what the peer did wrong,
+    /// [`Error::Incompatible`] where an algorithm is not implemented, [`Error::Misuse`] where the request
+    /// is not one that [`Self::sent`] took.
+    pub fn accept<'r, 'c>(
+        &mut self,
+        bench: &mut Bench<'_>,
+        request: &[u8],
+        response: Untrusted<&'r [u8]>,
+        identity: Option<&Identity<'c>>,
+    ) -> Result<Verdict<'r, 'c>, Error> {
+        let code = Header::peek(Untrusted::new(request)).map_err(misuse)?.code;
+        let header = Header::peek(response)?;
+        if header.code == Code::ERROR {
+            return self.accept_error(code, response).map(Verdict::Error);
+        }
+        self.check_size(header, response)?;
+        match code {
+            Code::GET_VERSION => self.accept_version(request, response).map(Verdict::Version),
+            Code::GET_CAPABILITIES => {
+                self.accept_capabilities(request, response).map(Verdict::Capabilities)
+            }
+            Code::NEGOTIATE_ALGORITHMS => {
+                self.accept_algorithms(request, response).map(Verdict::Algorithms)
+            }
+            Code::GET_DIGESTS => {
+                self.accept_digests(bench, request, response).map(Verdict::Digests)
+            }
+            Code::GET_CERTIFICATE => self.accept_certificate(bench, request, response),
+            Code::CHALLENGE => self.accept_challenge_auth(bench, request, response, identity),
+            Code::GET_MEASUREMENTS => self.accept_measurements(bench, request, response, identity),
+            _ => self.accept_other(code, header).map(Verdict::Other),
+        }
+    }
+
+    /// From 1.2 on the Requester announces the largest message it takes.
+    fn check_size(&self, header: Header, response: Untrusted<&[u8]>) -> Result<(), Error> {
+        let Some(sizes) = self.requester.sizes else { return Ok(()) };
+        let len = response.into_inner_less_safe().len().saturating_sub(self.padding);
+        let most = u64::from(sizes.max_spdm_msg_size);
+        if u64::try_from(len).is_ok_and(|len| len <= most) {
+            return Ok(());
+        }
+        let message = header.code.name().unwrap_or("message");
+        Err(Misbehaviour::value(message, "MaxSPDMmsgSize", Expected::AtMost(most), len))
+    }
+
+    fn accept_other(&self, request: Code, header: Header) -> Result<Header, Error> {
+        let message = request.response().name().unwrap_or("message");
+        if header.version != self.version.to_byte() {
+            let expected = Expected::Exactly(self.version.to_byte().into());
+            return Err(Misbehaviour::value(message, "SPDMVersion", expected, header.version));
+        }
+        if header.code != request.response() {
+            let expected = Expected::Exactly(request.response().0.into());
+            let field = "RequestResponseCode";
+            return Err(Misbehaviour::value(message, field, expected, header.code.0));
+        }
+        Ok(header)
+    }
+
+    /// What was agreed on; `request` is blamed where nothing was.
+    fn agreed(&self, request: Code) -> Result<Negotiated, Error> {
+        self.negotiated.ok_or(Error::Misuse(Misuse::Order { request }))
+    }
+
+    /// Decodes our own request.
+    fn request<'a, M: Message<'a>>(
+        &self,
+        bytes: &'a [u8],
+        version: SpdmVersion,
+    ) -> Result<Decoded<'a, M>, Error> {
+        M::decode(Untrusted::new(bytes), &Cx::new(version).with_padding(self.padding))
+            .map_err(misuse)
+    }
+}
+
+const fn misuse(error: spdm_codec::DecodeError) -> Error {
+    Error::Misuse(Misuse::Request(error))
+}
+
+/// The message may not come here.
+const fn unexpected(message: &'static str, field: &'static str) -> Error {
+    Misbehaviour::error(message, field, Violation::Unexpected)
+}

@@ -1,0 +1,223 @@
+//! NEGOTIATE_ALGORITHMS and ALGORITHMS.
+
+use spdm_codec::{
+    Algorithms, CapabilityFlags, Code, ConnectionKeys, Cx, Expected, MeasCap, MeasurementHashAlgo,
+    MeasurementSpecification, MelSpecification, Message, NegotiateAlgorithms, OtherParams,
+    SpdmVersion,
+};
+use spdm_untrusted::Untrusted;
+
+use super::{Connection, Stage};
+use crate::error::{Error, Incompatible, Misbehaviour, Misuse, Violation};
+use crate::negotiated::{Negotiated, Selected};
+
+const MESSAGE: &str = "ALGORITHMS";
+
+impl Connection {
+    pub(super) fn accept_algorithms<'r>(
+        &mut self,
+        request: &[u8],
+        response: Untrusted<&'r [u8]>,
+    ) -> Result<Algorithms<'r>, Error> {
+        if self.stage != Stage::AfterCapabilities {
+            return Err(Error::Misuse(Misuse::Order { request: Code::NEGOTIATE_ALGORITHMS }));
+        }
+        let version = self.version;
+        let asked = self.request::<NegotiateAlgorithms<'_>>(request, version)?;
+        let answer = Algorithms::decode(response, &Cx::new(version).with_padding(self.padding))?;
+        let (offer, choice) = (&asked.message, &answer.message);
+        check_choice(offer, choice)?;
+        self.check_measurements(offer, choice)?;
+        self.check_needed(choice)?;
+        self.check_params(offer, choice)?;
+        let multi_key = version >= SpdmVersion::V1_3
+            && offer.other_params.contains(OtherParams::MULTI_KEY_CONN)
+            && self.responder.flags.multi_key_cap() != 0;
+        let negotiated = Negotiated {
+            version,
+            requester: self.requester,
+            responder: self.responder,
+            selected: Selected {
+                measurement_specification: choice.measurement_specification,
+                measurement_hash: choice.measurement_hash,
+                base_asym: choice.base_asym,
+                base_hash: choice.base_hash,
+                pqc_asym: choice.pqc_asym,
+                other_params: choice.other_params,
+                mel_specification: choice.mel_specification,
+                alg_structs: choice.alg_structs,
+            },
+            connection_keys: if multi_key { ConnectionKeys::Multi } else { ConnectionKeys::Single },
+        };
+        self.vca.add([asked.bytes, answer.bytes])?;
+        self.negotiated = Some(negotiated);
+        self.stage = Stage::Negotiated;
+        Ok(answer.message)
+    }
+
+    fn both(&self, flags: CapabilityFlags) -> bool {
+        (self.requester.flags & self.responder.flags).contains(flags)
+    }
+
+    /// Measurements have a format and a hash where both sides want them, and none elsewhere.
+    fn check_measurements(
+        &self,
+        offer: &NegotiateAlgorithms<'_>,
+        choice: &Algorithms<'_>,
+    ) -> Result<(), Error> {
+        let wanted = self.responder.flags.meas_cap() != MeasCap::None
+            && offer.measurement_specification.contains(MeasurementSpecification::DMTF);
+        let expected = if wanted { MeasurementSpecification::DMTF } else { Default::default() };
+        if choice.measurement_specification != expected {
+            let (expected, got) = (expected.bits(), choice.measurement_specification.bits());
+            let field = "MeasurementSpecificationSel";
+            return Err(Misbehaviour::value(
+                MESSAGE,
+                field,
+                Expected::Exactly(expected.into()),
+                got,
+            ));
+        }
+        let hash = choice.measurement_hash;
+        let known = hash == MeasurementHashAlgo::RAW_BIT_STREAM || hash.digest_len().is_some();
+        if wanted && !known {
+            let expected = Expected::Rule("a measurement hash");
+            return Err(Misbehaviour::value(MESSAGE, "MeasurementHashAlgo", expected, hash.bits()));
+        }
+        Ok(())
+    }
+
+    /// What the capabilities of both sides need must be selected.
+    fn check_needed(&self, choice: &Algorithms<'_>) -> Result<(), Error> {
+        type F = CapabilityFlags;
+        let responder = self.responder.flags;
+        let key_ex = self.both(F::KEY_EX_CAP);
+        let psk = self.requester.flags.psk_cap() != 0 && responder.psk_cap() != 0;
+        let signs = responder.intersects(F::CERT_CAP | F::CHAL_CAP)
+            || responder.meas_cap() == MeasCap::Signature
+            || key_ex;
+        let structs = &choice.alg_structs;
+        let needs_requester_key = self.both(F::MUT_AUTH_CAP)
+            || (self.version >= SpdmVersion::V1_3 && self.requester.flags.ep_info_cap() == 2);
+        let present = [
+            (signs || psk, choice.base_hash.digest_len().is_some(), "BaseHashSel"),
+            (signs, choice.base_asym.is_empty() != choice.pqc_asym.is_empty(), "BaseAsymSel"),
+            (
+                key_ex,
+                structs.dhe.is_none_or(|a| a.is_empty())
+                    != structs.kem.is_none_or(|a| a.is_empty()),
+                "DHE",
+            ),
+            (
+                self.both(F::ENCRYPT_CAP) || self.both(F::MAC_CAP),
+                structs.aead.is_some_and(|a| a.is_single()),
+                "AEAD",
+            ),
+            (
+                needs_requester_key,
+                structs.req_base_asym.is_none_or(|a| a.is_empty())
+                    != structs.req_pqc_asym.is_none_or(|a| a.is_empty()),
+                "ReqBaseAsymAlg",
+            ),
+            (key_ex || psk, structs.key_schedule.is_some_and(|a| a.is_single()), "KeySchedule"),
+        ];
+        match present.into_iter().find(|(needed, given, _)| *needed && !given) {
+            None => Ok(()),
+            Some((_, _, field)) => Err(Incompatible::NoAlgorithm { field }.into()),
+        }
+    }
+
+    /// MELspecificationSel and RequesterMultiKeyConnSel (1.3).
+    fn check_params(
+        &self,
+        offer: &NegotiateAlgorithms<'_>,
+        choice: &Algorithms<'_>,
+    ) -> Result<(), Error> {
+        if self.version < SpdmVersion::V1_3 {
+            return Ok(());
+        }
+        let mel = self.responder.flags.contains(CapabilityFlags::MEL_CAP)
+            && offer.mel_specification.contains(MelSpecification::DMTF);
+        let expected = if mel { MelSpecification::DMTF } else { MelSpecification::empty() };
+        if choice.mel_specification != expected {
+            let got = choice.mel_specification.bits();
+            let expected = Expected::Exactly(expected.bits().into());
+            return Err(Misbehaviour::value(MESSAGE, "MELspecificationSel", expected, got));
+        }
+        let multi_key = choice.other_params.contains(OtherParams::MULTI_KEY_CONN);
+        let rule = match (self.requester.flags.multi_key_cap(), multi_key) {
+            (0, true) => "no RequesterMultiKeyConnSel, for MULTI_KEY_CAP is 0",
+            (1, false) => "RequesterMultiKeyConnSel, for MULTI_KEY_CAP is 1",
+            _ => return Ok(()),
+        };
+        let got = choice.other_params.bits();
+        Err(Misbehaviour::value(MESSAGE, "OtherParamsSelection", Expected::Rule(rule), got))
+    }
+}
+
+/// At most one bit of what was offered in every category.
+fn check_choice(offer: &NegotiateAlgorithms<'_>, choice: &Algorithms<'_>) -> Result<(), Error> {
+    let (given, taken) = (&offer.alg_structs, &choice.alg_structs);
+    let formats = [offer.other_params, choice.other_params].map(|p| p.opaque_format().bits());
+    let [offered_format, format] = formats.map(u32::from);
+    let rows: [(&'static str, u32, u32); 12] = [
+        (
+            "MeasurementSpecificationSel",
+            offer.measurement_specification.bits().into(),
+            choice.measurement_specification.bits().into(),
+        ),
+        // The Requester does not offer measurement hashes.
+        ("MeasurementHashAlgo", u32::MAX, choice.measurement_hash.bits()),
+        ("BaseAsymSel", offer.base_asym.bits(), choice.base_asym.bits()),
+        ("BaseHashSel", offer.base_hash.bits(), choice.base_hash.bits()),
+        ("PqcAsymSel", offer.pqc_asym.bits(), choice.pqc_asym.bits()),
+        ("OtherParamsSelection", offered_format, format),
+        ("DHE", bits(given.dhe.map(|a| a.bits())), bits(taken.dhe.map(|a| a.bits()))),
+        ("AEAD", bits(given.aead.map(|a| a.bits())), bits(taken.aead.map(|a| a.bits()))),
+        (
+            "ReqBaseAsymAlg",
+            bits(given.req_base_asym.map(|a| a.bits())),
+            bits(taken.req_base_asym.map(|a| a.bits())),
+        ),
+        (
+            "KeySchedule",
+            bits(given.key_schedule.map(|a| a.bits())),
+            bits(taken.key_schedule.map(|a| a.bits())),
+        ),
+        (
+            "ReqPqcAsymAlg",
+            bits(given.req_pqc_asym.map(|a| a.bits())),
+            bits(taken.req_pqc_asym.map(|a| a.bits())),
+        ),
+        ("KEMAlg", bits(given.kem.map(|a| a.bits())), bits(taken.kem.map(|a| a.bits()))),
+    ];
+    for (field, offered, got) in rows {
+        if got.count_ones() > 1 {
+            let violation = Violation::NotOne { got: got.into() };
+            return Err(Misbehaviour::error(MESSAGE, field, violation));
+        }
+        if got & !offered != 0 {
+            let violation = Violation::NotOffered { offered: offered.into(), got: got.into() };
+            return Err(Misbehaviour::error(MESSAGE, field, violation));
+        }
+    }
+    // A table that was not sent, even an empty one, is an answer to no question.
+    let tables = [
+        ("DHE", given.dhe.is_some(), taken.dhe.is_some()),
+        ("AEAD", given.aead.is_some(), taken.aead.is_some()),
+        ("ReqBaseAsymAlg", given.req_base_asym.is_some(), taken.req_base_asym.is_some()),
+        ("KeySchedule", given.key_schedule.is_some(), taken.key_schedule.is_some()),
+        ("ReqPqcAsymAlg", given.req_pqc_asym.is_some(), taken.req_pqc_asym.is_some()),
+        ("KEMAlg", given.kem.is_some(), taken.kem.is_some()),
+        ("ExtAsymSelCount", !offer.ext_asym.is_empty(), !choice.ext_asym.is_empty()),
+        ("ExtHashSelCount", !offer.ext_hash.is_empty(), !choice.ext_hash.is_empty()),
+    ];
+    match tables.into_iter().find(|(_, sent, came)| *came && !sent) {
+        None => Ok(()),
+        Some((field, ..)) => Err(super::unexpected(MESSAGE, field)),
+    }
+}
+
+fn bits(table: Option<impl Into<u32>>) -> u32 {
+    table.map_or(0, Into::into)
+}

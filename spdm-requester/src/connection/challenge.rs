@@ -1,0 +1,115 @@
+//! CHALLENGE and CHALLENGE_AUTH.
+
+use spdm_codec::{
+    BasicMutAuth, CapabilityFlags, Challenge, ChallengeAuth, Code, Expected, KeySlot, MeasCap,
+    MeasurementSummary, Message,
+};
+use spdm_crypto::{SignedMessage, SigningContext};
+use spdm_untrusted::Untrusted;
+use spdm_x509::Identity;
+
+use super::{Connection, Verdict};
+use crate::error::{Error, Misbehaviour, Misuse};
+use crate::negotiated::Negotiated;
+use crate::possession::{Possession, Proof};
+use crate::transcript::Bench;
+
+const MESSAGE: &str = "CHALLENGE_AUTH";
+
+impl Connection {
+    pub(super) fn accept_challenge_auth<'r, 'c>(
+        &mut self,
+        bench: &mut Bench<'_>,
+        request: &[u8],
+        response: Untrusted<&'r [u8]>,
+        identity: Option<&Identity<'c>>,
+    ) -> Result<Verdict<'r, 'c>, Error> {
+        let negotiated = self.agreed(Code::CHALLENGE)?;
+        let hash = negotiated.hash()?;
+        let asked = self.request::<Challenge>(request, negotiated.version)?;
+        let question = &asked.message;
+        check_identity(&negotiated, question.slot, identity)?;
+        let measures = negotiated.responder.flags.meas_cap() != MeasCap::None;
+        let summary = question.summary != MeasurementSummary::None && measures;
+        let cx = negotiated
+            .cx(self.padding)
+            .with_summary_len(if summary { negotiated.hash_len() } else { 0 })
+            .with_signature_len(negotiated.signature_len());
+        let answer = ChallengeAuth::decode(response, &cx)?;
+        let message = answer.message;
+        self.check_echoes(&negotiated, question, &message, identity)?;
+
+        let signed = answer.bytes.len().saturating_sub(message.signature.len());
+        let signed = answer.bytes.get(..signed).unwrap_or_default();
+        let Some(identity) = identity else {
+            self.m1.reset();
+            self.challenged = true;
+            return Ok(Verdict::ChallengeAuth { message, possession: None });
+        };
+        let added = self.m1.add(bench, hash, self.vca.as_bytes(), [asked.bytes, signed]);
+        let m1 = self.m1.digest(bench);
+        self.m1.reset();
+        added?;
+        SignedMessage::new(negotiated.version, SigningContext::ResponderChallengeAuth, m1?)
+            .verify(bench.provider, identity.asym(), hash, identity.key(), message.signature)
+            .map_err(|_| Error::Signature { message: MESSAGE })?;
+        self.challenged = true;
+        let nonce = question.nonce;
+        let possession = Possession::new(*identity, nonce, Proof::Challenge, negotiated.version);
+        Ok(Verdict::ChallengeAuth { message, possession: Some(possession) })
+    }
+
+    fn check_echoes(
+        &self,
+        negotiated: &Negotiated,
+        question: &Challenge,
+        message: &ChallengeAuth<'_>,
+        identity: Option<&Identity<'_>>,
+    ) -> Result<(), Error> {
+        if message.slot != question.slot {
+            let expected = Expected::Exactly(question.slot.to_byte().into());
+            return Err(Misbehaviour::value(MESSAGE, "SlotID", expected, message.slot.to_byte()));
+        }
+        if let KeySlot::Slot(slot) = question.slot
+            && !message.slot_mask.contains(slot)
+        {
+            let rule = Expected::Rule("a mask with the challenged slot");
+            return Err(Misbehaviour::value(MESSAGE, "SlotMask", rule, message.slot_mask.0));
+        }
+        let mut_auth = CapabilityFlags::MUT_AUTH_CAP;
+        let both = negotiated.requester.flags & negotiated.responder.flags;
+        if message.basic_mut_auth == BasicMutAuth::Requested && !both.contains(mut_auth) {
+            return Err(super::unexpected(MESSAGE, "BasicMutAuthReq"));
+        }
+        let digest = match (identity, question.slot) {
+            (Some(identity), _) => Some(identity.digest()),
+            (None, KeySlot::Slot(slot)) => self.slot_digest(slot),
+            (None, KeySlot::PublicKey) => None,
+        };
+        if digest.is_some_and(|digest| digest.as_bytes() != message.cert_chain_hash) {
+            let from = "the hash of the certificate chain";
+            return Err(Misbehaviour::differs(MESSAGE, "CertChainHash", from));
+        }
+        if message.context != question.context {
+            return Err(Misbehaviour::differs(MESSAGE, "RequesterContext", "the request's"));
+        }
+        if message.nonce == question.nonce {
+            let from = "a nonce of the Responder's own";
+            return Err(Misbehaviour::differs(MESSAGE, "Nonce", from));
+        }
+        Ok(())
+    }
+}
+
+/// The identity must be of the slot that was asked and of the algorithms that were negotiated.
+pub(super) fn check_identity(
+    negotiated: &Negotiated,
+    slot: KeySlot,
+    identity: Option<&Identity<'_>>,
+) -> Result<(), Error> {
+    let Some(identity) = identity else { return Ok(()) };
+    let fits = identity.key_slot() == slot
+        && identity.asym() == negotiated.asym()?
+        && identity.hash() == negotiated.hash()?;
+    if fits { Ok(()) } else { Err(Error::Misuse(Misuse::Identity)) }
+}

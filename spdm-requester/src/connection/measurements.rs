@@ -1,0 +1,170 @@
+//! GET_MEASUREMENTS and MEASUREMENTS.
+
+use spdm_codec::{
+    Code, ContentChanged, Expected, GetMeasurements, KeySlot, Measurement, MeasurementBlock,
+    MeasurementForm, MeasurementHashAlgo, MeasurementOperation, Measurements, Message, SlotId,
+    SpdmVersion,
+};
+use spdm_crypto::{SignedMessage, SigningContext};
+use spdm_untrusted::Untrusted;
+use spdm_x509::Identity;
+
+use super::challenge::check_identity;
+use super::{Connection, MeasurementSignature, Verdict};
+use crate::error::{Error, Misbehaviour, Violation};
+use crate::negotiated::Negotiated;
+use crate::possession::{Possession, Proof};
+use crate::transcript::Bench;
+
+const MESSAGE: &str = "MEASUREMENTS";
+
+impl Connection {
+    pub(super) fn accept_measurements<'r, 'c>(
+        &mut self,
+        bench: &mut Bench<'_>,
+        request: &[u8],
+        response: Untrusted<&'r [u8]>,
+        identity: Option<&Identity<'c>>,
+    ) -> Result<Verdict<'r, 'c>, Error> {
+        let negotiated = self.agreed(Code::GET_MEASUREMENTS)?;
+        let asked = self.request::<GetMeasurements>(request, negotiated.version)?;
+        let question = &asked.message;
+        let signature_len = match question.signature {
+            Some(_) => negotiated.signature_len(),
+            None => 0,
+        };
+        let cx = negotiated.cx(self.padding).with_signature_len(signature_len);
+        let answer = Measurements::decode(response, &cx)?;
+        let message = answer.message;
+        self.check_blocks(&negotiated, question, &message)?;
+        check_echoes(question, &message)?;
+
+        let head = if negotiated.version >= SpdmVersion::V1_2 { self.vca.as_bytes() } else { &[] };
+        let signature = match (&question.signature, identity) {
+            (None, _) => {
+                // A peer that never signs may have no hash; then there is no transcript to keep.
+                if let Ok(hash) = negotiated.hash() {
+                    self.l1.add(bench, hash, head, [asked.bytes, answer.bytes])?;
+                }
+                MeasurementSignature::NotRequested
+            }
+            (Some(_), None) => {
+                self.l1.reset();
+                MeasurementSignature::NotChecked
+            }
+            (Some(signature), Some(identity)) => {
+                // Before 1.1 there is no SlotIDParam: slot 0 signs.
+                let slot = signature.slot.unwrap_or(KeySlot::Slot(SlotId::ZERO));
+                check_identity(&negotiated, slot, Some(identity))?;
+                let hash = negotiated.hash()?;
+                let signed = answer.bytes.len().saturating_sub(message.signature.len());
+                let signed = answer.bytes.get(..signed).unwrap_or_default();
+                let added = self.l1.add(bench, hash, head, [asked.bytes, signed]);
+                let (l1, exchanges) = (self.l1.digest(bench), self.l1.exchanges());
+                self.l1.reset();
+                added?;
+                SignedMessage::new(negotiated.version, SigningContext::ResponderMeasurements, l1?)
+                    .verify(
+                        bench.provider,
+                        identity.asym(),
+                        hash,
+                        identity.key(),
+                        message.signature,
+                    )
+                    .map_err(|_| Error::Signature { message: MESSAGE })?;
+                let (nonce, version) = (signature.nonce, negotiated.version);
+                let possession = Possession::new(*identity, nonce, Proof::Measurements, version);
+                MeasurementSignature::Verified { possession, exchanges }
+            }
+        };
+        if question.operation == MeasurementOperation::Count {
+            self.indices = Some(message.total_indices);
+        }
+        Ok(Verdict::Measurements { message, signature })
+    }
+
+    fn check_blocks(
+        &self,
+        negotiated: &Negotiated,
+        question: &GetMeasurements,
+        message: &Measurements<'_>,
+    ) -> Result<(), Error> {
+        let blocks = message.record.number_of_blocks();
+        let value =
+            |expected| Err(Misbehaviour::value(MESSAGE, "NumberOfBlocks", expected, blocks));
+        match question.operation {
+            MeasurementOperation::Count if blocks != 0 => return value(Expected::Exactly(0)),
+            MeasurementOperation::Count if matches!(message.total_indices, 0 | 0xFF) => {
+                let (field, got) = ("Param1", message.total_indices);
+                return Err(Misbehaviour::value(MESSAGE, field, Expected::Range(1, 0xFE), got));
+            }
+            MeasurementOperation::Count => return Ok(()),
+            MeasurementOperation::Index(_) if blocks != 1 => return value(Expected::Exactly(1)),
+            MeasurementOperation::All => {
+                let most = self.indices.unwrap_or(0xFE);
+                if blocks == 0 || blocks > most {
+                    return value(Expected::Range(1, most.into()));
+                }
+            }
+            MeasurementOperation::Index(_) => {}
+        }
+        message.record.iter().try_for_each(|block| check_block(negotiated, question, &block))
+    }
+}
+
+fn check_block(
+    negotiated: &Negotiated,
+    question: &GetMeasurements,
+    block: &MeasurementBlock<'_>,
+) -> Result<(), Error> {
+    if let MeasurementOperation::Index(index) = question.operation
+        && block.index != index
+    {
+        let expected = Expected::Exactly(index.into());
+        return Err(Misbehaviour::value(MESSAGE, "Index", expected, block.index));
+    }
+    let selected = &negotiated.selected;
+    if block.specification() != selected.measurement_specification {
+        let violation = Violation::NotOffered {
+            offered: selected.measurement_specification.bits().into(),
+            got: block.specification().bits().into(),
+        };
+        return Err(Misbehaviour::error(MESSAGE, "MeasurementSpecification", violation));
+    }
+    let Measurement::Dmtf(measurement) = block.measurement else { return Ok(()) };
+    let hash = selected.measurement_hash;
+    if measurement.form == MeasurementForm::RawBitStream || hash.is_empty() {
+        return Ok(());
+    }
+    let len = measurement.value.len();
+    let expected = match hash.digest_len() {
+        Some(digest_len) if digest_len == len => return Ok(()),
+        Some(digest_len) => Expected::Exactly(u64::try_from(digest_len).unwrap_or(u64::MAX)),
+        None => Expected::Rule("a raw bit stream, for there is no measurement hash"),
+    };
+    debug_assert!(hash.digest_len().is_some() || hash == MeasurementHashAlgo::RAW_BIT_STREAM);
+    Err(Misbehaviour::value(MESSAGE, "DMTFSpecMeasurementValueSize", expected, len))
+}
+
+fn check_echoes(question: &GetMeasurements, message: &Measurements<'_>) -> Result<(), Error> {
+    if message.context != question.context {
+        return Err(Misbehaviour::differs(MESSAGE, "RequesterContext", "the request's"));
+    }
+    let Some(signature) = &question.signature else {
+        // Only a signed answer can say whether something changed.
+        return match message.content_changed {
+            ContentChanged::NotDetected => Ok(()),
+            _ => Err(super::unexpected(MESSAGE, "content changed")),
+        };
+    };
+    if let (Some(expected), Some(got)) = (signature.slot, message.slot)
+        && expected != got
+    {
+        let expected = Expected::Exactly(expected.to_nibble().into());
+        return Err(Misbehaviour::value(MESSAGE, "SlotID", expected, got.to_nibble()));
+    }
+    if message.nonce == signature.nonce {
+        return Err(Misbehaviour::differs(MESSAGE, "Nonce", "a nonce of the Responder's own"));
+    }
+    Ok(())
+}

@@ -1,0 +1,29 @@
+//! GET_VERSION and VERSION.
+
+use spdm_codec::{Cx, GetVersion, Message, SpdmVersion, Version};
+use spdm_untrusted::Untrusted;
+
+use super::{Connection, Stage, VersionSet};
+use crate::error::Error;
+
+impl Connection {
+    pub(super) fn accept_version<'r>(
+        &mut self,
+        request: &[u8],
+        response: Untrusted<&'r [u8]>,
+    ) -> Result<Version<'r>, Error> {
+        let asked = self.request::<GetVersion>(request, SpdmVersion::V1_0)?;
+        let cx = Cx::new(SpdmVersion::V1_0).with_padding(self.padding);
+        let answer = Version::decode(response, &cx)?;
+        // Update and alpha versions do not show in SPDMVersion; entries that we do not know are skipped.
+        let mut versions = VersionSet::default();
+        for version in answer.message.iter().filter_map(|entry| entry.version()) {
+            versions.insert(version);
+        }
+        self.vca.clear();
+        self.vca.add([asked.bytes, answer.bytes])?;
+        self.versions = versions;
+        self.stage = Stage::AfterVersion;
+        Ok(answer.message)
+    }
+}

@@ -1,0 +1,97 @@
+//! The proofs that make an authenticated device.
+
+use spdm_codec::{Nonce, SpdmVersion};
+use spdm_x509::{Identity, Trusted};
+
+use crate::error::Error;
+
+/// Which message carried the signature.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Proof {
+    /// CHALLENGE_AUTH.
+    Challenge,
+    /// MEASUREMENTS.
+    Measurements,
+}
+
+/// The peer holds the private key of an identity: a signature of it over a transcript with our nonce
+/// verified. Nobody says yet whether the identity can be trusted.
+///
+/// Only [`Connection::accept`](crate::Connection::accept) makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct Possession<'c> {
+    identity: Identity<'c>,
+    nonce: Nonce,
+    proof: Proof,
+    version: SpdmVersion,
+}
+
+impl<'c> Possession<'c> {
+    pub(crate) const fn new(
+        identity: Identity<'c>,
+        nonce: Nonce,
+        proof: Proof,
+        version: SpdmVersion,
+    ) -> Self {
+        Self { identity, nonce, proof, version }
+    }
+
+    /// Whose key signed.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity<'c> {
+        &self.identity
+    }
+
+    /// The Requester's nonce in the signed transcript.
+    #[must_use]
+    pub const fn nonce(&self) -> &Nonce {
+        &self.nonce
+    }
+
+    /// Which message carried the signature.
+    #[must_use]
+    pub const fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    /// The negotiated version.
+    #[must_use]
+    pub const fn version(&self) -> SpdmVersion {
+        self.version
+    }
+}
+
+/// An authenticated device: its identity is trusted, and it holds the identity's key.
+#[derive(Clone, Copy, Debug)]
+pub struct Verified<'c> {
+    possession: Possession<'c>,
+}
+
+impl<'c> Verified<'c> {
+    /// Joins the two proofs. There is no other way to a value of this type.
+    ///
+    /// # Errors
+    /// [`Error::IdentityMismatch`] unless both are about the same slot, hash algorithm, key and digest.
+    pub fn new(possession: Possession<'c>, trusted: &Trusted<'c>) -> Result<Self, Error> {
+        let (held, trusted) = (&possession.identity, trusted.identity());
+        let same = held.key_slot() == trusted.key_slot()
+            && held.hash() == trusted.hash()
+            && held.asym() == trusted.asym()
+            && held.digest() == trusted.digest()
+            && held.key() == trusted.key();
+        if same { Ok(Self { possession }) } else { Err(Error::IdentityMismatch) }
+    }
+
+    /// The device's identity.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity<'c> {
+        self.possession.identity()
+    }
+
+    /// The proof that the device holds the key.
+    #[must_use]
+    pub const fn possession(&self) -> &Possession<'c> {
+        &self.possession
+    }
+}

@@ -1,0 +1,96 @@
+//! The running transcripts of a connection (DSP0274 §Transcript and transcript hash calculation).
+
+use spdm_crypto::{Digest, HashAlgorithm, HashBank, Provider};
+
+use crate::error::{Bound, Error};
+
+/// Algorithms and running hashes that a [`Connection`](crate::Connection) works with, lent per call.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it for each call")]
+pub struct Bench<'b> {
+    /// Hashes and verifies.
+    pub provider: &'b Provider,
+    /// The running hashes; two places are used: 0 for M1, 1 for L1.
+    pub hashes: &'b mut dyn HashBank,
+}
+
+/// A running transcript: its place in the bank, and how many exchanges it holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Transcript {
+    place: usize,
+    exchanges: u16,
+}
+
+impl Transcript {
+    pub(crate) const M1: Self = Self { place: 0, exchanges: 0 };
+    pub(crate) const L1: Self = Self { place: 1, exchanges: 0 };
+
+    /// How many exchanges were added since the last reset.
+    pub(crate) const fn exchanges(&self) -> u16 {
+        self.exchanges
+    }
+
+    pub(crate) const fn reset(&mut self) {
+        self.exchanges = 0;
+    }
+
+    /// Adds an exchange; the first one starts the hash with `head`.
+    pub(crate) fn add(
+        &mut self,
+        bench: &mut Bench<'_>,
+        hash: HashAlgorithm,
+        head: &[u8],
+        exchange: [&[u8]; 2],
+    ) -> Result<(), Error> {
+        if self.exchanges == 0 {
+            bench.hashes.start(self.place, hash)?;
+            bench.hashes.update(self.place, head)?;
+        }
+        for message in exchange {
+            bench.hashes.update(self.place, message)?;
+        }
+        self.exchanges = self.exchanges.saturating_add(1);
+        Ok(())
+    }
+
+    pub(crate) fn digest(&self, bench: &Bench<'_>) -> Result<Digest, Error> {
+        Ok(bench.hashes.snapshot(self.place)?)
+    }
+}
+
+/// A (VCA): the messages of the negotiation, kept until their hash is known and for every later transcript.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Vca {
+    bytes: [u8; Self::MAX],
+    len: usize,
+}
+
+impl Vca {
+    /// Enough for VERSION with its most entries and the largest other messages without external algorithms.
+    const MAX: usize = 1024;
+
+    pub(crate) const fn new() -> Self {
+        Self { bytes: [0; Self::MAX], len: 0 }
+    }
+
+    pub(crate) const fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// Adds both messages or, where they do not fit, none.
+    pub(crate) fn add(&mut self, exchange: [&[u8]; 2]) -> Result<(), Error> {
+        let [request, response] = exchange;
+        let end = self.len.saturating_add(request.len()).saturating_add(response.len());
+        let room = self.bytes.get_mut(self.len..end);
+        let room = room.ok_or(Error::Bound(Bound::Negotiation(Self::MAX)))?;
+        for (place, byte) in room.iter_mut().zip(request.iter().chain(response)) {
+            *place = *byte;
+        }
+        self.len = end;
+        Ok(())
+    }
+}
