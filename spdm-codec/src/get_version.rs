@@ -10,7 +10,7 @@ use crate::writer::Writer;
 
 /// GET_VERSION (DSP0274 §GET_VERSION): header only, `SPDMVersion` always 0x10. It restarts the connection.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "callers build it")]
 pub struct GetVersion;
 
 impl<'a> Body<'a> for GetVersion {

@@ -1,1 +1,51 @@
-//! spdm-emulator
+//! A software SPDM device (a Responder of DMTF DSP0274 1.0 to 1.4) for tests, demos and QEMU.
+//!
+//! A [`Device`] makes its own keys and certificates, answers requests as bytes, and misbehaves in exactly one
+//! way when it is told to ([`Fault`]). It composes its transcripts itself and shares no check with a
+//! Requester, so that the two cannot be wrong together.
+//!
+//! ```
+//! use spdm_emulator::{Device, DeviceConfig};
+//!
+//! let mut device = Device::new(DeviceConfig { seed: Some(7), ..DeviceConfig::default() })?;
+//! let version = device.respond(&[0x10, 0x84, 0, 0]).unwrap();
+//! assert_eq!(version[..6], [0x10, 0x04, 0, 0, 0, 5]);
+//! assert!(device.trust_anchors_pem().starts_with("-----BEGIN CERTIFICATE-----"));
+//! # Ok::<(), spdm_emulator::DeviceError>(())
+//! ```
+//!
+//! Not there: sessions, mutual authentication, chunking, multi-key connections, PQC.
+#![forbid(unsafe_code)]
+
+mod algorithms;
+mod capabilities;
+mod certificates;
+mod challenge;
+mod config;
+mod connection;
+mod device;
+mod dispatch;
+mod entropy;
+mod error;
+mod fault;
+mod identity;
+mod measured;
+mod measurements;
+mod mint;
+mod misbehaviour;
+mod opaque;
+mod refusal;
+mod signing;
+mod transcript;
+mod version;
+
+pub use config::{DeviceConfig, DeviceModel, DmtfName, KeyProvisioning};
+pub use device::Device;
+pub use error::{DeviceError, IdentityError};
+pub use fault::{Fault, UnknownFault};
+pub use identity::Identity;
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

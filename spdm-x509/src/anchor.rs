@@ -125,3 +125,124 @@ impl<'t> Origin<'t> {
 fn is_digest(digest: &[u8], hash: HashAlgorithm, der: &[u8], provider: &Provider) -> bool {
     provider.hash.digest(hash, &[der]).is_ok_and(|computed| computed.as_bytes() == digest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Anchor, ChainError, Check, HashAlgorithm, Outcome, Rule};
+    use crate::appraisal::Appraisal;
+    use crate::policy::{Policy, ValidityCheck};
+    use crate::testing::{HASH, Template, certificates, parse, structure};
+    use spdm_crypto::rustcrypto::PROVIDER;
+    use std::vec::Vec;
+
+    /// Root, anchor and signature outcome of `sent` under `anchors`, with the digest of `root` in it.
+    fn outcomes(root: &[u8], sent: &[Vec<u8>], anchors: &[Anchor<'_>]) -> [Outcome; 3] {
+        let bytes = structure(root, sent);
+        let chain = parse(&bytes).unwrap();
+        let policy = Policy::new(&PROVIDER, anchors, ValidityCheck::Unchecked);
+        let appraisal: Appraisal<'_> = policy.appraise(&chain);
+        let outcomes = [appraisal.root(), appraisal.anchor(), appraisal.signatures()];
+        assert_eq!(appraisal.into_trusted().is_ok(), outcomes == [Outcome::Pass; 3]);
+        outcomes
+    }
+
+    fn untrusted(rule: Rule) -> Outcome {
+        Outcome::Fail(ChainError::new(Check::Anchor, rule))
+    }
+
+    fn bad_root(rule: Rule) -> Outcome {
+        Outcome::Fail(ChainError::new(Check::Root, rule).in_certificate(0))
+    }
+
+    fn digest(hash: HashAlgorithm, der: &[u8]) -> Vec<u8> {
+        PROVIDER.hash.digest(hash, &[der]).unwrap().as_bytes().to_vec()
+    }
+
+    #[test]
+    fn a_root_that_is_an_anchor() {
+        let sent = certificates(1);
+        let root = sent[0].as_slice();
+        let other = Template::authority("Other", "Other").signed_by("Other");
+        let certificate = [Anchor::Certificate(&other), Anchor::Certificate(root)];
+        assert_eq!(outcomes(root, &sent, &certificate), [Outcome::Pass; 3]);
+        for hash in HashAlgorithm::ALL {
+            let digest = digest(hash, root);
+            let anchor = [Anchor::RootHash { hash, digest: &digest }];
+            assert_eq!(outcomes(root, &sent, &anchor), [Outcome::Pass; 3]);
+            let cut = [Anchor::RootHash { hash, digest: &digest[..31] }];
+            let unknown = untrusted(Rule::UnknownAuthority);
+            assert_eq!(outcomes(root, &sent, &cut), [Outcome::Pass, unknown, Outcome::Pass]);
+        }
+    }
+
+    #[test]
+    fn an_anchor_is_not_verified_itself() {
+        let mut sent = certificates(1);
+        sent[0] = Template::authority("Root", "Root").signed_by("Nobody");
+        let root = sent[0].as_slice();
+        assert_eq!(outcomes(root, &sent, &[Anchor::Certificate(root)]), [Outcome::Pass; 3]);
+        let digest = digest(HASH, root);
+        let anchor = Anchor::RootHash { hash: HASH, digest: &digest };
+        assert_eq!(outcomes(root, &sent, &[anchor]), [Outcome::Pass; 3]);
+        let error = ChainError::new(Check::Signatures, Rule::Signature).in_certificate(0);
+        let none = untrusted(Rule::NoTrustAnchor);
+        assert_eq!(outcomes(root, &sent, &[]), [Outcome::Pass, none, Outcome::Fail(error)]);
+    }
+
+    #[test]
+    fn nobody_vouches() {
+        let sent = certificates(1);
+        let root = sent[0].as_slice();
+        let none = untrusted(Rule::NoTrustAnchor);
+        assert_eq!(outcomes(root, &sent, &[]), [Outcome::Pass, none, Outcome::Pass]);
+        let other = Template::authority("Root", "Root").signed_by("Other");
+        let unknown = untrusted(Rule::UnknownAuthority);
+        let anchors = [Anchor::Certificate(&other)];
+        assert_eq!(outcomes(root, &sent, &anchors), [Outcome::Pass, unknown, Outcome::Pass]);
+    }
+
+    #[test]
+    fn root_hash_of_something_else() {
+        let sent = certificates(1);
+        let root = sent[0].as_slice();
+        let unknown = untrusted(Rule::UnknownAuthority);
+        let expected = [bad_root(Rule::RootHash), unknown, Outcome::Skipped];
+        assert_eq!(outcomes(b"other", &sent, &[Anchor::Certificate(root)]), expected);
+        // A certificate in the place of the root that somebody else issued.
+        let expected = [bad_root(Rule::RootNotSelfIssued), unknown, Outcome::Skipped];
+        let anchors = [Anchor::Certificate(root)];
+        assert_eq!(outcomes(&sent[1], &sent[1..], &anchors), expected);
+    }
+
+    #[test]
+    fn a_root_that_the_chain_leaves_out() {
+        let all = certificates(1);
+        let (root, sent) = all.split_first().unwrap();
+        let digest = digest(HASH, root);
+        let by_digest = Anchor::RootHash { hash: HASH, digest: &digest };
+        let by_certificate = Anchor::Certificate(root);
+        let both = [by_digest, by_certificate];
+        assert_eq!(outcomes(root, sent, &both), [Outcome::Pass; 3]);
+        assert_eq!(outcomes(root, sent, &both[1..]), [Outcome::Pass; 3]);
+        let needed = untrusted(Rule::RootCertificateNeeded);
+        let skipped = Outcome::Skipped;
+        assert_eq!(outcomes(root, sent, &both[..1]), [skipped, needed, skipped]);
+        let none = untrusted(Rule::NoTrustAnchor);
+        assert_eq!(outcomes(root, sent, &[]), [skipped, none, skipped]);
+        // The digest fits, but the anchor did not sign.
+        let forged = Template::authority("Root", "CA 1").signed_by("Mallory");
+        let sent = [forged, sent[1].clone()];
+        let error = ChainError::new(Check::Signatures, Rule::Signature).in_certificate(0);
+        let actual = outcomes(root, &sent, &[by_certificate]);
+        assert_eq!(actual, [Outcome::Pass, Outcome::Pass, Outcome::Fail(error)]);
+    }
+
+    #[test]
+    fn an_anchor_must_be_a_certificate() {
+        let sent = certificates(1).split_off(1);
+        let junk = [0x30, 0x03, 0x02, 0x01, 0x00];
+        let syntax = untrusted(Rule::AnchorSyntax);
+        let expected = [Outcome::Skipped, syntax, Outcome::Skipped];
+        assert_eq!(outcomes(&junk, &sent, &[Anchor::Certificate(&junk)]), expected);
+    }
+}

@@ -114,20 +114,17 @@ impl<'c> Appraisal<'c> {
     /// # Errors
     /// The first failure in the order of [`Check`].
     pub fn into_trusted(self) -> Result<Trusted<'c>, ChainError> {
-        let made = |check| check == Check::San; // the one check that a policy may leave out
-        let mut skipped = None;
+        let mut not_made = None;
         for (check, outcome) in self.outcomes() {
-            match outcome {
-                Outcome::Fail(error) => return Err(error),
+            match (outcome, check) {
+                (Outcome::Fail(error), _) => return Err(error),
                 // A name is the one thing that a policy may choose not to ask for.
-                Outcome::Skipped if check != Check::San => {
-                    skipped.get_or_insert(ChainError::new(check, Rule::NotChecked));
-                }
-                Outcome::Skipped | Outcome::Pass => {}
+                (Outcome::Pass, _) | (Outcome::Skipped, Check::San) => {}
+                (Outcome::Skipped, check) => not_made = not_made.or(Some(check)),
             }
         }
-        match skipped {
-            Some(error) => Err(error),
+        match not_made {
+            Some(check) => Err(ChainError::new(check, Rule::NotChecked)),
             None => Ok(Trusted {
                 identity: Identity::Chain(self.chain),
                 time_checked: self.time_checked,

@@ -264,3 +264,114 @@ fn parse_validity(validity: &Element<'_>) -> Result<(Time, Time), Fault> {
     }
     Ok((not_before, not_after))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Certificate, Fault, Rule};
+    use crate::oid::Oid;
+    use crate::testing::{
+        ECDSA_SHA256, Template, certificates, dmtf, other_name, subject_alt_name, tlv,
+    };
+    use std::string::ToString;
+    use std::vec::Vec;
+
+    fn rule_of(der: &[u8]) -> Option<Rule> {
+        Certificate::from_der(der).err().map(|fault| fault.rule)
+    }
+
+    #[test]
+    fn fields_are_shown() {
+        let dmtf_name = other_name(&dmtf(1), 0x0C, "ACME:WIDGET:1");
+        let mut leaf = Template::leaf("CA");
+        leaf.extensions.push(subject_alt_name(&[dmtf_name]));
+        let der = leaf.signed_by("CA");
+        let certificate = Certificate::from_der(&der).unwrap();
+        assert_eq!(certificate.der(), der);
+        assert_eq!(certificate.serial(), [7]);
+        assert_eq!(certificate.issuer().to_string(), "CN=CA");
+        assert_eq!(certificate.subject().to_string(), "CN=Leaf");
+        assert!(!certificate.is_self_issued());
+        assert_eq!(certificate.not_before().unix(), 1_577_836_800);
+        assert_eq!(certificate.not_after().to_string(), "2099-12-31T23:59:59Z");
+        assert_eq!(certificate.key_algorithm().to_string(), "EC P-256");
+        assert_eq!(certificate.key().len(), 65);
+        assert_eq!(certificate.signature_oid().to_string(), "1.2.840.10045.4.3.2");
+        assert!(certificate.basic_constraints().is_some_and(|constraints| !constraints.is_ca));
+        assert_eq!(certificate.spdm_oids().collect::<Vec<_>>(), [Oid::DMTF_HARDWARE_IDENTITY]);
+        assert!(certificate.has_hardware_identity());
+        assert_eq!(certificate.dmtf_name().unwrap().to_string(), "ACME:WIDGET:1");
+        assert!(certificate.pci_cma_name().is_none());
+    }
+
+    #[test]
+    fn each_field_is_checked() {
+        type Mutation = (fn(&mut Template), Rule);
+        let mutations: [Mutation; 16] = [
+            (|t| t.version.clear(), Rule::Version),
+            (|t| t.version = tlv(0xA0, &[&[2, 1, 1]]), Rule::Version),
+            (|t| t.version = tlv(0xA0, &[&[2, 1, 2], &[5, 0]]), Rule::Version),
+            (|t| t.serial.clear(), Rule::CertificateSyntax),
+            (|t| t.serial = tlv(2, &[&[0, 1]]), Rule::Der),
+            (
+                |t| t.inner_algorithm = tlv(0x30, &[&ECDSA_SHA256[2..], &[5, 0]]),
+                Rule::SignatureAlgorithmMismatch,
+            ),
+            (|t| t.issuer = tlv(0x30, &[&[0x31, 0]]), Rule::NameSyntax),
+            (|t| t.subject = tlv(0x31, &[]), Rule::NameSyntax),
+            (|t| t.validity = tlv(0x30, &[]), Rule::Time),
+            (|t| t.validity = tlv(0x30, &[&tlv(0x17, &[b"200230000000Z"])]), Rule::Time),
+            (|t| t.validity.reverse(), Rule::Der),
+            (
+                |t| {
+                    let [early, late] = [b"200101000000Z", b"200101000001Z"].map(|d| tlv(23, &[d]));
+                    t.validity = tlv(0x30, &[&late, &early]);
+                },
+                Rule::ValidityOrder,
+            ),
+            (|t| t.public_key = tlv(0x30, &[]), Rule::PublicKeySyntax),
+            (|t| t.behind_signature = tlv(5, &[]), Rule::CertificateSyntax),
+            (|t| t.outer_algorithm = tlv(4, &[]), Rule::CertificateSyntax),
+            (
+                |t| {
+                    t.inner_algorithm = tlv(0x30, &[]);
+                    t.outer_algorithm = tlv(0x30, &[]);
+                },
+                Rule::CertificateSyntax,
+            ),
+        ];
+        for (number, (mutate, rule)) in mutations.into_iter().enumerate() {
+            let mut template = Template::leaf("CA");
+            mutate(&mut template);
+            assert_eq!(rule_of(&template.signed_by("CA")), Some(rule), "mutation {number}");
+        }
+    }
+
+    #[test]
+    fn signature_consists_of_whole_bytes() {
+        let mut der = certificates(0).remove(0);
+        let signature = Certificate::from_der(&der).unwrap().signature().len();
+        // Tag, length and the count of unused bits come before it; then the last bits are free.
+        let at = der.len() - signature - 3;
+        der[at + 2] = 1;
+        *der.last_mut().unwrap() &= 0xFE;
+        let fault = Fault::new(Rule::CertificateSyntax, at);
+        assert_eq!(Certificate::from_der(&der), Err(fault));
+    }
+
+    #[test]
+    fn trailing_bytes_are_refused() {
+        let mut der = certificates(0).remove(0);
+        let len = der.len();
+        der.extend([5, 0]);
+        let fault = Fault::new(Rule::CertificateSyntax, len);
+        assert_eq!(Certificate::from_der(&der), Err(fault));
+    }
+
+    #[test]
+    fn every_prefix_is_refused() {
+        let der = certificates(0).remove(1);
+        for len in 0..der.len() {
+            assert!(rule_of(&der[..len]).is_some(), "{len}");
+        }
+    }
+}

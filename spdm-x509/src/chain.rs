@@ -248,3 +248,193 @@ fn check_leaf_key(
     }
     provider.check_key(asym, leaf.key()).map_err(|_| Rule::InvalidKey)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Chain, ChainContext, ChainError, Check, Rule, format_error};
+    use crate::testing::{CONTEXT, HASH, Template, certificates, key, parse, structure};
+    use spdm_codec::SpdmVersion;
+    use spdm_crypto::rustcrypto::PROVIDER;
+    use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, Provider};
+    use spdm_untrusted::Untrusted;
+    use std::vec::Vec;
+
+    fn parse_as(bytes: &[u8], context: ChainContext) -> Result<Chain<'_>, ChainError> {
+        Chain::parse(Untrusted::new(bytes), context, &PROVIDER)
+    }
+
+    fn error_of(bytes: &[u8]) -> ChainError {
+        parse(bytes).unwrap_err()
+    }
+
+    #[test]
+    fn parts_of_a_chain() {
+        let certificates = certificates(1);
+        let bytes = structure(&certificates[0], &certificates);
+        let chain = parse(&bytes).unwrap();
+        assert_eq!(chain.bytes(), bytes);
+        assert_eq!(chain.root_hash(), &bytes[4..36]);
+        assert_eq!(chain.certificate_count(), 3);
+        assert_eq!(chain.certificate_ders().collect::<Vec<_>>(), certificates);
+        assert_eq!(chain.certificates().count(), 3);
+        assert_eq!(chain.leaf().der(), certificates[2]);
+        assert_eq!(chain.leaf_key(), key("Leaf").public_key());
+        assert_eq!(*chain.digest(), PROVIDER.hash.digest(HASH, &[&bytes]).unwrap());
+        assert_eq!(chain.slot(), CONTEXT.slot);
+    }
+
+    /// A chain serves where one of a shorter life is asked for.
+    const _: () = {
+        const fn shorten<'s>(chain: Chain<'static>) -> Chain<'s> {
+            chain
+        }
+        _ = shorten;
+    };
+
+    #[test]
+    fn every_prefix_is_refused() {
+        let certificates = certificates(1);
+        let bytes = structure(&certificates[0], &certificates);
+        for len in 0..bytes.len() {
+            let expected = match len {
+                0..4 => format_error(Rule::Truncated).at(len),
+                _ => format_error(Rule::Length).at(0),
+            };
+            assert_eq!(error_of(&bytes[..len]), expected);
+        }
+    }
+
+    #[test]
+    fn every_prefix_with_a_matching_length_is_refused_or_ends_between_certificates() {
+        let certificates = certificates(1);
+        let bytes = structure(&certificates[0], &certificates);
+        let root_ends = 36 + certificates[0].len();
+        let ca_ends = root_ends + certificates[1].len();
+        for len in 4..bytes.len() {
+            let mut cut = bytes[..len].to_vec();
+            cut[..2].copy_from_slice(&u16::try_from(len).unwrap().to_le_bytes());
+            let expected = match len {
+                ..36 => format_error(Rule::Truncated).at(len),
+                36 => format_error(Rule::NoCertificate).at(36),
+                _ if len == root_ends || len == ca_ends => {
+                    assert!(parse(&cut).is_ok());
+                    continue;
+                }
+                _ => {
+                    let (index, at) = if len < root_ends {
+                        (0, 36)
+                    } else if len < ca_ends {
+                        (1, root_ends)
+                    } else {
+                        (2, ca_ends)
+                    };
+                    format_error(Rule::CertificateBounds).in_certificate(index).at(at)
+                }
+            };
+            assert_eq!(error_of(&cut), expected);
+        }
+    }
+
+    #[test]
+    fn header_by_version() {
+        let certificates = certificates(0);
+        let good = structure(&certificates[0], &certificates);
+        let mut reserved = good.clone();
+        reserved[3] = 1;
+        let mut one_more = good.clone();
+        one_more[0] = one_more[0].wrapping_add(1);
+        for version in SpdmVersion::ALL {
+            let context = ChainContext { version, ..CONTEXT };
+            assert!(parse_as(&good, context).is_ok());
+            let expected = match version {
+                SpdmVersion::V1_4 => format_error(Rule::Length).at(0),
+                _ => format_error(Rule::Reserved).at(2),
+            };
+            assert_eq!(parse_as(&reserved, context).unwrap_err(), expected);
+            let expected = format_error(Rule::Length).at(0);
+            assert_eq!(parse_as(&one_more, context).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn chains_beyond_64_kib_exist_from_1_4_on() {
+        let [root, leaf] = certificates(0).try_into().unwrap();
+        let body = [&[0; 32][..], &root.repeat(300), &leaf].concat();
+        let length = u32::try_from(4 + body.len()).unwrap();
+        assert!(length > 0xFFFF);
+        let bytes = [&length.to_le_bytes()[..], &body].concat();
+        let large = ChainContext { version: SpdmVersion::V1_4, ..CONTEXT };
+        assert_eq!(parse_as(&bytes, large).unwrap().certificate_count(), 301);
+        assert_eq!(parse_as(&bytes, CONTEXT).unwrap_err(), format_error(Rule::Reserved).at(2));
+    }
+
+    #[test]
+    fn a_fault_in_a_certificate_names_it() {
+        let mut certificates = certificates(1);
+        let mut malformed = Template::authority("Root", "CA 1");
+        malformed.version.clear();
+        certificates[1] = malformed.signed_by("Root");
+        let bytes = structure(&certificates[0], &certificates);
+        // The first field of tbsCertificate: behind the headers of certificate and tbsCertificate.
+        let at = 36 + certificates[0].len() + 4 + 3;
+        assert_eq!(error_of(&bytes), format_error(Rule::Version).in_certificate(1).at(at));
+        assert_eq!(
+            std::format!("{}: {}", Check::Format, error_of(&bytes)),
+            std::format!("chain.format: certificate 1: version is not v3 (byte {at})")
+        );
+    }
+
+    #[test]
+    fn bytes_between_certificates_are_refused() {
+        let mut certificates = certificates(0);
+        certificates.insert(1, std::vec![0x05, 0x00]);
+        let bytes = structure(&certificates[0], &certificates);
+        let expected = format_error(Rule::CertificateBounds).in_certificate(1);
+        assert_eq!(error_of(&bytes), expected.at(36 + certificates[0].len()));
+    }
+
+    #[test]
+    fn the_leaf_key_is_a_valid_one_of_the_negotiated_algorithm() {
+        let certificates = certificates(0);
+        let bytes = structure(&certificates[0], &certificates);
+        for asym in AsymAlgorithm::ALL {
+            let context = ChainContext { asym, ..CONTEXT };
+            let expected = match asym {
+                AsymAlgorithm::Ecdsa(EcCurve::P256) => None,
+                _ => Some(format_error(Rule::KeyAlgorithm).in_certificate(1)),
+            };
+            assert_eq!(parse_as(&bytes, context).err(), expected);
+        }
+        let mut leaf = Template::leaf("Root");
+        *leaf.public_key.last_mut().unwrap() ^= 1; // off the curve
+        let sent = [certificates[0].clone(), leaf.signed_by("Root")];
+        let error = error_of(&structure(&sent[0], &sent));
+        assert_eq!(error, format_error(Rule::InvalidKey).in_certificate(1));
+    }
+
+    #[test]
+    fn what_the_backend_lacks_is_named() {
+        #[derive(Debug)]
+        struct Sha384Only;
+        impl spdm_crypto::Hash for Sha384Only {
+            fn supports(&self, hash: HashAlgorithm) -> bool {
+                hash == HashAlgorithm::Sha384
+            }
+            fn digest(
+                &self,
+                hash: HashAlgorithm,
+                parts: &[&[u8]],
+            ) -> Result<spdm_crypto::Digest, spdm_crypto::Unsupported> {
+                PROVIDER.hash.digest(hash, parts)
+            }
+        }
+        let certificates = certificates(0);
+        let bytes = structure(&certificates[0], &certificates);
+        let error =
+            |provider| Chain::parse(Untrusted::new(&bytes), CONTEXT, &provider).unwrap_err();
+        let no_hash = Provider { hash: &Sha384Only, ..PROVIDER };
+        assert_eq!(error(no_hash), format_error(Rule::UnsupportedHash));
+        let no_verifier = Provider { verifiers: &[], ..PROVIDER };
+        assert_eq!(error(no_verifier), format_error(Rule::UnsupportedAsym));
+    }
+}

@@ -281,3 +281,30 @@ impl Fault {
         ChainError::new(check, self.rule).at(base.saturating_add(self.at))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ChainError, Check, Fault, Rule};
+    use std::format;
+    use std::string::ToString;
+
+    #[test]
+    fn the_readme_lists_every_rule() {
+        let readme = include_str!("../README.md");
+        for rule in Rule::ALL {
+            let row = format!("| `{rule:?}` | {rule} | ");
+            assert_eq!(readme.matches(&row).count(), 1, "{row}");
+        }
+    }
+
+    #[test]
+    fn an_error_says_where() {
+        let error = Fault::new(Rule::Der, 7).during(Check::Format, 40).in_certificate(2);
+        assert_eq!(error.to_string(), "certificate 2: the encoding is not DER (byte 47)");
+        let error = ChainError::new(Check::Anchor, Rule::NoTrustAnchor);
+        assert_eq!(
+            format!("{}: {error}", error.check),
+            "chain.anchor: no trust anchor is configured"
+        );
+    }
+}

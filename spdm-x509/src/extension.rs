@@ -221,3 +221,125 @@ impl<'a> OidList<'a> {
         core::iter::from_fn(move || self.entry.oid(&fields.next().ok()??))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{BasicConstraints, Certificate, Rule};
+    use crate::testing::{
+        FALSE, SUBJECT_ALT_NAME, TRUE, Template, basic_constraints, dmtf, extended_key_usage,
+        extension, key_usage, other_name, subject_alt_name, tlv,
+    };
+    use std::vec::Vec;
+
+    fn with(extensions: &[Vec<u8>]) -> Vec<u8> {
+        Template::leaf("CA").with(extensions).signed_by("CA")
+    }
+
+    fn rule_of(extensions: &[Vec<u8>]) -> Option<Rule> {
+        Certificate::from_der(&with(extensions)).err().map(|fault| fault.rule)
+    }
+
+    #[test]
+    fn the_list() {
+        assert_eq!(rule_of(&[tlv(0x31, &[])]), Some(Rule::ExtensionSyntax));
+        assert_eq!(rule_of(&[tlv(0x30, &[&[6, 1, 0x2A]])]), Some(Rule::ExtensionSyntax));
+        let explicit_default = extension(&[0x2A], FALSE, &[]);
+        assert_eq!(rule_of(&[explicit_default]), Some(Rule::ExplicitDefault));
+        let twice = [key_usage(0x80), extension(&[0x2A], &[], &[]), key_usage(0x80)];
+        assert_eq!(rule_of(&twice), Some(Rule::DuplicateExtension));
+        let mut empty = Template::leaf("CA");
+        empty.subject = [empty.subject, empty.public_key, tlv(0xA3, &[&[0x30, 0]])].concat();
+        empty.public_key = Vec::new();
+        let der = empty.with(&[]).signed_by("CA");
+        let rule = Certificate::from_der(&der).err().map(|fault| fault.rule);
+        assert_eq!(rule, Some(Rule::ExtensionSyntax));
+    }
+
+    #[test]
+    fn their_number_is_bounded() {
+        let max = u8::try_from(Certificate::MAX_EXTENSIONS).unwrap();
+        let many = |count| (0..count).map(|last| extension(&[0x2A, last], &[], &[])).collect();
+        let just_right: Vec<_> = many(max);
+        assert_eq!(rule_of(&just_right), None);
+        let one_more: Vec<_> = many(max + 1);
+        assert_eq!(rule_of(&one_more), Some(Rule::TooManyExtensions));
+    }
+
+    #[test]
+    fn basic_constraints_forms() {
+        let parsed = |fields: &[&[u8]]| {
+            let der = with(&[basic_constraints(fields)]);
+            Certificate::from_der(&der)
+                .map(|certificate| certificate.basic_constraints().unwrap())
+                .map_err(|fault| fault.rule)
+        };
+        let ca = |path_len| Ok(BasicConstraints { is_ca: true, path_len });
+        assert_eq!(parsed(&[]), Ok(BasicConstraints { is_ca: false, path_len: None }));
+        assert_eq!(parsed(&[TRUE]), ca(None));
+        assert_eq!(parsed(&[TRUE, &[2, 1, 3]]), ca(Some(3)));
+        assert_eq!(parsed(&[TRUE, &[2, 5, 1, 0, 0, 0, 0]]), ca(Some(u32::MAX)));
+        assert_eq!(parsed(&[TRUE, &[2, 1, 0xFF]]), Err(Rule::BasicConstraintsSyntax));
+        assert_eq!(parsed(&[&[2, 1, 0]]), Err(Rule::BasicConstraintsSyntax));
+        assert_eq!(parsed(&[TRUE, &[2, 1, 0], &[5, 0]]), Err(Rule::BasicConstraintsSyntax));
+        assert_eq!(parsed(&[FALSE]), Err(Rule::ExplicitDefault));
+    }
+
+    #[test]
+    fn other_known_extensions_must_be_well_formed() {
+        let value = |oid: &[u8], value: &[u8]| rule_of(&[extension(oid, &[], value)]);
+        let key_usage = |bits: &[u8]| value(&[0x55, 0x1D, 0x0F], &tlv(3, &[bits]));
+        assert_eq!(key_usage(&[0]), Some(Rule::KeyUsageSyntax));
+        assert_eq!(key_usage(&[0, 1, 2, 3]), Some(Rule::KeyUsageSyntax));
+        assert_eq!(key_usage(&[7, 0x80, 0x80]), None);
+
+        let extended_key_usage = [0x55, 0x1D, 0x25];
+        assert_eq!(value(&extended_key_usage, &[0x30, 0]), Some(Rule::ExtendedKeyUsageSyntax));
+        let no_oid = tlv(0x30, &[&[5, 0]]);
+        assert_eq!(value(&extended_key_usage, &no_oid), Some(Rule::ExtendedKeyUsageSyntax));
+
+        let oid = tlv(6, &[&dmtf(2)]);
+        let spdm = |entry: &[u8]| value(&dmtf(6), &tlv(0x30, &[entry]));
+        assert_eq!(spdm(&[]), Some(Rule::SpdmExtensionSyntax));
+        assert_eq!(spdm(&oid), Some(Rule::SpdmExtensionSyntax));
+        assert_eq!(spdm(&tlv(0x30, &[&oid, &[5, 0]])), Some(Rule::SpdmExtensionSyntax));
+        assert_eq!(spdm(&tlv(0x30, &[&oid, &[4, 0]])), None);
+
+        let behind = [tlv(0x30, &[&oid]), tlv(5, &[])].concat();
+        assert_eq!(value(&extended_key_usage, &behind), Some(Rule::ExtendedKeyUsageSyntax));
+        assert_eq!(value(&extended_key_usage, &[0x30, 0x80, 0, 0]), Some(Rule::Der));
+    }
+
+    #[test]
+    fn general_names_must_be_well_formed() {
+        let san = |name: Vec<u8>| rule_of(&[subject_alt_name(&[name])]);
+        let oid = tlv(6, &[&dmtf(1)]);
+        assert_eq!(san(other_name(&dmtf(1), 0x0C, "a:b:c")), None);
+        assert_eq!(san(tlv(0x82, &[b"host"])), None);
+        assert_eq!(san(tlv(0xA4, &[&[0x30, 0]])), None);
+        for malformed in [
+            Vec::new(),
+            tlv(0x89, &[]),                                   // no such choice
+            tlv(0xA2, &[]),                                   // dNSName is primitive
+            tlv(0x84, &[]),                                   // directoryName is not
+            tlv(0x0C, &[b"a:b:c"]),                           // no choice at all
+            tlv(0xA0, &[&oid]),                               // no value
+            tlv(0xA0, &[&oid, &tlv(0x0C, &[b"a:b:c"])]),      // not [0] EXPLICIT
+            tlv(0xA0, &[&oid, &tlv(0xA0, &[])]),              // [0] of nothing
+            tlv(0xA0, &[&oid, &tlv(0xA0, &[&[5, 0, 5, 0]])]), // [0] of two
+            tlv(0xA0, &[&oid, &tlv(0xA0, &[&[5, 0]]), &[5, 0]]),
+        ] {
+            assert_eq!(san(malformed.clone()), Some(Rule::SanSyntax), "{malformed:02x?}");
+        }
+        let behind = extension(SUBJECT_ALT_NAME, &[], &[0x30, 2, 0x82, 0, 5, 0]);
+        assert_eq!(rule_of(&[behind]), Some(Rule::SanSyntax));
+    }
+
+    #[test]
+    fn purposes_in_their_order() {
+        let der = with(&[extended_key_usage(&[4, 3])]);
+        let certificate = Certificate::from_der(&der).unwrap();
+        let last: Vec<_> =
+            certificate.extended_key_usage().map(|oid| oid.as_bytes().last().copied()).collect();
+        assert_eq!(last, [Some(4), Some(3)]);
+    }
+}

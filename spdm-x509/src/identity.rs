@@ -144,3 +144,62 @@ impl<'c> Identity<'c> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ChainError, Check, Identity, KeySlot, ProvisionedKey, Rule};
+    use crate::appraisal::Trusted;
+    use crate::testing::{ASYM, HASH, certificates, key, parse, structure};
+    use spdm_codec::SlotId;
+    use spdm_crypto::rustcrypto::PROVIDER;
+    use spdm_crypto::{AsymAlgorithm, Provider};
+    use spdm_untrusted::Untrusted;
+
+    fn provision(der: &[u8], asym: AsymAlgorithm) -> Result<ProvisionedKey<'_>, ChainError> {
+        ProvisionedKey::parse(Untrusted::new(der), asym, HASH, &PROVIDER)
+    }
+
+    #[test]
+    fn a_provisioned_key_is_an_identity() {
+        let der = key("Device").to_spki_der();
+        let identity = Identity::Key(provision(&der, ASYM).unwrap());
+        assert_eq!(identity.key_slot(), KeySlot::PublicKey);
+        assert_eq!((identity.asym(), identity.hash()), (ASYM, HASH));
+        assert_eq!(identity.key(), key("Device").public_key());
+        assert_eq!(*identity.digest(), PROVIDER.hash.digest(HASH, &[&der]).unwrap());
+        let trusted = Trusted::provisioned(provision(&der, ASYM).unwrap());
+        assert!(!trusted.time_checked());
+        assert_eq!(trusted.identity().key(), identity.key());
+    }
+
+    #[test]
+    fn a_chain_is_an_identity() {
+        let certificates = certificates(0);
+        let bytes = structure(&certificates[0], &certificates);
+        let chain = parse(&bytes).unwrap();
+        let identity = Identity::Chain(chain);
+        assert_eq!(identity.key_slot(), KeySlot::Slot(SlotId::ZERO));
+        assert_eq!((identity.asym(), identity.hash()), (ASYM, HASH));
+        assert_eq!((identity.key(), identity.digest()), (chain.leaf_key(), chain.digest()));
+    }
+
+    #[test]
+    fn unusable_keys_are_refused() {
+        let error = |rule| ChainError::new(Check::Format, rule);
+        let mut der = key("Device").to_spki_der();
+        let refused = |der: &[u8], asym| provision(der, asym).unwrap_err();
+        assert_eq!(refused(&der, AsymAlgorithm::Ed25519), error(Rule::KeyAlgorithm));
+        for len in 0..der.len() {
+            assert_eq!(refused(&der[..len], ASYM).rule, Rule::Der, "{len}");
+        }
+        let no_verifier = Provider { verifiers: &[], ..PROVIDER };
+        let result = ProvisionedKey::parse(Untrusted::new(&der), ASYM, HASH, &no_verifier);
+        assert_eq!(result.unwrap_err(), error(Rule::UnsupportedAsym));
+
+        *der.last_mut().unwrap() ^= 1;
+        assert_eq!(refused(&der, ASYM), error(Rule::InvalidKey));
+        let len = der.len();
+        der.extend([5, 0]);
+        assert_eq!(refused(&der, ASYM), error(Rule::PublicKeySyntax).at(len));
+    }
+}

@@ -140,3 +140,110 @@ fn check_hardware_identity(chain: &Chain<'_>, profile: Profile) -> Result<(), Ru
         | CertModel::Unknown => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{CertModel, ChainContext, ChainError, Check, Demand, Profile, Rule, SpdmVersion};
+    use crate::appraisal::Outcome;
+    use crate::chain::Chain;
+    use crate::policy::{Policy, ValidityCheck};
+    use crate::testing::{
+        CONTEXT, TRUE, Template, basic_constraints, certificates, extended_key_usage,
+        hardware_identity, key_usage, structure,
+    };
+    use spdm_crypto::rustcrypto::PROVIDER;
+    use spdm_untrusted::Untrusted;
+    use std::vec::Vec;
+
+    fn rule_under(profile: Profile, context: ChainContext, leaf: &[Vec<u8>]) -> Option<Rule> {
+        let mut sent = certificates(0);
+        sent[1] = Template::leaf("Root").with(leaf).signed_by("Root");
+        let bytes = structure(&sent[0], &sent);
+        let chain = Chain::parse(Untrusted::new(&bytes), context, &PROVIDER).unwrap();
+        let policy = Policy::new(&PROVIDER, &[], ValidityCheck::Unchecked);
+        match (Policy { profile, ..policy }).appraise(&chain).leaf_profile() {
+            Outcome::Fail(error) => {
+                let expected = ChainError::new(Check::LeafProfile, error.rule).in_certificate(1);
+                assert_eq!(error, expected);
+                Some(error.rule)
+            }
+            outcome => {
+                assert_eq!(outcome, Outcome::Pass);
+                None
+            }
+        }
+    }
+
+    fn rule_of(context: ChainContext, leaf: &[Vec<u8>]) -> Option<Rule> {
+        rule_under(Profile::COMPATIBLE, context, leaf)
+    }
+
+    fn signing() -> Vec<u8> {
+        key_usage(0x80)
+    }
+
+    #[test]
+    fn basic_constraints_by_version() {
+        for version in SpdmVersion::ALL {
+            let context = ChainContext { version, ..CONTEXT };
+            let missing = (version >= SpdmVersion::V1_3).then_some(Rule::BasicConstraintsMissing);
+            assert_eq!(rule_of(context, &[signing()]), missing);
+            let ca = [signing(), basic_constraints(&[TRUE])];
+            assert_eq!(rule_of(context, &ca), Some(Rule::LeafIsCa));
+            assert_eq!(rule_of(context, &[signing(), basic_constraints(&[])]), None);
+            let never = Profile { basic_constraints: Demand::Never, ..Profile::COMPATIBLE };
+            assert_eq!(rule_under(never, context, &[signing()]), None);
+        }
+        let strict = rule_under(Profile::STRICT, CONTEXT, &[signing()]);
+        assert_eq!(strict, Some(Rule::BasicConstraintsMissing));
+    }
+
+    #[test]
+    fn key_usage_by_model() {
+        for model in [
+            CertModel::Unknown,
+            CertModel::DeviceCert,
+            CertModel::AliasCert,
+            CertModel::GenericCert,
+        ] {
+            let context = ChainContext { model, ..CONTEXT };
+            let missing = (model != CertModel::GenericCert).then_some(Rule::KeyUsageMissing);
+            assert_eq!(rule_of(context, &[]), missing);
+            assert_eq!(rule_of(context, &[key_usage(0x40)]), Some(Rule::DigitalSignature));
+            assert_eq!(rule_of(context, &[key_usage(0x84)]), Some(Rule::LeafKeyCertSign));
+            let tolerant = Profile { no_key_cert_sign: Demand::Never, ..Profile::COMPATIBLE };
+            assert_eq!(rule_under(tolerant, context, &[key_usage(0x84)]), None);
+        }
+    }
+
+    #[test]
+    fn roles() {
+        let purposes =
+            |last_arcs: &[u8]| rule_of(CONTEXT, &[signing(), extended_key_usage(last_arcs)]);
+        assert_eq!(purposes(&[4]), Some(Rule::RequesterOnly));
+        assert_eq!(purposes(&[4, 1]), Some(Rule::RequesterOnly));
+        assert_eq!(purposes(&[4, 3]), None);
+        assert_eq!(purposes(&[3]), None);
+        assert_eq!(purposes(&[1]), None);
+    }
+
+    #[test]
+    fn hardware_identity_by_model() {
+        let with = [signing(), basic_constraints(&[]), hardware_identity()];
+        let without = &with[..2];
+        let context = |model| ChainContext { model, ..CONTEXT };
+        let strict = |model, leaf: &[_]| rule_under(Profile::STRICT, context(model), leaf);
+        let compatible = |model, leaf: &[_]| rule_of(context(model), leaf);
+
+        assert_eq!(compatible(CertModel::AliasCert, &with), Some(Rule::HardwareIdentityInAlias));
+        assert_eq!(compatible(CertModel::AliasCert, without), None);
+        assert_eq!(compatible(CertModel::DeviceCert, without), None);
+        let missing = Some(Rule::HardwareIdentityMissing);
+        assert_eq!(strict(CertModel::DeviceCert, without), missing);
+        assert_eq!(strict(CertModel::DeviceCert, &with), None);
+        // No certificate above the alias has it either.
+        assert_eq!(strict(CertModel::AliasCert, without), missing);
+        assert_eq!(strict(CertModel::GenericCert, without), None);
+        assert_eq!(strict(CertModel::Unknown, without), None);
+    }
+}

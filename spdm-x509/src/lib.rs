@@ -60,6 +60,8 @@ mod public_key;
 mod san_policy;
 mod signature;
 mod subject_alt_name;
+#[cfg(test)]
+mod testing;
 mod text;
 mod time;
 mod tlv;

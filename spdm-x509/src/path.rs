@@ -119,6 +119,8 @@ pub(crate) fn check_signatures(
     for Link { index, certificate, issuer } in links(chain, origin) {
         let verified = match (issuer, origin.root) {
             (Some(issuer), _) => signature::verify(&certificate, &issuer, provider),
+            // Whoever issued it is not at hand.
+            (None, Root::Sent) if !certificate.is_self_issued() => return Outcome::Skipped,
             (None, Root::Sent) => signature::verify(&certificate, &certificate, provider),
             (None, _) => Ok(()),
         };
@@ -127,4 +129,176 @@ pub(crate) fn check_signatures(
         }
     }
     Outcome::Pass
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ChainError, Check, Rule, ValidityCheck};
+    use crate::anchor::Anchor;
+    use crate::policy::Policy;
+    use crate::testing::{
+        NAME_CONSTRAINTS, TRUE, Template, basic_constraints, certificates, extension, key,
+        key_usage, name, parse, structure, tlv,
+    };
+    use spdm_crypto::rustcrypto::PROVIDER;
+    use std::vec::Vec;
+
+    const NOW: u64 = 1_790_000_000;
+
+    fn validate_at(validity: ValidityCheck, sent: &[Vec<u8>]) -> Result<(), ChainError> {
+        let bytes = structure(&sent[0], sent);
+        let anchors = [Anchor::Certificate(&sent[0])];
+        Policy::new(&PROVIDER, &anchors, validity).validate(&parse(&bytes)?).map(drop)
+    }
+
+    fn validate(sent: &[Vec<u8>]) -> Result<(), ChainError> {
+        validate_at(ValidityCheck::At(NOW), sent)
+    }
+
+    fn refused(index: u16, rule: Rule) -> Result<(), ChainError> {
+        Err(ChainError::new(Check::Certificates, rule).in_certificate(index))
+    }
+
+    /// A chain whose only intermediate authority is `ca`, signed by its issuer.
+    fn with_authority(ca: &Template) -> Vec<Vec<u8>> {
+        let mut sent = certificates(1);
+        sent[1] = ca.signed_by("Root");
+        sent
+    }
+
+    fn authority() -> Template {
+        Template::authority("Root", "CA 1")
+    }
+
+    #[test]
+    fn chains_of_any_depth() {
+        for authorities in [0, 1, 2, 14] {
+            assert_eq!(validate(&certificates(authorities)), Ok(()));
+        }
+    }
+
+    #[test]
+    fn each_rule_of_a_certificate() {
+        type Mutation = (fn(&mut Template), Rule);
+        let mutations: [Mutation; 6] = [
+            (|t| t.serial = tlv(2, &[&[0]]), Rule::Serial),
+            (|t| t.serial = tlv(2, &[&[0x80]]), Rule::Serial),
+            (|t| t.issuer = name(""), Rule::EmptyName),
+            (|t| t.subject = name(""), Rule::EmptyName),
+            (|t| t.issuer = name("Other"), Rule::NameChaining),
+            (|t| t.issuer = name("root"), Rule::NameChaining),
+        ];
+        for (number, (mutate, rule)) in mutations.into_iter().enumerate() {
+            let (mut ca, mut leaf) = (authority(), Template::leaf("Root"));
+            mutate(&mut ca);
+            mutate(&mut leaf);
+            assert_eq!(validate(&with_authority(&ca)), refused(1, rule), "mutation {number}");
+            let sent = [certificates(0).remove(0), leaf.signed_by("Root")];
+            assert_eq!(validate(&sent), refused(1, rule), "mutation {number} of the leaf");
+        }
+    }
+
+    #[test]
+    fn critical_extensions_must_be_understood() {
+        let with = |critical| {
+            let mut ca = authority();
+            ca.extensions.push(extension(NAME_CONSTRAINTS, critical, &[0x30, 0]));
+            validate(&with_authority(&ca))
+        };
+        assert_eq!(with(&[]), Ok(()));
+        assert_eq!(with(TRUE), refused(1, Rule::UnknownCriticalExtension));
+    }
+
+    #[test]
+    fn validity_is_inclusive() {
+        let mut ca = authority();
+        let [from, to] = [b"260101000000Z", b"261231235959Z"].map(|date| tlv(0x17, &[date]));
+        ca.validity = tlv(0x30, &[&from, &to]);
+        let sent = with_authority(&ca);
+        let (first, last) = (1_767_225_600, 1_798_761_599);
+        assert_eq!(validate_at(ValidityCheck::At(first), &sent), Ok(()));
+        assert_eq!(validate_at(ValidityCheck::At(last), &sent), Ok(()));
+        let early = validate_at(ValidityCheck::At(first - 1), &sent);
+        assert_eq!(early, refused(1, Rule::NotYetValid));
+        let late = validate_at(ValidityCheck::At(last + 1), &sent);
+        assert_eq!(late, refused(1, Rule::Expired));
+        assert_eq!(validate_at(ValidityCheck::Unchecked, &sent), Ok(()));
+    }
+
+    #[test]
+    fn authorities_must_say_so() {
+        let with =
+            |extensions: &[Vec<u8>]| validate(&with_authority(&authority().with(extensions)));
+        assert_eq!(with(&[]), refused(1, Rule::NotCa));
+        assert_eq!(with(&[basic_constraints(&[]), key_usage(0x04)]), refused(1, Rule::NotCa));
+        let no_cert_sign = [basic_constraints(&[TRUE]), key_usage(0x02)];
+        assert_eq!(with(&no_cert_sign), refused(1, Rule::KeyCertSign));
+        assert_eq!(with(&[basic_constraints(&[TRUE])]), Ok(()));
+    }
+
+    #[test]
+    fn path_length_counts_authorities_below() {
+        let limited = |path_len| {
+            let mut sent = certificates(3);
+            let constraints = basic_constraints(&[TRUE, &[2, 1, path_len]]);
+            sent[1] = authority().with(&[constraints]).signed_by("Root");
+            validate(&sent)
+        };
+        assert_eq!(limited(2), Ok(()));
+        assert_eq!(limited(1), refused(3, Rule::PathLength));
+        assert_eq!(limited(0), refused(2, Rule::PathLength));
+    }
+
+    #[test]
+    fn self_issued_authorities_do_not_count_for_path_length() {
+        let constraints = basic_constraints(&[TRUE, &[2, 1, 0]]);
+        let sent = [
+            certificates(0).remove(0),
+            authority().with(&[constraints]).signed_by("Root"),
+            Template::authority("CA 1", "CA 1").signed_by("CA 1"),
+            Template::leaf("CA 1").signed_by("CA 1"),
+        ];
+        assert_eq!(validate(&sent), Ok(()));
+    }
+
+    #[test]
+    fn of_the_anchor_only_name_and_key_count() {
+        let mut root = Template::authority("Root", "Root").with(&[]);
+        root.serial = tlv(2, &[&[0]]);
+        let date = tlv(0x17, &[b"000101000000Z"]);
+        root.validity = tlv(0x30, &[&date, &date]);
+        let mut sent = certificates(1);
+        sent[0] = root.signed_by("Nobody");
+        assert_eq!(validate(&sent), Ok(()));
+    }
+
+    #[test]
+    fn a_leaf_that_is_its_own_anchor_is_held_to_the_rules() {
+        let mut leaf = Template::leaf("Leaf");
+        assert_eq!(validate(&[leaf.signed_by("Leaf")]), Ok(()));
+        leaf.serial = tlv(2, &[&[0]]);
+        assert_eq!(validate(&[leaf.signed_by("Leaf")]), refused(0, Rule::Serial));
+    }
+
+    #[test]
+    fn signatures_are_those_of_the_issuer() {
+        let fails =
+            |index, rule| Err(ChainError::new(Check::Signatures, rule).in_certificate(index));
+        let mut sent = certificates(1);
+        sent[1] = authority().signed_by("Mallory");
+        assert_eq!(validate(&sent), fails(1, Rule::Signature));
+
+        let mut leaf = Template::leaf("CA 1");
+        let sha1 = [0x30, 0x09, 0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 1];
+        leaf.inner_algorithm = sha1.to_vec();
+        leaf.outer_algorithm = sha1.to_vec();
+        let mut sent = certificates(1);
+        sent[2] = leaf.signed_by("CA 1");
+        assert_eq!(validate(&sent), fails(2, Rule::SignatureAlgorithm));
+
+        let mut ca = authority();
+        let ed25519 = tlv(0x30, &[&[6, 3, 0x2B, 0x65, 0x70]]);
+        ca.public_key = tlv(0x30, &[&ed25519, &tlv(3, &[&[0], &key("CA 1").public_key()[..32]])]);
+        assert_eq!(validate(&with_authority(&ca)), fails(2, Rule::IssuerKey));
+    }
 }

@@ -106,3 +106,110 @@ impl<'a> Policy<'a> {
         self.appraise(chain).into_trusted()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Anchor, Limits, Outcome, Policy, SanPolicy, ValidityCheck};
+    use crate::error::{ChainError, Check, Rule};
+    use crate::testing::{HASH, Template, certificates, parse, structure};
+    use spdm_crypto::rustcrypto::PROVIDER;
+
+    const NOW: u64 = 1_790_000_000;
+
+    #[test]
+    fn the_proof_says_what_was_checked() {
+        let sent = certificates(1);
+        let bytes = structure(&sent[0], &sent);
+        let chain = parse(&bytes).unwrap();
+        let anchors = [Anchor::Certificate(&sent[0])];
+        for (validity, checked) in
+            [(ValidityCheck::At(NOW), true), (ValidityCheck::Unchecked, false)]
+        {
+            let trusted = Policy::new(&PROVIDER, &anchors, validity).validate(&chain).unwrap();
+            assert_eq!(trusted.time_checked(), checked);
+            assert_eq!(trusted.identity().digest(), chain.digest());
+        }
+    }
+
+    #[test]
+    fn limits_are_inclusive() {
+        let sent = certificates(1);
+        let bytes = structure(&sent[0], &sent);
+        let chain = parse(&bytes).unwrap();
+        let anchors = [Anchor::Certificate(&sent[0])];
+        let validate = |max_bytes, max_certificates| {
+            let limits = Limits { max_bytes, max_certificates };
+            let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::Unchecked);
+            Policy { limits, ..policy }.validate(&chain).map(drop)
+        };
+        let error = |rule| Err(ChainError::new(Check::Certificates, rule));
+        assert_eq!(validate(bytes.len(), 3), Ok(()));
+        assert_eq!(validate(bytes.len() - 1, 3), error(Rule::TooManyBytes));
+        assert_eq!(validate(bytes.len(), 2), error(Rule::TooManyCertificates));
+    }
+
+    #[test]
+    fn every_check_is_made_also_where_others_fail() {
+        let mut sent = certificates(1);
+        sent[1] = Template::authority("Root", "CA 1").with(&[]).signed_by("Mallory");
+        sent[2] = Template::leaf("CA 1").with(&[]).signed_by("CA 1");
+        let bytes = structure(&sent[0], &sent);
+        let chain = parse(&bytes).unwrap();
+        let policy = Policy {
+            san: SanPolicy::Dmtf { pattern: "*:*:*" },
+            ..Policy::new(&PROVIDER, &[], ValidityCheck::At(NOW))
+        };
+        let appraisal = policy.appraise(&chain);
+        let fail = |check, rule| Outcome::Fail(ChainError::new(check, rule));
+        let fail_in =
+            |index, check, rule| Outcome::Fail(ChainError::new(check, rule).in_certificate(index));
+        let expected = [
+            (Check::Root, Outcome::Pass),
+            (Check::Certificates, fail_in(1, Check::Certificates, Rule::NotCa)),
+            (Check::Signatures, fail_in(1, Check::Signatures, Rule::Signature)),
+            (Check::Anchor, fail(Check::Anchor, Rule::NoTrustAnchor)),
+            (Check::LeafProfile, fail_in(2, Check::LeafProfile, Rule::KeyUsageMissing)),
+            (Check::San, fail_in(2, Check::San, Rule::SanMissing)),
+        ];
+        assert!(appraisal.outcomes().eq(expected));
+        assert!(expected.is_sorted_by_key(|(check, _)| *check));
+        let first = ChainError::new(Check::Certificates, Rule::NotCa).in_certificate(1);
+        assert_eq!(appraisal.into_trusted().unwrap_err(), first);
+    }
+
+    #[test]
+    fn a_check_that_was_not_made_gives_no_trust() {
+        let sent = certificates(1);
+        let bytes = structure(&sent[0], &sent);
+        let chain = parse(&bytes).unwrap();
+        let anchors = [Anchor::Certificate(&sent[0])];
+        let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::Unchecked);
+        let mut appraisal = policy.appraise(&chain);
+        appraisal.signatures = Outcome::Skipped;
+        let error = ChainError::new(Check::Signatures, Rule::NotChecked);
+        assert_eq!(appraisal.into_trusted().unwrap_err(), error);
+    }
+
+    #[test]
+    fn no_flipped_byte_is_trusted() {
+        let sent = certificates(1);
+        let mut bytes = structure(&sent[0], &sent);
+        let root_hash = PROVIDER.hash.digest(HASH, &[&sent[0]]).unwrap();
+        let by_certificate = [Anchor::Certificate(&sent[0])];
+        let by_digest = [Anchor::RootHash { hash: HASH, digest: root_hash.as_bytes() }];
+        for anchors in [by_certificate, by_digest] {
+            let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
+            let trusted = |bytes: &[u8]| {
+                parse(bytes).and_then(|chain| policy.validate(&chain).map(drop)).is_ok()
+            };
+            assert!(trusted(&bytes));
+            for at in 0..bytes.len() {
+                for flip in [0x01, 0x20, 0x80] {
+                    bytes[at] ^= flip;
+                    assert!(!trusted(&bytes), "byte {at}, bits {flip:02x}");
+                    bytes[at] ^= flip;
+                }
+            }
+        }
+    }
+}

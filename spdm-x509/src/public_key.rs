@@ -141,3 +141,66 @@ impl<'a> AlgorithmIdentifier<'a> {
         self.parameters.is_some_and(|parameters| parameters.tag == Tag::Null)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{EcCurve, Fault, KeyAlgorithm, Oid, PublicKey, Rule};
+    use crate::testing::tlv;
+    use crate::tlv::Element;
+    use spdm_crypto::AsymAlgorithm;
+    use std::string::ToString;
+    use std::vec::Vec;
+
+    fn spki(oid: Oid<'_>, parameters: &[u8], key: &[u8]) -> Vec<u8> {
+        let identifier = tlv(0x30, &[&tlv(6, &[oid.as_bytes()]), parameters]);
+        tlv(0x30, &[&identifier, &tlv(3, &[&[0], key])])
+    }
+
+    fn parse(der: &[u8]) -> Result<KeyAlgorithm<'_>, Fault> {
+        PublicKey::parse(&Element::split(der, 0)?.0).map(|key| key.algorithm)
+    }
+
+    fn rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+        let key = tlv(0x30, &[&tlv(2, &[modulus]), &tlv(2, &[exponent])]);
+        spki(Oid::RSA_ENCRYPTION, &[5, 0], &key)
+    }
+
+    #[test]
+    fn kinds_and_sizes() {
+        let curve = |oid: Oid<'_>| spki(Oid::EC_PUBLIC_KEY, &tlv(6, &[oid.as_bytes()]), &[4]);
+        assert_eq!(parse(&curve(Oid::P384)), Ok(KeyAlgorithm::Ec(EcCurve::P384)));
+        assert_eq!(parse(&curve(Oid::PCI_CMA)), Ok(KeyAlgorithm::Other(Oid::PCI_CMA)));
+        assert_eq!(parse(&spki(Oid::ED25519, &[], &[1])), Ok(KeyAlgorithm::Ed25519));
+        assert_eq!(parse(&spki(Oid::RSA_PSS, &[], &[])), Ok(KeyAlgorithm::Other(Oid::RSA_PSS)));
+        let modulus = |first| [&[0, first][..], &[0; 255]].concat();
+        let full = rsa(&modulus(0x80), &[3]);
+        let full = parse(&full).unwrap();
+        assert_eq!(full.to_string(), "RSA 2048");
+        assert!(AsymAlgorithm::ALL.into_iter().filter(|asym| full.fits(*asym)).count() == 2);
+        let short = [&[0x7F][..], &[0; 255]].concat();
+        assert_eq!(parse(&rsa(&short, &[3])), Ok(KeyAlgorithm::Rsa { bits: 2047 }));
+    }
+
+    #[test]
+    fn malformed_keys_are_refused() {
+        let point = tlv(6, &[Oid::P256.as_bytes()]);
+        for der in [
+            tlv(0x31, &[]),
+            spki(Oid::EC_PUBLIC_KEY, &[], &[4]),     // no curve
+            spki(Oid::EC_PUBLIC_KEY, &[5, 0], &[4]), // implicit curve
+            spki(Oid::EC_PUBLIC_KEY, &[&point[..], &point].concat(), &[4]),
+            spki(Oid::ED25519, &[5, 0], &[1]), // parameters
+            spki(Oid::RSA_ENCRYPTION, &[], &[0x30, 0]), // no NULL
+            spki(Oid::RSA_ENCRYPTION, &[5, 0], &[0x30, 0]), // no numbers
+            spki(Oid::RSA_ENCRYPTION, &[5, 0], &[0x31, 0]), // no SEQUENCE
+            rsa(&[0], &[3]),                   // zero
+            rsa(&[0x85], &[3]),                // negative
+            rsa(&[5], &[0]),                   // exponent zero
+        ] {
+            let rule = parse(&der).map_err(|fault| fault.rule);
+            assert_eq!(rule, Err(Rule::PublicKeySyntax), "{der:02x?}");
+        }
+        let not_minimal = rsa(&[0, 5], &[3]);
+        assert_eq!(parse(&not_minimal).map_err(|fault| fault.rule), Err(Rule::Der));
+    }
+}

@@ -110,7 +110,89 @@ impl fmt::Write for Expected<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{matches, parts};
+    use super::{ChainError, Check, PciIdentity, Rule, SanPolicy, matches, parts};
+    use crate::testing::{
+        PCI_CMA, Template, certificates, dmtf, other_name, parse, structure, subject_alt_name,
+    };
+    use core::slice::from_ref;
+    use std::vec::Vec;
+
+    const UTF8: u8 = 0x0C;
+    const IA5: u8 = 0x16;
+
+    fn check(policy: SanPolicy<'_>, names: &[Vec<u8>]) -> Result<(), Rule> {
+        let mut leaf = Template::leaf("Root");
+        if !names.is_empty() {
+            leaf.extensions.push(subject_alt_name(names));
+        }
+        let mut sent = certificates(0);
+        sent[1] = leaf.signed_by("Root");
+        let bytes = structure(&sent[0], &sent);
+        super::check(&parse(&bytes).unwrap(), policy).map_err(|error| {
+            assert_eq!(error, ChainError::new(Check::San, error.rule).in_certificate(1));
+            error.rule
+        })
+    }
+
+    #[test]
+    fn every_cma_name_must_be_the_expected_one() {
+        let identity = PciIdentity {
+            vendor: 0x1AF4,
+            device: 0x10,
+            class_code: 0x0001_0802,
+            revision: 2,
+            subsystem: Some((0x1AF4, 0x1100)),
+            serial: Some(0xAB),
+        };
+        let check = |names: &[Vec<u8>]| check(SanPolicy::PciCma(identity), names);
+        let text = "Vendor=1af4:Device=0010:CC=010802:REV=02:SSVID=1af4:SSID=1100:00000000000000ab";
+        let right = other_name(PCI_CMA, UTF8, text);
+        let upper = other_name(PCI_CMA, UTF8, &text.to_uppercase());
+        let longer = other_name(PCI_CMA, UTF8, &std::format!("{text}\0"));
+        let shorter = other_name(PCI_CMA, UTF8, &text[..text.len() - 1]);
+        let foreign = other_name(&dmtf(1), UTF8, "a:b:c");
+        let dns = crate::testing::tlv(0x82, &[b"host"]);
+
+        assert_eq!(check(from_ref(&right)), Ok(()));
+        assert_eq!(check(&[dns.clone(), foreign.clone(), right.clone(), right.clone()]), Ok(()));
+        assert_eq!(check(&[]), Err(Rule::SanMissing));
+        assert_eq!(check(&[foreign, dns]), Err(Rule::SanNameMissing));
+        assert_eq!(check(&[other_name(PCI_CMA, IA5, text)]), Err(Rule::SanType));
+        for wrong in [upper, longer, shorter, other_name(PCI_CMA, UTF8, "")] {
+            assert_eq!(check(from_ref(&wrong)), Err(Rule::SanMismatch));
+            assert_eq!(check(&[right.clone(), wrong.clone()]), Err(Rule::SanMismatch));
+            assert_eq!(check(&[wrong, right.clone()]), Err(Rule::SanMismatch));
+        }
+    }
+
+    #[test]
+    fn the_dmtf_name_must_fit_the_pattern() {
+        let name = |text| other_name(&dmtf(1), UTF8, text);
+        let check = |pattern, names: &[Vec<u8>]| check(SanPolicy::Dmtf { pattern }, names);
+        let acme = || name("ACME:WIDGET:0123");
+        for pattern in ["*:*:*", "ACME:WIDGET:0123", "ACME:*:*", "*:WID*:0*3"] {
+            assert_eq!(check(pattern, &[acme()]), Ok(()), "{pattern}");
+        }
+        for pattern in ["acme:*:*", "::", "*:*:0", "ACM:*:*", "*:*E:*"] {
+            assert_eq!(check(pattern, &[acme()]), Err(Rule::SanMismatch), "{pattern}");
+        }
+        for pattern in ["", "*", "*:*", "*:*:*:*"] {
+            assert_eq!(check(pattern, &[acme()]), Err(Rule::SanPattern), "{pattern}");
+        }
+        for text in ["", "ACME", "ACME:WIDGET", "A:B:C:D", "A:B:C\0"] {
+            assert_eq!(check("*:*:*", &[name(text)]), Err(Rule::SanDmtfSyntax), "{text}");
+        }
+        assert_eq!(check("*:*:*", &[]), Err(Rule::SanMissing));
+        let cma = other_name(PCI_CMA, UTF8, "a:b:c");
+        assert_eq!(check("*:*:*", from_ref(&cma)), Err(Rule::SanNameMissing));
+        assert_eq!(check("*:*:*", &[cma, acme()]), Ok(()));
+        assert_eq!(check("*:*:*", &[acme(), acme()]), Err(Rule::SanAmbiguous));
+        let ia5 = other_name(&dmtf(1), IA5, "a:b:c");
+        assert_eq!(check("*:*:*", &[ia5]), Err(Rule::SanType));
+        let mut not_utf8 = acme();
+        *not_utf8.last_mut().unwrap() = 0xFF;
+        assert_eq!(check("*:*:*", &[not_utf8]), Err(Rule::SanDmtfSyntax));
+    }
 
     #[test]
     fn wildcards() {

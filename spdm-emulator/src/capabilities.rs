@@ -1,0 +1,198 @@
+//! CAPABILITIES.
+
+use spdm_codec::{
+    AlgStructs, AlgorithmsBlock, BaseAsymAlgo, BaseHashAlgo, Capabilities, Capability,
+    CapabilityExtFlags, CapabilityFlags, ExtAlgorithms, GetCapabilities, MIN_DATA_TRANSFER_SIZE,
+    MeasCap, MeasurementSpecification, MelSpecification, OtherParams, PqcAsymAlgo, SpdmVersion,
+    SupportedAlgorithms, TransferSizes,
+};
+
+use crate::algorithms::supported_hashes;
+use crate::config::{DeviceConfig, DeviceModel, KeyProvisioning};
+use crate::connection::{Peer, Turn, encode};
+use crate::fault::Fault;
+use crate::misbehaviour::{patch, put};
+use crate::refusal::Refusal;
+
+/// Offsets in CAPABILITIES.
+const RESERVED: usize = 4;
+const CT_EXPONENT: usize = 5;
+const FLAGS: usize = 8;
+const DATA_TRANSFER_SIZE: usize = 12;
+const MAX_SPDM_MSG_SIZE: usize = 16;
+const BLOCK_LENGTH: usize = 22;
+
+pub(crate) fn respond(
+    turn: &Turn<'_>,
+    version: SpdmVersion,
+    request: &GetCapabilities,
+) -> Result<(Peer, Vec<u8>), Refusal> {
+    if let Some(capability) = &request.capability {
+        check_requester(version, request.algorithms_block, capability)?;
+    }
+    let flags = flags(turn.config, version);
+    let data_transfer_size =
+        request.capability.and_then(|c| c.sizes).map(|sizes| sizes.data_transfer_size);
+    let peer = Peer { version, flags, data_transfer_size };
+    let sizes = (version >= SpdmVersion::V1_2).then_some(TransferSizes {
+        data_transfer_size: turn.config.data_transfer_size,
+        max_spdm_msg_size: turn.config.max_spdm_msg_size,
+    });
+    let capability = Capability {
+        ct_exponent: turn.config.ct_exponent,
+        ext_flags: CapabilityExtFlags::empty(),
+        flags,
+        sizes,
+    };
+    let plain = Capabilities { capability, supported_algorithms: None };
+    let block = SupportedAlgorithms {
+        measurement_specification: MeasurementSpecification::DMTF,
+        other_params: OtherParams::OPAQUE_DATA_FMT_0 | OtherParams::OPAQUE_DATA_FMT_1,
+        base_asym: turn.keys.asyms().fold(BaseAsymAlgo::empty(), |set, a| set | a.base_asym()),
+        base_hash: supported_hashes(turn)
+            .fold(BaseHashAlgo::empty(), |set, hash| set | hash.base_hash()),
+        pqc_asym: PqcAsymAlgo::empty(),
+        mel_specification: MelSpecification::empty(),
+        ext_asym: ExtAlgorithms::default(),
+        ext_hash: ExtAlgorithms::default(),
+        alg_structs: AlgStructs::default(),
+    };
+    let with_block = Capabilities { capability, supported_algorithms: Some(block) };
+    let unsolicited = turn.has(Fault::UnsolicitedAlgorithmsBlock) && version >= SpdmVersion::V1_3;
+    let mut bytes = encode(&plain, version)?;
+    if unsolicited || request.algorithms_block == AlgorithmsBlock::Requested {
+        let long = encode(&with_block, version)?;
+        // The Requester has to take the plain form, too: without chunking it is the only one that fits.
+        if unsolicited || peer.check_size(&long).is_ok() {
+            bytes = long;
+        }
+    }
+    for fault in &turn.faults {
+        misbehave(*fault, version, flags, &mut bytes);
+    }
+    Ok((peer, bytes))
+}
+
+/// What the device can do, in this version.
+fn flags(config: &DeviceConfig, version: SpdmVersion) -> CapabilityFlags {
+    let measurements = CapabilityFlags::MEAS_CAP_SIG | CapabilityFlags::MEAS_FRESH_CAP;
+    let common = CapabilityFlags::CHAL_CAP | measurements | CapabilityFlags::LARGE_RESP_CAP;
+    let flags = config.capabilities.unwrap_or_else(|| {
+        let keys = match (config.provisioning, config.model) {
+            (KeyProvisioning::PublicKey, _) => CapabilityFlags::PUB_KEY_ID_CAP,
+            (KeyProvisioning::Certificates, DeviceModel::DeviceCert) => CapabilityFlags::CERT_CAP,
+            (KeyProvisioning::Certificates, DeviceModel::AliasCert) => {
+                CapabilityFlags::CERT_CAP | CapabilityFlags::ALIAS_CERT_CAP
+            }
+        };
+        common | keys
+    });
+    flags & CapabilityFlags::defined_for_responder(version)
+}
+
+/// What the specification demands of a Requester's capabilities (DSP0274 §GET_CAPABILITIES).
+fn check_requester(
+    version: SpdmVersion,
+    block: AlgorithmsBlock,
+    capability: &Capability,
+) -> Result<(), Refusal> {
+    let flags = capability.flags & CapabilityFlags::defined_for_requester(version);
+    let has = |flag| flags.contains(flag);
+    let sessions = has(CapabilityFlags::KEY_EX_CAP) || flags.psk_cap() != 0;
+    let protection = CapabilityFlags::ENCRYPT_CAP | CapabilityFlags::MAC_CAP;
+    let of_sessions = protection
+        | CapabilityFlags::HANDSHAKE_IN_THE_CLEAR_CAP
+        | CapabilityFlags::HBEAT_CAP
+        | CapabilityFlags::KEY_UPD_CAP;
+    let key = has(CapabilityFlags::CERT_CAP) || has(CapabilityFlags::PUB_KEY_ID_CAP);
+    let uses_key = has(CapabilityFlags::CHAL_CAP)
+        || has(CapabilityFlags::KEY_EX_CAP)
+        || flags.ep_info_cap() == 2;
+    let needs_key = has(CapabilityFlags::CHAL_CAP)
+        || has(CapabilityFlags::MUT_AUTH_CAP)
+        || flags.ep_info_cap() == 2;
+    let chunks = has(CapabilityFlags::CHUNK_CAP);
+    let sizes_fit = capability.sizes.is_none_or(|sizes| {
+        sizes.data_transfer_size >= MIN_DATA_TRANSFER_SIZE
+            && sizes.max_spdm_msg_size >= sizes.data_transfer_size
+            && (chunks || sizes.max_spdm_msg_size == sizes.data_transfer_size)
+    });
+    let rules = [
+        capability.ct_exponent <= 31,
+        sizes_fit,
+        flags.psk_cap() <= 1,
+        flags.ep_info_cap() != 3,
+        flags.multi_key_cap() != 3,
+        !sessions || flags.intersects(protection),
+        sessions || !flags.intersects(of_sessions),
+        !(has(CapabilityFlags::CERT_CAP) && has(CapabilityFlags::PUB_KEY_ID_CAP)),
+        !key || uses_key,
+        key || !needs_key,
+        block == AlgorithmsBlock::NotRequested || chunks,
+    ];
+    if rules.contains(&false) { Err(Refusal::invalid()) } else { Ok(()) }
+}
+
+fn misbehave(fault: Fault, version: SpdmVersion, flags: CapabilityFlags, bytes: &mut Vec<u8>) {
+    let since = |first| version >= first;
+    let signs = CapabilityFlags::MEAS_CAP_NO_SIG | CapabilityFlags::MEAS_CAP_SIG;
+    let mut announce = |flags: CapabilityFlags| put(bytes, FLAGS, &flags.bits().to_le_bytes());
+    match fault {
+        Fault::ReservedBytes => patch(bytes, RESERVED, |_| 0xA5),
+        Fault::CtExponent32 => patch(bytes, CT_EXPONENT, |_| 32),
+        Fault::CtExponent255 => patch(bytes, CT_EXPONENT, |_| 255),
+        Fault::MeasCapReserved => announce(flags | signs),
+        Fault::MeasFreshWithoutMeas => {
+            announce(flags - signs | CapabilityFlags::MEAS_FRESH_CAP);
+        }
+        Fault::PskCapReserved if since(SpdmVersion::V1_1) => {
+            let psk = CapabilityFlags::PSK_CAP | CapabilityFlags::PSK_CAP_CONTEXT;
+            announce(flags | psk | CapabilityFlags::MAC_CAP);
+        }
+        Fault::KeyExWithoutMac if since(SpdmVersion::V1_1) => {
+            announce(flags | CapabilityFlags::KEY_EX_CAP);
+        }
+        Fault::MacWithoutKeyEx if since(SpdmVersion::V1_1) => {
+            announce(flags | CapabilityFlags::MAC_CAP);
+        }
+        Fault::CertAndPubKey if since(SpdmVersion::V1_1) => {
+            announce(flags | CapabilityFlags::CERT_CAP | CapabilityFlags::PUB_KEY_ID_CAP);
+        }
+        Fault::ChalWithoutCert => {
+            // Without the signed measurements, which would need the key as well.
+            let others = flags - CapabilityFlags::CERT_CAP - CapabilityFlags::ALIAS_CERT_CAP - signs;
+            let others = others - CapabilityFlags::MEAS_FRESH_CAP - CapabilityFlags::PUB_KEY_ID_CAP;
+            announce(others | CapabilityFlags::CHAL_CAP);
+        }
+        Fault::EpInfoCapReserved if since(SpdmVersion::V1_3) => {
+            let both = CapabilityFlags::EP_INFO_CAP_NO_SIG | CapabilityFlags::EP_INFO_CAP_SIG;
+            announce(flags | both);
+        }
+        Fault::MultiKeyCapReserved if since(SpdmVersion::V1_3) => {
+            let both = CapabilityFlags::MULTI_KEY_CAP_ONLY | CapabilityFlags::MULTI_KEY_CAP_NEG;
+            announce(flags | both | CapabilityFlags::GET_KEY_PAIR_INFO_CAP);
+        }
+        Fault::DataTransferSize41 if since(SpdmVersion::V1_2) => {
+            put(bytes, DATA_TRANSFER_SIZE, &41_u32.to_le_bytes());
+            put(bytes, MAX_SPDM_MSG_SIZE, &41_u32.to_le_bytes());
+        }
+        Fault::MaxSmallerThanDts if since(SpdmVersion::V1_2) => {
+            put(bytes, DATA_TRANSFER_SIZE, &0x1200_u32.to_le_bytes());
+            put(bytes, MAX_SPDM_MSG_SIZE, &0x11FF_u32.to_le_bytes());
+        }
+        Fault::SizesDifferWithoutChunk if since(SpdmVersion::V1_2) => {
+            announce(flags - CapabilityFlags::CHUNK_CAP);
+            put(bytes, DATA_TRANSFER_SIZE, &0x1200_u32.to_le_bytes());
+            put(bytes, MAX_SPDM_MSG_SIZE, &0x1201_u32.to_le_bytes());
+        }
+        Fault::AlgorithmsBlockLength => patch(bytes, BLOCK_LENGTH, |len| len.wrapping_add(1)),
+        _ => {}
+    }
+}
+
+/// Whether some capability needs a key and a hash.
+pub(crate) fn needs_signatures(flags: CapabilityFlags) -> bool {
+    flags.intersects(
+        CapabilityFlags::CERT_CAP | CapabilityFlags::CHAL_CAP | CapabilityFlags::PUB_KEY_ID_CAP,
+    ) || flags.meas_cap() == MeasCap::Signature
+}

@@ -1,0 +1,188 @@
+//! What a device is like.
+
+use core::fmt;
+
+use spdm_codec::{
+    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Code, MeasurementHashAlgo, PciIdentity, SlotId,
+    SpdmVersion,
+};
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, RsaBits, RsaScheme};
+
+use crate::fault::Fault;
+use crate::identity::Identity;
+
+/// What a [`Device`](crate::Device) supports, who it is, and how it misbehaves.
+///
+/// ```
+/// use spdm_codec::{BaseAsymAlgo, SpdmVersion};
+/// use spdm_emulator::{DeviceConfig, Fault};
+///
+/// let config = DeviceConfig {
+///     versions: vec![SpdmVersion::V1_2],
+///     base_asym: BaseAsymAlgo::ECDSA_P384,
+///     faults: vec![Fault::BadSignature],
+///     ..DeviceConfig::default()
+/// };
+/// ```
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it from its default")]
+pub struct DeviceConfig {
+    /// Versions, in the order in which VERSION lists them.
+    pub versions: Vec<SpdmVersion>,
+    /// Signature algorithms. The device has a key and a chain for each of them in each slot, made by
+    /// [`Device::new`](crate::Device::new). The default has no RSA, because its keys take seconds.
+    pub base_asym: BaseAsymAlgo,
+    /// Hash algorithms.
+    pub base_hash: BaseHashAlgo,
+    /// The one `MeasurementHashAlgo`; [`MeasurementHashAlgo::RAW_BIT_STREAM`] for a device that has no
+    /// measurements in digest form.
+    pub measurement_hash: MeasurementHashAlgo,
+    /// The provisioned slots.
+    pub slots: Vec<SlotId>,
+    /// How Requesters know the public key.
+    pub provisioning: KeyProvisioning,
+    /// The certificate model of generated chains.
+    pub model: DeviceModel,
+    /// Flags to announce instead of those that fit the rest of the configuration. Bits that the negotiated
+    /// version does not define are left out.
+    pub capabilities: Option<CapabilityFlags>,
+    /// `CTExponent`: cryptographic answers take up to 2^n microseconds.
+    pub ct_exponent: u8,
+    /// `DataTransferSize` in bytes: what the device receives and sends at most in one message.
+    pub data_transfer_size: u32,
+    /// `MaxSPDMmsgSize` in bytes. Without CHUNK_CAP a device has to announce its DataTransferSize.
+    pub max_spdm_msg_size: u32,
+    /// Makes keys, certificates and nonces the same in every run.
+    pub seed: Option<u64>,
+    /// The device's name, an otherName of generated leaf certificates.
+    pub dmtf_name: Option<DmtfName>,
+    /// The PCI function whose CMA otherName generated leaf certificates carry.
+    pub pci_identity: Option<PciIdentity>,
+    /// The first second in which generated certificates are valid, in seconds since 1970.
+    pub not_before: u64,
+    /// The last one.
+    pub not_after: u64,
+    /// Own keys and chain instead of generated ones: the same in every slot, and the only algorithm.
+    pub identity: Option<Identity>,
+    /// Zero bytes that are appended to every response, 0 to 3, as DOE does.
+    pub padding: usize,
+    /// How the device misbehaves; empty for a correct device.
+    pub faults: Vec<Fault>,
+    /// The one request whose answers are faulty; `None` for all that a fault concerns.
+    pub fault_target: Option<Code>,
+}
+
+impl Default for DeviceConfig {
+    fn default() -> Self {
+        Self {
+            versions: SpdmVersion::ALL.to_vec(),
+            base_asym: BaseAsymAlgo::ECDSA_P256
+                | BaseAsymAlgo::ECDSA_P384
+                | BaseAsymAlgo::ECDSA_P521
+                | BaseAsymAlgo::EDDSA_ED25519,
+            base_hash: HashAlgorithm::ALL.iter().map(|hash| hash.base_hash()).collect(),
+            measurement_hash: MeasurementHashAlgo::SHA_384,
+            slots: vec![SlotId::ZERO],
+            provisioning: KeyProvisioning::default(),
+            model: DeviceModel::default(),
+            capabilities: None,
+            ct_exponent: 14,
+            data_transfer_size: 0x1200,
+            max_spdm_msg_size: 0x1200,
+            seed: None,
+            dmtf_name: Some(DmtfName::default()),
+            pci_identity: None,
+            not_before: 1_577_836_800,
+            not_after: 253_402_300_799,
+            identity: None,
+            padding: 0,
+            faults: Vec::new(),
+            fault_target: None,
+        }
+    }
+}
+
+/// How Requesters know the device's public key.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "DSP0274 knows these two")]
+pub enum KeyProvisioning {
+    /// The device has certificate chains (CERT_CAP).
+    #[default]
+    Certificates,
+    /// The public key was provisioned to them (PUB_KEY_ID_CAP, 1.1): slot 0xFF, no chain.
+    PublicKey,
+}
+
+/// The certificate model of generated chains (DSP0274 §Certificates and certificate chains).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "the generic model needs multi-key connections")]
+pub enum DeviceModel {
+    /// Root CA, intermediate CA, and a device certificate with the hardware identity.
+    #[default]
+    DeviceCert,
+    /// Root CA, intermediate CA, a device certificate CA with the hardware identity, and an alias
+    /// certificate. ALIAS_CERT_CAP says so from 1.2 on.
+    AliasCert,
+}
+
+/// The parts of the otherName `manufacturer:product:serial` (DSP0274 §Subject alternative name).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "these are its parts")]
+pub struct DmtfName {
+    /// The manufacturer.
+    pub manufacturer: String,
+    /// The product.
+    pub product: String,
+    /// The serial number.
+    pub serial: String,
+}
+
+impl Default for DmtfName {
+    fn default() -> Self {
+        Self {
+            manufacturer: "ACME".to_owned(),
+            product: "WIDGET".to_owned(),
+            serial: "0123456789".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for DmtfName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.manufacturer, self.product, self.serial)
+    }
+}
+
+/// Which algorithm the device prefers: the strongest first, and of equals the one with the smaller key.
+const ASYM_PREFERENCE: [AsymAlgorithm; 10] = [
+    AsymAlgorithm::Ecdsa(EcCurve::P521),
+    AsymAlgorithm::Ecdsa(EcCurve::P384),
+    AsymAlgorithm::Rsa(RsaScheme::Pss, RsaBits::B4096),
+    AsymAlgorithm::Rsa(RsaScheme::Pkcs1, RsaBits::B4096),
+    AsymAlgorithm::Ed25519,
+    AsymAlgorithm::Ecdsa(EcCurve::P256),
+    AsymAlgorithm::Rsa(RsaScheme::Pss, RsaBits::B3072),
+    AsymAlgorithm::Rsa(RsaScheme::Pkcs1, RsaBits::B3072),
+    AsymAlgorithm::Rsa(RsaScheme::Pss, RsaBits::B2048),
+    AsymAlgorithm::Rsa(RsaScheme::Pkcs1, RsaBits::B2048),
+];
+
+/// Which hash the device prefers.
+const HASH_PREFERENCE: [HashAlgorithm; 6] = [
+    HashAlgorithm::Sha512,
+    HashAlgorithm::Sha3_512,
+    HashAlgorithm::Sha384,
+    HashAlgorithm::Sha3_384,
+    HashAlgorithm::Sha256,
+    HashAlgorithm::Sha3_256,
+];
+
+/// The algorithms of the set that can be used, the preferred one first.
+pub(crate) fn preferred_asyms(set: BaseAsymAlgo) -> impl Iterator<Item = AsymAlgorithm> {
+    ASYM_PREFERENCE.into_iter().filter(move |asym| set.contains(asym.base_asym()))
+}
+
+/// The hashes of the set that can be used, the preferred one first.
+pub(crate) fn preferred_hashes(set: BaseHashAlgo) -> impl Iterator<Item = HashAlgorithm> {
+    HASH_PREFERENCE.into_iter().filter(move |hash| set.contains(hash.base_hash()))
+}

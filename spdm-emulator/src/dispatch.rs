@@ -1,0 +1,244 @@
+//! Which request is legal when, and what enters which transcript.
+
+use spdm_codec::{
+    Challenge, Code, Cx, Decoded, ErrorCode, GetCapabilities, GetCertificate, GetDigests,
+    GetMeasurements, GetVersion, Header, Message, NegotiateAlgorithms, SpdmVersion,
+};
+use spdm_untrusted::Untrusted;
+
+use crate::connection::{Authentication, Negotiated, Peer, Phase, Suite, Turn};
+use crate::refusal::Refusal;
+use crate::transcript::Transcript;
+use crate::{algorithms, capabilities, certificates, challenge, measurements, version};
+
+/// Bytes that a transport may have appended to a request.
+pub(crate) const MAX_PADDING: usize = 3;
+
+/// Longer than any request that the device understands.
+const MAX_REQUEST: usize = 0x1000;
+
+/// One connection, from GET_VERSION on.
+#[derive(Debug, Default)]
+pub(crate) struct Connection {
+    phase: Phase,
+    /// A of the transcripts, while it grows.
+    negotiation: Vec<u8>,
+    /// The exchange before this one, where a repetition of its request is a retry.
+    repeatable: Option<Exchange>,
+}
+
+#[derive(Debug)]
+struct Exchange {
+    request: Vec<u8>,
+    response: Vec<u8>,
+}
+
+impl Connection {
+    /// The version of ERROR.
+    pub(crate) fn version(&self) -> SpdmVersion {
+        self.peer().map_or(SpdmVersion::V1_0, |peer| peer.version)
+    }
+
+    pub(crate) fn peer(&self) -> Option<&Peer> {
+        match &self.phase {
+            Phase::NotStarted | Phase::AfterVersion => None,
+            Phase::AfterCapabilities(peer) => Some(peer),
+            Phase::Negotiated(negotiated) => Some(&negotiated.peer),
+        }
+    }
+
+    /// Answers a request, with ERROR where it has to be refused.
+    pub(crate) fn answer(&mut self, turn: &mut Turn<'_>, request: &[u8]) -> Vec<u8> {
+        if let Some(before) = &self.repeatable
+            && before.request == request
+        {
+            return before.response.clone();
+        }
+        self.repeatable = None;
+        let version = self.version();
+        match self.try_answer(turn, request) {
+            Ok(response) => {
+                if is_repeatable(request) {
+                    let (request, response) = (request.to_vec(), response.clone());
+                    self.repeatable = Some(Exchange { request, response });
+                }
+                response
+            }
+            Err(refusal) => refusal.encode(version),
+        }
+    }
+
+    fn try_answer(&mut self, turn: &mut Turn<'_>, request: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let header = Header::peek(Untrusted::new(request))?;
+        if request.len() > MAX_REQUEST {
+            return Err(Refusal::invalid());
+        }
+        match header.code {
+            Code::GET_VERSION => self.get_version(turn, header, request),
+            Code::GET_CAPABILITIES => self.get_capabilities(turn, header, request),
+            Code::NEGOTIATE_ALGORITHMS => self.negotiate_algorithms(turn, header, request),
+            code if !code.is_request() => Err(Refusal::invalid()),
+            _ => match &mut self.phase {
+                Phase::Negotiated(negotiated) => negotiated.answer(turn, header, request),
+                _ => Err(Refusal::unexpected()),
+            },
+        }
+    }
+
+    fn get_version(
+        &mut self,
+        turn: &Turn<'_>,
+        header: Header,
+        request: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
+        check_version(header, SpdmVersion::V1_0)?;
+        let request = decode::<GetVersion>(request, SpdmVersion::V1_0)?;
+        let response = version::respond(turn)?;
+        self.phase = Phase::AfterVersion;
+        self.negotiation = [request.bytes, &response].concat();
+        Ok(response)
+    }
+
+    fn get_capabilities(
+        &mut self,
+        turn: &Turn<'_>,
+        header: Header,
+        request: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
+        let Phase::AfterVersion = self.phase else { return Err(Refusal::unexpected()) };
+        let version = SpdmVersion::from_byte(header.version)
+            .filter(|version| turn.config.versions.contains(version))
+            .ok_or_else(|| Refusal::new(ErrorCode::VERSION_MISMATCH))?;
+        let request = decode::<GetCapabilities>(request, version)?;
+        let (peer, response) = capabilities::respond(turn, version, &request.message)?;
+        self.phase = Phase::AfterCapabilities(peer);
+        self.negotiation.extend(request.bytes);
+        self.negotiation.extend(&response);
+        Ok(response)
+    }
+
+    fn negotiate_algorithms(
+        &mut self,
+        turn: &Turn<'_>,
+        header: Header,
+        request: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
+        let Phase::AfterCapabilities(peer) = self.phase else { return Err(Refusal::unexpected()) };
+        check_version(header, peer.version)?;
+        let request = decode::<NegotiateAlgorithms<'_>>(request, peer.version)?;
+        let (selection, response) = algorithms::respond(turn, &peer, &request.message)?;
+        self.negotiation.extend(request.bytes);
+        self.negotiation.extend(&response);
+        let suite = match selection.algorithms {
+            Some((asym, hash)) => {
+                let transcript = Transcript::new(peer.version, hash, &self.negotiation)?;
+                Some(Suite { asym, hash, transcript })
+            }
+            None => None,
+        };
+        let authentication = Authentication::Outstanding;
+        self.phase = Phase::Negotiated(Negotiated { peer, selection, suite, authentication });
+        Ok(response)
+    }
+}
+
+impl Negotiated {
+    fn answer(
+        &mut self,
+        turn: &mut Turn<'_>,
+        header: Header,
+        request: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
+        check_version(header, self.peer.version)?;
+        if header.code != Code::GET_MEASUREMENTS {
+            self.transcript(Transcript::reset_m);
+        }
+        match header.code {
+            Code::GET_DIGESTS => self.get_digests(turn, request),
+            Code::GET_CERTIFICATE => self.get_certificate(turn, request),
+            Code::CHALLENGE => self.challenge(turn, request),
+            Code::GET_MEASUREMENTS => {
+                let response = self.get_measurements(turn, request);
+                if response.is_err() {
+                    self.transcript(Transcript::reset_m);
+                }
+                response
+            }
+            Code::RESPOND_IF_READY => Err(Refusal::unexpected()),
+            code => Err(Refusal::unsupported(code)),
+        }
+    }
+
+    fn get_digests(&mut self, turn: &Turn<'_>, request: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let request = decode::<GetDigests>(request, self.peer.version)?;
+        self.transcript(Transcript::reset_b);
+        let response = certificates::digests(turn, self)?;
+        self.transcript(|transcript| transcript.append_b(request.bytes, &response));
+        Ok(response)
+    }
+
+    fn get_certificate(&mut self, turn: &Turn<'_>, request: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let request = decode::<GetCertificate>(request, self.peer.version)?;
+        let response = certificates::certificate(turn, self, &request.message)?;
+        self.transcript(|transcript| transcript.append_b(request.bytes, &response));
+        Ok(response)
+    }
+
+    fn challenge(&mut self, turn: &mut Turn<'_>, request: &[u8]) -> Result<Vec<u8>, Refusal> {
+        let request = decode::<Challenge>(request, self.peer.version)?;
+        let response = challenge::respond(turn, self, &request.message, request.bytes)?;
+        self.transcript(Transcript::reset_b);
+        self.authentication = Authentication::Answered;
+        Ok(response)
+    }
+
+    fn get_measurements(
+        &mut self,
+        turn: &mut Turn<'_>,
+        request: &[u8],
+    ) -> Result<Vec<u8>, Refusal> {
+        let request = decode::<GetMeasurements>(request, self.peer.version)?;
+        if self.authentication == Authentication::Outstanding {
+            self.transcript(Transcript::reset_b);
+        }
+        let response = measurements::respond(turn, self, &request.message, request.bytes)?;
+        match request.message.signature {
+            Some(_) => self.transcript(Transcript::reset_m),
+            None => self.transcript(|transcript| transcript.append_m(request.bytes, &response)),
+        }
+        Ok(response)
+    }
+
+    /// Changes the transcripts, where signatures were negotiated.
+    fn transcript(&mut self, change: impl FnOnce(&mut Transcript)) {
+        if let Some(suite) = &mut self.suite {
+            change(&mut suite.transcript);
+        }
+    }
+}
+
+fn check_version(header: Header, version: SpdmVersion) -> Result<(), Refusal> {
+    if header.version == version.to_byte() {
+        return Ok(());
+    }
+    Err(Refusal::new(ErrorCode::VERSION_MISMATCH))
+}
+
+fn decode<'a, M: Message<'a>>(
+    request: &'a [u8],
+    version: SpdmVersion,
+) -> Result<Decoded<'a, M>, Refusal> {
+    let cx = Cx::new(version).with_padding(MAX_PADDING);
+    Ok(M::decode(Untrusted::new(request), &cx)?)
+}
+
+/// Whether the same request again can only be a retry: the negotiation happens once, and signatures are
+/// asked for with a nonce.
+fn is_repeatable(request: &[u8]) -> bool {
+    let Ok(header) = Header::peek(Untrusted::new(request)) else { return false };
+    match header.code {
+        Code::GET_CAPABILITIES | Code::NEGOTIATE_ALGORITHMS | Code::CHALLENGE => true,
+        Code::GET_MEASUREMENTS => header.param1 & 1 != 0,
+        _ => false,
+    }
+}

@@ -1,0 +1,58 @@
+//! Every secret and nonce of a device, out of one number.
+
+use core::fmt;
+
+use spdm_codec::{NONCE_LEN, Nonce};
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_crypto::{HashAlgorithm, RandomUnavailable};
+
+/// The origin of keys and nonces: random, or the same in every run.
+pub(crate) struct Entropy {
+    master: [u8; 32],
+    nonces: u64,
+}
+
+impl Entropy {
+    pub(crate) fn new(seed: Option<u64>) -> Result<Self, RandomUnavailable> {
+        let mut master = [0; 32];
+        match seed {
+            Some(seed) => master = sha256(&[b"spdm emulator seed", &seed.to_le_bytes()]),
+            None => PROVIDER.random.fill(&mut master)?,
+        }
+        Ok(Self { master, nonces: 0 })
+    }
+
+    /// The seed of the key that plays this role.
+    pub(crate) fn key_seed(&self, role: &str) -> [u8; 32] {
+        sha256(&[&self.master, b"key", role.as_bytes()])
+    }
+
+    /// A serial number for the certificate of this subject: positive and 16 bytes long.
+    pub(crate) fn serial_number(&self, subject: &str) -> [u8; 16] {
+        let digest = sha256(&[&self.master, b"serial", subject.as_bytes()]);
+        let mut serial = [0x40; 16];
+        serial.iter_mut().skip(1).zip(digest).for_each(|(place, byte)| *place = byte);
+        serial
+    }
+
+    /// A nonce that was not there before.
+    pub(crate) fn nonce(&mut self) -> Nonce {
+        const { assert!(NONCE_LEN == 32) };
+        self.nonces += 1;
+        sha256(&[&self.master, b"nonce", &self.nonces.to_le_bytes()])
+    }
+}
+
+fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut out = [0; 32];
+    if let Ok(digest) = PROVIDER.hash.digest(HashAlgorithm::Sha256, parts) {
+        out.iter_mut().zip(digest.as_bytes()).for_each(|(place, byte)| *place = *byte);
+    }
+    out
+}
+
+impl fmt::Debug for Entropy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entropy").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,142 @@
+//! Why there is no device.
+
+use core::fmt;
+use std::io::ErrorKind;
+
+use spdm_crypto::rustcrypto::KeyError;
+use spdm_crypto::{AsymAlgorithm, SignError};
+
+/// Why a [`Device`](crate::Device) could not be made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// No random numbers, and no seed was configured.
+    RandomUnavailable,
+    /// A key could not be generated.
+    Key(KeyError),
+    /// A certificate could not be signed.
+    Sign(SignError),
+    /// A certificate could not be encoded.
+    Encode(der::ErrorKind),
+    /// No version is configured.
+    NoVersion,
+    /// No configured BaseAsymAlgo is one that the device can sign with.
+    NoAlgorithm,
+    /// No configured BaseHashAlgo is one that the device can compute.
+    NoHash,
+    /// Certificates are provisioned, but in no slot.
+    NoSlot,
+    /// MeasurementHashAlgo is not one algorithm that the device can compute.
+    MeasurementHash,
+    /// The chain of an algorithm is longer than 65535 bytes.
+    ChainTooLong {
+        /// The algorithm.
+        asym: AsymAlgorithm,
+        /// Bytes of the chain structure.
+        len: usize,
+    },
+    /// More padding than a transport may append.
+    Padding {
+        /// The bytes configured; at most 3 are possible.
+        padding: usize,
+    },
+}
+
+impl fmt::Display for DeviceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RandomUnavailable => f.write_str("no random numbers are available for new keys"),
+            Self::Key(error) => error.fmt(f),
+            Self::Sign(error) => write!(f, "a certificate could not be signed: {error}"),
+            Self::Encode(kind) => write!(f, "a certificate could not be encoded: {kind}"),
+            Self::NoVersion => f.write_str("the device speaks no SPDM version"),
+            Self::NoAlgorithm => f.write_str("the device has no signature algorithm"),
+            Self::NoHash => f.write_str("the device has no hash algorithm"),
+            Self::NoSlot => f.write_str("the device has certificates but no slot for them"),
+            Self::MeasurementHash => {
+                f.write_str("the measurement hash must be one algorithm, or raw bit streams only")
+            }
+            Self::ChainTooLong { asym, len } => {
+                write!(f, "the {asym} certificate chain takes {len} bytes; at most 65535 are possible")
+            }
+            Self::Padding { padding } => {
+                write!(f, "{padding} bytes of padding; a transport appends at most 3")
+            }
+        }
+    }
+}
+
+impl core::error::Error for DeviceError {}
+
+impl From<KeyError> for DeviceError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::RandomUnavailable => Self::RandomUnavailable,
+            other => Self::Key(other),
+        }
+    }
+}
+
+impl From<SignError> for DeviceError {
+    fn from(error: SignError) -> Self {
+        Self::Sign(error)
+    }
+}
+
+impl From<der::Error> for DeviceError {
+    fn from(error: der::Error) -> Self {
+        Self::Encode(error.kind())
+    }
+}
+
+/// Why an [`Identity`](crate::Identity) could not be loaded.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// A file could not be read.
+    Read {
+        /// Its name in the folder.
+        file: &'static str,
+        /// What the operating system said.
+        kind: ErrorKind,
+    },
+    /// The folder has neither of the two files that can hold this.
+    Missing {
+        /// The names that were looked for.
+        files: [&'static str; 2],
+    },
+    /// The text is not PEM, or PEM of something else.
+    Pem {
+        /// The name of the file.
+        file: &'static str,
+    },
+    /// The private key is not usable.
+    Key(KeyError),
+    /// The chain is not one or more DER certificates, for `chain.bin` behind a header and a root hash.
+    Chain,
+    /// The last certificate is not one of the private key.
+    KeyMismatch,
+}
+
+impl fmt::Display for IdentityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { file, kind } => write!(f, "{file} could not be read: {kind}"),
+            Self::Missing { files: [one, other] } => {
+                write!(f, "the folder has neither {one} nor {other}")
+            }
+            Self::Pem { file } => write!(f, "{file} is not the PEM that is expected there"),
+            Self::Key(error) => error.fmt(f),
+            Self::Chain => f.write_str("the chain is not a sequence of DER certificates"),
+            Self::KeyMismatch => f.write_str("the last certificate does not hold the key's public key"),
+        }
+    }
+}
+
+impl core::error::Error for IdentityError {}
+
+impl From<KeyError> for IdentityError {
+    fn from(error: KeyError) -> Self {
+        Self::Key(error)
+    }
+}

@@ -1,0 +1,291 @@
+//! Makes certificates.
+
+use core::str::FromStr as _;
+use core::time::Duration;
+
+use der::asn1::{Any, BitString, GeneralizedTime, ObjectIdentifier, OctetString, UintRef, Utf8StringRef};
+use der::{Encode, Sequence};
+use signature::{Keypair, Signer};
+use spdm_codec::PciIdentity;
+use spdm_crypto::rustcrypto::SoftwareKey;
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, RsaBits, RsaScheme, Sign as _, Signed};
+use x509_cert::TbsCertificate;
+use x509_cert::builder::profile::BuilderProfile;
+use x509_cert::builder::{Builder as _, CertificateBuilder, Error as BuilderError};
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::name::{GeneralName, OtherName};
+use x509_cert::ext::pkix::{
+    BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
+};
+use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::spki::{
+    AlgorithmIdentifierOwned, Document, DynSignatureAlgorithmIdentifier, EncodePublicKey,
+    SignatureBitStringEncoding, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef,
+};
+use x509_cert::time::{Time, Validity};
+
+use crate::config::DmtfName;
+use crate::error::DeviceError;
+
+/// What a certificate says besides names and keys.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role<'a> {
+    /// A certificate authority.
+    Authority,
+    /// The device certificate CA of the alias model.
+    DeviceAuthority,
+    /// The leaf of the device model.
+    Device(&'a Names<'a>),
+    /// The leaf of the alias model.
+    Alias(&'a Names<'a>),
+}
+
+/// The names of a leaf.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Names<'a> {
+    pub(crate) dmtf: Option<&'a DmtfName>,
+    pub(crate) pci: Option<&'a PciIdentity>,
+}
+
+/// Seconds since 1970, both inclusive.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Valid {
+    pub(crate) not_before: u64,
+    pub(crate) not_after: u64,
+}
+
+/// One certificate to be made; the subject and issuer are common names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) subject: &'a str,
+    pub(crate) key: &'a SoftwareKey,
+    pub(crate) issuer: &'a str,
+    pub(crate) signer: &'a SoftwareKey,
+    pub(crate) serial: &'a [u8],
+    pub(crate) valid: Valid,
+    pub(crate) role: Role<'a>,
+}
+
+impl Request<'_> {
+    /// The certificate in DER.
+    pub(crate) fn sign(&self) -> Result<Vec<u8>, DeviceError> {
+        let profile = Profile {
+            subject: name(self.subject)?,
+            issuer: name(self.issuer)?,
+            extensions: self.role.extensions()?,
+        };
+        let serial = SerialNumber::new(self.serial)?;
+        let validity = Validity::new(time(self.valid.not_before)?, time(self.valid.not_after)?);
+        let key = SubjectPublicKeyInfoOwned::try_from(self.key.to_spki_der().as_slice())
+            .map_err(|_| DeviceError::Encode(der::ErrorKind::Failed))?;
+        let builder = CertificateBuilder::new(profile, serial, validity, key).map_err(failed)?;
+        let signer = CertificateSigner::new(self.signer);
+        let certificate = builder.build::<_, CertificateSignature>(&signer).map_err(failed)?;
+        Ok(certificate.to_der()?)
+    }
+}
+
+fn failed(error: BuilderError) -> DeviceError {
+    match error {
+        BuilderError::Asn1(error) => error.into(),
+        BuilderError::Signature(_) => spdm_crypto::SignError::Failed.into(),
+        _ => DeviceError::Encode(der::ErrorKind::Failed),
+    }
+}
+
+fn name(common_name: &str) -> Result<Name, DeviceError> {
+    Ok(Name::from_str(&format!("CN={common_name},O=SPDM emulator"))?)
+}
+
+fn time(unix: u64) -> Result<Time, DeviceError> {
+    Ok(Time::GeneralTime(GeneralizedTime::from_unix_duration(Duration::from_secs(unix))?))
+}
+
+const PCI_CMA: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.23.147");
+const DEVICE_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.412.274.1");
+const HARDWARE_IDENTITY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.412.274.2");
+const RESPONDER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.412.274.3");
+const MUTABLE_CERTIFICATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.412.274.5");
+const SPDM_EXTENSION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.412.274.6");
+const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
+const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
+const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+
+impl Role<'_> {
+    fn extensions(&self) -> Result<Vec<Extension>, DeviceError> {
+        let ca = !matches!(self, Self::Device(_) | Self::Alias(_));
+        let constraints = BasicConstraints { ca, path_len_constraint: None };
+        let usage = match self {
+            Self::Authority | Self::DeviceAuthority => {
+                KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign)
+            }
+            Self::Device(_) | Self::Alias(_) => KeyUsage(KeyUsages::DigitalSignature.into()),
+        };
+        let mut extensions = vec![
+            critical(extension(BASIC_CONSTRAINTS, &constraints)?),
+            critical(extension(KEY_USAGE, &usage)?),
+        ];
+        if let Self::Device(names) | Self::Alias(names) = self {
+            extensions
+                .push(extension(EXTENDED_KEY_USAGE, &ExtendedKeyUsage(vec![RESPONDER_AUTH]))?);
+            let names = names.general_names()?;
+            if !names.is_empty() {
+                extensions.push(extension(SUBJECT_ALT_NAME, &SubjectAltName(names))?);
+            }
+        }
+        match self {
+            Self::Authority => {}
+            Self::DeviceAuthority | Self::Device(_) => {
+                extensions.push(extension(SPDM_EXTENSION, &vec![vec![HARDWARE_IDENTITY]])?);
+            }
+            Self::Alias(_) => {
+                extensions.push(extension(SPDM_EXTENSION, &vec![vec![MUTABLE_CERTIFICATE]])?);
+            }
+        }
+        Ok(extensions)
+    }
+}
+
+impl Names<'_> {
+    fn general_names(&self) -> Result<Vec<GeneralName>, DeviceError> {
+        let dmtf = self.dmtf.map(|name| (DEVICE_INFO, name.to_string()));
+        let pci = self.pci.map(|identity| (PCI_CMA, identity.to_string()));
+        dmtf.into_iter().chain(pci).map(|(oid, text)| other_name(oid, &text)).collect()
+    }
+}
+
+fn other_name(type_id: ObjectIdentifier, text: &str) -> Result<GeneralName, DeviceError> {
+    let value = Any::encode_from(&Utf8StringRef::new(text)?)?;
+    Ok(GeneralName::OtherName(OtherName { type_id, value }))
+}
+
+fn extension(extn_id: ObjectIdentifier, value: &impl Encode) -> Result<Extension, DeviceError> {
+    let extn_value = OctetString::new(value.to_der()?)?;
+    Ok(Extension { extn_id, critical: false, extn_value })
+}
+
+fn critical(extension: Extension) -> Extension {
+    Extension { critical: true, ..extension }
+}
+
+struct Profile {
+    subject: Name,
+    issuer: Name,
+    extensions: Vec<Extension>,
+}
+
+impl BuilderProfile for Profile {
+    fn get_issuer(&self, _: &Name) -> Name {
+        self.issuer.clone()
+    }
+
+    fn get_subject(&self) -> Name {
+        self.subject.clone()
+    }
+
+    fn build_extensions(
+        &self,
+        _: SubjectPublicKeyInfoRef<'_>,
+        _: SubjectPublicKeyInfoRef<'_>,
+        _: &TbsCertificate,
+    ) -> Result<Vec<Extension>, BuilderError> {
+        Ok(self.extensions.clone())
+    }
+}
+
+/// A key in the role of a certificate's signer: RSA with PKCS#1 padding, and the hash that fits the key.
+struct CertificateSigner {
+    key: SoftwareKey,
+    hash: HashAlgorithm,
+    signature_algorithm: ObjectIdentifier,
+}
+
+impl CertificateSigner {
+    fn new(key: &SoftwareKey) -> Self {
+        let (hash, oid) = match key.algorithm() {
+            AsymAlgorithm::Ecdsa(EcCurve::P384) => {
+                (HashAlgorithm::Sha384, ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3"))
+            }
+            AsymAlgorithm::Ecdsa(EcCurve::P521) => {
+                (HashAlgorithm::Sha512, ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4"))
+            }
+            AsymAlgorithm::Rsa(_, RsaBits::B2048) => {
+                (HashAlgorithm::Sha256, ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11"))
+            }
+            AsymAlgorithm::Rsa(..) => {
+                (HashAlgorithm::Sha384, ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12"))
+            }
+            AsymAlgorithm::Ed25519 => {
+                (HashAlgorithm::Sha512, ObjectIdentifier::new_unwrap("1.3.101.112"))
+            }
+            _ => (HashAlgorithm::Sha256, ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2")),
+        };
+        let key = key.with_scheme(RsaScheme::Pkcs1).unwrap_or_else(|| key.clone());
+        Self { key, hash, signature_algorithm: oid }
+    }
+}
+
+#[derive(Clone)]
+struct PublicKey(Vec<u8>);
+
+impl EncodePublicKey for PublicKey {
+    fn to_public_key_der(&self) -> x509_cert::spki::Result<Document> {
+        Ok(Document::try_from(self.0.as_slice())?)
+    }
+}
+
+impl Keypair for CertificateSigner {
+    type VerifyingKey = PublicKey;
+
+    fn verifying_key(&self) -> PublicKey {
+        PublicKey(self.key.to_spki_der())
+    }
+}
+
+impl DynSignatureAlgorithmIdentifier for CertificateSigner {
+    fn signature_algorithm_identifier(&self) -> x509_cert::spki::Result<AlgorithmIdentifierOwned> {
+        let parameters = match self.key.algorithm() {
+            AsymAlgorithm::Rsa(..) => Some(Any::null()),
+            _ => None,
+        };
+        Ok(AlgorithmIdentifierOwned { oid: self.signature_algorithm, parameters })
+    }
+}
+
+/// A signature as certificates carry it.
+struct CertificateSignature(Vec<u8>);
+
+impl SignatureBitStringEncoding for CertificateSignature {
+    fn to_bitstring(&self) -> der::Result<BitString> {
+        BitString::from_bytes(&self.0)
+    }
+}
+
+impl Signer<CertificateSignature> for CertificateSigner {
+    fn try_sign(&self, message: &[u8]) -> Result<CertificateSignature, signature::Error> {
+        let algorithm = self.key.algorithm();
+        let mut out = vec![0; algorithm.signature_len()];
+        let signed = Signed::Message { bytes: message, context: &[] };
+        self.key.sign(self.hash, signed, &mut out).map_err(|_| signature::Error::new())?;
+        match algorithm {
+            AsymAlgorithm::Ecdsa(_) => ecdsa_der(&out).map_err(|_| signature::Error::new()),
+            _ => Ok(out),
+        }
+        .map(CertificateSignature)
+    }
+}
+
+/// `ECDSA-Sig-Value` (RFC 3279 §2.2.3).
+#[derive(Sequence)]
+struct EcdsaSigValue<'a> {
+    r: UintRef<'a>,
+    s: UintRef<'a>,
+}
+
+/// r and s of fixed size as DER.
+pub(crate) fn ecdsa_der(signature: &[u8]) -> der::Result<Vec<u8>> {
+    let (r, s) = signature.split_at(signature.len() / 2);
+    EcdsaSigValue { r: UintRef::new(r)?, s: UintRef::new(s)? }.to_der()
+}

@@ -1,0 +1,144 @@
+//! Faults that any response can have, and the ERRORs that faults put in place of one.
+
+use spdm_codec::{Code, ErrorCode, SpdmVersion};
+
+use crate::connection::{Peer, Turn};
+use crate::fault::Fault;
+use crate::refusal::Refusal;
+use crate::version;
+
+/// Changes the byte at `at`, where there is one.
+pub(crate) fn patch(bytes: &mut [u8], at: usize, change: impl FnOnce(u8) -> u8) {
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte = change(*byte);
+    }
+}
+
+/// Overwrites the bytes from `at` on as far as there are any.
+pub(crate) fn put(bytes: &mut [u8], at: usize, new: &[u8]) {
+    let place = bytes.get_mut(at..).unwrap_or_default();
+    place.iter_mut().zip(new).for_each(|(place, byte)| *place = *byte);
+}
+
+/// What happens to a request instead of being answered.
+#[derive(Debug)]
+pub(crate) enum Deferral {
+    /// It is answered with this ERROR.
+    Error(Refusal),
+    /// It is answered with this ERROR, and the connection is gone.
+    Resynch(Refusal),
+    /// It is answered with these bytes, which are no message.
+    Broken(Vec<u8>),
+    /// It is not answered.
+    Silence,
+}
+
+/// The token of every ResponseNotReady.
+pub(crate) const TOKEN: u8 = 0x5A;
+/// 2^10 microseconds.
+const RDT_EXPONENT: u8 = 10;
+const RDTM: u8 = 2;
+const HANDLE: u8 = 1;
+const UNKNOWN_ERROR: ErrorCode = ErrorCode(0x99);
+
+fn not_ready(extended: [u8; 4]) -> Refusal {
+    Refusal { extended: extended.to_vec(), ..Refusal::new(ErrorCode::RESPONSE_NOT_READY) }
+}
+
+fn large_response() -> Refusal {
+    Refusal { extended: vec![HANDLE], ..Refusal::new(ErrorCode::LARGE_RESPONSE) }
+}
+
+/// How a request came to be looked at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Arrival {
+    /// It was received.
+    First,
+    /// RESPOND_IF_READY asked after it.
+    Again,
+}
+
+/// Decides whether a request is answered at all.
+pub(crate) fn defer(
+    turn: &mut Turn<'_>,
+    arrival: Arrival,
+    code: Code,
+    request: &[u8],
+    version: SpdmVersion,
+) -> Option<Deferral> {
+    // Nothing that is pending: the dispatcher refuses it.
+    if code == Code::RESPOND_IF_READY {
+        return None;
+    }
+    let faults = turn.faults.clone();
+    let mut faults = faults.into_iter().filter(|fault| match arrival {
+        Arrival::First => true,
+        Arrival::Again => *fault == Fault::NotReadyForever,
+    });
+    faults.find_map(|fault| defer_for(fault, turn, code, request, version))
+}
+
+fn defer_for(
+    fault: Fault,
+    turn: &mut Turn<'_>,
+    code: Code,
+    request: &[u8],
+    version: SpdmVersion,
+) -> Option<Deferral> {
+    let refusal = match fault {
+        Fault::Silent => return Some(Deferral::Silence),
+        Fault::AlwaysBusy => Refusal::new(ErrorCode::BUSY),
+        Fault::BusyOnce => {
+            if turn.history.busy.take() == Some(code) {
+                return None;
+            }
+            turn.history.busy = Some(code);
+            Refusal::new(ErrorCode::BUSY)
+        }
+        Fault::NotReadyOnce | Fault::NotReadyForever => {
+            turn.history.pending = Some(request.to_vec());
+            not_ready([RDT_EXPONENT, code.0, TOKEN, RDTM])
+        }
+        Fault::NotReadyWrongCode => not_ready([RDT_EXPONENT, code.0 ^ 1, TOKEN, RDTM]),
+        Fault::NotReadyRdtm0 => not_ready([RDT_EXPONENT, code.0, TOKEN, 0]),
+        Fault::NotReadyRdtm1 => not_ready([RDT_EXPONENT, code.0, TOKEN, 1]),
+        Fault::RdtExponent255 => not_ready([255, code.0, TOKEN, RDTM]),
+        Fault::NotReadyInVca => not_ready([RDT_EXPONENT, code.0, TOKEN, RDTM]),
+        Fault::LargeResponse | Fault::LargeResponseInVca => large_response(),
+        Fault::Resynch => {
+            return Some(Deferral::Resynch(Refusal::new(ErrorCode::REQUEST_RESYNCH)));
+        }
+        Fault::UnknownErrorCode => Refusal::new(UNKNOWN_ERROR),
+        Fault::TruncatedError => {
+            let mut bytes = not_ready([RDT_EXPONENT, code.0, TOKEN, RDTM]).encode(version);
+            bytes.truncate(6);
+            return Some(Deferral::Broken(bytes));
+        }
+        _ => return None,
+    };
+    Some(Deferral::Error(refusal))
+}
+
+/// Changes a response behind the back of the transcripts.
+pub(crate) fn on_wire(turn: &Turn<'_>, code: Code, peer: Option<&Peer>, bytes: &mut Vec<u8>) {
+    for fault in &turn.faults {
+        match fault {
+            Fault::VersionDowngrade if code == Code::GET_VERSION => version::downgrade(bytes),
+            Fault::TruncateResponse => {
+                bytes.pop();
+            }
+            Fault::ShortResponse => bytes.truncate(3),
+            Fault::EmptyResponse => bytes.clear(),
+            Fault::TrailingBytes => bytes.extend([0; 4]),
+            Fault::WrongVersionByte => patch(bytes, 0, |byte| byte ^ 1),
+            Fault::WrongResponseCode => patch(bytes, 1, |byte| byte ^ 1),
+            Fault::RequestCodeEcho => patch(bytes, 1, |_| code.0),
+            Fault::OversizeResponse => {
+                let size = peer.and_then(|peer| peer.data_transfer_size).unwrap_or(0x1_0000);
+                // A Requester may announce more than a device wants to send.
+                bytes.resize(usize::try_from(size).unwrap_or(0).min(0x10_0000) + 1, 0);
+            }
+            _ => {}
+        }
+    }
+}

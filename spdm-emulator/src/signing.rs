@@ -1,0 +1,103 @@
+//! Signatures of CHALLENGE_AUTH and MEASUREMENTS.
+
+use spdm_codec::{NONCE_LEN, Nonce, SpdmVersion};
+use spdm_crypto::rustcrypto::SoftwareKey;
+use spdm_crypto::{AsymAlgorithm, Digest, Sign as _, SignedMessage, SigningContext};
+
+use crate::connection::{Suite, Turn};
+use crate::fault::Fault;
+use crate::mint::ecdsa_der;
+use crate::misbehaviour::{patch, put};
+use crate::refusal::Refusal;
+use crate::transcript::Transcript;
+
+/// Offset of Nonce in CHALLENGE and GET_MEASUREMENTS.
+const REQUEST_NONCE: usize = 4;
+
+/// A response that is complete but for its signature.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unsigned<'a> {
+    pub(crate) context: SigningContext,
+    pub(crate) version: SpdmVersion,
+    pub(crate) request: &'a [u8],
+    pub(crate) nonce: Nonce,
+    pub(crate) response: &'a [u8],
+}
+
+impl Unsigned<'_> {
+    /// The signature; the turn's history keeps the nonce.
+    pub(crate) fn sign(
+        &self,
+        turn: &mut Turn<'_>,
+        suite: &Suite,
+        key: &SoftwareKey,
+    ) -> Result<Vec<u8>, Refusal> {
+        let stale = turn.history.nonce.replace(self.nonce).unwrap_or([0; NONCE_LEN]);
+        let mut signing =
+            Signing { digest: self.digest(&suite.transcript, self.request), context: self.context, key: key.clone() };
+        for fault in &turn.faults {
+            match fault {
+                Fault::StaleNonceSignature => {
+                    let mut request = self.request.to_vec();
+                    put(&mut request, REQUEST_NONCE, &stale);
+                    signing.digest = self.digest(&suite.transcript, &request);
+                }
+                Fault::MissingVcaSignature => {
+                    let empty = Transcript::new(self.version, suite.hash, &[])?;
+                    signing.digest = self.digest(&empty, self.request);
+                }
+                Fault::WrongContextSignature => signing.context = other(self.context),
+                Fault::OtherKeySignature => {
+                    let seed = turn.entropy.key_seed("another key");
+                    signing.key = SoftwareKey::from_seed(suite.asym, seed)
+                        .map_err(|_| Refusal::unexpected())?;
+                }
+                _ => {}
+            }
+        }
+        let message = SignedMessage::new(self.version, signing.context, signing.digest);
+        let mut signature = vec![0; key.algorithm().signature_len()];
+        message.sign(&signing.key, suite.hash, &mut signature)?;
+        for fault in &turn.faults {
+            misbehave(*fault, suite.asym, &mut signature);
+        }
+        Ok(signature)
+    }
+
+    fn digest(&self, transcript: &Transcript, request: &[u8]) -> Digest {
+        match self.context {
+            SigningContext::ResponderChallengeAuth => transcript.m1(request, self.response),
+            _ => transcript.l1(request, self.response),
+        }
+    }
+}
+
+struct Signing {
+    digest: Digest,
+    context: SigningContext,
+    key: SoftwareKey,
+}
+
+fn other(context: SigningContext) -> SigningContext {
+    match context {
+        SigningContext::ResponderChallengeAuth => SigningContext::ResponderMeasurements,
+        _ => SigningContext::ResponderChallengeAuth,
+    }
+}
+
+fn misbehave(fault: Fault, asym: AsymAlgorithm, signature: &mut Vec<u8>) {
+    match fault {
+        Fault::BadSignature => {
+            let last = signature.len().saturating_sub(1);
+            patch(signature, last, |byte| byte ^ 1);
+        }
+        Fault::ZeroSignature => signature.fill(0),
+        Fault::OnesSignature => signature.fill(0xFF),
+        Fault::DerSignature if matches!(asym, AsymAlgorithm::Ecdsa(_)) => {
+            if let Ok(der) = ecdsa_der(signature) {
+                *signature = der;
+            }
+        }
+        _ => {}
+    }
+}

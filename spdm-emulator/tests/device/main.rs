@@ -1,0 +1,13 @@
+//! The device as a Requester sees it: bytes in, bytes out, and transcripts composed here.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests: a panic is the failure"
+)]
+
+mod attestation;
+mod certificates;
+mod faults;
+mod identity;
+mod negotiation;
+mod requester;

@@ -1,0 +1,184 @@
+//! Which requests are refused, and how.
+
+use spdm_codec::{
+    BaseAsymAlgo, BaseHashAlgo, Capabilities, CapabilityFlags, Cx, MeasurementHashAlgo, Message,
+    SpdmVersion,
+};
+use spdm_emulator::{Device, DeviceConfig, DeviceError};
+use spdm_untrusted::Untrusted;
+
+use crate::attestation::{P384, SHA384, seeded};
+use crate::requester::{GET_VERSION, Requester, get_capabilities, get_certificate, negotiate};
+
+const V1_2: SpdmVersion = SpdmVersion::V1_2;
+
+fn device() -> Device {
+    Device::new(seeded()).unwrap()
+}
+
+/// Asserts that the answer is this ERROR.
+fn refused(device: &mut Device, request: &[u8], error: [u8; 4]) {
+    assert_eq!(device.respond(request).unwrap()[..4], error, "{request:02x?}");
+}
+
+#[test]
+fn no_header_no_answer() {
+    for request in [&[][..], &[0x10], &[0x10, 0x84], &[0x10, 0x84, 0]] {
+        assert_eq!(device().respond(request), None);
+    }
+}
+
+#[test]
+fn wrong_versions() {
+    let mut device = Device::new(DeviceConfig { versions: vec![V1_2], ..seeded() }).unwrap();
+    refused(&mut device, &[0x12, 0x84, 0, 0], [0x10, 0x7F, 0x41, 0]);
+    device.respond(&GET_VERSION).unwrap();
+    refused(&mut device, &get_capabilities(SpdmVersion::V1_3), [0x10, 0x7F, 0x41, 0]);
+    device.respond(&get_capabilities(V1_2)).unwrap();
+    let offer = negotiate(SpdmVersion::V1_1, BaseAsymAlgo::ECDSA_P384, BaseHashAlgo::SHA_384);
+    refused(&mut device, &offer, [0x12, 0x7F, 0x41, 0]);
+    device.respond(&negotiate(V1_2, BaseAsymAlgo::ECDSA_P384, BaseHashAlgo::SHA_384)).unwrap();
+    refused(&mut device, &[0x11, 0x81, 0, 0], [0x12, 0x7F, 0x41, 0]);
+}
+
+#[test]
+fn wrong_order() {
+    let mut device = device();
+    let offer = negotiate(V1_2, BaseAsymAlgo::ECDSA_P384, BaseHashAlgo::SHA_384);
+    refused(&mut device, &get_capabilities(V1_2), [0x10, 0x7F, 0x04, 0]);
+    device.respond(&GET_VERSION).unwrap();
+    refused(&mut device, &offer, [0x10, 0x7F, 0x04, 0]);
+    refused(&mut device, &[0x12, 0x81, 0, 0], [0x10, 0x7F, 0x04, 0]);
+    let capabilities = device.respond(&get_capabilities(V1_2)).unwrap();
+    // A retry is answered, another GET_CAPABILITIES is not.
+    assert_eq!(device.respond(&get_capabilities(V1_2)).unwrap(), capabilities);
+    refused(&mut device, &get_capabilities(SpdmVersion::V1_3), [0x12, 0x7F, 0x04, 0]);
+    device.respond(&offer).unwrap();
+    refused(&mut device, &get_capabilities(V1_2), [0x12, 0x7F, 0x04, 0]);
+    refused(&mut device, &offer, [0x12, 0x7F, 0x04, 0]);
+    refused(&mut device, &[0x12, 0xFF, 0x83, 0], [0x12, 0x7F, 0x04, 0]);
+}
+
+#[test]
+fn what_is_not_supported() {
+    let mut device = Requester::connect(device(), V1_2, P384, SHA384).device;
+    for code in [0x85, 0x86, 0xE4, 0xE8, 0xC0, 0xFE] {
+        refused(&mut device, &[0x12, code, 0, 0], [0x12, 0x7F, 0x07, code]);
+    }
+    refused(&mut device, &[0x12, 0x01, 0, 0], [0x12, 0x7F, 0x01, 0]);
+    let config = DeviceConfig { capabilities: Some(CapabilityFlags::CERT_CAP | CapabilityFlags::CHAL_CAP), ..seeded() };
+    let mut device = Requester::connect(Device::new(config).unwrap(), V1_2, P384, SHA384).device;
+    refused(&mut device, &[0x12, 0xE0, 0, 0], [0x12, 0x7F, 0x07, 0xE0]);
+}
+
+#[test]
+fn malformed_requests() {
+    let mut device = Requester::connect(device(), V1_2, P384, SHA384).device;
+    let invalid = [0x12, 0x7F, 0x01, 0];
+    refused(&mut device, &[0x12, 0x83, 0, 0], invalid);
+    refused(&mut device, &[0x12, 0x83, 9, 0], invalid);
+    refused(&mut device, &[0x12, 0xE0, 1, 1], invalid);
+    let chain_end = get_certificate(V1_2, 0xFFFF, 16);
+    refused(&mut device, &chain_end, invalid);
+    refused(&mut device, &[0x12, 0x82, 3, 0, 0, 0, 16, 0], invalid);
+    refused(&mut device, &[0x12, 0x81, 0, 0, 1, 2, 3, 4], invalid);
+    refused(&mut device, &[&[0x12, 0x81][..], &[0; 5000]].concat(), invalid);
+}
+
+#[test]
+fn capabilities_of_requesters_are_checked() {
+    let set = |at: usize, value: u8| {
+        let mut device = device();
+        device.respond(&GET_VERSION).unwrap();
+        let mut request = get_capabilities(SpdmVersion::V1_4);
+        request[at] = value;
+        device.respond(&request).unwrap()[1]
+    };
+    // CTExponent, flags, DataTransferSize and the SupportedAlgorithms bit.
+    assert_eq!([(5, 31), (8, 0x06), (8, 0x01)].map(|(at, value)| set(at, value)), [0x61; 3]);
+    let wrong = [(5, 32), (8, 0x02), (8, 0x04), (8, 0x40), (9, 0x02), (9, 0x0C), (12, 1), (2, 1)];
+    assert_eq!(wrong.map(|(at, value)| set(at, value)), [0x7F; 8]);
+}
+
+#[test]
+fn supported_algorithms_come_on_request() {
+    let mut device = device();
+    device.respond(&GET_VERSION).unwrap();
+    let mut request = get_capabilities(SpdmVersion::V1_3);
+    request[2] = 1;
+    request[10] = 0x02;
+    let response = device.respond(&request).unwrap();
+    let cx = Cx::new(SpdmVersion::V1_3);
+    let message = Capabilities::decode(Untrusted::new(&response), &cx).unwrap().message;
+    let block = message.supported_algorithms.unwrap();
+    assert_eq!(block.base_asym, DeviceConfig::default().base_asym);
+    assert_eq!(block.base_hash, DeviceConfig::default().base_hash);
+}
+
+#[test]
+fn the_strongest_common_algorithms_win() {
+    let rows = [
+        (V1_2, u32::MAX, BaseAsymAlgo::ECDSA_P521),
+        (V1_2, 0x490, BaseAsymAlgo::ECDSA_P384),
+        (V1_2, 0x410, BaseAsymAlgo::EDDSA_ED25519),
+        (SpdmVersion::V1_1, 0x410, BaseAsymAlgo::ECDSA_P256),
+    ];
+    for (version, offer, expected) in rows {
+        let mut device = device();
+        device.respond(&GET_VERSION).unwrap();
+        device.respond(&get_capabilities(version)).unwrap();
+        let offer = negotiate(version, BaseAsymAlgo::from_bits_retain(offer), BaseHashAlgo::all());
+        let response = device.respond(&offer).unwrap();
+        assert_eq!(response[12..16], expected.bits().to_le_bytes());
+        assert_eq!(response[16..20], BaseHashAlgo::SHA_512.bits().to_le_bytes());
+    }
+}
+
+#[test]
+fn nothing_in_common() {
+    let rows = [
+        (BaseAsymAlgo::RSASSA_2048, BaseHashAlgo::SHA_256),
+        (BaseAsymAlgo::ECDSA_P256, BaseHashAlgo::SM3_256),
+    ];
+    for (asym, hash) in rows {
+        let mut device = device();
+        device.respond(&GET_VERSION).unwrap();
+        device.respond(&get_capabilities(V1_2)).unwrap();
+        refused(&mut device, &negotiate(V1_2, asym, hash), [0x12, 0x7F, 0x01, 0]);
+    }
+}
+
+#[test]
+fn a_response_fits_the_requester() {
+    let mut device = device();
+    device.respond(&GET_VERSION).unwrap();
+    let mut request = get_capabilities(V1_2);
+    for at in [13, 17] {
+        request[at - 1] = 64;
+        request[at] = 0;
+    }
+    device.respond(&request).unwrap();
+    device.respond(&negotiate(V1_2, P384.base_asym(), SHA384.base_hash())).unwrap();
+    assert_eq!(device.respond(&get_certificate(V1_2, 0, 1000)).unwrap().len(), 64);
+    let response = device.respond(&[0x12, 0xE0, 0, 0xFF]).unwrap();
+    assert_eq!(response[..4], [0x12, 0x7F, 0x0D, 0]);
+}
+
+#[test]
+fn configurations_without_a_device() {
+    let error = |config| Device::new(config).err();
+    let default = seeded;
+    assert_eq!(error(DeviceConfig { versions: vec![], ..default() }), Some(DeviceError::NoVersion));
+    assert_eq!(error(DeviceConfig { slots: vec![], ..default() }), Some(DeviceError::NoSlot));
+    let base_asym = BaseAsymAlgo::SM2_P256;
+    assert_eq!(error(DeviceConfig { base_asym, ..default() }), Some(DeviceError::NoAlgorithm));
+    let base_hash = BaseHashAlgo::SM3_256;
+    assert_eq!(error(DeviceConfig { base_hash, ..default() }), Some(DeviceError::NoHash));
+    let measurement_hash = MeasurementHashAlgo::SHA_256 | MeasurementHashAlgo::SHA_384;
+    assert_eq!(
+        error(DeviceConfig { measurement_hash, ..default() }),
+        Some(DeviceError::MeasurementHash)
+    );
+    let padding = 4;
+    assert_eq!(error(DeviceConfig { padding, ..default() }), Some(DeviceError::Padding { padding }));
+}

@@ -1,0 +1,112 @@
+//! Driving a flow over a blocking transport.
+
+use core::fmt;
+
+use spdm_transport::{Clock, Transport};
+
+use crate::error::Error;
+use crate::flow::{Failure, Flow, Recovered, Step};
+use crate::operation::{Operation, sealed};
+use crate::requester::Requester;
+
+/// Why a driver stopped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum RunError<E> {
+    /// The flow failed.
+    Requester(Error),
+    /// The transport failed.
+    Transport(E),
+}
+
+impl<E> From<Error> for RunError<E> {
+    fn from(error: Error) -> Self {
+        Self::Requester(error)
+    }
+}
+
+impl<E> RunError<E> {
+    /// Whether an answer may still come.
+    pub(crate) const fn leaves_exchange_open(&self) -> bool {
+        matches!(self, Self::Transport(_) | Self::Requester(Error::Timeout { .. }))
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for RunError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Requester(error) => error.fmt(f),
+            Self::Transport(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> core::error::Error for RunError<E> {}
+
+/// What a run ends with.
+pub type Outcome<'a, O, E> = Result<
+    (Requester<'a, <O as sealed::Operation>::Phase>, <O as sealed::Operation>::Output),
+    Failure<'a, <O as sealed::Operation>::Phase, RunError<E>>,
+>;
+
+#[expect(clippy::result_large_err, reason = "the requester itself: it holds the lent buffers")]
+/// Takes the result out of a flow that a driver has brought to its end.
+pub(crate) fn end<'a, O: Operation, E>(
+    flow: Flow<'a, O>,
+    driven: Result<(), RunError<E>>,
+) -> Outcome<'a, O, E> {
+    match driven {
+        Err(error @ RunError::Transport(_)) => {
+            Err(Failure::new(error, Recovered::Fresh(flow.abandon())))
+        }
+        // The flow's own error is sticky: it comes out of `finish` again.
+        Ok(()) | Err(RunError::Requester(_)) => {
+            flow.finish().map_err(|failed| Failure::new(failed.error.into(), failed.requester))
+        }
+    }
+}
+
+/// Carries out a flow.
+///
+/// # Errors
+/// [`Failure`]: the flow's error or the transport's, with the requester. Where an answer may still
+/// come, the transport has abandoned the exchange.
+#[expect(clippy::result_large_err, reason = "the requester itself: it holds the lent buffers")]
+pub fn run<'a, O: Operation, T: Transport, C: Clock>(
+    mut flow: Flow<'a, O>,
+    transport: &mut T,
+    clock: &C,
+) -> Outcome<'a, O, T::Error> {
+    let driven = drive(&mut flow, transport, clock);
+    if driven.as_ref().is_err_and(RunError::leaves_exchange_open) {
+        transport.abandon();
+    }
+    end(flow, driven)
+}
+
+fn drive<O: Operation, T: Transport, C: Clock>(
+    flow: &mut Flow<'_, O>,
+    transport: &mut T,
+    clock: &C,
+) -> Result<(), RunError<T::Error>> {
+    use spdm_transport::MessageKind::Plain;
+    loop {
+        match flow.poll(clock.now())? {
+            Step::Transmit(token) => {
+                let timeout = token.timeout();
+                transport.send(Plain, token.bytes(), timeout).map_err(RunError::Transport)?;
+                token.sent(clock.now());
+            }
+            Step::Receive(mut token) => {
+                let timeout = token.deadline().since(clock.now());
+                let received = transport.receive(token.buffer(), timeout);
+                match received.map_err(RunError::Transport)? {
+                    Some(received) => token.received(clock.now(), received)?,
+                    None => return Err(token.expired().into()),
+                }
+            }
+            Step::Wait { until } => clock.sleep_until(until),
+            Step::Done => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The operations, one file each.
+
+mod attest;
+mod challenge;
+mod fetch_chain;
+mod get_digests;
+mod measure;
+mod negotiate;
+
+pub use attest::{Attest, AttestationPlan, Attested, Requirement};
+pub use challenge::Challenge;
+pub use fetch_chain::FetchChain;
+pub use get_digests::GetDigests;
+pub use measure::{Measure, Measured, Selection};
+pub use negotiate::Negotiate;
+
+use crate::error::{Error, Misuse};
+
+/// The output of an operation that is not complete.
+const fn unfinished() -> Error {
+    Error::Misuse(Misuse::Unfinished)
+}

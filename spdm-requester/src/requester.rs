@@ -1,0 +1,227 @@
+//! The requester and its two phases.
+
+use core::fmt;
+
+use spdm_codec::{MeasurementAttributes, Nonce, SlotId};
+use spdm_crypto::{HashBank, Provider};
+use spdm_transport::Limits;
+use spdm_x509::Identity;
+
+use crate::config::{Bounds, Offer, Timing};
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::flow::Flow;
+use crate::negotiated::Negotiated;
+use crate::operations::{
+    Attest, AttestationPlan, Challenge, FetchChain, GetDigests, Measure, Negotiate, Selection,
+};
+use crate::sink::Sink;
+
+/// Room for the longest request at the start of [`Storage::message`], in bytes.
+pub(crate) const REQUEST_AREA: usize = 64;
+
+/// Memory that a requester works in, lent by the caller.
+#[non_exhaustive]
+pub struct Storage<'a> {
+    /// Holds one request (64 bytes) and behind it one response. The larger, the fewer round trips a
+    /// certificate chain takes; 64 + 42 bytes are the least, 4 KiB are comfortable.
+    pub message: &'a mut [u8],
+    /// Running hashes: two places.
+    pub hashes: &'a mut (dyn HashBank + 'static),
+}
+
+impl<'a> Storage<'a> {
+    /// Both parts.
+    #[must_use]
+    pub fn new(message: &'a mut [u8], hashes: &'a mut (dyn HashBank + 'static)) -> Self {
+        Self { message, hashes }
+    }
+}
+
+impl fmt::Debug for Storage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage").field("message", &self.message.len()).finish_non_exhaustive()
+    }
+}
+
+/// The phase before a negotiation.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Fresh;
+
+/// Everything that outlives a flow.
+pub(crate) struct Core<'a> {
+    pub(crate) storage: Storage<'a>,
+    pub(crate) provider: Provider,
+    pub(crate) limits: Limits,
+    pub(crate) offer: Offer,
+    pub(crate) timing: Timing,
+    pub(crate) bounds: Bounds,
+    pub(crate) connection: Connection,
+    pub(crate) sink: Option<&'a mut (dyn Sink + 'static)>,
+}
+
+impl Core<'_> {
+    /// The largest response there is room for, in bytes, without padding.
+    pub(crate) fn room(&self) -> usize {
+        let area = self.storage.message.len().saturating_sub(REQUEST_AREA);
+        area.saturating_sub(self.limits.padding).min(self.limits.max_receive)
+    }
+}
+
+/// The requester's side of one connection, without I/O: it makes [`Flow`]s, and drivers such as
+/// [`blocking::run`](crate::blocking::run) carry them out.
+///
+/// `P` is the phase: [`Fresh`], or [`Negotiated`] with what was agreed on.
+pub struct Requester<'a, P> {
+    pub(crate) core: Core<'a>,
+    pub(crate) phase: P,
+}
+
+impl<P: fmt::Debug> fmt::Debug for Requester<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Requester").field("phase", &self.phase).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Requester<'a, Fresh> {
+    /// A requester that offers everything the backend implements; `limits` are the transport's.
+    #[must_use]
+    pub fn new(provider: Provider, storage: Storage<'a>, limits: Limits) -> Self {
+        let core = Core {
+            storage,
+            provider,
+            limits,
+            offer: Offer::everything(&provider),
+            timing: Timing::default(),
+            bounds: Bounds::default(),
+            connection: Connection::new(limits.padding),
+            sink: None,
+        };
+        Self { core, phase: Fresh }
+    }
+
+    /// Replaces what is offered.
+    #[must_use]
+    pub fn with_offer(mut self, offer: Offer) -> Self {
+        self.core.offer = offer;
+        self
+    }
+
+    /// GET_VERSION, GET_CAPABILITIES, NEGOTIATE_ALGORITHMS.
+    #[must_use]
+    pub fn negotiate(self) -> Flow<'a, Negotiate> {
+        Flow::new(self.core, Negotiate::new())
+    }
+
+    /// The whole attestation of a device: negotiation, chain, policy, CHALLENGE, signed measurements.
+    ///
+    /// The chain and the measurement record are written into the lent buffers.
+    #[must_use]
+    pub fn attest<'p, 'c, 'm>(
+        self,
+        plan: AttestationPlan<'p>,
+        chain: &'c mut [u8],
+        record: &'m mut [u8],
+    ) -> Flow<'a, Attest<'p, 'c, 'm>> {
+        Flow::new(self.core, Attest::new(plan, chain, record))
+    }
+}
+
+impl<'a, P> Requester<'a, P> {
+    /// Replaces the waiting times.
+    #[must_use]
+    pub fn with_timing(mut self, timing: Timing) -> Self {
+        self.core.timing = timing;
+        self
+    }
+
+    /// Replaces the limits of each operation.
+    #[must_use]
+    pub fn with_bounds(mut self, bounds: Bounds) -> Self {
+        self.core.bounds = bounds;
+        self
+    }
+
+    /// Shows every exchange to `sink`.
+    #[must_use]
+    pub fn with_sink(mut self, sink: &'a mut (dyn Sink + 'static)) -> Self {
+        self.core.sink = Some(sink);
+        self
+    }
+
+    /// What is known of the connection.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        &self.core.connection
+    }
+
+    /// A fresh nonce of the backend's random source.
+    ///
+    /// # Errors
+    /// [`Error::Random`] where there is none or it failed.
+    pub fn nonce(&self) -> Result<Nonce, Error> {
+        let mut nonce = Nonce::default();
+        self.core.provider.random.fill(&mut nonce).map_err(|_| Error::Random)?;
+        Ok(nonce)
+    }
+
+    /// Forgets the negotiation.
+    #[must_use]
+    pub fn restart(self) -> Requester<'a, Fresh> {
+        Requester { core: self.core, phase: Fresh }
+    }
+}
+
+impl<'a> Requester<'a, Negotiated> {
+    /// What was agreed on.
+    #[must_use]
+    pub const fn negotiated(&self) -> &Negotiated {
+        &self.phase
+    }
+
+    /// GET_DIGESTS: afterwards [`Connection::provisioned_slots`] knows the slots.
+    #[must_use]
+    pub fn get_digests(self) -> Flow<'a, GetDigests> {
+        Flow::new(self.core, GetDigests::new(self.phase))
+    }
+
+    /// The chain of a slot, into the lent buffer: GET_DIGESTS, unless its answer is known, and
+    /// GET_CERTIFICATE in the largest portions that fit. The chain must have the announced digest.
+    #[must_use]
+    pub fn fetch_chain<'c>(self, slot: SlotId, buffer: &'c mut [u8]) -> Flow<'a, FetchChain<'c>> {
+        Flow::new(self.core, FetchChain::new(self.phase, slot, buffer))
+    }
+
+    /// CHALLENGE with a nonce: proves that the device holds the key of `identity`.
+    #[must_use]
+    pub fn challenge<'c>(self, identity: Identity<'c>, nonce: Nonce) -> Flow<'a, Challenge<'c>> {
+        Flow::new(self.core, Challenge::new(self.phase, identity, nonce))
+    }
+
+    /// GET_MEASUREMENTS with a signature of `identity` over a nonce. The record is written into the lent
+    /// buffer; it is the caller's only after the signature verified.
+    #[must_use]
+    pub fn measure_signed<'m, 'c>(
+        self,
+        selection: Selection<'m>,
+        attributes: MeasurementAttributes,
+        identity: Identity<'c>,
+        nonce: Nonce,
+        record: &'m mut [u8],
+    ) -> Flow<'a, Measure<'m, 'c>> {
+        let measure = Measure::signed(self.phase, selection, attributes, identity, nonce, record);
+        Flow::new(self.core, measure)
+    }
+
+    /// GET_MEASUREMENTS without a signature: nothing of the record is authentic.
+    #[must_use]
+    pub fn measure_unsigned<'m>(
+        self,
+        selection: Selection<'m>,
+        attributes: MeasurementAttributes,
+        record: &'m mut [u8],
+    ) -> Flow<'a, Measure<'m, 'static>> {
+        Flow::new(self.core, Measure::unsigned(self.phase, selection, attributes, record))
+    }
+}

@@ -1,0 +1,25 @@
+//! Watching a connection: how evidence and logs are made.
+
+use spdm_untrusted::Untrusted;
+
+use crate::connection::{Connection, Verdict};
+use crate::error::Error;
+
+/// One request with its answer.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Exchange<'x> {
+    /// The request as it was sent.
+    pub request: &'x [u8],
+    /// The response as it was received, transport padding included.
+    pub response: Untrusted<&'x [u8]>,
+}
+
+/// Sees every exchange, after it was judged. The requester itself never needs the bytes again.
+pub trait Sink {
+    /// The exchange was accepted; ERROR is an answer like any other.
+    fn accepted(&mut self, exchange: Exchange<'_>, verdict: &Verdict<'_, '_>, to: &Connection);
+
+    /// The response was refused.
+    fn rejected(&mut self, exchange: Exchange<'_>, error: &Error);
+}

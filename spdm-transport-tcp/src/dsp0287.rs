@@ -1,0 +1,132 @@
+//! The header of the TCP binding (DSP0287 1.0): PayloadLength `u16`, BindingVersion `u8`, MessageType `u8`,
+//! little-endian.
+
+use spdm_codec::Expected;
+use spdm_transport::MessageKind;
+
+use crate::error::{EncodeError, FrameError};
+use crate::frame::{Decoded, Frame, MESSAGE_TYPES, Refusal, message_kind, message_type, wire_len};
+
+pub(crate) const HEADER_LEN: usize = 4;
+
+/// PayloadLength counts these bytes of the header too: BindingVersion and MessageType. That is how libspdm
+/// reads the specification; frames without a message have PayloadLength 0 there.
+const COUNTED_HEADER: u16 = 2;
+
+/// The longest message that PayloadLength can express.
+pub(crate) const MAX_MESSAGE: usize = 0xffff - 2;
+
+const BINDING_VERSION: u8 = 1;
+const ROLE_INQUIRY: u8 = 0xbf;
+
+/// Appends `frame`.
+pub(crate) fn encode(frame: Frame<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let (payload_length, message_type, message) = match frame {
+        Frame::Message(kind, message) => {
+            let len = u16::try_from(message.len()).unwrap_or(u16::MAX);
+            (len.saturating_add(COUNTED_HEADER), message_type(kind), message)
+        }
+        Frame::RoleInquiry => (0, ROLE_INQUIRY, &[][..]),
+        Frame::Refusal(refusal) => (0, refusal.message_type(), &[][..]),
+        Frame::Command(..) | Frame::Discovery(_) => return Err(EncodeError::NotInFraming),
+    };
+    out.extend_from_slice(&payload_length.to_le_bytes());
+    out.extend_from_slice(&[BINDING_VERSION, message_type]);
+    out.extend_from_slice(message);
+    Ok(())
+}
+
+/// Decodes the frame at the start of `bytes`.
+pub(crate) fn decode(bytes: &[u8], max_message: usize) -> Result<Decoded<'_>, FrameError> {
+    let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() else {
+        return Ok(Decoded::Incomplete { missing: HEADER_LEN - bytes.len() });
+    };
+    let (announced, message_len) = parse(*header, max_message)?;
+    let Some(message) = rest.get(..message_len) else {
+        return Ok(Decoded::Incomplete { missing: message_len - rest.len() });
+    };
+    Ok(Decoded::Complete { frame: announced.with(message), len: HEADER_LEN + message_len })
+}
+
+/// Decodes `payload`, which must be one frame and nothing else.
+pub(crate) fn decode_whole(payload: &[u8]) -> Result<Frame<'_>, FrameError> {
+    let Some((header, message)) = payload.split_first_chunk::<HEADER_LEN>() else {
+        return Err(FrameError {
+            field: "PayloadSize",
+            expected: Expected::AtLeast(u64::from(wire_len(HEADER_LEN))),
+            got: wire_len(payload.len()),
+        });
+    };
+    let (announced, message_len) = parse(*header, MAX_MESSAGE)?;
+    if message_len != message.len() {
+        let len = HEADER_LEN + message_len;
+        return Err(FrameError {
+            field: "PayloadSize",
+            expected: Expected::Exactly(u64::from(wire_len(len))),
+            got: wire_len(payload.len()),
+        });
+    }
+    Ok(announced.with(message))
+}
+
+/// What a header announces.
+enum Announced {
+    Message(MessageKind),
+    RoleInquiry,
+    Refusal(Refusal),
+}
+
+impl Announced {
+    const fn with(self, message: &[u8]) -> Frame<'_> {
+        match self {
+            Self::Message(kind) => Frame::Message(kind, message),
+            Self::RoleInquiry => Frame::RoleInquiry,
+            Self::Refusal(refusal) => Frame::Refusal(refusal),
+        }
+    }
+}
+
+/// What comes, and how many bytes of message.
+fn parse(header: [u8; HEADER_LEN], max_message: usize) -> Result<(Announced, usize), FrameError> {
+    let [low, high, version, message_type] = header;
+    if version != BINDING_VERSION {
+        return Err(FrameError {
+            field: "BindingVersion",
+            expected: Expected::Exactly(u64::from(BINDING_VERSION)),
+            got: u32::from(version),
+        });
+    }
+    let announced = if let Some(kind) = message_kind(message_type) {
+        Announced::Message(kind)
+    } else if message_type == ROLE_INQUIRY {
+        Announced::RoleInquiry
+    } else if let Some(refusal) = Refusal::from_message_type(message_type) {
+        Announced::Refusal(refusal)
+    } else {
+        return Err(FrameError {
+            field: "MessageType",
+            expected: MESSAGE_TYPES,
+            got: u32::from(message_type),
+        });
+    };
+
+    let payload_length = u16::from_le_bytes([low, high]);
+    let wrong =
+        |expected| FrameError { field: "PayloadLength", expected, got: u32::from(payload_length) };
+    if !matches!(announced, Announced::Message(_)) {
+        return if payload_length == 0 {
+            Ok((announced, 0))
+        } else {
+            Err(wrong(Expected::Exactly(0)))
+        };
+    }
+    let message_len = usize::from(payload_length.saturating_sub(COUNTED_HEADER));
+    if message_len == 0 {
+        return Err(wrong(Expected::AtLeast(u64::from(COUNTED_HEADER) + 1)));
+    }
+    if message_len > max_message {
+        let most = wire_len(max_message).saturating_add(u32::from(COUNTED_HEADER));
+        return Err(wrong(Expected::AtMost(u64::from(most))));
+    }
+    Ok((announced, message_len))
+}

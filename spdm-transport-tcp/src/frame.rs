@@ -1,0 +1,167 @@
+//! Frames: what stands on the stream between two headers.
+
+use core::fmt;
+
+use spdm_codec::Expected;
+use spdm_transport::MessageKind;
+
+use crate::error::{EncodeError, FrameError};
+use crate::framing::Framing;
+use crate::{dsp0287, emulator};
+
+/// One frame of a [`Framing`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Frame<'a> {
+    /// An SPDM message or secured message, with the padding of its binding.
+    Message(MessageKind, &'a [u8]),
+    /// A command of the emulator's protocol other than [`Command::MESSAGE`], and its payload.
+    Command(Command, &'a [u8]),
+    /// A DOE discovery object: its third DWORD as it is on the wire (PCIe 6.0 §6.30.1.1).
+    Discovery([u8; 4]),
+    /// The peer, which can only be a Responder, asks for a Requester (DSP0287 1.0, MessageType 0xBF).
+    RoleInquiry,
+    /// An error of the TCP binding.
+    Refusal(Refusal),
+}
+
+/// A command of the emulator's protocol.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "a number on the wire")]
+pub struct Command(pub u32);
+
+impl Command {
+    /// The payload is a message.
+    pub const MESSAGE: Self = Self(0x0001);
+    /// The client goes, and another may come.
+    pub const CONTINUE: Self = Self(0xfffd);
+    /// The client goes, and the server shall end.
+    pub const SHUTDOWN: Self = Self(0xfffe);
+    /// The server does not know the command that it was sent.
+    pub const UNKNOWN: Self = Self(0xffff);
+    /// A greeting, for trying the connection.
+    pub const HELLO: Self = Self(0xdead);
+}
+
+/// Why a peer refuses a message or a role: MessageType 0xC0 to 0xFF (DSP0287 1.0).
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Refusal(u8);
+
+impl Refusal {
+    /// The message is too large.
+    pub const TOO_LARGE: Self = Self(0xc0);
+    /// The message type or binding version is not supported.
+    pub const NOT_SUPPORTED: Self = Self(0xc1);
+    /// The peer cannot be a Requester.
+    pub const CANNOT_BE_REQUESTER: Self = Self(0xc2);
+    /// The peer cannot be a Responder.
+    pub const CANNOT_BE_RESPONDER: Self = Self(0xc3);
+
+    /// The refusal with this MessageType, if it is one.
+    #[must_use]
+    pub const fn from_message_type(message_type: u8) -> Option<Self> {
+        if message_type >= Self::TOO_LARGE.0 { Some(Self(message_type)) } else { None }
+    }
+
+    /// The MessageType on the wire.
+    #[must_use]
+    pub const fn message_type(self) -> u8 {
+        self.0
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::TOO_LARGE => f.write_str("the message is too large"),
+            Self::NOT_SUPPORTED => f.write_str("the message is not supported"),
+            Self::CANNOT_BE_REQUESTER => f.write_str("it cannot be a Requester"),
+            Self::CANNOT_BE_RESPONDER => f.write_str("it cannot be a Responder"),
+            Self(reserved) => write!(f, "reserved error {reserved:#x}"),
+        }
+    }
+}
+
+/// What [`Framing::decode`] found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a frame is there or it is not")]
+pub enum Decoded<'a> {
+    /// A frame.
+    Complete {
+        /// What it is.
+        frame: Frame<'a>,
+        /// The bytes that it took, from the first.
+        len: usize,
+    },
+    /// The beginning of a frame.
+    Incomplete {
+        /// How many bytes must come before it is worth to decode again. They all belong to this frame.
+        missing: usize,
+    },
+}
+
+impl Framing {
+    /// Replaces the content of `out` by `frame`, so that it can go out in one write. After an error the content
+    /// is of no use.
+    ///
+    /// # Errors
+    /// When the framing has no such frame, or cannot carry a message of this length.
+    pub fn encode(self, frame: Frame<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        out.clear();
+        if let Frame::Message(_, message) = frame {
+            self.check_message(message)?;
+        }
+        match self {
+            Self::Dsp0287 => dsp0287::encode(frame, out),
+            Self::DmtfEmu(binding) => emulator::encode(binding, frame, out),
+        }
+    }
+
+    /// Decodes the frame at the start of `bytes`, with a message of at most `max_message` bytes.
+    ///
+    /// A header is judged as soon as it is complete, so that no memory is spent on a frame that will be refused.
+    ///
+    /// # Errors
+    /// When the header does not follow the framing, or announces a longer message.
+    pub fn decode(self, bytes: &[u8], max_message: usize) -> Result<Decoded<'_>, FrameError> {
+        let max_message = max_message.min(self.limits().max_receive);
+        match self {
+            Self::Dsp0287 => dsp0287::decode(bytes, max_message),
+            Self::DmtfEmu(binding) => emulator::decode(binding, bytes, max_message),
+        }
+    }
+
+    /// Whether a message of this length can be carried.
+    const fn check_message(self, message: &[u8]) -> Result<(), EncodeError> {
+        let max = self.limits().max_send;
+        if message.is_empty() || message.len() > max {
+            return Err(EncodeError::MessageLength { max, got: message.len() });
+        }
+        Ok(())
+    }
+}
+
+/// A length on the wire, for sizes that were bounded before.
+pub(crate) fn wire_len(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+/// MCTP message types (DSP0239 §Message types), which DSP0287 took over.
+pub(crate) const fn message_type(kind: MessageKind) -> u8 {
+    match kind {
+        MessageKind::Plain => 0x05,
+        MessageKind::Secured => 0x06,
+    }
+}
+
+/// The reverse of [`message_type`].
+pub(crate) const fn message_kind(message_type: u8) -> Option<MessageKind> {
+    match message_type {
+        0x05 => Some(MessageKind::Plain),
+        0x06 => Some(MessageKind::Secured),
+        _ => None,
+    }
+}
+
+/// What a field with a message type may hold.
+pub(crate) const MESSAGE_TYPES: Expected = Expected::Range(0x05, 0x06);

@@ -1,0 +1,207 @@
+//! Which bytes surround a message on the stream.
+
+use core::fmt;
+use core::str::FromStr;
+
+use spdm_transport::Limits;
+
+use crate::{doe, dsp0287, emulator};
+
+/// The TCP port that DSP0287 devices listen on.
+pub const DSP0287_PORT: u16 = 4194;
+
+/// How messages are delimited on a TCP stream.
+///
+/// [`FromStr`] and [`Display`](fmt::Display) use the names of the `--framing` option: `dsp0287` and `dmtf-emu`. The binding
+/// is an option of its own: `dmtf-emu` parses with the [default](Binding::default) one, see
+/// [`with_binding`](Self::with_binding).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Framing {
+    /// SPDM over TCP Binding Specification: four bytes before each message (DSP0287 1.0).
+    #[default]
+    Dsp0287,
+    /// The test protocol of the DMTF emulator and of QEMU's `spdm_port`: command, transport type and size, then
+    /// the message as its binding wraps it.
+    DmtfEmu(Binding),
+}
+
+/// What wraps a message inside the frames of [`Framing::DmtfEmu`].
+///
+/// [`FromStr`] and [`Display`](fmt::Display) use the names of the `--binding` option.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Binding {
+    /// Nothing: the bare message. Secured messages cannot be told apart and are refused.
+    None,
+    /// The MCTP message type byte (DSP0275, DSP0276); no packet header.
+    Mctp,
+    /// The two-DWORD header of a PCIe data object, zero padded to a DWORD (PCIe 6.0 §6.30.1).
+    #[default]
+    Doe,
+    /// The header of DSP0287.
+    Tcp,
+}
+
+impl Framing {
+    /// Replaces the binding; [`Self::Dsp0287`] has none and stays as it is.
+    #[must_use]
+    pub const fn with_binding(self, binding: Binding) -> Self {
+        match self {
+            Self::Dsp0287 => Self::Dsp0287,
+            Self::DmtfEmu(_) => Self::DmtfEmu(binding),
+        }
+    }
+
+    /// What fits: the largest message in bytes, the padding, a round trip of one second.
+    #[must_use]
+    pub const fn limits(self) -> Limits {
+        let max = self.max_message();
+        Limits::new(max, max).with_padding(self.padding())
+    }
+
+    /// Bytes before the message.
+    #[must_use]
+    pub const fn header_len(self) -> usize {
+        match self {
+            Self::Dsp0287 => dsp0287::HEADER_LEN,
+            Self::DmtfEmu(binding) => emulator::HEADER_LEN + binding.header_len(),
+        }
+    }
+
+    const fn max_message(self) -> usize {
+        match self {
+            Self::Dsp0287 | Self::DmtfEmu(Binding::Tcp) => dsp0287::MAX_MESSAGE,
+            Self::DmtfEmu(binding) => emulator::MAX_PAYLOAD - binding.header_len(),
+        }
+    }
+
+    const fn padding(self) -> usize {
+        match self {
+            Self::DmtfEmu(Binding::Doe) => doe::MAX_PADDING,
+            Self::Dsp0287 | Self::DmtfEmu(Binding::None | Binding::Mctp | Binding::Tcp) => 0,
+        }
+    }
+}
+
+impl Binding {
+    /// Bytes between the emulator's frame header and the message.
+    pub(crate) const fn header_len(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Mctp => 1,
+            Self::Doe => doe::HEADER_LEN,
+            Self::Tcp => dsp0287::HEADER_LEN,
+        }
+    }
+}
+
+impl fmt::Display for Framing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Dsp0287 => "dsp0287",
+            Self::DmtfEmu(_) => "dmtf-emu",
+        })
+    }
+}
+
+impl fmt::Display for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::None => "none",
+            Self::Mctp => "mctp",
+            Self::Doe => "doe",
+            Self::Tcp => "tcp",
+        })
+    }
+}
+
+impl FromStr for Framing {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        match name {
+            "dsp0287" => Ok(Self::Dsp0287),
+            "dmtf-emu" => Ok(Self::DmtfEmu(Binding::default())),
+            _ => Err(UnknownName { expected: "dsp0287 or dmtf-emu" }),
+        }
+    }
+}
+
+impl FromStr for Binding {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        match name {
+            "none" => Ok(Self::None),
+            "mctp" => Ok(Self::Mctp),
+            "doe" => Ok(Self::Doe),
+            "tcp" => Ok(Self::Tcp),
+            _ => Err(UnknownName { expected: "none, mctp, doe or tcp" }),
+        }
+    }
+}
+
+/// A name that is no [`Framing`] or [`Binding`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct UnknownName {
+    /// The names that exist.
+    pub expected: &'static str,
+}
+
+impl fmt::Display for UnknownName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {}", self.expected)
+    }
+}
+
+impl core::error::Error for UnknownName {}
+
+#[cfg(test)]
+mod tests {
+    use super::{Binding, Framing, UnknownName};
+
+    #[test]
+    fn names_are_those_of_the_options() {
+        for (name, framing) in
+            [("dsp0287", Framing::Dsp0287), ("dmtf-emu", Framing::DmtfEmu(Binding::Doe))]
+        {
+            assert_eq!(name.parse(), Ok(framing));
+            assert_eq!(framing.to_string(), name);
+        }
+        for (name, binding) in [
+            ("none", Binding::None),
+            ("mctp", Binding::Mctp),
+            ("doe", Binding::Doe),
+            ("tcp", Binding::Tcp),
+        ] {
+            assert_eq!(name.parse(), Ok(binding));
+            assert_eq!(binding.to_string(), name);
+        }
+        assert_eq!(
+            "DOE".parse::<Binding>(),
+            Err(UnknownName { expected: "none, mctp, doe or tcp" })
+        );
+        assert_eq!("".parse::<Framing>(), Err(UnknownName { expected: "dsp0287 or dmtf-emu" }));
+        assert_eq!(
+            Framing::DmtfEmu(Binding::Doe).with_binding(Binding::Tcp),
+            Framing::DmtfEmu(Binding::Tcp)
+        );
+        assert_eq!(Framing::Dsp0287.with_binding(Binding::Mctp), Framing::Dsp0287);
+    }
+
+    #[test]
+    fn limits_follow_from_the_length_fields() {
+        let sizes = |framing: Framing| {
+            let limits = framing.limits();
+            assert_eq!(limits.max_send, limits.max_receive);
+            (limits.max_send, limits.padding)
+        };
+        assert_eq!(sizes(Framing::Dsp0287), (65_533, 0));
+        assert_eq!(sizes(Framing::DmtfEmu(Binding::None)), (1_048_576, 0));
+        assert_eq!(sizes(Framing::DmtfEmu(Binding::Mctp)), (1_048_575, 0));
+        assert_eq!(sizes(Framing::DmtfEmu(Binding::Doe)), (1_048_568, 3));
+        assert_eq!(sizes(Framing::DmtfEmu(Binding::Tcp)), (65_533, 0));
+    }
+}

@@ -1,0 +1,214 @@
+//! Mints certificates and chains for tests.
+
+use spdm_codec::{SlotId, SpdmVersion};
+use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, Sign as _, Signed};
+use spdm_untrusted::Untrusted;
+use std::format;
+use std::string::String;
+use std::vec;
+use std::vec::Vec;
+
+use crate::chain::{CertModel, Chain, ChainContext};
+use crate::error::ChainError;
+
+pub(crate) const ASYM: AsymAlgorithm = AsymAlgorithm::Ecdsa(EcCurve::P256);
+pub(crate) const HASH: HashAlgorithm = HashAlgorithm::Sha256;
+
+pub(crate) const TRUE: &[u8] = &[0x01, 0x01, 0xFF];
+pub(crate) const FALSE: &[u8] = &[0x01, 0x01, 0x00];
+pub(crate) const ECDSA_SHA256: &[u8] =
+    &[0x30, 0x0A, 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 4, 3, 2];
+
+/// Encodings of extension identifiers.
+pub(crate) const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1D, 0x13];
+pub(crate) const KEY_USAGE: &[u8] = &[0x55, 0x1D, 0x0F];
+pub(crate) const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1D, 0x25];
+pub(crate) const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1D, 0x11];
+pub(crate) const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1D, 0x1E];
+pub(crate) const PCI_CMA: &[u8] = &[0x67, 0x81, 0x13];
+
+/// The DMTF identifier with this last arc.
+pub(crate) fn dmtf(last: u8) -> [u8; 10] {
+    [0x2B, 6, 1, 4, 1, 0x83, 0x1C, 0x82, 0x12, last]
+}
+
+/// Tag, length and content.
+pub(crate) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let content = parts.concat();
+    let mut out = vec![tag];
+    match u8::try_from(content.len()) {
+        Ok(len @ 0..=0x7F) => out.push(len),
+        Ok(len) => out.extend([0x81, len]),
+        Err(_) => {
+            out.push(0x82);
+            out.extend(u16::try_from(content.len()).unwrap().to_be_bytes());
+        }
+    }
+    out.extend(content);
+    out
+}
+
+pub(crate) fn extension(oid: &[u8], critical: &[u8], value: &[u8]) -> Vec<u8> {
+    tlv(0x30, &[&tlv(0x06, &[oid]), critical, &tlv(0x04, &[value])])
+}
+
+pub(crate) fn basic_constraints(fields: &[&[u8]]) -> Vec<u8> {
+    extension(BASIC_CONSTRAINTS, TRUE, &tlv(0x30, fields))
+}
+
+pub(crate) fn key_usage(bits: u8) -> Vec<u8> {
+    let unused = u8::try_from(bits.trailing_zeros()).unwrap();
+    extension(KEY_USAGE, TRUE, &tlv(0x03, &[&[unused, bits]]))
+}
+
+pub(crate) fn extended_key_usage(last_arcs: &[u8]) -> Vec<u8> {
+    let oids: Vec<_> = last_arcs.iter().map(|last| tlv(0x06, &[&dmtf(*last)])).collect();
+    extension(EXTENDED_KEY_USAGE, &[], &tlv(0x30, &[&oids.concat()]))
+}
+
+pub(crate) fn hardware_identity() -> Vec<u8> {
+    let oid = tlv(0x30, &[&tlv(0x06, &[&dmtf(2)])]);
+    extension(&dmtf(6), &[], &tlv(0x30, &[&oid]))
+}
+
+/// An otherName whose value has this tag.
+pub(crate) fn other_name(oid: &[u8], tag: u8, value: &str) -> Vec<u8> {
+    tlv(0xA0, &[&tlv(0x06, &[oid]), &tlv(0xA0, &[&tlv(tag, &[value.as_bytes()])])])
+}
+
+pub(crate) fn subject_alt_name(names: &[Vec<u8>]) -> Vec<u8> {
+    extension(SUBJECT_ALT_NAME, &[], &tlv(0x30, &[&names.concat()]))
+}
+
+/// A name of one common name; empty where that is.
+pub(crate) fn name(common_name: &str) -> Vec<u8> {
+    if common_name.is_empty() {
+        return tlv(0x30, &[]);
+    }
+    let value = tlv(0x0C, &[common_name.as_bytes()]);
+    let attribute = tlv(0x30, &[&tlv(0x06, &[&[0x55, 4, 3]]), &value]);
+    tlv(0x30, &[&tlv(0x31, &[&attribute])])
+}
+
+/// The key that belongs to a name.
+pub(crate) fn key(name: &str) -> SoftwareKey {
+    let mut seed = [0x5A; 32];
+    seed.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place = byte);
+    SoftwareKey::from_seed(ASYM, seed).unwrap()
+}
+
+/// The encoded fields of a certificate, each of which a test can replace.
+#[derive(Clone)]
+pub(crate) struct Template {
+    pub(crate) version: Vec<u8>,
+    pub(crate) serial: Vec<u8>,
+    pub(crate) inner_algorithm: Vec<u8>,
+    pub(crate) issuer: Vec<u8>,
+    pub(crate) validity: Vec<u8>,
+    pub(crate) subject: Vec<u8>,
+    pub(crate) public_key: Vec<u8>,
+    pub(crate) extensions: Vec<Vec<u8>>,
+    pub(crate) outer_algorithm: Vec<u8>,
+    pub(crate) behind_signature: Vec<u8>,
+}
+
+impl Template {
+    fn new(issuer: &str, subject: &str, extensions: Vec<Vec<u8>>) -> Self {
+        let not_before = tlv(0x17, &[b"200101000000Z"]);
+        let not_after = tlv(0x18, &[b"20991231235959Z"]);
+        Self {
+            version: vec![0xA0, 0x03, 0x02, 0x01, 0x02],
+            serial: vec![0x02, 0x01, 0x07],
+            inner_algorithm: ECDSA_SHA256.to_vec(),
+            issuer: name(issuer),
+            validity: tlv(0x30, &[&not_before, &not_after]),
+            subject: name(subject),
+            public_key: key(subject).to_spki_der(),
+            extensions,
+            outer_algorithm: ECDSA_SHA256.to_vec(),
+            behind_signature: Vec::new(),
+        }
+    }
+
+    /// A certificate authority without pathLenConstraint.
+    pub(crate) fn authority(issuer: &str, subject: &str) -> Self {
+        Self::new(issuer, subject, vec![basic_constraints(&[TRUE]), key_usage(0x04)])
+    }
+
+    /// A leaf that passes every check of its profile, but with SANs of no policy.
+    pub(crate) fn leaf(issuer: &str) -> Self {
+        let extensions = vec![basic_constraints(&[]), key_usage(0x80), hardware_identity()];
+        Self::new(issuer, "Leaf", extensions)
+    }
+
+    /// Replaces the extensions.
+    pub(crate) fn with(mut self, extensions: &[Vec<u8>]) -> Self {
+        self.extensions = extensions.to_vec();
+        self
+    }
+
+    /// Signs with the key that belongs to `signer`.
+    pub(crate) fn signed_by(&self, signer: &str) -> Vec<u8> {
+        let extensions = match self.extensions.as_slice() {
+            [] => Vec::new(),
+            extensions => tlv(0xA3, &[&tlv(0x30, &[&extensions.concat()])]),
+        };
+        let tbs = tlv(
+            0x30,
+            &[
+                &self.version,
+                &self.serial,
+                &self.inner_algorithm,
+                &self.issuer,
+                &self.validity,
+                &self.subject,
+                &self.public_key,
+                &extensions,
+            ],
+        );
+        let mut fixed = [0; 64];
+        let signed = Signed::Message { bytes: &tbs, context: &[] };
+        assert_eq!(key(signer).sign(HASH, signed, &mut fixed), Ok(64));
+        let [r, s] = [&fixed[..32], &fixed[32..]].map(integer);
+        let signature = tlv(0x03, &[&[0], &tlv(0x30, &[&r, &s])]);
+        tlv(0x30, &[&tbs, &self.outer_algorithm, &signature, &self.behind_signature])
+    }
+}
+
+/// A positive INTEGER.
+fn integer(magnitude: &[u8]) -> Vec<u8> {
+    let zeros = magnitude.iter().take_while(|byte| **byte == 0).count();
+    let magnitude = &magnitude[zeros..];
+    let sign: &[u8] = if magnitude[0] & 0x80 == 0 { &[] } else { &[0] };
+    tlv(0x02, &[sign, magnitude])
+}
+
+/// Root, `CA 1` and so on, and a leaf: `authorities` of them between root and leaf.
+pub(crate) fn certificates(authorities: usize) -> Vec<Vec<u8>> {
+    let mut out = vec![Template::authority("Root", "Root").signed_by("Root")];
+    let mut issuer = String::from("Root");
+    for number in 1..=authorities {
+        let subject = format!("CA {number}");
+        out.push(Template::authority(&issuer, &subject).signed_by(&issuer));
+        issuer = subject;
+    }
+    out.push(Template::leaf(&issuer).signed_by(&issuer));
+    out
+}
+
+/// The chain structure around these certificates, with the digest of `root` in it.
+pub(crate) fn structure(root: &[u8], sent: &[Vec<u8>]) -> Vec<u8> {
+    let root_hash = PROVIDER.hash.digest(HASH, &[root]).unwrap();
+    let body = [root_hash.as_bytes(), &sent.concat()].concat();
+    let length = u16::try_from(4 + body.len()).unwrap().to_le_bytes();
+    [&length[..], &[0, 0], &body].concat()
+}
+
+/// The context of minted chains.
+pub(crate) const CONTEXT: ChainContext =
+    ChainContext::new(SlotId::ZERO, SpdmVersion::V1_2, CertModel::DeviceCert, ASYM, HASH);
+
+pub(crate) fn parse(bytes: &[u8]) -> Result<Chain<'_>, ChainError> {
+    Chain::parse(Untrusted::new(bytes), CONTEXT, &PROVIDER)
+}

@@ -1,0 +1,108 @@
+//! Chains of real devices: NVIDIA H100 and LS10, which speak SPDM 1.1.
+
+#[path = "corpus/folder.rs"]
+mod folder;
+
+use core::error::Error;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use spdm_codec::{SlotId, SpdmVersion};
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
+use spdm_untrusted::Untrusted;
+use spdm_x509::{
+    Anchor, CertModel, Chain, ChainContext, Check, Policy, Profile, Rule, SanPolicy, ValidityCheck,
+};
+
+const NOW: u64 = 1_750_000_000;
+
+const CONTEXT: ChainContext = ChainContext::new(
+    SlotId::ZERO,
+    SpdmVersion::V1_1,
+    CertModel::Unknown,
+    AsymAlgorithm::Ecdsa(EcCurve::P384),
+    HashAlgorithm::Sha384,
+);
+
+type Fallible<T> = Result<T, Box<dyn Error>>;
+
+/// The DER certificates of a PEM file that has the leaf first, turned round: root first.
+fn certificates(pem: &str) -> Fallible<Vec<Vec<u8>>> {
+    let blocks = pem.split("-----BEGIN CERTIFICATE-----").skip(1);
+    let bodies = blocks.filter_map(|block| block.split("-----END").next());
+    let base64 = bodies.map(|body| body.split_whitespace().collect::<String>());
+    let ders: Result<Vec<_>, _> = base64.map(|body| STANDARD.decode(body)).collect();
+    Ok(ders?.into_iter().rev().collect())
+}
+
+/// The structure that GET_CERTIFICATE transports.
+fn structure(root: &[u8], sent: &[Vec<u8>]) -> Fallible<Vec<u8>> {
+    let root_hash = PROVIDER.hash.digest(CONTEXT.hash, &[root])?;
+    let body = [root_hash.as_bytes(), &sent.concat()].concat();
+    let length = u16::try_from(4 + body.len())?;
+    Ok([&length.to_le_bytes()[..], &[0, 0], &body].concat())
+}
+
+#[derive(Deserialize)]
+struct Evidence {
+    certificate: String,
+}
+
+/// The certificates of every device in the corpus.
+fn devices() -> Fallible<Vec<Vec<Vec<u8>>>> {
+    let mut devices = Vec::new();
+    for name in ["nvidia/gpu_evidence.json", "nvidia/switch_evidence.json"] {
+        let Some(file) = folder::file(name) else { continue };
+        let evidence: Vec<Evidence> = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+        for Evidence { certificate } in evidence {
+            devices.push(certificates(&String::from_utf8(STANDARD.decode(certificate)?)?)?);
+        }
+    }
+    if let Some(file) = folder::file("nvidia/hopperCertChain.txt") {
+        devices.push(certificates(&std::fs::read_to_string(file)?)?);
+    }
+    Ok(devices)
+}
+
+#[test]
+fn chains_of_real_devices_are_trusted_by_default() {
+    let devices = devices().unwrap();
+    for certificates in &devices {
+        let (root, below) = certificates.split_first().unwrap();
+        assert_eq!(certificates.len(), 5);
+        let anchors = [Anchor::Certificate(root)];
+        let policy = Policy {
+            san: SanPolicy::Dmtf { pattern: "NVIDIA:*:*" },
+            ..Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW))
+        };
+        for sent in [certificates.as_slice(), below] {
+            let bytes = structure(root, sent).unwrap();
+            let chain = Chain::parse(Untrusted::new(&bytes), CONTEXT, &PROVIDER).unwrap();
+            let trusted = policy.validate(&chain).unwrap();
+            assert!(trusted.time_checked());
+            assert_eq!(trusted.identity().key(), chain.leaf_key());
+        }
+    }
+    assert!(devices.len() == 6 || devices.is_empty(), "{} devices", devices.len());
+}
+
+#[test]
+fn strict_profile_refuses_leaves_without_basic_constraints() {
+    for certificates in devices().unwrap() {
+        let root = certificates.first().unwrap();
+        let anchors = [Anchor::Certificate(root)];
+        let policy = Policy {
+            profile: Profile::STRICT,
+            ..Policy::new(&PROVIDER, &anchors, ValidityCheck::Unchecked)
+        };
+        let bytes = structure(root, &certificates).unwrap();
+        let chain = Chain::parse(Untrusted::new(&bytes), CONTEXT, &PROVIDER).unwrap();
+        let error = policy.validate(&chain).unwrap_err();
+        assert_eq!(
+            (error.check, error.certificate, error.rule),
+            (Check::LeafProfile, Some(4), Rule::BasicConstraintsMissing)
+        );
+    }
+}
