@@ -1,1 +1,57 @@
-//! spdm-evidence
+//! Captures and evidence of SPDM connections (DMTF DSP0274), and their offline verification.
+//!
+//! ```text
+//! bytes ── Evidence::read ──> Evidence { Recording … } ── Verifier::verify ──> Report per connection and slot
+//!   pcap, pcapng                                               │
+//!   Standard Measurement Transcript                            └ spdm_requester::Connection: the same judge
+//!   NVIDIA evidence JSON                                         that a live connection has
+//!   own JSON (schema/evidence.json)
+//! ```
+//!
+//! A [`Report`] says `verified` only where a signature of the leaf key over the recorded transcript holds,
+//! the chain leads to a trust anchor of the caller, nothing that was checked failed, and nothing that the
+//! caller required was left out. A live requester fills the same [`ReportBuilder`].
+//!
+//! ```
+//! use spdm_crypto::rustcrypto::{PROVIDER, Running};
+//! use spdm_crypto::Bank;
+//! use spdm_evidence::{Error, Evidence, ReadOptions, Verifier};
+//! use spdm_x509::{Anchor, ValidityCheck};
+//!
+//! fn verify(file: &[u8], root: &[u8], now: u64) -> Result<bool, Error> {
+//!     let evidence = Evidence::read(file, &ReadOptions::default())?;
+//!     let anchors = [Anchor::Certificate(root)];
+//!     let verifier = Verifier::new(&PROVIDER, &anchors, ValidityCheck::At(now));
+//!     let reports = verifier.verify(&mut Bank::<Running, 2>::new(), &evidence);
+//!     Ok(!reports.is_empty() && reports.iter().all(|report| report.verified()))
+//! }
+//! ```
+#![forbid(unsafe_code)]
+
+mod assembly;
+mod capture;
+mod certificate_list;
+mod document;
+mod error;
+mod evidence;
+mod exchange;
+mod judgement;
+mod large_message;
+mod nvidia;
+mod reference;
+mod report;
+mod standard_transcript;
+mod verify;
+
+pub use assembly::{Broken, ChunkViolation};
+pub use capture::{Capture, CapturedMessage, Layer};
+pub use error::Error;
+pub use evidence::{Evidence, Format, Presumption, ReadOptions};
+pub use exchange::{ChainContent, Exchange, Negotiation, Note, Recording, SlotChain};
+pub use reference::{Reference, ReferenceValue};
+pub use report::{
+    Check, CheckResult, ExitClass, Freshness, IdentitySummary, MeasuredValue, Nonces,
+    ReferenceStatus, Report, ReportBuilder, ReportError, Status,
+};
+pub use standard_transcript::write_standard_transcript;
+pub use verify::Verifier;

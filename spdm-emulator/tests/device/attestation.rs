@@ -226,7 +226,7 @@ fn measurements_have_the_form_that_was_asked_for() {
         assert_eq!(measurement.value_type, MeasurementType::MutableFirmware);
         Some((measurement.form, measurement.value.len()))
     };
-    let raw = Some((MeasurementForm::RawBitStream, 47));
+    let raw = Some((MeasurementForm::RawBitStream, 46));
     assert_eq!(form_of_firmware(seeded(), 0), Some((MeasurementForm::Digest, 48)));
     assert_eq!(form_of_firmware(seeded(), 2), raw);
     let only_raw =

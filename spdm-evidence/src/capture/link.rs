@@ -1,0 +1,158 @@
+//! From the bytes of a packet to an SPDM message, per link type.
+
+use super::{Capture, CapturedMessage, Layer};
+use crate::error::Error;
+use crate::exchange::Note;
+
+/// Vendor ID of the PCI-SIG, in front of every DOE object that matters here (PCIe 6.0 §6.30.1).
+const PCI_SIG: [u8; 2] = [0x01, 0x00];
+const DOE_HEADER_LEN: usize = 8;
+const DWORD: usize = 4;
+const DOE_LENGTH_MODULUS: u32 = 1 << 18;
+/// ETH_P_MCTP.
+const ETH_P_MCTP: [u8; 2] = [0x00, 0xFA];
+const SLL_HEADER_LEN: usize = 16;
+const START_OF_MESSAGE: u8 = 0x80;
+const END_OF_MESSAGE: u8 = 0x40;
+/// Tag owner and tag: together with the endpoints they name a message.
+const TAG: u8 = 0x0F;
+const INTEGRITY_CHECK: u8 = 0x80;
+
+/// How packets of an interface are framed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum LinkType {
+    Mctp,
+    PciDoe,
+    /// 147, USER0: DOE objects or bare messages.
+    User0,
+    /// 148: DSP0287.
+    Tcp,
+    /// 113: Linux cooked.
+    LinuxSll,
+}
+
+impl LinkType {
+    pub(super) const fn new(link: u32) -> Result<Self, Error> {
+        Ok(match link {
+            113 => Self::LinuxSll,
+            147 => Self::User0,
+            148 => Self::Tcp,
+            291 => Self::Mctp,
+            292 => Self::PciDoe,
+            _ => return Err(Error::LinkType(link)),
+        })
+    }
+}
+
+/// A message of several MCTP packets that is not complete yet.
+#[derive(Debug)]
+struct Fragments {
+    key: [u8; 3],
+    bytes: Vec<u8>,
+}
+
+/// Collects the messages of a capture.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    capture: Capture,
+    fragments: Vec<Fragments>,
+}
+
+impl Frames {
+    pub(super) fn note(&mut self, note: Note) {
+        self.capture.notes.push(note);
+    }
+
+    /// Takes a packet; `cut` where the capture holds only the beginning of it.
+    pub(super) fn packet(&mut self, link: LinkType, packet: &[u8], cut: bool) {
+        if cut {
+            return self.note(Note::CutPacket { bytes: packet.len() });
+        }
+        let taken = match link {
+            LinkType::Mctp => self.mctp(packet),
+            LinkType::LinuxSll => match packet.split_at_checked(SLL_HEADER_LEN) {
+                Some((header, inside)) if header.ends_with(&ETH_P_MCTP) => self.mctp(inside),
+                _ => None,
+            },
+            LinkType::PciDoe => self.doe(packet),
+            LinkType::User0 if packet.starts_with(&PCI_SIG) => self.doe(packet),
+            LinkType::User0 => self.message(Layer::Plain, packet),
+            LinkType::Tcp => self.dsp0287(packet),
+        };
+        if taken.is_none() {
+            self.note(Note::OtherPacket);
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Capture {
+        for fragments in &self.fragments {
+            self.capture.notes.push(Note::CutPacket { bytes: fragments.bytes.len() });
+        }
+        self.capture
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the way every link type ends")]
+    fn message(&mut self, layer: Layer, bytes: &[u8]) -> Option<()> {
+        self.capture.messages.push(CapturedMessage { layer, bytes: bytes.to_vec() });
+        Some(())
+    }
+
+    fn mctp(&mut self, packet: &[u8]) -> Option<()> {
+        let ([_, destination, source, flags], payload) = packet.split_first_chunk::<4>()?;
+        let key = [*destination, *source, flags & TAG];
+        let (start, end) = (flags & START_OF_MESSAGE != 0, flags & END_OF_MESSAGE != 0);
+        let known = self.fragments.iter().position(|fragments| fragments.key == key);
+        let mut bytes = match (start, known) {
+            (true, None) => Vec::new(),
+            // A message that starts anew: the one before was never completed.
+            (true, Some(at)) => {
+                self.fragments.swap_remove(at);
+                Vec::new()
+            }
+            (false, Some(at)) => self.fragments.swap_remove(at).bytes,
+            (false, None) => return None,
+        };
+        bytes.extend_from_slice(payload);
+        if !end {
+            self.fragments.push(Fragments { key, bytes });
+            return Some(());
+        }
+        let (message_type, message) = bytes.split_first()?;
+        let layer = match message_type & !INTEGRITY_CHECK {
+            0x05 => Layer::Plain,
+            0x06 => Layer::Secured,
+            _ => return None,
+        };
+        self.message(layer, message)
+    }
+
+    fn doe(&mut self, packet: &[u8]) -> Option<()> {
+        let ([v0, v1, object_type, _, l0, l1, l2, _], _) =
+            packet.split_first_chunk::<DOE_HEADER_LEN>()?;
+        let dwords = match u32::from_le_bytes([*l0, *l1, l2 & 0x03, 0]) {
+            0 => DOE_LENGTH_MODULUS,
+            dwords => dwords,
+        };
+        let len = usize::try_from(dwords).ok()?.checked_mul(DWORD)?;
+        let message = packet.get(DOE_HEADER_LEN..len)?;
+        self.capture.padding = DWORD - 1;
+        match ([*v0, *v1], object_type) {
+            (PCI_SIG, 0) => Some(()),
+            (PCI_SIG, 1) => self.message(Layer::Plain, message),
+            (PCI_SIG, 2) => self.message(Layer::Secured, message),
+            _ => None,
+        }
+    }
+
+    fn dsp0287(&mut self, packet: &[u8]) -> Option<()> {
+        let ([l0, l1, _, message_type], message) = packet.split_first_chunk::<4>()?;
+        // PayloadLength counts BindingVersion and MessageType.
+        let len = usize::from(u16::from_le_bytes([*l0, *l1])).checked_sub(2)?;
+        let message = message.get(..len)?;
+        match message_type {
+            0x05 => self.message(Layer::Plain, message),
+            0x06 => self.message(Layer::Secured, message),
+            _ => None,
+        }
+    }
+}
