@@ -1,9 +1,9 @@
 //! ALGORITHMS.
 
 use spdm_codec::{
-    AlgStructs, Algorithms, BaseAsymAlgo, BaseHashAlgo, ExtAlgorithms, MeasCap, MeasurementHashAlgo,
-    MeasurementSpecification, MelSpecification, NegotiateAlgorithms, OpaqueFormat, OtherParams,
-    PqcAsymAlgo, SpdmVersion,
+    AlgStructs, Algorithms, BaseAsymAlgo, BaseHashAlgo, ExtAlgorithms, MeasCap,
+    MeasurementHashAlgo, MeasurementSpecification, MelSpecification, NegotiateAlgorithms,
+    OpaqueFormat, OtherParams, PqcAsymAlgo, SpdmVersion,
 };
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 
@@ -110,8 +110,7 @@ fn misbehave(
     bytes: &mut Vec<u8>,
 ) {
     let since = |first| version >= first;
-    let mut select_asym =
-        |bits: BaseAsymAlgo| put(bytes, BASE_ASYM, &bits.bits().to_le_bytes());
+    let mut select_asym = |bits: BaseAsymAlgo| put(bytes, BASE_ASYM, &bits.bits().to_le_bytes());
     match fault {
         Fault::ReservedBytes => patch(bytes, RESERVED, |_| 0xA5),
         Fault::AlgorithmNotOffered => {
@@ -158,11 +157,13 @@ fn misbehave(
             put(bytes, MEASUREMENT_HASH, &bits.bits().to_le_bytes());
         }
         Fault::MeasurementSpecNotOffered => {
-            let [bit, ..] = not_offered(request.measurement_specification.bits().into()).to_le_bytes();
+            let [bit, ..] =
+                not_offered(request.measurement_specification.bits().into()).to_le_bytes();
             patch(bytes, MEASUREMENT_SPECIFICATION, |_| bit);
         }
         Fault::OpaqueFormatNotOffered if since(SpdmVersion::V1_2) => {
-            let [bit, ..] = not_offered(request.other_params.opaque_format().bits().into()).to_le_bytes();
+            let [bit, ..] =
+                not_offered(request.other_params.opaque_format().bits().into()).to_le_bytes();
             patch(bytes, OTHER_PARAMS, |_| bit);
         }
         Fault::TwoOpaqueFormats if since(SpdmVersion::V1_2) => {

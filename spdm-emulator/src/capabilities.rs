@@ -133,7 +133,7 @@ fn check_requester(
     if rules.contains(&false) { Err(Refusal::invalid()) } else { Ok(()) }
 }
 
-fn misbehave(fault: Fault, version: SpdmVersion, flags: CapabilityFlags, bytes: &mut Vec<u8>) {
+fn misbehave(fault: Fault, version: SpdmVersion, flags: CapabilityFlags, bytes: &mut [u8]) {
     let since = |first| version >= first;
     let signs = CapabilityFlags::MEAS_CAP_NO_SIG | CapabilityFlags::MEAS_CAP_SIG;
     let mut announce = |flags: CapabilityFlags| put(bytes, FLAGS, &flags.bits().to_le_bytes());
@@ -143,7 +143,7 @@ fn misbehave(fault: Fault, version: SpdmVersion, flags: CapabilityFlags, bytes: 
         Fault::CtExponent255 => patch(bytes, CT_EXPONENT, |_| 255),
         Fault::MeasCapReserved => announce(flags | signs),
         Fault::MeasFreshWithoutMeas => {
-            announce(flags - signs | CapabilityFlags::MEAS_FRESH_CAP);
+            announce((flags - signs) | CapabilityFlags::MEAS_FRESH_CAP);
         }
         Fault::PskCapReserved if since(SpdmVersion::V1_1) => {
             let psk = CapabilityFlags::PSK_CAP | CapabilityFlags::PSK_CAP_CONTEXT;
@@ -160,7 +160,8 @@ fn misbehave(fault: Fault, version: SpdmVersion, flags: CapabilityFlags, bytes: 
         }
         Fault::ChalWithoutCert => {
             // Without the signed measurements, which would need the key as well.
-            let others = flags - CapabilityFlags::CERT_CAP - CapabilityFlags::ALIAS_CERT_CAP - signs;
+            let others =
+                flags - CapabilityFlags::CERT_CAP - CapabilityFlags::ALIAS_CERT_CAP - signs;
             let others = others - CapabilityFlags::MEAS_FRESH_CAP - CapabilityFlags::PUB_KEY_ID_CAP;
             announce(others | CapabilityFlags::CHAL_CAP);
         }

@@ -101,13 +101,18 @@ pub(crate) fn certificate(
         return Err(Refusal::invalid());
     }
     let head = if large { 16 } else { 8 };
-    let room = turn.config.data_transfer_size.min(connection.peer.data_transfer_size.unwrap_or(u32::MAX));
+    let room =
+        turn.config.data_transfer_size.min(connection.peer.data_transfer_size.unwrap_or(u32::MAX));
     let room = usize::try_from(room).unwrap_or(usize::MAX).saturating_sub(head);
     let honest = rest.len().min(asked).min(room);
-    let answer = Answer { portion: rest.get(..honest).unwrap_or_default().to_vec(), remainder: rest.len() - honest };
-    let answer = turn.faults.iter().fold(answer, |answer, fault| {
-        misbehave_portion(*fault, answer, rest, asked, offset)
-    });
+    let answer = Answer {
+        portion: rest.get(..honest).unwrap_or_default().to_vec(),
+        remainder: rest.len() - honest,
+    };
+    let answer = turn
+        .faults
+        .iter()
+        .fold(answer, |answer, fault| misbehave_portion(*fault, answer, rest, asked, offset));
     let message = Certificate {
         slot: request.slot,
         model: CertificateModel::None,
@@ -139,7 +144,8 @@ fn misbehave_chain(fault: Fault, identity: &Identity, hash_len: usize, chain: &m
             put(chain, 0, &len.to_le_bytes());
         }
         Fault::ChainReversed => {
-            let reversed: Vec<_> = identity.certificates().iter().rev().flatten().copied().collect();
+            let reversed: Vec<_> =
+                identity.certificates().iter().rev().flatten().copied().collect();
             put(chain, certificates, &reversed);
         }
         Fault::ChainBadSignature => {
@@ -169,7 +175,13 @@ fn misbehave_digests(fault: Fault, hash_len: usize, bytes: &mut Vec<u8>) {
     }
 }
 
-fn misbehave_portion(fault: Fault, answer: Answer, rest: &[u8], asked: usize, offset: usize) -> Answer {
+fn misbehave_portion(
+    fault: Fault,
+    answer: Answer,
+    rest: &[u8],
+    asked: usize,
+    offset: usize,
+) -> Answer {
     let cut = |len: usize| {
         let portion = rest.get(..len.min(answer.portion.len())).unwrap_or_default().to_vec();
         let remainder = rest.len() - portion.len();
@@ -197,7 +209,9 @@ fn misbehave_portion(fault: Fault, answer: Answer, rest: &[u8], asked: usize, of
             }
             Answer { portion, remainder: 1000 }
         }
-        Fault::ChainTooLong => Answer { remainder: usize::try_from(u32::MAX).unwrap_or(usize::MAX), ..answer },
+        Fault::ChainTooLong => {
+            Answer { remainder: usize::try_from(u32::MAX).unwrap_or(usize::MAX), ..answer }
+        }
         _ => answer,
     }
 }

@@ -2,7 +2,7 @@
 
 use spdm_codec::{
     BasicMutAuth, CapabilityFlags, Challenge, ChallengeAuth, Code, KeySlot, MeasCap,
-    MeasurementSummary, OpaqueData, SlotMask, SpdmVersion,
+    MeasurementSummary, NONCE_LEN, OpaqueData, SlotMask, SpdmVersion,
 };
 use spdm_crypto::SigningContext;
 use spdm_crypto::rustcrypto::PROVIDER;
@@ -22,8 +22,6 @@ use crate::signing::Unsigned;
 const PARAM1: usize = 2;
 const PARAM2: usize = 3;
 const CERT_CHAIN_HASH: usize = 4;
-/// Between CertChainHash and MeasurementSummaryHash.
-const NONCE_LEN: usize = 32;
 
 /// The identity that a Requester asks to sign.
 pub(crate) fn signer<'d>(
@@ -58,7 +56,7 @@ pub(crate) fn respond(
             (chain_hash(turn, suite, identity, peer.version)?, slot_mask(turn, suite))
         }
         KeySlot::PublicKey => {
-            let key = spdm_crypto::rustcrypto::SoftwareKey::to_spki_der(identity.key());
+            let key = identity.key().to_spki_der();
             let digest = PROVIDER.hash.digest(suite.hash, &[&key])?;
             (digest.as_bytes().to_vec(), SlotMask(0))
         }

@@ -20,7 +20,7 @@ pub(crate) enum Phase {
     NotStarted,
     AfterVersion,
     AfterCapabilities(Peer),
-    Negotiated(Negotiated),
+    Negotiated(Box<Negotiated>),
 }
 
 /// After CAPABILITIES.

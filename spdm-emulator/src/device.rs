@@ -99,6 +99,11 @@ impl Device {
         Some(response)
     }
 
+    /// Replaces the configured faults from the next request on.
+    pub fn set_faults(&mut self, faults: Vec<Fault>) {
+        self.config.faults = faults;
+    }
+
     /// Power off and on: the connection and what faults remember are gone, keys and certificates stay.
     pub fn reset(&mut self) {
         self.history = History::default();

@@ -137,7 +137,8 @@ impl Connection {
             None => None,
         };
         let authentication = Authentication::Outstanding;
-        self.phase = Phase::Negotiated(Negotiated { peer, selection, suite, authentication });
+        let negotiated = Negotiated { peer, selection, suite, authentication };
+        self.phase = Phase::Negotiated(Box::new(negotiated));
         Ok(response)
     }
 }

@@ -57,7 +57,10 @@ impl fmt::Display for DeviceError {
                 f.write_str("the measurement hash must be one algorithm, or raw bit streams only")
             }
             Self::ChainTooLong { asym, len } => {
-                write!(f, "the {asym} certificate chain takes {len} bytes; at most 65535 are possible")
+                write!(
+                    f,
+                    "the {asym} certificate chain takes {len} bytes; at most 65535 are possible"
+                )
             }
             Self::Padding { padding } => {
                 write!(f, "{padding} bytes of padding; a transport appends at most 3")
@@ -128,7 +131,9 @@ impl fmt::Display for IdentityError {
             Self::Pem { file } => write!(f, "{file} is not the PEM that is expected there"),
             Self::Key(error) => error.fmt(f),
             Self::Chain => f.write_str("the chain is not a sequence of DER certificates"),
-            Self::KeyMismatch => f.write_str("the last certificate does not hold the key's public key"),
+            Self::KeyMismatch => {
+                f.write_str("the last certificate does not hold the key's public key")
+            }
         }
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use der::Decode as _;
 use der::asn1::AnyRef;
 use der::pem::{self, LineEnding};
-use der::{Decode as _, Encode as _};
 use spdm_codec::{CertChain, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, RsaBits, RsaScheme, Sign as _};
@@ -173,7 +173,8 @@ fn split_certificates(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     while !bytes.is_empty() {
         let (_, rest) = AnyRef::from_der_partial(bytes).ok()?;
         let (der, _) = bytes.split_at_checked(bytes.len() - rest.len())?;
-        certificates.push(Certificate::from_der(der).ok().and_then(|c| c.to_der().ok())?);
+        Certificate::from_der(der).ok()?;
+        certificates.push(der.to_vec());
         bytes = rest;
     }
     (!certificates.is_empty()).then_some(certificates)
@@ -323,10 +324,8 @@ impl Maker<'_> {
         let root = format!("{family} root CA");
         let intermediate = format!("{family} intermediate CA");
         let device_ca = format!("{family} device CA");
-        let names = Names {
-            dmtf: self.config.dmtf_name.as_ref(),
-            pci: self.config.pci_identity.as_ref(),
-        };
+        let names =
+            Names { dmtf: self.config.dmtf_name.as_ref(), pci: self.config.pci_identity.as_ref() };
         let mut path = vec![(&root, Role::Authority), (&intermediate, Role::Authority)];
         match self.config.model {
             DeviceModel::DeviceCert => path.push((&leaf, Role::Device(&names))),

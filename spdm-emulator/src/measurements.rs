@@ -2,8 +2,8 @@
 
 use spdm_codec::{
     Code, ContentChanged, GetMeasurements, KeySlot, MeasCap, MeasurementAttributes,
-    MeasurementOperation, MeasurementRecord, MeasurementSpecification, Measurements, OpaqueData,
-    SlotId, SpdmVersion,
+    MeasurementOperation, MeasurementRecord, MeasurementSpecification, Measurements, NONCE_LEN,
+    OpaqueData, SlotId, SpdmVersion,
 };
 use spdm_crypto::SigningContext;
 
@@ -22,8 +22,6 @@ const PARAM2: usize = 3;
 const NUMBER_OF_BLOCKS: usize = 4;
 const RECORD_LENGTH: usize = 5;
 const RECORD: usize = 8;
-/// Behind the record.
-const NONCE_LEN: usize = 32;
 
 /// Offsets in a measurement block.
 const INDEX: usize = 0;
@@ -55,10 +53,9 @@ pub(crate) fn respond(
     {
         return Ok(replayed.clone());
     }
-    let wanted = match request.attributes.contains(MeasurementAttributes::RAW_BIT_STREAM_REQUESTED) {
-        true => Wanted::RawBitStreams,
-        false => Wanted::Digests,
-    };
+    let raw = MeasurementAttributes::RAW_BIT_STREAM_REQUESTED;
+    let wanted =
+        if request.attributes.contains(raw) { Wanted::RawBitStreams } else { Wanted::Digests };
     let all = measured::blocks(peer.version, selection.measurement_hash, wanted)?;
     let total = u8::try_from(all.len()).unwrap_or(u8::MAX);
     let (mut record, mut total_indices) = match request.operation {
@@ -165,7 +162,10 @@ fn misbehave_blocks(
     let Some(Block { bytes, .. }) = block else { return };
     match fault {
         Fault::BlockSize => put(bytes, SIZE, &2_u16.to_le_bytes()),
-        Fault::BlockPastEnd => patch(bytes, SIZE, |size| size.wrapping_add(1)),
+        Fault::BlockPastEnd => {
+            patch(bytes, SIZE, |size| size.wrapping_add(1));
+            patch(bytes, VALUE_SIZE, |size| size.wrapping_add(1));
+        }
         Fault::ValueSize => patch(bytes, VALUE_SIZE, |size| size.wrapping_add(1)),
         Fault::DigestSize => {
             bytes.pop();
@@ -182,7 +182,7 @@ fn misbehave_blocks(
     }
 }
 
-fn misbehave(fault: Fault, version: SpdmVersion, bytes: &mut Vec<u8>) {
+fn misbehave(fault: Fault, version: SpdmVersion, bytes: &mut [u8]) {
     match fault {
         Fault::RecordLengthMismatch => patch(bytes, RECORD_LENGTH, |len| len.wrapping_add(1)),
         Fault::BlocksMismatch => patch(bytes, NUMBER_OF_BLOCKS, |count| count.wrapping_add(1)),

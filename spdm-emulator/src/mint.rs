@@ -3,7 +3,9 @@
 use core::str::FromStr as _;
 use core::time::Duration;
 
-use der::asn1::{Any, BitString, GeneralizedTime, ObjectIdentifier, OctetString, UintRef, Utf8StringRef};
+use der::asn1::{
+    Any, BitString, GeneralizedTime, ObjectIdentifier, OctetString, UintRef, Utf8StringRef,
+};
 use der::{Encode, Sequence};
 use signature::{Keypair, Signer};
 use spdm_codec::PciIdentity;
@@ -15,7 +17,8 @@ use x509_cert::builder::{Builder as _, CertificateBuilder, Error as BuilderError
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::{GeneralName, OtherName};
 use x509_cert::ext::pkix::{
-    BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages, SubjectAltName,
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages,
+    SubjectAltName, SubjectKeyIdentifier,
 };
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
@@ -111,6 +114,8 @@ const SPDM_EXTENSION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
 const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
 const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
+const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
+const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 
 impl Role<'_> {
@@ -161,7 +166,7 @@ fn other_name(type_id: ObjectIdentifier, text: &str) -> Result<GeneralName, Devi
     Ok(GeneralName::OtherName(OtherName { type_id, value }))
 }
 
-fn extension(extn_id: ObjectIdentifier, value: &impl Encode) -> Result<Extension, DeviceError> {
+fn extension(extn_id: ObjectIdentifier, value: &impl Encode) -> der::Result<Extension> {
     let extn_value = OctetString::new(value.to_der()?)?;
     Ok(Extension { extn_id, critical: false, extn_value })
 }
@@ -187,11 +192,19 @@ impl BuilderProfile for Profile {
 
     fn build_extensions(
         &self,
-        _: SubjectPublicKeyInfoRef<'_>,
-        _: SubjectPublicKeyInfoRef<'_>,
+        key: SubjectPublicKeyInfoRef<'_>,
+        issuer_key: SubjectPublicKeyInfoRef<'_>,
         _: &TbsCertificate,
     ) -> Result<Vec<Extension>, BuilderError> {
-        Ok(self.extensions.clone())
+        let own = SubjectKeyIdentifier::try_from(key)?;
+        let issuer = AuthorityKeyIdentifier {
+            key_identifier: Some(SubjectKeyIdentifier::try_from(issuer_key)?.0),
+            ..AuthorityKeyIdentifier::default()
+        };
+        let mut extensions = self.extensions.clone();
+        extensions.push(extension(SUBJECT_KEY_IDENTIFIER, &own)?);
+        extensions.push(extension(AUTHORITY_KEY_IDENTIFIER, &issuer)?);
+        Ok(extensions)
     }
 }
 

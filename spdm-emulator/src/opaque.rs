@@ -10,7 +10,8 @@ use crate::refusal::Refusal;
 const PCI_SIG: u8 = 3;
 const VENDOR: [u8; 2] = 0x1B36_u16.to_le_bytes();
 const DATA: &[u8] = b"spdm-emulator";
-const ELEMENT: OpaqueElement<'static> = OpaqueElement { id: PCI_SIG, vendor_id: &VENDOR, data: DATA };
+const ELEMENT: OpaqueElement<'static> =
+    OpaqueElement { id: PCI_SIG, vendor_id: &VENDOR, data: DATA };
 
 /// One vendor's element where the format is a table, the vendor's bytes where it is free.
 pub(crate) fn opaque_data(format: OpaqueFormat) -> Result<Vec<u8>, Refusal> {

@@ -33,8 +33,11 @@ impl Unsigned<'_> {
         key: &SoftwareKey,
     ) -> Result<Vec<u8>, Refusal> {
         let stale = turn.history.nonce.replace(self.nonce).unwrap_or([0; NONCE_LEN]);
-        let mut signing =
-            Signing { digest: self.digest(&suite.transcript, self.request), context: self.context, key: key.clone() };
+        let mut signing = Signing {
+            digest: self.digest(&suite.transcript, self.request),
+            context: self.context,
+            key: key.clone(),
+        };
         for fault in &turn.faults {
             match fault {
                 Fault::StaleNonceSignature => {

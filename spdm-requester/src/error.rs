@@ -295,6 +295,7 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+impl core::error::Error for Incompatible {}
 
 impl fmt::Display for Misbehaviour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

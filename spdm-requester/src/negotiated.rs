@@ -73,6 +73,24 @@ pub struct Negotiated {
 }
 
 impl Negotiated {
+    /// What is known of a connection whose negotiation is not on record: version and algorithms, DMTF
+    /// measurements, and nothing announced. No MeasurementHashAlgo: sizes of digests are not checked.
+    #[must_use]
+    pub fn presumed(version: SpdmVersion, asym: AsymAlgorithm, hash: HashAlgorithm) -> Self {
+        Self {
+            version,
+            requester: Announced::NOTHING,
+            responder: Announced::NOTHING,
+            selected: Selected {
+                measurement_specification: MeasurementSpecification::DMTF,
+                base_asym: asym.base_asym(),
+                base_hash: hash.base_hash(),
+                ..Selected::default()
+            },
+            connection_keys: ConnectionKeys::Single,
+        }
+    }
+
     /// The base hash.
     ///
     /// # Errors

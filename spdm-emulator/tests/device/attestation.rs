@@ -60,7 +60,10 @@ fn attest(requester: &mut Requester) {
     let response = requester.exchange(&request);
     let cx = requester.cx().with_summary_len(requester.hash.digest_len());
     let auth = ChallengeAuth::decode(Untrusted::new(&response), &cx).unwrap().message;
-    assert_eq!((auth.slot, auth.slot_mask, auth.cert_chain_hash), (SLOT, SlotMask(1), &chain_hash[..]));
+    assert_eq!(
+        (auth.slot, auth.slot_mask, auth.cert_chain_hash),
+        (SLOT, SlotMask(1), &chain_hash[..])
+    );
     assert_eq!(auth.context, (version >= SpdmVersion::V1_3).then_some(CONTEXT));
     assert!(!auth.opaque.as_bytes().is_empty());
     assert_eq!(auth.opaque.elements().count(), usize::from(version >= SpdmVersion::V1_2));
@@ -97,7 +100,8 @@ fn other_requests_reset_b_and_m() {
         let device = Device::new(seeded()).unwrap();
         let mut requester = Requester::connect(device, version, P384, SHA384);
         let count = get_measurements(version, MeasurementOperation::Count, None);
-        let signed = |nonce| get_measurements(version, MeasurementOperation::All, Some((SLOT, nonce)));
+        let signed =
+            |nonce| get_measurements(version, MeasurementOperation::All, Some((SLOT, nonce)));
 
         // M: by any other request, and by a refused GET_MEASUREMENTS.
         requester.exchange(&count);
@@ -176,7 +180,8 @@ fn a_provisioned_public_key_needs_no_chain() {
         requester.b.clear();
         let request = challenge(version, KeySlot::PublicKey, MeasurementSummary::None, 1);
         let response = requester.exchange(&request);
-        let auth = ChallengeAuth::decode(Untrusted::new(&response), &requester.cx()).unwrap().message;
+        let auth =
+            ChallengeAuth::decode(Untrusted::new(&response), &requester.cx()).unwrap().message;
         assert_eq!((auth.slot, auth.slot_mask), (KeySlot::PublicKey, SlotMask(0)));
         assert_eq!(auth.cert_chain_hash, requester.digest(&[&spki]));
         assert_eq!(requester.verify_challenge(&request, &response), Ok(()));
@@ -232,6 +237,35 @@ fn measurements_have_the_form_that_was_asked_for() {
     let only_raw =
         DeviceConfig { measurement_hash: MeasurementHashAlgo::RAW_BIT_STREAM, ..seeded() };
     assert_eq!(form_of_firmware(only_raw, 0), raw);
+}
+
+#[test]
+fn the_summary_covers_what_was_asked_for() {
+    let version = SpdmVersion::V1_2;
+    let device = Device::new(seeded()).unwrap();
+    let mut requester = Requester::connect(device, version, P384, SHA384);
+    let all = get_measurements(version, MeasurementOperation::All, None);
+    let all = requester.exchange(&all);
+    let cx = requester.cx();
+    let all = Measurements::decode(Untrusted::new(&all), &cx.with_signature_len(0)).unwrap();
+    // ROM, firmware and its security version.
+    let mut tcb = Vec::new();
+    for block in all.message.record.iter().filter(|block| matches!(block.index, 1 | 2 | 0x10)) {
+        let mut bytes = [0; 128];
+        let len = block.encode(&mut bytes).unwrap();
+        tcb.extend(&bytes[..len]);
+    }
+    let rows = [
+        (MeasurementSummary::None, Vec::new()),
+        (MeasurementSummary::Tcb, requester.digest(&[&tcb])),
+        (MeasurementSummary::All, requester.digest(&[all.message.record.as_bytes()])),
+    ];
+    for (summary, expected) in rows {
+        let response = requester.exchange(&challenge(version, SLOT, summary, 1));
+        let cx = cx.with_summary_len(expected.len());
+        let auth = ChallengeAuth::decode(Untrusted::new(&response), &cx).unwrap().message;
+        assert_eq!(auth.measurement_summary_hash, expected);
+    }
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use der::asn1::UintRef;
 use der::{Decode, Encode, Sequence};
-use spdm_codec::{CertChain, PciIdentity, SpdmVersion};
+use spdm_codec::{
+    BaseAsymAlgo, CapabilityFlags, CertChain, Certificate as CertificateMessage, CertificateForm,
+    CertificateRequest, GetCertificate, Message, PciIdentity, SlotId, SpdmVersion,
+};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, RsaBits, RsaScheme, Signed};
 use spdm_emulator::{Device, DeviceConfig, DeviceModel};
@@ -12,7 +15,7 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
 
 use crate::attestation::{P384, SHA384, seeded};
-use crate::requester::{Requester, raw_key};
+use crate::requester::{Requester, encode, raw_key};
 
 /// The certificates of slot 0 as GET_CERTIFICATE delivers them.
 fn fetch(config: DeviceConfig, version: SpdmVersion, asym: AsymAlgorithm) -> Vec<Certificate> {
@@ -68,7 +71,8 @@ fn assert_issued(asym: AsymAlgorithm, issuer: &Certificate, certificate: &Certif
     let signed = Signed::Message { bytes: &tbs, context: &[] };
     let verified = PROVIDER.verify(asym, hash, &raw_key(&key), signed, &signature);
     assert_eq!(verified, Ok(()), "{asym}");
-    let (subject, name) = (issuer.tbs_certificate().subject(), certificate.tbs_certificate().issuer());
+    let (subject, name) =
+        (issuer.tbs_certificate().subject(), certificate.tbs_certificate().issuer());
     assert_eq!(subject, name);
 }
 
@@ -153,12 +157,30 @@ fn the_leaf_carries_the_configured_names() {
     };
     assert_eq!(
         names(config.clone()),
-        [
-            "1.3.6.1.4.1.412.274.1 ACME:WIDGET:0123456789".to_owned(),
-            format!("2.23.147 {identity}"),
-        ],
+        ["1.3.6.1.4.1.412.274.1 ACME:WIDGET:0123456789".to_owned(), format!("2.23.147 {identity}"),],
     );
     assert_eq!(names(DeviceConfig { dmtf_name: None, ..seeded() }), Vec::<String>::new());
+}
+
+#[test]
+fn the_large_form_holds_the_same_chain() {
+    let version = SpdmVersion::V1_4;
+    let device = Device::new(seeded()).unwrap();
+    let mut requester = Requester::connect(device, version, P384, SHA384);
+    let chain = requester.chain(0xFFFF);
+    let form = CertificateForm::Large;
+    let (slot, request) = (SlotId::ZERO, CertificateRequest::Portion);
+    let request = GetCertificate { slot, request, form, offset: 5, length: 1000 };
+    let response = requester.exchange(&encode(&request, version));
+    let message = CertificateMessage::decode(Untrusted::new(&response), &requester.cx());
+    let message = message.unwrap().message;
+    assert_eq!((message.form, message.portion), (form, &chain[5..1005]));
+    assert_eq!(usize::try_from(message.remainder), Ok(chain.len() - 1005));
+
+    let no_large = Some(CapabilityFlags::CERT_CAP | CapabilityFlags::CHAL_CAP);
+    let device = Device::new(DeviceConfig { capabilities: no_large, ..seeded() }).unwrap();
+    let mut requester = Requester::connect(device, version, P384, SHA384);
+    assert_eq!(requester.exchange(&encode(&request, version)), [0x14, 0x7F, 0x01, 0]);
 }
 
 #[test]
@@ -174,7 +196,6 @@ fn one_anchor_per_algorithm_as_der_and_pem() {
 
 #[test]
 fn the_schemes_of_an_rsa_size_share_their_anchor() {
-    use spdm_codec::BaseAsymAlgo;
     let base_asym = BaseAsymAlgo::RSASSA_2048 | BaseAsymAlgo::RSAPSS_2048;
     let device = Device::new(DeviceConfig { base_asym, ..seeded() }).unwrap();
     assert_eq!((device.algorithms().count(), device.trust_anchors().len()), (2, 1));

@@ -1,15 +1,17 @@
 //! Each fault shows in the message that it names, and nowhere before.
 
-use spdm_codec::{
-    Code, KeySlot, MeasurementOperation, MeasurementSummary, SlotId, SpdmVersion,
-};
+use spdm_codec::{Code, KeySlot, MeasurementOperation, MeasurementSummary, SlotId, SpdmVersion};
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
 use spdm_emulator::{Device, DeviceConfig, Fault};
 
-use crate::attestation::{P384, SHA384, seeded};
+use crate::attestation::seeded;
 use crate::requester::{
-    GET_VERSION, Requester, challenge, get_capabilities, get_certificate, get_measurements, negotiate,
+    GET_VERSION, Requester, challenge, get_capabilities, get_certificate, get_measurements,
+    negotiate,
 };
 
+const ASYM: AsymAlgorithm = AsymAlgorithm::Ecdsa(EcCurve::P256);
+const HASH: HashAlgorithm = HashAlgorithm::Sha256;
 const SLOT: KeySlot = KeySlot::Slot(SlotId::ZERO);
 const V1_4: SpdmVersion = SpdmVersion::V1_4;
 
@@ -19,7 +21,7 @@ fn script(version: SpdmVersion) -> Vec<Vec<u8>> {
     vec![
         GET_VERSION.to_vec(),
         get_capabilities(version),
-        negotiate(version, P384.base_asym(), SHA384.base_hash()),
+        negotiate(version, ASYM.base_asym(), HASH.base_hash()),
         vec![version.to_byte(), 0x81, 0, 0],
         vec![version.to_byte(), 0xFF, 0x81, 0x5A],
         get_certificate(version, 0, 512),
@@ -40,7 +42,7 @@ fn run(config: DeviceConfig, script: &[Vec<u8>]) -> Answers {
 }
 
 fn faulty(fault: Fault) -> DeviceConfig {
-    DeviceConfig { base_asym: P384.base_asym(), faults: vec![fault], ..seeded() }
+    DeviceConfig { base_asym: ASYM.base_asym(), faults: vec![fault], ..seeded() }
 }
 
 fn correct() -> DeviceConfig {
@@ -48,10 +50,9 @@ fn correct() -> DeviceConfig {
 }
 
 /// The request whose answer a fault changes first.
-fn first_difference(fault: Fault, script: &[Vec<u8>]) -> Option<Code> {
-    let pairs = run(correct(), script).into_iter().zip(run(faulty(fault), script));
-    let mut pairs = pairs.zip(script);
-    pairs.find(|((right, wrong), _)| right != wrong).map(|(_, request)| Code(request[1]))
+fn first_difference(right: &Answers, fault: Fault, script: &[Vec<u8>]) -> Option<Code> {
+    let mut pairs = right.iter().zip(run(faulty(fault), script)).zip(script);
+    pairs.find(|((right, wrong), _)| *right != wrong).map(|(_, request)| Code(request[1]))
 }
 
 fn expected(fault: Fault) -> Code {
@@ -80,26 +81,40 @@ fn expected(fault: Fault) -> Code {
 
 #[test]
 fn every_fault_shows_where_it_should() {
+    let script = script(V1_4);
+    let right = run(correct(), &script);
+    // Only a CAPABILITIES with SupportedAlgorithms has their length.
+    let mut with_block = script.clone();
+    (with_block[1][2], with_block[1][10]) = (1, 2);
+    let right_with_block = run(correct(), &with_block);
     for fault in Fault::ALL {
-        let script = script(V1_4);
-        // Only a CAPABILITIES with the block has a length of it.
         let code = match fault {
             Fault::AlgorithmsBlockLength => {
-                let mut script = script;
-                (script[1][2], script[1][10]) = (1, 2);
-                first_difference(*fault, &script)
+                first_difference(&right_with_block, *fault, &with_block)
             }
-            _ => first_difference(*fault, &script),
+            _ => first_difference(&right, *fault, &script),
         };
         assert_eq!(code, Some(expected(*fault)), "{fault}");
     }
 }
 
 #[test]
-fn no_fault_breaks_the_device_in_any_version() {
-    for version in SpdmVersion::ALL {
+fn no_fault_outlives_its_end() {
+    let mut device = Device::new(correct()).unwrap();
+    // Each of the layouts.
+    for version in [SpdmVersion::V1_0, SpdmVersion::V1_2, V1_4] {
         for fault in Fault::ALL {
-            assert_eq!(run(faulty(*fault), &script(version)).len(), script(version).len());
+            device.set_faults(vec![*fault]);
+            for request in script(version) {
+                device.respond(&request);
+            }
+            device.set_faults(vec![]);
+            let mut requester = Requester::connect(device, version, ASYM, HASH);
+            requester.digests();
+            let request = challenge(version, SLOT, MeasurementSummary::All, 9);
+            let response = requester.exchange(&request);
+            assert_eq!(requester.verify_challenge(&request, &response), Ok(()), "{fault}");
+            device = requester.device;
         }
     }
 }
@@ -122,7 +137,7 @@ fn a_target_restricts_faults() {
 }
 
 fn connect(fault: Fault, version: SpdmVersion) -> Requester {
-    Requester::connect(Device::new(faulty(fault)).unwrap(), version, P384, SHA384)
+    Requester::connect(Device::new(faulty(fault)).unwrap(), version, ASYM, HASH)
 }
 
 /// Whether the signatures over what was really sent verify.
@@ -180,7 +195,7 @@ fn a_downgrade_breaks_every_signature() {
     let response = device.respond(&GET_VERSION).unwrap();
     assert_eq!(response, [0x10, 4, 0, 0, 0, 1, 0, 0x10]);
     let device = Device::new(faulty(Fault::VersionDowngrade)).unwrap();
-    let mut requester = Requester::connect(device, SpdmVersion::V1_0, P384, SHA384);
+    let mut requester = Requester::connect(device, SpdmVersion::V1_0, ASYM, HASH);
     let request = challenge(SpdmVersion::V1_0, SLOT, MeasurementSummary::None, 1);
     let response = requester.exchange(&request);
     assert!(requester.verify_challenge(&request, &response).is_err());
@@ -224,7 +239,7 @@ fn resynch_ends_the_connection() {
     let mut requester = connect(Fault::Resynch, SpdmVersion::V1_2);
     assert_eq!(requester.exchange(&[0x12, 0x81, 0, 0]), [0x12, 0x7F, 0x43, 0]);
     assert_eq!(requester.exchange(&[0x12, 0xC0, 0, 0])[..3], [0x10, 0x7F, 0x43]);
-    let offer = negotiate(SpdmVersion::V1_2, P384.base_asym(), SHA384.base_hash());
+    let offer = negotiate(SpdmVersion::V1_2, ASYM.base_asym(), HASH.base_hash());
     assert_eq!(requester.exchange(&offer), [0x10, 0x7F, 0x04, 0]);
 }
 
@@ -232,7 +247,7 @@ fn resynch_ends_the_connection() {
 fn legal_portions_make_the_same_chain() {
     let version = SpdmVersion::V1_2;
     let device = Device::new(correct()).unwrap();
-    let chain = Requester::connect(device, version, P384, SHA384).chain(1000);
+    let chain = Requester::connect(device, version, ASYM, HASH).chain(1000);
     assert_eq!(connect(Fault::OneBytePortions, version).chain(1000), chain);
 }
 

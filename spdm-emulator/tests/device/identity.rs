@@ -95,7 +95,7 @@ fn pem_and_der_are_the_same() {
             let identity = folder.load().unwrap();
             assert_eq!(identity.algorithm(), P384);
             let device = device(identity).unwrap();
-            assert_eq!(device.trust_anchors(), [root.clone()]);
+            assert_eq!(device.trust_anchors(), core::slice::from_ref(&root));
             assert_eq!(device.algorithms().collect::<Vec<_>>(), [P384]);
             let mut requester = Requester::connect(device, SpdmVersion::V1_2, P384, SHA384);
             assert_eq!(requester.chain(1000), structure);

@@ -66,7 +66,10 @@ fn what_is_not_supported() {
         refused(&mut device, &[0x12, code, 0, 0], [0x12, 0x7F, 0x07, code]);
     }
     refused(&mut device, &[0x12, 0x01, 0, 0], [0x12, 0x7F, 0x01, 0]);
-    let config = DeviceConfig { capabilities: Some(CapabilityFlags::CERT_CAP | CapabilityFlags::CHAL_CAP), ..seeded() };
+    let config = DeviceConfig {
+        capabilities: Some(CapabilityFlags::CERT_CAP | CapabilityFlags::CHAL_CAP),
+        ..seeded()
+    };
     let mut device = Requester::connect(Device::new(config).unwrap(), V1_2, P384, SHA384).device;
     refused(&mut device, &[0x12, 0xE0, 0, 0], [0x12, 0x7F, 0x07, 0xE0]);
 }
@@ -180,5 +183,8 @@ fn configurations_without_a_device() {
         Some(DeviceError::MeasurementHash)
     );
     let padding = 4;
-    assert_eq!(error(DeviceConfig { padding, ..default() }), Some(DeviceError::Padding { padding }));
+    assert_eq!(
+        error(DeviceConfig { padding, ..default() }),
+        Some(DeviceError::Padding { padding })
+    );
 }

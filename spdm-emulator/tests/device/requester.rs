@@ -1,9 +1,9 @@
 //! A Requester that trusts the device and checks only what a test asks for.
 
 use spdm_codec::{
-    AlgorithmsBlock, Algorithms, BaseAsymAlgo, BaseHashAlgo, Capability, CapabilityExtFlags,
-    CapabilityFlags, Certificate, CertificateForm, CertificateRequest, Challenge, Cx, GetCapabilities,
-    GetCertificate, GetDigests, GetMeasurements, KeySlot, MeasurementAttributes,
+    Algorithms, AlgorithmsBlock, BaseAsymAlgo, BaseHashAlgo, Capability, CapabilityExtFlags,
+    CapabilityFlags, Certificate, CertificateForm, CertificateRequest, Challenge, Cx,
+    GetCapabilities, GetCertificate, GetDigests, GetMeasurements, KeySlot, MeasurementAttributes,
     MeasurementOperation, MeasurementSpecification, MeasurementSummary, Message,
     NegotiateAlgorithms, OpaqueFormat, OtherParams, SignatureRequest, SlotId, SpdmVersion,
     TransferSizes,
@@ -33,7 +33,10 @@ pub(crate) fn get_capabilities(version: SpdmVersion) -> Vec<u8> {
         sizes: (version >= SpdmVersion::V1_2).then_some(sizes),
     };
     let capability = (version >= SpdmVersion::V1_1).then_some(capability);
-    encode(&GetCapabilities { algorithms_block: AlgorithmsBlock::NotRequested, capability }, version)
+    encode(
+        &GetCapabilities { algorithms_block: AlgorithmsBlock::NotRequested, capability },
+        version,
+    )
 }
 
 pub(crate) fn negotiate(

@@ -2,14 +2,18 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod cause;
+pub mod failed;
+pub mod replay;
+
 use std::cell::Cell;
-use std::convert::Infallible;
+use std::fmt;
 use std::rc::Rc;
 
-use spdm_codec::Code;
-use spdm_crypto::Bank;
+use spdm_codec::{BaseAsymAlgo, Code, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
-use spdm_emulator::{Device, DeviceConfig};
+use spdm_crypto::{Bank, HashAlgorithm};
+use spdm_emulator::{Device, DeviceConfig, Fault};
 use spdm_requester::{
     AttestationPlan, Error, Fresh, Negotiated, Requester, RunError, Storage, blocking,
 };
@@ -18,6 +22,56 @@ use spdm_x509::{Anchor, Policy, ValidityCheck};
 
 /// 2026-11-23.
 pub const NOW: u64 = 1_795_392_000;
+
+/// The requests of an attestation with a chain that fits one portion.
+pub const FLOW: [Code; 7] = [
+    Code::GET_VERSION,
+    Code::GET_CAPABILITIES,
+    Code::NEGOTIATE_ALGORITHMS,
+    Code::GET_DIGESTS,
+    Code::GET_CERTIFICATE,
+    Code::CHALLENGE,
+    Code::GET_MEASUREMENTS,
+];
+
+/// [`FLOW`] up to a request.
+pub fn until(last: Code) -> &'static [Code] {
+    let at = FLOW.iter().position(|code| *code == last).unwrap();
+    &FLOW[..=at]
+}
+
+/// A device of one version with a small key, the same in every run.
+pub fn config(version: SpdmVersion) -> DeviceConfig {
+    DeviceConfig {
+        versions: vec![version],
+        base_asym: BaseAsymAlgo::ECDSA_P256,
+        base_hash: HashAlgorithm::Sha256.base_hash(),
+        seed: Some(1),
+        ..DeviceConfig::default()
+    }
+}
+
+/// [`config`] with a fault.
+pub fn faulty(version: SpdmVersion, fault: Fault) -> Sim {
+    Sim::new(DeviceConfig { faults: vec![fault], ..config(version) })
+}
+
+/// [`faulty`] where only the answer to one request is concerned.
+pub fn faulty_at(version: SpdmVersion, fault: Fault, target: Code) -> Sim {
+    let fault_target = Some(target);
+    Sim::new(DeviceConfig { faults: vec![fault], fault_target, ..config(version) })
+}
+
+/// [`config`] behind an attacker who changes the answers to one request.
+pub fn attacked(
+    version: SpdmVersion,
+    request: Code,
+    change: impl FnMut(&mut Vec<u8>) + 'static,
+) -> Sim {
+    let mut sim = Sim::new(config(version));
+    sim.tamper(request, change);
+    sim
+}
 
 /// Time that passes only when somebody waits.
 #[derive(Clone, Debug, Default)]
@@ -33,14 +87,37 @@ impl Clock for SimClock {
     }
 }
 
-/// The device, and every request that it got.
-#[derive(Debug)]
+/// Why the simulated transport fails.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SimError {
+    /// The response does not fit into the buffer.
+    TooLong { len: usize, room: usize },
+}
+
+impl fmt::Display for SimError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl std::error::Error for SimError {}
+
+/// What an attacker does to a message.
+type Change = Box<dyn FnMut(&mut Vec<u8>)>;
+
+/// The device, what passed between it and the requester, and an attacker in the middle.
 pub struct Sim {
     pub device: Device,
     pub clock: SimClock,
     pub limits: Limits,
+    /// As the requester sent them.
     pub requests: Vec<Vec<u8>>,
+    /// As the requester got them.
     pub responses: Vec<Vec<u8>>,
+    /// How many exchanges the driver gave up.
+    pub abandoned: usize,
+    on_requests: Vec<(Code, Change)>,
+    on_responses: Vec<(Code, Change)>,
     answer: Option<Vec<u8>>,
 }
 
@@ -53,6 +130,9 @@ impl Sim {
             limits,
             requests: Vec::new(),
             responses: Vec::new(),
+            abandoned: 0,
+            on_requests: Vec::new(),
+            on_responses: Vec::new(),
             answer: None,
         }
     }
@@ -61,19 +141,58 @@ impl Sim {
     pub fn codes(&self) -> Vec<Code> {
         self.requests.iter().map(|request| Code(request[1])).collect()
     }
+
+    /// The response that the requester got to the first request of this code.
+    pub fn response_to(&self, request: Code) -> &[u8] {
+        let at = self.codes().iter().position(|code| *code == request).unwrap();
+        &self.responses[at]
+    }
+
+    /// Changes the answers to a request on their way.
+    pub fn tamper(&mut self, request: Code, change: impl FnMut(&mut Vec<u8>) + 'static) {
+        self.on_responses.push((request, Box::new(change)));
+    }
+
+    /// Changes a request on its way.
+    pub fn tamper_request(&mut self, request: Code, change: impl FnMut(&mut Vec<u8>) + 'static) {
+        self.on_requests.push((request, Box::new(change)));
+    }
+
+    /// Ends all misbehaviour; forgets what passed.
+    pub fn heal(&mut self) {
+        self.device.set_faults(Vec::new());
+        self.on_requests.clear();
+        self.on_responses.clear();
+        self.requests.clear();
+        self.responses.clear();
+        self.answer = None;
+    }
+
+    fn pass(&mut self, message: &[u8]) {
+        let code = Code(message[1]);
+        let mut request = message.to_vec();
+        for (_, change) in self.on_requests.iter_mut().filter(|(of, _)| *of == code) {
+            change(&mut request);
+        }
+        let mut answer = self.device.respond(&request);
+        for (_, change) in self.on_responses.iter_mut().filter(|(of, _)| *of == code) {
+            answer.iter_mut().for_each(&mut *change);
+        }
+        self.requests.push(message.to_vec());
+        self.responses.extend(answer.clone());
+        self.answer = answer;
+    }
 }
 
 impl Transport for Sim {
-    type Error = Infallible;
+    type Error = SimError;
 
     fn limits(&self) -> Limits {
         self.limits
     }
 
-    fn send(&mut self, _: MessageKind, message: &[u8], _: Duration) -> Result<(), Infallible> {
-        self.requests.push(message.to_vec());
-        self.answer = self.device.respond(message);
-        self.responses.extend(self.answer.clone());
+    fn send(&mut self, _: MessageKind, message: &[u8], _: Duration) -> Result<(), SimError> {
+        self.pass(message);
         Ok(())
     }
 
@@ -81,19 +200,20 @@ impl Transport for Sim {
         &mut self,
         buffer: &mut [u8],
         timeout: Duration,
-    ) -> Result<Option<Received>, Infallible> {
+    ) -> Result<Option<Received>, SimError> {
         let Some(answer) = self.answer.take() else {
             self.clock.sleep_until(self.clock.now().after(timeout));
             return Ok(None);
         };
-        // A transport reports the true length; what does not fit is the requester's to refuse.
-        let fits = answer.len().min(buffer.len());
-        buffer[..fits].copy_from_slice(&answer[..fits]);
-        Ok(Some(Received { kind: MessageKind::Plain, len: answer.len() }))
+        let (len, room) = (answer.len(), buffer.len());
+        let place = buffer.get_mut(..len).ok_or(SimError::TooLong { len, room })?;
+        place.copy_from_slice(&answer);
+        Ok(Some(Received { kind: MessageKind::Plain, len }))
     }
 
     fn abandon(&mut self) {
         self.answer = None;
+        self.abandoned += 1;
     }
 }
 
@@ -119,10 +239,10 @@ pub fn requester<'a>(memory: &'a mut Memory, sim: &Sim) -> Requester<'a, Fresh> 
     Requester::new(PROVIDER, memory.storage(), sim.limits)
 }
 
-pub fn error_of<E>(error: RunError<E>) -> Error {
+pub fn error_of<E: fmt::Debug>(error: RunError<E>) -> Error {
     match error {
         RunError::Requester(error) => error,
-        _ => panic!("the simulated transport does not fail"),
+        other => panic!("the transport failed: {other:?}"),
     }
 }
 
@@ -138,19 +258,33 @@ pub fn negotiated<'a>(
     }
 }
 
-/// A whole attestation: what was measured, as (index, value).
+/// A whole attestation: the indices that were measured.
 pub fn attest(sim: &mut Sim) -> Result<Vec<u8>, Error> {
+    with_policy(sim, |sim, policy| attest_with(sim, AttestationPlan::new(policy)))
+}
+
+/// Trusts the device's own roots.
+pub fn with_policy<R>(sim: &mut Sim, run: impl FnOnce(&mut Sim, &Policy<'_>) -> R) -> R {
     let anchors = sim.device.trust_anchors();
     let anchors: Vec<_> = anchors.iter().map(|root| Anchor::Certificate(root)).collect();
-    let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
-    attest_with(sim, AttestationPlan::new(&policy))
+    run(sim, &Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW)))
 }
 
 pub fn attest_with(sim: &mut Sim, plan: AttestationPlan<'_>) -> Result<Vec<u8>, Error> {
     let mut memory = Memory::new();
+    let requester = requester(&mut memory, sim);
+    attest_by(requester, sim, plan)
+}
+
+/// [`attest_with`] by a requester that has been set up.
+pub fn attest_by(
+    requester: Requester<'_, Fresh>,
+    sim: &mut Sim,
+    plan: AttestationPlan<'_>,
+) -> Result<Vec<u8>, Error> {
     let (mut chain, mut record) = (vec![0; 0x4000], vec![0; 0x1000]);
     let clock = sim.clock.clone();
-    let flow = requester(&mut memory, sim).attest(plan, &mut chain, &mut record);
+    let flow = requester.attest(plan, &mut chain, &mut record);
     match blocking::run(flow, sim, &clock) {
         Ok((_, attested)) => {
             let record = attested.measured.map(|measured| measured.record);

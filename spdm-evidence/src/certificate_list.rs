@@ -1,0 +1,92 @@
+//! From certificates, as vendors ship them, to the chain structure of DSP0274.
+
+use pem_rfc7468::Decoder;
+use spdm_crypto::{HashAlgorithm, Provider, Unsupported};
+use spdm_untrusted::Untrusted;
+use spdm_x509::{Anchor, Certificate};
+
+use crate::error::Error;
+
+const LABEL: &str = "CERTIFICATE";
+const BEGIN: &str = "-----BEGIN ";
+const END: &str = "-----END ";
+/// Length and what follows it.
+const HEADER_LEN: usize = 4;
+
+/// The DER certificates of a PEM bundle, in its order.
+pub(crate) fn from_pem(text: &str) -> Result<Vec<Vec<u8>>, Error> {
+    let mut certificates = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(BEGIN) {
+        let block = rest.get(start..).unwrap_or_default();
+        let end = block.find(END).ok_or(Error::Pem)?;
+        let line = block.get(end..).unwrap_or_default();
+        let end = end + line.find('\n').map_or(line.len(), |newline| newline + 1);
+        let (block, behind) = block.split_at_checked(end).ok_or(Error::Pem)?;
+        // Bundles come with lines of any length and with CR LF.
+        let block: String = block.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+        let width = block.lines().nth(1).map_or(64, str::len);
+        let mut decoder =
+            Decoder::new_wrapped(block.as_bytes(), width.max(4)).map_err(|_| Error::Pem)?;
+        let mut der = Vec::new();
+        decoder.decode_to_end(&mut der).map_err(|_| Error::Pem)?;
+        if decoder.type_label() != LABEL {
+            return Err(Error::Pem);
+        }
+        certificates.push(der);
+        rest = behind;
+    }
+    if certificates.is_empty() { Err(Error::Pem) } else { Ok(certificates) }
+}
+
+/// Length, RootHash, and the certificates from the root's side to the leaf.
+///
+/// A list that ends with a self-issued certificate is leaf first. Where it has no root, the anchor that
+/// issued the first certificate is it; else RootHash stays zero and the chain is not trusted.
+pub(crate) fn to_structure(
+    certificates: &[Vec<u8>],
+    anchors: &[Anchor<'_>],
+    hash: HashAlgorithm,
+    provider: &Provider,
+) -> Result<Vec<u8>, Unsupported> {
+    let parse = |der: &[u8]| Certificate::parse(Untrusted::new(der)).ok().map(|c| c.is_self_issued());
+    let mut ordered: Vec<&[u8]> = certificates.iter().map(Vec::as_slice).collect();
+    if !issued_in_order(&ordered) {
+        ordered.reverse();
+    }
+    let root = match ordered.first() {
+        Some(first) if parse(first) == Some(true) => Some(*first),
+        Some(first) => issuer(first, anchors),
+        None => None,
+    };
+    let digest = match root {
+        Some(root) => provider.hash.digest(hash, &[root])?.as_bytes().to_vec(),
+        None => vec![0; hash.digest_len()],
+    };
+    let len = HEADER_LEN + digest.len() + ordered.iter().map(|der| der.len()).sum::<usize>();
+    let length = u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
+    Ok([&length[..], &digest].into_iter().chain(ordered).flatten().copied().collect())
+}
+
+/// Whether each certificate is issued by the one before.
+fn issued_in_order(certificates: &[&[u8]]) -> bool {
+    let parse = |der: &&'_ [u8]| Certificate::parse(Untrusted::new(*der));
+    certificates.iter().zip(certificates.iter().skip(1)).all(|(above, below)| {
+        match (parse(above), parse(below)) {
+            (Ok(above), Ok(below)) => below.issuer() == above.subject(),
+            _ => false,
+        }
+    })
+}
+
+/// The anchor whose subject is the issuer of `first`.
+fn issuer<'a>(first: &[u8], anchors: &[Anchor<'a>]) -> Option<&'a [u8]> {
+    let first = Certificate::parse(Untrusted::new(first)).ok()?;
+    anchors.iter().find_map(|anchor| match anchor {
+        Anchor::Certificate(der) => {
+            let anchor = Certificate::parse(Untrusted::new(*der)).ok()?;
+            (anchor.subject() == first.issuer()).then_some(*der)
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,96 @@
+//! Reference values: what the measurements of a device should be.
+
+use serde::Deserialize;
+
+use crate::error::Error;
+use crate::report::{MeasuredValue, ReferenceStatus};
+
+/// A set of reference values, as `schema/reference.json` describes it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Reference {
+    /// The values.
+    pub measurements: Vec<ReferenceValue>,
+}
+
+/// The value that a measurement should have.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it")]
+pub struct ReferenceValue {
+    /// `Index`.
+    pub index: u8,
+    /// The type in snake case, where it matters.
+    pub kind: Option<String>,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    measurements: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    index: u8,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    value: String,
+}
+
+impl Reference {
+    /// Reads reference values from JSON.
+    ///
+    /// # Errors
+    /// [`Error::Json`] and [`Error::Hex`]; also where there is no value at all, for that would let every
+    /// device pass.
+    pub fn read(json: &[u8]) -> Result<Self, Error> {
+        let document: Document =
+            serde_json::from_slice(json).map_err(|error| Error::Json(error.to_string()))?;
+        if document.measurements.is_empty() {
+            return Err(Error::Json("measurements is empty".to_owned()));
+        }
+        let values = document.measurements.into_iter().map(|row| {
+            let value = hex::decode(&row.value).map_err(|_| Error::Hex { field: "value" })?;
+            Ok(ReferenceValue { index: row.index, kind: row.kind, value })
+        });
+        Ok(Self { measurements: values.collect::<Result<_, Error>>()? })
+    }
+
+    /// Marks every measured value, and gives the number of values that match or the first that does not.
+    pub(crate) fn compare(&self, measured: &mut [MeasuredValue]) -> Result<usize, String> {
+        for value in measured.iter_mut() {
+            let mut wanted = self.measurements.iter().filter(|r| r.is_about(value)).peekable();
+            value.reference = match wanted.peek() {
+                None => ReferenceStatus::None,
+                Some(_) if wanted.all(|reference| reference.value == value.value) => {
+                    ReferenceStatus::Match
+                }
+                Some(_) => ReferenceStatus::Mismatch,
+            };
+        }
+        for reference in &self.measurements {
+            let mut found = measured.iter().filter(|value| reference.is_about(value)).peekable();
+            if found.peek().is_none() {
+                let index = reference.index;
+                return Err(format!("measurement {index} is missing"));
+            }
+            if let Some(other) = found.find(|value| value.value != reference.value) {
+                let (expected, got) = (hex::encode(&reference.value), hex::encode(&other.value));
+                let (index, kind) = (other.index, other.kind);
+                return Err(format!(
+                    "measurement {index} ({kind}) is {got}, but {expected} is expected"
+                ));
+            }
+        }
+        Ok(self.measurements.len())
+    }
+}
+
+impl ReferenceValue {
+    fn is_about(&self, value: &MeasuredValue) -> bool {
+        self.index == value.index && self.kind.as_deref().is_none_or(|kind| kind == value.kind)
+    }
+}

@@ -1,0 +1,195 @@
+//! What the `spdm` command prints: one object per connection and attested slot.
+
+mod builder;
+mod check;
+mod fault;
+mod measured;
+
+pub use builder::{Freshness, ReportBuilder};
+pub use check::{Check, CheckResult, Status};
+pub use measured::{MeasuredValue, ReferenceStatus};
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::exchange::Note;
+
+/// The exit code of the command that a report calls for. The worst of several is the largest.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[expect(clippy::exhaustive_enums, reason = "the command's contract")]
+#[repr(u8)]
+pub enum ExitClass {
+    /// 0: verified.
+    Ok = 0,
+    /// 1: rejected: chain, signature, name, anchor, nonce, reference value, capability, version policy, or
+    /// an ERROR in answer to something required.
+    Rejected = 1,
+    /// 2: the input cannot be judged: unreadable, or an algorithm that is not implemented.
+    Usage = 2,
+    /// 3: transport failure or timeout.
+    Transport = 3,
+    /// 4: the device broke the protocol.
+    Protocol = 4,
+}
+
+impl ExitClass {
+    /// The exit code.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Rejected => 1,
+            Self::Usage => 2,
+            Self::Transport => 3,
+            Self::Protocol => 4,
+        }
+    }
+}
+
+/// The verdict over one connection and slot. Serializes as `schema/report.json`.
+///
+/// Only [`ReportBuilder`] makes one; [`Self::verified`] is computed, never set.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    schema: u32,
+    target: String,
+    verified: bool,
+    checks: Vec<CheckResult>,
+    version: Option<&'static str>,
+    algorithms: BTreeMap<&'static str, Option<String>>,
+    slot: Option<u8>,
+    nonces: Nonces,
+    fresh: Option<bool>,
+    identity: IdentitySummary,
+    measurements: Vec<MeasuredValue>,
+    error: Option<ReportError>,
+    #[serde(skip)]
+    exit_class: ExitClass,
+    #[serde(skip)]
+    notes: Vec<Note>,
+}
+
+/// The nonces of the requests whose answers the report is about, in hexadecimal.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Nonces {
+    /// Of CHALLENGE.
+    pub challenge: Option<String>,
+    /// Of the signed GET_MEASUREMENTS.
+    pub measurements: Option<String>,
+}
+
+/// Who the device says it is. Texts of the device are escaped.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct IdentitySummary {
+    /// The leaf's subject.
+    pub subject: Option<String>,
+    /// The leaf's serialNumber in hexadecimal.
+    pub serial: Option<String>,
+    /// The otherNames of the leaf's subjectAltName that are texts.
+    pub san: Vec<String>,
+    /// SHA-256 of the root certificate in hexadecimal, also where no anchor vouches for it.
+    pub root_sha256: Option<String>,
+}
+
+/// Why the verdict is not `verified`: the first reason.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ReportError {
+    /// A word for programs, for example `signature`, `chain`, `protocol`, `unsupported`.
+    pub kind: &'static str,
+    /// A sentence for people.
+    pub message: String,
+    /// The message and field, in the spelling of DSP0274.
+    pub field: Option<String>,
+    /// Offset of the field in bytes.
+    pub offset: Option<usize>,
+}
+
+impl Report {
+    /// Whether the device is authenticated and everything that was required holds.
+    #[must_use]
+    pub const fn verified(&self) -> bool {
+        self.verified
+    }
+
+    /// What was judged.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// All fifteen checks, in order of evaluation.
+    #[must_use]
+    pub fn checks(&self) -> &[CheckResult] {
+        &self.checks
+    }
+
+    /// How a check ended.
+    #[must_use]
+    pub fn status(&self, check: Check) -> Status {
+        self.checks.iter().find(|result| result.check == check).map_or(Status::Skipped, |r| r.status)
+    }
+
+    /// The negotiated version, for example `1.2`.
+    #[must_use]
+    pub const fn version(&self) -> Option<&'static str> {
+        self.version
+    }
+
+    /// What was negotiated, by category; `None` where nothing was selected.
+    #[must_use]
+    pub const fn algorithms(&self) -> &BTreeMap<&'static str, Option<String>> {
+        &self.algorithms
+    }
+
+    /// The slot: 0 to 7, or 255 for a provisioned public key.
+    #[must_use]
+    pub const fn slot(&self) -> Option<u8> {
+        self.slot
+    }
+
+    /// The nonces.
+    #[must_use]
+    pub const fn nonces(&self) -> &Nonces {
+        &self.nonces
+    }
+
+    /// Whether a verified signature covers the expected nonce; `None` where none was expected.
+    #[must_use]
+    pub const fn fresh(&self) -> Option<bool> {
+        self.fresh
+    }
+
+    /// Who the device says it is.
+    #[must_use]
+    pub const fn identity(&self) -> &IdentitySummary {
+        &self.identity
+    }
+
+    /// The measurements: signed ones, or unsigned ones where nothing is signed.
+    #[must_use]
+    pub fn measurements(&self) -> &[MeasuredValue] {
+        &self.measurements
+    }
+
+    /// Why it is not verified.
+    #[must_use]
+    pub const fn error(&self) -> Option<&ReportError> {
+        self.error.as_ref()
+    }
+
+    /// The exit code that it calls for.
+    #[must_use]
+    pub const fn exit_class(&self) -> ExitClass {
+        self.exit_class
+    }
+
+    /// What the reader of the evidence left out.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+}

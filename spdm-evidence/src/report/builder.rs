@@ -1,0 +1,433 @@
+//! Filling a report, live or offline.
+
+use std::collections::BTreeMap;
+
+use spdm_codec::{KeySlot, Nonce};
+use spdm_crypto::{HashAlgorithm, Provider};
+use spdm_requester::{Error, Negotiated, Possession, Proof, Verified};
+use spdm_x509::{Appraisal, ChainError, Outcome};
+
+use super::fault::Fault;
+use super::{
+    Check, CheckResult, ExitClass, IdentitySummary, MeasuredValue, Nonces, Report,
+    Status,
+};
+use crate::assembly::Broken;
+use crate::exchange::Note;
+use crate::reference::Reference;
+
+/// What is known about the nonces in the requests.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Freshness {
+    /// This run chose them: live.
+    Own,
+    /// GET_MEASUREMENTS (CHALLENGE, where no measurements are signed) must have this one: offline.
+    Expected(Nonce),
+    /// Nothing: whether the evidence is fresh cannot be said.
+    Unknown,
+}
+
+/// Collects what was found, and draws the conclusion.
+///
+/// ```text
+/// ReportBuilder::new(target, freshness)
+///     .require(…)                    what the options demand
+///     .negotiated(…)  .chain(…)  .possession(…)  .measurements(…)  .failed(…)  .verified(…)
+///     .build()
+/// ```
+///
+/// The report is `verified` only where [`Self::verified`] was called, no check failed, no error was
+/// reported, no required check was skipped, and the expected nonce is covered.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ReportBuilder {
+    target: String,
+    freshness: Freshness,
+    required: Vec<Check>,
+    results: BTreeMap<Check, (Status, String)>,
+    negotiated: Option<Negotiated>,
+    slot: Option<KeySlot>,
+    nonces: [Option<Nonce>; 2],
+    proven: [bool; 2],
+    identity: IdentitySummary,
+    digest: Option<Vec<u8>>,
+    measurements: Vec<MeasuredValue>,
+    fault: Option<Fault>,
+    authenticated: bool,
+    notes: Vec<Note>,
+}
+
+const fn place(proof: Proof) -> usize {
+    match proof {
+        Proof::Measurements => 1,
+        _ => 0,
+    }
+}
+
+impl ReportBuilder {
+    /// Nothing found yet.
+    pub fn new(target: &str, freshness: Freshness) -> Self {
+        Self {
+            target: target.to_owned(),
+            freshness,
+            required: Vec::new(),
+            results: BTreeMap::new(),
+            negotiated: None,
+            slot: None,
+            nonces: [None; 2],
+            proven: [false; 2],
+            identity: IdentitySummary::default(),
+            digest: None,
+            measurements: Vec::new(),
+            fault: None,
+            authenticated: false,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Demands that a check passes: skipping it is not enough.
+    pub fn require(&mut self, check: Check) -> &mut Self {
+        self.required.push(check);
+        self
+    }
+
+    /// What was left out.
+    pub fn note(&mut self, note: Note) -> &mut Self {
+        self.notes.push(note);
+        self
+    }
+
+    /// What the connection agreed on.
+    pub fn negotiated(&mut self, negotiated: &Negotiated) -> &mut Self {
+        self.negotiated = Some(*negotiated);
+        self
+    }
+
+    /// The slot that the report is about.
+    pub fn slot(&mut self, slot: KeySlot) -> &mut Self {
+        self.slot = Some(slot);
+        self
+    }
+
+    /// A check that holds. A failure stays.
+    pub fn pass(&mut self, check: Check, detail: impl Into<String>) -> &mut Self {
+        self.set(check, Status::Pass, detail.into())
+    }
+
+    /// A check that does not hold.
+    pub fn fail(&mut self, check: Check, detail: impl Into<String>) -> &mut Self {
+        self.set(check, Status::Fail, detail.into())
+    }
+
+    /// Why a check is not made. A result stays.
+    pub fn skip(&mut self, check: Check, detail: impl Into<String>) -> &mut Self {
+        self.set(check, Status::Skipped, detail.into())
+    }
+
+    /// The worse result stays; of two equal ones the first.
+    fn set(&mut self, check: Check, status: Status, detail: String) -> &mut Self {
+        let rank = |status| match status {
+            Status::Skipped => 0,
+            Status::Pass => 1,
+            Status::Fail => 2,
+        };
+        let known = self.results.get(&check).map(|(known, _)| rank(*known));
+        if known.is_none_or(|known| known < rank(status)) {
+            self.results.insert(check, (status, detail));
+        }
+        self
+    }
+
+    /// The chain's digest is the one that DIGESTS stated.
+    pub fn digest_checked(&mut self) -> &mut Self {
+        self.pass(Check::ChainDigest, "DIGESTS states the hash of the chain")
+    }
+
+    /// A chain whose form is right, and every check of a policy on it.
+    pub fn chain(&mut self, appraisal: &Appraisal<'_>, provider: &Provider) -> &mut Self {
+        let chain = appraisal.chain();
+        let leaf = chain.leaf();
+        let texts = leaf.other_names().filter_map(|name| name.text());
+        self.identity = IdentitySummary {
+            subject: Some(leaf.subject().to_string()),
+            serial: Some(hex::encode(leaf.serial())),
+            san: texts.map(|text| text.to_string()).collect(),
+            root_sha256: root_sha256(chain, provider),
+        };
+        self.digest = Some(chain.digest().as_bytes().to_vec());
+        self.slot(KeySlot::Slot(chain.slot()));
+        let count = chain.certificate_count();
+        self.pass(Check::ChainFormat, format!("{count} certificates"));
+        for (check, outcome) in appraisal.outcomes() {
+            let check = Check::of_chain(check);
+            match outcome {
+                Outcome::Pass => self.pass(check, "ok"),
+                Outcome::Fail(error) => self.chain_failed(&error),
+                Outcome::Skipped if check == Check::LeafSan => {
+                    self.skip(check, "no name is asked for")
+                }
+                Outcome::Skipped => self.skip(check, "the root certificate is not at hand"),
+            };
+        }
+        self
+    }
+
+    fn chain_failed(&mut self, error: &ChainError) -> &mut Self {
+        let check = Check::of_chain(error.check);
+        match (check, &self.identity.root_sha256) {
+            (Check::ChainAnchor, Some(root)) => {
+                let detail = format!("{error}; SHA-256 of the root: {root}");
+                self.fail(check, detail)
+            }
+            _ => self.fail(check, error.to_string()),
+        };
+        self.fault(Fault::of(&Error::Chain(*error)))
+    }
+
+    /// The nonce of a request, also where its answer proves nothing.
+    pub fn asked(&mut self, proof: Proof, nonce: &Nonce) -> &mut Self {
+        if let Some(known) = self.nonces.get_mut(place(proof)) {
+            *known = Some(*nonce);
+        }
+        self
+    }
+
+    /// A signature that verified.
+    pub fn possession(&mut self, possession: &Possession<'_>) -> &mut Self {
+        let proof = possession.proof();
+        self.asked(proof, possession.nonce());
+        self.slot(possession.identity().key_slot());
+        if let Some(proven) = self.proven.get_mut(place(proof)) {
+            *proven = true;
+        }
+        match proof {
+            Proof::Measurements => {
+                self.pass(Check::MeasurementsFormat, "every block is well formed");
+                self.pass(Check::MeasurementsSignature, "signed by the device's key")
+            }
+            _ => {
+                self.pass(Check::ChallengeChainHash, "CertChainHash is that of the device's key");
+                self.pass(Check::ChallengeSignature, "signed by the device's key")
+            }
+        }
+    }
+
+    /// The measurements to be shown.
+    pub fn measurements(&mut self, values: Vec<MeasuredValue>) -> &mut Self {
+        self.measurements = values;
+        self
+    }
+
+    /// Compares the measurements with reference values; unsigned ones match nothing. Demands the check.
+    pub fn reference(&mut self, reference: &Reference) -> &mut Self {
+        let check = Check::MeasurementsReference;
+        self.require(check);
+        if !self.proven.get(place(Proof::Measurements)).is_some_and(|proven| *proven) {
+            return self.skip(check, "no signed measurements");
+        }
+        match reference.compare(&mut self.measurements) {
+            Ok(count) => self.pass(check, format!("{count} reference values match")),
+            Err(mismatch) => {
+                self.fail(check, mismatch.clone());
+                self.fault(Fault::new(Some(check), "reference", mismatch, ExitClass::Rejected))
+            }
+        }
+    }
+
+    /// Something went wrong. The first error is the one that is shown.
+    pub fn failed(&mut self, error: &Error) -> &mut Self {
+        let fault = Fault::of(error);
+        if let Some(check) = fault.check {
+            self.fail(check, fault.error.message.clone());
+        }
+        self.fault(fault)
+    }
+
+    /// The recording ends because its messages cannot be put together.
+    pub fn broken(&mut self, broken: &Broken) -> &mut Self {
+        self.fault(Fault::of_broken(broken))
+    }
+
+    /// A rule of the caller that is no check of its own, such as the lowest version, does not hold.
+    pub fn rejected(&mut self, why: impl Into<String>) -> &mut Self {
+        self.fault(Fault::new(None, "policy", why.into(), ExitClass::Rejected))
+    }
+
+    /// What breaks the protocol outweighs what is merely rejected; of two equal ones the first stays.
+    fn fault(&mut self, fault: Fault) -> &mut Self {
+        if self.fault.as_ref().is_none_or(|known| known.class < fault.class) {
+            self.fault = Some(fault);
+        }
+        self
+    }
+
+    /// The device is authenticated.
+    pub fn verified(&mut self, verified: &Verified<'_>) -> &mut Self {
+        let digest = verified.identity().digest().as_bytes();
+        match &self.digest {
+            Some(shown) if shown != digest => return self.failed(&Error::IdentityMismatch),
+            _ => self.authenticated = true,
+        }
+        self
+    }
+
+    /// Draws the conclusion.
+    #[must_use]
+    pub fn build(mut self) -> Report {
+        let fresh = self.judge_freshness();
+        let checks: Vec<CheckResult> = Check::ALL
+            .into_iter()
+            .map(|check| {
+                let nothing = || (Status::Skipped, "nothing to check".to_owned());
+                let (status, detail) = self.results.remove(&check).unwrap_or_else(nothing);
+                CheckResult { check, status, detail }
+            })
+            .collect();
+        let fault = self.fault.take().or_else(|| self.shortcoming(&checks));
+        let verified = fault.is_none() && self.authenticated && fresh != Some(false);
+        let (exit_class, error) = match fault {
+            Some(fault) => (fault.class, Some(fault.error)),
+            None => (ExitClass::Ok, None),
+        };
+        let [challenge, measurements] = self.nonces.map(|nonce| nonce.map(hex::encode));
+        Report {
+            schema: 1,
+            target: self.target,
+            verified,
+            checks,
+            version: self.negotiated.map(|negotiated| negotiated.version.as_str()),
+            algorithms: self.negotiated.as_ref().map(algorithms).unwrap_or_default(),
+            slot: self.slot.map(KeySlot::to_byte),
+            nonces: Nonces { challenge, measurements },
+            fresh,
+            identity: self.identity,
+            measurements: self.measurements,
+            error,
+            exit_class,
+            notes: self.notes,
+        }
+    }
+
+    /// Why it is not verified although nothing went wrong.
+    fn shortcoming(&self, checks: &[CheckResult]) -> Option<Fault> {
+        let new = |check, kind, message| Some(Fault::new(check, kind, message, ExitClass::Rejected));
+        if let Some(failed) = checks.iter().find(|result| result.status == Status::Fail) {
+            let message = format!("{}: {}", failed.check.name(), failed.detail);
+            return new(Some(failed.check), "rejected", message);
+        }
+        let missing = checks.iter().find(|result| {
+            result.status == Status::Skipped && self.required.contains(&result.check)
+        });
+        if let Some(missing) = missing {
+            let message = format!("{} is required: {}", missing.check.name(), missing.detail);
+            return new(Some(missing.check), "required", message);
+        }
+        if self.authenticated {
+            return None;
+        }
+        let message = "no signature of the device could be verified".to_owned();
+        new(None, "unproven", message)
+    }
+
+    /// Sets the two nonce checks.
+    fn judge_freshness(&mut self) -> Option<bool> {
+        let [challenged, measured] = self.proven;
+        let rows = [
+            (challenged, Check::ChallengeNonce, "CHALLENGE_AUTH"),
+            (measured, Check::MeasurementsNonce, "MEASUREMENTS"),
+        ];
+        match self.freshness {
+            Freshness::Own => {
+                for (proven, check, message) in rows {
+                    if proven {
+                        self.pass(check, format!("{message} signs the nonce of this run"));
+                    }
+                }
+                Some(challenged || measured)
+            }
+            Freshness::Unknown => {
+                for (proven, check, _) in rows {
+                    if proven {
+                        self.skip(check, "no nonce is given to compare with");
+                    }
+                }
+                None
+            }
+            Freshness::Expected(expected) => {
+                if challenged && measured {
+                    let detail = "the given nonce is that of GET_MEASUREMENTS";
+                    self.skip(Check::ChallengeNonce, detail);
+                }
+                let [of_challenge, of_measurements] = self.nonces;
+                let (signed, check, nonce) = if measured {
+                    (true, Check::MeasurementsNonce, of_measurements)
+                } else {
+                    (challenged, Check::ChallengeNonce, of_challenge)
+                };
+                if !signed {
+                    return Some(false);
+                }
+                let same = nonce == Some(expected);
+                if same {
+                    self.pass(check, "the signature covers the given nonce");
+                } else {
+                    let detail = "the signed nonce is not the given one";
+                    self.fail(check, detail);
+                    self.fault(Fault::new(Some(check), "nonce", detail, ExitClass::Rejected));
+                }
+                Some(same)
+            }
+        }
+    }
+}
+
+/// SHA-256 of the chain's root, where it is in the chain or RootHash is SHA-256 already.
+fn root_sha256(chain: &spdm_x509::Chain<'_>, provider: &Provider) -> Option<String> {
+    let hash = chain.context().hash;
+    let first = chain.certificate_ders().next()?;
+    let digest = provider.hash.digest(hash, &[first]).ok()?;
+    if digest.as_bytes() == chain.root_hash() {
+        let digest = provider.hash.digest(HashAlgorithm::Sha256, &[first]).ok()?;
+        return Some(hex::encode(digest.as_bytes()));
+    }
+    (hash == HashAlgorithm::Sha256).then(|| hex::encode(chain.root_hash()))
+}
+
+/// What was selected, by category.
+fn algorithms(negotiated: &Negotiated) -> BTreeMap<&'static str, Option<String>> {
+    let selected = &negotiated.selected;
+    let structs = &selected.alg_structs;
+    let name = |name: Option<&'static str>, bits: u32| match (name, bits) {
+        (Some(name), _) => Some(name.to_owned()),
+        (None, 0) => None,
+        (None, bits) => Some(format!("{bits:#x}")),
+    };
+    macro_rules! table {
+        ($table:ident) => {
+            structs.$table.and_then(|a| name(a.name(), a.bits().into()))
+        };
+    }
+    BTreeMap::from([
+        ("base_asym", name(selected.base_asym.name(), selected.base_asym.bits())),
+        ("base_hash", name(selected.base_hash.name(), selected.base_hash.bits())),
+        (
+            "measurement_hash",
+            name(selected.measurement_hash.name(), selected.measurement_hash.bits()),
+        ),
+        (
+            "measurement_specification",
+            name(
+                selected.measurement_specification.name(),
+                selected.measurement_specification.bits().into(),
+            ),
+        ),
+        ("pqc_asym", name(selected.pqc_asym.name(), selected.pqc_asym.bits())),
+        ("dhe", table!(dhe)),
+        ("kem", table!(kem)),
+        ("aead", table!(aead)),
+        ("key_schedule", table!(key_schedule)),
+        ("req_base_asym", table!(req_base_asym)),
+        ("req_pqc_asym", table!(req_pqc_asym)),
+    ])
+}
