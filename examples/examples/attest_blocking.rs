@@ -16,7 +16,9 @@ use spdm_transport::{Duration, StdClock, Transport};
 use spdm_transport_tcp::{Framing, Listener, TcpTransport};
 use spdm_x509::{Anchor, Policy, ValidityCheck};
 
-fn main() -> Result<(), Box<dyn core::error::Error>> {
+type Failure = Box<dyn core::error::Error>;
+
+fn main() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
     let (address, roots) = match (args.next(), args.next()) {
         (Some(address), Some(root)) => (address, vec![std::fs::read(root)?]),
@@ -33,8 +35,8 @@ fn main() -> Result<(), Box<dyn core::error::Error>> {
     let storage = Storage::new(&mut message, &mut hashes);
     let requester = Requester::new(PROVIDER, storage, transport.limits());
     let flow = requester.attest(AttestationPlan::new(&policy), &mut chain, &mut record);
-    let (requester, attested) = blocking::run(flow, &mut transport, &StdClock::new())
-        .map_err(|failure| failure.error)?;
+    let (requester, attested) =
+        blocking::run(flow, &mut transport, &StdClock::new()).map_err(|failure| failure.error)?;
 
     let agreed = requester.negotiated();
     println!("verified over SPDM {} with {}", agreed.version, agreed.asym()?);
@@ -47,8 +49,8 @@ fn main() -> Result<(), Box<dyn core::error::Error>> {
     Ok(())
 }
 
-/// A device behind a socket of this process, and its root.
-fn software_device() -> Result<(String, Vec<Vec<u8>>), Box<dyn core::error::Error>> {
+/// A device behind a socket of this process: its address and its roots.
+fn software_device() -> Result<(String, Vec<Vec<u8>>), Failure> {
     let mut device = Device::new(DeviceConfig::default())?;
     let roots = device.trust_anchors();
     let listener = Listener::bind("127.0.0.1:0", Framing::Dsp0287)?;

@@ -33,6 +33,11 @@
 #[cfg(test)]
 extern crate std;
 
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod alg_structs;
 mod algorithm;
 mod algorithms;

@@ -131,7 +131,10 @@ pub(crate) fn on_wire(turn: &Turn<'_>, code: Code, peer: Option<&Peer>, bytes: &
             Fault::EmptyResponse => bytes.clear(),
             Fault::TrailingBytes => bytes.extend([0; 4]),
             Fault::WrongVersionByte => patch(bytes, 0, |byte| byte ^ 1),
-            Fault::WrongResponseCode => patch(bytes, 1, |byte| byte ^ 1),
+            Fault::WrongResponseCode => patch(bytes, 1, |byte| match Code(byte) {
+                Code::CERTIFICATE => Code::DIGESTS.0,
+                _ => Code::CERTIFICATE.0,
+            }),
             Fault::RequestCodeEcho => patch(bytes, 1, |_| code.0),
             Fault::OversizeResponse => {
                 let size = peer.and_then(|peer| peer.data_transfer_size).unwrap_or(0x1_0000);

@@ -78,11 +78,11 @@ impl Capture {
 
 fn read_pcap(bytes: &[u8], frames: &mut Frames) -> Result<(), Error> {
     let (mut rest, parser) = PcapParser::new(bytes).map_err(damaged)?;
-    let link = LinkType::new(u32::from(parser.header().datalink));
+    let link = LinkType::new(u32::from(parser.header().datalink))?;
     while !rest.is_empty() {
         match parser.next_raw_packet(rest) {
             Ok((behind, packet)) => {
-                frames.packet(link?, &packet.data, packet.incl_len < packet.orig_len);
+                frames.packet(link, &packet.data, packet.incl_len < packet.orig_len);
                 rest = behind;
             }
             Err(PcapError::IncompleteBuffer) => {

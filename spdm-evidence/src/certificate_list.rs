@@ -49,13 +49,12 @@ pub(crate) fn to_structure(
     hash: HashAlgorithm,
     provider: &Provider,
 ) -> Result<Vec<u8>, Unsupported> {
-    let parse = |der: &[u8]| Certificate::parse(Untrusted::new(der)).ok().map(|c| c.is_self_issued());
     let mut ordered: Vec<&[u8]> = certificates.iter().map(Vec::as_slice).collect();
     if !issued_in_order(&ordered) {
         ordered.reverse();
     }
     let root = match ordered.first() {
-        Some(first) if parse(first) == Some(true) => Some(*first),
+        Some(first) if is_self_issued(first) => Some(*first),
         Some(first) => issuer(first, anchors),
         None => None,
     };
@@ -68,14 +67,17 @@ pub(crate) fn to_structure(
     Ok([&length[..], &digest].into_iter().chain(ordered).flatten().copied().collect())
 }
 
+fn is_self_issued(der: &[u8]) -> bool {
+    Certificate::parse(Untrusted::new(der)).is_ok_and(|certificate| certificate.is_self_issued())
+}
+
 /// Whether each certificate is issued by the one before.
 fn issued_in_order(certificates: &[&[u8]]) -> bool {
-    let parse = |der: &&'_ [u8]| Certificate::parse(Untrusted::new(*der));
-    certificates.iter().zip(certificates.iter().skip(1)).all(|(above, below)| {
-        match (parse(above), parse(below)) {
-            (Ok(above), Ok(below)) => below.issuer() == above.subject(),
-            _ => false,
-        }
+    let parsed = certificates.iter().map(|der| Certificate::parse(Untrusted::new(*der)).ok());
+    let below = parsed.clone().skip(1);
+    parsed.zip(below).all(|pair| match pair {
+        (Some(above), Some(below)) => below.issuer() == above.subject(),
+        _ => false,
     })
 }
 

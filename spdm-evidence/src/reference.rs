@@ -62,13 +62,16 @@ impl Reference {
     /// Marks every measured value, and gives the number of values that match or the first that does not.
     pub(crate) fn compare(&self, measured: &mut [MeasuredValue]) -> Result<usize, String> {
         for value in measured.iter_mut() {
-            let mut wanted = self.measurements.iter().filter(|r| r.is_about(value)).peekable();
-            value.reference = match wanted.peek() {
+            let mut wanted = self.measurements.iter().filter(|r| r.is_about(value));
+            value.reference = match wanted.next() {
                 None => ReferenceStatus::None,
-                Some(_) if wanted.all(|reference| reference.value == value.value) => {
-                    ReferenceStatus::Match
+                Some(first) => {
+                    let mut wanted = core::iter::once(first).chain(wanted);
+                    match wanted.all(|reference| reference.value == value.value) {
+                        true => ReferenceStatus::Match,
+                        false => ReferenceStatus::Mismatch,
+                    }
                 }
-                Some(_) => ReferenceStatus::Mismatch,
             };
         }
         for reference in &self.measurements {

@@ -217,17 +217,16 @@ impl<'a, O: Operation> Flow<'a, O> {
             (Err(error), Some(phase)) => {
                 Err(Failure { error, requester: Recovered::Kept(Requester { core, phase }) })
             }
-            (Err(error), None) => Err(Failure {
-                error,
-                requester: Recovered::Fresh(Requester { core, phase: Fresh }),
-            }),
+            (Err(error), None) => {
+                Err(Failure { error, requester: Recovered::Fresh(core.into_fresh()) })
+            }
         }
     }
 
     /// Gives the operation up; the connection is lost with it.
     #[must_use]
     pub fn abandon(self) -> Requester<'a, Fresh> {
-        Requester { core: self.core, phase: Fresh }
+        self.core.into_fresh()
     }
 
     /// How long the answer to the message that was just sent may take (DSP0274 §Timing requirements).
@@ -249,6 +248,9 @@ impl<'a, O: Operation> Flow<'a, O> {
             return Err(Misbehaviour::error("response", field, Violation::Unexpected));
         }
         let Self { core, exchange, operation, .. } = self;
+        if received.len > core.padded_room() {
+            return Err(Error::Misuse(Misuse::Overrun));
+        }
         let (request_area, response_area) = core
             .storage
             .message
@@ -311,7 +313,7 @@ impl<O: Operation> Receive<'_, '_, O> {
     #[must_use]
     pub fn buffer(&mut self) -> &mut [u8] {
         let core = &mut self.flow.core;
-        let len = core.room().saturating_add(core.limits.padding);
+        let len = core.padded_room();
         let area = core.storage.message.get_mut(REQUEST_AREA..).unwrap_or_default();
         let len = len.min(area.len());
         area.get_mut(..len).unwrap_or_default()

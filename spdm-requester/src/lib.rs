@@ -1,4 +1,38 @@
-//! crate docs follow
+//! An SPDM requester without I/O, without std, without an allocator: it authenticates devices that speak
+//! DMTF DSP0274 1.0 to 1.4 and gets their signed measurements.
+//!
+//! ```text
+//!  Requester<Fresh> ── negotiate ──> Requester<Negotiated> ── fetch_chain ──> Chain ── Policy::validate ──> Trusted ─┐
+//!         │                                   ├── challenge ───────> Possession ────────── Verified::new ────────────┴─> Verified
+//!         │                                   └── measure_signed ──> Possession + measurement record
+//!         └── attest: all of it as one operation
+//! ```
+//!
+//! * An operation is a [`Flow`]: a state machine that tells what to send, receive or wait for. Drivers are
+//!   short loops over it: [`blocking::run`], [`nonblocking::run`], or one turn of a superloop.
+//! * [`Connection`] is the judge: it decides over every exchange, keeps the transcripts and checks the
+//!   signatures. Live flows and offline verifiers call the same [`Connection::accept`].
+//! * [`Possession`] says that a key answered our nonce, [`Trusted`](spdm_x509::Trusted) that a chain is one
+//!   to believe, and only both together make a [`Verified`] device.
+//! * What the caller requires is required: a device that lacks a capability is an error, never a shorter
+//!   attestation.
+//! * Every loop has a bound: see [`Bounds`].
+//!
+//! ```
+//! use spdm_crypto::{Bank, rustcrypto::{PROVIDER, Running}};
+//! use spdm_requester::{Requester, RunError, Storage, blocking};
+//! use spdm_transport::{Clock, Transport};
+//!
+//! fn version_of<T: Transport, C: Clock>(device: &mut T, clock: &C) -> Result<(), RunError<T::Error>> {
+//!     let (mut message, mut hashes) = ([0; 4096], Bank::<Running, 2>::new());
+//!     let storage = Storage::new(&mut message, &mut hashes);
+//!     let requester = Requester::new(PROVIDER, storage, device.limits());
+//!     let (requester, ()) =
+//!         blocking::run(requester.negotiate(), device, clock).map_err(|failure| failure.error)?;
+//!     println!("SPDM {}", requester.negotiated().version);
+//!     Ok(())
+//! }
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -61,11 +61,22 @@ pub(crate) struct Core<'a> {
     pub(crate) sink: Option<&'a mut (dyn Sink + 'static)>,
 }
 
-impl Core<'_> {
+impl<'a> Core<'a> {
     /// The largest response there is room for, in bytes, without padding.
     pub(crate) fn room(&self) -> usize {
         let area = self.storage.message.len().saturating_sub(REQUEST_AREA);
         area.saturating_sub(self.limits.padding).min(self.limits.max_receive)
+    }
+
+    /// What a transport may write: [`Self::room`] and the padding behind it, in bytes.
+    pub(crate) fn padded_room(&self) -> usize {
+        self.room().saturating_add(self.limits.padding)
+    }
+
+    /// Forgets the connection.
+    pub(crate) fn into_fresh(mut self) -> Requester<'a, Fresh> {
+        self.connection = Connection::new(self.limits.padding);
+        Requester { core: self, phase: Fresh }
     }
 }
 
@@ -169,7 +180,7 @@ impl<'a, P> Requester<'a, P> {
     /// Forgets the negotiation.
     #[must_use]
     pub fn restart(self) -> Requester<'a, Fresh> {
-        Requester { core: self.core, phase: Fresh }
+        self.core.into_fresh()
     }
 }
 

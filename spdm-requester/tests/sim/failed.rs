@@ -83,9 +83,8 @@ pub fn fail_with(sim: &mut Sim, setup: Setup) -> Failed {
 
         let codes = sim.codes();
         sim.heal();
-        let requester = requester
-            .with_offer(Offer::everything(&PROVIDER))
-            .with_bounds(Bounds::default());
+        let requester =
+            requester.with_offer(Offer::everything(&PROVIDER)).with_bounds(Bounds::default());
         let again = attest_by(requester, sim, AttestationPlan::new(policy));
         assert!(again.is_ok(), "after the failure: {again:?}");
         Failed { cause, remains, codes }

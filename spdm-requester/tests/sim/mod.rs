@@ -288,7 +288,10 @@ pub fn attest_by(
     match blocking::run(flow, sim, &clock) {
         Ok((_, attested)) => {
             let record = attested.measured.map(|measured| measured.record);
-            Ok(record.into_iter().flat_map(|r| r.iter().map(|b| b.index).collect::<Vec<_>>()).collect())
+            Ok(record
+                .into_iter()
+                .flat_map(|r| r.iter().map(|b| b.index).collect::<Vec<_>>())
+                .collect())
         }
         Err(failure) => Err(error_of(failure.error)),
     }

@@ -1,0 +1,49 @@
+//! How the command ends.
+
+use core::fmt;
+use std::process::ExitCode;
+
+/// The exit codes, the better ones first.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Exit {
+    /// 0: verified, or the verb did its job.
+    #[default]
+    Done,
+    /// 1: rejected.
+    Rejected,
+    /// 2: usage, or a file that cannot be read or decoded.
+    Usage,
+    /// 3: the transport failed, or no answer came in time.
+    Transport,
+    /// 4: the device broke the protocol.
+    Protocol,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Rejected => 1,
+            Exit::Usage => 2,
+            Exit::Transport => 3,
+            Exit::Protocol => 4,
+        })
+    }
+}
+
+/// Why a verb could not do its job, in one sentence for a person.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self { exit: Exit::Usage, message: message.to_string() }
+    }
+
+    pub(crate) fn transport(message: impl fmt::Display) -> Self {
+        Self { exit: Exit::Transport, message: message.to_string() }
+    }
+}

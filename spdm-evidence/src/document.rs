@@ -1,0 +1,119 @@
+//! This crate's JSON: whole exchanges, so that everything can be judged again.
+
+use serde::{Deserialize, Serialize};
+use spdm_codec::{Code, SlotId};
+
+use crate::error::Error;
+use crate::evidence::Evidence;
+use crate::exchange::{ChainContent, Exchange, Negotiation, Recording, SlotChain};
+
+const FORMAT: &str = "spdm-evidence";
+const VERSION: u32 = 1;
+
+#[derive(Deserialize, Serialize)]
+struct Document {
+    format: String,
+    version: u32,
+    #[serde(default)]
+    target: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    #[serde(default)]
+    padding: usize,
+    exchanges: Vec<Row>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    chains: Vec<ChainRow>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Row {
+    request: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    interim: Vec<String>,
+    response: Option<String>,
+}
+
+#[derive(Deserialize, Serialize)]
+struct ChainRow {
+    slot: u8,
+    chain: String,
+}
+
+fn bytes(text: &str, field: &'static str) -> Result<Vec<u8>, Error> {
+    hex::decode(text).map_err(|_| Error::Hex { field })
+}
+
+pub(crate) fn read(json: &[u8]) -> Result<Evidence, Error> {
+    let document: Document =
+        serde_json::from_slice(json).map_err(|error| Error::Json(error.to_string()))?;
+    if document.format != FORMAT {
+        return Err(Error::Format);
+    }
+    if document.version != VERSION {
+        return Err(Error::SchemaVersion(document.version));
+    }
+    let chains = document.chains.iter().map(|row| {
+        let slot = SlotId::new(row.slot).ok_or(Error::Json("slot is not 0 to 7".to_owned()))?;
+        let content = ChainContent::Structure(bytes(&row.chain, "chain")?);
+        Ok(SlotChain { slot, content })
+    });
+    let chains: Vec<SlotChain> = chains.collect::<Result<_, Error>>()?;
+    let mut recordings: Vec<Recording> = Vec::new();
+    for row in &document.exchanges {
+        let exchange = Exchange {
+            request: bytes(&row.request, "request")?,
+            interim: row
+                .interim
+                .iter()
+                .map(|message| bytes(message, "interim"))
+                .collect::<Result<_, _>>()?,
+            response: row.response.as_deref().map(|r| bytes(r, "response")).transpose()?,
+        };
+        let begins = exchange.request.get(1) == Some(&Code::GET_VERSION.0);
+        if begins || recordings.is_empty() {
+            let recording = Recording::new(Negotiation::Recorded, document.padding);
+            recordings.push(Recording { chains: chains.clone(), ..recording });
+        }
+        if let Some(recording) = recordings.last_mut() {
+            recording.exchanges.push(exchange);
+        }
+    }
+    let mut evidence = Evidence::new(&document.target);
+    evidence.created = document.created;
+    evidence.recordings = recordings;
+    Ok(evidence)
+}
+
+pub(crate) fn write(evidence: &Evidence) -> Result<String, Error> {
+    let mut chains = Vec::new();
+    let mut exchanges = Vec::new();
+    for recording in &evidence.recordings {
+        if recording.negotiation != Negotiation::Recorded {
+            return Err(Error::Unwritable("the negotiation is not on record"));
+        }
+        for exchange in &recording.exchanges {
+            exchanges.push(Row {
+                request: hex::encode(&exchange.request),
+                interim: exchange.interim.iter().map(hex::encode).collect(),
+                response: exchange.response.as_ref().map(hex::encode),
+            });
+        }
+        for chain in &recording.chains {
+            let ChainContent::Structure(structure) = &chain.content else {
+                return Err(Error::Unwritable("a chain is a list of certificates"));
+            };
+            chains.push(ChainRow { slot: chain.slot.get(), chain: hex::encode(structure) });
+        }
+    }
+    let padding = evidence.recordings.iter().map(|recording| recording.padding).max();
+    let document = Document {
+        format: FORMAT.to_owned(),
+        version: VERSION,
+        target: evidence.target.clone(),
+        created: evidence.created.clone(),
+        padding: padding.unwrap_or(0),
+        exchanges,
+        chains,
+    };
+    serde_json::to_string_pretty(&document).map_err(|error| Error::Json(error.to_string()))
+}

@@ -1,0 +1,180 @@
+//! Evidence: recordings of one or more connections, read from any format.
+
+use spdm_codec::SlotId;
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
+
+use crate::assembly::assemble;
+use crate::capture::{Capture, Layer};
+use crate::certificate_list;
+use crate::document;
+use crate::error::Error;
+use crate::exchange::{ChainContent, Note, Recording, SlotChain};
+use crate::nvidia;
+use crate::standard_transcript;
+
+/// A format of evidence.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Format {
+    /// A pcap or pcapng file.
+    Capture,
+    /// DMTF Standard Measurement Transcript, binary or in hexadecimal.
+    StandardTranscript,
+    /// The JSON that NVIDIA's attestation tools write.
+    NvidiaJson,
+    /// The JSON of this crate: `schema/evidence.json`.
+    Json,
+}
+
+impl Format {
+    /// The formats' names for command lines: `capture`, `transcript`, `nvidia`, `json`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Capture => "capture",
+            Self::StandardTranscript => "transcript",
+            Self::NvidiaJson => "nvidia",
+            Self::Json => "json",
+        }
+    }
+
+    /// The format of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Capture, Self::StandardTranscript, Self::NvidiaJson, Self::Json]
+            .into_iter()
+            .find(|format| format.name() == name)
+    }
+
+    /// The format that a file begins like.
+    ///
+    /// # Errors
+    /// [`Error::Format`] where it begins like none.
+    pub fn sniff(bytes: &[u8]) -> Result<Self, Error> {
+        if Capture::sniff(bytes) {
+            return Ok(Self::Capture);
+        }
+        if standard_transcript::sniff(bytes) {
+            return Ok(Self::StandardTranscript);
+        }
+        match bytes.trim_ascii_start().first() {
+            Some(b'[') => Ok(Self::NvidiaJson),
+            Some(b'{') => Ok(Self::Json),
+            _ if standard_transcript::from_hex(bytes).is_some() => Ok(Self::StandardTranscript),
+            _ => Err(Error::Format),
+        }
+    }
+}
+
+/// The algorithms of evidence that does not say them: bare measurements of 1.0 and 1.1.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it")]
+pub struct Presumption {
+    /// The signature algorithm.
+    pub asym: AsymAlgorithm,
+    /// The base hash.
+    pub hash: HashAlgorithm,
+}
+
+impl Default for Presumption {
+    /// ECDSA P-384 with SHA-384.
+    fn default() -> Self {
+        Self { asym: AsymAlgorithm::Ecdsa(EcCurve::P384), hash: HashAlgorithm::Sha384 }
+    }
+}
+
+/// How to read a file.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it")]
+pub struct ReadOptions {
+    /// The format; `None` to go by how the file begins.
+    pub format: Option<Format>,
+    /// What bare measurements of 1.0 and 1.1 were made with.
+    pub presumption: Presumption,
+}
+
+/// Recordings of one or more connections.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// What the evidence is about, for reports.
+    pub target: String,
+    /// When it was made (RFC 3339), as it says itself.
+    pub created: Option<String>,
+    /// The connections, in order.
+    pub recordings: Vec<Recording>,
+    /// What was left out and belongs to no connection.
+    pub notes: Vec<Note>,
+}
+
+impl Evidence {
+    /// Evidence without recordings.
+    #[must_use]
+    pub fn new(target: &str) -> Self {
+        Self { target: target.to_owned(), ..Self::default() }
+    }
+
+    /// Reads a file of any format.
+    ///
+    /// # Errors
+    /// [`Error`] where it is of no known format, damaged, or holds no SPDM message.
+    pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Self, Error> {
+        let format = match options.format {
+            Some(format) => format,
+            None => Format::sniff(bytes)?,
+        };
+        let evidence = match format {
+            Format::Capture => Self::from_capture(&Capture::read(bytes)?),
+            Format::StandardTranscript => {
+                let decoded = standard_transcript::from_hex(bytes);
+                let transcript = decoded.as_deref().unwrap_or(bytes);
+                standard_transcript::read(transcript, options.presumption)?
+            }
+            Format::NvidiaJson => nvidia::read(bytes)?,
+            Format::Json => document::read(bytes)?,
+        };
+        if evidence.recordings.is_empty() { Err(Error::Empty) } else { Ok(evidence) }
+    }
+
+    /// The exchanges of a capture. Secured messages are counted and left out.
+    #[must_use]
+    pub fn from_capture(capture: &Capture) -> Self {
+        let plain = capture.messages.iter().filter(|message| message.layer == Layer::Plain);
+        let recordings = assemble(plain.map(|message| message.bytes.as_slice()), capture.padding);
+        let mut notes = capture.notes.clone();
+        let secured = capture.messages.iter().filter(|m| m.layer == Layer::Secured).count();
+        if secured > 0 {
+            notes.push(Note::Secured { messages: secured });
+        }
+        Self { recordings, notes, ..Self::default() }
+    }
+
+    /// Evidence in this crate's JSON.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`] where a negotiation is not on record.
+    pub fn to_json(&self) -> Result<String, Error> {
+        document::write(self)
+    }
+
+    /// Adds a chain structure of DSP0274 to every recording: transcripts hold none.
+    pub fn attach_chain(&mut self, slot: SlotId, structure: &[u8]) {
+        self.attach(slot, &ChainContent::Structure(structure.to_vec()));
+    }
+
+    /// Adds PEM certificates, root or leaf first, to every recording.
+    ///
+    /// # Errors
+    /// [`Error::Pem`].
+    pub fn attach_pem(&mut self, slot: SlotId, pem: &str) -> Result<(), Error> {
+        let certificates = certificate_list::from_pem(pem)?;
+        self.attach(slot, &ChainContent::Certificates(certificates));
+        Ok(())
+    }
+
+    fn attach(&mut self, slot: SlotId, content: &ChainContent) {
+        for recording in &mut self.recordings {
+            recording.chains.push(SlotChain { slot, content: content.clone() });
+        }
+    }
+}

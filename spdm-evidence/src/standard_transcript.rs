@@ -1,0 +1,220 @@
+//! DMTF Standard Measurement Transcript: the messages that a signed MEASUREMENTS covers, back to back.
+//!
+//! 1.0 and 1.1: GET_MEASUREMENTS and MEASUREMENTS only. From 1.2 on: the negotiation in front of them.
+
+use spdm_codec::{
+    Algorithms, Capabilities, Code, Cx, GetCapabilities, GetMeasurements, GetVersion, Header,
+    Measurements, Message, NegotiateAlgorithms, SpdmVersion, Version,
+};
+use spdm_crypto::{
+    Digest, Hash, HashAlgorithm, HashBank, HashError, NoRandom, Provider, Unsupported,
+};
+use spdm_requester::{Bench, Connection, Negotiated};
+use spdm_untrusted::Untrusted;
+
+use crate::error::Error;
+use crate::evidence::{Evidence, Presumption};
+use crate::exchange::{Exchange, Negotiation, Recording};
+
+/// Messages have no length of their own: decoding finds it, whatever follows.
+const ANYTHING_FOLLOWS: usize = usize::MAX;
+
+/// Whether the file begins like a transcript: with GET_VERSION, or with GET_MEASUREMENTS of 1.0 or 1.1.
+pub(crate) fn sniff(bytes: &[u8]) -> bool {
+    let get_version = Code::GET_VERSION.0;
+    let get_measurements = Code::GET_MEASUREMENTS.0;
+    match bytes {
+        [0x10, code, ..] => [get_version, get_measurements].contains(code),
+        [0x11, code, ..] => *code == get_measurements,
+        _ => false,
+    }
+}
+
+/// The bytes of a transcript in hexadecimal.
+pub(crate) fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    hex::decode(digits).ok().filter(|bytes| sniff(bytes))
+}
+
+pub(crate) fn read(bytes: &[u8], presumption: Presumption) -> Result<Evidence, Error> {
+    let recordings = vec![read_one(bytes, presumption)?];
+    Ok(Evidence { recordings, ..Evidence::default() })
+}
+
+/// One transcript.
+pub(crate) fn read_one(bytes: &[u8], presumption: Presumption) -> Result<Recording, Error> {
+    let mut messages = Messages { rest: bytes };
+    let header = Header::peek(Untrusted::new(bytes))?;
+    let (negotiated, mut recording) = if header.code == Code::GET_VERSION {
+        let exchanges = messages.negotiation()?;
+        let mut recording = Recording::new(Negotiation::Recorded, 0);
+        recording.exchanges = exchanges;
+        let connection = negotiate(&recording.exchanges, 0);
+        (connection.and_then(|connection| connection.negotiated().copied()), recording)
+    } else {
+        let version = SpdmVersion::from_byte(header.version).filter(|v| *v < SpdmVersion::V1_2);
+        let version = version.ok_or(Error::Transcript("the negotiation is missing"))?;
+        let presumed = Negotiated::presumed(version, presumption.asym, presumption.hash);
+        (Some(presumed), Recording::new(Negotiation::Presumed(presumed), 0))
+    };
+    // A negotiation that the judge refuses is evidence too: it will be refused again.
+    let Some(negotiated) = negotiated else { return Ok(recording) };
+    let cx = negotiated.cx(ANYTHING_FOLLOWS);
+    while !messages.rest.is_empty() {
+        let (request, asked) = messages.next::<GetMeasurements>(&cx)?;
+        let signature_len = asked.signature.map_or(0, |_| negotiated.signature_len());
+        let cx = cx.with_signature_len(signature_len);
+        let (response, _) = messages.next::<Measurements<'_>>(&cx)?;
+        recording.exchanges.push(exchange(request, response));
+    }
+    Ok(recording)
+}
+
+fn exchange(request: &[u8], response: &[u8]) -> Exchange {
+    let response = Some(response.to_vec());
+    Exchange { request: request.to_vec(), interim: Vec::new(), response }
+}
+
+/// What the judge makes of the negotiation. It neither hashes nor verifies.
+fn negotiate(exchanges: &[Exchange], padding: usize) -> Option<Connection> {
+    let provider = Provider { hash: &NoHash, verifiers: &[], random: &NoRandom };
+    let mut bench = Bench { provider: &provider, hashes: &mut NoHash };
+    let mut connection = Connection::new(padding);
+    for exchange in exchanges {
+        let response = Untrusted::new(exchange.response.as_deref()?);
+        connection.sent(&exchange.request).ok()?;
+        connection.accept(&mut bench, &exchange.request, response, None).ok()?;
+        if connection.negotiated().is_some() {
+            return Some(connection);
+        }
+    }
+    None
+}
+
+/// A backend without any hash, and a bank without places.
+#[derive(Debug)]
+struct NoHash;
+
+impl Hash for NoHash {
+    fn supports(&self, _: HashAlgorithm) -> bool {
+        false
+    }
+
+    fn digest(&self, hash: HashAlgorithm, _: &[&[u8]]) -> Result<Digest, Unsupported> {
+        Err(Unsupported::new(hash))
+    }
+}
+
+impl HashBank for NoHash {
+    fn places(&self) -> usize {
+        0
+    }
+
+    fn start(&mut self, place: usize, _: HashAlgorithm) -> Result<(), HashError> {
+        Err(HashError::NoPlace { place, places: 0 })
+    }
+
+    fn update(&mut self, place: usize, _: &[u8]) -> Result<(), HashError> {
+        Err(HashError::NoPlace { place, places: 0 })
+    }
+
+    fn snapshot(&self, place: usize) -> Result<Digest, HashError> {
+        Err(HashError::NoPlace { place, places: 0 })
+    }
+
+    fn fork(&mut self, _: usize, place: usize) -> Result<(), HashError> {
+        Err(HashError::NoPlace { place, places: 0 })
+    }
+
+    fn clear(&mut self) {}
+}
+
+/// Messages back to back.
+struct Messages<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Messages<'a> {
+    fn next<M: Message<'a>>(&mut self, cx: &Cx) -> Result<(&'a [u8], M), Error> {
+        let decoded = M::decode(Untrusted::new(self.rest), cx)?;
+        self.rest = self.rest.get(decoded.bytes.len()..).unwrap_or_default();
+        Ok((decoded.bytes, decoded.message))
+    }
+
+    /// GET_VERSION to ALGORITHMS.
+    fn negotiation(&mut self) -> Result<Vec<Exchange>, Error> {
+        let cx = Cx::new(SpdmVersion::V1_0).with_padding(ANYTHING_FOLLOWS);
+        let (get_version, _) = self.next::<GetVersion>(&cx)?;
+        let (version, _) = self.next::<Version<'_>>(&cx)?;
+        let chosen = Header::peek(Untrusted::new(self.rest))?.version;
+        let chosen = SpdmVersion::from_byte(chosen);
+        let chosen = chosen.ok_or(Error::Transcript("an unknown version"))?;
+        let cx = Cx::new(chosen).with_padding(ANYTHING_FOLLOWS);
+        let (get_capabilities, _) = self.next::<GetCapabilities>(&cx)?;
+        let (capabilities, _) = self.next::<Capabilities<'_>>(&cx)?;
+        let (negotiate_algorithms, _) = self.next::<NegotiateAlgorithms<'_>>(&cx)?;
+        let (algorithms, _) = self.next::<Algorithms<'_>>(&cx)?;
+        Ok(vec![
+            exchange(get_version, version),
+            exchange(get_capabilities, capabilities),
+            exchange(negotiate_algorithms, algorithms),
+        ])
+    }
+}
+
+/// The Standard Measurement Transcript of the last signed MEASUREMENTS of a recording: what an external
+/// verifier needs besides the chain.
+///
+/// # Errors
+/// [`Error::Unwritable`] where nothing is signed or the negotiation is not on record as it should be,
+/// [`Error::Message`] where a message cannot be decoded.
+pub fn write_standard_transcript(recording: &Recording) -> Result<Vec<u8>, Error> {
+    let (negotiated, vca) = match recording.negotiation {
+        Negotiation::Presumed(negotiated) => (negotiated, Vec::new()),
+        Negotiation::Recorded => {
+            let connection = negotiate(&recording.exchanges, recording.padding);
+            let connection = connection.ok_or(Error::Unwritable("there is no negotiation"))?;
+            let negotiated = *connection
+                .negotiated()
+                .ok_or(Error::Unwritable("there is no negotiation"))?;
+            let since_1_2 = negotiated.version >= SpdmVersion::V1_2;
+            (negotiated, if since_1_2 { connection.vca().to_vec() } else { Vec::new() })
+        }
+    };
+    let cx = negotiated.cx(recording.padding);
+    let mut sequence = Vec::new();
+    let mut signed = None;
+    for exchange in &recording.exchanges {
+        let measurement = measurement(exchange, &cx, negotiated.signature_len())?;
+        let Some((bytes, is_signed)) = measurement else {
+            sequence.clear();
+            continue;
+        };
+        sequence.extend(bytes);
+        if is_signed {
+            signed = Some(core::mem::take(&mut sequence));
+        }
+    }
+    let signed = signed.ok_or(Error::Unwritable("there are no signed measurements"))?;
+    Ok([vca, signed].concat())
+}
+
+/// The exact bytes of GET_MEASUREMENTS and MEASUREMENTS, and whether they are signed.
+fn measurement(
+    exchange: &Exchange,
+    cx: &Cx,
+    signature_len: usize,
+) -> Result<Option<(Vec<u8>, bool)>, Error> {
+    let request = Untrusted::new(exchange.request.as_slice());
+    let Some(response) = &exchange.response else { return Ok(None) };
+    let response = Untrusted::new(response.as_slice());
+    let codes = (Header::peek(request)?.code, Header::peek(response)?.code);
+    if codes != (Code::GET_MEASUREMENTS, Code::MEASUREMENTS) {
+        return Ok(None);
+    }
+    let asked = GetMeasurements::decode(request, cx)?;
+    let is_signed = asked.message.signature.is_some();
+    let cx = cx.with_signature_len(if is_signed { signature_len } else { 0 });
+    let answer = Measurements::decode(response, &cx)?;
+    Ok(Some(([asked.bytes, answer.bytes].concat(), is_signed)))
+}

@@ -1,0 +1,61 @@
+//! The corpus: found through `SPDM_CORPUS`.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use serde::Deserialize;
+
+/// The folder of the corpus; `None`, with a message, where `SPDM_CORPUS` is not set.
+pub(crate) fn folder() -> Option<PathBuf> {
+    let required = env::var("SPDM_CORPUS_REQUIRED").is_ok_and(|value| value == "1");
+    let folder = env::var_os("SPDM_CORPUS").filter(|folder| !folder.is_empty());
+    assert!(folder.is_some() || !required, "SPDM_CORPUS is required, but not set");
+    if folder.is_none() {
+        println!("skipped: SPDM_CORPUS is not set");
+    }
+    folder.map(PathBuf::from)
+}
+
+/// What the manifest says of a capture.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Capture {
+    pub(crate) name: String,
+    pub(crate) class: Vec<String>,
+    pub(crate) asym: Option<String>,
+    pub(crate) hash: Option<String>,
+    #[serde(default)]
+    pub(crate) cut: bool,
+}
+
+impl Capture {
+    pub(crate) fn is(&self, class: &str) -> bool {
+        self.class.iter().any(|own| own == class)
+    }
+
+    /// Whether the algorithms are implemented here.
+    pub(crate) fn is_supported(&self) -> bool {
+        let asym = self.asym.as_deref().unwrap_or_default();
+        let hash = self.hash.as_deref().unwrap_or_default();
+        let asym = ["RSA", "ECDSA", "ED25519"].iter().any(|known| asym.starts_with(known));
+        asym && ["SHA_", "SHA3_"].iter().any(|known| hash.starts_with(known))
+    }
+
+    pub(crate) fn read(&self, corpus: &Path) -> Vec<u8> {
+        fs::read(corpus.join(format!("captures/{}.pcap", self.name))).unwrap()
+    }
+}
+
+pub(crate) fn captures(corpus: &Path) -> Vec<Capture> {
+    let manifest = fs::read(corpus.join("captures/manifest.json")).unwrap();
+    let captures: Vec<Capture> = serde_json::from_slice(&manifest).unwrap();
+    assert!(!captures.is_empty());
+    captures
+}
+
+/// The trust anchors of the captures.
+pub(crate) fn roots(corpus: &Path) -> Vec<Vec<u8>> {
+    let files = fs::read_dir(corpus.join("captures/roots")).unwrap();
+    let roots: Vec<_> = files.map(|file| fs::read(file.unwrap().path()).unwrap()).collect();
+    assert!(!roots.is_empty());
+    roots
+}
