@@ -1,7 +1,7 @@
 //! The certificate chain structure ("Certificate chain format" in DSP0274) that GET_CERTIFICATE transports.
 
 use der::Tag;
-use spdm_codec::{SlotId, SpdmVersion};
+use spdm_codec::{CertChain, DecodeErrorKind, SlotId, SpdmVersion};
 use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider};
 use spdm_untrusted::Untrusted;
 
@@ -78,9 +78,6 @@ pub struct Chain<'c> {
     digest: Digest,
 }
 
-/// Length and what follows it, in bytes.
-const HEADER_LEN: usize = 4;
-
 impl<'c> Chain<'c> {
     /// Reads a chain as received: header, RootHash, and certificates that are all of the right encoding; the
     /// last one has a valid key of the negotiated algorithm.
@@ -92,24 +89,14 @@ impl<'c> Chain<'c> {
         context: ChainContext,
         provider: &Provider,
     ) -> Result<Self, ChainError> {
-        raw.validate_with(|bytes| Self::from_bytes(bytes, context, provider))
-    }
-
-    fn from_bytes(
-        bytes: &'c [u8],
-        context: ChainContext,
-        provider: &Provider,
-    ) -> Result<Self, ChainError> {
         if !provider.hash.supports(context.hash) {
             return Err(format_error(Rule::UnsupportedHash));
         }
         if !provider.supports(context.asym, context.hash) {
             return Err(format_error(Rule::UnsupportedAsym));
         }
-        let body = check_header(bytes, context.version)?;
-        let (root_hash, certificates) = body
-            .split_at_checked(context.hash.digest_len())
-            .ok_or_else(|| format_error(Rule::Truncated).at(bytes.len()))?;
+        let CertChain { root_hash, certificates } = split_structure(raw, &context)?;
+        let bytes = raw.into_inner_less_safe();
         let (count, leaf) = check_certificates(bytes, certificates)?;
         check_leaf_key(&leaf, context.asym, provider)
             .map_err(|rule| format_error(rule).in_certificate(count - 1))?;
@@ -188,27 +175,19 @@ const fn format_error(rule: Rule) -> ChainError {
     ChainError::new(Check::Format, rule)
 }
 
-/// Checks Length and the reserved bytes, and returns what follows them.
-fn check_header(bytes: &[u8], version: SpdmVersion) -> Result<&[u8], ChainError> {
-    let (header, body) = bytes
-        .split_first_chunk::<HEADER_LEN>()
-        .ok_or_else(|| format_error(Rule::Truncated).at(bytes.len()))?;
-    let length = match version {
-        SpdmVersion::V1_0 | SpdmVersion::V1_1 | SpdmVersion::V1_2 | SpdmVersion::V1_3 => {
-            let [low, high, reserved @ ..] = *header;
-            if reserved != [0, 0] {
-                return Err(format_error(Rule::Reserved).at(2));
-            }
-            u32::from(u16::from_le_bytes([low, high]))
-        }
-        // Without LARGE_RESP_CAP the upper half is reserved: the same for every length that is possible.
-        SpdmVersion::V1_4 => u32::from_le_bytes(*header),
-    };
-    if usize::try_from(length) == Ok(bytes.len()) {
-        Ok(body)
-    } else {
-        Err(format_error(Rule::Length).at(0))
-    }
+/// Splits header, RootHash and certificates.
+fn split_structure<'c>(
+    raw: Untrusted<&'c [u8]>,
+    context: &ChainContext,
+) -> Result<CertChain<'c>, ChainError> {
+    CertChain::decode(raw, context.version, context.hash.digest_len()).map_err(|error| {
+        let (rule, at) = match (error.kind, error.field) {
+            (DecodeErrorKind::Truncated { left, .. }, _) => (Rule::Truncated, error.at + left),
+            (_, "Reserved") => (Rule::Reserved, error.at),
+            _ => (Rule::Length, error.at),
+        };
+        format_error(rule).at(at)
+    })
 }
 
 /// Reads every certificate; returns their number and the last.

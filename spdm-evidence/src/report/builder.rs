@@ -58,6 +58,9 @@ pub struct ReportBuilder {
     notes: Vec<Note>,
 }
 
+/// The detail of a check that nobody touched.
+const NOTHING: &str = "nothing to check";
+
 const fn place(proof: Proof) -> usize {
     match proof {
         Proof::Measurements => 1,
@@ -279,13 +282,13 @@ impl ReportBuilder {
         let checks: Vec<CheckResult> = Check::ALL
             .into_iter()
             .map(|check| {
-                let nothing = || (Status::Skipped, "nothing to check".to_owned());
+                let nothing = || (Status::Skipped, NOTHING.to_owned());
                 let (status, detail) = self.results.remove(&check).unwrap_or_else(nothing);
                 CheckResult { check, status, detail }
             })
             .collect();
-        let fault = self.fault.take().or_else(|| self.shortcoming(&checks));
-        let verified = fault.is_none() && self.authenticated && fresh != Some(false);
+        let fault = self.fault.take().or_else(|| self.shortcoming(&checks, fresh));
+        let verified = fault.is_none();
         let (exit_class, error) = match fault {
             Some(fault) => (fault.class, Some(fault.error)),
             None => (ExitClass::Ok, None),
@@ -309,8 +312,8 @@ impl ReportBuilder {
         }
     }
 
-    /// Why it is not verified although nothing went wrong.
-    fn shortcoming(&self, checks: &[CheckResult]) -> Option<Fault> {
+    /// Why it is not verified although no error was reported; `None` where it is.
+    fn shortcoming(&self, checks: &[CheckResult], fresh: Option<bool>) -> Option<Fault> {
         let new = |check, kind, message| Some(Fault::new(check, kind, message, ExitClass::Rejected));
         if let Some(failed) = checks.iter().find(|result| result.status == Status::Fail) {
             let message = format!("{}: {}", failed.check.name(), failed.detail);
@@ -323,11 +326,19 @@ impl ReportBuilder {
             let message = format!("{} is required: {}", missing.check.name(), missing.detail);
             return new(Some(missing.check), "required", message);
         }
-        if self.authenticated {
-            return None;
+        if !self.authenticated {
+            let proofs = [Check::ChallengeSignature, Check::MeasurementsSignature];
+            let why = checks.iter().find(|result| {
+                proofs.contains(&result.check) && result.detail != NOTHING
+            });
+            let why = why.map(|result| format!(": {}", result.detail)).unwrap_or_default();
+            let message = format!("no signature of the device could be verified{why}");
+            return new(None, "unproven", message);
         }
-        let message = "no signature of the device could be verified".to_owned();
-        new(None, "unproven", message)
+        if fresh == Some(false) {
+            return new(None, "nonce", "no signature covers the expected nonce".to_owned());
+        }
+        None
     }
 
     /// Sets the two nonce checks.

@@ -59,7 +59,8 @@ impl Connection {
         }
         match (error.code, request) {
             (ErrorCode::REQUEST_RESYNCH, _) => *self = Self::new(self.padding),
-            (ErrorCode::RESPONSE_NOT_READY | ErrorCode::BUSY, _) => {}
+            // The answer is still to come.
+            (ErrorCode::RESPONSE_NOT_READY | ErrorCode::BUSY | ErrorCode::LARGE_RESPONSE, _) => {}
             // The measurements before it are not covered by a later signature.
             (_, Code::GET_MEASUREMENTS) => self.l1.reset(),
             _ => {}

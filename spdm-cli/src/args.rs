@@ -1,0 +1,451 @@
+//! The command line.
+
+mod values;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use spdm_codec::{PciIdentity, SlotId, SpdmVersion};
+use spdm_crypto::AsymAlgorithm;
+use spdm_evidence::Format;
+use spdm_transport::Duration;
+use spdm_x509::Profile;
+
+use crate::target::Target;
+use crate::time::At;
+pub(crate) use values::{
+    AsymList, HashList, IndexList, NonceChoice, RootHash, San, SlotChoice, SlotList,
+};
+
+/// Attest SPDM devices, verify evidence, decode captures.
+#[derive(Debug, Parser)]
+#[command(name = "spdm", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 verified or done · 1 rejected · 2 usage or unreadable file · \
+    3 transport or timeout · 4 the device broke the protocol")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Negotiate, validate the chain, challenge, fetch signed measurements: the verdict
+    Attest(AttestArgs),
+    /// Negotiate only: versions, capabilities, algorithms, slots
+    Info(InfoArgs),
+    /// The certificate chain of each provisioned slot
+    Certs(CertsArgs),
+    /// Measurements only: signed, unless --unsigned is given
+    Measure(MeasureArgs),
+    /// Evidence for somebody else to judge: no verdict
+    Collect(CollectArgs),
+    /// The same verdict offline: evidence, a capture, or a vendor's evidence file
+    Verify(VerifyArgs),
+    /// Validate one SPDM certificate chain or PEM bundle
+    Chain(ChainArgs),
+    /// Messages of a pcap, pcapng, hex or binary file, field by field with -v
+    Decode(DecodeArgs),
+    /// A software device behind a socket
+    Emulate(EmulateArgs),
+}
+
+/// How to show results.
+#[derive(Args, Debug)]
+pub(crate) struct Output {
+    /// One JSON object per line instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// No text on standard output and no notes: the exit code tells
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Each exchange of a live connection; every field for decode
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Colours; NO_COLOR is obeyed
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: ColorChoice,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal
+    Auto,
+    /// In any case
+    Always,
+    /// In no case
+    Never,
+}
+
+/// Whom to trust, and when.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Trust")]
+pub(crate) struct TrustArgs {
+    /// Trust anchors, PEM or DER; of a folder every .pem, .crt, .cer and .der file (repeatable)
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) trust: Vec<PathBuf>,
+    /// SHA-256, SHA-384 or SHA-512 of a root certificate to trust (repeatable)
+    #[arg(long, value_name = "HEX", value_parser = RootHash::parse)]
+    pub(crate) trust_root_hash: Vec<RootHash>,
+    /// The name that the leaf must carry: none, pci-cma (with --pci-id), dmtf or dmtf:MANUFACTURER:PRODUCT:SERIAL
+    /// where * stands for anything
+    #[arg(long, value_name = "POLICY", value_parser = San::parse, default_value = "none")]
+    pub(crate) san: San,
+    /// The PCI function: VVVV:DDDD:CCCCCC:RR[:SVSV:SDSD][:SERIAL16]
+    #[arg(long, value_name = "ID")]
+    pub(crate) pci_id: Option<PciIdentity>,
+    /// The time of validity: RFC 3339, unix:N, now or unchecked
+    #[arg(long, value_name = "TIME", value_parser = At::parse, default_value = "now")]
+    pub(crate) at: At,
+    /// What is demanded of the leaf: compatible is what DSP0274 demands, strict also what it recommends
+    #[arg(long, value_name = "PROFILE", default_value = "compatible")]
+    pub(crate) profile: ProfileChoice,
+    /// The crypto backend
+    #[arg(long, value_name = "NAME", default_value = "rustcrypto")]
+    pub(crate) backend: Backend,
+}
+
+/// What is demanded of the leaf.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ProfileChoice {
+    /// What DSP0274 demands of the version
+    Compatible,
+    /// Also what it recommends
+    Strict,
+}
+
+impl From<ProfileChoice> for Profile {
+    fn from(choice: ProfileChoice) -> Self {
+        match choice {
+            ProfileChoice::Compatible => Self::COMPATIBLE,
+            ProfileChoice::Strict => Self::STRICT,
+        }
+    }
+}
+
+/// The crypto backend.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Backend {
+    /// RustCrypto
+    Rustcrypto,
+    /// AWS-LC
+    AwsLcRs,
+}
+
+/// What a verdict needs besides trust.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Judgement")]
+pub(crate) struct JudgeArgs {
+    /// The public key of a device without certificates (slot 0xFF): DER or PEM SubjectPublicKeyInfo
+    #[arg(long, value_name = "FILE")]
+    pub(crate) peer_key: Option<PathBuf>,
+    /// Reference measurements (docs/schema/reference.json)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reference: Option<PathBuf>,
+    /// The nonce of GET_MEASUREMENTS (of CHALLENGE with --measurements none): 64 hex digits, @FILE or random
+    #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse, default_value = "random")]
+    pub(crate) nonce: NonceChoice,
+}
+
+/// How to reach a device, and what to offer it.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct LinkArgs {
+    /// emulated or tcp:HOST:PORT
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) framing: FramingArgs,
+    /// Seconds to wait for the connection, and for an answer beyond the device's own computing time
+    #[arg(long, value_name = "SECS", value_parser = values::seconds, default_value = "5")]
+    pub(crate) timeout: Duration,
+    /// The lowest version to accept
+    #[arg(long, value_name = "1.x", default_value = "1.0")]
+    pub(crate) min_version: SpdmVersion,
+    /// The highest version to use
+    #[arg(long, value_name = "1.x", default_value = "1.4")]
+    pub(crate) max_version: SpdmVersion,
+    /// Signature algorithms to offer, for example ECDSA_P384,RSAPSS_3072
+    #[arg(long, value_name = "LIST", value_parser = AsymList::parse)]
+    pub(crate) base_asym: Option<AsymList>,
+    /// Hash algorithms to offer, for example SHA_384
+    #[arg(long, value_name = "LIST", value_parser = HashList::parse)]
+    pub(crate) base_hash: Option<HashList>,
+    /// Writes a capture of the exchange (pcap)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcap: Option<PathBuf>,
+}
+
+/// How messages travel over TCP.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct FramingArgs {
+    /// dsp0287, or dmtf-emu as QEMU and the DMTF emulator speak
+    #[arg(long, value_name = "FRAMING", default_value = "dsp0287")]
+    pub(crate) framing: values::FramingName,
+    /// What wraps a message inside dmtf-emu: none, mctp, doe or tcp
+    #[arg(long, value_name = "BINDING")]
+    pub(crate) binding: Option<values::BindingName>,
+}
+
+/// `spdm attest`.
+#[derive(Args, Debug)]
+pub(crate) struct AttestArgs {
+    #[command(flatten)]
+    pub(crate) link: LinkArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// The slot, or any: the first one whose chain is trusted
+    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
+    pub(crate) slot: SlotChoice,
+    /// Which measurements: all, none, or indices such as 1,3-5
+    #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
+    pub(crate) measurements: IndexList,
+    /// none waives CHALLENGE
+    #[arg(long, value_name = "WHETHER", default_value = "required")]
+    pub(crate) challenge: ChallengeChoice,
+    /// Writes evidence, whatever the verdict
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence: Option<PathBuf>,
+    /// Attests this many times, each over a new connection
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: u32,
+}
+
+/// Whether CHALLENGE is required.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ChallengeChoice {
+    /// It is
+    Required,
+    /// It is not sent
+    None,
+}
+
+/// `spdm info`.
+#[derive(Args, Debug)]
+pub(crate) struct InfoArgs {
+    #[command(flatten)]
+    pub(crate) link: LinkArgs,
+}
+
+/// `spdm certs`.
+#[derive(Args, Debug)]
+pub(crate) struct CertsArgs {
+    #[command(flatten)]
+    pub(crate) link: LinkArgs,
+    /// Only this slot
+    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "any")]
+    pub(crate) slot: SlotChoice,
+    /// Writes slotN.pem and slotN.bin (the chain as GET_CERTIFICATE delivers it) into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `spdm measure`.
+#[derive(Args, Debug)]
+pub(crate) struct MeasureArgs {
+    #[command(flatten)]
+    pub(crate) link: LinkArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// The slot whose key signs, or any
+    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
+    pub(crate) slot: SlotChoice,
+    /// Which measurements: all, or indices such as 1,3-5
+    #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
+    pub(crate) measurements: IndexList,
+    /// Without a signature: nothing of the answer is authentic
+    #[arg(long)]
+    pub(crate) unsigned: bool,
+}
+
+/// `spdm collect`.
+#[derive(Args, Debug)]
+pub(crate) struct CollectArgs {
+    #[command(flatten)]
+    pub(crate) link: LinkArgs,
+    /// The nonce of GET_MEASUREMENTS (of CHALLENGE with --measurements none): 64 hex digits, @FILE or random
+    #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse, default_value = "random")]
+    pub(crate) nonce: NonceChoice,
+    /// The slot, or any: the first one that is provisioned
+    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
+    pub(crate) slot: SlotChoice,
+    /// The public key of a device without certificates (slot 0xFF): DER or PEM SubjectPublicKeyInfo
+    #[arg(long, value_name = "FILE")]
+    pub(crate) peer_key: Option<PathBuf>,
+    /// Which measurements: all, none, or indices such as 1,3-5
+    #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
+    pub(crate) measurements: IndexList,
+    /// none waives CHALLENGE
+    #[arg(long, value_name = "WHETHER", default_value = "required")]
+    pub(crate) challenge: ChallengeChoice,
+    /// Where to write; standard output otherwise
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence: Option<PathBuf>,
+}
+
+/// `spdm verify`.
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    /// The file, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    /// The public key of a device without certificates (slot 0xFF): DER or PEM SubjectPublicKeyInfo
+    #[arg(long, value_name = "FILE")]
+    pub(crate) peer_key: Option<PathBuf>,
+    /// Reference measurements (docs/schema/reference.json)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reference: Option<PathBuf>,
+    /// The nonce that a signature must cover: 64 hex digits or @FILE; not given: freshness is not judged
+    #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse)]
+    pub(crate) nonce: Option<NonceChoice>,
+    /// The only slot to judge, or any
+    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "any")]
+    pub(crate) slot: SlotChoice,
+    /// The lowest version to accept
+    #[arg(long, value_name = "1.x")]
+    pub(crate) min_version: Option<SpdmVersion>,
+    /// capture, transcript, nvidia or json; otherwise the file's beginning tells
+    #[arg(long, value_name = "NAME", value_parser = values::format)]
+    pub(crate) format: Option<Format>,
+    /// The chain of evidence that has none: a chain structure or PEM certificates
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chain: Option<PathBuf>,
+    /// The signature algorithm of a bare measurement of 1.0 or 1.1
+    #[arg(long, value_name = "NAME", value_parser = values::asym, default_value = "ECDSA_P384")]
+    pub(crate) base_asym: AsymAlgorithm,
+    /// The hash algorithm of a bare measurement of 1.0 or 1.1
+    #[arg(long, value_name = "NAME", value_parser = values::hash, default_value = "SHA_384")]
+    pub(crate) base_hash: spdm_crypto::HashAlgorithm,
+}
+
+/// `spdm chain`.
+#[derive(Args, Debug)]
+pub(crate) struct ChainArgs {
+    /// The chain as GET_CERTIFICATE delivers it, or PEM certificates; - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    /// The slot that it is from
+    #[arg(long, value_name = "N", value_parser = values::slot, default_value = "0")]
+    pub(crate) slot: SlotId,
+    /// The negotiated version: it decides over the leaf's profile
+    #[arg(long, value_name = "1.x", default_value = "1.2")]
+    pub(crate) max_version: SpdmVersion,
+    /// The certificate model of the slot
+    #[arg(long, value_name = "MODEL", default_value = "unknown")]
+    pub(crate) model: ModelChoice,
+    /// The negotiated signature algorithm; the leaf's key tells otherwise
+    #[arg(long, value_name = "NAME", value_parser = values::asym)]
+    pub(crate) base_asym: Option<AsymAlgorithm>,
+    /// The negotiated hash algorithm; RootHash tells otherwise
+    #[arg(long, value_name = "NAME", value_parser = values::hash)]
+    pub(crate) base_hash: Option<spdm_crypto::HashAlgorithm>,
+    /// Every certificate with its fields, and what each check looks at
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+/// The certificate model of a slot.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ModelChoice {
+    /// Not known
+    Unknown,
+    /// The leaf is the device certificate
+    Device,
+    /// The leaf is an alias certificate
+    Alias,
+    /// Generic
+    Generic,
+}
+
+/// `spdm decode`.
+#[derive(Args, Debug)]
+pub(crate) struct DecodeArgs {
+    /// The file, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// capture, hex or binary; otherwise the file's beginning tells
+    #[arg(long, value_name = "NAME")]
+    pub(crate) format: Option<InputFormat>,
+}
+
+/// What a file to decode is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum InputFormat {
+    /// pcap or pcapng
+    Capture,
+    /// Hexadecimal text
+    Hex,
+    /// The messages themselves
+    Binary,
+}
+
+/// `spdm emulate`.
+#[derive(Args, Debug)]
+pub(crate) struct EmulateArgs {
+    /// Where to listen; port 0 lets the operating system choose
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:2323")]
+    pub(crate) listen: String,
+    #[command(flatten)]
+    pub(crate) framing: FramingArgs,
+    /// Serves one connection, then exits
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Writes the trust anchors as PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root_out: Option<PathBuf>,
+    /// No certificates: the public key is provisioned to requesters; writes it (DER) for --peer-key
+    #[arg(long, value_name = "FILE", conflicts_with = "root_out")]
+    pub(crate) peer_key_out: Option<PathBuf>,
+    /// Own keys and chain: key.der or key.pem, chain.pem or chain.bin
+    #[arg(long, value_name = "DIR")]
+    pub(crate) chain: Option<PathBuf>,
+    /// Makes keys, certificates and nonces the same in every run
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Versions, in the order in which VERSION lists them
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) versions: Vec<SpdmVersion>,
+    /// Signature algorithms; RSA keys take seconds to make
+    #[arg(long, value_name = "LIST", value_parser = AsymList::parse)]
+    pub(crate) base_asym: Option<AsymList>,
+    /// Hash algorithms
+    #[arg(long, value_name = "LIST", value_parser = HashList::parse)]
+    pub(crate) base_hash: Option<HashList>,
+    /// The provisioned slots, for example 0,1
+    #[arg(long, value_name = "LIST", value_parser = SlotList::parse)]
+    pub(crate) slots: Option<SlotList>,
+    /// Flags to announce, for example CERT_CAP,CHAL_CAP,MEAS_CAP_SIG, or a number
+    #[arg(long, value_name = "LIST", value_parser = values::capabilities)]
+    pub(crate) capabilities: Option<spdm_codec::CapabilityFlags>,
+    /// The name of the leaf: none, pci-cma (with --pci-id) or dmtf[:MANUFACTURER:PRODUCT:SERIAL]
+    #[arg(long, value_name = "NAME", value_parser = San::parse)]
+    pub(crate) san: Option<San>,
+    /// The PCI function: VVVV:DDDD:CCCCCC:RR[:SVSV:SDSD][:SERIAL16]
+    #[arg(long, value_name = "ID")]
+    pub(crate) pci_id: Option<PciIdentity>,
+    /// A misbehaviour (repeatable); help lists them
+    #[arg(long, value_name = "NAME")]
+    pub(crate) fault: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,102 @@
+//! Evidence of real devices.
+
+mod corpus;
+
+use std::fs;
+use std::path::Path;
+
+use spdm_codec::SlotId;
+use spdm_crypto::rustcrypto::{PROVIDER, Running};
+use spdm_crypto::{Bank, HashAlgorithm};
+use spdm_evidence::{
+    Check, Evidence, ExitClass, Format, ReadOptions, Report, Status, Verifier,
+    write_standard_transcript,
+};
+use spdm_x509::{Anchor, ValidityCheck};
+
+/// 2026-11-01.
+const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
+/// The nonce of every element.
+const NONCE: &str = "4760e30534a0621357d458b1a7936551b5dc4cd1e69718adf7ed9fb0252a537e";
+
+fn read(folder: &Path, name: &str) -> Evidence {
+    let file = fs::read(folder.join("nvidia").join(name)).unwrap();
+    Evidence::read(&file, &ReadOptions::default()).unwrap()
+}
+
+fn verify(verifier: &Verifier<'_>, evidence: &Evidence) -> Vec<Report> {
+    verifier.verify(&mut Bank::<Running, 2>::new(), evidence)
+}
+
+/// SHA-256 of the root, as a report without anchors names it.
+fn root(evidence: &Evidence) -> Vec<u8> {
+    let reports = verify(&Verifier::new(&PROVIDER, &[], AT), evidence);
+    let roots: Vec<_> = reports
+        .iter()
+        .map(|report| {
+            assert!(!report.verified());
+            assert_eq!(report.status(Check::ChainAnchor), Status::Fail);
+            assert_eq!(report.exit_class(), ExitClass::Rejected);
+            report.identity().root_sha256.clone().unwrap()
+        })
+        .collect();
+    assert!(roots.windows(2).all(|pair| pair[0] == pair[1]));
+    hex::decode(&roots[0]).unwrap()
+}
+
+fn nonce(text: &str) -> [u8; 32] {
+    hex::decode(text).unwrap().try_into().unwrap()
+}
+
+#[test]
+fn every_element_verifies_under_the_pinned_root() {
+    let Some(folder) = corpus::folder() else { return };
+    for (name, count, product) in
+        [("gpu_evidence.json", 3, "NVIDIA:GH100:"), ("switch_evidence.json", 2, "NVIDIA:LS_10:")]
+    {
+        let evidence = read(&folder, name);
+        let digest = root(&evidence);
+        let anchors = [Anchor::RootHash { hash: HashAlgorithm::Sha256, digest: &digest }];
+        let verifier =
+            Verifier { nonce: Some(nonce(NONCE)), ..Verifier::new(&PROVIDER, &anchors, AT) };
+        let reports = verify(&verifier, &evidence);
+        assert_eq!(reports.len(), count);
+        for report in &reports {
+            assert!(report.verified(), "{:?}", report.error());
+            assert_eq!((report.version(), report.fresh()), (Some("1.1"), Some(true)));
+            assert_eq!(report.nonces().measurements.as_deref(), Some(NONCE));
+            assert!(report.identity().san.iter().any(|name| name.starts_with(product)));
+            assert!(!report.measurements().is_empty());
+            assert_eq!(report.status(Check::ChallengeSignature), Status::Skipped);
+        }
+        let other = Verifier { nonce: Some([1; 32]), ..verifier };
+        for report in verify(&other, &evidence) {
+            assert!(!report.verified());
+            assert_eq!(report.status(Check::MeasurementsNonce), Status::Fail);
+            assert_eq!(report.status(Check::MeasurementsSignature), Status::Pass);
+            assert_eq!((report.fresh(), report.exit_class()), (Some(false), ExitClass::Rejected));
+            assert_eq!(report.error().unwrap().kind, "nonce");
+        }
+    }
+}
+
+#[test]
+fn a_report_in_hexadecimal_with_its_chain() {
+    let Some(folder) = corpus::folder() else { return };
+    let mut evidence = read(&folder, "hopperAttestationReport.txt");
+    let pem = fs::read_to_string(folder.join("nvidia/hopperCertChain.txt")).unwrap();
+    evidence.attach_pem(SlotId::ZERO, &pem).unwrap();
+    let digest = root(&evidence);
+    let anchors = [Anchor::RootHash { hash: HashAlgorithm::Sha256, digest: &digest }];
+    let reports = verify(&Verifier::new(&PROVIDER, &anchors, AT), &evidence);
+    let [report] = &reports[..] else { panic!() };
+    assert!(report.verified(), "{:?}", report.error());
+    assert_eq!(report.fresh(), None);
+    assert_eq!(report.status(Check::MeasurementsNonce), Status::Skipped);
+    // The transcript that is written is the one that was read.
+    let text = fs::read(folder.join("nvidia/hopperAttestationReport.txt")).unwrap();
+    assert_eq!(Format::sniff(&text), Ok(Format::StandardTranscript));
+    let digits: Vec<u8> = text.iter().copied().filter(u8::is_ascii_hexdigit).collect();
+    let bytes = hex::decode(digits).unwrap();
+    assert_eq!(write_standard_transcript(&evidence.recordings[0]).unwrap(), bytes);
+}
