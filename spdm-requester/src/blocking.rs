@@ -25,13 +25,6 @@ impl<E> From<Error> for RunError<E> {
     }
 }
 
-impl<E> RunError<E> {
-    /// Whether an answer may still come.
-    pub(crate) const fn leaves_exchange_open(&self) -> bool {
-        matches!(self, Self::Transport(_) | Self::Requester(Error::Timeout { .. }))
-    }
-}
-
 impl<E: fmt::Display> fmt::Display for RunError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -78,7 +71,7 @@ pub fn run<'a, O: Operation, T: Transport, C: Clock>(
     clock: &C,
 ) -> Outcome<'a, O, T::Error> {
     let driven = drive(&mut flow, transport, clock);
-    if driven.as_ref().is_err_and(RunError::leaves_exchange_open) {
+    if matches!(driven, Err(RunError::Transport(_))) || flow.awaits_answer() {
         transport.abandon();
     }
     end(flow, driven)

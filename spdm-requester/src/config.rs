@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, SpdmVersion};
+use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, OtherParams, SpdmVersion};
 use spdm_crypto::Provider;
 
 /// What is offered to the Responder.
@@ -17,10 +17,12 @@ pub struct Offer {
     pub base_asym: BaseAsymAlgo,
     /// `BaseHashAlgo`.
     pub base_hash: BaseHashAlgo,
+    /// Formats of opaque data (1.2). libspdm 3.1 and 3.2 refuse an offer of two.
+    pub opaque_formats: OtherParams,
 }
 
 impl Offer {
-    /// Every version, and every algorithm that the backend implements.
+    /// Every version, every algorithm that the backend implements, and the general opaque data table.
     #[must_use]
     pub fn everything(provider: &Provider) -> Self {
         Self {
@@ -28,6 +30,7 @@ impl Offer {
             max_version: SpdmVersion::V1_4,
             base_asym: provider.base_asyms(),
             base_hash: provider.base_hashes(),
+            opaque_formats: OtherParams::OPAQUE_DATA_FMT_1,
         }
     }
 

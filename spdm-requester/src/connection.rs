@@ -49,7 +49,7 @@ struct Slot {
 /// Feed it every request as it is sent ([`Self::sent`]) and every exchange as it is completed
 /// ([`Self::accept`]); a live requester and an offline verifier do exactly the same. What was offered or
 /// asked is read from the bytes of the requests.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Connection {
     padding: usize,
     stage: Stage,
@@ -66,6 +66,8 @@ pub struct Connection {
     slots: [Slot; 8],
     /// The number of measurement indices, once the peer told.
     indices: Option<u8>,
+    /// The request that waits for its answer.
+    pending: Option<Code>,
 }
 
 /// The versions that VERSION listed.
@@ -175,6 +177,7 @@ impl Connection {
             slots: [const { Slot { digest: None, model: CertificateModel::None, chain_len: None } };
                 8],
             indices: None,
+            pending: None,
         }
     }
 
@@ -188,6 +191,7 @@ impl Connection {
             SpdmVersion::V1_0 | SpdmVersion::V1_1 => Ok(Self {
                 stage: Stage::Negotiated,
                 version: negotiated.version,
+                requester: negotiated.requester,
                 responder: negotiated.responder,
                 negotiated: Some(negotiated),
                 ..Self::new(padding)
@@ -246,7 +250,7 @@ impl Connection {
         let header = Header::peek(Untrusted::new(request)).map_err(misuse)?;
         let stage = match header.code {
             Code::GET_VERSION => {
-                *self = Self::new(self.padding);
+                *self = Self { pending: Some(header.code), ..Self::new(self.padding) };
                 return Ok(());
             }
             Code::GET_CAPABILITIES => Stage::AfterVersion,
@@ -256,6 +260,12 @@ impl Connection {
         if stage != self.stage || !header.code.is_request() {
             return Err(Error::Misuse(Misuse::Order { request: header.code }));
         }
+        // Without the negotiation on record, only measurements can be judged.
+        let presumed = self.stage == Stage::Negotiated && self.vca.as_bytes().is_empty();
+        if presumed && header.code != Code::GET_MEASUREMENTS {
+            return Err(Error::Misuse(Misuse::Order { request: header.code }));
+        }
+        self.pending = Some(header.code);
         if header.code != Code::GET_MEASUREMENTS {
             self.l1.reset();
         }
@@ -281,8 +291,10 @@ impl Connection {
     }
 
     /// Judges one completed exchange, all or nothing: on an error nothing of the response was used, and the
-    /// connection is as before (after a wrong signature the signed transcript is empty, as on the peer's
-    /// side).
+    /// connection is as before, but for the transcript of a wrong signature, which is empty then.
+    ///
+    /// Each request is answered once. Busy, ResponseNotReady and LargeResponse are accepted, too, and leave
+    /// the request waiting for its answer.
     ///
     /// `identity` is whose key the signatures of CHALLENGE_AUTH and MEASUREMENTS are checked with.
     ///
@@ -299,10 +311,26 @@ impl Connection {
     ) -> Result<Verdict<'r, 'c>, Error> {
         let code = Header::peek(Untrusted::new(request)).map_err(misuse)?.code;
         let header = Header::peek(response)?;
+        if self.pending != Some(code) {
+            return Err(Error::Misuse(Misuse::Order { request: code }));
+        }
         if header.code == Code::ERROR {
             return self.accept_error(code, response).map(Verdict::Error);
         }
         self.check_size(header, response)?;
+        let verdict = self.accept_answer(bench, code, request, response, identity)?;
+        self.pending = None;
+        Ok(verdict)
+    }
+
+    fn accept_answer<'r, 'c>(
+        &mut self,
+        bench: &mut Bench<'_>,
+        code: Code,
+        request: &[u8],
+        response: Untrusted<&'r [u8]>,
+        identity: Option<&Identity<'c>>,
+    ) -> Result<Verdict<'r, 'c>, Error> {
         match code {
             Code::GET_VERSION => self.accept_version(request, response).map(Verdict::Version),
             Code::GET_CAPABILITIES => {
@@ -317,7 +345,7 @@ impl Connection {
             Code::GET_CERTIFICATE => self.accept_certificate(bench, request, response),
             Code::CHALLENGE => self.accept_challenge_auth(bench, request, response, identity),
             Code::GET_MEASUREMENTS => self.accept_measurements(bench, request, response, identity),
-            _ => self.accept_other(code, header).map(Verdict::Other),
+            _ => self.accept_other(code, Header::peek(response)?).map(Verdict::Other),
         }
     }
 

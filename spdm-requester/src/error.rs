@@ -184,6 +184,8 @@ pub enum Bound {
     Time(u32),
     /// Bytes of the negotiation that a connection keeps.
     Negotiation(usize),
+    /// Bytes of the longest message that the transport sends.
+    Send(usize),
 }
 
 /// Buffers that a caller lends.
@@ -350,6 +352,7 @@ impl fmt::Display for Bound {
             Self::Busy(n) => write!(f, "the device was still busy after {n} attempts"),
             Self::NotReady(n) => write!(f, "the response was still not ready after {n} attempts"),
             Self::Time(ms) => write!(f, "the operation took longer than {ms} ms"),
+            Self::Send(n) => write!(f, "the transport sends no message longer than {n} bytes"),
             Self::Negotiation(n) => write!(f, "the negotiation has more than {n} bytes"),
         }
     }

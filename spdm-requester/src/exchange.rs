@@ -77,6 +77,9 @@ impl Exchange {
     /// Time passed: ends waits, and operations that take too long.
     pub(crate) fn advance(&mut self, now: Instant, bounds: &Bounds) -> Result<(), Error> {
         let end = self.started.get_or_insert(now).after(bounds.time);
+        if self.stage == Stage::Done {
+            return Ok(());
+        }
         if now > end {
             return Err(out_of_time(bounds));
         }
@@ -113,7 +116,7 @@ impl Exchange {
         bounds: &Bounds,
     ) -> Result<(), Error> {
         let (until, then) = match (error.code, error.extended) {
-            (ErrorCode::BUSY, _) => {
+            (ErrorCode::BUSY | ErrorCode::REQUEST_IN_FLIGHT, _) => {
                 if self.busy >= bounds.busy {
                     return Err(Error::Bound(Bound::Busy(bounds.busy)));
                 }

@@ -8,7 +8,7 @@ use spdm_transport::{Instant, MessageKind, Received};
 use spdm_untrusted::Untrusted;
 
 use crate::connection::Verdict;
-use crate::error::{Error, Incompatible, Misbehaviour, Misuse, Violation};
+use crate::error::{Bound, Error, Incompatible, Misbehaviour, Misuse, Violation};
 use crate::exchange::{Exchange, Outgoing, Stage, exponential};
 use crate::operation::{Ask, Judge, Next, Operation};
 use crate::requester::{Core, Fresh, REQUEST_AREA, Requester};
@@ -171,6 +171,9 @@ impl<'a, O: Operation> Flow<'a, O> {
         let area = core.storage.message.get_mut(..REQUEST_AREA).unwrap_or_default();
         let len = operation.request(&ask, area)?;
         let request = core.storage.message.get(..len).unwrap_or_default();
+        if len > core.limits.max_send {
+            return Err(Error::Bound(Bound::Send(core.limits.max_send)));
+        }
         let sizes = core.connection.responder().sizes;
         if let Some(size) = sizes.map(|sizes| sizes.data_transfer_size)
             && core.connection.negotiated().is_some()
@@ -182,6 +185,11 @@ impl<'a, O: Operation> Flow<'a, O> {
         let code = request.get(1).map_or(Code::GET_VERSION, |code| Code(*code));
         exchange.begin(code, len);
         Ok(())
+    }
+
+    /// Whether an answer may still come.
+    pub(crate) const fn awaits_answer(&self) -> bool {
+        matches!(self.exchange.stage, Stage::Receive { .. })
     }
 
     fn fail(&mut self, error: Error) -> Error {
@@ -251,6 +259,8 @@ impl<'a, O: Operation> Flow<'a, O> {
         if received.len > core.padded_room() {
             return Err(Error::Misuse(Misuse::Overrun));
         }
+        // Whatever is wrong with it: the answer has come.
+        exchange.answered(Stage::Idle);
         let (request_area, response_area) = core
             .storage
             .message

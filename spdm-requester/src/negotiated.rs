@@ -6,9 +6,9 @@ use spdm_codec::{
     OpaqueFormat, OtherParams, PqcAsymAlgo, SlotId, SpdmVersion, TransferSizes,
 };
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
-use spdm_x509::{CertModel, ChainContext};
+use spdm_x509::{CertModel, ChainContext, Identity};
 
-use crate::error::{Error, Incompatible};
+use crate::error::{Error, Incompatible, Misuse};
 
 /// What one side announced: GET_CAPABILITIES or CAPABILITIES, reduced to the bits that the version defines.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -131,6 +131,22 @@ impl Negotiated {
             return Ok(());
         }
         Err(Incompatible::Capability(name).into())
+    }
+
+    /// Signatures of the peer on this connection can be checked with `identity`: it was read for the same
+    /// version and the same algorithms.
+    ///
+    /// # Errors
+    /// [`Misuse::Identity`] where it was not.
+    pub(crate) fn check_identity(&self, identity: &Identity<'_>) -> Result<(), Error> {
+        let version = match identity {
+            Identity::Chain(chain) => chain.context().version == self.version,
+            Identity::Key(_) => true,
+        };
+        if version && identity.asym() == self.asym()? && identity.hash() == self.hash()? {
+            return Ok(());
+        }
+        Err(Error::Misuse(Misuse::Identity))
     }
 
     /// How OpaqueData of CHALLENGE_AUTH and MEASUREMENTS is to be read.

@@ -18,7 +18,7 @@ pub async fn run<'a, O: Operation, T: AsyncTransport, C: AsyncClock>(
     clock: &C,
 ) -> Outcome<'a, O, T::Error> {
     let driven = drive(&mut flow, transport, clock).await;
-    if driven.as_ref().is_err_and(RunError::leaves_exchange_open) {
+    if matches!(driven, Err(RunError::Transport(_))) || flow.awaits_answer() {
         transport.abandon();
     }
     end(flow, driven)

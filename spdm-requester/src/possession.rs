@@ -72,10 +72,15 @@ impl<'c> Verified<'c> {
     /// Joins the two proofs. There is no other way to a value of this type.
     ///
     /// # Errors
-    /// [`Error::IdentityMismatch`] unless both are about the same slot, hash algorithm, key and digest.
+    /// [`Error::IdentityMismatch`] unless both are about the same slot, version, algorithms, key and digest.
     pub fn new(possession: Possession<'c>, trusted: &Trusted<'c>) -> Result<Self, Error> {
         let (held, trusted) = (&possession.identity, trusted.identity());
-        let same = held.key_slot() == trusted.key_slot()
+        let context = |identity: &Identity<'c>| match identity {
+            Identity::Chain(chain) => Some(*chain.context()),
+            Identity::Key(_) => None,
+        };
+        let same = context(held) == context(trusted)
+            && held.key_slot() == trusted.key_slot()
             && held.hash() == trusted.hash()
             && held.asym() == trusted.asym()
             && held.digest() == trusted.digest()

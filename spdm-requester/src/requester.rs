@@ -211,7 +211,8 @@ impl<'a> Requester<'a, Negotiated> {
     }
 
     /// GET_MEASUREMENTS with a signature of `identity` over a nonce. The record is written into the lent
-    /// buffer; it is the caller's only after the signature verified.
+    /// buffer; it is the caller's only after the signature verified. Through 1.1 the signature does not
+    /// cover the negotiation; [`Self::challenge`] does.
     #[must_use]
     pub fn measure_signed<'m, 'c>(
         self,

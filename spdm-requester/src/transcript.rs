@@ -53,7 +53,22 @@ impl Transcript {
         Ok(())
     }
 
-    pub(crate) fn digest(&self, bench: &Bench<'_>) -> Result<Digest, Error> {
+    /// Adds the exchange that ends with `signature`, without the signature, and empties the transcript:
+    /// what was signed is not signed again, whether or not the signature turns out right.
+    pub(crate) fn sign_off(
+        &mut self,
+        bench: &mut Bench<'_>,
+        hash: HashAlgorithm,
+        head: &[u8],
+        request: &[u8],
+        response: &[u8],
+        signature: &[u8],
+    ) -> Result<Digest, Error> {
+        let signed = response.len().saturating_sub(signature.len());
+        let signed = response.get(..signed).unwrap_or_default();
+        let added = self.add(bench, hash, head, [request, signed]);
+        self.reset();
+        added?;
         Ok(bench.hashes.snapshot(self.place)?)
     }
 }

@@ -1,4 +1,10 @@
 //! A correct device is attested, whatever it legally does.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests: a panic is the failure"
+)]
 
 mod sim;
 

@@ -1,4 +1,10 @@
 //! N1 to N8: responses that are too short, too long, of another kind, or of another shape.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests: a panic is the failure"
+)]
 
 mod sim;
 
@@ -123,7 +129,7 @@ fn n02_linux_w35_padding_is_accepted_as_declared_and_never_hashed() {
             let mut sim = Sim::new(config(version));
             sim.limits = sim.limits.with_padding(padding);
             let recording = record_from(sim, version);
-            for at in 0..FLOW.len() {
+            for (at, message) in ANSWERS.into_iter().enumerate() {
                 for more in 1..=4 {
                     let extend = |response: &mut Vec<u8>| response.extend(&[0xA5; 4][..more]);
                     if more <= padding {
@@ -131,7 +137,7 @@ fn n02_linux_w35_padding_is_accepted_as_declared_and_never_hashed() {
                         assert_eq!(changed(&recording, at, extend), Changed::Attested);
                     } else {
                         let len = recording.responses[at].len();
-                        let cause = trailing(ANSWERS[at], len, more, padding);
+                        let cause = trailing(message, len, more, padding);
                         assert_changed(&recording, at, cause, extend);
                     }
                 }
@@ -194,7 +200,10 @@ fn n04_code_of_every_response() {
                 let expected = Expected::Exactly(right.0.into());
                 invalid(ANSWERS[at], "RequestResponseCode", 1, expected, got.into())
             };
-            for got in (0..=0xFF).filter(|got| ![right, Code::ERROR].contains(&Code(*got))) {
+            // The last two need signatures to get there: some codes have to do.
+            let step = if at < 5 { 1 } else { 15 };
+            let codes = (0..=0xFF).step_by(step);
+            for got in codes.filter(|got| ![right, Code::ERROR].contains(&Code(*got))) {
                 assert_changed(&recording, at, cause(got), |response| response[1] = got);
             }
             let other = Code::KEY_EXCHANGE_RSP.0;
@@ -377,7 +386,7 @@ fn n07_opaque_elements() {
                 (25, 7, bad("AlignPadding", 25, Expected::Exactly(0), 7)),
             ];
             for (place, value, cause) in rows {
-                let cause = cause.unwrap_or(signature(ANSWERS[at]));
+                let cause = cause.unwrap_or_else(|| signature(ANSWERS[at]));
                 assert_changed(&recording, at, cause, |response| response[offset + place] = value);
             }
             let code = FLOW[at];

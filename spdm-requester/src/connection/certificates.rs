@@ -129,7 +129,12 @@ impl Connection {
             self.slots.get(message.slot.index()).map(|slot| slot.model).unwrap_or_default();
         let expected = match negotiated.connection_keys {
             ConnectionKeys::Single if got != CertificateModel::None => Expected::Exactly(0),
-            ConnectionKeys::Multi if got == CertificateModel::None => Expected::AtLeast(1),
+            ConnectionKeys::Multi if got == CertificateModel::None => {
+                if message.portion.is_empty() {
+                    return Ok(());
+                }
+                Expected::AtLeast(1)
+            }
             ConnectionKeys::Multi
                 if got == CertificateModel::GenericCert && message.slot == SlotId::ZERO =>
             {

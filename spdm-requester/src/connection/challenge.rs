@@ -39,18 +39,15 @@ impl Connection {
         let message = answer.message;
         self.check_echoes(&negotiated, question, &message, identity)?;
 
-        let signed = answer.bytes.len().saturating_sub(message.signature.len());
-        let signed = answer.bytes.get(..signed).unwrap_or_default();
         let Some(identity) = identity else {
             self.m1.reset();
             self.challenged = true;
             return Ok(Verdict::ChallengeAuth { message, possession: None });
         };
-        let added = self.m1.add(bench, hash, self.vca.as_bytes(), [asked.bytes, signed]);
-        let m1 = self.m1.digest(bench);
-        self.m1.reset();
-        added?;
-        SignedMessage::new(negotiated.version, SigningContext::ResponderChallengeAuth, m1?)
+        let (vca, context) = (self.vca.as_bytes(), SigningContext::ResponderChallengeAuth);
+        let m1 =
+            self.m1.sign_off(bench, hash, vca, asked.bytes, answer.bytes, message.signature)?;
+        SignedMessage::new(negotiated.version, context, m1)
             .verify(bench.provider, identity.asym(), hash, identity.key(), message.signature)
             .map_err(|_| Error::Signature { message: MESSAGE })?;
         self.challenged = true;
@@ -101,15 +98,15 @@ impl Connection {
     }
 }
 
-/// The identity must be of the slot that was asked and of the algorithms that were negotiated.
+/// The identity must be of the slot that was asked and of what was negotiated.
 pub(super) fn check_identity(
     negotiated: &Negotiated,
     slot: KeySlot,
     identity: Option<&Identity<'_>>,
 ) -> Result<(), Error> {
     let Some(identity) = identity else { return Ok(()) };
-    let fits = identity.key_slot() == slot
-        && identity.asym() == negotiated.asym()?
-        && identity.hash() == negotiated.hash()?;
-    if fits { Ok(()) } else { Err(Error::Misuse(Misuse::Identity)) }
+    if identity.key_slot() != slot {
+        return Err(Error::Misuse(Misuse::Identity));
+    }
+    negotiated.check_identity(identity)
 }

@@ -57,13 +57,20 @@ impl Connection {
             }
             _ => {}
         }
-        match (error.code, request) {
-            (ErrorCode::REQUEST_RESYNCH, _) => *self = Self::new(self.padding),
+        match error.code {
+            ErrorCode::REQUEST_RESYNCH => *self = Self::new(self.padding),
             // The answer is still to come.
-            (ErrorCode::RESPONSE_NOT_READY | ErrorCode::BUSY | ErrorCode::LARGE_RESPONSE, _) => {}
-            // The measurements before it are not covered by a later signature.
-            (_, Code::GET_MEASUREMENTS) => self.l1.reset(),
-            _ => {}
+            ErrorCode::RESPONSE_NOT_READY
+            | ErrorCode::BUSY
+            | ErrorCode::REQUEST_IN_FLIGHT
+            | ErrorCode::LARGE_RESPONSE => {}
+            _ => {
+                self.pending = None;
+                // The measurements before it are not covered by a later signature.
+                if request == Code::GET_MEASUREMENTS {
+                    self.l1.reset();
+                }
+            }
         }
         Ok(error)
     }

@@ -57,20 +57,11 @@ impl Connection {
                 let slot = signature.slot.unwrap_or(KeySlot::Slot(SlotId::ZERO));
                 check_identity(&negotiated, slot, Some(identity))?;
                 let hash = negotiated.hash()?;
-                let signed = answer.bytes.len().saturating_sub(message.signature.len());
-                let signed = answer.bytes.get(..signed).unwrap_or_default();
-                let added = self.l1.add(bench, hash, head, [asked.bytes, signed]);
-                let (l1, exchanges) = (self.l1.digest(bench), self.l1.exchanges());
-                self.l1.reset();
-                added?;
-                SignedMessage::new(negotiated.version, SigningContext::ResponderMeasurements, l1?)
-                    .verify(
-                        bench.provider,
-                        identity.asym(),
-                        hash,
-                        identity.key(),
-                        message.signature,
-                    )
+                let exchanges = self.l1.exchanges().saturating_add(1);
+                let (sign, context) = (message.signature, SigningContext::ResponderMeasurements);
+                let l1 = self.l1.sign_off(bench, hash, head, asked.bytes, answer.bytes, sign)?;
+                SignedMessage::new(negotiated.version, context, l1)
+                    .verify(bench.provider, identity.asym(), hash, identity.key(), sign)
                     .map_err(|_| Error::Signature { message: MESSAGE })?;
                 let (nonce, version) = (signature.nonce, negotiated.version);
                 let possession = Possession::new(*identity, nonce, Proof::Measurements, version);

@@ -21,7 +21,9 @@ pub enum Requirement {
     ChallengeAndMeasurements,
     /// CHALLENGE only.
     Challenge,
-    /// Signed measurements only.
+    /// Signed measurements only. Through 1.1 their signature does not cover the negotiation: an attacker on
+    /// the way could have lowered the version or changed capabilities. Where that matters, set
+    /// [`Offer::min_version`](crate::Offer::min_version) to 1.2.
     Measurements,
 }
 

@@ -32,6 +32,7 @@ impl<'c> sealed::Operation for Challenge<'c> {
 
     fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Error> {
         self.agreed.require(CapabilityFlags::CHAL_CAP, "CHAL_CAP")?;
+        self.agreed.check_identity(&self.identity)?;
         let message = spdm_codec::Challenge {
             slot: self.identity.key_slot(),
             summary: MeasurementSummary::None,

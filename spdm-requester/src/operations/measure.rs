@@ -163,6 +163,7 @@ impl<'m, 'c> sealed::Operation for Measure<'m, 'c> {
         let signature = match signer {
             None => None,
             Some(Signer { identity, nonce }) => {
+                self.agreed.check_identity(identity)?;
                 Some(SignatureRequest { nonce: *nonce, slot: slot(identity)? })
             }
         };
@@ -195,11 +196,12 @@ impl<'m, 'c> sealed::Operation for Measure<'m, 'c> {
         }
         let possession = match signature {
             MeasurementSignature::Verified { possession, exchanges }
-                if exchanges == self.exchanges =>
+                if exchanges >= self.exchanges =>
             {
                 Some(possession)
             }
-            // The signature must cover every record that is handed out.
+            // The signature must cover every record that is handed out. Unsigned exchanges directly before
+            // this operation belong to the same transcript.
             MeasurementSignature::Verified { .. } => return Err(unfinished()),
             _ if self.signer.is_some() => return Err(unfinished()),
             _ => None,

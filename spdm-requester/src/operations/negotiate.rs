@@ -62,7 +62,7 @@ impl Negotiate {
     fn algorithms(&self, ask: &Ask<'_>) -> NegotiateAlgorithms<'static> {
         let mut other_params = OtherParams::empty();
         if self.version >= SpdmVersion::V1_2 {
-            other_params |= OtherParams::OPAQUE_DATA_FMT_0 | OtherParams::OPAQUE_DATA_FMT_1;
+            other_params |= ask.offer.opaque_formats.opaque_format();
         }
         // A Responder that is multi-key only says so with 1; with 2 the Requester may choose: one key.
         let multi_key_only = ask.connection.responder().flags.multi_key_cap() == 1;

@@ -105,3 +105,8 @@ pub const fn chain(check: Check, rule: Rule) -> Cause {
 pub const fn certificate(check: Check, certificate: u16, rule: Rule) -> Cause {
     Cause::Chain { check, certificate: Some(certificate), rule, at: None }
 }
+
+/// The peer answered with ERROR.
+pub const fn refused(request: Code, code: ErrorCode, data: u8) -> Cause {
+    Cause::Refused { request, code, data }
+}

@@ -6,8 +6,8 @@ pub mod cause;
 pub mod failed;
 pub mod replay;
 
-use std::cell::Cell;
-use std::fmt;
+use core::cell::Cell;
+use core::fmt;
 use std::rc::Rc;
 
 use spdm_codec::{BaseAsymAlgo, Code, SpdmVersion};
@@ -100,7 +100,7 @@ impl fmt::Display for SimError {
     }
 }
 
-impl std::error::Error for SimError {}
+impl core::error::Error for SimError {}
 
 /// What an attacker does to a message.
 type Change = Box<dyn FnMut(&mut Vec<u8>)>;

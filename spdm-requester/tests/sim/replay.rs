@@ -1,6 +1,6 @@
 //! A recorded conversation in place of a device.
 
-use std::fmt;
+use core::fmt;
 
 use spdm_codec::SpdmVersion;
 use spdm_crypto::rustcrypto::PROVIDER;
@@ -76,7 +76,7 @@ impl fmt::Display for OtherRequest {
     }
 }
 
-impl std::error::Error for OtherRequest {}
+impl core::error::Error for OtherRequest {}
 
 impl Transport for Replay<'_> {
     type Error = OtherRequest;
