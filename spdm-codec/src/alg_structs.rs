@@ -43,13 +43,17 @@ pub struct AlgStructs {
     pub req_pqc_asym: Option<PqcAsymAlgo>,
     /// AlgType 7: KEMAlg (1.4).
     pub kem: Option<KemAlgo>,
+    /// Tables of four zero bytes behind the others. There should be none; libspdm 2.2 to 3.0 answers with
+    /// them where it was not asked for a type.
+    pub zero_tables: u8,
 }
 
 impl AlgStructs {
     /// How many tables there are.
     #[must_use]
     pub fn count(&self) -> u8 {
-        self.rows().iter().map(|(_, bits)| u8::from(bits.is_some())).sum()
+        let tables: u8 = self.rows().iter().map(|(_, bits)| u8::from(bits.is_some())).sum();
+        tables.saturating_add(self.zero_tables)
     }
 
     /// `AlgType` and bitmap of each possible table, in the order of the wire.
@@ -75,6 +79,12 @@ impl AlgStructs {
         for _ in 0..count {
             let at = r.mark("AlgType");
             let alg_type = r.u8("AlgType")?;
+            if alg_type == 0 && r.remaining().first_chunk() == Some(&[0, 0, 0]) {
+                r.reserved(3)?;
+                structs.zero_tables += 1;
+                first = last + 1;
+                continue;
+            }
             if !(first..=last).contains(&alg_type) {
                 // Also duplicates and wrong order: types strictly increase.
                 return Err(at.value(Expected::Range(first.into(), last.into()), alg_type));
@@ -120,6 +130,6 @@ impl AlgStructs {
             w.bytes(&[alg_type, ALG_COUNT])?;
             w.u16(bits)?;
         }
-        Ok(())
+        w.zeros(4 * usize::from(self.zero_tables))
     }
 }

@@ -7,22 +7,51 @@ use crate::capabilities::{Capabilities, GetCapabilities};
 use crate::certificate::{Certificate, GetCertificate};
 use crate::challenge::{Challenge, ChallengeAuth};
 use crate::chunk::{ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck};
-use crate::digests::{Digests, GetDigests};
+use crate::csr::{Csr, GetCsr};
+use crate::digests::Digests;
+use crate::encapsulated::{
+    DeliverEncapsulatedResponse, EncapsulatedRequest, EncapsulatedResponseAck,
+};
+use crate::end_session::EndSession;
+use crate::endpoint_info::{EndpointInfo, GetEndpointInfo};
 use crate::error::DecodeError;
 use crate::error_response::ErrorResponse;
+use crate::events::{SendEvent, SubscribeEventTypes, SupportedEventTypes};
+use crate::finish::{Finish, FinishRsp};
 use crate::get_version::{GetVersion, Version};
+use crate::header_only::{
+    EndSessionAck, EventAck, GetDigests, GetEncapsulatedRequest, GetSupportedEventTypes, Heartbeat,
+    HeartbeatAck, SetKeyPairInfoAck, SubscribeEventTypesAck,
+};
+use crate::key_exchange::{KeyExchange, KeyExchangeRsp};
+use crate::key_pair_info::{GetKeyPairInfo, KeyPairInfo, SetKeyPairInfo};
+use crate::key_update::{KeyUpdate, KeyUpdateAck};
+use crate::measurement_extension_log::{
+    GetMeasurementExtensionLog, MeasurementExtensionLogPortion,
+};
 use crate::measurements::{GetMeasurements, Measurements};
 use crate::message::{Code, Cx, Decoded, Header, Message};
+use crate::psk_exchange::{PskExchange, PskExchangeRsp};
+use crate::psk_finish::{PskFinish, PskFinishRsp};
 use crate::respond_if_ready::RespondIfReady;
+use crate::set_certificate::{SetCertificate, SetCertificateRsp};
+#[cfg(feature = "experimental")]
+use crate::slot_management::{SlotManagement, SlotManagementResp};
 use crate::trace::{NoTrace, Trace};
+use crate::vendor_defined::{VendorDefinedRequest, VendorDefinedResponse};
 
 macro_rules! any_message {
-    ($(#[doc = $doc:literal])* $any:ident { $($variant:ident($message:ty) = $code:ident,)* }) => {
+    ($(#[doc = $doc:literal])*
+        $any:ident { $($(#[cfg($cfg:meta)])? $variant:ident($message:ty) = $code:ident,)* }) => {
         $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]
         #[non_exhaustive]
         pub enum $any<'a> {
-            $(#[doc = concat!("`", stringify!($code), "`")] $variant(Decoded<'a, $message>),)*
+            $(
+                $(#[cfg($cfg)])?
+                #[doc = concat!("`", stringify!($code), "`")]
+                $variant(Decoded<'a, $message>),
+            )*
             /// A message that this crate does not decode.
             Other {
                 /// Its header.
@@ -52,7 +81,7 @@ macro_rules! any_message {
             ) -> Result<Self, DecodeError> {
                 let header = Header::peek(bytes)?;
                 match header.code {
-                    $(Code::$code => {
+                    $($(#[cfg($cfg)])? Code::$code => {
                         <$message>::decode_traced(bytes, cx, trace).map(Self::$variant)
                     })*
                     _ => Ok(Self::Other { header, bytes: bytes.into_inner_less_safe() }),
@@ -63,7 +92,7 @@ macro_rules! any_message {
             #[must_use]
             pub const fn code(&self) -> Code {
                 match self {
-                    $(Self::$variant(_) => Code::$code,)*
+                    $($(#[cfg($cfg)])? Self::$variant(_) => Code::$code,)*
                     Self::Other { header, .. } => header.code,
                 }
             }
@@ -72,7 +101,7 @@ macro_rules! any_message {
             #[must_use]
             pub const fn bytes(&self) -> &'a [u8] {
                 match self {
-                    $(Self::$variant(decoded) => decoded.bytes,)*
+                    $($(#[cfg($cfg)])? Self::$variant(decoded) => decoded.bytes,)*
                     Self::Other { bytes, .. } => bytes,
                 }
             }
@@ -93,6 +122,27 @@ any_message! {
         RespondIfReady(RespondIfReady) = RESPOND_IF_READY,
         ChunkSend(ChunkSend<'a>) = CHUNK_SEND,
         ChunkGet(ChunkGet) = CHUNK_GET,
+        KeyExchange(KeyExchange<'a>) = KEY_EXCHANGE,
+        Finish(Finish<'a>) = FINISH,
+        PskExchange(PskExchange<'a>) = PSK_EXCHANGE,
+        PskFinish(PskFinish<'a>) = PSK_FINISH,
+        Heartbeat(Heartbeat) = HEARTBEAT,
+        KeyUpdate(KeyUpdate) = KEY_UPDATE,
+        GetEncapsulatedRequest(GetEncapsulatedRequest) = GET_ENCAPSULATED_REQUEST,
+        DeliverEncapsulatedResponse(DeliverEncapsulatedResponse<'a>) = DELIVER_ENCAPSULATED_RESPONSE,
+        EndSession(EndSession) = END_SESSION,
+        GetCsr(GetCsr<'a>) = GET_CSR,
+        SetCertificate(SetCertificate<'a>) = SET_CERTIFICATE,
+        GetMeasurementExtensionLog(GetMeasurementExtensionLog) = GET_MEASUREMENT_EXTENSION_LOG,
+        GetKeyPairInfo(GetKeyPairInfo) = GET_KEY_PAIR_INFO,
+        SetKeyPairInfo(SetKeyPairInfo<'a>) = SET_KEY_PAIR_INFO,
+        GetEndpointInfo(GetEndpointInfo) = GET_ENDPOINT_INFO,
+        GetSupportedEventTypes(GetSupportedEventTypes) = GET_SUPPORTED_EVENT_TYPES,
+        SubscribeEventTypes(SubscribeEventTypes<'a>) = SUBSCRIBE_EVENT_TYPES,
+        SendEvent(SendEvent<'a>) = SEND_EVENT,
+        VendorDefined(VendorDefinedRequest<'a>) = VENDOR_DEFINED_REQUEST,
+        #[cfg(feature = "experimental")]
+        SlotManagement(SlotManagement<'a>) = SLOT_MANAGEMENT,
     }
 }
 
@@ -109,5 +159,26 @@ any_message! {
         Error(ErrorResponse<'a>) = ERROR,
         ChunkSendAck(ChunkSendAck<'a>) = CHUNK_SEND_ACK,
         ChunkResponse(ChunkResponse<'a>) = CHUNK_RESPONSE,
+        KeyExchangeRsp(KeyExchangeRsp<'a>) = KEY_EXCHANGE_RSP,
+        FinishRsp(FinishRsp<'a>) = FINISH_RSP,
+        PskExchangeRsp(PskExchangeRsp<'a>) = PSK_EXCHANGE_RSP,
+        PskFinishRsp(PskFinishRsp<'a>) = PSK_FINISH_RSP,
+        HeartbeatAck(HeartbeatAck) = HEARTBEAT_ACK,
+        KeyUpdateAck(KeyUpdateAck) = KEY_UPDATE_ACK,
+        EncapsulatedRequest(EncapsulatedRequest<'a>) = ENCAPSULATED_REQUEST,
+        EncapsulatedResponseAck(EncapsulatedResponseAck<'a>) = ENCAPSULATED_RESPONSE_ACK,
+        EndSessionAck(EndSessionAck) = END_SESSION_ACK,
+        Csr(Csr<'a>) = CSR,
+        SetCertificateRsp(SetCertificateRsp) = SET_CERTIFICATE_RSP,
+        MeasurementExtensionLog(MeasurementExtensionLogPortion<'a>) = MEASUREMENT_EXTENSION_LOG,
+        KeyPairInfo(KeyPairInfo<'a>) = KEY_PAIR_INFO,
+        SetKeyPairInfoAck(SetKeyPairInfoAck) = SET_KEY_PAIR_INFO_ACK,
+        EndpointInfo(EndpointInfo<'a>) = ENDPOINT_INFO,
+        SupportedEventTypes(SupportedEventTypes<'a>) = SUPPORTED_EVENT_TYPES,
+        SubscribeEventTypesAck(SubscribeEventTypesAck) = SUBSCRIBE_EVENT_TYPES_ACK,
+        EventAck(EventAck) = EVENT_ACK,
+        VendorDefined(VendorDefinedResponse<'a>) = VENDOR_DEFINED_RESPONSE,
+        #[cfg(feature = "experimental")]
+        SlotManagement(SlotManagementResp<'a>) = SLOT_MANAGEMENT_RESP,
     }
 }

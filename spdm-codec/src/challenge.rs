@@ -44,7 +44,7 @@ impl MeasurementSummary {
         }
     }
 
-    const fn from_byte(byte: u8) -> Option<Self> {
+    pub(crate) const fn from_byte(byte: u8) -> Option<Self> {
         match byte {
             0 => Some(Self::None),
             1 => Some(Self::Tcb),

@@ -1,4 +1,4 @@
-//! GET_DIGESTS and DIGESTS.
+//! DIGESTS.
 
 use bitflags::bitflags;
 
@@ -10,33 +10,6 @@ use crate::slot::{SlotId, SlotMask};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
-
-/// GET_DIGESTS (DSP0274 §GET_DIGESTS): header only.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "callers build it")]
-pub struct GetDigests;
-
-impl<'a> Body<'a> for GetDigests {
-    const NAME: &'static str = "GET_DIGESTS";
-    const CODE: Code = Code::GET_DIGESTS;
-
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
-        header: Header,
-        _: &Cx,
-    ) -> Result<Self, DecodeError> {
-        r.note_reserved(header.param1 | header.param2);
-        Ok(Self)
-    }
-
-    fn params(&self, _: SpdmVersion) -> Result<[u8; 2], EncodeError> {
-        Ok([0, 0])
-    }
-
-    fn write(&self, _: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
-        Ok(())
-    }
-}
 
 /// `CertModel`: how a slot's chain was made (DSP0274 1.3).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -264,7 +237,7 @@ impl<'a> SlotKeys<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CertificateModel, Digests, GetDigests, KeyUsage};
+    use super::{CertificateModel, Digests, KeyUsage};
     use crate::testing::{every_prefix_fails, expect_value, one_byte_more, round_trip};
     use crate::{ConnectionKeys, Cx, SlotId, SpdmVersion};
     use std::vec::Vec;
@@ -283,7 +256,6 @@ mod tests {
     fn slots_and_digests() {
         for version in SpdmVersion::ALL {
             let cx = Cx::new(version).with_hash_len(32);
-            round_trip::<GetDigests>(&[version.to_byte(), 0x81, 0, 0], &cx);
             let supported = if version >= SpdmVersion::V1_3 { 0xFF } else { 0 };
             let bytes = response(version, supported, 0b1001_0010);
             let message: Digests<'_> = round_trip(&bytes, &cx);

@@ -47,23 +47,43 @@ mod certificate;
 mod chain;
 mod challenge;
 mod chunk;
+mod csr;
 mod digests;
+mod encapsulated;
+mod end_session;
+mod endpoint_info;
 mod error;
 mod error_response;
+mod events;
+mod finish;
 mod flags;
 mod get_version;
+mod header_only;
+mod key_exchange;
+mod key_pair_info;
+mod key_update;
 mod measurement_block;
+mod measurement_extension_log;
 mod measurements;
 mod message;
 mod opaque;
 mod pci_identity;
+pub mod pci_sig;
+mod psk_exchange;
+mod psk_finish;
 mod reader;
 mod respond_if_ready;
+mod secured_message;
+mod set_certificate;
 mod slot;
+#[cfg(feature = "experimental")]
+mod slot_management;
 mod spdm_version;
+mod standards_body;
 #[cfg(test)]
 mod testing;
 mod trace;
+mod vendor_defined;
 mod writer;
 
 pub use alg_structs::AlgStructs;
@@ -86,23 +106,66 @@ pub use challenge::{
 pub use chunk::{
     Chunk, ChunkAckAttributes, ChunkAttributes, ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck,
 };
-pub use digests::{CertificateModel, Digests, GetDigests, KeyUsage, SlotDigest, SlotKey, SlotKeys};
+pub use csr::{Csr, CsrAttributes, GetCsr, PendingCsr};
+pub use digests::{CertificateModel, Digests, KeyUsage, SlotDigest, SlotKey, SlotKeys};
+pub use encapsulated::{
+    AckPayload, DeliverEncapsulatedResponse, EncapsulatedRequest, EncapsulatedResponseAck,
+    InnerMessage,
+};
+pub use end_session::{EndSession, EndSessionAttributes};
+pub use endpoint_info::{
+    DeviceClassIdentifier, DeviceClassIdentifiers, EndpointInfo, EndpointInfoSignature,
+    EndpointInfoSubCode, GetEndpointInfo,
+};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, Expected};
 pub use error_response::{ErrorCode, ErrorResponse, ExtendedErrorData, ResponseNotReady};
+pub use events::{
+    DmtfEvent, Event, EventGroups, SendEvent, SubscribeEventTypes, SupportedEventTypes,
+};
+pub use finish::{Finish, FinishRsp, RequesterSignature};
 pub use flags::{CapabilityExtFlags, CapabilityFlags, MeasCap};
 pub use get_version::{GetVersion, Version, VersionNumberEntry};
+pub use header_only::{
+    EndSessionAck, EventAck, GetDigests, GetEncapsulatedRequest, GetSupportedEventTypes, Heartbeat,
+    HeartbeatAck, SetKeyPairInfoAck, SubscribeEventTypesAck,
+};
+pub use key_exchange::{
+    KeyExchange, KeyExchangeRsp, MutAuthRequested, RANDOM_DATA_LEN, SessionPolicy,
+};
+pub use key_pair_info::{
+    DesiredKeyPair, GetKeyPairInfo, KeyPairAsymAlgo, KeyPairCapabilities, KeyPairInfo,
+    KeyPairOperation, KeyPairPqc, SetKeyPairInfo, SizedPqcAsymAlgo,
+};
+pub use key_update::{KeyOperation, KeyUpdate, KeyUpdateAck};
 pub use measurement_block::{
     DEVICE_MODE_INDEX, DeviceMode, DmtfMeasurement, MANIFEST_INDEX, Measurement, MeasurementBlock,
     MeasurementForm, MeasurementRecord, MeasurementType,
+};
+pub use measurement_extension_log::{
+    GetMeasurementExtensionLog, MeasurementExtensionLog, MeasurementExtensionLogPortion, MelEntry,
 };
 pub use measurements::{
     ContentChanged, GetMeasurements, MeasurementAttributes, MeasurementOperation, Measurements,
     SignatureRequest,
 };
-pub use message::{Code, ConnectionKeys, Cx, Decoded, HEADER_LEN, Header, Message};
+pub use message::{Code, ConnectionKeys, Cx, Decoded, HEADER_LEN, Handshake, Header, Message};
 pub use opaque::{MAX_OPAQUE_DATA_LEN, OpaqueData, OpaqueElement, OpaqueFormat};
 pub use pci_identity::{PciIdentity, PciIdentitySyntax};
+pub use psk_exchange::{PskExchange, PskExchangeRsp};
+pub use psk_finish::{PskFinish, PskFinishRsp};
 pub use respond_if_ready::RespondIfReady;
+pub use secured_message::{
+    Plaintext, SecuredMessage, SecuredMessageData, SecuredMessageVersion, TAG_LEN,
+};
+pub use set_certificate::{SetCertificate, SetCertificateOperation, SetCertificateRsp};
 pub use slot::{KeySlot, SlotId, SlotMask};
+#[cfg(feature = "experimental")]
+pub use slot_management::{
+    SlotAddress, SlotManagement, SlotManagementBody, SlotManagementResp, SlotManagementSubCode,
+};
 pub use spdm_version::{SpdmVersion, UnknownVersion};
+pub use standards_body::{StandardsBody, VendorHeader};
 pub use trace::{Field, Trace};
+pub use vendor_defined::{
+    VendorDefined, VendorDefinedForm, VendorDefinedRequest, VendorDefinedResponse,
+};

@@ -148,7 +148,28 @@ pub struct DeviceMode {
     pub device_mode_state: u32,
 }
 
-impl DmtfMeasurement<'_> {
+impl<'a> DmtfMeasurement<'a> {
+    /// `size` is what the structure around it leaves for the value, where it says so.
+    pub(crate) fn read<T: Trace<'a>>(
+        r: &mut Reader<'a, '_, T>,
+        size: Option<u16>,
+    ) -> Result<Self, DecodeError> {
+        let value_type = r.u8("DMTFSpecMeasurementValueType")?;
+        let at = r.mark("DMTFSpecMeasurementValueSize");
+        let got = r.u16("DMTFSpecMeasurementValueSize")?;
+        let size = size.unwrap_or(got);
+        if got != size {
+            return Err(at.value(Expected::Exactly(size.into()), got));
+        }
+        let form = match value_type & RAW_BIT_STREAM {
+            0 => MeasurementForm::Digest,
+            _ => MeasurementForm::RawBitStream,
+        };
+        let value_type = MeasurementType::from_bits(value_type);
+        let value = r.bytes("DMTFSpecMeasurementValue", size.into())?;
+        Ok(Self { value_type, form, value })
+    }
+
     /// The four words of a device mode measurement; `None` for other types and sizes.
     #[must_use]
     pub fn device_mode(&self) -> Option<DeviceMode> {
@@ -248,7 +269,7 @@ impl<'a> MeasurementBlock<'a> {
         Ok(w.position())
     }
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, DecodeError> {
+    pub(crate) fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, DecodeError> {
         let at = r.mark("Index");
         let index = r.u8("Index")?;
         if matches!(index, 0 | 0xFF) {
@@ -269,22 +290,8 @@ impl<'a> MeasurementBlock<'a> {
         let value_size = size
             .checked_sub(DMTF_HEAD)
             .ok_or_else(|| at.value(Expected::AtLeast(DMTF_HEAD.into()), size))?;
-        let value_type = r.u8("DMTFSpecMeasurementValueType")?;
-        let at = r.mark("DMTFSpecMeasurementValueSize");
-        let got = r.u16("DMTFSpecMeasurementValueSize")?;
-        if got != value_size {
-            return Err(at.value(Expected::Exactly(value_size.into()), got));
-        }
-        let form = match value_type & RAW_BIT_STREAM {
-            0 => MeasurementForm::Digest,
-            _ => MeasurementForm::RawBitStream,
-        };
-        let value_type = MeasurementType::from_bits(value_type);
-        let value = r.bytes("DMTFSpecMeasurementValue", value_size.into())?;
-        Ok(Self {
-            index,
-            measurement: Measurement::Dmtf(DmtfMeasurement { value_type, form, value }),
-        })
+        let measurement = DmtfMeasurement::read(r, Some(value_size))?;
+        Ok(Self { index, measurement: Measurement::Dmtf(measurement) })
     }
 }
 

@@ -161,6 +161,25 @@ pub struct Cx {
     pub connection_keys: ConnectionKeys,
     /// How OpaqueData is to be read.
     pub opaque_format: OpaqueFormat,
+    /// Sr: size of the Requester's signature in FINISH.
+    pub requester_signature_len: usize,
+    /// Dq: size of ExchangeData in KEY_EXCHANGE.
+    pub request_exchange_len: usize,
+    /// Dp: size of ExchangeData in KEY_EXCHANGE_RSP.
+    pub response_exchange_len: usize,
+    /// Where the handshake's verify data is.
+    pub handshake: Handshake,
+}
+
+/// Whether both sides set HANDSHAKE_IN_THE_CLEAR_CAP.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "one bit of each side")]
+pub enum Handshake {
+    /// No: KEY_EXCHANGE_RSP carries ResponderVerifyData.
+    #[default]
+    Secured,
+    /// Yes: FINISH_RSP carries it.
+    InTheClear,
 }
 
 /// Whether `ResponderMultiKeyConn` was negotiated (DSP0274 1.3).
@@ -186,6 +205,10 @@ impl Cx {
             signature_len: 0,
             connection_keys: ConnectionKeys::Single,
             opaque_format: OpaqueFormat::FreeForm,
+            requester_signature_len: 0,
+            request_exchange_len: 0,
+            response_exchange_len: 0,
+            handshake: Handshake::Secured,
         }
     }
 
@@ -229,6 +252,36 @@ impl Cx {
     pub const fn with_opaque_format(mut self, format: OpaqueFormat) -> Self {
         self.opaque_format = format;
         self
+    }
+
+    /// Sets [`Self::requester_signature_len`].
+    #[must_use]
+    pub const fn with_requester_signature_len(mut self, len: usize) -> Self {
+        self.requester_signature_len = len;
+        self
+    }
+
+    /// Sets [`Self::request_exchange_len`] and [`Self::response_exchange_len`].
+    #[must_use]
+    pub const fn with_exchange_lens(mut self, request: usize, response: usize) -> Self {
+        self.request_exchange_len = request;
+        self.response_exchange_len = response;
+        self
+    }
+
+    /// Sets [`Self::handshake`].
+    #[must_use]
+    pub const fn with_handshake(mut self, handshake: Handshake) -> Self {
+        self.handshake = handshake;
+        self
+    }
+
+    /// The format in messages of sessions: 1.1 has one for them alone.
+    pub(crate) const fn session_opaque_format(&self) -> OpaqueFormat {
+        match self.version {
+            SpdmVersion::V1_0 | SpdmVersion::V1_1 => OpaqueFormat::TableWithSpecId,
+            SpdmVersion::V1_2 | SpdmVersion::V1_3 | SpdmVersion::V1_4 => self.opaque_format,
+        }
     }
 }
 

@@ -134,31 +134,61 @@ impl<'a> OpaqueData<'a> {
         r: &mut Reader<'a, '_, T>,
         format: OpaqueFormat,
     ) -> Result<Self, DecodeError> {
-        let at_length = r.mark("OpaqueDataLength");
+        Self::read_length(r, format)?.read_data(r)
+    }
+
+    /// `OpaqueDataLength`, where other fields lie between it and `OpaqueData`.
+    pub(crate) fn read_length<T: Trace<'a>>(
+        r: &mut Reader<'a, '_, T>,
+        format: OpaqueFormat,
+    ) -> Result<OpaqueLength, DecodeError> {
+        let at = r.mark("OpaqueDataLength");
         let len = r.u16("OpaqueDataLength")?;
         let most = if format == OpaqueFormat::None { 0 } else { MAX_OPAQUE_DATA_LEN };
         if len > most {
-            return Err(at_length.value(Expected::AtMost(most.into()), len));
+            return Err(at.value(Expected::AtMost(most.into()), len));
         }
-        // An empty table is no table: a Responder without opaque data sends length 0.
+        // An empty table is no table: who has no opaque data sends length 0.
         let is_table = format.head() > 0 && len > 0;
         if is_table && len % 4 != 0 {
-            return Err(at_length.value(Expected::Rule("a multiple of 4"), len));
+            return Err(at.value(Expected::Rule("a multiple of 4"), len));
         }
-        let at = r.mark("OpaqueData");
-        let bytes = r.bytes("OpaqueData", len.into())?;
-        if is_table {
-            check_table(bytes, format, at)?;
-        }
-        Ok(Self { bytes, format })
+        Ok(OpaqueLength { format, len, is_table })
     }
 
     pub(crate) fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
+        self.write_length(w)?;
+        w.bytes(self.bytes)
+    }
+
+    pub(crate) fn write_length(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
         if self.bytes.len() > usize::from(MAX_OPAQUE_DATA_LEN) {
             return Err(EncodeError::TooLarge { field: "OpaqueDataLength" });
         }
-        w.len16(self.bytes.len(), "OpaqueDataLength")?;
-        w.bytes(self.bytes)
+        w.len16(self.bytes.len(), "OpaqueDataLength")
+    }
+}
+
+/// An `OpaqueDataLength` that was read and is legal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpaqueLength {
+    format: OpaqueFormat,
+    len: u16,
+    is_table: bool,
+}
+
+impl OpaqueLength {
+    /// `OpaqueData`.
+    pub(crate) fn read_data<'a, T: Trace<'a>>(
+        self,
+        r: &mut Reader<'a, '_, T>,
+    ) -> Result<OpaqueData<'a>, DecodeError> {
+        let at = r.mark("OpaqueData");
+        let bytes = r.bytes("OpaqueData", self.len.into())?;
+        if self.is_table {
+            check_table(bytes, self.format, at)?;
+        }
+        Ok(OpaqueData { bytes, format: self.format })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Cursor over one message; knows the name and offset of what it reads.
 
-use zerocopy::byteorder::little_endian::{U16, U32};
+use zerocopy::byteorder::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::error::{DecodeError, DecodeErrorKind, Expected};
@@ -111,6 +111,10 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
 
     pub(crate) fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
         self.take::<U32>(field).map(|v| v.get())
+    }
+
+    pub(crate) fn u64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
+        self.take::<U64>(field).map(|v| v.get())
     }
 
     pub(crate) fn array<const N: usize>(
