@@ -1,0 +1,76 @@
+//! What every target of the codec checks.
+
+use spdm_codec::{ConnectionKeys, Cx, Handshake, Message, OpaqueFormat, SpdmVersion};
+use spdm_untrusted::Untrusted;
+
+/// Sizes of hashes, signatures and exchange data, small and real ones.
+const LENS: [usize; 8] = [0, 1, 32, 48, 64, 96, 132, 384];
+
+/// Makes a context out of the first four bytes and returns the rest.
+pub fn context(data: &[u8]) -> Option<(Cx, &[u8])> {
+    let ([a, b, c, d], rest) = data.split_first_chunk()?;
+    let len = |bits: u8| LENS[usize::from(bits & 7)];
+    let version = SpdmVersion::ALL[usize::from(*a) % SpdmVersion::ALL.len()];
+    let opaque = match d >> 6 {
+        0 => OpaqueFormat::FreeForm,
+        1 => OpaqueFormat::None,
+        2 => OpaqueFormat::Table,
+        _ => OpaqueFormat::TableWithSpecId,
+    };
+    let cx = Cx::new(version)
+        .with_padding(usize::from(a >> 6))
+        .with_hash_len(len(*b))
+        .with_summary_len(if b & 8 == 0 { 0 } else { len(*b) })
+        .with_signature_len(len(b >> 4))
+        .with_requester_signature_len(len(*c))
+        .with_exchange_lens(len(c >> 3), len(*d))
+        .with_connection_keys(if d & 8 == 0 {
+            ConnectionKeys::Single
+        } else {
+            ConnectionKeys::Multi
+        })
+        .with_handshake(if d & 16 == 0 { Handshake::Secured } else { Handshake::InTheClear })
+        .with_opaque_format(opaque);
+    Some((cx, rest))
+}
+
+/// Decodes; what decodes must encode to the same bytes, unless reserved ones are not zero, and must not
+/// decode with its last byte missing or, without padding, with a byte more.
+pub fn round_trip<'a, M: Message<'a> + core::fmt::Debug>(data: &'a [u8]) {
+    let Some((cx, bytes)) = context(data) else { return };
+    let Ok(decoded) = M::decode(Untrusted::new(bytes), &cx) else { return };
+    assert!(decoded.bytes.len() <= bytes.len() && bytes.len() - decoded.bytes.len() <= cx.padding);
+    // Debug walks every list.
+    core::hint::black_box(format!("{decoded:?}"));
+    if decoded.reserved_nonzero() {
+        return;
+    }
+    let mut out = vec![0xEE; decoded.bytes.len()];
+    let len = decoded.message.encode(cx.version, &mut out).expect("what decodes encodes");
+    assert_eq!(out[..len], *decoded.bytes);
+    assert!(decoded.message.encode(cx.version, &mut out[..len - 1]).is_err());
+}
+
+/// A target that round-trips each of these messages.
+#[macro_export]
+macro_rules! messages {
+    ($($message:ident),+) => {
+        libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+            $($crate::round_trip::<spdm_codec::$message>(data);)+
+        });
+    };
+}
+
+/// Judges a file as evidence that nobody vouches for: nothing may be verified.
+pub fn verify(file: &[u8]) {
+    use spdm_crypto::Bank;
+    use spdm_crypto::rustcrypto::{PROVIDER, Running};
+    use spdm_evidence::{Evidence, ReadOptions, Verifier};
+    use spdm_x509::ValidityCheck;
+
+    let Ok(evidence) = Evidence::read(file, &ReadOptions::default()) else { return };
+    let verifier = Verifier::new(&PROVIDER, &[], ValidityCheck::At(0));
+    for report in verifier.verify(&mut Bank::<Running, 2>::new(), &evidence) {
+        assert!(!report.verified());
+    }
+}

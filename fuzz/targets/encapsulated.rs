@@ -1,0 +1,8 @@
+#![no_main]
+
+spdm_fuzz::messages!(
+    GetEncapsulatedRequest,
+    EncapsulatedRequest,
+    DeliverEncapsulatedResponse,
+    EncapsulatedResponseAck
+);

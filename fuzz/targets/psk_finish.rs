@@ -1,0 +1,3 @@
+#![no_main]
+
+spdm_fuzz::messages!(PskFinish, PskFinishRsp);

@@ -1,0 +1,3 @@
+#![no_main]
+
+spdm_fuzz::messages!(Heartbeat, HeartbeatAck, KeyUpdate, KeyUpdateAck, EndSession, EndSessionAck);
