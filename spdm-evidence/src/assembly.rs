@@ -237,14 +237,14 @@ impl Assembler {
     fn chunk_send_ack(&mut self, message: &[u8]) -> Result<(), Broken> {
         let ack = ChunkSendAck::decode(Untrusted::new(message), &self.cx())?.message;
         let pending = self.pending.as_ref().and_then(|pending| pending.chunked);
-        let sending = self.large_request.as_ref().map(|large| (large.handle(), large.last_seq_no()));
+        let sending =
+            self.large_request.as_ref().map(|large| (large.handle(), large.last_seq_no()));
         let Some(sent) = sending.or(pending) else {
             self.note(Note::Stray { code: Code::CHUNK_SEND_ACK });
             return Ok(());
         };
-        let broken = |field, rule| {
-            Broken::Chunk(ChunkViolation { message: "CHUNK_SEND_ACK", field, rule })
-        };
+        let broken =
+            |field, rule| Broken::Chunk(ChunkViolation { message: "CHUNK_SEND_ACK", field, rule });
         if ack.handle != sent.0 {
             return Err(broken("Handle", "the handle of the large message"));
         }
@@ -256,7 +256,10 @@ impl Assembler {
             self.large_request = None;
             let code = Header::peek(Untrusted::new(ack.response))?.code;
             if code != Code::ERROR {
-                return Err(broken("ResponseToLargeRequest", "ERROR, for EarlyErrorDetected is set"));
+                return Err(broken(
+                    "ResponseToLargeRequest",
+                    "ERROR, for EarlyErrorDetected is set",
+                ));
             }
         }
         if self.pending.is_none() {

@@ -124,11 +124,7 @@ fn read_pcapng(bytes: &[u8], frames: &mut Frames) -> Result<(), Error> {
         // A simple packet says its original length only, and its data may be padded.
         let original = usize::try_from(original).unwrap_or(usize::MAX);
         let whole = data.get(..original.min(data.len())).unwrap_or_default();
-        frames.packet(
-            LinkType::new(u32::from(interface.linktype))?,
-            whole,
-            whole.len() < original,
-        );
+        frames.packet(LinkType::new(u32::from(interface.linktype))?, whole, whole.len() < original);
         rest = behind;
     }
     Ok(())

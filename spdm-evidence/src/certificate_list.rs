@@ -13,8 +13,11 @@ const END: &str = "-----END ";
 /// Length and what follows it.
 const HEADER_LEN: usize = 4;
 
-/// The DER certificates of a PEM bundle, in its order.
-pub(crate) fn from_pem(text: &str) -> Result<Vec<Vec<u8>>, Error> {
+/// The DER certificates of a PEM bundle, in its order. Text around them is ignored.
+///
+/// # Errors
+/// [`Error::Pem`] where there is none, or a block is damaged or no certificate.
+pub fn certificates_from_pem(text: &str) -> Result<Vec<Vec<u8>>, Error> {
     let mut certificates = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find(BEGIN) {
@@ -39,11 +42,16 @@ pub(crate) fn from_pem(text: &str) -> Result<Vec<Vec<u8>>, Error> {
     if certificates.is_empty() { Err(Error::Pem) } else { Ok(certificates) }
 }
 
-/// Length, RootHash, and the certificates from the root's side to the leaf.
+/// The chain structure of DSP0274 (§Certificates and certificate chains): Length, RootHash, and the
+/// certificates from the root's side to the leaf.
 ///
-/// A list that ends with a self-issued certificate is leaf first. Where it has no root, the anchor that
-/// issued the first certificate is it; else RootHash stays zero and the chain is not trusted.
-pub(crate) fn to_structure(
+/// A list in which not every certificate is issued by the one before is taken to be leaf first. Where it
+/// has no root, the anchor that issued the first certificate is it; else RootHash is zero, and no policy
+/// trusts the chain.
+///
+/// # Errors
+/// [`Unsupported`] where the backend lacks the hash.
+pub fn chain_structure(
     certificates: &[Vec<u8>],
     anchors: &[Anchor<'_>],
     hash: HashAlgorithm,

@@ -9,6 +9,8 @@ use crate::exchange::{ChainContent, Exchange, Negotiation, Recording, SlotChain}
 
 const FORMAT: &str = "spdm-evidence";
 const VERSION: u32 = 1;
+/// What DOE may append to a message; other transports append nothing.
+const MAX_PADDING: usize = 3;
 
 #[derive(Deserialize, Serialize)]
 struct Document {
@@ -52,8 +54,12 @@ pub(crate) fn read(json: &[u8]) -> Result<Evidence, Error> {
     if document.version != VERSION {
         return Err(Error::SchemaVersion(document.version));
     }
+    if document.padding > MAX_PADDING {
+        return Err(Error::Json("padding is not 0 to 3".to_owned()));
+    }
     let chains = document.chains.iter().map(|row| {
-        let slot = SlotId::new(row.slot).ok_or(Error::Json("slot is not 0 to 7".to_owned()))?;
+        let slot = SlotId::new(row.slot);
+        let slot = slot.ok_or_else(|| Error::Json("slot is not 0 to 7".to_owned()))?;
         let content = ChainContent::Structure(bytes(&row.chain, "chain")?);
         Ok(SlotChain { slot, content })
     });

@@ -5,7 +5,7 @@ use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
 
 use crate::assembly::assemble;
 use crate::capture::{Capture, Layer};
-use crate::certificate_list;
+use crate::certificate_list::certificates_from_pem;
 use crate::document;
 use crate::error::Error;
 use crate::exchange::{ChainContent, Note, Recording, SlotChain};
@@ -167,7 +167,7 @@ impl Evidence {
     /// # Errors
     /// [`Error::Pem`].
     pub fn attach_pem(&mut self, slot: SlotId, pem: &str) -> Result<(), Error> {
-        let certificates = certificate_list::from_pem(pem)?;
+        let certificates = certificates_from_pem(pem)?;
         self.attach(slot, &ChainContent::Certificates(certificates));
         Ok(())
     }

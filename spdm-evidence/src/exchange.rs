@@ -21,7 +21,6 @@ pub struct Exchange {
 
 /// Where the negotiated parameters come from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one value per connection")]
 #[non_exhaustive]
 pub enum Negotiation {
     /// GET_VERSION to ALGORITHMS are on record.

@@ -17,7 +17,7 @@ use crate::exchange::{Exchange, Negotiation, Recording};
 use crate::report::MeasuredValue;
 
 /// A chain as CERTIFICATE messages or the evidence itself brought it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct FetchedChain {
     /// The exchange that completed it; `None` where it came with the evidence.
     pub(crate) completed_by: Option<usize>,
@@ -98,13 +98,15 @@ pub(crate) fn fetch_chains(
     let mut chains = Vec::new();
     let mut portions: [Vec<u8>; 8] = Default::default();
     let Ok(mut connection) = connection(recording) else { return (None, chains) };
+    let mut agreed = connection.negotiated().copied();
     for (index, exchange) in recording.exchanges.iter().enumerate() {
         let Some(response) = &exchange.response else { continue };
         if connection.sent(&exchange.request).is_err() {
             break;
         }
-        let verdict =
-            connection.accept(bench, &exchange.request, Untrusted::new(response), None);
+        let verdict = connection.accept(bench, &exchange.request, Untrusted::new(response), None);
+        // RequestResynch ends the connection, not what was agreed on before.
+        agreed = connection.negotiated().copied().or(agreed);
         let (offset, message) = match verdict {
             Ok(Verdict::Certificate { offset, message }) => (offset, message),
             Ok(_) | Err(Error::Incompatible(_)) => continue,
@@ -117,8 +119,7 @@ pub(crate) fn fetch_chains(
         }
         chain.truncate(at);
         chain.extend_from_slice(message.portion);
-        let negotiated = connection.negotiated();
-        let context = negotiated.and_then(|n| n.chain_context(message.slot, message.model).ok());
+        let context = agreed.and_then(|n| n.chain_context(message.slot, message.model).ok());
         if message.remainder == 0
             && let Some(context) = context
         {
@@ -126,7 +127,7 @@ pub(crate) fn fetch_chains(
             chains.push(FetchedChain { completed_by: Some(index), context, bytes });
         }
     }
-    (connection.negotiated().copied(), chains)
+    (agreed, chains)
 }
 
 /// The second pass.

@@ -1,8 +1,6 @@
 //! Large messages in chunks (DSP0274 1.2 §Large SPDM message transfer mechanism).
 
-use spdm_codec::{
-    Chunk, ChunkAttributes, Code, Header, MIN_DATA_TRANSFER_SIZE, SpdmVersion,
-};
+use spdm_codec::{Chunk, ChunkAttributes, Code, Header, MIN_DATA_TRANSFER_SIZE, SpdmVersion};
 use spdm_untrusted::Untrusted;
 
 use crate::assembly::{Broken, ChunkViolation};
@@ -24,8 +22,8 @@ pub(crate) struct LargeMessage {
 }
 
 impl LargeMessage {
-    /// `message` is CHUNK_SEND or CHUNK_RESPONSE; `answers_chunks` where the large response answers a large
-    /// request and so would have had to fit CHUNK_SEND_ACK.
+    /// `message` is CHUNK_SEND or CHUNK_RESPONSE. `overhead` is what a transfer of the whole message would
+    /// carry besides: 0, or [`Self::ack_len`] where it answers a large request.
     pub(crate) fn new(message: &'static str, handle: u8, overhead: usize) -> Self {
         let fits = usize::try_from(MIN_DATA_TRANSFER_SIZE).unwrap_or(usize::MAX);
         let more_than = fits.saturating_sub(overhead);

@@ -45,6 +45,7 @@ mod verify;
 
 pub use assembly::{Broken, ChunkViolation};
 pub use capture::{Capture, CapturedMessage, Layer};
+pub use certificate_list::{certificates_from_pem, chain_structure};
 pub use error::Error;
 pub use evidence::{Evidence, Format, Presumption, ReadOptions};
 pub use exchange::{ChainContent, Exchange, Negotiation, Note, Recording, SlotChain};
@@ -55,3 +56,8 @@ pub use report::{
 };
 pub use standard_transcript::write_standard_transcript;
 pub use verify::Verifier;
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use spdm_codec::{Cx, GetMeasurements, KeySlot, Message, SlotId, SpdmVersion};
 use spdm_untrusted::Untrusted;
 
-use crate::certificate_list;
+use crate::certificate_list::certificates_from_pem;
 use crate::error::Error;
 use crate::evidence::{Evidence, Presumption};
 use crate::exchange::{ChainContent, Recording, SlotChain};
@@ -32,7 +32,7 @@ pub(crate) fn read(json: &[u8]) -> Result<Evidence, Error> {
         let pem = core::str::from_utf8(&pem).map_err(|_| Error::Pem)?;
         // These devices speak 1.1 with P-384 and SHA-384.
         let mut recording = standard_transcript::read_one(&transcript, Presumption::default())?;
-        let content = ChainContent::Certificates(certificate_list::from_pem(pem)?);
+        let content = ChainContent::Certificates(certificates_from_pem(pem)?);
         recording.chains.push(SlotChain { slot: slot(&recording), content });
         Ok(recording)
     });

@@ -94,7 +94,7 @@ pub struct IdentitySummary {
     pub root_sha256: Option<String>,
 }
 
-/// Why the verdict is not `verified`: the first reason.
+/// Why the verdict is not `verified`: the gravest reason, and of equal ones the first.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ReportError {
@@ -130,7 +130,10 @@ impl Report {
     /// How a check ended.
     #[must_use]
     pub fn status(&self, check: Check) -> Status {
-        self.checks.iter().find(|result| result.check == check).map_or(Status::Skipped, |r| r.status)
+        self.checks
+            .iter()
+            .find(|result| result.check == check)
+            .map_or(Status::Skipped, |r| r.status)
     }
 
     /// The negotiated version, for example `1.2`.

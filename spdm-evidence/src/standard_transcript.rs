@@ -174,9 +174,8 @@ pub fn write_standard_transcript(recording: &Recording) -> Result<Vec<u8>, Error
         Negotiation::Recorded => {
             let connection = negotiate(&recording.exchanges, recording.padding);
             let connection = connection.ok_or(Error::Unwritable("there is no negotiation"))?;
-            let negotiated = *connection
-                .negotiated()
-                .ok_or(Error::Unwritable("there is no negotiation"))?;
+            let negotiated =
+                *connection.negotiated().ok_or(Error::Unwritable("there is no negotiation"))?;
             let since_1_2 = negotiated.version >= SpdmVersion::V1_2;
             (negotiated, if since_1_2 { connection.vca().to_vec() } else { Vec::new() })
         }

@@ -1,15 +1,17 @@
 //! Offline verification: the judge over every recording, the policy over every chain.
 
+use std::collections::BTreeSet;
+
 use spdm_codec::{KeySlot, Nonce, SlotId, SpdmVersion};
 use spdm_crypto::{HashBank, Provider};
 use spdm_requester::{Bench, Error, Incompatible, Negotiated, Proof, Verified};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
-    Anchor, CertModel, Chain, ChainContext, Identity, Policy, Profile, SanPolicy,
-    Trusted, ValidityCheck,
+    Anchor, CertModel, Chain, ChainContext, Identity, Policy, Profile, SanPolicy, Trusted,
+    ValidityCheck,
 };
 
-use crate::certificate_list;
+use crate::certificate_list::chain_structure;
 use crate::evidence::Evidence;
 use crate::exchange::{ChainContent, Recording};
 use crate::judgement::{Attempt, FetchedChain, HeldChain, Judge, Judgement, Outcome, fetch_chains};
@@ -72,63 +74,55 @@ impl<'p> Verifier<'p> {
         hashes: &mut (dyn HashBank + 'static),
         evidence: &Evidence,
     ) -> Vec<Report> {
-        let mut fetched = Vec::new();
-        for recording in &evidence.recordings {
-            let mut bench = Bench { provider: self.provider, hashes: &mut *hashes };
-            fetched.push(fetch_chains(recording, &mut bench));
-        }
         let several = evidence.recordings.len() > 1;
+        let mut remembered = Vec::new();
         let mut reports = Vec::new();
         for (index, recording) in evidence.recordings.iter().enumerate() {
             let target = match several {
                 true => format!("{}#{index}", evidence.target),
                 false => evidence.target.clone(),
             };
-            let chains = self.chains_for(recording, index, &fetched);
+            let mut bench = Bench { provider: self.provider, hashes: &mut *hashes };
+            let (negotiated, own) = fetch_chains(recording, &mut bench);
+            let chains = match &negotiated {
+                Some(negotiated) => self.chains_for(recording, negotiated, &own, &remembered),
+                None => Vec::new(),
+            };
             reports.extend(self.verify_one(hashes, evidence, recording, &target, &chains));
+            remember(&mut remembered, own);
         }
         reports
     }
 
-    /// The chains that a recording may be judged with: its own first, then those that came with it, then
-    /// those of the other recordings (a Requester may remember a chain).
+    /// The chains that a recording may be judged with: those of earlier recordings (a Requester may
+    /// remember a chain), those that came with it, its own. The last one of a slot is tried first.
     fn chains_for(
         &self,
         recording: &Recording,
-        index: usize,
-        fetched: &[(Option<Negotiated>, Vec<FetchedChain>)],
+        negotiated: &Negotiated,
+        own: &[FetchedChain],
+        remembered: &[FetchedChain],
     ) -> Vec<FetchedChain> {
-        let Some((Some(negotiated), own)) = fetched.get(index) else { return Vec::new() };
         let (Ok(asym), Ok(hash)) = (negotiated.asym(), negotiated.hash()) else {
             return Vec::new();
         };
         let context = |slot, model| ChainContext::new(slot, negotiated.version, model, asym, hash);
-        let foreign = |chain: &FetchedChain| FetchedChain {
+        let earlier = remembered.iter().map(|chain| FetchedChain {
             completed_by: None,
             context: context(chain.context.slot, chain.context.model),
             bytes: chain.bytes.clone(),
-        };
-        let others = fetched.iter().enumerate().filter(|(other, _)| *other != index);
-        let others = others.flat_map(|(_, (_, chains))| chains).map(foreign);
+        });
         let came_with = recording.chains.iter().filter_map(|chain| {
             let bytes = match &chain.content {
                 ChainContent::Structure(bytes) => bytes.clone(),
                 ChainContent::Certificates(ders) => {
-                    certificate_list::to_structure(ders, self.anchors, hash, self.provider).ok()?
+                    chain_structure(ders, self.anchors, hash, self.provider).ok()?
                 }
             };
             let context = context(chain.slot, CertModel::Unknown);
             Some(FetchedChain { completed_by: None, context, bytes })
         });
-        // The last of a slot is tried first.
-        let mut chains: Vec<FetchedChain> = others.collect();
-        chains.extend(came_with);
-        chains.extend(own.iter().map(|chain| FetchedChain {
-            completed_by: chain.completed_by,
-            context: chain.context,
-            bytes: chain.bytes.clone(),
-        }));
-        chains
+        earlier.chain(came_with).chain(own.iter().cloned()).collect()
     }
 
     fn verify_one(
@@ -151,7 +145,8 @@ impl<'p> Verifier<'p> {
             }
         }
         if slots.is_empty() {
-            let first = held.iter().find(|chain| chain.completed_by.is_some()).or(held.first());
+            let first =
+                held.iter().find(|chain| chain.completed_by.is_some()).or_else(|| held.first());
             return vec![case.report(first.map(|chain| KeySlot::Slot(chain.slot)))];
         }
         let wanted = |slot: &KeySlot| self.slot.is_none_or(|only| *slot == KeySlot::Slot(only));
@@ -176,6 +171,21 @@ impl<'p> Verifier<'p> {
         policy.san = self.san;
         policy.profile = self.profile;
         policy
+    }
+}
+
+/// How many chains of earlier recordings are kept: one per slot, twice.
+const REMEMBERED: usize = 16;
+
+/// Keeps the chains that were fetched last, each once.
+fn remember(remembered: &mut Vec<FetchedChain>, own: Vec<FetchedChain>) {
+    for chain in own {
+        remembered
+            .retain(|known| known.context.slot != chain.context.slot || known.bytes != chain.bytes);
+        if remembered.len() == REMEMBERED {
+            remembered.remove(0);
+        }
+        remembered.push(chain);
     }
 }
 
@@ -214,15 +224,12 @@ impl<'c> Case<'_, 'c> {
         let trusted = match slot {
             Some(KeySlot::PublicKey) => self.provisioned(&mut report, identity),
             Some(KeySlot::Slot(slot)) => self.chain(&mut report, slot, identity),
-            None => {
-                report.skip(Check::ChainFormat, "no certificate chain");
-                None
-            }
+            None => None,
         };
         for attempt in proofs.into_iter().flatten() {
             self.attempt(&mut report, attempt);
         }
-        self.show_measurements(&mut report, measurements);
+        self.show_measurements(&mut report, slot);
         for failure in &self.judgement.failures {
             report.failed(failure);
         }
@@ -286,24 +293,30 @@ impl<'c> Case<'_, 'c> {
         };
     }
 
-    fn show_measurements(&self, report: &mut ReportBuilder, attempt: Option<&Attempt<'c>>) {
-        let signed = self.judgement.attempts.iter().any(|attempt| {
-            attempt.proof == Proof::Measurements
-                && matches!(attempt.outcome, Outcome::Verified(_))
-        });
-        match attempt.map(|attempt| (&attempt.outcome, &attempt.values)) {
-            Some((Outcome::Verified(_), values)) => {
-                report.measurements(values.clone());
+    /// The signed measurements of the slot: all of them, or those under the expected nonce; unsigned ones
+    /// where nothing in the connection is signed.
+    fn show_measurements(&self, report: &mut ReportBuilder, slot: Option<KeySlot>) {
+        let signed = |attempt: &&Attempt<'_>| {
+            let verified = matches!(attempt.outcome, Outcome::Verified(_));
+            attempt.proof == Proof::Measurements && verified
+        };
+        let mut all = self.judgement.attempts.iter().filter(signed).peekable();
+        if all.peek().is_none() {
+            let unsigned = self.judgement.unsigned.concat();
+            if !unsigned.is_empty() {
+                report.skip(Check::MeasurementsFormat, "the measurements are not signed");
             }
-            _ if !signed => {
-                let unsigned = self.judgement.unsigned.concat();
-                if !unsigned.is_empty() {
-                    report.skip(Check::MeasurementsFormat, "the measurements are not signed");
-                }
-                report.measurements(unsigned);
-            }
-            _ => {}
+            report.measurements(unsigned);
+            return;
         }
+        let expected = |attempt: &&Attempt<'_>| {
+            let fresh = self.verifier.nonce.is_none_or(|nonce| nonce == attempt.nonce);
+            Some(attempt.slot) == slot && fresh
+        };
+        let mut seen = BTreeSet::new();
+        let values = all.filter(expected).flat_map(|attempt| &attempt.values);
+        let values = values.filter(|value| seen.insert((value.index, value.kind, &value.value)));
+        report.measurements(values.cloned().collect());
     }
 
     /// The chain of a slot: the one whose key signed, else the last one.

@@ -1,5 +1,7 @@
 //! From the bytes of a packet to an SPDM message, per link type.
 
+use std::collections::BTreeMap;
+
 use super::{Capture, CapturedMessage, Layer};
 use crate::error::Error;
 use crate::exchange::Note;
@@ -44,18 +46,12 @@ impl LinkType {
     }
 }
 
-/// A message of several MCTP packets that is not complete yet.
-#[derive(Debug)]
-struct Fragments {
-    key: [u8; 3],
-    bytes: Vec<u8>,
-}
-
 /// Collects the messages of a capture.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     capture: Capture,
-    fragments: Vec<Fragments>,
+    /// MCTP messages that are not complete yet, by endpoints and tag.
+    fragments: BTreeMap<[u8; 3], Vec<u8>>,
 }
 
 impl Frames {
@@ -85,9 +81,8 @@ impl Frames {
     }
 
     pub(super) fn finish(mut self) -> Capture {
-        for fragments in &self.fragments {
-            self.capture.notes.push(Note::CutPacket { bytes: fragments.bytes.len() });
-        }
+        let open = self.fragments.values();
+        self.capture.notes.extend(open.map(|bytes| Note::CutPacket { bytes: bytes.len() }));
         self.capture
     }
 
@@ -101,20 +96,12 @@ impl Frames {
         let ([_, destination, source, flags], payload) = packet.split_first_chunk::<4>()?;
         let key = [*destination, *source, flags & TAG];
         let (start, end) = (flags & START_OF_MESSAGE != 0, flags & END_OF_MESSAGE != 0);
-        let known = self.fragments.iter().position(|fragments| fragments.key == key);
-        let mut bytes = match (start, known) {
-            (true, None) => Vec::new(),
-            // A message that starts anew: the one before was never completed.
-            (true, Some(at)) => {
-                self.fragments.swap_remove(at);
-                Vec::new()
-            }
-            (false, Some(at)) => self.fragments.swap_remove(at).bytes,
-            (false, None) => return None,
-        };
+        // A message that starts anew ends the one before, which was never completed.
+        let known = self.fragments.remove(&key);
+        let mut bytes = if start { Vec::new() } else { known? };
         bytes.extend_from_slice(payload);
         if !end {
-            self.fragments.push(Fragments { key, bytes });
+            self.fragments.insert(key, bytes);
             return Some(());
         }
         let (message_type, message) = bytes.split_first()?;

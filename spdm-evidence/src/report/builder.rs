@@ -9,8 +9,7 @@ use spdm_x509::{Appraisal, ChainError, Outcome};
 
 use super::fault::Fault;
 use super::{
-    Check, CheckResult, ExitClass, IdentitySummary, MeasuredValue, Nonces, Report,
-    Status,
+    Check, CheckResult, ExitClass, IdentitySummary, MeasuredValue, Nonces, Report, Status,
 };
 use crate::assembly::Broken;
 use crate::exchange::Note;
@@ -59,7 +58,31 @@ pub struct ReportBuilder {
 }
 
 /// The detail of a check that nobody touched.
-const NOTHING: &str = "nothing to check";
+const fn untouched(check: Check) -> &'static str {
+    match check {
+        Check::ChallengeNonce | Check::ChallengeChainHash | Check::ChallengeSignature => {
+            "no CHALLENGE_AUTH"
+        }
+        Check::MeasurementsFormat | Check::MeasurementsNonce | Check::MeasurementsSignature => {
+            "no signed MEASUREMENTS"
+        }
+        Check::MeasurementsReference => "no reference values are given",
+        _ => "no certificate chain",
+    }
+}
+
+/// The detail of a check on a chain that passes.
+const fn held(check: Check) -> &'static str {
+    match check {
+        Check::ChainRoot => "RootHash is that of a root certificate",
+        Check::ChainCertificates => "names, validity and authority hold down to the leaf",
+        Check::ChainSignatures => "every certificate is signed by the one above",
+        Check::ChainAnchor => "the root is a trust anchor",
+        Check::LeafProfile => "the leaf is as the profile demands",
+        Check::LeafSan => "the leaf carries the name that is asked for",
+        _ => "ok",
+    }
+}
 
 const fn place(proof: Proof) -> usize {
     match proof {
@@ -165,7 +188,7 @@ impl ReportBuilder {
         for (check, outcome) in appraisal.outcomes() {
             let check = Check::of_chain(check);
             match outcome {
-                Outcome::Pass => self.pass(check, "ok"),
+                Outcome::Pass => self.pass(check, held(check)),
                 Outcome::Fail(error) => self.chain_failed(&error),
                 Outcome::Skipped if check == Check::LeafSan => {
                     self.skip(check, "no name is asked for")
@@ -178,14 +201,13 @@ impl ReportBuilder {
 
     fn chain_failed(&mut self, error: &ChainError) -> &mut Self {
         let check = Check::of_chain(error.check);
-        match (check, &self.identity.root_sha256) {
-            (Check::ChainAnchor, Some(root)) => {
-                let detail = format!("{error}; SHA-256 of the root: {root}");
-                self.fail(check, detail)
-            }
-            _ => self.fail(check, error.to_string()),
-        };
-        self.fault(Fault::of(&Error::Chain(*error)))
+        let mut fault = Fault::of(&Error::Chain(*error));
+        // So that a person can pin it.
+        if let (Check::ChainAnchor, Some(root)) = (check, &self.identity.root_sha256) {
+            fault.error.message = format!("{error}; SHA-256 of the root: {root}");
+        }
+        self.fail(check, fault.error.message.clone());
+        self.fault(fault)
     }
 
     /// The nonce of a request, also where its answer proves nothing.
@@ -222,7 +244,8 @@ impl ReportBuilder {
         self
     }
 
-    /// Compares the measurements with reference values; unsigned ones match nothing. Demands the check.
+    /// Compares the measurements with reference values, and demands that they match: to be called behind
+    /// [`Self::measurements`] and [`Self::possession`], for unsigned measurements match nothing.
     pub fn reference(&mut self, reference: &Reference) -> &mut Self {
         let check = Check::MeasurementsReference;
         self.require(check);
@@ -282,7 +305,7 @@ impl ReportBuilder {
         let checks: Vec<CheckResult> = Check::ALL
             .into_iter()
             .map(|check| {
-                let nothing = || (Status::Skipped, NOTHING.to_owned());
+                let nothing = || (Status::Skipped, untouched(check).to_owned());
                 let (status, detail) = self.results.remove(&check).unwrap_or_else(nothing);
                 CheckResult { check, status, detail }
             })
@@ -314,7 +337,8 @@ impl ReportBuilder {
 
     /// Why it is not verified although no error was reported; `None` where it is.
     fn shortcoming(&self, checks: &[CheckResult], fresh: Option<bool>) -> Option<Fault> {
-        let new = |check, kind, message| Some(Fault::new(check, kind, message, ExitClass::Rejected));
+        let new =
+            |check, kind, message| Some(Fault::new(check, kind, message, ExitClass::Rejected));
         if let Some(failed) = checks.iter().find(|result| result.status == Status::Fail) {
             let message = format!("{}: {}", failed.check.name(), failed.detail);
             return new(Some(failed.check), "rejected", message);
@@ -329,7 +353,7 @@ impl ReportBuilder {
         if !self.authenticated {
             let proofs = [Check::ChallengeSignature, Check::MeasurementsSignature];
             let why = checks.iter().find(|result| {
-                proofs.contains(&result.check) && result.detail != NOTHING
+                proofs.contains(&result.check) && result.detail != untouched(result.check)
             });
             let why = why.map(|result| format!(": {}", result.detail)).unwrap_or_default();
             let message = format!("no signature of the device could be verified{why}");

@@ -2,6 +2,7 @@
 
 use spdm_codec::DecodeError;
 use spdm_requester::{Bound, Error, Incompatible, Misbehaviour, Misuse};
+use spdm_x509::{ChainError, Rule};
 
 use super::{Check, ExitClass, ReportError};
 use crate::assembly::Broken;
@@ -47,6 +48,10 @@ impl Fault {
                 new("unsupported", ExitClass::Usage).at("ALGORITHMS", field, None)
             }
             Error::Incompatible(_) => new("incompatible", ExitClass::Rejected),
+            Error::Chain(ChainError {
+                rule: Rule::UnsupportedHash | Rule::UnsupportedAsym,
+                ..
+            }) => new("unsupported", ExitClass::Usage),
             Error::Chain(chain) => {
                 let mut fault = new("chain", ExitClass::Rejected);
                 fault.error.offset = chain.at;

@@ -1,31 +1,23 @@
 //! Evidence of real devices.
 
-mod corpus;
-
 use std::fs;
 use std::path::Path;
 
 use spdm_codec::SlotId;
-use spdm_crypto::rustcrypto::{PROVIDER, Running};
-use spdm_crypto::{Bank, HashAlgorithm};
+use spdm_crypto::HashAlgorithm;
+use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
-    Check, Evidence, ExitClass, Format, ReadOptions, Report, Status, Verifier,
-    write_standard_transcript,
+    Check, Evidence, ExitClass, Format, Status, Verifier, write_standard_transcript,
 };
-use spdm_x509::{Anchor, ValidityCheck};
+use spdm_x509::Anchor;
 
-/// 2026-11-01.
-const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
+use crate::{AT, folder, verify};
+
 /// The nonce of every element.
 const NONCE: &str = "4760e30534a0621357d458b1a7936551b5dc4cd1e69718adf7ed9fb0252a537e";
 
 fn read(folder: &Path, name: &str) -> Evidence {
-    let file = fs::read(folder.join("nvidia").join(name)).unwrap();
-    Evidence::read(&file, &ReadOptions::default()).unwrap()
-}
-
-fn verify(verifier: &Verifier<'_>, evidence: &Evidence) -> Vec<Report> {
-    verifier.verify(&mut Bank::<Running, 2>::new(), evidence)
+    crate::read(&fs::read(folder.join("nvidia").join(name)).unwrap())
 }
 
 /// SHA-256 of the root, as a report without anchors names it.
@@ -50,7 +42,7 @@ fn nonce(text: &str) -> [u8; 32] {
 
 #[test]
 fn every_element_verifies_under_the_pinned_root() {
-    let Some(folder) = corpus::folder() else { return };
+    let Some(folder) = folder::folder() else { return };
     for (name, count, product) in
         [("gpu_evidence.json", 3, "NVIDIA:GH100:"), ("switch_evidence.json", 2, "NVIDIA:LS_10:")]
     {
@@ -82,7 +74,7 @@ fn every_element_verifies_under_the_pinned_root() {
 
 #[test]
 fn a_report_in_hexadecimal_with_its_chain() {
-    let Some(folder) = corpus::folder() else { return };
+    let Some(folder) = folder::folder() else { return };
     let mut evidence = read(&folder, "hopperAttestationReport.txt");
     let pem = fs::read_to_string(folder.join("nvidia/hopperCertChain.txt")).unwrap();
     evidence.attach_pem(SlotId::ZERO, &pem).unwrap();

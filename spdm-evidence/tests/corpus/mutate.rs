@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use spdm_codec::{CapabilityFlags, Code, Cx, Field, Header, MeasCap, Response, SpdmVersion};
+use spdm_codec::{Code, Cx, Field, Header, MeasCap, Response, SpdmVersion};
+use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
-use spdm_crypto::{Bank, Digest, HashAlgorithm};
 use spdm_evidence::{Evidence, Exchange, Verifier};
 use spdm_requester::{Bench, Connection, Negotiated};
 use spdm_untrusted::Untrusted;
 
-/// A field whose value may change without a report noticing, and the clause that allows it.
+/// A field that may change without a report noticing, in a response that no signature covers, and why.
+/// What a signature covers may not change at all.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct Allowed {
     pub(crate) message: &'static str,
@@ -17,12 +18,44 @@ pub(crate) struct Allowed {
     pub(crate) clause: &'static str,
 }
 
+/// DSP0274 §Transcript and transcript hash calculation: DIGESTS and CERTIFICATE are signed by the
+/// CHALLENGE_AUTH that follows, and by nothing where none does.
+const NOT_CHALLENGED: &str = "B is signed by the CHALLENGE_AUTH that follows only";
+/// What the judge passes on unread: it enters other transcripts than those of CHALLENGE_AUTH and
+/// MEASUREMENTS, or none, and nothing in a report rests on it.
+const NOT_JUDGED: &str = "enters neither M1 nor L1";
+
 const fn allowed(message: &'static str, field: &'static str, clause: &'static str) -> Allowed {
     Allowed { message, field, clause }
 }
 
-/// Everything that may change. An entry that is not used is a mistake, too.
-pub(crate) const ALLOWED: &[Allowed] = &[];
+/// Fields that may change. An entry that is not used is a mistake, too.
+pub(crate) const ALLOWED: &[Allowed] = &[
+    allowed("DIGESTS", "Param1", NOT_CHALLENGED),
+    allowed("DIGESTS", "Digest", NOT_CHALLENGED),
+    allowed("DIGESTS", "KeyPairID", NOT_CHALLENGED),
+    allowed("DIGESTS", "CertificateInfo", NOT_CHALLENGED),
+    allowed("DIGESTS", "KeyUsageMask", NOT_CHALLENGED),
+    allowed("CERTIFICATE", "Param1", NOT_CHALLENGED),
+    allowed("CERTIFICATE", "Param2", NOT_CHALLENGED),
+    allowed("CERTIFICATE", "RemainderLength", NOT_CHALLENGED),
+    allowed("CERTIFICATE", "Reserved", NOT_CHALLENGED),
+    allowed("CERTIFICATE", "LargeRemainderLength", NOT_CHALLENGED),
+];
+
+/// Messages that may change in every byte.
+pub(crate) const ALLOWED_MESSAGES: &[Allowed] = &[
+    allowed("ENCAPSULATED_REQUEST", "*", NOT_JUDGED),
+    allowed("ENCAPSULATED_RESPONSE_ACK", "*", NOT_JUDGED),
+    allowed("KEY_EXCHANGE_RSP", "*", NOT_JUDGED),
+    allowed("FINISH_RSP", "*", NOT_JUDGED),
+    allowed("PSK_EXCHANGE_RSP", "*", NOT_JUDGED),
+    allowed("CSR", "*", NOT_JUDGED),
+    allowed("ENDPOINT_INFO", "*", NOT_JUDGED),
+    allowed("KEY_PAIR_INFO", "*", NOT_JUDGED),
+    allowed("SET_KEY_PAIR_INFO_ACK", "*", NOT_JUDGED),
+    allowed("MEASUREMENT_EXTENSION_LOG", "*", NOT_JUDGED),
+];
 
 /// A change that a report did not notice.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -32,14 +65,50 @@ pub(crate) struct Survivor {
     pub(crate) exchange: usize,
     pub(crate) at: usize,
     pub(crate) mask: u8,
+    pub(crate) coverage: Coverage,
+}
+
+/// Whether a signature covers a response.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Coverage {
+    Signed,
+    Unsigned,
+}
+
+impl Coverage {
+    fn new(exchanges: &[Exchange], index: usize) -> Self {
+        let code = |exchange: &Exchange| Code(exchange.request[1]);
+        let mut from_here = exchanges[index..].iter();
+        let chain = |code| [Code::GET_DIGESTS, Code::GET_CERTIFICATE].contains(&code);
+        let signed = match code(&exchanges[index]) {
+            Code::GET_VERSION
+            | Code::GET_CAPABILITIES
+            | Code::NEGOTIATE_ALGORITHMS
+            | Code::CHALLENGE => true,
+            asked if chain(asked) => {
+                let mut behind = from_here.skip(1).map(code);
+                behind.find(|code| *code != Code::GET_CERTIFICATE) == Some(Code::CHALLENGE)
+            }
+            Code::GET_MEASUREMENTS => from_here
+                .find(|exchange| {
+                    code(exchange) != Code::GET_MEASUREMENTS || exchange.request[2] & 1 != 0
+                })
+                .is_some_and(|exchange| code(exchange) == Code::GET_MEASUREMENTS),
+            _ => false,
+        };
+        if signed { Self::Signed } else { Self::Unsigned }
+    }
 }
 
 impl Survivor {
     pub(crate) fn allowed(&self) -> Option<&'static Allowed> {
-        let fits = |text: &str, pattern: &str| pattern == "*" || text == pattern;
-        ALLOWED
-            .iter()
-            .find(|entry| fits(self.message, entry.message) && fits(self.field, entry.field))
+        if self.coverage == Coverage::Signed {
+            return None;
+        }
+        let fits = |entry: &&Allowed| {
+            entry.message == self.message && ["*", self.field].contains(&entry.field)
+        };
+        ALLOWED.iter().chain(ALLOWED_MESSAGES).find(fits)
     }
 }
 
@@ -54,6 +123,10 @@ impl Layout {
     fn new(exchange: &Exchange, negotiated: Option<&Negotiated>) -> Option<Self> {
         let response = exchange.response.as_deref()?;
         let header = Header::peek(Untrusted::new(response)).unwrap();
+        let message = header.code.name().unwrap();
+        if ALLOWED_MESSAGES.iter().any(|entry| entry.message == message) {
+            return Some(Self { message, fields: Vec::new(), len: response.len() });
+        }
         let mut cx = negotiated.map_or_else(
             || {
                 let version = SpdmVersion::from_byte(header.version);
@@ -75,9 +148,7 @@ impl Layout {
         }
         let mut fields = Vec::new();
         let mut trace = |field: Field<'_>| fields.push((field.name, field.at));
-        let decoded =
-            Response::decode_traced(Untrusted::new(response), &cx, &mut trace).unwrap();
-        let message = header.code.name().unwrap();
+        let decoded = Response::decode_traced(Untrusted::new(response), &cx, &mut trace).unwrap();
         Some(Self { message, len: decoded.bytes().len(), fields })
     }
 
@@ -114,12 +185,12 @@ pub(crate) struct Outcome {
     pub(crate) survivors: BTreeSet<Survivor>,
 }
 
-/// Flips bits of every `step`th byte of every response from CAPABILITIES on, with the masks that `masks`
-/// gives for the byte, and cuts every response at every `step`th place.
+/// Flips bits of every response from CAPABILITIES on at the wanted `places`, with the masks that `masks`
+/// gives for the place, and cuts every response at the wanted places.
 pub(crate) fn mutate(
     evidence: &Evidence,
     verifier: &Verifier<'_>,
-    step: usize,
+    places: impl Fn(usize, usize) -> bool,
     masks: impl Fn(usize) -> Vec<u8>,
 ) -> Outcome {
     let mut outcome = Outcome::default();
@@ -131,29 +202,30 @@ pub(crate) fn mutate(
             let known = (index > 2).then_some(&negotiated);
             let Some(layout) = Layout::new(exchange, known) else { continue };
             let original = exchange.response.clone().unwrap();
+            let coverage = Coverage::new(&recording.exchanges, index);
+            let survivor = |field, at, mask| {
+                let message = layout.message;
+                Survivor { message, field, exchange: index, at, mask, coverage }
+            };
             let mut try_with = |bytes: Vec<u8>| {
                 changed.recordings[place].exchanges[index].response = Some(bytes);
                 is_verified(verifier, &changed)
             };
             let first = if index == 0 { layout.len } else { 0 };
-            for at in (first..layout.len).step_by(step) {
+            for at in (first..layout.len).filter(|at| places(*at, layout.len)) {
                 for mask in masks(at) {
                     let mut bytes = original.clone();
                     bytes[at] ^= mask;
                     outcome.changes += 1;
                     if try_with(bytes) {
-                        let (message, field) = (layout.message, layout.field(at));
-                        let survivor = Survivor { message, field, exchange: index, at, mask };
-                        outcome.survivors.insert(survivor);
+                        outcome.survivors.insert(survivor(layout.field(at), at, mask));
                     }
                 }
             }
-            for len in (0..layout.len).step_by(step) {
+            for len in (0..layout.len).filter(|len| places(*len, layout.len)) {
                 outcome.changes += 1;
                 if try_with(original[..len].to_vec()) {
-                    let (message, field) = (layout.message, "length");
-                    let survivor = Survivor { message, field, exchange: index, at: len, mask: 0 };
-                    outcome.survivors.insert(survivor);
+                    outcome.survivors.insert(survivor("length", len, 0));
                 }
             }
             try_with(original);

@@ -1,0 +1,171 @@
+//! The report without evidence: what a builder concludes, and the JSON's form.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use spdm_codec::{Code, KeySlot, SlotId};
+use spdm_evidence::{Check, Error, ExitClass, Freshness, Reference, ReportBuilder, Status};
+use spdm_requester as requester;
+
+fn schema(name: &str) -> Value {
+    let text = match name {
+        "report" => include_str!("../schema/report.json"),
+        "evidence" => include_str!("../schema/evidence.json"),
+        _ => include_str!("../schema/reference.json"),
+    };
+    serde_json::from_str(text).unwrap()
+}
+
+fn strings(value: &Value) -> BTreeSet<String> {
+    value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
+}
+
+fn keys(value: &Value) -> BTreeSet<String> {
+    value.as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn the_schemas_are_json() {
+    for name in ["report", "evidence", "reference"] {
+        assert_eq!(schema(name)["type"], "object");
+    }
+}
+
+#[test]
+fn an_empty_report_has_every_member_and_every_check() {
+    let report = ReportBuilder::new("file", Freshness::Unknown).build();
+    assert!(!report.verified());
+    assert_eq!(report.exit_class(), ExitClass::Rejected);
+    assert!(report.checks().iter().all(|result| result.status == Status::Skipped));
+    let order: Vec<Check> = report.checks().iter().map(|result| result.check).collect();
+    assert_eq!(order, Check::ALL);
+
+    let json = serde_json::to_value(&report).unwrap();
+    let schema = schema("report");
+    assert_eq!(keys(&json), strings(&schema["required"]));
+    assert_eq!(keys(&json), keys(&schema["properties"]));
+    for part in ["nonces", "identity"] {
+        assert_eq!(keys(&json[part]), strings(&schema["properties"][part]["required"]));
+    }
+    let error = &schema["properties"]["error"]["oneOf"][1];
+    assert_eq!(keys(&json["error"]), strings(&error["required"]));
+    assert!(strings(&error["properties"]["kind"]["enum"]).contains("unproven"));
+    let names = &schema["properties"]["checks"]["items"]["properties"]["check"]["enum"];
+    let names: Vec<&str> = names.as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
+    assert_eq!(names, Check::ALL.map(Check::name));
+}
+
+#[test]
+fn nothing_but_proofs_makes_a_report_verified() {
+    let mut builder = ReportBuilder::new("tcp:host", Freshness::Own);
+    builder.slot(KeySlot::Slot(SlotId::ZERO));
+    for check in Check::ALL {
+        builder.pass(check, "claimed");
+    }
+    let report = builder.build();
+    assert!(!report.verified());
+    assert_eq!(report.error().unwrap().kind, "unproven");
+}
+
+#[test]
+fn the_worst_result_of_a_check_stays() {
+    let mut builder = ReportBuilder::new("", Freshness::Unknown);
+    let check = Check::ChallengeSignature;
+    builder.skip(check, "first").pass(check, "second").skip(check, "third");
+    builder.fail(check, "fourth").pass(check, "fifth").fail(check, "sixth");
+    let report = builder.build();
+    let result = report.checks().iter().find(|result| result.check == check).unwrap();
+    assert_eq!((result.status, result.detail.as_str()), (Status::Fail, "fourth"));
+    assert_eq!(report.error().unwrap().kind, "rejected");
+}
+
+#[test]
+fn errors_of_a_live_connection() {
+    let rows = [
+        (
+            requester::Error::Signature { message: "CHALLENGE_AUTH" },
+            Some(Check::ChallengeSignature),
+            "signature",
+            ExitClass::Rejected,
+        ),
+        (
+            requester::Error::Signature { message: "MEASUREMENTS" },
+            Some(Check::MeasurementsSignature),
+            "signature",
+            ExitClass::Rejected,
+        ),
+        (
+            requester::Error::Timeout { request: Code::CHALLENGE },
+            Some(Check::ChallengeSignature),
+            "timeout",
+            ExitClass::Transport,
+        ),
+        (
+            requester::Error::IdentityMismatch,
+            Some(Check::ChallengeChainHash),
+            "identity",
+            ExitClass::Rejected,
+        ),
+        (
+            requester::Error::Incompatible(requester::Incompatible::Capability("CHAL_CAP")),
+            Some(Check::ChallengeSignature),
+            "incompatible",
+            ExitClass::Rejected,
+        ),
+        (
+            requester::Error::Incompatible(requester::Incompatible::Algorithm {
+                field: "BaseAsymSel",
+                selected: 0x200,
+            }),
+            None,
+            "unsupported",
+            ExitClass::Usage,
+        ),
+        (requester::Error::Random, None, "internal", ExitClass::Usage),
+    ];
+    for (error, check, kind, class) in rows {
+        let mut builder = ReportBuilder::new("", Freshness::Own);
+        builder.failed(&error);
+        let report = builder.build();
+        assert_eq!(report.error().unwrap().kind, kind);
+        assert_eq!(report.error().unwrap().message, error.to_string());
+        assert_eq!(report.exit_class(), class);
+        let failed: Vec<Check> = report
+            .checks()
+            .iter()
+            .filter(|result| result.status == Status::Fail)
+            .map(|result| result.check)
+            .collect();
+        assert_eq!(failed, check.into_iter().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_breaks_the_protocol_outweighs_what_is_rejected() {
+    let mut builder = ReportBuilder::new("", Freshness::Own);
+    builder.failed(&requester::Error::Signature { message: "CHALLENGE_AUTH" });
+    builder.failed(&requester::Error::Timeout { request: Code::GET_MEASUREMENTS });
+    builder.failed(&requester::Error::Signature { message: "MEASUREMENTS" });
+    let report = builder.build();
+    assert_eq!(
+        (report.error().unwrap().kind, report.exit_class()),
+        ("timeout", ExitClass::Transport)
+    );
+    assert_eq!(report.status(Check::MeasurementsSignature), Status::Fail);
+}
+
+#[test]
+fn reference_values_are_json_of_one_form() {
+    let read = |text: &str| Reference::read(text.as_bytes());
+    let good = read(r#"{"measurements": [{"index": 1, "value": "00ff"}]}"#).unwrap();
+    assert_eq!((good.measurements[0].index, &good.measurements[0].value[..]), (1, &[0, 0xFF][..]));
+    let empty = read(r#"{"measurements": []}"#);
+    assert_eq!(empty, Err(Error::Json("measurements is empty".to_owned())));
+    let odd = read(r#"{"measurements": [{"index": 1, "value": "0"}]}"#);
+    assert_eq!(odd, Err(Error::Hex { field: "value" }));
+    for text in ["", "{}", r#"{"measurements": [{"index": 1}]}"#, r#"{"measurements": [], "x": 1}"#]
+    {
+        assert!(matches!(read(text), Err(Error::Json(_))), "{text}");
+    }
+}
