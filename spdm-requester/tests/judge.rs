@@ -1,0 +1,135 @@
+//! The judge by itself, as an offline verifier uses it: recorded exchanges, some of them forged.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests: a panic is the failure"
+)]
+
+mod sim;
+
+use sim::{Sim, attest};
+use spdm_codec::{BaseAsymAlgo, Code, SpdmVersion};
+use spdm_crypto::rustcrypto::{PROVIDER, Running};
+use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, HashAlgorithm};
+use spdm_emulator::DeviceConfig;
+use spdm_requester::{Bench, Connection, Error, Misuse, Negotiated, Stage, Verdict};
+use spdm_untrusted::Untrusted;
+
+/// An attestation, as pairs of request and response.
+fn recorded() -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut sim = Sim::new(DeviceConfig {
+        versions: vec![SpdmVersion::V1_2],
+        base_asym: BaseAsymAlgo::ECDSA_P256,
+        base_hash: HashAlgorithm::Sha256.base_hash(),
+        seed: Some(7),
+        ..DeviceConfig::default()
+    });
+    attest(&mut sim).unwrap();
+    sim.requests.into_iter().zip(sim.responses).collect()
+}
+
+fn order(request: Code) -> Error {
+    Error::Misuse(Misuse::Order { request })
+}
+
+struct Court {
+    connection: Connection,
+    hashes: Bank<Running, 2>,
+}
+
+impl Court {
+    fn new() -> Self {
+        Self { connection: Connection::new(0), hashes: Bank::new() }
+    }
+
+    fn accept<'r>(
+        &mut self,
+        request: &[u8],
+        response: &'r [u8],
+    ) -> Result<Verdict<'r, 'static>, Error> {
+        let mut bench = Bench { provider: &PROVIDER, hashes: &mut self.hashes };
+        self.connection.accept(&mut bench, request, Untrusted::new(response), None)
+    }
+
+    fn sent_and_accepted(&mut self, (request, response): &(Vec<u8>, Vec<u8>)) {
+        self.connection.sent(request).unwrap();
+        self.accept(request, response).unwrap();
+    }
+}
+
+#[test]
+fn an_answer_needs_a_request_that_was_sent() {
+    let exchanges = recorded();
+    let mut court = Court::new();
+    for exchange in &exchanges {
+        let code = Code(exchange.0[1]);
+        let before = court.connection.stage();
+        assert_eq!(court.accept(&exchange.0, &exchange.1).unwrap_err(), order(code));
+        assert_eq!(court.connection.stage(), before);
+        court.sent_and_accepted(exchange);
+    }
+}
+
+#[test]
+fn a_request_is_answered_once() {
+    let exchanges = recorded();
+    let mut court = Court::new();
+    for exchange in &exchanges {
+        court.sent_and_accepted(exchange);
+        let again = court.accept(&exchange.0, &exchange.1).unwrap_err();
+        assert_eq!(again, order(Code(exchange.0[1])));
+    }
+}
+
+#[test]
+fn busy_leaves_the_request_waiting_and_other_errors_end_it() {
+    let exchanges = recorded();
+    let mut court = Court::new();
+    for exchange in &exchanges[..3] {
+        court.sent_and_accepted(exchange);
+    }
+    let (request, response) = &exchanges[3];
+    court.connection.sent(request).unwrap();
+    for code in [0x03, 0x08] {
+        let busy = [0x12, 0x7F, code, 0];
+        assert!(matches!(court.accept(request, &busy), Ok(Verdict::Error(_))));
+    }
+    assert!(court.accept(request, response).is_ok());
+
+    court.connection.sent(request).unwrap();
+    let refused = [0x12, 0x7F, 0x01, 0];
+    assert!(matches!(court.accept(request, &refused), Ok(Verdict::Error(_))));
+    assert_eq!(court.accept(request, response).unwrap_err(), order(Code::GET_DIGESTS));
+}
+
+#[test]
+fn an_answer_to_another_request_than_the_last_is_refused() {
+    let exchanges = recorded();
+    let mut court = Court::new();
+    for exchange in &exchanges[..4] {
+        court.sent_and_accepted(exchange);
+    }
+    court.connection.sent(&exchanges[5].0).unwrap();
+    let (request, response) = &exchanges[4];
+    assert_eq!(court.accept(request, response).unwrap_err(), order(Code::GET_CERTIFICATE));
+}
+
+#[test]
+fn without_the_negotiation_only_measurements_of_1_0_and_1_1_are_judged() {
+    let asym = AsymAlgorithm::Ecdsa(EcCurve::P384);
+    for version in SpdmVersion::ALL {
+        let negotiated = Negotiated::presumed(version, asym, HashAlgorithm::Sha384);
+        let presumed = Connection::presume(negotiated, 0);
+        if version >= SpdmVersion::V1_2 {
+            assert_eq!(presumed.unwrap_err(), order(Code::GET_MEASUREMENTS));
+            continue;
+        }
+        let mut connection = presumed.unwrap();
+        assert_eq!(connection.stage(), Stage::Negotiated);
+        let mut challenge = vec![version.to_byte(), 0x83, 0, 0];
+        challenge.extend([7; 32]);
+        assert_eq!(connection.sent(&challenge).unwrap_err(), order(Code::CHALLENGE));
+        assert!(connection.sent(&[version.to_byte(), 0xE0, 0, 0xFF]).is_ok());
+    }
+}
