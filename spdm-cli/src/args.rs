@@ -14,14 +14,18 @@ use spdm_x509::Profile;
 use crate::target::Target;
 use crate::time::At;
 pub(crate) use values::{
-    AsymList, HashList, IndexList, NonceChoice, RootHash, San, SlotChoice, SlotList,
+    AsymList, HashList, IndexList, NonceChoice, RootHash, San, SlotChoice, SlotList, nonce_from_hex,
 };
+
+const PCI_ID_HELP: &str = "The PCI function: VVVV:DDDD:CCCCCC:RR[:SVSV:SDSD][:SERIAL16]";
 
 /// Attest SPDM devices, verify evidence, decode captures.
 #[derive(Debug, Parser)]
-#[command(name = "spdm", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 verified or done · 1 rejected · 2 usage or unreadable file · \
-    3 transport or timeout · 4 the device broke the protocol")]
+#[command(name = "spdm", version, propagate_version = true)]
+#[command(
+    after_help = "Exit codes: 0 verified or done · 1 rejected · 2 usage or unreadable file · \
+    3 transport or timeout · 4 the device broke the protocol"
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) output: Output,
@@ -54,6 +58,7 @@ pub(crate) enum Verb {
 
 /// How to show results.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct Output {
     /// One JSON object per line instead of text
     #[arg(long, global = true)]
@@ -94,8 +99,7 @@ pub(crate) struct TrustArgs {
     /// where * stands for anything
     #[arg(long, value_name = "POLICY", value_parser = San::parse, default_value = "none")]
     pub(crate) san: San,
-    /// The PCI function: VVVV:DDDD:CCCCCC:RR[:SVSV:SDSD][:SERIAL16]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help = PCI_ID_HELP)]
     pub(crate) pci_id: Option<PciIdentity>,
     /// The time of validity: RFC 3339, unix:N, now or unchecked
     #[arg(long, value_name = "TIME", value_parser = At::parse, default_value = "now")]
@@ -237,6 +241,8 @@ pub(crate) struct InfoArgs {
 pub(crate) struct CertsArgs {
     #[command(flatten)]
     pub(crate) link: LinkArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
     /// Only this slot
     #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "any")]
     pub(crate) slot: SlotChoice,
@@ -428,11 +434,10 @@ pub(crate) struct EmulateArgs {
     /// Flags to announce, for example CERT_CAP,CHAL_CAP,MEAS_CAP_SIG, or a number
     #[arg(long, value_name = "LIST", value_parser = values::capabilities)]
     pub(crate) capabilities: Option<spdm_codec::CapabilityFlags>,
-    /// The name of the leaf: none, pci-cma (with --pci-id) or dmtf[:MANUFACTURER:PRODUCT:SERIAL]
+    /// The name of the leaf: none, pci-cma (with --pci-id), dmtf or dmtf:MANUFACTURER:PRODUCT:SERIAL
     #[arg(long, value_name = "NAME", value_parser = San::parse)]
     pub(crate) san: Option<San>,
-    /// The PCI function: VVVV:DDDD:CCCCCC:RR[:SVSV:SDSD][:SERIAL16]
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help = PCI_ID_HELP)]
     pub(crate) pci_id: Option<PciIdentity>,
     /// A misbehaviour (repeatable); help lists them
     #[arg(long, value_name = "NAME")]

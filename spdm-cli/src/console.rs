@@ -82,26 +82,27 @@ impl Console {
     /// Says something on standard error, unless `--quiet` was given.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            self.say(text);
+            say(text);
         }
     }
 
     /// Says something on standard error that `-v` asks for.
     pub(crate) fn detail(&self, text: &str) {
         if self.verbosity > 0 {
-            self.say(text);
+            say(text);
         }
     }
 
     /// Says why the command failed.
     pub(crate) fn failure(&self, failure: &Failure) {
-        self.say(&format!("{}: {}", self.diagnostic_style.bad("error"), failure.message));
+        say(&format!("{}: {}", self.diagnostic_style.bad("error"), failure.message));
     }
+}
 
-    fn say(&self, text: &str) {
-        // There is nowhere to complain about standard error.
-        let _ = writeln!(io::stderr().lock(), "{text}");
-    }
+/// Writes a line to standard error.
+pub(crate) fn say(text: &str) {
+    // There is nowhere to complain about standard error.
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// The convention of no-color.org: any value but the empty one switches colours off.

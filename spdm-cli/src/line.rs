@@ -12,9 +12,9 @@ use spdm_transport_tcp::{Framing, TcpError, TcpTransport};
 use spdm_untrusted::Untrusted;
 
 use crate::args::FramingArgs;
+use crate::console::say;
 use crate::exit::Failure;
 use crate::pcap::CaptureFile;
-use crate::target::Target;
 
 /// The largest message of an emulated device in this process, in bytes.
 const EMULATED_MAX_MESSAGE: usize = 0x1_0000;
@@ -26,23 +26,39 @@ pub(crate) struct Line {
     monitor: Monitor,
 }
 
+/// What carries messages to a device.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "one value per process")]
-enum Carrier {
-    Emulated { device: Device, answer: Option<Vec<u8>> },
+pub(crate) enum Carrier {
+    /// A device in this process, and its answer to the last request.
+    Emulated {
+        device: Device,
+        answer: Option<Vec<u8>>,
+    },
     Tcp(TcpTransport),
+}
+
+impl Carrier {
+    /// Connects to a device behind a socket.
+    pub(crate) fn connect(
+        address: &str,
+        framing: Framing,
+        timeout: Duration,
+    ) -> Result<Self, Failure> {
+        let transport =
+            TcpTransport::connect(address, framing, timeout).map_err(Failure::transport)?;
+        Ok(Self::Tcp(transport.with_round_trip(timeout)))
+    }
 }
 
 /// What happens to the messages on the way.
 #[derive(Debug, Default)]
 pub(crate) struct Monitor {
-    /// Where every message is written to.
-    pub(crate) capture: Option<CaptureFile<BufWriter<File>>>,
-    /// Whether to print every message to standard error.
-    pub(crate) verbose: bool,
+    capture: Option<CaptureFile<BufWriter<File>>>,
+    verbosity: u8,
     sent_at: Option<Instant>,
-    /// The capture could not be written.
-    pub(crate) capture_error: Option<String>,
+    /// Why the capture could not be written.
+    error: Option<String>,
 }
 
 /// Why a message could not be carried.
@@ -50,7 +66,10 @@ pub(crate) struct Monitor {
 pub(crate) enum LineError {
     Tcp(TcpError),
     /// The emulated device answers with more than the buffer holds.
-    TooLong { len: usize, room: usize },
+    TooLong {
+        len: usize,
+        room: usize,
+    },
 }
 
 impl fmt::Display for LineError {
@@ -75,29 +94,18 @@ impl From<TcpError> for LineError {
 /// The framing that the options name.
 pub(crate) fn framing(args: &FramingArgs) -> Result<Framing, Failure> {
     match (args.framing.0, args.binding) {
-        (Framing::Dsp0287, Some(_)) => Err(Failure::usage("--binding belongs to --framing dmtf-emu")),
+        (Framing::Dsp0287, Some(_)) => {
+            Err(Failure::usage("--binding belongs to --framing dmtf-emu"))
+        }
         (framing, None) => Ok(framing),
         (framing, Some(binding)) => Ok(framing.with_binding(binding.0)),
     }
 }
 
 impl Line {
-    /// A line to a device in this process.
-    pub(crate) fn to_device(device: Device, monitor: Monitor) -> Self {
-        Self { carrier: Carrier::Emulated { device, answer: None }, monitor }
-    }
-
-    /// Connects to a device behind a socket.
-    pub(crate) fn connect(
-        address: &str,
-        framing: Framing,
-        timeout: Duration,
-        monitor: Monitor,
-    ) -> Result<Self, Failure> {
-        let transport = TcpTransport::connect(address, framing, timeout).map_err(|error| {
-            Failure::transport(format!("{}: {error}", Target::Tcp { address: address.to_owned() }))
-        })?;
-        Ok(Self { carrier: Carrier::Tcp(transport.with_round_trip(timeout)), monitor })
+    /// A line over this carrier.
+    pub(crate) const fn new(carrier: Carrier, monitor: Monitor) -> Self {
+        Self { carrier, monitor }
     }
 
     /// Hangs up; the emulated device goes on to its next connection.
@@ -118,11 +126,24 @@ impl Line {
 }
 
 impl Monitor {
+    /// Writes every message to `capture`, and with a `verbosity` above 0 a line to standard error.
+    pub(crate) const fn new(capture: Option<CaptureFile<BufWriter<File>>>, verbosity: u8) -> Self {
+        Self { capture, verbosity, sent_at: None, error: None }
+    }
+
+    /// Writes the rest of the capture.
+    pub(crate) fn finish(self) -> Result<(), String> {
+        match self.error {
+            Some(error) => Err(error),
+            None => self.capture.map_or(Ok(()), CaptureFile::finish),
+        }
+    }
+
     fn message(&mut self, message: &[u8]) {
         if let Some(capture) = &mut self.capture
             && let Err(error) = capture.message(message)
         {
-            self.capture_error.get_or_insert(error);
+            self.error.get_or_insert(error);
         }
         let now = Instant::now();
         let header = Header::peek(Untrusted::new(message)).ok();
@@ -132,24 +153,18 @@ impl Monitor {
         if is_request {
             self.sent_at = Some(now);
         }
-        if self.verbose {
+        if self.verbosity > 0 {
             let name = code.map_or_else(|| "no message".to_owned(), |code| code.to_string());
             let len = message.len();
             match elapsed.filter(|_| !is_request) {
-                Some(time) => eprintln_quietly(format_args!(
-                    "<- {name} ({len} bytes, {:.1} ms)",
-                    time.as_secs_f64() * 1000.0
-                )),
-                None => eprintln_quietly(format_args!("-> {name} ({len} bytes)")),
+                Some(time) => {
+                    let time = time.as_secs_f64() * 1000.0;
+                    say(&format!("<- {name} ({len} bytes, {time:.1} ms)"));
+                }
+                None => say(&format!("-> {name} ({len} bytes)")),
             }
         }
     }
-}
-
-fn eprintln_quietly(line: fmt::Arguments<'_>) {
-    use std::io::Write;
-    // There is nowhere to complain about standard error.
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 impl Transport for Line {

@@ -1,2 +1,68 @@
-//! The `spdm` command.
-fn main() {}
+//! The `spdm` command: attest devices, verify evidence, decode captures.
+//!
+//! One file per verb; [`render`] shows results to people, and the reports of `spdm-evidence` are the JSON.
+//! What is right or wrong about a device or a file is decided in the libraries.
+#![forbid(unsafe_code)]
+
+mod args;
+mod attest;
+mod attestation;
+mod certs;
+mod chain;
+mod collect;
+mod console;
+mod decode;
+mod emulate;
+mod exit;
+mod file;
+mod info;
+mod inquiry;
+mod line;
+mod live;
+mod measure;
+mod pcap;
+mod pem;
+mod recorder;
+mod render;
+mod target;
+mod time;
+mod trust;
+mod verdict;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Verb};
+use console::Console;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to standard output: a reader that went away does not matter.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut console = Console::new(&cli.output);
+    let result = match &cli.verb {
+        Verb::Attest(args) => attest::run(args, &mut console),
+        Verb::Info(args) => info::run(args, &mut console),
+        Verb::Certs(args) => certs::run(args, &mut console),
+        Verb::Measure(args) => measure::run(args, &mut console),
+        Verb::Collect(args) => collect::run(args, &mut console),
+        Verb::Verify(args) => verify::run(args, &mut console),
+        Verb::Chain(args) => chain::run(args, &mut console),
+        Verb::Decode(args) => decode::run(args, &mut console),
+        Verb::Emulate(args) => emulate::run(args, &mut console),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            console.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}

@@ -55,7 +55,10 @@ mod tests {
     #[test]
     fn names_of_targets() {
         for text in ["emulated", "tcp:localhost:2323", "tcp:[::1]:4194"] {
-            assert_eq!(text.parse::<Target>().map(|target| target.to_string()), Ok(text.to_owned()));
+            assert_eq!(
+                text.parse::<Target>().map(|target| target.to_string()),
+                Ok(text.to_owned())
+            );
         }
         for text in ["", "tcp:", "tcp:host", "tcp::2323", "tcp:host:99999", "usb:1"] {
             assert!(text.parse::<Target>().is_err(), "{text}");

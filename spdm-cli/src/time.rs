@@ -20,7 +20,10 @@ impl At {
     /// Reads an RFC 3339 time, `unix:N`, `now` or `unchecked`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if let Some(seconds) = text.strip_prefix("unix:") {
-            return seconds.parse().map(Self::Unix).map_err(|_| "not a number of seconds".to_owned());
+            return seconds
+                .parse()
+                .map(Self::Unix)
+                .map_err(|_| "not a number of seconds".to_owned());
         }
         match text {
             "now" => Ok(Self::Now),
@@ -46,6 +49,13 @@ impl At {
             }
         })
     }
+}
+
+/// The system's time in RFC 3339, in whole seconds.
+pub(crate) fn now() -> String {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(elapsed.as_secs()).unwrap_or(0);
+    jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string()
 }
 
 #[cfg(test)]

@@ -229,8 +229,8 @@ fn struct_count<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, cx:
 }
 
 impl<'a> Body<'a> for NegotiateAlgorithms<'a> {
-    const NAME: &'static str = "NEGOTIATE_ALGORITHMS";
-    const CODE: Code = Code::NEGOTIATE_ALGORITHMS;
+    const BODY_NAME: &'static str = "NEGOTIATE_ALGORITHMS";
+    const BODY_CODE: Code = Code::NEGOTIATE_ALGORITHMS;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -292,8 +292,8 @@ impl<'a> Body<'a> for NegotiateAlgorithms<'a> {
 }
 
 impl<'a> Body<'a> for Algorithms<'a> {
-    const NAME: &'static str = "ALGORITHMS";
-    const CODE: Code = Code::ALGORITHMS;
+    const BODY_NAME: &'static str = "ALGORITHMS";
+    const BODY_CODE: Code = Code::ALGORITHMS;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

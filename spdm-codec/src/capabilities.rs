@@ -117,8 +117,8 @@ pub struct GetCapabilities {
 }
 
 impl<'a> Body<'a> for GetCapabilities {
-    const NAME: &'static str = "GET_CAPABILITIES";
-    const CODE: Code = Code::GET_CAPABILITIES;
+    const BODY_NAME: &'static str = "GET_CAPABILITIES";
+    const BODY_CODE: Code = Code::GET_CAPABILITIES;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -174,8 +174,8 @@ pub struct Capabilities<'a> {
 }
 
 impl<'a> Body<'a> for Capabilities<'a> {
-    const NAME: &'static str = "CAPABILITIES";
-    const CODE: Code = Code::CAPABILITIES;
+    const BODY_NAME: &'static str = "CAPABILITIES";
+    const BODY_CODE: Code = Code::CAPABILITIES;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

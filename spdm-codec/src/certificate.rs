@@ -117,8 +117,8 @@ pub struct GetCertificate {
 }
 
 impl<'a> Body<'a> for GetCertificate {
-    const NAME: &'static str = "GET_CERTIFICATE";
-    const CODE: Code = Code::GET_CERTIFICATE;
+    const BODY_NAME: &'static str = "GET_CERTIFICATE";
+    const BODY_CODE: Code = Code::GET_CERTIFICATE;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -186,8 +186,8 @@ pub struct Certificate<'a> {
 }
 
 impl<'a> Body<'a> for Certificate<'a> {
-    const NAME: &'static str = "CERTIFICATE";
-    const CODE: Code = Code::CERTIFICATE;
+    const BODY_NAME: &'static str = "CERTIFICATE";
+    const BODY_CODE: Code = Code::CERTIFICATE;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

@@ -99,8 +99,8 @@ pub struct Challenge {
 }
 
 impl<'a> Body<'a> for Challenge {
-    const NAME: &'static str = "CHALLENGE";
-    const CODE: Code = Code::CHALLENGE;
+    const BODY_NAME: &'static str = "CHALLENGE";
+    const BODY_CODE: Code = Code::CHALLENGE;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -179,8 +179,8 @@ pub struct ChallengeAuth<'a> {
 }
 
 impl<'a> Body<'a> for ChallengeAuth<'a> {
-    const NAME: &'static str = "CHALLENGE_AUTH";
-    const CODE: Code = Code::CHALLENGE_AUTH;
+    const BODY_NAME: &'static str = "CHALLENGE_AUTH";
+    const BODY_CODE: Code = Code::CHALLENGE_AUTH;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

@@ -106,8 +106,8 @@ macro_rules! chunk_message {
         pub struct $name<'a>(pub Chunk<'a>);
 
         impl<'a> Body<'a> for $name<'a> {
-            const NAME: &'static str = $text;
-            const CODE: Code = Code::$code;
+            const BODY_NAME: &'static str = $text;
+            const BODY_CODE: Code = Code::$code;
 
             fn read<T: Trace<'a>>(
                 r: &mut Reader<'a, '_, T>,
@@ -169,8 +169,8 @@ pub struct ChunkSendAck<'a> {
 }
 
 impl<'a> Body<'a> for ChunkSendAck<'a> {
-    const NAME: &'static str = "CHUNK_SEND_ACK";
-    const CODE: Code = Code::CHUNK_SEND_ACK;
+    const BODY_NAME: &'static str = "CHUNK_SEND_ACK";
+    const BODY_CODE: Code = Code::CHUNK_SEND_ACK;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -214,8 +214,8 @@ pub struct ChunkGet {
 }
 
 impl<'a> Body<'a> for ChunkGet {
-    const NAME: &'static str = "CHUNK_GET";
-    const CODE: Code = Code::CHUNK_GET;
+    const BODY_NAME: &'static str = "CHUNK_GET";
+    const BODY_CODE: Code = Code::CHUNK_GET;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

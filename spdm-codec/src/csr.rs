@@ -59,8 +59,8 @@ pub struct GetCsr<'a> {
 }
 
 impl<'a> Body<'a> for GetCsr<'a> {
-    const NAME: &'static str = "GET_CSR";
-    const CODE: Code = Code::GET_CSR;
+    const BODY_NAME: &'static str = "GET_CSR";
+    const BODY_CODE: Code = Code::GET_CSR;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -129,8 +129,8 @@ pub struct Csr<'a> {
 }
 
 impl<'a> Body<'a> for Csr<'a> {
-    const NAME: &'static str = "CSR";
-    const CODE: Code = Code::CSR;
+    const BODY_NAME: &'static str = "CSR";
+    const BODY_CODE: Code = Code::CSR;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

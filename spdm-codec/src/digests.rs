@@ -163,8 +163,8 @@ impl<'a> Digests<'a> {
 }
 
 impl<'a> Body<'a> for Digests<'a> {
-    const NAME: &'static str = "DIGESTS";
-    const CODE: Code = Code::DIGESTS;
+    const BODY_NAME: &'static str = "DIGESTS";
+    const BODY_CODE: Code = Code::DIGESTS;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

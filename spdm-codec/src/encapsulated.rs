@@ -68,8 +68,8 @@ pub struct EncapsulatedRequest<'a> {
 }
 
 impl<'a> Body<'a> for EncapsulatedRequest<'a> {
-    const NAME: &'static str = "ENCAPSULATED_REQUEST";
-    const CODE: Code = Code::ENCAPSULATED_REQUEST;
+    const BODY_NAME: &'static str = "ENCAPSULATED_REQUEST";
+    const BODY_CODE: Code = Code::ENCAPSULATED_REQUEST;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -106,8 +106,8 @@ pub struct DeliverEncapsulatedResponse<'a> {
 }
 
 impl<'a> Body<'a> for DeliverEncapsulatedResponse<'a> {
-    const NAME: &'static str = "DELIVER_ENCAPSULATED_RESPONSE";
-    const CODE: Code = Code::DELIVER_ENCAPSULATED_RESPONSE;
+    const BODY_NAME: &'static str = "DELIVER_ENCAPSULATED_RESPONSE";
+    const BODY_CODE: Code = Code::DELIVER_ENCAPSULATED_RESPONSE;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -161,8 +161,8 @@ pub struct EncapsulatedResponseAck<'a> {
 }
 
 impl<'a> Body<'a> for EncapsulatedResponseAck<'a> {
-    const NAME: &'static str = "ENCAPSULATED_RESPONSE_ACK";
-    const CODE: Code = Code::ENCAPSULATED_RESPONSE_ACK;
+    const BODY_NAME: &'static str = "ENCAPSULATED_RESPONSE_ACK";
+    const BODY_CODE: Code = Code::ENCAPSULATED_RESPONSE_ACK;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

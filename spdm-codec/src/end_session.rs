@@ -28,8 +28,8 @@ pub struct EndSession {
 }
 
 impl<'a> Body<'a> for EndSession {
-    const NAME: &'static str = "END_SESSION";
-    const CODE: Code = Code::END_SESSION;
+    const BODY_NAME: &'static str = "END_SESSION";
+    const BODY_CODE: Code = Code::END_SESSION;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

@@ -56,8 +56,8 @@ fn read_slot<'a, T: Trace<'a>>(
 }
 
 impl<'a> Body<'a> for GetEndpointInfo {
-    const NAME: &'static str = "GET_ENDPOINT_INFO";
-    const CODE: Code = Code::GET_ENDPOINT_INFO;
+    const BODY_NAME: &'static str = "GET_ENDPOINT_INFO";
+    const BODY_CODE: Code = Code::GET_ENDPOINT_INFO;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -122,8 +122,8 @@ pub struct EndpointInfo<'a> {
 }
 
 impl<'a> Body<'a> for EndpointInfo<'a> {
-    const NAME: &'static str = "ENDPOINT_INFO";
-    const CODE: Code = Code::ENDPOINT_INFO;
+    const BODY_NAME: &'static str = "ENDPOINT_INFO";
+    const BODY_CODE: Code = Code::ENDPOINT_INFO;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

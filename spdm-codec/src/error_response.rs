@@ -126,8 +126,8 @@ pub struct ErrorResponse<'a> {
 }
 
 impl<'a> Body<'a> for ErrorResponse<'a> {
-    const NAME: &'static str = "ERROR";
-    const CODE: Code = Code::ERROR;
+    const BODY_NAME: &'static str = "ERROR";
+    const BODY_CODE: Code = Code::ERROR;
     const VERSION: VersionRule = VersionRule::Any;
 
     fn read<T: Trace<'a>>(

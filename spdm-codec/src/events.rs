@@ -52,8 +52,8 @@ fn write_list(w: &mut Writer<'_>, groups: &EventGroups<'_>) -> Result<(), Encode
 }
 
 impl<'a> Body<'a> for SupportedEventTypes<'a> {
-    const NAME: &'static str = "SUPPORTED_EVENT_TYPES";
-    const CODE: Code = Code::SUPPORTED_EVENT_TYPES;
+    const BODY_NAME: &'static str = "SUPPORTED_EVENT_TYPES";
+    const BODY_CODE: Code = Code::SUPPORTED_EVENT_TYPES;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -92,8 +92,8 @@ pub struct SubscribeEventTypes<'a> {
 }
 
 impl<'a> Body<'a> for SubscribeEventTypes<'a> {
-    const NAME: &'static str = "SUBSCRIBE_EVENT_TYPES";
-    const CODE: Code = Code::SUBSCRIBE_EVENT_TYPES;
+    const BODY_NAME: &'static str = "SUBSCRIBE_EVENT_TYPES";
+    const BODY_CODE: Code = Code::SUBSCRIBE_EVENT_TYPES;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -261,8 +261,8 @@ impl<'a> SendEvent<'a> {
 }
 
 impl<'a> Body<'a> for SendEvent<'a> {
-    const NAME: &'static str = "SEND_EVENT";
-    const CODE: Code = Code::SEND_EVENT;
+    const BODY_NAME: &'static str = "SEND_EVENT";
+    const BODY_CODE: Code = Code::SEND_EVENT;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

@@ -67,8 +67,8 @@ pub struct Finish<'a> {
 }
 
 impl<'a> Body<'a> for Finish<'a> {
-    const NAME: &'static str = "FINISH";
-    const CODE: Code = Code::FINISH;
+    const BODY_NAME: &'static str = "FINISH";
+    const BODY_CODE: Code = Code::FINISH;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -123,8 +123,8 @@ pub struct FinishRsp<'a> {
 }
 
 impl<'a> Body<'a> for FinishRsp<'a> {
-    const NAME: &'static str = "FINISH_RSP";
-    const CODE: Code = Code::FINISH_RSP;
+    const BODY_NAME: &'static str = "FINISH_RSP";
+    const BODY_CODE: Code = Code::FINISH_RSP;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

@@ -14,8 +14,8 @@ use crate::writer::Writer;
 pub struct GetVersion;
 
 impl<'a> Body<'a> for GetVersion {
-    const NAME: &'static str = "GET_VERSION";
-    const CODE: Code = Code::GET_VERSION;
+    const BODY_NAME: &'static str = "GET_VERSION";
+    const BODY_CODE: Code = Code::GET_VERSION;
     const VERSION: VersionRule = VersionRule::Always1_0;
 
     fn read<T: Trace<'a>>(
@@ -93,8 +93,8 @@ impl<'a> Version<'a> {
 }
 
 impl<'a> Body<'a> for Version<'a> {
-    const NAME: &'static str = "VERSION";
-    const CODE: Code = Code::VERSION;
+    const BODY_NAME: &'static str = "VERSION";
+    const BODY_CODE: Code = Code::VERSION;
     const VERSION: VersionRule = VersionRule::Always1_0;
 
     fn read<T: Trace<'a>>(

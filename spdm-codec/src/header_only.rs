@@ -17,8 +17,8 @@ macro_rules! header_only {
             pub struct $name;
 
             impl<'a> Body<'a> for $name {
-                const NAME: &'static str = $text;
-                const CODE: Code = Code::$code;
+                const BODY_NAME: &'static str = $text;
+                const BODY_CODE: Code = Code::$code;
 
                 fn read<T: Trace<'a>>(
                     r: &mut Reader<'a, '_, T>,

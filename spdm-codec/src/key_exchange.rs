@@ -89,8 +89,8 @@ pub struct KeyExchange<'a> {
 }
 
 impl<'a> Body<'a> for KeyExchange<'a> {
-    const NAME: &'static str = "KEY_EXCHANGE";
-    const CODE: Code = Code::KEY_EXCHANGE;
+    const BODY_NAME: &'static str = "KEY_EXCHANGE";
+    const BODY_CODE: Code = Code::KEY_EXCHANGE;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -211,8 +211,8 @@ pub struct KeyExchangeRsp<'a> {
 }
 
 impl<'a> Body<'a> for KeyExchangeRsp<'a> {
-    const NAME: &'static str = "KEY_EXCHANGE_RSP";
-    const CODE: Code = Code::KEY_EXCHANGE_RSP;
+    const BODY_NAME: &'static str = "KEY_EXCHANGE_RSP";
+    const BODY_CODE: Code = Code::KEY_EXCHANGE_RSP;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

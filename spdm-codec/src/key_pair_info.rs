@@ -73,8 +73,8 @@ pub struct GetKeyPairInfo {
 }
 
 impl<'a> Body<'a> for GetKeyPairInfo {
-    const NAME: &'static str = "GET_KEY_PAIR_INFO";
-    const CODE: Code = Code::GET_KEY_PAIR_INFO;
+    const BODY_NAME: &'static str = "GET_KEY_PAIR_INFO";
+    const BODY_CODE: Code = Code::GET_KEY_PAIR_INFO;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -180,8 +180,8 @@ pub struct KeyPairInfo<'a> {
 }
 
 impl<'a> Body<'a> for KeyPairInfo<'a> {
-    const NAME: &'static str = "KEY_PAIR_INFO";
-    const CODE: Code = Code::KEY_PAIR_INFO;
+    const BODY_NAME: &'static str = "KEY_PAIR_INFO";
+    const BODY_CODE: Code = Code::KEY_PAIR_INFO;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -324,8 +324,8 @@ impl<'a> DesiredKeyPair<'a> {
 }
 
 impl<'a> Body<'a> for SetKeyPairInfo<'a> {
-    const NAME: &'static str = "SET_KEY_PAIR_INFO";
-    const CODE: Code = Code::SET_KEY_PAIR_INFO;
+    const BODY_NAME: &'static str = "SET_KEY_PAIR_INFO";
+    const BODY_CODE: Code = Code::SET_KEY_PAIR_INFO;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

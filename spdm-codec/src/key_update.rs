@@ -67,8 +67,8 @@ pub struct KeyUpdateAck {
 }
 
 impl<'a> Body<'a> for KeyUpdate {
-    const NAME: &'static str = "KEY_UPDATE";
-    const CODE: Code = Code::KEY_UPDATE;
+    const BODY_NAME: &'static str = "KEY_UPDATE";
+    const BODY_CODE: Code = Code::KEY_UPDATE;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -88,8 +88,8 @@ impl<'a> Body<'a> for KeyUpdate {
 }
 
 impl<'a> Body<'a> for KeyUpdateAck {
-    const NAME: &'static str = "KEY_UPDATE_ACK";
-    const CODE: Code = Code::KEY_UPDATE_ACK;
+    const BODY_NAME: &'static str = "KEY_UPDATE_ACK";
+    const BODY_CODE: Code = Code::KEY_UPDATE_ACK;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

@@ -27,8 +27,8 @@ pub struct GetMeasurementExtensionLog {
 }
 
 impl<'a> Body<'a> for GetMeasurementExtensionLog {
-    const NAME: &'static str = "GET_MEASUREMENT_EXTENSION_LOG";
-    const CODE: Code = Code::GET_MEASUREMENT_EXTENSION_LOG;
+    const BODY_NAME: &'static str = "GET_MEASUREMENT_EXTENSION_LOG";
+    const BODY_CODE: Code = Code::GET_MEASUREMENT_EXTENSION_LOG;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -66,8 +66,8 @@ pub struct MeasurementExtensionLogPortion<'a> {
 }
 
 impl<'a> Body<'a> for MeasurementExtensionLogPortion<'a> {
-    const NAME: &'static str = "MEASUREMENT_EXTENSION_LOG";
-    const CODE: Code = Code::MEASUREMENT_EXTENSION_LOG;
+    const BODY_NAME: &'static str = "MEASUREMENT_EXTENSION_LOG";
+    const BODY_CODE: Code = Code::MEASUREMENT_EXTENSION_LOG;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

@@ -104,8 +104,8 @@ pub struct GetMeasurements {
 }
 
 impl<'a> Body<'a> for GetMeasurements {
-    const NAME: &'static str = "GET_MEASUREMENTS";
-    const CODE: Code = Code::GET_MEASUREMENTS;
+    const BODY_NAME: &'static str = "GET_MEASUREMENTS";
+    const BODY_CODE: Code = Code::GET_MEASUREMENTS;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -214,8 +214,8 @@ pub struct Measurements<'a> {
 }
 
 impl<'a> Body<'a> for Measurements<'a> {
-    const NAME: &'static str = "MEASUREMENTS";
-    const CODE: Code = Code::MEASUREMENTS;
+    const BODY_NAME: &'static str = "MEASUREMENTS";
+    const BODY_CODE: Code = Code::MEASUREMENTS;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

@@ -326,9 +326,9 @@ pub(crate) mod sealed {
     #[expect(unnameable_types, reason = "sealed")]
     pub trait Body<'a>: Sized {
         /// The specification's name.
-        const NAME: &'static str;
+        const BODY_NAME: &'static str;
         /// `RequestResponseCode`.
-        const CODE: super::Code;
+        const BODY_CODE: super::Code;
         /// Which version byte the header carries.
         const VERSION: VersionRule = VersionRule::Negotiated;
 
@@ -350,9 +350,9 @@ pub(crate) mod sealed {
 /// A request or response of DSP0274: decodes from and encodes to bytes. Sealed.
 pub trait Message<'a>: sealed::Body<'a> {
     /// The specification's name, for example `GET_VERSION`.
-    const NAME: &'static str = <Self as sealed::Body<'a>>::NAME;
+    const NAME: &'static str = Self::BODY_NAME;
     /// The `RequestResponseCode`.
-    const CODE: Code = <Self as sealed::Body<'a>>::CODE;
+    const CODE: Code = Self::BODY_CODE;
 
     /// Decodes a message whose kind the caller knows. Lists inside borrow from `bytes` and are checked
     /// here once, so that iterating over them cannot fail.
@@ -374,7 +374,7 @@ pub trait Message<'a>: sealed::Body<'a> {
         trace: &mut T,
     ) -> Result<Decoded<'a, Self>, DecodeError> {
         bytes.validate_with(|raw| {
-            let mut r = Reader::new(<Self as sealed::Body<'a>>::NAME, raw, trace);
+            let mut r = Reader::new(Self::BODY_NAME, raw, trace);
             let (at_version, header) = (r.mark("SPDMVersion"), Header::read(&mut r)?);
             let expected = match Self::VERSION {
                 VersionRule::Negotiated => Some(cx.version),
@@ -387,8 +387,8 @@ pub trait Message<'a>: sealed::Body<'a> {
                 let expected = Expected::Exactly(expected.to_byte().into());
                 return Err(at_version.value(expected, header.version));
             }
-            if header.code != <Self as sealed::Body<'a>>::CODE {
-                let expected = Expected::Exactly(<Self as sealed::Body<'a>>::CODE.0.into());
+            if header.code != Self::BODY_CODE {
+                let expected = Expected::Exactly(Self::BODY_CODE.0.into());
                 let error = at_version.value(expected, header.code.0);
                 return Err(DecodeError { field: "RequestResponseCode", at: 1, ..error });
             }
@@ -411,7 +411,7 @@ pub trait Message<'a>: sealed::Body<'a> {
         };
         let [param1, param2] = self.params(version)?;
         let mut w = Writer::new(out);
-        w.bytes(&[version_byte, <Self as sealed::Body<'a>>::CODE.0, param1, param2])?;
+        w.bytes(&[version_byte, Self::BODY_CODE.0, param1, param2])?;
         self.write(&mut w, version)?;
         Ok(w.position())
     }

@@ -42,8 +42,8 @@ pub struct PskExchange<'a> {
 }
 
 impl<'a> Body<'a> for PskExchange<'a> {
-    const NAME: &'static str = "PSK_EXCHANGE";
-    const CODE: Code = Code::PSK_EXCHANGE;
+    const BODY_NAME: &'static str = "PSK_EXCHANGE";
+    const BODY_CODE: Code = Code::PSK_EXCHANGE;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -114,8 +114,8 @@ pub struct PskExchangeRsp<'a> {
 }
 
 impl<'a> Body<'a> for PskExchangeRsp<'a> {
-    const NAME: &'static str = "PSK_EXCHANGE_RSP";
-    const CODE: Code = Code::PSK_EXCHANGE_RSP;
+    const BODY_NAME: &'static str = "PSK_EXCHANGE_RSP";
+    const BODY_CODE: Code = Code::PSK_EXCHANGE_RSP;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

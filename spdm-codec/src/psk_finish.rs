@@ -27,8 +27,8 @@ pub struct PskFinish<'a> {
 }
 
 impl<'a> Body<'a> for PskFinish<'a> {
-    const NAME: &'static str = "PSK_FINISH";
-    const CODE: Code = Code::PSK_FINISH;
+    const BODY_NAME: &'static str = "PSK_FINISH";
+    const BODY_CODE: Code = Code::PSK_FINISH;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -64,8 +64,8 @@ pub struct PskFinishRsp<'a> {
 }
 
 impl<'a> Body<'a> for PskFinishRsp<'a> {
-    const NAME: &'static str = "PSK_FINISH_RSP";
-    const CODE: Code = Code::PSK_FINISH_RSP;
+    const BODY_NAME: &'static str = "PSK_FINISH_RSP";
+    const BODY_CODE: Code = Code::PSK_FINISH_RSP;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

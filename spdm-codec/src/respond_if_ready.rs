@@ -24,8 +24,8 @@ pub struct RespondIfReady {
 }
 
 impl<'a> Body<'a> for RespondIfReady {
-    const NAME: &'static str = "RESPOND_IF_READY";
-    const CODE: Code = Code::RESPOND_IF_READY;
+    const BODY_NAME: &'static str = "RESPOND_IF_READY";
+    const BODY_CODE: Code = Code::RESPOND_IF_READY;
 
     fn read<T: Trace<'a>>(
         _: &mut Reader<'a, '_, T>,

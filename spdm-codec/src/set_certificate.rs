@@ -51,8 +51,8 @@ fn read_slot<'a, T: Trace<'a>>(
 }
 
 impl<'a> Body<'a> for SetCertificate<'a> {
-    const NAME: &'static str = "SET_CERTIFICATE";
-    const CODE: Code = Code::SET_CERTIFICATE;
+    const BODY_NAME: &'static str = "SET_CERTIFICATE";
+    const BODY_CODE: Code = Code::SET_CERTIFICATE;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -108,8 +108,8 @@ pub struct SetCertificateRsp {
 }
 
 impl<'a> Body<'a> for SetCertificateRsp {
-    const NAME: &'static str = "SET_CERTIFICATE_RSP";
-    const CODE: Code = Code::SET_CERTIFICATE_RSP;
+    const BODY_NAME: &'static str = "SET_CERTIFICATE_RSP";
+    const BODY_CODE: Code = Code::SET_CERTIFICATE_RSP;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

@@ -95,8 +95,8 @@ pub struct SlotManagement<'a>(pub SlotManagementBody<'a>);
 pub struct SlotManagementResp<'a>(pub SlotManagementBody<'a>);
 
 impl<'a> Body<'a> for SlotManagement<'a> {
-    const NAME: &'static str = "SLOT_MANAGEMENT";
-    const CODE: Code = Code::SLOT_MANAGEMENT;
+    const BODY_NAME: &'static str = "SLOT_MANAGEMENT";
+    const BODY_CODE: Code = Code::SLOT_MANAGEMENT;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
@@ -116,8 +116,8 @@ impl<'a> Body<'a> for SlotManagement<'a> {
 }
 
 impl<'a> Body<'a> for SlotManagementResp<'a> {
-    const NAME: &'static str = "SLOT_MANAGEMENT_RESP";
-    const CODE: Code = Code::SLOT_MANAGEMENT_RESP;
+    const BODY_NAME: &'static str = "SLOT_MANAGEMENT_RESP";
+    const BODY_CODE: Code = Code::SLOT_MANAGEMENT_RESP;
 
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,

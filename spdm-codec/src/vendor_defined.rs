@@ -103,8 +103,8 @@ macro_rules! vendor_defined {
         pub struct $name<'a>(pub VendorDefined<'a>);
 
         impl<'a> Body<'a> for $name<'a> {
-            const NAME: &'static str = $text;
-            const CODE: Code = Code::$code;
+            const BODY_NAME: &'static str = $text;
+            const BODY_CODE: Code = Code::$code;
 
             fn read<T: Trace<'a>>(
                 r: &mut Reader<'a, '_, T>,

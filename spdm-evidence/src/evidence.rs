@@ -22,7 +22,7 @@ pub enum Format {
     StandardTranscript,
     /// The JSON that NVIDIA's attestation tools write.
     NvidiaJson,
-    /// The JSON of this crate: `schema/evidence.json`.
+    /// The JSON of this crate: `docs/schema/evidence.json`.
     Json,
 }
 

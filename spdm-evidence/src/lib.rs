@@ -5,7 +5,7 @@
 //!   pcap, pcapng                                               │
 //!   Standard Measurement Transcript                            └ spdm_requester::Connection: the same judge
 //!   NVIDIA evidence JSON                                         that a live connection has
-//!   own JSON (schema/evidence.json)
+//!   own JSON (docs/schema/evidence.json)
 //! ```
 //!
 //! A [`Report`] says `verified` only where a signature of the leaf key over the recorded transcript holds,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::error::Error;
 use crate::report::{MeasuredValue, ReferenceStatus};
 
-/// A set of reference values, as `schema/reference.json` describes it.
+/// A set of reference values, as `docs/schema/reference.json` describes it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Reference {

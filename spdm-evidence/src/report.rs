@@ -47,7 +47,7 @@ impl ExitClass {
     }
 }
 
-/// The verdict over one connection and slot. Serializes as `schema/report.json`.
+/// The verdict over one connection and slot. Serializes as `docs/schema/report.json`.
 ///
 /// Only [`ReportBuilder`] makes one; [`Self::verified`] is computed, never set.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -10,9 +10,9 @@ use spdm_requester as requester;
 
 fn schema(name: &str) -> Value {
     let text = match name {
-        "report" => include_str!("../schema/report.json"),
-        "evidence" => include_str!("../schema/evidence.json"),
-        _ => include_str!("../schema/reference.json"),
+        "report" => include_str!("../../docs/schema/report.json"),
+        "evidence" => include_str!("../../docs/schema/evidence.json"),
+        _ => include_str!("../../docs/schema/reference.json"),
     };
     serde_json::from_str(text).unwrap()
 }

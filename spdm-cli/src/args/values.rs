@@ -182,18 +182,18 @@ impl HashList {
 pub(crate) fn asym(name: &str) -> Result<AsymAlgorithm, String> {
     let known = BaseAsymAlgo::from_name(name).is_some() || PqcAsymAlgo::from_name(name).is_some();
     let all = AsymAlgorithm::ALL;
-    all.into_iter().find(|asym| asym.name() == name).ok_or_else(|| {
-        not_found(name, known, &all.map(AsymAlgorithm::name))
-    })
+    all.into_iter()
+        .find(|asym| asym.name() == name)
+        .ok_or_else(|| not_found(name, known, &all.map(AsymAlgorithm::name)))
 }
 
 /// A hash algorithm by its name in DSP0274.
 pub(crate) fn hash(name: &str) -> Result<HashAlgorithm, String> {
     let known = BaseHashAlgo::from_name(name).is_some();
     let all = HashAlgorithm::ALL;
-    all.into_iter().find(|hash| hash.name() == name).ok_or_else(|| {
-        not_found(name, known, &all.map(HashAlgorithm::name))
-    })
+    all.into_iter()
+        .find(|hash| hash.name() == name)
+        .ok_or_else(|| not_found(name, known, &all.map(HashAlgorithm::name)))
 }
 
 fn not_found(name: &str, known: bool, names: &[&str]) -> String {
@@ -210,9 +210,8 @@ pub(crate) fn capabilities(text: &str) -> Result<CapabilityFlags, String> {
     if text == "none" {
         return Ok(CapabilityFlags::empty());
     }
-    let flag = |name| {
-        CapabilityFlags::from_name(name).ok_or_else(|| format!("{name} is no capability"))
-    };
+    let flag =
+        |name| CapabilityFlags::from_name(name).ok_or_else(|| format!("{name} is no capability"));
     text.split(',').map(flag).collect()
 }
 

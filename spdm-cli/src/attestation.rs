@@ -1,0 +1,388 @@
+//! One attestation over one connection, step by step, so that a report tells as much as can be told.
+
+use spdm_codec::{KeySlot, MeasurementAttributes, Nonce, SlotId};
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_evidence::{Check, Freshness, MeasuredValue, Recording, Reference, ReportBuilder};
+use spdm_requester::{
+    Error, Failure as FlowFailure, Fresh, Incompatible, Negotiated, Possession, Proof, Recovered,
+    Requester, RunError, Selection, Verified, blocking,
+};
+use spdm_transport::{StdClock, Transport};
+use spdm_transport_tcp::TcpError;
+use spdm_untrusted::Untrusted;
+use spdm_x509::{Chain, Identity, Policy, ProvisionedKey, SanPolicy, Trusted};
+
+use crate::args::{IndexList, SlotChoice};
+use crate::exit::{Exit, Failure};
+use crate::line::{Line, LineError};
+use crate::live::{Link, Memory};
+use crate::recorder::Recorder;
+use crate::verdict::Verdict;
+
+/// The longest chain that is taken, in bytes.
+const CHAIN_LEN: usize = 0x1_0000;
+/// The largest measurement record that is taken, in bytes.
+const RECORD_LEN: usize = 0x10_0000;
+/// Slots of a device.
+const SLOTS: usize = 8;
+
+/// What is to be done, and what is required.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan<'p> {
+    /// What the chain must fulfil; `None` where nobody judges it.
+    pub(crate) policy: Option<&'p Policy<'p>>,
+    pub(crate) slot: SlotChoice,
+    pub(crate) challenge: ChallengeStep,
+    pub(crate) measurements: &'p IndexList,
+    pub(crate) signing: Signing,
+    /// The nonce of the last signature; random where `None`.
+    pub(crate) nonce: Option<Nonce>,
+    /// DER SubjectPublicKeyInfo of a device without certificates.
+    pub(crate) peer_key: Option<&'p [u8]>,
+    pub(crate) reference: Option<&'p Reference>,
+}
+
+/// Whether CHALLENGE is sent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ChallengeStep {
+    Required,
+    /// Not sent, and why.
+    Left(&'static str),
+}
+
+/// Whether measurements are signed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Signing {
+    Required,
+    /// `--unsigned`.
+    Waived,
+}
+
+/// Carries the plan out over a new connection.
+pub(crate) fn run(link: &mut Link<'_>, plan: &Plan<'_>) -> (Verdict, Recording) {
+    let mut report = ReportBuilder::new(&link.name(), Freshness::Own);
+    let mut line = match link.connect() {
+        Ok(line) => line,
+        Err(Failure { exit, message }) => {
+            let recording = Recorder::new(0).into_recording();
+            return (Verdict::failed(report.build(), exit, "transport", message), recording);
+        }
+    };
+    let mut recorder = Recorder::new(line.limits().padding);
+    let mut memory = Memory::new();
+    let requester = link.requester(&line, &mut memory, &mut recorder);
+    let mut run = Run { plan, line: &mut line, clock: StdClock::new(), report: &mut report };
+    let end = run.attest(requester);
+    if let Some(reference) = plan.reference {
+        report.reference(reference);
+    }
+    link.disconnect(line);
+    let report = report.build();
+    let verdict = match end {
+        Ok(()) | Err(End::Reported) => Verdict::new(report),
+        Err(End::Line(error)) => {
+            let (exit, kind) = class(error);
+            Verdict::failed(report, exit, kind, error.to_string())
+        }
+    };
+    (verdict, recorder.into_recording())
+}
+
+/// What a failure of the transport means: bytes that no frame begins with are the device's fault.
+pub(crate) const fn class(error: LineError) -> (Exit, &'static str) {
+    match error {
+        LineError::TooLong { .. } | LineError::Tcp(TcpError::Frame(_)) => {
+            (Exit::Protocol, "framing")
+        }
+        LineError::Tcp(TcpError::Timeout) => (Exit::Transport, "timeout"),
+        LineError::Tcp(_) => (Exit::Transport, "transport"),
+    }
+}
+
+/// Why an attestation ends early.
+enum End {
+    /// The report says why.
+    Reported,
+    /// The transport failed.
+    Line(LineError),
+}
+
+struct Run<'r> {
+    plan: &'r Plan<'r>,
+    line: &'r mut Line,
+    clock: StdClock,
+    report: &'r mut ReportBuilder,
+}
+
+/// Who answers, and whether it is trusted.
+struct Peer<'c> {
+    identity: Identity<'c>,
+    trusted: Option<Trusted<'c>>,
+}
+
+impl Run<'_> {
+    fn attest(&mut self, requester: Requester<'_, Fresh>) -> Result<(), End> {
+        self.require();
+        let result = blocking::run(requester.negotiate(), self.line, &self.clock);
+        let (requester, ()) = result.map_err(|failure| self.lost(failure))?;
+        self.report.negotiated(requester.negotiated());
+        let mut buffers: [Vec<u8>; SLOTS] = Default::default();
+        let (requester, peer) = match self.plan.peer_key {
+            Some(key) => {
+                let peer = self.provisioned(requester.negotiated(), key)?;
+                (requester, Some(peer))
+            }
+            None if self.plan.signing == Signing::Waived => (requester, None),
+            None => {
+                let (requester, peer) = self.chain(requester, &mut buffers)?;
+                (requester, Some(peer))
+            }
+        };
+        let requester = self.challenge(requester, peer.as_ref())?;
+        self.measure(requester, peer.as_ref())
+    }
+
+    /// What the plan demands, whatever the device can do.
+    fn require(&mut self) {
+        if let ChallengeStep::Left(why) = self.plan.challenge {
+            for check in
+                [Check::ChallengeNonce, Check::ChallengeChainHash, Check::ChallengeSignature]
+            {
+                self.report.skip(check, why);
+            }
+        } else {
+            self.report.require(Check::ChallengeSignature);
+        }
+        if *self.plan.measurements == IndexList::None {
+            for check in [
+                Check::MeasurementsFormat,
+                Check::MeasurementsNonce,
+                Check::MeasurementsSignature,
+                Check::MeasurementsReference,
+            ] {
+                self.report.skip(check, "waived: --measurements none");
+            }
+        } else if self.plan.signing == Signing::Waived {
+            for check in [Check::MeasurementsNonce, Check::MeasurementsSignature] {
+                self.report.skip(check, "waived: --unsigned");
+            }
+        } else {
+            self.report.require(Check::MeasurementsSignature);
+        }
+        if self.plan.reference.is_none() {
+            self.report.skip(Check::MeasurementsReference, "no reference values are given");
+        }
+    }
+
+    /// The connection is over.
+    fn lost<P>(&mut self, failure: FlowFailure<'_, P, RunError<LineError>>) -> End {
+        match failure.error {
+            RunError::Requester(error) => {
+                self.report.failed(&error);
+                End::Reported
+            }
+            RunError::Transport(error) => End::Line(error),
+            _ => End::Reported,
+        }
+    }
+
+    /// The requester, where the device merely refused.
+    fn refused<'a>(
+        &mut self,
+        failure: FlowFailure<'a, Negotiated, RunError<LineError>>,
+    ) -> Result<Requester<'a, Negotiated>, End> {
+        let error = failure.error;
+        match (error, failure.requester) {
+            (RunError::Requester(error), Recovered::Kept(requester)) => {
+                self.report.failed(&error);
+                Ok(requester)
+            }
+            (RunError::Transport(error), _) => Err(End::Line(error)),
+            (RunError::Requester(error), Recovered::Fresh(_)) => {
+                self.report.failed(&error);
+                Err(End::Reported)
+            }
+            _ => Err(End::Reported),
+        }
+    }
+
+    fn reported<T>(&mut self, error: &Error) -> Result<T, End> {
+        self.report.failed(error);
+        Err(End::Reported)
+    }
+
+    /// The identity of a device without certificates: the caller vouches for its key.
+    fn provisioned<'c>(
+        &mut self,
+        negotiated: &Negotiated,
+        spki: &'c [u8],
+    ) -> Result<Peer<'c>, End> {
+        self.report.slot(KeySlot::PublicKey);
+        for check in Check::ALL.into_iter().filter(|check| check.name().starts_with("chain.")) {
+            self.report.skip(check, "slot 0xFF has a public key instead of a chain");
+        }
+        if self.plan.policy.is_some_and(|policy| policy.san != SanPolicy::None) {
+            self.report.require(Check::LeafSan);
+            self.report.skip(Check::LeafSan, "a public key carries no name");
+        }
+        let algorithms = negotiated.asym().and_then(|asym| Ok((asym, negotiated.hash()?)));
+        let key = match algorithms {
+            Ok((asym, hash)) => ProvisionedKey::parse(Untrusted::new(spki), asym, hash, &PROVIDER),
+            Err(error) => return self.reported(&error.into()),
+        };
+        match key {
+            Ok(key) => {
+                let trusted = Some(Trusted::provisioned(key));
+                Ok(Peer { identity: Identity::Key(key), trusted })
+            }
+            Err(error) => self.reported(&Error::Chain(error)),
+        }
+    }
+
+    /// Fetches the chain of the slot; of `any`, the first one that the policy trusts, or else the first.
+    fn chain<'a, 'c>(
+        &mut self,
+        requester: Requester<'a, Negotiated>,
+        buffers: &'c mut [Vec<u8>; SLOTS],
+    ) -> Result<(Requester<'a, Negotiated>, Peer<'c>), End> {
+        let result = blocking::run(requester.get_digests(), self.line, &self.clock);
+        let (mut requester, ()) = result.map_err(|failure| self.lost(failure))?;
+        let slots: Vec<SlotId> = match self.plan.slot {
+            SlotChoice::Slot(slot) => vec![slot],
+            SlotChoice::Any => requester.connection().provisioned_slots().collect(),
+        };
+        let mut first: Option<Peer<'c>> = None;
+        for (slot, buffer) in slots.into_iter().zip(buffers) {
+            buffer.resize(CHAIN_LEN, 0);
+            let result = blocking::run(requester.fetch_chain(slot, buffer), self.line, &self.clock);
+            let (again, chain) = result.map_err(|failure| self.lost(failure))?;
+            requester = again;
+            let peer = self.judge(chain);
+            if peer.trusted.is_some() || self.plan.policy.is_none() {
+                self.show(&peer);
+                return Ok((requester, peer));
+            }
+            first.get_or_insert(peer);
+        }
+        match first {
+            Some(peer) => {
+                self.show(&peer);
+                Ok((requester, peer))
+            }
+            None => self.reported(&Incompatible::SlotEmpty { slot: 0 }.into()),
+        }
+    }
+
+    fn judge<'c>(&self, chain: Chain<'c>) -> Peer<'c> {
+        let trusted = self.plan.policy.and_then(|policy| policy.validate(&chain).ok());
+        Peer { identity: Identity::Chain(chain), trusted }
+    }
+
+    /// Every check on the chain that was chosen.
+    fn show(&mut self, peer: &Peer<'_>) {
+        if let (Identity::Chain(chain), Some(policy)) = (&peer.identity, self.plan.policy) {
+            // FetchChain compares it.
+            self.report.digest_checked();
+            self.report.chain(&policy.appraise(chain), &PROVIDER);
+        }
+    }
+
+    fn challenge<'a>(
+        &mut self,
+        requester: Requester<'a, Negotiated>,
+        peer: Option<&Peer<'_>>,
+    ) -> Result<Requester<'a, Negotiated>, End> {
+        let (Some(peer), ChallengeStep::Required) = (peer, self.plan.challenge) else {
+            return Ok(requester);
+        };
+        let last = *self.plan.measurements == IndexList::None;
+        let nonce = self.nonce(&requester, self.plan.nonce.filter(|_| last))?;
+        self.report.asked(Proof::Challenge, &nonce);
+        let flow = requester.challenge(peer.identity, nonce);
+        match blocking::run(flow, self.line, &self.clock) {
+            Ok((requester, possession)) => {
+                self.proven(&possession, peer)?;
+                Ok(requester)
+            }
+            Err(failure) => self.refused(failure),
+        }
+    }
+
+    fn measure(
+        &mut self,
+        requester: Requester<'_, Negotiated>,
+        peer: Option<&Peer<'_>>,
+    ) -> Result<(), End> {
+        let selection = match self.plan.measurements {
+            IndexList::None => return Ok(()),
+            IndexList::All => Selection::All,
+            IndexList::Indices(indices) => Selection::Indices(indices),
+        };
+        let attributes = MeasurementAttributes::empty();
+        let mut record = vec![0; RECORD_LEN];
+        let flow = match (self.plan.signing, peer) {
+            (Signing::Required, Some(peer)) => {
+                let nonce = self.nonce(&requester, self.plan.nonce)?;
+                self.report.asked(Proof::Measurements, &nonce);
+                let identity = peer.identity;
+                requester.measure_signed(selection, attributes, identity, nonce, &mut record)
+            }
+            _ => requester.measure_unsigned(selection, attributes, &mut record),
+        };
+        match blocking::run(flow, self.line, &self.clock) {
+            Ok((_, measured)) => {
+                self.report.measurements(MeasuredValue::of_record(&measured.record));
+                match (measured.possession, peer) {
+                    (Some(possession), Some(peer)) => self.proven(&possession, peer),
+                    _ => {
+                        self.report.pass(Check::MeasurementsFormat, "every block is well formed");
+                        Ok(())
+                    }
+                }
+            }
+            Err(failure) => Err(self.lost(failure)),
+        }
+    }
+
+    fn nonce(
+        &mut self,
+        requester: &Requester<'_, Negotiated>,
+        given: Option<Nonce>,
+    ) -> Result<Nonce, End> {
+        match given.map_or_else(|| requester.nonce(), Ok) {
+            Ok(nonce) => Ok(nonce),
+            Err(error) => self.reported(&error),
+        }
+    }
+
+    /// The device has the key; it is authenticated where the key is also trusted.
+    fn proven<'c>(&mut self, possession: &Possession<'c>, peer: &Peer<'c>) -> Result<(), End> {
+        self.report.possession(possession);
+        let Some(trusted) = &peer.trusted else { return Ok(()) };
+        match Verified::new(*possession, trusted) {
+            Ok(verified) => {
+                self.report.verified(&verified);
+                Ok(())
+            }
+            Err(error) => self.reported(&error),
+        }
+    }
+}
+
+/// What a person can do about a device that lacks what is required.
+pub(crate) fn hint(verdict: &Verdict) -> Option<&'static str> {
+    let failed = |check| verdict.report.status(check) == spdm_evidence::Status::Fail;
+    match verdict.error()?.0 {
+        "framing" => Some("is --framing (and --binding) what the device speaks?"),
+        "incompatible" | "refused" if failed(Check::ChallengeSignature) => {
+            Some("--challenge none waives CHALLENGE")
+        }
+        "incompatible" | "refused" if failed(Check::MeasurementsSignature) => {
+            Some("--measurements none waives measurements")
+        }
+        "incompatible" if failed(Check::ChainFormat) => {
+            Some("a device without certificates needs its public key: --peer-key FILE")
+        }
+        _ => None,
+    }
+}

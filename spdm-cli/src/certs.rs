@@ -1,0 +1,121 @@
+//! `spdm certs`: the chains of a device.
+
+use std::fs;
+
+use serde::Serialize;
+use spdm_codec::SlotId;
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_evidence::{CheckResult, IdentitySummary};
+use spdm_requester::blocking;
+use spdm_untrusted::Untrusted;
+use spdm_x509::{Chain, ChainContext};
+
+use crate::args::{CertsArgs, SlotChoice};
+use crate::chain::judge;
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::inquiry::inquire;
+use crate::live::Link;
+use crate::trust::Trust;
+use crate::verdict::Verdict;
+use crate::{file, pem, render};
+
+/// The longest chain that is taken, in bytes.
+const CHAIN_LEN: usize = 0x1_0000;
+
+/// The chain of one slot, as it came.
+#[derive(Debug)]
+struct Fetched {
+    context: ChainContext,
+    bytes: Vec<u8>,
+}
+
+/// What is said of a chain.
+#[derive(Debug, Serialize)]
+struct Shown<'v> {
+    schema: u32,
+    target: &'v str,
+    slot: u8,
+    /// What DIGESTS states.
+    digest: String,
+    /// Whether the chain is trusted; who has its key was not asked.
+    trusted: bool,
+    identity: &'v IdentitySummary,
+    checks: &'v [CheckResult],
+    /// PEM, from the root's side to the leaf.
+    certificates: Vec<String>,
+}
+
+/// Fetches the chains, prints or writes them.
+pub(crate) fn run(args: &CertsArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let mut trust = Trust::load(&args.trust)?;
+    let mut link = Link::new(&args.link, console)?;
+    if trust.is_empty() {
+        trust.add(link.anchors());
+    }
+    let fetched = fetch(&mut link, args.slot);
+    let target = link.name();
+    link.finish()?;
+    let fetched = match fetched {
+        Ok(fetched) => fetched,
+        Err(verdict) => return render::not_done(&verdict, console),
+    };
+    if let Some(folder) = &args.out {
+        fs::create_dir_all(folder).map_err(|error| file::of(folder, &error))?;
+    }
+    let anchors = trust.anchors();
+    let policy = trust.policy(&PROVIDER, &anchors);
+    for fetched in &fetched {
+        let raw = Untrusted::new(fetched.bytes.as_slice());
+        // It was parsed once, while it was fetched.
+        let chain = Chain::parse(raw, fetched.context, &PROVIDER).map_err(Failure::usage)?;
+        let verdict = judge(&target, &chain, &policy);
+        let slot = chain.slot();
+        let certificates: Vec<String> =
+            chain.certificate_ders().filter_map(pem::certificate).collect();
+        if let Some(folder) = &args.out {
+            file::write(&folder.join(format!("slot{slot}.pem")), certificates.concat().as_bytes())?;
+            file::write(&folder.join(format!("slot{slot}.bin")), &fetched.bytes)?;
+        }
+        if console.json() {
+            console.object(&Shown {
+                schema: 1,
+                target: &target,
+                slot: slot.get(),
+                digest: hex::encode(chain.digest().as_bytes()),
+                trusted: verdict.verified(),
+                identity: verdict.report.identity(),
+                checks: verdict.report.checks(),
+                certificates,
+            })?;
+            continue;
+        }
+        let mut text = render::chain(&chain, &verdict, console.style());
+        if args.out.is_none() {
+            text.push_str(&certificates.concat());
+        }
+        console.report(&text)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn fetch(link: &mut Link<'_>, choice: SlotChoice) -> Result<Vec<Fetched>, Box<Verdict>> {
+    inquire(link, |inquiry, requester| {
+        let result = blocking::run(requester.get_digests(), inquiry.line, &inquiry.clock);
+        let mut requester = result.map_err(|failure| failure.error)?.0;
+        let slots: Vec<SlotId> = match choice {
+            SlotChoice::Slot(slot) => vec![slot],
+            SlotChoice::Any => requester.connection().provisioned_slots().collect(),
+        };
+        let mut fetched = Vec::new();
+        for slot in slots {
+            let mut buffer = vec![0; CHAIN_LEN];
+            let flow = requester.fetch_chain(slot, &mut buffer);
+            let result = blocking::run(flow, inquiry.line, &inquiry.clock);
+            let (again, chain) = result.map_err(|failure| failure.error)?;
+            requester = again;
+            fetched.push(Fetched { context: *chain.context(), bytes: chain.bytes().to_vec() });
+        }
+        Ok(fetched)
+    })
+}

@@ -1,0 +1,152 @@
+//! `spdm chain`: one certificate chain, without a device.
+
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
+use spdm_evidence::{Check, Freshness, ReportBuilder, certificates_from_pem, chain_structure};
+use spdm_requester::Error;
+use spdm_untrusted::Untrusted;
+use spdm_x509::{Anchor, CertModel, Certificate, Chain, ChainContext, ChainError, Policy, Rule};
+
+use crate::args::{ChainArgs, ModelChoice};
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::trust::Trust;
+use crate::verdict::Verdict;
+use crate::{file, render};
+
+/// Validates the chain in a file.
+pub(crate) fn run(args: &ChainArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let trust = Trust::load(&args.trust)?;
+    let anchors = trust.anchors();
+    let bytes = file::read(&args.file)?;
+    let name = file::name(&args.file);
+    if bytes.is_empty() {
+        return Err(Failure::usage(format!("{name}: the file is empty")));
+    }
+    let structure = structure(bytes, &anchors, args.base_hash)
+        .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+    let verdict = match parse(&structure, args)? {
+        Ok(chain) => {
+            let policy = trust.policy(&PROVIDER, &anchors);
+            if args.explain && !console.json() {
+                console.report(&render::certificates(&chain, console.style()))?;
+                console.report(&render::explanation(&chain, &policy, console.style()))?;
+            }
+            judge(&name, &chain, &policy)
+        }
+        Err(error) => {
+            let mut report = builder(&name);
+            report.failed(&Error::Chain(error));
+            Verdict::new(report.build())
+        }
+    };
+    render::show(&verdict, console)?;
+    Ok(verdict.exit)
+}
+
+fn builder(name: &str) -> ReportBuilder {
+    let mut report = ReportBuilder::new(name, Freshness::Unknown);
+    let of_device = Check::ALL.into_iter().filter(|check| {
+        let name = check.name();
+        name.starts_with("challenge.") || name.starts_with("measurements.")
+    });
+    for check in of_device {
+        report.skip(check, "a chain alone: no device is asked");
+    }
+    report.skip(Check::ChainDigest, "a chain alone: there is no DIGESTS");
+    report
+}
+
+/// The verdict over a chain alone: who has its key is not known.
+pub(crate) fn judge(name: &str, chain: &Chain<'_>, policy: &Policy<'_>) -> Verdict {
+    let mut report = builder(name);
+    let appraisal = policy.appraise(chain);
+    report.chain(&appraisal, &PROVIDER);
+    let report = report.build();
+    match appraisal.into_trusted() {
+        Ok(_) => Verdict::chain_trusted(report),
+        Err(_) => Verdict::new(report),
+    }
+}
+
+/// The chain structure in a file: as it is, or made of certificates (PEM, or DER back to back).
+fn structure(
+    bytes: Vec<u8>,
+    anchors: &[Anchor<'_>],
+    hash: Option<HashAlgorithm>,
+) -> Result<Vec<u8>, String> {
+    let certificates = match core::str::from_utf8(&bytes) {
+        Ok(pem) => certificates_from_pem(pem).map_err(|error| error.to_string())?,
+        Err(_) => match certificates(&bytes) {
+            Some(certificates) => certificates,
+            None => return Ok(bytes),
+        },
+    };
+    let hash = hash.unwrap_or(HashAlgorithm::Sha384);
+    chain_structure(&certificates, anchors, hash, &PROVIDER).map_err(|error| error.to_string())
+}
+
+/// Certificates in DER, back to back.
+fn certificates(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut certificates = Vec::new();
+    let mut rest = bytes;
+    while let [0x30, 0x82, high, low, ..] = *rest {
+        let len = usize::from(u16::from_be_bytes([high, low])) + 4;
+        let (certificate, behind) = rest.split_at_checked(len)?;
+        Certificate::parse(Untrusted::new(certificate)).ok()?;
+        certificates.push(certificate.to_vec());
+        rest = behind;
+    }
+    (rest.is_empty() && !certificates.is_empty()).then_some(certificates)
+}
+
+/// Reads the chain; what the options do not say about the negotiation, the chain itself must.
+fn parse<'c>(
+    structure: &'c [u8],
+    args: &ChainArgs,
+) -> Result<Result<Chain<'c>, ChainError>, Failure> {
+    let hashes = HashAlgorithm::ALL.into_iter();
+    let hashes = hashes.filter(|hash| args.base_hash.is_none_or(|only| *hash == only));
+    let asyms = AsymAlgorithm::ALL.into_iter();
+    let asyms = asyms.filter(|asym| args.base_asym.is_none_or(|only| *asym == only));
+    let contexts = hashes.flat_map(|hash| {
+        asyms.clone().map(move |asym| {
+            ChainContext::new(args.slot, args.max_version, args.model.into(), asym, hash)
+        })
+    });
+    let parsed =
+        contexts.map(|context| Chain::parse(Untrusted::new(structure), context, &PROVIDER));
+    // Of several readings the one whose RootHash fits; of none the error of the one that got furthest.
+    let best = parsed.reduce(|best, next| match (&best, &next) {
+        (Ok(chain), _) if has_its_root(chain) => best,
+        (Ok(_), Ok(chain)) if has_its_root(chain) => next,
+        (Err(_), Ok(_)) => next,
+        (Err(known), Err(error)) if rank(error) > rank(known) => next,
+        _ => best,
+    });
+    best.ok_or_else(|| Failure::usage("no algorithm fits"))
+}
+
+/// Whether RootHash is the digest of the first certificate: then the hash is no guess.
+fn has_its_root(chain: &Chain<'_>) -> bool {
+    let first = chain.certificate_ders().next().unwrap_or_default();
+    let digest = PROVIDER.hash.digest(chain.context().hash, &[first]);
+    digest.is_ok_and(|digest| digest.as_bytes() == chain.root_hash())
+}
+
+/// The error of the guess that got furthest.
+fn rank(error: &ChainError) -> (bool, Option<u16>, Option<usize>) {
+    let of_key = matches!(error.rule, Rule::KeyAlgorithm | Rule::InvalidKey);
+    (of_key, error.certificate, error.at)
+}
+
+impl From<ModelChoice> for CertModel {
+    fn from(choice: ModelChoice) -> Self {
+        match choice {
+            ModelChoice::Unknown => Self::Unknown,
+            ModelChoice::Device => Self::DeviceCert,
+            ModelChoice::Alias => Self::AliasCert,
+            ModelChoice::Generic => Self::GenericCert,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `spdm collect`: evidence for somebody else to judge.
+
+use crate::args::{CollectArgs, IndexList};
+use crate::attest::{challenge_step, nonce};
+use crate::attestation::{self, ChallengeStep, Plan, Signing};
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::live::Link;
+use crate::recorder::evidence;
+use crate::{file, trust};
+use spdm_evidence::{Check, Status};
+
+/// Collects; there is no verdict, but evidence that could never be verified is not complete.
+pub(crate) fn run(args: &CollectArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let challenge = challenge_step(args.challenge, &args.measurements)?;
+    let peer_key = args.peer_key.as_deref().map(trust::public_key).transpose()?;
+    let mut link = Link::new(&args.link, console)?;
+    let plan = Plan {
+        policy: None,
+        slot: args.slot,
+        challenge,
+        measurements: &args.measurements,
+        signing: Signing::Required,
+        nonce: nonce(&args.nonce)?,
+        peer_key: peer_key.as_deref(),
+        reference: None,
+    };
+    let (verdict, recording) = attestation::run(&mut link, &plan);
+    let json = evidence(&link.name(), vec![recording]).to_json().map_err(Failure::usage)?;
+    link.finish()?;
+    match &args.evidence {
+        Some(path) => file::write(path, json.as_bytes())?,
+        None => console.result(&format!("{json}\n"))?,
+    }
+    let passed = |check| verdict.report.status(check) == Status::Pass;
+    let challenged = challenge != ChallengeStep::Required || passed(Check::ChallengeSignature);
+    let measured = args.measurements == IndexList::None || passed(Check::MeasurementsSignature);
+    if challenged && measured {
+        return Ok(Exit::Done);
+    }
+    let message = verdict.error().map_or("something is missing", |(_, message)| message);
+    Err(Failure { exit: verdict.exit, message: format!("the evidence is not complete: {message}") })
+}

@@ -1,0 +1,142 @@
+//! `spdm emulate`: the software device behind a socket.
+
+use spdm_crypto::AsymAlgorithm;
+use spdm_emulator::{Device, DeviceConfig, DmtfName, Fault, Identity, KeyProvisioning};
+use spdm_transport::MessageKind;
+use spdm_transport_tcp::{Listener, ServerConnection, TcpError};
+
+use crate::args::{EmulateArgs, San};
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::file;
+use crate::line::framing;
+
+/// Serves until the process is ended, or one connection with `--once`.
+pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Failure> {
+    if args.fault.iter().any(|name| name == "help") {
+        console.result(&fault_list())?;
+        return Ok(Exit::Done);
+    }
+    let framing = framing(&args.framing)?;
+    let mut device = Device::new(config(args)?).map_err(Failure::usage)?;
+    if let Some(path) = &args.root_out {
+        file::write(path, device.trust_anchors_pem().as_bytes())?;
+    }
+    if let Some(path) = &args.peer_key_out {
+        let asym = the_algorithm(&device)?;
+        file::write(path, &device.public_key_spki(asym).unwrap_or_default())?;
+    }
+    let listener = Listener::bind(args.listen.as_str(), framing)
+        .map_err(|error| Failure::usage(format!("{}: {error}", args.listen)))?;
+    let address = listener.local_addr().map_err(Failure::transport)?;
+    console.result(&format!("listening on {address} ({})\n", described(args)))?;
+    loop {
+        device.reset();
+        match listener.accept() {
+            Ok(requester) => {
+                if let Err(error) = serve(requester, &mut device, console) {
+                    console.note(&format!("connection: {error}"));
+                }
+            }
+            Err(error) => console.note(&format!("accept: {error}")),
+        }
+        if args.once {
+            return Ok(Exit::Done);
+        }
+    }
+}
+
+fn serve(
+    mut requester: ServerConnection,
+    device: &mut Device,
+    console: &Console,
+) -> Result<(), TcpError> {
+    while let Some((kind, request)) = requester.next()? {
+        if kind == MessageKind::Secured {
+            console.note("a secured message came; there are no sessions here");
+            continue;
+        }
+        let Some(response) = device.respond(request) else { continue };
+        match requester.answer(MessageKind::Plain, &response) {
+            // A fault may make what no framing carries.
+            Err(TcpError::Encode(error)) => console.note(&format!("not sent: {error}")),
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+fn described(args: &EmulateArgs) -> String {
+    match (args.framing.framing.0, args.framing.binding) {
+        (framing, Some(binding)) => format!("{framing}, {}", binding.0),
+        (spdm_transport_tcp::Framing::DmtfEmu(binding), None) => format!("dmtf-emu, {binding}"),
+        (framing, None) => framing.to_string(),
+    }
+}
+
+fn fault_list() -> String {
+    let width = Fault::ALL.iter().map(|fault| fault.name().len()).max().unwrap_or(0);
+    let row = |fault: &Fault| format!("{:width$}  {}\n", fault.name(), fault.description());
+    Fault::ALL.iter().map(row).collect()
+}
+
+fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
+    let mut config = DeviceConfig { seed: args.seed, ..DeviceConfig::default() };
+    if !args.versions.is_empty() {
+        config.versions.clone_from(&args.versions);
+    }
+    if let Some(list) = &args.base_asym {
+        config.base_asym = list.0;
+    }
+    if let Some(list) = &args.base_hash {
+        config.base_hash = list.0;
+    }
+    if let Some(list) = &args.slots {
+        config.slots.clone_from(&list.0);
+    }
+    config.capabilities = args.capabilities;
+    if args.peer_key_out.is_some() {
+        config.provisioning = KeyProvisioning::PublicKey;
+    }
+    name(args, &mut config)?;
+    if let Some(folder) = &args.chain {
+        let identity = Identity::from_dir(folder)
+            .map_err(|error| Failure::usage(format!("{}: {error}", folder.display())))?;
+        config.identity = Some(identity);
+    }
+    for name in &args.fault {
+        let fault = name.parse().map_err(|error| {
+            Failure::usage(format!("--fault {name}: {error}; see --fault help"))
+        })?;
+        config.faults.push(fault);
+    }
+    Ok(config)
+}
+
+fn name(args: &EmulateArgs, config: &mut DeviceConfig) -> Result<(), Failure> {
+    match (&args.san, args.pci_id) {
+        (None, None) | (Some(San::Dmtf(None)), None) => {}
+        (Some(San::None), None) => config.dmtf_name = None,
+        (Some(San::PciCma), Some(identity)) => config.pci_identity = Some(identity),
+        (Some(San::PciCma), None) => {
+            return Err(Failure::usage("--san pci-cma needs the function: --pci-id"));
+        }
+        (Some(San::Dmtf(Some(name))), None) => config.dmtf_name = dmtf_name(name),
+        (_, Some(_)) => return Err(Failure::usage("--pci-id belongs to --san pci-cma")),
+    }
+    Ok(())
+}
+
+fn dmtf_name(name: &str) -> Option<DmtfName> {
+    let mut parts = name.split(':').map(str::to_owned);
+    Some(DmtfName { manufacturer: parts.next()?, product: parts.next()?, serial: parts.next()? })
+}
+
+/// The one algorithm whose key is provisioned.
+fn the_algorithm(device: &Device) -> Result<AsymAlgorithm, Failure> {
+    let mut algorithms = device.algorithms();
+    match (algorithms.next(), algorithms.next()) {
+        (Some(asym), None) => Ok(asym),
+        _ => Err(Failure::usage("--peer-key-out needs one algorithm: --base-asym NAME")),
+    }
+}

@@ -1,0 +1,91 @@
+//! `spdm info`: what a negotiation tells.
+
+use serde::Serialize;
+use spdm_codec::{CapabilityFlags, SlotId};
+use spdm_evidence::Report;
+use spdm_requester::{Connection, Negotiated, blocking};
+
+use crate::args::InfoArgs;
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::inquiry::inquire;
+use crate::live::Link;
+use crate::render;
+
+/// What a device says of itself; nothing of it is authentic.
+#[derive(Debug, Serialize)]
+pub(crate) struct Info {
+    schema: u32,
+    pub(crate) target: String,
+    /// The version that was negotiated.
+    pub(crate) version: &'static str,
+    /// The versions that VERSION lists.
+    pub(crate) versions: Vec<&'static str>,
+    /// Flags of CAPABILITIES by name.
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) ct_exponent: u8,
+    pub(crate) data_transfer_size: Option<u32>,
+    pub(crate) max_spdm_msg_size: Option<u32>,
+    /// What ALGORITHMS selects, as in a report.
+    pub(crate) algorithms: serde_json::Value,
+    pub(crate) slots: Vec<Slot>,
+    error: Option<()>,
+}
+
+/// A provisioned slot.
+#[derive(Debug, Serialize)]
+pub(crate) struct Slot {
+    pub(crate) slot: u8,
+    /// The digest of its chain.
+    pub(crate) digest: String,
+}
+
+/// Negotiates, and asks for digests where the device has certificates.
+pub(crate) fn run(args: &InfoArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let mut link = Link::new(&args.link, console)?;
+    let result = inquire(&mut link, |inquiry, requester| {
+        let negotiated = *requester.negotiated();
+        let requester = if negotiated.responder.flags.contains(CapabilityFlags::CERT_CAP) {
+            let result = blocking::run(requester.get_digests(), inquiry.line, &inquiry.clock);
+            result.map_err(|failure| failure.error)?.0
+        } else {
+            requester
+        };
+        let report = inquiry.report.clone().build();
+        Ok(describe(&report, requester.connection(), &negotiated))
+    });
+    link.finish()?;
+    match result {
+        Ok(info) if console.json() => console.object(&info)?,
+        Ok(info) => {
+            let text = render::info(&info, console.style());
+            console.report(&text)?;
+        }
+        Err(verdict) => return render::not_done(&verdict, console),
+    }
+    Ok(Exit::Done)
+}
+
+fn describe(report: &Report, connection: &Connection, negotiated: &Negotiated) -> Info {
+    let responder = &negotiated.responder;
+    let unknown = responder.flags - CapabilityFlags::all();
+    let names = responder.flags.iter_names().map(|(name, _)| name.to_owned());
+    let unknown = (!unknown.is_empty()).then(|| format!("{:#x}", unknown.bits()));
+    let slot = |slot: SlotId| {
+        let digest = connection.slot_digest(slot)?;
+        Some(Slot { slot: slot.get(), digest: hex::encode(digest.as_bytes()) })
+    };
+    Info {
+        schema: 1,
+        target: report.target().to_owned(),
+        version: negotiated.version.as_str(),
+        versions: connection.versions().iter().map(|version| version.as_str()).collect(),
+        capabilities: names.chain(unknown).collect(),
+        ct_exponent: responder.ct_exponent,
+        data_transfer_size: responder.sizes.map(|sizes| sizes.data_transfer_size),
+        max_spdm_msg_size: responder.sizes.map(|sizes| sizes.max_spdm_msg_size),
+        algorithms: serde_json::to_value(report.algorithms()).unwrap_or_default(),
+        slots: connection.provisioned_slots().filter_map(slot).collect(),
+        error: None,
+    }
+}

@@ -1,0 +1,61 @@
+//! Asking a device something that needs no verdict.
+
+use spdm_evidence::{Freshness, ReportBuilder};
+use spdm_requester::{Negotiated, Requester, RunError, blocking};
+use spdm_transport::{StdClock, Transport};
+
+use crate::attestation::class;
+use crate::line::{Line, LineError};
+use crate::live::{Link, Memory};
+use crate::recorder::Recorder;
+use crate::verdict::Verdict;
+
+/// A connection that has been negotiated.
+pub(crate) struct Inquiry<'q> {
+    pub(crate) line: &'q mut Line,
+    pub(crate) clock: StdClock,
+    pub(crate) report: &'q mut ReportBuilder,
+}
+
+/// Negotiates over a new connection, lets `ask` ask, and hangs up.
+pub(crate) fn inquire<T>(
+    link: &mut Link<'_>,
+    ask: impl FnOnce(Inquiry<'_>, Requester<'_, Negotiated>) -> Result<T, RunError<LineError>>,
+) -> Result<T, Box<Verdict>> {
+    let mut report = ReportBuilder::new(&link.name(), Freshness::Own);
+    let mut line = match link.connect() {
+        Ok(line) => line,
+        Err(failure) => {
+            let (report, message) = (report.build(), failure.message);
+            return Err(Box::new(Verdict::failed(report, failure.exit, "transport", message)));
+        }
+    };
+    let mut recorder = Recorder::new(line.limits().padding);
+    let mut memory = Memory::new();
+    let requester = link.requester(&line, &mut memory, &mut recorder);
+    let clock = StdClock::new();
+    let result = match blocking::run(requester.negotiate(), &mut line, &clock) {
+        Ok((requester, ())) => {
+            report.negotiated(requester.negotiated());
+            ask(Inquiry { line: &mut line, clock, report: &mut report }, requester)
+        }
+        Err(failure) => Err(failure.error),
+    };
+    link.disconnect(line);
+    result.map_err(|error| Box::new(lost(report, error)))
+}
+
+/// The verdict over a connection that ended early.
+fn lost(mut report: ReportBuilder, error: RunError<LineError>) -> Verdict {
+    match error {
+        RunError::Transport(error) => {
+            let (exit, kind) = class(error);
+            Verdict::failed(report.build(), exit, kind, error.to_string())
+        }
+        RunError::Requester(error) => {
+            report.failed(&error);
+            Verdict::new(report.build())
+        }
+        _ => Verdict::new(report.build()),
+    }
+}

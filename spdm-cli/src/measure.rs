@@ -1,0 +1,66 @@
+//! `spdm measure`: measurements, signed unless told otherwise.
+
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_evidence::{Check, Status};
+
+use crate::args::{IndexList, MeasureArgs};
+use crate::attest::Inputs;
+use crate::attestation::{self, ChallengeStep, Plan, Signing, hint};
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::live::Link;
+use crate::render;
+use crate::trust::Trust;
+use crate::verdict::Verdict;
+
+/// Measures.
+pub(crate) fn run(args: &MeasureArgs, console: &mut Console) -> Result<Exit, Failure> {
+    if args.measurements == IndexList::None {
+        return Err(Failure::usage("measure without measurements"));
+    }
+    let inputs = Inputs::read(&args.judge)?;
+    let signing = if args.unsigned { Signing::Waived } else { Signing::Required };
+    if signing == Signing::Waived && inputs.reference.is_some() {
+        return Err(Failure::usage("--reference needs signed measurements"));
+    }
+    let mut trust = Trust::load(&args.trust)?;
+    let mut link = Link::new(&args.link, console)?;
+    let anyone = trust.is_empty();
+    if anyone {
+        trust.add(link.anchors());
+    }
+    let anchors = trust.anchors();
+    let policy = trust.policy(&PROVIDER, &anchors);
+    let plan = Plan {
+        policy: Some(&policy),
+        slot: args.slot,
+        challenge: ChallengeStep::Left("measure sends no CHALLENGE"),
+        measurements: &args.measurements,
+        signing,
+        nonce: inputs.nonce,
+        peer_key: inputs.peer_key.as_deref(),
+        reference: inputs.reference.as_ref(),
+    };
+    let (verdict, _) = attestation::run(&mut link, &plan);
+    link.finish()?;
+    render::show_measured(&verdict, console)?;
+    if let Some(hint) = hint(&verdict) {
+        console.note(&format!("hint: {hint}"));
+    }
+    Ok(exit(&verdict, signing, anyone))
+}
+
+/// Who asks whom to trust decides: without an anchor, measurements that the device signed are what was asked
+/// for, and without a signature those that came.
+fn exit(verdict: &Verdict, signing: Signing, anyone: bool) -> Exit {
+    let failed = |check: &Check| verdict.report.status(*check) == Status::Fail;
+    let nothing_but_trust =
+        Check::ALL.iter().filter(|check| failed(check)).all(|check| *check == Check::ChainAnchor);
+    let signed = verdict.report.status(Check::MeasurementsSignature) == Status::Pass;
+    let formed = verdict.report.status(Check::MeasurementsFormat) == Status::Pass;
+    match signing {
+        Signing::Required if anyone && signed && nothing_but_trust => Exit::Done,
+        Signing::Waived if formed && nothing_but_trust => Exit::Done,
+        _ => verdict.exit,
+    }
+}

@@ -1,0 +1,27 @@
+//! Results for people.
+
+mod certificate;
+mod field;
+mod info;
+mod message;
+mod style;
+mod table;
+mod verdict;
+
+pub(crate) use certificate::{certificates, chain, explanation};
+pub(crate) use field::{Fields, Row};
+pub(crate) use info::info;
+pub(crate) use message::{request, response, version};
+pub(crate) use style::Style;
+pub(crate) use table::Table;
+pub(crate) use verdict::{not_done, show, show_measured};
+
+/// Hexadecimal digits, cut after `most` bytes.
+pub(crate) fn hex_cut(bytes: &[u8], most: usize) -> String {
+    match bytes.get(..most) {
+        Some(head) if bytes.len() > most => {
+            format!("{}… ({} bytes)", hex::encode(head), bytes.len())
+        }
+        _ => hex::encode(bytes),
+    }
+}

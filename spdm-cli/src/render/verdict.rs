@@ -1,0 +1,227 @@
+//! Verdicts: what was found at a glance, then who, what and why.
+
+use spdm_evidence::{Check, MeasuredValue, ReferenceStatus, Report, Status};
+
+use super::{Style, Table, hex_cut};
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::verdict::Verdict;
+
+/// Values longer than this are cut, unless -v is given.
+const VALUE_LEN: usize = 64;
+
+/// Shows a verdict.
+pub(crate) fn show(verdict: &Verdict, console: &mut Console) -> Result<(), Failure> {
+    if console.json() {
+        return console.object(verdict);
+    }
+    let (style, most) = (console.style(), value_len(console));
+    let report = &verdict.report;
+    let parts = [
+        headline(verdict, style),
+        device(report, style),
+        checks(report, style),
+        measured(report, style, most),
+        advice(report),
+    ];
+    console.report(&parts.concat())?;
+    notes(report, console);
+    Ok(())
+}
+
+/// Shows measurements first, and of the checks only what matters for them.
+pub(crate) fn show_measured(verdict: &Verdict, console: &mut Console) -> Result<(), Failure> {
+    if console.json() {
+        return console.object(verdict);
+    }
+    let (style, most) = (console.style(), value_len(console));
+    let report = &verdict.report;
+    let signature = match report.status(Check::MeasurementsSignature) {
+        Status::Pass if verdict.verified() => {
+            style.good("signed by the key of a trusted chain over a fresh nonce")
+        }
+        Status::Pass => style.strong("signed by the device's key, but nobody vouches for the key"),
+        Status::Fail => style.bad("the signature does not hold"),
+        Status::Skipped => style.strong("not signed: nothing of this is authentic"),
+    };
+    let error = verdict.error().filter(|_| !verdict.verified());
+    let error = error.map(|(_, message)| format!("{}\n", style.faint(message)));
+    let parts = [
+        measured(report, style, most),
+        format!("{signature}\n"),
+        error.unwrap_or_default(),
+        advice(report),
+    ];
+    console.report(&parts.concat())?;
+    notes(report, console);
+    Ok(())
+}
+
+/// A verb that gives no verdict could not do its job.
+pub(crate) fn not_done(verdict: &Verdict, console: &mut Console) -> Result<Exit, Failure> {
+    if console.json() {
+        console.object(verdict)?;
+        return Ok(verdict.exit);
+    }
+    let message = verdict.error().map_or("nothing was found", |(_, message)| message);
+    let message = format!("{}: {message}", verdict.report.target());
+    Err(Failure { exit: verdict.exit, message })
+}
+
+fn value_len(console: &Console) -> usize {
+    if console.verbosity() > 0 { usize::MAX } else { VALUE_LEN }
+}
+
+fn notes(report: &Report, console: &Console) {
+    for note in report.notes() {
+        console.detail(&format!("note: {note}"));
+    }
+}
+
+fn headline(verdict: &Verdict, style: Style) -> String {
+    let report = &verdict.report;
+    let target = report.target();
+    if verdict.verified() {
+        let why = match (report.fresh(), report.status(Check::MeasurementsSignature)) {
+            (Some(true), Status::Pass) => {
+                "a trusted device signed its measurements over a fresh nonce"
+            }
+            (Some(true), _) => "a trusted device signed a fresh nonce",
+            (_, Status::Pass) => {
+                "a trusted device signed these measurements; whether they are fresh was not asked"
+            }
+            _ if report.status(Check::ChallengeSignature) == Status::Pass => {
+                "a trusted device signed this exchange; whether it is fresh was not asked"
+            }
+            _ => "the chain is trusted",
+        };
+        return format!("{}  {target}: {why}\n", style.good("VERIFIED"));
+    }
+    let why = match verdict.error() {
+        _ if lacks_anchor(report) && nothing_else_failed(report) => "no trust anchor",
+        Some((_, message)) => message,
+        None => "nothing was proven",
+    };
+    format!("{}  {target}: {why}\n", style.bad("NOT VERIFIED"))
+}
+
+fn lacks_anchor(report: &Report) -> bool {
+    report.status(Check::ChainAnchor) == Status::Fail
+        && report.checks().iter().any(|result| {
+            result.check == Check::ChainAnchor
+                && result.detail.starts_with(spdm_x509::Rule::NoTrustAnchor.text())
+        })
+}
+
+fn nothing_else_failed(report: &Report) -> bool {
+    let failed = |check: &Check| report.status(*check) == Status::Fail;
+    Check::ALL.iter().filter(|check| failed(check)).count() == 1
+        && report.error().is_none_or(|error| error.kind == "chain")
+}
+
+fn device(report: &Report, style: Style) -> String {
+    let identity = report.identity();
+    let mut table = Table::default();
+    let mut line = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            table.row([name.to_owned(), value]);
+        }
+    };
+    line("subject", identity.subject.clone());
+    line("name", (!identity.san.is_empty()).then(|| identity.san.join(", ")));
+    line("serial", identity.serial.clone());
+    line("root SHA-256", identity.root_sha256.clone());
+    line(
+        "slot",
+        report.slot().map(|slot| match slot {
+            0xFF => "provisioned public key".to_owned(),
+            slot => slot.to_string(),
+        }),
+    );
+    let algorithm = |name| report.algorithms().get(name).cloned().flatten();
+    let agreed = [
+        report.version().map(|version| format!("SPDM {version}")),
+        algorithm("base_asym").or_else(|| algorithm("pqc_asym")),
+        algorithm("base_hash"),
+    ];
+    let agreed: Vec<String> = agreed.into_iter().flatten().collect();
+    line("connection", (!agreed.is_empty()).then(|| agreed.join(", ")));
+    line("nonce of CHALLENGE", report.nonces().challenge.clone());
+    line("nonce of GET_MEASUREMENTS", report.nonces().measurements.clone());
+    let table = table.plain();
+    if table.is_empty() { table } else { format!("{}\n{table}", style.strong("Device")) }
+}
+
+fn checks(report: &Report, style: Style) -> String {
+    let mut table = Table::default();
+    for result in report.checks() {
+        let status = match result.status {
+            Status::Pass => "pass",
+            Status::Fail => "FAIL",
+            Status::Skipped => "-",
+        };
+        table.row([status.to_owned(), result.check.name().to_owned(), result.detail.clone()]);
+    }
+    let statuses: Vec<Status> = report.checks().iter().map(|result| result.status).collect();
+    let rows = table.show(|row, column, cell| match (statuses.get(row), column) {
+        (Some(Status::Pass), 0) => style.good(cell),
+        (Some(Status::Fail), 0) => style.bad(cell),
+        (Some(Status::Skipped), _) | (_, 2) => style.faint(cell),
+        _ => cell.to_owned(),
+    });
+    format!("{}\n{rows}", style.strong("Checks"))
+}
+
+/// The measurements as a table; nothing where there are none.
+pub(crate) fn measured(report: &Report, style: Style, most: usize) -> String {
+    let values = report.measurements();
+    if values.is_empty() {
+        return String::new();
+    }
+    let signed = match report.status(Check::MeasurementsSignature) {
+        Status::Pass => "signed",
+        _ => "not signed",
+    };
+    // The column of the comparison is there where something is compared.
+    let compared = values.iter().any(|value| value.reference != ReferenceStatus::None);
+    let columns = |index: &str, kind: &str, form: &str, value: &str, reference: &str| {
+        let mut row = vec![index.to_owned(), kind.to_owned(), form.to_owned()];
+        row.extend(compared.then(|| reference.to_owned()));
+        row.push(value.to_owned());
+        row
+    };
+    let mut table = Table::default();
+    table.row(columns("index", "type", "form", "value", "reference"));
+    for value in values {
+        let form = if value.raw { "raw" } else { "digest" };
+        let shown = hex_cut(&value.value, most);
+        table.row(columns(&value.index.to_string(), value.kind, form, &shown, reference(value)));
+    }
+    let rows = table.show(|row, column, cell| match (row, column, cell) {
+        (0, ..) => style.faint(cell),
+        (_, 3, "match") => style.good(cell),
+        (_, 3, "MISMATCH") => style.bad(cell),
+        _ => cell.to_owned(),
+    });
+    format!("{} ({signed})\n{rows}", style.strong("Measurements"))
+}
+
+const fn reference(value: &MeasuredValue) -> &'static str {
+    match value.reference {
+        ReferenceStatus::Match => "match",
+        ReferenceStatus::Mismatch => "MISMATCH",
+        ReferenceStatus::None => "-",
+    }
+}
+
+/// How to go on where only the anchor is missing.
+fn advice(report: &Report) -> String {
+    let Some(root) = &report.identity().root_sha256 else { return String::new() };
+    if !lacks_anchor(report) {
+        return String::new();
+    }
+    format!(
+        "not verified: no trust anchor. If you know from elsewhere that this root is the vendor's, pin it:\n  \
+         --trust-root-hash {root}\n"
+    )
+}

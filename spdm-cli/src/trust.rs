@@ -1,0 +1,175 @@
+//! Trust anchors and policies, as the options name them.
+
+use core::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use spdm_codec::PciIdentity;
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
+use spdm_evidence::certificates_from_pem;
+use spdm_untrusted::Untrusted;
+use spdm_x509::{
+    Anchor, Certificate, Policy, Profile, ProvisionedKey, Rule, SanPolicy, ValidityCheck,
+};
+
+use crate::args::{Backend, RootHash, San, TrustArgs};
+use crate::exit::Failure;
+use crate::{file, pem};
+
+/// Files of a trust folder.
+const EXTENSIONS: [&str; 4] = ["pem", "crt", "cer", "der"];
+/// What a PEM block begins with.
+const BEGIN: &str = "-----BEGIN";
+/// Any manufacturer, product and serial number.
+const ANY_NAME: &str = "*:*:*";
+
+/// What the trust options say, files read.
+#[derive(Debug)]
+pub(crate) struct Trust {
+    certificates: Vec<Vec<u8>>,
+    digests: Vec<RootHash>,
+    pub(crate) validity: ValidityCheck,
+    pub(crate) profile: Profile,
+    san: San,
+    pci_id: Option<PciIdentity>,
+}
+
+impl Trust {
+    /// Reads the anchors.
+    pub(crate) fn load(args: &TrustArgs) -> Result<Self, Failure> {
+        if args.backend == Backend::AwsLcRs {
+            return Err(Failure::usage("the backend aws-lc-rs was not built in"));
+        }
+        match (&args.san, &args.pci_id) {
+            (San::PciCma, None) => {
+                return Err(Failure::usage("--san pci-cma needs the function: --pci-id"));
+            }
+            (San::PciCma, Some(_)) | (_, None) => {}
+            (_, Some(_)) => return Err(Failure::usage("--pci-id belongs to --san pci-cma")),
+        }
+        let mut certificates = Vec::new();
+        for path in &args.trust {
+            anchors(path, &mut certificates)?;
+        }
+        let validity = args.at.validity();
+        Ok(Self {
+            certificates,
+            digests: args.trust_root_hash.clone(),
+            validity: validity.ok_or_else(|| Failure::usage("the clock is before 1970: --at"))?,
+            profile: args.profile.into(),
+            san: args.san.clone(),
+            pci_id: args.pci_id,
+        })
+    }
+
+    /// Whether nothing is trusted.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.certificates.is_empty() && self.digests.is_empty()
+    }
+
+    /// Trusts these roots too.
+    pub(crate) fn add(&mut self, certificates: Vec<Vec<u8>>) {
+        self.certificates.extend(certificates);
+    }
+
+    /// The anchors.
+    pub(crate) fn anchors(&self) -> Vec<Anchor<'_>> {
+        let certificates = self.certificates.iter().map(|der| Anchor::Certificate(der));
+        let digests = self
+            .digests
+            .iter()
+            .map(|root| Anchor::RootHash { hash: root.hash, digest: &root.digest });
+        certificates.chain(digests).collect()
+    }
+
+    /// The name that the leaf must carry.
+    pub(crate) fn san(&self) -> SanPolicy<'_> {
+        match (&self.san, self.pci_id) {
+            (San::PciCma, Some(identity)) => SanPolicy::PciCma(identity),
+            (San::Dmtf(pattern), _) => {
+                SanPolicy::Dmtf { pattern: pattern.as_deref().unwrap_or(ANY_NAME) }
+            }
+            _ => SanPolicy::None,
+        }
+    }
+
+    /// What a chain must fulfil.
+    pub(crate) fn policy<'p>(
+        &'p self,
+        provider: &'p Provider,
+        anchors: &'p [Anchor<'p>],
+    ) -> Policy<'p> {
+        Policy {
+            san: self.san(),
+            profile: self.profile,
+            ..Policy::new(provider, anchors, self.validity)
+        }
+    }
+}
+
+/// Adds the certificates of a file, or of the files in a folder.
+fn anchors(path: &Path, certificates: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
+    if !path.is_dir() {
+        certificates.extend(certificates_of(path)?);
+        return Ok(());
+    }
+    let before = certificates.len();
+    for path in files(path)? {
+        certificates.extend(certificates_of(&path)?);
+    }
+    if certificates.len() == before {
+        let path = path.display();
+        return Err(Failure::usage(format!("{path}: no .pem, .crt, .cer or .der file in it")));
+    }
+    Ok(())
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let entries = fs::read_dir(folder).map_err(|error| file::of(folder, &error))?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths =
+        paths.collect::<Result<Vec<_>, _>>().map_err(|error| file::of(folder, &error))?;
+    paths.retain(|path| {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        extension.is_some_and(|extension| EXTENSIONS.contains(&extension)) && path.is_file()
+    });
+    paths.sort();
+    Ok(paths)
+}
+
+/// The certificates of a PEM bundle, or one in DER.
+fn certificates_of(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+    let bytes = file::read(path)?;
+    let failed = |what: &dyn fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
+    let certificates = match core::str::from_utf8(&bytes) {
+        Ok(text) if text.contains(BEGIN) => {
+            certificates_from_pem(text).map_err(|error| failed(&error))?
+        }
+        _ => vec![bytes],
+    };
+    for der in &certificates {
+        Certificate::parse(Untrusted::new(der.as_slice()))
+            .map_err(|error| failed(&format_args!("not a certificate: {error}")))?;
+    }
+    Ok(certificates)
+}
+
+/// The DER SubjectPublicKeyInfo in a file.
+pub(crate) fn public_key(path: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = file::read(path)?;
+    let der = pem::public_key(&bytes).unwrap_or(bytes);
+    // The algorithm is the device's to select; here it only has to be a key at all.
+    let is_key = AsymAlgorithm::ALL.into_iter().any(|asym| {
+        let raw = Untrusted::new(der.as_slice());
+        match ProvisionedKey::parse(raw, asym, HashAlgorithm::Sha256, &PROVIDER) {
+            Ok(_) => true,
+            Err(error) => error.rule == Rule::KeyAlgorithm,
+        }
+    });
+    if is_key {
+        Ok(der)
+    } else {
+        Err(Failure::usage(format!("{}: not a public key", path.display())))
+    }
+}

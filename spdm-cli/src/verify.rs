@@ -1,0 +1,77 @@
+//! `spdm verify`: the verdict offline.
+
+use spdm_codec::{Nonce, SlotId};
+use spdm_crypto::Bank;
+use spdm_crypto::rustcrypto::{PROVIDER, Running};
+use spdm_evidence::{Evidence, Presumption, ReadOptions, Verifier};
+
+use crate::args::{NonceChoice, SlotChoice, VerifyArgs};
+use crate::attest::{nonce, reference};
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::trust::Trust;
+use crate::verdict::Verdict;
+use crate::{file, render, trust};
+
+/// Judges everything that is in the file; the worst exit code counts.
+pub(crate) fn run(args: &VerifyArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let nonce = expected_nonce(args.nonce.as_ref())?;
+    let trust = Trust::load(&args.trust)?;
+    let peer_key = args.peer_key.as_deref().map(trust::public_key).transpose()?;
+    let reference = args.reference.as_deref().map(reference).transpose()?;
+    let evidence = read(args)?;
+    let anchors = trust.anchors();
+    let verifier = Verifier {
+        san: trust.san(),
+        profile: trust.profile,
+        nonce,
+        peer_key: peer_key.as_deref(),
+        min_version: args.min_version,
+        slot: match args.slot {
+            SlotChoice::Any => None,
+            SlotChoice::Slot(slot) => Some(slot),
+        },
+        reference: reference.as_ref(),
+        ..Verifier::new(&PROVIDER, &anchors, trust.validity)
+    };
+    let mut worst = Exit::Done;
+    for report in verifier.verify(&mut Bank::<Running, 2>::new(), &evidence) {
+        let verdict = Verdict::new(report);
+        render::show(&verdict, console)?;
+        worst = worst.max(verdict.exit);
+    }
+    Ok(worst)
+}
+
+fn expected_nonce(choice: Option<&NonceChoice>) -> Result<Option<Nonce>, Failure> {
+    match choice {
+        None => Ok(None),
+        Some(NonceChoice::Random) => {
+            Err(Failure::usage("evidence has its nonce already: --nonce HEX or @FILE"))
+        }
+        Some(given) => nonce(given),
+    }
+}
+
+fn read(args: &VerifyArgs) -> Result<Evidence, Failure> {
+    let name = file::name(&args.file);
+    let presumption = Presumption { asym: args.base_asym, hash: args.base_hash };
+    let options = ReadOptions { format: args.format, presumption };
+    let failed = |error| Failure::usage(format!("{name}: {error}"));
+    let mut evidence = Evidence::read(&file::read(&args.file)?, &options).map_err(failed)?;
+    if evidence.target.is_empty() {
+        evidence.target.clone_from(&name);
+    }
+    if let Some(path) = &args.chain {
+        let bytes = file::read(path)?;
+        let slot = match args.slot {
+            SlotChoice::Any => SlotId::ZERO,
+            SlotChoice::Slot(slot) => slot,
+        };
+        match core::str::from_utf8(&bytes) {
+            Ok(pem) => evidence.attach_pem(slot, pem).map_err(failed)?,
+            Err(_) => evidence.attach_chain(slot, &bytes),
+        }
+    }
+    Ok(evidence)
+}

@@ -1,0 +1,108 @@
+//! `spdm decode`.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::process::{Folder, Run, command, corpus, run};
+
+fn decode(text: &str, more: &[&str]) -> Run {
+    let mut child = command(&[&["decode", "-"], more].concat())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    child.wait_with_output().unwrap().into()
+}
+
+#[test]
+fn text_from_standard_input() {
+    let run = decode("10840000\n10 04 00 00 00 01 00 12\n", &[]);
+    assert_eq!(run.code, 0, "{run:?}");
+    let expected = "   1  -> 1.0  GET_VERSION  4 bytes\n   2  <- 1.0  VERSION  8 bytes  1.2\n";
+    assert_eq!(run.out, expected);
+}
+
+#[test]
+fn fields_with_offsets_and_names() {
+    let run = decode("127f4200 0a830502", &["-v"]);
+    assert_eq!(run.code, 0);
+    let fields = [
+        "0 SPDMVersion 12 1.2",
+        "1 RequestResponseCode 7f ERROR",
+        "2 Param1 42 ResponseNotReady",
+        "4 RDTExponent 0a 10, 1024 µs",
+        "5 RequestCode 83 CHALLENGE",
+    ];
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = run.out.lines().map(words).collect();
+    for field in fields {
+        assert!(lines.iter().any(|line| line == field), "{field}: {lines:?}");
+    }
+}
+
+#[test]
+fn an_error_names_field_and_offset_and_the_rest_is_shown() {
+    let run = decode("10840000\n10040000000200\n12810000\n", &[]);
+    assert_eq!(run.code, 2);
+    assert!(run.out.contains("error: VERSION: VersionNumberEntry at offset 6 takes 4 bytes"));
+    assert!(run.out.contains("GET_DIGESTS"));
+    let json = decode("10040000000200\n", &["--json"]);
+    let object = json.object();
+    assert_eq!((json.code, &object["error"]["field"]), (2, &"VersionNumberEntry".into()));
+    assert_eq!(object["error"]["offset"], 6);
+}
+
+#[test]
+fn what_no_version_knows_is_no_message() {
+    for (text, field, offset) in [
+        ("00000000", "SPDMVersion", 0),
+        ("ff000000", "SPDMVersion", 0),
+        ("12000000", "RequestResponseCode", 1),
+        ("12", "RequestResponseCode", 1),
+    ] {
+        let run = decode(text, &["--json"]);
+        let error = &run.object()["error"];
+        assert_eq!((run.code, &error["field"]), (2, &field.into()), "{text}");
+        assert_eq!(error["offset"], offset, "{text}");
+    }
+}
+
+#[test]
+fn messages_back_to_back() {
+    let folder = Folder::new();
+    let bytes = [0x10, 0x84, 0, 0, 0x10, 0x04, 0, 0, 0, 1, 0, 0x12];
+    let file = folder.write("messages.bin", bytes);
+    let run = run(&format!("decode {file} --json"));
+    let names: Vec<_> = run.objects().iter().map(|message| message["name"].clone()).collect();
+    assert_eq!((run.code, names), (0, vec!["GET_VERSION".into(), "VERSION".into()]));
+}
+
+#[test]
+fn every_capture_of_the_corpus() {
+    let Some(corpus) = corpus() else { return };
+    let mut count = 0;
+    for entry in std::fs::read_dir(corpus.join("captures")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "pcap") {
+            continue;
+        }
+        let run = run(&format!("decode {}", path.display()));
+        let first_error = run.out.lines().find(|line| line.contains("error:"));
+        assert_eq!((run.code, first_error), (0, None), "{}", path.display());
+        count += 1;
+    }
+    assert!(count > 200, "{count} captures");
+}
+
+#[test]
+fn evidence_of_real_hardware() {
+    let Some(corpus) = corpus() else { return };
+    let file = corpus.join("nvidia/hopperAttestationReport.txt");
+    let run = run(&format!("decode {} --json", file.display()));
+    let messages = run.objects();
+    assert_eq!((run.code, messages.len()), (0, 2));
+    let gists: Vec<_> = messages.iter().map(|message| &message["gist"]).collect();
+    assert_eq!(gists, ["all measurements, signed", "64 blocks, signed"]);
+}

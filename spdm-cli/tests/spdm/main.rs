@@ -1,0 +1,18 @@
+//! The command as its users run it: other processes, arguments, exit codes, text.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests say what they expect with a panic"
+)]
+
+mod attest;
+mod chain;
+mod decode;
+mod faults;
+mod matrix;
+mod offline;
+mod process;
+mod schema;
+mod tcp;
+mod usage;

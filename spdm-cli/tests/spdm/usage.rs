@@ -1,0 +1,80 @@
+//! What is wrong with the arguments or with a file: exit code 2, and a word why.
+
+use crate::process::{Folder, run};
+
+#[test]
+fn usage_errors() {
+    for (line, word) in [
+        ("", "Usage"),
+        ("atest emulated", "atest"),
+        ("attest", "TARGET"),
+        ("attest pci:0000:01:00.0", "pci:"),
+        ("attest mctp:9", "mctp:"),
+        ("attest nvme:/dev/nvme0", "nvme:"),
+        ("attest tcp:localhost", "tcp:HOST:PORT"),
+        ("attest emulated --nonce 00", "a nonce has 32"),
+        ("attest emulated --nonce @/does/not/exist", "/does/not/exist"),
+        ("attest emulated --slot 8", "0 to 7"),
+        ("attest emulated --measurements 0", "1 to 254"),
+        ("attest emulated --base-asym ML_DSA_87", "not implemented"),
+        ("attest emulated --backend aws-lc-rs", "not built in"),
+        ("attest emulated --binding doe", "--framing dmtf-emu"),
+        ("attest emulated --binding nvme --framing dmtf-emu", "storage"),
+        ("attest emulated --san pci-cma", "--pci-id"),
+        ("attest emulated --pci-id 1b36:0010:010802:02", "--san pci-cma"),
+        ("attest emulated --pci-id 1b36 --san pci-cma", "VVVV"),
+        ("attest emulated --at tomorrow", "unix:N"),
+        ("attest emulated --trust /does/not/exist", "/does/not/exist"),
+        ("attest emulated --trust-root-hash 00", "32, 48 or 64"),
+        ("attest emulated --min-version 1.3 --max-version 1.2", "--min-version"),
+        ("attest emulated --min-version 2.0", "1.4 is expected"),
+        ("attest emulated --repeat 0", "0"),
+        ("attest emulated --timeout 0", "seconds"),
+        ("attest emulated -q -v", "cannot be used"),
+        ("verify /does/not/exist", "/does/not/exist"),
+        ("verify x --nonce random", "--nonce HEX"),
+        ("emulate --fault nonsense", "nonsense"),
+        ("emulate --listen nowhere", "nowhere"),
+        ("emulate --slots 9", "0 to 7"),
+    ] {
+        let run = run(line);
+        assert_eq!(run.code, 2, "{line}: {run:?}");
+        assert!(run.err.contains(word), "{line}: {}", run.err);
+        assert_eq!(run.out, "", "{line}");
+    }
+    let repeated = format!("attest emulated --repeat 2 --nonce {}", "00".repeat(32));
+    assert_eq!(run(&repeated).code, 2, "no nonce is used twice");
+}
+
+#[test]
+fn help_is_no_error() {
+    for line in ["--help", "--version", "attest --help", "help verify"] {
+        let run = run(line);
+        assert_eq!((run.code, run.err.as_str()), (0, ""), "{line}");
+        assert!(!run.out.is_empty(), "{line}");
+    }
+}
+
+#[test]
+fn files_that_are_not_what_they_should_be() {
+    let folder = Folder::new();
+    let junk = folder.write("junk", [0xFF_u8; 64]);
+    let empty = folder.write("empty", "");
+    let words = folder.write("words.txt", "hello\n");
+    for file in [&junk, &empty, &words] {
+        for verb in ["verify", "decode"] {
+            let run = run(&format!("{verb} {file}"));
+            assert_eq!(run.code, 2, "{verb} {file}: {run:?}");
+        }
+        for option in ["--trust", "--peer-key", "--reference", "--nonce @"] {
+            let space = if option.ends_with('@') { "" } else { " " };
+            let run = run(&format!("attest emulated {option}{space}{file}"));
+            assert_eq!(run.code, 2, "{option} {file}: {run:?}");
+        }
+    }
+    for file in [&empty, &words] {
+        assert_eq!(run(&format!("chain {file}")).code, 2, "{file}");
+    }
+    let reference = folder.write("reference.json", r#"{"measurements":[]}"#);
+    assert_eq!(run(&format!("attest emulated --reference {reference}")).code, 2);
+}
