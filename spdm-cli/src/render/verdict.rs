@@ -153,6 +153,10 @@ fn device(report: &Report, style: Style) -> String {
 }
 
 fn checks(report: &Report, style: Style) -> String {
+    // Where nothing could be checked, the reason is in the headline.
+    if Check::ALL.iter().all(|check| report.status(*check) == Status::Skipped) {
+        return String::new();
+    }
     let mut table = Table::default();
     for result in report.checks() {
         let status = match result.status {

@@ -1,5 +1,6 @@
 //! `spdm chain` over the certificate chains of the corpus.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::Value;
 
 use crate::process::{Folder, corpus, run, spdm, status};
@@ -96,8 +97,5 @@ fn function(device: &Value) -> String {
 
 /// Hexadecimal or base64.
 fn binary(text: &str) -> Vec<u8> {
-    hex::decode(text).unwrap_or_else(|_| {
-        let pem = format!("-----BEGIN X-----\n{text}\n-----END X-----\n");
-        pem_rfc7468::decode_vec(pem.as_bytes()).unwrap().1
-    })
+    hex::decode(text).unwrap_or_else(|_| BASE64_STANDARD.decode(text).unwrap())
 }
