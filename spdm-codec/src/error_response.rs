@@ -133,7 +133,7 @@ impl<'a> Body<'a> for ErrorResponse<'a> {
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
         header: Header,
-        _: &Cx,
+        cx: &Cx,
     ) -> Result<Self, DecodeError> {
         let code = ErrorCode(header.param1);
         let extended = match code {
@@ -153,8 +153,10 @@ impl<'a> Body<'a> for ErrorResponse<'a> {
             }
             _ => ExtendedErrorData::Other(r.rest("ExtendedErrorData")),
         };
-        // An ERROR enters no transcript; what else a Responder appends has no meaning.
-        r.rest("ExtendedErrorData");
+        // An ERROR enters no transcript; what a Responder appends beyond padding has no meaning.
+        if r.left() > cx.padding {
+            r.rest("ExtendedErrorData");
+        }
         Ok(Self { code, data: header.param2, extended })
     }
 
@@ -214,6 +216,17 @@ mod tests {
                 assert!(matches!(error.kind, DecodeErrorKind::Truncated { .. }));
             }
         }
+    }
+
+    #[test]
+    fn padding_is_no_extended_data() {
+        let cx = Cx::new(SpdmVersion::V1_2).with_padding(3);
+        let padded = [0x12, 0x7F, 0x0F, 0, 9, 0, 0, 0];
+        let error = ErrorResponse::decode(Untrusted::new(&padded), &cx).unwrap();
+        assert_eq!(error.bytes, &padded[..5]);
+        let appended = [0x12, 0x7F, 0x0F, 0, 9, 0, 0, 0, 0];
+        let error = ErrorResponse::decode(Untrusted::new(&appended), &cx).unwrap();
+        assert_eq!(error.bytes, &appended);
     }
 
     #[test]

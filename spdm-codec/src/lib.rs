@@ -56,6 +56,7 @@ mod error;
 mod error_response;
 mod events;
 mod finish;
+mod flag_rules;
 mod flags;
 mod get_version;
 mod header_only;
