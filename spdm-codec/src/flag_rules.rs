@@ -122,8 +122,8 @@ impl CapabilityFlags {
         first_broken(&[
             (true, &of_any),
             (version == SpdmVersion::V1_0, &of_1_0),
-            (since(SpdmVersion::V1_1), &since_1_1),
             (since(SpdmVersion::V1_1), &self.of_both_sides()),
+            (since(SpdmVersion::V1_1), &since_1_1),
             (version == SpdmVersion::V1_1, &[self.of_1_1()]),
             (since(SpdmVersion::V1_2), &since_1_2),
             (since(SpdmVersion::V1_3), &self.of_1_3()),
