@@ -70,7 +70,8 @@ fn measurements(bytes: Vec<u8>) -> bool {
 
 library_benchmark_group!(
     name = responses,
-    benchmarks = [version, capabilities, algorithms, digests, certificate, challenge_auth, measurements]
+    benchmarks =
+        [version, capabilities, algorithms, digests, certificate, challenge_auth, measurements]
 );
 
 main!(library_benchmark_groups = responses);

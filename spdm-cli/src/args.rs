@@ -383,6 +383,9 @@ pub(crate) struct DecodeArgs {
     /// capture, hex or binary; otherwise the file's beginning tells
     #[arg(long, value_name = "NAME")]
     pub(crate) format: Option<InputFormat>,
+    /// Keys of sessions, to open secured messages with: a JSON log of the reference implementation's form
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
 }
 
 /// What a file to decode is.

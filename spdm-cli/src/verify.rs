@@ -34,6 +34,9 @@ pub(crate) fn run(args: &VerifyArgs, console: &mut Console) -> Result<Exit, Fail
         reference: reference.as_ref(),
         ..Verifier::new(&PROVIDER, &anchors, trust.validity)
     };
+    for note in &evidence.notes {
+        console.detail(&format!("note: {note}"));
+    }
     let mut worst = Exit::Done;
     for report in verifier.verify(&mut Bank::<Running, 2>::new(), &evidence) {
         let verdict = Verdict::new(report);
@@ -59,9 +62,8 @@ fn read(args: &VerifyArgs) -> Result<Evidence, Failure> {
     let options = ReadOptions { format: args.format, presumption };
     let failed = |error| Failure::usage(format!("{name}: {error}"));
     let mut evidence = Evidence::read(&file::read(&args.file)?, &options).map_err(failed)?;
-    if evidence.target.is_empty() {
-        evidence.target.clone_from(&name);
-    }
+    // What the file says that it is about, nobody signed.
+    evidence.target.clone_from(&name);
     if let Some(path) = &args.chain {
         let bytes = file::read(path)?;
         let slot = match args.slot {

@@ -54,11 +54,12 @@ impl From<DecodeError> for Broken {
     }
 }
 
-/// Puts the messages of a capture together, in order.
+/// Puts the messages of a capture together, in order. What comes before the first GET_VERSION belongs to no
+/// recording and leaves notes.
 pub(crate) fn assemble<'m>(
     messages: impl IntoIterator<Item = &'m [u8]>,
     padding: usize,
-) -> Vec<Recording> {
+) -> (Vec<Recording>, Vec<Note>) {
     let mut assembler = Assembler::new(padding);
     for message in messages {
         assembler.take(message);
@@ -88,6 +89,7 @@ struct Assembler {
     padding: usize,
     version: SpdmVersion,
     done: Vec<Recording>,
+    early: Vec<Note>,
     current: Option<Recording>,
     pending: Option<Pending>,
     large_request: Option<LargeMessage>,
@@ -100,6 +102,7 @@ impl Assembler {
             padding,
             version: SpdmVersion::V1_0,
             done: Vec::new(),
+            early: Vec::new(),
             current: None,
             pending: None,
             large_request: None,
@@ -107,10 +110,10 @@ impl Assembler {
         }
     }
 
-    fn finish(mut self) -> Vec<Recording> {
+    fn finish(mut self) -> (Vec<Recording>, Vec<Note>) {
         self.settle();
         self.done.extend(self.current.take());
-        self.done
+        (self.done, self.early)
     }
 
     fn note(&mut self, note: Note) {
@@ -126,6 +129,7 @@ impl Assembler {
     fn take(&mut self, message: &[u8]) {
         let header = match Header::peek(Untrusted::new(message)) {
             Ok(header) => header,
+            Err(_) if self.current.is_none() => return self.early.push(Note::OtherPacket),
             Err(error) => return self.break_off(error.into()),
         };
         if header.code == Code::GET_VERSION {
@@ -134,7 +138,9 @@ impl Assembler {
             self.version = SpdmVersion::V1_0;
             self.current = Some(Recording::new(Negotiation::Recorded, self.padding));
         }
-        let Some(recording) = &self.current else { return };
+        let Some(recording) = &self.current else {
+            return self.early.push(Note::Stray { code: header.code });
+        };
         if recording.broken.is_some() {
             return;
         }
@@ -370,7 +376,9 @@ mod tests {
             (vec![GET_DIGESTS, GET_DIGESTS, DIGESTS], vec![]),
         ] {
             let all = [&[GET_VERSION, VERSION][..], &messages].concat();
-            let [recording] = &assemble(all, 0)[..] else { panic!() };
+            let (recordings, early) = assemble(all, 0);
+            assert_eq!(early, []);
+            let [recording] = &recordings[..] else { panic!() };
             assert_eq!(recording.exchanges[1..], [exchange(GET_DIGESTS, &interim, Some(DIGESTS))]);
             assert_eq!(recording.notes, []);
         }
@@ -379,7 +387,7 @@ mod tests {
     #[test]
     fn what_is_given_up_keeps_its_last_answer() {
         let all = [GET_VERSION, VERSION, GET_DIGESTS, BUSY, GET_VERSION, VERSION];
-        let recordings = assemble(all, 0);
+        let (recordings, _) = assemble(all, 0);
         assert_eq!(recordings.len(), 2);
         assert_eq!(recordings[0].exchanges[1], exchange(GET_DIGESTS, &[], Some(BUSY)));
     }
@@ -387,7 +395,9 @@ mod tests {
     #[test]
     fn strays_and_missing_answers_are_noted() {
         let all = [DIGESTS, GET_VERSION, VERSION, DIGESTS, RESPOND_IF_READY, GET_DIGESTS];
-        let [recording] = &assemble(all, 0)[..] else { panic!() };
+        let (recordings, early) = assemble([&[0x12][..]].into_iter().chain(all), 0);
+        assert_eq!(early, [Note::OtherPacket, Note::Stray { code: Code::DIGESTS }]);
+        let [recording] = &recordings[..] else { panic!() };
         assert_eq!(recording.exchanges[1], exchange(GET_DIGESTS, &[], None));
         let expected = [
             Note::Stray { code: Code::DIGESTS },

@@ -1,6 +1,7 @@
 //! Captures: pcap and pcapng files, and the SPDM messages in them.
 
 mod link;
+mod writer;
 
 use pcap_file::PcapError;
 use pcap_file::pcap::PcapParser;
@@ -9,6 +10,7 @@ use pcap_file::pcapng::{Block, PcapNgParser};
 use crate::error::Error;
 use crate::exchange::Note;
 use link::{Frames, LinkType};
+pub use writer::{CaptureBinding, CaptureForm, CaptureWriter, Direction};
 
 const PCAPNG: [u8; 4] = [0x0A, 0x0D, 0x0D, 0x0A];
 const PCAP: [[u8; 4]; 4] = [

@@ -5,7 +5,7 @@ use spdm_codec::{Code, SlotId};
 
 use crate::error::Error;
 use crate::evidence::Evidence;
-use crate::exchange::{ChainContent, Exchange, Negotiation, Recording, SlotChain};
+use crate::exchange::{ChainContent, Exchange, Negotiation, Recording, SlotChain, is_interim};
 
 const FORMAT: &str = "spdm-evidence";
 const VERSION: u32 = 1;
@@ -45,6 +45,11 @@ fn bytes(text: &str, field: &'static str) -> Result<Vec<u8>, Error> {
     hex::decode(text).map_err(|_| Error::Hex { field })
 }
 
+fn interim(text: &str) -> Result<Vec<u8>, Error> {
+    let message = bytes(text, "interim")?;
+    if is_interim(&message) { Ok(message) } else { Err(Error::Interim) }
+}
+
 pub(crate) fn read(json: &[u8]) -> Result<Evidence, Error> {
     let document: Document =
         serde_json::from_slice(json).map_err(|error| Error::Json(error.to_string()))?;
@@ -68,17 +73,12 @@ pub(crate) fn read(json: &[u8]) -> Result<Evidence, Error> {
     for row in &document.exchanges {
         let exchange = Exchange {
             request: bytes(&row.request, "request")?,
-            interim: row
-                .interim
-                .iter()
-                .map(|message| bytes(message, "interim"))
-                .collect::<Result<_, _>>()?,
+            interim: row.interim.iter().map(|text| interim(text)).collect::<Result<_, _>>()?,
             response: row.response.as_deref().map(|r| bytes(r, "response")).transpose()?,
         };
         let begins = exchange.request.get(1) == Some(&Code::GET_VERSION.0);
         if begins || recordings.is_empty() {
-            let recording = Recording::new(Negotiation::Recorded, document.padding);
-            recordings.push(Recording { chains: chains.clone(), ..recording });
+            recordings.push(Recording::new(Negotiation::Recorded, document.padding));
         }
         if let Some(recording) = recordings.last_mut() {
             recording.exchanges.push(exchange);
@@ -87,11 +87,11 @@ pub(crate) fn read(json: &[u8]) -> Result<Evidence, Error> {
     let mut evidence = Evidence::new(&document.target);
     evidence.created = document.created;
     evidence.recordings = recordings;
+    evidence.chains = chains;
     Ok(evidence)
 }
 
 pub(crate) fn write(evidence: &Evidence) -> Result<String, Error> {
-    let mut chains = Vec::new();
     let mut exchanges = Vec::new();
     for recording in &evidence.recordings {
         if recording.negotiation != Negotiation::Recorded {
@@ -104,13 +104,17 @@ pub(crate) fn write(evidence: &Evidence) -> Result<String, Error> {
                 response: exchange.response.as_ref().map(hex::encode),
             });
         }
-        for chain in &recording.chains {
-            let ChainContent::Structure(structure) = &chain.content else {
-                return Err(Error::Unwritable("a chain is a list of certificates"));
-            };
-            chains.push(ChainRow { slot: chain.slot.get(), chain: hex::encode(structure) });
-        }
     }
+    let of_recordings = evidence.recordings.iter().flat_map(|recording| &recording.chains);
+    let chains = of_recordings.chain(&evidence.chains).map(|chain| match &chain.content {
+        ChainContent::Structure(structure) => {
+            Ok(ChainRow { slot: chain.slot.get(), chain: hex::encode(structure) })
+        }
+        ChainContent::Certificates(_) => {
+            Err(Error::Unwritable("a chain is a list of certificates"))
+        }
+    });
+    let chains = chains.collect::<Result<_, Error>>()?;
     let padding = evidence.recordings.iter().map(|recording| recording.padding).max();
     let document = Document {
         format: FORMAT.to_owned(),

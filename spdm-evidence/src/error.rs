@@ -30,6 +30,14 @@ pub enum Error {
     },
     /// A field holds no PEM certificates.
     Pem,
+    /// `interim` holds a message after which no answer comes any more: only ERROR with Busy,
+    /// ResponseNotReady, RequestInFlight or LargeResponse is not the last word.
+    Interim,
+    /// The file holds more connections than [`Evidence::read`](crate::Evidence::read) takes.
+    Connections {
+        /// How many.
+        count: usize,
+    },
     /// A document of another schema version.
     SchemaVersion(u32),
     /// A message of a Standard Measurement Transcript cannot be decoded.
@@ -51,6 +59,10 @@ impl fmt::Display for Error {
             Self::Hex { field } => write!(f, "{field} is not hexadecimal"),
             Self::Base64 { field } => write!(f, "{field} is not base64"),
             Self::Pem => f.write_str("the certificates are not PEM"),
+            Self::Interim => f.write_str("interim holds a message that is a final answer"),
+            Self::Connections { count } => {
+                write!(f, "{count} connections are too many for one file")
+            }
             Self::SchemaVersion(version) => {
                 write!(f, "schema version {version} is not supported")
             }

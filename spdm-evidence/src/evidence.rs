@@ -8,9 +8,12 @@ use crate::capture::{Capture, Layer};
 use crate::certificate_list::certificates_from_pem;
 use crate::document;
 use crate::error::Error;
-use crate::exchange::{ChainContent, Note, Recording, SlotChain};
+use crate::exchange::{ChainContent, CountedNote, Note, Recording, SlotChain};
 use crate::nvidia;
 use crate::standard_transcript;
+
+/// How many connections a file may hold: a GET_VERSION is short, a report is not.
+const CONNECTIONS: usize = 4096;
 
 /// A format of evidence.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -97,14 +100,16 @@ pub struct ReadOptions {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Evidence {
-    /// What the evidence is about, for reports.
+    /// What the evidence is about, for reports. What a file says of itself is a claim that nothing signs.
     pub target: String,
     /// When it was made (RFC 3339), as it says itself.
     pub created: Option<String>,
     /// The connections, in order.
     pub recordings: Vec<Recording>,
-    /// What was left out and belongs to no connection.
-    pub notes: Vec<Note>,
+    /// Chains that every connection may have used and none fetched.
+    pub chains: Vec<SlotChain>,
+    /// What was left out and belongs to no connection; reports do not repeat it.
+    pub notes: Vec<CountedNote>,
 }
 
 impl Evidence {
@@ -117,7 +122,7 @@ impl Evidence {
     /// Reads a file of any format.
     ///
     /// # Errors
-    /// [`Error`] where it is of no known format, damaged, or holds no SPDM message.
+    /// [`Error`] where it is of no known format, damaged, or holds no SPDM message or too many connections.
     pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Self, Error> {
         let format = match options.format {
             Some(format) => format,
@@ -133,19 +138,22 @@ impl Evidence {
             Format::NvidiaJson => nvidia::read(bytes)?,
             Format::Json => document::read(bytes)?,
         };
-        if evidence.recordings.is_empty() { Err(Error::Empty) } else { Ok(evidence) }
+        match evidence.recordings.len() {
+            0 => Err(Error::Empty),
+            1..=CONNECTIONS => Ok(evidence),
+            count => Err(Error::Connections { count }),
+        }
     }
 
     /// The exchanges of a capture. Secured messages are counted and left out.
     #[must_use]
     pub fn from_capture(capture: &Capture) -> Self {
         let plain = capture.messages.iter().filter(|message| message.layer == Layer::Plain);
-        let recordings = assemble(plain.map(|message| message.bytes.as_slice()), capture.padding);
-        let mut notes = capture.notes.clone();
+        let plain = plain.map(|message| message.bytes.as_slice());
+        let (recordings, early) = assemble(plain, capture.padding);
         let secured = capture.messages.iter().filter(|m| m.layer == Layer::Secured).count();
-        if secured > 0 {
-            notes.push(Note::Secured { messages: secured });
-        }
+        let secured = (secured > 0).then_some(Note::Secured { messages: secured });
+        let notes = CountedNote::all(capture.notes.iter().copied().chain(early).chain(secured));
         Self { recordings, notes, ..Self::default() }
     }
 
@@ -157,24 +165,28 @@ impl Evidence {
         document::write(self)
     }
 
-    /// Adds a chain structure of DSP0274 to every recording: transcripts hold none.
+    /// Gives every connection a chain structure of DSP0274, in place of those of the slot that came with the
+    /// evidence: transcripts hold none.
     pub fn attach_chain(&mut self, slot: SlotId, structure: &[u8]) {
-        self.attach(slot, &ChainContent::Structure(structure.to_vec()));
+        self.attach(slot, ChainContent::Structure(structure.to_vec()));
     }
 
-    /// Adds PEM certificates, root or leaf first, to every recording.
+    /// Gives every connection PEM certificates, root or leaf first, in place of the chains of the slot that
+    /// came with the evidence.
     ///
     /// # Errors
     /// [`Error::Pem`].
     pub fn attach_pem(&mut self, slot: SlotId, pem: &str) -> Result<(), Error> {
         let certificates = certificates_from_pem(pem)?;
-        self.attach(slot, &ChainContent::Certificates(certificates));
+        self.attach(slot, ChainContent::Certificates(certificates));
         Ok(())
     }
 
-    fn attach(&mut self, slot: SlotId, content: &ChainContent) {
+    fn attach(&mut self, slot: SlotId, content: ChainContent) {
         for recording in &mut self.recordings {
-            recording.chains.push(SlotChain { slot, content: content.clone() });
+            recording.chains.retain(|chain| chain.slot != slot);
         }
+        self.chains.retain(|chain| chain.slot != slot);
+        self.chains.push(SlotChain { slot, content });
     }
 }

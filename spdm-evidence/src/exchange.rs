@@ -2,7 +2,9 @@
 
 use core::fmt;
 
-use spdm_codec::{Code, SlotId};
+use std::collections::HashMap;
+
+use spdm_codec::{Code, ErrorCode, SlotId};
 use spdm_requester::Negotiated;
 
 use crate::assembly::Broken;
@@ -13,10 +15,24 @@ use crate::assembly::Broken;
 pub struct Exchange {
     /// The request.
     pub request: Vec<u8>,
-    /// ERROR answers that were not the last word: Busy, ResponseNotReady, LargeResponse.
+    /// ERROR answers that were not the last word: Busy, ResponseNotReady, RequestInFlight, LargeResponse.
     pub interim: Vec<Vec<u8>>,
     /// The answer, where there is one on record.
     pub response: Option<Vec<u8>>,
+}
+
+/// Whether a message is an ERROR after which the answer is still to come.
+pub(crate) const fn is_interim(message: &[u8]) -> bool {
+    match message {
+        [_, code, error, ..] if *code == Code::ERROR.0 => matches!(
+            ErrorCode(*error),
+            ErrorCode::BUSY
+                | ErrorCode::RESPONSE_NOT_READY
+                | ErrorCode::REQUEST_IN_FLIGHT
+                | ErrorCode::LARGE_RESPONSE
+        ),
+        _ => false,
+    }
 }
 
 /// Where the negotiated parameters come from.
@@ -83,7 +99,7 @@ impl Recording {
 }
 
 /// What a reader left out, and why that is no error.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Note {
     /// The file ends inside a packet, or holds only the beginning of one.
@@ -120,6 +136,42 @@ impl fmt::Display for Note {
             Self::Secured { messages } => write!(f, "{messages} secured messages were not opened"),
             Self::Stray { code } => write!(f, "{code} fits nothing before it and was left out"),
             Self::Unanswered { code } => write!(f, "there is no answer to {code}"),
+        }
+    }
+}
+
+/// A note, and how often there is the same one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct CountedNote {
+    /// The note.
+    pub note: Note,
+    /// How often; at least once.
+    pub count: usize,
+}
+
+impl CountedNote {
+    /// Counts equal notes, in the order of their first occurrence.
+    pub(crate) fn all(notes: impl IntoIterator<Item = Note>) -> Vec<Self> {
+        let mut places = HashMap::new();
+        let mut counted: Vec<Self> = Vec::new();
+        for note in notes {
+            let place = *places.entry(note).or_insert(counted.len());
+            match counted.get_mut(place) {
+                Some(known) => known.count += 1,
+                None => counted.push(Self { note, count: 1 }),
+            }
+        }
+        counted
+    }
+}
+
+impl fmt::Display for CountedNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.note.fmt(f)?;
+        match self.count {
+            1 => Ok(()),
+            count => write!(f, " ({count} times)"),
         }
     }
 }

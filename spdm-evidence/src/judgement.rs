@@ -2,37 +2,22 @@
 
 use core::fmt;
 
+use std::collections::BTreeSet;
+
 use spdm_codec::{
-    Challenge, Code, Cx, ErrorCode, GetMeasurements, Header, KeySlot, Message, Nonce, SlotId,
-    SpdmVersion,
+    Challenge, Code, Cx, ErrorCode, GetMeasurements, HEADER_LEN, Header, KeySlot, Message, Nonce,
+    SlotId, SpdmVersion,
 };
-use spdm_crypto::{Digest, HashBank, Provider};
+use spdm_crypto::{HashBank, Provider};
 use spdm_requester::{
     Bench, Connection, Error, MeasurementSignature, Negotiated, Possession, Proof, Verdict,
 };
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Chain, ChainContext, ChainError, Identity, ProvisionedKey};
+use spdm_x509::{Identity, ProvisionedKey};
 
+use crate::chain_library::{Held, HeldChain};
 use crate::exchange::{Exchange, Negotiation, Recording};
 use crate::report::MeasuredValue;
-
-/// A chain as CERTIFICATE messages or the evidence itself brought it.
-#[derive(Clone, Debug)]
-pub(crate) struct FetchedChain {
-    /// The exchange that completed it; `None` where it came with the evidence.
-    pub(crate) completed_by: Option<usize>,
-    pub(crate) context: ChainContext,
-    pub(crate) bytes: Vec<u8>,
-}
-
-/// A fetched chain, parsed: or why it cannot be.
-#[derive(Debug)]
-pub(crate) struct HeldChain<'c> {
-    pub(crate) completed_by: Option<usize>,
-    pub(crate) slot: SlotId,
-    pub(crate) digest: Digest,
-    pub(crate) parsed: Result<Chain<'c>, ChainError>,
-}
 
 /// An ERROR in answer to a request.
 #[derive(Clone, Copy, Debug)]
@@ -75,8 +60,12 @@ pub(crate) struct Judgement<'c> {
     pub(crate) attempts: Vec<Attempt<'c>>,
     /// Measurements that no signature covers, per exchange.
     pub(crate) unsigned: Vec<Vec<MeasuredValue>>,
-    /// Slots whose chain was compared with DIGESTS; mismatches are among the failures.
-    pub(crate) digests_checked: Vec<SlotId>,
+    /// Chains that were compared with DIGESTS; mismatches are among the failures.
+    pub(crate) digests_checked: BTreeSet<(SlotId, Vec<u8>)>,
+    /// Every digest that DIGESTS stated of a slot.
+    pub(crate) stated: BTreeSet<(SlotId, Vec<u8>)>,
+    /// GET_MEASUREMENTS is on record.
+    pub(crate) measures: bool,
     /// In the order of the recording.
     pub(crate) failures: Vec<Error>,
 }
@@ -89,52 +78,11 @@ pub(crate) fn connection(recording: &Recording) -> Result<Connection, Error> {
     }
 }
 
-/// First pass: the chains that the recording holds, in the order of their completion, and what was
-/// negotiated. Errors end it; the second pass reports them.
-pub(crate) fn fetch_chains(
-    recording: &Recording,
-    bench: &mut Bench<'_>,
-) -> (Option<Negotiated>, Vec<FetchedChain>) {
-    let mut chains = Vec::new();
-    let mut portions: [Vec<u8>; 8] = Default::default();
-    let Ok(mut connection) = connection(recording) else { return (None, chains) };
-    let mut agreed = connection.negotiated().copied();
-    for (index, exchange) in recording.exchanges.iter().enumerate() {
-        let Some(response) = &exchange.response else { continue };
-        if connection.sent(&exchange.request).is_err() {
-            break;
-        }
-        let verdict = connection.accept(bench, &exchange.request, Untrusted::new(response), None);
-        // RequestResynch ends the connection, not what was agreed on before.
-        agreed = connection.negotiated().copied().or(agreed);
-        let (offset, message) = match verdict {
-            Ok(Verdict::Certificate { offset, message }) => (offset, message),
-            Ok(_) | Err(Error::Incompatible(_)) => continue,
-            Err(_) => break,
-        };
-        let Some(chain) = portions.get_mut(message.slot.index()) else { continue };
-        let at = usize::try_from(offset).unwrap_or(usize::MAX);
-        if message.portion.is_empty() || at > chain.len() {
-            continue;
-        }
-        chain.truncate(at);
-        chain.extend_from_slice(message.portion);
-        let context = agreed.and_then(|n| n.chain_context(message.slot, message.model).ok());
-        if message.remainder == 0
-            && let Some(context) = context
-        {
-            let bytes = core::mem::take(chain);
-            chains.push(FetchedChain { completed_by: Some(index), context, bytes });
-        }
-    }
-    (agreed, chains)
-}
-
-/// The second pass.
+/// The second pass; the first one collects chains.
 pub(crate) struct Judge<'j, 'c> {
     pub(crate) recording: &'j Recording,
     pub(crate) provider: &'j Provider,
-    pub(crate) chains: &'j [HeldChain<'c>],
+    pub(crate) held: &'j Held<'j, 'c>,
     pub(crate) peer_key: Option<&'c [u8]>,
 }
 
@@ -182,10 +130,11 @@ impl<'c> Judge<'_, 'c> {
         for interim in &exchange.interim {
             connection.accept(bench, request, Untrusted::new(interim), None)?;
         }
+        judgement.measures |= request.get(1) == Some(&Code::GET_MEASUREMENTS.0);
         let Some(response) = &exchange.response else { return Ok(()) };
         let asked = connection.negotiated().and_then(|n| asked_signature(request, n.version));
         let identity = match asked {
-            Some((_, slot, _)) => self.identity(slot, index, connection)?,
+            Some((proof, slot, _)) => self.identity(proof, slot, index, response, connection)?,
             None => None,
         };
         let accepted =
@@ -206,10 +155,18 @@ impl<'c> Judge<'_, 'c> {
                     values = judgement.unsigned.split_off(kept).concat();
                     values.extend(own);
                     Some(Outcome::Verified(possession))
+                } else if asked.is_some() {
+                    values = own;
+                    Some(Outcome::NotChecked)
                 } else {
                     judgement.unsigned.push(own);
-                    asked.map(|_| Outcome::NotChecked)
+                    None
                 }
+            }
+            Ok(Verdict::Digests(message)) => {
+                let digests = message.iter().map(|entry| (entry.slot, entry.digest.to_vec()));
+                judgement.stated.extend(digests);
+                None
             }
             Ok(Verdict::Certificate { message, .. }) => {
                 self.check_digest(connection, index, message.slot, judgement)?;
@@ -230,8 +187,10 @@ impl<'c> Judge<'_, 'c> {
     /// Whose key the answer to a request for a signature is checked with.
     fn identity(
         &self,
+        proof: Proof,
         slot: KeySlot,
         index: usize,
+        response: &[u8],
         connection: &Connection,
     ) -> Result<Option<Identity<'c>>, Error> {
         let KeySlot::Slot(slot) = slot else {
@@ -242,14 +201,18 @@ impl<'c> Judge<'_, 'c> {
             let key = ProvisionedKey::parse(Untrusted::new(der), asym, hash, self.provider)?;
             return Ok(Some(Identity::Key(key)));
         };
-        let of_slot = || self.chains.iter().filter(|chain| chain.slot == slot);
-        let before = |chain: &&HeldChain<'_>| chain.completed_by.is_some_and(|by| by < index);
+        let Some(negotiated) = connection.negotiated() else { return Ok(None) };
         let stated = connection.slot_digest(slot);
         let fits = |chain: &&HeldChain<'_>| stated.is_none_or(|stated| *stated == chain.digest);
-        // The one that was fetched last; then any other.
-        let fetched = of_slot().rev().filter(before);
-        let chosen = fetched.chain(of_slot()).find(fits);
-        match (chosen, of_slot().next_back()) {
+        // CHALLENGE_AUTH begins with CertChainHash: of a cached chain nothing else tells which one it is.
+        let hash = response.get(HEADER_LEN..HEADER_LEN + negotiated.hash_len());
+        let named = |chain: &&HeldChain<'_>| {
+            proof == Proof::Challenge && hash == Some(chain.digest.as_bytes())
+        };
+        let chains = self.held.at(index, slot, negotiated);
+        let fitting = || chains.iter().filter(fits);
+        let chosen = fitting().find(named).or_else(|| fitting().find(|c| c.parsed.is_ok()));
+        match (chosen.or_else(|| fitting().next()), chains.first()) {
             (Some(chain), _) => Ok(chain.parsed.as_ref().ok().copied().map(Identity::Chain)),
             (None, Some(other)) => {
                 connection.check_chain_digest(slot, &other.digest).map(|()| None)
@@ -266,12 +229,13 @@ impl<'c> Judge<'_, 'c> {
         slot: SlotId,
         judgement: &mut Judgement<'c>,
     ) -> Result<(), Error> {
-        let complete = self.chains.iter().find(|chain| chain.completed_by == Some(index));
-        let Some(chain) = complete.filter(|_| connection.slot_digest(slot).is_some()) else {
+        let (Some(negotiated), Some(_)) = (connection.negotiated(), connection.slot_digest(slot))
+        else {
             return Ok(());
         };
-        connection.check_chain_digest(slot, &chain.digest)?;
-        judgement.digests_checked.push(slot);
+        let Some(digest) = self.held.completed_by(index, negotiated) else { return Ok(()) };
+        connection.check_chain_digest(slot, &digest)?;
+        judgement.digests_checked.insert((slot, digest.as_bytes().to_vec()));
         Ok(())
     }
 }

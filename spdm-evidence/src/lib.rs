@@ -31,6 +31,8 @@
 mod assembly;
 mod capture;
 mod certificate_list;
+mod chain_library;
+mod conversation;
 mod document;
 mod error;
 mod evidence;
@@ -38,22 +40,32 @@ mod exchange;
 mod judgement;
 mod large_message;
 mod nvidia;
+mod record;
 mod reference;
 mod report;
+mod secrets;
+mod session;
+mod spdm_message;
 mod standard_transcript;
 mod verify;
 
 pub use assembly::{Broken, ChunkViolation};
-pub use capture::{Capture, CapturedMessage, Layer};
+pub use capture::{
+    Capture, CaptureBinding, CaptureForm, CaptureWriter, CapturedMessage, Direction, Layer,
+};
 pub use certificate_list::{certificates_from_pem, chain_structure};
+pub use conversation::{Content, Conversation, Followed, Origin};
 pub use error::Error;
 pub use evidence::{Evidence, Format, Presumption, ReadOptions};
-pub use exchange::{ChainContent, Exchange, Negotiation, Note, Recording, SlotChain};
+pub use exchange::{ChainContent, CountedNote, Exchange, Negotiation, Note, Recording, SlotChain};
+pub use record::{NotOpened, Record, RecordBinding, Sender};
 pub use reference::{Reference, ReferenceValue};
 pub use report::{
     Check, CheckResult, ExitClass, Freshness, IdentitySummary, MeasuredValue, Nonces,
     ReferenceStatus, Report, ReportBuilder, ReportError, Status,
 };
+pub use secrets::Secrets;
+pub use spdm_message::SpdmMessage;
 pub use standard_transcript::write_standard_transcript;
 pub use verify::Verifier;
 

@@ -1,20 +1,17 @@
 //! Offline verification: the judge over every recording, the policy over every chain.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 
-use spdm_codec::{KeySlot, Nonce, SlotId, SpdmVersion};
-use spdm_crypto::{HashBank, Provider};
+use spdm_codec::{CertificateModel, KeySlot, Nonce, SlotId, SpdmVersion};
+use spdm_crypto::{HashAlgorithm, HashBank, Provider};
 use spdm_requester::{Bench, Error, Incompatible, Negotiated, Proof, Verified};
-use spdm_untrusted::Untrusted;
-use spdm_x509::{
-    Anchor, CertModel, Chain, ChainContext, Identity, Policy, Profile, SanPolicy, Trusted,
-    ValidityCheck,
-};
+use spdm_x509::{Anchor, Identity, Policy, Profile, SanPolicy, Trusted, ValidityCheck};
 
 use crate::certificate_list::chain_structure;
+use crate::chain_library::{ChainId, ChainLibrary, Fetched, Held, Recent, StoredChain};
 use crate::evidence::Evidence;
-use crate::exchange::{ChainContent, Recording};
-use crate::judgement::{Attempt, FetchedChain, HeldChain, Judge, Judgement, Outcome, fetch_chains};
+use crate::exchange::{ChainContent, Recording, SlotChain};
+use crate::judgement::{Attempt, Judge, Judgement, Outcome};
 use crate::reference::Reference;
 use crate::report::{Check, Freshness, Report, ReportBuilder};
 
@@ -74,70 +71,100 @@ impl<'p> Verifier<'p> {
         hashes: &mut (dyn HashBank + 'static),
         evidence: &Evidence,
     ) -> Vec<Report> {
+        let mut stored = Vec::new();
+        let mut bench = Bench { provider: self.provider, hashes: &mut *hashes };
+        let recordings = evidence.recordings.iter();
+        let fetched: Vec<Fetched> =
+            recordings.map(|recording| Fetched::of(recording, &mut bench, &mut stored)).collect();
+        let attached = self.attached(evidence, &fetched, &mut stored);
+        let library = ChainLibrary::new(self.provider, &stored);
+
         let several = evidence.recordings.len() > 1;
-        let mut remembered = Vec::new();
+        let mut remembered = Recent::default();
         let mut reports = Vec::new();
-        for (index, recording) in evidence.recordings.iter().enumerate() {
+        let parts = evidence.recordings.iter().zip(&fetched).zip(&attached);
+        for (index, ((recording, fetched), attached)) in parts.enumerate() {
             let target = match several {
                 true => format!("{}#{index}", evidence.target),
                 false => evidence.target.clone(),
             };
-            let mut bench = Bench { provider: self.provider, hashes: &mut *hashes };
-            let (negotiated, own) = fetch_chains(recording, &mut bench);
-            let chains = match &negotiated {
-                Some(negotiated) => self.chains_for(recording, negotiated, &own, &remembered),
-                None => Vec::new(),
-            };
-            reports.extend(self.verify_one(hashes, evidence, recording, &target, &chains));
-            remember(&mut remembered, own);
+            // The last ones are tried first: own chains, those that came with the evidence, those of earlier
+            // connections, for a Requester may remember a chain.
+            let mut candidates = remembered.clone();
+            for chain in attached.iter().copied().chain(fetched.own()) {
+                library.remember(&mut candidates, chain);
+            }
+            let held = Held { library: &library, fetched, candidates: &candidates };
+            reports.extend(self.verify_one(hashes, recording, &target, &held));
+            for chain in fetched.own() {
+                library.remember(&mut remembered, chain);
+            }
         }
         reports
     }
 
-    /// The chains that a recording may be judged with: those of earlier recordings (a Requester may
-    /// remember a chain), those that came with it, its own. The last one of a slot is tried first.
-    fn chains_for(
+    /// Stores the chains that came with the evidence; for each recording, which are its.
+    fn attached<'e>(
         &self,
-        recording: &Recording,
-        negotiated: &Negotiated,
-        own: &[FetchedChain],
-        remembered: &[FetchedChain],
-    ) -> Vec<FetchedChain> {
-        let (Ok(asym), Ok(hash)) = (negotiated.asym(), negotiated.hash()) else {
-            return Vec::new();
-        };
-        let context = |slot, model| ChainContext::new(slot, negotiated.version, model, asym, hash);
-        let earlier = remembered.iter().map(|chain| FetchedChain {
-            completed_by: None,
-            context: context(chain.context.slot, chain.context.model),
-            bytes: chain.bytes.clone(),
-        });
-        let came_with = recording.chains.iter().filter_map(|chain| {
-            let bytes = match &chain.content {
-                ChainContent::Structure(bytes) => bytes.clone(),
-                ChainContent::Certificates(ders) => {
-                    chain_structure(ders, self.anchors, hash, self.provider).ok()?
-                }
+        evidence: &'e Evidence,
+        fetched: &[Fetched],
+        stored: &mut Vec<StoredChain<'e>>,
+    ) -> Vec<Vec<ChainId>> {
+        let mut shared: Vec<(HashAlgorithm, Vec<ChainId>)> = Vec::new();
+        let mut attached = Vec::new();
+        for (recording, fetched) in evidence.recordings.iter().zip(fetched) {
+            let hash = fetched.negotiated.as_ref().and_then(|negotiated| negotiated.hash().ok());
+            let Some(hash) = hash else {
+                attached.push(Vec::new());
+                continue;
             };
-            let context = context(chain.slot, CertModel::Unknown);
-            Some(FetchedChain { completed_by: None, context, bytes })
-        });
-        earlier.chain(came_with).chain(own.iter().cloned()).collect()
+            let known = shared.iter().find(|(of, _)| *of == hash).map(|(_, ids)| ids.clone());
+            let mut ids = known.unwrap_or_else(|| {
+                let ids = self.store(&evidence.chains, hash, stored);
+                shared.push((hash, ids.clone()));
+                ids
+            });
+            ids.extend(self.store(&recording.chains, hash, stored));
+            attached.push(ids);
+        }
+        attached
     }
 
-    fn verify_one(
+    fn store<'e>(
+        &self,
+        chains: &'e [SlotChain],
+        hash: HashAlgorithm,
+        stored: &mut Vec<StoredChain<'e>>,
+    ) -> Vec<ChainId> {
+        let start = stored.len();
+        for chain in chains {
+            let bytes = match &chain.content {
+                ChainContent::Structure(bytes) => Cow::Borrowed(bytes.as_slice()),
+                ChainContent::Certificates(ders) => {
+                    match chain_structure(ders, self.anchors, hash, self.provider) {
+                        Ok(bytes) => Cow::Owned(bytes),
+                        Err(_) => continue,
+                    }
+                }
+            };
+            stored.push(StoredChain { slot: chain.slot, model: CertificateModel::None, bytes });
+        }
+        (start..stored.len()).collect()
+    }
+
+    fn verify_one<'c>(
         &self,
         hashes: &mut (dyn HashBank + 'static),
-        evidence: &Evidence,
         recording: &Recording,
         target: &str,
-        fetched: &[FetchedChain],
-    ) -> Vec<Report> {
-        let held = fetched.iter().filter_map(|chain| self.hold(chain)).collect::<Vec<_>>();
-        let peer_key = self.peer_key;
-        let judge = Judge { recording, provider: self.provider, chains: &held, peer_key };
+        held: &Held<'_, 'c>,
+    ) -> Vec<Report>
+    where
+        'p: 'c,
+    {
+        let judge = Judge { recording, provider: self.provider, held, peer_key: self.peer_key };
         let judgement = judge.judge(hashes);
-        let case = Case { verifier: self, evidence, recording, target, held: &held, judgement };
+        let case = Case { verifier: self, recording, target, held, judgement };
         let mut slots: Vec<KeySlot> = Vec::new();
         for attempt in &case.judgement.attempts {
             if !slots.contains(&attempt.slot) {
@@ -145,25 +172,12 @@ impl<'p> Verifier<'p> {
             }
         }
         if slots.is_empty() {
-            let first =
-                held.iter().find(|chain| chain.completed_by.is_some()).or_else(|| held.first());
-            return vec![case.report(first.map(|chain| KeySlot::Slot(chain.slot)))];
+            return vec![case.report(held.first_slot().map(KeySlot::Slot))];
         }
         let wanted = |slot: &KeySlot| self.slot.is_none_or(|only| *slot == KeySlot::Slot(only));
         let reports: Vec<Report> =
             slots.into_iter().filter(wanted).map(|slot| case.report(Some(slot))).collect();
         if reports.is_empty() { vec![case.report(self.slot.map(KeySlot::Slot))] } else { reports }
-    }
-
-    fn hold<'c>(&self, fetched: &'c FetchedChain) -> Option<HeldChain<'c>> {
-        let digest = self.provider.hash.digest(fetched.context.hash, &[&fetched.bytes]).ok()?;
-        let raw = Untrusted::new(fetched.bytes.as_slice());
-        Some(HeldChain {
-            completed_by: fetched.completed_by,
-            slot: fetched.context.slot,
-            digest,
-            parsed: Chain::parse(raw, fetched.context, self.provider),
-        })
     }
 
     const fn policy(&self) -> Policy<'p> {
@@ -174,28 +188,12 @@ impl<'p> Verifier<'p> {
     }
 }
 
-/// How many chains of earlier recordings are kept: one per slot, twice.
-const REMEMBERED: usize = 16;
-
-/// Keeps the chains that were fetched last, each once.
-fn remember(remembered: &mut Vec<FetchedChain>, own: Vec<FetchedChain>) {
-    for chain in own {
-        remembered
-            .retain(|known| known.context.slot != chain.context.slot || known.bytes != chain.bytes);
-        if remembered.len() == REMEMBERED {
-            remembered.remove(0);
-        }
-        remembered.push(chain);
-    }
-}
-
 /// A recording that was judged.
 struct Case<'e, 'c> {
     verifier: &'e Verifier<'e>,
-    evidence: &'e Evidence,
     recording: &'e Recording,
     target: &'e str,
-    held: &'e [HeldChain<'c>],
+    held: &'e Held<'e, 'c>,
     judgement: Judgement<'c>,
 }
 
@@ -204,7 +202,7 @@ impl<'c> Case<'_, 'c> {
         let verifier = self.verifier;
         let freshness = verifier.nonce.map_or(Freshness::Unknown, Freshness::Expected);
         let mut report = ReportBuilder::new(self.target, freshness);
-        for note in self.recording.notes.iter().chain(&self.evidence.notes) {
+        for note in &self.recording.notes {
             report.note(*note);
         }
         if let Some(slot) = slot {
@@ -229,7 +227,7 @@ impl<'c> Case<'_, 'c> {
         for attempt in proofs.into_iter().flatten() {
             self.attempt(&mut report, attempt);
         }
-        self.show_measurements(&mut report, slot);
+        self.show_measurements(&mut report, measurements);
         for failure in &self.judgement.failures {
             report.failed(failure);
         }
@@ -239,13 +237,24 @@ impl<'c> Case<'_, 'c> {
         if let Some(reference) = verifier.reference {
             report.reference(reference);
         }
-        for attempt in proofs.into_iter().flatten() {
-            if let (Outcome::Verified(possession), Some(trusted)) = (&attempt.outcome, &trusted) {
-                match Verified::new(*possession, trusted) {
+        if verifier.nonce.is_some() && self.judgement.measures {
+            // The expected nonce is that of GET_MEASUREMENTS.
+            report.require(Check::MeasurementsSignature);
+        }
+        // Every signature of the slot is by the one identity that is shown.
+        let of_slot = self.judgement.attempts.iter().filter(|attempt| Some(attempt.slot) == slot);
+        for attempt in of_slot {
+            let Outcome::Verified(possession) = &attempt.outcome else { continue };
+            match (&trusted, identity) {
+                (Some(trusted), _) => match Verified::new(*possession, trusted) {
                     Ok(verified) => report.verified(&verified),
                     Err(error) => report.failed(&error),
-                };
-            }
+                },
+                (None, Some(shown)) if shown.digest() != possession.identity().digest() => {
+                    report.failed(&Error::IdentityMismatch)
+                }
+                (None, _) => &mut report,
+            };
         }
         report.build()
     }
@@ -293,30 +302,29 @@ impl<'c> Case<'_, 'c> {
         };
     }
 
-    /// The signed measurements of the slot: all of them, or those under the expected nonce; unsigned ones
-    /// where nothing in the connection is signed.
-    fn show_measurements(&self, report: &mut ReportBuilder, slot: Option<KeySlot>) {
-        let signed = |attempt: &&Attempt<'_>| {
-            let verified = matches!(attempt.outcome, Outcome::Verified(_));
-            attempt.proof == Proof::Measurements && verified
-        };
-        let mut all = self.judgement.attempts.iter().filter(signed).peekable();
-        if all.peek().is_none() {
-            let unsigned = self.judgement.unsigned.concat();
-            if !unsigned.is_empty() {
-                report.skip(Check::MeasurementsFormat, "the measurements are not signed");
+    /// The measurements that the shown signature covers. Where nothing on record is authentic, those that
+    /// are not signed.
+    fn show_measurements(&self, report: &mut ReportBuilder, shown: Option<&Attempt<'c>>) {
+        let verified = |attempt: &Attempt<'_>| matches!(attempt.outcome, Outcome::Verified(_));
+        let unsigned = "the measurements are not signed";
+        match shown {
+            Some(attempt) if verified(attempt) => {
+                report.measurements(attempt.values.clone());
             }
-            report.measurements(unsigned);
-            return;
+            _ if self.judgement.attempts.iter().any(verified) => {
+                report.skip(Check::MeasurementsFormat, unsigned);
+            }
+            Some(attempt) => {
+                report.measurements(attempt.values.clone());
+            }
+            None => {
+                let values = self.judgement.unsigned.concat();
+                if !values.is_empty() {
+                    report.skip(Check::MeasurementsFormat, unsigned);
+                }
+                report.measurements(values);
+            }
         }
-        let expected = |attempt: &&Attempt<'_>| {
-            let fresh = self.verifier.nonce.is_none_or(|nonce| nonce == attempt.nonce);
-            Some(attempt.slot) == slot && fresh
-        };
-        let mut seen = BTreeSet::new();
-        let values = all.filter(expected).flat_map(|attempt| &attempt.values);
-        let values = values.filter(|value| seen.insert((value.index, value.kind, &value.value)));
-        report.measurements(values.cloned().collect());
     }
 
     /// The chain of a slot: the one whose key signed, else the last one.
@@ -326,12 +334,7 @@ impl<'c> Case<'_, 'c> {
         slot: SlotId,
         identity: Option<Identity<'c>>,
     ) -> Option<Trusted<'c>> {
-        if self.judgement.digests_checked.contains(&slot) {
-            report.digest_checked();
-        } else {
-            report.skip(Check::ChainDigest, "DIGESTS or the whole chain is not on record");
-        }
-        let last = self.held.iter().rev().find(|chain| chain.slot == slot);
+        let last = self.held.of_slot(slot, self.judgement.negotiated.as_ref()).next();
         let chain = match (identity, last.map(|held| held.parsed)) {
             (Some(Identity::Chain(chain)), _) | (_, Some(Ok(chain))) => chain,
             (_, Some(Err(error))) => {
@@ -343,6 +346,15 @@ impl<'c> Case<'_, 'c> {
                 return None;
             }
         };
+        let digest = chain.digest().as_bytes();
+        let stated = || self.judgement.stated.iter().filter(|(of, _)| *of == slot);
+        if stated().any(|(_, stated)| stated != digest) {
+            report.fail(Check::ChainDigest, "DIGESTS states another hash than the chain's");
+        } else if self.judgement.digests_checked.contains(&(slot, digest.to_vec())) {
+            report.digest_checked();
+        } else {
+            report.skip(Check::ChainDigest, "DIGESTS or the whole chain is not on record");
+        }
         let appraisal = self.verifier.policy().appraise(&chain);
         report.chain(&appraisal, self.verifier.provider);
         appraisal.into_trusted().ok()
@@ -355,6 +367,9 @@ impl<'c> Case<'_, 'c> {
         identity: Option<Identity<'c>>,
     ) -> Option<Trusted<'c>> {
         report.skip(Check::ChainFormat, "slot 0xFF has a public key instead of a chain");
+        if !matches!(self.verifier.san, SanPolicy::None) {
+            report.require(Check::LeafSan).skip(Check::LeafSan, "a public key carries no name");
+        }
         match identity {
             Some(Identity::Key(key)) => Some(Trusted::provisioned(key)),
             _ => None,

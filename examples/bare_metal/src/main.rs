@@ -64,11 +64,7 @@ impl Transport for Mailbox {
         Ok(())
     }
 
-    fn receive(
-        &mut self,
-        buffer: &mut [u8],
-        _: Duration,
-    ) -> Result<Option<Received>, Self::Error> {
+    fn receive(&mut self, buffer: &mut [u8], _: Duration) -> Result<Option<Received>, Self::Error> {
         let len = black_box(0);
         black_box(buffer);
         Ok((len > 0).then_some(Received { kind: MessageKind::Plain, len }))

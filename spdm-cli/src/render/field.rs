@@ -1,15 +1,21 @@
 //! Fields of messages, with the meaning of their values. The one place for names of values.
 
+mod param;
+mod pci_sig;
+
 use bitflags::Flags;
 use spdm_codec::{
     AeadCipherSuite, BaseAsymAlgo, BaseHashAlgo, CapabilityExtFlags, CapabilityFlags,
-    CertificateModel, ChunkAckAttributes, ChunkAttributes, Code, DEVICE_MODE_INDEX, DheNamedGroup,
-    ErrorCode, Field, Header, KemAlgo, KeyScheduleAlgo, KeyUsage, MANIFEST_INDEX,
-    MeasurementAttributes, MeasurementHashAlgo, MeasurementOperation, MeasurementSpecification,
-    MeasurementType, MelSpecification, OtherParams, PqcAsymAlgo, SlotMask, SpdmVersion, Trace,
-    VersionNumberEntry,
+    CertificateModel, Code, DEVICE_MODE_INDEX, DheNamedGroup, Field, Header, KemAlgo,
+    KeyPairAsymAlgo, KeyPairCapabilities, KeyScheduleAlgo, KeyUsage, MANIFEST_INDEX,
+    MeasurementHashAlgo, MeasurementOperation, MeasurementSpecification, MeasurementType,
+    MelSpecification, OtherParams, PqcAsymAlgo, SessionPolicy, SlotMask, SpdmVersion,
+    StandardsBody, Trace, VersionNumberEntry,
 };
 use spdm_untrusted::Untrusted;
+
+pub(crate) use param::key_operation;
+pub(crate) use pci_sig::{ide_km, protocol, tdisp};
 
 const RAW_BIT_STREAM: u8 = 0x80;
 
@@ -67,6 +73,14 @@ impl Fields {
         fields.rows
     }
 
+    /// What follows the last field, where decoding stopped early.
+    pub(crate) fn not_decoded(&mut self, message: &[u8]) {
+        let at = self.rows.iter().map(|row| row.at + row.bytes.len()).max().unwrap_or(0);
+        if let Some(rest) = message.get(at..).filter(|rest| !rest.is_empty()) {
+            self.rows.push(Row { name: "not decoded", at, bytes: rest.to_vec(), meaning: None });
+        }
+    }
+
     fn meaning(&self, name: &str, bytes: &[u8]) -> Option<String> {
         let number = match *bytes {
             [a] => u32::from(a),
@@ -80,8 +94,10 @@ impl Fields {
         Some(match name {
             "SPDMVersion" => return SpdmVersion::from_byte(byte).map(|v| v.to_string()),
             "RequestResponseCode" | "RequestCode" => Code(byte).to_string(),
-            "Param1" => return self.param1(byte),
-            "Param2" => return self.param2(byte),
+            "SessionID" if bytes.len() == 4 => format!("session {number:08x}"),
+            "ReqSessionID" | "RspSessionID" => format!("{number:#06x}"),
+            "Param1" => return param::param1(self.code, self.version, byte),
+            "Param2" => return param::param2(self.code, self.version, byte),
             "Flags" => flags(CapabilityFlags::from_bits_retain(number)),
             "ExtFlags" => flags(CapabilityExtFlags::from_bits_retain(word)),
             "BaseAsymAlgo" | "BaseAsymSel" => flags(BaseAsymAlgo::from_bits_retain(number)),
@@ -110,6 +126,24 @@ impl Fields {
                     |mask: &[u8; 2]| flags(KeyUsage::from_bits_retain(u16::from_le_bytes(*mask)));
                 masks.iter().map(usage).collect::<Vec<_>>().join(", ")
             }
+            "KeyUsageCapabilities" | "CurrentKeyUsage" | "DesiredKeyUsage" => {
+                flags(KeyUsage::from_bits_retain(word))
+            }
+            "Capabilities" => flags(KeyPairCapabilities::from_bits_retain(word)),
+            "AsymAlgoCapabilities" | "CurrentAsymAlgo" | "DesiredAsymAlgo" => {
+                flags(KeyPairAsymAlgo::from_bits_retain(number))
+            }
+            "PqcAsymAlgoCapabilities" | "CurrentPqcAsymAlgo" | "DesiredPqcAsymAlgo" => {
+                flags(PqcAsymAlgo::from_bits_retain(number))
+            }
+            "AssocCertSlotMask" | "DesiredAssocCertSlotMask" => slots(byte),
+            "SessionPolicy" => flags(SessionPolicy::from_bits_retain(byte)),
+            "MutAuthRequested" => mutual_authentication(byte)?.to_owned(),
+            "RequestAttributes" => signature_requested(byte).to_owned(),
+            "StandardID" => standards_body(word),
+            "ID" => standards_body(byte.into()),
+            "ReqSlotNumber" => slot(byte & 0x0F),
+            "EventTypeID" => event_type(word)?.to_owned(),
             "DMTFSpecMeasurementValueType" => value_type(byte),
             "Index" => match byte {
                 MANIFEST_INDEX => "253, measurement manifest".to_owned(),
@@ -119,49 +153,6 @@ impl Fields {
             "SlotIDParam" => slot(byte & 0x0F),
             "CTExponent" | "RDTExponent" => exponent(byte),
             _ if matches!(bytes.len(), 1..=4) && name != "Reserved" => number.to_string(),
-            _ => return None,
-        })
-    }
-
-    fn param1(&self, byte: u8) -> Option<String> {
-        Some(match self.code {
-            Code::ERROR => ErrorCode(byte).to_string(),
-            Code::GET_MEASUREMENTS => flags(MeasurementAttributes::from_bits_retain(byte)),
-            Code::GET_CERTIFICATE | Code::CERTIFICATE => slot(byte & 0x0F),
-            Code::CHALLENGE => slot(byte),
-            Code::CHALLENGE_AUTH => slot(byte & 0x0F),
-            Code::RESPOND_IF_READY => Code(byte).to_string(),
-            Code::CHUNK_SEND | Code::CHUNK_RESPONSE => {
-                flags(ChunkAttributes::from_bits_retain(byte))
-            }
-            Code::CHUNK_SEND_ACK => flags(ChunkAckAttributes::from_bits_retain(byte)),
-            Code::DIGESTS if self.version >= SpdmVersion::V1_3.to_byte() => {
-                format!("supported {}", slots(byte))
-            }
-            _ => return None,
-        })
-    }
-
-    fn param2(&self, byte: u8) -> Option<String> {
-        Some(match self.code {
-            Code::GET_MEASUREMENTS => operation(MeasurementOperation::from_byte(byte)),
-            Code::CHALLENGE => match byte {
-                0 => "no summary",
-                1 => "summary of the TCB",
-                0xFF => "summary of all measurements",
-                _ => return None,
-            }
-            .to_owned(),
-            Code::CHALLENGE_AUTH => slots(byte),
-            Code::DIGESTS => format!("provisioned {}", slots(byte)),
-            Code::MEASUREMENTS if self.version > SpdmVersion::V1_0.to_byte() => slot(byte & 0x0F),
-            Code::CERTIFICATE if self.version >= SpdmVersion::V1_3.to_byte() => {
-                certificate_model(byte & 7)
-            }
-            Code::CHUNK_SEND | Code::CHUNK_SEND_ACK | Code::CHUNK_GET | Code::CHUNK_RESPONSE => {
-                format!("handle {byte}")
-            }
-            Code::RESPOND_IF_READY => format!("token {byte}"),
             _ => return None,
         })
     }
@@ -208,6 +199,37 @@ pub(crate) fn versions(entries: &[u8]) -> String {
         }
     };
     entries.iter().map(show).collect::<Vec<_>>().join(", ")
+}
+
+/// MutAuthRequested of KEY_EXCHANGE_RSP.
+const fn mutual_authentication(byte: u8) -> Option<&'static str> {
+    Some(match byte {
+        0 => "no mutual authentication",
+        1 => "without the encapsulated request flow",
+        2 => "with the encapsulated request flow",
+        4 => "with an implicit GET_DIGESTS",
+        _ => return None,
+    })
+}
+
+const fn signature_requested(attributes: u8) -> &'static str {
+    if attributes & 1 == 0 { "no signature requested" } else { "signature requested" }
+}
+
+/// The name of a standards body, or its number.
+pub(crate) fn standards_body(id: u16) -> String {
+    StandardsBody(id).name().map_or_else(|| format!("body {id}"), str::to_owned)
+}
+
+/// EventTypeID of the DMTF group.
+const fn event_type(id: u16) -> Option<&'static str> {
+    Some(match id {
+        1 => "EventLost",
+        2 => "MeasurementChanged",
+        3 => "MeasurementPreUpdate",
+        4 => "CertificateChanged",
+        _ => return None,
+    })
 }
 
 const fn alg_type(byte: u8) -> Option<&'static str> {

@@ -1,11 +1,14 @@
 //! What a message says, in a few words.
 
 use spdm_codec::{
-    CertificateForm, Chunk, ErrorCode, ExtendedErrorData, Request, Response, SignatureRequest,
-    SpdmVersion,
+    AckPayload, CertificateForm, Chunk, ErrorCode, ExtendedErrorData, KeyOperation,
+    KeyPairOperation, MutAuthRequested, OpaqueData, Request, Response, SecuredMessageData,
+    SetCertificateOperation, SpdmVersion, StandardsBody, VendorDefined,
 };
 
-use super::field::{flags, operation, slot, versions};
+use super::field::{
+    flags, ide_km, key_operation, operation, protocol, slot, standards_body, tdisp, versions,
+};
 
 /// The gist of a request.
 pub(crate) fn request(request: &Request<'_>) -> String {
@@ -23,18 +26,55 @@ pub(crate) fn request(request: &Request<'_>) -> String {
         }
         Request::Challenge(decoded) => slot(decoded.message.slot.to_byte()),
         Request::GetMeasurements(decoded) => {
-            let signed = match decoded.message.signature {
-                Some(SignatureRequest { .. }) => "signed",
-                None => "unsigned",
-            };
             let which = operation(decoded.message.operation);
-            format!("{which}, {signed}")
+            format!("{which}, {}", signed(decoded.message.signature.is_some()))
         }
         Request::RespondIfReady(decoded) => decoded.message.request_code.to_string(),
         Request::ChunkGet(decoded) => {
             format!("handle {}, chunk {}", decoded.message.handle, decoded.message.seq_no)
         }
         Request::ChunkSend(decoded) => chunk(&decoded.message.0),
+        Request::KeyExchange(decoded) => {
+            let message = &decoded.message;
+            let (slot, id) = (slot(message.slot.to_byte()), message.req_session_id);
+            format!("{slot}, ReqSessionID {id:#06x}{}", secured_messages(&message.opaque))
+        }
+        Request::Finish(decoded) => signed(decoded.message.signature.is_some()).to_owned(),
+        Request::PskExchange(decoded) => {
+            let message = &decoded.message;
+            let (id, hint) = (message.req_session_id, hex::encode(message.psk_hint));
+            format!("hint {hint}, ReqSessionID {id:#06x}{}", secured_messages(&message.opaque))
+        }
+        Request::KeyUpdate(decoded) => key_update(decoded.message.operation),
+        Request::DeliverEncapsulatedResponse(decoded) => {
+            format!("to request {}", decoded.message.request_id)
+        }
+        Request::GetCsr(decoded) => {
+            format!("{} bytes of requester info", decoded.message.requester_info.len())
+        }
+        Request::SetCertificate(decoded) => {
+            let slot = decoded.message.slot;
+            match decoded.message.operation {
+                SetCertificateOperation::Install(chain) => {
+                    format!("slot {slot}, {} bytes", chain.len())
+                }
+                SetCertificateOperation::Erase => format!("slot {slot}, erase"),
+            }
+        }
+        Request::GetMeasurementExtensionLog(decoded) => {
+            format!("offset {}, length {}", decoded.message.offset, decoded.message.length)
+        }
+        Request::GetKeyPairInfo(decoded) => format!("key pair {}", decoded.message.key_pair_id),
+        Request::SetKeyPairInfo(decoded) => {
+            let operation = match decoded.message.operation {
+                KeyPairOperation::ParameterChange(_) => "change parameters",
+                KeyPairOperation::Erase => "erase",
+                KeyPairOperation::Generate(_) => "generate",
+            };
+            format!("key pair {}, {operation}", decoded.message.key_pair_id)
+        }
+        Request::GetEndpointInfo(decoded) => signed(decoded.message.nonce.is_some()).to_owned(),
+        Request::VendorDefined(decoded) => vendor_defined(&decoded.message.0),
         _ => String::new(),
     }
 }
@@ -65,7 +105,7 @@ pub(crate) fn response(response: &Response<'_>) -> String {
         }
         Response::Measurements(decoded) => {
             let message = &decoded.message;
-            let signed = if message.signature.is_empty() { "unsigned" } else { "signed" };
+            let signed = signed(!message.signature.is_empty());
             format!("{} blocks, {signed}", message.record.number_of_blocks())
         }
         Response::Error(decoded) => {
@@ -81,8 +121,88 @@ pub(crate) fn response(response: &Response<'_>) -> String {
             format!("{}{more}", message.code)
         }
         Response::ChunkResponse(decoded) => chunk(&decoded.message.0),
+        Response::KeyExchangeRsp(decoded) => {
+            let message = &decoded.message;
+            let mutual = match message.mut_auth {
+                MutAuthRequested::No => "",
+                _ => ", asks for mutual authentication",
+            };
+            let (id, versions) = (message.rsp_session_id, secured_messages(&message.opaque));
+            format!("RspSessionID {id:#06x}{versions}{mutual}")
+        }
+        Response::PskExchangeRsp(decoded) => {
+            let message = &decoded.message;
+            let (id, versions) = (message.rsp_session_id, secured_messages(&message.opaque));
+            format!("RspSessionID {id:#06x}{versions}")
+        }
+        Response::KeyUpdateAck(decoded) => key_update(decoded.message.operation),
+        Response::EncapsulatedRequest(decoded) => format!("request {}", decoded.message.request_id),
+        Response::EncapsulatedResponseAck(decoded) => match decoded.message.payload {
+            AckPayload::Absent => "the flow ends".to_owned(),
+            AckPayload::Request(_) => format!("request {}", decoded.message.request_id),
+            AckPayload::ReqSlotNumber(number) => {
+                format!("the flow ends, {} of the Requester", slot(number & 0x0F))
+            }
+        },
+        Response::Csr(decoded) => format!("{} bytes", decoded.message.csr.len()),
+        Response::MeasurementExtensionLog(decoded) => {
+            let message = &decoded.message;
+            format!("{} bytes, {} to come", message.portion.len(), message.remainder)
+        }
+        Response::KeyPairInfo(decoded) => {
+            let message = &decoded.message;
+            let algorithm = flags(message.current_asym_algo);
+            format!("key pair {} of {}, {algorithm}", message.key_pair_id, message.total_key_pairs)
+        }
+        Response::EndpointInfo(decoded) => signed(decoded.message.signature.is_some()).to_owned(),
+        Response::VendorDefined(decoded) => vendor_defined(&decoded.message.0),
         _ => String::new(),
     }
+}
+
+const fn signed(signed: bool) -> &'static str {
+    if signed { "signed" } else { "unsigned" }
+}
+
+fn key_update(operation: KeyOperation) -> String {
+    key_operation(operation.to_byte()).unwrap_or_default().to_owned()
+}
+
+/// The versions of DSP0277 that are offered or selected.
+fn secured_messages(opaque: &OpaqueData<'_>) -> String {
+    let decoded =
+        opaque.elements().filter_map(|element| SecuredMessageData::decode(&element)?.ok());
+    let versions = decoded.filter_map(|data| match data {
+        SecuredMessageData::VersionSelection(version) => Some(versions(&version.0.to_le_bytes())),
+        SecuredMessageData::SupportedVersions(list) => Some(versions(list.as_flattened())),
+        _ => None,
+    });
+    versions.map(|versions| format!(", DSP0277 {versions}")).collect()
+}
+
+fn vendor_defined(message: &VendorDefined<'_>) -> String {
+    let body = standards_body(message.standard_id.0);
+    let id = hex::encode(message.vendor_id);
+    let names = if message.standard_id == StandardsBody::PCI_SIG {
+        pci_sig_names(message.payload)
+    } else {
+        None
+    };
+    match names {
+        Some(names) => format!("{body}, {names}"),
+        None if id.is_empty() => format!("{body}, {} bytes", message.payload.len()),
+        None => format!("{body} {id}, {} bytes", message.payload.len()),
+    }
+}
+
+/// Protocol and message of PCI-SIG.
+fn pci_sig_names(payload: &[u8]) -> Option<String> {
+    let (name, message) = match payload {
+        [0, object, ..] => (protocol(0)?, ide_km(*object)?),
+        [1, _, message, ..] => (protocol(1)?, tdisp(*message)?),
+        _ => return None,
+    };
+    Some(format!("{name} {message}"))
 }
 
 fn chunk(chunk: &Chunk<'_>) -> String {

@@ -1,4 +1,4 @@
-//! From the bytes of a packet to an SPDM message, per link type.
+//! From the bytes of a packet to an SPDM message and back, per link type.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,20 @@ use crate::error::Error;
 use crate::exchange::Note;
 
 /// Vendor ID of the PCI-SIG, in front of every DOE object that matters here (PCIe 6.0 §6.30.1).
-const PCI_SIG: [u8; 2] = [0x01, 0x00];
-const DOE_HEADER_LEN: usize = 8;
-const DWORD: usize = 4;
-const DOE_LENGTH_MODULUS: u32 = 1 << 18;
+pub(super) const PCI_SIG: [u8; 2] = [0x01, 0x00];
+pub(super) const DOE_HEADER_LEN: usize = 8;
+pub(super) const DWORD: usize = 4;
+pub(super) const DOE_LENGTH_MODULUS: u32 = 1 << 18;
 /// ETH_P_MCTP.
-const ETH_P_MCTP: [u8; 2] = [0x00, 0xFA];
+pub(super) const ETH_P_MCTP: [u8; 2] = [0x00, 0xFA];
 const SLL_HEADER_LEN: usize = 16;
-const START_OF_MESSAGE: u8 = 0x80;
-const END_OF_MESSAGE: u8 = 0x40;
+pub(super) const START_OF_MESSAGE: u8 = 0x80;
+pub(super) const END_OF_MESSAGE: u8 = 0x40;
 /// Tag owner and tag: together with the endpoints they name a message.
 const TAG: u8 = 0x0F;
 const INTEGRITY_CHECK: u8 = 0x80;
+const PLAIN: u8 = 0x05;
+const SECURED: u8 = 0x06;
 
 /// How packets of an interface are framed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,6 +45,26 @@ impl LinkType {
             292 => Self::PciDoe,
             _ => return Err(Error::LinkType(link)),
         })
+    }
+
+    pub(super) const fn number(self) -> u32 {
+        match self {
+            Self::LinuxSll => 113,
+            Self::User0 => 147,
+            Self::Tcp => 148,
+            Self::Mctp => 291,
+            Self::PciDoe => 292,
+        }
+    }
+}
+
+impl Layer {
+    /// The message type of MCTP (DSP0275, DSP0276), which DSP0287 uses too.
+    pub(super) const fn message_type(self) -> u8 {
+        match self {
+            Self::Plain => PLAIN,
+            Self::Secured => SECURED,
+        }
     }
 }
 
@@ -106,8 +128,8 @@ impl Frames {
         }
         let (message_type, message) = bytes.split_first()?;
         let layer = match message_type & !INTEGRITY_CHECK {
-            0x05 => Layer::Plain,
-            0x06 => Layer::Secured,
+            PLAIN => Layer::Plain,
+            SECURED => Layer::Secured,
             _ => return None,
         };
         self.message(layer, message)
@@ -136,9 +158,9 @@ impl Frames {
         // PayloadLength counts BindingVersion and MessageType.
         let len = usize::from(u16::from_le_bytes([*l0, *l1])).checked_sub(2)?;
         let message = message.get(..len)?;
-        match message_type {
-            0x05 => self.message(Layer::Plain, message),
-            0x06 => self.message(Layer::Secured, message),
+        match *message_type {
+            PLAIN => self.message(Layer::Plain, message),
+            SECURED => self.message(Layer::Secured, message),
             _ => None,
         }
     }

@@ -92,10 +92,10 @@ const fn place(proof: Proof) -> usize {
 }
 
 impl ReportBuilder {
-    /// Nothing found yet.
+    /// Nothing found yet. What could steer a terminal is escaped in `target`.
     pub fn new(target: &str, freshness: Freshness) -> Self {
         Self {
-            target: target.to_owned(),
+            target: printable(target),
             freshness,
             required: Vec::new(),
             results: BTreeMap::new(),
@@ -301,7 +301,8 @@ impl ReportBuilder {
     /// Draws the conclusion.
     #[must_use]
     pub fn build(mut self) -> Report {
-        let fresh = self.judge_freshness();
+        // Anybody can sign a nonce: only a trusted device's signature is fresh.
+        let fresh = self.judge_freshness().map(|fresh| fresh && self.authenticated);
         let checks: Vec<CheckResult> = Check::ALL
             .into_iter()
             .map(|check| {
@@ -415,6 +416,20 @@ impl ReportBuilder {
             }
         }
     }
+}
+
+/// Escapes control characters, line separators and what changes the direction of text.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        let steers = matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}');
+        if c.is_control() || steers {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 /// SHA-256 of the chain's root, where it is in the chain or RootHash is SHA-256 already.

@@ -3,7 +3,7 @@
 use std::fs;
 
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_evidence::{Capture, Error, Evidence, Note, ReadOptions, Verifier};
+use spdm_evidence::{Capture, CountedNote, Error, Evidence, Note, ReadOptions, Verifier};
 use spdm_x509::ValidityCheck;
 
 use crate::{folder, verify};
@@ -103,7 +103,7 @@ fn the_end_inside_a_packet_is_a_note() {
     let [whole, kept] = [&whole, &cut].map(|evidence| &evidence.recordings[0].exchanges);
     assert_eq!(kept[..kept.len() - 1], whole[..whole.len() - 1]);
     assert_eq!(kept.last().unwrap().response, None);
-    assert!(matches!(cut.notes[..], [Note::CutPacket { .. }]));
+    assert!(matches!(cut.notes[..], [CountedNote { note: Note::CutPacket { .. }, count: 1, .. }]));
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub(crate) fn folder() -> Option<PathBuf> {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Capture {
     pub(crate) name: String,
+    pub(crate) flow: String,
     pub(crate) class: Vec<String>,
     pub(crate) asym: Option<String>,
     pub(crate) hash: Option<String>,

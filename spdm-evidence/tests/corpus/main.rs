@@ -7,11 +7,14 @@
 )]
 
 mod captures;
+mod conversation;
 mod damaged;
+mod flow;
 mod folder;
 mod mutate;
 mod mutation;
 mod nvidia;
+mod reencode;
 mod tampered;
 
 use spdm_crypto::Bank;

@@ -1,0 +1,319 @@
+//! A message as it is shown.
+
+use serde::{Serialize, Serializer};
+use spdm_codec::{Cx, DecodeError, Header, Request, Response, SpdmVersion};
+use spdm_evidence::{Content, Followed, NotOpened, Origin, Record, Sender, SpdmMessage};
+use spdm_untrusted::Untrusted;
+
+use crate::render::{self, Fields, Row, Style, Table, hex_cut};
+
+/// Bytes of a field that are shown, unless -vv is given.
+const SHOWN_LEN: usize = 32;
+
+/// One message: docs/schema/decode.json.
+#[derive(Debug, Serialize)]
+pub(super) struct Shown {
+    schema: u32,
+    /// Place of the captured message in the file, from 1.
+    number: usize,
+    depth: usize,
+    #[serde(serialize_with = "origin")]
+    origin: Origin,
+    kind: Kind,
+    name: String,
+    version: Option<String>,
+    session: Option<String>,
+    #[serde(serialize_with = "sender")]
+    sender: Option<Sender>,
+    length: usize,
+    gist: String,
+    fields: Vec<ShownField>,
+    error: Option<ShownError>,
+}
+
+/// What kind of message it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Request,
+    Response,
+    /// A record of a session.
+    Secured,
+    /// The content of a record that is not SPDM.
+    Application,
+}
+
+#[derive(Debug, Serialize)]
+struct ShownField {
+    name: &'static str,
+    offset: usize,
+    #[serde(serialize_with = "as_hex")]
+    bytes: Vec<u8>,
+    meaning: Option<String>,
+}
+
+fn as_hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hex::encode(bytes))
+}
+
+#[derive(Debug, Serialize)]
+struct ShownError {
+    message: String,
+    field: &'static str,
+    offset: usize,
+}
+
+/// What decoding gave besides the fields.
+struct Read {
+    kind: Kind,
+    name: String,
+    sender: Option<Sender>,
+    gist: String,
+    error: Option<ShownError>,
+}
+
+impl Shown {
+    pub(super) fn new(found: &Followed, number: usize) -> Self {
+        let mut fields = Fields::new(&found.bytes);
+        let (version, read) = match found.content {
+            Content::Message(cx) => {
+                let version = found.bytes.first().map(|byte| render::version(*byte));
+                (version, message(found, &cx, &mut fields))
+            }
+            Content::Record(record) => (None, self::record(&record, &found.bytes, &mut fields)),
+            _ => (None, application(&found.bytes, &mut fields)),
+        };
+        if read.error.is_some() {
+            fields.not_decoded(&found.bytes);
+        }
+        Self {
+            schema: 1,
+            number,
+            depth: found.depth,
+            origin: found.origin,
+            kind: read.kind,
+            name: read.name,
+            version,
+            session: found.session_id.map(|id| format!("{id:08x}")),
+            sender: read.sender,
+            length: found.bytes.len(),
+            gist: read.gist,
+            fields: fields.rows.iter().map(ShownField::from).collect(),
+            error: read.error,
+        }
+    }
+
+    /// Whether something of it could not be decoded or opened.
+    pub(super) const fn is_faulty(&self) -> bool {
+        self.error.is_some()
+    }
+
+    /// A line; with `verbosity` 1 every field, from 2 on with all its bytes.
+    pub(super) fn text(&self, style: Style, verbosity: u8) -> String {
+        let indent = "  ".repeat(self.depth);
+        let mut text = format!("{indent}{}", self.headline(style));
+        if verbosity > 0 {
+            let most = if verbosity > 1 { usize::MAX } else { SHOWN_LEN };
+            for line in self.table(style, most).lines() {
+                text.push_str(&format!("{indent}{line}\n"));
+            }
+        }
+        if let Some(error) = &self.error {
+            text.push_str(&format!("{indent}      {}: {}\n", style.bad("error"), error.message));
+        }
+        text
+    }
+
+    fn headline(&self, style: Style) -> String {
+        let Self { name, length, gist, .. } = self;
+        let number = if self.depth == 0 { self.number.to_string() } else { String::new() };
+        let arrow = match self.sender {
+            Some(Sender::Requester) => "->",
+            Some(Sender::Responder) => "<-",
+            None => "--",
+        };
+        let version = self.version.as_deref().unwrap_or("-");
+        let remark = match self.origin {
+            Origin::Chunks => " (put together)",
+            Origin::ChunkSendAck => " (answer)",
+            Origin::Encapsulated => " (encapsulated)",
+            _ => "",
+        };
+        let gist = if gist.is_empty() { String::new() } else { format!("  {gist}") };
+        let name = style.strong(name);
+        format!("{number:>4}  {arrow} {version}  {name}{remark}  {length} bytes{gist}\n")
+    }
+
+    fn table(&self, style: Style, most: usize) -> String {
+        let mut table = Table::default();
+        for field in &self.fields {
+            table.row([
+                format!("{:6}", field.offset),
+                field.name.to_owned(),
+                hex_cut(&field.bytes, most),
+                field.meaning.clone().unwrap_or_default(),
+            ]);
+        }
+        let wrong = self.error.as_ref().map(|error| error.offset);
+        table.show(|row, column, cell| {
+            let at = self.fields.get(row).map(|field| field.offset);
+            if at == wrong && at.is_some() {
+                style.bad(cell)
+            } else if column == 0 {
+                style.faint(cell)
+            } else {
+                cell.to_owned()
+            }
+        })
+    }
+}
+
+fn message(found: &Followed, cx: &Cx, fields: &mut Fields) -> Read {
+    let raw = Untrusted::new(found.bytes.as_slice());
+    let header = match Header::peek(raw) {
+        Ok(header) => header,
+        Err(error) => {
+            fields.rows.clear();
+            return Read {
+                kind: Kind::Response,
+                name: "no message".to_owned(),
+                sender: None,
+                gist: String::new(),
+                error: Some(ShownError::from(&error)),
+            };
+        }
+    };
+    let kind = if header.code.is_request() { Kind::Request } else { Kind::Response };
+    let (gist, error) = match SpdmMessage::decode_traced(raw, cx, fields) {
+        Ok(message) => (gist(&message, fields), ShownError::of_unknown(header)),
+        Err(error) => (String::new(), Some(ShownError::from(&error))),
+    };
+    let name = header.code.to_string();
+    Read { kind, name, sender: Some(sent_by(kind, found.origin)), gist, error }
+}
+
+/// Requests come from the Requester, but for encapsulated ones.
+fn sent_by(kind: Kind, origin: Origin) -> Sender {
+    match (kind == Kind::Request, origin == Origin::Encapsulated) {
+        (true, false) | (false, true) => Sender::Requester,
+        (true, true) | (false, false) => Sender::Responder,
+    }
+}
+
+fn gist(message: &SpdmMessage<'_>, fields: &mut Fields) -> String {
+    match message {
+        SpdmMessage::Request(request) => {
+            match request {
+                Request::Other { bytes, .. } => fields.rows = Fields::opaque(bytes),
+                Request::VendorDefined(decoded) => fields.vendor_defined(&decoded.message.0),
+                _ => {}
+            }
+            render::request(request)
+        }
+        SpdmMessage::Response(response) => {
+            match response {
+                Response::Other { bytes, .. } => fields.rows = Fields::opaque(bytes),
+                Response::VendorDefined(decoded) => fields.vendor_defined(&decoded.message.0),
+                _ => {}
+            }
+            render::response(response)
+        }
+    }
+}
+
+fn record(record: &Record, bytes: &[u8], fields: &mut Fields) -> Read {
+    // A malformed one is told by what became of it.
+    let _ = record.trace(bytes, fields);
+    let session = match record.session_id {
+        Some(id) => format!("session {id:08x}"),
+        None => "no session".to_owned(),
+    };
+    let (gist, sender, error) = match record.opened {
+        Ok(sender) => (session, Some(sender), None),
+        Err(NotOpened::NoSecrets) => {
+            (format!("{session}, not opened: its keys are not known"), None, None)
+        }
+        Err(reason) => (
+            format!("{session}, not opened"),
+            None,
+            Some(ShownError::of_record(&reason, &fields.rows)),
+        ),
+    };
+    let name = "secured message".to_owned();
+    Read { kind: Kind::Secured, name, sender, gist, error }
+}
+
+fn application(bytes: &[u8], fields: &mut Fields) -> Read {
+    let (name, at, meaning) = ("data", 0, None);
+    fields.rows = vec![Row { name, at, bytes: bytes.to_vec(), meaning }];
+    Read {
+        kind: Kind::Application,
+        name: "application data".to_owned(),
+        sender: None,
+        gist: "not SPDM".to_owned(),
+        error: None,
+    }
+}
+
+fn origin<S: Serializer>(origin: &Origin, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(match origin {
+        Origin::Captured => "captured",
+        Origin::Chunks => "chunks",
+        Origin::ChunkSendAck => "chunk_send_ack",
+        Origin::Encapsulated => "encapsulated",
+        Origin::Record => "record",
+        _ => "other",
+    })
+}
+
+fn sender<S: Serializer>(sender: &Option<Sender>, serializer: S) -> Result<S::Ok, S::Error> {
+    match sender {
+        Some(Sender::Requester) => serializer.serialize_str("requester"),
+        Some(Sender::Responder) => serializer.serialize_str("responder"),
+        None => serializer.serialize_none(),
+    }
+}
+
+impl From<&Row> for ShownField {
+    fn from(row: &Row) -> Self {
+        Self {
+            name: row.name,
+            offset: row.at,
+            bytes: row.bytes.clone(),
+            meaning: row.meaning.clone(),
+        }
+    }
+}
+
+impl ShownError {
+    /// What no version of SPDM knows is no message.
+    fn of_unknown(header: Header) -> Option<Self> {
+        let (field, offset, got) = if SpdmVersion::from_byte(header.version).is_none() {
+            ("SPDMVersion", 0, header.version)
+        } else if header.code.name().is_none() {
+            ("RequestResponseCode", 1, header.code.0)
+        } else {
+            return None;
+        };
+        let message = format!("no SPDM message: {field} at offset {offset} is {got:#04x}");
+        Some(Self { message, field, offset })
+    }
+
+    /// The field of a record that keeps it closed.
+    fn of_record(reason: &NotOpened, rows: &[Row]) -> Self {
+        let field = match reason {
+            NotOpened::Record(error) => return Self::from(error),
+            NotOpened::NoSecrets | NotOpened::NoKeys => "SessionID",
+            NotOpened::Tag => "MAC",
+            _ => "ApplicationData",
+        };
+        let at = rows.iter().find(|row| row.name == field).map(|row| row.at);
+        Self { message: format!("secured message: {reason}"), field, offset: at.unwrap_or(0) }
+    }
+}
+
+impl From<&DecodeError> for ShownError {
+    fn from(error: &DecodeError) -> Self {
+        Self { message: error.to_string(), field: error.field, offset: error.at }
+    }
+}

@@ -1,0 +1,224 @@
+//! Opening the records of sessions (DSP0277), in order.
+
+mod cipher;
+
+use std::collections::BTreeMap;
+
+use spdm_codec::{AeadCipherSuite, Plaintext, SecuredMessage};
+use spdm_untrusted::Untrusted;
+
+use crate::conversation::{Privacy, Protection};
+use crate::record::{NotOpened, Record, RecordBinding, Sender};
+use crate::secrets::{IV_LEN, Key, Secrets, SessionKeys};
+use cipher::Cipher;
+
+/// The sessions of a connection.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    /// Keys of sessions that no record was opened of; `None` where there are no secrets at all.
+    waiting: Option<Vec<SessionKeys>>,
+    open: BTreeMap<u32, Session>,
+}
+
+/// A session whose keys are known.
+#[derive(Debug)]
+struct Session {
+    requester: Direction,
+    responder: Direction,
+    /// Whose record is expected.
+    next: Sender,
+}
+
+/// One direction of a session: its keys one after another, and how far it is.
+#[derive(Debug)]
+struct Direction {
+    keys: Vec<Key>,
+    current: usize,
+    sequence: u64,
+}
+
+/// A record that is to be opened.
+struct Sealed<'a> {
+    cipher: Cipher,
+    privacy: Privacy,
+    header: &'a [u8],
+    message: SecuredMessage<'a>,
+}
+
+impl Sessions {
+    pub(crate) fn new(secrets: Secrets) -> Self {
+        Self { waiting: Some(secrets.sessions), open: BTreeMap::new() }
+    }
+
+    /// A session begins: an earlier one with the same ID is over.
+    pub(crate) fn begin(&mut self, id: u32) {
+        self.open.remove(&id);
+    }
+
+    pub(crate) fn end_all(&mut self) {
+        self.open.clear();
+    }
+
+    /// Opens a record: what became of it, and the data of the application.
+    pub(crate) fn open(
+        &mut self,
+        bytes: &[u8],
+        binding: RecordBinding,
+        padding: usize,
+        protection: Protection,
+    ) -> (Record, Option<Vec<u8>>) {
+        let mut record =
+            Record { binding, padding, session_id: None, opened: Err(NotOpened::NoSecrets) };
+        let sequence_len = binding.sequence_len();
+        let message = match SecuredMessage::decode(Untrusted::new(bytes), sequence_len, padding) {
+            Ok(message) => message,
+            Err(error) => {
+                record.opened = Err(NotOpened::Record(error));
+                return (record, None);
+            }
+        };
+        record.session_id = Some(message.session_id);
+        let header = bytes.get(..SecuredMessage::header_len(sequence_len)).unwrap_or_default();
+        match self.open_message(header, message, protection) {
+            Ok((sender, data)) => {
+                record.opened = Ok(sender);
+                (record, Some(data))
+            }
+            Err(error) => {
+                record.opened = Err(error);
+                (record, None)
+            }
+        }
+    }
+
+    fn open_message(
+        &mut self,
+        header: &[u8],
+        message: SecuredMessage<'_>,
+        protection: Protection,
+    ) -> Result<(Sender, Vec<u8>), NotOpened> {
+        let Some(waiting) = &mut self.waiting else { return Err(NotOpened::NoSecrets) };
+        let id = message.session_id;
+        let known = self.open.get(&id).map(|session| session.key_len());
+        let key_len = known.or_else(|| waiting.iter().find(|keys| keys.id == id)?.key_len());
+        let Some(key_len) = key_len else { return Err(NotOpened::NoKeys) };
+        let suite = suite_of(protection.suite, key_len);
+        let cipher = Cipher::new(suite).ok_or(NotOpened::Cipher(suite))?;
+        let sealed = Sealed { cipher, privacy: protection.privacy, header, message };
+        if let Some(session) = self.open.get_mut(&id) {
+            let (sender, plain) = session.open(&sealed).ok_or(NotOpened::Tag)?;
+            return sealed.data(&plain).map(|data| (sender, data));
+        }
+        // The keys of a session that came to nothing stay: those of a later one open the record.
+        for index in 0..waiting.len() {
+            let Some(keys) = waiting.get(index).filter(|keys| keys.id == id) else { continue };
+            let mut session = Session::new(keys);
+            if let Some((sender, plain)) = session.open(&sealed) {
+                waiting.remove(index);
+                self.open.insert(id, session);
+                return sealed.data(&plain).map(|data| (sender, data));
+            }
+        }
+        Err(NotOpened::Tag)
+    }
+}
+
+/// Without a negotiation on record the length of the key tells.
+fn suite_of(selected: AeadCipherSuite, key_len: usize) -> AeadCipherSuite {
+    match (selected.is_empty(), key_len) {
+        (false, _) => selected,
+        (true, 16) => AeadCipherSuite::AES_128_GCM,
+        (true, _) => AeadCipherSuite::AES_256_GCM,
+    }
+}
+
+impl SessionKeys {
+    fn key_len(&self) -> Option<usize> {
+        self.requester.first().map(|key| key.key.len())
+    }
+}
+
+impl Session {
+    fn new(keys: &SessionKeys) -> Self {
+        let direction = |keys: &[Key]| Direction { keys: keys.to_vec(), current: 0, sequence: 0 };
+        Self {
+            requester: direction(&keys.requester),
+            responder: direction(&keys.responder),
+            next: Sender::Requester,
+        }
+    }
+
+    fn key_len(&self) -> usize {
+        self.requester.keys.first().map_or(0, |key| key.key.len())
+    }
+
+    /// Captures do not say who sent a record: the tag does.
+    fn open(&mut self, sealed: &Sealed<'_>) -> Option<(Sender, Vec<u8>)> {
+        [self.next, self.next.peer()].into_iter().find_map(|sender| {
+            let direction = match sender {
+                Sender::Requester => &mut self.requester,
+                Sender::Responder => &mut self.responder,
+            };
+            let plain = direction.open(sealed)?;
+            self.next = sender.peer();
+            Some((sender, plain))
+        })
+    }
+}
+
+impl Direction {
+    /// Opens a record with the current key, or with a later one that comes into use with it. Nothing
+    /// changes where the tag is wrong.
+    fn open(&mut self, sealed: &Sealed<'_>) -> Option<Vec<u8>> {
+        let later = self.keys.iter().enumerate().skip(self.current);
+        let (current, sequence, plain) = later.into_iter().find_map(|(index, key)| {
+            let sequence = if index == self.current { self.sequence } else { 0 };
+            Some((index, sequence, sealed.open(key, sequence)?))
+        })?;
+        self.current = current;
+        // A counter that would repeat is never used again: no record has this number.
+        self.sequence = sequence.saturating_add(1);
+        Some(plain)
+    }
+}
+
+impl Sealed<'_> {
+    /// What was encrypted, or authenticated; `None` where the tag is wrong.
+    fn open(&self, key: &Key, sequence: u64) -> Option<Vec<u8>> {
+        let bytes = sequence.to_le_bytes();
+        if !bytes.starts_with(self.message.sequence) {
+            return None;
+        }
+        nonces(&key.iv, sequence).find_map(|nonce| match self.privacy {
+            Privacy::Encrypted => {
+                let mut plain = self.message.data.to_vec();
+                self.cipher.open(key, &nonce, self.header, &mut plain, &self.message.tag)?;
+                Some(plain)
+            }
+            Privacy::Authenticated => {
+                let associated = [self.header, self.message.data].concat();
+                self.cipher.open(key, &nonce, &associated, &mut [], &self.message.tag)?;
+                Some(self.message.data.to_vec())
+            }
+        })
+    }
+
+    /// The data of the application.
+    fn data(&self, plain: &[u8]) -> Result<Vec<u8>, NotOpened> {
+        match self.privacy {
+            Privacy::Authenticated => Ok(plain.to_vec()),
+            Privacy::Encrypted => Plaintext::decode(Untrusted::new(plain))
+                .map(|plain| plain.data.to_vec())
+                .map_err(NotOpened::Plaintext),
+        }
+    }
+}
+
+/// The nonces that a sequence number may give: little-endian from the start of the IV (DSP0277 1.2), or
+/// big-endian at its end, as the texts of 1.0 and 1.1 can be read.
+fn nonces(iv: &[u8; IV_LEN], sequence: u64) -> impl Iterator<Item = [u8; IV_LEN]> {
+    let (mut little, mut big) = (*iv, *iv);
+    little.iter_mut().zip(sequence.to_le_bytes()).for_each(|(byte, with)| *byte ^= with);
+    big.iter_mut().rev().zip(sequence.to_le_bytes()).for_each(|(byte, with)| *byte ^= with);
+    [Some(little), Some(big).filter(|big| *big != little)].into_iter().flatten()
+}

@@ -1,0 +1,58 @@
+//! A request or a response, as its code says.
+
+use spdm_codec::{Code, Cx, DecodeError, Field, Header, Request, Response, Trace};
+use spdm_untrusted::Untrusted;
+
+/// Any message of DSP0274.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "bit 7 of the code has two values")]
+pub enum SpdmMessage<'a> {
+    /// Bit 7 of the code is set.
+    Request(Request<'a>),
+    /// Bit 7 of the code is clear.
+    Response(Response<'a>),
+}
+
+impl<'a> SpdmMessage<'a> {
+    /// Decodes the message that its code names.
+    ///
+    /// # Errors
+    /// [`DecodeError`] as for the message.
+    pub fn decode(bytes: Untrusted<&'a [u8]>, cx: &Cx) -> Result<Self, DecodeError> {
+        Self::decode_traced(bytes, cx, &mut |_: Field<'_>| ())
+    }
+
+    /// [`Self::decode`] that shows every field to `trace` on the way.
+    ///
+    /// # Errors
+    /// As [`Self::decode`].
+    pub fn decode_traced<T: Trace<'a>>(
+        bytes: Untrusted<&'a [u8]>,
+        cx: &Cx,
+        trace: &mut T,
+    ) -> Result<Self, DecodeError> {
+        if Header::peek(bytes)?.code.is_request() {
+            Request::decode_traced(bytes, cx, trace).map(Self::Request)
+        } else {
+            Response::decode_traced(bytes, cx, trace).map(Self::Response)
+        }
+    }
+
+    /// The `RequestResponseCode`.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Request(request) => request.code(),
+            Self::Response(response) => response.code(),
+        }
+    }
+
+    /// Exactly the bytes of the message, without what the transport appended.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        match self {
+            Self::Request(request) => request.bytes(),
+            Self::Response(response) => response.bytes(),
+        }
+    }
+}
