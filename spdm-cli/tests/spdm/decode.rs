@@ -3,7 +3,10 @@
 use std::io::Write;
 use std::process::Stdio;
 
+use serde_json::Value;
+
 use crate::process::{Folder, Run, command, corpus, run};
+use crate::schema;
 
 fn decode(text: &str, more: &[&str]) -> Run {
     let mut child = command(&[&["decode", "-"], more].concat())
@@ -105,4 +108,132 @@ fn evidence_of_real_hardware() {
     assert_eq!((run.code, messages.len()), (0, 2));
     let gists: Vec<_> = messages.iter().map(|message| &message["gist"]).collect();
     assert_eq!(gists, ["all measurements, signed", "64 blocks, signed"]);
+}
+
+/// A flow of the manifest, message by message: `(A B)x2` is `A B A B`, `SECx2` are two records.
+fn expand(flow: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut group = None;
+    for word in flow.split_whitespace() {
+        let (word, times) = match word.rsplit_once('x') {
+            Some((word, times)) if times.parse::<usize>().is_ok() => (word, times.parse().unwrap()),
+            _ => (word, 1),
+        };
+        if word.starts_with('(') {
+            group = Some(all.len());
+        }
+        let name = word.trim_matches(['(', ')']);
+        all.push(name.to_owned());
+        let from = match group {
+            Some(from) if word.ends_with(')') => {
+                group = None;
+                from
+            }
+            Some(_) => continue,
+            None => all.len() - 1,
+        };
+        let repeated = all.split_off(from);
+        (0..times).for_each(|_| all.extend(repeated.clone()));
+    }
+    all.retain(|name| name != "DOE_DISC");
+    all
+}
+
+fn captured_names(messages: &[Value]) -> Vec<String> {
+    let captured = messages.iter().filter(|message| message["depth"] == 0);
+    let name = |message: &Value| match message["kind"].as_str().unwrap() {
+        "secured" => "SEC".to_owned(),
+        _ => message["name"].as_str().unwrap().to_owned(),
+    };
+    captured.map(name).collect()
+}
+
+#[test]
+fn captures_with_secrets_are_the_flows_of_the_manifest() {
+    let Some(corpus) = corpus() else { return };
+    let captures = corpus.join("captures");
+    let manifest = std::fs::read(captures.join("manifest.json")).unwrap();
+    let manifest: Vec<Value> = serde_json::from_slice(&manifest).unwrap();
+    let schema = schema::schema("decode");
+    for name in [
+        "ver1.1_MCTP_p384_sha384_full",
+        "ver1.1_PCI_DOE_p384_sha384_full",
+        "psk_only_v1.1_DOE",
+        "misc_app_v1.4_MCTP",
+        "mut_W_ENCAP_basicBASIC_v1.3_DOE",
+    ] {
+        let file = captures.join(name);
+        let run =
+            run(&format!("decode {0}.pcap --secrets {0}.secrets.json --json", file.display()));
+        assert_eq!((run.code, run.err.as_str()), (0, ""), "{name}");
+        let messages = run.objects();
+        let entry = manifest.iter().find(|entry| entry["name"] == name).unwrap();
+        assert_eq!(captured_names(&messages), expand(entry["flow"].as_str().unwrap()), "{name}");
+        for message in &messages {
+            let sealed = message["kind"] == "secured" && message["sender"].is_null();
+            assert!(!sealed && message["error"].is_null(), "{name}: {message}");
+            if let Some(schema) = &schema {
+                schema::check(schema, message, "message");
+            }
+        }
+        let inside = messages.iter().filter(|message| message["origin"] == "record").count();
+        let records = messages.iter().filter(|message| message["kind"] == "secured").count();
+        assert_eq!(inside, records, "{name}");
+    }
+}
+
+#[test]
+fn the_wrong_secrets_open_nothing_and_that_is_an_error() {
+    let Some(corpus) = corpus() else { return };
+    let captures = corpus.join("captures");
+    let file = captures.join("psk_only_v1.1_DOE.pcap").display().to_string();
+    let secrets = captures.join("ver1.1_MCTP_p384_sha384_full.secrets.json");
+    let other = run(&format!("decode {file} --secrets {} --json", secrets.display()));
+    let messages = other.objects();
+    let record = messages.iter().find(|message| message["kind"] == "secured").unwrap();
+    assert_eq!((other.code, &record["error"]["field"]), (2, &"MAC".into()));
+    if let Some(schema) = schema::schema("decode") {
+        schema::check(&schema, record, "message");
+    }
+    let none = run(&format!("decode {file}"));
+    assert_eq!(none.code, 0);
+    assert!(none.out.contains("session ffffffff, not opened: its keys are not known"));
+
+    let folder = Folder::new();
+    let broken = folder.write("secrets.json", r#"[["key", "no key"]]"#);
+    let run = run(&format!("decode {file} --secrets {broken}"));
+    assert_eq!((run.code, run.out.as_str()), (2, ""));
+    assert!(run.err.contains("key is not hexadecimal"), "{run:?}");
+}
+
+#[test]
+fn encapsulated_messages_are_shown_inside() {
+    let text = "116a0500 11810000\n11eb0500 117f0100\n";
+    let run = decode(text, &[]);
+    let expected = "   1  <- 1.1  ENCAPSULATED_REQUEST  8 bytes  request 5\n        \
+                    <- 1.1  GET_DIGESTS (encapsulated)  4 bytes\n   2  -> 1.1  \
+                    DELIVER_ENCAPSULATED_RESPONSE  8 bytes  to request 5\n        \
+                    -> 1.1  ERROR (encapsulated)  4 bytes  InvalidRequest, data 0x00\n";
+    assert_eq!((run.code, run.out.as_str()), (0, expected));
+}
+
+#[test]
+fn fields_of_vendor_protocols() {
+    let run =
+        decode("12fe0000 0300 02 0100 0200 0003\n12fe0000 0300 02 0100 0400 00000001\n", &["-v"]);
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = run.out.lines().map(words).collect();
+    for expected in ["4 StandardID 0300 PCI-SIG", "11 ProtocolID 00 IDE_KM", "12 ObjectID 00 QUERY"]
+    {
+        assert!(lines.iter().any(|line| line == expected), "{expected}: {lines:?}");
+    }
+}
+
+#[test]
+fn what_was_not_decoded_is_shown() {
+    let run = decode("10040000 00020012", &["--json"]);
+    let object = run.object();
+    let last = object["fields"].as_array().unwrap().last().unwrap();
+    assert_eq!((run.code, &last["name"], &last["offset"]), (2, &"not decoded".into(), &6.into()));
+    assert_eq!((&last["bytes"], &object["error"]["offset"]), (&"0012".into(), &6.into()));
 }

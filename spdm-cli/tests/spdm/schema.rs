@@ -1,18 +1,18 @@
-//! Reports have the form that docs/schema/report.json publishes.
+//! Output has the form that docs/schema publishes.
 
 use serde_json::Value;
 
 use crate::process::{Emulator, Folder, run};
 
-fn schema() -> Option<Value> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/schema/report.json");
-    // A packaged crate has no docs folder beside it.
+/// A schema, or `None` in a packaged crate, which has no docs folder beside it.
+pub(crate) fn schema(name: &str) -> Option<Value> {
+    let path = format!("{}/../docs/schema/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read(path).ok()?;
     Some(serde_json::from_slice(&text).unwrap())
 }
 
 /// The keys that the schema requires, at every object that both have; nothing else may be there.
-fn check(schema: &Value, value: &Value, at: &str) {
+pub(crate) fn check(schema: &Value, value: &Value, at: &str) {
     if let (Some(items), Some(values)) = (schema.get("items"), value.as_array()) {
         for value in values {
             check(items, value, &format!("{at}[]"));
@@ -41,7 +41,7 @@ fn check(schema: &Value, value: &Value, at: &str) {
 
 #[test]
 fn every_kind_of_report() {
-    let Some(schema) = schema() else { return };
+    let Some(schema) = schema("report") else { return };
     let device = Emulator::start("--seed 1 --base-asym ECDSA_P256 --fault oversize-response");
     let broken = &device.target;
     let folder = Folder::new();

@@ -1,0 +1,225 @@
+//! Files that an attacker puts together: exchanges of two devices, forged answers, attached chains. Device A
+//! is trusted, device B is not.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests: a panic is the failure"
+)]
+
+use spdm_codec::{BaseAsymAlgo, CapabilityFlags, Nonce, SlotId, SpdmVersion};
+use spdm_crypto::Bank;
+use spdm_crypto::rustcrypto::{PROVIDER, Running};
+use spdm_emulator::{Device, DeviceConfig, KeyProvisioning};
+use spdm_evidence::{
+    Check, Evidence, Exchange, Negotiation, ReadOptions, Recording, Report, Status, Verifier,
+};
+use spdm_x509::{Anchor, Profile, SanPolicy, ValidityCheck};
+
+const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
+const NONCE: Nonce = [7; 32];
+
+fn device(seed: u64, configure: impl FnOnce(&mut DeviceConfig)) -> Device {
+    let mut config = DeviceConfig {
+        versions: vec![SpdmVersion::V1_2],
+        base_asym: BaseAsymAlgo::ECDSA_P384,
+        seed: Some(seed),
+        ..DeviceConfig::default()
+    };
+    configure(&mut config);
+    Device::new(config).unwrap()
+}
+
+fn exchange(device: &mut Device, request: Vec<u8>) -> Exchange {
+    let response = device.respond(&request);
+    Exchange { request, interim: Vec::new(), response }
+}
+
+/// Nothing in a negotiation is random: those of two devices of one kind are the same.
+fn negotiation(device: &mut Device) -> Vec<Exchange> {
+    let mut capabilities = vec![0x12, 0xE1, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0];
+    capabilities.extend([0, 0x12, 0, 0, 0, 0x12, 0, 0]);
+    let mut algorithms = vec![0x12, 0xE3, 0, 0, 32, 0, 1, 2, 0x80, 0, 0, 0, 2, 0, 0, 0];
+    algorithms.resize(32, 0);
+    [vec![0x10, 0x84, 0, 0], capabilities, algorithms].map(|r| exchange(device, r)).into()
+}
+
+/// DIGESTS and the whole chain of slot 0.
+fn chain(device: &mut Device) -> Vec<Exchange> {
+    let digests = exchange(device, vec![0x12, 0x81, 0, 0]);
+    vec![digests, exchange(device, vec![0x12, 0x82, 0, 0, 0, 0, 0, 0x10])]
+}
+
+/// The chain structure in those exchanges.
+fn structure(chain: &[Exchange]) -> Vec<u8> {
+    chain[1].response.as_ref().unwrap()[8..].to_vec()
+}
+
+fn challenge(device: &mut Device, slot: u8, nonce: u8) -> Exchange {
+    exchange(device, [&[0x12, 0x83, slot, 0][..], &[nonce; 32]].concat())
+}
+
+fn measure(device: &mut Device, index: u8, slot: u8, nonce: u8) -> Exchange {
+    exchange(device, [&[0x12, 0xE0, 1, index][..], &[nonce; 32], &[slot]].concat())
+}
+
+fn evidence(parts: &[&[Exchange]]) -> Evidence {
+    let mut recording = Recording::new(Negotiation::Recorded, 0);
+    recording.exchanges = parts.concat();
+    let mut evidence = Evidence::new("claimed");
+    evidence.recordings.push(recording);
+    evidence
+}
+
+/// The only report on the evidence, written to a file and read again.
+fn report(evidence: &Evidence, trusted: &Device, ask: impl FnOnce(&mut Verifier<'_>)) -> Report {
+    let file = evidence.to_json().unwrap();
+    let evidence = Evidence::read(file.as_bytes(), &ReadOptions::default()).unwrap();
+    let roots = trusted.trust_anchors();
+    let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
+    let mut verifier = Verifier::new(&PROVIDER, &anchors, AT);
+    ask(&mut verifier);
+    let mut reports = verifier.verify(&mut Bank::<Running, 2>::new(), &evidence);
+    assert_eq!(reports.len(), 1);
+    reports.remove(0)
+}
+
+fn indices(report: &Report) -> Vec<u8> {
+    report.measurements().iter().map(|value| value.index).collect()
+}
+
+#[test]
+fn measurements_that_another_key_signed_are_not_shown_and_nothing_is_verified() {
+    let (mut a, mut b) = (device(1, |_| ()), device(2, |_| ()));
+    let (vca, same) = (negotiation(&mut a), negotiation(&mut b));
+    assert_eq!(vca, same);
+    let (chain_b, forged) = (chain(&mut b), [measure(&mut b, 2, 0, 7)]);
+    let (chain_a, genuine) = (chain(&mut a), [measure(&mut a, 1, 0, 7)]);
+    let file = evidence(&[&vca, &chain_b, &forged, &chain_a, &genuine]);
+    let report = report(&file, &a, |verifier| verifier.nonce = Some(NONCE));
+    assert!(!report.verified());
+    assert_eq!(report.error().unwrap().kind, "identity");
+    assert_eq!(indices(&report), [1]);
+}
+
+#[test]
+fn unsigned_measurements_are_not_shown_beside_a_signed_challenge() {
+    let mut a = device(1, |_| ());
+    let (vca, chain) = (negotiation(&mut a), chain(&mut a));
+    let challenged = [challenge(&mut a, 0, 7)];
+    let mut unsigned = exchange(&mut a, vec![0x12, 0xE0, 0, 1]);
+    unsigned.response.as_mut().unwrap()[20..40].fill(0xEE);
+    let file = evidence(&[&vca, &chain, &challenged, &[unsigned]]);
+    let without_nonce = report(&file, &a, |_| ());
+    assert_eq!((without_nonce.verified(), indices(&without_nonce)), (true, vec![]));
+    // The nonce that is asked for is that of GET_MEASUREMENTS, which is on record and proves nothing.
+    let with_nonce = report(&file, &a, |verifier| verifier.nonce = Some(NONCE));
+    assert_eq!((with_nonce.verified(), indices(&with_nonce)), (false, vec![]));
+    // Without any GET_MEASUREMENTS, it is CHALLENGE's.
+    let only = evidence(&[&vca, &chain, &challenged]);
+    assert!(report(&only, &a, |verifier| verifier.nonce = Some(NONCE)).verified());
+}
+
+#[test]
+fn an_answer_for_a_slot_without_a_chain_is_not_shown_in_another_slots_report() {
+    let mut a = device(1, |_| ());
+    let (vca, chain) = (negotiation(&mut a), chain(&mut a));
+    let challenged = [challenge(&mut a, 0, 7)];
+    let mut garbage = measure(&mut a, 1, 0, 9);
+    garbage.request[36] = 3;
+    garbage.response.as_mut().unwrap()[3] = 3;
+    let file = evidence(&[&vca, &chain, &challenged, &[garbage]]);
+    let report = report(&file, &a, |verifier| verifier.slot = SlotId::new(0));
+    assert!(indices(&report).is_empty());
+}
+
+#[test]
+fn a_public_key_carries_no_name() {
+    let mut a = device(1, |config| config.provisioning = KeyProvisioning::PublicKey);
+    let key = a.algorithms().next().and_then(|asym| a.public_key_spki(asym)).unwrap();
+    let key: &'static [u8] = key.leak();
+    let vca = negotiation(&mut a);
+    let signed = [challenge(&mut a, 0xFF, 7), measure(&mut a, 1, 0x0F, 7)];
+    let file = evidence(&[&vca, &signed]);
+    let known = report(&file, &a, |verifier| verifier.peer_key = Some(key));
+    assert!(known.verified());
+    let named = report(&file, &a, |verifier| {
+        verifier.peer_key = Some(key);
+        verifier.san = SanPolicy::Dmtf { pattern: "ACME:*:*" };
+    });
+    assert!(!named.verified());
+    assert_eq!(named.error().unwrap().kind, "required");
+}
+
+#[test]
+fn digests_of_another_chain_fail_the_chain_digest() {
+    let (mut a, mut b) = (device(1, |_| ()), device(2, |_| ()));
+    let vca = negotiation(&mut a);
+    negotiation(&mut b);
+    let attached = structure(&chain(&mut a));
+    let signed = [measure(&mut a, 1, 0, 7)];
+    let mut file = evidence(&[&vca, &signed, &chain(&mut b)]);
+    file.attach_chain(SlotId::ZERO, &attached);
+    let report = report(&file, &a, |_| ());
+    assert!(!report.verified());
+    assert_eq!(report.status(Check::ChainDigest), Status::Fail);
+}
+
+#[test]
+fn only_the_measurements_of_the_shown_nonce_are_shown() {
+    let mut a = device(1, |_| ());
+    let (vca, chain) = (negotiation(&mut a), chain(&mut a));
+    let signed = [measure(&mut a, 2, 0, 7), measure(&mut a, 1, 0, 8)];
+    let report = report(&evidence(&[&vca, &chain, &signed]), &a, |_| ());
+    assert!(report.verified());
+    assert_eq!(report.nonces().measurements.as_deref(), Some("08".repeat(32).as_str()));
+    assert_eq!(indices(&report), [1]);
+}
+
+#[test]
+fn an_attached_chain_has_the_model_that_the_device_announced() {
+    let flags = CapabilityFlags::CERT_CAP
+        | CapabilityFlags::CHAL_CAP
+        | CapabilityFlags::MEAS_CAP_SIG
+        | CapabilityFlags::ALIAS_CERT_CAP;
+    let mut a = device(1, |config| config.capabilities = Some(flags));
+    let (vca, chain) = (negotiation(&mut a), chain(&mut a));
+    let signed = [measure(&mut a, 1, 0, 7)];
+    let strict = |verifier: &mut Verifier<'_>| verifier.profile = Profile::STRICT;
+    let fetched = report(&evidence(&[&vca, &chain, &signed]), &a, strict);
+    let mut file = evidence(&[&vca, &signed]);
+    file.attach_chain(SlotId::ZERO, &structure(&chain));
+    let attached = report(&file, &a, strict);
+    for report in [fetched, attached] {
+        assert_eq!(report.status(Check::LeafProfile), Status::Fail);
+    }
+}
+
+#[test]
+fn a_signed_nonce_of_an_untrusted_key_is_not_fresh() {
+    let (a, mut b) = (device(1, |_| ()), device(2, |_| ()));
+    let (vca, chain) = (negotiation(&mut b), chain(&mut b));
+    let signed = [measure(&mut b, 1, 0, 7)];
+    let file = evidence(&[&vca, &chain, &signed]);
+    let report = report(&file, &a, |verifier| verifier.nonce = Some(NONCE));
+    assert_eq!((report.verified(), report.fresh()), (false, Some(false)));
+}
+
+#[test]
+fn a_target_cannot_steer_a_terminal() {
+    let mut a = device(1, |_| ());
+    let mut file = evidence(&[&negotiation(&mut a)]);
+    file.target = "x\u{1b}[2K\r\u{202e}VERIFIED".to_owned();
+    let report = report(&file, &a, |_| ());
+    assert_eq!(report.target(), r"x\u{1b}[2K\u{d}\u{202e}VERIFIED");
+}
+
+#[test]
+fn a_final_answer_is_no_interim_one() {
+    let mut a = device(1, |_| ());
+    let mut exchanges = negotiation(&mut a);
+    exchanges[2].interim.push(vec![0x12, 0x7F, 1, 0]);
+    let file = evidence(&[&exchanges]).to_json().unwrap();
+    let error = Evidence::read(file.as_bytes(), &ReadOptions::default()).unwrap_err();
+    assert_eq!(error, spdm_evidence::Error::Interim);
+}
