@@ -181,6 +181,18 @@ pub(crate) struct LinkArgs {
     /// Writes a capture of the exchange (pcap)
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
+    /// Who reads the capture: stock Wireshark, or the tools of the DMTF reference implementation
+    #[arg(long, value_name = "FORM", default_value = "wireshark", requires = "pcap")]
+    pub(crate) pcap_format: PcapFormat,
+}
+
+/// The form of a capture.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum PcapFormat {
+    /// Link types that Wireshark and tcpdump know, or leave to users
+    Wireshark,
+    /// The link types of spdm_dump
+    Dmtf,
 }
 
 /// How messages travel over TCP.

@@ -60,7 +60,10 @@ impl<'l> Link<'l> {
             None => None,
             Some(path) => {
                 let file = File::create(path).map_err(|error| file::of(path, &error))?;
-                Some(CaptureFile::new(BufWriter::new(file), framing).map_err(Failure::usage)?)
+                Some(
+                    CaptureFile::new(BufWriter::new(file), args.pcap_format, framing)
+                        .map_err(Failure::usage)?,
+                )
             }
         };
         Ok(Self { args, device, monitor: Monitor::new(capture, console.verbosity()) })

@@ -8,14 +8,24 @@ use spdm_evidence::{CaptureBinding, CaptureForm, CaptureWriter, Direction, Layer
 use spdm_transport_tcp::{Binding, Framing};
 use spdm_untrusted::Untrusted;
 
+use crate::args::PcapFormat;
+
 /// A capture of plain messages.
 #[derive(Debug)]
 pub(crate) struct CaptureFile<W: Write>(CaptureWriter<W>);
 
 impl<W: Write> CaptureFile<W> {
     /// Begins a file; `framing` is `None` for a device in this process.
-    pub(crate) fn new(out: W, framing: Option<Framing>) -> Result<Self, String> {
-        let writer = CaptureWriter::new(out, CaptureForm::default(), binding(framing));
+    pub(crate) fn new(
+        out: W,
+        format: PcapFormat,
+        framing: Option<Framing>,
+    ) -> Result<Self, String> {
+        let form = match format {
+            PcapFormat::Wireshark => CaptureForm::Wireshark,
+            PcapFormat::Dmtf => CaptureForm::Dmtf,
+        };
+        let writer = CaptureWriter::new(out, form, binding(framing));
         writer.map(Self).map_err(|error| error.to_string())
     }
 

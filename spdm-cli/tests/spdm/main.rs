@@ -12,6 +12,7 @@ mod decode;
 mod faults;
 mod matrix;
 mod offline;
+mod pcap;
 mod process;
 mod schema;
 mod tcp;
