@@ -1,6 +1,6 @@
 //! One attestation over one connection, step by step, so that a report tells as much as can be told.
 
-use spdm_codec::{KeySlot, MeasurementAttributes, Nonce, SlotId};
+use spdm_codec::{MeasurementAttributes, Nonce, SlotId};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{Check, Freshness, MeasuredValue, Recording, Reference, ReportBuilder};
 use spdm_requester::{
@@ -217,14 +217,8 @@ impl Run<'_> {
         negotiated: &Negotiated,
         spki: &'c [u8],
     ) -> Result<Peer<'c>, End> {
-        self.report.slot(KeySlot::PublicKey);
-        for check in Check::ALL.into_iter().filter(|check| check.name().starts_with("chain.")) {
-            self.report.skip(check, "slot 0xFF has a public key instead of a chain");
-        }
-        if self.plan.policy.is_some_and(|policy| policy.san != SanPolicy::None) {
-            self.report.require(Check::LeafSan);
-            self.report.skip(Check::LeafSan, "a public key carries no name");
-        }
+        let san = self.plan.policy.map_or(SanPolicy::None, |policy| policy.san);
+        self.report.provisioned_key(&san);
         let algorithms = negotiated.asym().and_then(|asym| Ok((asym, negotiated.hash()?)));
         let key = match algorithms {
             Ok((asym, hash)) => ProvisionedKey::parse(Untrusted::new(spki), asym, hash, &PROVIDER),

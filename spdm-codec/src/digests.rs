@@ -189,8 +189,10 @@ impl<'a> Body<'a> for Digests<'a> {
         }
         let digests = r.bytes("Digest", count * cx.hash_len)?;
         let keys = match cx.connection_keys {
-            ConnectionKeys::Single => None,
-            ConnectionKeys::Multi => Some(SlotKeys::read(r, count)?),
+            ConnectionKeys::Multi if cx.version >= SpdmVersion::V1_3 => {
+                Some(SlotKeys::read(r, count)?)
+            }
+            ConnectionKeys::Single | ConnectionKeys::Multi => None,
         };
         Ok(Self { supported, provisioned, digests, keys })
     }
@@ -291,5 +293,11 @@ mod tests {
         every_prefix_fails::<Digests<'_>>(&bytes, &cx);
         bytes[71] = 4;
         expect_value::<Digests<'_>>(&bytes, &cx, "CertificateInfo", 71, 4);
+        // Before 1.3 there are no such lists, whatever the context says.
+        let cx = Cx::new(SpdmVersion::V1_2)
+            .with_hash_len(32)
+            .with_connection_keys(ConnectionKeys::Multi);
+        let bytes = response(SpdmVersion::V1_2, 0, 1);
+        assert!(round_trip::<Digests<'_>>(&bytes, &cx).keys.is_none());
     }
 }

@@ -5,8 +5,8 @@ use core::fmt;
 use std::collections::BTreeSet;
 
 use spdm_codec::{
-    Challenge, Code, Cx, ErrorCode, GetMeasurements, HEADER_LEN, Header, KeySlot, Message, Nonce,
-    SlotId, SpdmVersion,
+    Challenge, Code, Cx, ErrorCode, GetCertificate, GetMeasurements, HEADER_LEN, Header, KeySlot,
+    Message, Nonce, SlotId, SpdmVersion,
 };
 use spdm_crypto::{HashBank, Provider};
 use spdm_requester::{
@@ -64,10 +64,16 @@ pub(crate) struct Judgement<'c> {
     pub(crate) digests_checked: BTreeSet<(SlotId, Vec<u8>)>,
     /// Every digest that DIGESTS stated of a slot.
     pub(crate) stated: BTreeSet<(SlotId, Vec<u8>)>,
-    /// GET_MEASUREMENTS is on record.
-    pub(crate) measures: bool,
     /// In the order of the recording.
-    pub(crate) failures: Vec<Error>,
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// What went wrong in an exchange.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    /// The slot that the exchange is about; `None` where it concerns all of them.
+    pub(crate) slot: Option<KeySlot>,
 }
 
 /// Starts the judge over a recording.
@@ -93,7 +99,7 @@ impl<'c> Judge<'_, 'c> {
         let mut connection = match connection(self.recording) {
             Ok(connection) => connection,
             Err(error) => {
-                judgement.failures.push(error);
+                judgement.failures.push(Failure { error, slot: None });
                 return judgement;
             }
         };
@@ -102,14 +108,11 @@ impl<'c> Judge<'_, 'c> {
             let result =
                 self.exchange(&mut connection, &mut bench, index, exchange, &mut judgement);
             judgement.negotiated = connection.negotiated().copied().or(judgement.negotiated);
-            match result {
-                Ok(()) => {}
-                // The connection goes on: the peer goes on, too.
-                Err(error @ (Error::Signature { .. } | Error::Incompatible(_))) => {
-                    judgement.failures.push(error);
-                }
-                Err(error) => {
-                    judgement.failures.push(error);
+            if let Err(error) = result {
+                let slot = judgement.negotiated.and_then(|n| slot_of(&exchange.request, n.version));
+                judgement.failures.push(Failure { error, slot });
+                // After these the connection goes on: the peer goes on, too.
+                if !matches!(error, Error::Signature { .. } | Error::Incompatible(_)) {
                     break;
                 }
             }
@@ -130,7 +133,6 @@ impl<'c> Judge<'_, 'c> {
         for interim in &exchange.interim {
             connection.accept(bench, request, Untrusted::new(interim), None)?;
         }
-        judgement.measures |= request.get(1) == Some(&Code::GET_MEASUREMENTS.0);
         let Some(response) = &exchange.response else { return Ok(()) };
         let asked = connection.negotiated().and_then(|n| asked_signature(request, n.version));
         let identity = match asked {
@@ -238,6 +240,16 @@ impl<'c> Judge<'_, 'c> {
         judgement.digests_checked.insert((slot, digest.as_bytes().to_vec()));
         Ok(())
     }
+}
+
+/// The slot that a request is about.
+fn slot_of(request: &[u8], version: SpdmVersion) -> Option<KeySlot> {
+    if let Some((_, slot, _)) = asked_signature(request, version) {
+        return Some(slot);
+    }
+    let cx = Cx::new(version).with_padding(usize::MAX);
+    let message = GetCertificate::decode(Untrusted::new(request), &cx).ok()?.message;
+    Some(KeySlot::Slot(message.slot))
 }
 
 /// What a request for a signature asks: by which key, over which nonce.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use spdm_codec::{CertificateModel, KeySlot, Nonce, SlotId, SpdmVersion};
+use spdm_codec::{CertificateModel, Code, KeySlot, Nonce, SlotId, SpdmVersion};
 use spdm_crypto::{HashAlgorithm, HashBank, Provider};
 use spdm_requester::{Bench, Error, Incompatible, Negotiated, Proof, Verified};
 use spdm_x509::{Anchor, Identity, Policy, Profile, SanPolicy, Trusted, ValidityCheck};
@@ -10,7 +10,7 @@ use spdm_x509::{Anchor, Identity, Policy, Profile, SanPolicy, Trusted, ValidityC
 use crate::certificate_list::chain_structure;
 use crate::chain_library::{ChainId, ChainLibrary, Fetched, Held, Recent, StoredChain};
 use crate::evidence::Evidence;
-use crate::exchange::{ChainContent, Recording, SlotChain};
+use crate::exchange::{ChainContent, Exchange, Recording, SlotChain};
 use crate::judgement::{Attempt, Judge, Judgement, Outcome};
 use crate::reference::Reference;
 use crate::report::{Check, Freshness, Report, ReportBuilder};
@@ -30,7 +30,7 @@ pub struct Verifier<'p> {
     /// What the leaf must say of itself.
     pub profile: Profile,
     /// The nonce that a signature must cover: that of GET_MEASUREMENTS, or of CHALLENGE where no
-    /// measurements are signed.
+    /// GET_MEASUREMENTS is on record.
     pub nonce: Option<Nonce>,
     /// The device's public key (DER SubjectPublicKeyInfo), for devices without a chain (slot 0xFF).
     pub peer_key: Option<&'p [u8]>,
@@ -200,7 +200,8 @@ struct Case<'e, 'c> {
 impl<'c> Case<'_, 'c> {
     fn report(&self, slot: Option<KeySlot>) -> Report {
         let verifier = self.verifier;
-        let freshness = verifier.nonce.map_or(Freshness::Unknown, Freshness::Expected);
+        let expected = |nonce| Freshness::Expected { proof: self.nonce_of(), nonce };
+        let freshness = verifier.nonce.map_or(Freshness::Unknown, expected);
         let mut report = ReportBuilder::new(self.target, freshness);
         for note in &self.recording.notes {
             report.note(*note);
@@ -229,17 +230,16 @@ impl<'c> Case<'_, 'c> {
         }
         self.show_measurements(&mut report, measurements);
         for failure in &self.judgement.failures {
-            report.failed(failure);
+            match failure.slot {
+                Some(other) if Some(other) != slot => report.failed_elsewhere(other, &failure.error),
+                _ => report.failed(&failure.error),
+            };
         }
         if let Some(broken) = &self.recording.broken {
             report.broken(broken);
         }
         if let Some(reference) = verifier.reference {
             report.reference(reference);
-        }
-        if verifier.nonce.is_some() && self.judgement.measures {
-            // The expected nonce is that of GET_MEASUREMENTS.
-            report.require(Check::MeasurementsSignature);
         }
         // Every signature of the slot is by the one identity that is shown.
         let of_slot = self.judgement.attempts.iter().filter(|attempt| Some(attempt.slot) == slot);
@@ -259,6 +259,17 @@ impl<'c> Case<'_, 'c> {
         report.build()
     }
 
+    /// Whose nonce the expected one is.
+    fn nonce_of(&self) -> Proof {
+        let measures =
+            |exchange: &Exchange| exchange.request.get(1) == Some(&Code::GET_MEASUREMENTS.0);
+        if self.recording.exchanges.iter().any(measures) {
+            Proof::Measurements
+        } else {
+            Proof::Challenge
+        }
+    }
+
     fn check_negotiated(&self, report: &mut ReportBuilder, negotiated: &Negotiated) {
         if let Some(least) = self.verifier.min_version.filter(|least| negotiated.version < *least) {
             let got = negotiated.version;
@@ -272,15 +283,15 @@ impl<'c> Case<'_, 'c> {
         }
     }
 
-    /// The attempt to show: a verified one over the expected nonce, then a verified one, then any; the one
-    /// with the most measurements; the last.
+    /// The attempt to show: a verified one over the expected nonce, then a verified one, then any; one with
+    /// measurements; the last.
     fn best(&self, slot: Option<KeySlot>, proof: Proof) -> Option<&Attempt<'c>> {
         let attempts = &self.judgement.attempts;
         let of_slot = attempts.iter().filter(|a| Some(a.slot) == slot && a.proof == proof);
         of_slot.max_by_key(|attempt| {
             let verified = matches!(attempt.outcome, Outcome::Verified(_));
             let expected = self.verifier.nonce == Some(attempt.nonce);
-            (verified, expected, attempt.values.len())
+            (verified, expected, !attempt.values.is_empty())
         })
     }
 
@@ -366,10 +377,7 @@ impl<'c> Case<'_, 'c> {
         report: &mut ReportBuilder,
         identity: Option<Identity<'c>>,
     ) -> Option<Trusted<'c>> {
-        report.skip(Check::ChainFormat, "slot 0xFF has a public key instead of a chain");
-        if !matches!(self.verifier.san, SanPolicy::None) {
-            report.require(Check::LeafSan).skip(Check::LeafSan, "a public key carries no name");
-        }
+        report.provisioned_key(&self.verifier.san);
         match identity {
             Some(Identity::Key(key)) => Some(Trusted::provisioned(key)),
             _ => None,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use spdm_codec::{KeySlot, Nonce};
 use spdm_crypto::{HashAlgorithm, Provider};
 use spdm_requester::{Error, Negotiated, Possession, Proof, Verified};
-use spdm_x509::{Appraisal, ChainError, Outcome};
+use spdm_x509::{Appraisal, ChainError, Outcome, SanPolicy};
 
 use super::fault::Fault;
 use super::{
@@ -21,8 +21,13 @@ use crate::reference::Reference;
 pub enum Freshness {
     /// This run chose them: live.
     Own,
-    /// GET_MEASUREMENTS (CHALLENGE, where no measurements are signed) must have this one: offline.
-    Expected(Nonce),
+    /// One request must have this one: offline.
+    Expected {
+        /// Of the two requests for a signature, the one that it belongs to.
+        proof: Proof,
+        /// The nonce.
+        nonce: Nonce,
+    },
     /// Nothing: whether the evidence is fresh cannot be said.
     Unknown,
 }
@@ -199,6 +204,18 @@ impl ReportBuilder {
         self
     }
 
+    /// A provisioned public key (slot 0xFF): it has no chain, and no name where one is asked for.
+    pub fn provisioned_key(&mut self, san: &SanPolicy<'_>) -> &mut Self {
+        self.slot(KeySlot::PublicKey);
+        for check in Check::ALL.into_iter().filter(|check| check.name().starts_with("chain.")) {
+            self.skip(check, "slot 0xFF has a public key instead of a chain");
+        }
+        if *san != SanPolicy::None {
+            self.require(Check::LeafSan).skip(Check::LeafSan, "a public key carries no name");
+        }
+        self
+    }
+
     fn chain_failed(&mut self, error: &ChainError) -> &mut Self {
         let check = Check::of_chain(error.check);
         let mut fault = Fault::of(&Error::Chain(*error));
@@ -226,19 +243,14 @@ impl ReportBuilder {
         if let Some(proven) = self.proven.get_mut(place(proof)) {
             *proven = true;
         }
-        match proof {
-            Proof::Measurements => {
-                self.pass(Check::MeasurementsFormat, "every block is well formed");
-                self.pass(Check::MeasurementsSignature, "signed by the device's key")
-            }
-            _ => {
-                self.pass(Check::ChallengeChainHash, "CertChainHash is that of the device's key");
-                self.pass(Check::ChallengeSignature, "signed by the device's key")
-            }
+        if proof == Proof::Challenge {
+            self.pass(Check::ChallengeChainHash, "CertChainHash is that of the device's key");
+            self.pass(Check::ChallengeSignature, "signed by the device's key");
         }
+        self
     }
 
-    /// The measurements to be shown.
+    /// The measurements to be shown. Beside a device that is authenticated, only what it signed is.
     pub fn measurements(&mut self, values: Vec<MeasuredValue>) -> &mut Self {
         self.measurements = values;
         self
@@ -267,6 +279,14 @@ impl ReportBuilder {
         if let Some(check) = fault.check {
             self.fail(check, fault.error.message.clone());
         }
+        self.fault(fault)
+    }
+
+    /// Something went wrong with another slot of the connection: nothing is verified, but no check of this
+    /// slot fails.
+    pub fn failed_elsewhere(&mut self, slot: KeySlot, error: &Error) -> &mut Self {
+        let mut fault = Fault::of(error);
+        fault.error.message = format!("slot {}: {}", slot.to_byte(), fault.error.message);
         self.fault(fault)
     }
 
@@ -301,6 +321,7 @@ impl ReportBuilder {
     /// Draws the conclusion.
     #[must_use]
     pub fn build(mut self) -> Report {
+        self.judge_measurements();
         // Anybody can sign a nonce: only a trusted device's signature is fresh.
         let fresh = self.judge_freshness().map(|fresh| fresh && self.authenticated);
         let checks: Vec<CheckResult> = Check::ALL
@@ -366,6 +387,24 @@ impl ReportBuilder {
         None
     }
 
+    /// A signature that covers no measurement says nothing about measurements.
+    fn judge_measurements(&mut self) {
+        let [_, measured] = self.proven;
+        match (measured, self.measurements.is_empty()) {
+            (true, true) => {
+                for check in [Check::MeasurementsFormat, Check::MeasurementsSignature] {
+                    self.skip(check, "no measurement was signed");
+                }
+            }
+            (true, false) => {
+                self.pass(Check::MeasurementsFormat, "every block is well formed");
+                self.pass(Check::MeasurementsSignature, "signed by the device's key");
+            }
+            (false, _) if self.authenticated => self.measurements.clear(),
+            (false, _) => {}
+        }
+    }
+
     /// Sets the two nonce checks.
     fn judge_freshness(&mut self) -> Option<bool> {
         let [challenged, measured] = self.proven;
@@ -390,16 +429,15 @@ impl ReportBuilder {
                 }
                 None
             }
-            Freshness::Expected(expected) => {
-                if challenged && measured {
+            Freshness::Expected { proof, nonce: expected } => {
+                if challenged && proof == Proof::Measurements {
                     let detail = "the given nonce is that of GET_MEASUREMENTS";
                     self.skip(Check::ChallengeNonce, detail);
                 }
                 let [of_challenge, of_measurements] = self.nonces;
-                let (signed, check, nonce) = if measured {
-                    (true, Check::MeasurementsNonce, of_measurements)
-                } else {
-                    (challenged, Check::ChallengeNonce, of_challenge)
+                let (signed, check, nonce) = match proof {
+                    Proof::Measurements => (measured, Check::MeasurementsNonce, of_measurements),
+                    _ => (challenged, Check::ChallengeNonce, of_challenge),
                 };
                 if !signed {
                     return Some(false);
@@ -418,15 +456,14 @@ impl ReportBuilder {
     }
 }
 
-/// Escapes control characters, line separators and what changes the direction of text.
+/// Escapes every character that has no picture of its own: control characters, line separators, and what
+/// changes the direction of text. Backslashes and quotes stay, for paths have them.
 fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        let steers = matches!(c, '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}');
-        if c.is_control() || steers {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
+    for character in text.chars() {
+        match character {
+            '\\' | '\'' | '"' => shown.push(character),
+            _ => shown.extend(character.escape_debug()),
         }
     }
     shown
