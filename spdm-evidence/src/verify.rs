@@ -231,7 +231,9 @@ impl<'c> Case<'_, 'c> {
         self.show_measurements(&mut report, measurements);
         for failure in &self.judgement.failures {
             match failure.slot {
-                Some(other) if Some(other) != slot => report.failed_elsewhere(other, &failure.error),
+                Some(other) if Some(other) != slot => {
+                    report.failed_elsewhere(other, &failure.error)
+                }
                 _ => report.failed(&failure.error),
             };
         }

@@ -12,7 +12,7 @@ use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_emulator::{Device, DeviceConfig, KeyProvisioning};
 use spdm_evidence::{
-    Check, Evidence, Exchange, Negotiation, ReadOptions, Recording, Report, Status, Verifier,
+    Check, Evidence, Exchange, Negotiation, Note, ReadOptions, Recording, Report, Status, Verifier,
 };
 use spdm_x509::{Anchor, Profile, SanPolicy, ValidityCheck};
 
@@ -46,8 +46,13 @@ fn negotiation(device: &mut Device) -> Vec<Exchange> {
 
 /// DIGESTS and the whole chain of slot 0.
 fn chain(device: &mut Device) -> Vec<Exchange> {
+    chain_of(device, 0)
+}
+
+/// DIGESTS and the whole chain of a slot.
+fn chain_of(device: &mut Device, slot: u8) -> Vec<Exchange> {
     let digests = exchange(device, vec![0x12, 0x81, 0, 0]);
-    vec![digests, exchange(device, vec![0x12, 0x82, 0, 0, 0, 0, 0, 0x10])]
+    vec![digests, exchange(device, vec![0x12, 0x82, slot, 0, 0, 0, 0, 0x10])]
 }
 
 /// The chain structure in those exchanges.
@@ -71,17 +76,26 @@ fn evidence(parts: &[&[Exchange]]) -> Evidence {
     evidence
 }
 
-/// The only report on the evidence, written to a file and read again.
+/// The only report on the evidence.
 fn report(evidence: &Evidence, trusted: &Device, ask: impl FnOnce(&mut Verifier<'_>)) -> Report {
+    let mut reports = reports(evidence, trusted, ask);
+    assert_eq!(reports.len(), 1);
+    reports.remove(0)
+}
+
+/// The reports on the evidence, written to a file and read again.
+fn reports(
+    evidence: &Evidence,
+    trusted: &Device,
+    ask: impl FnOnce(&mut Verifier<'_>),
+) -> Vec<Report> {
     let file = evidence.to_json().unwrap();
     let evidence = Evidence::read(file.as_bytes(), &ReadOptions::default()).unwrap();
     let roots = trusted.trust_anchors();
     let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
     let mut verifier = Verifier::new(&PROVIDER, &anchors, AT);
     ask(&mut verifier);
-    let mut reports = verifier.verify(&mut Bank::<Running, 2>::new(), &evidence);
-    assert_eq!(reports.len(), 1);
-    reports.remove(0)
+    verifier.verify(&mut Bank::<Running, 2>::new(), &evidence)
 }
 
 fn indices(report: &Report) -> Vec<u8> {
@@ -115,6 +129,7 @@ fn unsigned_measurements_are_not_shown_beside_a_signed_challenge() {
     // The nonce that is asked for is that of GET_MEASUREMENTS, which is on record and proves nothing.
     let with_nonce = report(&file, &a, |verifier| verifier.nonce = Some(NONCE));
     assert_eq!((with_nonce.verified(), indices(&with_nonce)), (false, vec![]));
+    assert_eq!(with_nonce.fresh(), Some(false));
     // Without any GET_MEASUREMENTS, it is CHALLENGE's.
     let only = evidence(&[&vca, &chain, &challenged]);
     assert!(report(&only, &a, |verifier| verifier.nonce = Some(NONCE)).verified());
@@ -209,9 +224,9 @@ fn a_signed_nonce_of_an_untrusted_key_is_not_fresh() {
 fn a_target_cannot_steer_a_terminal() {
     let mut a = device(1, |_| ());
     let mut file = evidence(&[&negotiation(&mut a)]);
-    file.target = "x\u{1b}[2K\r\u{202e}VERIFIED".to_owned();
+    file.target = "x\u{1b}[2K\r\n\u{202e}\u{61c}\u{2066}\u{9b}VERIFIED C:\\é".to_owned();
     let report = report(&file, &a, |_| ());
-    assert_eq!(report.target(), r"x\u{1b}[2K\u{d}\u{202e}VERIFIED");
+    assert_eq!(report.target(), r"x\u{1b}[2K\r\n\u{202e}\u{61c}\u{2066}\u{9b}VERIFIED C:\é");
 }
 
 #[test]
@@ -222,4 +237,159 @@ fn a_final_answer_is_no_interim_one() {
     let file = evidence(&[&exchanges]).to_json().unwrap();
     let error = Evidence::read(file.as_bytes(), &ReadOptions::default()).unwrap_err();
     assert_eq!(error, spdm_evidence::Error::Interim);
+}
+
+#[test]
+fn a_signature_over_no_measurement_is_no_signature_of_measurements() {
+    let mut a = device(1, |_| ());
+    let (vca, chain) = (negotiation(&mut a), chain(&mut a));
+    let count = [measure(&mut a, 0, 0, 7)];
+    let file = evidence(&[&vca, &chain, &count]);
+    let report = report(&file, &a, |verifier| verifier.nonce = Some(NONCE));
+    // It does prove who signed.
+    assert_eq!((report.verified(), report.fresh()), (true, Some(true)));
+    for check in [Check::MeasurementsFormat, Check::MeasurementsSignature] {
+        let result = report.checks().iter().find(|result| result.check == check).unwrap();
+        let expected = (Status::Skipped, "no measurement was signed");
+        assert_eq!((result.status, result.detail.as_str()), expected);
+    }
+}
+
+#[test]
+fn a_wrong_signature_of_another_slot_is_not_counted_as_one_of_this_slot() {
+    let slots = [0, 1].map(|slot| SlotId::new(slot).unwrap());
+    let mut a = device(1, |config| config.slots = slots.to_vec());
+    let (vca, chains) = (negotiation(&mut a), [chain_of(&mut a, 0), chain_of(&mut a, 1)].concat());
+    let genuine = measure(&mut a, 1, 0, 7);
+    let mut forged = measure(&mut a, 1, 1, 8);
+    *forged.response.as_mut().unwrap().last_mut().unwrap() ^= 1;
+    let reports = reports(&evidence(&[&vca, &chains, &[genuine, forged]]), &a, |_| ());
+    let signature = |report: &Report| report.status(Check::MeasurementsSignature);
+    assert_eq!((reports[0].slot(), signature(&reports[0])), (Some(0), Status::Pass));
+    assert_eq!((reports[1].slot(), signature(&reports[1])), (Some(1), Status::Fail));
+    assert!(reports.iter().all(|report| !report.verified()));
+    let error = reports[0].error().unwrap();
+    assert_eq!(error.kind, "signature");
+    assert!(error.message.starts_with("slot 1: "), "{}", error.message);
+}
+
+#[test]
+fn the_chain_that_was_fetched_last_is_tried_first() {
+    let (mut a, mut b) = (device(1, |_| ()), device(2, |_| ()));
+    let (vca, _) = (negotiation(&mut a), negotiation(&mut b));
+    let mut file = evidence(&[&vca, &chain(&mut b)]);
+    file.recordings.extend(evidence(&[&vca, &chain(&mut a)]).recordings);
+    negotiation(&mut a);
+    let remembered = [challenge(&mut a, 0, 7), measure(&mut a, 1, 0, 8)];
+    file.recordings.extend(evidence(&[&vca, &remembered]).recordings);
+    let verdicts: Vec<_> = reports(&file, &a, |_| ()).iter().map(Report::verified).collect();
+    assert_eq!(verdicts, [false, false, true]);
+}
+
+#[test]
+fn cert_chain_hash_names_the_remembered_chain() {
+    let (mut a, mut b) = (device(1, |_| ()), device(2, |_| ()));
+    let (vca, _) = (negotiation(&mut a), negotiation(&mut b));
+    let mut file = evidence(&[&vca, &chain(&mut a)]);
+    file.recordings.extend(evidence(&[&vca, &chain(&mut b)]).recordings);
+    negotiation(&mut a);
+    file.recordings.extend(evidence(&[&vca, &[challenge(&mut a, 0, 7)]]).recordings);
+    assert!(reports(&file, &a, |_| ())[2].verified());
+}
+
+#[test]
+fn a_given_chain_replaces_the_files() {
+    let (mut a, mut b) = (device(1, |_| ()), device(2, |_| ()));
+    let (vca, _) = (negotiation(&mut a), negotiation(&mut b));
+    let [of_a, of_b] = [&mut a, &mut b].map(|device| structure(&chain(device)));
+    let mut file = evidence(&[&vca, &[measure(&mut a, 1, 0, 7)]]);
+    file.attach_chain(SlotId::ZERO, &of_b);
+    assert!(!report(&file, &a, |_| ()).verified());
+    file.attach_chain(SlotId::ZERO, &of_a);
+    assert!(report(&file, &a, |_| ()).verified());
+    assert_eq!(file.chains.len(), 1);
+}
+
+/// A chain of the file is not copied into each of its connections.
+#[test]
+fn many_connections_share_the_chain_of_a_file() {
+    let row = r#"{"request":"1084"}"#;
+    let file = |connections: usize| {
+        let (rows, chain) = (vec![row; connections].join(","), "00".repeat(500_000));
+        let file = format!(
+            r#"{{"format":"spdm-evidence","version":1,"exchanges":[{rows}],
+            "chains":[{{"slot":0,"chain":"{chain}"}}]}}"#
+        );
+        Evidence::read(file.as_bytes(), &ReadOptions::default())
+    };
+    let evidence = file(1000).unwrap();
+    assert_eq!((evidence.recordings.len(), evidence.chains.len()), (1000, 1));
+    assert!(evidence.recordings.iter().all(|recording| recording.chains.is_empty()));
+    let verifier = Verifier::new(&PROVIDER, &[], AT);
+    assert_eq!(verifier.verify(&mut Bank::<Running, 2>::new(), &evidence).len(), 1000);
+    assert_eq!(file(4097).unwrap_err(), spdm_evidence::Error::Connections { count: 4097 });
+}
+
+/// A note on each packet of a file is one note, and no report repeats it.
+#[test]
+fn equal_notes_are_counted() {
+    let mut file = vec![0xD4, 0xC3, 0xB2, 0xA1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF];
+    file.extend([0, 0, 0x23, 1, 0, 0]);
+    let mut packet = |bytes: &[u8]| {
+        let len = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+        file.extend([&[0; 8][..], &len, &len, bytes].concat());
+    };
+    (0..50_000).for_each(|_| packet(&[0]));
+    (0..1000).for_each(|_| packet(&[1, 0, 0, 0xC0, 5, 0x10, 0x84, 0, 0]));
+    let evidence = Evidence::read(&file, &ReadOptions::default()).unwrap();
+    let notes: Vec<_> = evidence.notes.iter().map(|note| (note.note, note.count)).collect();
+    assert_eq!(notes, [(Note::OtherPacket, 50_000)]);
+    let verifier = Verifier::new(&PROVIDER, &[], AT);
+    let reports = verifier.verify(&mut Bank::<Running, 2>::new(), &evidence);
+    assert_eq!(reports.len(), evidence.recordings.len());
+    assert!(reports.iter().flat_map(Report::notes).all(|note| *note != Note::OtherPacket));
+}
+
+/// Provider whose hash counts how often it is asked.
+mod counted {
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use spdm_crypto::rustcrypto::PROVIDER;
+    use spdm_crypto::{Digest, Hash, HashAlgorithm, Unsupported};
+
+    #[derive(Debug, Default)]
+    pub(crate) struct Counted(pub(crate) AtomicUsize);
+
+    impl Hash for Counted {
+        fn supports(&self, hash: HashAlgorithm) -> bool {
+            PROVIDER.hash.supports(hash)
+        }
+
+        fn digest(&self, hash: HashAlgorithm, parts: &[&[u8]]) -> Result<Digest, Unsupported> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            PROVIDER.hash.digest(hash, parts)
+        }
+    }
+}
+
+/// Each chain is hashed and parsed once, however many chains and connections there are.
+#[test]
+fn the_work_grows_with_the_file_and_not_with_its_square() {
+    static HASH: std::sync::LazyLock<counted::Counted> = std::sync::LazyLock::new(Default::default);
+    let provider = spdm_crypto::Provider { hash: &*HASH, ..PROVIDER };
+    let mut a = device(1, |_| ());
+    let vca = negotiation(&mut a);
+    let one_byte = Exchange {
+        request: vec![0x12, 0x82, 0, 0, 0, 0, 1, 0],
+        interim: Vec::new(),
+        response: Some(vec![0x12, 2, 0, 0, 1, 0, 0, 0, 0x55]),
+    };
+    let digests = exchange(&mut a, vec![0x12, 0x81, 0, 0]);
+    let mut file = evidence(&[&vca, &vec![one_byte; 2000], &[digests]]);
+    file.recordings
+        .extend(vec![evidence(&[&vca, &[challenge(&mut a, 0, 7)]]).recordings.remove(0); 200]);
+    let verifier = Verifier::new(&provider, &[], AT);
+    let reports = verifier.verify(&mut Bank::<Running, 2>::new(), &file);
+    assert_eq!(reports.len(), 201);
+    let hashed = HASH.0.load(core::sync::atomic::Ordering::Relaxed);
+    assert!(hashed < 2500, "{hashed}");
 }
