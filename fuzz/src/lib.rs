@@ -34,6 +34,33 @@ pub fn context(data: &[u8]) -> Option<(Cx, &[u8])> {
     Some((cx, rest))
 }
 
+/// The bytes that [`context`] makes this context of, where it can.
+pub fn prefix(cx: &Cx) -> Option<[u8; 4]> {
+    let index = |len: usize| LENS.iter().position(|known| *known == len);
+    let byte = |index: usize| u8::try_from(index).ok();
+    let version = SpdmVersion::ALL.iter().position(|version| *version == cx.version)?;
+    let padding = cx.padding.min(3) << 6;
+    let a = (padding..padding + SpdmVersion::ALL.len())
+        .find(|a| a % SpdmVersion::ALL.len() == version)?;
+    let summary = match cx.summary_len {
+        0 => 0,
+        len if len == cx.hash_len => 8,
+        _ => return None,
+    };
+    let b = index(cx.hash_len)? | summary | index(cx.signature_len)? << 4;
+    let c = index(cx.requester_signature_len)? | index(cx.request_exchange_len)? << 3;
+    let keys = usize::from(cx.connection_keys == ConnectionKeys::Multi) << 3;
+    let handshake = usize::from(cx.handshake == Handshake::InTheClear) << 4;
+    let opaque = match cx.opaque_format {
+        OpaqueFormat::FreeForm => 0,
+        OpaqueFormat::None => 1,
+        OpaqueFormat::Table => 2,
+        _ => 3,
+    };
+    let d = index(cx.response_exchange_len)? | keys | handshake | opaque << 6;
+    Some([byte(a)?, byte(b)?, byte(c)?, byte(d)?])
+}
+
 /// Decodes; what decodes must encode to the same bytes, unless reserved ones are not zero, and must not
 /// decode with its last byte missing or, without padding, with a byte more.
 pub fn round_trip<'a, M: Message<'a> + core::fmt::Debug>(data: &'a [u8]) {

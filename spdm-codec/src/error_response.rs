@@ -133,7 +133,7 @@ impl<'a> Body<'a> for ErrorResponse<'a> {
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
         header: Header,
-        cx: &Cx,
+        _: &Cx,
     ) -> Result<Self, DecodeError> {
         let code = ErrorCode(header.param1);
         let extended = match code {
@@ -153,10 +153,6 @@ impl<'a> Body<'a> for ErrorResponse<'a> {
             }
             _ => ExtendedErrorData::Other(r.rest("ExtendedErrorData")),
         };
-        // An ERROR enters no transcript; what a Responder appends beyond padding has no meaning.
-        if r.left() > cx.padding {
-            r.rest("ExtendedErrorData");
-        }
         Ok(Self { code, data: header.param2, extended })
     }
 
@@ -225,8 +221,11 @@ mod tests {
         let error = ErrorResponse::decode(Untrusted::new(&padded), &cx).unwrap();
         assert_eq!(error.bytes, &padded[..5]);
         let appended = [0x12, 0x7F, 0x0F, 0, 9, 0, 0, 0, 0];
-        let error = ErrorResponse::decode(Untrusted::new(&appended), &cx).unwrap();
-        assert_eq!(error.bytes, &appended);
+        let error = ErrorResponse::decode(Untrusted::new(&appended), &cx).unwrap_err();
+        assert!(
+            matches!(error.kind, DecodeErrorKind::Trailing { count: 4, allowed: 3 }),
+            "{error}"
+        );
     }
 
     #[test]
