@@ -19,7 +19,12 @@ bitflags! {
     }
 }
 
-/// END_SESSION (DSP0274 1.1 §END_SESSION): header only, inside a session. Param1 holds the attributes.
+/// END_SESSION (DSP0274 1.1 §END_SESSION): header only, inside a session.
+///
+/// | offset | bytes | field |
+/// |---|---|---|
+/// | 2 | 1 | Param1: attributes; bit 0 NegotiatedStateClearing |
+/// | 3 | 1 | Param2: reserved |
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it")]
 pub struct EndSession {

@@ -9,6 +9,11 @@ use crate::trace::Trace;
 use crate::writer::Writer;
 
 /// GET_VERSION (DSP0274 §GET_VERSION): header only, `SPDMVersion` always 0x10. It restarts the connection.
+///
+/// | offset | bytes | field |
+/// |---|---|---|
+/// | 2 | 1 | Param1: reserved |
+/// | 3 | 1 | Param2: reserved |
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it")]
 pub struct GetVersion;

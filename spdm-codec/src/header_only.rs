@@ -12,6 +12,11 @@ macro_rules! header_only {
     ($($(#[doc = $doc:literal])* $name:ident = $code:ident, $text:literal;)*) => {
         $(
             $(#[doc = $doc])*
+            ///
+            /// | offset | bytes | field |
+            /// |---|---|---|
+            /// | 2 | 1 | Param1: reserved |
+            /// | 3 | 1 | Param2: reserved |
             #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
             #[expect(clippy::exhaustive_structs, reason = "callers build it")]
             pub struct $name;

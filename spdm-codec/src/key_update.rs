@@ -57,6 +57,11 @@ pub struct KeyUpdate {
 }
 
 /// KEY_UPDATE_ACK (DSP0274 1.1 §KEY_UPDATE_ACK): header only, inside a session; echoes both parameters.
+///
+/// | offset | bytes | field |
+/// |---|---|---|
+/// | 2 | 1 | Param1: KeyOperation |
+/// | 3 | 1 | Param2: Tag |
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it")]
 pub struct KeyUpdateAck {
