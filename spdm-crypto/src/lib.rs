@@ -37,6 +37,7 @@ mod provider;
     feature = "p384",
     feature = "p521",
     feature = "ed25519",
+    feature = "ml-dsa",
     feature = "rsa",
     feature = "getrandom"
 ))]
@@ -44,7 +45,7 @@ pub mod rustcrypto;
 mod sign;
 mod transcript;
 
-pub use algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm, RsaBits, RsaScheme};
+pub use algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, RsaBits, RsaScheme};
 pub use hash::{Bank, Digest, Hash, HashBank, HashError, RunningHash, Unsupported, fit_prehash};
 pub use provider::{Invalid, NoRandom, Provider, RandomUnavailable, SecureRandom, Signed, Verify};
 pub use sign::{Sign, SignError};

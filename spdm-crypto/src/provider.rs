@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use spdm_codec::{BaseAsymAlgo, BaseHashAlgo};
+use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, PqcAsymAlgo};
 
 use crate::algorithm::{AsymAlgorithm, HashAlgorithm};
 use crate::hash::{Digest, Hash};
@@ -11,7 +11,7 @@ use crate::hash::{Digest, Hash};
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a backend must handle both")]
 pub enum Signed<'a> {
-    /// A ready digest of the algorithm's hash: ECDSA and RSA only.
+    /// A ready digest of the algorithm's hash; see [`AsymAlgorithm::takes_prehash`].
     Prehash(&'a Digest),
     /// The message itself, which the backend hashes where the algorithm does. `context` is the FIPS 204
     /// context string or empty; algorithms without one ignore it.
@@ -38,7 +38,7 @@ impl core::error::Error for Invalid {}
 
 /// Verification of one family of algorithms.
 pub trait Verify: fmt::Debug + Send + Sync {
-    /// Whether [`Self::verify`] implements this pair. Ed25519 ignores the hash.
+    /// Whether [`Self::verify`] implements this pair. Ed25519 and ML-DSA ignore the hash.
     fn supports(&self, asym: AsymAlgorithm, hash: HashAlgorithm) -> bool;
 
     /// Verifies a signature. Key and signature encodings: see [`AsymAlgorithm`]; the key must have exactly
@@ -160,18 +160,27 @@ impl Provider {
     /// [`SignedMessage::verify`]: crate::SignedMessage::verify
     #[must_use]
     pub fn base_asyms(&self) -> BaseAsymAlgo {
-        let usable = |asym: &AsymAlgorithm| {
+        self.usable_asyms().filter_map(AsymAlgorithm::base_asym).collect()
+    }
+
+    /// What may be offered as `PqcAsymAlgo` from 1.4 on, by the same rule as [`Self::base_asyms`].
+    #[must_use]
+    pub fn pqc_asyms(&self) -> PqcAsymAlgo {
+        self.usable_asyms().filter_map(AsymAlgorithm::pqc_asym).collect()
+    }
+
+    fn usable_asyms(&self) -> impl Iterator<Item = AsymAlgorithm> {
+        AsymAlgorithm::ALL.into_iter().filter(|asym| {
             let mut hashes =
                 HashAlgorithm::ALL.into_iter().filter(|h| self.hash.supports(*h)).peekable();
             hashes.peek().is_some() && hashes.all(|hash| self.verifier(*asym, hash).is_some())
-        };
-        AsymAlgorithm::ALL.into_iter().filter(usable).map(AsymAlgorithm::base_asym).collect()
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use spdm_codec::{BaseAsymAlgo, BaseHashAlgo};
+    use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, PqcAsymAlgo};
 
     use super::{Invalid, NoRandom, Provider, RandomUnavailable, Signed, Verify};
     use crate::algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm};
@@ -249,6 +258,7 @@ mod tests {
     fn only_what_works_with_every_hash_is_offered() {
         assert_eq!(PROVIDER.base_hashes(), BaseHashAlgo::SHA_256 | BaseHashAlgo::SHA_384);
         assert_eq!(PROVIDER.base_asyms(), BaseAsymAlgo::ECDSA_P256);
+        assert_eq!(PROVIDER.pqc_asyms(), PqcAsymAlgo::empty());
         assert!(PROVIDER.supports(P384, HashAlgorithm::Sha384));
         assert!(!PROVIDER.supports(P384, HashAlgorithm::Sha256));
         // A verifier is there, but no hash for the transcript.

@@ -9,6 +9,8 @@ mod ecdsa;
 #[cfg(feature = "ed25519")]
 mod ed25519;
 mod hash;
+#[cfg(feature = "ml-dsa")]
+mod ml_dsa;
 #[cfg(feature = "getrandom")]
 mod random;
 #[cfg(feature = "rsa")]
@@ -21,6 +23,8 @@ pub use ecdsa::Ecdsa;
 #[cfg(feature = "ed25519")]
 pub use ed25519::Ed25519;
 pub use hash::{OneShot, Running};
+#[cfg(feature = "ml-dsa")]
+pub use ml_dsa::MlDsa;
 #[cfg(feature = "getrandom")]
 pub use random::OsRandom;
 #[cfg(feature = "rsa")]
@@ -41,6 +45,8 @@ const VERIFIERS: &[&dyn Verify] = &[
     &Ecdsa,
     #[cfg(feature = "ed25519")]
     &Ed25519,
+    #[cfg(feature = "ml-dsa")]
+    &MlDsa,
     #[cfg(feature = "rsa")]
     &Rsa,
 ];

@@ -92,7 +92,7 @@ impl SignedMessage {
     /// Verifies the signature of the transcript.
     ///
     /// # Errors
-    /// [`Invalid`]; also for Ed25519 before 1.2, which has no rule for a prehash.
+    /// [`Invalid`]; also for Ed25519 and ML-DSA before 1.2, which have no rule for a prehash.
     pub fn verify(
         &self,
         provider: &Provider,

@@ -3,15 +3,18 @@
 
 use spdm_crypto::rustcrypto::{KeyError, OsRandom, PROVIDER, SoftwareKey};
 use spdm_crypto::{
-    AsymAlgorithm, EcCurve, HashAlgorithm, NoRandom, RsaBits, RsaScheme, Sign as _, SignError,
-    Signed,
+    AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, NoRandom, RsaBits, RsaScheme, Sign as _,
+    SignError, Signed,
 };
 
-const SMALL: [AsymAlgorithm; 6] = [
+const SMALL: [AsymAlgorithm; 9] = [
     AsymAlgorithm::Ecdsa(EcCurve::P256),
     AsymAlgorithm::Ecdsa(EcCurve::P384),
     AsymAlgorithm::Ecdsa(EcCurve::P521),
     AsymAlgorithm::Ed25519,
+    AsymAlgorithm::MlDsa(MlDsaSet::P44),
+    AsymAlgorithm::MlDsa(MlDsaSet::P65),
+    AsymAlgorithm::MlDsa(MlDsaSet::P87),
     AsymAlgorithm::Rsa(RsaScheme::Pss, RsaBits::B2048),
     AsymAlgorithm::Rsa(RsaScheme::Pkcs1, RsaBits::B2048),
 ];
@@ -63,6 +66,9 @@ fn the_keys_of_a_seed_are_these() {
         "ECDSA_P384 d202dfdb2a835679",
         "ECDSA_P521 a401ef2f1bba825b",
         "EDDSA_ED25519 44eddac7256af2b3",
+        "ML_DSA_44 17b8fd42aea71141",
+        "ML_DSA_65 2e888935df9efe01",
+        "ML_DSA_87 58644fef76dac524",
         "RSAPSS_2048 a203a4edb8ec908b",
         "RSASSA_2048 a203a4edb8ec908b",
     ];

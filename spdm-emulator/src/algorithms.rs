@@ -45,7 +45,7 @@ pub(crate) fn respond(
         }
         _ => OtherParams::empty(),
     };
-    let asym = selection.algorithms.map(|(asym, _)| asym.base_asym());
+    let asym = selection.algorithms.and_then(|(asym, _)| asym.base_asym());
     let hash = selection.algorithms.map(|(_, hash)| hash.base_hash());
     let algorithms = Algorithms {
         measurement_specification: selection.measurement_specification,
@@ -74,7 +74,7 @@ fn select(
 ) -> Result<Selection, Refusal> {
     let asym = turn.keys.asyms().find(|asym| {
         let exists = *asym != AsymAlgorithm::Ed25519 || peer.version >= SpdmVersion::V1_2;
-        exists && request.base_asym.contains(asym.base_asym())
+        exists && asym.base_asym().is_some_and(|bit| request.base_asym.contains(bit))
     });
     let hash = supported_hashes(turn).find(|hash| request.base_hash.contains(hash.base_hash()));
     let algorithms = if needs_signatures(peer.flags) {

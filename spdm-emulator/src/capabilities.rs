@@ -1,11 +1,12 @@
 //! CAPABILITIES.
 
 use spdm_codec::{
-    AlgStructs, AlgorithmsBlock, BaseAsymAlgo, BaseHashAlgo, Capabilities, Capability,
-    CapabilityExtFlags, CapabilityFlags, ExtAlgorithms, GetCapabilities, MIN_DATA_TRANSFER_SIZE,
-    MeasCap, MeasurementSpecification, MelSpecification, OtherParams, PqcAsymAlgo, SpdmVersion,
+    AlgStructs, AlgorithmsBlock, BaseHashAlgo, Capabilities, Capability, CapabilityExtFlags,
+    CapabilityFlags, ExtAlgorithms, GetCapabilities, MIN_DATA_TRANSFER_SIZE, MeasCap,
+    MeasurementSpecification, MelSpecification, OtherParams, PqcAsymAlgo, SpdmVersion,
     SupportedAlgorithms, TransferSizes,
 };
+use spdm_crypto::AsymAlgorithm;
 
 use crate::algorithms::supported_hashes;
 use crate::config::{DeviceConfig, DeviceModel, KeyProvisioning};
@@ -48,7 +49,7 @@ pub(crate) fn respond(
     let block = SupportedAlgorithms {
         measurement_specification: MeasurementSpecification::DMTF,
         other_params: OtherParams::OPAQUE_DATA_FMT_0 | OtherParams::OPAQUE_DATA_FMT_1,
-        base_asym: turn.keys.asyms().fold(BaseAsymAlgo::empty(), |set, a| set | a.base_asym()),
+        base_asym: turn.keys.asyms().filter_map(AsymAlgorithm::base_asym).collect(),
         base_hash: supported_hashes(turn)
             .fold(BaseHashAlgo::empty(), |set, hash| set | hash.base_hash()),
         pqc_asym: PqcAsymAlgo::empty(),

@@ -179,7 +179,9 @@ const HASH_PREFERENCE: [HashAlgorithm; 6] = [
 
 /// The algorithms of the set that can be used, the preferred one first.
 pub(crate) fn preferred_asyms(set: BaseAsymAlgo) -> impl Iterator<Item = AsymAlgorithm> {
-    ASYM_PREFERENCE.into_iter().filter(move |asym| set.contains(asym.base_asym()))
+    ASYM_PREFERENCE
+        .into_iter()
+        .filter(move |asym| asym.base_asym().is_some_and(|bit| set.contains(bit)))
 }
 
 /// The hashes of the set that can be used, the preferred one first.

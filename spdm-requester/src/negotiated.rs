@@ -83,7 +83,8 @@ impl Negotiated {
             responder: Announced::NOTHING,
             selected: Selected {
                 measurement_specification: MeasurementSpecification::DMTF,
-                base_asym: asym.base_asym(),
+                base_asym: asym.base_asym().unwrap_or_default(),
+                pqc_asym: asym.pqc_asym().unwrap_or_default(),
                 base_hash: hash.base_hash(),
                 ..Selected::default()
             },

@@ -56,7 +56,7 @@ fn every_algorithm_and_hash() {
                 continue; // the two-process test of the tool has them all
             }
             let mut sim = Sim::new(DeviceConfig {
-                base_asym: asym.base_asym(),
+                base_asym: asym.base_asym().unwrap(),
                 base_hash: hash.base_hash(),
                 ..config(SpdmVersion::V1_3)
             });

@@ -162,7 +162,7 @@ fn n20_linux_w02_signatures_of_every_algorithm() {
             }
             for fault in faults {
                 let sim = Sim::new(DeviceConfig {
-                    base_asym: asym.base_asym(),
+                    base_asym: asym.base_asym().unwrap(),
                     base_hash: hash.base_hash(),
                     faults: vec![fault],
                     ..config(version)

@@ -162,8 +162,8 @@ pub(crate) struct AsymList(pub(crate) BaseAsymAlgo);
 
 impl AsymList {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let bits = text.split(',').map(|name| asym(name).map(AsymAlgorithm::base_asym));
-        bits.collect::<Result<_, _>>().map(Self)
+        let asyms = text.split(',').map(asym).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self(asyms.into_iter().filter_map(AsymAlgorithm::base_asym).collect()))
     }
 }
 
@@ -181,10 +181,11 @@ impl HashList {
 /// A signature algorithm by its name in DSP0274.
 pub(crate) fn asym(name: &str) -> Result<AsymAlgorithm, String> {
     let known = BaseAsymAlgo::from_name(name).is_some() || PqcAsymAlgo::from_name(name).is_some();
-    let all = AsymAlgorithm::ALL;
-    all.into_iter()
+    // Those of `PqcAsymAlgo` have no option.
+    let all = || AsymAlgorithm::ALL.into_iter().filter(|asym| asym.base_asym().is_some());
+    all()
         .find(|asym| asym.name() == name)
-        .ok_or_else(|| not_found(name, known, &all.map(AsymAlgorithm::name)))
+        .ok_or_else(|| not_found(name, known, &all().map(AsymAlgorithm::name).collect::<Vec<_>>()))
 }
 
 /// A hash algorithm by its name in DSP0274.

@@ -8,6 +8,7 @@
 mod ecdsa;
 mod ed25519;
 mod hash;
+mod ml_dsa;
 mod openssl;
 mod rsa;
 #[cfg(feature = "signing")]

@@ -29,7 +29,7 @@ pub(crate) fn seeded() -> DeviceConfig {
 }
 
 fn device_of(asym: AsymAlgorithm) -> Device {
-    Device::new(DeviceConfig { base_asym: asym.base_asym(), ..seeded() }).unwrap()
+    Device::new(DeviceConfig { base_asym: asym.base_asym().unwrap(), ..seeded() }).unwrap()
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn padding_enters_no_transcript() {
     for request in [
         crate::requester::GET_VERSION.to_vec(),
         crate::requester::get_capabilities(version),
-        crate::requester::negotiate(version, P384.base_asym(), SHA384.base_hash()),
+        crate::requester::negotiate(version, P384.base_asym().unwrap(), SHA384.base_hash()),
     ] {
         requester.exchange(&[&request[..], &[0, 0]].concat());
     }

@@ -86,7 +86,7 @@ fn every_certificate_is_issued_by_the_one_before() {
         AsymAlgorithm::Rsa(RsaScheme::Pss, RsaBits::B2048),
     ] {
         for (model, len) in [(DeviceModel::DeviceCert, 3), (DeviceModel::AliasCert, 4)] {
-            let config = DeviceConfig { base_asym: asym.base_asym(), model, ..seeded() };
+            let config = DeviceConfig { base_asym: asym.base_asym().unwrap(), model, ..seeded() };
             let certificates = fetch(config, SpdmVersion::V1_2, asym);
             assert_eq!(certificates.len(), len);
             assert_issued(asym, &certificates[0], &certificates[0]);

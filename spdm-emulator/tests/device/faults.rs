@@ -21,7 +21,7 @@ fn script(version: SpdmVersion) -> Vec<Vec<u8>> {
     vec![
         GET_VERSION.to_vec(),
         get_capabilities(version),
-        negotiate(version, ASYM.base_asym(), HASH.base_hash()),
+        negotiate(version, ASYM.base_asym().unwrap(), HASH.base_hash()),
         vec![version.to_byte(), 0x81, 0, 0],
         vec![version.to_byte(), 0xFF, 0x81, 0x5A],
         get_certificate(version, 0, 512),
@@ -42,7 +42,7 @@ fn run(config: DeviceConfig, script: &[Vec<u8>]) -> Answers {
 }
 
 fn faulty(fault: Fault) -> DeviceConfig {
-    DeviceConfig { base_asym: ASYM.base_asym(), faults: vec![fault], ..seeded() }
+    DeviceConfig { base_asym: ASYM.base_asym().unwrap(), faults: vec![fault], ..seeded() }
 }
 
 fn correct() -> DeviceConfig {
@@ -239,7 +239,7 @@ fn resynch_ends_the_connection() {
     let mut requester = connect(Fault::Resynch, SpdmVersion::V1_2);
     assert_eq!(requester.exchange(&[0x12, 0x81, 0, 0]), [0x12, 0x7F, 0x43, 0]);
     assert_eq!(requester.exchange(&[0x12, 0xC0, 0, 0])[..3], [0x10, 0x7F, 0x43]);
-    let offer = negotiate(SpdmVersion::V1_2, ASYM.base_asym(), HASH.base_hash());
+    let offer = negotiate(SpdmVersion::V1_2, ASYM.base_asym().unwrap(), HASH.base_hash());
     assert_eq!(requester.exchange(&offer), [0x10, 0x7F, 0x04, 0]);
 }
 

@@ -161,7 +161,7 @@ fn a_response_fits_the_requester() {
         request[at] = 0;
     }
     device.respond(&request).unwrap();
-    device.respond(&negotiate(V1_2, P384.base_asym(), SHA384.base_hash())).unwrap();
+    device.respond(&negotiate(V1_2, P384.base_asym().unwrap(), SHA384.base_hash())).unwrap();
     assert_eq!(device.respond(&get_certificate(V1_2, 0, 1000)).unwrap().len(), 64);
     let response = device.respond(&[0x12, 0xE0, 0, 0xFF]).unwrap();
     assert_eq!(response[..4], [0x12, 0x7F, 0x0D, 0]);

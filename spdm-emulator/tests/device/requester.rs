@@ -114,7 +114,7 @@ impl Requester {
         for request in [
             GET_VERSION.to_vec(),
             get_capabilities(version),
-            negotiate(version, asym.base_asym(), hash.base_hash()),
+            negotiate(version, asym.base_asym().unwrap(), hash.base_hash()),
         ] {
             let response = device.respond(&request).unwrap();
             assert_eq!(response[1], request[1] & 0x7F, "{version} {response:02x?}");
@@ -123,7 +123,7 @@ impl Requester {
         }
         let algorithms = &a[a.len() - 36..];
         let algorithms = Algorithms::decode(Untrusted::new(algorithms), &Cx::new(version)).unwrap();
-        assert_eq!(algorithms.message.base_asym, asym.base_asym());
+        assert_eq!(algorithms.message.base_asym, asym.base_asym().unwrap());
         assert_eq!(algorithms.message.base_hash, hash.base_hash());
         let key = raw_key(&device.public_key_spki(asym).unwrap());
         Self { device, version, asym, hash, a, b: Vec::new(), m: Vec::new(), key }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use ed25519_dalek::pkcs8::KeypairBytes;
+use ml_dsa::{MlDsa44, MlDsa65, MlDsa87, MlDsaParams};
 use p256::elliptic_curve::Generate as _;
 use p256::elliptic_curve::zeroize::Zeroizing;
 use rsa::pkcs1::EncodeRsaPublicKey as _;
@@ -20,7 +21,7 @@ use signature::SignatureEncoding;
 use signature::hazmat::PrehashSigner;
 
 use super::stream::Stream;
-use crate::algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm, RsaBits, RsaScheme};
+use crate::algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, RsaBits, RsaScheme};
 use crate::hash::{Digest, fit_prehash};
 use crate::provider::{SecureRandom, Signed};
 use crate::rustcrypto::PROVIDER;
@@ -59,8 +60,8 @@ impl core::error::Error for KeyError {}
 /// For the throwaway keys of emulated devices and tests, not for keys worth an attack: the RSA operations
 /// of the `rsa` crate are blinded but not constant-time (RUSTSEC-2023-0071, the Marvin attack).
 ///
-/// Signatures are deterministic: ECDSA as in RFC 6979, Ed25519 by its nature, PSS salts derived from key
-/// and digest. So an emulated device with a seed answers the same bytes in every run. Key material is
+/// Signatures are deterministic: ECDSA as in RFC 6979, Ed25519 by its nature, ML-DSA in the variant that
+/// FIPS 204 has for this, PSS salts derived from key and digest. So an emulated device with a seed answers the same bytes in every run. Key material is
 /// zeroized on drop, and `Debug` shows the algorithm only.
 #[derive(Clone)]
 pub struct SoftwareKey {
@@ -76,6 +77,9 @@ enum Secret {
     P384(p384::ecdsa::SigningKey),
     P521(p521::ecdsa::SigningKey),
     Ed25519(ed25519_dalek::SigningKey),
+    MlDsa44(ml_dsa::SigningKey<MlDsa44>),
+    MlDsa65(ml_dsa::SigningKey<MlDsa65>),
+    MlDsa87(ml_dsa::SigningKey<MlDsa87>),
     Rsa(RsaScheme, Box<RsaPrivateKey>),
 }
 
@@ -84,6 +88,9 @@ const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7
 const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const ML_DSA_44: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17");
+const ML_DSA_65: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18");
+const ML_DSA_87: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19");
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
 impl SoftwareKey {
@@ -125,6 +132,15 @@ impl SoftwareKey {
                 stream.fill_bytes(secret.as_mut());
                 Secret::Ed25519(ed25519_dalek::SigningKey::from_bytes(&secret))
             }
+            AsymAlgorithm::MlDsa(set) => {
+                let mut seed = Zeroizing::new(ml_dsa::Seed::default());
+                stream.fill_bytes(seed.as_mut());
+                match set {
+                    MlDsaSet::P44 => Secret::MlDsa44(ml_dsa::SigningKey::from_seed(&seed)),
+                    MlDsaSet::P65 => Secret::MlDsa65(ml_dsa::SigningKey::from_seed(&seed)),
+                    MlDsaSet::P87 => Secret::MlDsa87(ml_dsa::SigningKey::from_seed(&seed)),
+                }
+            }
             AsymAlgorithm::Rsa(scheme, bits) => {
                 let key = RsaPrivateKey::new(&mut stream, 8 * bits.bytes());
                 Secret::Rsa(scheme, Box::new(key.map_err(|_| KeyError::GenerationFailed)?))
@@ -132,7 +148,7 @@ impl SoftwareKey {
         })
     }
 
-    /// A key from PKCS#8 DER. RSA keys come out as [`RsaScheme::Pss`]; see [`Self::with_scheme`].
+    /// A key from PKCS#8 DER: of ML-DSA keys the form that holds only the seed. RSA keys come out as [`RsaScheme::Pss`]; see [`Self::with_scheme`].
     ///
     /// # Errors
     /// [`KeyError::Malformed`], [`KeyError::Unsupported`].
@@ -146,6 +162,9 @@ impl SoftwareKey {
                 _ => return Err(KeyError::Unsupported),
             },
             ED25519 => ed25519_dalek::SigningKey::try_from(info).map(Secret::Ed25519),
+            ML_DSA_44 => ml_dsa::SigningKey::try_from(info).map(Secret::MlDsa44),
+            ML_DSA_65 => ml_dsa::SigningKey::try_from(info).map(Secret::MlDsa65),
+            ML_DSA_87 => ml_dsa::SigningKey::try_from(info).map(Secret::MlDsa87),
             RSA => {
                 RsaPrivateKey::try_from(info).map(|key| Secret::Rsa(RsaScheme::Pss, Box::new(key)))
             }
@@ -175,6 +194,21 @@ impl SoftwareKey {
                 let key = key.verifying_key();
                 (AsymAlgorithm::Ed25519, key.to_bytes().to_vec(), key.to_public_key_der())
             }
+            Secret::MlDsa44(key) => {
+                let key: &ml_dsa::VerifyingKey<MlDsa44> = key.as_ref();
+                let public = key.encode().to_vec();
+                (AsymAlgorithm::MlDsa(MlDsaSet::P44), public, key.to_public_key_der())
+            }
+            Secret::MlDsa65(key) => {
+                let key: &ml_dsa::VerifyingKey<MlDsa65> = key.as_ref();
+                let public = key.encode().to_vec();
+                (AsymAlgorithm::MlDsa(MlDsaSet::P65), public, key.to_public_key_der())
+            }
+            Secret::MlDsa87(key) => {
+                let key: &ml_dsa::VerifyingKey<MlDsa87> = key.as_ref();
+                let public = key.encode().to_vec();
+                (AsymAlgorithm::MlDsa(MlDsaSet::P87), public, key.to_public_key_der())
+            }
             Secret::Rsa(scheme, key) => {
                 let bits = RsaBits::from_bytes(key.size()).ok_or(KeyError::Unsupported)?;
                 let key = key.to_public_key();
@@ -201,6 +235,9 @@ impl SoftwareKey {
             Secret::Ed25519(key) => {
                 KeypairBytes { secret_key: key.to_bytes(), public_key: None }.to_pkcs8_der()
             }
+            Secret::MlDsa44(key) => key.to_pkcs8_der(),
+            Secret::MlDsa65(key) => key.to_pkcs8_der(),
+            Secret::MlDsa87(key) => key.to_pkcs8_der(),
             Secret::Rsa(_, key) => key.to_pkcs8_der(),
         };
         document.map(|document| document.to_bytes()).map_err(|_| KeyError::Malformed)
@@ -253,35 +290,53 @@ impl Sign for SoftwareKey {
     ) -> Result<usize, SignError> {
         let needed = self.algorithm.signature_len();
         let out = out.get_mut(..needed).ok_or(SignError::BufferTooSmall { needed })?;
-        if let Secret::Ed25519(key) = &self.secret {
-            let Signed::Message { bytes, .. } = signed else { return Err(SignError::Unsupported) };
-            return copy(&signature::Signer::sign(key, bytes).to_bytes(), out);
-        }
-        let digest = prehash(hash, signed).map_err(|_| SignError::Unsupported)?;
         match &self.secret {
-            Secret::P256(key) => sign_ecdsa::<p256::ecdsa::Signature, 32>(key, &digest, out),
-            Secret::P384(key) => sign_ecdsa::<p384::ecdsa::Signature, 48>(key, &digest, out),
-            Secret::P521(key) => sign_ecdsa::<p521::ecdsa::Signature, 66>(key, &digest, out),
-            Secret::Rsa(scheme, key) => match hash {
-                HashAlgorithm::Sha256 => sign_rsa::<Sha256>(*scheme, key, &digest, out),
-                HashAlgorithm::Sha384 => sign_rsa::<Sha384>(*scheme, key, &digest, out),
-                HashAlgorithm::Sha512 => sign_rsa::<Sha512>(*scheme, key, &digest, out),
-                HashAlgorithm::Sha3_256 => sign_rsa::<Sha3_256>(*scheme, key, &digest, out),
-                HashAlgorithm::Sha3_384 => sign_rsa::<Sha3_384>(*scheme, key, &digest, out),
-                HashAlgorithm::Sha3_512 => sign_rsa::<Sha3_512>(*scheme, key, &digest, out),
-            },
-            Secret::Ed25519(_) => Err(SignError::Unsupported),
+            Secret::P256(key) => sign_ecdsa::<p256::ecdsa::Signature, 32>(key, hash, signed, out),
+            Secret::P384(key) => sign_ecdsa::<p384::ecdsa::Signature, 48>(key, hash, signed, out),
+            Secret::P521(key) => sign_ecdsa::<p521::ecdsa::Signature, 66>(key, hash, signed, out),
+            Secret::Ed25519(key) => {
+                let Signed::Message { bytes, .. } = signed else {
+                    return Err(SignError::Unsupported);
+                };
+                copy(&signature::Signer::sign(key, bytes).to_bytes(), out)
+            }
+            Secret::MlDsa44(key) => sign_ml_dsa(key, signed, out),
+            Secret::MlDsa65(key) => sign_ml_dsa(key, signed, out),
+            Secret::MlDsa87(key) => sign_ml_dsa(key, signed, out),
+            Secret::Rsa(scheme, key) => {
+                let digest = &prehash(hash, signed).map_err(|_| SignError::Unsupported)?;
+                match hash {
+                    HashAlgorithm::Sha256 => sign_rsa::<Sha256>(*scheme, key, digest, out),
+                    HashAlgorithm::Sha384 => sign_rsa::<Sha384>(*scheme, key, digest, out),
+                    HashAlgorithm::Sha512 => sign_rsa::<Sha512>(*scheme, key, digest, out),
+                    HashAlgorithm::Sha3_256 => sign_rsa::<Sha3_256>(*scheme, key, digest, out),
+                    HashAlgorithm::Sha3_384 => sign_rsa::<Sha3_384>(*scheme, key, digest, out),
+                    HashAlgorithm::Sha3_512 => sign_rsa::<Sha3_512>(*scheme, key, digest, out),
+                }
+            }
         }
     }
 }
 
 fn sign_ecdsa<S: SignatureEncoding, const N: usize>(
     key: &impl PrehashSigner<S>,
-    digest: &Digest,
+    hash: HashAlgorithm,
+    signed: Signed<'_>,
     out: &mut [u8],
 ) -> Result<usize, SignError> {
-    let signature = key.sign_prehash(&fit_prehash::<N>(digest)).map_err(|_| SignError::Failed)?;
+    let digest = prehash(hash, signed).map_err(|_| SignError::Unsupported)?;
+    let signature = key.sign_prehash(&fit_prehash::<N>(&digest)).map_err(|_| SignError::Failed)?;
     copy(signature.to_bytes().as_ref(), out)
+}
+
+fn sign_ml_dsa<P: MlDsaParams>(
+    key: &ml_dsa::SigningKey<P>,
+    signed: Signed<'_>,
+    out: &mut [u8],
+) -> Result<usize, SignError> {
+    let Signed::Message { bytes, context } = signed else { return Err(SignError::Unsupported) };
+    let signature = key.expanded_key().sign_deterministic(bytes, context);
+    copy(&signature.map_err(|_| SignError::Failed)?.encode(), out)
 }
 
 fn sign_rsa<D>(
