@@ -49,6 +49,9 @@ fn every_version() {
 #[test]
 fn every_algorithm_and_hash() {
     for asym in AsymAlgorithm::ALL {
+        let Some(base_asym) = asym.base_asym() else {
+            continue; // neither side negotiates ML-DSA yet
+        };
         // One device for all hashes: its keys take time.
         for hash in HashAlgorithm::ALL {
             let rsa = matches!(asym, AsymAlgorithm::Rsa(..));
@@ -56,7 +59,7 @@ fn every_algorithm_and_hash() {
                 continue; // the two-process test of the tool has them all
             }
             let mut sim = Sim::new(DeviceConfig {
-                base_asym: asym.base_asym().unwrap(),
+                base_asym,
                 base_hash: hash.base_hash(),
                 ..config(SpdmVersion::V1_3)
             });
