@@ -8,14 +8,13 @@ use spdm_requester::{
     Requester, RunError, Selection, Verified, blocking,
 };
 use spdm_transport::{StdClock, Transport};
-use spdm_transport_tcp::TcpError;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Chain, Identity, Policy, ProvisionedKey, SanPolicy, Trusted};
 
 use crate::args::{IndexList, SlotChoice};
-use crate::exit::{Exit, Failure};
-use crate::line::{Line, LineError};
-use crate::live::{Link, Memory};
+use crate::carrier::LineError;
+use crate::line::Line;
+use crate::live::{Link, Memory, requester};
 use crate::recorder::Recorder;
 use crate::verdict::Verdict;
 
@@ -61,42 +60,29 @@ pub(crate) enum Signing {
 /// Carries the plan out over a new connection.
 pub(crate) fn run(link: &mut Link<'_>, plan: &Plan<'_>) -> (Verdict, Recording) {
     let mut report = ReportBuilder::new(&link.name(), Freshness::Own);
+    let args = link.args;
     let mut line = match link.connect() {
         Ok(line) => line,
-        Err(Failure { exit, message }) => {
+        Err(error) => {
             let recording = Recorder::new(0).into_recording();
-            return (Verdict::failed(report.build(), exit, "transport", message), recording);
+            return (Verdict::failed(report.build(), error), recording);
         }
     };
     let mut recorder = Recorder::new(line.limits().padding);
     let mut memory = Memory::new();
-    let requester = link.requester(&line, &mut memory, &mut recorder);
+    let requester = requester(args, &line, &mut memory, &mut recorder);
     let mut run = Run { plan, line: &mut line, clock: StdClock::new(), report: &mut report };
     let end = run.attest(requester);
     if let Some(reference) = plan.reference {
         report.reference(reference);
     }
-    link.disconnect(line);
+    let silence = line.hang_up();
     let report = report.build();
     let verdict = match end {
-        Ok(()) | Err(End::Reported) => Verdict::new(report),
-        Err(End::Line(error)) => {
-            let (exit, kind) = class(error);
-            Verdict::failed(report, exit, kind, error.to_string())
-        }
+        Ok(()) | Err(End::Reported) => Verdict::new(report).explained(silence),
+        Err(End::Line(error)) => Verdict::failed(report, error),
     };
     (verdict, recorder.into_recording())
-}
-
-/// What a failure of the transport means: bytes that no frame begins with are the device's fault.
-pub(crate) const fn class(error: LineError) -> (Exit, &'static str) {
-    match error {
-        LineError::TooLong { .. } | LineError::Tcp(TcpError::Frame(_)) => {
-            (Exit::Protocol, "framing")
-        }
-        LineError::Tcp(TcpError::Timeout) => (Exit::Transport, "timeout"),
-        LineError::Tcp(_) => (Exit::Transport, "transport"),
-    }
 }
 
 /// Why an attestation ends early.
@@ -107,9 +93,9 @@ enum End {
     Line(LineError),
 }
 
-struct Run<'r> {
+struct Run<'r, 'l> {
     plan: &'r Plan<'r>,
-    line: &'r mut Line,
+    line: &'r mut Line<'l>,
     clock: StdClock,
     report: &'r mut ReportBuilder,
 }
@@ -120,7 +106,7 @@ struct Peer<'c> {
     trusted: Option<Trusted<'c>>,
 }
 
-impl Run<'_> {
+impl Run<'_, '_> {
     fn attest(&mut self, requester: Requester<'_, Fresh>) -> Result<(), End> {
         self.require();
         let result = blocking::run(requester.negotiate(), self.line, &self.clock);
@@ -366,8 +352,9 @@ impl Run<'_> {
 /// What a person can do about a device that lacks what is required.
 pub(crate) fn hint(verdict: &Verdict) -> Option<&'static str> {
     let failed = |check| verdict.report.status(check) == spdm_evidence::Status::Fail;
-    match verdict.error()?.0 {
-        "framing" => Some("is --framing (and --binding) what the device speaks?"),
+    let (kind, _) = verdict.error()?;
+    match kind {
+        _ if verdict.hint().is_some() => verdict.hint(),
         "incompatible" | "refused" if failed(Check::ChallengeSignature) => {
             Some("--challenge none waives CHALLENGE")
         }

@@ -9,7 +9,7 @@ use crate::args::{EmulateArgs, San};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::file;
-use crate::line::framing;
+use crate::target::framing;
 
 /// Serves until the process is ended, or one connection with `--once`.
 pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Failure> {

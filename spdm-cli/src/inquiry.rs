@@ -4,15 +4,15 @@ use spdm_evidence::{Freshness, ReportBuilder};
 use spdm_requester::{Negotiated, Requester, RunError, blocking};
 use spdm_transport::{StdClock, Transport};
 
-use crate::attestation::class;
-use crate::line::{Line, LineError};
-use crate::live::{Link, Memory};
+use crate::carrier::LineError;
+use crate::line::Line;
+use crate::live::{Link, Memory, requester};
 use crate::recorder::Recorder;
 use crate::verdict::Verdict;
 
 /// A connection that has been negotiated.
-pub(crate) struct Inquiry<'q> {
-    pub(crate) line: &'q mut Line,
+pub(crate) struct Inquiry<'q, 'l> {
+    pub(crate) line: &'q mut Line<'l>,
     pub(crate) clock: StdClock,
     pub(crate) report: &'q mut ReportBuilder,
 }
@@ -20,19 +20,17 @@ pub(crate) struct Inquiry<'q> {
 /// Negotiates over a new connection, lets `ask` ask, and hangs up.
 pub(crate) fn inquire<T>(
     link: &mut Link<'_>,
-    ask: impl FnOnce(Inquiry<'_>, Requester<'_, Negotiated>) -> Result<T, RunError<LineError>>,
+    ask: impl FnOnce(Inquiry<'_, '_>, Requester<'_, Negotiated>) -> Result<T, RunError<LineError>>,
 ) -> Result<T, Box<Verdict>> {
     let mut report = ReportBuilder::new(&link.name(), Freshness::Own);
+    let args = link.args;
     let mut line = match link.connect() {
         Ok(line) => line,
-        Err(failure) => {
-            let (report, message) = (report.build(), failure.message);
-            return Err(Box::new(Verdict::failed(report, failure.exit, "transport", message)));
-        }
+        Err(error) => return Err(Box::new(Verdict::failed(report.build(), error))),
     };
     let mut recorder = Recorder::new(line.limits().padding);
     let mut memory = Memory::new();
-    let requester = link.requester(&line, &mut memory, &mut recorder);
+    let requester = requester(args, &line, &mut memory, &mut recorder);
     let clock = StdClock::new();
     let result = match blocking::run(requester.negotiate(), &mut line, &clock) {
         Ok((requester, ())) => {
@@ -41,17 +39,14 @@ pub(crate) fn inquire<T>(
         }
         Err(failure) => Err(failure.error),
     };
-    link.disconnect(line);
-    result.map_err(|error| Box::new(lost(report, error)))
+    let silence = line.hang_up();
+    result.map_err(|error| Box::new(lost(report, error).explained(silence)))
 }
 
 /// The verdict over a connection that ended early.
 fn lost(mut report: ReportBuilder, error: RunError<LineError>) -> Verdict {
     match error {
-        RunError::Transport(error) => {
-            let (exit, kind) = class(error);
-            Verdict::failed(report.build(), exit, kind, error.to_string())
-        }
+        RunError::Transport(error) => Verdict::failed(report.build(), error),
         RunError::Requester(error) => {
             report.failed(&error);
             Verdict::new(report.build())

@@ -5,18 +5,18 @@ use std::io::BufWriter;
 
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
-use spdm_emulator::{Device, DeviceConfig};
 use spdm_requester::{Bounds, Fresh, Offer, Requester, Storage};
 use spdm_transport::{Duration, Transport};
 
 use crate::args::LinkArgs;
+use crate::carrier::LineError;
 use crate::console::Console;
 use crate::exit::Failure;
 use crate::file;
-use crate::line::{Carrier, Line, Monitor, framing};
+use crate::line::{Line, Monitor};
 use crate::pcap::CaptureFile;
 use crate::recorder::Recorder;
-use crate::target::Target;
+use crate::target::{Endpoint, framing};
 
 /// Bytes of a request and of the largest response that is taken.
 const MESSAGE_LEN: usize = 64 + 0x8000;
@@ -26,9 +26,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// A target with its options, for one or more connections.
 #[derive(Debug)]
 pub(crate) struct Link<'l> {
-    args: &'l LinkArgs,
-    /// The emulated device, while no line leads to it.
-    device: Option<Device>,
+    pub(crate) args: &'l LinkArgs,
+    endpoint: Box<dyn Endpoint>,
     monitor: Monitor,
 }
 
@@ -46,32 +45,28 @@ impl Memory {
 }
 
 impl<'l> Link<'l> {
-    /// Makes the emulated device, opens the capture file.
+    /// Opens the device and the capture file.
     pub(crate) fn new(args: &'l LinkArgs, console: &Console) -> Result<Self, Failure> {
         if args.min_version > args.max_version {
             return Err(Failure::usage("--min-version is above --max-version"));
         }
-        let framing = framing(&args.framing)?;
-        let (device, framing) = match args.target {
-            Target::Emulated => (Some(device(args)?), None),
-            Target::Tcp { .. } => (None, Some(framing)),
-        };
+        framing(&args.framing)?;
+        let endpoint = args.target.open(args)?;
         let capture = match &args.pcap {
             None => None,
             Some(path) => {
                 let file = File::create(path).map_err(|error| file::of(path, &error))?;
-                Some(
-                    CaptureFile::new(BufWriter::new(file), args.pcap_format, framing)
-                        .map_err(Failure::usage)?,
-                )
+                let (out, binding) = (BufWriter::new(file), endpoint.capture());
+                let capture = CaptureFile::new(out, args.pcap_format, binding);
+                Some(capture.map_err(Failure::usage)?)
             }
         };
-        Ok(Self { args, device, monitor: Monitor::new(capture, console.verbosity()) })
+        Ok(Self { args, endpoint, monitor: Monitor::new(capture, console.verbosity()) })
     }
 
     /// The anchors that an emulated device brings.
     pub(crate) fn anchors(&self) -> Vec<Vec<u8>> {
-        self.device.as_ref().map(Device::trust_anchors).unwrap_or_default()
+        self.endpoint.anchors()
     }
 
     /// The name of the target in results.
@@ -80,20 +75,8 @@ impl<'l> Link<'l> {
     }
 
     /// A line to the device.
-    pub(crate) fn connect(&mut self) -> Result<Line, Failure> {
-        let carrier = match (&self.args.target, self.device.take()) {
-            (Target::Tcp { address }, _) => {
-                Carrier::connect(address, framing(&self.args.framing)?, self.args.timeout)?
-            }
-            (Target::Emulated, Some(device)) => Carrier::Emulated { device, answer: None },
-            (Target::Emulated, None) => return Err(Failure::transport("the device is busy")),
-        };
-        Ok(Line::new(carrier, core::mem::take(&mut self.monitor)))
-    }
-
-    /// Ends a connection.
-    pub(crate) fn disconnect(&mut self, line: Line) {
-        (self.device, self.monitor) = line.hang_up();
+    pub(crate) fn connect(&mut self) -> Result<Line<'_>, LineError> {
+        Ok(Line::new(self.endpoint.connect()?, &mut self.monitor))
     }
 
     /// Writes the rest of the capture.
@@ -103,44 +86,35 @@ impl<'l> Link<'l> {
             None => Failure::usage(error),
         })
     }
-
-    /// A requester for one connection; `recorder` sees every exchange.
-    pub(crate) fn requester<'a>(
-        &self,
-        line: &Line,
-        memory: &'a mut Memory,
-        recorder: &'a mut Recorder,
-    ) -> Requester<'a, Fresh> {
-        let Memory { message, hashes } = memory;
-        let mut bounds = Bounds::default();
-        // A device may hand out its chain byte by byte; time bounds it.
-        bounds.round_trips = u16::MAX;
-        bounds.time = LONGEST.max(self.args.timeout.saturating_mul(4));
-        Requester::new(PROVIDER, Storage::new(message, hashes), line.limits())
-            .with_offer(self.offer())
-            .with_bounds(bounds)
-            .with_sink(recorder)
-    }
-
-    fn offer(&self) -> Offer {
-        let mut offer = Offer::everything(&PROVIDER);
-        offer.min_version = self.args.min_version;
-        offer.max_version = self.args.max_version;
-        if let Some(list) = &self.args.base_asym {
-            offer.base_asym = list.0;
-        }
-        if let Some(list) = &self.args.base_hash {
-            offer.base_hash = list.0;
-        }
-        offer
-    }
 }
 
-/// The emulated device. It makes RSA keys only where RSA is asked for: they take seconds.
-fn device(args: &LinkArgs) -> Result<Device, Failure> {
-    let mut config = DeviceConfig::default();
+/// A requester for one connection; `recorder` sees every exchange.
+pub(crate) fn requester<'a>(
+    args: &LinkArgs,
+    line: &Line<'_>,
+    memory: &'a mut Memory,
+    recorder: &'a mut Recorder,
+) -> Requester<'a, Fresh> {
+    let Memory { message, hashes } = memory;
+    let mut bounds = Bounds::default();
+    // A device may hand out its chain byte by byte; time bounds it.
+    bounds.round_trips = u16::MAX;
+    bounds.time = LONGEST.max(args.timeout.saturating_mul(4));
+    Requester::new(PROVIDER, Storage::new(message, hashes), line.limits())
+        .with_offer(offer(args))
+        .with_bounds(bounds)
+        .with_sink(recorder)
+}
+
+fn offer(args: &LinkArgs) -> Offer {
+    let mut offer = Offer::everything(&PROVIDER);
+    offer.min_version = args.min_version;
+    offer.max_version = args.max_version;
     if let Some(list) = &args.base_asym {
-        config.base_asym = list.0;
+        offer.base_asym = list.0;
     }
-    Device::new(config).map_err(Failure::usage)
+    if let Some(list) = &args.base_hash {
+        offer.base_hash = list.0;
+    }
+    offer
 }

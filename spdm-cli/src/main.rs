@@ -7,6 +7,7 @@
 mod args;
 mod attest;
 mod attestation;
+mod carrier;
 mod certs;
 mod chain;
 mod collect;

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use spdm_codec::{Code, Header};
 use spdm_evidence::{CaptureBinding, CaptureForm, CaptureWriter, Direction, Layer};
-use spdm_transport_tcp::{Binding, Framing};
 use spdm_untrusted::Untrusted;
 
 use crate::args::PcapFormat;
@@ -15,17 +14,13 @@ use crate::args::PcapFormat;
 pub(crate) struct CaptureFile<W: Write>(CaptureWriter<W>);
 
 impl<W: Write> CaptureFile<W> {
-    /// Begins a file; `framing` is `None` for a device in this process.
-    pub(crate) fn new(
-        out: W,
-        format: PcapFormat,
-        framing: Option<Framing>,
-    ) -> Result<Self, String> {
+    /// Begins a file.
+    pub(crate) fn new(out: W, format: PcapFormat, binding: CaptureBinding) -> Result<Self, String> {
         let form = match format {
             PcapFormat::Wireshark => CaptureForm::Wireshark,
             PcapFormat::Dmtf => CaptureForm::Dmtf,
         };
-        let writer = CaptureWriter::new(out, form, binding(framing));
+        let writer = CaptureWriter::new(out, form, binding);
         writer.map(Self).map_err(|error| error.to_string())
     }
 
@@ -41,15 +36,5 @@ impl<W: Write> CaptureFile<W> {
     /// Writes what is buffered.
     pub(crate) fn finish(self) -> Result<(), String> {
         self.0.finish().map(drop).map_err(|error| error.to_string())
-    }
-}
-
-/// The emulator's own frame header is no part of a packet.
-const fn binding(framing: Option<Framing>) -> CaptureBinding {
-    match framing {
-        Some(Framing::DmtfEmu(Binding::Mctp)) => CaptureBinding::Mctp,
-        Some(Framing::DmtfEmu(Binding::Doe)) => CaptureBinding::PciDoe,
-        Some(Framing::Dsp0287 | Framing::DmtfEmu(Binding::Tcp)) => CaptureBinding::Dsp0287,
-        _ => CaptureBinding::Bare,
     }
 }

@@ -1,50 +1,105 @@
-//! Targets: which device is meant.
+//! Targets: which device is meant, and what reaches it.
+//!
+//! A kind of target is one file below this one and one entry of [`SCHEMES`].
+
+mod emulated;
+mod tcp;
 
 use core::fmt;
 use core::str::FromStr;
+use std::sync::Arc;
 
-/// A device.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Target {
-    /// A software device in this process.
-    Emulated,
-    /// Behind a TCP socket.
-    Tcp {
-        /// `HOST:PORT`.
-        address: String,
-    },
+use spdm_evidence::CaptureBinding;
+
+use crate::args::LinkArgs;
+use crate::carrier::{Carrier, LineError};
+use crate::exit::Failure;
+pub(crate) use tcp::framing;
+
+/// What this build can reach.
+const SCHEMES: [Scheme; 2] = [emulated::SCHEME, tcp::SCHEME];
+
+/// A kind of target.
+#[derive(Debug)]
+pub(crate) struct Scheme {
+    /// How it is written: the name, and after a colon the address.
+    syntax: &'static str,
+    /// Reads the address.
+    parse: fn(&str) -> Option<Arc<dyn Place>>,
 }
 
-/// Targets that this build cannot reach.
-const NOT_YET: [&str; 5] = ["pci:", "mctp:", "nvme:", "scsi:", "ata:"];
+impl Scheme {
+    /// The address, where `text` begins with the name.
+    fn address<'t>(&self, text: &'t str) -> Option<&'t str> {
+        match self.syntax.split_once(':') {
+            Some((name, _)) => text.strip_prefix(name)?.strip_prefix(':'),
+            None => (text == self.syntax).then_some(""),
+        }
+    }
+}
+
+/// The place of a device: an address that has the right form.
+pub(crate) trait Place: fmt::Debug + Send + Sync {
+    /// Makes or opens the device, but does not talk to it yet.
+    ///
+    /// # Errors
+    /// What a person can do something about: rights, options, a device that is not there.
+    fn open(&self, args: &LinkArgs) -> Result<Box<dyn Endpoint>, Failure>;
+}
+
+/// A device that connections lead to, one after another.
+pub(crate) trait Endpoint: fmt::Debug {
+    /// A new connection.
+    ///
+    /// # Errors
+    /// The transport's.
+    fn connect(&mut self) -> Result<Box<dyn Carrier + '_>, LineError>;
+
+    /// What captures show around a message.
+    fn capture(&self) -> CaptureBinding;
+
+    /// The trust anchors that it brings: only a device in this process has some.
+    fn anchors(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+}
+
+/// A device.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    text: String,
+    place: Arc<dyn Place>,
+}
+
+impl Target {
+    /// Makes or opens the device, but does not talk to it yet.
+    ///
+    /// # Errors
+    /// See [`Place::open`].
+    pub(crate) fn open(&self, args: &LinkArgs) -> Result<Box<dyn Endpoint>, Failure> {
+        self.place.open(args)
+    }
+}
 
 impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "emulated" {
-            return Ok(Self::Emulated);
+        for scheme in &SCHEMES {
+            if let Some(address) = scheme.address(text) {
+                let place = (scheme.parse)(address);
+                let place = place.ok_or_else(|| format!("expected {}", scheme.syntax))?;
+                return Ok(Self { text: text.to_owned(), place });
+            }
         }
-        if let Some(address) = text.strip_prefix("tcp:") {
-            let port = address.rsplit_once(':').filter(|(host, _)| !host.is_empty());
-            return match port.map(|(_, port)| port.parse::<u16>()) {
-                Some(Ok(_)) => Ok(Self::Tcp { address: address.to_owned() }),
-                _ => Err("expected tcp:HOST:PORT".to_owned()),
-            };
-        }
-        if let Some(scheme) = NOT_YET.into_iter().find(|scheme| text.starts_with(scheme)) {
-            return Err(format!("this build has no {scheme} targets yet"));
-        }
-        Err("expected emulated or tcp:HOST:PORT".to_owned())
+        Err(format!("expected {}", SCHEMES.map(|scheme| scheme.syntax).join(" or ")))
     }
 }
 
+/// As it was written.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Emulated => f.write_str("emulated"),
-            Self::Tcp { address } => write!(f, "tcp:{address}"),
-        }
+        f.write_str(&self.text)
     }
 }
 
@@ -60,10 +115,17 @@ mod tests {
                 Ok(text.to_owned())
             );
         }
-        for text in ["", "tcp:", "tcp:host", "tcp::2323", "tcp:host:99999", "usb:1"] {
-            assert!(text.parse::<Target>().is_err(), "{text}");
+        for (text, expected) in [
+            ("", "expected emulated or tcp:HOST:PORT"),
+            ("usb:1", "expected emulated or tcp:HOST:PORT"),
+            ("emulated:", "expected emulated or tcp:HOST:PORT"),
+            ("tcp", "expected emulated or tcp:HOST:PORT"),
+            ("tcp:", "expected tcp:HOST:PORT"),
+            ("tcp:host", "expected tcp:HOST:PORT"),
+            ("tcp::2323", "expected tcp:HOST:PORT"),
+            ("tcp:host:99999", "expected tcp:HOST:PORT"),
+        ] {
+            assert_eq!(text.parse::<Target>().unwrap_err(), expected, "{text}");
         }
-        let error = "pci:0000:01:00.0".parse::<Target>().unwrap_err();
-        assert_eq!(error, "this build has no pci: targets yet");
     }
 }

@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use spdm_evidence::{ExitClass, Report};
 
+use crate::carrier::LineError;
 use crate::exit::Exit;
 
 /// A report with its exit code.
@@ -19,7 +20,7 @@ enum Outcome {
     /// What the report says.
     Reported,
     /// The connection failed before the report was complete.
-    Failed { kind: &'static str, message: String },
+    Failed(LineError),
     /// Only a chain was judged, and it is trusted.
     ChainTrusted,
 }
@@ -32,13 +33,19 @@ impl Verdict {
     }
 
     /// The connection failed: a report cannot say that of itself.
-    pub(crate) const fn failed(
-        report: Report,
-        exit: Exit,
-        kind: &'static str,
-        message: String,
-    ) -> Self {
-        Self { report, exit, outcome: Outcome::Failed { kind, message } }
+    pub(crate) const fn failed(report: Report, error: LineError) -> Self {
+        Self { report, exit: error.exit, outcome: Outcome::Failed(error) }
+    }
+
+    /// Adds what is known about a device that did not answer.
+    pub(crate) fn explained(self, silence: Option<String>) -> Self {
+        match (self.error(), silence) {
+            (Some(("timeout", message)), Some(silence)) => {
+                let error = LineError::timeout(format_args!("{message}: {silence}"));
+                Self::failed(self.report, error)
+            }
+            _ => self,
+        }
     }
 
     /// A chain without a device is trusted: a report is never verified without a signature of the device.
@@ -50,7 +57,7 @@ impl Verdict {
     pub(crate) const fn verified(&self) -> bool {
         match self.outcome {
             Outcome::Reported => self.report.verified(),
-            Outcome::Failed { .. } => false,
+            Outcome::Failed(_) => false,
             Outcome::ChainTrusted => true,
         }
     }
@@ -61,8 +68,16 @@ impl Verdict {
             Outcome::Reported => {
                 self.report.error().map(|error| (error.kind, error.message.as_str()))
             }
-            Outcome::Failed { kind, message } => Some((kind, message)),
+            Outcome::Failed(error) => Some((error.kind, &error.message)),
             Outcome::ChainTrusted => None,
+        }
+    }
+
+    /// What a person can try about the connection.
+    pub(crate) const fn hint(&self) -> Option<&'static str> {
+        match &self.outcome {
+            Outcome::Failed(error) => error.hint,
+            Outcome::Reported | Outcome::ChainTrusted => None,
         }
     }
 }
@@ -71,8 +86,8 @@ impl Serialize for Verdict {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let error = match &self.outcome {
             Outcome::Reported => return self.report.serialize(serializer),
-            Outcome::Failed { kind, message } => {
-                json!({"kind": kind, "message": message, "field": null, "offset": null})
+            Outcome::Failed(error) => {
+                json!({"kind": error.kind, "message": error.message, "field": null, "offset": null})
             }
             Outcome::ChainTrusted => json!(null),
         };

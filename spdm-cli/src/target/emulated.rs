@@ -1,0 +1,83 @@
+//! `emulated`: a software device in this process.
+
+use std::sync::Arc;
+
+use spdm_emulator::{Device, DeviceConfig};
+use spdm_evidence::CaptureBinding;
+use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
+
+use super::{Endpoint, Place, Scheme};
+use crate::args::LinkArgs;
+use crate::carrier::{Carrier, LineError, Route};
+use crate::exit::Failure;
+
+pub(super) const SCHEME: Scheme =
+    Scheme { syntax: "emulated", parse: |_| Some(Arc::new(InProcess)) };
+
+/// The largest message, in bytes.
+const MAX_MESSAGE: usize = 0x1_0000;
+
+#[derive(Debug)]
+struct InProcess;
+
+impl Place for InProcess {
+    /// Makes RSA keys only where RSA is asked for: they take seconds.
+    fn open(&self, args: &LinkArgs) -> Result<Box<dyn Endpoint>, Failure> {
+        let mut config = DeviceConfig::default();
+        if let Some(list) = &args.base_asym {
+            config.base_asym = list.0;
+        }
+        Ok(Box::new(Device::new(config).map_err(Failure::usage)?))
+    }
+}
+
+impl Endpoint for Device {
+    fn connect(&mut self) -> Result<Box<dyn Carrier + '_>, LineError> {
+        self.reset();
+        Ok(Box::new(Emulated { device: self, answer: None }))
+    }
+
+    fn capture(&self) -> CaptureBinding {
+        CaptureBinding::Bare
+    }
+
+    fn anchors(&self) -> Vec<Vec<u8>> {
+        self.trust_anchors()
+    }
+}
+
+/// A device, and its answer to the last request.
+#[derive(Debug)]
+struct Emulated<'d> {
+    device: &'d mut Device,
+    answer: Option<Vec<u8>>,
+}
+
+impl Route for Emulated<'_> {}
+
+impl Transport for Emulated<'_> {
+    type Error = LineError;
+
+    fn limits(&self) -> Limits {
+        Limits::new(MAX_MESSAGE, MAX_MESSAGE)
+    }
+
+    fn send(&mut self, _: MessageKind, message: &[u8], _: Duration) -> Result<(), LineError> {
+        self.answer = self.device.respond(message);
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], _: Duration) -> Result<Option<Received>, LineError> {
+        let Some(answer) = self.answer.take() else { return Ok(None) };
+        let (len, room) = (answer.len(), buffer.len());
+        let place = buffer.get_mut(..len).ok_or_else(|| {
+            LineError::framing(format!("a message of {len} bytes came, but {room} fit"))
+        })?;
+        place.copy_from_slice(&answer);
+        Ok(Some(Received { kind: MessageKind::Plain, len }))
+    }
+
+    fn abandon(&mut self) {
+        self.answer = None;
+    }
+}
