@@ -1,0 +1,297 @@
+//! The procedure of PCIe 6.0 §6.30.2: hand an object over, await one, read it; and abort whatever went wrong.
+//!
+//! ```text
+//!            prepare                write                 ready              read
+//! Unknown ─┬─────────> Idle ──────────────────> Awaiting ───────> (object) ───────> Idle
+//!          │ Abort      │  stale object or Error   │ any fault
+//!          └> Aborting <┴──────────────────────────┘
+//!                │ no effect in time
+//!                └> Dead
+//! ```
+
+use spdm_transport::{Duration, Instant, Received};
+
+use crate::config_space::{ALL_ONES, ConfigSpace};
+use crate::error::DoeError;
+use crate::mailbox::{ABORT, GO, INTERRUPT_ENABLE, Mailbox, Register, Status};
+use crate::object::{self, HEADER_DWORDS, ObjectType, Outgoing};
+use crate::policy::Policy;
+
+/// Where an exchange is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// Nothing is known: an object of somebody who died may be in the mailbox.
+    Unknown,
+    /// No object of ours is under way.
+    Idle,
+    /// An object of this type was handed over.
+    Awaiting(ObjectType),
+    /// A part of an object may be in the mailbox, and could not be aborted yet.
+    Spoilt,
+    /// Abort was written, and its effect has not been seen yet.
+    Aborting { since: Instant },
+    /// An abort had no effect.
+    Dead,
+}
+
+/// What a step leads to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Turn {
+    /// The next step is possible.
+    Go,
+    /// Not before then.
+    Wait(Instant),
+}
+
+/// When a call began, and when it has to be over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    since: Instant,
+    until: Instant,
+}
+
+impl Span {
+    pub(crate) fn new(now: Instant, timeout: Duration) -> Self {
+        Self { since: now, until: now.after(timeout) }
+    }
+
+    pub(crate) const fn length(self) -> Duration {
+        self.until.since(self.since)
+    }
+
+    fn is_over(self, now: Instant) -> bool {
+        now > self.until
+    }
+
+    /// The next look at a register; `None` where this is over before that.
+    fn next(self, now: Instant, interval: Duration) -> Option<Instant> {
+        (now < self.until).then(|| now.after(interval).min(self.until))
+    }
+}
+
+/// One mailbox, and what is under way in it.
+#[derive(Debug)]
+pub(crate) struct Engine<S: ConfigSpace> {
+    mailbox: Mailbox<S>,
+    pub(crate) policy: Policy,
+    state: State,
+    /// What DOE Status showed last.
+    pub(crate) status: Status,
+    /// DOE Interrupt Enable as it was found: written back, for the sake of whoever set it.
+    interrupt: u32,
+}
+
+impl<S: ConfigSpace> Engine<S> {
+    pub(crate) fn new(mailbox: Mailbox<S>) -> Self {
+        Self {
+            mailbox,
+            policy: Policy::default(),
+            state: State::Unknown,
+            status: Status::default(),
+            interrupt: 0,
+        }
+    }
+
+    pub(crate) const fn mailbox(&self) -> &Mailbox<S> {
+        &self.mailbox
+    }
+
+    /// One step towards a mailbox without an object; repeated until it is [`Turn::Go`].
+    pub(crate) fn prepare(&mut self, span: Span, now: Instant) -> Result<Turn, DoeError<S::Error>> {
+        let since = match self.state {
+            State::Dead => {
+                let (status, waited) = (self.status, self.policy.abort);
+                return Err(DoeError::AbortFailed { status, waited });
+            }
+            State::Unknown => {
+                if self.look()?.busy() {
+                    return self.await_busy(span, now);
+                }
+                self.interrupt = match self.mailbox.read(Register::Control)? {
+                    ALL_ONES => return Err(DoeError::Gone),
+                    control => control & INTERRUPT_ENABLE,
+                };
+                self.abort(now)?
+            }
+            State::Idle => {
+                let status = self.look()?;
+                if status.busy() {
+                    return self.await_busy(span, now);
+                }
+                if status.clear() {
+                    return Ok(Turn::Go);
+                }
+                self.abort(now)?
+            }
+            State::Awaiting(_) | State::Spoilt => self.abort(now)?,
+            State::Aborting { since } => since,
+        };
+        if self.look()?.clear() {
+            self.state = State::Idle;
+            return Ok(Turn::Go);
+        }
+        // Since then somebody else may have come and gone: not before this call.
+        let waited = now.since(since.max(span.since));
+        if waited >= self.policy.abort {
+            self.state = State::Dead;
+            return Err(DoeError::AbortFailed { status: self.status, waited });
+        }
+        self.wait(span, now)
+    }
+
+    /// Hands an object over; the mailbox is prepared.
+    pub(crate) fn write(
+        &mut self,
+        outgoing: Outgoing<'_>,
+        span: Span,
+        now: impl Fn() -> Instant,
+    ) -> Result<(), DoeError<S::Error>> {
+        let written = self.write_object(outgoing, span, &now);
+        match written {
+            Ok(()) => self.state = State::Awaiting(outgoing.object),
+            Err(_) => self.give_up(now()),
+        }
+        written
+    }
+
+    fn write_object(
+        &mut self,
+        outgoing: Outgoing<'_>,
+        span: Span,
+        now: impl Fn() -> Instant,
+    ) -> Result<(), DoeError<S::Error>> {
+        for dword in outgoing.dwords() {
+            if span.is_over(now()) {
+                return Err(DoeError::Timeout { status: self.status, waited: span.length() });
+            }
+            self.mailbox.write(Register::WriteMailbox, dword)?;
+        }
+        self.mailbox.write(Register::Control, GO | self.interrupt)
+    }
+
+    /// One look whether the answer is there; `None` when the time is over.
+    pub(crate) fn await_answer(
+        &mut self,
+        span: Span,
+        now: Instant,
+    ) -> Result<Option<Turn>, DoeError<S::Error>> {
+        let State::Awaiting(_) = self.state else { return Err(DoeError::NoRequest) };
+        let looked = self.look().and_then(|status| match status.error() {
+            true => Err(DoeError::Failed { status }),
+            false => Ok(status.data_object_ready()),
+        });
+        match looked {
+            Ok(true) => Ok(Some(Turn::Go)),
+            Ok(false) => Ok(span.next(now, self.policy.poll_interval).map(Turn::Wait)),
+            Err(error) => {
+                self.give_up(now);
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads the answer, which is ready, into `buffer`; `None` when the time is over before its end.
+    pub(crate) fn read(
+        &mut self,
+        buffer: &mut [u8],
+        span: Span,
+        now: impl Fn() -> Instant,
+    ) -> Result<Option<Received>, DoeError<S::Error>> {
+        let State::Awaiting(asked) = self.state else { return Err(DoeError::NoRequest) };
+        let read = match self.read_object(asked, buffer, span, &now) {
+            // A function that vanished reads as all ones, which is no object.
+            Err(error @ DoeError::Object(_)) => self.look().and(Err(error)),
+            read => read,
+        };
+        match read {
+            Ok(Some(_)) => self.state = State::Idle,
+            Ok(None) | Err(_) => self.give_up(now()),
+        }
+        read
+    }
+
+    fn read_object(
+        &mut self,
+        asked: ObjectType,
+        buffer: &mut [u8],
+        span: Span,
+        now: impl Fn() -> Instant,
+    ) -> Result<Option<Received>, DoeError<S::Error>> {
+        let object = object::answered(asked, self.mailbox.read(Register::ReadMailbox)?)?;
+        self.acknowledge()?;
+        let length = self.mailbox.read(Register::ReadMailbox)?;
+        let dwords = object::content_dwords(object, length, buffer.len())?;
+        self.acknowledge()?;
+        let mut len = 0;
+        let (places, _) = buffer.as_chunks_mut();
+        for (place, left) in places.iter_mut().zip((0..dwords).rev()) {
+            if span.is_over(now()) {
+                return Ok(None);
+            }
+            *place = self.mailbox.read(Register::ReadMailbox)?.to_le_bytes();
+            if left == 0 {
+                let status = self.look()?;
+                if !status.data_object_ready() {
+                    return Err(DoeError::Truncated { status, length: dwords + HEADER_DWORDS });
+                }
+            }
+            self.acknowledge()?;
+            len += place.len();
+        }
+        let status = self.look()?;
+        if status.error() {
+            return Err(DoeError::Failed { status });
+        }
+        Ok(Some(Received { kind: object.kind(), len }))
+    }
+
+    /// Gives up what is under way, so that the mailbox is free for others. Whether that has an effect is seen before
+    /// the next object is handed over.
+    pub(crate) fn abandon(&mut self, now: Instant) {
+        if matches!(self.state, State::Awaiting(_) | State::Spoilt) {
+            self.give_up(now);
+        }
+    }
+
+    fn give_up(&mut self, now: Instant) {
+        // Where it fails, it is tried again before the next object.
+        let _ = self.abort(now);
+    }
+
+    /// Writes Abort: the time at which that was.
+    fn abort(&mut self, now: Instant) -> Result<Instant, DoeError<S::Error>> {
+        self.state = State::Spoilt;
+        self.mailbox.write(Register::Control, ABORT | self.interrupt)?;
+        self.state = State::Aborting { since: now };
+        Ok(now)
+    }
+
+    fn acknowledge(&mut self) -> Result<(), DoeError<S::Error>> {
+        self.mailbox.write(Register::ReadMailbox, 0)
+    }
+
+    fn look(&mut self) -> Result<Status, DoeError<S::Error>> {
+        self.status = self.mailbox.status()?;
+        Ok(self.status)
+    }
+
+    fn await_busy(&self, span: Span, now: Instant) -> Result<Turn, DoeError<S::Error>> {
+        let waited = now.since(span.since);
+        if waited >= self.policy.busy {
+            return Err(DoeError::Busy { status: self.status, waited });
+        }
+        self.wait(span, now)
+    }
+
+    fn wait(&self, span: Span, now: Instant) -> Result<Turn, DoeError<S::Error>> {
+        let next = span.next(now, self.policy.poll_interval);
+        let timeout = DoeError::Timeout { status: self.status, waited: span.length() };
+        next.map(Turn::Wait).ok_or(timeout)
+    }
+}
+
+impl<S: ConfigSpace> Drop for Engine<S> {
+    fn drop(&mut self) {
+        self.abandon(Instant::default());
+    }
+}

@@ -1,0 +1,70 @@
+//! SPDM over PCIe Data Object Exchange (PCIe 6.0 §6.30, §7.9.24), as Component Measurement and Authentication uses it
+//! (§6.31).
+//!
+//! ```text
+//! DoeTransport, AsyncDoeTransport     messages         spdm_transport::Transport
+//!   engine                            data objects     busy, error, abort, ready, stale data, deadlines
+//!   Mailbox                           registers        Control, Status, Write and Read Data Mailbox
+//!   ConfigSpace                       32-bit accesses  what a platform provides
+//! ```
+//!
+//! A platform implements [`ConfigSpace`]: one read and one write of 32 bits. [`ExtendedCapabilities`] finds the
+//! mailboxes of a function, of which there may be several, and [`pci_identity`] reads the name that its
+//! certificate must carry. On Linux, [`linux`] has all that for sysfs (feature `linux`).
+//!
+//! ```
+//! # use spdm_transport::{Clock, Transport};
+//! use spdm_transport_doe::{ConfigError, ConfigSpace, DoeTransport, ExtendedCapabilities, Mailbox};
+//!
+//! /// The first mailbox of a function.
+//! fn first<S: ConfigSpace, C: Clock>(
+//!     mut space: S,
+//!     clock: C,
+//! ) -> Result<Option<impl Transport>, ConfigError<S::Error>> {
+//!     for capability in ExtendedCapabilities::new(&mut space) {
+//!         let capability = capability?;
+//!         if capability.id == spdm_transport_doe::ExtendedCapability::DOE {
+//!             return Ok(Mailbox::new(space, capability).map(|found| DoeTransport::new(found, clock)));
+//!         }
+//!     }
+//!     Ok(None)
+//! }
+//! ```
+//!
+//! The device is not trusted: every loop over what it says has a bound, its lengths are held against the caller's buffer
+//! before anything is read, and after any fault the object under way is aborted, so that nothing of it can be
+//! taken for the answer to a later request. Who answers, and with what, is for SPDM to find out.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(any(test, feature = "linux"))]
+extern crate std;
+
+mod asynchronous;
+mod config_space;
+mod discovery;
+mod engine;
+mod error;
+mod identity;
+#[cfg(feature = "linux")]
+#[cfg_attr(docsrs, doc(cfg(feature = "linux")))]
+pub mod linux;
+mod mailbox;
+mod object;
+mod policy;
+mod transport;
+
+pub use asynchronous::AsyncDoeTransport;
+pub use config_space::{ConfigError, ConfigSpace, ExtendedCapabilities, ExtendedCapability};
+pub use error::DoeError;
+pub use identity::pci_identity;
+pub use mailbox::{Mailbox, Register, Status};
+pub use object::{MAX_CONTENT, ObjectError, ObjectType};
+pub use policy::Policy;
+pub use transport::{DEFAULT_MAX_RECEIVE, DoeTransport};
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
