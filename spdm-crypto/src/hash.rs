@@ -24,7 +24,7 @@ impl Digest {
     }
 
     /// A digest of a length known at compile time.
-    #[cfg(any(feature = "sha2", feature = "sha3"))]
+    #[cfg(any(feature = "sha256", feature = "sha384", feature = "sha512", feature = "sha3"))]
     pub(crate) fn from_array<const N: usize>(array: [u8; N]) -> Self {
         const { assert!(N <= Self::MAX, "no digest of this crate is longer") };
         let mut bytes = [0; Self::MAX];

@@ -27,11 +27,18 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod aead;
 mod algorithm;
 mod hash;
+mod kdf;
+mod key_exchange;
+mod key_schedule;
 mod provider;
+mod random;
 #[cfg(any(
-    feature = "sha2",
+    feature = "sha256",
+    feature = "sha384",
+    feature = "sha512",
     feature = "sha3",
     feature = "p256",
     feature = "p384",
@@ -39,15 +46,34 @@ mod provider;
     feature = "ed25519",
     feature = "ml-dsa",
     feature = "rsa",
+    feature = "ffdhe",
+    feature = "ml-kem",
+    feature = "aes-gcm",
+    feature = "chacha20poly1305",
     feature = "getrandom"
 ))]
 pub mod rustcrypto;
+mod secret;
 mod sign;
 mod transcript;
 
+pub use aead::{Aead, AeadAlgorithm, AeadError, NONCE_LEN, TAG_LEN};
 pub use algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, RsaBits, RsaScheme};
 pub use hash::{Bank, Digest, Hash, HashBank, HashError, RunningHash, Unsupported, fit_prehash};
-pub use provider::{Invalid, NoRandom, Provider, RandomUnavailable, SecureRandom, Signed, Verify};
+pub use kdf::{Kdf, KdfError, PreSharedKey, PskBytes};
+pub use key_exchange::{
+    EphemeralKey, FfdheGroup, KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, MlKemSet,
+    SharedSecret,
+};
+pub use key_schedule::{
+    DataSecret, DataSecrets, Direction, ExportSecret, HandshakeSecrets, KeySchedule,
+    KeyScheduleError, RecordKey, SequenceOrder,
+};
+pub use provider::{Invalid, Provider, Signed, Verify};
+#[cfg(all(feature = "dangerous-test-random", debug_assertions))]
+pub use random::DangerousTestRandom;
+pub use random::{NoRandom, RandomUnavailable, SecureRandom};
+pub use secret::Secret;
 pub use sign::{Sign, SignError};
 pub use transcript::{SignedMessage, SigningContext};
 

@@ -2,10 +2,18 @@
 
 use core::fmt;
 
-use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, PqcAsymAlgo};
+use spdm_codec::{
+    AeadCipherSuite, BaseAsymAlgo, BaseHashAlgo, DheNamedGroup, KemAlgo, PqcAsymAlgo,
+};
 
+use crate::aead::{Aead, AeadAlgorithm};
 use crate::algorithm::{AsymAlgorithm, HashAlgorithm};
 use crate::hash::{Digest, Hash};
+use crate::kdf::Kdf;
+use crate::key_exchange::{
+    EphemeralKey, KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, SharedSecret,
+};
+use crate::random::SecureRandom;
 
 /// What a signature is over.
 #[derive(Clone, Copy, Debug)]
@@ -63,40 +71,6 @@ pub trait Verify: fmt::Debug + Send + Sync {
     fn check_key(&self, asym: AsymAlgorithm, key: &[u8]) -> Result<(), Invalid>;
 }
 
-/// No random bytes could be had.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "backends construct it")]
-pub struct RandomUnavailable;
-
-impl fmt::Display for RandomUnavailable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no random numbers are available")
-    }
-}
-
-impl core::error::Error for RandomUnavailable {}
-
-/// A cryptographically secure source of random bytes: nonces and keys depend on it.
-pub trait SecureRandom: fmt::Debug + Send + Sync {
-    /// Fills `out` entirely.
-    ///
-    /// # Errors
-    /// [`RandomUnavailable`]; then `out` must not be used.
-    fn fill(&self, out: &mut [u8]) -> Result<(), RandomUnavailable>;
-}
-
-/// The source of a backend without one: always fails, so that a forgotten TRNG is noticed and no nonce is
-/// ever predictable.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "a unit")]
-pub struct NoRandom;
-
-impl SecureRandom for NoRandom {
-    fn fill(&self, _: &mut [u8]) -> Result<(), RandomUnavailable> {
-        Err(RandomUnavailable)
-    }
-}
-
 /// A crypto backend. Exhaustive on purpose, so that callers can replace single fields.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it field by field")]
@@ -105,6 +79,12 @@ pub struct Provider {
     pub hash: &'static dyn Hash,
     /// Verifiers, asked in order.
     pub verifiers: &'static [&'static dyn Verify],
+    /// Key exchange, asked in order; none where there are no sessions.
+    pub key_exchanges: &'static [&'static dyn KeyExchange],
+    /// Key derivation, asked in order; none where there are no sessions.
+    pub kdfs: &'static [&'static dyn Kdf],
+    /// Authenticated encryption, asked in order; none where there are no sessions.
+    pub aeads: &'static [&'static dyn Aead],
     /// Random bytes.
     pub random: &'static dyn SecureRandom,
 }
@@ -169,6 +149,83 @@ impl Provider {
         self.usable_asyms().filter_map(AsymAlgorithm::pqc_asym).collect()
     }
 
+    /// What may be offered as `DHE`.
+    #[must_use]
+    pub fn dhe_groups(&self) -> DheNamedGroup {
+        self.usable_key_exchanges().filter_map(KeyExchangeAlgorithm::dhe_group).collect()
+    }
+
+    /// What may be offered as `KEMAlg` from 1.4 on.
+    #[must_use]
+    pub fn kems(&self) -> KemAlgo {
+        self.usable_key_exchanges().filter_map(KeyExchangeAlgorithm::kem).collect()
+    }
+
+    /// What may be offered as `AEADCipherSuite`.
+    #[must_use]
+    pub fn cipher_suites(&self) -> AeadCipherSuite {
+        let aeads = AeadAlgorithm::ALL.into_iter().filter(|aead| self.aead(*aead).is_some());
+        aeads.map(AeadAlgorithm::cipher_suite).collect()
+    }
+
+    /// The first backend that implements this AEAD.
+    #[must_use]
+    pub fn aead(&self, algorithm: AeadAlgorithm) -> Option<&'static dyn Aead> {
+        self.aeads.iter().copied().find(|aead| aead.supports(algorithm))
+    }
+
+    /// The first backend that implements HMAC and HKDF with this hash.
+    #[must_use]
+    pub fn kdf(&self, hash: HashAlgorithm) -> Option<&'static dyn Kdf> {
+        self.kdfs.iter().copied().find(|kdf| kdf.supports(hash))
+    }
+
+    /// The first backend that implements this key exchange.
+    #[must_use]
+    pub fn key_exchange(
+        &self,
+        algorithm: KeyExchangeAlgorithm,
+    ) -> Option<&'static dyn KeyExchange> {
+        self.key_exchanges.iter().copied().find(|exchange| exchange.supports(algorithm))
+    }
+
+    /// Requester: begins a key exchange. `public` becomes our `ExchangeData`, of exactly
+    /// [`KeyExchangeAlgorithm::request_len`] bytes.
+    ///
+    /// # Errors
+    /// [`KeyExchangeError`]; then `public` must not be sent.
+    pub fn start_key_exchange(
+        &self,
+        algorithm: KeyExchangeAlgorithm,
+        public: &mut [u8],
+    ) -> Result<EphemeralKey, KeyExchangeError> {
+        let backend =
+            self.key_exchange(algorithm).ok_or(KeyExchangeError::Unsupported(algorithm))?;
+        EphemeralKey::start(backend, algorithm, self.random, public)
+    }
+
+    /// Responder: answers the Requester's `ExchangeData`; see [`KeyExchange::respond`].
+    ///
+    /// # Errors
+    /// [`KeyExchangeError`]; then `shared` is empty and `public` must not be sent.
+    pub fn respond_key_exchange(
+        &self,
+        algorithm: KeyExchangeAlgorithm,
+        peer: &[u8],
+        public: &mut [u8],
+        shared: &mut SharedSecret,
+    ) -> Result<(), KeyExchangeError> {
+        shared.clear();
+        let backend =
+            self.key_exchange(algorithm).ok_or(KeyExchangeError::Unsupported(algorithm))?;
+        backend.respond(algorithm, self.random, peer, public, shared)
+    }
+
+    fn usable_key_exchanges(&self) -> impl Iterator<Item = KeyExchangeAlgorithm> {
+        let all = KeyExchangeAlgorithm::ALL.into_iter();
+        all.filter(|exchange| self.key_exchange(*exchange).is_some())
+    }
+
     fn usable_asyms(&self) -> impl Iterator<Item = AsymAlgorithm> {
         AsymAlgorithm::ALL.into_iter().filter(|asym| {
             let mut hashes =
@@ -180,11 +237,15 @@ impl Provider {
 
 #[cfg(test)]
 mod tests {
-    use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, PqcAsymAlgo};
+    use spdm_codec::{
+        AeadCipherSuite, BaseAsymAlgo, BaseHashAlgo, DheNamedGroup, KemAlgo, PqcAsymAlgo,
+    };
 
-    use super::{Invalid, NoRandom, Provider, RandomUnavailable, Signed, Verify};
+    use super::{Invalid, Provider, Signed, Verify};
     use crate::algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm};
     use crate::hash::{Digest, Hash, Unsupported};
+    use crate::key_exchange::{KeyExchangeAlgorithm, KeyExchangeError, SharedSecret};
+    use crate::random::{NoRandom, RandomUnavailable};
 
     /// Knows these hashes.
     #[derive(Debug)]
@@ -237,6 +298,9 @@ mod tests {
             &Pair("fourth", P384, HashAlgorithm::Sha384),
             &Pair("fifth", P384, HashAlgorithm::Sha512),
         ],
+        key_exchanges: &[],
+        kdfs: &[],
+        aeads: &[],
         random: &NoRandom,
     };
 
@@ -272,6 +336,24 @@ mod tests {
         assert_eq!(no_hash.base_asyms(), BaseAsymAlgo::empty());
         let no_verifier = Provider { verifiers: &[], ..PROVIDER };
         assert_eq!(no_verifier.base_asyms(), BaseAsymAlgo::empty());
+    }
+
+    #[test]
+    fn without_sessions_nothing_is_offered_for_them() {
+        assert_eq!(PROVIDER.dhe_groups(), DheNamedGroup::empty());
+        assert_eq!(PROVIDER.kems(), KemAlgo::empty());
+        assert_eq!(PROVIDER.cipher_suites(), AeadCipherSuite::empty());
+        for algorithm in KeyExchangeAlgorithm::ALL {
+            let unsupported = KeyExchangeError::Unsupported(algorithm);
+            let started = PROVIDER.start_key_exchange(algorithm, &mut [0; 1568]);
+            assert_eq!(started.err(), Some(unsupported));
+            let mut shared = SharedSecret::new();
+            shared.place(1).unwrap().fill(1);
+            let answered =
+                PROVIDER.respond_key_exchange(algorithm, &[], &mut [0; 1568], &mut shared);
+            assert_eq!(answered, Err(unsupported));
+            assert_eq!(shared.expose_secret(), []);
+        }
     }
 
     #[test]

@@ -4,13 +4,23 @@
 //! offered, and a signature by it is [`Invalid`](crate::Invalid). The parts are public units, so that a
 //! provider can be composed of some of them and of another backend.
 
+#[cfg(any(feature = "aes-gcm", feature = "chacha20poly1305"))]
+mod aead;
+#[cfg(feature = "ecdh")]
+mod ecdh;
 #[cfg(any(feature = "p256", feature = "p384", feature = "p521"))]
 mod ecdsa;
 #[cfg(feature = "ed25519")]
 mod ed25519;
+#[cfg(feature = "ffdhe")]
+mod ffdhe;
 mod hash;
+#[cfg(feature = "hkdf")]
+mod hkdf;
 #[cfg(feature = "ml-dsa")]
 mod ml_dsa;
+#[cfg(feature = "ml-kem")]
+mod ml_kem;
 #[cfg(feature = "getrandom")]
 mod random;
 #[cfg(feature = "rsa")]
@@ -18,13 +28,25 @@ mod rsa;
 #[cfg(feature = "signing")]
 mod signing;
 
+#[cfg(feature = "aes-gcm")]
+pub use aead::AesGcm;
+#[cfg(feature = "chacha20poly1305")]
+pub use aead::ChaCha20Poly1305;
+#[cfg(feature = "ecdh")]
+pub use ecdh::Ecdh;
 #[cfg(any(feature = "p256", feature = "p384", feature = "p521"))]
 pub use ecdsa::Ecdsa;
 #[cfg(feature = "ed25519")]
 pub use ed25519::Ed25519;
+#[cfg(feature = "ffdhe")]
+pub use ffdhe::Ffdhe;
 pub use hash::{OneShot, Running};
+#[cfg(feature = "hkdf")]
+pub use hkdf::Hkdf;
 #[cfg(feature = "ml-dsa")]
 pub use ml_dsa::MlDsa;
+#[cfg(feature = "ml-kem")]
+pub use ml_kem::MlKem;
 #[cfg(feature = "getrandom")]
 pub use random::OsRandom;
 #[cfg(feature = "rsa")]
@@ -32,13 +54,24 @@ pub use rsa::Rsa;
 #[cfg(feature = "signing")]
 pub use signing::{KeyError, SoftwareKey};
 
-use crate::provider::{Provider, SecureRandom, Verify};
+use crate::aead::Aead;
+use crate::kdf::Kdf;
+use crate::key_exchange::KeyExchange;
+use crate::provider::{Provider, Verify};
+use crate::random::SecureRandom;
 
 /// Everything this backend was built with.
 ///
 /// Random bytes come from the operating system with the feature `getrandom`, else there are none
 /// ([`NoRandom`](crate::NoRandom)) and the caller replaces the field `random`.
-pub const PROVIDER: Provider = Provider { hash: &OneShot, verifiers: VERIFIERS, random: RANDOM };
+pub const PROVIDER: Provider = Provider {
+    hash: &OneShot,
+    verifiers: VERIFIERS,
+    key_exchanges: KEY_EXCHANGES,
+    kdfs: KDFS,
+    aeads: AEADS,
+    random: RANDOM,
+};
 
 const VERIFIERS: &[&dyn Verify] = &[
     #[cfg(any(feature = "p256", feature = "p384", feature = "p521"))]
@@ -51,7 +84,28 @@ const VERIFIERS: &[&dyn Verify] = &[
     &Rsa,
 ];
 
+const KEY_EXCHANGES: &[&dyn KeyExchange] = &[
+    #[cfg(feature = "ecdh")]
+    &Ecdh,
+    #[cfg(feature = "ffdhe")]
+    &Ffdhe,
+    #[cfg(feature = "ml-kem")]
+    &MlKem,
+];
+
+const KDFS: &[&dyn Kdf] = &[
+    #[cfg(feature = "hkdf")]
+    &Hkdf,
+];
+
+const AEADS: &[&dyn Aead] = &[
+    #[cfg(feature = "aes-gcm")]
+    &AesGcm,
+    #[cfg(feature = "chacha20poly1305")]
+    &ChaCha20Poly1305,
+];
+
 #[cfg(feature = "getrandom")]
 const RANDOM: &dyn SecureRandom = &OsRandom;
 #[cfg(not(feature = "getrandom"))]
-const RANDOM: &dyn SecureRandom = &crate::provider::NoRandom;
+const RANDOM: &dyn SecureRandom = &crate::random::NoRandom;

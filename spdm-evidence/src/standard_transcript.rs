@@ -77,7 +77,14 @@ fn exchange(request: &[u8], response: &[u8]) -> Exchange {
 
 /// What the judge makes of the negotiation. It neither hashes nor verifies.
 fn negotiate(exchanges: &[Exchange], padding: usize) -> Option<Connection> {
-    let provider = Provider { hash: &NoHash, verifiers: &[], random: &NoRandom };
+    let provider = Provider {
+        hash: &NoHash,
+        verifiers: &[],
+        key_exchanges: &[],
+        kdfs: &[],
+        aeads: &[],
+        random: &NoRandom,
+    };
     let mut bench = Bench { provider: &provider, hashes: &mut NoHash };
     let mut connection = Connection::new(padding);
     for exchange in exchanges {

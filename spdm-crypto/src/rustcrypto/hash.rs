@@ -2,11 +2,18 @@
 
 use core::fmt;
 
-#[cfg(feature = "sha2")]
+#[cfg(any(feature = "sha256", feature = "sha384", feature = "sha512"))]
 use sha2::Digest as _;
-#[cfg(feature = "sha2")]
-use sha2::{Sha256, Sha384, Sha512};
-#[cfg(all(feature = "sha3", not(feature = "sha2")))]
+#[cfg(feature = "sha256")]
+use sha2::Sha256;
+#[cfg(feature = "sha384")]
+use sha2::Sha384;
+#[cfg(feature = "sha512")]
+use sha2::Sha512;
+#[cfg(all(
+    feature = "sha3",
+    not(any(feature = "sha256", feature = "sha384", feature = "sha512"))
+))]
 use sha3::Digest as _;
 #[cfg(feature = "sha3")]
 use sha3::{Sha3_256, Sha3_384, Sha3_512};
@@ -20,11 +27,11 @@ pub struct Running(State);
 
 #[derive(Clone)]
 enum State {
-    #[cfg(feature = "sha2")]
+    #[cfg(feature = "sha256")]
     Sha256(Sha256),
-    #[cfg(feature = "sha2")]
+    #[cfg(feature = "sha384")]
     Sha384(Sha384),
-    #[cfg(feature = "sha2")]
+    #[cfg(feature = "sha512")]
     Sha512(Sha512),
     #[cfg(feature = "sha3")]
     Sha3_256(Sha3_256),
@@ -39,11 +46,11 @@ enum State {
 macro_rules! each {
     ($state:expr, $hash:pat => $value:expr) => {
         match $state {
-            #[cfg(feature = "sha2")]
+            #[cfg(feature = "sha256")]
             State::Sha256($hash) => $value,
-            #[cfg(feature = "sha2")]
+            #[cfg(feature = "sha384")]
             State::Sha384($hash) => $value,
-            #[cfg(feature = "sha2")]
+            #[cfg(feature = "sha512")]
             State::Sha512($hash) => $value,
             #[cfg(feature = "sha3")]
             State::Sha3_256($hash) => $value,
@@ -58,11 +65,11 @@ macro_rules! each {
 impl RunningHash for Running {
     fn start(hash: HashAlgorithm) -> Result<Self, Unsupported> {
         match hash {
-            #[cfg(feature = "sha2")]
+            #[cfg(feature = "sha256")]
             HashAlgorithm::Sha256 => Ok(Self(State::Sha256(Sha256::new()))),
-            #[cfg(feature = "sha2")]
+            #[cfg(feature = "sha384")]
             HashAlgorithm::Sha384 => Ok(Self(State::Sha384(Sha384::new()))),
-            #[cfg(feature = "sha2")]
+            #[cfg(feature = "sha512")]
             HashAlgorithm::Sha512 => Ok(Self(State::Sha512(Sha512::new()))),
             #[cfg(feature = "sha3")]
             HashAlgorithm::Sha3_256 => Ok(Self(State::Sha3_256(Sha3_256::new()))),
@@ -70,13 +77,18 @@ impl RunningHash for Running {
             HashAlgorithm::Sha3_384 => Ok(Self(State::Sha3_384(Sha3_384::new()))),
             #[cfg(feature = "sha3")]
             HashAlgorithm::Sha3_512 => Ok(Self(State::Sha3_512(Sha3_512::new()))),
-            #[cfg(not(all(feature = "sha2", feature = "sha3")))]
+            #[cfg(not(all(
+                feature = "sha256",
+                feature = "sha384",
+                feature = "sha512",
+                feature = "sha3"
+            )))]
             _ => Err(Unsupported::new(hash)),
         }
     }
 
     #[cfg_attr(
-        not(any(feature = "sha2", feature = "sha3")),
+        not(any(feature = "sha256", feature = "sha384", feature = "sha512", feature = "sha3")),
         expect(unused_variables, reason = "no hash is enabled: there is no value of this type")
     )]
     fn update(&mut self, bytes: &[u8]) {
@@ -91,11 +103,11 @@ impl RunningHash for Running {
 impl Running {
     fn algorithm(&self) -> HashAlgorithm {
         match self.0 {
-            #[cfg(feature = "sha2")]
+            #[cfg(feature = "sha256")]
             State::Sha256(_) => HashAlgorithm::Sha256,
-            #[cfg(feature = "sha2")]
+            #[cfg(feature = "sha384")]
             State::Sha384(_) => HashAlgorithm::Sha384,
-            #[cfg(feature = "sha2")]
+            #[cfg(feature = "sha512")]
             State::Sha512(_) => HashAlgorithm::Sha512,
             #[cfg(feature = "sha3")]
             State::Sha3_256(_) => HashAlgorithm::Sha3_256,
@@ -120,9 +132,9 @@ pub struct OneShot;
 impl Hash for OneShot {
     fn supports(&self, hash: HashAlgorithm) -> bool {
         match hash {
-            HashAlgorithm::Sha256 | HashAlgorithm::Sha384 | HashAlgorithm::Sha512 => {
-                cfg!(feature = "sha2")
-            }
+            HashAlgorithm::Sha256 => cfg!(feature = "sha256"),
+            HashAlgorithm::Sha384 => cfg!(feature = "sha384"),
+            HashAlgorithm::Sha512 => cfg!(feature = "sha512"),
             HashAlgorithm::Sha3_256 | HashAlgorithm::Sha3_384 | HashAlgorithm::Sha3_512 => {
                 cfg!(feature = "sha3")
             }

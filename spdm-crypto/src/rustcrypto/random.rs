@@ -1,6 +1,6 @@
 //! Random bytes of the operating system.
 
-use crate::provider::{RandomUnavailable, SecureRandom};
+use crate::random::{RandomUnavailable, SecureRandom};
 
 /// Random bytes of the operating system, or of the custom backend that `getrandom` was configured with.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,467 @@
+//! The key schedule of sessions (DSP0274 §Session keys, DSP0277), one type per stage.
+//!
+//! ```text
+//! SharedSecret or PreSharedKey
+//!   └ KeySchedule ─ TH1 ─> HandshakeSecrets ─ TH2 ─> DataSecrets ─> DataSecret ─ KEY_UPDATE ─> DataSecret
+//!                            │ VerifyData              └ ExportSecret   │
+//!                            └ RecordKey                                └ RecordKey
+//! ```
+//!
+//! Each stage uses the one before up, and erases it: what a stage can do, no other can.
+//!
+//! ```compile_fail
+//! # use spdm_crypto::{DataSecrets, Digest, HandshakeSecrets};
+//! fn records_of_an_established_session(secrets: &DataSecrets) {}
+//! fn too_early(handshake: &HandshakeSecrets) {
+//!     records_of_an_established_session(handshake);
+//! }
+//! ```
+//!
+//! ```compile_fail
+//! # use spdm_crypto::{Digest, Direction, HandshakeSecrets};
+//! fn too_late(handshake: HandshakeSecrets, th2: &Digest) {
+//!     let data = handshake.into_data(th2);
+//!     handshake.record_key(Direction::Request);
+//! }
+//! ```
+
+use core::fmt;
+
+use spdm_codec::SpdmVersion;
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+use crate::aead::{Aead, AeadAlgorithm, AeadError, NONCE_LEN, TAG_LEN};
+use crate::algorithm::HashAlgorithm;
+use crate::hash::{Digest, Unsupported};
+use crate::kdf::{Kdf, KdfError, PreSharedKey};
+use crate::key_exchange::SharedSecret;
+use crate::provider::{Invalid, Provider};
+use crate::secret::Secret;
+
+/// Who sends.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a session has two sides")]
+pub enum Direction {
+    /// From the Requester to the Responder.
+    Request,
+    /// From the Responder to the Requester.
+    Response,
+}
+
+/// Why there are no keys.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum KeyScheduleError {
+    /// The backend does not have the AEAD.
+    UnsupportedAead(AeadAlgorithm),
+    /// The key derivation failed.
+    Kdf(KdfError),
+    /// There is no shared secret: the key exchange failed.
+    NoSharedSecret,
+    /// A transcript hash has another length than the hash function.
+    TranscriptLength,
+}
+
+impl fmt::Display for KeyScheduleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnsupportedAead(algorithm) => AeadError::Unsupported(*algorithm).fmt(f),
+            Self::Kdf(error) => error.fmt(f),
+            Self::NoSharedSecret => f.write_str("the key exchange gave no shared secret"),
+            Self::TranscriptLength => f.write_str("the transcript was made with another hash"),
+        }
+    }
+}
+
+impl core::error::Error for KeyScheduleError {}
+
+impl From<KdfError> for KeyScheduleError {
+    fn from(error: KdfError) -> Self {
+        Self::Kdf(error)
+    }
+}
+
+/// What was negotiated for the keys of a session, and the backends that derive and use them.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySchedule {
+    kdf: &'static dyn Kdf,
+    aead: &'static dyn Aead,
+    version: SpdmVersion,
+    hash: HashAlgorithm,
+    algorithm: AeadAlgorithm,
+}
+
+impl KeySchedule {
+    /// The schedule of a connection: its version, `BaseHashSel` and the selected `AEADCipherSuite`.
+    ///
+    /// # Errors
+    /// [`KeyScheduleError`] where the backend has no HKDF with this hash, or not the AEAD.
+    pub fn new(
+        provider: &Provider,
+        version: SpdmVersion,
+        hash: HashAlgorithm,
+        algorithm: AeadAlgorithm,
+    ) -> Result<Self, KeyScheduleError> {
+        let kdf = provider.kdf(hash).ok_or_else(|| KdfError::from(Unsupported::new(hash)))?;
+        let aead = provider.aead(algorithm).ok_or(KeyScheduleError::UnsupportedAead(algorithm))?;
+        Ok(Self { kdf, aead, version, hash, algorithm })
+    }
+
+    /// The secrets of the handshake after KEY_EXCHANGE_RSP; `th1` is the transcript hash TH1.
+    ///
+    /// # Errors
+    /// [`KeyScheduleError`].
+    pub fn from_key_exchange(
+        &self,
+        shared: &SharedSecret,
+        th1: &Digest,
+    ) -> Result<HandshakeSecrets, KeyScheduleError> {
+        if shared.expose_secret().is_empty() {
+            return Err(KeyScheduleError::NoSharedSecret);
+        }
+        let salt = self.salt_0(0)?;
+        let root = self.kdf.extract(self.hash, &salt, shared.expose_secret())?;
+        self.handshake(root, th1)
+    }
+
+    /// The secrets of the handshake after PSK_EXCHANGE_RSP; `th1` is the transcript hash TH1.
+    ///
+    /// # Errors
+    /// [`KeyScheduleError`].
+    pub fn from_psk(
+        &self,
+        psk: &dyn PreSharedKey,
+        th1: &Digest,
+    ) -> Result<HandshakeSecrets, KeyScheduleError> {
+        let byte = match self.version {
+            SpdmVersion::V1_0 | SpdmVersion::V1_1 | SpdmVersion::V1_2 => 0,
+            SpdmVersion::V1_3 | SpdmVersion::V1_4 => 0xFF,
+        };
+        let root = psk.extract(self.kdf, self.hash, &self.salt_0(byte)?)?;
+        self.handshake(root, th1)
+    }
+
+    fn handshake(&self, root: Secret, th1: &Digest) -> Result<HandshakeSecrets, KeyScheduleError> {
+        let root = Held { kdf: self.kdf, secret: root };
+        let direction = |label| {
+            let secret = self.derive(&root, label, Some(th1))?;
+            let finished = self.derive(&secret, b"finished", None)?;
+            Ok::<_, KeyScheduleError>(HandshakeSecret { secret, finished })
+        };
+        let (request, response) = (direction(b"req hs data")?, direction(b"rsp hs data")?);
+        Ok(HandshakeSecrets { schedule: *self, root, request, response })
+    }
+
+    fn salt_0(&self, byte: u8) -> Result<Secret, KdfError> {
+        let mut salt = Secret::zeroed(self.hash.digest_len()).ok_or(KdfError::Length)?;
+        salt.place().fill(byte);
+        Ok(salt)
+    }
+
+    /// A secret as long as a digest.
+    fn derive(
+        &self,
+        from: &Held,
+        label: &[u8],
+        transcript: Option<&Digest>,
+    ) -> Result<Held, KeyScheduleError> {
+        let context = transcript.map(Digest::as_bytes).unwrap_or_default();
+        if transcript.is_some() && context.len() != self.hash.digest_len() {
+            return Err(KeyScheduleError::TranscriptLength);
+        }
+        let secret = self.expand(from, label, context, self.hash.digest_len())?;
+        Ok(Held { kdf: self.kdf, secret })
+    }
+
+    /// HKDF-Expand with BinConcat(length, version, label, context) as its info.
+    fn expand(
+        &self,
+        from: &Held,
+        label: &[u8],
+        context: &[u8],
+        len: usize,
+    ) -> Result<Secret, KdfError> {
+        let length = u16::try_from(len).map_err(|_| KdfError::Length)?.to_le_bytes();
+        let version: &[u8; 8] = match self.version {
+            SpdmVersion::V1_0 => b"spdm1.0 ",
+            SpdmVersion::V1_1 => b"spdm1.1 ",
+            SpdmVersion::V1_2 => b"spdm1.2 ",
+            SpdmVersion::V1_3 => b"spdm1.3 ",
+            SpdmVersion::V1_4 => b"spdm1.4 ",
+        };
+        self.kdf.expand(self.hash, &from.secret, &[&length, version, label, context], len)
+    }
+
+    fn record_key(&self, from: &Held) -> Result<RecordKey, KeyScheduleError> {
+        let key = self.expand(from, b"key", &[], self.algorithm.key_len())?;
+        let iv = Held { kdf: self.kdf, secret: self.expand(from, b"iv", &[], NONCE_LEN)? };
+        let iv = iv.secret.expose_secret().and_then(|iv| iv.try_into().ok());
+        let iv = Zeroizing::new(iv.ok_or(KdfError::InvalidSecret)?);
+        Ok(RecordKey { aead: self.aead, algorithm: self.algorithm, key, iv })
+    }
+}
+
+/// A secret together with the backend that it belongs to, which is told when it goes.
+struct Held {
+    kdf: &'static dyn Kdf,
+    secret: Secret,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.kdf.forget(&self.secret);
+    }
+}
+
+/// One direction of a handshake.
+struct HandshakeSecret {
+    secret: Held,
+    finished: Held,
+}
+
+/// The secrets of a session between KEY_EXCHANGE_RSP and FINISH_RSP, or of PSK_EXCHANGE alike.
+pub struct HandshakeSecrets {
+    schedule: KeySchedule,
+    root: Held,
+    request: HandshakeSecret,
+    response: HandshakeSecret,
+}
+
+impl HandshakeSecrets {
+    /// `RequesterVerifyData` or `ResponderVerifyData`: HMAC of the transcript hash `th` with the finished key
+    /// of who sends it.
+    ///
+    /// # Errors
+    /// [`KeyScheduleError`].
+    pub fn verify_data(&self, sender: Direction, th: &Digest) -> Result<Digest, KeyScheduleError> {
+        let schedule = &self.schedule;
+        if th.as_bytes().len() != schedule.hash.digest_len() {
+            return Err(KeyScheduleError::TranscriptLength);
+        }
+        let finished = &self.direction(sender).finished.secret;
+        Ok(schedule.kdf.hmac(schedule.hash, finished, &[th.as_bytes()])?)
+    }
+
+    /// Compares what was received with [`Self::verify_data`], in constant time.
+    ///
+    /// # Errors
+    /// [`Invalid`] where it differs or has another length, or where nothing could be computed.
+    pub fn check_verify_data(
+        &self,
+        sender: Direction,
+        th: &Digest,
+        received: &[u8],
+    ) -> Result<(), Invalid> {
+        let expected = self.verify_data(sender, th).map_err(|_| Invalid)?;
+        if bool::from(expected.as_bytes().ct_eq(received)) { Ok(()) } else { Err(Invalid) }
+    }
+
+    /// The key for records of the handshake that `sender` sends.
+    ///
+    /// # Errors
+    /// [`KeyScheduleError`].
+    pub fn record_key(&self, sender: Direction) -> Result<RecordKey, KeyScheduleError> {
+        self.schedule.record_key(&self.direction(sender).secret)
+    }
+
+    /// The secrets of the established session; `th2` is the transcript hash TH2. The secrets of the handshake
+    /// are erased.
+    ///
+    /// # Errors
+    /// [`KeyScheduleError`]; the session is lost then.
+    pub fn into_data(self, th2: &Digest) -> Result<DataSecrets, KeyScheduleError> {
+        let schedule = self.schedule;
+        let salt = schedule.derive(&self.root, b"derived", None)?;
+        let zeros = [0; Digest::MAX];
+        let zeros = zeros.get(..schedule.hash.digest_len()).unwrap_or_default();
+        let master = schedule.kdf.extract(schedule.hash, &salt.secret, zeros)?;
+        let master = Held { kdf: schedule.kdf, secret: master };
+        let data = |label| {
+            let secret = schedule.derive(&master, label, Some(th2))?;
+            Ok::<_, KeyScheduleError>(DataSecret { schedule, secret })
+        };
+        Ok(DataSecrets {
+            request: data(b"req app data")?,
+            response: data(b"rsp app data")?,
+            export: ExportSecret(schedule.derive(&master, b"exp master", Some(th2))?),
+        })
+    }
+
+    const fn direction(&self, sender: Direction) -> &HandshakeSecret {
+        match sender {
+            Direction::Request => &self.request,
+            Direction::Response => &self.response,
+        }
+    }
+}
+
+impl fmt::Debug for HandshakeSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HandshakeSecrets").finish_non_exhaustive()
+    }
+}
+
+/// The secrets of an established session.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "the two directions live on their own")]
+pub struct DataSecrets {
+    /// For what the Requester sends.
+    pub request: DataSecret,
+    /// For what the Responder sends.
+    pub response: DataSecret,
+    /// For other protocols.
+    pub export: ExportSecret,
+}
+
+/// One direction of an established session.
+pub struct DataSecret {
+    schedule: KeySchedule,
+    secret: Held,
+}
+
+impl DataSecret {
+    /// The key for records of this direction.
+    ///
+    /// # Errors
+    /// [`KeyScheduleError`].
+    pub fn record_key(&self) -> Result<RecordKey, KeyScheduleError> {
+        self.schedule.record_key(&self.secret)
+    }
+
+    /// The secret after a KEY_UPDATE of this direction. Drop the old one once the new one is confirmed.
+    ///
+    /// # Errors
+    /// [`KeyScheduleError`].
+    pub fn updated(&self) -> Result<Self, KeyScheduleError> {
+        let secret = self.schedule.derive(&self.secret, b"traffic upd", None)?;
+        Ok(Self { schedule: self.schedule, secret })
+    }
+}
+
+impl fmt::Debug for DataSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataSecret").finish_non_exhaustive()
+    }
+}
+
+/// The export master secret, from which other protocols derive keys of their own.
+pub struct ExportSecret(Held);
+
+impl ExportSecret {
+    /// The secret, for the protocol that it is exported to.
+    #[must_use]
+    pub const fn as_secret(&self) -> &Secret {
+        &self.0.secret
+    }
+}
+
+impl fmt::Debug for ExportSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ExportSecret").finish_non_exhaustive()
+    }
+}
+
+/// How a sequence number enters the nonce of a record.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a number has two ends")]
+pub enum SequenceOrder {
+    /// Little-endian into the first eight bytes of the IV: DSP0277 1.2, and the reading of 1.0 and 1.1 that
+    /// implementations agree on.
+    #[default]
+    LittleEndian,
+    /// Big-endian into the last eight bytes, as the texts of DSP0277 1.0 and 1.1 can be read too.
+    BigEndian,
+}
+
+/// The AEAD key and IV of one direction.
+pub struct RecordKey {
+    aead: &'static dyn Aead,
+    algorithm: AeadAlgorithm,
+    key: Secret,
+    iv: Zeroizing<[u8; NONCE_LEN]>,
+}
+
+impl RecordKey {
+    /// A key and IV from elsewhere: from a log of secrets, for instance.
+    ///
+    /// # Errors
+    /// [`AeadError`] where the backend does not have the AEAD, or the key has another length.
+    pub fn import(
+        provider: &Provider,
+        algorithm: AeadAlgorithm,
+        key: &[u8],
+        iv: &[u8; NONCE_LEN],
+    ) -> Result<Self, AeadError> {
+        let aead = provider.aead(algorithm).ok_or(AeadError::Unsupported(algorithm))?;
+        if key.len() != algorithm.key_len() {
+            return Err(AeadError::InvalidKey);
+        }
+        let key = Secret::new(key).ok_or(AeadError::InvalidKey)?;
+        Ok(Self { aead, algorithm, key, iv: Zeroizing::new(*iv) })
+    }
+
+    /// The AEAD.
+    #[must_use]
+    pub const fn algorithm(&self) -> AeadAlgorithm {
+        self.algorithm
+    }
+
+    /// Encrypts `in_out` and returns the tag. **A sequence number is used once**: two records with the same
+    /// one betray their difference, and with AES-GCM the authentication key.
+    ///
+    /// # Errors
+    /// [`AeadError`]; then `in_out` must not be sent.
+    pub fn seal(
+        &self,
+        sequence: u64,
+        order: SequenceOrder,
+        associated: &[u8],
+        in_out: &mut [u8],
+    ) -> Result<[u8; TAG_LEN], AeadError> {
+        let nonce = self.nonce(sequence, order);
+        self.aead.seal(self.algorithm, &self.key, &nonce, associated, in_out)
+    }
+
+    /// Decrypts `in_out`.
+    ///
+    /// # Errors
+    /// [`Invalid`] where the tag is wrong; then `in_out` is as before, and another key may be tried.
+    pub fn open(
+        &self,
+        sequence: u64,
+        order: SequenceOrder,
+        associated: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), Invalid> {
+        let nonce = self.nonce(sequence, order);
+        self.aead.open(self.algorithm, &self.key, &nonce, associated, in_out, tag)
+    }
+
+    fn nonce(&self, sequence: u64, order: SequenceOrder) -> [u8; NONCE_LEN] {
+        let mut nonce = *self.iv;
+        let bytes = sequence.to_le_bytes();
+        match order {
+            SequenceOrder::LittleEndian => {
+                nonce.iter_mut().zip(bytes).for_each(|(place, byte)| *place ^= byte);
+            }
+            SequenceOrder::BigEndian => {
+                nonce.iter_mut().rev().zip(bytes).for_each(|(place, byte)| *place ^= byte);
+            }
+        }
+        nonce
+    }
+}
+
+impl Drop for RecordKey {
+    fn drop(&mut self) {
+        self.aead.forget(&self.key);
+    }
+}
+
+impl fmt::Debug for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordKey").field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
