@@ -1,38 +1,35 @@
 //! Trust anchors, and where a chain starts.
 
-use spdm_crypto::{HashAlgorithm, Provider};
+use spdm_crypto::{Digest, HashAlgorithm, Provider};
 
 use crate::appraisal::Outcome;
 use crate::certificate::Certificate;
 use crate::chain::Chain;
-use crate::error::{ChainError, Check, Fault, Rule};
+use crate::error::Fault;
+use crate::finding::{Ledger, Ruling};
+use crate::profile::{Demand, Profile};
+use crate::rule::Rule;
 
-/// A root that the caller trusts.
+/// A certificate authority that the caller trusts.
 ///
-/// Of an anchor only the name and the key count: its own validity, extensions and signature are not looked
-/// at (RFC 5280 §6.1.1).
+/// Of an anchor its name and key count, and what [`Profile::anchor`] says; its own validity and signature are
+/// not looked at (RFC 5280 §6.1.1).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Anchor<'a> {
-    /// A DER certificate. The chain may leave it out.
+    /// The DER certificate that RootHash is the digest of. The chain may leave it out.
     Certificate(&'a [u8]),
-    /// The digest of a DER certificate, which the chain then must contain.
+    /// The digest of a DER certificate, which the chain then must contain as its first, and RootHash name.
     RootHash {
         /// The hash function; not necessarily the negotiated one.
         hash: HashAlgorithm,
         /// The digest.
         digest: &'a [u8],
     },
-}
-
-impl Anchor<'_> {
-    /// Whether `root` is this anchor.
-    fn is(&self, root: &[u8], provider: &Provider) -> bool {
-        match self {
-            Self::Certificate(der) => *der == root,
-            Self::RootHash { hash, digest } => is_digest(digest, *hash, root, provider),
-        }
-    }
+    /// The DER certificate of an authority below the root, which the chain must contain: the path starts
+    /// there, and nothing above is judged. RootHash is then held against the chain's own first certificate,
+    /// where that is self-issued, and not against an anchor.
+    Intermediate(&'a [u8]),
 }
 
 /// Where the path of a chain starts.
@@ -40,15 +37,18 @@ impl Anchor<'_> {
 pub(crate) struct Origin<'t> {
     /// Who issued the first certificate.
     pub(crate) root: Root<'t>,
-    anchor: Result<(), Rule>,
+    /// Which of the anchors it is.
+    anchor: Result<usize, Rule>,
+    /// Whether RootHash is the digest of the first certificate.
+    has_root: bool,
 }
 
 /// The root of a chain.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::large_enum_variant, reason = "no allocator to move the certificate to")]
 pub(crate) enum Root<'t> {
-    /// The first certificate, and it is an anchor.
-    Anchored,
+    /// This certificate of the chain, and it is an anchor.
+    Anchored(u16),
     /// The first certificate by RootHash, and nobody vouches for it.
     Sent,
     /// This anchor, which the chain leaves out.
@@ -59,43 +59,45 @@ pub(crate) enum Root<'t> {
 
 impl<'t> Origin<'t> {
     pub(crate) fn find(anchors: &'t [Anchor<'t>], chain: &Chain<'t>, provider: &Provider) -> Self {
-        let untrusted = match anchors {
+        let untrusted = Err(match anchors {
             [] => Rule::NoTrustAnchor,
             _ => Rule::UnknownAuthority,
-        };
+        });
         let hash = chain.context().hash;
         let root_hash = chain.root_hash();
         let sent = chain.certificate_ders().next();
-        match sent.filter(|first| is_digest(root_hash, hash, first, provider)) {
-            Some(first) if anchors.iter().any(|anchor| anchor.is(first, provider)) => {
-                Self { root: Root::Anchored, anchor: Ok(()) }
-            }
-            Some(_) => Self { root: Root::Sent, anchor: Err(untrusted) },
-            None => {
-                let named = anchors.iter().filter(|anchor| match anchor {
-                    Anchor::Certificate(der) => is_digest(root_hash, hash, der, provider),
-                    Anchor::RootHash { hash: of, digest } => *of == hash && *digest == root_hash,
-                });
-                // A certificate serves better than a digest, wherever it is in the list.
-                named
-                    .map(Self::omitted)
-                    .reduce(Self::better)
-                    .unwrap_or(Self { root: Root::Unknown, anchor: Err(untrusted) })
-            }
+        if let Some(first) = sent.filter(|first| is_digest(root_hash, hash, first, provider)) {
+            let found = anchored(anchors, first, chain, provider);
+            let (root, anchor) = match found.or_else(|| intermediate(anchors, chain)) {
+                Some((index, anchor)) => (Root::Anchored(index), Ok(anchor)),
+                None => (Root::Sent, untrusted),
+            };
+            return Self { root, anchor, has_root: true };
         }
+        if let Some((index, anchor)) = intermediate(anchors, chain) {
+            return Self { root: Root::Anchored(index), anchor: Ok(anchor), has_root: false };
+        }
+        let named = anchors.iter().enumerate().filter(|(_, anchor)| match anchor {
+            Anchor::Certificate(der) => is_digest(root_hash, hash, der, provider),
+            Anchor::RootHash { hash: of, digest } => *of == hash && *digest == root_hash,
+            Anchor::Intermediate(_) => false,
+        });
+        let unknown = Self { root: Root::Unknown, anchor: untrusted, has_root: false };
+        // A certificate serves better than a digest, wherever it is in the list.
+        named.map(Self::left_out).reduce(Self::better).unwrap_or(unknown)
     }
 
     /// The anchor is the root that the chain leaves out.
-    fn omitted(anchor: &'t Anchor<'t>) -> Self {
-        let anchor = match anchor {
-            Anchor::Certificate(der) => {
+    fn left_out((index, anchor): (usize, &'t Anchor<'t>)) -> Self {
+        let root = match anchor {
+            Anchor::Certificate(der) | Anchor::Intermediate(der) => {
                 Certificate::from_der(der).map_err(|_: Fault| Rule::AnchorSyntax)
             }
             Anchor::RootHash { .. } => Err(Rule::RootCertificateNeeded),
         };
-        match anchor {
-            Ok(root) => Self { root: Root::Omitted(root), anchor: Ok(()) },
-            Err(rule) => Self { root: Root::Unknown, anchor: Err(rule) },
+        match root {
+            Ok(root) => Self { root: Root::Omitted(root), anchor: Ok(index), has_root: false },
+            Err(rule) => Self { root: Root::Unknown, anchor: Err(rule), has_root: false },
         }
     }
 
@@ -103,23 +105,133 @@ impl<'t> Origin<'t> {
         if self.anchor.is_ok() { self } else { other }
     }
 
-    pub(crate) fn anchor_outcome(&self) -> Outcome {
-        self.anchor.map_err(|rule| ChainError::new(Check::Anchor, rule)).into()
-    }
-
-    pub(crate) fn root_outcome(&self, chain: &Chain<'_>) -> Outcome {
-        let first_is_self_issued =
-            chain.certificates().next().is_some_and(|first| first.is_self_issued());
-        let fail = |rule| Outcome::Fail(ChainError::new(Check::Root, rule).in_certificate(0));
+    /// The anchor that the chain leaves out.
+    pub(crate) const fn omitted(&self) -> Option<Certificate<'t>> {
         match self.root {
-            Root::Anchored | Root::Omitted(_) => Outcome::Pass,
-            Root::Sent if first_is_self_issued => Outcome::Pass,
-            Root::Sent => fail(Rule::RootNotSelfIssued),
-            Root::Unknown if self.anchor == Err(Rule::RootCertificateNeeded) => Outcome::Skipped,
-            Root::Unknown if first_is_self_issued => fail(Rule::RootHash),
-            Root::Unknown => Outcome::Skipped,
+            Root::Omitted(anchor) => Some(anchor),
+            Root::Anchored(_) | Root::Sent | Root::Unknown => None,
         }
     }
+
+    /// The certificate that the path starts with, where somebody vouches for it.
+    pub(crate) fn anchor_certificate(&self, chain: &Chain<'t>) -> Option<Certificate<'t>> {
+        match self.root {
+            Root::Omitted(anchor) => Some(anchor),
+            Root::Anchored(index) => chain.certificates().nth(index.into()),
+            Root::Sent | Root::Unknown => None,
+        }
+    }
+
+    /// The first certificate of the chain that is below the root.
+    pub(crate) const fn first_judged(&self) -> u16 {
+        match self.root {
+            Root::Anchored(index) => index + 1,
+            Root::Sent => 1,
+            Root::Omitted(_) | Root::Unknown => 0,
+        }
+    }
+
+    /// Which of the anchors the path starts with.
+    pub(crate) fn anchor_index(&self) -> Option<usize> {
+        self.anchor.ok()
+    }
+
+    pub(crate) fn check_anchor(
+        &self,
+        chain: &Chain<'t>,
+        profile: Profile,
+        ledger: &mut Ledger<'_, '_>,
+    ) {
+        match self.anchor {
+            Err(rule) => {
+                ledger.ask(rule, false);
+            }
+            Ok(_) => {
+                ledger.ask(Rule::UnknownAuthority, true);
+            }
+        }
+        // A leaf that is its own anchor issues nothing.
+        let issues = self.first_judged() < chain.certificate_count();
+        if let Some(anchor) = self.anchor_certificate(chain).filter(|_| issues) {
+            let demand = profile.anchor;
+            let is_ca = anchor.basic_constraints().map(|constraints| constraints.is_ca);
+            let may_sign = anchor.key_usage().is_none_or(|usage| usage.key_cert_sign());
+            let holds = may_sign && is_ca.unwrap_or(demand != Demand::Always);
+            ledger.record(Rule::AnchorNotCa, Ruling::waivable(holds, demand != Demand::Never));
+        }
+    }
+
+    pub(crate) fn check_root(&self, chain: &Chain<'_>, mut ledger: Ledger<'_, '_>) -> Outcome {
+        let first_is_self_issued =
+            chain.certificates().next().is_some_and(|first| first.is_self_issued());
+        ledger.turn_to(Some(0));
+        match self.root {
+            Root::Omitted(_) => {
+                ledger.ask(Rule::RootHash, true);
+            }
+            Root::Anchored(0) if self.has_root => {
+                ledger.ask(Rule::RootHash, true);
+            }
+            _ if self.has_root => {
+                ledger.ask(Rule::RootHash, true);
+                ledger.ask(Rule::RootNotSelfIssued, first_is_self_issued);
+            }
+            Root::Unknown if self.anchor == Err(Rule::RootCertificateNeeded) => {
+                return Outcome::Skipped;
+            }
+            _ if first_is_self_issued => {
+                ledger.ask(Rule::RootHash, false);
+            }
+            // The root is left out, but the path starts below it.
+            Root::Anchored(_) => {}
+            Root::Sent | Root::Unknown => return Outcome::Skipped,
+        }
+        ledger.outcome()
+    }
+}
+
+/// The anchor that `first` is, whose digest RootHash is.
+fn anchored(
+    anchors: &[Anchor<'_>],
+    first: &[u8],
+    chain: &Chain<'_>,
+    provider: &Provider,
+) -> Option<(u16, usize)> {
+    // Each hash function is used once, however many digests there are.
+    let mut digests: [Option<Digest>; HashAlgorithm::ALL.len()] = [None; HashAlgorithm::ALL.len()];
+    let mut digest_of = |hash: HashAlgorithm| {
+        let places = HashAlgorithm::ALL.into_iter().zip(&mut digests);
+        let (_, place) = places.into_iter().find(|(of, _)| *of == hash)?;
+        if place.is_none() {
+            *place = provider.hash.digest(hash, &[first]).ok();
+        }
+        *place
+    };
+    let found = anchors.iter().position(|anchor| match anchor {
+        Anchor::Certificate(der) => *der == first,
+        Anchor::RootHash { hash, digest } if *hash == chain.context().hash => {
+            *digest == chain.root_hash()
+        }
+        Anchor::RootHash { hash, digest } => {
+            digest_of(*hash).is_some_and(|computed| computed.as_bytes() == *digest)
+        }
+        Anchor::Intermediate(_) => false,
+    });
+    found.map(|anchor| (0, anchor))
+}
+
+/// The first certificate of the chain that is an anchor below the root; never the leaf.
+fn intermediate(anchors: &[Anchor<'_>], chain: &Chain<'_>) -> Option<(u16, usize)> {
+    if !anchors.iter().any(|anchor| matches!(anchor, Anchor::Intermediate(_))) {
+        return None;
+    }
+    let authorities = usize::from(chain.certificate_count() - 1);
+    (0..).zip(chain.certificate_ders().take(authorities)).find_map(|(index, der)| {
+        let found = anchors
+            .iter()
+            .position(|anchor| matches!(anchor, Anchor::Intermediate(trusted) if *trusted == der));
+        found.map(|anchor| (index, anchor))
+    })
 }
 
 fn is_digest(digest: &[u8], hash: HashAlgorithm, der: &[u8], provider: &Provider) -> bool {
@@ -128,8 +240,9 @@ fn is_digest(digest: &[u8], hash: HashAlgorithm, der: &[u8], provider: &Provider
 
 #[cfg(test)]
 mod tests {
-    use super::{Anchor, ChainError, Check, HashAlgorithm, Outcome, Rule};
-    use crate::appraisal::Appraisal;
+    use super::{Anchor, HashAlgorithm, Outcome, Rule};
+    use crate::appraisal::{Appraisal, Verdict};
+    use crate::error::{ChainError, Check};
     use crate::policy::{Policy, ValidityCheck};
     use crate::testing::{HASH, Template, certificates, parse, structure};
     use spdm_crypto::rustcrypto::PROVIDER;
@@ -244,5 +357,87 @@ mod tests {
         let syntax = untrusted(Rule::AnchorSyntax);
         let expected = [Outcome::Skipped, syntax, Outcome::Skipped];
         assert_eq!(outcomes(&junk, &sent, &[Anchor::Certificate(&junk)]), expected);
+    }
+
+    fn bytes_and_policy<R>(
+        root_hash_of: &[u8],
+        sent: &[Vec<u8>],
+        anchors: &[Anchor<'_>],
+        check: impl FnOnce(Appraisal<'_>) -> R,
+    ) -> R {
+        let bytes = structure(root_hash_of, sent);
+        check(
+            Policy::new(&PROVIDER, anchors, ValidityCheck::Unchecked)
+                .appraise(&parse(&bytes).unwrap()),
+        )
+    }
+
+    #[test]
+    fn an_intermediate_authority_as_anchor() {
+        let all = certificates(2);
+        let anchor =
+            [Anchor::RootHash { hash: HASH, digest: &[0; 32] }, Anchor::Intermediate(&all[1])];
+        // In a chain with its root, in one without it, and as the first that RootHash names.
+        for (root_hash_of, sent) in [(0, 0), (0, 1), (1, 1)] {
+            let trusted =
+                bytes_and_policy(&all[root_hash_of], &all[sent..], &anchor, |appraisal| {
+                    appraisal.into_trusted().map(|trusted| trusted.anchor_index())
+                });
+            assert_eq!(trusted, Ok(Some(1)));
+        }
+        // Nothing above it is judged, but the root must be the one that RootHash names.
+        let mut forged = all.clone();
+        forged[0] = Template::authority("Root", "Root").with(&[]).signed_by("Mallory");
+        assert_eq!(outcomes(&forged[0], &forged, &anchor), [Outcome::Pass; 3]);
+        let expected = [bad_root(Rule::RootHash), Outcome::Pass, Outcome::Pass];
+        assert_eq!(outcomes(&all[0], &forged, &anchor), expected);
+        let expected = [bad_root(Rule::RootHash), Outcome::Pass, Outcome::Pass];
+        assert_eq!(outcomes(b"other", &all, &anchor), expected);
+        // What is below it is.
+        let mut forged = all.clone();
+        forged[2] = Template::authority("CA 1", "CA 2").signed_by("Mallory");
+        let error = ChainError::new(Check::Signatures, Rule::Signature).in_certificate(2);
+        let expected = [Outcome::Pass, Outcome::Pass, Outcome::Fail(error)];
+        assert_eq!(outcomes(&forged[0], &forged, &anchor), expected);
+    }
+
+    #[test]
+    fn an_intermediate_anchor_must_be_in_the_chain_above_the_leaf() {
+        let all = certificates(1);
+        let unknown = untrusted(Rule::UnknownAuthority);
+        let leaf = [Anchor::Intermediate(&all[2])];
+        assert_eq!(outcomes(&all[0], &all, &leaf), [Outcome::Pass, unknown, Outcome::Pass]);
+        let omitted = [Anchor::Intermediate(&all[1])];
+        let skipped = Outcome::Skipped;
+        assert_eq!(outcomes(&all[1], &all[2..], &omitted), [skipped, unknown, skipped]);
+        // As an ordinary anchor it is the root or nothing.
+        let root = [Anchor::Certificate(&all[1])];
+        assert_eq!(outcomes(&all[0], &all, &root), [Outcome::Pass, unknown, Outcome::Pass]);
+        assert_eq!(outcomes(&all[1], &all[2..], &root), [Outcome::Pass; 3]);
+    }
+
+    #[test]
+    fn a_bad_chain_is_not_an_unknown_authority() {
+        let all = certificates(1);
+        let mut bad = all.clone();
+        bad[2] = Template::leaf("CA 1").signed_by("Mallory");
+        let other = Template::authority("Other", "Other").signed_by("Other");
+        let (known, unknown) = ([Anchor::Certificate(&all[0])], [Anchor::Certificate(&other)]);
+        let verdict = |sent: &[Vec<u8>], anchors: &[Anchor<'_>]| {
+            bytes_and_policy(&all[0], sent, anchors, |appraisal| match appraisal.verdict() {
+                Verdict::Trusted(trusted) => Ok(trusted.anchor_index()),
+                Verdict::UnknownAuthority(error) => Err(("unknown authority", error.rule)),
+                Verdict::BadChain(error) => Err(("bad chain", error.rule)),
+            })
+        };
+        assert_eq!(verdict(&all, &known), Ok(Some(0)));
+        for sent in [&all[..], &all[1..]] {
+            let unknown_authority = Err(("unknown authority", Rule::UnknownAuthority));
+            assert_eq!(verdict(sent, &unknown), unknown_authority);
+            assert_eq!(verdict(sent, &[]), Err(("unknown authority", Rule::NoTrustAnchor)));
+        }
+        for anchors in [&known[..], &unknown, &[]] {
+            assert_eq!(verdict(&bad, anchors), Err(("bad chain", Rule::Signature)));
+        }
     }
 }

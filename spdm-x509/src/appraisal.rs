@@ -1,8 +1,9 @@
 //! The result of a policy: one outcome per check, and the proof that all of them passed.
 
 use crate::chain::Chain;
-use crate::error::{ChainError, Check, Rule};
+use crate::error::{ChainError, Check};
 use crate::identity::{Identity, ProvisionedKey};
+use crate::rule::Rule;
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,6 +32,7 @@ impl From<Result<(), ChainError>> for Outcome {
 pub struct Appraisal<'c> {
     pub(crate) chain: Chain<'c>,
     pub(crate) time_checked: bool,
+    pub(crate) anchor_index: Option<usize>,
     pub(crate) root: Outcome,
     pub(crate) certificates: Outcome,
     pub(crate) signatures: Outcome,
@@ -45,6 +47,7 @@ impl<'c> Appraisal<'c> {
         Self {
             chain: *chain,
             time_checked: false,
+            anchor_index: None,
             root: Outcome::Skipped,
             certificates: Outcome::Fail(error),
             signatures: Outcome::Skipped,
@@ -109,6 +112,27 @@ impl<'c> Appraisal<'c> {
         &self.chain
     }
 
+    /// Which of [`Policy::anchors`](crate::Policy::anchors) the path starts with, counted from 0.
+    #[must_use]
+    pub const fn anchor_index(&self) -> Option<usize> {
+        self.anchor_index
+    }
+
+    /// What it comes to: a chain that nobody vouches for is another matter than one that is wrong.
+    pub fn verdict(self) -> Verdict<'c> {
+        let failures = self.outcomes().filter_map(|(_, outcome)| match outcome {
+            Outcome::Fail(error) => Some(error),
+            Outcome::Pass | Outcome::Skipped => None,
+        });
+        let wrong = failures.into_iter().find(|error| error.check != Check::Anchor);
+        match (wrong, self.anchor, self.into_trusted()) {
+            (Some(error), ..) => Verdict::BadChain(error),
+            (None, Outcome::Fail(error), _) => Verdict::UnknownAuthority(error),
+            (None, _, Ok(trusted)) => Verdict::Trusted(trusted),
+            (None, _, Err(error)) => Verdict::BadChain(error),
+        }
+    }
+
     /// Trusts the chain where every check passed.
     ///
     /// # Errors
@@ -128,9 +152,24 @@ impl<'c> Appraisal<'c> {
             None => Ok(Trusted {
                 identity: Identity::Chain(self.chain),
                 time_checked: self.time_checked,
+                anchor_index: self.anchor_index,
             }),
         }
     }
+}
+
+/// What an [`Appraisal`] comes to.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "callers must tell all three apart")]
+#[expect(clippy::large_enum_variant, reason = "no allocator to move the proof to")]
+#[must_use]
+pub enum Verdict<'c> {
+    /// Every check passed.
+    Trusted(Trusted<'c>),
+    /// Nothing is wrong with the chain, as far as it can be checked, but it leads to no trust anchor.
+    UnknownAuthority(ChainError),
+    /// Something is wrong with the chain, or it is not the one that the policy asks for; this comes first.
+    BadChain(ChainError),
 }
 
 /// Proof that a policy trusts a chain, or that the caller provisioned a key.
@@ -140,13 +179,14 @@ impl<'c> Appraisal<'c> {
 pub struct Trusted<'c> {
     identity: Identity<'c>,
     time_checked: bool,
+    anchor_index: Option<usize>,
 }
 
 impl<'c> Trusted<'c> {
     /// A key is trusted because the caller got it out of band.
     #[must_use]
     pub const fn provisioned(key: ProvisionedKey<'c>) -> Self {
-        Self { identity: Identity::Key(key), time_checked: false }
+        Self { identity: Identity::Key(key), time_checked: false, anchor_index: None }
     }
 
     /// Who is trusted.
@@ -160,5 +200,12 @@ impl<'c> Trusted<'c> {
     #[must_use]
     pub const fn time_checked(&self) -> bool {
         self.time_checked
+    }
+
+    /// Which of [`Policy::anchors`](crate::Policy::anchors) vouches for it, counted from 0; `None` for a
+    /// provisioned key.
+    #[must_use]
+    pub const fn anchor_index(&self) -> Option<usize> {
+        self.anchor_index
     }
 }

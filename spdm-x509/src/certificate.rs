@@ -3,12 +3,16 @@
 use der::Tag;
 use spdm_untrusted::Untrusted;
 
-use crate::error::{ChainError, Check, Fault, Rule};
+use crate::error::{ChainError, Check, Fault};
 use crate::extension::{BasicConstraints, Extensions, KeyUsage};
+use crate::field::field_at;
 use crate::name::Name;
+use crate::name_constraints::NameConstraints;
 use crate::oid::Oid;
 use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};
-use crate::subject_alt_name::OtherName;
+use crate::rule::Rule;
+use crate::subject_alt_name::{GeneralName, OtherName};
+use crate::tcb_info::DiceInfo;
 use crate::text::Text;
 use crate::time::Time;
 use crate::tlv::{Element, Fields, check_strict, explicit, implicit};
@@ -27,6 +31,8 @@ pub struct Certificate<'a> {
     subject: Name<'a>,
     not_before: Time,
     not_after: Time,
+    has_early_generalized_time: bool,
+    key_info: &'a [u8],
     public_key: PublicKey<'a>,
     extensions: Extensions<'a>,
 }
@@ -44,6 +50,15 @@ impl<'a> Certificate<'a> {
     }
 
     pub(crate) fn from_der(der: &'a [u8]) -> Result<Self, Fault> {
+        Self::read(der).map_err(|fault| match fault.rule {
+            Rule::Der | Rule::Nesting | Rule::CertificateSyntax | Rule::NameSyntax => {
+                fault.within(field_at(der, fault.at))
+            }
+            _ => fault,
+        })
+    }
+
+    fn read(der: &'a [u8]) -> Result<Self, Fault> {
         check_strict(der, 0)?;
         let mut outer = Fields::new(der, 0);
         let certificate = outer.take(Tag::Sequence, Rule::CertificateSyntax)?;
@@ -78,6 +93,8 @@ impl<'a> Certificate<'a> {
         fields.finish(Rule::CertificateSyntax)?;
 
         let (not_before, not_after) = parse_validity(&validity)?;
+        let has_early_generalized_time =
+            validity.fields().into_iter().any(|time| Time::is_early_generalized(&time));
         Ok(Self {
             der,
             tbs: tbs.encoded,
@@ -88,6 +105,8 @@ impl<'a> Certificate<'a> {
             subject: Name::parse(&subject)?,
             not_before,
             not_after,
+            has_early_generalized_time,
+            key_info: public_key.encoded,
             public_key: PublicKey::parse(&public_key)?,
             extensions: match extensions {
                 Some(tagged) => Extensions::parse(&tagged)?,
@@ -144,6 +163,12 @@ impl<'a> Certificate<'a> {
         self.public_key.algorithm
     }
 
+    /// The DER SubjectPublicKeyInfo.
+    #[must_use]
+    pub const fn key_info(&self) -> &'a [u8] {
+        self.key_info
+    }
+
     /// The public key in the encoding of [`AsymAlgorithm`](spdm_crypto::AsymAlgorithm); for
     /// [`KeyAlgorithm::Other`] the bits of subjectPublicKey.
     #[must_use]
@@ -161,6 +186,12 @@ impl<'a> Certificate<'a> {
     #[must_use]
     pub const fn basic_constraints(&self) -> Option<BasicConstraints> {
         self.extensions.basic_constraints
+    }
+
+    /// keyUsage, where present.
+    #[must_use]
+    pub const fn key_usage(&self) -> Option<KeyUsage> {
+        self.extensions.key_usage
     }
 
     /// The key purposes of extKeyUsage, in their order.
@@ -188,6 +219,24 @@ impl<'a> Certificate<'a> {
     /// The otherNames of subjectAltName, in their order.
     pub fn other_names(&self) -> impl Iterator<Item = OtherName<'a>> + use<'a> {
         self.extensions.subject_alt_name.into_iter().flat_map(|names| names.other_names())
+    }
+
+    /// Every name of subjectAltName, in their order.
+    pub fn general_names(&self) -> impl Iterator<Item = GeneralName<'a>> + use<'a> {
+        self.extensions.subject_alt_name.into_iter().flat_map(|names| names.general_names())
+    }
+
+    /// Whether there is a nameConstraints, which [`Policy`](crate::Policy) enforces.
+    #[must_use]
+    pub const fn has_name_constraints(&self) -> bool {
+        self.extensions.name_constraints.is_some()
+    }
+
+    /// What the DICE extensions (TCG) say of the device's firmware. Nothing of it was compared with anything.
+    pub fn dice_infos(&self) -> impl Iterator<Item = DiceInfo<'a>> + use<'a> {
+        let Extensions { tcb_info, multi_tcb_info, .. } = self.extensions;
+        let one = tcb_info.into_iter().map(DiceInfo::parse);
+        one.chain(multi_tcb_info.into_iter().flat_map(DiceInfo::parse_all))
     }
 
     /// The first DMTF otherName, `manufacturer:product:serial`, where there is one that is a UTF8String.
@@ -223,12 +272,16 @@ impl<'a> Certificate<'a> {
         self.public_key
     }
 
-    pub(crate) const fn key_usage(&self) -> Option<KeyUsage> {
-        self.extensions.key_usage
+    pub(crate) const fn extensions(&self) -> &Extensions<'a> {
+        &self.extensions
     }
 
-    pub(crate) const fn has_unknown_critical_extension(&self) -> bool {
-        self.extensions.has_unknown_critical
+    pub(crate) const fn name_constraints(&self) -> Option<NameConstraints<'a>> {
+        self.extensions.name_constraints
+    }
+
+    pub(crate) const fn has_early_generalized_time(&self) -> bool {
+        self.has_early_generalized_time
     }
 }
 
@@ -354,7 +407,7 @@ mod tests {
         let at = der.len() - signature - 3;
         der[at + 2] = 1;
         *der.last_mut().unwrap() &= 0xFE;
-        let fault = Fault::new(Rule::CertificateSyntax, at);
+        let fault = Fault::new(Rule::CertificateSyntax, at).within("signatureValue");
         assert_eq!(Certificate::from_der(&der), Err(fault));
     }
 

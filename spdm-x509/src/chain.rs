@@ -6,7 +6,8 @@ use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider};
 use spdm_untrusted::Untrusted;
 
 use crate::certificate::Certificate;
-use crate::error::{ChainError, Check, Rule};
+use crate::error::{ChainError, Check};
+use crate::rule::Rule;
 use crate::tlv::Element;
 
 /// `CertModel` (DSP0274 1.3): what the chain of a slot certifies.

@@ -1,10 +1,14 @@
 //! The extensions that decide over a certificate.
 
+use core::fmt;
+
 use der::Tag;
 
 use crate::certificate::Certificate;
-use crate::error::{Fault, Rule};
+use crate::error::Fault;
+use crate::name_constraints::NameConstraints;
 use crate::oid::Oid;
+use crate::rule::Rule;
 use crate::subject_alt_name::SubjectAltName;
 use crate::tlv::{Element, Fields, check_strict};
 
@@ -16,7 +20,15 @@ pub(crate) struct Extensions<'a> {
     pub(crate) extended_key_usage: Option<OidList<'a>>,
     pub(crate) subject_alt_name: Option<SubjectAltName<'a>>,
     pub(crate) spdm: Option<OidList<'a>>,
+    pub(crate) name_constraints: Option<NameConstraints<'a>>,
+    /// The value of tcg-dice-TcbInfo, still encoded.
+    pub(crate) tcb_info: Option<&'a [u8]>,
+    /// The value of tcg-dice-MultiTcbInfo, still encoded.
+    pub(crate) multi_tcb_info: Option<&'a [u8]>,
     pub(crate) has_unknown_critical: bool,
+    pub(crate) has_critical_dice: bool,
+    pub(crate) has_explicit_false: bool,
+    pub(crate) has_untrimmed_key_usage: bool,
 }
 
 impl<'a> Extensions<'a> {
@@ -49,9 +61,15 @@ impl<'a> Extensions<'a> {
     fn add(&mut self, extension: &Extension<'a>) -> Result<(), Fault> {
         match extension.oid {
             Oid::BASIC_CONSTRAINTS => {
-                self.basic_constraints = Some(BasicConstraints::parse(extension)?);
+                let (constraints, flag) = BasicConstraints::parse(extension)?;
+                self.basic_constraints = Some(constraints);
+                self.has_explicit_false |= flag == Flag::False;
             }
-            Oid::KEY_USAGE => self.key_usage = Some(KeyUsage::parse(extension)?),
+            Oid::KEY_USAGE => {
+                let usage = KeyUsage::parse(extension)?;
+                self.key_usage = Some(usage);
+                self.has_untrimmed_key_usage = !usage.is_trimmed();
+            }
             Oid::EXTENDED_KEY_USAGE => {
                 self.extended_key_usage = Some(OidList::parse(
                     extension,
@@ -67,8 +85,21 @@ impl<'a> Extensions<'a> {
                 self.spdm =
                     Some(OidList::parse(extension, Entry::SpdmOid, Rule::SpdmExtensionSyntax)?);
             }
-            _ => self.has_unknown_critical |= extension.critical,
+            Oid::NAME_CONSTRAINTS => {
+                let value = extension.value(Tag::Sequence, Rule::NameConstraintsSyntax)?;
+                self.name_constraints = Some(NameConstraints::parse(&value)?);
+            }
+            oid if oid.is_dice() => {
+                match oid {
+                    Oid::TCB_INFO => self.tcb_info = Some(extension.octets.content),
+                    Oid::MULTI_TCB_INFO => self.multi_tcb_info = Some(extension.octets.content),
+                    _ => {}
+                }
+                self.has_critical_dice |= extension.critical.is_true();
+            }
+            _ => self.has_unknown_critical |= extension.critical.is_true(),
         }
+        self.has_explicit_false |= extension.critical == Flag::False;
         Ok(())
     }
 }
@@ -76,7 +107,7 @@ impl<'a> Extensions<'a> {
 /// One extension, its value still encoded.
 struct Extension<'a> {
     oid: Oid<'a>,
-    critical: bool,
+    critical: Flag,
     /// The OCTET STRING.
     octets: Element<'a>,
 }
@@ -89,7 +120,7 @@ impl<'a> Extension<'a> {
         }
         let mut fields = element.fields();
         let oid = fields.next()?.and_then(|oid| oid.oid()).ok_or(malformed)?;
-        let critical = default_false(&mut fields)?;
+        let critical = Flag::take(&mut fields)?;
         let octets = fields.take(Tag::OctetString, Rule::ExtensionSyntax)?;
         fields.finish(Rule::ExtensionSyntax)?;
         Ok(Self { oid, critical, octets })
@@ -106,11 +137,26 @@ impl<'a> Extension<'a> {
 }
 
 /// `BOOLEAN DEFAULT FALSE`.
-fn default_false(fields: &mut Fields<'_>) -> Result<bool, Fault> {
-    match fields.optional(Tag::Boolean)? {
-        Some(element) if element.boolean() == Some(true) => Ok(true),
-        Some(element) => Err(Fault::new(Rule::ExplicitDefault, element.at)),
-        None => Ok(false),
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Flag {
+    /// Left out, as DER wants FALSE.
+    Absent,
+    /// FALSE, written out.
+    False,
+    True,
+}
+
+impl Flag {
+    fn take(fields: &mut Fields<'_>) -> Result<Self, Fault> {
+        Ok(match fields.optional(Tag::Boolean)? {
+            Some(element) if element.content == [0xFF] => Self::True,
+            Some(_) => Self::False,
+            None => Self::Absent,
+        })
+    }
+
+    const fn is_true(self) -> bool {
+        matches!(self, Self::True)
     }
 }
 
@@ -126,11 +172,12 @@ pub struct BasicConstraints {
 }
 
 impl BasicConstraints {
-    fn parse(extension: &Extension<'_>) -> Result<Self, Fault> {
+    fn parse(extension: &Extension<'_>) -> Result<(Self, Flag), Fault> {
         let sequence = extension.value(Tag::Sequence, Rule::BasicConstraintsSyntax)?;
         let malformed = Fault::new(Rule::BasicConstraintsSyntax, sequence.at);
         let mut fields = sequence.fields();
-        let is_ca = default_false(&mut fields)?;
+        let flag = Flag::take(&mut fields)?;
+        let is_ca = flag.is_true();
         let path_len = fields.next()?;
         if path_len.is_some() && !is_ca {
             return Err(malformed);
@@ -140,7 +187,7 @@ impl BasicConstraints {
             None => None,
         };
         fields.finish(Rule::BasicConstraintsSyntax)?;
-        Ok(Self { is_ca, path_len })
+        Ok((Self { is_ca, path_len }, flag))
     }
 }
 
@@ -150,25 +197,66 @@ fn saturating(magnitude: &[u8]) -> u32 {
     magnitude.iter().try_fold(0, digit).unwrap_or(u32::MAX)
 }
 
-/// The first octet of keyUsage (RFC 5280 §4.2.1.3): all but decipherOnly.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct KeyUsage(u8);
+/// The extension keyUsage (RFC 5280 §4.2.1.3).
+///
+/// `Display` writes the names of the bits: `digitalSignature, keyCertSign`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KeyUsage {
+    /// All but decipherOnly.
+    first: u8,
+    second: Option<u8>,
+    unused: u8,
+}
 
 impl KeyUsage {
     fn parse(extension: &Extension<'_>) -> Result<Self, Fault> {
         let bits = extension.value(Tag::BitString, Rule::KeyUsageSyntax)?;
         match bits.content {
-            [_, first] | [_, first, _] => Ok(Self(*first)),
+            [unused, first] => Ok(Self { first: *first, second: None, unused: *unused }),
+            [unused, first, second] => {
+                Ok(Self { first: *first, second: Some(*second), unused: *unused })
+            }
             _ => Err(Fault::new(Rule::KeyUsageSyntax, bits.at)),
         }
     }
 
-    pub(crate) const fn digital_signature(self) -> bool {
-        self.0 & 0x80 != 0
+    /// The key may verify signatures on data that is no certificate.
+    #[must_use]
+    pub const fn digital_signature(self) -> bool {
+        self.first & 0x80 != 0
     }
 
-    pub(crate) const fn key_cert_sign(self) -> bool {
-        self.0 & 0x04 != 0
+    /// The key may verify signatures on certificates.
+    #[must_use]
+    pub const fn key_cert_sign(self) -> bool {
+        self.first & 0x04 != 0
+    }
+
+    /// Whether the last bit that is there is set (X.690 §11.2.2).
+    fn is_trimmed(self) -> bool {
+        let last = self.second.unwrap_or(self.first);
+        last.trailing_zeros() == u32::from(self.unused)
+    }
+}
+
+impl fmt::Display for KeyUsage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [&str; 9] = [
+            "digitalSignature",
+            "nonRepudiation",
+            "keyEncipherment",
+            "dataEncipherment",
+            "keyAgreement",
+            "keyCertSign",
+            "cRLSign",
+            "encipherOnly",
+            "decipherOnly",
+        ];
+        let bits = u16::from_be_bytes([self.first, self.second.unwrap_or(0)]);
+        let set = NAMES.iter().zip((0..16).rev()).filter(|(_, bit)| bits >> bit & 1 != 0);
+        set.enumerate().try_for_each(|(place, (name, _))| {
+            write!(f, "{}{name}", if place == 0 { "" } else { ", " })
+        })
     }
 }
 
@@ -243,8 +331,6 @@ mod tests {
     fn the_list() {
         assert_eq!(rule_of(&[tlv(0x31, &[])]), Some(Rule::ExtensionSyntax));
         assert_eq!(rule_of(&[tlv(0x30, &[&[6, 1, 0x2A]])]), Some(Rule::ExtensionSyntax));
-        let explicit_default = extension(&[0x2A], FALSE, &[]);
-        assert_eq!(rule_of(&[explicit_default]), Some(Rule::ExplicitDefault));
         let twice = [key_usage(0x80), extension(&[0x2A], &[], &[]), key_usage(0x80)];
         assert_eq!(rule_of(&twice), Some(Rule::DuplicateExtension));
         let mut empty = Template::leaf("CA");
@@ -281,7 +367,7 @@ mod tests {
         assert_eq!(parsed(&[TRUE, &[2, 1, 0xFF]]), Err(Rule::BasicConstraintsSyntax));
         assert_eq!(parsed(&[&[2, 1, 0]]), Err(Rule::BasicConstraintsSyntax));
         assert_eq!(parsed(&[TRUE, &[2, 1, 0], &[5, 0]]), Err(Rule::BasicConstraintsSyntax));
-        assert_eq!(parsed(&[FALSE]), Err(Rule::ExplicitDefault));
+        assert_eq!(parsed(&[FALSE, &[2, 1, 0]]), Err(Rule::BasicConstraintsSyntax));
     }
 
     #[test]

@@ -5,8 +5,9 @@ use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider};
 use spdm_untrusted::Untrusted;
 
 use crate::chain::Chain;
-use crate::error::{ChainError, Check, Fault, Rule};
+use crate::error::{ChainError, Check, Fault};
 use crate::public_key::PublicKey;
+use crate::rule::Rule;
 use crate::tlv::{Element, check_strict};
 
 /// A public key that was provisioned out of band, for slot 0xFF (DSP0274, PUB_KEY_ID_CAP).

@@ -2,154 +2,77 @@
 
 use spdm_codec::SpdmVersion;
 
-use crate::certificate::Certificate;
-use crate::chain::{CertModel, Chain, ChainContext};
-use crate::error::{ChainError, Check, Rule};
+use crate::chain::{CertModel, Chain};
+use crate::finding::{Ledger, Ruling};
 use crate::oid::Oid;
+use crate::profile::Profile;
+use crate::rule::Rule;
 
-/// Where devices differ: how much of the leaf's profile is demanded.
-///
-/// Demanded under every profile: no cA TRUE, digitalSignature where keyUsage is present, no extKeyUsage for
-/// requesters alone, and no hardware identity in the leaf of an alias chain.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "callers build it field by field")]
-pub struct Profile {
-    /// That basicConstraints is present. [`Demand::AsSpecified`]: from 1.3 on.
-    pub basic_constraints: Demand,
-    /// That keyUsage is present. [`Demand::AsSpecified`]: except in the generic model.
-    pub key_usage: Demand,
-    /// That keyUsage has no keyCertSign. [`Demand::AsSpecified`]: always (RFC 5280 §4.2.1.3: only with cA TRUE).
-    pub no_key_cert_sign: Demand,
-    /// That a device certificate, or one above an alias certificate, has the hardware identity OID.
-    /// [`Demand::AsSpecified`]: not demanded, DSP0274 only recommends it.
-    pub hardware_identity: Demand,
+pub(crate) fn check(chain: &Chain<'_>, profile: Profile, ledger: &mut Ledger<'_, '_>) {
+    ledger.turn_to(Some(chain.certificate_count() - 1));
+    check_basic_constraints(chain, profile, ledger);
+    check_key_usage(chain, profile, ledger);
+    ledger.ask(Rule::LeafNameConstraints, !chain.leaf().has_name_constraints());
+    check_extended_key_usage(chain, profile, ledger);
+    check_hardware_identity(chain, profile, ledger);
 }
 
-impl Profile {
-    /// What DSP0274 demands of each version and model, and no more; the default. Leaves of NVIDIA H100, which
-    /// speak 1.1 and have neither basicConstraints nor extKeyUsage, pass.
-    pub const COMPATIBLE: Self = Self {
-        basic_constraints: Demand::AsSpecified,
-        key_usage: Demand::AsSpecified,
-        no_key_cert_sign: Demand::AsSpecified,
-        hardware_identity: Demand::AsSpecified,
-    };
-
-    /// Also what DSP0274 recommends, and what newer versions demand of older ones.
-    pub const STRICT: Self = Self {
-        basic_constraints: Demand::Always,
-        key_usage: Demand::Always,
-        no_key_cert_sign: Demand::Always,
-        hardware_identity: Demand::Always,
-    };
-}
-
-impl Default for Profile {
-    fn default() -> Self {
-        Self::COMPATIBLE
-    }
-}
-
-/// When something is demanded.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Demand {
-    /// In no case.
-    Never,
-    /// Where the specification does, for the negotiated version and the slot's model.
-    AsSpecified,
-    /// In every case.
-    Always,
-}
-
-impl Demand {
-    const fn applies(self, specified: bool) -> bool {
-        match self {
-            Self::Never => false,
-            Self::AsSpecified => specified,
-            Self::Always => true,
-        }
-    }
-}
-
-pub(crate) fn check(chain: &Chain<'_>, profile: Profile) -> Result<(), ChainError> {
-    let index = chain.certificate_count() - 1;
-    let context = chain.context();
-    check_basic_constraints(chain.leaf(), context, profile)
-        .and_then(|()| check_key_usage(chain.leaf(), context, profile))
-        .and_then(|()| check_extended_key_usage(chain.leaf()))
-        .and_then(|()| check_hardware_identity(chain, profile))
-        .map_err(|rule| ChainError::new(Check::LeafProfile, rule).in_certificate(index))
-}
-
-fn check_basic_constraints(
-    leaf: &Certificate<'_>,
-    context: &ChainContext,
-    profile: Profile,
-) -> Result<(), Rule> {
-    let specified = match context.version {
+fn check_basic_constraints(chain: &Chain<'_>, profile: Profile, ledger: &mut Ledger<'_, '_>) {
+    let specified = match chain.context().version {
         SpdmVersion::V1_0 | SpdmVersion::V1_1 | SpdmVersion::V1_2 => false,
         SpdmVersion::V1_3 | SpdmVersion::V1_4 => true,
     };
-    match leaf.basic_constraints() {
-        Some(constraints) if constraints.is_ca => Err(Rule::LeafIsCa),
-        None if profile.basic_constraints.applies(specified) => Err(Rule::BasicConstraintsMissing),
-        _ => Ok(()),
-    }
+    let constraints = chain.leaf().basic_constraints();
+    ledger.ask(Rule::LeafIsCa, constraints.is_none_or(|constraints| !constraints.is_ca));
+    let demanded = profile.basic_constraints.applies(specified);
+    let ruling = Ruling::waivable(constraints.is_some(), demanded);
+    ledger.record(Rule::BasicConstraintsMissing, ruling);
 }
 
-fn check_key_usage(
-    leaf: &Certificate<'_>,
-    context: &ChainContext,
-    profile: Profile,
-) -> Result<(), Rule> {
-    let specified = context.model != CertModel::GenericCert;
-    match leaf.key_usage() {
-        None if profile.key_usage.applies(specified) => Err(Rule::KeyUsageMissing),
-        None => Ok(()),
-        Some(usage) if !usage.digital_signature() => Err(Rule::DigitalSignature),
-        Some(usage) if usage.key_cert_sign() && profile.no_key_cert_sign.applies(true) => {
-            Err(Rule::LeafKeyCertSign)
-        }
-        Some(_) => Ok(()),
-    }
+fn check_key_usage(chain: &Chain<'_>, profile: Profile, ledger: &mut Ledger<'_, '_>) {
+    let usage = chain.leaf().key_usage();
+    let demanded = profile.key_usage.applies(chain.context().model != CertModel::GenericCert);
+    ledger.record(Rule::KeyUsageMissing, Ruling::waivable(usage.is_some(), demanded));
+    let Some(usage) = usage else { return };
+    ledger.ask(Rule::DigitalSignature, usage.digital_signature());
+    let demanded = profile.no_key_cert_sign.applies(true);
+    ledger.record(Rule::LeafKeyCertSign, Ruling::waivable(!usage.key_cert_sign(), demanded));
 }
 
 /// A chain is a responder's here.
-fn check_extended_key_usage(leaf: &Certificate<'_>) -> Result<(), Rule> {
-    let names = |role: Oid<'_>| leaf.extended_key_usage().any(|purpose| purpose == role);
-    if names(Oid::DMTF_REQUESTER_AUTH) && !names(Oid::DMTF_RESPONDER_AUTH) {
-        return Err(Rule::RequesterOnly);
-    }
-    Ok(())
+fn check_extended_key_usage(chain: &Chain<'_>, profile: Profile, ledger: &mut Ledger<'_, '_>) {
+    let names = |role: Oid<'_>| chain.leaf().extended_key_usage().any(|purpose| purpose == role);
+    let is_responder = names(Oid::DMTF_RESPONDER_AUTH);
+    ledger.ask(Rule::RequesterOnly, is_responder || !names(Oid::DMTF_REQUESTER_AUTH));
+    let demanded = profile.responder_role.applies(false);
+    ledger.record(Rule::ResponderMissing, Ruling::waivable(is_responder, demanded));
 }
 
-fn check_hardware_identity(chain: &Chain<'_>, profile: Profile) -> Result<(), Rule> {
-    let demanded = profile.hardware_identity.applies(false);
+fn check_hardware_identity(chain: &Chain<'_>, profile: Profile, ledger: &mut Ledger<'_, '_>) {
     let leaf_has = chain.leaf().has_hardware_identity();
-    match chain.context().model {
-        CertModel::AliasCert if leaf_has => Err(Rule::HardwareIdentityInAlias),
-        CertModel::AliasCert if demanded => {
-            let above = chain.certificates().any(|above| above.has_hardware_identity());
-            if above { Ok(()) } else { Err(Rule::HardwareIdentityMissing) }
+    let demanded = profile.hardware_identity.applies(false);
+    let has = match chain.context().model {
+        CertModel::AliasCert => {
+            ledger.ask(Rule::HardwareIdentityInAlias, !leaf_has);
+            chain.certificates().any(|above| above.has_hardware_identity())
         }
-        CertModel::DeviceCert if demanded && !leaf_has => Err(Rule::HardwareIdentityMissing),
-        CertModel::AliasCert
-        | CertModel::DeviceCert
-        | CertModel::GenericCert
-        | CertModel::Unknown => Ok(()),
-    }
+        CertModel::DeviceCert => leaf_has,
+        CertModel::GenericCert | CertModel::Unknown => return,
+    };
+    ledger.record(Rule::HardwareIdentityMissing, Ruling::waivable(has, demanded));
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CertModel, ChainContext, ChainError, Check, Demand, Profile, Rule, SpdmVersion};
+    use super::{CertModel, Profile, Rule, SpdmVersion};
     use crate::appraisal::Outcome;
-    use crate::chain::Chain;
+    use crate::chain::{Chain, ChainContext};
+    use crate::error::{ChainError, Check};
     use crate::policy::{Policy, ValidityCheck};
+    use crate::profile::Demand;
     use crate::testing::{
-        CONTEXT, TRUE, Template, basic_constraints, certificates, extended_key_usage,
-        hardware_identity, key_usage, structure,
+        CONTEXT, NAME_CONSTRAINTS, TRUE, Template, basic_constraints, certificates,
+        directory_subtrees, extended_key_usage, extension, hardware_identity, key_usage, structure,
     };
     use spdm_crypto::rustcrypto::PROVIDER;
     use spdm_untrusted::Untrusted;
@@ -175,7 +98,7 @@ mod tests {
     }
 
     fn rule_of(context: ChainContext, leaf: &[Vec<u8>]) -> Option<Rule> {
-        rule_under(Profile::COMPATIBLE, context, leaf)
+        rule_under(Profile::STRICT, context, leaf)
     }
 
     fn signing() -> Vec<u8> {
@@ -191,11 +114,11 @@ mod tests {
             let ca = [signing(), basic_constraints(&[TRUE])];
             assert_eq!(rule_of(context, &ca), Some(Rule::LeafIsCa));
             assert_eq!(rule_of(context, &[signing(), basic_constraints(&[])]), None);
-            let never = Profile { basic_constraints: Demand::Never, ..Profile::COMPATIBLE };
-            assert_eq!(rule_under(never, context, &[signing()]), None);
+            assert_eq!(rule_under(Profile::COMPATIBLE, context, &[signing()]), None);
         }
-        let strict = rule_under(Profile::STRICT, CONTEXT, &[signing()]);
-        assert_eq!(strict, Some(Rule::BasicConstraintsMissing));
+        let always = Profile { basic_constraints: Demand::Always, ..Profile::STRICT };
+        let missing = Some(Rule::BasicConstraintsMissing);
+        assert_eq!(rule_under(always, CONTEXT, &[signing()]), missing);
     }
 
     #[test]
@@ -211,8 +134,10 @@ mod tests {
             assert_eq!(rule_of(context, &[]), missing);
             assert_eq!(rule_of(context, &[key_usage(0x40)]), Some(Rule::DigitalSignature));
             assert_eq!(rule_of(context, &[key_usage(0x84)]), Some(Rule::LeafKeyCertSign));
-            let tolerant = Profile { no_key_cert_sign: Demand::Never, ..Profile::COMPATIBLE };
-            assert_eq!(rule_under(tolerant, context, &[key_usage(0x84)]), None);
+            assert_eq!(rule_under(Profile::COMPATIBLE, context, &[key_usage(0x84)]), None);
+            assert_eq!(rule_under(Profile::COMPATIBLE, context, &[]), None);
+            let nothing = rule_under(Profile::COMPATIBLE, context, &[key_usage(0x40)]);
+            assert_eq!(nothing, Some(Rule::DigitalSignature));
         }
     }
 
@@ -225,6 +150,21 @@ mod tests {
         assert_eq!(purposes(&[4, 3]), None);
         assert_eq!(purposes(&[3]), None);
         assert_eq!(purposes(&[1]), None);
+        let always = Profile { responder_role: Demand::Always, ..Profile::STRICT };
+        let demanded = |leaf: &[_]| rule_under(always, CONTEXT, leaf);
+        assert_eq!(demanded(&[signing()]), Some(Rule::ResponderMissing));
+        let other = [signing(), extended_key_usage(&[1])];
+        assert_eq!(demanded(&other), Some(Rule::ResponderMissing));
+        assert_eq!(demanded(&[signing(), extended_key_usage(&[3])]), None);
+    }
+
+    #[test]
+    fn name_constraints_are_for_authorities() {
+        let value = directory_subtrees(&["Leaf"], &[]);
+        for critical in [&[][..], TRUE] {
+            let leaf = [signing(), extension(NAME_CONSTRAINTS, critical, &value)];
+            assert_eq!(rule_of(CONTEXT, &leaf), Some(Rule::LeafNameConstraints));
+        }
     }
 
     #[test]
@@ -232,12 +172,14 @@ mod tests {
         let with = [signing(), basic_constraints(&[]), hardware_identity()];
         let without = &with[..2];
         let context = |model| ChainContext { model, ..CONTEXT };
-        let strict = |model, leaf: &[_]| rule_under(Profile::STRICT, context(model), leaf);
-        let compatible = |model, leaf: &[_]| rule_of(context(model), leaf);
-
-        assert_eq!(compatible(CertModel::AliasCert, &with), Some(Rule::HardwareIdentityInAlias));
-        assert_eq!(compatible(CertModel::AliasCert, without), None);
-        assert_eq!(compatible(CertModel::DeviceCert, without), None);
+        let always = Profile { hardware_identity: Demand::Always, ..Profile::STRICT };
+        let strict = |model, leaf: &[_]| rule_under(always, context(model), leaf);
+        for profile in [Profile::STRICT, Profile::COMPATIBLE] {
+            let usual = |model, leaf: &[_]| rule_under(profile, context(model), leaf);
+            assert_eq!(usual(CertModel::AliasCert, &with), Some(Rule::HardwareIdentityInAlias));
+            assert_eq!(usual(CertModel::AliasCert, without), None);
+            assert_eq!(usual(CertModel::DeviceCert, without), None);
+        }
         let missing = Some(Rule::HardwareIdentityMissing);
         assert_eq!(strict(CertModel::DeviceCert, without), missing);
         assert_eq!(strict(CertModel::DeviceCert, &with), None);

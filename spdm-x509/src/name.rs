@@ -4,8 +4,9 @@ use core::fmt;
 
 use der::Tag;
 
-use crate::error::{Fault, Rule};
+use crate::error::Fault;
 use crate::oid::Oid;
+use crate::rule::Rule;
 use crate::text::Text;
 use crate::tlv::{Element, Fields};
 
@@ -49,6 +50,56 @@ impl<'a> Name<'a> {
     pub const fn is_empty(self) -> bool {
         self.rdns.is_empty()
     }
+
+    /// The number of attributes.
+    pub(crate) fn len(self) -> usize {
+        self.rdns.into_iter().map(|rdn| rdn.fields().into_iter().count()).sum()
+    }
+
+    /// Whether the name begins with all of `base`, byte by byte: what permits must not be lenient.
+    pub(crate) fn is_below(self, base: Self) -> bool {
+        self.rdns.remaining().starts_with(base.rdns.remaining())
+    }
+
+    /// Whether the name could be meant to begin with `base`: what excludes must not be evaded by another
+    /// string type, by case, by spaces, or by characters whose equality this crate does not know.
+    pub(crate) fn may_be_below(self, base: Self) -> bool {
+        let mut rdns = self.rdns.into_iter();
+        base.rdns.into_iter().all(|base| {
+            rdns.next().is_some_and(|rdn| {
+                let mut wanted = base.fields().into_iter();
+                wanted.all(|wanted| rdn.fields().into_iter().any(|have| may_equal(&wanted, &have)))
+            })
+        })
+    }
+
+    /// Whether an attribute is an email address.
+    pub(crate) fn has_email(self) -> bool {
+        let attributes = self.rdns.into_iter().flat_map(|rdn| rdn.fields().into_iter());
+        attributes
+            .filter_map(|attribute| Attribute::parse(&attribute).ok())
+            .any(|attribute| attribute.kind == Oid::EMAIL)
+    }
+}
+
+/// Whether two attributes could be meant to be the same.
+fn may_equal(a: &Element<'_>, b: &Element<'_>) -> bool {
+    let (Ok(a), Ok(b)) = (Attribute::parse(a), Attribute::parse(b)) else { return true };
+    if a.kind != b.kind {
+        return false;
+    }
+    let is_ascii = |value: &Element<'_>| {
+        let is_string =
+            matches!(value.tag, Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
+        is_string && value.content.is_ascii()
+    };
+    let (a, b) = (a.value, b.value);
+    !is_ascii(&a) || !is_ascii(&b) || folded(a.content).eq(folded(b.content))
+}
+
+/// The characters of an ASCII string without case and spaces.
+fn folded(text: &[u8]) -> impl Iterator<Item = u8> + use<'_> {
+    text.iter().filter(|byte| **byte != b' ').map(u8::to_ascii_lowercase)
 }
 
 impl PartialEq for Name<'_> {

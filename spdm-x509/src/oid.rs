@@ -21,6 +21,11 @@ impl<'a> Oid<'a> {
         (starts_arc && !content.is_empty()).then_some(Self(content))
     }
 
+    /// Whether it is one of TCG's for DICE certificates.
+    pub(crate) fn is_dice(self) -> bool {
+        self.0.len() > Oid::DICE.0.len() && self.0.starts_with(Oid::DICE.0)
+    }
+
     /// The content octets of the DER encoding.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {
@@ -60,6 +65,12 @@ known! {
     pub DMTF_SPDM_EXTENSION = "1.3.6.1.4.1.412.274.6";
     /// PCI-SIG's otherName of Component Measurement and Authentication.
     pub PCI_CMA = "2.23.147";
+    /// tcg-dice-TcbInfo.
+    pub TCB_INFO = "2.23.133.5.4.1";
+    /// tcg-dice-MultiTcbInfo.
+    pub MULTI_TCB_INFO = "2.23.133.5.4.5";
+    pub(crate) DICE = "2.23.133.5.4";
+    pub(crate) NAME_CONSTRAINTS = "2.5.29.30";
     pub(crate) BASIC_CONSTRAINTS = "2.5.29.19";
     pub(crate) KEY_USAGE = "2.5.29.15";
     pub(crate) EXTENDED_KEY_USAGE = "2.5.29.37";

@@ -1,13 +1,15 @@
 //! The path from the root to the leaf (RFC 5280 §6.1, without its parts that SPDM has no use for).
 
-use spdm_crypto::Provider;
-
 use crate::anchor::{Origin, Root};
 use crate::appraisal::Outcome;
 use crate::certificate::Certificate;
 use crate::chain::Chain;
-use crate::error::{ChainError, Check, Rule};
-use crate::policy::{Limits, ValidityCheck};
+use crate::error::{ChainError, Check};
+use crate::finding::{Ledger, Ruling};
+use crate::name_constraints::Constraints;
+use crate::policy::{Limits, Policy, ValidityCheck};
+use crate::profile::{Demand, Profile, Tolerance};
+use crate::rule::Rule;
 use crate::signature;
 
 /// A certificate and who issued it.
@@ -19,10 +21,7 @@ struct Link<'t> {
 }
 
 fn links<'t>(chain: &Chain<'t>, origin: &Origin<'t>) -> impl Iterator<Item = Link<'t>> {
-    let mut above = match origin.root {
-        Root::Omitted(anchor) => Some(anchor),
-        Root::Anchored | Root::Sent | Root::Unknown => None,
-    };
+    let mut above = origin.omitted();
     (0..).zip(chain.certificates()).map(move |(index, certificate)| Link {
         index,
         certificate,
@@ -45,65 +44,118 @@ pub(crate) fn check_limits(chain: &Chain<'_>, limits: Limits) -> Result<(), Chai
 pub(crate) fn check_certificates(
     chain: &Chain<'_>,
     origin: &Origin<'_>,
-    validity: ValidityCheck,
-) -> Result<(), ChainError> {
+    policy: &Policy<'_>,
+    ledger: &mut Ledger<'_, '_>,
+) {
     let leaf = chain.certificate_count() - 1;
-    let root_is_sent = matches!(origin.root, Root::Anchored | Root::Sent);
-    let mut authorities = Authorities { allowed: u32::MAX };
+    let first = origin.first_judged().min(leaf);
+    let mut authorities = Authorities::below(origin.anchor_certificate(chain), policy.profile);
+    if let Some(anchor) = origin.omitted() {
+        check_revocation(&anchor, policy, ledger);
+    }
     for Link { index, certificate, issuer } in links(chain, origin) {
-        let is_leaf = index == leaf;
-        if index == 0 && root_is_sent && !is_leaf {
+        ledger.turn_to(Some(index));
+        check_revocation(&certificate, policy, ledger);
+        if index < first {
             continue;
         }
-        check_certificate(&certificate, validity)
-            .and_then(|()| match issuer {
-                Some(issuer) if issuer.subject() != certificate.issuer() => Err(Rule::NameChaining),
-                _ => Ok(()),
-            })
-            .and_then(|()| if is_leaf { Ok(()) } else { authorities.descend(&certificate) })
-            .map_err(|rule| ChainError::new(Check::Certificates, rule).in_certificate(index))?;
+        check_certificate(&certificate, policy, ledger);
+        if let Some(issuer) = issuer {
+            ledger.ask(Rule::NameChaining, issuer.subject() == certificate.issuer());
+        }
+        let is_exempt = certificate.is_self_issued() && index != leaf;
+        ledger
+            .ask(Rule::NameConstraints, is_exempt || authorities.constraints.permit(&certificate));
+        if index != leaf {
+            authorities.descend(&certificate, ledger);
+        }
     }
-    Ok(())
+}
+
+fn check_revocation(
+    certificate: &Certificate<'_>,
+    policy: &Policy<'_>,
+    ledger: &mut Ledger<'_, '_>,
+) {
+    if policy.revocations.is_empty() {
+        return;
+    }
+    match policy.revocations.concern(certificate, policy.provider) {
+        Ok(is_revoked) => ledger.ask(Rule::Revoked, !is_revoked),
+        Err(_) => ledger.ask(Rule::UnsupportedHash, false),
+    };
 }
 
 /// What holds for any certificate.
-fn check_certificate(certificate: &Certificate<'_>, validity: ValidityCheck) -> Result<(), Rule> {
-    if !matches!(certificate.serial(), [0x01..=0x7F, ..] | [0x00, _, ..]) {
-        return Err(Rule::Serial);
-    }
-    if certificate.has_unknown_critical_extension() {
-        return Err(Rule::UnknownCriticalExtension);
-    }
-    if certificate.issuer().is_empty() || certificate.subject().is_empty() {
-        return Err(Rule::EmptyName);
-    }
-    match validity {
-        ValidityCheck::At(now) if now < certificate.not_before().unix() => Err(Rule::NotYetValid),
-        ValidityCheck::At(now) if now > certificate.not_after().unix() => Err(Rule::Expired),
-        ValidityCheck::At(_) | ValidityCheck::Unchecked => Ok(()),
+fn check_certificate(
+    certificate: &Certificate<'_>,
+    policy: &Policy<'_>,
+    ledger: &mut Ledger<'_, '_>,
+) {
+    let profile = policy.profile;
+    let extensions = certificate.extensions();
+    let mut tolerate = |rule, holds, tolerance: Tolerance| {
+        ledger.record(rule, Ruling::waivable(holds, !tolerance.accepts()));
+    };
+    let serial = certificate.serial();
+    let is_negative = serial.first().is_some_and(|first| first & 0x80 != 0);
+    let zero = if is_negative { Tolerance::Refuse } else { profile.zero_serial };
+    tolerate(Rule::Serial, !is_negative && serial != [0], zero);
+    let octets = serial.strip_prefix(&[0]).unwrap_or(serial).len();
+    tolerate(Rule::LongSerial, octets <= MAX_SERIAL, profile.long_serial);
+    tolerate(Rule::ExplicitDefault, !extensions.has_explicit_false, profile.explicit_false);
+    let is_trimmed = !extensions.has_untrimmed_key_usage;
+    tolerate(Rule::UntrimmedKeyUsage, is_trimmed, profile.untrimmed_key_usage);
+    let is_usual = !certificate.has_early_generalized_time();
+    tolerate(Rule::GeneralizedTime, is_usual, profile.generalized_time);
+    tolerate(Rule::CriticalDice, !extensions.has_critical_dice, profile.critical_dice);
+    ledger.ask(Rule::UnknownCriticalExtension, !extensions.has_unknown_critical);
+    let has_names = !certificate.issuer().is_empty() && !certificate.subject().is_empty();
+    ledger.ask(Rule::EmptyName, has_names);
+    if let ValidityCheck::At(now) = policy.validity {
+        ledger.ask(Rule::NotYetValid, now >= certificate.not_before().unix());
+        ledger.ask(Rule::Expired, now <= certificate.not_after().unix());
     }
 }
 
-/// The certificate authorities on the way down (RFC 5280 §6.1.4 k to n).
-struct Authorities {
+/// The longest serialNumber, in octets of its magnitude (RFC 5280 §4.1.2.2).
+const MAX_SERIAL: usize = 20;
+
+/// The certificate authorities on the way down (RFC 5280 §6.1.4 g to n).
+struct Authorities<'t> {
     /// How many more that are not self-issued.
     allowed: u32,
+    constraints: Constraints<'t>,
+    /// Whether the anchor's nameConstraints can be evaluated.
+    can_evaluate: bool,
 }
 
-impl Authorities {
-    fn descend(&mut self, authority: &Certificate<'_>) -> Result<(), Rule> {
-        let constraints = authority.basic_constraints().filter(|constraints| constraints.is_ca);
-        let constraints = constraints.ok_or(Rule::NotCa)?;
-        if authority.key_usage().is_some_and(|usage| !usage.key_cert_sign()) {
-            return Err(Rule::KeyCertSign);
+impl<'t> Authorities<'t> {
+    /// Those below this anchor. A chain that nobody vouches for has none.
+    fn below(anchor: Option<Certificate<'t>>, profile: Profile) -> Self {
+        let mut authorities =
+            Self { allowed: u32::MAX, constraints: Constraints::NONE, can_evaluate: true };
+        if let Some(anchor) = anchor.filter(|_| profile.anchor != Demand::Never) {
+            let path_len = anchor.basic_constraints().and_then(|constraints| constraints.path_len);
+            authorities.allowed = path_len.unwrap_or(u32::MAX);
+            authorities.can_evaluate = authorities.constraints.add(&anchor);
         }
-        if !authority.is_self_issued() {
-            self.allowed = self.allowed.checked_sub(1).ok_or(Rule::PathLength)?;
-        }
-        if let Some(path_len) = constraints.path_len {
+        authorities
+    }
+
+    fn descend(&mut self, authority: &Certificate<'t>, ledger: &mut Ledger<'_, '_>) {
+        let constraints = authority.basic_constraints();
+        ledger.ask(Rule::NotCa, constraints.is_some_and(|constraints| constraints.is_ca));
+        let may_sign = authority.key_usage().is_none_or(|usage| usage.key_cert_sign());
+        ledger.ask(Rule::KeyCertSign, may_sign);
+        let is_counted = !authority.is_self_issued();
+        ledger.ask(Rule::PathLength, !is_counted || self.allowed > 0);
+        self.allowed = self.allowed.saturating_sub(u32::from(is_counted));
+        if let Some(path_len) = constraints.and_then(|constraints| constraints.path_len) {
             self.allowed = self.allowed.min(path_len);
         }
-        Ok(())
+        let can_evaluate = self.constraints.add(authority) && self.can_evaluate;
+        ledger.ask(Rule::TooManyNameConstraints, can_evaluate);
     }
 }
 
@@ -111,34 +163,42 @@ impl Authorities {
 pub(crate) fn check_signatures(
     chain: &Chain<'_>,
     origin: &Origin<'_>,
-    provider: &Provider,
+    policy: &Policy<'_>,
+    mut ledger: Ledger<'_, '_>,
 ) -> Outcome {
     if matches!(origin.root, Root::Unknown) {
         return Outcome::Skipped;
     }
+    let provider = policy.provider;
     for Link { index, certificate, issuer } in links(chain, origin) {
-        let verified = match (issuer, origin.root) {
-            (Some(issuer), _) => signature::verify(&certificate, &issuer, provider),
+        ledger.turn_to(Some(index));
+        match (issuer, origin.root) {
             // Whoever issued it is not at hand.
             (None, Root::Sent) if !certificate.is_self_issued() => return Outcome::Skipped,
-            (None, Root::Sent) => signature::verify(&certificate, &certificate, provider),
-            (None, _) => Ok(()),
-        };
-        if let Err(rule) = verified {
-            return Outcome::Fail(ChainError::new(Check::Signatures, rule).in_certificate(index));
+            (None, Root::Sent) => {
+                signature::check(&certificate, &certificate, provider, &mut ledger);
+            }
+            (Some(issuer), _) if index >= origin.first_judged() => {
+                signature::check(&certificate, &issuer, provider, &mut ledger);
+            }
+            _ => {}
+        }
+        if ledger.has_failed() && !ledger.is_heard() {
+            break;
         }
     }
-    Outcome::Pass
+    ledger.outcome()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ChainError, Check, Rule, ValidityCheck};
+    use super::{ChainError, Check, Demand, Profile, Rule, ValidityCheck};
     use crate::anchor::Anchor;
+    use crate::oid::Oid;
     use crate::policy::Policy;
     use crate::testing::{
-        NAME_CONSTRAINTS, TRUE, Template, basic_constraints, certificates, extension, key,
-        key_usage, name, parse, structure, tlv,
+        BASIC_CONSTRAINTS, FALSE, KEY_USAGE, TRUE, Template, basic_constraints, certificates,
+        extension, key, key_usage, name, parse, structure, tlv,
     };
     use spdm_crypto::rustcrypto::PROVIDER;
     use std::vec::Vec;
@@ -153,6 +213,13 @@ mod tests {
 
     fn validate(sent: &[Vec<u8>]) -> Result<(), ChainError> {
         validate_at(ValidityCheck::At(NOW), sent)
+    }
+
+    fn validate_under(profile: Profile, sent: &[Vec<u8>]) -> Result<(), ChainError> {
+        let bytes = structure(&sent[0], sent);
+        let anchors = [Anchor::Certificate(&sent[0])];
+        let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
+        Policy { profile, ..policy }.validate(&parse(&bytes)?).map(drop)
     }
 
     fn refused(index: u16, rule: Rule) -> Result<(), ChainError> {
@@ -200,13 +267,94 @@ mod tests {
 
     #[test]
     fn critical_extensions_must_be_understood() {
-        let with = |critical| {
+        let with = |oid: &[u8], critical| {
             let mut ca = authority();
-            ca.extensions.push(extension(NAME_CONSTRAINTS, critical, &[0x30, 0]));
-            validate(&with_authority(&ca))
+            ca.extensions.push(extension(oid, critical, &[0x30, 0]));
+            with_authority(&ca)
         };
-        assert_eq!(with(&[]), Ok(()));
-        assert_eq!(with(TRUE), refused(1, Rule::UnknownCriticalExtension));
+        assert_eq!(validate(&with(&[0x2A], &[])), Ok(()));
+        assert_eq!(validate(&with(&[0x2A], TRUE)), refused(1, Rule::UnknownCriticalExtension));
+        for last in [1, 5, 9] {
+            let dice = [&Oid::DICE.as_bytes()[..], &[last]].concat();
+            assert_eq!(validate(&with(&dice, &[])), Ok(()));
+            let critical = with(&dice, TRUE);
+            assert_eq!(validate(&critical), refused(1, Rule::CriticalDice));
+            assert_eq!(validate_under(Profile::COMPATIBLE, &critical), Ok(()));
+        }
+        // Not below the arc, but the arc itself.
+        let arc = with(Oid::DICE.as_bytes(), TRUE);
+        let unknown = refused(1, Rule::UnknownCriticalExtension);
+        assert_eq!(validate_under(Profile::COMPATIBLE, &arc), unknown);
+    }
+
+    #[test]
+    fn each_tolerance() {
+        type Mutation = (fn(&mut Template), Rule);
+        let mutations: [Mutation; 6] = [
+            (|t| t.serial = tlv(2, &[&[0]]), Rule::Serial),
+            (|t| t.serial = tlv(2, &[&[1; 21]]), Rule::LongSerial),
+            (|t| t.extensions.push(extension(&[0x2A], FALSE, &[])), Rule::ExplicitDefault),
+            (
+                |t| {
+                    t.extensions.retain(|extension| !is_key_usage(extension));
+                    let bits = tlv(3, &[&[0, 0x84]]);
+                    t.extensions.push(extension(KEY_USAGE, TRUE, &bits));
+                },
+                Rule::UntrimmedKeyUsage,
+            ),
+            (
+                |t| {
+                    let dates = [b"20200101000000Z", b"20991231235959Z"].map(|d| tlv(24, &[d]));
+                    t.validity = tlv(0x30, &[&dates[0], &dates[1]]);
+                },
+                Rule::GeneralizedTime,
+            ),
+            (
+                |t| {
+                    let value = tlv(0x30, &[&[1, 1, 0]]);
+                    let is_leaf = t.subject == name("Leaf");
+                    if is_leaf {
+                        t.extensions[0] = extension(BASIC_CONSTRAINTS, TRUE, &value);
+                    } else {
+                        t.extensions.push(extension(&[0x2A], FALSE, &[]));
+                    }
+                },
+                Rule::ExplicitDefault,
+            ),
+        ];
+        for (number, (mutate, rule)) in mutations.into_iter().enumerate() {
+            let (mut ca, mut leaf) = (authority(), Template::leaf("Root"));
+            mutate(&mut ca);
+            mutate(&mut leaf);
+            for sent in
+                [with_authority(&ca), std::vec![certificates(0).remove(0), leaf.signed_by("Root")]]
+            {
+                assert_eq!(validate(&sent), refused(1, rule), "mutation {number}");
+                let compatible = validate_under(Profile::COMPATIBLE, &sent);
+                assert_eq!(compatible, Ok(()), "mutation {number}");
+            }
+        }
+        // A negative serial number is put up with nowhere.
+        let mut ca = authority();
+        ca.serial = tlv(2, &[&[0x80]]);
+        let sent = with_authority(&ca);
+        assert_eq!(validate_under(Profile::COMPATIBLE, &sent), refused(1, Rule::Serial));
+        // And twenty octets are not too long, whatever the first bit.
+        ca.serial = tlv(2, &[&[&[0, 0x80][..], &[1; 19]].concat()]);
+        assert_eq!(validate(&with_authority(&ca)), Ok(()));
+    }
+
+    fn is_key_usage(extension: &[u8]) -> bool {
+        extension.starts_with(&key_usage(0x84)[..7])
+    }
+
+    #[test]
+    fn no_expiry_is_written_as_dsp0274_recommends() {
+        let mut leaf = Template::leaf("Root");
+        let dates = [b"19700101000000Z", b"99991231235959Z"].map(|date| tlv(24, &[date]));
+        leaf.validity = tlv(0x30, &[&dates[0], &dates[1]]);
+        let sent = [certificates(0).remove(0), leaf.signed_by("Root")];
+        assert_eq!(validate(&sent), Ok(()));
     }
 
     #[test]
@@ -262,13 +410,56 @@ mod tests {
     }
 
     #[test]
-    fn of_the_anchor_only_name_and_key_count() {
-        let mut root = Template::authority("Root", "Root").with(&[]);
+    fn of_the_anchor_validity_serial_and_signature_do_not_count() {
+        let mut root = Template::authority("Root", "Root");
         root.serial = tlv(2, &[&[0]]);
         let date = tlv(0x17, &[b"000101000000Z"]);
         root.validity = tlv(0x30, &[&date, &date]);
         let mut sent = certificates(1);
         sent[0] = root.signed_by("Nobody");
+        assert_eq!(validate(&sent), Ok(()));
+    }
+
+    /// Who pins the certificate of one device must not thereby trust every device that this one makes up.
+    #[test]
+    fn an_anchor_that_may_not_issue_vouches_for_itself_only() {
+        let anchored = |extensions: &[Vec<u8>], profile| {
+            let mut sent = certificates(0);
+            sent[0] = Template::authority("Root", "Root").with(extensions).signed_by("Root");
+            let in_chain = validate_under(profile, &sent);
+            let bytes = structure(&sent[0], &sent[1..]);
+            let anchors = [Anchor::Certificate(&sent[0])];
+            let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
+            let omitted = Policy { profile, ..policy }.validate(&parse(&bytes).unwrap()).map(drop);
+            assert_eq!(in_chain, omitted);
+            in_chain
+        };
+        let never = Profile { anchor: Demand::Never, ..Profile::STRICT };
+        let no = Err(ChainError::new(Check::Anchor, Rule::AnchorNotCa));
+        for (extensions, strict, compatible) in [
+            (std::vec![basic_constraints(&[TRUE])], Ok(()), Ok(())),
+            (std::vec![basic_constraints(&[TRUE]), key_usage(0x04)], Ok(()), Ok(())),
+            (Vec::new(), no, Ok(())),
+            (std::vec![key_usage(0x04)], no, Ok(())),
+            (std::vec![key_usage(0x80)], no, no),
+            (std::vec![basic_constraints(&[])], no, no),
+            (std::vec![basic_constraints(&[TRUE]), key_usage(0x80)], no, no),
+        ] {
+            assert_eq!(anchored(&extensions, Profile::STRICT), strict);
+            assert_eq!(anchored(&extensions, Profile::COMPATIBLE), compatible);
+            assert_eq!(anchored(&extensions, never), Ok(()));
+        }
+    }
+
+    #[test]
+    fn constraints_of_the_anchor_bind() {
+        let mut sent = certificates(2);
+        let limit = |path_len| basic_constraints(&[TRUE, &[2, 1, path_len]]);
+        sent[0] = Template::authority("Root", "Root").with(&[limit(1)]).signed_by("Root");
+        assert_eq!(validate(&sent), refused(2, Rule::PathLength));
+        let never = Profile { anchor: Demand::Never, ..Profile::STRICT };
+        assert_eq!(validate_under(never, &sent), Ok(()));
+        sent[0] = Template::authority("Root", "Root").with(&[limit(2)]).signed_by("Root");
         assert_eq!(validate(&sent), Ok(()));
     }
 

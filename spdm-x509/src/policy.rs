@@ -5,9 +5,12 @@ use spdm_crypto::Provider;
 use crate::anchor::{Anchor, Origin};
 use crate::appraisal::{Appraisal, Outcome, Trusted};
 use crate::chain::Chain;
-use crate::error::ChainError;
-use crate::leaf_profile::{self, Profile};
+use crate::error::{ChainError, Check};
+use crate::finding::{Finding, Ledger, Listener};
+use crate::leaf_profile;
 use crate::path;
+use crate::profile::Profile;
+use crate::revocation::Revocations;
 use crate::san_policy::{self, SanPolicy};
 
 /// What a caller asks of a chain before it is trusted.
@@ -18,11 +21,13 @@ pub struct Policy<'a> {
     pub provider: &'a Provider,
     /// The roots to trust; without one no chain is.
     pub anchors: &'a [Anchor<'a>],
+    /// What is not trusted, whoever vouches for it.
+    pub revocations: Revocations<'a>,
     /// The time to hold validity periods against.
     pub validity: ValidityCheck,
     /// The name that the leaf must carry.
     pub san: SanPolicy<'a>,
-    /// What the leaf must say of itself.
+    /// What certificates must say of themselves.
     pub profile: Profile,
     /// The largest chain.
     pub limits: Limits,
@@ -49,8 +54,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// 64 KiB less one, which is what Length could say before 1.4, and sixteen certificates.
-    pub const DEFAULT: Self = Self { max_bytes: 0xFFFF, max_certificates: 16 };
+    /// 1 MiB, although Length says no more than 64 KiB before 1.4, and sixteen certificates.
+    pub const DEFAULT: Self = Self { max_bytes: 0x10_0000, max_certificates: 16 };
 }
 
 impl Default for Limits {
@@ -60,7 +65,7 @@ impl Default for Limits {
 }
 
 impl<'a> Policy<'a> {
-    /// A policy with [`SanPolicy::None`], [`Profile::COMPATIBLE`] and [`Limits::DEFAULT`].
+    /// A policy with [`SanPolicy::None`], [`Profile::STRICT`], [`Limits::DEFAULT`] and nothing revoked.
     #[must_use]
     pub const fn new(
         provider: &'a Provider,
@@ -70,31 +75,61 @@ impl<'a> Policy<'a> {
         Self {
             provider,
             anchors,
+            revocations: Revocations::NONE,
             validity,
             san: SanPolicy::None,
-            profile: Profile::COMPATIBLE,
+            profile: Profile::STRICT,
             limits: Limits::DEFAULT,
         }
     }
 
     /// Makes every check, signatures last, also where one fails.
     pub fn appraise<'c>(&self, chain: &Chain<'c>) -> Appraisal<'c> {
+        self.judge(chain, None)
+    }
+
+    /// Like [`Self::appraise`], and tells of each rule what came of it, also of those behind the first that is
+    /// broken. The rules about the encoding are not among them: every one holds for what is a [`Chain`].
+    pub fn explain<'c>(&self, chain: &Chain<'c>, tell: &mut dyn FnMut(Finding)) -> Appraisal<'c> {
+        self.judge(chain, Some(tell))
+    }
+
+    fn judge<'c>(&self, chain: &Chain<'c>, mut listener: Listener<'_>) -> Appraisal<'c> {
         if let Err(error) = path::check_limits(chain, self.limits) {
             return Appraisal::oversized(chain, error);
         }
         let origin = Origin::find(self.anchors, chain, self.provider);
+        let root = origin.check_root(chain, Ledger::new(Check::Root, &mut listener));
+        let mut check = |check, run: &dyn Fn(&mut Ledger<'_, '_>)| {
+            let mut ledger = Ledger::new(check, &mut listener);
+            run(&mut ledger);
+            ledger.outcome()
+        };
+        let certificates = check(Check::Certificates, &|ledger| {
+            path::check_certificates(chain, &origin, self, ledger);
+        });
+        let anchor = check(Check::Anchor, &|ledger| {
+            origin.check_anchor(chain, self.profile, ledger);
+        });
+        let leaf_profile = check(Check::LeafProfile, &|ledger| {
+            leaf_profile::check(chain, self.profile, ledger);
+        });
+        let san = match self.san {
+            SanPolicy::None => Outcome::Skipped,
+            san => check(Check::San, &|ledger| san_policy::check(chain, san, ledger)),
+        };
+        let ledger = Ledger::new(Check::Signatures, &mut listener);
+        let signatures = path::check_signatures(chain, &origin, self, ledger);
         Appraisal {
             chain: *chain,
             time_checked: self.validity != ValidityCheck::Unchecked,
-            root: origin.root_outcome(chain),
-            certificates: path::check_certificates(chain, &origin, self.validity).into(),
-            anchor: origin.anchor_outcome(),
-            leaf_profile: leaf_profile::check(chain, self.profile).into(),
-            san: match self.san {
-                SanPolicy::None => Outcome::Skipped,
-                san => san_policy::check(chain, san).into(),
-            },
-            signatures: path::check_signatures(chain, &origin, self.provider),
+            anchor_index: origin.anchor_index(),
+            root,
+            certificates,
+            signatures,
+            anchor,
+            leaf_profile,
+            san,
         }
     }
 
@@ -110,7 +145,8 @@ impl<'a> Policy<'a> {
 #[cfg(test)]
 mod tests {
     use super::{Anchor, Limits, Outcome, Policy, SanPolicy, ValidityCheck};
-    use crate::error::{ChainError, Check, Rule};
+    use crate::error::{ChainError, Check};
+    use crate::rule::Rule;
     use crate::testing::{HASH, Template, certificates, parse, structure};
     use spdm_crypto::rustcrypto::PROVIDER;
 

@@ -5,8 +5,9 @@ use core::fmt;
 use der::Tag;
 use spdm_crypto::{AsymAlgorithm, EcCurve};
 
-use crate::error::{Fault, Rule};
+use crate::error::Fault;
 use crate::oid::Oid;
+use crate::rule::Rule;
 use crate::tlv::{Element, check_strict};
 
 /// The kind of a public key.

@@ -6,8 +6,9 @@ use spdm_codec::PciIdentity;
 
 use crate::certificate::Certificate;
 use crate::chain::Chain;
-use crate::error::{ChainError, Check, Rule};
+use crate::finding::Ledger;
 use crate::oid::Oid;
+use crate::rule::Rule;
 use crate::subject_alt_name::OtherName;
 use crate::text::Text;
 
@@ -27,50 +28,58 @@ pub enum SanPolicy<'a> {
     },
 }
 
-pub(crate) fn check(chain: &Chain<'_>, policy: SanPolicy<'_>) -> Result<(), ChainError> {
-    let leaf = chain.leaf();
-    let result = match policy {
-        SanPolicy::None => Ok(()),
-        SanPolicy::PciCma(identity) => check_pci_cma(leaf, &identity),
-        SanPolicy::Dmtf { pattern } => check_dmtf(leaf, pattern),
-    };
-    let index = chain.certificate_count() - 1;
-    result.map_err(|rule| ChainError::new(Check::San, rule).in_certificate(index))
-}
-
-fn check_pci_cma(leaf: &Certificate<'_>, identity: &PciIdentity) -> Result<(), Rule> {
-    let mut names = names_of(leaf, Oid::PCI_CMA)?.peekable();
-    names.peek().ok_or(Rule::SanNameMissing)?;
-    names.try_for_each(|name| {
-        let text = name.text().ok_or(Rule::SanType)?;
-        if shows_as(identity, text) { Ok(()) } else { Err(Rule::SanMismatch) }
-    })
-}
-
-fn check_dmtf(leaf: &Certificate<'_>, pattern: &str) -> Result<(), Rule> {
-    let pattern = parts(pattern).ok_or(Rule::SanPattern)?;
-    let mut names = names_of(leaf, Oid::DMTF_DEVICE_INFO)?;
-    let name = names.next().ok_or(Rule::SanNameMissing)?;
-    if names.next().is_some() {
-        return Err(Rule::SanAmbiguous);
-    }
-    let text = name.text().ok_or(Rule::SanType)?.as_str().ok_or(Rule::SanDmtfSyntax)?;
-    let parts = parts(text).filter(|_| !text.contains('\0')).ok_or(Rule::SanDmtfSyntax)?;
-    if pattern.into_iter().zip(parts).all(|(pattern, part)| matches(pattern, part)) {
-        Ok(())
-    } else {
-        Err(Rule::SanMismatch)
+pub(crate) fn check(chain: &Chain<'_>, policy: SanPolicy<'_>, ledger: &mut Ledger<'_, '_>) {
+    ledger.turn_to(Some(chain.certificate_count() - 1));
+    match policy {
+        SanPolicy::None => {}
+        SanPolicy::PciCma(identity) => check_pci_cma(chain.leaf(), &identity, ledger),
+        SanPolicy::Dmtf { pattern } => check_dmtf(chain.leaf(), pattern, ledger),
     }
 }
 
-fn names_of<'a>(
-    leaf: &Certificate<'a>,
-    kind: Oid<'static>,
-) -> Result<impl Iterator<Item = OtherName<'a>>, Rule> {
-    if !leaf.has_subject_alt_name() {
-        return Err(Rule::SanMissing);
+fn check_pci_cma(leaf: &Certificate<'_>, identity: &PciIdentity, ledger: &mut Ledger<'_, '_>) {
+    let names = || names_of(leaf, Oid::PCI_CMA);
+    if !is_there(leaf, names().next(), ledger) {
+        return;
     }
-    Ok(leaf.other_names().filter(move |name| name.kind() == kind))
+    let is_text = names().all(|name| name.text().is_some());
+    ledger.ask(Rule::SanType, is_text);
+    let is_expected = |name: OtherName<'_>| name.text().is_some_and(|t| shows_as(identity, t));
+    ledger.ask(Rule::SanMismatch, names().all(is_expected));
+}
+
+fn check_dmtf(leaf: &Certificate<'_>, pattern: &str, ledger: &mut Ledger<'_, '_>) {
+    let pattern = parts(pattern);
+    ledger.ask(Rule::SanPattern, pattern.is_some());
+    let mut names = names_of(leaf, Oid::DMTF_DEVICE_INFO);
+    let (name, second) = (names.next(), names.next());
+    if !is_there(leaf, name, ledger) {
+        return;
+    }
+    ledger.ask(Rule::SanAmbiguous, second.is_none());
+    let text = name.and_then(OtherName::text);
+    ledger.ask(Rule::SanType, text.is_some());
+    let text = text.and_then(Text::as_str).filter(|text| !text.contains('\0'));
+    let parts = text.and_then(parts);
+    ledger.ask(Rule::SanDmtfSyntax, parts.is_some());
+    let fits = pattern.zip(parts).is_some_and(|(pattern, parts)| {
+        pattern.into_iter().zip(parts).all(|(pattern, part)| matches(pattern, part))
+    });
+    ledger.ask(Rule::SanMismatch, fits);
+}
+
+/// Whether there is a name of the kind that the policy is about.
+fn is_there(
+    leaf: &Certificate<'_>,
+    name: Option<OtherName<'_>>,
+    ledger: &mut Ledger<'_, '_>,
+) -> bool {
+    ledger.ask(Rule::SanMissing, leaf.has_subject_alt_name())
+        && ledger.ask(Rule::SanNameMissing, name.is_some())
+}
+
+fn names_of<'a>(leaf: &Certificate<'a>, kind: Oid<'static>) -> impl Iterator<Item = OtherName<'a>> {
+    leaf.other_names().filter(move |name| name.kind() == kind)
 }
 
 /// Three parts with two colons between them.
@@ -110,7 +119,9 @@ impl fmt::Write for Expected<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ChainError, Check, PciIdentity, Rule, SanPolicy, matches, parts};
+    use super::{Ledger, PciIdentity, Rule, SanPolicy, matches, parts};
+    use crate::appraisal::Outcome;
+    use crate::error::{ChainError, Check};
     use crate::testing::{
         PCI_CMA, Template, certificates, dmtf, other_name, parse, structure, subject_alt_name,
     };
@@ -128,10 +139,19 @@ mod tests {
         let mut sent = certificates(0);
         sent[1] = leaf.signed_by("Root");
         let bytes = structure(&sent[0], &sent);
-        super::check(&parse(&bytes).unwrap(), policy).map_err(|error| {
-            assert_eq!(error, ChainError::new(Check::San, error.rule).in_certificate(1));
-            error.rule
-        })
+        let mut listener = None;
+        let mut ledger = Ledger::new(Check::San, &mut listener);
+        super::check(&parse(&bytes).unwrap(), policy, &mut ledger);
+        match ledger.outcome() {
+            Outcome::Fail(error) => {
+                assert_eq!(error, ChainError::new(Check::San, error.rule).in_certificate(1));
+                Err(error.rule)
+            }
+            outcome => {
+                assert_eq!(outcome, Outcome::Pass);
+                Ok(())
+            }
+        }
     }
 
     #[test]

@@ -4,33 +4,39 @@ use der::Tag;
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, Provider, RsaBits, RsaScheme, Signed};
 
 use crate::certificate::Certificate;
-use crate::error::Rule;
+use crate::finding::Ledger;
 use crate::oid::Oid;
 use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};
+use crate::rule::Rule;
 use crate::tlv::{Element, check_strict, explicit};
 
 /// Verifies the signature of `certificate` under the key of `issuer`, over the bytes as received.
-pub(crate) fn verify(
+pub(crate) fn check(
     certificate: &Certificate<'_>,
     issuer: &Certificate<'_>,
     provider: &Provider,
-) -> Result<(), Rule> {
-    let scheme =
-        SignatureScheme::of(&certificate.signature_algorithm()).ok_or(Rule::SignatureAlgorithm)?;
+    ledger: &mut Ledger<'_, '_>,
+) {
+    let scheme = SignatureScheme::of(&certificate.signature_algorithm());
+    ledger.ask(Rule::SignatureAlgorithm, scheme.is_some());
+    let Some(scheme) = scheme else { return };
     let PublicKey { algorithm, key } = issuer.public_key();
-    let asym = scheme.with_key(algorithm).ok_or(Rule::IssuerKey)?;
-    if !provider.supports(asym, scheme.hash) {
-        return Err(Rule::UnsupportedAsym);
+    let asym = scheme.with_key(algorithm);
+    ledger.ask(Rule::IssuerKey, asym.is_some());
+    let Some(asym) = asym else { return };
+    if !ledger.ask(Rule::UnsupportedAsym, provider.supports(asym, scheme.hash)) {
+        return;
     }
     let mut fixed = [0; MAX_FIXED];
     let signature = match asym {
-        AsymAlgorithm::Ecdsa(curve) => {
-            ecdsa_fixed(certificate.signature(), curve, &mut fixed).ok_or(Rule::Signature)?
-        }
-        _ => certificate.signature(),
+        AsymAlgorithm::Ecdsa(curve) => ecdsa_fixed(certificate.signature(), curve, &mut fixed),
+        _ => Some(certificate.signature()),
     };
     let signed = Signed::Message { bytes: certificate.tbs(), context: &[] };
-    provider.verify(asym, scheme.hash, key, signed, signature).map_err(|_| Rule::Signature)
+    let verifies = signature.is_some_and(|signature| {
+        provider.verify(asym, scheme.hash, key, signed, signature).is_ok()
+    });
+    ledger.ask(Rule::Signature, verifies);
 }
 
 /// What a signatureAlgorithm says; the key adds curve or size.

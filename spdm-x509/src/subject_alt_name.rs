@@ -1,9 +1,13 @@
 //! subjectAltName and the otherNames in it.
 
+use core::fmt;
+
 use der::Tag;
 
-use crate::error::{Fault, Rule};
+use crate::error::Fault;
+use crate::name::Name;
 use crate::oid::Oid;
+use crate::rule::Rule;
 use crate::text::Text;
 use crate::tlv::{Element, Fields, explicit};
 
@@ -18,35 +22,88 @@ impl<'a> SubjectAltName<'a> {
             return Err(Fault::new(Rule::SanSyntax, names.at));
         }
         while let Some(name) = fields.next()? {
-            let well_formed = match name.tag {
-                OTHER_NAME => OtherName::parse(&name).is_some(),
-                tag => is_general_name(tag),
-            };
-            if !well_formed {
+            if !is_general_name(&name) {
                 return Err(Fault::new(Rule::SanSyntax, name.at));
             }
         }
         Ok(Self(names.fields()))
     }
 
+    pub(crate) fn general_names(self) -> impl Iterator<Item = GeneralName<'a>> {
+        self.0.into_iter().map(GeneralName)
+    }
+
     pub(crate) fn other_names(self) -> impl Iterator<Item = OtherName<'a>> {
-        let mut fields = self.0;
-        let names = core::iter::from_fn(move || fields.next().ok().flatten());
+        let names = self.0.into_iter();
         names.filter(|name| name.tag == OTHER_NAME).filter_map(|name| OtherName::parse(&name))
     }
 }
 
 const OTHER_NAME: Tag = explicit(0);
 
-/// The other choices of GeneralName: x400Address, directoryName and ediPartyName are constructed.
-fn is_general_name(tag: Tag) -> bool {
-    match tag {
+/// Whether this is one of the choices of GeneralName; x400Address, directoryName and ediPartyName are
+/// constructed.
+pub(crate) fn is_general_name(name: &Element<'_>) -> bool {
+    match name.tag {
+        OTHER_NAME => OtherName::parse(name).is_some(),
         Tag::ContextSpecific { constructed, number } => match number.value() {
             3..=5 => constructed,
             1 | 2 | 6..=8 => !constructed,
             _ => false,
         },
         _ => false,
+    }
+}
+
+/// One name of subjectAltName.
+///
+/// `Display` writes its kind and value: `DNS:host`, `DirName:CN=Device`, `1.3.6.1.4.1.412.274.1:ACME:WIDGET:1`;
+/// what has no text in hexadecimal.
+#[derive(Clone, Copy, Debug)]
+pub struct GeneralName<'a>(pub(crate) Element<'a>);
+
+impl<'a> GeneralName<'a> {
+    /// The otherName that it is.
+    #[must_use]
+    pub fn other_name(self) -> Option<OtherName<'a>> {
+        OtherName::parse(&self.0).filter(|_| self.0.tag == OTHER_NAME)
+    }
+}
+
+impl fmt::Display for GeneralName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tag::ContextSpecific { number, .. } = self.0.tag else { return Err(fmt::Error) };
+        let kind = match number.value() {
+            0 => "otherName",
+            1 => "email",
+            2 => "DNS",
+            3 => "x400Address",
+            4 => "DirName",
+            5 => "ediPartyName",
+            6 => "URI",
+            7 => "IP",
+            _ => "registeredID",
+        };
+        let text = match number.value() {
+            1 | 2 | 6 => Some(Text(self.0.content)),
+            _ => None,
+        };
+        let directory = || self.0.fields().next().ok().flatten().and_then(|n| Name::parse(&n).ok());
+        match (self.other_name(), text, directory().filter(|_| kind == "DirName")) {
+            (Some(other), ..) if other.text().is_some() => {
+                let text = other.text().unwrap_or(Text(&[]));
+                write!(f, "{}:{text}", other.kind())
+            }
+            (_, Some(text), _) => write!(f, "{kind}:{text}"),
+            (_, _, Some(name)) => write!(f, "{kind}:{name}"),
+            (other, ..) => {
+                match other {
+                    Some(other) => write!(f, "{}:#", other.kind())?,
+                    None => write!(f, "{kind}:#")?,
+                }
+                self.0.content.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
     }
 }
 

@@ -81,6 +81,22 @@ pub(crate) fn subject_alt_name(names: &[Vec<u8>]) -> Vec<u8> {
     extension(SUBJECT_ALT_NAME, &[], &tlv(0x30, &[&names.concat()]))
 }
 
+/// nameConstraints that permit and exclude the names with these common names.
+pub(crate) fn directory_subtrees(permitted: &[&str], excluded: &[&str]) -> Vec<u8> {
+    let subtrees = |names: &[&str]| {
+        let subtree = |common_name| tlv(0x30, &[&tlv(0xA4, &[&name(common_name)])]);
+        names.iter().map(|common_name| subtree(common_name)).collect::<Vec<_>>().concat()
+    };
+    let mut parts = Vec::new();
+    if !permitted.is_empty() {
+        parts.push(tlv(0xA0, &[&subtrees(permitted)]));
+    }
+    if !excluded.is_empty() {
+        parts.push(tlv(0xA1, &[&subtrees(excluded)]));
+    }
+    tlv(0x30, &[&parts.concat()])
+}
+
 /// A name of one common name; empty where that is.
 pub(crate) fn name(common_name: &str) -> Vec<u8> {
     if common_name.is_empty() {

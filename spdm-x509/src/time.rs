@@ -4,7 +4,8 @@ use core::fmt;
 
 use der::Tag;
 
-use crate::error::{Fault, Rule};
+use crate::error::Fault;
+use crate::rule::Rule;
 use crate::tlv::Element;
 
 /// A date and time in UTC, from 1970 to 9999.
@@ -36,6 +37,15 @@ impl Time {
             _ => None,
         };
         time.ok_or_else(|| Fault::new(Rule::Time, element.at))
+    }
+
+    /// Whether `element` is GeneralizedTime where RFC 5280 §4.1.2.5 has UTCTime. DSP0274 recommends one such
+    /// date for a validity without beginning.
+    pub(crate) fn is_early_generalized(element: &Element<'_>) -> bool {
+        let year = element.content.get(..4).unwrap_or_default();
+        element.tag == Tag::GeneralizedTime
+            && year < b"2050".as_slice()
+            && element.content != b"19700101000000Z"
     }
 
     fn from_digits(year: u16, rest: &[u8]) -> Option<Self> {

@@ -3,8 +3,9 @@
 
 use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber};
 
-use crate::error::{Fault, Rule};
+use crate::error::Fault;
 use crate::oid::Oid;
+use crate::rule::Rule;
 
 /// One tag-length-value.
 #[derive(Clone, Copy, Debug)]
@@ -61,11 +62,6 @@ impl<'a> Element<'a> {
             _ => None,
         }
     }
-
-    /// The BOOLEAN that this is.
-    pub(crate) fn boolean(&self) -> Option<bool> {
-        (self.tag == Tag::Boolean).then_some(self.content == [0xFF])
-    }
 }
 
 /// `[number]`, constructed.
@@ -93,6 +89,11 @@ impl<'a> Fields<'a> {
     /// Offset of the next element.
     pub(crate) const fn at(&self) -> usize {
         self.at
+    }
+
+    /// The bytes that were not read yet.
+    pub(crate) const fn remaining(&self) -> &'a [u8] {
+        self.rest
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -130,6 +131,27 @@ impl<'a> Fields<'a> {
     /// Nothing may be left; else `rule` is broken.
     pub(crate) fn finish(self, rule: Rule) -> Result<(), Fault> {
         if self.rest.is_empty() { Ok(()) } else { Err(Fault::new(rule, self.at)) }
+    }
+}
+
+/// The elements up to the first that is none: all of them, where the encoding was checked.
+impl<'a> IntoIterator for Fields<'a> {
+    type Item = Element<'a>;
+    type IntoIter = Elements<'a>;
+
+    fn into_iter(self) -> Elements<'a> {
+        Elements(self)
+    }
+}
+
+/// Iterates over [`Fields`].
+pub(crate) struct Elements<'a>(Fields<'a>);
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Element<'a>;
+
+    fn next(&mut self) -> Option<Element<'a>> {
+        self.0.next().ok().flatten()
     }
 }
 

@@ -1,0 +1,75 @@
+//! Which field of a certificate a byte belongs to.
+
+use crate::tlv::{Element, Fields, explicit, implicit};
+
+const CERTIFICATE: [&str; 3] = ["tbsCertificate", "signatureAlgorithm", "signatureValue"];
+/// The fields of TBSCertificate from serialNumber on, up to those that are optional.
+const TBS: [&str; 6] =
+    ["serialNumber", "signature", "issuer", "validity", "subject", "subjectPublicKeyInfo"];
+
+/// The field of the certificate `der` that the byte `at` belongs to, as far as the encoding can be followed.
+pub(crate) fn field_at(der: &[u8], at: usize) -> &'static str {
+    let Ok((certificate, _)) = Element::split(der, 0) else { return "Certificate" };
+    match find(certificate.fields(), at) {
+        (0, Some(tbs)) if at > tbs.at => tbs_field_at(tbs.fields(), at),
+        (index, _) => CERTIFICATE.get(index).copied().unwrap_or("Certificate"),
+    }
+}
+
+fn tbs_field_at(fields: Fields<'_>, at: usize) -> &'static str {
+    let mut first = fields;
+    let has_version = first.optional(explicit(0)).is_ok_and(|version| version.is_some());
+    let (index, element) = find(fields, at);
+    if has_version && index == 0 {
+        return "version";
+    }
+    match (TBS.get(index - usize::from(has_version)), element.map(|element| element.tag)) {
+        (Some(name), _) => name,
+        (None, Some(tag)) if tag == implicit(1) => "issuerUniqueID",
+        (None, Some(tag)) if tag == implicit(2) => "subjectUniqueID",
+        (None, Some(tag)) if tag == explicit(3) => "extensions",
+        (None, _) => "tbsCertificate",
+    }
+}
+
+/// How many elements come before the one that `at` lies in, and that one where its header can be read.
+fn find(mut fields: Fields<'_>, at: usize) -> (usize, Option<Element<'_>>) {
+    let mut before = 0;
+    loop {
+        match fields.next() {
+            Ok(Some(element)) if at >= element.at + element.encoded.len() => before += 1,
+            Ok(element) => return (before, element),
+            Err(_) => return (before, None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::field_at;
+    use crate::testing::certificates;
+    use std::vec::Vec;
+
+    #[test]
+    fn every_byte_belongs_to_a_field() {
+        let der = certificates(0).remove(1);
+        let mut names: Vec<_> = (0..der.len()).map(|at| field_at(&der, at)).collect();
+        names.dedup();
+        let expected = [
+            "tbsCertificate",
+            "version",
+            "serialNumber",
+            "signature",
+            "issuer",
+            "validity",
+            "subject",
+            "subjectPublicKeyInfo",
+            "extensions",
+            "signatureAlgorithm",
+            "signatureValue",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(field_at(&der, der.len()), "Certificate");
+        assert_eq!(field_at(&[0x30], 0), "Certificate");
+    }
+}

@@ -1,0 +1,106 @@
+//! One rule on one certificate, and what came of it: what verdicts are made of, and what explains them.
+
+use crate::appraisal::Outcome;
+use crate::error::{ChainError, Check};
+use crate::rule::Rule;
+
+/// What came of one rule. [`Policy::explain`](crate::Policy::explain) hands them out in the order in which
+/// they are judged.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The check that the rule belongs to.
+    pub check: Check,
+    /// The certificate, counted from the root's side of the chain, from 0; `None` for the whole chain, and
+    /// for a trust anchor that it leaves out.
+    pub certificate: Option<u16>,
+    /// The rule.
+    pub rule: Rule,
+    /// What came of it.
+    pub ruling: Ruling,
+}
+
+/// What came of a rule.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a rule ends in one of these ways")]
+pub enum Ruling {
+    /// It holds.
+    Holds,
+    /// It is broken.
+    Broken,
+    /// It is broken, but the policy does not ask for it.
+    Waived,
+}
+
+impl Ruling {
+    /// A rule that no policy waives.
+    pub(crate) const fn of(holds: bool) -> Self {
+        if holds { Self::Holds } else { Self::Broken }
+    }
+
+    /// A rule that the policy may waive.
+    pub(crate) const fn waivable(holds: bool, demanded: bool) -> Self {
+        match (holds, demanded) {
+            (true, _) => Self::Holds,
+            (false, true) => Self::Broken,
+            (false, false) => Self::Waived,
+        }
+    }
+}
+
+/// Who wants to hear of every finding.
+pub(crate) type Listener<'f> = Option<&'f mut dyn FnMut(Finding)>;
+
+/// The findings of one check. The first broken rule is its outcome.
+pub(crate) struct Ledger<'l, 'f> {
+    check: Check,
+    certificate: Option<u16>,
+    failure: Option<ChainError>,
+    listener: &'l mut Listener<'f>,
+}
+
+impl<'l, 'f> Ledger<'l, 'f> {
+    pub(crate) const fn new(check: Check, listener: &'l mut Listener<'f>) -> Self {
+        Self { check, certificate: None, failure: None, listener }
+    }
+
+    /// What follows is about this certificate.
+    pub(crate) const fn turn_to(&mut self, certificate: Option<u16>) {
+        self.certificate = certificate;
+    }
+
+    /// Records what came of a rule.
+    pub(crate) fn record(&mut self, rule: Rule, ruling: Ruling) {
+        let Self { check, certificate, .. } = *self;
+        if ruling == Ruling::Broken {
+            let error = ChainError::new(check, rule);
+            self.failure.get_or_insert(ChainError { certificate, ..error });
+        }
+        if let Some(listener) = self.listener {
+            listener(Finding { check, certificate, rule, ruling });
+        }
+    }
+
+    /// Records a rule that no policy waives; returns whether it holds.
+    pub(crate) fn ask(&mut self, rule: Rule, holds: bool) -> bool {
+        self.record(rule, Ruling::of(holds));
+        holds
+    }
+
+    /// Whether a rule was broken.
+    pub(crate) const fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// Whether somebody wants to hear of findings behind the first failure.
+    pub(crate) const fn is_heard(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    pub(crate) fn outcome(self) -> Outcome {
+        match self.failure {
+            Some(error) => Outcome::Fail(error),
+            None => Outcome::Pass,
+        }
+    }
+}

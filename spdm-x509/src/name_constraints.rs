@@ -1,0 +1,400 @@
+//! nameConstraints (RFC 5280 §4.2.1.10): enforced for directory names; every other kind of name that is
+//! constrained and occurs is refused, which is the choice that the RFC leaves.
+
+use der::Tag;
+
+use crate::certificate::Certificate;
+use crate::error::Fault;
+use crate::name::Name;
+use crate::rule::Rule;
+use crate::subject_alt_name::is_general_name;
+use crate::tlv::{Element, Fields, explicit};
+
+/// The choice directoryName of GeneralName, which is EXPLICIT because Name is a CHOICE.
+const DIRECTORY_NAME: Tag = explicit(4);
+
+/// The extension, well formed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NameConstraints<'a> {
+    permitted: Subtrees<'a>,
+    excluded: Subtrees<'a>,
+}
+
+impl<'a> NameConstraints<'a> {
+    /// `SEQUENCE { permittedSubtrees [0], excludedSubtrees [1] }`, one at least.
+    pub(crate) fn parse(value: &Element<'a>) -> Result<Self, Fault> {
+        let mut fields = value.fields();
+        if fields.is_empty() {
+            return Err(Fault::new(Rule::NameConstraintsSyntax, value.at));
+        }
+        let permitted = Subtrees::parse(fields.optional(explicit(0))?)?;
+        let excluded = Subtrees::parse(fields.optional(explicit(1))?)?;
+        fields.finish(Rule::NameConstraintsSyntax)?;
+        Ok(Self { permitted, excluded })
+    }
+
+    /// How many attributes and other names there are to compare with.
+    pub(crate) const fn len(&self) -> usize {
+        self.permitted.count.saturating_add(self.excluded.count)
+    }
+
+    /// Whether every name of the certificate is within.
+    pub(crate) fn permit(&self, certificate: &Certificate<'_>) -> bool {
+        let subject = certificate.subject();
+        let mut names = certificate.general_names();
+        (subject.is_empty() || self.permit_directory_name(subject))
+            && (!subject.has_email() || !self.constrain(Kind::Mail))
+            && names.all(|name| self.permit_name(&name.0))
+    }
+
+    fn permit_name(&self, name: &Element<'_>) -> bool {
+        match Kind::of(name.tag) {
+            Some(Kind::Directory) => {
+                directory_name(name).is_some_and(|name| self.permit_directory_name(name))
+            }
+            Some(kind) => !self.constrain(kind),
+            None => false,
+        }
+    }
+
+    fn permit_directory_name(&self, name: Name<'_>) -> bool {
+        let mut permitted = self.permitted.directory_names().peekable();
+        let is_permitted = permitted.peek().is_none() || permitted.any(|base| name.is_below(base));
+        is_permitted && !self.excluded.directory_names().any(|base| name.may_be_below(base))
+    }
+
+    /// Whether there are subtrees of this kind, which cannot be evaluated.
+    fn constrain(&self, kind: Kind) -> bool {
+        let bases = self.permitted.bases().chain(self.excluded.bases());
+        bases.into_iter().any(|base| Kind::of(base.tag) == Some(kind))
+    }
+}
+
+/// `GeneralSubtrees`, or none.
+#[derive(Clone, Copy, Debug)]
+struct Subtrees<'a> {
+    list: Fields<'a>,
+    /// Attributes of directory names, and names of other kinds.
+    count: usize,
+}
+
+impl<'a> Subtrees<'a> {
+    /// `[n] IMPLICIT SEQUENCE OF SEQUENCE { base GeneralName }`: minimum is 0, which DER leaves out, and
+    /// maximum is absent (RFC 5280 §4.2.1.10).
+    fn parse(list: Option<Element<'a>>) -> Result<Self, Fault> {
+        let Some(list) = list else { return Ok(Self { list: Fields::new(&[], 0), count: 0 }) };
+        let malformed = |at| Fault::new(Rule::NameConstraintsSyntax, at);
+        let mut fields = list.fields();
+        let mut count = 0;
+        while let Some(subtree) = fields.next()? {
+            let base = base(&subtree).ok_or_else(|| malformed(subtree.at))?;
+            count += match base.tag {
+                DIRECTORY_NAME => {
+                    directory_name(&base).ok_or_else(|| malformed(base.at))?.len().max(1)
+                }
+                _ if is_general_name(&base) => 1,
+                _ => return Err(malformed(base.at)),
+            };
+        }
+        if count == 0 { Err(malformed(list.at)) } else { Ok(Self { list: list.fields(), count }) }
+    }
+
+    fn bases(&self) -> impl Iterator<Item = Element<'a>> + use<'a> {
+        self.list.into_iter().filter_map(|subtree| base(&subtree))
+    }
+
+    fn directory_names(&self) -> impl Iterator<Item = Name<'a>> + use<'a> {
+        let bases = self.bases().filter(|base| base.tag == DIRECTORY_NAME);
+        bases.filter_map(|base| directory_name(&base))
+    }
+}
+
+fn base<'a>(subtree: &Element<'a>) -> Option<Element<'a>> {
+    let mut fields = subtree.fields();
+    let base = fields.next().ok()??;
+    (subtree.tag == Tag::Sequence && fields.is_empty()).then_some(base)
+}
+
+fn directory_name<'a>(name: &Element<'a>) -> Option<Name<'a>> {
+    let mut fields = name.fields();
+    let inner = fields.next().ok()??;
+    Name::parse(&inner).ok().filter(|_| fields.is_empty())
+}
+
+/// The choices of GeneralName, by tag number.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    Mail,
+    Directory,
+    Other(u32),
+}
+
+impl Kind {
+    fn of(tag: Tag) -> Option<Self> {
+        match tag {
+            Tag::ContextSpecific { number, .. } => Some(match number.value() {
+                1 => Self::Mail,
+                4 => Self::Directory,
+                number => Self::Other(number),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// The constraints on the way down a path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Constraints<'a> {
+    above: [Option<NameConstraints<'a>>; MAX_CONSTRAINED],
+    len: usize,
+}
+
+/// The most certificates of a path that may have nameConstraints.
+const MAX_CONSTRAINED: usize = 8;
+/// The most attributes and other names in them: each may be compared with every name below.
+const MAX_LEN: usize = 64;
+
+impl<'a> Constraints<'a> {
+    pub(crate) const NONE: Self = Self { above: [None; MAX_CONSTRAINED], len: 0 };
+
+    /// Adds those of a certificate authority; `false` where there are too many to be evaluated.
+    pub(crate) fn add(&mut self, authority: &Certificate<'a>) -> bool {
+        let Some(constraints) = authority.name_constraints() else { return true };
+        self.len = self.len.saturating_add(constraints.len());
+        let place = self.above.iter_mut().find(|place| place.is_none());
+        match place.filter(|_| self.len <= MAX_LEN) {
+            Some(place) => {
+                *place = Some(constraints);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Whether every name of a certificate below is within all of them.
+    pub(crate) fn permit(&self, certificate: &Certificate<'_>) -> bool {
+        self.above.iter().flatten().all(|constraints| constraints.permit(certificate))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_CONSTRAINED, MAX_LEN, Rule};
+    use crate::anchor::Anchor;
+    use crate::error::{ChainError, Check};
+    use crate::policy::{Policy, ValidityCheck};
+    use crate::testing::{
+        NAME_CONSTRAINTS, TRUE, Template, certificates, directory_subtrees, dmtf, extension, name,
+        other_name, parse, structure, subject_alt_name, tlv,
+    };
+    use spdm_crypto::rustcrypto::PROVIDER;
+    use std::vec;
+    use std::vec::Vec;
+
+    fn validate(sent: &[Vec<u8>]) -> Result<(), ChainError> {
+        let bytes = structure(&sent[0], sent);
+        let anchors = [Anchor::Certificate(&sent[0])];
+        let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::Unchecked);
+        policy.validate(&parse(&bytes)?).map(drop)
+    }
+
+    /// A chain with this extension in its only intermediate authority, and what it is in the leaf.
+    fn under(constraints: &[u8], critical: &[u8], leaf: &Template) -> Result<(), ChainError> {
+        let mut ca = Template::authority("Root", "CA 1");
+        ca.extensions.push(extension(NAME_CONSTRAINTS, critical, constraints));
+        let root = certificates(1).remove(0);
+        validate(&[root, ca.signed_by("Root"), leaf.signed_by("CA 1")])
+    }
+
+    fn leaf(subject: Vec<u8>) -> Template {
+        Template { subject, ..Template::leaf("CA 1") }
+    }
+
+    fn with_names(names: &[Vec<u8>]) -> Template {
+        let mut leaf = Template::leaf("CA 1");
+        leaf.extensions.push(subject_alt_name(names));
+        leaf
+    }
+
+    fn broken(index: u16) -> Result<(), ChainError> {
+        let error = ChainError::new(Check::Certificates, Rule::NameConstraints);
+        Err(error.in_certificate(index))
+    }
+
+    fn attribute(oid: &[u8], tag: u8, value: &[u8]) -> Vec<u8> {
+        tlv(0x30, &[&tlv(6, &[oid]), &tlv(tag, &[value])])
+    }
+
+    #[test]
+    fn names_of_directories() {
+        let none: [&str; 0] = [];
+        for critical in [&[][..], TRUE] {
+            for (permitted, excluded, expected) in [
+                (&["Leaf"][..], &none[..], Ok(())),
+                (&["Other", "Leaf"], &none, Ok(())),
+                (&[""], &none, Ok(())), // any name
+                (&["Other"], &none, broken(2)),
+                (&["leaf"], &none, broken(2)), // byte by byte
+                (&none, &["Other"], Ok(())),
+                (&none, &["Leaf"], broken(2)),
+                (&none, &[""], broken(2)),
+                (&["Leaf"], &["Leaf"], broken(2)),
+            ] {
+                let constraints = directory_subtrees(permitted, excluded);
+                let result = under(&constraints, critical, &Template::leaf("CA 1"));
+                assert_eq!(result, expected, "{permitted:?} {excluded:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn longer_names_are_below_and_shorter_ones_are_not() {
+        let rdn = |value: &str| tlv(0x31, &[&attribute(&[0x55, 4, 3], 0x0C, value.as_bytes())]);
+        let two = tlv(0x30, &[&rdn("Leaf"), &rdn("1")]);
+        let permitted = directory_subtrees(&["Leaf"], &[]);
+        assert_eq!(under(&permitted, TRUE, &leaf(two.clone())), Ok(()));
+        let excluded = directory_subtrees(&[], &["Leaf"]);
+        assert_eq!(under(&excluded, TRUE, &leaf(two.clone())), broken(2));
+        let long = tlv(0x30, &[&tlv(0xA0, &[&tlv(0x30, &[&tlv(0xA4, &[&two])])])]);
+        assert_eq!(under(&long, TRUE, &Template::leaf("CA 1")), broken(2));
+    }
+
+    /// What is excluded cannot be had by spelling it in another way.
+    #[test]
+    fn exclusion_is_not_evaded() {
+        let excluded = directory_subtrees(&[], &["Leaf Maker"]);
+        let common_name = [0x55, 4, 3];
+        let spelled = |rdn: &[Vec<u8>]| {
+            under(&excluded, TRUE, &leaf(tlv(0x30, &[&tlv(0x31, &[&rdn.concat()])])))
+        };
+        for (tag, value) in [
+            (0x0C, &b"LEAF MAKER"[..]),
+            (0x13, b"Leaf Maker"),
+            (0x16, b"leaf  maker "),
+            (0x1E, b"\0L\0e\0a\0f"), // BMPString
+            (0x0C, "L\u{0435}af".as_bytes()),
+        ] {
+            assert_eq!(spelled(&[attribute(&common_name, tag, value)]), broken(2), "{value:02x?}");
+        }
+        let more =
+            [attribute(&common_name, 0x0C, b"Leaf Maker"), attribute(&[0x55, 4, 5], 0x13, b"1")];
+        assert_eq!(spelled(&more), broken(2));
+        assert_eq!(spelled(&[attribute(&common_name, 0x0C, b"Leaf")]), Ok(()));
+    }
+
+    #[test]
+    fn names_of_other_kinds_are_refused_where_they_are_constrained() {
+        let subtree = |base: &[u8]| tlv(0x30, &[&tlv(0xA0, &[&tlv(0x30, &[base])])]);
+        let dmtf_name = other_name(&dmtf(1), 0x0C, "ACME:WIDGET:1");
+        let directory = tlv(0xA4, &[&name("Leaf")]);
+        let mail = attribute(&[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 1], 0x16, b"a@b");
+        let mail = leaf(tlv(0x30, &[&tlv(0x31, &[&mail])]));
+        for (base, name) in [
+            (tlv(0x82, &[b"example.com"]), tlv(0x82, &[b"example.com"])),
+            (tlv(0x81, &[b"b"]), tlv(0x81, &[b"a@b"])),
+            (tlv(0x86, &[b"b"]), tlv(0x86, &[b"http://b"])),
+            (tlv(0x87, &[&[10, 0, 0, 0, 255, 0, 0, 0]]), tlv(0x87, &[&[10, 0, 0, 1]])),
+            (dmtf_name.clone(), dmtf_name.clone()),
+        ] {
+            let constraints = subtree(&base);
+            assert_eq!(under(&constraints, TRUE, &with_names(&[name])), broken(2), "{base:02x?}");
+            // They do not concern names of another kind.
+            assert_eq!(under(&constraints, TRUE, &with_names(&[directory.clone()])), Ok(()));
+        }
+        assert_eq!(under(&subtree(&tlv(0x81, &[b"b"])), TRUE, &mail), broken(2));
+        assert_eq!(under(&subtree(&tlv(0x82, &[b"b"])), TRUE, &mail), Ok(()));
+        // A directory name among the other names is held to the same constraints as the subject.
+        let constraints = directory_subtrees(&["Leaf"], &[]);
+        assert_eq!(under(&constraints, TRUE, &with_names(&[directory])), Ok(()));
+        for other in [tlv(0xA4, &[&name("Other")]), tlv(0xA4, &[&[5, 0]])] {
+            assert_eq!(under(&constraints, TRUE, &with_names(&[other])), broken(2));
+        }
+    }
+
+    #[test]
+    fn they_bind_all_the_way_down() {
+        let mut sent = certificates(2);
+        let mut ca = Template::authority("Root", "CA 1");
+        let constrain = |permitted: &[&str]| {
+            extension(NAME_CONSTRAINTS, TRUE, &directory_subtrees(permitted, &[]))
+        };
+        ca.extensions.push(constrain(&["CA 2"]));
+        sent[1] = ca.signed_by("Root");
+        assert_eq!(validate(&sent), broken(3));
+        ca.extensions.pop();
+        ca.extensions.push(constrain(&["Leaf"]));
+        sent[1] = ca.signed_by("Root");
+        assert_eq!(validate(&sent), broken(2));
+        ca.extensions.pop();
+        ca.extensions.push(constrain(&["CA 2", "Leaf"]));
+        sent[1] = ca.signed_by("Root");
+        assert_eq!(validate(&sent), Ok(()));
+        // A self-issued authority is exempt (RFC 5280 §6.1.3), what it issues is not.
+        let mut again = Template::authority("CA 1", "CA 1");
+        again.extensions.push(constrain(&["Leaf"]));
+        ca.extensions.pop();
+        ca.extensions.push(constrain(&["Leaf"]));
+        let root = sent[0].clone();
+        let [ca, again] = [ca.signed_by("Root"), again.signed_by("CA 1")];
+        let leaf = Template::leaf("CA 1");
+        let sent = [root.clone(), ca.clone(), again.clone(), leaf.signed_by("CA 1")];
+        assert_eq!(validate(&sent), Ok(()));
+        let leaf = Template { subject: name("Other"), ..leaf };
+        assert_eq!(validate(&[root, ca, again, leaf.signed_by("CA 1")]), broken(3));
+    }
+
+    #[test]
+    fn malformed_ones_are_refused() {
+        let directory = tlv(0xA4, &[&name("Leaf")]);
+        let subtrees = |subtree: &[u8]| tlv(0x30, &[&tlv(0xA0, &[subtree])]);
+        for value in [
+            tlv(0x30, &[]),
+            tlv(0x30, &[&tlv(0xA0, &[])]),
+            tlv(0x30, &[&tlv(0xA2, &[&tlv(0x30, &[&directory])])]),
+            subtrees(&directory),
+            subtrees(&tlv(0x30, &[])),
+            subtrees(&tlv(0x30, &[&directory, &tlv(0x80, &[&[1]])])), // minimum
+            subtrees(&tlv(0x30, &[&directory, &tlv(0x81, &[&[1]])])), // maximum
+            subtrees(&tlv(0x30, &[&tlv(0xA4, &[])])),
+            subtrees(&tlv(0x30, &[&tlv(0xA4, &[&name("Leaf"), &name("Leaf")])])),
+            subtrees(&tlv(0x30, &[&tlv(0x89, &[])])),
+        ] {
+            let result = under(&value, TRUE, &Template::leaf("CA 1"));
+            let rule = result.map_err(|error| (error.certificate, error.rule, error.field));
+            let expected = (Some(1), Rule::NameConstraintsSyntax, "nameConstraints");
+            assert_eq!(rule, Err(expected), "{value:02x?}");
+        }
+    }
+
+    #[test]
+    fn their_number_is_bounded() {
+        let too_many = |index| {
+            let error = ChainError::new(Check::Certificates, Rule::TooManyNameConstraints);
+            Err(error.in_certificate(index))
+        };
+        let leaf = Template::leaf("CA 1");
+        let mut names = vec!["Other"; MAX_LEN - 1];
+        names.push("Leaf");
+        assert_eq!(under(&directory_subtrees(&names, &[]), TRUE, &leaf), Ok(()));
+        names.push("Leaf");
+        assert_eq!(under(&directory_subtrees(&names, &[]), TRUE, &leaf), too_many(1));
+        // Many attributes in one name are many comparisons, too.
+        let rdn = tlv(0x31, &[&attribute(&[0x55, 4, 3], 0x0C, b"Leaf").repeat(MAX_LEN + 1)]);
+        let base = tlv(0xA4, &[&tlv(0x30, &[&rdn])]);
+        let constraints = tlv(0x30, &[&tlv(0xA1, &[&tlv(0x30, &[&base])])]);
+        assert_eq!(under(&constraints, TRUE, &leaf), too_many(1));
+
+        let mut sent = certificates(MAX_CONSTRAINED + 1);
+        for (number, der) in sent.iter_mut().enumerate().skip(1).take(MAX_CONSTRAINED + 1) {
+            let issuer = match number {
+                1 => "Root".into(),
+                _ => std::format!("CA {}", number - 1),
+            };
+            let mut ca = Template::authority(&issuer, &std::format!("CA {number}"));
+            let constraints = directory_subtrees(&[], &["Other"]);
+            ca.extensions.push(extension(NAME_CONSTRAINTS, TRUE, &constraints));
+            *der = ca.signed_by(&issuer);
+        }
+        assert_eq!(validate(&sent), too_many(u16::try_from(MAX_CONSTRAINED + 1).unwrap()));
+    }
+}
