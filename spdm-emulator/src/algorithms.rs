@@ -1,9 +1,9 @@
 //! ALGORITHMS.
 
 use spdm_codec::{
-    AlgStructs, Algorithms, BaseAsymAlgo, BaseHashAlgo, ExtAlgorithms, MeasCap,
-    MeasurementHashAlgo, MeasurementSpecification, MelSpecification, NegotiateAlgorithms,
-    OpaqueFormat, OtherParams, PqcAsymAlgo, SpdmVersion,
+    AlgStructs, Algorithms, BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, ConnectionKeys, Cx,
+    ExtAlgorithms, MeasCap, MeasurementHashAlgo, MeasurementSpecification, MelSpecification,
+    NegotiateAlgorithms, OpaqueFormat, OtherParams, PqcAsymAlgo, SpdmVersion,
 };
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 
@@ -45,6 +45,10 @@ pub(crate) fn respond(
         }
         _ => OtherParams::empty(),
     };
+    let other_params = match selection.requester_keys {
+        ConnectionKeys::Multi => other_params | OtherParams::MULTI_KEY_CONN,
+        _ => other_params,
+    };
     let asym = selection.algorithms.and_then(|(asym, _)| asym.base_asym());
     let hash = selection.algorithms.map(|(_, hash)| hash.base_hash());
     let algorithms = Algorithms {
@@ -54,7 +58,7 @@ pub(crate) fn respond(
         base_asym: asym.unwrap_or_default(),
         base_hash: hash.unwrap_or_default(),
         pqc_asym: PqcAsymAlgo::empty(),
-        mel_specification: MelSpecification::empty(),
+        mel_specification: selection.mel,
         ext_asym: ExtAlgorithms::default(),
         ext_hash: ExtAlgorithms::default(),
         // The device has no sessions: there is nothing to select.
@@ -64,6 +68,7 @@ pub(crate) fn respond(
     for fault in &turn.faults {
         misbehave(*fault, peer.version, request, &algorithms, &mut bytes);
     }
+    turn.change(&Cx::new(peer.version), &mut bytes);
     Ok((selection, bytes))
 }
 
@@ -99,7 +104,41 @@ fn select(
         }
         _ => OpaqueFormat::None,
     };
-    Ok(Selection { algorithms, measurement_specification, measurement_hash, opaque })
+    let (keys, requester_keys) = connection_keys(peer, request)?;
+    let logs = peer.version >= SpdmVersion::V1_3
+        && peer.flags.contains(CapabilityFlags::MEL_CAP)
+        && request.mel_specification.contains(MelSpecification::DMTF);
+    let mel = if logs { MelSpecification::DMTF } else { MelSpecification::empty() };
+    Ok(Selection {
+        algorithms,
+        measurement_specification,
+        measurement_hash,
+        opaque,
+        keys,
+        requester_keys,
+        mel,
+    })
+}
+
+/// Whether the device and whether the Requester use several keys (1.3).
+fn connection_keys(
+    peer: &Peer,
+    request: &NegotiateAlgorithms<'_>,
+) -> Result<(ConnectionKeys, ConnectionKeys), Refusal> {
+    if peer.version < SpdmVersion::V1_3 {
+        return Ok((ConnectionKeys::Single, ConnectionKeys::Single));
+    }
+    let asked = request.other_params.contains(OtherParams::MULTI_KEY_CONN);
+    let keys = match (peer.flags.multi_key_cap(), asked) {
+        (0 | 2, false) => ConnectionKeys::Single,
+        (1 | 2, true) => ConnectionKeys::Multi,
+        _ => return Err(Refusal::invalid()),
+    };
+    let requester_keys = match peer.requester.multi_key_cap() {
+        1 => ConnectionKeys::Multi,
+        _ => ConnectionKeys::Single,
+    };
+    Ok((keys, requester_keys))
 }
 
 fn misbehave(

@@ -2,7 +2,7 @@
 
 use spdm_codec::{
     AlgStructs, AlgorithmsBlock, BaseHashAlgo, Capabilities, Capability, CapabilityExtFlags,
-    CapabilityFlags, ExtAlgorithms, GetCapabilities, MIN_DATA_TRANSFER_SIZE, MeasCap,
+    CapabilityFlags, Cx, ExtAlgorithms, GetCapabilities, MIN_DATA_TRANSFER_SIZE, MeasCap,
     MeasurementSpecification, MelSpecification, OtherParams, PqcAsymAlgo, SpdmVersion,
     SupportedAlgorithms, TransferSizes,
 };
@@ -32,9 +32,15 @@ pub(crate) fn respond(
         check_requester(version, request.algorithms_block, capability)?;
     }
     let flags = flags(turn.config, version);
-    let data_transfer_size =
-        request.capability.and_then(|c| c.sizes).map(|sizes| sizes.data_transfer_size);
-    let peer = Peer { version, flags, data_transfer_size };
+    let requester = request.capability.map(|capability| capability.flags).unwrap_or_default()
+        & CapabilityFlags::defined_for_requester(version);
+    let peer = Peer {
+        version,
+        flags,
+        requester,
+        sizes: request.capability.and_then(|capability| capability.sizes),
+        chunks: (flags & requester).contains(CapabilityFlags::CHUNK_CAP),
+    };
     let sizes = (version >= SpdmVersion::V1_2).then_some(TransferSizes {
         data_transfer_size: turn.config.data_transfer_size,
         max_spdm_msg_size: turn.config.max_spdm_msg_size,
@@ -71,6 +77,7 @@ pub(crate) fn respond(
     for fault in &turn.faults {
         misbehave(*fault, version, flags, &mut bytes);
     }
+    turn.change(&Cx::new(version), &mut bytes);
     Ok((peer, bytes))
 }
 
@@ -86,7 +93,7 @@ fn flags(config: &DeviceConfig, version: SpdmVersion) -> CapabilityFlags {
                 CapabilityFlags::CERT_CAP | CapabilityFlags::ALIAS_CERT_CAP
             }
         };
-        common | keys
+        common | keys | config.more_capabilities
     });
     flags & CapabilityFlags::defined_for_responder(version)
 }

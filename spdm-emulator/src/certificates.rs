@@ -2,10 +2,11 @@
 
 use spdm_codec::{
     CapabilityFlags, Certificate, CertificateForm, CertificateModel, CertificateRequest, Code,
-    Digests, GetCertificate, SlotId, SlotMask, SpdmVersion,
+    ConnectionKeys, Digests, GetCertificate, KeyUsage, SlotId, SlotKeys, SlotMask, SpdmVersion,
 };
 use spdm_crypto::rustcrypto::PROVIDER;
 
+use crate::config::DeviceModel;
 use crate::connection::{Negotiated, Suite, Turn, encode};
 use crate::fault::Fault;
 use crate::identity::Identity;
@@ -60,16 +61,25 @@ pub(crate) fn digests(turn: &Turn<'_>, connection: &Negotiated) -> Result<Vec<u8
     for identity in provisioned.slots().filter_map(|slot| turn.keys.slot(suite.asym, slot)) {
         digests.extend(chain_hash(turn, suite, identity, version)?);
     }
+    let supported = supported_slots(turn, provisioned);
+    let models: Vec<u8> =
+        provisioned.slots().map(|slot| model(turn, connection, slot).to_byte()).collect();
+    // One key pair per slot, of which each may be used for everything.
+    let ids: Vec<u8> = provisioned.slots().map(|slot| slot.get() + 1).collect();
+    let usage = KeyUsage::CHALLENGE | KeyUsage::MEASUREMENT;
+    let usages = vec![usage.bits().to_le_bytes(); ids.len()];
+    let keys = SlotKeys { key_pair_id: &ids, certificate_info: &models, key_usage: &usages };
     let message = Digests {
-        supported: (version >= SpdmVersion::V1_3).then_some(provisioned),
+        supported: (version >= SpdmVersion::V1_3).then_some(supported),
         provisioned,
         digests: &digests,
-        keys: None,
+        keys: (connection.selection.keys == ConnectionKeys::Multi).then_some(keys),
     };
     let mut bytes = encode(&message, version)?;
     for fault in &turn.faults {
         misbehave_digests(*fault, suite.hash.digest_len(), &mut bytes);
     }
+    turn.change(&connection.cx(), &mut bytes);
     Ok(bytes)
 }
 
@@ -101,9 +111,12 @@ pub(crate) fn certificate(
         return Err(Refusal::invalid());
     }
     let head = if large { 16 } else { 8 };
-    let room =
-        turn.config.data_transfer_size.min(connection.peer.data_transfer_size.unwrap_or(u32::MAX));
-    let room = usize::try_from(room).unwrap_or(usize::MAX).saturating_sub(head);
+    let own = match connection.peer.chunks {
+        true => turn.config.max_spdm_msg_size,
+        false => turn.config.data_transfer_size,
+    };
+    let own = usize::try_from(own).unwrap_or(usize::MAX);
+    let room = own.min(connection.peer.most()).saturating_sub(head);
     let honest = rest.len().min(asked).min(room);
     let answer = Answer {
         portion: rest.get(..honest).unwrap_or_default().to_vec(),
@@ -115,7 +128,7 @@ pub(crate) fn certificate(
         .fold(answer, |answer, fault| misbehave_portion(*fault, answer, rest, asked, offset));
     let message = Certificate {
         slot: request.slot,
-        model: CertificateModel::None,
+        model: model(turn, connection, request.slot),
         form: request.form,
         portion: &answer.portion,
         remainder: u32::try_from(answer.remainder).unwrap_or(u32::MAX).min(request.form.max_len()),
@@ -124,7 +137,26 @@ pub(crate) fn certificate(
     for fault in &turn.faults {
         misbehave_certificate(*fault, version, request.slot, &mut bytes);
     }
+    turn.change(&connection.cx(), &mut bytes);
     Ok(bytes)
+}
+
+/// The slots that could have a chain.
+fn supported_slots(turn: &Turn<'_>, provisioned: SlotMask) -> SlotMask {
+    let more = turn.config.empty_slots.iter().fold(0, |mask, slot| mask | 1 << slot.get());
+    SlotMask(provisioned.0 | more)
+}
+
+/// CertModel of a slot: said only on a multi-key connection.
+fn model(turn: &Turn<'_>, connection: &Negotiated, slot: SlotId) -> CertificateModel {
+    match (connection.selection.keys, turn.config.model) {
+        (ConnectionKeys::Multi, _) if turn.config.generic_slots.contains(&slot) => {
+            CertificateModel::GenericCert
+        }
+        (ConnectionKeys::Multi, DeviceModel::DeviceCert) => CertificateModel::DeviceCert,
+        (ConnectionKeys::Multi, DeviceModel::AliasCert) => CertificateModel::AliasCert,
+        _ => CertificateModel::None,
+    }
 }
 
 /// What CERTIFICATE says of the chain.

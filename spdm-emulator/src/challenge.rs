@@ -81,6 +81,7 @@ pub(crate) fn respond(
         opaque::misbehave_context(*fault, peer.version, &mut response);
         opaque::misbehave(*fault, peer.version, opaque_at, opaque.len(), &mut response);
     }
+    turn.change(&connection.cx(), &mut response);
     let unsigned = Unsigned {
         context: SigningContext::ResponderChallengeAuth,
         version: peer.version,

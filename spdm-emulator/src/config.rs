@@ -10,6 +10,7 @@ use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, RsaBits, RsaScheme};
 
 use crate::fault::Fault;
 use crate::identity::Identity;
+use crate::script::Step;
 
 /// What a [`Device`](crate::Device) supports, who it is, and how it misbehaves.
 ///
@@ -39,6 +40,10 @@ pub struct DeviceConfig {
     pub measurement_hash: MeasurementHashAlgo,
     /// The provisioned slots.
     pub slots: Vec<SlotId>,
+    /// Slots that DIGESTS lists as supported, but that have no chain (1.3).
+    pub empty_slots: Vec<SlotId>,
+    /// Slots whose chain is said to be of the generic model on a multi-key connection (1.3).
+    pub generic_slots: Vec<SlotId>,
     /// How Requesters know the public key.
     pub provisioning: KeyProvisioning,
     /// The certificate model of generated chains.
@@ -46,11 +51,15 @@ pub struct DeviceConfig {
     /// Flags to announce instead of those that fit the rest of the configuration. Bits that the negotiated
     /// version does not define are left out.
     pub capabilities: Option<CapabilityFlags>,
+    /// Flags to announce besides those that fit the rest: CHUNK_CAP (1.2), MULTI_KEY_CAP with
+    /// GET_KEY_PAIR_INFO_CAP, MEL_CAP (1.3). Without effect where [`Self::capabilities`] is given.
+    pub more_capabilities: CapabilityFlags,
     /// `CTExponent`: cryptographic answers take up to 2^n microseconds.
     pub ct_exponent: u8,
     /// `DataTransferSize` in bytes: what the device receives and sends at most in one message.
     pub data_transfer_size: u32,
-    /// `MaxSPDMmsgSize` in bytes. Without CHUNK_CAP a device has to announce its DataTransferSize.
+    /// `MaxSPDMmsgSize` in bytes: what the device puts together from chunks, and sends at most in such.
+    /// Without CHUNK_CAP a device has to announce its DataTransferSize.
     pub max_spdm_msg_size: u32,
     /// Makes keys, certificates and nonces the same in every run.
     pub seed: Option<u64>,
@@ -70,6 +79,8 @@ pub struct DeviceConfig {
     pub faults: Vec<Fault>,
     /// The one request whose answers are faulty; `None` for all that a fault concerns.
     pub fault_target: Option<Code>,
+    /// What else goes wrong, step by step.
+    pub script: Vec<Step>,
 }
 
 impl Default for DeviceConfig {
@@ -83,9 +94,12 @@ impl Default for DeviceConfig {
             base_hash: HashAlgorithm::ALL.iter().map(|hash| hash.base_hash()).collect(),
             measurement_hash: MeasurementHashAlgo::SHA_384,
             slots: vec![SlotId::ZERO],
+            empty_slots: Vec::new(),
+            generic_slots: Vec::new(),
             provisioning: KeyProvisioning::default(),
             model: DeviceModel::default(),
             capabilities: None,
+            more_capabilities: CapabilityFlags::empty(),
             ct_exponent: 14,
             data_transfer_size: 0x1200,
             max_spdm_msg_size: 0x1200,
@@ -98,6 +112,7 @@ impl Default for DeviceConfig {
             padding: 0,
             faults: Vec::new(),
             fault_target: None,
+            script: Vec::new(),
         }
     }
 }

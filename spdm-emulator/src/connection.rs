@@ -1,8 +1,8 @@
 //! What device and Requester agreed on.
 
 use spdm_codec::{
-    CapabilityFlags, Code, MeasurementHashAlgo, MeasurementSpecification, Message, Nonce,
-    OpaqueFormat, SpdmVersion,
+    CapabilityFlags, Code, ConnectionKeys, Cx, MeasurementHashAlgo, MeasurementSpecification,
+    MelSpecification, Message, Nonce, OpaqueFormat, SpdmVersion, TransferSizes,
 };
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 
@@ -11,6 +11,7 @@ use crate::entropy::Entropy;
 use crate::fault::Fault;
 use crate::identity::KeyRing;
 use crate::refusal::Refusal;
+use crate::script::Edit;
 use crate::transcript::Transcript;
 
 /// How far the negotiation is.
@@ -29,18 +30,36 @@ pub(crate) struct Peer {
     pub(crate) version: SpdmVersion,
     /// What the device can do in this version.
     pub(crate) flags: CapabilityFlags,
+    /// What the Requester can do in this version.
+    pub(crate) requester: CapabilityFlags,
     /// What the Requester receives at most, from 1.2 on.
-    pub(crate) data_transfer_size: Option<u32>,
+    pub(crate) sizes: Option<TransferSizes>,
+    /// Whether both sides can chunk.
+    pub(crate) chunks: bool,
 }
 
 impl Peer {
     /// Refuses a response that the Requester could not receive.
     pub(crate) fn check_size(&self, response: &[u8]) -> Result<(), Refusal> {
-        let limit = self.data_transfer_size.and_then(|size| usize::try_from(size).ok());
-        match limit {
-            Some(limit) if response.len() > limit => Err(Refusal::too_large(response.len())),
-            _ => Ok(()),
+        if response.len() > self.most() {
+            return Err(Refusal::too_large(response.len()));
         }
+        Ok(())
+    }
+
+    /// The largest response that the Requester takes, chunked or not, in bytes.
+    pub(crate) fn most(&self) -> usize {
+        if !self.chunks {
+            return self.room();
+        }
+        let whole = self.sizes.and_then(|sizes| usize::try_from(sizes.max_spdm_msg_size).ok());
+        whole.unwrap_or(usize::MAX)
+    }
+
+    /// The largest message that the Requester takes, in bytes.
+    pub(crate) fn room(&self) -> usize {
+        let one = self.sizes.and_then(|sizes| usize::try_from(sizes.data_transfer_size).ok());
+        one.unwrap_or(usize::MAX)
     }
 }
 
@@ -52,6 +71,11 @@ pub(crate) struct Selection {
     pub(crate) measurement_specification: MeasurementSpecification,
     pub(crate) measurement_hash: MeasurementHashAlgo,
     pub(crate) opaque: OpaqueFormat,
+    /// ResponderMultiKeyConn (1.3).
+    pub(crate) keys: ConnectionKeys,
+    /// RequesterMultiKeyConnSel (1.3).
+    pub(crate) requester_keys: ConnectionKeys,
+    pub(crate) mel: MelSpecification,
 }
 
 /// After ALGORITHMS.
@@ -64,6 +88,19 @@ pub(crate) struct Negotiated {
 }
 
 impl Negotiated {
+    /// What the device's own messages can be decoded with.
+    pub(crate) fn cx(&self) -> Cx {
+        let (asym, hash) = match self.selection.algorithms {
+            Some((asym, hash)) => (asym.signature_len(), hash.digest_len()),
+            None => (0, 0),
+        };
+        Cx::new(self.peer.version)
+            .with_hash_len(hash)
+            .with_signature_len(asym)
+            .with_connection_keys(self.selection.keys)
+            .with_opaque_format(self.selection.opaque)
+    }
+
     pub(crate) fn suite(&self) -> Result<&Suite, Refusal> {
         self.suite.as_ref().ok_or_else(Refusal::unexpected)
     }
@@ -106,11 +143,20 @@ pub(crate) struct Turn<'d> {
     pub(crate) history: &'d mut History,
     /// The faults that concern this request.
     pub(crate) faults: Vec<Fault>,
+    /// What the script changes in the response before it is signed.
+    pub(crate) changes: Vec<Edit>,
 }
 
 impl Turn<'_> {
     pub(crate) fn has(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
+    }
+
+    /// Lets the script change a response; `cx` is what it can be decoded with.
+    pub(crate) fn change(&self, cx: &Cx, response: &mut Vec<u8>) {
+        for edit in &self.changes {
+            edit.apply(cx, response);
+        }
     }
 }
 

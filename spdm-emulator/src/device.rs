@@ -1,9 +1,12 @@
 //! The device: one request in, one response out.
 
+use core::time::Duration;
+
 use spdm_codec::{Code, Header, MeasurementHashAlgo};
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 use spdm_untrusted::Untrusted;
 
+use crate::chunking::{Incoming, Sizes, Transfers, Way};
 use crate::config::{DeviceConfig, preferred_hashes};
 use crate::connection::{History, Turn};
 use crate::dispatch::{Connection, MAX_PADDING};
@@ -12,6 +15,8 @@ use crate::error::DeviceError;
 use crate::fault::Fault;
 use crate::identity::KeyRing;
 use crate::misbehaviour::{Arrival, Deferral, TOKEN, defer, on_wire};
+use crate::refusal::Refusal;
+use crate::script::{Act, Counters, Delivery, Line, Step};
 
 /// A software SPDM device (Responder) with its keys, certificates and one connection.
 ///
@@ -23,6 +28,10 @@ pub struct Device {
     entropy: Entropy,
     history: History,
     connection: Connection,
+    transfers: Transfers,
+    counters: Counters,
+    /// The last response that left the device.
+    last: Option<Vec<u8>>,
 }
 
 impl Device {
@@ -55,6 +64,9 @@ impl Device {
             entropy,
             history: History::default(),
             connection: Connection::default(),
+            transfers: Transfers::default(),
+            counters: Counters::default(),
+            last: None,
         })
     }
 
@@ -66,37 +78,204 @@ impl Device {
 
     /// Answers one request, transport framing removed; up to three bytes of padding may follow it.
     ///
-    /// `None` where a device stays silent: the request has no complete header, or a fault says so.
+    /// `None` where a device stays silent: the request has no complete header, or a fault says so. Of what a
+    /// script does to the transport ([`Self::deliver`]) only loss shows here.
     ///
     /// A repeated GET_CAPABILITIES, NEGOTIATE_ALGORITHMS, CHALLENGE or signed GET_MEASUREMENTS that equals
     /// the request before it is taken for a retry and gets the same answer again.
     pub fn respond(&mut self, request: &[u8]) -> Option<Vec<u8>> {
-        let received = Header::peek(Untrusted::new(request)).ok()?;
-        let Self { config, keys, entropy, history, connection } = self;
-        let waiting = take_pending(history, received);
-        let request = waiting.as_deref().unwrap_or(request);
-        let code = Header::peek(Untrusted::new(request)).ok()?.code;
-        let concerns = |fault: &_| Fault::concerns(*fault, code, config.fault_target);
-        let faults = config.faults.iter().copied().filter(concerns).collect();
-        let mut turn = Turn { config, keys, entropy, history, faults };
-        let version = connection.version();
-        let arrival = match waiting {
-            Some(_) => Arrival::Again,
-            None => Arrival::First,
-        };
-        let mut response = match defer(&mut turn, arrival, code, request, version) {
-            None => connection.answer(&mut turn, request),
-            Some(Deferral::Error(refusal)) => refusal.encode(version),
-            Some(Deferral::Resynch(refusal)) => {
-                *connection = Connection::default();
-                refusal.encode(version)
+        self.deliver(request).messages.into_iter().next().map(|(_, message)| message)
+    }
+
+    /// Answers one request, and tells what arrives when.
+    pub fn deliver(&mut self, request: &[u8]) -> Delivery {
+        let mut delivery = Delivery::default();
+        let Ok(header) = Header::peek(Untrusted::new(request)) else { return delivery };
+        let script = core::mem::take(&mut self.config.script);
+        let acts = self.counters.acts(&script, header.code);
+        if !acts.contains(&&Act::LoseRequest) {
+            let response = self.take(&script, &acts, header, request);
+            self.line(&acts, response, &mut delivery);
+        }
+        self.config.script = script;
+        delivery
+    }
+
+    /// What a transport does to a response.
+    fn line(&mut self, acts: &[&Act], response: Option<Vec<u8>>, delivery: &mut Delivery) {
+        let Some(response) = response else { return };
+        let before = self.last.replace(response.clone());
+        let mut messages = vec![(Duration::ZERO, response)];
+        for act in acts {
+            match act {
+                Act::LoseResponse => messages.clear(),
+                Act::Delay(time) => messages.iter_mut().for_each(|(after, _)| *after += *time),
+                Act::Duplicate(time) => {
+                    let again = messages.first().cloned();
+                    messages.extend(again.map(|(after, message)| (after + *time, message)));
+                }
+                Act::Stale => {
+                    if let (Some((_, message)), Some(before)) = (messages.first_mut(), &before) {
+                        message.clone_from(before);
+                    }
+                }
+                Act::Disconnect => {
+                    messages.clear();
+                    delivery.line = Line::Down;
+                }
+                _ => {}
             }
-            Some(Deferral::Broken(bytes)) => bytes,
-            Some(Deferral::Silence) => return None,
+        }
+        delivery.messages = messages;
+    }
+
+    /// Answers a message that arrived.
+    fn take(
+        &mut self,
+        script: &[Step],
+        acts: &[&Act],
+        header: Header,
+        message: &[u8],
+    ) -> Option<Vec<u8>> {
+        let (request, way, arrival) = match take_pending(&mut self.history, header) {
+            Some(request) => (request, Way::Direct, Arrival::Again),
+            None => match self.receive(acts, header.code, message)? {
+                Incoming::Request { bytes, way } => (bytes, way, Arrival::First),
+                Incoming::Part(reply) => return Some(self.part(acts, header.code, reply)),
+            },
         };
-        on_wire(&turn, code, connection.peer(), &mut response);
-        response.resize(response.len() + config.padding, 0);
+        let code = Header::peek(Untrusted::new(request.as_slice())).ok()?.code;
+        // What came in chunks is a request of its own.
+        let acts_of_request = match way {
+            Way::Direct => acts.to_vec(),
+            Way::Chunked { .. } => self.counters.acts(script, code),
+        };
+        let response = self.answer(&acts_of_request, arrival, code, &request)?;
+        let (sizes, peer) = (self.sizes(), self.connection.peer().copied());
+        let reply = self.transfers.send(sizes, peer.as_ref(), way, response);
+        Some(match way {
+            Way::Direct => self.padded(reply),
+            Way::Chunked { .. } => self.part(acts, header.code, reply),
+        })
+    }
+
+    /// Puts requests together.
+    fn receive(&mut self, acts: &[&Act], code: Code, message: &[u8]) -> Option<Incoming> {
+        if matches!(code, Code::CHUNK_SEND | Code::CHUNK_GET)
+            && let Some(deferral) = self.defer(acts, Arrival::First, code, message)
+        {
+            return self.deferred(deferral).map(Incoming::Part);
+        }
+        let (sizes, peer) = (self.sizes(), self.connection.peer().copied());
+        Some(self.transfers.receive(sizes, peer.as_ref(), message))
+    }
+
+    /// The response to a whole request, as it leaves the device.
+    fn answer(
+        &mut self,
+        acts: &[&Act],
+        arrival: Arrival,
+        code: Code,
+        request: &[u8],
+    ) -> Option<Vec<u8>> {
+        let mut response = match self.defer(acts, arrival, code, request) {
+            Some(deferral) => self.deferred(deferral)?,
+            None => {
+                let changes = acts.iter().filter_map(|act| match act {
+                    Act::Change(edit) => Some(edit.clone()),
+                    _ => None,
+                });
+                let changes = changes.collect();
+                let faults = self.faults(code);
+                let Self { config, keys, entropy, history, connection, .. } = self;
+                let mut turn = Turn { config, keys, entropy, history, faults, changes };
+                connection.answer(&mut turn, request)
+            }
+        };
+        self.tamper(acts, code, &mut response);
         Some(response)
+    }
+
+    /// Whether script or faults answer in place of the device.
+    fn defer(
+        &mut self,
+        acts: &[&Act],
+        arrival: Arrival,
+        code: Code,
+        request: &[u8],
+    ) -> Option<Deferral> {
+        let refusal = acts.iter().find_map(|act| match act {
+            Act::Refuse { code, data, extended } => {
+                Some(Refusal { code: *code, data: *data, extended: extended.clone() })
+            }
+            _ => None,
+        });
+        if let Some(refusal) = refusal {
+            return Some(Deferral::Error(refusal));
+        }
+        let faults = self.faults(code);
+        let version = self.connection.version();
+        let Self { config, keys, entropy, history, .. } = self;
+        let mut turn = Turn { config, keys, entropy, history, faults, changes: Vec::new() };
+        defer(&mut turn, arrival, code, request, version)
+    }
+
+    fn deferred(&mut self, deferral: Deferral) -> Option<Vec<u8>> {
+        let version = self.connection.version();
+        match deferral {
+            Deferral::Error(refusal) => Some(refusal.encode(version)),
+            Deferral::Resynch(refusal) => {
+                self.connection = Connection::default();
+                self.transfers.reset();
+                Some(refusal.encode(version))
+            }
+            Deferral::Broken(bytes) => Some(bytes),
+            Deferral::Silence => None,
+        }
+    }
+
+    /// A chunk message, or an ERROR in place of one, as it leaves the device.
+    fn part(&self, acts: &[&Act], code: Code, mut reply: Vec<u8>) -> Vec<u8> {
+        self.tamper(acts, code, &mut reply);
+        self.padded(reply)
+    }
+
+    /// Changes a message behind the back of the transcripts.
+    fn tamper(&self, acts: &[&Act], code: Code, bytes: &mut Vec<u8>) {
+        on_wire(&self.faults(code), code, self.connection.peer(), bytes);
+        let cx = self.connection.cx();
+        for act in acts {
+            match act {
+                Act::Tamper(edit) => edit.apply(&cx, bytes),
+                Act::Replace(other) => bytes.clone_from(other),
+                _ => {}
+            }
+        }
+    }
+
+    fn faults(&self, code: Code) -> Vec<Fault> {
+        let target = self.config.fault_target;
+        let faults = self.config.faults.iter().copied();
+        faults.filter(|fault| fault.concerns(code, target)).collect()
+    }
+
+    fn padded(&self, mut message: Vec<u8>) -> Vec<u8> {
+        message.resize(message.len() + self.config.padding, 0);
+        message
+    }
+
+    fn sizes(&self) -> Sizes {
+        let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
+        Sizes {
+            one: bytes(self.config.data_transfer_size),
+            whole: bytes(self.config.max_spdm_msg_size),
+        }
+    }
+
+    /// Replaces the script from the next request on.
+    pub fn set_script(&mut self, script: Vec<Step>) {
+        self.config.script = script;
+        self.counters = Counters::default();
     }
 
     /// Replaces the configured faults from the next request on.
@@ -108,6 +287,9 @@ impl Device {
     pub fn reset(&mut self) {
         self.history = History::default();
         self.connection = Connection::default();
+        self.transfers = Transfers::default();
+        self.counters = Counters::default();
+        self.last = None;
     }
 
     /// The algorithms that the device has keys for, the preferred one first.

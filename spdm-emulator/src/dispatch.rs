@@ -39,6 +39,14 @@ impl Connection {
         self.peer().map_or(SpdmVersion::V1_0, |peer| peer.version)
     }
 
+    /// What the device's own messages can be decoded with.
+    pub(crate) fn cx(&self) -> Cx {
+        match &self.phase {
+            Phase::Negotiated(negotiated) => negotiated.cx(),
+            _ => Cx::new(self.version()),
+        }
+    }
+
     pub(crate) fn peer(&self) -> Option<&Peer> {
         match &self.phase {
             Phase::NotStarted | Phase::AfterVersion => None,

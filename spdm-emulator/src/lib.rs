@@ -14,13 +14,17 @@
 //! # Ok::<(), spdm_emulator::DeviceError>(())
 //! ```
 //!
-//! Not there: sessions, mutual authentication, chunking, multi-key connections, PQC.
+//! Beyond the named faults, a script ([`Step`]) changes any field of any message, at any step, and does
+//! whatever a transport can do: lose, delay, repeat, break. [`Device::deliver`] tells what arrives when.
+//!
+//! Not there: sessions, mutual authentication, PQC.
 #![forbid(unsafe_code)]
 
 mod algorithms;
 mod capabilities;
 mod certificates;
 mod challenge;
+mod chunking;
 mod config;
 mod connection;
 mod device;
@@ -35,6 +39,7 @@ mod mint;
 mod misbehaviour;
 mod opaque;
 mod refusal;
+mod script;
 mod signing;
 mod transcript;
 mod version;
@@ -44,6 +49,7 @@ pub use device::Device;
 pub use error::{DeviceError, IdentityError};
 pub use fault::{Fault, UnknownFault};
 pub use identity::Identity;
+pub use script::{Act, Delivery, Edit, Line, Place, Step, When};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

@@ -139,6 +139,7 @@ fn unsigned_response(
         opaque::misbehave_context(*fault, version, &mut response);
         opaque::misbehave(*fault, version, opaque_at, opaque.len(), &mut response);
     }
+    turn.change(&connection.cx(), &mut response);
     Ok(response)
 }
 

@@ -120,8 +120,8 @@ fn defer_for(
 }
 
 /// Changes a response behind the back of the transcripts.
-pub(crate) fn on_wire(turn: &Turn<'_>, code: Code, peer: Option<&Peer>, bytes: &mut Vec<u8>) {
-    for fault in &turn.faults {
+pub(crate) fn on_wire(faults: &[Fault], code: Code, peer: Option<&Peer>, bytes: &mut Vec<u8>) {
+    for fault in faults {
         match fault {
             Fault::VersionDowngrade if code == Code::GET_VERSION => version::downgrade(bytes),
             Fault::TruncateResponse => {
@@ -137,9 +137,10 @@ pub(crate) fn on_wire(turn: &Turn<'_>, code: Code, peer: Option<&Peer>, bytes: &
             }),
             Fault::RequestCodeEcho => patch(bytes, 1, |_| code.0),
             Fault::OversizeResponse => {
-                let size = peer.and_then(|peer| peer.data_transfer_size).unwrap_or(0x1_0000);
+                let size = peer.and_then(|peer| peer.sizes).map(|sizes| sizes.data_transfer_size);
                 // A Requester may announce more than a device wants to send.
-                bytes.resize(usize::try_from(size).unwrap_or(0).min(0x10_0000) + 1, 0);
+                let size = usize::try_from(size.unwrap_or(0x1_0000)).unwrap_or(0);
+                bytes.resize(size.min(0x10_0000) + 1, 0);
             }
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! VERSION.
 
-use spdm_codec::{SpdmVersion, Version, VersionNumberEntry};
+use spdm_codec::{Cx, SpdmVersion, Version, VersionNumberEntry};
 
 use crate::connection::{Turn, encode};
 use crate::fault::Fault;
@@ -18,6 +18,7 @@ pub(crate) fn respond(turn: &Turn<'_>) -> Result<Vec<u8>, Refusal> {
     for fault in &turn.faults {
         misbehave(*fault, &mut bytes);
     }
+    turn.change(&Cx::new(SpdmVersion::V1_0), &mut bytes);
     Ok(bytes)
 }
 
