@@ -95,7 +95,10 @@ fn drive<O: Operation, T: Transport, C: Clock>(
                 let received = transport.receive(token.buffer(), timeout);
                 match received.map_err(RunError::Transport)? {
                     Some(received) => token.received(clock.now(), received)?,
-                    None => return Err(token.expired().into()),
+                    None => {
+                        transport.abandon();
+                        token.expired()?;
+                    }
                 }
             }
             Step::Wait { until } => clock.sleep_until(until),

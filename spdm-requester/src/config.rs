@@ -2,10 +2,14 @@
 
 use core::time::Duration;
 
-use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, OtherParams, SpdmVersion};
+use spdm_codec::{
+    AeadCipherSuite, AlgStructs, AlgorithmsBlock, BaseAsymAlgo, BaseHashAlgo, CapabilityFlags,
+    ConnectionKeys, DheNamedGroup, MeasurementSpecification, MelSpecification, OtherParams,
+    PqcAsymAlgo, SpdmVersion,
+};
 use spdm_crypto::Provider;
 
-/// What is offered to the Responder.
+/// What is offered to the Responder. What the negotiated version does not know is left out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Offer {
@@ -13,29 +17,63 @@ pub struct Offer {
     pub min_version: SpdmVersion,
     /// The highest version that is used.
     pub max_version: SpdmVersion,
-    /// `BaseAsymAlgo`. Algorithms that the negotiated version does not know are left out.
+    /// `Flags` of GET_CAPABILITIES. An attestation needs none; with `CHUNK_CAP` (1.2) messages may be larger
+    /// than one transfer, and with `LARGE_RESP_CAP` (1.4) chains longer than 64 KiB.
+    pub capabilities: CapabilityFlags,
+    /// `CTExponent`: what the Requester takes for cryptography when it answers encapsulated requests.
+    pub ct_exponent: u8,
+    /// A bound on `DataTransferSize` in bytes, at least 42, where transport and buffer would allow more (1.2).
+    pub data_transfer_size: u32,
+    /// Whether the Responder is asked for all algorithms that it supports (1.3, with `CHUNK_CAP`): see
+    /// [`Connection::supported_algorithms`](crate::Connection::supported_algorithms).
+    pub algorithms_block: AlgorithmsBlock,
+    /// `MeasurementSpecification`.
+    pub measurement_specification: MeasurementSpecification,
+    /// `BaseAsymAlgo`.
     pub base_asym: BaseAsymAlgo,
     /// `BaseHashAlgo`.
     pub base_hash: BaseHashAlgo,
+    /// `PqcAsymAlgo` (1.4). The Responder selects one of these or one of [`Self::base_asym`].
+    pub pqc_asym: PqcAsymAlgo,
     /// Formats of opaque data (1.2). libspdm 3.1 and 3.2 refuse an offer of two.
     pub opaque_formats: OtherParams,
+    /// `ResponderMultiKeyConn` where the Responder leaves the choice (`MULTI_KEY_CAP` 2, 1.3).
+    pub connection_keys: ConnectionKeys,
+    /// `MELspecification` (1.3).
+    pub mel_specification: MelSpecification,
+    /// DHE, AEAD, ReqBaseAsymAlg, KeySchedule (1.1), ReqPqcAsymAlg and KEMAlg (1.4): what sessions need. Empty
+    /// tables are left out.
+    pub alg_structs: AlgStructs,
 }
 
 impl Offer {
-    /// Every version, every algorithm that the backend implements, and the general opaque data table.
+    /// Every version, every algorithm that the backend verifies with, the general opaque data table, chunks.
     #[must_use]
     pub fn everything(provider: &Provider) -> Self {
         Self {
             min_version: SpdmVersion::V1_0,
             max_version: SpdmVersion::V1_4,
+            capabilities: CapabilityFlags::CHUNK_CAP | CapabilityFlags::LARGE_RESP_CAP,
+            ct_exponent: 0,
+            data_transfer_size: u32::MAX,
+            algorithms_block: AlgorithmsBlock::NotRequested,
+            measurement_specification: MeasurementSpecification::DMTF,
             base_asym: provider.base_asyms(),
             base_hash: provider.base_hashes(),
+            pqc_asym: PqcAsymAlgo::empty(),
             opaque_formats: OtherParams::OPAQUE_DATA_FMT_1,
+            connection_keys: ConnectionKeys::Single,
+            mel_specification: MelSpecification::empty(),
+            alg_structs: AlgStructs::default(),
         }
     }
 
     pub(crate) fn allows(&self, version: SpdmVersion) -> bool {
         (self.min_version..=self.max_version).contains(&version)
+    }
+
+    pub(crate) fn capabilities_of(&self, version: SpdmVersion) -> CapabilityFlags {
+        self.capabilities & CapabilityFlags::defined_for_requester(version)
     }
 
     pub(crate) fn base_asym_of(&self, version: SpdmVersion) -> BaseAsymAlgo {
@@ -48,6 +86,57 @@ impl Offer {
         let since_1_2 = BaseHashAlgo::SM3_256;
         if version < SpdmVersion::V1_2 { self.base_hash - since_1_2 } else { self.base_hash }
     }
+
+    pub(crate) fn pqc_asym_of(&self, version: SpdmVersion) -> PqcAsymAlgo {
+        if version < SpdmVersion::V1_4 { PqcAsymAlgo::empty() } else { self.pqc_asym }
+    }
+
+    /// The tables that are not empty in this version.
+    pub(crate) fn alg_structs_of(&self, version: SpdmVersion) -> AlgStructs {
+        let since = |first: SpdmVersion| version >= first;
+        if !since(SpdmVersion::V1_1) {
+            return AlgStructs::default();
+        }
+        let given = &self.alg_structs;
+        let known = |bits: BaseAsymAlgo| {
+            let since_1_2 =
+                BaseAsymAlgo::SM2_P256 | BaseAsymAlgo::EDDSA_ED25519 | BaseAsymAlgo::EDDSA_ED448;
+            if since(SpdmVersion::V1_2) { bits } else { bits - since_1_2 }
+        };
+        let dhe = |bits: DheNamedGroup| {
+            if since(SpdmVersion::V1_2) { bits } else { bits - DheNamedGroup::SM2_P256 }
+        };
+        let aead = |bits: AeadCipherSuite| {
+            if since(SpdmVersion::V1_2) { bits } else { bits - AeadCipherSuite::SM4_GCM }
+        };
+        AlgStructs {
+            dhe: given.dhe.map(dhe).filter(|bits| !bits.is_empty()),
+            aead: given.aead.map(aead).filter(|bits| !bits.is_empty()),
+            req_base_asym: given.req_base_asym.map(known).filter(|bits| !bits.is_empty()),
+            key_schedule: given.key_schedule.filter(|bits| !bits.is_empty()),
+            req_pqc_asym: given
+                .req_pqc_asym
+                .filter(|bits| since(SpdmVersion::V1_4) && !bits.is_empty()),
+            kem: given.kem.filter(|bits| since(SpdmVersion::V1_4) && !bits.is_empty()),
+            zero_tables: 0,
+        }
+    }
+}
+
+/// Named faults of old devices that are borne instead of refused. None of them weakens a signature.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Compat {
+    /// ALGORITHMS may carry AlgStructs that nobody asked for, as long as they select nothing: libspdm before
+    /// 3.1.0 sends such.
+    pub unasked_alg_structs: bool,
+    /// CERTIFICATE may carry a longer portion than was asked for.
+    pub oversent_portions: bool,
+}
+
+impl Compat {
+    /// Nothing is borne: the default.
+    pub const NONE: Self = Self { unasked_alg_structs: false, oversent_portions: false };
 }
 
 /// How long to wait (DSP0274 §Timing requirements). The round trip is the transport's.
@@ -58,12 +147,12 @@ pub struct Timing {
     pub st1: Duration,
     /// What a Responder is given for cryptography even where its CTExponent says less.
     pub least_crypto_time: Duration,
-    /// Time between ERROR(Busy) and the next attempt.
+    /// Time between the first ERROR(Busy) and the next attempt; it doubles with each further one.
     pub busy_delay: Duration,
 }
 
 impl Default for Timing {
-    /// ST1 of 100 ms, one second for cryptography, 50 ms between attempts.
+    /// ST1 of 100 ms, one second for cryptography, 50 ms before the first attempt after Busy.
     fn default() -> Self {
         Self {
             st1: Duration::from_millis(100),
@@ -77,19 +166,35 @@ impl Default for Timing {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Bounds {
-    /// Messages sent, retries included.
+    /// Messages sent, retries and chunks included.
     pub round_trips: u16,
-    /// Answers of ERROR(Busy) to one request.
+    /// Answers of ERROR(Busy) to one message.
     pub busy: u8,
     /// Answers of ERROR(ResponseNotReady) to one request.
     pub not_ready: u8,
+    /// How often a message that finds no answer in time is sent again, byte for byte the same.
+    ///
+    /// 0 by default: it helps where a transport loses messages and can tell a late answer from the next one
+    /// (MCTP, DOE). A transport that has to close instead fails then. A device that did get the message may
+    /// count it twice in its transcript; its next signature does not verify then.
+    pub resends: u8,
+    /// Bytes received.
+    pub bytes: u32,
     /// Time from the first poll to the end.
     pub time: Duration,
 }
 
 impl Default for Bounds {
-    /// 256 messages, five times Busy, five times ResponseNotReady, one minute.
+    /// 256 messages, five times Busy, five times ResponseNotReady, no message again after a timeout, 1 MiB,
+    /// one minute.
     fn default() -> Self {
-        Self { round_trips: 256, busy: 5, not_ready: 5, time: Duration::from_secs(60) }
+        Self {
+            round_trips: 256,
+            busy: 5,
+            not_ready: 5,
+            resends: 0,
+            bytes: 1 << 20,
+            time: Duration::from_secs(60),
+        }
     }
 }

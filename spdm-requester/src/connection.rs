@@ -9,13 +9,15 @@ mod measurements;
 mod version;
 
 use spdm_codec::{
-    Algorithms, Capabilities, Certificate, CertificateModel, ChallengeAuth, Code, Cx, Decoded,
-    Digests, ErrorResponse, Expected, Header, Measurements, Message, SlotId, SpdmVersion, Version,
+    Algorithms, Capabilities, CapabilityFlags, Certificate, CertificateModel, ChallengeAuth, Code,
+    Cx, Decoded, Digests, ErrorResponse, Expected, Header, Measurements, Message, SlotId,
+    SpdmVersion, Version,
 };
 use spdm_crypto::Digest;
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
+use crate::config::Compat;
 use crate::error::{Error, Misbehaviour, Misuse, Violation};
 use crate::negotiated::{Announced, Negotiated};
 use crate::possession::Possession;
@@ -52,6 +54,7 @@ struct Slot {
 #[derive(Debug)]
 pub struct Connection {
     padding: usize,
+    compat: Compat,
     stage: Stage,
     versions: VersionSet,
     version: SpdmVersion,
@@ -68,6 +71,8 @@ pub struct Connection {
     indices: Option<u8>,
     /// The request that waits for its answer.
     pending: Option<Code>,
+    /// LargeResponse was said: the answer is put together from chunks.
+    large: bool,
 }
 
 /// The versions that VERSION listed.
@@ -164,6 +169,7 @@ impl Connection {
     pub const fn new(padding: usize) -> Self {
         Self {
             padding,
+            compat: Compat::NONE,
             stage: Stage::NotStarted,
             versions: VersionSet(0),
             version: SpdmVersion::V1_0,
@@ -178,7 +184,20 @@ impl Connection {
                 8],
             indices: None,
             pending: None,
+            large: false,
         }
+    }
+
+    /// Bears named faults of old devices.
+    #[must_use]
+    pub const fn with_compat(mut self, compat: Compat) -> Self {
+        self.compat = compat;
+        self
+    }
+
+    /// The same, before GET_VERSION.
+    pub(crate) const fn forgotten(&self) -> Self {
+        Self::new(self.padding).with_compat(self.compat)
     }
 
     /// A connection whose negotiation is not on record, but known to the caller. Only measurements of 1.0
@@ -218,6 +237,17 @@ impl Connection {
         self.negotiated.as_ref()
     }
 
+    /// The version that the requests have: 1.0 before GET_CAPABILITIES was answered.
+    pub(crate) const fn version(&self) -> SpdmVersion {
+        self.version
+    }
+
+    /// Whether messages may travel in chunks.
+    pub(crate) fn chunks(&self) -> bool {
+        let both = self.requester.flags & self.responder.flags;
+        self.version >= SpdmVersion::V1_2 && both.contains(CapabilityFlags::CHUNK_CAP)
+    }
+
     /// What the Responder announced, from [`Stage::AfterCapabilities`] on.
     #[must_use]
     pub const fn responder(&self) -> &Announced {
@@ -250,7 +280,7 @@ impl Connection {
         let header = Header::peek(Untrusted::new(request)).map_err(misuse)?;
         let stage = match header.code {
             Code::GET_VERSION => {
-                *self = Self { pending: Some(header.code), ..Self::new(self.padding) };
+                *self = Self { pending: Some(header.code), ..self.forgotten() };
                 return Ok(());
             }
             Code::GET_CAPABILITIES => Stage::AfterVersion,
@@ -266,6 +296,7 @@ impl Connection {
             return Err(Error::Misuse(Misuse::Order { request: header.code }));
         }
         self.pending = Some(header.code);
+        self.large = false;
         if header.code != Code::GET_MEASUREMENTS {
             self.l1.reset();
         }
@@ -315,11 +346,18 @@ impl Connection {
             return Err(Error::Misuse(Misuse::Order { request: code }));
         }
         if header.code == Code::ERROR {
-            return self.accept_error(code, response).map(Verdict::Error);
+            return self.accept_error(request, response).map(Verdict::Error);
         }
         self.check_size(header, response)?;
-        let verdict = self.accept_answer(bench, code, request, response, identity)?;
-        self.pending = None;
+        let padding = self.padding;
+        if self.large {
+            // LargeMessageSize told how long it is.
+            self.padding = 0;
+        }
+        let verdict = self.accept_answer(bench, code, request, response, identity);
+        self.padding = padding;
+        let verdict = verdict?;
+        (self.pending, self.large) = (None, false);
         Ok(verdict)
     }
 
@@ -349,16 +387,24 @@ impl Connection {
         }
     }
 
-    /// From 1.2 on the Requester announces the largest message it takes.
+    /// From 1.2 on the Requester announces the largest message it takes, and the largest transfer.
     fn check_size(&self, header: Header, response: Untrusted<&[u8]>) -> Result<(), Error> {
         let Some(sizes) = self.requester.sizes else { return Ok(()) };
-        let len = response.into_inner_less_safe().len().saturating_sub(self.padding);
-        let most = u64::from(sizes.max_spdm_msg_size);
-        if u64::try_from(len).is_ok_and(|len| len <= most) {
-            return Ok(());
+        let padding = if self.large { 0 } else { self.padding };
+        let len = response.into_inner_less_safe().len().saturating_sub(padding);
+        let len = u64::try_from(len).unwrap_or(u64::MAX);
+        let limits = [
+            ("MaxSPDMmsgSize", u64::from(sizes.max_spdm_msg_size)),
+            ("DataTransferSize", u64::from(sizes.data_transfer_size)),
+        ];
+        let limits = limits.get(..if self.large { 1 } else { 2 }).unwrap_or_default();
+        match limits.iter().find(|(_, most)| len > *most) {
+            None => Ok(()),
+            Some((field, most)) => {
+                let message = header.code.name().unwrap_or("message");
+                Err(Misbehaviour::value(message, field, Expected::AtMost(*most), len))
+            }
         }
-        let message = header.code.name().unwrap_or("message");
-        Err(Misbehaviour::value(message, "MaxSPDMmsgSize", Expected::AtMost(most), len))
     }
 
     fn accept_other(&self, request: Code, header: Header) -> Result<Header, Error> {

@@ -165,8 +165,10 @@ pub enum Incompatible {
     RequestTooLarge {
         /// Bytes of the request.
         len: usize,
-        /// `DataTransferSize` of the Responder.
-        data_transfer_size: u32,
+        /// The field of CAPABILITIES.
+        field: &'static str,
+        /// Its value.
+        limit: u32,
     },
 }
 
@@ -182,6 +184,8 @@ pub enum Bound {
     NotReady(u8),
     /// Time of one operation, in milliseconds.
     Time(u32),
+    /// Bytes received in one operation.
+    Bytes(u32),
     /// Bytes of the negotiation that a connection keeps.
     Negotiation(usize),
     /// Bytes of the longest message that the transport sends.
@@ -224,6 +228,8 @@ pub enum Misuse {
     Unfinished,
     /// More was received than fits the buffer.
     Overrun,
+    /// The offered capabilities contradict each other; this is the rule.
+    Offer(&'static str),
     /// A measurement selection without indices, or with an index twice or out of 1 to 0xFE.
     Selection,
 }
@@ -337,10 +343,9 @@ impl fmt::Display for Incompatible {
                 write!(f, "{field} {selected:#x} is not implemented here")
             }
             Self::SlotEmpty { slot } => write!(f, "slot {slot} has no certificate chain"),
-            Self::RequestTooLarge { len, data_transfer_size } => write!(
-                f,
-                "a request of {len} bytes exceeds the device's DataTransferSize of {data_transfer_size}"
-            ),
+            Self::RequestTooLarge { len, field, limit } => {
+                write!(f, "a request of {len} bytes exceeds the device's {field} of {limit}")
+            }
         }
     }
 }
@@ -351,6 +356,7 @@ impl fmt::Display for Bound {
             Self::RoundTrips(n) => write!(f, "the operation took more than {n} round trips"),
             Self::Busy(n) => write!(f, "the device was still busy after {n} attempts"),
             Self::NotReady(n) => write!(f, "the response was still not ready after {n} attempts"),
+            Self::Bytes(n) => write!(f, "the device sent more than {n} bytes"),
             Self::Time(ms) => write!(f, "the operation took longer than {ms} ms"),
             Self::Send(n) => write!(f, "the transport sends no message longer than {n} bytes"),
             Self::Negotiation(n) => write!(f, "the negotiation has more than {n} bytes"),
@@ -382,6 +388,7 @@ impl fmt::Display for Misuse {
             }
             Self::Unfinished => f.write_str("the flow is not at its end"),
             Self::Overrun => f.write_str("more was received than the buffer holds"),
+            Self::Offer(rule) => write!(f, "the offered capabilities break a rule: {rule}"),
             Self::Selection => f.write_str("the selection of measurements is not valid"),
         }
     }

@@ -3,14 +3,12 @@
 use core::fmt;
 use core::time::Duration;
 
-use spdm_codec::{Code, Header, SpdmVersion};
-use spdm_transport::{Instant, MessageKind, Received};
+use spdm_transport::{Instant, Received};
 use spdm_untrusted::Untrusted;
 
-use crate::connection::Verdict;
-use crate::error::{Bound, Error, Incompatible, Misbehaviour, Misuse, Violation};
-use crate::exchange::{Exchange, Outgoing, Stage, exponential};
-use crate::operation::{Ask, Judge, Next, Operation};
+use crate::error::Error;
+use crate::exchange::{Arrival, Exchange, Outgoing, Stage};
+use crate::operation::{Ask, Next, Operation};
 use crate::requester::{Core, Fresh, REQUEST_AREA, Requester};
 
 /// An operation under way.
@@ -31,7 +29,7 @@ use crate::requester::{Core, Fresh, REQUEST_AREA, Requester};
 ///         }
 ///         Step::Receive(mut token) => match uart_receive(token.buffer()) {
 ///             Some(len) => token.received(now, Received { kind: MessageKind::Plain, len })?,
-///             None if now > token.deadline() => return Err(token.expired()),
+///             None if now > token.deadline() => token.expired()?,
 ///             None => {}
 ///         },
 ///         Step::Wait { .. } => {}
@@ -146,7 +144,7 @@ impl<'a, O: Operation> Flow<'a, O> {
         Ok(match self.exchange.stage {
             Stage::Send(out) => Step::Transmit(Transmit { flow: self, out }),
             Stage::Receive { deadline } => Step::Receive(Receive { flow: self, deadline }),
-            Stage::Wait { until, .. } => Step::Wait { until },
+            Stage::Wait(wait) => Step::Wait { until: wait.until },
             Stage::Done | Stage::Idle => Step::Done,
         })
     }
@@ -155,36 +153,24 @@ impl<'a, O: Operation> Flow<'a, O> {
         if self.exchange.stage == Stage::Idle {
             self.begin()?;
         }
-        self.exchange.advance(now, &self.core.bounds)
+        self.exchange.advance(&mut self.core, now)
     }
 
     /// Encodes the next request, once.
     fn begin(&mut self) -> Result<(), Error> {
         let Self { core, exchange, operation, .. } = self;
-        let room = core.room();
+        let (room, sizes) = (core.room(core.connection.version()), core.sizes());
         let ask = Ask {
             connection: &core.connection,
             provider: &core.provider,
             offer: &core.offer,
             room,
+            sizes,
+            message_len: core.storage.message.len(),
         };
         let area = core.storage.message.get_mut(..REQUEST_AREA).unwrap_or_default();
         let len = operation.request(&ask, area)?;
-        let request = core.storage.message.get(..len).unwrap_or_default();
-        if len > core.limits.max_send {
-            return Err(Error::Bound(Bound::Send(core.limits.max_send)));
-        }
-        let sizes = core.connection.responder().sizes;
-        if let Some(size) = sizes.map(|sizes| sizes.data_transfer_size)
-            && core.connection.negotiated().is_some()
-            && u32::try_from(len).is_ok_and(|len| len > size)
-        {
-            return Err(Incompatible::RequestTooLarge { len, data_transfer_size: size }.into());
-        }
-        core.connection.sent(request)?;
-        let code = request.get(1).map_or(Code::GET_VERSION, |code| Code(*code));
-        exchange.begin(code, len);
-        Ok(())
+        exchange.begin(core, len)
     }
 
     /// Whether an answer may still come.
@@ -237,52 +223,14 @@ impl<'a, O: Operation> Flow<'a, O> {
         self.core.into_fresh()
     }
 
-    /// How long the answer to the message that was just sent may take (DSP0274 §Timing requirements).
-    fn timeout(&self) -> Duration {
-        let (timing, limits) = (&self.core.timing, &self.core.limits);
-        let work = match self.exchange.code() {
-            Code::GET_VERSION | Code::GET_CAPABILITIES | Code::NEGOTIATE_ALGORITHMS => timing.st1,
-            _ => {
-                let ct = exponential(self.core.connection.responder().ct_exponent);
-                ct.max(timing.least_crypto_time)
-            }
-        };
-        limits.round_trip.saturating_add(work)
-    }
-
     fn receive(&mut self, now: Instant, received: Received) -> Result<(), Error> {
-        if received.kind == MessageKind::Secured {
-            let field = "secured message";
-            return Err(Misbehaviour::error("response", field, Violation::Unexpected));
-        }
         let Self { core, exchange, operation, .. } = self;
-        if received.len > core.padded_room() {
-            return Err(Error::Misuse(Misuse::Overrun));
-        }
-        // Whatever is wrong with it: the answer has come.
-        exchange.answered(Stage::Idle);
-        let (request_area, response_area) = core
-            .storage
-            .message
-            .split_at_mut_checked(REQUEST_AREA)
-            .ok_or(Error::Misuse(Misuse::Overrun))?;
-        let request = request_area.get(..exchange.request_len).unwrap_or_default();
-        let response = response_area.get(..received.len).ok_or(Error::Misuse(Misuse::Overrun))?;
-        let response = Untrusted::new(response);
-        let mut judge = Judge {
-            connection: &mut core.connection,
-            provider: &core.provider,
-            hashes: core.storage.hashes,
-            sink: core.sink.as_deref_mut(),
+        let Arrival::Response(place) = exchange.receive(core, now, received)? else {
+            return Ok(());
         };
-        if Header::peek(response).is_ok_and(|header| header.code == Code::ERROR) {
-            let Verdict::Error(error) = judge.accept(request, response, None)? else {
-                return Err(Misbehaviour::error("ERROR", "ErrorCode", Violation::Unexpected));
-            };
-            let version =
-                core.connection.negotiated().map_or(SpdmVersion::V1_0, |agreed| agreed.version);
-            return exchange.refused(now, version, &error, &core.timing, &core.bounds);
-        }
+        let (mut judge, request, area) = core.split()?;
+        let request = request.get(exchange.request()).unwrap_or_default();
+        let response = Untrusted::new(area.get(place).unwrap_or_default());
         let next = operation.accept(&mut judge, request, response)?;
         exchange.answered(match next {
             Next::Again => Stage::Idle,
@@ -296,13 +244,7 @@ impl<O: Operation> Transmit<'_, '_, O> {
     /// The message, the same for each retry.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        match &self.out {
-            Outgoing::RespondIfReady(message) => message,
-            Outgoing::Request => {
-                let len = self.flow.exchange.request_len;
-                self.flow.core.storage.message.get(..len).unwrap_or_default()
-            }
-        }
+        self.flow.exchange.message(&self.out, &self.flow.core)
     }
 
     /// How long handing the message over may take: the transport's round trip.
@@ -313,8 +255,8 @@ impl<O: Operation> Transmit<'_, '_, O> {
 
     /// The message was handed over at `now`.
     pub fn sent(self, now: Instant) {
-        let timeout = self.flow.timeout();
-        self.flow.exchange.sent(now, timeout, &self.flow.core.bounds);
+        let Flow { core, exchange, .. } = self.flow;
+        exchange.sent(now, core);
     }
 }
 
@@ -322,11 +264,9 @@ impl<O: Operation> Receive<'_, '_, O> {
     /// Where the transport writes the response.
     #[must_use]
     pub fn buffer(&mut self) -> &mut [u8] {
-        let core = &mut self.flow.core;
-        let len = core.padded_room();
-        let area = core.storage.message.get_mut(REQUEST_AREA..).unwrap_or_default();
-        let len = len.min(area.len());
-        area.get_mut(..len).unwrap_or_default()
+        let Flow { core, exchange, .. } = &mut *self.flow;
+        let area = exchange.receive_area(core);
+        core.storage.message.get_mut(area).unwrap_or_default()
     }
 
     /// Until when the response is worth waiting for.
@@ -343,10 +283,13 @@ impl<O: Operation> Receive<'_, '_, O> {
         self.flow.receive(now, received).map_err(|error| self.flow.fail(error))
     }
 
-    /// No response came in time: the flow fails, and this is its error.
-    #[must_use]
-    pub fn expired(self) -> Error {
-        let error = self.flow.exchange.timed_out();
-        self.flow.fail(error)
+    /// No response came in time, and none will be handed in later: the transport gave the exchange up. The
+    /// same message is sent again where [`Bounds::resends`](crate::Bounds::resends) allows it.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] where it does not; it is sticky.
+    pub fn expired(self) -> Result<(), Error> {
+        let Flow { core, exchange, .. } = &mut *self.flow;
+        exchange.expired(core).map_err(|error| self.flow.fail(error))
     }
 }

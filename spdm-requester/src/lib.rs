@@ -45,6 +45,7 @@ mod connection;
 mod error;
 mod exchange;
 mod flow;
+mod large_message;
 mod negotiated;
 pub mod nonblocking;
 mod operation;
@@ -55,10 +56,11 @@ mod sink;
 mod transcript;
 
 pub use blocking::{Outcome, RunError};
-pub use config::{Bounds, Offer, Timing};
+pub use config::{Bounds, Compat, Offer, Timing};
 pub use connection::{Connection, MeasurementSignature, Stage, Verdict, VersionSet};
 pub use error::{Bound, Buffer, Error, Incompatible, Misbehaviour, Misuse, Refusal, Violation};
 pub use flow::{Failure, Flow, Receive, Recovered, Step, Transmit};
+pub use large_message::{Acknowledged, LargeMessage, Progress, SentChunk};
 pub use negotiated::{Announced, Negotiated, Selected};
 pub use operation::Operation;
 pub use operations::{

@@ -43,7 +43,10 @@ async fn drive<O: Operation, T: AsyncTransport, C: AsyncClock>(
                 let received = transport.receive(token.buffer(), timeout).await;
                 match received.map_err(RunError::Transport)? {
                     Some(received) => token.received(clock.now(), received)?,
-                    None => return Err(token.expired().into()),
+                    None => {
+                        transport.abandon();
+                        token.expired()?;
+                    }
                 }
             }
             Step::Wait { until } => clock.sleep_until(until).await,

@@ -1,5 +1,6 @@
 //! What an operation is: its requests, its output, and the phase it leaves the requester in.
 
+use spdm_codec::TransferSizes;
 use spdm_crypto::{HashBank, Provider};
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
@@ -63,8 +64,12 @@ pub struct Ask<'q> {
     pub(crate) connection: &'q Connection,
     pub(crate) provider: &'q Provider,
     pub(crate) offer: &'q Offer,
-    /// The largest response there is room for, in bytes, without padding.
+    /// The largest response that comes in one message, in bytes, without padding.
     pub(crate) room: usize,
+    /// What the Requester receives, from 1.2 on.
+    pub(crate) sizes: TransferSizes,
+    /// Bytes of the message buffer.
+    pub(crate) message_len: usize,
 }
 
 impl Ask<'_> {
@@ -103,5 +108,12 @@ impl Judge<'_> {
             }
         }
         result
+    }
+
+    /// Shows the sink a message that is refused before it is a response.
+    pub(crate) fn reject(&mut self, request: &[u8], response: Untrusted<&[u8]>, error: &Error) {
+        if let Some(sink) = self.sink.as_deref_mut() {
+            sink.rejected(Exchange { request, response }, error);
+        }
     }
 }

@@ -2,16 +2,21 @@
 
 use core::fmt;
 
-use spdm_codec::{MeasurementAttributes, Nonce, SlotId};
+use spdm_codec::{
+    CapabilityFlags, Code, MIN_DATA_TRANSFER_SIZE, MeasurementAttributes, Nonce, SlotId,
+    SpdmVersion, TransferSizes,
+};
 use spdm_crypto::{HashBank, Provider};
 use spdm_transport::Limits;
 use spdm_x509::Identity;
 
-use crate::config::{Bounds, Offer, Timing};
+use crate::config::{Bounds, Compat, Offer, Timing};
 use crate::connection::Connection;
-use crate::error::Error;
+use crate::error::{Bound, Error, Incompatible, Misuse};
 use crate::flow::Flow;
+use crate::large_message::{CHUNK_HEADER_LEN, LARGE_MESSAGE_SIZE_LEN};
 use crate::negotiated::Negotiated;
+use crate::operation::Judge;
 use crate::operations::{
     Attest, AttestationPlan, Challenge, FetchChain, GetDigests, Measure, Negotiate, Selection,
 };
@@ -23,8 +28,9 @@ pub(crate) const REQUEST_AREA: usize = 64;
 /// Memory that a requester works in, lent by the caller.
 #[non_exhaustive]
 pub struct Storage<'a> {
-    /// Holds one request (64 bytes) and behind it one response. The larger, the fewer round trips a
-    /// certificate chain takes; 64 + 42 bytes are the least, 4 KiB are comfortable.
+    /// Holds one request (64 bytes) and behind it one response, chunks put together. The larger, the fewer
+    /// round trips a certificate chain takes; 64 + 42 + 16 bytes are the least from 1.2 on, 4 KiB are
+    /// comfortable, ML-DSA needs 8 KiB.
     pub message: &'a mut [u8],
     /// Running hashes: two places.
     pub hashes: &'a mut (dyn HashBank + 'static),
@@ -59,23 +65,99 @@ pub(crate) struct Core<'a> {
     pub(crate) bounds: Bounds,
     pub(crate) connection: Connection,
     pub(crate) sink: Option<&'a mut (dyn Sink + 'static)>,
+    /// `Handle` of the next large request.
+    handle: u8,
 }
 
 impl<'a> Core<'a> {
-    /// The largest response there is room for, in bytes, without padding.
-    pub(crate) fn room(&self) -> usize {
+    /// What a response may occupy of the message buffer, in bytes, without padding.
+    fn area(&self) -> usize {
         let area = self.storage.message.len().saturating_sub(REQUEST_AREA);
-        area.saturating_sub(self.limits.padding).min(self.limits.max_receive)
+        area.saturating_sub(self.limits.padding)
     }
 
-    /// What a transport may write: [`Self::room`] and the padding behind it, in bytes.
-    pub(crate) fn padded_room(&self) -> usize {
-        self.room().saturating_add(self.limits.padding)
+    /// What is received at most: in one message, and put together from chunks.
+    ///
+    /// Chunks are compacted in place, so that the header of the last one needs room behind a whole message.
+    pub(crate) fn sizes(&self) -> TransferSizes {
+        let bytes = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
+        let chunks = self.offer.capabilities.contains(CapabilityFlags::CHUNK_CAP);
+        let header = if chunks { CHUNK_HEADER_LEN + LARGE_MESSAGE_SIZE_LEN } else { 0 };
+        let whole = bytes(self.area().saturating_sub(header));
+        let one = whole
+            .min(bytes(self.limits.max_receive))
+            .min(self.offer.data_transfer_size.max(MIN_DATA_TRANSFER_SIZE));
+        let max_spdm_msg_size = if chunks { whole } else { one };
+        TransferSizes { data_transfer_size: one, max_spdm_msg_size }
+    }
+
+    /// The largest response that comes in one message of this version, in bytes, without padding.
+    pub(crate) fn room(&self, version: SpdmVersion) -> usize {
+        match version {
+            SpdmVersion::V1_0 | SpdmVersion::V1_1 => self.area().min(self.limits.max_receive),
+            SpdmVersion::V1_2 | SpdmVersion::V1_3 | SpdmVersion::V1_4 => {
+                usize::try_from(self.sizes().data_transfer_size).unwrap_or(usize::MAX)
+            }
+        }
+    }
+
+    /// How large CHUNK_SEND may be, where a request of `len` bytes has to travel in chunks.
+    pub(crate) fn chunk_unit(&self, code: Code, len: usize) -> Result<Option<usize>, Error> {
+        let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
+        let before_sizes = matches!(code, Code::GET_VERSION | Code::GET_CAPABILITIES);
+        let sizes = self.connection.responder().sizes.filter(|_| !before_sizes);
+        let max_send = self.limits.max_send;
+        let mut one = max_send;
+        if let Some(sizes) = sizes {
+            let limit = sizes.max_spdm_msg_size;
+            if len > bytes(limit) {
+                let field = "MaxSPDMmsgSize";
+                return Err(Incompatible::RequestTooLarge { len, field, limit }.into());
+            }
+            one = one.min(bytes(sizes.data_transfer_size));
+        }
+        if len <= one {
+            return Ok(None);
+        }
+        let unit = one.min(self.area());
+        if sizes.is_some() && self.connection.chunks() && unit >= bytes(MIN_DATA_TRANSFER_SIZE) {
+            return Ok(Some(unit));
+        }
+        match sizes {
+            Some(sizes) if len <= max_send => {
+                let (field, limit) = ("DataTransferSize", sizes.data_transfer_size);
+                Err(Incompatible::RequestTooLarge { len, field, limit }.into())
+            }
+            _ => Err(Error::Bound(Bound::Send(max_send))),
+        }
+    }
+
+    /// `Handle` of a large request: another one each time.
+    pub(crate) const fn take_handle(&mut self) -> u8 {
+        let handle = self.handle;
+        self.handle = handle.wrapping_add(1);
+        handle
+    }
+
+    /// The judge, the request area and the receive area.
+    pub(crate) fn split(&mut self) -> Result<(Judge<'_>, &mut [u8], &mut [u8]), Error> {
+        let (request, area) = self
+            .storage
+            .message
+            .split_at_mut_checked(REQUEST_AREA)
+            .ok_or(Error::Misuse(Misuse::Overrun))?;
+        let judge = Judge {
+            connection: &mut self.connection,
+            provider: &self.provider,
+            hashes: self.storage.hashes,
+            sink: self.sink.as_deref_mut(),
+        };
+        Ok((judge, request, area))
     }
 
     /// Forgets the connection.
     pub(crate) fn into_fresh(mut self) -> Requester<'a, Fresh> {
-        self.connection = Connection::new(self.limits.padding);
+        self.connection = self.connection.forgotten();
         Requester { core: self, phase: Fresh }
     }
 }
@@ -108,6 +190,7 @@ impl<'a> Requester<'a, Fresh> {
             bounds: Bounds::default(),
             connection: Connection::new(limits.padding),
             sink: None,
+            handle: 0,
         };
         Self { core, phase: Fresh }
     }
@@ -116,6 +199,13 @@ impl<'a> Requester<'a, Fresh> {
     #[must_use]
     pub fn with_offer(mut self, offer: Offer) -> Self {
         self.core.offer = offer;
+        self
+    }
+
+    /// Tolerates named faults of old devices.
+    #[must_use]
+    pub fn with_compat(mut self, compat: Compat) -> Self {
+        self.core.connection = Connection::new(self.core.limits.padding).with_compat(compat);
         self
     }
 

@@ -365,7 +365,8 @@ fn n11_a_request_that_the_device_cannot_receive() {
         });
         let Failed { cause, remains, codes } = fail(&mut sim);
         if version >= V1_3 {
-            let error = Incompatible::RequestTooLarge { len: 44, data_transfer_size: size };
+            let error =
+                Incompatible::RequestTooLarge { len: 44, field: "MaxSPDMmsgSize", limit: size };
             assert_eq!(cause, Ok(Cause::Other(Error::Incompatible(error))));
             assert_eq!((remains, codes.as_slice()), (Remains::Kept, until(Code::GET_CERTIFICATE)));
         } else {

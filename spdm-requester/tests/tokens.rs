@@ -44,7 +44,7 @@ fn turn<O: Operation>(flow: &mut Flow<'_, O>, sim: &mut Sim) -> Result<bool, Err
             let timeout = token.deadline().since(now);
             match sim.receive(token.buffer(), timeout).unwrap() {
                 Some(received) => token.received(now, received)?,
-                None => return Err(token.expired()),
+                None => token.expired()?,
             }
         }
         Step::Wait { until } => sim.clock.sleep_until(until),
@@ -167,7 +167,7 @@ fn an_expired_token_is_an_error() {
     // The clock started when the request was handed over.
     assert_eq!(token.deadline(), at(1_100_000));
     let expected = Error::Timeout { request: Code::GET_VERSION };
-    assert_eq!(token.expired(), expected);
+    assert_eq!(token.expired(), Err(expected));
     assert_eq!(flow.poll(at(8)).map(drop), Err(expected));
 }
 
@@ -180,6 +180,7 @@ fn finish_before_the_end() {
         for _ in 0..turns {
             assert!(turn(&mut flow, &mut sim).unwrap());
         }
+        sim.abandon();
         let failure = flow.finish().map(drop).unwrap_err();
         assert_eq!(failure.error, Error::Misuse(Misuse::Unfinished), "{turns}");
         let Recovered::Fresh(requester) = failure.requester else { panic!("{turns}") };

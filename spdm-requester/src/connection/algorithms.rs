@@ -8,6 +8,7 @@ use spdm_codec::{
 use spdm_untrusted::Untrusted;
 
 use super::{Connection, Stage};
+use crate::config::Compat;
 use crate::error::{Error, Incompatible, Misbehaviour, Misuse, Violation};
 use crate::negotiated::{Negotiated, Selected};
 
@@ -27,6 +28,7 @@ impl Connection {
         let answer = Algorithms::decode(response, &Cx::new(version).with_padding(self.padding))?;
         let (offer, choice) = (&asked.message, &answer.message);
         check_choice(offer, choice)?;
+        check_tables(self.compat, offer, choice)?;
         self.check_measurements(offer, choice)?;
         self.check_needed(choice)?;
         self.check_params(offer, choice)?;
@@ -202,7 +204,6 @@ fn check_choice(offer: &NegotiateAlgorithms<'_>, choice: &Algorithms<'_>) -> Res
             return Err(Misbehaviour::error(MESSAGE, field, violation));
         }
     }
-    // Tables that were not asked for select nothing where they are empty: libspdm 2.2 to 3.0 sends such.
     let external = [
         ("ExtAsymSelCount", !offer.ext_asym.is_empty(), !choice.ext_asym.is_empty()),
         ("ExtHashSelCount", !offer.ext_hash.is_empty(), !choice.ext_hash.is_empty()),
@@ -210,6 +211,29 @@ fn check_choice(offer: &NegotiateAlgorithms<'_>, choice: &Algorithms<'_>) -> Res
     match external.into_iter().find(|(_, sent, came)| *came && !sent) {
         None => Ok(()),
         Some((field, ..)) => Err(super::unexpected(MESSAGE, field)),
+    }
+}
+
+/// Tables come only where they were asked for.
+fn check_tables(
+    compat: Compat,
+    offer: &NegotiateAlgorithms<'_>,
+    choice: &Algorithms<'_>,
+) -> Result<(), Error> {
+    let (given, taken) = (&offer.alg_structs, &choice.alg_structs);
+    let rows = [
+        ("DHE", given.dhe.is_some(), taken.dhe.is_some()),
+        ("AEAD", given.aead.is_some(), taken.aead.is_some()),
+        ("ReqBaseAsymAlg", given.req_base_asym.is_some(), taken.req_base_asym.is_some()),
+        ("KeySchedule", given.key_schedule.is_some(), taken.key_schedule.is_some()),
+        ("ReqPqcAsymAlg", given.req_pqc_asym.is_some(), taken.req_pqc_asym.is_some()),
+        ("KEMAlg", given.kem.is_some(), taken.kem.is_some()),
+        ("AlgStruct", false, taken.zero_tables > 0),
+    ];
+    match rows.into_iter().find(|(_, asked, came)| *came && !asked) {
+        Some((field, ..)) if !compat.unasked_alg_structs => Err(super::unexpected(MESSAGE, field)),
+        // They select nothing: that is checked for all tables.
+        _ => Ok(()),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use spdm_codec::{
     AlgorithmsBlock, Capabilities, Capability, CapabilityExtFlags, CapabilityFlags, Code, Cx,
-    Expected, GetCapabilities, Header, MIN_DATA_TRANSFER_SIZE, Message, SpdmVersion,
+    Expected, GetCapabilities, GetVersion, Header, MIN_DATA_TRANSFER_SIZE, Message, SpdmVersion,
+    SupportedAlgorithms, Version,
 };
 use spdm_untrusted::Untrusted;
 
@@ -42,12 +43,39 @@ impl Connection {
         let mut responder = announced(&answer.message.capability, defined);
         responder.ext_flags &= CapabilityExtFlags::SLOT_MGMT_CAP;
         check(version, &responder)?;
+        if self.large && !responder.flags.contains(CapabilityFlags::CHUNK_CAP) {
+            let rule = Expected::Rule("CHUNK_CAP, for it came in chunks");
+            let got = responder.flags.bits();
+            return Err(Misbehaviour::value(MESSAGE, "Flags", rule, got));
+        }
         self.vca.add([asked.bytes, answer.bytes])?;
         self.version = version;
         self.requester = requester;
         self.responder = responder;
         self.stage = Stage::AfterCapabilities;
         Ok(answer.message)
+    }
+}
+
+impl Connection {
+    /// All algorithms that the Responder supports, where it was asked and told
+    /// ([`Offer::algorithms_block`](crate::Offer::algorithms_block), 1.3).
+    #[must_use]
+    pub fn supported_algorithms(&self) -> Option<SupportedAlgorithms<'_>> {
+        /// Takes a message off the front.
+        fn next<'v, M: Message<'v>>(
+            bytes: &'v [u8],
+            version: SpdmVersion,
+        ) -> Option<(M, &'v [u8])> {
+            let cx = Cx::new(version).with_padding(usize::MAX);
+            let decoded = M::decode(Untrusted::new(bytes), &cx).ok()?;
+            Some((decoded.message, bytes.get(decoded.bytes.len()..)?))
+        }
+        let (_, rest) = next::<GetVersion>(self.vca.as_bytes(), SpdmVersion::V1_0)?;
+        let (_, rest) = next::<Version<'_>>(rest, SpdmVersion::V1_0)?;
+        let (_, rest) = next::<GetCapabilities>(rest, self.version)?;
+        let (capabilities, _) = next::<Capabilities<'_>>(rest, self.version)?;
+        capabilities.supported_algorithms
     }
 }
 

@@ -90,7 +90,7 @@ impl Connection {
         if portion == 0 && question.length > 0 {
             return Err(Misbehaviour::value(CERTIFICATE, field, Expected::AtLeast(1), portion));
         }
-        if portion > question.length {
+        if portion > question.length && !self.compat.oversent_portions {
             let expected = Expected::AtMost(question.length.into());
             return Err(Misbehaviour::value(CERTIFICATE, field, expected, portion));
         }

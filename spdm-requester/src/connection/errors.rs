@@ -1,13 +1,12 @@
 //! ERROR as an answer.
 
 use spdm_codec::{
-    CapabilityFlags, Code, Cx, ErrorCode, ErrorResponse, Expected, ExtendedErrorData, Message,
-    SpdmVersion,
+    Code, Cx, ErrorCode, ErrorResponse, Expected, ExtendedErrorData, Header, Message, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
 
 use super::capabilities::MAX_EXPONENT;
-use super::{Connection, unexpected};
+use super::{Connection, misuse, unexpected};
 use crate::error::{Error, Misbehaviour};
 
 const MESSAGE: &str = "ERROR";
@@ -15,9 +14,11 @@ const MESSAGE: &str = "ERROR";
 impl Connection {
     pub(super) fn accept_error<'r>(
         &mut self,
-        request: Code,
+        request: &[u8],
         response: Untrusted<&'r [u8]>,
     ) -> Result<ErrorResponse<'r>, Error> {
+        let asked = Header::peek(Untrusted::new(request)).map_err(misuse)?;
+        let request = asked.code;
         let cx = Cx::new(self.version).with_padding(self.padding);
         let error = ErrorResponse::decode(response, &cx)?.message;
         match error.extended {
@@ -49,23 +50,19 @@ impl Connection {
                 }
             }
             ExtendedErrorData::LargeResponse { .. } => {
-                let both = self.requester.flags & self.responder.flags;
-                let chunks = both.contains(CapabilityFlags::CHUNK_CAP);
-                if !chunks || self.version < SpdmVersion::V1_2 {
+                if self.large || !self.may_be_large(asked) {
                     return Err(unexpected(MESSAGE, "LargeResponse"));
                 }
             }
             _ => {}
         }
         match error.code {
-            ErrorCode::REQUEST_RESYNCH => *self = Self::new(self.padding),
+            ErrorCode::REQUEST_RESYNCH => *self = self.forgotten(),
             // The answer is still to come.
-            ErrorCode::RESPONSE_NOT_READY
-            | ErrorCode::BUSY
-            | ErrorCode::REQUEST_IN_FLIGHT
-            | ErrorCode::LARGE_RESPONSE => {}
+            ErrorCode::RESPONSE_NOT_READY | ErrorCode::BUSY | ErrorCode::REQUEST_IN_FLIGHT => {}
+            ErrorCode::LARGE_RESPONSE => self.large = true,
             _ => {
-                self.pending = None;
+                (self.pending, self.large) = (None, false);
                 // The measurements before it are not covered by a later signature.
                 if request == Code::GET_MEASUREMENTS {
                     self.l1.reset();
@@ -73,5 +70,18 @@ impl Connection {
             }
         }
         Ok(error)
+    }
+
+    /// Whether the answer to this request may come in chunks.
+    fn may_be_large(&self, asked: Header) -> bool {
+        match asked.code {
+            Code::GET_VERSION => false,
+            // The Responder's flags are still unknown; only SupportedAlgorithms makes the answer large.
+            Code::GET_CAPABILITIES => {
+                let version = SpdmVersion::from_byte(asked.version);
+                version.is_some_and(|version| version >= SpdmVersion::V1_3) && asked.param1 & 1 != 0
+            }
+            _ => self.chunks(),
+        }
     }
 }

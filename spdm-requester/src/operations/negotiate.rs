@@ -1,9 +1,9 @@
 //! GET_VERSION, GET_CAPABILITIES, NEGOTIATE_ALGORITHMS.
 
 use spdm_codec::{
-    AlgorithmsBlock, Capability, CapabilityExtFlags, CapabilityFlags, Code, GetCapabilities,
-    GetVersion, MIN_DATA_TRANSFER_SIZE, MeasurementSpecification, Message, NegotiateAlgorithms,
-    OtherParams, SpdmVersion, TransferSizes,
+    AlgorithmsBlock, Capability, CapabilityExtFlags, CapabilityFlags, Code, ConnectionKeys,
+    ExtAlgorithms, GetCapabilities, GetVersion, MIN_DATA_TRANSFER_SIZE, Message,
+    NegotiateAlgorithms, OtherParams, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
 
@@ -12,7 +12,6 @@ use crate::connection::Stage;
 use crate::error::{Buffer, Error, Incompatible, Misuse};
 use crate::negotiated::Negotiated;
 use crate::operation::{Ask, Judge, Next, sealed};
-use crate::requester::REQUEST_AREA;
 
 /// The negotiation: see [`Requester::negotiate`](crate::Requester::negotiate).
 #[derive(Debug)]
@@ -28,54 +27,75 @@ impl Negotiate {
         Self { begun: false, version: SpdmVersion::V1_0, agreed: None }
     }
 
-    /// Only what this crate makes use of: attestation needs no capability of the Requester.
     fn capabilities(&self, ask: &Ask<'_>) -> Result<GetCapabilities, Error> {
-        if self.version == SpdmVersion::V1_0 {
+        let version = self.version;
+        if version == SpdmVersion::V1_0 {
             let algorithms_block = AlgorithmsBlock::NotRequested;
             return Ok(GetCapabilities { algorithms_block, capability: None });
         }
-        let room = u32::try_from(ask.room).unwrap_or(u32::MAX);
-        if room < MIN_DATA_TRANSFER_SIZE {
-            let needed = usize::try_from(MIN_DATA_TRANSFER_SIZE).unwrap_or(usize::MAX);
-            return Err(Error::BufferTooSmall {
-                buffer: Buffer::Message,
-                needed: needed.saturating_add(REQUEST_AREA),
-                len: ask.room.saturating_add(REQUEST_AREA),
-            });
+        let sizes = (version >= SpdmVersion::V1_2).then_some(ask.sizes);
+        if sizes.is_some_and(|sizes| sizes.data_transfer_size < MIN_DATA_TRANSFER_SIZE) {
+            return Err(too_small(ask));
         }
-        // Without CHUNK_CAP both sizes are the same.
-        let sizes = TransferSizes { data_transfer_size: room, max_spdm_msg_size: room };
-        let flags = match self.version {
-            SpdmVersion::V1_4 => CapabilityFlags::LARGE_RESP_CAP,
-            _ => CapabilityFlags::empty(),
-        };
+        let flags = ask.offer.capabilities_of(version);
+        if let Some(rule) = flags.broken_by_requester(version) {
+            return Err(Error::Misuse(Misuse::Offer(rule)));
+        }
         let capability = Capability {
-            ct_exponent: 0,
+            ct_exponent: ask.offer.ct_exponent,
             ext_flags: CapabilityExtFlags::empty(),
             flags,
-            sizes: (self.version >= SpdmVersion::V1_2).then_some(sizes),
+            sizes,
         };
-        let algorithms_block = AlgorithmsBlock::NotRequested;
+        let algorithms_block = match ask.offer.algorithms_block {
+            AlgorithmsBlock::Requested
+                if version >= SpdmVersion::V1_3 && flags.contains(CapabilityFlags::CHUNK_CAP) =>
+            {
+                AlgorithmsBlock::Requested
+            }
+            _ => AlgorithmsBlock::NotRequested,
+        };
         Ok(GetCapabilities { algorithms_block, capability: Some(capability) })
     }
 
     fn algorithms(&self, ask: &Ask<'_>) -> NegotiateAlgorithms<'static> {
+        let (version, offer) = (self.version, ask.offer);
         let mut other_params = OtherParams::empty();
-        if self.version >= SpdmVersion::V1_2 {
-            other_params |= ask.offer.opaque_formats.opaque_format();
+        if version >= SpdmVersion::V1_2 {
+            other_params |= offer.opaque_formats.opaque_format();
         }
-        // A Responder that is multi-key only says so with 1; with 2 the Requester may choose: one key.
-        let multi_key_only = ask.connection.responder().flags.multi_key_cap() == 1;
-        if self.version >= SpdmVersion::V1_3 && multi_key_only {
+        // A Responder that is multi-key only says so with 1; with 2 the Requester may choose.
+        let multi_key = match ask.connection.responder().flags.multi_key_cap() {
+            1 => ConnectionKeys::Multi,
+            2 => offer.connection_keys,
+            _ => ConnectionKeys::Single,
+        };
+        if version >= SpdmVersion::V1_3 && multi_key == ConnectionKeys::Multi {
             other_params |= OtherParams::MULTI_KEY_CONN;
         }
+        let mel = version >= SpdmVersion::V1_3;
         NegotiateAlgorithms {
-            measurement_specification: MeasurementSpecification::DMTF,
+            measurement_specification: offer.measurement_specification,
             other_params,
-            base_asym: ask.offer.base_asym_of(self.version),
-            base_hash: ask.offer.base_hash_of(self.version),
-            ..NegotiateAlgorithms::default()
+            base_asym: offer.base_asym_of(version),
+            base_hash: offer.base_hash_of(version),
+            pqc_asym: offer.pqc_asym_of(version),
+            mel_specification: if mel { offer.mel_specification } else { Default::default() },
+            ext_asym: ExtAlgorithms::default(),
+            ext_hash: ExtAlgorithms::default(),
+            alg_structs: offer.alg_structs_of(version),
         }
+    }
+}
+
+/// The message buffer has no room for the smallest legal transfer.
+fn too_small(ask: &Ask<'_>) -> Error {
+    let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
+    let missing = MIN_DATA_TRANSFER_SIZE.saturating_sub(ask.sizes.data_transfer_size);
+    Error::BufferTooSmall {
+        buffer: Buffer::Message,
+        needed: ask.message_len.saturating_add(bytes(missing)),
+        len: ask.message_len,
     }
 }
 

@@ -3,7 +3,7 @@
 use spdm_codec::Code;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_requester::{
-    AttestationPlan, Bounds, Offer, Recovered, RunError, Stage, Verified, blocking,
+    AttestationPlan, Bounds, Compat, Offer, Recovered, RunError, Stage, Verified, blocking,
 };
 
 use super::cause::Cause;
@@ -32,12 +32,18 @@ pub struct Failed {
 pub struct Setup {
     pub offer: Offer,
     pub bounds: Bounds,
+    pub compat: Compat,
     pub change: fn(&mut AttestationPlan<'_>),
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { offer: Offer::everything(&PROVIDER), bounds: Bounds::default(), change: |_| {} }
+        Self {
+            offer: Offer::everything(&PROVIDER),
+            bounds: Bounds::default(),
+            compat: Compat::NONE,
+            change: |_| {},
+        }
     }
 }
 
@@ -49,8 +55,10 @@ pub fn fail_with(sim: &mut Sim, setup: Setup) -> Failed {
         let mut plan = AttestationPlan::new(policy);
         (setup.change)(&mut plan);
         let mut memory = Memory::new();
-        let requester =
-            requester(&mut memory, sim).with_offer(setup.offer).with_bounds(setup.bounds);
+        let requester = requester(&mut memory, sim)
+            .with_offer(setup.offer)
+            .with_bounds(setup.bounds)
+            .with_compat(setup.compat);
         let (mut chain, mut record) = (vec![0; 0x4000], vec![0; 0x1000]);
         let clock = sim.clock.clone();
         let flow = requester.attest(plan, &mut chain, &mut record);

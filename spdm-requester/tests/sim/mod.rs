@@ -13,7 +13,7 @@ use std::rc::Rc;
 use spdm_codec::{BaseAsymAlgo, Code, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm};
-use spdm_emulator::{Device, DeviceConfig, Fault};
+use spdm_emulator::{Device, DeviceConfig, Fault, Line};
 use spdm_requester::{
     AttestationPlan, Error, Fresh, Negotiated, Requester, RunError, Storage, blocking,
 };
@@ -92,6 +92,8 @@ impl Clock for SimClock {
 pub enum SimError {
     /// The response does not fit into the buffer.
     TooLong { len: usize, room: usize },
+    /// The connection broke.
+    Disconnected,
 }
 
 impl fmt::Display for SimError {
@@ -118,7 +120,9 @@ pub struct Sim {
     pub abandoned: usize,
     on_requests: Vec<(Code, Change)>,
     on_responses: Vec<(Code, Change)>,
-    answer: Option<Vec<u8>>,
+    /// What is on its way, and when it arrives.
+    on_the_way: Vec<(Instant, Vec<u8>)>,
+    line: Line,
 }
 
 impl Sim {
@@ -133,7 +137,8 @@ impl Sim {
             abandoned: 0,
             on_requests: Vec::new(),
             on_responses: Vec::new(),
-            answer: None,
+            on_the_way: Vec::new(),
+            line: Line::Up,
         }
     }
 
@@ -161,11 +166,13 @@ impl Sim {
     /// Ends all misbehaviour; forgets what passed.
     pub fn heal(&mut self) {
         self.device.set_faults(Vec::new());
+        self.device.set_script(Vec::new());
         self.on_requests.clear();
         self.on_responses.clear();
         self.requests.clear();
         self.responses.clear();
-        self.answer = None;
+        self.on_the_way.clear();
+        self.line = Line::Up;
     }
 
     fn pass(&mut self, message: &[u8]) {
@@ -174,13 +181,16 @@ impl Sim {
         for (_, change) in self.on_requests.iter_mut().filter(|(of, _)| *of == code) {
             change(&mut request);
         }
-        let mut answer = self.device.respond(&request);
+        let mut delivery = self.device.deliver(&request);
         for (_, change) in self.on_responses.iter_mut().filter(|(of, _)| *of == code) {
-            answer.iter_mut().for_each(&mut *change);
+            delivery.messages.iter_mut().for_each(|(_, message)| change(message));
         }
         self.requests.push(message.to_vec());
-        self.responses.extend(answer.clone());
-        self.answer = answer;
+        self.responses.extend(delivery.messages.first().map(|(_, message)| message.clone()));
+        let now = self.clock.now();
+        let arrivals = delivery.messages.into_iter().map(|(after, m)| (now.after(after), m));
+        self.on_the_way.extend(arrivals);
+        self.line = delivery.line;
     }
 }
 
@@ -192,7 +202,10 @@ impl Transport for Sim {
     }
 
     fn send(&mut self, _: MessageKind, message: &[u8], _: Duration) -> Result<(), SimError> {
-        self.pass(message);
+        match self.line {
+            Line::Up => self.pass(message),
+            Line::Down => return Err(SimError::Disconnected),
+        }
         Ok(())
     }
 
@@ -201,10 +214,17 @@ impl Transport for Sim {
         buffer: &mut [u8],
         timeout: Duration,
     ) -> Result<Option<Received>, SimError> {
-        let Some(answer) = self.answer.take() else {
-            self.clock.sleep_until(self.clock.now().after(timeout));
+        if self.line == Line::Down {
+            return Err(SimError::Disconnected);
+        }
+        let until = self.clock.now().after(timeout);
+        let first = self.on_the_way.iter().enumerate().min_by_key(|(_, (arrival, _))| *arrival);
+        let Some(at) = first.filter(|(_, (arrival, _))| *arrival <= until).map(|(at, _)| at) else {
+            self.clock.sleep_until(until);
             return Ok(None);
         };
+        let (arrival, answer) = self.on_the_way.remove(at);
+        self.clock.sleep_until(arrival);
         let (len, room) = (answer.len(), buffer.len());
         let place = buffer.get_mut(..len).ok_or(SimError::TooLong { len, room })?;
         place.copy_from_slice(&answer);
@@ -212,7 +232,7 @@ impl Transport for Sim {
     }
 
     fn abandon(&mut self) {
-        self.answer = None;
+        self.on_the_way.clear();
         self.abandoned += 1;
     }
 }

@@ -1,0 +1,83 @@
+//! A large request on its way: CHUNK_SEND after CHUNK_SEND.
+
+use spdm_codec::{Chunk, ChunkAttributes, ChunkSend, Message, SpdmVersion};
+
+use super::{Exchange, Transfer};
+use crate::error::{Error, Misuse};
+use crate::large_message::{CHUNK_HEADER_LEN, LARGE_MESSAGE_SIZE_LEN, SentChunk};
+use crate::requester::Core;
+
+/// How far a large request is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Sending {
+    /// Bytes of the largest CHUNK_SEND.
+    unit: usize,
+    /// Bytes of the request in front of this chunk.
+    done: usize,
+    /// Bytes of the request in this chunk, once it is encoded.
+    len: usize,
+    chunk: SentChunk,
+}
+
+impl Sending {
+    pub(super) const fn new(handle: u8, unit: usize) -> Self {
+        let chunk = SentChunk { handle, seq_no: 0, attributes: ChunkAttributes::empty() };
+        Self { unit, done: 0, len: 0, chunk }
+    }
+
+    /// The chunk that was sent last.
+    pub(super) const fn chunk(&self) -> &SentChunk {
+        &self.chunk
+    }
+
+    /// The chunk was acknowledged, and another one follows.
+    pub(super) const fn proceed(&mut self) {
+        self.done = self.done.saturating_add(self.len);
+        self.len = 0;
+        self.chunk.seq_no = self.chunk.seq_no.saturating_add(1);
+    }
+
+    /// Writes CHUNK_SEND and returns its length in bytes.
+    fn encode(
+        &mut self,
+        version: SpdmVersion,
+        request: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, Error> {
+        let size = u32::try_from(request.len()).unwrap_or(u32::MAX);
+        let first = self.chunk.seq_no == 0;
+        let header = match first {
+            true => CHUNK_HEADER_LEN + LARGE_MESSAGE_SIZE_LEN,
+            false => CHUNK_HEADER_LEN,
+        };
+        let rest = request.get(self.done..).unwrap_or_default();
+        let len = rest.len().min(self.unit.saturating_sub(header));
+        let attributes = match len == rest.len() {
+            true => ChunkAttributes::LAST_CHUNK,
+            false => ChunkAttributes::empty(),
+        };
+        let message = ChunkSend(Chunk {
+            attributes,
+            handle: self.chunk.handle,
+            seq_no: self.chunk.seq_no,
+            large_message_size: first.then_some(size),
+            bytes: rest.get(..len).unwrap_or_default(),
+        });
+        let written = message.encode(version, out)?;
+        self.len = len;
+        self.chunk.attributes = attributes;
+        Ok(written)
+    }
+}
+
+impl Exchange {
+    /// Encodes the chunk that is to be sent into the receive area.
+    pub(super) fn load_chunk(&mut self, core: &mut Core<'_>) -> Result<usize, Error> {
+        let Transfer::Sending(sending) = &mut self.transfer else {
+            return Err(Error::Misuse(Misuse::Unfinished));
+        };
+        let (_, request, area) = core.split()?;
+        let request = request.get(..self.request_len).unwrap_or_default();
+        sending.encode(self.version, request, area)
+    }
+}
