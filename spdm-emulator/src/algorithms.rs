@@ -3,7 +3,7 @@
 use spdm_codec::{
     AlgStructs, Algorithms, BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, ConnectionKeys, Cx,
     ExtAlgorithms, MeasCap, MeasurementHashAlgo, MeasurementSpecification, MelSpecification,
-    NegotiateAlgorithms, OpaqueFormat, OtherParams, PqcAsymAlgo, SpdmVersion,
+    NegotiateAlgorithms, OpaqueFormat, OtherParams, SpdmVersion,
 };
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 
@@ -50,6 +50,7 @@ pub(crate) fn respond(
         _ => other_params,
     };
     let asym = selection.algorithms.and_then(|(asym, _)| asym.base_asym());
+    let pqc = selection.algorithms.and_then(|(asym, _)| asym.pqc_asym());
     let hash = selection.algorithms.map(|(_, hash)| hash.base_hash());
     let algorithms = Algorithms {
         measurement_specification: selection.measurement_specification,
@@ -57,7 +58,7 @@ pub(crate) fn respond(
         measurement_hash: selection.measurement_hash,
         base_asym: asym.unwrap_or_default(),
         base_hash: hash.unwrap_or_default(),
-        pqc_asym: PqcAsymAlgo::empty(),
+        pqc_asym: pqc.unwrap_or_default(),
         mel_specification: selection.mel,
         ext_asym: ExtAlgorithms::default(),
         ext_hash: ExtAlgorithms::default(),
@@ -80,6 +81,8 @@ fn select(
     let asym = turn.keys.asyms().find(|asym| {
         let exists = *asym != AsymAlgorithm::Ed25519 || peer.version >= SpdmVersion::V1_2;
         exists && asym.base_asym().is_some_and(|bit| request.base_asym.contains(bit))
+            || peer.version >= SpdmVersion::V1_4
+                && asym.pqc_asym().is_some_and(|bit| request.pqc_asym.contains(bit))
     });
     let hash = supported_hashes(turn).find(|hash| request.base_hash.contains(hash.base_hash()));
     let algorithms = if needs_signatures(peer.flags) {

@@ -43,7 +43,10 @@ pub(crate) fn respond(
     };
     let sizes = (version >= SpdmVersion::V1_2).then_some(TransferSizes {
         data_transfer_size: turn.config.data_transfer_size,
-        max_spdm_msg_size: turn.config.max_spdm_msg_size,
+        max_spdm_msg_size: match flags.contains(CapabilityFlags::CHUNK_CAP) {
+            true => turn.config.max_spdm_msg_size,
+            false => turn.config.data_transfer_size,
+        },
     });
     let capability = Capability {
         ct_exponent: turn.config.ct_exponent,
@@ -58,7 +61,10 @@ pub(crate) fn respond(
         base_asym: turn.keys.asyms().filter_map(AsymAlgorithm::base_asym).collect(),
         base_hash: supported_hashes(turn)
             .fold(BaseHashAlgo::empty(), |set, hash| set | hash.base_hash()),
-        pqc_asym: PqcAsymAlgo::empty(),
+        pqc_asym: match version {
+            SpdmVersion::V1_4 => turn.keys.asyms().filter_map(AsymAlgorithm::pqc_asym).collect(),
+            _ => PqcAsymAlgo::empty(),
+        },
         mel_specification: MelSpecification::empty(),
         ext_asym: ExtAlgorithms::default(),
         ext_hash: ExtAlgorithms::default(),

@@ -3,10 +3,10 @@
 use core::fmt;
 
 use spdm_codec::{
-    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Code, MeasurementHashAlgo, PciIdentity, SlotId,
-    SpdmVersion,
+    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Code, MeasurementHashAlgo, PciIdentity,
+    PqcAsymAlgo, SlotId, SpdmVersion,
 };
-use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, RsaBits, RsaScheme};
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, RsaBits, RsaScheme};
 
 use crate::fault::Fault;
 use crate::identity::Identity;
@@ -33,6 +33,8 @@ pub struct DeviceConfig {
     /// Signature algorithms. The device has a key and a chain for each of them in each slot, made by
     /// [`Device::new`](crate::Device::new). The default has no RSA, because its keys take seconds.
     pub base_asym: BaseAsymAlgo,
+    /// Post-quantum signature algorithms (1.4), which the device prefers; of these it has ML-DSA.
+    pub pqc_asym: PqcAsymAlgo,
     /// Hash algorithms.
     pub base_hash: BaseHashAlgo,
     /// The one `MeasurementHashAlgo`; [`MeasurementHashAlgo::RAW_BIT_STREAM`] for a device that has no
@@ -59,7 +61,7 @@ pub struct DeviceConfig {
     /// `DataTransferSize` in bytes: what the device receives and sends at most in one message.
     pub data_transfer_size: u32,
     /// `MaxSPDMmsgSize` in bytes: what the device puts together from chunks, and sends at most in such.
-    /// Without CHUNK_CAP a device has to announce its DataTransferSize.
+    /// Without CHUNK_CAP the device announces its DataTransferSize.
     pub max_spdm_msg_size: u32,
     /// Makes keys, certificates and nonces the same in every run.
     pub seed: Option<u64>,
@@ -91,6 +93,7 @@ impl Default for DeviceConfig {
                 | BaseAsymAlgo::ECDSA_P384
                 | BaseAsymAlgo::ECDSA_P521
                 | BaseAsymAlgo::EDDSA_ED25519,
+            pqc_asym: PqcAsymAlgo::empty(),
             base_hash: HashAlgorithm::ALL.iter().map(|hash| hash.base_hash()).collect(),
             measurement_hash: MeasurementHashAlgo::SHA_384,
             slots: vec![SlotId::ZERO],
@@ -168,8 +171,12 @@ impl fmt::Display for DmtfName {
     }
 }
 
-/// Which algorithm the device prefers: the strongest first, and of equals the one with the smaller key.
-const ASYM_PREFERENCE: [AsymAlgorithm; 10] = [
+/// Which algorithm the device prefers: post-quantum ones, then the strongest first, and of equals the one with
+/// the smaller key.
+const ASYM_PREFERENCE: [AsymAlgorithm; 13] = [
+    AsymAlgorithm::MlDsa(MlDsaSet::P87),
+    AsymAlgorithm::MlDsa(MlDsaSet::P65),
+    AsymAlgorithm::MlDsa(MlDsaSet::P44),
     AsymAlgorithm::Ecdsa(EcCurve::P521),
     AsymAlgorithm::Ecdsa(EcCurve::P384),
     AsymAlgorithm::Rsa(RsaScheme::Pss, RsaBits::B4096),
@@ -192,11 +199,15 @@ const HASH_PREFERENCE: [HashAlgorithm; 6] = [
     HashAlgorithm::Sha3_256,
 ];
 
-/// The algorithms of the set that can be used, the preferred one first.
-pub(crate) fn preferred_asyms(set: BaseAsymAlgo) -> impl Iterator<Item = AsymAlgorithm> {
-    ASYM_PREFERENCE
-        .into_iter()
-        .filter(move |asym| asym.base_asym().is_some_and(|bit| set.contains(bit)))
+/// The algorithms of the sets that can be used, the preferred one first.
+pub(crate) fn preferred_asyms(
+    base: BaseAsymAlgo,
+    pqc: PqcAsymAlgo,
+) -> impl Iterator<Item = AsymAlgorithm> {
+    ASYM_PREFERENCE.into_iter().filter(move |asym| {
+        asym.base_asym().is_some_and(|bit| base.contains(bit))
+            || asym.pqc_asym().is_some_and(|bit| pqc.contains(bit))
+    })
 }
 
 /// The hashes of the set that can be used, the preferred one first.

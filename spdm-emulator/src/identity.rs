@@ -212,7 +212,7 @@ impl KeyRing {
             }
             None => {
                 let mut maker = Maker { config, entropy, keys: BTreeMap::new() };
-                for asym in preferred_asyms(config.base_asym) {
+                for asym in preferred_asyms(config.base_asym, config.pqc_asym) {
                     let identities = slots.iter().map(|slot| Ok((*slot, maker.make(asym, *slot)?)));
                     let slots = identities.collect::<Result<_, DeviceError>>()?;
                     entries.push(Entry { asym, slots });

@@ -10,7 +10,9 @@ use der::{Encode, Sequence};
 use signature::{Keypair, Signer};
 use spdm_codec::PciIdentity;
 use spdm_crypto::rustcrypto::SoftwareKey;
-use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, RsaBits, RsaScheme, Sign as _, Signed};
+use spdm_crypto::{
+    AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, RsaBits, RsaScheme, Sign as _, Signed,
+};
 use x509_cert::TbsCertificate;
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{Builder as _, CertificateBuilder, Error as BuilderError};
@@ -233,11 +235,21 @@ impl CertificateSigner {
             AsymAlgorithm::Ed25519 => {
                 (HashAlgorithm::Sha512, ObjectIdentifier::new_unwrap("1.3.101.112"))
             }
+            // RFC 9881 §2: pure ML-DSA, with an empty context string.
+            AsymAlgorithm::MlDsa(set) => (HashAlgorithm::Sha512, ml_dsa(set)),
             _ => (HashAlgorithm::Sha256, ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2")),
         };
         let key = key.with_scheme(RsaScheme::Pkcs1).unwrap_or_else(|| key.clone());
         Self { key, hash, signature_algorithm: oid }
     }
+}
+
+const fn ml_dsa(set: MlDsaSet) -> ObjectIdentifier {
+    ObjectIdentifier::new_unwrap(match set {
+        MlDsaSet::P44 => "2.16.840.1.101.3.4.3.17",
+        MlDsaSet::P65 => "2.16.840.1.101.3.4.3.18",
+        MlDsaSet::P87 => "2.16.840.1.101.3.4.3.19",
+    })
 }
 
 #[derive(Clone)]

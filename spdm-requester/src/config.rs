@@ -60,7 +60,7 @@ impl Offer {
             measurement_specification: MeasurementSpecification::DMTF,
             base_asym: provider.base_asyms(),
             base_hash: provider.base_hashes(),
-            pqc_asym: PqcAsymAlgo::empty(),
+            pqc_asym: provider.pqc_asyms(),
             opaque_formats: OtherParams::OPAQUE_DATA_FMT_1,
             connection_keys: ConnectionKeys::Single,
             mel_specification: MelSpecification::empty(),

@@ -113,7 +113,8 @@ impl Negotiated {
         let pqc = self.selected.pqc_asym;
         if !pqc.is_empty() {
             let field = "PqcAsymSel";
-            return Err(Incompatible::Algorithm { field, selected: pqc.bits() });
+            return AsymAlgorithm::from_pqc_asym(pqc)
+                .ok_or(Incompatible::Algorithm { field, selected: pqc.bits() });
         }
         let (field, selected) = ("BaseAsymSel", self.selected.base_asym);
         if selected.is_empty() {

@@ -85,7 +85,9 @@ fn malformed_requests() {
     refused(&mut device, &chain_end, invalid);
     refused(&mut device, &[0x12, 0x82, 3, 0, 0, 0, 16, 0], invalid);
     refused(&mut device, &[0x12, 0x81, 0, 0, 1, 2, 3, 4], invalid);
-    refused(&mut device, &[&[0x12, 0x81][..], &[0; 5000]].concat(), invalid);
+    // Longer than DataTransferSize.
+    let too_large = [0x12, 0x7F, 0x0E, 0];
+    refused(&mut device, &[&[0x12, 0x81][..], &[0; 5000]].concat(), too_large);
 }
 
 #[test]
