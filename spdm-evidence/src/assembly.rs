@@ -5,13 +5,13 @@
 use core::fmt;
 
 use spdm_codec::{
-    ChunkAckAttributes, ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck, Code, Cx, DecodeError,
-    ErrorCode, ErrorResponse, ExtendedErrorData, Header, Message, SpdmVersion,
+    Chunk, ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck, Code, Cx, DecodeError, ErrorCode,
+    ErrorResponse, ExtendedErrorData, Header, Message, SpdmVersion,
 };
+use spdm_requester::{Acknowledged, Error, LargeMessage, Progress, SentChunk};
 use spdm_untrusted::Untrusted;
 
 use crate::exchange::{Exchange, Negotiation, Note, Recording};
-use crate::large_message::LargeMessage;
 
 /// Why a recording ends early: the messages cannot be put together.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,28 +20,14 @@ pub enum Broken {
     /// A message that has to be understood to go on cannot be decoded.
     Decode(DecodeError),
     /// A chunk breaks a rule.
-    Chunk(ChunkViolation),
-}
-
-/// A rule of the chunk transfer that was broken.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct ChunkViolation {
-    /// The message.
-    pub message: &'static str,
-    /// The field.
-    pub field: &'static str,
-    /// What is expected.
-    pub rule: &'static str,
+    Chunk(Error),
 }
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Decode(error) => error.fmt(f),
-            Self::Chunk(ChunkViolation { message, field, rule }) => {
-                write!(f, "{message}: {field} is not what is expected: {rule}")
-            }
+            Self::Chunk(error) => error.fmt(f),
         }
     }
 }
@@ -51,6 +37,43 @@ impl core::error::Error for Broken {}
 impl From<DecodeError> for Broken {
     fn from(error: DecodeError) -> Self {
         Self::Decode(error)
+    }
+}
+
+/// What the rules of chunks say.
+impl From<Error> for Broken {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Decode(error) => Self::Decode(error),
+            other => Self::Chunk(other),
+        }
+    }
+}
+
+/// A large message and its bytes.
+#[derive(Debug)]
+struct Chunked {
+    large: LargeMessage,
+    bytes: Vec<u8>,
+}
+
+impl Chunked {
+    const fn new(large: LargeMessage) -> Self {
+        Self { large, bytes: Vec::new() }
+    }
+
+    /// Adds a chunk; gives the whole message with the last one.
+    fn add(&mut self, chunk: &Chunk<'_>) -> Result<Option<Vec<u8>>, Broken> {
+        let progress = self.large.add(chunk)?;
+        self.bytes.extend_from_slice(chunk.bytes);
+        match progress {
+            Progress::More => Ok(None),
+            Progress::Complete => {
+                let whole = core::mem::take(&mut self.bytes);
+                self.large.check_content(Untrusted::new(&whole))?;
+                Ok(Some(whole))
+            }
+        }
     }
 }
 
@@ -80,8 +103,8 @@ enum Waiting {
 struct Pending {
     exchange: Exchange,
     waiting: Waiting,
-    /// The last CHUNK_SEND of a large request: its handle and ChunkSeqNo.
-    chunked: Option<(u8, u32)>,
+    /// The last CHUNK_SEND of a large request.
+    chunked: Option<SentChunk>,
 }
 
 #[derive(Debug)]
@@ -92,8 +115,10 @@ struct Assembler {
     early: Vec<Note>,
     current: Option<Recording>,
     pending: Option<Pending>,
-    large_request: Option<LargeMessage>,
-    large_response: Option<LargeMessage>,
+    large_request: Option<Chunked>,
+    /// The CHUNK_SEND before.
+    sent: Option<SentChunk>,
+    large_response: Option<Chunked>,
 }
 
 impl Assembler {
@@ -106,6 +131,7 @@ impl Assembler {
             current: None,
             pending: None,
             large_request: None,
+            sent: None,
             large_response: None,
         }
     }
@@ -169,14 +195,17 @@ impl Assembler {
                 let chunk = ChunkSend::decode(raw, &self.cx())?.message.0;
                 if chunk.seq_no == 0 {
                     self.settle();
-                    self.large_request = Some(LargeMessage::new("CHUNK_SEND", chunk.handle, 0));
+                    let large = LargeMessage::request(self.version, chunk.handle);
+                    self.large_request = Some(Chunked::new(large));
                 }
                 let Some(large) = &mut self.large_request else {
                     self.note(Note::Stray { code });
                     return Ok(());
                 };
                 let whole = large.add(&chunk)?;
-                let sent = (large.handle(), large.last_seq_no());
+                let Chunk { handle, seq_no, attributes, .. } = chunk;
+                let sent = SentChunk { handle, seq_no, attributes };
+                self.sent = Some(sent);
                 if let Some(whole) = whole {
                     self.large_request = None;
                     self.begin(whole, Some(sent));
@@ -208,7 +237,7 @@ impl Assembler {
         Ok(())
     }
 
-    fn begin(&mut self, request: Vec<u8>, chunked: Option<(u8, u32)>) {
+    fn begin(&mut self, request: Vec<u8>, chunked: Option<SentChunk>) {
         if let [version, code, ..] = *request
             && Code(code) == Code::GET_CAPABILITIES
             && let Some(version) = SpdmVersion::from_byte(version)
@@ -243,40 +272,24 @@ impl Assembler {
     fn chunk_send_ack(&mut self, message: &[u8]) -> Result<(), Broken> {
         let ack = ChunkSendAck::decode(Untrusted::new(message), &self.cx())?.message;
         let pending = self.pending.as_ref().and_then(|pending| pending.chunked);
-        let sending =
-            self.large_request.as_ref().map(|large| (large.handle(), large.last_seq_no()));
+        let sending = self.sent.filter(|_| self.large_request.is_some());
         let Some(sent) = sending.or(pending) else {
             self.note(Note::Stray { code: Code::CHUNK_SEND_ACK });
             return Ok(());
         };
-        let broken =
-            |field, rule| Broken::Chunk(ChunkViolation { message: "CHUNK_SEND_ACK", field, rule });
-        if ack.handle != sent.0 {
-            return Err(broken("Handle", "the handle of the large message"));
-        }
-        if ack.seq_no != sent.1 {
-            return Err(broken("ChunkSeqNo", "the chunk that was sent"));
-        }
-        if ack.attributes.contains(ChunkAckAttributes::EARLY_ERROR_DETECTED) {
-            // The large request is given up. What it was is not on record as a whole.
-            self.large_request = None;
-            let code = Header::peek(Untrusted::new(ack.response))?.code;
-            if code != Code::ERROR {
-                return Err(broken(
-                    "ResponseToLargeRequest",
-                    "ERROR, for EarlyErrorDetected is set",
-                ));
+        match sent.acknowledge(&ack, self.padding)? {
+            Acknowledged::Next => Ok(()),
+            Acknowledged::EarlyError(error) if self.pending.is_none() => {
+                // The large request is given up. What it was is not on record as a whole.
+                self.large_request = None;
+                ErrorResponse::decode(error, &self.cx())?;
+                Ok(())
+            }
+            Acknowledged::Response(response) | Acknowledged::EarlyError(response) => {
+                let header = Header::peek(response)?;
+                self.answer(header.code, response.into_inner_less_safe())
             }
         }
-        if self.pending.is_none() {
-            // Acknowledges a chunk before the last one, or gives up.
-            return Ok(());
-        }
-        let header = Header::peek(Untrusted::new(ack.response))?;
-        if matches!(header.code, Code::CHUNK_RESPONSE | Code::CHUNK_SEND_ACK) {
-            return Err(broken("ResponseToLargeRequest", "no message of the chunk transfer"));
-        }
-        self.answer(header.code, ack.response)
     }
 
     /// A response that is no chunk.
@@ -298,19 +311,21 @@ impl Assembler {
                     pending.waiting = Waiting::Retry;
                     return Ok(());
                 }
+                // CHUNK_GET comes again.
+                (ErrorCode::BUSY | ErrorCode::REQUEST_IN_FLIGHT, _) if in_transfer => return Ok(()),
                 (_, ExtendedErrorData::LargeResponse { handle }) => {
                     if in_transfer {
-                        let message = "ERROR";
-                        let (field, rule) = ("ErrorCode", "no LargeResponse to CHUNK_GET");
-                        return Err(Broken::Chunk(ChunkViolation { message, field, rule }));
+                        // The judge refuses a second one.
+                        pending.exchange.interim.push(message.to_vec());
+                        return Ok(());
                     }
-                    let overhead = match pending.chunked {
-                        Some(_) => LargeMessage::ack_len(version),
-                        None => 0,
+                    let large = LargeMessage::response(version, handle);
+                    let large = match pending.chunked {
+                        Some(_) => large.to_large_request(),
+                        None => large,
                     };
                     pending.exchange.interim.push(message.to_vec());
-                    self.large_response =
-                        Some(LargeMessage::new("CHUNK_RESPONSE", handle, overhead));
+                    self.large_response = Some(Chunked::new(large));
                     return Ok(());
                 }
                 _ => {}

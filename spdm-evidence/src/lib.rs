@@ -38,7 +38,6 @@ mod error;
 mod evidence;
 mod exchange;
 mod judgement;
-mod large_message;
 mod nvidia;
 mod record;
 mod reference;
@@ -49,7 +48,7 @@ mod spdm_message;
 mod standard_transcript;
 mod verify;
 
-pub use assembly::{Broken, ChunkViolation};
+pub use assembly::Broken;
 pub use capture::{
     Capture, CaptureBinding, CaptureForm, CaptureWriter, CapturedMessage, Direction, Layer,
 };

@@ -349,14 +349,7 @@ impl Connection {
             return self.accept_error(request, response).map(Verdict::Error);
         }
         self.check_size(header, response)?;
-        let padding = self.padding;
-        if self.large {
-            // LargeMessageSize told how long it is.
-            self.padding = 0;
-        }
-        let verdict = self.accept_answer(bench, code, request, response, identity);
-        self.padding = padding;
-        let verdict = verdict?;
+        let verdict = self.accept_answer(bench, code, request, response, identity)?;
         (self.pending, self.large) = (None, false);
         Ok(verdict)
     }
@@ -387,24 +380,22 @@ impl Connection {
         }
     }
 
-    /// From 1.2 on the Requester announces the largest message it takes, and the largest transfer.
+    /// From 1.2 on the Requester announces the largest message it takes. How much of it comes at once is not
+    /// for the judge to see: a live requester lends its transport no larger place.
     fn check_size(&self, header: Header, response: Untrusted<&[u8]>) -> Result<(), Error> {
         let Some(sizes) = self.requester.sizes else { return Ok(()) };
-        let padding = if self.large { 0 } else { self.padding };
-        let len = response.into_inner_less_safe().len().saturating_sub(padding);
-        let len = u64::try_from(len).unwrap_or(u64::MAX);
-        let limits = [
-            ("MaxSPDMmsgSize", u64::from(sizes.max_spdm_msg_size)),
-            ("DataTransferSize", u64::from(sizes.data_transfer_size)),
-        ];
-        let limits = limits.get(..if self.large { 1 } else { 2 }).unwrap_or_default();
-        match limits.iter().find(|(_, most)| len > *most) {
-            None => Ok(()),
-            Some((field, most)) => {
-                let message = header.code.name().unwrap_or("message");
-                Err(Misbehaviour::value(message, field, Expected::AtMost(*most), len))
-            }
+        let len = response.into_inner_less_safe().len().saturating_sub(self.answer_padding());
+        let most = u64::from(sizes.max_spdm_msg_size);
+        if u64::try_from(len).is_ok_and(|len| len <= most) {
+            return Ok(());
         }
+        let message = header.code.name().unwrap_or("message");
+        Err(Misbehaviour::value(message, "MaxSPDMmsgSize", Expected::AtMost(most), len))
+    }
+
+    /// How many bytes may follow the answer: none where LargeMessageSize told how long it is.
+    const fn answer_padding(&self) -> usize {
+        if self.large { 0 } else { self.padding }
     }
 
     fn accept_other(&self, request: Code, header: Header) -> Result<Header, Error> {

@@ -73,11 +73,7 @@ impl Fault {
     pub(super) fn of_broken(broken: &Broken) -> Self {
         match broken {
             Broken::Decode(decode) => Self::decode(None, decode),
-            Broken::Chunk(chunk) => Self::new(None, "protocol", broken, ExitClass::Protocol).at(
-                chunk.message,
-                chunk.field,
-                None,
-            ),
+            Broken::Chunk(error) => Self { check: None, ..Self::of(error) },
         }
     }
 

@@ -25,7 +25,8 @@ impl Connection {
         }
         let version = self.version;
         let asked = self.request::<NegotiateAlgorithms<'_>>(request, version)?;
-        let answer = Algorithms::decode(response, &Cx::new(version).with_padding(self.padding))?;
+        let answer =
+            Algorithms::decode(response, &Cx::new(version).with_padding(self.answer_padding()))?;
         let (offer, choice) = (&asked.message, &answer.message);
         check_choice(offer, choice)?;
         check_tables(self.compat, offer, choice)?;

@@ -29,7 +29,8 @@ impl Connection {
             .filter(|version| self.versions.contains(*version))
             .ok_or(Error::Misuse(Misuse::Version { byte: header.version }))?;
         let asked = self.request::<GetCapabilities>(request, version)?;
-        let answer = Capabilities::decode(response, &Cx::new(version).with_padding(self.padding))?;
+        let answer =
+            Capabilities::decode(response, &Cx::new(version).with_padding(self.answer_padding()))?;
         let asked_for_block = asked.message.algorithms_block == AlgorithmsBlock::Requested;
         if answer.message.supported_algorithms.is_some() && !asked_for_block {
             return Err(unexpected(MESSAGE, "SupportedAlgorithms"));

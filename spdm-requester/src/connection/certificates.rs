@@ -26,7 +26,7 @@ impl Connection {
         let negotiated = self.agreed(Code::GET_DIGESTS)?;
         let hash = negotiated.hash()?;
         let asked = self.request::<GetDigests>(request, negotiated.version)?;
-        let answer = Digests::decode(response, &negotiated.cx(self.padding))?;
+        let answer = Digests::decode(response, &negotiated.cx(self.answer_padding()))?;
         let mut slots = [Slot::default(); 8];
         for entry in answer.message.iter() {
             check_key(&entry)?;
@@ -49,7 +49,7 @@ impl Connection {
         let negotiated = self.agreed(Code::GET_CERTIFICATE)?;
         let hash = negotiated.hash()?;
         let asked = self.request::<GetCertificate>(request, negotiated.version)?;
-        let answer = Certificate::decode(response, &negotiated.cx(self.padding))?;
+        let answer = Certificate::decode(response, &negotiated.cx(self.answer_padding()))?;
         let (question, message) = (&asked.message, answer.message);
         if message.form != question.form {
             let rule = match question.form {

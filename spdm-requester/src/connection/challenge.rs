@@ -32,7 +32,7 @@ impl Connection {
         let measures = negotiated.responder.flags.meas_cap() != MeasCap::None;
         let summary = question.summary != MeasurementSummary::None && measures;
         let cx = negotiated
-            .cx(self.padding)
+            .cx(self.answer_padding())
             .with_summary_len(if summary { negotiated.hash_len() } else { 0 })
             .with_signature_len(negotiated.signature_len());
         let answer = ChallengeAuth::decode(response, &cx)?;

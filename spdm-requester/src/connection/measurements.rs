@@ -33,7 +33,7 @@ impl Connection {
             Some(_) => negotiated.signature_len(),
             None => 0,
         };
-        let cx = negotiated.cx(self.padding).with_signature_len(signature_len);
+        let cx = negotiated.cx(self.answer_padding()).with_signature_len(signature_len);
         let answer = Measurements::decode(response, &cx)?;
         let message = answer.message;
         self.check_blocks(&negotiated, question, &message)?;

@@ -13,7 +13,7 @@ impl Connection {
         response: Untrusted<&'r [u8]>,
     ) -> Result<Version<'r>, Error> {
         let asked = self.request::<GetVersion>(request, SpdmVersion::V1_0)?;
-        let cx = Cx::new(SpdmVersion::V1_0).with_padding(self.padding);
+        let cx = Cx::new(SpdmVersion::V1_0).with_padding(self.answer_padding());
         let answer = Version::decode(response, &cx)?;
         // Update and alpha versions do not show in SPDMVersion; entries that we do not know are skipped.
         let mut versions = VersionSet::default();
