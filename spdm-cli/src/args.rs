@@ -172,12 +172,15 @@ pub(crate) struct LinkArgs {
     /// The highest version to use
     #[arg(long, value_name = "1.x", default_value = "1.4")]
     pub(crate) max_version: SpdmVersion,
-    /// Signature algorithms to offer, for example ECDSA_P384,RSAPSS_3072
+    /// Signature algorithms to offer, for example ECDSA_P384,RSAPSS_3072,ML_DSA_87
     #[arg(long, value_name = "LIST", value_parser = AsymList::parse)]
     pub(crate) base_asym: Option<AsymList>,
     /// Hash algorithms to offer, for example SHA_384
     #[arg(long, value_name = "LIST", value_parser = HashList::parse)]
     pub(crate) base_hash: Option<HashList>,
+    /// The largest message to take at once (DataTransferSize, 1.2), in bytes; larger ones come in chunks
+    #[arg(long, value_name = "BYTES", value_parser = values::transfer_size)]
+    pub(crate) transfer_size: Option<u32>,
     /// Writes a capture of the exchange (pcap)
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
@@ -443,6 +446,9 @@ pub(crate) struct EmulateArgs {
     /// Hash algorithms
     #[arg(long, value_name = "LIST", value_parser = HashList::parse)]
     pub(crate) base_hash: Option<HashList>,
+    /// The largest message that the device takes and sends at once, in bytes
+    #[arg(long, value_name = "BYTES", value_parser = values::transfer_size)]
+    pub(crate) transfer_size: Option<u32>,
     /// The provisioned slots, for example 0,1
     #[arg(long, value_name = "LIST", value_parser = SlotList::parse)]
     pub(crate) slots: Option<SlotList>,

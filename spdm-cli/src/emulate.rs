@@ -9,7 +9,7 @@ use crate::args::{EmulateArgs, San};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::file;
-use crate::target::framing;
+use crate::target::{chunking, framing};
 
 /// Serves until the process is ended, or one connection with `--once`.
 pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Failure> {
@@ -81,12 +81,12 @@ fn fault_list() -> String {
 }
 
 fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
-    let mut config = DeviceConfig { seed: args.seed, ..DeviceConfig::default() };
+    let mut config = DeviceConfig { seed: args.seed, ..chunking() };
     if !args.versions.is_empty() {
         config.versions.clone_from(&args.versions);
     }
     if let Some(list) = &args.base_asym {
-        config.base_asym = list.0;
+        (config.base_asym, config.pqc_asym) = (list.base, list.pqc);
     }
     if let Some(list) = &args.base_hash {
         config.base_hash = list.0;
@@ -95,6 +95,10 @@ fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
         config.slots.clone_from(&list.0);
     }
     config.capabilities = args.capabilities;
+    if let Some(size) = args.transfer_size {
+        config.data_transfer_size = size;
+        config.max_spdm_msg_size = config.max_spdm_msg_size.max(size);
+    }
     if args.peer_key_out.is_some() {
         config.provisioning = KeyProvisioning::PublicKey;
     }

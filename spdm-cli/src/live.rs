@@ -20,6 +20,8 @@ use crate::target::{Endpoint, framing};
 
 /// Bytes of a request and of the largest response that is taken.
 const MESSAGE_LEN: usize = 64 + 0x8000;
+/// Bytes that one operation may bring: the largest measurement record in small chunks.
+const MOST_BYTES: u32 = 1 << 24;
 /// The longest that one operation may take, whatever the device does.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -99,6 +101,7 @@ pub(crate) fn requester<'a>(
     let mut bounds = Bounds::default();
     // A device may hand out its chain byte by byte; time bounds it.
     bounds.round_trips = u16::MAX;
+    bounds.bytes = MOST_BYTES;
     bounds.time = LONGEST.max(args.timeout.saturating_mul(4));
     Requester::new(PROVIDER, Storage::new(message, hashes), line.limits())
         .with_offer(offer(args))
@@ -110,8 +113,9 @@ fn offer(args: &LinkArgs) -> Offer {
     let mut offer = Offer::everything(&PROVIDER);
     offer.min_version = args.min_version;
     offer.max_version = args.max_version;
+    offer.data_transfer_size = args.transfer_size.unwrap_or(u32::MAX);
     if let Some(list) = &args.base_asym {
-        offer.base_asym = list.0;
+        (offer.base_asym, offer.pqc_asym) = (list.base, list.pqc);
     }
     if let Some(list) = &args.base_hash {
         offer.base_hash = list.0;

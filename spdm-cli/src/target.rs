@@ -14,6 +14,7 @@ use spdm_evidence::CaptureBinding;
 use crate::args::LinkArgs;
 use crate::carrier::{Carrier, LineError};
 use crate::exit::Failure;
+pub(crate) use emulated::chunking;
 pub(crate) use tcp::framing;
 
 /// What this build can reach.

@@ -4,7 +4,8 @@ use core::str::FromStr;
 use std::path::PathBuf;
 
 use spdm_codec::{
-    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, NONCE_LEN, Nonce, PqcAsymAlgo, SlotId,
+    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, MIN_DATA_TRANSFER_SIZE, NONCE_LEN, Nonce,
+    PqcAsymAlgo, SlotId,
 };
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 use spdm_evidence::Format;
@@ -156,14 +157,20 @@ impl San {
     }
 }
 
-/// `--base-asym` where several may be given.
+/// `--base-asym` where several may be given: both fields of the negotiation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct AsymList(pub(crate) BaseAsymAlgo);
+pub(crate) struct AsymList {
+    pub(crate) base: BaseAsymAlgo,
+    pub(crate) pqc: PqcAsymAlgo,
+}
 
 impl AsymList {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let asyms = text.split(',').map(asym).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self(asyms.into_iter().filter_map(AsymAlgorithm::base_asym).collect()))
+        Ok(Self {
+            base: asyms.iter().copied().filter_map(AsymAlgorithm::base_asym).collect(),
+            pqc: asyms.iter().copied().filter_map(AsymAlgorithm::pqc_asym).collect(),
+        })
     }
 }
 
@@ -181,11 +188,10 @@ impl HashList {
 /// A signature algorithm by its name in DSP0274.
 pub(crate) fn asym(name: &str) -> Result<AsymAlgorithm, String> {
     let known = BaseAsymAlgo::from_name(name).is_some() || PqcAsymAlgo::from_name(name).is_some();
-    // Those of `PqcAsymAlgo` have no option.
-    let all = || AsymAlgorithm::ALL.into_iter().filter(|asym| asym.base_asym().is_some());
-    all()
+    let all = AsymAlgorithm::ALL;
+    all.into_iter()
         .find(|asym| asym.name() == name)
-        .ok_or_else(|| not_found(name, known, &all().map(AsymAlgorithm::name).collect::<Vec<_>>()))
+        .ok_or_else(|| not_found(name, known, &all.map(AsymAlgorithm::name)))
 }
 
 /// A hash algorithm by its name in DSP0274.
@@ -214,6 +220,12 @@ pub(crate) fn capabilities(text: &str) -> Result<CapabilityFlags, String> {
     let flag =
         |name| CapabilityFlags::from_name(name).ok_or_else(|| format!("{name} is no capability"));
     text.split(',').map(flag).collect()
+}
+
+/// `--transfer-size`: what DSP0274 allows as DataTransferSize.
+pub(crate) fn transfer_size(text: &str) -> Result<u32, String> {
+    let size: Option<u32> = text.parse().ok().filter(|size| *size >= MIN_DATA_TRANSFER_SIZE);
+    size.ok_or_else(|| format!("expected bytes, at least {MIN_DATA_TRANSFER_SIZE}"))
 }
 
 /// `--timeout`.
@@ -264,7 +276,7 @@ mod tests {
         AsymList, HashList, IndexList, NonceChoice, RootHash, San, SlotChoice, SlotList,
         capabilities, seconds,
     };
-    use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, SlotId};
+    use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, PqcAsymAlgo, SlotId};
 
     #[test]
     fn nonces() {
@@ -298,10 +310,14 @@ mod tests {
     #[test]
     fn names_of_algorithms() {
         let both = BaseAsymAlgo::ECDSA_P384 | BaseAsymAlgo::RSAPSS_3072;
-        assert_eq!(AsymList::parse("ECDSA_P384,RSAPSS_3072"), Ok(AsymList(both)));
+        let list = AsymList { base: both, pqc: PqcAsymAlgo::ML_DSA_65 };
+        assert_eq!(AsymList::parse("ECDSA_P384,ML_DSA_65,RSAPSS_3072"), Ok(list));
         assert_eq!(HashList::parse("SHA3_512"), Ok(HashList(BaseHashAlgo::SHA3_512)));
-        let error = AsymList::parse("ML_DSA_87").unwrap_err();
-        assert!(error.starts_with("ML_DSA_87 is not implemented by the backend"), "{error}");
+        let error = AsymList::parse("SLH_DSA_SHA2_128S").unwrap_err();
+        assert!(
+            error.starts_with("SLH_DSA_SHA2_128S is not implemented by the backend"),
+            "{error}"
+        );
         let error = AsymList::parse("P384").unwrap_err();
         assert!(error.starts_with("P384 is no algorithm; there are RSASSA_2048"), "{error}");
         assert!(HashList::parse("SM3_256").is_err());

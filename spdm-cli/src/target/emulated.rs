@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use spdm_codec::CapabilityFlags;
 use spdm_emulator::{Device, DeviceConfig};
 use spdm_evidence::CaptureBinding;
 use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
@@ -23,9 +24,9 @@ struct InProcess;
 impl Place for InProcess {
     /// Makes RSA keys only where RSA is asked for: they take seconds.
     fn open(&self, args: &LinkArgs) -> Result<Box<dyn Endpoint>, Failure> {
-        let mut config = DeviceConfig::default();
+        let mut config = chunking();
         if let Some(list) = &args.base_asym {
-            config.base_asym = list.0;
+            (config.base_asym, config.pqc_asym) = (list.base, list.pqc);
         }
         Ok(Box::new(Device::new(config).map_err(Failure::usage)?))
     }
@@ -43,6 +44,15 @@ impl Endpoint for Device {
 
     fn anchors(&self) -> Vec<Vec<u8>> {
         self.trust_anchors()
+    }
+}
+
+/// A device with messages of any size, in chunks where a requester takes less at once.
+pub(crate) fn chunking() -> DeviceConfig {
+    DeviceConfig {
+        more_capabilities: CapabilityFlags::CHUNK_CAP,
+        max_spdm_msg_size: 0x1_0000,
+        ..DeviceConfig::default()
     }
 }
 
