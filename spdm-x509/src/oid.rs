@@ -81,6 +81,9 @@ known! {
     pub(crate) P521 = "1.3.132.0.35";
     pub(crate) RSA_ENCRYPTION = "1.2.840.113549.1.1.1";
     pub(crate) ED25519 = "1.3.101.112";
+    pub(crate) ML_DSA_44 = "2.16.840.1.101.3.4.3.17";
+    pub(crate) ML_DSA_65 = "2.16.840.1.101.3.4.3.18";
+    pub(crate) ML_DSA_87 = "2.16.840.1.101.3.4.3.19";
     pub(crate) ECDSA_SHA256 = "1.2.840.10045.4.3.2";
     pub(crate) ECDSA_SHA384 = "1.2.840.10045.4.3.3";
     pub(crate) ECDSA_SHA512 = "1.2.840.10045.4.3.4";

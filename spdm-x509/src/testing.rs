@@ -3,7 +3,7 @@
 
 use spdm_codec::{SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
-use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, Sign as _, Signed};
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, Sign as _, Signed};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{CertModel, Chain, ChainContext, ChainError};
 use std::format;
@@ -135,6 +135,15 @@ fn signature_algorithm(asym: AsymAlgorithm) -> (HashAlgorithm, Vec<u8>) {
         AsymAlgorithm::Ed25519 => {
             (HashAlgorithm::Sha512, tlv(0x30, &[&tlv(6, &[&[0x2B, 0x65, 0x70]])]))
         }
+        AsymAlgorithm::MlDsa(set) => {
+            let last = match set {
+                MlDsaSet::P44 => 17,
+                MlDsaSet::P65 => 18,
+                MlDsaSet::P87 => 19,
+            };
+            let oid = [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, last];
+            (HashAlgorithm::Sha512, tlv(0x30, &[&tlv(6, &[&oid])]))
+        }
         other => panic!("no certificates with {other} are minted"),
     }
 }
@@ -143,7 +152,7 @@ fn signature_algorithm(asym: AsymAlgorithm) -> (HashAlgorithm, Vec<u8>) {
 #[derive(Clone)]
 pub(crate) struct Template {
     /// That of the subject's key, and of the issuer's.
-    asym: AsymAlgorithm,
+    pub(crate) asym: AsymAlgorithm,
     pub(crate) version: Vec<u8>,
     pub(crate) serial: Vec<u8>,
     pub(crate) inner_algorithm: Vec<u8>,

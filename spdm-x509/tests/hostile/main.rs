@@ -12,6 +12,7 @@
 #[expect(dead_code, reason = "shared with the tests of the crate itself")]
 mod testing;
 
+mod algorithms;
 mod good;
 mod limbo;
 mod mutants;
