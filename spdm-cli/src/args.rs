@@ -104,21 +104,22 @@ pub(crate) struct TrustArgs {
     /// The time of validity: RFC 3339, unix:N, now or unchecked
     #[arg(long, value_name = "TIME", value_parser = At::parse, default_value = "now")]
     pub(crate) at: At,
-    /// What is demanded of the leaf: compatible is what DSP0274 demands, strict also what it recommends
-    #[arg(long, value_name = "PROFILE", default_value = "compatible")]
+    /// What is demanded of certificates: strict is the strictest that is right for the version; compatible puts up
+    /// with careless ones
+    #[arg(long, value_name = "PROFILE", default_value = "strict")]
     pub(crate) profile: ProfileChoice,
     /// The crypto backend
     #[arg(long, value_name = "NAME", default_value = "rustcrypto")]
     pub(crate) backend: Backend,
 }
 
-/// What is demanded of the leaf.
+/// What is demanded of certificates.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum ProfileChoice {
-    /// What DSP0274 demands of the version
-    Compatible,
-    /// Also what it recommends
+    /// The strictest that is right for the version
     Strict,
+    /// Puts up with careless certificates, such as serial number 0 or a leaf without basicConstraints
+    Compatible,
 }
 
 impl From<ProfileChoice> for Profile {
@@ -366,12 +367,12 @@ pub(crate) struct ChainArgs {
     #[arg(long, value_name = "MODEL", default_value = "unknown")]
     pub(crate) model: ModelChoice,
     /// The negotiated signature algorithm; the leaf's key tells otherwise
-    #[arg(long, value_name = "NAME", value_parser = values::asym)]
+    #[arg(long, value_name = "NAME", value_parser = values::any_asym)]
     pub(crate) base_asym: Option<AsymAlgorithm>,
     /// The negotiated hash algorithm; RootHash tells otherwise
     #[arg(long, value_name = "NAME", value_parser = values::hash)]
     pub(crate) base_hash: Option<spdm_crypto::HashAlgorithm>,
-    /// Every certificate with its fields, and what each check looks at
+    /// What was found for every rule
     #[arg(long)]
     pub(crate) explain: bool,
 }

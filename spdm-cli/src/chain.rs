@@ -1,5 +1,11 @@
 //! `spdm chain`: one certificate chain, without a device.
 
+mod explained;
+mod object;
+
+pub(crate) use explained::{Explained, name_of};
+use object::chain_object;
+
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 use spdm_evidence::{Check, Freshness, ReportBuilder, certificates_from_pem, chain_structure};
@@ -25,23 +31,82 @@ pub(crate) fn run(args: &ChainArgs, console: &mut Console) -> Result<Exit, Failu
     }
     let structure = structure(bytes, &anchors, args.base_hash)
         .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-    let verdict = match parse(&structure, args)? {
+    let policy = trust.policy(&PROVIDER, &anchors);
+    let explain = args.explain;
+    match parse(&structure, args)? {
         Ok(chain) => {
-            let policy = trust.policy(&PROVIDER, &anchors);
-            if args.explain && !console.json() {
-                console.report(&render::certificates(&chain, console.style()))?;
-                console.report(&render::explanation(&chain, &policy, console.style()))?;
-            }
-            judge(&name, &chain, &policy)
+            let explained = Explained::new(&chain, &policy);
+            let verdict = judge(&name, &chain, &policy);
+            show(&verdict, Some(&Shown { explained, explain }), console)?;
+            Ok(verdict.exit)
         }
         Err(error) => {
             let mut report = builder(&name);
             report.failed(&Error::Chain(error));
-            Verdict::new(report.build())
+            let verdict = Verdict::new(report.build());
+            show(&verdict, None, console)?;
+            if !console.json() {
+                let certificates = readable(&structure);
+                console.report(&render::readable(&certificates, console.style()))?;
+            }
+            Ok(verdict.exit)
         }
+    }
+}
+
+/// What is shown beside the verdict.
+struct Shown<'a> {
+    explained: Explained<'a>,
+    /// Whether every rule is.
+    explain: bool,
+}
+
+fn show(
+    verdict: &Verdict,
+    shown: Option<&Shown<'_>>,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    if console.json() {
+        let mut object = serde_json::to_value(verdict).map_err(Failure::usage)?;
+        if let Some(object) = object.as_object_mut() {
+            let chain = shown.map(|shown| chain_object(&shown.explained, shown.explain));
+            object.insert("chain".to_owned(), chain.unwrap_or_default());
+        }
+        return console.object(&object);
+    }
+    let explained = shown.map(|shown| &shown.explained);
+    render::show_chain(verdict, explained, console)?;
+    match shown {
+        Some(shown) if shown.explain => {
+            console.report(&render::explanation(&shown.explained, console.style()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The certificates of a structure that is no chain, as far as they can be told apart.
+fn readable(structure: &[u8]) -> Vec<Result<Certificate<'_>, ChainError>> {
+    let starts = [32, 48, 64].into_iter().filter_map(|digest| structure.get(4 + digest..));
+    let lists = starts.map(|mut rest| {
+        let mut certificates = Vec::new();
+        while let Some((certificate, behind)) = split_certificate(rest) {
+            certificates.push(Certificate::parse(Untrusted::new(certificate)));
+            rest = behind;
+        }
+        certificates
+    });
+    lists.max_by_key(|list| list.iter().filter(|read| read.is_ok()).count()).unwrap_or_default()
+}
+
+/// Splits a DER certificate off, by its length alone.
+fn split_certificate(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (digits, content) = match *bytes {
+        [0x30, 0x82, high, low, ..] => (vec![high, low], 4),
+        [0x30, 0x83, high, middle, low, ..] => (vec![high, middle, low], 5),
+        _ => return None,
     };
-    render::show(&verdict, console)?;
-    Ok(verdict.exit)
+    let len = digits.into_iter().fold(0, |len, digit| len << 8 | usize::from(digit));
+    bytes.split_at_checked(len + content)
 }
 
 fn builder(name: &str) -> ReportBuilder {
@@ -90,9 +155,7 @@ fn structure(
 fn certificates(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut certificates = Vec::new();
     let mut rest = bytes;
-    while let [0x30, 0x82, high, low, ..] = *rest {
-        let len = usize::from(u16::from_be_bytes([high, low])) + 4;
-        let (certificate, behind) = rest.split_at_checked(len)?;
+    while let Some((certificate, behind)) = split_certificate(rest) {
         Certificate::parse(Untrusted::new(certificate)).ok()?;
         certificates.push(certificate.to_vec());
         rest = behind;

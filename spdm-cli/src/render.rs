@@ -8,13 +8,13 @@ mod style;
 mod table;
 mod verdict;
 
-pub(crate) use certificate::{certificates, chain, explanation};
+pub(crate) use certificate::{chain, explanation, readable};
 pub(crate) use field::{Fields, Row};
 pub(crate) use info::info;
 pub(crate) use message::{request, response, version};
 pub(crate) use style::Style;
 pub(crate) use table::Table;
-pub(crate) use verdict::{not_done, show, show_measured};
+pub(crate) use verdict::{not_done, show, show_chain, show_measured};
 
 /// Hexadecimal digits, cut after `most` bytes.
 pub(crate) fn hex_cut(bytes: &[u8], most: usize) -> String {

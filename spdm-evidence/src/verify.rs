@@ -27,7 +27,7 @@ pub struct Verifier<'p> {
     pub validity: ValidityCheck,
     /// The name that the leaf must carry.
     pub san: SanPolicy<'p>,
-    /// What the leaf must say of itself.
+    /// What certificates must say of themselves.
     pub profile: Profile,
     /// The nonce that a signature must cover: that of GET_MEASUREMENTS, or of CHALLENGE where no
     /// GET_MEASUREMENTS is on record.
@@ -55,7 +55,7 @@ impl<'p> Verifier<'p> {
             anchors,
             validity,
             san: SanPolicy::None,
-            profile: Profile::COMPATIBLE,
+            profile: Profile::STRICT,
             nonce: None,
             peer_key: None,
             min_version: None,

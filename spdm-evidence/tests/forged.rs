@@ -14,7 +14,7 @@ use spdm_emulator::{Device, DeviceConfig, KeyProvisioning};
 use spdm_evidence::{
     Check, Evidence, Exchange, Negotiation, Note, ReadOptions, Recording, Report, Status, Verifier,
 };
-use spdm_x509::{Anchor, Profile, SanPolicy, ValidityCheck};
+use spdm_x509::{Anchor, Demand, Profile, SanPolicy, ValidityCheck};
 
 const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
 const NONCE: Nonce = [7; 32];
@@ -200,7 +200,9 @@ fn an_attached_chain_has_the_model_that_the_device_announced() {
     let mut a = device(1, |config| config.capabilities = Some(flags));
     let (vca, chain) = (negotiation(&mut a), chain(&mut a));
     let signed = [measure(&mut a, 1, 0, 7)];
-    let strict = |verifier: &mut Verifier<'_>| verifier.profile = Profile::STRICT;
+    let strict = |verifier: &mut Verifier<'_>| {
+        verifier.profile = Profile { hardware_identity: Demand::Always, ..Profile::STRICT };
+    };
     let fetched = report(&evidence(&[&vca, &chain, &signed]), &a, strict);
     let mut file = evidence(&[&vca, &signed]);
     file.attach_chain(SlotId::ZERO, &structure(&chain));

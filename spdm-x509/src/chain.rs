@@ -339,10 +339,9 @@ mod tests {
     #[test]
     fn chains_beyond_64_kib_exist_from_1_4_on() {
         let [root, leaf] = certificates(0).try_into().unwrap();
-        let body = [&[0; 32][..], &root.repeat(300), &leaf].concat();
-        let length = u32::try_from(4 + body.len()).unwrap();
-        assert!(length > 0xFFFF);
-        let bytes = [&length.to_le_bytes()[..], &body].concat();
+        let sent = [&std::vec![root.clone(); 300][..], &[leaf]].concat();
+        let bytes = structure(&root, &sent);
+        assert!(bytes.len() > 0xFFFF);
         let large = ChainContext { version: SpdmVersion::V1_4, ..CONTEXT };
         assert_eq!(parse_as(&bytes, large).unwrap().certificate_count(), 301);
         assert_eq!(parse_as(&bytes, CONTEXT).unwrap_err(), format_error(Rule::Reserved).at(2));

@@ -41,6 +41,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+// What mints certificates for the tests in here and for those beside names the crate in the same way.
+#[cfg(test)]
+extern crate self as spdm_x509;
 #[cfg(test)]
 extern crate std;
 

@@ -21,6 +21,12 @@ impl<'a> Oid<'a> {
         (starts_arc && !content.is_empty()).then_some(Self(content))
     }
 
+    /// The name in its specification, where this crate knows it: `ecdsa-with-SHA384`, `id-kp-serverAuth`.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        NAMES.iter().find(|(oid, _)| *oid == self).map(|(_, name)| *name)
+    }
+
     /// Whether it is one of TCG's for DICE certificates.
     pub(crate) fn is_dice(self) -> bool {
         self.0.len() > Oid::DICE.0.len() && self.0.starts_with(Oid::DICE.0)
@@ -81,6 +87,9 @@ known! {
     pub(crate) P521 = "1.3.132.0.35";
     pub(crate) RSA_ENCRYPTION = "1.2.840.113549.1.1.1";
     pub(crate) ED25519 = "1.3.101.112";
+    pub(crate) ML_DSA_44 = "2.16.840.1.101.3.4.3.17";
+    pub(crate) ML_DSA_65 = "2.16.840.1.101.3.4.3.18";
+    pub(crate) ML_DSA_87 = "2.16.840.1.101.3.4.3.19";
     pub(crate) ECDSA_SHA256 = "1.2.840.10045.4.3.2";
     pub(crate) ECDSA_SHA384 = "1.2.840.10045.4.3.3";
     pub(crate) ECDSA_SHA512 = "1.2.840.10045.4.3.4";
@@ -88,6 +97,10 @@ known! {
     pub(crate) RSA_SHA384 = "1.2.840.113549.1.1.12";
     pub(crate) RSA_SHA512 = "1.2.840.113549.1.1.13";
     pub(crate) RSA_PSS = "1.2.840.113549.1.1.10";
+    pub(crate) ANY_PURPOSE = "2.5.29.37.0";
+    pub(crate) SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
+    pub(crate) CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+    pub(crate) OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
     pub(crate) MGF1 = "1.2.840.113549.1.1.8";
     pub(crate) SHA256 = "2.16.840.1.101.3.4.2.1";
     pub(crate) SHA384 = "2.16.840.1.101.3.4.2.2";
@@ -102,6 +115,34 @@ known! {
     pub(crate) EMAIL = "1.2.840.113549.1.9.1";
     pub(crate) DOMAIN_COMPONENT = "0.9.2342.19200300.100.1.25";
 }
+
+/// Names for those that are shown. Attribute types have their own: see `Name`.
+const NAMES: &[(Oid<'static>, &str)] = &[
+    (Oid::DMTF_DEVICE_INFO, "id-DMTF-device-info"),
+    (Oid::DMTF_HARDWARE_IDENTITY, "id-DMTF-hardware-identity"),
+    (Oid::DMTF_RESPONDER_AUTH, "id-DMTF-eku-responder-auth"),
+    (Oid::DMTF_REQUESTER_AUTH, "id-DMTF-eku-requester-auth"),
+    (Oid::DMTF_MUTABLE_CERTIFICATE, "id-DMTF-mutable-certificate"),
+    (Oid::DMTF_SPDM_EXTENSION, "id-DMTF-SPDM-extension"),
+    (Oid::PCI_CMA, "PCIe CMA"),
+    (Oid::TCB_INFO, "tcg-dice-TcbInfo"),
+    (Oid::MULTI_TCB_INFO, "tcg-dice-MultiTcbInfo"),
+    (Oid::ED25519, "id-Ed25519"),
+    (Oid::ML_DSA_44, "id-ml-dsa-44"),
+    (Oid::ML_DSA_65, "id-ml-dsa-65"),
+    (Oid::ML_DSA_87, "id-ml-dsa-87"),
+    (Oid::ECDSA_SHA256, "ecdsa-with-SHA256"),
+    (Oid::ECDSA_SHA384, "ecdsa-with-SHA384"),
+    (Oid::ECDSA_SHA512, "ecdsa-with-SHA512"),
+    (Oid::RSA_SHA256, "sha256WithRSAEncryption"),
+    (Oid::RSA_SHA384, "sha384WithRSAEncryption"),
+    (Oid::RSA_SHA512, "sha512WithRSAEncryption"),
+    (Oid::RSA_PSS, "id-RSASSA-PSS"),
+    (Oid::ANY_PURPOSE, "anyExtendedKeyUsage"),
+    (Oid::SERVER_AUTH, "id-kp-serverAuth"),
+    (Oid::CLIENT_AUTH, "id-kp-clientAuth"),
+    (Oid::OCSP_SIGNING, "id-kp-OCSPSigning"),
+];
 
 impl fmt::Display for Oid<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,6 +190,12 @@ mod tests {
             0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F,
         ]);
         assert!(long.unwrap().to_string().starts_with("1.2.0xffff"));
+    }
+
+    #[test]
+    fn names() {
+        assert_eq!(Oid::ECDSA_SHA384.name(), Some("ecdsa-with-SHA384"));
+        assert_eq!(Oid(&[0x2A]).name(), None);
     }
 
     #[test]

@@ -169,19 +169,17 @@ pub(crate) fn check_signatures(
     if matches!(origin.root, Root::Unknown) {
         return Outcome::Skipped;
     }
-    let provider = policy.provider;
     for Link { index, certificate, issuer } in links(chain, origin) {
         ledger.turn_to(Some(index));
-        match (issuer, origin.root) {
+        let issuer = match (issuer, origin.root) {
             // Whoever issued it is not at hand.
             (None, Root::Sent) if !certificate.is_self_issued() => return Outcome::Skipped,
-            (None, Root::Sent) => {
-                signature::check(&certificate, &certificate, provider, &mut ledger);
-            }
-            (Some(issuer), _) if index >= origin.first_judged() => {
-                signature::check(&certificate, &issuer, provider, &mut ledger);
-            }
-            _ => {}
+            (None, Root::Sent) => Some(certificate),
+            (issuer, _) => issuer.filter(|_| index >= origin.first_judged()),
+        };
+        if let Some(issuer) = issuer {
+            let hash = chain.context().hash;
+            signature::check(&certificate, &issuer, policy.provider, hash, &mut ledger);
         }
         if ledger.has_failed() && !ledger.is_heard() {
             break;

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use der::Tag;
-use spdm_crypto::{AsymAlgorithm, EcCurve};
+use spdm_crypto::{AsymAlgorithm, EcCurve, MlDsaSet};
 
 use crate::error::Fault;
 use crate::oid::Oid;
@@ -18,6 +18,8 @@ pub enum KeyAlgorithm<'a> {
     Ec(EcCurve),
     /// Ed25519.
     Ed25519,
+    /// ML-DSA.
+    MlDsa(MlDsaSet),
     /// RSA.
     Rsa {
         /// Size of the modulus in bits.
@@ -34,6 +36,7 @@ impl KeyAlgorithm<'_> {
         match (self, asym) {
             (Self::Ec(curve), AsymAlgorithm::Ecdsa(negotiated)) => curve == negotiated,
             (Self::Ed25519, AsymAlgorithm::Ed25519) => true,
+            (Self::MlDsa(set), AsymAlgorithm::MlDsa(negotiated)) => set == negotiated,
             (Self::Rsa { bits }, AsymAlgorithm::Rsa(_, negotiated)) => {
                 bits == negotiated.bytes() * 8
             }
@@ -49,6 +52,9 @@ impl fmt::Display for KeyAlgorithm<'_> {
             Self::Ec(EcCurve::P384) => f.write_str("EC P-384"),
             Self::Ec(EcCurve::P521) => f.write_str("EC P-521"),
             Self::Ed25519 => f.write_str("Ed25519"),
+            Self::MlDsa(MlDsaSet::P44) => f.write_str("ML-DSA-44"),
+            Self::MlDsa(MlDsaSet::P65) => f.write_str("ML-DSA-65"),
+            Self::MlDsa(MlDsaSet::P87) => f.write_str("ML-DSA-87"),
             Self::Rsa { bits } => write!(f, "RSA {bits}"),
             Self::Other(oid) => write!(f, "{oid}"),
         }
@@ -84,8 +90,18 @@ impl<'a> PublicKey<'a> {
                     curve => KeyAlgorithm::Other(curve),
                 }
             }
-            AlgorithmIdentifier { oid: Oid::ED25519, parameters: None } => KeyAlgorithm::Ed25519,
-            AlgorithmIdentifier { oid: Oid::ED25519, .. } => return Err(malformed),
+            AlgorithmIdentifier { oid: Oid::ED25519, parameters } => {
+                without(parameters, KeyAlgorithm::Ed25519).ok_or(malformed)?
+            }
+            AlgorithmIdentifier { oid: Oid::ML_DSA_44, parameters } => {
+                without(parameters, KeyAlgorithm::MlDsa(MlDsaSet::P44)).ok_or(malformed)?
+            }
+            AlgorithmIdentifier { oid: Oid::ML_DSA_65, parameters } => {
+                without(parameters, KeyAlgorithm::MlDsa(MlDsaSet::P65)).ok_or(malformed)?
+            }
+            AlgorithmIdentifier { oid: Oid::ML_DSA_87, parameters } => {
+                without(parameters, KeyAlgorithm::MlDsa(MlDsaSet::P87)).ok_or(malformed)?
+            }
             AlgorithmIdentifier { oid: Oid::RSA_ENCRYPTION, parameters: Some(parameters) }
                 if parameters.tag == Tag::Null =>
             {
@@ -96,6 +112,17 @@ impl<'a> PublicKey<'a> {
             AlgorithmIdentifier { oid, .. } => KeyAlgorithm::Other(oid),
         };
         Ok(Self { algorithm, key })
+    }
+}
+
+/// The algorithm where it has no parameters (RFC 8410 §3, RFC 9881 §2).
+const fn without<'a>(
+    parameters: Option<Element<'_>>,
+    algorithm: KeyAlgorithm<'a>,
+) -> Option<KeyAlgorithm<'a>> {
+    match parameters {
+        None => Some(algorithm),
+        Some(_) => None,
     }
 }
 
@@ -145,7 +172,7 @@ impl<'a> AlgorithmIdentifier<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{EcCurve, Fault, KeyAlgorithm, Oid, PublicKey, Rule};
+    use super::{EcCurve, Fault, KeyAlgorithm, MlDsaSet, Oid, PublicKey, Rule};
     use crate::testing::tlv;
     use crate::tlv::Element;
     use spdm_crypto::AsymAlgorithm;
@@ -172,6 +199,13 @@ mod tests {
         assert_eq!(parse(&curve(Oid::P384)), Ok(KeyAlgorithm::Ec(EcCurve::P384)));
         assert_eq!(parse(&curve(Oid::PCI_CMA)), Ok(KeyAlgorithm::Other(Oid::PCI_CMA)));
         assert_eq!(parse(&spki(Oid::ED25519, &[], &[1])), Ok(KeyAlgorithm::Ed25519));
+        for (oid, set) in [
+            (Oid::ML_DSA_44, MlDsaSet::P44),
+            (Oid::ML_DSA_65, MlDsaSet::P65),
+            (Oid::ML_DSA_87, MlDsaSet::P87),
+        ] {
+            assert_eq!(parse(&spki(oid, &[], &[1])), Ok(KeyAlgorithm::MlDsa(set)));
+        }
         assert_eq!(parse(&spki(Oid::RSA_PSS, &[], &[])), Ok(KeyAlgorithm::Other(Oid::RSA_PSS)));
         let modulus = |first| [&[0, first][..], &[0; 255]].concat();
         let full = rsa(&modulus(0x80), &[3]);
@@ -191,12 +225,14 @@ mod tests {
             spki(Oid::EC_PUBLIC_KEY, &[5, 0], &[4]), // implicit curve
             spki(Oid::EC_PUBLIC_KEY, &[&point[..], &point].concat(), &[4]),
             spki(Oid::ED25519, &[5, 0], &[1]), // parameters
+            spki(Oid::ML_DSA_44, &[5, 0], &[1]),
+            spki(Oid::ML_DSA_87, &[0x30, 0], &[1]),
             spki(Oid::RSA_ENCRYPTION, &[], &[0x30, 0]), // no NULL
             spki(Oid::RSA_ENCRYPTION, &[5, 0], &[0x30, 0]), // no numbers
             spki(Oid::RSA_ENCRYPTION, &[5, 0], &[0x31, 0]), // no SEQUENCE
-            rsa(&[0], &[3]),                   // zero
-            rsa(&[0x85], &[3]),                // negative
-            rsa(&[5], &[0]),                   // exponent zero
+            rsa(&[0], &[3]),                            // zero
+            rsa(&[0x85], &[3]),                         // negative
+            rsa(&[5], &[0]),                            // exponent zero
         ] {
             let rule = parse(&der).map_err(|fault| fault.rule);
             assert_eq!(rule, Err(Rule::PublicKeySyntax), "{der:02x?}");

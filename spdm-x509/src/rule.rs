@@ -128,7 +128,7 @@ rules! {
     TooManyNameConstraints in "nameConstraints" => "there are too many nameConstraints on the path",
     /// The caller revoked neither the certificate nor its key.
     Revoked in "serialNumber" => "the certificate or its key is revoked",
-    /// signatureAlgorithm is RSA, RSASSA-PSS, ECDSA (SHA-256, SHA-384, SHA-512) or Ed25519.
+    /// signatureAlgorithm is RSA, RSASSA-PSS, ECDSA (SHA-256, SHA-384, SHA-512), Ed25519 or ML-DSA.
     SignatureAlgorithm in "signatureAlgorithm" => "signatureAlgorithm is unknown, weak or has unusual parameters",
     /// The issuer's key is of the kind that signatureAlgorithm needs.
     IssuerKey in "signatureAlgorithm" => "the issuer's key is not of the kind or size that signatureAlgorithm needs",

@@ -1,7 +1,9 @@
 //! Signatures on certificates.
 
 use der::Tag;
-use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, Provider, RsaBits, RsaScheme, Signed};
+use spdm_crypto::{
+    AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, Provider, RsaBits, RsaScheme, Signed,
+};
 
 use crate::certificate::Certificate;
 use crate::finding::Ledger;
@@ -10,11 +12,13 @@ use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};
 use crate::rule::Rule;
 use crate::tlv::{Element, check_strict, explicit};
 
-/// Verifies the signature of `certificate` under the key of `issuer`, over the bytes as received.
+/// Verifies the signature of `certificate` under the key of `issuer`, over the bytes as received. `negotiated`
+/// is a hash that the backend has, for algorithms that bring their own and ignore it.
 pub(crate) fn check(
     certificate: &Certificate<'_>,
     issuer: &Certificate<'_>,
     provider: &Provider,
+    negotiated: HashAlgorithm,
     ledger: &mut Ledger<'_, '_>,
 ) {
     let scheme = SignatureScheme::of(&certificate.signature_algorithm());
@@ -24,7 +28,8 @@ pub(crate) fn check(
     let asym = scheme.with_key(algorithm);
     ledger.ask(Rule::IssuerKey, asym.is_some());
     let Some(asym) = asym else { return };
-    if !ledger.ask(Rule::UnsupportedAsym, provider.supports(asym, scheme.hash)) {
+    let hash = scheme.hash.unwrap_or(negotiated);
+    if !ledger.ask(Rule::UnsupportedAsym, provider.supports(asym, hash)) {
         return;
     }
     let mut fixed = [0; MAX_FIXED];
@@ -33,41 +38,46 @@ pub(crate) fn check(
         _ => Some(certificate.signature()),
     };
     let signed = Signed::Message { bytes: certificate.tbs(), context: &[] };
-    let verifies = signature.is_some_and(|signature| {
-        provider.verify(asym, scheme.hash, key, signed, signature).is_ok()
-    });
+    let verifies = signature
+        .is_some_and(|signature| provider.verify(asym, hash, key, signed, signature).is_ok());
     ledger.ask(Rule::Signature, verifies);
 }
 
 /// What a signatureAlgorithm says; the key adds curve or size.
 struct SignatureScheme {
     family: Family,
-    hash: HashAlgorithm,
+    /// `None` for algorithms that bring their own.
+    hash: Option<HashAlgorithm>,
 }
 
 enum Family {
     Ecdsa,
     Ed25519,
+    MlDsa(MlDsaSet),
     Rsa(RsaScheme),
 }
 
 impl SignatureScheme {
-    /// RFC 5758 §3.2, RFC 8410 §3, RFC 4055 §5 and §3. SHA-2 only: weaker hashes are refused, SHA-3 is not
-    /// used in SPDM certificates.
+    /// RFC 5758 §3.2, RFC 8410 §3, RFC 9881 §2, RFC 4055 §5 and §3. SHA-2 only: weaker hashes are refused,
+    /// SHA-3 is not used in SPDM certificates.
     fn of(identifier: &AlgorithmIdentifier<'_>) -> Option<Self> {
+        let pkcs1 = |hash| (Family::Rsa(RsaScheme::Pkcs1), Some(hash));
         let (family, hash) = match identifier.oid {
-            Oid::ECDSA_SHA256 => (Family::Ecdsa, HashAlgorithm::Sha256),
-            Oid::ECDSA_SHA384 => (Family::Ecdsa, HashAlgorithm::Sha384),
-            Oid::ECDSA_SHA512 => (Family::Ecdsa, HashAlgorithm::Sha512),
-            Oid::ED25519 => (Family::Ed25519, HashAlgorithm::Sha512),
-            Oid::RSA_SHA256 => (Family::Rsa(RsaScheme::Pkcs1), HashAlgorithm::Sha256),
-            Oid::RSA_SHA384 => (Family::Rsa(RsaScheme::Pkcs1), HashAlgorithm::Sha384),
-            Oid::RSA_SHA512 => (Family::Rsa(RsaScheme::Pkcs1), HashAlgorithm::Sha512),
-            Oid::RSA_PSS => (Family::Rsa(RsaScheme::Pss), pss_hash(&identifier.parameters?)?),
+            Oid::ECDSA_SHA256 => (Family::Ecdsa, Some(HashAlgorithm::Sha256)),
+            Oid::ECDSA_SHA384 => (Family::Ecdsa, Some(HashAlgorithm::Sha384)),
+            Oid::ECDSA_SHA512 => (Family::Ecdsa, Some(HashAlgorithm::Sha512)),
+            Oid::ED25519 => (Family::Ed25519, None),
+            Oid::ML_DSA_44 => (Family::MlDsa(MlDsaSet::P44), None),
+            Oid::ML_DSA_65 => (Family::MlDsa(MlDsaSet::P65), None),
+            Oid::ML_DSA_87 => (Family::MlDsa(MlDsaSet::P87), None),
+            Oid::RSA_SHA256 => pkcs1(HashAlgorithm::Sha256),
+            Oid::RSA_SHA384 => pkcs1(HashAlgorithm::Sha384),
+            Oid::RSA_SHA512 => pkcs1(HashAlgorithm::Sha512),
+            Oid::RSA_PSS => (Family::Rsa(RsaScheme::Pss), Some(pss_hash(&identifier.parameters?)?)),
             _ => return None,
         };
         let parameters_are_usual = match family {
-            Family::Ecdsa | Family::Ed25519 => identifier.parameters.is_none(),
+            Family::Ecdsa | Family::Ed25519 | Family::MlDsa(_) => identifier.parameters.is_none(),
             Family::Rsa(RsaScheme::Pkcs1) => identifier.has_null(),
             Family::Rsa(RsaScheme::Pss) => true,
         };
@@ -78,6 +88,9 @@ impl SignatureScheme {
         match (&self.family, key) {
             (Family::Ecdsa, KeyAlgorithm::Ec(curve)) => Some(AsymAlgorithm::Ecdsa(curve)),
             (Family::Ed25519, KeyAlgorithm::Ed25519) => Some(AsymAlgorithm::Ed25519),
+            (Family::MlDsa(set), KeyAlgorithm::MlDsa(of)) if *set == of => {
+                Some(AsymAlgorithm::MlDsa(of))
+            }
             (Family::Rsa(scheme), KeyAlgorithm::Rsa { bits }) if bits % 8 == 0 => {
                 RsaBits::from_bytes(bits / 8).map(|bits| AsymAlgorithm::Rsa(*scheme, bits))
             }
@@ -202,7 +215,7 @@ mod tests {
 
     fn scheme_hash(der: &[u8]) -> Option<HashAlgorithm> {
         let (element, _) = Element::split(der, 0).ok()?;
-        SignatureScheme::of(&AlgorithmIdentifier::parse(&element)?).map(|scheme| scheme.hash)
+        SignatureScheme::of(&AlgorithmIdentifier::parse(&element)?)?.hash
     }
 
     #[test]

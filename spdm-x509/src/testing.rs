@@ -1,16 +1,15 @@
-//! Mints certificates and chains for tests.
+//! Mints certificates and chains: for the tests of this crate, in it and beside it, for its fuzz targets and
+//! its benchmark.
 
 use spdm_codec::{SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
-use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, Sign as _, Signed};
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, Sign as _, Signed};
 use spdm_untrusted::Untrusted;
+use spdm_x509::{CertModel, Chain, ChainContext, ChainError};
 use std::format;
 use std::string::String;
 use std::vec;
 use std::vec::Vec;
-
-use crate::chain::{CertModel, Chain, ChainContext};
-use crate::error::ChainError;
 
 pub(crate) const ASYM: AsymAlgorithm = AsymAlgorithm::Ecdsa(EcCurve::P256);
 pub(crate) const HASH: HashAlgorithm = HashAlgorithm::Sha256;
@@ -29,7 +28,7 @@ pub(crate) const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1D, 0x1E];
 pub(crate) const PCI_CMA: &[u8] = &[0x67, 0x81, 0x13];
 
 /// The DMTF identifier with this last arc.
-pub(crate) fn dmtf(last: u8) -> [u8; 10] {
+pub(crate) const fn dmtf(last: u8) -> [u8; 10] {
     [0x2B, 6, 1, 4, 1, 0x83, 0x1C, 0x82, 0x12, last]
 }
 
@@ -40,10 +39,13 @@ pub(crate) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     match u8::try_from(content.len()) {
         Ok(len @ 0..=0x7F) => out.push(len),
         Ok(len) => out.extend([0x81, len]),
-        Err(_) => {
-            out.push(0x82);
-            out.extend(u16::try_from(content.len()).unwrap().to_be_bytes());
-        }
+        Err(_) => match u16::try_from(content.len()) {
+            Ok(len) => out.extend([&[0x82][..], &len.to_be_bytes()].concat()),
+            Err(_) => {
+                let len = u32::try_from(content.len()).unwrap();
+                out.extend([&[0x83][..], &len.to_be_bytes()[1..]].concat());
+            }
+        },
     }
     out.extend(content);
     out
@@ -107,16 +109,50 @@ pub(crate) fn name(common_name: &str) -> Vec<u8> {
     tlv(0x30, &[&tlv(0x31, &[&attribute])])
 }
 
-/// The key that belongs to a name.
+/// The P-256 key that belongs to a name.
 pub(crate) fn key(name: &str) -> SoftwareKey {
+    key_for(ASYM, name)
+}
+
+/// The key for this algorithm that belongs to a name.
+pub(crate) fn key_for(asym: AsymAlgorithm, name: &str) -> SoftwareKey {
     let mut seed = [0x5A; 32];
     seed.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place = byte);
-    SoftwareKey::from_seed(ASYM, seed).unwrap()
+    SoftwareKey::from_seed(asym, seed).unwrap()
+}
+
+/// The hash and the AlgorithmIdentifier of signatures by such a key.
+fn signature_algorithm(asym: AsymAlgorithm) -> (HashAlgorithm, Vec<u8>) {
+    let ecdsa = |last| {
+        let mut identifier = ECDSA_SHA256.to_vec();
+        *identifier.last_mut().unwrap() = last;
+        identifier
+    };
+    match asym {
+        AsymAlgorithm::Ecdsa(EcCurve::P256) => (HashAlgorithm::Sha256, ecdsa(2)),
+        AsymAlgorithm::Ecdsa(EcCurve::P384) => (HashAlgorithm::Sha384, ecdsa(3)),
+        AsymAlgorithm::Ecdsa(EcCurve::P521) => (HashAlgorithm::Sha512, ecdsa(4)),
+        AsymAlgorithm::Ed25519 => {
+            (HashAlgorithm::Sha512, tlv(0x30, &[&tlv(6, &[&[0x2B, 0x65, 0x70]])]))
+        }
+        AsymAlgorithm::MlDsa(set) => {
+            let last = match set {
+                MlDsaSet::P44 => 17,
+                MlDsaSet::P65 => 18,
+                MlDsaSet::P87 => 19,
+            };
+            let oid = [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, last];
+            (HashAlgorithm::Sha512, tlv(0x30, &[&tlv(6, &[&oid])]))
+        }
+        other => panic!("no certificates with {other} are minted"),
+    }
 }
 
 /// The encoded fields of a certificate, each of which a test can replace.
 #[derive(Clone)]
 pub(crate) struct Template {
+    /// That of the subject's key, and of the issuer's.
+    pub(crate) asym: AsymAlgorithm,
     pub(crate) version: Vec<u8>,
     pub(crate) serial: Vec<u8>,
     pub(crate) inner_algorithm: Vec<u8>,
@@ -134,6 +170,7 @@ impl Template {
         let not_before = tlv(0x17, &[b"200101000000Z"]);
         let not_after = tlv(0x18, &[b"20991231235959Z"]);
         Self {
+            asym: ASYM,
             version: vec![0xA0, 0x03, 0x02, 0x01, 0x02],
             serial: vec![0x02, 0x01, 0x07],
             inner_algorithm: ECDSA_SHA256.to_vec(),
@@ -164,6 +201,15 @@ impl Template {
         self
     }
 
+    /// Replaces the keys.
+    pub(crate) fn keyed(mut self, asym: AsymAlgorithm, subject: &str) -> Self {
+        self.asym = asym;
+        self.public_key = key_for(asym, subject).to_spki_der();
+        self.inner_algorithm = signature_algorithm(asym).1;
+        self.outer_algorithm.clone_from(&self.inner_algorithm);
+        self
+    }
+
     /// Signs with the key that belongs to `signer`.
     pub(crate) fn signed_by(&self, signer: &str) -> Vec<u8> {
         let extensions = match self.extensions.as_slice() {
@@ -183,12 +229,23 @@ impl Template {
                 &extensions,
             ],
         );
-        let mut fixed = [0; 64];
-        let signed = Signed::Message { bytes: &tbs, context: &[] };
-        assert_eq!(key(signer).sign(HASH, signed, &mut fixed), Ok(64));
-        let [r, s] = [&fixed[..32], &fixed[32..]].map(integer);
-        let signature = tlv(0x03, &[&[0], &tlv(0x30, &[&r, &s])]);
+        let signature = tlv(0x03, &[&[0], &sign(self.asym, signer, &tbs)]);
         tlv(0x30, &[&tbs, &self.outer_algorithm, &signature, &self.behind_signature])
+    }
+}
+
+/// The signature of `signer` on a TBSCertificate, as certificates hold it.
+pub(crate) fn sign(asym: AsymAlgorithm, signer: &str, tbs: &[u8]) -> Vec<u8> {
+    let mut fixed = vec![0; asym.signature_len()];
+    let signed = Signed::Message { bytes: tbs, context: &[] };
+    let (hash, _) = signature_algorithm(asym);
+    assert_eq!(key_for(asym, signer).sign(hash, signed, &mut fixed), Ok(fixed.len()));
+    match asym {
+        AsymAlgorithm::Ecdsa(curve) => {
+            let (r, s) = fixed.split_at(curve.coordinate_len());
+            tlv(0x30, &[&integer(r), &integer(s)])
+        }
+        _ => fixed,
     }
 }
 
@@ -202,23 +259,36 @@ fn integer(magnitude: &[u8]) -> Vec<u8> {
 
 /// Root, `CA 1` and so on, and a leaf: `authorities` of them between root and leaf.
 pub(crate) fn certificates(authorities: usize) -> Vec<Vec<u8>> {
-    let mut out = vec![Template::authority("Root", "Root").signed_by("Root")];
+    certificates_for(ASYM, authorities)
+}
+
+/// The same with keys for this algorithm.
+pub(crate) fn certificates_for(asym: AsymAlgorithm, authorities: usize) -> Vec<Vec<u8>> {
+    let mint = |template: Template, subject: &str, issuer: &str| {
+        template.keyed(asym, subject).signed_by(issuer)
+    };
+    let mut out = vec![mint(Template::authority("Root", "Root"), "Root", "Root")];
     let mut issuer = String::from("Root");
     for number in 1..=authorities {
         let subject = format!("CA {number}");
-        out.push(Template::authority(&issuer, &subject).signed_by(&issuer));
+        out.push(mint(Template::authority(&issuer, &subject), &subject, &issuer));
         issuer = subject;
     }
-    out.push(Template::leaf(&issuer).signed_by(&issuer));
+    out.push(mint(Template::leaf(&issuer), "Leaf", &issuer));
     out
 }
 
 /// The chain structure around these certificates, with the digest of `root` in it.
 pub(crate) fn structure(root: &[u8], sent: &[Vec<u8>]) -> Vec<u8> {
-    let root_hash = PROVIDER.hash.digest(HASH, &[root]).unwrap();
+    structure_for(HASH, root, sent)
+}
+
+/// The same with this hash.
+pub(crate) fn structure_for(hash: HashAlgorithm, root: &[u8], sent: &[Vec<u8>]) -> Vec<u8> {
+    let root_hash = PROVIDER.hash.digest(hash, &[root]).unwrap();
     let body = [root_hash.as_bytes(), &sent.concat()].concat();
-    let length = u16::try_from(4 + body.len()).unwrap().to_le_bytes();
-    [&length[..], &[0, 0], &body].concat()
+    let length = u32::try_from(4 + body.len()).unwrap().to_le_bytes();
+    [&length[..], &body].concat()
 }
 
 /// The context of minted chains.

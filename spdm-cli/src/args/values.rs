@@ -194,6 +194,14 @@ pub(crate) fn asym(name: &str) -> Result<AsymAlgorithm, String> {
         .ok_or_else(|| not_found(name, known, &all.map(AsymAlgorithm::name)))
 }
 
+/// A signature algorithm by its name in DSP0274, also one of `PqcAsymAlgo`: that of a chain in a file.
+pub(crate) fn any_asym(name: &str) -> Result<AsymAlgorithm, String> {
+    let known = BaseAsymAlgo::from_name(name).is_some() || PqcAsymAlgo::from_name(name).is_some();
+    let mut all = AsymAlgorithm::ALL.into_iter();
+    all.find(|asym| asym.name() == name)
+        .ok_or_else(|| not_found(name, known, &AsymAlgorithm::ALL.map(AsymAlgorithm::name)))
+}
+
 /// A hash algorithm by its name in DSP0274.
 pub(crate) fn hash(name: &str) -> Result<HashAlgorithm, String> {
     let known = BaseHashAlgo::from_name(name).is_some();

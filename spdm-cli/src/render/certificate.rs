@@ -1,9 +1,13 @@
 //! Chains and certificates.
 
-use spdm_x509::{Certificate, Chain, Check, Policy};
+use spdm_x509::{Certificate, Chain, ChainError, Finding, Oid, Ruling};
 
 use super::{Style, Table};
+use crate::chain::{Explained, name_of};
 use crate::verdict::Verdict;
+
+/// `notAfter` of a certificate without end (RFC 5280 §4.1.2.5).
+const NO_END: &str = "9999-12-31T23:59:59Z";
 
 /// Whose chain it is.
 pub(crate) fn chain(chain: &Chain<'_>, verdict: &Verdict, style: Style) -> String {
@@ -31,15 +35,33 @@ pub(crate) fn chain(chain: &Chain<'_>, verdict: &Verdict, style: Style) -> Strin
     format!("{}\n{}", style.strong(&head), table.plain())
 }
 
-/// Every certificate with what it says.
-pub(crate) fn certificates(chain: &Chain<'_>, style: Style) -> String {
-    let last = chain.certificate_count().saturating_sub(1);
+/// Every certificate with what it says, and what is wrong with it.
+pub(crate) fn certificates(explained: &Explained<'_>, style: Style) -> String {
     let one = |(index, certificate): (u16, Certificate<'_>)| {
-        let role = if index == last { " (leaf)" } else { "" };
-        let head = format!("Certificate {index}{role}");
-        format!("{}\n{}", style.strong(&head), details(&certificate))
+        let role = explained.role(index, &certificate);
+        let anchor = if explained.is_anchor(&certificate) { ", trust anchor" } else { "" };
+        let head = style.strong(&format!("Certificate {index} ({role}{anchor})"));
+        let broken = explained.broken(index).map(|rule| format!("  {}\n", style.bad(rule.text())));
+        format!("{head}\n{}{}", details(&certificate), broken.collect::<String>())
     };
-    (0..).zip(chain.certificates()).map(one).collect()
+    (0..).zip(explained.chain.certificates()).map(one).collect()
+}
+
+/// The certificates of what is no chain.
+pub(crate) fn readable(
+    certificates: &[Result<Certificate<'_>, ChainError>],
+    style: Style,
+) -> String {
+    let one = |(index, read): (usize, &Result<Certificate<'_>, ChainError>)| {
+        let head = style.strong(&format!("Certificate {index}"));
+        match read {
+            Ok(certificate) => format!("{head}\n{}", details(certificate)),
+            Err(error) => {
+                format!("{head}\n  {}\n", style.bad(&format!("{}: {error}", error.field)))
+            }
+        }
+    };
+    certificates.iter().enumerate().map(one).collect()
 }
 
 fn details(certificate: &Certificate<'_>) -> String {
@@ -50,50 +72,98 @@ fn details(certificate: &Certificate<'_>) -> String {
         }
     };
     line("subject", certificate.subject().to_string());
-    line("issuer", certificate.issuer().to_string());
+    let issuer = match certificate.is_self_issued() {
+        true => "itself".to_owned(),
+        false => certificate.issuer().to_string(),
+    };
+    line("issuer", issuer);
     line("serial", hex::encode(certificate.serial()));
-    line("valid", format!("{} to {}", certificate.not_before(), certificate.not_after()));
+    let not_after = certificate.not_after().to_string();
+    let end = if not_after == NO_END { "no end" } else { &not_after };
+    line("valid", format!("{} to {end}", certificate.not_before()));
     line("key", certificate.key_algorithm().to_string());
-    line("signature", certificate.signature_oid().to_string());
-    if let Some(constraints) = certificate.basic_constraints() {
-        let path = constraints.path_len.map(|len| format!(", pathLenConstraint {len}"));
-        let authority = if constraints.is_ca { "TRUE" } else { "FALSE" };
-        line("basicConstraints", format!("cA {authority}{}", path.unwrap_or_default()));
+    line("signed with", name_of(certificate.signature_oid()));
+    line("usage", usage(certificate));
+    let list = |items: Vec<String>| items.join(", ");
+    line("purposes", list(certificate.extended_key_usage().map(name_of).collect()));
+    line("SPDM", list(certificate.spdm_oids().map(name_of).collect()));
+    for name in certificate.general_names() {
+        let other = name.other_name();
+        let known = other.and_then(|other| {
+            let kind = match other.kind() {
+                Oid::DMTF_DEVICE_INFO => "DMTF",
+                Oid::PCI_CMA => "PCIe CMA",
+                _ => return None,
+            };
+            Some(format!("{kind} {}", other.text()?))
+        });
+        line("name", known.unwrap_or_else(|| name.to_string()));
     }
-    let list = |oids: Vec<String>| oids.join(", ");
-    line("extKeyUsage", list(certificate.extended_key_usage().map(|o| o.to_string()).collect()));
-    line("SPDM extension", list(certificate.spdm_oids().map(|oid| oid.to_string()).collect()));
-    let names = certificate.other_names().map(|name| match name.text() {
-        Some(text) => format!("{} = {text}", name.kind()),
-        None => format!("{} (no text)", name.kind()),
-    });
-    line("subjectAltName", list(names.collect()));
+    if certificate.has_name_constraints() {
+        line("names below", "constrained".to_owned());
+    }
+    for info in certificate.dice_infos() {
+        line("DICE", info.to_string());
+    }
     table.plain()
 }
 
-/// What each check of a chain looks at, and how it ended.
-pub(crate) fn explanation(chain: &Chain<'_>, policy: &Policy<'_>, style: Style) -> String {
-    let mut table = Table::default();
-    table.row([Check::Format.name().to_owned(), looks_at(Check::Format).to_owned()]);
-    for (check, _) in policy.appraise(chain).outcomes() {
-        table.row([check.name().to_owned(), looks_at(check).to_owned()]);
+/// What the key may be used for, as basicConstraints and keyUsage say.
+fn usage(certificate: &Certificate<'_>) -> String {
+    let mut parts = Vec::new();
+    if let Some(constraints) = certificate.basic_constraints() {
+        parts.push(match (constraints.is_ca, constraints.path_len) {
+            (true, Some(0)) => "issues certificates, but of no authorities".to_owned(),
+            (true, Some(len)) => format!("issues certificates, {len} authorities deep"),
+            (true, None) => "issues certificates".to_owned(),
+            (false, _) => "issues no certificates".to_owned(),
+        });
     }
-    format!("{}\n{}", style.strong("What is checked"), table.plain())
+    parts.extend(certificate.key_usage().map(|usage| usage.to_string()));
+    parts.join("; ")
 }
 
-const fn looks_at(check: Check) -> &'static str {
-    match check {
-        Check::Format => "Length, strict DER of every certificate, a usable leaf key",
-        Check::Root => "RootHash is the digest of the root, which issued itself",
-        Check::Certificates => {
-            "below the root: names, validity, critical extensions, authorities, path lengths"
-        }
-        Check::Signatures => {
-            "each certificate is signed by the one before; the root is not checked"
-        }
-        Check::Anchor => "the root is one of --trust or --trust-root-hash",
-        Check::LeafProfile => "keyUsage, basicConstraints, extKeyUsage and SPDM OIDs of the leaf",
-        Check::San => "the name that --san asks for",
-        _ => "",
+/// What was found for each rule, check by check.
+pub(crate) fn explanation(explained: &Explained<'_>, style: Style) -> String {
+    let count = explained.chain.certificate_count();
+    let mut text = format!("{}\n", style.strong("Rules"));
+    text.push_str(&format!(
+        "  chain.format: every rule of the encoding holds in all {count} certificates\n"
+    ));
+    let mut table = Table::default();
+    for finding in &explained.findings {
+        table.row(row(finding, explained));
     }
+    text.push_str(&table.show(|row, column, cell| {
+        let ruling = explained.findings.get(row).map(|finding| finding.ruling);
+        match (ruling, column) {
+            (Some(Ruling::Holds), 0) => style.good(cell),
+            (Some(Ruling::Broken), 0) => style.bad(cell),
+            (Some(Ruling::Waived), 0) | (_, 1) => style.faint(cell),
+            _ => cell.to_owned(),
+        }
+    }));
+    text
+}
+
+fn row(finding: &Finding, explained: &Explained<'_>) -> [String; 5] {
+    let ruling = match finding.ruling {
+        Ruling::Holds => "holds",
+        Ruling::Broken => "BROKEN",
+        Ruling::Waived => "waived",
+    };
+    let place = match finding.certificate {
+        Some(index) => format!("{} {index}", finding.check),
+        None => finding.check.to_string(),
+    };
+    let rule = format!("{:?}", finding.rule);
+    let found = match finding.ruling {
+        Ruling::Holds => explained.found(finding),
+        Ruling::Broken | Ruling::Waived => {
+            let found = explained.found(finding);
+            let separator = if found.is_empty() { "" } else { ": " };
+            format!("{}{separator}{found}", finding.rule)
+        }
+    };
+    [ruling.to_owned(), place, rule, finding.rule.field().to_owned(), found]
 }

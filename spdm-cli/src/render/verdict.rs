@@ -2,7 +2,9 @@
 
 use spdm_evidence::{Check, MeasuredValue, ReferenceStatus, Report, Status};
 
+use super::certificate::certificates;
 use super::{Style, Table, hex_cut};
+use crate::chain::Explained;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::verdict::Verdict;
@@ -20,8 +22,31 @@ pub(crate) fn show(verdict: &Verdict, console: &mut Console) -> Result<(), Failu
     let parts = [
         headline(verdict, style),
         device(report, style),
-        checks(report, style),
+        checks(report, style, |_| true),
         measured(report, style, most),
+        advice(report),
+    ];
+    console.report(&parts.concat())?;
+    notes(report, console);
+    Ok(())
+}
+
+/// Shows the verdict over a chain alone, then each certificate.
+pub(crate) fn show_chain(
+    verdict: &Verdict,
+    explained: Option<&Explained<'_>>,
+    console: &mut Console,
+) -> Result<(), Failure> {
+    let style = console.style();
+    let report = &verdict.report;
+    let of_chain = |check: Check| {
+        let name = check.name();
+        check != Check::ChainDigest && (name.starts_with("chain.") || name.starts_with("leaf."))
+    };
+    let parts = [
+        headline(verdict, style),
+        explained.map(|explained| certificates(explained, style)).unwrap_or_default(),
+        checks(report, style, of_chain),
         advice(report),
     ];
     console.report(&parts.concat())?;
@@ -152,13 +177,14 @@ fn device(report: &Report, style: Style) -> String {
     if table.is_empty() { table } else { format!("{}\n{table}", style.strong("Device")) }
 }
 
-fn checks(report: &Report, style: Style) -> String {
+fn checks(report: &Report, style: Style, wanted: impl Fn(Check) -> bool) -> String {
     // Where nothing could be checked, the reason is in the headline.
     if Check::ALL.iter().all(|check| report.status(*check) == Status::Skipped) {
         return String::new();
     }
     let mut table = Table::default();
-    for result in report.checks() {
+    let results = || report.checks().iter().filter(|result| wanted(result.check));
+    for result in results() {
         let status = match result.status {
             Status::Pass => "pass",
             Status::Fail => "FAIL",
@@ -166,7 +192,7 @@ fn checks(report: &Report, style: Style) -> String {
         };
         table.row([status.to_owned(), result.check.name().to_owned(), result.detail.clone()]);
     }
-    let statuses: Vec<Status> = report.checks().iter().map(|result| result.status).collect();
+    let statuses: Vec<Status> = results().map(|result| result.status).collect();
     let rows = table.show(|row, column, cell| match (statuses.get(row), column) {
         (Some(Status::Pass), 0) => style.good(cell),
         (Some(Status::Fail), 0) => style.bad(cell),

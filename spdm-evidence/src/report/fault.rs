@@ -53,9 +53,7 @@ impl Fault {
                 ..
             }) => new("unsupported", ExitClass::Usage),
             Error::Chain(chain) => {
-                let mut fault = new("chain", ExitClass::Rejected);
-                fault.error.offset = chain.at;
-                fault
+                new("chain", ExitClass::Rejected).at("CERTIFICATE", chain.field, chain.at)
             }
             Error::IdentityMismatch => new("identity", ExitClass::Rejected),
             Error::Timeout { .. } => new("timeout", ExitClass::Transport),
