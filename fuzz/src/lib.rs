@@ -1,4 +1,6 @@
-//! What every target of the codec checks.
+//! What the targets check.
+
+pub mod flow;
 
 use spdm_codec::{ConnectionKeys, Cx, Handshake, Message, OpaqueFormat, SpdmVersion};
 use spdm_untrusted::Untrusted;

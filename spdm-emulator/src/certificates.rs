@@ -220,6 +220,12 @@ fn misbehave_portion(
         Answer { portion, remainder }
     };
     match fault {
+        Fault::LongPortions => {
+            let portion = rest.get(..2 * SHORT_PORTION).unwrap_or(rest);
+            let portion =
+                if portion.len() > answer.portion.len() { portion } else { return answer };
+            Answer { portion: portion.to_vec(), remainder: rest.len() - portion.len() }
+        }
         Fault::OneBytePortions => cut(1),
         Fault::PortionZero => Answer { portion: Vec::new(), remainder: rest.len() },
         Fault::PortionTooLong => {

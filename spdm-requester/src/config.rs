@@ -24,6 +24,9 @@ pub struct Offer {
     pub ct_exponent: u8,
     /// A bound on `DataTransferSize` in bytes, at least 42, where transport and buffer would allow more (1.2).
     pub data_transfer_size: u32,
+    /// The most that GET_CERTIFICATE asks for at once, in bytes: there are devices that refuse to be asked for
+    /// more than 1024, whatever the transport carries.
+    pub certificate_length: u32,
     /// Whether the Responder is asked for all algorithms that it supports (1.3, with `CHUNK_CAP`): see
     /// [`Connection::supported_algorithms`](crate::Connection::supported_algorithms).
     pub algorithms_block: AlgorithmsBlock,
@@ -56,6 +59,7 @@ impl Offer {
             capabilities: CapabilityFlags::CHUNK_CAP | CapabilityFlags::LARGE_RESP_CAP,
             ct_exponent: 0,
             data_transfer_size: u32::MAX,
+            certificate_length: u32::MAX,
             algorithms_block: AlgorithmsBlock::NotRequested,
             measurement_specification: MeasurementSpecification::DMTF,
             base_asym: provider.base_asyms(),

@@ -318,7 +318,7 @@ fn n13_other_params_and_mel() {
 fn n13_linux_w43_pqc_fields_only_from_1_4_on() {
     let code = Code::NEGOTIATE_ALGORITHMS;
     let sim = faulty(V1_4, Fault::PqcNotOffered);
-    assert_lost(sim, code, not_offered("PqcAsymSel", 0, 1));
+    assert_lost(sim, code, not_offered("PqcAsymSel", 7, 8));
     for version in [V1_0, V1_1, V1_2, V1_3] {
         // The bytes are reserved: without a meaning, but signed.
         let sim = attacked(version, code, put(20, [1]));
@@ -328,6 +328,8 @@ fn n13_linux_w43_pqc_fields_only_from_1_4_on() {
         let mut sim = Sim::new(config(version));
         attest(&mut sim).unwrap();
         // PqcAsymAlgo and the reserved bytes behind it.
-        assert_eq!(sim.requests[2][16..28], [0; 12], "{version}");
+        let pqc = if version >= V1_4 { 7 } else { 0 };
+        assert_eq!(sim.requests[2][16], pqc, "{version}");
+        assert_eq!(sim.requests[2][17..28], [0; 11], "{version}");
     }
 }

@@ -73,10 +73,7 @@ fn attested_captures_verify() {
 
 #[test]
 fn chunked_captures_verify() {
-    let wanted = |capture: &Capture| {
-        let classical = !capture.name.contains("mldsa") && !capture.name.contains("pqc");
-        capture.is("chunk") && classical
-    };
+    let wanted = |capture: &Capture| capture.is("chunk") && capture.is_supported();
     for_each(all_roots(), wanted, |capture, report| {
         assert!(report.verified(), "{}: {:?}", capture.name, report.error());
     });
@@ -100,7 +97,7 @@ fn another_root_is_no_anchor() {
 
 #[test]
 fn what_is_not_implemented_cannot_be_judged() {
-    let unsupported = ["SM2_P256_SM3", "EDDSA_448", "hash_SM3", "ML_DSA", "SLH_DSA", "mldsa"];
+    let unsupported = ["SM2_P256_SM3", "EDDSA_448", "hash_SM3", "SLH_DSA"];
     let wanted = |capture: &Capture| {
         // SM2 and EdDSA are not defined before 1.2: that is another mistake.
         let defined = !capture.name.contains("_v1.1_");

@@ -23,6 +23,8 @@ pub(crate) struct Capture {
     pub(crate) flow: String,
     pub(crate) class: Vec<String>,
     pub(crate) asym: Option<String>,
+    /// `PqcAsymSel` as a number.
+    pub(crate) pqc_asym: Option<String>,
     pub(crate) hash: Option<String>,
     #[serde(default)]
     pub(crate) cut: bool,
@@ -38,7 +40,9 @@ impl Capture {
         let asym = self.asym.as_deref().unwrap_or_default();
         let hash = self.hash.as_deref().unwrap_or_default();
         let asym = ["RSA", "ECDSA", "ED25519"].iter().any(|known| asym.starts_with(known));
-        asym && ["SHA_", "SHA3_"].iter().any(|known| hash.starts_with(known))
+        // ML-DSA-44, -65 and -87.
+        let pqc = self.pqc_asym.as_deref().is_some_and(|bit| ["0x1", "0x2", "0x4"].contains(&bit));
+        (asym || pqc) && ["SHA_", "SHA3_"].iter().any(|known| hash.starts_with(known))
     }
 
     pub(crate) fn read(&self, corpus: &Path) -> Vec<u8> {

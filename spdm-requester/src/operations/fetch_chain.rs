@@ -88,6 +88,7 @@ impl<'c> sealed::Operation for FetchChain<'c> {
             CertificateForm::Large => 16,
         };
         let most = u32::try_from(ask.room.saturating_sub(header)).unwrap_or(u32::MAX);
+        let most = most.min(ask.offer.certificate_length.max(1));
         let length = most.min(form.max_len()).min(self.remainder.unwrap_or(u32::MAX));
         let offset = u32::try_from(self.have).unwrap_or(u32::MAX);
         let request = CertificateRequest::Portion;
