@@ -1,5 +1,15 @@
 //! What every target of the codec checks.
 
+pub mod certificates;
+#[path = "../../spdm-x509/tests/hostile/good.rs"]
+#[allow(dead_code, reason = "shared with the tests of spdm-x509")]
+mod good;
+#[path = "../../spdm-x509/src/testing.rs"]
+#[allow(dead_code, reason = "shared with the tests of spdm-x509")]
+mod testing;
+#[path = "../../spdm-x509/tests/hostile/tree.rs"]
+mod tree;
+
 use spdm_codec::{ConnectionKeys, Cx, Handshake, Message, OpaqueFormat, SpdmVersion};
 use spdm_untrusted::Untrusted;
 
