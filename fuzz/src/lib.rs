@@ -2,6 +2,16 @@
 
 pub mod flow;
 
+pub mod certificates;
+#[path = "../../spdm-x509/tests/hostile/good.rs"]
+#[allow(dead_code, reason = "shared with the tests of spdm-x509")]
+mod good;
+#[path = "../../spdm-x509/src/testing.rs"]
+#[allow(dead_code, reason = "shared with the tests of spdm-x509")]
+mod testing;
+#[path = "../../spdm-x509/tests/hostile/tree.rs"]
+mod tree;
+
 use spdm_codec::{ConnectionKeys, Cx, Handshake, Message, OpaqueFormat, SpdmVersion};
 use spdm_untrusted::Untrusted;
 

@@ -139,6 +139,15 @@ mod tests {
     }
 
     #[test]
+    fn every_rule_is_a_sentence_and_about_a_field() {
+        for rule in Rule::ALL {
+            let demand = rule.demand();
+            assert!(demand.ends_with('.') && !demand.contains(['[', '`']), "{demand}");
+            assert!(!rule.field().is_empty() && !rule.text().ends_with('.'), "{rule}");
+        }
+    }
+
+    #[test]
     fn an_error_says_where() {
         let error = Fault::new(Rule::Der, 7).during(Check::Format, 40).in_certificate(2);
         assert_eq!(error.to_string(), "certificate 2: the encoding is not DER (byte 47)");

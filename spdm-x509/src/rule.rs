@@ -3,17 +3,25 @@
 use core::fmt;
 
 macro_rules! rules {
-    ($($(#[doc = $doc:literal])+ $rule:ident in $field:literal => $text:literal,)+) => {
+    ($(#[doc = $demand:literal] $(#[doc = $doc:literal])* $rule:ident in $field:literal => $text:literal,)+) => {
         /// What a chain can break. The README lists where each rule comes from.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         #[non_exhaustive]
         pub enum Rule {
-            $($(#[doc = $doc])+ $rule,)+
+            $(#[doc = $demand] $(#[doc = $doc])* $rule,)+
         }
 
         impl Rule {
             /// Every rule, in the order of the README's table.
             pub const ALL: &'static [Self] = &[$(Self::$rule,)+];
+
+            /// What it demands, as a sentence: `notAfter has not passed.`
+            #[must_use]
+            pub fn demand(self) -> &'static str {
+                match self {
+                    $(Self::$rule => $demand.trim_ascii(),)+
+                }
+            }
 
             /// What is wrong, as a clause without subject: `the issuer is not …`.
             #[must_use]
@@ -36,9 +44,9 @@ macro_rules! rules {
 
 rules! {
     // The chain structure.
-    /// Fewer bytes than the header and RootHash take.
+    /// The chain has at least a header and RootHash.
     Truncated in "Length" => "the chain is shorter than its header and RootHash",
-    /// Length must be the number of bytes received.
+    /// Length is the number of bytes received.
     Length in "Length" => "Length is not the number of bytes received",
     /// Through 1.3 the two bytes behind Length are zero.
     Reserved in "Reserved" => "the reserved bytes behind Length are not zero",
@@ -46,13 +54,15 @@ rules! {
     NoCertificate in "Certificates" => "no certificate follows RootHash",
     /// Certificates lie back to back and end with the chain.
     CertificateBounds in "Certificates" => "the bytes at this place are not one whole DER certificate",
-    /// [`Limits::max_bytes`](crate::Limits::max_bytes).
+    /// The chain is no longer than the policy allows.
+    /// See [`Limits::max_bytes`](crate::Limits::max_bytes).
     TooManyBytes in "Length" => "the chain is longer than the policy's limit",
-    /// [`Limits::max_certificates`](crate::Limits::max_certificates).
+    /// The chain has no more certificates than the policy allows.
+    /// See [`Limits::max_certificates`](crate::Limits::max_certificates).
     TooManyCertificates in "Certificates" => "the chain has more certificates than the policy's limit",
-    /// The crypto backend lacks the negotiated hash.
+    /// The crypto backend implements the hash.
     UnsupportedHash in "BaseHashSel" => "the crypto backend does not implement the hash",
-    /// The crypto backend lacks the signature algorithm.
+    /// The crypto backend implements the algorithm.
     UnsupportedAsym in "BaseAsymSel" => "the crypto backend does not implement the signature algorithm",
 
     // The encoding of one certificate.
@@ -76,7 +86,8 @@ rules! {
     PublicKeySyntax in "subjectPublicKeyInfo" => "subjectPublicKeyInfo is malformed",
     /// Extensions is a non-empty sequence of extensions.
     ExtensionSyntax in "extensions" => "extensions is malformed",
-    /// At most [`Certificate::MAX_EXTENSIONS`](crate::Certificate::MAX_EXTENSIONS) extensions.
+    /// There are not too many extensions.
+    /// See [`Certificate::MAX_EXTENSIONS`](crate::Certificate::MAX_EXTENSIONS).
     TooManyExtensions in "extensions" => "there are too many extensions",
     /// No extension twice.
     DuplicateExtension in "extensions" => "an extension occurs twice",
@@ -90,23 +101,29 @@ rules! {
     SanSyntax in "subjectAltName" => "subjectAltName is malformed",
     /// The SPDM extension is a non-empty sequence of SPDM OIDs.
     SpdmExtensionSyntax in "id-DMTF-SPDM-extension" => "the SPDM extension (1.3.6.1.4.1.412.274.6) is malformed",
-    /// FALSE is the default, so DER leaves it out ([`Profile::explicit_false`](crate::Profile::explicit_false)).
+    /// FALSE is left out where it is the default.
+    /// See [`Profile::explicit_false`](crate::Profile::explicit_false).
     ExplicitDefault in "extensions" => "a DEFAULT FALSE is encoded",
-    /// DER trims the zero bits behind the last one ([`Profile::untrimmed_key_usage`](crate::Profile::untrimmed_key_usage)).
+    /// keyUsage ends with a bit that is set.
+    /// See [`Profile::untrimmed_key_usage`](crate::Profile::untrimmed_key_usage).
     UntrimmedKeyUsage in "keyUsage" => "keyUsage ends with zero bits that DER trims",
-    /// Dates through 2049 are UTCTime ([`Profile::generalized_time`](crate::Profile::generalized_time)).
+    /// Dates through 2049 are UTCTime.
+    /// See [`Profile::generalized_time`](crate::Profile::generalized_time).
     GeneralizedTime in "validity" => "a date before 2050 is GeneralizedTime, and not 19700101000000Z",
     /// nameConstraints is well formed: subtrees without minimum and maximum.
     NameConstraintsSyntax in "nameConstraints" => "nameConstraints is malformed, or bounds a subtree by minimum or maximum",
 
     // The path.
-    /// serialNumber is positive; zero is a matter of [`Profile::zero_serial`](crate::Profile::zero_serial).
+    /// serialNumber is positive.
+    /// See [`Profile::zero_serial`](crate::Profile::zero_serial).
     Serial in "serialNumber" => "serialNumber is not positive",
-    /// serialNumber has at most 20 octets ([`Profile::long_serial`](crate::Profile::long_serial)).
+    /// serialNumber has at most 20 octets.
+    /// See [`Profile::long_serial`](crate::Profile::long_serial).
     LongSerial in "serialNumber" => "serialNumber is longer than 20 octets",
-    /// Critical extensions must be understood.
+    /// Every critical extension is understood.
     UnknownCriticalExtension in "extensions" => "a critical extension is not understood",
-    /// Critical DICE extensions are a matter of [`Profile::critical_dice`](crate::Profile::critical_dice).
+    /// No DICE extension is critical.
+    /// See [`Profile::critical_dice`](crate::Profile::critical_dice).
     CriticalDice in "extensions" => "a DICE extension (2.23.133.5.4) is critical",
     /// Neither issuer nor subject is empty.
     EmptyName in "issuer or subject" => "issuer or subject is empty",
@@ -120,11 +137,12 @@ rules! {
     NotCa in "basicConstraints.cA" => "the issuer of another certificate has no basicConstraints with cA TRUE",
     /// An issuer with keyUsage has keyCertSign.
     KeyCertSign in "keyUsage.keyCertSign" => "the issuer of another certificate has keyUsage without keyCertSign",
-    /// pathLenConstraint bounds the number of authorities below.
+    /// No pathLenConstraint above is exceeded.
     PathLength in "basicConstraints.pathLenConstraint" => "there are more certificate authorities than a pathLenConstraint above allows",
     /// Every name lies within the nameConstraints above.
     NameConstraints in "nameConstraints" => "a name is outside of the nameConstraints above, or they cannot be evaluated for it",
-    /// At most eight certificates with nameConstraints, and 64 attributes and other names in them.
+    /// There are not too many nameConstraints.
+    /// At most eight certificates may have them, with 64 attributes and other names.
     TooManyNameConstraints in "nameConstraints" => "there are too many nameConstraints on the path",
     /// The caller revoked neither the certificate nor its key.
     Revoked in "serialNumber" => "the certificate or its key is revoked",
@@ -138,17 +156,19 @@ rules! {
     // The root and the anchors.
     /// RootHash is the digest of the root certificate.
     RootHash in "RootHash" => "RootHash is the digest of neither the self-issued first certificate nor a trust anchor",
-    /// A root that nobody vouches for must at least have issued itself.
+    /// The root issued itself.
     RootNotSelfIssued in "issuer" => "the certificate that RootHash names is not self-issued",
-    /// There must be something to trust.
+    /// A trust anchor is configured.
     NoTrustAnchor in "RootHash" => "no trust anchor is configured",
-    /// RootHash names none of the anchors.
+    /// A trust anchor vouches for the chain.
     UnknownAuthority in "RootHash" => "the root is none of the configured trust anchors",
+    /// The anchor's certificate is at hand.
     /// A digest cannot verify a signature.
     RootCertificateNeeded in "RootHash" => "the chain leaves its root out, so the root certificate itself must be configured, not its digest",
-    /// An anchor must be a certificate.
+    /// The anchor is a certificate.
     AnchorSyntax in "RootHash" => "the configured trust anchor is not a usable certificate",
-    /// A trust anchor that issues certificates may do so ([`Profile::anchor`](crate::Profile::anchor)).
+    /// A trust anchor that issues certificates may do so.
+    /// See [`Profile::anchor`](crate::Profile::anchor).
     AnchorNotCa in "basicConstraints.cA" => "the trust anchor is not allowed to issue certificates",
 
     // The leaf.
@@ -158,7 +178,8 @@ rules! {
     InvalidKey in "subjectPublicKeyInfo.subjectPublicKey" => "the public key is not valid",
     /// A leaf is no certificate authority.
     LeafIsCa in "basicConstraints.cA" => "basicConstraints of the leaf says cA TRUE",
-    /// From 1.3 on the leaf has basicConstraints.
+    /// The leaf has basicConstraints.
+    /// From 1.3 on; see [`Profile::basic_constraints`](crate::Profile::basic_constraints).
     BasicConstraintsMissing in "basicConstraints" => "the leaf has no basicConstraints",
     /// The leaf has keyUsage.
     KeyUsageMissing in "keyUsage" => "the leaf has no keyUsage",
@@ -166,34 +187,36 @@ rules! {
     DigitalSignature in "keyUsage.digitalSignature" => "keyUsage of the leaf has no digitalSignature",
     /// The leaf's key may not sign certificates.
     LeafKeyCertSign in "keyUsage.keyCertSign" => "keyUsage of the leaf has keyCertSign",
-    /// nameConstraints is for certificate authorities.
+    /// The leaf constrains no names.
     LeafNameConstraints in "nameConstraints" => "the leaf has nameConstraints",
     /// A responder's leaf is not for requesters only.
     RequesterOnly in "extKeyUsage" => "extKeyUsage of the leaf names the requester role without the responder role",
-    /// The profile asks for the responder role ([`Profile::responder_role`](crate::Profile::responder_role)).
+    /// A responder's leaf names its role.
+    /// See [`Profile::responder_role`](crate::Profile::responder_role).
     ResponderMissing in "extKeyUsage" => "extKeyUsage of the leaf does not name the responder role",
-    /// Alias certificates do not identify hardware.
+    /// The leaf of an alias chain does not identify hardware.
     HardwareIdentityInAlias in "id-DMTF-SPDM-extension" => "the leaf of an alias chain carries the hardware identity OID",
-    /// The profile asks for a hardware identity.
+    /// The device certificate identifies hardware.
+    /// See [`Profile::hardware_identity`](crate::Profile::hardware_identity).
     HardwareIdentityMissing in "id-DMTF-SPDM-extension" => "the device certificate does not carry the hardware identity OID",
 
     // The subjectAltName policy.
-    /// There is a subjectAltName.
+    /// The leaf has subjectAltName.
     SanMissing in "subjectAltName" => "the leaf has no subjectAltName",
-    /// It has the name that the policy is about.
+    /// It has a name of the kind that is asked for.
     SanNameMissing in "subjectAltName" => "subjectAltName of the leaf has no otherName of the kind that the policy asks for",
     /// The name is a UTF8String.
     SanType in "subjectAltName" => "the otherName is not a UTF8String",
     /// The name is the expected one.
     SanMismatch in "subjectAltName" => "the otherName is not the expected one",
-    /// Three parts, two colons, no NUL.
+    /// The name is manufacturer:product:serial.
     SanDmtfSyntax in "subjectAltName" => "the DMTF otherName is not manufacturer:product:serial",
-    /// One DMTF name.
+    /// There is one DMTF name.
     SanAmbiguous in "subjectAltName" => "subjectAltName of the leaf has more than one DMTF otherName",
-    /// The caller's pattern has three parts.
+    /// The pattern is manufacturer:product:serial.
     SanPattern in "subjectAltName" => "the policy's pattern is not manufacturer:product:serial",
 
-    /// A check that trust needs was not made.
+    /// Every check that trust needs was made.
     NotChecked in "Certificates" => "a check was skipped that trust depends on",
 }
 

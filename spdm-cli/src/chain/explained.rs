@@ -1,6 +1,7 @@
 //! A chain, and what was found for every rule.
 
-use spdm_x509::{Appraisal, Certificate, Chain, Finding, Policy, Rule, Ruling, Verdict};
+use spdm_untrusted::Untrusted;
+use spdm_x509::{Anchor, Appraisal, Certificate, Chain, Finding, Policy, Rule, Ruling, Verdict};
 
 /// A chain with everything that a policy found.
 #[derive(Debug)]
@@ -47,39 +48,43 @@ impl<'a> Explained<'a> {
 
     /// Whether the path starts with this certificate of the chain.
     pub(crate) fn is_anchor(&self, certificate: &Certificate<'_>) -> bool {
-        let anchor = self.appraisal.anchor_index().and_then(|index| self.policy.anchors.get(index));
-        match anchor {
-            Some(spdm_x509::Anchor::Certificate(der) | spdm_x509::Anchor::Intermediate(der)) => {
-                *der == certificate.der()
-            }
-            Some(_) => certificate.is_self_issued(),
-            None => false,
-        }
+        self.anchor_certificate().is_some_and(|anchor| anchor == *certificate)
     }
 
     /// What was found, in the words of the certificate.
     pub(crate) fn found(&self, finding: &Finding) -> String {
-        let certificate =
-            finding.certificate.and_then(|index| self.chain.certificates().nth(index.into()));
-        certificate.map(|certificate| self.found_in(finding.rule, &certificate)).unwrap_or_default()
+        let place = finding.certificate.map(usize::from);
+        let certificate = place.and_then(|index| self.chain.certificates().nth(index));
+        match certificate {
+            Some(certificate) => self.found_in(finding, &certificate),
+            None if finding.ruling == Ruling::Broken => finding.rule.text().to_owned(),
+            None => match self.anchor() {
+                Some(anchor) => format!("the anchor is {anchor}"),
+                None => format!("{} anchors are configured", self.policy.anchors.len()),
+            },
+        }
     }
 
-    fn found_in(&self, rule: Rule, certificate: &Certificate<'_>) -> String {
+    fn found_in(&self, finding: &Finding, certificate: &Certificate<'_>) -> String {
         let constraints = certificate.basic_constraints();
         let usage = certificate.key_usage().map(|usage| usage.to_string());
         let names = || certificate.general_names().map(|name| name.to_string());
-        let list = |items: Vec<String>, none: &str| match items.as_slice() {
-            [] => none.to_owned(),
-            items => items.join(", "),
-        };
-        match rule {
+        let holds = finding.ruling == Ruling::Holds;
+        match finding.rule {
             Rule::Serial | Rule::LongSerial | Rule::Revoked => hex::encode(certificate.serial()),
-            Rule::EmptyName => format!("{} / {}", certificate.issuer(), certificate.subject()),
+            Rule::EmptyName => format!("{} below {}", certificate.subject(), certificate.issuer()),
             Rule::NameChaining | Rule::RootNotSelfIssued => certificate.issuer().to_string(),
-            Rule::NameConstraints => list(
-                core::iter::once(certificate.subject().to_string()).chain(names()).collect(),
-                "no name",
-            ),
+            Rule::NameConstraints | Rule::LeafNameConstraints | Rule::TooManyNameConstraints => {
+                let constrains = certificate.has_name_constraints();
+                let own = if constrains { "constrains names below" } else { "constrains no names" };
+                match finding.rule {
+                    Rule::NameConstraints => {
+                        let subject = certificate.subject().to_string();
+                        list(core::iter::once(subject).chain(names()).collect(), "no name")
+                    }
+                    _ => own.to_owned(),
+                }
+            }
             Rule::NotYetValid => certificate.not_before().to_string(),
             Rule::Expired => certificate.not_after().to_string(),
             Rule::GeneralizedTime => {
@@ -92,7 +97,9 @@ impl<'a> Explained<'a> {
             },
             Rule::PathLength => {
                 let path_len = constraints.and_then(|constraints| constraints.path_len);
-                path_len.map_or("no limit of its own".to_owned(), |len| len.to_string())
+                path_len.map_or("no limit of its own".to_owned(), |len| {
+                    format!("its own limit is {len}")
+                })
             }
             Rule::KeyCertSign
             | Rule::KeyUsageMissing
@@ -110,14 +117,51 @@ impl<'a> Explained<'a> {
             | Rule::SanType
             | Rule::SanMismatch
             | Rule::SanDmtfSyntax
-            | Rule::SanAmbiguous => list(names().collect(), "no subjectAltName"),
-            Rule::SignatureAlgorithm | Rule::IssuerKey | Rule::Signature => {
-                name_of(certificate.signature_oid())
+            | Rule::SanAmbiguous
+            | Rule::SanPattern => list(names().collect(), "no subjectAltName"),
+            Rule::SignatureAlgorithm => name_of(certificate.signature_oid()),
+            Rule::IssuerKey | Rule::UnsupportedAsym => {
+                self.issuer_key(finding).unwrap_or_else(|| name_of(certificate.signature_oid()))
             }
-            Rule::RootHash => hex::encode(self.chain.root_hash()),
-            _ => String::new(),
+            Rule::Signature if holds => format!("verifies under {}", certificate.issuer()),
+            Rule::Signature => format!("said to be by {}", certificate.issuer()),
+            Rule::RootHash => {
+                format!("{} {}", self.chain.context().hash, hex::encode(self.chain.root_hash()))
+            }
+            _ if holds => String::new(),
+            rule => rule.text().to_owned(),
         }
     }
+
+    /// The key that a certificate is signed with, where it is in the chain or a known anchor.
+    fn issuer_key(&self, finding: &Finding) -> Option<String> {
+        let index = usize::from(finding.certificate?);
+        let above = match index.checked_sub(1) {
+            Some(above) => self.chain.certificates().nth(above)?,
+            None => self.anchor_certificate()?,
+        };
+        Some(above.key_algorithm().to_string())
+    }
+
+    /// The trust anchor, where it is known by more than its digest or in the chain.
+    pub(crate) fn anchor_certificate(&self) -> Option<Certificate<'a>> {
+        let anchor = self.policy.anchors.get(self.appraisal.anchor_index()?)?;
+        match anchor {
+            Anchor::Certificate(der) | Anchor::Intermediate(der) => {
+                Certificate::parse(Untrusted::new(*der)).ok()
+            }
+            _ => self.chain.certificates().next(),
+        }
+    }
+
+    fn anchor(&self) -> Option<String> {
+        self.anchor_certificate().map(|anchor| anchor.subject().to_string())
+    }
+}
+
+/// The items with commas between them.
+fn list(items: Vec<String>, none: &str) -> String {
+    if items.is_empty() { none.to_owned() } else { items.join(", ") }
 }
 
 /// The name of an object identifier, or its numbers.

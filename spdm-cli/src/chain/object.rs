@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_x509::{Anchor, Certificate, Finding, Ruling};
+use spdm_x509::{Certificate, Finding, Ruling};
 
 use super::explained::{Explained, name_of};
 
@@ -30,18 +30,12 @@ pub(super) fn chain_object(explained: &Explained<'_>, explain: bool) -> Value {
 }
 
 fn anchor(explained: &Explained<'_>) -> Value {
-    let index = explained.appraisal.anchor_index();
-    let anchor = index.and_then(|index| explained.policy.anchors.get(index));
-    match anchor {
-        Some(Anchor::Certificate(der) | Anchor::Intermediate(der)) => {
-            json!({"sha256": sha256(der), "in_chain": explained.chain.certificate_ders().any(|sent| sent == *der)})
-        }
-        Some(_) => {
-            let first = explained.chain.certificate_ders().next();
-            json!({"sha256": first.and_then(sha256), "in_chain": true})
-        }
-        None => Value::Null,
-    }
+    let Some(anchor) = explained.anchor_certificate() else { return Value::Null };
+    json!({
+        "subject": anchor.subject().to_string(),
+        "sha256": sha256(anchor.der()),
+        "in_chain": explained.chain.certificate_ders().any(|sent| sent == anchor.der()),
+    })
 }
 
 fn sha256(der: &[u8]) -> Option<String> {

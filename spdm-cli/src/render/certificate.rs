@@ -123,47 +123,40 @@ fn usage(certificate: &Certificate<'_>) -> String {
     parts.join("; ")
 }
 
-/// What was found for each rule, check by check.
+/// What was found for each rule, check by check and certificate by certificate.
 pub(crate) fn explanation(explained: &Explained<'_>, style: Style) -> String {
     let count = explained.chain.certificate_count();
     let mut text = format!("{}\n", style.strong("Rules"));
     text.push_str(&format!(
-        "  chain.format: every rule of the encoding holds in all {count} certificates\n"
+        "chain.format\n  holds  every rule of the encoding, in all {count} certificates\n"
     ));
-    let mut table = Table::default();
-    for finding in &explained.findings {
-        table.row(row(finding, explained));
-    }
-    text.push_str(&table.show(|row, column, cell| {
-        let ruling = explained.findings.get(row).map(|finding| finding.ruling);
-        match (ruling, column) {
-            (Some(Ruling::Holds), 0) => style.good(cell),
-            (Some(Ruling::Broken), 0) => style.bad(cell),
-            (Some(Ruling::Waived), 0) | (_, 1) => style.faint(cell),
-            _ => cell.to_owned(),
+    let groups =
+        explained.findings.chunk_by(|a, b| (a.check, a.certificate) == (b.check, b.certificate));
+    for group in groups {
+        if let Some(first) = group.first() {
+            let place = first.certificate.map(|index| format!(", certificate {index}"));
+            text.push_str(&format!("{}{}\n", first.check, place.unwrap_or_default()));
         }
-    }));
+        let mut table = Table::default();
+        group.iter().for_each(|finding| table.row(row(finding, explained)));
+        text.push_str(&table.show(|row, column, cell| {
+            match (group.get(row).map(|finding| finding.ruling), column) {
+                (Some(Ruling::Holds), 0) => style.good(cell),
+                (Some(Ruling::Broken), 0) => style.bad(cell),
+                (Some(Ruling::Waived), 0) | (_, 2) => style.faint(cell),
+                _ => cell.to_owned(),
+            }
+        }));
+    }
     text
 }
 
-fn row(finding: &Finding, explained: &Explained<'_>) -> [String; 5] {
-    let ruling = match finding.ruling {
-        Ruling::Holds => "holds",
-        Ruling::Broken => "BROKEN",
-        Ruling::Waived => "waived",
+fn row(finding: &Finding, explained: &Explained<'_>) -> [String; 3] {
+    let (ruling, note) = match finding.ruling {
+        Ruling::Holds => ("holds", ""),
+        Ruling::Broken => ("BROKEN", ""),
+        Ruling::Waived => ("waived", " (not so, but the policy does not ask for it)"),
     };
-    let place = match finding.certificate {
-        Some(index) => format!("{} {index}", finding.check),
-        None => finding.check.to_string(),
-    };
-    let rule = format!("{:?}", finding.rule);
-    let found = match finding.ruling {
-        Ruling::Holds => explained.found(finding),
-        Ruling::Broken | Ruling::Waived => {
-            let found = explained.found(finding);
-            let separator = if found.is_empty() { "" } else { ": " };
-            format!("{}{separator}{found}", finding.rule)
-        }
-    };
-    [ruling.to_owned(), place, rule, finding.rule.field().to_owned(), found]
+    let found = format!("{}{note}", explained.found(finding));
+    [ruling.to_owned(), finding.rule.demand().to_owned(), found]
 }

@@ -55,7 +55,7 @@ fn every_kind_of_report() {
         ("attest tcp:127.0.0.1:1 --timeout 2".to_owned(), Some("transport")),
         (format!("attest {broken} --timeout 2"), Some("framing")),
         (format!("chain {out}/slot0.bin"), Some("chain")),
-        (format!("chain {out}/slot0.bin --trust {out}/slot0.pem"), None),
+        (format!("chain {out}/slot0.bin --trust {out}/slot0.pem --explain"), None),
     ] {
         let run = run(&format!("{line} --json"));
         let report = run.object();
