@@ -158,7 +158,7 @@ pub(crate) struct JudgeArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct LinkArgs {
-    /// emulated, tcp:HOST:PORT, mctp:[NET,]EID; nvme:, scsi: and ata: have no driver
+    /// emulated, tcp:HOST:PORT, mctp:EID or mctp:NET,EID; nvme:, scsi: and ata: have no driver
     #[arg(value_name = "TARGET")]
     pub(crate) target: Target,
     #[command(flatten)]
