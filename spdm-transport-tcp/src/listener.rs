@@ -157,6 +157,9 @@ impl ServerConnection {
     /// [`TcpError::Encode`] when it does not fit the framing; otherwise the connection is closed.
     pub fn answer(&mut self, kind: MessageKind, message: &[u8]) -> Result<(), TcpError> {
         if let Some(drive) = &mut self.drive {
+            if self.link.stream.is_none() {
+                return Err(TcpError::Closed);
+            }
             self.link.framing.check_message(message)?;
             drive.keep(kind, message);
             return Ok(());

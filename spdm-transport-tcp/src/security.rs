@@ -82,7 +82,7 @@ impl Drive {
     /// The data of an IF-RECV.
     pub(crate) fn if_recv(&mut self, payload: &[u8]) -> Result<Vec<u8>, SecurityStatus> {
         let invalid = SecurityStatus::invalid(self.binding);
-        let (command, specific) = dmtf(payload).ok_or(invalid)?;
+        let (command, specific, _) = dmtf(payload).ok_or(invalid)?;
         let data = match (specific.operation, &self.answer) {
             (Operation::Discovery, _) => Discovery::new(1).encode().to_vec(),
             (Operation::PendingInfo, answer) => {
@@ -104,21 +104,19 @@ impl Drive {
     }
 }
 
-/// The message in an IF-SEND.
+/// The message in an IF-SEND: all of its data.
 pub(crate) fn message(payload: &[u8]) -> Option<(MessageKind, &[u8])> {
-    let (command, specific) = dmtf(payload)?;
-    let (_, data) = SecurityCommand::decode(payload)?;
-    let message = data.get(..usize::try_from(command.length).ok()?)?;
+    let (command, specific, message) = dmtf(payload)?;
     let kind = message_kind(specific.operation)?;
-    // A drive that moves whole blocks has zeros behind the message, which nobody can tell from it.
-    (!message.is_empty() && message.len() == data.len()).then_some((kind, message))
+    let is_whole = usize::try_from(command.length) == Ok(message.len());
+    (is_whole && !message.is_empty()).then_some((kind, message))
 }
 
-/// A command of DMTF's protocol on the one connection that there is.
-fn dmtf(payload: &[u8]) -> Option<(SecurityCommand, Specific)> {
-    let (command, _) = SecurityCommand::decode(payload)?;
+/// A command of DMTF's protocol on the one connection that there is, and its data.
+fn dmtf(payload: &[u8]) -> Option<(SecurityCommand, Specific, &[u8])> {
+    let (command, data) = SecurityCommand::decode(payload)?;
     let specific = Specific::decode(command.specific).ok()?;
-    (command.protocol == DMTF && specific.connection == 0).then_some((command, specific))
+    (command.protocol == DMTF && specific.connection == 0).then_some((command, specific, data))
 }
 
 const fn message_kind(operation: Operation) -> Option<MessageKind> {
