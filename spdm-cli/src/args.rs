@@ -159,7 +159,7 @@ pub(crate) struct JudgeArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct LinkArgs {
-    /// emulated or tcp:HOST:PORT
+    /// emulated, tcp:HOST:PORT, mctp:EID or mctp:NET,EID; nvme:, scsi: and ata: have no driver
     #[arg(value_name = "TARGET")]
     pub(crate) target: Target,
     #[command(flatten)]
@@ -205,7 +205,7 @@ pub(crate) struct FramingArgs {
     /// dsp0287, or dmtf-emu as QEMU and the DMTF emulator speak
     #[arg(long, value_name = "FRAMING", default_value = "dsp0287")]
     pub(crate) framing: values::FramingName,
-    /// What wraps a message inside dmtf-emu: none, mctp, doe or tcp
+    /// What wraps a message inside dmtf-emu: none, mctp, doe, tcp, nvme, scsi or ata; doe where it is not given
     #[arg(long, value_name = "BINDING")]
     pub(crate) binding: Option<values::BindingName>,
 }
@@ -418,7 +418,7 @@ pub(crate) enum InputFormat {
 /// `spdm emulate`.
 #[derive(Args, Debug)]
 pub(crate) struct EmulateArgs {
-    /// Where to listen; port 0 lets the operating system choose
+    /// Where to listen: HOST:PORT, port 0 lets the operating system choose; mctp, or mctp:NET for one network
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:2323")]
     pub(crate) listen: String,
     #[command(flatten)]

@@ -1,5 +1,7 @@
 //! `spdm emulate`: the software device behind a socket.
 
+mod mctp;
+
 use spdm_crypto::AsymAlgorithm;
 use spdm_emulator::{Device, DeviceConfig, DmtfName, Fault, Identity, KeyProvisioning};
 use spdm_transport::MessageKind;
@@ -25,6 +27,9 @@ pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Fai
     if let Some(path) = &args.peer_key_out {
         let asym = the_algorithm(&device)?;
         file::write(path, &device.public_key_spki(asym).unwrap_or_default())?;
+    }
+    if let Some(network) = mctp::network(args)? {
+        return mctp::run(network, &mut device, console);
     }
     let listener = Listener::bind(args.listen.as_str(), framing)
         .map_err(|error| Failure::usage(format!("{}: {error}", args.listen)))?;

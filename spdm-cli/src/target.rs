@@ -3,6 +3,9 @@
 //! A kind of target is one file below this one and one entry of [`SCHEMES`].
 
 mod emulated;
+#[cfg(target_os = "linux")]
+mod mctp;
+mod storage;
 mod tcp;
 
 use core::fmt;
@@ -18,7 +21,15 @@ pub(crate) use emulated::chunking;
 pub(crate) use tcp::framing;
 
 /// What this build can reach.
-const SCHEMES: [Scheme; 2] = [emulated::SCHEME, tcp::SCHEME];
+const SCHEMES: &[Scheme] = &[
+    emulated::SCHEME,
+    tcp::SCHEME,
+    #[cfg(target_os = "linux")]
+    mctp::SCHEME,
+    storage::NVME,
+    storage::SCSI,
+    storage::ATA,
+];
 
 /// A kind of target.
 #[derive(Debug)]
@@ -86,14 +97,15 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        for scheme in &SCHEMES {
+        for scheme in SCHEMES {
             if let Some(address) = scheme.address(text) {
                 let place = (scheme.parse)(address);
                 let place = place.ok_or_else(|| format!("expected {}", scheme.syntax))?;
                 return Ok(Self { text: text.to_owned(), place });
             }
         }
-        Err(format!("expected {}", SCHEMES.map(|scheme| scheme.syntax).join(" or ")))
+        let known: Vec<_> = SCHEMES.iter().map(|scheme| scheme.syntax).collect();
+        Err(format!("expected one of {}", known.join(", ")))
     }
 }
 
@@ -110,23 +122,35 @@ mod tests {
 
     #[test]
     fn names_of_targets() {
-        for text in ["emulated", "tcp:localhost:2323", "tcp:[::1]:4194"] {
+        for text in ["emulated", "tcp:localhost:2323", "tcp:[::1]:4194", "nvme:/dev/nvme0"] {
             assert_eq!(
                 text.parse::<Target>().map(|target| target.to_string()),
                 Ok(text.to_owned())
             );
         }
         for (text, expected) in [
-            ("", "expected emulated or tcp:HOST:PORT"),
-            ("usb:1", "expected emulated or tcp:HOST:PORT"),
-            ("emulated:", "expected emulated or tcp:HOST:PORT"),
-            ("tcp", "expected emulated or tcp:HOST:PORT"),
+            ("", "expected one of emulated, tcp:HOST:PORT, "),
+            ("usb:1", "expected one of emulated, tcp:HOST:PORT, "),
+            ("emulated:", "expected one of emulated, tcp:HOST:PORT, "),
+            ("tcp", "expected one of emulated, tcp:HOST:PORT, "),
+            ("nvme:0", "expected nvme:/dev/nvmeN"),
             ("tcp:", "expected tcp:HOST:PORT"),
             ("tcp:host", "expected tcp:HOST:PORT"),
             ("tcp::2323", "expected tcp:HOST:PORT"),
             ("tcp:host:99999", "expected tcp:HOST:PORT"),
         ] {
-            assert_eq!(text.parse::<Target>().unwrap_err(), expected, "{text}");
+            let error = text.parse::<Target>().unwrap_err();
+            assert!(error.starts_with(expected), "{text}: {error}");
+        }
+    }
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_of_mctp_endpoints() {
+        for text in ["mctp:8", "mctp:1,254", "mctp:0x1d"] {
+            assert!(text.parse::<Target>().is_ok(), "{text}");
+        }
+        for text in ["mctp:", "mctp:0", "mctp:7", "mctp:255", "mctp:a", "mctp:1,2,9"] {
+            assert_eq!(text.parse::<Target>().unwrap_err(), "expected mctp:[NET,]EID", "{text}");
         }
     }
 }

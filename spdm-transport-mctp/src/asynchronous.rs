@@ -55,9 +55,15 @@ where
         timeout: Duration,
     ) -> Result<(), MctpError> {
         let channel = self.exchanges.begin(message.len())?;
-        check_endpoint(channel.remote_eid())?;
-        let sent = within(&self.clock, timeout, channel.send(message_type(kind), message)).await;
-        Ok(sent.ok_or(MctpError::Timeout)??)
+        let sent = match check_endpoint(channel.remote_eid()) {
+            Ok(()) => {
+                let send = channel.send(message_type(kind), message);
+                let sent = within(&self.clock, timeout, send).await;
+                sent.unwrap_or(Err(mctp::Error::TimedOut)).map_err(MctpError::from)
+            }
+            Err(error) => Err(error),
+        };
+        self.exchanges.begun(sent)
     }
 
     async fn receive(

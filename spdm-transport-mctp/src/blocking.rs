@@ -54,8 +54,9 @@ where
 
     fn send(&mut self, kind: MessageKind, message: &[u8], _: Duration) -> Result<(), MctpError> {
         let channel = self.exchanges.begin(message.len())?;
-        check_endpoint(channel.remote_eid())?;
-        Ok(channel.send(message_type(kind), message)?)
+        let sent = check_endpoint(channel.remote_eid())
+            .and_then(|()| Ok(channel.send(message_type(kind), message)?));
+        self.exchanges.begun(sent)
     }
 
     fn receive(

@@ -47,6 +47,14 @@ impl<E: Endpoint> Exchanges<E> {
         Ok(self.live.insert(channel))
     }
 
+    /// Gives up a request that could not be sent, or not as a whole.
+    pub(crate) fn begun(&mut self, sent: Result<(), MctpError>) -> Result<(), MctpError> {
+        if sent.is_err() {
+            self.retire();
+        }
+        sent
+    }
+
     /// The channel of the outstanding request.
     pub(crate) fn live(&mut self) -> Result<&mut E::Channel, MctpError> {
         self.live.as_mut().ok_or(MctpError::NoExchange)

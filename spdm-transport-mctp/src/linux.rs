@@ -24,7 +24,7 @@ pub struct LinuxEndpoint {
 }
 
 impl LinuxEndpoint {
-    /// The longest message in bytes that is taken from the kernel, which sets no bound of its own.
+    /// The longest message in bytes: with the message type, 64 KiB, which is the most that the kernel reassembles.
     pub const MAX_MESSAGE: usize = 0xffff;
 
     /// The endpoint with this ID in this network, or in the kernel's default network.

@@ -190,6 +190,20 @@ fn requests_that_cannot_be_sent() {
         assert_eq!(transport.send(Plain, &[1], TIMEOUT), Err(is));
     }
     assert_eq!(stack.0.borrow().sent, []);
+    // The channel is there, but sending fails: nothing is awaited.
+    let half_sent = stack.clone();
+    let mut transport = MctpTransport::new(
+        move || {
+            let channel = half_sent.open();
+            half_sent.0.borrow_mut().refuse = Some(Error::TxFailure);
+            channel
+        },
+        64,
+    );
+    let failed = MctpError::Stack(StackError::Transmit);
+    assert_eq!(transport.send(Plain, &[1], TIMEOUT), Err(failed));
+    stack.answer(SPDM, false, &[1]);
+    assert_eq!(transport.receive(&mut [0; 8], TIMEOUT), Err(MctpError::NoExchange));
 }
 
 #[test]
@@ -197,7 +211,9 @@ fn endpoints_that_cannot_be_meant() {
     for eid in [0, 1, 7, 0xff] {
         let stack = Shared::default();
         stack.0.borrow_mut().eid = Some(eid);
-        assert_eq!(stack.blocking().send(Plain, &[1], TIMEOUT), Err(MctpError::EndpointId(eid)));
+        let mut transport = stack.blocking();
+        assert_eq!(transport.send(Plain, &[1], TIMEOUT), Err(MctpError::EndpointId(eid)));
+        assert_eq!(transport.receive(&mut [0; 8], TIMEOUT), Err(MctpError::NoExchange));
         assert_eq!(stack.0.borrow().sent, []);
     }
 }
@@ -260,8 +276,6 @@ fn a_stack_that_takes_nothing_times_out() {
     let mut transport = AsyncMctpTransport::new(|| Ok(Stuck), 64, Leap).with_round_trip(TIMEOUT);
     assert_eq!(transport.limits().round_trip, TIMEOUT);
     assert_eq!(block_on(transport.send(Plain, &[1], TIMEOUT)), Err(MctpError::Timeout));
-    assert_eq!(block_on(transport.receive(&mut [0; 8], TIMEOUT)), Ok(None));
-    transport.abandon();
     let nothing = block_on(transport.receive(&mut [0; 8], TIMEOUT));
     assert_eq!(nothing, Err(MctpError::NoExchange));
 }

@@ -8,10 +8,13 @@ use core::time::Duration;
 
 use embassy_futures::{block_on, poll_once};
 use mctp::Eid;
+use mctp_estack::i2c::MctpI2cEncap;
 use mctp_estack::router::{PortBottom, PortBuilder, PortId, PortLookup, PortStorage};
+use mctp_estack::usb::MctpUsbHandler;
 use mctp_estack::{Router, Stack, config::MAX_PAYLOAD};
 use spdm_transport::MessageKind::{Plain, Secured};
 use spdm_transport::{AsyncClock, AsyncTransport, Instant, Received};
+use spdm_transport_mctp::serial::{Deframer, frame, max_frame};
 use spdm_transport_mctp::{AsyncMctpTransport, MctpError};
 
 const TIMEOUT: Duration = Duration::from_millis(500);
@@ -353,4 +356,61 @@ fn tags_run_out_with_an_error() {
         let MctpError::Stack(error) = error else { panic!("{error:?}") };
         assert_eq!(error.to_string(), "no message tag is free");
     });
+}
+
+/// A packet as it is on a bus, and back: what `mctp-estack` makes of it.
+type Binding = fn(&[u8], &dyn Fn(&mut Vec<u8>)) -> Option<Vec<u8>>;
+
+/// From I2C address 0x10 to 0x20, with a packet error code.
+fn smbus(packet: &[u8], damage: &dyn Fn(&mut Vec<u8>)) -> Option<Vec<u8>> {
+    let mut wire = vec![0; packet.len() + 5];
+    MctpI2cEncap::new(0x10).encode(0x20, packet, &mut wire, true).unwrap();
+    damage(&mut wire);
+    MctpI2cEncap::new(0x20).decode(&wire, true).ok().map(|(packet, _)| packet.to_vec())
+}
+
+fn usb(packet: &[u8], damage: &dyn Fn(&mut Vec<u8>)) -> Option<Vec<u8>> {
+    let mut wire = vec![0; 4];
+    MctpUsbHandler::header(packet.len(), &mut wire).unwrap();
+    wire.extend_from_slice(packet);
+    damage(&mut wire);
+    MctpUsbHandler::decode(&wire).ok().map(|(packet, _)| packet.to_vec())
+}
+
+fn serial(packet: &[u8], damage: &dyn Fn(&mut Vec<u8>)) -> Option<Vec<u8>> {
+    let mut wire = vec![0; max_frame(packet.len())];
+    let len = frame(packet, &mut wire).unwrap();
+    wire.truncate(len);
+    damage(&mut wire);
+    let mut deframer = Deframer::new();
+    let packets = wire.iter().filter_map(|byte| deframer.push(*byte)?.ok().map(<[u8]>::to_vec));
+    packets.last()
+}
+
+#[test]
+fn smbus_usb_and_serial() {
+    let bindings: [Binding; 3] = [smbus, usb, serial];
+    for binding in bindings {
+        over_router!(|transport, wire| {
+            for damaged in [false, true] {
+                let damage = |wire: &mut Vec<u8>| {
+                    if damaged {
+                        wire[0] ^= 1;
+                    }
+                };
+                send!(transport, &[0x10, 0x84, 0, 0]);
+                let tag = wire.tag();
+                let answer = [1, OWN, DEVICE, SOM | EOM | tag, 5, 0x10, 0x7e, 0x7d];
+                if let Some(packet) = binding(&answer, &damage) {
+                    assert_eq!(packet, answer);
+                    block_on(wire.router.inbound(&packet, PortId(0)));
+                }
+                let mut buffer = [0; 8];
+                let received = receive!(transport, &mut buffer).unwrap();
+                let expected = Received { kind: Plain, len: 3 };
+                assert_eq!(received, (!damaged).then_some(expected));
+                transport.abandon();
+            }
+        });
+    }
 }

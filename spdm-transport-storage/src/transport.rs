@@ -43,7 +43,8 @@ enum State {
 
 impl<P: SecurityProtocol, C: Clock> StorageTransport<P, C> {
     /// Asks the drive whether it knows SPDM. An answer that another program left there is fetched into `scratch`
-    /// and forgotten; the drive's longest must fit.
+    /// and forgotten; the drive's longest must fit. One that the drive is still computing for another program
+    /// cannot be told from an answer to this one: a drive is for one program at a time.
     ///
     /// # Errors
     /// [`StorageError::NoSpdm`]; otherwise when the drive fails.

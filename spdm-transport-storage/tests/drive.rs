@@ -1,5 +1,5 @@
 //! The transport against a simulated drive with every fault.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use core::cell::{Cell, RefCell};
 use core::fmt;

@@ -1,5 +1,6 @@
 //! The asynchronous client, on tokio.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
 
@@ -7,7 +8,7 @@ use spdm_transport::{AsyncClock, AsyncTransport, Instant, Limits, MessageKind, R
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::time;
 
-use crate::error::TcpError;
+use crate::error::{EncodeError, TcpError};
 use crate::frame::{Command, Frame};
 use crate::framing::Framing;
 use crate::link::{Link, MAX_CONTROL_FRAMES, Reading, is_retry};
@@ -23,6 +24,8 @@ use crate::link::{Link, MAX_CONTROL_FRAMES, Reading, is_retry};
 pub struct AsyncTcpTransport {
     link: Link<TcpStream>,
     limits: Limits,
+    /// Where to connect again; `None` when the device opened the connection.
+    peer: Option<SocketAddr>,
 }
 
 impl AsyncTcpTransport {
@@ -35,19 +38,44 @@ impl AsyncTcpTransport {
         framing: Framing,
         timeout: Duration,
     ) -> Result<Self, TcpError> {
-        match time::timeout(timeout, TcpStream::connect(addr)).await {
-            Ok(stream) => Self::from_stream(stream?, framing),
-            Err(_) => Err(TcpError::Timeout),
-        }
+        let stream = connect(addr, timeout).await?;
+        let peer = stream.peer_addr()?;
+        Self::over(stream, framing, Some(peer))
+    }
+
+    /// Connects again to the address that answered before; see
+    /// [`TcpTransport::reconnect`](crate::TcpTransport::reconnect).
+    ///
+    /// # Errors
+    /// [`TcpError::Closed`] when the device had opened the connection; otherwise as [`connect`](Self::connect), and
+    /// the connection is closed.
+    pub async fn reconnect(&mut self, timeout: Duration) -> Result<(), TcpError> {
+        let peer = self.peer.ok_or(TcpError::Closed)?;
+        self.say_goodbye();
+        self.link.close();
+        self.link = Link::new(connect(peer, timeout).await?, self.link.framing);
+        Ok(())
     }
 
     /// Takes over a connection, for example one that the device opened (DSP0287 1.0, Role-Inquiry).
     ///
     /// # Errors
+    /// [`TcpError::Encode`] for a framing of security commands, which have [`SecuritySocket`](crate::SecuritySocket);
     /// [`TcpError::Io`] when the socket cannot be configured.
     pub fn from_stream(stream: TcpStream, framing: Framing) -> Result<Self, TcpError> {
         stream.set_nodelay(true)?;
-        Ok(Self { link: Link::new(stream, framing), limits: framing.limits() })
+        Self::over(stream, framing, None)
+    }
+
+    fn over(
+        stream: TcpStream,
+        framing: Framing,
+        peer: Option<SocketAddr>,
+    ) -> Result<Self, TcpError> {
+        if framing.is_storage() {
+            return Err(EncodeError::NotInFraming.into());
+        }
+        Ok(Self { link: Link::new(stream, framing), limits: framing.limits(), peer })
     }
 
     /// Sets the worst-case round trip; it is one second otherwise.
@@ -99,6 +127,13 @@ impl AsyncTcpTransport {
     }
 }
 
+async fn connect(addr: impl ToSocketAddrs, timeout: Duration) -> Result<TcpStream, TcpError> {
+    let stream = time::timeout(timeout, TcpStream::connect(addr)).await;
+    let stream = stream.map_err(|_| TcpError::Timeout)??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
 impl AsyncTransport for AsyncTcpTransport {
     type Error = TcpError;
 
@@ -132,8 +167,9 @@ impl AsyncTransport for AsyncTcpTransport {
     }
 }
 
-impl Drop for AsyncTcpTransport {
-    fn drop(&mut self) {
+impl AsyncTcpTransport {
+    /// Sends the framing's farewell, if there is one and it can go at once.
+    fn say_goodbye(&mut self) {
         let goodbye = Frame::Command(Command::SHUTDOWN, &[]);
         // Fails where the framing has no goodbye.
         if self.link.framing.encode(goodbye, &mut self.link.outbound).is_ok()
@@ -142,6 +178,12 @@ impl Drop for AsyncTcpTransport {
             // There is nobody to tell.
             let _ = stream.try_write(&self.link.outbound);
         }
+    }
+}
+
+impl Drop for AsyncTcpTransport {
+    fn drop(&mut self) {
+        self.say_goodbye();
     }
 }
 

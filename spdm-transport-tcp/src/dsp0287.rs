@@ -16,6 +16,9 @@ const COUNTED_HEADER: u16 = 2;
 /// The longest message that PayloadLength can express.
 pub(crate) const MAX_MESSAGE: usize = 0xffff - 2;
 
+pub(crate) const BINDING_VERSION_FIELD: &str = "BindingVersion";
+pub(crate) const MESSAGE_TYPE_FIELD: &str = "MessageType";
+
 const BINDING_VERSION: u8 = 1;
 const ROLE_INQUIRY: u8 = 0xbf;
 
@@ -91,7 +94,7 @@ fn parse(header: [u8; HEADER_LEN], max_message: usize) -> Result<(Announced, usi
     let [low, high, version, message_type] = header;
     if version != BINDING_VERSION {
         return Err(FrameError {
-            field: "BindingVersion",
+            field: BINDING_VERSION_FIELD,
             expected: Expected::Exactly(u64::from(BINDING_VERSION)),
             got: u32::from(version),
         });
@@ -104,7 +107,7 @@ fn parse(header: [u8; HEADER_LEN], max_message: usize) -> Result<(Announced, usi
         Announced::Refusal(refusal)
     } else {
         return Err(FrameError {
-            field: "MessageType",
+            field: MESSAGE_TYPE_FIELD,
             expected: MESSAGE_TYPES,
             got: u32::from(message_type),
         });

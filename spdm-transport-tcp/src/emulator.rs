@@ -30,12 +30,10 @@ pub(crate) fn encode(
     out.extend_from_slice(&command.0.to_be_bytes());
     out.extend_from_slice(&transport_type(binding).to_be_bytes());
     out.extend_from_slice(&[0; 4]);
+    let max = most_payload(binding, command, MAX_PAYLOAD - binding.header_len());
     match frame {
-        Frame::Command(_, payload) if payload.len() > MAX_COMMAND_PAYLOAD => {
-            return Err(EncodeError::MessageLength {
-                max: MAX_COMMAND_PAYLOAD,
-                got: payload.len(),
-            });
+        Frame::Command(_, payload) if payload.len() > max => {
+            return Err(EncodeError::MessageLength { max, got: payload.len() });
         }
         Frame::Command(_, payload) => out.extend_from_slice(payload),
         _ => binding.encode(frame, out)?,
@@ -68,10 +66,8 @@ pub(crate) fn decode(
             got: transport,
         });
     }
-    let (least, most) = match command {
-        Command::MESSAGE => (least_payload(binding), binding.header_len() + max_message),
-        _ => (0, MAX_COMMAND_PAYLOAD),
-    };
+    let least = if command == Command::MESSAGE { least_payload(binding) } else { 0 };
+    let most = most_payload(binding, command, max_message);
     let wrong = |expected| FrameError { field: "PayloadSize", expected, got: size };
     if size < wire_len(least) {
         return Err(wrong(Expected::AtLeast(u64::from(wire_len(least)))));
@@ -95,14 +91,28 @@ const fn transport_type(binding: Binding) -> u32 {
         Binding::None => 0,
         Binding::Mctp => 1,
         Binding::Doe => 2,
-        Binding::Tcp => 3,
+        // The DMTF emulator's number for TCP is QEMU's for SCSI.
+        Binding::Tcp | Binding::Scsi => 3,
+        Binding::Nvme => 4,
+        Binding::Ata => 5,
+    }
+}
+
+/// What a frame of this command may carry.
+const fn most_payload(binding: Binding, command: Command, max_message: usize) -> usize {
+    match command {
+        Command::MESSAGE => binding.header_len() + max_message,
+        Command::IF_SEND | Command::IF_RECV if binding.is_storage() => {
+            binding.header_len() + max_message
+        }
+        _ => MAX_COMMAND_PAYLOAD,
     }
 }
 
 /// The header of the binding and one byte, but for the TCP binding, which has frames without content.
 const fn least_payload(binding: Binding) -> usize {
     match binding {
-        Binding::Tcp => binding.header_len(),
+        Binding::Tcp | Binding::Nvme | Binding::Scsi | Binding::Ata => binding.header_len(),
         Binding::None | Binding::Mctp | Binding::Doe => binding.header_len() + 1,
     }
 }
@@ -120,7 +130,7 @@ impl Binding {
                 out.push(message_type(kind));
                 out.extend_from_slice(message);
             }
-            (Self::None | Self::Mctp, _) => return Err(EncodeError::NotInFraming),
+            _ => return Err(EncodeError::NotInFraming),
         }
         Ok(())
     }
@@ -140,6 +150,14 @@ impl Binding {
             }
             Self::Doe => doe::decode(payload),
             Self::Tcp => dsp0287::decode_whole(payload),
+            Self::Nvme | Self::Scsi | Self::Ata => Err(FrameError {
+                field: "Command",
+                expected: Expected::Range(
+                    u64::from(Command::IF_SEND.0),
+                    u64::from(Command::STORAGE_STATUS.0),
+                ),
+                got: Command::MESSAGE.0,
+            }),
         }
     }
 }

@@ -33,6 +33,12 @@ pub struct Command(pub u32);
 impl Command {
     /// The payload is a message.
     pub const MESSAGE: Self = Self(0x0001);
+    /// IF-SEND of a storage binding: a security command with its data, for a drive.
+    pub const IF_SEND: Self = Self(0x0002);
+    /// IF-RECV of a storage binding: a security command for a drive, or the data that answers it.
+    pub const IF_RECV: Self = Self(0x0003);
+    /// How a security command ended: a big-endian `u16`, 0 for success, otherwise of the drive's interface.
+    pub const STORAGE_STATUS: Self = Self(0x0004);
     /// The client goes, and another may come.
     pub const CONTINUE: Self = Self(0xfffd);
     /// The client goes, and the server shall end.
@@ -132,7 +138,7 @@ impl Framing {
     }
 
     /// Whether a message of this length can be carried.
-    const fn check_message(self, message: &[u8]) -> Result<(), EncodeError> {
+    pub(crate) const fn check_message(self, message: &[u8]) -> Result<(), EncodeError> {
         let max = self.limits().max_send;
         if message.is_empty() || message.len() > max {
             return Err(EncodeError::MessageLength { max, got: message.len() });

@@ -5,6 +5,7 @@ use core::str::FromStr;
 
 use spdm_transport::Limits;
 
+use crate::security::SecurityCommand;
 use crate::{doe, dsp0287, emulator};
 
 /// The TCP port that DSP0287 devices listen on.
@@ -41,6 +42,12 @@ pub enum Binding {
     Doe,
     /// The header of DSP0287.
     Tcp,
+    /// Security commands for an NVMe drive (DSP0286), as newer QEMU versions forward them.
+    Nvme,
+    /// The same for a SCSI drive.
+    Scsi,
+    /// The same for an ATA drive.
+    Ata,
 }
 
 impl Framing {
@@ -69,6 +76,12 @@ impl Framing {
         }
     }
 
+    /// Whether messages travel in security commands: see [`SecuritySocket`](crate::SecuritySocket).
+    #[must_use]
+    pub const fn is_storage(self) -> bool {
+        matches!(self, Self::DmtfEmu(binding) if binding.is_storage())
+    }
+
     const fn max_message(self) -> usize {
         match self {
             Self::Dsp0287 | Self::DmtfEmu(Binding::Tcp) => dsp0287::MAX_MESSAGE,
@@ -79,7 +92,7 @@ impl Framing {
     const fn padding(self) -> usize {
         match self {
             Self::DmtfEmu(Binding::Doe) => doe::MAX_PADDING,
-            Self::Dsp0287 | Self::DmtfEmu(Binding::None | Binding::Mctp | Binding::Tcp) => 0,
+            Self::Dsp0287 | Self::DmtfEmu(_) => 0,
         }
     }
 }
@@ -92,7 +105,12 @@ impl Binding {
             Self::Mctp => 1,
             Self::Doe => doe::HEADER_LEN,
             Self::Tcp => dsp0287::HEADER_LEN,
+            Self::Nvme | Self::Scsi | Self::Ata => SecurityCommand::LEN,
         }
+    }
+
+    pub(crate) const fn is_storage(self) -> bool {
+        matches!(self, Self::Nvme | Self::Scsi | Self::Ata)
     }
 }
 
@@ -112,6 +130,9 @@ impl fmt::Display for Binding {
             Self::Mctp => "mctp",
             Self::Doe => "doe",
             Self::Tcp => "tcp",
+            Self::Nvme => "nvme",
+            Self::Scsi => "scsi",
+            Self::Ata => "ata",
         })
     }
 }
@@ -137,10 +158,15 @@ impl FromStr for Binding {
             "mctp" => Ok(Self::Mctp),
             "doe" => Ok(Self::Doe),
             "tcp" => Ok(Self::Tcp),
-            _ => Err(UnknownName { expected: "none, mctp, doe or tcp" }),
+            "nvme" => Ok(Self::Nvme),
+            "scsi" => Ok(Self::Scsi),
+            "ata" => Ok(Self::Ata),
+            _ => Err(UnknownName { expected: BINDINGS }),
         }
     }
 }
+
+const BINDINGS: &str = "none, mctp, doe, tcp, nvme, scsi or ata";
 
 /// A name that is no [`Framing`] or [`Binding`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -175,13 +201,16 @@ mod tests {
             ("mctp", Binding::Mctp),
             ("doe", Binding::Doe),
             ("tcp", Binding::Tcp),
+            ("nvme", Binding::Nvme),
+            ("scsi", Binding::Scsi),
+            ("ata", Binding::Ata),
         ] {
             assert_eq!(name.parse(), Ok(binding));
             assert_eq!(binding.to_string(), name);
         }
         assert_eq!(
             "DOE".parse::<Binding>(),
-            Err(UnknownName { expected: "none, mctp, doe or tcp" })
+            Err(UnknownName { expected: "none, mctp, doe, tcp, nvme, scsi or ata" })
         );
         assert_eq!("".parse::<Framing>(), Err(UnknownName { expected: "dsp0287 or dmtf-emu" }));
         assert_eq!(
@@ -203,5 +232,6 @@ mod tests {
         assert_eq!(sizes(Framing::DmtfEmu(Binding::Mctp)), (1_048_575, 0));
         assert_eq!(sizes(Framing::DmtfEmu(Binding::Doe)), (1_048_568, 3));
         assert_eq!(sizes(Framing::DmtfEmu(Binding::Tcp)), (65_533, 0));
+        assert_eq!(sizes(Framing::DmtfEmu(Binding::Nvme)), (1_048_569, 0));
     }
 }

@@ -7,12 +7,14 @@
 //!                                      Mctp  MessageType 5, 6 | message
 //!                                      Doe   Vendor ID 1 | type 1, 2 | Length in DWORDs | message | zeros
 //!                                      Tcp   the header of Dsp0287 | message
+//!                                      Nvme, Scsi, Ata  security commands (DSP0286), see SecuritySocket
 //! ```
 //!
 //! * [`Framing::encode`] and [`Framing::decode`] work on bytes alone.
 //! * [`TcpTransport`] is a blocking [`Transport`](spdm_transport::Transport) to a device; with the feature `tokio` there
 //!   is `AsyncTcpTransport` too.
-//! * [`Listener`] is the device's end.
+//! * [`Listener`] is the device's end; or the requester's, where devices connect to it.
+//! * [`SecuritySocket`] is a drive behind the storage bindings, for `spdm_transport_storage::StorageTransport`.
 //!
 //! The peer is not trusted: a header is judged before its payload is read, memory follows the bytes that came, each call
 //! has one deadline, and a stream whose position is unknown is closed. TCP neither authenticates nor hides
@@ -56,6 +58,8 @@ mod frame;
 mod framing;
 mod link;
 mod listener;
+mod security;
+mod security_socket;
 mod socket;
 mod transport;
 
@@ -66,4 +70,5 @@ pub use error::{EncodeError, FrameError, TcpError};
 pub use frame::{Command, Decoded, Frame, Refusal};
 pub use framing::{Binding, DSP0287_PORT, Framing, UnknownName};
 pub use listener::{Listener, ServerConnection};
+pub use security_socket::{SecurityError, SecuritySocket};
 pub use transport::TcpTransport;

@@ -2,12 +2,13 @@
 
 use core::time::Duration;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Instant;
 
 use crate::error::TcpError;
-use crate::frame::Frame;
-use crate::link::{Link, Reading, is_retry};
+use crate::frame::{Command, Frame};
+use crate::framing::Framing;
+use crate::link::{Link, MAX_CONTROL_FRAMES, Reading, is_retry};
 
 /// When to give up; `None` is never.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +37,55 @@ impl Deadline {
 /// A call with a timeout of zero looks at least this long.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(1);
 
+/// Connects to the first address that answers before the deadline.
+pub(crate) fn connect(addr: impl ToSocketAddrs, deadline: Deadline) -> Result<TcpStream, TcpError> {
+    let mut result = Err(TcpError::Io(io::ErrorKind::InvalidInput));
+    for addr in addr.to_socket_addrs()? {
+        let attempt = match deadline.left() {
+            Some(left) => TcpStream::connect_timeout(&addr, left),
+            None => TcpStream::connect(addr),
+        };
+        result = attempt.map_err(TcpError::from);
+        if result.is_ok() || deadline.has_passed() {
+            break;
+        }
+    }
+    let stream = result?;
+    // A peer that writes header and body separately would otherwise wait for our acknowledgement.
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// How long a connection that is dropped waits for the peer's farewell.
+pub(crate) const DROP_TIMEOUT: Duration = Duration::from_millis(100);
+
 impl Link<TcpStream> {
+    /// Ends the connection as the framing wants it: the emulator's with a command, and its answer.
+    pub(crate) fn shut_down(
+        &mut self,
+        max_message: usize,
+        timeout: Duration,
+    ) -> Result<(), TcpError> {
+        if self.framing == Framing::Dsp0287 {
+            self.close();
+            return Ok(());
+        }
+        let deadline = Deadline::after(timeout);
+        self.send(Frame::Command(Command::SHUTDOWN, &[]), deadline)?;
+        // Closing before the answer was read would reset the connection under the peer's hands.
+        for _ in 0..MAX_CONTROL_FRAMES {
+            if self.fill(max_message, deadline).is_err() {
+                break;
+            }
+            match self.frame(max_message) {
+                Ok(Some(Frame::Command(Command::SHUTDOWN, _)) | None) | Err(_) => break,
+                Ok(Some(_)) => self.consume(),
+            }
+        }
+        self.close();
+        Ok(())
+    }
+
     /// Sends `frame` in one write, unless the peer takes it in pieces.
     pub(crate) fn send(&mut self, frame: Frame<'_>, deadline: Deadline) -> Result<(), TcpError> {
         let stream = self.stream.as_mut().ok_or(TcpError::Closed)?;
@@ -57,7 +106,12 @@ impl Link<TcpStream> {
         result
     }
 
-    fn read_frame(&mut self, max_message: usize, deadline: Deadline) -> Result<(), TcpError> {
+    /// [`fill`](Self::fill) without closing.
+    pub(crate) fn read_frame(
+        &mut self,
+        max_message: usize,
+        deadline: Deadline,
+    ) -> Result<(), TcpError> {
         loop {
             let reading = self.read_with(max_message, |stream, space| {
                 stream.set_read_timeout(deadline.left())?;

@@ -1,16 +1,16 @@
 //! The blocking client.
 
+use core::net::SocketAddr;
 use core::time::Duration;
-use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 
 use spdm_transport::{Limits, MessageKind, Received, Transport};
 
-use crate::error::TcpError;
-use crate::frame::{Command, Frame};
+use crate::error::{EncodeError, TcpError};
+use crate::frame::Frame;
 use crate::framing::Framing;
 use crate::link::{Link, MAX_CONTROL_FRAMES};
-use crate::socket::Deadline;
+use crate::socket::{DROP_TIMEOUT, Deadline, connect};
 
 /// A device behind a TCP connection.
 ///
@@ -19,10 +19,14 @@ use crate::socket::Deadline;
 ///
 /// With [`Framing::DmtfEmu`], dropping the transport tells the peer to shut down, and waits a tenth of a second
 /// for its answer; [`close`](Self::close) does so with an error to look at. Not so after an error or `abandon`.
+///
+/// A connection that was lost or closed is opened again by [`reconnect`](Self::reconnect).
 #[derive(Debug)]
 pub struct TcpTransport {
     link: Link<TcpStream>,
     limits: Limits,
+    /// Where to connect again; `None` when the device opened the connection.
+    peer: Option<SocketAddr>,
 }
 
 impl TcpTransport {
@@ -36,29 +40,43 @@ impl TcpTransport {
         framing: Framing,
         timeout: Duration,
     ) -> Result<Self, TcpError> {
-        let deadline = Deadline::after(timeout);
-        let mut result = Err(TcpError::Io(io::ErrorKind::InvalidInput));
-        for addr in addr.to_socket_addrs()? {
-            let attempt = match deadline.left() {
-                Some(left) => TcpStream::connect_timeout(&addr, left),
-                None => TcpStream::connect(addr),
-            };
-            result = attempt.map_err(TcpError::from);
-            if result.is_ok() || deadline.has_passed() {
-                break;
-            }
-        }
-        Self::from_stream(result?, framing)
+        let stream = connect(addr, Deadline::after(timeout))?;
+        let peer = stream.peer_addr()?;
+        Self::over(Link::new(stream, framing), Some(peer))
     }
 
-    /// Takes over a connection, for example one that the device opened (DSP0287 1.0, Role-Inquiry).
+    /// Takes over a connection. For one that the device opened, see
+    /// [`Listener::accept_device`](crate::Listener::accept_device).
     ///
     /// # Errors
+    /// [`TcpError::Encode`] for a framing of security commands, which have [`SecuritySocket`](crate::SecuritySocket);
     /// [`TcpError::Io`] when the socket cannot be configured.
     pub fn from_stream(stream: TcpStream, framing: Framing) -> Result<Self, TcpError> {
-        // A peer that writes header and body separately would otherwise wait for our acknowledgement.
         stream.set_nodelay(true)?;
-        Ok(Self { link: Link::new(stream, framing), limits: framing.limits() })
+        Self::over(Link::new(stream, framing), None)
+    }
+
+    pub(crate) fn over(link: Link<TcpStream>, peer: Option<SocketAddr>) -> Result<Self, TcpError> {
+        if link.framing.is_storage() {
+            return Err(EncodeError::NotInFraming.into());
+        }
+        let limits = link.framing.limits();
+        Ok(Self { link, limits, peer })
+    }
+
+    /// Connects again to the address that answered before; what was under way is forgotten. For the device this is
+    /// a new connection: every session is over, and the next request is GET_VERSION.
+    ///
+    /// # Errors
+    /// [`TcpError::Closed`] when the device had opened the connection; otherwise as [`connect`](Self::connect), and
+    /// the connection is closed.
+    pub fn reconnect(&mut self, timeout: Duration) -> Result<(), TcpError> {
+        let peer = self.peer.ok_or(TcpError::Closed)?;
+        let deadline = Deadline::after(timeout);
+        // The peer may be gone already; it is told for its own sake.
+        let _ = self.link.shut_down(self.limits.max_receive, DROP_TIMEOUT.min(timeout));
+        self.link = Link::new(connect(peer, deadline)?, self.link.framing);
+        Ok(())
     }
 
     /// Sets the worst-case round trip; it is one second otherwise.
@@ -74,29 +92,7 @@ impl TcpTransport {
     /// # Errors
     /// When the command could not be sent. That no answer came is no error.
     pub fn close(mut self) -> Result<(), TcpError> {
-        self.shut_down(self.limits.round_trip)
-    }
-
-    fn shut_down(&mut self, timeout: Duration) -> Result<(), TcpError> {
-        if self.link.framing == Framing::Dsp0287 {
-            self.link.close();
-            return Ok(());
-        }
-        let deadline = Deadline::after(timeout);
-        self.link.send(Frame::Command(Command::SHUTDOWN, &[]), deadline)?;
-        // Closing before the answer was read would reset the connection under the peer's hands.
-        for _ in 0..MAX_CONTROL_FRAMES {
-            let max = self.limits.max_receive;
-            if self.link.fill(max, deadline).is_err() {
-                break;
-            }
-            match self.link.frame(max) {
-                Ok(Some(Frame::Command(Command::SHUTDOWN, _)) | None) | Err(_) => break,
-                Ok(Some(_)) => self.link.consume(),
-            }
-        }
-        self.link.close();
-        Ok(())
+        self.link.shut_down(self.limits.max_receive, self.limits.round_trip)
     }
 
     fn next_message(
@@ -153,11 +149,9 @@ impl Transport for TcpTransport {
 impl Drop for TcpTransport {
     fn drop(&mut self) {
         // There is nobody to tell.
-        let _ = self.shut_down(DROP_TIMEOUT);
+        let _ = self.link.shut_down(self.limits.max_receive, DROP_TIMEOUT);
     }
 }
-
-const DROP_TIMEOUT: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use spdm_evidence::CaptureBinding;
-use spdm_transport::Duration;
-use spdm_transport_tcp::{Binding, Framing, TcpError, TcpTransport};
+use spdm_transport::{Duration, StdClock};
+use spdm_transport_storage::{SecurityProtocol, StorageError, StorageTransport};
+use spdm_transport_tcp::{Binding, Framing, SecurityError, SecuritySocket, TcpError, TcpTransport};
 
 use super::{Endpoint, Place, Scheme};
 use crate::args::{FramingArgs, LinkArgs};
@@ -54,8 +55,15 @@ struct Server {
 
 impl Endpoint for Server {
     fn connect(&mut self) -> Result<Box<dyn Carrier + '_>, LineError> {
-        let transport = TcpTransport::connect(self.address.as_str(), self.framing, self.timeout)?;
-        Ok(Box::new(transport.with_round_trip(self.timeout)))
+        let (address, timeout) = (self.address.as_str(), self.timeout);
+        if self.framing.is_storage() {
+            let drive = SecuritySocket::connect(address, self.framing, timeout)?;
+            let mut scratch = vec![0; drive.max_transfer()];
+            let transport = StorageTransport::open(drive, StdClock::new(), &mut scratch, timeout)?;
+            return Ok(Box::new(transport.with_round_trip(timeout)));
+        }
+        let transport = TcpTransport::connect(address, self.framing, timeout)?;
+        Ok(Box::new(transport.with_round_trip(timeout)))
     }
 
     /// The emulator's own frame header is no part of a packet.
@@ -73,6 +81,20 @@ impl Route for TcpTransport {
     fn hang_up(self) {
         // The verdict is there: how the peer takes the end does not matter.
         let _ = self.close();
+    }
+}
+
+impl Route for StorageTransport<SecuritySocket, StdClock> {}
+
+impl From<StorageError<SecurityError>> for LineError {
+    fn from(error: StorageError<SecurityError>) -> Self {
+        match error {
+            StorageError::Command(SecurityError::Tcp(error)) => error.into(),
+            StorageError::Field(_) | StorageError::Short { .. } | StorageError::TooLong { .. } => {
+                Self::framing(error)
+            }
+            _ => Self::transport(error),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod chain;
 mod decode;
 mod faults;
 mod matrix;
+mod mctp;
 mod offline;
 mod pcap;
 mod process;

@@ -13,6 +13,9 @@ fn every_framing_and_binding() {
         "--framing dmtf-emu --binding mctp",
         "--framing dmtf-emu --binding doe",
         "--framing dmtf-emu --binding tcp",
+        "--framing dmtf-emu --binding nvme",
+        "--framing dmtf-emu --binding scsi",
+        "--framing dmtf-emu --binding ata",
     ] {
         let device = Emulator::start(framing);
         let (target, root) = (&device.target, device.root());

@@ -1,0 +1,110 @@
+//! `mctp:EID` and `mctp:NET,EID`: an endpoint of the kernel's MCTP networks.
+
+use std::sync::Arc;
+
+use spdm_evidence::CaptureBinding;
+use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
+use spdm_transport_mctp::{LinuxEndpoint, MctpError, MctpTransport};
+
+use super::{Endpoint, Place, Scheme};
+use crate::args::LinkArgs;
+use crate::carrier::{Carrier, LineError, Route};
+use crate::exit::Failure;
+
+pub(super) const SCHEME: Scheme = Scheme {
+    syntax: "mctp:[NET,]EID",
+    parse: |address| Some(Arc::new(Address(address.parse().ok()?))),
+};
+
+#[derive(Clone, Copy, Debug)]
+struct Address(LinuxEndpoint);
+
+impl Place for Address {
+    fn open(&self, args: &LinkArgs) -> Result<Box<dyn Endpoint>, Failure> {
+        Ok(Box::new(Peer { endpoint: self.0, timeout: args.timeout }))
+    }
+}
+
+#[derive(Debug)]
+struct Peer {
+    endpoint: LinuxEndpoint,
+    timeout: Duration,
+}
+
+impl Endpoint for Peer {
+    fn connect(&mut self) -> Result<Box<dyn Carrier + '_>, LineError> {
+        let transport = MctpTransport::new(self.endpoint, LinuxEndpoint::MAX_MESSAGE);
+        let transport = transport.with_round_trip(self.timeout);
+        Ok(Box::new(Connection { transport, endpoint: self.endpoint }))
+    }
+
+    fn capture(&self) -> CaptureBinding {
+        CaptureBinding::Mctp
+    }
+}
+
+#[derive(Debug)]
+struct Connection {
+    transport: MctpTransport<LinuxEndpoint>,
+    endpoint: LinuxEndpoint,
+}
+
+impl Connection {
+    /// Every sentence names the endpoint.
+    fn explain(&self, error: MctpError) -> LineError {
+        let text = format!("MCTP endpoint {}: {error}", self.endpoint);
+        match error {
+            MctpError::Empty
+            | MctpError::IntegrityCheck
+            | MctpError::MessageType(_)
+            | MctpError::TooLong { .. } => LineError::framing(text),
+            MctpError::Timeout => LineError::timeout(text),
+            MctpError::Os(NO_ADDRESS_FAMILY) => {
+                LineError::transport(text).with_hint("this kernel has no MCTP (CONFIG_MCTP)")
+            }
+            MctpError::Os(NETWORK_UNREACHABLE | HOST_UNREACHABLE) => LineError::transport(text)
+                .with_hint("is there a route to the endpoint? `mctp route` shows them"),
+            _ => LineError::transport(text),
+        }
+    }
+}
+
+impl Transport for Connection {
+    type Error = LineError;
+
+    fn limits(&self) -> Limits {
+        self.transport.limits()
+    }
+
+    fn send(
+        &mut self,
+        kind: MessageKind,
+        message: &[u8],
+        timeout: Duration,
+    ) -> Result<(), LineError> {
+        self.transport.send(kind, message, timeout).map_err(|error| self.explain(error))
+    }
+
+    fn receive(
+        &mut self,
+        buffer: &mut [u8],
+        timeout: Duration,
+    ) -> Result<Option<Received>, LineError> {
+        self.transport.receive(buffer, timeout).map_err(|error| self.explain(error))
+    }
+
+    fn abandon(&mut self) {
+        self.transport.abandon();
+    }
+}
+
+impl Route for Connection {
+    fn silence(&self) -> Option<String> {
+        Some(format!("MCTP endpoint {}", self.endpoint))
+    }
+}
+
+// Error numbers of Linux that have no name in the standard library.
+const NO_ADDRESS_FAMILY: i32 = 97;
+const NETWORK_UNREACHABLE: i32 = 101;
+const HOST_UNREACHABLE: i32 = 113;
