@@ -3,21 +3,30 @@
 //! A kind of target is one file below this one and one entry of [`SCHEMES`].
 
 mod emulated;
+#[cfg(target_os = "linux")]
+mod pci;
 mod tcp;
 
 use core::fmt;
 use core::str::FromStr;
 use std::sync::Arc;
 
+use spdm_codec::PciIdentity;
 use spdm_evidence::CaptureBinding;
 
-use crate::args::LinkArgs;
+use crate::args::{LinkArgs, ListArgs};
 use crate::carrier::{Carrier, LineError};
 use crate::exit::Failure;
+use crate::list::Listing;
 pub(crate) use tcp::framing;
 
 /// What this build can reach.
-const SCHEMES: [Scheme; 2] = [emulated::SCHEME, tcp::SCHEME];
+const SCHEMES: &[Scheme] = &[
+    emulated::SCHEME,
+    #[cfg(target_os = "linux")]
+    pci::SCHEME,
+    tcp::SCHEME,
+];
 
 /// A kind of target.
 #[derive(Debug)]
@@ -26,6 +35,8 @@ pub(crate) struct Scheme {
     syntax: &'static str,
     /// Reads the address.
     parse: fn(&str) -> Option<Arc<dyn Place>>,
+    /// Looks for such targets on this machine, where that is possible.
+    list: Option<fn(&ListArgs) -> Listing>,
 }
 
 impl Scheme {
@@ -62,6 +73,16 @@ pub(crate) trait Endpoint: fmt::Debug {
     fn anchors(&self) -> Vec<Vec<u8>> {
         Vec::new()
     }
+
+    /// The PCI function that it is: its leaf has to name it.
+    fn pci_identity(&self) -> Option<PciIdentity> {
+        None
+    }
+
+    /// Whether opening it needed rights that nothing later needs.
+    fn is_privileged(&self) -> bool {
+        false
+    }
 }
 
 /// A device.
@@ -85,15 +106,21 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        for scheme in &SCHEMES {
+        for scheme in SCHEMES {
             if let Some(address) = scheme.address(text) {
                 let place = (scheme.parse)(address);
                 let place = place.ok_or_else(|| format!("expected {}", scheme.syntax))?;
                 return Ok(Self { text: text.to_owned(), place });
             }
         }
-        Err(format!("expected {}", SCHEMES.map(|scheme| scheme.syntax).join(" or ")))
+        let syntax: Vec<_> = SCHEMES.iter().map(|scheme| scheme.syntax).collect();
+        Err(format!("expected {}", syntax.join(" or ")))
     }
+}
+
+/// What this machine has, one kind of target after another.
+pub(crate) fn listings(args: &ListArgs) -> impl Iterator<Item = Listing> {
+    SCHEMES.iter().filter_map(|scheme| Some(scheme.list?(args)))
 }
 
 /// As it was written.
@@ -107,19 +134,22 @@ impl fmt::Display for Target {
 mod tests {
     use super::Target;
 
+    const ANY: &str = "expected emulated or pci:DDDD:BB:DD.F or tcp:HOST:PORT";
+
     #[test]
     fn names_of_targets() {
-        for text in ["emulated", "tcp:localhost:2323", "tcp:[::1]:4194"] {
+        for text in ["emulated", "tcp:localhost:2323", "tcp:[::1]:4194", "pci:0000:00:05.0"] {
             assert_eq!(
                 text.parse::<Target>().map(|target| target.to_string()),
                 Ok(text.to_owned())
             );
         }
         for (text, expected) in [
-            ("", "expected emulated or tcp:HOST:PORT"),
-            ("usb:1", "expected emulated or tcp:HOST:PORT"),
-            ("emulated:", "expected emulated or tcp:HOST:PORT"),
-            ("tcp", "expected emulated or tcp:HOST:PORT"),
+            ("", ANY),
+            ("usb:1", ANY),
+            ("emulated:", ANY),
+            ("tcp", ANY),
+            ("pci:00:05.0", "expected pci:DDDD:BB:DD.F"),
             ("tcp:", "expected tcp:HOST:PORT"),
             ("tcp:host", "expected tcp:HOST:PORT"),
             ("tcp::2323", "expected tcp:HOST:PORT"),

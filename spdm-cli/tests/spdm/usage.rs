@@ -8,7 +8,7 @@ fn usage_errors() {
         ("", "Usage"),
         ("atest emulated", "atest"),
         ("attest", "TARGET"),
-        ("attest pci:0000:01:00.0", "pci:"),
+        ("attest pci:01:00.0", "pci:DDDD:BB:DD.F"),
         ("attest mctp:9", "mctp:"),
         ("attest nvme:/dev/nvme0", "nvme:"),
         ("attest tcp:localhost", "tcp:HOST:PORT"),
