@@ -54,6 +54,8 @@ pub(crate) enum Verb {
     Decode(DecodeArgs),
     /// A software device behind a socket
     Emulate(EmulateArgs),
+    /// The mailboxes and endpoints of this machine
+    List(ListArgs),
 }
 
 /// How to show results.
@@ -96,9 +98,9 @@ pub(crate) struct TrustArgs {
     #[arg(long, value_name = "HEX", value_parser = RootHash::parse)]
     pub(crate) trust_root_hash: Vec<RootHash>,
     /// The name that the leaf must carry: none, pci-cma (with --pci-id), dmtf or dmtf:MANUFACTURER:PRODUCT:SERIAL
-    /// where * stands for anything
-    #[arg(long, value_name = "POLICY", value_parser = San::parse, default_value = "none")]
-    pub(crate) san: San,
+    /// where * stands for anything. For pci: targets pci-cma, of the function itself; otherwise none
+    #[arg(long, value_name = "POLICY", value_parser = San::parse)]
+    pub(crate) san: Option<San>,
     #[arg(long, value_name = "ID", help = PCI_ID_HELP)]
     pub(crate) pci_id: Option<PciIdentity>,
     /// The time of validity: RFC 3339, unix:N, now or unchecked
@@ -159,9 +161,12 @@ pub(crate) struct JudgeArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct LinkArgs {
-    /// emulated, tcp:HOST:PORT, mctp:EID or mctp:NET,EID; nvme:, scsi: and ata: have no driver
+    /// emulated, pci:DDDD:BB:DD.F, tcp:HOST:PORT, mctp:EID or mctp:NET,EID; nvme:, scsi: and ata: have no driver
     #[arg(value_name = "TARGET")]
     pub(crate) target: Target,
+    /// Also a PCI function whose driver is bound: there is no lock between the driver and this command
+    #[arg(long)]
+    pub(crate) allow_bound: bool,
     #[command(flatten)]
     pub(crate) framing: FramingArgs,
     /// Seconds to wait for the connection, and for an answer beyond the device's own computing time
@@ -464,6 +469,15 @@ pub(crate) struct EmulateArgs {
     /// A misbehaviour (repeatable); help lists them
     #[arg(long, value_name = "NAME")]
     pub(crate) fault: Vec<String>,
+}
+
+/// `spdm list`.
+#[derive(Args, Debug)]
+pub(crate) struct ListArgs {
+    /// Also asks the mailboxes of functions whose driver is bound: there is no lock between the driver and this
+    /// command
+    #[arg(long)]
+    pub(crate) allow_bound: bool,
 }
 
 #[cfg(test)]

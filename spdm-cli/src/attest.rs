@@ -9,6 +9,7 @@ use crate::args::{AttestArgs, ChallengeChoice, IndexList, JudgeArgs, NonceChoice
 use crate::attestation::{self, ChallengeStep, Plan, Signing, hint};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
+use crate::file::Output;
 use crate::live::Link;
 use crate::recorder::evidence;
 use crate::trust::Trust;
@@ -24,8 +25,10 @@ pub(crate) fn run(args: &AttestArgs, console: &mut Console) -> Result<Exit, Fail
     if inputs.reference.is_some() && args.measurements == IndexList::None {
         return Err(Failure::usage("--reference needs measurements"));
     }
-    let mut trust = Trust::load(&args.trust)?;
     let mut link = Link::new(&args.link, console)?;
+    let mut trust = Trust::load(&args.trust, link.pci_identity())?;
+    let output = args.evidence.as_deref().map(Output::create).transpose()?;
+    link.settle()?;
     if trust.is_empty() {
         trust.add(link.anchors());
     }
@@ -52,9 +55,9 @@ pub(crate) fn run(args: &AttestArgs, console: &mut Console) -> Result<Exit, Fail
         }
         worst = worst.max(verdict.exit);
     }
-    if let Some(path) = &args.evidence {
+    if let Some(output) = output {
         let evidence = evidence(&link.name(), recordings);
-        file::write(path, evidence.to_json().map_err(Failure::usage)?.as_bytes())?;
+        output.write(evidence.to_json().map_err(Failure::usage)?.as_bytes())?;
     }
     link.finish()?;
     Ok(worst)

@@ -48,8 +48,12 @@ struct Shown<'v> {
 
 /// Fetches the chains, prints or writes them.
 pub(crate) fn run(args: &CertsArgs, console: &mut Console) -> Result<Exit, Failure> {
-    let mut trust = Trust::load(&args.trust)?;
     let mut link = Link::new(&args.link, console)?;
+    let mut trust = Trust::load(&args.trust, link.pci_identity())?;
+    // Which files there will be, the device's slots decide.
+    if args.out.is_none() {
+        link.settle()?;
+    }
     if trust.is_empty() {
         trust.add(link.anchors());
     }

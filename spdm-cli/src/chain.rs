@@ -22,7 +22,7 @@ use crate::{file, render};
 
 /// Validates the chain in a file.
 pub(crate) fn run(args: &ChainArgs, console: &mut Console) -> Result<Exit, Failure> {
-    let trust = Trust::load(&args.trust)?;
+    let trust = Trust::load(&args.trust, None)?;
     let anchors = trust.anchors();
     let bytes = file::read(&args.file)?;
     let name = file::name(&args.file);

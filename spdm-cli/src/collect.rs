@@ -5,31 +5,35 @@ use crate::attest::{challenge_step, nonce};
 use crate::attestation::{self, ChallengeStep, Plan, Signing};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
+use crate::file::Output;
 use crate::live::Link;
 use crate::recorder::evidence;
-use crate::{file, trust};
+use crate::trust;
 use spdm_evidence::{Check, Status};
 
 /// Collects; there is no verdict, but evidence that could never be verified is not complete.
 pub(crate) fn run(args: &CollectArgs, console: &mut Console) -> Result<Exit, Failure> {
     let challenge = challenge_step(args.challenge, &args.measurements)?;
     let peer_key = args.peer_key.as_deref().map(trust::public_key).transpose()?;
+    let nonce = nonce(&args.nonce)?;
     let mut link = Link::new(&args.link, console)?;
+    let output = args.evidence.as_deref().map(Output::create).transpose()?;
+    link.settle()?;
     let plan = Plan {
         policy: None,
         slot: args.slot,
         challenge,
         measurements: &args.measurements,
         signing: Signing::Required,
-        nonce: nonce(&args.nonce)?,
+        nonce,
         peer_key: peer_key.as_deref(),
         reference: None,
     };
     let (verdict, recording) = attestation::run(&mut link, &plan);
     let json = evidence(&link.name(), vec![recording]).to_json().map_err(Failure::usage)?;
     link.finish()?;
-    match &args.evidence {
-        Some(path) => file::write(path, json.as_bytes())?,
+    match output {
+        Some(output) => output.write(json.as_bytes())?,
         None => console.result(&format!("{json}\n"))?,
     }
     let passed = |check| verdict.report.status(check) == Status::Pass;

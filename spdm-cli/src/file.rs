@@ -1,7 +1,7 @@
 //! Reading and writing files.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use crate::exit::Failure;
@@ -19,6 +19,26 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     };
     result.map_err(|error| of(path, &error))?;
     Ok(bytes)
+}
+
+/// A file that is made now and written later, when the rights to make it may be gone.
+#[derive(Debug)]
+pub(crate) struct Output<'p> {
+    path: &'p Path,
+    file: fs::File,
+}
+
+impl<'p> Output<'p> {
+    /// Makes an empty file.
+    pub(crate) fn create(path: &'p Path) -> Result<Self, Failure> {
+        let file = fs::File::create(path).map_err(|error| of(path, &error))?;
+        Ok(Self { path, file })
+    }
+
+    /// Fills it.
+    pub(crate) fn write(mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.file.write_all(bytes).map_err(|error| of(self.path, &error))
+    }
 }
 
 /// Writes a file.

@@ -43,6 +43,7 @@ pub(crate) struct Slot {
 /// Negotiates, and asks for digests where the device has certificates.
 pub(crate) fn run(args: &InfoArgs, console: &mut Console) -> Result<Exit, Failure> {
     let mut link = Link::new(&args.link, console)?;
+    link.settle()?;
     let result = inquire(&mut link, |inquiry, requester| {
         let negotiated = *requester.negotiated();
         let requester = if negotiated.responder.flags.contains(CapabilityFlags::CERT_CAP) {

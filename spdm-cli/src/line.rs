@@ -60,7 +60,11 @@ impl Transport for Line<'_> {
             Some(received) => {
                 self.monitor.message(buffer.get(..received.len).unwrap_or_default());
             }
-            None => self.silence = self.carrier.silence(),
+            None => {
+                let passed = format!("{:.1} s passed", timeout.as_secs_f64());
+                let known = self.carrier.silence().map(|known| format!("{passed}, {known}"));
+                self.silence = Some(known.unwrap_or(passed));
+            }
         }
         Ok(received)
     }

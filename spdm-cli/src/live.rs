@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::BufWriter;
 
+use spdm_codec::PciIdentity;
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_requester::{Bounds, Fresh, Offer, Requester, Storage};
@@ -69,6 +70,21 @@ impl<'l> Link<'l> {
     /// The anchors that an emulated device brings.
     pub(crate) fn anchors(&self) -> Vec<Vec<u8>> {
         self.endpoint.anchors()
+    }
+
+    /// The PCI function that the target is.
+    pub(crate) fn pci_identity(&self) -> Option<PciIdentity> {
+        self.endpoint.pci_identity()
+    }
+
+    /// Gives up rights that only opening the device needed: from here on no file is opened. What a device says is
+    /// read without them.
+    pub(crate) fn settle(&self) -> Result<(), Failure> {
+        #[cfg(target_os = "linux")]
+        if self.endpoint.is_privileged() {
+            crate::rights::give_up()?;
+        }
+        Ok(())
     }
 
     /// The name of the target in results.

@@ -19,12 +19,15 @@ mod file;
 mod info;
 mod inquiry;
 mod line;
+mod list;
 mod live;
 mod measure;
 mod pcap;
 mod pem;
 mod recorder;
 mod render;
+#[cfg(target_os = "linux")]
+mod rights;
 mod target;
 mod time;
 mod trust;
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Verb::Chain(args) => chain::run(args, &mut console),
         Verb::Decode(args) => decode::run(args, &mut console),
         Verb::Emulate(args) => emulate::run(args, &mut console),
+        Verb::List(args) => list::run(args, &mut console),
     };
     match result {
         Ok(exit) => exit.into(),

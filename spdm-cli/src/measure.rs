@@ -23,8 +23,9 @@ pub(crate) fn run(args: &MeasureArgs, console: &mut Console) -> Result<Exit, Fai
     if signing == Signing::Waived && inputs.reference.is_some() {
         return Err(Failure::usage("--reference needs signed measurements"));
     }
-    let mut trust = Trust::load(&args.trust)?;
     let mut link = Link::new(&args.link, console)?;
+    let mut trust = Trust::load(&args.trust, link.pci_identity())?;
+    link.settle()?;
     let anyone = trust.is_empty();
     if anyone {
         trust.add(link.anchors());

@@ -3,6 +3,7 @@
 mod certificate;
 mod field;
 mod info;
+mod listing;
 mod message;
 mod style;
 mod table;
@@ -11,6 +12,7 @@ mod verdict;
 pub(crate) use certificate::{chain, explanation, readable};
 pub(crate) use field::{Fields, Row};
 pub(crate) use info::info;
+pub(crate) use listing::listing;
 pub(crate) use message::{request, response, version};
 pub(crate) use style::Style;
 pub(crate) use table::Table;

@@ -5,6 +5,8 @@
 mod emulated;
 #[cfg(target_os = "linux")]
 mod mctp;
+#[cfg(target_os = "linux")]
+mod pci;
 mod storage;
 mod tcp;
 
@@ -12,17 +14,21 @@ use core::fmt;
 use core::str::FromStr;
 use std::sync::Arc;
 
+use spdm_codec::PciIdentity;
 use spdm_evidence::CaptureBinding;
 
-use crate::args::LinkArgs;
+use crate::args::{LinkArgs, ListArgs};
 use crate::carrier::{Carrier, LineError};
 use crate::exit::Failure;
+use crate::list::Listing;
 pub(crate) use emulated::chunking;
 pub(crate) use tcp::framing;
 
 /// What this build can reach.
 const SCHEMES: &[Scheme] = &[
     emulated::SCHEME,
+    #[cfg(target_os = "linux")]
+    pci::SCHEME,
     tcp::SCHEME,
     #[cfg(target_os = "linux")]
     mctp::SCHEME,
@@ -38,6 +44,8 @@ pub(crate) struct Scheme {
     syntax: &'static str,
     /// Reads the address.
     parse: fn(&str) -> Option<Arc<dyn Place>>,
+    /// Looks for such targets on this machine, where that is possible.
+    list: Option<fn(&ListArgs) -> Listing>,
 }
 
 impl Scheme {
@@ -74,6 +82,16 @@ pub(crate) trait Endpoint: fmt::Debug {
     fn anchors(&self) -> Vec<Vec<u8>> {
         Vec::new()
     }
+
+    /// The PCI function that it is: its leaf has to name it.
+    fn pci_identity(&self) -> Option<PciIdentity> {
+        None
+    }
+
+    /// Whether opening it needed rights that nothing later needs.
+    fn is_privileged(&self) -> bool {
+        false
+    }
 }
 
 /// A device.
@@ -104,9 +122,14 @@ impl FromStr for Target {
                 return Ok(Self { text: text.to_owned(), place });
             }
         }
-        let known: Vec<_> = SCHEMES.iter().map(|scheme| scheme.syntax).collect();
-        Err(format!("expected one of {}", known.join(", ")))
+        let syntax: Vec<_> = SCHEMES.iter().map(|scheme| scheme.syntax).collect();
+        Err(format!("expected one of {}", syntax.join(", ")))
     }
+}
+
+/// What this machine has, one kind of target after another.
+pub(crate) fn listings(args: &ListArgs) -> impl Iterator<Item = Listing> {
+    SCHEMES.iter().filter_map(|scheme| Some(scheme.list?(args)))
 }
 
 /// As it was written.
@@ -120,19 +143,28 @@ impl fmt::Display for Target {
 mod tests {
     use super::Target;
 
+    const ANY: &str = "expected one of emulated, pci:DDDD:BB:DD.F, tcp:HOST:PORT, ";
+
     #[test]
     fn names_of_targets() {
-        for text in ["emulated", "tcp:localhost:2323", "tcp:[::1]:4194", "nvme:/dev/nvme0"] {
+        for text in [
+            "emulated",
+            "pci:0000:00:05.0",
+            "tcp:localhost:2323",
+            "tcp:[::1]:4194",
+            "nvme:/dev/nvme0",
+        ] {
             assert_eq!(
                 text.parse::<Target>().map(|target| target.to_string()),
                 Ok(text.to_owned())
             );
         }
         for (text, expected) in [
-            ("", "expected one of emulated, tcp:HOST:PORT, "),
-            ("usb:1", "expected one of emulated, tcp:HOST:PORT, "),
-            ("emulated:", "expected one of emulated, tcp:HOST:PORT, "),
-            ("tcp", "expected one of emulated, tcp:HOST:PORT, "),
+            ("", ANY),
+            ("usb:1", ANY),
+            ("emulated:", ANY),
+            ("tcp", ANY),
+            ("pci:00:05.0", "expected pci:DDDD:BB:DD.F"),
             ("nvme:0", "expected nvme:/dev/nvmeN"),
             ("tcp:", "expected tcp:HOST:PORT"),
             ("tcp:host", "expected tcp:HOST:PORT"),

@@ -32,22 +32,32 @@ pub(crate) struct Trust {
     pub(crate) validity: ValidityCheck,
     pub(crate) profile: Profile,
     san: San,
+    /// The function that [`San::PciCma`] is about.
     pci_id: Option<PciIdentity>,
 }
 
 impl Trust {
-    /// Reads the anchors.
-    pub(crate) fn load(args: &TrustArgs) -> Result<Self, Failure> {
+    /// Reads the anchors. Of a device that is a PCI function itself, the leaf has to name this `function`, unless
+    /// another name is asked for.
+    pub(crate) fn load(args: &TrustArgs, function: Option<PciIdentity>) -> Result<Self, Failure> {
         if args.backend == Backend::AwsLcRs {
             return Err(Failure::usage("the backend aws-lc-rs was not built in"));
         }
-        match (&args.san, &args.pci_id) {
-            (San::PciCma, None) => {
+        let (san, pci_id) = match (&args.san, args.pci_id, function) {
+            (None, None, None) => (San::None, None),
+            (None | Some(San::PciCma), None, Some(function)) => (San::PciCma, Some(function)),
+            (Some(San::PciCma), None, None) => {
                 return Err(Failure::usage("--san pci-cma needs the function: --pci-id"));
             }
-            (San::PciCma, Some(_)) | (_, None) => {}
-            (_, Some(_)) => return Err(Failure::usage("--pci-id belongs to --san pci-cma")),
-        }
+            (_, Some(_), Some(_)) => {
+                return Err(Failure::usage(
+                    "--pci-id: a pci: target is held against its own configuration space",
+                ));
+            }
+            (Some(San::PciCma), Some(given), None) => (San::PciCma, Some(given)),
+            (_, Some(_), None) => return Err(Failure::usage("--pci-id belongs to --san pci-cma")),
+            (Some(san), None, _) => (san.clone(), None),
+        };
         let mut certificates = Vec::new();
         for path in &args.trust {
             anchors(path, &mut certificates)?;
@@ -58,8 +68,8 @@ impl Trust {
             digests: args.trust_root_hash.clone(),
             validity: validity.ok_or_else(|| Failure::usage("the clock is before 1970: --at"))?,
             profile: args.profile.into(),
-            san: args.san.clone(),
-            pci_id: args.pci_id,
+            san,
+            pci_id,
         })
     }
 

@@ -16,7 +16,7 @@ use crate::{file, render, trust};
 /// Judges everything that is in the file; the worst exit code counts.
 pub(crate) fn run(args: &VerifyArgs, console: &mut Console) -> Result<Exit, Failure> {
     let nonce = expected_nonce(args.nonce.as_ref())?;
-    let trust = Trust::load(&args.trust)?;
+    let trust = Trust::load(&args.trust, None)?;
     let peer_key = args.peer_key.as_deref().map(trust::public_key).transpose()?;
     let reference = args.reference.as_deref().map(reference).transpose()?;
     let evidence = read(args)?;

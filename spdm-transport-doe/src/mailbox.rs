@@ -92,7 +92,7 @@ impl fmt::Display for Status {
             write!(f, "{separator}{name}")?;
             separator = ", ";
         }
-        f.write_str(if separator == ", " { ")" } else { " (nothing is under way)" })
+        f.write_str(if separator == ", " { ")" } else { " (no bit set)" })
     }
 }
 

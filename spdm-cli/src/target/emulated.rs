@@ -13,7 +13,7 @@ use crate::carrier::{Carrier, LineError, Route};
 use crate::exit::Failure;
 
 pub(super) const SCHEME: Scheme =
-    Scheme { syntax: "emulated", parse: |_| Some(Arc::new(InProcess)) };
+    Scheme { syntax: "emulated", parse: |_| Some(Arc::new(InProcess)), list: None };
 
 /// The largest message, in bytes.
 const MAX_MESSAGE: usize = 0x1_0000;

@@ -1,5 +1,6 @@
 //! `mctp:EID` and `mctp:NET,EID`: an endpoint of the kernel's MCTP networks.
 
+use std::fs;
 use std::sync::Arc;
 
 use spdm_evidence::CaptureBinding;
@@ -7,14 +8,41 @@ use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 use spdm_transport_mctp::{LinuxEndpoint, MctpError, MctpTransport};
 
 use super::{Endpoint, Place, Scheme};
-use crate::args::LinkArgs;
+use crate::args::{LinkArgs, ListArgs};
 use crate::carrier::{Carrier, LineError, Route};
 use crate::exit::Failure;
+use crate::list::Listing;
 
 pub(super) const SCHEME: Scheme = Scheme {
     syntax: "mctp:[NET,]EID",
     parse: |address| Some(Arc::new(Address(address.parse().ok()?))),
+    list: Some(list),
 };
+
+/// `ARPHRD_MCTP`: the type of a link that carries MCTP.
+const LINK_TYPE: &str = "290";
+
+/// The links only: which endpoints are behind them, the kernel does not tell without being asked over netlink.
+fn list(_: &ListArgs) -> Listing {
+    let mut listing = Listing::new("MCTP");
+    let links = fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
+    let carries_mctp = |link: &fs::DirEntry| {
+        let kind = fs::read_to_string(link.path().join("type"));
+        kind.is_ok_and(|kind| kind.trim() == LINK_TYPE)
+    };
+    let mut names: Vec<_> = links
+        .filter(carries_mctp)
+        .map(|link| link.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    listing.notes.push(if names.is_empty() {
+        "no link of this machine carries MCTP".to_owned()
+    } else {
+        let links = names.join(", ");
+        format!("{links}: name an endpoint behind them as mctp:EID; mctpd knows which there are")
+    });
+    listing
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Address(LinuxEndpoint);

@@ -7,10 +7,11 @@ use crate::args::LinkArgs;
 use crate::exit::Failure;
 
 pub(super) const NVME: Scheme =
-    Scheme { syntax: "nvme:/dev/nvmeN", parse: |path| drive("nvme", path) };
+    Scheme { syntax: "nvme:/dev/nvmeN", parse: |path| drive("nvme", path), list: None };
 pub(super) const SCSI: Scheme =
-    Scheme { syntax: "scsi:/dev/sgN", parse: |path| drive("scsi", path) };
-pub(super) const ATA: Scheme = Scheme { syntax: "ata:/dev/sdX", parse: |path| drive("ata", path) };
+    Scheme { syntax: "scsi:/dev/sgN", parse: |path| drive("scsi", path), list: None };
+pub(super) const ATA: Scheme =
+    Scheme { syntax: "ata:/dev/sdX", parse: |path| drive("ata", path), list: None };
 
 fn drive(interface: &'static str, path: &str) -> Option<Arc<dyn Place>> {
     if !path.starts_with('/') {

@@ -22,6 +22,7 @@ pub(super) const SCHEME: Scheme = Scheme {
         }
         Some(Arc::new(Address(address.to_owned())))
     },
+    list: None,
 };
 
 /// `HOST:PORT`.

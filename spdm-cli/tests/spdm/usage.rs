@@ -8,7 +8,7 @@ fn usage_errors() {
         ("", "Usage"),
         ("atest emulated", "atest"),
         ("attest", "TARGET"),
-        ("attest pci:0000:01:00.0", "pci:"),
+        ("attest pci:01:00.0", "pci:DDDD:BB:DD.F"),
         ("attest mctp:7", "mctp:[NET,]EID"),
         ("attest nvme:/dev/nvme0", "no nvme driver is built in"),
         ("attest scsi:/dev/sg0", "no scsi driver is built in"),

@@ -1,0 +1,254 @@
+//! `pci:DDDD:BB:DD.F`: a device behind the DOE mailbox of a PCIe function, through sysfs.
+
+use std::sync::Arc;
+
+use spdm_codec::PciIdentity;
+use spdm_evidence::CaptureBinding;
+use spdm_transport::{Duration, StdClock};
+use spdm_transport_doe::linux::{BoundDriver, PciAddress, PciError, PciFunction, SysfsConfig};
+use spdm_transport_doe::{
+    ConfigError, DoeError, DoeTransport, ExtendedCapability, Mailbox, ObjectType,
+};
+
+use super::{Endpoint, Place, Scheme};
+use crate::args::{LinkArgs, ListArgs};
+use crate::carrier::{Carrier, LineError, Route};
+use crate::exit::Failure;
+use crate::list::{Found, Listing, Part};
+
+pub(super) const SCHEME: Scheme = Scheme {
+    syntax: "pci:DDDD:BB:DD.F",
+    parse: |address| Some(Arc::new(Address(address.parse().ok()?))),
+    list: Some(list),
+};
+
+/// How long a function may take to list its objects.
+const DISCOVERY: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+struct Address(PciAddress);
+
+impl Place for Address {
+    fn open(&self, args: &LinkArgs) -> Result<Box<dyn Endpoint>, Failure> {
+        let function = PciFunction::new(self.0);
+        let bound = if args.allow_bound { BoundDriver::Allowed } else { BoundDriver::Refused };
+        let config = function.open(bound).map_err(|error| match error {
+            PciError::Bound => {
+                let driver = function.driver().unwrap_or_default();
+                Failure::usage(format!(
+                    "{}: {error}; unbind {driver}, or use --allow-bound if it leaves the mailbox alone",
+                    args.target
+                ))
+            }
+            _ => Failure::transport(format!("{}: {error}", args.target)),
+        })?;
+        let failed = |error| Failure::transport(format!("{}: {error}", args.target));
+        config
+            .lock(args.timeout)
+            .map_err(|error| failed(ConfigError::Access { offset: 0, error }))?;
+        let (identity, mailboxes) = config
+            .identity()
+            .and_then(|identity| Ok((identity, config.mailboxes()?)))
+            .map_err(failed)?;
+        Ok(Box::new(Function { config, identity, mailboxes, cma: None, timeout: args.timeout }))
+    }
+}
+
+/// An open function.
+#[derive(Debug)]
+struct Function {
+    config: SysfsConfig,
+    identity: PciIdentity,
+    mailboxes: Vec<ExtendedCapability>,
+    /// The mailbox that carries SPDM, once it was found.
+    cma: Option<ExtendedCapability>,
+    timeout: Duration,
+}
+
+type Transport<'c> = DoeTransport<&'c SysfsConfig, StdClock>;
+
+impl Function {
+    /// The first mailbox that lists CMA-SPDM.
+    fn cma(&self) -> Result<ExtendedCapability, LineError> {
+        let mut others = Vec::new();
+        for mailbox in &self.mailboxes {
+            match objects(&self.config, *mailbox) {
+                Ok(objects) if objects.contains(&ObjectType::CMA_SPDM) => return Ok(*mailbox),
+                Ok(objects) => {
+                    others.push(format!(
+                        "the mailbox at {:#x} has {}",
+                        mailbox.offset,
+                        names(&objects)
+                    ));
+                }
+                // With one mailbox only, its error is the answer.
+                Err(error) if self.mailboxes.len() == 1 => return Err(error),
+                Err(error) => others.push(format!("the mailbox at {:#x}: {error}", mailbox.offset)),
+            }
+        }
+        if others.is_empty() {
+            return Err(LineError::transport("the function has no DOE mailbox"));
+        }
+        let others = others.join("; ");
+        Err(LineError::transport(format!("no mailbox of the function has CMA-SPDM: {others}")))
+    }
+}
+
+impl Endpoint for Function {
+    fn connect(&mut self) -> Result<Box<dyn Carrier + '_>, LineError> {
+        let cma = match self.cma {
+            Some(cma) => cma,
+            None => *self.cma.insert(self.cma()?),
+        };
+        Ok(Box::new(transport(&self.config, cma)?.with_round_trip(self.timeout)))
+    }
+
+    fn capture(&self) -> CaptureBinding {
+        CaptureBinding::PciDoe
+    }
+
+    fn pci_identity(&self) -> Option<PciIdentity> {
+        Some(self.identity)
+    }
+
+    fn is_privileged(&self) -> bool {
+        true
+    }
+}
+
+fn transport(
+    config: &SysfsConfig,
+    capability: ExtendedCapability,
+) -> Result<Transport<'_>, LineError> {
+    let mailbox = Mailbox::new(config, capability);
+    let mailbox =
+        mailbox.ok_or_else(|| LineError::transport(ConfigError::<PciError>::Beyond(capability)))?;
+    Ok(DoeTransport::new(mailbox, StdClock::new()))
+}
+
+/// What the mailbox lists.
+fn objects(
+    config: &SysfsConfig,
+    capability: ExtendedCapability,
+) -> Result<Vec<ObjectType>, LineError> {
+    let mut objects = Vec::new();
+    transport(config, capability)?.discover(DISCOVERY, |object| objects.push(object))?;
+    Ok(objects)
+}
+
+fn names(objects: &[ObjectType]) -> String {
+    let names: Vec<String> = objects.iter().map(ToString::to_string).collect();
+    names.join(", ")
+}
+
+impl Route for Transport<'_> {
+    fn silence(&self) -> Option<String> {
+        Some(self.status().to_string())
+    }
+}
+
+impl From<DoeError<PciError>> for LineError {
+    fn from(error: DoeError<PciError>) -> Self {
+        match error {
+            DoeError::Object(_) | DoeError::Truncated { .. } | DoeError::DiscoveryLoop { .. } => {
+                Self::framing(error)
+            }
+            DoeError::Busy { .. } | DoeError::AbortFailed { .. } | DoeError::Timeout { .. } => {
+                Self::timeout(error)
+            }
+            _ => Self::transport(error),
+        }
+    }
+}
+
+/// The functions with mailboxes. A mailbox is asked for its objects only where no driver is bound, or that is allowed.
+fn list(args: &ListArgs) -> Listing {
+    let mut listing = Listing::new("PCI functions with a mailbox (DOE)");
+    let functions = PciFunction::all().unwrap_or_else(|error| {
+        listing.notes.push(error.to_string());
+        Vec::new()
+    });
+    let mut hidden = 0;
+    for function in &functions {
+        match describe(function, args) {
+            Ok(found) => listing.found.extend(found),
+            Err(ConfigError::Access { error: PciError::Restricted, .. }) => hidden += 1,
+            Err(ConfigError::Gone) => {}
+            Err(error) => listing.notes.push(format!("{}: {error}", function.address())),
+        }
+    }
+    if hidden > 0 {
+        listing
+            .notes
+            .push(format!("{hidden} functions could not be looked at: {}", PciError::Restricted));
+    }
+    listing
+}
+
+fn describe(
+    function: &PciFunction,
+    args: &ListArgs,
+) -> Result<Option<Found>, ConfigError<PciError>> {
+    let opened = function.look().map_err(|error| ConfigError::Access { offset: 0, error })?;
+    let mailboxes = opened.mailboxes()?;
+    if mailboxes.is_empty() {
+        return Ok(None);
+    }
+    let PciIdentity { vendor, device, class_code, .. } = opened.identity()?;
+    let driver = function.driver();
+    let bound =
+        driver.as_ref().map_or_else(|| "no driver".to_owned(), |name| format!("driver {name}"));
+    let mut found = Found {
+        kind: "pci",
+        target: format!("pci:{}", function.address()),
+        name: format!("{vendor:04x}:{device:04x} {}, {bound}", class(class_code)),
+        parts: Vec::new(),
+    };
+    let mut part = |name: String, detail: String| found.parts.push(Part { name, detail });
+    for mailbox in mailboxes {
+        let name = format!("DOE at {:#x}", mailbox.offset);
+        let detail = match &driver {
+            Some(driver) if !args.allow_bound => {
+                format!("not asked: {driver} is bound (--allow-bound asks all the same)")
+            }
+            _ => match ask(function, mailbox) {
+                Ok(objects) => names(&objects),
+                Err(error) => error.to_string(),
+            },
+        };
+        part(name, detail);
+    }
+    if let Some(features) = function.doe_features() {
+        part("the kernel found".to_owned(), names(&features));
+    }
+    Ok(Some(found))
+}
+
+fn ask(function: &PciFunction, mailbox: ExtendedCapability) -> Result<Vec<ObjectType>, LineError> {
+    let config = function.open(BoundDriver::Allowed).map_err(LineError::transport)?;
+    config.lock(Duration::ZERO).map_err(LineError::transport)?;
+    objects(&config, mailbox)
+}
+
+/// What the class code says, in words (PCI Code and ID Assignment).
+const fn class(code: u32) -> &'static str {
+    match (code >> 16, code >> 8 & 0xFF) {
+        (0x01, 0x08) => "NVMe controller",
+        (0x01, _) => "storage controller",
+        (0x02, _) => "network controller",
+        (0x03, _) => "display controller",
+        (0x04, _) => "multimedia device",
+        (0x05, 0x02) => "CXL memory device",
+        (0x05, _) => "memory controller",
+        (0x06, 0x04) => "PCI bridge",
+        (0x06, _) => "bridge",
+        (0x07, _) => "communication controller",
+        (0x08, _) => "system peripheral",
+        (0x0C, _) => "serial bus controller",
+        (0x0D, _) => "wireless controller",
+        (0x10, _) => "encryption controller",
+        (0x11, _) => "signal processor",
+        (0x12, _) => "processing accelerator",
+        _ => "device",
+    }
+}
