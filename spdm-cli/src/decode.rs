@@ -3,6 +3,7 @@
 mod input;
 mod shown;
 
+use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{Conversation, Layer, Secrets};
 
 use crate::args::DecodeArgs;
@@ -22,7 +23,7 @@ pub(crate) fn run(args: &DecodeArgs, console: &mut Console) -> Result<Exit, Fail
     if let Some(path) = &args.secrets {
         let secrets = Secrets::read(&file::read(path)?)
             .map_err(|error| Failure::usage(format!("{}: {error}", file::name(path))))?;
-        conversation = conversation.with_secrets(secrets);
+        conversation = conversation.with_secrets(secrets, &PROVIDER);
     }
     for note in &input.notes {
         console.note(&format!("{name}: {note}"));
