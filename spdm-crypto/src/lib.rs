@@ -22,13 +22,17 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "signing")]
+#[cfg(any(feature = "signing", feature = "aws-lc-rs"))]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
 mod aead;
 mod algorithm;
+#[cfg(feature = "aws-lc-rs")]
+pub mod aws_lc_rs;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod hash;
 mod kdf;
 mod key_exchange;

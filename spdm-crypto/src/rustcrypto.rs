@@ -40,6 +40,8 @@ pub use ecdsa::Ecdsa;
 pub use ed25519::Ed25519;
 #[cfg(feature = "ffdhe")]
 pub use ffdhe::Ffdhe;
+#[cfg(feature = "conformance")]
+pub(crate) use ffdhe::ffdhe_prime;
 pub use hash::{OneShot, Running};
 #[cfg(feature = "hkdf")]
 pub use hkdf::Hkdf;
@@ -51,6 +53,8 @@ pub use ml_kem::MlKem;
 pub use random::OsRandom;
 #[cfg(feature = "rsa")]
 pub use rsa::Rsa;
+#[cfg(feature = "aws-lc-rs")]
+pub(crate) use rsa::strict_rsa_key;
 #[cfg(feature = "signing")]
 pub use signing::{KeyError, SoftwareKey};
 
