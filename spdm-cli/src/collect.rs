@@ -3,6 +3,7 @@
 use crate::args::{CollectArgs, IndexList};
 use crate::attest::{challenge_step, nonce};
 use crate::attestation::{self, ChallengeStep, Plan, Signing};
+use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::live::Link;
@@ -11,10 +12,18 @@ use crate::{file, trust};
 use spdm_evidence::{Check, Status};
 
 /// Collects; there is no verdict, but evidence that could never be verified is not complete.
-pub(crate) fn run(args: &CollectArgs, console: &mut Console) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    args: &CollectArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
     let challenge = challenge_step(args.challenge, &args.measurements)?;
-    let peer_key = args.peer_key.as_deref().map(trust::public_key).transpose()?;
-    let mut link = Link::new(&args.link, console)?;
+    let peer_key = args
+        .peer_key
+        .as_deref()
+        .map(|path| trust::public_key(path, crypto.provider))
+        .transpose()?;
+    let mut link = Link::new(&args.link, crypto, console)?;
     let plan = Plan {
         policy: None,
         slot: args.slot,

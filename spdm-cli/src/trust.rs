@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use spdm_codec::PciIdentity;
-use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
 use spdm_evidence::certificates_from_pem;
 use spdm_untrusted::Untrusted;
@@ -13,7 +12,7 @@ use spdm_x509::{
     Anchor, Certificate, Policy, Profile, ProvisionedKey, Rule, SanPolicy, ValidityCheck,
 };
 
-use crate::args::{Backend, RootHash, San, TrustArgs};
+use crate::args::{RootHash, San, TrustArgs};
 use crate::exit::Failure;
 use crate::{file, pem};
 
@@ -38,9 +37,6 @@ pub(crate) struct Trust {
 impl Trust {
     /// Reads the anchors.
     pub(crate) fn load(args: &TrustArgs) -> Result<Self, Failure> {
-        if args.backend == Backend::AwsLcRs {
-            return Err(Failure::usage("the backend aws-lc-rs was not built in"));
-        }
         match (&args.san, &args.pci_id) {
             (San::PciCma, None) => {
                 return Err(Failure::usage("--san pci-cma needs the function: --pci-id"));
@@ -156,13 +152,13 @@ fn certificates_of(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
 }
 
 /// The DER SubjectPublicKeyInfo in a file.
-pub(crate) fn public_key(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(crate) fn public_key(path: &Path, provider: &Provider) -> Result<Vec<u8>, Failure> {
     let bytes = file::read(path)?;
     let der = pem::public_key(&bytes).unwrap_or(bytes);
     // The algorithm is the device's to select; here it only has to be a key at all.
     let is_key = AsymAlgorithm::ALL.into_iter().any(|asym| {
         let raw = Untrusted::new(der.as_slice());
-        match ProvisionedKey::parse(raw, asym, HashAlgorithm::Sha256, &PROVIDER) {
+        match ProvisionedKey::parse(raw, asym, HashAlgorithm::Sha256, provider) {
             Ok(_) => true,
             Err(error) => error.rule == Rule::KeyAlgorithm,
         }
