@@ -82,6 +82,6 @@ pub use sign::{Sign, SignError};
 pub use transcript::{SignedMessage, SigningContext};
 
 /// The examples of the README compile.
-#[cfg(all(doctest, feature = "rustcrypto"))]
+#[cfg(all(doctest, feature = "conformance"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -109,7 +109,8 @@ fn agree<const LIMBS: usize>(
     raise(group, &peer, private, place)
 }
 
-/// `base` to the power of `exponent` as a big-endian integer that fills `out`.
+/// `base` to the power of `exponent` as a big-endian integer that fills `out`. How many bytes the exponent
+/// has is no secret; its bits are.
 fn raise<const LIMBS: usize>(
     group: &FixedMontyParams<LIMBS>,
     base: &Uint<LIMBS>,
@@ -122,11 +123,12 @@ fn raise<const LIMBS: usize>(
     let zeros = EXPONENT.checked_sub(exponent.len()).ok_or(KeyExchangeError::InvalidPrivate)?;
     let place = padded.get_mut(zeros..).ok_or(KeyExchangeError::InvalidPrivate)?;
     place.copy_from_slice(exponent);
+    let bits = u32::try_from(8 * exponent.len()).map_err(|_| KeyExchangeError::InvalidPrivate)?;
     let exponent = Zeroizing::new(U384::from_be_slice(&*padded));
     if bool::from(exponent.is_zero()) {
         return Err(KeyExchangeError::InvalidPrivate);
     }
-    let mut power = FixedMontyForm::new(base, group).pow(&*exponent);
+    let mut power = FixedMontyForm::new(base, group).pow_bounded_exp(&*exponent, bits);
     let mut value = power.retrieve();
     for (place, byte) in out.iter_mut().rev().zip(value.to_le_bytes().as_ref()) {
         *place = *byte;
