@@ -29,6 +29,9 @@ const PCI_ID_HELP: &str = "The PCI function: VVVV:DDDD:CCCCCC:RR[:SVSV:SDSD][:SE
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) output: Output,
+    /// The crypto backend
+    #[arg(long, global = true, value_name = "NAME", default_value = "rustcrypto")]
+    pub(crate) backend: Backend,
     #[command(subcommand)]
     pub(crate) verb: Verb,
 }
@@ -110,9 +113,6 @@ pub(crate) struct TrustArgs {
     /// with careless ones
     #[arg(long, value_name = "PROFILE", default_value = "strict")]
     pub(crate) profile: ProfileChoice,
-    /// The crypto backend
-    #[arg(long, value_name = "NAME", default_value = "rustcrypto")]
-    pub(crate) backend: Backend,
 }
 
 /// What is demanded of certificates.

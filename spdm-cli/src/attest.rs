@@ -1,12 +1,12 @@
 //! `spdm attest`.
 
 use spdm_codec::Nonce;
-use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::Reference;
 
 use crate::args::nonce_from_hex;
 use crate::args::{AttestArgs, ChallengeChoice, IndexList, JudgeArgs, NonceChoice};
 use crate::attestation::{self, ChallengeStep, Plan, Signing, hint};
+use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
@@ -16,16 +16,20 @@ use crate::trust::Trust;
 use crate::{file, render, trust};
 
 /// Attests, once or more often.
-pub(crate) fn run(args: &AttestArgs, console: &mut Console) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    args: &AttestArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
     let challenge = challenge_step(args.challenge, &args.measurements)?;
-    let inputs = Inputs::read(&args.judge)?;
+    let inputs = Inputs::read(&args.judge, crypto)?;
     if inputs.nonce.is_some() && args.repeat > 1 {
         return Err(Failure::usage("no nonce is used twice: --repeat needs --nonce random"));
     }
     if inputs.reference.is_some() && args.measurements == IndexList::None {
         return Err(Failure::usage("--reference needs measurements"));
     }
-    let mut link = Link::new(&args.link, console)?;
+    let mut link = Link::new(&args.link, crypto, console)?;
     let mut trust = Trust::load(&args.trust, link.pci_identity())?;
     let output = args.evidence.as_deref().map(Output::create).transpose()?;
     link.settle()?;
@@ -33,7 +37,7 @@ pub(crate) fn run(args: &AttestArgs, console: &mut Console) -> Result<Exit, Fail
         trust.add(link.anchors());
     }
     let anchors = trust.anchors();
-    let policy = trust.policy(&PROVIDER, &anchors);
+    let policy = trust.policy(crypto.provider, &anchors);
     let plan = Plan {
         policy: Some(&policy),
         slot: args.slot,
@@ -86,8 +90,12 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    pub(crate) fn read(args: &JudgeArgs) -> Result<Self, Failure> {
-        let peer_key = args.peer_key.as_deref().map(trust::public_key).transpose()?;
+    pub(crate) fn read(args: &JudgeArgs, crypto: Crypto) -> Result<Self, Failure> {
+        let peer_key = args
+            .peer_key
+            .as_deref()
+            .map(|path| trust::public_key(path, crypto.provider))
+            .transpose()?;
         let reference = args.reference.as_deref().map(reference).transpose()?;
         Ok(Self { nonce: nonce(&args.nonce)?, peer_key, reference })
     }

@@ -1,7 +1,7 @@
 //! One attestation over one connection, step by step, so that a report tells as much as can be told.
 
 use spdm_codec::{MeasurementAttributes, Nonce, SlotId};
-use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_crypto::Provider;
 use spdm_evidence::{Check, Freshness, MeasuredValue, Recording, Reference, ReportBuilder};
 use spdm_requester::{
     Error, Failure as FlowFailure, Fresh, Incompatible, Negotiated, Possession, Proof, Recovered,
@@ -60,7 +60,7 @@ pub(crate) enum Signing {
 /// Carries the plan out over a new connection.
 pub(crate) fn run(link: &mut Link<'_>, plan: &Plan<'_>) -> (Verdict, Recording) {
     let mut report = ReportBuilder::new(&link.name(), Freshness::Own);
-    let args = link.args;
+    let (args, crypto) = (link.args, link.crypto);
     let mut line = match link.connect() {
         Ok(line) => line,
         Err(error) => {
@@ -69,9 +69,15 @@ pub(crate) fn run(link: &mut Link<'_>, plan: &Plan<'_>) -> (Verdict, Recording) 
         }
     };
     let mut recorder = Recorder::new(line.limits().padding);
-    let mut memory = Memory::new();
+    let mut memory = Memory::new(crypto);
     let requester = requester(args, &line, &mut memory, &mut recorder);
-    let mut run = Run { plan, line: &mut line, clock: StdClock::new(), report: &mut report };
+    let mut run = Run {
+        plan,
+        provider: crypto.provider,
+        line: &mut line,
+        clock: StdClock::new(),
+        report: &mut report,
+    };
     let end = run.attest(requester);
     if let Some(reference) = plan.reference {
         report.reference(reference);
@@ -95,6 +101,7 @@ enum End {
 
 struct Run<'r, 'l> {
     plan: &'r Plan<'r>,
+    provider: &'static Provider,
     line: &'r mut Line<'l>,
     clock: StdClock,
     report: &'r mut ReportBuilder,
@@ -207,7 +214,9 @@ impl Run<'_, '_> {
         self.report.provisioned_key(&san);
         let algorithms = negotiated.asym().and_then(|asym| Ok((asym, negotiated.hash()?)));
         let key = match algorithms {
-            Ok((asym, hash)) => ProvisionedKey::parse(Untrusted::new(spki), asym, hash, &PROVIDER),
+            Ok((asym, hash)) => {
+                ProvisionedKey::parse(Untrusted::new(spki), asym, hash, self.provider)
+            }
             Err(error) => return self.reported(&error.into()),
         };
         match key {
@@ -263,7 +272,7 @@ impl Run<'_, '_> {
         if let (Identity::Chain(chain), Some(policy)) = (&peer.identity, self.plan.policy) {
             // FetchChain compares it.
             self.report.digest_checked();
-            self.report.chain(&policy.appraise(chain), &PROVIDER);
+            self.report.chain(&policy.appraise(chain), self.provider);
         }
     }
 

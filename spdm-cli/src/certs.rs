@@ -4,13 +4,13 @@ use std::fs;
 
 use serde::Serialize;
 use spdm_codec::SlotId;
-use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{CheckResult, IdentitySummary};
 use spdm_requester::blocking;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Chain, ChainContext};
 
 use crate::args::{CertsArgs, SlotChoice};
+use crate::backend::Crypto;
 use crate::chain::judge;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
@@ -47,8 +47,12 @@ struct Shown<'v> {
 }
 
 /// Fetches the chains, prints or writes them.
-pub(crate) fn run(args: &CertsArgs, console: &mut Console) -> Result<Exit, Failure> {
-    let mut link = Link::new(&args.link, console)?;
+pub(crate) fn run(
+    args: &CertsArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let mut link = Link::new(&args.link, crypto, console)?;
     let mut trust = Trust::load(&args.trust, link.pci_identity())?;
     // Which files there will be, the device's slots decide.
     if args.out.is_none() {
@@ -68,12 +72,12 @@ pub(crate) fn run(args: &CertsArgs, console: &mut Console) -> Result<Exit, Failu
         fs::create_dir_all(folder).map_err(|error| file::of(folder, &error))?;
     }
     let anchors = trust.anchors();
-    let policy = trust.policy(&PROVIDER, &anchors);
+    let policy = trust.policy(crypto.provider, &anchors);
     for fetched in &fetched {
         let raw = Untrusted::new(fetched.bytes.as_slice());
         // It was parsed once, while it was fetched.
-        let chain = Chain::parse(raw, fetched.context, &PROVIDER).map_err(Failure::usage)?;
-        let verdict = judge(&target, &chain, &policy);
+        let chain = Chain::parse(raw, fetched.context, crypto.provider).map_err(Failure::usage)?;
+        let verdict = judge(&target, &chain, &policy, crypto.provider);
         let slot = chain.slot();
         let certificates: Vec<String> =
             chain.certificate_ders().filter_map(pem::certificate).collect();

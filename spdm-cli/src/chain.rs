@@ -6,14 +6,14 @@ mod object;
 pub(crate) use explained::{Explained, name_of};
 use object::chain_object;
 
-use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
+use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
 use spdm_evidence::{Check, Freshness, ReportBuilder, certificates_from_pem, chain_structure};
 use spdm_requester::Error;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Anchor, CertModel, Certificate, Chain, ChainContext, ChainError, Policy, Rule};
 
 use crate::args::{ChainArgs, ModelChoice};
+use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::trust::Trust;
@@ -21,7 +21,11 @@ use crate::verdict::Verdict;
 use crate::{file, render};
 
 /// Validates the chain in a file.
-pub(crate) fn run(args: &ChainArgs, console: &mut Console) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    args: &ChainArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
     let trust = Trust::load(&args.trust, None)?;
     let anchors = trust.anchors();
     let bytes = file::read(&args.file)?;
@@ -29,14 +33,14 @@ pub(crate) fn run(args: &ChainArgs, console: &mut Console) -> Result<Exit, Failu
     if bytes.is_empty() {
         return Err(Failure::usage(format!("{name}: the file is empty")));
     }
-    let structure = structure(bytes, &anchors, args.base_hash)
+    let structure = structure(bytes, &anchors, args.base_hash, crypto.provider)
         .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-    let policy = trust.policy(&PROVIDER, &anchors);
+    let policy = trust.policy(crypto.provider, &anchors);
     let explain = args.explain;
-    match parse(&structure, args)? {
+    match parse(&structure, args, crypto.provider)? {
         Ok(chain) => {
             let explained = Explained::new(&chain, &policy);
-            let verdict = judge(&name, &chain, &policy);
+            let verdict = judge(&name, &chain, &policy, crypto.provider);
             show(&verdict, Some(&Shown { explained, explain }), console)?;
             Ok(verdict.exit)
         }
@@ -123,10 +127,15 @@ fn builder(name: &str) -> ReportBuilder {
 }
 
 /// The verdict over a chain alone: who has its key is not known.
-pub(crate) fn judge(name: &str, chain: &Chain<'_>, policy: &Policy<'_>) -> Verdict {
+pub(crate) fn judge(
+    name: &str,
+    chain: &Chain<'_>,
+    policy: &Policy<'_>,
+    provider: &Provider,
+) -> Verdict {
     let mut report = builder(name);
     let appraisal = policy.appraise(chain);
-    report.chain(&appraisal, &PROVIDER);
+    report.chain(&appraisal, provider);
     let report = report.build();
     match appraisal.into_trusted() {
         Ok(_) => Verdict::chain_trusted(report),
@@ -139,6 +148,7 @@ fn structure(
     bytes: Vec<u8>,
     anchors: &[Anchor<'_>],
     hash: Option<HashAlgorithm>,
+    provider: &Provider,
 ) -> Result<Vec<u8>, String> {
     let certificates = match core::str::from_utf8(&bytes) {
         Ok(pem) => certificates_from_pem(pem).map_err(|error| error.to_string())?,
@@ -148,7 +158,7 @@ fn structure(
         },
     };
     let hash = hash.unwrap_or(HashAlgorithm::Sha384);
-    chain_structure(&certificates, anchors, hash, &PROVIDER).map_err(|error| error.to_string())
+    chain_structure(&certificates, anchors, hash, provider).map_err(|error| error.to_string())
 }
 
 /// Certificates in DER, back to back.
@@ -167,6 +177,7 @@ fn certificates(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
 fn parse<'c>(
     structure: &'c [u8],
     args: &ChainArgs,
+    provider: &Provider,
 ) -> Result<Result<Chain<'c>, ChainError>, Failure> {
     let hashes = HashAlgorithm::ALL.into_iter();
     let hashes = hashes.filter(|hash| args.base_hash.is_none_or(|only| *hash == only));
@@ -177,12 +188,11 @@ fn parse<'c>(
             ChainContext::new(args.slot, args.max_version, args.model.into(), asym, hash)
         })
     });
-    let parsed =
-        contexts.map(|context| Chain::parse(Untrusted::new(structure), context, &PROVIDER));
+    let parsed = contexts.map(|context| Chain::parse(Untrusted::new(structure), context, provider));
     // Of several readings the one whose RootHash fits; of none the error of the one that got furthest.
     let best = parsed.reduce(|best, next| match (&best, &next) {
-        (Ok(chain), _) if has_its_root(chain) => best,
-        (Ok(_), Ok(chain)) if has_its_root(chain) => next,
+        (Ok(chain), _) if has_its_root(chain, provider) => best,
+        (Ok(_), Ok(chain)) if has_its_root(chain, provider) => next,
         (Err(_), Ok(_)) => next,
         (Err(known), Err(error)) if rank(error) > rank(known) => next,
         _ => best,
@@ -191,9 +201,9 @@ fn parse<'c>(
 }
 
 /// Whether RootHash is the digest of the first certificate: then the hash is no guess.
-fn has_its_root(chain: &Chain<'_>) -> bool {
+fn has_its_root(chain: &Chain<'_>, provider: &Provider) -> bool {
     let first = chain.certificate_ders().next().unwrap_or_default();
-    let digest = PROVIDER.hash.digest(chain.context().hash, &[first]);
+    let digest = provider.hash.digest(chain.context().hash, &[first]);
     digest.is_ok_and(|digest| digest.as_bytes() == chain.root_hash())
 }
 

@@ -3,6 +3,7 @@
 use crate::args::{CollectArgs, IndexList};
 use crate::attest::{challenge_step, nonce};
 use crate::attestation::{self, ChallengeStep, Plan, Signing};
+use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
@@ -12,11 +13,19 @@ use crate::trust;
 use spdm_evidence::{Check, Status};
 
 /// Collects; there is no verdict, but evidence that could never be verified is not complete.
-pub(crate) fn run(args: &CollectArgs, console: &mut Console) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    args: &CollectArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
     let challenge = challenge_step(args.challenge, &args.measurements)?;
-    let peer_key = args.peer_key.as_deref().map(trust::public_key).transpose()?;
+    let peer_key = args
+        .peer_key
+        .as_deref()
+        .map(|path| trust::public_key(path, crypto.provider))
+        .transpose()?;
     let nonce = nonce(&args.nonce)?;
-    let mut link = Link::new(&args.link, console)?;
+    let mut link = Link::new(&args.link, crypto, console)?;
     let output = args.evidence.as_deref().map(Output::create).transpose()?;
     link.settle()?;
     let plan = Plan {

@@ -6,6 +6,7 @@ mod shown;
 use spdm_evidence::{Conversation, Layer, Secrets};
 
 use crate::args::DecodeArgs;
+use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::file;
@@ -13,7 +14,11 @@ use input::Input;
 use shown::Shown;
 
 /// Decodes every message of the file; one that cannot be decoded does not stop the rest.
-pub(crate) fn run(args: &DecodeArgs, console: &mut Console) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    args: &DecodeArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
     let bytes = file::read(&args.file)?;
     let name = file::name(&args.file);
     let input = Input::read(&bytes, args.format)
@@ -22,7 +27,7 @@ pub(crate) fn run(args: &DecodeArgs, console: &mut Console) -> Result<Exit, Fail
     if let Some(path) = &args.secrets {
         let secrets = Secrets::read(&file::read(path)?)
             .map_err(|error| Failure::usage(format!("{}: {error}", file::name(path))))?;
-        conversation = conversation.with_secrets(secrets);
+        conversation = conversation.with_secrets(secrets, crypto.provider);
     }
     for note in &input.notes {
         console.note(&format!("{name}: {note}"));

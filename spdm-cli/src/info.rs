@@ -6,6 +6,7 @@ use spdm_evidence::Report;
 use spdm_requester::{Connection, Negotiated, blocking};
 
 use crate::args::InfoArgs;
+use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::inquiry::inquire;
@@ -41,8 +42,8 @@ pub(crate) struct Slot {
 }
 
 /// Negotiates, and asks for digests where the device has certificates.
-pub(crate) fn run(args: &InfoArgs, console: &mut Console) -> Result<Exit, Failure> {
-    let mut link = Link::new(&args.link, console)?;
+pub(crate) fn run(args: &InfoArgs, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
+    let mut link = Link::new(&args.link, crypto, console)?;
     link.settle()?;
     let result = inquire(&mut link, |inquiry, requester| {
         let negotiated = *requester.negotiated();

@@ -23,13 +23,13 @@ pub(crate) fn inquire<T>(
     ask: impl FnOnce(Inquiry<'_, '_>, Requester<'_, Negotiated>) -> Result<T, RunError<LineError>>,
 ) -> Result<T, Box<Verdict>> {
     let mut report = ReportBuilder::new(&link.name(), Freshness::Own);
-    let args = link.args;
+    let (args, crypto) = (link.args, link.crypto);
     let mut line = match link.connect() {
         Ok(line) => line,
         Err(error) => return Err(Box::new(Verdict::failed(report.build(), error))),
     };
     let mut recorder = Recorder::new(line.limits().padding);
-    let mut memory = Memory::new();
+    let mut memory = Memory::new(crypto);
     let requester = requester(args, &line, &mut memory, &mut recorder);
     let clock = StdClock::new();
     let result = match blocking::run(requester.negotiate(), &mut line, &clock) {

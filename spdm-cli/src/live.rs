@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::BufWriter;
 
 use spdm_codec::PciIdentity;
-use spdm_crypto::Bank;
-use spdm_crypto::rustcrypto::{PROVIDER, Running};
+use spdm_crypto::{HashBank, Provider};
 use spdm_requester::{Bounds, Fresh, Offer, Requester, Storage};
 use spdm_transport::{Duration, Transport};
 
 use crate::args::LinkArgs;
+use crate::backend::Crypto;
 use crate::carrier::LineError;
 use crate::console::Console;
 use crate::exit::Failure;
@@ -30,6 +30,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Link<'l> {
     pub(crate) args: &'l LinkArgs,
+    pub(crate) crypto: Crypto,
     endpoint: Box<dyn Endpoint>,
     monitor: Monitor,
 }
@@ -38,18 +39,23 @@ pub(crate) struct Link<'l> {
 #[derive(Debug)]
 pub(crate) struct Memory {
     message: Vec<u8>,
-    hashes: Bank<Running, 2>,
+    crypto: Crypto,
+    hashes: Box<dyn HashBank>,
 }
 
 impl Memory {
-    pub(crate) fn new() -> Self {
-        Self { message: vec![0; MESSAGE_LEN], hashes: Bank::new() }
+    pub(crate) fn new(crypto: Crypto) -> Self {
+        Self { message: vec![0; MESSAGE_LEN], crypto, hashes: crypto.bank() }
     }
 }
 
 impl<'l> Link<'l> {
     /// Opens the device and the capture file.
-    pub(crate) fn new(args: &'l LinkArgs, console: &Console) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        args: &'l LinkArgs,
+        crypto: Crypto,
+        console: &Console,
+    ) -> Result<Self, Failure> {
         if args.min_version > args.max_version {
             return Err(Failure::usage("--min-version is above --max-version"));
         }
@@ -64,7 +70,7 @@ impl<'l> Link<'l> {
                 Some(capture.map_err(Failure::usage)?)
             }
         };
-        Ok(Self { args, endpoint, monitor: Monitor::new(capture, console.verbosity()) })
+        Ok(Self { args, crypto, endpoint, monitor: Monitor::new(capture, console.verbosity()) })
     }
 
     /// The anchors that an emulated device brings.
@@ -113,20 +119,20 @@ pub(crate) fn requester<'a>(
     memory: &'a mut Memory,
     recorder: &'a mut Recorder,
 ) -> Requester<'a, Fresh> {
-    let Memory { message, hashes } = memory;
+    let Memory { message, crypto, hashes } = memory;
     let mut bounds = Bounds::default();
     // A device may hand out its chain byte by byte; time bounds it.
     bounds.round_trips = u16::MAX;
     bounds.bytes = MOST_BYTES;
     bounds.time = LONGEST.max(args.timeout.saturating_mul(4));
-    Requester::new(PROVIDER, Storage::new(message, hashes), line.limits())
-        .with_offer(offer(args))
+    Requester::new(*crypto.provider, Storage::new(message, hashes.as_mut()), line.limits())
+        .with_offer(offer(args, crypto.provider))
         .with_bounds(bounds)
         .with_sink(recorder)
 }
 
-fn offer(args: &LinkArgs) -> Offer {
-    let mut offer = Offer::everything(&PROVIDER);
+fn offer(args: &LinkArgs, provider: &Provider) -> Offer {
+    let mut offer = Offer::everything(provider);
     offer.min_version = args.min_version;
     offer.max_version = args.max_version;
     offer.data_transfer_size = args.transfer_size.unwrap_or(u32::MAX);

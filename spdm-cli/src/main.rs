@@ -7,6 +7,7 @@
 mod args;
 mod attest;
 mod attestation;
+mod backend;
 mod carrier;
 mod certs;
 mod chain;
@@ -39,7 +40,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Verb};
+use backend::Crypto;
 use console::Console;
+use exit::{Exit, Failure};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -51,23 +54,27 @@ fn main() -> ExitCode {
         }
     };
     let mut console = Console::new(&cli.output);
-    let result = match &cli.verb {
-        Verb::Attest(args) => attest::run(args, &mut console),
-        Verb::Info(args) => info::run(args, &mut console),
-        Verb::Certs(args) => certs::run(args, &mut console),
-        Verb::Measure(args) => measure::run(args, &mut console),
-        Verb::Collect(args) => collect::run(args, &mut console),
-        Verb::Verify(args) => verify::run(args, &mut console),
-        Verb::Chain(args) => chain::run(args, &mut console),
-        Verb::Decode(args) => decode::run(args, &mut console),
-        Verb::Emulate(args) => emulate::run(args, &mut console),
-        Verb::List(args) => list::run(args, &mut console),
-    };
+    let result = Crypto::load(cli.backend).and_then(|crypto| run(&cli.verb, crypto, &mut console));
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {
             console.failure(&failure);
             failure.exit.into()
         }
+    }
+}
+
+fn run(verb: &Verb, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
+    match verb {
+        Verb::Attest(args) => attest::run(args, crypto, console),
+        Verb::Info(args) => info::run(args, crypto, console),
+        Verb::Certs(args) => certs::run(args, crypto, console),
+        Verb::Measure(args) => measure::run(args, crypto, console),
+        Verb::Collect(args) => collect::run(args, crypto, console),
+        Verb::Verify(args) => verify::run(args, crypto, console),
+        Verb::Chain(args) => chain::run(args, crypto, console),
+        Verb::Decode(args) => decode::run(args, crypto, console),
+        Verb::Emulate(args) => emulate::run(args, console),
+        Verb::List(args) => list::run(args, console),
     }
 }

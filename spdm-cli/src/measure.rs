@@ -1,11 +1,11 @@
 //! `spdm measure`: measurements, signed unless told otherwise.
 
-use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{Check, Status};
 
 use crate::args::{IndexList, MeasureArgs};
 use crate::attest::Inputs;
 use crate::attestation::{self, ChallengeStep, Plan, Signing, hint};
+use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::live::Link;
@@ -14,16 +14,20 @@ use crate::trust::Trust;
 use crate::verdict::Verdict;
 
 /// Measures.
-pub(crate) fn run(args: &MeasureArgs, console: &mut Console) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    args: &MeasureArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
     if args.measurements == IndexList::None {
         return Err(Failure::usage("measure without measurements"));
     }
-    let inputs = Inputs::read(&args.judge)?;
+    let inputs = Inputs::read(&args.judge, crypto)?;
     let signing = if args.unsigned { Signing::Waived } else { Signing::Required };
     if signing == Signing::Waived && inputs.reference.is_some() {
         return Err(Failure::usage("--reference needs signed measurements"));
     }
-    let mut link = Link::new(&args.link, console)?;
+    let mut link = Link::new(&args.link, crypto, console)?;
     let mut trust = Trust::load(&args.trust, link.pci_identity())?;
     link.settle()?;
     let anyone = trust.is_empty();
@@ -31,7 +35,7 @@ pub(crate) fn run(args: &MeasureArgs, console: &mut Console) -> Result<Exit, Fai
         trust.add(link.anchors());
     }
     let anchors = trust.anchors();
-    let policy = trust.policy(&PROVIDER, &anchors);
+    let policy = trust.policy(crypto.provider, &anchors);
     let plan = Plan {
         policy: Some(&policy),
         slot: args.slot,

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use spdm_codec::PciIdentity;
-use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
 use spdm_evidence::certificates_from_pem;
 use spdm_untrusted::Untrusted;
@@ -13,7 +12,7 @@ use spdm_x509::{
     Anchor, Certificate, Policy, Profile, ProvisionedKey, Rule, SanPolicy, ValidityCheck,
 };
 
-use crate::args::{Backend, RootHash, San, TrustArgs};
+use crate::args::{RootHash, San, TrustArgs};
 use crate::exit::Failure;
 use crate::{file, pem};
 
@@ -40,9 +39,6 @@ impl Trust {
     /// Reads the anchors. Of a device that is a PCI function itself, the leaf has to name this `function`, unless
     /// another name is asked for.
     pub(crate) fn load(args: &TrustArgs, function: Option<PciIdentity>) -> Result<Self, Failure> {
-        if args.backend == Backend::AwsLcRs {
-            return Err(Failure::usage("the backend aws-lc-rs was not built in"));
-        }
         let (san, pci_id) = match (&args.san, args.pci_id, function) {
             (None, None, None) => (San::None, None),
             (None | Some(San::PciCma), None, Some(function)) => (San::PciCma, Some(function)),
@@ -166,13 +162,13 @@ fn certificates_of(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
 }
 
 /// The DER SubjectPublicKeyInfo in a file.
-pub(crate) fn public_key(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(crate) fn public_key(path: &Path, provider: &Provider) -> Result<Vec<u8>, Failure> {
     let bytes = file::read(path)?;
     let der = pem::public_key(&bytes).unwrap_or(bytes);
     // The algorithm is the device's to select; here it only has to be a key at all.
     let is_key = AsymAlgorithm::ALL.into_iter().any(|asym| {
         let raw = Untrusted::new(der.as_slice());
-        match ProvisionedKey::parse(raw, asym, HashAlgorithm::Sha256, &PROVIDER) {
+        match ProvisionedKey::parse(raw, asym, HashAlgorithm::Sha256, provider) {
             Ok(_) => true,
             Err(error) => error.rule == Rule::KeyAlgorithm,
         }

@@ -1,12 +1,11 @@
 //! `spdm verify`: the verdict offline.
 
 use spdm_codec::{Nonce, SlotId};
-use spdm_crypto::Bank;
-use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_evidence::{Evidence, Presumption, ReadOptions, Verifier};
 
 use crate::args::{NonceChoice, SlotChoice, VerifyArgs};
 use crate::attest::{nonce, reference};
+use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::trust::Trust;
@@ -14,10 +13,18 @@ use crate::verdict::Verdict;
 use crate::{file, render, trust};
 
 /// Judges everything that is in the file; the worst exit code counts.
-pub(crate) fn run(args: &VerifyArgs, console: &mut Console) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    args: &VerifyArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
     let nonce = expected_nonce(args.nonce.as_ref())?;
     let trust = Trust::load(&args.trust, None)?;
-    let peer_key = args.peer_key.as_deref().map(trust::public_key).transpose()?;
+    let peer_key = args
+        .peer_key
+        .as_deref()
+        .map(|path| trust::public_key(path, crypto.provider))
+        .transpose()?;
     let reference = args.reference.as_deref().map(reference).transpose()?;
     let evidence = read(args)?;
     let anchors = trust.anchors();
@@ -32,13 +39,13 @@ pub(crate) fn run(args: &VerifyArgs, console: &mut Console) -> Result<Exit, Fail
             SlotChoice::Slot(slot) => Some(slot),
         },
         reference: reference.as_ref(),
-        ..Verifier::new(&PROVIDER, &anchors, trust.validity)
+        ..Verifier::new(crypto.provider, &anchors, trust.validity)
     };
     for note in &evidence.notes {
         console.detail(&format!("note: {note}"));
     }
     let mut worst = Exit::Done;
-    for report in verifier.verify(&mut Bank::<Running, 2>::new(), &evidence) {
+    for report in verifier.verify(crypto.bank().as_mut(), &evidence) {
         let verdict = Verdict::new(report);
         render::show(&verdict, console)?;
         worst = worst.max(verdict.exit);

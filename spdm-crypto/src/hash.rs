@@ -39,6 +39,13 @@ impl Digest {
     }
 }
 
+impl Default for Digest {
+    /// An empty digest, which no hash function gives.
+    fn default() -> Self {
+        Self { bytes: [0; Self::MAX], len: 0 }
+    }
+}
+
 impl AsRef<[u8]> for Digest {
     fn as_ref(&self) -> &[u8] {
         self.as_bytes()

@@ -9,7 +9,7 @@
 //!
 //! Each stage uses the one before up, and erases it: what a stage can do, no other can.
 //!
-//! ```compile_fail
+//! ```compile_fail,E0308
 //! # use spdm_crypto::{DataSecrets, Digest, HandshakeSecrets};
 //! fn records_of_an_established_session(secrets: &DataSecrets) {}
 //! fn too_early(handshake: &HandshakeSecrets) {
@@ -17,7 +17,7 @@
 //! }
 //! ```
 //!
-//! ```compile_fail
+//! ```compile_fail,E0382
 //! # use spdm_crypto::{Digest, Direction, HandshakeSecrets};
 //! fn too_late(handshake: HandshakeSecrets, th2: &Digest) {
 //!     let data = handshake.into_data(th2);

@@ -22,13 +22,17 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "signing")]
+#[cfg(any(feature = "signing", feature = "aws-lc-rs"))]
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
 mod aead;
 mod algorithm;
+#[cfg(feature = "aws-lc-rs")]
+pub mod aws_lc_rs;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod hash;
 mod kdf;
 mod key_exchange;
@@ -78,6 +82,6 @@ pub use sign::{Sign, SignError};
 pub use transcript::{SignedMessage, SigningContext};
 
 /// The examples of the README compile.
-#[cfg(all(doctest, feature = "rustcrypto"))]
+#[cfg(all(doctest, feature = "conformance"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

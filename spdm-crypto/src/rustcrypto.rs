@@ -6,7 +6,7 @@
 
 #[cfg(any(feature = "aes-gcm", feature = "chacha20poly1305"))]
 mod aead;
-#[cfg(feature = "ecdh")]
+#[cfg(all(feature = "ecdh", any(feature = "p256", feature = "p384", feature = "p521")))]
 mod ecdh;
 #[cfg(any(feature = "p256", feature = "p384", feature = "p521"))]
 mod ecdsa;
@@ -15,7 +15,10 @@ mod ed25519;
 #[cfg(feature = "ffdhe")]
 mod ffdhe;
 mod hash;
-#[cfg(feature = "hkdf")]
+#[cfg(all(
+    feature = "hkdf",
+    any(feature = "sha256", feature = "sha384", feature = "sha512", feature = "sha3")
+))]
 mod hkdf;
 #[cfg(feature = "ml-dsa")]
 mod ml_dsa;
@@ -32,7 +35,7 @@ mod signing;
 pub use aead::AesGcm;
 #[cfg(feature = "chacha20poly1305")]
 pub use aead::ChaCha20Poly1305;
-#[cfg(feature = "ecdh")]
+#[cfg(all(feature = "ecdh", any(feature = "p256", feature = "p384", feature = "p521")))]
 pub use ecdh::Ecdh;
 #[cfg(any(feature = "p256", feature = "p384", feature = "p521"))]
 pub use ecdsa::Ecdsa;
@@ -40,8 +43,13 @@ pub use ecdsa::Ecdsa;
 pub use ed25519::Ed25519;
 #[cfg(feature = "ffdhe")]
 pub use ffdhe::Ffdhe;
+#[cfg(feature = "conformance")]
+pub(crate) use ffdhe::ffdhe_prime;
 pub use hash::{OneShot, Running};
-#[cfg(feature = "hkdf")]
+#[cfg(all(
+    feature = "hkdf",
+    any(feature = "sha256", feature = "sha384", feature = "sha512", feature = "sha3")
+))]
 pub use hkdf::Hkdf;
 #[cfg(feature = "ml-dsa")]
 pub use ml_dsa::MlDsa;
@@ -51,6 +59,8 @@ pub use ml_kem::MlKem;
 pub use random::OsRandom;
 #[cfg(feature = "rsa")]
 pub use rsa::Rsa;
+#[cfg(feature = "aws-lc-rs")]
+pub(crate) use rsa::strict_rsa_key;
 #[cfg(feature = "signing")]
 pub use signing::{KeyError, SoftwareKey};
 
@@ -85,7 +95,7 @@ const VERIFIERS: &[&dyn Verify] = &[
 ];
 
 const KEY_EXCHANGES: &[&dyn KeyExchange] = &[
-    #[cfg(feature = "ecdh")]
+    #[cfg(all(feature = "ecdh", any(feature = "p256", feature = "p384", feature = "p521")))]
     &Ecdh,
     #[cfg(feature = "ffdhe")]
     &Ffdhe,
@@ -94,7 +104,10 @@ const KEY_EXCHANGES: &[&dyn KeyExchange] = &[
 ];
 
 const KDFS: &[&dyn Kdf] = &[
-    #[cfg(feature = "hkdf")]
+    #[cfg(all(
+        feature = "hkdf",
+        any(feature = "sha256", feature = "sha384", feature = "sha512", feature = "sha3")
+    ))]
     &Hkdf,
 ];
 

@@ -13,7 +13,13 @@ use spdm_crypto::{
     SharedSecret, TAG_LEN, Unsupported,
 };
 
-/// What a provider says in place of each logged value: keys are compared by what they seal.
+const PROVIDERS: &[Provider] = &[
+    PROVIDER,
+    #[cfg(feature = "aws-lc-rs")]
+    spdm_crypto::aws_lc_rs::PROVIDER,
+];
+
+/// Keys are compared by what they seal.
 const PROBE: [u8; 5] = *b"probe";
 
 fn captures() -> Option<PathBuf> {
@@ -78,8 +84,8 @@ impl Log {
     }
 }
 
-fn same(ours: &RecordKey, key: &[u8], iv: &[u8; 12]) -> bool {
-    let logged = RecordKey::import(&PROVIDER, ours.algorithm(), key, iv).unwrap();
+fn same(provider: &Provider, ours: &RecordKey, key: &[u8], iv: &[u8; 12]) -> bool {
+    let logged = RecordKey::import(provider, ours.algorithm(), key, iv).unwrap();
     let seal = |key: &RecordKey| {
         let mut probe = PROBE;
         (key.seal(1, SequenceOrder::LittleEndian, b"", &mut probe).unwrap(), probe)
@@ -111,7 +117,15 @@ fn id_of(value: &str) -> String {
     value.rsplit(['[', '@']).next().unwrap().trim_end_matches(']').to_owned()
 }
 
-fn follow(log: &mut Log, version: SpdmVersion, hash: HashAlgorithm, seen: &mut Seen) {
+/// What is the same for a whole capture.
+#[derive(Clone, Copy)]
+struct Cx<'a> {
+    provider: &'a Provider,
+    version: SpdmVersion,
+    hash: HashAlgorithm,
+}
+
+fn follow(log: &mut Log, cx: Cx<'_>, seen: &mut Seen) {
     let mut handshake: Option<(String, HandshakeSecrets)> = None;
     let mut established: Vec<Established> = Vec::new();
     let mut updates: Vec<(Vec<u8>, [u8; 12])> = Vec::new();
@@ -119,12 +133,12 @@ fn follow(log: &mut Log, version: SpdmVersion, hash: HashAlgorithm, seen: &mut S
         let value = value.as_str();
         match label.as_str() {
             "#" if value.contains("generate_session_handshake_key") => {
-                handshake = Some((id_of(value), the_handshake(log, version, hash, seen)));
+                handshake = Some((id_of(value), the_handshake(log, cx, seen)));
             }
             "#" if value.contains("generate_session_data_key") => {
                 let (id, secrets) = handshake.take().unwrap();
                 assert_eq!(id, id_of(value));
-                established.push(the_data(log, id, secrets));
+                established.push(the_data(log, cx, id, secrets));
                 seen.sessions += 1;
             }
             "key" => {
@@ -136,7 +150,7 @@ fn follow(log: &mut Log, version: SpdmVersion, hash: HashAlgorithm, seen: &mut S
                 let session = established.iter_mut().rfind(|session| session.id == id);
                 if let Some(session) = session {
                     for (key, iv) in updates.drain(..) {
-                        assert!(is_update(session, &key, &iv), "an unknown key at {value}");
+                        assert!(is_update(cx, session, &key, &iv), "an unknown key at {value}");
                         seen.updates += 1;
                     }
                 }
@@ -147,12 +161,8 @@ fn follow(log: &mut Log, version: SpdmVersion, hash: HashAlgorithm, seen: &mut S
     assert!(updates.is_empty());
 }
 
-fn the_handshake(
-    log: &mut Log,
-    version: SpdmVersion,
-    hash: HashAlgorithm,
-    seen: &mut Seen,
-) -> HandshakeSecrets {
+fn the_handshake(log: &mut Log, cx: Cx<'_>, seen: &mut Seen) -> HandshakeSecrets {
+    let Cx { provider, version, hash } = cx;
     let th1 = digest(&log.take("th1 hash").unwrap());
     let shared = log.take("DHE Secret").or_else(|| log.take("KEM Secret"));
     let psk = log.take("PSK");
@@ -164,7 +174,7 @@ fn the_handshake(
     let request = log.key().unwrap();
     let response = log.key().unwrap();
 
-    let schedule = KeySchedule::new(&PROVIDER, version, hash, aead_of(request.0.len())).unwrap();
+    let schedule = KeySchedule::new(provider, version, hash, aead_of(request.0.len())).unwrap();
     let secrets = match (shared, psk) {
         (Some(bytes), None) => {
             let mut shared = SharedSecret::new();
@@ -179,19 +189,29 @@ fn the_handshake(
         _ => unreachable!("neither a shared secret nor a PSK"),
     };
     for (sender, finished) in [Direction::Request, Direction::Response].into_iter().zip(finished) {
-        let kdf = PROVIDER.kdf(hash).unwrap();
+        let kdf = provider.kdf(hash).unwrap();
         let key = spdm_crypto::Secret::new(&finished).unwrap();
         let by_hand = kdf.hmac(hash, &key, &[th1.as_bytes()]).unwrap();
         assert_eq!(secrets.verify_data(sender, &th1), Ok(by_hand));
         assert_eq!(secrets.check_verify_data(sender, &th1, by_hand.as_bytes()), Ok(()));
         seen.finished_keys += 1;
     }
-    assert!(same(&secrets.record_key(Direction::Request).unwrap(), &request.0, &request.1));
-    assert!(same(&secrets.record_key(Direction::Response).unwrap(), &response.0, &response.1));
+    assert!(same(
+        cx.provider,
+        &secrets.record_key(Direction::Request).unwrap(),
+        &request.0,
+        &request.1
+    ));
+    assert!(same(
+        cx.provider,
+        &secrets.record_key(Direction::Response).unwrap(),
+        &response.0,
+        &response.1
+    ));
     secrets
 }
 
-fn the_data(log: &mut Log, id: String, secrets: HandshakeSecrets) -> Established {
+fn the_data(log: &mut Log, cx: Cx<'_>, id: String, secrets: HandshakeSecrets) -> Established {
     let th2 = digest(&log.take("th2 hash").unwrap());
     let master = log.take("master_secret");
     log.take("request_data_secret");
@@ -201,8 +221,8 @@ fn the_data(log: &mut Log, id: String, secrets: HandshakeSecrets) -> Established
     let (request, response) = (log.key().unwrap(), log.key().unwrap());
 
     let secrets = secrets.into_data(&th2).unwrap();
-    assert!(same(&secrets.request.record_key().unwrap(), &request.0, &request.1));
-    assert!(same(&secrets.response.record_key().unwrap(), &response.0, &response.1));
+    assert!(same(cx.provider, &secrets.request.record_key().unwrap(), &request.0, &request.1));
+    assert!(same(cx.provider, &secrets.response.record_key().unwrap(), &response.0, &response.1));
     if let Some(export) = export {
         assert_eq!(secrets.export.as_secret().expose_secret(), Some(&export[..]));
     }
@@ -210,10 +230,10 @@ fn the_data(log: &mut Log, id: String, secrets: HandshakeSecrets) -> Established
 }
 
 /// The log does not say which direction an update is for.
-fn is_update(session: &mut Established, key: &[u8], iv: &[u8; 12]) -> bool {
+fn is_update(cx: Cx<'_>, session: &mut Established, key: &[u8], iv: &[u8; 12]) -> bool {
     [&mut session.request, &mut session.response].into_iter().any(|secret| {
         let updated = secret.updated().unwrap();
-        let fits = same(&updated.record_key().unwrap(), key, iv);
+        let fits = same(cx.provider, &updated.record_key().unwrap(), key, iv);
         if fits {
             *secret = updated;
         }
@@ -226,10 +246,16 @@ fn every_capture_with_secrets_gives_its_handshake_and_data_keys() {
     let Some(captures) = captures() else { return };
     let manifest = fs::read(captures.join("manifest.json")).unwrap();
     let manifest: Vec<Value> = serde_json::from_slice(&manifest).unwrap();
+    for provider in PROVIDERS {
+        every_capture(provider, &captures, &manifest);
+    }
+}
+
+fn every_capture(provider: &Provider, captures: &Path, manifest: &[Value]) {
     let mut seen = Seen::default();
     let mut logged = 0;
     let mut without = Vec::new();
-    for capture in &manifest {
+    for capture in manifest {
         let name = capture["name"].as_str().unwrap();
         let path = captures.join(format!("{name}.secrets.json"));
         if !path.is_file() {
@@ -247,7 +273,8 @@ fn every_capture_with_secrets_gives_its_handshake_and_data_keys() {
             without.push(name);
             continue;
         };
-        follow(&mut log, version_of(capture["version"].as_str().unwrap()), hash, &mut seen);
+        let version = version_of(capture["version"].as_str().unwrap());
+        follow(&mut log, Cx { provider, version, hash }, &mut seen);
     }
     println!("{seen:?} in {logged} captures");
     assert!(logged > 100, "{logged}");

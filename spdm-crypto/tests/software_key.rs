@@ -3,8 +3,8 @@
 
 use spdm_crypto::rustcrypto::{KeyError, OsRandom, PROVIDER, SoftwareKey};
 use spdm_crypto::{
-    AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, NoRandom, RsaBits, RsaScheme, Sign as _,
-    SignError, Signed,
+    AsymAlgorithm, Digest, EcCurve, HashAlgorithm, MlDsaSet, NoRandom, RsaBits, RsaScheme,
+    Sign as _, SignError, Signed,
 };
 
 const SMALL: [AsymAlgorithm; 9] = [
@@ -181,5 +181,23 @@ fn debug_shows_no_secret() {
     for asym in SMALL {
         let key = SoftwareKey::from_seed(asym, [1; 32]).unwrap();
         assert_eq!(format!("{key:?}"), format!("SoftwareKey {{ algorithm: {asym:?}, .. }}"));
+    }
+}
+
+#[test]
+fn digests_of_another_length_are_not_signed_nor_any_by_what_takes_messages() {
+    for asym in SMALL {
+        let key = SoftwareKey::from_seed(asym, [1; 32]).unwrap();
+        let mut out = vec![0; asym.signature_len()];
+        for len in [0, 20, 32, 48, 64] {
+            let digest = Digest::new(&vec![7; len]).unwrap();
+            let signed = key.sign(HashAlgorithm::Sha384, Signed::Prehash(&digest), &mut out);
+            let expected = if len == 48 && asym.takes_prehash() {
+                Ok(asym.signature_len())
+            } else {
+                Err(SignError::Unsupported)
+            };
+            assert_eq!(signed, expected, "{asym} {len}");
+        }
     }
 }

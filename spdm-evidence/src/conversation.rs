@@ -10,6 +10,7 @@ use spdm_codec::{
     AckPayload, Chunk, ChunkAttributes, Cx, HEADER_LEN, Header, InnerMessage, Request, Response,
     SpdmVersion,
 };
+use spdm_crypto::Provider;
 use spdm_untrusted::Untrusted;
 
 use crate::capture::Layer;
@@ -155,10 +156,10 @@ impl Conversation {
         }
     }
 
-    /// Opens records with these keys.
+    /// Opens records with these keys and the provider's AEADs.
     #[must_use]
-    pub fn with_secrets(mut self, secrets: Secrets) -> Self {
-        self.sessions = Sessions::new(secrets);
+    pub fn with_secrets(mut self, secrets: Secrets, provider: &Provider) -> Self {
+        self.sessions = Sessions::new(secrets, provider);
         self
     }
 

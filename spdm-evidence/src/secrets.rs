@@ -2,10 +2,10 @@
 
 use core::fmt;
 
+use spdm_crypto::NONCE_LEN;
+
 use crate::error::Error;
 
-/// Length of the IV in bytes, the same for every cipher suite.
-pub(crate) const IV_LEN: usize = 12;
 const HANDSHAKE_KEYS: &str = "generate_session_handshake_key";
 const DATA_KEYS: &str = "generate_session_data_key";
 
@@ -39,7 +39,7 @@ pub(crate) struct SessionKeys {
 #[derive(Clone, Eq, PartialEq)]
 pub(crate) struct Key {
     pub(crate) key: Vec<u8>,
-    pub(crate) iv: [u8; IV_LEN],
+    pub(crate) iv: [u8; NONCE_LEN],
 }
 
 impl Secrets {
@@ -107,7 +107,7 @@ impl Reader {
             }
             "key" => self.key = hex::decode(value).map_err(|_| Error::Hex { field: "key" })?,
             "iv" => {
-                let mut iv = [0; IV_LEN];
+                let mut iv = [0; NONCE_LEN];
                 hex::decode_to_slice(value, &mut iv).map_err(|_| Error::Hex { field: "iv" })?;
                 let key = core::mem::take(&mut self.key);
                 self.key(Key { key, iv });

@@ -1,23 +1,29 @@
 //! Opening the records of sessions (DSP0277), in order.
 
-mod cipher;
-
 use std::collections::BTreeMap;
 
 use spdm_codec::{AeadCipherSuite, Plaintext, SecuredMessage};
+use spdm_crypto::{AeadAlgorithm, Provider, RecordKey, SequenceOrder};
 use spdm_untrusted::Untrusted;
 
 use crate::conversation::{Privacy, Protection};
 use crate::record::{NotOpened, Record, RecordBinding, Sender};
-use crate::secrets::{IV_LEN, Key, Secrets, SessionKeys};
-use cipher::Cipher;
+use crate::secrets::{Key, Secrets, SessionKeys};
 
 /// The sessions of a connection.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    /// Keys of sessions that no record was opened of; `None` where there are no secrets at all.
-    waiting: Option<Vec<SessionKeys>>,
+    /// `None` where there are no secrets at all.
+    keys: Option<Keys>,
     open: BTreeMap<u32, Session>,
+}
+
+/// What opens records.
+#[derive(Debug)]
+struct Keys {
+    /// Keys of sessions that no record was opened of.
+    waiting: Vec<SessionKeys>,
+    provider: Provider,
 }
 
 /// A session whose keys are known.
@@ -39,15 +45,17 @@ struct Direction {
 
 /// A record that is to be opened.
 struct Sealed<'a> {
-    cipher: Cipher,
+    provider: &'a Provider,
+    algorithm: AeadAlgorithm,
     privacy: Privacy,
     header: &'a [u8],
     message: SecuredMessage<'a>,
 }
 
 impl Sessions {
-    pub(crate) fn new(secrets: Secrets) -> Self {
-        Self { waiting: Some(secrets.sessions), open: BTreeMap::new() }
+    pub(crate) fn new(secrets: Secrets, provider: &Provider) -> Self {
+        let keys = Keys { waiting: secrets.sessions, provider: *provider };
+        Self { keys: Some(keys), open: BTreeMap::new() }
     }
 
     /// A session begins: an earlier one with the same ID is over.
@@ -97,14 +105,19 @@ impl Sessions {
         message: SecuredMessage<'_>,
         protection: Protection,
     ) -> Result<(Sender, Vec<u8>), NotOpened> {
-        let Some(waiting) = &mut self.waiting else { return Err(NotOpened::NoSecrets) };
+        let Some(Keys { waiting, provider }) = &mut self.keys else {
+            return Err(NotOpened::NoSecrets);
+        };
         let id = message.session_id;
         let known = self.open.get(&id).map(|session| session.key_len());
         let key_len = known.or_else(|| waiting.iter().find(|keys| keys.id == id)?.key_len());
         let Some(key_len) = key_len else { return Err(NotOpened::NoKeys) };
         let suite = suite_of(protection.suite, key_len);
-        let cipher = Cipher::new(suite).ok_or(NotOpened::Cipher(suite))?;
-        let sealed = Sealed { cipher, privacy: protection.privacy, header, message };
+        let algorithm = AeadAlgorithm::from_cipher_suite(suite)
+            .filter(|algorithm| provider.aead(*algorithm).is_some())
+            .ok_or(NotOpened::Cipher(suite))?;
+        let privacy = protection.privacy;
+        let sealed = Sealed { provider, algorithm, privacy, header, message };
         if let Some(session) = self.open.get_mut(&id) {
             let (sender, plain) = session.open(&sealed).ok_or(NotOpened::Tag)?;
             return sealed.data(&plain).map(|data| (sender, data));
@@ -189,16 +202,23 @@ impl Sealed<'_> {
         if !bytes.starts_with(self.message.sequence) {
             return None;
         }
-        nonces(&key.iv, sequence).find_map(|nonce| match self.privacy {
-            Privacy::Encrypted => {
-                let mut plain = self.message.data.to_vec();
-                self.cipher.open(key, &nonce, self.header, &mut plain, &self.message.tag)?;
-                Some(plain)
-            }
-            Privacy::Authenticated => {
-                let associated = [self.header, self.message.data].concat();
-                self.cipher.open(key, &nonce, &associated, &mut [], &self.message.tag)?;
-                Some(self.message.data.to_vec())
+        let (provider, algorithm) = (self.provider, self.algorithm);
+        let key = RecordKey::import(provider, algorithm, &key.key, &key.iv).ok()?;
+        // What DSP0277 1.2 says, then the other reading of 1.0 and 1.1.
+        let orders = [SequenceOrder::LittleEndian, SequenceOrder::BigEndian];
+        orders.into_iter().find_map(|order| {
+            let tag = &self.message.tag;
+            match self.privacy {
+                Privacy::Encrypted => {
+                    let mut plain = self.message.data.to_vec();
+                    key.open(sequence, order, self.header, &mut plain, tag).ok()?;
+                    Some(plain)
+                }
+                Privacy::Authenticated => {
+                    let associated = [self.header, self.message.data].concat();
+                    key.open(sequence, order, &associated, &mut [], tag).ok()?;
+                    Some(self.message.data.to_vec())
+                }
             }
         })
     }
@@ -212,13 +232,4 @@ impl Sealed<'_> {
                 .map_err(NotOpened::Plaintext),
         }
     }
-}
-
-/// The nonces that a sequence number may give: little-endian from the start of the IV (DSP0277 1.2), or
-/// big-endian at its end, as the texts of 1.0 and 1.1 can be read.
-fn nonces(iv: &[u8; IV_LEN], sequence: u64) -> impl Iterator<Item = [u8; IV_LEN]> {
-    let (mut little, mut big) = (*iv, *iv);
-    little.iter_mut().zip(sequence.to_le_bytes()).for_each(|(byte, with)| *byte ^= with);
-    big.iter_mut().rev().zip(sequence.to_le_bytes()).for_each(|(byte, with)| *byte ^= with);
-    [Some(little), Some(big).filter(|big| *big != little)].into_iter().flatten()
 }

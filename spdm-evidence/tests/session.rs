@@ -1,12 +1,11 @@
 //! Records of sessions, made here.
-#![cfg(feature = "secrets")]
 #![expect(clippy::unwrap_used, reason = "tests say what they expect with a panic")]
 
-use aes_gcm::aead::AeadInOut;
-use aes_gcm::{Aes256Gcm, KeyInit};
 use spdm_codec::{
     AeadCipherSuite, AlgStructs, Algorithms, Message, Plaintext, SecuredMessage, SpdmVersion,
 };
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_crypto::{AeadAlgorithm, RecordKey, SequenceOrder};
 use spdm_evidence::{
     Content, Conversation, Error, Followed, Layer, NotOpened, Origin, Record, Secrets, Sender,
 };
@@ -44,21 +43,19 @@ fn secrets() -> Secrets {
 }
 
 /// A record as MCTP carries it.
-fn record(key: u8, sequence: u16, message: &[u8]) -> Vec<u8> {
+fn record(key: u8, number: u16, message: &[u8]) -> Vec<u8> {
     let data = [&[5], message].concat();
     let mut plain = vec![0; 64];
     let len = Plaintext { data: &data, random: &[0xAA; 3] }.encode(&mut plain).unwrap();
     plain.truncate(len);
-    let sequence = sequence.to_le_bytes();
-    let mut nonce = [key; 12];
-    nonce.iter_mut().zip(sequence).for_each(|(byte, with)| *byte ^= with);
+    let sequence = number.to_le_bytes();
     let header_len = SecuredMessage::header_len(sequence.len());
     let header = encode(&sequence, &plain, [0; 16]);
     let header = header.get(..header_len).unwrap();
-    let cipher = Aes256Gcm::new_from_slice(&[key; 32]).unwrap();
-    let nonce = nonce.as_slice().try_into().unwrap();
-    let tag = cipher.encrypt_inout_detached(nonce, header, plain.as_mut_slice().into()).unwrap();
-    encode(&sequence, &plain, tag.as_slice().try_into().unwrap())
+    let key = RecordKey::import(&PROVIDER, AeadAlgorithm::Aes256Gcm, &[key; 32], &[key; 12]);
+    let order = SequenceOrder::LittleEndian;
+    let tag = key.unwrap().seal(u64::from(number), order, header, &mut plain).unwrap();
+    encode(&sequence, &plain, tag)
 }
 
 fn encode(sequence: &[u8], data: &[u8], tag: [u8; 16]) -> Vec<u8> {
@@ -82,7 +79,7 @@ fn follow(conversation: &mut Conversation, record: &[u8]) -> Result<Sender, NotO
 
 #[test]
 fn keys_follow_each_other() {
-    let mut conversation = Conversation::new(0).with_secrets(secrets());
+    let mut conversation = Conversation::new(0).with_secrets(secrets(), &PROVIDER);
     let expected = [
         (1, 0, Sender::Requester),
         (2, 0, Sender::Responder),
@@ -101,7 +98,7 @@ fn keys_follow_each_other() {
 
 #[test]
 fn a_record_opens_once_and_in_order() {
-    let mut conversation = Conversation::new(0).with_secrets(secrets());
+    let mut conversation = Conversation::new(0).with_secrets(secrets(), &PROVIDER);
     let first = record(3, 0, &HEARTBEAT);
     assert_eq!(follow(&mut conversation, &first), Ok(Sender::Requester));
     assert_eq!(follow(&mut conversation, &first), Err(NotOpened::Tag));
@@ -118,7 +115,7 @@ fn every_bit_of_a_record_counts() {
         for bit in 0..8 {
             let mut bad = good.clone();
             *bad.get_mut(at).unwrap() ^= 1 << bit;
-            let mut conversation = Conversation::new(0).with_secrets(secrets());
+            let mut conversation = Conversation::new(0).with_secrets(secrets(), &PROVIDER);
             assert!(follow(&mut conversation, &bad).is_err(), "{at} {bit}");
         }
     }
@@ -126,7 +123,7 @@ fn every_bit_of_a_record_counts() {
 
 #[test]
 fn inside_is_a_message_of_the_session() {
-    let mut conversation = Conversation::new(0).with_secrets(secrets());
+    let mut conversation = Conversation::new(0).with_secrets(secrets(), &PROVIDER);
     let all = conversation.follow(Layer::Secured, &record(3, 0, &HEARTBEAT_ACK));
     let inner = all.get(1).unwrap();
     assert_eq!((all.len(), inner.depth, inner.origin), (2, 1, Origin::Record));
@@ -138,12 +135,12 @@ fn inside_is_a_message_of_the_session() {
 fn what_is_missing_is_named() {
     let sealed = record(3, 0, &HEARTBEAT);
     assert_eq!(follow(&mut Conversation::new(0), &sealed), Err(NotOpened::NoSecrets));
-    let mut other = Conversation::new(0).with_secrets(log(&[]));
+    let mut other = Conversation::new(0).with_secrets(log(&[]), &PROVIDER);
     assert_eq!(follow(&mut other, &sealed), Err(NotOpened::NoKeys));
     let short = follow(&mut other, &[2, 0, 1]);
     assert!(matches!(short, Err(NotOpened::Record(error)) if error.field == "SessionID"));
 
-    let mut conversation = Conversation::new(0).with_secrets(secrets());
+    let mut conversation = Conversation::new(0).with_secrets(secrets(), &PROVIDER);
     let aead = Some(AeadCipherSuite::SM4_GCM);
     let algorithms = Algorithms {
         alg_structs: AlgStructs { aead, ..AlgStructs::default() },

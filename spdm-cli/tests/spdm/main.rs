@@ -7,6 +7,7 @@
 )]
 
 mod attest;
+mod backend;
 mod chain;
 mod decode;
 mod faults;

@@ -20,7 +20,7 @@ fn usage_errors() {
         ("attest emulated --slot 8", "0 to 7"),
         ("attest emulated --measurements 0", "1 to 254"),
         ("attest emulated --base-asym ML_DSA_87", "not implemented"),
-        ("attest emulated --backend aws-lc-rs", "not built in"),
+        ("attest emulated --backend openssl", "rustcrypto, aws-lc-rs"),
         ("attest emulated --binding doe", "--framing dmtf-emu"),
         ("attest emulated --binding usb --framing dmtf-emu", "nvme, scsi or ata"),
         ("emulate --listen mctp --framing dmtf-emu", "sockets"),

@@ -56,18 +56,20 @@ impl Verify for Rsa {
 
 /// Sizes are checked before any big integer is made of them.
 fn public_key(bits: RsaBits, der: &[u8]) -> Result<RsaPublicKey, Invalid> {
+    RsaPublicKey::try_from(strict_rsa_key(bits, der)?).map_err(|_| Invalid)
+}
+
+/// Modulus and exponent of a key that has every property that [`Rsa`] asks for.
+pub(crate) fn strict_rsa_key(bits: RsaBits, der: &[u8]) -> Result<RsaPublicKeyRef<'_>, Invalid> {
     let key = RsaPublicKeyRef::try_from(der).map_err(|_| Invalid)?;
+    let odd = |bytes: &[u8]| bytes.last().is_some_and(|last| last % 2 == 1);
     let modulus = key.modulus.as_bytes();
     let full = modulus.len() == bits.bytes() && matches!(modulus, [0x80..=0xFF, ..]);
     let exponent_fits = match key.public_exponent.as_bytes() {
         [] | [0..=2] => false,
-        exponent => exponent.len() <= size_of::<u32>(),
+        exponent => exponent.len() <= size_of::<u32>() && odd(exponent),
     };
-    if !full || !exponent_fits {
-        return Err(Invalid);
-    }
-    // This refuses even moduli and exponents.
-    RsaPublicKey::try_from(key).map_err(|_| Invalid)
+    if full && odd(modulus) && exponent_fits { Ok(key) } else { Err(Invalid) }
 }
 
 fn verify<D>(

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use spdm_codec::{Code, Header, SpdmVersion};
+use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{Content, Conversation, Followed, Origin, Secrets, SpdmMessage};
 use spdm_untrusted::Untrusted;
 
@@ -35,7 +36,7 @@ fn log(folder: &Path, capture: &Capture) -> Vec<u8> {
 fn followed(folder: &Path, capture: &Capture) -> Vec<Followed> {
     let file = spdm_evidence::Capture::read(&capture.read(folder)).unwrap();
     let secrets = Secrets::read(&log(folder, capture)).unwrap();
-    let mut conversation = Conversation::new(file.padding).with_secrets(secrets);
+    let mut conversation = Conversation::new(file.padding).with_secrets(secrets, &PROVIDER);
     let messages = file.messages.iter();
     messages.flat_map(|message| conversation.follow(message.layer, &message.bytes)).collect()
 }
@@ -117,7 +118,7 @@ fn strangers_open_no_record() {
     let file = spdm_evidence::Capture::read(&capture.read(&folder)).unwrap();
     let opened = |secrets: &Capture, damage: u8| {
         let secrets = Secrets::read(&log(&folder, secrets)).unwrap();
-        let mut conversation = Conversation::new(file.padding).with_secrets(secrets);
+        let mut conversation = Conversation::new(file.padding).with_secrets(secrets, &PROVIDER);
         let mut opened = 0;
         for message in &file.messages {
             let mut bytes = message.bytes.clone();

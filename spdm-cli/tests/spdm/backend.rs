@@ -1,0 +1,76 @@
+//! `--backend`: the same answers from every backend, and exit 2 for one that is not built in.
+
+use crate::process::run;
+
+#[cfg(not(feature = "aws-lc-rs"))]
+#[test]
+fn a_backend_that_is_not_built_in_is_a_usage_error() {
+    for verb in ["attest emulated", "info emulated", "chain FILE", "verify FILE", "decode FILE"] {
+        for line in [format!("{verb} --backend aws-lc-rs"), format!("--backend aws-lc-rs {verb}")] {
+            let run = run(&line);
+            assert_eq!((run.code, run.out.as_str()), (2, ""), "{line}");
+            assert!(run.err.contains("aws-lc-rs was not built in"), "{line}: {}", run.err);
+        }
+    }
+}
+
+#[cfg(feature = "aws-lc-rs")]
+#[test]
+fn an_emulated_device_is_attested() {
+    for asym in ["ECDSA_P521", "EDDSA_ED25519", "RSAPSS_2048"] {
+        for hash in ["SHA_384", "SHA3_512"] {
+            let line = format!(
+                "attest emulated --backend aws-lc-rs --base-asym {asym} --base-hash {hash} --json"
+            );
+            let run = run(&line);
+            let report = run.object();
+            assert_eq!((run.code, &report["verified"]), (0, &true.into()), "{line}: {run:?}");
+            assert_eq!(report["algorithms"]["base_asym"], *asym);
+        }
+    }
+    assert_eq!(run("info emulated --backend aws-lc-rs").code, 0);
+}
+
+/// Every byte of every report, of captures that verify and of those that do not.
+#[cfg(feature = "aws-lc-rs")]
+#[test]
+fn captures_and_chains_get_the_same_verdict_from_both_backends() {
+    use std::fs;
+
+    use crate::process::{corpus, spdm};
+
+    let Some(corpus) = corpus() else { return };
+    let captures = corpus.join("captures");
+    let roots = captures.join("roots");
+    let mut verified: Vec<String> = Vec::new();
+    let mut names: Vec<_> = fs::read_dir(&captures).unwrap().map(|e| e.unwrap().path()).collect();
+    names.retain(|path| path.extension().is_some_and(|extension| extension == "pcap"));
+    names.sort();
+    for path in names {
+        let verdict = |backend: &str| {
+            let (path, roots) = (path.to_str().unwrap(), roots.to_str().unwrap());
+            spdm(&[
+                "verify",
+                path,
+                "--trust",
+                roots,
+                "--at",
+                "unchecked",
+                "--json",
+                "--backend",
+                backend,
+            ])
+        };
+        let (ours, theirs) = (verdict("rustcrypto"), verdict("aws-lc-rs"));
+        assert_eq!((ours.code, &ours.out), (theirs.code, &theirs.out), "{}", path.display());
+        if ours.code == 0 {
+            verified.push(path.file_name().unwrap().to_str().unwrap().to_owned());
+        }
+    }
+    for what in
+        ["EDDSA_25519", "RSASSA", "RSAPSS", "ECDSA_P521", "SHA3_256", "SHA3_384", "SHA3_512"]
+    {
+        assert!(verified.iter().any(|name| name.contains(what)), "{what}: {verified:?}");
+    }
+    assert!(verified.len() > 100, "{}", verified.len());
+}

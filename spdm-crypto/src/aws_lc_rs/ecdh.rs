@@ -1,0 +1,117 @@
+//! Diffie-Hellman on the NIST curves.
+
+use ::aws_lc_rs::agreement::{
+    self, Algorithm, ECDH_P256, ECDH_P384, ECDH_P521, PrivateKey, UnparsedPublicKey,
+};
+
+use crate::algorithm::EcCurve;
+use crate::key_exchange::{KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, SharedSecret};
+use crate::random::SecureRandom;
+use crate::secret::Secret;
+
+/// Elliptic curve Diffie-Hellman on every curve.
+#[derive(Clone, Copy, Debug)]
+pub struct Ecdh;
+
+/// An encoded point of P-521.
+const MAX_POINT: usize = 1 + 2 * 66;
+/// Each try succeeds with more than one half.
+const TRIES: usize = 128;
+
+impl KeyExchange for Ecdh {
+    fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
+        matches!(algorithm, KeyExchangeAlgorithm::Ecdh(_))
+    }
+
+    fn start(
+        &self,
+        algorithm: KeyExchangeAlgorithm,
+        random: &dyn SecureRandom,
+        public: &mut [u8],
+    ) -> Result<Secret, KeyExchangeError> {
+        let (curve, ecdh) = curve_of(algorithm)?;
+        let len = curve.coordinate_len();
+        let mut private = Secret::zeroed(len).ok_or(KeyExchangeError::InvalidPrivate)?;
+        // A scalar in 1..n-1, all equally likely: what is outside is drawn again.
+        for _ in 0..TRIES {
+            random.fill(private.place())?;
+            if let (EcCurve::P521, Some(top)) = (curve, private.place().first_mut()) {
+                *top &= 1; // the order has 521 bits
+            }
+            if let Ok(key) = PrivateKey::from_private_key(ecdh, private.place()) {
+                write_public(curve, &key, public)?;
+                return Ok(private);
+            }
+        }
+        // A source that gives the same bytes again and again is none.
+        Err(KeyExchangeError::RandomUnavailable)
+    }
+
+    fn import(
+        &self,
+        algorithm: KeyExchangeAlgorithm,
+        private: &[u8],
+        public: &mut [u8],
+    ) -> Result<Secret, KeyExchangeError> {
+        let (curve, ecdh) = curve_of(algorithm)?;
+        let private = Secret::new(private).ok_or(KeyExchangeError::InvalidPrivate)?;
+        write_public(curve, &key(ecdh, &private)?, public)?;
+        Ok(private)
+    }
+
+    fn finish(
+        &self,
+        algorithm: KeyExchangeAlgorithm,
+        private: &Secret,
+        peer: &[u8],
+        shared: &mut SharedSecret,
+    ) -> Result<(), KeyExchangeError> {
+        shared.clear();
+        let (curve, ecdh) = curve_of(algorithm)?;
+        let key = key(ecdh, private)?;
+        let mut point = [4; MAX_POINT];
+        let point = point.get_mut(..=2 * curve.coordinate_len());
+        let point = point.ok_or(KeyExchangeError::InvalidPeer)?;
+        match point.split_first_mut() {
+            Some((_, place)) if place.len() == peer.len() => place.copy_from_slice(peer),
+            _ => return Err(KeyExchangeError::InvalidPeer),
+        }
+        let peer = UnparsedPublicKey::new(ecdh, &*point);
+        agreement::agree(&key, peer, KeyExchangeError::InvalidPeer, |secret| {
+            let place = shared.place(secret.len()).ok_or(KeyExchangeError::InvalidPeer)?;
+            place.copy_from_slice(secret);
+            Ok(())
+        })
+    }
+}
+
+const fn curve_of(
+    algorithm: KeyExchangeAlgorithm,
+) -> Result<(EcCurve, &'static Algorithm), KeyExchangeError> {
+    match algorithm {
+        KeyExchangeAlgorithm::Ecdh(EcCurve::P256) => Ok((EcCurve::P256, &ECDH_P256)),
+        KeyExchangeAlgorithm::Ecdh(EcCurve::P384) => Ok((EcCurve::P384, &ECDH_P384)),
+        KeyExchangeAlgorithm::Ecdh(EcCurve::P521) => Ok((EcCurve::P521, &ECDH_P521)),
+        _ => Err(KeyExchangeError::Unsupported(algorithm)),
+    }
+}
+
+fn key(ecdh: &'static Algorithm, private: &Secret) -> Result<PrivateKey, KeyExchangeError> {
+    let private = private.expose_secret().ok_or(KeyExchangeError::InvalidPrivate)?;
+    PrivateKey::from_private_key(ecdh, private).map_err(|_| KeyExchangeError::InvalidPrivate)
+}
+
+fn write_public(
+    curve: EcCurve,
+    key: &PrivateKey,
+    public: &mut [u8],
+) -> Result<(), KeyExchangeError> {
+    let point = key.compute_public_key().map_err(|_| KeyExchangeError::InvalidPrivate)?;
+    match point.as_ref() {
+        [4, coordinates @ ..] if coordinates.len() == public.len() => {
+            public.copy_from_slice(coordinates);
+            Ok(())
+        }
+        _ => Err(KeyExchangeError::PublicLength { needed: 2 * curve.coordinate_len() }),
+    }
+}
