@@ -1,6 +1,6 @@
 //! One attestation over one connection, step by step, so that a report tells as much as can be told.
 
-use spdm_codec::{MeasurementAttributes, Nonce, SlotId};
+use spdm_codec::{MeasurementAttributes, MeasurementSummary, Nonce, SlotId};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{Check, Freshness, MeasuredValue, Recording, Reference, ReportBuilder};
 use spdm_requester::{
@@ -278,7 +278,7 @@ impl Run<'_, '_> {
         let last = *self.plan.measurements == IndexList::None;
         let nonce = self.nonce(&requester, self.plan.nonce.filter(|_| last))?;
         self.report.asked(Proof::Challenge, &nonce);
-        let flow = requester.challenge(peer.identity, nonce);
+        let flow = requester.challenge(peer.identity, MeasurementSummary::None, nonce);
         match blocking::run(flow, self.line, &self.clock) {
             Ok((requester, possession)) => {
                 self.proven(&possession, peer)?;

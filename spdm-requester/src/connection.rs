@@ -10,8 +10,8 @@ mod version;
 
 use spdm_codec::{
     Algorithms, Capabilities, CapabilityFlags, Certificate, CertificateModel, ChallengeAuth, Code,
-    Cx, Decoded, Digests, ErrorResponse, Expected, Header, Measurements, Message, SlotId,
-    SpdmVersion, Version,
+    Cx, Decoded, Digests, ErrorResponse, Expected, Header, Measurements, Message, SlotId, SlotKey,
+    SlotMask, SpdmVersion, Version,
 };
 use spdm_crypto::Digest;
 use spdm_untrusted::Untrusted;
@@ -41,7 +41,8 @@ pub enum Stage {
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     digest: Option<Digest>,
-    model: CertificateModel,
+    /// What DIGESTS says of the key, on a multi-key connection.
+    key: Option<SlotKey>,
     /// Length of the chain as the first portion stated it.
     chain_len: Option<u32>,
 }
@@ -67,6 +68,8 @@ pub struct Connection {
     /// A CHALLENGE was answered: B is no longer emptied by measurements.
     challenged: bool,
     slots: [Slot; 8],
+    /// `SupportedSlotMask` of the last DIGESTS.
+    supported: Option<SlotMask>,
     /// The number of measurement indices, once the peer told.
     indices: Option<u8>,
     /// The request that waits for its answer.
@@ -180,8 +183,8 @@ impl Connection {
             m1: Transcript::M1,
             l1: Transcript::L1,
             challenged: false,
-            slots: [const { Slot { digest: None, model: CertificateModel::None, chain_len: None } };
-                8],
+            slots: [const { Slot { digest: None, key: None, chain_len: None } }; 8],
+            supported: None,
             indices: None,
             pending: None,
             large: false,
@@ -266,9 +269,27 @@ impl Connection {
         self.slots.get(slot.index())?.digest.as_ref()
     }
 
-    /// The slots that the last DIGESTS listed, lowest first.
+    /// What the last DIGESTS says of a slot's key, on a multi-key connection.
+    #[must_use]
+    pub fn slot_key(&self, slot: SlotId) -> Option<SlotKey> {
+        self.slots.get(slot.index())?.key
+    }
+
+    /// The slots that have a chain, as the last DIGESTS listed them, lowest first. A slot of a multi-key
+    /// connection may have a key, but no chain yet.
     pub fn provisioned_slots(&self) -> impl Iterator<Item = SlotId> {
-        (0..8).filter_map(SlotId::new).filter(|slot| self.slot_digest(*slot).is_some())
+        (0..8).filter_map(SlotId::new).filter(|slot| {
+            let key = self.slot_key(*slot);
+            let has_chain = key.is_none_or(|key| key.model != CertificateModel::None);
+            has_chain && self.slot_digest(*slot).is_some()
+        })
+    }
+
+    /// `SupportedSlotMask`: the slots that the device could have chains in, as the last DIGESTS stated
+    /// (1.3). Before, only [`Self::provisioned_slots`] is known.
+    #[must_use]
+    pub const fn supported_slots(&self) -> Option<SlotMask> {
+        self.supported
     }
 
     /// Applies what sending a request does to the transcripts (DSP0274 §Transcript and transcript hash

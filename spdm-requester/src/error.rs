@@ -161,6 +161,8 @@ pub enum Incompatible {
         /// The slot.
         slot: u8,
     },
+    /// No slot that is provisioned fits the caller's choice.
+    NoSlot,
     /// A request is larger than what the Responder receives.
     RequestTooLarge {
         /// Bytes of the request.
@@ -343,6 +345,7 @@ impl fmt::Display for Incompatible {
                 write!(f, "{field} {selected:#x} is not implemented here")
             }
             Self::SlotEmpty { slot } => write!(f, "slot {slot} has no certificate chain"),
+            Self::NoSlot => f.write_str("the device has no slot of the kind that is asked for"),
             Self::RequestTooLarge { len, field, limit } => {
                 write!(f, "a request of {len} bytes exceeds the device's {field} of {limit}")
             }

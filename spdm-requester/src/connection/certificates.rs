@@ -32,11 +32,12 @@ impl Connection {
             check_key(&entry)?;
             if let Some(slot) = slots.get_mut(entry.slot.index()) {
                 slot.digest = Digest::new(entry.digest);
-                slot.model = entry.key.map(|key| key.model).unwrap_or_default();
+                slot.key = entry.key;
             }
         }
         self.m1.add(bench, hash, self.vca.as_bytes(), [asked.bytes, answer.bytes])?;
         self.slots = slots;
+        self.supported = answer.message.supported;
         Ok(answer.message)
     }
 
@@ -125,8 +126,7 @@ impl Connection {
             return Ok(());
         }
         let (got, field) = (message.model, "CertModel");
-        let announced =
-            self.slots.get(message.slot.index()).map(|slot| slot.model).unwrap_or_default();
+        let announced = self.slot_key(message.slot).map(|key| key.model).unwrap_or_default();
         let expected = match negotiated.connection_keys {
             ConnectionKeys::Single if got != CertificateModel::None => Expected::Exactly(0),
             ConnectionKeys::Multi if got == CertificateModel::None => {

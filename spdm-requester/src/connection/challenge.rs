@@ -11,7 +11,7 @@ use spdm_x509::Identity;
 use super::{Connection, Verdict};
 use crate::error::{Error, Misbehaviour, Misuse};
 use crate::negotiated::Negotiated;
-use crate::possession::{Possession, Proof};
+use crate::possession::{Possession, Proof, SummaryHash};
 use crate::transcript::Bench;
 
 const MESSAGE: &str = "CHALLENGE_AUTH";
@@ -52,7 +52,8 @@ impl Connection {
             .map_err(|_| Error::Signature { message: MESSAGE })?;
         self.challenged = true;
         let nonce = question.nonce;
-        let possession = Possession::new(*identity, nonce, Proof::Challenge, negotiated.version);
+        let possession = Possession::new(*identity, nonce, Proof::Challenge, negotiated.version)
+            .with_summary(SummaryHash::new(question.summary, message.measurement_summary_hash));
         Ok(Verdict::ChallengeAuth { message, possession: Some(possession) })
     }
 
