@@ -50,24 +50,22 @@ impl Verify for Rsa {
 
     fn check_key(&self, asym: AsymAlgorithm, key: &[u8]) -> Result<(), Invalid> {
         let AsymAlgorithm::Rsa(_, bits) = asym else { return Err(Invalid) };
-        public_key(bits, key).map(drop)
+        integers(bits, key).map(drop)
     }
 }
 
-/// Sizes are checked before any big integer is made of them.
-fn public_key(bits: RsaBits, der: &[u8]) -> Result<RsaPublicKey, Invalid> {
+/// Everything that makes a key unusable is seen before big integers are made of it, which takes time.
+fn integers(bits: RsaBits, der: &[u8]) -> Result<RsaPublicKeyRef<'_>, Invalid> {
     let key = RsaPublicKeyRef::try_from(der).map_err(|_| Invalid)?;
-    let modulus = key.modulus.as_bytes();
+    let (modulus, exponent) = (key.modulus.as_bytes(), key.public_exponent.as_bytes());
+    let odd = |integer: &[u8]| integer.last().is_some_and(|byte| byte & 1 == 1);
     let full = modulus.len() == bits.bytes() && matches!(modulus, [0x80..=0xFF, ..]);
-    let exponent_fits = match key.public_exponent.as_bytes() {
-        [] | [0..=2] => false,
-        exponent => exponent.len() <= size_of::<u32>(),
-    };
-    if !full || !exponent_fits {
-        return Err(Invalid);
-    }
-    // This refuses even moduli and exponents.
-    RsaPublicKey::try_from(key).map_err(|_| Invalid)
+    let exponent_fits = !matches!(exponent, [] | [0..=2]) && exponent.len() <= size_of::<u32>();
+    if full && exponent_fits && odd(modulus) && odd(exponent) { Ok(key) } else { Err(Invalid) }
+}
+
+fn public_key(bits: RsaBits, der: &[u8]) -> Result<RsaPublicKey, Invalid> {
+    RsaPublicKey::try_from(integers(bits, der)?).map_err(|_| Invalid)
 }
 
 fn verify<D>(
