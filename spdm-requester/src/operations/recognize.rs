@@ -34,7 +34,7 @@ impl<'c> Recognize<'c> {
     /// Only what the key and the digest were made for: anything else could not be compared.
     fn offer(&self, offer: &Offer) -> Offer {
         let mut narrow = *offer;
-        narrow.base_asym &= self.identity.asym().base_asym();
+        narrow.base_asym &= self.identity.asym().base_asym().unwrap_or_default();
         narrow.base_hash &= self.identity.hash().base_hash();
         if let Identity::Chain(chain) = &self.identity {
             let version = chain.context().version;
