@@ -239,9 +239,7 @@ impl<'a> DeviceClassIdentifiers<'a> {
     /// The identifiers.
     pub fn iter(&self) -> impl Iterator<Item = DeviceClassIdentifier<'a>> + 'a {
         let mut rest = self.elements;
-        core::iter::from_fn(move || {
-            next_of("EPInfo", &mut rest, |r| DeviceClassIdentifier::read(r))
-        })
+        core::iter::from_fn(move || next_of("EPInfo", &mut rest, DeviceClassIdentifier::read))
     }
 }
 

@@ -242,7 +242,7 @@ impl<'a> SendEvent<'a> {
     /// The events, in the sender's order.
     pub fn iter(&self) -> impl Iterator<Item = Event<'a>> + 'a {
         let mut rest = self.events;
-        core::iter::from_fn(move || next_of("SEND_EVENT", &mut rest, |r| Event::read(r)))
+        core::iter::from_fn(move || next_of("SEND_EVENT", &mut rest, Event::read))
     }
 }
 

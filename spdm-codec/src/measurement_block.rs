@@ -338,9 +338,7 @@ impl<'a> MeasurementRecord<'a> {
     /// The blocks, in the Responder's order.
     pub fn iter(&self) -> impl Iterator<Item = MeasurementBlock<'a>> + 'a {
         let mut rest = self.bytes;
-        core::iter::from_fn(move || {
-            next_of("MEASUREMENTS", &mut rest, |r| MeasurementBlock::read(r))
-        })
+        core::iter::from_fn(move || next_of("MEASUREMENTS", &mut rest, MeasurementBlock::read))
     }
 
     /// Reads `blocks` blocks that fill exactly `len` bytes.

@@ -163,9 +163,7 @@ impl<'a> MeasurementExtensionLog<'a> {
     /// The entries, in the Responder's order.
     pub fn iter(&self) -> impl Iterator<Item = MelEntry<'a>> + 'a {
         let mut rest = self.entries;
-        core::iter::from_fn(move || {
-            next_of("measurement extension log", &mut rest, |r| MelEntry::read(r))
-        })
+        core::iter::from_fn(move || next_of("measurement extension log", &mut rest, MelEntry::read))
     }
 }
 

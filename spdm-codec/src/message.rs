@@ -41,7 +41,7 @@ impl Header {
     /// # Errors
     /// [`DecodeError`] when there are fewer than four bytes.
     pub fn peek(bytes: Untrusted<&[u8]>) -> Result<Self, DecodeError> {
-        bytes.validate_with(|raw| read_from("message", raw, &mut NoTrace, |r| Self::read(r)))
+        bytes.validate_with(|raw| read_from("message", raw, &mut NoTrace, Self::read))
     }
 
     fn read<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {

@@ -185,7 +185,7 @@ impl<'a> SecuredMessageData<'a> {
         }
         match element.data {
             [Self::DATA_VERSION, 0..=2, ..] => {
-                Some(read_from("OpaqueElementData", element.data, &mut NoTrace, |r| Self::read(r)))
+                Some(read_from("OpaqueElementData", element.data, &mut NoTrace, Self::read))
             }
             _ => None,
         }
