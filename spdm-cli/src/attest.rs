@@ -8,9 +8,9 @@ use crate::args::nonce_from_hex;
 use crate::args::{AttestArgs, ChallengeChoice, IndexList, JudgeArgs, NonceChoice};
 use crate::attestation::{self, ChallengeStep, Plan, Signing, hint};
 use crate::console::Console;
+use crate::evidence::evidence;
 use crate::exit::{Exit, Failure};
 use crate::live::Link;
-use crate::recorder::evidence;
 use crate::trust::Trust;
 use crate::{file, render, trust};
 
@@ -42,10 +42,10 @@ pub(crate) fn run(args: &AttestArgs, console: &mut Console) -> Result<Exit, Fail
         reference: inputs.reference.as_ref(),
     };
     let mut worst = Exit::Done;
-    let mut recordings = Vec::new();
+    let (mut recordings, mut known) = (Vec::new(), Vec::new());
     for _ in 0..args.repeat {
-        let (verdict, recording) = attestation::run(&mut link, &plan);
-        recordings.push(recording);
+        let (verdict, recording) = attestation::run(&mut link, &plan, &mut known);
+        recordings.extend(recording);
         render::show(&verdict, console)?;
         if let Some(hint) = hint(&verdict) {
             console.note(&format!("hint: {hint}"));

@@ -4,9 +4,9 @@ use crate::args::{CollectArgs, IndexList};
 use crate::attest::{challenge_step, nonce};
 use crate::attestation::{self, ChallengeStep, Plan, Signing};
 use crate::console::Console;
+use crate::evidence::evidence;
 use crate::exit::{Exit, Failure};
 use crate::live::Link;
-use crate::recorder::evidence;
 use crate::{file, trust};
 use spdm_evidence::{Check, Status};
 
@@ -25,8 +25,8 @@ pub(crate) fn run(args: &CollectArgs, console: &mut Console) -> Result<Exit, Fai
         peer_key: peer_key.as_deref(),
         reference: None,
     };
-    let (verdict, recording) = attestation::run(&mut link, &plan);
-    let json = evidence(&link.name(), vec![recording]).to_json().map_err(Failure::usage)?;
+    let (verdict, recordings) = attestation::run(&mut link, &plan, &mut Vec::new());
+    let json = evidence(&link.name(), recordings).to_json().map_err(Failure::usage)?;
     link.finish()?;
     match &args.evidence {
         Some(path) => file::write(path, json.as_bytes())?,

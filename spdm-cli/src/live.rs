@@ -5,6 +5,7 @@ use std::io::BufWriter;
 
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
+use spdm_evidence::Recorder;
 use spdm_requester::{Bounds, Fresh, Offer, Requester, Storage};
 use spdm_transport::{Duration, Transport};
 
@@ -15,7 +16,6 @@ use crate::exit::Failure;
 use crate::file;
 use crate::line::{Line, Monitor};
 use crate::pcap::CaptureFile;
-use crate::recorder::Recorder;
 use crate::target::{Endpoint, framing};
 
 /// Bytes of a request and of the largest response that is taken.

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &MeasureArgs, console: &mut Console) -> Result<Exit, Fai
         peer_key: inputs.peer_key.as_deref(),
         reference: inputs.reference.as_ref(),
     };
-    let (verdict, _) = attestation::run(&mut link, &plan);
+    let (verdict, _) = attestation::run(&mut link, &plan, &mut Vec::new());
     link.finish()?;
     render::show_measured(&verdict, console)?;
     if let Some(hint) = hint(&verdict) {

@@ -100,7 +100,7 @@ fn negotiate(exchanges: &[Exchange], padding: usize) -> Option<Connection> {
 
 /// A backend without any hash, and a bank without places.
 #[derive(Debug)]
-struct NoHash;
+pub(crate) struct NoHash;
 
 impl Hash for NoHash {
     fn supports(&self, _: HashAlgorithm) -> bool {

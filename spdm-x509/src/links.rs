@@ -23,6 +23,12 @@ pub struct VerifiedLinks {
 }
 
 impl VerifiedLinks {
+    /// The digest of the chain.
+    #[must_use]
+    pub const fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
     /// Whether the proof speaks of this chain.
     #[must_use]
     pub fn cover(&self, chain: &Chain<'_>) -> bool {

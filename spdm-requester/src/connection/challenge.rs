@@ -39,14 +39,13 @@ impl Connection {
         let message = answer.message;
         self.check_echoes(&negotiated, question, &message, identity)?;
 
-        let Some(identity) = identity else {
-            self.m1.reset();
-            self.challenged = true;
-            return Ok(Verdict::ChallengeAuth { message, possession: None });
-        };
         let (vca, context) = (self.vca.as_bytes(), SigningContext::ResponderChallengeAuth);
         let m1 =
             self.m1.sign_off(bench, hash, vca, asked.bytes, answer.bytes, message.signature)?;
+        let Some(identity) = identity else {
+            self.challenged = true;
+            return Ok(Verdict::ChallengeAuth { message, possession: None });
+        };
         SignedMessage::new(negotiated.version, context, m1)
             .verify(bench.provider, identity.asym(), hash, identity.key(), message.signature)
             .map_err(|_| Error::Signature { message: MESSAGE })?;
