@@ -138,7 +138,7 @@ fn what_was_attested_live_is_verified_from_the_record() {
             let exchanges = &evidence.recordings[0].exchanges;
             assert_eq!(exchanges.len(), 7);
             let busy: Vec<_> = exchanges.iter().map(|exchange| exchange.interim.len()).collect();
-            assert_eq!(busy, [0, 1, 1, 1, 1, 1, 1]);
+            assert_eq!(busy, [0, 0, 0, 1, 1, 1, 1]);
             let reports = verify(&wire, &evidence, nonce);
             assert_eq!(reports.len(), 1);
             assert!(reports[0].verified(), "{version} {:?}", reports[0].error());
