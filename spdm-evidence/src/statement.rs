@@ -3,16 +3,14 @@
 use core::cell::RefCell;
 
 use spdm_codec::{Challenge, GetMeasurements, KeySlot, Message, Nonce, RequesterContext, SlotId};
-use spdm_crypto::{
-    Digest, HashAlgorithm, HashBank, HashError, NoRandom, Provider, SignedMessage, SigningContext,
-};
+use spdm_crypto::{Digest, HashAlgorithm, HashBank, HashError, SignedMessage, SigningContext};
 use spdm_requester::{Bench, Error as Refused, Negotiated, Proof, Verdict};
 use spdm_untrusted::Untrusted;
 
 use crate::error::Error;
 use crate::exchange::{Exchange, Recording};
 use crate::judgement;
-use crate::standard_transcript::NoHash;
+use crate::standard_transcript::NO_CRYPTO;
 
 /// One signature of a device, and what is signed. Nothing here says that it is right.
 ///
@@ -99,13 +97,12 @@ impl Recording {
     /// # Errors
     /// [`Error::Unwritable`] where the negotiation is not as the judge demands.
     pub fn statements(&self) -> Result<Vec<Statement>, Error> {
-        let provider = Provider { hash: &NoHash, verifiers: &[], random: &NoRandom };
         let mut tape = Tape::default();
         let mut connection = judgement::connection(self)
             .map_err(|_| Error::Unwritable("there is no negotiation"))?;
         let mut statements = Vec::new();
         for exchange in &self.exchanges {
-            let result = read(exchange, &provider, &mut tape, &mut connection, &mut statements);
+            let result = read(exchange, &mut tape, &mut connection, &mut statements);
             if result.is_err() {
                 break;
             }
@@ -116,13 +113,12 @@ impl Recording {
 
 fn read(
     exchange: &Exchange,
-    provider: &Provider,
     tape: &mut Tape,
     connection: &mut spdm_requester::Connection,
     statements: &mut Vec<Statement>,
 ) -> Result<(), Refused> {
     let request = exchange.request.as_slice();
-    let mut bench = Bench { provider, hashes: tape };
+    let mut bench = Bench { provider: &NO_CRYPTO, hashes: tape };
     connection.sent(request)?;
     for interim in &exchange.interim {
         connection.accept(&mut bench, request, Untrusted::new(interim), None)?;

@@ -91,6 +91,7 @@ mod tests {
     use crate::identity::ProvisionedKey;
     use crate::policy::ValidityCheck;
     use crate::profile::Profile;
+    use crate::revocation::{Revocation, Revocations};
     use crate::rule::Rule;
     use crate::san_policy::SanPolicy;
     use crate::testing::{ASYM, CONTEXT, HASH, Template, certificates, key, parse, structure};
@@ -215,6 +216,12 @@ mod tests {
         );
         let san = SanPolicy::Dmtf { pattern: "nobody:*:*" };
         assert_eq!(judge(Policy { san, ..policy }).map(|error| error.check), Some(Check::San));
+        let authority = chain.certificates().nth(1).unwrap();
+        let (issuer, serial) = (authority.issuer().der(), authority.serial());
+        let revoked = [Revocation::Certificate { issuer, serial }];
+        let error = judge(Policy { revocations: Revocations::new(&revoked), ..policy });
+        let expected = ChainError::new(Check::Certificates, Rule::Revoked).in_certificate(0);
+        assert_eq!(error, Some(expected));
         let strict = judge(Policy { profile: Profile::STRICT, ..policy });
         assert_eq!(strict, policy_error(&chain, Policy { profile: Profile::STRICT, ..policy }));
     }

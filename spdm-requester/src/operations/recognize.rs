@@ -35,6 +35,7 @@ impl<'c> Recognize<'c> {
     fn offer(&self, offer: &Offer) -> Offer {
         let mut narrow = *offer;
         narrow.base_asym &= self.identity.asym().base_asym().unwrap_or_default();
+        narrow.pqc_asym &= self.identity.asym().pqc_asym().unwrap_or_default();
         narrow.base_hash &= self.identity.hash().base_hash();
         if let Identity::Chain(chain) = &self.identity {
             let version = chain.context().version;
