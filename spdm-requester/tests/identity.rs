@@ -370,27 +370,50 @@ fn the_slot_of_a_certificate_model() {
     }
 }
 
-/// Slots 0 and 1 on a multi-key connection, with these KeyPairID, CertificateInfo and KeyUsageMask.
-fn multi_key(version: SpdmVersion, keys: [(u8, CertificateModel, KeyUsage); 2]) -> Sim {
+/// Slots 0 and 1 on a multi-key connection; slot 1 is of the generic model.
+fn multi_key(version: SpdmVersion) -> Sim {
     let flags = CapabilityFlags::MULTI_KEY_CAP_ONLY | CapabilityFlags::GET_KEY_PAIR_INFO_CAP;
-    let mut sim = two_slots(version);
-    sim.tamper(Code::GET_CAPABILITIES, move |response| {
-        for (byte, more) in response[8..12].iter_mut().zip(flags.bits().to_le_bytes()) {
-            *byte |= more;
-        }
-    });
+    Sim::new(DeviceConfig {
+        slots: vec![slot(0), slot(1)],
+        generic_slots: vec![slot(1)],
+        more_capabilities: flags,
+        ..config(version)
+    })
+}
+
+/// [`multi_key`] with these KeyPairID, CertificateInfo and KeyUsageMask.
+fn with_keys(version: SpdmVersion, keys: [(u8, CertificateModel, KeyUsage); 2]) -> Sim {
+    let mut sim = multi_key(version);
     sim.tamper(DIGESTS, move |response| {
+        response.truncate(4 + 2 * HASH_LEN);
         response.extend(keys.map(|(id, ..)| id));
         response.extend(keys.map(|(_, model, _)| model.to_byte()));
         response.extend(keys.map(|(.., usage)| usage.bits().to_le_bytes()).concat());
     });
-    let asked = Rc::new(RefCell::new(0));
-    let seen = asked.clone();
-    sim.tamper_request(CERTIFICATE, move |request| {
-        *seen.borrow_mut() = usize::from(request[2] & 0x0F);
-    });
-    sim.tamper(CERTIFICATE, move |response| response[3] = keys[*asked.borrow()].1.to_byte());
     sim
+}
+
+#[test]
+fn the_key_of_the_chosen_slot_signs_on_a_multi_key_connection() {
+    for version in [SpdmVersion::V1_3, SpdmVersion::V1_4] {
+        for (choice, number) in [
+            (SlotChoice::Slot(slot(1)), 1),
+            (SlotChoice::KeyPair(2), 1),
+            (SlotChoice::FirstTrusted, 0),
+            (SlotChoice::Model(CertModel::DeviceCert), 0),
+            (SlotChoice::Model(CertModel::GenericCert), 1),
+        ] {
+            let mut sim = multi_key(version);
+            let trust = Trust::of(&sim);
+            let anchors = trust.anchors();
+            let good = policy(&anchors);
+            let mut buffer = [0; 0x4000];
+            let (_, result) = attest(&mut sim, plan_of(&good, choice), &mut buffer);
+            let trusted = result.unwrap();
+            assert_eq!(trusted.identity().key_slot(), slot(number).into_key_slot());
+            assert_eq!(fetched(&sim), [number], "{version} {choice:?}");
+        }
+    }
 }
 
 #[test]
@@ -420,7 +443,7 @@ fn the_slot_of_a_key_pair_whose_key_may_sign() {
             ),
         ];
         for (choice, keys, expected) in rows {
-            let mut sim = multi_key(version, keys);
+            let mut sim = with_keys(version, keys);
             let trust = Trust::of(&sim);
             let anchors = trust.anchors();
             let good = policy(&anchors);
@@ -436,7 +459,7 @@ fn the_slot_of_a_key_pair_whose_key_may_sign() {
             assert_eq!(fetched(&sim), Vec::from_iter(expected), "{version} {choice:?}");
         }
         // A key without a chain (libspdm #2492): its digest is zero, and there is nothing to fetch.
-        let mut sim = multi_key(version, [(5, DeviceCert, all), (7, Absent, all)]);
+        let mut sim = with_keys(version, [(5, DeviceCert, all), (7, Absent, all)]);
         sim.tamper(DIGESTS, |response| response[4 + HASH_LEN..4 + 2 * HASH_LEN].fill(0));
         let mut memory = Memory::new();
         let clock = sim.clock.clone();
@@ -722,7 +745,8 @@ fn n16_a_policy_bounds_large_chains() {
     let (mut sim, _) = large_chain(0x1_0000);
     let trust = Trust::of(&sim);
     let anchors = trust.anchors();
-    let good = policy(&anchors);
+    let mut good = policy(&anchors);
+    good.limits.max_bytes = 0xFFFF;
     let mut buffer = vec![0; 0x2_0000];
     let (signatures, result) = attest(&mut sim, AttestationPlan::new(&good), &mut buffer);
     assert_eq!(result.map(drop), Err(chain(Check::Certificates, Rule::TooManyBytes)));
