@@ -370,11 +370,15 @@ impl Connection {
             return self.accept_error(request, response).map(Verdict::Error);
         }
         self.check_size(header, response)?;
-        let verdict = self.accept_answer(bench, code, request, response, identity)?;
-        (self.pending, self.large) = (None, false);
-        Ok(verdict)
+        let verdict = self.accept_answer(bench, code, request, response, identity);
+        if verdict.is_ok() {
+            (self.pending, self.large) = (None, false);
+        }
+        verdict
     }
 
+    /// The judges of the single messages are never inlined: each writes its verdict, which is large, in its
+    /// place, and nothing copies it.
     fn accept_answer<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,
@@ -384,20 +388,14 @@ impl Connection {
         identity: Option<&Identity<'c>>,
     ) -> Result<Verdict<'r, 'c>, Error> {
         match code {
-            Code::GET_VERSION => self.accept_version(request, response).map(Verdict::Version),
-            Code::GET_CAPABILITIES => {
-                self.accept_capabilities(request, response).map(Verdict::Capabilities)
-            }
-            Code::NEGOTIATE_ALGORITHMS => {
-                self.accept_algorithms(request, response).map(Verdict::Algorithms)
-            }
-            Code::GET_DIGESTS => {
-                self.accept_digests(bench, request, response).map(Verdict::Digests)
-            }
+            Code::GET_VERSION => self.accept_version(request, response),
+            Code::GET_CAPABILITIES => self.accept_capabilities(request, response),
+            Code::NEGOTIATE_ALGORITHMS => self.accept_algorithms(request, response),
+            Code::GET_DIGESTS => self.accept_digests(bench, request, response),
             Code::GET_CERTIFICATE => self.accept_certificate(bench, request, response),
             Code::CHALLENGE => self.accept_challenge_auth(bench, request, response, identity),
             Code::GET_MEASUREMENTS => self.accept_measurements(bench, request, response, identity),
-            _ => self.accept_other(code, Header::peek(response)?).map(Verdict::Other),
+            _ => self.accept_other(code, Header::peek(response)?),
         }
     }
 
@@ -419,7 +417,12 @@ impl Connection {
         if self.large { 0 } else { self.padding }
     }
 
-    fn accept_other(&self, request: Code, header: Header) -> Result<Header, Error> {
+    #[inline(never)]
+    fn accept_other<'r, 'c>(
+        &self,
+        request: Code,
+        header: Header,
+    ) -> Result<Verdict<'r, 'c>, Error> {
         let message = request.response().name().unwrap_or("message");
         if header.version != self.version.to_byte() {
             let expected = Expected::Exactly(self.version.to_byte().into());
@@ -430,7 +433,7 @@ impl Connection {
             let field = "RequestResponseCode";
             return Err(Misbehaviour::value(message, field, expected, header.code.0));
         }
-        Ok(header)
+        Ok(Verdict::Other(header))
     }
 
     /// What was agreed on; `request` is blamed where nothing was.

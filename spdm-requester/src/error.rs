@@ -96,6 +96,8 @@ pub enum Violation {
 }
 
 impl Misbehaviour {
+    #[cold]
+    #[inline(never)]
     pub(crate) const fn error(
         message: &'static str,
         field: &'static str,
@@ -110,10 +112,22 @@ impl Misbehaviour {
         expected: Expected,
         got: impl TryInto<u64>,
     ) -> Error {
-        let got = got.try_into().unwrap_or(u64::MAX);
+        Self::of_value(message, field, expected, got.try_into().unwrap_or(u64::MAX))
+    }
+
+    #[cold]
+    #[inline(never)]
+    const fn of_value(
+        message: &'static str,
+        field: &'static str,
+        expected: Expected,
+        got: u64,
+    ) -> Error {
         Self::error(message, field, Violation::Value { expected, got })
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) const fn differs(
         message: &'static str,
         field: &'static str,

@@ -17,12 +17,13 @@ const DIGESTS: &str = "DIGESTS";
 const CERTIFICATE: &str = "CERTIFICATE";
 
 impl Connection {
-    pub(super) fn accept_digests<'r>(
+    #[inline(never)]
+    pub(super) fn accept_digests<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,
         request: &[u8],
         response: Untrusted<&'r [u8]>,
-    ) -> Result<Digests<'r>, Error> {
+    ) -> Result<Verdict<'r, 'c>, Error> {
         let negotiated = self.agreed(Code::GET_DIGESTS)?;
         let hash = negotiated.hash()?;
         let asked = self.request::<GetDigests>(request, negotiated.version)?;
@@ -38,9 +39,10 @@ impl Connection {
         self.m1.add(bench, hash, self.vca.as_bytes(), [asked.bytes, answer.bytes])?;
         self.slots = slots;
         self.supported = answer.message.supported;
-        Ok(answer.message)
+        Ok(Verdict::Digests(answer.message))
     }
 
+    #[inline(never)]
     pub(super) fn accept_certificate<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,

@@ -17,6 +17,7 @@ use crate::transcript::Bench;
 const MESSAGE: &str = "CHALLENGE_AUTH";
 
 impl Connection {
+    #[inline(never)]
     pub(super) fn accept_challenge_auth<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,

@@ -19,6 +19,7 @@ use crate::transcript::Bench;
 const MESSAGE: &str = "MEASUREMENTS";
 
 impl Connection {
+    #[inline(never)]
     pub(super) fn accept_measurements<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,
