@@ -112,7 +112,7 @@ impl Floor {
         attest: impl FnOnce(&Recording, Provider, &mut Bank<SpyRunning, 2>),
     ) -> Self {
         SEEN.take();
-        let spy = Provider { hash: &Spy, verifiers: &[&Spy], random: &Fixed };
+        let spy = Provider { hash: &Spy, verifiers: &[&Spy], random: &Fixed, ..PROVIDER };
         attest(recording, spy, &mut Bank::new());
         SEEN.take()
     }
