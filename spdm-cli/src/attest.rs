@@ -36,6 +36,7 @@ pub(crate) fn run(args: &AttestArgs, console: &mut Console) -> Result<Exit, Fail
         slot: args.slot,
         challenge,
         measurements: &args.measurements,
+        attributes: args.attributes.attributes(),
         signing: Signing::Required,
         nonce: inputs.nonce,
         peer_key: inputs.peer_key.as_deref(),

@@ -37,6 +37,8 @@ pub(crate) struct Plan<'p> {
     pub(crate) slot: SlotChoice,
     pub(crate) challenge: ChallengeStep,
     pub(crate) measurements: &'p IndexList,
+    /// Of GET_MEASUREMENTS.
+    pub(crate) attributes: MeasurementAttributes,
     pub(crate) signing: Signing,
     /// The nonce of the last signature; random where `None`.
     pub(crate) nonce: Option<Nonce>,
@@ -366,7 +368,7 @@ impl Run<'_, '_> {
             IndexList::All => Selection::All,
             IndexList::Indices(indices) => Selection::Indices(indices),
         };
-        let attributes = MeasurementAttributes::empty();
+        let attributes = self.plan.attributes;
         let mut record = vec![0; RECORD_LEN];
         let flow = match (self.plan.signing, peer) {
             (Signing::Required, Some(peer)) => {

@@ -20,6 +20,7 @@ pub(crate) fn run(args: &CollectArgs, console: &mut Console) -> Result<Exit, Fai
         slot: args.slot,
         challenge,
         measurements: &args.measurements,
+        attributes: args.attributes.attributes(),
         signing: Signing::Required,
         nonce: nonce(&args.nonce)?,
         peer_key: peer_key.as_deref(),

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::BufWriter;
 
+use spdm_codec::ConnectionKeys;
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_evidence::Recorder;
@@ -114,6 +115,9 @@ fn offer(args: &LinkArgs) -> Offer {
     offer.min_version = args.min_version;
     offer.max_version = args.max_version;
     offer.data_transfer_size = args.transfer_size.unwrap_or(u32::MAX);
+    if args.multi_key {
+        offer.connection_keys = ConnectionKeys::Multi;
+    }
     if let Some(list) = &args.base_asym {
         (offer.base_asym, offer.pqc_asym) = (list.base, list.pqc);
     }

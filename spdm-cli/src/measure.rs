@@ -36,6 +36,7 @@ pub(crate) fn run(args: &MeasureArgs, console: &mut Console) -> Result<Exit, Fai
         slot: args.slot,
         challenge: ChallengeStep::Left("measure sends no CHALLENGE"),
         measurements: &args.measurements,
+        attributes: args.attributes.attributes(),
         signing,
         nonce: inputs.nonce,
         peer_key: inputs.peer_key.as_deref(),
