@@ -2,6 +2,8 @@
 
 use spdm_codec::{Cx, OpaqueFormat, SpdmVersion};
 
+pub mod floor;
+pub mod replay;
 pub mod samples;
 
 /// The version of all samples.

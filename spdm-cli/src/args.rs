@@ -5,7 +5,7 @@ mod values;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use spdm_codec::{PciIdentity, SlotId, SpdmVersion};
+use spdm_codec::{MeasurementAttributes, PciIdentity, SlotId, SpdmVersion};
 use spdm_crypto::AsymAlgorithm;
 use spdm_evidence::Format;
 use spdm_transport::Duration;
@@ -187,6 +187,10 @@ pub(crate) struct LinkArgs {
     /// The largest message to take at once (DataTransferSize, 1.2), in bytes; larger ones come in chunks
     #[arg(long, value_name = "BYTES", value_parser = values::transfer_size)]
     pub(crate) transfer_size: Option<u32>,
+    /// Asks for a multi-key connection where the device leaves the choice (1.3): some devices have further
+    /// slots on one
+    #[arg(long)]
+    pub(crate) multi_key: bool,
     /// Writes a capture of the exchange (pcap)
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
@@ -230,6 +234,8 @@ pub(crate) struct AttestArgs {
     /// Which measurements: all, none, or indices such as 1,3-5
     #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
     pub(crate) measurements: IndexList,
+    #[command(flatten)]
+    pub(crate) attributes: MeasuringArgs,
     /// none waives CHALLENGE
     #[arg(long, value_name = "WHETHER", default_value = "required")]
     pub(crate) challenge: ChallengeChoice,
@@ -239,6 +245,27 @@ pub(crate) struct AttestArgs {
     /// Attests this many times, each over a new connection
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: u32,
+}
+
+/// In which form measurements are asked for.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct MeasuringArgs {
+    /// Raw bit streams instead of digests, where the device has them (1.2)
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// New measurements, as far as the device can make them without a reset (1.3)
+    #[arg(long)]
+    pub(crate) new_measurements: bool,
+}
+
+impl MeasuringArgs {
+    /// The attributes of GET_MEASUREMENTS.
+    pub(crate) fn attributes(self) -> MeasurementAttributes {
+        let mut attributes = MeasurementAttributes::empty();
+        attributes.set(MeasurementAttributes::RAW_BIT_STREAM_REQUESTED, self.raw);
+        attributes.set(MeasurementAttributes::NEW_MEASUREMENT_REQUESTED, self.new_measurements);
+        attributes
+    }
 }
 
 /// Whether CHALLENGE is required.
@@ -287,6 +314,8 @@ pub(crate) struct MeasureArgs {
     /// Which measurements: all, or indices such as 1,3-5
     #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
     pub(crate) measurements: IndexList,
+    #[command(flatten)]
+    pub(crate) attributes: MeasuringArgs,
     /// Without a signature: nothing of the answer is authentic
     #[arg(long)]
     pub(crate) unsigned: bool,
@@ -309,6 +338,8 @@ pub(crate) struct CollectArgs {
     /// Which measurements: all, none, or indices such as 1,3-5
     #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
     pub(crate) measurements: IndexList,
+    #[command(flatten)]
+    pub(crate) attributes: MeasuringArgs,
     /// none waives CHALLENGE
     #[arg(long, value_name = "WHETHER", default_value = "required")]
     pub(crate) challenge: ChallengeChoice,

@@ -8,10 +8,10 @@ use crate::args::{AttestArgs, ChallengeChoice, IndexList, JudgeArgs, NonceChoice
 use crate::attestation::{self, ChallengeStep, Plan, Signing, hint};
 use crate::backend::Crypto;
 use crate::console::Console;
+use crate::evidence::evidence;
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
 use crate::live::Link;
-use crate::recorder::evidence;
 use crate::trust::Trust;
 use crate::{file, render, trust};
 
@@ -43,16 +43,17 @@ pub(crate) fn run(
         slot: args.slot,
         challenge,
         measurements: &args.measurements,
+        attributes: args.attributes.attributes(),
         signing: Signing::Required,
         nonce: inputs.nonce,
         peer_key: inputs.peer_key.as_deref(),
         reference: inputs.reference.as_ref(),
     };
     let mut worst = Exit::Done;
-    let mut recordings = Vec::new();
+    let (mut recordings, mut known) = (Vec::new(), Vec::new());
     for _ in 0..args.repeat {
-        let (verdict, recording) = attestation::run(&mut link, &plan);
-        recordings.push(recording);
+        let (verdict, recording) = attestation::run(&mut link, &plan, &mut known);
+        recordings.extend(recording);
         render::show(&verdict, console)?;
         if let Some(hint) = hint(&verdict) {
             console.note(&format!("hint: {hint}"));

@@ -1,21 +1,25 @@
 //! One attestation over one connection, step by step, so that a report tells as much as can be told.
 
-use spdm_codec::{MeasurementAttributes, Nonce, SlotId};
+use spdm_codec::{MeasurementAttributes, MeasurementSummary, Nonce, SlotId};
 use spdm_crypto::Provider;
-use spdm_evidence::{Check, Freshness, MeasuredValue, Recording, Reference, ReportBuilder};
+use spdm_evidence::{
+    Check, Freshness, MeasuredValue, Recorder, Recording, Reference, ReportBuilder,
+};
 use spdm_requester::{
     Error, Failure as FlowFailure, Fresh, Incompatible, Negotiated, Possession, Proof, Recovered,
     Requester, RunError, Selection, Verified, blocking,
 };
 use spdm_transport::{StdClock, Transport};
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Chain, Identity, Policy, ProvisionedKey, SanPolicy, Trusted};
+use spdm_x509::{
+    Appraisal, Chain, ChainContext, Identity, Policy, ProvisionedKey, SanPolicy, Trusted,
+    VerifiedLinks,
+};
 
 use crate::args::{IndexList, SlotChoice};
 use crate::carrier::LineError;
 use crate::line::Line;
 use crate::live::{Link, Memory, requester};
-use crate::recorder::Recorder;
 use crate::verdict::Verdict;
 
 /// The longest chain that is taken, in bytes.
@@ -33,6 +37,8 @@ pub(crate) struct Plan<'p> {
     pub(crate) slot: SlotChoice,
     pub(crate) challenge: ChallengeStep,
     pub(crate) measurements: &'p IndexList,
+    /// Of GET_MEASUREMENTS.
+    pub(crate) attributes: MeasurementAttributes,
     pub(crate) signing: Signing,
     /// The nonce of the last signature; random where `None`.
     pub(crate) nonce: Option<Nonce>,
@@ -57,15 +63,36 @@ pub(crate) enum Signing {
     Waived,
 }
 
-/// Carries the plan out over a new connection.
-pub(crate) fn run(link: &mut Link<'_>, plan: &Plan<'_>) -> (Verdict, Recording) {
+/// A chain that an earlier connection brought, and the proof about its signatures: it is neither fetched
+/// nor verified again.
+#[derive(Debug)]
+pub(crate) struct Known {
+    context: ChainContext,
+    bytes: Vec<u8>,
+    links: VerifiedLinks,
+}
+
+impl Known {
+    fn of(trusted: &Trusted<'_>) -> Option<Self> {
+        let Identity::Chain(chain) = trusted.identity() else { return None };
+        let (context, bytes) = (*chain.context(), chain.bytes().to_vec());
+        Some(Self { context, bytes, links: trusted.links()? })
+    }
+}
+
+/// Carries the plan out over a new connection. A chain that was trusted before is among `known`; one that is
+/// trusted now comes to it.
+pub(crate) fn run(
+    link: &mut Link<'_>,
+    plan: &Plan<'_>,
+    known: &mut Vec<Known>,
+) -> (Verdict, Vec<Recording>) {
     let mut report = ReportBuilder::new(&link.name(), Freshness::Own);
     let (args, crypto) = (link.args, link.crypto);
     let mut line = match link.connect() {
         Ok(line) => line,
         Err(error) => {
-            let recording = Recorder::new(0).into_recording();
-            return (Verdict::failed(report.build(), error), recording);
+            return (Verdict::failed(report.build(), error), Vec::new());
         }
     };
     let mut recorder = Recorder::new(line.limits().padding);
@@ -77,8 +104,13 @@ pub(crate) fn run(link: &mut Link<'_>, plan: &Plan<'_>) -> (Verdict, Recording) 
         line: &mut line,
         clock: StdClock::new(),
         report: &mut report,
+        known,
+        unfetched: None,
     };
     let end = run.attest(requester);
+    if let Some((slot, chain)) = run.unfetched {
+        recorder.chain(slot, &chain);
+    }
     if let Some(reference) = plan.reference {
         report.reference(reference);
     }
@@ -88,7 +120,7 @@ pub(crate) fn run(link: &mut Link<'_>, plan: &Plan<'_>) -> (Verdict, Recording) 
         Ok(()) | Err(End::Reported) => Verdict::new(report).explained(silence),
         Err(End::Line(error)) => Verdict::failed(report, error),
     };
-    (verdict, recorder.into_recording())
+    (verdict, recorder.into_recordings())
 }
 
 /// Why an attestation ends early.
@@ -105,12 +137,17 @@ struct Run<'r, 'l> {
     line: &'r mut Line<'l>,
     clock: StdClock,
     report: &'r mut ReportBuilder,
+    known: &'r mut Vec<Known>,
+    /// The chain that was known, for the record.
+    unfetched: Option<(SlotId, Vec<u8>)>,
 }
 
 /// Who answers, and whether it is trusted.
 struct Peer<'c> {
     identity: Identity<'c>,
     trusted: Option<Trusted<'c>>,
+    /// Every check on the chain, where there is one and somebody judges it.
+    appraisal: Option<Appraisal<'c>>,
 }
 
 impl Run<'_, '_> {
@@ -222,7 +259,7 @@ impl Run<'_, '_> {
         match key {
             Ok(key) => {
                 let trusted = Some(Trusted::provisioned(key));
-                Ok(Peer { identity: Identity::Key(key), trusted })
+                Ok(Peer { identity: Identity::Key(key), trusted, appraisal: None })
             }
             Err(error) => self.reported(&Error::Chain(error)),
         }
@@ -242,11 +279,21 @@ impl Run<'_, '_> {
         };
         let mut first: Option<Peer<'c>> = None;
         for (slot, buffer) in slots.into_iter().zip(buffers) {
-            buffer.resize(CHAIN_LEN, 0);
-            let result = blocking::run(requester.fetch_chain(slot, buffer), self.line, &self.clock);
-            let (again, chain) = result.map_err(|failure| self.lost(failure))?;
-            requester = again;
-            let peer = self.judge(chain);
+            let known = self.find_known(&requester, slot).map(|known| {
+                buffer.clone_from(&known.bytes);
+                (known.context, known.links)
+            });
+            let peer = match known {
+                Some((context, links)) => self.recall(buffer, context, links)?,
+                None => {
+                    buffer.resize(CHAIN_LEN, 0);
+                    let flow = requester.fetch_chain(slot, buffer);
+                    let result = blocking::run(flow, self.line, &self.clock);
+                    let (again, chain) = result.map_err(|failure| self.lost(failure))?;
+                    requester = again;
+                    judged(chain, self.plan.policy.map(|policy| policy.appraise(&chain)))
+                }
+            };
             if peer.trusted.is_some() || self.plan.policy.is_none() {
                 self.show(&peer);
                 return Ok((requester, peer));
@@ -262,18 +309,42 @@ impl Run<'_, '_> {
         }
     }
 
-    fn judge<'c>(&self, chain: Chain<'c>) -> Peer<'c> {
-        let trusted = self.plan.policy.and_then(|policy| policy.validate(&chain).ok());
-        Peer { identity: Identity::Chain(chain), trusted }
+    /// The chain of this slot, where an earlier connection brought the one that DIGESTS states.
+    fn find_known(&self, requester: &Requester<'_, Negotiated>, slot: SlotId) -> Option<&Known> {
+        let connection = requester.connection();
+        let model = connection.slot_key(slot).map(|key| key.model).unwrap_or_default();
+        let context = requester.negotiated().chain_context(slot, model).ok()?;
+        let digest = connection.slot_digest(slot)?;
+        self.known.iter().find(|known| known.context == context && known.links.digest() == digest)
+    }
+
+    /// Judges a chain that is known; its signatures are not verified again.
+    fn recall<'c>(
+        &mut self,
+        bytes: &'c [u8],
+        context: ChainContext,
+        links: VerifiedLinks,
+    ) -> Result<Peer<'c>, End> {
+        match Chain::parse(Untrusted::new(bytes), context, self.provider) {
+            Ok(chain) => {
+                self.unfetched = Some((context.slot, bytes.to_vec()));
+                let policy = self.plan.policy;
+                Ok(judged(chain, policy.map(|policy| policy.appraise_known(&chain, &links))))
+            }
+            Err(error) => self.reported(&Error::Chain(error)),
+        }
     }
 
     /// Every check on the chain that was chosen.
     fn show(&mut self, peer: &Peer<'_>) {
-        if let (Identity::Chain(chain), Some(policy)) = (&peer.identity, self.plan.policy) {
+        if let Some(appraisal) = &peer.appraisal {
             // FetchChain compares it.
             self.report.digest_checked();
-            self.report.chain(&policy.appraise(chain), self.provider);
+            self.report.chain(appraisal, self.provider);
         }
+        let known = peer.trusted.as_ref().and_then(Known::of);
+        let is_new = |new: &Known| self.known.iter().all(|known| known.links != new.links);
+        self.known.extend(known.filter(is_new));
     }
 
     fn challenge<'a>(
@@ -287,7 +358,7 @@ impl Run<'_, '_> {
         let last = *self.plan.measurements == IndexList::None;
         let nonce = self.nonce(&requester, self.plan.nonce.filter(|_| last))?;
         self.report.asked(Proof::Challenge, &nonce);
-        let flow = requester.challenge(peer.identity, nonce);
+        let flow = requester.challenge(peer.identity, MeasurementSummary::None, nonce);
         match blocking::run(flow, self.line, &self.clock) {
             Ok((requester, possession)) => {
                 self.proven(&possession, peer)?;
@@ -307,7 +378,7 @@ impl Run<'_, '_> {
             IndexList::All => Selection::All,
             IndexList::Indices(indices) => Selection::Indices(indices),
         };
-        let attributes = MeasurementAttributes::empty();
+        let attributes = self.plan.attributes;
         let mut record = vec![0; RECORD_LEN];
         let flow = match (self.plan.signing, peer) {
             (Signing::Required, Some(peer)) => {
@@ -356,6 +427,11 @@ impl Run<'_, '_> {
             Err(error) => self.reported(&error),
         }
     }
+}
+
+fn judged<'c>(chain: Chain<'c>, appraisal: Option<Appraisal<'c>>) -> Peer<'c> {
+    let trusted = appraisal.and_then(|appraisal| appraisal.into_trusted().ok());
+    Peer { identity: Identity::Chain(chain), trusted, appraisal }
 }
 
 /// What a person can do about a device that lacks what is required.

@@ -5,10 +5,10 @@ use crate::attest::{challenge_step, nonce};
 use crate::attestation::{self, ChallengeStep, Plan, Signing};
 use crate::backend::Crypto;
 use crate::console::Console;
+use crate::evidence::evidence;
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
 use crate::live::Link;
-use crate::recorder::evidence;
 use crate::trust;
 use spdm_evidence::{Check, Status};
 
@@ -33,13 +33,14 @@ pub(crate) fn run(
         slot: args.slot,
         challenge,
         measurements: &args.measurements,
+        attributes: args.attributes.attributes(),
         signing: Signing::Required,
         nonce,
         peer_key: peer_key.as_deref(),
         reference: None,
     };
-    let (verdict, recording) = attestation::run(&mut link, &plan);
-    let json = evidence(&link.name(), vec![recording]).to_json().map_err(Failure::usage)?;
+    let (verdict, recordings) = attestation::run(&mut link, &plan, &mut Vec::new());
+    let json = evidence(&link.name(), recordings).to_json().map_err(Failure::usage)?;
     link.finish()?;
     match output {
         Some(output) => output.write(json.as_bytes())?,

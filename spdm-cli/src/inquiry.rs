@@ -1,13 +1,12 @@
 //! Asking a device something that needs no verdict.
 
-use spdm_evidence::{Freshness, ReportBuilder};
+use spdm_evidence::{Freshness, Recorder, ReportBuilder};
 use spdm_requester::{Negotiated, Requester, RunError, blocking};
 use spdm_transport::{StdClock, Transport};
 
 use crate::carrier::LineError;
 use crate::line::Line;
 use crate::live::{Link, Memory, requester};
-use crate::recorder::Recorder;
 use crate::verdict::Verdict;
 
 /// A connection that has been negotiated.

@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io::BufWriter;
 
-use spdm_codec::PciIdentity;
+use spdm_codec::{ConnectionKeys, PciIdentity};
 use spdm_crypto::{HashBank, Provider};
+use spdm_evidence::Recorder;
 use spdm_requester::{Bounds, Fresh, Offer, Requester, Storage};
 use spdm_transport::{Duration, Transport};
 
@@ -16,7 +17,6 @@ use crate::exit::Failure;
 use crate::file;
 use crate::line::{Line, Monitor};
 use crate::pcap::CaptureFile;
-use crate::recorder::Recorder;
 use crate::target::{Endpoint, framing};
 
 /// Bytes of a request and of the largest response that is taken.
@@ -136,6 +136,9 @@ fn offer(args: &LinkArgs, provider: &Provider) -> Offer {
     offer.min_version = args.min_version;
     offer.max_version = args.max_version;
     offer.data_transfer_size = args.transfer_size.unwrap_or(u32::MAX);
+    if args.multi_key {
+        offer.connection_keys = ConnectionKeys::Multi;
+    }
     if let Some(list) = &args.base_asym {
         (offer.base_asym, offer.pqc_asym) = (list.base, list.pqc);
     }

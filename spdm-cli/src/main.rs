@@ -15,6 +15,7 @@ mod collect;
 mod console;
 mod decode;
 mod emulate;
+mod evidence;
 mod exit;
 mod file;
 mod info;
@@ -25,7 +26,6 @@ mod live;
 mod measure;
 mod pcap;
 mod pem;
-mod recorder;
 mod render;
 #[cfg(target_os = "linux")]
 mod rights;

@@ -41,12 +41,13 @@ pub(crate) fn run(
         slot: args.slot,
         challenge: ChallengeStep::Left("measure sends no CHALLENGE"),
         measurements: &args.measurements,
+        attributes: args.attributes.attributes(),
         signing,
         nonce: inputs.nonce,
         peer_key: inputs.peer_key.as_deref(),
         reference: inputs.reference.as_ref(),
     };
-    let (verdict, _) = attestation::run(&mut link, &plan);
+    let (verdict, _) = attestation::run(&mut link, &plan, &mut Vec::new());
     link.finish()?;
     render::show_measured(&verdict, console)?;
     if let Some(hint) = hint(&verdict) {

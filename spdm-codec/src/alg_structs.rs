@@ -3,9 +3,9 @@
 use crate::algorithm::{
     AeadCipherSuite, BaseAsymAlgo, DheNamedGroup, KemAlgo, KeyScheduleAlgo, PqcAsymAlgo,
 };
-use crate::error::{DecodeError, EncodeError, Expected};
+use crate::error::{EncodeError, Expected};
 use crate::message::Cx;
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -72,7 +72,7 @@ impl AlgStructs {
         r: &mut Reader<'a, '_, T>,
         cx: &Cx,
         count: u8,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let last = if cx.version >= SpdmVersion::V1_4 { KEM } else { KEY_SCHEDULE };
         let mut structs = Self::default();
         let mut first = DHE;

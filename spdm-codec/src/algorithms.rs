@@ -7,10 +7,10 @@ use crate::algorithm::{
     BaseAsymAlgo, BaseHashAlgo, MeasurementHashAlgo, MeasurementSpecification, MelSpecification,
     OtherParams, PqcAsymAlgo,
 };
-use crate::error::{DecodeError, EncodeError, Expected};
+use crate::error::{EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::Reader;
+use crate::reader::{Mark, Reader, Stop};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -40,7 +40,7 @@ impl<'a> ExtAlgorithms<'a> {
         r: &mut Reader<'a, '_, T>,
         count: u8,
         field: &'static str,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         r.bytes(field, 4 * usize::from(count)).map(Self)
     }
 
@@ -162,9 +162,9 @@ const AT_LENGTH: usize = 4;
 
 fn check_length<'a, T: Trace<'a>>(
     r: &Reader<'a, '_, T>,
-    at: crate::reader::Mark,
+    at: Mark<'_>,
     length: u16,
-) -> Result<(), DecodeError> {
+) -> Result<(), Stop> {
     if usize::from(length) == r.position() {
         return Ok(());
     }
@@ -176,7 +176,7 @@ fn read_other_params<'a, T: Trace<'a>>(
     r: &mut Reader<'a, '_, T>,
     cx: &Cx,
     field: &'static str,
-) -> Result<OtherParams, DecodeError> {
+) -> Result<OtherParams, Stop> {
     if cx.version >= SpdmVersion::V1_2 {
         return r.u8(field).map(OtherParams::from_bits_retain);
     }
@@ -199,7 +199,7 @@ fn read_mel<'a, T: Trace<'a>>(
     r: &mut Reader<'a, '_, T>,
     cx: &Cx,
     field: &'static str,
-) -> Result<MelSpecification, DecodeError> {
+) -> Result<MelSpecification, Stop> {
     if cx.version >= SpdmVersion::V1_3 {
         return r.u8(field).map(MelSpecification::from_bits_retain);
     }
@@ -236,7 +236,7 @@ impl<'a> Body<'a> for NegotiateAlgorithms<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let count = struct_count(r, header, cx);
         let at = r.mark("Length");
         let length = r.u16("Length")?;
@@ -299,7 +299,7 @@ impl<'a> Body<'a> for Algorithms<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let count = struct_count(r, header, cx);
         let at = r.mark("Length");
         let length = r.u16("Length")?;

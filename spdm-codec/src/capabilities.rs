@@ -6,11 +6,11 @@ use crate::algorithm::{
     PqcAsymAlgo,
 };
 use crate::algorithms::ExtAlgorithms;
-use crate::error::{DecodeError, EncodeError, Expected};
+use crate::error::{EncodeError, Expected};
 use crate::flags::{CapabilityExtFlags, CapabilityFlags};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, length};
+use crate::reader::{Reader, Stop, length};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::{Writer, absent};
@@ -68,7 +68,7 @@ pub struct Capability {
 }
 
 impl Capability {
-    fn read<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<Self, DecodeError> {
+    fn read<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<Self, Stop> {
         r.reserved(1)?;
         let ct_exponent = r.u8("CTExponent")?;
         let ext_flags = if cx.version >= SpdmVersion::V1_4 {
@@ -124,7 +124,7 @@ impl<'a> Body<'a> for GetCapabilities {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let algorithms_block = read_block_bit(r, header, cx);
         let capability = match cx.version {
             SpdmVersion::V1_0 => None,
@@ -181,7 +181,7 @@ impl<'a> Body<'a> for Capabilities<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let block = read_block_bit(r, header, cx);
         let capability = Capability::read(r, cx)?;
         let supported_algorithms = match block {
@@ -250,7 +250,7 @@ pub struct SupportedAlgorithms<'a> {
 }
 
 impl<'a> SupportedAlgorithms<'a> {
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<Self, Stop> {
         let count = r.u8("SupportedAlgorithms.Param1")?;
         r.reserved(1)?;
         let at_length = r.mark("SupportedAlgorithms.Length");
@@ -317,7 +317,7 @@ impl PqcAsymAlgo {
         r: &mut Reader<'a, '_, T>,
         cx: &Cx,
         field: &'static str,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         if cx.version >= SpdmVersion::V1_4 {
             return Ok(Self::from_bits_retain(r.u32(field)?));
         }

@@ -1,10 +1,10 @@
 //! GET_CERTIFICATE and CERTIFICATE.
 
 use crate::digests::{CERT_MODEL, CertificateModel};
-use crate::error::{DecodeError, EncodeError, Expected};
+use crate::error::{EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, length};
+use crate::reader::{Reader, Stop, length};
 use crate::slot::SlotId;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
@@ -61,7 +61,7 @@ impl CertificateForm {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<(SlotId, Self), DecodeError> {
+    ) -> Result<(SlotId, Self), Stop> {
         let large = if cx.version >= SpdmVersion::V1_4 { LARGE_CERT_CHAIN } else { 0 };
         r.note_reserved(header.param1 & !(0x0F | large));
         let slot = header.param1 & 0x0F;
@@ -124,7 +124,7 @@ impl<'a> Body<'a> for GetCertificate {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let (slot, form) = CertificateForm::read_param1(r, header, cx)?;
         let size_bit = if cx.version >= SpdmVersion::V1_3 { SLOT_SIZE_REQUESTED } else { 0 };
         r.note_reserved(header.param2 & !size_bit);
@@ -193,7 +193,7 @@ impl<'a> Body<'a> for Certificate<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let (slot, form) = CertificateForm::read_param1(r, header, cx)?;
         let bits = if cx.version >= SpdmVersion::V1_3 { 0x07 } else { 0 };
         r.note_reserved(header.param2 & !bits);

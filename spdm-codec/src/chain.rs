@@ -3,7 +3,7 @@
 use spdm_untrusted::Untrusted;
 
 use crate::error::{DecodeError, EncodeError, Expected};
-use crate::reader::{Reader, length};
+use crate::reader::{length, read_from};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::NoTrace;
 use crate::writer::Writer;
@@ -40,26 +40,26 @@ impl<'a> CertChain<'a> {
         hash_len: usize,
     ) -> Result<Self, DecodeError> {
         bytes.validate_with(|raw| {
-            let mut trace = NoTrace;
-            let mut r = Reader::new("certificate chain", raw, &mut trace);
-            let at = r.mark("Length");
-            let len = if version >= SpdmVersion::V1_4 {
-                r.u32("Length")?
-            } else {
-                let len = r.u16("Length")?;
-                let at = r.mark("Reserved");
-                let reserved = r.u16("Reserved")?;
-                if reserved != 0 {
-                    return Err(at.value(Expected::Exactly(0), reserved));
+            read_from("certificate chain", raw, &mut NoTrace, |r| {
+                let at = r.mark("Length");
+                let len = if version >= SpdmVersion::V1_4 {
+                    r.u32("Length")?
+                } else {
+                    let len = r.u16("Length")?;
+                    let at = r.mark("Reserved");
+                    let reserved = r.u16("Reserved")?;
+                    if reserved != 0 {
+                        return Err(at.value(Expected::Exactly(0), reserved));
+                    }
+                    len.into()
+                };
+                if length(len) != raw.len() {
+                    let expected = Expected::Exactly(u64::try_from(raw.len()).unwrap_or(u64::MAX));
+                    return Err(at.value(expected, len));
                 }
-                len.into()
-            };
-            if length(len) != raw.len() {
-                let expected = Expected::Exactly(u64::try_from(raw.len()).unwrap_or(u64::MAX));
-                return Err(at.value(expected, len));
-            }
-            let root_hash = r.bytes("RootHash", hash_len)?;
-            Ok(Self { root_hash, certificates: r.rest("Certificates") })
+                let root_hash = r.bytes("RootHash", hash_len)?;
+                Ok(Self { root_hash, certificates: r.rest("Certificates") })
+            })
         })
     }
 

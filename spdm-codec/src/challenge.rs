@@ -1,10 +1,10 @@
 //! CHALLENGE and CHALLENGE_AUTH.
 
-use crate::error::{DecodeError, EncodeError, Expected};
+use crate::error::{EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
 use crate::opaque::OpaqueData;
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop};
 use crate::slot::{KeySlot, SlotMask};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
@@ -58,7 +58,7 @@ impl MeasurementSummary {
 pub(crate) fn read_context<'a, T: Trace<'a>>(
     r: &mut Reader<'a, '_, T>,
     cx: &Cx,
-) -> Result<Option<RequesterContext>, DecodeError> {
+) -> Result<Option<RequesterContext>, Stop> {
     if cx.version < SpdmVersion::V1_3 {
         return Ok(None);
     }
@@ -106,7 +106,7 @@ impl<'a> Body<'a> for Challenge {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let slot = KeySlot::from_byte(header.param1).ok_or_else(|| {
             r.param1("SlotID").value(Expected::Rule("0 to 7 or 0xff"), header.param1)
         })?;
@@ -186,7 +186,7 @@ impl<'a> Body<'a> for ChallengeAuth<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let at = r.param1("SlotID");
         let (slot, attributes) = match cx.version {
             SpdmVersion::V1_0 => (KeySlot::from_byte(header.param1), 0),

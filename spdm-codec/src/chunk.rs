@@ -2,10 +2,10 @@
 
 use bitflags::bitflags;
 
-use crate::error::{DecodeError, EncodeError, Expected};
+use crate::error::{EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, length};
+use crate::reader::{Reader, Stop, length};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::{Writer, absent};
@@ -45,7 +45,7 @@ pub struct Chunk<'a> {
     pub bytes: &'a [u8],
 }
 
-fn read_seq_no<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<u32, DecodeError> {
+fn read_seq_no<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<u32, Stop> {
     if cx.version >= SpdmVersion::V1_4 {
         r.u32("ChunkSeqNo")
     } else {
@@ -65,7 +65,7 @@ impl<'a> Chunk<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let attributes = ChunkAttributes::from_bits_truncate(header.param1);
         r.note_reserved(header.param1 & !attributes.bits());
         let seq_no = read_seq_no(r, cx)?;
@@ -113,7 +113,7 @@ macro_rules! chunk_message {
                 r: &mut Reader<'a, '_, T>,
                 header: Header,
                 cx: &Cx,
-            ) -> Result<Self, DecodeError> {
+            ) -> Result<Self, Stop> {
                 Chunk::read(r, header, cx).map(Self)
             }
 
@@ -176,7 +176,7 @@ impl<'a> Body<'a> for ChunkSendAck<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let attributes = ChunkAckAttributes::from_bits_truncate(header.param1);
         r.note_reserved(header.param1 & !attributes.bits());
         let seq_no = read_seq_no(r, cx)?;
@@ -221,7 +221,7 @@ impl<'a> Body<'a> for ChunkGet {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         r.note_reserved(header.param1);
         Ok(Self { handle: header.param2, seq_no: read_seq_no(r, cx)? })
     }

@@ -1,11 +1,11 @@
 //! GET_CSR and CSR.
 
 use crate::digests::{CERT_MODEL, CertificateModel};
-use crate::error::{DecodeError, EncodeError, Expected};
+use crate::error::{EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
 use crate::opaque::OpaqueData;
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::{Writer, absent};
@@ -66,7 +66,7 @@ impl<'a> Body<'a> for GetCsr<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let attributes = if cx.version >= SpdmVersion::V1_3 {
             let bits = header.param2;
             r.note_reserved(bits & 0x40);
@@ -132,11 +132,7 @@ impl<'a> Body<'a> for Csr<'a> {
     const BODY_NAME: &'static str = "CSR";
     const BODY_CODE: Code = Code::CSR;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
-        header: Header,
-        _: &Cx,
-    ) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
         r.note_reserved(header.param1 | header.param2);
         let at = r.mark("CSRLength");
         let len = r.u16("CSRLength")?;

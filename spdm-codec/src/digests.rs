@@ -2,10 +2,10 @@
 
 use bitflags::bitflags;
 
-use crate::error::{DecodeError, EncodeError, Expected};
+use crate::error::{EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, ConnectionKeys, Cx, Header};
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop};
 use crate::slot::{SlotId, SlotMask};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
@@ -170,7 +170,7 @@ impl<'a> Body<'a> for Digests<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let at_mask = r.param2("ProvisionedSlotMask");
         let supported = if cx.version >= SpdmVersion::V1_3 {
             Some(SlotMask(header.param1))
@@ -222,7 +222,7 @@ impl<'a> Body<'a> for Digests<'a> {
 }
 
 impl<'a> SlotKeys<'a> {
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, count: usize) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, count: usize) -> Result<Self, Stop> {
         let key_pair_id = r.bytes("KeyPairID", count)?;
         let at = r.mark("CertificateInfo");
         let certificate_info = r.bytes("CertificateInfo", count)?;

@@ -6,7 +6,7 @@ use crate::challenge::Nonce;
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, length};
+use crate::reader::{Reader, Stop, length, next_of, read_from};
 use crate::slot::KeySlot;
 use crate::spdm_version::SpdmVersion;
 use crate::standards_body::VendorHeader;
@@ -45,10 +45,7 @@ pub struct GetEndpointInfo {
     pub nonce: Option<Nonce>,
 }
 
-fn read_slot<'a, T: Trace<'a>>(
-    r: &mut Reader<'a, '_, T>,
-    header: Header,
-) -> Result<KeySlot, DecodeError> {
+fn read_slot<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header) -> Result<KeySlot, Stop> {
     r.note_reserved(header.param2 & 0xF0);
     let nibble = header.param2 & 0x0F;
     KeySlot::from_nibble(nibble)
@@ -59,11 +56,7 @@ impl<'a> Body<'a> for GetEndpointInfo {
     const BODY_NAME: &'static str = "GET_ENDPOINT_INFO";
     const BODY_CODE: Code = Code::GET_ENDPOINT_INFO;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
-        header: Header,
-        _: &Cx,
-    ) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
         let slot = read_slot(r, header)?;
         let attributes = r.u8("RequestAttributes")?;
         r.note_reserved(attributes & !SIGNATURE_REQUESTED);
@@ -129,7 +122,7 @@ impl<'a> Body<'a> for EndpointInfo<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         r.note_reserved(header.param1);
         let slot = read_slot(r, header)?;
         r.reserved(4)?;
@@ -199,7 +192,7 @@ impl<'a> DeviceClassIdentifier<'a> {
         })
     }
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
         let at = r.mark("IDElemLength");
         let len = r.u8("IDElemLength")?;
         let mut element = r.within("DeviceClassIdentifier", len.into())?;
@@ -224,16 +217,16 @@ impl<'a> DeviceClassIdentifiers<'a> {
     /// [`DecodeError`] with offsets from the start of EPInfo.
     pub fn decode(info: Untrusted<&'a [u8]>) -> Result<Self, DecodeError> {
         info.validate_with(|raw| {
-            let mut trace = NoTrace;
-            let mut r = Reader::new("EPInfo", raw, &mut trace);
-            let count = r.u8("NumIdentifiers")?;
-            r.reserved(3)?;
-            let elements = r.remaining();
-            for _ in 0..count {
-                DeviceClassIdentifier::read(&mut r)?;
-            }
-            r.finish(0)?;
-            Ok(Self { elements, count })
+            read_from("EPInfo", raw, &mut NoTrace, |r| {
+                let count = r.u8("NumIdentifiers")?;
+                r.reserved(3)?;
+                let elements = r.remaining();
+                for _ in 0..count {
+                    DeviceClassIdentifier::read(r)?;
+                }
+                r.finish(0)?;
+                Ok(Self { elements, count })
+            })
         })
     }
 
@@ -246,13 +239,7 @@ impl<'a> DeviceClassIdentifiers<'a> {
     /// The identifiers.
     pub fn iter(&self) -> impl Iterator<Item = DeviceClassIdentifier<'a>> + 'a {
         let mut rest = self.elements;
-        core::iter::from_fn(move || {
-            let mut trace = NoTrace;
-            let mut r = Reader::new("EPInfo", rest, &mut trace);
-            let identifier = DeviceClassIdentifier::read(&mut r).ok()?;
-            rest = rest.get(r.position()..)?;
-            Some(identifier)
-        })
+        core::iter::from_fn(move || next_of("EPInfo", &mut rest, DeviceClassIdentifier::read))
     }
 }
 

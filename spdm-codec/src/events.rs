@@ -1,12 +1,12 @@
 //! SUPPORTED_EVENT_TYPES, SUBSCRIBE_EVENT_TYPES and SEND_EVENT (1.3).
 
-use crate::error::{DecodeError, EncodeError, Expected};
+use crate::error::{EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, length};
+use crate::reader::{Reader, Stop, length, next_of};
 use crate::spdm_version::SpdmVersion;
 use crate::standards_body::{StandardsBody, VendorHeader};
-use crate::trace::{NoTrace, Trace};
+use crate::trace::Trace;
 use crate::writer::Writer;
 
 /// A list of event groups, not looked into: no source at hand tells its inner layout.
@@ -36,7 +36,7 @@ pub struct SupportedEventTypes<'a> {
 fn read_list<'a, T: Trace<'a>>(
     r: &mut Reader<'a, '_, T>,
     count: u8,
-) -> Result<EventGroups<'a>, DecodeError> {
+) -> Result<EventGroups<'a>, Stop> {
     let at = r.mark("EventGroupsListLen");
     let len = r.u32("EventGroupsListLen")?;
     if len == 0 {
@@ -55,11 +55,7 @@ impl<'a> Body<'a> for SupportedEventTypes<'a> {
     const BODY_NAME: &'static str = "SUPPORTED_EVENT_TYPES";
     const BODY_CODE: Code = Code::SUPPORTED_EVENT_TYPES;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
-        header: Header,
-        _: &Cx,
-    ) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
         r.note_reserved(header.param2);
         if header.param1 == 0 {
             let at = r.param1("EventGroupCount");
@@ -95,11 +91,7 @@ impl<'a> Body<'a> for SubscribeEventTypes<'a> {
     const BODY_NAME: &'static str = "SUBSCRIBE_EVENT_TYPES";
     const BODY_CODE: Code = Code::SUBSCRIBE_EVENT_TYPES;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
-        header: Header,
-        _: &Cx,
-    ) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
         r.note_reserved(header.param2);
         let groups = match header.param1 {
             0 => None,
@@ -187,7 +179,7 @@ impl<'a> Event<'a> {
         })
     }
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
         let instance_id = r.u32("EventInstanceID")?;
         r.reserved(4)?;
         let group = VendorHeader::read(r)?;
@@ -250,13 +242,7 @@ impl<'a> SendEvent<'a> {
     /// The events, in the sender's order.
     pub fn iter(&self) -> impl Iterator<Item = Event<'a>> + 'a {
         let mut rest = self.events;
-        core::iter::from_fn(move || {
-            let mut trace = NoTrace;
-            let mut r = Reader::new("SEND_EVENT", rest, &mut trace);
-            let event = Event::read(&mut r).ok()?;
-            rest = rest.get(r.position()..)?;
-            Some(event)
-        })
+        core::iter::from_fn(move || next_of("SEND_EVENT", &mut rest, Event::read))
     }
 }
 
@@ -264,11 +250,7 @@ impl<'a> Body<'a> for SendEvent<'a> {
     const BODY_NAME: &'static str = "SEND_EVENT";
     const BODY_CODE: Code = Code::SEND_EVENT;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
-        header: Header,
-        _: &Cx,
-    ) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
         r.note_reserved(header.param1 | header.param2);
         let at = r.mark("EventCount");
         let count = r.u32("EventCount")?;

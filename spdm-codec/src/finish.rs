@@ -1,10 +1,10 @@
 //! FINISH and FINISH_RSP.
 
-use crate::error::{DecodeError, EncodeError, Expected};
+use crate::error::{EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Handshake, Header};
 use crate::opaque::OpaqueData;
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop};
 use crate::slot::KeySlot;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
@@ -16,7 +16,7 @@ const SIGNATURE_INCLUDED: u8 = 0x01;
 pub(crate) fn read_opaque_of_1_4<'a, T: Trace<'a>>(
     r: &mut Reader<'a, '_, T>,
     cx: &Cx,
-) -> Result<Option<OpaqueData<'a>>, DecodeError> {
+) -> Result<Option<OpaqueData<'a>>, Stop> {
     if cx.version < SpdmVersion::V1_4 {
         return Ok(None);
     }
@@ -74,7 +74,7 @@ impl<'a> Body<'a> for Finish<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         r.note_reserved(header.param1 & !SIGNATURE_INCLUDED);
         let opaque = read_opaque_of_1_4(r, cx)?;
         let signature = if header.param1 & SIGNATURE_INCLUDED == 0 {
@@ -130,7 +130,7 @@ impl<'a> Body<'a> for FinishRsp<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         r.note_reserved(header.param1 | header.param2);
         let opaque = read_opaque_of_1_4(r, cx)?;
         let verify_len = match cx.handshake {

@@ -1,9 +1,9 @@
 //! Messages that are nothing but a header with both parameters zero.
 
-use crate::error::{DecodeError, EncodeError};
+use crate::error::EncodeError;
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -29,7 +29,7 @@ macro_rules! header_only {
                     r: &mut Reader<'a, '_, T>,
                     header: Header,
                     _: &Cx,
-                ) -> Result<Self, DecodeError> {
+                ) -> Result<Self, Stop> {
                     r.note_reserved(header.param1 | header.param2);
                     Ok(Self)
                 }

@@ -3,11 +3,11 @@
 use bitflags::bitflags;
 
 use crate::challenge::MeasurementSummary;
-use crate::error::{DecodeError, EncodeError, Expected};
+use crate::error::{EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Handshake, Header};
 use crate::opaque::OpaqueData;
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop};
 use crate::slot::KeySlot;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
@@ -49,7 +49,7 @@ impl SessionPolicy {
 pub(crate) fn read_summary<'a, T: Trace<'a>>(
     r: &Reader<'a, '_, T>,
     header: Header,
-) -> Result<MeasurementSummary, DecodeError> {
+) -> Result<MeasurementSummary, Stop> {
     MeasurementSummary::from_byte(header.param1).ok_or_else(|| {
         let at = r.param1("MeasurementSummaryHashType");
         at.value(Expected::Rule("0, 1 or 0xff"), header.param1)
@@ -96,7 +96,7 @@ impl<'a> Body<'a> for KeyExchange<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let summary = read_summary(r, header)?;
         let slot = KeySlot::from_byte(header.param2).ok_or_else(|| {
             r.param2("SlotID").value(Expected::Rule("0 to 7 or 0xff"), header.param2)
@@ -218,7 +218,7 @@ impl<'a> Body<'a> for KeyExchangeRsp<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         r.note_reserved(header.param2);
         let rsp_session_id = r.u16("RspSessionID")?;
         let at = r.mark("MutAuthRequested");

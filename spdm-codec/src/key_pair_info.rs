@@ -4,10 +4,10 @@ use bitflags::bitflags;
 
 use crate::algorithm::PqcAsymAlgo;
 use crate::digests::KeyUsage;
-use crate::error::{DecodeError, EncodeError, Expected};
+use crate::error::{EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop};
 use crate::slot::SlotMask;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
@@ -76,11 +76,7 @@ impl<'a> Body<'a> for GetKeyPairInfo {
     const BODY_NAME: &'static str = "GET_KEY_PAIR_INFO";
     const BODY_CODE: Code = Code::GET_KEY_PAIR_INFO;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
-        header: Header,
-        _: &Cx,
-    ) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
         r.note_reserved(header.param1 | header.param2);
         Ok(Self { key_pair_id: r.u8("KeyPairID")? })
     }
@@ -114,7 +110,7 @@ impl<'a> SizedPqcAsymAlgo<'a> {
     fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
         fields: [&'static str; 2],
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let [len_field, field] = fields;
         let len = r.u8(len_field)?;
         Ok(Self { bytes: r.bytes(field, len.into())? })
@@ -187,7 +183,7 @@ impl<'a> Body<'a> for KeyPairInfo<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         r.note_reserved(header.param1 | header.param2);
         let total_key_pairs = r.u8("TotalKeyPairs")?;
         let key_pair_id = r.u8("KeyPairID")?;
@@ -295,7 +291,7 @@ pub struct SetKeyPairInfo<'a> {
 }
 
 impl<'a> DesiredKeyPair<'a> {
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<Self, Stop> {
         r.reserved(1)?;
         Ok(Self {
             key_usage: KeyUsage::from_bits_retain(r.u16("DesiredKeyUsage")?),
@@ -331,7 +327,7 @@ impl<'a> Body<'a> for SetKeyPairInfo<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         r.note_reserved(header.param2);
         let at = r.param1("Operation");
         let key_pair_id = r.u8("KeyPairID")?;

@@ -1,9 +1,9 @@
 //! KEY_UPDATE and KEY_UPDATE_ACK.
 
-use crate::error::{DecodeError, EncodeError, Expected};
+use crate::error::{EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -31,7 +31,7 @@ impl KeyOperation {
         }
     }
 
-    fn read<'a, T: Trace<'a>>(r: &Reader<'a, '_, T>, header: Header) -> Result<Self, DecodeError> {
+    fn read<'a, T: Trace<'a>>(r: &Reader<'a, '_, T>, header: Header) -> Result<Self, Stop> {
         match header.param1 {
             1 => Ok(Self::UpdateKey),
             2 => Ok(Self::UpdateAllKeys),
@@ -75,11 +75,7 @@ impl<'a> Body<'a> for KeyUpdate {
     const BODY_NAME: &'static str = "KEY_UPDATE";
     const BODY_CODE: Code = Code::KEY_UPDATE;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
-        header: Header,
-        _: &Cx,
-    ) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
         Ok(Self { operation: KeyOperation::read(r, header)?, tag: header.param2 })
     }
 
@@ -96,11 +92,7 @@ impl<'a> Body<'a> for KeyUpdateAck {
     const BODY_NAME: &'static str = "KEY_UPDATE_ACK";
     const BODY_CODE: Code = Code::KEY_UPDATE_ACK;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
-        header: Header,
-        _: &Cx,
-    ) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
         Ok(Self { operation: KeyOperation::read(r, header)?, tag: header.param2 })
     }
 

@@ -4,7 +4,7 @@ use spdm_untrusted::Untrusted;
 
 use crate::algorithm::MeasurementSpecification;
 use crate::error::{DecodeError, EncodeError, Expected};
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop, next_of, read_from};
 use crate::trace::{NoTrace, Trace};
 use crate::writer::Writer;
 
@@ -153,7 +153,7 @@ impl<'a> DmtfMeasurement<'a> {
     pub(crate) fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
         size: Option<u16>,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let value_type = r.u8("DMTFSpecMeasurementValueType")?;
         let at = r.mark("DMTFSpecMeasurementValueSize");
         let got = r.u16("DMTFSpecMeasurementValueSize")?;
@@ -269,7 +269,7 @@ impl<'a> MeasurementBlock<'a> {
         Ok(w.position())
     }
 
-    pub(crate) fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, DecodeError> {
+    pub(crate) fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
         let at = r.mark("Index");
         let index = r.u8("Index")?;
         if matches!(index, 0 | 0xFF) {
@@ -318,9 +318,8 @@ impl<'a> MeasurementRecord<'a> {
     /// [`DecodeError`] as for MEASUREMENTS, with offsets from the start of the record.
     pub fn decode(bytes: Untrusted<&'a [u8]>, blocks: u8) -> Result<Self, DecodeError> {
         bytes.validate_with(|raw| {
-            let mut trace = NoTrace;
-            let mut r = Reader::new("MeasurementRecord", raw, &mut trace);
-            Self::read(&mut r, blocks, raw.len())
+            let name = "MeasurementRecord";
+            read_from(name, raw, &mut NoTrace, |r| Self::read(r, blocks, raw.len()))
         })
     }
 
@@ -339,13 +338,7 @@ impl<'a> MeasurementRecord<'a> {
     /// The blocks, in the Responder's order.
     pub fn iter(&self) -> impl Iterator<Item = MeasurementBlock<'a>> + 'a {
         let mut rest = self.bytes;
-        core::iter::from_fn(move || {
-            let mut trace = NoTrace;
-            let mut r = Reader::new("MEASUREMENTS", rest, &mut trace);
-            let block = MeasurementBlock::read(&mut r).ok()?;
-            rest = rest.get(r.position()..)?;
-            Some(block)
-        })
+        core::iter::from_fn(move || next_of("MEASUREMENTS", &mut rest, MeasurementBlock::read))
     }
 
     /// Reads `blocks` blocks that fill exactly `len` bytes.
@@ -353,7 +346,7 @@ impl<'a> MeasurementRecord<'a> {
         r: &mut Reader<'a, '_, T>,
         blocks: u8,
         len: usize,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let mut record = r.within("MeasurementRecordData", len)?;
         let bytes = record.remaining();
         let mut seen = [0_u128; 2];

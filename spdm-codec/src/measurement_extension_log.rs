@@ -6,7 +6,7 @@ use crate::error::{DecodeError, EncodeError, Expected};
 use crate::measurement_block::DmtfMeasurement;
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, length};
+use crate::reader::{Reader, Stop, length, next_of, read_from};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Trace};
 use crate::writer::Writer;
@@ -30,11 +30,7 @@ impl<'a> Body<'a> for GetMeasurementExtensionLog {
     const BODY_NAME: &'static str = "GET_MEASUREMENT_EXTENSION_LOG";
     const BODY_CODE: Code = Code::GET_MEASUREMENT_EXTENSION_LOG;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
-        header: Header,
-        _: &Cx,
-    ) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
         r.note_reserved(header.param1 | header.param2);
         Ok(Self { offset: r.u32("Offset")?, length: r.u32("Length")? })
     }
@@ -69,11 +65,7 @@ impl<'a> Body<'a> for MeasurementExtensionLogPortion<'a> {
     const BODY_NAME: &'static str = "MEASUREMENT_EXTENSION_LOG";
     const BODY_CODE: Code = Code::MEASUREMENT_EXTENSION_LOG;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
-        header: Header,
-        _: &Cx,
-    ) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
         r.note_reserved(header.param1 | header.param2);
         let portion = r.u32("PortionLength")?;
         let remainder = r.u32("RemainderLength")?;
@@ -126,7 +118,7 @@ pub struct MelEntry<'a> {
 }
 
 impl<'a> MelEntry<'a> {
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
         let mel_index = r.u32("MELIndex")?;
         let meas_index = r.u8("MeasIndex")?;
         r.reserved(3)?;
@@ -142,23 +134,23 @@ impl<'a> MeasurementExtensionLog<'a> {
     /// are not as many or as long as the log says.
     pub fn decode(bytes: Untrusted<&'a [u8]>) -> Result<Self, DecodeError> {
         bytes.validate_with(|raw| {
-            let mut trace = NoTrace;
-            let mut r = Reader::new("measurement extension log", raw, &mut trace);
-            let at_count = r.mark("NumberOfEntries");
-            let count = r.u32("NumberOfEntries")?;
-            let len = r.u32("MELEntriesLength")?;
-            r.reserved(8)?;
-            let mut inside = r.within("MELEntries", length(len))?;
-            let entries = inside.remaining();
-            for _ in 0..count {
-                MelEntry::read(&mut inside)?;
-            }
-            if inside.left() > 0 {
-                let expected = Expected::Rule("entries up to MELEntriesLength");
-                return Err(at_count.value(expected, count));
-            }
-            r.finish(0)?;
-            Ok(Self { entries, count })
+            read_from("measurement extension log", raw, &mut NoTrace, |r| {
+                let at_count = r.mark("NumberOfEntries");
+                let count = r.u32("NumberOfEntries")?;
+                let len = r.u32("MELEntriesLength")?;
+                r.reserved(8)?;
+                let mut inside = r.within("MELEntries", length(len))?;
+                let entries = inside.remaining();
+                for _ in 0..count {
+                    MelEntry::read(&mut inside)?;
+                }
+                if inside.left() > 0 {
+                    let expected = Expected::Rule("entries up to MELEntriesLength");
+                    return Err(at_count.value(expected, count));
+                }
+                r.finish(0)?;
+                Ok(Self { entries, count })
+            })
         })
     }
 
@@ -171,13 +163,7 @@ impl<'a> MeasurementExtensionLog<'a> {
     /// The entries, in the Responder's order.
     pub fn iter(&self) -> impl Iterator<Item = MelEntry<'a>> + 'a {
         let mut rest = self.entries;
-        core::iter::from_fn(move || {
-            let mut trace = NoTrace;
-            let mut r = Reader::new("measurement extension log", rest, &mut trace);
-            let entry = MelEntry::read(&mut r).ok()?;
-            rest = rest.get(r.position()..)?;
-            Some(entry)
-        })
+        core::iter::from_fn(move || next_of("measurement extension log", &mut rest, MelEntry::read))
     }
 }
 

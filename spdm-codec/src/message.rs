@@ -6,7 +6,7 @@ use spdm_untrusted::Untrusted;
 
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::opaque::OpaqueFormat;
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop, read_from};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Trace};
 use crate::writer::Writer;
@@ -41,16 +41,42 @@ impl Header {
     /// # Errors
     /// [`DecodeError`] when there are fewer than four bytes.
     pub fn peek(bytes: Untrusted<&[u8]>) -> Result<Self, DecodeError> {
-        bytes.validate_with(|raw| Self::read(&mut Reader::new("message", raw, &mut NoTrace)))
+        bytes.validate_with(|raw| read_from("message", raw, &mut NoTrace, Self::read))
     }
 
-    fn read<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, DecodeError> {
+    fn read<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
         Ok(Self {
             version: r.u8("SPDMVersion")?,
             code: Code(r.u8("RequestResponseCode")?),
             param1: r.u8("Param1")?,
             param2: r.u8("Param2")?,
         })
+    }
+
+    /// Reads the header of a message of this kind.
+    fn read_as<'a, T: Trace<'a>>(
+        r: &mut Reader<'a, '_, T>,
+        rule: VersionRule,
+        code: Code,
+        cx: &Cx,
+    ) -> Result<Self, Stop> {
+        let (at_version, header) = (r.mark("SPDMVersion"), Self::read(r)?);
+        let expected = match rule {
+            VersionRule::Negotiated => Some(cx.version),
+            VersionRule::Always1_0 => Some(SpdmVersion::V1_0),
+            VersionRule::Any => None,
+        };
+        if let Some(expected) = expected
+            && header.version != expected.to_byte()
+        {
+            let expected = Expected::Exactly(expected.to_byte().into());
+            return Err(at_version.value(expected, header.version));
+        }
+        if header.code != code {
+            let at = at_version.named("RequestResponseCode").plus(1);
+            return Err(at.value(Expected::Exactly(code.0.into()), header.code.0));
+        }
+        Ok(header)
     }
 }
 
@@ -318,9 +344,7 @@ pub enum VersionRule {
 }
 
 pub(crate) mod sealed {
-    use super::{
-        Cx, DecodeError, EncodeError, Header, Reader, SpdmVersion, Trace, VersionRule, Writer,
-    };
+    use super::{Cx, EncodeError, Header, Reader, SpdmVersion, Stop, Trace, VersionRule, Writer};
 
     /// The body of a message: what [`super::Message`] is built from.
     #[expect(unnameable_types, reason = "sealed")]
@@ -337,7 +361,7 @@ pub(crate) mod sealed {
             r: &mut Reader<'a, '_, T>,
             header: Header,
             cx: &Cx,
-        ) -> Result<Self, DecodeError>;
+        ) -> Result<Self, Stop>;
 
         /// `Param1` and `Param2`.
         fn params(&self, version: SpdmVersion) -> Result<[u8; 2], EncodeError>;
@@ -374,28 +398,13 @@ pub trait Message<'a>: sealed::Body<'a> {
         trace: &mut T,
     ) -> Result<Decoded<'a, Self>, DecodeError> {
         bytes.validate_with(|raw| {
-            let mut r = Reader::new(Self::BODY_NAME, raw, trace);
-            let (at_version, header) = (r.mark("SPDMVersion"), Header::read(&mut r)?);
-            let expected = match Self::VERSION {
-                VersionRule::Negotiated => Some(cx.version),
-                VersionRule::Always1_0 => Some(SpdmVersion::V1_0),
-                VersionRule::Any => None,
-            };
-            if let Some(expected) = expected
-                && header.version != expected.to_byte()
-            {
-                let expected = Expected::Exactly(expected.to_byte().into());
-                return Err(at_version.value(expected, header.version));
-            }
-            if header.code != Self::BODY_CODE {
-                let expected = Expected::Exactly(Self::BODY_CODE.0.into());
-                let error = at_version.value(expected, header.code.0);
-                return Err(DecodeError { field: "RequestResponseCode", at: 1, ..error });
-            }
-            let message = Self::read(&mut r, header, cx)?;
-            r.finish(cx.padding)?;
-            let bytes = raw.get(..r.position()).unwrap_or_default();
-            Ok(Decoded { message, bytes, reserved_nonzero: r.reserved_nonzero() })
+            read_from(Self::BODY_NAME, raw, trace, |r| {
+                let header = Header::read_as(r, Self::VERSION, Self::BODY_CODE, cx)?;
+                let message = Self::read(r, header, cx)?;
+                r.finish(cx.padding)?;
+                let bytes = raw.get(..r.position()).unwrap_or_default();
+                Ok(Decoded { message, bytes, reserved_nonzero: r.reserved_nonzero() })
+            })
         })
     }
 

@@ -1,7 +1,7 @@
 //! OpaqueData of CHALLENGE_AUTH, MEASUREMENTS and later messages.
 
-use crate::error::{DecodeError, EncodeError, Expected};
-use crate::reader::Reader;
+use crate::error::{EncodeError, Expected};
+use crate::reader::{Mark, Reader, Stop};
 use crate::trace::Trace;
 use crate::writer::Writer;
 
@@ -133,7 +133,7 @@ impl<'a> OpaqueData<'a> {
     pub(crate) fn read<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
         format: OpaqueFormat,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         Self::read_length(r, format)?.read_data(r)
     }
 
@@ -141,7 +141,7 @@ impl<'a> OpaqueData<'a> {
     pub(crate) fn read_length<T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
         format: OpaqueFormat,
-    ) -> Result<OpaqueLength, DecodeError> {
+    ) -> Result<OpaqueLength, Stop> {
         let at = r.mark("OpaqueDataLength");
         let len = r.u16("OpaqueDataLength")?;
         let most = if format == OpaqueFormat::None { 0 } else { MAX_OPAQUE_DATA_LEN };
@@ -182,7 +182,7 @@ impl OpaqueLength {
     pub(crate) fn read_data<'a, T: Trace<'a>>(
         self,
         r: &mut Reader<'a, '_, T>,
-    ) -> Result<OpaqueData<'a>, DecodeError> {
+    ) -> Result<OpaqueData<'a>, Stop> {
         let at = r.mark("OpaqueData");
         let bytes = r.bytes("OpaqueData", self.len.into())?;
         if self.is_table {
@@ -202,11 +202,7 @@ fn split_element(bytes: &[u8]) -> Option<(OpaqueElement<'_>, &[u8])> {
     Some((OpaqueElement { id: *id, vendor_id, data }, rest.get(padding..)?))
 }
 
-fn check_table(
-    bytes: &[u8],
-    format: OpaqueFormat,
-    at: crate::reader::Mark,
-) -> Result<(), DecodeError> {
+fn check_table(bytes: &[u8], format: OpaqueFormat, at: Mark<'_>) -> Result<(), Stop> {
     let head = format.head();
     let count_at = head.saturating_sub(if format == OpaqueFormat::Table { 4 } else { 3 });
     let too_short = || at.value(Expected::Rule("a whole element table"), length_of(bytes));
@@ -260,12 +256,12 @@ fn length_of(bytes: &[u8]) -> u64 {
 mod tests {
     use super::{OpaqueData, OpaqueElement, OpaqueFormat};
     use crate::error::{DecodeError, DecodeErrorKind};
-    use crate::reader::Reader;
+    use crate::reader::read_from;
     use crate::trace::NoTrace;
     use std::vec::Vec;
 
     fn read(bytes: &[u8], format: OpaqueFormat) -> Result<OpaqueData<'_>, DecodeError> {
-        OpaqueData::read(&mut Reader::new("TEST", bytes, &mut NoTrace), format)
+        read_from("TEST", bytes, &mut NoTrace, |r| OpaqueData::read(r, format))
     }
 
     fn with_len(body: &[u8]) -> Vec<u8> {

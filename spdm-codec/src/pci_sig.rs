@@ -17,7 +17,7 @@ pub use tdisp::{
 use spdm_untrusted::Untrusted;
 
 use crate::error::{DecodeError, EncodeError, Expected};
-use crate::reader::Reader;
+use crate::reader::read_from;
 use crate::trace::{NoTrace, Trace};
 use crate::writer::Writer;
 
@@ -52,15 +52,16 @@ impl<'a> PciSigProtocol<'a> {
         trace: &mut T,
     ) -> Result<Self, DecodeError> {
         payload.validate_with(|raw| {
-            let mut r = Reader::new("PCI-SIG payload", raw, trace);
-            let at = r.mark("ProtocolID");
-            let message = match r.u8("ProtocolID")? {
-                0 => Self::IdeKm(IdeKm::read(&mut r)?),
-                1 => Self::Tdisp(Tdisp::read(&mut r)?),
-                other => return Err(at.value(Expected::AtMost(1), other)),
-            };
-            r.finish(0)?;
-            Ok(message)
+            read_from("PCI-SIG payload", raw, trace, |r| {
+                let at = r.mark("ProtocolID");
+                let message = match r.u8("ProtocolID")? {
+                    0 => Self::IdeKm(IdeKm::read(r)?),
+                    1 => Self::Tdisp(Tdisp::read(r)?),
+                    other => return Err(at.value(Expected::AtMost(1), other)),
+                };
+                r.finish(0)?;
+                Ok(message)
+            })
         })
     }
 

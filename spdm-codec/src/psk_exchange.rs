@@ -1,12 +1,12 @@
 //! PSK_EXCHANGE and PSK_EXCHANGE_RSP.
 
 use crate::challenge::MeasurementSummary;
-use crate::error::{DecodeError, EncodeError};
+use crate::error::EncodeError;
 use crate::key_exchange::{SessionPolicy, read_summary};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
 use crate::opaque::OpaqueData;
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -49,7 +49,7 @@ impl<'a> Body<'a> for PskExchange<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let summary = read_summary(r, header)?;
         let (session_policy, reserved) = SessionPolicy::read(header.param2, cx.version);
         r.note_reserved(reserved);
@@ -121,7 +121,7 @@ impl<'a> Body<'a> for PskExchangeRsp<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         r.note_reserved(header.param2);
         let rsp_session_id = r.u16("RspSessionID")?;
         r.reserved(2)?;

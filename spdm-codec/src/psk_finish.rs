@@ -1,11 +1,11 @@
 //! PSK_FINISH and PSK_FINISH_RSP.
 
-use crate::error::{DecodeError, EncodeError};
+use crate::error::EncodeError;
 use crate::finish::{read_opaque_of_1_4, write_opaque_of_1_4};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
 use crate::opaque::OpaqueData;
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -34,7 +34,7 @@ impl<'a> Body<'a> for PskFinish<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         r.note_reserved(header.param1 | header.param2);
         let opaque = read_opaque_of_1_4(r, cx)?;
         Ok(Self { opaque, verify_data: r.bytes("RequesterVerifyData", cx.hash_len)? })
@@ -71,7 +71,7 @@ impl<'a> Body<'a> for PskFinishRsp<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         r.note_reserved(header.param1 | header.param2);
         Ok(Self { opaque: read_opaque_of_1_4(r, cx)? })
     }

@@ -4,7 +4,7 @@ use spdm_untrusted::Untrusted;
 
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::opaque::OpaqueElement;
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop, read_from};
 use crate::trace::{NoTrace, Trace};
 use crate::writer::Writer;
 
@@ -64,18 +64,19 @@ impl<'a> SecuredMessage<'a> {
         trace: &mut T,
     ) -> Result<Self, DecodeError> {
         bytes.validate_with(|raw| {
-            let mut r = Reader::new("secured message", raw, trace);
-            let session_id = r.u32("SessionID")?;
-            let sequence = r.bytes("SequenceNumber", sequence_len)?;
-            let at = r.mark("Length");
-            let len = r.u16("Length")?;
-            let data_len = usize::from(len).checked_sub(TAG_LEN).ok_or_else(|| {
-                at.value(Expected::AtLeast(u64::try_from(TAG_LEN).unwrap_or(u64::MAX)), len)
-            })?;
-            let data = r.bytes("ApplicationData", data_len)?;
-            let tag = *r.array("MAC")?;
-            r.finish(padding)?;
-            Ok(Self { session_id, sequence, data, tag })
+            read_from("secured message", raw, trace, |r| {
+                let session_id = r.u32("SessionID")?;
+                let sequence = r.bytes("SequenceNumber", sequence_len)?;
+                let at = r.mark("Length");
+                let len = r.u16("Length")?;
+                let data_len = usize::from(len).checked_sub(TAG_LEN).ok_or_else(|| {
+                    at.value(Expected::AtLeast(u64::try_from(TAG_LEN).unwrap_or(u64::MAX)), len)
+                })?;
+                let data = r.bytes("ApplicationData", data_len)?;
+                let tag = *r.array("MAC")?;
+                r.finish(padding)?;
+                Ok(Self { session_id, sequence, data, tag })
+            })
         })
     }
 
@@ -117,10 +118,13 @@ impl<'a> Plaintext<'a> {
     /// [`DecodeError`] where `ApplicationDataLength` is larger than what follows it.
     pub fn decode(bytes: Untrusted<&'a [u8]>) -> Result<Self, DecodeError> {
         bytes.validate_with(|raw| {
-            let mut trace = NoTrace;
-            let mut r = Reader::new("secured message plaintext", raw, &mut trace);
-            let len = r.u16("ApplicationDataLength")?;
-            Ok(Self { data: r.bytes("ApplicationData", len.into())?, random: r.rest("RandomData") })
+            read_from("secured message plaintext", raw, &mut NoTrace, |r| {
+                let len = r.u16("ApplicationDataLength")?;
+                Ok(Self {
+                    data: r.bytes("ApplicationData", len.into())?,
+                    random: r.rest("RandomData"),
+                })
+            })
         })
     }
 
@@ -180,14 +184,14 @@ impl<'a> SecuredMessageData<'a> {
             return None;
         }
         match element.data {
-            [Self::DATA_VERSION, 0..=2, ..] => Some(Self::read(element.data)),
+            [Self::DATA_VERSION, 0..=2, ..] => {
+                Some(read_from("OpaqueElementData", element.data, &mut NoTrace, Self::read))
+            }
             _ => None,
         }
     }
 
-    fn read(data: &'a [u8]) -> Result<Self, DecodeError> {
-        let mut trace = NoTrace;
-        let mut r = Reader::new("OpaqueElementData", data, &mut trace);
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
         r.u8("SMDataVersion")?;
         let data = match r.u8("SMDataID")? {
             0 => Self::VersionSelection(SecuredMessageVersion(r.u16("SelectedVersion")?)),

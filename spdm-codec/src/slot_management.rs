@@ -6,7 +6,7 @@ use spdm_untrusted::Untrusted;
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::Reader;
+use crate::reader::{Reader, Stop, read_from};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Trace};
 use crate::writer::Writer;
@@ -58,7 +58,7 @@ pub struct SlotManagementBody<'a> {
 }
 
 impl<'a> SlotManagementBody<'a> {
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header) -> Result<Self, Stop> {
         r.note_reserved(header.param2);
         let sub_code = SlotManagementSubCode(header.param1);
         let at = r.mark("MgmtStructOffset");
@@ -98,11 +98,7 @@ impl<'a> Body<'a> for SlotManagement<'a> {
     const BODY_NAME: &'static str = "SLOT_MANAGEMENT";
     const BODY_CODE: Code = Code::SLOT_MANAGEMENT;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
-        header: Header,
-        _: &Cx,
-    ) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
         SlotManagementBody::read(r, header).map(Self)
     }
 
@@ -119,11 +115,7 @@ impl<'a> Body<'a> for SlotManagementResp<'a> {
     const BODY_NAME: &'static str = "SLOT_MANAGEMENT_RESP";
     const BODY_CODE: Code = Code::SLOT_MANAGEMENT_RESP;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
-        header: Header,
-        _: &Cx,
-    ) -> Result<Self, DecodeError> {
+    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
         SlotManagementBody::read(r, header).map(Self)
     }
 
@@ -162,16 +154,16 @@ impl SlotAddress {
     /// [`DecodeError`] where the structure is too short or says another length.
     pub fn decode(structure: Untrusted<&[u8]>) -> Result<Self, DecodeError> {
         structure.validate_with(|raw| {
-            let mut trace = NoTrace;
-            let mut r = Reader::new("SlotAddress", raw, &mut trace);
-            let at = r.mark("ReqLength");
-            let len = r.u16("ReqLength")?;
-            if len != Self::LEN {
-                return Err(at.value(Expected::Exactly(Self::LEN.into()), len));
-            }
-            let address = Self { bank_id: r.u8("BankID")?, slot_id: r.u8("SlotID")? };
-            r.reserved(4)?;
-            Ok(address)
+            read_from("SlotAddress", raw, &mut NoTrace, |r| {
+                let at = r.mark("ReqLength");
+                let len = r.u16("ReqLength")?;
+                if len != Self::LEN {
+                    return Err(at.value(Expected::Exactly(Self::LEN.into()), len));
+                }
+                let address = Self { bank_id: r.u8("BankID")?, slot_id: r.u8("SlotID")? };
+                r.reserved(4)?;
+                Ok(address)
+            })
         })
     }
 

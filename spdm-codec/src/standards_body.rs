@@ -1,7 +1,7 @@
 //! Who defines an identifier: the registry of standards bodies, and the header that names one.
 
-use crate::error::{DecodeError, EncodeError, Expected};
-use crate::reader::Reader;
+use crate::error::{EncodeError, Expected};
+use crate::reader::{Reader, Stop};
 use crate::trace::Trace;
 use crate::writer::Writer;
 
@@ -97,7 +97,7 @@ impl<'a> VendorHeader<'a> {
         self.vendor_id.len().saturating_add(2)
     }
 
-    pub(crate) fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, DecodeError> {
+    pub(crate) fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
         let id = StandardsBody(r.u8("ID")?.into());
         let at = r.mark("VendorIDLen");
         let len = r.u8("VendorIDLen")?;

@@ -1,9 +1,9 @@
 //! VENDOR_DEFINED_REQUEST and VENDOR_DEFINED_RESPONSE.
 
-use crate::error::{DecodeError, EncodeError, Expected};
+use crate::error::{EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, length};
+use crate::reader::{Reader, Stop, length};
 use crate::spdm_version::SpdmVersion;
 use crate::standards_body::StandardsBody;
 use crate::trace::Trace;
@@ -51,7 +51,7 @@ impl<'a> VendorDefined<'a> {
         r: &mut Reader<'a, '_, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, DecodeError> {
+    ) -> Result<Self, Stop> {
         let large = if cx.version >= SpdmVersion::V1_4 { LARGE } else { 0 };
         r.note_reserved(header.param1 & !large | header.param2);
         let standard_id = StandardsBody(r.u16("StandardID")?);
@@ -110,7 +110,7 @@ macro_rules! vendor_defined {
                 r: &mut Reader<'a, '_, T>,
                 header: Header,
                 cx: &Cx,
-            ) -> Result<Self, DecodeError> {
+            ) -> Result<Self, Stop> {
                 VendorDefined::read(r, header, cx).map(Self)
             }
 

@@ -40,12 +40,14 @@ mod exchange;
 mod judgement;
 mod nvidia;
 mod record;
+mod recorder;
 mod reference;
 mod report;
 mod secrets;
 mod session;
 mod spdm_message;
 mod standard_transcript;
+mod statement;
 mod verify;
 
 pub use assembly::Broken;
@@ -58,6 +60,7 @@ pub use error::Error;
 pub use evidence::{Evidence, Format, Presumption, ReadOptions};
 pub use exchange::{ChainContent, CountedNote, Exchange, Negotiation, Note, Recording, SlotChain};
 pub use record::{NotOpened, Record, RecordBinding, Sender};
+pub use recorder::Recorder;
 pub use reference::{Reference, ReferenceValue};
 pub use report::{
     Check, CheckResult, ExitClass, Freshness, IdentitySummary, MeasuredValue, Nonces,
@@ -66,6 +69,7 @@ pub use report::{
 pub use secrets::Secrets;
 pub use spdm_message::SpdmMessage;
 pub use standard_transcript::write_standard_transcript;
+pub use statement::Statement;
 pub use verify::Verifier;
 
 /// The examples of the README compile.

@@ -10,8 +10,8 @@ mod version;
 
 use spdm_codec::{
     Algorithms, Capabilities, CapabilityFlags, Certificate, CertificateModel, ChallengeAuth, Code,
-    Cx, Decoded, Digests, ErrorResponse, Expected, Header, Measurements, Message, SlotId,
-    SpdmVersion, Version,
+    Cx, Decoded, Digests, ErrorResponse, Expected, Header, Measurements, Message, SlotId, SlotKey,
+    SlotMask, SpdmVersion, Version,
 };
 use spdm_crypto::Digest;
 use spdm_untrusted::Untrusted;
@@ -41,7 +41,8 @@ pub enum Stage {
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
     digest: Option<Digest>,
-    model: CertificateModel,
+    /// What DIGESTS says of the key, on a multi-key connection.
+    key: Option<SlotKey>,
     /// Length of the chain as the first portion stated it.
     chain_len: Option<u32>,
 }
@@ -67,6 +68,8 @@ pub struct Connection {
     /// A CHALLENGE was answered: B is no longer emptied by measurements.
     challenged: bool,
     slots: [Slot; 8],
+    /// `SupportedSlotMask` of the last DIGESTS.
+    supported: Option<SlotMask>,
     /// The number of measurement indices, once the peer told.
     indices: Option<u8>,
     /// The request that waits for its answer.
@@ -180,8 +183,8 @@ impl Connection {
             m1: Transcript::M1,
             l1: Transcript::L1,
             challenged: false,
-            slots: [const { Slot { digest: None, model: CertificateModel::None, chain_len: None } };
-                8],
+            slots: [const { Slot { digest: None, key: None, chain_len: None } }; 8],
+            supported: None,
             indices: None,
             pending: None,
             large: false,
@@ -266,9 +269,27 @@ impl Connection {
         self.slots.get(slot.index())?.digest.as_ref()
     }
 
-    /// The slots that the last DIGESTS listed, lowest first.
+    /// What the last DIGESTS says of a slot's key, on a multi-key connection.
+    #[must_use]
+    pub fn slot_key(&self, slot: SlotId) -> Option<SlotKey> {
+        self.slots.get(slot.index())?.key
+    }
+
+    /// The slots that have a chain, as the last DIGESTS listed them, lowest first. A slot of a multi-key
+    /// connection may have a key, but no chain yet.
     pub fn provisioned_slots(&self) -> impl Iterator<Item = SlotId> {
-        (0..8).filter_map(SlotId::new).filter(|slot| self.slot_digest(*slot).is_some())
+        (0..8).filter_map(SlotId::new).filter(|slot| {
+            let key = self.slot_key(*slot);
+            let has_chain = key.is_none_or(|key| key.model != CertificateModel::None);
+            has_chain && self.slot_digest(*slot).is_some()
+        })
+    }
+
+    /// `SupportedSlotMask`: the slots that the device could have chains in, as the last DIGESTS stated
+    /// (1.3). Before, only [`Self::provisioned_slots`] is known.
+    #[must_use]
+    pub const fn supported_slots(&self) -> Option<SlotMask> {
+        self.supported
     }
 
     /// Applies what sending a request does to the transcripts (DSP0274 §Transcript and transcript hash
@@ -349,11 +370,15 @@ impl Connection {
             return self.accept_error(request, response).map(Verdict::Error);
         }
         self.check_size(header, response)?;
-        let verdict = self.accept_answer(bench, code, request, response, identity)?;
-        (self.pending, self.large) = (None, false);
-        Ok(verdict)
+        let verdict = self.accept_answer(bench, code, request, response, identity);
+        if verdict.is_ok() {
+            (self.pending, self.large) = (None, false);
+        }
+        verdict
     }
 
+    /// The judges of the single messages are never inlined: each writes its verdict, which is large, in its
+    /// place, and nothing copies it.
     fn accept_answer<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,
@@ -363,20 +388,14 @@ impl Connection {
         identity: Option<&Identity<'c>>,
     ) -> Result<Verdict<'r, 'c>, Error> {
         match code {
-            Code::GET_VERSION => self.accept_version(request, response).map(Verdict::Version),
-            Code::GET_CAPABILITIES => {
-                self.accept_capabilities(request, response).map(Verdict::Capabilities)
-            }
-            Code::NEGOTIATE_ALGORITHMS => {
-                self.accept_algorithms(request, response).map(Verdict::Algorithms)
-            }
-            Code::GET_DIGESTS => {
-                self.accept_digests(bench, request, response).map(Verdict::Digests)
-            }
+            Code::GET_VERSION => self.accept_version(request, response),
+            Code::GET_CAPABILITIES => self.accept_capabilities(request, response),
+            Code::NEGOTIATE_ALGORITHMS => self.accept_algorithms(request, response),
+            Code::GET_DIGESTS => self.accept_digests(bench, request, response),
             Code::GET_CERTIFICATE => self.accept_certificate(bench, request, response),
             Code::CHALLENGE => self.accept_challenge_auth(bench, request, response, identity),
             Code::GET_MEASUREMENTS => self.accept_measurements(bench, request, response, identity),
-            _ => self.accept_other(code, Header::peek(response)?).map(Verdict::Other),
+            _ => self.accept_other(code, Header::peek(response)?),
         }
     }
 
@@ -398,7 +417,12 @@ impl Connection {
         if self.large { 0 } else { self.padding }
     }
 
-    fn accept_other(&self, request: Code, header: Header) -> Result<Header, Error> {
+    #[inline(never)]
+    fn accept_other<'r, 'c>(
+        &self,
+        request: Code,
+        header: Header,
+    ) -> Result<Verdict<'r, 'c>, Error> {
         let message = request.response().name().unwrap_or("message");
         if header.version != self.version.to_byte() {
             let expected = Expected::Exactly(self.version.to_byte().into());
@@ -409,7 +433,7 @@ impl Connection {
             let field = "RequestResponseCode";
             return Err(Misbehaviour::value(message, field, expected, header.code.0));
         }
-        Ok(header)
+        Ok(Verdict::Other(header))
     }
 
     /// What was agreed on; `request` is blamed where nothing was.

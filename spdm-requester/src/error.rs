@@ -96,6 +96,8 @@ pub enum Violation {
 }
 
 impl Misbehaviour {
+    #[cold]
+    #[inline(never)]
     pub(crate) const fn error(
         message: &'static str,
         field: &'static str,
@@ -110,10 +112,22 @@ impl Misbehaviour {
         expected: Expected,
         got: impl TryInto<u64>,
     ) -> Error {
-        let got = got.try_into().unwrap_or(u64::MAX);
+        Self::of_value(message, field, expected, got.try_into().unwrap_or(u64::MAX))
+    }
+
+    #[cold]
+    #[inline(never)]
+    const fn of_value(
+        message: &'static str,
+        field: &'static str,
+        expected: Expected,
+        got: u64,
+    ) -> Error {
         Self::error(message, field, Violation::Value { expected, got })
     }
 
+    #[cold]
+    #[inline(never)]
     pub(crate) const fn differs(
         message: &'static str,
         field: &'static str,
@@ -161,6 +175,8 @@ pub enum Incompatible {
         /// The slot.
         slot: u8,
     },
+    /// No slot that is provisioned fits the caller's choice.
+    NoSlot,
     /// A request is larger than what the Responder receives.
     RequestTooLarge {
         /// Bytes of the request.
@@ -343,6 +359,7 @@ impl fmt::Display for Incompatible {
                 write!(f, "{field} {selected:#x} is not implemented here")
             }
             Self::SlotEmpty { slot } => write!(f, "slot {slot} has no certificate chain"),
+            Self::NoSlot => f.write_str("the device has no slot of the kind that is asked for"),
             Self::RequestTooLarge { len, field, limit } => {
                 write!(f, "a request of {len} bytes exceeds the device's {field} of {limit}")
             }

@@ -40,6 +40,7 @@
 extern crate std;
 
 pub mod blocking;
+mod chain_cache;
 mod config;
 mod connection;
 mod error;
@@ -56,6 +57,7 @@ mod sink;
 mod transcript;
 
 pub use blocking::{Outcome, RunError};
+pub use chain_cache::ChainCache;
 pub use config::{Bounds, Compat, Offer, Timing};
 pub use connection::{Connection, MeasurementSignature, Stage, Verdict, VersionSet};
 pub use error::{Bound, Buffer, Error, Incompatible, Misbehaviour, Misuse, Refusal, Violation};
@@ -65,9 +67,9 @@ pub use negotiated::{Announced, Negotiated, Selected};
 pub use operation::Operation;
 pub use operations::{
     Attest, AttestationPlan, Attested, Challenge, FetchChain, GetDigests, Measure, Measured,
-    Negotiate, Requirement, Selection,
+    Negotiate, Recognize, Requirement, Selection, SlotChoice, SummaryAgreement,
 };
-pub use possession::{Possession, Proof, Verified};
+pub use possession::{Possession, Proof, SummaryHash, Verified};
 pub use requester::{Fresh, Requester, Storage};
 pub use sink::{Exchange, Sink};
 pub use transcript::Bench;

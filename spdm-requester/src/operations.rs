@@ -6,13 +6,17 @@ mod fetch_chain;
 mod get_digests;
 mod measure;
 mod negotiate;
+mod recognize;
+mod slot_choice;
 
-pub use attest::{Attest, AttestationPlan, Attested, Requirement};
+pub use attest::{Attest, AttestationPlan, Attested, Requirement, SummaryAgreement};
 pub use challenge::Challenge;
 pub use fetch_chain::FetchChain;
 pub use get_digests::GetDigests;
 pub use measure::{Measure, Measured, Selection};
 pub use negotiate::Negotiate;
+pub use recognize::Recognize;
+pub use slot_choice::SlotChoice;
 
 use crate::error::{Error, Misuse};
 

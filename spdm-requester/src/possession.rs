@@ -1,6 +1,7 @@
 //! The proofs that make an authenticated device.
 
-use spdm_codec::{Nonce, SpdmVersion};
+use spdm_codec::{MeasurementSummary, Nonce, SpdmVersion};
+use spdm_crypto::Digest;
 use spdm_x509::{Identity, Trusted};
 
 use crate::error::Error;
@@ -15,6 +16,24 @@ pub enum Proof {
     Measurements,
 }
 
+/// `MeasurementSummaryHash` of a CHALLENGE_AUTH: the base hash of measurement blocks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SummaryHash {
+    /// Which blocks it covers, as CHALLENGE asked.
+    pub covers: MeasurementSummary,
+    /// The hash.
+    pub digest: Digest,
+}
+
+impl SummaryHash {
+    /// `None` where nothing was asked for, or the Responder has no measurements.
+    pub(crate) fn new(covers: MeasurementSummary, digest: &[u8]) -> Option<Self> {
+        let digest = Digest::new(digest).filter(|_| covers != MeasurementSummary::None)?;
+        Some(Self { covers, digest })
+    }
+}
+
 /// The peer holds the private key of an identity: a signature of it over a transcript with our nonce
 /// verified. Nobody says yet whether the identity can be trusted.
 ///
@@ -25,6 +44,7 @@ pub struct Possession<'c> {
     nonce: Nonce,
     proof: Proof,
     version: SpdmVersion,
+    summary: Option<SummaryHash>,
 }
 
 impl<'c> Possession<'c> {
@@ -34,7 +54,12 @@ impl<'c> Possession<'c> {
         proof: Proof,
         version: SpdmVersion,
     ) -> Self {
-        Self { identity, nonce, proof, version }
+        Self { identity, nonce, proof, version, summary: None }
+    }
+
+    pub(crate) const fn with_summary(mut self, summary: Option<SummaryHash>) -> Self {
+        self.summary = summary;
+        self
     }
 
     /// Whose key signed.
@@ -53,6 +78,12 @@ impl<'c> Possession<'c> {
     #[must_use]
     pub const fn proof(&self) -> Proof {
         self.proof
+    }
+
+    /// What the signature says of the measurements, where CHALLENGE asked for it.
+    #[must_use]
+    pub const fn summary(&self) -> Option<&SummaryHash> {
+        self.summary.as_ref()
     }
 
     /// The negotiated version.

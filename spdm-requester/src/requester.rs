@@ -3,13 +3,14 @@
 use core::fmt;
 
 use spdm_codec::{
-    CapabilityFlags, Code, MIN_DATA_TRANSFER_SIZE, MeasurementAttributes, Nonce, SlotId,
-    SpdmVersion, TransferSizes,
+    CapabilityFlags, Code, MIN_DATA_TRANSFER_SIZE, MeasurementAttributes, MeasurementSummary,
+    Nonce, SlotId, SpdmVersion, TransferSizes,
 };
 use spdm_crypto::{HashBank, Provider};
 use spdm_transport::Limits;
 use spdm_x509::Identity;
 
+use crate::chain_cache::ChainCache;
 use crate::config::{Bounds, Compat, Offer, Timing};
 use crate::connection::Connection;
 use crate::error::{Bound, Error, Incompatible, Misuse};
@@ -18,7 +19,8 @@ use crate::large_message::{CHUNK_HEADER_LEN, LARGE_MESSAGE_SIZE_LEN};
 use crate::negotiated::Negotiated;
 use crate::operation::Judge;
 use crate::operations::{
-    Attest, AttestationPlan, Challenge, FetchChain, GetDigests, Measure, Negotiate, Selection,
+    Attest, AttestationPlan, Challenge, FetchChain, GetDigests, Measure, Negotiate, Recognize,
+    Selection,
 };
 use crate::sink::Sink;
 
@@ -225,7 +227,42 @@ impl<'a> Requester<'a, Fresh> {
         chain: &'c mut [u8],
         record: &'m mut [u8],
     ) -> Flow<'a, Attest<'p, 'c, 'm>> {
-        Flow::new(self.core, Attest::new(plan, chain, record))
+        self.reattest(plan, ChainCache::EMPTY, chain, record)
+    }
+
+    /// [`Self::attest`] for a device that may be known: a chain that is in `cache` is neither fetched nor
+    /// are its signatures verified again. Everything else is judged as ever, under the policy of the plan.
+    #[must_use]
+    pub fn reattest<'p, 'c, 'm>(
+        self,
+        plan: AttestationPlan<'p>,
+        cache: ChainCache<'c>,
+        chain: &'c mut [u8],
+        record: &'m mut [u8],
+    ) -> Flow<'a, Attest<'p, 'c, 'm>> {
+        Flow::new(self.core, Attest::by_chain(plan, cache, chain, record))
+    }
+
+    /// [`Self::attest`] for a device without certificates (slot 0xFF, PUB_KEY_ID_CAP): `spki_der` is its
+    /// public key, a DER SubjectPublicKeyInfo that the caller got out of band and vouches for. Of the
+    /// plan, `slot` does not matter, and the policy only in that it may not ask for a name.
+    #[must_use]
+    pub fn attest_provisioned<'p, 'c, 'm>(
+        self,
+        plan: AttestationPlan<'p>,
+        spki_der: &'c [u8],
+        record: &'m mut [u8],
+    ) -> Flow<'a, Attest<'p, 'c, 'm>> {
+        Flow::new(self.core, Attest::by_key(plan, spki_der, record))
+    }
+
+    /// Is it the device that it was? Negotiation and CHALLENGE only: the device proves that it still has the
+    /// key of `identity` and shows the same chain, which says nothing about who is to be trusted today.
+    ///
+    /// Only the version and the algorithms of `identity` are offered.
+    #[must_use]
+    pub fn recognize<'c>(self, identity: Identity<'c>, nonce: Nonce) -> Flow<'a, Recognize<'c>> {
+        Flow::new(self.core, Recognize::new(identity, nonce))
     }
 }
 
@@ -294,36 +331,42 @@ impl<'a> Requester<'a, Negotiated> {
         Flow::new(self.core, FetchChain::new(self.phase, slot, buffer))
     }
 
-    /// CHALLENGE with a nonce: proves that the device holds the key of `identity`.
+    /// CHALLENGE with a nonce: proves that the device holds the key of `identity`. With a `summary`,
+    /// [`Possession::summary`](crate::Possession::summary) says what it covers.
     #[must_use]
-    pub fn challenge<'c>(self, identity: Identity<'c>, nonce: Nonce) -> Flow<'a, Challenge<'c>> {
-        Flow::new(self.core, Challenge::new(self.phase, identity, nonce))
+    pub fn challenge<'c>(
+        self,
+        identity: Identity<'c>,
+        summary: MeasurementSummary,
+        nonce: Nonce,
+    ) -> Flow<'a, Challenge<'c>> {
+        Flow::new(self.core, Challenge::new(self.phase, identity, summary, nonce))
     }
 
     /// GET_MEASUREMENTS with a signature of `identity` over a nonce. The record is written into the lent
     /// buffer; it is the caller's only after the signature verified. Through 1.1 the signature does not
     /// cover the negotiation; [`Self::challenge`] does.
     #[must_use]
-    pub fn measure_signed<'m, 'c>(
+    pub fn measure_signed<'i, 'm, 'c>(
         self,
-        selection: Selection<'m>,
+        selection: Selection<'i>,
         attributes: MeasurementAttributes,
         identity: Identity<'c>,
         nonce: Nonce,
         record: &'m mut [u8],
-    ) -> Flow<'a, Measure<'m, 'c>> {
+    ) -> Flow<'a, Measure<'i, 'm, 'c>> {
         let measure = Measure::signed(self.phase, selection, attributes, identity, nonce, record);
         Flow::new(self.core, measure)
     }
 
     /// GET_MEASUREMENTS without a signature: nothing of the record is authentic.
     #[must_use]
-    pub fn measure_unsigned<'m>(
+    pub fn measure_unsigned<'i, 'm>(
         self,
-        selection: Selection<'m>,
+        selection: Selection<'i>,
         attributes: MeasurementAttributes,
         record: &'m mut [u8],
-    ) -> Flow<'a, Measure<'m, 'static>> {
+    ) -> Flow<'a, Measure<'i, 'm, 'static>> {
         Flow::new(self.core, Measure::unsigned(self.phase, selection, attributes, record))
     }
 }

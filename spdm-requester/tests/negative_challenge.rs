@@ -14,7 +14,7 @@ use sim::replay::{Changed, changed, record};
 use sim::{
     Memory, Sim, attacked, attest, config, faulty, faulty_at, negotiated, until, with_policy,
 };
-use spdm_codec::{Code, DecodeErrorKind, Expected, SlotId, SpdmVersion};
+use spdm_codec::{Code, DecodeErrorKind, Expected, MeasurementSummary, SlotId, SpdmVersion};
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
 use spdm_emulator::{DeviceConfig, Fault};
 use spdm_requester::{AttestationPlan, Error, Proof, Requirement, blocking};
@@ -317,7 +317,7 @@ fn n20_linux_w34_challenge_twice_on_one_connection() {
                     blocking::run(flow, &mut sim, &clock).map_err(|failure| failure.error).unwrap();
             }
             let nonce = requester.nonce().unwrap();
-            let flow = requester.challenge(Identity::Chain(chain), nonce);
+            let flow = requester.challenge(Identity::Chain(chain), MeasurementSummary::None, nonce);
             let possession;
             (requester, possession) =
                 blocking::run(flow, &mut sim, &clock).map_err(|failure| failure.error).unwrap();

@@ -44,7 +44,7 @@ fn n19_linux_w03_each_slot_has_its_own_key() {
             let mut sim = two_slots(version);
             let result = with_policy(&mut sim, |sim, policy| {
                 let mut plan = AttestationPlan::new(policy);
-                plan.slot = slot(number);
+                plan.slot = slot(number).into();
                 if version == SpdmVersion::V1_0 {
                     // Only slot 0 signs measurements.
                     plan.requirement = Requirement::Challenge;
@@ -142,7 +142,7 @@ fn n19_linux_w42_a_slot_without_a_chain() {
             let mut sim = Sim::new(config(version));
             let error = with_policy(&mut sim, |sim, policy| {
                 let mut plan = AttestationPlan::new(policy);
-                plan.slot = slot(number);
+                plan.slot = slot(number).into();
                 attest_with(sim, plan).unwrap_err()
             });
             assert_eq!(Cause::from(error), slot_empty(number), "{version}");

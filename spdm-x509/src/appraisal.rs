@@ -33,6 +33,8 @@ pub struct Appraisal<'c> {
     pub(crate) chain: Chain<'c>,
     pub(crate) time_checked: bool,
     pub(crate) anchor_index: Option<usize>,
+    /// The first certificate whose signature was verified.
+    pub(crate) first_judged: u16,
     pub(crate) root: Outcome,
     pub(crate) certificates: Outcome,
     pub(crate) signatures: Outcome,
@@ -48,6 +50,7 @@ impl<'c> Appraisal<'c> {
             chain: *chain,
             time_checked: false,
             anchor_index: None,
+            first_judged: 0,
             root: Outcome::Skipped,
             certificates: Outcome::Fail(error),
             signatures: Outcome::Skipped,
@@ -153,6 +156,7 @@ impl<'c> Appraisal<'c> {
                 identity: Identity::Chain(self.chain),
                 time_checked: self.time_checked,
                 anchor_index: self.anchor_index,
+                first_judged: self.first_judged,
             }),
         }
     }
@@ -180,13 +184,19 @@ pub struct Trusted<'c> {
     identity: Identity<'c>,
     time_checked: bool,
     anchor_index: Option<usize>,
+    pub(crate) first_judged: u16,
 }
 
 impl<'c> Trusted<'c> {
     /// A key is trusted because the caller got it out of band.
     #[must_use]
     pub const fn provisioned(key: ProvisionedKey<'c>) -> Self {
-        Self { identity: Identity::Key(key), time_checked: false, anchor_index: None }
+        Self {
+            identity: Identity::Key(key),
+            time_checked: false,
+            anchor_index: None,
+            first_judged: 0,
+        }
     }
 
     /// Who is trusted.

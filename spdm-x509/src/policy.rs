@@ -8,6 +8,7 @@ use crate::chain::Chain;
 use crate::error::{ChainError, Check};
 use crate::finding::{Finding, Ledger, Listener};
 use crate::leaf_profile;
+use crate::links::VerifiedLinks;
 use crate::path;
 use crate::profile::Profile;
 use crate::revocation::Revocations;
@@ -85,16 +86,22 @@ impl<'a> Policy<'a> {
 
     /// Makes every check, signatures last, also where one fails.
     pub fn appraise<'c>(&self, chain: &Chain<'c>) -> Appraisal<'c> {
-        self.judge(chain, None)
+        self.judge(chain, None, None)
     }
 
     /// Like [`Self::appraise`], and tells of each rule what came of it, also of those behind the first that is
     /// broken. The rules about the encoding are not among them: every one holds for what is a [`Chain`].
     pub fn explain<'c>(&self, chain: &Chain<'c>, tell: &mut dyn FnMut(Finding)) -> Appraisal<'c> {
-        self.judge(chain, Some(tell))
+        self.judge(chain, None, Some(tell))
     }
 
-    fn judge<'c>(&self, chain: &Chain<'c>, mut listener: Listener<'_>) -> Appraisal<'c> {
+    /// Makes every check, but for signatures that `links` show.
+    pub(crate) fn judge<'c>(
+        &self,
+        chain: &Chain<'c>,
+        links: Option<&VerifiedLinks>,
+        mut listener: Listener<'_>,
+    ) -> Appraisal<'c> {
         if let Err(error) = path::check_limits(chain, self.limits) {
             return Appraisal::oversized(chain, error);
         }
@@ -119,11 +126,15 @@ impl<'a> Policy<'a> {
             san => check(Check::San, &|ledger| san_policy::check(chain, san, ledger)),
         };
         let ledger = Ledger::new(Check::Signatures, &mut listener);
-        let signatures = path::check_signatures(chain, &origin, self, ledger);
+        let signatures = match links.is_some_and(|links| links.suffice(chain, &origin)) {
+            true => Outcome::Pass,
+            false => path::check_signatures(chain, &origin, self, ledger),
+        };
         Appraisal {
             chain: *chain,
             time_checked: self.validity != ValidityCheck::Unchecked,
             anchor_index: origin.anchor_index(),
+            first_judged: origin.first_judged(),
             root,
             certificates,
             signatures,

@@ -2,8 +2,8 @@
 
 use bitflags::bitflags;
 
-use crate::error::{DecodeError, EncodeError, Expected};
-use crate::reader::Reader;
+use crate::error::{EncodeError, Expected};
+use crate::reader::{Reader, Stop};
 use crate::trace::Trace;
 use crate::writer::Writer;
 
@@ -122,7 +122,7 @@ impl IdeKeySlot {
     fn read<'a, T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
         middle: &'static str,
-    ) -> Result<(Self, u8), DecodeError> {
+    ) -> Result<(Self, u8), Stop> {
         r.reserved(2)?;
         let stream_id = r.u8("StreamID")?;
         let middle = r.u8(middle)?;
@@ -130,7 +130,7 @@ impl IdeKeySlot {
         Ok((Self { stream_id, flags, port_index: r.u8("PortIndex")? }, middle))
     }
 
-    fn read_plain<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, DecodeError> {
+    fn read_plain<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
         let (slot, reserved) = Self::read(r, "Reserved")?;
         r.note_reserved(reserved);
         Ok(slot)
@@ -142,7 +142,7 @@ impl IdeKeySlot {
 }
 
 impl<'a> IdeKm<'a> {
-    pub(super) fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, DecodeError> {
+    pub(super) fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
         let at = r.mark("ObjectID");
         Ok(match r.u8("ObjectID")? {
             0 => {

@@ -50,7 +50,7 @@ impl Verify for Rsa {
 
     fn check_key(&self, asym: AsymAlgorithm, key: &[u8]) -> Result<(), Invalid> {
         let AsymAlgorithm::Rsa(_, bits) = asym else { return Err(Invalid) };
-        public_key(bits, key).map(drop)
+        strict_rsa_key(bits, key).map(drop)
     }
 }
 

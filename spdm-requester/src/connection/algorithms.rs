@@ -7,7 +7,7 @@ use spdm_codec::{
 };
 use spdm_untrusted::Untrusted;
 
-use super::{Connection, Stage};
+use super::{Connection, Stage, Verdict};
 use crate::config::Compat;
 use crate::error::{Error, Incompatible, Misbehaviour, Misuse, Violation};
 use crate::negotiated::{Negotiated, Selected};
@@ -15,11 +15,12 @@ use crate::negotiated::{Negotiated, Selected};
 const MESSAGE: &str = "ALGORITHMS";
 
 impl Connection {
-    pub(super) fn accept_algorithms<'r>(
+    #[inline(never)]
+    pub(super) fn accept_algorithms<'r, 'c>(
         &mut self,
         request: &[u8],
         response: Untrusted<&'r [u8]>,
-    ) -> Result<Algorithms<'r>, Error> {
+    ) -> Result<Verdict<'r, 'c>, Error> {
         if self.stage != Stage::AfterCapabilities {
             return Err(Error::Misuse(Misuse::Order { request: Code::NEGOTIATE_ALGORITHMS }));
         }
@@ -55,7 +56,7 @@ impl Connection {
         self.vca.add([asked.bytes, answer.bytes])?;
         self.negotiated = Some(negotiated);
         self.stage = Stage::Negotiated;
-        Ok(answer.message)
+        Ok(Verdict::Algorithms(answer.message))
     }
 
     fn both(&self, flags: CapabilityFlags) -> bool {

@@ -7,7 +7,7 @@ use spdm_codec::{
 };
 use spdm_untrusted::Untrusted;
 
-use super::{Connection, Stage, misuse, unexpected};
+use super::{Connection, Stage, Verdict, misuse, unexpected};
 use crate::error::{Error, Misbehaviour, Misuse};
 use crate::negotiated::Announced;
 
@@ -16,11 +16,12 @@ const MESSAGE: &str = "CAPABILITIES";
 pub(super) const MAX_EXPONENT: u8 = 31;
 
 impl Connection {
-    pub(super) fn accept_capabilities<'r>(
+    #[inline(never)]
+    pub(super) fn accept_capabilities<'r, 'c>(
         &mut self,
         request: &[u8],
         response: Untrusted<&'r [u8]>,
-    ) -> Result<Capabilities<'r>, Error> {
+    ) -> Result<Verdict<'r, 'c>, Error> {
         if self.stage != Stage::AfterVersion {
             return Err(Error::Misuse(Misuse::Order { request: Code::GET_CAPABILITIES }));
         }
@@ -54,7 +55,7 @@ impl Connection {
         self.requester = requester;
         self.responder = responder;
         self.stage = Stage::AfterCapabilities;
-        Ok(answer.message)
+        Ok(Verdict::Capabilities(answer.message))
     }
 }
 

@@ -17,12 +17,13 @@ const DIGESTS: &str = "DIGESTS";
 const CERTIFICATE: &str = "CERTIFICATE";
 
 impl Connection {
-    pub(super) fn accept_digests<'r>(
+    #[inline(never)]
+    pub(super) fn accept_digests<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,
         request: &[u8],
         response: Untrusted<&'r [u8]>,
-    ) -> Result<Digests<'r>, Error> {
+    ) -> Result<Verdict<'r, 'c>, Error> {
         let negotiated = self.agreed(Code::GET_DIGESTS)?;
         let hash = negotiated.hash()?;
         let asked = self.request::<GetDigests>(request, negotiated.version)?;
@@ -32,14 +33,16 @@ impl Connection {
             check_key(&entry)?;
             if let Some(slot) = slots.get_mut(entry.slot.index()) {
                 slot.digest = Digest::new(entry.digest);
-                slot.model = entry.key.map(|key| key.model).unwrap_or_default();
+                slot.key = entry.key;
             }
         }
         self.m1.add(bench, hash, self.vca.as_bytes(), [asked.bytes, answer.bytes])?;
         self.slots = slots;
-        Ok(answer.message)
+        self.supported = answer.message.supported;
+        Ok(Verdict::Digests(answer.message))
     }
 
+    #[inline(never)]
     pub(super) fn accept_certificate<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,
@@ -125,8 +128,7 @@ impl Connection {
             return Ok(());
         }
         let (got, field) = (message.model, "CertModel");
-        let announced =
-            self.slots.get(message.slot.index()).map(|slot| slot.model).unwrap_or_default();
+        let announced = self.slot_key(message.slot).map(|key| key.model).unwrap_or_default();
         let expected = match negotiated.connection_keys {
             ConnectionKeys::Single if got != CertificateModel::None => Expected::Exactly(0),
             ConnectionKeys::Multi if got == CertificateModel::None => {

@@ -11,12 +11,13 @@ use spdm_x509::Identity;
 use super::{Connection, Verdict};
 use crate::error::{Error, Misbehaviour, Misuse};
 use crate::negotiated::Negotiated;
-use crate::possession::{Possession, Proof};
+use crate::possession::{Possession, Proof, SummaryHash};
 use crate::transcript::Bench;
 
 const MESSAGE: &str = "CHALLENGE_AUTH";
 
 impl Connection {
+    #[inline(never)]
     pub(super) fn accept_challenge_auth<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,
@@ -39,20 +40,20 @@ impl Connection {
         let message = answer.message;
         self.check_echoes(&negotiated, question, &message, identity)?;
 
-        let Some(identity) = identity else {
-            self.m1.reset();
-            self.challenged = true;
-            return Ok(Verdict::ChallengeAuth { message, possession: None });
-        };
         let (vca, context) = (self.vca.as_bytes(), SigningContext::ResponderChallengeAuth);
         let m1 =
             self.m1.sign_off(bench, hash, vca, asked.bytes, answer.bytes, message.signature)?;
+        let Some(identity) = identity else {
+            self.challenged = true;
+            return Ok(Verdict::ChallengeAuth { message, possession: None });
+        };
         SignedMessage::new(negotiated.version, context, m1)
             .verify(bench.provider, identity.asym(), hash, identity.key(), message.signature)
             .map_err(|_| Error::Signature { message: MESSAGE })?;
         self.challenged = true;
         let nonce = question.nonce;
-        let possession = Possession::new(*identity, nonce, Proof::Challenge, negotiated.version);
+        let possession = Possession::new(*identity, nonce, Proof::Challenge, negotiated.version)
+            .with_summary(SummaryHash::new(question.summary, message.measurement_summary_hash));
         Ok(Verdict::ChallengeAuth { message, possession: Some(possession) })
     }
 

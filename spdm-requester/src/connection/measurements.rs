@@ -19,6 +19,7 @@ use crate::transcript::Bench;
 const MESSAGE: &str = "MEASUREMENTS";
 
 impl Connection {
+    #[inline(never)]
     pub(super) fn accept_measurements<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,
@@ -49,7 +50,13 @@ impl Connection {
                 MeasurementSignature::NotRequested
             }
             (Some(_), None) => {
-                self.l1.reset();
+                let sign = message.signature;
+                match negotiated.hash() {
+                    Ok(hash) => {
+                        self.l1.sign_off(bench, hash, head, asked.bytes, answer.bytes, sign)?;
+                    }
+                    Err(_) => self.l1.reset(),
+                }
                 MeasurementSignature::NotChecked
             }
             (Some(signature), Some(identity)) => {

@@ -3,15 +3,16 @@
 use spdm_codec::{Cx, GetVersion, Message, SpdmVersion, Version};
 use spdm_untrusted::Untrusted;
 
-use super::{Connection, Stage, VersionSet};
+use super::{Connection, Stage, Verdict, VersionSet};
 use crate::error::Error;
 
 impl Connection {
-    pub(super) fn accept_version<'r>(
+    #[inline(never)]
+    pub(super) fn accept_version<'r, 'c>(
         &mut self,
         request: &[u8],
         response: Untrusted<&'r [u8]>,
-    ) -> Result<Version<'r>, Error> {
+    ) -> Result<Verdict<'r, 'c>, Error> {
         let asked = self.request::<GetVersion>(request, SpdmVersion::V1_0)?;
         let cx = Cx::new(SpdmVersion::V1_0).with_padding(self.answer_padding());
         let answer = Version::decode(response, &cx)?;
@@ -24,6 +25,6 @@ impl Connection {
         self.vca.add([asked.bytes, answer.bytes])?;
         self.versions = versions;
         self.stage = Stage::AfterVersion;
-        Ok(answer.message)
+        Ok(Verdict::Version(answer.message))
     }
 }

@@ -1,6 +1,6 @@
 //! CHALLENGE.
 
-use spdm_codec::{CapabilityFlags, MeasurementSummary, Message, Nonce, SpdmVersion};
+use spdm_codec::{CapabilityFlags, KeySlot, MeasurementSummary, Message, Nonce, SpdmVersion};
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
@@ -16,13 +16,19 @@ use crate::possession::Possession;
 pub struct Challenge<'c> {
     agreed: Negotiated,
     identity: Identity<'c>,
+    summary: MeasurementSummary,
     nonce: Nonce,
     possession: Option<Possession<'c>>,
 }
 
 impl<'c> Challenge<'c> {
-    pub(crate) const fn new(agreed: Negotiated, identity: Identity<'c>, nonce: Nonce) -> Self {
-        Self { agreed, identity, nonce, possession: None }
+    pub(crate) const fn new(
+        agreed: Negotiated,
+        identity: Identity<'c>,
+        summary: MeasurementSummary,
+        nonce: Nonce,
+    ) -> Self {
+        Self { agreed, identity, summary, nonce, possession: None }
     }
 }
 
@@ -33,9 +39,12 @@ impl<'c> sealed::Operation for Challenge<'c> {
     fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Error> {
         self.agreed.require(CapabilityFlags::CHAL_CAP, "CHAL_CAP")?;
         self.agreed.check_identity(&self.identity)?;
+        if self.identity.key_slot() == KeySlot::PublicKey {
+            self.agreed.require(CapabilityFlags::PUB_KEY_ID_CAP, "PUB_KEY_ID_CAP")?;
+        }
         let message = spdm_codec::Challenge {
             slot: self.identity.key_slot(),
-            summary: MeasurementSummary::None,
+            summary: self.summary,
             nonce: self.nonce,
             context: match self.agreed.version {
                 SpdmVersion::V1_0 | SpdmVersion::V1_1 | SpdmVersion::V1_2 => None,

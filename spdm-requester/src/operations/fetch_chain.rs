@@ -3,11 +3,12 @@
 use core::mem;
 
 use spdm_codec::{
-    CapabilityFlags, CertificateForm, CertificateModel, CertificateRequest, GetCertificate,
-    Message, SlotId, SpdmVersion,
+    CapabilityFlags, CertificateForm, CertificateRequest, GetCertificate, Message, SlotId,
+    SpdmVersion,
 };
+use spdm_crypto::{Digest, Provider};
 use spdm_untrusted::Untrusted;
-use spdm_x509::Chain;
+use spdm_x509::{Chain, ChainContext};
 
 use super::unfinished;
 use crate::connection::Verdict;
@@ -24,12 +25,23 @@ pub struct FetchChain<'c> {
     have: usize,
     /// `RemainderLength` of the last portion.
     remainder: Option<u32>,
+    /// How the chain is to be read, once it is complete.
+    context: Option<ChainContext>,
     chain: Option<Chain<'c>>,
 }
 
 impl<'c> FetchChain<'c> {
     pub(crate) const fn new(agreed: Negotiated, slot: SlotId, buffer: &'c mut [u8]) -> Self {
-        Self { agreed, slot, buffer, have: 0, remainder: None, chain: None }
+        Self { agreed, slot, buffer, have: 0, remainder: None, context: None, chain: None }
+    }
+
+    pub(super) const fn slot(&self) -> SlotId {
+        self.slot
+    }
+
+    /// The buffer, for another chain.
+    pub(super) fn into_buffer(self) -> &'c mut [u8] {
+        self.buffer
     }
 
     fn form(&self) -> CertificateForm {
@@ -55,19 +67,60 @@ impl<'c> FetchChain<'c> {
         Ok(())
     }
 
-    fn complete(&mut self, judge: &Judge<'_>, model: CertificateModel) -> Result<(), Error> {
-        // The buffer is not written again: what was `&mut` is `&` from here on.
-        let bytes: &'c [u8] = mem::take(&mut self.buffer).get(..self.have).unwrap_or_default();
-        let digest = judge
-            .provider
-            .hash
-            .digest(self.agreed.hash()?, &[bytes])
-            .map_err(|error| Error::Hash(error.into()))?;
-        judge.connection.check_chain_digest(self.slot, &digest)?;
-        let context = self.agreed.chain_context(self.slot, model)?;
-        self.chain = Some(Chain::parse(Untrusted::new(bytes), context, judge.provider)?);
-        Ok(())
+    /// Takes the next portion; afterwards [`Self::look`] and [`Self::into_chain`] can read the chain.
+    pub(super) fn collect(
+        &mut self,
+        judge: &mut Judge<'_>,
+        request: &[u8],
+        response: Untrusted<&[u8]>,
+    ) -> Result<Next, Error> {
+        let Verdict::Certificate { message, .. } = judge.accept(request, response, None)? else {
+            return match judge.connection.slot_digest(self.slot) {
+                Some(_) => Ok(Next::Again),
+                None => Err(Incompatible::SlotEmpty { slot: self.slot.get() }.into()),
+            };
+        };
+        self.portion(message.portion, message.remainder)?;
+        if message.remainder > 0 {
+            return Ok(Next::Again);
+        }
+        self.context = Some(self.agreed.chain_context(self.slot, message.model)?);
+        Ok(Next::Done)
     }
+
+    /// Reads the chain, and leaves the buffer where it is.
+    pub(super) fn look(&self, judge: &Judge<'_>) -> Result<Chain<'_>, Error> {
+        let context = self.context.ok_or_else(unfinished)?;
+        read(self.buffer.get(..self.have).unwrap_or_default(), context, judge)
+    }
+
+    /// Reads the chain; the buffer is not written again.
+    pub(super) fn into_chain(self, judge: &Judge<'_>) -> Result<Chain<'c>, Error> {
+        let context = self.context.ok_or_else(unfinished)?;
+        read(self.buffer.get(..self.have).unwrap_or_default(), context, judge)
+    }
+}
+
+/// Reads a chain, which has to be the one that DIGESTS announced. It is hashed once.
+fn read<'b>(bytes: &'b [u8], context: ChainContext, judge: &Judge<'_>) -> Result<Chain<'b>, Error> {
+    let Judge { connection, provider, .. } = judge;
+    match Chain::parse(Untrusted::new(bytes), context, provider) {
+        Ok(chain) => {
+            connection.check_chain_digest(context.slot, chain.digest())?;
+            Ok(chain)
+        }
+        Err(error) => {
+            // Another chain than announced comes before one that cannot be read.
+            let digest = digest(bytes, context, provider)?;
+            connection.check_chain_digest(context.slot, &digest)?;
+            Err(error.into())
+        }
+    }
+}
+
+fn digest(bytes: &[u8], context: ChainContext, provider: &Provider) -> Result<Digest, Error> {
+    let digest = provider.hash.digest(context.hash, &[bytes]);
+    digest.map_err(|error| Error::Hash(error.into()))
 }
 
 impl<'c> sealed::Operation for FetchChain<'c> {
@@ -102,18 +155,12 @@ impl<'c> sealed::Operation for FetchChain<'c> {
         request: &[u8],
         response: Untrusted<&[u8]>,
     ) -> Result<Next, Error> {
-        let Verdict::Certificate { message, .. } = judge.accept(request, response, None)? else {
-            return match judge.connection.slot_digest(self.slot) {
-                Some(_) => Ok(Next::Again),
-                None => Err(Incompatible::SlotEmpty { slot: self.slot.get() }.into()),
-            };
-        };
-        self.portion(message.portion, message.remainder)?;
-        if message.remainder > 0 {
-            return Ok(Next::Again);
+        let next = self.collect(judge, request, response)?;
+        if next == Next::Done {
+            let empty = Self::new(self.agreed, self.slot, &mut []);
+            self.chain = Some(mem::replace(self, empty).into_chain(judge)?);
         }
-        self.complete(judge, message.model)?;
-        Ok(Next::Done)
+        Ok(next)
     }
 
     fn finish(self) -> Result<(Negotiated, Chain<'c>), Error> {

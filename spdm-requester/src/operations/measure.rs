@@ -50,9 +50,9 @@ struct Signer<'c> {
 
 /// Measurements: see [`Requester::measure_signed`](crate::Requester::measure_signed).
 #[derive(Debug)]
-pub struct Measure<'m, 'c> {
+pub struct Measure<'i, 'm, 'c> {
     agreed: Negotiated,
-    selection: Selection<'m>,
+    selection: Selection<'i>,
     attributes: MeasurementAttributes,
     signer: Option<Signer<'c>>,
     buffer: &'m mut [u8],
@@ -63,10 +63,10 @@ pub struct Measure<'m, 'c> {
     measured: Option<Measured<'m, 'c>>,
 }
 
-impl<'m, 'c> Measure<'m, 'c> {
+impl<'i, 'm, 'c> Measure<'i, 'm, 'c> {
     pub(crate) const fn signed(
         agreed: Negotiated,
-        selection: Selection<'m>,
+        selection: Selection<'i>,
         attributes: MeasurementAttributes,
         identity: Identity<'c>,
         nonce: Nonce,
@@ -79,7 +79,7 @@ impl<'m, 'c> Measure<'m, 'c> {
 
     pub(crate) const fn unsigned(
         agreed: Negotiated,
-        selection: Selection<'m>,
+        selection: Selection<'i>,
         attributes: MeasurementAttributes,
         buffer: &'m mut [u8],
     ) -> Self {
@@ -146,7 +146,7 @@ impl<'m, 'c> Measure<'m, 'c> {
     }
 }
 
-impl<'m, 'c> sealed::Operation for Measure<'m, 'c> {
+impl<'m, 'c> sealed::Operation for Measure<'_, 'm, 'c> {
     type Phase = Negotiated;
     type Output = Measured<'m, 'c>;
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 pub mod cause;
+pub mod counting;
 pub mod failed;
 pub mod replay;
 

@@ -1,0 +1,250 @@
+//! A whole attestation (SPDM 1.2: negotiation, digests, a chain of three certificates, CHALLENGE, signed
+//! measurements) against recorded answers, so that only the requester is measured; beside it, in the same
+//! run, the floor: the same signatures on ready digests, and the same bytes hashed at once.
+//!
+//! ```text
+//! cargo bench --manifest-path benches/Cargo.toml --bench attest
+//! ```
+//!
+//! The gate is the ratio of instructions, which valgrind counts: it is the same on every machine. Time is
+//! reported. Exits 1 where a limit is exceeded.
+
+use core::time::Duration;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+use std::{env, fs, process};
+
+use allocation_counter::measure;
+use spdm_benches::floor::Floor;
+use spdm_benches::replay::{Buffers, Fixed, Frozen, NOW, Recording, Replay, SUITES, Suite};
+use spdm_crypto::{Bank, HashBank, Provider, RunningHash};
+use spdm_requester::{Attest, AttestationPlan, Flow, Negotiated, Requester, Storage, blocking};
+use spdm_transport::Transport as _;
+use spdm_x509::{Anchor, Policy, ValidityCheck};
+
+/// Round trips of an attestation whose chain fits a message.
+const ROUND_TRIPS: usize = 7;
+/// Signatures: two links, CHALLENGE, measurements.
+const SIGNATURES: usize = 4;
+/// What a requester may take besides lent buffers, in bytes.
+const STATE: usize = 4096;
+/// How long each figure is measured.
+const TIME: Duration = Duration::from_millis(1500);
+
+/// A crypto backend to measure.
+trait Backend {
+    const NAME: &'static str;
+    const PROVIDER: Provider;
+    /// The most instructions that an attestation may take, relative to the floor.
+    const MOST: f64;
+    type Running: RunningHash + 'static;
+}
+
+struct RustCrypto;
+
+impl Backend for RustCrypto {
+    const NAME: &'static str = "rustcrypto";
+    const PROVIDER: Provider = Provider { random: &Fixed, ..spdm_crypto::rustcrypto::PROVIDER };
+    const MOST: f64 = 1.05;
+    type Running = spdm_crypto::rustcrypto::Running;
+}
+
+/// A backend without its type.
+struct Measured {
+    name: &'static str,
+    most: f64,
+    attest: fn(&Recording, &mut Buffers) -> usize,
+    floor: fn(&Floor),
+    /// Bytes of the two running hashes.
+    hashes: usize,
+}
+
+const fn measured<B: Backend>() -> Measured {
+    Measured {
+        name: B::NAME,
+        most: B::MOST,
+        attest: |recording, buffers| {
+            attest(recording, B::PROVIDER, &mut Bank::<B::Running, 2>::new(), buffers)
+        },
+        floor: |floor| floor.run(&B::PROVIDER),
+        hashes: size_of::<Bank<B::Running, 2>>(),
+    }
+}
+
+/// Everything that is measured: a backend more is a line more.
+const BACKENDS: [Measured; 1] = [measured::<RustCrypto>()];
+
+/// Attests; returns the number of round trips.
+fn attest(
+    recording: &Recording,
+    provider: Provider,
+    hashes: &mut (dyn HashBank + 'static),
+    buffers: &mut Buffers,
+) -> usize {
+    let anchors = [Anchor::Certificate(&recording.root)];
+    let policy = Policy::new(&provider, &anchors, ValidityCheck::At(NOW));
+    let mut replay = Replay::new(recording);
+    let Buffers { message, chain, record } = buffers;
+    let requester = Requester::new(provider, Storage::new(message, hashes), replay.limits());
+    let flow = requester.attest(AttestationPlan::new(&policy), chain, record);
+    let result = blocking::run(flow, &mut replay, &Frozen);
+    result.map_err(|failure| failure.error).expect("the device is attested");
+    replay.sent
+}
+
+fn floor_of(recording: &Recording) -> Floor {
+    Floor::of(recording, |recording, spy, hashes| {
+        attest(recording, spy, hashes, &mut Buffers::default());
+    })
+}
+
+/// Microseconds of the fastest run of each.
+fn fastest(mut first: impl FnMut(), mut second: impl FnMut()) -> [f64; 2] {
+    let mut best = [Duration::MAX; 2];
+    let end = Instant::now() + TIME * 2;
+    while Instant::now() < end {
+        for (place, run) in best.iter_mut().zip([&mut first as &mut dyn FnMut(), &mut second]) {
+            let started = Instant::now();
+            run();
+            *place = (*place).min(started.elapsed());
+        }
+    }
+    best.map(|time| time.as_secs_f64() * 1e6)
+}
+
+/// What this program does once more under valgrind: `what` of `backend`, `times` times.
+fn child(what: &str, backend: &str, path: &Path, times: usize) {
+    let backend = BACKENDS.iter().find(|known| known.name == backend).expect("a backend");
+    let recording = Recording::read(path).expect("a recording");
+    if what == "floor" {
+        let floor = floor_of(&recording);
+        (0..times).for_each(|_| (backend.floor)(&floor));
+    } else {
+        let mut buffers = Box::<Buffers>::default();
+        (0..times).for_each(|_| assert_eq!((backend.attest)(&recording, &mut buffers), ROUND_TRIPS));
+    }
+}
+
+fn under_valgrind(tool: &[&str], args: [&str; 4]) -> Option<String> {
+    let program = env::current_exe().ok()?;
+    let output = Command::new("valgrind").args(tool).arg(program).arg("--child").args(args).output();
+    let output = output.ok()?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{text}");
+    Some(text)
+}
+
+/// Instructions of one run: the difference that two more make, halved.
+fn instructions(what: &str, backend: &str, path: &str) -> Option<u64> {
+    let count = |times: &str| {
+        let tool = ["--tool=callgrind", "--callgrind-out-file=/dev/null"];
+        let text = under_valgrind(&tool, [what, backend, path, times])?;
+        let line = text.lines().find_map(|line| line.split_once("Collected :"))?.1;
+        line.trim().parse::<u64>().ok()
+    };
+    Some((count("3")? - count("1")?) / 2)
+}
+
+/// The deepest stack of one run in bytes, beyond that of the program without it.
+fn stack(backend: &str, path: &str) -> Option<u64> {
+    let peak = |times: &str| {
+        let file = format!("{path}.massif");
+        let out = format!("--massif-out-file={file}");
+        let tool = ["--tool=massif", "--stacks=yes", "--heap=no", "--detailed-freq=1000000", &out];
+        under_valgrind(&tool, ["attest", backend, path, times])?;
+        let text = fs::read_to_string(&file).ok()?;
+        fs::remove_file(&file).ok()?;
+        let stacks = text.lines().filter_map(|line| line.strip_prefix("mem_stacks_B="));
+        stacks.filter_map(|bytes| bytes.parse::<u64>().ok()).max()
+    };
+    // The program alone reads the recording; one run of it is deeper.
+    Some(peak("1")?.saturating_sub(peak("0")?))
+}
+
+/// Measures one backend with one suite; whether it is within all limits.
+fn row(backend: &Measured, suite: Suite) -> bool {
+    let recording = Recording::of(suite);
+    let floor = floor_of(&recording);
+    let mut buffers = Box::<Buffers>::default();
+    let mut round_trips = 0;
+    let allocated = measure(|| round_trips = (backend.attest)(&recording, &mut buffers));
+    let [attest, least] = fastest(
+        || {
+            (backend.attest)(&recording, &mut buffers);
+        },
+        || (backend.floor)(&floor),
+    );
+    let path = env::temp_dir().join(format!("spdm-attest-{}", process::id()));
+    recording.write(&path).expect("a temporary file");
+    let name = path.to_string_lossy();
+    let counted = instructions("attest", backend.name, &name)
+        .zip(instructions("floor", backend.name, &name));
+    let stack = stack(backend.name, &name);
+    let _ = fs::remove_file(&path);
+
+    println!(
+        "{:<11} {:<20} {attest:>9.1} {least:>9.1} {:>6.3}  {:>11} {:>11} {:>6}  {:>6} {:>5} {:>5} {:>6}",
+        backend.name,
+        suite.name,
+        attest / least,
+        counted.map_or("-".to_owned(), |(all, _)| all.to_string()),
+        counted.map_or("-".to_owned(), |(_, least)| least.to_string()),
+        counted.map_or("-".to_owned(), |(all, least)| format!("{:.3}", ratio(all, least))),
+        allocated.count_total,
+        round_trips,
+        floor.signatures(),
+        stack.map_or("-".to_owned(), |bytes| bytes.to_string()),
+    );
+    let rsa = suite.name.starts_with("RSA");
+    let mut good = true;
+    let mut demand = |holds: bool, what: &str| {
+        if !holds {
+            println!("  {} {}: {what}", backend.name, suite.name);
+            good = false;
+        }
+    };
+    demand(floor.signatures() == SIGNATURES, "another number of signatures");
+    demand(round_trips == ROUND_TRIPS, "another number of round trips");
+    demand(rsa || allocated.count_total == 0, "something was allocated");
+    let within = counted.is_none_or(|(all, least)| ratio(all, least) <= backend.most);
+    demand(within, &format!("more than {} times the instructions of the floor", backend.most));
+    good
+}
+
+#[expect(clippy::cast_precision_loss, reason = "millions")]
+fn ratio(all: u64, least: u64) -> f64 {
+    all as f64 / least as f64
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().collect();
+    if let [_, flag, what, backend, path, times] = args.as_slice()
+        && flag == "--child"
+    {
+        child(what, backend, Path::new(path), times.parse().expect("a number"));
+        return ExitCode::SUCCESS;
+    }
+    let flow = size_of::<Flow<'_, Attest<'_, '_, '_>>>();
+    println!("requester: {} bytes, an attestation under way: {flow} bytes", {
+        size_of::<Requester<'_, Negotiated>>()
+    });
+    let mut good = size_of::<Requester<'_, Negotiated>>() <= STATE;
+    for backend in &BACKENDS {
+        println!("running hashes of {}: {} bytes", backend.name, backend.hashes);
+    }
+    println!(
+        "{:<11} {:<20} {:>9} {:>9} {:>6}  {:>11} {:>11} {:>6}  {:>6} {:>5} {:>5} {:>6}",
+        "backend", "suite", "us", "floor us", "ratio", "instr", "floor", "ratio", "allocs", "trips",
+        "sigs", "stack"
+    );
+    for backend in &BACKENDS {
+        for suite in SUITES {
+            good &= row(backend, suite);
+        }
+    }
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        println!("NOT CHECKED: valgrind is missing, so no instructions were counted");
+    }
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

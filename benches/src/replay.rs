@@ -1,0 +1,217 @@
+//! A recorded attestation in place of a device: whoever answers costs nothing.
+
+use std::convert::Infallible;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use spdm_codec::{BaseAsymAlgo, SpdmVersion};
+use spdm_crypto::rustcrypto::{PROVIDER, Running};
+use spdm_crypto::{Bank, HashAlgorithm, Provider, RandomUnavailable, SecureRandom};
+use spdm_emulator::{Device, DeviceConfig};
+use spdm_requester::{AttestationPlan, Requester, Storage, blocking};
+use spdm_transport::{Clock, Duration, Instant, Limits, MessageKind, Received, Transport};
+use spdm_x509::{Anchor, Policy, ValidityCheck};
+
+/// A moment at which the certificates are valid.
+pub const NOW: u64 = 1_790_000_000;
+/// What the transport takes and brings, in bytes: a chain of three certificates fits one message.
+const MESSAGE: usize = 0x1200;
+
+/// What a device is attested with.
+#[derive(Clone, Copy, Debug)]
+pub struct Suite {
+    pub name: &'static str,
+    pub base_asym: BaseAsymAlgo,
+    pub hash: HashAlgorithm,
+}
+
+/// The usual ones.
+pub const SUITES: [Suite; 3] = [
+    Suite {
+        name: "ECDSA_P256/SHA_256",
+        base_asym: BaseAsymAlgo::ECDSA_P256,
+        hash: HashAlgorithm::Sha256,
+    },
+    Suite {
+        name: "ECDSA_P384/SHA_384",
+        base_asym: BaseAsymAlgo::ECDSA_P384,
+        hash: HashAlgorithm::Sha384,
+    },
+    Suite {
+        name: "RSASSA_3072/SHA_384",
+        base_asym: BaseAsymAlgo::RSASSA_3072,
+        hash: HashAlgorithm::Sha384,
+    },
+];
+
+/// The same number in every run, so that a recorded answer fits.
+#[derive(Debug)]
+pub struct Fixed;
+
+impl SecureRandom for Fixed {
+    fn fill(&self, out: &mut [u8]) -> Result<(), RandomUnavailable> {
+        out.fill(0x5A);
+        Ok(())
+    }
+}
+
+/// One attestation as it was sent and received.
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    pub requests: Vec<Vec<u8>>,
+    pub responses: Vec<Vec<u8>>,
+    pub root: Vec<u8>,
+}
+
+/// Time stands still.
+#[derive(Clone, Copy, Debug)]
+pub struct Frozen;
+
+impl Clock for Frozen {
+    fn now(&self) -> Instant {
+        Instant::default()
+    }
+
+    fn sleep_until(&self, _: Instant) {}
+}
+
+struct Recorder<'d> {
+    device: &'d mut Device,
+    recording: Recording,
+}
+
+impl Transport for Recorder<'_> {
+    type Error = Infallible;
+
+    fn limits(&self) -> Limits {
+        Limits::new(MESSAGE, MESSAGE)
+    }
+
+    fn send(&mut self, _: MessageKind, message: &[u8], _: Duration) -> Result<(), Infallible> {
+        let answer = self.device.respond(message).expect("the device answers");
+        self.recording.requests.push(message.to_vec());
+        self.recording.responses.push(answer);
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], _: Duration) -> Result<Option<Received>, Infallible> {
+        let answer = self.recording.responses.last().expect("a request was sent");
+        buffer[..answer.len()].copy_from_slice(answer);
+        Ok(Some(Received { kind: MessageKind::Plain, len: answer.len() }))
+    }
+
+    fn abandon(&mut self) {}
+}
+
+impl Recording {
+    /// Records an attestation with SPDM 1.2 by the emulated device.
+    #[must_use]
+    pub fn of(suite: Suite) -> Self {
+        let mut device = Device::new(DeviceConfig {
+            versions: vec![SpdmVersion::V1_2],
+            base_asym: suite.base_asym,
+            base_hash: suite.hash.base_hash(),
+            seed: Some(1),
+            ..DeviceConfig::default()
+        })
+        .expect("a device");
+        let root = device.trust_anchors().swap_remove(0);
+        let anchors = [Anchor::Certificate(&root)];
+        let provider = Provider { random: &Fixed, ..PROVIDER };
+        let policy = Policy::new(&provider, &anchors, ValidityCheck::At(NOW));
+        let mut recorder = Recorder { device: &mut device, recording: Self::default() };
+        let mut buffers = Buffers::default();
+        let mut hashes = Bank::<Running, 2>::new();
+        let storage = Storage::new(&mut buffers.message, &mut hashes);
+        let requester = Requester::new(provider, storage, recorder.limits());
+        let plan = AttestationPlan::new(&policy);
+        let flow = requester.attest(plan, &mut buffers.chain, &mut buffers.record);
+        let result = blocking::run(flow, &mut recorder, &Frozen);
+        result.map_err(|failure| failure.error).expect("the device is attested");
+        Self { root: root.clone(), ..recorder.recording }
+    }
+
+    /// Writes the recording to a file.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        let messages = self.requests.iter().zip(&self.responses).flat_map(|(q, r)| [q, r]);
+        let lines: Vec<String> = core::iter::once(&self.root)
+            .chain(messages)
+            .map(|bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+            .collect();
+        fs::write(path, lines.join("\n"))
+    }
+
+    /// Reads a file of [`Self::write`].
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let text = fs::read_to_string(path)?;
+        let mut lines = text.lines().map(|line| {
+            let digits = line.as_bytes().chunks(2);
+            let byte = |pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
+            digits.map(|pair| byte(pair).expect("hexadecimal")).collect::<Vec<u8>>()
+        });
+        let mut recording = Self { root: lines.next().unwrap_or_default(), ..Self::default() };
+        while let (Some(request), Some(response)) = (lines.next(), lines.next()) {
+            recording.requests.push(request);
+            recording.responses.push(response);
+        }
+        Ok(recording)
+    }
+}
+
+/// Answers the requests of a recording, in their order.
+#[derive(Debug)]
+pub struct Replay<'r> {
+    recording: &'r Recording,
+    /// How many requests were sent.
+    pub sent: usize,
+}
+
+impl<'r> Replay<'r> {
+    #[must_use]
+    pub const fn new(recording: &'r Recording) -> Self {
+        Self { recording, sent: 0 }
+    }
+}
+
+impl Transport for Replay<'_> {
+    type Error = Infallible;
+
+    fn limits(&self) -> Limits {
+        Limits::new(MESSAGE, MESSAGE)
+    }
+
+    fn send(&mut self, _: MessageKind, message: &[u8], _: Duration) -> Result<(), Infallible> {
+        assert_eq!(self.recording.requests[self.sent], message);
+        self.sent += 1;
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], _: Duration) -> Result<Option<Received>, Infallible> {
+        let response = &self.recording.responses[self.sent - 1];
+        buffer[..response.len()].copy_from_slice(response);
+        Ok(Some(Received { kind: MessageKind::Plain, len: response.len() }))
+    }
+
+    fn abandon(&mut self) {}
+}
+
+/// What a caller lends.
+#[derive(Debug)]
+pub struct Buffers {
+    pub message: [u8; MESSAGE + 64],
+    pub chain: [u8; 0x1000],
+    pub record: [u8; 0x1000],
+}
+
+impl Default for Buffers {
+    fn default() -> Self {
+        Self { message: [0; MESSAGE + 64], chain: [0; 0x1000], record: [0; 0x1000] }
+    }
+}

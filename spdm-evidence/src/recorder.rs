@@ -1,0 +1,148 @@
+//! Evidence as it is made: a sink that keeps what requesters exchange.
+
+use std::collections::VecDeque;
+
+use spdm_codec::{Code, SlotId};
+use spdm_requester::{Connection, Error, Sink, Verdict};
+
+use crate::evidence::Evidence;
+use crate::exchange::{ChainContent, Exchange, Negotiation, Recording, SlotChain, is_interim};
+
+/// Keeps every exchange of one or more connections, those too whose answer was refused: evidence exists
+/// whatever the verdict is.
+///
+/// Each GET_VERSION begins a connection. Where there is a limit, the oldest connections go first; the newest
+/// one stays, however large it is.
+///
+/// ```
+/// use spdm_evidence::Recorder;
+/// use spdm_requester::{Fresh, Requester};
+///
+/// fn recorded<'a>(requester: Requester<'a, Fresh>, recorder: &'a mut Recorder) -> Requester<'a, Fresh> {
+///     requester.with_sink(recorder)
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    padding: usize,
+    limit: usize,
+    recordings: VecDeque<Recording>,
+    dropped: u64,
+}
+
+impl Recorder {
+    /// Nothing yet; `padding` is how many bytes the transport may append to a message.
+    #[must_use]
+    pub const fn new(padding: usize) -> Self {
+        Self { padding, limit: usize::MAX, recordings: VecDeque::new(), dropped: 0 }
+    }
+
+    /// Keeps at most so many bytes of messages and chains.
+    #[must_use]
+    pub const fn with_limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
+    }
+
+    /// Adds a chain structure of DSP0274 to the newest connection that was not fetched in it: one out of a
+    /// [`ChainCache`](spdm_requester::ChainCache).
+    pub fn chain(&mut self, slot: SlotId, structure: &[u8]) {
+        let chain = SlotChain { slot, content: ChainContent::Structure(structure.to_vec()) };
+        if let Some(recording) = self.recordings.back_mut() {
+            recording.chains.push(chain);
+        }
+        self.shed();
+    }
+
+    /// How many connections were dropped for the limit.
+    #[must_use]
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The connections that are kept, the oldest one first.
+    pub fn recordings(&self) -> impl Iterator<Item = &Recording> {
+        self.recordings.iter()
+    }
+
+    /// The connections that are kept, the oldest one first.
+    #[must_use]
+    pub fn into_recordings(self) -> Vec<Recording> {
+        self.recordings.into()
+    }
+
+    /// The connections as evidence about `target`.
+    #[must_use]
+    pub fn into_evidence(self, target: &str) -> Evidence {
+        Evidence { recordings: self.into_recordings(), ..Evidence::new(target) }
+    }
+
+    fn add(&mut self, exchange: spdm_requester::Exchange<'_>) {
+        let request = exchange.request;
+        if request.get(1) == Some(&Code::GET_VERSION.0) && !self.is_awaited(request) {
+            self.recordings.push_back(Recording::new(Negotiation::Recorded, self.padding));
+        }
+        if self.recordings.is_empty() {
+            self.recordings.push_back(Recording::new(Negotiation::Recorded, self.padding));
+        }
+        let awaited = self.is_awaited(request);
+        let response = Some(exchange.response.into_inner_less_safe().to_vec());
+        let Some(recording) = self.recordings.back_mut() else { return };
+        match recording.exchanges.last_mut() {
+            // It was Busy or not ready: this is another answer to the same request.
+            Some(last) if awaited => {
+                last.interim.extend(last.response.take());
+                last.response = response;
+            }
+            _ => {
+                let request = request.to_vec();
+                recording.exchanges.push(Exchange { request, interim: Vec::new(), response });
+            }
+        }
+        self.shed();
+    }
+
+    /// Whether the last answer was not the last word, and this is its request.
+    fn is_awaited(&self, request: &[u8]) -> bool {
+        let last = self.recordings.back().and_then(|recording| recording.exchanges.last());
+        last.is_some_and(|last| {
+            last.request == request && last.response.as_deref().is_some_and(is_interim)
+        })
+    }
+
+    fn shed(&mut self) {
+        let mut kept: usize = self.recordings.iter().map(size).sum();
+        while kept > self.limit && self.recordings.len() > 1 {
+            kept -= self.recordings.pop_front().as_ref().map_or(0, size);
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+}
+
+/// Bytes of messages and chains.
+fn size(recording: &Recording) -> usize {
+    let exchanges = recording.exchanges.iter().map(|exchange| {
+        let answers = exchange.interim.iter().chain(&exchange.response);
+        exchange.request.len() + answers.map(Vec::len).sum::<usize>()
+    });
+    let chains = recording.chains.iter().map(|chain| match &chain.content {
+        ChainContent::Structure(structure) => structure.len(),
+        ChainContent::Certificates(certificates) => certificates.iter().map(Vec::len).sum(),
+    });
+    exchanges.chain(chains).sum()
+}
+
+impl Sink for Recorder {
+    fn accepted(
+        &mut self,
+        exchange: spdm_requester::Exchange<'_>,
+        _: &Verdict<'_, '_>,
+        _: &Connection,
+    ) {
+        self.add(exchange);
+    }
+
+    fn rejected(&mut self, exchange: spdm_requester::Exchange<'_>, _: &Error) {
+        self.add(exchange);
+    }
+}

@@ -1,0 +1,297 @@
+//! The signatures inside a chain, verified once and for all: the proof, and what it saves.
+
+use spdm_crypto::Digest;
+
+use crate::anchor::{Origin, Root};
+use crate::appraisal::{Appraisal, Trusted};
+use crate::chain::{Chain, ChainContext};
+use crate::error::ChainError;
+use crate::identity::Identity;
+use crate::policy::Policy;
+
+/// Proof that the certificates of one chain sign each other, from its trust anchor to its leaf.
+///
+/// It comes from a [`Trusted`] only, and speaks of the chain of this digest alone, read in the same way. A
+/// signature does not expire: whoever holds the proof need not verify it again. Everything that can change
+/// does not follow from it: who is trusted, the time, the rules for the leaf, and its name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct VerifiedLinks {
+    context: ChainContext,
+    digest: Digest,
+    /// The first certificate whose signature was verified.
+    first: u16,
+}
+
+impl VerifiedLinks {
+    /// The digest of the chain.
+    #[must_use]
+    pub const fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// Whether the proof speaks of this chain.
+    #[must_use]
+    pub fn cover(&self, chain: &Chain<'_>) -> bool {
+        self.context == *chain.context() && self.digest == *chain.digest()
+    }
+
+    /// Whether every signature that counts from this origin on is shown.
+    ///
+    /// A root that the chain leaves out is the same one as before: RootHash, which the digest covers, names
+    /// it. Where the path starts above the certificate that it started with before, the signatures between
+    /// are not shown; nor is the one of a root that nobody vouches for.
+    pub(crate) fn suffice(&self, chain: &Chain<'_>, origin: &Origin<'_>) -> bool {
+        let anchored = matches!(origin.root, Root::Anchored(_) | Root::Omitted(_));
+        self.cover(chain) && anchored && self.first <= origin.first_judged()
+    }
+}
+
+impl Trusted<'_> {
+    /// The proof about the chain's signatures; `None` for a provisioned key, which has none.
+    #[must_use]
+    pub const fn links(&self) -> Option<VerifiedLinks> {
+        match self.identity() {
+            Identity::Chain(chain) => Some(VerifiedLinks {
+                context: *chain.context(),
+                digest: *chain.digest(),
+                first: self.first_judged,
+            }),
+            Identity::Key(_) => None,
+        }
+    }
+}
+
+impl Policy<'_> {
+    /// [`Self::appraise`] that verifies no signature where `links` show all that count. Else, as for another
+    /// chain or for an anchor nearer to the root, it verifies them all.
+    pub fn appraise_known<'c>(&self, chain: &Chain<'c>, links: &VerifiedLinks) -> Appraisal<'c> {
+        self.judge(chain, Some(links), None)
+    }
+
+    /// [`Self::validate`] that verifies no signature where `links` show all that count.
+    ///
+    /// # Errors
+    /// The first failure of [`Self::appraise_known`], in the order of [`Check`](crate::Check).
+    pub fn validate_known<'c>(
+        &self,
+        chain: &Chain<'c>,
+        links: &VerifiedLinks,
+    ) -> Result<Trusted<'c>, ChainError> {
+        self.appraise_known(chain, links).into_trusted()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+
+    use super::{Chain, ChainContext, ChainError, Policy};
+    use crate::anchor::Anchor;
+    use crate::error::Check;
+    use crate::identity::ProvisionedKey;
+    use crate::policy::ValidityCheck;
+    use crate::profile::Profile;
+    use crate::revocation::{Revocation, Revocations};
+    use crate::rule::Rule;
+    use crate::san_policy::SanPolicy;
+    use crate::testing::{ASYM, CONTEXT, HASH, Template, certificates, key, parse, structure};
+    use crate::{Trusted, chain::CertModel};
+    use spdm_codec::{SlotId, SpdmVersion};
+    use spdm_crypto::rustcrypto::PROVIDER;
+    use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Invalid, Provider, Signed, Verify};
+    use spdm_untrusted::Untrusted;
+
+    const NOW: u64 = 1_790_000_000;
+
+    std::thread_local! {
+        static VERIFIED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// Counts the signatures that it verifies.
+    #[derive(Debug)]
+    struct Counting;
+
+    impl Verify for Counting {
+        fn supports(&self, asym: AsymAlgorithm, hash: HashAlgorithm) -> bool {
+            PROVIDER.supports(asym, hash)
+        }
+
+        fn check_key(&self, asym: AsymAlgorithm, public_key: &[u8]) -> Result<(), Invalid> {
+            PROVIDER.check_key(asym, public_key)
+        }
+
+        fn verify(
+            &self,
+            asym: AsymAlgorithm,
+            hash: HashAlgorithm,
+            public_key: &[u8],
+            signed: Signed<'_>,
+            signature: &[u8],
+        ) -> Result<(), Invalid> {
+            VERIFIED.set(VERIFIED.get() + 1);
+            PROVIDER.verify(asym, hash, public_key, signed, signature)
+        }
+    }
+
+    const COUNTING: Provider = Provider { verifiers: &[&Counting], ..PROVIDER };
+
+    /// How many signatures `run` verifies.
+    fn verified<R>(run: impl FnOnce() -> R) -> (usize, R) {
+        VERIFIED.set(0);
+        let result = run();
+        (VERIFIED.get(), result)
+    }
+
+    fn refused(check: Check, rule: Rule) -> Option<ChainError> {
+        Some(ChainError::new(check, rule))
+    }
+
+    #[test]
+    fn a_known_chain_costs_no_signature() {
+        let sent = certificates(1);
+        let bytes = structure(&sent[0], &sent);
+        let chain = parse(&bytes).unwrap();
+        let anchors = [Anchor::Certificate(&sent[0])];
+        let policy = Policy::new(&COUNTING, &anchors, ValidityCheck::At(NOW));
+        let (count, trusted) = verified(|| policy.validate(&chain).unwrap());
+        assert_eq!(count, 2);
+        let links = trusted.links().unwrap();
+        assert!(links.cover(&chain));
+        let (count, again) = verified(|| policy.validate_known(&chain, &links).unwrap());
+        assert_eq!((count, again.identity().digest()), (0, chain.digest()));
+        assert!(again.time_checked());
+    }
+
+    #[test]
+    fn a_root_that_the_chain_leaves_out_is_the_one_of_the_proof() {
+        let all = certificates(1);
+        let (root, sent) = all.split_first().unwrap();
+        let bytes = structure(root, sent);
+        let chain = parse(&bytes).unwrap();
+        let anchors = [Anchor::Certificate(root)];
+        let policy = Policy::new(&COUNTING, &anchors, ValidityCheck::At(NOW));
+        let (count, trusted) = verified(|| policy.validate(&chain).unwrap());
+        assert_eq!(count, 2);
+        let links = trusted.links().unwrap();
+        assert_eq!(verified(|| policy.validate_known(&chain, &links).is_ok()), (0, true));
+        // One of the same name and key, which RootHash does not name.
+        let twin = Template::authority("Root", "Root").with(&[]).signed_by("Root");
+        let anchors = [Anchor::Certificate(&twin)];
+        let policy = Policy::new(&COUNTING, &anchors, ValidityCheck::At(NOW));
+        let error = policy.validate_known(&chain, &links).err();
+        assert_eq!(error, refused(Check::Anchor, Rule::UnknownAuthority));
+    }
+
+    #[test]
+    fn what_can_change_is_judged_again() {
+        let sent = certificates(1);
+        let bytes = structure(&sent[0], &sent);
+        let chain = parse(&bytes).unwrap();
+        let anchors = [Anchor::Certificate(&sent[0])];
+        let policy = Policy::new(&COUNTING, &anchors, ValidityCheck::At(NOW));
+        let links = policy.validate(&chain).unwrap().links().unwrap();
+        // Where nobody vouches for the root, it is shown by nothing that it signed itself.
+        let unknown = |policy: Policy<'_>| verified(|| policy.validate_known(&chain, &links).err());
+        let judge = |policy: Policy<'_>| {
+            let (count, result) = unknown(policy);
+            assert_eq!(count, 0);
+            result
+        };
+        assert_eq!(judge(policy), None);
+        assert_eq!(
+            unknown(Policy { anchors: &[], ..policy }),
+            (3, refused(Check::Anchor, Rule::NoTrustAnchor))
+        );
+        let other = Template::authority("Root", "Root").signed_by("Other");
+        let anchors = [Anchor::Certificate(&other)];
+        assert_eq!(
+            unknown(Policy { anchors: &anchors, ..policy }),
+            (3, refused(Check::Anchor, Rule::UnknownAuthority))
+        );
+        let late = ValidityCheck::At(u64::MAX);
+        let error = judge(Policy { validity: late, ..policy });
+        assert_eq!(
+            error.map(|error| (error.check, error.rule)),
+            Some((Check::Certificates, Rule::Expired))
+        );
+        let san = SanPolicy::Dmtf { pattern: "nobody:*:*" };
+        assert_eq!(judge(Policy { san, ..policy }).map(|error| error.check), Some(Check::San));
+        let authority = chain.certificates().nth(1).unwrap();
+        let (issuer, serial) = (authority.issuer().der(), authority.serial());
+        let revoked = [Revocation::Certificate { issuer, serial }];
+        let error = judge(Policy { revocations: Revocations::new(&revoked), ..policy });
+        let expected = ChainError::new(Check::Certificates, Rule::Revoked).in_certificate(0);
+        assert_eq!(error, Some(expected));
+        let strict = judge(Policy { profile: Profile::STRICT, ..policy });
+        assert_eq!(strict, policy_error(&chain, Policy { profile: Profile::STRICT, ..policy }));
+    }
+
+    #[test]
+    fn a_proof_from_an_intermediate_anchor_on_shows_nothing_above_it() {
+        let mut sent = certificates(1);
+        sent[1] = Template::authority("Root", "CA 1").signed_by("Mallory");
+        let bytes = structure(&sent[0], &sent);
+        let chain = parse(&bytes).unwrap();
+        let intermediate = [Anchor::Intermediate(&sent[1])];
+        let policy = Policy::new(&COUNTING, &intermediate, ValidityCheck::At(NOW));
+        let (count, trusted) = verified(|| policy.validate(&chain).unwrap());
+        assert_eq!(count, 1);
+        let links = trusted.links().unwrap();
+        assert_eq!(verified(|| policy.validate_known(&chain, &links).is_ok()), (0, true));
+        // Root never signed it.
+        let root = [Anchor::Certificate(&sent[0])];
+        let policy = Policy::new(&COUNTING, &root, ValidityCheck::At(NOW));
+        let (count, result) = verified(|| policy.validate_known(&chain, &links).err());
+        let error = ChainError::new(Check::Signatures, Rule::Signature).in_certificate(1);
+        assert_eq!((count, result), (1, Some(error)));
+        // The other way round, less is needed than is shown.
+        let sent = certificates(1);
+        let bytes = structure(&sent[0], &sent);
+        let chain = parse(&bytes).unwrap();
+        let root = [Anchor::Certificate(&sent[0])];
+        let policy = Policy::new(&COUNTING, &root, ValidityCheck::At(NOW));
+        let links = policy.validate(&chain).unwrap().links().unwrap();
+        let intermediate = [Anchor::Intermediate(&sent[1])];
+        let policy = Policy::new(&COUNTING, &intermediate, ValidityCheck::At(NOW));
+        assert_eq!(verified(|| policy.validate_known(&chain, &links).is_ok()), (0, true));
+    }
+
+    fn policy_error(chain: &Chain<'_>, policy: Policy<'_>) -> Option<ChainError> {
+        policy.validate(chain).err()
+    }
+
+    #[test]
+    fn the_proof_of_one_chain_is_none_of_another() {
+        let sent = certificates(1);
+        let bytes = structure(&sent[0], &sent);
+        let anchors = [Anchor::Certificate(&sent[0])];
+        let policy = Policy::new(&COUNTING, &anchors, ValidityCheck::At(NOW));
+        let links = policy.validate(&parse(&bytes).unwrap()).unwrap().links().unwrap();
+        // The leaf is forged.
+        let mut forged = sent.clone();
+        forged[2] = Template::leaf("CA 1").signed_by("Mallory");
+        let forged = structure(&sent[0], &forged);
+        let chain = parse(&forged).unwrap();
+        assert!(!links.cover(&chain));
+        let (count, result) = verified(|| policy.validate_known(&chain, &links).err());
+        let error = ChainError::new(Check::Signatures, Rule::Signature).in_certificate(2);
+        assert_eq!((count, result), (2, Some(error)));
+        // The same bytes, read in another way.
+        for context in [
+            ChainContext { slot: SlotId::new(1).unwrap(), ..CONTEXT },
+            ChainContext { version: SpdmVersion::V1_1, ..CONTEXT },
+            ChainContext { model: CertModel::AliasCert, ..CONTEXT },
+        ] {
+            assert_ne!(context, CONTEXT);
+            let chain = Chain::parse(Untrusted::new(&bytes), context, &PROVIDER).unwrap();
+            assert!(!links.cover(&chain), "{context:?}");
+        }
+    }
+
+    #[test]
+    fn a_provisioned_key_has_no_links() {
+        let der = key("Device").to_spki_der();
+        let key = ProvisionedKey::parse(Untrusted::new(&der), ASYM, HASH, &PROVIDER).unwrap();
+        assert_eq!(Trusted::provisioned(key).links(), None);
+    }
+}
