@@ -152,7 +152,7 @@ pub(crate) struct Constraints<'a> {
 /// The most certificates of a path that may have nameConstraints.
 const MAX_CONSTRAINED: usize = 8;
 /// The most attributes and other names in them: each may be compared with every name below.
-const MAX_LEN: usize = 64;
+const MAX_LEN: usize = 16;
 
 impl<'a> Constraints<'a> {
     pub(crate) const NONE: Self = Self { above: [None; MAX_CONSTRAINED], len: 0 };

@@ -53,7 +53,9 @@ pub(crate) fn check_certificates(
     if let Some(anchor) = origin.omitted() {
         check_revocation(&anchor, policy, ledger);
     }
+    let mut judged = 0;
     for Link { index, certificate, issuer } in links(chain, origin) {
+        judged = index + 1;
         ledger.turn_to(Some(index));
         check_revocation(&certificate, policy, ledger);
         if index < first {
@@ -69,6 +71,14 @@ pub(crate) fn check_certificates(
         if index != leaf {
             authorities.descend(&certificate, ledger);
         }
+    }
+    demand_all(chain, judged, ledger);
+}
+
+/// Fails closed where the certificates came to an end before the chain did, which they do not.
+fn demand_all(chain: &Chain<'_>, judged: u16, ledger: &mut Ledger<'_, '_>) {
+    if judged != chain.certificate_count() {
+        ledger.ask(Rule::NotChecked, false);
     }
 }
 
@@ -169,7 +179,9 @@ pub(crate) fn check_signatures(
     if matches!(origin.root, Root::Unknown) {
         return Outcome::Skipped;
     }
+    let mut judged = 0;
     for Link { index, certificate, issuer } in links(chain, origin) {
+        judged = index + 1;
         ledger.turn_to(Some(index));
         let issuer = match (issuer, origin.root) {
             // Whoever issued it is not at hand.
@@ -182,9 +194,10 @@ pub(crate) fn check_signatures(
             signature::check(&certificate, &issuer, policy.provider, hash, &mut ledger);
         }
         if ledger.has_failed() && !ledger.is_heard() {
-            break;
+            return ledger.outcome();
         }
     }
+    demand_all(chain, judged, &mut ledger);
     ledger.outcome()
 }
 
