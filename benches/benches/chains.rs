@@ -190,6 +190,7 @@ fn hostile() {
         let mut leaf = Template::leaf("CA 1").keyed(ASYM, "Leaf");
         let elements = Certificate::MAX_ELEMENTS / 2 - 200;
         leaf.extensions.push(subject_alt_name(&vec![tlv(0xA4, &[&name("Leaf")]); elements / 6]));
+        leaf.extensions.push(extension(&[0x2A], &[], &vec![0x5A; MIB - 0x1_8000]));
         sent[1] = authority.signed_by("Root");
         sent[2] = leaf.signed_by("CA 1");
         vec![sent]
@@ -221,7 +222,7 @@ fn hostile() {
             }),
         ),
         ("a serial number", grown(|t| t.serial = tlv(2, &[&vec![0x11; MIB - 0x1000]]))),
-        ("constraints on directory names", constrained),
+        ("constrained names, unknown extension", constrained),
     ];
     let provider = Provider { verifiers: &VERIFIERS, ..PROVIDER };
     println!("chains of 1 MiB, before any signature check (longest of its places; fastest of 9)");

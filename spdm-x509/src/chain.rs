@@ -233,7 +233,7 @@ fn check_leaf_key(
 #[cfg(test)]
 mod tests {
     use super::{Chain, ChainContext, ChainError, Check, Rule, format_error};
-    use crate::testing::{CONTEXT, HASH, Template, certificates, key, parse, structure};
+    use crate::testing::{CONTEXT, HASH, Template, certificates, extension, key, parse, structure};
     use spdm_codec::SpdmVersion;
     use spdm_crypto::rustcrypto::PROVIDER;
     use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, Provider};
@@ -340,11 +340,13 @@ mod tests {
     #[test]
     fn chains_beyond_64_kib_exist_from_1_4_on() {
         let [root, leaf] = certificates(0).try_into().unwrap();
-        let sent = [&std::vec![root.clone(); 250][..], &[leaf]].concat();
-        let bytes = structure(&root, &sent);
+        let mut large = Template::authority("Root", "Root");
+        large.extensions.push(extension(&[0x2A], &[], &[0x5A; 0x8000]));
+        let large = large.signed_by("Root");
+        let bytes = structure(&root, &[root.clone(), large.clone(), large, leaf]);
         assert!(bytes.len() > 0xFFFF);
         let large = ChainContext { version: SpdmVersion::V1_4, ..CONTEXT };
-        assert_eq!(parse_as(&bytes, large).unwrap().certificate_count(), 251);
+        assert_eq!(parse_as(&bytes, large).unwrap().certificate_count(), 4);
         assert_eq!(parse_as(&bytes, CONTEXT).unwrap_err(), format_error(Rule::Reserved).at(2));
     }
 
