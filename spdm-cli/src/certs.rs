@@ -64,7 +64,8 @@ pub(crate) fn run(args: &CertsArgs, console: &mut Console) -> Result<Exit, Failu
         fs::create_dir_all(folder).map_err(|error| file::of(folder, &error))?;
     }
     let anchors = trust.anchors();
-    let policy = trust.policy(&PROVIDER, &anchors);
+    let revocations = trust.revocations();
+    let policy = trust.policy(&PROVIDER, &anchors, &revocations);
     for fetched in &fetched {
         let raw = Untrusted::new(fetched.bytes.as_slice());
         // It was parsed once, while it was fetched.

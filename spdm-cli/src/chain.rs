@@ -24,6 +24,7 @@ use crate::{file, render};
 pub(crate) fn run(args: &ChainArgs, console: &mut Console) -> Result<Exit, Failure> {
     let trust = Trust::load(&args.trust)?;
     let anchors = trust.anchors();
+    let revocations = trust.revocations();
     let bytes = file::read(&args.file)?;
     let name = file::name(&args.file);
     if bytes.is_empty() {
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &ChainArgs, console: &mut Console) -> Result<Exit, Failu
     }
     let structure = structure(bytes, &anchors, args.base_hash)
         .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-    let policy = trust.policy(&PROVIDER, &anchors);
+    let policy = trust.policy(&PROVIDER, &anchors, &revocations);
     let explain = args.explain;
     match parse(&structure, args)? {
         Ok(chain) => {

@@ -30,7 +30,8 @@ pub(crate) fn run(args: &MeasureArgs, console: &mut Console) -> Result<Exit, Fai
         trust.add(link.anchors());
     }
     let anchors = trust.anchors();
-    let policy = trust.policy(&PROVIDER, &anchors);
+    let revocations = trust.revocations();
+    let policy = trust.policy(&PROVIDER, &anchors, &revocations);
     let plan = Plan {
         policy: Some(&policy),
         slot: args.slot,

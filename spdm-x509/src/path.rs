@@ -208,7 +208,7 @@ mod tests {
     use crate::oid::Oid;
     use crate::policy::Policy;
     use crate::testing::{
-        BASIC_CONSTRAINTS, FALSE, KEY_USAGE, TRUE, Template, basic_constraints, certificates,
+        BASIC_CONSTRAINTS, FALSE, HASH, KEY_USAGE, TRUE, Template, basic_constraints, certificates,
         extension, key, key_usage, name, parse, structure, tlv,
     };
     use spdm_crypto::rustcrypto::PROVIDER;
@@ -443,6 +443,17 @@ mod tests {
             let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
             let omitted = Policy { profile, ..policy }.validate(&parse(&bytes).unwrap()).map(drop);
             assert_eq!(in_chain, omitted);
+            // The same by its digest, and where it is to be an authority below the root.
+            let digest = PROVIDER.hash.digest(HASH, &[&sent[0]]).unwrap();
+            let bytes = structure(&sent[0], &sent);
+            for anchor in [
+                Anchor::RootHash { hash: HASH, digest: digest.as_bytes() },
+                Anchor::Intermediate(&sent[0]),
+            ] {
+                let anchors = [anchor];
+                let policy = Policy { profile, anchors: &anchors, ..policy };
+                assert_eq!(policy.validate(&parse(&bytes).unwrap()).map(drop), in_chain);
+            }
             in_chain
         };
         let never = Profile { anchor: Demand::Never, ..Profile::STRICT };
