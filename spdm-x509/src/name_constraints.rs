@@ -299,7 +299,10 @@ mod tests {
             let constraints = subtree(&base);
             assert_eq!(under(&constraints, TRUE, &with_names(&[name])), broken(2), "{base:02x?}");
             // They do not concern names of another kind.
-            assert_eq!(under(&constraints, TRUE, &with_names(&[directory.clone()])), Ok(()));
+            assert_eq!(
+                under(&constraints, TRUE, &with_names(core::slice::from_ref(&directory))),
+                Ok(())
+            );
         }
         assert_eq!(under(&subtree(&tlv(0x81, &[b"b"])), TRUE, &mail), broken(2));
         assert_eq!(under(&subtree(&tlv(0x82, &[b"b"])), TRUE, &mail), Ok(()));

@@ -286,7 +286,7 @@ mod tests {
         assert_eq!(validate(&with(&[0x2A], &[])), Ok(()));
         assert_eq!(validate(&with(&[0x2A], TRUE)), refused(1, Rule::UnknownCriticalExtension));
         for last in [1, 5, 9] {
-            let dice = [&Oid::DICE.as_bytes()[..], &[last]].concat();
+            let dice = [Oid::DICE.as_bytes(), &[last]].concat();
             assert_eq!(validate(&with(&dice, &[])), Ok(()));
             let critical = with(&dice, TRUE);
             assert_eq!(validate(&critical), refused(1, Rule::CriticalDice));
