@@ -114,35 +114,36 @@ fn sign_again(certificate: &mut Vec<u8>, signer: &str) {
     *certificate = tlv(0x30, &[&tbs, &algorithm, &signature]);
 }
 
-/// Judges a chain under every version and model. What is trusted must start with the root, and consist of
+/// Judges a chain under a version and a model that its last byte chooses. What is trusted must start with the root, and consist of
 /// authorities and a leaf that another reader takes for such.
 pub fn judge_chain(data: &[u8]) {
     let root = &good::certificates()[0];
     let anchors = [Anchor::Certificate(root)];
     let models =
         [CertModel::Unknown, CertModel::DeviceCert, CertModel::AliasCert, CertModel::GenericCert];
-    for version in [spdm_codec::SpdmVersion::V1_2, spdm_codec::SpdmVersion::V1_4] {
-        for model in models {
-            let context =
-                ChainContext::new(CONTEXT.slot, version, model, CONTEXT.asym, CONTEXT.hash);
-            let Ok(chain) = Chain::parse(Untrusted::new(data), context, &PROVIDER) else { return };
-            for profile in [Profile::STRICT, Profile::COMPATIBLE] {
-                let policy = Policy {
-                    profile,
-                    limits: Limits { max_certificates: 8, ..Limits::DEFAULT },
-                    ..Policy::new(&PROVIDER, &anchors, ValidityCheck::At(good::NOW))
-                };
-                let mut findings = 0;
-                let appraisal = policy.explain(&chain, &mut |_| findings += 1);
-                let trusted = policy.validate(&chain).is_ok();
-                assert_eq!(appraisal.into_trusted().is_ok(), trusted);
-                let nobody = Policy { anchors: &[], ..policy };
-                assert!(nobody.validate(&chain).is_err(), "nothing is trusted without an anchor");
-                if trusted {
-                    assert_is_path(&chain, root);
-                }
-            }
-        }
+    let choice = usize::from(data.last().copied().unwrap_or_default());
+    let version = match choice & 0x04 {
+        0 => spdm_codec::SpdmVersion::V1_2,
+        _ => spdm_codec::SpdmVersion::V1_4,
+    };
+    let profile = if choice & 0x08 == 0 { Profile::STRICT } else { Profile::COMPATIBLE };
+    let model = models[choice & 0x03];
+    let context = ChainContext::new(CONTEXT.slot, version, model, CONTEXT.asym, CONTEXT.hash);
+    let Ok(chain) = Chain::parse(Untrusted::new(data), context, &PROVIDER) else { return };
+    let policy = Policy {
+        profile,
+        limits: Limits { max_certificates: 8, ..Limits::DEFAULT },
+        ..Policy::new(&PROVIDER, &anchors, ValidityCheck::At(good::NOW))
+    };
+    let trusted = policy.validate(&chain).is_ok();
+    if choice & 0x10 == 0 {
+        let explained = policy.explain(&chain, &mut |_| ());
+        assert_eq!(explained.into_trusted().is_ok(), trusted);
+        let nobody = Policy { anchors: &[], ..policy };
+        assert!(nobody.validate(&chain).is_err(), "nothing is trusted without an anchor");
+    }
+    if trusted {
+        assert_is_path(&chain, root);
     }
 }
 

@@ -100,6 +100,16 @@ pub(crate) struct TrustArgs {
     /// SHA-256, SHA-384 or SHA-512 of a root certificate to trust (repeatable)
     #[arg(long, value_name = "HEX", value_parser = RootHash::parse)]
     pub(crate) trust_root_hash: Vec<RootHash>,
+    /// Certificate authorities below a root to trust, PEM or DER: the chain must contain one, and its path starts there
+    /// (repeatable)
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) trust_intermediate: Vec<PathBuf>,
+    /// Certificates that are revoked, by their issuer and serial number; PEM or DER (repeatable)
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) revoked: Vec<PathBuf>,
+    /// SHA-256, SHA-384 or SHA-512 of the SubjectPublicKeyInfo of a revoked key (repeatable)
+    #[arg(long, value_name = "HEX", value_parser = RootHash::parse)]
+    pub(crate) revoked_key: Vec<RootHash>,
     /// The name that the leaf must carry: none, pci-cma (with --pci-id), dmtf or dmtf:MANUFACTURER:PRODUCT:SERIAL
     /// where * stands for anything. For pci: targets pci-cma, of the function itself; otherwise none
     #[arg(long, value_name = "POLICY", value_parser = San::parse)]

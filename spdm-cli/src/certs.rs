@@ -72,7 +72,8 @@ pub(crate) fn run(
         fs::create_dir_all(folder).map_err(|error| file::of(folder, &error))?;
     }
     let anchors = trust.anchors();
-    let policy = trust.policy(crypto.provider, &anchors);
+    let revocations = trust.revocations();
+    let policy = trust.policy(crypto.provider, &anchors, &revocations);
     for fetched in &fetched {
         let raw = Untrusted::new(fetched.bytes.as_slice());
         // It was parsed once, while it was fetched.

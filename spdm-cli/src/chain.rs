@@ -28,6 +28,7 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     let trust = Trust::load(&args.trust, None)?;
     let anchors = trust.anchors();
+    let revocations = trust.revocations();
     let bytes = file::read(&args.file)?;
     let name = file::name(&args.file);
     if bytes.is_empty() {
@@ -35,7 +36,7 @@ pub(crate) fn run(
     }
     let structure = structure(bytes, &anchors, args.base_hash, crypto.provider)
         .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-    let policy = trust.policy(crypto.provider, &anchors);
+    let policy = trust.policy(crypto.provider, &anchors, &revocations);
     let explain = args.explain;
     match parse(&structure, args, crypto.provider)? {
         Ok(chain) => {

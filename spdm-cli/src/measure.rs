@@ -35,7 +35,8 @@ pub(crate) fn run(
         trust.add(link.anchors());
     }
     let anchors = trust.anchors();
-    let policy = trust.policy(crypto.provider, &anchors);
+    let revocations = trust.revocations();
+    let policy = trust.policy(crypto.provider, &anchors, &revocations);
     let plan = Plan {
         policy: Some(&policy),
         slot: args.slot,

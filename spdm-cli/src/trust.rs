@@ -9,7 +9,8 @@ use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
 use spdm_evidence::certificates_from_pem;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
-    Anchor, Certificate, Policy, Profile, ProvisionedKey, Rule, SanPolicy, ValidityCheck,
+    Anchor, Certificate, Policy, Profile, ProvisionedKey, Revocation, Revocations, Rule, SanPolicy,
+    ValidityCheck,
 };
 
 use crate::args::{RootHash, San, TrustArgs};
@@ -28,11 +29,21 @@ const ANY_NAME: &str = "*:*:*";
 pub(crate) struct Trust {
     certificates: Vec<Vec<u8>>,
     digests: Vec<RootHash>,
+    intermediates: Vec<Vec<u8>>,
+    revoked: Vec<RevokedCertificate>,
+    revoked_keys: Vec<RootHash>,
     pub(crate) validity: ValidityCheck,
     pub(crate) profile: Profile,
     san: San,
     /// The function that [`San::PciCma`] is about.
     pci_id: Option<PciIdentity>,
+}
+
+/// The issuer (a DER Name) and serial number of a revoked certificate.
+#[derive(Debug)]
+struct RevokedCertificate {
+    issuer: Vec<u8>,
+    serial: Vec<u8>,
 }
 
 impl Trust {
@@ -54,14 +65,16 @@ impl Trust {
             (_, Some(_), None) => return Err(Failure::usage("--pci-id belongs to --san pci-cma")),
             (Some(san), None, _) => (san.clone(), None),
         };
-        let mut certificates = Vec::new();
-        for path in &args.trust {
-            anchors(path, &mut certificates)?;
-        }
+        let certificates = all_certificates(&args.trust)?;
+        let intermediates = all_certificates(&args.trust_intermediate)?;
+        let revoked = all_certificates(&args.revoked)?;
         let validity = args.at.validity();
         Ok(Self {
             certificates,
             digests: args.trust_root_hash.clone(),
+            intermediates,
+            revoked: revoked.iter().filter_map(|der| revoked_certificate(der)).collect(),
+            revoked_keys: args.revoked_key.clone(),
             validity: validity.ok_or_else(|| Failure::usage("the clock is before 1970: --at"))?,
             profile: args.profile.into(),
             san,
@@ -71,7 +84,7 @@ impl Trust {
 
     /// Whether nothing is trusted.
     pub(crate) fn is_empty(&self) -> bool {
-        self.certificates.is_empty() && self.digests.is_empty()
+        self.certificates.is_empty() && self.digests.is_empty() && self.intermediates.is_empty()
     }
 
     /// Trusts these roots too.
@@ -86,7 +99,21 @@ impl Trust {
             .digests
             .iter()
             .map(|root| Anchor::RootHash { hash: root.hash, digest: &root.digest });
-        certificates.chain(digests).collect()
+        let intermediates = self.intermediates.iter().map(|der| Anchor::Intermediate(der));
+        certificates.chain(digests).chain(intermediates).collect()
+    }
+
+    /// What is revoked.
+    pub(crate) fn revocations(&self) -> Vec<Revocation<'_>> {
+        let certificates = self.revoked.iter().map(|revoked| Revocation::Certificate {
+            issuer: &revoked.issuer,
+            serial: &revoked.serial,
+        });
+        let keys = self
+            .revoked_keys
+            .iter()
+            .map(|key| Revocation::Key { hash: key.hash, digest: &key.digest });
+        certificates.chain(keys).collect()
     }
 
     /// The name that the leaf must carry.
@@ -105,13 +132,29 @@ impl Trust {
         &'p self,
         provider: &'p Provider,
         anchors: &'p [Anchor<'p>],
+        revocations: &'p [Revocation<'p>],
     ) -> Policy<'p> {
         Policy {
+            revocations: Revocations::new(revocations),
             san: self.san(),
             profile: self.profile,
             ..Policy::new(provider, anchors, self.validity)
         }
     }
+}
+
+/// The certificates of these files and folders.
+fn all_certificates(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, Failure> {
+    let mut certificates = Vec::new();
+    paths.iter().try_for_each(|path| anchors(path, &mut certificates))?;
+    Ok(certificates)
+}
+
+/// Every file was read as certificates before.
+fn revoked_certificate(der: &[u8]) -> Option<RevokedCertificate> {
+    let certificate = Certificate::parse(Untrusted::new(der)).ok()?;
+    let (issuer, serial) = (certificate.issuer().der().to_vec(), certificate.serial().to_vec());
+    Some(RevokedCertificate { issuer, serial })
 }
 
 /// Adds the certificates of a file, or of the files in a folder.

@@ -2,6 +2,7 @@
 
 use spdm_codec::{Nonce, SlotId};
 use spdm_evidence::{Evidence, Presumption, ReadOptions, Verifier};
+use spdm_x509::Revocations;
 
 use crate::args::{NonceChoice, SlotChoice, VerifyArgs};
 use crate::attest::{nonce, reference};
@@ -28,9 +29,11 @@ pub(crate) fn run(
     let reference = args.reference.as_deref().map(reference).transpose()?;
     let evidence = read(args)?;
     let anchors = trust.anchors();
+    let revocations = trust.revocations();
     let verifier = Verifier {
         san: trust.san(),
         profile: trust.profile,
+        revocations: Revocations::new(&revocations),
         nonce,
         peer_key: peer_key.as_deref(),
         min_version: args.min_version,

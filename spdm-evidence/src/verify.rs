@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use spdm_codec::{CertificateModel, Code, KeySlot, Nonce, SlotId, SpdmVersion};
 use spdm_crypto::{HashAlgorithm, HashBank, Provider};
 use spdm_requester::{Bench, Error, Incompatible, Negotiated, Proof, Verified};
-use spdm_x509::{Anchor, Identity, Policy, Profile, SanPolicy, Trusted, ValidityCheck};
+use spdm_x509::{
+    Anchor, Identity, Policy, Profile, Revocations, SanPolicy, Trusted, ValidityCheck,
+};
 
 use crate::certificate_list::chain_structure;
 use crate::chain_library::{ChainId, ChainLibrary, Fetched, Held, Recent, StoredChain};
@@ -23,6 +25,8 @@ pub struct Verifier<'p> {
     pub provider: &'p Provider,
     /// The roots to trust; without one no chain is.
     pub anchors: &'p [Anchor<'p>],
+    /// What is not trusted, whoever vouches for it.
+    pub revocations: Revocations<'p>,
     /// The time to hold validity periods against.
     pub validity: ValidityCheck,
     /// The name that the leaf must carry.
@@ -53,6 +57,7 @@ impl<'p> Verifier<'p> {
         Self {
             provider,
             anchors,
+            revocations: Revocations::NONE,
             validity,
             san: SanPolicy::None,
             profile: Profile::STRICT,
@@ -184,6 +189,7 @@ impl<'p> Verifier<'p> {
         let mut policy = Policy::new(self.provider, self.anchors, self.validity);
         policy.san = self.san;
         policy.profile = self.profile;
+        policy.revocations = self.revocations;
         policy
     }
 }

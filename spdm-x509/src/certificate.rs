@@ -15,7 +15,7 @@ use crate::subject_alt_name::{GeneralName, OtherName};
 use crate::tcb_info::DiceInfo;
 use crate::text::Text;
 use crate::time::Time;
-use crate::tlv::{Element, Fields, check_strict, explicit, implicit};
+use crate::tlv::{Budget, Element, Fields, check_strict_within, explicit, implicit};
 
 /// A certificate whose encoding is right: strict DER, version 3, every field well formed (RFC 5280 §4.1).
 ///
@@ -38,6 +38,10 @@ pub struct Certificate<'a> {
 }
 
 impl<'a> Certificate<'a> {
+    /// The most DER elements that one certificate, or all certificates of a chain, may consist of, those inside
+    /// of known extensions included.
+    pub const MAX_ELEMENTS: usize = Budget::MAX;
+
     /// The most extensions that one certificate may have.
     pub const MAX_EXTENSIONS: usize = 32;
 
@@ -50,16 +54,23 @@ impl<'a> Certificate<'a> {
     }
 
     pub(crate) fn from_der(der: &'a [u8]) -> Result<Self, Fault> {
-        Self::read(der).map_err(|fault| match fault.rule {
-            Rule::Der | Rule::Nesting | Rule::CertificateSyntax | Rule::NameSyntax => {
-                fault.within(field_at(der, fault.at))
-            }
+        Self::from_der_within(&mut Budget::new(), der)
+    }
+
+    /// Reads it at the expense of a budget that several certificates share.
+    pub(crate) fn from_der_within(budget: &mut Budget, der: &'a [u8]) -> Result<Self, Fault> {
+        Self::read(budget, der).map_err(|fault| match fault.rule {
+            Rule::Der
+            | Rule::Nesting
+            | Rule::TooManyElements
+            | Rule::CertificateSyntax
+            | Rule::NameSyntax => fault.within(field_at(der, fault.at)),
             _ => fault,
         })
     }
 
-    fn read(der: &'a [u8]) -> Result<Self, Fault> {
-        check_strict(der, 0)?;
+    fn read(budget: &mut Budget, der: &'a [u8]) -> Result<Self, Fault> {
+        check_strict_within(budget, der, 0)?;
         let mut outer = Fields::new(der, 0);
         let certificate = outer.take(Tag::Sequence, Rule::CertificateSyntax)?;
         outer.finish(Rule::CertificateSyntax)?;
@@ -109,7 +120,7 @@ impl<'a> Certificate<'a> {
             key_info: public_key.encoded,
             public_key: PublicKey::parse(&public_key)?,
             extensions: match extensions {
-                Some(tagged) => Extensions::parse(&tagged)?,
+                Some(tagged) => Extensions::parse(budget, &tagged)?,
                 None => Extensions::default(),
             },
         })

@@ -8,7 +8,7 @@ use spdm_untrusted::Untrusted;
 use crate::certificate::Certificate;
 use crate::error::{ChainError, Check};
 use crate::rule::Rule;
-use crate::tlv::Element;
+use crate::tlv::{Budget, Element};
 
 /// `CertModel` (DSP0274 1.3): what the chain of a slot certifies.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -197,6 +197,7 @@ fn check_certificates<'c>(
     certificates: &'c [u8],
 ) -> Result<(u16, Certificate<'c>), ChainError> {
     let mut leaf = None;
+    let mut budget = Budget::new();
     let mut rest = certificates;
     for index in 0..u16::MAX {
         let at = bytes.len() - rest.len();
@@ -210,7 +211,7 @@ fn check_certificates<'c>(
         if element.tag != Tag::Sequence {
             return Err(out_of_bounds);
         }
-        let certificate = Certificate::from_der(element.encoded)
+        let certificate = Certificate::from_der_within(&mut budget, element.encoded)
             .map_err(|fault| fault.during(Check::Format, at).in_certificate(index))?;
         leaf = Some(certificate);
         rest = behind;
@@ -232,7 +233,7 @@ fn check_leaf_key(
 #[cfg(test)]
 mod tests {
     use super::{Chain, ChainContext, ChainError, Check, Rule, format_error};
-    use crate::testing::{CONTEXT, HASH, Template, certificates, key, parse, structure};
+    use crate::testing::{CONTEXT, HASH, Template, certificates, extension, key, parse, structure};
     use spdm_codec::SpdmVersion;
     use spdm_crypto::rustcrypto::PROVIDER;
     use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, Provider};
@@ -339,11 +340,13 @@ mod tests {
     #[test]
     fn chains_beyond_64_kib_exist_from_1_4_on() {
         let [root, leaf] = certificates(0).try_into().unwrap();
-        let sent = [&std::vec![root.clone(); 300][..], &[leaf]].concat();
-        let bytes = structure(&root, &sent);
+        let mut large = Template::authority("Root", "Root");
+        large.extensions.push(extension(&[0x2A], &[], &[0x5A; 0x8000]));
+        let large = large.signed_by("Root");
+        let bytes = structure(&root, &[root.clone(), large.clone(), large, leaf]);
         assert!(bytes.len() > 0xFFFF);
         let large = ChainContext { version: SpdmVersion::V1_4, ..CONTEXT };
-        assert_eq!(parse_as(&bytes, large).unwrap().certificate_count(), 301);
+        assert_eq!(parse_as(&bytes, large).unwrap().certificate_count(), 4);
         assert_eq!(parse_as(&bytes, CONTEXT).unwrap_err(), format_error(Rule::Reserved).at(2));
     }
 

@@ -10,7 +10,7 @@ use crate::name_constraints::NameConstraints;
 use crate::oid::Oid;
 use crate::rule::Rule;
 use crate::subject_alt_name::SubjectAltName;
-use crate::tlv::{Element, Fields, check_strict};
+use crate::tlv::{Budget, Element, Fields, check_strict_within};
 
 /// All extensions of a certificate, the known ones taken apart.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,7 +33,7 @@ pub(crate) struct Extensions<'a> {
 
 impl<'a> Extensions<'a> {
     /// Reads the content of `extensions [3] EXPLICIT`.
-    pub(crate) fn parse(tagged: &Element<'a>) -> Result<Self, Fault> {
+    pub(crate) fn parse(budget: &mut Budget, tagged: &Element<'a>) -> Result<Self, Fault> {
         let mut outer = tagged.fields();
         let list = outer.take(Tag::Sequence, Rule::ExtensionSyntax)?;
         outer.finish(Rule::ExtensionSyntax)?;
@@ -53,40 +53,45 @@ impl<'a> Extensions<'a> {
             *place.ok_or_else(|| Fault::new(Rule::TooManyExtensions, element.at))? =
                 Some(extension.oid);
             count += 1;
-            extensions.add(&extension)?;
+            extensions.add(budget, &extension)?;
         }
         Ok(extensions)
     }
 
-    fn add(&mut self, extension: &Extension<'a>) -> Result<(), Fault> {
+    fn add(&mut self, budget: &mut Budget, extension: &Extension<'a>) -> Result<(), Fault> {
         match extension.oid {
             Oid::BASIC_CONSTRAINTS => {
-                let (constraints, flag) = BasicConstraints::parse(extension)?;
+                let (constraints, flag) = BasicConstraints::parse(budget, extension)?;
                 self.basic_constraints = Some(constraints);
                 self.has_explicit_false |= flag == Flag::False;
             }
             Oid::KEY_USAGE => {
-                let usage = KeyUsage::parse(extension)?;
+                let usage = KeyUsage::parse(budget, extension)?;
                 self.key_usage = Some(usage);
                 self.has_untrimmed_key_usage = !usage.is_trimmed();
             }
             Oid::EXTENDED_KEY_USAGE => {
                 self.extended_key_usage = Some(OidList::parse(
+                    budget,
                     extension,
                     Entry::KeyPurposeId,
                     Rule::ExtendedKeyUsageSyntax,
                 )?);
             }
             Oid::SUBJECT_ALT_NAME => {
-                let names = extension.value(Tag::Sequence, Rule::SanSyntax)?;
+                let names = extension.value(budget, Tag::Sequence, Rule::SanSyntax)?;
                 self.subject_alt_name = Some(SubjectAltName::parse(&names)?);
             }
             Oid::DMTF_SPDM_EXTENSION => {
-                self.spdm =
-                    Some(OidList::parse(extension, Entry::SpdmOid, Rule::SpdmExtensionSyntax)?);
+                self.spdm = Some(OidList::parse(
+                    budget,
+                    extension,
+                    Entry::SpdmOid,
+                    Rule::SpdmExtensionSyntax,
+                )?);
             }
             Oid::NAME_CONSTRAINTS => {
-                let value = extension.value(Tag::Sequence, Rule::NameConstraintsSyntax)?;
+                let value = extension.value(budget, Tag::Sequence, Rule::NameConstraintsSyntax)?;
                 self.name_constraints = Some(NameConstraints::parse(&value)?);
             }
             oid if oid.is_dice() => {
@@ -127,8 +132,8 @@ impl<'a> Extension<'a> {
     }
 
     /// The one element inside, which must have this tag.
-    fn value(&self, tag: Tag, rule: Rule) -> Result<Element<'a>, Fault> {
-        check_strict(self.octets.content, self.octets.content_at())?;
+    fn value(&self, budget: &mut Budget, tag: Tag, rule: Rule) -> Result<Element<'a>, Fault> {
+        check_strict_within(budget, self.octets.content, self.octets.content_at())?;
         let mut fields = self.octets.fields();
         let value = fields.take(tag, rule)?;
         fields.finish(rule)?;
@@ -172,8 +177,8 @@ pub struct BasicConstraints {
 }
 
 impl BasicConstraints {
-    fn parse(extension: &Extension<'_>) -> Result<(Self, Flag), Fault> {
-        let sequence = extension.value(Tag::Sequence, Rule::BasicConstraintsSyntax)?;
+    fn parse(budget: &mut Budget, extension: &Extension<'_>) -> Result<(Self, Flag), Fault> {
+        let sequence = extension.value(budget, Tag::Sequence, Rule::BasicConstraintsSyntax)?;
         let malformed = Fault::new(Rule::BasicConstraintsSyntax, sequence.at);
         let mut fields = sequence.fields();
         let flag = Flag::take(&mut fields)?;
@@ -209,8 +214,8 @@ pub struct KeyUsage {
 }
 
 impl KeyUsage {
-    fn parse(extension: &Extension<'_>) -> Result<Self, Fault> {
-        let bits = extension.value(Tag::BitString, Rule::KeyUsageSyntax)?;
+    fn parse(budget: &mut Budget, extension: &Extension<'_>) -> Result<Self, Fault> {
+        let bits = extension.value(budget, Tag::BitString, Rule::KeyUsageSyntax)?;
         match bits.content {
             [unused, first] => Ok(Self { first: *first, second: None, unused: *unused }),
             [unused, first, second] => {
@@ -291,8 +296,13 @@ impl Entry {
 }
 
 impl<'a> OidList<'a> {
-    fn parse(extension: &Extension<'a>, entry: Entry, rule: Rule) -> Result<Self, Fault> {
-        let sequence = extension.value(Tag::Sequence, rule)?;
+    fn parse(
+        budget: &mut Budget,
+        extension: &Extension<'a>,
+        entry: Entry,
+        rule: Rule,
+    ) -> Result<Self, Fault> {
+        let sequence = extension.value(budget, Tag::Sequence, rule)?;
         let list = Self { fields: sequence.fields(), entry };
         let mut fields = list.fields;
         if fields.is_empty() {

@@ -9,8 +9,8 @@
 //! Untrusted<&[u8]> ── ProvisionedKey::parse ── Trusted::provisioned ──> Trusted (slot 0xFF)
 //! ```
 //!
-//! What it does not do: it builds no paths (a chain is in order or refused), fetches nothing, knows no
-//! revocation, and no post-quantum algorithm.
+//! What it does not do: it builds no paths (a chain is in order or refused), and fetches nothing: what is
+//! revoked, the caller says.
 //!
 //! ```
 //! use spdm_codec::{SlotId, SpdmVersion};

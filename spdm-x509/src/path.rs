@@ -53,7 +53,9 @@ pub(crate) fn check_certificates(
     if let Some(anchor) = origin.omitted() {
         check_revocation(&anchor, policy, ledger);
     }
+    let mut judged = 0;
     for Link { index, certificate, issuer } in links(chain, origin) {
+        judged = index + 1;
         ledger.turn_to(Some(index));
         check_revocation(&certificate, policy, ledger);
         if index < first {
@@ -69,6 +71,14 @@ pub(crate) fn check_certificates(
         if index != leaf {
             authorities.descend(&certificate, ledger);
         }
+    }
+    demand_all(chain, judged, ledger);
+}
+
+/// Fails closed where the certificates came to an end before the chain did, which they do not.
+fn demand_all(chain: &Chain<'_>, judged: u16, ledger: &mut Ledger<'_, '_>) {
+    if judged != chain.certificate_count() {
+        ledger.ask(Rule::NotChecked, false);
     }
 }
 
@@ -169,7 +179,9 @@ pub(crate) fn check_signatures(
     if matches!(origin.root, Root::Unknown) {
         return Outcome::Skipped;
     }
+    let mut judged = 0;
     for Link { index, certificate, issuer } in links(chain, origin) {
+        judged = index + 1;
         ledger.turn_to(Some(index));
         let issuer = match (issuer, origin.root) {
             // Whoever issued it is not at hand.
@@ -182,9 +194,10 @@ pub(crate) fn check_signatures(
             signature::check(&certificate, &issuer, policy.provider, hash, &mut ledger);
         }
         if ledger.has_failed() && !ledger.is_heard() {
-            break;
+            return ledger.outcome();
         }
     }
+    demand_all(chain, judged, &mut ledger);
     ledger.outcome()
 }
 
@@ -195,7 +208,7 @@ mod tests {
     use crate::oid::Oid;
     use crate::policy::Policy;
     use crate::testing::{
-        BASIC_CONSTRAINTS, FALSE, KEY_USAGE, TRUE, Template, basic_constraints, certificates,
+        BASIC_CONSTRAINTS, FALSE, HASH, KEY_USAGE, TRUE, Template, basic_constraints, certificates,
         extension, key, key_usage, name, parse, structure, tlv,
     };
     use spdm_crypto::rustcrypto::PROVIDER;
@@ -273,7 +286,7 @@ mod tests {
         assert_eq!(validate(&with(&[0x2A], &[])), Ok(()));
         assert_eq!(validate(&with(&[0x2A], TRUE)), refused(1, Rule::UnknownCriticalExtension));
         for last in [1, 5, 9] {
-            let dice = [&Oid::DICE.as_bytes()[..], &[last]].concat();
+            let dice = [Oid::DICE.as_bytes(), &[last]].concat();
             assert_eq!(validate(&with(&dice, &[])), Ok(()));
             let critical = with(&dice, TRUE);
             assert_eq!(validate(&critical), refused(1, Rule::CriticalDice));
@@ -430,6 +443,17 @@ mod tests {
             let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
             let omitted = Policy { profile, ..policy }.validate(&parse(&bytes).unwrap()).map(drop);
             assert_eq!(in_chain, omitted);
+            // The same by its digest, and where it is to be an authority below the root.
+            let digest = PROVIDER.hash.digest(HASH, &[&sent[0]]).unwrap();
+            let bytes = structure(&sent[0], &sent);
+            for anchor in [
+                Anchor::RootHash { hash: HASH, digest: digest.as_bytes() },
+                Anchor::Intermediate(&sent[0]),
+            ] {
+                let anchors = [anchor];
+                let policy = Policy { profile, anchors: &anchors, ..policy };
+                assert_eq!(policy.validate(&parse(&bytes).unwrap()).map(drop), in_chain);
+            }
             in_chain
         };
         let never = Profile { anchor: Demand::Never, ..Profile::STRICT };

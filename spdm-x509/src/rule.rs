@@ -70,6 +70,9 @@ rules! {
     Der in "Certificate" => "the encoding is not DER",
     /// Constructed values nest at most sixteen deep.
     Nesting in "Certificate" => "constructed values nest too deeply",
+    /// There are not too many elements.
+    /// See [`Certificate::MAX_ELEMENTS`](crate::Certificate::MAX_ELEMENTS).
+    TooManyElements in "Certificate" => "there are too many elements",
     /// The fields of Certificate and TBSCertificate, and nothing else.
     CertificateSyntax in "Certificate" => "a field of the Certificate is missing, of another type or superfluous",
     /// version is v3.
@@ -142,7 +145,7 @@ rules! {
     /// Every name lies within the nameConstraints above.
     NameConstraints in "nameConstraints" => "a name is outside of the nameConstraints above, or they cannot be evaluated for it",
     /// There are not too many nameConstraints.
-    /// At most eight certificates may have them, with 64 attributes and other names.
+    /// At most eight certificates may have them, with sixteen attributes and other names.
     TooManyNameConstraints in "nameConstraints" => "there are too many nameConstraints on the path",
     /// The caller revoked neither the certificate nor its key.
     Revoked in "serialNumber" => "the certificate or its key is revoked",

@@ -252,8 +252,9 @@ pub(crate) fn sign(asym: AsymAlgorithm, signer: &str, tbs: &[u8]) -> Vec<u8> {
 /// A positive INTEGER.
 fn integer(magnitude: &[u8]) -> Vec<u8> {
     let zeros = magnitude.iter().take_while(|byte| **byte == 0).count();
-    let magnitude = &magnitude[zeros..];
-    let sign: &[u8] = if magnitude[0] & 0x80 == 0 { &[] } else { &[0] };
+    let magnitude = magnitude.get(zeros..).unwrap();
+    let is_negative = magnitude.first().unwrap() & 0x80 != 0;
+    let sign: &[u8] = if is_negative { &[0] } else { &[] };
     tlv(0x02, &[sign, magnitude])
 }
 

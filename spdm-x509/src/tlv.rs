@@ -155,6 +155,24 @@ impl<'a> Iterator for Elements<'a> {
     }
 }
 
+/// How many elements may be read: it bounds the time that certificates take, for their size alone does not.
+#[derive(Debug)]
+pub(crate) struct Budget(usize);
+
+impl Budget {
+    /// For one certificate, or for all certificates of a chain. Real ones have fewer than a hundred each.
+    pub(crate) const MAX: usize = 0x2000;
+
+    pub(crate) const fn new() -> Self {
+        Self(Self::MAX)
+    }
+
+    fn spend(&mut self, at: usize) -> Result<(), Fault> {
+        self.0 = self.0.checked_sub(1).ok_or_else(|| Fault::new(Rule::TooManyElements, at))?;
+        Ok(())
+    }
+}
+
 /// The deepest nesting that is accepted. A certificate needs nine.
 const MAX_NESTING: usize = 16;
 
@@ -162,11 +180,24 @@ const MAX_NESTING: usize = 16;
 /// that fill their parents, primitive strings, canonical BOOLEAN, INTEGER, BIT STRING, NULL and OBJECT
 /// IDENTIFIER. Every header is read once; the nesting is kept in an array, there is no recursion.
 pub(crate) fn check_strict(bytes: &[u8], base: usize) -> Result<(), Fault> {
+    check_strict_within(&mut Budget::new(), bytes, base)
+}
+
+/// The same, at the expense of `budget`.
+pub(crate) fn check_strict_within(
+    budget: &mut Budget,
+    bytes: &[u8],
+    base: usize,
+) -> Result<(), Fault> {
     let mut parents = [Fields::new(&[], 0); MAX_NESTING];
     let mut depth = 0;
     let mut fields = Fields::new(bytes, base);
     loop {
-        match fields.next()? {
+        let element = fields.next()?;
+        if let Some(element) = &element {
+            budget.spend(element.at)?;
+        }
+        match element {
             Some(element) if element.tag.is_constructed() => {
                 let parent =
                     parents.get_mut(depth).ok_or_else(|| Fault::new(Rule::Nesting, element.at))?;
@@ -211,7 +242,7 @@ fn is_canonical(element: &Element<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, Rule, check_strict};
+    use super::{Budget, Fault, Rule, check_strict};
     use std::vec::Vec;
 
     #[test]
@@ -255,6 +286,15 @@ mod tests {
         for (der, at) in bad {
             assert_eq!(check_strict(der, 0), Err(Fault::new(Rule::Der, at)), "{der:02x?}");
         }
+    }
+
+    #[test]
+    fn their_number_is_bounded() {
+        let most = [0x05, 0x00].repeat(Budget::MAX);
+        assert_eq!(check_strict(&most, 0), Ok(()));
+        let one_more = [0x05, 0x00].repeat(Budget::MAX + 1);
+        let at = 2 * Budget::MAX;
+        assert_eq!(check_strict(&one_more, 0), Err(Fault::new(Rule::TooManyElements, at)));
     }
 
     #[test]

@@ -97,9 +97,10 @@ impl<'a> Explained<'a> {
             },
             Rule::PathLength => {
                 let path_len = constraints.and_then(|constraints| constraints.path_len);
-                path_len.map_or("no limit of its own".to_owned(), |len| {
-                    format!("its own limit is {len}")
-                })
+                match path_len {
+                    Some(len) => format!("its own limit is {len}"),
+                    None => "no limit of its own".to_owned(),
+                }
             }
             Rule::KeyCertSign
             | Rule::KeyUsageMissing

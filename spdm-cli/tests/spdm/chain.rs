@@ -80,6 +80,35 @@ fn a_chain_that_is_refused() {
 }
 
 #[test]
+fn revocations_and_intermediate_anchors() {
+    let folder = Folder::new();
+    let out = folder.path("certs");
+    let certs = run(&format!("certs emulated --json --out {out}"));
+    let object = certs.object();
+    let root = object["identity"]["root_sha256"].as_str().unwrap();
+    let trusted = format!("chain {out}/slot0.bin --json --trust-root-hash {root}");
+    let pem = |index: usize| object["certificates"][index].as_str().unwrap().as_bytes().to_vec();
+    for index in 0..3 {
+        let file = folder.write("revoked.pem", pem(index));
+        let revoked = run(&format!("{trusted} --revoked {file}"));
+        let report = revoked.object();
+        assert_eq!((revoked.code, status(&report, "chain.certificates")), (1, "fail"), "{index}");
+        assert_eq!(
+            report["chain"]["certificates"][index]["broken"],
+            serde_json::json!(["Revoked"])
+        );
+    }
+    assert_eq!(run(&format!("{trusted} --revoked-key {root}")).code, 0, "no key has this digest");
+    let authority = folder.write("authority.pem", pem(1));
+    let by_authority = format!("chain {out}/slot0.bin --json --trust-intermediate {authority}");
+    let report = run(&by_authority).object();
+    assert_eq!(report["chain"]["outcome"], "trusted");
+    assert_eq!(report["chain"]["anchor"]["in_chain"], true);
+    // As a root it is none.
+    assert_eq!(run(&format!("chain {out}/slot0.bin --trust {authority}")).code, 1);
+}
+
+#[test]
 fn profiles() {
     let folder = Folder::new();
     let out = folder.path("certs");

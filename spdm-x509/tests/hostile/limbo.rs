@@ -84,7 +84,10 @@ const AUTHORITY_INFORMATION_ACCESS: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 1, 1];
 const ANY_PURPOSE: &[u8] = &[0x55, 0x1D, 0x25, 0];
 const SERVER_AUTH: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 3, 1];
 
-fn check(cases: Vec<(&str, Chain, Option<(u16, Rule)>)>) {
+/// A name, a chain, and where which rule is broken.
+type Case = (&'static str, Chain, Option<(u16, Rule)>);
+
+fn check(cases: Vec<Case>) {
     for (name, sent, expected) in cases {
         let got = validate(&sent).err();
         let got = got.map(|error| (error.certificate.unwrap_or(u16::MAX), error.rule));

@@ -43,8 +43,11 @@ impl Node {
                 true => Self::parse_below(content, depth + 1),
                 false => None,
             };
-            // An OCTET STRING may look like elements by chance: written, it is the same again.
+            // An OCTET STRING may look like elements by chance: written, they must be the same again.
             let content = match nodes_inside {
+                Some(nodes) if *tag == 0x04 && Self::write_all(&nodes) != content => {
+                    Content::Bytes(content.to_vec())
+                }
                 Some(nodes) if !nodes.is_empty() => Content::Nodes(nodes),
                 _ => Content::Bytes(content.to_vec()),
             };
