@@ -20,6 +20,8 @@ const PARAM2: usize = 3;
 const DIGEST: usize = 4;
 /// Portions of a device that shows its chain in several: too short for any chain.
 const SHORT_PORTION: usize = 256;
+/// Portions of a device that does not look at what was asked for.
+const LONG_PORTION: usize = 600;
 
 /// The slots that have a chain.
 pub(crate) fn slot_mask(turn: &Turn<'_>, suite: &Suite) -> SlotMask {
@@ -221,7 +223,7 @@ fn misbehave_portion(
     };
     match fault {
         Fault::LongPortions => {
-            let portion = rest.get(..2 * SHORT_PORTION).unwrap_or(rest);
+            let portion = rest.get(..LONG_PORTION).unwrap_or(rest);
             let portion =
                 if portion.len() > answer.portion.len() { portion } else { return answer };
             Answer { portion: portion.to_vec(), remainder: rest.len() - portion.len() }

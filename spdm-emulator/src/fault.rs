@@ -142,7 +142,7 @@ faults! {
     PortionZero = "portion-zero", "CERTIFICATE holds no bytes, but more are to come.";
     PortionTooLong = "portion-too-long", "CERTIFICATE holds a byte more than was asked for.";
     LongPortions = "long-portions",
-        "CERTIFICATE holds up to 512 bytes, also where fewer were asked for.";
+        "CERTIFICATE holds up to 600 bytes, also where fewer were asked for.";
     OneBytePortions = "one-byte-portions", "Legal: CERTIFICATE holds one byte at a time.";
     RemainderChanges = "remainder-changes",
         "Offset, PortionLength and RemainderLength add up to a different chain each time.";

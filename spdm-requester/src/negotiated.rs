@@ -114,7 +114,7 @@ impl Negotiated {
         if !pqc.is_empty() {
             let field = "PqcAsymSel";
             return AsymAlgorithm::from_pqc_asym(pqc)
-                .ok_or(Incompatible::Algorithm { field, selected: pqc.bits() });
+                .ok_or_else(|| Incompatible::Algorithm { field, selected: pqc.bits() });
         }
         let (field, selected) = ("BaseAsymSel", self.selected.base_asym);
         if selected.is_empty() {

@@ -426,7 +426,7 @@ fn linux_w16_longer_portions_are_borne_only_where_the_caller_says_so() {
             .collect();
         assert!(lengths.len() > 1 && lengths.iter().all(|length| *length <= 400));
         let failed = fail_with(&mut device(), Setup { offer, ..Setup::default() });
-        let cause = wrong("CERTIFICATE", "PortionLength", Expected::AtMost(400), 512);
+        let cause = wrong("CERTIFICATE", "PortionLength", Expected::AtMost(400), 600);
         let codes = until(Code::GET_CERTIFICATE).to_vec();
         assert_eq!(failed, Failed { cause: Ok(cause), remains: Remains::Fresh, codes });
     }

@@ -20,6 +20,22 @@ const CHECKS: [&str; 15] = [
     "measurements.reference",
 ];
 
+/// Large messages in chunks, post-quantum signatures among them, change nothing of the verdict.
+#[test]
+fn small_transfers() {
+    for algorithm in ["ECDSA_P256", "ML_DSA_44", "ML_DSA_87"] {
+        for size in [42, 256, 4608] {
+            let run = run(&format!(
+                "attest emulated --json --base-asym {algorithm} --transfer-size {size}"
+            ));
+            let report = run.object();
+            assert_eq!((run.code, &report["verified"]), (0, &true.into()), "{algorithm}");
+            let kind = if algorithm.starts_with("ML") { "pqc_asym" } else { "base_asym" };
+            assert_eq!(report["algorithms"][kind], algorithm, "{size}");
+        }
+    }
+}
+
 #[test]
 fn the_emulated_device_is_verified() {
     let run = run("attest emulated");

@@ -11,3 +11,4 @@ mod faults;
 mod identity;
 mod negotiation;
 mod requester;
+mod script;

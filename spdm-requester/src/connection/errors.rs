@@ -49,10 +49,8 @@ impl Connection {
                     ));
                 }
             }
-            ExtendedErrorData::LargeResponse { .. } => {
-                if self.large || !self.may_be_large(asked) {
-                    return Err(unexpected(MESSAGE, "LargeResponse"));
-                }
+            ExtendedErrorData::LargeResponse { .. } if self.large || !self.may_be_large(asked) => {
+                return Err(unexpected(MESSAGE, "LargeResponse"));
             }
             _ => {}
         }
