@@ -123,15 +123,20 @@ fn what_a_person_can_do_something_about() {
     assert_eq!(absent.look().unwrap_err(), PciError::Absent);
     let small = devices.function("0000:00:07.0", 256);
     assert_eq!(small.open(BoundDriver::Refused).unwrap_err(), PciError::NoExtendedSpace);
-    // Without rights the kernel shows 64 bytes of the file.
-    let shown = devices.function("0000:00:08.0", 64).look().unwrap();
-    assert_eq!(
-        shown.identity().unwrap_err(),
-        ConfigError::Access { offset: 0x100, error: PciError::Restricted }
-    );
-    let cut = devices.function("0000:00:09.0", 0x102).look().unwrap();
+    // Conventional PCI: nothing is wrong, there is just nothing behind 256 bytes.
+    let look = small.look().unwrap();
+    assert_eq!(look.mailboxes(), Ok(Vec::new()));
+    let error = PciError::NoExtendedSpace;
+    assert_eq!(look.identity().unwrap_err(), ConfigError::Access { offset: 0x100, error });
+    // Without rights the kernel shows 64 bytes of a file that is longer.
+    let shown = devices.function("0000:00:08.0", 4096).look().unwrap();
+    devices.function("0000:00:08.0", 64);
+    let error = PciError::Restricted;
+    assert_eq!(shown.mailboxes().unwrap_err(), ConfigError::Access { offset: 0x100, error });
+    let cut = devices.function("0000:00:09.0", 4096).look().unwrap();
+    devices.function("0000:00:09.0", 0x102);
     let error = PciError::Io(std::io::ErrorKind::UnexpectedEof);
-    assert_eq!(cut.identity().unwrap_err(), ConfigError::Access { offset: 0x100, error });
+    assert_eq!(cut.mailboxes().unwrap_err(), ConfigError::Access { offset: 0x100, error });
 }
 
 #[test]

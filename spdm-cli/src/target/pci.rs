@@ -1,6 +1,7 @@
 //! `pci:DDDD:BB:DD.F`: a device behind the DOE mailbox of a PCIe function, through sysfs.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use spdm_codec::PciIdentity;
 use spdm_evidence::CaptureBinding;
@@ -22,7 +23,7 @@ pub(super) const SCHEME: Scheme = Scheme {
     list: Some(list),
 };
 
-/// How long a function may take to list its objects.
+/// How long a function may take to list the objects of all its mailboxes, however many it claims to have.
 const DISCOVERY: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
@@ -71,8 +72,9 @@ impl Function {
     /// The first mailbox that lists CMA-SPDM.
     fn cma(&self) -> Result<ExtendedCapability, LineError> {
         let mut others = Vec::new();
+        let deadline = Instant::now() + DISCOVERY;
         for mailbox in &self.mailboxes {
-            match objects(&self.config, *mailbox) {
+            match objects(&self.config, *mailbox, deadline) {
                 Ok(objects) if objects.contains(&ObjectType::CMA_SPDM) => return Ok(*mailbox),
                 Ok(objects) => {
                     others.push(format!(
@@ -130,9 +132,11 @@ fn transport(
 fn objects(
     config: &SysfsConfig,
     capability: ExtendedCapability,
+    deadline: Instant,
 ) -> Result<Vec<ObjectType>, LineError> {
     let mut objects = Vec::new();
-    transport(config, capability)?.discover(DISCOVERY, |object| objects.push(object))?;
+    let left = deadline.saturating_duration_since(Instant::now());
+    transport(config, capability)?.discover(left, |object| objects.push(object))?;
     Ok(objects)
 }
 
@@ -204,6 +208,7 @@ fn describe(
         name: format!("{vendor:04x}:{device:04x} {}, {bound}", class(class_code)),
         parts: Vec::new(),
     };
+    let deadline = Instant::now() + DISCOVERY;
     let mut part = |name: String, detail: String| found.parts.push(Part { name, detail });
     for mailbox in mailboxes {
         let name = format!("DOE at {:#x}", mailbox.offset);
@@ -211,7 +216,7 @@ fn describe(
             Some(driver) if !args.allow_bound => {
                 format!("not asked: {driver} is bound (--allow-bound asks all the same)")
             }
-            _ => match ask(function, mailbox) {
+            _ => match ask(function, mailbox, deadline) {
                 Ok(objects) => names(&objects),
                 Err(error) => error.to_string(),
             },
@@ -224,10 +229,14 @@ fn describe(
     Ok(Some(found))
 }
 
-fn ask(function: &PciFunction, mailbox: ExtendedCapability) -> Result<Vec<ObjectType>, LineError> {
+fn ask(
+    function: &PciFunction,
+    mailbox: ExtendedCapability,
+    deadline: Instant,
+) -> Result<Vec<ObjectType>, LineError> {
     let config = function.open(BoundDriver::Allowed).map_err(LineError::transport)?;
     config.lock(Duration::ZERO).map_err(LineError::transport)?;
-    objects(&config, mailbox)
+    objects(&config, mailbox, deadline)
 }
 
 /// What the class code says, in words (PCI Code and ID Assignment).

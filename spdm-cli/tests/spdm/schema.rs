@@ -40,6 +40,19 @@ pub(crate) fn check(schema: &Value, value: &Value, at: &str) {
 }
 
 #[test]
+fn what_this_machine_has() {
+    let Some(schema) = schema("list") else { return };
+    let listed = run("list --json");
+    assert_eq!(listed.code, 0, "{listed:?}");
+    if listed.out.is_empty() {
+        println!("skipped: this machine has nothing to list");
+    }
+    for found in listed.objects() {
+        check(&schema, &found, "found");
+    }
+}
+
+#[test]
 fn every_kind_of_report() {
     let Some(schema) = schema("report") else { return };
     let device = Emulator::start("--seed 1 --base-asym ECDSA_P256 --fault oversize-response");

@@ -55,6 +55,25 @@ fn usage_errors() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_pci_function_that_is_not_there() {
+    for verb in ["attest", "info", "certs", "measure", "collect"] {
+        let run = run(&format!("{verb} pci:ffffffff:00:00.0"));
+        assert_eq!(run.code, 3, "{verb}: {run:?}");
+        let message = "error: pci:ffffffff:00:00.0: there is no such PCI function\n";
+        assert_eq!((run.err.as_str(), run.out.as_str()), (message, ""), "{verb}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn list_is_for_a_person() {
+    let run = run("list");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.out.starts_with("PCI functions with a mailbox (DOE)\n  "), "{run:?}");
+}
+
+#[test]
 fn help_is_no_error() {
     for line in ["--help", "--version", "attest --help", "help verify"] {
         let run = run(line);

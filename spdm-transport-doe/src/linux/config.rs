@@ -17,16 +17,29 @@ use crate::identity::pci_identity;
 
 /// What the kernel shows to everybody, in bytes.
 const UNRESTRICTED: u16 = 64;
+/// Bytes of a configuration space with extended capabilities.
+const EXTENDED_LEN: u64 = 4096;
 /// Between two tries to get the lock.
 const LOCK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// An open configuration space. Each access is one system call of four bytes.
 #[derive(Debug)]
-pub struct SysfsConfig(File);
+pub struct SysfsConfig {
+    file: File,
+    /// Bytes of the configuration space, as far as the platform reaches it.
+    len: u64,
+}
 
 impl SysfsConfig {
-    pub(super) const fn new(file: File) -> Self {
-        Self(file)
+    pub(super) fn new(file: File) -> Result<Self, PciError> {
+        let len = file.metadata()?.len();
+        Ok(Self { file, len })
+    }
+
+    /// Whether there is room for extended capabilities: conventional PCI has none.
+    #[must_use]
+    pub const fn is_extended(&self) -> bool {
+        self.len >= EXTENDED_LEN
     }
 
     /// Keeps other processes out that take this lock too, until this value is dropped. The kernel does not take it.
@@ -36,7 +49,7 @@ impl SysfsConfig {
     pub fn lock(&self, timeout: Duration) -> Result<(), PciError> {
         let started = Instant::now();
         loop {
-            match retry_on_intr(|| flock(&self.0, FlockOperation::NonBlockingLockExclusive)) {
+            match retry_on_intr(|| flock(&self.file, FlockOperation::NonBlockingLockExclusive)) {
                 Err(Errno::WOULDBLOCK) if started.elapsed() < timeout => {
                     thread::sleep(LOCK_INTERVAL)
                 }
@@ -46,11 +59,14 @@ impl SysfsConfig {
         }
     }
 
-    /// The DOE instances that it lists.
+    /// The DOE instances that it lists; none where it is not [extended](Self::is_extended).
     ///
     /// # Errors
     /// [`ConfigError`].
     pub fn mailboxes(&self) -> Result<Vec<ExtendedCapability>, ConfigError<PciError>> {
+        if !self.is_extended() {
+            return Ok(Vec::new());
+        }
         let all = ExtendedCapabilities::new(self);
         let is_doe = |found: &ExtendedCapability| found.id == ExtendedCapability::DOE;
         all.filter(|found| found.as_ref().map_or(true, is_doe)).collect()
@@ -71,8 +87,9 @@ impl ConfigSpace for &SysfsConfig {
 
     fn read(&mut self, offset: u16) -> Result<u32, PciError> {
         let mut dword = [0; 4];
-        match retry_on_intr(|| pread(&self.0, &mut dword[..], offset.into()))? {
+        match retry_on_intr(|| pread(&self.file, &mut dword[..], offset.into()))? {
             4 => Ok(u32::from_le_bytes(dword)),
+            0 if u64::from(offset) >= self.len => Err(PciError::NoExtendedSpace),
             // Before the end of the file: the kernel shows the beginning only.
             0 if offset >= UNRESTRICTED => Err(PciError::Restricted),
             _ => Err(PciError::Io(ErrorKind::UnexpectedEof)),
@@ -80,7 +97,7 @@ impl ConfigSpace for &SysfsConfig {
     }
 
     fn write(&mut self, offset: u16, value: u32) -> Result<(), PciError> {
-        match retry_on_intr(|| pwrite(&self.0, &value.to_le_bytes(), offset.into())) {
+        match retry_on_intr(|| pwrite(&self.file, &value.to_le_bytes(), offset.into())) {
             Ok(4) => Ok(()),
             Ok(_) => Err(PciError::Io(ErrorKind::WriteZero)),
             // The file is open for writing: rights were enough, the kernel's lockdown forbids it.

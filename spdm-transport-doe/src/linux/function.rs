@@ -12,8 +12,6 @@ use crate::object::ObjectType;
 
 /// Where sysfs lists PCI functions.
 const DEVICES: &str = "/sys/bus/pci/devices";
-/// Bytes of a configuration space with extended capabilities.
-const EXTENDED_LEN: u64 = 4096;
 
 /// Whether a function may be used whose driver is bound.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -101,7 +99,7 @@ impl PciFunction {
     /// # Errors
     /// [`PciError::Absent`], [`PciError::Io`].
     pub fn look(&self) -> Result<SysfsConfig, PciError> {
-        Ok(SysfsConfig::new(File::open(self.folder.join("config"))?))
+        SysfsConfig::new(File::open(self.folder.join("config"))?)
     }
 
     /// Opens the configuration space for use of a mailbox.
@@ -111,7 +109,6 @@ impl PciFunction {
     /// [`PciError::NoExtendedSpace`], [`PciError::Io`].
     pub fn open(&self, bound: BoundDriver) -> Result<SysfsConfig, PciError> {
         let path = self.folder.join("config");
-        let len = fs::metadata(&path)?.len();
         if bound == BoundDriver::Refused && self.driver().is_some() {
             return Err(PciError::Bound);
         }
@@ -119,11 +116,8 @@ impl PciFunction {
             PowerState::D0 | PowerState::Unknown => {}
             state => return Err(PciError::Power(state)),
         }
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        if len < EXTENDED_LEN {
-            return Err(PciError::NoExtendedSpace);
-        }
-        Ok(SysfsConfig::new(file))
+        let config = SysfsConfig::new(OpenOptions::new().read(true).write(true).open(path)?)?;
+        if config.is_extended() { Ok(config) } else { Err(PciError::NoExtendedSpace) }
     }
 }
 
