@@ -14,7 +14,7 @@ pub enum KdfError {
     Unsupported(Unsupported),
     /// The secret is shorter than RFC 5869 has it, or belongs to another backend.
     InvalidSecret,
-    /// More bytes were asked for than [`Secret::MAX`].
+    /// More bytes were asked for than HKDF has, or than fit a [`Secret`].
     Length,
 }
 
@@ -23,7 +23,7 @@ impl fmt::Display for KdfError {
         match self {
             Self::Unsupported(error) => write!(f, "HMAC and HKDF: {error}"),
             Self::InvalidSecret => f.write_str("the secret does not fit the key derivation"),
-            Self::Length => write!(f, "a derived secret has {} bytes at most", Secret::MAX),
+            Self::Length => f.write_str("more bytes were asked for than can be derived"),
         }
     }
 }
@@ -59,7 +59,20 @@ pub trait Kdf: fmt::Debug + Send + Sync {
     fn extract(&self, hash: HashAlgorithm, salt: &Secret, input: &[u8])
     -> Result<Secret, KdfError>;
 
-    /// HKDF-Expand of the concatenated `info` to `len` bytes.
+    /// HKDF-Expand of the concatenated `info` to bytes that leave the backend: an IV, for instance.
+    ///
+    /// # Errors
+    /// [`KdfError`]; then `out` must not be used.
+    fn expand_into(
+        &self,
+        hash: HashAlgorithm,
+        key: &Secret,
+        info: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), KdfError>;
+
+    /// HKDF-Expand of the concatenated `info` to a secret of `len` bytes. A backend whose secrets are handles
+    /// keeps it: AEAD keys, too, so that its [`Aead`](crate::Aead) must know them.
     ///
     /// # Errors
     /// [`KdfError`].
@@ -69,7 +82,11 @@ pub trait Kdf: fmt::Debug + Send + Sync {
         key: &Secret,
         info: &[&[u8]],
         len: usize,
-    ) -> Result<Secret, KdfError>;
+    ) -> Result<Secret, KdfError> {
+        let mut secret = Secret::zeroed(len).ok_or(KdfError::Length)?;
+        self.expand_into(hash, key, info, secret.place())?;
+        Ok(secret)
+    }
 
     /// A secret is about to be erased: frees what it stands for, where it is a handle.
     fn forget(&self, secret: &Secret) {

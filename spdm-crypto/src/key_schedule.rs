@@ -170,35 +170,51 @@ impl KeySchedule {
         if transcript.is_some() && context.len() != self.hash.digest_len() {
             return Err(KeyScheduleError::TranscriptLength);
         }
-        let secret = self.expand(from, label, context, self.hash.digest_len())?;
+        let len = self.hash.digest_len();
+        let info = BinConcat::new(self.version, len, label, context)?;
+        let secret = self.kdf.expand(self.hash, &from.secret, &info.parts(), len)?;
         Ok(Held { kdf: self.kdf, secret })
     }
 
-    /// HKDF-Expand with BinConcat(length, version, label, context) as its info.
-    fn expand(
-        &self,
-        from: &Held,
-        label: &[u8],
-        context: &[u8],
+    fn record_key(&self, from: &Held) -> Result<RecordKey, KeyScheduleError> {
+        let len = self.algorithm.key_len();
+        let info = BinConcat::new(self.version, NONCE_LEN, b"iv", &[])?;
+        let mut iv = Zeroizing::new([0; NONCE_LEN]);
+        self.kdf.expand_into(self.hash, &from.secret, &info.parts(), iv.as_mut())?;
+        let info = BinConcat::new(self.version, len, b"key", &[])?;
+        let key = self.kdf.expand(self.hash, &from.secret, &info.parts(), len)?;
+        Ok(RecordKey { aead: self.aead, algorithm: self.algorithm, key, iv })
+    }
+}
+
+/// BinConcat: length, version, label and context, as the info of HKDF-Expand.
+struct BinConcat<'a> {
+    length: [u8; 2],
+    version: &'static [u8; 8],
+    label: &'a [u8],
+    context: &'a [u8],
+}
+
+impl<'a> BinConcat<'a> {
+    fn new(
+        version: SpdmVersion,
         len: usize,
-    ) -> Result<Secret, KdfError> {
+        label: &'a [u8],
+        context: &'a [u8],
+    ) -> Result<Self, KdfError> {
         let length = u16::try_from(len).map_err(|_| KdfError::Length)?.to_le_bytes();
-        let version: &[u8; 8] = match self.version {
+        let version = match version {
             SpdmVersion::V1_0 => b"spdm1.0 ",
             SpdmVersion::V1_1 => b"spdm1.1 ",
             SpdmVersion::V1_2 => b"spdm1.2 ",
             SpdmVersion::V1_3 => b"spdm1.3 ",
             SpdmVersion::V1_4 => b"spdm1.4 ",
         };
-        self.kdf.expand(self.hash, &from.secret, &[&length, version, label, context], len)
+        Ok(Self { length, version, label, context })
     }
 
-    fn record_key(&self, from: &Held) -> Result<RecordKey, KeyScheduleError> {
-        let key = self.expand(from, b"key", &[], self.algorithm.key_len())?;
-        let iv = Held { kdf: self.kdf, secret: self.expand(from, b"iv", &[], NONCE_LEN)? };
-        let iv = iv.secret.expose_secret().and_then(|iv| iv.try_into().ok());
-        let iv = Zeroizing::new(iv.ok_or(KdfError::InvalidSecret)?);
-        Ok(RecordKey { aead: self.aead, algorithm: self.algorithm, key, iv })
+    const fn parts(&self) -> [&[u8]; 4] {
+        [&self.length, self.version, self.label, self.context]
     }
 }
 

@@ -1,4 +1,4 @@
-//! Signing, for emulated devices and later for mutual authentication.
+//! Signing, for mutual authentication and for emulated devices.
 
 use core::fmt;
 
@@ -33,6 +33,10 @@ impl fmt::Display for SignError {
 impl core::error::Error for SignError {}
 
 /// A private key that a backend owns; the key itself never comes out.
+///
+/// [`Signed`] says whether a digest or a message is signed: 1.0 and 1.1 sign the digest of a transcript, later
+/// versions a message with a context. A key that takes no digests ([`AsymAlgorithm::takes_prehash`]) refuses
+/// them.
 pub trait Sign: fmt::Debug + Send + Sync {
     /// The algorithm of the key.
     fn algorithm(&self) -> AsymAlgorithm;

@@ -296,14 +296,14 @@ impl Kdf for IgnoresInfo {
         rustcrypto::Hkdf.extract(hash, salt, input)
     }
 
-    fn expand(
+    fn expand_into(
         &self,
         hash: HashAlgorithm,
         key: &Secret,
         _: &[&[u8]],
-        len: usize,
-    ) -> Result<Secret, KdfError> {
-        rustcrypto::Hkdf.expand(hash, key, &[], len)
+        out: &mut [u8],
+    ) -> Result<(), KdfError> {
+        rustcrypto::Hkdf.expand_into(hash, key, &[], out)
     }
 }
 

@@ -32,13 +32,13 @@ impl Kdf for Hkdf {
         Secret::new(tag.as_ref()).ok_or(KdfError::Length)
     }
 
-    fn expand(
+    fn expand_into(
         &self,
         hash: HashAlgorithm,
         key: &Secret,
         info: &[&[u8]],
-        len: usize,
-    ) -> Result<Secret, KdfError> {
+        out: &mut [u8],
+    ) -> Result<(), KdfError> {
         let algorithm = match hash {
             HashAlgorithm::Sha256 => hkdf::HKDF_SHA256,
             HashAlgorithm::Sha384 => hkdf::HKDF_SHA384,
@@ -47,10 +47,8 @@ impl Kdf for Hkdf {
         };
         let key = key.expose_secret().filter(|key| key.len() >= hash.digest_len());
         let key = hkdf::Prk::new_less_safe(algorithm, key.ok_or(KdfError::InvalidSecret)?);
-        let mut secret = Secret::zeroed(len).ok_or(KdfError::Length)?;
-        let derived = key.expand(info, Bytes(len)).map_err(|_| KdfError::Length)?;
-        derived.fill(secret.place()).map_err(|_| KdfError::Length)?;
-        Ok(secret)
+        let derived = key.expand(info, Bytes(out.len())).map_err(|_| KdfError::Length)?;
+        derived.fill(out).map_err(|_| KdfError::Length)
     }
 }
 

@@ -71,15 +71,15 @@ impl Kdf for Hkdf {
         with_hash!(hash, extract(salt, input))
     }
 
-    fn expand(
+    fn expand_into(
         &self,
         hash: HashAlgorithm,
         key: &Secret,
         info: &[&[u8]],
-        len: usize,
-    ) -> Result<Secret, KdfError> {
+        out: &mut [u8],
+    ) -> Result<(), KdfError> {
         let key = key.expose_secret().ok_or(KdfError::InvalidSecret)?;
-        with_hash!(hash, expand(key, info, len))
+        with_hash!(hash, expand(key, info, out))
     }
 }
 
@@ -104,10 +104,8 @@ fn extract<H: Hasher + BlockSizeUser + Clone>(
 fn expand<H: Hasher + BlockSizeUser + Clone>(
     key: &[u8],
     info: &[&[u8]],
-    len: usize,
-) -> Result<Secret, KdfError> {
+    out: &mut [u8],
+) -> Result<(), KdfError> {
     let hkdf = SimpleHkdf::<H>::from_prk(key).map_err(|_| KdfError::InvalidSecret)?;
-    let mut secret = Secret::zeroed(len).ok_or(KdfError::Length)?;
-    hkdf.expand_multi_info(info, secret.place()).map_err(|_| KdfError::Length)?;
-    Ok(secret)
+    hkdf.expand_multi_info(info, out).map_err(|_| KdfError::Length)
 }
