@@ -1,9 +1,5 @@
 //! What a conversation finds without any negotiation on record.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests say what they expect with a panic"
-)]
+#![expect(clippy::unwrap_used, reason = "tests say what they expect with a panic")]
 
 use spdm_codec::{Code, Handshake};
 use spdm_evidence::{Content, Conversation, Followed, Layer, Origin, SpdmMessage};
