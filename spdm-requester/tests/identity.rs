@@ -9,7 +9,7 @@
 
 mod sim;
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::rc::Rc;
 
 use sim::cause::{Cause, certificate, chain, differs, signature};
