@@ -90,6 +90,8 @@ impl Connection {
             MctpError::Os(NO_ADDRESS_FAMILY) => {
                 LineError::transport(text).with_hint("this kernel has no MCTP (CONFIG_MCTP)")
             }
+            MctpError::Os(NO_LISTENER) => LineError::transport(text)
+                .with_hint("nobody at this endpoint takes SPDM messages"),
             MctpError::Os(NETWORK_UNREACHABLE | HOST_UNREACHABLE) => LineError::transport(text)
                 .with_hint("is there a route to the endpoint? `mctp route` shows them"),
             _ => LineError::transport(text),
@@ -133,6 +135,7 @@ impl Route for Connection {
 }
 
 // Error numbers of Linux that have no name in the standard library.
+const NO_LISTENER: i32 = 2;
 const NO_ADDRESS_FAMILY: i32 = 97;
 const NETWORK_UNREACHABLE: i32 = 101;
 const HOST_UNREACHABLE: i32 = 113;
