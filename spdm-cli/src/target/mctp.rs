@@ -90,8 +90,9 @@ impl Connection {
             MctpError::Os(NO_ADDRESS_FAMILY) => {
                 LineError::transport(text).with_hint("this kernel has no MCTP (CONFIG_MCTP)")
             }
-            MctpError::Os(NO_LISTENER) => LineError::transport(text)
-                .with_hint("nobody at this endpoint takes SPDM messages"),
+            MctpError::Os(NO_LISTENER) => {
+                LineError::transport(text).with_hint("nobody at this endpoint takes SPDM messages")
+            }
             MctpError::Os(NETWORK_UNREACHABLE | HOST_UNREACHABLE) => LineError::transport(text)
                 .with_hint("is there a route to the endpoint? `mctp route` shows them"),
             _ => LineError::transport(text),
