@@ -6,13 +6,16 @@
 use core::cell::RefCell;
 use std::rc::Rc;
 
-use spdm_codec::{BaseAsymAlgo, CapabilityFlags, Code, Cx, ErrorCode, Response, SpdmVersion};
+use spdm_codec::{
+    AlgorithmsBlock, BaseAsymAlgo, CapabilityFlags, Code, ConnectionKeys, Cx, ErrorCode, Response,
+    SpdmVersion,
+};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, HashAlgorithm, SignedMessage, SigningContext};
 use spdm_emulator::{Device, DeviceConfig};
 use spdm_requester::{
-    AttestationPlan, Bounds, Connection, Error, Exchange, Flow, Negotiated, Offer, Operation,
-    Requester, Requirement, Sink, Step, Storage, Verdict,
+    AttestationPlan, Bounds, Compat, Connection, Error, Exchange, Flow, Negotiated, Offer,
+    Operation, Requester, Requirement, Sink, Step, Storage, Verdict,
 };
 use spdm_transport::{Duration, Instant, Limits, MessageKind, Received};
 use spdm_untrusted::Untrusted;
@@ -186,12 +189,15 @@ pub fn attest(data: &[u8]) {
         1 => Requirement::Measurements,
         _ => Requirement::ChallengeAndMeasurements,
     };
-    let resends = input.byte() & 3;
+    let options = input.byte();
+    let resends = options & 3;
     let device = Device::new(DeviceConfig {
         versions: vec![version],
         base_asym: BaseAsymAlgo::ECDSA_P256,
         base_hash: HashAlgorithm::Sha256.base_hash(),
-        more_capabilities: CapabilityFlags::CHUNK_CAP,
+        more_capabilities: CapabilityFlags::CHUNK_CAP
+            | CapabilityFlags::MULTI_KEY_CAP_NEG
+            | CapabilityFlags::GET_KEY_PAIR_INFO_CAP,
         data_transfer_size: device_size,
         padding,
         seed: Some(1),
@@ -206,6 +212,15 @@ pub fn attest(data: &[u8]) {
     let limits = Limits::new(0x1_0000, 0x1_0000).with_padding(padding);
     let mut offer = Offer::everything(&PROVIDER);
     offer.data_transfer_size = own;
+    if options & 4 != 0 {
+        offer.algorithms_block = AlgorithmsBlock::Requested;
+    }
+    if options & 8 != 0 {
+        offer.connection_keys = ConnectionKeys::Multi;
+    }
+    let mut compat = Compat::NONE;
+    compat.unasked_alg_structs = options & 16 != 0;
+    compat.oversent_portions = options & 32 != 0;
     let mut bounds = Bounds::default();
     bounds.round_trips = ROUND_TRIPS;
     bounds.resends = resends;
@@ -214,6 +229,7 @@ pub fn attest(data: &[u8]) {
     let mut sink = log.clone();
     let requester = Requester::new(PROVIDER, Storage::new(&mut message, &mut hashes), limits)
         .with_offer(offer)
+        .with_compat(compat)
         .with_bounds(bounds)
         .with_sink(&mut sink);
     let mut plan = AttestationPlan::new(&policy);

@@ -43,9 +43,10 @@ pub(crate) fn respond(
     };
     let sizes = (version >= SpdmVersion::V1_2).then_some(TransferSizes {
         data_transfer_size: turn.config.data_transfer_size,
-        max_spdm_msg_size: match flags.contains(CapabilityFlags::CHUNK_CAP) {
-            true => turn.config.max_spdm_msg_size,
-            false => turn.config.data_transfer_size,
+        max_spdm_msg_size: if flags.contains(CapabilityFlags::CHUNK_CAP) {
+            turn.config.max_spdm_msg_size
+        } else {
+            turn.config.data_transfer_size
         },
     });
     let capability = Capability {

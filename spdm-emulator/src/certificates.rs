@@ -113,9 +113,10 @@ pub(crate) fn certificate(
         return Err(Refusal::invalid());
     }
     let head = if large { 16 } else { 8 };
-    let own = match connection.peer.chunks {
-        true => turn.config.max_spdm_msg_size,
-        false => turn.config.data_transfer_size,
+    let own = if connection.peer.chunks {
+        turn.config.max_spdm_msg_size
+    } else {
+        turn.config.data_transfer_size
     };
     let own = usize::try_from(own).unwrap_or(usize::MAX);
     let room = own.min(connection.peer.most()).saturating_sub(head);

@@ -192,7 +192,7 @@ impl<'a, O: Operation> Flow<'a, O> {
     /// The requester in its new phase, and what the operation brought.
     ///
     /// # Errors
-    /// [`Failure`] with the sticky error, or with [`Misuse::Unfinished`] before [`Step::Done`]; it holds the
+    /// [`Failure`] with the sticky error, or with [`Misuse::Unfinished`](crate::Misuse::Unfinished) before [`Step::Done`]; it holds the
     /// requester.
     #[expect(clippy::type_complexity, reason = "the two halves of every result of an operation")]
     #[expect(clippy::result_large_err, reason = "the requester itself: it holds the lent buffers")]

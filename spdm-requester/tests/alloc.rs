@@ -217,3 +217,30 @@ fn an_attestation_that_fails() {
         }
     }
 }
+
+#[test]
+fn n29_a_whole_attestation_in_chunks() {
+    for version in [SpdmVersion::V1_2, SpdmVersion::V1_3, SpdmVersion::V1_4] {
+        let mut sim = Sim::new(DeviceConfig {
+            more_capabilities: spdm_codec::CapabilityFlags::CHUNK_CAP,
+            ..config(version)
+        });
+        sim.limits = spdm_transport::Limits::new(42, 42);
+        let recording = record_from(sim, version);
+        let chunks = recording.requests.iter().filter(|request| request[1] == 0x86);
+        assert!(chunks.count() > 10);
+        let mut bench = Bench::new(&recording);
+        let (sent, result) = without_allocation("chunks", || bench.attest());
+        assert_eq!((sent, result), (recording.requests.len(), Ok(())), "{version}");
+    }
+}
+
+/// What a requester keeps beside the lent buffers, between operations and while it negotiates.
+#[test]
+fn the_state_of_a_requester_fits_4_kib() {
+    use spdm_requester::{Flow, Negotiate, Negotiated, Requester};
+    let between = size_of::<Requester<'_, Negotiated>>();
+    assert!(between <= 4096, "{between} bytes");
+    let negotiating = size_of::<Flow<'_, Negotiate>>();
+    assert!(negotiating <= 4096, "{negotiating} bytes");
+}

@@ -17,10 +17,10 @@ use sim::{
     FLOW, Memory, Sim, SimClock, SimError, config, faulty_at, requester, until, with_policy,
 };
 use spdm_codec::{Code, SpdmVersion};
-use spdm_emulator::Fault;
+use spdm_emulator::{Act, DeviceConfig, Fault, Step as ScriptStep, When};
 use spdm_requester::{
-    AttestationPlan, Connection, Error, Exchange, Flow, Misuse, Operation, Recovered, RunError,
-    Sink, Stage, Step, Verdict, nonblocking,
+    AttestationPlan, Bounds, Connection, Error, Exchange, Flow, Misuse, Operation, Recovered,
+    RunError, Sink, Stage, Step, Verdict, nonblocking,
 };
 use spdm_transport::{
     AsyncClock, AsyncTransport, Clock, Instant, Limits, MessageKind, Received, Transport,
@@ -281,6 +281,14 @@ fn block_on<F: Future>(future: F) -> (F::Output, usize) {
 
 /// An attestation by the asynchronous driver, polled at most `polls` times.
 fn attest_later(sim: Sim, polls: usize) -> (Sim, usize, Option<Result<(), RunError<SimError>>>) {
+    attest_later_within(sim, polls, Bounds::default())
+}
+
+fn attest_later_within(
+    sim: Sim,
+    polls: usize,
+    bounds: Bounds,
+) -> (Sim, usize, Option<Result<(), RunError<SimError>>>) {
     let mut transport = Later(sim);
     let clock = LaterClock(transport.0.clock.clone());
     let anchors = transport.0.device.trust_anchors();
@@ -290,7 +298,7 @@ fn attest_later(sim: Sim, polls: usize) -> (Sim, usize, Option<Result<(), RunErr
     let policy = spdm_x509::Policy::new(&provider, &anchors, validity);
     let mut memory = Memory::new();
     let (mut chain, mut record) = (vec![0; 0x4000], vec![0; 0x1000]);
-    let requester = requester(&mut memory, &transport.0);
+    let requester = requester(&mut memory, &transport.0).with_bounds(bounds);
     let flow = requester.attest(AttestationPlan::new(&policy), &mut chain, &mut record);
     let mut left = polls;
     let (result, pending) = {
@@ -319,6 +327,21 @@ fn the_asynchronous_driver_attests() {
         let (sim, pending, result) = attest_later(busy, usize::MAX);
         assert_eq!((result, pending), (Some(Ok(())), 17), "{version}");
         assert_eq!(sim.clock.now(), at(50_000));
+    }
+}
+
+#[test]
+fn n27_the_asynchronous_driver_sends_again_what_was_lost() {
+    for version in SpdmVersion::ALL {
+        for request in FLOW {
+            let lost = ScriptStep::new(request, When::Before(2), Act::LoseRequest);
+            let sim = Sim::new(DeviceConfig { script: vec![lost], ..config(version) });
+            let mut bounds = Bounds::default();
+            bounds.resends = 2;
+            let (sim, _, result) = attest_later_within(sim, usize::MAX, bounds);
+            assert_eq!(result, Some(Ok(())), "{version} {request}");
+            assert_eq!((sim.codes().len(), sim.abandoned), (FLOW.len() + 2, 2));
+        }
     }
 }
 

@@ -46,16 +46,11 @@ impl Sending {
     ) -> Result<usize, Error> {
         let size = u32::try_from(request.len()).unwrap_or(u32::MAX);
         let first = self.chunk.seq_no == 0;
-        let header = match first {
-            true => CHUNK_HEADER_LEN + LARGE_MESSAGE_SIZE_LEN,
-            false => CHUNK_HEADER_LEN,
-        };
+        let header = CHUNK_HEADER_LEN + if first { LARGE_MESSAGE_SIZE_LEN } else { 0 };
         let rest = request.get(self.done..).unwrap_or_default();
         let len = rest.len().min(self.unit.saturating_sub(header));
-        let attributes = match len == rest.len() {
-            true => ChunkAttributes::LAST_CHUNK,
-            false => ChunkAttributes::empty(),
-        };
+        let last = len == rest.len();
+        let attributes = if last { ChunkAttributes::LAST_CHUNK } else { ChunkAttributes::empty() };
         let message = ChunkSend(Chunk {
             attributes,
             handle: self.chunk.handle,
