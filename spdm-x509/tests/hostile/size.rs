@@ -2,6 +2,7 @@
 
 use spdm_codec::SpdmVersion;
 use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_crypto::{AsymAlgorithm, MlDsaSet};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
     Anchor, Certificate, Chain, ChainContext, ChainError, Check, Limits, Outcome, Policy, Rule,
@@ -9,8 +10,8 @@ use spdm_x509::{
 };
 
 use crate::testing::{
-    CONTEXT, NAME_CONSTRAINTS, TRUE, Template, certificates, extension, name, structure,
-    subject_alt_name, tlv,
+    CONTEXT, NAME_CONSTRAINTS, TRUE, Template, certificates, certificates_for, extension, name,
+    structure, subject_alt_name, tlv,
 };
 
 const fn of_version(version: SpdmVersion) -> ChainContext {
@@ -55,6 +56,20 @@ fn more_than_64_kib_are_trusted_in_1_4() {
     let context = of_version(SpdmVersion::V1_3);
     let error = Chain::parse(Untrusted::new(&bytes), context, &PROVIDER).unwrap_err();
     assert_eq!((error.rule, error.field), (Rule::Reserved, "Reserved"));
+}
+
+/// What needs large chains: ten certificates with ML-DSA-87 keys and signatures.
+#[test]
+fn a_post_quantum_chain_of_more_than_64_kib() {
+    let asym = AsymAlgorithm::MlDsa(MlDsaSet::P87);
+    let sent = certificates_for(asym, 8);
+    let bytes = structure(&sent[0], &sent);
+    assert!(bytes.len() > 0x1_0000, "{}", bytes.len());
+    let context = ChainContext::new(LARGE.slot, LARGE.version, LARGE.model, asym, LARGE.hash);
+    let chain = Chain::parse(Untrusted::new(&bytes), context, &PROVIDER).unwrap();
+    let anchors = [Anchor::Certificate(&sent[0])];
+    let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::Unchecked);
+    assert_eq!(policy.validate(&chain).map(|trusted| trusted.anchor_index()), Ok(Some(0)));
 }
 
 #[test]
