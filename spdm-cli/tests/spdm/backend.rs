@@ -67,9 +67,18 @@ fn captures_and_chains_get_the_same_verdict_from_both_backends() {
             verified.push(path.file_name().unwrap().to_str().unwrap().to_owned());
         }
     }
-    for what in
-        ["EDDSA_25519", "RSASSA", "RSAPSS", "ECDSA_P521", "SHA3_256", "SHA3_384", "SHA3_512"]
-    {
+    for what in [
+        "ML_DSA_44",
+        "ML_DSA_65",
+        "ML_DSA_87",
+        "EDDSA_25519",
+        "RSASSA",
+        "RSAPSS",
+        "ECDSA_P521",
+        "SHA3_256",
+        "SHA3_384",
+        "SHA3_512",
+    ] {
         assert!(verified.iter().any(|name| name.contains(what)), "{what}: {verified:?}");
     }
     assert!(verified.len() > 100, "{}", verified.len());
