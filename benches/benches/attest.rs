@@ -122,13 +122,15 @@ fn child(what: &str, backend: &str, path: &Path, times: usize) {
         (0..times).for_each(|_| (backend.floor)(&floor));
     } else {
         let mut buffers = Box::<Buffers>::default();
-        (0..times).for_each(|_| assert_eq!((backend.attest)(&recording, &mut buffers), ROUND_TRIPS));
+        (0..times)
+            .for_each(|_| assert_eq!((backend.attest)(&recording, &mut buffers), ROUND_TRIPS));
     }
 }
 
 fn under_valgrind(tool: &[&str], args: [&str; 4]) -> Option<String> {
     let program = env::current_exe().ok()?;
-    let output = Command::new("valgrind").args(tool).arg(program).arg("--child").args(args).output();
+    let output =
+        Command::new("valgrind").args(tool).arg(program).arg("--child").args(args).output();
     let output = output.ok()?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{text}");
@@ -178,8 +180,8 @@ fn row(backend: &Measured, suite: Suite) -> bool {
     let path = env::temp_dir().join(format!("spdm-attest-{}", process::id()));
     recording.write(&path).expect("a temporary file");
     let name = path.to_string_lossy();
-    let counted = instructions("attest", backend.name, &name)
-        .zip(instructions("floor", backend.name, &name));
+    let counted =
+        instructions("attest", backend.name, &name).zip(instructions("floor", backend.name, &name));
     let stack = stack(backend.name, &name);
     let _ = fs::remove_file(&path);
 
@@ -235,8 +237,18 @@ fn main() -> ExitCode {
     }
     println!(
         "{:<11} {:<20} {:>9} {:>9} {:>6}  {:>11} {:>11} {:>6}  {:>6} {:>5} {:>5} {:>6}",
-        "backend", "suite", "us", "floor us", "ratio", "instr", "floor", "ratio", "allocs", "trips",
-        "sigs", "stack"
+        "backend",
+        "suite",
+        "us",
+        "floor us",
+        "ratio",
+        "instr",
+        "floor",
+        "ratio",
+        "allocs",
+        "trips",
+        "sigs",
+        "stack"
     );
     for backend in &BACKENDS {
         for suite in SUITES {
