@@ -3,10 +3,10 @@
 //! run, the floor: the same signatures on ready digests, and the same bytes hashed at once.
 //!
 //! ```text
-//! cargo bench --manifest-path benches/Cargo.toml --bench attest
+//! cargo bench --manifest-path benches/Cargo.toml --bench attest --features crypto
 //! ```
 //!
-//! The gate is the ratio of instructions, which valgrind counts: it is the same on every machine. Time is
+//! Without the feature `crypto` only the backend without C is measured. The gate is the ratio of instructions, which valgrind counts: it is the same on every machine. Time is
 //! reported. Exits 1 where a limit is exceeded.
 
 use core::time::Duration;
@@ -50,6 +50,17 @@ impl Backend for RustCrypto {
     type Running = spdm_crypto::rustcrypto::Running;
 }
 
+#[cfg(feature = "crypto")]
+struct AwsLc;
+
+#[cfg(feature = "crypto")]
+impl Backend for AwsLc {
+    const NAME: &'static str = "aws-lc-rs";
+    const PROVIDER: Provider = Provider { random: &Fixed, ..spdm_crypto::aws_lc_rs::PROVIDER };
+    const MOST: f64 = 1.10;
+    type Running = spdm_crypto::aws_lc_rs::Running;
+}
+
 /// A backend without its type.
 struct Measured {
     name: &'static str,
@@ -73,7 +84,11 @@ const fn measured<B: Backend>() -> Measured {
 }
 
 /// Everything that is measured: a backend more is a line more.
-const BACKENDS: [Measured; 1] = [measured::<RustCrypto>()];
+const BACKENDS: &[Measured] = &[
+    measured::<RustCrypto>(),
+    #[cfg(feature = "crypto")]
+    measured::<AwsLc>(),
+];
 
 /// Attests; returns the number of round trips.
 fn attest(
@@ -232,7 +247,7 @@ fn main() -> ExitCode {
         size_of::<Requester<'_, Negotiated>>()
     });
     let mut good = size_of::<Requester<'_, Negotiated>>() <= STATE;
-    for backend in &BACKENDS {
+    for backend in BACKENDS {
         println!("running hashes of {}: {} bytes", backend.name, backend.hashes);
     }
     println!(
@@ -250,7 +265,7 @@ fn main() -> ExitCode {
         "sigs",
         "stack"
     );
-    for backend in &BACKENDS {
+    for backend in BACKENDS {
         for suite in SUITES {
             good &= row(backend, suite);
         }
