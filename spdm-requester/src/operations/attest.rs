@@ -109,7 +109,6 @@ pub enum SummaryAgreement {
 }
 
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "no allocator to move the parts to")]
 enum Part<'p, 'c, 'm> {
     Negotiate(Negotiate),
     GetDigests(GetDigests),
