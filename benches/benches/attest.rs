@@ -3,10 +3,10 @@
 //! run, the floor: the same signatures on ready digests, and the same bytes hashed at once.
 //!
 //! ```text
-//! cargo bench --manifest-path benches/Cargo.toml --bench attest
+//! cargo bench --manifest-path benches/Cargo.toml --bench attest --features crypto
 //! ```
 //!
-//! The gate is the ratio of instructions, which valgrind counts: it is the same on every machine. Time is
+//! Without the feature `crypto` only the backend without C is measured. The gate is the ratio of instructions, which valgrind counts: it is the same on every machine. Time is
 //! reported. Exits 1 where a limit is exceeded.
 
 use core::time::Duration;
@@ -50,6 +50,17 @@ impl Backend for RustCrypto {
     type Running = spdm_crypto::rustcrypto::Running;
 }
 
+#[cfg(feature = "crypto")]
+struct AwsLc;
+
+#[cfg(feature = "crypto")]
+impl Backend for AwsLc {
+    const NAME: &'static str = "aws-lc-rs";
+    const PROVIDER: Provider = Provider { random: &Fixed, ..spdm_crypto::aws_lc_rs::PROVIDER };
+    const MOST: f64 = 1.10;
+    type Running = spdm_crypto::aws_lc_rs::Running;
+}
+
 /// A backend without its type.
 struct Measured {
     name: &'static str,
@@ -73,7 +84,11 @@ const fn measured<B: Backend>() -> Measured {
 }
 
 /// Everything that is measured: a backend more is a line more.
-const BACKENDS: [Measured; 1] = [measured::<RustCrypto>()];
+const BACKENDS: &[Measured] = &[
+    measured::<RustCrypto>(),
+    #[cfg(feature = "crypto")]
+    measured::<AwsLc>(),
+];
 
 /// Attests; returns the number of round trips.
 fn attest(
@@ -122,13 +137,15 @@ fn child(what: &str, backend: &str, path: &Path, times: usize) {
         (0..times).for_each(|_| (backend.floor)(&floor));
     } else {
         let mut buffers = Box::<Buffers>::default();
-        (0..times).for_each(|_| assert_eq!((backend.attest)(&recording, &mut buffers), ROUND_TRIPS));
+        (0..times)
+            .for_each(|_| assert_eq!((backend.attest)(&recording, &mut buffers), ROUND_TRIPS));
     }
 }
 
 fn under_valgrind(tool: &[&str], args: [&str; 4]) -> Option<String> {
     let program = env::current_exe().ok()?;
-    let output = Command::new("valgrind").args(tool).arg(program).arg("--child").args(args).output();
+    let output =
+        Command::new("valgrind").args(tool).arg(program).arg("--child").args(args).output();
     let output = output.ok()?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{text}");
@@ -178,8 +195,8 @@ fn row(backend: &Measured, suite: Suite) -> bool {
     let path = env::temp_dir().join(format!("spdm-attest-{}", process::id()));
     recording.write(&path).expect("a temporary file");
     let name = path.to_string_lossy();
-    let counted = instructions("attest", backend.name, &name)
-        .zip(instructions("floor", backend.name, &name));
+    let counted =
+        instructions("attest", backend.name, &name).zip(instructions("floor", backend.name, &name));
     let stack = stack(backend.name, &name);
     let _ = fs::remove_file(&path);
 
@@ -230,15 +247,25 @@ fn main() -> ExitCode {
         size_of::<Requester<'_, Negotiated>>()
     });
     let mut good = size_of::<Requester<'_, Negotiated>>() <= STATE;
-    for backend in &BACKENDS {
+    for backend in BACKENDS {
         println!("running hashes of {}: {} bytes", backend.name, backend.hashes);
     }
     println!(
         "{:<11} {:<20} {:>9} {:>9} {:>6}  {:>11} {:>11} {:>6}  {:>6} {:>5} {:>5} {:>6}",
-        "backend", "suite", "us", "floor us", "ratio", "instr", "floor", "ratio", "allocs", "trips",
-        "sigs", "stack"
+        "backend",
+        "suite",
+        "us",
+        "floor us",
+        "ratio",
+        "instr",
+        "floor",
+        "ratio",
+        "allocs",
+        "trips",
+        "sigs",
+        "stack"
     );
-    for backend in &BACKENDS {
+    for backend in BACKENDS {
         for suite in SUITES {
             good &= row(backend, suite);
         }

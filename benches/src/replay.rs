@@ -9,7 +9,7 @@ use spdm_codec::{BaseAsymAlgo, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm, Provider, RandomUnavailable, SecureRandom};
 use spdm_emulator::{Device, DeviceConfig};
-use spdm_requester::{AttestationPlan, Requester, Storage, blocking};
+use spdm_requester::{AttestationPlan, Offer, Requester, Storage, blocking};
 use spdm_transport::{Clock, Duration, Instant, Limits, MessageKind, Received, Transport};
 use spdm_x509::{Anchor, Policy, ValidityCheck};
 
@@ -78,6 +78,7 @@ impl Clock for Frozen {
 
 struct Recorder<'d> {
     device: &'d mut Device,
+    limits: Limits,
     recording: Recording,
 }
 
@@ -85,7 +86,7 @@ impl Transport for Recorder<'_> {
     type Error = Infallible;
 
     fn limits(&self) -> Limits {
-        Limits::new(MESSAGE, MESSAGE)
+        self.limits
     }
 
     fn send(&mut self, _: MessageKind, message: &[u8], _: Duration) -> Result<(), Infallible> {
@@ -108,6 +109,14 @@ impl Recording {
     /// Records an attestation with SPDM 1.2 by the emulated device.
     #[must_use]
     pub fn of(suite: Suite) -> Self {
+        let offer = Offer::everything(&PROVIDER);
+        Self::by(suite, offer, Limits::new(MESSAGE, MESSAGE), &mut Buffers::default().message)
+    }
+
+    /// [`Self::of`] a requester that offers this, over a transport with these limits, with this buffer for
+    /// messages.
+    #[must_use]
+    pub fn by(suite: Suite, offer: Offer, limits: Limits, message: &mut [u8]) -> Self {
         let mut device = Device::new(DeviceConfig {
             versions: vec![SpdmVersion::V1_2],
             base_asym: suite.base_asym,
@@ -120,11 +129,11 @@ impl Recording {
         let anchors = [Anchor::Certificate(&root)];
         let provider = Provider { random: &Fixed, ..PROVIDER };
         let policy = Policy::new(&provider, &anchors, ValidityCheck::At(NOW));
-        let mut recorder = Recorder { device: &mut device, recording: Self::default() };
+        let mut recorder = Recorder { device: &mut device, limits, recording: Self::default() };
         let mut buffers = Buffers::default();
         let mut hashes = Bank::<Running, 2>::new();
-        let storage = Storage::new(&mut buffers.message, &mut hashes);
-        let requester = Requester::new(provider, storage, recorder.limits());
+        let storage = Storage::new(message, &mut hashes);
+        let requester = Requester::new(provider, storage, recorder.limits()).with_offer(offer);
         let plan = AttestationPlan::new(&policy);
         let flow = requester.attest(plan, &mut buffers.chain, &mut buffers.record);
         let result = blocking::run(flow, &mut recorder, &Frozen);

@@ -139,8 +139,11 @@ impl<'a> Body<'a> for GetMeasurements {
     }
 
     fn params(&self, version: SpdmVersion) -> Result<[u8; 2], EncodeError> {
-        if !MeasurementAttributes::defined(version).contains(self.attributes) {
-            return Err(EncodeError::NotInVersion { field: "RawBitStreamRequested" });
+        let unknown = self.attributes - MeasurementAttributes::defined(version);
+        if !unknown.is_empty() {
+            let raw = unknown.contains(MeasurementAttributes::RAW_BIT_STREAM_REQUESTED);
+            let field = if raw { "RawBitStreamRequested" } else { "NewMeasurementRequested" };
+            return Err(EncodeError::NotInVersion { field });
         }
         let signature = match self.signature {
             Some(_) => MeasurementAttributes::SIGNATURE_REQUESTED,

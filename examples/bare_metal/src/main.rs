@@ -19,6 +19,9 @@ use spdm_requester::{AttestationPlan, Requester, Storage, blocking};
 use spdm_transport::{Clock, Duration, Instant, Limits, MessageKind, Received, Transport};
 use spdm_x509::{Anchor, Policy, ValidityCheck};
 
+#[cfg(feature = "recorded")]
+mod recorded;
+
 /// The hardware's random number generator. Where it fails, so does the attestation.
 #[derive(Debug)]
 struct Trng;
@@ -26,11 +29,17 @@ struct Trng;
 impl SecureRandom for Trng {
     fn fill(&self, out: &mut [u8]) -> Result<(), RandomUnavailable> {
         for byte in out {
-            *byte = black_box(None).ok_or(RandomUnavailable)?;
+            *byte = black_box(RANDOM).ok_or(RandomUnavailable)?;
         }
         Ok(())
     }
 }
+
+/// What the generator's register holds.
+#[cfg(not(feature = "recorded"))]
+const RANDOM: Option<u8> = None;
+#[cfg(feature = "recorded")]
+const RANDOM: Option<u8> = Some(recorded::RANDOM);
 
 const BACKEND: Provider = Provider { random: &Trng, ..PROVIDER };
 
@@ -65,16 +74,26 @@ impl Transport for Mailbox {
     }
 
     fn receive(&mut self, buffer: &mut [u8], _: Duration) -> Result<Option<Received>, Self::Error> {
-        let len = black_box(0);
-        black_box(buffer);
+        let len = black_box(arrived(black_box(buffer)));
         Ok((len > 0).then_some(Received { kind: MessageKind::Plain, len }))
     }
 
     fn abandon(&mut self) {}
 }
 
+/// How many bytes the mailbox wrote.
+#[cfg(not(feature = "recorded"))]
+const fn arrived(_: &mut [u8]) -> usize {
+    0
+}
+#[cfg(feature = "recorded")]
+use recorded::arrived;
+
 /// The SHA-384 of the vendor's root: 48 bytes instead of a certificate.
+#[cfg(not(feature = "recorded"))]
 static ROOT: [u8; 48] = [0; 48];
+#[cfg(feature = "recorded")]
+use recorded::ROOT;
 
 /// 0 where the device is what it should be.
 fn attest() -> i32 {

@@ -184,6 +184,24 @@ fn repeated_attestations_have_their_own_nonces() {
 }
 
 #[test]
+fn a_chain_that_is_known_is_not_fetched_again() {
+    let folder = Folder::new();
+    let file = folder.path("evidence.json");
+    let live = run(&format!("attest emulated --json --repeat 3 --evidence {file}"));
+    let reports = live.objects();
+    assert!(reports.iter().all(|report| report["verified"] == true));
+    let evidence = std::fs::read_to_string(&file).unwrap();
+    let evidence: serde_json::Value = serde_json::from_str(&evidence).unwrap();
+    let exchanges = evidence["exchanges"].as_array().unwrap();
+    // GET_CERTIFICATE once.
+    assert_eq!(exchanges.len(), 7 + 6 + 6);
+    let root = reports[0]["identity"]["root_sha256"].as_str().unwrap();
+    let offline = run(&format!("verify {file} --json --trust-root-hash {root}"));
+    let reports = offline.objects();
+    assert_eq!((offline.code, reports.len()), (0, 3));
+}
+
+#[test]
 fn evidence_and_captures_are_judged_again_offline() {
     let folder = Folder::new();
     let (evidence, pcap) = (folder.path("evidence.json"), folder.path("exchange.pcap"));
