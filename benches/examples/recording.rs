@@ -19,7 +19,7 @@ fn main() {
     let path = env::args().nth(1).expect("a file to write to");
     let mut offer = Offer::everything(&PROVIDER);
     offer.base_asym = BaseAsymAlgo::ECDSA_P384;
-    offer.base_hash = BaseHashAlgo::SHA_256 | BaseHashAlgo::SHA_384 | BaseHashAlgo::SHA_512;
+    offer.base_hash = BaseHashAlgo::SHA_384;
     offer.pqc_asym = PqcAsymAlgo::empty();
     let [_, p384, _] = SUITES;
     let limits = Limits::new(0x1000, 0x1000).with_padding(3);

@@ -1,5 +1,10 @@
 //! What is asked for of a device's measurements, and the summary hash that CHALLENGE_AUTH has of them.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: a panic is the failure")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests: a panic is the failure"
+)]
 
 mod sim;
 
@@ -153,7 +158,7 @@ fn n21_manifest_device_mode_and_changed_content() {
                 let (mut mode, mut manifest) = (None, 0);
                 for block in measured.record.iter() {
                     let Measurement::Dmtf(measurement) = block.measurement else { continue };
-                    mode = mode.or(measurement.device_mode());
+                    mode = mode.or_else(|| measurement.device_mode());
                     if measurement.value_type == MeasurementType::FreeformManifest {
                         manifest = measurement.value.len();
                     }

@@ -71,6 +71,16 @@ impl<'a> Certificate<'a> {
 
     fn read(budget: &mut Budget, der: &'a [u8]) -> Result<Self, Fault> {
         check_strict_within(budget, der, 0)?;
+        Self::read_strict(budget, der)
+    }
+
+    /// Reads what was read before: its encoding is not checked again.
+    pub(crate) fn read_again(der: &'a [u8]) -> Result<Self, Fault> {
+        Self::read_strict(&mut Budget::new(), der)
+    }
+
+    /// Reads what is strict DER.
+    fn read_strict(budget: &mut Budget, der: &'a [u8]) -> Result<Self, Fault> {
         let mut outer = Fields::new(der, 0);
         let certificate = outer.take(Tag::Sequence, Rule::CertificateSyntax)?;
         outer.finish(Rule::CertificateSyntax)?;

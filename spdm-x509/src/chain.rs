@@ -145,7 +145,7 @@ impl<'c> Chain<'c> {
     /// The certificates, from the root's side to the leaf.
     pub fn certificates(&self) -> impl Iterator<Item = Certificate<'c>> + use<'c> {
         // All of them were read once: none is left out.
-        self.certificate_ders().map_while(|der| Certificate::from_der(der).ok())
+        self.certificate_ders().map_while(|der| Certificate::read_again(der).ok())
     }
 
     /// The DER encodings of the certificates, from the root's side to the leaf.
