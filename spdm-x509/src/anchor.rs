@@ -156,7 +156,9 @@ impl<'t> Origin<'t> {
             let demand = profile.anchor;
             let is_ca = anchor.basic_constraints().map(|constraints| constraints.is_ca);
             let may_sign = anchor.key_usage().is_none_or(|usage| usage.key_cert_sign());
-            let holds = may_sign && is_ca.unwrap_or(demand != Demand::Always);
+            // Old roots without basicConstraints are self-issued; a device's certificate is not.
+            let is_old_root = demand != Demand::Always && anchor.is_self_issued();
+            let holds = may_sign && is_ca.unwrap_or(is_old_root);
             ledger.record(Rule::AnchorNotCa, Ruling::waivable(holds, demand != Demand::Never));
         }
     }

@@ -8,13 +8,19 @@ use crate::oid::Oid;
 use crate::profile::Profile;
 use crate::rule::Rule;
 
-pub(crate) fn check(chain: &Chain<'_>, profile: Profile, ledger: &mut Ledger<'_, '_>) {
+/// `first_judged` is the first certificate below the anchor: what is above the anchor, nobody vouches for.
+pub(crate) fn check(
+    chain: &Chain<'_>,
+    first_judged: u16,
+    profile: Profile,
+    ledger: &mut Ledger<'_, '_>,
+) {
     ledger.turn_to(Some(chain.certificate_count() - 1));
     check_basic_constraints(chain, profile, ledger);
     check_key_usage(chain, profile, ledger);
     ledger.ask(Rule::LeafNameConstraints, !chain.leaf().has_name_constraints());
     check_extended_key_usage(chain, profile, ledger);
-    check_hardware_identity(chain, profile, ledger);
+    check_hardware_identity(chain, first_judged, profile, ledger);
 }
 
 fn check_basic_constraints(chain: &Chain<'_>, profile: Profile, ledger: &mut Ledger<'_, '_>) {
@@ -48,15 +54,24 @@ fn check_extended_key_usage(chain: &Chain<'_>, profile: Profile, ledger: &mut Le
     ledger.record(Rule::ResponderMissing, Ruling::waivable(is_responder, demanded));
 }
 
-fn check_hardware_identity(chain: &Chain<'_>, profile: Profile, ledger: &mut Ledger<'_, '_>) {
+fn check_hardware_identity(
+    chain: &Chain<'_>,
+    first_judged: u16,
+    profile: Profile,
+    ledger: &mut Ledger<'_, '_>,
+) {
     let leaf_has = chain.leaf().has_hardware_identity();
     let demanded = profile.hardware_identity.applies(false);
+    let anchor = usize::from(first_judged).saturating_sub(1);
+    let any_has = || chain.certificates().skip(anchor).any(|one| one.has_hardware_identity());
     let has = match chain.context().model {
         CertModel::AliasCert => {
             ledger.ask(Rule::HardwareIdentityInAlias, !leaf_has);
-            chain.certificates().any(|above| above.has_hardware_identity())
+            any_has()
         }
         CertModel::DeviceCert => leaf_has,
+        // The model is the peer's to announce; what the caller demands is not.
+        CertModel::GenericCert | CertModel::Unknown if demanded => any_has(),
         CertModel::GenericCert | CertModel::Unknown => return,
     };
     ledger.record(Rule::HardwareIdentityMissing, Ruling::waivable(has, demanded));
@@ -65,6 +80,7 @@ fn check_hardware_identity(chain: &Chain<'_>, profile: Profile, ledger: &mut Led
 #[cfg(test)]
 mod tests {
     use super::{CertModel, Profile, Rule, SpdmVersion};
+    use crate::anchor::Anchor;
     use crate::appraisal::Outcome;
     use crate::chain::{Chain, ChainContext};
     use crate::error::{ChainError, Check};
@@ -185,7 +201,34 @@ mod tests {
         assert_eq!(strict(CertModel::DeviceCert, &with), None);
         // No certificate above the alias has it either.
         assert_eq!(strict(CertModel::AliasCert, without), missing);
-        assert_eq!(strict(CertModel::GenericCert, without), None);
-        assert_eq!(strict(CertModel::Unknown, without), None);
+        // The peer chooses the model, and with it nothing of what is demanded.
+        for model in [CertModel::GenericCert, CertModel::Unknown] {
+            assert_eq!(strict(model, without), missing);
+            assert_eq!(strict(model, &with), None);
+            assert_eq!(rule_under(Profile::STRICT, context(model), without), None);
+        }
+    }
+
+    /// Whoever signed it: nobody looks at what is above an intermediate anchor.
+    #[test]
+    fn a_hardware_identity_above_the_anchor_is_nobodys() {
+        let mut sent = certificates(1);
+        let forged = Template::authority("Forged", "Forged").with(&[
+            basic_constraints(&[TRUE]),
+            key_usage(0x04),
+            hardware_identity(),
+        ]);
+        sent[0] = forged.signed_by("Forged");
+        let alias = Template::leaf("CA 1").with(&[signing(), basic_constraints(&[])]);
+        sent[2] = alias.signed_by("CA 1");
+        let bytes = structure(&sent[0], &sent);
+        let context = ChainContext { model: CertModel::AliasCert, ..CONTEXT };
+        let chain = Chain::parse(Untrusted::new(&bytes), context, &PROVIDER).unwrap();
+        let anchors = [Anchor::Intermediate(&sent[1])];
+        let always = Profile { hardware_identity: Demand::Always, ..Profile::STRICT };
+        let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::Unchecked);
+        assert_eq!(policy.validate(&chain).err(), None);
+        let error = (Policy { profile: always, ..policy }).validate(&chain).unwrap_err();
+        assert_eq!(error.rule, Rule::HardwareIdentityMissing);
     }
 }

@@ -90,7 +90,9 @@ impl<'a> Subtrees<'a> {
             let base = base(&subtree).ok_or_else(|| malformed(subtree.at))?;
             count += match base.tag {
                 DIRECTORY_NAME => {
-                    directory_name(&base).ok_or_else(|| malformed(base.at))?.len().max(1)
+                    let attributes = directory_name(&base).ok_or_else(|| malformed(base.at))?.len();
+                    // To compare takes time by bytes, too.
+                    attributes.max(1).max(base.content.len().div_ceil(ATTRIBUTE_LEN))
                 }
                 _ if is_general_name(&base) => 1,
                 _ => return Err(malformed(base.at)),
@@ -153,6 +155,8 @@ pub(crate) struct Constraints<'a> {
 const MAX_CONSTRAINED: usize = 8;
 /// The most attributes and other names in them: each may be compared with every name below.
 const MAX_LEN: usize = 16;
+/// Bytes of a base that count as one attribute.
+const ATTRIBUTE_LEN: usize = 128;
 
 impl<'a> Constraints<'a> {
     pub(crate) const NONE: Self = Self { above: [None; MAX_CONSTRAINED], len: 0 };
@@ -179,7 +183,7 @@ impl<'a> Constraints<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_CONSTRAINED, MAX_LEN, Rule};
+    use super::{ATTRIBUTE_LEN, MAX_CONSTRAINED, MAX_LEN, Rule};
     use crate::anchor::Anchor;
     use crate::error::{ChainError, Check};
     use crate::policy::{Policy, ValidityCheck};
@@ -367,6 +371,30 @@ mod tests {
             let expected = (Some(1), Rule::NameConstraintsSyntax, "nameConstraints");
             assert_eq!(rule, Err(expected), "{value:02x?}");
         }
+    }
+
+    /// No authority in between tells that they were not evaluated.
+    #[test]
+    fn too_many_of_an_anchor_that_issues_the_leaf_itself() {
+        let leaf = Template::leaf("Root").signed_by("Root");
+        for (count, expected) in [(MAX_LEN, Ok(())), (MAX_LEN + 1, Err(()))] {
+            let mut root = Template::authority("Root", "Root");
+            let constraints = directory_subtrees(&[], &vec!["Other"; count]);
+            root.extensions.push(extension(NAME_CONSTRAINTS, TRUE, &constraints));
+            let error = ChainError::new(Check::Certificates, Rule::TooManyNameConstraints);
+            let expected = expected.map_err(|()| error.in_certificate(1));
+            assert_eq!(validate(&[root.signed_by("Root"), leaf.clone()]), expected);
+        }
+    }
+
+    #[test]
+    fn a_long_name_counts_as_many_attributes() {
+        let leaf = Template::leaf("CA 1");
+        let long = |len: usize| directory_subtrees(&[], &["x".repeat(len).as_str()]);
+        assert_eq!(under(&long(MAX_LEN * ATTRIBUTE_LEN / 2), TRUE, &leaf), Ok(()));
+        let error = ChainError::new(Check::Certificates, Rule::TooManyNameConstraints);
+        let expected = Err(error.in_certificate(1));
+        assert_eq!(under(&long(MAX_LEN * ATTRIBUTE_LEN), TRUE, &leaf), expected);
     }
 
     #[test]

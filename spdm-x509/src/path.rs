@@ -70,6 +70,9 @@ pub(crate) fn check_certificates(
             .ask(Rule::NameConstraints, is_exempt || authorities.constraints.permit(&certificate));
         if index != leaf {
             authorities.descend(&certificate, ledger);
+        } else if !authorities.can_evaluate {
+            // Where the anchor itself issued the leaf, no authority in between has told.
+            ledger.ask(Rule::TooManyNameConstraints, false);
         }
     }
     demand_all(chain, judged, ledger);
@@ -432,6 +435,21 @@ mod tests {
     }
 
     /// Who pins the certificate of one device must not thereby trust every device that this one makes up.
+    /// Devices of old have such certificates: their keys must not make other devices.
+    #[test]
+    fn a_pinned_device_without_extensions_vouches_for_no_other() {
+        let device = Template::authority("Vendor", "Device").with(&[]).signed_by("Vendor");
+        let forged = Template::leaf("Device").signed_by("Device");
+        let bytes = structure(&device, &[forged]);
+        let anchors = [Anchor::Certificate(&device)];
+        let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
+        for profile in [Profile::STRICT, Profile::COMPATIBLE] {
+            let error = (Policy { profile, ..policy }).validate(&parse(&bytes).unwrap());
+            let expected = ChainError::new(Check::Anchor, Rule::AnchorNotCa);
+            assert_eq!(error.unwrap_err(), expected);
+        }
+    }
+
     #[test]
     fn an_anchor_that_may_not_issue_vouches_for_itself_only() {
         let anchored = |extensions: &[Vec<u8>], profile| {

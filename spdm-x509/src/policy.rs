@@ -7,11 +7,13 @@ use crate::appraisal::{Appraisal, Outcome, Trusted};
 use crate::chain::Chain;
 use crate::error::{ChainError, Check};
 use crate::finding::{Finding, Ledger, Listener};
+use crate::identity::ProvisionedKey;
 use crate::leaf_profile;
 use crate::links::VerifiedLinks;
 use crate::path;
 use crate::profile::Profile;
 use crate::revocation::Revocations;
+use crate::rule::Rule;
 use crate::san_policy::{self, SanPolicy};
 
 /// What a caller asks of a chain before it is trusted.
@@ -119,7 +121,7 @@ impl<'a> Policy<'a> {
             origin.check_anchor(chain, self.profile, ledger);
         });
         let leaf_profile = check(Check::LeafProfile, &|ledger| {
-            leaf_profile::check(chain, self.profile, ledger);
+            leaf_profile::check(chain, origin.first_judged(), self.profile, ledger);
         });
         let san = match self.san {
             SanPolicy::None => Outcome::Skipped,
@@ -150,6 +152,20 @@ impl<'a> Policy<'a> {
     /// The first failure of [`Self::appraise`], in the order of [`Check`](crate::Check).
     pub fn validate<'c>(&self, chain: &Chain<'c>) -> Result<Trusted<'c>, ChainError> {
         self.appraise(chain).into_trusted()
+    }
+
+    /// Trusts a key that was provisioned for slot 0xFF, unless it is revoked. A key has no chain and no name:
+    /// nothing else of the policy concerns it.
+    ///
+    /// # Errors
+    /// [`Rule::Revoked`]; [`Rule::UnsupportedHash`] where a revocation cannot be compared.
+    pub fn validate_key<'k>(&self, key: ProvisionedKey<'k>) -> Result<Trusted<'k>, ChainError> {
+        let error = |rule| Err(ChainError::new(Check::Certificates, rule));
+        match self.revocations.concern_key(key.der(), self.provider) {
+            Ok(false) => Ok(Trusted::provisioned(key)),
+            Ok(true) => error(Rule::Revoked),
+            Err(_) => error(Rule::UnsupportedHash),
+        }
     }
 }
 

@@ -44,7 +44,7 @@ impl<'a> Revocations<'a> {
         self.0.is_empty()
     }
 
-    /// Whether one of them is about this certificate. Each hash function is used once at most.
+    /// Whether one of them is about this certificate.
     pub(crate) fn concern(
         self,
         certificate: &Certificate<'_>,
@@ -57,16 +57,22 @@ impl<'a> Revocations<'a> {
             }
             Revocation::Key { .. } => false,
         });
-        if by_name {
-            return Ok(true);
-        }
+        if by_name { Ok(true) } else { self.concern_key(certificate.key_info(), provider) }
+    }
+
+    /// Whether one of them is about this DER SubjectPublicKeyInfo. Each hash function is used once at most.
+    pub(crate) fn concern_key(
+        self,
+        key_info: &[u8],
+        provider: &Provider,
+    ) -> Result<bool, Unsupported> {
         for algorithm in HashAlgorithm::ALL {
             let mut digests = self.0.iter().filter_map(|revocation| match revocation {
                 Revocation::Key { hash, digest } if *hash == algorithm => Some(*digest),
                 _ => None,
             });
             let Some(first) = digests.next() else { continue };
-            let key = provider.hash.digest(algorithm, &[certificate.key_info()])?;
+            let key = provider.hash.digest(algorithm, &[key_info])?;
             if first == key.as_bytes() || digests.any(|digest| digest == key.as_bytes()) {
                 return Ok(true);
             }
@@ -86,11 +92,13 @@ mod tests {
     use crate::anchor::Anchor;
     use crate::certificate::Certificate;
     use crate::error::{ChainError, Check};
+    use crate::identity::ProvisionedKey;
     use crate::policy::{Policy, ValidityCheck};
     use crate::rule::Rule;
     use crate::testing::{certificates, key, name, parse, structure};
     use spdm_crypto::rustcrypto::PROVIDER;
-    use spdm_crypto::{Digest, Hash, HashAlgorithm, Provider, Unsupported};
+    use spdm_crypto::{AsymAlgorithm, Digest, EcCurve, Hash, HashAlgorithm, Provider, Unsupported};
+    use spdm_untrusted::Untrusted;
     use std::vec::Vec;
 
     fn refused(sent: &[Vec<u8>], root: &[u8], revoked: Revocation<'_>) -> Option<ChainError> {
@@ -146,6 +154,30 @@ mod tests {
         assert_eq!(refused(&sent[1..], &sent[0], by), Some(expected));
         let other = Revocation::Key { hash: HashAlgorithm::Sha256, digest: &[0; 32] };
         assert_eq!(refused(&sent, &sent[0], other), None);
+    }
+
+    #[test]
+    fn a_provisioned_key_is_revoked_like_any_other() {
+        let spki = key("Leaf").to_spki_der();
+        let provisioned = ProvisionedKey::parse(
+            Untrusted::new(spki.as_slice()),
+            AsymAlgorithm::Ecdsa(EcCurve::P256),
+            HashAlgorithm::Sha256,
+            &PROVIDER,
+        );
+        let provisioned = provisioned.unwrap();
+        for hash in HashAlgorithm::ALL {
+            for (name, expected) in [("Leaf", Some(Rule::Revoked)), ("CA 1", None)] {
+                let digest = key_digest(hash, name);
+                let revoked = [Revocation::Key { hash, digest: digest.as_bytes() }];
+                let policy = Policy {
+                    revocations: Revocations::new(&revoked),
+                    ..Policy::new(&PROVIDER, &[], ValidityCheck::Unchecked)
+                };
+                let rule = policy.validate_key(provisioned).err().map(|error| error.rule);
+                assert_eq!(rule, expected);
+            }
+        }
     }
 
     /// What cannot be compared cannot be trusted.
