@@ -1,5 +1,7 @@
 //! `spdm attest`.
 
+use std::collections::VecDeque;
+
 use spdm_codec::Nonce;
 use spdm_evidence::Reference;
 
@@ -38,23 +40,26 @@ pub(crate) fn run(
     }
     let anchors = trust.anchors();
     let revocations = trust.revocations();
-    let policy = trust.policy(crypto.provider, &anchors, &revocations);
-    let plan = Plan {
-        policy: Some(&policy),
-        slot: args.slot,
-        challenge,
-        measurements: &args.measurements,
-        attributes: args.attributes.attributes(),
-        signing: Signing::Required,
-        nonce: inputs.nonce,
-        peer_key: inputs.peer_key.as_deref(),
-        reference: inputs.reference.as_ref(),
-    };
     let mut worst = Exit::Done;
-    let (mut recordings, mut known) = (Vec::new(), Vec::new());
+    let (mut recordings, mut known) = (Vec::new(), VecDeque::new());
     for _ in 0..args.repeat {
+        // The time is that of this round: certificates may expire in between.
+        let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
+        let plan = Plan {
+            policy: Some(&policy),
+            slot: args.slot,
+            challenge,
+            measurements: &args.measurements,
+            attributes: args.attributes.attributes(),
+            signing: Signing::Required,
+            nonce: inputs.nonce,
+            peer_key: inputs.peer_key.as_deref(),
+            reference: inputs.reference.as_ref(),
+        };
         let (verdict, recording) = attestation::run(&mut link, &plan, &mut known);
-        recordings.extend(recording);
+        if output.is_some() {
+            recordings.extend(recording);
+        }
         render::show(&verdict, console)?;
         if let Some(hint) = hint(&verdict) {
             console.note(&format!("hint: {hint}"));

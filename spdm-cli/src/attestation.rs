@@ -1,5 +1,7 @@
 //! One attestation over one connection, step by step, so that a report tells as much as can be told.
 
+use std::collections::VecDeque;
+
 use spdm_codec::{MeasurementAttributes, MeasurementSummary, Nonce, SlotId};
 use spdm_crypto::Provider;
 use spdm_evidence::{
@@ -28,6 +30,9 @@ const CHAIN_LEN: usize = 0x1_0000;
 const RECORD_LEN: usize = 0x10_0000;
 /// Slots of a device.
 const SLOTS: usize = 8;
+/// Chains that are remembered: two of each slot. A device that shows another one at every connection would fill
+/// the memory.
+const KNOWN_CHAINS: usize = 2 * SLOTS;
 
 /// What is to be done, and what is required.
 #[derive(Clone, Copy, Debug)]
@@ -81,11 +86,11 @@ impl Known {
 }
 
 /// Carries the plan out over a new connection. A chain that was trusted before is among `known`; one that is
-/// trusted now comes to it.
+/// trusted now comes to it, in place of the oldest one where they are too many.
 pub(crate) fn run(
     link: &mut Link<'_>,
     plan: &Plan<'_>,
-    known: &mut Vec<Known>,
+    known: &mut VecDeque<Known>,
 ) -> (Verdict, Vec<Recording>) {
     let mut report = ReportBuilder::new(&link.name(), Freshness::Own);
     let (args, crypto) = (link.args, link.crypto);
@@ -137,7 +142,7 @@ struct Run<'r, 'l> {
     line: &'r mut Line<'l>,
     clock: StdClock,
     report: &'r mut ReportBuilder,
-    known: &'r mut Vec<Known>,
+    known: &'r mut VecDeque<Known>,
     /// The chain that was known, for the record.
     unfetched: Option<(SlotId, Vec<u8>)>,
 }
@@ -241,7 +246,7 @@ impl Run<'_, '_> {
         Err(End::Reported)
     }
 
-    /// The identity of a device without certificates: the caller vouches for its key.
+    /// The identity of a device without certificates: the caller vouches for its key, unless it is revoked.
     fn provisioned<'c>(
         &mut self,
         negotiated: &Negotiated,
@@ -258,7 +263,14 @@ impl Run<'_, '_> {
         };
         match key {
             Ok(key) => {
-                let trusted = Some(Trusted::provisioned(key));
+                let trusted = match self.plan.policy.map(|policy| policy.validate_key(key)) {
+                    Some(Ok(trusted)) => Some(trusted),
+                    Some(Err(error)) => {
+                        self.report.failed(&Error::Chain(error));
+                        None
+                    }
+                    None => None,
+                };
                 Ok(Peer { identity: Identity::Key(key), trusted, appraisal: None })
             }
             Err(error) => self.reported(&Error::Chain(error)),
@@ -344,7 +356,12 @@ impl Run<'_, '_> {
         }
         let known = peer.trusted.as_ref().and_then(Known::of);
         let is_new = |new: &Known| self.known.iter().all(|known| known.links != new.links);
-        self.known.extend(known.filter(is_new));
+        if let Some(new) = known.filter(is_new) {
+            if self.known.len() >= KNOWN_CHAINS {
+                self.known.pop_front();
+            }
+            self.known.push_back(new);
+        }
     }
 
     fn challenge<'a>(

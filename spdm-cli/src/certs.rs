@@ -73,7 +73,7 @@ pub(crate) fn run(
     }
     let anchors = trust.anchors();
     let revocations = trust.revocations();
-    let policy = trust.policy(crypto.provider, &anchors, &revocations);
+    let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
     for fetched in &fetched {
         let raw = Untrusted::new(fetched.bytes.as_slice());
         // It was parsed once, while it was fetched.

@@ -36,7 +36,7 @@ pub(crate) fn run(
     }
     let structure = structure(bytes, &anchors, args.base_hash, crypto.provider)
         .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-    let policy = trust.policy(crypto.provider, &anchors, &revocations);
+    let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
     let explain = args.explain;
     match parse(&structure, args, crypto.provider)? {
         Ok(chain) => {

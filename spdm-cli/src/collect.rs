@@ -1,5 +1,7 @@
 //! `spdm collect`: evidence for somebody else to judge.
 
+use std::collections::VecDeque;
+
 use crate::args::{CollectArgs, IndexList};
 use crate::attest::{challenge_step, nonce};
 use crate::attestation::{self, ChallengeStep, Plan, Signing};
@@ -39,7 +41,7 @@ pub(crate) fn run(
         peer_key: peer_key.as_deref(),
         reference: None,
     };
-    let (verdict, recordings) = attestation::run(&mut link, &plan, &mut Vec::new());
+    let (verdict, recordings) = attestation::run(&mut link, &plan, &mut VecDeque::new());
     let json = evidence(&link.name(), recordings).to_json().map_err(Failure::usage)?;
     link.finish()?;
     match output {

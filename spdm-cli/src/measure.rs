@@ -1,5 +1,7 @@
 //! `spdm measure`: measurements, signed unless told otherwise.
 
+use std::collections::VecDeque;
+
 use spdm_evidence::{Check, Status};
 
 use crate::args::{IndexList, MeasureArgs};
@@ -36,7 +38,7 @@ pub(crate) fn run(
     }
     let anchors = trust.anchors();
     let revocations = trust.revocations();
-    let policy = trust.policy(crypto.provider, &anchors, &revocations);
+    let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
     let plan = Plan {
         policy: Some(&policy),
         slot: args.slot,
@@ -48,7 +50,7 @@ pub(crate) fn run(
         peer_key: inputs.peer_key.as_deref(),
         reference: inputs.reference.as_ref(),
     };
-    let (verdict, _) = attestation::run(&mut link, &plan, &mut Vec::new());
+    let (verdict, _) = attestation::run(&mut link, &plan, &mut VecDeque::new());
     link.finish()?;
     render::show_measured(&verdict, console)?;
     if let Some(hint) = hint(&verdict) {

@@ -15,6 +15,7 @@ use spdm_x509::{
 
 use crate::args::{RootHash, San, TrustArgs};
 use crate::exit::Failure;
+use crate::time::At;
 use crate::{file, pem};
 
 /// Files of a trust folder.
@@ -32,7 +33,7 @@ pub(crate) struct Trust {
     intermediates: Vec<Vec<u8>>,
     revoked: Vec<RevokedCertificate>,
     revoked_keys: Vec<RootHash>,
-    pub(crate) validity: ValidityCheck,
+    at: At,
     pub(crate) profile: Profile,
     san: San,
     /// The function that [`San::PciCma`] is about.
@@ -68,14 +69,13 @@ impl Trust {
         let certificates = all_certificates(&args.trust)?;
         let intermediates = all_certificates(&args.trust_intermediate)?;
         let revoked = all_certificates(&args.revoked)?;
-        let validity = args.at.validity();
         Ok(Self {
             certificates,
             digests: args.trust_root_hash.clone(),
             intermediates,
             revoked: revoked.iter().filter_map(|der| revoked_certificate(der)).collect(),
             revoked_keys: args.revoked_key.clone(),
-            validity: validity.ok_or_else(|| Failure::usage("the clock is before 1970: --at"))?,
+            at: args.at,
             profile: args.profile.into(),
             san,
             pci_id,
@@ -127,19 +127,24 @@ impl Trust {
         }
     }
 
-    /// What a chain must fulfil.
+    /// The time to hold validity periods against. Where it is the clock's, it is read anew each time.
+    pub(crate) fn validity(&self) -> Result<ValidityCheck, Failure> {
+        self.at.validity().ok_or_else(|| Failure::usage("the clock is before 1970: --at"))
+    }
+
+    /// What a chain must fulfil as of [`Self::validity`].
     pub(crate) fn policy<'p>(
         &'p self,
         provider: &'p Provider,
         anchors: &'p [Anchor<'p>],
         revocations: &'p [Revocation<'p>],
-    ) -> Policy<'p> {
-        Policy {
+    ) -> Result<Policy<'p>, Failure> {
+        Ok(Policy {
             revocations: Revocations::new(revocations),
             san: self.san(),
             profile: self.profile,
-            ..Policy::new(provider, anchors, self.validity)
-        }
+            ..Policy::new(provider, anchors, self.validity()?)
+        })
     }
 }
 
@@ -174,6 +179,7 @@ fn anchors(path: &Path, certificates: &mut Vec<Vec<u8>>) -> Result<(), Failure> 
     Ok(())
 }
 
+/// Every file with such an extension, also one that cannot be read: to leave out a revocation would be to trust.
 fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries = fs::read_dir(folder).map_err(|error| file::of(folder, &error))?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path()));
@@ -181,7 +187,8 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         paths.collect::<Result<Vec<_>, _>>().map_err(|error| file::of(folder, &error))?;
     paths.retain(|path| {
         let extension = path.extension().and_then(|extension| extension.to_str());
-        extension.is_some_and(|extension| EXTENSIONS.contains(&extension)) && path.is_file()
+        let is_known = |own: &str| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(own));
+        extension.is_some_and(is_known) && !path.is_dir()
     });
     paths.sort();
     Ok(paths)

@@ -42,7 +42,7 @@ pub(crate) fn run(
             SlotChoice::Slot(slot) => Some(slot),
         },
         reference: reference.as_ref(),
-        ..Verifier::new(crypto.provider, &anchors, trust.validity)
+        ..Verifier::new(crypto.provider, &anchors, trust.validity()?)
     };
     for note in &evidence.notes {
         console.detail(&format!("note: {note}"));

@@ -26,6 +26,8 @@ use crate::exchange::{ChainContent, Exchange, Negotiation, Recording, SlotChain,
 pub struct Recorder {
     padding: usize,
     limit: usize,
+    /// Bytes of messages and chains that are kept.
+    kept: usize,
     recordings: VecDeque<Recording>,
     dropped: u64,
 }
@@ -34,7 +36,7 @@ impl Recorder {
     /// Nothing yet; `padding` is how many bytes the transport may append to a message.
     #[must_use]
     pub const fn new(padding: usize) -> Self {
-        Self { padding, limit: usize::MAX, recordings: VecDeque::new(), dropped: 0 }
+        Self { padding, limit: usize::MAX, kept: 0, recordings: VecDeque::new(), dropped: 0 }
     }
 
     /// Keeps at most so many bytes of messages and chains.
@@ -50,6 +52,7 @@ impl Recorder {
         let chain = SlotChain { slot, content: ChainContent::Structure(structure.to_vec()) };
         if let Some(recording) = self.recordings.back_mut() {
             recording.chains.push(chain);
+            self.kept += structure.len();
         }
         self.shed();
     }
@@ -86,16 +89,18 @@ impl Recorder {
             self.recordings.push_back(Recording::new(Negotiation::Recorded, self.padding));
         }
         let awaited = self.is_awaited(request);
-        let response = Some(exchange.response.into_inner_less_safe().to_vec());
+        let response = exchange.response.into_inner_less_safe().to_vec();
         let Some(recording) = self.recordings.back_mut() else { return };
+        self.kept += response.len();
         match recording.exchanges.last_mut() {
             // It was Busy or not ready: this is another answer to the same request.
             Some(last) if awaited => {
                 last.interim.extend(last.response.take());
-                last.response = response;
+                last.response = Some(response);
             }
             _ => {
-                let request = request.to_vec();
+                self.kept += request.len();
+                let (request, response) = (request.to_vec(), Some(response));
                 recording.exchanges.push(Exchange { request, interim: Vec::new(), response });
             }
         }
@@ -111,9 +116,8 @@ impl Recorder {
     }
 
     fn shed(&mut self) {
-        let mut kept: usize = self.recordings.iter().map(size).sum();
-        while kept > self.limit && self.recordings.len() > 1 {
-            kept -= self.recordings.pop_front().as_ref().map_or(0, size);
+        while self.kept > self.limit && self.recordings.len() > 1 {
+            self.kept -= self.recordings.pop_front().as_ref().map_or(0, size);
             self.dropped = self.dropped.saturating_add(1);
         }
     }

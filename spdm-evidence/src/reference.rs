@@ -21,6 +21,9 @@ pub struct ReferenceValue {
     pub index: u8,
     /// The type in snake case, where it matters.
     pub kind: Option<String>,
+    /// Whether it is a raw bit stream instead of a digest. What is in a raw one, the device chooses: it could
+    /// be the digest that is expected.
+    pub raw: bool,
     /// The value.
     pub value: Vec<u8>,
 }
@@ -37,6 +40,8 @@ struct Row {
     index: u8,
     #[serde(rename = "type")]
     kind: Option<String>,
+    #[serde(default)]
+    raw: bool,
     value: String,
 }
 
@@ -54,7 +59,7 @@ impl Reference {
         }
         let values = document.measurements.into_iter().map(|row| {
             let value = hex::decode(&row.value).map_err(|_| Error::Hex { field: "value" })?;
-            Ok(ReferenceValue { index: row.index, kind: row.kind, value })
+            Ok(ReferenceValue { index: row.index, kind: row.kind, raw: row.raw, value })
         });
         Ok(Self { measurements: values.collect::<Result<_, Error>>()? })
     }
@@ -78,7 +83,8 @@ impl Reference {
             let mut found = measured.iter().filter(|value| reference.is_about(value)).peekable();
             if found.peek().is_none() {
                 let index = reference.index;
-                return Err(format!("measurement {index} is missing"));
+                let form = if reference.raw { "raw bit stream" } else { "digest" };
+                return Err(format!("the {form} of measurement {index} is missing"));
             }
             if let Some(other) = found.find(|value| value.value != reference.value) {
                 let (expected, got) = (hex::encode(&reference.value), hex::encode(&other.value));
@@ -94,6 +100,8 @@ impl Reference {
 
 impl ReferenceValue {
     fn is_about(&self, value: &MeasuredValue) -> bool {
-        self.index == value.index && self.kind.as_deref().is_none_or(|kind| kind == value.kind)
+        self.index == value.index
+            && self.raw == value.raw
+            && self.kind.as_deref().is_none_or(|kind| kind == value.kind)
     }
 }

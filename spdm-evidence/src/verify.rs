@@ -379,16 +379,20 @@ impl<'c> Case<'_, 'c> {
         appraisal.into_trusted().ok()
     }
 
-    /// A device without a chain: its key is trusted because the caller gave it.
+    /// A device without a chain: its key is trusted because the caller gave it, unless it is revoked.
     fn provisioned(
         &self,
         report: &mut ReportBuilder,
         identity: Option<Identity<'c>>,
     ) -> Option<Trusted<'c>> {
         report.provisioned_key(&self.verifier.san);
-        match identity {
-            Some(Identity::Key(key)) => Some(Trusted::provisioned(key)),
-            _ => None,
+        let Some(Identity::Key(key)) = identity else { return None };
+        match self.verifier.policy().validate_key(key) {
+            Ok(trusted) => Some(trusted),
+            Err(error) => {
+                report.failed(&Error::Chain(error));
+                None
+            }
         }
     }
 }

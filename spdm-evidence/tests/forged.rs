@@ -8,13 +8,14 @@
 )]
 
 use spdm_codec::{BaseAsymAlgo, CapabilityFlags, Nonce, SlotId, SpdmVersion};
-use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
+use spdm_crypto::{Bank, HashAlgorithm};
 use spdm_emulator::{Device, DeviceConfig, KeyProvisioning};
 use spdm_evidence::{
-    Check, Evidence, Exchange, Negotiation, Note, ReadOptions, Recording, Report, Status, Verifier,
+    Check, Evidence, Exchange, ExitClass, Negotiation, Note, ReadOptions, Recording, Report,
+    Status, Verifier,
 };
-use spdm_x509::{Anchor, Demand, Profile, SanPolicy, ValidityCheck};
+use spdm_x509::{Anchor, Demand, Profile, Revocation, Revocations, SanPolicy, ValidityCheck};
 
 const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
 const NONCE: Nonce = [7; 32];
@@ -164,6 +165,34 @@ fn a_public_key_carries_no_name() {
     });
     assert!(!named.verified());
     assert_eq!(named.error().unwrap().kind, "required");
+}
+
+#[test]
+fn a_public_key_that_is_revoked_is_not_trusted() {
+    let mut a = device(1, |config| config.provisioning = KeyProvisioning::PublicKey);
+    let key = a.algorithms().next().and_then(|asym| a.public_key_spki(asym)).unwrap();
+    let key: &'static [u8] = key.leak();
+    let vca = negotiation(&mut a);
+    let signed = [challenge(&mut a, 0xFF, 7), measure(&mut a, 1, 0x0F, 7)];
+    let file = evidence(&[&vca, &signed]);
+    let hash = HashAlgorithm::Sha256;
+    let judge = |revoked: &[u8]| {
+        let digest = PROVIDER.hash.digest(hash, &[revoked]).unwrap().as_bytes().to_vec().leak();
+        let revocations: &'static [Revocation<'_>] = vec![Revocation::Key { hash, digest }].leak();
+        report(&file, &a, |verifier| {
+            verifier.peer_key = Some(key);
+            verifier.revocations = Revocations::new(revocations);
+        })
+    };
+    assert!(judge(b"another").verified());
+    let refused = judge(key);
+    assert!(!refused.verified());
+    assert_eq!(refused.exit_class(), ExitClass::Rejected);
+    assert_eq!(refused.error().unwrap().kind, "chain");
+    assert_eq!(refused.status(Check::ChainCertificates), Status::Fail);
+    // The signatures are the key's all the same.
+    assert_eq!(refused.status(Check::ChallengeSignature), Status::Pass);
+    assert_eq!(refused.status(Check::MeasurementsSignature), Status::Pass);
 }
 
 #[test]

@@ -281,4 +281,9 @@ fn linux_w41_the_newest_connection_is_kept_whatever_the_limit() {
         let code = |at: usize| Code(last.exchanges[at].request[1]);
         assert_eq!((code(0), code(6)), (Code::GET_VERSION, Code::GET_MEASUREMENTS));
     }
+    // A chain counts, too.
+    let mut recorder = record(2, 2 * one);
+    assert_eq!(recorder.dropped(), 0);
+    recorder.chain(SlotId::ZERO, &[0]);
+    assert_eq!((recorder.recordings().count(), recorder.dropped()), (1, 1));
 }

@@ -163,6 +163,11 @@ fn reference_values_are_json_of_one_form() {
     let read = |text: &str| Reference::read(text.as_bytes());
     let good = read(r#"{"measurements": [{"index": 1, "value": "00ff"}]}"#).unwrap();
     assert_eq!((good.measurements[0].index, &good.measurements[0].value[..]), (1, &[0, 0xFF][..]));
+    assert!(!good.measurements[0].raw);
+    let raw = read(r#"{"measurements": [{"index": 1, "value": "00ff", "raw": true}]}"#).unwrap();
+    assert!(raw.measurements[0].raw);
+    let row = &schema("reference")["properties"]["measurements"]["items"]["properties"];
+    assert_eq!(row["raw"]["default"], false);
     let empty = read(r#"{"measurements": []}"#);
     assert_eq!(empty, Err(Error::Json("measurements is empty".to_owned())));
     let odd = read(r#"{"measurements": [{"index": 1, "value": "0"}]}"#);

@@ -29,8 +29,10 @@ pub struct SummaryHash {
 impl SummaryHash {
     /// `None` where nothing was asked for, or the Responder has no measurements.
     pub(crate) fn new(covers: MeasurementSummary, digest: &[u8]) -> Option<Self> {
-        let digest = Digest::new(digest).filter(|_| covers != MeasurementSummary::None)?;
-        Some(Self { covers, digest })
+        if covers == MeasurementSummary::None || digest.is_empty() {
+            return None;
+        }
+        Some(Self { covers, digest: Digest::new(digest)? })
     }
 }
 

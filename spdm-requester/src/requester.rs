@@ -245,7 +245,8 @@ impl<'a> Requester<'a, Fresh> {
 
     /// [`Self::attest`] for a device without certificates (slot 0xFF, PUB_KEY_ID_CAP): `spki_der` is its
     /// public key, a DER SubjectPublicKeyInfo that the caller got out of band and vouches for. Of the
-    /// plan, `slot` does not matter, and the policy only in that it may not ask for a name.
+    /// plan, `slot` does not matter, and the policy only in that it may not ask for a name and may revoke
+    /// the key.
     #[must_use]
     pub fn attest_provisioned<'p, 'c, 'm>(
         self,

@@ -28,7 +28,8 @@ use spdm_requester::{
 };
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
-    Anchor, CertModel, Check, Identity, Policy, Rule, SanPolicy, Trusted, ValidityCheck,
+    Anchor, CertModel, Check, Identity, Policy, Revocation, Revocations, Rule, SanPolicy, Trusted,
+    ValidityCheck,
 };
 
 const CERTIFICATE: Code = Code::GET_CERTIFICATE;
@@ -592,10 +593,10 @@ fn a_device_that_changed_its_algorithms_is_not_recognized() {
 // A raw public key.
 
 /// How an attestation by a provisioned key ends.
-fn by_key(
+fn by_key<'p>(
     sim: &mut Sim,
     spki_der: &[u8],
-    change: impl FnOnce(&mut Policy<'_>),
+    change: impl FnOnce(&mut Policy<'p>),
 ) -> (usize, Result<(), Cause>) {
     let mut memory = Memory::new();
     let clock = sim.clock.clone();
@@ -653,6 +654,34 @@ fn n19_a_provisioned_key_answers_in_slot_0xff() {
         let cause = Cause::Other(Error::Incompatible(name));
         assert_eq!(by_key(&mut sim, &key, |_| {}), (0, Err(cause)), "{version}");
         assert_eq!(sim.codes(), FLOW[..3]);
+    }
+}
+
+#[test]
+fn a_provisioned_key_that_is_revoked_is_asked_nothing() {
+    let provisioning = KeyProvisioning::PublicKey;
+    let asym = AsymAlgorithm::Ecdsa(EcCurve::P256);
+    for version in signing_slots() {
+        let mut sim = Sim::new(DeviceConfig { provisioning, ..config(version) });
+        let key = sim.device.public_key_spki(asym).unwrap();
+        // Not necessarily by the negotiated hash function.
+        for hash in [HashAlgorithm::Sha256, HashAlgorithm::Sha384] {
+            let digest = PROVIDER.hash.digest(hash, &[&key]).unwrap();
+            let revoked = [Revocation::Key { hash, digest: digest.as_bytes() }];
+            let result = by_key(&mut sim, &key, |policy| {
+                policy.revocations = Revocations::new(&revoked);
+            });
+            let cause = chain(Check::Certificates, Rule::Revoked);
+            assert_eq!(result, (0, Err(cause)), "{version} {hash:?}");
+            assert_eq!(sim.codes(), FLOW[..3]);
+            // The revocation of another key does not matter.
+            let other = PROVIDER.hash.digest(hash, &[&key[1..]]).unwrap();
+            let revoked = [Revocation::Key { hash, digest: other.as_bytes() }];
+            let result = by_key(&mut sim, &key, |policy| {
+                policy.revocations = Revocations::new(&revoked);
+            });
+            assert_eq!(result, (2, Ok(())), "{version} {hash:?}");
+        }
     }
 }
 

@@ -11,10 +11,10 @@ mod sim;
 use sim::cause::Cause;
 use sim::{FLOW, Memory, Sim, config, error_of, faulty_at, requester, with_policy};
 use spdm_codec::{
-    Code, ContentChanged, DeviceMode, EncodeError, Measurement, MeasurementAttributes,
-    MeasurementForm, MeasurementSummary, MeasurementType, SpdmVersion,
+    CapabilityFlags, Code, ContentChanged, DeviceMode, EncodeError, Measurement,
+    MeasurementAttributes, MeasurementForm, MeasurementSummary, MeasurementType, SpdmVersion,
 };
-use spdm_emulator::Fault;
+use spdm_emulator::{DeviceConfig, Fault};
 use spdm_requester::{
     AttestationPlan, Attested, Error, Misuse, Requirement, Selection, SummaryAgreement, blocking,
 };
@@ -77,6 +77,22 @@ fn n22_a_summary_hash_is_compared_where_its_blocks_are_known() {
             summary_of,
         );
         assert_eq!(seen, Ok((NotAsked, Some(32))), "{version}");
+    }
+}
+
+#[test]
+fn n22_a_device_without_measurements_has_no_summary_hash() {
+    let capabilities = Some(CapabilityFlags::CERT_CAP | CapabilityFlags::CHAL_CAP);
+    for version in SpdmVersion::ALL {
+        for summary in [MeasurementSummary::Tcb, MeasurementSummary::All] {
+            let mut sim = Sim::new(DeviceConfig { capabilities, ..config(version) });
+            let change = |plan: &mut AttestationPlan<'_>| {
+                plan.requirement = Requirement::Challenge;
+                plan.summary = summary;
+            };
+            let seen = attest(&mut sim, change, summary_of);
+            assert_eq!(seen, Ok((SummaryAgreement::NotAsked, None)), "{version} {summary:?}");
+        }
     }
 }
 

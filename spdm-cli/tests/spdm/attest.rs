@@ -174,6 +174,23 @@ fn reference_values() {
 }
 
 #[test]
+fn a_raw_bit_stream_is_no_digest() {
+    let folder = Folder::new();
+    let report = run("attest emulated --raw --json").object();
+    let first = &report["measurements"][0];
+    assert_eq!(first["raw"], true);
+    let value = first["value"].as_str().unwrap();
+    let reference =
+        |raw| format!(r#"{{"measurements":[{{"index":1,"raw":{raw},"value":"{value}"}}]}}"#);
+    for (raw, code, expected) in [(false, 1, "fail"), (true, 0, "pass")] {
+        let file = folder.write("reference.json", reference(raw));
+        let run = run(&format!("attest emulated --raw --json --reference {file}"));
+        let report = run.object();
+        assert_eq!((run.code, status(&report, "measurements.reference")), (code, expected));
+    }
+}
+
+#[test]
 fn repeated_attestations_have_their_own_nonces() {
     let run = run("attest emulated --json --repeat 3");
     let reports = run.objects();

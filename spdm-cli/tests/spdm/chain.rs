@@ -109,6 +109,26 @@ fn revocations_and_intermediate_anchors() {
 }
 
 #[test]
+fn no_revocation_of_a_folder_is_left_out() {
+    let folder = Folder::new();
+    let out = folder.path("certs");
+    let object = run(&format!("certs emulated --json --out {out}")).object();
+    let root = object["identity"]["root_sha256"].as_str().unwrap();
+    let list = folder.path("list");
+    std::fs::create_dir(&list).unwrap();
+    folder.write("list/README.txt", "no certificate");
+    folder.write("list/LEAF.PEM", object["certificates"][2].as_str().unwrap());
+    let judge = format!("chain {out}/slot0.bin --json --trust-root-hash {root} --revoked {list}");
+    let revoked = run(&judge);
+    assert_eq!((revoked.code, status(&revoked.object(), "chain.certificates")), (1, "fail"));
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("nowhere", folder.path("list/gone.pem")).unwrap();
+        assert_eq!(run(&judge).code, 2, "a revocation that cannot be read");
+    }
+}
+
+#[test]
 fn profiles() {
     let folder = Folder::new();
     let out = folder.path("certs");

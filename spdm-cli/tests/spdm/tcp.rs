@@ -3,6 +3,9 @@
 use std::io::Read;
 use std::process::Stdio;
 
+use spdm_crypto::HashAlgorithm;
+use spdm_crypto::rustcrypto::PROVIDER;
+
 use crate::process::{Emulator, Folder, command, run, status};
 
 #[test]
@@ -82,6 +85,32 @@ fn a_device_with_a_provisioned_key() {
     assert!(missing.err.contains("--peer-key"), "{}", missing.err);
     let named = run(&format!("attest {target} --peer-key {key} --san dmtf --json"));
     assert_eq!(named.code, 1, "a key carries no name");
+}
+
+#[test]
+fn a_provisioned_key_that_is_revoked() {
+    let folder = Folder::new();
+    let (key, pcap) = (folder.path("key.der"), folder.path("exchange.pcap"));
+    let device = Emulator::listen(folder, &format!("--base-asym ECDSA_P384 --peer-key-out {key}"));
+    let target = &device.target;
+    let trusted = run(&format!("attest {target} --peer-key {key} --pcap {pcap} --json"));
+    assert_eq!(trusted.code, 0, "{trusted:?}");
+    let spki = std::fs::read(&key).unwrap();
+    let digest = PROVIDER.hash.digest(HashAlgorithm::Sha256, &[&spki]).unwrap();
+    let revoked = hex::encode(digest.as_bytes());
+    let other = "00".repeat(32);
+    for verb in [format!("attest {target}"), format!("measure {target}"), format!("verify {pcap}")]
+    {
+        let judge =
+            |revoked: &str| run(&format!("{verb} --peer-key {key} --revoked-key {revoked} --json"));
+        assert_eq!(judge(&other).code, 0, "{verb}");
+        let refused = judge(&revoked);
+        let report = refused.object();
+        assert_eq!((refused.code, &report["verified"]), (1, &false.into()), "{verb}: {report}");
+        assert_eq!(report["error"]["kind"], "chain", "{verb}");
+        assert_eq!(status(&report, "chain.certificates"), "fail", "{verb}");
+        assert_eq!(status(&report, "measurements.signature"), "pass", "{verb}");
+    }
 }
 
 #[test]

@@ -242,7 +242,7 @@ impl<'p, 'c, 'm> Attest<'p, 'c, 'm> {
         }
     }
 
-    /// The caller vouches for the key. A name that the policy asks for no key can have.
+    /// The caller vouches for the key, unless it is revoked. A name that the policy asks for no key can have.
     fn provisioned(
         &mut self,
         judge: &Judge<'_>,
@@ -254,7 +254,7 @@ impl<'p, 'c, 'm> Attest<'p, 'c, 'm> {
         }
         let (asym, hash) = (agreed.asym()?, agreed.hash()?);
         let key = ProvisionedKey::parse(Untrusted::new(spki_der), asym, hash, judge.provider)?;
-        self.identified(judge, agreed, Trusted::provisioned(key))
+        self.identified(judge, agreed, self.plan.policy.validate_key(key)?)
     }
 
     /// It is known whose signature is expected.
