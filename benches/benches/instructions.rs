@@ -26,43 +26,43 @@ fn decode<'a, M: Message<'a>>(bytes: &'a [u8]) -> bool {
     black_box(M::decode(Untrusted::new(black_box(bytes)), &cx())).is_ok()
 }
 
-#[library_benchmark(config = most(190))]
+#[library_benchmark(config = most(265))]
 #[bench::sample(samples::version())]
 fn version(bytes: Vec<u8>) -> bool {
     decode::<Version<'_>>(&bytes)
 }
 
-#[library_benchmark(config = most(205))]
+#[library_benchmark(config = most(285))]
 #[bench::sample(samples::capabilities())]
 fn capabilities(bytes: Vec<u8>) -> bool {
     decode::<Capabilities<'_>>(&bytes)
 }
 
-#[library_benchmark(config = most(380))]
+#[library_benchmark(config = most(400))]
 #[bench::sample(samples::algorithms())]
 fn algorithms(bytes: Vec<u8>) -> bool {
     decode::<Algorithms<'_>>(&bytes)
 }
 
-#[library_benchmark(config = most(206))]
+#[library_benchmark(config = most(290))]
 #[bench::sample(samples::digests())]
 fn digests(bytes: Vec<u8>) -> bool {
     decode::<Digests<'_>>(&bytes)
 }
 
-#[library_benchmark(config = most(196))]
+#[library_benchmark(config = most(273))]
 #[bench::sample(samples::certificate())]
 fn certificate(bytes: Vec<u8>) -> bool {
     decode::<Certificate<'_>>(&bytes)
 }
 
-#[library_benchmark(config = most(250))]
+#[library_benchmark(config = most(382))]
 #[bench::sample(samples::challenge_auth())]
 fn challenge_auth(bytes: Vec<u8>) -> bool {
     decode::<ChallengeAuth<'_>>(&bytes)
 }
 
-#[library_benchmark(config = most(1_215))]
+#[library_benchmark(config = most(1_100))]
 #[bench::sample(samples::measurements())]
 fn measurements(bytes: Vec<u8>) -> bool {
     decode::<Measurements<'_>>(&bytes)
