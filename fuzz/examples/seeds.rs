@@ -7,6 +7,7 @@ use std::path::Path;
 use std::{env, fs, io};
 
 use spdm_codec::{Code, Header};
+use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{Capture, Content, Conversation, Secrets};
 use spdm_fuzz::{context, prefix};
 use spdm_untrusted::Untrusted;
@@ -35,7 +36,7 @@ fn capture(path: &Path, out: &Path) -> io::Result<usize> {
     let mut conversation = Conversation::new(file.padding);
     let keys = fs::read(path.with_extension("secrets.json"));
     if let Some(secrets) = keys.ok().and_then(|keys| Secrets::read(&keys).ok()) {
-        conversation = conversation.with_secrets(secrets);
+        conversation = conversation.with_secrets(secrets, &PROVIDER);
     }
     let mut count = 0;
     for message in &file.messages {

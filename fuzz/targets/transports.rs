@@ -72,7 +72,8 @@ fn serial(data: &[u8]) {
         if let Some(Ok(packet)) = deframer.push(*byte) {
             let len = frame(packet, &mut out).expect("it was one");
             let mut other = Deframer::new();
-            let last = out[..len].iter().filter_map(|byte| other.push(*byte).map(|p| p == Ok(packet)));
+            let last =
+                out[..len].iter().filter_map(|byte| other.push(*byte).map(|p| p == Ok(packet)));
             assert_eq!(last.last(), Some(true));
         }
     }
