@@ -8,7 +8,7 @@ use crate::algorithm::HashAlgorithm;
 #[derive(Clone, Copy)]
 pub struct Digest {
     bytes: [u8; Self::MAX],
-    len: usize,
+    len: u8,
 }
 
 impl Digest {
@@ -18,7 +18,7 @@ impl Digest {
     /// A digest of these bytes; `None` above [`Self::MAX`].
     #[must_use]
     pub fn new(bytes: &[u8]) -> Option<Self> {
-        let mut digest = Self { bytes: [0; Self::MAX], len: bytes.len() };
+        let mut digest = Self { bytes: [0; Self::MAX], len: u8::try_from(bytes.len()).ok()? };
         digest.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
         Some(digest)
     }
@@ -29,13 +29,14 @@ impl Digest {
         const { assert!(N <= Self::MAX, "no digest of this crate is longer") };
         let mut bytes = [0; Self::MAX];
         bytes.iter_mut().zip(array).for_each(|(place, byte)| *place = byte);
-        Self { bytes, len: N }
+        #[expect(clippy::cast_possible_truncation, reason = "at most MAX")]
+        Self { bytes, len: N as u8 }
     }
 
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(..self.len.into()).unwrap_or_default()
     }
 }
 

@@ -70,6 +70,7 @@ macro_rules! curve {
 
             const LEN: usize = $coordinate_len.coordinate_len();
 
+            #[inline(never)]
             pub(super) fn key(point: &[u8]) -> Result<VerifyingKey, Invalid> {
                 // SEC1 has compressed forms too; SPDM and its certificates use this one.
                 match point {
@@ -86,8 +87,18 @@ macro_rules! curve {
                 signature: &[u8],
             ) -> Result<(), Invalid> {
                 let key = key(point)?;
+                verify_with(&key, &fit_prehash::<LEN>(digest), signature)
+            }
+
+            /// Both this and [`key`] need kilobytes of stack: as calls of their own, one after the other.
+            #[inline(never)]
+            fn verify_with(
+                key: &VerifyingKey,
+                prehash: &[u8; LEN],
+                signature: &[u8],
+            ) -> Result<(), Invalid> {
                 let signature = Signature::from_slice(signature).map_err(|_| Invalid)?;
-                key.verify_prehash(&fit_prehash::<LEN>(digest), &signature).map_err(|_| Invalid)
+                key.verify_prehash(prehash, &signature).map_err(|_| Invalid)
             }
         }
     };
