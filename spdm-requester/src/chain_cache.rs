@@ -31,10 +31,10 @@ impl<'c> ChainCache<'c> {
         &self,
         context: &ChainContext,
         digest: &Digest,
-    ) -> Option<(Chain<'c>, VerifiedLinks)> {
+    ) -> Option<(&'c Chain<'c>, VerifiedLinks)> {
         self.known.iter().find_map(|trusted| match trusted.identity() {
             Identity::Chain(chain) if chain.context() == context && chain.digest() == digest => {
-                trusted.links().map(|links| (*chain, links))
+                trusted.links().map(|links| (chain, links))
             }
             _ => None,
         })

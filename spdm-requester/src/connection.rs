@@ -18,7 +18,8 @@ use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
 use crate::config::Compat;
-use crate::error::{Error, Misbehaviour, Misuse, Violation};
+use crate::error::{Error, Misuse};
+use crate::fault::{At, Fault, Stop};
 use crate::negotiated::{Announced, Negotiated};
 use crate::possession::Possession;
 use crate::transcript::{Bench, Transcript, Vca};
@@ -76,6 +77,7 @@ pub struct Connection {
     pending: Option<Code>,
     /// LargeResponse was said: the answer is put together from chunks.
     large: bool,
+    pub(crate) fault: Fault,
 }
 
 /// The versions that VERSION listed.
@@ -169,6 +171,7 @@ impl Default for Connection {
 impl Connection {
     /// A connection before GET_VERSION; `padding` is how many bytes the transport may append to a response.
     #[must_use]
+    #[inline(never)]
     pub const fn new(padding: usize) -> Self {
         Self {
             padding,
@@ -188,6 +191,7 @@ impl Connection {
             indices: None,
             pending: None,
             large: false,
+            fault: Fault::new(),
         }
     }
 
@@ -198,9 +202,23 @@ impl Connection {
         self
     }
 
-    /// The same, before GET_VERSION.
-    pub(crate) const fn forgotten(&self) -> Self {
-        Self::new(self.padding).with_compat(self.compat)
+    /// Starts over, before GET_VERSION.
+    pub(crate) fn forget(&mut self) {
+        self.stage = Stage::NotStarted;
+        self.versions = VersionSet::default();
+        self.version = SpdmVersion::V1_0;
+        self.requester = Announced::NOTHING;
+        self.responder = Announced::NOTHING;
+        self.negotiated = None;
+        self.vca.clear();
+        self.m1.reset();
+        self.l1.reset();
+        self.challenged = false;
+        self.slots.fill(Slot::default());
+        self.supported = None;
+        self.indices = None;
+        self.pending = None;
+        self.large = false;
     }
 
     /// A connection whose negotiation is not on record, but known to the caller. Only measurements of 1.0
@@ -298,10 +316,15 @@ impl Connection {
     /// # Errors
     /// [`Misuse`] where these bytes are not a request or may not be sent at this stage; then nothing changes.
     pub fn sent(&mut self, request: &[u8]) -> Result<(), Error> {
-        let header = Header::peek(Untrusted::new(request)).map_err(misuse)?;
+        self.send(request).map_err(|stop| self.fault.error(stop))
+    }
+
+    pub(crate) fn send(&mut self, request: &[u8]) -> Result<(), Stop> {
+        let header = self.peek_request(request)?;
         let stage = match header.code {
             Code::GET_VERSION => {
-                *self = Self { pending: Some(header.code), ..self.forgotten() };
+                self.forget();
+                self.pending = Some(header.code);
                 return Ok(());
             }
             Code::GET_CAPABILITIES => Stage::AfterVersion,
@@ -309,12 +332,12 @@ impl Connection {
             _ => Stage::Negotiated,
         };
         if stage != self.stage || !header.code.is_request() {
-            return Err(Error::Misuse(Misuse::Order { request: header.code }));
+            return Err(self.fault.order(header.code));
         }
         // Without the negotiation on record, only measurements can be judged.
         let presumed = self.stage == Stage::Negotiated && self.vca.as_bytes().is_empty();
         if presumed && header.code != Code::GET_MEASUREMENTS {
-            return Err(Error::Misuse(Misuse::Order { request: header.code }));
+            return Err(self.fault.order(header.code));
         }
         self.pending = Some(header.code);
         self.large = false;
@@ -361,10 +384,20 @@ impl Connection {
         response: Untrusted<&'r [u8]>,
         identity: Option<&Identity<'c>>,
     ) -> Result<Verdict<'r, 'c>, Error> {
-        let code = Header::peek(Untrusted::new(request)).map_err(misuse)?.code;
-        let header = Header::peek(response)?;
+        self.judge(bench, request, response, identity).map_err(|stop| self.fault.error(stop))
+    }
+
+    pub(crate) fn judge<'r, 'c>(
+        &mut self,
+        bench: &mut Bench<'_>,
+        request: &[u8],
+        response: Untrusted<&'r [u8]>,
+        identity: Option<&Identity<'c>>,
+    ) -> Result<Verdict<'r, 'c>, Stop> {
+        let code = self.peek_request(request)?.code;
+        let header = self.fault.peek(response)?;
         if self.pending != Some(code) {
-            return Err(Error::Misuse(Misuse::Order { request: code }));
+            return Err(self.fault.order(code));
         }
         if header.code == Code::ERROR {
             return self.accept_error(request, response).map(Verdict::Error);
@@ -386,7 +419,7 @@ impl Connection {
         request: &[u8],
         response: Untrusted<&'r [u8]>,
         identity: Option<&Identity<'c>>,
-    ) -> Result<Verdict<'r, 'c>, Error> {
+    ) -> Result<Verdict<'r, 'c>, Stop> {
         match code {
             Code::GET_VERSION => self.accept_version(request, response),
             Code::GET_CAPABILITIES => self.accept_capabilities(request, response),
@@ -395,13 +428,13 @@ impl Connection {
             Code::GET_CERTIFICATE => self.accept_certificate(bench, request, response),
             Code::CHALLENGE => self.accept_challenge_auth(bench, request, response, identity),
             Code::GET_MEASUREMENTS => self.accept_measurements(bench, request, response, identity),
-            _ => self.accept_other(code, Header::peek(response)?),
+            _ => self.accept_other(code, self.fault.peek(response)?),
         }
     }
 
     /// From 1.2 on the Requester announces the largest message it takes. How much of it comes at once is not
     /// for the judge to see: a live requester lends its transport no larger place.
-    fn check_size(&self, header: Header, response: Untrusted<&[u8]>) -> Result<(), Error> {
+    fn check_size(&self, header: Header, response: Untrusted<&[u8]>) -> Result<(), Stop> {
         let Some(sizes) = self.requester.sizes else { return Ok(()) };
         let len = response.into_inner_less_safe().len().saturating_sub(self.answer_padding());
         let most = u64::from(sizes.max_spdm_msg_size);
@@ -409,7 +442,8 @@ impl Connection {
             return Ok(());
         }
         let message = header.code.name().unwrap_or("message");
-        Err(Misbehaviour::value(message, "MaxSPDMmsgSize", Expected::AtMost(most), len))
+        let at = At(message, "MaxSPDMmsgSize");
+        Err(self.fault.value(&at, &Expected::AtMost(most), len))
     }
 
     /// How many bytes may follow the answer: none where LargeMessageSize told how long it is.
@@ -418,27 +452,18 @@ impl Connection {
     }
 
     #[inline(never)]
-    fn accept_other<'r, 'c>(
-        &self,
-        request: Code,
-        header: Header,
-    ) -> Result<Verdict<'r, 'c>, Error> {
+    fn accept_other<'r, 'c>(&self, request: Code, header: Header) -> Result<Verdict<'r, 'c>, Stop> {
         let message = request.response().name().unwrap_or("message");
         if header.version != self.version.to_byte() {
             let expected = Expected::Exactly(self.version.to_byte().into());
-            return Err(Misbehaviour::value(message, "SPDMVersion", expected, header.version));
+            return Err(self.fault.value(&At(message, "SPDMVersion"), &expected, header.version));
         }
         if header.code != request.response() {
             let expected = Expected::Exactly(request.response().0.into());
-            let field = "RequestResponseCode";
-            return Err(Misbehaviour::value(message, field, expected, header.code.0));
+            let at = At(message, "RequestResponseCode");
+            return Err(self.fault.value(&at, &expected, header.code.0));
         }
         Ok(Verdict::Other(header))
-    }
-
-    /// What was agreed on; `request` is blamed where nothing was.
-    fn agreed(&self, request: Code) -> Result<Negotiated, Error> {
-        self.negotiated.ok_or(Error::Misuse(Misuse::Order { request }))
     }
 
     /// Decodes our own request.
@@ -446,17 +471,13 @@ impl Connection {
         &self,
         bytes: &'a [u8],
         version: SpdmVersion,
-    ) -> Result<Decoded<'a, M>, Error> {
+    ) -> Result<Decoded<'a, M>, Stop> {
         M::decode(Untrusted::new(bytes), &Cx::new(version).with_padding(self.padding))
-            .map_err(misuse)
+            .map_err(|error| self.fault.request_error(&error))
     }
-}
 
-const fn misuse(error: spdm_codec::DecodeError) -> Error {
-    Error::Misuse(Misuse::Request(error))
-}
-
-/// The message may not come here.
-const fn unexpected(message: &'static str, field: &'static str) -> Error {
-    Misbehaviour::error(message, field, Violation::Unexpected)
+    /// The header of our own request.
+    fn peek_request(&self, bytes: &[u8]) -> Result<Header, Stop> {
+        Header::peek(Untrusted::new(bytes)).map_err(|error| self.fault.request_error(&error))
+    }
 }

@@ -125,16 +125,6 @@ impl Misbehaviour {
     ) -> Error {
         Self::error(message, field, Violation::Value { expected, got })
     }
-
-    #[cold]
-    #[inline(never)]
-    pub(crate) const fn differs(
-        message: &'static str,
-        field: &'static str,
-        from: &'static str,
-    ) -> Error {
-        Self::error(message, field, Violation::Differs { from })
-    }
 }
 
 /// An ERROR of the peer.

@@ -16,6 +16,7 @@ use spdm_untrusted::Untrusted;
 
 use crate::config::Bounds;
 use crate::error::{Bound, Error, Misuse, Refusal};
+use crate::fault::{Fault, Stop};
 use crate::large_message::LargeMessage;
 use crate::requester::{Core, REQUEST_AREA};
 pub(crate) use arrival::Arrival;
@@ -29,9 +30,13 @@ pub(crate) struct Short {
 }
 
 impl Short {
-    fn new<'m>(message: &impl Message<'m>, version: SpdmVersion) -> Result<Self, Error> {
+    fn new<'m>(
+        fault: &Fault,
+        message: &impl Message<'m>,
+        version: SpdmVersion,
+    ) -> Result<Self, Stop> {
         let mut bytes = [0; 8];
-        let len = message.encode(version, &mut bytes)?;
+        let len = message.encode(version, &mut bytes).map_err(|error| fault.stop(error))?;
         Ok(Self { bytes, len })
     }
 
@@ -144,14 +149,15 @@ impl Exchange {
     }
 
     /// A new request of `len` bytes is at the start of the message buffer.
-    pub(crate) fn begin(&mut self, core: &mut Core<'_>, len: usize) -> Result<(), Error> {
+    pub(crate) fn begin(&mut self, core: &mut Core<'_>, len: usize) -> Result<(), Stop> {
         let request = core.storage.message.get(..len).unwrap_or_default();
-        let header = Header::peek(Untrusted::new(request))
-            .map_err(|error| Error::Misuse(Misuse::Request(error)))?;
+        let fault = &core.connection.fault;
+        let header = Header::peek(Untrusted::new(request));
+        let header = header.map_err(|error| fault.request_error(&error))?;
         self.version = SpdmVersion::from_byte(header.version)
-            .ok_or(Error::Misuse(Misuse::Version { byte: header.version }))?;
+            .ok_or_else(|| fault.misuse(Misuse::Version { byte: header.version }))?;
         self.chunk_unit = core.chunk_unit(header.code, len)?;
-        core.connection.sent(request)?;
+        core.connection.send(request)?;
         self.code = header.code;
         self.request_len = len;
         self.not_ready = 0;
@@ -194,18 +200,18 @@ impl Exchange {
     }
 
     /// Time passed: ends waits, and operations that take too long.
-    pub(crate) fn advance(&mut self, core: &mut Core<'_>, now: Instant) -> Result<(), Error> {
+    pub(crate) fn advance(&mut self, core: &mut Core<'_>, now: Instant) -> Result<(), Stop> {
         let bounds = core.bounds;
         let end = self.started.get_or_insert(now).after(bounds.time);
         if self.stage == Stage::Done {
             return Ok(());
         }
         if now > end {
-            return Err(out_of_time(&bounds));
+            return Err(core.connection.fault.stop(out_of_time(&bounds)));
         }
         if let Stage::Wait(wait) = self.stage {
             if wait.until > end {
-                return Err(out_of_time(&bounds));
+                return Err(core.connection.fault.stop(out_of_time(&bounds)));
             }
             if wait.until <= now {
                 let in_time = wait.latest.is_none_or(|latest| now <= latest);
@@ -215,7 +221,8 @@ impl Exchange {
         }
         let Stage::Send(next) = self.stage else { return Ok(()) };
         if self.round_trips >= bounds.round_trips {
-            return Err(Error::Bound(Bound::RoundTrips(bounds.round_trips)));
+            let bound = Bound::RoundTrips(bounds.round_trips);
+            return Err(core.connection.fault.stop(Error::Bound(bound)));
         }
         if next == Outgoing::NextChunk {
             let len = self.load_chunk(core)?;
@@ -258,10 +265,10 @@ impl Exchange {
     }
 
     /// Nothing came in time.
-    pub(crate) fn expired(&mut self, core: &mut Core<'_>) -> Result<(), Error> {
+    pub(crate) fn expired(&mut self, core: &mut Core<'_>) -> Result<(), Stop> {
         self.stage = Stage::Idle;
         if self.resends >= core.bounds.resends {
-            return Err(Error::Timeout { request: self.code });
+            return Err(core.connection.fault.stop(Error::Timeout { request: self.code }));
         }
         self.resends = self.resends.saturating_add(1);
         self.stage = Stage::Send(self.again());
@@ -274,7 +281,7 @@ impl Exchange {
         core: &mut Core<'_>,
         now: Instant,
         error: &ErrorResponse<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Stop> {
         match (error.code, error.extended) {
             (ErrorCode::BUSY | ErrorCode::REQUEST_IN_FLIGHT, _) => self.busy(core, now),
             (_, ExtendedErrorData::ResponseNotReady(data)) => self.not_ready(core, now, &data),
@@ -285,22 +292,24 @@ impl Exchange {
                     Transfer::Sending(_) | Transfer::Sent => large.to_large_request(),
                     Transfer::Whole | Transfer::Receiving(_) => large,
                 };
-                self.get_chunk(large)
+                self.get_chunk(&core.connection.fault, large)
             }
             (code, _) => {
-                Err(Error::Refused(Refusal { request: self.code, code, data: error.data }))
+                let refusal = Refusal { request: self.code, code, data: error.data };
+                Err(core.connection.fault.stop(Error::Refused(refusal)))
             }
         }
     }
 
     /// Busy: the same again, after a pause that doubles each time.
-    fn busy(&mut self, core: &mut Core<'_>, now: Instant) -> Result<(), Error> {
+    fn busy(&mut self, core: &mut Core<'_>, now: Instant) -> Result<(), Stop> {
         // With a message, or with the request that was handed over before.
         let whole = self.transfer == Transfer::Sent
             || matches!(self.outstanding, Outgoing::RespondIfReady(_));
         let count = if whole { &mut self.restarts } else { &mut self.busy };
         if *count >= core.bounds.busy {
-            return Err(Error::Bound(Bound::Busy(core.bounds.busy)));
+            let bound = Bound::Busy(core.bounds.busy);
+            return Err(core.connection.fault.stop(Error::Bound(bound)));
         }
         let factor = 1_u32.checked_shl((*count).into()).unwrap_or(u32::MAX);
         *count = count.saturating_add(1);
@@ -317,13 +326,15 @@ impl Exchange {
         core: &Core<'_>,
         now: Instant,
         data: &ResponseNotReady,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Stop> {
         if self.not_ready >= core.bounds.not_ready {
-            return Err(Error::Bound(Bound::NotReady(core.bounds.not_ready)));
+            let bound = Bound::NotReady(core.bounds.not_ready);
+            return Err(core.connection.fault.stop(Error::Bound(bound)));
         }
         self.not_ready = self.not_ready.saturating_add(1);
         let message = RespondIfReady { request_code: self.code, token: data.token };
-        let then = Outgoing::RespondIfReady(Short::new(&message, self.version)?);
+        let then =
+            Outgoing::RespondIfReady(Short::new(&core.connection.fault, &message, self.version)?);
         let rdt = exponential(data.rdt_exponent);
         let wt_max = rdt.saturating_mul(data.rdtm.into()).saturating_sub(core.limits.round_trip);
         let latest = (wt_max > rdt).then(|| now.after(wt_max));
@@ -335,9 +346,9 @@ impl Exchange {
     }
 
     /// Asks for the next chunk of the response.
-    fn get_chunk(&mut self, large: LargeMessage) -> Result<(), Error> {
+    fn get_chunk(&mut self, fault: &Fault, large: LargeMessage) -> Result<(), Stop> {
         let message = ChunkGet { handle: large.handle(), seq_no: large.next_seq_no() };
-        let next = Outgoing::ChunkGet(Short::new(&message, self.version)?);
+        let next = Outgoing::ChunkGet(Short::new(fault, &message, self.version)?);
         self.transfer = Transfer::Receiving(large);
         self.send_next(next);
         Ok(())
@@ -348,10 +359,10 @@ impl Exchange {
         self.stage = next;
     }
 
-    pub(crate) fn finish(&self) -> Result<(), Error> {
+    pub(crate) fn finish(&self, fault: &Fault) -> Result<(), Stop> {
         match self.stage {
             Stage::Done => Ok(()),
-            _ => Err(Error::Misuse(Misuse::Unfinished)),
+            _ => Err(fault.unfinished()),
         }
     }
 }

@@ -6,9 +6,10 @@ use core::time::Duration;
 use spdm_transport::{Instant, Received};
 use spdm_untrusted::Untrusted;
 
-use crate::error::Error;
+use crate::error::{Error, Misuse};
 use crate::exchange::{Arrival, Exchange, Outgoing, Stage};
-use crate::operation::{Ask, Next, Operation};
+use crate::fault::Stop;
+use crate::operation::{Ask, Next, Operation, Phase};
 use crate::requester::{Core, Fresh, REQUEST_AREA, Requester};
 
 /// An operation under way.
@@ -138,8 +139,8 @@ impl<'a, O: Operation> Flow<'a, O> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        if let Err(error) = self.advance(now) {
-            return Err(self.fail(error));
+        if let Err(stop) = self.advance(now) {
+            return Err(self.fail(stop));
         }
         Ok(match self.exchange.stage {
             Stage::Send(out) => Step::Transmit(Transmit { flow: self, out }),
@@ -149,7 +150,7 @@ impl<'a, O: Operation> Flow<'a, O> {
         })
     }
 
-    fn advance(&mut self, now: Instant) -> Result<(), Error> {
+    fn advance(&mut self, now: Instant) -> Result<(), Stop> {
         if self.exchange.stage == Stage::Idle {
             self.begin()?;
         }
@@ -157,7 +158,7 @@ impl<'a, O: Operation> Flow<'a, O> {
     }
 
     /// Encodes the next request, once.
-    fn begin(&mut self) -> Result<(), Error> {
+    fn begin(&mut self) -> Result<(), Stop> {
         let Self { core, exchange, operation, .. } = self;
         let (room, sizes) = (core.room(core.connection.version()), core.sizes());
         let ask = Ask {
@@ -178,7 +179,8 @@ impl<'a, O: Operation> Flow<'a, O> {
         matches!(self.exchange.stage, Stage::Receive { .. })
     }
 
-    fn fail(&mut self, error: Error) -> Error {
+    fn fail(&mut self, stop: Stop) -> Error {
+        let error = self.core.connection.fault.error(stop);
         self.failed = Some(error);
         error
     }
@@ -200,18 +202,25 @@ impl<'a, O: Operation> Flow<'a, O> {
         self,
     ) -> Result<(Requester<'a, O::Phase>, O::Output), Failure<'a, O::Phase, Error>> {
         let Self { core, exchange, operation, failed } = self;
-        let refused =
-            failed.filter(Error::is_refusal).and_then(|_| operation.phase_after_refusal());
+        let fault = &core.connection.fault;
         let result = match failed {
             Some(error) => Err(error),
-            None => exchange.finish().and_then(|()| operation.finish()),
+            None => exchange
+                .finish(fault)
+                .and_then(|()| operation.finish(fault))
+                .map_err(|stop| fault.error(stop)),
         };
-        match (result, refused) {
-            (Ok((phase, output)), _) => Ok((Requester { core, phase }, output)),
-            (Err(error), Some(phase)) => {
+        let refused = failed.as_ref().is_some_and(Error::is_refusal);
+        match (result, O::Phase::of(&core.connection)) {
+            (Ok(output), Some(phase)) => Ok((Requester { core, phase }, output)),
+            (Err(error), Some(phase)) if refused => {
                 Err(Failure { error, requester: Recovered::Kept(Requester { core, phase }) })
             }
-            (Err(error), None) => {
+            (Err(error), _) => {
+                Err(Failure { error, requester: Recovered::Fresh(core.into_fresh()) })
+            }
+            (Ok(_), None) => {
+                let error = Error::Misuse(Misuse::Unfinished);
                 Err(Failure { error, requester: Recovered::Fresh(core.into_fresh()) })
             }
         }
@@ -223,7 +232,7 @@ impl<'a, O: Operation> Flow<'a, O> {
         self.core.into_fresh()
     }
 
-    fn receive(&mut self, now: Instant, received: Received) -> Result<(), Error> {
+    fn receive(&mut self, now: Instant, received: Received) -> Result<(), Stop> {
         let Self { core, exchange, operation, .. } = self;
         let Arrival::Response(place) = exchange.receive(core, now, received)? else {
             return Ok(());
@@ -280,7 +289,7 @@ impl<O: Operation> Receive<'_, '_, O> {
     /// # Errors
     /// Any [`Error`]; it is sticky.
     pub fn received(self, now: Instant, received: Received) -> Result<(), Error> {
-        self.flow.receive(now, received).map_err(|error| self.flow.fail(error))
+        self.flow.receive(now, received).map_err(|stop| self.flow.fail(stop))
     }
 
     /// No response came in time, and none will be handed in later: the transport gave the exchange up. The
@@ -290,6 +299,6 @@ impl<O: Operation> Receive<'_, '_, O> {
     /// [`Error::Timeout`] where it does not; it is sticky.
     pub fn expired(self) -> Result<(), Error> {
         let Flow { core, exchange, .. } = &mut *self.flow;
-        exchange.expired(core).map_err(|error| self.flow.fail(error))
+        exchange.expired(core).map_err(|stop| self.flow.fail(stop))
     }
 }

@@ -45,6 +45,7 @@ mod config;
 mod connection;
 mod error;
 mod exchange;
+mod fault;
 mod flow;
 mod large_message;
 mod negotiated;

@@ -8,7 +8,8 @@ use spdm_codec::{
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 use spdm_x509::{CertModel, ChainContext, Identity};
 
-use crate::error::{Error, Incompatible, Misuse};
+use crate::error::{Incompatible, Misuse};
+use crate::fault::{Fault, Stop};
 
 /// What one side announced: GET_CAPABILITIES or CAPABILITIES, reduced to the bits that the version defines.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -128,11 +129,11 @@ impl Negotiated {
     ///
     /// # Errors
     /// [`Incompatible::Capability`] where it did not.
-    pub fn require(&self, flags: CapabilityFlags, name: &'static str) -> Result<(), Error> {
+    pub fn require(&self, flags: CapabilityFlags, name: &'static str) -> Result<(), Incompatible> {
         if self.responder.flags.contains(flags) {
             return Ok(());
         }
-        Err(Incompatible::Capability(name).into())
+        Err(Incompatible::Capability(name))
     }
 
     /// Signatures of the peer on this connection can be checked with `identity`: it was read for the same
@@ -140,15 +141,21 @@ impl Negotiated {
     ///
     /// # Errors
     /// [`Misuse::Identity`] where it was not.
-    pub(crate) fn check_identity(&self, identity: &Identity<'_>) -> Result<(), Error> {
+    pub(crate) fn check_identity(
+        &self,
+        fault: &Fault,
+        identity: &Identity<'_>,
+    ) -> Result<(), Stop> {
         let version = match identity {
             Identity::Chain(chain) => chain.context().version == self.version,
             Identity::Key(_) => true,
         };
-        if version && identity.asym() == self.asym()? && identity.hash() == self.hash()? {
+        let asym = self.asym().map_err(|error| fault.incompatible(error))?;
+        let hash = self.hash().map_err(|error| fault.incompatible(error))?;
+        if version && identity.asym() == asym && identity.hash() == hash {
             return Ok(());
         }
-        Err(Error::Misuse(Misuse::Identity))
+        Err(fault.misuse(Misuse::Identity))
     }
 
     /// How OpaqueData of CHALLENGE_AUTH and MEASUREMENTS is to be read.

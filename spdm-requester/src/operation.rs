@@ -1,6 +1,6 @@
 //! What an operation is: its requests, its output, and the phase it leaves the requester in.
 
-use spdm_codec::TransferSizes;
+use spdm_codec::{CapabilityFlags, Message, RequesterContext, SpdmVersion, TransferSizes};
 use spdm_crypto::{HashBank, Provider};
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
@@ -8,6 +8,8 @@ use spdm_x509::Identity;
 use crate::config::Offer;
 use crate::connection::{Connection, Verdict};
 use crate::error::Error;
+use crate::fault::{Fault, Stop};
+use crate::negotiated::Negotiated;
 use crate::sink::{Exchange, Sink};
 use crate::transcript::Bench;
 
@@ -20,17 +22,17 @@ pub trait Operation: sealed::Operation {}
 impl<O: sealed::Operation> Operation for O {}
 
 pub(crate) mod sealed {
-    use super::{Ask, Error, Judge, Next, Untrusted};
+    use super::{Ask, Fault, Judge, Next, Phase, Stop, Untrusted};
 
     #[expect(unnameable_types, reason = "sealed")]
     pub trait Operation {
         /// The phase that the requester is in afterwards.
-        type Phase;
+        type Phase: Phase;
         /// What the caller gets.
         type Output;
 
         /// Encodes the next request into `out` and returns its length in bytes.
-        fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Error>;
+        fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop>;
 
         /// Takes the answer to the last request; never an ERROR.
         fn accept(
@@ -38,13 +40,23 @@ pub(crate) mod sealed {
             judge: &mut Judge<'_>,
             request: &[u8],
             response: Untrusted<&[u8]>,
-        ) -> Result<Next, Error>;
+        ) -> Result<Next, Stop>;
 
-        /// The phase and the output, once [`Next::Done`] was returned.
-        fn finish(self) -> Result<(Self::Phase, Self::Output), Error>;
+        /// The output, once [`Next::Done`] was returned.
+        fn finish(self, fault: &Fault) -> Result<Self::Output, Stop>;
+    }
+}
 
-        /// The phase to go back to where the peer refuses; `None` where the connection is lost then.
-        fn phase_after_refusal(&self) -> Option<Self::Phase>;
+/// A phase that an operation leaves the requester in, or returns it to where the peer refuses.
+#[expect(unnameable_types, reason = "sealed")]
+pub trait Phase: Sized {
+    /// `None` where the connection is not that far.
+    fn of(connection: &Connection) -> Option<Self>;
+}
+
+impl Phase for Negotiated {
+    fn of(connection: &Connection) -> Option<Self> {
+        connection.negotiated().copied()
     }
 }
 
@@ -73,12 +85,53 @@ pub struct Ask<'q> {
     pub(crate) message_len: usize,
 }
 
-impl Ask<'_> {
-    pub(crate) fn random<const N: usize>(&self) -> Result<[u8; N], Error> {
-        let mut bytes = [0; N];
-        self.provider.random.fill(&mut bytes).map_err(|_| Error::Random)?;
-        Ok(bytes)
+impl<'q> Ask<'q> {
+    pub(crate) const fn fault(&self) -> &'q Fault {
+        &self.connection.fault
     }
+
+    /// What was agreed on.
+    pub(crate) fn agreed(&self) -> Result<&'q Negotiated, Stop> {
+        self.connection.negotiated().ok_or_else(|| self.fault().unfinished())
+    }
+
+    /// What was agreed on, where the Responder has all of `flags`; `name` is what the error calls them.
+    pub(crate) fn require(
+        &self,
+        flags: CapabilityFlags,
+        name: &'static str,
+    ) -> Result<&'q Negotiated, Stop> {
+        let agreed = self.agreed()?;
+        agreed.require(flags, name).map_err(|error| self.fault().incompatible(error))?;
+        Ok(agreed)
+    }
+
+    /// Encodes a request.
+    pub(crate) fn encode<'m>(
+        &self,
+        message: &impl Message<'m>,
+        version: SpdmVersion,
+        out: &mut [u8],
+    ) -> Result<usize, Stop> {
+        message.encode(version, out).map_err(|error| self.fault().stop(error))
+    }
+
+    /// Requester context, from 1.3 on: random.
+    pub(crate) fn context(&self, version: SpdmVersion) -> Result<Option<RequesterContext>, Stop> {
+        match version {
+            SpdmVersion::V1_0 | SpdmVersion::V1_1 | SpdmVersion::V1_2 => Ok(None),
+            SpdmVersion::V1_3 | SpdmVersion::V1_4 => {
+                let mut context = RequesterContext::default();
+                fill(self.provider, self.fault(), &mut context)?;
+                Ok(Some(context))
+            }
+        }
+    }
+}
+
+/// Random bytes.
+pub(crate) fn fill(provider: &Provider, fault: &Fault, bytes: &mut [u8]) -> Result<(), Stop> {
+    provider.random.fill(bytes).map_err(|_| fault.stop(Error::Random))
 }
 
 /// The judge's bench, as an operation sees it.
@@ -92,29 +145,39 @@ pub struct Judge<'j> {
 }
 
 impl Judge<'_> {
-    /// [`Connection::accept`], shown to the sink.
+    pub(crate) const fn fault(&self) -> &Fault {
+        &self.connection.fault
+    }
+
+    /// What was agreed on.
+    pub(crate) fn agreed(&self) -> Result<&Negotiated, Stop> {
+        self.connection.negotiated().ok_or_else(|| self.fault().unfinished())
+    }
+
+    /// Judges an exchange and shows it to the sink.
+    #[inline(never)]
     pub(crate) fn accept<'r, 'c>(
         &mut self,
         request: &[u8],
         response: Untrusted<&'r [u8]>,
         identity: Option<&Identity<'c>>,
-    ) -> Result<Verdict<'r, 'c>, Error> {
+    ) -> Result<Verdict<'r, 'c>, Stop> {
         let mut bench = Bench { provider: self.provider, hashes: self.hashes };
-        let result = self.connection.accept(&mut bench, request, response, identity);
+        let result = self.connection.judge(&mut bench, request, response, identity);
         if let Some(sink) = self.sink.as_deref_mut() {
             let exchange = Exchange { request, response };
             match &result {
                 Ok(verdict) => sink.accepted(exchange, verdict, self.connection),
-                Err(error) => sink.rejected(exchange, error),
+                Err(stop) => sink.rejected(exchange, &self.connection.fault.error(*stop)),
             }
         }
         result
     }
 
-    /// Shows the sink a message that is refused before it is a response.
-    pub(crate) fn reject(&mut self, request: &[u8], response: Untrusted<&[u8]>, error: &Error) {
+    /// Shows the sink an answer that is refused before it can be judged.
+    pub(crate) fn reject(&mut self, request: &[u8], response: Untrusted<&[u8]>, stop: Stop) {
         if let Some(sink) = self.sink.as_deref_mut() {
-            sink.rejected(Exchange { request, response }, error);
+            sink.rejected(Exchange { request, response }, &self.connection.fault.error(stop));
         }
     }
 }

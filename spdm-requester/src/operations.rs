@@ -17,10 +17,3 @@ pub use measure::{Measure, Measured, Selection};
 pub use negotiate::Negotiate;
 pub use recognize::Recognize;
 pub use slot_choice::SlotChoice;
-
-use crate::error::{Error, Misuse};
-
-/// The output of an operation that is not complete.
-const fn unfinished() -> Error {
-    Error::Misuse(Misuse::Unfinished)
-}

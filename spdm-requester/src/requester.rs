@@ -14,6 +14,7 @@ use crate::chain_cache::ChainCache;
 use crate::config::{Bounds, Compat, Offer, Timing};
 use crate::connection::Connection;
 use crate::error::{Bound, Error, Incompatible, Misuse};
+use crate::fault::Stop;
 use crate::flow::Flow;
 use crate::large_message::{CHUNK_HEADER_LEN, LARGE_MESSAGE_SIZE_LEN};
 use crate::negotiated::Negotiated;
@@ -104,7 +105,8 @@ impl<'a> Core<'a> {
     }
 
     /// How large CHUNK_SEND may be, where a request of `len` bytes has to travel in chunks.
-    pub(crate) fn chunk_unit(&self, code: Code, len: usize) -> Result<Option<usize>, Error> {
+    pub(crate) fn chunk_unit(&self, code: Code, len: usize) -> Result<Option<usize>, Stop> {
+        let fault = &self.connection.fault;
         let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
         let before_sizes = matches!(code, Code::GET_VERSION | Code::GET_CAPABILITIES);
         let sizes = self.connection.responder().sizes.filter(|_| !before_sizes);
@@ -114,7 +116,11 @@ impl<'a> Core<'a> {
             let limit = sizes.max_spdm_msg_size;
             if len > bytes(limit) {
                 let field = "MaxSPDMmsgSize";
-                return Err(Incompatible::RequestTooLarge { len, field, limit }.into());
+                return Err(fault.incompatible(Incompatible::RequestTooLarge {
+                    len,
+                    field,
+                    limit,
+                }));
             }
             one = one.min(bytes(sizes.data_transfer_size));
         }
@@ -128,9 +134,9 @@ impl<'a> Core<'a> {
         match sizes {
             Some(sizes) if len <= max_send => {
                 let (field, limit) = ("DataTransferSize", sizes.data_transfer_size);
-                Err(Incompatible::RequestTooLarge { len, field, limit }.into())
+                Err(fault.incompatible(Incompatible::RequestTooLarge { len, field, limit }))
             }
-            _ => Err(Error::Bound(Bound::Send(max_send))),
+            _ => Err(fault.stop(Error::Bound(Bound::Send(max_send)))),
         }
     }
 
@@ -142,12 +148,12 @@ impl<'a> Core<'a> {
     }
 
     /// The judge, the request area and the receive area.
-    pub(crate) fn split(&mut self) -> Result<(Judge<'_>, &mut [u8], &mut [u8]), Error> {
+    pub(crate) fn split(&mut self) -> Result<(Judge<'_>, &mut [u8], &mut [u8]), Stop> {
         let (request, area) = self
             .storage
             .message
             .split_at_mut_checked(REQUEST_AREA)
-            .ok_or(Error::Misuse(Misuse::Overrun))?;
+            .ok_or_else(|| self.connection.fault.misuse(Misuse::Overrun))?;
         let judge = Judge {
             connection: &mut self.connection,
             provider: &self.provider,
@@ -159,7 +165,7 @@ impl<'a> Core<'a> {
 
     /// Forgets the connection.
     pub(crate) fn into_fresh(mut self) -> Requester<'a, Fresh> {
-        self.connection = self.connection.forgotten();
+        self.connection.forget();
         Requester { core: self, phase: Fresh }
     }
 }
@@ -322,14 +328,14 @@ impl<'a> Requester<'a, Negotiated> {
     /// GET_DIGESTS: afterwards [`Connection::provisioned_slots`] knows the slots.
     #[must_use]
     pub fn get_digests(self) -> Flow<'a, GetDigests> {
-        Flow::new(self.core, GetDigests::new(self.phase))
+        Flow::new(self.core, GetDigests::new())
     }
 
     /// The chain of a slot, into the lent buffer: GET_DIGESTS, unless its answer is known, and
     /// GET_CERTIFICATE in the largest portions that fit. The chain must have the announced digest.
     #[must_use]
     pub fn fetch_chain<'c>(self, slot: SlotId, buffer: &'c mut [u8]) -> Flow<'a, FetchChain<'c>> {
-        Flow::new(self.core, FetchChain::new(self.phase, slot, buffer))
+        Flow::new(self.core, FetchChain::new(slot, buffer))
     }
 
     /// CHALLENGE with a nonce: proves that the device holds the key of `identity`. With a `summary`,
@@ -341,7 +347,7 @@ impl<'a> Requester<'a, Negotiated> {
         summary: MeasurementSummary,
         nonce: Nonce,
     ) -> Flow<'a, Challenge<'c>> {
-        Flow::new(self.core, Challenge::new(self.phase, identity, summary, nonce))
+        Flow::new(self.core, Challenge::new(identity, summary, nonce))
     }
 
     /// GET_MEASUREMENTS with a signature of `identity` over a nonce. The record is written into the lent
@@ -356,7 +362,7 @@ impl<'a> Requester<'a, Negotiated> {
         nonce: Nonce,
         record: &'m mut [u8],
     ) -> Flow<'a, Measure<'i, 'm, 'c>> {
-        let measure = Measure::signed(self.phase, selection, attributes, identity, nonce, record);
+        let measure = Measure::signed(selection, attributes, identity, nonce, record);
         Flow::new(self.core, measure)
     }
 
@@ -368,6 +374,6 @@ impl<'a> Requester<'a, Negotiated> {
         attributes: MeasurementAttributes,
         record: &'m mut [u8],
     ) -> Flow<'a, Measure<'i, 'm, 'static>> {
-        Flow::new(self.core, Measure::unsigned(self.phase, selection, attributes, record))
+        Flow::new(self.core, Measure::unsigned(selection, attributes, record))
     }
 }

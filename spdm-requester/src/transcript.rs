@@ -1,8 +1,9 @@
 //! The running transcripts of a connection (DSP0274 §Transcript and transcript hash calculation).
 
-use spdm_crypto::{Digest, HashAlgorithm, HashBank, Provider};
+use spdm_crypto::{Digest, HashAlgorithm, HashBank, HashError, Provider};
 
 use crate::error::{Bound, Error};
+use crate::fault::{Fault, Stop};
 
 /// Algorithms and running hashes that a [`Connection`](crate::Connection) works with, lent per call.
 #[derive(Debug)]
@@ -37,17 +38,28 @@ impl Transcript {
     /// Adds an exchange; the first one starts the hash with `head`.
     pub(crate) fn add(
         &mut self,
+        fault: &Fault,
         bench: &mut Bench<'_>,
         hash: HashAlgorithm,
         head: &[u8],
         exchange: [&[u8]; 2],
-    ) -> Result<(), Error> {
+    ) -> Result<(), Stop> {
+        self.update(bench.hashes, hash, head, exchange).map_err(|error| fault.stop(error))
+    }
+
+    fn update(
+        &mut self,
+        hashes: &mut dyn HashBank,
+        hash: HashAlgorithm,
+        head: &[u8],
+        exchange: [&[u8]; 2],
+    ) -> Result<(), HashError> {
         if self.exchanges == 0 {
-            bench.hashes.start(self.place, hash)?;
-            bench.hashes.update(self.place, head)?;
+            hashes.start(self.place, hash)?;
+            hashes.update(self.place, head)?;
         }
         for message in exchange {
-            bench.hashes.update(self.place, message)?;
+            hashes.update(self.place, message)?;
         }
         self.exchanges = self.exchanges.saturating_add(1);
         Ok(())
@@ -57,19 +69,20 @@ impl Transcript {
     /// what was signed is not signed again, whether or not the signature turns out right.
     pub(crate) fn sign_off(
         &mut self,
+        fault: &Fault,
         bench: &mut Bench<'_>,
         hash: HashAlgorithm,
         head: &[u8],
-        request: &[u8],
-        response: &[u8],
+        exchange: [&[u8]; 2],
         signature: &[u8],
-    ) -> Result<Digest, Error> {
+    ) -> Result<Digest, Stop> {
+        let [request, response] = exchange;
         let signed = response.len().saturating_sub(signature.len());
         let signed = response.get(..signed).unwrap_or_default();
-        let added = self.add(bench, hash, head, [request, signed]);
+        let added = self.add(fault, bench, hash, head, [request, signed]);
         self.reset();
         added?;
-        Ok(bench.hashes.snapshot(self.place)?)
+        bench.hashes.snapshot(self.place).map_err(|error| fault.stop(error))
     }
 }
 
@@ -97,11 +110,12 @@ impl Vca {
     }
 
     /// Adds both messages or, where they do not fit, none.
-    pub(crate) fn add(&mut self, exchange: [&[u8]; 2]) -> Result<(), Error> {
+    #[inline(never)]
+    pub(crate) fn add(&mut self, fault: &Fault, exchange: [&[u8]; 2]) -> Result<(), Stop> {
         let [request, response] = exchange;
         let end = self.len.saturating_add(request.len()).saturating_add(response.len());
         let room = self.bytes.get_mut(self.len..end);
-        let room = room.ok_or(Error::Bound(Bound::Negotiation(Self::MAX)))?;
+        let room = room.ok_or_else(|| fault.stop(Error::Bound(Bound::Negotiation(Self::MAX))))?;
         for (place, byte) in room.iter_mut().zip(request.iter().chain(response)) {
             *place = *byte;
         }

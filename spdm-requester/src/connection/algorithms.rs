@@ -2,14 +2,14 @@
 
 use spdm_codec::{
     Algorithms, CapabilityFlags, Code, ConnectionKeys, Cx, Expected, MeasCap, MeasurementHashAlgo,
-    MeasurementSpecification, MelSpecification, Message, NegotiateAlgorithms, OtherParams,
-    SpdmVersion,
+    MeasurementSpecification, MelSpecification, NegotiateAlgorithms, OtherParams, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
 
 use super::{Connection, Stage, Verdict};
 use crate::config::Compat;
-use crate::error::{Error, Incompatible, Misbehaviour, Misuse, Violation};
+use crate::error::{Incompatible, Violation};
+use crate::fault::{At, Fault, Stop};
 use crate::negotiated::{Negotiated, Selected};
 
 const MESSAGE: &str = "ALGORITHMS";
@@ -20,17 +20,17 @@ impl Connection {
         &mut self,
         request: &[u8],
         response: Untrusted<&'r [u8]>,
-    ) -> Result<Verdict<'r, 'c>, Error> {
+    ) -> Result<Verdict<'r, 'c>, Stop> {
         if self.stage != Stage::AfterCapabilities {
-            return Err(Error::Misuse(Misuse::Order { request: Code::NEGOTIATE_ALGORITHMS }));
+            return Err(self.fault.order(Code::NEGOTIATE_ALGORITHMS));
         }
         let version = self.version;
         let asked = self.request::<NegotiateAlgorithms<'_>>(request, version)?;
-        let answer =
-            Algorithms::decode(response, &Cx::new(version).with_padding(self.answer_padding()))?;
+        let cx = Cx::new(version).with_padding(self.answer_padding());
+        let answer = self.fault.decode::<Algorithms<'_>>(response, &cx)?;
         let (offer, choice) = (&asked.message, &answer.message);
-        check_choice(offer, choice)?;
-        check_tables(self.compat, offer, choice)?;
+        check_choice(&self.fault, offer, choice)?;
+        check_tables(&self.fault, self.compat, offer, choice)?;
         self.check_measurements(offer, choice)?;
         self.check_needed(choice)?;
         self.check_params(offer, choice)?;
@@ -53,7 +53,7 @@ impl Connection {
             },
             connection_keys: if multi_key { ConnectionKeys::Multi } else { ConnectionKeys::Single },
         };
-        self.vca.add([asked.bytes, answer.bytes])?;
+        self.vca.add(&self.fault, [asked.bytes, answer.bytes])?;
         self.negotiated = Some(negotiated);
         self.stage = Stage::Negotiated;
         Ok(Verdict::Algorithms(answer.message))
@@ -68,32 +68,28 @@ impl Connection {
         &self,
         offer: &NegotiateAlgorithms<'_>,
         choice: &Algorithms<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Stop> {
         let wanted = self.responder.flags.meas_cap() != MeasCap::None
             && offer.measurement_specification.contains(MeasurementSpecification::DMTF);
         let expected = if wanted { MeasurementSpecification::DMTF } else { Default::default() };
         if choice.measurement_specification != expected {
             let (expected, got) = (expected.bits(), choice.measurement_specification.bits());
-            let field = "MeasurementSpecificationSel";
-            return Err(Misbehaviour::value(
-                MESSAGE,
-                field,
-                Expected::Exactly(expected.into()),
-                got,
-            ));
+            let at = &At(MESSAGE, "MeasurementSpecificationSel");
+            return Err(self.fault.value(at, &Expected::Exactly(expected.into()), got));
         }
         let hash = choice.measurement_hash;
         let known = hash == MeasurementHashAlgo::RAW_BIT_STREAM || hash.digest_len().is_some();
         let defined = hash != MeasurementHashAlgo::SM3_256 || self.version >= SpdmVersion::V1_2;
         if wanted && !(known && defined) {
-            let expected = Expected::Rule("a measurement hash");
-            return Err(Misbehaviour::value(MESSAGE, "MeasurementHashAlgo", expected, hash.bits()));
+            let at = &At(MESSAGE, "MeasurementHashAlgo");
+            let expected = &Expected::Rule("a measurement hash");
+            return Err(self.fault.value(at, expected, hash.bits()));
         }
         Ok(())
     }
 
     /// What the capabilities of both sides need must be selected.
-    fn check_needed(&self, choice: &Algorithms<'_>) -> Result<(), Error> {
+    fn check_needed(&self, choice: &Algorithms<'_>) -> Result<(), Stop> {
         type F = CapabilityFlags;
         let responder = self.responder.flags;
         let key_ex = self.both(F::KEY_EX_CAP);
@@ -128,7 +124,9 @@ impl Connection {
         ];
         match present.into_iter().find(|(needed, given, _)| *needed && !given) {
             None => Ok(()),
-            Some((_, _, field)) => Err(Incompatible::NoAlgorithm { field }.into()),
+            Some((_, _, field)) => {
+                Err(self.fault.incompatible(Incompatible::NoAlgorithm { field }))
+            }
         }
     }
 
@@ -137,7 +135,7 @@ impl Connection {
         &self,
         offer: &NegotiateAlgorithms<'_>,
         choice: &Algorithms<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Stop> {
         if self.version < SpdmVersion::V1_3 {
             return Ok(());
         }
@@ -147,7 +145,7 @@ impl Connection {
         if choice.mel_specification != expected {
             let got = choice.mel_specification.bits();
             let expected = Expected::Exactly(expected.bits().into());
-            return Err(Misbehaviour::value(MESSAGE, "MELspecificationSel", expected, got));
+            return Err(self.fault.value(&At(MESSAGE, "MELspecificationSel"), &expected, got));
         }
         let multi_key = choice.other_params.contains(OtherParams::MULTI_KEY_CONN);
         let rule = match (self.requester.flags.multi_key_cap(), multi_key) {
@@ -156,12 +154,16 @@ impl Connection {
             _ => return Ok(()),
         };
         let got = choice.other_params.bits();
-        Err(Misbehaviour::value(MESSAGE, "OtherParamsSelection", Expected::Rule(rule), got))
+        Err(self.fault.value(&At(MESSAGE, "OtherParamsSelection"), &Expected::Rule(rule), got))
     }
 }
 
 /// At most one bit of what was offered in every category.
-fn check_choice(offer: &NegotiateAlgorithms<'_>, choice: &Algorithms<'_>) -> Result<(), Error> {
+fn check_choice(
+    fault: &Fault,
+    offer: &NegotiateAlgorithms<'_>,
+    choice: &Algorithms<'_>,
+) -> Result<(), Stop> {
     let (given, taken) = (&offer.alg_structs, &choice.alg_structs);
     let formats = [offer.other_params, choice.other_params].map(|p| p.opaque_format().bits());
     let [offered_format, format] = formats.map(u32::from);
@@ -199,11 +201,11 @@ fn check_choice(offer: &NegotiateAlgorithms<'_>, choice: &Algorithms<'_>) -> Res
     for (field, offered, got) in rows {
         if got.count_ones() > 1 {
             let violation = Violation::NotOne { got: got.into() };
-            return Err(Misbehaviour::error(MESSAGE, field, violation));
+            return Err(fault.misbehaved(&At(MESSAGE, field), violation));
         }
         if got & !offered != 0 {
             let violation = Violation::NotOffered { offered: offered.into(), got: got.into() };
-            return Err(Misbehaviour::error(MESSAGE, field, violation));
+            return Err(fault.misbehaved(&At(MESSAGE, field), violation));
         }
     }
     let external = [
@@ -212,16 +214,17 @@ fn check_choice(offer: &NegotiateAlgorithms<'_>, choice: &Algorithms<'_>) -> Res
     ];
     match external.into_iter().find(|(_, sent, came)| *came && !sent) {
         None => Ok(()),
-        Some((field, ..)) => Err(super::unexpected(MESSAGE, field)),
+        Some((field, ..)) => Err(fault.unexpected(&At(MESSAGE, field))),
     }
 }
 
 /// Tables come only where they were asked for.
 fn check_tables(
+    fault: &Fault,
     compat: Compat,
     offer: &NegotiateAlgorithms<'_>,
     choice: &Algorithms<'_>,
-) -> Result<(), Error> {
+) -> Result<(), Stop> {
     let (given, taken) = (&offer.alg_structs, &choice.alg_structs);
     let rows = [
         ("DHE", given.dhe.is_some(), taken.dhe.is_some()),
@@ -233,7 +236,9 @@ fn check_tables(
         ("AlgStruct", false, taken.zero_tables > 0),
     ];
     match rows.into_iter().find(|(_, asked, came)| *came && !asked) {
-        Some((field, ..)) if !compat.unasked_alg_structs => Err(super::unexpected(MESSAGE, field)),
+        Some((field, ..)) if !compat.unasked_alg_structs => {
+            Err(fault.unexpected(&At(MESSAGE, field)))
+        }
         // They select nothing: that is checked for all tables.
         _ => Ok(()),
     }

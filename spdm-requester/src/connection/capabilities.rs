@@ -2,13 +2,14 @@
 
 use spdm_codec::{
     AlgorithmsBlock, Capabilities, Capability, CapabilityExtFlags, CapabilityFlags, Code, Cx,
-    Expected, GetCapabilities, GetVersion, Header, MIN_DATA_TRANSFER_SIZE, Message, SpdmVersion,
+    Expected, GetCapabilities, GetVersion, MIN_DATA_TRANSFER_SIZE, Message, SpdmVersion,
     SupportedAlgorithms, Version,
 };
 use spdm_untrusted::Untrusted;
 
-use super::{Connection, Stage, Verdict, misuse, unexpected};
-use crate::error::{Error, Misbehaviour, Misuse};
+use super::{Connection, Stage, Verdict};
+use crate::error::Misuse;
+use crate::fault::{At, Fault, Stop};
 use crate::negotiated::Announced;
 
 const MESSAGE: &str = "CAPABILITIES";
@@ -21,20 +22,20 @@ impl Connection {
         &mut self,
         request: &[u8],
         response: Untrusted<&'r [u8]>,
-    ) -> Result<Verdict<'r, 'c>, Error> {
+    ) -> Result<Verdict<'r, 'c>, Stop> {
         if self.stage != Stage::AfterVersion {
-            return Err(Error::Misuse(Misuse::Order { request: Code::GET_CAPABILITIES }));
+            return Err(self.fault.order(Code::GET_CAPABILITIES));
         }
-        let header = Header::peek(Untrusted::new(request)).map_err(misuse)?;
+        let header = self.peek_request(request)?;
         let version = SpdmVersion::from_byte(header.version)
             .filter(|version| self.versions.contains(*version))
-            .ok_or(Error::Misuse(Misuse::Version { byte: header.version }))?;
+            .ok_or_else(|| self.fault.misuse(Misuse::Version { byte: header.version }))?;
         let asked = self.request::<GetCapabilities>(request, version)?;
-        let answer =
-            Capabilities::decode(response, &Cx::new(version).with_padding(self.answer_padding()))?;
+        let cx = Cx::new(version).with_padding(self.answer_padding());
+        let answer = self.fault.decode::<Capabilities<'_>>(response, &cx)?;
         let asked_for_block = asked.message.algorithms_block == AlgorithmsBlock::Requested;
         if answer.message.supported_algorithms.is_some() && !asked_for_block {
-            return Err(unexpected(MESSAGE, "SupportedAlgorithms"));
+            return Err(self.fault.unexpected(&At(MESSAGE, "SupportedAlgorithms")));
         }
         let defined = CapabilityFlags::defined_for_requester(version);
         let requester = match asked.message.capability {
@@ -44,13 +45,13 @@ impl Connection {
         let defined = CapabilityFlags::defined_for_responder(version);
         let mut responder = announced(&answer.message.capability, defined);
         responder.ext_flags &= CapabilityExtFlags::SLOT_MGMT_CAP;
-        check(version, &responder)?;
+        check(&self.fault, version, &responder)?;
         if self.large && !responder.flags.contains(CapabilityFlags::CHUNK_CAP) {
             let rule = Expected::Rule("CHUNK_CAP, for it came in chunks");
             let got = responder.flags.bits();
-            return Err(Misbehaviour::value(MESSAGE, "Flags", rule, got));
+            return Err(self.fault.value(&At(MESSAGE, "Flags"), &rule, got));
         }
-        self.vca.add([asked.bytes, answer.bytes])?;
+        self.vca.add(&self.fault, [asked.bytes, answer.bytes])?;
         self.version = version;
         self.requester = requester;
         self.responder = responder;
@@ -90,30 +91,33 @@ fn announced(capability: &Capability, defined: CapabilityFlags) -> Announced {
     }
 }
 
-fn check(version: SpdmVersion, responder: &Announced) -> Result<(), Error> {
+fn check(fault: &Fault, version: SpdmVersion, responder: &Announced) -> Result<(), Stop> {
     let exponent = responder.ct_exponent;
     if exponent > MAX_EXPONENT {
         let expected = Expected::AtMost(MAX_EXPONENT.into());
-        return Err(Misbehaviour::value(MESSAGE, "CTExponent", expected, exponent));
+        return Err(fault.value(&At(MESSAGE, "CTExponent"), &expected, exponent));
     }
     if let Some(sizes) = responder.sizes {
         let (one, whole) = (sizes.data_transfer_size, sizes.max_spdm_msg_size);
-        let value = |expected| Err(Misbehaviour::value(MESSAGE, "DataTransferSize", expected, one));
-        if one < MIN_DATA_TRANSFER_SIZE {
-            return value(Expected::AtLeast(MIN_DATA_TRANSFER_SIZE.into()));
-        }
-        if one > whole {
-            return value(Expected::AtMost(whole.into()));
-        }
-        if one != whole && !responder.flags.contains(CapabilityFlags::CHUNK_CAP) {
-            return value(Expected::Exactly(whole.into()));
+        let chunks = responder.flags.contains(CapabilityFlags::CHUNK_CAP);
+        let expected = if one < MIN_DATA_TRANSFER_SIZE {
+            Some(Expected::AtLeast(MIN_DATA_TRANSFER_SIZE.into()))
+        } else if one > whole {
+            Some(Expected::AtMost(whole.into()))
+        } else if one != whole && !chunks {
+            Some(Expected::Exactly(whole.into()))
+        } else {
+            None
+        };
+        if let Some(expected) = expected {
+            return Err(fault.value(&At(MESSAGE, "DataTransferSize"), &expected, one));
         }
     }
     match responder.flags.broken_by_responder(version) {
         None => Ok(()),
         Some(rule) => {
             let flags = responder.flags.bits();
-            Err(Misbehaviour::value(MESSAGE, "Flags", Expected::Rule(rule), flags))
+            Err(fault.value(&At(MESSAGE, "Flags"), &Expected::Rule(rule), flags))
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use spdm_codec::{
     Certificate, CertificateForm, CertificateModel, CertificateRequest, Code, ConnectionKeys,
-    Digests, Expected, GetCertificate, GetDigests, KeyUsage, Message, SlotDigest, SlotId,
-    SpdmVersion,
+    Digests, Expected, GetCertificate, GetDigests, KeyUsage, SlotDigest, SlotId, SpdmVersion,
 };
 use spdm_crypto::Digest;
 use spdm_untrusted::Untrusted;
 
-use super::{Connection, Slot, Verdict, unexpected};
-use crate::error::{Error, Misbehaviour, Misuse};
+use super::{Connection, Slot, Verdict};
+use crate::error::Error;
+use crate::fault::{At, Fault, Stop};
 use crate::negotiated::Negotiated;
 use crate::transcript::Bench;
 
@@ -23,21 +23,24 @@ impl Connection {
         bench: &mut Bench<'_>,
         request: &[u8],
         response: Untrusted<&'r [u8]>,
-    ) -> Result<Verdict<'r, 'c>, Error> {
-        let negotiated = self.agreed(Code::GET_DIGESTS)?;
-        let hash = negotiated.hash()?;
+    ) -> Result<Verdict<'r, 'c>, Stop> {
+        let Some(negotiated) = &self.negotiated else {
+            return Err(self.fault.order(Code::GET_DIGESTS));
+        };
+        let hash = negotiated.hash().map_err(|error| self.fault.incompatible(error))?;
         let asked = self.request::<GetDigests>(request, negotiated.version)?;
-        let answer = Digests::decode(response, &negotiated.cx(self.answer_padding()))?;
-        let mut slots = [Slot::default(); 8];
+        let cx = negotiated.cx(self.answer_padding());
+        let answer = self.fault.decode::<Digests<'_>>(response, &cx)?;
+        answer.message.iter().try_for_each(|entry| check_key(&self.fault, &entry))?;
+        let exchange = [asked.bytes, answer.bytes];
+        self.m1.add(&self.fault, bench, hash, self.vca.as_bytes(), exchange)?;
+        self.slots.fill(Slot::default());
         for entry in answer.message.iter() {
-            check_key(&entry)?;
-            if let Some(slot) = slots.get_mut(entry.slot.index()) {
+            if let Some(slot) = self.slots.get_mut(entry.slot.index()) {
                 slot.digest = Digest::new(entry.digest);
                 slot.key = entry.key;
             }
         }
-        self.m1.add(bench, hash, self.vca.as_bytes(), [asked.bytes, answer.bytes])?;
-        self.slots = slots;
         self.supported = answer.message.supported;
         Ok(Verdict::Digests(answer.message))
     }
@@ -48,11 +51,14 @@ impl Connection {
         bench: &mut Bench<'_>,
         request: &[u8],
         response: Untrusted<&'r [u8]>,
-    ) -> Result<Verdict<'r, 'c>, Error> {
-        let negotiated = self.agreed(Code::GET_CERTIFICATE)?;
-        let hash = negotiated.hash()?;
+    ) -> Result<Verdict<'r, 'c>, Stop> {
+        let Some(negotiated) = &self.negotiated else {
+            return Err(self.fault.order(Code::GET_CERTIFICATE));
+        };
+        let hash = negotiated.hash().map_err(|error| self.fault.incompatible(error))?;
         let asked = self.request::<GetCertificate>(request, negotiated.version)?;
-        let answer = Certificate::decode(response, &negotiated.cx(self.answer_padding()))?;
+        let cx = negotiated.cx(self.answer_padding());
+        let answer = self.fault.decode::<Certificate<'_>>(response, &cx)?;
         let (question, message) = (&asked.message, answer.message);
         if message.form != question.form {
             let rule = match question.form {
@@ -60,22 +66,24 @@ impl Connection {
                 CertificateForm::Large => "LargeCertChain, as requested",
             };
             let param1 = if message.form == CertificateForm::Large { 0x80_u8 } else { 0 };
-            let field = "LargeCertChain";
-            return Err(Misbehaviour::value(CERTIFICATE, field, Expected::Rule(rule), param1));
+            let at = &At(CERTIFICATE, "LargeCertChain");
+            return Err(self.fault.value(at, &Expected::Rule(rule), param1));
         }
         if message.slot != question.slot {
             let expected = Expected::Exactly(question.slot.get().into());
-            return Err(Misbehaviour::value(CERTIFICATE, "SlotID", expected, message.slot.get()));
+            let at = &At(CERTIFICATE, "SlotID");
+            return Err(self.fault.value(at, &expected, message.slot.get()));
         }
         let chain_len = match question.request {
             CertificateRequest::Portion => Some(self.check_portion(question, &message)?),
             CertificateRequest::SlotSize if message.portion.is_empty() => None,
             CertificateRequest::SlotSize => {
-                return Err(unexpected(CERTIFICATE, "PortionLength"));
+                return Err(self.fault.unexpected(&At(CERTIFICATE, "PortionLength")));
             }
         };
-        self.check_model(&negotiated, &message)?;
-        self.m1.add(bench, hash, self.vca.as_bytes(), [asked.bytes, answer.bytes])?;
+        self.check_model(negotiated, &message)?;
+        let exchange = [asked.bytes, answer.bytes];
+        self.m1.add(&self.fault, bench, hash, self.vca.as_bytes(), exchange)?;
         if let (Some(slot), Some(_)) = (self.slots.get_mut(question.slot.index()), chain_len) {
             slot.chain_len = chain_len;
         }
@@ -87,16 +95,17 @@ impl Connection {
         &self,
         question: &GetCertificate,
         message: &Certificate<'_>,
-    ) -> Result<u32, Error> {
-        let field = "PortionLength";
+    ) -> Result<u32, Stop> {
+        let at = &At(CERTIFICATE, "PortionLength");
         let portion = u32::try_from(message.portion.len()).unwrap_or(u32::MAX);
         if portion == 0 && question.length > 0 {
-            return Err(Misbehaviour::value(CERTIFICATE, field, Expected::AtLeast(1), portion));
+            return Err(self.fault.value(at, &Expected::AtLeast(1), portion));
         }
         if portion > question.length && !self.compat.oversent_portions {
             let expected = Expected::AtMost(question.length.into());
-            return Err(Misbehaviour::value(CERTIFICATE, field, expected, portion));
+            return Err(self.fault.value(at, &expected, portion));
         }
+        let at = &At(CERTIFICATE, "RemainderLength");
         let most = question.form.max_len();
         let total = question
             .offset
@@ -104,30 +113,25 @@ impl Connection {
             .and_then(|end| end.checked_add(message.remainder))
             .filter(|total| *total <= most)
             .ok_or_else(|| {
-                let rule = Expected::Rule("a remainder within the longest chain");
-                Misbehaviour::value(CERTIFICATE, "RemainderLength", rule, message.remainder)
+                let rule = &Expected::Rule("a remainder within the longest chain");
+                self.fault.value(at, rule, message.remainder)
             })?;
         let known = self.slots.get(question.slot.index()).and_then(|slot| slot.chain_len);
         match known {
             Some(known) if question.offset > 0 && known != total => {
                 let used = question.offset.saturating_add(portion);
                 let expected = Expected::Exactly(known.saturating_sub(used).into());
-                Err(Misbehaviour::value(
-                    CERTIFICATE,
-                    "RemainderLength",
-                    expected,
-                    message.remainder,
-                ))
+                Err(self.fault.value(at, &expected, message.remainder))
             }
             _ => Ok(total),
         }
     }
 
-    fn check_model(&self, negotiated: &Negotiated, message: &Certificate<'_>) -> Result<(), Error> {
+    fn check_model(&self, negotiated: &Negotiated, message: &Certificate<'_>) -> Result<(), Stop> {
         if negotiated.version < SpdmVersion::V1_3 {
             return Ok(());
         }
-        let (got, field) = (message.model, "CertModel");
+        let got = message.model;
         let announced = self.slot_key(message.slot).map(|key| key.model).unwrap_or_default();
         let expected = match negotiated.connection_keys {
             ConnectionKeys::Single if got != CertificateModel::None => Expected::Exactly(0),
@@ -147,7 +151,7 @@ impl Connection {
             }
             _ => return Ok(()),
         };
-        Err(Misbehaviour::value(CERTIFICATE, field, expected, got.to_byte()))
+        Err(self.fault.value(&At(CERTIFICATE, "CertModel"), &expected, got.to_byte()))
     }
 
     /// Checks the whole chain of a slot against the digest that DIGESTS stated.
@@ -155,36 +159,38 @@ impl Connection {
     /// # Errors
     /// [`Error::Misbehaved`] where they differ, [`Error::Misuse`] where there was no DIGESTS of the slot.
     pub fn check_chain_digest(&self, slot: SlotId, digest: &Digest) -> Result<(), Error> {
-        let stated = self
-            .slot_digest(slot)
-            .ok_or(Error::Misuse(Misuse::Order { request: Code::GET_CERTIFICATE }))?;
-        if stated == digest {
-            return Ok(());
+        self.is_announced(slot, digest).map_err(|stop| self.fault.error(stop))
+    }
+
+    pub(crate) fn is_announced(&self, slot: SlotId, digest: &Digest) -> Result<(), Stop> {
+        match self.slot_digest(slot) {
+            Some(stated) if stated == digest => Ok(()),
+            Some(_) => {
+                let at = &At(CERTIFICATE, "CertChain");
+                Err(self.fault.differs(at, "what DIGESTS announced"))
+            }
+            None => Err(self.fault.order(Code::GET_CERTIFICATE)),
         }
-        Err(Misbehaviour::differs(CERTIFICATE, "CertChain", "what DIGESTS announced"))
     }
 }
 
 /// The rules about a slot's key on a multi-key connection (DSP0274 1.3 §DIGESTS).
-fn check_key(entry: &SlotDigest<'_>) -> Result<(), Error> {
+fn check_key(fault: &Fault, entry: &SlotDigest<'_>) -> Result<(), Stop> {
     let Some(key) = entry.key else { return Ok(()) };
     let first = entry.slot == SlotId::ZERO;
     if first && key.model == CertificateModel::GenericCert {
-        let got = key.model.to_byte();
-        return Err(Misbehaviour::value(DIGESTS, "CertificateInfo", Expected::AtMost(2), got));
+        let (at, got) = (&At(DIGESTS, "CertificateInfo"), key.model.to_byte());
+        return Err(fault.value(at, &Expected::AtMost(2), got));
     }
     let uses =
         KeyUsage::KEY_EX | KeyUsage::CHALLENGE | KeyUsage::MEASUREMENT | KeyUsage::ENDPOINT_INFO;
     if first && !key.usage.intersects(uses) {
-        let rule = Expected::Rule("a use of SPDM for slot 0");
-        return Err(Misbehaviour::value(DIGESTS, "KeyUsageMask", rule, key.usage.bits()));
+        let rule = &Expected::Rule("a use of SPDM for slot 0");
+        return Err(fault.value(&At(DIGESTS, "KeyUsageMask"), rule, key.usage.bits()));
     }
     if key.model == CertificateModel::None && entry.digest.iter().any(|byte| *byte != 0) {
-        return Err(Misbehaviour::differs(
-            DIGESTS,
-            "Digest",
-            "zero, for the slot has no certificate",
-        ));
+        let from = "zero, for the slot has no certificate";
+        return Err(fault.differs(&At(DIGESTS, "Digest"), from));
     }
     Ok(())
 }

@@ -2,14 +2,15 @@
 
 use spdm_codec::{
     BasicMutAuth, CapabilityFlags, Challenge, ChallengeAuth, Code, Expected, KeySlot, MeasCap,
-    MeasurementSummary, Message,
+    MeasurementSummary,
 };
 use spdm_crypto::{SignedMessage, SigningContext};
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
 use super::{Connection, Verdict};
-use crate::error::{Error, Misbehaviour, Misuse};
+use crate::error::{Error, Misuse};
+use crate::fault::{At, Fault, Stop};
 use crate::negotiated::Negotiated;
 use crate::possession::{Possession, Proof, SummaryHash};
 use crate::transcript::Bench;
@@ -24,32 +25,34 @@ impl Connection {
         request: &[u8],
         response: Untrusted<&'r [u8]>,
         identity: Option<&Identity<'c>>,
-    ) -> Result<Verdict<'r, 'c>, Error> {
-        let negotiated = self.agreed(Code::CHALLENGE)?;
-        let hash = negotiated.hash()?;
+    ) -> Result<Verdict<'r, 'c>, Stop> {
+        let Some(negotiated) = &self.negotiated else {
+            return Err(self.fault.order(Code::CHALLENGE));
+        };
+        let hash = negotiated.hash().map_err(|error| self.fault.incompatible(error))?;
         let asked = self.request::<Challenge>(request, negotiated.version)?;
         let question = &asked.message;
-        check_identity(&negotiated, question.slot, identity)?;
+        check_identity(&self.fault, negotiated, question.slot, identity)?;
         let measures = negotiated.responder.flags.meas_cap() != MeasCap::None;
         let summary = question.summary != MeasurementSummary::None && measures;
         let cx = negotiated
             .cx(self.answer_padding())
             .with_summary_len(if summary { negotiated.hash_len() } else { 0 })
             .with_signature_len(negotiated.signature_len());
-        let answer = ChallengeAuth::decode(response, &cx)?;
+        let answer = self.fault.decode::<ChallengeAuth<'_>>(response, &cx)?;
         let message = answer.message;
-        self.check_echoes(&negotiated, question, &message, identity)?;
+        self.check_echoes(negotiated, question, &message, identity)?;
 
         let (vca, context) = (self.vca.as_bytes(), SigningContext::ResponderChallengeAuth);
-        let m1 =
-            self.m1.sign_off(bench, hash, vca, asked.bytes, answer.bytes, message.signature)?;
+        let exchange = [asked.bytes, answer.bytes];
+        let m1 = self.m1.sign_off(&self.fault, bench, hash, vca, exchange, message.signature)?;
         let Some(identity) = identity else {
             self.challenged = true;
             return Ok(Verdict::ChallengeAuth { message, possession: None });
         };
         SignedMessage::new(negotiated.version, context, m1)
             .verify(bench.provider, identity.asym(), hash, identity.key(), message.signature)
-            .map_err(|_| Error::Signature { message: MESSAGE })?;
+            .map_err(|_| self.fault.stop(Error::Signature { message: MESSAGE }))?;
         self.challenged = true;
         let nonce = question.nonce;
         let possession = Possession::new(*identity, nonce, Proof::Challenge, negotiated.version)
@@ -63,21 +66,22 @@ impl Connection {
         question: &Challenge,
         message: &ChallengeAuth<'_>,
         identity: Option<&Identity<'_>>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Stop> {
         if message.slot != question.slot {
             let expected = Expected::Exactly(question.slot.to_byte().into());
-            return Err(Misbehaviour::value(MESSAGE, "SlotID", expected, message.slot.to_byte()));
+            let at = &At(MESSAGE, "SlotID");
+            return Err(self.fault.value(at, &expected, message.slot.to_byte()));
         }
         if let KeySlot::Slot(slot) = question.slot
             && !message.slot_mask.contains(slot)
         {
-            let rule = Expected::Rule("a mask with the challenged slot");
-            return Err(Misbehaviour::value(MESSAGE, "SlotMask", rule, message.slot_mask.0));
+            let rule = &Expected::Rule("a mask with the challenged slot");
+            return Err(self.fault.value(&At(MESSAGE, "SlotMask"), rule, message.slot_mask.0));
         }
         let mut_auth = CapabilityFlags::MUT_AUTH_CAP;
         let both = negotiated.requester.flags & negotiated.responder.flags;
         if message.basic_mut_auth == BasicMutAuth::Requested && !both.contains(mut_auth) {
-            return Err(super::unexpected(MESSAGE, "BasicMutAuthReq"));
+            return Err(self.fault.unexpected(&At(MESSAGE, "BasicMutAuthReq")));
         }
         let digest = match (identity, question.slot) {
             (Some(identity), _) => Some(identity.digest()),
@@ -86,14 +90,14 @@ impl Connection {
         };
         if digest.is_some_and(|digest| digest.as_bytes() != message.cert_chain_hash) {
             let from = "the hash of the certificate chain";
-            return Err(Misbehaviour::differs(MESSAGE, "CertChainHash", from));
+            return Err(self.fault.differs(&At(MESSAGE, "CertChainHash"), from));
         }
         if message.context != question.context {
-            return Err(Misbehaviour::differs(MESSAGE, "RequesterContext", "the request's"));
+            return Err(self.fault.differs(&At(MESSAGE, "RequesterContext"), "the request's"));
         }
         if message.nonce == question.nonce {
             let from = "a nonce of the Responder's own";
-            return Err(Misbehaviour::differs(MESSAGE, "Nonce", from));
+            return Err(self.fault.differs(&At(MESSAGE, "Nonce"), from));
         }
         Ok(())
     }
@@ -101,13 +105,14 @@ impl Connection {
 
 /// The identity must be of the slot that was asked and of what was negotiated.
 pub(super) fn check_identity(
+    fault: &Fault,
     negotiated: &Negotiated,
     slot: KeySlot,
     identity: Option<&Identity<'_>>,
-) -> Result<(), Error> {
+) -> Result<(), Stop> {
     let Some(identity) = identity else { return Ok(()) };
     if identity.key_slot() != slot {
-        return Err(Error::Misuse(Misuse::Identity));
+        return Err(fault.misuse(Misuse::Identity));
     }
-    negotiated.check_identity(identity)
+    negotiated.check_identity(fault, identity)
 }

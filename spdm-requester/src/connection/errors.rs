@@ -1,13 +1,13 @@
 //! ERROR as an answer.
 
 use spdm_codec::{
-    Code, Cx, ErrorCode, ErrorResponse, Expected, ExtendedErrorData, Header, Message, SpdmVersion,
+    Code, Cx, ErrorCode, ErrorResponse, Expected, ExtendedErrorData, Header, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
 
+use super::Connection;
 use super::capabilities::MAX_EXPONENT;
-use super::{Connection, misuse, unexpected};
-use crate::error::{Error, Misbehaviour};
+use crate::fault::{At, Stop};
 
 const MESSAGE: &str = "ERROR";
 
@@ -16,11 +16,11 @@ impl Connection {
         &mut self,
         request: &[u8],
         response: Untrusted<&'r [u8]>,
-    ) -> Result<ErrorResponse<'r>, Error> {
-        let asked = Header::peek(Untrusted::new(request)).map_err(misuse)?;
+    ) -> Result<ErrorResponse<'r>, Stop> {
+        let asked = self.peek_request(request)?;
         let request = asked.code;
         let cx = Cx::new(self.version).with_padding(self.padding);
-        let error = ErrorResponse::decode(response, &cx)?.message;
+        let error = self.fault.decode::<ErrorResponse<'_>>(response, &cx)?.message;
         match error.extended {
             ExtendedErrorData::ResponseNotReady(data) => {
                 let negotiates = matches!(
@@ -28,34 +28,30 @@ impl Connection {
                     Code::GET_VERSION | Code::GET_CAPABILITIES | Code::NEGOTIATE_ALGORITHMS
                 );
                 if negotiates {
-                    return Err(unexpected(MESSAGE, "ResponseNotReady"));
+                    return Err(self.fault.unexpected(&At(MESSAGE, "ResponseNotReady")));
                 }
                 if data.request_code != request {
-                    let (expected, got) =
-                        (Expected::Exactly(request.0.into()), data.request_code.0);
-                    return Err(Misbehaviour::value(MESSAGE, "RequestCode", expected, got));
+                    let expected = Expected::Exactly(request.0.into());
+                    let (at, got) = (&At(MESSAGE, "RequestCode"), data.request_code.0);
+                    return Err(self.fault.value(at, &expected, got));
                 }
                 if data.rdt_exponent > MAX_EXPONENT {
                     let expected = Expected::AtMost(MAX_EXPONENT.into());
-                    let got = data.rdt_exponent;
-                    return Err(Misbehaviour::value(MESSAGE, "RDTExponent", expected, got));
+                    let (at, got) = (&At(MESSAGE, "RDTExponent"), data.rdt_exponent);
+                    return Err(self.fault.value(at, &expected, got));
                 }
                 if data.rdtm < 2 {
-                    return Err(Misbehaviour::value(
-                        MESSAGE,
-                        "RDTM",
-                        Expected::AtLeast(2),
-                        data.rdtm,
-                    ));
+                    let at = &At(MESSAGE, "RDTM");
+                    return Err(self.fault.value(at, &Expected::AtLeast(2), data.rdtm));
                 }
             }
             ExtendedErrorData::LargeResponse { .. } if self.large || !self.may_be_large(asked) => {
-                return Err(unexpected(MESSAGE, "LargeResponse"));
+                return Err(self.fault.unexpected(&At(MESSAGE, "LargeResponse")));
             }
             _ => {}
         }
         match error.code {
-            ErrorCode::REQUEST_RESYNCH => *self = self.forgotten(),
+            ErrorCode::REQUEST_RESYNCH => self.forget(),
             // The answer is still to come.
             ErrorCode::RESPONSE_NOT_READY | ErrorCode::BUSY | ErrorCode::REQUEST_IN_FLIGHT => {}
             ErrorCode::LARGE_RESPONSE => self.large = true,

@@ -2,8 +2,7 @@
 
 use spdm_codec::{
     Code, ContentChanged, Expected, GetMeasurements, KeySlot, Measurement, MeasurementBlock,
-    MeasurementForm, MeasurementHashAlgo, MeasurementOperation, Measurements, Message, SlotId,
-    SpdmVersion,
+    MeasurementForm, MeasurementHashAlgo, MeasurementOperation, Measurements, SlotId, SpdmVersion,
 };
 use spdm_crypto::{SignedMessage, SigningContext};
 use spdm_untrusted::Untrusted;
@@ -11,7 +10,8 @@ use spdm_x509::Identity;
 
 use super::challenge::check_identity;
 use super::{Connection, MeasurementSignature, Verdict};
-use crate::error::{Error, Misbehaviour, Violation};
+use crate::error::{Error, Violation};
+use crate::fault::{At, Fault, Stop};
 use crate::negotiated::Negotiated;
 use crate::possession::{Possession, Proof};
 use crate::transcript::Bench;
@@ -26,8 +26,10 @@ impl Connection {
         request: &[u8],
         response: Untrusted<&'r [u8]>,
         identity: Option<&Identity<'c>>,
-    ) -> Result<Verdict<'r, 'c>, Error> {
-        let negotiated = self.agreed(Code::GET_MEASUREMENTS)?;
+    ) -> Result<Verdict<'r, 'c>, Stop> {
+        let Some(negotiated) = &self.negotiated else {
+            return Err(self.fault.order(Code::GET_MEASUREMENTS));
+        };
         let asked = self.request::<GetMeasurements>(request, negotiated.version)?;
         let question = &asked.message;
         let signature_len = match question.signature {
@@ -35,44 +37,45 @@ impl Connection {
             None => 0,
         };
         let cx = negotiated.cx(self.answer_padding()).with_signature_len(signature_len);
-        let answer = Measurements::decode(response, &cx)?;
+        let answer = self.fault.decode::<Measurements<'_>>(response, &cx)?;
         let message = answer.message;
-        self.check_blocks(&negotiated, question, &message)?;
-        check_echoes(question, &message)?;
+        self.check_blocks(negotiated, question, &message)?;
+        check_echoes(&self.fault, question, &message)?;
 
         let head = if negotiated.version >= SpdmVersion::V1_2 { self.vca.as_bytes() } else { &[] };
-        let signature = match (&question.signature, identity) {
-            (None, _) => {
-                // A peer that never signs may have no hash; then there is no transcript to keep.
-                if let Ok(hash) = negotiated.hash() {
-                    self.l1.add(bench, hash, head, [asked.bytes, answer.bytes])?;
-                }
+        let fault = &self.fault;
+        let signature = match (&question.signature, negotiated.hash()) {
+            (None, Ok(hash)) => {
+                self.l1.add(fault, bench, hash, head, [asked.bytes, answer.bytes])?;
                 MeasurementSignature::NotRequested
             }
-            (Some(_), None) => {
-                let sign = message.signature;
-                match negotiated.hash() {
-                    Ok(hash) => {
-                        self.l1.sign_off(bench, hash, head, asked.bytes, answer.bytes, sign)?;
-                    }
-                    Err(_) => self.l1.reset(),
-                }
+            // A peer that never signs may have no hash; then there is no transcript to keep.
+            (None, Err(_)) => MeasurementSignature::NotRequested,
+            (Some(_), Err(error)) if identity.is_some() => return Err(fault.incompatible(error)),
+            (Some(_), Err(_)) => {
+                self.l1.reset();
                 MeasurementSignature::NotChecked
             }
-            (Some(signature), Some(identity)) => {
+            (Some(signed), Ok(hash)) => {
                 // Before 1.1 there is no SlotIDParam: slot 0 signs.
-                let slot = signature.slot.unwrap_or(KeySlot::Slot(SlotId::ZERO));
-                check_identity(&negotiated, slot, Some(identity))?;
-                let hash = negotiated.hash()?;
+                let slot = signed.slot.unwrap_or(KeySlot::Slot(SlotId::ZERO));
+                check_identity(fault, negotiated, slot, identity)?;
                 let exchanges = self.l1.exchanges().saturating_add(1);
                 let (sign, context) = (message.signature, SigningContext::ResponderMeasurements);
-                let l1 = self.l1.sign_off(bench, hash, head, asked.bytes, answer.bytes, sign)?;
-                SignedMessage::new(negotiated.version, context, l1)
-                    .verify(bench.provider, identity.asym(), hash, identity.key(), sign)
-                    .map_err(|_| Error::Signature { message: MESSAGE })?;
-                let (nonce, version) = (signature.nonce, negotiated.version);
-                let possession = Possession::new(*identity, nonce, Proof::Measurements, version);
-                MeasurementSignature::Verified { possession, exchanges }
+                let exchange = [asked.bytes, answer.bytes];
+                let l1 = self.l1.sign_off(fault, bench, hash, head, exchange, sign)?;
+                match identity {
+                    None => MeasurementSignature::NotChecked,
+                    Some(identity) => {
+                        SignedMessage::new(negotiated.version, context, l1)
+                            .verify(bench.provider, identity.asym(), hash, identity.key(), sign)
+                            .map_err(|_| fault.stop(Error::Signature { message: MESSAGE }))?;
+                        let (nonce, version) = (signed.nonce, negotiated.version);
+                        let proof = Proof::Measurements;
+                        let possession = Possession::new(*identity, nonce, proof, version);
+                        MeasurementSignature::Verified { possession, exchanges }
+                    }
+                }
             }
         };
         if question.operation == MeasurementOperation::Count {
@@ -86,40 +89,44 @@ impl Connection {
         negotiated: &Negotiated,
         question: &GetMeasurements,
         message: &Measurements<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Stop> {
         let blocks = message.record.number_of_blocks();
-        let value =
-            |expected| Err(Misbehaviour::value(MESSAGE, "NumberOfBlocks", expected, blocks));
+        let fault = &self.fault;
+        let value = |expected: &Expected| {
+            Err(fault.value(&At(MESSAGE, "NumberOfBlocks"), expected, blocks))
+        };
         match question.operation {
-            MeasurementOperation::Count if blocks != 0 => return value(Expected::Exactly(0)),
+            MeasurementOperation::Count if blocks != 0 => return value(&Expected::Exactly(0)),
             MeasurementOperation::Count if matches!(message.total_indices, 0 | 0xFF) => {
-                let (field, got) = ("Param1", message.total_indices);
-                return Err(Misbehaviour::value(MESSAGE, field, Expected::Range(1, 0xFE), got));
+                let (at, got) = (&At(MESSAGE, "Param1"), message.total_indices);
+                return Err(fault.value(at, &Expected::Range(1, 0xFE), got));
             }
             MeasurementOperation::Count => return Ok(()),
-            MeasurementOperation::Index(_) if blocks != 1 => return value(Expected::Exactly(1)),
+            MeasurementOperation::Index(_) if blocks != 1 => return value(&Expected::Exactly(1)),
             MeasurementOperation::All => {
                 let most = self.indices.unwrap_or(0xFE);
                 if blocks == 0 || blocks > most {
-                    return value(Expected::Range(1, most.into()));
+                    return value(&Expected::Range(1, most.into()));
                 }
             }
             MeasurementOperation::Index(_) => {}
         }
-        message.record.iter().try_for_each(|block| check_block(negotiated, question, &block))
+        let mut blocks = message.record.iter();
+        blocks.try_for_each(|block| check_block(fault, negotiated, question, &block))
     }
 }
 
 fn check_block(
+    fault: &Fault,
     negotiated: &Negotiated,
     question: &GetMeasurements,
     block: &MeasurementBlock<'_>,
-) -> Result<(), Error> {
+) -> Result<(), Stop> {
     if let MeasurementOperation::Index(index) = question.operation
         && block.index != index
     {
         let expected = Expected::Exactly(index.into());
-        return Err(Misbehaviour::value(MESSAGE, "Index", expected, block.index));
+        return Err(fault.value(&At(MESSAGE, "Index"), &expected, block.index));
     }
     let selected = &negotiated.selected;
     if block.specification() != selected.measurement_specification {
@@ -127,7 +134,7 @@ fn check_block(
             offered: selected.measurement_specification.bits().into(),
             got: block.specification().bits().into(),
         };
-        return Err(Misbehaviour::error(MESSAGE, "MeasurementSpecification", violation));
+        return Err(fault.misbehaved(&At(MESSAGE, "MeasurementSpecification"), violation));
     }
     let Measurement::Dmtf(measurement) = block.measurement else { return Ok(()) };
     let hash = selected.measurement_hash;
@@ -141,28 +148,32 @@ fn check_block(
         None => Expected::Rule("a raw bit stream, for there is no measurement hash"),
     };
     debug_assert!(hash.digest_len().is_some() || hash == MeasurementHashAlgo::RAW_BIT_STREAM);
-    Err(Misbehaviour::value(MESSAGE, "DMTFSpecMeasurementValueSize", expected, len))
+    Err(fault.value(&At(MESSAGE, "DMTFSpecMeasurementValueSize"), &expected, len))
 }
 
-fn check_echoes(question: &GetMeasurements, message: &Measurements<'_>) -> Result<(), Error> {
+fn check_echoes(
+    fault: &Fault,
+    question: &GetMeasurements,
+    message: &Measurements<'_>,
+) -> Result<(), Stop> {
     if message.context != question.context {
-        return Err(Misbehaviour::differs(MESSAGE, "RequesterContext", "the request's"));
+        return Err(fault.differs(&At(MESSAGE, "RequesterContext"), "the request's"));
     }
     let Some(signature) = &question.signature else {
         // Only a signed answer can say whether something changed.
         return match message.content_changed {
             ContentChanged::NotDetected => Ok(()),
-            _ => Err(super::unexpected(MESSAGE, "content changed")),
+            _ => Err(fault.unexpected(&At(MESSAGE, "content changed"))),
         };
     };
     if let (Some(expected), Some(got)) = (signature.slot, message.slot)
         && expected != got
     {
         let expected = Expected::Exactly(expected.to_nibble().into());
-        return Err(Misbehaviour::value(MESSAGE, "SlotID", expected, got.to_nibble()));
+        return Err(fault.value(&At(MESSAGE, "SlotID"), &expected, got.to_nibble()));
     }
     if message.nonce == signature.nonce {
-        return Err(Misbehaviour::differs(MESSAGE, "Nonce", "a nonce of the Responder's own"));
+        return Err(fault.differs(&At(MESSAGE, "Nonce"), "a nonce of the Responder's own"));
     }
     Ok(())
 }

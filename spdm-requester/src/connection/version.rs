@@ -1,10 +1,10 @@
 //! GET_VERSION and VERSION.
 
-use spdm_codec::{Cx, GetVersion, Message, SpdmVersion, Version};
+use spdm_codec::{Cx, GetVersion, SpdmVersion, Version};
 use spdm_untrusted::Untrusted;
 
 use super::{Connection, Stage, Verdict, VersionSet};
-use crate::error::Error;
+use crate::fault::Stop;
 
 impl Connection {
     #[inline(never)]
@@ -12,17 +12,17 @@ impl Connection {
         &mut self,
         request: &[u8],
         response: Untrusted<&'r [u8]>,
-    ) -> Result<Verdict<'r, 'c>, Error> {
+    ) -> Result<Verdict<'r, 'c>, Stop> {
         let asked = self.request::<GetVersion>(request, SpdmVersion::V1_0)?;
         let cx = Cx::new(SpdmVersion::V1_0).with_padding(self.answer_padding());
-        let answer = Version::decode(response, &cx)?;
+        let answer = self.fault.decode::<Version<'_>>(response, &cx)?;
         // Update and alpha versions do not show in SPDMVersion; entries that we do not know are skipped.
         let mut versions = VersionSet::default();
         for version in answer.message.iter().filter_map(|entry| entry.version()) {
             versions.insert(version);
         }
         self.vca.clear();
-        self.vca.add([asked.bytes, answer.bytes])?;
+        self.vca.add(&self.fault, [asked.bytes, answer.bytes])?;
         self.versions = versions;
         self.stage = Stage::AfterVersion;
         Ok(Verdict::Version(answer.message))

@@ -4,7 +4,6 @@ use core::ops::Range;
 
 use spdm_codec::{
     ChunkResponse, ChunkSendAck, Code, Cx, ErrorCode, ErrorResponse, ExtendedErrorData, Header,
-    Message,
 };
 use spdm_transport::{Instant, MessageKind, Received};
 use spdm_untrusted::Untrusted;
@@ -12,7 +11,8 @@ use spdm_untrusted::Untrusted;
 use super::chunk_send::Sending;
 use super::{Exchange, Outgoing, Stage, Transfer};
 use crate::connection::Verdict;
-use crate::error::{Bound, Error, Misbehaviour, Misuse, Violation};
+use crate::error::{Bound, Error, Misuse};
+use crate::fault::{At, Fault, Stop};
 use crate::large_message::{
     Acknowledged, CHUNK_HEADER_LEN, LARGE_MESSAGE_SIZE_LEN, LargeMessage, Progress,
 };
@@ -51,19 +51,19 @@ impl Exchange {
         core: &mut Core<'_>,
         now: Instant,
         received: Received,
-    ) -> Result<Arrival, Error> {
+    ) -> Result<Arrival, Stop> {
         if received.kind == MessageKind::Secured {
-            let field = "secured message";
-            return Err(Misbehaviour::error("response", field, Violation::Unexpected));
+            return Err(core.connection.fault.unexpected(&At("response", "secured message")));
         }
         if received.len > self.receive_area(core).len() {
-            return Err(Error::Misuse(Misuse::Overrun));
+            return Err(core.connection.fault.misuse(Misuse::Overrun));
         }
         // Whatever is wrong with it: the answer has come.
         self.stage = Stage::Idle;
         self.bytes = self.bytes.saturating_add(u32::try_from(received.len).unwrap_or(u32::MAX));
         if self.bytes > core.bounds.bytes {
-            return Err(Error::Bound(Bound::Bytes(core.bounds.bytes)));
+            let bound = Bound::Bytes(core.bounds.bytes);
+            return Err(core.connection.fault.stop(Error::Bound(bound)));
         }
         let start = self.have();
         let place = start..start.saturating_add(received.len);
@@ -79,12 +79,11 @@ impl Exchange {
         }
     }
 
-    fn look(&self, core: &mut Core<'_>, place: Range<usize>) -> Result<Header, Error> {
+    fn look(&self, core: &mut Core<'_>, place: Range<usize>) -> Result<Header, Stop> {
         let (mut judge, request, area) = core.split()?;
         let response = Untrusted::new(area.get(place).unwrap_or_default());
         let request = request.get(self.request()).unwrap_or_default();
-        let header = Header::peek(response).map_err(Error::from);
-        header.inspect_err(|error| judge.reject(request, response, error))
+        judge.fault().peek(response).inspect_err(|stop| judge.reject(request, response, *stop))
     }
 
     /// A message that is no chunk.
@@ -93,18 +92,18 @@ impl Exchange {
         core: &mut Core<'_>,
         now: Instant,
         place: Range<usize>,
-    ) -> Result<Arrival, Error> {
+    ) -> Result<Arrival, Stop> {
         let (mut judge, request, area) = core.split()?;
         let request = request.get(self.request()).unwrap_or_default();
         let response = Untrusted::new(area.get(place.clone()).unwrap_or_default());
-        let header = Header::peek(response)?;
+        let header = judge.fault().peek(response)?;
         if header.code != Code::ERROR {
             return Ok(Arrival::Response(place));
         }
-        self.check_error(ErrorCode(header.param1))
-            .inspect_err(|error| judge.reject(request, response, error))?;
+        self.check_error(judge.fault(), ErrorCode(header.param1))
+            .inspect_err(|stop| judge.reject(request, response, *stop))?;
         let Verdict::Error(error) = judge.accept(request, response, None)? else {
-            return Err(Misbehaviour::error("ERROR", "ErrorCode", Violation::Unexpected));
+            return Err(judge.fault().unexpected(&At("ERROR", "ErrorCode")));
         };
         let error = said(&error);
         self.refused(core, now, &error)?;
@@ -112,7 +111,7 @@ impl Exchange {
     }
 
     /// While chunks travel there is nothing to get ready, and no other large response.
-    fn check_error(&self, code: ErrorCode) -> Result<(), Error> {
+    fn check_error(&self, fault: &Fault, code: ErrorCode) -> Result<(), Stop> {
         let in_transfer = match &self.transfer {
             Transfer::Whole | Transfer::Sent => false,
             Transfer::Sending(sending) => !sending.chunk().is_last(),
@@ -121,7 +120,7 @@ impl Exchange {
         match code {
             ErrorCode::RESPONSE_NOT_READY | ErrorCode::LARGE_RESPONSE if in_transfer => {
                 let field = code.name().unwrap_or("ErrorCode");
-                Err(Misbehaviour::error("ERROR", field, Violation::Unexpected))
+                Err(fault.unexpected(&At("ERROR", field)))
             }
             _ => Ok(()),
         }
@@ -132,29 +131,30 @@ impl Exchange {
         core: &mut Core<'_>,
         mut large: LargeMessage,
         place: Range<usize>,
-    ) -> Result<Arrival, Error> {
+    ) -> Result<Arrival, Stop> {
         let cx = Cx::new(self.version).with_padding(core.limits.padding);
         let (mut judge, request, area) = core.split()?;
         let request = request.get(self.request()).unwrap_or_default();
         let (start, message) = (place.start, area.get(place).unwrap_or_default());
         let message = Untrusted::new(message);
-        let added = add(&mut large, message, &cx);
-        let (progress, chunk) = added.inspect_err(|error| judge.reject(request, message, error))?;
+        let added = add(judge.fault(), &mut large, message, &cx);
+        let (progress, chunk) = added.inspect_err(|stop| judge.reject(request, message, *stop))?;
         let chunk = start.saturating_add(chunk.start)..start.saturating_add(chunk.end);
         // Compacted in place: behind the chunks before it.
         if chunk.end > area.len() {
-            return Err(Error::Misuse(Misuse::Overrun));
+            return Err(judge.fault().misuse(Misuse::Overrun));
         }
         area.copy_within(chunk, start);
         if progress == Progress::More {
-            self.get_chunk(large)?;
+            self.get_chunk(judge.fault(), large)?;
             return Ok(Arrival::Pending);
         }
         let whole = 0..usize::try_from(large.len()).unwrap_or(usize::MAX);
         let response = Untrusted::new(area.get(whole.clone()).unwrap_or_default());
         large
             .check_content(response)
-            .inspect_err(|error| judge.reject(request, response, error))?;
+            .map_err(|error| judge.fault().stop(error))
+            .inspect_err(|stop| judge.reject(request, response, *stop))?;
         self.transfer = Transfer::Whole;
         Ok(Arrival::Response(whole))
     }
@@ -165,13 +165,13 @@ impl Exchange {
         now: Instant,
         mut sending: Sending,
         place: Range<usize>,
-    ) -> Result<Arrival, Error> {
+    ) -> Result<Arrival, Stop> {
         let cx = Cx::new(self.version).with_padding(core.limits.padding);
         let (mut judge, request, area) = core.split()?;
         let request = request.get(self.request()).unwrap_or_default();
         let message = Untrusted::new(area.get(place.clone()).unwrap_or_default());
-        let acknowledged = acknowledge(&sending, message, &cx)
-            .inspect_err(|error| judge.reject(request, message, error))?;
+        let acknowledged = acknowledge(judge.fault(), &sending, message, &cx)
+            .inspect_err(|stop| judge.reject(request, message, *stop))?;
         let embedded = match acknowledged {
             Acknowledged::Next => {
                 sending.proceed();
@@ -191,16 +191,17 @@ impl Exchange {
 
 /// Judges a CHUNK_RESPONSE: where in it the chunk is.
 fn add(
+    fault: &Fault,
     large: &mut LargeMessage,
     message: Untrusted<&[u8]>,
     cx: &Cx,
-) -> Result<(Progress, Range<usize>), Error> {
-    let chunk = ChunkResponse::decode(message, cx)?.message.0;
+) -> Result<(Progress, Range<usize>), Stop> {
+    let chunk = fault.decode::<ChunkResponse<'_>>(message, cx)?.message.0;
     let start = match chunk.large_message_size {
         Some(_) => CHUNK_HEADER_LEN + LARGE_MESSAGE_SIZE_LEN,
         None => CHUNK_HEADER_LEN,
     };
-    let progress = large.add(&chunk)?;
+    let progress = large.add(&chunk).map_err(|error| fault.stop(error))?;
     Ok((progress, start..start.saturating_add(chunk.bytes.len())))
 }
 
@@ -215,10 +216,11 @@ fn said(error: &ErrorResponse<'_>) -> ErrorResponse<'static> {
 }
 
 fn acknowledge<'a>(
+    fault: &Fault,
     sending: &Sending,
     message: Untrusted<&'a [u8]>,
     cx: &Cx,
-) -> Result<Acknowledged<'a>, Error> {
-    let ack = ChunkSendAck::decode(message, cx)?.message;
-    sending.chunk().acknowledge(&ack, cx.padding)
+) -> Result<Acknowledged<'a>, Stop> {
+    let ack = fault.decode::<ChunkSendAck<'_>>(message, cx)?.message;
+    sending.chunk().acknowledge(&ack, cx.padding).map_err(|error| fault.stop(error))
 }

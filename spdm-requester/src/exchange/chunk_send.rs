@@ -3,7 +3,7 @@
 use spdm_codec::{Chunk, ChunkAttributes, ChunkSend, Message, SpdmVersion};
 
 use super::{Exchange, Transfer};
-use crate::error::{Error, Misuse};
+use crate::fault::{Fault, Stop};
 use crate::large_message::{CHUNK_HEADER_LEN, LARGE_MESSAGE_SIZE_LEN, SentChunk};
 use crate::requester::Core;
 
@@ -40,10 +40,11 @@ impl Sending {
     /// Writes CHUNK_SEND and returns its length in bytes.
     fn encode(
         &mut self,
+        fault: &Fault,
         version: SpdmVersion,
         request: &[u8],
         out: &mut [u8],
-    ) -> Result<usize, Error> {
+    ) -> Result<usize, Stop> {
         let size = u32::try_from(request.len()).unwrap_or(u32::MAX);
         let first = self.chunk.seq_no == 0;
         let header = CHUNK_HEADER_LEN + if first { LARGE_MESSAGE_SIZE_LEN } else { 0 };
@@ -58,7 +59,7 @@ impl Sending {
             large_message_size: first.then_some(size),
             bytes: rest.get(..len).unwrap_or_default(),
         });
-        let written = message.encode(version, out)?;
+        let written = message.encode(version, out).map_err(|error| fault.stop(error))?;
         self.len = len;
         self.chunk.attributes = attributes;
         Ok(written)
@@ -67,12 +68,12 @@ impl Sending {
 
 impl Exchange {
     /// Encodes the chunk that is to be sent into the receive area.
-    pub(super) fn load_chunk(&mut self, core: &mut Core<'_>) -> Result<usize, Error> {
+    pub(super) fn load_chunk(&mut self, core: &mut Core<'_>) -> Result<usize, Stop> {
         let Transfer::Sending(sending) = &mut self.transfer else {
-            return Err(Error::Misuse(Misuse::Unfinished));
+            return Err(core.connection.fault.unfinished());
         };
-        let (_, request, area) = core.split()?;
+        let (judge, request, area) = core.split()?;
         let request = request.get(..self.request_len).unwrap_or_default();
-        sending.encode(self.version, request, area)
+        sending.encode(judge.fault(), self.version, request, area)
     }
 }

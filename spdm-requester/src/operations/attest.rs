@@ -4,16 +4,17 @@ use core::mem;
 
 use spdm_codec::{KeyUsage, MeasurementAttributes, MeasurementSummary, Nonce};
 use spdm_untrusted::Untrusted;
-use spdm_x509::{ChainError, Identity, Policy, ProvisionedKey, SanPolicy, Trusted};
+use spdm_x509::{ChainError, Policy, ProvisionedKey, SanPolicy, Trusted};
 
-use super::{
-    Challenge, FetchChain, GetDigests, Measure, Measured, Negotiate, Selection, SlotChoice,
-    unfinished,
-};
+use super::challenge::{Question, answered};
+use super::fetch_chain::Portions;
+use super::measure::Reading;
+use super::{GetDigests, Measured, Negotiate, Selection, SlotChoice};
 use crate::chain_cache::ChainCache;
 use crate::error::{Error, Incompatible, Misuse};
+use crate::fault::{Fault, Stop};
 use crate::negotiated::Negotiated;
-use crate::operation::{Ask, Judge, Next, sealed};
+use crate::operation::{Ask, Judge, Next, fill, sealed};
 use crate::possession::{Possession, Verified};
 
 /// Which signatures an attestation needs. The peer's capabilities never decide this.
@@ -112,9 +113,9 @@ pub enum SummaryAgreement {
 enum Part<'p, 'c, 'm> {
     Negotiate(Negotiate),
     GetDigests(GetDigests),
-    FetchChain(FetchChain<'c>),
-    Challenge(Challenge<'c>),
-    Measure(Measure<'p, 'm, 'c>),
+    FetchChain(Portions<'c>),
+    Challenge(Question),
+    Measure(Reading<'p, 'm>),
     Done,
 }
 
@@ -134,9 +135,9 @@ pub struct Attest<'p, 'c, 'm> {
     source: Source<'c>,
     record: &'m mut [u8],
     part: Part<'p, 'c, 'm>,
-    agreed: Option<Negotiated>,
     /// Why the policy refused the first slot that was tried.
     refused: Option<ChainError>,
+    /// Whose signatures are expected.
     trusted: Option<Trusted<'c>>,
     challenged: Option<Possession<'c>>,
     measured: Option<Measured<'m, 'c>>,
@@ -167,7 +168,6 @@ impl<'p, 'c, 'm> Attest<'p, 'c, 'm> {
             source,
             record,
             part: Part::Negotiate(Negotiate::new()),
-            agreed: None,
             refused: None,
             trusted: None,
             challenged: None,
@@ -176,125 +176,111 @@ impl<'p, 'c, 'm> Attest<'p, 'c, 'm> {
         }
     }
 
-    /// The slot from `first` on to try next. One that is known and trusted needs no GET_CERTIFICATE.
-    fn next_slot(
-        &mut self,
-        judge: &Judge<'_>,
-        agreed: Negotiated,
-        first: u8,
-    ) -> Result<Part<'p, 'c, 'm>, Error> {
+    /// Tries the slots from `first` on. One that is known and trusted needs no GET_CERTIFICATE.
+    fn try_slots(&mut self, judge: &Judge<'_>, first: u8) -> Result<(), Stop> {
+        let (fault, agreed) = (judge.fault(), judge.agreed()?);
         let (choice, uses) = (self.plan.slot, self.plan.requirement.uses());
         let mut first = first;
-        while let Some(slot) = choice.next(first, uses, judge.connection, &agreed)? {
+        while let Some(slot) = choice
+            .next(first, uses, judge.connection, agreed)
+            .map_err(|error| fault.incompatible(error))?
+        {
             let Source::Slots { buffer, cache } = &mut self.source else { break };
             let announced = judge.connection.slot_key(slot).map(|key| key.model);
-            let context = agreed.chain_context(slot, announced.unwrap_or_default())?;
+            let context = agreed.chain_context(slot, announced.unwrap_or_default());
+            let context = context.map_err(|error| fault.incompatible(error))?;
             let digest = judge.connection.slot_digest(slot);
             let Some((chain, links)) = digest.and_then(|digest| cache.find(&context, digest))
             else {
-                return Ok(Part::FetchChain(FetchChain::new(agreed, slot, mem::take(buffer))));
+                self.part = Part::FetchChain(Portions::new(slot, mem::take(buffer)));
+                return Ok(());
             };
-            match self.plan.policy.validate_known(&chain, &links) {
-                Ok(trusted) => return self.identified(judge, agreed, trusted),
+            match self.plan.policy.validate_known(chain, &links) {
+                Ok(trusted) => return self.identified(judge, trusted),
                 Err(error) => self.refused = self.refused.or(Some(error)),
             }
             first = slot.get().saturating_add(1);
         }
-        match (self.refused, choice) {
-            (Some(error), _) => Err(error.into()),
+        Err(match (self.refused, choice) {
+            (Some(error), _) => fault.stop(error),
             (None, SlotChoice::Slot(slot)) => {
-                Err(Incompatible::SlotEmpty { slot: slot.get() }.into())
+                fault.incompatible(Incompatible::SlotEmpty { slot: slot.get() })
             }
-            (None, _) => Err(Incompatible::NoSlot.into()),
-        }
+            (None, _) => fault.incompatible(Incompatible::NoSlot),
+        })
     }
 
     /// A chain is complete: it is the one, or the next slot is tried with the same buffer.
-    fn fetched(
-        &mut self,
-        judge: &Judge<'_>,
-        agreed: Negotiated,
-        fetch: FetchChain<'c>,
-    ) -> Result<Part<'p, 'c, 'm>, Error> {
-        let policy = self.plan.policy;
+    fn fetched(&mut self, judge: &Judge<'_>, portions: Portions<'c>) -> Result<(), Stop> {
+        let (policy, fault) = (self.plan.policy, judge.fault());
         if let SlotChoice::Slot(_) = self.plan.slot {
-            let trusted = policy.validate(&fetch.into_chain(judge)?)?;
-            return self.identified(judge, agreed, trusted);
+            let chain = portions.into_chain(judge)?;
+            let trusted = policy.validate(&chain).map_err(|error| fault.stop(error))?;
+            return self.identified(judge, trusted);
         }
         // Only a chain that is trusted keeps the buffer; it is read twice, but its signatures are not.
-        let looked = fetch.look(judge).and_then(|chain| Ok(policy.validate(&chain)?.links()));
+        let looked = portions.look(judge).and_then(|chain| {
+            Ok(policy.validate(&chain).map_err(|error| fault.stop(error))?.links())
+        });
         match looked {
             Ok(Some(links)) => {
-                let chain = fetch.into_chain(judge)?;
-                let trusted = policy.validate_known(&chain, &links)?;
-                self.identified(judge, agreed, trusted)
+                let chain = portions.into_chain(judge)?;
+                let trusted = policy.validate_known(&chain, &links);
+                self.identified(judge, trusted.map_err(|error| fault.stop(error))?)
             }
-            Err(Error::Chain(error)) => {
+            Ok(None) => Err(fault.unfinished()),
+            Err(stop) => {
+                let Error::Chain(error) = fault.error(stop) else { return Err(stop) };
                 self.refused = self.refused.or(Some(error));
-                let next = fetch.slot().get().saturating_add(1);
+                let next = portions.slot().get().saturating_add(1);
                 if let Source::Slots { buffer, .. } = &mut self.source {
-                    *buffer = fetch.into_buffer();
+                    *buffer = portions.into_buffer();
                 }
-                self.next_slot(judge, agreed, next)
+                self.try_slots(judge, next)
             }
-            Ok(None) => Err(unfinished()),
-            Err(error) => Err(error),
         }
     }
 
     /// The caller vouches for the key, unless it is revoked. A name that the policy asks for no key can have.
-    fn provisioned(
-        &mut self,
-        judge: &Judge<'_>,
-        agreed: Negotiated,
-        spki_der: &'c [u8],
-    ) -> Result<Part<'p, 'c, 'm>, Error> {
-        if self.plan.policy.san != SanPolicy::None {
-            return Err(Error::Misuse(Misuse::Identity));
+    fn provisioned(&mut self, judge: &Judge<'_>, spki_der: &'c [u8]) -> Result<(), Stop> {
+        let (policy, fault, agreed) = (self.plan.policy, judge.fault(), judge.agreed()?);
+        if policy.san != SanPolicy::None {
+            return Err(fault.misuse(Misuse::Identity));
         }
-        let (asym, hash) = (agreed.asym()?, agreed.hash()?);
-        let key = ProvisionedKey::parse(Untrusted::new(spki_der), asym, hash, judge.provider)?;
-        self.identified(judge, agreed, self.plan.policy.validate_key(key)?)
+        let asym = agreed.asym().map_err(|error| fault.incompatible(error))?;
+        let hash = agreed.hash().map_err(|error| fault.incompatible(error))?;
+        let key = ProvisionedKey::parse(Untrusted::new(spki_der), asym, hash, judge.provider);
+        let trusted = key.and_then(|key| policy.validate_key(key));
+        self.identified(judge, trusted.map_err(|error| fault.stop(error))?)
     }
 
     /// It is known whose signature is expected.
-    fn identified(
-        &mut self,
-        judge: &Judge<'_>,
-        agreed: Negotiated,
-        trusted: Trusted<'c>,
-    ) -> Result<Part<'p, 'c, 'm>, Error> {
+    fn identified(&mut self, judge: &Judge<'_>, trusted: Trusted<'c>) -> Result<(), Stop> {
         self.trusted = Some(trusted);
-        let identity = *trusted.identity();
         let chosen = match self.plan.requirement {
-            Requirement::Measurements => return self.measure(judge, agreed, identity),
+            Requirement::Measurements => return self.measure(judge),
             Requirement::Challenge => self.plan.nonce,
             Requirement::ChallengeAndMeasurements => None,
         };
-        let nonce = nonce(judge, chosen)?;
-        Ok(Part::Challenge(Challenge::new(agreed, identity, self.plan.summary, nonce)))
+        let (summary, nonce) = (self.plan.summary, nonce(judge, chosen)?);
+        self.part = Part::Challenge(Question { summary, nonce });
+        Ok(())
     }
 
-    fn measure(
-        &mut self,
-        judge: &Judge<'_>,
-        agreed: Negotiated,
-        identity: Identity<'c>,
-    ) -> Result<Part<'p, 'c, 'm>, Error> {
+    fn measure(&mut self, judge: &Judge<'_>) -> Result<(), Stop> {
         let nonce = nonce(judge, self.plan.nonce)?;
         let (attributes, record) = (self.plan.attributes, mem::take(&mut self.record));
-        let selection = self.plan.selection;
-        let measure = Measure::signed(agreed, selection, attributes, identity, nonce, record);
-        Ok(Part::Measure(measure))
+        let reading = Reading::new(self.plan.selection, attributes, Some(nonce), record);
+        self.part = Part::Measure(reading);
+        Ok(())
     }
 
     /// Compares the measurements with the summary hash that was signed before them.
     fn summarize(
         &self,
         judge: &Judge<'_>,
-        agreed: &Negotiated,
         measured: &Measured<'m, 'c>,
-    ) -> Result<SummaryAgreement, Error> {
+    ) -> Result<SummaryAgreement, Stop> {
         let challenged = self.challenged.as_ref();
         let Some(summary) = challenged.and_then(|possession| possession.summary()) else {
             return Ok(SummaryAgreement::NotAsked);
@@ -306,61 +292,24 @@ impl<'p, 'c, 'm> Attest<'p, 'c, 'm> {
         if !comparable {
             return Ok(SummaryAgreement::NotKnown);
         }
-        let digest = judge.provider.hash.digest(agreed.hash()?, &[measured.record.as_bytes()]);
-        let digest = digest.map_err(|error| Error::Hash(error.into()))?;
+        let fault = judge.fault();
+        let hash = judge.agreed()?.hash().map_err(|error| fault.incompatible(error))?;
+        let digest = judge.provider.hash.digest(hash, &[measured.record.as_bytes()]);
+        let digest = digest.map_err(|error| fault.stop(Error::Hash(error.into())))?;
         Ok(match digest == summary.digest {
             true => SummaryAgreement::Agrees,
             false => SummaryAgreement::Differs,
         })
     }
-
-    /// Takes the result of a part that is done, and picks the next.
-    fn proceed(&mut self, judge: &Judge<'_>) -> Result<Next, Error> {
-        use sealed::Operation;
-        self.part = match mem::replace(&mut self.part, Part::Done) {
-            Part::Negotiate(negotiate) => {
-                let (agreed, ()) = negotiate.finish()?;
-                self.agreed = Some(agreed);
-                match self.source {
-                    Source::Slots { .. } => Part::GetDigests(GetDigests::new(agreed)),
-                    Source::Key(spki_der) => self.provisioned(judge, agreed, spki_der)?,
-                }
-            }
-            Part::GetDigests(digests) => {
-                let (agreed, ()) = digests.finish()?;
-                self.next_slot(judge, agreed, 0)?
-            }
-            Part::FetchChain(fetch) => {
-                let agreed = self.agreed.ok_or_else(unfinished)?;
-                self.fetched(judge, agreed, fetch)?
-            }
-            Part::Challenge(challenge) => {
-                let (agreed, possession) = challenge.finish()?;
-                self.challenged = Some(possession);
-                match self.plan.requirement {
-                    Requirement::Challenge => Part::Done,
-                    _ => self.measure(judge, agreed, *possession.identity())?,
-                }
-            }
-            Part::Measure(measure) => {
-                let (agreed, measured) = measure.finish()?;
-                self.summary = self.summarize(judge, &agreed, &measured)?;
-                self.measured = Some(measured);
-                Part::Done
-            }
-            Part::Done => Part::Done,
-        };
-        Ok(if matches!(self.part, Part::Done) { Next::Done } else { Next::Again })
-    }
 }
 
 /// Draws the nonce that the caller did not choose.
-fn nonce(judge: &Judge<'_>, chosen: Option<Nonce>) -> Result<Nonce, Error> {
+fn nonce(judge: &Judge<'_>, chosen: Option<Nonce>) -> Result<Nonce, Stop> {
     if let Some(nonce) = chosen {
         return Ok(nonce);
     }
     let mut nonce = Nonce::default();
-    judge.provider.random.fill(&mut nonce).map_err(|_| Error::Random)?;
+    fill(judge.provider, judge.fault(), &mut nonce)?;
     Ok(nonce)
 }
 
@@ -368,14 +317,15 @@ impl<'c, 'm> sealed::Operation for Attest<'_, 'c, 'm> {
     type Phase = Negotiated;
     type Output = Attested<'c, 'm>;
 
-    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Error> {
-        match &mut self.part {
-            Part::Negotiate(part) => part.request(ask, out),
-            Part::GetDigests(part) => part.request(ask, out),
-            Part::FetchChain(part) => part.request(ask, out),
-            Part::Challenge(part) => part.request(ask, out),
-            Part::Measure(part) => part.request(ask, out),
-            Part::Done => Err(unfinished()),
+    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+        let identity = self.trusted.as_ref().map(Trusted::identity);
+        match (&mut self.part, identity) {
+            (Part::Negotiate(part), _) => part.request(ask, out),
+            (Part::GetDigests(part), _) => part.request(ask, out),
+            (Part::FetchChain(part), _) => part.request(ask, out),
+            (Part::Challenge(part), Some(identity)) => part.request(ask, identity, out),
+            (Part::Measure(part), identity) => part.request(ask, identity, out),
+            (Part::Challenge(_), None) | (Part::Done, _) => Err(ask.fault().unfinished()),
         }
     }
 
@@ -384,38 +334,62 @@ impl<'c, 'm> sealed::Operation for Attest<'_, 'c, 'm> {
         judge: &mut Judge<'_>,
         request: &[u8],
         response: Untrusted<&[u8]>,
-    ) -> Result<Next, Error> {
-        let next = match &mut self.part {
-            Part::Negotiate(part) => part.accept(judge, request, response),
-            Part::GetDigests(part) => part.accept(judge, request, response),
-            Part::FetchChain(part) => part.collect(judge, request, response),
-            Part::Challenge(part) => part.accept(judge, request, response),
-            Part::Measure(part) => part.accept(judge, request, response),
-            Part::Done => Err(unfinished()),
-        };
-        match next? {
-            Next::Again => Ok(Next::Again),
-            Next::Done => self.proceed(judge),
+    ) -> Result<Next, Stop> {
+        let identity = self.trusted.as_ref().map(Trusted::identity);
+        match (&mut self.part, identity) {
+            (Part::Negotiate(part), _) => {
+                if part.accept(judge, request, response)? == Next::Done {
+                    match self.source {
+                        Source::Slots { .. } => self.part = Part::GetDigests(GetDigests::new()),
+                        Source::Key(spki_der) => self.provisioned(judge, spki_der)?,
+                    }
+                }
+            }
+            (Part::GetDigests(part), _) => {
+                part.accept(judge, request, response)?;
+                self.try_slots(judge, 0)?;
+            }
+            (Part::FetchChain(part), _) => {
+                if part.answered(judge, request, response)? == Next::Done {
+                    let empty = Portions::new(part.slot(), &mut []);
+                    let portions = mem::replace(part, empty);
+                    self.fetched(judge, portions)?;
+                }
+            }
+            (Part::Challenge(_), Some(identity)) => {
+                self.challenged = Some(answered(judge, identity, request, response)?);
+                match self.plan.requirement {
+                    Requirement::Challenge => self.part = Part::Done,
+                    _ => self.measure(judge)?,
+                }
+            }
+            (Part::Measure(part), identity) => {
+                if let Some(measured) = part.answered(judge, identity, request, response)? {
+                    self.summary = self.summarize(judge, &measured)?;
+                    self.measured = Some(measured);
+                    self.part = Part::Done;
+                }
+            }
+            (Part::Challenge(_), None) | (Part::Done, _) => return Err(judge.fault().unfinished()),
         }
+        Ok(if matches!(self.part, Part::Done) { Next::Done } else { Next::Again })
     }
 
-    fn finish(self) -> Result<(Negotiated, Attested<'c, 'm>), Error> {
-        let agreed = self.agreed.ok_or_else(unfinished)?;
-        let trusted = self.trusted.ok_or_else(unfinished)?;
-        let measured = self.measured.as_ref().and_then(|measured| measured.possession);
-        let (challenge, measurements) = match self.plan.requirement {
-            Requirement::ChallengeAndMeasurements => (self.challenged, measured),
-            Requirement::Challenge => (self.challenged, self.challenged),
-            Requirement::Measurements => (measured, measured),
+    fn finish(self, fault: &Fault) -> Result<Attested<'c, 'm>, Stop> {
+        let Self { plan, trusted, challenged, measured, summary, .. } = self;
+        let trusted = trusted.ok_or_else(|| fault.unfinished())?;
+        let signed = measured.as_ref().and_then(|measured| measured.possession.as_ref());
+        let (challenge, measurements) = match plan.requirement {
+            Requirement::ChallengeAndMeasurements => (challenged.as_ref(), signed),
+            Requirement::Challenge => (challenged.as_ref(), challenged.as_ref()),
+            Requirement::Measurements => (signed, signed),
         };
-        let verified = Verified::new(challenge.ok_or_else(unfinished)?, &trusted)?;
         // Both signatures are of the same trusted identity.
-        Verified::new(measurements.ok_or_else(unfinished)?, &trusted)?;
-        let (measured, summary) = (self.measured, self.summary);
-        Ok((agreed, Attested { verified, trusted, measured, summary }))
-    }
-
-    fn phase_after_refusal(&self) -> Option<Negotiated> {
-        self.agreed
+        let verify = |possession: Option<&Possession<'c>>| {
+            let possession = possession.ok_or_else(|| fault.unfinished())?;
+            Verified::new(*possession, &trusted).map_err(|error| fault.stop(error))
+        };
+        verify(measurements)?;
+        Ok(Attested { verified: verify(challenge)?, trusted, measured, summary })
     }
 }

@@ -1,21 +1,19 @@
 //! GET_DIGESTS.
 
-use spdm_codec::{CapabilityFlags, Message};
+use spdm_codec::CapabilityFlags;
 use spdm_untrusted::Untrusted;
 
-use crate::error::Error;
+use crate::fault::{Fault, Stop};
 use crate::negotiated::Negotiated;
 use crate::operation::{Ask, Judge, Next, sealed};
 
 /// The digests of all slots: see [`Requester::get_digests`](crate::Requester::get_digests).
 #[derive(Debug)]
-pub struct GetDigests {
-    agreed: Negotiated,
-}
+pub struct GetDigests(());
 
 impl GetDigests {
-    pub(crate) const fn new(agreed: Negotiated) -> Self {
-        Self { agreed }
+    pub(crate) const fn new() -> Self {
+        Self(())
     }
 }
 
@@ -23,9 +21,9 @@ impl sealed::Operation for GetDigests {
     type Phase = Negotiated;
     type Output = ();
 
-    fn request(&mut self, _: &Ask<'_>, out: &mut [u8]) -> Result<usize, Error> {
-        self.agreed.require(CapabilityFlags::CERT_CAP, "CERT_CAP")?;
-        Ok(spdm_codec::GetDigests.encode(self.agreed.version, out)?)
+    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+        let agreed = ask.require(CapabilityFlags::CERT_CAP, "CERT_CAP")?;
+        ask.encode(&spdm_codec::GetDigests, agreed.version, out)
     }
 
     fn accept(
@@ -33,16 +31,12 @@ impl sealed::Operation for GetDigests {
         judge: &mut Judge<'_>,
         request: &[u8],
         response: Untrusted<&[u8]>,
-    ) -> Result<Next, Error> {
+    ) -> Result<Next, Stop> {
         judge.accept(request, response, None)?;
         Ok(Next::Done)
     }
 
-    fn finish(self) -> Result<(Negotiated, ()), Error> {
-        Ok((self.agreed, ()))
-    }
-
-    fn phase_after_refusal(&self) -> Option<Negotiated> {
-        Some(self.agreed)
+    fn finish(self, _: &Fault) -> Result<(), Stop> {
+        Ok(())
     }
 }

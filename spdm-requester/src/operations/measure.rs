@@ -4,14 +4,14 @@ use core::mem;
 
 use spdm_codec::{
     CapabilityFlags, ContentChanged, GetMeasurements, KeySlot, MeasCap, MeasurementAttributes,
-    MeasurementOperation, MeasurementRecord, Message, Nonce, SignatureRequest, SpdmVersion,
+    MeasurementOperation, MeasurementRecord, Nonce, SignatureRequest, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
-use super::unfinished;
 use crate::connection::{MeasurementSignature, Verdict};
 use crate::error::{Buffer, Error, Incompatible, Misuse};
+use crate::fault::{Fault, Stop};
 use crate::negotiated::Negotiated;
 use crate::operation::{Ask, Judge, Next, sealed};
 use crate::possession::Possession;
@@ -42,74 +42,39 @@ pub struct Measured<'m, 'c> {
     pub possession: Option<Possession<'c>>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Signer<'c> {
-    identity: Identity<'c>,
-    nonce: Nonce,
-}
-
-/// Measurements: see [`Requester::measure_signed`](crate::Requester::measure_signed).
+/// What GET_MEASUREMENTS asks, and what came so far, whoever is to sign.
 #[derive(Debug)]
-pub struct Measure<'i, 'm, 'c> {
-    agreed: Negotiated,
+pub(super) struct Reading<'i, 'm> {
     selection: Selection<'i>,
     attributes: MeasurementAttributes,
-    signer: Option<Signer<'c>>,
+    /// Where a signature is asked for.
+    nonce: Option<Nonce>,
     buffer: &'m mut [u8],
     len: usize,
     blocks: u8,
     /// Exchanges that are complete.
     exchanges: u16,
-    measured: Option<Measured<'m, 'c>>,
 }
 
-impl<'i, 'm, 'c> Measure<'i, 'm, 'c> {
-    pub(crate) const fn signed(
-        agreed: Negotiated,
+impl<'i, 'm> Reading<'i, 'm> {
+    pub(super) const fn new(
         selection: Selection<'i>,
         attributes: MeasurementAttributes,
-        identity: Identity<'c>,
-        nonce: Nonce,
+        nonce: Option<Nonce>,
         buffer: &'m mut [u8],
     ) -> Self {
-        let mut measure = Self::unsigned(agreed, selection, attributes, buffer);
-        measure.signer = Some(Signer { identity, nonce });
-        measure
+        Self { selection, attributes, nonce, buffer, len: 0, blocks: 0, exchanges: 0 }
     }
 
-    pub(crate) const fn unsigned(
-        agreed: Negotiated,
-        selection: Selection<'i>,
-        attributes: MeasurementAttributes,
-        buffer: &'m mut [u8],
-    ) -> Self {
-        Self {
-            agreed,
-            selection,
-            attributes,
-            signer: None,
-            buffer,
-            len: 0,
-            blocks: 0,
-            exchanges: 0,
-            measured: None,
-        }
-    }
-
-    fn operation(&self) -> Result<MeasurementOperation, Error> {
+    fn operation(&self) -> Option<MeasurementOperation> {
         match self.selection {
-            Selection::Count => Ok(MeasurementOperation::Count),
-            Selection::All => Ok(MeasurementOperation::All),
+            Selection::Count => Some(MeasurementOperation::Count),
+            Selection::All => Some(MeasurementOperation::All),
             Selection::Indices(indices) => {
-                let (done, ahead) = indices
-                    .split_at_checked(self.exchanges.into())
-                    .ok_or(Error::Misuse(Misuse::Selection))?;
-                match ahead.first() {
-                    Some(index) if !matches!(index, 0 | 0xFF) && !done.contains(index) => {
-                        Ok(MeasurementOperation::Index(*index))
-                    }
-                    _ => Err(Error::Misuse(Misuse::Selection)),
-                }
+                let (done, ahead) = indices.split_at_checked(self.exchanges.into())?;
+                let index = ahead.first()?;
+                let valid = !matches!(index, 0 | 0xFF) && !done.contains(index);
+                valid.then_some(MeasurementOperation::Index(*index))
             }
         }
     }
@@ -121,78 +86,85 @@ impl<'i, 'm, 'c> Measure<'i, 'm, 'c> {
         }
     }
 
-    fn check_capability(&self) -> Result<(), Error> {
-        let signs = CapabilityFlags::MEAS_CAP_SIG;
-        match self.agreed.responder.flags.meas_cap() {
-            MeasCap::None | MeasCap::Reserved => Err(Incompatible::Capability("MEAS_CAP").into()),
-            _ if self.signer.is_some() => self.agreed.require(signs, "MEAS_CAP with signatures"),
-            _ => Ok(()),
+    fn agreed<'q>(&self, ask: &Ask<'q>) -> Result<&'q Negotiated, Stop> {
+        let agreed = ask.agreed()?;
+        match agreed.responder.flags.meas_cap() {
+            MeasCap::None | MeasCap::Reserved => {
+                Err(ask.fault().incompatible(Incompatible::Capability("MEAS_CAP")))
+            }
+            _ if self.nonce.is_some() => {
+                ask.require(CapabilityFlags::MEAS_CAP_SIG, "MEAS_CAP with signatures")
+            }
+            _ => Ok(agreed),
         }
     }
 
-    fn keep(&mut self, record: &MeasurementRecord<'_>) -> Result<(), Error> {
+    fn signature(
+        &self,
+        ask: &Ask<'_>,
+        agreed: &Negotiated,
+        identity: Option<&Identity<'_>>,
+    ) -> Result<Option<SignatureRequest>, Stop> {
+        let Some(nonce) = self.nonce.filter(|_| self.is_last()) else { return Ok(None) };
+        let identity = identity.ok_or_else(|| ask.fault().misuse(Misuse::Identity))?;
+        agreed.check_identity(ask.fault(), identity)?;
+        // 1.0 has no SlotIDParam: slot 0 signs.
+        let slot = match (agreed.version, identity.key_slot()) {
+            (SpdmVersion::V1_0, KeySlot::Slot(slot)) if slot.get() == 0 => None,
+            (SpdmVersion::V1_0, _) => return Err(ask.fault().misuse(Misuse::Identity)),
+            (_, slot) => Some(slot),
+        };
+        Ok(Some(SignatureRequest { nonce, slot }))
+    }
+
+    pub(super) fn request(
+        &self,
+        ask: &Ask<'_>,
+        identity: Option<&Identity<'_>>,
+        out: &mut [u8],
+    ) -> Result<usize, Stop> {
+        let agreed = self.agreed(ask)?;
+        let message = GetMeasurements {
+            attributes: self.attributes,
+            signature: self.signature(ask, agreed, identity)?,
+            context: ask.context(agreed.version)?,
+            operation: self.operation().ok_or_else(|| ask.fault().misuse(Misuse::Selection))?,
+        };
+        ask.encode(&message, agreed.version, out)
+    }
+
+    /// Keeps a record behind those before it, in the lent buffer.
+    fn keep(&mut self, fault: &Fault, record: &MeasurementRecord<'_>) -> Result<(), Stop> {
         let bytes = record.as_bytes();
         let needed = self.len.saturating_add(bytes.len());
-        let len = self.buffer.len();
-        let place = self.buffer.get_mut(self.len..needed).ok_or(Error::BufferTooSmall {
-            buffer: Buffer::Record,
-            needed,
-            len,
-        })?;
+        let (buffer, len) = (Buffer::Record, self.buffer.len());
+        let place = self.buffer.get_mut(self.len..needed);
+        let place =
+            place.ok_or_else(|| fault.stop(Error::BufferTooSmall { buffer, needed, len }))?;
         place.copy_from_slice(bytes);
         self.len = needed;
         self.blocks = self.blocks.saturating_add(record.number_of_blocks());
         Ok(())
     }
-}
 
-impl<'m, 'c> sealed::Operation for Measure<'_, 'm, 'c> {
-    type Phase = Negotiated;
-    type Output = Measured<'m, 'c>;
-
-    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Error> {
-        self.check_capability()?;
-        let version = self.agreed.version;
-        let signer = self.signer.as_ref().filter(|_| self.is_last());
-        // 1.0 has no SlotIDParam: slot 0 signs.
-        let slot = |identity: &Identity<'_>| match (version, identity.key_slot()) {
-            (SpdmVersion::V1_0, KeySlot::Slot(slot)) if slot.get() == 0 => Ok(None),
-            (SpdmVersion::V1_0, _) => Err(Error::Misuse(Misuse::Identity)),
-            (_, slot) => Ok(Some(slot)),
-        };
-        let signature = match signer {
-            None => None,
-            Some(Signer { identity, nonce }) => {
-                self.agreed.check_identity(identity)?;
-                Some(SignatureRequest { nonce: *nonce, slot: slot(identity)? })
-            }
-        };
-        let context = match version {
-            SpdmVersion::V1_0 | SpdmVersion::V1_1 | SpdmVersion::V1_2 => None,
-            SpdmVersion::V1_3 | SpdmVersion::V1_4 => Some(ask.random()?),
-        };
-        let operation = self.operation()?;
-        let message =
-            GetMeasurements { attributes: self.attributes, operation, signature, context };
-        Ok(message.encode(version, out)?)
-    }
-
-    fn accept(
+    /// Takes an answer; what was measured after the last one.
+    pub(super) fn answered<'c>(
         &mut self,
         judge: &mut Judge<'_>,
+        identity: Option<&Identity<'c>>,
         request: &[u8],
         response: Untrusted<&[u8]>,
-    ) -> Result<Next, Error> {
-        let identity = self.signer.as_ref().map(|signer| &signer.identity);
-        let verdict = judge.accept(request, response, identity)?;
-        let Verdict::Measurements { message, signature } = verdict else {
-            return Err(unfinished());
+    ) -> Result<Option<Measured<'m, 'c>>, Stop> {
+        let Verdict::Measurements { message, signature } =
+            judge.accept(request, response, identity)?
+        else {
+            return Err(judge.fault().unfinished());
         };
         let last = self.is_last();
-        self.keep(&message.record)?;
+        self.keep(judge.fault(), &message.record)?;
         self.exchanges = self.exchanges.saturating_add(1);
         if !last {
-            return Ok(Next::Again);
+            return Ok(None);
         }
         let possession = match signature {
             MeasurementSignature::Verified { possession, exchanges }
@@ -202,25 +174,69 @@ impl<'m, 'c> sealed::Operation for Measure<'_, 'm, 'c> {
             }
             // The signature must cover every record that is handed out. Unsigned exchanges directly before
             // this operation belong to the same transcript.
-            MeasurementSignature::Verified { .. } => return Err(unfinished()),
-            _ if self.signer.is_some() => return Err(unfinished()),
+            MeasurementSignature::Verified { .. } => return Err(judge.fault().unfinished()),
+            _ if self.nonce.is_some() => return Err(judge.fault().unfinished()),
             _ => None,
         };
         let bytes = mem::take(&mut self.buffer).get(..self.len).unwrap_or_default();
-        self.measured = Some(Measured {
+        Ok(Some(Measured {
             record: MeasurementRecord::from_encoded(self.blocks, bytes),
             indices: (self.selection == Selection::Count).then_some(message.total_indices),
             content_changed: message.content_changed,
             possession,
-        });
-        Ok(Next::Done)
+        }))
+    }
+}
+
+/// Measurements: see [`Requester::measure_signed`](crate::Requester::measure_signed).
+#[derive(Debug)]
+pub struct Measure<'i, 'm, 'c> {
+    signer: Option<Identity<'c>>,
+    reading: Reading<'i, 'm>,
+    measured: Option<Measured<'m, 'c>>,
+}
+
+impl<'i, 'm, 'c> Measure<'i, 'm, 'c> {
+    pub(crate) const fn signed(
+        selection: Selection<'i>,
+        attributes: MeasurementAttributes,
+        identity: Identity<'c>,
+        nonce: Nonce,
+        buffer: &'m mut [u8],
+    ) -> Self {
+        let reading = Reading::new(selection, attributes, Some(nonce), buffer);
+        Self { signer: Some(identity), reading, measured: None }
     }
 
-    fn finish(self) -> Result<(Negotiated, Measured<'m, 'c>), Error> {
-        Ok((self.agreed, self.measured.ok_or_else(unfinished)?))
+    pub(crate) const fn unsigned(
+        selection: Selection<'i>,
+        attributes: MeasurementAttributes,
+        buffer: &'m mut [u8],
+    ) -> Self {
+        let reading = Reading::new(selection, attributes, None, buffer);
+        Self { signer: None, reading, measured: None }
+    }
+}
+
+impl<'m, 'c> sealed::Operation for Measure<'_, 'm, 'c> {
+    type Phase = Negotiated;
+    type Output = Measured<'m, 'c>;
+
+    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+        self.reading.request(ask, self.signer.as_ref(), out)
     }
 
-    fn phase_after_refusal(&self) -> Option<Negotiated> {
-        Some(self.agreed)
+    fn accept(
+        &mut self,
+        judge: &mut Judge<'_>,
+        request: &[u8],
+        response: Untrusted<&[u8]>,
+    ) -> Result<Next, Stop> {
+        self.measured = self.reading.answered(judge, self.signer.as_ref(), request, response)?;
+        Ok(if self.measured.is_some() { Next::Done } else { Next::Again })
+    }
+
+    fn finish(self, fault: &Fault) -> Result<Measured<'m, 'c>, Stop> {
+        self.measured.ok_or_else(|| fault.unfinished())
     }
 }

@@ -2,14 +2,14 @@
 
 use spdm_codec::{
     AlgorithmsBlock, Capability, CapabilityExtFlags, CapabilityFlags, Code, ConnectionKeys,
-    ExtAlgorithms, GetCapabilities, GetVersion, MIN_DATA_TRANSFER_SIZE, Message,
-    NegotiateAlgorithms, OtherParams, SpdmVersion,
+    ExtAlgorithms, GetCapabilities, GetVersion, MIN_DATA_TRANSFER_SIZE, NegotiateAlgorithms,
+    OtherParams, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
 
-use super::unfinished;
 use crate::connection::Stage;
 use crate::error::{Buffer, Error, Incompatible, Misuse};
+use crate::fault::{Fault, Stop};
 use crate::negotiated::Negotiated;
 use crate::operation::{Ask, Judge, Next, sealed};
 
@@ -19,15 +19,14 @@ pub struct Negotiate {
     /// The first request was made.
     begun: bool,
     version: SpdmVersion,
-    agreed: Option<Negotiated>,
 }
 
 impl Negotiate {
     pub(crate) const fn new() -> Self {
-        Self { begun: false, version: SpdmVersion::V1_0, agreed: None }
+        Self { begun: false, version: SpdmVersion::V1_0 }
     }
 
-    fn capabilities(&self, ask: &Ask<'_>) -> Result<GetCapabilities, Error> {
+    fn capabilities(&self, ask: &Ask<'_>) -> Result<GetCapabilities, Stop> {
         let version = self.version;
         if version == SpdmVersion::V1_0 {
             let algorithms_block = AlgorithmsBlock::NotRequested;
@@ -39,7 +38,7 @@ impl Negotiate {
         }
         let flags = ask.offer.capabilities_of(version);
         if let Some(rule) = flags.broken_by_requester(version) {
-            return Err(Error::Misuse(Misuse::Offer(rule)));
+            return Err(ask.fault().misuse(Misuse::Offer(rule)));
         }
         let capability = Capability {
             ct_exponent: ask.offer.ct_exponent,
@@ -89,35 +88,33 @@ impl Negotiate {
 }
 
 /// The message buffer has no room for the smallest legal transfer.
-fn too_small(ask: &Ask<'_>) -> Error {
+fn too_small(ask: &Ask<'_>) -> Stop {
     let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
     let missing = MIN_DATA_TRANSFER_SIZE.saturating_sub(ask.sizes.data_transfer_size);
-    Error::BufferTooSmall {
-        buffer: Buffer::Message,
-        needed: ask.message_len.saturating_add(bytes(missing)),
-        len: ask.message_len,
-    }
+    let needed = ask.message_len.saturating_add(bytes(missing));
+    let (buffer, len) = (Buffer::Message, ask.message_len);
+    ask.fault().stop(Error::BufferTooSmall { buffer, needed, len })
 }
 
 impl sealed::Operation for Negotiate {
     type Phase = Negotiated;
     type Output = ();
 
-    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Error> {
+    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
         // A requester may start over in any stage.
         let stage = if self.begun { ask.connection.stage() } else { Stage::NotStarted };
         self.begun = true;
         match stage {
-            Stage::NotStarted => Ok(GetVersion.encode(SpdmVersion::V1_0, out)?),
+            Stage::NotStarted => ask.encode(&GetVersion, SpdmVersion::V1_0, out),
             Stage::AfterVersion => {
                 let common = ask.connection.versions().iter().filter(|v| ask.offer.allows(*v));
-                self.version = common.max().ok_or(Incompatible::Version)?;
-                Ok(self.capabilities(ask)?.encode(self.version, out)?)
+                let highest = common.max();
+                self.version =
+                    highest.ok_or_else(|| ask.fault().incompatible(Incompatible::Version))?;
+                ask.encode(&self.capabilities(ask)?, self.version, out)
             }
-            Stage::AfterCapabilities => Ok(self.algorithms(ask).encode(self.version, out)?),
-            Stage::Negotiated => {
-                Err(Error::Misuse(Misuse::Order { request: Code::GET_CAPABILITIES }))
-            }
+            Stage::AfterCapabilities => ask.encode(&self.algorithms(ask), self.version, out),
+            Stage::Negotiated => Err(ask.fault().order(Code::GET_CAPABILITIES)),
         }
     }
 
@@ -126,17 +123,15 @@ impl sealed::Operation for Negotiate {
         judge: &mut Judge<'_>,
         request: &[u8],
         response: Untrusted<&[u8]>,
-    ) -> Result<Next, Error> {
+    ) -> Result<Next, Stop> {
         judge.accept(request, response, None)?;
-        self.agreed = judge.connection.negotiated().copied();
-        Ok(if self.agreed.is_some() { Next::Done } else { Next::Again })
+        match judge.connection.stage() {
+            Stage::Negotiated => Ok(Next::Done),
+            _ => Ok(Next::Again),
+        }
     }
 
-    fn finish(self) -> Result<(Negotiated, ()), Error> {
-        Ok((self.agreed.ok_or_else(unfinished)?, ()))
-    }
-
-    fn phase_after_refusal(&self) -> Option<Negotiated> {
-        None
+    fn finish(self, _: &Fault) -> Result<(), Stop> {
+        Ok(())
     }
 }

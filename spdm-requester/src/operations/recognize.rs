@@ -4,31 +4,36 @@ use spdm_codec::{MeasurementSummary, Nonce};
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
-use super::{Challenge, Negotiate, unfinished};
+use super::Negotiate;
+use super::challenge::{Question, answered};
 use crate::config::Offer;
-use crate::error::Error;
+use crate::fault::{Fault, Stop};
 use crate::negotiated::Negotiated;
 use crate::operation::{Ask, Judge, Next, sealed};
 use crate::possession::Possession;
 
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "no allocator to move the parts to")]
-enum Part<'c> {
-    Negotiate(Negotiate),
-    Challenge(Challenge<'c>),
+/// What the next answer belongs to.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Negotiation,
+    Challenge,
 }
 
 /// The proof that a device is the one that it was: see [`Requester::recognize`](crate::Requester::recognize).
 #[derive(Debug)]
 pub struct Recognize<'c> {
+    part: Part,
+    negotiate: Negotiate,
     identity: Identity<'c>,
-    nonce: Nonce,
-    part: Part<'c>,
+    question: Question,
+    possession: Option<Possession<'c>>,
 }
 
 impl<'c> Recognize<'c> {
     pub(crate) const fn new(identity: Identity<'c>, nonce: Nonce) -> Self {
-        Self { identity, nonce, part: Part::Negotiate(Negotiate::new()) }
+        let question = Question { summary: MeasurementSummary::None, nonce };
+        let (part, negotiate) = (Part::Negotiation, Negotiate::new());
+        Self { part, negotiate, identity, question, possession: None }
     }
 
     /// Only what the key and the digest were made for: anything else could not be compared.
@@ -50,11 +55,13 @@ impl<'c> sealed::Operation for Recognize<'c> {
     type Phase = Negotiated;
     type Output = Possession<'c>;
 
-    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Error> {
-        let offer = self.offer(ask.offer);
-        match &mut self.part {
-            Part::Negotiate(part) => part.request(&Ask { offer: &offer, ..*ask }, out),
-            Part::Challenge(part) => part.request(ask, out),
+    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+        match self.part {
+            Part::Negotiation => {
+                let offer = self.offer(ask.offer);
+                self.negotiate.request(&Ask { offer: &offer, ..*ask }, out)
+            }
+            Part::Challenge => self.question.request(ask, &self.identity, out),
         }
     }
 
@@ -63,32 +70,22 @@ impl<'c> sealed::Operation for Recognize<'c> {
         judge: &mut Judge<'_>,
         request: &[u8],
         response: Untrusted<&[u8]>,
-    ) -> Result<Next, Error> {
-        match &mut self.part {
-            Part::Challenge(part) => part.accept(judge, request, response),
-            Part::Negotiate(part) => {
-                if part.accept(judge, request, response)? == Next::Done {
-                    let agreed = judge.connection.negotiated().copied().ok_or_else(unfinished)?;
-                    let summary = MeasurementSummary::None;
-                    let challenge = Challenge::new(agreed, self.identity, summary, self.nonce);
-                    self.part = Part::Challenge(challenge);
+    ) -> Result<Next, Stop> {
+        match self.part {
+            Part::Negotiation => {
+                if self.negotiate.accept(judge, request, response)? == Next::Done {
+                    self.part = Part::Challenge;
                 }
                 Ok(Next::Again)
+            }
+            Part::Challenge => {
+                self.possession = Some(answered(judge, &self.identity, request, response)?);
+                Ok(Next::Done)
             }
         }
     }
 
-    fn finish(self) -> Result<(Negotiated, Possession<'c>), Error> {
-        match self.part {
-            Part::Negotiate(_) => Err(unfinished()),
-            Part::Challenge(part) => part.finish(),
-        }
-    }
-
-    fn phase_after_refusal(&self) -> Option<Negotiated> {
-        match &self.part {
-            Part::Negotiate(part) => part.phase_after_refusal(),
-            Part::Challenge(part) => part.phase_after_refusal(),
-        }
+    fn finish(self, fault: &Fault) -> Result<Possession<'c>, Stop> {
+        self.possession.ok_or_else(|| fault.unfinished())
     }
 }

@@ -4,7 +4,7 @@ use spdm_codec::{KeyUsage, SlotId};
 use spdm_x509::CertModel;
 
 use crate::connection::Connection;
-use crate::error::Error;
+use crate::error::Incompatible;
 use crate::negotiated::Negotiated;
 
 /// Which slot an attestation is about. The signatures are always checked with the key of the slot that was
@@ -41,7 +41,7 @@ impl SlotChoice {
         uses: KeyUsage,
         connection: &Connection,
         agreed: &Negotiated,
-    ) -> Result<Option<SlotId>, Error> {
+    ) -> Result<Option<SlotId>, Incompatible> {
         if let Self::Slot(slot) = self {
             return Ok(Some(slot).filter(|slot| slot.get() >= first));
         }
