@@ -19,7 +19,7 @@ use allocation_counter::measure;
 use spdm_benches::floor::Floor;
 use spdm_benches::replay::{Buffers, Fixed, Frozen, NOW, Recording, Replay, SUITES, Suite};
 use spdm_crypto::{Bank, HashBank, Provider, RunningHash};
-use spdm_requester::{Attest, AttestationPlan, Flow, Negotiated, Requester, Storage, blocking};
+use spdm_requester::{Attest, AttestationPlan, Connection, Flow, Negotiated, Requester, Storage, blocking};
 use spdm_transport::Transport as _;
 use spdm_x509::{Anchor, Policy, ValidityCheck};
 
@@ -106,8 +106,9 @@ fn attest(
     let anchors = [Anchor::Certificate(&recording.root)];
     let policy = Policy::new(&provider, &anchors, ValidityCheck::At(NOW));
     let mut replay = Replay::new(recording);
-    let Buffers { message, chain, record } = buffers;
-    let requester = Requester::new(provider, Storage::new(message, hashes), replay.limits());
+    let Buffers { message, chain, record, connection } = buffers;
+    let storage = Storage::new(message, hashes, connection);
+    let requester = Requester::new(provider, storage, replay.limits());
     let flow = requester.attest(AttestationPlan::new(&policy), chain, record);
     let result = blocking::run(flow, &mut replay, &Frozen);
     result.map_err(|failure| failure.error).expect("the device is attested");
@@ -248,11 +249,13 @@ fn main() -> ExitCode {
         child(what, backend, Path::new(path), times.parse().expect("a number"));
         return ExitCode::SUCCESS;
     }
-    let flow = size_of::<Flow<'_, Attest<'_, '_, '_>>>();
-    println!("requester: {} bytes, an attestation under way: {flow} bytes", {
-        size_of::<Requester<'_, Negotiated>>()
-    });
-    let mut good = size_of::<Requester<'_, Negotiated>>() <= STATE;
+    let (connection, flow) = (size_of::<Connection>(), size_of::<Flow<'_, Attest<'_, '_, '_>>>());
+    let requester = size_of::<Requester<'_, Negotiated>>();
+    println!("connection: {connection} bytes, requester: {requester}, attestation under way: {flow}");
+    let mut good = connection + flow <= STATE;
+    if !good {
+        println!("  more than {STATE} bytes of state");
+    }
     for backend in BACKENDS {
         println!("running hashes of {}: {} bytes", backend.name, backend.hashes);
     }

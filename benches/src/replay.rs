@@ -9,7 +9,7 @@ use spdm_codec::{BaseAsymAlgo, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm, Provider, RandomUnavailable, SecureRandom};
 use spdm_emulator::{Device, DeviceConfig};
-use spdm_requester::{AttestationPlan, Offer, Requester, Storage, blocking};
+use spdm_requester::{AttestationPlan, Connection, Offer, Requester, Storage, blocking};
 use spdm_transport::{Clock, Duration, Instant, Limits, MessageKind, Received, Transport};
 use spdm_x509::{Anchor, Policy, ValidityCheck};
 
@@ -132,7 +132,7 @@ impl Recording {
         let mut recorder = Recorder { device: &mut device, limits, recording: Self::default() };
         let mut buffers = Buffers::default();
         let mut hashes = Bank::<Running, 2>::new();
-        let storage = Storage::new(message, &mut hashes);
+        let storage = Storage::new(message, &mut hashes, &mut buffers.connection);
         let requester = Requester::new(provider, storage, recorder.limits()).with_offer(offer);
         let plan = AttestationPlan::new(&policy);
         let flow = requester.attest(plan, &mut buffers.chain, &mut buffers.record);
@@ -217,10 +217,16 @@ pub struct Buffers {
     pub message: [u8; MESSAGE + 64],
     pub chain: [u8; 0x1000],
     pub record: [u8; 0x1000],
+    pub connection: Connection,
 }
 
 impl Default for Buffers {
     fn default() -> Self {
-        Self { message: [0; MESSAGE + 64], chain: [0; 0x1000], record: [0; 0x1000] }
+        Self {
+            message: [0; MESSAGE + 64],
+            chain: [0; 0x1000],
+            record: [0; 0x1000],
+            connection: Connection::default(),
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::thread;
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_emulator::{Device, DeviceConfig};
-use spdm_requester::{AttestationPlan, Requester, Storage, nonblocking};
+use spdm_requester::{AttestationPlan, Connection, Requester, Storage, nonblocking};
 use spdm_transport::{AsyncTransport, Duration};
 use spdm_transport_tcp::{AsyncTcpTransport, Framing, Listener, TokioClock};
 use spdm_x509::{Anchor, Policy, ValidityCheck};
@@ -36,7 +36,8 @@ async fn main() -> Result<(), Box<dyn core::error::Error>> {
     let mut transport = AsyncTcpTransport::connect(address, Framing::Dsp0287, timeout).await?;
     let (mut message, mut hashes) = ([0; 0x1100], Bank::<Running, 2>::new());
     let (mut chain, mut record) = ([0; 0x2000], [0; 0x1000]);
-    let storage = Storage::new(&mut message, &mut hashes);
+    let mut connection = Connection::default();
+    let storage = Storage::new(&mut message, &mut hashes, &mut connection);
     let requester = Requester::new(PROVIDER, storage, transport.limits());
     let flow = requester.attest(AttestationPlan::new(&policy), &mut chain, &mut record);
     let (_, attested) = nonblocking::run(flow, &mut transport, &TokioClock::new())

@@ -227,7 +227,9 @@ pub fn attest(data: &[u8]) {
     bounds.time = Duration::from_secs(3600);
     let log = Log::default();
     let mut sink = log.clone();
-    let requester = Requester::new(PROVIDER, Storage::new(&mut message, &mut hashes), limits)
+    let mut connection = Connection::default();
+    let storage = Storage::new(&mut message, &mut hashes, &mut connection);
+    let requester = Requester::new(PROVIDER, storage, limits)
         .with_offer(offer)
         .with_compat(compat)
         .with_bounds(bounds)

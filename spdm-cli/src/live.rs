@@ -6,7 +6,7 @@ use std::io::BufWriter;
 use spdm_codec::{ConnectionKeys, PciIdentity};
 use spdm_crypto::{HashBank, Provider};
 use spdm_evidence::Recorder;
-use spdm_requester::{Bounds, Fresh, Offer, Requester, Storage};
+use spdm_requester::{Bounds, Connection, Fresh, Offer, Requester, Storage};
 use spdm_transport::{Duration, Transport};
 
 use crate::args::LinkArgs;
@@ -41,11 +41,13 @@ pub(crate) struct Memory {
     message: Vec<u8>,
     crypto: Crypto,
     hashes: Box<dyn HashBank>,
+    connection: Box<Connection>,
 }
 
 impl Memory {
     pub(crate) fn new(crypto: Crypto) -> Self {
-        Self { message: vec![0; MESSAGE_LEN], crypto, hashes: crypto.bank() }
+        let connection = Box::default();
+        Self { message: vec![0; MESSAGE_LEN], crypto, hashes: crypto.bank(), connection }
     }
 }
 
@@ -119,13 +121,14 @@ pub(crate) fn requester<'a>(
     memory: &'a mut Memory,
     recorder: &'a mut Recorder,
 ) -> Requester<'a, Fresh> {
-    let Memory { message, crypto, hashes } = memory;
+    let Memory { message, crypto, hashes, connection } = memory;
     let mut bounds = Bounds::default();
     // A device may hand out its chain byte by byte; time bounds it.
     bounds.round_trips = u16::MAX;
     bounds.bytes = MOST_BYTES;
     bounds.time = LONGEST.max(args.timeout.saturating_mul(4));
-    Requester::new(*crypto.provider, Storage::new(message, hashes.as_mut()), line.limits())
+    let storage = Storage::new(message, hashes.as_mut(), connection);
+    Requester::new(*crypto.provider, storage, line.limits())
         .with_offer(offer(args, crypto.provider))
         .with_bounds(bounds)
         .with_sink(recorder)

@@ -29,7 +29,7 @@ impl Digest {
         const { assert!(N <= Self::MAX, "no digest of this crate is longer") };
         let mut bytes = [0; Self::MAX];
         bytes.iter_mut().zip(array).for_each(|(place, byte)| *place = byte);
-        #[expect(clippy::cast_possible_truncation, reason = "at most MAX")]
+        #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "at most MAX")]
         Self { bytes, len: N as u8 }
     }
 

@@ -16,7 +16,8 @@ use spdm_evidence::{
     Check, Evidence, ReadOptions, Recorder, Report, Status, Verifier, write_standard_transcript,
 };
 use spdm_requester::{
-    AttestationPlan, Attested, ChainCache, Error, Proof, Requester, RunError, Storage, blocking,
+    AttestationPlan, Attested, ChainCache, Connection, Error, Proof, Requester, RunError, Storage,
+    blocking,
 };
 use spdm_transport::{Clock, Duration, Instant, Limits, MessageKind, Received, Transport};
 use spdm_x509::{Anchor, Identity, Policy, Trusted, ValidityCheck};
@@ -97,7 +98,8 @@ fn attest<'c>(
     plan.nonce = nonce;
     let (mut message, mut hashes) = (vec![0; 0x2000], Bank::<Running, 2>::new());
     let mut record = vec![0; 0x1000];
-    let storage = Storage::new(&mut message, &mut hashes);
+    let mut connection = Connection::default();
+    let storage = Storage::new(&mut message, &mut hashes, &mut connection);
     let requester = Requester::new(PROVIDER, storage, wire.limits()).with_sink(recorder);
     let flow = requester.reattest(plan, cache, buffer, &mut record);
     match blocking::run(flow, wire, &Waiting::default()) {

@@ -53,9 +53,7 @@ pub(crate) fn end<'a, O: Operation, E>(
             Err(Failure::new(error, Recovered::Fresh(flow.abandon())))
         }
         // The flow's own error is sticky: it comes out of `finish` again.
-        Ok(()) | Err(RunError::Requester(_)) => {
-            flow.finish().map_err(|failed| Failure::new(failed.error.into(), failed.requester))
-        }
+        Ok(()) | Err(RunError::Requester(_)) => flow.finish_as(RunError::Requester),
     }
 }
 

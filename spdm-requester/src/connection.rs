@@ -55,8 +55,8 @@ struct Slot {
 /// asked is read from the bytes of the requests.
 #[derive(Debug)]
 pub struct Connection {
-    padding: usize,
-    compat: Compat,
+    pub(crate) padding: usize,
+    pub(crate) compat: Compat,
     stage: Stage,
     versions: VersionSet,
     version: SpdmVersion,

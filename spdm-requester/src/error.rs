@@ -95,38 +95,6 @@ pub enum Violation {
     Unexpected,
 }
 
-impl Misbehaviour {
-    #[cold]
-    #[inline(never)]
-    pub(crate) const fn error(
-        message: &'static str,
-        field: &'static str,
-        violation: Violation,
-    ) -> Error {
-        Error::Misbehaved(Self { message, field, violation })
-    }
-
-    pub(crate) fn value(
-        message: &'static str,
-        field: &'static str,
-        expected: Expected,
-        got: impl TryInto<u64>,
-    ) -> Error {
-        Self::of_value(message, field, expected, got.try_into().unwrap_or(u64::MAX))
-    }
-
-    #[cold]
-    #[inline(never)]
-    const fn of_value(
-        message: &'static str,
-        field: &'static str,
-        expected: Expected,
-        got: u64,
-    ) -> Error {
-        Self::error(message, field, Violation::Value { expected, got })
-    }
-}
-
 /// An ERROR of the peer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]

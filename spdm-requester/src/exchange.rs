@@ -150,7 +150,7 @@ impl Exchange {
 
     /// A new request of `len` bytes is at the start of the message buffer.
     pub(crate) fn begin(&mut self, core: &mut Core<'_>, len: usize) -> Result<(), Stop> {
-        let request = core.storage.message.get(..len).unwrap_or_default();
+        let request = core.message.get(..len).unwrap_or_default();
         let fault = &core.connection.fault;
         let header = Header::peek(Untrusted::new(request));
         let header = header.map_err(|error| fault.request_error(&error))?;
@@ -233,7 +233,7 @@ impl Exchange {
 
     /// The bytes to send.
     pub(crate) fn message<'m>(&'m self, out: &'m Outgoing, core: &'m Core<'_>) -> &'m [u8] {
-        let buffer = &core.storage.message;
+        let buffer = &core.message;
         match out {
             Outgoing::RespondIfReady(short) | Outgoing::ChunkGet(short) => short.as_bytes(),
             Outgoing::Request => buffer.get(self.request()).unwrap_or_default(),

@@ -32,6 +32,12 @@ impl Fault {
         Self(Cell::new(None))
     }
 
+    /// Runs something that stands alone: its error comes by value.
+    pub(crate) fn out_of<R>(run: impl FnOnce(&Self) -> Result<R, Stop>) -> Result<R, Error> {
+        let fault = Self::new();
+        run(&fault).map_err(|stop| fault.error(stop))
+    }
+
     /// What stopped.
     pub(crate) fn error(&self, Stop(()): Stop) -> Error {
         // Nobody else makes a `Stop`, so there is one.

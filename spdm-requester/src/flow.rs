@@ -6,7 +6,7 @@ use core::time::Duration;
 use spdm_transport::{Instant, Received};
 use spdm_untrusted::Untrusted;
 
-use crate::error::{Error, Misuse};
+use crate::error::Error;
 use crate::exchange::{Arrival, Exchange, Outgoing, Stage};
 use crate::fault::Stop;
 use crate::operation::{Ask, Next, Operation, Phase};
@@ -45,14 +45,22 @@ pub struct Flow<'a, O> {
     core: Core<'a>,
     exchange: Exchange,
     operation: O,
-    failed: Option<Error>,
+    failed: Option<Stop>,
+}
+
+impl<O> Flow<'_, O> {
+    /// Why the flow failed, if it did.
+    #[must_use]
+    pub fn error(&self) -> Option<Error> {
+        self.failed.map(|stop| self.core.connection.fault.error(stop))
+    }
 }
 
 impl<O> fmt::Debug for Flow<'_, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Flow")
             .field("exchange", &self.exchange)
-            .field("failed", &self.failed)
+            .field("failed", &self.error())
             .finish_non_exhaustive()
     }
 }
@@ -136,7 +144,7 @@ impl<'a, O: Operation> Flow<'a, O> {
     /// # Errors
     /// Any [`Error`]; the same again on every later call.
     pub fn poll(&mut self, now: Instant) -> Result<Step<'_, 'a, O>, Error> {
-        if let Some(error) = self.failed {
+        if let Some(error) = self.error() {
             return Err(error);
         }
         if let Err(stop) = self.advance(now) {
@@ -162,14 +170,14 @@ impl<'a, O: Operation> Flow<'a, O> {
         let Self { core, exchange, operation, .. } = self;
         let (room, sizes) = (core.room(core.connection.version()), core.sizes());
         let ask = Ask {
-            connection: &core.connection,
+            connection: core.connection,
             provider: &core.provider,
             offer: &core.offer,
             room,
             sizes,
-            message_len: core.storage.message.len(),
+            message_len: core.message.len(),
         };
-        let area = core.storage.message.get_mut(..REQUEST_AREA).unwrap_or_default();
+        let area = core.message.get_mut(..REQUEST_AREA).unwrap_or_default();
         let len = operation.request(&ask, area)?;
         exchange.begin(core, len)
     }
@@ -180,50 +188,48 @@ impl<'a, O: Operation> Flow<'a, O> {
     }
 
     fn fail(&mut self, stop: Stop) -> Error {
-        let error = self.core.connection.fault.error(stop);
-        self.failed = Some(error);
-        error
-    }
-
-    /// Why the flow failed, if it did.
-    #[must_use]
-    pub const fn error(&self) -> Option<&Error> {
-        self.failed.as_ref()
+        self.failed = Some(stop);
+        self.core.connection.fault.error(stop)
     }
 
     /// The requester in its new phase, and what the operation brought.
     ///
     /// # Errors
-    /// [`Failure`] with the sticky error, or with [`Misuse::Unfinished`](crate::Misuse::Unfinished) before [`Step::Done`]; it holds the
-    /// requester.
+    /// [`Failure`] with the sticky error, or with [`Misuse::Unfinished`](crate::Misuse::Unfinished) before
+    /// [`Step::Done`]; it holds the requester.
     #[expect(clippy::type_complexity, reason = "the two halves of every result of an operation")]
     #[expect(clippy::result_large_err, reason = "the requester itself: it holds the lent buffers")]
     pub fn finish(
         self,
     ) -> Result<(Requester<'a, O::Phase>, O::Output), Failure<'a, O::Phase, Error>> {
+        self.finish_as(|error| error)
+    }
+
+    /// [`Self::finish`], the error made one of the driver at once: the requester is large.
+    #[expect(clippy::type_complexity, reason = "the two halves of every result of an operation")]
+    #[expect(clippy::result_large_err, reason = "the requester itself: it holds the lent buffers")]
+    pub(crate) fn finish_as<E>(
+        self,
+        error: impl FnOnce(Error) -> E,
+    ) -> Result<(Requester<'a, O::Phase>, O::Output), Failure<'a, O::Phase, E>> {
         let Self { core, exchange, operation, failed } = self;
         let fault = &core.connection.fault;
         let result = match failed {
-            Some(error) => Err(error),
-            None => exchange
-                .finish(fault)
-                .and_then(|()| operation.finish(fault))
-                .map_err(|stop| fault.error(stop)),
+            Some(stop) => Err(stop),
+            None => exchange.finish(fault).and_then(|()| operation.finish(fault)),
         };
-        let refused = failed.as_ref().is_some_and(Error::is_refusal);
-        match (result, O::Phase::of(&core.connection)) {
-            (Ok(output), Some(phase)) => Ok((Requester { core, phase }, output)),
-            (Err(error), Some(phase)) if refused => {
-                Err(Failure { error, requester: Recovered::Kept(Requester { core, phase }) })
-            }
-            (Err(error), _) => {
-                Err(Failure { error, requester: Recovered::Fresh(core.into_fresh()) })
-            }
-            (Ok(_), None) => {
-                let error = Error::Misuse(Misuse::Unfinished);
-                Err(Failure { error, requester: Recovered::Fresh(core.into_fresh()) })
-            }
-        }
+        let phase = O::Phase::of(core.connection);
+        let stop = match (result, phase) {
+            (Ok(output), Some(phase)) => return Ok((Requester { core, phase }, output)),
+            (Ok(_), None) => fault.unfinished(),
+            (Err(stop), _) => stop,
+        };
+        let reason = fault.error(stop);
+        let requester = match O::Phase::of(core.connection).filter(|_| reason.is_refusal()) {
+            Some(phase) => Recovered::Kept(Requester { core, phase }),
+            None => Recovered::Fresh(core.into_fresh()),
+        };
+        Err(Failure { error: error(reason), requester })
     }
 
     /// Gives the operation up; the connection is lost with it.
@@ -275,7 +281,7 @@ impl<O: Operation> Receive<'_, '_, O> {
     pub fn buffer(&mut self) -> &mut [u8] {
         let Flow { core, exchange, .. } = &mut *self.flow;
         let area = exchange.receive_area(core);
-        core.storage.message.get_mut(area).unwrap_or_default()
+        core.message.get_mut(area).unwrap_or_default()
     }
 
     /// Until when the response is worth waiting for.

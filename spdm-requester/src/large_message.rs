@@ -2,12 +2,13 @@
 //! connections and for recordings. The bytes are the caller's.
 
 use spdm_codec::{
-    Chunk, ChunkAckAttributes, ChunkAttributes, ChunkSendAck, Code, ErrorCode, Expected, Header,
+    Chunk, ChunkAckAttributes, ChunkAttributes, ChunkSendAck, Code, ErrorCode, Expected,
     MIN_DATA_TRANSFER_SIZE, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
 
-use crate::error::{Error, Misbehaviour, Violation};
+use crate::error::Error;
+use crate::fault::{At, Fault, Stop};
 
 /// Bytes of a chunk message in front of its chunk, `LargeMessageSize` of the first one not counted.
 pub(crate) const CHUNK_HEADER_LEN: usize = 12;
@@ -111,8 +112,10 @@ impl LargeMessage {
         self.have == 0
     }
 
-    fn value(&self, field: &'static str, expected: Expected, got: u32) -> Error {
-        Misbehaviour::value(self.message, field, expected, got)
+    #[cold]
+    #[inline(never)]
+    fn value(&self, fault: &Fault, field: &'static str, expected: Expected, got: u32) -> Stop {
+        fault.value(&At(self.message, field), &expected, got)
     }
 
     /// Judges the next chunk, all or nothing. Its bytes belong behind those that were accepted before.
@@ -120,23 +123,27 @@ impl LargeMessage {
     /// # Errors
     /// [`Error::Misbehaved`] names the field of the chunk message that breaks a rule.
     pub fn add(&mut self, chunk: &Chunk<'_>) -> Result<Progress, Error> {
+        Fault::out_of(|fault| self.take(fault, chunk))
+    }
+
+    pub(crate) fn take(&mut self, fault: &Fault, chunk: &Chunk<'_>) -> Result<Progress, Stop> {
         if chunk.handle != self.handle {
             let expected = Expected::Exactly(self.handle.into());
-            return Err(self.value("Handle", expected, chunk.handle.into()));
+            return Err(self.value(fault, "Handle", expected, chunk.handle.into()));
         }
         if chunk.seq_no != self.next {
             let expected = Expected::Exactly(self.next.into());
-            return Err(self.value("ChunkSeqNo", expected, chunk.seq_no));
+            return Err(self.value(fault, "ChunkSeqNo", expected, chunk.seq_no));
         }
-        let total = self.total(chunk)?;
+        let total = self.total(fault, chunk)?;
         let size = u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX);
         let left = total.saturating_sub(self.have);
         if size > left {
-            return Err(self.value("ChunkSize", Expected::AtMost(left.into()), size));
+            return Err(self.value(fault, "ChunkSize", Expected::AtMost(left.into()), size));
         }
-        let progress = self.progress(chunk, size == left)?;
+        let progress = self.progress(fault, chunk, size == left)?;
         if progress == Progress::More {
-            self.check_not_last(chunk, size)?;
+            self.check_not_last(fault, chunk, size)?;
         }
         self.total = Some(total);
         self.have = self.have.saturating_add(size);
@@ -145,25 +152,23 @@ impl LargeMessage {
     }
 
     /// LargeMessageSize, which the first chunk states.
-    fn total(&self, chunk: &Chunk<'_>) -> Result<u32, Error> {
+    fn total(&self, fault: &Fault, chunk: &Chunk<'_>) -> Result<u32, Stop> {
         let field = "LargeMessageSize";
         match (self.total, chunk.large_message_size) {
             (None, Some(size)) if size <= self.more_than => {
                 let least = u64::from(self.more_than).saturating_add(1);
-                Err(self.value(field, Expected::AtLeast(least), size))
+                Err(self.value(fault, field, Expected::AtLeast(least), size))
             }
             (None, Some(size)) if size > self.at_most => {
-                Err(self.value(field, Expected::AtMost(self.at_most.into()), size))
+                Err(self.value(fault, field, Expected::AtMost(self.at_most.into()), size))
             }
             (None, Some(size)) | (Some(size), None) => Ok(size),
             // ChunkSeqNo decides whether the field is there, and it was checked.
-            (None, None) | (Some(_), Some(_)) => {
-                Err(Misbehaviour::error(self.message, field, Violation::Unexpected))
-            }
+            (None, None) | (Some(_), Some(_)) => Err(fault.unexpected(&At(self.message, field))),
         }
     }
 
-    fn progress(&self, chunk: &Chunk<'_>, complete: bool) -> Result<Progress, Error> {
+    fn progress(&self, fault: &Fault, chunk: &Chunk<'_>, complete: bool) -> Result<Progress, Stop> {
         let last = chunk.attributes.contains(ChunkAttributes::LAST_CHUNK);
         let rule = match (last, complete) {
             (true, true) => return Ok(Progress::Complete),
@@ -172,11 +177,11 @@ impl LargeMessage {
             (false, true) => "LastChunk, for LargeMessageSize is reached",
         };
         let got = u32::from(chunk.attributes.bits());
-        Err(self.value("LastChunk", Expected::Rule(rule), got))
+        Err(self.value(fault, "LastChunk", Expected::Rule(rule), got))
     }
 
     /// Chunks before the last one fill at least the smallest transfer: their number is bounded.
-    fn check_not_last(&self, chunk: &Chunk<'_>, size: u32) -> Result<(), Error> {
+    fn check_not_last(&self, fault: &Fault, chunk: &Chunk<'_>, size: u32) -> Result<(), Stop> {
         let header = match chunk.large_message_size {
             Some(_) => CHUNK_HEADER_LEN + LARGE_MESSAGE_SIZE_LEN,
             None => CHUNK_HEADER_LEN,
@@ -184,12 +189,12 @@ impl LargeMessage {
         let header = u32::try_from(header).unwrap_or(u32::MAX);
         let least = MIN_DATA_TRANSFER_SIZE.saturating_sub(header);
         if size < least {
-            return Err(self.value("ChunkSize", Expected::AtLeast(least.into()), size));
+            return Err(self.value(fault, "ChunkSize", Expected::AtLeast(least.into()), size));
         }
         let narrow = self.version < SpdmVersion::V1_4;
         if narrow && self.next >= u16::MAX.into() {
             let rule = Expected::Rule("LastChunk, for ChunkSeqNo ends here");
-            return Err(self.value("LastChunk", rule, 0));
+            return Err(self.value(fault, "LastChunk", rule, 0));
         }
         Ok(())
     }
@@ -199,7 +204,11 @@ impl LargeMessage {
     /// # Errors
     /// [`Error::Decode`] without a header, [`Error::Misbehaved`] for such a message.
     pub fn check_content(&self, whole: Untrusted<&[u8]>) -> Result<(), Error> {
-        let header = Header::peek(whole)?;
+        Fault::out_of(|fault| self.judge_content(fault, whole))
+    }
+
+    pub(crate) fn judge_content(&self, fault: &Fault, whole: Untrusted<&[u8]>) -> Result<(), Stop> {
+        let header = fault.peek(whole)?;
         let may_be_large = match header.code {
             Code::CHUNK_SEND
             | Code::CHUNK_SEND_ACK
@@ -217,7 +226,7 @@ impl LargeMessage {
             return Ok(());
         }
         let rule = Expected::Rule("a message that may be large");
-        Err(self.value("SPDMchunk", rule, header.code.0.into()))
+        Err(self.value(fault, "SPDMchunk", rule, header.code.0.into()))
     }
 }
 
@@ -245,9 +254,9 @@ pub enum Acknowledged<'a> {
     EarlyError(Untrusted<&'a [u8]>),
 }
 
-impl SentChunk {
-    const MESSAGE: &'static str = "CHUNK_SEND_ACK";
+const MESSAGE: &str = "CHUNK_SEND_ACK";
 
+impl SentChunk {
     /// Whether it was the last one.
     #[must_use]
     pub const fn is_last(&self) -> bool {
@@ -264,23 +273,30 @@ impl SentChunk {
         ack: &ChunkSendAck<'a>,
         padding: usize,
     ) -> Result<Acknowledged<'a>, Error> {
-        let exactly = |field, expected: u32, got: u32| {
-            let expected = Expected::Exactly(expected.into());
-            Err(Misbehaviour::value(Self::MESSAGE, field, expected, got))
-        };
+        Fault::out_of(|fault| self.judge(fault, ack, padding))
+    }
+
+    pub(crate) fn judge<'a>(
+        &self,
+        fault: &Fault,
+        ack: &ChunkSendAck<'a>,
+        padding: usize,
+    ) -> Result<Acknowledged<'a>, Stop> {
         if ack.handle != self.handle {
-            return exactly("Handle", self.handle.into(), ack.handle.into());
+            let (at, expected) = (&At(MESSAGE, "Handle"), Expected::Exactly(self.handle.into()));
+            return Err(fault.value(at, &expected, ack.handle));
         }
         if ack.seq_no != self.seq_no {
-            return exactly("ChunkSeqNo", self.seq_no, ack.seq_no);
+            let expected = Expected::Exactly(self.seq_no.into());
+            return Err(fault.value(&At(MESSAGE, "ChunkSeqNo"), &expected, ack.seq_no));
         }
         let response = Untrusted::new(ack.response);
-        let rule = |rule, got| {
-            let (field, expected) = ("ResponseToLargeRequest", Expected::Rule(rule));
-            Err(Misbehaviour::value(Self::MESSAGE, field, expected, got))
+        let rule = |rule, got: usize| {
+            let at = &At(MESSAGE, "ResponseToLargeRequest");
+            Err(fault.value(at, &Expected::Rule(rule), got))
         };
         if ack.attributes.contains(ChunkAckAttributes::EARLY_ERROR_DETECTED) {
-            let header = Header::peek(response)?;
+            let header = fault.peek(response)?;
             if header.code != Code::ERROR {
                 return rule("ERROR, for EarlyErrorDetected is set", usize::from(header.code.0));
             }
@@ -298,7 +314,7 @@ impl SentChunk {
             }
             return Ok(Acknowledged::Next);
         }
-        let code = Header::peek(response)?.code;
+        let code = fault.peek(response)?.code;
         if matches!(code, Code::CHUNK_RESPONSE | Code::CHUNK_SEND_ACK) {
             return rule("no message of the chunk transfer", usize::from(code.0));
         }
@@ -309,7 +325,7 @@ impl SentChunk {
 #[cfg(test)]
 mod tests {
     use super::{Acknowledged, LargeMessage, Progress, SentChunk};
-    use crate::error::{Error, Misbehaviour};
+    use crate::error::{Error, Misbehaviour, Violation};
     use spdm_codec::{
         Chunk, ChunkAckAttributes, ChunkAttributes, ChunkSendAck, Expected, SpdmVersion,
     };
@@ -330,7 +346,12 @@ mod tests {
     }
 
     fn value(field: &'static str, expected: Expected, got: u64) -> Error {
-        Misbehaviour::value("CHUNK_RESPONSE", field, expected, got)
+        value_in("CHUNK_RESPONSE", field, expected, got)
+    }
+
+    fn value_in(message: &'static str, field: &'static str, expected: Expected, got: u64) -> Error {
+        let violation = Violation::Value { expected, got };
+        Error::Misbehaved(Misbehaviour { message, field, violation })
     }
 
     #[test]
@@ -464,8 +485,7 @@ mod tests {
         let last = SentChunk { attributes: LAST, ..sent };
         let attributes = ChunkAckAttributes::empty();
         let ack = ChunkSendAck { attributes, handle: 7, seq_no: 3, response: &[] };
-        let value =
-            |field, expected, got| Misbehaviour::value("CHUNK_SEND_ACK", field, expected, got);
+        let value = |field, expected, got| value_in("CHUNK_SEND_ACK", field, expected, got);
         let error = |sent: SentChunk, ack: ChunkSendAck<'static>| {
             sent.acknowledge(&ack, 3).map(drop).unwrap_err()
         };

@@ -20,12 +20,13 @@
 //!
 //! ```
 //! use spdm_crypto::{Bank, rustcrypto::{PROVIDER, Running}};
-//! use spdm_requester::{Requester, RunError, Storage, blocking};
+//! use spdm_requester::{Connection, Requester, RunError, Storage, blocking};
 //! use spdm_transport::{Clock, Transport};
 //!
 //! fn version_of<T: Transport, C: Clock>(device: &mut T, clock: &C) -> Result<(), RunError<T::Error>> {
 //!     let (mut message, mut hashes) = ([0; 4096], Bank::<Running, 2>::new());
-//!     let storage = Storage::new(&mut message, &mut hashes);
+//!     let mut connection = Connection::default();
+//!     let storage = Storage::new(&mut message, &mut hashes, &mut connection);
 //!     let requester = Requester::new(PROVIDER, storage, device.limits());
 //!     let (requester, ()) =
 //!         blocking::run(requester.negotiate(), device, clock).map_err(|failure| failure.error)?;

@@ -37,13 +37,20 @@ pub struct Storage<'a> {
     pub message: &'a mut [u8],
     /// Running hashes: two places.
     pub hashes: &'a mut (dyn HashBank + 'static),
+    /// What is known of the connection: two kilobytes, lent so that a requester is small where it is moved from
+    /// phase to phase. It is forgotten at the start.
+    pub connection: &'a mut Connection,
 }
 
 impl<'a> Storage<'a> {
-    /// Both parts.
+    /// All three.
     #[must_use]
-    pub fn new(message: &'a mut [u8], hashes: &'a mut (dyn HashBank + 'static)) -> Self {
-        Self { message, hashes }
+    pub fn new(
+        message: &'a mut [u8],
+        hashes: &'a mut (dyn HashBank + 'static),
+        connection: &'a mut Connection,
+    ) -> Self {
+        Self { message, hashes, connection }
     }
 }
 
@@ -60,13 +67,14 @@ pub struct Fresh;
 
 /// Everything that outlives a flow.
 pub(crate) struct Core<'a> {
-    pub(crate) storage: Storage<'a>,
+    pub(crate) message: &'a mut [u8],
+    pub(crate) hashes: &'a mut (dyn HashBank + 'static),
     pub(crate) provider: Provider,
     pub(crate) limits: Limits,
     pub(crate) offer: Offer,
     pub(crate) timing: Timing,
     pub(crate) bounds: Bounds,
-    pub(crate) connection: Connection,
+    pub(crate) connection: &'a mut Connection,
     pub(crate) sink: Option<&'a mut (dyn Sink + 'static)>,
     /// `Handle` of the next large request.
     handle: u8,
@@ -75,7 +83,7 @@ pub(crate) struct Core<'a> {
 impl<'a> Core<'a> {
     /// What a response may occupy of the message buffer, in bytes, without padding.
     fn area(&self) -> usize {
-        let area = self.storage.message.len().saturating_sub(REQUEST_AREA);
+        let area = self.message.len().saturating_sub(REQUEST_AREA);
         area.saturating_sub(self.limits.padding)
     }
 
@@ -150,21 +158,20 @@ impl<'a> Core<'a> {
     /// The judge, the request area and the receive area.
     pub(crate) fn split(&mut self) -> Result<(Judge<'_>, &mut [u8], &mut [u8]), Stop> {
         let (request, area) = self
-            .storage
             .message
             .split_at_mut_checked(REQUEST_AREA)
             .ok_or_else(|| self.connection.fault.misuse(Misuse::Overrun))?;
         let judge = Judge {
-            connection: &mut self.connection,
+            connection: self.connection,
             provider: &self.provider,
-            hashes: self.storage.hashes,
+            hashes: self.hashes,
             sink: self.sink.as_deref_mut(),
         };
         Ok((judge, request, area))
     }
 
     /// Forgets the connection.
-    pub(crate) fn into_fresh(mut self) -> Requester<'a, Fresh> {
+    pub(crate) fn into_fresh(self) -> Requester<'a, Fresh> {
         self.connection.forget();
         Requester { core: self, phase: Fresh }
     }
@@ -189,14 +196,19 @@ impl<'a> Requester<'a, Fresh> {
     /// A requester that offers everything the backend implements; `limits` are the transport's.
     #[must_use]
     pub fn new(provider: Provider, storage: Storage<'a>, limits: Limits) -> Self {
+        let Storage { message, hashes, connection } = storage;
+        connection.forget();
+        connection.padding = limits.padding;
+        connection.compat = Compat::NONE;
         let core = Core {
-            storage,
+            message,
+            hashes,
+            connection,
             provider,
             limits,
             offer: Offer::everything(&provider),
             timing: Timing::default(),
             bounds: Bounds::default(),
-            connection: Connection::new(limits.padding),
             sink: None,
             handle: 0,
         };
@@ -212,8 +224,8 @@ impl<'a> Requester<'a, Fresh> {
 
     /// Tolerates named faults of old devices.
     #[must_use]
-    pub fn with_compat(mut self, compat: Compat) -> Self {
-        self.core.connection = Connection::new(self.core.limits.padding).with_compat(compat);
+    pub fn with_compat(self, compat: Compat) -> Self {
+        self.core.connection.compat = compat;
         self
     }
 
@@ -298,7 +310,7 @@ impl<'a, P> Requester<'a, P> {
     /// What is known of the connection.
     #[must_use]
     pub const fn connection(&self) -> &Connection {
-        &self.core.connection
+        self.core.connection
     }
 
     /// A fresh nonce of the backend's random source.

@@ -170,7 +170,9 @@ fn n29_the_smallest_buffer() {
                 let policy = spdm_x509::Policy::new(&PROVIDER, &anchors, validity);
                 let mut message = vec![0; more];
                 let mut hashes = spdm_crypto::Bank::<spdm_crypto::rustcrypto::Running, 2>::new();
-                let storage = spdm_requester::Storage::new(&mut message, &mut hashes);
+                let mut connection = Connection::default();
+                let storage =
+                    spdm_requester::Storage::new(&mut message, &mut hashes, &mut connection);
                 let requester = spdm_requester::Requester::new(PROVIDER, storage, sim.limits)
                     .with_offer(offer(42))
                     .with_bounds(bounds());

@@ -18,8 +18,8 @@ use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashError, NoRandom, Provider};
 use spdm_emulator::{DeviceConfig, Fault};
 use spdm_requester::{
-    AttestationPlan, Bound, Bounds, Buffer, Error, Misuse, Recovered, Requester, RunError, Storage,
-    blocking,
+    AttestationPlan, Bound, Bounds, Buffer, Connection, Error, Misuse, Recovered, Requester,
+    RunError, Storage, blocking,
 };
 use spdm_transport::{Clock, Limits, MessageKind, Received, Transport};
 
@@ -502,7 +502,11 @@ fn n06_a_message_buffer_that_is_too_small() {
     for version in SpdmVersion::ALL {
         let mut sim = Sim::new(config(version));
         let mut hashes = Bank::<Running, 2>::new();
-        let cause = attest_in(&mut sim, Storage::new(&mut [0; 63], &mut hashes), PROVIDER);
+        let cause = attest_in(
+            &mut sim,
+            Storage::new(&mut [0; 63], &mut hashes, &mut Connection::default()),
+            PROVIDER,
+        );
         let encode = spdm_codec::EncodeError::BufferTooSmall { needed: 4 };
         assert_eq!(cause, Cause::Other(Error::Misuse(Misuse::Encode(encode))));
         assert_eq!(sim.codes(), []);
@@ -510,7 +514,7 @@ fn n06_a_message_buffer_that_is_too_small() {
             let mut message = [0; 64 + 16 + 41];
             let cause = attest_in(
                 &mut Sim::new(config(version)),
-                Storage::new(&mut message, &mut hashes),
+                Storage::new(&mut message, &mut hashes, &mut Connection::default()),
                 PROVIDER,
             );
             let len = 64 + 16 + 41;
@@ -520,7 +524,11 @@ fn n06_a_message_buffer_that_is_too_small() {
             // for a signature.
             let mut sim = Sim::new(config(version));
             let mut message = [0; 64 + 16 + 42];
-            let cause = attest_in(&mut sim, Storage::new(&mut message, &mut hashes), PROVIDER);
+            let cause = attest_in(
+                &mut sim,
+                Storage::new(&mut message, &mut hashes, &mut Connection::default()),
+                PROVIDER,
+            );
             let expected = refused(Code::CHALLENGE, ErrorCode::RESPONSE_TOO_LARGE, 0);
             assert_eq!(cause, expected, "{version}");
             assert_eq!(sim.codes().last(), Some(&Code::CHALLENGE));
@@ -548,12 +556,20 @@ fn n21_too_few_running_hashes() {
             |place, places| Cause::Other(Error::Hash(HashError::NoPlace { place, places }));
         let mut sim = Sim::new(config(version));
         let mut none = Bank::<Running, 0>::new();
-        let cause = attest_in(&mut sim, Storage::new(&mut message, &mut none), PROVIDER);
+        let cause = attest_in(
+            &mut sim,
+            Storage::new(&mut message, &mut none, &mut Connection::default()),
+            PROVIDER,
+        );
         assert_eq!(cause, no_place(0, 0));
         assert_eq!(sim.codes(), until(Code::GET_DIGESTS));
         let mut sim = Sim::new(config(version));
         let mut one = Bank::<Running, 1>::new();
-        let cause = attest_in(&mut sim, Storage::new(&mut message, &mut one), PROVIDER);
+        let cause = attest_in(
+            &mut sim,
+            Storage::new(&mut message, &mut one, &mut Connection::default()),
+            PROVIDER,
+        );
         assert_eq!(cause, no_place(1, 1));
         assert_eq!(sim.codes(), FLOW);
     }

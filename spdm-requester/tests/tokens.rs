@@ -144,7 +144,7 @@ fn errors_are_sticky() {
                     }
                 };
                 assert!(matches!(error, Error::Decode(_)), "{error}");
-                assert_eq!(flow.error(), Some(&error));
+                assert_eq!(flow.error(), Some(error));
                 for later in [0, 1, u64::MAX] {
                     assert_eq!(flow.poll(at(later)).map(drop), Err(error));
                 }

@@ -15,7 +15,7 @@ use core::panic::PanicInfo;
 
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm, Provider, RandomUnavailable, SecureRandom};
-use spdm_requester::{AttestationPlan, Requester, Storage, blocking};
+use spdm_requester::{AttestationPlan, Connection, Requester, Storage, blocking};
 use spdm_transport::{Clock, Duration, Instant, Limits, MessageKind, Received, Transport};
 use spdm_x509::{Anchor, Policy, ValidityCheck};
 
@@ -103,7 +103,8 @@ fn attest() -> i32 {
     let (mut message, mut hashes) = ([0; 0x800], Bank::<Running, 2>::new());
     let (mut chain, mut record) = ([0; 0x1000], [0; 0x400]);
     let mut mailbox = Mailbox;
-    let storage = Storage::new(&mut message, &mut hashes);
+    let mut connection = Connection::default();
+    let storage = Storage::new(&mut message, &mut hashes, &mut connection);
     let requester = Requester::new(BACKEND, storage, mailbox.limits());
     let flow = requester.attest(AttestationPlan::new(&policy), &mut chain, &mut record);
     match blocking::run(flow, &mut mailbox, &Timer) {

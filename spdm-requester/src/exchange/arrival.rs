@@ -31,7 +31,7 @@ impl Exchange {
     /// The part of the message buffer that the transport may write the next message to: behind the chunks
     /// that are there.
     pub(crate) fn receive_area(&self, core: &Core<'_>) -> Range<usize> {
-        let area = REQUEST_AREA..core.storage.message.len();
+        let area = REQUEST_AREA..core.message.len();
         let start = area.start.saturating_add(self.have()).min(area.end.max(area.start));
         let most = core.room(self.version).saturating_add(core.limits.padding);
         start..area.end.max(start).min(start.saturating_add(most))
@@ -152,8 +152,7 @@ impl Exchange {
         let whole = 0..usize::try_from(large.len()).unwrap_or(usize::MAX);
         let response = Untrusted::new(area.get(whole.clone()).unwrap_or_default());
         large
-            .check_content(response)
-            .map_err(|error| judge.fault().stop(error))
+            .judge_content(judge.fault(), response)
             .inspect_err(|stop| judge.reject(request, response, *stop))?;
         self.transfer = Transfer::Whole;
         Ok(Arrival::Response(whole))
@@ -201,7 +200,7 @@ fn add(
         Some(_) => CHUNK_HEADER_LEN + LARGE_MESSAGE_SIZE_LEN,
         None => CHUNK_HEADER_LEN,
     };
-    let progress = large.add(&chunk).map_err(|error| fault.stop(error))?;
+    let progress = large.take(fault, &chunk)?;
     Ok((progress, start..start.saturating_add(chunk.bytes.len())))
 }
 
@@ -222,5 +221,5 @@ fn acknowledge<'a>(
     cx: &Cx,
 ) -> Result<Acknowledged<'a>, Stop> {
     let ack = fault.decode::<ChunkSendAck<'_>>(message, cx)?.message;
-    sending.chunk().acknowledge(&ack, cx.padding).map_err(|error| fault.stop(error))
+    sending.chunk().judge(fault, &ack, cx.padding)
 }

@@ -16,7 +16,7 @@ use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm};
 use spdm_emulator::{Device, DeviceConfig, Fault, Line};
 use spdm_requester::{
-    AttestationPlan, Error, Fresh, Negotiated, Requester, RunError, Storage, blocking,
+    AttestationPlan, Connection, Error, Fresh, Negotiated, Requester, RunError, Storage, blocking,
 };
 use spdm_transport::{Clock, Duration, Instant, Limits, MessageKind, Received, Transport};
 use spdm_x509::{Anchor, Policy, ValidityCheck};
@@ -243,15 +243,17 @@ impl Transport for Sim {
 pub struct Memory {
     pub message: Vec<u8>,
     pub hashes: Bank<Running, 2>,
+    pub connection: Connection,
 }
 
 impl Memory {
     pub fn new() -> Self {
-        Self { message: vec![0; 0x2000], hashes: Bank::new() }
+        let connection = Connection::default();
+        Self { message: vec![0; 0x2000], hashes: Bank::new(), connection }
     }
 
     pub fn storage(&mut self) -> Storage<'_> {
-        Storage::new(&mut self.message, &mut self.hashes)
+        Storage::new(&mut self.message, &mut self.hashes, &mut self.connection)
     }
 }
 

@@ -4,7 +4,7 @@ use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, PciIdentity};
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_emulator::{Device, DeviceConfig};
-use spdm_requester::{AttestationPlan, Requester, Storage, blocking};
+use spdm_requester::{AttestationPlan, Connection, Requester, Storage, blocking};
 use spdm_transport::{Duration, Transport};
 use spdm_transport_doe::pci_identity;
 use spdm_x509::{Anchor, Policy, SanPolicy, ValidityCheck};
@@ -51,7 +51,8 @@ fn attest(bench: &mut Bench, anchors: &[Vec<u8>]) -> Result<(), String> {
     };
     let (mut message, mut hashes) = ([0; 8192], Bank::<Running, 2>::new());
     let (mut chain, mut record) = ([0; 8192], [0; 4096]);
-    let storage = Storage::new(&mut message, &mut hashes);
+    let mut connection = Connection::default();
+    let storage = Storage::new(&mut message, &mut hashes, &mut connection);
     let requester = Requester::new(PROVIDER, storage, bench.transport.limits());
     let flow = requester.attest(AttestationPlan::new(&policy), &mut chain, &mut record);
     match blocking::run(flow, &mut bench.transport, &bench.clock) {
