@@ -45,14 +45,13 @@ pub(crate) struct Origin<'t> {
 
 /// The root of a chain.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::large_enum_variant, reason = "no allocator to move the certificate to")]
 pub(crate) enum Root<'t> {
     /// This certificate of the chain, and it is an anchor.
     Anchored(u16),
     /// The first certificate by RootHash, and nobody vouches for it.
     Sent,
-    /// This anchor, which the chain leaves out.
-    Omitted(Certificate<'t>),
+    /// This anchor, which the chain leaves out: a DER certificate that could be read.
+    Omitted(&'t [u8]),
     /// No certificate that is at hand.
     Unknown,
 }
@@ -91,7 +90,7 @@ impl<'t> Origin<'t> {
     fn left_out((index, anchor): (usize, &'t Anchor<'t>)) -> Self {
         let root = match anchor {
             Anchor::Certificate(der) | Anchor::Intermediate(der) => {
-                Certificate::from_der(der).map_err(|_: Fault| Rule::AnchorSyntax)
+                Certificate::from_der(der).map(|_| *der).map_err(|_: Fault| Rule::AnchorSyntax)
             }
             Anchor::RootHash { .. } => Err(Rule::RootCertificateNeeded),
         };
@@ -105,21 +104,20 @@ impl<'t> Origin<'t> {
         if self.anchor.is_ok() { self } else { other }
     }
 
-    /// The anchor that the chain leaves out.
-    pub(crate) const fn omitted(&self) -> Option<Certificate<'t>> {
-        match self.root {
-            Root::Omitted(anchor) => Some(anchor),
-            Root::Anchored(_) | Root::Sent | Root::Unknown => None,
-        }
+    /// Whether the chain leaves the anchor out.
+    pub(crate) const fn is_omitted(&self) -> bool {
+        matches!(self.root, Root::Omitted(_))
     }
 
     /// The certificate that the path starts with, where somebody vouches for it.
     pub(crate) fn anchor_certificate(&self, chain: &Chain<'t>) -> Option<Certificate<'t>> {
-        match self.root {
+        let der = match self.root {
             Root::Omitted(anchor) => Some(anchor),
-            Root::Anchored(index) => chain.certificates().nth(index.into()),
+            Root::Anchored(index) => chain.certificate_ders().nth(index.into()),
             Root::Sent | Root::Unknown => None,
-        }
+        };
+        // It was read before.
+        der.and_then(|der| Certificate::read_again(der).ok())
     }
 
     /// The first certificate of the chain that is below the root.
@@ -139,20 +137,19 @@ impl<'t> Origin<'t> {
     pub(crate) fn check_anchor(
         &self,
         chain: &Chain<'t>,
+        anchor: Option<&Certificate<'_>>,
         profile: Profile,
-        ledger: &mut Ledger<'_, '_>,
-    ) {
+        mut ledger: Ledger<'_, '_>,
+    ) -> Outcome {
         match self.anchor {
-            Err(rule) => {
-                ledger.ask(rule, false);
-            }
-            Ok(_) => {
-                ledger.ask(Rule::UnknownAuthority, true);
-            }
-        }
+            Err(rule) => ledger.ask(rule, false),
+            // Not so: an anchor that could not be read is none.
+            Ok(_) if anchor.is_none() => ledger.ask(Rule::NotChecked, false),
+            Ok(_) => ledger.ask(Rule::UnknownAuthority, true),
+        };
         // A leaf that is its own anchor issues nothing.
         let issues = self.first_judged() < chain.certificate_count();
-        if let Some(anchor) = self.anchor_certificate(chain).filter(|_| issues) {
+        if let Some(anchor) = anchor.filter(|_| issues) {
             let demand = profile.anchor;
             let is_ca = anchor.basic_constraints().map(|constraints| constraints.is_ca);
             let may_sign = anchor.key_usage().is_none_or(|usage| usage.key_cert_sign());
@@ -161,11 +158,12 @@ impl<'t> Origin<'t> {
             let holds = may_sign && is_ca.unwrap_or(is_old_root);
             ledger.record(Rule::AnchorNotCa, Ruling::waivable(holds, demand != Demand::Never));
         }
+        ledger.outcome()
     }
 
     pub(crate) fn check_root(&self, chain: &Chain<'_>, mut ledger: Ledger<'_, '_>) -> Outcome {
         let first_is_self_issued =
-            chain.certificates().next().is_some_and(|first| first.is_self_issued());
+            || chain.certificates().next().is_some_and(|first| first.is_self_issued());
         ledger.turn_to(Some(0));
         match self.root {
             Root::Omitted(_) => {
@@ -176,12 +174,12 @@ impl<'t> Origin<'t> {
             }
             _ if self.has_root => {
                 ledger.ask(Rule::RootHash, true);
-                ledger.ask(Rule::RootNotSelfIssued, first_is_self_issued);
+                ledger.ask(Rule::RootNotSelfIssued, first_is_self_issued());
             }
             Root::Unknown if self.anchor == Err(Rule::RootCertificateNeeded) => {
                 return Outcome::Skipped;
             }
-            _ if first_is_self_issued => {
+            _ if first_is_self_issued() => {
                 ledger.ask(Rule::RootHash, false);
             }
             // The root is left out, but the path starts below it.

@@ -44,15 +44,15 @@ pub struct Appraisal<'c> {
 }
 
 impl<'c> Appraisal<'c> {
-    /// A chain beyond the limits: nothing else is looked at.
-    pub(crate) const fn oversized(chain: &Chain<'c>, error: ChainError) -> Self {
+    /// Before any check was made.
+    pub(crate) const fn unmade(chain: &Chain<'c>) -> Self {
         Self {
             chain: *chain,
             time_checked: false,
             anchor_index: None,
             first_judged: 0,
             root: Outcome::Skipped,
-            certificates: Outcome::Fail(error),
+            certificates: Outcome::Skipped,
             signatures: Outcome::Skipped,
             anchor: Outcome::Skipped,
             leaf_profile: Outcome::Skipped,
@@ -165,7 +165,6 @@ impl<'c> Appraisal<'c> {
 /// What an [`Appraisal`] comes to.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "callers must tell all three apart")]
-#[expect(clippy::large_enum_variant, reason = "no allocator to move the proof to")]
 #[must_use]
 pub enum Verdict<'c> {
     /// Every check passed.

@@ -7,6 +7,7 @@ use spdm_untrusted::Untrusted;
 
 use crate::certificate::Certificate;
 use crate::error::{ChainError, Check};
+use crate::public_key::KeyAlgorithm;
 use crate::rule::Rule;
 use crate::tlv::{Budget, Element};
 
@@ -71,12 +72,12 @@ impl ChainContext {
 #[derive(Clone, Copy, Debug)]
 pub struct Chain<'c> {
     context: ChainContext,
-    bytes: &'c [u8],
-    root_hash: &'c [u8],
-    certificates: &'c [u8],
     count: u16,
-    leaf: Certificate<'c>,
     digest: Digest,
+    bytes: &'c [u8],
+    /// Offset of the leaf's encoding.
+    leaf_at: usize,
+    leaf_key: &'c [u8],
 }
 
 impl<'c> Chain<'c> {
@@ -96,14 +97,18 @@ impl<'c> Chain<'c> {
         if !provider.supports(context.asym, context.hash) {
             return Err(format_error(Rule::UnsupportedAsym));
         }
-        let CertChain { root_hash, certificates } = split_structure(raw, &context)?;
+        let certificates = split_structure(raw, &context)?.certificates;
         let bytes = raw.into_inner_less_safe();
-        let (count, leaf) = check_certificates(bytes, certificates)?;
-        check_leaf_key(&leaf, context.asym, provider)
-            .map_err(|rule| format_error(rule).in_certificate(count - 1))?;
+        let Listed { count, leaf_at, leaf_key, key_algorithm } =
+            check_certificates(bytes, certificates)?;
+        let refused = |rule| format_error(rule).in_certificate(count - 1);
+        if !key_algorithm.fits(context.asym) {
+            return Err(refused(Rule::KeyAlgorithm));
+        }
+        provider.check_key(context.asym, leaf_key).map_err(|_| refused(Rule::InvalidKey))?;
         let digest = provider.hash.digest(context.hash, &[bytes]);
         let digest = digest.map_err(|_| format_error(Rule::UnsupportedHash))?;
-        Ok(Self { context, bytes, root_hash, certificates, count, leaf, digest })
+        Ok(Self { context, count, digest, bytes, leaf_at, leaf_key })
     }
 
     /// The slot that it is from.
@@ -132,8 +137,14 @@ impl<'c> Chain<'c> {
 
     /// The field RootHash.
     #[must_use]
-    pub const fn root_hash(&self) -> &'c [u8] {
-        self.root_hash
+    pub fn root_hash(&self) -> &'c [u8] {
+        let (header, behind) = (CertChain::HEADER_LEN, self.certificates_at());
+        self.bytes.get(header..behind).unwrap_or_default()
+    }
+
+    /// Offset of the first certificate.
+    const fn certificates_at(&self) -> usize {
+        CertChain::HEADER_LEN + self.context.hash.digest_len()
     }
 
     /// How many certificates there are: at least one.
@@ -150,7 +161,7 @@ impl<'c> Chain<'c> {
 
     /// The DER encodings of the certificates, from the root's side to the leaf.
     pub fn certificate_ders(&self) -> impl Iterator<Item = &'c [u8]> + use<'c> {
-        let mut rest = self.certificates;
+        let mut rest = self.bytes.get(self.certificates_at()..).unwrap_or_default();
         core::iter::from_fn(move || {
             let (certificate, behind) = Element::split(rest, 0).ok()?;
             rest = behind;
@@ -158,17 +169,18 @@ impl<'c> Chain<'c> {
         })
     }
 
-    /// The last certificate, whose key the peer has to prove possession of.
+    /// The last certificate, whose key the peer has to prove possession of. It was read once, and so can be read
+    /// again: it is there.
     #[must_use]
-    pub const fn leaf(&self) -> &Certificate<'c> {
-        &self.leaf
+    pub fn leaf(&self) -> Option<Certificate<'c>> {
+        Certificate::read_again(self.bytes.get(self.leaf_at..)?).ok()
     }
 
     /// The leaf's public key: valid, of the negotiated algorithm and in its encoding
     /// ([`AsymAlgorithm`]).
     #[must_use]
     pub const fn leaf_key(&self) -> &'c [u8] {
-        self.leaf.key()
+        self.leaf_key
     }
 }
 
@@ -191,43 +203,43 @@ fn split_structure<'c>(
     })
 }
 
-/// Reads every certificate; returns their number and the last.
+/// What the certificates of a chain come to.
+struct Listed<'c> {
+    count: u16,
+    leaf_at: usize,
+    leaf_key: &'c [u8],
+    key_algorithm: KeyAlgorithm<'c>,
+}
+
+/// Reads every certificate.
 fn check_certificates<'c>(
     bytes: &'c [u8],
     certificates: &'c [u8],
-) -> Result<(u16, Certificate<'c>), ChainError> {
-    let mut leaf = None;
+) -> Result<Listed<'c>, ChainError> {
+    let mut listed = None;
     let mut budget = Budget::new();
     let mut rest = certificates;
     for index in 0..u16::MAX {
         let at = bytes.len() - rest.len();
         if rest.is_empty() {
-            return leaf
-                .map(|leaf| (index, leaf))
-                .ok_or_else(|| format_error(Rule::NoCertificate).at(at));
+            return listed.ok_or_else(|| format_error(Rule::NoCertificate).at(at));
         }
-        let out_of_bounds = format_error(Rule::CertificateBounds).in_certificate(index).at(at);
-        let (element, behind) = Element::split(rest, at).map_err(|_| out_of_bounds)?;
+        let out_of_bounds = || format_error(Rule::CertificateBounds).in_certificate(index).at(at);
+        let (element, behind) = Element::split(rest, at).map_err(|_| out_of_bounds())?;
         if element.tag != Tag::Sequence {
-            return Err(out_of_bounds);
+            return Err(out_of_bounds());
         }
         let certificate = Certificate::from_der_within(&mut budget, element.encoded)
             .map_err(|fault| fault.during(Check::Format, at).in_certificate(index))?;
-        leaf = Some(certificate);
+        listed = Some(Listed {
+            count: index + 1,
+            leaf_at: at,
+            leaf_key: certificate.key(),
+            key_algorithm: certificate.key_algorithm(),
+        });
         rest = behind;
     }
     Err(format_error(Rule::TooManyCertificates))
-}
-
-fn check_leaf_key(
-    leaf: &Certificate<'_>,
-    asym: AsymAlgorithm,
-    provider: &Provider,
-) -> Result<(), Rule> {
-    if !leaf.key_algorithm().fits(asym) {
-        return Err(Rule::KeyAlgorithm);
-    }
-    provider.check_key(asym, leaf.key()).map_err(|_| Rule::InvalidKey)
 }
 
 #[cfg(test)]
@@ -258,7 +270,7 @@ mod tests {
         assert_eq!(chain.certificate_count(), 3);
         assert_eq!(chain.certificate_ders().collect::<Vec<_>>(), certificates);
         assert_eq!(chain.certificates().count(), 3);
-        assert_eq!(chain.leaf().der(), certificates[2]);
+        assert_eq!(chain.leaf().unwrap().der(), certificates[2]);
         assert_eq!(chain.leaf_key(), key("Leaf").public_key());
         assert_eq!(*chain.digest(), PROVIDER.hash.digest(HASH, &[&bytes]).unwrap());
         assert_eq!(chain.slot(), CONTEXT.slot);

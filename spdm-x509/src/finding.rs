@@ -97,7 +97,7 @@ impl<'l, 'f> Ledger<'l, 'f> {
         self.listener.is_some()
     }
 
-    pub(crate) fn outcome(self) -> Outcome {
+    pub(crate) fn outcome(&self) -> Outcome {
         match self.failure {
             Some(error) => Outcome::Fail(error),
             None => Outcome::Pass,

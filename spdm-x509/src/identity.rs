@@ -91,7 +91,6 @@ fn read_public_key(der: &[u8]) -> Result<PublicKey<'_>, Fault> {
 /// What a peer's signatures are verified with.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "DSP0274 knows these two")]
-#[expect(clippy::large_enum_variant, reason = "no allocator to move the chain's parts to")]
 pub enum Identity<'c> {
     /// The leaf key of a slot's chain.
     Chain(Chain<'c>),

@@ -2,6 +2,8 @@
 
 use spdm_codec::SpdmVersion;
 
+use crate::appraisal::Outcome;
+use crate::certificate::Certificate;
 use crate::chain::{CertModel, Chain};
 use crate::finding::{Ledger, Ruling};
 use crate::oid::Oid;
@@ -11,32 +13,45 @@ use crate::rule::Rule;
 /// `first_judged` is the first certificate below the anchor: what is above the anchor, nobody vouches for.
 pub(crate) fn check(
     chain: &Chain<'_>,
+    leaf: &Certificate<'_>,
     first_judged: u16,
+    profile: Profile,
+    mut ledger: Ledger<'_, '_>,
+) -> Outcome {
+    let ledger = &mut ledger;
+    ledger.turn_to(Some(chain.certificate_count() - 1));
+    check_basic_constraints(chain, leaf, profile, ledger);
+    check_key_usage(chain, leaf, profile, ledger);
+    ledger.ask(Rule::LeafNameConstraints, !leaf.has_name_constraints());
+    check_extended_key_usage(leaf, profile, ledger);
+    check_hardware_identity(chain, leaf, first_judged, profile, ledger);
+    ledger.outcome()
+}
+
+fn check_basic_constraints(
+    chain: &Chain<'_>,
+    leaf: &Certificate<'_>,
     profile: Profile,
     ledger: &mut Ledger<'_, '_>,
 ) {
-    ledger.turn_to(Some(chain.certificate_count() - 1));
-    check_basic_constraints(chain, profile, ledger);
-    check_key_usage(chain, profile, ledger);
-    ledger.ask(Rule::LeafNameConstraints, !chain.leaf().has_name_constraints());
-    check_extended_key_usage(chain, profile, ledger);
-    check_hardware_identity(chain, first_judged, profile, ledger);
-}
-
-fn check_basic_constraints(chain: &Chain<'_>, profile: Profile, ledger: &mut Ledger<'_, '_>) {
     let specified = match chain.context().version {
         SpdmVersion::V1_0 | SpdmVersion::V1_1 | SpdmVersion::V1_2 => false,
         SpdmVersion::V1_3 | SpdmVersion::V1_4 => true,
     };
-    let constraints = chain.leaf().basic_constraints();
+    let constraints = leaf.basic_constraints();
     ledger.ask(Rule::LeafIsCa, constraints.is_none_or(|constraints| !constraints.is_ca));
     let demanded = profile.basic_constraints.applies(specified);
     let ruling = Ruling::waivable(constraints.is_some(), demanded);
     ledger.record(Rule::BasicConstraintsMissing, ruling);
 }
 
-fn check_key_usage(chain: &Chain<'_>, profile: Profile, ledger: &mut Ledger<'_, '_>) {
-    let usage = chain.leaf().key_usage();
+fn check_key_usage(
+    chain: &Chain<'_>,
+    leaf: &Certificate<'_>,
+    profile: Profile,
+    ledger: &mut Ledger<'_, '_>,
+) {
+    let usage = leaf.key_usage();
     let demanded = profile.key_usage.applies(chain.context().model != CertModel::GenericCert);
     ledger.record(Rule::KeyUsageMissing, Ruling::waivable(usage.is_some(), demanded));
     let Some(usage) = usage else { return };
@@ -46,8 +61,8 @@ fn check_key_usage(chain: &Chain<'_>, profile: Profile, ledger: &mut Ledger<'_, 
 }
 
 /// A chain is a responder's here.
-fn check_extended_key_usage(chain: &Chain<'_>, profile: Profile, ledger: &mut Ledger<'_, '_>) {
-    let names = |role: Oid<'_>| chain.leaf().extended_key_usage().any(|purpose| purpose == role);
+fn check_extended_key_usage(leaf: &Certificate<'_>, profile: Profile, ledger: &mut Ledger<'_, '_>) {
+    let names = |role: Oid<'_>| leaf.extended_key_usage().any(|purpose| purpose == role);
     let is_responder = names(Oid::DMTF_RESPONDER_AUTH);
     ledger.ask(Rule::RequesterOnly, is_responder || !names(Oid::DMTF_REQUESTER_AUTH));
     let demanded = profile.responder_role.applies(false);
@@ -56,11 +71,12 @@ fn check_extended_key_usage(chain: &Chain<'_>, profile: Profile, ledger: &mut Le
 
 fn check_hardware_identity(
     chain: &Chain<'_>,
+    leaf: &Certificate<'_>,
     first_judged: u16,
     profile: Profile,
     ledger: &mut Ledger<'_, '_>,
 ) {
-    let leaf_has = chain.leaf().has_hardware_identity();
+    let leaf_has = leaf.has_hardware_identity();
     let demanded = profile.hardware_identity.applies(false);
     let anchor = usize::from(first_judged).saturating_sub(1);
     let any_has = || chain.certificates().skip(anchor).any(|one| one.has_hardware_identity());

@@ -6,27 +6,25 @@ use crate::certificate::Certificate;
 use crate::chain::Chain;
 use crate::error::{ChainError, Check};
 use crate::finding::{Ledger, Ruling};
+use crate::name::Name;
 use crate::name_constraints::Constraints;
 use crate::policy::{Limits, Policy, ValidityCheck};
 use crate::profile::{Demand, Profile, Tolerance};
+use crate::public_key::PublicKey;
 use crate::rule::Rule;
 use crate::signature;
 
-/// A certificate and who issued it.
-struct Link<'t> {
-    index: u16,
-    certificate: Certificate<'t>,
-    /// `None` for the root, and for a first certificate whose issuer is not at hand.
-    issuer: Option<Certificate<'t>>,
+/// Of a certificate, what those that it issued are held against.
+#[derive(Clone, Copy)]
+struct Issuer<'t> {
+    subject: Name<'t>,
+    key: PublicKey<'t>,
 }
 
-fn links<'t>(chain: &Chain<'t>, origin: &Origin<'t>) -> impl Iterator<Item = Link<'t>> {
-    let mut above = origin.omitted();
-    (0..).zip(chain.certificates()).map(move |(index, certificate)| Link {
-        index,
-        certificate,
-        issuer: above.replace(certificate),
-    })
+impl<'t> Issuer<'t> {
+    const fn of(certificate: &Certificate<'t>) -> Self {
+        Self { subject: certificate.subject(), key: certificate.public_key() }
+    }
 }
 
 pub(crate) fn check_limits(chain: &Chain<'_>, limits: Limits) -> Result<(), ChainError> {
@@ -44,17 +42,22 @@ pub(crate) fn check_limits(chain: &Chain<'_>, limits: Limits) -> Result<(), Chai
 pub(crate) fn check_certificates(
     chain: &Chain<'_>,
     origin: &Origin<'_>,
+    anchor: Option<&Certificate<'_>>,
     policy: &Policy<'_>,
-    ledger: &mut Ledger<'_, '_>,
-) {
+    mut ledger: Ledger<'_, '_>,
+) -> Outcome {
+    let ledger = &mut ledger;
     let leaf = chain.certificate_count() - 1;
     let first = origin.first_judged().min(leaf);
-    let mut authorities = Authorities::below(origin.anchor_certificate(chain), policy.profile);
-    if let Some(anchor) = origin.omitted() {
-        check_revocation(&anchor, policy, ledger);
+    let mut authorities = Authorities::below(anchor, policy.profile);
+    let mut above = None;
+    if let Some(anchor) = anchor.filter(|_| origin.is_omitted()) {
+        check_revocation(anchor, policy, ledger);
+        above = Some(Issuer::of(anchor));
     }
     let mut judged = 0;
-    for Link { index, certificate, issuer } in links(chain, origin) {
+    for (index, certificate) in (0..).zip(chain.certificates()) {
+        let issuer = above.replace(Issuer::of(&certificate));
         judged = index + 1;
         ledger.turn_to(Some(index));
         check_revocation(&certificate, policy, ledger);
@@ -63,7 +66,7 @@ pub(crate) fn check_certificates(
         }
         check_certificate(&certificate, policy, ledger);
         if let Some(issuer) = issuer {
-            ledger.ask(Rule::NameChaining, issuer.subject() == certificate.issuer());
+            ledger.ask(Rule::NameChaining, issuer.subject == certificate.issuer());
         }
         let is_exempt = certificate.is_self_issued() && index != leaf;
         ledger
@@ -76,6 +79,7 @@ pub(crate) fn check_certificates(
         }
     }
     demand_all(chain, judged, ledger);
+    ledger.outcome()
 }
 
 /// Fails closed where the certificates came to an end before the chain did, which they do not.
@@ -145,13 +149,13 @@ struct Authorities<'t> {
 
 impl<'t> Authorities<'t> {
     /// Those below this anchor. A chain that nobody vouches for has none.
-    fn below(anchor: Option<Certificate<'t>>, profile: Profile) -> Self {
+    fn below(anchor: Option<&Certificate<'t>>, profile: Profile) -> Self {
         let mut authorities =
             Self { allowed: u32::MAX, constraints: Constraints::NONE, can_evaluate: true };
         if let Some(anchor) = anchor.filter(|_| profile.anchor != Demand::Never) {
             let path_len = anchor.basic_constraints().and_then(|constraints| constraints.path_len);
             authorities.allowed = path_len.unwrap_or(u32::MAX);
-            authorities.can_evaluate = authorities.constraints.add(&anchor);
+            authorities.can_evaluate = authorities.constraints.add(anchor);
         }
         authorities
     }
@@ -176,25 +180,37 @@ impl<'t> Authorities<'t> {
 pub(crate) fn check_signatures(
     chain: &Chain<'_>,
     origin: &Origin<'_>,
+    anchor: Option<&Certificate<'_>>,
     policy: &Policy<'_>,
     mut ledger: Ledger<'_, '_>,
 ) -> Outcome {
     if matches!(origin.root, Root::Unknown) {
         return Outcome::Skipped;
     }
+    let mut above = anchor.filter(|_| origin.is_omitted()).map(Issuer::of);
     let mut judged = 0;
-    for Link { index, certificate, issuer } in links(chain, origin) {
+    for (index, certificate) in (0..).zip(chain.certificates()) {
+        let own = Issuer::of(&certificate);
+        let issuer = above.replace(own);
         judged = index + 1;
         ledger.turn_to(Some(index));
         let issuer = match (issuer, origin.root) {
             // Whoever issued it is not at hand.
             (None, Root::Sent) if !certificate.is_self_issued() => return Outcome::Skipped,
-            (None, Root::Sent) => Some(certificate),
-            (issuer, _) => issuer.filter(|_| index >= origin.first_judged()),
+            (None, Root::Sent) => Some(own),
+            (issuer, _) => issuer,
         };
-        if let Some(issuer) = issuer {
-            let hash = chain.context().hash;
-            signature::check(&certificate, &issuer, policy.provider, hash, &mut ledger);
+        let is_judged = index >= origin.first_judged() || matches!(origin.root, Root::Sent);
+        match issuer.filter(|_| is_judged) {
+            Some(Issuer { key, .. }) => {
+                let hash = chain.context().hash;
+                signature::check(&certificate, &key, policy.provider, hash, &mut ledger);
+            }
+            // Not so: the first one that is judged has an issuer.
+            None if is_judged => {
+                ledger.ask(Rule::NotChecked, false);
+            }
+            None => {}
         }
         if ledger.has_failed() && !ledger.is_heard() {
             return ledger.outcome();

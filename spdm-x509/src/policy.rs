@@ -105,45 +105,39 @@ impl<'a> Policy<'a> {
         mut listener: Listener<'_>,
     ) -> Appraisal<'c> {
         if let Err(error) = path::check_limits(chain, self.limits) {
-            return Appraisal::oversized(chain, error);
+            return Appraisal { certificates: Outcome::Fail(error), ..Appraisal::unmade(chain) };
         }
         let origin = Origin::find(self.anchors, chain, self.provider);
-        let root = origin.check_root(chain, Ledger::new(Check::Root, &mut listener));
-        let mut check = |check, run: &dyn Fn(&mut Ledger<'_, '_>)| {
-            let mut ledger = Ledger::new(check, &mut listener);
-            run(&mut ledger);
-            ledger.outcome()
-        };
-        let certificates = check(Check::Certificates, &|ledger| {
-            path::check_certificates(chain, &origin, self, ledger);
-        });
-        let anchor = check(Check::Anchor, &|ledger| {
-            origin.check_anchor(chain, self.profile, ledger);
-        });
-        let leaf_profile = check(Check::LeafProfile, &|ledger| {
-            leaf_profile::check(chain, origin.first_judged(), self.profile, ledger);
-        });
-        let san = match self.san {
-            SanPolicy::None => Outcome::Skipped,
-            san => check(Check::San, &|ledger| san_policy::check(chain, san, ledger)),
-        };
-        let ledger = Ledger::new(Check::Signatures, &mut listener);
-        let signatures = match links.is_some_and(|links| links.suffice(chain, &origin)) {
-            true => Outcome::Pass,
-            false => path::check_signatures(chain, &origin, self, ledger),
-        };
-        Appraisal {
-            chain: *chain,
+        let (anchor, leaf) = (origin.anchor_certificate(chain), chain.leaf());
+        let anchor = anchor.as_ref();
+        let mut appraisal = Appraisal {
             time_checked: self.validity != ValidityCheck::Unchecked,
             anchor_index: origin.anchor_index(),
             first_judged: origin.first_judged(),
-            root,
-            certificates,
-            signatures,
-            anchor,
-            leaf_profile,
-            san,
+            ..Appraisal::unmade(chain)
+        };
+        let heard = &mut listener;
+        appraisal.root = origin.check_root(chain, Ledger::new(Check::Root, heard));
+        let ledger = Ledger::new(Check::Certificates, heard);
+        appraisal.certificates = path::check_certificates(chain, &origin, anchor, self, ledger);
+        let ledger = Ledger::new(Check::Anchor, heard);
+        appraisal.anchor = origin.check_anchor(chain, anchor, self.profile, ledger);
+        // Without a leaf, which cannot be, these are checks that were not made.
+        if let Some(leaf) = &leaf {
+            let (first, ledger) = (origin.first_judged(), Ledger::new(Check::LeafProfile, heard));
+            appraisal.leaf_profile = leaf_profile::check(chain, leaf, first, self.profile, ledger);
+            if self.san != SanPolicy::None {
+                let ledger = Ledger::new(Check::San, heard);
+                appraisal.san = san_policy::check(chain, leaf, self.san, ledger);
+            }
         }
+        appraisal.signatures = if links.is_some_and(|links| links.suffice(chain, &origin)) {
+            Outcome::Pass
+        } else {
+            let ledger = Ledger::new(Check::Signatures, heard);
+            path::check_signatures(chain, &origin, anchor, self, ledger)
+        };
+        appraisal
     }
 
     /// Trusts the chain where every check passes.

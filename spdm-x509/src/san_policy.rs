@@ -4,6 +4,7 @@ use core::fmt::{self, Write as _};
 
 use spdm_codec::PciIdentity;
 
+use crate::appraisal::Outcome;
 use crate::certificate::Certificate;
 use crate::chain::Chain;
 use crate::finding::Ledger;
@@ -28,13 +29,19 @@ pub enum SanPolicy<'a> {
     },
 }
 
-pub(crate) fn check(chain: &Chain<'_>, policy: SanPolicy<'_>, ledger: &mut Ledger<'_, '_>) {
+pub(crate) fn check(
+    chain: &Chain<'_>,
+    leaf: &Certificate<'_>,
+    policy: SanPolicy<'_>,
+    mut ledger: Ledger<'_, '_>,
+) -> Outcome {
     ledger.turn_to(Some(chain.certificate_count() - 1));
     match policy {
         SanPolicy::None => {}
-        SanPolicy::PciCma(identity) => check_pci_cma(chain.leaf(), &identity, ledger),
-        SanPolicy::Dmtf { pattern } => check_dmtf(chain.leaf(), pattern, ledger),
+        SanPolicy::PciCma(identity) => check_pci_cma(leaf, &identity, &mut ledger),
+        SanPolicy::Dmtf { pattern } => check_dmtf(leaf, pattern, &mut ledger),
     }
+    ledger.outcome()
 }
 
 fn check_pci_cma(leaf: &Certificate<'_>, identity: &PciIdentity, ledger: &mut Ledger<'_, '_>) {
@@ -140,9 +147,8 @@ mod tests {
         sent[1] = leaf.signed_by("Root");
         let bytes = structure(&sent[0], &sent);
         let mut listener = None;
-        let mut ledger = Ledger::new(Check::San, &mut listener);
-        super::check(&parse(&bytes).unwrap(), policy, &mut ledger);
-        match ledger.outcome() {
+        let (chain, ledger) = (parse(&bytes).unwrap(), Ledger::new(Check::San, &mut listener));
+        match super::check(&chain, &chain.leaf().unwrap(), policy, ledger) {
             Outcome::Fail(error) => {
                 assert_eq!(error, ChainError::new(Check::San, error.rule).in_certificate(1));
                 Err(error.rule)

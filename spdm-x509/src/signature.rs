@@ -16,7 +16,7 @@ use crate::tlv::{Element, check_strict, explicit};
 /// is a hash that the backend has, for algorithms that bring their own and ignore it.
 pub(crate) fn check(
     certificate: &Certificate<'_>,
-    issuer: &Certificate<'_>,
+    issuer: &PublicKey<'_>,
     provider: &Provider,
     negotiated: HashAlgorithm,
     ledger: &mut Ledger<'_, '_>,
@@ -24,7 +24,7 @@ pub(crate) fn check(
     let scheme = SignatureScheme::of(&certificate.signature_algorithm());
     ledger.ask(Rule::SignatureAlgorithm, scheme.is_some());
     let Some(scheme) = scheme else { return };
-    let PublicKey { algorithm, key } = issuer.public_key();
+    let PublicKey { algorithm, key } = *issuer;
     let asym = scheme.with_key(algorithm);
     ledger.ask(Rule::IssuerKey, asym.is_some());
     let Some(asym) = asym else { return };

@@ -89,7 +89,7 @@ fn chains_of_real_devices_are_trusted_by_default() {
                 assert_eq!(trusted.identity().key(), chain.leaf_key());
             }
             let infos: Vec<String> =
-                chain.leaf().dice_infos().map(|info| info.to_string()).collect();
+                chain.leaf().unwrap().dice_infos().map(|info| info.to_string()).collect();
             assert_eq!(infos.len(), 1);
             assert!(infos[0].starts_with("CompositeDeviceID, fwid=SHA-384:"), "{infos:?}");
         }

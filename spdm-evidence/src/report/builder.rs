@@ -179,10 +179,10 @@ impl ReportBuilder {
     pub fn chain(&mut self, appraisal: &Appraisal<'_>, provider: &Provider) -> &mut Self {
         let chain = appraisal.chain();
         let leaf = chain.leaf();
-        let texts = leaf.other_names().filter_map(|name| name.text());
+        let texts = leaf.iter().flat_map(|leaf| leaf.other_names()).filter_map(|name| name.text());
         self.identity = IdentitySummary {
-            subject: Some(leaf.subject().to_string()),
-            serial: Some(hex::encode(leaf.serial())),
+            subject: leaf.map(|leaf| leaf.subject().to_string()),
+            serial: leaf.map(|leaf| hex::encode(leaf.serial())),
             san: texts.map(|text| text.to_string()).collect(),
             root_sha256: root_sha256(chain, provider),
         };
