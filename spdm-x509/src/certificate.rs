@@ -1,11 +1,9 @@
 //! One X.509 certificate, borrowed.
 
-use der::Tag;
 use spdm_untrusted::Untrusted;
 
 use crate::error::{ChainError, Check, Fault};
 use crate::extension::{BasicConstraints, Extensions, KeyUsage};
-use crate::field::field_at;
 use crate::name::Name;
 use crate::name_constraints::NameConstraints;
 use crate::oid::Oid;
@@ -15,7 +13,7 @@ use crate::subject_alt_name::{GeneralName, OtherName};
 use crate::tcb_info::DiceInfo;
 use crate::text::Text;
 use crate::time::Time;
-use crate::tlv::{Budget, Element, Fields, check_strict_within, explicit, implicit};
+use crate::tlv::{Budget, Element, Fields, Tag, check_strict_within, explicit, implicit};
 
 /// A certificate whose encoding is right: strict DER, version 3, every field well formed (RFC 5280 §4.1).
 ///
@@ -50,7 +48,8 @@ impl<'a> Certificate<'a> {
     /// # Errors
     /// [`ChainError`] of [`Check::Format`] with the first broken rule and its offset in `der`.
     pub fn parse(der: Untrusted<&'a [u8]>) -> Result<Self, ChainError> {
-        der.validate_with(Self::from_der).map_err(|fault| fault.during(Check::Format, 0))
+        let bytes = der.into_inner_less_safe();
+        Self::from_der(bytes).map_err(|fault| fault.during_certificate(Check::Format, 0, bytes))
     }
 
     pub(crate) fn from_der(der: &'a [u8]) -> Result<Self, Fault> {
@@ -59,17 +58,6 @@ impl<'a> Certificate<'a> {
 
     /// Reads it at the expense of a budget that several certificates share.
     pub(crate) fn from_der_within(budget: &mut Budget, der: &'a [u8]) -> Result<Self, Fault> {
-        Self::read(budget, der).map_err(|fault| match fault.rule {
-            Rule::Der
-            | Rule::Nesting
-            | Rule::TooManyElements
-            | Rule::CertificateSyntax
-            | Rule::NameSyntax => fault.within(field_at(der, fault.at)),
-            _ => fault,
-        })
-    }
-
-    fn read(budget: &mut Budget, der: &'a [u8]) -> Result<Self, Fault> {
         check_strict_within(budget, der, 0)?;
         Self::read_strict(budget, der)
     }
@@ -82,13 +70,13 @@ impl<'a> Certificate<'a> {
     /// Reads what is strict DER.
     fn read_strict(budget: &mut Budget, der: &'a [u8]) -> Result<Self, Fault> {
         let mut outer = Fields::new(der, 0);
-        let certificate = outer.take(Tag::Sequence, Rule::CertificateSyntax)?;
+        let certificate = outer.take(Tag::SEQUENCE, Rule::CertificateSyntax)?;
         outer.finish(Rule::CertificateSyntax)?;
 
         let mut fields = certificate.fields();
-        let tbs = fields.take(Tag::Sequence, Rule::CertificateSyntax)?;
-        let algorithm = fields.take(Tag::Sequence, Rule::CertificateSyntax)?;
-        let signature = fields.take(Tag::BitString, Rule::CertificateSyntax)?;
+        let tbs = fields.take(Tag::SEQUENCE, Rule::CertificateSyntax)?;
+        let algorithm = fields.take(Tag::SEQUENCE, Rule::CertificateSyntax)?;
+        let signature = fields.take(Tag::BIT_STRING, Rule::CertificateSyntax)?;
         fields.finish(Rule::CertificateSyntax)?;
         let signature_algorithm = AlgorithmIdentifier::parse(&algorithm)
             .ok_or_else(|| Fault::new(Rule::CertificateSyntax, algorithm.at))?;
@@ -98,15 +86,15 @@ impl<'a> Certificate<'a> {
 
         let mut fields = tbs.fields();
         check_version(&mut fields)?;
-        let serial = fields.take(Tag::Integer, Rule::CertificateSyntax)?;
-        let inner_algorithm = fields.take(Tag::Sequence, Rule::CertificateSyntax)?;
+        let serial = fields.take(Tag::INTEGER, Rule::CertificateSyntax)?;
+        let inner_algorithm = fields.take(Tag::SEQUENCE, Rule::CertificateSyntax)?;
         if inner_algorithm.encoded != algorithm.encoded {
             return Err(Fault::new(Rule::SignatureAlgorithmMismatch, inner_algorithm.at));
         }
-        let issuer = fields.take(Tag::Sequence, Rule::NameSyntax)?;
-        let validity = fields.take(Tag::Sequence, Rule::Time)?;
-        let subject = fields.take(Tag::Sequence, Rule::NameSyntax)?;
-        let public_key = fields.take(Tag::Sequence, Rule::PublicKeySyntax)?;
+        let issuer = fields.take(Tag::SEQUENCE, Rule::NameSyntax)?;
+        let validity = fields.take(Tag::SEQUENCE, Rule::Time)?;
+        let subject = fields.take(Tag::SEQUENCE, Rule::NameSyntax)?;
+        let public_key = fields.take(Tag::SEQUENCE, Rule::PublicKeySyntax)?;
         // issuerUniqueID and subjectUniqueID: obsolete, without meaning here.
         fields.optional(implicit(1))?;
         fields.optional(implicit(2))?;
@@ -320,7 +308,7 @@ fn check_version(fields: &mut Fields<'_>) -> Result<(), Fault> {
     let wrong = Fault::new(Rule::Version, fields.at());
     let mut version = fields.optional(explicit(0))?.ok_or(wrong)?.fields();
     match version.next()? {
-        Some(number) if number.tag == Tag::Integer && number.content == [2] => {
+        Some(number) if number.tag == Tag::INTEGER && number.content == [2] => {
             version.finish(Rule::Version)
         }
         _ => Err(wrong),
@@ -341,7 +329,7 @@ fn parse_validity(validity: &Element<'_>) -> Result<(Time, Time), Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Certificate, Fault, Rule};
+    use super::{Certificate, ChainError, Check, Fault, Rule, Untrusted};
     use crate::oid::Oid;
     use crate::testing::{
         ECDSA_SHA256, Template, certificates, dmtf, other_name, subject_alt_name, tlv,
@@ -428,8 +416,9 @@ mod tests {
         let at = der.len() - signature - 3;
         der[at + 2] = 1;
         *der.last_mut().unwrap() &= 0xFE;
-        let fault = Fault::new(Rule::CertificateSyntax, at).within("signatureValue");
-        assert_eq!(Certificate::from_der(&der), Err(fault));
+        let error = Certificate::parse(Untrusted::new(&der)).unwrap_err();
+        let expected = Fault::new(Rule::CertificateSyntax, at).during(Check::Format, 0);
+        assert_eq!(error, ChainError { field: "signatureValue", ..expected });
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The certificate chain structure ("Certificate chain format" in DSP0274) that GET_CERTIFICATE transports.
 
-use der::Tag;
 use spdm_codec::{CertChain, DecodeErrorKind, SlotId, SpdmVersion};
 use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider};
 use spdm_untrusted::Untrusted;
@@ -9,7 +8,7 @@ use crate::certificate::Certificate;
 use crate::error::{ChainError, Check};
 use crate::public_key::KeyAlgorithm;
 use crate::rule::Rule;
-use crate::tlv::{Budget, Element};
+use crate::tlv::{Budget, Element, Tag};
 
 /// `CertModel` (DSP0274 1.3): what the chain of a slot certifies.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -226,11 +225,13 @@ fn check_certificates<'c>(
         }
         let out_of_bounds = || format_error(Rule::CertificateBounds).in_certificate(index).at(at);
         let (element, behind) = Element::split(rest, at).map_err(|_| out_of_bounds())?;
-        if element.tag != Tag::Sequence {
+        if element.tag != Tag::SEQUENCE {
             return Err(out_of_bounds());
         }
-        let certificate = Certificate::from_der_within(&mut budget, element.encoded)
-            .map_err(|fault| fault.during(Check::Format, at).in_certificate(index))?;
+        let certificate =
+            Certificate::from_der_within(&mut budget, element.encoded).map_err(|fault| {
+                fault.during_certificate(Check::Format, at, element.encoded).in_certificate(index)
+            })?;
         listed = Some(Listed {
             count: index + 1,
             leaf_at: at,

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::field::field_at;
 use crate::rule::Rule;
 
 /// The check that failed, in the order of reports.
@@ -101,25 +102,37 @@ impl core::error::Error for ChainError {}
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Fault {
     pub(crate) rule: Rule,
-    pub(crate) at: usize,
-    field: &'static str,
+    /// No offset into a certificate that can be in a chain is larger.
+    at: u32,
 }
 
 impl Fault {
-    pub(crate) const fn new(rule: Rule, at: usize) -> Self {
-        Self { rule, at, field: rule.field() }
+    pub(crate) fn new(rule: Rule, at: usize) -> Self {
+        Self { rule, at: u32::try_from(at).unwrap_or(u32::MAX) }
     }
 
-    /// The same, with the field that the offset lies in.
-    pub(crate) const fn within(mut self, field: &'static str) -> Self {
-        self.field = field;
-        self
+    /// The offset in bytes.
+    pub(crate) fn at(self) -> usize {
+        usize::try_from(self.at).unwrap_or(usize::MAX)
     }
 
     /// The error of `check`, where the DER at hand starts `base` bytes into the chain.
-    pub(crate) const fn during(self, check: Check, base: usize) -> ChainError {
-        let error = ChainError::new(check, self.rule).at(base.saturating_add(self.at));
-        ChainError { field: self.field, ..error }
+    pub(crate) fn during(self, check: Check, base: usize) -> ChainError {
+        ChainError::new(check, self.rule).at(base.saturating_add(self.at()))
+    }
+
+    /// The same for the certificate `der`, with the field that the offset lies in.
+    pub(crate) fn during_certificate(self, check: Check, base: usize, der: &[u8]) -> ChainError {
+        let error = self.during(check, base);
+        let field = match self.rule {
+            Rule::Der
+            | Rule::Nesting
+            | Rule::TooManyElements
+            | Rule::CertificateSyntax
+            | Rule::NameSyntax => field_at(der, self.at()),
+            _ => error.field,
+        };
+        ChainError { field, ..error }
     }
 }
 

@@ -2,15 +2,13 @@
 
 use core::fmt;
 
-use der::Tag;
-
 use crate::certificate::Certificate;
 use crate::error::Fault;
 use crate::name_constraints::NameConstraints;
 use crate::oid::Oid;
 use crate::rule::Rule;
 use crate::subject_alt_name::SubjectAltName;
-use crate::tlv::{Budget, Element, Fields, check_strict_within};
+use crate::tlv::{Budget, Element, Fields, Tag, check_strict_within};
 
 /// All extensions of a certificate, the known ones taken apart.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,7 +33,7 @@ impl<'a> Extensions<'a> {
     /// Reads the content of `extensions [3] EXPLICIT`.
     pub(crate) fn parse(budget: &mut Budget, tagged: &Element<'a>) -> Result<Self, Fault> {
         let mut outer = tagged.fields();
-        let list = outer.take(Tag::Sequence, Rule::ExtensionSyntax)?;
+        let list = outer.take(Tag::SEQUENCE, Rule::ExtensionSyntax)?;
         outer.finish(Rule::ExtensionSyntax)?;
         let mut fields = list.fields();
         if fields.is_empty() {
@@ -59,55 +57,74 @@ impl<'a> Extensions<'a> {
     }
 
     fn add(&mut self, budget: &mut Budget, extension: &Extension<'a>) -> Result<(), Fault> {
-        match extension.oid {
-            Oid::BASIC_CONSTRAINTS => {
+        match extension.oid.find(KINDS) {
+            Some(Kind::BasicConstraints) => {
                 let (constraints, flag) = BasicConstraints::parse(budget, extension)?;
                 self.basic_constraints = Some(constraints);
                 self.has_explicit_false |= flag == Flag::False;
             }
-            Oid::KEY_USAGE => {
+            Some(Kind::KeyUsage) => {
                 let usage = KeyUsage::parse(budget, extension)?;
                 self.key_usage = Some(usage);
                 self.has_untrimmed_key_usage = !usage.is_trimmed();
             }
-            Oid::EXTENDED_KEY_USAGE => {
-                self.extended_key_usage = Some(OidList::parse(
-                    budget,
-                    extension,
-                    Entry::KeyPurposeId,
-                    Rule::ExtendedKeyUsageSyntax,
-                )?);
+            Some(Kind::ExtendedKeyUsage) => {
+                let (entry, rule) = (Entry::KeyPurposeId, Rule::ExtendedKeyUsageSyntax);
+                self.extended_key_usage = Some(OidList::parse(budget, extension, entry, rule)?);
             }
-            Oid::SUBJECT_ALT_NAME => {
-                let names = extension.value(budget, Tag::Sequence, Rule::SanSyntax)?;
+            Some(Kind::SubjectAltName) => {
+                let names = extension.value(budget, Tag::SEQUENCE, Rule::SanSyntax)?;
                 self.subject_alt_name = Some(SubjectAltName::parse(&names)?);
             }
-            Oid::DMTF_SPDM_EXTENSION => {
-                self.spdm = Some(OidList::parse(
-                    budget,
-                    extension,
-                    Entry::SpdmOid,
-                    Rule::SpdmExtensionSyntax,
-                )?);
+            Some(Kind::Spdm) => {
+                let (entry, rule) = (Entry::SpdmOid, Rule::SpdmExtensionSyntax);
+                self.spdm = Some(OidList::parse(budget, extension, entry, rule)?);
             }
-            Oid::NAME_CONSTRAINTS => {
-                let value = extension.value(budget, Tag::Sequence, Rule::NameConstraintsSyntax)?;
+            Some(Kind::NameConstraints) => {
+                let value = extension.value(budget, Tag::SEQUENCE, Rule::NameConstraintsSyntax)?;
                 self.name_constraints = Some(NameConstraints::parse(&value)?);
             }
-            oid if oid.is_dice() => {
-                match oid {
-                    Oid::TCB_INFO => self.tcb_info = Some(extension.octets.content),
-                    Oid::MULTI_TCB_INFO => self.multi_tcb_info = Some(extension.octets.content),
-                    _ => {}
-                }
+            Some(Kind::TcbInfo) => {
+                self.tcb_info = Some(extension.octets.content);
                 self.has_critical_dice |= extension.critical.is_true();
             }
-            _ => self.has_unknown_critical |= extension.critical.is_true(),
+            Some(Kind::MultiTcbInfo) => {
+                self.multi_tcb_info = Some(extension.octets.content);
+                self.has_critical_dice |= extension.critical.is_true();
+            }
+            None if extension.oid.is_dice() => {
+                self.has_critical_dice |= extension.critical.is_true();
+            }
+            None => self.has_unknown_critical |= extension.critical.is_true(),
         }
         self.has_explicit_false |= extension.critical == Flag::False;
         Ok(())
     }
 }
+
+/// The extensions that are taken apart.
+#[derive(Clone, Copy)]
+enum Kind {
+    BasicConstraints,
+    KeyUsage,
+    ExtendedKeyUsage,
+    SubjectAltName,
+    Spdm,
+    NameConstraints,
+    TcbInfo,
+    MultiTcbInfo,
+}
+
+const KINDS: &[(Oid<'static>, Kind)] = &[
+    (Oid::BASIC_CONSTRAINTS, Kind::BasicConstraints),
+    (Oid::KEY_USAGE, Kind::KeyUsage),
+    (Oid::EXTENDED_KEY_USAGE, Kind::ExtendedKeyUsage),
+    (Oid::SUBJECT_ALT_NAME, Kind::SubjectAltName),
+    (Oid::DMTF_SPDM_EXTENSION, Kind::Spdm),
+    (Oid::NAME_CONSTRAINTS, Kind::NameConstraints),
+    (Oid::TCB_INFO, Kind::TcbInfo),
+    (Oid::MULTI_TCB_INFO, Kind::MultiTcbInfo),
+];
 
 /// One extension, its value still encoded.
 struct Extension<'a> {
@@ -120,13 +137,13 @@ struct Extension<'a> {
 impl<'a> Extension<'a> {
     fn parse(element: &Element<'a>) -> Result<Self, Fault> {
         let malformed = Fault::new(Rule::ExtensionSyntax, element.at);
-        if element.tag != Tag::Sequence {
+        if element.tag != Tag::SEQUENCE {
             return Err(malformed);
         }
         let mut fields = element.fields();
         let oid = fields.next()?.and_then(|oid| oid.oid()).ok_or(malformed)?;
         let critical = Flag::take(&mut fields)?;
-        let octets = fields.take(Tag::OctetString, Rule::ExtensionSyntax)?;
+        let octets = fields.take(Tag::OCTET_STRING, Rule::ExtensionSyntax)?;
         fields.finish(Rule::ExtensionSyntax)?;
         Ok(Self { oid, critical, octets })
     }
@@ -153,7 +170,7 @@ enum Flag {
 
 impl Flag {
     fn take(fields: &mut Fields<'_>) -> Result<Self, Fault> {
-        Ok(match fields.optional(Tag::Boolean)? {
+        Ok(match fields.optional(Tag::BOOLEAN)? {
             Some(element) if element.content == [0xFF] => Self::True,
             Some(_) => Self::False,
             None => Self::Absent,
@@ -178,7 +195,7 @@ pub struct BasicConstraints {
 
 impl BasicConstraints {
     fn parse(budget: &mut Budget, extension: &Extension<'_>) -> Result<(Self, Flag), Fault> {
-        let sequence = extension.value(budget, Tag::Sequence, Rule::BasicConstraintsSyntax)?;
+        let sequence = extension.value(budget, Tag::SEQUENCE, Rule::BasicConstraintsSyntax)?;
         let malformed = Fault::new(Rule::BasicConstraintsSyntax, sequence.at);
         let mut fields = sequence.fields();
         let flag = Flag::take(&mut fields)?;
@@ -215,7 +232,7 @@ pub struct KeyUsage {
 
 impl KeyUsage {
     fn parse(budget: &mut Budget, extension: &Extension<'_>) -> Result<Self, Fault> {
-        let bits = extension.value(budget, Tag::BitString, Rule::KeyUsageSyntax)?;
+        let bits = extension.value(budget, Tag::BIT_STRING, Rule::KeyUsageSyntax)?;
         match bits.content {
             [unused, first] => Ok(Self { first: *first, second: None, unused: *unused }),
             [unused, first, second] => {
@@ -288,8 +305,8 @@ impl Entry {
             Self::SpdmOid => {
                 let mut fields = element.fields();
                 let oid = fields.next().ok()??.oid()?;
-                fields.optional(Tag::OctetString).ok()?;
-                (element.tag == Tag::Sequence && fields.is_empty()).then_some(oid)
+                fields.optional(Tag::OCTET_STRING).ok()?;
+                (element.tag == Tag::SEQUENCE && fields.is_empty()).then_some(oid)
             }
         }
     }
@@ -302,7 +319,7 @@ impl<'a> OidList<'a> {
         entry: Entry,
         rule: Rule,
     ) -> Result<Self, Fault> {
-        let sequence = extension.value(budget, Tag::Sequence, rule)?;
+        let sequence = extension.value(budget, Tag::SEQUENCE, rule)?;
         let list = Self { fields: sequence.fields(), entry };
         let mut fields = list.fields;
         if fields.is_empty() {

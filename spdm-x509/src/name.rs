@@ -2,13 +2,11 @@
 
 use core::fmt;
 
-use der::Tag;
-
 use crate::error::Fault;
 use crate::oid::Oid;
 use crate::rule::Rule;
 use crate::text::Text;
-use crate::tlv::{Element, Fields};
+use crate::tlv::{Element, Fields, Tag};
 
 /// An issuer or a subject.
 ///
@@ -23,13 +21,13 @@ pub struct Name<'a> {
 impl<'a> Name<'a> {
     pub(crate) fn parse(element: &Element<'a>) -> Result<Self, Fault> {
         let malformed = |at| Fault::new(Rule::NameSyntax, at);
-        if element.tag != Tag::Sequence {
+        if element.tag != Tag::SEQUENCE {
             return Err(malformed(element.at));
         }
         let mut rdns = element.fields();
         while let Some(rdn) = rdns.next()? {
             let mut attributes = rdn.fields();
-            if rdn.tag != Tag::Set || attributes.is_empty() {
+            if rdn.tag != Tag::SET || attributes.is_empty() {
                 return Err(malformed(rdn.at));
             }
             while let Some(attribute) = attributes.next()? {
@@ -90,7 +88,7 @@ fn may_equal(a: &Element<'_>, b: &Element<'_>) -> bool {
     }
     let is_ascii = |value: &Element<'_>| {
         let is_string =
-            matches!(value.tag, Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
+            matches!(value.tag, Tag::UTF8_STRING | Tag::PRINTABLE_STRING | Tag::IA5_STRING);
         is_string && value.content.is_ascii()
     };
     let (a, b) = (a.value, b.value);
@@ -141,7 +139,7 @@ struct Attribute<'a> {
 impl<'a> Attribute<'a> {
     fn parse(element: &Element<'a>) -> Result<Self, Fault> {
         let malformed = Fault::new(Rule::NameSyntax, element.at);
-        if element.tag != Tag::Sequence {
+        if element.tag != Tag::SEQUENCE {
             return Err(malformed);
         }
         let mut fields = element.fields();
@@ -158,7 +156,7 @@ impl<'a> Attribute<'a> {
             None => write!(f, "{}=", self.kind)?,
         }
         match self.value.tag {
-            Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::TeletexString => {
+            Tag::UTF8_STRING | Tag::PRINTABLE_STRING | Tag::IA5_STRING | Tag::TELETEX_STRING => {
                 Text(self.value.content).write(f, ",+\"\\<>;=#")
             }
             _ => {

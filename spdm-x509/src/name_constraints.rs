@@ -1,14 +1,12 @@
 //! nameConstraints (RFC 5280 §4.2.1.10): enforced for directory names; every other kind of name that is
 //! constrained and occurs is refused, which is the choice that the RFC leaves.
 
-use der::Tag;
-
 use crate::certificate::Certificate;
 use crate::error::Fault;
 use crate::name::Name;
 use crate::rule::Rule;
 use crate::subject_alt_name::is_general_name;
-use crate::tlv::{Element, Fields, explicit};
+use crate::tlv::{Element, Fields, Tag, explicit};
 
 /// The choice directoryName of GeneralName, which is EXPLICIT because Name is a CHOICE.
 const DIRECTORY_NAME: Tag = explicit(4);
@@ -114,7 +112,7 @@ impl<'a> Subtrees<'a> {
 fn base<'a>(subtree: &Element<'a>) -> Option<Element<'a>> {
     let mut fields = subtree.fields();
     let base = fields.next().ok()??;
-    (subtree.tag == Tag::Sequence && fields.is_empty()).then_some(base)
+    (subtree.tag == Tag::SEQUENCE && fields.is_empty()).then_some(base)
 }
 
 fn directory_name<'a>(name: &Element<'a>) -> Option<Name<'a>> {
@@ -128,19 +126,16 @@ fn directory_name<'a>(name: &Element<'a>) -> Option<Name<'a>> {
 enum Kind {
     Mail,
     Directory,
-    Other(u32),
+    Other(u8),
 }
 
 impl Kind {
     fn of(tag: Tag) -> Option<Self> {
-        match tag {
-            Tag::ContextSpecific { number, .. } => Some(match number.value() {
-                1 => Self::Mail,
-                4 => Self::Directory,
-                number => Self::Other(number),
-            }),
-            _ => None,
-        }
+        tag.context_number().map(|number| match number {
+            1 => Self::Mail,
+            4 => Self::Directory,
+            number => Self::Other(number),
+        })
     }
 }
 

@@ -24,7 +24,12 @@ impl<'a> Oid<'a> {
     /// The name in its specification, where this crate knows it: `ecdsa-with-SHA384`, `id-kp-serverAuth`.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
-        NAMES.iter().find(|(oid, _)| *oid == self).map(|(_, name)| *name)
+        self.find(NAMES)
+    }
+
+    /// What a table has for it.
+    pub(crate) fn find<T: Copy>(self, table: &[(Oid<'static>, T)]) -> Option<T> {
+        table.iter().find(|(oid, _)| *oid == self).map(|(_, value)| *value)
     }
 
     /// Whether it is one of TCG's for DICE certificates.

@@ -2,13 +2,12 @@
 
 use core::fmt;
 
-use der::Tag;
 use spdm_crypto::{AsymAlgorithm, EcCurve, MlDsaSet};
 
 use crate::error::Fault;
 use crate::oid::Oid;
 use crate::rule::Rule;
-use crate::tlv::{Element, check_strict};
+use crate::tlv::{Element, Tag, check_strict};
 
 /// The kind of a public key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -72,66 +71,66 @@ pub(crate) struct PublicKey<'a> {
 impl<'a> PublicKey<'a> {
     pub(crate) fn parse(element: &Element<'a>) -> Result<Self, Fault> {
         let malformed = Fault::new(Rule::PublicKeySyntax, element.at);
-        if element.tag != Tag::Sequence {
+        if element.tag != Tag::SEQUENCE {
             return Err(malformed);
         }
         let mut fields = element.fields();
-        let identifier = fields.take(Tag::Sequence, Rule::PublicKeySyntax)?;
-        let bits = fields.take(Tag::BitString, Rule::PublicKeySyntax)?;
+        let identifier = fields.take(Tag::SEQUENCE, Rule::PublicKeySyntax)?;
+        let bits = fields.take(Tag::BIT_STRING, Rule::PublicKeySyntax)?;
         fields.finish(Rule::PublicKeySyntax)?;
 
         let key = bits.whole_bits().ok_or_else(|| Fault::new(Rule::PublicKeySyntax, bits.at))?;
-        let algorithm = match AlgorithmIdentifier::parse(&identifier).ok_or(malformed)? {
-            AlgorithmIdentifier { oid: Oid::EC_PUBLIC_KEY, parameters } => {
-                match parameters.and_then(|curve| curve.oid()).ok_or(malformed)? {
-                    Oid::P256 => KeyAlgorithm::Ec(EcCurve::P256),
-                    Oid::P384 => KeyAlgorithm::Ec(EcCurve::P384),
-                    Oid::P521 => KeyAlgorithm::Ec(EcCurve::P521),
-                    curve => KeyAlgorithm::Other(curve),
+        let identifier = AlgorithmIdentifier::parse(&identifier).ok_or(malformed)?;
+        let AlgorithmIdentifier { oid, parameters } = identifier;
+        let algorithm = match oid.find(FAMILIES) {
+            Some(Family::Ec) => {
+                let curve = parameters.and_then(|curve| curve.oid()).ok_or(malformed)?;
+                match curve.find(CURVES) {
+                    Some(curve) => KeyAlgorithm::Ec(curve),
+                    None => KeyAlgorithm::Other(curve),
                 }
             }
-            AlgorithmIdentifier { oid: Oid::ED25519, parameters } => {
-                without(parameters, KeyAlgorithm::Ed25519).ok_or(malformed)?
-            }
-            AlgorithmIdentifier { oid: Oid::ML_DSA_44, parameters } => {
-                without(parameters, KeyAlgorithm::MlDsa(MlDsaSet::P44)).ok_or(malformed)?
-            }
-            AlgorithmIdentifier { oid: Oid::ML_DSA_65, parameters } => {
-                without(parameters, KeyAlgorithm::MlDsa(MlDsaSet::P65)).ok_or(malformed)?
-            }
-            AlgorithmIdentifier { oid: Oid::ML_DSA_87, parameters } => {
-                without(parameters, KeyAlgorithm::MlDsa(MlDsaSet::P87)).ok_or(malformed)?
-            }
-            AlgorithmIdentifier { oid: Oid::RSA_ENCRYPTION, parameters: Some(parameters) }
-                if parameters.tag == Tag::Null =>
-            {
-                // The bits follow the octet that counts the unused ones.
+            // The bits follow the octet that counts the unused ones.
+            Some(Family::Rsa) if identifier.has_null() => {
                 KeyAlgorithm::Rsa { bits: modulus_bits(key, bits.content_at() + 1)? }
             }
-            AlgorithmIdentifier { oid: Oid::RSA_ENCRYPTION, .. } => return Err(malformed),
-            AlgorithmIdentifier { oid, .. } => KeyAlgorithm::Other(oid),
+            // RFC 8410 §3, RFC 9881 §2: no parameters.
+            Some(Family::Ed25519) if parameters.is_none() => KeyAlgorithm::Ed25519,
+            Some(Family::MlDsa(set)) if parameters.is_none() => KeyAlgorithm::MlDsa(set),
+            Some(Family::Rsa | Family::Ed25519 | Family::MlDsa(_)) => return Err(malformed),
+            None => KeyAlgorithm::Other(oid),
         };
         Ok(Self { algorithm, key })
     }
 }
 
-/// The algorithm where it has no parameters (RFC 8410 §3, RFC 9881 §2).
-const fn without<'a>(
-    parameters: Option<Element<'_>>,
-    algorithm: KeyAlgorithm<'a>,
-) -> Option<KeyAlgorithm<'a>> {
-    match parameters {
-        None => Some(algorithm),
-        Some(_) => None,
-    }
+/// What an AlgorithmIdentifier of a key says; parameters or the key itself say the rest.
+#[derive(Clone, Copy)]
+enum Family {
+    Ec,
+    Rsa,
+    Ed25519,
+    MlDsa(MlDsaSet),
 }
+
+const FAMILIES: &[(Oid<'static>, Family)] = &[
+    (Oid::EC_PUBLIC_KEY, Family::Ec),
+    (Oid::RSA_ENCRYPTION, Family::Rsa),
+    (Oid::ED25519, Family::Ed25519),
+    (Oid::ML_DSA_44, Family::MlDsa(MlDsaSet::P44)),
+    (Oid::ML_DSA_65, Family::MlDsa(MlDsaSet::P65)),
+    (Oid::ML_DSA_87, Family::MlDsa(MlDsaSet::P87)),
+];
+
+const CURVES: &[(Oid<'static>, EcCurve)] =
+    &[(Oid::P256, EcCurve::P256), (Oid::P384, EcCurve::P384), (Oid::P521, EcCurve::P521)];
 
 /// Size of the modulus of a PKCS#1 `RSAPublicKey` whose numbers are positive.
 fn modulus_bits(key: &[u8], at: usize) -> Result<usize, Fault> {
     check_strict(key, at)?;
     let malformed = Fault::new(Rule::PublicKeySyntax, at);
     let (sequence, rest) = Element::split(key, at)?;
-    if sequence.tag != Tag::Sequence || !rest.is_empty() {
+    if sequence.tag != Tag::SEQUENCE || !rest.is_empty() {
         return Err(malformed);
     }
     let mut fields = sequence.fields();
@@ -161,12 +160,12 @@ impl<'a> AlgorithmIdentifier<'a> {
         let mut fields = element.fields();
         let oid = fields.next().ok()??.oid()?;
         let parameters = fields.next().ok()?;
-        (element.tag == Tag::Sequence && fields.is_empty()).then_some(Self { oid, parameters })
+        (element.tag == Tag::SEQUENCE && fields.is_empty()).then_some(Self { oid, parameters })
     }
 
     /// Whether the parameters are NULL.
     pub(crate) fn has_null(&self) -> bool {
-        self.parameters.is_some_and(|parameters| parameters.tag == Tag::Null)
+        self.parameters.is_some_and(|parameters| parameters.tag == Tag::NULL)
     }
 }
 

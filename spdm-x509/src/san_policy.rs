@@ -56,7 +56,7 @@ fn check_pci_cma(leaf: &Certificate<'_>, identity: &PciIdentity, ledger: &mut Le
 }
 
 fn check_dmtf(leaf: &Certificate<'_>, pattern: &str, ledger: &mut Ledger<'_, '_>) {
-    let pattern = parts(pattern);
+    let pattern = parts(pattern.as_bytes());
     ledger.ask(Rule::SanPattern, pattern.is_some());
     let mut names = names_of(leaf, Oid::DMTF_DEVICE_INFO);
     let (name, second) = (names.next(), names.next());
@@ -66,8 +66,8 @@ fn check_dmtf(leaf: &Certificate<'_>, pattern: &str, ledger: &mut Ledger<'_, '_>
     ledger.ask(Rule::SanAmbiguous, second.is_none());
     let text = name.and_then(OtherName::text);
     ledger.ask(Rule::SanType, text.is_some());
-    let text = text.and_then(Text::as_str).filter(|text| !text.contains('\0'));
-    let parts = text.and_then(parts);
+    let text = text.filter(|text| text.as_str().is_some() && !text.as_bytes().contains(&0));
+    let parts = text.and_then(|text| parts(text.as_bytes()));
     ledger.ask(Rule::SanDmtfSyntax, parts.is_some());
     let fits = pattern.zip(parts).is_some_and(|(pattern, parts)| {
         pattern.into_iter().zip(parts).all(|(pattern, part)| matches(pattern, part))
@@ -90,22 +90,30 @@ fn names_of<'a>(leaf: &Certificate<'a>, kind: Oid<'static>) -> impl Iterator<Ite
 }
 
 /// Three parts with two colons between them.
-fn parts(name: &str) -> Option<[&str; 3]> {
-    let mut parts = name.split(':');
+fn parts(name: &[u8]) -> Option<[&[u8]; 3]> {
+    let mut parts = name.split(|byte| *byte == b':');
     let three = [parts.next()?, parts.next()?, parts.next()?];
     parts.next().is_none().then_some(three)
 }
 
-/// Whether `pattern`, in which `*` stands for any characters, covers `text`.
-fn matches(pattern: &str, text: &str) -> bool {
-    let Some((start, behind)) = pattern.split_once('*') else { return pattern == text };
-    let (middle, end) = behind.rsplit_once('*').unwrap_or(("", behind));
-    let inner = text.strip_prefix(start).and_then(|text| text.strip_suffix(end));
-    // The leftmost place for each piece leaves the most room for the next.
-    let rest = middle.split('*').try_fold(inner, |rest, piece| {
-        rest.and_then(|rest| rest.split_once(piece)).map(|(_, rest)| Some(rest))
-    });
-    rest.flatten().is_some()
+/// Whether `pattern`, in which `*` stands for any characters, covers `text`. Both are UTF-8, in which the bytes
+/// of a character occur nowhere but there.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let mut pieces = pattern.split(|byte| *byte == b'*');
+    let start = pieces.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(start) else { return false };
+    let Some(mut piece) = pieces.next() else { return rest.is_empty() };
+    // The leftmost place for each piece leaves the most room for the next; the last one is the end.
+    for next in pieces {
+        let Some(behind) = after(rest, piece) else { return false };
+        (rest, piece) = (behind, next);
+    }
+    rest.ends_with(piece)
+}
+
+/// What follows the first place of `piece` in `text`.
+fn after<'t>(text: &'t [u8], piece: &[u8]) -> Option<&'t [u8]> {
+    (0..=text.len()).find_map(|at| text.get(at..)?.strip_prefix(piece))
 }
 
 /// Whether `value` is displayed as exactly `text`.
@@ -235,7 +243,7 @@ mod tests {
             ("a*b*b", "abb"),
             ("**", "x"),
         ] {
-            assert!(matches(pattern, text), "{pattern} {text}");
+            assert!(matches(pattern.as_bytes(), text.as_bytes()), "{pattern} {text}");
         }
         for (pattern, text) in [
             ("", "x"),
@@ -247,15 +255,15 @@ mod tests {
             ("*x*", "ACME"),
             ("A*M", "ACME"),
         ] {
-            assert!(!matches(pattern, text), "{pattern} {text}");
+            assert!(!matches(pattern.as_bytes(), text.as_bytes()), "{pattern} {text}");
         }
     }
 
     #[test]
     fn exactly_two_colons() {
-        assert_eq!(parts("a:b:c"), Some(["a", "b", "c"]));
-        assert_eq!(parts("::"), Some(["", "", ""]));
-        assert_eq!(parts("a:b"), None);
-        assert_eq!(parts("a:b:c:d"), None);
+        assert_eq!(parts(b"a:b:c"), Some([&b"a"[..], b"b", b"c"]));
+        assert_eq!(parts(b"::"), Some([&b""[..]; 3]));
+        assert_eq!(parts(b"a:b"), None);
+        assert_eq!(parts(b"a:b:c:d"), None);
     }
 }

@@ -1,6 +1,5 @@
 //! Signatures on certificates.
 
-use der::Tag;
 use spdm_crypto::{
     AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, Provider, RsaBits, RsaScheme, Signed,
 };
@@ -10,7 +9,7 @@ use crate::finding::Ledger;
 use crate::oid::Oid;
 use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};
 use crate::rule::Rule;
-use crate::tlv::{Element, check_strict, explicit};
+use crate::tlv::{Element, Tag, check_strict, explicit};
 
 /// Verifies the signature of `certificate` under the key of `issuer`, over the bytes as received. `negotiated`
 /// is a hash that the backend has, for algorithms that bring their own and ignore it.
@@ -44,12 +43,14 @@ pub(crate) fn check(
 }
 
 /// What a signatureAlgorithm says; the key adds curve or size.
+#[derive(Clone, Copy)]
 struct SignatureScheme {
     family: Family,
     /// `None` for algorithms that bring their own.
     hash: Option<HashAlgorithm>,
 }
 
+#[derive(Clone, Copy)]
 enum Family {
     Ecdsa,
     Ed25519,
@@ -57,31 +58,46 @@ enum Family {
     Rsa(RsaScheme),
 }
 
+/// RFC 5758 §3.2, RFC 8410 §3, RFC 9881 §2, RFC 4055 §5 and §3. SHA-2 only: weaker hashes are refused, SHA-3
+/// is not used in SPDM certificates.
+const SCHEMES: &[(Oid<'static>, SignatureScheme)] = &[
+    (Oid::ECDSA_SHA256, scheme(Family::Ecdsa, Some(HashAlgorithm::Sha256))),
+    (Oid::ECDSA_SHA384, scheme(Family::Ecdsa, Some(HashAlgorithm::Sha384))),
+    (Oid::ECDSA_SHA512, scheme(Family::Ecdsa, Some(HashAlgorithm::Sha512))),
+    (Oid::ED25519, scheme(Family::Ed25519, None)),
+    (Oid::ML_DSA_44, scheme(Family::MlDsa(MlDsaSet::P44), None)),
+    (Oid::ML_DSA_65, scheme(Family::MlDsa(MlDsaSet::P65), None)),
+    (Oid::ML_DSA_87, scheme(Family::MlDsa(MlDsaSet::P87), None)),
+    (Oid::RSA_SHA256, scheme(Family::Rsa(RsaScheme::Pkcs1), Some(HashAlgorithm::Sha256))),
+    (Oid::RSA_SHA384, scheme(Family::Rsa(RsaScheme::Pkcs1), Some(HashAlgorithm::Sha384))),
+    (Oid::RSA_SHA512, scheme(Family::Rsa(RsaScheme::Pkcs1), Some(HashAlgorithm::Sha512))),
+    // Its parameters name the hash.
+    (Oid::RSA_PSS, scheme(Family::Rsa(RsaScheme::Pss), None)),
+];
+
+const fn scheme(family: Family, hash: Option<HashAlgorithm>) -> SignatureScheme {
+    SignatureScheme { family, hash }
+}
+
+/// The SHA-2 functions.
+const HASHES: &[(Oid<'static>, HashAlgorithm)] = &[
+    (Oid::SHA256, HashAlgorithm::Sha256),
+    (Oid::SHA384, HashAlgorithm::Sha384),
+    (Oid::SHA512, HashAlgorithm::Sha512),
+];
+
 impl SignatureScheme {
-    /// RFC 5758 §3.2, RFC 8410 §3, RFC 9881 §2, RFC 4055 §5 and §3. SHA-2 only: weaker hashes are refused,
-    /// SHA-3 is not used in SPDM certificates.
     fn of(identifier: &AlgorithmIdentifier<'_>) -> Option<Self> {
-        let pkcs1 = |hash| (Family::Rsa(RsaScheme::Pkcs1), Some(hash));
-        let (family, hash) = match identifier.oid {
-            Oid::ECDSA_SHA256 => (Family::Ecdsa, Some(HashAlgorithm::Sha256)),
-            Oid::ECDSA_SHA384 => (Family::Ecdsa, Some(HashAlgorithm::Sha384)),
-            Oid::ECDSA_SHA512 => (Family::Ecdsa, Some(HashAlgorithm::Sha512)),
-            Oid::ED25519 => (Family::Ed25519, None),
-            Oid::ML_DSA_44 => (Family::MlDsa(MlDsaSet::P44), None),
-            Oid::ML_DSA_65 => (Family::MlDsa(MlDsaSet::P65), None),
-            Oid::ML_DSA_87 => (Family::MlDsa(MlDsaSet::P87), None),
-            Oid::RSA_SHA256 => pkcs1(HashAlgorithm::Sha256),
-            Oid::RSA_SHA384 => pkcs1(HashAlgorithm::Sha384),
-            Oid::RSA_SHA512 => pkcs1(HashAlgorithm::Sha512),
-            Oid::RSA_PSS => (Family::Rsa(RsaScheme::Pss), Some(pss_hash(&identifier.parameters?)?)),
-            _ => return None,
-        };
-        let parameters_are_usual = match family {
+        let mut scheme = identifier.oid.find(SCHEMES)?;
+        let parameters_are_usual = match scheme.family {
             Family::Ecdsa | Family::Ed25519 | Family::MlDsa(_) => identifier.parameters.is_none(),
             Family::Rsa(RsaScheme::Pkcs1) => identifier.has_null(),
-            Family::Rsa(RsaScheme::Pss) => true,
+            Family::Rsa(RsaScheme::Pss) => {
+                scheme.hash = Some(pss_hash(&identifier.parameters?)?);
+                true
+            }
         };
-        parameters_are_usual.then_some(Self { family, hash })
+        parameters_are_usual.then_some(scheme)
     }
 
     fn with_key(&self, key: KeyAlgorithm<'_>) -> Option<AsymAlgorithm> {
@@ -102,7 +118,7 @@ impl SignatureScheme {
 /// The hash of RSASSA-PSS-params (RFC 4055 §3.1) where MGF1 uses it too and the salt is as long; the
 /// defaults are SHA-1, so hash, mask and salt are all there.
 fn pss_hash(parameters: &Element<'_>) -> Option<HashAlgorithm> {
-    if parameters.tag != Tag::Sequence {
+    if parameters.tag != Tag::SEQUENCE {
         return None;
     }
     let mut fields = parameters.fields();
@@ -128,12 +144,7 @@ fn sha2(identifier: &AlgorithmIdentifier<'_>) -> Option<HashAlgorithm> {
     if identifier.parameters.is_some() && !identifier.has_null() {
         return None;
     }
-    match identifier.oid {
-        Oid::SHA256 => Some(HashAlgorithm::Sha256),
-        Oid::SHA384 => Some(HashAlgorithm::Sha384),
-        Oid::SHA512 => Some(HashAlgorithm::Sha512),
-        _ => None,
-    }
+    identifier.oid.find(HASHES)
 }
 
 /// r and s of the widest curve.
@@ -143,7 +154,7 @@ const MAX_FIXED: usize = 2 * EcCurve::P521.coordinate_len();
 fn ecdsa_fixed<'f>(der: &[u8], curve: EcCurve, fixed: &'f mut [u8; MAX_FIXED]) -> Option<&'f [u8]> {
     check_strict(der, 0).ok()?;
     let (sequence, rest) = Element::split(der, 0).ok()?;
-    if sequence.tag != Tag::Sequence || !rest.is_empty() {
+    if sequence.tag != Tag::SEQUENCE || !rest.is_empty() {
         return None;
     }
     let mut fields = sequence.fields();

@@ -2,14 +2,12 @@
 
 use core::fmt;
 
-use der::Tag;
-
 use crate::error::Fault;
 use crate::name::Name;
 use crate::oid::Oid;
 use crate::rule::Rule;
 use crate::text::Text;
-use crate::tlv::{Element, Fields, explicit};
+use crate::tlv::{Element, Fields, Tag, explicit};
 
 /// The extension subjectAltName (RFC 5280 §4.2.1.6).
 #[derive(Clone, Copy, Debug)]
@@ -44,13 +42,11 @@ const OTHER_NAME: Tag = explicit(0);
 /// Whether this is one of the choices of GeneralName; x400Address, directoryName and ediPartyName are
 /// constructed.
 pub(crate) fn is_general_name(name: &Element<'_>) -> bool {
-    match name.tag {
-        OTHER_NAME => OtherName::parse(name).is_some(),
-        Tag::ContextSpecific { constructed, number } => match number.value() {
-            3..=5 => constructed,
-            1 | 2 | 6..=8 => !constructed,
-            _ => false,
-        },
+    let constructed = name.tag.is_constructed();
+    match name.tag.context_number() {
+        Some(0) => name.tag == OTHER_NAME && OtherName::parse(name).is_some(),
+        Some(3..=5) => constructed,
+        Some(1 | 2 | 6..=8) => !constructed,
         _ => false,
     }
 }
@@ -72,8 +68,8 @@ impl<'a> GeneralName<'a> {
 
 impl fmt::Display for GeneralName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tag::ContextSpecific { number, .. } = self.0.tag else { return Err(fmt::Error) };
-        let kind = match number.value() {
+        let number = self.0.tag.context_number().ok_or(fmt::Error)?;
+        let kind = match number {
             0 => "otherName",
             1 => "email",
             2 => "DNS",
@@ -84,7 +80,7 @@ impl fmt::Display for GeneralName<'_> {
             7 => "IP",
             _ => "registeredID",
         };
-        let text = match number.value() {
+        let text = match number {
             1 | 2 | 6 => Some(Text(self.0.content)),
             _ => None,
         };
@@ -133,6 +129,6 @@ impl<'a> OtherName<'a> {
     /// The value where it is a UTF8String (of whatever bytes: see [`Text::as_str`]).
     #[must_use]
     pub fn text(self) -> Option<Text<'a>> {
-        (self.value.tag == Tag::Utf8String).then_some(Text(self.value.content))
+        (self.value.tag == Tag::UTF8_STRING).then_some(Text(self.value.content))
     }
 }

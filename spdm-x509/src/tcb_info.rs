@@ -2,11 +2,9 @@
 
 use core::fmt;
 
-use der::Tag;
-
 use crate::oid::Oid;
 use crate::text::Text;
-use crate::tlv::{Element, Fields, check_strict, explicit, implicit};
+use crate::tlv::{Element, Fields, Tag, check_strict, explicit, implicit};
 
 /// One statement of a DICE extension. It is shown; no policy compares it with anything.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +48,7 @@ impl<'a> DiceInfo<'a> {
 fn one(value: &[u8]) -> Option<Element<'_>> {
     check_strict(value, 0).ok()?;
     let (element, rest) = Element::split(value, 0).ok()?;
-    (element.tag == Tag::Sequence && rest.is_empty()).then_some(element)
+    (element.tag == Tag::SEQUENCE && rest.is_empty()).then_some(element)
 }
 
 /// `SEQUENCE { version INTEGER (1), deviceID SubjectPublicKeyInfo, fwid FWID }`.
@@ -59,8 +57,8 @@ fn composite_device_id<'a>(element: &Element<'a>) -> Option<DiceInfo<'a>> {
     let version = fields.next().ok()??;
     let device_id = fields.next().ok()??;
     let fwid = Fwid::parse(&fields.next().ok()??)?;
-    let is_one = version.tag == Tag::Integer && version.content == [1];
-    (is_one && device_id.tag == Tag::Sequence && fields.is_empty())
+    let is_one = version.tag == Tag::INTEGER && version.content == [1];
+    (is_one && device_id.tag == Tag::SEQUENCE && fields.is_empty())
         .then_some(DiceInfo::CompositeDeviceId { device_id: device_id.encoded, fwid })
 }
 
@@ -109,7 +107,7 @@ impl<'a> TcbInfo<'a> {
         // integrityRegisters: their digests are those of measurements.
         fields.optional(explicit(11)).ok()?;
         let well_formed = fwids.into_iter().all(|fwid| Fwid::parse(&fwid).is_some());
-        (element.tag == Tag::Sequence && fields.is_empty() && well_formed).then_some(Self {
+        (element.tag == Tag::SEQUENCE && fields.is_empty() && well_formed).then_some(Self {
             vendor: text(vendor),
             model: text(model),
             version: text(version),
@@ -214,8 +212,8 @@ impl<'a> Fwid<'a> {
     fn parse(element: &Element<'a>) -> Option<Self> {
         let mut fields = element.fields();
         let hash = fields.next().ok()??.oid()?;
-        let digest = fields.optional(Tag::OctetString).ok()??;
-        (element.tag == Tag::Sequence && fields.is_empty())
+        let digest = fields.optional(Tag::OCTET_STRING).ok()??;
+        (element.tag == Tag::SEQUENCE && fields.is_empty())
             .then_some(Self { hash, digest: digest.content })
     }
 }

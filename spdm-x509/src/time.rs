@@ -2,11 +2,9 @@
 
 use core::fmt;
 
-use der::Tag;
-
 use crate::error::Fault;
 use crate::rule::Rule;
-use crate::tlv::Element;
+use crate::tlv::{Element, Tag};
 
 /// A date and time in UTC, from 1970 to 9999.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -23,11 +21,11 @@ impl Time {
     /// Reads UTCTime `YYMMDDhhmmssZ` or GeneralizedTime `YYYYMMDDhhmmssZ` (RFC 5280 §4.1.2.5).
     pub(crate) fn parse(element: &Element<'_>) -> Result<Self, Fault> {
         let time = match (element.tag, element.content) {
-            (Tag::UtcTime, [y1, y0, rest @ ..]) => two_digits(*y1, *y0).and_then(|year| {
+            (Tag::UTC_TIME, [y1, y0, rest @ ..]) => two_digits(*y1, *y0).and_then(|year| {
                 let century = if year >= 50 { 1900 } else { 2000 };
                 Self::from_digits(century + u16::from(year), rest)
             }),
-            (Tag::GeneralizedTime, [y3, y2, y1, y0, rest @ ..]) => {
+            (Tag::GENERALIZED_TIME, [y3, y2, y1, y0, rest @ ..]) => {
                 let high = two_digits(*y3, *y2);
                 let low = two_digits(*y1, *y0);
                 high.zip(low).and_then(|(high, low)| {
@@ -43,7 +41,7 @@ impl Time {
     /// date for a validity without beginning.
     pub(crate) fn is_early_generalized(element: &Element<'_>) -> bool {
         let year = element.content.get(..4).unwrap_or_default();
-        element.tag == Tag::GeneralizedTime
+        element.tag == Tag::GENERALIZED_TIME
             && year < b"2050".as_slice()
             && element.content != b"19700101000000Z"
     }
@@ -106,7 +104,7 @@ const fn days_in_month(year: u16, month: u8) -> u8 {
 mod tests {
     use super::{Fault, Rule, Time};
     use crate::tlv::Element;
-    use der::Tag;
+    use crate::tlv::Tag;
     use std::string::ToString;
 
     fn parse(tag: Tag, text: &str) -> Result<Time, Fault> {
@@ -117,13 +115,13 @@ mod tests {
     #[test]
     fn dates_become_seconds() {
         for (tag, text, unix, shown) in [
-            (Tag::GeneralizedTime, "19700101000000Z", 0, "1970-01-01T00:00:00Z"),
-            (Tag::GeneralizedTime, "99991231235959Z", 253_402_300_799, "9999-12-31T23:59:59Z"),
-            (Tag::UtcTime, "700101000001Z", 1, "1970-01-01T00:00:01Z"),
-            (Tag::UtcTime, "261123075312Z", 1_795_420_392, "2026-11-23T07:53:12Z"),
-            (Tag::UtcTime, "491231235959Z", 2_524_607_999, "2049-12-31T23:59:59Z"),
-            (Tag::UtcTime, "000229000000Z", 951_782_400, "2000-02-29T00:00:00Z"),
-            (Tag::GeneralizedTime, "21000301000000Z", 4_107_542_400, "2100-03-01T00:00:00Z"),
+            (Tag::GENERALIZED_TIME, "19700101000000Z", 0, "1970-01-01T00:00:00Z"),
+            (Tag::GENERALIZED_TIME, "99991231235959Z", 253_402_300_799, "9999-12-31T23:59:59Z"),
+            (Tag::UTC_TIME, "700101000001Z", 1, "1970-01-01T00:00:01Z"),
+            (Tag::UTC_TIME, "261123075312Z", 1_795_420_392, "2026-11-23T07:53:12Z"),
+            (Tag::UTC_TIME, "491231235959Z", 2_524_607_999, "2049-12-31T23:59:59Z"),
+            (Tag::UTC_TIME, "000229000000Z", 951_782_400, "2000-02-29T00:00:00Z"),
+            (Tag::GENERALIZED_TIME, "21000301000000Z", 4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
             let time = parse(tag, text).unwrap();
             assert_eq!((time.unix(), time.to_string().as_str()), (unix, shown));
@@ -133,20 +131,20 @@ mod tests {
     #[test]
     fn other_forms_and_dates_are_refused() {
         for (tag, text) in [
-            (Tag::UtcTime, "2611230753Z"),               // no seconds
-            (Tag::UtcTime, "261123075312+0000"),         // not Z
-            (Tag::UtcTime, "260229000000Z"),             // no leap year
-            (Tag::UtcTime, "261300000000Z"),             // month 13
-            (Tag::UtcTime, "260100000000Z"),             // day 0
-            (Tag::UtcTime, "260101240000Z"),             // hour 24
-            (Tag::UtcTime, "260101006000Z"),             // minute 60
-            (Tag::UtcTime, "260101000060Z"),             // second 60
-            (Tag::UtcTime, "2601 1000000Z"),             // no digit
-            (Tag::UtcTime, "691231235959Z"),             // 1969
-            (Tag::UtcTime, ""),                          // nothing
-            (Tag::GeneralizedTime, "20261123075312.5Z"), // fraction
-            (Tag::GeneralizedTime, "21000229000000Z"),   // no leap year
-            (Tag::Utf8String, "261123075312Z"),          // no time
+            (Tag::UTC_TIME, "2611230753Z"),               // no seconds
+            (Tag::UTC_TIME, "261123075312+0000"),         // not Z
+            (Tag::UTC_TIME, "260229000000Z"),             // no leap year
+            (Tag::UTC_TIME, "261300000000Z"),             // month 13
+            (Tag::UTC_TIME, "260100000000Z"),             // day 0
+            (Tag::UTC_TIME, "260101240000Z"),             // hour 24
+            (Tag::UTC_TIME, "260101006000Z"),             // minute 60
+            (Tag::UTC_TIME, "260101000060Z"),             // second 60
+            (Tag::UTC_TIME, "2601 1000000Z"),             // no digit
+            (Tag::UTC_TIME, "691231235959Z"),             // 1969
+            (Tag::UTC_TIME, ""),                          // nothing
+            (Tag::GENERALIZED_TIME, "20261123075312.5Z"), // fraction
+            (Tag::GENERALIZED_TIME, "21000229000000Z"),   // no leap year
+            (Tag::UTF8_STRING, "261123075312Z"),          // no time
         ] {
             assert_eq!(parse(tag, text), Err(Fault::new(Rule::Time, 7)), "{text}");
         }

@@ -1,11 +1,43 @@
 //! Elements of a DER encoding, borrowed, with their offsets; and the strictness check that everything
 //! passes before its meaning is read.
 
-use der::{Decode, Header, Reader, SliceReader, Tag, TagNumber};
+use der::{Decode, Header, Reader, SliceReader};
 
 use crate::error::Fault;
 use crate::oid::Oid;
 use crate::rule::Rule;
+
+/// The identifier octet of a tag. `der` has read it before, and checked what goes with a tag; this tells tags
+/// apart in one byte. Numbers from 31 on, which nothing here has, are all the same.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Tag(u8);
+
+impl Tag {
+    pub(crate) const BOOLEAN: Self = Self(0x01);
+    pub(crate) const INTEGER: Self = Self(0x02);
+    pub(crate) const BIT_STRING: Self = Self(0x03);
+    pub(crate) const OCTET_STRING: Self = Self(0x04);
+    pub(crate) const NULL: Self = Self(0x05);
+    pub(crate) const OBJECT_IDENTIFIER: Self = Self(0x06);
+    pub(crate) const ENUMERATED: Self = Self(0x0A);
+    pub(crate) const UTF8_STRING: Self = Self(0x0C);
+    pub(crate) const PRINTABLE_STRING: Self = Self(0x13);
+    pub(crate) const TELETEX_STRING: Self = Self(0x14);
+    pub(crate) const IA5_STRING: Self = Self(0x16);
+    pub(crate) const UTC_TIME: Self = Self(0x17);
+    pub(crate) const GENERALIZED_TIME: Self = Self(0x18);
+    pub(crate) const SEQUENCE: Self = Self(0x30);
+    pub(crate) const SET: Self = Self(0x31);
+
+    pub(crate) const fn is_constructed(self) -> bool {
+        self.0 & 0x20 != 0
+    }
+
+    /// The number where the class is context-specific.
+    pub(crate) const fn context_number(self) -> Option<u8> {
+        if self.0 & 0xC0 == 0x80 { Some(self.0 & 0x1F) } else { None }
+    }
+}
 
 /// One tag-length-value.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +60,8 @@ impl<'a> Element<'a> {
         let len = usize::try_from(reader.position()).map_err(malformed)?;
         let (encoded, rest) =
             bytes.split_at_checked(len).ok_or_else(|| Fault::new(Rule::Der, at))?;
-        Ok((Self { tag: header.tag(), encoded, content, at }, rest))
+        let tag = encoded.first().copied().map(Tag).ok_or_else(|| Fault::new(Rule::Der, at))?;
+        Ok((Self { tag, encoded, content, at }, rest))
     }
 
     /// Offset of the content.
@@ -43,13 +76,13 @@ impl<'a> Element<'a> {
 
     /// The object identifier that this is.
     pub(crate) fn oid(&self) -> Option<Oid<'a>> {
-        (self.tag == Tag::ObjectIdentifier).then(|| Oid::from_content(self.content)).flatten()
+        (self.tag == Tag::OBJECT_IDENTIFIER).then(|| Oid::from_content(self.content)).flatten()
     }
 
     /// The bytes of the BIT STRING that this is, where it consists of whole bytes.
     pub(crate) fn whole_bits(&self) -> Option<&'a [u8]> {
         match (self.tag, self.content.split_first()) {
-            (Tag::BitString, Some((0, bytes))) => Some(bytes),
+            (Tag::BIT_STRING, Some((0, bytes))) => Some(bytes),
             _ => None,
         }
     }
@@ -57,21 +90,21 @@ impl<'a> Element<'a> {
     /// The magnitude of the non-negative INTEGER that this is, without leading zeros.
     pub(crate) fn unsigned(&self) -> Option<&'a [u8]> {
         match (self.tag, self.content) {
-            (Tag::Integer, [0, magnitude @ ..]) => Some(magnitude),
-            (Tag::Integer, [first, ..]) if first & 0x80 == 0 => Some(self.content),
+            (Tag::INTEGER, [0, magnitude @ ..]) => Some(magnitude),
+            (Tag::INTEGER, [first, ..]) if first & 0x80 == 0 => Some(self.content),
             _ => None,
         }
     }
 }
 
 /// `[number]`, constructed.
-pub(crate) const fn explicit(number: u32) -> Tag {
-    Tag::ContextSpecific { constructed: true, number: TagNumber(number) }
+pub(crate) const fn explicit(number: u8) -> Tag {
+    Tag(0xA0 | number)
 }
 
 /// `[number]`, primitive.
-pub(crate) const fn implicit(number: u32) -> Tag {
-    Tag::ContextSpecific { constructed: false, number: TagNumber(number) }
+pub(crate) const fn implicit(number: u8) -> Tag {
+    Tag(0x80 | number)
 }
 
 /// The elements of a constructed value, one after the other.
@@ -220,22 +253,22 @@ pub(crate) fn check_strict_within(
 
 fn is_canonical(element: &Element<'_>) -> bool {
     match (element.tag, element.content) {
-        (Tag::Boolean, content) => matches!(content, [0x00 | 0xFF]),
-        (Tag::Integer | Tag::Enumerated, content) => match content {
+        (Tag::BOOLEAN, content) => matches!(content, [0x00 | 0xFF]),
+        (Tag::INTEGER | Tag::ENUMERATED, content) => match content {
             [] => false,
             [_] => true,
             [0x00, second, ..] => second & 0x80 != 0,
             [0xFF, second, ..] => second & 0x80 == 0,
             _ => true,
         },
-        (Tag::BitString, content) => match content {
+        (Tag::BIT_STRING, content) => match content {
             [] => false,
             [unused] => *unused == 0,
             [unused @ 0..=7, .., last] => last.trailing_zeros() >= u32::from(*unused),
             _ => false,
         },
-        (Tag::Null, content) => content.is_empty(),
-        (Tag::ObjectIdentifier, content) => Oid::from_content(content).is_some(),
+        (Tag::NULL, content) => content.is_empty(),
+        (Tag::OBJECT_IDENTIFIER, content) => Oid::from_content(content).is_some(),
         _ => true,
     }
 }
