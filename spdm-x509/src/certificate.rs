@@ -96,9 +96,9 @@ impl<'a> Certificate<'a> {
         let subject = fields.take(Tag::SEQUENCE, Rule::NameSyntax)?;
         let public_key = fields.take(Tag::SEQUENCE, Rule::PublicKeySyntax)?;
         // issuerUniqueID and subjectUniqueID: obsolete, without meaning here.
-        fields.optional(implicit(1))?;
-        fields.optional(implicit(2))?;
-        let extensions = fields.optional(explicit(3))?;
+        fields.optional(implicit(1));
+        fields.optional(implicit(2));
+        let extensions = fields.optional(explicit(3));
         fields.finish(Rule::CertificateSyntax)?;
 
         let (not_before, not_after) = parse_validity(&validity)?;
@@ -306,8 +306,8 @@ impl Eq for Certificate<'_> {}
 /// `version [0] EXPLICIT INTEGER`: 2 means v3.
 fn check_version(fields: &mut Fields<'_>) -> Result<(), Fault> {
     let wrong = Fault::new(Rule::Version, fields.at());
-    let mut version = fields.optional(explicit(0))?.ok_or(wrong)?.fields();
-    match version.next()? {
+    let mut version = fields.optional(explicit(0)).ok_or(wrong)?.fields();
+    match version.element() {
         Some(number) if number.tag == Tag::INTEGER && number.content == [2] => {
             version.finish(Rule::Version)
         }
@@ -318,8 +318,8 @@ fn check_version(fields: &mut Fields<'_>) -> Result<(), Fault> {
 fn parse_validity(validity: &Element<'_>) -> Result<(Time, Time), Fault> {
     let missing = Fault::new(Rule::Time, validity.at);
     let mut fields = validity.fields();
-    let not_before = Time::parse(&fields.next()?.ok_or(missing)?)?;
-    let not_after = Time::parse(&fields.next()?.ok_or(missing)?)?;
+    let not_before = Time::parse(&fields.element().ok_or(missing)?)?;
+    let not_after = Time::parse(&fields.element().ok_or(missing)?)?;
     fields.finish(Rule::Time)?;
     if not_before > not_after {
         return Err(Fault::new(Rule::ValidityOrder, validity.at));

@@ -42,7 +42,7 @@ impl<'a> Extensions<'a> {
         let mut extensions = Self::default();
         let mut seen = [None; Certificate::MAX_EXTENSIONS];
         let mut count = 0;
-        while let Some(element) = fields.next()? {
+        while let Some(element) = fields.element() {
             let extension = Extension::parse(&element)?;
             if seen.contains(&Some(extension.oid)) {
                 return Err(Fault::new(Rule::DuplicateExtension, element.at));
@@ -53,6 +53,7 @@ impl<'a> Extensions<'a> {
             count += 1;
             extensions.add(budget, &extension)?;
         }
+        fields.finish(Rule::ExtensionSyntax)?;
         Ok(extensions)
     }
 
@@ -141,8 +142,8 @@ impl<'a> Extension<'a> {
             return Err(malformed);
         }
         let mut fields = element.fields();
-        let oid = fields.next()?.and_then(|oid| oid.oid()).ok_or(malformed)?;
-        let critical = Flag::take(&mut fields)?;
+        let oid = fields.element().and_then(|oid| oid.oid()).ok_or(malformed)?;
+        let critical = Flag::take(&mut fields);
         let octets = fields.take(Tag::OCTET_STRING, Rule::ExtensionSyntax)?;
         fields.finish(Rule::ExtensionSyntax)?;
         Ok(Self { oid, critical, octets })
@@ -169,12 +170,12 @@ enum Flag {
 }
 
 impl Flag {
-    fn take(fields: &mut Fields<'_>) -> Result<Self, Fault> {
-        Ok(match fields.optional(Tag::BOOLEAN)? {
+    fn take(fields: &mut Fields<'_>) -> Self {
+        match fields.optional(Tag::BOOLEAN) {
             Some(element) if element.content == [0xFF] => Self::True,
             Some(_) => Self::False,
             None => Self::Absent,
-        })
+        }
     }
 
     const fn is_true(self) -> bool {
@@ -198,9 +199,9 @@ impl BasicConstraints {
         let sequence = extension.value(budget, Tag::SEQUENCE, Rule::BasicConstraintsSyntax)?;
         let malformed = Fault::new(Rule::BasicConstraintsSyntax, sequence.at);
         let mut fields = sequence.fields();
-        let flag = Flag::take(&mut fields)?;
+        let flag = Flag::take(&mut fields);
         let is_ca = flag.is_true();
-        let path_len = fields.next()?;
+        let path_len = fields.element();
         if path_len.is_some() && !is_ca {
             return Err(malformed);
         }
@@ -304,8 +305,8 @@ impl Entry {
             Self::KeyPurposeId => element.oid(),
             Self::SpdmOid => {
                 let mut fields = element.fields();
-                let oid = fields.next().ok()??.oid()?;
-                fields.optional(Tag::OCTET_STRING).ok()?;
+                let oid = fields.element()?.oid()?;
+                fields.optional(Tag::OCTET_STRING);
                 (element.tag == Tag::SEQUENCE && fields.is_empty()).then_some(oid)
             }
         }
@@ -325,15 +326,16 @@ impl<'a> OidList<'a> {
         if fields.is_empty() {
             return Err(Fault::new(rule, sequence.at));
         }
-        while let Some(element) = fields.next()? {
+        while let Some(element) = fields.element() {
             entry.oid(&element).ok_or_else(|| Fault::new(rule, element.at))?;
         }
+        fields.finish(rule)?;
         Ok(list)
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Oid<'a>> {
         let mut fields = self.fields;
-        core::iter::from_fn(move || self.entry.oid(&fields.next().ok()??))
+        core::iter::from_fn(move || self.entry.oid(&fields.element()?))
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn field_at(der: &[u8], at: usize) -> &'static str {
 
 fn tbs_field_at(fields: Fields<'_>, at: usize) -> &'static str {
     let mut first = fields;
-    let has_version = first.optional(explicit(0)).is_ok_and(|version| version.is_some());
+    let has_version = first.optional(explicit(0)).is_some();
     let (index, element) = find(fields, at);
     if has_version && index == 0 {
         return "version";
@@ -36,7 +36,7 @@ fn tbs_field_at(fields: Fields<'_>, at: usize) -> &'static str {
 fn find(mut fields: Fields<'_>, at: usize) -> (usize, Option<Element<'_>>) {
     let mut before = 0;
     loop {
-        match fields.next() {
+        match fields.read() {
             Ok(Some(element)) if at >= element.at + element.encoded.len() => before += 1,
             Ok(element) => return (before, element),
             Err(_) => return (before, None),

@@ -25,15 +25,17 @@ impl<'a> Name<'a> {
             return Err(malformed(element.at));
         }
         let mut rdns = element.fields();
-        while let Some(rdn) = rdns.next()? {
+        while let Some(rdn) = rdns.element() {
             let mut attributes = rdn.fields();
             if rdn.tag != Tag::SET || attributes.is_empty() {
                 return Err(malformed(rdn.at));
             }
-            while let Some(attribute) = attributes.next()? {
+            while let Some(attribute) = attributes.element() {
                 Attribute::parse(&attribute)?;
             }
+            attributes.finish(Rule::NameSyntax)?;
         }
+        rdns.finish(Rule::NameSyntax)?;
         Ok(Self { encoded: element.encoded, rdns: element.fields() })
     }
 
@@ -112,9 +114,9 @@ impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         let mut rdns = self.rdns;
-        while let Ok(Some(rdn)) = rdns.next() {
+        while let Some(rdn) = rdns.element() {
             let mut attributes = rdn.fields();
-            while let Ok(Some(attribute)) = attributes.next() {
+            while let Some(attribute) = attributes.element() {
                 f.write_str(separator)?;
                 Attribute::parse(&attribute).map_err(|_| fmt::Error)?.fmt(f)?;
                 separator = "+";
@@ -143,8 +145,8 @@ impl<'a> Attribute<'a> {
             return Err(malformed);
         }
         let mut fields = element.fields();
-        let kind = fields.next()?.and_then(|kind| kind.oid()).ok_or(malformed)?;
-        let value = fields.next()?.ok_or(malformed)?;
+        let kind = fields.element().and_then(|kind| kind.oid()).ok_or(malformed)?;
+        let value = fields.element().ok_or(malformed)?;
         fields.finish(Rule::NameSyntax)?;
         Ok(Self { kind, value })
     }

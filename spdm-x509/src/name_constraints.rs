@@ -25,8 +25,8 @@ impl<'a> NameConstraints<'a> {
         if fields.is_empty() {
             return Err(Fault::new(Rule::NameConstraintsSyntax, value.at));
         }
-        let permitted = Subtrees::parse(fields.optional(explicit(0))?)?;
-        let excluded = Subtrees::parse(fields.optional(explicit(1))?)?;
+        let permitted = Subtrees::parse(fields.optional(explicit(0)))?;
+        let excluded = Subtrees::parse(fields.optional(explicit(1)))?;
         fields.finish(Rule::NameConstraintsSyntax)?;
         Ok(Self { permitted, excluded })
     }
@@ -84,7 +84,7 @@ impl<'a> Subtrees<'a> {
         let malformed = |at| Fault::new(Rule::NameConstraintsSyntax, at);
         let mut fields = list.fields();
         let mut count = 0;
-        while let Some(subtree) = fields.next()? {
+        while let Some(subtree) = fields.element() {
             let base = base(&subtree).ok_or_else(|| malformed(subtree.at))?;
             count += match base.tag {
                 DIRECTORY_NAME => {
@@ -96,6 +96,7 @@ impl<'a> Subtrees<'a> {
                 _ => return Err(malformed(base.at)),
             };
         }
+        fields.finish(Rule::NameConstraintsSyntax)?;
         if count == 0 { Err(malformed(list.at)) } else { Ok(Self { list: list.fields(), count }) }
     }
 
@@ -111,13 +112,13 @@ impl<'a> Subtrees<'a> {
 
 fn base<'a>(subtree: &Element<'a>) -> Option<Element<'a>> {
     let mut fields = subtree.fields();
-    let base = fields.next().ok()??;
+    let base = fields.element()?;
     (subtree.tag == Tag::SEQUENCE && fields.is_empty()).then_some(base)
 }
 
 fn directory_name<'a>(name: &Element<'a>) -> Option<Name<'a>> {
     let mut fields = name.fields();
-    let inner = fields.next().ok()??;
+    let inner = fields.element()?;
     Name::parse(&inner).ok().filter(|_| fields.is_empty())
 }
 

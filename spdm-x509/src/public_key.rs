@@ -134,8 +134,8 @@ fn modulus_bits(key: &[u8], at: usize) -> Result<usize, Fault> {
         return Err(malformed);
     }
     let mut fields = sequence.fields();
-    let modulus = fields.next()?.and_then(|modulus| modulus.unsigned()).ok_or(malformed)?;
-    let exponent = fields.next()?.and_then(|exponent| exponent.unsigned()).ok_or(malformed)?;
+    let modulus = fields.element().and_then(|modulus| modulus.unsigned()).ok_or(malformed)?;
+    let exponent = fields.element().and_then(|exponent| exponent.unsigned()).ok_or(malformed)?;
     fields.finish(Rule::PublicKeySyntax)?;
     match (modulus.split_first(), exponent) {
         (Some((first, rest)), [_, ..]) if *first != 0 => {
@@ -158,8 +158,8 @@ impl<'a> AlgorithmIdentifier<'a> {
     /// `None` where `element` is none.
     pub(crate) fn parse(element: &Element<'a>) -> Option<Self> {
         let mut fields = element.fields();
-        let oid = fields.next().ok()??.oid()?;
-        let parameters = fields.next().ok()?;
+        let oid = fields.element()?.oid()?;
+        let parameters = fields.element();
         (element.tag == Tag::SEQUENCE && fields.is_empty()).then_some(Self { oid, parameters })
     }
 

@@ -123,8 +123,8 @@ fn pss_hash(parameters: &Element<'_>) -> Option<HashAlgorithm> {
     }
     let mut fields = parameters.fields();
     let mut inner = |number| {
-        let mut inner = fields.optional(explicit(number)).ok()??.fields();
-        let element = inner.next().ok()??;
+        let mut inner = fields.optional(explicit(number))?.fields();
+        let element = inner.element()?;
         inner.is_empty().then_some(element)
     };
     let hash = sha2(&AlgorithmIdentifier::parse(&inner(0)?)?)?;
@@ -161,7 +161,7 @@ fn ecdsa_fixed<'f>(der: &[u8], curve: EcCurve, fixed: &'f mut [u8; MAX_FIXED]) -
     let len = curve.coordinate_len();
     let fixed = fixed.get_mut(..2 * len)?;
     for place in fixed.chunks_exact_mut(len) {
-        let number = fields.next().ok()??;
+        let number = fields.element()?;
         let magnitude = number.unsigned()?;
         let zeros = len.checked_sub(magnitude.len())?;
         place.get_mut(zeros..)?.copy_from_slice(magnitude);

@@ -19,11 +19,12 @@ impl<'a> SubjectAltName<'a> {
         if fields.is_empty() {
             return Err(Fault::new(Rule::SanSyntax, names.at));
         }
-        while let Some(name) = fields.next()? {
+        while let Some(name) = fields.element() {
             if !is_general_name(&name) {
                 return Err(Fault::new(Rule::SanSyntax, name.at));
             }
         }
+        fields.finish(Rule::SanSyntax)?;
         Ok(Self(names.fields()))
     }
 
@@ -84,7 +85,7 @@ impl fmt::Display for GeneralName<'_> {
             1 | 2 | 6 => Some(Text(self.0.content)),
             _ => None,
         };
-        let directory = || self.0.fields().next().ok().flatten().and_then(|n| Name::parse(&n).ok());
+        let directory = || self.0.fields().element().and_then(|n| Name::parse(&n).ok());
         match (self.other_name(), text, directory().filter(|_| kind == "DirName")) {
             (Some(other), ..) if other.text().is_some() => {
                 let text = other.text().unwrap_or(Text(&[]));
@@ -114,9 +115,9 @@ impl<'a> OtherName<'a> {
     /// `[0] IMPLICIT SEQUENCE { OBJECT IDENTIFIER, [0] EXPLICIT value }`.
     fn parse(name: &Element<'a>) -> Option<Self> {
         let mut fields = name.fields();
-        let kind = fields.next().ok()??.oid()?;
-        let mut tagged = fields.optional(explicit(0)).ok()??.fields();
-        let value = tagged.next().ok()??;
+        let kind = fields.element()?.oid()?;
+        let mut tagged = fields.optional(explicit(0))?.fields();
+        let value = tagged.element()?;
         (tagged.is_empty() && fields.is_empty()).then_some(Self { kind, value })
     }
 

@@ -54,9 +54,9 @@ fn one(value: &[u8]) -> Option<Element<'_>> {
 /// `SEQUENCE { version INTEGER (1), deviceID SubjectPublicKeyInfo, fwid FWID }`.
 fn composite_device_id<'a>(element: &Element<'a>) -> Option<DiceInfo<'a>> {
     let mut fields = element.fields();
-    let version = fields.next().ok()??;
-    let device_id = fields.next().ok()??;
-    let fwid = Fwid::parse(&fields.next().ok()??)?;
+    let version = fields.element()?;
+    let device_id = fields.element()?;
+    let fwid = Fwid::parse(&fields.element()?)?;
     let is_one = version.tag == Tag::INTEGER && version.content == [1];
     (is_one && device_id.tag == Tag::SEQUENCE && fields.is_empty())
         .then_some(DiceInfo::CompositeDeviceId { device_id: device_id.encoded, fwid })
@@ -92,20 +92,20 @@ pub struct TcbInfo<'a> {
 impl<'a> TcbInfo<'a> {
     fn parse(element: &Element<'a>) -> Option<Self> {
         let mut fields = element.fields();
-        let mut primitive = |number| fields.optional(implicit(number)).ok();
+        let mut primitive = |number| fields.optional(implicit(number));
         let text = |element: Option<Element<'a>>| element.map(|element| Text(element.content));
-        let (vendor, model, version) = (primitive(0)?, primitive(1)?, primitive(2)?);
-        let (svn, layer, index) = (primitive(3)?, primitive(4)?, primitive(5)?);
-        let fwids = match fields.optional(explicit(6)).ok()? {
+        let (vendor, model, version) = (primitive(0), primitive(1), primitive(2));
+        let (svn, layer, index) = (primitive(3), primitive(4), primitive(5));
+        let fwids = match fields.optional(explicit(6)) {
             Some(list) if list.fields().is_empty() => return None,
             Some(list) => list.fields(),
             None => Fields::new(&[], 0),
         };
-        let mut primitive = |number| fields.optional(implicit(number)).ok();
-        let (flags, vendor_info) = (primitive(7)?, primitive(8)?);
-        let (kind, flags_mask) = (primitive(9)?, primitive(10)?);
+        let mut primitive = |number| fields.optional(implicit(number));
+        let (flags, vendor_info) = (primitive(7), primitive(8));
+        let (kind, flags_mask) = (primitive(9), primitive(10));
         // integrityRegisters: their digests are those of measurements.
-        fields.optional(explicit(11)).ok()?;
+        fields.optional(explicit(11));
         let well_formed = fwids.into_iter().all(|fwid| Fwid::parse(&fwid).is_some());
         (element.tag == Tag::SEQUENCE && fields.is_empty() && well_formed).then_some(Self {
             vendor: text(vendor),
@@ -211,8 +211,8 @@ pub struct Fwid<'a> {
 impl<'a> Fwid<'a> {
     fn parse(element: &Element<'a>) -> Option<Self> {
         let mut fields = element.fields();
-        let hash = fields.next().ok()??.oid()?;
-        let digest = fields.optional(Tag::OCTET_STRING).ok()??;
+        let hash = fields.element()?.oid()?;
+        let digest = fields.optional(Tag::OCTET_STRING)?;
         (element.tag == Tag::SEQUENCE && fields.is_empty())
             .then_some(Self { hash, digest: digest.content })
     }

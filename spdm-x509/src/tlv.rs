@@ -133,8 +133,8 @@ impl<'a> Fields<'a> {
         self.rest.is_empty()
     }
 
-    /// The next element, whatever it is; `None` behind the last.
-    pub(crate) fn next(&mut self) -> Result<Option<Element<'a>>, Fault> {
+    /// Reads the next element, whatever it is, of an encoding that was not checked; `None` behind the last.
+    pub(crate) fn read(&mut self) -> Result<Option<Element<'a>>, Fault> {
         if self.rest.is_empty() {
             return Ok(None);
         }
@@ -144,21 +144,20 @@ impl<'a> Fields<'a> {
         Ok(Some(element))
     }
 
+    /// The next element of an encoding that was checked; `None` behind the last. Should one not be readable all
+    /// the same, it is the end, and is left: [`Self::is_empty`] and [`Self::finish`] tell.
+    pub(crate) fn element(&mut self) -> Option<Element<'a>> {
+        self.read().ok().flatten()
+    }
+
     /// The next element where it has this tag.
-    pub(crate) fn optional(&mut self, tag: Tag) -> Result<Option<Element<'a>>, Fault> {
-        let mut ahead = *self;
-        match ahead.next()? {
-            Some(element) if element.tag == tag => {
-                *self = ahead;
-                Ok(Some(element))
-            }
-            _ => Ok(None),
-        }
+    pub(crate) fn optional(&mut self, tag: Tag) -> Option<Element<'a>> {
+        if self.rest.first() == Some(&tag.0) { self.element() } else { None }
     }
 
     /// The next element, which must have this tag; else `rule` is broken.
     pub(crate) fn take(&mut self, tag: Tag, rule: Rule) -> Result<Element<'a>, Fault> {
-        self.optional(tag)?.ok_or_else(|| Fault::new(rule, self.at))
+        self.optional(tag).ok_or_else(|| Fault::new(rule, self.at))
     }
 
     /// Nothing may be left; else `rule` is broken.
@@ -184,7 +183,7 @@ impl<'a> Iterator for Elements<'a> {
     type Item = Element<'a>;
 
     fn next(&mut self) -> Option<Element<'a>> {
-        self.0.next().ok().flatten()
+        self.0.element()
     }
 }
 
@@ -226,7 +225,7 @@ pub(crate) fn check_strict_within(
     let mut depth = 0;
     let mut fields = Fields::new(bytes, base);
     loop {
-        let element = fields.next()?;
+        let element = fields.read()?;
         if let Some(element) = &element {
             budget.spend(element.at)?;
         }
