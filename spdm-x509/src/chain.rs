@@ -154,18 +154,18 @@ impl<'c> Chain<'c> {
 
     /// The certificates, from the root's side to the leaf.
     pub fn certificates(&self) -> impl Iterator<Item = Certificate<'c>> + use<'c> {
-        // All of them were read once: none is left out.
-        self.certificate_ders().map_while(|der| Certificate::read_again(der).ok())
+        let mut rest = self.encoded_certificates();
+        core::iter::from_fn(move || next_certificate(&mut rest))
     }
 
     /// The DER encodings of the certificates, from the root's side to the leaf.
     pub fn certificate_ders(&self) -> impl Iterator<Item = &'c [u8]> + use<'c> {
-        let mut rest = self.bytes.get(self.certificates_at()..).unwrap_or_default();
-        core::iter::from_fn(move || {
-            let (certificate, behind) = Element::split(rest, 0).ok()?;
-            rest = behind;
-            Some(certificate.encoded)
-        })
+        let mut rest = self.encoded_certificates();
+        core::iter::from_fn(move || next_der(&mut rest))
+    }
+
+    fn encoded_certificates(&self) -> &'c [u8] {
+        self.bytes.get(self.certificates_at()..).unwrap_or_default()
     }
 
     /// The last certificate, whose key the peer has to prove possession of. It was read once, and so can be read
@@ -181,6 +181,19 @@ impl<'c> Chain<'c> {
     pub const fn leaf_key(&self) -> &'c [u8] {
         self.leaf_key
     }
+}
+
+/// Splits off the next certificate. All of them were read once: none is left out.
+#[inline(never)]
+fn next_der<'c>(rest: &mut &'c [u8]) -> Option<&'c [u8]> {
+    let (certificate, behind) = Element::split(rest, 0).ok()?;
+    *rest = behind;
+    Some(certificate.encoded)
+}
+
+#[inline(never)]
+fn next_certificate<'c>(rest: &mut &'c [u8]) -> Option<Certificate<'c>> {
+    Certificate::read_again(next_der(rest)?).ok()
 }
 
 const fn format_error(rule: Rule) -> ChainError {
