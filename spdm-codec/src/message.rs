@@ -6,7 +6,7 @@ use spdm_untrusted::Untrusted;
 
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::opaque::OpaqueFormat;
-use crate::reader::{Reader, Stop, read_from};
+use crate::reader::{Fault, Reader, Stop, read_from};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Trace};
 use crate::writer::Writer;
@@ -54,6 +54,7 @@ impl Header {
     }
 
     /// Reads the header of a message of this kind.
+    #[inline(never)]
     fn read_as<'a, T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
         rule: VersionRule,
@@ -371,6 +372,20 @@ pub(crate) mod sealed {
     }
 }
 
+/// Reads the message that is `raw`.
+fn read_message<'a, M: sealed::Body<'a>, T: Trace<'a>>(
+    raw: &'a [u8],
+    cx: &Cx,
+    trace: &mut T,
+    fault: &Fault,
+) -> Result<Decoded<'a, M>, Stop> {
+    let r = &mut Reader::new(M::BODY_NAME, raw, trace, fault);
+    let header = Header::read_as(r, M::VERSION, M::BODY_CODE, cx)?;
+    let message = M::read(r, header, cx)?;
+    let bytes = r.end(raw, cx.padding)?;
+    Ok(Decoded { message, bytes, reserved_nonzero: r.reserved_nonzero() })
+}
+
 /// A request or response of DSP0274: decodes from and encodes to bytes. Sealed.
 pub trait Message<'a>: sealed::Body<'a> {
     /// The specification's name, for example `GET_VERSION`.
@@ -398,14 +413,21 @@ pub trait Message<'a>: sealed::Body<'a> {
         trace: &mut T,
     ) -> Result<Decoded<'a, Self>, DecodeError> {
         bytes.validate_with(|raw| {
-            read_from(Self::BODY_NAME, raw, trace, |r| {
-                let header = Header::read_as(r, Self::VERSION, Self::BODY_CODE, cx)?;
-                let message = Self::read(r, header, cx)?;
-                r.finish(cx.padding)?;
-                let bytes = raw.get(..r.position()).unwrap_or_default();
-                Ok(Decoded { message, bytes, reserved_nonzero: r.reserved_nonzero() })
-            })
+            Fault::out_of(|fault| read_message(raw, cx, trace, fault))
         })
+    }
+
+    /// [`Self::decode`] that leaves its error in `fault`, for callers that decode many kinds of messages:
+    /// an error that is returned by value is copied for each.
+    ///
+    /// # Errors
+    /// [`Stop`]: [`Fault::error`] is the error, the same as that of [`Self::decode`].
+    fn decode_or(
+        bytes: Untrusted<&'a [u8]>,
+        cx: &Cx,
+        fault: &Fault,
+    ) -> Result<Decoded<'a, Self>, Stop> {
+        bytes.validate_with(|raw| read_message(raw, cx, &mut NoTrace, fault))
     }
 
     /// Encodes the whole message into `out` and returns its length in bytes.

@@ -10,27 +10,49 @@ use crate::trace::{Field, NoTrace, Trace};
 
 /// Reading stopped; the [`Fault`] says why. Of no size, so that nothing but a flag goes through the layers of
 /// a decoder; errors with names and values would have to be copied at each.
-#[expect(unnameable_types, reason = "sealed: appears in the signatures of `sealed::Body` only")]
 #[derive(Clone, Copy, Debug)]
 pub struct Stop(());
 
-/// Why reading stopped, once it did.
+/// Why reading stopped, once it did: where [`Message::decode_or`](crate::Message::decode_or) leaves its error.
 #[derive(Debug)]
-pub(crate) struct Fault {
-    error: Cell<DecodeError>,
+pub struct Fault {
+    message: Cell<&'static str>,
+    error: Cell<Option<DecodeError>>,
+}
+
+impl Default for Fault {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Fault {
-    const fn new(message: &'static str) -> Self {
-        // Means something only after `stop`: nobody else makes a `Stop`.
+    /// Nothing was read yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { message: Cell::new(""), error: Cell::new(None) }
+    }
+
+    /// The last error, if there was one.
+    #[must_use]
+    pub const fn error(&self) -> Option<DecodeError> {
+        self.error.get()
+    }
+
+    /// Why reading stopped.
+    #[cold]
+    #[inline(never)]
+    fn of(&self, Stop(()): Stop) -> DecodeError {
+        // Nobody else makes a `Stop`, so there is one.
         let kind = DecodeErrorKind::Truncated { needed: 0, left: 0 };
-        Self { error: Cell::new(DecodeError { message, field: message, at: 0, kind }) }
+        let message = self.message.get();
+        self.error.get().unwrap_or(DecodeError { message, field: message, at: 0, kind })
     }
 
     #[cold]
     #[inline(never)]
     fn stop(&self, field: &'static str, at: usize, kind: DecodeErrorKind) -> Stop {
-        self.error.set(DecodeError { field, at, kind, ..self.error.get() });
+        self.error.set(Some(DecodeError { message: self.message.get(), field, at, kind }));
         Stop(())
     }
 
@@ -45,6 +67,12 @@ impl Fault {
     fn truncated(&self, field: &'static str, at: usize, needed: usize, left: usize) -> Stop {
         self.stop(field, at, DecodeErrorKind::Truncated { needed, left })
     }
+
+    /// Runs something that stands alone: its error comes by value.
+    pub(crate) fn out_of<R>(run: impl FnOnce(&Self) -> Result<R, Stop>) -> Result<R, DecodeError> {
+        let fault = Self::new();
+        run(&fault).map_err(|stop| fault.of(stop))
+    }
 }
 
 /// Reads `bytes`, called `message` in errors.
@@ -54,10 +82,7 @@ pub(crate) fn read_from<'a, T: Trace<'a>, R>(
     trace: &mut T,
     read: impl FnOnce(&mut Reader<'a, '_, T>) -> Result<R, Stop>,
 ) -> Result<R, DecodeError> {
-    let fault = Fault::new(message);
-    let (rest, len) = (bytes, bytes.len());
-    let result = read(&mut Reader { rest, len, reserved: 0, trace, fault: &fault });
-    result.map_err(|Stop(())| fault.error.get())
+    Fault::out_of(|fault| read(&mut Reader::new(message, bytes, trace, fault)))
 }
 
 /// Reads the next of several elements, all of which were checked before; `rest` is what follows it.
@@ -77,7 +102,7 @@ pub(crate) fn next_of<'a, R>(
 #[derive(Debug)]
 pub struct Reader<'a, 't, T> {
     rest: &'a [u8],
-    len: usize,
+    at: usize,
     reserved: u8,
     trace: &'t mut T,
     fault: &'t Fault,
@@ -110,9 +135,21 @@ impl Mark<'_> {
 }
 
 impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
+    /// At the start of `bytes`, called `message` in errors.
+    #[inline(never)]
+    pub(crate) fn new(
+        message: &'static str,
+        bytes: &'a [u8],
+        trace: &'t mut T,
+        fault: &'t Fault,
+    ) -> Self {
+        fault.message.set(message);
+        Self { rest: bytes, at: 0, reserved: 0, trace, fault }
+    }
+
     /// Offset of the next byte.
     pub(crate) const fn position(&self) -> usize {
-        self.len - self.rest.len()
+        self.at
     }
 
     pub(crate) const fn left(&self) -> usize {
@@ -146,10 +183,10 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         let Ok((value, rest)) = F::ref_from_prefix(self.rest) else {
             return Err(self.truncated(field, size_of::<F>()));
         };
-        let at = self.position();
         let bytes = self.rest.get(..size_of::<F>()).unwrap_or_default();
-        self.trace.field(Field { name: field, at, bytes });
+        self.trace.field(Field { name: field, at: self.at, bytes });
         self.rest = rest;
+        self.at += size_of::<F>();
         Ok(value)
     }
 
@@ -187,10 +224,10 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
             return Err(self.truncated(field, len));
         };
         if len > 0 {
-            let at = self.position();
-            self.trace.field(Field { name: field, at, bytes: value });
+            self.trace.field(Field { name: field, at: self.at, bytes: value });
         }
         self.rest = rest;
+        self.at += len;
         Ok(value)
     }
 
@@ -203,10 +240,11 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         let Some((inside, rest)) = self.rest.split_at_checked(len) else {
             return Err(self.truncated(field, len));
         };
-        let end = self.position() + len;
+        let at = self.at;
         self.rest = rest;
+        self.at += len;
         let (trace, fault) = (&mut *self.trace, self.fault);
-        Ok(Reader { rest: inside, len: end, reserved: 0, trace, fault })
+        Ok(Reader { rest: inside, at, reserved: 0, trace, fault })
     }
 
     /// What is left, without consuming it.
@@ -243,9 +281,16 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         let count = self.rest.len();
         if count > padding {
             let kind = DecodeErrorKind::Trailing { count, allowed: padding };
-            return Err(self.fault.stop("end of message", self.position(), kind));
+            return Err(self.fault.stop("end of message", self.at, kind));
         }
         Ok(())
+    }
+
+    /// [`Self::finish`] that returns the bytes of the message, with which `raw` begins.
+    #[inline(never)]
+    pub(crate) fn end(&self, raw: &'a [u8], padding: usize) -> Result<&'a [u8], Stop> {
+        self.finish(padding)?;
+        Ok(raw.get(..self.at).unwrap_or_default())
     }
 }
 

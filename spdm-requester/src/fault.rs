@@ -25,11 +25,14 @@ pub(crate) struct At(pub(crate) &'static str, pub(crate) &'static str);
     reason = "sealed: appears in the signatures of `sealed::Operation` only"
 )]
 #[derive(Debug)]
-pub struct Fault(Cell<Option<Error>>);
+pub struct Fault {
+    error: Cell<Option<Error>>,
+    decode: spdm_codec::Fault,
+}
 
 impl Fault {
     pub(crate) const fn new() -> Self {
-        Self(Cell::new(None))
+        Self { error: Cell::new(None), decode: spdm_codec::Fault::new() }
     }
 
     /// Runs something that stands alone: its error comes by value.
@@ -41,13 +44,13 @@ impl Fault {
     /// What stopped.
     pub(crate) fn error(&self, Stop(()): Stop) -> Error {
         // Nobody else makes a `Stop`, so there is one.
-        self.0.get().unwrap_or(Error::Misuse(Misuse::Unfinished))
+        self.error.get().unwrap_or(Error::Misuse(Misuse::Unfinished))
     }
 
     #[cold]
     #[inline(never)]
     fn put(&self, error: &Error) -> Stop {
-        self.0.set(Some(*error));
+        self.error.set(Some(*error));
         Stop(())
     }
 
@@ -128,13 +131,21 @@ impl Fault {
         self.stop(*error)
     }
 
+    /// What [`Self::decode`] stopped at is why we stop.
+    #[cold]
+    #[inline(never)]
+    fn undecoded(&self) -> Stop {
+        self.error.set(self.decode.error().map(Error::from));
+        Stop(())
+    }
+
     /// Decodes a message of the peer.
     pub(crate) fn decode<'a, M: Message<'a>>(
         &self,
         bytes: Untrusted<&'a [u8]>,
         cx: &Cx,
     ) -> Result<Decoded<'a, M>, Stop> {
-        M::decode(bytes, cx).map_err(|error| self.decode_error(&error))
+        M::decode_or(bytes, cx, &self.decode).map_err(|_| self.undecoded())
     }
 
     /// Reads the header of a message of the peer.
