@@ -180,14 +180,16 @@ impl<'t> Authorities<'t> {
 pub(crate) fn check_signatures(
     chain: &Chain<'_>,
     origin: &Origin<'_>,
-    anchor: Option<&Certificate<'_>>,
     policy: &Policy<'_>,
     mut ledger: Ledger<'_, '_>,
 ) -> Outcome {
     if matches!(origin.root, Root::Unknown) {
         return Outcome::Skipped;
     }
-    let mut above = anchor.filter(|_| origin.is_omitted()).map(Issuer::of);
+    let mut above = None;
+    if origin.is_omitted() {
+        above = origin.anchor_certificate(chain).as_ref().map(Issuer::of);
+    }
     let mut judged = 0;
     for (index, certificate) in (0..).zip(chain.certificates()) {
         let own = Issuer::of(&certificate);

@@ -104,40 +104,50 @@ impl<'a> Policy<'a> {
         links: Option<&VerifiedLinks>,
         mut listener: Listener<'_>,
     ) -> Appraisal<'c> {
+        let mut appraisal = Appraisal::unmade(chain);
         if let Err(error) = path::check_limits(chain, self.limits) {
-            return Appraisal { certificates: Outcome::Fail(error), ..Appraisal::unmade(chain) };
+            appraisal.certificates = Outcome::Fail(error);
+            return appraisal;
         }
         let origin = Origin::find(self.anchors, chain, self.provider);
-        let (anchor, leaf) = (origin.anchor_certificate(chain), chain.leaf());
-        let anchor = anchor.as_ref();
-        let mut appraisal = Appraisal {
-            time_checked: self.validity != ValidityCheck::Unchecked,
-            anchor_index: origin.anchor_index(),
-            first_judged: origin.first_judged(),
-            ..Appraisal::unmade(chain)
-        };
-        let heard = &mut listener;
-        appraisal.root = origin.check_root(chain, Ledger::new(Check::Root, heard));
-        let ledger = Ledger::new(Check::Certificates, heard);
-        appraisal.certificates = path::check_certificates(chain, &origin, anchor, self, ledger);
-        let ledger = Ledger::new(Check::Anchor, heard);
-        appraisal.anchor = origin.check_anchor(chain, anchor, self.profile, ledger);
-        // Without a leaf, which cannot be, these are checks that were not made.
-        if let Some(leaf) = &leaf {
-            let (first, ledger) = (origin.first_judged(), Ledger::new(Check::LeafProfile, heard));
-            appraisal.leaf_profile = leaf_profile::check(chain, leaf, first, self.profile, ledger);
-            if self.san != SanPolicy::None {
-                let ledger = Ledger::new(Check::San, heard);
-                appraisal.san = san_policy::check(chain, leaf, self.san, ledger);
-            }
-        }
+        appraisal.time_checked = self.validity != ValidityCheck::Unchecked;
+        appraisal.anchor_index = origin.anchor_index();
+        appraisal.first_judged = origin.first_judged();
+        self.judge_statements(chain, &origin, &mut appraisal, &mut listener);
         appraisal.signatures = if links.is_some_and(|links| links.suffice(chain, &origin)) {
             Outcome::Pass
         } else {
-            let ledger = Ledger::new(Check::Signatures, heard);
-            path::check_signatures(chain, &origin, anchor, self, ledger)
+            let ledger = Ledger::new(Check::Signatures, &mut listener);
+            path::check_signatures(chain, &origin, self, ledger)
         };
         appraisal
+    }
+
+    /// Makes every check on what certificates say. A call of its own: the stack that it needs is not held while
+    /// signatures are verified, which needs more.
+    #[inline(never)]
+    fn judge_statements(
+        &self,
+        chain: &Chain<'_>,
+        origin: &Origin<'_>,
+        appraisal: &mut Appraisal<'_>,
+        heard: &mut Listener<'_>,
+    ) {
+        let anchor = origin.anchor_certificate(chain);
+        let anchor = anchor.as_ref();
+        appraisal.root = origin.check_root(chain, Ledger::new(Check::Root, heard));
+        let ledger = Ledger::new(Check::Certificates, heard);
+        appraisal.certificates = path::check_certificates(chain, origin, anchor, self, ledger);
+        let ledger = Ledger::new(Check::Anchor, heard);
+        appraisal.anchor = origin.check_anchor(chain, anchor, self.profile, ledger);
+        // Without a leaf, which cannot be, these are checks that were not made.
+        let Some(leaf) = chain.leaf() else { return };
+        let (first, ledger) = (origin.first_judged(), Ledger::new(Check::LeafProfile, heard));
+        appraisal.leaf_profile = leaf_profile::check(chain, &leaf, first, self.profile, ledger);
+        if self.san != SanPolicy::None {
+            let ledger = Ledger::new(Check::San, heard);
+            appraisal.san = san_policy::check(chain, &leaf, self.san, ledger);
+        }
     }
 
     /// Trusts the chain where every check passes.

@@ -18,6 +18,7 @@ use spdm_crypto::{Bank, HashAlgorithm, Provider, RandomUnavailable, SecureRandom
 use spdm_requester::{AttestationPlan, Connection, Requester, Storage, blocking};
 use spdm_transport::{Clock, Duration, Instant, Limits, MessageKind, Received, Transport};
 use spdm_x509::{Anchor, Policy, ValidityCheck};
+use static_cell::ConstStaticCell;
 
 #[cfg(feature = "recorded")]
 mod recorded;
@@ -95,18 +96,29 @@ static ROOT: [u8; 48] = [0; 48];
 #[cfg(feature = "recorded")]
 use recorded::ROOT;
 
+/// Memory that the requester is lent for the program's whole life, and that starts as zeros.
+struct Buffers {
+    message: [u8; 0x800],
+    chain: [u8; 0x1000],
+    record: [u8; 0x400],
+}
+
+static LENT_BUFFERS: ConstStaticCell<Buffers> =
+    ConstStaticCell::new(Buffers { message: [0; 0x800], chain: [0; 0x1000], record: [0; 0x400] });
+static LENT_HASHES: ConstStaticCell<Bank<Running, 2>> = ConstStaticCell::new(Bank::new());
+static LENT_CONNECTION: ConstStaticCell<Connection> = ConstStaticCell::new(Connection::new(0));
+
 /// 0 where the device is what it should be.
 fn attest() -> i32 {
     let digest = black_box(&ROOT);
     let anchors = [Anchor::RootHash { hash: HashAlgorithm::Sha384, digest }];
     let policy = Policy::new(&BACKEND, &anchors, ValidityCheck::Unchecked);
-    let (mut message, mut hashes) = ([0; 0x800], Bank::<Running, 2>::new());
-    let (mut chain, mut record) = ([0; 0x1000], [0; 0x400]);
+    let Buffers { message, chain, record } = LENT_BUFFERS.take();
+    let (hashes, connection) = (LENT_HASHES.take(), LENT_CONNECTION.take());
     let mut mailbox = Mailbox;
-    let mut connection = Connection::default();
-    let storage = Storage::new(&mut message, &mut hashes, &mut connection);
+    let storage = Storage::new(message, hashes, connection);
     let requester = Requester::new(BACKEND, storage, mailbox.limits());
-    let flow = requester.attest(AttestationPlan::new(&policy), &mut chain, &mut record);
+    let flow = requester.attest(AttestationPlan::new(&policy), chain, record);
     match blocking::run(flow, &mut mailbox, &Timer) {
         Ok((_, attested)) => i32::from(black_box(attested.measured).is_none()),
         Err(failure) => {
