@@ -36,6 +36,9 @@ pub struct Header {
 }
 
 impl Header {
+    /// No header: none was read yet.
+    pub(crate) const NONE: Self = Self { version: 0, code: Code(0), param1: 0, param2: 0 };
+
     /// Reads the header of any message.
     ///
     /// # Errors
@@ -53,16 +56,18 @@ impl Header {
         })
     }
 
-    /// Reads the header of a message of this kind.
+    /// Reads the header of a message of this kind; [`Reader::header`] then is it.
+    // Once and out of line: the same for all messages.
     #[inline(never)]
     fn read_as<'a, T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
-        rule: VersionRule,
-        code: Code,
+        kind: &'static Kind,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
-        let (at_version, header) = (r.mark("SPDMVersion"), Self::read(r)?);
-        let expected = match rule {
+    ) -> Result<(), Stop> {
+        let at_version = r.mark("SPDMVersion");
+        r.header = Self::read(r)?;
+        let header = r.header;
+        let expected = match kind.version {
             VersionRule::Negotiated => Some(cx.version),
             VersionRule::Always1_0 => Some(SpdmVersion::V1_0),
             VersionRule::Any => None,
@@ -71,14 +76,21 @@ impl Header {
             && header.version != expected.to_byte()
         {
             let expected = Expected::Exactly(expected.to_byte().into());
-            return Err(at_version.value(expected, header.version));
+            return Err(at_version.value(&expected, header.version));
         }
-        if header.code != code {
+        if header.code != kind.code {
             let at = at_version.named("RequestResponseCode").plus(1);
-            return Err(at.value(Expected::Exactly(code.0.into()), header.code.0));
+            return Err(at.value(&Expected::Exactly(kind.code.0.into()), header.code.0));
         }
-        Ok(header)
+        Ok(())
     }
+}
+
+/// What the header of a kind of message says.
+struct Kind {
+    name: &'static str,
+    code: Code,
+    version: VersionRule,
 }
 
 /// A `RequestResponseCode`; unknown values survive. Bit 7 is set in requests.
@@ -379,9 +391,10 @@ fn read_message<'a, M: sealed::Body<'a>, T: Trace<'a>>(
     trace: &mut T,
     fault: &Fault,
 ) -> Result<Decoded<'a, M>, Stop> {
-    let r = &mut Reader::new(M::BODY_NAME, raw, trace, fault);
-    let header = Header::read_as(r, M::VERSION, M::BODY_CODE, cx)?;
-    let message = M::read(r, header, cx)?;
+    let kind = const { &Kind { name: M::BODY_NAME, code: M::BODY_CODE, version: M::VERSION } };
+    let r = &mut Reader::new(kind.name, raw, trace, fault);
+    Header::read_as(r, kind, cx)?;
+    let message = M::read(r, r.header, cx)?;
     let bytes = r.end(raw, cx.padding)?;
     Ok(Decoded { message, bytes, reserved_nonzero: r.reserved_nonzero() })
 }

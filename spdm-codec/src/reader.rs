@@ -6,6 +6,7 @@ use zerocopy::byteorder::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::error::{DecodeError, DecodeErrorKind, Expected};
+use crate::message::Header;
 use crate::trace::{Field, NoTrace, Trace};
 
 /// Reading stopped; the [`Fault`] says why. Of no size, so that nothing but a flag goes through the layers of
@@ -58,8 +59,8 @@ impl Fault {
 
     #[cold]
     #[inline(never)]
-    fn value(&self, field: &'static str, at: usize, expected: Expected, got: u64) -> Stop {
-        self.stop(field, at, DecodeErrorKind::Value { expected, got })
+    fn value(&self, field: &'static str, at: usize, expected: &Expected, got: u64) -> Stop {
+        self.stop(field, at, DecodeErrorKind::Value { expected: *expected, got })
     }
 
     #[cold]
@@ -104,6 +105,8 @@ pub struct Reader<'a, 't, T> {
     rest: &'a [u8],
     at: usize,
     reserved: u8,
+    /// The header, once it was read.
+    pub(crate) header: Header,
     trace: &'t mut T,
     fault: &'t Fault,
 }
@@ -129,7 +132,9 @@ impl Mark<'_> {
         self
     }
 
-    pub(crate) fn value(self, expected: Expected, got: impl Into<u64>) -> Stop {
+    // Inline, or else each mark would be laid out in memory for a call that seldom comes.
+    #[inline(always)]
+    pub(crate) fn value(self, expected: &Expected, got: impl Into<u64>) -> Stop {
         self.fault.value(self.field, self.at, expected, got.into())
     }
 }
@@ -144,7 +149,8 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         fault: &'t Fault,
     ) -> Self {
         fault.message.set(message);
-        Self { rest: bytes, at: 0, reserved: 0, trace, fault }
+        let header = Header::NONE;
+        Self { rest: bytes, at: 0, reserved: 0, header, trace, fault }
     }
 
     /// Offset of the next byte.
@@ -243,8 +249,8 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         let at = self.at;
         self.rest = rest;
         self.at += len;
-        let (trace, fault) = (&mut *self.trace, self.fault);
-        Ok(Reader { rest: inside, at, reserved: 0, trace, fault })
+        let (header, trace, fault) = (self.header, &mut *self.trace, self.fault);
+        Ok(Reader { rest: inside, at, reserved: 0, header, trace, fault })
     }
 
     /// What is left, without consuming it.
