@@ -105,7 +105,15 @@ macro_rules! codes {
             /// The specification's name, where the code is known.
             #[must_use]
             pub const fn name(self) -> Option<&'static str> {
-                match self.0 { $($value => Some($text),)* _ => None }
+                // A table: the branches of a `match` would be as large again.
+                let mut rest: &[(u8, &str)] = &[$(($value, $text),)*];
+                while let [(code, name), behind @ ..] = rest {
+                    if *code == self.0 {
+                        return Some(name);
+                    }
+                    rest = behind;
+                }
+                None
             }
         }
     };
