@@ -57,8 +57,6 @@ impl Header {
     }
 
     /// Reads the header of a message of this kind; [`Reader::header`] then is it.
-    // Once and out of line: the same for all messages.
-    #[inline(never)]
     fn read_as<'a, T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
         kind: &'static Kind,

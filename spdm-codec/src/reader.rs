@@ -141,7 +141,6 @@ impl Mark<'_> {
 
 impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
     /// At the start of `bytes`, called `message` in errors.
-    #[inline(never)]
     pub(crate) fn new(
         message: &'static str,
         bytes: &'a [u8],
@@ -293,7 +292,6 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
     }
 
     /// [`Self::finish`] that returns the bytes of the message, with which `raw` begins.
-    #[inline(never)]
     pub(crate) fn end(&self, raw: &'a [u8], padding: usize) -> Result<&'a [u8], Stop> {
         self.finish(padding)?;
         Ok(raw.get(..self.at).unwrap_or_default())
