@@ -36,9 +36,6 @@ pub struct Header {
 }
 
 impl Header {
-    /// No header: none was read yet.
-    pub(crate) const NONE: Self = Self { version: 0, code: Code(0), param1: 0, param2: 0 };
-
     /// Reads the header of any message.
     ///
     /// # Errors
@@ -56,15 +53,13 @@ impl Header {
         })
     }
 
-    /// Reads the header of a message of this kind; [`Reader::header`] then is it.
+    /// Reads the header of a message of this kind.
     fn read_as<'a, T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
         kind: &'static Kind,
         cx: &Cx,
-    ) -> Result<(), Stop> {
-        let at_version = r.mark("SPDMVersion");
-        r.header = Self::read(r)?;
-        let header = r.header;
+    ) -> Result<Self, Stop> {
+        let (at_version, header) = (r.mark("SPDMVersion"), Self::read(r)?);
         let expected = match kind.version {
             VersionRule::Negotiated => Some(cx.version),
             VersionRule::Always1_0 => Some(SpdmVersion::V1_0),
@@ -80,7 +75,23 @@ impl Header {
             let at = at_version.named("RequestResponseCode").plus(1);
             return Err(at.value(&Expected::Exactly(kind.code.0.into()), header.code.0));
         }
-        Ok(())
+        Ok(header)
+    }
+}
+
+impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
+    /// At the start of the body of the message `raw`; [`Reader::header`] says whether its header is right.
+    // One for all messages, and not a `Result`, out of which a reader would have to be copied.
+    fn open(
+        kind: &'static Kind,
+        raw: &'a [u8],
+        cx: &Cx,
+        trace: &'t mut T,
+        fault: &'t Fault,
+    ) -> Self {
+        let mut r = Self::new(kind.name, raw, trace, fault);
+        r.header = Header::read_as(&mut r, kind, cx).ok();
+        r
     }
 }
 
@@ -398,9 +409,9 @@ fn read_message<'a, M: sealed::Body<'a>, T: Trace<'a>>(
     fault: &Fault,
 ) -> Result<Decoded<'a, M>, Stop> {
     let kind = const { &Kind { name: M::BODY_NAME, code: M::BODY_CODE, version: M::VERSION } };
-    let r = &mut Reader::new(kind.name, raw, trace, fault);
-    Header::read_as(r, kind, cx)?;
-    let message = M::read(r, r.header, cx)?;
+    let r = &mut Reader::open(kind, raw, cx, trace, fault);
+    let header = r.header()?;
+    let message = M::read(r, header, cx)?;
     let bytes = r.end(raw, cx.padding)?;
     Ok(Decoded { message, bytes, reserved_nonzero: r.reserved_nonzero() })
 }

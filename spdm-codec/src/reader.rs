@@ -105,8 +105,8 @@ pub struct Reader<'a, 't, T> {
     rest: &'a [u8],
     at: usize,
     reserved: u8,
-    /// The header, once it was read.
-    pub(crate) header: Header,
+    /// The header, once a right one was read.
+    pub(crate) header: Option<Header>,
     trace: &'t mut T,
     fault: &'t Fault,
 }
@@ -148,8 +148,12 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         fault: &'t Fault,
     ) -> Self {
         fault.message.set(message);
-        let header = Header::NONE;
-        Self { rest: bytes, at: 0, reserved: 0, header, trace, fault }
+        Self { rest: bytes, at: 0, reserved: 0, header: None, trace, fault }
+    }
+
+    /// The header of the message that was opened.
+    pub(crate) fn header(&self) -> Result<Header, Stop> {
+        self.header.ok_or(Stop(()))
     }
 
     /// Offset of the next byte.
@@ -248,8 +252,8 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         let at = self.at;
         self.rest = rest;
         self.at += len;
-        let (header, trace, fault) = (self.header, &mut *self.trace, self.fault);
-        Ok(Reader { rest: inside, at, reserved: 0, header, trace, fault })
+        let (trace, fault) = (&mut *self.trace, self.fault);
+        Ok(Reader { rest: inside, at, reserved: 0, header: None, trace, fault })
     }
 
     /// What is left, without consuming it.
