@@ -87,13 +87,13 @@ impl AlgStructs {
             }
             if !(first..=last).contains(&alg_type) {
                 // Also duplicates and wrong order: types strictly increase.
-                return Err(at.value(Expected::Range(first.into(), last.into()), alg_type));
+                return Err(at.value(&Expected::Range(first.into(), last.into()), alg_type));
             }
             first = alg_type + 1;
             let at = r.mark("AlgCount");
             let alg_count = r.u8("AlgCount")?;
             if alg_count != ALG_COUNT {
-                return Err(at.value(Expected::Exactly(ALG_COUNT.into()), alg_count));
+                return Err(at.value(&Expected::Exactly(ALG_COUNT.into()), alg_count));
             }
             let bits = r.u16("AlgSupported")?;
             match alg_type {

@@ -169,7 +169,7 @@ fn check_length<'a, T: Trace<'a>>(
         return Ok(());
     }
     let expected = Expected::Exactly(u64::try_from(r.position()).unwrap_or(u64::MAX));
-    Err(at.value(expected, length))
+    Err(at.value(&expected, length))
 }
 
 fn read_other_params<'a, T: Trace<'a>>(

@@ -270,7 +270,7 @@ impl<'a> SupportedAlgorithms<'a> {
         let expected = BLOCK_FIXED_LEN + entries.iter().map(|n| 4 * n).sum::<usize>();
         if usize::from(block_len) != expected {
             let expected = Expected::Exactly(u64::try_from(expected).unwrap_or(u64::MAX));
-            return Err(at_length.value(expected, block_len));
+            return Err(at_length.value(&expected, block_len));
         }
         let ext_asym = ExtAlgorithms::read(r, ext_asym_count, "ExtAsym")?;
         let ext_hash = ExtAlgorithms::read(r, ext_hash_count, "ExtHash")?;

@@ -66,7 +66,7 @@ impl CertificateForm {
         r.note_reserved(header.param1 & !(0x0F | large));
         let slot = header.param1 & 0x0F;
         let slot =
-            SlotId::new(slot).ok_or_else(|| r.param1("SlotID").value(Expected::AtMost(7), slot))?;
+            SlotId::new(slot).ok_or_else(|| r.param1("SlotID").value(&Expected::AtMost(7), slot))?;
         let form = if header.param1 & large == 0 { Self::Normal } else { Self::Large };
         Ok((slot, form))
     }
@@ -199,7 +199,7 @@ impl<'a> Body<'a> for Certificate<'a> {
         r.note_reserved(header.param2 & !bits);
         let bits = header.param2 & bits;
         let model = CertificateModel::from_bits(bits)
-            .ok_or_else(|| r.param2("CertModel").value(CERT_MODEL, bits))?;
+            .ok_or_else(|| r.param2("CertModel").value(&CERT_MODEL, bits))?;
         let (portion, remainder): (u32, u32) = match form {
             CertificateForm::Normal => {
                 (r.u16("PortionLength")?.into(), r.u16("RemainderLength")?.into())

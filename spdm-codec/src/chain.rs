@@ -49,13 +49,13 @@ impl<'a> CertChain<'a> {
                     let at = r.mark("Reserved");
                     let reserved = r.u16("Reserved")?;
                     if reserved != 0 {
-                        return Err(at.value(Expected::Exactly(0), reserved));
+                        return Err(at.value(&Expected::Exactly(0), reserved));
                     }
                     len.into()
                 };
                 if length(len) != raw.len() {
                     let expected = Expected::Exactly(u64::try_from(raw.len()).unwrap_or(u64::MAX));
-                    return Err(at.value(expected, len));
+                    return Err(at.value(&expected, len));
                 }
                 let root_hash = r.bytes("RootHash", hash_len)?;
                 Ok(Self { root_hash, certificates: r.rest("Certificates") })

@@ -108,11 +108,11 @@ impl<'a> Body<'a> for Challenge {
         cx: &Cx,
     ) -> Result<Self, Stop> {
         let slot = KeySlot::from_byte(header.param1).ok_or_else(|| {
-            r.param1("SlotID").value(Expected::Rule("0 to 7 or 0xff"), header.param1)
+            r.param1("SlotID").value(&Expected::Rule("0 to 7 or 0xff"), header.param1)
         })?;
         let summary = MeasurementSummary::from_byte(header.param2).ok_or_else(|| {
             let at = r.param2("MeasurementSummaryHashType");
-            at.value(Expected::Rule("0, 1 or 0xff"), header.param2)
+            at.value(&Expected::Rule("0, 1 or 0xff"), header.param2)
         })?;
         let nonce = *r.array("Nonce")?;
         Ok(Self { slot, summary, nonce, context: read_context(r, cx)? })
@@ -193,7 +193,7 @@ impl<'a> Body<'a> for ChallengeAuth<'a> {
             _ => (KeySlot::from_nibble(header.param1), header.param1 & 0xF0),
         };
         let slot =
-            slot.ok_or_else(|| at.value(Expected::Rule("a slot or a public key"), header.param1))?;
+            slot.ok_or_else(|| at.value(&Expected::Rule("a slot or a public key"), header.param1))?;
         r.note_reserved(attributes & !BASIC_MUT_AUTH_REQ);
         let basic_mut_auth = match attributes & BASIC_MUT_AUTH_REQ {
             0 => BasicMutAuth::NotRequested,

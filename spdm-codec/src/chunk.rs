@@ -75,7 +75,7 @@ impl<'a> Chunk<'a> {
         let at = r.mark("ChunkSize");
         let size = r.u32("ChunkSize")?;
         if size == 0 {
-            return Err(at.value(Expected::AtLeast(1), size));
+            return Err(at.value(&Expected::AtLeast(1), size));
         }
         let large_message_size = if seq_no == 0 { Some(r.u32("LargeMessageSize")?) } else { None };
         let bytes = r.bytes("SPDMchunk", length(size))?;

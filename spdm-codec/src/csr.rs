@@ -71,7 +71,7 @@ impl<'a> Body<'a> for GetCsr<'a> {
             let bits = header.param2;
             r.note_reserved(bits & 0x40);
             let model = CertificateModel::from_bits(bits & 7)
-                .ok_or_else(|| r.param2("CSRCertModel").value(CERT_MODEL, bits & 7))?;
+                .ok_or_else(|| r.param2("CSRCertModel").value(&CERT_MODEL, bits & 7))?;
             let pending =
                 if bits & OVERWRITE == 0 { PendingCsr::Keep } else { PendingCsr::Overwrite };
             let tracking_tag = (bits >> 3) & 7;
@@ -137,7 +137,7 @@ impl<'a> Body<'a> for Csr<'a> {
         let at = r.mark("CSRLength");
         let len = r.u16("CSRLength")?;
         if len == 0 {
-            return Err(at.value(Expected::AtLeast(1), len));
+            return Err(at.value(&Expected::AtLeast(1), len));
         }
         r.reserved(2)?;
         Ok(Self { csr: r.bytes("CSRdata", len.into())? })

@@ -181,11 +181,11 @@ impl<'a> Body<'a> for Digests<'a> {
         let provisioned = SlotMask(header.param2);
         let count = provisioned.count();
         if count == 0 {
-            return Err(at_mask.value(Expected::Rule("at least one slot"), header.param2));
+            return Err(at_mask.value(&Expected::Rule("at least one slot"), header.param2));
         }
         if supported.is_some_and(|supported| !provisioned.is_subset(supported)) {
             let expected = Expected::Rule("a subset of SupportedSlotMask");
-            return Err(at_mask.value(expected, header.param2));
+            return Err(at_mask.value(&expected, header.param2));
         }
         let digests = r.bytes("Digest", count * cx.hash_len)?;
         let keys = match cx.connection_keys {
@@ -228,7 +228,7 @@ impl<'a> SlotKeys<'a> {
         let certificate_info = r.bytes("CertificateInfo", count)?;
         for (index, info) in certificate_info.iter().enumerate() {
             if CertificateModel::from_bits(info & 7).is_none() {
-                return Err(at.plus(index).value(CERT_MODEL, info & 7));
+                return Err(at.plus(index).value(&CERT_MODEL, info & 7));
             }
             r.note_reserved(info & !7);
         }

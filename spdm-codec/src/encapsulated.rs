@@ -169,7 +169,7 @@ impl<'a> Body<'a> for EncapsulatedResponseAck<'a> {
             0 => AckPayload::Absent,
             1 => AckPayload::Request(InnerMessage::read(r, "EncapsulatedRequest")?),
             2 => AckPayload::ReqSlotNumber(r.u8("ReqSlotNumber")?),
-            other => return Err(r.param2("PayloadType").value(Expected::AtMost(2), other)),
+            other => return Err(r.param2("PayloadType").value(&Expected::AtMost(2), other)),
         };
         Ok(Self { request_id: header.param1, ack_request_id, payload })
     }

@@ -49,7 +49,7 @@ fn read_slot<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header) -> Res
     r.note_reserved(header.param2 & 0xF0);
     let nibble = header.param2 & 0x0F;
     KeySlot::from_nibble(nibble)
-        .ok_or_else(|| r.param2("SlotID").value(Expected::Rule("a slot or a public key"), nibble))
+        .ok_or_else(|| r.param2("SlotID").value(&Expected::Rule("a slot or a public key"), nibble))
 }
 
 impl<'a> Body<'a> for GetEndpointInfo {
@@ -204,7 +204,7 @@ impl<'a> DeviceClassIdentifier<'a> {
             element.bytes("SubIdentifier", len.into())?;
         }
         if element.left() > 0 {
-            return Err(at.value(Expected::Rule("the length of the identifier"), len));
+            return Err(at.value(&Expected::Rule("the length of the identifier"), len));
         }
         Ok(Self { header, sub_ids })
     }

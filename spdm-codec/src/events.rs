@@ -40,7 +40,7 @@ fn read_list<'a, T: Trace<'a>>(
     let at = r.mark("EventGroupsListLen");
     let len = r.u32("EventGroupsListLen")?;
     if len == 0 {
-        return Err(at.value(Expected::AtLeast(1), len));
+        return Err(at.value(&Expected::AtLeast(1), len));
     }
     Ok(EventGroups { count, list: r.bytes("EventGroupsList", length(len))? })
 }
@@ -59,7 +59,7 @@ impl<'a> Body<'a> for SupportedEventTypes<'a> {
         r.note_reserved(header.param2);
         if header.param1 == 0 {
             let at = r.param1("EventGroupCount");
-            return Err(at.value(Expected::AtLeast(1), header.param1));
+            return Err(at.value(&Expected::AtLeast(1), header.param1));
         }
         Ok(Self { groups: read_list(r, header.param1)? })
     }
@@ -193,7 +193,7 @@ impl<'a> Event<'a> {
             _ => len,
         };
         if group.id == StandardsBody::DMTF && len != expected {
-            return Err(at.value(Expected::Exactly(expected.into()), len));
+            return Err(at.value(&Expected::Exactly(expected.into()), len));
         }
         Ok(Self { instance_id, group, type_id, detail: r.bytes("EventDetail", len.into())? })
     }
@@ -255,7 +255,7 @@ impl<'a> Body<'a> for SendEvent<'a> {
         let at = r.mark("EventCount");
         let count = r.u32("EventCount")?;
         if count == 0 {
-            return Err(at.value(Expected::AtLeast(1), count));
+            return Err(at.value(&Expected::AtLeast(1), count));
         }
         let all = r.remaining();
         for _ in 0..count {

@@ -82,7 +82,7 @@ impl<'a> Body<'a> for Finish<'a> {
             None
         } else {
             let slot = KeySlot::from_byte(header.param2).ok_or_else(|| {
-                r.param2("SlotID").value(Expected::Rule("0 to 7 or 0xff"), header.param2)
+                r.param2("SlotID").value(&Expected::Rule("0 to 7 or 0xff"), header.param2)
             })?;
             let bytes = r.bytes("Signature", cx.requester_signature_len)?;
             Some(RequesterSignature { slot, bytes })

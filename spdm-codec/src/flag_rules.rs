@@ -1,135 +1,181 @@
 //! Which combinations of `Flags` a version allows.
 
-use crate::flags::{CapabilityFlags, MeasCap};
+use crate::flags::CapabilityFlags;
 use crate::spdm_version::SpdmVersion;
 
-/// A rule, as a clause that says what it demands, and whether it holds.
-type Rule = (bool, &'static str);
+type F = CapabilityFlags;
+
+/// Where a flag of `when` is set, one of `others` must be set, or none may be.
+#[derive(Clone, Copy)]
+struct Rule {
+    first: SpdmVersion,
+    last: SpdmVersion,
+    when: F,
+    demand: Demand,
+    others: F,
+    /// A clause that says what the rule demands.
+    clause: &'static str,
+}
+
+#[derive(Clone, Copy)]
+enum Demand {
+    OneOf,
+    NoneOf,
+}
+
+impl Rule {
+    /// In every version that has the flags.
+    const fn one_of(when: F, others: F, clause: &'static str) -> Self {
+        let (first, last) = (SpdmVersion::V1_1, SpdmVersion::V1_4);
+        Self { first, last, when, demand: Demand::OneOf, others, clause }
+    }
+
+    /// In every version that has the flags.
+    const fn none_of(when: F, others: F, clause: &'static str) -> Self {
+        Self { demand: Demand::NoneOf, ..Self::one_of(when, others, clause) }
+    }
+
+    /// Also in 1.0.
+    const fn always(self) -> Self {
+        Self { first: SpdmVersion::V1_0, ..self }
+    }
+
+    const fn only(self, version: SpdmVersion) -> Self {
+        Self { first: version, last: version, ..self }
+    }
+
+    fn holds(&self, flags: F, version: SpdmVersion) -> bool {
+        if version < self.first || version > self.last || !flags.intersects(self.when) {
+            return true;
+        }
+        flags.intersects(self.others) == matches!(self.demand, Demand::OneOf)
+    }
+}
+
+const IDENTITY: F = F::CERT_CAP.union(F::PUB_KEY_ID_CAP);
+const PSK: F = F::PSK_CAP.union(F::PSK_CAP_CONTEXT);
+const SESSIONS: F = F::KEY_EX_CAP.union(PSK);
+const OF_SESSIONS: F = F::MAC_CAP
+    .union(F::ENCRYPT_CAP)
+    .union(F::HANDSHAKE_IN_THE_CLEAR_CAP)
+    .union(F::HBEAT_CAP)
+    .union(F::KEY_UPD_CAP)
+    .union(F::EVENT_CAP);
+const MEAS: F = F::MEAS_CAP_NO_SIG.union(F::MEAS_CAP_SIG);
+const MULTI_KEY: F = F::MULTI_KEY_CAP_ONLY.union(F::MULTI_KEY_CAP_NEG);
+const KEY_PAIRS: F = F::GET_KEY_PAIR_INFO_CAP.union(F::SET_KEY_PAIR_INFO_CAP);
+const SIGNATURES: F = F::MEAS_CAP_SIG.union(F::EP_INFO_CAP_SIG);
+
+/// Rules of 1.1 and later that bind both sides.
+static OF_BOTH_SIDES: [Rule; 8] = [
+    Rule::one_of(
+        SESSIONS,
+        F::MAC_CAP.union(F::ENCRYPT_CAP),
+        "MAC_CAP or ENCRYPT_CAP with KEY_EX_CAP or PSK_CAP",
+    ),
+    Rule::one_of(OF_SESSIONS, SESSIONS, "session capabilities only with KEY_EX_CAP or PSK_CAP"),
+    Rule::one_of(
+        F::HANDSHAKE_IN_THE_CLEAR_CAP,
+        F::KEY_EX_CAP,
+        "HANDSHAKE_IN_THE_CLEAR_CAP only with KEY_EX_CAP",
+    ),
+    Rule::none_of(F::CERT_CAP, F::PUB_KEY_ID_CAP, "CERT_CAP or PUB_KEY_ID_CAP, not both"),
+    Rule::one_of(
+        F::MUT_AUTH_CAP,
+        F::KEY_EX_CAP.union(F::CHAL_CAP),
+        "MUT_AUTH_CAP only with KEY_EX_CAP or CHAL_CAP",
+    ),
+    Rule::one_of(F::MUT_AUTH_CAP, F::ENCAP_CAP, "ENCAP_CAP with MUT_AUTH_CAP")
+        .only(SpdmVersion::V1_1),
+    Rule::none_of(F::EP_INFO_CAP_NO_SIG, F::EP_INFO_CAP_SIG, "EP_INFO_CAP other than 3"),
+    Rule::none_of(F::MULTI_KEY_CAP_ONLY, F::MULTI_KEY_CAP_NEG, "MULTI_KEY_CAP other than 3"),
+];
+
+/// Rules that bind a Responder; those of both sides hold already.
+static OF_RESPONDER: [Rule; 15] = [
+    Rule::none_of(F::MEAS_CAP_NO_SIG, F::MEAS_CAP_SIG, "MEAS_CAP other than 3").always(),
+    Rule::one_of(F::MEAS_FRESH_CAP, MEAS, "MEAS_FRESH_CAP only with MEAS_CAP").always(),
+    Rule::one_of(
+        F::CERT_CAP,
+        F::CHAL_CAP.union(F::MEAS_CAP_SIG),
+        "CERT_CAP and CHAL_CAP together",
+    )
+    .only(SpdmVersion::V1_0),
+    Rule::one_of(
+        F::CHAL_CAP,
+        F::CERT_CAP.union(F::MEAS_CAP_SIG),
+        "CERT_CAP and CHAL_CAP together",
+    )
+    .only(SpdmVersion::V1_0),
+    Rule::one_of(F::MEAS_CAP_SIG, F::CERT_CAP, "CERT_CAP with MEAS_CAP 2").only(SpdmVersion::V1_0),
+    Rule::none_of(F::PSK_CAP, F::PSK_CAP_CONTEXT, "PSK_CAP other than 3"),
+    Rule::one_of(
+        IDENTITY,
+        F::CHAL_CAP.union(F::KEY_EX_CAP).union(SIGNATURES),
+        "a use for the key of CERT_CAP or PUB_KEY_ID_CAP",
+    ),
+    Rule::one_of(
+        F::CHAL_CAP.union(F::KEY_EX_CAP).union(F::MUT_AUTH_CAP).union(SIGNATURES),
+        IDENTITY,
+        "CERT_CAP or PUB_KEY_ID_CAP with CHAL_CAP, KEY_EX_CAP, MUT_AUTH_CAP and signatures",
+    ),
+    Rule::one_of(
+        F::ALIAS_CERT_CAP.union(F::SET_CERT_CAP),
+        F::CERT_CAP,
+        "ALIAS_CERT_CAP and SET_CERT_CAP only with CERT_CAP",
+    ),
+    Rule::one_of(F::CSR_CAP, F::SET_CERT_CAP, "SET_CERT_CAP with CSR_CAP"),
+    Rule::one_of(
+        F::CERT_INSTALL_RESET_CAP,
+        F::CSR_CAP.union(F::SET_CERT_CAP),
+        "CERT_INSTALL_RESET_CAP only with CSR_CAP or SET_CERT_CAP",
+    ),
+    Rule::one_of(
+        MULTI_KEY,
+        F::GET_KEY_PAIR_INFO_CAP,
+        "GET_KEY_PAIR_INFO_CAP and CERT_CAP with MULTI_KEY_CAP",
+    ),
+    Rule::one_of(
+        MULTI_KEY,
+        F::CERT_CAP,
+        "GET_KEY_PAIR_INFO_CAP and CERT_CAP with MULTI_KEY_CAP",
+    ),
+    Rule::none_of(
+        F::PUB_KEY_ID_CAP,
+        MULTI_KEY.union(KEY_PAIRS),
+        "no key pair capabilities with PUB_KEY_ID_CAP",
+    ),
+    Rule::one_of(
+        F::SET_KEY_PAIR_RESET_CAP,
+        F::SET_KEY_PAIR_INFO_CAP,
+        "SET_KEY_PAIR_INFO_CAP with SET_KEY_PAIR_RESET_CAP",
+    ),
+];
+
+/// Rules that bind a Requester; those of both sides hold already.
+static OF_REQUESTER: [Rule; 5] = [
+    Rule::none_of(PSK, F::PSK_CAP_CONTEXT, "PSK_CAP 0 or 1"),
+    Rule::one_of(
+        IDENTITY,
+        F::CHAL_CAP.union(F::KEY_EX_CAP).union(F::EP_INFO_CAP_SIG),
+        "a use for the key of CERT_CAP or PUB_KEY_ID_CAP",
+    ),
+    Rule::one_of(
+        F::CHAL_CAP.union(F::MUT_AUTH_CAP).union(F::EP_INFO_CAP_SIG),
+        IDENTITY,
+        "CERT_CAP or PUB_KEY_ID_CAP with CHAL_CAP, MUT_AUTH_CAP and signatures",
+    ),
+    Rule::one_of(MULTI_KEY, F::CERT_CAP, "CERT_CAP with MULTI_KEY_CAP"),
+    Rule::none_of(MULTI_KEY, F::PUB_KEY_ID_CAP, "CERT_CAP with MULTI_KEY_CAP"),
+];
 
 impl CapabilityFlags {
-    /// Rules of 1.1 and later that bind both sides.
-    fn of_both_sides(self) -> [Rule; 5] {
-        let key_ex = self.contains(Self::KEY_EX_CAP);
-        let sessions = key_ex || self.psk_cap() != 0;
-        let of_sessions = Self::MAC_CAP
-            | Self::ENCRYPT_CAP
-            | Self::HANDSHAKE_IN_THE_CLEAR_CAP
-            | Self::HBEAT_CAP
-            | Self::KEY_UPD_CAP
-            | Self::EVENT_CAP;
-        [
-            (
-                !sessions || self.intersects(Self::MAC_CAP | Self::ENCRYPT_CAP),
-                "MAC_CAP or ENCRYPT_CAP with KEY_EX_CAP or PSK_CAP",
-            ),
-            (
-                sessions || !self.intersects(of_sessions),
-                "session capabilities only with KEY_EX_CAP or PSK_CAP",
-            ),
-            (
-                key_ex || !self.contains(Self::HANDSHAKE_IN_THE_CLEAR_CAP),
-                "HANDSHAKE_IN_THE_CLEAR_CAP only with KEY_EX_CAP",
-            ),
-            (
-                !self.contains(Self::CERT_CAP | Self::PUB_KEY_ID_CAP),
-                "CERT_CAP or PUB_KEY_ID_CAP, not both",
-            ),
-            (
-                !self.contains(Self::MUT_AUTH_CAP)
-                    || self.intersects(Self::KEY_EX_CAP | Self::CHAL_CAP),
-                "MUT_AUTH_CAP only with KEY_EX_CAP or CHAL_CAP",
-            ),
-        ]
-    }
-
-    /// The rule of 1.1 alone.
-    const fn of_1_1(self) -> Rule {
-        let holds = !self.contains(Self::MUT_AUTH_CAP) || self.contains(Self::ENCAP_CAP);
-        (holds, "ENCAP_CAP with MUT_AUTH_CAP")
-    }
-
-    /// Values that 1.3 reserves.
-    fn of_1_3(self) -> [Rule; 2] {
-        [
-            (self.ep_info_cap() != 3, "EP_INFO_CAP other than 3"),
-            (self.multi_key_cap() != 3, "MULTI_KEY_CAP other than 3"),
-        ]
-    }
-
     /// The first rule about a Responder's flags that does not hold, as a clause that says what it demands
     /// (DSP0274 §CAPABILITIES, the table of flags). Mask the flags with
     /// [`Self::defined_for_responder`] before.
     #[must_use]
     pub fn broken_by_responder(self, version: SpdmVersion) -> Option<&'static str> {
-        let since = |first: SpdmVersion| version >= first;
-        let (all, any) = (|set: Self| self.contains(set), |set: Self| self.intersects(set));
-        let meas = self.meas_cap();
-        let signs = meas == MeasCap::Signature;
-        let endpoint_signs = since(SpdmVersion::V1_3) && self.ep_info_cap() == 2;
-        let one_identity = all(Self::CERT_CAP) != all(Self::PUB_KEY_ID_CAP);
-        let of_any = [
-            (meas != MeasCap::Reserved, "MEAS_CAP other than 3"),
-            (
-                !all(Self::MEAS_FRESH_CAP) || meas != MeasCap::None,
-                "MEAS_FRESH_CAP only with MEAS_CAP",
-            ),
-        ];
-        let of_1_0 = [
-            (signs || all(Self::CERT_CAP) == all(Self::CHAL_CAP), "CERT_CAP and CHAL_CAP together"),
-            (!signs || all(Self::CERT_CAP), "CERT_CAP with MEAS_CAP 2"),
-        ];
-        let since_1_1 = [
-            (self.psk_cap() != 3, "PSK_CAP other than 3"),
-            (
-                !one_identity || any(Self::CHAL_CAP | Self::KEY_EX_CAP) || signs || endpoint_signs,
-                "a use for the key of CERT_CAP or PUB_KEY_ID_CAP",
-            ),
-            (
-                one_identity
-                    || !(any(Self::CHAL_CAP | Self::KEY_EX_CAP | Self::MUT_AUTH_CAP)
-                        || signs
-                        || endpoint_signs),
-                "CERT_CAP or PUB_KEY_ID_CAP with CHAL_CAP, KEY_EX_CAP, MUT_AUTH_CAP and signatures",
-            ),
-        ];
-        let since_1_2 = [
-            (
-                all(Self::CERT_CAP) || !any(Self::ALIAS_CERT_CAP | Self::SET_CERT_CAP),
-                "ALIAS_CERT_CAP and SET_CERT_CAP only with CERT_CAP",
-            ),
-            (!all(Self::CSR_CAP) || all(Self::SET_CERT_CAP), "SET_CERT_CAP with CSR_CAP"),
-            (
-                !all(Self::CERT_INSTALL_RESET_CAP) || any(Self::CSR_CAP | Self::SET_CERT_CAP),
-                "CERT_INSTALL_RESET_CAP only with CSR_CAP or SET_CERT_CAP",
-            ),
-        ];
-        let multi_key = self.multi_key_cap() != 0;
-        let key_pairs = Self::GET_KEY_PAIR_INFO_CAP | Self::SET_KEY_PAIR_INFO_CAP;
-        let since_1_3 = [
-            (
-                !multi_key || all(Self::GET_KEY_PAIR_INFO_CAP | Self::CERT_CAP),
-                "GET_KEY_PAIR_INFO_CAP and CERT_CAP with MULTI_KEY_CAP",
-            ),
-            (
-                !all(Self::PUB_KEY_ID_CAP) || !(multi_key || any(key_pairs)),
-                "no key pair capabilities with PUB_KEY_ID_CAP",
-            ),
-        ];
-        let since_1_4 = [(
-            !all(Self::SET_KEY_PAIR_RESET_CAP) || all(Self::SET_KEY_PAIR_INFO_CAP),
-            "SET_KEY_PAIR_INFO_CAP with SET_KEY_PAIR_RESET_CAP",
-        )];
-        first_broken(&[
-            (true, &of_any),
-            (version == SpdmVersion::V1_0, &of_1_0),
-            (since(SpdmVersion::V1_1), &self.of_both_sides()),
-            (since(SpdmVersion::V1_1), &since_1_1),
-            (version == SpdmVersion::V1_1, &[self.of_1_1()]),
-            (since(SpdmVersion::V1_2), &since_1_2),
-            (since(SpdmVersion::V1_3), &self.of_1_3()),
-            (since(SpdmVersion::V1_3), &since_1_3),
-            (since(SpdmVersion::V1_4), &since_1_4),
-        ])
+        self.first_broken(version, &OF_RESPONDER)
     }
 
     /// The first rule about a Requester's flags that does not hold, as a clause that says what it demands
@@ -137,39 +183,16 @@ impl CapabilityFlags {
     /// [`Self::defined_for_requester`] before; 1.0 has none.
     #[must_use]
     pub fn broken_by_requester(self, version: SpdmVersion) -> Option<&'static str> {
-        let since = |first: SpdmVersion| version >= first;
-        let (all, any) = (|set: Self| self.contains(set), |set: Self| self.intersects(set));
-        let endpoint_signs = since(SpdmVersion::V1_3) && self.ep_info_cap() == 2;
-        let identity = any(Self::CERT_CAP | Self::PUB_KEY_ID_CAP);
-        let since_1_1 = [
-            (self.psk_cap() <= 1, "PSK_CAP 0 or 1"),
-            (
-                !identity || any(Self::CHAL_CAP | Self::KEY_EX_CAP) || endpoint_signs,
-                "a use for the key of CERT_CAP or PUB_KEY_ID_CAP",
-            ),
-            (
-                identity || !(any(Self::CHAL_CAP | Self::MUT_AUTH_CAP) || endpoint_signs),
-                "CERT_CAP or PUB_KEY_ID_CAP with CHAL_CAP, MUT_AUTH_CAP and signatures",
-            ),
-        ];
-        let since_1_3 = [(
-            self.multi_key_cap() == 0 || all(Self::CERT_CAP) && !all(Self::PUB_KEY_ID_CAP),
-            "CERT_CAP with MULTI_KEY_CAP",
-        )];
-        first_broken(&[
-            (since(SpdmVersion::V1_1), &since_1_1),
-            (since(SpdmVersion::V1_1), &self.of_both_sides()),
-            (version == SpdmVersion::V1_1, &[self.of_1_1()]),
-            (since(SpdmVersion::V1_3), &self.of_1_3()),
-            (since(SpdmVersion::V1_3), &since_1_3),
-        ])
+        self.first_broken(version, &OF_REQUESTER)
     }
-}
 
-/// The first rule that does not hold, of the groups that apply.
-fn first_broken(groups: &[(bool, &[Rule])]) -> Option<&'static str> {
-    let rules = groups.iter().filter(|(applies, _)| *applies).flat_map(|(_, rules)| *rules);
-    rules.copied().find(|(holds, _)| !holds).map(|(_, rule)| rule)
+    fn first_broken(self, version: SpdmVersion, of_side: &[Rule]) -> Option<&'static str> {
+        // A bit that a later version defines is neither a use nor a fault. Responders have every bit.
+        let flags = self & Self::defined_for_responder(version);
+        let broken =
+            |rules: &[Rule]| rules.iter().find(|r| !r.holds(flags, version)).map(|r| r.clause);
+        broken(&OF_BOTH_SIDES).or_else(|| broken(of_side))
+    }
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ impl<'a> Body<'a> for Version<'a> {
         let at = r.mark("VersionNumberEntryCount");
         let count = r.u8("VersionNumberEntryCount")?;
         if count == 0 {
-            return Err(at.value(Expected::AtLeast(1), count));
+            return Err(at.value(&Expected::AtLeast(1), count));
         }
         let bytes = r.bytes("VersionNumberEntry", usize::from(count) * 2)?;
         Ok(Self { entries: bytes.as_chunks().0 })

@@ -52,7 +52,7 @@ pub(crate) fn read_summary<'a, T: Trace<'a>>(
 ) -> Result<MeasurementSummary, Stop> {
     MeasurementSummary::from_byte(header.param1).ok_or_else(|| {
         let at = r.param1("MeasurementSummaryHashType");
-        at.value(Expected::Rule("0, 1 or 0xff"), header.param1)
+        at.value(&Expected::Rule("0, 1 or 0xff"), header.param1)
     })
 }
 
@@ -99,7 +99,7 @@ impl<'a> Body<'a> for KeyExchange<'a> {
     ) -> Result<Self, Stop> {
         let summary = read_summary(r, header)?;
         let slot = KeySlot::from_byte(header.param2).ok_or_else(|| {
-            r.param2("SlotID").value(Expected::Rule("0 to 7 or 0xff"), header.param2)
+            r.param2("SlotID").value(&Expected::Rule("0 to 7 or 0xff"), header.param2)
         })?;
         let req_session_id = r.u16("ReqSessionID")?;
         let (session_policy, reserved) = SessionPolicy::read(r.u8("SessionPolicy")?, cx.version);
@@ -224,12 +224,12 @@ impl<'a> Body<'a> for KeyExchangeRsp<'a> {
         let at = r.mark("MutAuthRequested");
         let mut_auth = r.u8("MutAuthRequested")?;
         let mut_auth = MutAuthRequested::from_byte(mut_auth)
-            .ok_or_else(|| at.value(Expected::Rule("0, 1, 2 or 4"), mut_auth))?;
+            .ok_or_else(|| at.value(&Expected::Rule("0, 1, 2 or 4"), mut_auth))?;
         let at = r.mark("SlotIDParam");
         let slot = r.u8("SlotIDParam")?;
         r.note_reserved(slot & 0xF0);
         let req_slot = KeySlot::from_nibble(slot)
-            .ok_or_else(|| at.value(Expected::Rule("a slot or a public key"), slot))?;
+            .ok_or_else(|| at.value(&Expected::Rule("a slot or a public key"), slot))?;
         let verify_len = match cx.handshake {
             Handshake::Secured => cx.hash_len,
             Handshake::InTheClear => 0,

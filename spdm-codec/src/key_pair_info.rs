@@ -335,7 +335,7 @@ impl<'a> Body<'a> for SetKeyPairInfo<'a> {
             0 => KeyPairOperation::ParameterChange(DesiredKeyPair::read(r, cx)?),
             1 => KeyPairOperation::Erase,
             2 => KeyPairOperation::Generate(DesiredKeyPair::read(r, cx)?),
-            other => return Err(at.value(Expected::AtMost(2), other)),
+            other => return Err(at.value(&Expected::AtMost(2), other)),
         };
         Ok(Self { key_pair_id, operation })
     }

@@ -36,7 +36,7 @@ impl KeyOperation {
             1 => Ok(Self::UpdateKey),
             2 => Ok(Self::UpdateAllKeys),
             3 => Ok(Self::VerifyNewKey),
-            other => Err(r.param1("KeyOperation").value(Expected::Range(1, 3), other)),
+            other => Err(r.param1("KeyOperation").value(&Expected::Range(1, 3), other)),
         }
     }
 }

@@ -159,7 +159,7 @@ impl<'a> DmtfMeasurement<'a> {
         let got = r.u16("DMTFSpecMeasurementValueSize")?;
         let size = size.unwrap_or(got);
         if got != size {
-            return Err(at.value(Expected::Exactly(size.into()), got));
+            return Err(at.value(&Expected::Exactly(size.into()), got));
         }
         let form = match value_type & RAW_BIT_STREAM {
             0 => MeasurementForm::Digest,
@@ -273,13 +273,13 @@ impl<'a> MeasurementBlock<'a> {
         let at = r.mark("Index");
         let index = r.u8("Index")?;
         if matches!(index, 0 | 0xFF) {
-            return Err(at.value(Expected::Range(1, 0xFE), index));
+            return Err(at.value(&Expected::Range(1, 0xFE), index));
         }
         let at = r.mark("MeasurementSpecification");
         let specification =
             MeasurementSpecification::from_bits_retain(r.u8("MeasurementSpecification")?);
         if !specification.is_single() {
-            return Err(at.value(Expected::Rule("one bit"), specification.bits()));
+            return Err(at.value(&Expected::Rule("one bit"), specification.bits()));
         }
         let at = r.mark("MeasurementSize");
         let size = r.u16("MeasurementSize")?;
@@ -289,7 +289,7 @@ impl<'a> MeasurementBlock<'a> {
         }
         let value_size = size
             .checked_sub(DMTF_HEAD)
-            .ok_or_else(|| at.value(Expected::AtLeast(DMTF_HEAD.into()), size))?;
+            .ok_or_else(|| at.value(&Expected::AtLeast(DMTF_HEAD.into()), size))?;
         let measurement = DmtfMeasurement::read(r, Some(value_size))?;
         Ok(Self { index, measurement: Measurement::Dmtf(measurement) })
     }
@@ -357,13 +357,13 @@ impl<'a> MeasurementRecord<'a> {
             let half = if index & 0x80 == 0 { low } else { high };
             let bit = 1 << (index & 0x7F);
             if *half & bit != 0 {
-                return Err(at.value(Expected::Rule("an index that did not occur before"), index));
+                return Err(at.value(&Expected::Rule("an index that did not occur before"), index));
             }
             *half |= bit;
         }
         if record.left() > 0 {
             let at = record.mark("NumberOfBlocks");
-            return Err(at.value(Expected::Rule("blocks up to the end of the record"), blocks));
+            return Err(at.value(&Expected::Rule("blocks up to the end of the record"), blocks));
         }
         Ok(Self { bytes, blocks })
     }

@@ -146,7 +146,7 @@ impl<'a> MeasurementExtensionLog<'a> {
                 }
                 if inside.left() > 0 {
                     let expected = Expected::Rule("entries up to MELEntriesLength");
-                    return Err(at_count.value(expected, count));
+                    return Err(at_count.value(&expected, count));
                 }
                 r.finish(0)?;
                 Ok(Self { entries, count })

@@ -122,7 +122,7 @@ impl<'a> Body<'a> for GetMeasurements {
                 let param = r.u8("SlotIDParam")?;
                 r.note_reserved(param & 0xF0);
                 let expected = Expected::Rule("a slot or a public key");
-                Some(KeySlot::from_nibble(param).ok_or_else(|| at.value(expected, param))?)
+                Some(KeySlot::from_nibble(param).ok_or_else(|| at.value(&expected, param))?)
             } else {
                 None
             };
@@ -229,7 +229,7 @@ impl<'a> Body<'a> for Measurements<'a> {
             let expected = Expected::Rule("a slot or a public key");
             let at = r.param2("SlotID");
             let nibble = header.param2 & 0x0F;
-            Some(KeySlot::from_nibble(nibble).ok_or_else(|| at.value(expected, nibble))?)
+            Some(KeySlot::from_nibble(nibble).ok_or_else(|| at.value(&expected, nibble))?)
         } else {
             r.note_reserved(header.param2 & 0x0F);
             None
@@ -241,7 +241,7 @@ impl<'a> Body<'a> for Measurements<'a> {
                 2 => ContentChanged::Unchanged,
                 reserved => {
                     let at = r.param2("content changed");
-                    return Err(at.value(Expected::AtMost(2), reserved));
+                    return Err(at.value(&Expected::AtMost(2), reserved));
                 }
             }
         } else {

@@ -54,15 +54,13 @@ impl Header {
     }
 
     /// Reads the header of a message of this kind.
-    #[inline(never)]
     fn read_as<'a, T: Trace<'a>>(
         r: &mut Reader<'a, '_, T>,
-        rule: VersionRule,
-        code: Code,
+        kind: &'static Kind,
         cx: &Cx,
     ) -> Result<Self, Stop> {
         let (at_version, header) = (r.mark("SPDMVersion"), Self::read(r)?);
-        let expected = match rule {
+        let expected = match kind.version {
             VersionRule::Negotiated => Some(cx.version),
             VersionRule::Always1_0 => Some(SpdmVersion::V1_0),
             VersionRule::Any => None,
@@ -71,14 +69,37 @@ impl Header {
             && header.version != expected.to_byte()
         {
             let expected = Expected::Exactly(expected.to_byte().into());
-            return Err(at_version.value(expected, header.version));
+            return Err(at_version.value(&expected, header.version));
         }
-        if header.code != code {
+        if header.code != kind.code {
             let at = at_version.named("RequestResponseCode").plus(1);
-            return Err(at.value(Expected::Exactly(code.0.into()), header.code.0));
+            return Err(at.value(&Expected::Exactly(kind.code.0.into()), header.code.0));
         }
         Ok(header)
     }
+}
+
+impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
+    /// At the start of the body of the message `raw`; [`Reader::header`] says whether its header is right.
+    // One for all messages, and not a `Result`, out of which a reader would have to be copied.
+    fn open(
+        kind: &'static Kind,
+        raw: &'a [u8],
+        cx: &Cx,
+        trace: &'t mut T,
+        fault: &'t Fault,
+    ) -> Self {
+        let mut r = Self::new(kind.name, raw, trace, fault);
+        r.header = Header::read_as(&mut r, kind, cx).ok();
+        r
+    }
+}
+
+/// What the header of a kind of message says.
+struct Kind {
+    name: &'static str,
+    code: Code,
+    version: VersionRule,
 }
 
 /// A `RequestResponseCode`; unknown values survive. Bit 7 is set in requests.
@@ -93,7 +114,15 @@ macro_rules! codes {
             /// The specification's name, where the code is known.
             #[must_use]
             pub const fn name(self) -> Option<&'static str> {
-                match self.0 { $($value => Some($text),)* _ => None }
+                // A table: the branches of a `match` would be as large again.
+                let mut rest: &[(u8, &str)] = &[$(($value, $text),)*];
+                while let [(code, name), behind @ ..] = rest {
+                    if *code == self.0 {
+                        return Some(name);
+                    }
+                    rest = behind;
+                }
+                None
             }
         }
     };
@@ -379,8 +408,9 @@ fn read_message<'a, M: sealed::Body<'a>, T: Trace<'a>>(
     trace: &mut T,
     fault: &Fault,
 ) -> Result<Decoded<'a, M>, Stop> {
-    let r = &mut Reader::new(M::BODY_NAME, raw, trace, fault);
-    let header = Header::read_as(r, M::VERSION, M::BODY_CODE, cx)?;
+    let kind = const { &Kind { name: M::BODY_NAME, code: M::BODY_CODE, version: M::VERSION } };
+    let r = &mut Reader::open(kind, raw, cx, trace, fault);
+    let header = r.header()?;
     let message = M::read(r, header, cx)?;
     let bytes = r.end(raw, cx.padding)?;
     Ok(Decoded { message, bytes, reserved_nonzero: r.reserved_nonzero() })

@@ -146,12 +146,12 @@ impl<'a> OpaqueData<'a> {
         let len = r.u16("OpaqueDataLength")?;
         let most = if format == OpaqueFormat::None { 0 } else { MAX_OPAQUE_DATA_LEN };
         if len > most {
-            return Err(at.value(Expected::AtMost(most.into()), len));
+            return Err(at.value(&Expected::AtMost(most.into()), len));
         }
         // An empty table is no table: who has no opaque data sends length 0.
         let is_table = format.head() > 0 && len > 0;
         if is_table && len % 4 != 0 {
-            return Err(at.value(Expected::Rule("a multiple of 4"), len));
+            return Err(at.value(&Expected::Rule("a multiple of 4"), len));
         }
         Ok(OpaqueLength { format, len, is_table })
     }
@@ -205,39 +205,39 @@ fn split_element(bytes: &[u8]) -> Option<(OpaqueElement<'_>, &[u8])> {
 fn check_table(bytes: &[u8], format: OpaqueFormat, at: Mark<'_>) -> Result<(), Stop> {
     let head = format.head();
     let count_at = head.saturating_sub(if format == OpaqueFormat::Table { 4 } else { 3 });
-    let too_short = || at.value(Expected::Rule("a whole element table"), length_of(bytes));
+    let too_short = || at.value(&Expected::Rule("a whole element table"), length_of(bytes));
     if format == OpaqueFormat::TableWithSpecId {
         let (spec_id, rest) = bytes.split_first_chunk().ok_or_else(too_short)?;
         let spec_id = u32::from_le_bytes(*spec_id);
         if spec_id != SPEC_ID {
-            return Err(at.named("SpecID").value(Expected::Exactly(SPEC_ID.into()), spec_id));
+            return Err(at.named("SpecID").value(&Expected::Exactly(SPEC_ID.into()), spec_id));
         }
         let version = *rest.first().ok_or_else(too_short)?;
         if version != OPAQUE_VERSION {
             let at = at.named("OpaqueVersion").plus(4);
-            return Err(at.value(Expected::Exactly(OPAQUE_VERSION.into()), version));
+            return Err(at.value(&Expected::Exactly(OPAQUE_VERSION.into()), version));
         }
     }
     let count = *bytes.get(count_at).ok_or_else(too_short)?;
     if count == 0 {
         let at = at.named("TotalElements").plus(count_at);
-        return Err(at.value(Expected::AtLeast(1), count));
+        return Err(at.value(&Expected::AtLeast(1), count));
     }
     let mut rest = bytes.get(head..).ok_or_else(too_short)?;
     for _ in 0..count {
         let at = at.named("OpaqueElement").plus(bytes.len() - rest.len());
         let inside = Expected::Rule("a whole element inside OpaqueData");
         let (element, after) =
-            split_element(rest).ok_or_else(|| at.value(inside, length_of(rest)))?;
+            split_element(rest).ok_or_else(|| at.value(&inside, length_of(rest)))?;
         if element.id > LAST_STANDARDS_BODY {
             let expected = Expected::AtMost(LAST_STANDARDS_BODY.into());
-            return Err(at.named("ID").value(expected, element.id));
+            return Err(at.named("ID").value(&expected, element.id));
         }
         let used = 4 + element.vendor_id.len() + element.data.len();
         let padding = rest.get(used..rest.len() - after.len()).unwrap_or_default();
         if let Some(byte) = padding.iter().find(|byte| **byte != 0) {
             let at = at.named("AlignPadding").plus(used);
-            return Err(at.value(Expected::Exactly(0), *byte));
+            return Err(at.value(&Expected::Exactly(0), *byte));
         }
         rest = after;
     }
@@ -245,7 +245,7 @@ fn check_table(bytes: &[u8], format: OpaqueFormat, at: Mark<'_>) -> Result<(), S
         return Ok(());
     }
     let at = at.named("TotalElements").plus(bytes.len() - rest.len());
-    Err(at.value(Expected::Rule("elements up to the end of OpaqueData"), count))
+    Err(at.value(&Expected::Rule("elements up to the end of OpaqueData"), count))
 }
 
 fn length_of(bytes: &[u8]) -> u64 {

@@ -57,7 +57,7 @@ impl<'a> PciSigProtocol<'a> {
                 let message = match r.u8("ProtocolID")? {
                     0 => Self::IdeKm(IdeKm::read(r)?),
                     1 => Self::Tdisp(Tdisp::read(r)?),
-                    other => return Err(at.value(Expected::AtMost(1), other)),
+                    other => return Err(at.value(&Expected::AtMost(1), other)),
                 };
                 r.finish(0)?;
                 Ok(message)

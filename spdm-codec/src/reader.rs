@@ -6,6 +6,7 @@ use zerocopy::byteorder::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::error::{DecodeError, DecodeErrorKind, Expected};
+use crate::message::Header;
 use crate::trace::{Field, NoTrace, Trace};
 
 /// Reading stopped; the [`Fault`] says why. Of no size, so that nothing but a flag goes through the layers of
@@ -58,8 +59,8 @@ impl Fault {
 
     #[cold]
     #[inline(never)]
-    fn value(&self, field: &'static str, at: usize, expected: Expected, got: u64) -> Stop {
-        self.stop(field, at, DecodeErrorKind::Value { expected, got })
+    fn value(&self, field: &'static str, at: usize, expected: &Expected, got: u64) -> Stop {
+        self.stop(field, at, DecodeErrorKind::Value { expected: *expected, got })
     }
 
     #[cold]
@@ -104,6 +105,8 @@ pub struct Reader<'a, 't, T> {
     rest: &'a [u8],
     at: usize,
     reserved: u8,
+    /// The header, once a right one was read.
+    pub(crate) header: Option<Header>,
     trace: &'t mut T,
     fault: &'t Fault,
 }
@@ -129,14 +132,15 @@ impl Mark<'_> {
         self
     }
 
-    pub(crate) fn value(self, expected: Expected, got: impl Into<u64>) -> Stop {
+    // Inline, or else each mark would be laid out in memory for a call that seldom comes.
+    #[inline(always)]
+    pub(crate) fn value(self, expected: &Expected, got: impl Into<u64>) -> Stop {
         self.fault.value(self.field, self.at, expected, got.into())
     }
 }
 
 impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
     /// At the start of `bytes`, called `message` in errors.
-    #[inline(never)]
     pub(crate) fn new(
         message: &'static str,
         bytes: &'a [u8],
@@ -144,7 +148,12 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         fault: &'t Fault,
     ) -> Self {
         fault.message.set(message);
-        Self { rest: bytes, at: 0, reserved: 0, trace, fault }
+        Self { rest: bytes, at: 0, reserved: 0, header: None, trace, fault }
+    }
+
+    /// The header of the message that was opened.
+    pub(crate) fn header(&self) -> Result<Header, Stop> {
+        self.header.ok_or(Stop(()))
     }
 
     /// Offset of the next byte.
@@ -244,7 +253,7 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         self.rest = rest;
         self.at += len;
         let (trace, fault) = (&mut *self.trace, self.fault);
-        Ok(Reader { rest: inside, at, reserved: 0, trace, fault })
+        Ok(Reader { rest: inside, at, reserved: 0, header: None, trace, fault })
     }
 
     /// What is left, without consuming it.
@@ -287,7 +296,6 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
     }
 
     /// [`Self::finish`] that returns the bytes of the message, with which `raw` begins.
-    #[inline(never)]
     pub(crate) fn end(&self, raw: &'a [u8], padding: usize) -> Result<&'a [u8], Stop> {
         self.finish(padding)?;
         Ok(raw.get(..self.at).unwrap_or_default())

@@ -70,7 +70,7 @@ impl<'a> SecuredMessage<'a> {
                 let at = r.mark("Length");
                 let len = r.u16("Length")?;
                 let data_len = usize::from(len).checked_sub(TAG_LEN).ok_or_else(|| {
-                    at.value(Expected::AtLeast(u64::try_from(TAG_LEN).unwrap_or(u64::MAX)), len)
+                    at.value(&Expected::AtLeast(u64::try_from(TAG_LEN).unwrap_or(u64::MAX)), len)
                 })?;
                 let data = r.bytes("ApplicationData", data_len)?;
                 let tag = *r.array("MAC")?;
@@ -199,7 +199,7 @@ impl<'a> SecuredMessageData<'a> {
                 let at = r.mark("SecuredMessageVersionCount");
                 let count = r.u8("SecuredMessageVersionCount")?;
                 if count == 0 {
-                    return Err(at.value(Expected::AtLeast(1), count));
+                    return Err(at.value(&Expected::AtLeast(1), count));
                 }
                 let len = 2 * usize::from(count);
                 Self::SupportedVersions(r.bytes("SecuredMessageVersion", len)?.as_chunks().0)
@@ -208,7 +208,7 @@ impl<'a> SecuredMessageData<'a> {
                 let at = r.mark("AEADLimitExponent");
                 let exponent = r.u8("AEADLimitExponent")?;
                 if exponent > 64 {
-                    return Err(at.value(Expected::AtMost(64), exponent));
+                    return Err(at.value(&Expected::AtMost(64), exponent));
                 }
                 Self::AeadLimit(exponent)
             }

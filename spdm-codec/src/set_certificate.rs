@@ -44,7 +44,7 @@ pub struct SetCertificate<'a> {
 
 fn read_slot<'a, T: Trace<'a>>(r: &Reader<'a, '_, T>, header: Header) -> Result<SlotId, Stop> {
     let slot = header.param1 & 0x0F;
-    SlotId::new(slot).ok_or_else(|| r.param1("SlotID").value(Expected::AtMost(7), slot))
+    SlotId::new(slot).ok_or_else(|| r.param1("SlotID").value(&Expected::AtMost(7), slot))
 }
 
 impl<'a> Body<'a> for SetCertificate<'a> {
@@ -64,7 +64,7 @@ impl<'a> Body<'a> for SetCertificate<'a> {
         }
         let bits = (header.param1 >> 4) & 7;
         let model = CertificateModel::from_bits(bits)
-            .ok_or_else(|| r.param1("SetCertModel").value(CERT_MODEL, bits))?;
+            .ok_or_else(|| r.param1("SetCertModel").value(&CERT_MODEL, bits))?;
         let operation = match header.param1 & ERASE {
             0 => SetCertificateOperation::Install(r.rest("CertChain")),
             _ => SetCertificateOperation::Erase,

@@ -69,7 +69,7 @@ impl<'a> SlotManagementBody<'a> {
         }
         let gap = offset
             .checked_sub(STRUCT_OFFSET)
-            .ok_or_else(|| at.value(Expected::AtLeast(STRUCT_OFFSET.into()), offset))?;
+            .ok_or_else(|| at.value(&Expected::AtLeast(STRUCT_OFFSET.into()), offset))?;
         let gap = r.bytes("gap", gap.into())?;
         Ok(Self { sub_code, gap, structure: Some(r.rest("MgmtStruct")) })
     }
@@ -158,7 +158,7 @@ impl SlotAddress {
                 let at = r.mark("ReqLength");
                 let len = r.u16("ReqLength")?;
                 if len != Self::LEN {
-                    return Err(at.value(Expected::Exactly(Self::LEN.into()), len));
+                    return Err(at.value(&Expected::Exactly(Self::LEN.into()), len));
                 }
                 let address = Self { bank_id: r.u8("BankID")?, slot_id: r.u8("SlotID")? };
                 r.reserved(4)?;

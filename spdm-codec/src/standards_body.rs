@@ -102,7 +102,7 @@ impl<'a> VendorHeader<'a> {
         let at = r.mark("VendorIDLen");
         let len = r.u8("VendorIDLen")?;
         if !id.allows(len) {
-            return Err(at.value(Expected::Rule("a length that the standards body allows"), len));
+            return Err(at.value(&Expected::Rule("a length that the standards body allows"), len));
         }
         Ok(Self { id, vendor_id: r.bytes("VendorID", len.into())? })
     }

@@ -58,7 +58,7 @@ impl<'a> VendorDefined<'a> {
         let at = r.mark("VendorIDLen");
         let len = r.u8("VendorIDLen")?;
         if !standard_id.allows(len) {
-            return Err(at.value(Expected::Rule("a length that the standards body allows"), len));
+            return Err(at.value(&Expected::Rule("a length that the standards body allows"), len));
         }
         let vendor_id = r.bytes("VendorID", len.into())?;
         let (form, len) = if header.param1 & large == 0 {

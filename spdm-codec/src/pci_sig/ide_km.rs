@@ -175,7 +175,7 @@ impl<'a> IdeKm<'a> {
             4 => Self::KSetGo(IdeKeySlot::read_plain(r)?),
             5 => Self::KSetStop(IdeKeySlot::read_plain(r)?),
             6 => Self::KGoStopAck(IdeKeySlot::read_plain(r)?),
-            other => return Err(at.value(Expected::AtMost(6), other)),
+            other => return Err(at.value(&Expected::AtMost(6), other)),
         })
     }
 
