@@ -68,8 +68,8 @@ pub use large_message::{Acknowledged, LargeMessage, Progress, SentChunk};
 pub use negotiated::{Announced, Negotiated, Selected};
 pub use operation::Operation;
 pub use operations::{
-    Attest, AttestationPlan, Attested, Challenge, FetchChain, GetDigests, Measure, Measured,
-    Negotiate, Recognize, Requirement, Selection, SlotChoice, SummaryAgreement,
+    Attest, AttestProvisioned, AttestationPlan, Attested, Challenge, FetchChain, GetDigests,
+    Measure, Measured, Negotiate, Recognize, Requirement, Selection, SlotChoice, SummaryAgreement,
 };
 pub use possession::{Possession, Proof, SummaryHash, Verified};
 pub use requester::{Fresh, Requester, Storage};

@@ -15,8 +15,8 @@ use crate::transcript::Bench;
 
 /// Something that a requester does in one or more exchanges. Sealed: the operations are
 /// [`Negotiate`](crate::Negotiate), [`GetDigests`](crate::GetDigests), [`FetchChain`](crate::FetchChain),
-/// [`Challenge`](crate::Challenge), [`Measure`](crate::Measure), [`Recognize`](crate::Recognize) and
-/// [`Attest`](crate::Attest).
+/// [`Challenge`](crate::Challenge), [`Measure`](crate::Measure), [`Recognize`](crate::Recognize),
+/// [`Attest`](crate::Attest) and [`AttestProvisioned`](crate::AttestProvisioned).
 pub trait Operation: sealed::Operation {}
 
 impl<O: sealed::Operation> Operation for O {}

@@ -1,6 +1,8 @@
 //! The operations, one file each.
 
 mod attest;
+mod attest_provisioned;
+mod attestation;
 mod challenge;
 mod fetch_chain;
 mod get_digests;
@@ -9,7 +11,9 @@ mod negotiate;
 mod recognize;
 mod slot_choice;
 
-pub use attest::{Attest, AttestationPlan, Attested, Requirement, SummaryAgreement};
+pub use attest::Attest;
+pub use attest_provisioned::AttestProvisioned;
+pub use attestation::{AttestationPlan, Attested, Requirement, SummaryAgreement};
 pub use challenge::Challenge;
 pub use fetch_chain::FetchChain;
 pub use get_digests::GetDigests;

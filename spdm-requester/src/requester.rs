@@ -20,8 +20,8 @@ use crate::large_message::{CHUNK_HEADER_LEN, LARGE_MESSAGE_SIZE_LEN};
 use crate::negotiated::Negotiated;
 use crate::operation::Judge;
 use crate::operations::{
-    Attest, AttestationPlan, Challenge, FetchChain, GetDigests, Measure, Negotiate, Recognize,
-    Selection,
+    Attest, AttestProvisioned, AttestationPlan, Challenge, FetchChain, GetDigests, Measure,
+    Negotiate, Recognize, Selection,
 };
 use crate::sink::Sink;
 
@@ -258,7 +258,7 @@ impl<'a> Requester<'a, Fresh> {
         chain: &'c mut [u8],
         record: &'m mut [u8],
     ) -> Flow<'a, Attest<'p, 'c, 'm>> {
-        Flow::new(self.core, Attest::by_chain(plan, cache, chain, record))
+        Flow::new(self.core, Attest::new(plan, cache, chain, record))
     }
 
     /// [`Self::attest`] for a device without certificates (slot 0xFF, PUB_KEY_ID_CAP): `spki_der` is its
@@ -271,8 +271,8 @@ impl<'a> Requester<'a, Fresh> {
         plan: AttestationPlan<'p>,
         spki_der: &'c [u8],
         record: &'m mut [u8],
-    ) -> Flow<'a, Attest<'p, 'c, 'm>> {
-        Flow::new(self.core, Attest::by_key(plan, spki_der, record))
+    ) -> Flow<'a, AttestProvisioned<'p, 'c, 'm>> {
+        Flow::new(self.core, AttestProvisioned::new(plan, spki_der, record))
     }
 
     /// Is it the device that it was? Negotiation and CHALLENGE only: the device proves that it still has the
