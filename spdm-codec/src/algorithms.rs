@@ -49,8 +49,8 @@ impl<'a> ExtAlgorithms<'a> {
         u8::try_from(self.0.len() / 4).map_err(|_| EncodeError::TooLarge { field: "ExtAsymCount" })
     }
 
-    pub(crate) fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
-        w.bytes(self.0)
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.bytes(self.0);
     }
 
     /// Whether there is none.
@@ -192,7 +192,8 @@ fn write_other_params(
     if version < SpdmVersion::V1_2 && !params.is_empty() {
         return Err(EncodeError::NotInVersion { field: "OtherParams" });
     }
-    w.u8(params.bits())
+    w.u8(params.bits());
+    Ok(())
 }
 
 fn read_mel<'a, T: Trace<'a>>(
@@ -215,7 +216,8 @@ fn write_mel(
     if version < SpdmVersion::V1_3 && !mel.is_empty() {
         return Err(EncodeError::NotInVersion { field: "MELspecification" });
     }
-    w.u8(mel.bits())
+    w.u8(mel.bits());
+    Ok(())
 }
 
 /// Param1 counts AlgStructs from 1.1 on and is reserved in 1.0.
@@ -273,19 +275,19 @@ impl<'a> Body<'a> for NegotiateAlgorithms<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        w.u16(0)?;
-        w.u8(self.measurement_specification.bits())?;
+        w.u16(0);
+        w.u8(self.measurement_specification.bits());
         write_other_params(w, version, self.other_params)?;
-        w.u32(self.base_asym.bits())?;
-        w.u32(self.base_hash.bits())?;
+        w.u32(self.base_asym.bits());
+        w.u32(self.base_hash.bits());
         self.pqc_asym.write(w, version, "PqcAsymAlgo")?;
-        w.zeros(8)?;
-        w.u8(self.ext_asym.count()?)?;
-        w.u8(self.ext_hash.count()?)?;
-        w.u8(0)?;
+        w.zeros(8);
+        w.u8(self.ext_asym.count()?);
+        w.u8(self.ext_hash.count()?);
+        w.u8(0);
         write_mel(w, version, self.mel_specification)?;
-        self.ext_asym.write(w)?;
-        self.ext_hash.write(w)?;
+        self.ext_asym.write(w);
+        self.ext_hash.write(w);
         self.alg_structs.write(w, version)?;
         w.patch16(AT_LENGTH, w.position(), "Length")
     }
@@ -339,20 +341,20 @@ impl<'a> Body<'a> for Algorithms<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        w.u16(0)?;
-        w.u8(self.measurement_specification.bits())?;
+        w.u16(0);
+        w.u8(self.measurement_specification.bits());
         write_other_params(w, version, self.other_params)?;
-        w.u32(self.measurement_hash.bits())?;
-        w.u32(self.base_asym.bits())?;
-        w.u32(self.base_hash.bits())?;
+        w.u32(self.measurement_hash.bits());
+        w.u32(self.base_asym.bits());
+        w.u32(self.base_hash.bits());
         self.pqc_asym.write(w, version, "PqcAsymSel")?;
-        w.zeros(7)?;
+        w.zeros(7);
         write_mel(w, version, self.mel_specification)?;
-        w.u8(self.ext_asym.count()?)?;
-        w.u8(self.ext_hash.count()?)?;
-        w.zeros(2)?;
-        self.ext_asym.write(w)?;
-        self.ext_hash.write(w)?;
+        w.u8(self.ext_asym.count()?);
+        w.u8(self.ext_hash.count()?);
+        w.zeros(2);
+        self.ext_asym.write(w);
+        self.ext_hash.write(w);
         self.alg_structs.write(w, version)?;
         w.patch16(AT_LENGTH, w.position(), "Length")
     }

@@ -93,16 +93,17 @@ impl Capability {
         if version < SpdmVersion::V1_4 && !self.ext_flags.is_empty() {
             return Err(EncodeError::NotInVersion { field: "ExtFlags" });
         }
-        w.u8(0)?;
-        w.u8(self.ct_exponent)?;
-        w.u16(self.ext_flags.bits())?;
-        w.u32(self.flags.bits())?;
+        w.u8(0);
+        w.u8(self.ct_exponent);
+        w.u16(self.ext_flags.bits());
+        w.u32(self.flags.bits());
         if version < SpdmVersion::V1_2 {
             return absent(self.sizes.as_ref(), "DataTransferSize");
         }
         let sizes = self.sizes.ok_or(EncodeError::Missing { field: "DataTransferSize" })?;
-        w.u32(sizes.data_transfer_size)?;
-        w.u32(sizes.max_spdm_msg_size)
+        w.u32(sizes.data_transfer_size);
+        w.u32(sizes.max_spdm_msg_size);
+        Ok(())
     }
 }
 
@@ -290,22 +291,22 @@ impl<'a> SupportedAlgorithms<'a> {
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         let start = w.position();
-        w.u8(self.alg_structs.count())?;
-        w.u8(0)?;
+        w.u8(self.alg_structs.count());
+        w.u8(0);
         let at_length = w.position();
-        w.u16(0)?;
-        w.u8(self.measurement_specification.bits())?;
-        w.u8(self.other_params.bits())?;
-        w.u32(self.base_asym.bits())?;
-        w.u32(self.base_hash.bits())?;
+        w.u16(0);
+        w.u8(self.measurement_specification.bits());
+        w.u8(self.other_params.bits());
+        w.u32(self.base_asym.bits());
+        w.u32(self.base_hash.bits());
         self.pqc_asym.write(w, version, "PqcAsymAlgo")?;
-        w.zeros(8)?;
-        w.u8(self.ext_asym.count()?)?;
-        w.u8(self.ext_hash.count()?)?;
-        w.u8(0)?;
-        w.u8(self.mel_specification.bits())?;
-        self.ext_asym.write(w)?;
-        self.ext_hash.write(w)?;
+        w.zeros(8);
+        w.u8(self.ext_asym.count()?);
+        w.u8(self.ext_hash.count()?);
+        w.u8(0);
+        w.u8(self.mel_specification.bits());
+        self.ext_asym.write(w);
+        self.ext_hash.write(w);
         self.alg_structs.write(w, version)?;
         w.patch16(at_length, w.position() - start, "SupportedAlgorithms.Length")
     }
@@ -334,7 +335,8 @@ impl PqcAsymAlgo {
         if version < SpdmVersion::V1_4 && !self.is_empty() {
             return Err(EncodeError::NotInVersion { field });
         }
-        w.u32(self.bits())
+        w.u32(self.bits());
+        Ok(())
     }
 }
 
