@@ -127,9 +127,10 @@ impl AlgStructs {
             }
             let bits =
                 u16::try_from(bits).map_err(|_| EncodeError::TooLarge { field: "AlgSupported" })?;
-            w.bytes(&[alg_type, ALG_COUNT])?;
-            w.u16(bits)?;
+            w.bytes(&[alg_type, ALG_COUNT]);
+            w.u16(bits);
         }
-        w.zeros(4 * usize::from(self.zero_tables))
+        w.zeros(4 * usize::from(self.zero_tables));
+        Ok(())
     }
 }

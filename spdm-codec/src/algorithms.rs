@@ -2,6 +2,9 @@
 
 use core::fmt;
 
+use zerocopy::byteorder::little_endian::U32;
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
 use crate::alg_structs::AlgStructs;
 use crate::algorithm::{
     BaseAsymAlgo, BaseHashAlgo, MeasurementHashAlgo, MeasurementSpecification, MelSpecification,
@@ -10,7 +13,7 @@ use crate::algorithm::{
 use crate::error::{EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Mark, Reader, Stop};
+use crate::reader::{Fixed, Mark, Reader, Stop};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -49,8 +52,8 @@ impl<'a> ExtAlgorithms<'a> {
         u8::try_from(self.0.len() / 4).map_err(|_| EncodeError::TooLarge { field: "ExtAsymCount" })
     }
 
-    pub(crate) fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
-        w.bytes(self.0)
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.bytes(self.0);
     }
 
     /// Whether there is none.
@@ -160,30 +163,6 @@ pub struct Algorithms<'a> {
 /// `Length` is at offset 4 and must be the length of the message.
 const AT_LENGTH: usize = 4;
 
-fn check_length<'a, T: Trace<'a>>(
-    r: &Reader<'a, '_, T>,
-    at: Mark<'_>,
-    length: u16,
-) -> Result<(), Stop> {
-    if usize::from(length) == r.position() {
-        return Ok(());
-    }
-    let expected = Expected::Exactly(u64::try_from(r.position()).unwrap_or(u64::MAX));
-    Err(at.value(&expected, length))
-}
-
-fn read_other_params<'a, T: Trace<'a>>(
-    r: &mut Reader<'a, '_, T>,
-    cx: &Cx,
-    field: &'static str,
-) -> Result<OtherParams, Stop> {
-    if cx.version >= SpdmVersion::V1_2 {
-        return r.u8(field).map(OtherParams::from_bits_retain);
-    }
-    r.reserved(1)?;
-    Ok(OtherParams::empty())
-}
-
 fn write_other_params(
     w: &mut Writer<'_>,
     version: SpdmVersion,
@@ -192,19 +171,8 @@ fn write_other_params(
     if version < SpdmVersion::V1_2 && !params.is_empty() {
         return Err(EncodeError::NotInVersion { field: "OtherParams" });
     }
-    w.u8(params.bits())
-}
-
-fn read_mel<'a, T: Trace<'a>>(
-    r: &mut Reader<'a, '_, T>,
-    cx: &Cx,
-    field: &'static str,
-) -> Result<MelSpecification, Stop> {
-    if cx.version >= SpdmVersion::V1_3 {
-        return r.u8(field).map(MelSpecification::from_bits_retain);
-    }
-    r.reserved(1)?;
-    Ok(MelSpecification::empty())
+    w.u8(params.bits());
+    Ok(())
 }
 
 fn write_mel(
@@ -215,7 +183,8 @@ fn write_mel(
     if version < SpdmVersion::V1_3 && !mel.is_empty() {
         return Err(EncodeError::NotInVersion { field: "MELspecification" });
     }
-    w.u8(mel.bits())
+    w.u8(mel.bits());
+    Ok(())
 }
 
 /// Param1 counts AlgStructs from 1.1 on and is reserved in 1.0.
@@ -228,6 +197,131 @@ fn struct_count<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, cx:
     header.param1
 }
 
+/// Fields of NEGOTIATE_ALGORITHMS between `Length` and the lists, which CAPABILITIES repeats (1.3).
+const OFFERED: [Fixed; 10] = [
+    Fixed::always(1, "MeasurementSpecification"),
+    Fixed::since(SpdmVersion::V1_2, 1, "OtherParamsSupport"),
+    Fixed::always(4, "BaseAsymAlgo"),
+    Fixed::always(4, "BaseHashAlgo"),
+    Fixed::since(SpdmVersion::V1_4, 4, "PqcAsymAlgo"),
+    Fixed::reserved(8),
+    Fixed::always(1, "ExtAsymCount"),
+    Fixed::always(1, "ExtHashCount"),
+    Fixed::reserved(1),
+    Fixed::since(SpdmVersion::V1_3, 1, "MELspecification"),
+];
+
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Offered {
+    measurement_specification: u8,
+    other_params: u8,
+    base_asym: U32,
+    base_hash: U32,
+    pqc_asym: U32,
+    _reserved: [u8; 8],
+    ext_asym: u8,
+    ext_hash: u8,
+    _reserved_2: u8,
+    mel_specification: u8,
+}
+
+/// Fields of ALGORITHMS between `Length` and the lists.
+const SELECTED: [Fixed; 11] = [
+    Fixed::always(1, "MeasurementSpecificationSel"),
+    Fixed::since(SpdmVersion::V1_2, 1, "OtherParamsSelection"),
+    Fixed::always(4, "MeasurementHashAlgo"),
+    Fixed::always(4, "BaseAsymSel"),
+    Fixed::always(4, "BaseHashSel"),
+    Fixed::since(SpdmVersion::V1_4, 4, "PqcAsymSel"),
+    Fixed::reserved(7),
+    Fixed::since(SpdmVersion::V1_3, 1, "MELspecificationSel"),
+    Fixed::always(1, "ExtAsymSelCount"),
+    Fixed::always(1, "ExtHashSelCount"),
+    Fixed::reserved(2),
+];
+
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Selected {
+    measurement_specification: u8,
+    other_params: u8,
+    measurement_hash: U32,
+    base_asym: U32,
+    base_hash: U32,
+    pqc_asym: U32,
+    _reserved: [u8; 7],
+    mel_specification: u8,
+    ext_asym: u8,
+    ext_hash: u8,
+    _reserved_2: [u8; 2],
+}
+
+impl<'a> NegotiateAlgorithms<'a> {
+    /// Reads from `Length` on, which counts the bytes since `start`; `count` is the number of AlgStructs.
+    pub(crate) fn read_from_length<T: Trace<'a>>(
+        r: &mut Reader<'a, '_, T>,
+        cx: &Cx,
+        length: &'static str,
+        start: usize,
+        count: u8,
+    ) -> Result<Self, Stop> {
+        let at_length = r.mark(length);
+        let length = r.u16(length)?;
+        let fixed: &Offered = r.fixed(&OFFERED, cx.version)?;
+        check_length(
+            at_length,
+            length,
+            r.position() - start,
+            [count, fixed.ext_asym, fixed.ext_hash],
+        )?;
+        Ok(Self {
+            measurement_specification: MeasurementSpecification::from_bits_retain(
+                fixed.measurement_specification,
+            ),
+            other_params: OtherParams::of(cx.version, fixed.other_params),
+            base_asym: BaseAsymAlgo::from_bits_retain(fixed.base_asym.get()),
+            base_hash: BaseHashAlgo::from_bits_retain(fixed.base_hash.get()),
+            pqc_asym: PqcAsymAlgo::of(cx.version, fixed.pqc_asym.get()),
+            mel_specification: MelSpecification::of(cx.version, fixed.mel_specification),
+            ext_asym: ExtAlgorithms::read(r, fixed.ext_asym, "ExtAsym")?,
+            ext_hash: ExtAlgorithms::read(r, fixed.ext_hash, "ExtHash")?,
+            alg_structs: AlgStructs::read(r, cx, count)?,
+        })
+    }
+}
+
+/// `Length` is `fixed` bytes and 4 per entry of the lists.
+fn check_length(at: Mark<'_>, length: u16, fixed: usize, entries: [u8; 3]) -> Result<(), Stop> {
+    let expected = fixed + entries.map(|count| 4 * usize::from(count)).iter().sum::<usize>();
+    if usize::from(length) == expected {
+        return Ok(());
+    }
+    let expected = Expected::Exactly(u64::try_from(expected).unwrap_or(u64::MAX));
+    Err(at.value(&expected, length))
+}
+
+impl OtherParams {
+    /// Reserved before 1.2.
+    fn of(version: SpdmVersion, bits: u8) -> Self {
+        Self::from_bits_retain(if version >= SpdmVersion::V1_2 { bits } else { 0 })
+    }
+}
+
+impl MelSpecification {
+    /// Reserved before 1.3.
+    fn of(version: SpdmVersion, bits: u8) -> Self {
+        Self::from_bits_retain(if version >= SpdmVersion::V1_3 { bits } else { 0 })
+    }
+}
+
+impl PqcAsymAlgo {
+    /// Reserved before 1.4.
+    fn of(version: SpdmVersion, bits: u32) -> Self {
+        Self::from_bits_retain(if version >= SpdmVersion::V1_4 { bits } else { 0 })
+    }
+}
+
 impl<'a> Body<'a> for NegotiateAlgorithms<'a> {
     const BODY_NAME: &'static str = "NEGOTIATE_ALGORITHMS";
     const BODY_CODE: Code = Code::NEGOTIATE_ALGORITHMS;
@@ -238,34 +332,7 @@ impl<'a> Body<'a> for NegotiateAlgorithms<'a> {
         cx: &Cx,
     ) -> Result<Self, Stop> {
         let count = struct_count(r, header, cx);
-        let at = r.mark("Length");
-        let length = r.u16("Length")?;
-        let measurement_specification =
-            r.u8("MeasurementSpecification").map(MeasurementSpecification::from_bits_retain)?;
-        let other_params = read_other_params(r, cx, "OtherParamsSupport")?;
-        let base_asym = r.u32("BaseAsymAlgo").map(BaseAsymAlgo::from_bits_retain)?;
-        let base_hash = r.u32("BaseHashAlgo").map(BaseHashAlgo::from_bits_retain)?;
-        let pqc_asym = PqcAsymAlgo::read(r, cx, "PqcAsymAlgo")?;
-        r.reserved(8)?;
-        let ext_asym = r.u8("ExtAsymCount")?;
-        let ext_hash = r.u8("ExtHashCount")?;
-        r.reserved(1)?;
-        let mel_specification = read_mel(r, cx, "MELspecification")?;
-        let ext_asym = ExtAlgorithms::read(r, ext_asym, "ExtAsym")?;
-        let ext_hash = ExtAlgorithms::read(r, ext_hash, "ExtHash")?;
-        let alg_structs = AlgStructs::read(r, cx, count)?;
-        check_length(r, at, length)?;
-        Ok(Self {
-            measurement_specification,
-            other_params,
-            base_asym,
-            base_hash,
-            pqc_asym,
-            mel_specification,
-            ext_asym,
-            ext_hash,
-            alg_structs,
-        })
+        Self::read_from_length(r, cx, "Length", 0, count)
     }
 
     fn params(&self, _: SpdmVersion) -> Result<[u8; 2], EncodeError> {
@@ -273,19 +340,19 @@ impl<'a> Body<'a> for NegotiateAlgorithms<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        w.u16(0)?;
-        w.u8(self.measurement_specification.bits())?;
+        w.u16(0);
+        w.u8(self.measurement_specification.bits());
         write_other_params(w, version, self.other_params)?;
-        w.u32(self.base_asym.bits())?;
-        w.u32(self.base_hash.bits())?;
+        w.u32(self.base_asym.bits());
+        w.u32(self.base_hash.bits());
         self.pqc_asym.write(w, version, "PqcAsymAlgo")?;
-        w.zeros(8)?;
-        w.u8(self.ext_asym.count()?)?;
-        w.u8(self.ext_hash.count()?)?;
-        w.u8(0)?;
+        w.zeros(8);
+        w.u8(self.ext_asym.count()?);
+        w.u8(self.ext_hash.count()?);
+        w.u8(0);
         write_mel(w, version, self.mel_specification)?;
-        self.ext_asym.write(w)?;
-        self.ext_hash.write(w)?;
+        self.ext_asym.write(w);
+        self.ext_hash.write(w);
         self.alg_structs.write(w, version)?;
         w.patch16(AT_LENGTH, w.position(), "Length")
     }
@@ -301,36 +368,23 @@ impl<'a> Body<'a> for Algorithms<'a> {
         cx: &Cx,
     ) -> Result<Self, Stop> {
         let count = struct_count(r, header, cx);
-        let at = r.mark("Length");
+        let at_length = r.mark("Length");
         let length = r.u16("Length")?;
-        let measurement_specification =
-            r.u8("MeasurementSpecificationSel").map(MeasurementSpecification::from_bits_retain)?;
-        let other_params = read_other_params(r, cx, "OtherParamsSelection")?;
-        let measurement_hash =
-            r.u32("MeasurementHashAlgo").map(MeasurementHashAlgo::from_bits_retain)?;
-        let base_asym = r.u32("BaseAsymSel").map(BaseAsymAlgo::from_bits_retain)?;
-        let base_hash = r.u32("BaseHashSel").map(BaseHashAlgo::from_bits_retain)?;
-        let pqc_asym = PqcAsymAlgo::read(r, cx, "PqcAsymSel")?;
-        r.reserved(7)?;
-        let mel_specification = read_mel(r, cx, "MELspecificationSel")?;
-        let ext_asym = r.u8("ExtAsymSelCount")?;
-        let ext_hash = r.u8("ExtHashSelCount")?;
-        r.reserved(2)?;
-        let ext_asym = ExtAlgorithms::read(r, ext_asym, "ExtAsymSel")?;
-        let ext_hash = ExtAlgorithms::read(r, ext_hash, "ExtHashSel")?;
-        let alg_structs = AlgStructs::read(r, cx, count)?;
-        check_length(r, at, length)?;
+        let fixed: &Selected = r.fixed(&SELECTED, cx.version)?;
+        check_length(at_length, length, r.position(), [count, fixed.ext_asym, fixed.ext_hash])?;
         Ok(Self {
-            measurement_specification,
-            other_params,
-            measurement_hash,
-            base_asym,
-            base_hash,
-            pqc_asym,
-            mel_specification,
-            ext_asym,
-            ext_hash,
-            alg_structs,
+            measurement_specification: MeasurementSpecification::from_bits_retain(
+                fixed.measurement_specification,
+            ),
+            other_params: OtherParams::of(cx.version, fixed.other_params),
+            measurement_hash: MeasurementHashAlgo::from_bits_retain(fixed.measurement_hash.get()),
+            base_asym: BaseAsymAlgo::from_bits_retain(fixed.base_asym.get()),
+            base_hash: BaseHashAlgo::from_bits_retain(fixed.base_hash.get()),
+            pqc_asym: PqcAsymAlgo::of(cx.version, fixed.pqc_asym.get()),
+            mel_specification: MelSpecification::of(cx.version, fixed.mel_specification),
+            ext_asym: ExtAlgorithms::read(r, fixed.ext_asym, "ExtAsymSel")?,
+            ext_hash: ExtAlgorithms::read(r, fixed.ext_hash, "ExtHashSel")?,
+            alg_structs: AlgStructs::read(r, cx, count)?,
         })
     }
 
@@ -339,20 +393,20 @@ impl<'a> Body<'a> for Algorithms<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        w.u16(0)?;
-        w.u8(self.measurement_specification.bits())?;
+        w.u16(0);
+        w.u8(self.measurement_specification.bits());
         write_other_params(w, version, self.other_params)?;
-        w.u32(self.measurement_hash.bits())?;
-        w.u32(self.base_asym.bits())?;
-        w.u32(self.base_hash.bits())?;
+        w.u32(self.measurement_hash.bits());
+        w.u32(self.base_asym.bits());
+        w.u32(self.base_hash.bits());
         self.pqc_asym.write(w, version, "PqcAsymSel")?;
-        w.zeros(7)?;
+        w.zeros(7);
         write_mel(w, version, self.mel_specification)?;
-        w.u8(self.ext_asym.count()?)?;
-        w.u8(self.ext_hash.count()?)?;
-        w.zeros(2)?;
-        self.ext_asym.write(w)?;
-        self.ext_hash.write(w)?;
+        w.u8(self.ext_asym.count()?);
+        w.u8(self.ext_hash.count()?);
+        w.zeros(2);
+        self.ext_asym.write(w);
+        self.ext_hash.write(w);
         self.alg_structs.write(w, version)?;
         w.patch16(AT_LENGTH, w.position(), "Length")
     }

@@ -5,20 +5,18 @@ use crate::algorithm::{
     BaseAsymAlgo, BaseHashAlgo, MeasurementSpecification, MelSpecification, OtherParams,
     PqcAsymAlgo,
 };
-use crate::algorithms::ExtAlgorithms;
-use crate::error::{EncodeError, Expected};
+use crate::algorithms::{ExtAlgorithms, NegotiateAlgorithms};
+use crate::error::EncodeError;
 use crate::flags::{CapabilityExtFlags, CapabilityFlags};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop, length};
+use crate::reader::{Reader, Stop};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::{Writer, absent};
 
 /// The smallest legal `DataTransferSize` in bytes (DSP0274 1.2 §CAPABILITIES).
 pub const MIN_DATA_TRANSFER_SIZE: u32 = 42;
-
-const BLOCK_FIXED_LEN: usize = 30;
 
 /// Whether GET_CAPABILITIES asks for the `SupportedAlgorithms` block (1.3: Param1 bit 0).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -93,16 +91,17 @@ impl Capability {
         if version < SpdmVersion::V1_4 && !self.ext_flags.is_empty() {
             return Err(EncodeError::NotInVersion { field: "ExtFlags" });
         }
-        w.u8(0)?;
-        w.u8(self.ct_exponent)?;
-        w.u16(self.ext_flags.bits())?;
-        w.u32(self.flags.bits())?;
+        w.u8(0);
+        w.u8(self.ct_exponent);
+        w.u16(self.ext_flags.bits());
+        w.u32(self.flags.bits());
         if version < SpdmVersion::V1_2 {
             return absent(self.sizes.as_ref(), "DataTransferSize");
         }
         let sizes = self.sizes.ok_or(EncodeError::Missing { field: "DataTransferSize" })?;
-        w.u32(sizes.data_transfer_size)?;
-        w.u32(sizes.max_spdm_msg_size)
+        w.u32(sizes.data_transfer_size);
+        w.u32(sizes.max_spdm_msg_size);
+        Ok(())
     }
 }
 
@@ -251,30 +250,21 @@ pub struct SupportedAlgorithms<'a> {
 
 impl<'a> SupportedAlgorithms<'a> {
     fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<Self, Stop> {
+        let start = r.position();
         let count = r.u8("SupportedAlgorithms.Param1")?;
         r.reserved(1)?;
-        let at_length = r.mark("SupportedAlgorithms.Length");
-        let block_len = r.u16("SupportedAlgorithms.Length")?;
-        let measurement_specification =
-            MeasurementSpecification::from_bits_retain(r.u8("MeasurementSpecification")?);
-        let other_params = OtherParams::from_bits_retain(r.u8("OtherParamsSupport")?);
-        let base_asym = BaseAsymAlgo::from_bits_retain(r.u32("BaseAsymAlgo")?);
-        let base_hash = BaseHashAlgo::from_bits_retain(r.u32("BaseHashAlgo")?);
-        let pqc_asym = PqcAsymAlgo::read(r, cx, "PqcAsymAlgo")?;
-        r.reserved(8)?;
-        let ext_asym_count = r.u8("ExtAsymCount")?;
-        let ext_hash_count = r.u8("ExtHashCount")?;
-        r.reserved(1)?;
-        let mel_specification = MelSpecification::from_bits_retain(r.u8("MELspecification")?);
-        let entries = [count, ext_asym_count, ext_hash_count].map(usize::from);
-        let expected = BLOCK_FIXED_LEN + entries.iter().map(|n| 4 * n).sum::<usize>();
-        if usize::from(block_len) != expected {
-            let expected = Expected::Exactly(u64::try_from(expected).unwrap_or(u64::MAX));
-            return Err(at_length.value(&expected, block_len));
-        }
-        let ext_asym = ExtAlgorithms::read(r, ext_asym_count, "ExtAsym")?;
-        let ext_hash = ExtAlgorithms::read(r, ext_hash_count, "ExtHash")?;
-        let alg_structs = AlgStructs::read(r, cx, count)?;
+        let length = "SupportedAlgorithms.Length";
+        let NegotiateAlgorithms {
+            measurement_specification,
+            other_params,
+            base_asym,
+            base_hash,
+            pqc_asym,
+            mel_specification,
+            ext_asym,
+            ext_hash,
+            alg_structs,
+        } = NegotiateAlgorithms::read_from_length(r, cx, length, start, count)?;
         Ok(Self {
             measurement_specification,
             other_params,
@@ -290,22 +280,22 @@ impl<'a> SupportedAlgorithms<'a> {
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         let start = w.position();
-        w.u8(self.alg_structs.count())?;
-        w.u8(0)?;
+        w.u8(self.alg_structs.count());
+        w.u8(0);
         let at_length = w.position();
-        w.u16(0)?;
-        w.u8(self.measurement_specification.bits())?;
-        w.u8(self.other_params.bits())?;
-        w.u32(self.base_asym.bits())?;
-        w.u32(self.base_hash.bits())?;
+        w.u16(0);
+        w.u8(self.measurement_specification.bits());
+        w.u8(self.other_params.bits());
+        w.u32(self.base_asym.bits());
+        w.u32(self.base_hash.bits());
         self.pqc_asym.write(w, version, "PqcAsymAlgo")?;
-        w.zeros(8)?;
-        w.u8(self.ext_asym.count()?)?;
-        w.u8(self.ext_hash.count()?)?;
-        w.u8(0)?;
-        w.u8(self.mel_specification.bits())?;
-        self.ext_asym.write(w)?;
-        self.ext_hash.write(w)?;
+        w.zeros(8);
+        w.u8(self.ext_asym.count()?);
+        w.u8(self.ext_hash.count()?);
+        w.u8(0);
+        w.u8(self.mel_specification.bits());
+        self.ext_asym.write(w);
+        self.ext_hash.write(w);
         self.alg_structs.write(w, version)?;
         w.patch16(at_length, w.position() - start, "SupportedAlgorithms.Length")
     }
@@ -313,18 +303,6 @@ impl<'a> SupportedAlgorithms<'a> {
 
 impl PqcAsymAlgo {
     /// Four bytes that are reserved before 1.4.
-    pub(crate) fn read<'a, T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
-        cx: &Cx,
-        field: &'static str,
-    ) -> Result<Self, Stop> {
-        if cx.version >= SpdmVersion::V1_4 {
-            return Ok(Self::from_bits_retain(r.u32(field)?));
-        }
-        r.reserved(length(4))?;
-        Ok(Self::empty())
-    }
-
     pub(crate) fn write(
         self,
         w: &mut Writer<'_>,
@@ -334,7 +312,8 @@ impl PqcAsymAlgo {
         if version < SpdmVersion::V1_4 && !self.is_empty() {
             return Err(EncodeError::NotInVersion { field });
         }
-        w.u32(self.bits())
+        w.u32(self.bits());
+        Ok(())
     }
 }
 

@@ -45,15 +45,18 @@ impl CertificateForm {
         w: &mut Writer<'_>,
         fields: [(u32, &'static str); 2],
     ) -> Result<(), EncodeError> {
-        match self {
-            Self::Normal => fields.into_iter().try_for_each(|(value, field)| {
-                w.u16(u16::try_from(value).map_err(|_| EncodeError::TooLarge { field })?)
-            }),
-            Self::Large => {
-                w.zeros(4)?;
-                fields.into_iter().try_for_each(|(value, _)| w.u32(value))
+        if matches!(self, Self::Large) {
+            w.zeros(4);
+        }
+        for (value, field) in fields {
+            match self {
+                Self::Normal => {
+                    w.u16(u16::try_from(value).map_err(|_| EncodeError::TooLarge { field })?);
+                }
+                Self::Large => w.u32(value),
             }
         }
+        Ok(())
     }
 
     /// Slot and form out of Param1: bits 3:0 and, from 1.4 on, bit 7.
@@ -65,8 +68,8 @@ impl CertificateForm {
         let large = if cx.version >= SpdmVersion::V1_4 { LARGE_CERT_CHAIN } else { 0 };
         r.note_reserved(header.param1 & !(0x0F | large));
         let slot = header.param1 & 0x0F;
-        let slot =
-            SlotId::new(slot).ok_or_else(|| r.param1("SlotID").value(&Expected::AtMost(7), slot))?;
+        let slot = SlotId::new(slot)
+            .ok_or_else(|| r.param1("SlotID").value(&Expected::AtMost(7), slot))?;
         let form = if header.param1 & large == 0 { Self::Normal } else { Self::Large };
         Ok((slot, form))
     }
@@ -225,7 +228,8 @@ impl<'a> Body<'a> for Certificate<'a> {
         let portion = u32::try_from(self.portion.len())
             .map_err(|_| EncodeError::TooLarge { field: "PortionLength" })?;
         self.form.write(w, [(portion, "PortionLength"), (self.remainder, "RemainderLength")])?;
-        w.bytes(self.portion)
+        w.bytes(self.portion);
+        Ok(())
     }
 }
 

@@ -74,14 +74,14 @@ impl<'a> CertChain<'a> {
             .saturating_add(self.certificates.len());
         let mut w = Writer::new(out);
         if version >= SpdmVersion::V1_4 {
-            w.u32(u32::try_from(len).map_err(|_| EncodeError::TooLarge { field })?)?;
+            w.u32(u32::try_from(len).map_err(|_| EncodeError::TooLarge { field })?);
         } else {
             w.len16(len, field)?;
-            w.zeros(2)?;
+            w.zeros(2);
         }
-        w.bytes(self.root_hash)?;
-        w.bytes(self.certificates)?;
-        Ok(w.position())
+        w.bytes(self.root_hash);
+        w.bytes(self.certificates);
+        w.finish()
     }
 }
 

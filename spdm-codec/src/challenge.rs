@@ -74,7 +74,8 @@ pub(crate) fn write_context(
     if version < SpdmVersion::V1_3 {
         return absent(context.as_ref(), "RequesterContext");
     }
-    w.bytes(&context.ok_or(EncodeError::Missing { field: "RequesterContext" })?)
+    w.bytes(&context.ok_or(EncodeError::Missing { field: "RequesterContext" })?);
+    Ok(())
 }
 
 /// CHALLENGE (DSP0274 §CHALLENGE): 36 bytes, 44 from 1.3 on.
@@ -123,7 +124,7 @@ impl<'a> Body<'a> for Challenge {
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        w.bytes(&self.nonce)?;
+        w.bytes(&self.nonce);
         write_context(w, version, self.context)
     }
 }
@@ -225,12 +226,13 @@ impl<'a> Body<'a> for ChallengeAuth<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        w.bytes(self.cert_chain_hash)?;
-        w.bytes(&self.nonce)?;
-        w.bytes(self.measurement_summary_hash)?;
+        w.bytes(self.cert_chain_hash);
+        w.bytes(&self.nonce);
+        w.bytes(self.measurement_summary_hash);
         self.opaque.write(w)?;
         write_context(w, version, self.context)?;
-        w.bytes(self.signature)
+        w.bytes(self.signature);
+        Ok(())
     }
 }
 

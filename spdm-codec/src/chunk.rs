@@ -55,9 +55,12 @@ fn read_seq_no<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<u
 
 fn write_seq_no(w: &mut Writer<'_>, version: SpdmVersion, seq_no: u32) -> Result<(), EncodeError> {
     if version >= SpdmVersion::V1_4 {
-        return w.u32(seq_no);
+        w.u32(seq_no);
+    } else {
+        let field = "ChunkSeqNo";
+        w.u16(u16::try_from(seq_no).map_err(|_| EncodeError::TooLarge { field })?);
     }
-    w.u16(u16::try_from(seq_no).map_err(|_| EncodeError::TooLarge { field: "ChunkSeqNo" })?)
+    Ok(())
 }
 
 impl<'a> Chunk<'a> {
@@ -85,16 +88,17 @@ impl<'a> Chunk<'a> {
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         write_seq_no(w, version, self.seq_no)?;
         if version < SpdmVersion::V1_4 {
-            w.zeros(2)?;
+            w.zeros(2);
         }
         let field = "ChunkSize";
-        w.u32(u32::try_from(self.bytes.len()).map_err(|_| EncodeError::TooLarge { field })?)?;
+        w.u32(u32::try_from(self.bytes.len()).map_err(|_| EncodeError::TooLarge { field })?);
         match (self.seq_no, self.large_message_size) {
-            (0, Some(size)) => w.u32(size)?,
+            (0, Some(size)) => w.u32(size),
             (0, None) => return Err(EncodeError::Missing { field: "LargeMessageSize" }),
             (_, size) => absent(size.as_ref(), "LargeMessageSize")?,
         }
-        w.bytes(self.bytes)
+        w.bytes(self.bytes);
+        Ok(())
     }
 }
 
@@ -194,7 +198,8 @@ impl<'a> Body<'a> for ChunkSendAck<'a> {
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         write_seq_no(w, version, self.seq_no)?;
-        w.bytes(self.response)
+        w.bytes(self.response);
+        Ok(())
     }
 }
 

@@ -109,8 +109,9 @@ impl<'a> Body<'a> for GetCsr<'a> {
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
         w.len16(self.requester_info.len(), "RequesterInfoLength")?;
         self.opaque.write_length(w)?;
-        w.bytes(self.requester_info)?;
-        w.bytes(self.opaque.as_bytes())
+        w.bytes(self.requester_info);
+        w.bytes(self.opaque.as_bytes());
+        Ok(())
     }
 }
 
@@ -149,8 +150,9 @@ impl<'a> Body<'a> for Csr<'a> {
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
         w.len16(self.csr.len(), "CSRLength")?;
-        w.zeros(2)?;
-        w.bytes(self.csr)
+        w.zeros(2);
+        w.bytes(self.csr);
+        Ok(())
     }
 }
 

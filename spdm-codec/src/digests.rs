@@ -210,14 +210,15 @@ impl<'a> Body<'a> for Digests<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        w.bytes(self.digests)?;
+        w.bytes(self.digests);
         let Some(keys) = &self.keys else { return Ok(()) };
         if version < SpdmVersion::V1_3 {
             return Err(EncodeError::NotInVersion { field: "KeyPairID" });
         }
-        w.bytes(keys.key_pair_id)?;
-        w.bytes(keys.certificate_info)?;
-        w.bytes(keys.key_usage.as_flattened())
+        w.bytes(keys.key_pair_id);
+        w.bytes(keys.certificate_info);
+        w.bytes(keys.key_usage.as_flattened());
+        Ok(())
     }
 }
 

@@ -79,7 +79,8 @@ impl<'a> Body<'a> for EncapsulatedRequest<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
-        w.bytes(self.request.raw())
+        w.bytes(self.request.raw());
+        Ok(())
     }
 }
 
@@ -113,7 +114,8 @@ impl<'a> Body<'a> for DeliverEncapsulatedResponse<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
-        w.bytes(self.response.raw())
+        w.bytes(self.response.raw());
+        Ok(())
     }
 }
 
@@ -186,16 +188,17 @@ impl<'a> Body<'a> for EncapsulatedResponseAck<'a> {
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         if version >= SpdmVersion::V1_2 {
             let field = "AckRequestID";
-            w.u8(self.ack_request_id.ok_or(EncodeError::Missing { field })?)?;
-            w.zeros(3)?;
+            w.u8(self.ack_request_id.ok_or(EncodeError::Missing { field })?);
+            w.zeros(3);
         } else {
             absent(self.ack_request_id.as_ref(), "AckRequestID")?;
         }
         match self.payload {
-            AckPayload::Absent => Ok(()),
+            AckPayload::Absent => {}
             AckPayload::Request(request) => w.bytes(request.raw()),
             AckPayload::ReqSlotNumber(slot) => w.u8(slot),
         }
+        Ok(())
     }
 }
 

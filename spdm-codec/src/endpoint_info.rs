@@ -73,12 +73,12 @@ impl<'a> Body<'a> for GetEndpointInfo {
     }
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
-        w.u8(if self.nonce.is_some() { SIGNATURE_REQUESTED } else { 0 })?;
-        w.zeros(3)?;
-        match &self.nonce {
-            None => Ok(()),
-            Some(nonce) => w.bytes(nonce),
+        w.u8(if self.nonce.is_some() { SIGNATURE_REQUESTED } else { 0 });
+        w.zeros(3);
+        if let Some(nonce) = &self.nonce {
+            w.bytes(nonce);
         }
+        Ok(())
     }
 }
 
@@ -144,17 +144,17 @@ impl<'a> Body<'a> for EndpointInfo<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
-        w.zeros(4)?;
+        w.zeros(4);
         if let Some(signature) = &self.signature {
-            w.bytes(&signature.nonce)?;
+            w.bytes(&signature.nonce);
         }
         let field = "EPInfoLen";
-        w.u32(u32::try_from(self.info.len()).map_err(|_| EncodeError::TooLarge { field })?)?;
-        w.bytes(self.info)?;
-        match &self.signature {
-            None => Ok(()),
-            Some(signature) => w.bytes(signature.bytes),
+        w.u32(u32::try_from(self.info.len()).map_err(|_| EncodeError::TooLarge { field })?);
+        w.bytes(self.info);
+        if let Some(signature) = &self.signature {
+            w.bytes(signature.bytes);
         }
+        Ok(())
     }
 }
 

@@ -168,6 +168,7 @@ impl<'a> Body<'a> for ErrorResponse<'a> {
             ExtendedErrorData::DataTooLarge { length } => w.u32(length),
             ExtendedErrorData::Other(bytes) => w.bytes(bytes),
         }
+        Ok(())
     }
 }
 

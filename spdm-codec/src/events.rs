@@ -47,8 +47,9 @@ fn read_list<'a, T: Trace<'a>>(
 
 fn write_list(w: &mut Writer<'_>, groups: &EventGroups<'_>) -> Result<(), EncodeError> {
     let field = "EventGroupsListLen";
-    w.u32(u32::try_from(groups.list.len()).map_err(|_| EncodeError::TooLarge { field })?)?;
-    w.bytes(groups.list)
+    w.u32(u32::try_from(groups.list.len()).map_err(|_| EncodeError::TooLarge { field })?);
+    w.bytes(groups.list);
+    Ok(())
 }
 
 impl<'a> Body<'a> for SupportedEventTypes<'a> {
@@ -204,13 +205,13 @@ impl<'a> Event<'a> {
     /// [`EncodeError`] when `out` is too short or a part does not fit its length field.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
         let mut w = Writer::new(out);
-        w.u32(self.instance_id)?;
-        w.zeros(4)?;
+        w.u32(self.instance_id);
+        w.zeros(4);
         self.group.write(&mut w)?;
-        w.u16(self.type_id)?;
+        w.u16(self.type_id);
         w.len16(self.detail.len(), "EventDetailLen")?;
-        w.bytes(self.detail)?;
-        Ok(w.position())
+        w.bytes(self.detail);
+        w.finish()
     }
 }
 
@@ -270,8 +271,9 @@ impl<'a> Body<'a> for SendEvent<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
-        w.u32(self.count)?;
-        w.bytes(self.events)
+        w.u32(self.count);
+        w.bytes(self.events);
+        Ok(())
     }
 }
 

@@ -100,9 +100,10 @@ impl<'a> Body<'a> for Finish<'a> {
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         write_opaque_of_1_4(w, version, self.opaque.as_ref())?;
         if let Some(signature) = &self.signature {
-            w.bytes(signature.bytes)?;
+            w.bytes(signature.bytes);
         }
-        w.bytes(self.verify_data)
+        w.bytes(self.verify_data);
+        Ok(())
     }
 }
 
@@ -146,7 +147,8 @@ impl<'a> Body<'a> for FinishRsp<'a> {
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         write_opaque_of_1_4(w, version, self.opaque.as_ref())?;
-        w.bytes(self.verify_data)
+        w.bytes(self.verify_data);
+        Ok(())
     }
 }
 

@@ -95,18 +95,10 @@ static OF_BOTH_SIDES: [Rule; 8] = [
 static OF_RESPONDER: [Rule; 15] = [
     Rule::none_of(F::MEAS_CAP_NO_SIG, F::MEAS_CAP_SIG, "MEAS_CAP other than 3").always(),
     Rule::one_of(F::MEAS_FRESH_CAP, MEAS, "MEAS_FRESH_CAP only with MEAS_CAP").always(),
-    Rule::one_of(
-        F::CERT_CAP,
-        F::CHAL_CAP.union(F::MEAS_CAP_SIG),
-        "CERT_CAP and CHAL_CAP together",
-    )
-    .only(SpdmVersion::V1_0),
-    Rule::one_of(
-        F::CHAL_CAP,
-        F::CERT_CAP.union(F::MEAS_CAP_SIG),
-        "CERT_CAP and CHAL_CAP together",
-    )
-    .only(SpdmVersion::V1_0),
+    Rule::one_of(F::CERT_CAP, F::CHAL_CAP.union(F::MEAS_CAP_SIG), "CERT_CAP and CHAL_CAP together")
+        .only(SpdmVersion::V1_0),
+    Rule::one_of(F::CHAL_CAP, F::CERT_CAP.union(F::MEAS_CAP_SIG), "CERT_CAP and CHAL_CAP together")
+        .only(SpdmVersion::V1_0),
     Rule::one_of(F::MEAS_CAP_SIG, F::CERT_CAP, "CERT_CAP with MEAS_CAP 2").only(SpdmVersion::V1_0),
     Rule::none_of(F::PSK_CAP, F::PSK_CAP_CONTEXT, "PSK_CAP other than 3"),
     Rule::one_of(
@@ -135,11 +127,7 @@ static OF_RESPONDER: [Rule; 15] = [
         F::GET_KEY_PAIR_INFO_CAP,
         "GET_KEY_PAIR_INFO_CAP and CERT_CAP with MULTI_KEY_CAP",
     ),
-    Rule::one_of(
-        MULTI_KEY,
-        F::CERT_CAP,
-        "GET_KEY_PAIR_INFO_CAP and CERT_CAP with MULTI_KEY_CAP",
-    ),
+    Rule::one_of(MULTI_KEY, F::CERT_CAP, "GET_KEY_PAIR_INFO_CAP and CERT_CAP with MULTI_KEY_CAP"),
     Rule::none_of(
         F::PUB_KEY_ID_CAP,
         MULTI_KEY.union(KEY_PAIRS),

@@ -115,10 +115,11 @@ impl<'a> Body<'a> for Version<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
-        w.u8(0)?;
+        w.u8(0);
         let field = "VersionNumberEntryCount";
-        w.u8(u8::try_from(self.entries.len()).map_err(|_| EncodeError::TooLarge { field })?)?;
-        w.bytes(self.entries.as_flattened())
+        w.u8(u8::try_from(self.entries.len()).map_err(|_| EncodeError::TooLarge { field })?);
+        w.bytes(self.entries.as_flattened());
+        Ok(())
     }
 }
 

@@ -121,11 +121,11 @@ impl<'a> Body<'a> for KeyExchange<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        w.u16(self.req_session_id)?;
-        w.u8(self.session_policy.to_byte(version)?)?;
-        w.u8(0)?;
-        w.bytes(&self.random_data)?;
-        w.bytes(self.exchange_data)?;
+        w.u16(self.req_session_id);
+        w.u8(self.session_policy.to_byte(version)?);
+        w.u8(0);
+        w.bytes(&self.random_data);
+        w.bytes(self.exchange_data);
         self.opaque.write(w)
     }
 }
@@ -253,14 +253,15 @@ impl<'a> Body<'a> for KeyExchangeRsp<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
-        w.u16(self.rsp_session_id)?;
-        w.bytes(&[self.mut_auth.to_byte(), self.req_slot.to_nibble()])?;
-        w.bytes(&self.random_data)?;
-        w.bytes(self.exchange_data)?;
-        w.bytes(self.measurement_summary_hash)?;
+        w.u16(self.rsp_session_id);
+        w.bytes(&[self.mut_auth.to_byte(), self.req_slot.to_nibble()]);
+        w.bytes(&self.random_data);
+        w.bytes(self.exchange_data);
+        w.bytes(self.measurement_summary_hash);
         self.opaque.write(w)?;
-        w.bytes(self.signature)?;
-        w.bytes(self.verify_data)
+        w.bytes(self.signature);
+        w.bytes(self.verify_data);
+        Ok(())
     }
 }
 

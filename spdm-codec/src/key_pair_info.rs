@@ -86,7 +86,8 @@ impl<'a> Body<'a> for GetKeyPairInfo {
     }
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
-        w.u8(self.key_pair_id)
+        w.u8(self.key_pair_id);
+        Ok(())
     }
 }
 
@@ -117,8 +118,9 @@ impl<'a> SizedPqcAsymAlgo<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, field: &'static str) -> Result<(), EncodeError> {
-        w.u8(u8::try_from(self.bytes.len()).map_err(|_| EncodeError::TooLarge { field })?)?;
-        w.bytes(self.bytes)
+        w.u8(u8::try_from(self.bytes.len()).map_err(|_| EncodeError::TooLarge { field })?);
+        w.bytes(self.bytes);
+        Ok(())
     }
 }
 
@@ -225,22 +227,23 @@ impl<'a> Body<'a> for KeyPairInfo<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        w.bytes(&[self.total_key_pairs, self.key_pair_id])?;
-        w.u16(self.capabilities.bits())?;
-        w.u16(self.key_usage_capabilities.bits())?;
-        w.u16(self.current_key_usage.bits())?;
-        w.u32(self.asym_algo_capabilities.bits())?;
-        w.u32(self.current_asym_algo.bits())?;
+        w.bytes(&[self.total_key_pairs, self.key_pair_id]);
+        w.u16(self.capabilities.bits());
+        w.u16(self.key_usage_capabilities.bits());
+        w.u16(self.current_key_usage.bits());
+        w.u32(self.asym_algo_capabilities.bits());
+        w.u32(self.current_asym_algo.bits());
         w.len16(self.public_key_info.len(), "PublicKeyInfoLen")?;
-        w.u8(self.assoc_cert_slot_mask.0)?;
-        w.bytes(self.public_key_info)?;
+        w.u8(self.assoc_cert_slot_mask.0);
+        w.bytes(self.public_key_info);
         if version < SpdmVersion::V1_4 {
             return absent(self.pqc.as_ref(), "PqcAsymAlgoCapLen");
         }
         let pqc = self.pqc.ok_or(EncodeError::Missing { field: "PqcAsymAlgoCapLen" })?;
         pqc.capabilities.write(w, "PqcAsymAlgoCapLen")?;
         pqc.current.write(w, "CurrentPqcAsymAlgoLen")?;
-        w.bytes(self.trailing)
+        w.bytes(self.trailing);
+        Ok(())
     }
 }
 
@@ -308,10 +311,10 @@ impl<'a> DesiredKeyPair<'a> {
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         let field = "DesiredPqcAsymAlgoLen";
-        w.u8(0)?;
-        w.u16(self.key_usage.bits())?;
-        w.u32(self.asym_algo.bits())?;
-        w.u8(self.assoc_cert_slot_mask.0)?;
+        w.u8(0);
+        w.u16(self.key_usage.bits());
+        w.u32(self.asym_algo.bits());
+        w.u8(self.assoc_cert_slot_mask.0);
         if version < SpdmVersion::V1_4 {
             return absent(self.pqc_asym_algo.as_ref(), field);
         }
@@ -350,7 +353,7 @@ impl<'a> Body<'a> for SetKeyPairInfo<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        w.u8(self.key_pair_id)?;
+        w.u8(self.key_pair_id);
         match &self.operation {
             KeyPairOperation::ParameterChange(desired) | KeyPairOperation::Generate(desired) => {
                 desired.write(w, version)

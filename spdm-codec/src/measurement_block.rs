@@ -249,7 +249,7 @@ impl<'a> MeasurementBlock<'a> {
     /// [`EncodeError`] when `out` is too short or the value is longer than its field can say.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
         let mut w = Writer::new(out);
-        w.bytes(&[self.index, self.specification().bits()])?;
+        w.bytes(&[self.index, self.specification().bits()]);
         match self.measurement {
             Measurement::Dmtf(DmtfMeasurement { value_type, form, value }) => {
                 w.len16(value.len().saturating_add(DMTF_HEAD.into()), "MeasurementSize")?;
@@ -257,16 +257,16 @@ impl<'a> MeasurementBlock<'a> {
                     | match form {
                         MeasurementForm::Digest => 0,
                         MeasurementForm::RawBitStream => RAW_BIT_STREAM,
-                    })?;
+                    });
                 w.len16(value.len(), "DMTFSpecMeasurementValueSize")?;
-                w.bytes(value)?;
+                w.bytes(value);
             }
             Measurement::Other { bytes, .. } => {
                 w.len16(bytes.len(), "MeasurementSize")?;
-                w.bytes(bytes)?;
+                w.bytes(bytes);
             }
         }
-        Ok(w.position())
+        w.finish()
     }
 
     pub(crate) fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {

@@ -40,8 +40,9 @@ impl<'a> Body<'a> for GetMeasurementExtensionLog {
     }
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
-        w.u32(self.offset)?;
-        w.u32(self.length)
+        w.u32(self.offset);
+        w.u32(self.length);
+        Ok(())
     }
 }
 
@@ -78,9 +79,10 @@ impl<'a> Body<'a> for MeasurementExtensionLogPortion<'a> {
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
         let field = "PortionLength";
-        w.u32(u32::try_from(self.portion.len()).map_err(|_| EncodeError::TooLarge { field })?)?;
-        w.u32(self.remainder)?;
-        w.bytes(self.portion)
+        w.u32(u32::try_from(self.portion.len()).map_err(|_| EncodeError::TooLarge { field })?);
+        w.u32(self.remainder);
+        w.bytes(self.portion);
+        Ok(())
     }
 }
 

@@ -154,13 +154,13 @@ impl<'a> Body<'a> for GetMeasurements {
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         if let Some(SignatureRequest { nonce, slot }) = &self.signature {
-            w.bytes(nonce)?;
+            w.bytes(nonce);
             match (version, slot) {
                 (SpdmVersion::V1_0, None) => {}
                 (SpdmVersion::V1_0, Some(_)) => {
                     return Err(EncodeError::NotInVersion { field: "SlotIDParam" });
                 }
-                (_, Some(slot)) => w.u8(slot.to_nibble())?,
+                (_, Some(slot)) => w.u8(slot.to_nibble()),
                 (_, None) => return Err(EncodeError::Missing { field: "SlotIDParam" }),
             }
         }
@@ -286,13 +286,14 @@ impl<'a> Body<'a> for Measurements<'a> {
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         let field = "MeasurementRecordLength";
         let record = self.record.as_bytes();
-        w.u8(self.record.number_of_blocks())?;
+        w.u8(self.record.number_of_blocks());
         w.u24(u32::try_from(record.len()).map_err(|_| EncodeError::TooLarge { field })?, field)?;
-        w.bytes(record)?;
-        w.bytes(&self.nonce)?;
+        w.bytes(record);
+        w.bytes(&self.nonce);
         self.opaque.write(w)?;
         write_context(w, version, self.context)?;
-        w.bytes(self.signature)
+        w.bytes(self.signature);
+        Ok(())
     }
 }
 

@@ -442,9 +442,7 @@ pub trait Message<'a>: sealed::Body<'a> {
         cx: &Cx,
         trace: &mut T,
     ) -> Result<Decoded<'a, Self>, DecodeError> {
-        bytes.validate_with(|raw| {
-            Fault::out_of(|fault| read_message(raw, cx, trace, fault))
-        })
+        bytes.validate_with(|raw| Fault::out_of(|fault| read_message(raw, cx, trace, fault)))
     }
 
     /// [`Self::decode`] that leaves its error in `fault`, for callers that decode many kinds of messages:
@@ -472,9 +470,9 @@ pub trait Message<'a>: sealed::Body<'a> {
         };
         let [param1, param2] = self.params(version)?;
         let mut w = Writer::new(out);
-        w.bytes(&[version_byte, Self::BODY_CODE.0, param1, param2])?;
+        w.bytes(&[version_byte, Self::BODY_CODE.0, param1, param2]);
         self.write(&mut w, version)?;
-        Ok(w.position())
+        w.finish()
     }
 }
 

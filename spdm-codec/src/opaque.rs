@@ -108,10 +108,10 @@ impl<'a> OpaqueData<'a> {
             .map_err(|_| EncodeError::TooLarge { field: "TotalElements" })?;
         let mut w = Writer::new(out);
         match format {
-            OpaqueFormat::Table => w.bytes(&[count, 0, 0, 0])?,
+            OpaqueFormat::Table => w.bytes(&[count, 0, 0, 0]),
             OpaqueFormat::TableWithSpecId => {
-                w.u32(SPEC_ID)?;
-                w.bytes(&[OPAQUE_VERSION, count, 0, 0])?;
+                w.u32(SPEC_ID);
+                w.bytes(&[OPAQUE_VERSION, count, 0, 0]);
             }
             OpaqueFormat::FreeForm | OpaqueFormat::None => {
                 return Err(EncodeError::NotInVersion { field: "TotalElements" });
@@ -120,13 +120,13 @@ impl<'a> OpaqueData<'a> {
         for element in elements {
             let vendor_len = u8::try_from(element.vendor_id.len())
                 .map_err(|_| EncodeError::TooLarge { field: "VendorLen" })?;
-            w.bytes(&[element.id, vendor_len])?;
-            w.bytes(element.vendor_id)?;
+            w.bytes(&[element.id, vendor_len]);
+            w.bytes(element.vendor_id);
             w.len16(element.data.len(), "OpaqueElementDataLen")?;
-            w.bytes(element.data)?;
-            w.zeros(w.position().wrapping_neg() % 4)?;
+            w.bytes(element.data);
+            w.zeros(w.position().wrapping_neg() % 4);
         }
-        Ok(w.position())
+        w.finish()
     }
 
     /// `OpaqueDataLength` and `OpaqueData`.
@@ -158,7 +158,8 @@ impl<'a> OpaqueData<'a> {
 
     pub(crate) fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
         self.write_length(w)?;
-        w.bytes(self.bytes)
+        w.bytes(self.bytes);
+        Ok(())
     }
 
     pub(crate) fn write_length(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {

@@ -73,14 +73,14 @@ impl<'a> PciSigProtocol<'a> {
         let mut w = Writer::new(out);
         match self {
             Self::IdeKm(message) => {
-                w.u8(0)?;
+                w.u8(0);
                 message.write(&mut w)?;
             }
             Self::Tdisp(message) => {
-                w.u8(1)?;
+                w.u8(1);
                 message.write(&mut w)?;
             }
         }
-        Ok(w.position())
+        w.finish()
     }
 }

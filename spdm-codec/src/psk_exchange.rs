@@ -72,13 +72,14 @@ impl<'a> Body<'a> for PskExchange<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
-        w.u16(self.req_session_id)?;
+        w.u16(self.req_session_id);
         w.len16(self.psk_hint.len(), "PSKHintLength")?;
         w.len16(self.context.len(), "RequesterContextLength")?;
         self.opaque.write_length(w)?;
-        w.bytes(self.psk_hint)?;
-        w.bytes(self.context)?;
-        w.bytes(self.opaque.as_bytes())
+        w.bytes(self.psk_hint);
+        w.bytes(self.context);
+        w.bytes(self.opaque.as_bytes());
+        Ok(())
     }
 }
 
@@ -142,14 +143,15 @@ impl<'a> Body<'a> for PskExchangeRsp<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
-        w.u16(self.rsp_session_id)?;
-        w.zeros(2)?;
+        w.u16(self.rsp_session_id);
+        w.zeros(2);
         w.len16(self.context.len(), "ResponderContextLength")?;
         self.opaque.write_length(w)?;
-        w.bytes(self.measurement_summary_hash)?;
-        w.bytes(self.context)?;
-        w.bytes(self.opaque.as_bytes())?;
-        w.bytes(self.verify_data)
+        w.bytes(self.measurement_summary_hash);
+        w.bytes(self.context);
+        w.bytes(self.opaque.as_bytes());
+        w.bytes(self.verify_data);
+        Ok(())
     }
 }
 

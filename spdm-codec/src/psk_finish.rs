@@ -46,7 +46,8 @@ impl<'a> Body<'a> for PskFinish<'a> {
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         write_opaque_of_1_4(w, version, self.opaque.as_ref())?;
-        w.bytes(self.verify_data)
+        w.bytes(self.verify_data);
+        Ok(())
     }
 }
 

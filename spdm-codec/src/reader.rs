@@ -7,6 +7,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::error::{DecodeError, DecodeErrorKind, Expected};
 use crate::message::Header;
+use crate::spdm_version::SpdmVersion;
 use crate::trace::{Field, NoTrace, Trace};
 
 /// Reading stopped; the [`Fault`] says why. Of no size, so that nothing but a flag goes through the layers of
@@ -109,6 +110,28 @@ pub struct Reader<'a, 't, T> {
     pub(crate) header: Option<Header>,
     trace: &'t mut T,
     fault: &'t Fault,
+}
+
+/// One of several fields of fixed size that follow each other.
+pub(crate) struct Fixed {
+    name: &'static str,
+    len: u8,
+    /// The first version that has the field; its bytes are reserved before, and always where there is none.
+    since: Option<SpdmVersion>,
+}
+
+impl Fixed {
+    pub(crate) const fn always(len: u8, name: &'static str) -> Self {
+        Self::since(SpdmVersion::V1_0, len, name)
+    }
+
+    pub(crate) const fn since(version: SpdmVersion, len: u8, name: &'static str) -> Self {
+        Self { name, len, since: Some(version) }
+    }
+
+    pub(crate) const fn reserved(len: u8) -> Self {
+        Self { name: "Reserved", len, since: None }
+    }
 }
 
 /// A place in the message to blame later.
@@ -238,6 +261,33 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         self.rest = rest;
         self.at += len;
         Ok(value)
+    }
+
+    /// Several fields at once: a table takes less room than code for each.
+    fn fields(&mut self, fields: &[Fixed], version: SpdmVersion) -> Result<(), Stop> {
+        for field in fields {
+            if field.since.is_some_and(|since| version >= since) {
+                self.bytes(field.name, field.len.into())?;
+            } else {
+                self.reserved(field.len.into())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The `fields`, which are those of `F`; what `version` reserves may hold anything.
+    pub(crate) fn fixed<F>(
+        &mut self,
+        fields: &'static [Fixed],
+        version: SpdmVersion,
+    ) -> Result<&'a F, Stop>
+    where
+        F: FromBytes + Immutable + KnownLayout + Unaligned,
+    {
+        let all = F::ref_from_prefix(self.rest);
+        self.fields(fields, version)?;
+        // The fields were there, so all of `F` was.
+        all.map(|(all, _)| all).map_err(|_| self.truncated("Reserved", size_of::<F>()))
     }
 
     /// Splits off the next `len` bytes as a reader of their own that counts offsets on.

@@ -86,12 +86,12 @@ impl<'a> SecuredMessage<'a> {
     /// [`EncodeError`] when `out` is too short or `Length` cannot say the length.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
         let mut w = Writer::new(out);
-        w.u32(self.session_id)?;
-        w.bytes(self.sequence)?;
+        w.u32(self.session_id);
+        w.bytes(self.sequence);
         w.len16(self.data.len().saturating_add(TAG_LEN), "Length")?;
-        w.bytes(self.data)?;
-        w.bytes(&self.tag)?;
-        Ok(w.position())
+        w.bytes(self.data);
+        w.bytes(&self.tag);
+        w.finish()
     }
 }
 
@@ -135,9 +135,9 @@ impl<'a> Plaintext<'a> {
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
         let mut w = Writer::new(out);
         w.len16(self.data.len(), "ApplicationDataLength")?;
-        w.bytes(self.data)?;
-        w.bytes(self.random)?;
-        Ok(w.position())
+        w.bytes(self.data);
+        w.bytes(self.random);
+        w.finish()
     }
 }
 
@@ -223,22 +223,22 @@ impl<'a> SecuredMessageData<'a> {
     /// [`EncodeError`] when `out` is too short or there are more than 255 versions.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
         let mut w = Writer::new(out);
-        w.u8(Self::DATA_VERSION)?;
+        w.u8(Self::DATA_VERSION);
         match self {
             Self::VersionSelection(version) => {
-                w.u8(0)?;
-                w.u16(version.0)?;
+                w.u8(0);
+                w.u16(version.0);
             }
             Self::SupportedVersions(versions) => {
                 let field = "SecuredMessageVersionCount";
                 let count =
                     u8::try_from(versions.len()).map_err(|_| EncodeError::TooLarge { field })?;
-                w.bytes(&[1, count])?;
-                w.bytes(versions.as_flattened())?;
+                w.bytes(&[1, count]);
+                w.bytes(versions.as_flattened());
             }
-            Self::AeadLimit(exponent) => w.bytes(&[2, *exponent])?,
+            Self::AeadLimit(exponent) => w.bytes(&[2, *exponent]),
         }
-        Ok(w.position())
+        w.finish()
     }
 }
 

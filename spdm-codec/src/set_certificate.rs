@@ -85,10 +85,10 @@ impl<'a> Body<'a> for SetCertificate<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
-        match self.operation {
-            SetCertificateOperation::Install(chain) => w.bytes(chain),
-            SetCertificateOperation::Erase => Ok(()),
+        if let SetCertificateOperation::Install(chain) = self.operation {
+            w.bytes(chain);
         }
+        Ok(())
     }
 }
 

@@ -75,12 +75,16 @@ impl<'a> SlotManagementBody<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
-        let Some(structure) = self.structure else { return w.zeros(4) };
+        let Some(structure) = self.structure else {
+            w.zeros(4);
+            return Ok(());
+        };
         let field = "MgmtStructOffset";
         w.len16(self.gap.len().saturating_add(STRUCT_OFFSET.into()), field)?;
-        w.zeros(2)?;
-        w.bytes(self.gap)?;
-        w.bytes(structure)
+        w.zeros(2);
+        w.bytes(self.gap);
+        w.bytes(structure);
+        Ok(())
     }
 }
 

@@ -108,9 +108,10 @@ impl<'a> VendorHeader<'a> {
     }
 
     pub(crate) fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
-        w.u8(u8::try_from(self.id.0).map_err(|_| EncodeError::TooLarge { field: "ID" })?)?;
+        w.u8(u8::try_from(self.id.0).map_err(|_| EncodeError::TooLarge { field: "ID" })?);
         let field = "VendorIDLen";
-        w.u8(u8::try_from(self.vendor_id.len()).map_err(|_| EncodeError::TooLarge { field })?)?;
-        w.bytes(self.vendor_id)
+        w.u8(u8::try_from(self.vendor_id.len()).map_err(|_| EncodeError::TooLarge { field })?);
+        w.bytes(self.vendor_id);
+        Ok(())
     }
 }

@@ -79,19 +79,20 @@ impl<'a> VendorDefined<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
-        w.u16(self.standard_id.0)?;
+        w.u16(self.standard_id.0);
         let field = "VendorIDLen";
-        w.u8(u8::try_from(self.vendor_id.len()).map_err(|_| EncodeError::TooLarge { field })?)?;
-        w.bytes(self.vendor_id)?;
+        w.u8(u8::try_from(self.vendor_id.len()).map_err(|_| EncodeError::TooLarge { field })?);
+        w.bytes(self.vendor_id);
         let (field, len) = ("PayloadLength", self.payload.len());
         match self.form {
             VendorDefinedForm::Normal => w.len16(len, field)?,
             VendorDefinedForm::Large => {
-                w.zeros(2)?;
-                w.u32(u32::try_from(len).map_err(|_| EncodeError::TooLarge { field })?)?;
+                w.zeros(2);
+                w.u32(u32::try_from(len).map_err(|_| EncodeError::TooLarge { field })?);
             }
         }
-        w.bytes(self.payload)
+        w.bytes(self.payload);
+        Ok(())
     }
 }
 

@@ -2,58 +2,73 @@
 
 use crate::error::EncodeError;
 
+/// Writes until room runs out; [`Self::finish`] says whether it did, so that no write has to.
 #[expect(unnameable_types, reason = "sealed: appears in the signatures of `sealed::Body` only")]
 #[derive(Debug)]
 pub struct Writer<'o> {
     out: &'o mut [u8],
     at: usize,
+    /// Bytes needed up to the field where room ran out.
+    needed: Option<usize>,
 }
 
 impl<'o> Writer<'o> {
     pub(crate) const fn new(out: &'o mut [u8]) -> Self {
-        Self { out, at: 0 }
+        Self { out, at: 0, needed: None }
     }
 
     pub(crate) const fn position(&self) -> usize {
         self.at
     }
 
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        let end = self.at.saturating_add(bytes.len());
-        let Some(place) = self.out.get_mut(self.at..end) else {
-            return Err(EncodeError::BufferTooSmall { needed: end });
-        };
-        place.copy_from_slice(bytes);
-        self.at = end;
-        Ok(())
-    }
-
-    pub(crate) fn u8(&mut self, value: u8) -> Result<(), EncodeError> {
-        self.bytes(&[value])
-    }
-
-    pub(crate) fn u16(&mut self, value: u16) -> Result<(), EncodeError> {
-        self.bytes(&value.to_le_bytes())
-    }
-
-    pub(crate) fn u24(&mut self, value: u32, field: &'static str) -> Result<(), EncodeError> {
-        match value.to_le_bytes() {
-            [a, b, c, 0] => self.bytes(&[a, b, c]),
-            _ => Err(EncodeError::TooLarge { field }),
+    /// The length of what was written.
+    pub(crate) const fn finish(&self) -> Result<usize, EncodeError> {
+        match self.needed {
+            None => Ok(self.at),
+            Some(needed) => Err(EncodeError::BufferTooSmall { needed }),
         }
     }
 
-    pub(crate) fn u32(&mut self, value: u32) -> Result<(), EncodeError> {
-        self.bytes(&value.to_le_bytes())
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        let end = self.at.saturating_add(bytes.len());
+        if let Some(place) = self.out.get_mut(self.at..end) {
+            place.copy_from_slice(bytes);
+            self.at = end;
+        } else {
+            self.needed.get_or_insert(end);
+        }
     }
 
-    pub(crate) fn zeros(&mut self, count: usize) -> Result<(), EncodeError> {
-        (0..count).try_for_each(|_| self.u8(0))
+    pub(crate) fn u8(&mut self, value: u8) {
+        self.bytes(&[value]);
+    }
+
+    pub(crate) fn u16(&mut self, value: u16) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    pub(crate) fn u24(&mut self, value: u32, field: &'static str) -> Result<(), EncodeError> {
+        let [a, b, c, 0] = value.to_le_bytes() else {
+            return Err(EncodeError::TooLarge { field });
+        };
+        self.bytes(&[a, b, c]);
+        Ok(())
+    }
+
+    pub(crate) fn u32(&mut self, value: u32) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    pub(crate) fn zeros(&mut self, count: usize) {
+        for _ in 0..count {
+            self.u8(0);
+        }
     }
 
     /// A 16-bit length field.
     pub(crate) fn len16(&mut self, len: usize, field: &'static str) -> Result<(), EncodeError> {
-        self.u16(u16::try_from(len).map_err(|_| EncodeError::TooLarge { field })?)
+        self.u16(u16::try_from(len).map_err(|_| EncodeError::TooLarge { field })?);
+        Ok(())
     }
 
     /// Fills in a 16-bit field that was left open at `at`.
@@ -64,9 +79,10 @@ impl<'o> Writer<'o> {
         field: &'static str,
     ) -> Result<(), EncodeError> {
         let value = u16::try_from(value).map_err(|_| EncodeError::TooLarge { field })?;
-        let end = at.saturating_add(2);
-        let place = self.out.get_mut(at..end).ok_or(EncodeError::BufferTooSmall { needed: end })?;
-        place.copy_from_slice(&value.to_le_bytes());
+        // Where there is no place, there was no room for the field either.
+        if let Some(place) = self.out.get_mut(at..at.saturating_add(2)) {
+            place.copy_from_slice(&value.to_le_bytes());
+        }
         Ok(())
     }
 }

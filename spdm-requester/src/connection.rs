@@ -472,8 +472,7 @@ impl Connection {
         bytes: &'a [u8],
         version: SpdmVersion,
     ) -> Result<Decoded<'a, M>, Stop> {
-        M::decode(Untrusted::new(bytes), &Cx::new(version).with_padding(self.padding))
-            .map_err(|error| self.fault.request_error(&error))
+        self.fault.decode_request(bytes, &Cx::new(version).with_padding(self.padding))
     }
 
     /// The header of our own request.

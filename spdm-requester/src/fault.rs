@@ -131,12 +131,25 @@ impl Fault {
         self.stop(*error)
     }
 
-    /// What [`Self::decode`] stopped at is why we stop.
     #[cold]
     #[inline(never)]
     fn undecoded(&self) -> Stop {
-        self.error.set(self.decode.error().map(Error::from));
-        Stop(())
+        self.decode.error().map_or(Stop(()), |error| self.decode_error(&error))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn undecoded_request(&self) -> Stop {
+        self.decode.error().map_or(Stop(()), |error| self.request_error(&error))
+    }
+
+    /// Decodes our own request.
+    pub(crate) fn decode_request<'a, M: Message<'a>>(
+        &self,
+        bytes: &'a [u8],
+        cx: &Cx,
+    ) -> Result<Decoded<'a, M>, Stop> {
+        M::decode_or(Untrusted::new(bytes), cx, &self.decode).map_err(|_| self.undecoded_request())
     }
 
     /// Decodes a message of the peer.

@@ -137,7 +137,8 @@ impl IdeKeySlot {
     }
 
     fn write(&self, w: &mut Writer<'_>, middle: u8) -> Result<(), EncodeError> {
-        w.bytes(&[0, 0, self.stream_id, middle, self.flags.bits(), self.port_index])
+        w.bytes(&[0, 0, self.stream_id, middle, self.flags.bits(), self.port_index]);
+        Ok(())
     }
 }
 
@@ -183,33 +184,34 @@ impl<'a> IdeKm<'a> {
         match self {
             Self::Query(port_index) => w.bytes(&[0, 0, *port_index]),
             Self::QueryResp(resp) => {
-                w.bytes(&[1, 0, resp.port_index, resp.dev_func, resp.bus, resp.segment])?;
-                w.u8(resp.max_port_index)?;
-                w.bytes(resp.registers.as_flattened())
+                w.bytes(&[1, 0, resp.port_index, resp.dev_func, resp.bus, resp.segment]);
+                w.u8(resp.max_port_index);
+                w.bytes(resp.registers.as_flattened());
             }
             Self::KeyProg(program) => {
-                w.u8(2)?;
+                w.u8(2);
                 program.slot.write(w, 0)?;
-                w.bytes(program.key)?;
-                w.bytes(program.ifv)
+                w.bytes(program.key);
+                w.bytes(program.ifv);
             }
             Self::KpAck(ack) => {
-                w.u8(3)?;
-                ack.slot.write(w, ack.status.0)
+                w.u8(3);
+                ack.slot.write(w, ack.status.0)?;
             }
             Self::KSetGo(slot) => {
-                w.u8(4)?;
-                slot.write(w, 0)
+                w.u8(4);
+                slot.write(w, 0)?;
             }
             Self::KSetStop(slot) => {
-                w.u8(5)?;
-                slot.write(w, 0)
+                w.u8(5);
+                slot.write(w, 0)?;
             }
             Self::KGoStopAck(slot) => {
-                w.u8(6)?;
-                slot.write(w, 0)
+                w.u8(6);
+                slot.write(w, 0)?;
             }
         }
+        Ok(())
     }
 }
 

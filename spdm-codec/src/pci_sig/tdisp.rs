@@ -277,47 +277,48 @@ impl<'a> TdispBody<'a> {
             | Self::StopInterfaceResponse
             | Self::BindP2pStreamResponse
             | Self::UnbindP2pStreamResponse
-            | Self::SetMmioAttributeResponse => Ok(()),
+            | Self::SetMmioAttributeResponse => {}
             Self::Version(versions) => {
                 let field = "VERSION_NUM_COUNT";
-                w.u8(u8::try_from(versions.len()).map_err(|_| EncodeError::TooLarge { field })?)?;
-                w.bytes(versions)
+                w.u8(u8::try_from(versions.len()).map_err(|_| EncodeError::TooLarge { field })?);
+                w.bytes(versions);
             }
             Self::GetCapabilities(tsm_caps) => w.u32(*tsm_caps),
             Self::Capabilities(capabilities) => {
-                w.u32(capabilities.dsm_caps)?;
-                w.bytes(capabilities.req_msgs_supported)?;
-                w.u16(capabilities.lock_flags_supported.bits())?;
-                w.zeros(3)?;
-                w.u8(capabilities.dev_addr_width)?;
-                w.bytes(&[capabilities.num_req_this, capabilities.num_req_all])
+                w.u32(capabilities.dsm_caps);
+                w.bytes(capabilities.req_msgs_supported);
+                w.u16(capabilities.lock_flags_supported.bits());
+                w.zeros(3);
+                w.u8(capabilities.dev_addr_width);
+                w.bytes(&[capabilities.num_req_this, capabilities.num_req_all]);
             }
             Self::LockInterface(lock) => {
-                w.u16(lock.flags.bits())?;
-                w.bytes(&[lock.default_stream_id, 0])?;
-                w.bytes(&lock.mmio_reporting_offset.to_le_bytes())?;
-                w.bytes(&lock.bind_p2p_addr_mask.to_le_bytes())
+                w.u16(lock.flags.bits());
+                w.bytes(&[lock.default_stream_id, 0]);
+                w.bytes(&lock.mmio_reporting_offset.to_le_bytes());
+                w.bytes(&lock.bind_p2p_addr_mask.to_le_bytes());
             }
             Self::LockInterfaceResponse(nonce) | Self::StartInterface(nonce) => w.bytes(*nonce),
             Self::GetReport { offset, length } => {
-                w.u16(*offset)?;
-                w.u16(*length)
+                w.u16(*offset);
+                w.u16(*length);
             }
             Self::Report { portion, remainder } => {
                 w.len16(portion.len(), "PORTION_LENGTH")?;
-                w.u16(*remainder)?;
-                w.bytes(portion)
+                w.u16(*remainder);
+                w.bytes(portion);
             }
             Self::State(state) => w.u8(state.0),
             Self::BindP2pStream(stream) | Self::UnbindP2pStream(stream) => w.u8(*stream),
             Self::SetMmioAttribute(range) => w.bytes(*range),
             Self::Error(error) => {
-                w.u32(error.code)?;
-                w.u32(error.data)?;
-                w.bytes(error.extended)
+                w.u32(error.code);
+                w.u32(error.data);
+                w.bytes(error.extended);
             }
             Self::Other { payload, .. } => w.bytes(payload),
         }
+        Ok(())
     }
 }
 
@@ -332,9 +333,9 @@ impl<'a> Tdisp<'a> {
     }
 
     pub(super) fn write(&self, w: &mut Writer<'_>) -> Result<(), EncodeError> {
-        w.bytes(&[self.version, self.body.message_type(), 0, 0])?;
-        w.u32(self.function_id.0)?;
-        w.zeros(8)?;
+        w.bytes(&[self.version, self.body.message_type(), 0, 0]);
+        w.u32(self.function_id.0);
+        w.zeros(8);
         self.body.write(w)
     }
 }
