@@ -52,19 +52,24 @@ impl AlgStructs {
     /// How many tables there are.
     #[must_use]
     pub fn count(&self) -> u8 {
-        let tables: u8 = self.rows().iter().map(|(_, bits)| u8::from(bits.is_some())).sum();
+        let tables: u8 = self.bitmaps().iter().map(|bits| u8::from(bits.is_some())).sum();
         tables.saturating_add(self.zero_tables)
     }
 
-    /// `AlgType` and bitmap of each possible table, in the order of the wire.
-    fn rows(&self) -> [(u8, Option<u32>); 6] {
+    /// The names of the tables in the specification's spelling, by `AlgType` from 2 on.
+    pub const NAMES: [&'static str; 6] =
+        ["DHE", "AEAD", "ReqBaseAsymAlg", "KeySchedule", "ReqPqcAsymAlg", "KEMAlg"];
+
+    /// The bitmap of each table of [`Self::NAMES`]; `None` where it is not there.
+    #[must_use]
+    pub fn bitmaps(&self) -> [Option<u32>; 6] {
         [
-            (DHE, self.dhe.map(|a| a.bits().into())),
-            (AEAD, self.aead.map(|a| a.bits().into())),
-            (REQ_BASE_ASYM, self.req_base_asym.map(|a| a.bits())),
-            (KEY_SCHEDULE, self.key_schedule.map(|a| a.bits().into())),
-            (REQ_PQC_ASYM, self.req_pqc_asym.map(|a| a.bits())),
-            (KEM, self.kem.map(|a| a.bits().into())),
+            self.dhe.map(|a| a.bits().into()),
+            self.aead.map(|a| a.bits().into()),
+            self.req_base_asym.map(|a| a.bits()),
+            self.key_schedule.map(|a| a.bits().into()),
+            self.req_pqc_asym.map(|a| a.bits()),
+            self.kem.map(|a| a.bits().into()),
         ]
     }
 
@@ -119,7 +124,7 @@ impl AlgStructs {
         w: &mut Writer<'_>,
         version: SpdmVersion,
     ) -> Result<(), EncodeError> {
-        for (alg_type, bits) in self.rows() {
+        for (alg_type, bits) in (DHE..).zip(self.bitmaps()) {
             let Some(bits) = bits else { continue };
             let since = if alg_type > KEY_SCHEDULE { SpdmVersion::V1_4 } else { SpdmVersion::V1_1 };
             if version < since {

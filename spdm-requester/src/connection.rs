@@ -6,6 +6,7 @@ mod certificates;
 mod challenge;
 mod errors;
 mod measurements;
+mod proof;
 mod version;
 
 use spdm_codec::{

@@ -1,8 +1,9 @@
 //! NEGOTIATE_ALGORITHMS and ALGORITHMS.
 
 use spdm_codec::{
-    Algorithms, CapabilityFlags, Code, ConnectionKeys, Cx, Expected, MeasCap, MeasurementHashAlgo,
-    MeasurementSpecification, MelSpecification, NegotiateAlgorithms, OtherParams, SpdmVersion,
+    AlgStructs, Algorithms, CapabilityFlags, Code, ConnectionKeys, Cx, Expected, MeasCap,
+    MeasurementHashAlgo, MeasurementSpecification, MelSpecification, NegotiateAlgorithms,
+    OtherParams, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
 
@@ -164,10 +165,9 @@ fn check_choice(
     offer: &NegotiateAlgorithms<'_>,
     choice: &Algorithms<'_>,
 ) -> Result<(), Stop> {
-    let (given, taken) = (&offer.alg_structs, &choice.alg_structs);
     let formats = [offer.other_params, choice.other_params].map(|p| p.opaque_format().bits());
     let [offered_format, format] = formats.map(u32::from);
-    let rows: [(&'static str, u32, u32); 12] = [
+    let rows: [(&'static str, u32, u32); 6] = [
         (
             "MeasurementSpecificationSel",
             offer.measurement_specification.bits().into(),
@@ -179,71 +179,53 @@ fn check_choice(
         ("BaseHashSel", offer.base_hash.bits(), choice.base_hash.bits()),
         ("PqcAsymSel", offer.pqc_asym.bits(), choice.pqc_asym.bits()),
         ("OtherParamsSelection", offered_format, format),
-        ("DHE", bits(given.dhe.map(|a| a.bits())), bits(taken.dhe.map(|a| a.bits()))),
-        ("AEAD", bits(given.aead.map(|a| a.bits())), bits(taken.aead.map(|a| a.bits()))),
-        (
-            "ReqBaseAsymAlg",
-            bits(given.req_base_asym.map(|a| a.bits())),
-            bits(taken.req_base_asym.map(|a| a.bits())),
-        ),
-        (
-            "KeySchedule",
-            bits(given.key_schedule.map(|a| a.bits())),
-            bits(taken.key_schedule.map(|a| a.bits())),
-        ),
-        (
-            "ReqPqcAsymAlg",
-            bits(given.req_pqc_asym.map(|a| a.bits())),
-            bits(taken.req_pqc_asym.map(|a| a.bits())),
-        ),
-        ("KEMAlg", bits(given.kem.map(|a| a.bits())), bits(taken.kem.map(|a| a.bits()))),
     ];
     for (field, offered, got) in rows {
-        if got.count_ones() > 1 {
-            let violation = Violation::NotOne { got: got.into() };
-            return Err(fault.misbehaved(&At(MESSAGE, field), violation));
-        }
-        if got & !offered != 0 {
-            let violation = Violation::NotOffered { offered: offered.into(), got: got.into() };
-            return Err(fault.misbehaved(&At(MESSAGE, field), violation));
-        }
+        check_bits(fault, field, offered, got)?;
     }
-    let external = [
-        ("ExtAsymSelCount", !offer.ext_asym.is_empty(), !choice.ext_asym.is_empty()),
-        ("ExtHashSelCount", !offer.ext_hash.is_empty(), !choice.ext_hash.is_empty()),
-    ];
-    match external.into_iter().find(|(_, sent, came)| *came && !sent) {
-        None => Ok(()),
-        Some((field, ..)) => Err(fault.unexpected(&At(MESSAGE, field))),
+    let (given, taken) = (offer.alg_structs.bitmaps(), choice.alg_structs.bitmaps());
+    for ((field, offered), got) in AlgStructs::NAMES.into_iter().zip(given).zip(taken) {
+        check_bits(fault, field, offered.unwrap_or(0), got.unwrap_or(0))?;
     }
+    if offer.ext_asym.is_empty() && !choice.ext_asym.is_empty() {
+        return Err(fault.unexpected(&At(MESSAGE, "ExtAsymSelCount")));
+    }
+    if offer.ext_hash.is_empty() && !choice.ext_hash.is_empty() {
+        return Err(fault.unexpected(&At(MESSAGE, "ExtHashSelCount")));
+    }
+    Ok(())
 }
 
-/// Tables come only where they were asked for.
+fn check_bits(fault: &Fault, field: &'static str, offered: u32, got: u32) -> Result<(), Stop> {
+    let violation = if got.count_ones() > 1 {
+        Violation::NotOne { got: got.into() }
+    } else if got & !offered != 0 {
+        Violation::NotOffered { offered: offered.into(), got: got.into() }
+    } else {
+        return Ok(());
+    };
+    Err(fault.misbehaved(&At(MESSAGE, field), violation))
+}
+
+/// No table is selected from that was not sent.
 fn check_tables(
     fault: &Fault,
     compat: Compat,
     offer: &NegotiateAlgorithms<'_>,
     choice: &Algorithms<'_>,
 ) -> Result<(), Stop> {
-    let (given, taken) = (&offer.alg_structs, &choice.alg_structs);
-    let rows = [
-        ("DHE", given.dhe.is_some(), taken.dhe.is_some()),
-        ("AEAD", given.aead.is_some(), taken.aead.is_some()),
-        ("ReqBaseAsymAlg", given.req_base_asym.is_some(), taken.req_base_asym.is_some()),
-        ("KeySchedule", given.key_schedule.is_some(), taken.key_schedule.is_some()),
-        ("ReqPqcAsymAlg", given.req_pqc_asym.is_some(), taken.req_pqc_asym.is_some()),
-        ("KEMAlg", given.kem.is_some(), taken.kem.is_some()),
-        ("AlgStruct", false, taken.zero_tables > 0),
-    ];
-    match rows.into_iter().find(|(_, asked, came)| *came && !asked) {
-        Some((field, ..)) if !compat.unasked_alg_structs => {
-            Err(fault.unexpected(&At(MESSAGE, field)))
-        }
-        // They select nothing: that is checked for all tables.
-        _ => Ok(()),
+    // They select nothing: that is checked for all tables.
+    if compat.unasked_alg_structs {
+        return Ok(());
     }
-}
-
-fn bits(table: Option<impl Into<u32>>) -> u32 {
-    table.map_or(0, Into::into)
+    let (given, taken) = (offer.alg_structs.bitmaps(), choice.alg_structs.bitmaps());
+    for ((field, asked), came) in AlgStructs::NAMES.into_iter().zip(given).zip(taken) {
+        if came.is_some() && asked.is_none() {
+            return Err(fault.unexpected(&At(MESSAGE, field)));
+        }
+    }
+    if choice.alg_structs.zero_tables > 0 {
+        return Err(fault.unexpected(&At(MESSAGE, "AlgStruct")));
+    }
+    Ok(())
 }

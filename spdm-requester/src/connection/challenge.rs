@@ -4,15 +4,15 @@ use spdm_codec::{
     BasicMutAuth, CapabilityFlags, Challenge, ChallengeAuth, Code, Expected, KeySlot, MeasCap,
     MeasurementSummary,
 };
-use spdm_crypto::{SignedMessage, SigningContext};
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
+use super::proof::{SignedExchange, prove};
 use super::{Connection, Verdict};
-use crate::error::{Error, Misuse};
+use crate::error::Misuse;
 use crate::fault::{At, Fault, Stop};
 use crate::negotiated::Negotiated;
-use crate::possession::{Possession, Proof, SummaryHash};
+use crate::possession::{Proof, SummaryHash};
 use crate::transcript::Bench;
 
 const MESSAGE: &str = "CHALLENGE_AUTH";
@@ -29,7 +29,6 @@ impl Connection {
         let Some(negotiated) = &self.negotiated else {
             return Err(self.fault.order(Code::CHALLENGE));
         };
-        let hash = negotiated.hash().map_err(|error| self.fault.incompatible(error))?;
         let asked = self.request::<Challenge>(request, negotiated.version)?;
         let question = &asked.message;
         check_identity(&self.fault, negotiated, question.slot, identity)?;
@@ -43,21 +42,19 @@ impl Connection {
         let message = answer.message;
         self.check_echoes(negotiated, question, &message, identity)?;
 
-        let (vca, context) = (self.vca.as_bytes(), SigningContext::ResponderChallengeAuth);
-        let exchange = [asked.bytes, answer.bytes];
-        let m1 = self.m1.sign_off(&self.fault, bench, hash, vca, exchange, message.signature)?;
-        let Some(identity) = identity else {
-            self.challenged = true;
-            return Ok(Verdict::ChallengeAuth { message, possession: None });
+        let signed = SignedExchange {
+            proof: Proof::Challenge,
+            request: asked.bytes,
+            response: answer.bytes,
+            signature: message.signature,
+            nonce: &question.nonce,
         };
-        SignedMessage::new(negotiated.version, context, m1)
-            .verify(bench.provider, identity.asym(), hash, identity.key(), message.signature)
-            .map_err(|_| self.fault.stop(Error::Signature { message: MESSAGE }))?;
+        let (fault, vca) = (&self.fault, self.vca.as_bytes());
+        let possession = prove(fault, bench, negotiated, &mut self.m1, vca, identity, &signed)?;
         self.challenged = true;
-        let nonce = question.nonce;
-        let possession = Possession::new(*identity, nonce, Proof::Challenge, negotiated.version)
-            .with_summary(SummaryHash::new(question.summary, message.measurement_summary_hash));
-        Ok(Verdict::ChallengeAuth { message, possession: Some(possession) })
+        let summary = SummaryHash::new(question.summary, message.measurement_summary_hash);
+        let possession = possession.map(|possession| possession.with_summary(summary));
+        Ok(Verdict::ChallengeAuth { message, possession })
     }
 
     fn check_echoes(

@@ -4,16 +4,16 @@ use spdm_codec::{
     Code, ContentChanged, Expected, GetMeasurements, KeySlot, Measurement, MeasurementBlock,
     MeasurementForm, MeasurementHashAlgo, MeasurementOperation, Measurements, SlotId, SpdmVersion,
 };
-use spdm_crypto::{SignedMessage, SigningContext};
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
 use super::challenge::check_identity;
+use super::proof::{SignedExchange, prove};
 use super::{Connection, MeasurementSignature, Verdict};
-use crate::error::{Error, Violation};
+use crate::error::Violation;
 use crate::fault::{At, Fault, Stop};
 use crate::negotiated::Negotiated;
-use crate::possession::{Possession, Proof};
+use crate::possession::Proof;
 use crate::transcript::Bench;
 
 const MESSAGE: &str = "MEASUREMENTS";
@@ -56,25 +56,22 @@ impl Connection {
                 self.l1.reset();
                 MeasurementSignature::NotChecked
             }
-            (Some(signed), Ok(hash)) => {
+            (Some(asks), Ok(_)) => {
                 // Before 1.1 there is no SlotIDParam: slot 0 signs.
-                let slot = signed.slot.unwrap_or(KeySlot::Slot(SlotId::ZERO));
+                let slot = asks.slot.unwrap_or(KeySlot::Slot(SlotId::ZERO));
                 check_identity(fault, negotiated, slot, identity)?;
                 let exchanges = self.l1.exchanges().saturating_add(1);
-                let (sign, context) = (message.signature, SigningContext::ResponderMeasurements);
-                let exchange = [asked.bytes, answer.bytes];
-                let l1 = self.l1.sign_off(fault, bench, hash, head, exchange, sign)?;
-                match identity {
+                let signed = SignedExchange {
+                    proof: Proof::Measurements,
+                    request: asked.bytes,
+                    response: answer.bytes,
+                    signature: message.signature,
+                    nonce: &asks.nonce,
+                };
+                let l1 = &mut self.l1;
+                match prove(fault, bench, negotiated, l1, head, identity, &signed)? {
                     None => MeasurementSignature::NotChecked,
-                    Some(identity) => {
-                        SignedMessage::new(negotiated.version, context, l1)
-                            .verify(bench.provider, identity.asym(), hash, identity.key(), sign)
-                            .map_err(|_| fault.stop(Error::Signature { message: MESSAGE }))?;
-                        let (nonce, version) = (signed.nonce, negotiated.version);
-                        let proof = Proof::Measurements;
-                        let possession = Possession::new(*identity, nonce, proof, version);
-                        MeasurementSignature::Verified { possession, exchanges }
-                    }
+                    Some(possession) => MeasurementSignature::Verified { possession, exchanges },
                 }
             }
         };

@@ -1,0 +1,47 @@
+//! What CHALLENGE_AUTH and MEASUREMENTS prove.
+
+use spdm_codec::Nonce;
+use spdm_crypto::{SignedMessage, SigningContext};
+use spdm_x509::Identity;
+
+use crate::error::Error;
+use crate::fault::{Fault, Stop};
+use crate::negotiated::Negotiated;
+use crate::possession::{Possession, Proof};
+use crate::transcript::{Bench, Transcript};
+
+/// An exchange that ends with a signature of the peer.
+pub(super) struct SignedExchange<'x> {
+    pub(super) proof: Proof,
+    pub(super) request: &'x [u8],
+    pub(super) response: &'x [u8],
+    pub(super) signature: &'x [u8],
+    /// The Requester's.
+    pub(super) nonce: &'x Nonce,
+}
+
+/// Ends the transcript, which starts with `head`, and verifies the signature over it; `None` where no identity
+/// was given to do that with.
+#[inline(never)]
+pub(super) fn prove<'c>(
+    fault: &Fault,
+    bench: &mut Bench<'_>,
+    negotiated: &Negotiated,
+    transcript: &mut Transcript,
+    head: &[u8],
+    identity: Option<&Identity<'c>>,
+    signed: &SignedExchange<'_>,
+) -> Result<Option<Possession<'c>>, Stop> {
+    let (message, context) = match signed.proof {
+        Proof::Challenge => ("CHALLENGE_AUTH", SigningContext::ResponderChallengeAuth),
+        Proof::Measurements => ("MEASUREMENTS", SigningContext::ResponderMeasurements),
+    };
+    let hash = negotiated.hash().map_err(|error| fault.incompatible(error))?;
+    let SignedExchange { proof, request, response, signature, nonce } = *signed;
+    let digest = transcript.sign_off(fault, bench, hash, head, [request, response], signature)?;
+    let Some(identity) = identity else { return Ok(None) };
+    SignedMessage::new(negotiated.version, context, digest)
+        .verify(bench.provider, identity.asym(), hash, identity.key(), signature)
+        .map_err(|_| fault.stop(Error::Signature { message }))?;
+    Ok(Some(Possession::new(*identity, *nonce, proof, negotiated.version)))
+}
