@@ -60,8 +60,8 @@ impl Fault {
 
     #[cold]
     #[inline(never)]
-    fn value(&self, field: &'static str, at: usize, expected: &Expected, got: u64) -> Stop {
-        self.stop(field, at, DecodeErrorKind::Value { expected: *expected, got })
+    fn value(&self, field: &'static str, at: usize, expected: &Expected, got: u32) -> Stop {
+        self.stop(field, at, DecodeErrorKind::Value { expected: *expected, got: got.into() })
     }
 
     #[cold]
@@ -155,9 +155,10 @@ impl Mark<'_> {
         self
     }
 
-    // Inline, or else each mark would be laid out in memory for a call that seldom comes.
+    // Inline, or else each mark would be laid out in memory for a call that seldom comes. No field that can
+    // be blamed has more than 32 bits.
     #[inline(always)]
-    pub(crate) fn value(self, expected: &Expected, got: impl Into<u64>) -> Stop {
+    pub(crate) fn value(self, expected: &Expected, got: impl Into<u32>) -> Stop {
         self.fault.value(self.field, self.at, expected, got.into())
     }
 }
