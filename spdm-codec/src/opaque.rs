@@ -262,7 +262,7 @@ mod tests {
     use std::vec::Vec;
 
     fn read(bytes: &[u8], format: OpaqueFormat) -> Result<OpaqueData<'_>, DecodeError> {
-        read_from("TEST", bytes, &mut NoTrace, |r| OpaqueData::read(r, format))
+        read_from("TEST", bytes, NoTrace, |r| OpaqueData::read(r, format))
     }
 
     fn with_len(body: &[u8]) -> Vec<u8> {
