@@ -79,14 +79,16 @@ impl AlgStructs {
         count: u8,
     ) -> Result<Self, Stop> {
         let last = if cx.version >= SpdmVersion::V1_4 { KEM } else { KEY_SCHEDULE };
-        let mut structs = Self::default();
+        // By AlgType, from DHE on.
+        let mut tables = [None; 6];
+        let mut zero_tables = 0;
         let mut first = DHE;
         for _ in 0..count {
             let at = r.mark("AlgType");
             let alg_type = r.u8("AlgType")?;
             if alg_type == 0 && r.remaining().first_chunk() == Some(&[0, 0, 0]) {
                 r.reserved(3)?;
-                structs.zero_tables += 1;
+                zero_tables += 1;
                 first = last + 1;
                 continue;
             }
@@ -101,22 +103,20 @@ impl AlgStructs {
                 return Err(at.value(&Expected::Exactly(ALG_COUNT.into()), alg_count));
             }
             let bits = r.u16("AlgSupported")?;
-            match alg_type {
-                DHE => structs.dhe = Some(DheNamedGroup::from_bits_retain(bits)),
-                AEAD => structs.aead = Some(AeadCipherSuite::from_bits_retain(bits)),
-                REQ_BASE_ASYM => {
-                    structs.req_base_asym = Some(BaseAsymAlgo::from_bits_retain(bits.into()));
-                }
-                KEY_SCHEDULE => {
-                    structs.key_schedule = Some(KeyScheduleAlgo::from_bits_retain(bits));
-                }
-                REQ_PQC_ASYM => {
-                    structs.req_pqc_asym = Some(PqcAsymAlgo::from_bits_retain(bits.into()));
-                }
-                _ => structs.kem = Some(KemAlgo::from_bits_retain(bits)),
+            if let Some(place) = tables.get_mut(usize::from(alg_type - DHE)) {
+                *place = Some(bits);
             }
         }
-        Ok(structs)
+        let [dhe, aead, req_base_asym, key_schedule, req_pqc_asym, kem] = tables;
+        Ok(Self {
+            dhe: dhe.map(DheNamedGroup::from_bits_retain),
+            aead: aead.map(AeadCipherSuite::from_bits_retain),
+            req_base_asym: req_base_asym.map(|bits| BaseAsymAlgo::from_bits_retain(bits.into())),
+            key_schedule: key_schedule.map(KeyScheduleAlgo::from_bits_retain),
+            req_pqc_asym: req_pqc_asym.map(|bits| PqcAsymAlgo::from_bits_retain(bits.into())),
+            kem: kem.map(KemAlgo::from_bits_retain),
+            zero_tables,
+        })
     }
 
     pub(crate) fn write(

@@ -40,7 +40,7 @@ impl<'a> CertChain<'a> {
         hash_len: usize,
     ) -> Result<Self, DecodeError> {
         bytes.validate_with(|raw| {
-            read_from("certificate chain", raw, &mut NoTrace, |r| {
+            read_from("certificate chain", raw, NoTrace, |r| {
                 let at = r.mark("Length");
                 let len = if version >= SpdmVersion::V1_4 {
                     r.u32("Length")?

@@ -195,18 +195,19 @@ impl<'a> DeviceClassIdentifier<'a> {
     fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
         let at = r.mark("IDElemLength");
         let len = r.u8("IDElemLength")?;
-        let mut element = r.within("DeviceClassIdentifier", len.into())?;
-        let header = VendorHeader::read(&mut element)?;
-        let count = element.u8("NumSubIDs")?;
-        let sub_ids = element.remaining();
-        for _ in 0..count {
-            let len = element.u8("SubIDLen")?;
-            element.bytes("SubIdentifier", len.into())?;
-        }
-        if element.left() > 0 {
-            return Err(at.value(&Expected::Rule("the length of the identifier"), len));
-        }
-        Ok(Self { header, sub_ids })
+        r.within("DeviceClassIdentifier", len.into(), |r| {
+            let header = VendorHeader::read(r)?;
+            let count = r.u8("NumSubIDs")?;
+            let sub_ids = r.remaining();
+            for _ in 0..count {
+                let len = r.u8("SubIDLen")?;
+                r.bytes("SubIdentifier", len.into())?;
+            }
+            if r.left() > 0 {
+                return Err(at.value(&Expected::Rule("the length of the identifier"), len));
+            }
+            Ok(Self { header, sub_ids })
+        })
     }
 }
 
@@ -217,7 +218,7 @@ impl<'a> DeviceClassIdentifiers<'a> {
     /// [`DecodeError`] with offsets from the start of EPInfo.
     pub fn decode(info: Untrusted<&'a [u8]>) -> Result<Self, DecodeError> {
         info.validate_with(|raw| {
-            read_from("EPInfo", raw, &mut NoTrace, |r| {
+            read_from("EPInfo", raw, NoTrace, |r| {
                 let count = r.u8("NumIdentifiers")?;
                 r.reserved(3)?;
                 let elements = r.remaining();

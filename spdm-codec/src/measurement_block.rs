@@ -1,5 +1,7 @@
 //! Measurement blocks and the DMTF measurement format inside them.
 
+use core::mem;
+
 use spdm_untrusted::Untrusted;
 
 use crate::algorithm::MeasurementSpecification;
@@ -319,7 +321,7 @@ impl<'a> MeasurementRecord<'a> {
     pub fn decode(bytes: Untrusted<&'a [u8]>, blocks: u8) -> Result<Self, DecodeError> {
         bytes.validate_with(|raw| {
             let name = "MeasurementRecord";
-            read_from(name, raw, &mut NoTrace, |r| Self::read(r, blocks, raw.len()))
+            read_from(name, raw, NoTrace, |r| Self::read(r, blocks, raw.len()))
         })
     }
 
@@ -347,25 +349,26 @@ impl<'a> MeasurementRecord<'a> {
         blocks: u8,
         len: usize,
     ) -> Result<Self, Stop> {
-        let mut record = r.within("MeasurementRecordData", len)?;
-        let bytes = record.remaining();
-        let mut seen = [0_u128; 2];
-        for _ in 0..blocks {
-            let at = record.mark("Index");
-            let index = MeasurementBlock::read(&mut record)?.index;
-            let [low, high] = &mut seen;
-            let half = if index & 0x80 == 0 { low } else { high };
-            let bit = 1 << (index & 0x7F);
-            if *half & bit != 0 {
-                return Err(at.value(&Expected::Rule("an index that did not occur before"), index));
+        r.within("MeasurementRecordData", len, |r| {
+            let bytes = r.remaining();
+            let mut seen = [0_u32; 8];
+            for _ in 0..blocks {
+                let at = r.mark("Index");
+                let index = MeasurementBlock::read(r)?.index;
+                let bit = 1 << (index % 32);
+                let word = seen.get_mut(usize::from(index / 32));
+                if word.is_none_or(|word| mem::replace(word, *word | bit) & bit != 0) {
+                    return Err(
+                        at.value(&Expected::Rule("an index that did not occur before"), index)
+                    );
+                }
             }
-            *half |= bit;
-        }
-        if record.left() > 0 {
-            let at = record.mark("NumberOfBlocks");
-            return Err(at.value(&Expected::Rule("blocks up to the end of the record"), blocks));
-        }
-        Ok(Self { bytes, blocks })
+            if r.left() > 0 {
+                let at = r.mark("NumberOfBlocks");
+                return Err(at.value(&Expected::Rule("blocks up to the end of the record"), blocks));
+            }
+            Ok(Self { bytes, blocks })
+        })
     }
 }
 

@@ -136,20 +136,22 @@ impl<'a> MeasurementExtensionLog<'a> {
     /// are not as many or as long as the log says.
     pub fn decode(bytes: Untrusted<&'a [u8]>) -> Result<Self, DecodeError> {
         bytes.validate_with(|raw| {
-            read_from("measurement extension log", raw, &mut NoTrace, |r| {
+            read_from("measurement extension log", raw, NoTrace, |r| {
                 let at_count = r.mark("NumberOfEntries");
                 let count = r.u32("NumberOfEntries")?;
                 let len = r.u32("MELEntriesLength")?;
                 r.reserved(8)?;
-                let mut inside = r.within("MELEntries", length(len))?;
-                let entries = inside.remaining();
-                for _ in 0..count {
-                    MelEntry::read(&mut inside)?;
-                }
-                if inside.left() > 0 {
-                    let expected = Expected::Rule("entries up to MELEntriesLength");
-                    return Err(at_count.value(&expected, count));
-                }
+                let entries = r.within("MELEntries", length(len), |r| {
+                    let entries = r.remaining();
+                    for _ in 0..count {
+                        MelEntry::read(r)?;
+                    }
+                    if r.left() > 0 {
+                        let expected = Expected::Rule("entries up to MELEntriesLength");
+                        return Err(at_count.value(&expected, count));
+                    }
+                    Ok(entries)
+                })?;
                 r.finish(0)?;
                 Ok(Self { entries, count })
             })

@@ -8,7 +8,7 @@ use crate::error::{DecodeError, EncodeError, Expected};
 use crate::opaque::OpaqueFormat;
 use crate::reader::{Fault, Reader, Stop, read_from};
 use crate::spdm_version::SpdmVersion;
-use crate::trace::{NoTrace, Trace};
+use crate::trace::{NoTrace, Seen, Trace};
 use crate::writer::Writer;
 
 /// Length of the header in bytes.
@@ -41,7 +41,7 @@ impl Header {
     /// # Errors
     /// [`DecodeError`] when there are fewer than four bytes.
     pub fn peek(bytes: Untrusted<&[u8]>) -> Result<Self, DecodeError> {
-        bytes.validate_with(|raw| read_from("message", raw, &mut NoTrace, Self::read))
+        bytes.validate_with(|raw| read_from("message", raw, NoTrace, Self::read))
     }
 
     fn read<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
@@ -82,13 +82,7 @@ impl Header {
 impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
     /// At the start of the body of the message `raw`; [`Reader::header`] says whether its header is right.
     // One for all messages, and not a `Result`, out of which a reader would have to be copied.
-    fn open(
-        kind: &'static Kind,
-        raw: &'a [u8],
-        cx: &Cx,
-        trace: &'t mut T,
-        fault: &'t Fault,
-    ) -> Self {
+    fn open(kind: &'static Kind, raw: &'a [u8], cx: &Cx, trace: T, fault: &'t Fault) -> Self {
         let mut r = Self::new(kind.name, raw, trace, fault);
         r.header = Header::read_as(&mut r, kind, cx).ok();
         r
@@ -405,7 +399,7 @@ pub(crate) mod sealed {
 fn read_message<'a, M: sealed::Body<'a>, T: Trace<'a>>(
     raw: &'a [u8],
     cx: &Cx,
-    trace: &mut T,
+    trace: T,
     fault: &Fault,
 ) -> Result<Decoded<'a, M>, Stop> {
     let kind = const { &Kind { name: M::BODY_NAME, code: M::BODY_CODE, version: M::VERSION } };
@@ -430,7 +424,7 @@ pub trait Message<'a>: sealed::Body<'a> {
     /// [`DecodeError`] with field, offset and kind: bytes missing, bytes left over (more than
     /// [`Cx::padding`]), another version or code, or a value that the version does not allow.
     fn decode(bytes: Untrusted<&'a [u8]>, cx: &Cx) -> Result<Decoded<'a, Self>, DecodeError> {
-        Self::decode_traced(bytes, cx, &mut NoTrace)
+        bytes.validate_with(|raw| Fault::out_of(|fault| read_message(raw, cx, NoTrace, fault)))
     }
 
     /// [`Self::decode`] that shows every field to `trace` on the way.
@@ -442,7 +436,7 @@ pub trait Message<'a>: sealed::Body<'a> {
         cx: &Cx,
         trace: &mut T,
     ) -> Result<Decoded<'a, Self>, DecodeError> {
-        bytes.validate_with(|raw| Fault::out_of(|fault| read_message(raw, cx, trace, fault)))
+        bytes.validate_with(|raw| Fault::out_of(|fault| read_message(raw, cx, Seen(trace), fault)))
     }
 
     /// [`Self::decode`] that leaves its error in `fault`, for callers that decode many kinds of messages:
@@ -455,7 +449,7 @@ pub trait Message<'a>: sealed::Body<'a> {
         cx: &Cx,
         fault: &Fault,
     ) -> Result<Decoded<'a, Self>, Stop> {
-        bytes.validate_with(|raw| read_message(raw, cx, &mut NoTrace, fault))
+        bytes.validate_with(|raw| read_message(raw, cx, NoTrace, fault))
     }
 
     /// Encodes the whole message into `out` and returns its length in bytes.

@@ -249,8 +249,8 @@ fn check_table(bytes: &[u8], format: OpaqueFormat, at: Mark<'_>) -> Result<(), S
     Err(at.value(&Expected::Rule("elements up to the end of OpaqueData"), count))
 }
 
-fn length_of(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+fn length_of(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -262,7 +262,7 @@ mod tests {
     use std::vec::Vec;
 
     fn read(bytes: &[u8], format: OpaqueFormat) -> Result<OpaqueData<'_>, DecodeError> {
-        read_from("TEST", bytes, &mut NoTrace, |r| OpaqueData::read(r, format))
+        read_from("TEST", bytes, NoTrace, |r| OpaqueData::read(r, format))
     }
 
     fn with_len(body: &[u8]) -> Vec<u8> {

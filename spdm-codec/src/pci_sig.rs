@@ -18,7 +18,7 @@ use spdm_untrusted::Untrusted;
 
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::reader::read_from;
-use crate::trace::{NoTrace, Trace};
+use crate::trace::{NoTrace, Seen, Trace};
 use crate::writer::Writer;
 
 /// `VendorID` of PCI-SIG's protocols.
@@ -52,7 +52,7 @@ impl<'a> PciSigProtocol<'a> {
         trace: &mut T,
     ) -> Result<Self, DecodeError> {
         payload.validate_with(|raw| {
-            read_from("PCI-SIG payload", raw, trace, |r| {
+            read_from("PCI-SIG payload", raw, Seen(trace), |r| {
                 let at = r.mark("ProtocolID");
                 let message = match r.u8("ProtocolID")? {
                     0 => Self::IdeKm(IdeKm::read(r)?),

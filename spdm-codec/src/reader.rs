@@ -60,8 +60,8 @@ impl Fault {
 
     #[cold]
     #[inline(never)]
-    fn value(&self, field: &'static str, at: usize, expected: &Expected, got: u64) -> Stop {
-        self.stop(field, at, DecodeErrorKind::Value { expected: *expected, got })
+    fn value(&self, field: &'static str, at: usize, expected: &Expected, got: u32) -> Stop {
+        self.stop(field, at, DecodeErrorKind::Value { expected: *expected, got: got.into() })
     }
 
     #[cold]
@@ -81,7 +81,7 @@ impl Fault {
 pub(crate) fn read_from<'a, T: Trace<'a>, R>(
     message: &'static str,
     bytes: &'a [u8],
-    trace: &mut T,
+    trace: T,
     read: impl FnOnce(&mut Reader<'a, '_, T>) -> Result<R, Stop>,
 ) -> Result<R, DecodeError> {
     Fault::out_of(|fault| read(&mut Reader::new(message, bytes, trace, fault)))
@@ -93,7 +93,7 @@ pub(crate) fn next_of<'a, R>(
     rest: &mut &'a [u8],
     read: impl FnOnce(&mut Reader<'a, '_, NoTrace>) -> Result<R, Stop>,
 ) -> Option<R> {
-    let read = read_from(message, rest, &mut NoTrace, |r| Ok((read(r)?, r.remaining())));
+    let read = read_from(message, rest, NoTrace, |r| Ok((read(r)?, r.remaining())));
     let (element, behind) = read.ok()?;
     *rest = behind;
     Some(element)
@@ -108,7 +108,7 @@ pub struct Reader<'a, 't, T> {
     reserved: u8,
     /// The header, once a right one was read.
     pub(crate) header: Option<Header>,
-    trace: &'t mut T,
+    trace: T,
     fault: &'t Fault,
 }
 
@@ -155,21 +155,17 @@ impl Mark<'_> {
         self
     }
 
-    // Inline, or else each mark would be laid out in memory for a call that seldom comes.
+    // Inline, or else each mark would be laid out in memory for a call that seldom comes. No field that can
+    // be blamed has more than 32 bits.
     #[inline(always)]
-    pub(crate) fn value(self, expected: &Expected, got: impl Into<u64>) -> Stop {
+    pub(crate) fn value(self, expected: &Expected, got: impl Into<u32>) -> Stop {
         self.fault.value(self.field, self.at, expected, got.into())
     }
 }
 
 impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
     /// At the start of `bytes`, called `message` in errors.
-    pub(crate) fn new(
-        message: &'static str,
-        bytes: &'a [u8],
-        trace: &'t mut T,
-        fault: &'t Fault,
-    ) -> Self {
+    pub(crate) fn new(message: &'static str, bytes: &'a [u8], trace: T, fault: &'t Fault) -> Self {
         fault.message.set(message);
         Self { rest: bytes, at: 0, reserved: 0, header: None, trace, fault }
     }
@@ -290,20 +286,21 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         all.map(|(all, _)| all).map_err(|_| self.truncated("Reserved", size_of::<F>()))
     }
 
-    /// Splits off the next `len` bytes as a reader of their own that counts offsets on.
-    pub(crate) fn within(
+    /// Reads the next `len` bytes as if they were all; what `read` leaves of them is skipped.
+    pub(crate) fn within<R>(
         &mut self,
         field: &'static str,
         len: usize,
-    ) -> Result<Reader<'a, '_, T>, Stop> {
-        let Some((inside, rest)) = self.rest.split_at_checked(len) else {
+        read: impl FnOnce(&mut Self) -> Result<R, Stop>,
+    ) -> Result<R, Stop> {
+        let Some((inside, behind)) = self.rest.split_at_checked(len) else {
             return Err(self.truncated(field, len));
         };
-        let at = self.at;
-        self.rest = rest;
-        self.at += len;
-        let (trace, fault) = (&mut *self.trace, self.fault);
-        Ok(Reader { rest: inside, at, reserved: 0, header: None, trace, fault })
+        self.rest = inside;
+        let value = read(self)?;
+        self.at += self.rest.len();
+        self.rest = behind;
+        Ok(value)
     }
 
     /// What is left, without consuming it.

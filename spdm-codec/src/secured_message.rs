@@ -5,7 +5,7 @@ use spdm_untrusted::Untrusted;
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::opaque::OpaqueElement;
 use crate::reader::{Reader, Stop, read_from};
-use crate::trace::{NoTrace, Trace};
+use crate::trace::{NoTrace, Seen, Trace};
 use crate::writer::Writer;
 
 /// Length of the AEAD tag in bytes, the same for every cipher suite.
@@ -64,7 +64,7 @@ impl<'a> SecuredMessage<'a> {
         trace: &mut T,
     ) -> Result<Self, DecodeError> {
         bytes.validate_with(|raw| {
-            read_from("secured message", raw, trace, |r| {
+            read_from("secured message", raw, Seen(trace), |r| {
                 let session_id = r.u32("SessionID")?;
                 let sequence = r.bytes("SequenceNumber", sequence_len)?;
                 let at = r.mark("Length");
@@ -118,7 +118,7 @@ impl<'a> Plaintext<'a> {
     /// [`DecodeError`] where `ApplicationDataLength` is larger than what follows it.
     pub fn decode(bytes: Untrusted<&'a [u8]>) -> Result<Self, DecodeError> {
         bytes.validate_with(|raw| {
-            read_from("secured message plaintext", raw, &mut NoTrace, |r| {
+            read_from("secured message plaintext", raw, NoTrace, |r| {
                 let len = r.u16("ApplicationDataLength")?;
                 Ok(Self {
                     data: r.bytes("ApplicationData", len.into())?,
@@ -185,7 +185,7 @@ impl<'a> SecuredMessageData<'a> {
         }
         match element.data {
             [Self::DATA_VERSION, 0..=2, ..] => {
-                Some(read_from("OpaqueElementData", element.data, &mut NoTrace, Self::read))
+                Some(read_from("OpaqueElementData", element.data, NoTrace, Self::read))
             }
             _ => None,
         }

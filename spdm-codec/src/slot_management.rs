@@ -158,7 +158,7 @@ impl SlotAddress {
     /// [`DecodeError`] where the structure is too short or says another length.
     pub fn decode(structure: Untrusted<&[u8]>) -> Result<Self, DecodeError> {
         structure.validate_with(|raw| {
-            read_from("SlotAddress", raw, &mut NoTrace, |r| {
+            read_from("SlotAddress", raw, NoTrace, |r| {
                 let at = r.mark("ReqLength");
                 let len = r.u16("ReqLength")?;
                 if len != Self::LEN {

@@ -27,6 +27,16 @@ impl<'a, F: FnMut(Field<'a>)> Trace<'a> for F {
     }
 }
 
+/// A caller's trace. Readers have theirs by value, so that [`NoTrace`] takes no room in them.
+#[derive(Debug)]
+pub(crate) struct Seen<'t, T>(pub(crate) &'t mut T);
+
+impl<'a, T: Trace<'a>> Trace<'a> for Seen<'_, T> {
+    fn field(&mut self, field: Field<'a>) {
+        self.0.field(field);
+    }
+}
+
 /// Sees nothing and costs nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NoTrace;

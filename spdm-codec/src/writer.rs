@@ -22,6 +22,8 @@ impl<'o> Writer<'o> {
     }
 
     /// The length of what was written.
+    // Once, not at the end of each message.
+    #[inline(never)]
     pub(crate) const fn finish(&self) -> Result<usize, EncodeError> {
         match self.needed {
             None => Ok(self.at),
