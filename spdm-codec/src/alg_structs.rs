@@ -15,9 +15,7 @@ const ALG_COUNT: u8 = 0x20;
 
 const DHE: u8 = 2;
 const AEAD: u8 = 3;
-const REQ_BASE_ASYM: u8 = 4;
 const KEY_SCHEDULE: u8 = 5;
-const REQ_PQC_ASYM: u8 = 6;
 const KEM: u8 = 7;
 
 /// The AlgStruct tables of NEGOTIATE_ALGORITHMS, ALGORITHMS and CAPABILITIES (DSP0274 1.1
