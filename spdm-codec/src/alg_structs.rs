@@ -14,7 +14,6 @@ use crate::writer::Writer;
 const ALG_COUNT: u8 = 0x20;
 
 const DHE: u8 = 2;
-const AEAD: u8 = 3;
 const KEY_SCHEDULE: u8 = 5;
 const KEM: u8 = 7;
 
