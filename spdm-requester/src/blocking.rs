@@ -43,17 +43,16 @@ pub type Outcome<'a, O, E> = Result<
 >;
 
 #[expect(clippy::result_large_err, reason = "the requester itself: it holds the lent buffers")]
-/// Takes the result out of a flow that a driver has brought to its end.
+/// Takes the result out of a flow that a driver has brought to its end, or that the transport left.
 pub(crate) fn end<'a, O: Operation, E>(
     flow: Flow<'a, O>,
-    driven: Result<(), RunError<E>>,
+    driven: Result<(), E>,
 ) -> Outcome<'a, O, E> {
     match driven {
-        Err(error @ RunError::Transport(_)) => {
-            Err(Failure::new(error, Recovered::Fresh(flow.abandon())))
+        Ok(()) => flow.finish_as(RunError::Requester),
+        Err(error) => {
+            Err(Failure::new(RunError::Transport(error), Recovered::Fresh(flow.abandon())))
         }
-        // The flow's own error is sticky: it comes out of `finish` again.
-        Ok(()) | Err(RunError::Requester(_)) => flow.finish_as(RunError::Requester),
     }
 }
 
@@ -69,38 +68,41 @@ pub fn run<'a, O: Operation, T: Transport, C: Clock>(
     clock: &C,
 ) -> Outcome<'a, O, T::Error> {
     let driven = drive(&mut flow, transport, clock);
-    if matches!(driven, Err(RunError::Transport(_))) || flow.awaits_answer() {
+    if driven.is_err() || flow.awaits_answer() {
         transport.abandon();
     }
     end(flow, driven)
 }
 
+/// Until the flow is done or has failed: it knows which.
 fn drive<O: Operation, T: Transport, C: Clock>(
     flow: &mut Flow<'_, O>,
     transport: &mut T,
     clock: &C,
-) -> Result<(), RunError<T::Error>> {
+) -> Result<(), T::Error> {
     use spdm_transport::MessageKind::Plain;
-    loop {
-        match flow.poll(clock.now())? {
+    while let Ok(()) = flow.prepare(clock.now()) {
+        match flow.step() {
             Step::Transmit(token) => {
-                let timeout = token.timeout();
-                transport.send(Plain, token.bytes(), timeout).map_err(RunError::Transport)?;
+                transport.send(Plain, token.bytes(), token.timeout())?;
                 token.sent(clock.now());
             }
             Step::Receive(mut token) => {
                 let timeout = token.deadline().since(clock.now());
-                let received = transport.receive(token.buffer(), timeout);
-                match received.map_err(RunError::Transport)? {
-                    Some(received) => token.received(clock.now(), received)?,
+                let taken = match transport.receive(token.buffer(), timeout)? {
+                    Some(received) => token.arrived(clock.now(), received),
                     None => {
                         transport.abandon();
-                        token.expired()?;
+                        token.timed_out()
                     }
+                };
+                if taken.is_err() {
+                    break;
                 }
             }
             Step::Wait { until } => clock.sleep_until(until),
-            Step::Done => return Ok(()),
+            Step::Done => break,
         }
     }
+    Ok(())
 }

@@ -5,13 +5,12 @@ mod arrival;
 mod chunk_send;
 
 use core::ops::Range;
-use core::time::Duration;
 
 use spdm_codec::{
     ChunkGet, Code, ErrorCode, ErrorResponse, ExtendedErrorData, Header, Message, RespondIfReady,
     ResponseNotReady, SpdmVersion,
 };
-use spdm_transport::Instant;
+use spdm_transport::{Instant, micros};
 use spdm_untrusted::Untrusted;
 
 use crate::config::Bounds;
@@ -251,17 +250,22 @@ impl Exchange {
         }
         self.round_trips = self.round_trips.saturating_add(1);
         let end = self.started.unwrap_or(now).after(core.bounds.time);
-        self.stage = Stage::Receive { deadline: now.after(self.timeout(core)).min(end) };
+        self.stage = Stage::Receive { deadline: now.after_micros(self.timeout(core)).min(end) };
     }
 
     /// How long the answer to the message that was just sent may take (DSP0274 §Timing requirements).
-    fn timeout(&self, core: &Core<'_>) -> Duration {
+    fn timeout(&self, core: &Core<'_>) -> u64 {
         let timing = &core.timing;
         let work = match self.code {
-            Code::GET_VERSION | Code::GET_CAPABILITIES | Code::NEGOTIATE_ALGORITHMS => timing.st1,
-            _ => exponential(core.connection.responder().ct_exponent).max(timing.least_crypto_time),
+            Code::GET_VERSION | Code::GET_CAPABILITIES | Code::NEGOTIATE_ALGORITHMS => {
+                micros(timing.st1)
+            }
+            _ => {
+                let time = exponential(core.connection.responder().ct_exponent);
+                time.max(micros(timing.least_crypto_time))
+            }
         };
-        core.limits.round_trip.saturating_add(work)
+        micros(core.limits.round_trip).saturating_add(work)
     }
 
     /// Nothing came in time.
@@ -311,9 +315,9 @@ impl Exchange {
             let bound = Bound::Busy(core.bounds.busy);
             return Err(core.connection.fault.stop(Error::Bound(bound)));
         }
-        let factor = 1_u32.checked_shl((*count).into()).unwrap_or(u32::MAX);
+        let factor = exponential(*count);
         *count = count.saturating_add(1);
-        let until = now.after(core.timing.busy_delay.saturating_mul(factor));
+        let until = now.after_micros(micros(core.timing.busy_delay).saturating_mul(factor));
         let then = if whole { self.start(core) } else { self.again() };
         self.stage = Stage::Wait(Wait { until, then, latest: None });
         Ok(())
@@ -336,12 +340,13 @@ impl Exchange {
         let then =
             Outgoing::RespondIfReady(Short::new(&core.connection.fault, &message, self.version)?);
         let rdt = exponential(data.rdt_exponent);
-        let wt_max = rdt.saturating_mul(data.rdtm.into()).saturating_sub(core.limits.round_trip);
-        let latest = (wt_max > rdt).then(|| now.after(wt_max));
+        let round_trip = micros(core.limits.round_trip);
+        let wt_max = rdt.saturating_mul(data.rdtm.into()).saturating_sub(round_trip);
+        let latest = (wt_max > rdt).then(|| now.after_micros(wt_max));
         self.transfer = Transfer::Whole;
         self.busy = 0;
         self.resends = 0;
-        self.stage = Stage::Wait(Wait { until: now.after(rdt), then, latest });
+        self.stage = Stage::Wait(Wait { until: now.after_micros(rdt), then, latest });
         Ok(())
     }
 
@@ -371,7 +376,7 @@ fn out_of_time(bounds: &Bounds) -> Error {
     Error::Bound(Bound::Time(u32::try_from(bounds.time.as_millis()).unwrap_or(u32::MAX)))
 }
 
-/// 2^`exponent` microseconds; the judge lets at most 31 pass.
-fn exponential(exponent: u8) -> Duration {
-    Duration::from_micros(1_u64.checked_shl(exponent.into()).unwrap_or(u64::MAX))
+/// 2 to the power of `exponent`; of exponents of times the judge lets at most 31 pass.
+fn exponential(exponent: u8) -> u64 {
+    1_u64.checked_shl(exponent.into()).unwrap_or(u64::MAX)
 }

@@ -144,18 +144,29 @@ impl<'a, O: Operation> Flow<'a, O> {
     /// # Errors
     /// Any [`Error`]; the same again on every later call.
     pub fn poll(&mut self, now: Instant) -> Result<Step<'_, 'a, O>, Error> {
-        if let Some(error) = self.error() {
-            return Err(error);
+        match self.prepare(now) {
+            Ok(()) => Ok(self.step()),
+            Err(stop) => Err(self.core.connection.fault.error(stop)),
         }
-        if let Err(stop) = self.advance(now) {
-            return Err(self.fail(stop));
+    }
+
+    /// Gets the next step ready. A driver that hands the flow back at the end has no use for the error before.
+    pub(crate) fn prepare(&mut self, now: Instant) -> Result<(), Stop> {
+        if let Some(stop) = self.failed {
+            return Err(stop);
         }
-        Ok(match self.exchange.stage {
+        let advanced = self.advance(now);
+        self.keep(advanced)
+    }
+
+    /// The step that is ready.
+    pub(crate) const fn step(&mut self) -> Step<'_, 'a, O> {
+        match self.exchange.stage {
             Stage::Send(out) => Step::Transmit(Transmit { flow: self, out }),
             Stage::Receive { deadline } => Step::Receive(Receive { flow: self, deadline }),
             Stage::Wait(wait) => Step::Wait { until: wait.until },
             Stage::Done | Stage::Idle => Step::Done,
-        })
+        }
     }
 
     fn advance(&mut self, now: Instant) -> Result<(), Stop> {
@@ -187,9 +198,23 @@ impl<'a, O: Operation> Flow<'a, O> {
         matches!(self.exchange.stage, Stage::Receive { .. })
     }
 
-    fn fail(&mut self, stop: Stop) -> Error {
-        self.failed = Some(stop);
-        self.core.connection.fault.error(stop)
+    /// Errors are sticky.
+    const fn keep(&mut self, result: Result<(), Stop>) -> Result<(), Stop> {
+        if let Err(stop) = result {
+            self.failed = Some(stop);
+        }
+        result
+    }
+
+    fn arrived(&mut self, now: Instant, received: Received) -> Result<(), Stop> {
+        let taken = self.receive(now, received);
+        self.keep(taken)
+    }
+
+    fn timed_out(&mut self) -> Result<(), Stop> {
+        let Self { core, exchange, .. } = self;
+        let expired = exchange.expired(core);
+        self.keep(expired)
     }
 
     /// The requester in its new phase, and what the operation brought.
@@ -295,7 +320,12 @@ impl<O: Operation> Receive<'_, '_, O> {
     /// # Errors
     /// Any [`Error`]; it is sticky.
     pub fn received(self, now: Instant, received: Received) -> Result<(), Error> {
-        self.flow.receive(now, received).map_err(|stop| self.flow.fail(stop))
+        let Receive { flow, .. } = self;
+        flow.arrived(now, received).map_err(|stop| flow.core.connection.fault.error(stop))
+    }
+
+    pub(crate) fn arrived(self, now: Instant, received: Received) -> Result<(), Stop> {
+        self.flow.arrived(now, received)
     }
 
     /// No response came in time, and none will be handed in later: the transport gave the exchange up. The
@@ -304,7 +334,11 @@ impl<O: Operation> Receive<'_, '_, O> {
     /// # Errors
     /// [`Error::Timeout`] where it does not; it is sticky.
     pub fn expired(self) -> Result<(), Error> {
-        let Flow { core, exchange, .. } = &mut *self.flow;
-        exchange.expired(core).map_err(|stop| self.flow.fail(stop))
+        let Receive { flow, .. } = self;
+        flow.timed_out().map_err(|stop| flow.core.connection.fault.error(stop))
+    }
+
+    pub(crate) fn timed_out(self) -> Result<(), Stop> {
+        self.flow.timed_out()
     }
 }

@@ -2,7 +2,7 @@
 
 use spdm_transport::{AsyncClock, AsyncTransport};
 
-use crate::blocking::{Outcome, RunError, end};
+use crate::blocking::{Outcome, end};
 use crate::flow::{Flow, Step};
 use crate::operation::Operation;
 
@@ -18,39 +18,41 @@ pub async fn run<'a, O: Operation, T: AsyncTransport, C: AsyncClock>(
     clock: &C,
 ) -> Outcome<'a, O, T::Error> {
     let driven = drive(&mut flow, transport, clock).await;
-    if matches!(driven, Err(RunError::Transport(_))) || flow.awaits_answer() {
+    if driven.is_err() || flow.awaits_answer() {
         transport.abandon();
     }
     end(flow, driven)
 }
 
+/// Until the flow is done or has failed: it knows which.
 async fn drive<O: Operation, T: AsyncTransport, C: AsyncClock>(
     flow: &mut Flow<'_, O>,
     transport: &mut T,
     clock: &C,
-) -> Result<(), RunError<T::Error>> {
+) -> Result<(), T::Error> {
     use spdm_transport::MessageKind::Plain;
-    loop {
-        match flow.poll(clock.now())? {
+    while let Ok(()) = flow.prepare(clock.now()) {
+        match flow.step() {
             Step::Transmit(token) => {
-                let timeout = token.timeout();
-                let sent = transport.send(Plain, token.bytes(), timeout).await;
-                sent.map_err(RunError::Transport)?;
+                transport.send(Plain, token.bytes(), token.timeout()).await?;
                 token.sent(clock.now());
             }
             Step::Receive(mut token) => {
                 let timeout = token.deadline().since(clock.now());
-                let received = transport.receive(token.buffer(), timeout).await;
-                match received.map_err(RunError::Transport)? {
-                    Some(received) => token.received(clock.now(), received)?,
+                let taken = match transport.receive(token.buffer(), timeout).await? {
+                    Some(received) => token.arrived(clock.now(), received),
                     None => {
                         transport.abandon();
-                        token.expired()?;
+                        token.timed_out()
                     }
+                };
+                if taken.is_err() {
+                    break;
                 }
             }
             Step::Wait { until } => clock.sleep_until(until).await,
-            Step::Done => return Ok(()),
+            Step::Done => break,
         }
     }
+    Ok(())
 }

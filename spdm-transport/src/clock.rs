@@ -22,7 +22,12 @@ impl Instant {
     /// The point `duration` later; the end of time where that does not fit.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        self.after_micros(micros(duration))
+    }
+
+    /// The point so many microseconds later; the end of time where that does not fit.
+    #[must_use]
+    pub const fn after_micros(self, micros: u64) -> Self {
         Self(self.0.saturating_add(micros))
     }
 
@@ -31,6 +36,14 @@ impl Instant {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
+}
+
+/// The length of `duration` in whole microseconds; `u64::MAX` where it is longer. Unlike
+/// [`Duration::as_micros`] it needs no 128-bit integers.
+#[must_use]
+pub fn micros(duration: Duration) -> u64 {
+    let seconds = duration.as_secs().saturating_mul(1_000_000);
+    seconds.saturating_add(duration.subsec_micros().into())
 }
 
 /// A clock of a blocking driver.

@@ -50,7 +50,7 @@ mod transport;
 
 #[cfg(feature = "std")]
 pub use clock::StdClock;
-pub use clock::{AsyncClock, Clock, Instant};
+pub use clock::{AsyncClock, Clock, Instant, micros};
 pub use limits::Limits;
 pub use transport::{AsyncTransport, MessageKind, Received, Transport};
 
