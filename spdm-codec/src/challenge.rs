@@ -54,15 +54,16 @@ impl MeasurementSummary {
     }
 }
 
-/// Reads `RequesterContext` where the version has it.
+/// Reads `RequesterContext` where the version has it. By reference, as nonces are: who reads a message copies
+/// it once, when the rest was read.
 pub(crate) fn read_context<'a, T: Trace<'a>>(
     r: &mut Reader<'a, '_, T>,
     cx: &Cx,
-) -> Result<Option<RequesterContext>, Stop> {
+) -> Result<Option<&'a RequesterContext>, Stop> {
     if cx.version < SpdmVersion::V1_3 {
         return Ok(None);
     }
-    r.array("RequesterContext").map(|context| Some(*context))
+    r.array("RequesterContext").map(Some)
 }
 
 /// Writes `RequesterContext` where the version has it.
@@ -115,8 +116,9 @@ impl<'a> Body<'a> for Challenge {
             let at = r.param2("MeasurementSummaryHashType");
             at.value(&Expected::Rule("0, 1 or 0xff"), header.param2)
         })?;
-        let nonce = *r.array("Nonce")?;
-        Ok(Self { slot, summary, nonce, context: read_context(r, cx)? })
+        let nonce = r.array("Nonce")?;
+        let context = read_context(r, cx)?;
+        Ok(Self { slot, summary, nonce: *nonce, context: context.copied() })
     }
 
     fn params(&self, _: SpdmVersion) -> Result<[u8; 2], EncodeError> {
@@ -200,16 +202,22 @@ impl<'a> Body<'a> for ChallengeAuth<'a> {
             0 => BasicMutAuth::NotRequested,
             _ => BasicMutAuth::Requested,
         };
+        let cert_chain_hash = r.bytes("CertChainHash", cx.hash_len)?;
+        let nonce = r.array("Nonce")?;
+        let measurement_summary_hash = r.bytes("MeasurementSummaryHash", cx.summary_len)?;
+        let opaque = OpaqueData::read(r, cx.opaque_format)?;
+        let context = read_context(r, cx)?;
+        let signature = r.bytes("Signature", cx.signature_len)?;
         Ok(Self {
             slot,
             basic_mut_auth,
             slot_mask: SlotMask(header.param2),
-            cert_chain_hash: r.bytes("CertChainHash", cx.hash_len)?,
-            nonce: *r.array("Nonce")?,
-            measurement_summary_hash: r.bytes("MeasurementSummaryHash", cx.summary_len)?,
-            opaque: OpaqueData::read(r, cx.opaque_format)?,
-            context: read_context(r, cx)?,
-            signature: r.bytes("Signature", cx.signature_len)?,
+            cert_chain_hash,
+            nonce: *nonce,
+            measurement_summary_hash,
+            opaque,
+            context: context.copied(),
+            signature,
         })
     }
 

@@ -116,7 +116,7 @@ impl<'a> Body<'a> for GetMeasurements {
         r.note_reserved(header.param1 & !defined.bits());
         let attributes = MeasurementAttributes::from_bits_truncate(header.param1) & defined;
         let signature = if attributes.contains(MeasurementAttributes::SIGNATURE_REQUESTED) {
-            let nonce = *r.array("Nonce")?;
+            let nonce = r.array("Nonce")?;
             let slot = if cx.version >= SpdmVersion::V1_1 {
                 let at = r.mark("SlotIDParam");
                 let param = r.u8("SlotIDParam")?;
@@ -126,15 +126,16 @@ impl<'a> Body<'a> for GetMeasurements {
             } else {
                 None
             };
-            Some(SignatureRequest { nonce, slot })
+            Some((nonce, slot))
         } else {
             None
         };
+        let context = read_context(r, cx)?;
         Ok(Self {
             attributes: attributes - MeasurementAttributes::SIGNATURE_REQUESTED,
             operation: MeasurementOperation::from_byte(header.param2),
-            signature,
-            context: read_context(r, cx)?,
+            signature: signature.map(|(nonce, slot)| SignatureRequest { nonce: *nonce, slot }),
+            context: context.copied(),
         })
     }
 
@@ -251,15 +252,20 @@ impl<'a> Body<'a> for Measurements<'a> {
         r.note_reserved(header.param2 & 0xC0);
         let blocks = r.u8("NumberOfBlocks")?;
         let len = length(r.u24("MeasurementRecordLength")?);
+        let record = MeasurementRecord::read(r, blocks, len)?;
+        let nonce = r.array("Nonce")?;
+        let opaque = OpaqueData::read(r, cx.opaque_format)?;
+        let context = read_context(r, cx)?;
+        let signature = r.bytes("Signature", cx.signature_len)?;
         Ok(Self {
             total_indices: header.param1,
             slot,
             content_changed,
-            record: MeasurementRecord::read(r, blocks, len)?,
-            nonce: *r.array("Nonce")?,
-            opaque: OpaqueData::read(r, cx.opaque_format)?,
-            context: read_context(r, cx)?,
-            signature: r.bytes("Signature", cx.signature_len)?,
+            record,
+            nonce: *nonce,
+            opaque,
+            context: context.copied(),
+            signature,
         })
     }
 

@@ -93,9 +93,10 @@ pub(crate) fn next_of<'a, R>(
     rest: &mut &'a [u8],
     read: impl FnOnce(&mut Reader<'a, '_, NoTrace>) -> Result<R, Stop>,
 ) -> Option<R> {
-    let read = read_from(message, rest, NoTrace, |r| Ok((read(r)?, r.remaining())));
-    let (element, behind) = read.ok()?;
-    *rest = behind;
+    let fault = Fault::new();
+    let r = &mut Reader::new(message, rest, NoTrace, &fault);
+    let element = read(r).ok()?;
+    *rest = r.remaining();
     Some(element)
 }
 
