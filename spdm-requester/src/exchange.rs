@@ -4,8 +4,6 @@
 mod arrival;
 mod chunk_send;
 
-use core::ops::Range;
-
 use spdm_codec::{
     ChunkGet, Code, ErrorCode, ErrorResponse, ExtendedErrorData, Header, Message, RespondIfReady,
     ResponseNotReady, SpdmVersion,
@@ -142,9 +140,9 @@ impl Exchange {
         }
     }
 
-    /// The bytes of the request in the message buffer.
-    pub(crate) const fn request(&self) -> Range<usize> {
-        0..self.request_len
+    /// Bytes of the request at the start of the message buffer.
+    pub(crate) const fn request_len(&self) -> usize {
+        self.request_len
     }
 
     /// A new request of `len` bytes is at the start of the message buffer.
@@ -235,7 +233,7 @@ impl Exchange {
         let buffer = &core.message;
         match out {
             Outgoing::RespondIfReady(short) | Outgoing::ChunkGet(short) => short.as_bytes(),
-            Outgoing::Request => buffer.get(self.request()).unwrap_or_default(),
+            Outgoing::Request => buffer.get(..self.request_len).unwrap_or_default(),
             Outgoing::NextChunk => &[],
             Outgoing::Chunk { len } => {
                 buffer.get(REQUEST_AREA..).and_then(|area| area.get(..*len)).unwrap_or_default()

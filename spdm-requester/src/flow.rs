@@ -268,8 +268,7 @@ impl<'a, O: Operation> Flow<'a, O> {
         let Arrival::Response(place) = exchange.receive(core, now, received)? else {
             return Ok(());
         };
-        let (mut judge, request, area) = core.split()?;
-        let request = request.get(exchange.request()).unwrap_or_default();
+        let (mut judge, request, area) = core.split(exchange.request_len())?;
         let response = Untrusted::new(area.get(place).unwrap_or_default());
         let next = operation.accept(&mut judge, request, response)?;
         exchange.answered(match next {

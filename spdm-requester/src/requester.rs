@@ -155,12 +155,13 @@ impl<'a> Core<'a> {
         handle
     }
 
-    /// The judge, the request area and the receive area.
-    pub(crate) fn split(&mut self) -> Result<(Judge<'_>, &mut [u8], &mut [u8]), Stop> {
-        let (request, area) = self
-            .message
-            .split_at_mut_checked(REQUEST_AREA)
-            .ok_or_else(|| self.connection.fault.misuse(Misuse::Overrun))?;
+    /// The judge, the request of `len` bytes, and the receive area.
+    #[inline(never)]
+    pub(crate) fn split(&mut self, len: usize) -> Result<(Judge<'_>, &[u8], &mut [u8]), Stop> {
+        let split = self.message.split_at_mut_checked(REQUEST_AREA);
+        let overrun = || self.connection.fault.misuse(Misuse::Overrun);
+        let (request, area) = split.ok_or_else(overrun)?;
+        let request = request.get(..len).ok_or_else(overrun)?;
         let judge = Judge {
             connection: self.connection,
             provider: &self.provider,

@@ -41,6 +41,7 @@ impl Instant {
 /// The length of `duration` in whole microseconds; `u64::MAX` where it is longer. Unlike
 /// [`Duration::as_micros`] it needs no 128-bit integers.
 #[must_use]
+#[inline(never)]
 pub fn micros(duration: Duration) -> u64 {
     let seconds = duration.as_secs().saturating_mul(1_000_000);
     seconds.saturating_add(duration.subsec_micros().into())

@@ -80,9 +80,8 @@ impl Exchange {
     }
 
     fn look(&self, core: &mut Core<'_>, place: Range<usize>) -> Result<Header, Stop> {
-        let (mut judge, request, area) = core.split()?;
+        let (mut judge, request, area) = core.split(self.request_len)?;
         let response = Untrusted::new(area.get(place).unwrap_or_default());
-        let request = request.get(self.request()).unwrap_or_default();
         judge.fault().peek(response).inspect_err(|stop| judge.reject(request, response, *stop))
     }
 
@@ -93,8 +92,7 @@ impl Exchange {
         now: Instant,
         place: Range<usize>,
     ) -> Result<Arrival, Stop> {
-        let (mut judge, request, area) = core.split()?;
-        let request = request.get(self.request()).unwrap_or_default();
+        let (mut judge, request, area) = core.split(self.request_len)?;
         let response = Untrusted::new(area.get(place.clone()).unwrap_or_default());
         let header = judge.fault().peek(response)?;
         if header.code != Code::ERROR {
@@ -133,8 +131,7 @@ impl Exchange {
         place: Range<usize>,
     ) -> Result<Arrival, Stop> {
         let cx = Cx::new(self.version).with_padding(core.limits.padding);
-        let (mut judge, request, area) = core.split()?;
-        let request = request.get(self.request()).unwrap_or_default();
+        let (mut judge, request, area) = core.split(self.request_len)?;
         let (start, message) = (place.start, area.get(place).unwrap_or_default());
         let message = Untrusted::new(message);
         let added = add(judge.fault(), &mut large, message, &cx);
@@ -166,8 +163,7 @@ impl Exchange {
         place: Range<usize>,
     ) -> Result<Arrival, Stop> {
         let cx = Cx::new(self.version).with_padding(core.limits.padding);
-        let (mut judge, request, area) = core.split()?;
-        let request = request.get(self.request()).unwrap_or_default();
+        let (mut judge, request, area) = core.split(self.request_len)?;
         let message = Untrusted::new(area.get(place.clone()).unwrap_or_default());
         let acknowledged = acknowledge(judge.fault(), &sending, message, &cx)
             .inspect_err(|stop| judge.reject(request, message, *stop))?;

@@ -72,8 +72,7 @@ impl Exchange {
         let Transfer::Sending(sending) = &mut self.transfer else {
             return Err(core.connection.fault.unfinished());
         };
-        let (judge, request, area) = core.split()?;
-        let request = request.get(..self.request_len).unwrap_or_default();
+        let (judge, request, area) = core.split(self.request_len)?;
         sending.encode(judge.fault(), self.version, request, area)
     }
 }
