@@ -163,6 +163,15 @@ pub enum MeasurementSignature<'c> {
     },
 }
 
+/// An exchange for the judge.
+#[derive(Clone, Copy)]
+pub(crate) struct Case<'x, 'r, 'c> {
+    pub(crate) request: &'x [u8],
+    pub(crate) response: Untrusted<&'r [u8]>,
+    /// Whose key signatures are checked with.
+    pub(crate) identity: Option<&'x Identity<'c>>,
+}
+
 impl Default for Connection {
     fn default() -> Self {
         Self::new(0)
@@ -385,16 +394,16 @@ impl Connection {
         response: Untrusted<&'r [u8]>,
         identity: Option<&Identity<'c>>,
     ) -> Result<Verdict<'r, 'c>, Error> {
-        self.judge(bench, request, response, identity).map_err(|stop| self.fault.error(stop))
+        let case = Case { request, response, identity };
+        self.judge(bench, &case).map_err(|stop| self.fault.error(stop))
     }
 
     pub(crate) fn judge<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,
-        request: &[u8],
-        response: Untrusted<&'r [u8]>,
-        identity: Option<&Identity<'c>>,
+        case: &Case<'_, 'r, 'c>,
     ) -> Result<Verdict<'r, 'c>, Stop> {
+        let Case { request, response, .. } = *case;
         let code = self.peek_request(request)?.code;
         let header = self.fault.peek(response)?;
         if self.pending != Some(code) {
@@ -404,7 +413,7 @@ impl Connection {
             return self.accept_error(request, response).map(Verdict::Error);
         }
         self.check_size(header, response)?;
-        let verdict = self.accept_answer(bench, code, request, response, identity);
+        let verdict = self.accept_answer(bench, code, case);
         if verdict.is_ok() {
             (self.pending, self.large) = (None, false);
         }
@@ -417,19 +426,17 @@ impl Connection {
         &mut self,
         bench: &mut Bench<'_>,
         code: Code,
-        request: &[u8],
-        response: Untrusted<&'r [u8]>,
-        identity: Option<&Identity<'c>>,
+        case: &Case<'_, 'r, 'c>,
     ) -> Result<Verdict<'r, 'c>, Stop> {
         match code {
-            Code::GET_VERSION => self.accept_version(request, response),
-            Code::GET_CAPABILITIES => self.accept_capabilities(request, response),
-            Code::NEGOTIATE_ALGORITHMS => self.accept_algorithms(request, response),
-            Code::GET_DIGESTS => self.accept_digests(bench, request, response),
-            Code::GET_CERTIFICATE => self.accept_certificate(bench, request, response),
-            Code::CHALLENGE => self.accept_challenge_auth(bench, request, response, identity),
-            Code::GET_MEASUREMENTS => self.accept_measurements(bench, request, response, identity),
-            _ => self.accept_other(code, self.fault.peek(response)?),
+            Code::GET_VERSION => self.accept_version(case),
+            Code::GET_CAPABILITIES => self.accept_capabilities(case),
+            Code::NEGOTIATE_ALGORITHMS => self.accept_algorithms(case),
+            Code::GET_DIGESTS => self.accept_digests(bench, case),
+            Code::GET_CERTIFICATE => self.accept_certificate(bench, case),
+            Code::CHALLENGE => self.accept_challenge_auth(bench, case),
+            Code::GET_MEASUREMENTS => self.accept_measurements(bench, case),
+            _ => self.accept_other(code, self.fault.peek(case.response)?),
         }
     }
 

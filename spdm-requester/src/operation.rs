@@ -6,7 +6,7 @@ use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
 use crate::config::Offer;
-use crate::connection::{Connection, Verdict};
+use crate::connection::{Case, Connection, Verdict};
 use crate::error::Error;
 use crate::fault::{Fault, Stop};
 use crate::negotiated::Negotiated;
@@ -163,7 +163,8 @@ impl Judge<'_> {
         identity: Option<&Identity<'c>>,
     ) -> Result<Verdict<'r, 'c>, Stop> {
         let mut bench = Bench { provider: self.provider, hashes: self.hashes };
-        let result = self.connection.judge(&mut bench, request, response, identity);
+        let case = Case { request, response, identity };
+        let result = self.connection.judge(&mut bench, &case);
         if let Some(sink) = self.sink.as_deref_mut() {
             let exchange = Exchange { request, response };
             match &result {

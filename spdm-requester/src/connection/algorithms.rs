@@ -5,9 +5,8 @@ use spdm_codec::{
     MeasurementHashAlgo, MeasurementSpecification, MelSpecification, NegotiateAlgorithms,
     OtherParams, SpdmVersion,
 };
-use spdm_untrusted::Untrusted;
 
-use super::{Connection, Stage, Verdict};
+use super::{Case, Connection, Stage, Verdict};
 use crate::config::Compat;
 use crate::error::{Incompatible, Violation};
 use crate::fault::{At, Fault, Stop};
@@ -19,9 +18,9 @@ impl Connection {
     #[inline(never)]
     pub(super) fn accept_algorithms<'r, 'c>(
         &mut self,
-        request: &[u8],
-        response: Untrusted<&'r [u8]>,
+        case: &Case<'_, 'r, 'c>,
     ) -> Result<Verdict<'r, 'c>, Stop> {
+        let Case { request, response, .. } = *case;
         if self.stage != Stage::AfterCapabilities {
             return Err(self.fault.order(Code::NEGOTIATE_ALGORITHMS));
         }

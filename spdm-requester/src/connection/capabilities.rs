@@ -7,7 +7,7 @@ use spdm_codec::{
 };
 use spdm_untrusted::Untrusted;
 
-use super::{Connection, Stage, Verdict};
+use super::{Case, Connection, Stage, Verdict};
 use crate::error::Misuse;
 use crate::fault::{At, Fault, Stop};
 use crate::negotiated::Announced;
@@ -20,9 +20,9 @@ impl Connection {
     #[inline(never)]
     pub(super) fn accept_capabilities<'r, 'c>(
         &mut self,
-        request: &[u8],
-        response: Untrusted<&'r [u8]>,
+        case: &Case<'_, 'r, 'c>,
     ) -> Result<Verdict<'r, 'c>, Stop> {
+        let Case { request, response, .. } = *case;
         if self.stage != Stage::AfterVersion {
             return Err(self.fault.order(Code::GET_CAPABILITIES));
         }

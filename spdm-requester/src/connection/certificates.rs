@@ -5,9 +5,8 @@ use spdm_codec::{
     Digests, Expected, GetCertificate, GetDigests, KeyUsage, SlotDigest, SlotId, SpdmVersion,
 };
 use spdm_crypto::Digest;
-use spdm_untrusted::Untrusted;
 
-use super::{Connection, Slot, Verdict};
+use super::{Case, Connection, Slot, Verdict};
 use crate::error::Error;
 use crate::fault::{At, Fault, Stop};
 use crate::negotiated::Negotiated;
@@ -21,9 +20,9 @@ impl Connection {
     pub(super) fn accept_digests<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,
-        request: &[u8],
-        response: Untrusted<&'r [u8]>,
+        case: &Case<'_, 'r, 'c>,
     ) -> Result<Verdict<'r, 'c>, Stop> {
+        let Case { request, response, .. } = *case;
         let Some(negotiated) = &self.negotiated else {
             return Err(self.fault.order(Code::GET_DIGESTS));
         };
@@ -49,9 +48,9 @@ impl Connection {
     pub(super) fn accept_certificate<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,
-        request: &[u8],
-        response: Untrusted<&'r [u8]>,
+        case: &Case<'_, 'r, 'c>,
     ) -> Result<Verdict<'r, 'c>, Stop> {
+        let Case { request, response, .. } = *case;
         let Some(negotiated) = &self.negotiated else {
             return Err(self.fault.order(Code::GET_CERTIFICATE));
         };

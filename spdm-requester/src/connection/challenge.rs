@@ -4,11 +4,10 @@ use spdm_codec::{
     BasicMutAuth, CapabilityFlags, Challenge, ChallengeAuth, Code, Expected, KeySlot, MeasCap,
     MeasurementSummary,
 };
-use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
 use super::proof::{SignedExchange, prove};
-use super::{Connection, Verdict};
+use super::{Case, Connection, Verdict};
 use crate::error::Misuse;
 use crate::fault::{At, Fault, Stop};
 use crate::negotiated::Negotiated;
@@ -22,10 +21,9 @@ impl Connection {
     pub(super) fn accept_challenge_auth<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,
-        request: &[u8],
-        response: Untrusted<&'r [u8]>,
-        identity: Option<&Identity<'c>>,
+        case: &Case<'_, 'r, 'c>,
     ) -> Result<Verdict<'r, 'c>, Stop> {
+        let Case { request, response, identity } = *case;
         let Some(negotiated) = &self.negotiated else {
             return Err(self.fault.order(Code::CHALLENGE));
         };

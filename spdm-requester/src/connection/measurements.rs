@@ -4,12 +4,10 @@ use spdm_codec::{
     Code, ContentChanged, Expected, GetMeasurements, KeySlot, Measurement, MeasurementBlock,
     MeasurementForm, MeasurementHashAlgo, MeasurementOperation, Measurements, SlotId, SpdmVersion,
 };
-use spdm_untrusted::Untrusted;
-use spdm_x509::Identity;
 
 use super::challenge::check_identity;
 use super::proof::{SignedExchange, prove};
-use super::{Connection, MeasurementSignature, Verdict};
+use super::{Case, Connection, MeasurementSignature, Verdict};
 use crate::error::Violation;
 use crate::fault::{At, Fault, Stop};
 use crate::negotiated::Negotiated;
@@ -23,10 +21,9 @@ impl Connection {
     pub(super) fn accept_measurements<'r, 'c>(
         &mut self,
         bench: &mut Bench<'_>,
-        request: &[u8],
-        response: Untrusted<&'r [u8]>,
-        identity: Option<&Identity<'c>>,
+        case: &Case<'_, 'r, 'c>,
     ) -> Result<Verdict<'r, 'c>, Stop> {
+        let Case { request, response, identity } = *case;
         let Some(negotiated) = &self.negotiated else {
             return Err(self.fault.order(Code::GET_MEASUREMENTS));
         };

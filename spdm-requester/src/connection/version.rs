@@ -1,18 +1,17 @@
 //! GET_VERSION and VERSION.
 
 use spdm_codec::{Cx, GetVersion, SpdmVersion, Version};
-use spdm_untrusted::Untrusted;
 
-use super::{Connection, Stage, Verdict, VersionSet};
+use super::{Case, Connection, Stage, Verdict, VersionSet};
 use crate::fault::Stop;
 
 impl Connection {
     #[inline(never)]
     pub(super) fn accept_version<'r, 'c>(
         &mut self,
-        request: &[u8],
-        response: Untrusted<&'r [u8]>,
+        case: &Case<'_, 'r, 'c>,
     ) -> Result<Verdict<'r, 'c>, Stop> {
+        let Case { request, response, .. } = *case;
         let asked = self.request::<GetVersion>(request, SpdmVersion::V1_0)?;
         let cx = Cx::new(SpdmVersion::V1_0).with_padding(self.answer_padding());
         let answer = self.fault.decode::<Version<'_>>(response, &cx)?;
