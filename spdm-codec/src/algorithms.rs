@@ -269,13 +269,7 @@ impl<'a> NegotiateAlgorithms<'a> {
         let at_length = r.mark(length);
         let length = r.u16(length)?;
         let fixed: &Offered = r.fixed(&OFFERED, cx.version)?;
-        check_length(
-            at_length,
-            length,
-            r.position() - start,
-            [count, fixed.ext_asym, fixed.ext_hash],
-        )?;
-        Ok(Self {
+        let message = Self {
             measurement_specification: MeasurementSpecification::from_bits_retain(
                 fixed.measurement_specification,
             ),
@@ -287,13 +281,20 @@ impl<'a> NegotiateAlgorithms<'a> {
             ext_asym: ExtAlgorithms::read(r, fixed.ext_asym, "ExtAsym")?,
             ext_hash: ExtAlgorithms::read(r, fixed.ext_hash, "ExtHash")?,
             alg_structs: AlgStructs::read(r, cx, count)?,
-        })
+        };
+        check_length(r, start, at_length, length)?;
+        Ok(message)
     }
 }
 
-/// `Length` is `fixed` bytes and 4 per entry of the lists.
-fn check_length(at: Mark<'_>, length: u16, fixed: usize, entries: [u8; 3]) -> Result<(), Stop> {
-    let expected = fixed + entries.map(|count| 4 * usize::from(count)).iter().sum::<usize>();
+/// `Length` counts what was read since `start`.
+fn check_length<'a, T: Trace<'a>>(
+    r: &Reader<'a, '_, T>,
+    start: usize,
+    at: Mark<'_>,
+    length: u16,
+) -> Result<(), Stop> {
+    let expected = r.position() - start;
     if usize::from(length) == expected {
         return Ok(());
     }
@@ -371,8 +372,7 @@ impl<'a> Body<'a> for Algorithms<'a> {
         let at_length = r.mark("Length");
         let length = r.u16("Length")?;
         let fixed: &Selected = r.fixed(&SELECTED, cx.version)?;
-        check_length(at_length, length, r.position(), [count, fixed.ext_asym, fixed.ext_hash])?;
-        Ok(Self {
+        let message = Self {
             measurement_specification: MeasurementSpecification::from_bits_retain(
                 fixed.measurement_specification,
             ),
@@ -385,7 +385,9 @@ impl<'a> Body<'a> for Algorithms<'a> {
             ext_asym: ExtAlgorithms::read(r, fixed.ext_asym, "ExtAsymSel")?,
             ext_hash: ExtAlgorithms::read(r, fixed.ext_hash, "ExtHashSel")?,
             alg_structs: AlgStructs::read(r, cx, count)?,
-        })
+        };
+        check_length(r, 0, at_length, length)?;
+        Ok(message)
     }
 
     fn params(&self, _: SpdmVersion) -> Result<[u8; 2], EncodeError> {
