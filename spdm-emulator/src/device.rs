@@ -137,7 +137,7 @@ impl Device {
         header: Header,
         message: &[u8],
     ) -> Option<Vec<u8>> {
-        let (request, way, arrival) = match take_pending(&mut self.history, header) {
+        let (request, way, arrival) = match pending(&mut self.history, header) {
             Some(request) => (request, Way::Direct, Arrival::Again),
             None => match self.receive(acts, header.code, message)? {
                 Incoming::Request { bytes, way } => (bytes, way, Arrival::First),
@@ -323,10 +323,15 @@ impl Device {
     }
 }
 
-/// The request that RESPOND_IF_READY asks after. Any other request gives it up.
-fn take_pending(history: &mut History, received: Header) -> Option<Vec<u8>> {
+/// The request that RESPOND_IF_READY asks after. Any other request gives it up; RESPOND_IF_READY again is taken for a
+/// retry.
+fn pending(history: &mut History, received: Header) -> Option<Vec<u8>> {
     let pending = history.pending.take()?;
     let code = Header::peek(Untrusted::new(pending.as_slice())).ok()?.code;
     let asked = received.code == Code::RESPOND_IF_READY;
-    (asked && Code(received.param1) == code && received.param2 == TOKEN).then_some(pending)
+    if asked && Code(received.param1) == code && received.param2 == TOKEN {
+        history.pending = Some(pending.clone());
+        return Some(pending);
+    }
+    None
 }

@@ -104,6 +104,77 @@ fn n27_a_lost_response_is_asked_for_again() {
     }
 }
 
+/// A device that is not ready once, and what happens to the first RESPOND_IF_READY.
+fn not_ready(version: SpdmVersion, request: Code, when: When, act: Act) -> Sim {
+    Sim::new(DeviceConfig {
+        faults: vec![Fault::NotReadyOnce],
+        fault_target: Some(request),
+        script: vec![Step::new(Code::RESPOND_IF_READY, when, act)],
+        ..config(version)
+    })
+}
+
+/// [`until`] a request whose answer is not ready, and then so many RESPOND_IF_READY.
+fn asked_again(request: Code, times: usize) -> Vec<Code> {
+    let mut codes = until(request).to_vec();
+    codes.extend(vec![Code::RESPOND_IF_READY; times]);
+    codes
+}
+
+/// Those that the negotiation does not have.
+const DEFERRED: [Code; 4] =
+    [Code::GET_DIGESTS, Code::GET_CERTIFICATE, Code::CHALLENGE, Code::GET_MEASUREMENTS];
+/// RDT of the emulated device in microseconds.
+const RDT: u64 = 1 << 10;
+
+#[test]
+fn n27_respond_if_ready_is_sent_again_byte_for_byte() {
+    for version in SpdmVersion::ALL {
+        for request in DEFERRED {
+            for (act, lost) in [Act::LoseRequest, Act::LoseResponse]
+                .into_iter()
+                .flat_map(|act| [1_u8, 3].map(|lost| (act.clone(), lost)))
+            {
+                let mut sim = not_ready(version, request, When::Before(lost.into()), act.clone());
+                let result = attest(&mut sim, lost);
+                let mut codes = asked_again(request, usize::from(lost) + 1);
+                let again: Vec<_> =
+                    sim.requests.iter().filter(|r| r[1] == Code::RESPOND_IF_READY.0).collect();
+                let expected = [version.to_byte(), 0xFF, request.0, 0x5A];
+                assert!(again.iter().all(|again| **again == expected), "{version} {request}");
+                assert_eq!(micros(&sim), RDT + u64::from(lost) * timeout_of(request));
+                assert_eq!(sim.abandoned, usize::from(lost));
+                if (request, act) == (Code::GET_CERTIFICATE, Act::LoseResponse) {
+                    // The device has it in its transcript more often than the requester.
+                    assert_eq!(result, Err(Error::Signature { message: "CHALLENGE_AUTH" }));
+                    codes.push(Code::CHALLENGE);
+                } else {
+                    assert!(result.is_ok(), "{version} {request} {result:?}");
+                    codes.extend(&FLOW[until(request).len()..]);
+                }
+                assert_eq!(sim.codes(), codes, "{version}");
+            }
+        }
+    }
+}
+
+#[test]
+fn n27_resends_of_respond_if_ready_are_bounded() {
+    for version in SpdmVersion::ALL {
+        for request in DEFERRED {
+            for resends in [0, 1, 4] {
+                let mut sim = not_ready(version, request, When::Always, Act::LoseResponse);
+                let setup = Setup { bounds: resending(resends), ..Setup::default() };
+                let failed = fail_with(&mut sim, setup);
+                let codes = asked_again(request, usize::from(resends) + 1);
+                let cause = Ok(Cause::Other(Error::Timeout { request }));
+                assert_eq!(failed, Failed { cause, remains: Remains::Fresh, codes }, "{version}");
+                assert_eq!(micros(&sim), RDT + (u64::from(resends) + 1) * timeout_of(request));
+            }
+        }
+    }
+}
+
 #[test]
 fn n27_a_late_response_is_not_the_answer_to_the_next_request() {
     // The transport keeps it away once the exchange was abandoned.

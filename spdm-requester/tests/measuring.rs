@@ -8,13 +8,13 @@
 
 mod sim;
 
-use sim::cause::Cause;
+use sim::cause::{Cause, signature};
 use sim::{FLOW, Memory, Sim, config, error_of, faulty_at, requester, with_policy};
 use spdm_codec::{
     CapabilityFlags, Code, ContentChanged, DeviceMode, EncodeError, Measurement,
     MeasurementAttributes, MeasurementForm, MeasurementSummary, MeasurementType, SpdmVersion,
 };
-use spdm_emulator::{DeviceConfig, Fault};
+use spdm_emulator::{Act, DeviceConfig, Edit, Fault, Place, Step, When};
 use spdm_requester::{
     AttestationPlan, Attested, Error, Misuse, Requirement, Selection, SummaryAgreement, blocking,
 };
@@ -77,6 +77,38 @@ fn n22_a_summary_hash_is_compared_where_its_blocks_are_known() {
             summary_of,
         );
         assert_eq!(seen, Ok((NotAsked, Some(32))), "{version}");
+    }
+}
+
+/// Asks for a summary of everything, of a device that changes one bit of one of its answers.
+fn with_changed_summary(
+    version: SpdmVersion,
+    request: Code,
+    act: Act,
+) -> (Result<(SummaryAgreement, Option<usize>), Cause>, Vec<Code>) {
+    let script = vec![Step::new(request, When::Always, act)];
+    let mut sim = Sim::new(DeviceConfig { script, ..config(version) });
+    let seen = attest(&mut sim, |plan| plan.summary = MeasurementSummary::All, summary_of);
+    (seen, sim.codes())
+}
+
+#[test]
+fn n22_a_summary_hash_that_is_signed_and_wrong() {
+    let bit = |name| Edit::flip(Place::Field { name, nth: 0 }, 1);
+    let summary = "MeasurementSummaryHash";
+    for version in SpdmVersion::ALL {
+        // Both signatures hold: the caller is told, and judges.
+        let expected = Ok((SummaryAgreement::Differs, Some(32)));
+        let seen = with_changed_summary(version, Code::CHALLENGE, Act::Change(bit(summary)));
+        assert_eq!(seen, (expected.clone(), FLOW.to_vec()), "{version}");
+        // The other way round: other measurements than those of the hash are signed.
+        let value = Act::Change(bit("DMTFSpecMeasurementValue"));
+        let seen = with_changed_summary(version, Code::GET_MEASUREMENTS, value);
+        assert_eq!(seen, (expected, FLOW.to_vec()), "{version}");
+        // On its way nothing can be changed.
+        let seen = with_changed_summary(version, Code::CHALLENGE, Act::Tamper(bit(summary)));
+        let refused = Err(signature("CHALLENGE_AUTH"));
+        assert_eq!(seen, (refused, FLOW[..6].to_vec()), "{version}");
     }
 }
 

@@ -222,7 +222,9 @@ fn not_ready_once_then_the_answer_to_the_original_request() {
     assert_eq!(requester.exchange(&request), not_ready);
     let response = requester.exchange(&[0x12, 0xFF, 0x83, 0x5A]);
     assert_eq!(requester.verify_challenge(&request, &response), Ok(()));
-    // Once only, with the right token only.
+    // The same again is a retry: its answer was lost. Any other request ends that; the token has to be right.
+    assert_eq!(requester.exchange(&[0x12, 0xFF, 0x83, 0x5A]), response);
+    assert_eq!(requester.exchange(&[0x12, 0xFF, 0x83, 0x5B]), [0x12, 0x7F, 0x04, 0]);
     assert_eq!(requester.exchange(&[0x12, 0xFF, 0x83, 0x5A]), [0x12, 0x7F, 0x04, 0]);
     requester.exchange(&request);
     assert_eq!(requester.exchange(&[0x12, 0xFF, 0x83, 0x5B]), [0x12, 0x7F, 0x04, 0]);
