@@ -3,7 +3,7 @@
 use crate::algorithm::{
     AeadCipherSuite, BaseAsymAlgo, DheNamedGroup, KemAlgo, KeyScheduleAlgo, PqcAsymAlgo,
 };
-use crate::error::{EncodeError, Expected};
+use crate::error::{EncodeError, Expected, wide};
 use crate::message::Cx;
 use crate::reader::{Reader, Stop};
 use crate::spdm_version::SpdmVersion;
@@ -97,7 +97,7 @@ impl AlgStructs {
             let at = r.mark("AlgCount");
             let alg_count = r.u8("AlgCount")?;
             if alg_count != ALG_COUNT {
-                return Err(at.value(&Expected::Exactly(ALG_COUNT.into()), alg_count));
+                return Err(at.value(const { &Expected::Exactly(wide(ALG_COUNT)) }, alg_count));
             }
             let bits = r.u16("AlgSupported")?;
             if let Some(place) = tables.get_mut(usize::from(alg_type - DHE)) {

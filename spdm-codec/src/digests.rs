@@ -184,8 +184,8 @@ impl<'a> Body<'a> for Digests<'a> {
             return Err(at_mask.value(&Expected::Rule("at least one slot"), header.param2));
         }
         if supported.is_some_and(|supported| !provisioned.is_subset(supported)) {
-            let expected = Expected::Rule("a subset of SupportedSlotMask");
-            return Err(at_mask.value(&expected, header.param2));
+            let expected = &Expected::Rule("a subset of SupportedSlotMask");
+            return Err(at_mask.value(expected, header.param2));
         }
         let digests = r.bytes("Digest", count * cx.hash_len)?;
         let keys = match cx.connection_keys {

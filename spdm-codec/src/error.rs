@@ -59,6 +59,11 @@ pub enum Expected {
     Rule(&'static str),
 }
 
+/// `u64::from`, in constants: what is expected then lies in memory already and need not be laid out.
+pub(crate) const fn wide(byte: u8) -> u64 {
+    u64::from_le_bytes([byte, 0, 0, 0, 0, 0, 0, 0])
+}
+
 impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

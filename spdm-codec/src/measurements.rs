@@ -121,8 +121,8 @@ impl<'a> Body<'a> for GetMeasurements {
                 let at = r.mark("SlotIDParam");
                 let param = r.u8("SlotIDParam")?;
                 r.note_reserved(param & 0xF0);
-                let expected = Expected::Rule("a slot or a public key");
-                Some(KeySlot::from_nibble(param).ok_or_else(|| at.value(&expected, param))?)
+                let expected = &Expected::Rule("a slot or a public key");
+                Some(KeySlot::from_nibble(param).ok_or_else(|| at.value(expected, param))?)
             } else {
                 None
             };
@@ -227,10 +227,10 @@ impl<'a> Body<'a> for Measurements<'a> {
         cx: &Cx,
     ) -> Result<Self, Stop> {
         let slot = if cx.version >= SpdmVersion::V1_1 {
-            let expected = Expected::Rule("a slot or a public key");
+            let expected = &Expected::Rule("a slot or a public key");
             let at = r.param2("SlotID");
             let nibble = header.param2 & 0x0F;
-            Some(KeySlot::from_nibble(nibble).ok_or_else(|| at.value(&expected, nibble))?)
+            Some(KeySlot::from_nibble(nibble).ok_or_else(|| at.value(expected, nibble))?)
         } else {
             r.note_reserved(header.param2 & 0x0F);
             None

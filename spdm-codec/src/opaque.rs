@@ -1,6 +1,6 @@
 //! OpaqueData of CHALLENGE_AUTH, MEASUREMENTS and later messages.
 
-use crate::error::{EncodeError, Expected};
+use crate::error::{EncodeError, Expected, wide};
 use crate::reader::{Mark, Reader, Stop};
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -89,7 +89,7 @@ impl<'a> OpaqueData<'a> {
         let head = self.format.head();
         let mut rest = if head == 0 { &[] } else { self.bytes.get(head..).unwrap_or_default() };
         core::iter::from_fn(move || {
-            let (element, after) = split_element(rest)?;
+            let (element, _, after) = split_element(rest)?;
             rest = after;
             Some(element)
         })
@@ -194,50 +194,54 @@ impl OpaqueLength {
 }
 
 /// Splits the first element and its padding off; `None` at the end (the structure was checked before).
-fn split_element(bytes: &[u8]) -> Option<(OpaqueElement<'_>, &[u8])> {
+fn split_element(bytes: &[u8]) -> Option<(OpaqueElement<'_>, &[u8], &[u8])> {
     let [id, vendor_len, rest @ ..] = bytes else { return None };
     let (vendor_id, rest) = rest.split_at_checked(usize::from(*vendor_len))?;
     let (len, rest) = rest.split_first_chunk()?;
     let (data, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
-    let padding = rest.len() % 4;
-    Some((OpaqueElement { id: *id, vendor_id, data }, rest.get(padding..)?))
+    let (padding, rest) = rest.split_at_checked(rest.len() % 4)?;
+    Some((OpaqueElement { id: *id, vendor_id, data }, padding, rest))
 }
 
 fn check_table(bytes: &[u8], format: OpaqueFormat, at: Mark<'_>) -> Result<(), Stop> {
-    let head = format.head();
-    let count_at = head.saturating_sub(if format == OpaqueFormat::Table { 4 } else { 3 });
-    let too_short = || at.value(&Expected::Rule("a whole element table"), length_of(bytes));
     if format == OpaqueFormat::TableWithSpecId {
-        let (spec_id, rest) = bytes.split_first_chunk().ok_or_else(too_short)?;
-        let spec_id = u32::from_le_bytes(*spec_id);
+        // Even where there is nothing behind it: what is no table is not a short one.
+        let spec_id = bytes.first_chunk().copied().map_or(0, u32::from_le_bytes);
         if spec_id != SPEC_ID {
             return Err(at.named("SpecID").value(&Expected::Exactly(SPEC_ID.into()), spec_id));
         }
-        let version = *rest.first().ok_or_else(too_short)?;
-        if version != OPAQUE_VERSION {
-            let at = at.named("OpaqueVersion").plus(4);
-            return Err(at.value(&Expected::Exactly(OPAQUE_VERSION.into()), version));
-        }
     }
-    let count = *bytes.get(count_at).ok_or_else(too_short)?;
+    let whole = &Expected::Rule("a whole element table");
+    let (head, mut rest) =
+        bytes.split_at_checked(format.head()).ok_or_else(|| at.value(whole, length_of(bytes)))?;
+    let (count, count_at) = match *head {
+        [count, _, _, _] => (count, 0),
+        [_, _, _, _, version, count, _, _] => {
+            if version != OPAQUE_VERSION {
+                let at = at.named("OpaqueVersion").plus(4);
+                let expected = const { &Expected::Exactly(wide(OPAQUE_VERSION)) };
+                return Err(at.value(expected, version));
+            }
+            (count, 5)
+        }
+        _ => return Err(at.value(whole, length_of(bytes))),
+    };
     if count == 0 {
         let at = at.named("TotalElements").plus(count_at);
         return Err(at.value(&Expected::AtLeast(1), count));
     }
-    let mut rest = bytes.get(head..).ok_or_else(too_short)?;
     for _ in 0..count {
-        let at = at.named("OpaqueElement").plus(bytes.len() - rest.len());
-        let inside = Expected::Rule("a whole element inside OpaqueData");
-        let (element, after) =
-            split_element(rest).ok_or_else(|| at.value(&inside, length_of(rest)))?;
+        let at = at.plus(bytes.len() - rest.len());
+        let Some((element, padding, after)) = split_element(rest) else {
+            let expected = &Expected::Rule("a whole element inside OpaqueData");
+            return Err(at.named("OpaqueElement").value(expected, length_of(rest)));
+        };
         if element.id > LAST_STANDARDS_BODY {
-            let expected = Expected::AtMost(LAST_STANDARDS_BODY.into());
-            return Err(at.named("ID").value(&expected, element.id));
+            let expected = const { &Expected::AtMost(wide(LAST_STANDARDS_BODY)) };
+            return Err(at.named("ID").value(expected, element.id));
         }
-        let used = 4 + element.vendor_id.len() + element.data.len();
-        let padding = rest.get(used..rest.len() - after.len()).unwrap_or_default();
         if let Some(byte) = padding.iter().find(|byte| **byte != 0) {
-            let at = at.named("AlignPadding").plus(used);
+            let at = at.named("AlignPadding").plus(rest.len() - after.len() - padding.len());
             return Err(at.value(&Expected::Exactly(0), *byte));
         }
         rest = after;
@@ -321,6 +325,20 @@ mod tests {
         ];
         for (body, field, at) in cases {
             let error = read(&with_len(body), OpaqueFormat::Table).unwrap_err();
+            assert_eq!((error.field, error.at), (field, at), "{body:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn n7_heads_of_session_tables() {
+        let cases: [(&[u8], &str, usize); 4] = [
+            (&[0, 0, 0, 0], "SpecID", 2),
+            (b"FTMD", "OpaqueData", 2),
+            (b"FTMD\x02\x01\0\0", "OpaqueVersion", 6),
+            (b"FTMD\x01\0\0\0", "TotalElements", 7),
+        ];
+        for (body, field, at) in cases {
+            let error = read(&with_len(body), OpaqueFormat::TableWithSpecId).unwrap_err();
             assert_eq!((error.field, error.at), (field, at), "{body:?}: {error}");
         }
     }

@@ -152,7 +152,7 @@ impl Mark<'_> {
 
     /// The place `bytes` further on, in the same field.
     pub(crate) const fn plus(mut self, bytes: usize) -> Self {
-        self.at = self.at.saturating_add(bytes);
+        self.at += bytes;
         self
     }
 
