@@ -2,7 +2,7 @@
 
 use spdm_crypto::{Digest, HashAlgorithm, Provider};
 
-use crate::appraisal::Outcome;
+use crate::appraisal::Ending;
 use crate::certificate::Certificate;
 use crate::chain::Chain;
 use crate::error::Fault;
@@ -139,8 +139,8 @@ impl<'t> Origin<'t> {
         chain: &Chain<'t>,
         anchor: Option<&Certificate<'_>>,
         profile: Profile,
-        mut ledger: Ledger<'_, '_>,
-    ) -> Outcome {
+        ledger: &mut Ledger<'_>,
+    ) -> Ending {
         match self.anchor {
             Err(rule) => ledger.ask(rule, false),
             // Not so: an anchor that could not be read is none.
@@ -158,10 +158,10 @@ impl<'t> Origin<'t> {
             let holds = may_sign && is_ca.unwrap_or(is_old_root);
             ledger.record(Rule::AnchorNotCa, Ruling::waivable(holds, demand != Demand::Never));
         }
-        ledger.outcome()
+        ledger.ending()
     }
 
-    pub(crate) fn check_root(&self, chain: &Chain<'_>, mut ledger: Ledger<'_, '_>) -> Outcome {
+    pub(crate) fn check_root(&self, chain: &Chain<'_>, ledger: &mut Ledger<'_>) -> Ending {
         let first_is_self_issued =
             || chain.certificates().next().is_some_and(|first| first.is_self_issued());
         ledger.turn_to(Some(0));
@@ -177,16 +177,16 @@ impl<'t> Origin<'t> {
                 ledger.ask(Rule::RootNotSelfIssued, first_is_self_issued());
             }
             Root::Unknown if self.anchor == Err(Rule::RootCertificateNeeded) => {
-                return Outcome::Skipped;
+                return Ending::Skipped;
             }
             _ if first_is_self_issued() => {
                 ledger.ask(Rule::RootHash, false);
             }
             // The root is left out, but the path starts below it.
             Root::Anchored(_) => {}
-            Root::Sent | Root::Unknown => return Outcome::Skipped,
+            Root::Sent | Root::Unknown => return Ending::Skipped,
         }
-        ledger.outcome()
+        ledger.ending()
     }
 }
 
@@ -240,8 +240,8 @@ fn is_digest(digest: &[u8], hash: HashAlgorithm, der: &[u8], provider: &Provider
 
 #[cfg(test)]
 mod tests {
-    use super::{Anchor, HashAlgorithm, Outcome, Rule};
-    use crate::appraisal::{Appraisal, Verdict};
+    use super::{Anchor, HashAlgorithm, Rule};
+    use crate::appraisal::{Appraisal, Outcome, Verdict};
     use crate::error::{ChainError, Check};
     use crate::policy::{Policy, ValidityCheck};
     use crate::testing::{HASH, Template, certificates, parse, structure};

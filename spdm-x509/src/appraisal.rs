@@ -26,6 +26,27 @@ impl From<Result<(), ChainError>> for Outcome {
     }
 }
 
+/// How a check ended, without what follows from which check it is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ending {
+    Pass,
+    Fail { certificate: Option<u16>, rule: Rule },
+    Skipped,
+}
+
+impl Ending {
+    /// As the outcome of this check.
+    pub(crate) const fn of(self, check: Check) -> Outcome {
+        match self {
+            Self::Pass => Outcome::Pass,
+            Self::Fail { certificate, rule } => {
+                Outcome::Fail(ChainError { certificate, ..ChainError::new(check, rule) })
+            }
+            Self::Skipped => Outcome::Skipped,
+        }
+    }
+}
+
 /// Every check of a [`Policy`](crate::Policy) on one chain.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
@@ -35,12 +56,12 @@ pub struct Appraisal<'c> {
     pub(crate) anchor_index: Option<usize>,
     /// The first certificate whose signature was verified.
     pub(crate) first_judged: u16,
-    pub(crate) root: Outcome,
-    pub(crate) certificates: Outcome,
-    pub(crate) signatures: Outcome,
-    pub(crate) anchor: Outcome,
-    pub(crate) leaf_profile: Outcome,
-    pub(crate) san: Outcome,
+    pub(crate) root: Ending,
+    pub(crate) certificates: Ending,
+    pub(crate) signatures: Ending,
+    pub(crate) anchor: Ending,
+    pub(crate) leaf_profile: Ending,
+    pub(crate) san: Ending,
 }
 
 impl<'c> Appraisal<'c> {
@@ -51,53 +72,58 @@ impl<'c> Appraisal<'c> {
             time_checked: false,
             anchor_index: None,
             first_judged: 0,
-            root: Outcome::Skipped,
-            certificates: Outcome::Skipped,
-            signatures: Outcome::Skipped,
-            anchor: Outcome::Skipped,
-            leaf_profile: Outcome::Skipped,
-            san: Outcome::Skipped,
+            root: Ending::Skipped,
+            certificates: Ending::Skipped,
+            signatures: Ending::Skipped,
+            anchor: Ending::Skipped,
+            leaf_profile: Ending::Skipped,
+            san: Ending::Skipped,
         }
     }
 
     /// [`Check::Root`]; skipped where the chain leaves out a root that no anchor is.
     #[must_use]
     pub const fn root(&self) -> Outcome {
-        self.root
+        self.root.of(Check::Root)
     }
 
     /// [`Check::Certificates`].
     #[must_use]
     pub const fn certificates(&self) -> Outcome {
-        self.certificates
+        self.certificates.of(Check::Certificates)
     }
 
     /// [`Check::Signatures`]; skipped where the issuer of the first certificate is not known.
     #[must_use]
     pub const fn signatures(&self) -> Outcome {
-        self.signatures
+        self.signatures.of(Check::Signatures)
     }
 
     /// [`Check::Anchor`].
     #[must_use]
     pub const fn anchor(&self) -> Outcome {
-        self.anchor
+        self.anchor.of(Check::Anchor)
     }
 
     /// [`Check::LeafProfile`].
     #[must_use]
     pub const fn leaf_profile(&self) -> Outcome {
-        self.leaf_profile
+        self.leaf_profile.of(Check::LeafProfile)
     }
 
     /// [`Check::San`]; skipped with [`SanPolicy::None`](crate::SanPolicy::None).
     #[must_use]
     pub const fn san(&self) -> Outcome {
-        self.san
+        self.san.of(Check::San)
     }
 
     /// Every check with its outcome, in the order of [`Check`].
     pub fn outcomes(&self) -> impl Iterator<Item = (Check, Outcome)> + use<> {
+        self.endings().into_iter().map(|(check, ending)| (check, ending.of(check)))
+    }
+
+    /// The same with how each ended.
+    const fn endings(&self) -> [(Check, Ending); 6] {
         [
             (Check::Root, self.root),
             (Check::Certificates, self.certificates),
@@ -106,7 +132,6 @@ impl<'c> Appraisal<'c> {
             (Check::LeafProfile, self.leaf_profile),
             (Check::San, self.san),
         ]
-        .into_iter()
     }
 
     /// The chain that was appraised.
@@ -123,12 +148,11 @@ impl<'c> Appraisal<'c> {
 
     /// What it comes to: a chain that nobody vouches for is another matter than one that is wrong.
     pub fn verdict(self) -> Verdict<'c> {
-        let failures = self.outcomes().filter_map(|(_, outcome)| match outcome {
-            Outcome::Fail(error) => Some(error),
-            Outcome::Pass | Outcome::Skipped => None,
+        let wrong = self.outcomes().find_map(|(check, outcome)| match outcome {
+            Outcome::Fail(error) if check != Check::Anchor => Some(error),
+            _ => None,
         });
-        let wrong = failures.into_iter().find(|error| error.check != Check::Anchor);
-        match (wrong, self.anchor, self.into_trusted()) {
+        match (wrong, self.anchor(), self.into_trusted()) {
             (Some(error), ..) => Verdict::BadChain(error),
             (None, Outcome::Fail(error), _) => Verdict::UnknownAuthority(error),
             (None, _, Ok(trusted)) => Verdict::Trusted(trusted),
@@ -141,17 +165,8 @@ impl<'c> Appraisal<'c> {
     /// # Errors
     /// The first failure in the order of [`Check`].
     pub fn into_trusted(self) -> Result<Trusted<'c>, ChainError> {
-        let mut not_made = None;
-        for (check, outcome) in self.outcomes() {
-            match (outcome, check) {
-                (Outcome::Fail(error), _) => return Err(error),
-                // A name is the one thing that a policy may choose not to ask for.
-                (Outcome::Pass, _) | (Outcome::Skipped, Check::San) => {}
-                (Outcome::Skipped, check) => not_made = not_made.or(Some(check)),
-            }
-        }
-        match not_made {
-            Some(check) => Err(ChainError::new(check, Rule::NotChecked)),
+        match self.objection() {
+            Some(error) => Err(error),
             None => Ok(Trusted {
                 identity: Identity::Chain(self.chain),
                 time_checked: self.time_checked,
@@ -159,6 +174,22 @@ impl<'c> Appraisal<'c> {
                 first_judged: self.first_judged,
             }),
         }
+    }
+
+    /// The first failure; where there is none, the first check that trust depends on and that was not made.
+    fn objection(&self) -> Option<ChainError> {
+        let mut not_made = None;
+        for (check, ending) in self.endings() {
+            match (ending, check) {
+                (Ending::Fail { certificate, rule }, _) => {
+                    return Some(ChainError { certificate, ..ChainError::new(check, rule) });
+                }
+                // A name is the one thing that a policy may choose not to ask for.
+                (Ending::Pass, _) | (Ending::Skipped, Check::San) => {}
+                (Ending::Skipped, check) => not_made = not_made.or(Some(check)),
+            }
+        }
+        not_made.map(|check| ChainError::new(check, Rule::NotChecked))
     }
 }
 

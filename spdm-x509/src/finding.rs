@@ -1,7 +1,7 @@
 //! One rule on one certificate, and what came of it: what verdicts are made of, and what explains them.
 
-use crate::appraisal::Outcome;
-use crate::error::{ChainError, Check};
+use crate::appraisal::Ending;
+use crate::error::Check;
 use crate::rule::Rule;
 
 /// What came of one rule. [`Policy::explain`](crate::Policy::explain) hands them out in the order in which
@@ -51,17 +51,24 @@ impl Ruling {
 /// Who wants to hear of every finding.
 pub(crate) type Listener<'f> = Option<&'f mut dyn FnMut(Finding)>;
 
-/// The findings of one check. The first broken rule is its outcome.
-pub(crate) struct Ledger<'l, 'f> {
+/// The findings of one check after the other. The first broken rule of a check is how it ends.
+pub(crate) struct Ledger<'f> {
     check: Check,
     certificate: Option<u16>,
-    failure: Option<ChainError>,
-    listener: &'l mut Listener<'f>,
+    ending: Ending,
+    listener: Listener<'f>,
 }
 
-impl<'l, 'f> Ledger<'l, 'f> {
-    pub(crate) const fn new(check: Check, listener: &'l mut Listener<'f>) -> Self {
-        Self { check, certificate: None, failure: None, listener }
+impl<'f> Ledger<'f> {
+    pub(crate) const fn new(listener: Listener<'f>) -> Self {
+        Self { check: Check::Format, certificate: None, ending: Ending::Skipped, listener }
+    }
+
+    /// What follows belongs to this check, which passes unless a rule is broken.
+    pub(crate) const fn open(&mut self, check: Check) {
+        self.check = check;
+        self.certificate = None;
+        self.ending = Ending::Pass;
     }
 
     /// What follows is about this certificate.
@@ -72,11 +79,10 @@ impl<'l, 'f> Ledger<'l, 'f> {
     /// Records what came of a rule.
     pub(crate) fn record(&mut self, rule: Rule, ruling: Ruling) {
         let Self { check, certificate, .. } = *self;
-        if ruling == Ruling::Broken {
-            let error = ChainError::new(check, rule);
-            self.failure.get_or_insert(ChainError { certificate, ..error });
+        if ruling == Ruling::Broken && !self.has_failed() {
+            self.ending = Ending::Fail { certificate, rule };
         }
-        if let Some(listener) = self.listener {
+        if let Some(listener) = &mut self.listener {
             listener(Finding { check, certificate, rule, ruling });
         }
     }
@@ -89,7 +95,7 @@ impl<'l, 'f> Ledger<'l, 'f> {
 
     /// Whether a rule was broken.
     pub(crate) const fn has_failed(&self) -> bool {
-        self.failure.is_some()
+        matches!(self.ending, Ending::Fail { .. })
     }
 
     /// Whether somebody wants to hear of findings behind the first failure.
@@ -97,10 +103,8 @@ impl<'l, 'f> Ledger<'l, 'f> {
         self.listener.is_some()
     }
 
-    pub(crate) fn outcome(&self) -> Outcome {
-        match self.failure {
-            Some(error) => Outcome::Fail(error),
-            None => Outcome::Pass,
-        }
+    /// How the check ends.
+    pub(crate) const fn ending(&self) -> Ending {
+        self.ending
     }
 }

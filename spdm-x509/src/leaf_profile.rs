@@ -2,7 +2,7 @@
 
 use spdm_codec::SpdmVersion;
 
-use crate::appraisal::Outcome;
+use crate::appraisal::Ending;
 use crate::certificate::Certificate;
 use crate::chain::{CertModel, Chain};
 use crate::finding::{Ledger, Ruling};
@@ -16,23 +16,22 @@ pub(crate) fn check(
     leaf: &Certificate<'_>,
     first_judged: u16,
     profile: Profile,
-    mut ledger: Ledger<'_, '_>,
-) -> Outcome {
-    let ledger = &mut ledger;
+    ledger: &mut Ledger<'_>,
+) -> Ending {
     ledger.turn_to(Some(chain.certificate_count() - 1));
     check_basic_constraints(chain, leaf, profile, ledger);
     check_key_usage(chain, leaf, profile, ledger);
     ledger.ask(Rule::LeafNameConstraints, !leaf.has_name_constraints());
     check_extended_key_usage(leaf, profile, ledger);
     check_hardware_identity(chain, leaf, first_judged, profile, ledger);
-    ledger.outcome()
+    ledger.ending()
 }
 
 fn check_basic_constraints(
     chain: &Chain<'_>,
     leaf: &Certificate<'_>,
     profile: Profile,
-    ledger: &mut Ledger<'_, '_>,
+    ledger: &mut Ledger<'_>,
 ) {
     let specified = match chain.context().version {
         SpdmVersion::V1_0 | SpdmVersion::V1_1 | SpdmVersion::V1_2 => false,
@@ -49,7 +48,7 @@ fn check_key_usage(
     chain: &Chain<'_>,
     leaf: &Certificate<'_>,
     profile: Profile,
-    ledger: &mut Ledger<'_, '_>,
+    ledger: &mut Ledger<'_>,
 ) {
     let usage = leaf.key_usage();
     let demanded = profile.key_usage.applies(chain.context().model != CertModel::GenericCert);
@@ -61,7 +60,7 @@ fn check_key_usage(
 }
 
 /// A chain is a responder's here.
-fn check_extended_key_usage(leaf: &Certificate<'_>, profile: Profile, ledger: &mut Ledger<'_, '_>) {
+fn check_extended_key_usage(leaf: &Certificate<'_>, profile: Profile, ledger: &mut Ledger<'_>) {
     let names = |role: Oid<'_>| leaf.extended_key_usage().any(|purpose| purpose == role);
     let is_responder = names(Oid::DMTF_RESPONDER_AUTH);
     ledger.ask(Rule::RequesterOnly, is_responder || !names(Oid::DMTF_REQUESTER_AUTH));
@@ -74,7 +73,7 @@ fn check_hardware_identity(
     leaf: &Certificate<'_>,
     first_judged: u16,
     profile: Profile,
-    ledger: &mut Ledger<'_, '_>,
+    ledger: &mut Ledger<'_>,
 ) {
     let leaf_has = leaf.has_hardware_identity();
     let demanded = profile.hardware_identity.applies(false);

@@ -1,10 +1,9 @@
 //! The path from the root to the leaf (RFC 5280 §6.1, without its parts that SPDM has no use for).
 
 use crate::anchor::{Origin, Root};
-use crate::appraisal::Outcome;
+use crate::appraisal::Ending;
 use crate::certificate::Certificate;
 use crate::chain::Chain;
-use crate::error::{ChainError, Check};
 use crate::finding::{Ledger, Ruling};
 use crate::name::Name;
 use crate::name_constraints::Constraints;
@@ -27,11 +26,12 @@ impl<'t> Issuer<'t> {
     }
 }
 
-pub(crate) fn check_limits(chain: &Chain<'_>, limits: Limits) -> Result<(), ChainError> {
+/// The first limit that the chain exceeds.
+pub(crate) fn check_limits(chain: &Chain<'_>, limits: Limits) -> Result<(), Rule> {
     if chain.bytes().len() > limits.max_bytes {
-        Err(ChainError::new(Check::Certificates, Rule::TooManyBytes))
+        Err(Rule::TooManyBytes)
     } else if chain.certificate_count() > limits.max_certificates {
-        Err(ChainError::new(Check::Certificates, Rule::TooManyCertificates))
+        Err(Rule::TooManyCertificates)
     } else {
         Ok(())
     }
@@ -44,9 +44,8 @@ pub(crate) fn check_certificates(
     origin: &Origin<'_>,
     anchor: Option<&Certificate<'_>>,
     policy: &Policy<'_>,
-    mut ledger: Ledger<'_, '_>,
-) -> Outcome {
-    let ledger = &mut ledger;
+    ledger: &mut Ledger<'_>,
+) -> Ending {
     let leaf = chain.certificate_count() - 1;
     let first = origin.first_judged().min(leaf);
     let mut authorities = Authorities::below(anchor, policy.profile);
@@ -79,21 +78,17 @@ pub(crate) fn check_certificates(
         }
     }
     demand_all(chain, judged, ledger);
-    ledger.outcome()
+    ledger.ending()
 }
 
 /// Fails closed where the certificates came to an end before the chain did, which they do not.
-fn demand_all(chain: &Chain<'_>, judged: u16, ledger: &mut Ledger<'_, '_>) {
+fn demand_all(chain: &Chain<'_>, judged: u16, ledger: &mut Ledger<'_>) {
     if judged != chain.certificate_count() {
         ledger.ask(Rule::NotChecked, false);
     }
 }
 
-fn check_revocation(
-    certificate: &Certificate<'_>,
-    policy: &Policy<'_>,
-    ledger: &mut Ledger<'_, '_>,
-) {
+fn check_revocation(certificate: &Certificate<'_>, policy: &Policy<'_>, ledger: &mut Ledger<'_>) {
     if policy.revocations.is_empty() {
         return;
     }
@@ -104,11 +99,7 @@ fn check_revocation(
 }
 
 /// What holds for any certificate.
-fn check_certificate(
-    certificate: &Certificate<'_>,
-    policy: &Policy<'_>,
-    ledger: &mut Ledger<'_, '_>,
-) {
+fn check_certificate(certificate: &Certificate<'_>, policy: &Policy<'_>, ledger: &mut Ledger<'_>) {
     let profile = policy.profile;
     let extensions = certificate.extensions();
     let mut tolerate = |rule, holds, tolerance: Tolerance| {
@@ -160,7 +151,7 @@ impl<'t> Authorities<'t> {
         authorities
     }
 
-    fn descend(&mut self, authority: &Certificate<'t>, ledger: &mut Ledger<'_, '_>) {
+    fn descend(&mut self, authority: &Certificate<'t>, ledger: &mut Ledger<'_>) {
         let constraints = authority.basic_constraints();
         ledger.ask(Rule::NotCa, constraints.is_some_and(|constraints| constraints.is_ca));
         let may_sign = authority.key_usage().is_none_or(|usage| usage.key_cert_sign());
@@ -181,10 +172,10 @@ pub(crate) fn check_signatures(
     chain: &Chain<'_>,
     origin: &Origin<'_>,
     policy: &Policy<'_>,
-    mut ledger: Ledger<'_, '_>,
-) -> Outcome {
+    ledger: &mut Ledger<'_>,
+) -> Ending {
     if matches!(origin.root, Root::Unknown) {
-        return Outcome::Skipped;
+        return Ending::Skipped;
     }
     let mut above = None;
     if origin.is_omitted() {
@@ -198,7 +189,7 @@ pub(crate) fn check_signatures(
         ledger.turn_to(Some(index));
         let issuer = match (issuer, origin.root) {
             // Whoever issued it is not at hand.
-            (None, Root::Sent) if !certificate.is_self_issued() => return Outcome::Skipped,
+            (None, Root::Sent) if !certificate.is_self_issued() => return Ending::Skipped,
             (None, Root::Sent) => Some(own),
             (issuer, _) => issuer,
         };
@@ -206,7 +197,7 @@ pub(crate) fn check_signatures(
         match issuer.filter(|_| is_judged) {
             Some(Issuer { key, .. }) => {
                 let hash = chain.context().hash;
-                signature::check(&certificate, &key, policy.provider, hash, &mut ledger);
+                signature::check(&certificate, &key, policy.provider, hash, ledger);
             }
             // Not so: the first one that is judged has an issuer.
             None if is_judged => {
@@ -215,17 +206,18 @@ pub(crate) fn check_signatures(
             None => {}
         }
         if ledger.has_failed() && !ledger.is_heard() {
-            return ledger.outcome();
+            return ledger.ending();
         }
     }
-    demand_all(chain, judged, &mut ledger);
-    ledger.outcome()
+    demand_all(chain, judged, ledger);
+    ledger.ending()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ChainError, Check, Demand, Profile, Rule, ValidityCheck};
+    use super::{Demand, Profile, Rule, ValidityCheck};
     use crate::anchor::Anchor;
+    use crate::error::{ChainError, Check};
     use crate::oid::Oid;
     use crate::policy::Policy;
     use crate::testing::{

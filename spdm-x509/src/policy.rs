@@ -3,7 +3,7 @@
 use spdm_crypto::Provider;
 
 use crate::anchor::{Anchor, Origin};
-use crate::appraisal::{Appraisal, Outcome, Trusted};
+use crate::appraisal::{Appraisal, Ending, Trusted};
 use crate::chain::Chain;
 use crate::error::{ChainError, Check};
 use crate::finding::{Finding, Ledger, Listener};
@@ -102,22 +102,23 @@ impl<'a> Policy<'a> {
         &self,
         chain: &Chain<'c>,
         links: Option<&VerifiedLinks>,
-        mut listener: Listener<'_>,
+        listener: Listener<'_>,
     ) -> Appraisal<'c> {
         let mut appraisal = Appraisal::unmade(chain);
-        if let Err(error) = path::check_limits(chain, self.limits) {
-            appraisal.certificates = Outcome::Fail(error);
+        if let Err(rule) = path::check_limits(chain, self.limits) {
+            appraisal.certificates = Ending::Fail { certificate: None, rule };
             return appraisal;
         }
         let origin = Origin::find(self.anchors, chain, self.provider);
         appraisal.time_checked = self.validity != ValidityCheck::Unchecked;
         appraisal.anchor_index = origin.anchor_index();
         appraisal.first_judged = origin.first_judged();
-        self.judge_statements(chain, &origin, &mut appraisal, &mut listener);
+        let ledger = &mut Ledger::new(listener);
+        self.judge_statements(chain, &origin, &mut appraisal, ledger);
+        ledger.open(Check::Signatures);
         appraisal.signatures = if links.is_some_and(|links| links.suffice(chain, &origin)) {
-            Outcome::Pass
+            ledger.ending()
         } else {
-            let ledger = Ledger::new(Check::Signatures, &mut listener);
             path::check_signatures(chain, &origin, self, ledger)
         };
         appraisal
@@ -131,21 +132,23 @@ impl<'a> Policy<'a> {
         chain: &Chain<'_>,
         origin: &Origin<'_>,
         appraisal: &mut Appraisal<'_>,
-        heard: &mut Listener<'_>,
+        ledger: &mut Ledger<'_>,
     ) {
         let anchor = origin.anchor_certificate(chain);
         let anchor = anchor.as_ref();
-        appraisal.root = origin.check_root(chain, Ledger::new(Check::Root, heard));
-        let ledger = Ledger::new(Check::Certificates, heard);
+        ledger.open(Check::Root);
+        appraisal.root = origin.check_root(chain, ledger);
+        ledger.open(Check::Certificates);
         appraisal.certificates = path::check_certificates(chain, origin, anchor, self, ledger);
-        let ledger = Ledger::new(Check::Anchor, heard);
+        ledger.open(Check::Anchor);
         appraisal.anchor = origin.check_anchor(chain, anchor, self.profile, ledger);
         // Without a leaf, which cannot be, these are checks that were not made.
         let Some(leaf) = chain.leaf() else { return };
-        let (first, ledger) = (origin.first_judged(), Ledger::new(Check::LeafProfile, heard));
+        let first = origin.first_judged();
+        ledger.open(Check::LeafProfile);
         appraisal.leaf_profile = leaf_profile::check(chain, &leaf, first, self.profile, ledger);
         if self.san != SanPolicy::None {
-            let ledger = Ledger::new(Check::San, heard);
+            ledger.open(Check::San);
             appraisal.san = san_policy::check(chain, &leaf, self.san, ledger);
         }
     }
@@ -175,7 +178,8 @@ impl<'a> Policy<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Anchor, Limits, Outcome, Policy, SanPolicy, ValidityCheck};
+    use super::{Anchor, Ending, Limits, Policy, SanPolicy, ValidityCheck};
+    use crate::appraisal::Outcome;
     use crate::error::{ChainError, Check};
     use crate::rule::Rule;
     use crate::testing::{HASH, Template, certificates, parse, structure};
@@ -252,7 +256,7 @@ mod tests {
         let anchors = [Anchor::Certificate(&sent[0])];
         let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::Unchecked);
         let mut appraisal = policy.appraise(&chain);
-        appraisal.signatures = Outcome::Skipped;
+        appraisal.signatures = Ending::Skipped;
         let error = ChainError::new(Check::Signatures, Rule::NotChecked);
         assert_eq!(appraisal.into_trusted().unwrap_err(), error);
     }

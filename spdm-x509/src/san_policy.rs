@@ -4,7 +4,7 @@ use core::fmt::{self, Write as _};
 
 use spdm_codec::PciIdentity;
 
-use crate::appraisal::Outcome;
+use crate::appraisal::Ending;
 use crate::certificate::Certificate;
 use crate::chain::Chain;
 use crate::finding::Ledger;
@@ -33,18 +33,18 @@ pub(crate) fn check(
     chain: &Chain<'_>,
     leaf: &Certificate<'_>,
     policy: SanPolicy<'_>,
-    mut ledger: Ledger<'_, '_>,
-) -> Outcome {
+    ledger: &mut Ledger<'_>,
+) -> Ending {
     ledger.turn_to(Some(chain.certificate_count() - 1));
     match policy {
         SanPolicy::None => {}
-        SanPolicy::PciCma(identity) => check_pci_cma(leaf, &identity, &mut ledger),
-        SanPolicy::Dmtf { pattern } => check_dmtf(leaf, pattern, &mut ledger),
+        SanPolicy::PciCma(identity) => check_pci_cma(leaf, &identity, ledger),
+        SanPolicy::Dmtf { pattern } => check_dmtf(leaf, pattern, ledger),
     }
-    ledger.outcome()
+    ledger.ending()
 }
 
-fn check_pci_cma(leaf: &Certificate<'_>, identity: &PciIdentity, ledger: &mut Ledger<'_, '_>) {
+fn check_pci_cma(leaf: &Certificate<'_>, identity: &PciIdentity, ledger: &mut Ledger<'_>) {
     let names = || names_of(leaf, Oid::PCI_CMA);
     if !is_there(leaf, names().next(), ledger) {
         return;
@@ -55,7 +55,7 @@ fn check_pci_cma(leaf: &Certificate<'_>, identity: &PciIdentity, ledger: &mut Le
     ledger.ask(Rule::SanMismatch, names().all(is_expected));
 }
 
-fn check_dmtf(leaf: &Certificate<'_>, pattern: &str, ledger: &mut Ledger<'_, '_>) {
+fn check_dmtf(leaf: &Certificate<'_>, pattern: &str, ledger: &mut Ledger<'_>) {
     let pattern = parts(pattern.as_bytes());
     ledger.ask(Rule::SanPattern, pattern.is_some());
     let mut names = names_of(leaf, Oid::DMTF_DEVICE_INFO);
@@ -76,11 +76,7 @@ fn check_dmtf(leaf: &Certificate<'_>, pattern: &str, ledger: &mut Ledger<'_, '_>
 }
 
 /// Whether there is a name of the kind that the policy is about.
-fn is_there(
-    leaf: &Certificate<'_>,
-    name: Option<OtherName<'_>>,
-    ledger: &mut Ledger<'_, '_>,
-) -> bool {
+fn is_there(leaf: &Certificate<'_>, name: Option<OtherName<'_>>, ledger: &mut Ledger<'_>) -> bool {
     ledger.ask(Rule::SanMissing, leaf.has_subject_alt_name())
         && ledger.ask(Rule::SanNameMissing, name.is_some())
 }
@@ -154,9 +150,10 @@ mod tests {
         let mut sent = certificates(0);
         sent[1] = leaf.signed_by("Root");
         let bytes = structure(&sent[0], &sent);
-        let mut listener = None;
-        let (chain, ledger) = (parse(&bytes).unwrap(), Ledger::new(Check::San, &mut listener));
-        match super::check(&chain, &chain.leaf().unwrap(), policy, ledger) {
+        let (chain, mut ledger) = (parse(&bytes).unwrap(), Ledger::new(None));
+        ledger.open(Check::San);
+        let ending = super::check(&chain, &chain.leaf().unwrap(), policy, &mut ledger);
+        match ending.of(Check::San) {
             Outcome::Fail(error) => {
                 assert_eq!(error, ChainError::new(Check::San, error.rule).in_certificate(1));
                 Err(error.rule)

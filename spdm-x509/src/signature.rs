@@ -18,7 +18,7 @@ pub(crate) fn check(
     issuer: &PublicKey<'_>,
     provider: &Provider,
     negotiated: HashAlgorithm,
-    ledger: &mut Ledger<'_, '_>,
+    ledger: &mut Ledger<'_>,
 ) {
     let scheme = SignatureScheme::of(&certificate.signature_algorithm());
     ledger.ask(Rule::SignatureAlgorithm, scheme.is_some());
