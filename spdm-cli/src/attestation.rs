@@ -125,7 +125,10 @@ pub(crate) fn run(
         Ok(()) | Err(End::Reported) => Verdict::new(report).explained(silence),
         Err(End::Line(error)) => Verdict::failed(report, error),
     };
-    (verdict, recorder.into_recordings())
+    // A connection that was given up for the chain of another slot proves nothing.
+    let mut recordings = recorder.into_recordings();
+    let last = recordings.len().saturating_sub(1);
+    (verdict, recordings.split_off(last))
 }
 
 /// Why an attestation ends early.
@@ -143,7 +146,7 @@ struct Run<'r, 'l> {
     clock: StdClock,
     report: &'r mut ReportBuilder,
     known: &'r mut VecDeque<Known>,
-    /// The chain that was known, for the record.
+    /// A chain that this connection did not bring, for the record.
     unfetched: Option<(SlotId, Vec<u8>)>,
 }
 
@@ -277,48 +280,93 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Fetches the chain of the slot; of `any`, the first one that the policy trusts, or else the first.
+    /// Fetches the chain of the slot; of `any`, the first one that the policy trusts, or else the first that can be
+    /// read.
     fn chain<'a, 'c>(
         &mut self,
         requester: Requester<'a, Negotiated>,
         buffers: &'c mut [Vec<u8>; SLOTS],
     ) -> Result<(Requester<'a, Negotiated>, Peer<'c>), End> {
-        let result = blocking::run(requester.get_digests(), self.line, &self.clock);
-        let (mut requester, ()) = result.map_err(|failure| self.lost(failure))?;
+        let requester = self.digests(requester)?;
         let slots: Vec<SlotId> = match self.plan.slot {
             SlotChoice::Slot(slot) => vec![slot],
             SlotChoice::Any => requester.connection().provisioned_slots().collect(),
         };
-        let mut first: Option<Peer<'c>> = None;
+        let mut left = Recovered::Kept(requester);
+        let (mut first, mut unreadable) = (None, None);
         for (slot, buffer) in slots.into_iter().zip(buffers) {
+            let requester = self.resume(left)?;
             let known = self.find_known(&requester, slot).map(|known| {
                 buffer.clone_from(&known.bytes);
                 (known.context, known.links)
             });
             let peer = match known {
-                Some((context, links)) => self.recall(buffer, context, links)?,
+                Some((context, links)) => {
+                    left = Recovered::Kept(requester);
+                    self.recall(buffer, context, links)?
+                }
                 None => {
                     buffer.resize(CHAIN_LEN, 0);
                     let flow = requester.fetch_chain(slot, buffer);
-                    let result = blocking::run(flow, self.line, &self.clock);
-                    let (again, chain) = result.map_err(|failure| self.lost(failure))?;
-                    requester = again;
-                    judged(chain, self.plan.policy.map(|policy| policy.appraise(&chain)))
+                    match blocking::run(flow, self.line, &self.clock) {
+                        Ok((again, chain)) => {
+                            left = Recovered::Kept(again);
+                            judged(chain, self.plan.policy.map(|policy| policy.appraise(&chain)))
+                        }
+                        Err(FlowFailure {
+                            error: RunError::Requester(Error::Chain(error)),
+                            requester,
+                            ..
+                        }) if self.plan.slot == SlotChoice::Any => {
+                            left = requester;
+                            unreadable = unreadable.or(Some(error));
+                            continue;
+                        }
+                        Err(failure) => return Err(self.lost(failure)),
+                    }
                 }
             };
             if peer.trusted.is_some() || self.plan.policy.is_none() {
                 self.show(&peer);
-                return Ok((requester, peer));
+                return Ok((self.resume(left)?, peer));
             }
             first.get_or_insert(peer);
         }
-        match first {
-            Some(peer) => {
+        match (first, unreadable) {
+            (Some(peer), unreadable) => {
                 self.show(&peer);
-                Ok((requester, peer))
+                if let (Identity::Chain(chain), Some(_)) = (&peer.identity, unreadable) {
+                    self.unfetched = Some((chain.slot(), chain.bytes().to_vec()));
+                }
+                Ok((self.resume(left)?, peer))
             }
-            None => self.reported(&Incompatible::SlotEmpty { slot: 0 }.into()),
+            (None, Some(error)) => self.reported(&Error::Chain(error)),
+            (None, None) => self.reported(&Incompatible::SlotEmpty { slot: 0 }.into()),
         }
+    }
+
+    fn digests<'a>(
+        &mut self,
+        requester: Requester<'a, Negotiated>,
+    ) -> Result<Requester<'a, Negotiated>, End> {
+        let result = blocking::run(requester.get_digests(), self.line, &self.clock);
+        let (requester, ()) = result.map_err(|failure| self.lost(failure))?;
+        Ok(requester)
+    }
+
+    /// The connection, negotiated anew where a chain that cannot be read has ended it.
+    fn resume<'a>(
+        &mut self,
+        left: Recovered<'a, Negotiated>,
+    ) -> Result<Requester<'a, Negotiated>, End> {
+        let requester = match left {
+            Recovered::Kept(requester) => return Ok(requester),
+            Recovered::Fresh(requester) => requester,
+        };
+        let result = blocking::run(requester.negotiate(), self.line, &self.clock);
+        let (requester, ()) = result.map_err(|failure| self.lost(failure))?;
+        self.report.negotiated(requester.negotiated());
+        self.digests(requester)
     }
 
     /// The chain of this slot, where an earlier connection brought the one that DIGESTS states.

@@ -17,5 +17,6 @@ mod offline;
 mod pcap;
 mod process;
 mod schema;
+mod scripted;
 mod tcp;
 mod usage;

@@ -1,0 +1,135 @@
+//! Devices that follow a script, which no option of `spdm emulate` could name.
+
+use spdm_codec::{BaseAsymAlgo, Code, SlotId, SpdmVersion};
+use spdm_crypto::HashAlgorithm;
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_emulator::{Act, Device, DeviceConfig, Edit, Place, Step, When};
+use spdm_transport_tcp::{Framing, Listener};
+
+use crate::process::{Folder, run, status};
+
+/// Bytes of CERTIFICATE before the chain, and of DIGESTS before the first digest.
+const PORTION: usize = 8;
+const DIGEST: usize = 4;
+
+/// A device of this process behind a socket.
+struct Served {
+    target: String,
+    root: String,
+    folder: Folder,
+}
+
+/// Serves one connection after another, for as long as this process lives.
+fn serve(config: DeviceConfig) -> Served {
+    let folder = Folder::new();
+    let mut device = Device::new(config).unwrap();
+    let root = folder.write("root.pem", device.trust_anchors_pem());
+    let listener = Listener::bind("127.0.0.1:0", Framing::Dsp0287).unwrap();
+    let target = format!("tcp:{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        loop {
+            device.reset();
+            let mut requester = listener.accept().unwrap();
+            while let Ok(Some((kind, request))) = requester.next() {
+                let Some(response) = device.respond(request) else { continue };
+                if requester.answer(kind, &response).is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    Served { target, root, folder }
+}
+
+/// A small key, the same in every run, in slots 0 and 1.
+fn two_slots(script: Vec<Step>) -> DeviceConfig {
+    DeviceConfig {
+        versions: vec![SpdmVersion::V1_2],
+        base_asym: BaseAsymAlgo::ECDSA_P256,
+        base_hash: HashAlgorithm::Sha256.base_hash(),
+        slots: vec![SlotId::ZERO, SlotId::new(1).unwrap()],
+        seed: Some(1),
+        script,
+        ..DeviceConfig::default()
+    }
+}
+
+/// One bit of the chains of these slots is another one, and DIGESTS agrees with that.
+fn changed_chains(slots: &[u8], byte: usize) -> Served {
+    let honest = serve(two_slots(Vec::new()));
+    let out = honest.folder.path("certs");
+    assert_eq!(run(&format!("certs {} --out {out} -q", honest.target)).code, 0);
+    let mut script = Vec::new();
+    for slot in slots {
+        let mut chain = std::fs::read(format!("{out}/slot{slot}.bin")).unwrap();
+        chain[byte] ^= 1;
+        let digest = PROVIDER.hash.digest(HashAlgorithm::Sha256, &[&chain]).unwrap();
+        let first = DIGEST + usize::from(*slot) * digest.as_bytes().len();
+        for (at, byte) in digest.as_bytes().iter().enumerate() {
+            let (place, value) = (Place::Offset(first + at), u64::from(*byte));
+            let change = Act::Change(Edit::Set { place, value });
+            script.push(Step::new(Code::GET_DIGESTS, When::Always, change));
+        }
+        // Each chain is fetched once, in one portion.
+        let change = Act::Change(Edit::flip(Place::Offset(PORTION + byte), 1));
+        script.push(Step::new(Code::GET_CERTIFICATE, When::Nth((*slot).into()), change));
+    }
+    serve(two_slots(script))
+}
+
+/// `Length` of a chain, and the tag of its first certificate.
+const UNREADABLE: [usize; 2] = [0, 36];
+
+#[test]
+fn any_slot_goes_on_behind_a_chain_that_cannot_be_read() {
+    for byte in UNREADABLE {
+        let device = changed_chains(&[0], byte);
+        let file = device.folder.path("evidence.json");
+        let (target, root) = (&device.target, &device.root);
+        let options = format!("--trust {root} --slot any --json --evidence {file}");
+        let any = run(&format!("attest {target} {options}"));
+        let report = any.object();
+        assert_eq!((any.code, &report["slot"]), (0, &1.into()), "{byte}: {report}");
+        for check in ["chain.digest", "challenge.signature", "measurements.signature"] {
+            assert_eq!(status(&report, check), "pass", "{byte}");
+        }
+        // The evidence is that of the connection that was verified.
+        let offline = run(&format!("verify {file} --trust {root} --json"));
+        let report = offline.object();
+        assert_eq!((offline.code, &report["slot"]), (0, &1.into()), "{byte}: {report}");
+    }
+}
+
+#[test]
+fn a_chain_that_cannot_be_read_is_not_passed_over_where_its_slot_is_asked_for() {
+    let device = changed_chains(&[0], 0);
+    let (target, root) = (&device.target, &device.root);
+    let refused = run(&format!("attest {target} --trust {root} --slot 0 --json"));
+    let report = refused.object();
+    assert_eq!((refused.code, status(&report, "chain.format")), (1, "fail"), "{report}");
+    assert_eq!(report["error"]["kind"], "chain");
+}
+
+#[test]
+fn any_slot_is_none_where_no_chain_can_be_read() {
+    let device = changed_chains(&[0, 1], 0);
+    let (target, root) = (&device.target, &device.root);
+    let refused = run(&format!("attest {target} --trust {root} --slot any --json"));
+    let report = refused.object();
+    assert_eq!((refused.code, status(&report, "chain.format")), (1, "fail"), "{report}");
+    assert_eq!((&report["verified"], &report["error"]["kind"]), (&false.into(), &"chain".into()));
+}
+
+#[test]
+fn any_slot_shows_the_first_that_can_be_read_where_none_is_trusted() {
+    let device = changed_chains(&[0], 0);
+    let file = device.folder.path("evidence.json");
+    let line = format!("attest {} --slot any --json --evidence {file}", device.target);
+    let unknown = run(&line);
+    let report = unknown.object();
+    assert_eq!((unknown.code, &report["slot"]), (1, &1.into()), "{report}");
+    assert_eq!(status(&report, "chain.anchor"), "fail");
+    assert_eq!(status(&report, "measurements.signature"), "pass");
+    let offline = run(&format!("verify {file} --json")).object();
+    assert_eq!(status(&offline, "measurements.signature"), "pass", "{offline}");
+}
