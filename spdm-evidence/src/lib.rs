@@ -70,7 +70,7 @@ pub use secrets::Secrets;
 pub use spdm_message::SpdmMessage;
 pub use standard_transcript::write_standard_transcript;
 pub use statement::Statement;
-pub use verify::Verifier;
+pub use verify::{Signatures, Verifier};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

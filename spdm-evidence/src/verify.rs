@@ -17,6 +17,35 @@ use crate::judgement::{Attempt, Judge, Judgement, Outcome};
 use crate::reference::Reference;
 use crate::report::{Check, Freshness, Report, ReportBuilder};
 
+/// Which signatures a verdict needs. What is on record never decides this.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Signatures {
+    /// Whichever is on record, at least one.
+    #[default]
+    Any,
+    /// That of CHALLENGE_AUTH.
+    Challenge,
+    /// That of MEASUREMENTS, over one block at least.
+    Measurements,
+    /// Both, of the same slot in the same connection.
+    ChallengeAndMeasurements,
+}
+
+impl Signatures {
+    /// The checks that must pass.
+    const fn checks(self) -> &'static [Check] {
+        match self {
+            Self::Any => &[],
+            Self::Challenge => &[Check::ChallengeSignature],
+            Self::Measurements => &[Check::MeasurementsSignature],
+            Self::ChallengeAndMeasurements => {
+                &[Check::ChallengeSignature, Check::MeasurementsSignature]
+            }
+        }
+    }
+}
+
 /// What a caller asks of evidence.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it field by field")]
@@ -33,6 +62,8 @@ pub struct Verifier<'p> {
     pub san: SanPolicy<'p>,
     /// What certificates must say of themselves.
     pub profile: Profile,
+    /// The signatures that must be there.
+    pub required: Signatures,
     /// The nonce that a signature must cover: that of GET_MEASUREMENTS, or of CHALLENGE where no
     /// GET_MEASUREMENTS is on record.
     pub nonce: Option<Nonce>,
@@ -47,7 +78,7 @@ pub struct Verifier<'p> {
 }
 
 impl<'p> Verifier<'p> {
-    /// A verifier that asks for trusted chains only.
+    /// A verifier that asks for a trusted chain and one signature by its key.
     #[must_use]
     pub const fn new(
         provider: &'p Provider,
@@ -61,6 +92,7 @@ impl<'p> Verifier<'p> {
             validity,
             san: SanPolicy::None,
             profile: Profile::STRICT,
+            required: Signatures::Any,
             nonce: None,
             peer_key: None,
             min_version: None,
@@ -209,6 +241,9 @@ impl<'c> Case<'_, 'c> {
         let expected = |nonce| Freshness::Expected { proof: self.nonce_of(), nonce };
         let freshness = verifier.nonce.map_or(Freshness::Unknown, expected);
         let mut report = ReportBuilder::new(self.target, freshness);
+        for check in verifier.required.checks() {
+            report.require(*check);
+        }
         for note in &self.recording.notes {
             report.note(*note);
         }

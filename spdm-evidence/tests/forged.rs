@@ -13,7 +13,7 @@ use spdm_crypto::{Bank, HashAlgorithm};
 use spdm_emulator::{Device, DeviceConfig, KeyProvisioning};
 use spdm_evidence::{
     Check, Evidence, Exchange, ExitClass, Negotiation, Note, ReadOptions, Recording, Report,
-    Status, Verifier,
+    Signatures, Status, Verifier,
 };
 use spdm_x509::{Anchor, Demand, Profile, Revocation, Revocations, SanPolicy, ValidityCheck};
 
@@ -134,6 +134,81 @@ fn unsigned_measurements_are_not_shown_beside_a_signed_challenge() {
     // Without any GET_MEASUREMENTS, it is CHALLENGE's.
     let only = evidence(&[&vca, &chain, &challenged]);
     assert!(report(&only, &a, |verifier| verifier.nonce = Some(NONCE)).verified());
+}
+
+/// Why the report is refused: its error, and what it calls for.
+fn refusal(report: &Report) -> Option<(&'static str, &str, ExitClass)> {
+    report.error().map(|error| (error.kind, error.message.as_str(), report.exit_class()))
+}
+
+const NO_CHALLENGE: (&str, &str, ExitClass) =
+    ("required", "challenge.signature is required: no CHALLENGE_AUTH", ExitClass::Rejected);
+const NO_MEASUREMENTS: (&str, &str, ExitClass) =
+    ("required", "measurements.signature is required: no signed MEASUREMENTS", ExitClass::Rejected);
+
+#[test]
+fn a_file_with_one_of_the_signatures_is_refused_where_both_are_required() {
+    use Signatures::{Any, Challenge, ChallengeAndMeasurements, Measurements};
+    let mut a = device(1, |_| ());
+    let (vca, chain) = (negotiation(&mut a), chain(&mut a));
+    let challenged = [challenge(&mut a, 0, 7)];
+    let measured = [measure(&mut a, 1, 0, 8)];
+    let without = [exchange(&mut a, vec![0x12, 0xE0, 0, 1])];
+    let both = [&vca[..], &chain, &challenged, &measured];
+    let rows: [(&[&[Exchange]], _); 4] = [
+        (&both, [None, None, None, None]),
+        (&both[..3], [None, None, Some(NO_MEASUREMENTS), Some(NO_MEASUREMENTS)]),
+        (&[&vca, &chain, &measured], [None, Some(NO_CHALLENGE), None, Some(NO_CHALLENGE)]),
+        // Measurements that nobody signed do not count.
+        (
+            &[&vca, &chain, &challenged, &without],
+            [None, None, Some(NO_MEASUREMENTS), Some(NO_MEASUREMENTS)],
+        ),
+    ];
+    for (parts, expected) in rows {
+        let file = evidence(parts);
+        for (required, expected) in
+            [Any, Challenge, Measurements, ChallengeAndMeasurements].into_iter().zip(expected)
+        {
+            let report = report(&file, &a, |verifier| verifier.required = required);
+            assert_eq!(report.verified(), expected.is_none(), "{required:?}");
+            assert_eq!(refusal(&report), expected, "{required:?}");
+        }
+    }
+}
+
+#[test]
+fn a_signature_that_covers_no_measurement_is_not_one_of_measurements() {
+    let mut a = device(1, |_| ());
+    let (vca, chain) = (negotiation(&mut a), chain(&mut a));
+    let counted = [challenge(&mut a, 0, 7), measure(&mut a, 0, 0, 8)];
+    let file = evidence(&[&vca, &chain, &counted]);
+    let required = Signatures::ChallengeAndMeasurements;
+    let report = report(&file, &a, |verifier| verifier.required = required);
+    let message = "measurements.signature is required: no measurement was signed";
+    assert_eq!(refusal(&report), Some(("required", message, ExitClass::Rejected)));
+}
+
+#[test]
+fn signatures_of_two_slots_or_connections_are_not_both_of_one() {
+    let slots = vec![SlotId::ZERO, SlotId::new(1).unwrap()];
+    let mut a = device(1, |config| config.slots = slots);
+    let required = Signatures::ChallengeAndMeasurements;
+    let vca = negotiation(&mut a);
+    let chains = [chain_of(&mut a, 0), chain_of(&mut a, 1)].concat();
+    let (challenged, measured) = ([challenge(&mut a, 0, 7)], [measure(&mut a, 1, 1, 8)]);
+    let one = evidence(&[&vca, &chains, &challenged, &measured]);
+    let mut two = evidence(&[&vca, &chains, &challenged]);
+    a.reset();
+    let again = [negotiation(&mut a), chain(&mut a), vec![measure(&mut a, 1, 0, 8)]];
+    two.recordings.extend(evidence(&again.each_ref().map(Vec::as_slice)).recordings);
+    for file in [one, two] {
+        let any = reports(&file, &a, |_| ());
+        assert_eq!(any.iter().map(Report::verified).collect::<Vec<_>>(), [true, true]);
+        let both = reports(&file, &a, |verifier| verifier.required = required);
+        let refused: Vec<_> = both.iter().map(refusal).collect();
+        assert_eq!(refused, [Some(NO_MEASUREMENTS), Some(NO_CHALLENGE)]);
+    }
 }
 
 #[test]

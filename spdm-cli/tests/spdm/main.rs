@@ -9,6 +9,7 @@
 mod attest;
 mod backend;
 mod chain;
+mod contract;
 mod decode;
 mod faults;
 mod matrix;

@@ -1,5 +1,10 @@
 //! Devices that follow a script, which no option of `spdm emulate` could name.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use spdm_codec::{BaseAsymAlgo, Code, SlotId, SpdmVersion};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
@@ -12,25 +17,40 @@ use crate::process::{Folder, run, status};
 const PORTION: usize = 8;
 const DIGEST: usize = 4;
 
-/// A device of this process behind a socket.
-struct Served {
-    target: String,
-    root: String,
-    folder: Folder,
+/// Devices of this process behind a socket.
+pub(crate) struct Served {
+    pub(crate) target: String,
+    /// The roots of all of them.
+    pub(crate) root: String,
+    pub(crate) folder: Folder,
 }
 
 /// Serves one connection after another, for as long as this process lives.
-fn serve(config: DeviceConfig) -> Served {
+pub(crate) fn serve(config: DeviceConfig) -> Served {
+    serve_each(vec![config], |_, _| ())
+}
+
+/// [`serve`] by these devices in turn; `before` sees the number of the connection, from 0, and each request, before it
+/// is answered.
+fn serve_each(
+    configs: Vec<DeviceConfig>,
+    mut before: impl FnMut(usize, Code) + Send + 'static,
+) -> Served {
     let folder = Folder::new();
-    let mut device = Device::new(config).unwrap();
-    let root = folder.write("root.pem", device.trust_anchors_pem());
+    let mut devices: Vec<_> =
+        configs.into_iter().map(|config| Device::new(config).unwrap()).collect();
+    let roots: String = devices.iter().map(Device::trust_anchors_pem).collect();
+    let root = folder.write("root.pem", roots);
     let listener = Listener::bind("127.0.0.1:0", Framing::Dsp0287).unwrap();
     let target = format!("tcp:{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
-        loop {
+        for connection in 0.. {
+            let turn = connection % devices.len();
+            let device = &mut devices[turn];
             device.reset();
             let mut requester = listener.accept().unwrap();
             while let Ok(Some((kind, request))) = requester.next() {
+                before(connection, Code(request[1]));
                 let Some(response) = device.respond(request) else { continue };
                 if requester.answer(kind, &response).is_err() {
                     break;
@@ -41,17 +61,20 @@ fn serve(config: DeviceConfig) -> Served {
     Served { target, root, folder }
 }
 
-/// A small key, the same in every run, in slots 0 and 1.
-fn two_slots(script: Vec<Step>) -> DeviceConfig {
+/// A device with a small key, the same in every run.
+pub(crate) fn small() -> DeviceConfig {
     DeviceConfig {
         versions: vec![SpdmVersion::V1_2],
         base_asym: BaseAsymAlgo::ECDSA_P256,
         base_hash: HashAlgorithm::Sha256.base_hash(),
-        slots: vec![SlotId::ZERO, SlotId::new(1).unwrap()],
         seed: Some(1),
-        script,
         ..DeviceConfig::default()
     }
+}
+
+/// Keys in slots 0 and 1.
+fn two_slots(script: Vec<Step>) -> DeviceConfig {
+    DeviceConfig { slots: vec![SlotId::ZERO, SlotId::new(1).unwrap()], script, ..small() }
 }
 
 /// One bit of the chains of these slots is another one, and DIGESTS agrees with that.
@@ -132,4 +155,57 @@ fn any_slot_shows_the_first_that_can_be_read_where_none_is_trusted() {
     assert_eq!(status(&report, "measurements.signature"), "pass");
     let offline = run(&format!("verify {file} --json")).object();
     assert_eq!(status(&offline, "measurements.signature"), "pass", "{offline}");
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// The certificates expire while the first of two rounds waits for its last answer: it began in time, the second did
+/// not.
+#[test]
+fn each_round_has_its_own_time() {
+    let not_after = now() + 4;
+    let mut waited = false;
+    let device = serve_each(vec![DeviceConfig { not_after, ..small() }], move |_, request| {
+        while request == Code::GET_MEASUREMENTS && !waited && now() <= not_after {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        waited |= request == Code::GET_MEASUREMENTS;
+    });
+    let (target, root) = (&device.target, &device.root);
+    let line = format!("attest {target} --trust {root} --json --repeat 2 --timeout 30");
+    let rounds = run(&line);
+    let [first, second] = &rounds.objects()[..] else { panic!("{rounds:?}") };
+    assert_eq!((rounds.code, &first["verified"]), (1, &true.into()), "{first}");
+    // The chain is known by then, and judged again all the same.
+    assert_eq!(
+        (&second["verified"], status(second, "chain.certificates")),
+        (&false.into(), "fail")
+    );
+    assert_eq!(status(second, "measurements.signature"), "pass");
+}
+
+/// How many chains are fetched where so many devices take turns, twice each.
+fn fetched_of(devices: u64) -> usize {
+    let configs = (1..=devices).map(|seed| DeviceConfig { seed: Some(seed), ..small() }).collect();
+    let fetched = Arc::new(AtomicUsize::new(0));
+    let counter = fetched.clone();
+    let served = serve_each(configs, move |_, request| {
+        let is_fetch = request == Code::GET_CERTIFICATE;
+        counter.fetch_add(is_fetch.into(), Ordering::Relaxed);
+    });
+    let (target, root) = (&served.target, &served.root);
+    let rounds = 2 * devices;
+    let repeated = run(&format!("attest {target} --trust {root} --json --repeat {rounds}"));
+    assert_eq!((repeated.code, repeated.objects().len()), (0, usize::try_from(rounds).unwrap()));
+    fetched.load(Ordering::Relaxed)
+}
+
+/// A device that shows another chain at every connection does not fill the memory: the oldest one is forgotten.
+#[test]
+fn sixteen_chains_are_remembered() {
+    assert_eq!(fetched_of(16), 16);
+    assert_eq!(fetched_of(17), 2 * 17);
 }
