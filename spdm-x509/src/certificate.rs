@@ -58,7 +58,7 @@ impl<'a> Certificate<'a> {
 
     /// Reads it at the expense of a budget that several certificates share.
     pub(crate) fn from_der_within(budget: &mut Budget, der: &'a [u8]) -> Result<Self, Fault> {
-        check_strict_within(budget, der, 0)?;
+        check_strict_within(budget, der)?;
         Self::read_strict(budget, der)
     }
 
@@ -69,27 +69,23 @@ impl<'a> Certificate<'a> {
 
     /// Reads what is strict DER.
     fn read_strict(budget: &mut Budget, der: &'a [u8]) -> Result<Self, Fault> {
-        let mut outer = Fields::new(der, 0);
-        let certificate = outer.take(Tag::SEQUENCE, Rule::CertificateSyntax)?;
-        outer.finish(Rule::CertificateSyntax)?;
-
+        let certificate = Element::only(der, Tag::SEQUENCE, Rule::CertificateSyntax)?;
         let mut fields = certificate.fields();
         let tbs = fields.take(Tag::SEQUENCE, Rule::CertificateSyntax)?;
         let algorithm = fields.take(Tag::SEQUENCE, Rule::CertificateSyntax)?;
         let signature = fields.take(Tag::BIT_STRING, Rule::CertificateSyntax)?;
         fields.finish(Rule::CertificateSyntax)?;
-        let signature_algorithm = AlgorithmIdentifier::parse(&algorithm)
-            .ok_or_else(|| Fault::new(Rule::CertificateSyntax, algorithm.at))?;
-        let signature = signature
-            .whole_bits()
-            .ok_or_else(|| Fault::new(Rule::CertificateSyntax, signature.at))?;
+        let signature_algorithm = AlgorithmIdentifier::parse(algorithm)
+            .ok_or_else(|| algorithm.fault(Rule::CertificateSyntax))?;
+        let signature =
+            signature.whole_bits().ok_or_else(|| signature.fault(Rule::CertificateSyntax))?;
 
         let mut fields = tbs.fields();
         check_version(&mut fields)?;
         let serial = fields.take(Tag::INTEGER, Rule::CertificateSyntax)?;
         let inner_algorithm = fields.take(Tag::SEQUENCE, Rule::CertificateSyntax)?;
-        if inner_algorithm.encoded != algorithm.encoded {
-            return Err(Fault::new(Rule::SignatureAlgorithmMismatch, inner_algorithm.at));
+        if inner_algorithm.encoded() != algorithm.encoded() {
+            return Err(inner_algorithm.fault(Rule::SignatureAlgorithmMismatch));
         }
         let issuer = fields.take(Tag::SEQUENCE, Rule::NameSyntax)?;
         let validity = fields.take(Tag::SEQUENCE, Rule::Time)?;
@@ -101,24 +97,24 @@ impl<'a> Certificate<'a> {
         let extensions = fields.optional(explicit(3));
         fields.finish(Rule::CertificateSyntax)?;
 
-        let (not_before, not_after) = parse_validity(&validity)?;
+        let (not_before, not_after) = parse_validity(validity)?;
         let has_early_generalized_time =
-            validity.fields().into_iter().any(|time| Time::is_early_generalized(&time));
+            validity.fields().into_iter().any(|time| Time::is_early_generalized(time));
         Ok(Self {
             der,
-            tbs: tbs.encoded,
-            serial: serial.content,
+            tbs: tbs.encoded(),
+            serial: serial.content(),
             signature_algorithm,
             signature,
-            issuer: Name::parse(&issuer)?,
-            subject: Name::parse(&subject)?,
+            issuer: Name::parse(issuer)?,
+            subject: Name::parse(subject)?,
             not_before,
             not_after,
             has_early_generalized_time,
-            key_info: public_key.encoded,
-            public_key: PublicKey::parse(&public_key)?,
+            key_info: public_key.encoded(),
+            public_key: PublicKey::parse(public_key)?,
             extensions: match extensions {
-                Some(tagged) => Extensions::parse(budget, &tagged)?,
+                Some(tagged) => Extensions::parse(budget, tagged)?,
                 None => Extensions::default(),
             },
         })
@@ -305,24 +301,24 @@ impl Eq for Certificate<'_> {}
 
 /// `version [0] EXPLICIT INTEGER`: 2 means v3.
 fn check_version(fields: &mut Fields<'_>) -> Result<(), Fault> {
-    let wrong = Fault::new(Rule::Version, fields.at());
+    let wrong = fields.fault(Rule::Version);
     let mut version = fields.optional(explicit(0)).ok_or(wrong)?.fields();
     match version.element() {
-        Some(number) if number.tag == Tag::INTEGER && number.content == [2] => {
+        Some(number) if number.tag() == Tag::INTEGER && number.content() == [2] => {
             version.finish(Rule::Version)
         }
         _ => Err(wrong),
     }
 }
 
-fn parse_validity(validity: &Element<'_>) -> Result<(Time, Time), Fault> {
-    let missing = Fault::new(Rule::Time, validity.at);
+fn parse_validity(validity: Element<'_>) -> Result<(Time, Time), Fault> {
+    let missing = validity.fault(Rule::Time);
     let mut fields = validity.fields();
-    let not_before = Time::parse(&fields.element().ok_or(missing)?)?;
-    let not_after = Time::parse(&fields.element().ok_or(missing)?)?;
+    let not_before = Time::parse(fields.element().ok_or(missing)?)?;
+    let not_after = Time::parse(fields.element().ok_or(missing)?)?;
     fields.finish(Rule::Time)?;
     if not_before > not_after {
-        return Err(Fault::new(Rule::ValidityOrder, validity.at));
+        return Err(validity.fault(Rule::ValidityOrder));
     }
     Ok((not_before, not_after))
 }
@@ -417,7 +413,7 @@ mod tests {
         der[at + 2] = 1;
         *der.last_mut().unwrap() &= 0xFE;
         let error = Certificate::parse(Untrusted::new(&der)).unwrap_err();
-        let expected = Fault::new(Rule::CertificateSyntax, at).during(Check::Format, 0);
+        let expected = ChainError::new(Check::Format, Rule::CertificateSyntax).at(at);
         assert_eq!(error, ChainError { field: "signatureValue", ..expected });
     }
 
@@ -426,7 +422,8 @@ mod tests {
         let mut der = certificates(0).remove(0);
         let len = der.len();
         der.extend([5, 0]);
-        let fault = Fault::new(Rule::CertificateSyntax, len);
+        let fault = Fault::new(Rule::CertificateSyntax, &der[len..]);
+        assert_eq!(fault.offset_in(&der), len);
         assert_eq!(Certificate::from_der(&der), Err(fault));
     }
 

@@ -186,9 +186,9 @@ impl<'c> Chain<'c> {
 /// Splits off the next certificate. All of them were read once: none is left out.
 #[inline(never)]
 fn next_der<'c>(rest: &mut &'c [u8]) -> Option<&'c [u8]> {
-    let (certificate, behind) = Element::split(rest, 0).ok()?;
+    let (certificate, behind) = Element::split(rest).ok()?;
     *rest = behind;
-    Some(certificate.encoded)
+    Some(certificate.encoded())
 }
 
 #[inline(never)]
@@ -237,13 +237,13 @@ fn check_certificates<'c>(
             return listed.ok_or_else(|| format_error(Rule::NoCertificate).at(at));
         }
         let out_of_bounds = || format_error(Rule::CertificateBounds).in_certificate(index).at(at);
-        let (element, behind) = Element::split(rest, at).map_err(|_| out_of_bounds())?;
-        if element.tag != Tag::SEQUENCE {
+        let (element, behind) = Element::split(rest).map_err(|_| out_of_bounds())?;
+        if element.tag() != Tag::SEQUENCE {
             return Err(out_of_bounds());
         }
         let certificate =
-            Certificate::from_der_within(&mut budget, element.encoded).map_err(|fault| {
-                fault.during_certificate(Check::Format, at, element.encoded).in_certificate(index)
+            Certificate::from_der_within(&mut budget, element.encoded()).map_err(|fault| {
+                fault.during_certificate(Check::Format, at, element.encoded()).in_certificate(index)
             })?;
         listed = Some(Listed {
             count: index + 1,

@@ -97,39 +97,39 @@ impl fmt::Display for ChainError {
 
 impl core::error::Error for ChainError {}
 
-/// A broken rule at an offset into the DER at hand; becomes a [`ChainError`] where check and certificate
-/// are known.
+/// A broken rule at a place in the DER at hand; becomes a [`ChainError`] where check and certificate are known.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Fault {
     pub(crate) rule: Rule,
-    /// No offset into a certificate that can be in a chain is larger.
-    at: u32,
+    /// The address of the place: what is read need not keep account of offsets.
+    address: usize,
 }
 
 impl Fault {
-    pub(crate) fn new(rule: Rule, at: usize) -> Self {
-        Self { rule, at: u32::try_from(at).unwrap_or(u32::MAX) }
+    /// `rule` is broken where `place` starts.
+    pub(crate) fn new(rule: Rule, place: &[u8]) -> Self {
+        Self { rule, address: place.as_ptr().addr() }
     }
 
-    /// The offset in bytes.
-    pub(crate) fn at(self) -> usize {
-        usize::try_from(self.at).unwrap_or(usize::MAX)
+    /// The offset in `der`, in bytes.
+    pub(crate) fn offset_in(self, der: &[u8]) -> usize {
+        self.address.wrapping_sub(der.as_ptr().addr()).min(der.len())
     }
 
     /// The error of `check`, where the DER at hand starts `base` bytes into the chain.
-    pub(crate) fn during(self, check: Check, base: usize) -> ChainError {
-        ChainError::new(check, self.rule).at(base.saturating_add(self.at()))
+    pub(crate) fn during(self, check: Check, base: usize, der: &[u8]) -> ChainError {
+        ChainError::new(check, self.rule).at(base.saturating_add(self.offset_in(der)))
     }
 
     /// The same for the certificate `der`, with the field that the offset lies in.
     pub(crate) fn during_certificate(self, check: Check, base: usize, der: &[u8]) -> ChainError {
-        let error = self.during(check, base);
+        let error = self.during(check, base, der);
         let field = match self.rule {
             Rule::Der
             | Rule::Nesting
             | Rule::TooManyElements
             | Rule::CertificateSyntax
-            | Rule::NameSyntax => field_at(der, self.at()),
+            | Rule::NameSyntax => field_at(der, self.offset_in(der)),
             _ => error.field,
         };
         ChainError { field, ..error }
@@ -162,12 +162,25 @@ mod tests {
 
     #[test]
     fn an_error_says_where() {
-        let error = Fault::new(Rule::Der, 7).during(Check::Format, 40).in_certificate(2);
+        let der = [0; 9];
+        let error = Fault::new(Rule::Der, &der[7..]).during(Check::Format, 40, &der);
+        let error = error.in_certificate(2);
         assert_eq!(error.to_string(), "certificate 2: the encoding is not DER (byte 47)");
         let error = ChainError::new(Check::Anchor, Rule::NoTrustAnchor);
         assert_eq!(
             format!("{}: {error}", error.check),
             "chain.anchor: no trust anchor is configured"
         );
+    }
+
+    #[test]
+    fn the_place_of_a_fault_is_within() {
+        let der = [0; 9];
+        let (before, der) = der.split_at(1);
+        assert_eq!(Fault::new(Rule::Der, der).offset_in(der), 0);
+        assert_eq!(Fault::new(Rule::Der, &der[8..]).offset_in(der), 8);
+        // Of what lies elsewhere nothing is known.
+        assert_eq!(Fault::new(Rule::Der, before).offset_in(der), 8);
+        assert_eq!(Fault::new(Rule::Der, &[]).offset_in(der), 8);
     }
 }

@@ -31,25 +31,24 @@ pub(crate) struct Extensions<'a> {
 
 impl<'a> Extensions<'a> {
     /// Reads the content of `extensions [3] EXPLICIT`.
-    pub(crate) fn parse(budget: &mut Budget, tagged: &Element<'a>) -> Result<Self, Fault> {
+    pub(crate) fn parse(budget: &mut Budget, tagged: Element<'a>) -> Result<Self, Fault> {
         let mut outer = tagged.fields();
         let list = outer.take(Tag::SEQUENCE, Rule::ExtensionSyntax)?;
         outer.finish(Rule::ExtensionSyntax)?;
         let mut fields = list.fields();
         if fields.is_empty() {
-            return Err(Fault::new(Rule::ExtensionSyntax, list.at));
+            return Err(list.fault(Rule::ExtensionSyntax));
         }
         let mut extensions = Self::default();
         let mut seen = [None; Certificate::MAX_EXTENSIONS];
         let mut count = 0;
         while let Some(element) = fields.element() {
-            let extension = Extension::parse(&element)?;
+            let extension = Extension::parse(element)?;
             if seen.contains(&Some(extension.oid)) {
-                return Err(Fault::new(Rule::DuplicateExtension, element.at));
+                return Err(element.fault(Rule::DuplicateExtension));
             }
             let place = seen.get_mut(count);
-            *place.ok_or_else(|| Fault::new(Rule::TooManyExtensions, element.at))? =
-                Some(extension.oid);
+            *place.ok_or_else(|| element.fault(Rule::TooManyExtensions))? = Some(extension.oid);
             count += 1;
             extensions.add(budget, &extension)?;
         }
@@ -75,7 +74,7 @@ impl<'a> Extensions<'a> {
             }
             Some(Kind::SubjectAltName) => {
                 let names = extension.value(budget, Tag::SEQUENCE, Rule::SanSyntax)?;
-                self.subject_alt_name = Some(SubjectAltName::parse(&names)?);
+                self.subject_alt_name = Some(SubjectAltName::parse(names)?);
             }
             Some(Kind::Spdm) => {
                 let (entry, rule) = (Entry::SpdmOid, Rule::SpdmExtensionSyntax);
@@ -83,14 +82,14 @@ impl<'a> Extensions<'a> {
             }
             Some(Kind::NameConstraints) => {
                 let value = extension.value(budget, Tag::SEQUENCE, Rule::NameConstraintsSyntax)?;
-                self.name_constraints = Some(NameConstraints::parse(&value)?);
+                self.name_constraints = Some(NameConstraints::parse(value)?);
             }
             Some(Kind::TcbInfo) => {
-                self.tcb_info = Some(extension.octets.content);
+                self.tcb_info = Some(extension.octets.content());
                 self.has_critical_dice |= extension.critical.is_true();
             }
             Some(Kind::MultiTcbInfo) => {
-                self.multi_tcb_info = Some(extension.octets.content);
+                self.multi_tcb_info = Some(extension.octets.content());
                 self.has_critical_dice |= extension.critical.is_true();
             }
             None if extension.oid.is_dice() => {
@@ -136,13 +135,13 @@ struct Extension<'a> {
 }
 
 impl<'a> Extension<'a> {
-    fn parse(element: &Element<'a>) -> Result<Self, Fault> {
-        let malformed = Fault::new(Rule::ExtensionSyntax, element.at);
-        if element.tag != Tag::SEQUENCE {
+    fn parse(element: Element<'a>) -> Result<Self, Fault> {
+        let malformed = element.fault(Rule::ExtensionSyntax);
+        if element.tag() != Tag::SEQUENCE {
             return Err(malformed);
         }
         let mut fields = element.fields();
-        let oid = fields.element().and_then(|oid| oid.oid()).ok_or(malformed)?;
+        let oid = fields.element().and_then(Element::oid).ok_or(malformed)?;
         let critical = Flag::take(&mut fields);
         let octets = fields.take(Tag::OCTET_STRING, Rule::ExtensionSyntax)?;
         fields.finish(Rule::ExtensionSyntax)?;
@@ -151,11 +150,9 @@ impl<'a> Extension<'a> {
 
     /// The one element inside, which must have this tag.
     fn value(&self, budget: &mut Budget, tag: Tag, rule: Rule) -> Result<Element<'a>, Fault> {
-        check_strict_within(budget, self.octets.content, self.octets.content_at())?;
-        let mut fields = self.octets.fields();
-        let value = fields.take(tag, rule)?;
-        fields.finish(rule)?;
-        Ok(value)
+        let octets = self.octets.content();
+        check_strict_within(budget, octets)?;
+        Element::only(octets, tag, rule)
     }
 }
 
@@ -172,7 +169,7 @@ enum Flag {
 impl Flag {
     fn take(fields: &mut Fields<'_>) -> Self {
         match fields.optional(Tag::BOOLEAN) {
-            Some(element) if element.content == [0xFF] => Self::True,
+            Some(element) if element.content() == [0xFF] => Self::True,
             Some(_) => Self::False,
             None => Self::Absent,
         }
@@ -197,7 +194,7 @@ pub struct BasicConstraints {
 impl BasicConstraints {
     fn parse(budget: &mut Budget, extension: &Extension<'_>) -> Result<(Self, Flag), Fault> {
         let sequence = extension.value(budget, Tag::SEQUENCE, Rule::BasicConstraintsSyntax)?;
-        let malformed = Fault::new(Rule::BasicConstraintsSyntax, sequence.at);
+        let malformed = sequence.fault(Rule::BasicConstraintsSyntax);
         let mut fields = sequence.fields();
         let flag = Flag::take(&mut fields);
         let is_ca = flag.is_true();
@@ -234,12 +231,12 @@ pub struct KeyUsage {
 impl KeyUsage {
     fn parse(budget: &mut Budget, extension: &Extension<'_>) -> Result<Self, Fault> {
         let bits = extension.value(budget, Tag::BIT_STRING, Rule::KeyUsageSyntax)?;
-        match bits.content {
+        match bits.content() {
             [unused, first] => Ok(Self { first: *first, second: None, unused: *unused }),
             [unused, first, second] => {
                 Ok(Self { first: *first, second: Some(*second), unused: *unused })
             }
-            _ => Err(Fault::new(Rule::KeyUsageSyntax, bits.at)),
+            _ => Err(bits.fault(Rule::KeyUsageSyntax)),
         }
     }
 
@@ -300,14 +297,14 @@ enum Entry {
 }
 
 impl Entry {
-    fn oid<'a>(self, element: &Element<'a>) -> Option<Oid<'a>> {
+    fn oid<'a>(self, element: Element<'a>) -> Option<Oid<'a>> {
         match self {
             Self::KeyPurposeId => element.oid(),
             Self::SpdmOid => {
                 let mut fields = element.fields();
                 let oid = fields.element()?.oid()?;
                 fields.optional(Tag::OCTET_STRING);
-                (element.tag == Tag::SEQUENCE && fields.is_empty()).then_some(oid)
+                (element.tag() == Tag::SEQUENCE && fields.is_empty()).then_some(oid)
             }
         }
     }
@@ -324,10 +321,10 @@ impl<'a> OidList<'a> {
         let list = Self { fields: sequence.fields(), entry };
         let mut fields = list.fields;
         if fields.is_empty() {
-            return Err(Fault::new(rule, sequence.at));
+            return Err(sequence.fault(rule));
         }
         while let Some(element) = fields.element() {
-            entry.oid(&element).ok_or_else(|| Fault::new(rule, element.at))?;
+            entry.oid(element).ok_or_else(|| element.fault(rule))?;
         }
         fields.finish(rule)?;
         Ok(list)
@@ -335,7 +332,7 @@ impl<'a> OidList<'a> {
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Oid<'a>> {
         let mut fields = self.fields;
-        core::iter::from_fn(move || self.entry.oid(&fields.element()?))
+        core::iter::from_fn(move || self.entry.oid(fields.element()?))
     }
 }
 

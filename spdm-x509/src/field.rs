@@ -1,6 +1,6 @@
 //! Which field of a certificate a byte belongs to.
 
-use crate::tlv::{Element, Fields, explicit, implicit};
+use crate::tlv::{Element, explicit, implicit};
 
 const CERTIFICATE: [&str; 3] = ["tbsCertificate", "signatureAlgorithm", "signatureValue"];
 /// The fields of TBSCertificate from serialNumber on, up to those that are optional.
@@ -9,21 +9,20 @@ const TBS: [&str; 6] =
 
 /// The field of the certificate `der` that the byte `at` belongs to, as far as the encoding can be followed.
 pub(crate) fn field_at(der: &[u8], at: usize) -> &'static str {
-    let Ok((certificate, _)) = Element::split(der, 0) else { return "Certificate" };
-    match find(certificate.fields(), at) {
-        (0, Some(tbs)) if at > tbs.at => tbs_field_at(tbs.fields(), at),
-        (index, _) => CERTIFICATE.get(index).copied().unwrap_or("Certificate"),
+    let Ok((certificate, _)) = Element::split(der) else { return "Certificate" };
+    match find(certificate, at) {
+        (0, Some(tbs), at @ 1..) => tbs_field_at(tbs, at),
+        (index, ..) => CERTIFICATE.get(index).copied().unwrap_or("Certificate"),
     }
 }
 
-fn tbs_field_at(fields: Fields<'_>, at: usize) -> &'static str {
-    let mut first = fields;
-    let has_version = first.optional(explicit(0)).is_some();
-    let (index, element) = find(fields, at);
+fn tbs_field_at(tbs: Element<'_>, at: usize) -> &'static str {
+    let has_version = tbs.fields().optional(explicit(0)).is_some();
+    let (index, element, _) = find(tbs, at);
     if has_version && index == 0 {
         return "version";
     }
-    match (TBS.get(index - usize::from(has_version)), element.map(|element| element.tag)) {
+    match (TBS.get(index - usize::from(has_version)), element.map(Element::tag)) {
         (Some(name), _) => name,
         (None, Some(tag)) if tag == implicit(1) => "issuerUniqueID",
         (None, Some(tag)) if tag == implicit(2) => "subjectUniqueID",
@@ -32,14 +31,20 @@ fn tbs_field_at(fields: Fields<'_>, at: usize) -> &'static str {
     }
 }
 
-/// How many elements come before the one that `at` lies in, and that one where its header can be read.
-fn find(mut fields: Fields<'_>, at: usize) -> (usize, Option<Element<'_>>) {
+/// Of the elements inside of `parent`, how many come before the one that its byte `at` lies in, that one where
+/// its header can be read, and which of its bytes it is. The header of `parent` counts for its first element.
+fn find(parent: Element<'_>, at: usize) -> (usize, Option<Element<'_>>, usize) {
+    let mut fields = parent.fields();
+    let mut at = at.saturating_sub(parent.encoded().len() - fields.remaining().len());
     let mut before = 0;
     loop {
         match fields.read() {
-            Ok(Some(element)) if at >= element.at + element.encoded.len() => before += 1,
-            Ok(element) => return (before, element),
-            Err(_) => return (before, None),
+            Ok(Some(element)) if at >= element.encoded().len() => {
+                at -= element.encoded().len();
+                before += 1;
+            }
+            Ok(element) => return (before, element, at),
+            Err(_) => return (before, None, at),
         }
     }
 }

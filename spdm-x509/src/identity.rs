@@ -5,10 +5,10 @@ use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider};
 use spdm_untrusted::Untrusted;
 
 use crate::chain::Chain;
-use crate::error::{ChainError, Check, Fault};
+use crate::error::{ChainError, Check};
 use crate::public_key::PublicKey;
 use crate::rule::Rule;
-use crate::tlv::{Element, check_strict};
+use crate::tlv::{Element, Tag};
 
 /// A public key that was provisioned out of band, for slot 0xFF (DSP0274, PUB_KEY_ID_CAP).
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +35,8 @@ impl<'k> ProvisionedKey<'k> {
         if !provider.supports(asym, hash) {
             return Err(error(Rule::UnsupportedAsym));
         }
-        let (der, key) = spki_der
-            .validate_with(|der| read_public_key(der).map(|key| (der, key)))
-            .map_err(|fault| fault.during(Check::Format, 0))?;
+        let (der, key) =
+            spki_der.validate_with(|der| read_public_key(der).map(|key| (der, key)))?;
         if !key.algorithm.fits(asym) {
             return Err(error(Rule::KeyAlgorithm));
         }
@@ -79,13 +78,10 @@ impl<'k> ProvisionedKey<'k> {
     }
 }
 
-fn read_public_key(der: &[u8]) -> Result<PublicKey<'_>, Fault> {
-    check_strict(der, 0)?;
-    let (element, rest) = Element::split(der, 0)?;
-    if !rest.is_empty() {
-        return Err(Fault::new(Rule::PublicKeySyntax, element.encoded.len()));
-    }
-    PublicKey::parse(&element)
+fn read_public_key(der: &[u8]) -> Result<PublicKey<'_>, ChainError> {
+    Element::only_strict(der, Tag::SEQUENCE, Rule::PublicKeySyntax)
+        .and_then(PublicKey::parse)
+        .map_err(|fault| fault.during(Check::Format, 0, der))
 }
 
 /// What a peer's signatures are verified with.

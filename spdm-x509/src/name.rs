@@ -13,88 +13,88 @@ use crate::tlv::{Element, Fields, Tag};
 /// `Display` writes the attributes in their order: `C=US, O=ACME, CN=Device`, special and unprintable
 /// characters escaped. Equality is that of the encodings.
 #[derive(Clone, Copy)]
-pub struct Name<'a> {
-    encoded: &'a [u8],
-    rdns: Fields<'a>,
-}
+pub struct Name<'a>(Element<'a>);
 
 impl<'a> Name<'a> {
-    pub(crate) fn parse(element: &Element<'a>) -> Result<Self, Fault> {
-        let malformed = |at| Fault::new(Rule::NameSyntax, at);
-        if element.tag != Tag::SEQUENCE {
-            return Err(malformed(element.at));
+    pub(crate) fn parse(element: Element<'a>) -> Result<Self, Fault> {
+        if element.tag() != Tag::SEQUENCE {
+            return Err(element.fault(Rule::NameSyntax));
         }
         let mut rdns = element.fields();
         while let Some(rdn) = rdns.element() {
             let mut attributes = rdn.fields();
-            if rdn.tag != Tag::SET || attributes.is_empty() {
-                return Err(malformed(rdn.at));
+            if rdn.tag() != Tag::SET || attributes.is_empty() {
+                return Err(rdn.fault(Rule::NameSyntax));
             }
             while let Some(attribute) = attributes.element() {
-                Attribute::parse(&attribute)?;
+                Attribute::parse(attribute)?;
             }
             attributes.finish(Rule::NameSyntax)?;
         }
         rdns.finish(Rule::NameSyntax)?;
-        Ok(Self { encoded: element.encoded, rdns: element.fields() })
+        Ok(Self(element))
+    }
+
+    fn rdns(self) -> Fields<'a> {
+        self.0.fields()
     }
 
     /// The DER encoding.
     #[must_use]
     pub const fn der(self) -> &'a [u8] {
-        self.encoded
+        self.0.encoded()
     }
 
     /// Whether there is no attribute at all.
     #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.rdns.is_empty()
+    pub fn is_empty(self) -> bool {
+        self.rdns().is_empty()
     }
 
     /// The number of attributes.
     pub(crate) fn len(self) -> usize {
-        self.rdns.into_iter().map(|rdn| rdn.fields().into_iter().count()).sum()
+        self.rdns().into_iter().map(|rdn| rdn.fields().into_iter().count()).sum()
     }
 
     /// Whether the name begins with all of `base`, byte by byte: what permits must not be lenient.
     pub(crate) fn is_below(self, base: Self) -> bool {
-        self.rdns.remaining().starts_with(base.rdns.remaining())
+        self.0.content().starts_with(base.0.content())
     }
 
     /// Whether the name could be meant to begin with `base`: what excludes must not be evaded by another
     /// string type, by case, by spaces, or by characters whose equality this crate does not know.
     pub(crate) fn may_be_below(self, base: Self) -> bool {
-        let mut rdns = self.rdns.into_iter();
-        base.rdns.into_iter().all(|base| {
+        let mut rdns = self.rdns().into_iter();
+        base.rdns().into_iter().all(|base| {
             rdns.next().is_some_and(|rdn| {
                 let mut wanted = base.fields().into_iter();
-                wanted.all(|wanted| rdn.fields().into_iter().any(|have| may_equal(&wanted, &have)))
+                wanted.all(|wanted| rdn.fields().into_iter().any(|have| may_equal(wanted, have)))
             })
         })
     }
 
     /// Whether an attribute is an email address.
     pub(crate) fn has_email(self) -> bool {
-        let attributes = self.rdns.into_iter().flat_map(|rdn| rdn.fields().into_iter());
+        let attributes = self.rdns().into_iter().flat_map(|rdn| rdn.fields().into_iter());
         attributes
-            .filter_map(|attribute| Attribute::parse(&attribute).ok())
+            .filter_map(|attribute| Attribute::parse(attribute).ok())
             .any(|attribute| attribute.kind == Oid::EMAIL)
     }
 }
 
 /// Whether two attributes could be meant to be the same.
-fn may_equal(a: &Element<'_>, b: &Element<'_>) -> bool {
+fn may_equal(a: Element<'_>, b: Element<'_>) -> bool {
     let (Ok(a), Ok(b)) = (Attribute::parse(a), Attribute::parse(b)) else { return true };
     if a.kind != b.kind {
         return false;
     }
-    let is_ascii = |value: &Element<'_>| {
+    let is_ascii = |value: Element<'_>| {
         let is_string =
-            matches!(value.tag, Tag::UTF8_STRING | Tag::PRINTABLE_STRING | Tag::IA5_STRING);
-        is_string && value.content.is_ascii()
+            matches!(value.tag(), Tag::UTF8_STRING | Tag::PRINTABLE_STRING | Tag::IA5_STRING);
+        is_string && value.content().is_ascii()
     };
     let (a, b) = (a.value, b.value);
-    !is_ascii(&a) || !is_ascii(&b) || folded(a.content).eq(folded(b.content))
+    !is_ascii(a) || !is_ascii(b) || folded(a.content()).eq(folded(b.content()))
 }
 
 /// The characters of an ASCII string without case and spaces.
@@ -104,7 +104,7 @@ fn folded(text: &[u8]) -> impl Iterator<Item = u8> + use<'_> {
 
 impl PartialEq for Name<'_> {
     fn eq(&self, other: &Self) -> bool {
-        self.encoded == other.encoded
+        self.der() == other.der()
     }
 }
 
@@ -113,12 +113,12 @@ impl Eq for Name<'_> {}
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
-        let mut rdns = self.rdns;
+        let mut rdns = self.rdns();
         while let Some(rdn) = rdns.element() {
             let mut attributes = rdn.fields();
             while let Some(attribute) = attributes.element() {
                 f.write_str(separator)?;
-                Attribute::parse(&attribute).map_err(|_| fmt::Error)?.fmt(f)?;
+                Attribute::parse(attribute).map_err(|_| fmt::Error)?.fmt(f)?;
                 separator = "+";
             }
             separator = ", ";
@@ -139,13 +139,13 @@ struct Attribute<'a> {
 }
 
 impl<'a> Attribute<'a> {
-    fn parse(element: &Element<'a>) -> Result<Self, Fault> {
-        let malformed = Fault::new(Rule::NameSyntax, element.at);
-        if element.tag != Tag::SEQUENCE {
+    fn parse(element: Element<'a>) -> Result<Self, Fault> {
+        let malformed = element.fault(Rule::NameSyntax);
+        if element.tag() != Tag::SEQUENCE {
             return Err(malformed);
         }
         let mut fields = element.fields();
-        let kind = fields.element().and_then(|kind| kind.oid()).ok_or(malformed)?;
+        let kind = fields.element().and_then(Element::oid).ok_or(malformed)?;
         let value = fields.element().ok_or(malformed)?;
         fields.finish(Rule::NameSyntax)?;
         Ok(Self { kind, value })
@@ -157,13 +157,13 @@ impl<'a> Attribute<'a> {
             Some((_, name)) => write!(f, "{name}=")?,
             None => write!(f, "{}=", self.kind)?,
         }
-        match self.value.tag {
+        match self.value.tag() {
             Tag::UTF8_STRING | Tag::PRINTABLE_STRING | Tag::IA5_STRING | Tag::TELETEX_STRING => {
-                Text(self.value.content).write(f, ",+\"\\<>;=#")
+                Text(self.value.content()).write(f, ",+\"\\<>;=#")
             }
             _ => {
                 f.write_str("#")?;
-                self.value.encoded.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                self.value.encoded().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
             }
         }
     }
@@ -188,7 +188,7 @@ mod tests {
     use std::string::ToString;
 
     fn parse(der: &[u8]) -> Result<Name<'_>, Fault> {
-        Name::parse(&Element::split(der, 0)?.0)
+        Name::parse(Element::split(der)?.0)
     }
 
     #[test]
@@ -211,7 +211,7 @@ mod tests {
             (b"\x30\x0b\x31\x09\x30\x07\x06\x01\x2a\x05\x00\x05\x00", 11), // more than a value
         ];
         for (der, at) in bad {
-            assert_eq!(parse(der), Err(Fault::new(Rule::NameSyntax, at)), "{der:02x?}");
+            assert_eq!(parse(der), Err(Fault::new(Rule::NameSyntax, &der[at..])), "{der:02x?}");
         }
     }
 }

@@ -16,24 +16,22 @@ const DIRECTORY_NAME: Tag = explicit(4);
 pub(crate) struct NameConstraints<'a> {
     permitted: Subtrees<'a>,
     excluded: Subtrees<'a>,
+    /// How many attributes and other names there are to compare with.
+    count: usize,
 }
 
 impl<'a> NameConstraints<'a> {
     /// `SEQUENCE { permittedSubtrees [0], excludedSubtrees [1] }`, one at least.
-    pub(crate) fn parse(value: &Element<'a>) -> Result<Self, Fault> {
+    pub(crate) fn parse(value: Element<'a>) -> Result<Self, Fault> {
         let mut fields = value.fields();
         if fields.is_empty() {
-            return Err(Fault::new(Rule::NameConstraintsSyntax, value.at));
+            return Err(value.fault(Rule::NameConstraintsSyntax));
         }
-        let permitted = Subtrees::parse(fields.optional(explicit(0)))?;
-        let excluded = Subtrees::parse(fields.optional(explicit(1)))?;
+        let mut count = 0;
+        let permitted = Subtrees::parse(fields.optional(explicit(0)), &mut count)?;
+        let excluded = Subtrees::parse(fields.optional(explicit(1)), &mut count)?;
         fields.finish(Rule::NameConstraintsSyntax)?;
-        Ok(Self { permitted, excluded })
-    }
-
-    /// How many attributes and other names there are to compare with.
-    pub(crate) const fn len(&self) -> usize {
-        self.permitted.count.saturating_add(self.excluded.count)
+        Ok(Self { permitted, excluded, count })
     }
 
     /// Whether every name of the certificate is within.
@@ -42,11 +40,11 @@ impl<'a> NameConstraints<'a> {
         let mut names = certificate.general_names();
         (subject.is_empty() || self.permit_directory_name(subject))
             && (!subject.has_email() || !self.constrain(Kind::Mail))
-            && names.all(|name| self.permit_name(&name.0))
+            && names.all(|name| self.permit_name(name.0))
     }
 
-    fn permit_name(&self, name: &Element<'_>) -> bool {
-        match Kind::of(name.tag) {
+    fn permit_name(&self, name: Element<'_>) -> bool {
+        match Kind::of(name.tag()) {
             Some(Kind::Directory) => {
                 directory_name(name).is_some_and(|name| self.permit_directory_name(name))
             }
@@ -64,62 +62,61 @@ impl<'a> NameConstraints<'a> {
     /// Whether there are subtrees of this kind, which cannot be evaluated.
     fn constrain(&self, kind: Kind) -> bool {
         let bases = self.permitted.bases().chain(self.excluded.bases());
-        bases.into_iter().any(|base| Kind::of(base.tag) == Some(kind))
+        bases.into_iter().any(|base| Kind::of(base.tag()) == Some(kind))
     }
 }
 
 /// `GeneralSubtrees`, or none.
-#[derive(Clone, Copy, Debug)]
-struct Subtrees<'a> {
-    list: Fields<'a>,
-    /// Attributes of directory names, and names of other kinds.
-    count: usize,
-}
+#[derive(Clone, Copy, Debug, Default)]
+struct Subtrees<'a>(Fields<'a>);
 
 impl<'a> Subtrees<'a> {
     /// `[n] IMPLICIT SEQUENCE OF SEQUENCE { base GeneralName }`: minimum is 0, which DER leaves out, and
-    /// maximum is absent (RFC 5280 §4.2.1.10).
-    fn parse(list: Option<Element<'a>>) -> Result<Self, Fault> {
-        let Some(list) = list else { return Ok(Self { list: Fields::new(&[], 0), count: 0 }) };
-        let malformed = |at| Fault::new(Rule::NameConstraintsSyntax, at);
+    /// maximum is absent (RFC 5280 §4.2.1.10). Adds to `count` the attributes of directory names, and the names
+    /// of other kinds.
+    fn parse(list: Option<Element<'a>>, count: &mut usize) -> Result<Self, Fault> {
+        let Some(list) = list else { return Ok(Self::default()) };
         let mut fields = list.fields();
-        let mut count = 0;
+        if fields.is_empty() {
+            return Err(list.fault(Rule::NameConstraintsSyntax));
+        }
         while let Some(subtree) = fields.element() {
-            let base = base(&subtree).ok_or_else(|| malformed(subtree.at))?;
-            count += match base.tag {
+            let base = base(subtree).ok_or_else(|| subtree.fault(Rule::NameConstraintsSyntax))?;
+            let malformed = base.fault(Rule::NameConstraintsSyntax);
+            *count += match base.tag() {
                 DIRECTORY_NAME => {
-                    let attributes = directory_name(&base).ok_or_else(|| malformed(base.at))?.len();
+                    let attributes = directory_name(base).ok_or(malformed)?.len();
                     // To compare takes time by bytes, too.
-                    attributes.max(1).max(base.content.len().div_ceil(ATTRIBUTE_LEN))
+                    attributes.max(1).max(base.content().len().div_ceil(ATTRIBUTE_LEN))
                 }
-                _ if is_general_name(&base) => 1,
-                _ => return Err(malformed(base.at)),
+                _ if is_general_name(base) => 1,
+                _ => return Err(malformed),
             };
         }
         fields.finish(Rule::NameConstraintsSyntax)?;
-        if count == 0 { Err(malformed(list.at)) } else { Ok(Self { list: list.fields(), count }) }
+        Ok(Self(list.fields()))
     }
 
     fn bases(&self) -> impl Iterator<Item = Element<'a>> + use<'a> {
-        self.list.into_iter().filter_map(|subtree| base(&subtree))
+        self.0.into_iter().filter_map(base)
     }
 
     fn directory_names(&self) -> impl Iterator<Item = Name<'a>> + use<'a> {
-        let bases = self.bases().filter(|base| base.tag == DIRECTORY_NAME);
-        bases.filter_map(|base| directory_name(&base))
+        let bases = self.bases().filter(|base| base.tag() == DIRECTORY_NAME);
+        bases.filter_map(directory_name)
     }
 }
 
-fn base<'a>(subtree: &Element<'a>) -> Option<Element<'a>> {
+fn base(subtree: Element<'_>) -> Option<Element<'_>> {
     let mut fields = subtree.fields();
     let base = fields.element()?;
-    (subtree.tag == Tag::SEQUENCE && fields.is_empty()).then_some(base)
+    (subtree.tag() == Tag::SEQUENCE && fields.is_empty()).then_some(base)
 }
 
-fn directory_name<'a>(name: &Element<'a>) -> Option<Name<'a>> {
+fn directory_name(name: Element<'_>) -> Option<Name<'_>> {
     let mut fields = name.fields();
     let inner = fields.element()?;
-    Name::parse(&inner).ok().filter(|_| fields.is_empty())
+    Name::parse(inner).ok().filter(|_| fields.is_empty())
 }
 
 /// The choices of GeneralName, by tag number.
@@ -160,7 +157,7 @@ impl<'a> Constraints<'a> {
     /// Adds those of a certificate authority; `false` where there are too many to be evaluated.
     pub(crate) fn add(&mut self, authority: &Certificate<'a>) -> bool {
         let Some(constraints) = authority.name_constraints() else { return true };
-        self.len = self.len.saturating_add(constraints.len());
+        self.len = self.len.saturating_add(constraints.count);
         let place = self.above.iter_mut().find(|place| place.is_none());
         match place.filter(|_| self.len <= MAX_LEN) {
             Some(place) => {

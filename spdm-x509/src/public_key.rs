@@ -7,7 +7,7 @@ use spdm_crypto::{AsymAlgorithm, EcCurve, MlDsaSet};
 use crate::error::Fault;
 use crate::oid::Oid;
 use crate::rule::Rule;
-use crate::tlv::{Element, Tag, check_strict};
+use crate::tlv::{Element, Tag};
 
 /// The kind of a public key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -69,9 +69,9 @@ pub(crate) struct PublicKey<'a> {
 }
 
 impl<'a> PublicKey<'a> {
-    pub(crate) fn parse(element: &Element<'a>) -> Result<Self, Fault> {
-        let malformed = Fault::new(Rule::PublicKeySyntax, element.at);
-        if element.tag != Tag::SEQUENCE {
+    pub(crate) fn parse(element: Element<'a>) -> Result<Self, Fault> {
+        let malformed = element.fault(Rule::PublicKeySyntax);
+        if element.tag() != Tag::SEQUENCE {
             return Err(malformed);
         }
         let mut fields = element.fields();
@@ -79,20 +79,19 @@ impl<'a> PublicKey<'a> {
         let bits = fields.take(Tag::BIT_STRING, Rule::PublicKeySyntax)?;
         fields.finish(Rule::PublicKeySyntax)?;
 
-        let key = bits.whole_bits().ok_or_else(|| Fault::new(Rule::PublicKeySyntax, bits.at))?;
-        let identifier = AlgorithmIdentifier::parse(&identifier).ok_or(malformed)?;
+        let key = bits.whole_bits().ok_or_else(|| bits.fault(Rule::PublicKeySyntax))?;
+        let identifier = AlgorithmIdentifier::parse(identifier).ok_or(malformed)?;
         let AlgorithmIdentifier { oid, parameters } = identifier;
         let algorithm = match oid.find(FAMILIES) {
             Some(Family::Ec) => {
-                let curve = parameters.and_then(|curve| curve.oid()).ok_or(malformed)?;
+                let curve = parameters.and_then(Element::oid).ok_or(malformed)?;
                 match curve.find(CURVES) {
                     Some(curve) => KeyAlgorithm::Ec(curve),
                     None => KeyAlgorithm::Other(curve),
                 }
             }
-            // The bits follow the octet that counts the unused ones.
             Some(Family::Rsa) if identifier.has_null() => {
-                KeyAlgorithm::Rsa { bits: modulus_bits(key, bits.content_at() + 1)? }
+                KeyAlgorithm::Rsa { bits: modulus_bits(key)? }
             }
             // RFC 8410 §3, RFC 9881 §2: no parameters.
             Some(Family::Ed25519) if parameters.is_none() => KeyAlgorithm::Ed25519,
@@ -126,19 +125,15 @@ const CURVES: &[(Oid<'static>, EcCurve)] =
     &[(Oid::P256, EcCurve::P256), (Oid::P384, EcCurve::P384), (Oid::P521, EcCurve::P521)];
 
 /// Size of the modulus of a PKCS#1 `RSAPublicKey` whose numbers are positive.
-fn modulus_bits(key: &[u8], at: usize) -> Result<usize, Fault> {
-    check_strict(key, at)?;
-    let malformed = Fault::new(Rule::PublicKeySyntax, at);
-    let (sequence, rest) = Element::split(key, at)?;
-    if sequence.tag != Tag::SEQUENCE || !rest.is_empty() {
-        return Err(malformed);
-    }
+fn modulus_bits(key: &[u8]) -> Result<usize, Fault> {
+    let sequence = Element::only_strict(key, Tag::SEQUENCE, Rule::PublicKeySyntax)?;
+    let malformed = sequence.fault(Rule::PublicKeySyntax);
     let mut fields = sequence.fields();
-    let modulus = fields.element().and_then(|modulus| modulus.unsigned()).ok_or(malformed)?;
-    let exponent = fields.element().and_then(|exponent| exponent.unsigned()).ok_or(malformed)?;
+    let modulus = fields.element().and_then(Element::unsigned).ok_or(malformed)?;
+    let exponent = fields.element().and_then(Element::unsigned).ok_or(malformed)?;
     fields.finish(Rule::PublicKeySyntax)?;
-    match (modulus.split_first(), exponent) {
-        (Some((first, rest)), [_, ..]) if *first != 0 => {
+    match (modulus, exponent) {
+        ([first @ 1..=0xFF, rest @ ..], [_, ..]) => {
             let first_bits = u8::BITS - first.leading_zeros();
             let first_bits = usize::try_from(first_bits).map_err(|_| malformed)?;
             Ok(first_bits + rest.len() * 8)
@@ -156,16 +151,16 @@ pub(crate) struct AlgorithmIdentifier<'a> {
 
 impl<'a> AlgorithmIdentifier<'a> {
     /// `None` where `element` is none.
-    pub(crate) fn parse(element: &Element<'a>) -> Option<Self> {
+    pub(crate) fn parse(element: Element<'a>) -> Option<Self> {
         let mut fields = element.fields();
         let oid = fields.element()?.oid()?;
         let parameters = fields.element();
-        (element.tag == Tag::SEQUENCE && fields.is_empty()).then_some(Self { oid, parameters })
+        (element.tag() == Tag::SEQUENCE && fields.is_empty()).then_some(Self { oid, parameters })
     }
 
     /// Whether the parameters are NULL.
     pub(crate) fn has_null(&self) -> bool {
-        self.parameters.is_some_and(|parameters| parameters.tag == Tag::NULL)
+        self.parameters.is_some_and(|parameters| parameters.tag() == Tag::NULL)
     }
 }
 
@@ -184,7 +179,7 @@ mod tests {
     }
 
     fn parse(der: &[u8]) -> Result<KeyAlgorithm<'_>, Fault> {
-        PublicKey::parse(&Element::split(der, 0)?.0).map(|key| key.algorithm)
+        PublicKey::parse(Element::split(der)?.0).map(|key| key.algorithm)
     }
 
     fn rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {

@@ -9,7 +9,7 @@ use crate::finding::Ledger;
 use crate::oid::Oid;
 use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};
 use crate::rule::Rule;
-use crate::tlv::{Element, Tag, check_strict, explicit};
+use crate::tlv::{Element, Tag, explicit};
 
 /// Verifies the signature of `certificate` under the key of `issuer`, over the bytes as received. `negotiated`
 /// is a hash that the backend has, for algorithms that bring their own and ignore it.
@@ -93,7 +93,7 @@ impl SignatureScheme {
             Family::Ecdsa | Family::Ed25519 | Family::MlDsa(_) => identifier.parameters.is_none(),
             Family::Rsa(RsaScheme::Pkcs1) => identifier.has_null(),
             Family::Rsa(RsaScheme::Pss) => {
-                scheme.hash = Some(pss_hash(&identifier.parameters?)?);
+                scheme.hash = Some(pss_hash(identifier.parameters?)?);
                 true
             }
         };
@@ -117,8 +117,8 @@ impl SignatureScheme {
 
 /// The hash of RSASSA-PSS-params (RFC 4055 §3.1) where MGF1 uses it too and the salt is as long; the
 /// defaults are SHA-1, so hash, mask and salt are all there.
-fn pss_hash(parameters: &Element<'_>) -> Option<HashAlgorithm> {
-    if parameters.tag != Tag::SEQUENCE {
+fn pss_hash(parameters: Element<'_>) -> Option<HashAlgorithm> {
+    if parameters.tag() != Tag::SEQUENCE {
         return None;
     }
     let mut fields = parameters.fields();
@@ -127,9 +127,9 @@ fn pss_hash(parameters: &Element<'_>) -> Option<HashAlgorithm> {
         let element = inner.element()?;
         inner.is_empty().then_some(element)
     };
-    let hash = sha2(&AlgorithmIdentifier::parse(&inner(0)?)?)?;
-    let mask = AlgorithmIdentifier::parse(&inner(1)?)?;
-    let mask_hash = sha2(&AlgorithmIdentifier::parse(&mask.parameters?)?)?;
+    let hash = sha2(&AlgorithmIdentifier::parse(inner(0)?)?)?;
+    let mask = AlgorithmIdentifier::parse(inner(1)?)?;
+    let mask_hash = sha2(&AlgorithmIdentifier::parse(mask.parameters?)?)?;
     let salt = inner(2)?;
     let salt_fits = match salt.unsigned()? {
         [len] => usize::from(*len) == hash.digest_len(),
@@ -152,11 +152,7 @@ const MAX_FIXED: usize = 2 * EcCurve::P521.coordinate_len();
 
 /// A DER `ECDSA-Sig-Value` as r and s of fixed size, big-endian.
 fn ecdsa_fixed<'f>(der: &[u8], curve: EcCurve, fixed: &'f mut [u8; MAX_FIXED]) -> Option<&'f [u8]> {
-    check_strict(der, 0).ok()?;
-    let (sequence, rest) = Element::split(der, 0).ok()?;
-    if sequence.tag != Tag::SEQUENCE || !rest.is_empty() {
-        return None;
-    }
+    let sequence = Element::only_strict(der, Tag::SEQUENCE, Rule::Signature).ok()?;
     let mut fields = sequence.fields();
     let len = curve.coordinate_len();
     let fixed = fixed.get_mut(..2 * len)?;
@@ -225,8 +221,8 @@ mod tests {
     }
 
     fn scheme_hash(der: &[u8]) -> Option<HashAlgorithm> {
-        let (element, _) = Element::split(der, 0).ok()?;
-        SignatureScheme::of(&AlgorithmIdentifier::parse(&element)?)?.hash
+        let (element, _) = Element::split(der).ok()?;
+        SignatureScheme::of(&AlgorithmIdentifier::parse(element)?)?.hash
     }
 
     #[test]

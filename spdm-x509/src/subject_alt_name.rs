@@ -14,14 +14,14 @@ use crate::tlv::{Element, Fields, Tag, explicit};
 pub(crate) struct SubjectAltName<'a>(Fields<'a>);
 
 impl<'a> SubjectAltName<'a> {
-    pub(crate) fn parse(names: &Element<'a>) -> Result<Self, Fault> {
+    pub(crate) fn parse(names: Element<'a>) -> Result<Self, Fault> {
         let mut fields = names.fields();
         if fields.is_empty() {
-            return Err(Fault::new(Rule::SanSyntax, names.at));
+            return Err(names.fault(Rule::SanSyntax));
         }
         while let Some(name) = fields.element() {
-            if !is_general_name(&name) {
-                return Err(Fault::new(Rule::SanSyntax, name.at));
+            if !is_general_name(name) {
+                return Err(name.fault(Rule::SanSyntax));
             }
         }
         fields.finish(Rule::SanSyntax)?;
@@ -34,7 +34,7 @@ impl<'a> SubjectAltName<'a> {
 
     pub(crate) fn other_names(self) -> impl Iterator<Item = OtherName<'a>> {
         let names = self.0.into_iter();
-        names.filter(|name| name.tag == OTHER_NAME).filter_map(|name| OtherName::parse(&name))
+        names.filter(|name| name.tag() == OTHER_NAME).filter_map(|name| OtherName::parse(name))
     }
 }
 
@@ -42,10 +42,10 @@ const OTHER_NAME: Tag = explicit(0);
 
 /// Whether this is one of the choices of GeneralName; x400Address, directoryName and ediPartyName are
 /// constructed.
-pub(crate) fn is_general_name(name: &Element<'_>) -> bool {
-    let constructed = name.tag.is_constructed();
-    match name.tag.context_number() {
-        Some(0) => name.tag == OTHER_NAME && OtherName::parse(name).is_some(),
+pub(crate) fn is_general_name(name: Element<'_>) -> bool {
+    let constructed = name.tag().is_constructed();
+    match name.tag().context_number() {
+        Some(0) => name.tag() == OTHER_NAME && OtherName::parse(name).is_some(),
         Some(3..=5) => constructed,
         Some(1 | 2 | 6..=8) => !constructed,
         _ => false,
@@ -63,13 +63,13 @@ impl<'a> GeneralName<'a> {
     /// The otherName that it is.
     #[must_use]
     pub fn other_name(self) -> Option<OtherName<'a>> {
-        OtherName::parse(&self.0).filter(|_| self.0.tag == OTHER_NAME)
+        OtherName::parse(self.0).filter(|_| self.0.tag() == OTHER_NAME)
     }
 }
 
 impl fmt::Display for GeneralName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = self.0.tag.context_number().ok_or(fmt::Error)?;
+        let number = self.0.tag().context_number().ok_or(fmt::Error)?;
         let kind = match number {
             0 => "otherName",
             1 => "email",
@@ -82,10 +82,10 @@ impl fmt::Display for GeneralName<'_> {
             _ => "registeredID",
         };
         let text = match number {
-            1 | 2 | 6 => Some(Text(self.0.content)),
+            1 | 2 | 6 => Some(Text(self.0.content())),
             _ => None,
         };
-        let directory = || self.0.fields().element().and_then(|n| Name::parse(&n).ok());
+        let directory = || self.0.fields().element().and_then(|n| Name::parse(n).ok());
         match (self.other_name(), text, directory().filter(|_| kind == "DirName")) {
             (Some(other), ..) if other.text().is_some() => {
                 let text = other.text().unwrap_or(Text(&[]));
@@ -98,7 +98,7 @@ impl fmt::Display for GeneralName<'_> {
                     Some(other) => write!(f, "{}:#", other.kind())?,
                     None => write!(f, "{kind}:#")?,
                 }
-                self.0.content.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                self.0.content().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
             }
         }
     }
@@ -113,7 +113,7 @@ pub struct OtherName<'a> {
 
 impl<'a> OtherName<'a> {
     /// `[0] IMPLICIT SEQUENCE { OBJECT IDENTIFIER, [0] EXPLICIT value }`.
-    fn parse(name: &Element<'a>) -> Option<Self> {
+    fn parse(name: Element<'a>) -> Option<Self> {
         let mut fields = name.fields();
         let kind = fields.element()?.oid()?;
         let mut tagged = fields.optional(explicit(0))?.fields();
@@ -130,6 +130,6 @@ impl<'a> OtherName<'a> {
     /// The value where it is a UTF8String (of whatever bytes: see [`Text::as_str`]).
     #[must_use]
     pub fn text(self) -> Option<Text<'a>> {
-        (self.value.tag == Tag::UTF8_STRING).then_some(Text(self.value.content))
+        (self.value.tag() == Tag::UTF8_STRING).then_some(Text(self.value.content()))
     }
 }

@@ -3,8 +3,9 @@
 use core::fmt;
 
 use crate::oid::Oid;
+use crate::rule::Rule;
 use crate::text::Text;
-use crate::tlv::{Element, Fields, Tag, check_strict, explicit, implicit};
+use crate::tlv::{Element, Fields, Tag, explicit, implicit};
 
 /// One statement of a DICE extension. It is shown; no policy compares it with anything.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,7 @@ impl<'a> DiceInfo<'a> {
     pub(crate) fn parse(value: &'a [u8]) -> Self {
         one(value)
             .and_then(|element| {
-                composite_device_id(&element).or_else(|| TcbInfo::parse(&element).map(Self::Tcb))
+                composite_device_id(element).or_else(|| TcbInfo::parse(element).map(Self::Tcb))
             })
             .unwrap_or(Self::Malformed)
     }
@@ -40,26 +41,24 @@ impl<'a> DiceInfo<'a> {
         let each = list.into_iter().flat_map(Fields::into_iter);
         malformed
             .into_iter()
-            .chain(each.map(|element| TcbInfo::parse(&element).map_or(Self::Malformed, Self::Tcb)))
+            .chain(each.map(|element| TcbInfo::parse(element).map_or(Self::Malformed, Self::Tcb)))
     }
 }
 
 /// The one SEQUENCE that `value` is.
 fn one(value: &[u8]) -> Option<Element<'_>> {
-    check_strict(value, 0).ok()?;
-    let (element, rest) = Element::split(value, 0).ok()?;
-    (element.tag == Tag::SEQUENCE && rest.is_empty()).then_some(element)
+    Element::only_strict(value, Tag::SEQUENCE, Rule::Der).ok()
 }
 
 /// `SEQUENCE { version INTEGER (1), deviceID SubjectPublicKeyInfo, fwid FWID }`.
-fn composite_device_id<'a>(element: &Element<'a>) -> Option<DiceInfo<'a>> {
+fn composite_device_id<'a>(element: Element<'a>) -> Option<DiceInfo<'a>> {
     let mut fields = element.fields();
     let version = fields.element()?;
     let device_id = fields.element()?;
-    let fwid = Fwid::parse(&fields.element()?)?;
-    let is_one = version.tag == Tag::INTEGER && version.content == [1];
-    (is_one && device_id.tag == Tag::SEQUENCE && fields.is_empty())
-        .then_some(DiceInfo::CompositeDeviceId { device_id: device_id.encoded, fwid })
+    let fwid = Fwid::parse(fields.element()?)?;
+    let is_one = version.tag() == Tag::INTEGER && version.content() == [1];
+    (is_one && device_id.tag() == Tag::SEQUENCE && fields.is_empty())
+        .then_some(DiceInfo::CompositeDeviceId { device_id: device_id.encoded(), fwid })
 }
 
 /// `DiceTcbInfo`: the trusted computing base of the layer that the certificate is about.
@@ -90,41 +89,41 @@ pub struct TcbInfo<'a> {
 }
 
 impl<'a> TcbInfo<'a> {
-    fn parse(element: &Element<'a>) -> Option<Self> {
+    fn parse(element: Element<'a>) -> Option<Self> {
         let mut fields = element.fields();
         let mut primitive = |number| fields.optional(implicit(number));
-        let text = |element: Option<Element<'a>>| element.map(|element| Text(element.content));
+        let text = |element: Option<Element<'a>>| element.map(|element| Text(element.content()));
         let (vendor, model, version) = (primitive(0), primitive(1), primitive(2));
         let (svn, layer, index) = (primitive(3), primitive(4), primitive(5));
         let fwids = match fields.optional(explicit(6)) {
             Some(list) if list.fields().is_empty() => return None,
             Some(list) => list.fields(),
-            None => Fields::new(&[], 0),
+            None => Fields::default(),
         };
         let mut primitive = |number| fields.optional(implicit(number));
         let (flags, vendor_info) = (primitive(7), primitive(8));
         let (kind, flags_mask) = (primitive(9), primitive(10));
         // integrityRegisters: their digests are those of measurements.
         fields.optional(explicit(11));
-        let well_formed = fwids.into_iter().all(|fwid| Fwid::parse(&fwid).is_some());
-        (element.tag == Tag::SEQUENCE && fields.is_empty() && well_formed).then_some(Self {
+        let well_formed = fwids.into_iter().all(|fwid| Fwid::parse(fwid).is_some());
+        (element.tag() == Tag::SEQUENCE && fields.is_empty() && well_formed).then_some(Self {
             vendor: text(vendor),
             model: text(model),
             version: text(version),
-            svn: transposed(svn, |svn| number(&svn))?,
-            layer: transposed(layer, |layer| number(&layer))?,
-            index: transposed(index, |index| number(&index))?,
-            flags: transposed(flags, |flags| OperationalFlags::parse(&flags))?,
-            vendor_info: vendor_info.map(|info| info.content),
-            kind: kind.map(|kind| kind.content),
-            flags_mask: transposed(flags_mask, |mask| OperationalFlags::parse(&mask))?,
+            svn: transposed(svn, number)?,
+            layer: transposed(layer, number)?,
+            index: transposed(index, number)?,
+            flags: transposed(flags, OperationalFlags::parse)?,
+            vendor_info: vendor_info.map(Element::content),
+            kind: kind.map(Element::content),
+            flags_mask: transposed(flags_mask, OperationalFlags::parse)?,
             fwids,
         })
     }
 
     /// `fwids`: the digests of the firmware.
     pub fn fwids(&self) -> impl Iterator<Item = Fwid<'a>> + use<'a> {
-        self.fwids.into_iter().filter_map(|fwid| Fwid::parse(&fwid))
+        self.fwids.into_iter().filter_map(|fwid| Fwid::parse(fwid))
     }
 }
 
@@ -138,8 +137,8 @@ fn transposed<T, R>(value: Option<T>, read: impl FnOnce(T) -> Option<R>) -> Opti
 }
 
 /// A minimal non-negative INTEGER of up to 64 bits, under an implicit tag.
-fn number(element: &Element<'_>) -> Option<u64> {
-    let is_minimal = match element.content {
+fn number(element: Element<'_>) -> Option<u64> {
+    let is_minimal = match element.content() {
         [0] | [0x01..=0x7F, ..] => true,
         [0, second, ..] => second & 0x80 != 0,
         _ => false,
@@ -147,7 +146,7 @@ fn number(element: &Element<'_>) -> Option<u64> {
     let digit = |number: u64, byte: &u8| {
         number.checked_mul(0x100).and_then(|number| number.checked_add(u64::from(*byte)))
     };
-    element.content.iter().try_fold(0, digit).filter(|_| is_minimal)
+    element.content().iter().try_fold(0, digit).filter(|_| is_minimal)
 }
 
 /// `vendor=ACME, svn=3, fwid=SHA-384:77fc…, flags=debug`.
@@ -209,12 +208,12 @@ pub struct Fwid<'a> {
 }
 
 impl<'a> Fwid<'a> {
-    fn parse(element: &Element<'a>) -> Option<Self> {
+    fn parse(element: Element<'a>) -> Option<Self> {
         let mut fields = element.fields();
         let hash = fields.element()?.oid()?;
         let digest = fields.optional(Tag::OCTET_STRING)?;
-        (element.tag == Tag::SEQUENCE && fields.is_empty())
-            .then_some(Self { hash, digest: digest.content })
+        (element.tag() == Tag::SEQUENCE && fields.is_empty())
+            .then_some(Self { hash, digest: digest.content() })
     }
 }
 
@@ -244,8 +243,8 @@ impl fmt::Display for Hex<'_> {
 pub struct OperationalFlags(u32);
 
 impl OperationalFlags {
-    fn parse(element: &Element<'_>) -> Option<Self> {
-        let [unused @ 0..=7, bytes @ ..] = element.content else { return None };
+    fn parse(element: Element<'_>) -> Option<Self> {
+        let [unused @ 0..=7, bytes @ ..] = element.content() else { return None };
         let mut whole = [0; 4];
         whole.get_mut(..bytes.len())?.copy_from_slice(bytes);
         let bits = u32::from_be_bytes(whole);

@@ -39,62 +39,103 @@ impl Tag {
     }
 }
 
-/// One tag-length-value.
+/// One tag-length-value. Its bytes are all that it keeps: what they say is read where it is asked for, and
+/// where they lie tells where a fault is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Element<'a> {
-    pub(crate) tag: Tag,
-    /// Tag, length and content.
-    pub(crate) encoded: &'a [u8],
-    pub(crate) content: &'a [u8],
-    /// Offset of the tag.
-    pub(crate) at: usize,
-}
+pub(crate) struct Element<'a>(&'a [u8]);
 
 impl<'a> Element<'a> {
-    /// Splits the first element off `bytes`, which start at offset `at`.
-    pub(crate) fn split(bytes: &'a [u8], at: usize) -> Result<(Self, &'a [u8]), Fault> {
-        let malformed = |_: der::Error| Fault::new(Rule::Der, at);
-        let mut reader = SliceReader::new(bytes).map_err(malformed)?;
-        let header = Header::decode(&mut reader).map_err(malformed)?;
-        let content = reader.read_slice(header.length()).map_err(malformed)?;
-        let len = usize::try_from(reader.position()).map_err(malformed)?;
-        let (encoded, rest) =
-            bytes.split_at_checked(len).ok_or_else(|| Fault::new(Rule::Der, at))?;
-        let tag = encoded.first().copied().map(Tag).ok_or_else(|| Fault::new(Rule::Der, at))?;
-        Ok((Self { tag, encoded, content, at }, rest))
+    /// Splits the first element off `bytes`.
+    pub(crate) fn split(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Fault> {
+        let len = encoded_len(bytes).ok();
+        let split = len.and_then(|len| bytes.split_at_checked(len));
+        split
+            .map(|(encoded, rest)| (Self(encoded), rest))
+            .ok_or_else(|| Fault::new(Rule::Der, bytes))
     }
 
-    /// Offset of the content.
-    pub(crate) fn content_at(&self) -> usize {
-        self.at + (self.encoded.len() - self.content.len())
+    /// The one element that `bytes` are, which must have this tag; else `rule` is broken.
+    pub(crate) fn only(bytes: &'a [u8], tag: Tag, rule: Rule) -> Result<Self, Fault> {
+        let mut fields = Fields::new(bytes);
+        let element = fields.take(tag, rule)?;
+        fields.finish(rule)?;
+        Ok(element)
+    }
+
+    /// The same of bytes that nobody has checked; none at all are no DER.
+    pub(crate) fn only_strict(bytes: &'a [u8], tag: Tag, rule: Rule) -> Result<Self, Fault> {
+        check_strict(bytes)?;
+        let (element, rest) = Self::split(bytes)?;
+        if element.tag() != tag {
+            return Err(element.fault(rule));
+        }
+        Fields(rest).finish(rule)?;
+        Ok(element)
+    }
+
+    pub(crate) fn tag(self) -> Tag {
+        Tag(self.0.first().copied().unwrap_or_default())
+    }
+
+    /// Tag, length and content.
+    pub(crate) const fn encoded(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// What is behind the octets of tag and length, whose form was checked where this was split off.
+    pub(crate) fn content(self) -> &'a [u8] {
+        let tag_len = match self.0 {
+            // The number follows, in octets of which only the last lacks the highest bit.
+            [first, number @ ..] if first & 0x1F == 0x1F => {
+                2 + number.iter().take_while(|octet| **octet & 0x80 != 0).count()
+            }
+            _ => 1,
+        };
+        let more = match self.0.get(tag_len) {
+            Some(octets @ 0x80..) => usize::from(octets & 0x7F),
+            _ => 0,
+        };
+        self.0.get(tag_len + 1 + more..).unwrap_or_default()
+    }
+
+    /// `rule` is broken here.
+    pub(crate) fn fault(self, rule: Rule) -> Fault {
+        Fault::new(rule, self.0)
     }
 
     /// The elements inside.
-    pub(crate) fn fields(&self) -> Fields<'a> {
-        Fields { rest: self.content, at: self.content_at() }
+    pub(crate) fn fields(self) -> Fields<'a> {
+        Fields(self.content())
     }
 
     /// The object identifier that this is.
-    pub(crate) fn oid(&self) -> Option<Oid<'a>> {
-        (self.tag == Tag::OBJECT_IDENTIFIER).then(|| Oid::from_content(self.content)).flatten()
+    pub(crate) fn oid(self) -> Option<Oid<'a>> {
+        if self.tag() == Tag::OBJECT_IDENTIFIER { Oid::from_content(self.content()) } else { None }
     }
 
     /// The bytes of the BIT STRING that this is, where it consists of whole bytes.
-    pub(crate) fn whole_bits(&self) -> Option<&'a [u8]> {
-        match (self.tag, self.content.split_first()) {
-            (Tag::BIT_STRING, Some((0, bytes))) => Some(bytes),
+    pub(crate) fn whole_bits(self) -> Option<&'a [u8]> {
+        match (self.tag(), self.content()) {
+            (Tag::BIT_STRING, [0, bytes @ ..]) => Some(bytes),
             _ => None,
         }
     }
 
     /// The magnitude of the non-negative INTEGER that this is, without leading zeros.
-    pub(crate) fn unsigned(&self) -> Option<&'a [u8]> {
-        match (self.tag, self.content) {
+    pub(crate) fn unsigned(self) -> Option<&'a [u8]> {
+        match (self.tag(), self.content()) {
             (Tag::INTEGER, [0, magnitude @ ..]) => Some(magnitude),
-            (Tag::INTEGER, [first, ..]) if first & 0x80 == 0 => Some(self.content),
+            (Tag::INTEGER, content @ [0x01..=0x7F, ..]) => Some(content),
             _ => None,
         }
     }
+}
+
+/// How many bytes the first element takes.
+fn encoded_len(bytes: &[u8]) -> der::Result<usize> {
+    let mut reader = SliceReader::new(bytes)?;
+    let content = Header::decode(&mut reader)?.length();
+    usize::try_from((reader.position() + content)?)
 }
 
 /// `[number]`, constructed.
@@ -107,40 +148,31 @@ pub(crate) const fn implicit(number: u8) -> Tag {
     Tag(0x80 | number)
 }
 
-/// The elements of a constructed value, one after the other.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Fields<'a> {
-    rest: &'a [u8],
-    at: usize,
-}
+/// The elements of a constructed value, one after the other: those that were not read yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
-    pub(crate) const fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { rest: bytes, at }
-    }
-
-    /// Offset of the next element.
-    pub(crate) const fn at(&self) -> usize {
-        self.at
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
     }
 
     /// The bytes that were not read yet.
-    pub(crate) const fn remaining(&self) -> &'a [u8] {
-        self.rest
+    pub(crate) const fn remaining(self) -> &'a [u8] {
+        self.0
     }
 
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.rest.is_empty()
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0.is_empty()
     }
 
     /// Reads the next element, whatever it is, of an encoding that was not checked; `None` behind the last.
     pub(crate) fn read(&mut self) -> Result<Option<Element<'a>>, Fault> {
-        if self.rest.is_empty() {
+        if self.0.is_empty() {
             return Ok(None);
         }
-        let (element, rest) = Element::split(self.rest, self.at)?;
-        self.at += element.encoded.len();
-        self.rest = rest;
+        let (element, rest) = Element::split(self.0)?;
+        self.0 = rest;
         Ok(Some(element))
     }
 
@@ -152,17 +184,22 @@ impl<'a> Fields<'a> {
 
     /// The next element where it has this tag.
     pub(crate) fn optional(&mut self, tag: Tag) -> Option<Element<'a>> {
-        if self.rest.first() == Some(&tag.0) { self.element() } else { None }
+        if self.0.first() == Some(&tag.0) { self.element() } else { None }
     }
 
     /// The next element, which must have this tag; else `rule` is broken.
     pub(crate) fn take(&mut self, tag: Tag, rule: Rule) -> Result<Element<'a>, Fault> {
-        self.optional(tag).ok_or_else(|| Fault::new(rule, self.at))
+        self.optional(tag).ok_or_else(|| self.fault(rule))
     }
 
     /// Nothing may be left; else `rule` is broken.
     pub(crate) fn finish(self, rule: Rule) -> Result<(), Fault> {
-        if self.rest.is_empty() { Ok(()) } else { Err(Fault::new(rule, self.at)) }
+        if self.0.is_empty() { Ok(()) } else { Err(self.fault(rule)) }
+    }
+
+    /// `rule` is broken at the next element.
+    pub(crate) fn fault(self, rule: Rule) -> Fault {
+        Fault::new(rule, self.0)
     }
 }
 
@@ -199,8 +236,8 @@ impl Budget {
         Self(Self::MAX)
     }
 
-    fn spend(&mut self, at: usize) -> Result<(), Fault> {
-        self.0 = self.0.checked_sub(1).ok_or_else(|| Fault::new(Rule::TooManyElements, at))?;
+    fn spend(&mut self, element: Element<'_>) -> Result<(), Fault> {
+        self.0 = self.0.checked_sub(1).ok_or_else(|| element.fault(Rule::TooManyElements))?;
         Ok(())
     }
 }
@@ -211,47 +248,37 @@ const MAX_NESTING: usize = 16;
 /// Checks that `bytes` is a series of DER elements, all the way down: minimal definite lengths, children
 /// that fill their parents, primitive strings, canonical BOOLEAN, INTEGER, BIT STRING, NULL and OBJECT
 /// IDENTIFIER. Every header is read once; the nesting is kept in an array, there is no recursion.
-pub(crate) fn check_strict(bytes: &[u8], base: usize) -> Result<(), Fault> {
-    check_strict_within(&mut Budget::new(), bytes, base)
+pub(crate) fn check_strict(bytes: &[u8]) -> Result<(), Fault> {
+    check_strict_within(&mut Budget::new(), bytes)
 }
 
 /// The same, at the expense of `budget`.
-pub(crate) fn check_strict_within(
-    budget: &mut Budget,
-    bytes: &[u8],
-    base: usize,
-) -> Result<(), Fault> {
-    let mut parents = [Fields::new(&[], 0); MAX_NESTING];
+pub(crate) fn check_strict_within(budget: &mut Budget, bytes: &[u8]) -> Result<(), Fault> {
+    let mut parents = [Fields::new(&[]); MAX_NESTING];
     let mut depth = 0;
-    let mut fields = Fields::new(bytes, base);
+    let mut fields = Fields::new(bytes);
     loop {
-        let element = fields.read()?;
-        if let Some(element) = &element {
-            budget.spend(element.at)?;
-        }
-        match element {
-            Some(element) if element.tag.is_constructed() => {
-                let parent =
-                    parents.get_mut(depth).ok_or_else(|| Fault::new(Rule::Nesting, element.at))?;
-                *parent = fields;
+        if let Some(element) = fields.read()? {
+            budget.spend(element)?;
+            if element.tag().is_constructed() {
+                *parents.get_mut(depth).ok_or_else(|| element.fault(Rule::Nesting))? = fields;
                 depth += 1;
                 fields = element.fields();
+            } else if !is_canonical(element) {
+                return Err(element.fault(Rule::Der));
             }
-            Some(element) if is_canonical(&element) => {}
-            Some(element) => return Err(Fault::new(Rule::Der, element.at)),
-            None => {
-                let Some(parent) = depth.checked_sub(1).and_then(|up| parents.get(up)) else {
-                    return Ok(());
-                };
-                fields = *parent;
-                depth -= 1;
-            }
+        } else {
+            let Some(parent) = depth.checked_sub(1).and_then(|up| parents.get(up)) else {
+                return Ok(());
+            };
+            fields = *parent;
+            depth -= 1;
         }
     }
 }
 
-fn is_canonical(element: &Element<'_>) -> bool {
-    match (element.tag, element.content) {
+fn is_canonical(element: Element<'_>) -> bool {
+    match (element.tag(), element.content()) {
         (Tag::BOOLEAN, content) => matches!(content, [0x00 | 0xFF]),
         (Tag::INTEGER | Tag::ENUMERATED, content) => match content {
             [] => false,
@@ -274,8 +301,34 @@ fn is_canonical(element: &Element<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Budget, Fault, Rule, check_strict};
+    use super::{Budget, Element, Rule, Tag, check_strict};
     use std::vec::Vec;
+
+    fn strict(der: &[u8]) -> Result<(), (Rule, usize)> {
+        check_strict(der).map_err(|fault| (fault.rule, fault.offset_in(der)))
+    }
+
+    #[test]
+    fn what_an_element_consists_of() {
+        let long = [&[0x04, 0x81, 0x80][..], &[7; 0x80]].concat();
+        let longer = [&[0x04, 0x82, 0x01, 0x00][..], &[7; 0x100]].concat();
+        let elements: [(&[u8], u8, usize); 7] = [
+            (&[0x05, 0x00], 0x05, 2),
+            (&[0x04, 0x02, 7, 7], 0x04, 2),
+            (&[0x04, 0x01, 0x81], 0x04, 2),
+            (&long, 0x04, 3),
+            (&longer, 0x04, 4),
+            (&[0x9F, 0x1F, 0x01, 7], 0x9F, 3),
+            (&[0xBF, 0x81, 0x00, 0x02, 0x05, 0x00], 0xBF, 4),
+        ];
+        for (der, tag, content_at) in elements {
+            let more = [der, &[0x05, 0x00]].concat();
+            let (element, rest) = Element::split(&more).unwrap();
+            assert_eq!((element.encoded(), rest), (der, &[0x05, 0x00][..]));
+            assert_eq!(element.tag(), Tag(tag));
+            assert_eq!(element.content(), &der[content_at..], "{der:02x?}");
+        }
+    }
 
     #[test]
     fn canonical_forms_pass() {
@@ -291,7 +344,7 @@ mod tests {
             &[0x30, 0x05, 0x31, 0x00, 0x06, 0x01, 0x2A],
         ];
         for der in good {
-            assert_eq!(check_strict(der, 0), Ok(()), "{der:02x?}");
+            assert_eq!(strict(der), Ok(()), "{der:02x?}");
         }
     }
 
@@ -316,17 +369,17 @@ mod tests {
             (&[0x10, 0x00], 0),                         // primitive SEQUENCE
         ];
         for (der, at) in bad {
-            assert_eq!(check_strict(der, 0), Err(Fault::new(Rule::Der, at)), "{der:02x?}");
+            assert_eq!(strict(der), Err((Rule::Der, at)), "{der:02x?}");
         }
     }
 
     #[test]
     fn their_number_is_bounded() {
         let most = [0x05, 0x00].repeat(Budget::MAX);
-        assert_eq!(check_strict(&most, 0), Ok(()));
+        assert_eq!(strict(&most), Ok(()));
         let one_more = [0x05, 0x00].repeat(Budget::MAX + 1);
         let at = 2 * Budget::MAX;
-        assert_eq!(check_strict(&one_more, 0), Err(Fault::new(Rule::TooManyElements, at)));
+        assert_eq!(strict(&one_more), Err((Rule::TooManyElements, at)));
     }
 
     #[test]
@@ -338,7 +391,7 @@ mod tests {
                 outer
             })
         };
-        assert_eq!(check_strict(&nested(16), 0), Ok(()));
-        assert_eq!(check_strict(&nested(17), 0), Err(Fault::new(Rule::Nesting, 32)));
+        assert_eq!(strict(&nested(16)), Ok(()));
+        assert_eq!(strict(&nested(17)), Err((Rule::Nesting, 32)));
     }
 }
