@@ -121,7 +121,11 @@ fn summary_hash(
         .filter(|block| summary == MeasurementSummary::All || block.is_tcb())
         .flat_map(|block| block.bytes.iter().copied())
         .collect();
-    Ok(PROVIDER.hash.digest(suite.hash, &[&covered])?.as_bytes().to_vec())
+    let mut digest = PROVIDER.hash.digest(suite.hash, &[&covered])?.as_bytes().to_vec();
+    if turn.has(Fault::SummaryHashDiffers) {
+        patch(&mut digest, 0, |byte| byte ^ 1);
+    }
+    Ok(digest)
 }
 
 fn misbehave(fault: Fault, version: SpdmVersion, bytes: &mut [u8]) {

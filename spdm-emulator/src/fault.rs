@@ -188,6 +188,8 @@ faults! {
     BasicMutAuth = "basic-mut-auth", "BasicMutAuthReq is set (1.1).";
     SummaryHashMissing = "summary-hash-missing",
         "MeasurementSummaryHash was asked for and is not there.";
+    SummaryHashDiffers = "summary-hash-differs",
+        "MeasurementSummaryHash is signed, but is not the hash of the measurements.";
     SummaryHashUnsolicited = "summary-hash-unsolicited",
         "MeasurementSummaryHash is there and was not asked for.";
     // MEASUREMENTS.
