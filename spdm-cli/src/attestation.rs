@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use spdm_codec::{MeasurementAttributes, MeasurementSummary, Nonce, SlotId};
+use spdm_codec::{MeasurementAttributes, MeasurementOperation, MeasurementSummary, Nonce, SlotId};
 use spdm_crypto::Provider;
 use spdm_evidence::{
-    Check, Freshness, MeasuredValue, Recorder, Recording, Reference, ReportBuilder,
+    Check, Freshness, MeasuredValue, Recorder, Recording, Reference, ReportBuilder, summary_of,
 };
 use spdm_requester::{
     Error, Failure as FlowFailure, Fresh, Incompatible, Negotiated, Possession, Proof, Recovered,
@@ -423,13 +423,22 @@ impl Run<'_, '_> {
         let last = *self.plan.measurements == IndexList::None;
         let nonce = self.nonce(&requester, self.plan.nonce.filter(|_| last))?;
         self.report.asked(Proof::Challenge, &nonce);
-        let flow = requester.challenge(peer.identity, MeasurementSummary::None, nonce);
+        let flow = requester.challenge(peer.identity, self.summary(), nonce);
         match blocking::run(flow, self.line, &self.clock) {
             Ok((requester, possession)) => {
                 self.proven(&possession, peer)?;
                 Ok(requester)
             }
             Err(failure) => self.refused(failure),
+        }
+    }
+
+    /// A summary hash is asked for where it can be compared with the measurements that follow.
+    fn summary(&self) -> MeasurementSummary {
+        let raw = MeasurementAttributes::RAW_BIT_STREAM_REQUESTED;
+        match self.plan.measurements {
+            IndexList::All if !self.plan.attributes.contains(raw) => MeasurementSummary::All,
+            _ => MeasurementSummary::None,
         }
     }
 
@@ -458,7 +467,15 @@ impl Run<'_, '_> {
             Ok((_, measured)) => {
                 self.report.measurements(MeasuredValue::of_record(&measured.record));
                 match (measured.possession, peer) {
-                    (Some(possession), Some(peer)) => self.proven(&possession, peer),
+                    (Some(possession), Some(peer)) => {
+                        let (hash, provider) = (possession.identity().hash(), self.provider);
+                        let summary = (selection == Selection::All).then(|| {
+                            let all = MeasurementOperation::All;
+                            summary_of(all, attributes, &measured.record, hash, provider)
+                        });
+                        self.report.measured_summary(summary.flatten());
+                        self.proven(&possession, peer)
+                    }
                     _ => {
                         self.report.pass(Check::MeasurementsFormat, "every block is well formed");
                         Ok(())

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use spdm_codec::{
     Challenge, Code, Cx, ErrorCode, GetCertificate, GetMeasurements, HEADER_LEN, Header, KeySlot,
-    Message, Nonce, SlotId, SpdmVersion,
+    MeasurementRecord, Message, Nonce, SlotId, SpdmVersion,
 };
-use spdm_crypto::{HashBank, Provider};
+use spdm_crypto::{Digest, HashBank, Provider};
 use spdm_requester::{
     Bench, Connection, Error, MeasurementSignature, Negotiated, Possession, Proof, Verdict,
 };
@@ -17,7 +17,7 @@ use spdm_x509::{Identity, ProvisionedKey};
 
 use crate::chain_library::{Held, HeldChain};
 use crate::exchange::{Exchange, Negotiation, Recording};
-use crate::report::MeasuredValue;
+use crate::report::{MeasuredValue, summary_of};
 
 /// An ERROR in answer to a request.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +41,8 @@ pub(crate) struct Attempt<'c> {
     pub(crate) outcome: Outcome<'c>,
     /// What a signature over measurements covers.
     pub(crate) values: Vec<MeasuredValue>,
+    /// The summary hash of the record that carries the signature, where it has one.
+    pub(crate) summary: Option<Digest>,
 }
 
 #[derive(Debug)]
@@ -141,7 +143,7 @@ impl<'c> Judge<'_, 'c> {
         };
         let accepted =
             connection.accept(bench, request, Untrusted::new(response), identity.as_ref());
-        let mut values = Vec::new();
+        let (mut values, mut summary) = (Vec::new(), None);
         let outcome = match &accepted {
             Err(Error::Signature { .. }) => Some(Outcome::Failed),
             Err(_) => None,
@@ -156,6 +158,7 @@ impl<'c> Judge<'_, 'c> {
                     let kept = judgement.unsigned.len().saturating_sub(before);
                     values = judgement.unsigned.split_off(kept).concat();
                     values.extend(own);
+                    summary = self.summary(request, &message.record, connection);
                     Some(Outcome::Verified(possession))
                 } else if asked.is_some() {
                     values = own;
@@ -181,7 +184,7 @@ impl<'c> Judge<'_, 'c> {
             Ok(_) => None,
         };
         if let (Some((proof, slot, nonce)), Some(outcome)) = (asked, outcome) {
-            judgement.attempts.push(Attempt { proof, slot, nonce, outcome, values });
+            judgement.attempts.push(Attempt { proof, slot, nonce, outcome, values, summary });
         }
         accepted.map(drop)
     }
@@ -221,6 +224,20 @@ impl<'c> Judge<'_, 'c> {
             }
             (None, None) => Ok(None),
         }
+    }
+
+    /// What a summary hash over these measurements would be.
+    fn summary(
+        &self,
+        request: &[u8],
+        record: &MeasurementRecord<'_>,
+        connection: &Connection,
+    ) -> Option<Digest> {
+        let negotiated = connection.negotiated()?;
+        let cx = Cx::new(negotiated.version).with_padding(usize::MAX);
+        let asked = GetMeasurements::decode(Untrusted::new(request), &cx).ok()?.message;
+        let hash = negotiated.hash().ok()?;
+        summary_of(asked.operation, asked.attributes, record, hash, self.provider)
     }
 
     /// Compares a chain that is complete now with DIGESTS.

@@ -4,14 +4,17 @@ mod builder;
 mod check;
 mod fault;
 mod measured;
+mod summary;
 
 pub use builder::{Freshness, ReportBuilder};
 pub use check::{Check, CheckResult, Status};
 pub use measured::{MeasuredValue, ReferenceStatus};
+pub use summary::summary_of;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use spdm_requester::SummaryAgreement;
 
 use crate::exchange::Note;
 
@@ -63,6 +66,8 @@ pub struct Report {
     fresh: Option<bool>,
     identity: IdentitySummary,
     measurements: Vec<MeasuredValue>,
+    #[serde(serialize_with = "summary::word")]
+    measurement_summary: SummaryAgreement,
     error: Option<ReportError>,
     #[serde(skip)]
     exit_class: ExitClass,
@@ -176,6 +181,13 @@ impl Report {
     #[must_use]
     pub fn measurements(&self) -> &[MeasuredValue] {
         &self.measurements
+    }
+
+    /// Whether `MeasurementSummaryHash` of CHALLENGE_AUTH is the hash of the measurements. No check: DSP0274
+    /// does not say exactly which form of the blocks it covers; it is for people and their policies.
+    #[must_use]
+    pub const fn measurement_summary(&self) -> SummaryAgreement {
+        self.measurement_summary
     }
 
     /// Why it is not verified.

@@ -363,7 +363,7 @@ impl<'c> Case<'_, 'c> {
         let unsigned = "the measurements are not signed";
         match shown {
             Some(attempt) if verified(attempt) => {
-                report.measurements(attempt.values.clone());
+                report.measurements(attempt.values.clone()).measured_summary(attempt.summary);
             }
             _ if self.judgement.attempts.iter().any(verified) => {
                 report.skip(Check::MeasurementsFormat, unsigned);

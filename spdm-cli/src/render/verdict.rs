@@ -1,6 +1,7 @@
 //! Verdicts: what was found at a glance, then who, what and why.
 
 use spdm_evidence::{Check, MeasuredValue, ReferenceStatus, Report, Status};
+use spdm_requester::SummaryAgreement;
 
 use super::certificate::certificates;
 use super::{Style, Table, hex_cut};
@@ -11,6 +12,8 @@ use crate::verdict::Verdict;
 
 /// Values longer than this are cut, unless -v is given.
 const VALUE_LEN: usize = 64;
+/// Both are signed; which of them is right, nobody can say.
+const SUMMARY_DIFFERS: &str = "WARNING: MeasurementSummaryHash, which the device signed before, is not the hash of these measurements";
 
 /// Shows a verdict.
 pub(crate) fn show(verdict: &Verdict, console: &mut Console) -> Result<(), Failure> {
@@ -233,7 +236,11 @@ pub(crate) fn measured(report: &Report, style: Style, most: usize) -> String {
         (_, 3, "MISMATCH") => style.bad(cell),
         _ => cell.to_owned(),
     });
-    format!("{} ({signed})\n{rows}", style.strong("Measurements"))
+    let warning = match report.measurement_summary() {
+        SummaryAgreement::Differs => style.bad(SUMMARY_DIFFERS) + "\n",
+        _ => String::new(),
+    };
+    format!("{} ({signed})\n{rows}{warning}", style.strong("Measurements"))
 }
 
 const fn reference(value: &MeasuredValue) -> &'static str {

@@ -63,6 +63,7 @@ fn the_object_has_every_key() {
         "fresh",
         "identity",
         "measurements",
+        "measurement_summary",
         "error",
     ];
     let mut found: Vec<_> = report.as_object().unwrap().keys().map(String::as_str).collect();

@@ -43,6 +43,36 @@ fn exit_codes_of_faults() {
     }
 }
 
+/// The device signs a summary hash that is not the hash of what it measured: that is said, live and offline.
+#[test]
+fn a_summary_hash_that_differs_is_not_passed_over_in_silence() {
+    const WARNING: &str = "WARNING: MeasurementSummaryHash";
+    let device = Emulator::start("--seed 1 --base-asym ECDSA_P256 --fault summary-hash-differs");
+    let (target, trust) = (&device.target, format!("--trust {}", device.root()));
+    let file = device.folder.path("evidence.json");
+    let attest = format!("attest {target} {trust}");
+    for line in [format!("{attest} --evidence {file}"), format!("verify {file} {trust}")] {
+        let text = run(&line);
+        // It decides nothing: which form of the blocks it covers is not said clearly enough.
+        assert_eq!(text.code, 0, "{text:?}");
+        assert!(text.out.contains(WARNING), "{}", text.out);
+        assert_eq!(run(&format!("{line} --json")).object()["measurement_summary"], "differs");
+    }
+    for (option, expected) in [
+        ("--measurements 1", "not_asked"),
+        ("--measurements none", "not_asked"),
+        ("--challenge none", "not_asked"),
+        ("--raw", "not_asked"),
+    ] {
+        let report = run(&format!("{attest} {option} --json")).object();
+        assert_eq!(report["measurement_summary"], expected, "{option}");
+        assert_eq!(report["verified"], true, "{option}");
+    }
+    let honest = run("attest emulated");
+    assert!(!honest.out.contains(WARNING), "{}", honest.out);
+    assert_eq!(run("attest emulated --json").object()["measurement_summary"], "agrees");
+}
+
 #[test]
 fn evidence_is_written_whatever_the_verdict() {
     let device = Emulator::start("--seed 1 --fault bad-signature");

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use spdm_codec::{KeySlot, Nonce};
-use spdm_crypto::{HashAlgorithm, Provider};
-use spdm_requester::{Error, Negotiated, Possession, Proof, Verified};
+use spdm_crypto::{Digest, HashAlgorithm, Provider};
+use spdm_requester::{Error, Negotiated, Possession, Proof, SummaryHash, Verified};
 use spdm_x509::{Appraisal, ChainError, Outcome, SanPolicy};
 
 use super::fault::Fault;
+use super::summary::agreement;
 use super::{
     Check, CheckResult, ExitClass, IdentitySummary, MeasuredValue, Nonces, Report, Status,
 };
@@ -57,6 +58,8 @@ pub struct ReportBuilder {
     identity: IdentitySummary,
     digest: Option<Vec<u8>>,
     measurements: Vec<MeasuredValue>,
+    signed_summary: Option<SummaryHash>,
+    measured_summary: Option<Digest>,
     fault: Option<Fault>,
     authenticated: bool,
     notes: Vec<Note>,
@@ -111,6 +114,8 @@ impl ReportBuilder {
             identity: IdentitySummary::default(),
             digest: None,
             measurements: Vec::new(),
+            signed_summary: None,
+            measured_summary: None,
             fault: None,
             authenticated: false,
             notes: Vec::new(),
@@ -244,6 +249,7 @@ impl ReportBuilder {
             *proven = true;
         }
         if proof == Proof::Challenge {
+            self.signed_summary = possession.summary().copied();
             self.pass(Check::ChallengeChainHash, "CertChainHash is that of the device's key");
             self.pass(Check::ChallengeSignature, "signed by the device's key");
         }
@@ -253,6 +259,13 @@ impl ReportBuilder {
     /// The measurements to be shown. Beside a device that is authenticated, only what it signed is.
     pub fn measurements(&mut self, values: Vec<MeasuredValue>) -> &mut Self {
         self.measurements = values;
+        self
+    }
+
+    /// What a summary hash over the signed measurements would be ([`summary_of`](crate::summary_of)), to
+    /// compare with the one in CHALLENGE_AUTH.
+    pub fn measured_summary(&mut self, digest: Option<Digest>) -> &mut Self {
+        self.measured_summary = digest;
         self
     }
 
@@ -338,6 +351,10 @@ impl ReportBuilder {
             Some(fault) => (fault.class, Some(fault.error)),
             None => (ExitClass::Ok, None),
         };
+        // What is not signed is compared with nothing.
+        let [_, measured] = self.proven;
+        let measured = self.measured_summary.filter(|_| measured);
+        let measurement_summary = agreement(self.signed_summary.as_ref(), measured.as_ref());
         let [challenge, measurements] = self.nonces.map(|nonce| nonce.map(hex::encode));
         Report {
             schema: 1,
@@ -351,6 +368,7 @@ impl ReportBuilder {
             fresh,
             identity: self.identity,
             measurements: self.measurements,
+            measurement_summary,
             error,
             exit_class,
             notes: self.notes,
