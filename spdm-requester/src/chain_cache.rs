@@ -9,6 +9,10 @@ use spdm_x509::{Chain, ChainContext, Identity, Trusted, VerifiedLinks};
 /// Everything else is judged again under the policy of the day: trust anchor, time, profile and name. And
 /// the device has to answer for this digest: CHALLENGE_AUTH and MEASUREMENTS are signed by its key.
 ///
+/// What is not judged again is by which algorithms and by which provider the links were verified: a provider
+/// that lacks an algorithm of the upper certificates, but has the leaf's, takes a known chain all the same. A
+/// caller who withdraws an algorithm drops the chains that it knows.
+///
 /// What to put in is [`Attested::trusted`](crate::Attested::trusted) of an earlier attestation, as long as
 /// the buffer of its chain lives.
 #[derive(Clone, Copy, Debug, Default)]
