@@ -47,6 +47,16 @@ struct RevokedCertificate {
     serial: Vec<u8>,
 }
 
+impl RevokedCertificate {
+    /// To leave out a revocation would be to trust.
+    fn of(der: &[u8]) -> Result<Self, Failure> {
+        let certificate = Certificate::parse(Untrusted::new(der))
+            .map_err(|error| Failure::usage(format!("--revoked: not a certificate: {error}")))?;
+        let (issuer, serial) = (certificate.issuer().der(), certificate.serial());
+        Ok(Self { issuer: issuer.to_vec(), serial: serial.to_vec() })
+    }
+}
+
 impl Trust {
     /// Reads the anchors. Of a device that is a PCI function itself, the leaf has to name this `function`, unless
     /// another name is asked for.
@@ -69,11 +79,12 @@ impl Trust {
         let certificates = all_certificates(&args.trust)?;
         let intermediates = all_certificates(&args.trust_intermediate)?;
         let revoked = all_certificates(&args.revoked)?;
+        let revoked = revoked.iter().map(|der| RevokedCertificate::of(der));
         Ok(Self {
             certificates,
             digests: args.trust_root_hash.clone(),
             intermediates,
-            revoked: revoked.iter().filter_map(|der| revoked_certificate(der)).collect(),
+            revoked: revoked.collect::<Result<_, _>>()?,
             revoked_keys: args.revoked_key.clone(),
             at: args.at,
             profile: args.profile.into(),
@@ -153,13 +164,6 @@ fn all_certificates(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, Failure> {
     let mut certificates = Vec::new();
     paths.iter().try_for_each(|path| anchors(path, &mut certificates))?;
     Ok(certificates)
-}
-
-/// Every file was read as certificates before.
-fn revoked_certificate(der: &[u8]) -> Option<RevokedCertificate> {
-    let certificate = Certificate::parse(Untrusted::new(der)).ok()?;
-    let (issuer, serial) = (certificate.issuer().der().to_vec(), certificate.serial().to_vec());
-    Some(RevokedCertificate { issuer, serial })
 }
 
 /// Adds the certificates of a file, or of the files in a folder.

@@ -1,6 +1,6 @@
 //! What is wrong with the arguments or with a file: exit code 2, and a word why.
 
-use crate::process::{Folder, run};
+use crate::process::{Folder, run, spdm};
 
 #[test]
 fn usage_errors() {
@@ -58,6 +58,41 @@ fn usage_errors() {
     assert_eq!(run(&repeated).code, 2, "no nonce is used twice");
 }
 
+/// A digest of no hash function would match nothing, and a revocation that is left out would be trust.
+#[test]
+fn revocations_that_could_never_match() {
+    let folder = Folder::new();
+    let file = folder.path("evidence.json");
+    let certs = folder.path("certs");
+    let live = format!("attest emulated --evidence {file} -q");
+    assert_eq!((run(&live).code, run(&format!("certs emulated --out {certs} -q")).code), (0, 0));
+    let chain = format!("{certs}/slot0.bin");
+    for verb in ["attest emulated", "measure emulated", "certs emulated"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain([format!("verify {file}"), format!("chain {chain}")])
+    {
+        for len in [0, 1, 20, 28, 31, 33, 47, 49, 63, 65] {
+            let mut args: Vec<&str> = verb.split_whitespace().collect();
+            let digest = "5a".repeat(len);
+            args.extend(["--revoked-key", &digest]);
+            let run = spdm(&args);
+            assert_eq!((run.code, run.out.as_str()), (2, ""), "{verb} {len}: {run:?}");
+            assert!(run.err.contains("32, 48 or 64"), "{verb} {len}: {}", run.err);
+        }
+        let odd = run(&format!("{verb} --revoked-key {}5", "5a".repeat(31)));
+        assert_eq!((odd.code, odd.out.as_str()), (2, ""), "{odd:?}");
+        // One that cannot be read does not leave the others.
+        let mixed = folder.path("mixed");
+        std::fs::create_dir_all(&mixed).unwrap();
+        std::fs::copy(format!("{certs}/slot0.pem"), format!("{mixed}/good.pem")).unwrap();
+        std::fs::write(format!("{mixed}/bad.der"), [0x30, 3, 2, 1, 1]).unwrap();
+        let run = run(&format!("{verb} --revoked {mixed}"));
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{verb}: {run:?}");
+        assert!(run.err.contains("bad.der: not a certificate"), "{}", run.err);
+    }
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_pci_function_that_is_not_there() {
@@ -97,7 +132,14 @@ fn files_that_are_not_what_they_should_be() {
             let run = run(&format!("{verb} {file}"));
             assert_eq!(run.code, 2, "{verb} {file}: {run:?}");
         }
-        for option in ["--trust", "--peer-key", "--reference", "--nonce @"] {
+        for option in [
+            "--trust",
+            "--trust-intermediate",
+            "--revoked",
+            "--peer-key",
+            "--reference",
+            "--nonce @",
+        ] {
             let space = if option.ends_with('@') { "" } else { " " };
             let run = run(&format!("attest emulated {option}{space}{file}"));
             assert_eq!(run.code, 2, "{option} {file}: {run:?}");
