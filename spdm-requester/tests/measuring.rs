@@ -220,3 +220,26 @@ fn n21_manifest_device_mode_and_changed_content() {
         assert_eq!(changed, ContentChanged::Changed, "{version}");
     }
 }
+
+/// What came before the refusal was not signed, and never will be.
+#[test]
+fn nothing_of_an_unfinished_selection_stays_in_the_buffer() {
+    for version in SpdmVersion::ALL {
+        let mut sim = Sim::new(config(version));
+        with_policy(&mut sim, |sim, policy| {
+            let mut plan = AttestationPlan::new(policy);
+            plan.selection = Selection::Indices(&[1, 0xEE]);
+            let mut memory = Memory::new();
+            let (mut chain, mut record) = (vec![0; 0x4000], vec![0; 0x1000]);
+            let clock = sim.clock.clone();
+            let flow = requester(&mut memory, sim).attest(plan, &mut chain, &mut record);
+            let failure = blocking::run(flow, sim, &clock).unwrap_err();
+            assert!(matches!(error_of(failure.error), Error::Refused(_)), "{version}");
+            assert_eq!(
+                sim.codes().iter().filter(|code| **code == Code::GET_MEASUREMENTS).count(),
+                2
+            );
+            assert!(record.iter().all(|byte| *byte == 0), "{version}");
+        });
+    }
+}

@@ -40,8 +40,8 @@ impl<'p, 'c, 'm> Attest<'p, 'c, 'm> {
         buffer: &'c mut [u8],
         record: &'m mut [u8],
     ) -> Self {
-        let (part, proofs) = (Part::Negotiate(Negotiate::new()), Proofs::new(plan, record));
-        Self { buffer, cache, part, refused: None, proofs }
+        let part = Part::Negotiate(Negotiate::new());
+        Self { buffer, cache, part, refused: None, proofs: Proofs::new(plan, record) }
     }
 
     /// It is known whose signature is expected.

@@ -32,8 +32,8 @@ impl<'p, 'c, 'm> AttestProvisioned<'p, 'c, 'm> {
         spki_der: &'c [u8],
         record: &'m mut [u8],
     ) -> Self {
-        let (negotiate, proofs) = (Negotiate::new(), Proofs::new(plan, record));
-        Self { spki_der, part: Part::Negotiation, negotiate, proofs }
+        let (part, negotiate) = (Part::Negotiation, Negotiate::new());
+        Self { spki_der, part, negotiate, proofs: Proofs::new(plan, record) }
     }
 
     /// The caller vouches for the key, unless it is revoked. A name that the policy asks for no key can have.

@@ -188,6 +188,13 @@ impl<'i, 'm> Reading<'i, 'm> {
     }
 }
 
+/// What came before a failure was never signed: it does not stay in the caller's buffer.
+impl Drop for Reading<'_, '_> {
+    fn drop(&mut self) {
+        self.buffer.get_mut(..self.len).unwrap_or_default().fill(0);
+    }
+}
+
 /// Measurements: see [`Requester::measure_signed`](crate::Requester::measure_signed).
 #[derive(Debug)]
 pub struct Measure<'i, 'm, 'c> {
