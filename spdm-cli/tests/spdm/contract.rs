@@ -339,19 +339,3 @@ fn objects_that_are_no_verdict() {
         assert_eq!(report["error"]["field"], "ALGORITHMS.BaseHashSel", "{verb}: {report}");
     }
 }
-
-/// The summary hash of measurements is not asked for: what a device could say wrong there is in no verdict.
-#[test]
-fn no_summary_hash_is_asked_for() {
-    let device = serve(small());
-    let collected = run(&format!("collect {}", device.target));
-    let evidence: Value = serde_json::from_str(&collected.out).unwrap();
-    let requests: Vec<_> = evidence["exchanges"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|exchange| hex::decode(exchange["request"].as_str().unwrap()).unwrap())
-        .collect();
-    let challenge = requests.iter().find(|request| request[1] == 0x83).unwrap();
-    assert_eq!(challenge[..4], [0x12, 0x83, 0, 0]);
-}
