@@ -1,11 +1,10 @@
 //! Trust anchors, and where a chain starts.
 
-use spdm_crypto::{Digest, HashAlgorithm, Provider};
+use spdm_crypto::{HashAlgorithm, Provider};
 
 use crate::appraisal::Ending;
 use crate::certificate::Certificate;
 use crate::chain::Chain;
-use crate::error::Fault;
 use crate::finding::{Ledger, Ruling};
 use crate::profile::{Demand, Profile};
 use crate::rule::Rule;
@@ -66,7 +65,7 @@ impl<'t> Origin<'t> {
         let root_hash = chain.root_hash();
         let sent = chain.certificate_ders().next();
         if let Some(first) = sent.filter(|first| is_digest(root_hash, hash, first, provider)) {
-            let found = anchored(anchors, first, chain, provider);
+            let found = anchored(anchors, first, chain, provider).map(|anchor| (0, anchor));
             let (root, anchor) = match found.or_else(|| intermediate(anchors, chain)) {
                 Some((index, anchor)) => (Root::Anchored(index), Ok(anchor)),
                 None => (Root::Sent, untrusted),
@@ -76,32 +75,23 @@ impl<'t> Origin<'t> {
         if let Some((index, anchor)) = intermediate(anchors, chain) {
             return Self { root: Root::Anchored(index), anchor: Ok(anchor), has_root: false };
         }
-        let named = anchors.iter().enumerate().filter(|(_, anchor)| match anchor {
-            Anchor::Certificate(der) => is_digest(root_hash, hash, der, provider),
-            Anchor::RootHash { hash: of, digest } => *of == hash && *digest == root_hash,
-            Anchor::Intermediate(_) => false,
-        });
-        let unknown = Self { root: Root::Unknown, anchor: untrusted, has_root: false };
-        // A certificate serves better than a digest, wherever it is in the list.
-        named.map(Self::left_out).reduce(Self::better).unwrap_or(unknown)
-    }
-
-    /// The anchor is the root that the chain leaves out.
-    fn left_out((index, anchor): (usize, &'t Anchor<'t>)) -> Self {
-        let root = match anchor {
-            Anchor::Certificate(der) | Anchor::Intermediate(der) => {
-                Certificate::from_der(der).map(|_| *der).map_err(|_: Fault| Rule::AnchorSyntax)
-            }
-            Anchor::RootHash { .. } => Err(Rule::RootCertificateNeeded),
-        };
-        match root {
-            Ok(root) => Self { root: Root::Omitted(root), anchor: Ok(index), has_root: false },
-            Err(rule) => Self { root: Root::Unknown, anchor: Err(rule), has_root: false },
+        let mut origin = Self { root: Root::Unknown, anchor: untrusted, has_root: false };
+        for (index, anchor) in anchors.iter().enumerate() {
+            origin.anchor = match anchor {
+                // A certificate serves better than a digest, wherever it is in the list.
+                Anchor::Certificate(der) if is_digest(root_hash, hash, der, provider) => {
+                    if Certificate::from_der(der).is_ok() {
+                        return Self { root: Root::Omitted(der), anchor: Ok(index), ..origin };
+                    }
+                    Err(Rule::AnchorSyntax)
+                }
+                Anchor::RootHash { hash: of, digest } if *of == hash && *digest == root_hash => {
+                    Err(Rule::RootCertificateNeeded)
+                }
+                _ => continue,
+            };
         }
-    }
-
-    fn better(self, other: Self) -> Self {
-        if self.anchor.is_ok() { self } else { other }
+        origin
     }
 
     /// Whether the chain leaves the anchor out.
@@ -190,47 +180,44 @@ impl<'t> Origin<'t> {
     }
 }
 
-/// The anchor that `first` is, whose digest RootHash is.
+/// The first of the anchors that `first` is, whose digest RootHash is.
 fn anchored(
     anchors: &[Anchor<'_>],
     first: &[u8],
     chain: &Chain<'_>,
     provider: &Provider,
-) -> Option<(u16, usize)> {
+) -> Option<usize> {
+    let is_same = |anchor: &Anchor<'_>| matches!(anchor, Anchor::Certificate(der) if *der == first);
+    let mut found = anchors.iter().position(is_same);
     // Each hash function is used once, however many digests there are.
-    let mut digests: [Option<Digest>; HashAlgorithm::ALL.len()] = [None; HashAlgorithm::ALL.len()];
-    let mut digest_of = |hash: HashAlgorithm| {
-        let places = HashAlgorithm::ALL.into_iter().zip(&mut digests);
-        let (_, place) = places.into_iter().find(|(of, _)| *of == hash)?;
-        if place.is_none() {
-            *place = provider.hash.digest(hash, &[first]).ok();
+    for algorithm in HashAlgorithm::ALL {
+        let before = anchors.get(..found.unwrap_or(anchors.len())).unwrap_or_default();
+        let find = |wanted: Option<&[u8]>| {
+            before.iter().position(|anchor| match anchor {
+                Anchor::RootHash { hash, digest } if *hash == algorithm => {
+                    wanted.is_none_or(|wanted| wanted == *digest)
+                }
+                _ => false,
+            })
+        };
+        found = if algorithm == chain.context().hash {
+            find(Some(chain.root_hash()))
+        } else {
+            let computed = find(None).and_then(|_| provider.hash.digest(algorithm, &[first]).ok());
+            computed.and_then(|computed| find(Some(computed.as_bytes())))
         }
-        *place
-    };
-    let found = anchors.iter().position(|anchor| match anchor {
-        Anchor::Certificate(der) => *der == first,
-        Anchor::RootHash { hash, digest } if *hash == chain.context().hash => {
-            *digest == chain.root_hash()
-        }
-        Anchor::RootHash { hash, digest } => {
-            digest_of(*hash).is_some_and(|computed| computed.as_bytes() == *digest)
-        }
-        Anchor::Intermediate(_) => false,
-    });
-    found.map(|anchor| (0, anchor))
+        .or(found);
+    }
+    found
 }
 
-/// The first certificate of the chain that is an anchor below the root; never the leaf.
+/// The first certificate of the chain that is an anchor below the root, and which; never the leaf.
 fn intermediate(anchors: &[Anchor<'_>], chain: &Chain<'_>) -> Option<(u16, usize)> {
-    if !anchors.iter().any(|anchor| matches!(anchor, Anchor::Intermediate(_))) {
-        return None;
-    }
     let authorities = usize::from(chain.certificate_count() - 1);
     (0..).zip(chain.certificate_ders().take(authorities)).find_map(|(index, der)| {
-        let found = anchors
-            .iter()
-            .position(|anchor| matches!(anchor, Anchor::Intermediate(trusted) if *trusted == der));
-        found.map(|anchor| (index, anchor))
+        let is_same =
+            |anchor: &Anchor<'_>| matches!(anchor, Anchor::Intermediate(same) if *same == der);
+        anchors.iter().position(is_same).map(|anchor| (index, anchor))
     })
 }
 

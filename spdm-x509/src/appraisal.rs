@@ -47,6 +47,16 @@ impl Ending {
     }
 }
 
+/// The checks of a policy, in their order.
+const JUDGED: [Check; 6] = [
+    Check::Root,
+    Check::Certificates,
+    Check::Signatures,
+    Check::Anchor,
+    Check::LeafProfile,
+    Check::San,
+];
+
 /// Every check of a [`Policy`](crate::Policy) on one chain.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
@@ -84,54 +94,59 @@ impl<'c> Appraisal<'c> {
     /// [`Check::Root`]; skipped where the chain leaves out a root that no anchor is.
     #[must_use]
     pub const fn root(&self) -> Outcome {
-        self.root.of(Check::Root)
+        self.outcome(Check::Root)
     }
 
     /// [`Check::Certificates`].
     #[must_use]
     pub const fn certificates(&self) -> Outcome {
-        self.certificates.of(Check::Certificates)
+        self.outcome(Check::Certificates)
     }
 
     /// [`Check::Signatures`]; skipped where the issuer of the first certificate is not known.
     #[must_use]
     pub const fn signatures(&self) -> Outcome {
-        self.signatures.of(Check::Signatures)
+        self.outcome(Check::Signatures)
     }
 
     /// [`Check::Anchor`].
     #[must_use]
     pub const fn anchor(&self) -> Outcome {
-        self.anchor.of(Check::Anchor)
+        self.outcome(Check::Anchor)
     }
 
     /// [`Check::LeafProfile`].
     #[must_use]
     pub const fn leaf_profile(&self) -> Outcome {
-        self.leaf_profile.of(Check::LeafProfile)
+        self.outcome(Check::LeafProfile)
     }
 
     /// [`Check::San`]; skipped with [`SanPolicy::None`](crate::SanPolicy::None).
     #[must_use]
     pub const fn san(&self) -> Outcome {
-        self.san.of(Check::San)
+        self.outcome(Check::San)
     }
 
     /// Every check with its outcome, in the order of [`Check`].
     pub fn outcomes(&self) -> impl Iterator<Item = (Check, Outcome)> + use<> {
-        self.endings().into_iter().map(|(check, ending)| (check, ending.of(check)))
+        JUDGED.map(|check| (check, self.outcome(check))).into_iter()
     }
 
-    /// The same with how each ended.
-    const fn endings(&self) -> [(Check, Ending); 6] {
-        [
-            (Check::Root, self.root),
-            (Check::Certificates, self.certificates),
-            (Check::Signatures, self.signatures),
-            (Check::Anchor, self.anchor),
-            (Check::LeafProfile, self.leaf_profile),
-            (Check::San, self.san),
-        ]
+    const fn outcome(&self, check: Check) -> Outcome {
+        self.ending(check).of(check)
+    }
+
+    const fn ending(&self, check: Check) -> Ending {
+        match check {
+            // A chain is there.
+            Check::Format => Ending::Pass,
+            Check::Root => self.root,
+            Check::Certificates => self.certificates,
+            Check::Signatures => self.signatures,
+            Check::Anchor => self.anchor,
+            Check::LeafProfile => self.leaf_profile,
+            Check::San => self.san,
+        }
     }
 
     /// The chain that was appraised.
@@ -179,8 +194,8 @@ impl<'c> Appraisal<'c> {
     /// The first failure; where there is none, the first check that trust depends on and that was not made.
     fn objection(&self) -> Option<ChainError> {
         let mut not_made = None;
-        for (check, ending) in self.endings() {
-            match (ending, check) {
+        for check in JUDGED {
+            match (self.ending(check), check) {
                 (Ending::Fail { certificate, rule }, _) => {
                     return Some(ChainError { certificate, ..ChainError::new(check, rule) });
                 }

@@ -97,26 +97,30 @@ impl<'a> Certificate<'a> {
         let extensions = fields.optional(explicit(3));
         fields.finish(Rule::CertificateSyntax)?;
 
-        let (not_before, not_after) = parse_validity(validity)?;
-        let has_early_generalized_time =
-            validity.fields().into_iter().any(|time| Time::is_early_generalized(time));
+        let Validity { not_before, not_after, has_early_generalized_time } =
+            Validity::parse(validity)?;
+        let issuer = Name::parse(issuer)?;
+        let subject = Name::parse(subject)?;
+        let key_info = public_key.encoded();
+        let public_key = PublicKey::parse(public_key)?;
+        let mut known = Extensions::default();
+        if let Some(tagged) = extensions {
+            known.read(budget, tagged)?;
+        }
         Ok(Self {
             der,
             tbs: tbs.encoded(),
             serial: serial.content(),
             signature_algorithm,
             signature,
-            issuer: Name::parse(issuer)?,
-            subject: Name::parse(subject)?,
+            issuer,
+            subject,
             not_before,
             not_after,
             has_early_generalized_time,
-            key_info: public_key.encoded(),
-            public_key: PublicKey::parse(public_key)?,
-            extensions: match extensions {
-                Some(tagged) => Extensions::parse(budget, tagged)?,
-                None => Extensions::default(),
-            },
+            key_info,
+            public_key,
+            extensions: known,
         })
     }
 
@@ -201,12 +205,12 @@ impl<'a> Certificate<'a> {
 
     /// The key purposes of extKeyUsage, in their order.
     pub fn extended_key_usage(&self) -> impl Iterator<Item = Oid<'a>> + use<'a> {
-        self.extensions.extended_key_usage.into_iter().flat_map(|purposes| purposes.iter())
+        self.extensions.extended_key_usage.iter()
     }
 
     /// The object identifiers in the SPDM extension, in their order (DSP0274, id-DMTF-SPDM-extension).
     pub fn spdm_oids(&self) -> impl Iterator<Item = Oid<'a>> + use<'a> {
-        self.extensions.spdm.into_iter().flat_map(|oids| oids.iter())
+        self.extensions.spdm.iter()
     }
 
     /// Whether the SPDM extension says that this certificate identifies hardware.
@@ -311,16 +315,28 @@ fn check_version(fields: &mut Fields<'_>) -> Result<(), Fault> {
     }
 }
 
-fn parse_validity(validity: Element<'_>) -> Result<(Time, Time), Fault> {
-    let missing = validity.fault(Rule::Time);
-    let mut fields = validity.fields();
-    let not_before = Time::parse(fields.element().ok_or(missing)?)?;
-    let not_after = Time::parse(fields.element().ok_or(missing)?)?;
-    fields.finish(Rule::Time)?;
-    if not_before > not_after {
-        return Err(validity.fault(Rule::ValidityOrder));
+/// The validity.
+struct Validity {
+    not_before: Time,
+    not_after: Time,
+    has_early_generalized_time: bool,
+}
+
+impl Validity {
+    fn parse(validity: Element<'_>) -> Result<Self, Fault> {
+        let mut fields = validity.fields();
+        let (Some(first), Some(last)) = (fields.element(), fields.element()) else {
+            return Err(validity.fault(Rule::Time));
+        };
+        let (not_before, not_after) = (Time::parse(first)?, Time::parse(last)?);
+        fields.finish(Rule::Time)?;
+        if not_before.unix() > not_after.unix() {
+            return Err(validity.fault(Rule::ValidityOrder));
+        }
+        let has_early_generalized_time =
+            Time::is_early_generalized(first) || Time::is_early_generalized(last);
+        Ok(Self { not_before, not_after, has_early_generalized_time })
     }
-    Ok((not_before, not_after))
 }
 
 #[cfg(test)]

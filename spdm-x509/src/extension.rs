@@ -15,9 +15,9 @@ use crate::tlv::{Budget, Element, Fields, Tag, check_strict_within};
 pub(crate) struct Extensions<'a> {
     pub(crate) basic_constraints: Option<BasicConstraints>,
     pub(crate) key_usage: Option<KeyUsage>,
-    pub(crate) extended_key_usage: Option<OidList<'a>>,
+    pub(crate) extended_key_usage: OidList<'a>,
     pub(crate) subject_alt_name: Option<SubjectAltName<'a>>,
-    pub(crate) spdm: Option<OidList<'a>>,
+    pub(crate) spdm: OidList<'a>,
     pub(crate) name_constraints: Option<NameConstraints<'a>>,
     /// The value of tcg-dice-TcbInfo, still encoded.
     pub(crate) tcb_info: Option<&'a [u8]>,
@@ -30,16 +30,13 @@ pub(crate) struct Extensions<'a> {
 }
 
 impl<'a> Extensions<'a> {
-    /// Reads the content of `extensions [3] EXPLICIT`.
-    pub(crate) fn parse(budget: &mut Budget, tagged: Element<'a>) -> Result<Self, Fault> {
-        let mut outer = tagged.fields();
-        let list = outer.take(Tag::SEQUENCE, Rule::ExtensionSyntax)?;
-        outer.finish(Rule::ExtensionSyntax)?;
+    /// Reads the content of `extensions [3] EXPLICIT` into what has none yet.
+    pub(crate) fn read(&mut self, budget: &mut Budget, tagged: Element<'a>) -> Result<(), Fault> {
+        let list = Element::only(tagged.content(), Tag::SEQUENCE, Rule::ExtensionSyntax)?;
         let mut fields = list.fields();
         if fields.is_empty() {
             return Err(list.fault(Rule::ExtensionSyntax));
         }
-        let mut extensions = Self::default();
         let mut seen = [None; Certificate::MAX_EXTENSIONS];
         let mut count = 0;
         while let Some(element) = fields.element() {
@@ -50,59 +47,59 @@ impl<'a> Extensions<'a> {
             let place = seen.get_mut(count);
             *place.ok_or_else(|| element.fault(Rule::TooManyExtensions))? = Some(extension.oid);
             count += 1;
-            extensions.add(budget, &extension)?;
+            self.add(budget, &extension)?;
         }
-        fields.finish(Rule::ExtensionSyntax)?;
-        Ok(extensions)
+        fields.finish(Rule::ExtensionSyntax)
     }
 
     fn add(&mut self, budget: &mut Budget, extension: &Extension<'a>) -> Result<(), Fault> {
+        let is_critical = extension.critical == Flag::True;
+        self.has_explicit_false |= extension.critical == Flag::False;
         match extension.oid.find(KINDS) {
-            Some(Kind::BasicConstraints) => {
-                let (constraints, flag) = BasicConstraints::parse(budget, extension)?;
+            Some((kind, tag, rule)) => self.add_value(kind, extension.value(budget, tag, rule)?),
+            None if extension.oid.is_dice() => {
+                self.has_critical_dice |= is_critical;
+                match extension.oid {
+                    Oid::TCB_INFO => self.tcb_info = Some(extension.octets),
+                    Oid::MULTI_TCB_INFO => self.multi_tcb_info = Some(extension.octets),
+                    _ => {}
+                }
+                Ok(())
+            }
+            None => {
+                self.has_unknown_critical |= is_critical;
+                Ok(())
+            }
+        }
+    }
+
+    fn add_value(&mut self, kind: Kind, value: Element<'a>) -> Result<(), Fault> {
+        match kind {
+            Kind::BasicConstraints => {
+                let (constraints, flag) = BasicConstraints::parse(value)?;
                 self.basic_constraints = Some(constraints);
                 self.has_explicit_false |= flag == Flag::False;
             }
-            Some(Kind::KeyUsage) => {
-                let usage = KeyUsage::parse(budget, extension)?;
+            Kind::KeyUsage => {
+                let usage = KeyUsage::parse(value)?;
                 self.key_usage = Some(usage);
                 self.has_untrimmed_key_usage = !usage.is_trimmed();
             }
-            Some(Kind::ExtendedKeyUsage) => {
-                let (entry, rule) = (Entry::KeyPurposeId, Rule::ExtendedKeyUsageSyntax);
-                self.extended_key_usage = Some(OidList::parse(budget, extension, entry, rule)?);
+            Kind::ExtendedKeyUsage => {
+                self.extended_key_usage =
+                    OidList::parse(value, Entry::KeyPurposeId, Rule::ExtendedKeyUsageSyntax)?;
             }
-            Some(Kind::SubjectAltName) => {
-                let names = extension.value(budget, Tag::SEQUENCE, Rule::SanSyntax)?;
-                self.subject_alt_name = Some(SubjectAltName::parse(names)?);
+            Kind::SubjectAltName => self.subject_alt_name = Some(SubjectAltName::parse(value)?),
+            Kind::Spdm => {
+                self.spdm = OidList::parse(value, Entry::SpdmOid, Rule::SpdmExtensionSyntax)?;
             }
-            Some(Kind::Spdm) => {
-                let (entry, rule) = (Entry::SpdmOid, Rule::SpdmExtensionSyntax);
-                self.spdm = Some(OidList::parse(budget, extension, entry, rule)?);
-            }
-            Some(Kind::NameConstraints) => {
-                let value = extension.value(budget, Tag::SEQUENCE, Rule::NameConstraintsSyntax)?;
-                self.name_constraints = Some(NameConstraints::parse(value)?);
-            }
-            Some(Kind::TcbInfo) => {
-                self.tcb_info = Some(extension.octets.content());
-                self.has_critical_dice |= extension.critical.is_true();
-            }
-            Some(Kind::MultiTcbInfo) => {
-                self.multi_tcb_info = Some(extension.octets.content());
-                self.has_critical_dice |= extension.critical.is_true();
-            }
-            None if extension.oid.is_dice() => {
-                self.has_critical_dice |= extension.critical.is_true();
-            }
-            None => self.has_unknown_critical |= extension.critical.is_true(),
+            Kind::NameConstraints => self.name_constraints = Some(NameConstraints::parse(value)?),
         }
-        self.has_explicit_false |= extension.critical == Flag::False;
         Ok(())
     }
 }
 
-/// The extensions that are taken apart.
+/// The extensions that decide, and so must be well formed.
 #[derive(Clone, Copy)]
 enum Kind {
     BasicConstraints,
@@ -111,27 +108,27 @@ enum Kind {
     SubjectAltName,
     Spdm,
     NameConstraints,
-    TcbInfo,
-    MultiTcbInfo,
 }
 
-const KINDS: &[(Oid<'static>, Kind)] = &[
-    (Oid::BASIC_CONSTRAINTS, Kind::BasicConstraints),
-    (Oid::KEY_USAGE, Kind::KeyUsage),
-    (Oid::EXTENDED_KEY_USAGE, Kind::ExtendedKeyUsage),
-    (Oid::SUBJECT_ALT_NAME, Kind::SubjectAltName),
-    (Oid::DMTF_SPDM_EXTENSION, Kind::Spdm),
-    (Oid::NAME_CONSTRAINTS, Kind::NameConstraints),
-    (Oid::TCB_INFO, Kind::TcbInfo),
-    (Oid::MULTI_TCB_INFO, Kind::MultiTcbInfo),
+/// Each with the type of its value, and the rule that another one breaks.
+const KINDS: &[(Oid<'static>, (Kind, Tag, Rule))] = &[
+    (Oid::BASIC_CONSTRAINTS, (Kind::BasicConstraints, Tag::SEQUENCE, Rule::BasicConstraintsSyntax)),
+    (Oid::KEY_USAGE, (Kind::KeyUsage, Tag::BIT_STRING, Rule::KeyUsageSyntax)),
+    (
+        Oid::EXTENDED_KEY_USAGE,
+        (Kind::ExtendedKeyUsage, Tag::SEQUENCE, Rule::ExtendedKeyUsageSyntax),
+    ),
+    (Oid::SUBJECT_ALT_NAME, (Kind::SubjectAltName, Tag::SEQUENCE, Rule::SanSyntax)),
+    (Oid::DMTF_SPDM_EXTENSION, (Kind::Spdm, Tag::SEQUENCE, Rule::SpdmExtensionSyntax)),
+    (Oid::NAME_CONSTRAINTS, (Kind::NameConstraints, Tag::SEQUENCE, Rule::NameConstraintsSyntax)),
 ];
 
 /// One extension, its value still encoded.
 struct Extension<'a> {
     oid: Oid<'a>,
     critical: Flag,
-    /// The OCTET STRING.
-    octets: Element<'a>,
+    /// The content of the OCTET STRING.
+    octets: &'a [u8],
 }
 
 impl<'a> Extension<'a> {
@@ -145,14 +142,13 @@ impl<'a> Extension<'a> {
         let critical = Flag::take(&mut fields);
         let octets = fields.take(Tag::OCTET_STRING, Rule::ExtensionSyntax)?;
         fields.finish(Rule::ExtensionSyntax)?;
-        Ok(Self { oid, critical, octets })
+        Ok(Self { oid, critical, octets: octets.content() })
     }
 
     /// The one element inside, which must have this tag.
     fn value(&self, budget: &mut Budget, tag: Tag, rule: Rule) -> Result<Element<'a>, Fault> {
-        let octets = self.octets.content();
-        check_strict_within(budget, octets)?;
-        Element::only(octets, tag, rule)
+        check_strict_within(budget, self.octets)?;
+        Element::only(self.octets, tag, rule)
     }
 }
 
@@ -174,10 +170,6 @@ impl Flag {
             None => Self::Absent,
         }
     }
-
-    const fn is_true(self) -> bool {
-        matches!(self, Self::True)
-    }
 }
 
 /// The extension basicConstraints (RFC 5280 §4.2.1.9).
@@ -192,12 +184,11 @@ pub struct BasicConstraints {
 }
 
 impl BasicConstraints {
-    fn parse(budget: &mut Budget, extension: &Extension<'_>) -> Result<(Self, Flag), Fault> {
-        let sequence = extension.value(budget, Tag::SEQUENCE, Rule::BasicConstraintsSyntax)?;
+    fn parse(sequence: Element<'_>) -> Result<(Self, Flag), Fault> {
         let malformed = sequence.fault(Rule::BasicConstraintsSyntax);
         let mut fields = sequence.fields();
         let flag = Flag::take(&mut fields);
-        let is_ca = flag.is_true();
+        let is_ca = flag == Flag::True;
         let path_len = fields.element();
         if path_len.is_some() && !is_ca {
             return Err(malformed);
@@ -229,8 +220,7 @@ pub struct KeyUsage {
 }
 
 impl KeyUsage {
-    fn parse(budget: &mut Budget, extension: &Extension<'_>) -> Result<Self, Fault> {
-        let bits = extension.value(budget, Tag::BIT_STRING, Rule::KeyUsageSyntax)?;
+    fn parse(bits: Element<'_>) -> Result<Self, Fault> {
         match bits.content() {
             [unused, first] => Ok(Self { first: *first, second: None, unused: *unused }),
             [unused, first, second] => {
@@ -280,17 +270,18 @@ impl fmt::Display for KeyUsage {
     }
 }
 
-/// A non-empty list of object identifiers: extKeyUsage, and the SPDM extension.
-#[derive(Clone, Copy, Debug)]
+/// A list of object identifiers: extKeyUsage, and the SPDM extension. Where one is there, it is not empty.
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct OidList<'a> {
     fields: Fields<'a>,
     entry: Entry,
 }
 
 /// What the list consists of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 enum Entry {
     /// `OBJECT IDENTIFIER` (RFC 5280 §4.2.1.12).
+    #[default]
     KeyPurposeId,
     /// `SEQUENCE { OBJECT IDENTIFIER, OCTET STRING OPTIONAL }` (DSP0274, id-DMTF-SPDM-extension).
     SpdmOid,
@@ -311,13 +302,7 @@ impl Entry {
 }
 
 impl<'a> OidList<'a> {
-    fn parse(
-        budget: &mut Budget,
-        extension: &Extension<'a>,
-        entry: Entry,
-        rule: Rule,
-    ) -> Result<Self, Fault> {
-        let sequence = extension.value(budget, Tag::SEQUENCE, rule)?;
+    fn parse(sequence: Element<'a>, entry: Entry, rule: Rule) -> Result<Self, Fault> {
         let list = Self { fields: sequence.fields(), entry };
         let mut fields = list.fields;
         if fields.is_empty() {

@@ -24,10 +24,10 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a rule ends in one of these ways")]
 pub enum Ruling {
-    /// It holds.
-    Holds,
     /// It is broken.
     Broken,
+    /// It holds.
+    Holds,
     /// It is broken, but the policy does not ask for it.
     Waived,
 }

@@ -55,9 +55,11 @@ pub(crate) fn check_certificates(
         above = Some(Issuer::of(anchor));
     }
     let mut judged = 0;
-    for (index, certificate) in (0..).zip(chain.certificates()) {
+    let mut certificates = chain.certificates();
+    while let Some(certificate) = certificates.next() {
         let issuer = above.replace(Issuer::of(&certificate));
-        judged = index + 1;
+        let index = judged;
+        judged += 1;
         ledger.turn_to(Some(index));
         check_revocation(&certificate, policy, ledger);
         if index < first {
@@ -182,10 +184,12 @@ pub(crate) fn check_signatures(
         above = origin.anchor_certificate(chain).as_ref().map(Issuer::of);
     }
     let mut judged = 0;
-    for (index, certificate) in (0..).zip(chain.certificates()) {
+    let mut certificates = chain.certificates();
+    while let Some(certificate) = certificates.next() {
         let own = Issuer::of(&certificate);
         let issuer = above.replace(own);
-        judged = index + 1;
+        let index = judged;
+        judged += 1;
         ledger.turn_to(Some(index));
         let issuer = match (issuer, origin.root) {
             // Whoever issued it is not at hand.

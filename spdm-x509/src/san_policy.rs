@@ -69,9 +69,12 @@ fn check_dmtf(leaf: &Certificate<'_>, pattern: &str, ledger: &mut Ledger<'_>) {
     let text = text.filter(|text| text.as_str().is_some() && !text.as_bytes().contains(&0));
     let parts = text.and_then(|text| parts(text.as_bytes()));
     ledger.ask(Rule::SanDmtfSyntax, parts.is_some());
-    let fits = pattern.zip(parts).is_some_and(|(pattern, parts)| {
-        pattern.into_iter().zip(parts).all(|(pattern, part)| matches(pattern, part))
-    });
+    let fits = match (&pattern, &parts) {
+        (Some(pattern), Some(parts)) => {
+            pattern.iter().zip(parts).all(|(pattern, part)| matches(pattern, part))
+        }
+        _ => false,
+    };
     ledger.ask(Rule::SanMismatch, fits);
 }
 

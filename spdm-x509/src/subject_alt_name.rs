@@ -34,7 +34,7 @@ impl<'a> SubjectAltName<'a> {
 
     pub(crate) fn other_names(self) -> impl Iterator<Item = OtherName<'a>> {
         let names = self.0.into_iter();
-        names.filter(|name| name.tag() == OTHER_NAME).filter_map(|name| OtherName::parse(name))
+        names.filter(|name| name.tag() == OTHER_NAME).filter_map(OtherName::parse)
     }
 }
 

@@ -123,7 +123,7 @@ impl<'a> TcbInfo<'a> {
 
     /// `fwids`: the digests of the firmware.
     pub fn fwids(&self) -> impl Iterator<Item = Fwid<'a>> + use<'a> {
-        self.fwids.into_iter().filter_map(|fwid| Fwid::parse(fwid))
+        self.fwids.into_iter().filter_map(Fwid::parse)
     }
 }
 

@@ -20,21 +20,37 @@ pub struct Time {
 impl Time {
     /// Reads UTCTime `YYMMDDhhmmssZ` or GeneralizedTime `YYYYMMDDhhmmssZ` (RFC 5280 §4.1.2.5).
     pub(crate) fn parse(element: Element<'_>) -> Result<Self, Fault> {
-        let time = match (element.tag(), element.content()) {
-            (Tag::UTC_TIME, [y1, y0, rest @ ..]) => two_digits(*y1, *y0).and_then(|year| {
-                let century = if year >= 50 { 1900 } else { 2000 };
-                Self::from_digits(century + u16::from(year), rest)
-            }),
-            (Tag::GENERALIZED_TIME, [y3, y2, y1, y0, rest @ ..]) => {
-                let high = two_digits(*y3, *y2);
-                let low = two_digits(*y1, *y0);
-                high.zip(low).and_then(|(high, low)| {
-                    Self::from_digits(u16::from(high) * 100 + u16::from(low), rest)
-                })
-            }
-            _ => None,
+        Self::read(element).ok_or_else(|| element.fault(Rule::Time))
+    }
+
+    fn read(element: Element<'_>) -> Option<Self> {
+        let is_short = match element.tag() {
+            Tag::UTC_TIME => true,
+            Tag::GENERALIZED_TIME => false,
+            _ => return None,
         };
-        time.ok_or_else(|| element.fault(Rule::Time))
+        // Pairs of digits, and then a Z.
+        let mut numbers = [0; 7];
+        let mut pairs = element.content().chunks(2);
+        for number in numbers.iter_mut().skip(usize::from(is_short)) {
+            let [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = pairs.next()? else { return None };
+            *number = (tens - b'0') * 10 + (ones - b'0');
+        }
+        if pairs.next()? != b"Z" {
+            return None;
+        }
+        let [century, year, month, day, hour, minute, second] = numbers;
+        let century = match (is_short, year) {
+            (true, ..50) => 20,
+            (true, _) => 19,
+            (false, _) => century,
+        };
+        let year = u16::from(century) * 100 + u16::from(year);
+        let is_date = year >= 1970
+            && (1..=12).contains(&month)
+            && (1..=days_in_month(year, month)).contains(&day);
+        let is_time = hour < 24 && minute < 60 && second < 60;
+        (is_date && is_time).then_some(Self { year, month, day, hour, minute, second })
     }
 
     /// Whether `element` is GeneralizedTime where RFC 5280 §4.1.2.5 has UTCTime. DSP0274 recommends one such
@@ -46,34 +62,18 @@ impl Time {
             && element.content() != b"19700101000000Z"
     }
 
-    fn from_digits(year: u16, rest: &[u8]) -> Option<Self> {
-        let [mo1, mo0, d1, d0, h1, h0, mi1, mi0, s1, s0, b'Z'] = rest else { return None };
-        let time = Self {
-            year,
-            month: two_digits(*mo1, *mo0)?,
-            day: two_digits(*d1, *d0)?,
-            hour: two_digits(*h1, *h0)?,
-            minute: two_digits(*mi1, *mi0)?,
-            second: two_digits(*s1, *s0)?,
-        };
-        let is_date = (1..=12).contains(&time.month)
-            && (1..=days_in_month(time.year, time.month)).contains(&time.day);
-        let is_time = time.hour < 24 && time.minute < 60 && time.second < 60;
-        (time.year >= 1970 && is_date && is_time).then_some(time)
-    }
-
     /// Seconds since 1970-01-01T00:00:00Z, without leap seconds.
     #[must_use]
     pub fn unix(self) -> u64 {
         // Days of the years before this one; leap days of 1970 and before cancel out.
-        let years = u64::from(self.year);
-        let leap_days = |year: u64| year / 4 - year / 100 + year / 400;
+        let years = u32::from(self.year);
+        let leap_days = |year: u32| year / 4 - year / 100 + year / 400;
         let whole_years = (years - 1970) * 365 + leap_days(years - 1) - leap_days(1969);
-        let whole_months: u64 =
-            (1..self.month).map(|month| u64::from(days_in_month(self.year, month))).sum();
-        let days = whole_years + whole_months + u64::from(self.day) - 1;
-        ((days * 24 + u64::from(self.hour)) * 60 + u64::from(self.minute)) * 60
-            + u64::from(self.second)
+        let whole_months: u32 =
+            (1..self.month).map(|month| u32::from(days_in_month(self.year, month))).sum();
+        let days = whole_years + whole_months + u32::from(self.day) - 1;
+        let minutes = u32::from(self.hour) * 60 + u32::from(self.minute);
+        u64::from(days) * 86_400 + u64::from(minutes * 60 + u32::from(self.second))
     }
 }
 
@@ -83,10 +83,6 @@ impl fmt::Display for Time {
         let Self { year, month, day, hour, minute, second } = self;
         write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
-}
-
-fn two_digits(tens: u8, ones: u8) -> Option<u8> {
-    (tens.is_ascii_digit() && ones.is_ascii_digit()).then(|| (tens - b'0') * 10 + (ones - b'0'))
 }
 
 const fn days_in_month(year: u16, month: u8) -> u8 {
