@@ -39,7 +39,10 @@ fn attest<R>(
     })
 }
 
-fn summary_of(attested: &Attested<'_, '_>) -> (SummaryAgreement, Option<usize>) {
+/// What is said of the summary hash, and its length.
+type Summary = (SummaryAgreement, Option<usize>);
+
+fn summary_of(attested: &Attested<'_, '_>) -> Summary {
     let summary = attested.verified.possession().summary();
     (attested.summary, summary.map(|summary| summary.digest.as_bytes().len()))
 }
@@ -85,7 +88,7 @@ fn with_changed_summary(
     version: SpdmVersion,
     request: Code,
     act: Act,
-) -> (Result<(SummaryAgreement, Option<usize>), Cause>, Vec<Code>) {
+) -> (Result<Summary, Cause>, Vec<Code>) {
     let script = vec![Step::new(request, When::Always, act)];
     let mut sim = Sim::new(DeviceConfig { script, ..config(version) });
     let seen = attest(&mut sim, |plan| plan.summary = MeasurementSummary::All, summary_of);
@@ -100,7 +103,7 @@ fn n22_a_summary_hash_that_is_signed_and_wrong() {
         // Both signatures hold: the caller is told, and judges.
         let expected = Ok((SummaryAgreement::Differs, Some(32)));
         let seen = with_changed_summary(version, Code::CHALLENGE, Act::Change(bit(summary)));
-        assert_eq!(seen, (expected.clone(), FLOW.to_vec()), "{version}");
+        assert_eq!(seen, (expected, FLOW.to_vec()), "{version}");
         // The other way round: other measurements than those of the hash are signed.
         let value = Act::Change(bit("DMTFSpecMeasurementValue"));
         let seen = with_changed_summary(version, Code::GET_MEASUREMENTS, value);
