@@ -100,34 +100,28 @@ impl Connection {
         let structs = &choice.alg_structs;
         let needs_requester_key = self.both(F::MUT_AUTH_CAP)
             || (self.version >= SpdmVersion::V1_3 && self.requester.flags.ep_info_cap() == 2);
-        let present = [
-            (signs || psk, choice.base_hash.digest_len().is_some(), "BaseHashSel"),
-            (signs, choice.base_asym.is_empty() != choice.pqc_asym.is_empty(), "BaseAsymSel"),
-            (
-                key_ex,
-                structs.dhe.is_none_or(|a| a.is_empty())
-                    != structs.kem.is_none_or(|a| a.is_empty()),
-                "DHE",
-            ),
-            (
-                self.both(F::ENCRYPT_CAP) || self.both(F::MAC_CAP),
-                structs.aead.is_some_and(|a| a.is_single()),
-                "AEAD",
-            ),
-            (
-                needs_requester_key,
-                structs.req_base_asym.is_none_or(|a| a.is_empty())
-                    != structs.req_pqc_asym.is_none_or(|a| a.is_empty()),
-                "ReqBaseAsymAlg",
-            ),
-            (key_ex || psk, structs.key_schedule.is_some_and(|a| a.is_single()), "KeySchedule"),
-        ];
-        match present.into_iter().find(|(needed, given, _)| *needed && !given) {
-            None => Ok(()),
-            Some((_, _, field)) => {
-                Err(self.fault.incompatible(Incompatible::NoAlgorithm { field }))
-            }
-        }
+        let both_or_neither = |one: bool, other: bool| one == other;
+        let dhe = structs.dhe.is_some_and(|a| !a.is_empty());
+        let kem = structs.kem.is_some_and(|a| !a.is_empty());
+        let req_base = structs.req_base_asym.is_some_and(|a| !a.is_empty());
+        let req_pqc = structs.req_pqc_asym.is_some_and(|a| !a.is_empty());
+        let seals = self.both(F::ENCRYPT_CAP) || self.both(F::MAC_CAP);
+        let field = if (signs || psk) && choice.base_hash.digest_len().is_none() {
+            "BaseHashSel"
+        } else if signs && choice.base_asym.is_empty() == choice.pqc_asym.is_empty() {
+            "BaseAsymSel"
+        } else if key_ex && both_or_neither(dhe, kem) {
+            "DHE"
+        } else if seals && !structs.aead.is_some_and(|a| a.is_single()) {
+            "AEAD"
+        } else if needs_requester_key && both_or_neither(req_base, req_pqc) {
+            "ReqBaseAsymAlg"
+        } else if (key_ex || psk) && !structs.key_schedule.is_some_and(|a| a.is_single()) {
+            "KeySchedule"
+        } else {
+            return Ok(());
+        };
+        Err(self.fault.incompatible(Incompatible::NoAlgorithm { field }))
     }
 
     /// MELspecificationSel and RequesterMultiKeyConnSel (1.3).
@@ -166,22 +160,15 @@ fn check_choice(
 ) -> Result<(), Stop> {
     let formats = [offer.other_params, choice.other_params].map(|p| p.opaque_format().bits());
     let [offered_format, format] = formats.map(u32::from);
-    let rows: [(&'static str, u32, u32); 6] = [
-        (
-            "MeasurementSpecificationSel",
-            offer.measurement_specification.bits().into(),
-            choice.measurement_specification.bits().into(),
-        ),
-        // The Requester does not offer measurement hashes.
-        ("MeasurementHashAlgo", u32::MAX, choice.measurement_hash.bits()),
-        ("BaseAsymSel", offer.base_asym.bits(), choice.base_asym.bits()),
-        ("BaseHashSel", offer.base_hash.bits(), choice.base_hash.bits()),
-        ("PqcAsymSel", offer.pqc_asym.bits(), choice.pqc_asym.bits()),
-        ("OtherParamsSelection", offered_format, format),
-    ];
-    for (field, offered, got) in rows {
-        check_bits(fault, field, offered, got)?;
-    }
+    let (specification, chosen) =
+        (offer.measurement_specification.bits(), choice.measurement_specification.bits());
+    check_bits(fault, "MeasurementSpecificationSel", specification.into(), chosen.into())?;
+    // The Requester does not offer measurement hashes.
+    check_bits(fault, "MeasurementHashAlgo", u32::MAX, choice.measurement_hash.bits())?;
+    check_bits(fault, "BaseAsymSel", offer.base_asym.bits(), choice.base_asym.bits())?;
+    check_bits(fault, "BaseHashSel", offer.base_hash.bits(), choice.base_hash.bits())?;
+    check_bits(fault, "PqcAsymSel", offer.pqc_asym.bits(), choice.pqc_asym.bits())?;
+    check_bits(fault, "OtherParamsSelection", offered_format, format)?;
     let (given, taken) = (offer.alg_structs.bitmaps(), choice.alg_structs.bitmaps());
     for ((field, offered), got) in AlgStructs::NAMES.into_iter().zip(given).zip(taken) {
         check_bits(fault, field, offered.unwrap_or(0), got.unwrap_or(0))?;
