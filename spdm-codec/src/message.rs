@@ -463,8 +463,7 @@ pub trait Message<'a>: sealed::Body<'a> {
             VersionRule::Always1_0 => SpdmVersion::V1_0.to_byte(),
         };
         let [param1, param2] = self.params(version)?;
-        let mut w = Writer::new(out);
-        w.bytes(&[version_byte, Self::BODY_CODE.0, param1, param2]);
+        let mut w = Writer::open(out, [version_byte, Self::BODY_CODE.0, param1, param2]);
         self.write(&mut w, version)?;
         w.finish()
     }

@@ -17,6 +17,14 @@ impl<'o> Writer<'o> {
         Self { out, at: 0, needed: None }
     }
 
+    /// A writer behind the header of a message.
+    #[inline(never)]
+    pub(crate) fn open(out: &'o mut [u8], header: [u8; 4]) -> Self {
+        let mut writer = Self::new(out);
+        writer.bytes(&header);
+        writer
+    }
+
     pub(crate) const fn position(&self) -> usize {
         self.at
     }
