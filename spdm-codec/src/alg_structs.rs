@@ -59,6 +59,7 @@ impl AlgStructs {
 
     /// The bitmap of each table of [`Self::NAMES`]; `None` where it is not there.
     #[must_use]
+    #[inline(never)]
     pub fn bitmaps(&self) -> [Option<u32>; 6] {
         [
             self.dhe.map(|a| a.bits().into()),
