@@ -5,7 +5,7 @@ use spdm_crypto::{HashAlgorithm, Provider};
 use crate::appraisal::Ending;
 use crate::certificate::Certificate;
 use crate::chain::Chain;
-use crate::finding::{Ledger, Ruling};
+use crate::finding::Ledger;
 use crate::profile::{Demand, Profile};
 use crate::rule::Rule;
 
@@ -146,7 +146,7 @@ impl<'t> Origin<'t> {
             // Old roots without basicConstraints are self-issued; a device's certificate is not.
             let is_old_root = demand != Demand::Always && anchor.is_self_issued();
             let holds = may_sign && is_ca.unwrap_or(is_old_root);
-            ledger.record(Rule::AnchorNotCa, Ruling::waivable(holds, demand != Demand::Never));
+            ledger.ask_waivable(Rule::AnchorNotCa, holds, demand != Demand::Never);
         }
         ledger.ending()
     }
@@ -190,20 +190,20 @@ fn anchored(
     let is_same = |anchor: &Anchor<'_>| matches!(anchor, Anchor::Certificate(der) if *der == first);
     let mut found = anchors.iter().position(is_same);
     // Each hash function is used once, however many digests there are.
-    for algorithm in HashAlgorithm::ALL {
+    for algorithm in &HashAlgorithm::ALL {
         let before = anchors.get(..found.unwrap_or(anchors.len())).unwrap_or_default();
         let find = |wanted: Option<&[u8]>| {
             before.iter().position(|anchor| match anchor {
-                Anchor::RootHash { hash, digest } if *hash == algorithm => {
+                Anchor::RootHash { hash, digest } if hash == algorithm => {
                     wanted.is_none_or(|wanted| wanted == *digest)
                 }
                 _ => false,
             })
         };
-        found = if algorithm == chain.context().hash {
+        found = if *algorithm == chain.context().hash {
             find(Some(chain.root_hash()))
         } else {
-            let computed = find(None).and_then(|_| provider.hash.digest(algorithm, &[first]).ok());
+            let computed = find(None).and_then(|_| provider.hash.digest(*algorithm, &[first]).ok());
             computed.and_then(|computed| find(Some(computed.as_bytes())))
         }
         .or(found);

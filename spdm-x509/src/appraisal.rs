@@ -194,7 +194,7 @@ impl<'c> Appraisal<'c> {
     /// The first failure; where there is none, the first check that trust depends on and that was not made.
     fn objection(&self) -> Option<ChainError> {
         let mut not_made = None;
-        for check in JUDGED {
+        for &check in &JUDGED {
             match (self.ending(check), check) {
                 (Ending::Fail { certificate, rule }, _) => {
                     return Some(ChainError { certificate, ..ChainError::new(check, rule) });

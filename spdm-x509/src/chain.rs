@@ -236,21 +236,24 @@ fn check_certificates<'c>(
         if rest.is_empty() {
             return listed.ok_or_else(|| format_error(Rule::NoCertificate).at(at));
         }
-        let out_of_bounds = || format_error(Rule::CertificateBounds).in_certificate(index).at(at);
-        let (element, behind) = Element::split(rest).map_err(|_| out_of_bounds())?;
-        if element.tag() != Tag::SEQUENCE {
-            return Err(out_of_bounds());
+        let (der, behind) = match Element::split(rest) {
+            Ok((element, behind)) if element.tag() == Tag::SEQUENCE => (element.encoded(), behind),
+            _ => return Err(format_error(Rule::CertificateBounds).in_certificate(index).at(at)),
+        };
+        match Certificate::from_der_within(&mut budget, der) {
+            Ok(certificate) => {
+                listed = Some(Listed {
+                    count: index + 1,
+                    leaf_at: at,
+                    leaf_key: certificate.key(),
+                    key_algorithm: certificate.key_algorithm(),
+                });
+            }
+            Err(fault) => {
+                let error = fault.during_certificate(Check::Format, at, der);
+                return Err(error.in_certificate(index));
+            }
         }
-        let certificate =
-            Certificate::from_der_within(&mut budget, element.encoded()).map_err(|fault| {
-                fault.during_certificate(Check::Format, at, element.encoded()).in_certificate(index)
-            })?;
-        listed = Some(Listed {
-            count: index + 1,
-            leaf_at: at,
-            leaf_key: certificate.key(),
-            key_algorithm: certificate.key_algorithm(),
-        });
         rest = behind;
     }
     Err(format_error(Rule::TooManyCertificates))

@@ -32,22 +32,6 @@ pub enum Ruling {
     Waived,
 }
 
-impl Ruling {
-    /// A rule that no policy waives.
-    pub(crate) const fn of(holds: bool) -> Self {
-        if holds { Self::Holds } else { Self::Broken }
-    }
-
-    /// A rule that the policy may waive.
-    pub(crate) const fn waivable(holds: bool, demanded: bool) -> Self {
-        match (holds, demanded) {
-            (true, _) => Self::Holds,
-            (false, true) => Self::Broken,
-            (false, false) => Self::Waived,
-        }
-    }
-}
-
 /// Who wants to hear of every finding.
 pub(crate) type Listener<'f> = Option<&'f mut dyn FnMut(Finding)>;
 
@@ -77,7 +61,7 @@ impl<'f> Ledger<'f> {
     }
 
     /// Records what came of a rule.
-    pub(crate) fn record(&mut self, rule: Rule, ruling: Ruling) {
+    fn record(&mut self, rule: Rule, ruling: Ruling) {
         let Self { check, certificate, .. } = *self;
         if ruling == Ruling::Broken && !self.has_failed() {
             self.ending = Ending::Fail { certificate, rule };
@@ -89,8 +73,18 @@ impl<'f> Ledger<'f> {
 
     /// Records a rule that no policy waives; returns whether it holds.
     pub(crate) fn ask(&mut self, rule: Rule, holds: bool) -> bool {
-        self.record(rule, Ruling::of(holds));
+        self.record(rule, if holds { Ruling::Holds } else { Ruling::Broken });
         holds
+    }
+
+    /// Records a rule that the policy may waive.
+    pub(crate) fn ask_waivable(&mut self, rule: Rule, holds: bool, demanded: bool) {
+        let ruling = match (holds, demanded) {
+            (true, _) => Ruling::Holds,
+            (false, true) => Ruling::Broken,
+            (false, false) => Ruling::Waived,
+        };
+        self.record(rule, ruling);
     }
 
     /// Whether a rule was broken.

@@ -5,7 +5,7 @@ use spdm_codec::SpdmVersion;
 use crate::appraisal::Ending;
 use crate::certificate::Certificate;
 use crate::chain::{CertModel, Chain};
-use crate::finding::{Ledger, Ruling};
+use crate::finding::Ledger;
 use crate::oid::Oid;
 use crate::profile::Profile;
 use crate::rule::Rule;
@@ -40,8 +40,7 @@ fn check_basic_constraints(
     let constraints = leaf.basic_constraints();
     ledger.ask(Rule::LeafIsCa, constraints.is_none_or(|constraints| !constraints.is_ca));
     let demanded = profile.basic_constraints.applies(specified);
-    let ruling = Ruling::waivable(constraints.is_some(), demanded);
-    ledger.record(Rule::BasicConstraintsMissing, ruling);
+    ledger.ask_waivable(Rule::BasicConstraintsMissing, constraints.is_some(), demanded);
 }
 
 fn check_key_usage(
@@ -52,11 +51,11 @@ fn check_key_usage(
 ) {
     let usage = leaf.key_usage();
     let demanded = profile.key_usage.applies(chain.context().model != CertModel::GenericCert);
-    ledger.record(Rule::KeyUsageMissing, Ruling::waivable(usage.is_some(), demanded));
+    ledger.ask_waivable(Rule::KeyUsageMissing, usage.is_some(), demanded);
     let Some(usage) = usage else { return };
     ledger.ask(Rule::DigitalSignature, usage.digital_signature());
     let demanded = profile.no_key_cert_sign.applies(true);
-    ledger.record(Rule::LeafKeyCertSign, Ruling::waivable(!usage.key_cert_sign(), demanded));
+    ledger.ask_waivable(Rule::LeafKeyCertSign, !usage.key_cert_sign(), demanded);
 }
 
 /// A chain is a responder's here.
@@ -65,7 +64,7 @@ fn check_extended_key_usage(leaf: &Certificate<'_>, profile: Profile, ledger: &m
     let is_responder = names(Oid::DMTF_RESPONDER_AUTH);
     ledger.ask(Rule::RequesterOnly, is_responder || !names(Oid::DMTF_REQUESTER_AUTH));
     let demanded = profile.responder_role.applies(false);
-    ledger.record(Rule::ResponderMissing, Ruling::waivable(is_responder, demanded));
+    ledger.ask_waivable(Rule::ResponderMissing, is_responder, demanded);
 }
 
 fn check_hardware_identity(
@@ -89,7 +88,7 @@ fn check_hardware_identity(
         CertModel::GenericCert | CertModel::Unknown if demanded => any_has(),
         CertModel::GenericCert | CertModel::Unknown => return,
     };
-    ledger.record(Rule::HardwareIdentityMissing, Ruling::waivable(has, demanded));
+    ledger.ask_waivable(Rule::HardwareIdentityMissing, has, demanded);
 }
 
 #[cfg(test)]

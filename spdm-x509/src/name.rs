@@ -91,15 +91,32 @@ fn may_equal(a: Element<'_>, b: Element<'_>) -> bool {
     let is_ascii = |value: Element<'_>| {
         let is_string =
             matches!(value.tag(), Tag::UTF8_STRING | Tag::PRINTABLE_STRING | Tag::IA5_STRING);
-        is_string && value.content().is_ascii()
+        is_string && value.content().iter().all(u8::is_ascii)
     };
     let (a, b) = (a.value, b.value);
-    !is_ascii(a) || !is_ascii(b) || folded(a.content()).eq(folded(b.content()))
+    !is_ascii(a) || !is_ascii(b) || folds_equal(a.content(), b.content())
 }
 
-/// The characters of an ASCII string without case and spaces.
-fn folded(text: &[u8]) -> impl Iterator<Item = u8> + use<'_> {
-    text.iter().filter(|byte| **byte != b' ').map(u8::to_ascii_lowercase)
+/// Whether two ASCII strings are equal but for case and spaces.
+fn folds_equal(mut a: &[u8], mut b: &[u8]) -> bool {
+    loop {
+        match (next_folded(&mut a), next_folded(&mut b)) {
+            (None, None) => return true,
+            (next, other) if next != other => return false,
+            _ => {}
+        }
+    }
+}
+
+/// Splits off the next character that is no space, in lower case.
+fn next_folded(text: &mut &[u8]) -> Option<u8> {
+    loop {
+        let (first, rest) = text.split_first()?;
+        *text = rest;
+        if *first != b' ' {
+            return Some(first.to_ascii_lowercase());
+        }
+    }
 }
 
 impl PartialEq for Name<'_> {

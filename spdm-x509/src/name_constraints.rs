@@ -9,7 +9,10 @@ use crate::subject_alt_name::is_general_name;
 use crate::tlv::{Element, Fields, Tag, explicit};
 
 /// The choice directoryName of GeneralName, which is EXPLICIT because Name is a CHOICE.
-const DIRECTORY_NAME: Tag = explicit(4);
+const DIRECTORY_NAME: Tag = explicit(DIRECTORY);
+/// The numbers of choices of GeneralName.
+const DIRECTORY: u8 = 4;
+const MAIL: u8 = 1;
 
 /// The extension, well formed.
 #[derive(Clone, Copy, Debug)]
@@ -39,13 +42,13 @@ impl<'a> NameConstraints<'a> {
         let subject = certificate.subject();
         let mut names = certificate.general_names();
         (subject.is_empty() || self.permit_directory_name(subject))
-            && (!subject.has_email() || !self.constrain(Kind::Mail))
+            && (!subject.has_email() || !self.constrain(MAIL))
             && names.all(|name| self.permit_name(name.0))
     }
 
     fn permit_name(&self, name: Element<'_>) -> bool {
-        match Kind::of(name.tag()) {
-            Some(Kind::Directory) => {
+        match name.tag().context_number() {
+            Some(DIRECTORY) => {
                 directory_name(name).is_some_and(|name| self.permit_directory_name(name))
             }
             Some(kind) => !self.constrain(kind),
@@ -54,15 +57,18 @@ impl<'a> NameConstraints<'a> {
     }
 
     fn permit_directory_name(&self, name: Name<'_>) -> bool {
-        let mut permitted = self.permitted.directory_names().peekable();
-        let is_permitted = permitted.peek().is_none() || permitted.any(|base| name.is_below(base));
-        is_permitted && !self.excluded.directory_names().any(|base| name.may_be_below(base))
+        let (mut is_open, mut is_permitted) = (true, false);
+        for base in self.permitted.directory_names() {
+            is_open = false;
+            is_permitted = is_permitted || name.is_below(base);
+        }
+        (is_open || is_permitted)
+            && !self.excluded.directory_names().any(|base| name.may_be_below(base))
     }
 
     /// Whether there are subtrees of this kind, which cannot be evaluated.
-    fn constrain(&self, kind: Kind) -> bool {
-        let bases = self.permitted.bases().chain(self.excluded.bases());
-        bases.into_iter().any(|base| Kind::of(base.tag()) == Some(kind))
+    fn constrain(&self, kind: u8) -> bool {
+        self.permitted.contain(kind) || self.excluded.contain(kind)
     }
 }
 
@@ -97,13 +103,24 @@ impl<'a> Subtrees<'a> {
         Ok(Self(list.fields()))
     }
 
-    fn bases(&self) -> impl Iterator<Item = Element<'a>> + use<'a> {
-        self.0.into_iter().filter_map(base)
+    fn contain(self, kind: u8) -> bool {
+        self.0.into_iter().filter_map(base).any(|base| base.tag().context_number() == Some(kind))
     }
 
-    fn directory_names(&self) -> impl Iterator<Item = Name<'a>> + use<'a> {
-        let bases = self.bases().filter(|base| base.tag() == DIRECTORY_NAME);
-        bases.filter_map(directory_name)
+    fn directory_names(self) -> impl Iterator<Item = Name<'a>> {
+        let mut subtrees = self.0;
+        core::iter::from_fn(move || next_directory_name(&mut subtrees))
+    }
+}
+
+/// The base of the next subtree that is a directory name.
+fn next_directory_name<'a>(subtrees: &mut Fields<'a>) -> Option<Name<'a>> {
+    loop {
+        let base = base(subtrees.element()?).filter(|base| base.tag() == DIRECTORY_NAME);
+        let name = base.and_then(directory_name);
+        if name.is_some() {
+            return name;
+        }
     }
 }
 
@@ -117,24 +134,6 @@ fn directory_name(name: Element<'_>) -> Option<Name<'_>> {
     let mut fields = name.fields();
     let inner = fields.element()?;
     Name::parse(inner).ok().filter(|_| fields.is_empty())
-}
-
-/// The choices of GeneralName, by tag number.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Kind {
-    Mail,
-    Directory,
-    Other(u8),
-}
-
-impl Kind {
-    fn of(tag: Tag) -> Option<Self> {
-        tag.context_number().map(|number| match number {
-            1 => Self::Mail,
-            4 => Self::Directory,
-            number => Self::Other(number),
-        })
-    }
 }
 
 /// The constraints on the way down a path.

@@ -4,7 +4,7 @@ use crate::anchor::{Origin, Root};
 use crate::appraisal::Ending;
 use crate::certificate::Certificate;
 use crate::chain::Chain;
-use crate::finding::{Ledger, Ruling};
+use crate::finding::Ledger;
 use crate::name::Name;
 use crate::name_constraints::Constraints;
 use crate::policy::{Limits, Policy, ValidityCheck};
@@ -55,8 +55,7 @@ pub(crate) fn check_certificates(
         above = Some(Issuer::of(anchor));
     }
     let mut judged = 0;
-    let mut certificates = chain.certificates();
-    while let Some(certificate) = certificates.next() {
+    for certificate in chain.certificates() {
         let issuer = above.replace(Issuer::of(&certificate));
         let index = judged;
         judged += 1;
@@ -105,7 +104,7 @@ fn check_certificate(certificate: &Certificate<'_>, policy: &Policy<'_>, ledger:
     let profile = policy.profile;
     let extensions = certificate.extensions();
     let mut tolerate = |rule, holds, tolerance: Tolerance| {
-        ledger.record(rule, Ruling::waivable(holds, !tolerance.accepts()));
+        ledger.ask_waivable(rule, holds, !tolerance.accepts());
     };
     let serial = certificate.serial();
     let is_negative = serial.first().is_some_and(|first| first & 0x80 != 0);
@@ -184,8 +183,7 @@ pub(crate) fn check_signatures(
         above = origin.anchor_certificate(chain).as_ref().map(Issuer::of);
     }
     let mut judged = 0;
-    let mut certificates = chain.certificates();
-    while let Some(certificate) = certificates.next() {
+    for certificate in chain.certificates() {
         let own = Issuer::of(&certificate);
         let issuer = above.replace(own);
         let index = judged;

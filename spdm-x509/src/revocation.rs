@@ -66,13 +66,13 @@ impl<'a> Revocations<'a> {
         key_info: &[u8],
         provider: &Provider,
     ) -> Result<bool, Unsupported> {
-        for algorithm in HashAlgorithm::ALL {
+        for algorithm in &HashAlgorithm::ALL {
             let mut digests = self.0.iter().filter_map(|revocation| match revocation {
-                Revocation::Key { hash, digest } if *hash == algorithm => Some(*digest),
+                Revocation::Key { hash, digest } if hash == algorithm => Some(*digest),
                 _ => None,
             });
             let Some(first) = digests.next() else { continue };
-            let key = provider.hash.digest(algorithm, &[key_info])?;
+            let key = provider.hash.digest(*algorithm, &[key_info])?;
             if first == key.as_bytes() || digests.any(|digest| digest == key.as_bytes()) {
                 return Ok(true);
             }

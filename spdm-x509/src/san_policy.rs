@@ -45,14 +45,18 @@ pub(crate) fn check(
 }
 
 fn check_pci_cma(leaf: &Certificate<'_>, identity: &PciIdentity, ledger: &mut Ledger<'_>) {
-    let names = || names_of(leaf, Oid::PCI_CMA);
-    if !is_there(leaf, names().next(), ledger) {
+    let (mut is_named, mut is_text, mut is_expected) = (false, true, true);
+    for name in names_of(leaf, Oid::PCI_CMA) {
+        let text = name.text();
+        is_named = true;
+        is_text = is_text && text.is_some();
+        is_expected = is_expected && text.is_some_and(|text| shows_as(identity, text));
+    }
+    if !is_there(leaf, is_named, ledger) {
         return;
     }
-    let is_text = names().all(|name| name.text().is_some());
     ledger.ask(Rule::SanType, is_text);
-    let is_expected = |name: OtherName<'_>| name.text().is_some_and(|t| shows_as(identity, t));
-    ledger.ask(Rule::SanMismatch, names().all(is_expected));
+    ledger.ask(Rule::SanMismatch, is_expected);
 }
 
 fn check_dmtf(leaf: &Certificate<'_>, pattern: &str, ledger: &mut Ledger<'_>) {
@@ -60,7 +64,7 @@ fn check_dmtf(leaf: &Certificate<'_>, pattern: &str, ledger: &mut Ledger<'_>) {
     ledger.ask(Rule::SanPattern, pattern.is_some());
     let mut names = names_of(leaf, Oid::DMTF_DEVICE_INFO);
     let (name, second) = (names.next(), names.next());
-    if !is_there(leaf, name, ledger) {
+    if !is_there(leaf, name.is_some(), ledger) {
         return;
     }
     ledger.ask(Rule::SanAmbiguous, second.is_none());
@@ -79,9 +83,9 @@ fn check_dmtf(leaf: &Certificate<'_>, pattern: &str, ledger: &mut Ledger<'_>) {
 }
 
 /// Whether there is a name of the kind that the policy is about.
-fn is_there(leaf: &Certificate<'_>, name: Option<OtherName<'_>>, ledger: &mut Ledger<'_>) -> bool {
+fn is_there(leaf: &Certificate<'_>, is_named: bool, ledger: &mut Ledger<'_>) -> bool {
     ledger.ask(Rule::SanMissing, leaf.has_subject_alt_name())
-        && ledger.ask(Rule::SanNameMissing, name.is_some())
+        && ledger.ask(Rule::SanNameMissing, is_named)
 }
 
 fn names_of<'a>(leaf: &Certificate<'a>, kind: Oid<'static>) -> impl Iterator<Item = OtherName<'a>> {
