@@ -86,30 +86,29 @@ impl<'p, 'c, 'm> Attest<'p, 'c, 'm> {
     /// A chain is complete: it is the one, or the next slot is tried with the same buffer.
     fn fetched(&mut self, judge: &Judge<'_>, portions: Portions<'c>) -> Result<(), Stop> {
         let (policy, fault) = (self.proofs.plan.policy, judge.fault());
-        if let SlotChoice::Slot(_) = self.proofs.plan.slot {
-            let chain = portions.into_chain(judge)?;
-            let trusted = policy.validate(&chain).map_err(|error| fault.stop(error))?;
-            return self.identified(judge, trusted);
-        }
-        // Only a chain that is trusted keeps the buffer; it is read twice, but its signatures are not.
-        let looked = portions.look(judge).and_then(|chain| {
-            Ok(policy.validate(&chain).map_err(|error| fault.stop(error))?.links())
-        });
-        match looked {
-            Ok(Some(links)) => {
-                let chain = portions.into_chain(judge)?;
-                let trusted = policy.validate_known(&chain, &links);
-                self.identified(judge, trusted.map_err(|error| fault.stop(error))?)
-            }
-            Ok(None) => Err(fault.unfinished()),
-            Err(stop) => {
-                let Error::Chain(error) = fault.error(stop) else { return Err(stop) };
-                self.refused = self.refused.or(Some(error));
-                let next = portions.slot().get().saturating_add(1);
-                self.buffer = portions.into_buffer();
-                self.try_slots(judge, next)
+        let mut links = None;
+        if !matches!(self.proofs.plan.slot, SlotChoice::Slot(_)) {
+            // Only a chain that is trusted keeps the buffer; it is read twice, but its signatures are not.
+            let looked = portions
+                .look(judge)
+                .and_then(|chain| policy.validate(&chain).map_err(|error| fault.stop(error)));
+            match looked {
+                Ok(trusted) => links = trusted.links(),
+                Err(stop) => {
+                    let Error::Chain(error) = fault.error(stop) else { return Err(stop) };
+                    self.refused = self.refused.or(Some(error));
+                    let next = portions.slot().get().saturating_add(1);
+                    self.buffer = portions.into_buffer();
+                    return self.try_slots(judge, next);
+                }
             }
         }
+        let chain = portions.into_chain(judge)?;
+        let trusted = match &links {
+            Some(links) => policy.validate_known(&chain, links),
+            None => policy.validate(&chain),
+        };
+        self.identified(judge, trusted.map_err(|error| fault.stop(error))?)
     }
 }
 
