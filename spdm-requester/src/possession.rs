@@ -64,6 +64,21 @@ impl<'c> Possession<'c> {
         self
     }
 
+    /// Whether it is the trusted identity that signed: the same slot, version, algorithms, key and digest.
+    pub(crate) fn is_of(&self, trusted: &Trusted<'_>) -> bool {
+        let (held, trusted) = (&self.identity, trusted.identity());
+        let context = |identity: &Identity<'_>| match identity {
+            Identity::Chain(chain) => Some(*chain.context()),
+            Identity::Key(_) => None,
+        };
+        context(held) == context(trusted)
+            && held.key_slot() == trusted.key_slot()
+            && held.hash() == trusted.hash()
+            && held.asym() == trusted.asym()
+            && held.digest() == trusted.digest()
+            && held.key() == trusted.key()
+    }
+
     /// Whose key signed.
     #[must_use]
     pub const fn identity(&self) -> &Identity<'c> {
@@ -107,18 +122,11 @@ impl<'c> Verified<'c> {
     /// # Errors
     /// [`Error::IdentityMismatch`] unless both are about the same slot, version, algorithms, key and digest.
     pub fn new(possession: Possession<'c>, trusted: &Trusted<'c>) -> Result<Self, Error> {
-        let (held, trusted) = (&possession.identity, trusted.identity());
-        let context = |identity: &Identity<'c>| match identity {
-            Identity::Chain(chain) => Some(*chain.context()),
-            Identity::Key(_) => None,
-        };
-        let same = context(held) == context(trusted)
-            && held.key_slot() == trusted.key_slot()
-            && held.hash() == trusted.hash()
-            && held.asym() == trusted.asym()
-            && held.digest() == trusted.digest()
-            && held.key() == trusted.key();
-        if same { Ok(Self { possession }) } else { Err(Error::IdentityMismatch) }
+        if possession.is_of(trusted) {
+            Ok(Self { possession })
+        } else {
+            Err(Error::IdentityMismatch)
+        }
     }
 
     /// The device's identity.

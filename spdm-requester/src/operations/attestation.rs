@@ -233,13 +233,15 @@ impl<'p, 'c, 'm> Proofs<'p, 'c, 'm> {
             Requirement::Challenge => (challenged.as_ref(), challenged.as_ref()),
             Requirement::Measurements => (signed, signed),
         };
-        // Both signatures are of the same trusted identity.
-        let verify = |possession: Option<&Possession<'c>>| {
-            let possession = possession.ok_or_else(|| fault.unfinished())?;
-            Verified::new(*possession, &trusted).map_err(|error| fault.stop(error))
+        let (Some(challenge), Some(measurements)) = (challenge, measurements) else {
+            return Err(fault.unfinished());
         };
-        verify(measurements)?;
-        Ok(Attested { verified: verify(challenge)?, trusted, measured, summary })
+        // Both signatures are of the same trusted identity.
+        if !measurements.is_of(&trusted) {
+            return Err(fault.stop(Error::IdentityMismatch));
+        }
+        let verified = Verified::new(*challenge, &trusted).map_err(|error| fault.stop(error))?;
+        Ok(Attested { verified, trusted, measured, summary })
     }
 }
 
