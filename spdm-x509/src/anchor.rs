@@ -56,6 +56,7 @@ pub(crate) enum Root<'t> {
 }
 
 impl<'t> Origin<'t> {
+    #[inline(never)]
     pub(crate) fn find(anchors: &'t [Anchor<'t>], chain: &Chain<'t>, provider: &Provider) -> Self {
         let untrusted = Err(match anchors {
             [] => Rule::NoTrustAnchor,

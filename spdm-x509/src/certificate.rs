@@ -3,7 +3,7 @@
 use spdm_untrusted::Untrusted;
 
 use crate::error::{ChainError, Check, Fault};
-use crate::extension::{BasicConstraints, Extensions, KeyUsage};
+use crate::extension::{BasicConstraints, Extensions, KeyUsage, spdm_oid};
 use crate::name::Name;
 use crate::name_constraints::NameConstraints;
 use crate::oid::Oid;
@@ -205,12 +205,12 @@ impl<'a> Certificate<'a> {
 
     /// The key purposes of extKeyUsage, in their order.
     pub fn extended_key_usage(&self) -> impl Iterator<Item = Oid<'a>> + use<'a> {
-        self.extensions.extended_key_usage.iter()
+        self.extensions.extended_key_usage.into_iter().filter_map(Element::oid)
     }
 
     /// The object identifiers in the SPDM extension, in their order (DSP0274, id-DMTF-SPDM-extension).
     pub fn spdm_oids(&self) -> impl Iterator<Item = Oid<'a>> + use<'a> {
-        self.extensions.spdm.iter()
+        self.extensions.spdm.into_iter().filter_map(spdm_oid)
     }
 
     /// Whether the SPDM extension says that this certificate identifies hardware.
@@ -243,9 +243,9 @@ impl<'a> Certificate<'a> {
 
     /// What the DICE extensions (TCG) say of the device's firmware. Nothing of it was compared with anything.
     pub fn dice_infos(&self) -> impl Iterator<Item = DiceInfo<'a>> + use<'a> {
-        let Extensions { tcb_info, multi_tcb_info, .. } = self.extensions;
-        let one = tcb_info.into_iter().map(DiceInfo::parse);
-        one.chain(multi_tcb_info.into_iter().flat_map(DiceInfo::parse_all))
+        let one = self.extensions.value_of(Oid::TCB_INFO).into_iter().map(DiceInfo::parse);
+        let several = self.extensions.value_of(Oid::MULTI_TCB_INFO);
+        one.chain(several.into_iter().flat_map(DiceInfo::parse_all))
     }
 
     /// The first DMTF otherName, `manufacturer:product:serial`, where there is one that is a UTF8String.

@@ -15,14 +15,14 @@ use crate::tlv::{Budget, Element, Fields, Tag, check_strict_within};
 pub(crate) struct Extensions<'a> {
     pub(crate) basic_constraints: Option<BasicConstraints>,
     pub(crate) key_usage: Option<KeyUsage>,
-    pub(crate) extended_key_usage: OidList<'a>,
+    /// The object identifiers of extKeyUsage, none where it is absent.
+    pub(crate) extended_key_usage: Fields<'a>,
     pub(crate) subject_alt_name: Option<SubjectAltName<'a>>,
-    pub(crate) spdm: OidList<'a>,
+    /// The entries of the SPDM extension, none where it is absent.
+    pub(crate) spdm: Fields<'a>,
     pub(crate) name_constraints: Option<NameConstraints<'a>>,
-    /// The value of tcg-dice-TcbInfo, still encoded.
-    pub(crate) tcb_info: Option<&'a [u8]>,
-    /// The value of tcg-dice-MultiTcbInfo, still encoded.
-    pub(crate) multi_tcb_info: Option<&'a [u8]>,
+    /// All of them.
+    list: Fields<'a>,
     pub(crate) has_unknown_critical: bool,
     pub(crate) has_critical_dice: bool,
     pub(crate) has_explicit_false: bool,
@@ -37,6 +37,7 @@ impl<'a> Extensions<'a> {
         if fields.is_empty() {
             return Err(list.fault(Rule::ExtensionSyntax));
         }
+        self.list = fields;
         let mut seen = [None; Certificate::MAX_EXTENSIONS];
         let mut count = 0;
         while let Some(element) = fields.element() {
@@ -52,6 +53,12 @@ impl<'a> Extensions<'a> {
         fields.finish(Rule::ExtensionSyntax)
     }
 
+    /// The value of the extension `oid`, still encoded, where there is one.
+    pub(crate) fn value_of(&self, oid: Oid<'_>) -> Option<&'a [u8]> {
+        let mut extensions = self.list.into_iter().filter_map(|one| Extension::parse(one).ok());
+        extensions.find(|extension| extension.oid == oid).map(|extension| extension.octets)
+    }
+
     fn add(&mut self, budget: &mut Budget, extension: &Extension<'a>) -> Result<(), Fault> {
         let is_critical = extension.critical == Flag::True;
         self.has_explicit_false |= extension.critical == Flag::False;
@@ -59,11 +66,6 @@ impl<'a> Extensions<'a> {
             Some((kind, tag, rule)) => self.add_value(kind, extension.value(budget, tag, rule)?),
             None if extension.oid.is_dice() => {
                 self.has_critical_dice |= is_critical;
-                match extension.oid {
-                    Oid::TCB_INFO => self.tcb_info = Some(extension.octets),
-                    Oid::MULTI_TCB_INFO => self.multi_tcb_info = Some(extension.octets),
-                    _ => {}
-                }
                 Ok(())
             }
             None => {
@@ -87,11 +89,11 @@ impl<'a> Extensions<'a> {
             }
             Kind::ExtendedKeyUsage => {
                 self.extended_key_usage =
-                    OidList::parse(value, Entry::KeyPurposeId, Rule::ExtendedKeyUsageSyntax)?;
+                    check_oids(value, Element::oid, Rule::ExtendedKeyUsageSyntax)?;
             }
             Kind::SubjectAltName => self.subject_alt_name = Some(SubjectAltName::parse(value)?),
             Kind::Spdm => {
-                self.spdm = OidList::parse(value, Entry::SpdmOid, Rule::SpdmExtensionSyntax)?;
+                self.spdm = check_oids(value, spdm_oid, Rule::SpdmExtensionSyntax)?;
             }
             Kind::NameConstraints => self.name_constraints = Some(NameConstraints::parse(value)?),
         }
@@ -270,55 +272,29 @@ impl fmt::Display for KeyUsage {
     }
 }
 
-/// A list of object identifiers: extKeyUsage, and the SPDM extension. Where one is there, it is not empty.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct OidList<'a> {
-    fields: Fields<'a>,
-    entry: Entry,
+/// Reads a non-empty list of what `oid` takes apart: extKeyUsage, and the SPDM extension.
+fn check_oids<'a>(
+    sequence: Element<'a>,
+    oid: fn(Element<'a>) -> Option<Oid<'a>>,
+    rule: Rule,
+) -> Result<Fields<'a>, Fault> {
+    let mut fields = sequence.fields();
+    if fields.is_empty() {
+        return Err(sequence.fault(rule));
+    }
+    while let Some(element) = fields.element() {
+        oid(element).ok_or_else(|| element.fault(rule))?;
+    }
+    fields.finish(rule)?;
+    Ok(sequence.fields())
 }
 
-/// What the list consists of.
-#[derive(Clone, Copy, Debug, Default)]
-enum Entry {
-    /// `OBJECT IDENTIFIER` (RFC 5280 §4.2.1.12).
-    #[default]
-    KeyPurposeId,
-    /// `SEQUENCE { OBJECT IDENTIFIER, OCTET STRING OPTIONAL }` (DSP0274, id-DMTF-SPDM-extension).
-    SpdmOid,
-}
-
-impl Entry {
-    fn oid<'a>(self, element: Element<'a>) -> Option<Oid<'a>> {
-        match self {
-            Self::KeyPurposeId => element.oid(),
-            Self::SpdmOid => {
-                let mut fields = element.fields();
-                let oid = fields.element()?.oid()?;
-                fields.optional(Tag::OCTET_STRING);
-                (element.tag() == Tag::SEQUENCE && fields.is_empty()).then_some(oid)
-            }
-        }
-    }
-}
-
-impl<'a> OidList<'a> {
-    fn parse(sequence: Element<'a>, entry: Entry, rule: Rule) -> Result<Self, Fault> {
-        let list = Self { fields: sequence.fields(), entry };
-        let mut fields = list.fields;
-        if fields.is_empty() {
-            return Err(sequence.fault(rule));
-        }
-        while let Some(element) = fields.element() {
-            entry.oid(element).ok_or_else(|| element.fault(rule))?;
-        }
-        fields.finish(rule)?;
-        Ok(list)
-    }
-
-    pub(crate) fn iter(self) -> impl Iterator<Item = Oid<'a>> {
-        let mut fields = self.fields;
-        core::iter::from_fn(move || self.entry.oid(fields.element()?))
-    }
+/// The identifier in `SEQUENCE { OBJECT IDENTIFIER, OCTET STRING OPTIONAL }` (DSP0274, id-DMTF-SPDM-extension).
+pub(crate) fn spdm_oid(element: Element<'_>) -> Option<Oid<'_>> {
+    let mut fields = element.fields();
+    let oid = fields.element()?.oid()?;
+    fields.optional(Tag::OCTET_STRING);
+    (element.tag() == Tag::SEQUENCE && fields.is_empty()).then_some(oid)
 }
 
 #[cfg(test)]

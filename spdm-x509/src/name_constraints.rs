@@ -10,6 +10,9 @@ use crate::tlv::{Element, Fields, Tag, explicit};
 
 /// The choice directoryName of GeneralName, which is EXPLICIT because Name is a CHOICE.
 const DIRECTORY_NAME: Tag = explicit(DIRECTORY);
+/// The tag numbers of permittedSubtrees and excludedSubtrees.
+const PERMITTED: u8 = 0;
+const EXCLUDED: u8 = 1;
 /// The numbers of choices of GeneralName.
 const DIRECTORY: u8 = 4;
 const MAIL: u8 = 1;
@@ -17,8 +20,7 @@ const MAIL: u8 = 1;
 /// The extension, well formed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NameConstraints<'a> {
-    permitted: Subtrees<'a>,
-    excluded: Subtrees<'a>,
+    value: Element<'a>,
     /// How many attributes and other names there are to compare with.
     count: usize,
 }
@@ -31,10 +33,19 @@ impl<'a> NameConstraints<'a> {
             return Err(value.fault(Rule::NameConstraintsSyntax));
         }
         let mut count = 0;
-        let permitted = Subtrees::parse(fields.optional(explicit(0)), &mut count)?;
-        let excluded = Subtrees::parse(fields.optional(explicit(1)), &mut count)?;
+        for number in PERMITTED..=EXCLUDED {
+            if let Some(list) = fields.optional(explicit(number)) {
+                count += Subtrees::check(list)?;
+            }
+        }
         fields.finish(Rule::NameConstraintsSyntax)?;
-        Ok(Self { permitted, excluded, count })
+        Ok(Self { value, count })
+    }
+
+    /// The subtrees under this tag number, or none.
+    fn subtrees(&self, number: u8) -> Subtrees<'a> {
+        let list = self.value.fields().into_iter().find(|list| list.tag() == explicit(number));
+        Subtrees(list.map(Element::fields).unwrap_or_default())
     }
 
     /// Whether every name of the certificate is within.
@@ -58,38 +69,35 @@ impl<'a> NameConstraints<'a> {
 
     fn permit_directory_name(&self, name: Name<'_>) -> bool {
         let (mut is_open, mut is_permitted) = (true, false);
-        for base in self.permitted.directory_names() {
+        for base in self.subtrees(PERMITTED).directory_names() {
             is_open = false;
             is_permitted = is_permitted || name.is_below(base);
         }
         (is_open || is_permitted)
-            && !self.excluded.directory_names().any(|base| name.may_be_below(base))
+            && !self.subtrees(EXCLUDED).directory_names().any(|base| name.may_be_below(base))
     }
 
     /// Whether there are subtrees of this kind, which cannot be evaluated.
     fn constrain(&self, kind: u8) -> bool {
-        self.permitted.contain(kind) || self.excluded.contain(kind)
+        self.subtrees(PERMITTED).contain(kind) || self.subtrees(EXCLUDED).contain(kind)
     }
 }
 
 /// `GeneralSubtrees`, or none.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Subtrees<'a>(Fields<'a>);
 
 impl<'a> Subtrees<'a> {
     /// `[n] IMPLICIT SEQUENCE OF SEQUENCE { base GeneralName }`: minimum is 0, which DER leaves out, and
-    /// maximum is absent (RFC 5280 §4.2.1.10). Adds to `count` the attributes of directory names, and the names
-    /// of other kinds.
-    fn parse(list: Option<Element<'a>>, count: &mut usize) -> Result<Self, Fault> {
-        let Some(list) = list else { return Ok(Self::default()) };
+    /// maximum is absent (RFC 5280 §4.2.1.10). Counts the attributes of directory names, and the names of other
+    /// kinds.
+    fn check(list: Element<'_>) -> Result<usize, Fault> {
         let mut fields = list.fields();
-        if fields.is_empty() {
-            return Err(list.fault(Rule::NameConstraintsSyntax));
-        }
+        let mut count = 0;
         while let Some(subtree) = fields.element() {
             let base = base(subtree).ok_or_else(|| subtree.fault(Rule::NameConstraintsSyntax))?;
             let malformed = base.fault(Rule::NameConstraintsSyntax);
-            *count += match base.tag() {
+            count += match base.tag() {
                 DIRECTORY_NAME => {
                     let attributes = directory_name(base).ok_or(malformed)?.len();
                     // To compare takes time by bytes, too.
@@ -100,7 +108,7 @@ impl<'a> Subtrees<'a> {
             };
         }
         fields.finish(Rule::NameConstraintsSyntax)?;
-        Ok(Self(list.fields()))
+        if count == 0 { Err(list.fault(Rule::NameConstraintsSyntax)) } else { Ok(count) }
     }
 
     fn contain(self, kind: u8) -> bool {

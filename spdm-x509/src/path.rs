@@ -39,6 +39,7 @@ pub(crate) fn check_limits(chain: &Chain<'_>, limits: Limits) -> Result<(), Rule
 
 /// Everything about the certificates below the root but their signatures. A leaf that is its own root is
 /// held to the same rules.
+#[inline(never)]
 pub(crate) fn check_certificates(
     chain: &Chain<'_>,
     origin: &Origin<'_>,
@@ -169,6 +170,7 @@ impl<'t> Authorities<'t> {
 }
 
 /// Each signature below the root; also the root's own where nobody vouches for it.
+#[inline(never)]
 pub(crate) fn check_signatures(
     chain: &Chain<'_>,
     origin: &Origin<'_>,
