@@ -9,7 +9,8 @@ mod operations;
 mod transcripts;
 
 use spdm_codec::{
-    AlgorithmsBlock, BaseAsymAlgo, CapabilityFlags, ConnectionKeys, PqcAsymAlgo, SpdmVersion,
+    AlgorithmsBlock, BaseAsymAlgo, CapabilityFlags, ConnectionKeys, MeasurementSummary,
+    PqcAsymAlgo, SpdmVersion,
 };
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm};
@@ -174,6 +175,9 @@ fn attest(setup: &Setup, line: &mut Line<'_>) {
     let (mut memory, mut sink) = (Memory::new(), witness.clone());
     let mut plan = AttestationPlan::new(&policy);
     plan.requirement = setup.requirement;
+    if setup.has(64) {
+        plan.summary = MeasurementSummary::All;
+    }
     let (mut chain, mut record) = (vec![0; 0x4000], vec![0; 0x800]);
     let requester = setup.requester(&mut memory, &mut sink);
     let mut flow = requester.attest(plan, &mut chain, &mut record);

@@ -129,7 +129,12 @@ fn challenge<'a>(
 ) -> At<'a> {
     let (nonce, before): (Nonce, _) = ([detail; NONCE_LEN], witness.proofs());
     let identity = Identity::Chain(chain);
-    let mut flow = requester.challenge(identity, MeasurementSummary::None, nonce);
+    let summary = match detail & 3 {
+        1 => MeasurementSummary::Tcb,
+        2 => MeasurementSummary::All,
+        _ => MeasurementSummary::None,
+    };
+    let mut flow = requester.challenge(identity, summary, nonce);
     let driven = drive(&mut flow, line);
     match flow.finish() {
         Ok((requester, possession)) => {

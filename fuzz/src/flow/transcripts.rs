@@ -89,14 +89,14 @@ impl Transcripts {
                 self.negotiation.push((request.to_vec(), response.to_vec()));
                 let Some(agreed) = agreed else { return };
                 for (request, response) in core::mem::take(&mut self.negotiation) {
-                    self.vca.extend(request);
-                    self.vca.extend(without_padding(&response, agreed, self.padding, 0));
+                    self.vca.extend(&request);
+                    self.vca.extend(without_padding(&request, &response, agreed, self.padding, 0));
                 }
             }
             Code::GET_DIGESTS | Code::GET_CERTIFICATE => {
                 let agreed = agreed.expect("a negotiation");
                 self.m1.extend(request);
-                self.m1.extend(without_padding(response, agreed, self.padding, 0));
+                self.m1.extend(without_padding(request, response, agreed, self.padding, 0));
             }
             Code::CHALLENGE => {
                 let Verdict::ChallengeAuth { possession: Some(possession), .. } = verdict else {
@@ -147,7 +147,7 @@ impl Transcripts {
         match (request[2] & 1, signature) {
             (0, MeasurementSignature::NotRequested) => {
                 self.l1.extend(request);
-                self.l1.extend(without_padding(response, agreed, self.padding, 0));
+                self.l1.extend(without_padding(request, response, agreed, self.padding, 0));
             }
             (1, MeasurementSignature::Verified { possession, .. }) => {
                 let (context, l1) =
@@ -170,7 +170,7 @@ impl Transcripts {
     ) {
         let (asym, hash) = (agreed.asym().expect("a key"), agreed.hash().expect("a hash"));
         let len = agreed.signature_len();
-        let response = without_padding(response, agreed, self.padding, len);
+        let response = without_padding(request, response, agreed, self.padding, len);
         let (signed, signature) = response.split_at(response.len() - len);
         transcript.extend(request);
         transcript.extend(signed);
@@ -185,16 +185,20 @@ impl Transcripts {
     }
 }
 
-/// The message without what a transport appended: its own fields tell how long it is.
+/// The response without what a transport appended: its own fields tell how long it is.
 fn without_padding<'r>(
+    request: &[u8],
     response: &'r [u8],
     agreed: &Negotiated,
     padding: usize,
     signature_len: usize,
 ) -> &'r [u8] {
-    let cx = match response.get(1).copied().map(Code) {
-        Some(Code::VERSION) => Cx::new(SpdmVersion::V1_0).with_padding(padding),
-        _ => agreed.cx(padding).with_signature_len(signature_len),
+    let cx = agreed.cx(padding).with_signature_len(signature_len);
+    let cx = match Code(request[1]) {
+        Code::GET_VERSION => Cx::new(SpdmVersion::V1_0).with_padding(padding),
+        // A summary hash was asked for.
+        Code::CHALLENGE if request[3] != 0 => cx.with_summary_len(cx.hash_len),
+        _ => cx,
     };
     Response::decode(Untrusted::new(response), &cx).expect("it was accepted").bytes()
 }

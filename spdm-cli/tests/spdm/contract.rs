@@ -283,6 +283,8 @@ fn assert_report(report: &Value) {
         has(row, "value", is_hex);
         has(row, "reference", |status| word(status, &["match", "mismatch", "none"]));
     }
+    let agreements = ["not_asked", "not_known", "agrees", "differs"];
+    has(report, "measurement_summary", |summary| word(summary, &agreements));
     let error = report.get("error").unwrap();
     if !error.is_null() {
         has(error, "kind", is_text);
