@@ -199,11 +199,15 @@ impl<'a, O: Operation> Flow<'a, O> {
     }
 
     /// Errors are sticky.
-    const fn keep(&mut self, result: Result<(), Stop>) -> Result<(), Stop> {
-        if let Err(stop) = result {
-            self.failed = Some(stop);
-        }
-        result
+    fn keep(&mut self, result: Result<(), Stop>) -> Result<(), Stop> {
+        result.inspect_err(|stop| self.fail(*stop))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fail(&mut self, stop: Stop) {
+        self.failed = Some(stop);
+        self.operation.failed();
     }
 
     fn arrived(&mut self, now: Instant, received: Received) -> Result<(), Stop> {
@@ -259,7 +263,8 @@ impl<'a, O: Operation> Flow<'a, O> {
 
     /// Gives the operation up; the connection is lost with it.
     #[must_use]
-    pub fn abandon(self) -> Requester<'a, Fresh> {
+    pub fn abandon(mut self) -> Requester<'a, Fresh> {
+        self.operation.failed();
         self.core.into_fresh()
     }
 

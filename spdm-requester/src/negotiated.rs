@@ -206,16 +206,21 @@ impl Negotiated {
         slot: SlotId,
         model: CertificateModel,
     ) -> Result<ChainContext, Incompatible> {
+        let model = self.cert_model(model);
+        Ok(ChainContext::new(slot, self.version, model, self.asym()?, self.hash()?))
+    }
+
+    /// The model of a slot's chain; `model` is what CERTIFICATE or DIGESTS said.
+    pub(crate) fn cert_model(&self, model: CertificateModel) -> CertModel {
         // Without multi-key, only ALIAS_CERT_CAP tells (1.2); before, nothing does.
         let alias = self.responder.flags.contains(CapabilityFlags::ALIAS_CERT_CAP);
-        let model = match (model, alias) {
+        match (model, alias) {
             (CertificateModel::DeviceCert, _) => CertModel::DeviceCert,
             (CertificateModel::AliasCert, _) => CertModel::AliasCert,
             (CertificateModel::GenericCert, _) => CertModel::GenericCert,
             (_, true) => CertModel::AliasCert,
             (_, false) if self.version >= SpdmVersion::V1_2 => CertModel::DeviceCert,
             (_, false) => CertModel::Unknown,
-        };
-        Ok(ChainContext::new(slot, self.version, model, self.asym()?, self.hash()?))
+        }
     }
 }

@@ -42,6 +42,9 @@ pub(crate) mod sealed {
             response: Untrusted<&[u8]>,
         ) -> Result<Next, Stop>;
 
+        /// It came to nothing: nothing half-done stays with the caller.
+        fn failed(&mut self) {}
+
         /// The output, once [`Next::Done`] was returned.
         fn finish(self, fault: &Fault) -> Result<Self::Output, Stop>;
     }

@@ -55,10 +55,7 @@ impl<'p, 'c, 'm> Attest<'p, 'c, 'm> {
         let (fault, agreed) = (judge.fault(), judge.agreed()?);
         let (choice, uses) = (self.proofs.plan.slot, self.proofs.plan.requirement.uses());
         let mut first = first;
-        while let Some(slot) = choice
-            .next(first, uses, judge.connection, agreed)
-            .map_err(|error| fault.incompatible(error))?
-        {
+        while let Some(slot) = choice.next(first, uses, judge.connection, agreed) {
             let announced = judge.connection.slot_key(slot).map(|key| key.model);
             let context = agreed.chain_context(slot, announced.unwrap_or_default());
             let context = context.map_err(|error| fault.incompatible(error))?;
@@ -150,6 +147,10 @@ impl<'c, 'm> sealed::Operation for Attest<'_, 'c, 'm> {
             Part::Proofs => return self.proofs.accept(judge, request, response),
         }
         Ok(Next::Again)
+    }
+
+    fn failed(&mut self) {
+        self.proofs.failed();
     }
 
     fn finish(self, fault: &Fault) -> Result<Attested<'c, 'm>, Stop> {

@@ -79,6 +79,10 @@ impl<'c, 'm> sealed::Operation for AttestProvisioned<'_, 'c, 'm> {
         }
     }
 
+    fn failed(&mut self) {
+        self.proofs.failed();
+    }
+
     fn finish(self, fault: &Fault) -> Result<Attested<'c, 'm>, Stop> {
         self.proofs.finish(fault)
     }

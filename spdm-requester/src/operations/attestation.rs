@@ -224,6 +224,12 @@ impl<'p, 'c, 'm> Proofs<'p, 'c, 'm> {
         })
     }
 
+    pub(super) fn failed(&mut self) {
+        if let Part::Measure(reading) = &mut self.part {
+            reading.failed();
+        }
+    }
+
     pub(super) fn finish(self, fault: &Fault) -> Result<Attested<'c, 'm>, Stop> {
         let Self { plan, trusted, challenged, measured, summary, .. } = self;
         let trusted = trusted.ok_or_else(|| fault.unfinished())?;

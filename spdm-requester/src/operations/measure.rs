@@ -147,6 +147,11 @@ impl<'i, 'm> Reading<'i, 'm> {
         Ok(())
     }
 
+    /// What came before a failure will never be signed: it does not stay in the caller's buffer.
+    pub(super) fn failed(&mut self) {
+        self.buffer.get_mut(..self.len).unwrap_or_default().fill(0);
+    }
+
     /// Takes an answer; what was measured after the last one.
     pub(super) fn answered<'c>(
         &mut self,
@@ -185,13 +190,6 @@ impl<'i, 'm> Reading<'i, 'm> {
             content_changed: message.content_changed,
             possession,
         }))
-    }
-}
-
-/// What came before a failure was never signed: it does not stay in the caller's buffer.
-impl Drop for Reading<'_, '_> {
-    fn drop(&mut self) {
-        self.buffer.get_mut(..self.len).unwrap_or_default().fill(0);
     }
 }
 
@@ -241,6 +239,10 @@ impl<'m, 'c> sealed::Operation for Measure<'_, 'm, 'c> {
     ) -> Result<Next, Stop> {
         self.measured = self.reading.answered(judge, self.signer.as_ref(), request, response)?;
         Ok(if self.measured.is_some() { Next::Done } else { Next::Again })
+    }
+
+    fn failed(&mut self) {
+        self.reading.failed();
     }
 
     fn finish(self, fault: &Fault) -> Result<Measured<'m, 'c>, Stop> {

@@ -4,7 +4,6 @@ use spdm_codec::{KeyUsage, SlotId};
 use spdm_x509::CertModel;
 
 use crate::connection::Connection;
-use crate::error::Incompatible;
 use crate::negotiated::Negotiated;
 
 /// Which slot an attestation is about. The signatures are always checked with the key of the slot that was
@@ -41,25 +40,22 @@ impl SlotChoice {
         uses: KeyUsage,
         connection: &Connection,
         agreed: &Negotiated,
-    ) -> Result<Option<SlotId>, Incompatible> {
+    ) -> Option<SlotId> {
         if let Self::Slot(slot) = self {
-            return Ok(Some(slot).filter(|slot| slot.get() >= first));
+            return Some(slot).filter(|slot| slot.get() >= first);
         }
-        for slot in connection.provisioned_slots().filter(|slot| slot.get() >= first) {
-            let key = connection.slot_key(slot);
+        connection.provisioned_slots().find(|slot| {
+            let key = connection.slot_key(*slot);
             let usable = key.is_none_or(|key| key.usage.contains(uses));
             let chosen = match self {
                 Self::Slot(_) | Self::FirstTrusted => true,
                 Self::KeyPair(id) => key.is_some_and(|key| key.key_pair_id == id),
                 Self::Model(model) => {
                     let announced = key.map(|key| key.model).unwrap_or_default();
-                    agreed.chain_context(slot, announced)?.model == model
+                    agreed.cert_model(announced) == model
                 }
             };
-            if usable && chosen {
-                return Ok(Some(slot));
-            }
-        }
-        Ok(None)
+            slot.get() >= first && usable && chosen
+        })
     }
 }
