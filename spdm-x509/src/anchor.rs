@@ -100,18 +100,17 @@ impl<'t> Origin<'t> {
         matches!(self.root, Root::Omitted(_))
     }
 
-    /// The certificate that the path starts with, where somebody vouches for it.
-    pub(crate) fn anchor_certificate(&self, chain: &Chain<'t>) -> Option<Certificate<'t>> {
-        let der = match self.root {
+    /// The certificate that the path starts with, where somebody vouches for it. It was read before.
+    pub(crate) fn anchor_der(&self, chain: &Chain<'t>) -> Option<&'t [u8]> {
+        match self.root {
             Root::Omitted(anchor) => Some(anchor),
             Root::Anchored(index) => chain.certificate_ders().nth(index.into()),
             Root::Sent | Root::Unknown => None,
-        };
-        // It was read before.
-        der.and_then(|der| Certificate::read_again(der).ok())
+        }
     }
 
     /// The first certificate of the chain that is below the root.
+    #[inline(never)]
     pub(crate) const fn first_judged(&self) -> u16 {
         match self.root {
             Root::Anchored(index) => index + 1,

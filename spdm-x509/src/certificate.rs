@@ -334,7 +334,7 @@ impl Validity {
             return Err(validity.fault(Rule::ValidityOrder));
         }
         let has_early_generalized_time =
-            Time::is_early_generalized(first) || Time::is_early_generalized(last);
+            not_before.is_early_generalized(first) || not_after.is_early_generalized(last);
         Ok(Self { not_before, not_after, has_early_generalized_time })
     }
 }

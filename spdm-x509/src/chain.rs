@@ -172,7 +172,11 @@ impl<'c> Chain<'c> {
     /// again: it is there.
     #[must_use]
     pub fn leaf(&self) -> Option<Certificate<'c>> {
-        Certificate::read_again(self.bytes.get(self.leaf_at..)?).ok()
+        Certificate::read_again(self.leaf_der()).ok()
+    }
+
+    pub(crate) fn leaf_der(&self) -> &'c [u8] {
+        self.bytes.get(self.leaf_at..).unwrap_or_default()
     }
 
     /// The leaf's public key: valid, of the negotiated algorithm and in its encoding

@@ -17,22 +17,7 @@ pub struct Name<'a>(Element<'a>);
 
 impl<'a> Name<'a> {
     pub(crate) fn parse(element: Element<'a>) -> Result<Self, Fault> {
-        if element.tag() != Tag::SEQUENCE {
-            return Err(element.fault(Rule::NameSyntax));
-        }
-        let mut rdns = element.fields();
-        while let Some(rdn) = rdns.element() {
-            let mut attributes = rdn.fields();
-            if rdn.tag() != Tag::SET || attributes.is_empty() {
-                return Err(rdn.fault(Rule::NameSyntax));
-            }
-            while let Some(attribute) = attributes.element() {
-                Attribute::parse(attribute)?;
-            }
-            attributes.finish(Rule::NameSyntax)?;
-        }
-        rdns.finish(Rule::NameSyntax)?;
-        Ok(Self(element))
+        check(element).map(|()| Self(element))
     }
 
     fn rdns(self) -> Fields<'a> {
@@ -80,6 +65,25 @@ impl<'a> Name<'a> {
             .filter_map(|attribute| Attribute::parse(attribute).ok())
             .any(|attribute| attribute.kind == Oid::EMAIL)
     }
+}
+
+/// `SEQUENCE OF SET OF SEQUENCE { OBJECT IDENTIFIER, value }`.
+fn check(name: Element<'_>) -> Result<(), Fault> {
+    if name.tag() != Tag::SEQUENCE {
+        return Err(name.fault(Rule::NameSyntax));
+    }
+    let mut rdns = name.fields();
+    while let Some(rdn) = rdns.element() {
+        let mut attributes = rdn.fields();
+        if rdn.tag() != Tag::SET || attributes.is_empty() {
+            return Err(rdn.fault(Rule::NameSyntax));
+        }
+        while let Some(attribute) = attributes.element() {
+            Attribute::parse(attribute)?;
+        }
+        attributes.finish(Rule::NameSyntax)?;
+    }
+    rdns.finish(Rule::NameSyntax)
 }
 
 /// Whether two attributes could be meant to be the same.

@@ -56,24 +56,25 @@ pub(crate) fn check_certificates(
         above = Some(Issuer::of(anchor));
     }
     let mut judged = 0;
-    for certificate in chain.certificates() {
-        let issuer = above.replace(Issuer::of(&certificate));
+    for der in chain.certificate_ders() {
+        // It was read before. Were it not there, there are less than there should be.
+        let Ok(certificate) = &Certificate::read_again(der) else { break };
+        let issuer = above.replace(Issuer::of(certificate));
         let index = judged;
         judged += 1;
         ledger.turn_to(Some(index));
-        check_revocation(&certificate, policy, ledger);
+        check_revocation(certificate, policy, ledger);
         if index < first {
             continue;
         }
-        check_certificate(&certificate, policy, ledger);
+        check_certificate(certificate, policy, ledger);
         if let Some(issuer) = issuer {
             ledger.ask(Rule::NameChaining, issuer.subject == certificate.issuer());
         }
         let is_exempt = certificate.is_self_issued() && index != leaf;
-        ledger
-            .ask(Rule::NameConstraints, is_exempt || authorities.constraints.permit(&certificate));
+        ledger.ask(Rule::NameConstraints, is_exempt || authorities.constraints.permit(certificate));
         if index != leaf {
-            authorities.descend(&certificate, ledger);
+            authorities.descend(certificate, ledger);
         } else if !authorities.can_evaluate {
             // Where the anchor itself issued the leaf, no authority in between has told.
             ledger.ask(Rule::TooManyNameConstraints, false);
@@ -181,12 +182,15 @@ pub(crate) fn check_signatures(
         return Ending::Skipped;
     }
     let mut above = None;
-    if origin.is_omitted() {
-        above = origin.anchor_certificate(chain).as_ref().map(Issuer::of);
+    if let Root::Omitted(der) = origin.root {
+        // Not so, for it was read before: then nobody is above, and the first certificate has no issuer.
+        above = Certificate::read_again(der).as_ref().ok().map(Issuer::of);
     }
     let mut judged = 0;
-    for certificate in chain.certificates() {
-        let own = Issuer::of(&certificate);
+    for der in chain.certificate_ders() {
+        // It was read before. Were it not there, there are less than there should be.
+        let Ok(certificate) = &Certificate::read_again(der) else { break };
+        let own = Issuer::of(certificate);
         let issuer = above.replace(own);
         let index = judged;
         judged += 1;
@@ -201,7 +205,7 @@ pub(crate) fn check_signatures(
         match issuer.filter(|_| is_judged) {
             Some(Issuer { key, .. }) => {
                 let hash = chain.context().hash;
-                signature::check(&certificate, &key, policy.provider, hash, ledger);
+                signature::check(certificate, &key, policy.provider, hash, ledger);
             }
             // Not so: the first one that is judged has an issuer.
             None if is_judged => {

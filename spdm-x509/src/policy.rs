@@ -4,6 +4,7 @@ use spdm_crypto::Provider;
 
 use crate::anchor::{Anchor, Origin};
 use crate::appraisal::{Appraisal, Ending, Trusted};
+use crate::certificate::Certificate;
 use crate::chain::Chain;
 use crate::error::{ChainError, Check};
 use crate::finding::{Finding, Ledger, Listener};
@@ -114,7 +115,8 @@ impl<'a> Policy<'a> {
         appraisal.anchor_index = origin.anchor_index();
         appraisal.first_judged = origin.first_judged();
         let ledger = &mut Ledger::new(listener);
-        self.judge_statements(chain, &origin, &mut appraisal, ledger);
+        self.judge_path(chain, &origin, &mut appraisal, ledger);
+        self.judge_leaf(chain, &mut appraisal, ledger);
         ledger.open(Check::Signatures);
         appraisal.signatures = if links.is_some_and(|links| links.suffice(chain, &origin)) {
             ledger.ending()
@@ -124,32 +126,42 @@ impl<'a> Policy<'a> {
         appraisal
     }
 
-    /// Makes every check on what certificates say. A call of its own: the stack that it needs is not held while
-    /// signatures are verified, which needs more.
+    /// Makes every check on what the certificates of the path say. A call of its own, as is the next one: the
+    /// stack that it needs is not held while signatures are verified, which needs more.
     #[inline(never)]
-    fn judge_statements(
+    fn judge_path(
         &self,
         chain: &Chain<'_>,
         origin: &Origin<'_>,
         appraisal: &mut Appraisal<'_>,
         ledger: &mut Ledger<'_>,
     ) {
-        let anchor = origin.anchor_certificate(chain);
-        let anchor = anchor.as_ref();
+        let anchor = origin.anchor_der(chain).map(Certificate::read_again);
+        let anchor = anchor.as_ref().and_then(|read| read.as_ref().ok());
         ledger.open(Check::Root);
         appraisal.root = origin.check_root(chain, ledger);
         ledger.open(Check::Certificates);
         appraisal.certificates = path::check_certificates(chain, origin, anchor, self, ledger);
         ledger.open(Check::Anchor);
         appraisal.anchor = origin.check_anchor(chain, anchor, self.profile, ledger);
-        // Without a leaf, which cannot be, these are checks that were not made.
-        let Some(leaf) = chain.leaf() else { return };
-        let first = origin.first_judged();
+    }
+
+    /// Makes every check on what the leaf says of itself. Without a leaf, which cannot be, these are checks that
+    /// were not made.
+    #[inline(never)]
+    fn judge_leaf(
+        &self,
+        chain: &Chain<'_>,
+        appraisal: &mut Appraisal<'_>,
+        ledger: &mut Ledger<'_>,
+    ) {
+        let Ok(leaf) = &Certificate::read_again(chain.leaf_der()) else { return };
+        let first = appraisal.first_judged;
         ledger.open(Check::LeafProfile);
-        appraisal.leaf_profile = leaf_profile::check(chain, &leaf, first, self.profile, ledger);
+        appraisal.leaf_profile = leaf_profile::check(chain, leaf, first, self.profile, ledger);
         if self.san != SanPolicy::None {
             ledger.open(Check::San);
-            appraisal.san = san_policy::check(chain, &leaf, self.san, ledger);
+            appraisal.san = san_policy::check(chain, leaf, self.san, ledger);
         }
     }
 

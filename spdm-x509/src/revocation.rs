@@ -67,14 +67,19 @@ impl<'a> Revocations<'a> {
         provider: &Provider,
     ) -> Result<bool, Unsupported> {
         for algorithm in &HashAlgorithm::ALL {
-            let mut digests = self.0.iter().filter_map(|revocation| match revocation {
-                Revocation::Key { hash, digest } if hash == algorithm => Some(*digest),
-                _ => None,
-            });
-            let Some(first) = digests.next() else { continue };
-            let key = provider.hash.digest(*algorithm, &[key_info])?;
-            if first == key.as_bytes() || digests.any(|digest| digest == key.as_bytes()) {
-                return Ok(true);
+            let has = |wanted: Option<&[u8]>| {
+                self.0.iter().any(|revocation| match revocation {
+                    Revocation::Key { hash, digest } if hash == algorithm => {
+                        wanted.is_none_or(|wanted| wanted == *digest)
+                    }
+                    _ => false,
+                })
+            };
+            if has(None) {
+                let key = provider.hash.digest(*algorithm, &[key_info])?;
+                if has(Some(key.as_bytes())) {
+                    return Ok(true);
+                }
             }
         }
         Ok(false)

@@ -53,13 +53,10 @@ impl Time {
         (is_date && is_time).then_some(Self { year, month, day, hour, minute, second })
     }
 
-    /// Whether `element` is GeneralizedTime where RFC 5280 §4.1.2.5 has UTCTime. DSP0274 recommends one such
-    /// date for a validity without beginning.
-    pub(crate) fn is_early_generalized(element: Element<'_>) -> bool {
-        let year = element.content().get(..4).unwrap_or_default();
-        element.tag() == Tag::GENERALIZED_TIME
-            && year < b"2050".as_slice()
-            && element.content() != b"19700101000000Z"
+    /// Whether this was read from GeneralizedTime where RFC 5280 §4.1.2.5 has UTCTime. DSP0274 recommends one
+    /// such date for a validity without beginning: 1970-01-01T00:00:00Z.
+    pub(crate) fn is_early_generalized(self, element: Element<'_>) -> bool {
+        element.tag() == Tag::GENERALIZED_TIME && self.year < 2050 && self.unix() != 0
     }
 
     /// Seconds since 1970-01-01T00:00:00Z, without leap seconds.
