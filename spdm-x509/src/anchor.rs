@@ -152,8 +152,9 @@ impl<'t> Origin<'t> {
     }
 
     pub(crate) fn check_root(&self, chain: &Chain<'_>, ledger: &mut Ledger<'_>) -> Ending {
-        let first_is_self_issued =
-            || chain.certificates().next().is_some_and(|first| first.is_self_issued());
+        let is_self_issued =
+            |der| Certificate::read_again(der).as_ref().is_ok_and(Certificate::is_self_issued);
+        let first_is_self_issued = || chain.certificate_ders().next().is_some_and(is_self_issued);
         ledger.turn_to(Some(0));
         match self.root {
             Root::Omitted(_) => {

@@ -77,7 +77,9 @@ fn check_hardware_identity(
     let leaf_has = leaf.has_hardware_identity();
     let demanded = profile.hardware_identity.applies(false);
     let anchor = usize::from(first_judged).saturating_sub(1);
-    let any_has = || chain.certificates().skip(anchor).any(|one| one.has_hardware_identity());
+    let has =
+        |der| Certificate::read_again(der).as_ref().is_ok_and(Certificate::has_hardware_identity);
+    let any_has = || chain.certificate_ders().skip(anchor).any(has);
     let has = match chain.context().model {
         CertModel::AliasCert => {
             ledger.ask(Rule::HardwareIdentityInAlias, !leaf_has);

@@ -32,8 +32,8 @@ impl<'a> Name<'a> {
 
     /// Whether there is no attribute at all.
     #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.rdns().is_empty()
+    pub const fn is_empty(self) -> bool {
+        matches!(self.0.encoded(), [_, 0])
     }
 
     /// The number of attributes.
