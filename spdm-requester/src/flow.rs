@@ -241,11 +241,17 @@ impl<'a, O: Operation> Flow<'a, O> {
         self,
         error: impl FnOnce(Error) -> E,
     ) -> Result<(Requester<'a, O::Phase>, O::Output), Failure<'a, O::Phase, E>> {
-        let Self { core, exchange, operation, failed } = self;
+        let Self { core, exchange, mut operation, failed } = self;
         let fault = &core.connection.fault;
         let result = match failed {
             Some(stop) => Err(stop),
-            None => exchange.finish(fault).and_then(|()| operation.finish(fault)),
+            None => match exchange.finish(fault) {
+                Ok(()) => operation.finish(fault),
+                Err(stop) => {
+                    operation.failed();
+                    Err(stop)
+                }
+            },
         };
         let phase = O::Phase::of(core.connection);
         let stop = match (result, phase) {

@@ -19,8 +19,8 @@ use sim::{
 use spdm_codec::{Code, SpdmVersion};
 use spdm_emulator::{Act, DeviceConfig, Fault, Step as ScriptStep, When};
 use spdm_requester::{
-    AttestationPlan, Bounds, Connection, Error, Exchange, Flow, Misuse, Operation, Recovered,
-    RunError, Sink, Stage, Step, Verdict, nonblocking,
+    Attest, AttestationPlan, Bounds, Connection, Error, Exchange, Flow, Misuse, Operation,
+    Recovered, RunError, Selection, Sink, Stage, Step, Verdict, nonblocking,
 };
 use spdm_transport::{
     AsyncClock, AsyncTransport, Clock, Instant, Limits, MessageKind, Received, Transport,
@@ -433,5 +433,35 @@ fn n32_the_sink_sees_the_bytes_of_the_wire() {
             let negotiation = [Stage::AfterVersion, Stage::AfterCapabilities, Stage::Negotiated];
             assert_eq!(notes.stages[..3], negotiation);
         }
+    }
+}
+
+fn abandon(flow: Flow<'_, Attest<'_, '_, '_>>) {
+    drop(flow.abandon());
+}
+
+fn finish_early(flow: Flow<'_, Attest<'_, '_, '_>>) {
+    assert_eq!(flow.finish().unwrap_err().error, Error::Misuse(Misuse::Unfinished));
+}
+
+/// A caller that stops in between gets nothing of what was to be signed later.
+#[test]
+fn nothing_of_measurements_stays_where_a_flow_is_given_up() {
+    let ways: [fn(Flow<'_, Attest<'_, '_, '_>>); 2] = [abandon, finish_early];
+    for give_up in ways {
+        let mut sim = Sim::new(config(V1_3));
+        with_policy(&mut sim, |sim, policy| {
+            let mut memory = Memory::new();
+            let (mut chain, mut record) = (vec![0; 0x4000], vec![0; 0x1000]);
+            let mut plan = AttestationPlan::new(policy);
+            plan.selection = Selection::Indices(&[1, 2]);
+            let mut flow = requester(&mut memory, sim).attest(plan, &mut chain, &mut record);
+            while sim.codes().last() != Some(&Code::GET_MEASUREMENTS) {
+                assert!(turn(&mut flow, sim).unwrap());
+            }
+            assert!(turn(&mut flow, sim).unwrap());
+            give_up(flow);
+            assert!(record.iter().all(|byte| *byte == 0));
+        });
     }
 }
