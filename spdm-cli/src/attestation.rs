@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 
-use spdm_codec::{MeasurementAttributes, MeasurementOperation, MeasurementSummary, Nonce, SlotId};
+use spdm_codec::{MeasurementAttributes, MeasurementSummary, Nonce, SlotId};
 use spdm_crypto::Provider;
 use spdm_evidence::{
-    Check, Freshness, MeasuredValue, Recorder, Recording, Reference, ReportBuilder, summary_of,
+    Check, Freshness, MeasuredValue, Recorder, Recording, Reference, ReportBuilder,
 };
 use spdm_requester::{
     Error, Failure as FlowFailure, Fresh, Incompatible, Negotiated, Possession, Proof, Recovered,
-    Requester, RunError, Selection, Verified, blocking,
+    Requester, RunError, Selection, Verified, blocking, summary_of,
 };
 use spdm_transport::{StdClock, Transport};
 use spdm_untrusted::Untrusted;
@@ -469,10 +469,8 @@ impl Run<'_, '_> {
                 match (measured.possession, peer) {
                     (Some(possession), Some(peer)) => {
                         let (hash, provider) = (possession.identity().hash(), self.provider);
-                        let summary = (selection == Selection::All).then(|| {
-                            let all = MeasurementOperation::All;
-                            summary_of(all, attributes, &measured.record, hash, provider)
-                        });
+                        let summary = (selection == Selection::All)
+                            .then(|| summary_of(attributes, &measured.record, hash, provider));
                         self.report.measured_summary(summary.flatten());
                         self.proven(&possession, peer)
                     }

@@ -6,18 +6,19 @@ use std::collections::BTreeSet;
 
 use spdm_codec::{
     Challenge, Code, Cx, ErrorCode, GetCertificate, GetMeasurements, HEADER_LEN, Header, KeySlot,
-    MeasurementRecord, Message, Nonce, SlotId, SpdmVersion,
+    MeasurementOperation, MeasurementRecord, Message, Nonce, SlotId, SpdmVersion,
 };
 use spdm_crypto::{Digest, HashBank, Provider};
 use spdm_requester::{
     Bench, Connection, Error, MeasurementSignature, Negotiated, Possession, Proof, Verdict,
+    summary_of,
 };
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Identity, ProvisionedKey};
 
 use crate::chain_library::{Held, HeldChain};
 use crate::exchange::{Exchange, Negotiation, Recording};
-use crate::report::{MeasuredValue, summary_of};
+use crate::report::MeasuredValue;
 
 /// An ERROR in answer to a request.
 #[derive(Clone, Copy, Debug)]
@@ -237,7 +238,8 @@ impl<'c> Judge<'_, 'c> {
         let cx = Cx::new(negotiated.version).with_padding(usize::MAX);
         let asked = GetMeasurements::decode(Untrusted::new(request), &cx).ok()?.message;
         let hash = negotiated.hash().ok()?;
-        summary_of(asked.operation, asked.attributes, record, hash, self.provider)
+        let all = asked.operation == MeasurementOperation::All;
+        all.then(|| summary_of(asked.attributes, record, hash, self.provider)).flatten()
     }
 
     /// Compares a chain that is complete now with DIGESTS.

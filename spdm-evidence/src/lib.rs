@@ -64,7 +64,7 @@ pub use recorder::Recorder;
 pub use reference::{Reference, ReferenceValue};
 pub use report::{
     Check, CheckResult, ExitClass, Freshness, IdentitySummary, MeasuredValue, Nonces,
-    ReferenceStatus, Report, ReportBuilder, ReportError, Status, summary_of,
+    ReferenceStatus, Report, ReportBuilder, ReportError, Status,
 };
 pub use secrets::Secrets;
 pub use spdm_message::SpdmMessage;

@@ -9,7 +9,6 @@ mod summary;
 pub use builder::{Freshness, ReportBuilder};
 pub use check::{Check, CheckResult, Status};
 pub use measured::{MeasuredValue, ReferenceStatus};
-pub use summary::summary_of;
 
 use std::collections::BTreeMap;
 

@@ -56,6 +56,7 @@ mod operations;
 mod possession;
 mod requester;
 mod sink;
+mod summary;
 mod transcript;
 
 pub use blocking::{Outcome, RunError};
@@ -69,9 +70,10 @@ pub use negotiated::{Announced, Negotiated, Selected};
 pub use operation::Operation;
 pub use operations::{
     Attest, AttestProvisioned, AttestationPlan, Attested, Challenge, FetchChain, GetDigests,
-    Measure, Measured, Negotiate, Recognize, Requirement, Selection, SlotChoice, SummaryAgreement,
+    Measure, Measured, Negotiate, Recognize, Requirement, Selection, SlotChoice,
 };
-pub use possession::{Possession, Proof, SummaryHash, Verified};
+pub use possession::{Possession, Proof, Verified};
 pub use requester::{Fresh, Requester, Storage};
 pub use sink::{Exchange, Sink};
+pub use summary::{SummaryAgreement, SummaryHash, summary_of};
 pub use transcript::Bench;

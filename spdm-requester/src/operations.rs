@@ -13,7 +13,7 @@ mod slot_choice;
 
 pub use attest::Attest;
 pub use attest_provisioned::AttestProvisioned;
-pub use attestation::{AttestationPlan, Attested, Requirement, SummaryAgreement};
+pub use attestation::{AttestationPlan, Attested, Requirement};
 pub use challenge::Challenge;
 pub use fetch_chain::FetchChain;
 pub use get_digests::GetDigests;

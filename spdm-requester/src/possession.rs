@@ -1,10 +1,10 @@
 //! The proofs that make an authenticated device.
 
-use spdm_codec::{MeasurementSummary, Nonce, SpdmVersion};
-use spdm_crypto::Digest;
+use spdm_codec::{Nonce, SpdmVersion};
 use spdm_x509::{Identity, Trusted};
 
 use crate::error::Error;
+use crate::summary::SummaryHash;
 
 /// Which message carried the signature.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -14,26 +14,6 @@ pub enum Proof {
     Challenge,
     /// MEASUREMENTS.
     Measurements,
-}
-
-/// `MeasurementSummaryHash` of a CHALLENGE_AUTH: the base hash of measurement blocks.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct SummaryHash {
-    /// Which blocks it covers, as CHALLENGE asked.
-    pub covers: MeasurementSummary,
-    /// The hash.
-    pub digest: Digest,
-}
-
-impl SummaryHash {
-    /// `None` where nothing was asked for, or the Responder has no measurements.
-    pub(crate) fn new(covers: MeasurementSummary, digest: &[u8]) -> Option<Self> {
-        if covers == MeasurementSummary::None || digest.is_empty() {
-            return None;
-        }
-        Some(Self { covers, digest: Digest::new(digest)? })
-    }
 }
 
 /// The peer holds the private key of an identity: a signature of it over a transcript with our nonce

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use spdm_codec::{KeySlot, Nonce};
 use spdm_crypto::{Digest, HashAlgorithm, Provider};
-use spdm_requester::{Error, Negotiated, Possession, Proof, SummaryHash, Verified};
+use spdm_requester::{
+    Error, Negotiated, Possession, Proof, SummaryAgreement, SummaryHash, Verified,
+};
 use spdm_x509::{Appraisal, ChainError, Outcome, SanPolicy};
 
 use super::fault::Fault;
-use super::summary::agreement;
 use super::{
     Check, CheckResult, ExitClass, IdentitySummary, MeasuredValue, Nonces, Report, Status,
 };
@@ -262,7 +263,7 @@ impl ReportBuilder {
         self
     }
 
-    /// What a summary hash over the signed measurements would be ([`summary_of`](crate::summary_of)), to
+    /// What a summary hash over the signed measurements would be ([`summary_of`](spdm_requester::summary_of)), to
     /// compare with the one in CHALLENGE_AUTH.
     pub fn measured_summary(&mut self, digest: Option<Digest>) -> &mut Self {
         self.measured_summary = digest;
@@ -354,7 +355,8 @@ impl ReportBuilder {
         // What is not signed is compared with nothing.
         let [_, measured] = self.proven;
         let measured = self.measured_summary.filter(|_| measured);
-        let measurement_summary = agreement(self.signed_summary.as_ref(), measured.as_ref());
+        let measurement_summary =
+            SummaryAgreement::between(self.signed_summary.as_ref(), measured.as_ref());
         let [challenge, measurements] = self.nonces.map(|nonce| nonce.map(hex::encode));
         Report {
             schema: 1,

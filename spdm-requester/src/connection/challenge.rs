@@ -11,7 +11,8 @@ use super::{Case, Connection, Verdict};
 use crate::error::Misuse;
 use crate::fault::{At, Fault, Stop};
 use crate::negotiated::Negotiated;
-use crate::possession::{Proof, SummaryHash};
+use crate::possession::Proof;
+use crate::summary::SummaryHash;
 use crate::transcript::Bench;
 
 const MESSAGE: &str = "CHALLENGE_AUTH";

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::fault::{Fault, Stop};
 use crate::operation::{Ask, Judge, Next, fill};
 use crate::possession::{Possession, Verified};
+use crate::summary::{SummaryAgreement, summary_of};
 
 /// Which signatures an attestation needs. The peer's capabilities never decide this.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -89,21 +90,6 @@ pub struct Attested<'c, 'm> {
     /// Whether the summary hash is that of these measurements. It is for the caller to judge: DSP0274 does
     /// not say exactly which form of the blocks it covers.
     pub summary: SummaryAgreement,
-}
-
-/// What `MeasurementSummaryHash` of a CHALLENGE_AUTH says of the measurements that came after it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum SummaryAgreement {
-    /// There is none.
-    NotAsked,
-    /// It covers blocks that are not at hand: those of the trusted computing base are the device's to
-    /// choose, others were not asked for, or in another form.
-    NotKnown,
-    /// It is the hash of the measured blocks.
-    Agrees,
-    /// It is another one.
-    Differs,
 }
 
 #[derive(Debug)]
@@ -204,24 +190,14 @@ impl<'p, 'c, 'm> Proofs<'p, 'c, 'm> {
         measured: &Measured<'m, 'c>,
     ) -> Result<SummaryAgreement, Stop> {
         let challenged = self.challenged.as_ref();
-        let Some(summary) = challenged.and_then(|possession| possession.summary()) else {
+        let Some(signed) = challenged.and_then(|possession| possession.summary()) else {
             return Ok(SummaryAgreement::NotAsked);
         };
-        let comparable = summary.covers == MeasurementSummary::All
-            && self.plan.selection == Selection::All
-            && !self.plan.attributes.contains(MeasurementAttributes::RAW_BIT_STREAM_REQUESTED)
-            && measured.record.iter().is_sorted_by_key(|block| block.index);
-        if !comparable {
-            return Ok(SummaryAgreement::NotKnown);
-        }
-        let fault = judge.fault();
-        let hash = judge.agreed()?.hash().map_err(|error| fault.incompatible(error))?;
-        let digest = judge.provider.hash.digest(hash, &[measured.record.as_bytes()]);
-        let digest = digest.map_err(|error| fault.stop(Error::Hash(error.into())))?;
-        Ok(match digest == summary.digest {
-            true => SummaryAgreement::Agrees,
-            false => SummaryAgreement::Differs,
-        })
+        let hash = judge.agreed()?.hash().map_err(|error| judge.fault().incompatible(error))?;
+        let (record, provider) = (&measured.record, judge.provider);
+        let all = self.plan.selection == Selection::All;
+        let measured = all.then(|| summary_of(self.plan.attributes, record, hash, provider));
+        Ok(SummaryAgreement::between(Some(signed), measured.flatten().as_ref()))
     }
 
     pub(super) fn failed(&mut self) {
