@@ -134,13 +134,19 @@ impl Fault {
     #[cold]
     #[inline(never)]
     fn undecoded(&self) -> Stop {
-        self.decode.error().map_or(Stop(()), |error| self.decode_error(&error))
+        match self.decode.error() {
+            Some(error) => self.decode_error(&error),
+            None => self.unfinished(),
+        }
     }
 
     #[cold]
     #[inline(never)]
     fn undecoded_request(&self) -> Stop {
-        self.decode.error().map_or(Stop(()), |error| self.request_error(&error))
+        match self.decode.error() {
+            Some(error) => self.request_error(&error),
+            None => self.unfinished(),
+        }
     }
 
     /// Decodes our own request.

@@ -14,7 +14,7 @@ use crate::chain_cache::ChainCache;
 use crate::config::{Bounds, Compat, Offer, Timing};
 use crate::connection::Connection;
 use crate::error::{Bound, Error, Incompatible, Misuse};
-use crate::fault::Stop;
+use crate::fault::{Fault, Stop};
 use crate::flow::Flow;
 use crate::large_message::{CHUNK_HEADER_LEN, LARGE_MESSAGE_SIZE_LEN};
 use crate::negotiated::Negotiated;
@@ -201,6 +201,8 @@ impl<'a> Requester<'a, Fresh> {
         connection.forget();
         connection.padding = limits.padding;
         connection.compat = Compat::NONE;
+        // What went wrong with another device is not told of this one.
+        connection.fault = Fault::new();
         let core = Core {
             message,
             hashes,
@@ -364,8 +366,9 @@ impl<'a> Requester<'a, Negotiated> {
     }
 
     /// GET_MEASUREMENTS with a signature of `identity` over a nonce. The record is written into the lent
-    /// buffer; it is the caller's only after the signature verified. Through 1.1 the signature does not
-    /// cover the negotiation; [`Self::challenge`] does.
+    /// buffer; it is the caller's only after the signature verified: nothing stays there of a flow that fails,
+    /// but something may of one that is dropped. Through 1.1 the signature does not cover the negotiation;
+    /// [`Self::challenge`] does.
     #[must_use]
     pub fn measure_signed<'i, 'm, 'c>(
         self,

@@ -158,17 +158,22 @@ impl Connection {
     /// # Errors
     /// [`Error::Misbehaved`] where they differ, [`Error::Misuse`] where there was no DIGESTS of the slot.
     pub fn check_chain_digest(&self, slot: SlotId, digest: &Digest) -> Result<(), Error> {
-        self.is_announced(slot, digest).map_err(|stop| self.fault.error(stop))
+        Fault::out_of(|fault| self.is_announced(fault, slot, digest))
     }
 
-    pub(crate) fn is_announced(&self, slot: SlotId, digest: &Digest) -> Result<(), Stop> {
+    pub(crate) fn is_announced(
+        &self,
+        fault: &Fault,
+        slot: SlotId,
+        digest: &Digest,
+    ) -> Result<(), Stop> {
         match self.slot_digest(slot) {
             Some(stated) if stated == digest => Ok(()),
             Some(_) => {
                 let at = &At(CERTIFICATE, "CertChain");
-                Err(self.fault.differs(at, "what DIGESTS announced"))
+                Err(fault.differs(at, "what DIGESTS announced"))
             }
-            None => Err(self.fault.order(Code::GET_CERTIFICATE)),
+            None => Err(fault.order(Code::GET_CERTIFICATE)),
         }
     }
 }

@@ -134,14 +134,14 @@ fn read<'b>(
     let context = context.ok_or_else(|| fault.unfinished())?;
     match Chain::parse(Untrusted::new(bytes), context, provider) {
         Ok(chain) => {
-            connection.is_announced(context.slot, chain.digest())?;
+            connection.is_announced(fault, context.slot, chain.digest())?;
             Ok(chain)
         }
         Err(error) => {
             // Another chain than announced comes before one that cannot be read.
             let digest = provider.hash.digest(context.hash, &[bytes]);
             let digest = digest.map_err(|error| fault.stop(Error::Hash(error.into())))?;
-            connection.is_announced(context.slot, &digest)?;
+            connection.is_announced(fault, context.slot, &digest)?;
             Err(fault.stop(error))
         }
     }
