@@ -7,6 +7,8 @@ macro_rules! rules {
         /// What a chain can break. The README lists where each rule comes from.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         #[non_exhaustive]
+        // A word: beside other bytes a single one is moved in pieces, which takes more text.
+        #[repr(u32)]
         pub enum Rule {
             $(#[doc = $demand] $(#[doc = $doc])* $rule,)+
         }
