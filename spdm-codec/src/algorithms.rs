@@ -416,8 +416,10 @@ impl<'a> Body<'a> for Algorithms<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Algorithms, NegotiateAlgorithms};
+    use super::{Algorithms, NegotiateAlgorithms, OFFERED, Offered, SELECTED, Selected};
+    use crate::reader::read_from;
     use crate::testing::{every_prefix_fails, expect_value, one_byte_more, round_trip};
+    use crate::trace::NoTrace;
     use crate::{BaseAsymAlgo, Cx, DheNamedGroup, SpdmVersion};
     use std::vec::Vec;
 
@@ -442,6 +444,22 @@ mod tests {
     }
 
     const STRUCTS: [[u8; 4]; 3] = [[2, 0x20, 0x18, 0], [3, 0x20, 2, 0], [5, 0x20, 1, 0]];
+
+    #[test]
+    fn a_table_takes_the_bytes_of_its_struct() {
+        for version in SpdmVersion::ALL {
+            let offered = read_from("request", &[0; 64], NoTrace, |r| {
+                r.fixed::<Offered>(&OFFERED, version)?;
+                Ok(r.position())
+            });
+            assert_eq!(offered, Ok(size_of::<Offered>()));
+            let selected = read_from("response", &[0; 64], NoTrace, |r| {
+                r.fixed::<Selected>(&SELECTED, version)?;
+                Ok(r.position())
+            });
+            assert_eq!(selected, Ok(size_of::<Selected>()));
+        }
+    }
 
     #[test]
     fn both_directions_in_every_version() {

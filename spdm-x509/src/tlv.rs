@@ -302,6 +302,7 @@ fn is_canonical(element: Element<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Budget, Element, Rule, Tag, check_strict};
+    use der::{Decode, Header, Reader, SliceReader};
     use std::vec::Vec;
 
     fn strict(der: &[u8]) -> Result<(), (Rule, usize)> {
@@ -328,6 +329,40 @@ mod tests {
             assert_eq!(element.tag(), Tag(tag));
             assert_eq!(element.content(), &der[content_at..], "{der:02x?}");
         }
+    }
+
+    #[test]
+    fn the_content_begins_where_der_says() {
+        // What follows the first octet of a tag: more of its number, or a length.
+        let headers: [&[u8]; 12] = [
+            &[],
+            &[0x00],
+            &[0x7F],
+            &[0x81, 0x80],
+            &[0x82, 0x01, 0x00],
+            &[0x83, 0x01, 0x00, 0x00],
+            &[0x81, 0x7F],
+            &[0x84, 0x00, 0x00, 0x00, 0x01],
+            &[0x1F, 0x01],
+            &[0x81, 0x00, 0x81, 0x80],
+            &[0x81, 0x81, 0x00, 0x05],
+            &[0x87, 0xFF, 0xFF, 0xFF, 0x7F, 0x00],
+        ];
+        let mut split = 0;
+        for (first, second) in (0..=0xFF).flat_map(|a| (0..=0xFF).map(move |b| (a, b))) {
+            for header in headers {
+                let mut bytes = [&[first, second], header].concat();
+                bytes.resize(0x180, 0x81);
+                let expected = SliceReader::new(&bytes).and_then(|mut reader| {
+                    let header = Header::decode(&mut reader)?;
+                    reader.read_slice(header.length())
+                });
+                let content = Element::split(&bytes).map(|(element, _)| element.content());
+                assert_eq!(content.ok(), expected.ok(), "{first:02x} {second:02x} {header:02x?}");
+                split += usize::from(content.is_ok());
+            }
+        }
+        assert!(split > 0x1_0000, "{split}");
     }
 
     #[test]
