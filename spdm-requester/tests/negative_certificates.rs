@@ -12,7 +12,8 @@ use sim::cause::{Cause, certificate, chain, differs, invalid, trailing, truncate
 use sim::failed::{Failed, Remains, Setup, assert_kept, assert_lost, fail, fail_with};
 use sim::replay::record;
 use sim::{
-    Memory, NOW, Sim, attacked, attest, attest_by, attest_with, config, faulty, until, with_policy,
+    HASH_LEN, Memory, NOW, Sim, attacked, attest, attest_by, attest_with, config, faulty, until,
+    with_policy,
 };
 use spdm_codec::{CapabilityFlags, Code, Expected, SlotId, SpdmVersion};
 use spdm_crypto::HashAlgorithm;
@@ -26,9 +27,6 @@ const V1_4: SpdmVersion = SpdmVersion::V1_4;
 
 const DIGESTS: Code = Code::GET_DIGESTS;
 const CERTIFICATE: Code = Code::GET_CERTIFICATE;
-
-/// SHA-256.
-const HASH_LEN: usize = 32;
 
 const fn slot_empty(slot: u8) -> Cause {
     Cause::Other(Error::Incompatible(Incompatible::SlotEmpty { slot }))

@@ -12,7 +12,8 @@ use sim::cause::{Cause, differs, invalid, signature, unexpected, wrong};
 use sim::failed::{assert_lost, fail};
 use sim::replay::{Changed, changed, record};
 use sim::{
-    Memory, Sim, attacked, attest, config, faulty, faulty_at, negotiated, until, with_policy,
+    HASH_LEN, Memory, Sim, attacked, attest, config, faulty, faulty_at, negotiated, until,
+    with_policy,
 };
 use spdm_codec::{Code, DecodeErrorKind, Expected, MeasurementSummary, SlotId, SpdmVersion};
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
@@ -26,8 +27,7 @@ const V1_1: SpdmVersion = SpdmVersion::V1_1;
 const V1_2: SpdmVersion = SpdmVersion::V1_2;
 const V1_3: SpdmVersion = SpdmVersion::V1_3;
 
-/// SHA-256, r and s of P-256.
-const HASH_LEN: usize = 32;
+/// r and s of P-256.
 const SIGNATURE_LEN: usize = 64;
 
 fn since(first: SpdmVersion) -> impl Iterator<Item = SpdmVersion> {

@@ -11,30 +11,16 @@ mod sim;
 use sim::cause::{Cause, chain, differs, signature, wrong};
 use sim::failed::assert_lost;
 use sim::replay::record;
-use sim::{FLOW, NOW, Sim, attest, attest_with, config, until, with_policy};
-use spdm_codec::{Code, Expected, SlotId, SpdmVersion};
+use sim::trusting::{CERTIFICATE, DIGESTS, slot, two_slots};
+use sim::{FLOW, HASH_LEN, NOW, Sim, attest, attest_with, config, until, with_policy};
+use spdm_codec::{Code, Expected, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{Device, DeviceConfig};
 use spdm_requester::{AttestationPlan, Error, Incompatible, Requirement};
 use spdm_x509::{Anchor, Check, Policy, Rule, ValidityCheck};
 
-const DIGESTS: Code = Code::GET_DIGESTS;
-const CERTIFICATE: Code = Code::GET_CERTIFICATE;
-
-/// SHA-256.
-const HASH_LEN: usize = 32;
-
 const fn slot_empty(slot: u8) -> Cause {
     Cause::Other(Error::Incompatible(Incompatible::SlotEmpty { slot }))
-}
-
-fn slot(number: u8) -> SlotId {
-    SlotId::new(number).unwrap()
-}
-
-/// A device with one key in slot 0 and another in slot 1.
-fn two_slots(version: SpdmVersion) -> Sim {
-    Sim::new(DeviceConfig { slots: vec![slot(0), slot(1)], ..config(version) })
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod cause;
 pub mod counting;
 pub mod failed;
 pub mod replay;
+pub mod trusting;
 
 use core::cell::Cell;
 use core::fmt;
@@ -23,6 +24,9 @@ use spdm_x509::{Anchor, Policy, ValidityCheck};
 
 /// 2026-11-23.
 pub const NOW: u64 = 1_795_392_000;
+
+/// SHA-256.
+pub const HASH_LEN: usize = 32;
 
 /// The requests of an attestation with a chain that fits one portion.
 pub const FLOW: [Code; 7] = [
