@@ -160,33 +160,6 @@ pub struct Algorithms<'a> {
     pub alg_structs: AlgStructs,
 }
 
-/// `Length` is at offset 4 and must be the length of the message.
-const AT_LENGTH: usize = 4;
-
-fn write_other_params(
-    w: &mut Writer<'_>,
-    version: SpdmVersion,
-    params: OtherParams,
-) -> Result<(), EncodeError> {
-    if version < SpdmVersion::V1_2 && !params.is_empty() {
-        return Err(EncodeError::NotInVersion { field: "OtherParams" });
-    }
-    w.u8(params.bits());
-    Ok(())
-}
-
-fn write_mel(
-    w: &mut Writer<'_>,
-    version: SpdmVersion,
-    mel: MelSpecification,
-) -> Result<(), EncodeError> {
-    if version < SpdmVersion::V1_3 && !mel.is_empty() {
-        return Err(EncodeError::NotInVersion { field: "MELspecification" });
-    }
-    w.u8(mel.bits());
-    Ok(())
-}
-
 /// Param1 counts AlgStructs from 1.1 on and is reserved in 1.0.
 fn struct_count<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, cx: &Cx) -> u8 {
     r.note_reserved(header.param2);
@@ -285,6 +258,32 @@ impl<'a> NegotiateAlgorithms<'a> {
         check_length(r, start, at_length, length)?;
         Ok(message)
     }
+
+    /// Writes from `Length` on, which counts the bytes since `start`.
+    pub(crate) fn write_from_length(
+        &self,
+        w: &mut Writer<'_>,
+        version: SpdmVersion,
+        length: &'static str,
+        start: usize,
+    ) -> Result<(), EncodeError> {
+        let at_length = w.position();
+        w.u16(0);
+        w.u8(self.measurement_specification.bits());
+        self.other_params.write(w, version)?;
+        w.u32(self.base_asym.bits());
+        w.u32(self.base_hash.bits());
+        self.pqc_asym.write(w, version, "PqcAsymAlgo")?;
+        w.zeros(8);
+        w.u8(self.ext_asym.count()?);
+        w.u8(self.ext_hash.count()?);
+        w.u8(0);
+        self.mel_specification.write(w, version)?;
+        self.ext_asym.write(w);
+        self.ext_hash.write(w);
+        self.alg_structs.write(w, version)?;
+        w.patch16(at_length, w.position() - start, length)
+    }
 }
 
 /// `Length` counts what was read since `start`.
@@ -307,6 +306,15 @@ impl OtherParams {
     fn of(version: SpdmVersion, bits: u8) -> Self {
         Self::from_bits_retain(if version >= SpdmVersion::V1_2 { bits } else { 0 })
     }
+
+    /// One byte that is reserved before 1.2.
+    fn write(self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
+        if version < SpdmVersion::V1_2 && !self.is_empty() {
+            return Err(EncodeError::NotInVersion { field: "OtherParams" });
+        }
+        w.u8(self.bits());
+        Ok(())
+    }
 }
 
 impl MelSpecification {
@@ -314,12 +322,35 @@ impl MelSpecification {
     fn of(version: SpdmVersion, bits: u8) -> Self {
         Self::from_bits_retain(if version >= SpdmVersion::V1_3 { bits } else { 0 })
     }
+
+    /// One byte that is reserved before 1.3.
+    fn write(self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
+        if version < SpdmVersion::V1_3 && !self.is_empty() {
+            return Err(EncodeError::NotInVersion { field: "MELspecification" });
+        }
+        w.u8(self.bits());
+        Ok(())
+    }
 }
 
 impl PqcAsymAlgo {
     /// Reserved before 1.4.
     fn of(version: SpdmVersion, bits: u32) -> Self {
         Self::from_bits_retain(if version >= SpdmVersion::V1_4 { bits } else { 0 })
+    }
+
+    /// Four bytes that are reserved before 1.4.
+    fn write(
+        self,
+        w: &mut Writer<'_>,
+        version: SpdmVersion,
+        field: &'static str,
+    ) -> Result<(), EncodeError> {
+        if version < SpdmVersion::V1_4 && !self.is_empty() {
+            return Err(EncodeError::NotInVersion { field });
+        }
+        w.u32(self.bits());
+        Ok(())
     }
 }
 
@@ -341,21 +372,7 @@ impl<'a> Body<'a> for NegotiateAlgorithms<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        w.u16(0);
-        w.u8(self.measurement_specification.bits());
-        write_other_params(w, version, self.other_params)?;
-        w.u32(self.base_asym.bits());
-        w.u32(self.base_hash.bits());
-        self.pqc_asym.write(w, version, "PqcAsymAlgo")?;
-        w.zeros(8);
-        w.u8(self.ext_asym.count()?);
-        w.u8(self.ext_hash.count()?);
-        w.u8(0);
-        write_mel(w, version, self.mel_specification)?;
-        self.ext_asym.write(w);
-        self.ext_hash.write(w);
-        self.alg_structs.write(w, version)?;
-        w.patch16(AT_LENGTH, w.position(), "Length")
+        self.write_from_length(w, version, "Length", 0)
     }
 }
 
@@ -395,22 +412,23 @@ impl<'a> Body<'a> for Algorithms<'a> {
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
+        let at_length = w.position();
         w.u16(0);
         w.u8(self.measurement_specification.bits());
-        write_other_params(w, version, self.other_params)?;
+        self.other_params.write(w, version)?;
         w.u32(self.measurement_hash.bits());
         w.u32(self.base_asym.bits());
         w.u32(self.base_hash.bits());
         self.pqc_asym.write(w, version, "PqcAsymSel")?;
         w.zeros(7);
-        write_mel(w, version, self.mel_specification)?;
+        self.mel_specification.write(w, version)?;
         w.u8(self.ext_asym.count()?);
         w.u8(self.ext_hash.count()?);
         w.zeros(2);
         self.ext_asym.write(w);
         self.ext_hash.write(w);
         self.alg_structs.write(w, version)?;
-        w.patch16(AT_LENGTH, w.position(), "Length")
+        w.patch16(at_length, w.position(), "Length")
     }
 }
 

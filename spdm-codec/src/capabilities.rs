@@ -1,11 +1,6 @@
 //! GET_CAPABILITIES and CAPABILITIES.
 
-use crate::alg_structs::AlgStructs;
-use crate::algorithm::{
-    BaseAsymAlgo, BaseHashAlgo, MeasurementSpecification, MelSpecification, OtherParams,
-    PqcAsymAlgo,
-};
-use crate::algorithms::{ExtAlgorithms, NegotiateAlgorithms};
+use crate::algorithms::NegotiateAlgorithms;
 use crate::error::EncodeError;
 use crate::flags::{CapabilityExtFlags, CapabilityFlags};
 use crate::message::sealed::Body;
@@ -225,95 +220,27 @@ impl<'a> Body<'a> for Capabilities<'a> {
 /// | 28 | 1 | Reserved |
 /// | 29 | 1 | MELspecification |
 /// | 30 | | ExtAsym, ExtHash, AlgStructs, 4 bytes each |
+///
+/// From offset 2 on, these are the fields of NEGOTIATE_ALGORITHMS.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it")]
-pub struct SupportedAlgorithms<'a> {
-    /// `MeasurementSpecification`.
-    pub measurement_specification: MeasurementSpecification,
-    /// `OtherParamsSupport`.
-    pub other_params: OtherParams,
-    /// `BaseAsymAlgo`.
-    pub base_asym: BaseAsymAlgo,
-    /// `BaseHashAlgo`.
-    pub base_hash: BaseHashAlgo,
-    /// `PqcAsymAlgo` (1.4).
-    pub pqc_asym: PqcAsymAlgo,
-    /// `MELspecification`.
-    pub mel_specification: MelSpecification,
-    /// `ExtAsym`.
-    pub ext_asym: ExtAlgorithms<'a>,
-    /// `ExtHash`.
-    pub ext_hash: ExtAlgorithms<'a>,
-    /// The AlgStructs.
-    pub alg_structs: AlgStructs,
-}
+pub struct SupportedAlgorithms<'a>(pub NegotiateAlgorithms<'a>);
 
 impl<'a> SupportedAlgorithms<'a> {
+    const LENGTH: &'static str = "SupportedAlgorithms.Length";
+
     fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<Self, Stop> {
         let start = r.position();
         let count = r.u8("SupportedAlgorithms.Param1")?;
         r.reserved(1)?;
-        let length = "SupportedAlgorithms.Length";
-        let NegotiateAlgorithms {
-            measurement_specification,
-            other_params,
-            base_asym,
-            base_hash,
-            pqc_asym,
-            mel_specification,
-            ext_asym,
-            ext_hash,
-            alg_structs,
-        } = NegotiateAlgorithms::read_from_length(r, cx, length, start, count)?;
-        Ok(Self {
-            measurement_specification,
-            other_params,
-            base_asym,
-            base_hash,
-            pqc_asym,
-            mel_specification,
-            ext_asym,
-            ext_hash,
-            alg_structs,
-        })
+        NegotiateAlgorithms::read_from_length(r, cx, Self::LENGTH, start, count).map(Self)
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         let start = w.position();
-        w.u8(self.alg_structs.count());
+        w.u8(self.0.alg_structs.count());
         w.u8(0);
-        let at_length = w.position();
-        w.u16(0);
-        w.u8(self.measurement_specification.bits());
-        w.u8(self.other_params.bits());
-        w.u32(self.base_asym.bits());
-        w.u32(self.base_hash.bits());
-        self.pqc_asym.write(w, version, "PqcAsymAlgo")?;
-        w.zeros(8);
-        w.u8(self.ext_asym.count()?);
-        w.u8(self.ext_hash.count()?);
-        w.u8(0);
-        w.u8(self.mel_specification.bits());
-        self.ext_asym.write(w);
-        self.ext_hash.write(w);
-        self.alg_structs.write(w, version)?;
-        w.patch16(at_length, w.position() - start, "SupportedAlgorithms.Length")
-    }
-}
-
-impl PqcAsymAlgo {
-    /// Four bytes that are reserved before 1.4.
-    pub(crate) fn write(
-        self,
-        w: &mut Writer<'_>,
-        version: SpdmVersion,
-        field: &'static str,
-    ) -> Result<(), EncodeError> {
-        if version < SpdmVersion::V1_4 && !self.is_empty() {
-            return Err(EncodeError::NotInVersion { field });
-        }
-        w.u32(self.bits());
-        Ok(())
+        self.0.write_from_length(w, version, Self::LENGTH, start)
     }
 }
 

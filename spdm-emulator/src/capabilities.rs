@@ -3,8 +3,8 @@
 use spdm_codec::{
     AlgStructs, AlgorithmsBlock, BaseHashAlgo, Capabilities, Capability, CapabilityExtFlags,
     CapabilityFlags, Cx, ExtAlgorithms, GetCapabilities, MIN_DATA_TRANSFER_SIZE, MeasCap,
-    MeasurementSpecification, MelSpecification, OtherParams, PqcAsymAlgo, SpdmVersion,
-    SupportedAlgorithms, TransferSizes,
+    MeasurementSpecification, MelSpecification, NegotiateAlgorithms, OtherParams, PqcAsymAlgo,
+    SpdmVersion, SupportedAlgorithms, TransferSizes,
 };
 use spdm_crypto::AsymAlgorithm;
 
@@ -56,7 +56,7 @@ pub(crate) fn respond(
         sizes,
     };
     let plain = Capabilities { capability, supported_algorithms: None };
-    let block = SupportedAlgorithms {
+    let block = SupportedAlgorithms(NegotiateAlgorithms {
         measurement_specification: MeasurementSpecification::DMTF,
         other_params: OtherParams::OPAQUE_DATA_FMT_0 | OtherParams::OPAQUE_DATA_FMT_1,
         base_asym: turn.keys.asyms().filter_map(AsymAlgorithm::base_asym).collect(),
@@ -70,7 +70,7 @@ pub(crate) fn respond(
         ext_asym: ExtAlgorithms::default(),
         ext_hash: ExtAlgorithms::default(),
         alg_structs: AlgStructs::default(),
-    };
+    });
     let with_block = Capabilities { capability, supported_algorithms: Some(block) };
     let unsolicited = turn.has(Fault::UnsolicitedAlgorithmsBlock) && version >= SpdmVersion::V1_3;
     let mut bytes = encode(&plain, version)?;

@@ -9,7 +9,7 @@
 mod sim;
 
 use sim::{Memory, Sim, attest_by, config, requester, with_policy};
-use spdm_codec::{CapabilityFlags, Code, SpdmVersion};
+use spdm_codec::{CapabilityFlags, Code, SpdmVersion, SupportedAlgorithms};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{DeviceConfig, Fault};
 use spdm_requester::{AttestationPlan, Bounds, Connection, Error, Exchange, Offer, Sink, Verdict};
@@ -292,7 +292,7 @@ fn n12_n29_supported_algorithms_in_chunks() {
                 panic!("{version} {size}")
             };
             assert_eq!(sim.codes().contains(&Code::CHUNK_GET), chunks, "{version} {size}");
-            let block = requester.connection().supported_algorithms().unwrap();
+            let SupportedAlgorithms(block) = requester.connection().supported_algorithms().unwrap();
             assert_eq!(block.base_asym, spdm_codec::BaseAsymAlgo::ECDSA_P256);
             assert_eq!(block.base_hash, spdm_codec::BaseHashAlgo::SHA_256);
         }

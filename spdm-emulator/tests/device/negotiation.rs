@@ -2,7 +2,7 @@
 
 use spdm_codec::{
     BaseAsymAlgo, BaseHashAlgo, Capabilities, CapabilityFlags, Cx, MeasurementHashAlgo, Message,
-    SpdmVersion,
+    SpdmVersion, SupportedAlgorithms,
 };
 use spdm_emulator::{Device, DeviceConfig, DeviceError};
 use spdm_untrusted::Untrusted;
@@ -115,7 +115,7 @@ fn supported_algorithms_come_on_request() {
     let response = device.respond(&request).unwrap();
     let cx = Cx::new(SpdmVersion::V1_3);
     let message = Capabilities::decode(Untrusted::new(&response), &cx).unwrap().message;
-    let block = message.supported_algorithms.unwrap();
+    let SupportedAlgorithms(block) = message.supported_algorithms.unwrap();
     assert_eq!(block.base_asym, DeviceConfig::default().base_asym);
     assert_eq!(block.base_hash, DeviceConfig::default().base_hash);
 }
