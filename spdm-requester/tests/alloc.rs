@@ -6,6 +6,7 @@
     reason = "helpers of tests: a panic is the failure"
 )]
 
+#[path = "it/sim/mod.rs"]
 mod sim;
 
 use allocation_counter::measure;

@@ -1,19 +1,11 @@
 //! Chains that are known, devices that are known, and what an attestation costs with and without.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
-mod sim;
-
-use sim::cause::{Cause, certificate, chain, differs, signature};
-use sim::counting::{COUNTING, verified};
-use sim::trusting::{
+use crate::sim::cause::{Cause, certificate, chain, differs, signature};
+use crate::sim::counting::{COUNTING, verified};
+use crate::sim::trusting::{
     CERTIFICATE, DIGESTS, Trust, attest, fetched, measurements_of, plan_of, policy, reattest,
 };
-use sim::{FLOW, HASH_LEN, Memory, Sim, config, error_of, until};
+use crate::sim::{FLOW, HASH_LEN, Memory, Sim, config, error_of, until};
 use spdm_codec::{BaseAsymAlgo, Code, SlotId, SpdmVersion};
 use spdm_emulator::DeviceConfig;
 use spdm_requester::{

@@ -1,20 +1,12 @@
 //! Tokens, retries, sticky errors, the asynchronous driver and the sink.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
-
-mod sim;
 
 use core::future::poll_fn;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
-use sim::{
-    FLOW, Memory, Sim, SimClock, SimError, config, faulty_at, requester, until, with_policy,
+use crate::sim::{
+    FLOW, Memory, Sim, SimClock, SimError, V1_3, config, faulty_at, requester, until, with_policy,
 };
 use spdm_codec::{Code, SpdmVersion};
 use spdm_emulator::{Act, DeviceConfig, Fault, Step as ScriptStep, When};
@@ -25,8 +17,6 @@ use spdm_requester::{
 use spdm_transport::{
     AsyncClock, AsyncTransport, Clock, Instant, Limits, MessageKind, Received, Transport,
 };
-
-const V1_3: SpdmVersion = SpdmVersion::V1_3;
 
 fn at(micros: u64) -> Instant {
     Instant::from_micros(micros)
@@ -101,7 +91,7 @@ fn a_retry_is_byte_identical() {
     for version in SpdmVersion::ALL {
         for request in FLOW {
             let mut sim = faulty_at(version, Fault::AlwaysBusy, request);
-            sim::attest(&mut sim).unwrap_err();
+            crate::sim::attest(&mut sim).unwrap_err();
             let retries: Vec<_> =
                 sim.requests.iter().filter(|sent| Code(sent[1]) == request).collect();
             assert_eq!(retries.len(), 6, "{version} {request}");
@@ -293,7 +283,7 @@ fn attest_later_within(
     let clock = LaterClock(transport.0.clock.clone());
     let anchors = transport.0.device.trust_anchors();
     let anchors: Vec<_> = anchors.iter().map(|root| spdm_x509::Anchor::Certificate(root)).collect();
-    let validity = spdm_x509::ValidityCheck::At(sim::NOW);
+    let validity = spdm_x509::ValidityCheck::At(crate::sim::NOW);
     let provider = spdm_crypto::rustcrypto::PROVIDER;
     let policy = spdm_x509::Policy::new(&provider, &anchors, validity);
     let mut memory = Memory::new();
@@ -358,7 +348,7 @@ fn the_asynchronous_driver_fails_as_the_blocking_one() {
         ] {
             for request in [Code::GET_DIGESTS, Code::GET_MEASUREMENTS] {
                 let mut blocking = faulty_at(version, fault, request);
-                let failed = sim::failed::fail(&mut blocking);
+                let failed = crate::sim::failed::fail(&mut blocking);
                 let sim = faulty_at(version, fault, request);
                 let (sim, _, result) = attest_later(sim, usize::MAX);
                 let cause = match result.unwrap().unwrap_err() {
@@ -381,7 +371,7 @@ fn a_dropped_future_frees_everything() {
         assert!(result.is_none(), "{polls}");
         assert_eq!(sim.requests.len(), polls / 2);
         sim.abandon();
-        assert!(sim::attest(&mut sim).is_ok(), "{polls}");
+        assert!(crate::sim::attest(&mut sim).is_ok(), "{polls}");
     }
 }
 
@@ -416,7 +406,7 @@ fn n32_the_sink_sees_the_bytes_of_the_wire() {
             let result = with_policy(&mut sim, |sim, policy| {
                 let mut memory = Memory::new();
                 let requester = requester(&mut memory, sim).with_sink(&mut notes);
-                sim::attest_by(requester, sim, AttestationPlan::new(policy))
+                crate::sim::attest_by(requester, sim, AttestationPlan::new(policy))
             });
             let wire = sim.requests.iter().cloned().zip(sim.responses.iter().cloned());
             let mut wire: Vec<_> = wire.collect();

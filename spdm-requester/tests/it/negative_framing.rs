@@ -1,17 +1,9 @@
 //! N1 to N8: responses that are too short, too long, of another kind, or of another shape.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
-mod sim;
-
-use sim::cause::{Cause, invalid, signature, trailing, truncated, wrong};
-use sim::failed::{Failed, Remains, assert_lost, fail};
-use sim::replay::{Changed, Recording, changed, record, record_from};
-use sim::{FLOW, Sim, attacked, attest, config, faulty, faulty_at, until};
+use crate::sim::cause::{Cause, invalid, signature, trailing, truncated, wrong};
+use crate::sim::failed::{Failed, Remains, assert_lost, fail};
+use crate::sim::replay::{Changed, Recording, changed, record, record_from};
+use crate::sim::{FLOW, Sim, V1_2, attacked, attest, config, faulty, faulty_at, until};
 use spdm_codec::{Code, DecodeErrorKind, Expected, SpdmVersion};
 use spdm_emulator::{DeviceConfig, Fault};
 
@@ -25,8 +17,6 @@ const ANSWERS: [&str; 7] = [
     "CHALLENGE_AUTH",
     "MEASUREMENTS",
 ];
-
-const V1_2: SpdmVersion = SpdmVersion::V1_2;
 
 fn version_byte(at: usize, version: SpdmVersion) -> u8 {
     if at == 0 { 0x10 } else { version.to_byte() }
@@ -264,7 +254,9 @@ fn n06_a_response_that_exceeds_what_was_announced() {
             let mut sim = faulty_at(version, Fault::OversizeResponse, code);
             let Failed { cause, remains, codes } = fail(&mut sim);
             // What does not fit the buffer is the transport's to refuse.
-            let Err(sim::SimError::TooLong { len, room }) = cause else { panic!("{cause:?}") };
+            let Err(crate::sim::SimError::TooLong { len, room }) = cause else {
+                panic!("{cause:?}")
+            };
             assert!(len > room, "{version} {code}");
             // From 1.2 on the header of a last chunk has room, too.
             let announced = version >= V1_2 && code != Code::GET_VERSION;

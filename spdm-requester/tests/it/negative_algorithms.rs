@@ -1,30 +1,17 @@
 //! N13: ALGORITHMS that a requester must not accept.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
-mod sim;
-
-use sim::cause::{Cause, invalid, not_offered, not_one, signature, truncated, unexpected, wrong};
-use sim::failed::{Failed, Remains, Setup, assert_lost, fail_with};
-use sim::{Memory, Sim, attacked, attest, config, error_of, faulty, negotiated, until};
+use crate::sim::cause::{
+    Cause, invalid, not_offered, not_one, signature, truncated, unexpected, wrong,
+};
+use crate::sim::failed::{Failed, Remains, Setup, assert_lost, fail_with};
+use crate::sim::{
+    Memory, Sim, V1_0, V1_1, V1_2, V1_3, V1_4, attacked, attest, config, error_of, faulty,
+    negotiated, since, until,
+};
 use spdm_codec::{BaseAsymAlgo, CapabilityFlags, Code, Expected, MeasurementHashAlgo, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{DeviceConfig, Fault};
 use spdm_requester::{Error, Incompatible, Negotiated, Offer, Requester, Selection, blocking};
-
-const V1_0: SpdmVersion = SpdmVersion::V1_0;
-const V1_1: SpdmVersion = SpdmVersion::V1_1;
-const V1_2: SpdmVersion = SpdmVersion::V1_2;
-const V1_3: SpdmVersion = SpdmVersion::V1_3;
-const V1_4: SpdmVersion = SpdmVersion::V1_4;
-
-fn since(first: SpdmVersion) -> impl Iterator<Item = SpdmVersion> {
-    SpdmVersion::ALL.into_iter().filter(move |version| *version >= first)
-}
 
 const fn no_algorithm(field: &'static str) -> Cause {
     Cause::Other(Error::Incompatible(Incompatible::NoAlgorithm { field }))
@@ -188,7 +175,7 @@ fn n13_linux_w23_linux_w31_alg_structs() {
         let sim = attacked(version, code, put(2, [1]));
         assert_lost(sim, code, truncated("ALGORITHMS", "AlgType", 36, 1, 0));
         let sim = attacked(version, code, |response| response.extend([2, 0x20, 0, 0]));
-        assert_lost(sim, code, sim::cause::trailing("ALGORITHMS", 36, 4, 0));
+        assert_lost(sim, code, crate::sim::cause::trailing("ALGORITHMS", 36, 4, 0));
     }
 }
 

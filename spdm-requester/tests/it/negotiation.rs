@@ -1,16 +1,8 @@
 //! What is offered, and what follows from what a correct device selects.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
-mod sim;
-
-use sim::cause::{Cause, not_offered, not_one, unexpected, wrong};
-use sim::failed::{Failed, Remains, Setup, fail_with};
-use sim::{Memory, Sim, config, requester, until, with_policy};
+use crate::sim::cause::{Cause, not_offered, not_one, unexpected, wrong};
+use crate::sim::failed::{Failed, Remains, Setup, fail_with};
+use crate::sim::{Memory, Sim, V1_1, V1_2, V1_3, V1_4, config, requester, until, with_policy};
 use spdm_codec::{
     AeadCipherSuite, AlgStructs, BaseAsymAlgo, CapabilityFlags, Code, ConnectionKeys, Cx,
     DheNamedGroup, Expected, KemAlgo, KeyScheduleAlgo, MelSpecification, Message,
@@ -22,11 +14,6 @@ use spdm_requester::{
     AttestationPlan, Compat, Error, Incompatible, Misuse, Negotiated, Offer, RunError, blocking,
 };
 use spdm_untrusted::Untrusted;
-
-const V1_1: SpdmVersion = SpdmVersion::V1_1;
-const V1_2: SpdmVersion = SpdmVersion::V1_2;
-const V1_3: SpdmVersion = SpdmVersion::V1_3;
-const V1_4: SpdmVersion = SpdmVersion::V1_4;
 
 /// Everything that DSP0274 1.4 knows.
 fn all_classes() -> Offer {

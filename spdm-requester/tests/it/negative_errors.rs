@@ -1,18 +1,12 @@
 //! N27 and N28: ERROR, delays, and everything that bounds an attestation.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
-
-mod sim;
 
 use core::time::Duration;
 
-use sim::cause::{Cause, refused, truncated, unexpected, wrong};
-use sim::failed::{Failed, Remains, Setup, assert_kept, assert_lost, fail, fail_with};
-use sim::{FLOW, Memory, Sim, SimError, attacked, attest, config, faulty_at, until, with_policy};
+use crate::sim::cause::{Cause, refused, truncated, unexpected, wrong};
+use crate::sim::failed::{Failed, Remains, Setup, assert_kept, assert_lost, fail, fail_with};
+use crate::sim::{
+    FLOW, Memory, Sim, SimError, V1_2, attacked, attest, config, faulty_at, until, with_policy,
+};
 use spdm_codec::{Code, ErrorCode, Expected, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashError, NoRandom, Provider};
@@ -22,8 +16,6 @@ use spdm_requester::{
     RunError, Storage, blocking,
 };
 use spdm_transport::{Clock, Limits, MessageKind, Received, Transport};
-
-const V1_2: SpdmVersion = SpdmVersion::V1_2;
 
 /// Requests behind the negotiation.
 const LATER: [Code; 4] =
@@ -428,7 +420,7 @@ fn lied_to(
     let mut liar = Liar { sim, at, lie };
     let anchors = liar.sim.device.trust_anchors();
     let anchors: Vec<_> = anchors.iter().map(|root| spdm_x509::Anchor::Certificate(root)).collect();
-    let validity = spdm_x509::ValidityCheck::At(sim::NOW);
+    let validity = spdm_x509::ValidityCheck::At(crate::sim::NOW);
     let policy = spdm_x509::Policy::new(&PROVIDER, &anchors, validity);
     let mut memory = Memory::new();
     let requester = Requester::new(PROVIDER, memory.storage(), liar.limits());
@@ -438,7 +430,7 @@ fn lied_to(
     let Err(failure) = blocking::run(flow, &mut liar, &clock) else { panic!("{version} {at}") };
     assert!(matches!(failure.requester, Recovered::Fresh(_)));
     assert!(record.iter().all(|byte| *byte == 0));
-    (sim::error_of(failure.error).into(), liar.sim.codes())
+    (crate::sim::error_of(failure.error).into(), liar.sim.codes())
 }
 
 #[test]
@@ -493,7 +485,7 @@ fn attest_in(sim: &mut Sim, storage: Storage<'_>, provider: Provider) -> Cause {
     with_policy(sim, |sim, policy| {
         let requester = Requester::new(provider, storage, sim.limits);
         let plan = AttestationPlan::new(policy);
-        sim::attest_by(requester, sim, plan).unwrap_err().into()
+        crate::sim::attest_by(requester, sim, plan).unwrap_err().into()
     })
 }
 
@@ -580,7 +572,7 @@ fn n06_linux_w25_sizes_of_one_device_do_not_reach_the_next() {
     for version in SpdmVersion::ALL {
         let mut sim = Sim::new(config(version));
         let mut memory = Memory::new();
-        let mut requester = sim::requester(&mut memory, &sim);
+        let mut requester = crate::sim::requester(&mut memory, &sim);
         let clock = sim.clock.clone();
         let mut first = Vec::new();
         for size in [512, 0x1200, 0x2_0000, 512] {

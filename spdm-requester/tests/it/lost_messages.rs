@@ -1,18 +1,10 @@
 //! Messages that are lost, late, doubled or in another order, and devices that never end.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
-
-mod sim;
 
 use core::time::Duration;
 
-use sim::cause::Cause;
-use sim::failed::{Failed, Remains, Setup, fail_with};
-use sim::{FLOW, Sim, SimError, attest_with, config, until};
+use crate::sim::cause::Cause;
+use crate::sim::failed::{Failed, Remains, Setup, fail_with};
+use crate::sim::{FLOW, Sim, SimError, attest_with, config, until};
 use spdm_codec::{Code, SpdmVersion};
 use spdm_emulator::{Act, DeviceConfig, Fault, Step, When};
 use spdm_requester::{AttestationPlan, Bound, Bounds, Error};
@@ -30,10 +22,10 @@ fn resending(resends: u8) -> Bounds {
 
 /// Attests with so many resends.
 fn attest(sim: &mut Sim, resends: u8) -> Result<Vec<u8>, Error> {
-    sim::with_policy(sim, |sim, policy| {
-        let mut memory = sim::Memory::new();
-        let requester = sim::requester(&mut memory, sim).with_bounds(resending(resends));
-        sim::attest_by(requester, sim, AttestationPlan::new(policy))
+    crate::sim::with_policy(sim, |sim, policy| {
+        let mut memory = crate::sim::Memory::new();
+        let requester = crate::sim::requester(&mut memory, sim).with_bounds(resending(resends));
+        crate::sim::attest_by(requester, sim, AttestationPlan::new(policy))
     })
 }
 
@@ -329,10 +321,10 @@ fn n27_not_ready_later_than_wt_max() {
 fn drive_late(sim: &mut Sim, late: u64) -> Vec<Code> {
     use spdm_requester::Step;
     use spdm_transport::{Instant, MessageKind, Transport};
-    sim::with_policy(sim, |sim, policy| {
-        let mut memory = sim::Memory::new();
+    crate::sim::with_policy(sim, |sim, policy| {
+        let mut memory = crate::sim::Memory::new();
         let (mut chain, mut record) = (vec![0; 0x4000], vec![0; 0x1000]);
-        let mut flow = sim::requester(&mut memory, sim).attest(
+        let mut flow = crate::sim::requester(&mut memory, sim).attest(
             AttestationPlan::new(policy),
             &mut chain,
             &mut record,
@@ -370,7 +362,7 @@ fn n22_n27_the_same_device_again() {
     for version in SpdmVersion::ALL {
         let mut sim = scripted(version, Code::CHALLENGE, When::Nth(0), Act::LoseResponse);
         assert!(attest(&mut sim, 0).is_err());
-        let again = sim::with_policy(&mut sim, |sim, policy| {
+        let again = crate::sim::with_policy(&mut sim, |sim, policy| {
             attest_with(sim, AttestationPlan::new(policy))
         });
         assert!(again.is_ok(), "{version}");

@@ -1,14 +1,6 @@
 //! A correct device is attested, whatever it legally does.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
-mod sim;
-
-use sim::{Sim, attest};
+use crate::sim::{Sim, attest};
 use spdm_codec::{BaseAsymAlgo, Code, SpdmVersion};
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 use spdm_emulator::{DeviceConfig, DeviceModel, Fault};

@@ -1,19 +1,11 @@
 //! N15 to N18: DIGESTS, CERTIFICATE and chains that a requester must not accept.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
-mod sim;
-
-use sim::cause::{Cause, certificate, chain, differs, invalid, trailing, truncated, wrong};
-use sim::failed::{Failed, Remains, Setup, assert_kept, assert_lost, fail, fail_with};
-use sim::replay::record;
-use sim::{
-    HASH_LEN, Memory, NOW, Sim, attacked, attest, attest_by, attest_with, config, faulty, until,
-    with_policy,
+use crate::sim::cause::{Cause, certificate, chain, differs, invalid, trailing, truncated, wrong};
+use crate::sim::failed::{Failed, Remains, Setup, assert_kept, assert_lost, fail, fail_with};
+use crate::sim::replay::record;
+use crate::sim::{
+    HASH_LEN, Memory, NOW, Sim, V1_3, V1_4, attacked, attest, attest_by, attest_with, config,
+    faulty, until, with_policy,
 };
 use spdm_codec::{CapabilityFlags, Code, Expected, SlotId, SpdmVersion};
 use spdm_crypto::HashAlgorithm;
@@ -21,9 +13,6 @@ use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{Device, DeviceConfig, Fault};
 use spdm_requester::{AttestationPlan, Bound, Bounds, Buffer, Error, Incompatible};
 use spdm_x509::{Anchor, Check, Policy, Rule, SanPolicy, ValidityCheck};
-
-const V1_3: SpdmVersion = SpdmVersion::V1_3;
-const V1_4: SpdmVersion = SpdmVersion::V1_4;
 
 const DIGESTS: Code = Code::GET_DIGESTS;
 const CERTIFICATE: Code = Code::GET_CERTIFICATE;
@@ -380,7 +369,7 @@ fn n16_linux_w15_one_byte_portions_are_bounded() {
         let mut sim = faulty(version, Fault::OneBytePortions);
         let result = with_policy(&mut sim, |sim, policy| {
             let mut memory = Memory::new();
-            let requester = sim::requester(&mut memory, sim).with_bounds(bounds);
+            let requester = crate::sim::requester(&mut memory, sim).with_bounds(bounds);
             attest_by(requester, sim, AttestationPlan::new(policy))
         });
         assert!(result.is_ok(), "{version}: {result:?}");

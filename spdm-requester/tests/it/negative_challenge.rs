@@ -1,19 +1,11 @@
 //! N20: CHALLENGE_AUTH that a requester must not accept.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
-mod sim;
-
-use sim::cause::{Cause, differs, invalid, signature, unexpected, wrong};
-use sim::failed::{assert_lost, fail};
-use sim::replay::{Changed, changed, record};
-use sim::{
-    HASH_LEN, Memory, Sim, attacked, attest, config, faulty, faulty_at, negotiated, until,
-    with_policy,
+use crate::sim::cause::{Cause, differs, invalid, signature, unexpected, wrong};
+use crate::sim::failed::{assert_lost, fail};
+use crate::sim::replay::{Changed, changed, record};
+use crate::sim::{
+    HASH_LEN, Memory, Sim, V1_1, V1_2, V1_3, attacked, attest, config, faulty, faulty_at,
+    negotiated, since, until, with_policy,
 };
 use spdm_codec::{Code, DecodeErrorKind, Expected, MeasurementSummary, SlotId, SpdmVersion};
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
@@ -23,16 +15,9 @@ use spdm_x509::Identity;
 
 const MESSAGE: &str = "CHALLENGE_AUTH";
 const CHALLENGE: Code = Code::CHALLENGE;
-const V1_1: SpdmVersion = SpdmVersion::V1_1;
-const V1_2: SpdmVersion = SpdmVersion::V1_2;
-const V1_3: SpdmVersion = SpdmVersion::V1_3;
 
 /// r and s of P-256.
 const SIGNATURE_LEN: usize = 64;
-
-fn since(first: SpdmVersion) -> impl Iterator<Item = SpdmVersion> {
-    SpdmVersion::ALL.into_iter().filter(move |version| *version >= first)
-}
 
 #[test]
 fn n20_linux_w10_slot_mask_and_mutual_authentication() {
@@ -291,7 +276,7 @@ fn n20_linux_w01_each_signature_counts() {
         let result = with_policy(&mut sim, |sim, policy| {
             let mut plan = AttestationPlan::new(policy);
             plan.requirement = Requirement::Measurements;
-            sim::attest_with(sim, plan)
+            crate::sim::attest_with(sim, plan)
         });
         assert!(result.is_ok(), "{version}: {result:?}");
         assert!(!sim.codes().contains(&CHALLENGE));

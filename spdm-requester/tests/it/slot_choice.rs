@@ -1,22 +1,14 @@
 //! The choice of a slot, and what is known of those that a device has.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
-
-mod sim;
 
 use core::cell::RefCell;
 use std::rc::Rc;
 
-use sim::cause::{Cause, certificate, chain, signature};
-use sim::trusting::{
+use crate::sim::cause::{Cause, certificate, chain, signature};
+use crate::sim::trusting::{
     CERTIFICATE, DIGESTS, Trust, attest, fetched, measurements_of, plan_of, policy, signing_slots,
     slot, two_slots,
 };
-use sim::{HASH_LEN, Memory, Sim, config, negotiated, until};
+use crate::sim::{HASH_LEN, Memory, Sim, config, negotiated, until};
 use spdm_codec::{
     CapabilityFlags, CertificateModel, Code, KeySlot, KeyUsage, SlotId, SlotMask, SpdmVersion,
 };

@@ -1,15 +1,7 @@
 //! What is asked for of a device's measurements, and the summary hash that CHALLENGE_AUTH has of them.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
-mod sim;
-
-use sim::cause::{Cause, signature};
-use sim::{FLOW, Memory, Sim, config, error_of, faulty_at, requester, with_policy};
+use crate::sim::cause::{Cause, signature};
+use crate::sim::{FLOW, Memory, Sim, config, error_of, faulty_at, requester, with_policy};
 use spdm_codec::{
     CapabilityFlags, Code, ContentChanged, DeviceMode, EncodeError, Measurement,
     MeasurementAttributes, MeasurementForm, MeasurementSummary, MeasurementType, SpdmVersion,

@@ -1,14 +1,6 @@
 //! The judge by itself, as an offline verifier uses it: recorded exchanges, some of them forged.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
-mod sim;
-
-use sim::{Sim, attest};
+use crate::sim::{Sim, attest};
 use spdm_codec::{BaseAsymAlgo, Code, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, HashAlgorithm};

@@ -1,20 +1,15 @@
 //! N21 and N22: MEASUREMENTS that a requester must not accept.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
-
-mod sim;
 
 use core::cell::RefCell;
 use std::rc::Rc;
 
-use sim::cause::{Cause, differs, invalid, signature, truncated, unexpected, wrong};
-use sim::failed::assert_lost;
-use sim::replay::{Changed, Recording, changed, record};
-use sim::{Memory, Sim, attacked, config, error_of, faulty, faulty_at, negotiated, with_policy};
+use crate::sim::cause::{Cause, differs, invalid, signature, truncated, unexpected, wrong};
+use crate::sim::failed::assert_lost;
+use crate::sim::replay::{Changed, Recording, changed, record};
+use crate::sim::{
+    Memory, Sim, V1_0, V1_1, V1_2, V1_3, attacked, config, error_of, faulty, faulty_at, negotiated,
+    since, with_policy,
+};
 use spdm_codec::{
     Code, ContentChanged, ErrorCode, Expected, MeasurementAttributes, MeasurementHashAlgo, SlotId,
     SpdmVersion,
@@ -28,18 +23,10 @@ use spdm_x509::{Chain, Identity};
 
 const MESSAGE: &str = "MEASUREMENTS";
 const CODE: Code = Code::GET_MEASUREMENTS;
-const V1_0: SpdmVersion = SpdmVersion::V1_0;
-const V1_1: SpdmVersion = SpdmVersion::V1_1;
-const V1_2: SpdmVersion = SpdmVersion::V1_2;
-const V1_3: SpdmVersion = SpdmVersion::V1_3;
 
 /// MeasurementRecordData, and the SHA-384 in each of the first four blocks.
 const RECORD: usize = 8;
 const DIGEST_LEN: u64 = 48;
-
-fn since(first: SpdmVersion) -> impl Iterator<Item = SpdmVersion> {
-    SpdmVersion::ALL.into_iter().filter(move |version| *version >= first)
-}
 
 /// The emulator's blocks.
 fn blocks(version: SpdmVersion) -> u64 {
@@ -466,7 +453,7 @@ fn n21_the_transcript_of_a_sequence() {
             let requester = unsigned(requester, sim, Selection::All).map_err(|e| e.cause).unwrap();
             let Stopped { cause, kept } =
                 stopped(unsigned(requester, sim, Selection::Indices(&[0x55])));
-            assert_eq!(cause, sim::cause::refused(CODE, ErrorCode::INVALID_REQUEST, 0));
+            assert_eq!(cause, crate::sim::cause::refused(CODE, ErrorCode::INVALID_REQUEST, 0));
             signed(kept.unwrap(), sim, chain, Selection::All, |_| {}).unwrap();
         });
     }
@@ -553,7 +540,7 @@ fn n22_an_attestation_of_yesterday() {
     for version in SpdmVersion::ALL {
         let recording = record(version);
         let mut sim = Sim::new(config(version));
-        for (at, code) in sim::FLOW.into_iter().enumerate() {
+        for (at, code) in crate::sim::FLOW.into_iter().enumerate() {
             let copy = recording.responses[at].clone();
             sim.tamper(code, move |response| response.clone_from(&copy));
         }
@@ -573,7 +560,7 @@ fn n22_nonces_are_new_and_the_callers_is_used() {
             let mut plan = AttestationPlan::new(policy);
             plan.nonce = Some([0xC7; 32]);
             for _ in 0..2 {
-                sim::attest_with(sim, plan).unwrap();
+                crate::sim::attest_with(sim, plan).unwrap();
             }
         });
         let nonces = |code: Code| -> Vec<Vec<u8>> {

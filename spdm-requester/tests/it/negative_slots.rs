@@ -1,18 +1,10 @@
 //! N19: chains and signatures of another slot or device.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
-mod sim;
-
-use sim::cause::{Cause, chain, differs, signature, wrong};
-use sim::failed::assert_lost;
-use sim::replay::record;
-use sim::trusting::{CERTIFICATE, DIGESTS, slot, two_slots};
-use sim::{FLOW, HASH_LEN, NOW, Sim, attest, attest_with, config, until, with_policy};
+use crate::sim::cause::{Cause, chain, differs, signature, wrong};
+use crate::sim::failed::assert_lost;
+use crate::sim::replay::record;
+use crate::sim::trusting::{CERTIFICATE, DIGESTS, slot, two_slots};
+use crate::sim::{FLOW, HASH_LEN, NOW, Sim, attest, attest_with, config, until, with_policy};
 use spdm_codec::{Code, Expected, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{Device, DeviceConfig};

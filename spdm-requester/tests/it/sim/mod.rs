@@ -1,6 +1,6 @@
 //! An emulated device behind a transport with simulated time: no sleeps, no threads.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "shared by two binaries; each uses its part")]
 
 pub mod cause;
 pub mod counting;
@@ -24,6 +24,17 @@ use spdm_x509::{Anchor, Policy, ValidityCheck};
 
 /// 2026-11-23.
 pub const NOW: u64 = 1_795_392_000;
+
+pub const V1_0: SpdmVersion = SpdmVersion::V1_0;
+pub const V1_1: SpdmVersion = SpdmVersion::V1_1;
+pub const V1_2: SpdmVersion = SpdmVersion::V1_2;
+pub const V1_3: SpdmVersion = SpdmVersion::V1_3;
+pub const V1_4: SpdmVersion = SpdmVersion::V1_4;
+
+/// Versions from `first` on.
+pub fn since(first: SpdmVersion) -> impl Iterator<Item = SpdmVersion> {
+    SpdmVersion::ALL.into_iter().filter(move |version| *version >= first)
+}
 
 /// SHA-256.
 pub const HASH_LEN: usize = 32;

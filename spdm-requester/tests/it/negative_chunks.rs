@@ -1,24 +1,13 @@
 //! N29: chunks that a requester must not accept. Each is refused at once, and nothing is asked for afterwards.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
-mod sim;
-
-use sim::cause::{Cause, invalid, refused, truncated, unexpected, wrong};
-use sim::failed::{Failed, Remains, Setup, fail_with};
-use sim::{Sim, config};
+use crate::sim::cause::{Cause, invalid, refused, truncated, unexpected, wrong};
+use crate::sim::failed::{Failed, Remains, Setup, fail_with};
+use crate::sim::{Sim, V1_2, V1_3, V1_4, config};
 use spdm_codec::{CapabilityFlags, Code, ErrorCode, Expected, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{Act, DeviceConfig, Edit, Step, When};
 use spdm_requester::{Bound, Bounds, Error, Offer};
 
-const V1_2: SpdmVersion = SpdmVersion::V1_2;
-const V1_3: SpdmVersion = SpdmVersion::V1_3;
-const V1_4: SpdmVersion = SpdmVersion::V1_4;
 const VERSIONS: [SpdmVersion; 3] = [V1_2, V1_3, V1_4];
 
 /// A device with transfers of 42 bytes and a script.
@@ -249,7 +238,7 @@ fn n29_chunks_without_chunk_cap() {
         });
         let failed = fail_with(&mut sim, setup);
         assert_eq!(failed.cause, Ok(cause));
-        assert_eq!(failed.codes, sim::until(Code::GET_DIGESTS));
+        assert_eq!(failed.codes, crate::sim::until(Code::GET_DIGESTS));
     }
 }
 
@@ -293,7 +282,7 @@ fn n29_n02_nothing_follows_a_reassembled_message() {
             });
             let failed = fail_with(&mut sim, setup());
             let at = challenge_auth_len(version);
-            let cause = sim::cause::trailing("CHALLENGE_AUTH", at, 1, 0);
+            let cause = crate::sim::cause::trailing("CHALLENGE_AUTH", at, 1, 0);
             assert_eq!(failed.cause, Ok(cause), "{version} {padding}");
         }
     }

@@ -1,19 +1,11 @@
 //! Chains beyond 64 KiB (1.4).
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
-
-mod sim;
 
 use core::cell::RefCell;
 use std::rc::Rc;
 
-use sim::cause::{Cause, chain};
-use sim::trusting::{CERTIFICATE, DIGESTS, Trust, attest, policy};
-use sim::{HASH_LEN, Memory, Sim, SimClock, config, error_of, negotiated, until};
+use crate::sim::cause::{Cause, chain};
+use crate::sim::trusting::{CERTIFICATE, DIGESTS, Trust, attest, policy};
+use crate::sim::{HASH_LEN, Memory, Sim, SimClock, config, error_of, negotiated, until};
 use spdm_codec::{
     Certificate, CertificateForm, CertificateModel, Cx, GetCertificate, Message, SlotId,
     SpdmVersion,

@@ -1,23 +1,12 @@
 //! Large messages, both ways: what a correct device and a requester do with small transfers.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
-mod sim;
-
-use sim::{Memory, Sim, attest_by, config, requester, with_policy};
+use crate::sim::{Memory, Sim, V1_2, V1_3, V1_4, attest_by, config, requester, with_policy};
 use spdm_codec::{CapabilityFlags, Code, SpdmVersion, SupportedAlgorithms};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{DeviceConfig, Fault};
 use spdm_requester::{AttestationPlan, Bounds, Connection, Error, Exchange, Offer, Sink, Verdict};
 use spdm_transport::Limits;
 
-const V1_2: SpdmVersion = SpdmVersion::V1_2;
-const V1_3: SpdmVersion = SpdmVersion::V1_3;
-const V1_4: SpdmVersion = SpdmVersion::V1_4;
 const VERSIONS: [SpdmVersion; 3] = [V1_2, V1_3, V1_4];
 
 /// A device that chunks, with transfers of its own of `size` bytes.
@@ -134,7 +123,7 @@ fn n29_no_chunks_where_nobody_needs_them() {
     for version in VERSIONS {
         let mut sim = Sim::new(chunking(version, 0x1200));
         attest(&mut sim, u32::MAX).unwrap();
-        assert_eq!(sim.codes(), sim::FLOW);
+        assert_eq!(sim.codes(), crate::sim::FLOW);
     }
 }
 
@@ -166,7 +155,7 @@ fn n29_the_smallest_buffer() {
                 let anchors = sim.device.trust_anchors();
                 let anchors: Vec<_> =
                     anchors.iter().map(|root| spdm_x509::Anchor::Certificate(root)).collect();
-                let validity = spdm_x509::ValidityCheck::At(sim::NOW);
+                let validity = spdm_x509::ValidityCheck::At(crate::sim::NOW);
                 let policy = spdm_x509::Policy::new(&PROVIDER, &anchors, validity);
                 let mut message = vec![0; more];
                 let mut hashes = spdm_crypto::Bank::<spdm_crypto::rustcrypto::Running, 2>::new();

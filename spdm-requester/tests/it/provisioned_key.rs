@@ -1,17 +1,9 @@
 //! Attestation by a raw public key that is known.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
-mod sim;
-
-use sim::cause::{Cause, chain, differs, signature};
-use sim::counting::{COUNTING, verified};
-use sim::trusting::{policy, signing_slots};
-use sim::{FLOW, HASH_LEN, Memory, Sim, config, error_of};
+use crate::sim::cause::{Cause, chain, differs, signature};
+use crate::sim::counting::{COUNTING, verified};
+use crate::sim::trusting::{policy, signing_slots};
+use crate::sim::{FLOW, HASH_LEN, Memory, Sim, config, error_of};
 use spdm_codec::Code;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};

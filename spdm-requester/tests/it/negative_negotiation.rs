@@ -1,32 +1,17 @@
 //! N9 to N12 and N14: VERSION and CAPABILITIES that a requester must not accept.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
-mod sim;
-
-use sim::cause::{Cause, invalid, signature, truncated, unexpected, wrong};
-use sim::failed::{Failed, Remains, Setup, assert_lost, fail, fail_with};
-use sim::{Memory, Sim, attacked, attest, config, faulty, faulty_at, negotiated, until};
+use crate::sim::cause::{Cause, invalid, signature, truncated, unexpected, wrong};
+use crate::sim::failed::{Failed, Remains, Setup, assert_lost, fail, fail_with};
+use crate::sim::{
+    Memory, Sim, V1_0, V1_1, V1_2, V1_3, V1_4, attacked, attest, config, faulty, faulty_at,
+    negotiated, since, until,
+};
 use spdm_codec::{CapabilityFlags, Code, Expected, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{DeviceConfig, Fault};
 use spdm_requester::{Error, Incompatible, Offer, Requirement, blocking};
 
-const V1_0: SpdmVersion = SpdmVersion::V1_0;
-const V1_1: SpdmVersion = SpdmVersion::V1_1;
-const V1_2: SpdmVersion = SpdmVersion::V1_2;
-const V1_3: SpdmVersion = SpdmVersion::V1_3;
-const V1_4: SpdmVersion = SpdmVersion::V1_4;
-
 const INCOMPATIBLE_VERSION: Cause = Cause::Other(Error::Incompatible(Incompatible::Version));
-
-fn since(first: SpdmVersion) -> impl Iterator<Item = SpdmVersion> {
-    SpdmVersion::ALL.into_iter().filter(move |version| *version >= first)
-}
 
 /// VERSION with these entries.
 fn versions(entries: &[u16]) -> impl FnMut(&mut Vec<u8>) + 'static {
@@ -85,7 +70,7 @@ fn n09_linux_w29_the_highest_common_version_is_taken() {
         let mut memory = Memory::new();
         let mut offer = Offer::everything(&PROVIDER);
         offer.max_version = max_version;
-        let requester = sim::requester(&mut memory, &sim).with_offer(offer);
+        let requester = crate::sim::requester(&mut memory, &sim).with_offer(offer);
         let clock = sim.clock.clone();
         let (requester, ()) =
             blocking::run(requester.negotiate(), &mut sim, &clock).map_err(|_| ()).unwrap();
@@ -160,16 +145,16 @@ fn n09_downgrade_and_measurements_without_challenge() {
 #[test]
 fn n09_linux_w32_every_byte_of_the_negotiation_is_signed() {
     for version in SpdmVersion::ALL {
-        let recording = sim::replay::record(version);
+        let recording = crate::sim::replay::record(version);
         let mut signed = 0;
         for at in 0..3 {
             for byte in 0..recording.responses[at].len() {
                 for bits in [0x01, 0x10, 0x80] {
                     let change = |response: &mut Vec<u8>| response[byte] ^= bits;
-                    let changed = sim::replay::changed(&recording, at, change);
+                    let changed = crate::sim::replay::changed(&recording, at, change);
                     match changed {
                         // What no check sees, the signature does.
-                        sim::replay::Changed::Failed { sent, error } => {
+                        crate::sim::replay::Changed::Failed { sent, error } => {
                             if error == (Error::Signature { message: "CHALLENGE_AUTH" }) {
                                 assert_eq!(sent, 6);
                                 signed += 1;
@@ -188,8 +173,8 @@ fn n09_linux_w32_every_byte_of_the_negotiation_is_signed() {
                             }
                         }
                         // The requester goes another way, where the device's answers no longer fit.
-                        sim::replay::Changed::OtherRequest { sent } => assert!(sent <= 5),
-                        sim::replay::Changed::Attested => {
+                        crate::sim::replay::Changed::OtherRequest { sent } => assert!(sent <= 5),
+                        crate::sim::replay::Changed::Attested => {
                             panic!("{version} {at} {byte} {bits:#x}")
                         }
                     }
@@ -402,7 +387,7 @@ fn n12_linux_w24_supported_algorithms_without_a_request() {
             response[2] = 1;
             response.extend([0; 30]);
         });
-        let cause = sim::cause::trailing("CAPABILITIES", len, 30, 0);
+        let cause = crate::sim::cause::trailing("CAPABILITIES", len, 30, 0);
         assert_lost(sim, Code::GET_CAPABILITIES, cause);
         let sim = attacked(version, Code::GET_CAPABILITIES, put(2, [1]));
         assert_lost(sim, Code::CHALLENGE, signature("CHALLENGE_AUTH"));

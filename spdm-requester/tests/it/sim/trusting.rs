@@ -82,6 +82,7 @@ pub fn fetched(sim: &Sim) -> Vec<u8> {
     let of = sim.requests.iter().filter(|request| Code(request[1]) == CERTIFICATE);
     of.map(|request| request[2] & 0x0F).collect()
 }
+
 /// Versions in which another slot than 0 signs measurements.
 pub fn signing_slots() -> impl Iterator<Item = SpdmVersion> {
     SpdmVersion::ALL.into_iter().filter(|version| *version > SpdmVersion::V1_0)

@@ -1,0 +1,30 @@
+//! Attestations of an emulated device, with simulated time. One binary, so that a change of the library links once;
+//! `alloc` stands apart, for it counts with an allocator of its own.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests: a panic is the failure"
+)]
+
+mod attestation;
+mod chunking;
+mod judge;
+mod known_devices;
+mod large_chains;
+mod lost_messages;
+mod measuring;
+mod negative_algorithms;
+mod negative_certificates;
+mod negative_challenge;
+mod negative_chunks;
+mod negative_errors;
+mod negative_framing;
+mod negative_measurements;
+mod negative_negotiation;
+mod negative_slots;
+mod negotiation;
+mod provisioned_key;
+mod sim;
+mod slot_choice;
+mod tokens;
