@@ -9,8 +9,10 @@ use spdm_codec::{MeasurementAttributes, PciIdentity, SlotId, SpdmVersion};
 use spdm_crypto::AsymAlgorithm;
 use spdm_evidence::Format;
 use spdm_transport::Duration;
+use spdm_transport_tcp::Framing;
 use spdm_x509::Profile;
 
+use crate::exit::Failure;
 use crate::target::Target;
 use crate::time::At;
 pub(crate) use values::{
@@ -170,7 +172,7 @@ pub(crate) struct JudgeArgs {
 /// How to reach a device, and what to offer it.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Connection")]
-pub(crate) struct LinkArgs {
+pub(crate) struct DeviceArgs {
     /// emulated, pci:DDDD:BB:DD.F, tcp:HOST:PORT, mctp:EID or mctp:NET,EID; nvme:, scsi: and ata: have no driver
     #[arg(value_name = "TARGET")]
     pub(crate) target: Target,
@@ -229,11 +231,24 @@ pub(crate) struct FramingArgs {
     pub(crate) binding: Option<values::BindingName>,
 }
 
+impl FramingArgs {
+    /// The framing that the options name.
+    pub(crate) fn framing(&self) -> Result<Framing, Failure> {
+        match (self.framing.0, self.binding) {
+            (Framing::Dsp0287, Some(_)) => {
+                Err(Failure::usage("--binding belongs to --framing dmtf-emu"))
+            }
+            (framing, None) => Ok(framing),
+            (framing, Some(binding)) => Ok(framing.with_binding(binding.0)),
+        }
+    }
+}
+
 /// `spdm attest`.
 #[derive(Args, Debug)]
 pub(crate) struct AttestArgs {
     #[command(flatten)]
-    pub(crate) link: LinkArgs,
+    pub(crate) device: DeviceArgs,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     #[command(flatten)]
@@ -291,14 +306,14 @@ pub(crate) enum ChallengeChoice {
 #[derive(Args, Debug)]
 pub(crate) struct InfoArgs {
     #[command(flatten)]
-    pub(crate) link: LinkArgs,
+    pub(crate) device: DeviceArgs,
 }
 
 /// `spdm certs`.
 #[derive(Args, Debug)]
 pub(crate) struct CertsArgs {
     #[command(flatten)]
-    pub(crate) link: LinkArgs,
+    pub(crate) device: DeviceArgs,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     /// Only this slot
@@ -313,7 +328,7 @@ pub(crate) struct CertsArgs {
 #[derive(Args, Debug)]
 pub(crate) struct MeasureArgs {
     #[command(flatten)]
-    pub(crate) link: LinkArgs,
+    pub(crate) device: DeviceArgs,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     #[command(flatten)]
@@ -335,7 +350,7 @@ pub(crate) struct MeasureArgs {
 #[derive(Args, Debug)]
 pub(crate) struct CollectArgs {
     #[command(flatten)]
-    pub(crate) link: LinkArgs,
+    pub(crate) device: DeviceArgs,
     /// The nonce of GET_MEASUREMENTS (of CHALLENGE with --measurements none): 64 hex digits, @FILE or random
     #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse, default_value = "random")]
     pub(crate) nonce: NonceChoice,

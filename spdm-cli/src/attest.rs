@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::evidence::evidence;
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
-use crate::live::Link;
+use crate::live::LiveDevice;
 use crate::trust::Trust;
 use crate::{file, render, trust};
 
@@ -31,12 +31,12 @@ pub(crate) fn run(
     if inputs.reference.is_some() && args.measurements == IndexList::None {
         return Err(Failure::usage("--reference needs measurements"));
     }
-    let mut link = Link::new(&args.link, crypto, console)?;
-    let mut trust = Trust::load(&args.trust, link.pci_identity())?;
+    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut trust = Trust::load(&args.trust, device.pci_identity())?;
     let output = args.evidence.as_deref().map(Output::create).transpose()?;
-    link.settle()?;
+    device.settle()?;
     if trust.is_empty() {
-        trust.add(link.anchors());
+        trust.add(device.anchors());
     }
     let anchors = trust.anchors();
     let revocations = trust.revocations();
@@ -56,7 +56,7 @@ pub(crate) fn run(
             peer_key: inputs.peer_key.as_deref(),
             reference: inputs.reference.as_ref(),
         };
-        let (verdict, recording) = attestation::run(&mut link, &plan, &mut known);
+        let (verdict, recording) = attestation::run(&mut device, &plan, &mut known);
         if output.is_some() {
             recordings.extend(recording);
         }
@@ -67,10 +67,10 @@ pub(crate) fn run(
         worst = worst.max(verdict.exit);
     }
     if let Some(output) = output {
-        let evidence = evidence(&link.name(), recordings);
+        let evidence = evidence(&device.name(), recordings);
         output.write(evidence.to_json().map_err(Failure::usage)?.as_bytes())?;
     }
-    link.finish()?;
+    device.finish()?;
     Ok(worst)
 }
 

@@ -19,9 +19,9 @@ use spdm_x509::{
 };
 
 use crate::args::{IndexList, SlotChoice};
-use crate::carrier::LineError;
-use crate::line::Line;
-use crate::live::{Link, Memory, requester};
+use crate::line::LineError;
+use crate::live::{LiveDevice, Memory, requester};
+use crate::tap::Tap;
 use crate::verdict::Verdict;
 
 /// The longest chain that is taken, in bytes.
@@ -88,13 +88,13 @@ impl Known {
 /// Carries the plan out over a new connection. A chain that was trusted before is among `known`; one that is
 /// trusted now comes to it, in place of the oldest one where they are too many.
 pub(crate) fn run(
-    link: &mut Link<'_>,
+    device: &mut LiveDevice<'_>,
     plan: &Plan<'_>,
     known: &mut VecDeque<Known>,
 ) -> (Verdict, Vec<Recording>) {
-    let mut report = ReportBuilder::new(&link.name(), Freshness::Own);
-    let (args, crypto) = (link.args, link.crypto);
-    let mut line = match link.connect() {
+    let mut report = ReportBuilder::new(&device.name(), Freshness::Own);
+    let (args, crypto) = (device.args, device.crypto);
+    let mut line = match device.connect() {
         Ok(line) => line,
         Err(error) => {
             return (Verdict::failed(report.build(), error), Vec::new());
@@ -142,7 +142,7 @@ enum End {
 struct Run<'r, 'l> {
     plan: &'r Plan<'r>,
     provider: &'static Provider,
-    line: &'r mut Line<'l>,
+    line: &'r mut Tap<'l>,
     clock: StdClock,
     report: &'r mut ReportBuilder,
     known: &'r mut VecDeque<Known>,

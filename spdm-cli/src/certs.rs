@@ -15,7 +15,7 @@ use crate::chain::judge;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::inquiry::inquire;
-use crate::live::Link;
+use crate::live::LiveDevice;
 use crate::trust::Trust;
 use crate::verdict::Verdict;
 use crate::{file, pem, render};
@@ -52,18 +52,18 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let mut link = Link::new(&args.link, crypto, console)?;
-    let mut trust = Trust::load(&args.trust, link.pci_identity())?;
+    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut trust = Trust::load(&args.trust, device.pci_identity())?;
     // Which files there will be, the device's slots decide.
     if args.out.is_none() {
-        link.settle()?;
+        device.settle()?;
     }
     if trust.is_empty() {
-        trust.add(link.anchors());
+        trust.add(device.anchors());
     }
-    let fetched = fetch(&mut link, args.slot);
-    let target = link.name();
-    link.finish()?;
+    let fetched = fetch(&mut device, args.slot);
+    let target = device.name();
+    device.finish()?;
     let fetched = match fetched {
         Ok(fetched) => fetched,
         Err(verdict) => return render::not_done(&verdict, console),
@@ -108,8 +108,8 @@ pub(crate) fn run(
     Ok(Exit::Done)
 }
 
-fn fetch(link: &mut Link<'_>, choice: SlotChoice) -> Result<Vec<Fetched>, Box<Verdict>> {
-    inquire(link, |inquiry, requester| {
+fn fetch(device: &mut LiveDevice<'_>, choice: SlotChoice) -> Result<Vec<Fetched>, Box<Verdict>> {
+    inquire(device, |inquiry, requester| {
         let result = blocking::run(requester.get_digests(), inquiry.line, &inquiry.clock);
         let mut requester = result.map_err(|failure| failure.error)?.0;
         let slots: Vec<SlotId> = match choice {

@@ -10,7 +10,7 @@ use crate::console::Console;
 use crate::evidence::evidence;
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
-use crate::live::Link;
+use crate::live::LiveDevice;
 use crate::trust;
 use spdm_evidence::{Check, Status};
 
@@ -27,9 +27,9 @@ pub(crate) fn run(
         .map(|path| trust::public_key(path, crypto.provider))
         .transpose()?;
     let nonce = nonce(&args.nonce)?;
-    let mut link = Link::new(&args.link, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, console)?;
     let output = args.evidence.as_deref().map(Output::create).transpose()?;
-    link.settle()?;
+    device.settle()?;
     let plan = Plan {
         policy: None,
         slot: args.slot,
@@ -41,9 +41,9 @@ pub(crate) fn run(
         peer_key: peer_key.as_deref(),
         reference: None,
     };
-    let (verdict, recordings) = attestation::run(&mut link, &plan, &mut VecDeque::new());
-    let json = evidence(&link.name(), recordings).to_json().map_err(Failure::usage)?;
-    link.finish()?;
+    let (verdict, recordings) = attestation::run(&mut device, &plan, &mut VecDeque::new());
+    let json = evidence(&device.name(), recordings).to_json().map_err(Failure::usage)?;
+    device.finish()?;
     match output {
         Some(output) => output.write(json.as_bytes())?,
         None => console.result(&format!("{json}\n"))?,

@@ -9,9 +9,9 @@ use spdm_transport_tcp::{Listener, ServerConnection, TcpError};
 
 use crate::args::{EmulateArgs, San};
 use crate::console::Console;
+use crate::device::chunking;
 use crate::exit::{Exit, Failure};
 use crate::file;
-use crate::target::{chunking, framing};
 
 /// Serves until the process is ended, or one connection with `--once`.
 pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Failure> {
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Fai
         console.result(&fault_list())?;
         return Ok(Exit::Done);
     }
-    let framing = framing(&args.framing)?;
+    let framing = args.framing.framing()?;
     let mut device = Device::new(config(args)?).map_err(Failure::usage)?;
     if let Some(path) = &args.root_out {
         file::write(path, device.trust_anchors_pem().as_bytes())?;

@@ -10,7 +10,7 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::inquiry::inquire;
-use crate::live::Link;
+use crate::live::LiveDevice;
 use crate::render;
 
 /// What a device says of itself; nothing of it is authentic.
@@ -43,9 +43,9 @@ pub(crate) struct Slot {
 
 /// Negotiates, and asks for digests where the device has certificates.
 pub(crate) fn run(args: &InfoArgs, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
-    let mut link = Link::new(&args.link, crypto, console)?;
-    link.settle()?;
-    let result = inquire(&mut link, |inquiry, requester| {
+    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.settle()?;
+    let result = inquire(&mut device, |inquiry, requester| {
         let negotiated = *requester.negotiated();
         let requester = if negotiated.responder.flags.contains(CapabilityFlags::CERT_CAP) {
             let result = blocking::run(requester.get_digests(), inquiry.line, &inquiry.clock);
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &InfoArgs, crypto: Crypto, console: &mut Console) -> Res
         let report = inquiry.report.clone().build();
         Ok(describe(&report, requester.connection(), &negotiated))
     });
-    link.finish()?;
+    device.finish()?;
     match result {
         Ok(info) if console.json() => console.object(&info)?,
         Ok(info) => {

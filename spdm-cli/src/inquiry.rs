@@ -4,26 +4,26 @@ use spdm_evidence::{Freshness, Recorder, ReportBuilder};
 use spdm_requester::{Negotiated, Requester, RunError, blocking};
 use spdm_transport::{StdClock, Transport};
 
-use crate::carrier::LineError;
-use crate::line::Line;
-use crate::live::{Link, Memory, requester};
+use crate::line::LineError;
+use crate::live::{LiveDevice, Memory, requester};
+use crate::tap::Tap;
 use crate::verdict::Verdict;
 
 /// A connection that has been negotiated.
 pub(crate) struct Inquiry<'q, 'l> {
-    pub(crate) line: &'q mut Line<'l>,
+    pub(crate) line: &'q mut Tap<'l>,
     pub(crate) clock: StdClock,
     pub(crate) report: &'q mut ReportBuilder,
 }
 
 /// Negotiates over a new connection, lets `ask` ask, and hangs up.
 pub(crate) fn inquire<T>(
-    link: &mut Link<'_>,
+    device: &mut LiveDevice<'_>,
     ask: impl FnOnce(Inquiry<'_, '_>, Requester<'_, Negotiated>) -> Result<T, RunError<LineError>>,
 ) -> Result<T, Box<Verdict>> {
-    let mut report = ReportBuilder::new(&link.name(), Freshness::Own);
-    let (args, crypto) = (link.args, link.crypto);
-    let mut line = match link.connect() {
+    let mut report = ReportBuilder::new(&device.name(), Freshness::Own);
+    let (args, crypto) = (device.args, device.crypto);
+    let mut line = match device.connect() {
         Ok(line) => line,
         Err(error) => return Err(Box::new(Verdict::failed(report.build(), error))),
     };

@@ -1,43 +1,31 @@
-//! The line to a device: a transport that shows and records every message.
+//! A connection to a device, whatever kind it is.
 
-use std::fs::File;
-use std::io::BufWriter;
-use std::time::Instant;
+use core::fmt;
 
-use spdm_codec::{Code, Header};
 use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
-use spdm_untrusted::Untrusted;
 
-use crate::carrier::{Carrier, LineError};
-use crate::console::say;
-use crate::pcap::CaptureFile;
+use crate::exit::Exit;
 
-/// A connection to any target.
+/// A connection to a device.
+pub(crate) trait Line: Transport<Error = LineError> + fmt::Debug {
+    /// What is known about a device that did not answer, as the end of a sentence: registers or addresses.
+    fn silence(&self) -> Option<String> {
+        None
+    }
+
+    /// Ends the connection in good order.
+    fn hang_up(self: Box<Self>) {}
+}
+
+/// A transport whose errors are turned into [`LineError`]: `impl From` of its error says how.
 #[derive(Debug)]
-pub(crate) struct Line<'l> {
-    carrier: Box<dyn Carrier + 'l>,
-    monitor: &'l mut Monitor,
-    silence: Option<String>,
-}
+pub(crate) struct Explained<T>(pub(crate) T);
 
-impl<'l> Line<'l> {
-    /// A line over this carrier.
-    pub(crate) fn new(carrier: Box<dyn Carrier + 'l>, monitor: &'l mut Monitor) -> Self {
-        Self { carrier, monitor, silence: None }
-    }
-
-    /// Hangs up. What is known about a device that did not answer.
-    pub(crate) fn hang_up(self) -> Option<String> {
-        self.carrier.hang_up();
-        self.silence
-    }
-}
-
-impl Transport for Line<'_> {
+impl<T: Transport<Error: Into<LineError>>> Transport for Explained<T> {
     type Error = LineError;
 
     fn limits(&self) -> Limits {
-        self.carrier.limits()
+        self.0.limits()
     }
 
     fn send(
@@ -46,8 +34,7 @@ impl Transport for Line<'_> {
         message: &[u8],
         timeout: Duration,
     ) -> Result<(), LineError> {
-        self.monitor.message(message);
-        self.carrier.send(kind, message, timeout)
+        self.0.send(kind, message, timeout).map_err(Into::into)
     }
 
     fn receive(
@@ -55,73 +42,53 @@ impl Transport for Line<'_> {
         buffer: &mut [u8],
         timeout: Duration,
     ) -> Result<Option<Received>, LineError> {
-        let received = self.carrier.receive(buffer, timeout)?;
-        match &received {
-            Some(received) => {
-                self.monitor.message(buffer.get(..received.len).unwrap_or_default());
-            }
-            None => {
-                let passed = format!("{:.1} s passed", timeout.as_secs_f64());
-                let known = self.carrier.silence().map(|known| format!("{passed}, {known}"));
-                self.silence = Some(known.unwrap_or(passed));
-            }
-        }
-        Ok(received)
+        self.0.receive(buffer, timeout).map_err(Into::into)
     }
 
     fn abandon(&mut self) {
-        self.carrier.abandon();
+        self.0.abandon();
     }
 }
 
-/// What happens to the messages on the way.
-#[derive(Debug)]
-pub(crate) struct Monitor {
-    capture: Option<CaptureFile<BufWriter<File>>>,
-    verbosity: u8,
-    sent_at: Option<Instant>,
-    /// Why the capture could not be written.
-    error: Option<String>,
+/// Why a message could not be carried.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct LineError {
+    pub(crate) exit: Exit,
+    /// A word for programs.
+    pub(crate) kind: &'static str,
+    /// A sentence for people.
+    pub(crate) message: String,
+    /// What a person can try.
+    pub(crate) hint: Option<&'static str>,
 }
 
-impl Monitor {
-    /// Writes every message to `capture`, and with a `verbosity` above 0 a line to standard error.
-    pub(crate) const fn new(capture: Option<CaptureFile<BufWriter<File>>>, verbosity: u8) -> Self {
-        Self { capture, verbosity, sent_at: None, error: None }
+impl LineError {
+    /// The transport failed.
+    pub(crate) fn transport(message: impl fmt::Display) -> Self {
+        Self { exit: Exit::Transport, kind: "transport", message: message.to_string(), hint: None }
     }
 
-    /// Writes the rest of the capture.
-    pub(crate) fn finish(self) -> Result<(), String> {
-        match self.error {
-            Some(error) => Err(error),
-            None => self.capture.map_or(Ok(()), CaptureFile::finish),
-        }
+    /// The device did not react in time.
+    pub(crate) fn timeout(message: impl fmt::Display) -> Self {
+        Self { kind: "timeout", ..Self::transport(message) }
     }
 
-    fn message(&mut self, message: &[u8]) {
-        if let Some(capture) = &mut self.capture
-            && let Err(error) = capture.message(message)
-        {
-            self.error.get_or_insert(error);
-        }
-        let now = Instant::now();
-        let header = Header::peek(Untrusted::new(message)).ok();
-        let code = header.map(|header| header.code);
-        let is_request = code.is_some_and(Code::is_request);
-        let elapsed = self.sent_at.map(|sent| now.duration_since(sent));
-        if is_request {
-            self.sent_at = Some(now);
-        }
-        if self.verbosity > 0 {
-            let name = code.map_or_else(|| "no message".to_owned(), |code| code.to_string());
-            let len = message.len();
-            match elapsed.filter(|_| !is_request) {
-                Some(time) => {
-                    let time = time.as_secs_f64() * 1000.0;
-                    say(&format!("<- {name} ({len} bytes, {time:.1} ms)"));
-                }
-                None => say(&format!("-> {name} ({len} bytes)")),
-            }
-        }
+    /// What came is no message of this transport: the device's fault.
+    pub(crate) fn framing(message: impl fmt::Display) -> Self {
+        Self { exit: Exit::Protocol, kind: "framing", ..Self::transport(message) }
+    }
+
+    /// Adds what a person can try.
+    pub(crate) const fn with_hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
     }
 }
+
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl core::error::Error for LineError {}

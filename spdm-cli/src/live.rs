@@ -1,4 +1,4 @@
-//! Live connections: from options to a requester on a line.
+//! Live devices: from options to a requester on a connection.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -9,15 +9,15 @@ use spdm_evidence::Recorder;
 use spdm_requester::{Bounds, Connection, Fresh, Offer, Requester, Storage};
 use spdm_transport::{Duration, Transport};
 
-use crate::args::LinkArgs;
+use crate::args::DeviceArgs;
 use crate::backend::Crypto;
-use crate::carrier::LineError;
 use crate::console::Console;
+use crate::device::{self, OpenDevice};
 use crate::exit::Failure;
 use crate::file;
-use crate::line::{Line, Monitor};
+use crate::line::LineError;
 use crate::pcap::CaptureFile;
-use crate::target::{Endpoint, framing};
+use crate::tap::{Tap, TapRecording};
 
 /// Bytes of a request and of the largest response that is taken.
 const MESSAGE_LEN: usize = 64 + 0x8000;
@@ -26,13 +26,13 @@ const MOST_BYTES: u32 = 1 << 24;
 /// The longest that one operation may take, whatever the device does.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// A target with its options, for one or more connections.
+/// An open device with its options, for one or more connections.
 #[derive(Debug)]
-pub(crate) struct Link<'l> {
-    pub(crate) args: &'l LinkArgs,
+pub(crate) struct LiveDevice<'l> {
+    pub(crate) args: &'l DeviceArgs,
     pub(crate) crypto: Crypto,
-    endpoint: Box<dyn Endpoint>,
-    monitor: Monitor,
+    device: Box<dyn OpenDevice>,
+    recording: TapRecording,
 }
 
 /// Memory that a requester works in.
@@ -51,45 +51,46 @@ impl Memory {
     }
 }
 
-impl<'l> Link<'l> {
+impl<'l> LiveDevice<'l> {
     /// Opens the device and the capture file.
     pub(crate) fn new(
-        args: &'l LinkArgs,
+        args: &'l DeviceArgs,
         crypto: Crypto,
         console: &Console,
     ) -> Result<Self, Failure> {
         if args.min_version > args.max_version {
             return Err(Failure::usage("--min-version is above --max-version"));
         }
-        framing(&args.framing)?;
-        let endpoint = args.target.open(args)?;
+        args.framing.framing()?;
+        let device = device::open(args)?;
         let capture = match &args.pcap {
             None => None,
             Some(path) => {
                 let file = File::create(path).map_err(|error| file::of(path, &error))?;
-                let (out, binding) = (BufWriter::new(file), endpoint.capture());
+                let (out, binding) = (BufWriter::new(file), device.capture());
                 let capture = CaptureFile::new(out, args.pcap_format, binding);
                 Some(capture.map_err(Failure::usage)?)
             }
         };
-        Ok(Self { args, crypto, endpoint, monitor: Monitor::new(capture, console.verbosity()) })
+        let recording = TapRecording::new(capture, console.verbosity());
+        Ok(Self { args, crypto, device, recording })
     }
 
     /// The anchors that an emulated device brings.
     pub(crate) fn anchors(&self) -> Vec<Vec<u8>> {
-        self.endpoint.anchors()
+        self.device.anchors()
     }
 
     /// The PCI function that the target is.
     pub(crate) fn pci_identity(&self) -> Option<PciIdentity> {
-        self.endpoint.pci_identity()
+        self.device.pci_identity()
     }
 
     /// Gives up rights that only opening the device needed: from here on no file is opened. What a device says is
     /// read without them.
     pub(crate) fn settle(&self) -> Result<(), Failure> {
         #[cfg(target_os = "linux")]
-        if self.endpoint.is_privileged() {
+        if self.device.is_privileged() {
             crate::rights::give_up()?;
         }
         Ok(())
@@ -100,14 +101,14 @@ impl<'l> Link<'l> {
         self.args.target.to_string()
     }
 
-    /// A line to the device.
-    pub(crate) fn connect(&mut self) -> Result<Line<'_>, LineError> {
-        Ok(Line::new(self.endpoint.connect()?, &mut self.monitor))
+    /// A new connection to the device.
+    pub(crate) fn connect(&mut self) -> Result<Tap<'_>, LineError> {
+        Ok(Tap::new(self.device.connect()?, &mut self.recording))
     }
 
     /// Writes the rest of the capture.
     pub(crate) fn finish(self) -> Result<(), Failure> {
-        self.monitor.finish().map_err(|error| match &self.args.pcap {
+        self.recording.finish().map_err(|error| match &self.args.pcap {
             Some(path) => Failure::usage(format!("{}: {error}", path.display())),
             None => Failure::usage(error),
         })
@@ -116,8 +117,8 @@ impl<'l> Link<'l> {
 
 /// A requester for one connection; `recorder` sees every exchange.
 pub(crate) fn requester<'a>(
-    args: &LinkArgs,
-    line: &Line<'_>,
+    args: &DeviceArgs,
+    line: &Tap<'_>,
     memory: &'a mut Memory,
     recorder: &'a mut Recorder,
 ) -> Requester<'a, Fresh> {
@@ -134,7 +135,7 @@ pub(crate) fn requester<'a>(
         .with_sink(recorder)
 }
 
-fn offer(args: &LinkArgs, provider: &Provider) -> Offer {
+fn offer(args: &DeviceArgs, provider: &Provider) -> Offer {
     let mut offer = Offer::everything(provider);
     offer.min_version = args.min_version;
     offer.max_version = args.max_version;

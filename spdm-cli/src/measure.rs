@@ -10,7 +10,7 @@ use crate::attestation::{self, ChallengeStep, Plan, Signing, hint};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
-use crate::live::Link;
+use crate::live::LiveDevice;
 use crate::render;
 use crate::trust::Trust;
 use crate::verdict::Verdict;
@@ -29,12 +29,12 @@ pub(crate) fn run(
     if signing == Signing::Waived && inputs.reference.is_some() {
         return Err(Failure::usage("--reference needs signed measurements"));
     }
-    let mut link = Link::new(&args.link, crypto, console)?;
-    let mut trust = Trust::load(&args.trust, link.pci_identity())?;
-    link.settle()?;
+    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut trust = Trust::load(&args.trust, device.pci_identity())?;
+    device.settle()?;
     let anyone = trust.is_empty();
     if anyone {
-        trust.add(link.anchors());
+        trust.add(device.anchors());
     }
     let anchors = trust.anchors();
     let revocations = trust.revocations();
@@ -50,8 +50,8 @@ pub(crate) fn run(
         peer_key: inputs.peer_key.as_deref(),
         reference: inputs.reference.as_ref(),
     };
-    let (verdict, _) = attestation::run(&mut link, &plan, &mut VecDeque::new());
-    link.finish()?;
+    let (verdict, _) = attestation::run(&mut device, &plan, &mut VecDeque::new());
+    device.finish()?;
     render::show_measured(&verdict, console)?;
     if let Some(hint) = hint(&verdict) {
         console.note(&format!("hint: {hint}"));

@@ -1,113 +1,54 @@
-//! Targets: which device is meant, and what reaches it.
-//!
-//! A kind of target is one file below this one and one entry of [`SCHEMES`].
-
-mod emulated;
-#[cfg(target_os = "linux")]
-mod mctp;
-#[cfg(target_os = "linux")]
-mod pci;
-mod storage;
-mod tcp;
+//! Which device is meant: the TARGET of the command line. [`device`](crate::device) opens it.
 
 use core::fmt;
 use core::str::FromStr;
-use std::sync::Arc;
 
-use spdm_codec::PciIdentity;
-use spdm_evidence::CaptureBinding;
+#[cfg(target_os = "linux")]
+use spdm_transport_doe::linux::PciAddress;
+#[cfg(target_os = "linux")]
+use spdm_transport_mctp::LinuxEndpoint;
 
-use crate::args::{LinkArgs, ListArgs};
-use crate::carrier::{Carrier, LineError};
-use crate::exit::Failure;
-use crate::list::Listing;
-pub(crate) use emulated::chunking;
-pub(crate) use tcp::framing;
-
-/// What this build can reach.
-const SCHEMES: &[Scheme] = &[
-    emulated::SCHEME,
-    #[cfg(target_os = "linux")]
-    pci::SCHEME,
-    tcp::SCHEME,
-    #[cfg(target_os = "linux")]
-    mctp::SCHEME,
-    storage::NVME,
-    storage::SCSI,
-    storage::ATA,
-];
-
-/// A kind of target.
-#[derive(Debug)]
-pub(crate) struct Scheme {
-    /// How it is written: the name, and after a colon the address.
-    syntax: &'static str,
-    /// Reads the address.
-    parse: fn(&str) -> Option<Arc<dyn Place>>,
-    /// Looks for such targets on this machine, where that is possible.
-    list: Option<fn(&ListArgs) -> Listing>,
-}
-
-impl Scheme {
-    /// The address, where `text` begins with the name.
-    fn address<'t>(&self, text: &'t str) -> Option<&'t str> {
-        match self.syntax.split_once(':') {
-            Some((name, _)) => text.strip_prefix(name)?.strip_prefix(':'),
-            None => (text == self.syntax).then_some(""),
-        }
-    }
-}
-
-/// The place of a device: an address that has the right form.
-pub(crate) trait Place: fmt::Debug + Send + Sync {
-    /// Makes or opens the device, but does not talk to it yet.
-    ///
-    /// # Errors
-    /// What a person can do something about: rights, options, a device that is not there.
-    fn open(&self, args: &LinkArgs) -> Result<Box<dyn Endpoint>, Failure>;
-}
-
-/// A device that connections lead to, one after another.
-pub(crate) trait Endpoint: fmt::Debug {
-    /// A new connection.
-    ///
-    /// # Errors
-    /// The transport's.
-    fn connect(&mut self) -> Result<Box<dyn Carrier + '_>, LineError>;
-
-    /// What captures show around a message.
-    fn capture(&self) -> CaptureBinding;
-
-    /// The trust anchors that it brings: only a device in this process has some.
-    fn anchors(&self) -> Vec<Vec<u8>> {
-        Vec::new()
-    }
-
-    /// The PCI function that it is: its leaf has to name it.
-    fn pci_identity(&self) -> Option<PciIdentity> {
-        None
-    }
-
-    /// Whether opening it needed rights that nothing later needs.
-    fn is_privileged(&self) -> bool {
-        false
-    }
-}
-
-/// A device.
+/// A device, as it was named on the command line.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     text: String,
-    place: Arc<dyn Place>,
+    address: Address,
 }
 
+/// Where a device is: an address that has the right form.
+#[derive(Clone, Debug)]
+pub(crate) enum Address {
+    /// A software device in this process.
+    Emulated,
+    /// A PCI function with a DOE mailbox.
+    #[cfg(target_os = "linux")]
+    Pci(PciAddress),
+    /// `HOST:PORT`.
+    Tcp(String),
+    /// An endpoint of the kernel's MCTP networks.
+    #[cfg(target_os = "linux")]
+    Mctp(LinuxEndpoint),
+    /// A drive behind its security commands, by the name of its interface: nvme, scsi or ata.
+    Drive(&'static str),
+}
+
+/// How the targets that this build knows are written.
+const FORMS: &[&str] = &[
+    "emulated",
+    #[cfg(target_os = "linux")]
+    "pci:DDDD:BB:DD.F",
+    "tcp:HOST:PORT",
+    #[cfg(target_os = "linux")]
+    "mctp:[NET,]EID",
+    "nvme:/dev/nvmeN",
+    "scsi:/dev/sgN",
+    "ata:/dev/sdX",
+];
+
 impl Target {
-    /// Makes or opens the device, but does not talk to it yet.
-    ///
-    /// # Errors
-    /// See [`Place::open`].
-    pub(crate) fn open(&self, args: &LinkArgs) -> Result<Box<dyn Endpoint>, Failure> {
-        self.place.open(args)
+    /// Where the device is.
+    pub(crate) const fn address(&self) -> &Address {
+        &self.address
     }
 }
 
@@ -115,21 +56,43 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        for scheme in SCHEMES {
-            if let Some(address) = scheme.address(text) {
-                let place = (scheme.parse)(address);
-                let place = place.ok_or_else(|| format!("expected {}", scheme.syntax))?;
-                return Ok(Self { text: text.to_owned(), place });
+        // The scheme is what stands before the first colon; "emulated" is the only one without an address.
+        let scheme = |form: &&&str| match form.split_once(':') {
+            Some((scheme, _)) => {
+                text.strip_prefix(scheme).is_some_and(|rest| rest.starts_with(':'))
             }
-        }
-        let syntax: Vec<_> = SCHEMES.iter().map(|scheme| scheme.syntax).collect();
-        Err(format!("expected one of {}", syntax.join(", ")))
+            None => text == **form,
+        };
+        let form = FORMS.iter().find(scheme);
+        let form = form.ok_or_else(|| format!("expected one of {}", FORMS.join(", ")))?;
+        let address = Address::parse(text).ok_or_else(|| format!("expected {form}"))?;
+        Ok(Self { text: text.to_owned(), address })
     }
 }
 
-/// What this machine has, one kind of target after another.
-pub(crate) fn listings(args: &ListArgs) -> impl Iterator<Item = Listing> {
-    SCHEMES.iter().filter_map(|scheme| Some(scheme.list?(args)))
+impl Address {
+    fn parse(text: &str) -> Option<Self> {
+        let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
+        Some(match scheme {
+            "emulated" => Self::Emulated,
+            #[cfg(target_os = "linux")]
+            "pci" => Self::Pci(rest.parse().ok()?),
+            "tcp" => {
+                let (host, port) = rest.rsplit_once(':')?;
+                port.parse::<u16>().ok()?;
+                if host.is_empty() {
+                    return None;
+                }
+                Self::Tcp(rest.to_owned())
+            }
+            #[cfg(target_os = "linux")]
+            "mctp" => Self::Mctp(rest.parse().ok()?),
+            "nvme" if rest.starts_with('/') => Self::Drive("nvme"),
+            "scsi" if rest.starts_with('/') => Self::Drive("scsi"),
+            "ata" if rest.starts_with('/') => Self::Drive("ata"),
+            _ => return None,
+        })
+    }
 }
 
 /// As it was written.

@@ -4,8 +4,8 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use spdm_evidence::{ExitClass, Report};
 
-use crate::carrier::LineError;
 use crate::exit::Exit;
+use crate::line::LineError;
 
 /// A report with its exit code.
 #[derive(Clone, Debug)]

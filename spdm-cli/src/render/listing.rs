@@ -1,7 +1,7 @@
 //! What this machine has.
 
 use super::Style;
-use crate::list::Listing;
+use crate::device::Listing;
 
 /// One kind of target.
 pub(crate) fn listing(listing: &Listing, style: Style) -> String {

@@ -1,6 +1,5 @@
 //! `pci:DDDD:BB:DD.F`: a device behind the DOE mailbox of a PCIe function, through sysfs.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use spdm_codec::PciIdentity;
@@ -11,48 +10,34 @@ use spdm_transport_doe::{
     ConfigError, DoeError, DoeTransport, ExtendedCapability, Mailbox, ObjectType,
 };
 
-use super::{Endpoint, Place, Scheme};
-use crate::args::{LinkArgs, ListArgs};
-use crate::carrier::{Carrier, LineError, Route};
+use super::{Found, Listing, OpenDevice, Part};
+use crate::args::{DeviceArgs, ListArgs};
 use crate::exit::Failure;
-use crate::list::{Found, Listing, Part};
-
-pub(super) const SCHEME: Scheme = Scheme {
-    syntax: "pci:DDDD:BB:DD.F",
-    parse: |address| Some(Arc::new(Address(address.parse().ok()?))),
-    list: Some(list),
-};
+use crate::line::{Explained, Line, LineError};
 
 /// How long a function may take to list the objects of all its mailboxes, however many it claims to have.
 const DISCOVERY: Duration = Duration::from_secs(2);
 
-#[derive(Debug)]
-struct Address(PciAddress);
-
-impl Place for Address {
-    fn open(&self, args: &LinkArgs) -> Result<Box<dyn Endpoint>, Failure> {
-        let function = PciFunction::new(self.0);
-        let bound = if args.allow_bound { BoundDriver::Allowed } else { BoundDriver::Refused };
-        let config = function.open(bound).map_err(|error| match error {
-            PciError::Bound => {
-                let driver = function.driver().unwrap_or_default();
-                Failure::usage(format!(
-                    "{}: {error}; unbind {driver}, or use --allow-bound if it leaves the mailbox alone",
-                    args.target
-                ))
-            }
-            _ => Failure::transport(format!("{}: {error}", args.target)),
-        })?;
-        let failed = |error| Failure::transport(format!("{}: {error}", args.target));
-        config
-            .lock(args.timeout)
-            .map_err(|error| failed(ConfigError::Access { offset: 0, error }))?;
-        let (identity, mailboxes) = config
-            .identity()
-            .and_then(|identity| Ok((identity, config.mailboxes()?)))
-            .map_err(failed)?;
-        Ok(Box::new(Function { config, identity, mailboxes, cma: None, timeout: args.timeout }))
-    }
+pub(super) fn open(address: PciAddress, args: &DeviceArgs) -> Result<Box<dyn OpenDevice>, Failure> {
+    let function = PciFunction::new(address);
+    let bound = if args.allow_bound { BoundDriver::Allowed } else { BoundDriver::Refused };
+    let config = function.open(bound).map_err(|error| match error {
+        PciError::Bound => {
+            let driver = function.driver().unwrap_or_default();
+            Failure::usage(format!(
+                "{}: {error}; unbind {driver}, or use --allow-bound if it leaves the mailbox alone",
+                args.target
+            ))
+        }
+        _ => Failure::transport(format!("{}: {error}", args.target)),
+    })?;
+    let failed = |error| Failure::transport(format!("{}: {error}", args.target));
+    config.lock(args.timeout).map_err(|error| failed(ConfigError::Access { offset: 0, error }))?;
+    let (identity, mailboxes) = config
+        .identity()
+        .and_then(|identity| Ok((identity, config.mailboxes()?)))
+        .map_err(failed)?;
+    Ok(Box::new(Function { config, identity, mailboxes, cma: None, timeout: args.timeout }))
 }
 
 /// An open function.
@@ -66,7 +51,7 @@ struct Function {
     timeout: Duration,
 }
 
-type Transport<'c> = DoeTransport<&'c SysfsConfig, StdClock>;
+type FunctionTransport<'c> = DoeTransport<&'c SysfsConfig, StdClock>;
 
 impl Function {
     /// The first mailbox that lists CMA-SPDM.
@@ -96,13 +81,14 @@ impl Function {
     }
 }
 
-impl Endpoint for Function {
-    fn connect(&mut self) -> Result<Box<dyn Carrier + '_>, LineError> {
+impl OpenDevice for Function {
+    fn connect(&mut self) -> Result<Box<dyn Line + '_>, LineError> {
         let cma = match self.cma {
             Some(cma) => cma,
             None => *self.cma.insert(self.cma()?),
         };
-        Ok(Box::new(transport(&self.config, cma)?.with_round_trip(self.timeout)))
+        let transport = transport(&self.config, cma)?.with_round_trip(self.timeout);
+        Ok(Box::new(Explained(transport)))
     }
 
     fn capture(&self) -> CaptureBinding {
@@ -121,7 +107,7 @@ impl Endpoint for Function {
 fn transport(
     config: &SysfsConfig,
     capability: ExtendedCapability,
-) -> Result<Transport<'_>, LineError> {
+) -> Result<FunctionTransport<'_>, LineError> {
     let mailbox = Mailbox::new(config, capability);
     let mailbox =
         mailbox.ok_or_else(|| LineError::transport(ConfigError::<PciError>::Beyond(capability)))?;
@@ -145,9 +131,9 @@ fn names(objects: &[ObjectType]) -> String {
     names.join(", ")
 }
 
-impl Route for Transport<'_> {
+impl Line for Explained<FunctionTransport<'_>> {
     fn silence(&self) -> Option<String> {
-        Some(self.status().to_string())
+        Some(self.0.status().to_string())
     }
 }
 
@@ -166,7 +152,7 @@ impl From<DoeError<PciError>> for LineError {
 }
 
 /// The functions with mailboxes. A mailbox is asked for its objects only where no driver is bound, or that is allowed.
-fn list(args: &ListArgs) -> Listing {
+pub(super) fn list(args: &ListArgs) -> Listing {
     let mut listing = Listing::new("PCI functions with a mailbox (DOE)");
     let functions = PciFunction::all().unwrap_or_else(|error| {
         listing.notes.push(error.to_string());

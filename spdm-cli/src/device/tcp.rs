@@ -1,50 +1,18 @@
 //! `tcp:HOST:PORT`: a device behind a socket.
 
-use std::sync::Arc;
-
 use spdm_evidence::CaptureBinding;
 use spdm_transport::{Duration, StdClock};
 use spdm_transport_storage::{SecurityProtocol, StorageError, StorageTransport};
 use spdm_transport_tcp::{Binding, Framing, SecurityError, SecuritySocket, TcpError, TcpTransport};
 
-use super::{Endpoint, Place, Scheme};
-use crate::args::{FramingArgs, LinkArgs};
-use crate::carrier::{Carrier, LineError, Route};
+use super::OpenDevice;
+use crate::args::DeviceArgs;
 use crate::exit::Failure;
+use crate::line::{Explained, Line, LineError};
 
-pub(super) const SCHEME: Scheme = Scheme {
-    syntax: "tcp:HOST:PORT",
-    parse: |address| {
-        let (host, port) = address.rsplit_once(':')?;
-        port.parse::<u16>().ok()?;
-        if host.is_empty() {
-            return None;
-        }
-        Some(Arc::new(Address(address.to_owned())))
-    },
-    list: None,
-};
-
-/// `HOST:PORT`.
-#[derive(Debug)]
-struct Address(String);
-
-impl Place for Address {
-    fn open(&self, args: &LinkArgs) -> Result<Box<dyn Endpoint>, Failure> {
-        let framing = framing(&args.framing)?;
-        Ok(Box::new(Server { address: self.0.clone(), framing, timeout: args.timeout }))
-    }
-}
-
-/// The framing that the options name.
-pub(crate) fn framing(args: &FramingArgs) -> Result<Framing, Failure> {
-    match (args.framing.0, args.binding) {
-        (Framing::Dsp0287, Some(_)) => {
-            Err(Failure::usage("--binding belongs to --framing dmtf-emu"))
-        }
-        (framing, None) => Ok(framing),
-        (framing, Some(binding)) => Ok(framing.with_binding(binding.0)),
-    }
+pub(super) fn open(address: &str, args: &DeviceArgs) -> Result<Box<dyn OpenDevice>, Failure> {
+    let framing = args.framing.framing()?;
+    Ok(Box::new(Server { address: address.to_owned(), framing, timeout: args.timeout }))
 }
 
 #[derive(Debug)]
@@ -54,17 +22,17 @@ struct Server {
     timeout: Duration,
 }
 
-impl Endpoint for Server {
-    fn connect(&mut self) -> Result<Box<dyn Carrier + '_>, LineError> {
+impl OpenDevice for Server {
+    fn connect(&mut self) -> Result<Box<dyn Line + '_>, LineError> {
         let (address, timeout) = (self.address.as_str(), self.timeout);
         if self.framing.is_storage() {
             let drive = SecuritySocket::connect(address, self.framing, timeout)?;
             let mut scratch = vec![0; drive.max_transfer()];
             let transport = StorageTransport::open(drive, StdClock::new(), &mut scratch, timeout)?;
-            return Ok(Box::new(transport.with_round_trip(timeout)));
+            return Ok(Box::new(Explained(transport.with_round_trip(timeout))));
         }
         let transport = TcpTransport::connect(address, self.framing, timeout)?;
-        Ok(Box::new(transport.with_round_trip(timeout)))
+        Ok(Box::new(Explained(transport.with_round_trip(timeout))))
     }
 
     /// The emulator's own frame header is no part of a packet.
@@ -78,14 +46,14 @@ impl Endpoint for Server {
     }
 }
 
-impl Route for TcpTransport {
-    fn hang_up(self) {
+impl Line for Explained<TcpTransport> {
+    fn hang_up(self: Box<Self>) {
         // The verdict is there: how the peer takes the end does not matter.
-        let _ = self.close();
+        let _ = self.0.close();
     }
 }
 
-impl Route for StorageTransport<SecuritySocket, StdClock> {}
+impl Line for Explained<StorageTransport<SecuritySocket, StdClock>> {}
 
 impl From<StorageError<SecurityError>> for LineError {
     fn from(error: StorageError<SecurityError>) -> Self {

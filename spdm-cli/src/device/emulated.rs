@@ -1,39 +1,29 @@
 //! `emulated`: a software device in this process.
 
-use std::sync::Arc;
-
 use spdm_codec::CapabilityFlags;
 use spdm_emulator::{Device, DeviceConfig};
 use spdm_evidence::CaptureBinding;
 use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 
-use super::{Endpoint, Place, Scheme};
-use crate::args::LinkArgs;
-use crate::carrier::{Carrier, LineError, Route};
+use super::OpenDevice;
+use crate::args::DeviceArgs;
 use crate::exit::Failure;
-
-pub(super) const SCHEME: Scheme =
-    Scheme { syntax: "emulated", parse: |_| Some(Arc::new(InProcess)), list: None };
+use crate::line::{Line, LineError};
 
 /// The largest message, in bytes.
 const MAX_MESSAGE: usize = 0x1_0000;
 
-#[derive(Debug)]
-struct InProcess;
-
-impl Place for InProcess {
-    /// Makes RSA keys only where RSA is asked for: they take seconds.
-    fn open(&self, args: &LinkArgs) -> Result<Box<dyn Endpoint>, Failure> {
-        let mut config = chunking();
-        if let Some(list) = &args.base_asym {
-            (config.base_asym, config.pqc_asym) = (list.base, list.pqc);
-        }
-        Ok(Box::new(Device::new(config).map_err(Failure::usage)?))
+/// Makes RSA keys only where RSA is asked for: they take seconds.
+pub(super) fn open(args: &DeviceArgs) -> Result<Box<dyn OpenDevice>, Failure> {
+    let mut config = chunking();
+    if let Some(list) = &args.base_asym {
+        (config.base_asym, config.pqc_asym) = (list.base, list.pqc);
     }
+    Ok(Box::new(Device::new(config).map_err(Failure::usage)?))
 }
 
-impl Endpoint for Device {
-    fn connect(&mut self) -> Result<Box<dyn Carrier + '_>, LineError> {
+impl OpenDevice for Device {
+    fn connect(&mut self) -> Result<Box<dyn Line + '_>, LineError> {
         self.reset();
         Ok(Box::new(Emulated { device: self, answer: None }))
     }
@@ -63,7 +53,7 @@ struct Emulated<'d> {
     answer: Option<Vec<u8>>,
 }
 
-impl Route for Emulated<'_> {}
+impl Line for Emulated<'_> {}
 
 impl Transport for Emulated<'_> {
     type Error = LineError;

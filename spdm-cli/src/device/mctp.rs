@@ -1,29 +1,20 @@
 //! `mctp:EID` and `mctp:NET,EID`: an endpoint of the kernel's MCTP networks.
 
 use std::fs;
-use std::sync::Arc;
 
 use spdm_evidence::CaptureBinding;
 use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 use spdm_transport_mctp::{LinuxEndpoint, MctpError, MctpTransport};
 
-use super::{Endpoint, Place, Scheme};
-use crate::args::{LinkArgs, ListArgs};
-use crate::carrier::{Carrier, LineError, Route};
-use crate::exit::Failure;
-use crate::list::Listing;
-
-pub(super) const SCHEME: Scheme = Scheme {
-    syntax: "mctp:[NET,]EID",
-    parse: |address| Some(Arc::new(Address(address.parse().ok()?))),
-    list: Some(list),
-};
+use super::{Listing, OpenDevice};
+use crate::args::DeviceArgs;
+use crate::line::{Line, LineError};
 
 /// `ARPHRD_MCTP`: the type of a link that carries MCTP.
 const LINK_TYPE: &str = "290";
 
 /// The links only: which endpoints are behind them, the kernel does not tell without being asked over netlink.
-fn list(_: &ListArgs) -> Listing {
+pub(super) fn list() -> Listing {
     let mut listing = Listing::new("MCTP");
     let links = fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
     let carries_mctp = |link: &fs::DirEntry| {
@@ -44,13 +35,8 @@ fn list(_: &ListArgs) -> Listing {
     listing
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Address(LinuxEndpoint);
-
-impl Place for Address {
-    fn open(&self, args: &LinkArgs) -> Result<Box<dyn Endpoint>, Failure> {
-        Ok(Box::new(Peer { endpoint: self.0, timeout: args.timeout }))
-    }
+pub(super) fn open(endpoint: LinuxEndpoint, args: &DeviceArgs) -> Box<dyn OpenDevice> {
+    Box::new(Peer { endpoint, timeout: args.timeout })
 }
 
 #[derive(Debug)]
@@ -59,11 +45,11 @@ struct Peer {
     timeout: Duration,
 }
 
-impl Endpoint for Peer {
-    fn connect(&mut self) -> Result<Box<dyn Carrier + '_>, LineError> {
+impl OpenDevice for Peer {
+    fn connect(&mut self) -> Result<Box<dyn Line + '_>, LineError> {
         let transport = MctpTransport::new(self.endpoint, LinuxEndpoint::MAX_MESSAGE);
         let transport = transport.with_round_trip(self.timeout);
-        Ok(Box::new(Connection { transport, endpoint: self.endpoint }))
+        Ok(Box::new(EndpointLine { transport, endpoint: self.endpoint }))
     }
 
     fn capture(&self) -> CaptureBinding {
@@ -72,12 +58,12 @@ impl Endpoint for Peer {
 }
 
 #[derive(Debug)]
-struct Connection {
+struct EndpointLine {
     transport: MctpTransport<LinuxEndpoint>,
     endpoint: LinuxEndpoint,
 }
 
-impl Connection {
+impl EndpointLine {
     /// Every sentence names the endpoint.
     fn explain(&self, error: MctpError) -> LineError {
         let text = format!("MCTP endpoint {}: {error}", self.endpoint);
@@ -100,7 +86,7 @@ impl Connection {
     }
 }
 
-impl Transport for Connection {
+impl Transport for EndpointLine {
     type Error = LineError;
 
     fn limits(&self) -> Limits {
@@ -129,7 +115,7 @@ impl Transport for Connection {
     }
 }
 
-impl Route for Connection {
+impl Line for EndpointLine {
     fn silence(&self) -> Option<String> {
         Some(format!("MCTP endpoint {}", self.endpoint))
     }

@@ -1,0 +1,92 @@
+//! How a device is reached: from a [`Target`](crate::target::Target) to a [`Line`].
+//!
+//! ```text
+//! Target ── open ──> OpenDevice ── connect ──> Line     Tap: a Line that records
+//! (parsed)           (one file for each kind)  (one connection)
+//! ```
+//!
+//! A kind of device is one variant of [`Address`], and one file below this one with an [`OpenDevice`].
+
+mod emulated;
+mod listing;
+#[cfg(target_os = "linux")]
+mod mctp;
+#[cfg(target_os = "linux")]
+mod pci;
+mod tcp;
+
+use core::fmt;
+
+use spdm_codec::PciIdentity;
+use spdm_evidence::CaptureBinding;
+
+use crate::args::{DeviceArgs, ListArgs};
+use crate::exit::Failure;
+use crate::line::{Line, LineError};
+use crate::target::Address;
+pub(crate) use emulated::chunking;
+pub(crate) use listing::{Found, Listing, Part};
+
+/// A device that connections lead to, one after another.
+pub(crate) trait OpenDevice: fmt::Debug {
+    /// A new connection.
+    ///
+    /// # Errors
+    /// The transport's.
+    fn connect(&mut self) -> Result<Box<dyn Line + '_>, LineError>;
+
+    /// What captures show around a message.
+    fn capture(&self) -> CaptureBinding;
+
+    /// The trust anchors that it brings: only a device in this process has some.
+    fn anchors(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
+    /// The PCI function that it is: its leaf has to name it.
+    fn pci_identity(&self) -> Option<PciIdentity> {
+        None
+    }
+
+    /// Whether opening it needed rights that nothing later needs.
+    fn is_privileged(&self) -> bool {
+        false
+    }
+}
+
+/// Makes or opens the device that the options name, but does not talk to it yet.
+///
+/// # Errors
+/// What a person can do something about: rights, options, a device that is not there.
+pub(crate) fn open(args: &DeviceArgs) -> Result<Box<dyn OpenDevice>, Failure> {
+    match args.target.address() {
+        Address::Emulated => emulated::open(args),
+        #[cfg(target_os = "linux")]
+        Address::Pci(address) => pci::open(*address, args),
+        Address::Tcp(address) => tcp::open(address, args),
+        #[cfg(target_os = "linux")]
+        Address::Mctp(endpoint) => Ok(mctp::open(*endpoint, args)),
+        Address::Drive(interface) => Err(no_driver(interface)),
+    }
+}
+
+/// There is no driver for the security commands of drives (DSP0286).
+fn no_driver(interface: &str) -> Failure {
+    Failure::usage(format!(
+        "no {interface} driver is built in: the kernel's interface to security commands needs unsafe code, and \
+         no crate that is fit to stand under a verdict has it; an emulated drive is reached with \
+         tcp:HOST:PORT --framing dmtf-emu --binding {interface}"
+    ))
+}
+
+/// What this machine has, one kind of device after another.
+#[cfg(target_os = "linux")]
+pub(crate) fn listings(args: &ListArgs) -> Vec<Listing> {
+    vec![pci::list(args), mctp::list()]
+}
+
+/// Nothing can be listed here: only Linux shows its functions and links in files.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn listings(_: &ListArgs) -> Vec<Listing> {
+    Vec::new()
+}
