@@ -2,19 +2,14 @@
 
 use core::fmt;
 
-#[cfg(any(feature = "sha256", feature = "sha384", feature = "sha512"))]
-use sha2::Digest as _;
+#[cfg(any(feature = "sha256", feature = "sha384", feature = "sha512", feature = "sha3"))]
+use digest::Digest as _;
 #[cfg(feature = "sha256")]
 use sha2::Sha256;
 #[cfg(feature = "sha384")]
 use sha2::Sha384;
 #[cfg(feature = "sha512")]
 use sha2::Sha512;
-#[cfg(all(
-    feature = "sha3",
-    not(any(feature = "sha256", feature = "sha384", feature = "sha512"))
-))]
-use sha3::Digest as _;
 #[cfg(feature = "sha3")]
 use sha3::{Sha3_256, Sha3_384, Sha3_512};
 

@@ -1,10 +1,10 @@
 //! HMAC and HKDF.
 
 use ::hkdf::{SimpleHkdf, SimpleHkdfExtract};
-use hmac::SimpleHmac;
-use hmac::digest::{
+use digest::{
     Digest as Hasher, FixedOutput as _, KeyInit as _, Update as _, block_api::BlockSizeUser,
 };
+use hmac::SimpleHmac;
 use zeroize::Zeroize as _;
 
 use crate::algorithm::HashAlgorithm;

@@ -1,8 +1,8 @@
 //! RSASSA-PKCS1-v1_5 and RSASSA-PSS.
 
 use ::rsa::pkcs1::RsaPublicKeyRef;
-use ::rsa::{Pkcs1v15Sign, Pss, RsaPublicKey};
-use sha2::digest::{Digest, FixedOutputReset, const_oid::AssociatedOid};
+use ::rsa::{Pkcs1v15Sign, Pss, PublicKey};
+use digest::{Digest, FixedOutputReset, const_oid::AssociatedOid};
 use sha2::{Sha256, Sha384, Sha512};
 use sha3::{Sha3_256, Sha3_384, Sha3_512};
 
@@ -55,8 +55,8 @@ impl Verify for Rsa {
 }
 
 /// Sizes are checked before any big integer is made of them.
-fn public_key(bits: RsaBits, der: &[u8]) -> Result<RsaPublicKey, Invalid> {
-    RsaPublicKey::try_from(strict_rsa_key(bits, der)?).map_err(|_| Invalid)
+fn public_key(bits: RsaBits, der: &[u8]) -> Result<PublicKey, Invalid> {
+    PublicKey::try_from(strict_rsa_key(bits, der)?).map_err(|_| Invalid)
 }
 
 /// Modulus and exponent of a key that has every property that [`Rsa`] asks for.
@@ -74,7 +74,7 @@ pub(crate) fn strict_rsa_key(bits: RsaBits, der: &[u8]) -> Result<RsaPublicKeyRe
 
 fn verify<D>(
     scheme: RsaScheme,
-    key: &RsaPublicKey,
+    key: &PublicKey,
     digest: &[u8],
     signature: &[u8],
 ) -> Result<(), Invalid>

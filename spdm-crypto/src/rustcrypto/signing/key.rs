@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
+use digest::{Digest as DigestTrait, FixedOutputReset, const_oid::AssociatedOid};
 use ed25519_dalek::pkcs8::KeypairBytes;
 use ml_dsa::{MlDsa44, MlDsa65, MlDsa87, MlDsaParams};
 use p256::elliptic_curve::Generate as _;
@@ -13,8 +14,7 @@ use rsa::pkcs8::spki::EncodePublicKey as _;
 use rsa::pkcs8::{EncodePrivateKey as _, ObjectIdentifier, PrivateKeyInfoRef};
 use rsa::rand_core::Rng as _;
 use rsa::traits::PublicKeyParts as _;
-use rsa::{Pkcs1v15Sign, Pss, RsaPrivateKey};
-use sha2::digest::{Digest as DigestTrait, FixedOutputReset, const_oid::AssociatedOid};
+use rsa::{Pkcs1v15Sign, PrivateKey as RsaPrivateKey, Pss};
 use sha2::{Sha256, Sha384, Sha512};
 use sha3::{Sha3_256, Sha3_384, Sha3_512};
 use signature::SignatureEncoding;

@@ -3,9 +3,10 @@
 use core::array;
 use core::convert::Infallible;
 
+use digest::Digest as _;
 use p256::elliptic_curve::zeroize::Zeroize as _;
 use rsa::rand_core::{TryCryptoRng, TryRng};
-use sha2::{Digest as _, Sha512};
+use sha2::Sha512;
 
 /// SHA-512 in counter mode: block i is SHA-512 of the lengths and bytes of the parts, then of i.
 ///
