@@ -3,9 +3,9 @@
 use crate::algorithm::{
     AeadCipherSuite, BaseAsymAlgo, DheNamedGroup, KemAlgo, KeyScheduleAlgo, PqcAsymAlgo,
 };
-use crate::error::{EncodeError, Expected, wide};
+use crate::error::{DecodeError, EncodeError, Expected, wide};
 use crate::message::Cx;
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -71,11 +71,11 @@ impl AlgStructs {
         ]
     }
 
-    pub(crate) fn read<'a, T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    pub(crate) fn read<'a, 't, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         cx: &Cx,
         count: u8,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let last = if cx.version >= SpdmVersion::V1_4 { KEM } else { KEY_SCHEDULE };
         // By AlgType, from DHE on.
         let mut tables = [None; 6];

@@ -10,10 +10,10 @@ use crate::algorithm::{
     BaseAsymAlgo, BaseHashAlgo, MeasurementHashAlgo, MeasurementSpecification, MelSpecification,
     OtherParams, PqcAsymAlgo,
 };
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Fixed, Mark, Reader, Stop};
+use crate::reader::{Fixed, Mark, Reader};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -39,11 +39,11 @@ pub struct ExtAlgorithm {
 }
 
 impl<'a> ExtAlgorithms<'a> {
-    pub(crate) fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    pub(crate) fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         count: u8,
         field: &'static str,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         r.bytes(field, 4 * usize::from(count)).map(Self)
     }
 
@@ -232,13 +232,13 @@ struct Selected {
 
 impl<'a> NegotiateAlgorithms<'a> {
     /// Reads from `Length` on, which counts the bytes since `start`; `count` is the number of AlgStructs.
-    pub(crate) fn read_from_length<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    pub(crate) fn read_from_length<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         cx: &Cx,
         length: &'static str,
         start: usize,
         count: u8,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let at_length = r.mark(length);
         let length = r.u16(length)?;
         let fixed: &Offered = r.fixed(&OFFERED, cx.version)?;
@@ -287,12 +287,12 @@ impl<'a> NegotiateAlgorithms<'a> {
 }
 
 /// `Length` counts what was read since `start`.
-fn check_length<'a, T: Trace<'a>>(
-    r: &Reader<'a, '_, T>,
+fn check_length<'a, 't, T: Trace<'a>>(
+    r: &Reader<'a, 't, T>,
     start: usize,
-    at: Mark<'_>,
+    at: Mark<'t>,
     length: u16,
-) -> Result<(), Stop> {
+) -> Result<(), &'t DecodeError> {
     let expected = r.position() - start;
     if usize::from(length) == expected {
         return Ok(());
@@ -358,11 +358,11 @@ impl<'a> Body<'a> for NegotiateAlgorithms<'a> {
     const BODY_NAME: &'static str = "NEGOTIATE_ALGORITHMS";
     const BODY_CODE: Code = Code::NEGOTIATE_ALGORITHMS;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let count = struct_count(r, header, cx);
         Self::read_from_length(r, cx, "Length", 0, count)
     }
@@ -380,11 +380,11 @@ impl<'a> Body<'a> for Algorithms<'a> {
     const BODY_NAME: &'static str = "ALGORITHMS";
     const BODY_CODE: Code = Code::ALGORITHMS;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let count = struct_count(r, header, cx);
         let at_length = r.mark("Length");
         let length = r.u16("Length")?;

@@ -1,11 +1,11 @@
 //! GET_CAPABILITIES and CAPABILITIES.
 
 use crate::algorithms::NegotiateAlgorithms;
-use crate::error::EncodeError;
+use crate::error::{DecodeError, EncodeError};
 use crate::flags::{CapabilityExtFlags, CapabilityFlags};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::{Writer, absent};
@@ -61,7 +61,10 @@ pub struct Capability {
 }
 
 impl Capability {
-    fn read<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<Self, Stop> {
+    fn read<'a, 't, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        cx: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         r.reserved(1)?;
         let ct_exponent = r.u8("CTExponent")?;
         let ext_flags = if cx.version >= SpdmVersion::V1_4 {
@@ -114,11 +117,11 @@ impl<'a> Body<'a> for GetCapabilities {
     const BODY_NAME: &'static str = "GET_CAPABILITIES";
     const BODY_CODE: Code = Code::GET_CAPABILITIES;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let algorithms_block = read_block_bit(r, header, cx);
         let capability = match cx.version {
             SpdmVersion::V1_0 => None,
@@ -171,11 +174,11 @@ impl<'a> Body<'a> for Capabilities<'a> {
     const BODY_NAME: &'static str = "CAPABILITIES";
     const BODY_CODE: Code = Code::CAPABILITIES;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let block = read_block_bit(r, header, cx);
         let capability = Capability::read(r, cx)?;
         let supported_algorithms = match block {
@@ -229,7 +232,7 @@ pub struct SupportedAlgorithms<'a>(pub NegotiateAlgorithms<'a>);
 impl<'a> SupportedAlgorithms<'a> {
     const LENGTH: &'static str = "SupportedAlgorithms.Length";
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(r: &mut Reader<'a, 't, T>, cx: &Cx) -> Result<Self, &'t DecodeError> {
         let start = r.position();
         let count = r.u8("SupportedAlgorithms.Param1")?;
         r.reserved(1)?;

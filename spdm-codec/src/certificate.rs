@@ -1,10 +1,10 @@
 //! GET_CERTIFICATE and CERTIFICATE.
 
 use crate::digests::{CERT_MODEL, CertificateModel};
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop, length};
+use crate::reader::{Reader, length};
 use crate::slot::SlotId;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
@@ -60,11 +60,11 @@ impl CertificateForm {
     }
 
     /// Slot and form out of Param1: bits 3:0 and, from 1.4 on, bit 7.
-    fn read_param1<'a, T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read_param1<'a, 't, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<(SlotId, Self), Stop> {
+    ) -> Result<(SlotId, Self), &'t DecodeError> {
         let large = if cx.version >= SpdmVersion::V1_4 { LARGE_CERT_CHAIN } else { 0 };
         r.note_reserved(header.param1 & !(0x0F | large));
         let slot = header.param1 & 0x0F;
@@ -123,11 +123,11 @@ impl<'a> Body<'a> for GetCertificate {
     const BODY_NAME: &'static str = "GET_CERTIFICATE";
     const BODY_CODE: Code = Code::GET_CERTIFICATE;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let (slot, form) = CertificateForm::read_param1(r, header, cx)?;
         let size_bit = if cx.version >= SpdmVersion::V1_3 { SLOT_SIZE_REQUESTED } else { 0 };
         r.note_reserved(header.param2 & !size_bit);
@@ -192,11 +192,11 @@ impl<'a> Body<'a> for Certificate<'a> {
     const BODY_NAME: &'static str = "CERTIFICATE";
     const BODY_CODE: Code = Code::CERTIFICATE;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let (slot, form) = CertificateForm::read_param1(r, header, cx)?;
         let bits = if cx.version >= SpdmVersion::V1_3 { 0x07 } else { 0 };
         r.note_reserved(header.param2 & !bits);

@@ -1,10 +1,10 @@
 //! CHALLENGE and CHALLENGE_AUTH.
 
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
 use crate::opaque::OpaqueData;
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::slot::{KeySlot, SlotMask};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
@@ -56,10 +56,10 @@ impl MeasurementSummary {
 
 /// Reads `RequesterContext` where the version has it. By reference, as nonces are: who reads a message copies
 /// it once, when the rest was read.
-pub(crate) fn read_context<'a, T: Trace<'a>>(
-    r: &mut Reader<'a, '_, T>,
+pub(crate) fn read_context<'a, 't, T: Trace<'a>>(
+    r: &mut Reader<'a, 't, T>,
     cx: &Cx,
-) -> Result<Option<&'a RequesterContext>, Stop> {
+) -> Result<Option<&'a RequesterContext>, &'t DecodeError> {
     if cx.version < SpdmVersion::V1_3 {
         return Ok(None);
     }
@@ -104,11 +104,11 @@ impl<'a> Body<'a> for Challenge {
     const BODY_NAME: &'static str = "CHALLENGE";
     const BODY_CODE: Code = Code::CHALLENGE;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let slot = KeySlot::from_byte(header.param1).ok_or_else(|| {
             r.param1("SlotID").value(&Expected::Rule("0 to 7 or 0xff"), header.param1)
         })?;
@@ -185,11 +185,11 @@ impl<'a> Body<'a> for ChallengeAuth<'a> {
     const BODY_NAME: &'static str = "CHALLENGE_AUTH";
     const BODY_CODE: Code = Code::CHALLENGE_AUTH;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let at = r.param1("SlotID");
         let (slot, attributes) = match cx.version {
             SpdmVersion::V1_0 => (KeySlot::from_byte(header.param1), 0),

@@ -2,10 +2,10 @@
 
 use bitflags::bitflags;
 
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop, length};
+use crate::reader::{Reader, length};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::{Writer, absent};
@@ -45,7 +45,10 @@ pub struct Chunk<'a> {
     pub bytes: &'a [u8],
 }
 
-fn read_seq_no<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<u32, Stop> {
+fn read_seq_no<'a, 't, T: Trace<'a>>(
+    r: &mut Reader<'a, 't, T>,
+    cx: &Cx,
+) -> Result<u32, &'t DecodeError> {
     if cx.version >= SpdmVersion::V1_4 {
         r.u32("ChunkSeqNo")
     } else {
@@ -64,11 +67,11 @@ fn write_seq_no(w: &mut Writer<'_>, version: SpdmVersion, seq_no: u32) -> Result
 }
 
 impl<'a> Chunk<'a> {
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let attributes = ChunkAttributes::from_bits_truncate(header.param1);
         r.note_reserved(header.param1 & !attributes.bits());
         let seq_no = read_seq_no(r, cx)?;
@@ -113,11 +116,11 @@ macro_rules! chunk_message {
             const BODY_NAME: &'static str = $text;
             const BODY_CODE: Code = Code::$code;
 
-            fn read<T: Trace<'a>>(
-                r: &mut Reader<'a, '_, T>,
+            fn read<'t, T: Trace<'a>>(
+                r: &mut Reader<'a, 't, T>,
                 header: Header,
                 cx: &Cx,
-            ) -> Result<Self, Stop> {
+            ) -> Result<Self, &'t DecodeError> {
                 Chunk::read(r, header, cx).map(Self)
             }
 
@@ -176,11 +179,11 @@ impl<'a> Body<'a> for ChunkSendAck<'a> {
     const BODY_NAME: &'static str = "CHUNK_SEND_ACK";
     const BODY_CODE: Code = Code::CHUNK_SEND_ACK;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let attributes = ChunkAckAttributes::from_bits_truncate(header.param1);
         r.note_reserved(header.param1 & !attributes.bits());
         let seq_no = read_seq_no(r, cx)?;
@@ -222,11 +225,11 @@ impl<'a> Body<'a> for ChunkGet {
     const BODY_NAME: &'static str = "CHUNK_GET";
     const BODY_CODE: Code = Code::CHUNK_GET;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1);
         Ok(Self { handle: header.param2, seq_no: read_seq_no(r, cx)? })
     }

@@ -1,11 +1,11 @@
 //! GET_CSR and CSR.
 
 use crate::digests::{CERT_MODEL, CertificateModel};
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
 use crate::opaque::OpaqueData;
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::{Writer, absent};
@@ -62,11 +62,11 @@ impl<'a> Body<'a> for GetCsr<'a> {
     const BODY_NAME: &'static str = "GET_CSR";
     const BODY_CODE: Code = Code::GET_CSR;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let attributes = if cx.version >= SpdmVersion::V1_3 {
             let bits = header.param2;
             r.note_reserved(bits & 0x40);
@@ -133,7 +133,11 @@ impl<'a> Body<'a> for Csr<'a> {
     const BODY_NAME: &'static str = "CSR";
     const BODY_CODE: Code = Code::CSR;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1 | header.param2);
         let at = r.mark("CSRLength");
         let len = r.u16("CSRLength")?;

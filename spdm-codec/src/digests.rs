@@ -2,10 +2,10 @@
 
 use bitflags::bitflags;
 
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, ConnectionKeys, Cx, Header};
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::slot::{SlotId, SlotMask};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
@@ -166,11 +166,11 @@ impl<'a> Body<'a> for Digests<'a> {
     const BODY_NAME: &'static str = "DIGESTS";
     const BODY_CODE: Code = Code::DIGESTS;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let at_mask = r.param2("ProvisionedSlotMask");
         let supported = if cx.version >= SpdmVersion::V1_3 {
             Some(SlotMask(header.param1))
@@ -223,7 +223,10 @@ impl<'a> Body<'a> for Digests<'a> {
 }
 
 impl<'a> SlotKeys<'a> {
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, count: usize) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        count: usize,
+    ) -> Result<Self, &'t DecodeError> {
         let key_pair_id = r.bytes("KeyPairID", count)?;
         let at = r.mark("CertificateInfo");
         let certificate_info = r.bytes("CertificateInfo", count)?;

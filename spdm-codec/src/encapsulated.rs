@@ -4,10 +4,10 @@
 
 use spdm_untrusted::Untrusted;
 
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::{Writer, absent};
@@ -34,7 +34,10 @@ impl<'a> InnerMessage<'a> {
         self.0.into_inner_less_safe()
     }
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, field: &'static str) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        field: &'static str,
+    ) -> Result<Self, &'t DecodeError> {
         // At least one byte; a header is for the inner decoder to ask for.
         let left = r.left().max(1);
         r.bytes(field, left).map(Self::new)
@@ -68,7 +71,11 @@ impl<'a> Body<'a> for EncapsulatedRequest<'a> {
     const BODY_NAME: &'static str = "ENCAPSULATED_REQUEST";
     const BODY_CODE: Code = Code::ENCAPSULATED_REQUEST;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param2);
         let request = InnerMessage::read(r, "EncapsulatedRequest")?;
         Ok(Self { request_id: header.param1, request })
@@ -103,7 +110,11 @@ impl<'a> Body<'a> for DeliverEncapsulatedResponse<'a> {
     const BODY_NAME: &'static str = "DELIVER_ENCAPSULATED_RESPONSE";
     const BODY_CODE: Code = Code::DELIVER_ENCAPSULATED_RESPONSE;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param2);
         let response = InnerMessage::read(r, "EncapsulatedResponse")?;
         Ok(Self { request_id: header.param1, response })
@@ -155,11 +166,11 @@ impl<'a> Body<'a> for EncapsulatedResponseAck<'a> {
     const BODY_NAME: &'static str = "ENCAPSULATED_RESPONSE_ACK";
     const BODY_CODE: Code = Code::ENCAPSULATED_RESPONSE_ACK;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let ack_request_id = if cx.version >= SpdmVersion::V1_2 {
             let id = r.u8("AckRequestID")?;
             r.reserved(3)?;

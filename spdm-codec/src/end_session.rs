@@ -2,10 +2,10 @@
 
 use bitflags::bitflags;
 
-use crate::error::EncodeError;
+use crate::error::{DecodeError, EncodeError};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -36,7 +36,11 @@ impl<'a> Body<'a> for EndSession {
     const BODY_NAME: &'static str = "END_SESSION";
     const BODY_CODE: Code = Code::END_SESSION;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         let attributes = EndSessionAttributes::from_bits_truncate(header.param1);
         r.note_reserved(header.param1 & !attributes.bits() | header.param2);
         Ok(Self { attributes })

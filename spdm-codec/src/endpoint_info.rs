@@ -6,7 +6,7 @@ use crate::challenge::Nonce;
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop, length, next_of, read_from};
+use crate::reader::{Reader, length, next_of, read_from};
 use crate::slot::KeySlot;
 use crate::spdm_version::SpdmVersion;
 use crate::standards_body::VendorHeader;
@@ -45,7 +45,10 @@ pub struct GetEndpointInfo {
     pub nonce: Option<Nonce>,
 }
 
-fn read_slot<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header) -> Result<KeySlot, Stop> {
+fn read_slot<'a, 't, T: Trace<'a>>(
+    r: &mut Reader<'a, 't, T>,
+    header: Header,
+) -> Result<KeySlot, &'t DecodeError> {
     r.note_reserved(header.param2 & 0xF0);
     let nibble = header.param2 & 0x0F;
     KeySlot::from_nibble(nibble)
@@ -56,7 +59,11 @@ impl<'a> Body<'a> for GetEndpointInfo {
     const BODY_NAME: &'static str = "GET_ENDPOINT_INFO";
     const BODY_CODE: Code = Code::GET_ENDPOINT_INFO;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         let slot = read_slot(r, header)?;
         let attributes = r.u8("RequestAttributes")?;
         r.note_reserved(attributes & !SIGNATURE_REQUESTED);
@@ -118,11 +125,11 @@ impl<'a> Body<'a> for EndpointInfo<'a> {
     const BODY_NAME: &'static str = "ENDPOINT_INFO";
     const BODY_CODE: Code = Code::ENDPOINT_INFO;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1);
         let slot = read_slot(r, header)?;
         r.reserved(4)?;
@@ -192,7 +199,7 @@ impl<'a> DeviceClassIdentifier<'a> {
         })
     }
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(r: &mut Reader<'a, 't, T>) -> Result<Self, &'t DecodeError> {
         let at = r.mark("IDElemLength");
         let len = r.u8("IDElemLength")?;
         r.within("DeviceClassIdentifier", len.into(), |r| {

@@ -2,10 +2,10 @@
 
 use core::fmt;
 
-use crate::error::EncodeError;
+use crate::error::{DecodeError, EncodeError};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header, VersionRule};
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -130,7 +130,11 @@ impl<'a> Body<'a> for ErrorResponse<'a> {
     const BODY_CODE: Code = Code::ERROR;
     const VERSION: VersionRule = VersionRule::Any;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         let code = ErrorCode(header.param1);
         let extended = match code {
             ErrorCode::RESPONSE_NOT_READY => {

@@ -1,9 +1,9 @@
 //! SUPPORTED_EVENT_TYPES, SUBSCRIBE_EVENT_TYPES and SEND_EVENT (1.3).
 
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop, length, next_of};
+use crate::reader::{Reader, length, next_of};
 use crate::spdm_version::SpdmVersion;
 use crate::standards_body::{StandardsBody, VendorHeader};
 use crate::trace::Trace;
@@ -33,10 +33,10 @@ pub struct SupportedEventTypes<'a> {
     pub groups: EventGroups<'a>,
 }
 
-fn read_list<'a, T: Trace<'a>>(
-    r: &mut Reader<'a, '_, T>,
+fn read_list<'a, 't, T: Trace<'a>>(
+    r: &mut Reader<'a, 't, T>,
     count: u8,
-) -> Result<EventGroups<'a>, Stop> {
+) -> Result<EventGroups<'a>, &'t DecodeError> {
     let at = r.mark("EventGroupsListLen");
     let len = r.u32("EventGroupsListLen")?;
     if len == 0 {
@@ -56,7 +56,11 @@ impl<'a> Body<'a> for SupportedEventTypes<'a> {
     const BODY_NAME: &'static str = "SUPPORTED_EVENT_TYPES";
     const BODY_CODE: Code = Code::SUPPORTED_EVENT_TYPES;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param2);
         if header.param1 == 0 {
             let at = r.param1("EventGroupCount");
@@ -92,7 +96,11 @@ impl<'a> Body<'a> for SubscribeEventTypes<'a> {
     const BODY_NAME: &'static str = "SUBSCRIBE_EVENT_TYPES";
     const BODY_CODE: Code = Code::SUBSCRIBE_EVENT_TYPES;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param2);
         let groups = match header.param1 {
             0 => None,
@@ -180,7 +188,7 @@ impl<'a> Event<'a> {
         })
     }
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(r: &mut Reader<'a, 't, T>) -> Result<Self, &'t DecodeError> {
         let instance_id = r.u32("EventInstanceID")?;
         r.reserved(4)?;
         let group = VendorHeader::read(r)?;
@@ -251,7 +259,11 @@ impl<'a> Body<'a> for SendEvent<'a> {
     const BODY_NAME: &'static str = "SEND_EVENT";
     const BODY_CODE: Code = Code::SEND_EVENT;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1 | header.param2);
         let at = r.mark("EventCount");
         let count = r.u32("EventCount")?;

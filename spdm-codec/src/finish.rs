@@ -1,10 +1,10 @@
 //! FINISH and FINISH_RSP.
 
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Handshake, Header};
 use crate::opaque::OpaqueData;
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::slot::KeySlot;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
@@ -13,10 +13,10 @@ use crate::writer::{Writer, absent};
 const SIGNATURE_INCLUDED: u8 = 0x01;
 
 /// Reads OpaqueData where a message got it with 1.4.
-pub(crate) fn read_opaque_of_1_4<'a, T: Trace<'a>>(
-    r: &mut Reader<'a, '_, T>,
+pub(crate) fn read_opaque_of_1_4<'a, 't, T: Trace<'a>>(
+    r: &mut Reader<'a, 't, T>,
     cx: &Cx,
-) -> Result<Option<OpaqueData<'a>>, Stop> {
+) -> Result<Option<OpaqueData<'a>>, &'t DecodeError> {
     if cx.version < SpdmVersion::V1_4 {
         return Ok(None);
     }
@@ -70,11 +70,11 @@ impl<'a> Body<'a> for Finish<'a> {
     const BODY_NAME: &'static str = "FINISH";
     const BODY_CODE: Code = Code::FINISH;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1 & !SIGNATURE_INCLUDED);
         let opaque = read_opaque_of_1_4(r, cx)?;
         let signature = if header.param1 & SIGNATURE_INCLUDED == 0 {
@@ -127,11 +127,11 @@ impl<'a> Body<'a> for FinishRsp<'a> {
     const BODY_NAME: &'static str = "FINISH_RSP";
     const BODY_CODE: Code = Code::FINISH_RSP;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1 | header.param2);
         let opaque = read_opaque_of_1_4(r, cx)?;
         let verify_len = match cx.handshake {

@@ -1,9 +1,9 @@
 //! GET_VERSION and VERSION.
 
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header, VersionRule};
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -23,7 +23,11 @@ impl<'a> Body<'a> for GetVersion {
     const BODY_CODE: Code = Code::GET_VERSION;
     const VERSION: VersionRule = VersionRule::Always1_0;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1 | header.param2);
         Ok(Self)
     }
@@ -98,7 +102,11 @@ impl<'a> Body<'a> for Version<'a> {
     const BODY_CODE: Code = Code::VERSION;
     const VERSION: VersionRule = VersionRule::Always1_0;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1 | header.param2);
         r.reserved(1)?;
         let at = r.mark("VersionNumberEntryCount");

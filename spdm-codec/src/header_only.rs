@@ -1,9 +1,9 @@
 //! Messages that are nothing but a header with both parameters zero.
 
-use crate::error::EncodeError;
+use crate::error::{DecodeError, EncodeError};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -25,11 +25,11 @@ macro_rules! header_only {
                 const BODY_NAME: &'static str = $text;
                 const BODY_CODE: Code = Code::$code;
 
-                fn read<T: Trace<'a>>(
-                    r: &mut Reader<'a, '_, T>,
+                fn read<'t, T: Trace<'a>>(
+                    r: &mut Reader<'a, 't, T>,
                     header: Header,
                     _: &Cx,
-                ) -> Result<Self, Stop> {
+                ) -> Result<Self, &'t DecodeError> {
                     r.note_reserved(header.param1 | header.param2);
                     Ok(Self)
                 }

@@ -3,11 +3,11 @@
 use bitflags::bitflags;
 
 use crate::challenge::MeasurementSummary;
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Handshake, Header};
 use crate::opaque::OpaqueData;
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::slot::KeySlot;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
@@ -46,10 +46,10 @@ impl SessionPolicy {
 }
 
 /// Reads a measurement summary type out of Param1.
-pub(crate) fn read_summary<'a, T: Trace<'a>>(
-    r: &Reader<'a, '_, T>,
+pub(crate) fn read_summary<'a, 't, T: Trace<'a>>(
+    r: &Reader<'a, 't, T>,
     header: Header,
-) -> Result<MeasurementSummary, Stop> {
+) -> Result<MeasurementSummary, &'t DecodeError> {
     MeasurementSummary::from_byte(header.param1).ok_or_else(|| {
         let at = r.param1("MeasurementSummaryHashType");
         at.value(&Expected::Rule("0, 1 or 0xff"), header.param1)
@@ -92,11 +92,11 @@ impl<'a> Body<'a> for KeyExchange<'a> {
     const BODY_NAME: &'static str = "KEY_EXCHANGE";
     const BODY_CODE: Code = Code::KEY_EXCHANGE;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let summary = read_summary(r, header)?;
         let slot = KeySlot::from_byte(header.param2).ok_or_else(|| {
             r.param2("SlotID").value(&Expected::Rule("0 to 7 or 0xff"), header.param2)
@@ -214,11 +214,11 @@ impl<'a> Body<'a> for KeyExchangeRsp<'a> {
     const BODY_NAME: &'static str = "KEY_EXCHANGE_RSP";
     const BODY_CODE: Code = Code::KEY_EXCHANGE_RSP;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param2);
         let rsp_session_id = r.u16("RspSessionID")?;
         let at = r.mark("MutAuthRequested");

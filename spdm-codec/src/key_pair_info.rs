@@ -4,10 +4,10 @@ use bitflags::bitflags;
 
 use crate::algorithm::PqcAsymAlgo;
 use crate::digests::KeyUsage;
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::slot::SlotMask;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
@@ -76,7 +76,11 @@ impl<'a> Body<'a> for GetKeyPairInfo {
     const BODY_NAME: &'static str = "GET_KEY_PAIR_INFO";
     const BODY_CODE: Code = Code::GET_KEY_PAIR_INFO;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1 | header.param2);
         Ok(Self { key_pair_id: r.u8("KeyPairID")? })
     }
@@ -108,10 +112,10 @@ impl<'a> SizedPqcAsymAlgo<'a> {
         PqcAsymAlgo::from_bits_retain(u32::from_le_bytes(bits))
     }
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         fields: [&'static str; 2],
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let [len_field, field] = fields;
         let len = r.u8(len_field)?;
         Ok(Self { bytes: r.bytes(field, len.into())? })
@@ -181,11 +185,11 @@ impl<'a> Body<'a> for KeyPairInfo<'a> {
     const BODY_NAME: &'static str = "KEY_PAIR_INFO";
     const BODY_CODE: Code = Code::KEY_PAIR_INFO;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1 | header.param2);
         let total_key_pairs = r.u8("TotalKeyPairs")?;
         let key_pair_id = r.u8("KeyPairID")?;
@@ -294,7 +298,7 @@ pub struct SetKeyPairInfo<'a> {
 }
 
 impl<'a> DesiredKeyPair<'a> {
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, cx: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(r: &mut Reader<'a, 't, T>, cx: &Cx) -> Result<Self, &'t DecodeError> {
         r.reserved(1)?;
         Ok(Self {
             key_usage: KeyUsage::from_bits_retain(r.u16("DesiredKeyUsage")?),
@@ -326,11 +330,11 @@ impl<'a> Body<'a> for SetKeyPairInfo<'a> {
     const BODY_NAME: &'static str = "SET_KEY_PAIR_INFO";
     const BODY_CODE: Code = Code::SET_KEY_PAIR_INFO;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param2);
         let at = r.param1("Operation");
         let key_pair_id = r.u8("KeyPairID")?;

@@ -1,9 +1,9 @@
 //! KEY_UPDATE and KEY_UPDATE_ACK.
 
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -31,7 +31,10 @@ impl KeyOperation {
         }
     }
 
-    fn read<'a, T: Trace<'a>>(r: &Reader<'a, '_, T>, header: Header) -> Result<Self, Stop> {
+    fn read<'a, 't, T: Trace<'a>>(
+        r: &Reader<'a, 't, T>,
+        header: Header,
+    ) -> Result<Self, &'t DecodeError> {
         match header.param1 {
             1 => Ok(Self::UpdateKey),
             2 => Ok(Self::UpdateAllKeys),
@@ -75,7 +78,11 @@ impl<'a> Body<'a> for KeyUpdate {
     const BODY_NAME: &'static str = "KEY_UPDATE";
     const BODY_CODE: Code = Code::KEY_UPDATE;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         Ok(Self { operation: KeyOperation::read(r, header)?, tag: header.param2 })
     }
 
@@ -92,7 +99,11 @@ impl<'a> Body<'a> for KeyUpdateAck {
     const BODY_NAME: &'static str = "KEY_UPDATE_ACK";
     const BODY_CODE: Code = Code::KEY_UPDATE_ACK;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         Ok(Self { operation: KeyOperation::read(r, header)?, tag: header.param2 })
     }
 

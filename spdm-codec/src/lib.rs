@@ -154,7 +154,6 @@ pub use opaque::{MAX_OPAQUE_DATA_LEN, OpaqueData, OpaqueElement, OpaqueFormat};
 pub use pci_identity::{PciIdentity, PciIdentitySyntax};
 pub use psk_exchange::{PskExchange, PskExchangeRsp};
 pub use psk_finish::{PskFinish, PskFinishRsp};
-pub use reader::{Fault, Stop};
 pub use respond_if_ready::RespondIfReady;
 pub use secured_message::{
     Plaintext, SecuredMessage, SecuredMessageData, SecuredMessageVersion, TAG_LEN,

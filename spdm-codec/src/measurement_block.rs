@@ -6,7 +6,7 @@ use spdm_untrusted::Untrusted;
 
 use crate::algorithm::MeasurementSpecification;
 use crate::error::{DecodeError, EncodeError, Expected};
-use crate::reader::{Reader, Stop, next_of, read_from};
+use crate::reader::{Reader, next_of, read_from};
 use crate::trace::{NoTrace, Trace};
 use crate::writer::Writer;
 
@@ -152,10 +152,10 @@ pub struct DeviceMode {
 
 impl<'a> DmtfMeasurement<'a> {
     /// `size` is what the structure around it leaves for the value, where it says so.
-    pub(crate) fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    pub(crate) fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         size: Option<u16>,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let value_type = r.u8("DMTFSpecMeasurementValueType")?;
         let at = r.mark("DMTFSpecMeasurementValueSize");
         let got = r.u16("DMTFSpecMeasurementValueSize")?;
@@ -271,7 +271,9 @@ impl<'a> MeasurementBlock<'a> {
         w.finish()
     }
 
-    pub(crate) fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
+    pub(crate) fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+    ) -> Result<Self, &'t DecodeError> {
         let at = r.mark("Index");
         let index = r.u8("Index")?;
         if matches!(index, 0 | 0xFF) {
@@ -344,11 +346,11 @@ impl<'a> MeasurementRecord<'a> {
     }
 
     /// Reads `blocks` blocks that fill exactly `len` bytes.
-    pub(crate) fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    pub(crate) fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         blocks: u8,
         len: usize,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         r.within("MeasurementRecordData", len, |r| {
             let bytes = r.remaining();
             let mut seen = [0_u32; 8];

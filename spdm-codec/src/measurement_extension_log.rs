@@ -6,7 +6,7 @@ use crate::error::{DecodeError, EncodeError, Expected};
 use crate::measurement_block::DmtfMeasurement;
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop, length, next_of, read_from};
+use crate::reader::{Reader, length, next_of, read_from};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Trace};
 use crate::writer::Writer;
@@ -30,7 +30,11 @@ impl<'a> Body<'a> for GetMeasurementExtensionLog {
     const BODY_NAME: &'static str = "GET_MEASUREMENT_EXTENSION_LOG";
     const BODY_CODE: Code = Code::GET_MEASUREMENT_EXTENSION_LOG;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1 | header.param2);
         Ok(Self { offset: r.u32("Offset")?, length: r.u32("Length")? })
     }
@@ -66,7 +70,11 @@ impl<'a> Body<'a> for MeasurementExtensionLogPortion<'a> {
     const BODY_NAME: &'static str = "MEASUREMENT_EXTENSION_LOG";
     const BODY_CODE: Code = Code::MEASUREMENT_EXTENSION_LOG;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1 | header.param2);
         let portion = r.u32("PortionLength")?;
         let remainder = r.u32("RemainderLength")?;
@@ -120,7 +128,7 @@ pub struct MelEntry<'a> {
 }
 
 impl<'a> MelEntry<'a> {
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(r: &mut Reader<'a, 't, T>) -> Result<Self, &'t DecodeError> {
         let mel_index = r.u32("MELIndex")?;
         let meas_index = r.u8("MeasIndex")?;
         r.reserved(3)?;

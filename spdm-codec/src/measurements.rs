@@ -3,12 +3,12 @@
 use bitflags::bitflags;
 
 use crate::challenge::{Nonce, RequesterContext, read_context, write_context};
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::measurement_block::MeasurementRecord;
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
 use crate::opaque::OpaqueData;
-use crate::reader::{Reader, Stop, length};
+use crate::reader::{Reader, length};
 use crate::slot::KeySlot;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
@@ -107,11 +107,11 @@ impl<'a> Body<'a> for GetMeasurements {
     const BODY_NAME: &'static str = "GET_MEASUREMENTS";
     const BODY_CODE: Code = Code::GET_MEASUREMENTS;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let defined = MeasurementAttributes::defined(cx.version);
         r.note_reserved(header.param1 & !defined.bits());
         let attributes = MeasurementAttributes::from_bits_truncate(header.param1) & defined;
@@ -221,11 +221,11 @@ impl<'a> Body<'a> for Measurements<'a> {
     const BODY_NAME: &'static str = "MEASUREMENTS";
     const BODY_CODE: Code = Code::MEASUREMENTS;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let slot = if cx.version >= SpdmVersion::V1_1 {
             let expected = &Expected::Rule("a slot or a public key");
             let at = r.param2("SlotID");

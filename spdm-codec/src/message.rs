@@ -6,7 +6,7 @@ use spdm_untrusted::Untrusted;
 
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::opaque::OpaqueFormat;
-use crate::reader::{Fault, Reader, Stop, read_from};
+use crate::reader::{Reader, read_from};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Seen, Trace};
 use crate::writer::Writer;
@@ -44,7 +44,7 @@ impl Header {
         bytes.validate_with(|raw| read_from("message", raw, NoTrace, Self::read))
     }
 
-    fn read<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
+    fn read<'a, 't, T: Trace<'a>>(r: &mut Reader<'a, 't, T>) -> Result<Self, &'t DecodeError> {
         Ok(Self {
             version: r.u8("SPDMVersion")?,
             code: Code(r.u8("RequestResponseCode")?),
@@ -54,11 +54,11 @@ impl Header {
     }
 
     /// Reads the header of a message of this kind.
-    fn read_as<'a, T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read_as<'a, 't, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         kind: &'static Kind,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let (at_version, header) = (r.mark("SPDMVersion"), Self::read(r)?);
         let expected = match kind.version {
             VersionRule::Negotiated => Some(cx.version),
@@ -76,16 +76,6 @@ impl Header {
             return Err(at.value(&Expected::Exactly(kind.code.0.into()), header.code.0));
         }
         Ok(header)
-    }
-}
-
-impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
-    /// At the start of the body of the message `raw`; [`Reader::header`] says whether its header is right.
-    // One for all messages, and not a `Result`, out of which a reader would have to be copied.
-    fn open(kind: &'static Kind, raw: &'a [u8], cx: &Cx, trace: T, fault: &'t Fault) -> Self {
-        let mut r = Self::new(kind.name, raw, trace, fault);
-        r.header = Header::read_as(&mut r, kind, cx).ok();
-        r
     }
 }
 
@@ -368,7 +358,9 @@ pub enum VersionRule {
 }
 
 pub(crate) mod sealed {
-    use super::{Cx, EncodeError, Header, Reader, SpdmVersion, Stop, Trace, VersionRule, Writer};
+    use super::{
+        Cx, DecodeError, EncodeError, Header, Reader, SpdmVersion, Trace, VersionRule, Writer,
+    };
 
     /// The body of a message: what [`super::Message`] is built from.
     #[expect(unnameable_types, reason = "sealed")]
@@ -381,11 +373,11 @@ pub(crate) mod sealed {
         const VERSION: VersionRule = VersionRule::Negotiated;
 
         /// Reads what follows the header.
-        fn read<T: Trace<'a>>(
-            r: &mut Reader<'a, '_, T>,
+        fn read<'t, T: Trace<'a>>(
+            r: &mut Reader<'a, 't, T>,
             header: Header,
             cx: &Cx,
-        ) -> Result<Self, Stop>;
+        ) -> Result<Self, &'t DecodeError>;
 
         /// `Param1` and `Param2`.
         fn params(&self, version: SpdmVersion) -> Result<[u8; 2], EncodeError>;
@@ -400,14 +392,14 @@ fn read_message<'a, M: sealed::Body<'a>, T: Trace<'a>>(
     raw: &'a [u8],
     cx: &Cx,
     trace: T,
-    fault: &Fault,
-) -> Result<Decoded<'a, M>, Stop> {
+) -> Result<Decoded<'a, M>, DecodeError> {
     let kind = const { &Kind { name: M::BODY_NAME, code: M::BODY_CODE, version: M::VERSION } };
-    let r = &mut Reader::open(kind, raw, cx, trace, fault);
-    let header = r.header()?;
-    let message = M::read(r, header, cx)?;
-    let bytes = r.end(raw, cx.padding)?;
-    Ok(Decoded { message, bytes, reserved_nonzero: r.reserved_nonzero() })
+    read_from(kind.name, raw, trace, |r| {
+        let header = Header::read_as(r, kind, cx)?;
+        let message = M::read(r, header, cx)?;
+        let bytes = r.end(raw, cx.padding)?;
+        Ok(Decoded { message, bytes, reserved_nonzero: r.reserved_nonzero() })
+    })
 }
 
 /// A request or response of DSP0274: decodes from and encodes to bytes. Sealed.
@@ -424,7 +416,7 @@ pub trait Message<'a>: sealed::Body<'a> {
     /// [`DecodeError`] with field, offset and kind: bytes missing, bytes left over (more than
     /// [`Cx::padding`]), another version or code, or a value that the version does not allow.
     fn decode(bytes: Untrusted<&'a [u8]>, cx: &Cx) -> Result<Decoded<'a, Self>, DecodeError> {
-        bytes.validate_with(|raw| Fault::out_of(|fault| read_message(raw, cx, NoTrace, fault)))
+        bytes.validate_with(|raw| read_message(raw, cx, NoTrace))
     }
 
     /// [`Self::decode`] that shows every field to `trace` on the way.
@@ -436,20 +428,7 @@ pub trait Message<'a>: sealed::Body<'a> {
         cx: &Cx,
         trace: &mut T,
     ) -> Result<Decoded<'a, Self>, DecodeError> {
-        bytes.validate_with(|raw| Fault::out_of(|fault| read_message(raw, cx, Seen(trace), fault)))
-    }
-
-    /// [`Self::decode`] that leaves its error in `fault`, for callers that decode many kinds of messages:
-    /// an error that is returned by value is copied for each.
-    ///
-    /// # Errors
-    /// [`Stop`]: [`Fault::error`] is the error, the same as that of [`Self::decode`].
-    fn decode_or(
-        bytes: Untrusted<&'a [u8]>,
-        cx: &Cx,
-        fault: &Fault,
-    ) -> Result<Decoded<'a, Self>, Stop> {
-        bytes.validate_with(|raw| read_message(raw, cx, NoTrace, fault))
+        bytes.validate_with(|raw| read_message(raw, cx, Seen(trace)))
     }
 
     /// Encodes the whole message into `out` and returns its length in bytes.

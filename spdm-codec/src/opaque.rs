@@ -1,7 +1,7 @@
 //! OpaqueData of CHALLENGE_AUTH, MEASUREMENTS and later messages.
 
-use crate::error::{EncodeError, Expected, wide};
-use crate::reader::{Mark, Reader, Stop};
+use crate::error::{DecodeError, EncodeError, Expected, wide};
+use crate::reader::{Mark, Reader};
 use crate::trace::Trace;
 use crate::writer::Writer;
 
@@ -130,18 +130,18 @@ impl<'a> OpaqueData<'a> {
     }
 
     /// `OpaqueDataLength` and `OpaqueData`.
-    pub(crate) fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    pub(crate) fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         format: OpaqueFormat,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         Self::read_length(r, format)?.read_data(r)
     }
 
     /// `OpaqueDataLength`, where other fields lie between it and `OpaqueData`.
-    pub(crate) fn read_length<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    pub(crate) fn read_length<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         format: OpaqueFormat,
-    ) -> Result<OpaqueLength, Stop> {
+    ) -> Result<OpaqueLength, &'t DecodeError> {
         let at = r.mark("OpaqueDataLength");
         let len = r.u16("OpaqueDataLength")?;
         let most = if format == OpaqueFormat::None { 0 } else { MAX_OPAQUE_DATA_LEN };
@@ -180,10 +180,10 @@ pub(crate) struct OpaqueLength {
 
 impl OpaqueLength {
     /// `OpaqueData`.
-    pub(crate) fn read_data<'a, T: Trace<'a>>(
+    pub(crate) fn read_data<'a, 't, T: Trace<'a>>(
         self,
-        r: &mut Reader<'a, '_, T>,
-    ) -> Result<OpaqueData<'a>, Stop> {
+        r: &mut Reader<'a, 't, T>,
+    ) -> Result<OpaqueData<'a>, &'t DecodeError> {
         let at = r.mark("OpaqueData");
         let bytes = r.bytes("OpaqueData", self.len.into())?;
         if self.is_table {
@@ -203,7 +203,11 @@ fn split_element(bytes: &[u8]) -> Option<(OpaqueElement<'_>, &[u8], &[u8])> {
     Some((OpaqueElement { id: *id, vendor_id, data }, padding, rest))
 }
 
-fn check_table(bytes: &[u8], format: OpaqueFormat, at: Mark<'_>) -> Result<(), Stop> {
+fn check_table<'t>(
+    bytes: &[u8],
+    format: OpaqueFormat,
+    at: Mark<'t>,
+) -> Result<(), &'t DecodeError> {
     if format == OpaqueFormat::TableWithSpecId {
         // Even where there is nothing behind it: what is no table is not a short one.
         let spec_id = bytes.first_chunk().copied().map_or(0, u32::from_le_bytes);

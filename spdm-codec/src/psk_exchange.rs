@@ -1,12 +1,12 @@
 //! PSK_EXCHANGE and PSK_EXCHANGE_RSP.
 
 use crate::challenge::MeasurementSummary;
-use crate::error::EncodeError;
+use crate::error::{DecodeError, EncodeError};
 use crate::key_exchange::{SessionPolicy, read_summary};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
 use crate::opaque::OpaqueData;
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -45,11 +45,11 @@ impl<'a> Body<'a> for PskExchange<'a> {
     const BODY_NAME: &'static str = "PSK_EXCHANGE";
     const BODY_CODE: Code = Code::PSK_EXCHANGE;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let summary = read_summary(r, header)?;
         let (session_policy, reserved) = SessionPolicy::read(header.param2, cx.version);
         r.note_reserved(reserved);
@@ -118,11 +118,11 @@ impl<'a> Body<'a> for PskExchangeRsp<'a> {
     const BODY_NAME: &'static str = "PSK_EXCHANGE_RSP";
     const BODY_CODE: Code = Code::PSK_EXCHANGE_RSP;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param2);
         let rsp_session_id = r.u16("RspSessionID")?;
         r.reserved(2)?;

@@ -1,11 +1,11 @@
 //! PSK_FINISH and PSK_FINISH_RSP.
 
-use crate::error::EncodeError;
+use crate::error::{DecodeError, EncodeError};
 use crate::finish::{read_opaque_of_1_4, write_opaque_of_1_4};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
 use crate::opaque::OpaqueData;
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -30,11 +30,11 @@ impl<'a> Body<'a> for PskFinish<'a> {
     const BODY_NAME: &'static str = "PSK_FINISH";
     const BODY_CODE: Code = Code::PSK_FINISH;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1 | header.param2);
         let opaque = read_opaque_of_1_4(r, cx)?;
         Ok(Self { opaque, verify_data: r.bytes("RequesterVerifyData", cx.hash_len)? })
@@ -68,11 +68,11 @@ impl<'a> Body<'a> for PskFinishRsp<'a> {
     const BODY_NAME: &'static str = "PSK_FINISH_RSP";
     const BODY_CODE: Code = Code::PSK_FINISH_RSP;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1 | header.param2);
         Ok(Self { opaque: read_opaque_of_1_4(r, cx)? })
     }

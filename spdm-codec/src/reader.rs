@@ -1,79 +1,51 @@
 //! Cursor over one message; knows the name and offset of what it reads.
 
-use core::cell::Cell;
+use core::cell::OnceCell;
 
 use zerocopy::byteorder::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::error::{DecodeError, DecodeErrorKind, Expected};
-use crate::message::Header;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{Field, NoTrace, Trace};
 
-/// Reading stopped; the [`Fault`] says why. Of no size, so that nothing but a flag goes through the layers of
-/// a decoder; errors with names and values would have to be copied at each.
-#[derive(Clone, Copy, Debug)]
-pub struct Stop(());
-
-/// Why reading stopped, once it did: where [`Message::decode_or`](crate::Message::decode_or) leaves its error.
+/// Holds the error of one reading. What fails returns a reference to it: one word, which costs the many
+/// layers of a decoder nothing, where a [`DecodeError`] by value would be copied by each of them.
 #[derive(Debug)]
-pub struct Fault {
-    message: Cell<&'static str>,
-    error: Cell<Option<DecodeError>>,
+pub(crate) struct ErrorSlot {
+    /// The message or structure that is read.
+    message: &'static str,
+    error: OnceCell<DecodeError>,
 }
 
-impl Default for Fault {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Fault {
-    /// Nothing was read yet.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { message: Cell::new(""), error: Cell::new(None) }
+impl ErrorSlot {
+    const fn new(message: &'static str) -> Self {
+        Self { message, error: OnceCell::new() }
     }
 
-    /// The last error, if there was one.
-    #[must_use]
-    pub const fn error(&self) -> Option<DecodeError> {
-        self.error.get()
-    }
-
-    /// Why reading stopped.
+    /// Notes an error. Reading ends with the first one, so there is none yet; if there were, it would stay.
     #[cold]
     #[inline(never)]
-    fn of(&self, Stop(()): Stop) -> DecodeError {
-        // Nobody else makes a `Stop`, so there is one.
-        let kind = DecodeErrorKind::Truncated { needed: 0, left: 0 };
-        let message = self.message.get();
-        self.error.get().unwrap_or(DecodeError { message, field: message, at: 0, kind })
+    fn fail(&self, field: &'static str, at: usize, kind: DecodeErrorKind) -> &DecodeError {
+        self.error.get_or_init(|| DecodeError { message: self.message, field, at, kind })
     }
 
     #[cold]
     #[inline(never)]
-    fn stop(&self, field: &'static str, at: usize, kind: DecodeErrorKind) -> Stop {
-        self.error.set(Some(DecodeError { message: self.message.get(), field, at, kind }));
-        Stop(())
+    fn value(&self, field: &'static str, at: usize, expected: &Expected, got: u32) -> &DecodeError {
+        self.fail(field, at, DecodeErrorKind::Value { expected: *expected, got: got.into() })
     }
 
     #[cold]
     #[inline(never)]
-    fn value(&self, field: &'static str, at: usize, expected: &Expected, got: u32) -> Stop {
-        self.stop(field, at, DecodeErrorKind::Value { expected: *expected, got: got.into() })
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn truncated(&self, field: &'static str, at: usize, needed: usize, left: usize) -> Stop {
-        self.stop(field, at, DecodeErrorKind::Truncated { needed, left })
-    }
-
-    /// Runs something that stands alone: its error comes by value.
-    pub(crate) fn out_of<R>(run: impl FnOnce(&Self) -> Result<R, Stop>) -> Result<R, DecodeError> {
-        let fault = Self::new();
-        run(&fault).map_err(|stop| fault.of(stop))
+    fn truncated(
+        &self,
+        field: &'static str,
+        at: usize,
+        needed: usize,
+        left: usize,
+    ) -> &DecodeError {
+        self.fail(field, at, DecodeErrorKind::Truncated { needed, left })
     }
 }
 
@@ -82,19 +54,20 @@ pub(crate) fn read_from<'a, T: Trace<'a>, R>(
     message: &'static str,
     bytes: &'a [u8],
     trace: T,
-    read: impl FnOnce(&mut Reader<'a, '_, T>) -> Result<R, Stop>,
+    read: impl for<'t> FnOnce(&mut Reader<'a, 't, T>) -> Result<R, &'t DecodeError>,
 ) -> Result<R, DecodeError> {
-    Fault::out_of(|fault| read(&mut Reader::new(message, bytes, trace, fault)))
+    let slot = ErrorSlot::new(message);
+    read(&mut Reader::new(bytes, trace, &slot)).map_err(|error| *error)
 }
 
 /// Reads the next of several elements, all of which were checked before; `rest` is what follows it.
 pub(crate) fn next_of<'a, R>(
     message: &'static str,
     rest: &mut &'a [u8],
-    read: impl FnOnce(&mut Reader<'a, '_, NoTrace>) -> Result<R, Stop>,
+    read: impl for<'t> FnOnce(&mut Reader<'a, 't, NoTrace>) -> Result<R, &'t DecodeError>,
 ) -> Option<R> {
-    let fault = Fault::new();
-    let r = &mut Reader::new(message, rest, NoTrace, &fault);
+    let slot = ErrorSlot::new(message);
+    let r = &mut Reader::new(rest, NoTrace, &slot);
     let element = read(r).ok()?;
     *rest = r.remaining();
     Some(element)
@@ -107,10 +80,8 @@ pub struct Reader<'a, 't, T> {
     rest: &'a [u8],
     at: usize,
     reserved: u8,
-    /// The header, once a right one was read.
-    pub(crate) header: Option<Header>,
     trace: T,
-    fault: &'t Fault,
+    slot: &'t ErrorSlot,
 }
 
 /// One of several fields of fixed size that follow each other.
@@ -138,12 +109,12 @@ impl Fixed {
 /// A place in the message to blame later.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark<'t> {
-    fault: &'t Fault,
+    slot: &'t ErrorSlot,
     field: &'static str,
     at: usize,
 }
 
-impl Mark<'_> {
+impl<'t> Mark<'t> {
     /// The same place under the name of a field inside.
     pub(crate) const fn named(mut self, field: &'static str) -> Self {
         self.field = field;
@@ -159,21 +130,15 @@ impl Mark<'_> {
     // Inline, or else each mark would be laid out in memory for a call that seldom comes. No field that can
     // be blamed has more than 32 bits.
     #[inline(always)]
-    pub(crate) fn value(self, expected: &Expected, got: impl Into<u32>) -> Stop {
-        self.fault.value(self.field, self.at, expected, got.into())
+    pub(crate) fn value(self, expected: &Expected, got: impl Into<u32>) -> &'t DecodeError {
+        self.slot.value(self.field, self.at, expected, got.into())
     }
 }
 
 impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
-    /// At the start of `bytes`, called `message` in errors.
-    pub(crate) fn new(message: &'static str, bytes: &'a [u8], trace: T, fault: &'t Fault) -> Self {
-        fault.message.set(message);
-        Self { rest: bytes, at: 0, reserved: 0, header: None, trace, fault }
-    }
-
-    /// The header of the message that was opened.
-    pub(crate) fn header(&self) -> Result<Header, Stop> {
-        self.header.ok_or(Stop(()))
+    /// At the start of `bytes`.
+    const fn new(bytes: &'a [u8], trace: T, slot: &'t ErrorSlot) -> Self {
+        Self { rest: bytes, at: 0, reserved: 0, trace, slot }
     }
 
     /// Offset of the next byte.
@@ -187,24 +152,24 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
 
     /// The next byte to be read is the start of `field`.
     pub(crate) const fn mark(&self, field: &'static str) -> Mark<'t> {
-        Mark { fault: self.fault, field, at: self.position() }
+        Mark { slot: self.slot, field, at: self.position() }
     }
 
     /// Blames Param1, which was read with the header.
     pub(crate) const fn param1(&self, field: &'static str) -> Mark<'t> {
-        Mark { fault: self.fault, field, at: 2 }
+        Mark { slot: self.slot, field, at: 2 }
     }
 
     /// Blames Param2, which was read with the header.
     pub(crate) const fn param2(&self, field: &'static str) -> Mark<'t> {
-        Mark { fault: self.fault, field, at: 3 }
+        Mark { slot: self.slot, field, at: 3 }
     }
 
-    fn truncated(&self, field: &'static str, needed: usize) -> Stop {
-        self.fault.truncated(field, self.position(), needed, self.rest.len())
+    fn truncated(&self, field: &'static str, needed: usize) -> &'t DecodeError {
+        self.slot.truncated(field, self.position(), needed, self.rest.len())
     }
 
-    fn take<F>(&mut self, field: &'static str) -> Result<&'a F, Stop>
+    fn take<F>(&mut self, field: &'static str) -> Result<&'a F, &'t DecodeError>
     where
         F: FromBytes + Immutable + KnownLayout + Unaligned,
     {
@@ -219,36 +184,40 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         Ok(value)
     }
 
-    pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, Stop> {
+    pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8, &'t DecodeError> {
         self.take::<u8>(field).copied()
     }
 
-    pub(crate) fn u16(&mut self, field: &'static str) -> Result<u16, Stop> {
+    pub(crate) fn u16(&mut self, field: &'static str) -> Result<u16, &'t DecodeError> {
         self.take::<U16>(field).map(|v| v.get())
     }
 
     /// A 24-bit integer.
-    pub(crate) fn u24(&mut self, field: &'static str) -> Result<u32, Stop> {
+    pub(crate) fn u24(&mut self, field: &'static str) -> Result<u32, &'t DecodeError> {
         let [a, b, c] = *self.array::<3>(field)?;
         Ok(u32::from_le_bytes([a, b, c, 0]))
     }
 
-    pub(crate) fn u32(&mut self, field: &'static str) -> Result<u32, Stop> {
+    pub(crate) fn u32(&mut self, field: &'static str) -> Result<u32, &'t DecodeError> {
         self.take::<U32>(field).map(|v| v.get())
     }
 
-    pub(crate) fn u64(&mut self, field: &'static str) -> Result<u64, Stop> {
+    pub(crate) fn u64(&mut self, field: &'static str) -> Result<u64, &'t DecodeError> {
         self.take::<U64>(field).map(|v| v.get())
     }
 
     pub(crate) fn array<const N: usize>(
         &mut self,
         field: &'static str,
-    ) -> Result<&'a [u8; N], Stop> {
+    ) -> Result<&'a [u8; N], &'t DecodeError> {
         self.take::<[u8; N]>(field)
     }
 
-    pub(crate) fn bytes(&mut self, field: &'static str, len: usize) -> Result<&'a [u8], Stop> {
+    pub(crate) fn bytes(
+        &mut self,
+        field: &'static str,
+        len: usize,
+    ) -> Result<&'a [u8], &'t DecodeError> {
         let Some((value, rest)) = self.rest.split_at_checked(len) else {
             return Err(self.truncated(field, len));
         };
@@ -261,7 +230,7 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
     }
 
     /// Several fields at once: a table takes less room than code for each.
-    fn fields(&mut self, fields: &[Fixed], version: SpdmVersion) -> Result<(), Stop> {
+    fn fields(&mut self, fields: &[Fixed], version: SpdmVersion) -> Result<(), &'t DecodeError> {
         for field in fields {
             if field.since.is_some_and(|since| version >= since) {
                 self.bytes(field.name, field.len.into())?;
@@ -277,7 +246,7 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         &mut self,
         fields: &'static [Fixed],
         version: SpdmVersion,
-    ) -> Result<&'a F, Stop>
+    ) -> Result<&'a F, &'t DecodeError>
     where
         F: FromBytes + Immutable + KnownLayout + Unaligned,
     {
@@ -292,8 +261,8 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         &mut self,
         field: &'static str,
         len: usize,
-        read: impl FnOnce(&mut Self) -> Result<R, Stop>,
-    ) -> Result<R, Stop> {
+        read: impl FnOnce(&mut Self) -> Result<R, &'t DecodeError>,
+    ) -> Result<R, &'t DecodeError> {
         let Some((inside, behind)) = self.rest.split_at_checked(len) else {
             return Err(self.truncated(field, len));
         };
@@ -316,7 +285,7 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
     }
 
     /// Reserved bytes: ignored, but noted when they are not zero.
-    pub(crate) fn reserved(&mut self, len: usize) -> Result<(), Stop> {
+    pub(crate) fn reserved(&mut self, len: usize) -> Result<(), &'t DecodeError> {
         let bytes = self.bytes("Reserved", len)?;
         for byte in bytes {
             self.note_reserved(*byte);
@@ -334,17 +303,17 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
     }
 
     /// Ends the message; `padding` is what the transport may append (DOE: 3, MCTP: 0).
-    pub(crate) fn finish(&self, padding: usize) -> Result<(), Stop> {
+    pub(crate) fn finish(&self, padding: usize) -> Result<(), &'t DecodeError> {
         let count = self.rest.len();
         if count > padding {
             let kind = DecodeErrorKind::Trailing { count, allowed: padding };
-            return Err(self.fault.stop("end of message", self.at, kind));
+            return Err(self.slot.fail("end of message", self.at, kind));
         }
         Ok(())
     }
 
     /// [`Self::finish`] that returns the bytes of the message, with which `raw` begins.
-    pub(crate) fn end(&self, raw: &'a [u8], padding: usize) -> Result<&'a [u8], Stop> {
+    pub(crate) fn end(&self, raw: &'a [u8], padding: usize) -> Result<&'a [u8], &'t DecodeError> {
         self.finish(padding)?;
         Ok(raw.get(..self.at).unwrap_or_default())
     }

@@ -1,9 +1,9 @@
 //! RESPOND_IF_READY.
 
-use crate::error::EncodeError;
+use crate::error::{DecodeError, EncodeError};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -27,7 +27,11 @@ impl<'a> Body<'a> for RespondIfReady {
     const BODY_NAME: &'static str = "RESPOND_IF_READY";
     const BODY_CODE: Code = Code::RESPOND_IF_READY;
 
-    fn read<T: Trace<'a>>(_: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        _: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         Ok(Self { request_code: Code(header.param1), token: header.param2 })
     }
 

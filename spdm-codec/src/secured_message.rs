@@ -4,7 +4,7 @@ use spdm_untrusted::Untrusted;
 
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::opaque::OpaqueElement;
-use crate::reader::{Reader, Stop, read_from};
+use crate::reader::{Reader, read_from};
 use crate::trace::{NoTrace, Seen, Trace};
 use crate::writer::Writer;
 
@@ -191,7 +191,7 @@ impl<'a> SecuredMessageData<'a> {
         }
     }
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(r: &mut Reader<'a, 't, T>) -> Result<Self, &'t DecodeError> {
         r.u8("SMDataVersion")?;
         let data = match r.u8("SMDataID")? {
             0 => Self::VersionSelection(SecuredMessageVersion(r.u16("SelectedVersion")?)),

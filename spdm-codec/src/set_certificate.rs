@@ -1,10 +1,10 @@
 //! SET_CERTIFICATE and SET_CERTIFICATE_RSP.
 
 use crate::digests::{CERT_MODEL, CertificateModel};
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop};
+use crate::reader::Reader;
 use crate::slot::SlotId;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
@@ -42,7 +42,10 @@ pub struct SetCertificate<'a> {
     pub operation: SetCertificateOperation<'a>,
 }
 
-fn read_slot<'a, T: Trace<'a>>(r: &Reader<'a, '_, T>, header: Header) -> Result<SlotId, Stop> {
+fn read_slot<'a, 't, T: Trace<'a>>(
+    r: &Reader<'a, 't, T>,
+    header: Header,
+) -> Result<SlotId, &'t DecodeError> {
     let slot = header.param1 & 0x0F;
     SlotId::new(slot).ok_or_else(|| r.param1("SlotID").value(&Expected::AtMost(7), slot))
 }
@@ -51,11 +54,11 @@ impl<'a> Body<'a> for SetCertificate<'a> {
     const BODY_NAME: &'static str = "SET_CERTIFICATE";
     const BODY_CODE: Code = Code::SET_CERTIFICATE;
 
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let slot = read_slot(r, header)?;
         if cx.version < SpdmVersion::V1_3 {
             r.note_reserved(header.param1 & 0xF0 | header.param2);
@@ -108,7 +111,11 @@ impl<'a> Body<'a> for SetCertificateRsp {
     const BODY_NAME: &'static str = "SET_CERTIFICATE_RSP";
     const BODY_CODE: Code = Code::SET_CERTIFICATE_RSP;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param1 & 0xF0 | header.param2);
         Ok(Self { slot: read_slot(r, header)? })
     }

@@ -6,7 +6,7 @@ use spdm_untrusted::Untrusted;
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop, read_from};
+use crate::reader::{Reader, read_from};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Trace};
 use crate::writer::Writer;
@@ -58,7 +58,10 @@ pub struct SlotManagementBody<'a> {
 }
 
 impl<'a> SlotManagementBody<'a> {
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+    ) -> Result<Self, &'t DecodeError> {
         r.note_reserved(header.param2);
         let sub_code = SlotManagementSubCode(header.param1);
         let at = r.mark("MgmtStructOffset");
@@ -102,7 +105,11 @@ impl<'a> Body<'a> for SlotManagement<'a> {
     const BODY_NAME: &'static str = "SLOT_MANAGEMENT";
     const BODY_CODE: Code = Code::SLOT_MANAGEMENT;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         SlotManagementBody::read(r, header).map(Self)
     }
 
@@ -119,7 +126,11 @@ impl<'a> Body<'a> for SlotManagementResp<'a> {
     const BODY_NAME: &'static str = "SLOT_MANAGEMENT_RESP";
     const BODY_CODE: Code = Code::SLOT_MANAGEMENT_RESP;
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, _: &Cx) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        header: Header,
+        _: &Cx,
+    ) -> Result<Self, &'t DecodeError> {
         SlotManagementBody::read(r, header).map(Self)
     }
 

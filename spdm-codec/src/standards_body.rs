@@ -1,7 +1,7 @@
 //! Who defines an identifier: the registry of standards bodies, and the header that names one.
 
-use crate::error::{EncodeError, Expected};
-use crate::reader::{Reader, Stop};
+use crate::error::{DecodeError, EncodeError, Expected};
+use crate::reader::Reader;
 use crate::trace::Trace;
 use crate::writer::Writer;
 
@@ -97,7 +97,9 @@ impl<'a> VendorHeader<'a> {
         self.vendor_id.len().saturating_add(2)
     }
 
-    pub(crate) fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
+    pub(crate) fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+    ) -> Result<Self, &'t DecodeError> {
         let id = StandardsBody(r.u8("ID")?.into());
         let at = r.mark("VendorIDLen");
         let len = r.u8("VendorIDLen")?;

@@ -1,9 +1,9 @@
 //! VENDOR_DEFINED_REQUEST and VENDOR_DEFINED_RESPONSE.
 
-use crate::error::{EncodeError, Expected};
+use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
-use crate::reader::{Reader, Stop, length};
+use crate::reader::{Reader, length};
 use crate::spdm_version::SpdmVersion;
 use crate::standards_body::StandardsBody;
 use crate::trace::Trace;
@@ -47,11 +47,11 @@ pub struct VendorDefined<'a> {
 }
 
 impl<'a> VendorDefined<'a> {
-    fn read<T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         header: Header,
         cx: &Cx,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'t DecodeError> {
         let large = if cx.version >= SpdmVersion::V1_4 { LARGE } else { 0 };
         r.note_reserved(header.param1 & !large | header.param2);
         let standard_id = StandardsBody(r.u16("StandardID")?);
@@ -107,11 +107,11 @@ macro_rules! vendor_defined {
             const BODY_NAME: &'static str = $text;
             const BODY_CODE: Code = Code::$code;
 
-            fn read<T: Trace<'a>>(
-                r: &mut Reader<'a, '_, T>,
+            fn read<'t, T: Trace<'a>>(
+                r: &mut Reader<'a, 't, T>,
                 header: Header,
                 cx: &Cx,
-            ) -> Result<Self, Stop> {
+            ) -> Result<Self, &'t DecodeError> {
                 VendorDefined::read(r, header, cx).map(Self)
             }
 

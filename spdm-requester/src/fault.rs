@@ -27,12 +27,11 @@ pub(crate) struct At(pub(crate) &'static str, pub(crate) &'static str);
 #[derive(Debug)]
 pub struct Fault {
     error: Cell<Option<Error>>,
-    decode: spdm_codec::Fault,
 }
 
 impl Fault {
     pub(crate) const fn new() -> Self {
-        Self { error: Cell::new(None), decode: spdm_codec::Fault::new() }
+        Self { error: Cell::new(None) }
     }
 
     /// Runs something that stands alone: its error comes by value.
@@ -131,31 +130,13 @@ impl Fault {
         self.stop(*error)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn undecoded(&self) -> Stop {
-        match self.decode.error() {
-            Some(error) => self.decode_error(&error),
-            None => self.unfinished(),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn undecoded_request(&self) -> Stop {
-        match self.decode.error() {
-            Some(error) => self.request_error(&error),
-            None => self.unfinished(),
-        }
-    }
-
     /// Decodes our own request.
     pub(crate) fn decode_request<'a, M: Message<'a>>(
         &self,
         bytes: &'a [u8],
         cx: &Cx,
     ) -> Result<Decoded<'a, M>, Stop> {
-        M::decode_or(Untrusted::new(bytes), cx, &self.decode).map_err(|_| self.undecoded_request())
+        M::decode(Untrusted::new(bytes), cx).map_err(|error| self.request_error(&error))
     }
 
     /// Decodes a message of the peer.
@@ -164,7 +145,7 @@ impl Fault {
         bytes: Untrusted<&'a [u8]>,
         cx: &Cx,
     ) -> Result<Decoded<'a, M>, Stop> {
-        M::decode_or(bytes, cx, &self.decode).map_err(|_| self.undecoded())
+        M::decode(bytes, cx).map_err(|error| self.decode_error(&error))
     }
 
     /// Reads the header of a message of the peer.

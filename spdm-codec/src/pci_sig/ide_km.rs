@@ -2,8 +2,8 @@
 
 use bitflags::bitflags;
 
-use crate::error::{EncodeError, Expected};
-use crate::reader::{Reader, Stop};
+use crate::error::{DecodeError, EncodeError, Expected};
+use crate::reader::Reader;
 use crate::trace::Trace;
 use crate::writer::Writer;
 
@@ -119,10 +119,10 @@ pub enum IdeKm<'a> {
 
 impl IdeKeySlot {
     /// `middle` is the field between StreamID and the flags.
-    fn read<'a, T: Trace<'a>>(
-        r: &mut Reader<'a, '_, T>,
+    fn read<'a, 't, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
         middle: &'static str,
-    ) -> Result<(Self, u8), Stop> {
+    ) -> Result<(Self, u8), &'t DecodeError> {
         r.reserved(2)?;
         let stream_id = r.u8("StreamID")?;
         let middle = r.u8(middle)?;
@@ -130,7 +130,9 @@ impl IdeKeySlot {
         Ok((Self { stream_id, flags, port_index: r.u8("PortIndex")? }, middle))
     }
 
-    fn read_plain<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
+    fn read_plain<'a, 't, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+    ) -> Result<Self, &'t DecodeError> {
         let (slot, reserved) = Self::read(r, "Reserved")?;
         r.note_reserved(reserved);
         Ok(slot)
@@ -143,7 +145,9 @@ impl IdeKeySlot {
 }
 
 impl<'a> IdeKm<'a> {
-    pub(super) fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
+    pub(super) fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+    ) -> Result<Self, &'t DecodeError> {
         let at = r.mark("ObjectID");
         Ok(match r.u8("ObjectID")? {
             0 => {

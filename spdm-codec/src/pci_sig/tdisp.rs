@@ -2,8 +2,8 @@
 
 use bitflags::bitflags;
 
-use crate::error::EncodeError;
-use crate::reader::{Reader, Stop, length};
+use crate::error::{DecodeError, EncodeError};
+use crate::reader::{Reader, length};
 use crate::trace::Trace;
 use crate::writer::Writer;
 
@@ -207,7 +207,10 @@ impl<'a> TdispBody<'a> {
         }
     }
 
-    fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>, message_type: u8) -> Result<Self, Stop> {
+    fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        message_type: u8,
+    ) -> Result<Self, &'t DecodeError> {
         Ok(match message_type {
             0x81 => Self::GetVersion,
             0x01 => {
@@ -323,7 +326,9 @@ impl<'a> TdispBody<'a> {
 }
 
 impl<'a> Tdisp<'a> {
-    pub(super) fn read<T: Trace<'a>>(r: &mut Reader<'a, '_, T>) -> Result<Self, Stop> {
+    pub(super) fn read<'t, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+    ) -> Result<Self, &'t DecodeError> {
         let version = r.u8("TDISPVersion")?;
         let message_type = r.u8("MessageType")?;
         r.reserved(2)?;
