@@ -31,7 +31,8 @@ pub struct DeviceConfig {
     /// Versions, in the order in which VERSION lists them.
     pub versions: Vec<SpdmVersion>,
     /// Signature algorithms. The device has a key and a chain for each of them in each slot, made by
-    /// [`Device::new`](crate::Device::new). The default has no RSA, because its keys take seconds.
+    /// [`Device::new`](crate::Device::new). The default has no RSA, because to make its keys takes seconds
+    /// where there is no [`Self::seed`].
     pub base_asym: BaseAsymAlgo,
     /// Post-quantum signature algorithms (1.4), which the device prefers; of these it has ML-DSA.
     pub pqc_asym: PqcAsymAlgo,
@@ -63,7 +64,8 @@ pub struct DeviceConfig {
     /// `MaxSPDMmsgSize` in bytes: what the device puts together from chunks, and sends at most in such.
     /// Without CHUNK_CAP the device announces its DataTransferSize.
     pub max_spdm_msg_size: u32,
-    /// Makes keys, certificates and nonces the same in every run.
+    /// Makes keys, certificates and nonces the same in every run. The private keys are no secret then: RSA
+    /// keys of roots, authorities and slot 0 are even the same for each seed, and published with this crate.
     pub seed: Option<u64>,
     /// The device's name, an otherName of generated leaf certificates.
     pub dmtf_name: Option<DmtfName>,

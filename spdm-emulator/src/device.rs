@@ -35,8 +35,8 @@ pub struct Device {
 }
 
 impl Device {
-    /// Makes the keys and certificates of a device. Each RSA key takes up to seconds, all others take
-    /// milliseconds.
+    /// Makes the keys and certificates of a device. To make an RSA key takes up to seconds, unless there is a
+    /// [`DeviceConfig::seed`]; all others take milliseconds.
     ///
     /// # Errors
     /// [`DeviceError`] where the configuration makes no device, or a key could not be made.

@@ -9,6 +9,7 @@ use spdm_crypto::{HashAlgorithm, RandomUnavailable};
 /// The origin of keys and nonces: random, or the same in every run.
 pub(crate) struct Entropy {
     master: [u8; 32],
+    seed: Option<u64>,
     nonces: u64,
 }
 
@@ -19,12 +20,17 @@ impl Entropy {
             Some(seed) => master = sha256(&[b"spdm emulator seed", &seed.to_le_bytes()]),
             None => PROVIDER.random.fill(&mut master)?,
         }
-        Ok(Self { master, nonces: 0 })
+        Ok(Self { master, seed, nonces: 0 })
     }
 
-    /// The seed of the key that plays this role.
-    pub(crate) fn key_seed(&self, role: &str) -> [u8; 32] {
-        sha256(&[&self.master, b"key", role.as_bytes()])
+    /// Whether keys and nonces are the same in every run.
+    pub(crate) fn is_seeded(&self) -> bool {
+        self.seed.is_some()
+    }
+
+    /// The seed of the key with this name.
+    pub(crate) fn key_seed(&self, name: &str) -> [u8; 32] {
+        sha256(&[&self.master, b"key", name.as_bytes()])
     }
 
     /// A serial number for the certificate of this subject: positive and 16 bytes long.

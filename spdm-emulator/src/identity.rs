@@ -9,12 +9,13 @@ use der::asn1::AnyRef;
 use der::pem::{self, LineEnding};
 use spdm_codec::{CertChain, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
-use spdm_crypto::{AsymAlgorithm, HashAlgorithm, RsaBits, RsaScheme, Sign as _};
+use spdm_crypto::{AsymAlgorithm, HashAlgorithm, RsaScheme, Sign as _};
 use x509_cert::Certificate;
 
 use crate::config::{DeviceConfig, DeviceModel, KeyProvisioning, preferred_asyms};
 use crate::entropy::Entropy;
 use crate::error::{DeviceError, IdentityError};
+use crate::keys::{KeyRole, key_name};
 use crate::mint::{Names, Request, Role, Valid};
 
 /// A private key and the certificates that lead to it, root side first.
@@ -294,56 +295,49 @@ struct Maker<'d> {
 }
 
 impl Maker<'_> {
-    fn key(&mut self, asym: AsymAlgorithm, name: &str) -> Result<SoftwareKey, DeviceError> {
-        let key = match self.keys.get(name) {
-            Some(key) => key.clone(),
-            None => {
-                let key = SoftwareKey::from_seed(asym, self.entropy.key_seed(name))?;
-                self.keys.insert(name.to_owned(), key.clone());
-                key
-            }
-        };
-        match asym {
-            AsymAlgorithm::Rsa(scheme, _) => Ok(key.with_scheme(scheme).unwrap_or(key)),
-            _ => Ok(key),
+    fn key(&mut self, asym: AsymAlgorithm, role: KeyRole) -> Result<SoftwareKey, DeviceError> {
+        let name = key_name(asym, role);
+        if let Some(key) = self.keys.get(&name) {
+            let other_scheme = match asym {
+                AsymAlgorithm::Rsa(scheme, _) => key.with_scheme(scheme),
+                _ => None,
+            };
+            return Ok(other_scheme.unwrap_or_else(|| key.clone()));
         }
+        let key = self.entropy.key(asym, role)?;
+        self.keys.insert(name, key.clone());
+        Ok(key)
     }
 
     fn make(&mut self, asym: AsymAlgorithm, slot: SlotId) -> Result<Identity, DeviceError> {
-        let family = match asym {
-            AsymAlgorithm::Rsa(_, RsaBits::B2048) => "RSA_2048",
-            AsymAlgorithm::Rsa(_, RsaBits::B3072) => "RSA_3072",
-            AsymAlgorithm::Rsa(_, RsaBits::B4096) => "RSA_4096",
-            other => other.name(),
-        };
-        let leaf = format!("{family} device {slot}");
+        let leaf = KeyRole::Device(slot);
         if self.config.provisioning == KeyProvisioning::PublicKey {
-            let key = self.key(asym, &leaf)?;
+            let key = self.key(asym, leaf)?;
             return Ok(Identity { key, certificates: Vec::new(), root_hash: None });
         }
-        let root = format!("{family} root CA");
-        let intermediate = format!("{family} intermediate CA");
-        let device_ca = format!("{family} device CA");
         let names =
             Names { dmtf: self.config.dmtf_name.as_ref(), pci: self.config.pci_identity.as_ref() };
-        let mut path = vec![(&root, Role::Authority), (&intermediate, Role::Authority)];
+        let mut path =
+            vec![(KeyRole::RootCa, Role::Authority), (KeyRole::IntermediateCa, Role::Authority)];
         match self.config.model {
-            DeviceModel::DeviceCert => path.push((&leaf, Role::Device(&names))),
+            DeviceModel::DeviceCert => path.push((leaf, Role::Device(&names))),
             DeviceModel::AliasCert => {
-                path.push((&device_ca, Role::DeviceAuthority));
-                path.push((&leaf, Role::Alias(&names)));
+                path.push((KeyRole::DeviceCa, Role::DeviceAuthority));
+                path.push((leaf, Role::Alias(&names)));
             }
         }
         let mut certificates = Vec::new();
-        let (mut issuer, mut signer) = (&root, self.key(asym, &root)?);
-        for (subject, role) in path {
-            let key = self.key(asym, subject)?;
+        let mut issuer = key_name(asym, KeyRole::RootCa);
+        let mut signer = self.key(asym, KeyRole::RootCa)?;
+        for (key_role, role) in path {
+            let subject = key_name(asym, key_role);
+            let key = self.key(asym, key_role)?;
             let request = Request {
-                subject,
+                subject: &subject,
                 key: &key,
-                issuer,
+                issuer: &issuer,
                 signer: &signer,
-                serial: &self.entropy.serial_number(subject),
+                serial: &self.entropy.serial_number(&subject),
                 valid: Valid {
                     not_before: self.config.not_before,
                     not_after: self.config.not_after,

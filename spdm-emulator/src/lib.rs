@@ -33,6 +33,7 @@ mod entropy;
 mod error;
 mod fault;
 mod identity;
+mod keys;
 mod measured;
 mod measurements;
 mod mint;

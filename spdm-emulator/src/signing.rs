@@ -6,6 +6,7 @@ use spdm_crypto::{AsymAlgorithm, Digest, Sign as _, SignedMessage, SigningContex
 
 use crate::connection::{Suite, Turn};
 use crate::fault::Fault;
+use crate::keys::KeyRole;
 use crate::mint::ecdsa_der;
 use crate::misbehaviour::{patch, put};
 use crate::refusal::Refusal;
@@ -51,9 +52,8 @@ impl Unsigned<'_> {
                 }
                 Fault::WrongContextSignature => signing.context = other(self.context),
                 Fault::OtherKeySignature => {
-                    let seed = turn.entropy.key_seed("another key");
-                    signing.key = SoftwareKey::from_seed(suite.asym, seed)
-                        .map_err(|_| Refusal::unexpected())?;
+                    let another = turn.entropy.key(suite.asym, KeyRole::Another);
+                    signing.key = another.map_err(|_| Refusal::unexpected())?;
                 }
                 _ => {}
             }
