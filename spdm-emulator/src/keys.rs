@@ -107,13 +107,8 @@ mod tests {
     #[test]
     fn each_fixed_key_has_its_size_and_is_there_once() {
         let device = KeyRole::Device(SlotId::ZERO);
-        let roles = [
-            KeyRole::RootCa,
-            KeyRole::IntermediateCa,
-            KeyRole::DeviceCa,
-            device,
-            KeyRole::Another,
-        ];
+        let roles =
+            [KeyRole::RootCa, KeyRole::IntermediateCa, KeyRole::DeviceCa, device, KeyRole::Another];
         let mut seen = Vec::new();
         for bits in [RsaBits::B2048, RsaBits::B3072, RsaBits::B4096] {
             for role in roles {
