@@ -67,6 +67,18 @@ fn write_seq_no(w: &mut Writer<'_>, version: SpdmVersion, seq_no: u32) -> Result
 }
 
 impl<'a> Chunk<'a> {
+    /// The longest [`Self::header_len`]: that of a first chunk.
+    pub const MAX_HEADER_LEN: usize = 16;
+
+    /// Bytes of CHUNK_SEND or CHUNK_RESPONSE in front of `SPDMchunk`.
+    #[must_use]
+    pub const fn header_len(&self) -> usize {
+        match self.large_message_size {
+            Some(_) => Self::MAX_HEADER_LEN,
+            None => Self::MAX_HEADER_LEN - size_of::<u32>(),
+        }
+    }
+
     fn read<'t, T: Trace<'a>>(
         r: &mut Reader<'a, 't, T>,
         header: Header,
@@ -175,6 +187,17 @@ pub struct ChunkSendAck<'a> {
     pub response: &'a [u8],
 }
 
+impl ChunkSendAck<'_> {
+    /// Bytes in front of `ResponseToLargeRequest`.
+    #[must_use]
+    pub const fn header_len(version: SpdmVersion) -> usize {
+        match version {
+            SpdmVersion::V1_0 | SpdmVersion::V1_1 | SpdmVersion::V1_2 | SpdmVersion::V1_3 => 6,
+            SpdmVersion::V1_4 => 8,
+        }
+    }
+}
+
 impl<'a> Body<'a> for ChunkSendAck<'a> {
     const BODY_NAME: &'static str = "CHUNK_SEND_ACK";
     const BODY_CODE: Code = Code::CHUNK_SEND_ACK;
@@ -257,10 +280,12 @@ mod tests {
             let first = [v, 0x06, 0, 9, 0, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 0xAA, 0xBB];
             let message: ChunkResponse<'_> = round_trip(&first, &cx);
             assert_eq!(message.0.large_message_size, Some(5));
+            assert_eq!(&first[message.0.header_len()..], message.0.bytes);
             every_prefix_fails::<ChunkResponse<'_>>(&first, &cx);
             let later = [v, 0x85, 1, 9, 1, 0, 0, 0, 3, 0, 0, 0, 1, 2, 3];
             let message: ChunkSend<'_> = round_trip(&later, &cx);
             assert_eq!((message.0.seq_no, message.0.bytes), (1, &[1, 2, 3][..]));
+            assert_eq!(&later[message.0.header_len()..], message.0.bytes);
             every_prefix_fails::<ChunkSend<'_>>(&later, &cx);
             let empty = [v, 0x06, 0, 9, 1, 0, 0, 0, 0, 0, 0, 0];
             expect_value::<ChunkResponse<'_>>(&empty, &cx, "ChunkSize", 8, 0);
@@ -279,6 +304,7 @@ mod tests {
             every_prefix_fails::<ChunkGet>(get, &cx);
             let message: ChunkSendAck<'_> = round_trip(ack, &cx);
             assert!(message.response.is_empty());
+            assert_eq!(ack.len(), ChunkSendAck::header_len(version));
             every_prefix_fails::<ChunkSendAck<'_>>(ack, &cx);
         }
     }

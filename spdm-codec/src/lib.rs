@@ -47,6 +47,7 @@ mod certificate;
 mod chain;
 mod challenge;
 mod chunk;
+mod chunk_error;
 mod csr;
 mod digests;
 mod encapsulated;
@@ -63,6 +64,7 @@ mod header_only;
 mod key_exchange;
 mod key_pair_info;
 mod key_update;
+mod large_message;
 mod measurement_block;
 mod measurement_extension_log;
 mod measurements;
@@ -75,6 +77,7 @@ mod psk_finish;
 mod reader;
 mod respond_if_ready;
 mod secured_message;
+mod sent_chunk;
 mod set_certificate;
 mod slot;
 #[cfg(feature = "experimental")]
@@ -107,6 +110,7 @@ pub use challenge::{
 pub use chunk::{
     Chunk, ChunkAckAttributes, ChunkAttributes, ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck,
 };
+pub use chunk_error::ChunkError;
 pub use csr::{Csr, CsrAttributes, GetCsr, PendingCsr};
 pub use digests::{CertificateModel, Digests, KeyUsage, SlotDigest, SlotKey, SlotKeys};
 pub use encapsulated::{
@@ -138,6 +142,7 @@ pub use key_pair_info::{
     KeyPairOperation, KeyPairPqc, SetKeyPairInfo, SizedPqcAsymAlgo,
 };
 pub use key_update::{KeyOperation, KeyUpdate, KeyUpdateAck};
+pub use large_message::{LargeMessage, Progress};
 pub use measurement_block::{
     DEVICE_MODE_INDEX, DeviceMode, DmtfMeasurement, MANIFEST_INDEX, Measurement, MeasurementBlock,
     MeasurementForm, MeasurementRecord, MeasurementType,
@@ -158,6 +163,7 @@ pub use respond_if_ready::RespondIfReady;
 pub use secured_message::{
     Plaintext, SecuredMessage, SecuredMessageData, SecuredMessageVersion, TAG_LEN,
 };
+pub use sent_chunk::{Acknowledged, SentChunk};
 pub use set_certificate::{SetCertificate, SetCertificateOperation, SetCertificateRsp};
 pub use slot::{KeySlot, SlotId, SlotMask};
 #[cfg(feature = "experimental")]

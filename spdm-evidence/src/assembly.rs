@@ -5,10 +5,10 @@
 use core::fmt;
 
 use spdm_codec::{
-    Chunk, ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck, Code, Cx, DecodeError, ErrorCode,
-    ErrorResponse, ExtendedErrorData, Header, Message, SpdmVersion,
+    Acknowledged, Chunk, ChunkError, ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck, Code, Cx,
+    DecodeError, ErrorCode, ErrorResponse, ExtendedErrorData, Header, LargeMessage, Message,
+    Progress, SentChunk, SpdmVersion,
 };
-use spdm_requester::{Acknowledged, Error, LargeMessage, Progress, SentChunk};
 use spdm_untrusted::Untrusted;
 
 use crate::exchange::{Exchange, Negotiation, Note, Recording};
@@ -20,7 +20,7 @@ pub enum Broken {
     /// A message that has to be understood to go on cannot be decoded.
     Decode(DecodeError),
     /// A chunk breaks a rule.
-    Chunk(Error),
+    Chunk(ChunkError),
 }
 
 impl fmt::Display for Broken {
@@ -40,11 +40,10 @@ impl From<DecodeError> for Broken {
     }
 }
 
-/// What the rules of chunks say.
-impl From<Error> for Broken {
-    fn from(error: Error) -> Self {
+impl From<ChunkError> for Broken {
+    fn from(error: ChunkError) -> Self {
         match error {
-            Error::Decode(error) => Self::Decode(error),
+            ChunkError::Decode(error) => Self::Decode(error),
             other => Self::Chunk(other),
         }
     }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use spdm_codec::{Code, DecodeError, EncodeError, ErrorCode, Expected};
+use spdm_codec::{ChunkError, Code, DecodeError, EncodeError, ErrorCode, Expected};
 use spdm_crypto::HashError;
 use spdm_x509::ChainError;
 
@@ -223,6 +223,20 @@ impl Error {
 impl From<DecodeError> for Error {
     fn from(error: DecodeError) -> Self {
         Self::Decode(error)
+    }
+}
+
+/// The peer broke a rule of the transfer of large messages.
+impl From<ChunkError> for Error {
+    fn from(error: ChunkError) -> Self {
+        let (message, field, violation) = match error {
+            ChunkError::Decode(error) => return Self::Decode(error),
+            ChunkError::Value { message, field, expected, got } => {
+                (message, field, Violation::Value { expected, got })
+            }
+            ChunkError::Unexpected { message, field } => (message, field, Violation::Unexpected),
+        };
+        Self::Misbehaved(Misbehaviour { message, field, violation })
     }
 }
 

@@ -5,8 +5,8 @@ mod arrival;
 mod chunk_send;
 
 use spdm_codec::{
-    ChunkGet, Code, ErrorCode, ErrorResponse, ExtendedErrorData, Header, Message, RespondIfReady,
-    ResponseNotReady, SpdmVersion,
+    ChunkGet, Code, ErrorCode, ErrorResponse, ExtendedErrorData, Header, LargeMessage, Message,
+    RespondIfReady, ResponseNotReady, SpdmVersion,
 };
 use spdm_transport::{Instant, micros};
 use spdm_untrusted::Untrusted;
@@ -14,7 +14,6 @@ use spdm_untrusted::Untrusted;
 use crate::config::Bounds;
 use crate::error::{Bound, Error, Misuse, Refusal};
 use crate::fault::{Fault, Stop};
-use crate::large_message::LargeMessage;
 use crate::requester::{Core, REQUEST_AREA};
 pub(crate) use arrival::Arrival;
 use chunk_send::Sending;

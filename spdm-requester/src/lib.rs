@@ -48,7 +48,6 @@ mod error;
 mod exchange;
 mod fault;
 mod flow;
-mod large_message;
 mod negotiated;
 pub mod nonblocking;
 mod operation;
@@ -65,7 +64,6 @@ pub use config::{Bounds, Compat, Offer, Timing};
 pub use connection::{Connection, MeasurementSignature, Stage, Verdict, VersionSet};
 pub use error::{Bound, Buffer, Error, Incompatible, Misbehaviour, Misuse, Refusal, Violation};
 pub use flow::{Failure, Flow, Receive, Recovered, Step, Transmit};
-pub use large_message::{Acknowledged, LargeMessage, Progress, SentChunk};
 pub use negotiated::{Announced, Negotiated, Selected};
 pub use operation::Operation;
 pub use operations::{

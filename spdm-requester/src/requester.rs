@@ -3,8 +3,8 @@
 use core::fmt;
 
 use spdm_codec::{
-    CapabilityFlags, Code, MIN_DATA_TRANSFER_SIZE, MeasurementAttributes, MeasurementSummary,
-    Nonce, SlotId, SpdmVersion, TransferSizes,
+    CapabilityFlags, Chunk, Code, MIN_DATA_TRANSFER_SIZE, MeasurementAttributes,
+    MeasurementSummary, Nonce, SlotId, SpdmVersion, TransferSizes,
 };
 use spdm_crypto::{HashBank, Provider};
 use spdm_transport::Limits;
@@ -16,7 +16,6 @@ use crate::connection::Connection;
 use crate::error::{Bound, Error, Incompatible, Misuse};
 use crate::fault::{Fault, Stop};
 use crate::flow::Flow;
-use crate::large_message::{CHUNK_HEADER_LEN, LARGE_MESSAGE_SIZE_LEN};
 use crate::negotiated::Negotiated;
 use crate::operation::Judge;
 use crate::operations::{
@@ -93,7 +92,7 @@ impl<'a> Core<'a> {
     pub(crate) fn sizes(&self) -> TransferSizes {
         let bytes = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
         let chunks = self.offer.capabilities.contains(CapabilityFlags::CHUNK_CAP);
-        let header = if chunks { CHUNK_HEADER_LEN + LARGE_MESSAGE_SIZE_LEN } else { 0 };
+        let header = if chunks { Chunk::MAX_HEADER_LEN } else { 0 };
         let whole = bytes(self.area().saturating_sub(header));
         let one = whole
             .min(bytes(self.limits.max_receive))

@@ -71,7 +71,7 @@ impl Fault {
     pub(super) fn of_broken(broken: &Broken) -> Self {
         match broken {
             Broken::Decode(decode) => Self::decode(None, decode),
-            Broken::Chunk(error) => Self { check: None, ..Self::of(error) },
+            Broken::Chunk(error) => Self { check: None, ..Self::of(&Error::from(*error)) },
         }
     }
 

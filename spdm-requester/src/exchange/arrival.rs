@@ -3,7 +3,8 @@
 use core::ops::Range;
 
 use spdm_codec::{
-    ChunkResponse, ChunkSendAck, Code, Cx, ErrorCode, ErrorResponse, ExtendedErrorData, Header,
+    Acknowledged, ChunkResponse, ChunkSendAck, Code, Cx, ErrorCode, ErrorResponse,
+    ExtendedErrorData, Header, LargeMessage, Progress,
 };
 use spdm_transport::{Instant, MessageKind, Received};
 use spdm_untrusted::Untrusted;
@@ -13,9 +14,6 @@ use super::{Exchange, Outgoing, Stage, Transfer};
 use crate::connection::Verdict;
 use crate::error::{Bound, Error, Misuse};
 use crate::fault::{At, Fault, Stop};
-use crate::large_message::{
-    Acknowledged, CHUNK_HEADER_LEN, LARGE_MESSAGE_SIZE_LEN, LargeMessage, Progress,
-};
 use crate::requester::{Core, REQUEST_AREA};
 
 /// What follows from a message that arrived.
@@ -149,7 +147,8 @@ impl Exchange {
         let whole = 0..usize::try_from(large.len()).unwrap_or(usize::MAX);
         let response = Untrusted::new(area.get(whole.clone()).unwrap_or_default());
         large
-            .judge_content(judge.fault(), response)
+            .check_content(response)
+            .map_err(|error| judge.fault().stop(error))
             .inspect_err(|stop| judge.reject(request, response, *stop))?;
         self.transfer = Transfer::Whole;
         Ok(Arrival::Response(whole))
@@ -192,11 +191,8 @@ fn add(
     cx: &Cx,
 ) -> Result<(Progress, Range<usize>), Stop> {
     let chunk = fault.decode::<ChunkResponse<'_>>(message, cx)?.message.0;
-    let start = match chunk.large_message_size {
-        Some(_) => CHUNK_HEADER_LEN + LARGE_MESSAGE_SIZE_LEN,
-        None => CHUNK_HEADER_LEN,
-    };
-    let progress = large.take(fault, &chunk)?;
+    let start = chunk.header_len();
+    let progress = large.add(&chunk).map_err(|error| fault.stop(error))?;
     Ok((progress, start..start.saturating_add(chunk.bytes.len())))
 }
 
@@ -217,5 +213,5 @@ fn acknowledge<'a>(
     cx: &Cx,
 ) -> Result<Acknowledged<'a>, Stop> {
     let ack = fault.decode::<ChunkSendAck<'_>>(message, cx)?.message;
-    sending.chunk().judge(fault, &ack, cx.padding)
+    sending.chunk().acknowledge(&ack, cx.padding).map_err(|error| fault.stop(error))
 }

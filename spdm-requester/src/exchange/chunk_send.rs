@@ -1,10 +1,9 @@
 //! A large request on its way: CHUNK_SEND after CHUNK_SEND.
 
-use spdm_codec::{Chunk, ChunkAttributes, ChunkSend, Message, SpdmVersion};
+use spdm_codec::{Chunk, ChunkAttributes, ChunkSend, Message, SentChunk, SpdmVersion};
 
 use super::{Exchange, Transfer};
 use crate::fault::{Fault, Stop};
-use crate::large_message::{CHUNK_HEADER_LEN, LARGE_MESSAGE_SIZE_LEN, SentChunk};
 use crate::requester::Core;
 
 /// How far a large request is.
@@ -46,22 +45,21 @@ impl Sending {
         out: &mut [u8],
     ) -> Result<usize, Stop> {
         let size = u32::try_from(request.len()).unwrap_or(u32::MAX);
-        let first = self.chunk.seq_no == 0;
-        let header = CHUNK_HEADER_LEN + if first { LARGE_MESSAGE_SIZE_LEN } else { 0 };
-        let rest = request.get(self.done..).unwrap_or_default();
-        let len = rest.len().min(self.unit.saturating_sub(header));
-        let last = len == rest.len();
-        let attributes = if last { ChunkAttributes::LAST_CHUNK } else { ChunkAttributes::empty() };
-        let message = ChunkSend(Chunk {
-            attributes,
+        let mut chunk = Chunk {
+            attributes: ChunkAttributes::empty(),
             handle: self.chunk.handle,
             seq_no: self.chunk.seq_no,
-            large_message_size: first.then_some(size),
-            bytes: rest.get(..len).unwrap_or_default(),
-        });
-        let written = message.encode(version, out).map_err(|error| fault.stop(error))?;
-        self.len = len;
-        self.chunk.attributes = attributes;
+            large_message_size: (self.chunk.seq_no == 0).then_some(size),
+            bytes: request.get(self.done..).unwrap_or_default(),
+        };
+        let room = self.unit.saturating_sub(chunk.header_len());
+        match chunk.bytes.get(..room) {
+            Some(part) if part.len() < chunk.bytes.len() => chunk.bytes = part,
+            _ => chunk.attributes = ChunkAttributes::LAST_CHUNK,
+        }
+        let written = ChunkSend(chunk).encode(version, out).map_err(|error| fault.stop(error))?;
+        self.len = chunk.bytes.len();
+        self.chunk.attributes = chunk.attributes;
         Ok(written)
     }
 }

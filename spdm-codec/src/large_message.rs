@@ -1,27 +1,14 @@
-//! Large messages in chunks (DSP0274 1.2 §Large SPDM message transfer mechanism): the rules, for live
-//! connections and for recordings. The bytes are the caller's.
+//! Large messages (DSP0274 1.2 §Large SPDM message transfer mechanism): the rules by which chunks become one,
+//! for live connections and for captures. The bytes are the caller's.
 
-use spdm_codec::{
-    Chunk, ChunkAckAttributes, ChunkAttributes, ChunkSendAck, Code, ErrorCode, Expected,
-    MIN_DATA_TRANSFER_SIZE, SpdmVersion,
-};
 use spdm_untrusted::Untrusted;
 
-use crate::error::Error;
-use crate::fault::{At, Fault, Stop};
-
-/// Bytes of a chunk message in front of its chunk, `LargeMessageSize` of the first one not counted.
-pub(crate) const CHUNK_HEADER_LEN: usize = 12;
-/// Bytes of `LargeMessageSize`.
-pub(crate) const LARGE_MESSAGE_SIZE_LEN: usize = 4;
-
-/// Bytes of CHUNK_SEND_ACK in front of `ResponseToLargeRequest`.
-pub(crate) const fn ack_header_len(version: SpdmVersion) -> usize {
-    match version {
-        SpdmVersion::V1_0 | SpdmVersion::V1_1 | SpdmVersion::V1_2 | SpdmVersion::V1_3 => 6,
-        SpdmVersion::V1_4 => 8,
-    }
-}
+use crate::capabilities::MIN_DATA_TRANSFER_SIZE;
+use crate::chunk::{Chunk, ChunkAttributes, ChunkSendAck};
+use crate::chunk_error::ChunkError;
+use crate::error::Expected;
+use crate::message::{Code, Header};
+use crate::spdm_version::SpdmVersion;
 
 /// A large message while its chunks arrive. Feed it every chunk; append those that it accepts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -76,7 +63,7 @@ impl LargeMessage {
     /// The response answers a large request: CHUNK_SEND_ACK would have had to carry it.
     #[must_use]
     pub fn to_large_request(mut self) -> Self {
-        let header = u32::try_from(ack_header_len(self.version)).unwrap_or(0);
+        let header = u32::try_from(ChunkSendAck::header_len(self.version)).unwrap_or(0);
         self.more_than = MIN_DATA_TRANSFER_SIZE.saturating_sub(header);
         self
     }
@@ -114,36 +101,33 @@ impl LargeMessage {
 
     #[cold]
     #[inline(never)]
-    fn value(&self, fault: &Fault, field: &'static str, expected: Expected, got: u32) -> Stop {
-        fault.value(&At(self.message, field), &expected, got)
+    fn value(&self, field: &'static str, expected: Expected, got: u32) -> ChunkError {
+        ChunkError::value(self.message, field, expected, got.into())
     }
 
-    /// Judges the next chunk, all or nothing. Its bytes belong behind those that were accepted before.
+    /// Checks the next chunk, all or nothing: after an error the transfer is as before. The bytes of an accepted
+    /// chunk belong behind those of the chunks before it.
     ///
     /// # Errors
-    /// [`Error::Misbehaved`] names the field of the chunk message that breaks a rule.
-    pub fn add(&mut self, chunk: &Chunk<'_>) -> Result<Progress, Error> {
-        Fault::out_of(|fault| self.take(fault, chunk))
-    }
-
-    pub(crate) fn take(&mut self, fault: &Fault, chunk: &Chunk<'_>) -> Result<Progress, Stop> {
+    /// [`ChunkError`] names the field of the chunk message that breaks a rule.
+    pub fn add(&mut self, chunk: &Chunk<'_>) -> Result<Progress, ChunkError> {
         if chunk.handle != self.handle {
             let expected = Expected::Exactly(self.handle.into());
-            return Err(self.value(fault, "Handle", expected, chunk.handle.into()));
+            return Err(self.value("Handle", expected, chunk.handle.into()));
         }
         if chunk.seq_no != self.next {
             let expected = Expected::Exactly(self.next.into());
-            return Err(self.value(fault, "ChunkSeqNo", expected, chunk.seq_no));
+            return Err(self.value("ChunkSeqNo", expected, chunk.seq_no));
         }
-        let total = self.total(fault, chunk)?;
+        let total = self.total(chunk)?;
         let size = u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX);
         let left = total.saturating_sub(self.have);
         if size > left {
-            return Err(self.value(fault, "ChunkSize", Expected::AtMost(left.into()), size));
+            return Err(self.value("ChunkSize", Expected::AtMost(left.into()), size));
         }
-        let progress = self.progress(fault, chunk, size == left)?;
+        let progress = self.progress(chunk, size == left)?;
         if progress == Progress::More {
-            self.check_not_last(fault, chunk, size)?;
+            self.check_not_last(chunk, size)?;
         }
         self.total = Some(total);
         self.have = self.have.saturating_add(size);
@@ -152,23 +136,23 @@ impl LargeMessage {
     }
 
     /// LargeMessageSize, which the first chunk states.
-    fn total(&self, fault: &Fault, chunk: &Chunk<'_>) -> Result<u32, Stop> {
+    fn total(&self, chunk: &Chunk<'_>) -> Result<u32, ChunkError> {
         let field = "LargeMessageSize";
         match (self.total, chunk.large_message_size) {
             (None, Some(size)) if size <= self.more_than => {
                 let least = u64::from(self.more_than).saturating_add(1);
-                Err(self.value(fault, field, Expected::AtLeast(least), size))
+                Err(self.value(field, Expected::AtLeast(least), size))
             }
             (None, Some(size)) if size > self.at_most => {
-                Err(self.value(fault, field, Expected::AtMost(self.at_most.into()), size))
+                Err(self.value(field, Expected::AtMost(self.at_most.into()), size))
             }
             (None, Some(size)) | (Some(size), None) => Ok(size),
             // ChunkSeqNo decides whether the field is there, and it was checked.
-            (None, None) | (Some(_), Some(_)) => Err(fault.unexpected(&At(self.message, field))),
+            (None, None) | (Some(_), Some(_)) => Err(ChunkError::unexpected(self.message, field)),
         }
     }
 
-    fn progress(&self, fault: &Fault, chunk: &Chunk<'_>, complete: bool) -> Result<Progress, Stop> {
+    fn progress(&self, chunk: &Chunk<'_>, complete: bool) -> Result<Progress, ChunkError> {
         let last = chunk.attributes.contains(ChunkAttributes::LAST_CHUNK);
         let rule = match (last, complete) {
             (true, true) => return Ok(Progress::Complete),
@@ -177,38 +161,30 @@ impl LargeMessage {
             (false, true) => "LastChunk, for LargeMessageSize is reached",
         };
         let got = u32::from(chunk.attributes.bits());
-        Err(self.value(fault, "LastChunk", Expected::Rule(rule), got))
+        Err(self.value("LastChunk", Expected::Rule(rule), got))
     }
 
     /// Chunks before the last one fill at least the smallest transfer: their number is bounded.
-    fn check_not_last(&self, fault: &Fault, chunk: &Chunk<'_>, size: u32) -> Result<(), Stop> {
-        let header = match chunk.large_message_size {
-            Some(_) => CHUNK_HEADER_LEN + LARGE_MESSAGE_SIZE_LEN,
-            None => CHUNK_HEADER_LEN,
-        };
-        let header = u32::try_from(header).unwrap_or(u32::MAX);
+    fn check_not_last(&self, chunk: &Chunk<'_>, size: u32) -> Result<(), ChunkError> {
+        let header = u32::try_from(chunk.header_len()).unwrap_or(u32::MAX);
         let least = MIN_DATA_TRANSFER_SIZE.saturating_sub(header);
         if size < least {
-            return Err(self.value(fault, "ChunkSize", Expected::AtLeast(least.into()), size));
+            return Err(self.value("ChunkSize", Expected::AtLeast(least.into()), size));
         }
         let narrow = self.version < SpdmVersion::V1_4;
         if narrow && self.next >= u16::MAX.into() {
             let rule = Expected::Rule("LastChunk, for ChunkSeqNo ends here");
-            return Err(self.value(fault, "LastChunk", rule, 0));
+            return Err(self.value("LastChunk", rule, 0));
         }
         Ok(())
     }
 
-    /// Judges what a complete message is: messages that are never large are not put together.
+    /// Checks what the complete message is: some messages never travel in chunks.
     ///
     /// # Errors
-    /// [`Error::Decode`] without a header, [`Error::Misbehaved`] for such a message.
-    pub fn check_content(&self, whole: Untrusted<&[u8]>) -> Result<(), Error> {
-        Fault::out_of(|fault| self.judge_content(fault, whole))
-    }
-
-    pub(crate) fn judge_content(&self, fault: &Fault, whole: Untrusted<&[u8]>) -> Result<(), Stop> {
-        let header = fault.peek(whole)?;
+    /// [`ChunkError::Decode`] where it has no header, [`ChunkError::Value`] for one that never travels so.
+    pub fn check_content(&self, whole: Untrusted<&[u8]>) -> Result<(), ChunkError> {
+        let header = Header::peek(whole)?;
         let may_be_large = match header.code {
             Code::CHUNK_SEND
             | Code::CHUNK_SEND_ACK
@@ -226,109 +202,14 @@ impl LargeMessage {
             return Ok(());
         }
         let rule = Expected::Rule("a message that may be large");
-        Err(self.value(fault, "SPDMchunk", rule, header.code.0.into()))
-    }
-}
-
-/// A CHUNK_SEND that was sent, to judge what comes back.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "callers build it")]
-pub struct SentChunk {
-    /// `Handle`.
-    pub handle: u8,
-    /// `ChunkSeqNo`.
-    pub seq_no: u32,
-    /// Param1: whether it was the last one.
-    pub attributes: ChunkAttributes,
-}
-
-/// What CHUNK_SEND_ACK means.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "DSP0274 has these three")]
-pub enum Acknowledged<'a> {
-    /// The next chunk may come.
-    Next,
-    /// The response to the large request, which is complete.
-    Response(Untrusted<&'a [u8]>),
-    /// An ERROR that ends the large request early.
-    EarlyError(Untrusted<&'a [u8]>),
-}
-
-const MESSAGE: &str = "CHUNK_SEND_ACK";
-
-impl SentChunk {
-    /// Whether it was the last one.
-    #[must_use]
-    pub const fn is_last(&self) -> bool {
-        self.attributes.contains(ChunkAttributes::LAST_CHUNK)
-    }
-
-    /// Judges the acknowledgement of this chunk; `padding` is how many bytes the transport may have
-    /// appended to it.
-    ///
-    /// # Errors
-    /// [`Error::Misbehaved`] and [`Error::Decode`] name the field that breaks a rule.
-    pub fn acknowledge<'a>(
-        &self,
-        ack: &ChunkSendAck<'a>,
-        padding: usize,
-    ) -> Result<Acknowledged<'a>, Error> {
-        Fault::out_of(|fault| self.judge(fault, ack, padding))
-    }
-
-    pub(crate) fn judge<'a>(
-        &self,
-        fault: &Fault,
-        ack: &ChunkSendAck<'a>,
-        padding: usize,
-    ) -> Result<Acknowledged<'a>, Stop> {
-        if ack.handle != self.handle {
-            let (at, expected) = (&At(MESSAGE, "Handle"), Expected::Exactly(self.handle.into()));
-            return Err(fault.value(at, &expected, ack.handle));
-        }
-        if ack.seq_no != self.seq_no {
-            let expected = Expected::Exactly(self.seq_no.into());
-            return Err(fault.value(&At(MESSAGE, "ChunkSeqNo"), &expected, ack.seq_no));
-        }
-        let response = Untrusted::new(ack.response);
-        let rule = |rule, got: usize| {
-            let at = &At(MESSAGE, "ResponseToLargeRequest");
-            Err(fault.value(at, &Expected::Rule(rule), got))
-        };
-        if ack.attributes.contains(ChunkAckAttributes::EARLY_ERROR_DETECTED) {
-            let header = fault.peek(response)?;
-            if header.code != Code::ERROR {
-                return rule("ERROR, for EarlyErrorDetected is set", usize::from(header.code.0));
-            }
-            if matches!(
-                ErrorCode(header.param1),
-                ErrorCode::LARGE_RESPONSE | ErrorCode::RESPONSE_NOT_READY
-            ) {
-                return rule("an ERROR that ends the large request", usize::from(header.param1));
-            }
-            return Ok(Acknowledged::EarlyError(response));
-        }
-        if !self.is_last() {
-            if ack.response.len() > padding {
-                return rule("nothing before the last chunk", ack.response.len());
-            }
-            return Ok(Acknowledged::Next);
-        }
-        let code = fault.peek(response)?.code;
-        if matches!(code, Code::CHUNK_RESPONSE | Code::CHUNK_SEND_ACK) {
-            return rule("no message of the chunk transfer", usize::from(code.0));
-        }
-        Ok(Acknowledged::Response(response))
+        Err(self.value("SPDMchunk", rule, header.code.0.into()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Acknowledged, LargeMessage, Progress, SentChunk};
-    use crate::error::{Error, Misbehaviour, Violation};
-    use spdm_codec::{
-        Chunk, ChunkAckAttributes, ChunkAttributes, ChunkSendAck, Expected, SpdmVersion,
-    };
+    use super::{LargeMessage, Progress};
+    use crate::{Chunk, ChunkAttributes, ChunkError, Expected, SpdmVersion};
     use spdm_untrusted::Untrusted;
 
     const V1_2: SpdmVersion = SpdmVersion::V1_2;
@@ -345,13 +226,8 @@ mod tests {
         Chunk { attributes, handle: 7, seq_no, large_message_size: total, bytes: &BYTES[..len] }
     }
 
-    fn value(field: &'static str, expected: Expected, got: u64) -> Error {
-        value_in("CHUNK_RESPONSE", field, expected, got)
-    }
-
-    fn value_in(message: &'static str, field: &'static str, expected: Expected, got: u64) -> Error {
-        let violation = Violation::Value { expected, got };
-        Error::Misbehaved(Misbehaviour { message, field, violation })
+    fn value(field: &'static str, expected: Expected, got: u64) -> ChunkError {
+        ChunkError::Value { message: "CHUNK_RESPONSE", field, expected, got }
     }
 
     #[test]
@@ -474,47 +350,7 @@ mod tests {
         }
         assert!(matches!(
             large.check_content(Untrusted::new(&[0x12, 1, 0])),
-            Err(Error::Decode(_))
+            Err(ChunkError::Decode(_))
         ));
-    }
-
-    #[test]
-    fn n29_acknowledgements() {
-        const ERROR: &[u8] = &[0x12, 0x7F, 1, 0];
-        let sent = SentChunk { handle: 7, seq_no: 3, attributes: MORE };
-        let last = SentChunk { attributes: LAST, ..sent };
-        let attributes = ChunkAckAttributes::empty();
-        let ack = ChunkSendAck { attributes, handle: 7, seq_no: 3, response: &[] };
-        let value = |field, expected, got| value_in("CHUNK_SEND_ACK", field, expected, got);
-        let error = |sent: SentChunk, ack: ChunkSendAck<'static>| {
-            sent.acknowledge(&ack, 3).map(drop).unwrap_err()
-        };
-        assert!(matches!(sent.acknowledge(&ack, 3), Ok(Acknowledged::Next)));
-        let padded = ChunkSendAck { response: &[0; 3], ..ack };
-        assert!(matches!(sent.acknowledge(&padded, 3), Ok(Acknowledged::Next)));
-        let nothing = Expected::Rule("nothing before the last chunk");
-        let more = ChunkSendAck { response: ERROR, ..ack };
-        assert_eq!(error(sent, more), value("ResponseToLargeRequest", nothing, 4));
-        assert!(matches!(last.acknowledge(&more, 3), Ok(Acknowledged::Response(_))));
-        assert!(matches!(error(last, padded), Error::Decode(_)));
-        let handle = ChunkSendAck { handle: 8, ..more };
-        assert_eq!(error(last, handle), value("Handle", Expected::Exactly(7), 8));
-        let seq_no = ChunkSendAck { seq_no: 4, ..more };
-        assert_eq!(error(last, seq_no), value("ChunkSeqNo", Expected::Exactly(3), 4));
-        let early = ChunkSendAck { attributes: ChunkAckAttributes::EARLY_ERROR_DETECTED, ..more };
-        assert!(matches!(sent.acknowledge(&early, 3), Ok(Acknowledged::EarlyError(_))));
-        let no_error = ChunkSendAck { response: &[0x12, 1, 0, 0], ..early };
-        let rule = Expected::Rule("ERROR, for EarlyErrorDetected is set");
-        assert_eq!(error(last, no_error), value("ResponseToLargeRequest", rule, 1));
-        for code in [0x0F, 0x42] {
-            let response = [0x12, 0x7F, code, 0, 1, 1, 1, 1];
-            let early = ChunkSendAck { response: &response, ..early };
-            let rule = Expected::Rule("an ERROR that ends the large request");
-            let error = last.acknowledge(&early, 3).map(drop).unwrap_err();
-            assert_eq!(error, value("ResponseToLargeRequest", rule, code.into()));
-        }
-        let nested = ChunkSendAck { response: &[0x12, 6, 0, 0], ..more };
-        let rule = Expected::Rule("no message of the chunk transfer");
-        assert_eq!(error(last, nested), value("ResponseToLargeRequest", rule, 6));
     }
 }
