@@ -16,8 +16,8 @@ use spdm_evidence::{
     Check, Evidence, ReadOptions, Recorder, Report, Status, Verifier, write_standard_transcript,
 };
 use spdm_requester::{
-    AttestationPlan, Attested, ChainCache, Connection, Error, Proof, Requester, RunError, Storage,
-    blocking,
+    AttestationPlan, Attested, ChainCache, Connection, Error, KnownChain, Proof, Requester,
+    RunError, Storage, blocking,
 };
 use spdm_transport::{Clock, Duration, Instant, Limits, MessageKind, Received, Transport};
 use spdm_x509::{Anchor, Identity, Policy, Trusted, ValidityCheck};
@@ -237,7 +237,8 @@ fn a_chain_that_was_known_belongs_to_the_record() {
         let known =
             [attest(&mut wire, &mut recorder, ChainCache::EMPTY, &mut buffer, None).unwrap()];
         let mut recorder = Recorder::new(0);
-        let cache = ChainCache::new(&known);
+        let chains = [KnownChain::new(&known[0]).unwrap()];
+        let cache = ChainCache::new(&chains);
         attest(&mut wire, &mut recorder, cache, &mut [], None).unwrap();
         // Without it nobody knows whose key signed.
         let without = recorder.clone().into_evidence("here");

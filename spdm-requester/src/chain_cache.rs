@@ -1,10 +1,53 @@
 //! Chains that were trusted before.
 
-use spdm_crypto::Digest;
+use spdm_crypto::{Digest, Provider};
+use spdm_untrusted::Untrusted;
 use spdm_x509::{Chain, ChainContext, Identity, Trusted, VerifiedLinks};
 
-/// Chains of earlier attestations, lent by the caller: whose digest DIGESTS states need not be fetched, and
-/// the signatures inside it not be verified again.
+/// A chain of an earlier attestation, and the proof about the signatures in it.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownChain<'c> {
+    chain: Chain<'c>,
+    links: VerifiedLinks,
+}
+
+impl<'c> KnownChain<'c> {
+    /// The chain that was trusted; `None` for a provisioned key, which has none.
+    #[must_use]
+    pub const fn new(trusted: &Trusted<'c>) -> Option<Self> {
+        match (trusted.identity(), trusted.links()) {
+            (Identity::Chain(chain), Some(links)) => Some(Self { chain: *chain, links }),
+            _ => None,
+        }
+    }
+
+    /// A chain whose bytes were kept, read once more; `None` unless `links` speak of it.
+    #[must_use]
+    pub fn recall(
+        bytes: &'c [u8],
+        context: ChainContext,
+        links: VerifiedLinks,
+        provider: &Provider,
+    ) -> Option<Self> {
+        let chain = Chain::parse(Untrusted::new(bytes), context, provider).ok()?;
+        links.cover(&chain).then_some(Self { chain, links })
+    }
+
+    /// The chain.
+    #[must_use]
+    pub const fn chain(&self) -> &Chain<'c> {
+        &self.chain
+    }
+
+    /// The proof about its signatures.
+    #[must_use]
+    pub const fn links(&self) -> &VerifiedLinks {
+        &self.links
+    }
+}
+
+/// Previously trusted chains, lent by the caller. If DIGESTS announces the digest of one of them, it is neither
+/// fetched nor are the signatures in it verified again.
 ///
 /// Everything else is judged again under the policy of the day: trust anchor, time, profile and name. And
 /// the device has to answer for this digest: CHALLENGE_AUTH and MEASUREMENTS are signed by its key.
@@ -17,30 +60,24 @@ use spdm_x509::{Chain, ChainContext, Identity, Trusted, VerifiedLinks};
 /// the buffer of its chain lives.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ChainCache<'c> {
-    known: &'c [Trusted<'c>],
+    known: &'c [KnownChain<'c>],
 }
 
 impl<'c> ChainCache<'c> {
     /// Nothing is known.
     pub const EMPTY: Self = Self { known: &[] };
 
-    /// These chains are known. Provisioned keys among them are of no use here.
+    /// These chains are known.
     #[must_use]
-    pub const fn new(known: &'c [Trusted<'c>]) -> Self {
+    pub const fn new(known: &'c [KnownChain<'c>]) -> Self {
         Self { known }
     }
 
-    /// The chain of this digest that was read in this way, and the proof about its signatures.
-    pub(crate) fn find(
-        &self,
-        context: &ChainContext,
-        digest: &Digest,
-    ) -> Option<(&'c Chain<'c>, VerifiedLinks)> {
-        self.known.iter().find_map(|trusted| match trusted.identity() {
-            Identity::Chain(chain) if chain.context() == context && chain.digest() == digest => {
-                trusted.links().map(|links| (chain, links))
-            }
-            _ => None,
-        })
+    /// The chain of this digest that was read in this way.
+    pub(crate) fn find(&self, context: &ChainContext, digest: &Digest) -> Option<KnownChain<'c>> {
+        let known = self.known.iter();
+        let mut fitting = known
+            .filter(|known| known.chain.context() == context && known.chain.digest() == digest);
+        fitting.next().copied()
     }
 }

@@ -135,6 +135,8 @@ pub enum Incompatible {
     },
     /// No slot that is provisioned fits the caller's choice.
     NoSlot,
+    /// The device has no measurement that it could sign.
+    NoMeasurement,
     /// A request is larger than what the Responder receives.
     RequestTooLarge {
         /// Bytes of the request.
@@ -204,6 +206,8 @@ pub enum Misuse {
     Overrun,
     /// The offered capabilities contradict each other; this is the rule.
     Offer(&'static str),
+    /// An attestation without a policy: nobody could be trusted.
+    Policy,
     /// A measurement selection without indices, or with an index twice or out of 1 to 0xFE.
     Selection,
 }
@@ -332,6 +336,7 @@ impl fmt::Display for Incompatible {
             }
             Self::SlotEmpty { slot } => write!(f, "slot {slot} has no certificate chain"),
             Self::NoSlot => f.write_str("the device has no slot of the kind that is asked for"),
+            Self::NoMeasurement => f.write_str("the device signed no measurement"),
             Self::RequestTooLarge { len, field, limit } => {
                 write!(f, "a request of {len} bytes exceeds the device's {field} of {limit}")
             }
@@ -378,6 +383,7 @@ impl fmt::Display for Misuse {
             Self::Unfinished => f.write_str("the flow is not at its end"),
             Self::Overrun => f.write_str("more was received than the buffer holds"),
             Self::Offer(rule) => write!(f, "the offered capabilities break a rule: {rule}"),
+            Self::Policy => f.write_str("an attestation needs a policy"),
             Self::Selection => f.write_str("the selection of measurements is not valid"),
         }
     }

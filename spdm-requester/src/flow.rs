@@ -170,8 +170,10 @@ impl<'a, O: Operation> Flow<'a, O> {
     }
 
     fn advance(&mut self, now: Instant) -> Result<(), Stop> {
-        if self.exchange.stage == Stage::Idle {
-            self.begin()?;
+        while self.exchange.stage == Stage::Idle {
+            if let Err(stop) = self.begin() {
+                self.pass_over(stop)?;
+            }
         }
         self.exchange.advance(&mut self.core, now)
     }
@@ -207,11 +209,36 @@ impl<'a, O: Operation> Flow<'a, O> {
     #[inline(never)]
     fn fail(&mut self, stop: Stop) {
         self.failed = Some(stop);
+        self.operation.stopped(&self.core.connection.fault.error(stop));
         self.operation.failed();
     }
 
+    /// An operation may go on without what the device refuses. It makes another step then: there are as many of them
+    /// as it has steps, so that no loop is endless.
+    #[cold]
+    #[inline(never)]
+    fn pass_over(&mut self, stop: Stop) -> Result<(), Stop> {
+        let error = self.core.connection.fault.error(stop);
+        if !error.is_refusal() {
+            return Err(stop);
+        }
+        let (mut judge, ..) = self.core.split(0)?;
+        let next = self.operation.refused(&mut judge, &error)?;
+        self.exchange.answered(match next {
+            None => return Err(stop),
+            Some(Next::Again) => Stage::Idle,
+            Some(Next::Done) => Stage::Done,
+        });
+        Ok(())
+    }
+
+    /// The operation, before its first request.
+    pub(crate) const fn operation_mut(&mut self) -> &mut O {
+        &mut self.operation
+    }
+
     fn arrived(&mut self, now: Instant, received: Received) -> Result<(), Stop> {
-        let taken = self.receive(now, received);
+        let taken = self.receive(now, received).or_else(|stop| self.pass_over(stop));
         self.keep(taken)
     }
 

@@ -42,6 +42,7 @@ extern crate std;
 
 pub mod blocking;
 mod chain_cache;
+mod check;
 mod config;
 mod connection;
 mod error;
@@ -50,6 +51,7 @@ mod fault;
 mod flow;
 mod negotiated;
 pub mod nonblocking;
+mod observer;
 mod operation;
 mod operations;
 mod possession;
@@ -57,21 +59,25 @@ mod requester;
 mod sink;
 mod summary;
 mod transcript;
+mod verified;
 
 pub use blocking::{Outcome, RunError};
-pub use chain_cache::ChainCache;
+pub use chain_cache::{ChainCache, KnownChain};
+pub use check::{AttestationCheck, CheckStatus};
 pub use config::{Bounds, Compat, Offer, Timing};
 pub use connection::{Connection, MeasurementSignature, Stage, Verdict, VersionSet};
 pub use error::{Bound, Buffer, Error, Incompatible, Misbehaviour, Misuse, Refusal, Violation};
 pub use flow::{Failure, Flow, Receive, Recovered, Step, Transmit};
 pub use negotiated::{Announced, Negotiated, Selected};
+pub use observer::{ChainOrigin, Observation, Observer, SignedParts};
 pub use operation::Operation;
 pub use operations::{
-    Attest, AttestProvisioned, AttestationPlan, Attested, Challenge, FetchChain, GetDigests,
-    Measure, Measured, Negotiate, Recognize, Requirement, Selection, SlotChoice,
+    Attest, AttestationPlan, Attested, Challenge, Examine, Examined, FetchChain, GetDigests,
+    KeySource, Measure, Measured, Negotiate, Recognize, Requirement, Selection, SlotChoice,
 };
-pub use possession::{Possession, Proof, Verified};
+pub use possession::{Possession, Proof};
 pub use requester::{Fresh, Requester, Storage};
 pub use sink::{Exchange, Sink};
 pub use summary::{SummaryAgreement, SummaryHash, summary_of};
 pub use transcript::Bench;
+pub use verified::Verified;

@@ -16,13 +16,13 @@ use crate::transcript::Bench;
 /// Something that a requester does in one or more exchanges. Sealed: the operations are
 /// [`Negotiate`](crate::Negotiate), [`GetDigests`](crate::GetDigests), [`FetchChain`](crate::FetchChain),
 /// [`Challenge`](crate::Challenge), [`Measure`](crate::Measure), [`Recognize`](crate::Recognize),
-/// [`Attest`](crate::Attest) and [`AttestProvisioned`](crate::AttestProvisioned).
+/// [`Attest`](crate::Attest) and [`Examine`](crate::Examine).
 pub trait Operation: sealed::Operation {}
 
 impl<O: sealed::Operation> Operation for O {}
 
 pub(crate) mod sealed {
-    use super::{Ask, Fault, Judge, Next, Phase, Stop, Untrusted};
+    use super::{Ask, Error, Fault, Judge, Next, Phase, Stop, Untrusted};
 
     #[expect(unnameable_types, reason = "sealed")]
     pub trait Operation {
@@ -41,6 +41,15 @@ pub(crate) mod sealed {
             request: &[u8],
             response: Untrusted<&[u8]>,
         ) -> Result<Next, Stop>;
+
+        /// The device refused the last request, or lacks what it takes ([`Error::is_refusal`]): what follows where
+        /// the operation can do without it, else `None`. Each call has to bring the operation forward.
+        fn refused(&mut self, _: &mut Judge<'_>, _: &Error) -> Result<Option<Next>, Stop> {
+            Ok(None)
+        }
+
+        /// The operation ends with this error.
+        fn stopped(&mut self, _: &Error) {}
 
         /// It came to nothing: nothing half-done stays with the caller.
         fn failed(&mut self) {}

@@ -1,20 +1,21 @@
 //! The operations, one file each.
 
 mod attest;
-mod attest_provisioned;
-mod attestation;
+mod attestation_plan;
 mod challenge;
+mod examine;
 mod fetch_chain;
 mod get_digests;
 mod measure;
 mod negotiate;
 mod recognize;
+mod sequence;
 mod slot_choice;
 
-pub use attest::Attest;
-pub use attest_provisioned::AttestProvisioned;
-pub use attestation::{AttestationPlan, Attested, Requirement};
+pub use attest::{Attest, Attested};
+pub use attestation_plan::{AttestationPlan, KeySource, Requirement};
 pub use challenge::Challenge;
+pub use examine::{Examine, Examined};
 pub use fetch_chain::FetchChain;
 pub use get_digests::GetDigests;
 pub use measure::{Measure, Measured, Selection};

@@ -19,7 +19,7 @@ use crate::flow::Flow;
 use crate::negotiated::Negotiated;
 use crate::operation::Judge;
 use crate::operations::{
-    Attest, AttestProvisioned, AttestationPlan, Challenge, FetchChain, GetDigests, Measure,
+    Attest, AttestationPlan, Challenge, Examine, FetchChain, GetDigests, KeySource, Measure,
     Negotiate, Recognize, Selection,
 };
 use crate::sink::Sink;
@@ -237,7 +237,8 @@ impl<'a> Requester<'a, Fresh> {
         Flow::new(self.core, Negotiate::new())
     }
 
-    /// The whole attestation of a device: negotiation, chain, policy, CHALLENGE, signed measurements.
+    /// The whole attestation of a device: negotiation, chain, policy, CHALLENGE, signed measurements. It ends at the
+    /// first thing that is wrong: a device that it brings is verified.
     ///
     /// The chain and the measurement record are written into the lent buffers.
     #[must_use]
@@ -250,31 +251,48 @@ impl<'a> Requester<'a, Fresh> {
         self.reattest(plan, ChainCache::EMPTY, chain, record)
     }
 
-    /// [`Self::attest`] for a device that may be known: a chain that is in `cache` is neither fetched nor
+    /// [`Self::attest`] for a device that may be known: a chain that is in `known` is neither fetched nor
     /// are its signatures verified again. Everything else is judged as ever, under the policy of the plan.
     #[must_use]
     pub fn reattest<'p, 'c, 'm>(
         self,
         plan: AttestationPlan<'p>,
-        cache: ChainCache<'c>,
+        known: ChainCache<'c>,
         chain: &'c mut [u8],
         record: &'m mut [u8],
     ) -> Flow<'a, Attest<'p, 'c, 'm>> {
-        Flow::new(self.core, Attest::new(plan, cache, chain, record))
+        let source = KeySource::Chain { known, buffer: chain };
+        Flow::new(self.core, Attest::new(plan, source, record))
     }
 
     /// [`Self::attest`] for a device without certificates (slot 0xFF, PUB_KEY_ID_CAP): `spki_der` is its
-    /// public key, a DER SubjectPublicKeyInfo that the caller got out of band and vouches for. Of the
-    /// plan, `slot` does not matter, and the policy only in that it may not ask for a name and may revoke
-    /// the key.
+    /// public key, a DER SubjectPublicKeyInfo that the caller got out of band and vouches for. The plan's `slot` is
+    /// ignored. Of its policy only revocations apply; its SAN policy must be `None`.
     #[must_use]
     pub fn attest_provisioned<'p, 'c, 'm>(
         self,
         plan: AttestationPlan<'p>,
         spki_der: &'c [u8],
         record: &'m mut [u8],
-    ) -> Flow<'a, AttestProvisioned<'p, 'c, 'm>> {
-        Flow::new(self.core, AttestProvisioned::new(plan, spki_der, record))
+    ) -> Flow<'a, Attest<'p, 'c, 'm>> {
+        let source = KeySource::Provisioned { spki_der };
+        Flow::new(self.core, Attest::new(plan, source, record))
+    }
+
+    /// The same steps as [`Self::attest`], as far as the connection allows: it goes on with a key that the policy does
+    /// not trust, and without a CHALLENGE or measurements that the device refuses. The result says what is known, and
+    /// whether the device is verified.
+    ///
+    /// Without a policy in the plan, this collects evidence that nobody judges yet. With [`KeySource::Nothing`] it
+    /// reads measurements that are not signed.
+    #[must_use]
+    pub fn examine<'p, 'c, 'm>(
+        self,
+        plan: AttestationPlan<'p>,
+        source: KeySource<'c>,
+        record: &'m mut [u8],
+    ) -> Flow<'a, Examine<'p, 'c, 'm>> {
+        Flow::new(self.core, Examine::new(plan, source, record))
     }
 
     /// Is it the device that it was? Negotiation and CHALLENGE only: the device proves that it still has the

@@ -1,111 +1,56 @@
-//! The whole attestation as one operation.
-
-use core::mem;
+//! The attestation of a device: it is verified, or there is an error.
 
 use spdm_untrusted::Untrusted;
-use spdm_x509::{ChainError, Trusted};
+use spdm_x509::Trusted;
 
-use super::attestation::{AttestationPlan, Attested, Proofs};
-use super::fetch_chain::Portions;
-use super::{GetDigests, Negotiate, SlotChoice};
-use crate::chain_cache::ChainCache;
-use crate::error::{Error, Incompatible};
+use super::Measured;
+use super::attestation_plan::{AttestationPlan, KeySource};
+use super::examine::Examined;
+use super::sequence::{Persistence, Sequence};
+use crate::error::{Error, Misuse};
 use crate::fault::{Fault, Stop};
+use crate::flow::Flow;
 use crate::negotiated::Negotiated;
+use crate::observer::{Audience, Observer};
 use crate::operation::{Ask, Judge, Next, sealed};
+use crate::summary::SummaryAgreement;
+use crate::verified::Verified;
 
-#[derive(Debug)]
-enum Part<'c> {
-    Negotiate(Negotiate),
-    GetDigests(GetDigests),
-    FetchChain(Portions<'c>),
-    Proofs,
+/// An attested device.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Attested<'c, 'm> {
+    /// The authenticated device.
+    pub verified: Verified<'c>,
+    /// Its identity and that it is trusted: what a [`KnownChain`](crate::KnownChain) is made of.
+    pub trusted: Trusted<'c>,
+    /// Its signed measurements, where they were required.
+    pub measured: Option<Measured<'m, 'c>>,
+    /// Whether the summary hash is that of these measurements. It is for the caller to judge: DSP0274 does
+    /// not say exactly which form of the blocks it covers.
+    pub summary: SummaryAgreement,
 }
 
 /// An attestation: see [`Requester::attest`](crate::Requester::attest).
 #[derive(Debug)]
-pub struct Attest<'p, 'c, 'm> {
-    buffer: &'c mut [u8],
-    cache: ChainCache<'c>,
-    part: Part<'c>,
-    /// Why the policy refused the first slot that was tried.
-    refused: Option<ChainError>,
-    proofs: Proofs<'p, 'c, 'm>,
-}
+pub struct Attest<'p, 'c, 'm>(Sequence<'p, 'c, 'm>);
 
 impl<'p, 'c, 'm> Attest<'p, 'c, 'm> {
     pub(crate) const fn new(
         plan: AttestationPlan<'p>,
-        cache: ChainCache<'c>,
-        buffer: &'c mut [u8],
+        source: KeySource<'c>,
         record: &'m mut [u8],
     ) -> Self {
-        let part = Part::Negotiate(Negotiate::new());
-        Self { buffer, cache, part, refused: None, proofs: Proofs::new(plan, record) }
+        Self(Sequence::new(plan, source, Persistence::FirstFailure, record))
     }
+}
 
-    /// It is known whose signature is expected.
-    fn identified(&mut self, judge: &Judge<'_>, trusted: Trusted<'c>) -> Result<(), Stop> {
-        self.part = Part::Proofs;
-        self.proofs.begin(judge, trusted)
-    }
-
-    /// Tries the slots from `first` on. One that is known and trusted needs no GET_CERTIFICATE.
-    fn try_slots(&mut self, judge: &Judge<'_>, first: u8) -> Result<(), Stop> {
-        let (fault, agreed) = (judge.fault(), judge.agreed()?);
-        let (choice, uses) = (self.proofs.plan.slot, self.proofs.plan.requirement.uses());
-        let mut first = first;
-        while let Some(slot) = choice.next(first, uses, judge.connection, agreed) {
-            let announced = judge.connection.slot_key(slot).map(|key| key.model);
-            let context = agreed.chain_context(slot, announced.unwrap_or_default());
-            let context = context.map_err(|error| fault.incompatible(error))?;
-            let digest = judge.connection.slot_digest(slot);
-            let Some((chain, links)) = digest.and_then(|digest| self.cache.find(&context, digest))
-            else {
-                self.part = Part::FetchChain(Portions::new(slot, mem::take(&mut self.buffer)));
-                return Ok(());
-            };
-            match self.proofs.plan.policy.validate_known(chain, &links) {
-                Ok(trusted) => return self.identified(judge, trusted),
-                Err(error) => self.refused = self.refused.or(Some(error)),
-            }
-            first = slot.get().saturating_add(1);
-        }
-        Err(match (self.refused, choice) {
-            (Some(error), _) => fault.stop(error),
-            (None, SlotChoice::Slot(slot)) => {
-                fault.incompatible(Incompatible::SlotEmpty { slot: slot.get() })
-            }
-            (None, _) => fault.incompatible(Incompatible::NoSlot),
-        })
-    }
-
-    /// A chain is complete: it is the one, or the next slot is tried with the same buffer.
-    fn fetched(&mut self, judge: &Judge<'_>, portions: Portions<'c>) -> Result<(), Stop> {
-        let (policy, fault) = (self.proofs.plan.policy, judge.fault());
-        let mut links = None;
-        if !matches!(self.proofs.plan.slot, SlotChoice::Slot(_)) {
-            // Only a chain that is trusted keeps the buffer; it is read twice, but its signatures are not.
-            let looked = portions
-                .look(judge)
-                .and_then(|chain| policy.validate(&chain).map_err(|error| fault.stop(error)));
-            match looked {
-                Ok(trusted) => links = trusted.links(),
-                Err(stop) => {
-                    let Error::Chain(error) = fault.error(stop) else { return Err(stop) };
-                    self.refused = self.refused.or(Some(error));
-                    let next = portions.slot().get().saturating_add(1);
-                    self.buffer = portions.into_buffer();
-                    return self.try_slots(judge, next);
-                }
-            }
-        }
-        let chain = portions.into_chain(judge)?;
-        let trusted = match &links {
-            Some(links) => policy.validate_known(&chain, links),
-            None => policy.validate(&chain),
-        };
-        self.identified(judge, trusted.map_err(|error| fault.stop(error))?)
+impl<'p, 'c, 'm> Flow<'_, Attest<'p, 'c, 'm>> {
+    /// Tells `observer` of every step. To be called before the first one.
+    #[must_use]
+    pub fn observed_by(mut self, observer: &'p mut (dyn Observer + Send + 'p)) -> Self {
+        self.operation_mut().0.audience = Audience::new(observer);
+        self
     }
 }
 
@@ -114,12 +59,10 @@ impl<'c, 'm> sealed::Operation for Attest<'_, 'c, 'm> {
     type Output = Attested<'c, 'm>;
 
     fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
-        match &mut self.part {
-            Part::Negotiate(part) => part.request(ask, out),
-            Part::GetDigests(part) => part.request(ask, out),
-            Part::FetchChain(part) => part.request(ask, out),
-            Part::Proofs => self.proofs.request(ask, out),
+        if self.0.plan.policy.is_none() {
+            return Err(ask.fault().misuse(Misuse::Policy));
         }
+        self.0.request(ask, out)
     }
 
     fn accept(
@@ -128,32 +71,21 @@ impl<'c, 'm> sealed::Operation for Attest<'_, 'c, 'm> {
         request: &[u8],
         response: Untrusted<&[u8]>,
     ) -> Result<Next, Stop> {
-        match &mut self.part {
-            Part::Negotiate(part) => {
-                if part.accept(judge, request, response)? == Next::Done {
-                    self.part = Part::GetDigests(GetDigests::new());
-                }
-            }
-            Part::GetDigests(part) => {
-                part.accept(judge, request, response)?;
-                self.try_slots(judge, 0)?;
-            }
-            Part::FetchChain(part) => {
-                if part.answered(judge, request, response)? == Next::Done {
-                    let portions = mem::replace(part, Portions::new(part.slot(), &mut []));
-                    self.fetched(judge, portions)?;
-                }
-            }
-            Part::Proofs => return self.proofs.accept(judge, request, response),
-        }
-        Ok(Next::Again)
+        self.0.accept(judge, request, response)
+    }
+
+    fn stopped(&mut self, error: &Error) {
+        self.0.stopped(error);
     }
 
     fn failed(&mut self) {
-        self.proofs.failed();
+        self.0.failed();
     }
 
     fn finish(self, fault: &Fault) -> Result<Attested<'c, 'm>, Stop> {
-        self.proofs.finish(fault)
+        let Examined { verified, trusted, measured, summary, .. } = self.0.into_examined();
+        let verified = verified.map_err(|error| fault.stop(error))?;
+        let trusted = trusted.ok_or_else(|| fault.unfinished())?;
+        Ok(Attested { verified, trusted, measured, summary })
     }
 }

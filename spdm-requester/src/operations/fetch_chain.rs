@@ -6,7 +6,7 @@ use spdm_codec::{
     CapabilityFlags, CertificateForm, CertificateRequest, GetCertificate, SlotId, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Chain, ChainContext};
+use spdm_x509::{Chain, ChainContext, ChainError};
 
 use crate::connection::Verdict;
 use crate::error::{Buffer, Error, Incompatible};
@@ -97,14 +97,16 @@ impl<'c> Portions<'c> {
         Ok(Next::Done)
     }
 
-    /// Reads the chain, and leaves the buffer where it is.
-    pub(super) fn look(&self, judge: &Judge<'_>) -> Result<Chain<'_>, Stop> {
+    /// Reads the chain, and leaves the buffer where it is. The inner error is why a chain cannot be read that is the
+    /// one that DIGESTS announced.
+    pub(super) fn look(&self, judge: &Judge<'_>) -> Result<Result<Chain<'_>, ChainError>, Stop> {
         read(self.buffer.get(..self.have).unwrap_or_default(), self.context, judge)
     }
 
     /// Reads the chain; the buffer is not written again.
     pub(super) fn into_chain(self, judge: &Judge<'_>) -> Result<Chain<'c>, Stop> {
-        read(self.buffer.get(..self.have).unwrap_or_default(), self.context, judge)
+        let chain = read(self.buffer.get(..self.have).unwrap_or_default(), self.context, judge)?;
+        chain.map_err(|error| judge.fault().stop(error))
     }
 }
 
@@ -128,21 +130,21 @@ fn read<'b>(
     bytes: &'b [u8],
     context: Option<ChainContext>,
     judge: &Judge<'_>,
-) -> Result<Chain<'b>, Stop> {
+) -> Result<Result<Chain<'b>, ChainError>, Stop> {
     let Judge { connection, provider, .. } = judge;
     let fault = &connection.fault;
     let context = context.ok_or_else(|| fault.unfinished())?;
     match Chain::parse(Untrusted::new(bytes), context, provider) {
         Ok(chain) => {
             connection.is_announced(fault, context.slot, chain.digest())?;
-            Ok(chain)
+            Ok(Ok(chain))
         }
         Err(error) => {
             // Another chain than announced comes before one that cannot be read.
             let digest = provider.hash.digest(context.hash, &[bytes]);
             let digest = digest.map_err(|error| fault.stop(Error::Hash(error.into())))?;
             connection.is_announced(fault, context.slot, &digest)?;
-            Err(fault.stop(error))
+            Ok(Err(error))
         }
     }
 }

@@ -26,6 +26,11 @@ impl Negotiate {
         Self { begun: false, version: SpdmVersion::V1_0 }
     }
 
+    /// Whether the first request was made.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     fn capabilities(&self, ask: &Ask<'_>) -> Result<GetCapabilities, Stop> {
         let version = self.version;
         if version == SpdmVersion::V1_0 {

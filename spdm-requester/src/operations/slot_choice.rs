@@ -1,4 +1,4 @@
-//! Which slot's key a device is to answer with.
+//! Which slot's key must sign.
 
 use spdm_codec::{KeyUsage, SlotId};
 use spdm_x509::CertModel;
@@ -9,10 +9,13 @@ use crate::negotiated::Negotiated;
 /// Which slot an attestation is about. The signatures are always checked with the key of the slot that was
 /// asked.
 ///
-/// But for [`Self::Slot`], slots are tried in the order of their numbers until the policy trusts a chain.
-/// Slots that are not provisioned, and on a multi-key connection those whose key may not be used for what
-/// is required, are left out. To choose by trust anchor, take [`Self::FirstTrusted`] with a policy that has
-/// this anchor only.
+/// With every choice but [`Self::Slot`], slots are tried in the order of their numbers until the policy trusts a
+/// chain; a chain that cannot be read is passed over. Slots that are not provisioned are left out, as are, on a
+/// multi-key connection, those whose key may not be used for what is required. To choose by trust anchor, take
+/// [`Self::FirstTrusted`] with a policy that has this anchor only.
+///
+/// Where no chain is trusted, [`Requester::examine`](crate::Requester::examine) takes the first one that can be read.
+/// So it does without a policy.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SlotChoice {

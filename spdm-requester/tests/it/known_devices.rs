@@ -9,23 +9,23 @@ use crate::sim::{FLOW, HASH_LEN, Memory, Sim, config, error_of, until};
 use spdm_codec::{BaseAsymAlgo, Code, SlotId, SpdmVersion};
 use spdm_emulator::DeviceConfig;
 use spdm_requester::{
-    AttestationPlan, ChainCache, Error, Incompatible, Possession, Proof, Requester, SlotChoice,
-    blocking,
+    AttestationPlan, ChainCache, Error, Incompatible, KnownChain, Possession, Proof, Requester,
+    SlotChoice, blocking,
 };
-use spdm_x509::{Check, Identity, Policy, Rule, SanPolicy, Trusted, ValidityCheck};
+use spdm_x509::{Check, Identity, Policy, Rule, SanPolicy, ValidityCheck};
 
 /// The requests of an attestation of a device whose chain is known.
 const WARM: [Code; 6] = [FLOW[0], FLOW[1], FLOW[2], FLOW[3], FLOW[5], FLOW[6]];
 
 /// Attests a device once; then `run` gets it, the policy that trusts it, and its chain, which is known from now on.
-fn with_known(config: DeviceConfig, run: impl FnOnce(&mut Sim, &Policy<'_>, &[Trusted<'_>; 1])) {
+fn with_known(config: DeviceConfig, run: impl FnOnce(&mut Sim, &Policy<'_>, &[KnownChain<'_>; 1])) {
     let mut sim = Sim::new(config);
     let trust = Trust::of(&sim);
     let anchors = trust.anchors();
     let policy = policy(&anchors);
     let mut buffer = [0; 0x4000];
-    let known = [attest(&mut sim, AttestationPlan::new(&policy), &mut buffer).1.unwrap()];
-    run(&mut sim, &policy, &known);
+    let known = attest(&mut sim, AttestationPlan::new(&policy), &mut buffer).1.unwrap();
+    run(&mut sim, &policy, &[KnownChain::new(&known).unwrap()]);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_known_chain_costs_two_signatures_and_six_round_trips() {
             for _ in 0..2 {
                 // No room for a chain: none is fetched.
                 let (signatures, trusted) = reattest(sim, plan, cache, &mut []);
-                assert_eq!(trusted.unwrap().identity().digest(), known[0].identity().digest());
+                assert_eq!(trusted.unwrap().identity().digest(), known[0].chain().digest());
                 assert_eq!((signatures, sim.codes()), (2, WARM.to_vec()), "{version}");
             }
             // By choice, too.
@@ -102,7 +102,7 @@ fn linux_w04_linux_w36_another_device_in_the_place_of_a_known_one() {
     for version in SpdmVersion::ALL {
         with_known(config(version), |_, good, known| {
             let plan = AttestationPlan::new(good);
-            let digest = known[0].identity().digest().as_bytes().to_vec();
+            let digest = known[0].chain().digest().as_bytes().to_vec();
             let cache = ChainCache::new(known);
             // It shows its own chain: that one is fetched, and judged like any other.
             let other = || Sim::new(DeviceConfig { seed: Some(2), ..config(version) });
@@ -176,7 +176,7 @@ const RECOGNIZED: [Code; 4] = [FLOW[0], FLOW[1], FLOW[2], FLOW[5]];
 fn the_same_device_is_recognized_by_one_signature() {
     for version in SpdmVersion::ALL {
         with_known(config(version), |sim, _, [known]| {
-            let (signatures, result) = recognize(sim, *known.identity());
+            let (signatures, result) = recognize(sim, Identity::Chain(*known.chain()));
             let (possession, fresh) = result.unwrap();
             assert!(fresh);
             assert_eq!(possession.proof(), Proof::Challenge);
@@ -184,17 +184,17 @@ fn the_same_device_is_recognized_by_one_signature() {
             // Another device, also where it names the known chain.
             let mut sim = Sim::new(DeviceConfig { seed: Some(2), ..config(version) });
             let from = "the hash of the certificate chain";
-            let (_, result) = recognize(&mut sim, *known.identity());
+            let (_, result) = recognize(&mut sim, Identity::Chain(*known.chain()));
             assert_eq!(
                 result.map(drop),
                 Err(differs("CHALLENGE_AUTH", "CertChainHash", from)),
                 "{version}"
             );
-            let digest = known.identity().digest().as_bytes().to_vec();
+            let digest = known.chain().digest().as_bytes().to_vec();
             sim.tamper(Code::CHALLENGE, move |response| {
                 response[4..4 + HASH_LEN].copy_from_slice(&digest);
             });
-            let (_, result) = recognize(&mut sim, *known.identity());
+            let (_, result) = recognize(&mut sim, Identity::Chain(*known.chain()));
             assert_eq!(result.map(drop), Err(signature("CHALLENGE_AUTH")), "{version}");
             assert_eq!(sim.codes(), RECOGNIZED);
         });
@@ -209,14 +209,14 @@ fn a_device_that_changed_its_algorithms_is_not_recognized() {
         let both = BaseAsymAlgo::ECDSA_P256 | BaseAsymAlgo::ECDSA_P384;
         let versions = SpdmVersion::ALL.to_vec();
         let mut sim = Sim::new(DeviceConfig { base_asym: both, versions, ..config(version) });
-        assert!(recognize(&mut sim, *known.identity()).1.is_ok());
+        assert!(recognize(&mut sim, Identity::Chain(*known.chain())).1.is_ok());
         let base_asym = BaseAsymAlgo::ECDSA_P384;
         let mut sim = Sim::new(DeviceConfig { base_asym, ..config(version) });
-        let (signatures, result) = recognize(&mut sim, *known.identity());
+        let (signatures, result) = recognize(&mut sim, Identity::Chain(*known.chain()));
         assert!(matches!(result.map(drop), Err(Cause::Refused { .. } | Cause::Other(_))));
         assert_eq!((signatures, sim.codes()), (0, FLOW[..3].to_vec()));
         let mut sim = Sim::new(config(SpdmVersion::V1_1));
-        let (_, result) = recognize(&mut sim, *known.identity());
+        let (_, result) = recognize(&mut sim, Identity::Chain(*known.chain()));
         let version = Cause::Other(Error::Incompatible(Incompatible::Version));
         assert_eq!(result.map(drop), Err(version));
         assert_eq!(sim.codes(), FLOW[..1]);

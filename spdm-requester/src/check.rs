@@ -1,0 +1,174 @@
+//! The checks of an attestation, and which fact decides which check. Reports of live connections and of evidence
+//! take both from here.
+
+use spdm_codec::DecodeError;
+use spdm_x509::{Appraisal, Check, Outcome};
+
+use crate::error::{Error, Incompatible, Misbehaviour};
+
+macro_rules! checks {
+    ($($(#[doc = $doc:literal])+ $check:ident => $name:literal,)+) => {
+        /// A check of an attestation, in order of evaluation.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[non_exhaustive]
+        pub enum AttestationCheck {
+            $($(#[doc = $doc])+ $check,)+
+            /// The device is the one that was known for the target.
+            KnownDevice,
+        }
+
+        impl AttestationCheck {
+            /// Every check that belongs to each attestation, in order of evaluation. [`Self::KnownDevice`] is not
+            /// among them: it is made only where the caller knows a device.
+            pub const ALL: [Self; 15] = [$(Self::$check,)+];
+
+            /// The name in reports.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$check => $name,)+
+                    Self::KnownDevice => "known.device",
+                }
+            }
+        }
+    };
+}
+
+checks! {
+    /// The structure of the chain and the encoding of its certificates.
+    ChainFormat => "chain.format",
+    /// DIGESTS is the hash of the chain.
+    ChainDigest => "chain.digest",
+    /// RootHash and the root certificate.
+    ChainRoot => "chain.root",
+    /// The certificates below the root.
+    ChainCertificates => "chain.certificates",
+    /// The signatures of the certificates.
+    ChainSignatures => "chain.signatures",
+    /// The root is a trust anchor.
+    ChainAnchor => "chain.anchor",
+    /// What DSP0274 asks of the leaf.
+    LeafProfile => "leaf.profile",
+    /// The name that is asked for.
+    LeafSan => "leaf.san",
+    /// CHALLENGE_AUTH answers the CHALLENGE with the expected nonce.
+    ChallengeNonce => "challenge.nonce",
+    /// CertChainHash is the hash of the chain.
+    ChallengeChainHash => "challenge.chain_hash",
+    /// The signature of CHALLENGE_AUTH.
+    ChallengeSignature => "challenge.signature",
+    /// The blocks of MEASUREMENTS.
+    MeasurementsFormat => "measurements.format",
+    /// MEASUREMENTS answers the GET_MEASUREMENTS with the expected nonce.
+    MeasurementsNonce => "measurements.nonce",
+    /// The signature of MEASUREMENTS.
+    MeasurementsSignature => "measurements.signature",
+    /// The signed measurements have the reference values.
+    MeasurementsReference => "measurements.reference",
+}
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a check ends in one of these ways")]
+pub enum CheckStatus {
+    /// It holds.
+    Pass,
+    /// It does not hold.
+    Fail,
+    /// It was not made: it was not asked for, or what it needs is missing.
+    Skipped,
+}
+
+impl AttestationCheck {
+    /// The checks of a CHALLENGE that is answered by a signature which verifies.
+    pub const CHALLENGE: [Self; 3] =
+        [Self::ChallengeNonce, Self::ChallengeChainHash, Self::ChallengeSignature];
+    /// The checks of measurements whose signature verifies.
+    pub const MEASUREMENTS: [Self; 3] =
+        [Self::MeasurementsFormat, Self::MeasurementsNonce, Self::MeasurementsSignature];
+
+    /// The check of a certificate chain.
+    #[must_use]
+    pub const fn of_chain(check: Check) -> Self {
+        match check {
+            Check::Root => Self::ChainRoot,
+            Check::Certificates => Self::ChainCertificates,
+            Check::Signatures => Self::ChainSignatures,
+            Check::Anchor => Self::ChainAnchor,
+            Check::LeafProfile => Self::LeafProfile,
+            Check::San => Self::LeafSan,
+            // Format, and what a later version may add in front of it.
+            _ => Self::ChainFormat,
+        }
+    }
+
+    /// The checks of a chain that can be read, as a policy has judged it.
+    pub fn of_appraisal(
+        appraisal: &Appraisal<'_>,
+    ) -> impl Iterator<Item = (Self, CheckStatus)> + use<> {
+        let outcomes = appraisal.outcomes().map(|(check, outcome)| {
+            let status = match outcome {
+                Outcome::Pass => CheckStatus::Pass,
+                Outcome::Fail(_) => CheckStatus::Fail,
+                Outcome::Skipped => CheckStatus::Skipped,
+            };
+            (Self::of_chain(check), status)
+        });
+        core::iter::once((Self::ChainFormat, CheckStatus::Pass)).chain(outcomes)
+    }
+
+    /// How [`Self::MEASUREMENTS`] end where a signature verifies that covers this many measurement blocks. A
+    /// signature that covers none says nothing about measurements.
+    #[must_use]
+    pub const fn of_signed_blocks(blocks: usize) -> CheckStatus {
+        match blocks {
+            0 => CheckStatus::Skipped,
+            _ => CheckStatus::Pass,
+        }
+    }
+
+    /// The check that an error decides: it fails. `None` where the error is about none of them, such as an error
+    /// of the negotiation.
+    #[must_use]
+    pub fn decided_by(error: &Error) -> Option<Self> {
+        match error {
+            Error::Decode(DecodeError { message, field, .. })
+            | Error::Misbehaved(Misbehaviour { message, field, .. }) => {
+                Self::of_field(message, field)
+            }
+            Error::Signature { message } => Self::of_field(message, "Signature"),
+            Error::Refused(refusal) => {
+                Self::of_field(refusal.request.response().name()?, "ErrorCode")
+            }
+            Error::Incompatible(Incompatible::SlotEmpty { .. } | Incompatible::NoSlot) => {
+                Some(Self::ChainFormat)
+            }
+            Error::Incompatible(Incompatible::NoMeasurement) => Some(Self::MeasurementsSignature),
+            Error::Incompatible(Incompatible::Capability(name)) => match *name {
+                "CHAL_CAP" => Some(Self::ChallengeSignature),
+                "CERT_CAP" => Some(Self::ChainFormat),
+                name if name.starts_with("MEAS") => Some(Self::MeasurementsSignature),
+                _ => None,
+            },
+            Error::Chain(chain) => Some(Self::of_chain(chain.check)),
+            Error::IdentityMismatch => Some(Self::ChallengeChainHash),
+            Error::Timeout { request } => Self::of_field(request.response().name()?, "ErrorCode"),
+            _ => None,
+        }
+    }
+
+    /// The check that a field of a response belongs to.
+    fn of_field(message: &str, field: &str) -> Option<Self> {
+        Some(match (message, field) {
+            ("DIGESTS", _) | ("CERTIFICATE", "CertChain") => Self::ChainDigest,
+            ("CERTIFICATE", _) => Self::ChainFormat,
+            ("CHALLENGE_AUTH", "CertChainHash" | "SlotID" | "SlotMask") => Self::ChallengeChainHash,
+            ("CHALLENGE_AUTH", "Nonce" | "RequesterContext") => Self::ChallengeNonce,
+            ("CHALLENGE_AUTH", _) => Self::ChallengeSignature,
+            ("MEASUREMENTS", "Nonce" | "RequesterContext") => Self::MeasurementsNonce,
+            ("MEASUREMENTS", "Signature" | "SlotID" | "ErrorCode") => Self::MeasurementsSignature,
+            ("MEASUREMENTS", _) => Self::MeasurementsFormat,
+            _ => return None,
+        })
+    }
+}

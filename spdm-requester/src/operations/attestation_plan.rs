@@ -1,0 +1,109 @@
+//! What is asked of a device, and whom to trust.
+
+use spdm_codec::{KeyUsage, MeasurementAttributes, MeasurementSummary, Nonce, SlotId};
+use spdm_x509::Policy;
+
+use super::{Selection, SlotChoice};
+use crate::chain_cache::ChainCache;
+
+/// Which signatures an attestation needs. The peer's capabilities never decide this.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Requirement {
+    /// CHALLENGE and signed measurements.
+    #[default]
+    ChallengeAndMeasurements,
+    /// CHALLENGE only.
+    Challenge,
+    /// Signed measurements only. Through 1.1 their signature does not cover the negotiation: an attacker on
+    /// the way could have lowered the version or changed capabilities. Where that matters, set
+    /// [`Offer::min_version`](crate::Offer::min_version) to 1.2.
+    Measurements,
+}
+
+impl Requirement {
+    /// Whether CHALLENGE is among them.
+    pub(crate) const fn has_challenge(self) -> bool {
+        matches!(self, Self::ChallengeAndMeasurements | Self::Challenge)
+    }
+
+    /// Whether signed measurements are among them.
+    pub(crate) const fn has_measurements(self) -> bool {
+        matches!(self, Self::ChallengeAndMeasurements | Self::Measurements)
+    }
+
+    /// What the slot's key must be allowed to sign.
+    pub(super) fn uses(self) -> KeyUsage {
+        match self {
+            Self::ChallengeAndMeasurements => KeyUsage::CHALLENGE | KeyUsage::MEASUREMENT,
+            Self::Challenge => KeyUsage::CHALLENGE,
+            Self::Measurements => KeyUsage::MEASUREMENT,
+        }
+    }
+}
+
+/// What is asked of a device, and what it takes to trust it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct AttestationPlan<'p> {
+    /// Which slot's key must sign.
+    pub slot: SlotChoice,
+    /// What the chain must fulfil. Without a policy nothing is trusted:
+    /// [`Requester::attest`](crate::Requester::attest) refuses such a plan, and
+    /// [`Requester::examine`](crate::Requester::examine) gathers evidence for somebody else to judge.
+    pub policy: Option<&'p Policy<'p>>,
+    /// Which signatures are required.
+    pub requirement: Requirement,
+    /// The nonce of GET_MEASUREMENTS, or of CHALLENGE without measurements; random where `None`.
+    pub nonce: Option<Nonce>,
+    /// Which measurements `MeasurementSummaryHash` of CHALLENGE_AUTH is to cover.
+    pub summary: MeasurementSummary,
+    /// Which measurements are asked for.
+    pub selection: Selection<'p>,
+    /// Attributes of GET_MEASUREMENTS.
+    pub attributes: MeasurementAttributes,
+}
+
+impl<'p> AttestationPlan<'p> {
+    /// Slot 0, CHALLENGE and all measurements, signed, random nonces, no summary hash.
+    #[must_use]
+    pub const fn new(policy: &'p Policy<'p>) -> Self {
+        let mut plan = Self::without_policy();
+        plan.policy = Some(policy);
+        plan
+    }
+
+    /// Like [`Self::new`], but nobody judges the chain.
+    #[must_use]
+    pub const fn without_policy() -> Self {
+        Self {
+            slot: SlotChoice::Slot(SlotId::ZERO),
+            policy: None,
+            requirement: Requirement::ChallengeAndMeasurements,
+            nonce: None,
+            summary: MeasurementSummary::None,
+            selection: Selection::All,
+            attributes: MeasurementAttributes::empty(),
+        }
+    }
+}
+
+/// Where the key comes from that verifies the device's signatures.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum KeySource<'c> {
+    /// The certificate chain of the slot that the plan chooses.
+    Chain {
+        /// Chains that need not be fetched.
+        known: ChainCache<'c>,
+        /// Where a chain is put that is fetched.
+        buffer: &'c mut [u8],
+    },
+    /// A public key for slot 0xFF (PUB_KEY_ID_CAP) that the caller got out of band and vouches for.
+    Provisioned {
+        /// The key as a DER SubjectPublicKeyInfo.
+        spki_der: &'c [u8],
+    },
+    /// None: no CHALLENGE is sent, and the measurements are not signed. The device is never authenticated.
+    Nothing,
+}

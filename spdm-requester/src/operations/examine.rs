@@ -1,0 +1,95 @@
+//! The examination of a device: what is known of it, whether or not it can be verified.
+
+use spdm_untrusted::Untrusted;
+use spdm_x509::{Identity, Trusted};
+
+use super::Measured;
+use super::attestation_plan::{AttestationPlan, KeySource};
+use super::sequence::{Persistence, Sequence};
+use crate::error::Error;
+use crate::fault::{Fault, Stop};
+use crate::flow::Flow;
+use crate::negotiated::Negotiated;
+use crate::observer::{Audience, Observer};
+use crate::operation::{Ask, Judge, Next, sealed};
+use crate::possession::Possession;
+use crate::summary::SummaryAgreement;
+use crate::verified::Verified;
+
+/// What an examination found.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+#[must_use = "a device is authenticated only where `verified` says so"]
+pub struct Examined<'c, 'm> {
+    /// The authenticated device, where [`Requester::attest`](crate::Requester::attest) would have brought it: the
+    /// policy trusts the key, and every required signature is by it. Else why it is not verified: the first thing
+    /// that went wrong.
+    pub verified: Result<Verified<'c>, Error>,
+    /// Whose key signed, trusted or not; `None` where nothing was to be signed.
+    pub identity: Option<Identity<'c>>,
+    /// That identity, where the policy trusts it.
+    pub trusted: Option<Trusted<'c>>,
+    /// The proof by CHALLENGE.
+    pub challenged: Option<Possession<'c>>,
+    /// The measurements; signed ones have the proof with them.
+    pub measured: Option<Measured<'m, 'c>>,
+    /// Whether the summary hash of CHALLENGE_AUTH is that of these measurements.
+    pub summary: SummaryAgreement,
+}
+
+/// An examination: see [`Requester::examine`](crate::Requester::examine).
+#[derive(Debug)]
+pub struct Examine<'p, 'c, 'm>(Sequence<'p, 'c, 'm>);
+
+impl<'p, 'c, 'm> Examine<'p, 'c, 'm> {
+    pub(crate) const fn new(
+        plan: AttestationPlan<'p>,
+        source: KeySource<'c>,
+        record: &'m mut [u8],
+    ) -> Self {
+        Self(Sequence::new(plan, source, Persistence::AsFarAsPossible, record))
+    }
+}
+
+impl<'p, 'c, 'm> Flow<'_, Examine<'p, 'c, 'm>> {
+    /// Tells `observer` of every step. To be called before the first one.
+    #[must_use]
+    pub fn observed_by(mut self, observer: &'p mut (dyn Observer + Send + 'p)) -> Self {
+        self.operation_mut().0.audience = Audience::new(observer);
+        self
+    }
+}
+
+impl<'c, 'm> sealed::Operation for Examine<'_, 'c, 'm> {
+    type Phase = Negotiated;
+    type Output = Examined<'c, 'm>;
+
+    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+        self.0.request(ask, out)
+    }
+
+    fn accept(
+        &mut self,
+        judge: &mut Judge<'_>,
+        request: &[u8],
+        response: Untrusted<&[u8]>,
+    ) -> Result<Next, Stop> {
+        self.0.accept(judge, request, response)
+    }
+
+    fn refused(&mut self, judge: &mut Judge<'_>, error: &Error) -> Result<Option<Next>, Stop> {
+        self.0.refused(judge, error)
+    }
+
+    fn stopped(&mut self, error: &Error) {
+        self.0.stopped(error);
+    }
+
+    fn failed(&mut self) {
+        self.0.failed();
+    }
+
+    fn finish(self, _: &Fault) -> Result<Examined<'c, 'm>, Stop> {
+        Ok(self.0.into_examined())
+    }
+}

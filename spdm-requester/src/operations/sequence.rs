@@ -1,0 +1,546 @@
+//! The steps of an attestation: negotiation, the key that must sign, and the signatures. There is no other place
+//! where it is decided that a device is verified.
+//!
+//! ```text
+//!  Negotiate ──> GetDigests ──> FetchChain … (slot after slot, where there is a choice)
+//!      │                            │
+//!      └ provisioned key, or none   └──> Challenge ──> Measure ──> Over
+//! ```
+
+use core::mem;
+
+use spdm_codec::{Nonce, SlotId};
+use spdm_crypto::Digest;
+use spdm_untrusted::Untrusted;
+use spdm_x509::{Appraisal, Chain, ChainError, Identity, ProvisionedKey, SanPolicy, Trusted};
+
+use super::attestation_plan::{AttestationPlan, KeySource};
+use super::challenge::{Question, answered};
+use super::examine::Examined;
+use super::fetch_chain::Portions;
+use super::measure::Reading;
+use super::{GetDigests, Measured, Negotiate, Selection, SlotChoice};
+use crate::chain_cache::KnownChain;
+use crate::error::{Error, Incompatible, Misuse};
+use crate::fault::Stop;
+use crate::observer::{Audience, ChainOrigin, Observation, SignedParts};
+use crate::operation::sealed::Operation;
+use crate::operation::{Ask, Judge, Next, fill};
+use crate::possession::{Possession, Proof};
+use crate::summary::{SummaryAgreement, summary_of};
+use crate::verified::Verified;
+
+/// When an attestation ends early.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Persistence {
+    /// At the first thing that is wrong.
+    FirstFailure,
+    /// Only where there is no connection any more: it goes on with a key that is not trusted, and without what the
+    /// device refuses.
+    AsFarAsPossible,
+}
+
+/// What the next answer belongs to.
+#[derive(Debug)]
+enum Step<'p, 'c, 'm> {
+    Negotiate(Negotiate),
+    GetDigests(GetDigests),
+    FetchChain(Portions<'c>),
+    Challenge(Question),
+    Measure(Reading<'p, 'm>),
+    Over,
+}
+
+/// Whose key must sign.
+#[derive(Debug)]
+enum Signer<'c> {
+    /// It is not known yet, or nothing is to be signed.
+    Unknown,
+    /// An identity that the policy does not trust, or that no policy judges.
+    NotTrusted(Identity<'c>),
+    Trusted(Trusted<'c>),
+}
+
+impl<'c> Signer<'c> {
+    const fn identity(&self) -> Option<&Identity<'c>> {
+        match self {
+            Self::Unknown => None,
+            Self::NotTrusted(identity) => Some(identity),
+            Self::Trusted(trusted) => Some(trusted.identity()),
+        }
+    }
+}
+
+/// The first chain that can be read, to be taken where none is trusted.
+#[derive(Clone, Copy, Debug)]
+enum FirstReadable<'c> {
+    Known(KnownChain<'c>),
+    /// It is in the buffer as long as no other chain is fetched.
+    Fetched(SlotId),
+}
+
+/// An attestation, step by step.
+#[derive(Debug)]
+pub(super) struct Sequence<'p, 'c, 'm> {
+    pub(super) plan: AttestationPlan<'p>,
+    pub(super) audience: Audience<'p>,
+    persistence: Persistence,
+    source: KeySource<'c>,
+    record: &'m mut [u8],
+    step: Step<'p, 'c, 'm>,
+    /// Of the slots that were tried.
+    first_readable: Option<FirstReadable<'c>>,
+    /// Why the chain that was tried first is not taken.
+    objection: Option<ChainError>,
+    signer: Signer<'c>,
+    challenged: Option<Possession<'c>>,
+    measured: Option<Measured<'m, 'c>>,
+    summary: SummaryAgreement,
+    /// The first thing that went wrong, where it did not end the attestation.
+    error: Option<Error>,
+}
+
+impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
+    pub(super) const fn new(
+        plan: AttestationPlan<'p>,
+        source: KeySource<'c>,
+        persistence: Persistence,
+        record: &'m mut [u8],
+    ) -> Self {
+        Self {
+            plan,
+            audience: Audience::NOBODY,
+            persistence,
+            source,
+            record,
+            step: Step::Negotiate(Negotiate::new()),
+            first_readable: None,
+            objection: None,
+            signer: Signer::Unknown,
+            challenged: None,
+            measured: None,
+            summary: SummaryAgreement::NotAsked,
+            error: None,
+        }
+    }
+
+    pub(super) fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+        match (&mut self.step, self.signer.identity()) {
+            (Step::Negotiate(step), _) => {
+                if !step.has_begun() {
+                    let signed = match self.source {
+                        KeySource::Nothing => SignedParts::Nothing,
+                        KeySource::Chain { .. } | KeySource::Provisioned { .. } => {
+                            SignedParts::AsRequired
+                        }
+                    };
+                    self.audience.tell(&Observation::Begun { plan: &self.plan, signed });
+                }
+                step.request(ask, out)
+            }
+            (Step::GetDigests(step), _) => step.request(ask, out),
+            (Step::FetchChain(portions), _) => portions.request(ask, out),
+            (Step::Challenge(question), Some(identity)) => question.request(ask, identity, out),
+            (Step::Measure(reading), identity) => reading.request(ask, identity, out),
+            // The step before Challenge sets the signer, and nothing is requested after the end.
+            (Step::Challenge(_), None) | (Step::Over, _) => Err(ask.fault().unfinished()),
+        }
+    }
+
+    pub(super) fn accept(
+        &mut self,
+        judge: &mut Judge<'_>,
+        request: &[u8],
+        response: Untrusted<&[u8]>,
+    ) -> Result<Next, Stop> {
+        match (&mut self.step, self.signer.identity()) {
+            (Step::Negotiate(step), _) => {
+                if step.accept(judge, request, response)? == Next::Done {
+                    self.audience.tell(&Observation::Negotiated(judge.agreed()?));
+                    self.find_key(judge)?;
+                }
+            }
+            (Step::GetDigests(step), _) => {
+                step.accept(judge, request, response)?;
+                self.try_slots(judge, 0)?;
+            }
+            (Step::FetchChain(portions), _) => {
+                if portions.answered(judge, request, response)? == Next::Done {
+                    let portions = mem::replace(portions, Portions::new(portions.slot(), &mut []));
+                    self.fetched(judge, portions)?;
+                }
+            }
+            (Step::Challenge(_), Some(identity)) => {
+                let possession = answered(judge, identity, request, response)?;
+                self.audience.tell(&Observation::Challenged(&possession));
+                self.proven(judge, &possession)?;
+                self.challenged = Some(possession);
+                self.after_challenge(judge)?;
+            }
+            (Step::Measure(reading), identity) => {
+                if let Some(measured) = reading.answered(judge, identity, request, response)? {
+                    self.step = Step::Over;
+                    self.measured(judge, measured)?;
+                }
+            }
+            (Step::Challenge(_), None) | (Step::Over, _) => {
+                return Err(judge.fault().unfinished());
+            }
+        }
+        Ok(self.next())
+    }
+
+    const fn next(&self) -> Next {
+        match self.step {
+            Step::Over => Next::Done,
+            _ => Next::Again,
+        }
+    }
+
+    /// The device refuses what was asked last, or lacks what it takes; the connection is as before. What may follow:
+    /// `None` where the attestation ends.
+    pub(super) fn refused(
+        &mut self,
+        judge: &Judge<'_>,
+        error: &Error,
+    ) -> Result<Option<Next>, Stop> {
+        let challenge = match &mut self.step {
+            Step::Challenge(_) => true,
+            Step::Measure(reading) => {
+                reading.failed();
+                false
+            }
+            _ => return Ok(None),
+        };
+        self.audience.tell(&Observation::Failed(error));
+        self.error = self.error.or(Some(*error));
+        if challenge {
+            self.after_challenge(judge)?;
+        } else {
+            self.step = Step::Over;
+        }
+        Ok(Some(self.next()))
+    }
+
+    /// The attestation ends with this error.
+    pub(super) fn stopped(&mut self, error: &Error) {
+        self.audience.tell(&Observation::Failed(error));
+    }
+
+    /// Nothing that is not signed stays in the caller's buffer.
+    pub(super) fn failed(&mut self) {
+        if let Step::Measure(reading) = &mut self.step {
+            reading.failed();
+        }
+    }
+
+    /// What was negotiated is known: which key is to sign?
+    fn find_key(&mut self, judge: &Judge<'_>) -> Result<(), Stop> {
+        match self.source {
+            KeySource::Chain { .. } => self.step = Step::GetDigests(GetDigests::new()),
+            KeySource::Provisioned { spki_der } => {
+                let policy = self.plan.policy;
+                self.audience.tell(&Observation::ProvisionedKey { policy });
+                self.take_key(judge, spki_der)?;
+                self.first_signature(judge)?;
+            }
+            KeySource::Nothing => self.measure(judge)?,
+        }
+        Ok(())
+    }
+
+    /// The caller vouches for the key, unless it is revoked. No key can have the name that a policy may ask for.
+    fn take_key(&mut self, judge: &Judge<'_>, spki_der: &'c [u8]) -> Result<(), Stop> {
+        let (fault, agreed) = (judge.fault(), judge.agreed()?);
+        let asym = agreed.asym().map_err(|error| fault.incompatible(error))?;
+        let hash = agreed.hash().map_err(|error| fault.incompatible(error))?;
+        let named = self.plan.policy.is_some_and(|policy| policy.san != SanPolicy::None);
+        if named && self.persistence == Persistence::FirstFailure {
+            return Err(fault.misuse(Misuse::Identity));
+        }
+        let key = ProvisionedKey::parse(Untrusted::new(spki_der), asym, hash, judge.provider);
+        let key = key.map_err(|error| fault.stop(error))?;
+        self.signer = match self.plan.policy.map(|policy| policy.validate_key(key)) {
+            Some(Ok(trusted)) if !named => Signer::Trusted(trusted),
+            Some(Ok(_)) => {
+                self.error = Some(Error::Misuse(Misuse::Identity));
+                Signer::NotTrusted(Identity::Key(key))
+            }
+            Some(Err(error)) => {
+                if self.persistence == Persistence::FirstFailure {
+                    return Err(fault.stop(error));
+                }
+                self.audience.tell(&Observation::Failed(&Error::Chain(error)));
+                self.error = Some(Error::Chain(error));
+                Signer::NotTrusted(Identity::Key(key))
+            }
+            None => Signer::NotTrusted(Identity::Key(key)),
+        };
+        Ok(())
+    }
+
+    /// The next slot from `first` on that comes into question.
+    fn next_slot(&self, judge: &Judge<'_>, first: u8) -> Result<Option<SlotId>, Stop> {
+        let uses = self.plan.requirement.uses();
+        Ok(self.plan.slot.next(first, uses, judge.connection, judge.agreed()?))
+    }
+
+    /// The chain of the slot, where it is known.
+    fn recall(&self, judge: &Judge<'_>, slot: SlotId) -> Result<Option<KnownChain<'c>>, Stop> {
+        let KeySource::Chain { known, .. } = &self.source else { return Ok(None) };
+        let announced = judge.connection.slot_key(slot).map(|key| key.model);
+        let context = judge.agreed()?.chain_context(slot, announced.unwrap_or_default());
+        let context = context.map_err(|error| judge.fault().incompatible(error))?;
+        let digest = judge.connection.slot_digest(slot);
+        Ok(digest.and_then(|digest| known.find(&context, digest)))
+    }
+
+    /// Tries the slots from `first` on. A chain that is known needs no GET_CERTIFICATE.
+    fn try_slots(&mut self, judge: &Judge<'_>, first: u8) -> Result<(), Stop> {
+        let mut first = first;
+        while let Some(slot) = self.next_slot(judge, first)? {
+            let Some(known) = self.recall(judge, slot)? else {
+                self.fetch(slot);
+                return Ok(());
+            };
+            let (chain, links) = (known.chain(), known.links());
+            let appraisal = self.plan.policy.map(|policy| policy.appraise_known(chain, links));
+            let objection = appraisal.and_then(|appraisal| appraisal.into_trusted().err());
+            let settled = matches!(self.plan.slot, SlotChoice::Slot(_));
+            if settled || objection.is_none() {
+                return self.settle(judge, chain, ChainOrigin::Known, appraisal.as_ref());
+            }
+            self.objection = self.objection.or(objection);
+            self.first_readable = self.first_readable.or(Some(FirstReadable::Known(known)));
+            first = slot.get().saturating_add(1);
+        }
+        self.none_trusted(judge)
+    }
+
+    fn fetch(&mut self, slot: SlotId) {
+        if let KeySource::Chain { buffer, .. } = &mut self.source {
+            self.step = Step::FetchChain(Portions::new(slot, mem::take(buffer)));
+        }
+    }
+
+    /// A chain is complete: it is the one, or the next slot is tried with the same buffer.
+    fn fetched(&mut self, judge: &Judge<'_>, portions: Portions<'c>) -> Result<(), Stop> {
+        let (policy, slot) = (self.plan.policy, portions.slot());
+        let chosen = match self.first_readable {
+            // It is fetched once more, for no other one is trusted.
+            Some(FirstReadable::Fetched(first)) => first == slot,
+            _ => matches!(self.plan.slot, SlotChoice::Slot(_)),
+        };
+        if !chosen {
+            // Only the chain that is taken keeps the buffer. It is read twice, but its signatures are verified once.
+            let read = portions.look(judge)?;
+            let is_readable = read.is_ok();
+            let judged = read.and_then(|chain| match policy {
+                Some(policy) => policy.validate(&chain).map(|trusted| trusted.links()),
+                None => Ok(None),
+            });
+            let objection = match judged {
+                Ok(links) => {
+                    let chain = portions.into_chain(judge)?;
+                    let appraisal = policy.map(|policy| match &links {
+                        Some(links) => policy.appraise_known(&chain, links),
+                        None => policy.appraise(&chain),
+                    });
+                    return self.settle(judge, &chain, ChainOrigin::Fetched, appraisal.as_ref());
+                }
+                Err(objection) => objection,
+            };
+            let is_first = is_readable && self.first_readable.is_none();
+            if is_first {
+                self.first_readable = Some(FirstReadable::Fetched(slot));
+            }
+            self.objection = self.objection.or(Some(objection));
+            let following = slot.get().saturating_add(1);
+            let is_last = self.next_slot(judge, following)?.is_none();
+            let goes_on = self.persistence == Persistence::AsFarAsPossible;
+            // Else it is in the buffer already.
+            if !(goes_on && is_last && is_first) {
+                if let KeySource::Chain { buffer, .. } = &mut self.source {
+                    *buffer = portions.into_buffer();
+                }
+                return self.try_slots(judge, following);
+            }
+        }
+        let chain = portions.into_chain(judge)?;
+        let appraisal = policy.map(|policy| policy.appraise(&chain));
+        self.settle(judge, &chain, ChainOrigin::Fetched, appraisal.as_ref())
+    }
+
+    /// No slot is left to try.
+    fn none_trusted(&mut self, judge: &Judge<'_>) -> Result<(), Stop> {
+        let fault = judge.fault();
+        match (self.first_readable, self.persistence) {
+            (Some(FirstReadable::Known(known)), Persistence::AsFarAsPossible) => {
+                let (chain, links) = (known.chain(), known.links());
+                let appraisal = self.plan.policy.map(|policy| policy.appraise_known(chain, links));
+                return self.settle(judge, chain, ChainOrigin::Known, appraisal.as_ref());
+            }
+            (Some(FirstReadable::Fetched(slot)), Persistence::AsFarAsPossible) => {
+                self.fetch(slot);
+                return Ok(());
+            }
+            _ => {}
+        }
+        Err(match (self.objection, self.plan.slot) {
+            (Some(error), _) => fault.stop(error),
+            (None, SlotChoice::Slot(slot)) => {
+                fault.incompatible(Incompatible::SlotEmpty { slot: slot.get() })
+            }
+            (None, _) => fault.incompatible(Incompatible::NoSlot),
+        })
+    }
+
+    /// This is the chain whose key must sign.
+    fn settle(
+        &mut self,
+        judge: &Judge<'_>,
+        chain: &Chain<'c>,
+        origin: ChainOrigin,
+        appraisal: Option<&Appraisal<'c>>,
+    ) -> Result<(), Stop> {
+        self.audience.tell(&Observation::Chain { chain, origin });
+        let not_trusted = Signer::NotTrusted(Identity::Chain(*chain));
+        self.signer = match appraisal {
+            None => not_trusted,
+            Some(appraisal) => {
+                self.audience.tell(&Observation::Appraised(appraisal));
+                match (appraisal.into_trusted(), self.persistence) {
+                    (Ok(trusted), _) => Signer::Trusted(trusted),
+                    (Err(error), Persistence::FirstFailure) => {
+                        return Err(judge.fault().stop(error));
+                    }
+                    (Err(error), Persistence::AsFarAsPossible) => {
+                        self.error = Some(Error::Chain(error));
+                        not_trusted
+                    }
+                }
+            }
+        };
+        self.first_signature(judge)
+    }
+
+    /// It is known whose signatures are to come.
+    fn first_signature(&mut self, judge: &Judge<'_>) -> Result<(), Stop> {
+        let requirement = self.plan.requirement;
+        if !requirement.has_challenge() {
+            return self.measure(judge);
+        }
+        let chosen = self.plan.nonce.filter(|_| !requirement.has_measurements());
+        let question = Question { summary: self.plan.summary, nonce: nonce(judge, chosen)? };
+        let (proof, nonce) = (Proof::Challenge, &question.nonce);
+        self.audience.tell(&Observation::Asked { proof, nonce });
+        self.step = Step::Challenge(question);
+        Ok(())
+    }
+
+    fn after_challenge(&mut self, judge: &Judge<'_>) -> Result<(), Stop> {
+        if self.plan.requirement.has_measurements() {
+            return self.measure(judge);
+        }
+        self.step = Step::Over;
+        Ok(())
+    }
+
+    /// Asks for measurements; signed ones, where it is known by whom.
+    fn measure(&mut self, judge: &Judge<'_>) -> Result<(), Stop> {
+        let nonce = match self.signer {
+            Signer::Unknown => None,
+            Signer::NotTrusted(_) | Signer::Trusted(_) => Some(nonce(judge, self.plan.nonce)?),
+        };
+        if let Some(nonce) = &nonce {
+            self.audience.tell(&Observation::Asked { proof: Proof::Measurements, nonce });
+        }
+        let (attributes, record) = (self.plan.attributes, mem::take(&mut self.record));
+        self.step = Step::Measure(Reading::new(self.plan.selection, attributes, nonce, record));
+        Ok(())
+    }
+
+    fn measured(&mut self, judge: &Judge<'_>, measured: Measured<'m, 'c>) -> Result<(), Stop> {
+        let (record, possession) = (&measured.record, measured.possession.as_ref());
+        let signed = self.challenged.as_ref().and_then(Possession::summary);
+        let summary = match (signed, possession) {
+            (Some(_), Some(_)) => self.summary_of(judge, &measured)?,
+            _ => None,
+        };
+        self.summary = SummaryAgreement::between(signed, summary.as_ref());
+        let summary = summary.as_ref();
+        self.audience.tell(&Observation::Measured { record, possession, summary });
+        if let Some(possession) = possession {
+            self.proven(judge, possession)?;
+        }
+        self.measured = Some(measured);
+        Ok(())
+    }
+
+    /// What a summary hash over these measurements would be.
+    fn summary_of(
+        &self,
+        judge: &Judge<'_>,
+        measured: &Measured<'m, 'c>,
+    ) -> Result<Option<Digest>, Stop> {
+        let hash = judge.agreed()?.hash().map_err(|error| judge.fault().incompatible(error))?;
+        let all = self.plan.selection == Selection::All;
+        let summary =
+            all.then(|| summary_of(self.plan.attributes, &measured.record, hash, judge.provider));
+        Ok(summary.flatten())
+    }
+
+    /// The device holds the key; where that is trusted, too, the device is authenticated.
+    fn proven(&mut self, judge: &Judge<'_>, possession: &Possession<'c>) -> Result<(), Stop> {
+        if let Signer::Trusted(trusted) = &self.signer {
+            let verified = Verified::new(*possession, trusted);
+            let verified = verified.map_err(|error| judge.fault().stop(error))?;
+            self.audience.tell(&Observation::Verified(&verified));
+        }
+        Ok(())
+    }
+
+    /// Whether the device is verified: by every signature that is required, of the identity that is trusted.
+    fn verdict(&self) -> Result<Verified<'c>, Error> {
+        let requirement = self.plan.requirement;
+        let unfinished = Error::Misuse(Misuse::Unfinished);
+        let missing = self.error.unwrap_or(unfinished);
+        let Signer::Trusted(trusted) = &self.signer else { return Err(missing) };
+        let mut verified = None;
+        if requirement.has_measurements() {
+            let measured = self.measured.as_ref().ok_or(missing)?;
+            let possession = measured.possession.ok_or(missing)?;
+            if measured.record.number_of_blocks() == 0 && self.plan.selection != Selection::Count {
+                return Err(Error::Incompatible(Incompatible::NoMeasurement));
+            }
+            verified = Some(Verified::new(possession, trusted)?);
+        }
+        if requirement.has_challenge() {
+            let possession = self.challenged.ok_or(missing)?;
+            verified = Some(Verified::new(possession, trusted)?);
+        }
+        verified.ok_or(missing)
+    }
+
+    /// What was found.
+    pub(super) fn into_examined(self) -> Examined<'c, 'm> {
+        let verified = self.verdict();
+        let Self { signer, challenged, measured, summary, .. } = self;
+        let identity = signer.identity().copied();
+        let trusted = match signer {
+            Signer::Trusted(trusted) => Some(trusted),
+            Signer::NotTrusted(_) | Signer::Unknown => None,
+        };
+        Examined { verified, identity, trusted, challenged, measured, summary }
+    }
+}
+
+/// Draws the nonce that the caller did not choose.
+fn nonce(judge: &Judge<'_>, chosen: Option<Nonce>) -> Result<Nonce, Stop> {
+    if let Some(nonce) = chosen {
+        return Ok(nonce);
+    }
+    let mut nonce = Nonce::default();
+    fill(judge.provider, judge.fault(), &mut nonce)?;
+    Ok(nonce)
+}
