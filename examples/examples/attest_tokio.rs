@@ -10,8 +10,8 @@ use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_emulator::{Device, DeviceConfig};
 use spdm_requester::{AttestationPlan, Connection, Requester, Storage, nonblocking};
-use spdm_transport::{AsyncTransport, Duration};
-use spdm_transport_tcp::{AsyncTcpTransport, Framing, Listener, TokioClock};
+use spdm_transport::{AsyncTransport, Duration, TokioClock};
+use spdm_transport_tcp::{AsyncTcpTransport, Framing, Listener};
 use spdm_x509::{Anchor, Policy, ValidityCheck};
 
 #[tokio::main(flavor = "current_thread")]

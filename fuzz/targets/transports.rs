@@ -3,7 +3,7 @@
 
 use spdm_transport_mctp::serial::{Deframer, MAX_PACKET, frame, max_frame};
 use spdm_transport_storage::{Discovery, PendingInfo, ProtocolList, Specific};
-use spdm_transport_tcp::{Binding, Decoded, Framing};
+use spdm_transport_tcp::{Binding, DecodedFrame, Framing};
 
 const MAX_MESSAGE: usize = 512;
 
@@ -48,15 +48,15 @@ fn stream(framing: Framing, mut data: &[u8]) {
     let mut again = Vec::new();
     loop {
         match framing.decode(data, MAX_MESSAGE) {
-            Ok(Decoded::Complete { frame, len }) => {
+            Ok(DecodedFrame::Complete { frame, len }) => {
                 assert!(len > 0 && len <= framing.header_len() + MAX_MESSAGE.max(64));
                 if framing.encode(frame, &mut again).is_ok() {
                     let decoded = framing.decode(&again, usize::MAX);
-                    assert_eq!(decoded, Ok(Decoded::Complete { frame, len: again.len() }));
+                    assert_eq!(decoded, Ok(DecodedFrame::Complete { frame, len: again.len() }));
                 }
                 data = &data[len..];
             }
-            Ok(Decoded::Incomplete { missing }) => {
+            Ok(DecodedFrame::Incomplete { missing }) => {
                 assert!(missing > 0);
                 assert!(data.len() + missing <= framing.header_len() + MAX_MESSAGE.max(64));
                 return;

@@ -1,8 +1,9 @@
 //! DOE Discovery (PCIe 6.0 §6.30.1.1): which objects a mailbox knows.
 
-use spdm_codec::Expected;
+use spdm_transport::{Allowed, FieldError};
 
-use crate::object::{ObjectError, ObjectType};
+use crate::error::DoeError;
+use crate::object::ObjectType;
 
 /// From this Capability Version on, requests carry a Discovery Version (PCIe 6.1 §6.30.1.1).
 const VERSIONED: u8 = 2;
@@ -11,14 +12,14 @@ const NOTHING: u16 = 0xFFFF;
 
 /// A walk over the list. Each index is asked for once at most: 256 exchanges.
 #[derive(Debug)]
-pub(crate) struct Discovery {
+pub(crate) struct DiscoveryWalk {
     version: u8,
     /// The index to ask for.
     next: Option<u8>,
     asked: [u32; 8],
 }
 
-impl Discovery {
+impl DiscoveryWalk {
     /// The list of a mailbox with this Capability Version.
     pub(crate) const fn new(capability_version: u8) -> Self {
         let version = if capability_version >= VERSIONED { VERSIONED } else { 0 };
@@ -35,86 +36,83 @@ impl Discovery {
     }
 
     /// What the answer to the last request lists.
-    pub(crate) fn accept(
+    pub(crate) fn accept<E>(
         &mut self,
         [v0, v1, object_type, next]: [u8; 4],
-    ) -> Result<ObjectType, Fault> {
+    ) -> Result<ObjectType, DoeError<E>> {
         let vendor = u16::from_le_bytes([v0, v1]);
         if vendor == NOTHING {
-            let expected = Expected::Rule("an id");
-            return Err(Fault::Object(ObjectError {
-                field: "Vendor ID",
-                expected,
-                got: vendor.into(),
-            }));
+            let allowed = Allowed::Rule("an id");
+            return Err(FieldError { field: "Vendor ID", allowed, got: vendor.into() }.into());
         }
         let asked =
             self.asked.get(usize::from(next / 32)).is_none_or(|word| word >> (next % 32) & 1 != 0);
         self.next = match next {
             0 => None,
-            _ if asked => return Err(Fault::Loop { index: next }),
+            _ if asked => return Err(DoeError::DiscoveryLoop { index: next }),
             _ => Some(next),
         };
         Ok(ObjectType { vendor, object_type })
     }
 }
 
-/// What is wrong with an answer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Fault {
-    Object(ObjectError),
-    Loop { index: u8 },
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Discovery, Fault, ObjectType};
+    use core::convert::Infallible;
+
+    use super::{DiscoveryWalk, DoeError, ObjectType};
 
     #[test]
     fn a_list_is_walked_to_its_end() {
-        let mut discovery = Discovery::new(1);
+        let mut discovery = DiscoveryWalk::new(1);
         assert_eq!(discovery.request(), Some([0, 0, 0, 0]));
-        assert_eq!(discovery.accept([1, 0, 0, 7]), Ok(ObjectType::DISCOVERY));
+        assert_eq!(discovery.accept::<Infallible>([1, 0, 0, 7]), Ok(ObjectType::DISCOVERY));
         assert_eq!(discovery.request(), Some([7, 0, 0, 0]));
-        assert_eq!(discovery.accept([1, 0, 1, 0]), Ok(ObjectType::CMA_SPDM));
+        assert_eq!(discovery.accept::<Infallible>([1, 0, 1, 0]), Ok(ObjectType::CMA_SPDM));
         assert_eq!(discovery.request(), None);
     }
 
     #[test]
     fn vendor_ids_have_16_bits_and_version_2_is_asked_for() {
-        let mut discovery = Discovery::new(2);
+        let mut discovery = DiscoveryWalk::new(2);
         assert_eq!(discovery.request(), Some([0, 2, 0, 0]));
         let cdat = ObjectType { vendor: 0x1E98, object_type: 2 };
-        assert_eq!(discovery.accept([0x98, 0x1E, 2, 0]), Ok(cdat));
+        assert_eq!(discovery.accept::<Infallible>([0x98, 0x1E, 2, 0]), Ok(cdat));
     }
 
     #[test]
     fn n31_a_list_that_loops() {
-        let mut discovery = Discovery::new(1);
+        let mut discovery = DiscoveryWalk::new(1);
         for index in [0, 1, 2] {
             assert_eq!(discovery.request().map(|[index, ..]| index), Some(index));
             if index < 2 {
-                assert!(discovery.accept([1, 0, 0, index + 1]).is_ok());
+                assert!(discovery.accept::<Infallible>([1, 0, 0, index + 1]).is_ok());
             }
         }
-        assert_eq!(discovery.accept([1, 0, 0, 1]), Err(Fault::Loop { index: 1 }));
+        assert_eq!(
+            discovery.accept::<Infallible>([1, 0, 0, 1]),
+            Err(DoeError::DiscoveryLoop { index: 1 })
+        );
     }
 
     #[test]
     fn the_longest_list_has_256_entries() {
-        let mut discovery = Discovery::new(1);
+        let mut discovery = DiscoveryWalk::new(1);
         let mut count = 0;
         while let Some([index, ..]) = discovery.request() {
             count += 1;
-            assert!(discovery.accept([1, 0, 0, index.wrapping_add(1)]).is_ok());
+            assert!(discovery.accept::<Infallible>([1, 0, 0, index.wrapping_add(1)]).is_ok());
         }
         assert_eq!(count, 256);
     }
 
     #[test]
     fn nothing_at_an_index() {
-        let mut discovery = Discovery::new(1);
+        let mut discovery = DiscoveryWalk::new(1);
         assert!(discovery.request().is_some());
-        assert!(matches!(discovery.accept([0xFF, 0xFF, 0, 0]), Err(Fault::Object(_))));
+        assert!(matches!(
+            discovery.accept::<Infallible>([0xFF, 0xFF, 0, 0]),
+            Err(DoeError::Object(_))
+        ));
     }
 }

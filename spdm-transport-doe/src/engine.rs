@@ -9,17 +9,17 @@
 //!                └> Dead
 //! ```
 
-use spdm_transport::{Duration, Instant, Received};
+use spdm_transport::{Duration, Instant, MessageKind, Received};
 
 use crate::config_space::{ALL_ONES, ConfigSpace};
 use crate::error::DoeError;
-use crate::mailbox::{ABORT, GO, INTERRUPT_ENABLE, Mailbox, Register, Status};
-use crate::object::{self, HEADER_DWORDS, ObjectType, Outgoing};
-use crate::policy::Policy;
+use crate::mailbox::{ABORT, DoeStatus, GO, INTERRUPT_ENABLE, Mailbox, Register};
+use crate::mailbox_timing::MailboxTiming;
+use crate::object::{self, HEADER_DWORDS, ObjectType, OutgoingObject};
 
 /// Where an exchange is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
+enum MailboxState {
     /// Nothing is known: an object of somebody who died may be in the mailbox.
     Unknown,
     /// No object of ours is under way.
@@ -34,13 +34,13 @@ enum State {
     Dead,
 }
 
-/// What a step leads to.
+/// Whether the next step is possible.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Turn {
-    /// The next step is possible.
-    Go,
-    /// Not before then.
-    Wait(Instant),
+pub(crate) enum Readiness {
+    /// It is.
+    Ready,
+    /// It is not; the next look is worth it then.
+    NotBefore(Instant),
 }
 
 /// When a call began, and when it has to be over.
@@ -73,10 +73,10 @@ impl Span {
 #[derive(Debug)]
 pub(crate) struct Engine<S: ConfigSpace> {
     mailbox: Mailbox<S>,
-    pub(crate) policy: Policy,
-    state: State,
+    pub(crate) timing: MailboxTiming,
+    state: MailboxState,
     /// What DOE Status showed last.
-    pub(crate) status: Status,
+    pub(crate) status: DoeStatus,
     /// DOE Interrupt Enable as it was found: written back, for the sake of whoever set it.
     interrupt: u32,
 }
@@ -85,9 +85,9 @@ impl<S: ConfigSpace> Engine<S> {
     pub(crate) fn new(mailbox: Mailbox<S>) -> Self {
         Self {
             mailbox,
-            policy: Policy::default(),
-            state: State::Unknown,
-            status: Status::default(),
+            timing: MailboxTiming::default(),
+            state: MailboxState::Unknown,
+            status: DoeStatus::default(),
             interrupt: 0,
         }
     }
@@ -96,14 +96,18 @@ impl<S: ConfigSpace> Engine<S> {
         &self.mailbox
     }
 
-    /// One step towards a mailbox without an object; repeated until it is [`Turn::Go`].
-    pub(crate) fn prepare(&mut self, span: Span, now: Instant) -> Result<Turn, DoeError<S::Error>> {
+    /// One step towards a mailbox without an object; repeated until it is [`Readiness::Ready`].
+    pub(crate) fn prepare(
+        &mut self,
+        span: Span,
+        now: Instant,
+    ) -> Result<Readiness, DoeError<S::Error>> {
         let since = match self.state {
-            State::Dead => {
-                let (status, waited) = (self.status, self.policy.abort);
+            MailboxState::Dead => {
+                let (status, waited) = (self.status, self.timing.abort);
                 return Err(DoeError::AbortFailed { status, waited });
             }
-            State::Unknown => {
+            MailboxState::Unknown => {
                 if self.look()?.busy() {
                     return self.await_busy(span, now);
                 }
@@ -113,27 +117,27 @@ impl<S: ConfigSpace> Engine<S> {
                 };
                 self.abort(now)?
             }
-            State::Idle => {
+            MailboxState::Idle => {
                 let status = self.look()?;
                 if status.busy() {
                     return self.await_busy(span, now);
                 }
                 if status.clear() {
-                    return Ok(Turn::Go);
+                    return Ok(Readiness::Ready);
                 }
                 self.abort(now)?
             }
-            State::Awaiting(_) | State::Spoilt => self.abort(now)?,
-            State::Aborting { since } => since,
+            MailboxState::Awaiting(_) | MailboxState::Spoilt => self.abort(now)?,
+            MailboxState::Aborting { since } => since,
         };
         if self.look()?.clear() {
-            self.state = State::Idle;
-            return Ok(Turn::Go);
+            self.state = MailboxState::Idle;
+            return Ok(Readiness::Ready);
         }
         // Since then somebody else may have come and gone: not before this call.
         let waited = now.since(since.max(span.since));
-        if waited >= self.policy.abort {
-            self.state = State::Dead;
+        if waited >= self.timing.abort {
+            self.state = MailboxState::Dead;
             return Err(DoeError::AbortFailed { status: self.status, waited });
         }
         self.wait(span, now)
@@ -142,13 +146,13 @@ impl<S: ConfigSpace> Engine<S> {
     /// Hands an object over; the mailbox is prepared.
     pub(crate) fn write(
         &mut self,
-        outgoing: Outgoing<'_>,
+        outgoing: OutgoingObject<'_>,
         span: Span,
         now: impl Fn() -> Instant,
     ) -> Result<(), DoeError<S::Error>> {
         let written = self.write_object(outgoing, span, &now);
         match written {
-            Ok(()) => self.state = State::Awaiting(outgoing.object),
+            Ok(()) => self.state = MailboxState::Awaiting(outgoing.object()),
             Err(_) => self.give_up(now()),
         }
         written
@@ -156,7 +160,7 @@ impl<S: ConfigSpace> Engine<S> {
 
     fn write_object(
         &mut self,
-        outgoing: Outgoing<'_>,
+        outgoing: OutgoingObject<'_>,
         span: Span,
         now: impl Fn() -> Instant,
     ) -> Result<(), DoeError<S::Error>> {
@@ -174,15 +178,15 @@ impl<S: ConfigSpace> Engine<S> {
         &mut self,
         span: Span,
         now: Instant,
-    ) -> Result<Option<Turn>, DoeError<S::Error>> {
-        let State::Awaiting(_) = self.state else { return Err(DoeError::NoRequest) };
+    ) -> Result<Option<Readiness>, DoeError<S::Error>> {
+        let MailboxState::Awaiting(_) = self.state else { return Err(DoeError::NoRequest) };
         let looked = self.look().and_then(|status| match status.error() {
             true => Err(DoeError::Failed { status }),
             false => Ok(status.data_object_ready()),
         });
         match looked {
-            Ok(true) => Ok(Some(Turn::Go)),
-            Ok(false) => Ok(span.next(now, self.policy.poll_interval).map(Turn::Wait)),
+            Ok(true) => Ok(Some(Readiness::Ready)),
+            Ok(false) => Ok(span.next(now, self.timing.poll_interval).map(Readiness::NotBefore)),
             Err(error) => {
                 self.give_up(now);
                 Err(error)
@@ -197,14 +201,14 @@ impl<S: ConfigSpace> Engine<S> {
         span: Span,
         now: impl Fn() -> Instant,
     ) -> Result<Option<Received>, DoeError<S::Error>> {
-        let State::Awaiting(asked) = self.state else { return Err(DoeError::NoRequest) };
+        let MailboxState::Awaiting(asked) = self.state else { return Err(DoeError::NoRequest) };
         let read = match self.read_object(asked, buffer, span, &now) {
             // A function that vanished reads as all ones, which is no object.
             Err(error @ DoeError::Object(_)) => self.look().and(Err(error)),
             read => read,
         };
         match read {
-            Ok(Some(_)) => self.state = State::Idle,
+            Ok(Some(_)) => self.state = MailboxState::Idle,
             Ok(None) | Err(_) => self.give_up(now()),
         }
         read
@@ -217,10 +221,10 @@ impl<S: ConfigSpace> Engine<S> {
         span: Span,
         now: impl Fn() -> Instant,
     ) -> Result<Option<Received>, DoeError<S::Error>> {
-        let object = object::answered(asked, self.mailbox.read(Register::ReadMailbox)?)?;
+        let object = object::check_type(asked, self.mailbox.read(Register::ReadMailbox)?)?;
         self.acknowledge()?;
         let length = self.mailbox.read(Register::ReadMailbox)?;
-        let dwords = object::content_dwords(object, length, buffer.len())?;
+        let dwords = object::check_length(object, length, buffer.len())?;
         self.acknowledge()?;
         let mut len = 0;
         let (places, _) = buffer.as_chunks_mut();
@@ -242,13 +246,14 @@ impl<S: ConfigSpace> Engine<S> {
         if status.error() {
             return Err(DoeError::Failed { status });
         }
-        Ok(Some(Received { kind: object.kind(), len }))
+        // Discovery has no kind of message; its caller looks at the content only.
+        Ok(Some(Received { kind: object.kind().unwrap_or(MessageKind::Plain), len }))
     }
 
     /// Gives up what is under way, so that the mailbox is free for others. Whether that has an effect is seen before
     /// the next object is handed over.
     pub(crate) fn abandon(&mut self, now: Instant) {
-        if matches!(self.state, State::Awaiting(_) | State::Spoilt) {
+        if matches!(self.state, MailboxState::Awaiting(_) | MailboxState::Spoilt) {
             self.give_up(now);
         }
     }
@@ -260,9 +265,9 @@ impl<S: ConfigSpace> Engine<S> {
 
     /// Writes Abort: the time at which that was.
     fn abort(&mut self, now: Instant) -> Result<Instant, DoeError<S::Error>> {
-        self.state = State::Spoilt;
+        self.state = MailboxState::Spoilt;
         self.mailbox.write(Register::Control, ABORT | self.interrupt)?;
-        self.state = State::Aborting { since: now };
+        self.state = MailboxState::Aborting { since: now };
         Ok(now)
     }
 
@@ -270,23 +275,23 @@ impl<S: ConfigSpace> Engine<S> {
         self.mailbox.write(Register::ReadMailbox, 0)
     }
 
-    fn look(&mut self) -> Result<Status, DoeError<S::Error>> {
+    fn look(&mut self) -> Result<DoeStatus, DoeError<S::Error>> {
         self.status = self.mailbox.status()?;
         Ok(self.status)
     }
 
-    fn await_busy(&self, span: Span, now: Instant) -> Result<Turn, DoeError<S::Error>> {
+    fn await_busy(&self, span: Span, now: Instant) -> Result<Readiness, DoeError<S::Error>> {
         let waited = now.since(span.since);
-        if waited >= self.policy.busy {
+        if waited >= self.timing.busy {
             return Err(DoeError::Busy { status: self.status, waited });
         }
         self.wait(span, now)
     }
 
-    fn wait(&self, span: Span, now: Instant) -> Result<Turn, DoeError<S::Error>> {
-        let next = span.next(now, self.policy.poll_interval);
+    fn wait(&self, span: Span, now: Instant) -> Result<Readiness, DoeError<S::Error>> {
+        let next = span.next(now, self.timing.poll_interval);
         let timeout = DoeError::Timeout { status: self.status, waited: span.length() };
-        next.map(Turn::Wait).ok_or(timeout)
+        next.map(Readiness::NotBefore).ok_or(timeout)
     }
 }
 

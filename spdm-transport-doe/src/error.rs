@@ -2,10 +2,10 @@
 
 use core::fmt;
 
-use spdm_transport::Duration;
+use spdm_transport::{Duration, FieldError};
 
-use crate::mailbox::{Register, Status};
-use crate::object::{MAX_CONTENT, ObjectError};
+use crate::mailbox::{DoeStatus, Register};
+use crate::object::MAX_CONTENT;
 
 /// What can go wrong at a mailbox; `E` is why an access to configuration space failed.
 ///
@@ -17,7 +17,7 @@ pub enum DoeError<E> {
     /// The abort had no effect. The mailbox is not used any more.
     AbortFailed {
         /// What DOE Status shows.
-        status: Status,
+        status: DoeStatus,
         /// How long that was waited for.
         waited: Duration,
     },
@@ -31,7 +31,7 @@ pub enum DoeError<E> {
     /// The mailbox takes no object: somebody else uses it, or it hangs. Nobody's exchange was aborted.
     Busy {
         /// What DOE Status shows.
-        status: Status,
+        status: DoeStatus,
         /// How long that was waited for.
         waited: Duration,
     },
@@ -43,7 +43,7 @@ pub enum DoeError<E> {
     /// The device reports an error with the object under way.
     Failed {
         /// What DOE Status shows.
-        status: Status,
+        status: DoeStatus,
     },
     /// The function does not answer: DOE Status reads as all ones.
     Gone,
@@ -54,19 +54,19 @@ pub enum DoeError<E> {
     },
     /// No request is under way whose answer could be received.
     NoRequest,
-    /// The object is none, or not the one that was awaited.
-    Object(ObjectError),
+    /// The header of the object that came is wrong, or not that of an answer to the request.
+    Object(FieldError),
     /// The request could not be handed over in the caller's time.
     Timeout {
         /// What DOE Status showed last.
-        status: Status,
+        status: DoeStatus,
         /// The caller's time.
         waited: Duration,
     },
     /// The device ended the object early: Data Object Ready fell before the last DWORD.
     Truncated {
         /// What DOE Status shows.
-        status: Status,
+        status: DoeStatus,
         /// DWORDs that Length promises.
         length: u32,
     },
@@ -92,7 +92,7 @@ impl<E: fmt::Display> fmt::Display for DoeError<E> {
                 write!(f, "a message of {len} bytes, but 1 to {MAX_CONTENT} can be carried")
             }
             Self::NoRequest => f.write_str("no request is under way"),
-            Self::Object(error) => error.fmt(f),
+            Self::Object(error) => write!(f, "data object: {error}"),
             Self::Timeout { status, waited } => {
                 write!(f, "the mailbox did not take the object in {waited:?}: {status}")
             }
@@ -106,8 +106,8 @@ impl<E: fmt::Display> fmt::Display for DoeError<E> {
 
 impl<E: fmt::Debug + fmt::Display> core::error::Error for DoeError<E> {}
 
-impl<E> From<ObjectError> for DoeError<E> {
-    fn from(error: ObjectError) -> Self {
+impl<E> From<FieldError> for DoeError<E> {
+    fn from(error: FieldError) -> Self {
         Self::Object(error)
     }
 }

@@ -2,10 +2,10 @@
 //! (§6.31).
 //!
 //! ```text
-//! DoeTransport, AsyncDoeTransport     messages         spdm_transport::Transport
-//!   engine                            data objects     busy, error, abort, ready, stale data, deadlines
-//!   Mailbox                           registers        Control, Status, Write and Read Data Mailbox
-//!   ConfigSpace                       32-bit accesses  what a platform provides
+//! DoeTransport    messages         spdm_transport::{Transport, AsyncTransport}
+//!   engine        data objects     busy, error, abort, ready, stale data, deadlines
+//!   Mailbox       registers        Control, Status, Write and Read Data Mailbox
+//!   ConfigSpace   32-bit accesses  what a platform provides
 //! ```
 //!
 //! A platform implements [`ConfigSpace`]: one read and one write of 32 bits. [`ExtendedCapabilities`] finds the
@@ -51,17 +51,16 @@ mod identity;
 #[cfg_attr(docsrs, doc(cfg(feature = "linux")))]
 pub mod linux;
 mod mailbox;
+mod mailbox_timing;
 mod object;
-mod policy;
 mod transport;
 
-pub use asynchronous::AsyncDoeTransport;
 pub use config_space::{ConfigError, ConfigSpace, ExtendedCapabilities, ExtendedCapability};
 pub use error::DoeError;
 pub use identity::pci_identity;
-pub use mailbox::{Mailbox, Register, Status};
-pub use object::{MAX_CONTENT, ObjectError, ObjectType};
-pub use policy::Policy;
+pub use mailbox::{DoeStatus, Mailbox, Register};
+pub use mailbox_timing::MailboxTiming;
+pub use object::{MAX_CONTENT, MAX_PADDING, ObjectHeader, ObjectType};
 pub use transport::{DEFAULT_MAX_RECEIVE, DoeTransport};
 
 /// The examples of the README compile.

@@ -11,7 +11,7 @@ use crate::error::DoeError;
 pub enum Register {
     /// DOE Control: Abort, Interrupt Enable, Go.
     Control,
-    /// DOE Status; see [`Status`].
+    /// DOE Status; see [`DoeStatus`].
     Status,
     /// DOE Write Data Mailbox: takes one DWORD of an object for each write.
     WriteMailbox,
@@ -52,9 +52,9 @@ pub(crate) const GO: u32 = 1 << 31;
 
 /// A value of DOE Status. `Display` names the bits that are set.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Status(pub u32);
+pub struct DoeStatus(pub u32);
 
-impl Status {
+impl DoeStatus {
     /// The mailbox takes no object now.
     #[must_use]
     pub const fn busy(self) -> bool {
@@ -79,7 +79,7 @@ impl Status {
     }
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for DoeStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DOE Status {:#010x}", self.0)?;
         let bits = [
@@ -137,10 +137,10 @@ impl<S: ConfigSpace> Mailbox<S> {
     }
 
     /// DOE Status of a function that is there.
-    pub(crate) fn status(&mut self) -> Result<Status, DoeError<S::Error>> {
+    pub(crate) fn status(&mut self) -> Result<DoeStatus, DoeError<S::Error>> {
         match self.read(Register::Status)? {
             ALL_ONES => Err(DoeError::Gone),
-            status => Ok(Status(status)),
+            status => Ok(DoeStatus(status)),
         }
     }
 }

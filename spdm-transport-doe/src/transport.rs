@@ -1,14 +1,14 @@
-//! The blocking transport.
+//! The transport, and how it waits in programs that block.
 
 use spdm_transport::{Clock, Duration, Limits, MessageKind, Received, Transport};
 
 use crate::config_space::ConfigSpace;
-use crate::discovery::{Discovery, Fault};
-use crate::engine::{Engine, Span, Turn};
+use crate::discovery::DiscoveryWalk;
+use crate::engine::{Engine, Readiness, Span};
 use crate::error::DoeError;
-use crate::mailbox::{Mailbox, Status};
-use crate::object::{MAX_CONTENT, MAX_PADDING, ObjectType, Outgoing};
-use crate::policy::Policy;
+use crate::mailbox::{DoeStatus, Mailbox};
+use crate::mailbox_timing::MailboxTiming;
+use crate::object::{MAX_CONTENT, MAX_PADDING, ObjectType, OutgoingObject};
 
 /// The largest message that a DOE transport takes unless told otherwise, in bytes, and so the DataTransferSize that a
 /// requester announces: with its header it fills an object of 4608 bytes.
@@ -17,7 +17,8 @@ use crate::policy::Policy;
 /// the DMTF reference implementation's defaults. What is longer comes in portions or chunks.
 pub const DEFAULT_MAX_RECEIVE: usize = 4600;
 
-/// A device behind one mailbox.
+/// A device behind one mailbox: a [`Transport`] with a [`Clock`], an
+/// [`AsyncTransport`](spdm_transport::AsyncTransport) with an [`AsyncClock`](spdm_transport::AsyncClock).
 ///
 /// Nothing happens at the mailbox before the first object; then what others left in it is aborted, after a mailbox
 /// that is Busy was given time. After an error, an [`abandon`](Transport::abandon) and a drop in the middle of an exchange
@@ -27,14 +28,13 @@ pub const DEFAULT_MAX_RECEIVE: usize = 4600;
 /// There is no lock between users of a mailbox: whoever else uses it at the same time takes our answers, or loses theirs.
 #[derive(Debug)]
 pub struct DoeTransport<S: ConfigSpace, C> {
-    engine: Engine<S>,
-    clock: C,
-    limits: Limits,
+    pub(crate) engine: Engine<S>,
+    pub(crate) clock: C,
+    pub(crate) limits: Limits,
 }
 
 /// One second for an answer (PCIe 6.0 §6.30.2), up to three bytes of padding.
-pub(crate) const LIMITS: Limits =
-    Limits::new(MAX_CONTENT, DEFAULT_MAX_RECEIVE).with_padding(MAX_PADDING);
+const LIMITS: Limits = Limits::new(MAX_CONTENT, DEFAULT_MAX_RECEIVE).with_padding(MAX_PADDING);
 
 impl<S: ConfigSpace, C> DoeTransport<S, C> {
     /// A device behind this mailbox.
@@ -44,8 +44,8 @@ impl<S: ConfigSpace, C> DoeTransport<S, C> {
 
     /// Sets how long to wait for the mailbox.
     #[must_use]
-    pub fn with_policy(mut self, policy: Policy) -> Self {
-        self.engine.policy = policy;
+    pub fn with_timing(mut self, timing: MailboxTiming) -> Self {
+        self.engine.timing = timing;
         self
     }
 
@@ -65,7 +65,7 @@ impl<S: ConfigSpace, C> DoeTransport<S, C> {
     }
 
     /// What DOE Status showed last.
-    pub const fn status(&self) -> Status {
+    pub const fn status(&self) -> DoeStatus {
         self.engine.status
     }
 
@@ -86,7 +86,7 @@ impl<S: ConfigSpace, C: Clock> DoeTransport<S, C> {
         mut found: impl FnMut(ObjectType),
     ) -> Result<(), DoeError<S::Error>> {
         let span = Span::new(self.clock.now(), timeout);
-        let mut discovery = Discovery::new(self.mailbox().version());
+        let mut discovery = DiscoveryWalk::new(self.mailbox().version());
         while let Some(request) = discovery.request() {
             self.hand_over(ObjectType::DISCOVERY, &request, span)?;
             let mut answer = [0; 4];
@@ -106,8 +106,9 @@ impl<S: ConfigSpace, C: Clock> DoeTransport<S, C> {
         span: Span,
     ) -> Result<(), DoeError<S::Error>> {
         let len = content.len();
-        let outgoing = Outgoing::new(object, content).ok_or(DoeError::MessageLength { len })?;
-        while let Turn::Wait(until) = self.engine.prepare(span, self.clock.now())? {
+        let outgoing =
+            OutgoingObject::new(object, content).ok_or(DoeError::MessageLength { len })?;
+        while let Readiness::NotBefore(until) = self.engine.prepare(span, self.clock.now())? {
             self.clock.sleep_until(until);
         }
         self.engine.write(outgoing, span, || self.clock.now())
@@ -120,8 +121,10 @@ impl<S: ConfigSpace, C: Clock> DoeTransport<S, C> {
     ) -> Result<Option<Received>, DoeError<S::Error>> {
         loop {
             match self.engine.await_answer(span, self.clock.now())? {
-                Some(Turn::Go) => return self.engine.read(buffer, span, || self.clock.now()),
-                Some(Turn::Wait(until)) => self.clock.sleep_until(until),
+                Some(Readiness::Ready) => {
+                    return self.engine.read(buffer, span, || self.clock.now());
+                }
+                Some(Readiness::NotBefore(until)) => self.clock.sleep_until(until),
                 None => return Ok(None),
             }
         }
@@ -155,14 +158,5 @@ impl<S: ConfigSpace, C: Clock> Transport for DoeTransport<S, C> {
 
     fn abandon(&mut self) {
         self.engine.abandon(self.clock.now());
-    }
-}
-
-impl<E> From<Fault> for DoeError<E> {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Object(error) => Self::Object(error),
-            Fault::Loop { index } => Self::DiscoveryLoop { index },
-        }
     }
 }

@@ -1,8 +1,10 @@
 //! Discovery data: what a drive supports (DSP0286), little-endian.
 
-use crate::error::{FieldError, too_short};
+use spdm_transport::FieldError;
+
+use crate::error::too_short;
 use crate::pending::{BINDING_VERSION, check_header};
-use crate::specific::Operation;
+use crate::specific::SpdmOperation;
 
 /// What a drive supports.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -18,9 +20,17 @@ impl Discovery {
     /// Discovery data of a drive with this many connections, 1 to 4, which knows everything but secured messages.
     #[must_use]
     pub fn new(connections: u8) -> Self {
-        let operations = [Operation::Discovery, Operation::PendingInfo, Operation::Message];
+        let operations =
+            [SpdmOperation::Discovery, SpdmOperation::PendingInfo, SpdmOperation::Message];
         let operations = operations.into_iter().fold(0, |set, operation| set | bit(operation));
         Self { connections: connections.clamp(1, 4), operations }
+    }
+
+    /// The same with secured messages.
+    #[must_use]
+    pub const fn with_secured_messages(mut self) -> Self {
+        self.operations |= bit(SpdmOperation::SecuredMessage);
+        self
     }
 
     /// How many connections the drive has, 1 to 4.
@@ -31,7 +41,7 @@ impl Discovery {
 
     /// Whether the drive knows this operation.
     #[must_use]
-    pub const fn supports(&self, operation: Operation) -> bool {
+    pub const fn supports(&self, operation: SpdmOperation) -> bool {
         self.operations & bit(operation) != 0
     }
 
@@ -63,14 +73,14 @@ impl Discovery {
 
 const LEN: u8 = 32;
 
-const fn bit(operation: Operation) -> u8 {
+const fn bit(operation: SpdmOperation) -> u8 {
     1 << operation.code()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Discovery, Operation};
-    use spdm_codec::Expected;
+    use super::{Discovery, SpdmOperation};
+    use spdm_transport::Allowed;
 
     #[test]
     fn data_of_a_drive() {
@@ -79,8 +89,8 @@ mod tests {
         wire[..9].copy_from_slice(&[32, 0, 0x00, 0x10, 0, 0, 0, 0, 0b0010_0110]);
         assert_eq!(discovery.encode(), wire);
         assert_eq!(Discovery::decode(&wire), Ok(discovery));
-        assert!(discovery.supports(Operation::Message));
-        assert!(!discovery.supports(Operation::SecuredMessage));
+        assert!(discovery.supports(SpdmOperation::Message));
+        assert!(!discovery.supports(SpdmOperation::SecuredMessage));
         for connections in 1..=4 {
             let discovery = Discovery::new(connections);
             assert_eq!(discovery.connections(), connections);
@@ -97,19 +107,19 @@ mod tests {
         let wire = Discovery::new(1).encode();
         for len in 0..wire.len() {
             let error = Discovery::decode(&wire[..len]).unwrap_err();
-            assert_eq!((error.field, error.expected), ("Discovery data", Expected::AtLeast(32)));
+            assert_eq!((error.field, error.allowed), ("Discovery data", Allowed::AtLeast(32)));
         }
         let with = |at: usize, byte: u8| {
             let mut wire = wire;
             wire[at] = byte;
             let error = Discovery::decode(&wire).unwrap_err();
-            (error.field, error.expected, error.got)
+            (error.field, error.allowed, error.got)
         };
-        assert_eq!(with(0, 31), ("DataLength", Expected::AtLeast(32), 31));
-        assert_eq!(with(3, 0), ("StorageBindingVersion", Expected::Range(0x1000, 0x1fff), 0));
+        assert_eq!(with(0, 31), ("DataLength", Allowed::AtLeast(32), 31));
+        assert_eq!(with(3, 0), ("StorageBindingVersion", Allowed::Range(0x1000, 0x1fff), 0));
         assert_eq!(
             with(3, 0x20),
-            ("StorageBindingVersion", Expected::Range(0x1000, 0x1fff), 0x2000)
+            ("StorageBindingVersion", Allowed::Range(0x1000, 0x1fff), 0x2000)
         );
     }
 }

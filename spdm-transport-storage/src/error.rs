@@ -2,28 +2,7 @@
 
 use core::fmt;
 
-use spdm_codec::Expected;
-
-/// A field of a payload that does not follow DSP0286.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct FieldError {
-    /// The field, as its specification spells it: for example `ResponseLength`.
-    pub field: &'static str,
-    /// What it may hold here.
-    pub expected: Expected,
-    /// What it held.
-    pub got: u32,
-}
-
-impl fmt::Display for FieldError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, expected, got } = self;
-        write!(f, "security command: {field} is {got:#x}, but {expected} is expected")
-    }
-}
-
-impl core::error::Error for FieldError {}
+use spdm_transport::{Allowed, FieldError};
 
 /// Why a message could not be carried. `E` is the driver's error.
 ///
@@ -44,12 +23,12 @@ pub enum StorageError<E> {
     },
     /// No request is outstanding.
     NoExchange,
+    /// The drive's discovery data does not have secured messages.
+    NoSecuredMessages,
     /// The drive's list of security protocols does not have DMTF's, or its discovery data not SPDM messages.
     NoSpdm,
     /// An earlier request was given up, and its answer may still come.
     OutOfStep,
-    /// Secured messages need a wrapping inside the encryption, which this crate does not have.
-    Secured,
     /// The drive moved fewer bytes than it had announced.
     Short {
         /// What it had announced, in bytes.
@@ -72,17 +51,17 @@ impl<E: fmt::Display> fmt::Display for StorageError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Command(error) => error.fmt(f),
-            Self::Field(error) => error.fmt(f),
+            Self::Field(error) => write!(f, "security command: {error}"),
             Self::MessageLength { max, got } => {
                 write!(f, "a message of {got} bytes, but 1 to {max} can be carried")
             }
             Self::NoExchange => f.write_str("no request is outstanding"),
+            Self::NoSecuredMessages => {
+                f.write_str("the drive does not know secured messages over security commands")
+            }
             Self::NoSpdm => f.write_str("the drive does not know SPDM over security commands"),
             Self::OutOfStep => {
                 f.write_str("an earlier request was given up, and its answer may still come")
-            }
-            Self::Secured => {
-                f.write_str("secured messages over security commands are not supported")
             }
             Self::Short { announced, got } => {
                 write!(f, "the drive announced {announced} bytes, but {got} came")
@@ -108,5 +87,5 @@ impl<E> From<FieldError> for StorageError<E> {
 /// Which field, when a payload of `got` bytes is shorter than `least`.
 pub(crate) fn too_short(field: &'static str, least: usize, got: usize) -> FieldError {
     let wide = |len| u32::try_from(len).unwrap_or(u32::MAX);
-    FieldError { field, expected: Expected::AtLeast(u64::from(wide(least))), got: wide(got) }
+    FieldError { field, allowed: Allowed::AtLeast(wide(least)), got: wide(got) }
 }

@@ -20,7 +20,7 @@
 //! use core::time::Duration;
 //! use spdm_transport::{Clock, Instant, MessageKind, Transport};
 //! use spdm_transport_storage::{
-//!     DMTF, Discovery, Operation, PendingInfo, ProtocolList, SecurityProtocol, Specific, StorageTransport,
+//!     DMTF, Discovery, SpdmOperation, PendingInfo, ProtocolList, SecurityProtocol, Specific, StorageTransport,
 //! };
 //!
 //! /// A drive in this process, which answers each request with VERSION.
@@ -46,8 +46,8 @@
 //!     ) -> Result<usize, Self::Error> {
 //!         let answer: &[u8] = match (protocol, Specific::decode(specific).map(|s| s.operation)) {
 //!             (0, _) => &ProtocolList::encode(&[0, DMTF]),
-//!             (_, Ok(Operation::Discovery)) => &Discovery::new(1).encode(),
-//!             (_, Ok(Operation::PendingInfo)) => &PendingInfo { response: Some(8) }.encode(),
+//!             (_, Ok(SpdmOperation::Discovery)) => &Discovery::new(1).encode(),
+//!             (_, Ok(SpdmOperation::PendingInfo)) => &PendingInfo { response: Some(8) }.encode(),
 //!             _ => &[0x10, 0x04, 0, 0, 0, 1, 0, 0x12],
 //!         };
 //!         let len = answer.len().min(buffer.len());
@@ -90,11 +90,11 @@ mod specific;
 mod transport;
 
 pub use discovery::Discovery;
-pub use error::{FieldError, StorageError};
+pub use error::StorageError;
 pub use pending::PendingInfo;
-pub use protocol::{Direction, SecurityProtocol};
+pub use protocol::{SecurityProtocol, TransferDirection};
 pub use protocol_list::ProtocolList;
-pub use specific::{Operation, Specific};
+pub use specific::{SpdmOperation, Specific};
 pub use transport::StorageTransport;
 
 /// The security protocol of DMTF (DSP0286; SPC-5 assigns the number).

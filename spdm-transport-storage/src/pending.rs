@@ -1,13 +1,13 @@
 //! Pending info: whether an answer is there, and how long it is (DSP0286), little-endian.
 
-use spdm_codec::Expected;
+use spdm_transport::{Allowed, FieldError};
 
-use crate::error::{FieldError, too_short};
+use crate::error::too_short;
 
 /// StorageBindingVersion: 1.0.
 pub(crate) const BINDING_VERSION: u16 = 0x1000;
 /// What is understood: every version 1.
-const BINDING_VERSIONS: Expected = Expected::Range(0x1000, 0x1fff);
+const BINDING_VERSIONS: Allowed = Allowed::Range(0x1000, 0x1fff);
 
 /// Whether an answer is there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,8 +43,8 @@ impl PendingInfo {
         }
         match u32::from_le_bytes([r0, r1, r2, r3]) {
             0 => {
-                let expected = Expected::AtLeast(1);
-                Err(FieldError { field: "ResponseLength", expected, got: 0 })
+                let allowed = Allowed::AtLeast(1);
+                Err(FieldError { field: "ResponseLength", allowed, got: 0 })
             }
             len => Ok(Self { response: Some(len) }),
         }
@@ -61,7 +61,7 @@ pub(crate) fn check_header([l0, l1, v0, v1]: [u8; 4], least: usize) -> Result<()
     if version >> 12 != BINDING_VERSION >> 12 {
         return Err(FieldError {
             field: "StorageBindingVersion",
-            expected: BINDING_VERSIONS,
+            allowed: BINDING_VERSIONS,
             got: u32::from(version),
         });
     }
@@ -70,7 +70,7 @@ pub(crate) fn check_header([l0, l1, v0, v1]: [u8; 4], least: usize) -> Result<()
 
 #[cfg(test)]
 mod tests {
-    use super::{Expected, FieldError, PendingInfo};
+    use super::{Allowed, FieldError, PendingInfo};
 
     #[test]
     fn answers_and_none() {
@@ -90,7 +90,7 @@ mod tests {
         }
         let reserved_flags = [12, 0, 0, 0x10, 0xfe, 0xff, 0xff, 0xff, 9, 0, 0, 0];
         assert_eq!(PendingInfo::decode(&reserved_flags), Ok(PendingInfo { response: None }));
-        let empty = FieldError { field: "ResponseLength", expected: Expected::AtLeast(1), got: 0 };
+        let empty = FieldError { field: "ResponseLength", allowed: Allowed::AtLeast(1), got: 0 };
         assert_eq!(PendingInfo::decode(&[12, 0, 0, 0x10, 1, 0, 0, 0, 0, 0, 0, 0]), Err(empty));
     }
 }

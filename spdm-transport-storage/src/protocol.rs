@@ -5,7 +5,7 @@ use core::time::Duration;
 /// Which way the data of a security command goes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third")]
-pub enum Direction {
+pub enum TransferDirection {
     /// To the drive: IF-SEND.
     Send,
     /// From the drive: IF-RECV.

@@ -1,7 +1,9 @@
 //! The list of security protocols that a drive supports: protocol 0, specific field 0 (SPC-5 §Security protocol
 //! information), big-endian.
 
-use crate::error::{FieldError, too_short};
+use spdm_transport::FieldError;
+
+use crate::error::too_short;
 
 /// The numbers of a drive's security protocols.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,13 +1,11 @@
 //! The Security Protocol Specific field of DMTF's protocol: operation and connection (DSP0286).
 
-use spdm_codec::Expected;
-
-use crate::error::FieldError;
+use spdm_transport::{Allowed, FieldError, MessageKind};
 
 /// What a security command is for.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Operation {
+pub enum SpdmOperation {
     /// What the drive supports; IF-RECV only.
     Discovery,
     /// Whether an answer is there; IF-RECV only.
@@ -18,7 +16,26 @@ pub enum Operation {
     SecuredMessage,
 }
 
-impl Operation {
+impl SpdmOperation {
+    /// The operation that carries messages of this kind.
+    #[must_use]
+    pub const fn of(kind: MessageKind) -> Self {
+        match kind {
+            MessageKind::Plain => Self::Message,
+            MessageKind::Secured => Self::SecuredMessage,
+        }
+    }
+
+    /// The kind of message that it carries; `None` for the others.
+    #[must_use]
+    pub const fn kind(self) -> Option<MessageKind> {
+        match self {
+            Self::Message => Some(MessageKind::Plain),
+            Self::SecuredMessage => Some(MessageKind::Secured),
+            Self::Discovery | Self::PendingInfo => None,
+        }
+    }
+
     /// The number on the wire.
     #[must_use]
     pub const fn code(self) -> u8 {
@@ -48,7 +65,7 @@ impl Operation {
 #[expect(clippy::exhaustive_structs, reason = "the field has these two")]
 pub struct Specific {
     /// What the command is for.
-    pub operation: Operation,
+    pub operation: SpdmOperation,
     /// Which of the drive's connections, 0 to 3.
     pub connection: u8,
 }
@@ -56,7 +73,7 @@ pub struct Specific {
 impl Specific {
     /// This operation on connection 0.
     #[must_use]
-    pub const fn of(operation: Operation) -> Self {
+    pub const fn of(operation: SpdmOperation) -> Self {
         Self { operation, connection: 0 }
     }
 
@@ -73,12 +90,12 @@ impl Specific {
     pub fn decode(specific: u16) -> Result<Self, FieldError> {
         let [spsp1, spsp0] = specific.to_be_bytes();
         if spsp1 != 0 {
-            let expected = Expected::Exactly(0);
-            return Err(FieldError { field: "SPSP1", expected, got: u32::from(spsp1) });
+            let allowed = Allowed::Exactly(0);
+            return Err(FieldError { field: "SPSP1", allowed, got: spsp1.into() });
         }
-        let operation = Operation::from_code(spsp0 >> 2).ok_or_else(|| FieldError {
+        let operation = SpdmOperation::from_code(spsp0 >> 2).ok_or_else(|| FieldError {
             field: "SPSP0",
-            expected: Expected::Rule("operation 1, 2, 5 or 6"),
+            allowed: Allowed::Rule("operation 1, 2, 5 or 6"),
             got: u32::from(spsp0),
         })?;
         Ok(Self { operation, connection: spsp0 & CONNECTION })
@@ -89,15 +106,15 @@ const CONNECTION: u8 = 3;
 
 #[cfg(test)]
 mod tests {
-    use super::{Expected, FieldError, Operation, Specific};
+    use super::{Allowed, FieldError, SpdmOperation, Specific};
 
     #[test]
     fn fields() {
         for (operation, wire) in [
-            (Operation::Discovery, 0x04),
-            (Operation::PendingInfo, 0x08),
-            (Operation::Message, 0x14),
-            (Operation::SecuredMessage, 0x18),
+            (SpdmOperation::Discovery, 0x04),
+            (SpdmOperation::PendingInfo, 0x08),
+            (SpdmOperation::Message, 0x14),
+            (SpdmOperation::SecuredMessage, 0x18),
         ] {
             assert_eq!(Specific::of(operation).encode(), wire);
             for connection in 0..4 {
@@ -110,8 +127,8 @@ mod tests {
             let error = Specific::decode(wire).unwrap_err();
             assert_eq!((error.field, error.got), ("SPSP0", u32::from(wire)));
         }
-        let expected = Expected::Exactly(0);
-        let error = FieldError { field: "SPSP1", expected, got: 1 };
+        let allowed = Allowed::Exactly(0);
+        let error = FieldError { field: "SPSP1", allowed, got: 1 };
         assert_eq!(Specific::decode(0x0114), Err(error));
     }
 }

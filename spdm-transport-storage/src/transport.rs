@@ -8,7 +8,7 @@ use crate::error::StorageError;
 use crate::pending::PendingInfo;
 use crate::protocol::SecurityProtocol;
 use crate::protocol_list::ProtocolList;
-use crate::specific::{Operation, Specific};
+use crate::specific::{SpdmOperation, Specific};
 
 /// How often a drive is asked whether its answer is there, unless another interval is set.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
@@ -21,6 +21,9 @@ const SMALL: usize = 32;
 /// Nothing in a message says which request it answers. After [`abandon`](Transport::abandon), or an error of an
 /// exchange, the transport is therefore out of step, until [`recover`](Self::recover) has fetched what was still to
 /// come.
+///
+/// A secured message travels as SPDM operation 6, and so does its answer, where the drive's discovery data has it; its
+/// bytes are those that DSP0286 gives it, the four reserved ones in front of the record included.
 #[derive(Debug)]
 pub struct StorageTransport<P, C> {
     protocol: P,
@@ -28,11 +31,13 @@ pub struct StorageTransport<P, C> {
     limits: Limits,
     poll_interval: Duration,
     discovery: Discovery,
-    state: State,
+    state: StorageState,
+    /// The kind of the last request: its answer is fetched as the same.
+    asked: MessageKind,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
+enum StorageState {
     /// Nothing is to come.
     Idle,
     /// A request was sent.
@@ -62,17 +67,21 @@ impl<P: SecurityProtocol, C: Clock> StorageTransport<P, C> {
             return Err(StorageError::NoSpdm);
         }
         let mut data = [0; SMALL];
-        let discovery = Specific::of(Operation::Discovery).encode();
+        let discovery = Specific::of(SpdmOperation::Discovery).encode();
         let len = protocol.receive(DMTF, discovery, &mut data, timeout);
         let len = len.map_err(StorageError::Command)?;
         let discovery = Discovery::decode(data.get(..len).unwrap_or_default())?;
-        if !discovery.supports(Operation::Message) || !discovery.supports(Operation::PendingInfo) {
+        if !discovery.supports(SpdmOperation::Message)
+            || !discovery.supports(SpdmOperation::PendingInfo)
+        {
             return Err(StorageError::NoSpdm);
         }
         let max = protocol.max_transfer();
         let limits = Limits::new(max, max);
-        let (poll_interval, state) = (POLL_INTERVAL, State::Idle);
-        let mut transport = Self { protocol, clock, limits, poll_interval, discovery, state };
+        let (poll_interval, state) = (POLL_INTERVAL, StorageState::Idle);
+        let asked = MessageKind::Plain;
+        let mut transport =
+            Self { protocol, clock, limits, poll_interval, discovery, state, asked };
         if let Some(len) = transport.pending(timeout)? {
             transport.fetch(len, scratch, timeout)?;
         }
@@ -109,14 +118,14 @@ impl<P: SecurityProtocol, C: Clock> StorageTransport<P, C> {
         scratch: &mut [u8],
         timeout: Duration,
     ) -> Result<(), StorageError<P::Error>> {
-        if self.state == State::Idle {
+        if self.state == StorageState::Idle {
             return Ok(());
         }
-        self.state = State::OutOfStep;
+        self.state = StorageState::OutOfStep;
         let deadline = self.clock.now().after(timeout);
         let len = self.await_answer(deadline)?.ok_or(StorageError::Unanswered)?;
         self.fetch(len, scratch, deadline.since(self.clock.now()))?;
-        self.state = State::Idle;
+        self.state = StorageState::Idle;
         Ok(())
     }
 
@@ -135,13 +144,13 @@ impl<P: SecurityProtocol, C: Clock> StorageTransport<P, C> {
     /// The length of the answer that is there.
     fn pending(&mut self, timeout: Duration) -> Result<Option<u32>, StorageError<P::Error>> {
         let mut data = [0; SMALL];
-        let pending = Specific::of(Operation::PendingInfo).encode();
+        let pending = Specific::of(SpdmOperation::PendingInfo).encode();
         let len = self.protocol.receive(DMTF, pending, &mut data, timeout);
         let len = len.map_err(StorageError::Command)?;
         Ok(PendingInfo::decode(data.get(..len).unwrap_or_default())?.response)
     }
 
-    /// Fetches the answer that is there.
+    /// Fetches the answer that is there, as a message of the request's kind: nothing in it says which it is.
     fn fetch(
         &mut self,
         announced: u32,
@@ -152,7 +161,7 @@ impl<P: SecurityProtocol, C: Clock> StorageTransport<P, C> {
         let len = usize::try_from(announced).ok().filter(|len| *len <= room);
         let place = len.and_then(|len| buffer.get_mut(..len));
         let place = place.ok_or(StorageError::TooLong { room, announced })?;
-        let message = Specific::of(Operation::Message).encode();
+        let message = Specific::of(SpdmOperation::of(self.asked)).encode();
         let got = self.protocol.receive(DMTF, message, place, timeout);
         let got = got.map_err(StorageError::Command)?;
         if got < place.len() {
@@ -169,8 +178,8 @@ impl<P: SecurityProtocol, C: Clock> StorageTransport<P, C> {
         let deadline = self.clock.now().after(timeout);
         let Some(len) = self.await_answer(deadline)? else { return Ok(None) };
         let len = self.fetch(len, buffer, deadline.since(self.clock.now()))?;
-        self.state = State::Idle;
-        Ok(Some(Received { kind: MessageKind::Plain, len }))
+        self.state = StorageState::Idle;
+        Ok(Some(Received { kind: self.asked, len }))
     }
 }
 
@@ -187,23 +196,24 @@ impl<P: SecurityProtocol, C: Clock> Transport for StorageTransport<P, C> {
         message: &[u8],
         timeout: Duration,
     ) -> Result<(), Self::Error> {
-        if kind == MessageKind::Secured {
-            return Err(StorageError::Secured);
+        if !self.discovery.supports(SpdmOperation::of(kind)) {
+            return Err(StorageError::NoSecuredMessages);
         }
         let max = self.limits.max_send;
         if message.is_empty() || message.len() > max {
             return Err(StorageError::MessageLength { max, got: message.len() });
         }
-        if self.state != State::Idle {
-            self.state = State::OutOfStep;
+        if self.state != StorageState::Idle {
+            self.state = StorageState::OutOfStep;
             return Err(StorageError::OutOfStep);
         }
         // Whether a drive that reports an error has taken the request, nobody knows.
-        self.state = State::OutOfStep;
-        let specific = Specific::of(Operation::Message).encode();
+        self.state = StorageState::OutOfStep;
+        self.asked = kind;
+        let specific = Specific::of(SpdmOperation::of(kind)).encode();
         let sent = self.protocol.send(DMTF, specific, message, timeout);
         sent.map_err(StorageError::Command)?;
-        self.state = State::Awaiting;
+        self.state = StorageState::Awaiting;
         Ok(())
     }
 
@@ -212,19 +222,19 @@ impl<P: SecurityProtocol, C: Clock> Transport for StorageTransport<P, C> {
         buffer: &mut [u8],
         timeout: Duration,
     ) -> Result<Option<Received>, Self::Error> {
-        if self.state != State::Awaiting {
+        if self.state != StorageState::Awaiting {
             return Err(StorageError::NoExchange);
         }
         let result = self.answer(buffer, timeout);
         if result.is_err() {
-            self.state = State::OutOfStep;
+            self.state = StorageState::OutOfStep;
         }
         result
     }
 
     fn abandon(&mut self) {
-        if self.state == State::Awaiting {
-            self.state = State::OutOfStep;
+        if self.state == StorageState::Awaiting {
+            self.state = StorageState::OutOfStep;
         }
     }
 }

@@ -7,11 +7,10 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use spdm_codec::Expected;
 use spdm_transport::MessageKind::{Plain, Secured};
-use spdm_transport::{Clock, Instant, Received, Transport};
+use spdm_transport::{Allowed, Clock, Instant, MessageKind, Received, Transport};
 use spdm_transport_storage::{
-    DMTF, Discovery, Operation, PendingInfo, ProtocolList, SecurityProtocol, Specific,
+    DMTF, Discovery, PendingInfo, ProtocolList, SecurityProtocol, SpdmOperation, Specific,
     StorageError, StorageTransport,
 };
 
@@ -80,8 +79,11 @@ impl SecurityProtocol for Shared {
     ) -> Result<(), Status> {
         let mut drive = self.0.borrow_mut();
         let specific = Specific::decode(specific).unwrap();
-        assert_eq!((protocol, specific), (DMTF, Specific::of(Operation::Message)));
-        drive.log.push("message!");
+        assert_eq!((protocol, specific.connection), (DMTF, 0));
+        drive.log.push(match specific.operation.kind().unwrap() {
+            Plain => "message!",
+            Secured => "secured!",
+        });
         drive.answer = Some(data.iter().rev().copied().collect());
         drive.refuse.take().map_or(Ok(()), Err)
     }
@@ -103,16 +105,19 @@ impl SecurityProtocol for Shared {
         } else {
             assert_eq!(protocol, DMTF);
             match Specific::decode(specific).unwrap().operation {
-                Operation::Discovery => {
+                SpdmOperation::Discovery => {
                     drive.log.push("discovery");
                     drive.discovery.clone()
                 }
-                Operation::PendingInfo => {
+                SpdmOperation::PendingInfo => {
                     drive.log.push("pending");
                     drive.pending_info()
                 }
-                _ => {
-                    drive.log.push("message");
+                operation => {
+                    drive.log.push(match operation.kind().unwrap() {
+                        Plain => "message",
+                        Secured => "secured",
+                    });
                     let mut answer = drive.answer.take().unwrap();
                     answer.truncate(answer.len() - drive.short);
                     answer
@@ -170,9 +175,9 @@ fn link() -> (Link, Shared, Simulated) {
 }
 
 /// Field, expectation, value.
-fn field(error: Error) -> (&'static str, Expected, u32) {
+fn field(error: Error) -> (&'static str, Allowed, u32) {
     let StorageError::Field(error) = error else { unreachable!("{error:?}") };
-    (error.field, error.expected, error.got)
+    (error.field, error.allowed, error.got)
 }
 
 #[test]
@@ -191,6 +196,27 @@ fn one_exchange_is_three_commands() {
         assert_eq!(drive.0.borrow_mut().log.split_off(0), ["message!", "pending", "message"]);
     }
     assert_eq!(clock.now(), Instant::default());
+}
+
+#[test]
+fn secured_messages_are_another_operation() {
+    let discovery = Discovery::new(1).with_secured_messages().encode().to_vec();
+    let (link, drive, _) = open(Drive { discovery, ..Drive::default() });
+    let mut link = link.unwrap();
+    drive.0.borrow_mut().log.clear();
+    let mut exchange = |kind: MessageKind| {
+        link.send(kind, &[1, 2], TIMEOUT).unwrap();
+        let received = link.receive(&mut [0; 8], TIMEOUT).unwrap();
+        (received, drive.0.borrow_mut().log.split_off(0))
+    };
+    let answer = |kind| Some(Received { kind, len: 2 });
+    assert_eq!(exchange(Secured), (answer(Secured), vec!["secured!", "pending", "secured"]));
+    assert_eq!(exchange(Plain), (answer(Plain), vec!["message!", "pending", "message"]));
+    // The answer to a secured message that was given up is fetched as what it is.
+    link.send(Secured, &[1, 2], TIMEOUT).unwrap();
+    link.abandon();
+    link.recover(&mut [0; 8], TIMEOUT).unwrap();
+    assert_eq!(drive.0.borrow().log, ["secured!", "pending", "secured"]);
 }
 
 #[test]
@@ -233,12 +259,12 @@ fn drives_without_spdm() {
 #[test]
 fn wrong_payloads_while_opening() {
     let (link, ..) = open(Drive { protocols: vec![0; 7], ..Drive::default() });
-    let error = ("Supported security protocol list", Expected::AtLeast(8), 7);
+    let error = ("Supported security protocol list", Allowed::AtLeast(8), 7);
     assert_eq!(field(link.unwrap_err()), error);
     let (link, ..) = open(Drive { discovery: vec![0; 31], ..Drive::default() });
-    assert_eq!(field(link.unwrap_err()), ("Discovery data", Expected::AtLeast(32), 31));
+    assert_eq!(field(link.unwrap_err()), ("Discovery data", Allowed::AtLeast(32), 31));
     let (link, ..) = open(Drive { pending: VecDeque::from([vec![0; 32]]), ..Drive::default() });
-    assert_eq!(field(link.unwrap_err()), ("DataLength", Expected::AtLeast(12), 0));
+    assert_eq!(field(link.unwrap_err()), ("DataLength", Allowed::AtLeast(12), 0));
     let (link, ..) = open(Drive { refuse: Some(Status(2)), ..Drive::default() });
     assert_eq!(link.unwrap_err(), StorageError::Command(Status(2)));
 }
@@ -264,32 +290,32 @@ fn requests_that_cannot_be_sent() {
         let error = StorageError::MessageLength { max: 64, got };
         assert_eq!(link.send(Plain, &vec![0; got], TIMEOUT), Err(error));
     }
-    assert_eq!(link.send(Secured, &[1], TIMEOUT), Err(StorageError::Secured));
+    assert_eq!(link.send(Secured, &[1], TIMEOUT), Err(StorageError::NoSecuredMessages));
     assert_eq!(link.receive(&mut [0; 8], TIMEOUT), Err(StorageError::NoExchange));
     assert!(drive.0.borrow().log.is_empty());
     link.send(Plain, &[1], TIMEOUT).unwrap();
 }
 
 /// What goes wrong in an exchange, and what it is called.
-type Fault = (fn(&mut Drive), fn(Error) -> bool);
+type Trouble = (fn(&mut Drive), fn(Error) -> bool);
 
-const FAULTS: [Fault; 8] = [
+const TROUBLES: [Trouble; 8] = [
     (|drive| drive.refuse = Some(Status(7)), |error| error == StorageError::Command(Status(7))),
     (
         |drive| drive.pending.push_back(vec![12, 0, 0, 0x10, 1, 0, 0, 0, 0, 0, 0, 0]),
-        |error| field(error) == ("ResponseLength", Expected::AtLeast(1), 0),
+        |error| field(error) == ("ResponseLength", Allowed::AtLeast(1), 0),
     ),
     (
         |drive| drive.pending.push_back(vec![12, 0, 0, 0x20, 1, 0, 0, 0, 4, 0, 0, 0]),
-        |error| field(error) == ("StorageBindingVersion", Expected::Range(0x1000, 0x1fff), 0x2000),
+        |error| field(error) == ("StorageBindingVersion", Allowed::Range(0x1000, 0x1fff), 0x2000),
     ),
     (
         |drive| drive.pending.push_back(vec![12, 0, 0]),
-        |error| field(error) == ("Pending info", Expected::AtLeast(12), 3),
+        |error| field(error) == ("Pending info", Allowed::AtLeast(12), 3),
     ),
     (
         |drive| drive.pending.push_back(vec![]),
-        |error| field(error) == ("Pending info", Expected::AtLeast(12), 0),
+        |error| field(error) == ("Pending info", Allowed::AtLeast(12), 0),
     ),
     (
         |drive| drive.pending.push_back(PendingInfo { response: Some(9) }.encode().to_vec()),
@@ -304,7 +330,7 @@ const FAULTS: [Fault; 8] = [
 
 #[test]
 fn after_a_fault_nothing_is_taken_for_the_answer_of_a_later_request() {
-    for (index, (fault, is_expected)) in FAULTS.into_iter().enumerate() {
+    for (index, (fault, is_expected)) in TROUBLES.into_iter().enumerate() {
         let (mut link, drive, _) = link();
         link.send(Plain, &[1, 2, 3], TIMEOUT).unwrap();
         fault(&mut drive.0.borrow_mut());
@@ -393,6 +419,6 @@ impl SecurityProtocol for Liar {
 #[test]
 fn a_driver_that_lies() {
     let link = StorageTransport::open(Liar, Simulated::default(), &mut [], TIMEOUT);
-    let error = ("Supported security protocol list", Expected::AtLeast(8), 0);
+    let error = ("Supported security protocol list", Allowed::AtLeast(8), 0);
     assert_eq!(field(link.unwrap_err()), error);
 }

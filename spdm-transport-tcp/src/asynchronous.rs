@@ -4,14 +4,14 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
 
-use spdm_transport::{AsyncClock, AsyncTransport, Instant, Limits, MessageKind, Received};
+use spdm_transport::{AsyncTransport, Limits, MessageKind, Received};
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::time;
 
-use crate::error::{EncodeError, TcpError};
+use crate::error::{FrameEncodeError, TcpError};
 use crate::frame::{Command, Frame};
 use crate::framing::Framing;
-use crate::link::{Link, MAX_CONTROL_FRAMES, Reading, is_retry};
+use crate::link::{Link, MAX_CONTROL_FRAMES, ReadProgress, is_retry};
 
 /// [`TcpTransport`](crate::TcpTransport) for tokio.
 ///
@@ -73,7 +73,7 @@ impl AsyncTcpTransport {
         peer: Option<SocketAddr>,
     ) -> Result<Self, TcpError> {
         if framing.is_storage() {
-            return Err(EncodeError::NotInFraming.into());
+            return Err(FrameEncodeError::NotInFraming.into());
         }
         Ok(Self { link: Link::new(stream, framing), limits: framing.limits(), peer })
     }
@@ -193,9 +193,9 @@ impl Link<TcpStream> {
         loop {
             let reading = self.read_with(max_message, |stream, space| stream.try_read(space))?;
             match (reading, &self.stream) {
-                (Reading::Complete, _) => return Ok(()),
-                (Reading::Pending, Some(stream)) => stream.readable().await?,
-                (Reading::Progress, _) | (Reading::Pending, None) => {}
+                (ReadProgress::Complete, _) => return Ok(()),
+                (ReadProgress::Pending, Some(stream)) => stream.readable().await?,
+                (ReadProgress::Progress, _) | (ReadProgress::Pending, None) => {}
             }
         }
     }
@@ -233,33 +233,5 @@ impl Link<TcpStream> {
             self.consume();
         }
         Ok(())
-    }
-}
-
-/// tokio's clock, which its `test-util` feature can pause.
-#[derive(Clone, Copy, Debug)]
-pub struct TokioClock(time::Instant);
-
-impl TokioClock {
-    /// A clock that starts now.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(time::Instant::now())
-    }
-}
-
-impl Default for TokioClock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl AsyncClock for TokioClock {
-    fn now(&self) -> Instant {
-        Instant::default().after(self.0.elapsed())
-    }
-
-    async fn sleep_until(&self, until: Instant) {
-        time::sleep(until.since(self.now())).await;
     }
 }

@@ -1,11 +1,12 @@
 //! The header of the TCP binding (DSP0287 1.0): PayloadLength `u16`, BindingVersion `u8`, MessageType `u8`,
 //! little-endian.
 
-use spdm_codec::Expected;
-use spdm_transport::MessageKind;
+use spdm_transport::{Allowed, FieldError, MessageKind};
 
-use crate::error::{EncodeError, FrameError};
-use crate::frame::{Decoded, Frame, MESSAGE_TYPES, Refusal, message_kind, message_type, wire_len};
+use crate::error::FrameEncodeError;
+use crate::frame::{
+    BindingRefusal, DecodedFrame, Frame, MESSAGE_TYPES, message_kind, message_type, wire_len,
+};
 
 pub(crate) const HEADER_LEN: usize = 4;
 
@@ -23,7 +24,7 @@ const BINDING_VERSION: u8 = 1;
 const ROLE_INQUIRY: u8 = 0xbf;
 
 /// Appends `frame`.
-pub(crate) fn encode(frame: Frame<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+pub(crate) fn encode(frame: Frame<'_>, out: &mut Vec<u8>) -> Result<(), FrameEncodeError> {
     let (payload_length, message_type, message) = match frame {
         Frame::Message(kind, message) => {
             let len = u16::try_from(message.len()).unwrap_or(u16::MAX);
@@ -31,7 +32,7 @@ pub(crate) fn encode(frame: Frame<'_>, out: &mut Vec<u8>) -> Result<(), EncodeEr
         }
         Frame::RoleInquiry => (0, ROLE_INQUIRY, &[][..]),
         Frame::Refusal(refusal) => (0, refusal.message_type(), &[][..]),
-        Frame::Command(..) | Frame::Discovery(_) => return Err(EncodeError::NotInFraming),
+        Frame::Command(..) | Frame::Discovery(_) => return Err(FrameEncodeError::NotInFraming),
     };
     out.extend_from_slice(&payload_length.to_le_bytes());
     out.extend_from_slice(&[BINDING_VERSION, message_type]);
@@ -40,32 +41,32 @@ pub(crate) fn encode(frame: Frame<'_>, out: &mut Vec<u8>) -> Result<(), EncodeEr
 }
 
 /// Decodes the frame at the start of `bytes`.
-pub(crate) fn decode(bytes: &[u8], max_message: usize) -> Result<Decoded<'_>, FrameError> {
+pub(crate) fn decode(bytes: &[u8], max_message: usize) -> Result<DecodedFrame<'_>, FieldError> {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() else {
-        return Ok(Decoded::Incomplete { missing: HEADER_LEN - bytes.len() });
+        return Ok(DecodedFrame::Incomplete { missing: HEADER_LEN - bytes.len() });
     };
     let (announced, message_len) = parse(*header, max_message)?;
     let Some(message) = rest.get(..message_len) else {
-        return Ok(Decoded::Incomplete { missing: message_len - rest.len() });
+        return Ok(DecodedFrame::Incomplete { missing: message_len - rest.len() });
     };
-    Ok(Decoded::Complete { frame: announced.with(message), len: HEADER_LEN + message_len })
+    Ok(DecodedFrame::Complete { frame: announced.with(message), len: HEADER_LEN + message_len })
 }
 
 /// Decodes `payload`, which must be one frame and nothing else.
-pub(crate) fn decode_whole(payload: &[u8]) -> Result<Frame<'_>, FrameError> {
+pub(crate) fn decode_whole(payload: &[u8]) -> Result<Frame<'_>, FieldError> {
     let Some((header, message)) = payload.split_first_chunk::<HEADER_LEN>() else {
-        return Err(FrameError {
+        return Err(FieldError {
             field: "PayloadSize",
-            expected: Expected::AtLeast(u64::from(wire_len(HEADER_LEN))),
+            allowed: Allowed::AtLeast(wire_len(HEADER_LEN)),
             got: wire_len(payload.len()),
         });
     };
     let (announced, message_len) = parse(*header, MAX_MESSAGE)?;
     if message_len != message.len() {
         let len = HEADER_LEN + message_len;
-        return Err(FrameError {
+        return Err(FieldError {
             field: "PayloadSize",
-            expected: Expected::Exactly(u64::from(wire_len(len))),
+            allowed: Allowed::Exactly(wire_len(len)),
             got: wire_len(payload.len()),
         });
     }
@@ -73,13 +74,13 @@ pub(crate) fn decode_whole(payload: &[u8]) -> Result<Frame<'_>, FrameError> {
 }
 
 /// What a header announces.
-enum Announced {
+enum AnnouncedFrame {
     Message(MessageKind),
     RoleInquiry,
-    Refusal(Refusal),
+    Refusal(BindingRefusal),
 }
 
-impl Announced {
+impl AnnouncedFrame {
     const fn with(self, message: &[u8]) -> Frame<'_> {
         match self {
             Self::Message(kind) => Frame::Message(kind, message),
@@ -90,46 +91,49 @@ impl Announced {
 }
 
 /// What comes, and how many bytes of message.
-fn parse(header: [u8; HEADER_LEN], max_message: usize) -> Result<(Announced, usize), FrameError> {
+fn parse(
+    header: [u8; HEADER_LEN],
+    max_message: usize,
+) -> Result<(AnnouncedFrame, usize), FieldError> {
     let [low, high, version, message_type] = header;
     if version != BINDING_VERSION {
-        return Err(FrameError {
+        return Err(FieldError {
             field: BINDING_VERSION_FIELD,
-            expected: Expected::Exactly(u64::from(BINDING_VERSION)),
+            allowed: Allowed::Exactly(BINDING_VERSION.into()),
             got: u32::from(version),
         });
     }
     let announced = if let Some(kind) = message_kind(message_type) {
-        Announced::Message(kind)
+        AnnouncedFrame::Message(kind)
     } else if message_type == ROLE_INQUIRY {
-        Announced::RoleInquiry
-    } else if let Some(refusal) = Refusal::from_message_type(message_type) {
-        Announced::Refusal(refusal)
+        AnnouncedFrame::RoleInquiry
+    } else if let Some(refusal) = BindingRefusal::from_message_type(message_type) {
+        AnnouncedFrame::Refusal(refusal)
     } else {
-        return Err(FrameError {
+        return Err(FieldError {
             field: MESSAGE_TYPE_FIELD,
-            expected: MESSAGE_TYPES,
+            allowed: MESSAGE_TYPES,
             got: u32::from(message_type),
         });
     };
 
     let payload_length = u16::from_le_bytes([low, high]);
     let wrong =
-        |expected| FrameError { field: "PayloadLength", expected, got: u32::from(payload_length) };
-    if !matches!(announced, Announced::Message(_)) {
+        |allowed| FieldError { field: "PayloadLength", allowed, got: u32::from(payload_length) };
+    if !matches!(announced, AnnouncedFrame::Message(_)) {
         return if payload_length == 0 {
             Ok((announced, 0))
         } else {
-            Err(wrong(Expected::Exactly(0)))
+            Err(wrong(Allowed::Exactly(0)))
         };
     }
     let message_len = usize::from(payload_length.saturating_sub(COUNTED_HEADER));
     if message_len == 0 {
-        return Err(wrong(Expected::AtLeast(u64::from(COUNTED_HEADER) + 1)));
+        return Err(wrong(Allowed::AtLeast(u32::from(COUNTED_HEADER) + 1)));
     }
     if message_len > max_message {
         let most = wire_len(max_message).saturating_add(u32::from(COUNTED_HEADER));
-        return Err(wrong(Expected::AtMost(u64::from(most))));
+        return Err(wrong(Allowed::AtMost(most)));
     }
     Ok((announced, message_len))
 }

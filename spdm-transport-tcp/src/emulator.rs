@@ -1,11 +1,14 @@
 //! The frame header of the DMTF emulator and of QEMU: command, transport type and payload size, big-endian `u32` each.
 
-use spdm_codec::Expected;
-use spdm_transport::MessageKind;
+use spdm_transport::{Allowed, FieldError, MessageKind};
+use spdm_transport_doe::ObjectHeader;
 
-use crate::error::{EncodeError, FrameError};
-use crate::frame::{Command, Decoded, Frame, MESSAGE_TYPES, message_kind, message_type, wire_len};
-use crate::framing::Binding;
+use crate::binding::Binding;
+use crate::error::FrameEncodeError;
+use crate::frame::{
+    Command, DecodedFrame, Frame, MESSAGE_TYPES, message_kind, message_type, wire_len,
+};
+use crate::security::SecurityCommand;
 use crate::{doe, dsp0287};
 
 pub(crate) const HEADER_LEN: usize = 12;
@@ -21,9 +24,9 @@ pub(crate) fn encode(
     binding: Binding,
     frame: Frame<'_>,
     out: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
+) -> Result<(), FrameEncodeError> {
     let command = match frame {
-        Frame::Command(Command::MESSAGE, _) => return Err(EncodeError::NotInFraming),
+        Frame::Command(Command::MESSAGE, _) => return Err(FrameEncodeError::NotInFraming),
         Frame::Command(command, _) => command,
         _ => Command::MESSAGE,
     };
@@ -33,7 +36,7 @@ pub(crate) fn encode(
     let max = most_payload(binding, command, MAX_PAYLOAD - binding.header_len());
     match frame {
         Frame::Command(_, payload) if payload.len() > max => {
-            return Err(EncodeError::MessageLength { max, got: payload.len() });
+            return Err(FrameEncodeError::MessageLength { max, got: payload.len() });
         }
         Frame::Command(_, payload) => out.extend_from_slice(payload),
         _ => binding.encode(frame, out)?,
@@ -50,9 +53,9 @@ pub(crate) fn decode(
     binding: Binding,
     bytes: &[u8],
     max_message: usize,
-) -> Result<Decoded<'_>, FrameError> {
+) -> Result<DecodedFrame<'_>, FieldError> {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER_LEN>() else {
-        return Ok(Decoded::Incomplete { missing: HEADER_LEN - bytes.len() });
+        return Ok(DecodedFrame::Incomplete { missing: HEADER_LEN - bytes.len() });
     };
     let [c0, c1, c2, c3, t0, t1, t2, t3, s0, s1, s2, s3] = *header;
     let command = Command(u32::from_be_bytes([c0, c1, c2, c3]));
@@ -60,30 +63,30 @@ pub(crate) fn decode(
     let size = u32::from_be_bytes([s0, s1, s2, s3]);
 
     if transport != transport_type(binding) {
-        return Err(FrameError {
+        return Err(FieldError {
             field: "TransportType",
-            expected: Expected::Exactly(u64::from(transport_type(binding))),
+            allowed: Allowed::Exactly(transport_type(binding)),
             got: transport,
         });
     }
     let least = if command == Command::MESSAGE { least_payload(binding) } else { 0 };
     let most = most_payload(binding, command, max_message);
-    let wrong = |expected| FrameError { field: "PayloadSize", expected, got: size };
+    let wrong = |allowed| FieldError { field: "PayloadSize", allowed, got: size };
     if size < wire_len(least) {
-        return Err(wrong(Expected::AtLeast(u64::from(wire_len(least)))));
+        return Err(wrong(Allowed::AtLeast(wire_len(least))));
     }
     if size > wire_len(most) {
-        return Err(wrong(Expected::AtMost(u64::from(wire_len(most)))));
+        return Err(wrong(Allowed::AtMost(wire_len(most))));
     }
     let size = usize::try_from(size).unwrap_or(most);
     let Some(payload) = rest.get(..size) else {
-        return Ok(Decoded::Incomplete { missing: size - rest.len() });
+        return Ok(DecodedFrame::Incomplete { missing: size - rest.len() });
     };
     let frame = match command {
         Command::MESSAGE => binding.decode(payload)?,
         _ => Frame::Command(command, payload),
     };
-    Ok(Decoded::Complete { frame, len: HEADER_LEN + size })
+    Ok(DecodedFrame::Complete { frame, len: HEADER_LEN + size })
 }
 
 const fn transport_type(binding: Binding) -> u32 {
@@ -118,8 +121,23 @@ const fn least_payload(binding: Binding) -> usize {
 }
 
 impl Binding {
+    /// Bytes between the emulator's frame header and the message.
+    pub(crate) const fn header_len(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Mctp => 1,
+            Self::Doe => ObjectHeader::LEN,
+            Self::Tcp => dsp0287::HEADER_LEN,
+            Self::Nvme | Self::Scsi | Self::Ata => SecurityCommand::LEN,
+        }
+    }
+
     /// Appends the payload of a message frame.
-    pub(crate) fn encode(self, frame: Frame<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    pub(crate) fn encode(
+        self,
+        frame: Frame<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FrameEncodeError> {
         match (self, frame) {
             (Self::Tcp, frame) => return dsp0287::encode(frame, out),
             (Self::Doe, frame) => return doe::encode(frame, out),
@@ -130,32 +148,29 @@ impl Binding {
                 out.push(message_type(kind));
                 out.extend_from_slice(message);
             }
-            _ => return Err(EncodeError::NotInFraming),
+            _ => return Err(FrameEncodeError::NotInFraming),
         }
         Ok(())
     }
 
     /// Decodes the whole payload of a message frame.
-    pub(crate) fn decode(self, payload: &[u8]) -> Result<Frame<'_>, FrameError> {
+    pub(crate) fn decode(self, payload: &[u8]) -> Result<Frame<'_>, FieldError> {
         match self {
             Self::None => Ok(Frame::Message(MessageKind::Plain, payload)),
             Self::Mctp => {
                 let (got, message) = payload.split_first().unwrap_or((&0, &[]));
-                let kind = message_kind(*got).ok_or_else(|| FrameError {
+                let kind = message_kind(*got).ok_or_else(|| FieldError {
                     field: "MessageType",
-                    expected: MESSAGE_TYPES,
+                    allowed: MESSAGE_TYPES,
                     got: u32::from(*got),
                 })?;
                 Ok(Frame::Message(kind, message))
             }
             Self::Doe => doe::decode(payload),
             Self::Tcp => dsp0287::decode_whole(payload),
-            Self::Nvme | Self::Scsi | Self::Ata => Err(FrameError {
+            Self::Nvme | Self::Scsi | Self::Ata => Err(FieldError {
                 field: "Command",
-                expected: Expected::Range(
-                    u64::from(Command::IF_SEND.0),
-                    u64::from(Command::STORAGE_STATUS.0),
-                ),
+                allowed: Allowed::Range(Command::IF_SEND.0, Command::STORAGE_STATUS.0),
                 got: Command::MESSAGE.0,
             }),
         }

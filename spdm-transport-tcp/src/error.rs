@@ -3,35 +3,14 @@
 use core::fmt;
 use std::io;
 
-use spdm_codec::Expected;
+use spdm_transport::FieldError;
 
-use crate::frame::Refusal;
-
-/// A frame header that does not follow its framing: the fault is the peer's, or the framing was chosen wrongly.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct FrameError {
-    /// The field, as its specification spells it: for example `PayloadLength`.
-    pub field: &'static str,
-    /// What it may hold here.
-    pub expected: Expected,
-    /// What it held.
-    pub got: u32,
-}
-
-impl fmt::Display for FrameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, expected, got } = self;
-        write!(f, "frame header: {field} is {got:#x}, but {expected} is expected")
-    }
-}
-
-impl core::error::Error for FrameError {}
+use crate::frame::BindingRefusal;
 
 /// A frame that cannot be written: the fault is the caller's.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum EncodeError {
+pub enum FrameEncodeError {
     /// The message is empty or longer than the framing can carry.
     MessageLength {
         /// The longest, in bytes.
@@ -43,7 +22,7 @@ pub enum EncodeError {
     NotInFraming,
 }
 
-impl fmt::Display for EncodeError {
+impl fmt::Display for FrameEncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MessageLength { max, got } => {
@@ -54,7 +33,7 @@ impl fmt::Display for EncodeError {
     }
 }
 
-impl core::error::Error for EncodeError {}
+impl core::error::Error for FrameEncodeError {}
 
 /// What can go wrong on a connection. After any of these but [`Self::Encode`] the connection is closed: the
 /// stream's position is unknown.
@@ -64,15 +43,15 @@ pub enum TcpError {
     /// The connection was closed before: by [`abandon`](spdm_transport::Transport::abandon), or after an error.
     Closed,
     /// The message cannot be framed. Nothing was sent.
-    Encode(EncodeError),
+    Encode(FrameEncodeError),
     /// The peer sent a frame header that does not follow the framing, or one that does not fit here.
-    Frame(FrameError),
+    Frame(FieldError),
     /// The operating system refused, for example to connect.
     Io(io::ErrorKind),
     /// The peer closed the connection between two frames.
     PeerClosed,
     /// The peer answered with an error of its TCP binding.
-    Refused(Refusal),
+    Refused(BindingRefusal),
     /// The peer could not be reached, or did not take or finish a frame, in the time that was given.
     Timeout,
     /// The peer sends frames that are no messages without end.
@@ -91,7 +70,7 @@ impl fmt::Display for TcpError {
         match self {
             Self::Closed => f.write_str("the connection is closed"),
             Self::Encode(error) => error.fmt(f),
-            Self::Frame(error) => error.fmt(f),
+            Self::Frame(error) => write!(f, "frame header: {error}"),
             Self::Io(kind) => kind.fmt(f),
             Self::PeerClosed => f.write_str("the peer closed the connection"),
             Self::Refused(refusal) => write!(f, "the peer refused: {refusal}"),
@@ -107,14 +86,14 @@ impl fmt::Display for TcpError {
 
 impl core::error::Error for TcpError {}
 
-impl From<EncodeError> for TcpError {
-    fn from(error: EncodeError) -> Self {
+impl From<FrameEncodeError> for TcpError {
+    fn from(error: FrameEncodeError) -> Self {
         Self::Encode(error)
     }
 }
 
-impl From<FrameError> for TcpError {
-    fn from(error: FrameError) -> Self {
+impl From<FieldError> for TcpError {
+    fn from(error: FieldError) -> Self {
         Self::Frame(error)
     }
 }

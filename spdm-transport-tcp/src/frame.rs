@@ -2,14 +2,9 @@
 
 use core::fmt;
 
-use spdm_codec::Expected;
-use spdm_transport::MessageKind;
+use spdm_transport::{Allowed, MessageKind};
 
-use crate::error::{EncodeError, FrameError};
-use crate::framing::Framing;
-use crate::{dsp0287, emulator};
-
-/// One frame of a [`Framing`].
+/// One frame of a [`Framing`](crate::Framing).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Frame<'a> {
@@ -22,7 +17,7 @@ pub enum Frame<'a> {
     /// The peer, which can only be a Responder, asks for a Requester (DSP0287 1.0, MessageType 0xBF).
     RoleInquiry,
     /// An error of the TCP binding.
-    Refusal(Refusal),
+    Refusal(BindingRefusal),
 }
 
 /// A command of the emulator's protocol.
@@ -51,9 +46,9 @@ impl Command {
 
 /// Why a peer refuses a message or a role: MessageType 0xC0 to 0xFF (DSP0287 1.0).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Refusal(u8);
+pub struct BindingRefusal(u8);
 
-impl Refusal {
+impl BindingRefusal {
     /// The message is too large.
     pub const TOO_LARGE: Self = Self(0xc0);
     /// The message type or binding version is not supported.
@@ -76,7 +71,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for BindingRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::TOO_LARGE => f.write_str("the message is too large"),
@@ -88,10 +83,10 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What [`Framing::decode`] found.
+/// What [`Framing::decode`](crate::Framing::decode) found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a frame is there or it is not")]
-pub enum Decoded<'a> {
+pub enum DecodedFrame<'a> {
     /// A frame.
     Complete {
         /// What it is.
@@ -104,47 +99,6 @@ pub enum Decoded<'a> {
         /// How many bytes must come before it is worth to decode again. They all belong to this frame.
         missing: usize,
     },
-}
-
-impl Framing {
-    /// Replaces the content of `out` by `frame`, so that it can go out in one write. After an error the content
-    /// is of no use.
-    ///
-    /// # Errors
-    /// When the framing has no such frame, or cannot carry a message of this length.
-    pub fn encode(self, frame: Frame<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        out.clear();
-        if let Frame::Message(_, message) = frame {
-            self.check_message(message)?;
-        }
-        match self {
-            Self::Dsp0287 => dsp0287::encode(frame, out),
-            Self::DmtfEmu(binding) => emulator::encode(binding, frame, out),
-        }
-    }
-
-    /// Decodes the frame at the start of `bytes`, with a message of at most `max_message` bytes.
-    ///
-    /// A header is judged as soon as it is complete, so that no memory is spent on a frame that will be refused.
-    ///
-    /// # Errors
-    /// When the header does not follow the framing, or announces a longer message.
-    pub fn decode(self, bytes: &[u8], max_message: usize) -> Result<Decoded<'_>, FrameError> {
-        let max_message = max_message.min(self.limits().max_receive);
-        match self {
-            Self::Dsp0287 => dsp0287::decode(bytes, max_message),
-            Self::DmtfEmu(binding) => emulator::decode(binding, bytes, max_message),
-        }
-    }
-
-    /// Whether a message of this length can be carried.
-    pub(crate) const fn check_message(self, message: &[u8]) -> Result<(), EncodeError> {
-        let max = self.limits().max_send;
-        if message.is_empty() || message.len() > max {
-            return Err(EncodeError::MessageLength { max, got: message.len() });
-        }
-        Ok(())
-    }
 }
 
 /// A length on the wire, for sizes that were bounded before.
@@ -170,4 +124,4 @@ pub(crate) const fn message_kind(message_type: u8) -> Option<MessageKind> {
 }
 
 /// What a field with a message type may hold.
-pub(crate) const MESSAGE_TYPES: Expected = Expected::Range(0x05, 0x06);
+pub(crate) const MESSAGE_TYPES: Allowed = Allowed::Range(0x05, 0x06);

@@ -3,10 +3,13 @@
 use core::fmt;
 use core::str::FromStr;
 
-use spdm_transport::Limits;
+use spdm_transport::{FieldError, Limits};
+use spdm_transport_doe::MAX_PADDING;
 
-use crate::security::SecurityCommand;
-use crate::{doe, dsp0287, emulator};
+use crate::binding::{Binding, UnknownName};
+use crate::error::FrameEncodeError;
+use crate::frame::{DecodedFrame, Frame};
+use crate::{dsp0287, emulator};
 
 /// The TCP port that DSP0287 devices listen on.
 pub const DSP0287_PORT: u16 = 4194;
@@ -25,29 +28,6 @@ pub enum Framing {
     /// The test protocol of the DMTF emulator and of QEMU's `spdm_port`: command, transport type and size, then
     /// the message as its binding wraps it.
     DmtfEmu(Binding),
-}
-
-/// What wraps a message inside the frames of [`Framing::DmtfEmu`].
-///
-/// [`FromStr`] and [`Display`](fmt::Display) use the names of the `--binding` option.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Binding {
-    /// Nothing: the bare message. Secured messages cannot be told apart and are refused.
-    None,
-    /// The MCTP message type byte (DSP0275, DSP0276); no packet header.
-    Mctp,
-    /// The two-DWORD header of a PCIe data object, zero padded to a DWORD (PCIe 6.0 §6.30.1).
-    #[default]
-    Doe,
-    /// The header of DSP0287.
-    Tcp,
-    /// Security commands for an NVMe drive (DSP0286), as newer QEMU versions forward them.
-    Nvme,
-    /// The same for a SCSI drive.
-    Scsi,
-    /// The same for an ATA drive.
-    Ata,
 }
 
 impl Framing {
@@ -91,26 +71,50 @@ impl Framing {
 
     const fn padding(self) -> usize {
         match self {
-            Self::DmtfEmu(Binding::Doe) => doe::MAX_PADDING,
+            Self::DmtfEmu(Binding::Doe) => MAX_PADDING,
             Self::Dsp0287 | Self::DmtfEmu(_) => 0,
         }
     }
 }
 
-impl Binding {
-    /// Bytes between the emulator's frame header and the message.
-    pub(crate) const fn header_len(self) -> usize {
+impl Framing {
+    /// Replaces the content of `out` by `frame`, so that it can go out in one write. After an error the content
+    /// is of no use.
+    ///
+    /// # Errors
+    /// When the framing has no such frame, or cannot carry a message of this length.
+    pub fn encode(self, frame: Frame<'_>, out: &mut Vec<u8>) -> Result<(), FrameEncodeError> {
+        out.clear();
+        if let Frame::Message(_, message) = frame {
+            self.check_message(message)?;
+        }
         match self {
-            Self::None => 0,
-            Self::Mctp => 1,
-            Self::Doe => doe::HEADER_LEN,
-            Self::Tcp => dsp0287::HEADER_LEN,
-            Self::Nvme | Self::Scsi | Self::Ata => SecurityCommand::LEN,
+            Self::Dsp0287 => dsp0287::encode(frame, out),
+            Self::DmtfEmu(binding) => emulator::encode(binding, frame, out),
         }
     }
 
-    pub(crate) const fn is_storage(self) -> bool {
-        matches!(self, Self::Nvme | Self::Scsi | Self::Ata)
+    /// Decodes the frame at the start of `bytes`, with a message of at most `max_message` bytes.
+    ///
+    /// A header is judged as soon as it is complete, so that no memory is spent on a frame that will be refused.
+    ///
+    /// # Errors
+    /// When the header does not follow the framing, or announces a longer message.
+    pub fn decode(self, bytes: &[u8], max_message: usize) -> Result<DecodedFrame<'_>, FieldError> {
+        let max_message = max_message.min(self.limits().max_receive);
+        match self {
+            Self::Dsp0287 => dsp0287::decode(bytes, max_message),
+            Self::DmtfEmu(binding) => emulator::decode(binding, bytes, max_message),
+        }
+    }
+
+    /// Whether a message of this length can be carried.
+    pub(crate) const fn check_message(self, message: &[u8]) -> Result<(), FrameEncodeError> {
+        let max = self.limits().max_send;
+        if message.is_empty() || message.len() > max {
+            return Err(FrameEncodeError::MessageLength { max, got: message.len() });
+        }
+        Ok(())
     }
 }
 
@@ -119,20 +123,6 @@ impl fmt::Display for Framing {
         f.pad(match self {
             Self::Dsp0287 => "dsp0287",
             Self::DmtfEmu(_) => "dmtf-emu",
-        })
-    }
-}
-
-impl fmt::Display for Binding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::None => "none",
-            Self::Mctp => "mctp",
-            Self::Doe => "doe",
-            Self::Tcp => "tcp",
-            Self::Nvme => "nvme",
-            Self::Scsi => "scsi",
-            Self::Ata => "ata",
         })
     }
 }
@@ -148,41 +138,6 @@ impl FromStr for Framing {
         }
     }
 }
-
-impl FromStr for Binding {
-    type Err = UnknownName;
-
-    fn from_str(name: &str) -> Result<Self, UnknownName> {
-        match name {
-            "none" => Ok(Self::None),
-            "mctp" => Ok(Self::Mctp),
-            "doe" => Ok(Self::Doe),
-            "tcp" => Ok(Self::Tcp),
-            "nvme" => Ok(Self::Nvme),
-            "scsi" => Ok(Self::Scsi),
-            "ata" => Ok(Self::Ata),
-            _ => Err(UnknownName { expected: BINDINGS }),
-        }
-    }
-}
-
-const BINDINGS: &str = "none, mctp, doe, tcp, nvme, scsi or ata";
-
-/// A name that is no [`Framing`] or [`Binding`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct UnknownName {
-    /// The names that exist.
-    pub expected: &'static str,
-}
-
-impl fmt::Display for UnknownName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected {}", self.expected)
-    }
-}
-
-impl core::error::Error for UnknownName {}
 
 #[cfg(test)]
 mod tests {

@@ -50,6 +50,7 @@
 
 #[cfg(feature = "tokio")]
 mod asynchronous;
+mod binding;
 mod doe;
 mod dsp0287;
 mod emulator;
@@ -65,10 +66,11 @@ mod transport;
 
 #[cfg(feature = "tokio")]
 #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
-pub use asynchronous::{AsyncTcpTransport, TokioClock};
-pub use error::{EncodeError, FrameError, TcpError};
-pub use frame::{Command, Decoded, Frame, Refusal};
-pub use framing::{Binding, DSP0287_PORT, Framing, UnknownName};
+pub use asynchronous::AsyncTcpTransport;
+pub use binding::{Binding, UnknownName};
+pub use error::{FrameEncodeError, TcpError};
+pub use frame::{BindingRefusal, Command, DecodedFrame, Frame};
+pub use framing::{DSP0287_PORT, Framing};
 pub use listener::{Listener, ServerConnection};
 pub use security_socket::{SecurityError, SecuritySocket};
 pub use transport::TcpTransport;

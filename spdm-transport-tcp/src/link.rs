@@ -2,12 +2,13 @@
 
 use std::io;
 
-use spdm_codec::Expected;
-use spdm_transport::{MessageKind, Received};
+use spdm_transport::{Allowed, FieldError, MessageKind, Received};
+
+use spdm_transport_doe::ObjectType;
 
 use crate::doe;
-use crate::error::{FrameError, TcpError};
-use crate::frame::{Command, Decoded, Frame, wire_len};
+use crate::error::TcpError;
+use crate::frame::{Command, DecodedFrame, Frame, wire_len};
 use crate::framing::Framing;
 
 /// How many frames that are no messages are taken while a message is awaited.
@@ -41,10 +42,10 @@ impl<S> Link<S> {
     }
 
     /// The frame that was received, if it is complete.
-    pub(crate) fn frame(&self, max_message: usize) -> Result<Option<Frame<'_>>, FrameError> {
+    pub(crate) fn frame(&self, max_message: usize) -> Result<Option<Frame<'_>>, FieldError> {
         match self.framing.decode(&self.inbound, max_message)? {
-            Decoded::Complete { frame, .. } => Ok(Some(frame)),
-            Decoded::Incomplete { .. } => Ok(None),
+            DecodedFrame::Complete { frame, .. } => Ok(Some(frame)),
+            DecodedFrame::Incomplete { .. } => Ok(None),
         }
     }
 
@@ -53,10 +54,11 @@ impl<S> Link<S> {
         &mut self,
         max_message: usize,
         read: impl FnOnce(&mut S, &mut [u8]) -> io::Result<usize>,
-    ) -> Result<Reading, TcpError> {
-        let Decoded::Incomplete { missing } = self.framing.decode(&self.inbound, max_message)?
+    ) -> Result<ReadProgress, TcpError> {
+        let DecodedFrame::Incomplete { missing } =
+            self.framing.decode(&self.inbound, max_message)?
         else {
-            return Ok(Reading::Complete);
+            return Ok(ReadProgress::Complete);
         };
         let stream = self.stream.as_mut().ok_or(TcpError::Closed)?;
         let filled = self.inbound.len();
@@ -66,8 +68,8 @@ impl<S> Link<S> {
         match result {
             Ok(0) if filled == 0 => Err(TcpError::PeerClosed),
             Ok(0) => Err(TcpError::Truncated { got: filled, missing }),
-            Ok(_) => Ok(Reading::Progress),
-            Err(error) if is_retry(error.kind()) => Ok(Reading::Pending),
+            Ok(_) => Ok(ReadProgress::Progress),
+            Err(error) if is_retry(error.kind()) => Ok(ReadProgress::Pending),
             Err(error) => Err(error.into()),
         }
     }
@@ -80,10 +82,10 @@ impl<S> Link<S> {
             Some(Frame::RoleInquiry) => None,
             None => return Ok(None),
             Some(Frame::Refusal(refusal)) => return Err(TcpError::Refused(refusal)),
-            Some(Frame::Discovery(_)) => return Err(doe::wrong_type(doe::DISCOVERY).into()),
+            Some(Frame::Discovery(_)) => return Err(doe::wrong_type(ObjectType::DISCOVERY).into()),
             Some(Frame::Command(Command(got), _)) => {
-                let expected = Expected::Exactly(u64::from(Command::MESSAGE.0));
-                return Err(FrameError { field: "Command", expected, got }.into());
+                let allowed = Allowed::Exactly(Command::MESSAGE.0);
+                return Err(FieldError { field: "Command", allowed, got }.into());
             }
         };
         self.consume();
@@ -93,7 +95,7 @@ impl<S> Link<S> {
 
 /// What came of one attempt to read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Reading {
+pub(crate) enum ReadProgress {
     /// The frame is complete.
     Complete,
     /// Bytes came.
@@ -107,12 +109,12 @@ pub(crate) fn is_retry(kind: io::ErrorKind) -> bool {
     matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
 }
 
-fn copy(kind: MessageKind, message: &[u8], buffer: &mut [u8]) -> Result<Received, FrameError> {
+fn copy(kind: MessageKind, message: &[u8], buffer: &mut [u8]) -> Result<Received, FieldError> {
     let len = message.len();
     let room = buffer.len();
-    let target = buffer.get_mut(..len).ok_or_else(|| FrameError {
+    let target = buffer.get_mut(..len).ok_or_else(|| FieldError {
         field: "PayloadSize",
-        expected: Expected::AtMost(u64::from(wire_len(room))),
+        allowed: Allowed::AtMost(wire_len(room)),
         got: wire_len(len),
     })?;
     target.copy_from_slice(message);

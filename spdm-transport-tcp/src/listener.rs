@@ -6,9 +6,10 @@ use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 
 use spdm_transport::MessageKind;
 
-use crate::error::{EncodeError, TcpError};
-use crate::frame::{Command, Frame, Refusal};
-use crate::framing::{Binding, Framing};
+use crate::binding::Binding;
+use crate::error::{FrameEncodeError, TcpError};
+use crate::frame::{BindingRefusal, Command, Frame};
+use crate::framing::Framing;
 use crate::link::{Link, MAX_CONTROL_FRAMES};
 use crate::security::{self, Drive, SecurityStatus};
 use crate::socket::{Deadline, connect};
@@ -189,7 +190,9 @@ impl ServerConnection {
                 }
                 Some(Frame::Command(..)) => (Frame::Command(Command::UNKNOWN, &[]), true),
                 Some(Frame::Discovery(request)) => (Frame::Discovery(doe::discover(request)), true),
-                Some(Frame::RoleInquiry) => (Frame::Refusal(Refusal::CANNOT_BE_REQUESTER), false),
+                Some(Frame::RoleInquiry) => {
+                    (Frame::Refusal(BindingRefusal::CANNOT_BE_REQUESTER), false)
+                }
                 Some(Frame::Refusal(refusal)) => return Err(TcpError::Refused(refusal)),
                 None => return Err(TcpError::Timeout),
             };
@@ -209,7 +212,7 @@ impl ServerConnection {
             && matches!(error.field, dsp0287::BINDING_VERSION_FIELD | dsp0287::MESSAGE_TYPE_FIELD)
         {
             // Whether the peer hears it or not, the connection is over.
-            let _ = self.link.send(Frame::Refusal(Refusal::NOT_SUPPORTED), deadline);
+            let _ = self.link.send(Frame::Refusal(BindingRefusal::NOT_SUPPORTED), deadline);
         }
         result
     }
@@ -262,7 +265,7 @@ enum Security {
 fn check_role_inquiry(framing: Framing) -> Result<(), TcpError> {
     match framing {
         Framing::Dsp0287 | Framing::DmtfEmu(Binding::Tcp) => Ok(()),
-        Framing::DmtfEmu(_) => Err(EncodeError::NotInFraming.into()),
+        Framing::DmtfEmu(_) => Err(FrameEncodeError::NotInFraming.into()),
     }
 }
 

@@ -1,9 +1,9 @@
 //! The storage bindings: a drive's end of the security commands (DSP0286) that QEMU forwards.
 
 use spdm_transport::MessageKind;
-use spdm_transport_storage::{DMTF, Discovery, Operation, PendingInfo, Specific};
+use spdm_transport_storage::{DMTF, Discovery, PendingInfo, SpdmOperation, Specific};
 
-use crate::framing::Binding;
+use crate::binding::Binding;
 
 /// What stands before the data of a security command: Security Protocol `u8`, Security Protocol Specific `u16` and length
 /// `u32`, little-endian and without gaps. Between versions of QEMU and libspdm this has changed; the layout is that
@@ -84,20 +84,18 @@ impl Drive {
         let invalid = SecurityStatus::invalid(self.binding);
         let (command, specific, _) = dmtf(payload).ok_or(invalid)?;
         let data = match (specific.operation, &self.answer) {
-            (Operation::Discovery, _) => Discovery::new(1).encode().to_vec(),
-            (Operation::PendingInfo, answer) => {
+            (SpdmOperation::Discovery, _) => Discovery::new(1).encode().to_vec(),
+            (SpdmOperation::PendingInfo, answer) => {
                 let len = answer.as_ref().and_then(|(_, answer)| u32::try_from(answer.len()).ok());
                 PendingInfo { response: len }.encode().to_vec()
             }
-            (operation, Some((kind, answer))) if message_kind(operation) == Some(*kind) => {
-                answer.clone()
-            }
+            (operation, Some((kind, answer))) if operation.kind() == Some(*kind) => answer.clone(),
             _ => return Err(invalid),
         };
         if usize::try_from(command.length).is_ok_and(|room| room < data.len()) {
             return Err(invalid);
         }
-        if message_kind(specific.operation).is_some() {
+        if specific.operation.kind().is_some() {
             self.answer = None;
         }
         Ok(data)
@@ -107,7 +105,7 @@ impl Drive {
 /// The message in an IF-SEND: all of its data.
 pub(crate) fn message(payload: &[u8]) -> Option<(MessageKind, &[u8])> {
     let (command, specific, message) = dmtf(payload)?;
-    let kind = message_kind(specific.operation)?;
+    let kind = specific.operation.kind()?;
     let is_whole = usize::try_from(command.length) == Ok(message.len());
     (is_whole && !message.is_empty()).then_some((kind, message))
 }
@@ -117,12 +115,4 @@ fn dmtf(payload: &[u8]) -> Option<(SecurityCommand, Specific, &[u8])> {
     let (command, data) = SecurityCommand::decode(payload)?;
     let specific = Specific::decode(command.specific).ok()?;
     (command.protocol == DMTF && specific.connection == 0).then_some((command, specific, data))
-}
-
-const fn message_kind(operation: Operation) -> Option<MessageKind> {
-    match operation {
-        Operation::Message => Some(MessageKind::Plain),
-        Operation::SecuredMessage => Some(MessageKind::Secured),
-        _ => None,
-    }
 }

@@ -4,10 +4,10 @@ use core::fmt;
 use core::time::Duration;
 use std::net::{TcpStream, ToSocketAddrs};
 
-use spdm_codec::Expected;
+use spdm_transport::{Allowed, FieldError};
 use spdm_transport_storage::{DMTF, ProtocolList, SecurityProtocol};
 
-use crate::error::{EncodeError, FrameError, TcpError};
+use crate::error::{FrameEncodeError, TcpError};
 use crate::frame::{Command, Frame, wire_len};
 use crate::framing::Framing;
 use crate::link::Link;
@@ -66,7 +66,7 @@ impl SecuritySocket {
         timeout: Duration,
     ) -> Result<Self, TcpError> {
         if !framing.is_storage() {
-            return Err(EncodeError::NotInFraming.into());
+            return Err(FrameEncodeError::NotInFraming.into());
         }
         let stream = connect(addr, Deadline::after(timeout))?;
         Ok(Self { link: Link::new(stream, framing), payload: Vec::new() })
@@ -88,7 +88,7 @@ impl SecuritySocket {
         let status = self.await_frame(Command::STORAGE_STATUS, 0, deadline)?;
         let Some(status) = status.first_chunk::<2>().filter(|_| status.len() == 2) else {
             let got = wire_len(status.len());
-            return Err(self.wrong("PayloadSize", Expected::Exactly(2), got).into());
+            return Err(self.wrong("PayloadSize", Allowed::Exactly(2), got).into());
         };
         match SecurityStatus(u16::from_be_bytes(*status)) {
             SecurityStatus::SUCCESS => Ok(()),
@@ -109,7 +109,7 @@ impl SecuritySocket {
         match self.link.frame(max)? {
             Some(Frame::Command(got, payload)) if got == command => Ok(payload.to_vec()),
             Some(Frame::Command(Command(got), _)) => {
-                Err(self.wrong("Command", Expected::Exactly(u64::from(command.0)), got))
+                Err(self.wrong("Command", Allowed::Exactly(command.0), got))
             }
             _ => {
                 self.link.close();
@@ -118,9 +118,9 @@ impl SecuritySocket {
         }
     }
 
-    fn wrong(&mut self, field: &'static str, expected: Expected, got: u32) -> TcpError {
+    fn wrong(&mut self, field: &'static str, allowed: Allowed, got: u32) -> TcpError {
         self.link.close();
-        FrameError { field, expected, got }.into()
+        FieldError { field, allowed, got }.into()
     }
 }
 
@@ -163,8 +163,8 @@ impl SecurityProtocol for SecuritySocket {
         self.command(Command::IF_RECV, security, &[], deadline)?;
         let data = self.await_frame(Command::IF_RECV, buffer.len(), deadline)?;
         let Some(place) = buffer.get_mut(..data.len()) else {
-            let expected = Expected::AtMost(u64::from(length));
-            return Err(self.wrong("PayloadSize", expected, wire_len(data.len())).into());
+            let allowed = Allowed::AtMost(length);
+            return Err(self.wrong("PayloadSize", allowed, wire_len(data.len())).into());
         };
         place.copy_from_slice(&data);
         Ok(data.len())

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::error::TcpError;
 use crate::frame::{Command, Frame};
 use crate::framing::Framing;
-use crate::link::{Link, MAX_CONTROL_FRAMES, Reading, is_retry};
+use crate::link::{Link, MAX_CONTROL_FRAMES, ReadProgress, is_retry};
 
 /// When to give up; `None` is never.
 #[derive(Clone, Copy, Debug)]
@@ -117,7 +117,7 @@ impl Link<TcpStream> {
                 stream.set_read_timeout(deadline.left())?;
                 stream.read(space)
             })?;
-            if reading == Reading::Complete || deadline.has_passed() {
+            if reading == ReadProgress::Complete || deadline.has_passed() {
                 return Ok(());
             }
         }

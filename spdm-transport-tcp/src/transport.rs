@@ -6,7 +6,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 
 use spdm_transport::{Limits, MessageKind, Received, Transport};
 
-use crate::error::{EncodeError, TcpError};
+use crate::error::{FrameEncodeError, TcpError};
 use crate::frame::Frame;
 use crate::framing::Framing;
 use crate::link::{Link, MAX_CONTROL_FRAMES};
@@ -58,7 +58,7 @@ impl TcpTransport {
 
     pub(crate) fn over(link: Link<TcpStream>, peer: Option<SocketAddr>) -> Result<Self, TcpError> {
         if link.framing.is_storage() {
-            return Err(EncodeError::NotInFraming.into());
+            return Err(FrameEncodeError::NotInFraming.into());
         }
         let limits = link.framing.limits();
         Ok(Self { link, limits, peer })

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use spdm_transport::MessageKind::Plain;
-use spdm_transport_tcp::{Binding, Decoded, Frame, Framing};
+use spdm_transport_tcp::{Binding, DecodedFrame, Frame, Framing};
 
 /// Link types of the captures, the transport type that the emulator gives them, and what its capture adds to the
 /// payload of a frame: the MCTP packet header.
@@ -48,7 +48,9 @@ fn captured_frames_decode_and_encode_to_themselves() {
 
 fn check(framing: Framing, wire: &[u8], path: &Path) {
     let decoded = framing.decode(wire, usize::MAX);
-    let Ok(Decoded::Complete { frame, len }) = decoded else { panic!("{path:?}: {decoded:?}") };
+    let Ok(DecodedFrame::Complete { frame, len }) = decoded else {
+        panic!("{path:?}: {decoded:?}")
+    };
     assert_eq!(len, wire.len(), "{path:?}");
     match frame {
         Frame::Message(Plain, message) => {

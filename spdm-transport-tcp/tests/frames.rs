@@ -1,9 +1,11 @@
 //! Frames as bytes, without sockets.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use spdm_codec::Expected;
+use spdm_transport::Allowed;
 use spdm_transport::MessageKind::{Plain, Secured};
-use spdm_transport_tcp::{Binding, Command, Decoded, EncodeError, Frame, Framing, Refusal};
+use spdm_transport_tcp::{
+    Binding, BindingRefusal, Command, DecodedFrame, Frame, FrameEncodeError, Framing,
+};
 
 const NONE: Framing = Framing::DmtfEmu(Binding::None);
 const MCTP: Framing = Framing::DmtfEmu(Binding::Mctp);
@@ -39,9 +41,9 @@ fn encoded(framing: Framing, frame: Frame<'_>) -> Vec<u8> {
     out
 }
 
-fn refused(framing: Framing, hex: &str) -> (&'static str, Expected, u32) {
+fn refused(framing: Framing, hex: &str) -> (&'static str, Allowed, u32) {
     let error = framing.decode(&bytes(hex), 64).unwrap_err();
-    (error.field, error.expected, error.got)
+    (error.field, error.allowed, error.got)
 }
 
 #[test]
@@ -51,7 +53,10 @@ fn first_frames_of_the_reference() {
             let wire = [&bytes(header), message].concat();
             let frame = Frame::Message(Plain, message);
             assert_eq!(encoded(framing, frame), wire);
-            assert_eq!(framing.decode(&wire, 64), Ok(Decoded::Complete { frame, len: wire.len() }));
+            assert_eq!(
+                framing.decode(&wire, 64),
+                Ok(DecodedFrame::Complete { frame, len: wire.len() })
+            );
             assert_eq!(framing.header_len() + message.len(), wire.len());
         }
     }
@@ -67,12 +72,12 @@ fn every_prefix_asks_for_bytes_of_this_frame_only() {
         stream.extend_from_slice(&wire);
         for len in 0..wire.len() {
             let decoded = framing.decode(&stream[..len], 64).unwrap();
-            let Decoded::Incomplete { missing } = decoded else { panic!("{framing:?} {len}") };
+            let DecodedFrame::Incomplete { missing } = decoded else { panic!("{framing:?} {len}") };
             assert!((1..=wire.len() - len).contains(&missing), "{framing:?} {len}");
         }
         assert_eq!(
             framing.decode(&stream, 64),
-            Ok(Decoded::Complete { frame: Frame::Message(Plain, VERSION), len: wire.len() })
+            Ok(DecodedFrame::Complete { frame: Frame::Message(Plain, VERSION), len: wire.len() })
         );
     }
 }
@@ -87,11 +92,11 @@ fn secured_messages_are_marked() {
         let wire = [&bytes(header), GET_VERSION].concat();
         let frame = Frame::Message(Secured, GET_VERSION);
         assert_eq!(encoded(framing, frame), wire);
-        assert_eq!(framing.decode(&wire, 4), Ok(Decoded::Complete { frame, len: wire.len() }));
+        assert_eq!(framing.decode(&wire, 4), Ok(DecodedFrame::Complete { frame, len: wire.len() }));
     }
     assert_eq!(
         NONE.encode(Frame::Message(Secured, GET_VERSION), &mut Vec::new()),
-        Err(EncodeError::NotInFraming)
+        Err(FrameEncodeError::NotInFraming)
     );
 }
 
@@ -101,7 +106,7 @@ fn doe_pads_with_zeros() {
     assert_eq!(wire, bytes("00000001 00000002 00000010 01000100 04000000 01020304 05000000"));
     assert_eq!(
         DOE.decode(&wire, 8),
-        Ok(Decoded::Complete {
+        Ok(DecodedFrame::Complete {
             frame: Frame::Message(Plain, &[1, 2, 3, 4, 5, 0, 0, 0]),
             len: wire.len()
         })
@@ -117,16 +122,16 @@ fn the_longest_messages() {
         let wire = encoded(framing, frame);
         assert_eq!(
             framing.decode(&wire, usize::MAX),
-            Ok(Decoded::Complete { frame, len: wire.len() })
+            Ok(DecodedFrame::Complete { frame, len: wire.len() })
         );
         let mut out = Vec::new();
         assert_eq!(
             framing.encode(Frame::Message(Plain, &message), &mut out),
-            Err(EncodeError::MessageLength { max, got: max + 1 })
+            Err(FrameEncodeError::MessageLength { max, got: max + 1 })
         );
         assert_eq!(
             framing.encode(Frame::Message(Plain, &[]), &mut out),
-            Err(EncodeError::MessageLength { max, got: 0 })
+            Err(FrameEncodeError::MessageLength { max, got: 0 })
         );
     }
     // 2^18 DWORDs are written as 0.
@@ -142,31 +147,31 @@ fn wrong_emulator_headers() {
     // Judged before the payload comes.
     assert_eq!(
         refused(DOE, "00000001 00000001 00000005"),
-        ("TransportType", Expected::Exactly(2), 1)
+        ("TransportType", Allowed::Exactly(2), 1)
     );
     assert_eq!(
         refused(MCTP, "00000001 00000002 00000005"),
-        ("TransportType", Expected::Exactly(1), 2)
+        ("TransportType", Allowed::Exactly(1), 2)
     );
     for (framing, least, most) in [(NONE, 1, 64), (MCTP, 2, 65), (DOE, 9, 72), (TCP, 4, 68)] {
         let transport = ALL.iter().position(|other| *other == framing).unwrap() - 1;
         let header = |size: u32| format!("00000001 {transport:08x} {size:08x}");
         assert_eq!(
             refused(framing, &header(least - 1)),
-            ("PayloadSize", Expected::AtLeast(least.into()), least - 1)
+            ("PayloadSize", Allowed::AtLeast(least.into()), least - 1)
         );
         assert_eq!(
             refused(framing, &header(most + 1)),
-            ("PayloadSize", Expected::AtMost(most.into()), most + 1)
+            ("PayloadSize", Allowed::AtMost(most.into()), most + 1)
         );
         assert_eq!(
             refused(framing, &header(u32::MAX)),
-            ("PayloadSize", Expected::AtMost(most.into()), u32::MAX)
+            ("PayloadSize", Allowed::AtMost(most.into()), u32::MAX)
         );
     }
     assert_eq!(
         refused(DOE, "0000dead 00000002 00000041"),
-        ("PayloadSize", Expected::AtMost(64), 65)
+        ("PayloadSize", Allowed::AtMost(64), 65)
     );
 }
 
@@ -174,40 +179,40 @@ fn wrong_emulator_headers() {
 fn wrong_payloads() {
     assert_eq!(
         refused(MCTP, "00000001 00000001 00000005 7e 10840000"),
-        ("MessageType", Expected::Range(5, 6), 0x7e)
+        ("MessageType", Allowed::Range(5, 6), 0x7e)
     );
     let doe = |object: &str| refused(DOE, &format!("00000001 00000002 0000000c {object} 10840000"));
-    assert_eq!(doe("b41a0100 03000000"), ("Vendor ID", Expected::Exactly(1), 0x1ab4));
-    assert_eq!(doe("01000300 03000000"), ("Data Object Type", Expected::Range(1, 2), 3));
-    assert_eq!(doe("01000180 03000000"), ("Reserved", Expected::Exactly(0), 0x80));
-    assert_eq!(doe("01000100 04000000"), ("PayloadSize", Expected::Exactly(16), 12));
-    assert_eq!(doe("01000100 01000000"), ("PayloadSize", Expected::Exactly(4), 12));
-    assert_eq!(doe("01000100 00000000"), ("PayloadSize", Expected::Exactly(1 << 20), 12));
+    assert_eq!(doe("b41a0100 03000000"), ("Vendor ID", Allowed::Exactly(1), 0x1ab4));
+    assert_eq!(doe("01000300 03000000"), ("Data Object Type", Allowed::Range(1, 2), 3));
+    assert_eq!(doe("01000180 03000000"), ("Reserved", Allowed::Exactly(0), 0x80));
+    assert_eq!(doe("01000100 04000000"), ("PayloadSize", Allowed::Exactly(16), 12));
+    assert_eq!(doe("01000100 01000000"), ("PayloadSize", Allowed::Exactly(4), 12));
+    assert_eq!(doe("01000100 00000000"), ("PayloadSize", Allowed::Exactly(1 << 20), 12));
     assert_eq!(
         refused(DOE, "00000001 00000002 0000000b 01000100 03000000 108400"),
-        ("PayloadSize", Expected::Exactly(12), 11)
+        ("PayloadSize", Allowed::Exactly(12), 11)
     );
     assert_eq!(
         refused(DOE, "00000001 00000002 00000010 01000000 04000000 00000000 00000000"),
-        ("Length", Expected::Exactly(3), 4)
+        ("Length", Allowed::Exactly(3), 4)
     );
     let tcp = |header: &str| refused(TCP, &format!("00000001 00000003 00000008 {header} 10840000"));
-    assert_eq!(tcp("07000105"), ("PayloadSize", Expected::Exactly(9), 8));
-    assert_eq!(tcp("05000105"), ("PayloadSize", Expected::Exactly(7), 8));
-    assert_eq!(tcp("000001bf"), ("PayloadSize", Expected::Exactly(4), 8));
+    assert_eq!(tcp("07000105"), ("PayloadSize", Allowed::Exactly(9), 8));
+    assert_eq!(tcp("05000105"), ("PayloadSize", Allowed::Exactly(7), 8));
+    assert_eq!(tcp("000001bf"), ("PayloadSize", Allowed::Exactly(4), 8));
 }
 
 #[test]
 fn wrong_dsp0287_headers() {
-    assert_eq!(refused(DSP0287, "06000205"), ("BindingVersion", Expected::Exactly(1), 2));
-    assert_eq!(refused(DSP0287, "06000104"), ("MessageType", Expected::Range(5, 6), 4));
-    assert_eq!(refused(DSP0287, "060001be"), ("MessageType", Expected::Range(5, 6), 0xbe));
-    assert_eq!(refused(DSP0287, "02000105"), ("PayloadLength", Expected::AtLeast(3), 2));
-    assert_eq!(refused(DSP0287, "00000105"), ("PayloadLength", Expected::AtLeast(3), 0));
-    assert_eq!(refused(DSP0287, "43000106"), ("PayloadLength", Expected::AtMost(66), 67));
-    assert_eq!(refused(DSP0287, "ffff0106"), ("PayloadLength", Expected::AtMost(66), 0xffff));
-    assert_eq!(refused(DSP0287, "020001bf"), ("PayloadLength", Expected::Exactly(0), 2));
-    assert_eq!(refused(DSP0287, "010001c0"), ("PayloadLength", Expected::Exactly(0), 1));
+    assert_eq!(refused(DSP0287, "06000205"), ("BindingVersion", Allowed::Exactly(1), 2));
+    assert_eq!(refused(DSP0287, "06000104"), ("MessageType", Allowed::Range(5, 6), 4));
+    assert_eq!(refused(DSP0287, "060001be"), ("MessageType", Allowed::Range(5, 6), 0xbe));
+    assert_eq!(refused(DSP0287, "02000105"), ("PayloadLength", Allowed::AtLeast(3), 2));
+    assert_eq!(refused(DSP0287, "00000105"), ("PayloadLength", Allowed::AtLeast(3), 0));
+    assert_eq!(refused(DSP0287, "43000106"), ("PayloadLength", Allowed::AtMost(66), 67));
+    assert_eq!(refused(DSP0287, "ffff0106"), ("PayloadLength", Allowed::AtMost(66), 0xffff));
+    assert_eq!(refused(DSP0287, "020001bf"), ("PayloadLength", Allowed::Exactly(0), 2));
+    assert_eq!(refused(DSP0287, "010001c0"), ("PayloadLength", Allowed::Exactly(0), 1));
 }
 
 #[test]
@@ -223,14 +228,14 @@ fn frames_that_are_no_messages() {
         ),
         (TCP, Frame::RoleInquiry, "00000001 00000003 00000004 000001bf"),
         (DSP0287, Frame::RoleInquiry, "000001bf"),
-        (DSP0287, Frame::Refusal(Refusal::CANNOT_BE_RESPONDER), "000001c3"),
-        (DSP0287, Frame::Refusal(Refusal::from_message_type(0xff).unwrap()), "000001ff"),
+        (DSP0287, Frame::Refusal(BindingRefusal::CANNOT_BE_RESPONDER), "000001c3"),
+        (DSP0287, Frame::Refusal(BindingRefusal::from_message_type(0xff).unwrap()), "000001ff"),
     ] {
         let wire = bytes(hex);
         assert_eq!(encoded(framing, frame), wire);
-        assert_eq!(framing.decode(&wire, 4), Ok(Decoded::Complete { frame, len: wire.len() }));
+        assert_eq!(framing.decode(&wire, 4), Ok(DecodedFrame::Complete { frame, len: wire.len() }));
     }
-    assert_eq!(Refusal::from_message_type(0xbf), None);
+    assert_eq!(BindingRefusal::from_message_type(0xbf), None);
 }
 
 #[test]
@@ -241,13 +246,17 @@ fn frames_of_another_framing() {
         (DSP0287, Frame::Discovery([0; 4])),
         (MCTP, Frame::Discovery([0; 4])),
         (DOE, Frame::RoleInquiry),
-        (NONE, Frame::Refusal(Refusal::TOO_LARGE)),
+        (NONE, Frame::Refusal(BindingRefusal::TOO_LARGE)),
         (DOE, Frame::Command(Command::MESSAGE, &[])),
     ] {
-        assert_eq!(framing.encode(frame, &mut out), Err(EncodeError::NotInFraming), "{frame:?}");
+        assert_eq!(
+            framing.encode(frame, &mut out),
+            Err(FrameEncodeError::NotInFraming),
+            "{frame:?}"
+        );
     }
     assert_eq!(
         DOE.encode(Frame::Command(Command::HELLO, &[0; 65]), &mut out),
-        Err(EncodeError::MessageLength { max: 64, got: 65 })
+        Err(FrameEncodeError::MessageLength { max: 64, got: 65 })
     );
 }

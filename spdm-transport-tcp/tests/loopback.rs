@@ -8,11 +8,12 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Instant;
 
-use spdm_codec::Expected;
+use spdm_transport::Allowed;
 use spdm_transport::MessageKind::{Plain, Secured};
 use spdm_transport::{MessageKind, Received, Transport};
 use spdm_transport_tcp::{
-    Binding, EncodeError, Framing, Listener, Refusal, ServerConnection, TcpError, TcpTransport,
+    Binding, BindingRefusal, FrameEncodeError, Framing, Listener, ServerConnection, TcpError,
+    TcpTransport,
 };
 
 const MCTP: Framing = Framing::DmtfEmu(Binding::Mctp);
@@ -46,9 +47,9 @@ fn read(peer: &mut TcpStream, len: usize) -> Vec<u8> {
 }
 
 /// Field, what was expected, and what came.
-fn frame_error(error: TcpError) -> (&'static str, Expected, u32) {
+fn frame_error(error: TcpError) -> (&'static str, Allowed, u32) {
     let TcpError::Frame(error) = error else { panic!("{error:?}") };
-    (error.field, error.expected, error.got)
+    (error.field, error.allowed, error.got)
 }
 
 /// A server that answers each message with itself, reversed.
@@ -181,13 +182,13 @@ fn oversize_is_refused_before_it_comes() {
     let (mut client, mut peer) = client(Framing::Dsp0287);
     peer.write_all(&[11, 0, 1, 5]).unwrap();
     let error = client.receive(&mut [0; 8], LONG).unwrap_err();
-    assert_eq!(frame_error(error), ("PayloadLength", Expected::AtMost(10), 11));
+    assert_eq!(frame_error(error), ("PayloadLength", Allowed::AtMost(10), 11));
     assert_eq!(client.receive(&mut [0; 8], LONG), Err(TcpError::Closed));
 
     let (mut server, mut peer) = server(DOE);
     peer.write_all(&[0, 0, 0, 1, 0, 0, 0, 2, 0, 0x10, 0, 1]).unwrap();
     let error = server.next().unwrap_err();
-    assert_eq!(frame_error(error), ("PayloadSize", Expected::AtMost(1 << 20), 0x10_0001));
+    assert_eq!(frame_error(error), ("PayloadSize", Allowed::AtMost(1 << 20), 0x10_0001));
     assert_eq!(server.answer(Plain, &[1]), Err(TcpError::Closed));
 }
 
@@ -196,7 +197,7 @@ fn messages_that_cannot_be_framed_leave_the_connection_open() {
     let (mut client, mut peer) = client(Framing::Dsp0287);
     assert_eq!(
         client.send(Plain, &[0; 65_534], LONG),
-        Err(TcpError::Encode(EncodeError::MessageLength { max: 65_533, got: 65_534 }))
+        Err(TcpError::Encode(FrameEncodeError::MessageLength { max: 65_533, got: 65_534 }))
     );
     client.send(Plain, &[9], LONG).unwrap();
     assert_eq!(read(&mut peer, 5), [3, 0, 1, 5, 9]);
@@ -207,18 +208,18 @@ fn wrong_transport_and_wrong_command() {
     let (mut client_end, mut peer) = client(MCTP);
     peer.write_all(&[0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 9]).unwrap();
     let error = client_end.receive(&mut [0; 64], LONG).unwrap_err();
-    assert_eq!(frame_error(error), ("TransportType", Expected::Exactly(1), 2));
+    assert_eq!(frame_error(error), ("TransportType", Allowed::Exactly(1), 2));
 
     let (mut client_end, mut peer) = client(MCTP);
     peer.write_all(&[0, 0, 0xff, 0xff, 0, 0, 0, 1, 0, 0, 0, 0]).unwrap();
     let error = client_end.receive(&mut [0; 64], LONG).unwrap_err();
-    assert_eq!(frame_error(error), ("Command", Expected::Exactly(1), 0xffff));
+    assert_eq!(frame_error(error), ("Command", Allowed::Exactly(1), 0xffff));
 
     let (mut client_end, mut peer) = client(DOE);
     peer.write_all(&[0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 12, 1, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 1])
         .unwrap();
     let error = client_end.receive(&mut [0; 64], LONG).unwrap_err();
-    assert_eq!(frame_error(error), ("Data Object Type", Expected::Range(1, 2), 0));
+    assert_eq!(frame_error(error), ("Data Object Type", Allowed::Range(1, 2), 0));
 }
 
 #[test]
@@ -227,7 +228,7 @@ fn a_refusal_of_the_tcp_binding_is_an_error_of_its_own() {
     peer.write_all(&[0, 0, 1, 0xc3]).unwrap();
     assert_eq!(
         client.receive(&mut [0; 64], LONG),
-        Err(TcpError::Refused(Refusal::CANNOT_BE_RESPONDER))
+        Err(TcpError::Refused(BindingRefusal::CANNOT_BE_RESPONDER))
     );
 }
 

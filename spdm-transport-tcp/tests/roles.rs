@@ -5,11 +5,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use spdm_codec::Expected;
+use spdm_transport::Allowed;
 use spdm_transport::MessageKind::Plain;
 use spdm_transport::{Received, Transport};
 use spdm_transport_tcp::{
-    Binding, EncodeError, Framing, Listener, Refusal, ServerConnection, TcpError, TcpTransport,
+    Binding, BindingRefusal, FrameEncodeError, Framing, Listener, ServerConnection, TcpError,
+    TcpTransport,
 };
 
 const LONG: Duration = Duration::from_secs(10);
@@ -59,7 +60,7 @@ fn a_requester_that_does_not_want_to_be_one() {
     let mut device =
         ServerConnection::connect(address, Framing::Dsp0287, LONG).unwrap().with_timeout(LONG);
     listener.accept().unwrap().0.write_all(&[0, 0, 1, 0xc2]).unwrap();
-    assert_eq!(device.next(), Err(TcpError::Refused(Refusal::CANNOT_BE_REQUESTER)));
+    assert_eq!(device.next(), Err(TcpError::Refused(BindingRefusal::CANNOT_BE_REQUESTER)));
     assert_eq!(device.answer(Plain, &[1]), Err(TcpError::Closed));
 }
 
@@ -67,11 +68,11 @@ fn a_requester_that_does_not_want_to_be_one() {
 fn what_a_device_may_send_instead_of_its_inquiry() {
     let wrong = |field, expected, got| (Some((field, expected, got)), None);
     for (bytes, (frame, other)) in [
-        (&[4, 0, 1, 5, 0, 0][..], wrong("PayloadLength", Expected::AtMost(2), 4)),
-        (&[2, 0, 1, 0xbf], wrong("PayloadLength", Expected::Exactly(0), 2)),
-        (&[0, 0, 2, 0xbf], wrong("BindingVersion", Expected::Exactly(1), 2)),
-        (&[0, 0, 1, 0x7f], wrong("MessageType", Expected::Range(5, 6), 0x7f)),
-        (&[0, 0, 1, 0xc3], (None, Some(TcpError::Refused(Refusal::CANNOT_BE_RESPONDER)))),
+        (&[4, 0, 1, 5, 0, 0][..], wrong("PayloadLength", Allowed::AtMost(2), 4)),
+        (&[2, 0, 1, 0xbf], wrong("PayloadLength", Allowed::Exactly(0), 2)),
+        (&[0, 0, 2, 0xbf], wrong("BindingVersion", Allowed::Exactly(1), 2)),
+        (&[0, 0, 1, 0x7f], wrong("MessageType", Allowed::Range(5, 6), 0x7f)),
+        (&[0, 0, 1, 0xc3], (None, Some(TcpError::Refused(BindingRefusal::CANNOT_BE_RESPONDER)))),
         (&[0, 0, 1], (None, Some(TcpError::Timeout))),
         (&[], (None, Some(TcpError::Timeout))),
     ] {
@@ -82,7 +83,7 @@ fn what_a_device_may_send_instead_of_its_inquiry() {
         let error = listener.accept_device(timeout).unwrap_err();
         match (error, frame) {
             (TcpError::Frame(error), Some(frame)) => {
-                assert_eq!((error.field, error.expected, error.got), frame);
+                assert_eq!((error.field, error.allowed, error.got), frame);
             }
             (error, _) => assert_eq!(Some(error), other, "{bytes:02x?}"),
         }
@@ -98,7 +99,7 @@ fn framings_without_an_inquiry() {
         let framing = Framing::DmtfEmu(binding);
         let listener = Listener::bind("127.0.0.1:0", framing).unwrap();
         let address = listener.local_addr().unwrap();
-        let error = TcpError::Encode(EncodeError::NotInFraming);
+        let error = TcpError::Encode(FrameEncodeError::NotInFraming);
         assert_eq!(listener.accept_device(LONG).unwrap_err(), error);
         assert_eq!(ServerConnection::connect(address, framing, LONG).unwrap_err(), error);
     }

@@ -6,14 +6,14 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use spdm_codec::Expected;
+use spdm_transport::Allowed;
 use spdm_transport::MessageKind::Plain;
 use spdm_transport::{StdClock, Transport};
 use spdm_transport_storage::{
-    DMTF, Discovery, Operation, PendingInfo, SecurityProtocol, Specific, StorageTransport,
+    DMTF, Discovery, PendingInfo, SecurityProtocol, SpdmOperation, Specific, StorageTransport,
 };
 use spdm_transport_tcp::{
-    Binding, EncodeError, Framing, Listener, SecurityError, SecuritySocket, ServerConnection,
+    Binding, FrameEncodeError, Framing, Listener, SecurityError, SecuritySocket, ServerConnection,
     TcpError, TcpTransport,
 };
 
@@ -22,7 +22,7 @@ const BINDINGS: [(Binding, u8); 3] = [(Binding::Scsi, 3), (Binding::Nvme, 4), (B
 const LONG: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(20);
 
-fn specific(operation: Operation) -> u16 {
+fn specific(operation: SpdmOperation) -> u16 {
     Specific::of(operation).encode()
 }
 
@@ -133,15 +133,15 @@ fn what_an_emulated_drive_may_send_instead() {
     let after_ok = |bytes: Vec<u8>| [ok.clone(), bytes].concat();
     let wrong = |field, expected, got| Ok((field, expected, got));
     for (bytes, error) in [
-        (frame(1, 4, &[0; 7]), wrong("Command", Expected::Range(2, 4), 1)),
-        (frame(4, 3, &[0, 0]), wrong("TransportType", Expected::Exactly(4), 3)),
-        (frame(3, 4, &[0, 0]), wrong("Command", Expected::Exactly(4), 3)),
-        (frame(4, 4, &[0]), wrong("PayloadSize", Expected::Exactly(2), 1)),
-        (frame(4, 4, &[0; 3]), wrong("PayloadSize", Expected::Exactly(2), 3)),
-        (frame(4, 4, &[0; 65]), wrong("PayloadSize", Expected::AtMost(64), 65)),
-        (after_ok(frame(4, 4, &[0, 0])), wrong("Command", Expected::Exactly(3), 4)),
-        (after_ok(frame(3, 4, &[0; 9])), wrong("PayloadSize", Expected::AtMost(8), 9)),
-        (after_ok(frame(3, 4, &[0; 16])), wrong("PayloadSize", Expected::AtMost(15), 16)),
+        (frame(1, 4, &[0; 7]), wrong("Command", Allowed::Range(2, 4), 1)),
+        (frame(4, 3, &[0, 0]), wrong("TransportType", Allowed::Exactly(4), 3)),
+        (frame(3, 4, &[0, 0]), wrong("Command", Allowed::Exactly(4), 3)),
+        (frame(4, 4, &[0]), wrong("PayloadSize", Allowed::Exactly(2), 1)),
+        (frame(4, 4, &[0; 3]), wrong("PayloadSize", Allowed::Exactly(2), 3)),
+        (frame(4, 4, &[0; 65]), wrong("PayloadSize", Allowed::AtMost(64), 65)),
+        (after_ok(frame(4, 4, &[0, 0])), wrong("Command", Allowed::Exactly(3), 4)),
+        (after_ok(frame(3, 4, &[0; 9])), wrong("PayloadSize", Allowed::AtMost(8), 9)),
+        (after_ok(frame(3, 4, &[0; 16])), wrong("PayloadSize", Allowed::AtMost(15), 16)),
         (after_ok(vec![]), Err(TcpError::Timeout)),
         (after_ok(frame(3, 4, &[1; 8])[..15].to_vec()), Err(TcpError::Timeout)),
         (vec![], Err(TcpError::Timeout)),
@@ -149,17 +149,17 @@ fn what_an_emulated_drive_may_send_instead() {
         let (mut driver, mut socket) = driver();
         socket.write_all(&bytes).unwrap();
         let timeout = if error.is_err() { SHORT } else { LONG };
-        let got = driver.receive(DMTF, specific(Operation::Message), &mut [0; 8], timeout);
+        let got = driver.receive(DMTF, specific(SpdmOperation::Message), &mut [0; 8], timeout);
         match (got, error) {
             (Err(SecurityError::Tcp(TcpError::Frame(got))), Ok(error)) => {
-                assert_eq!((got.field, got.expected, got.got), error);
+                assert_eq!((got.field, got.allowed, got.got), error);
             }
             (Err(SecurityError::Tcp(got)), Err(error)) => assert_eq!(got, error),
             (got, error) => panic!("{bytes:02x?}: {got:?}, {error:?}"),
         }
         // Nothing half-read is left for the next command: the connection is closed.
         let closed = Err(SecurityError::Tcp(TcpError::Closed));
-        assert_eq!(driver.send(DMTF, specific(Operation::Message), &[1], LONG), closed);
+        assert_eq!(driver.send(DMTF, specific(SpdmOperation::Message), &[1], LONG), closed);
     }
 }
 
@@ -224,7 +224,7 @@ fn what_a_host_may_ask_of_an_emulated_drive() {
 fn each_framing_has_its_transport() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let error = TcpError::Encode(EncodeError::NotInFraming);
+    let error = TcpError::Encode(FrameEncodeError::NotInFraming);
     assert_eq!(TcpTransport::connect(address, NVME, LONG).unwrap_err(), error);
     for framing in [Framing::Dsp0287, Framing::DmtfEmu(Binding::Doe)] {
         assert_eq!(SecuritySocket::connect(address, framing, LONG).unwrap_err(), error);

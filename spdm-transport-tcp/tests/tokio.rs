@@ -8,8 +8,8 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use spdm_transport::MessageKind::{Plain, Secured};
-use spdm_transport::{AsyncClock, AsyncTransport, Received};
-use spdm_transport_tcp::{AsyncTcpTransport, Binding, Framing, Listener, TcpError, TokioClock};
+use spdm_transport::{AsyncClock, AsyncTransport, Received, TokioClock};
+use spdm_transport_tcp::{AsyncTcpTransport, Binding, Framing, Listener, TcpError};
 
 const MCTP: Framing = Framing::DmtfEmu(Binding::Mctp);
 const DOE: Framing = Framing::DmtfEmu(Binding::Doe);

@@ -1,4 +1,16 @@
-//! Time.
+//! Time, and the two clocks that most programs have.
+
+#[cfg(feature = "std")]
+mod system;
+#[cfg(feature = "tokio")]
+mod tokio;
+
+#[cfg(feature = "std")]
+#[cfg_attr(docsrs, doc(cfg(feature = "std")))]
+pub use system::StdClock;
+#[cfg(feature = "tokio")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+pub use tokio::TokioClock;
 
 use core::time::Duration;
 
@@ -63,39 +75,6 @@ pub trait AsyncClock {
 
     /// Completes at `until` or later; at once where that has passed.
     fn sleep_until(&self, until: Instant) -> impl Future<Output = ()>;
-}
-
-/// The operating system's monotonic clock.
-#[cfg(feature = "std")]
-#[cfg_attr(docsrs, doc(cfg(feature = "std")))]
-#[derive(Clone, Copy, Debug)]
-pub struct StdClock(std::time::Instant);
-
-#[cfg(feature = "std")]
-impl StdClock {
-    /// A clock that starts now.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(std::time::Instant::now())
-    }
-}
-
-#[cfg(feature = "std")]
-impl Default for StdClock {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-#[cfg(feature = "std")]
-impl Clock for StdClock {
-    fn now(&self) -> Instant {
-        Instant::default().after(self.0.elapsed())
-    }
-
-    fn sleep_until(&self, until: Instant) {
-        std::thread::sleep(until.since(self.now()));
-    }
 }
 
 #[cfg(test)]

@@ -45,12 +45,16 @@
 extern crate std;
 
 mod clock;
+mod field_error;
 mod limits;
 mod transport;
 
 #[cfg(feature = "std")]
 pub use clock::StdClock;
+#[cfg(feature = "tokio")]
+pub use clock::TokioClock;
 pub use clock::{AsyncClock, Clock, Instant, micros};
+pub use field_error::{Allowed, FieldError};
 pub use limits::Limits;
 pub use transport::{AsyncTransport, MessageKind, Received, Transport};
 

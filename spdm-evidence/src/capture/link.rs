@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use spdm_transport_doe::{MAX_PADDING, ObjectHeader, ObjectType};
+
 use super::{Capture, CapturedMessage, Layer};
 use crate::error::Error;
 use crate::exchange::Note;
 
-/// Vendor ID of the PCI-SIG, in front of every DOE object that matters here (PCIe 6.0 §6.30.1).
-pub(super) const PCI_SIG: [u8; 2] = [0x01, 0x00];
-pub(super) const DOE_HEADER_LEN: usize = 8;
-pub(super) const DWORD: usize = 4;
-pub(super) const DOE_LENGTH_MODULUS: u32 = 1 << 18;
+/// Vendor ID of the PCI-SIG, with which every DOE object begins that matters here (PCIe 6.0 §6.30.1).
+const PCI_SIG: [u8; 2] = ObjectType::CMA_SPDM.vendor.to_le_bytes();
 /// ETH_P_MCTP.
 pub(super) const ETH_P_MCTP: [u8; 2] = [0x00, 0xFA];
 const SLL_HEADER_LEN: usize = 16;
@@ -136,19 +135,14 @@ impl Frames {
     }
 
     fn doe(&mut self, packet: &[u8]) -> Option<()> {
-        let ([v0, v1, object_type, _, l0, l1, l2, _], _) =
-            packet.split_first_chunk::<DOE_HEADER_LEN>()?;
-        let dwords = match u32::from_le_bytes([*l0, *l1, l2 & 0x03, 0]) {
-            0 => DOE_LENGTH_MODULUS,
-            dwords => dwords,
-        };
-        let len = usize::try_from(dwords).ok()?.checked_mul(DWORD)?;
-        let message = packet.get(DOE_HEADER_LEN..len)?;
-        self.capture.padding = DWORD - 1;
-        match ([*v0, *v1], object_type) {
-            (PCI_SIG, 0) => Some(()),
-            (PCI_SIG, 1) => self.message(Layer::Plain, message),
-            (PCI_SIG, 2) => self.message(Layer::Secured, message),
+        let (header, content) = packet.split_first_chunk()?;
+        let header = ObjectHeader::decode(*header);
+        let message = content.get(..header.content_len()?)?;
+        self.capture.padding = MAX_PADDING;
+        match header.object {
+            ObjectType::DISCOVERY => Some(()),
+            ObjectType::CMA_SPDM => self.message(Layer::Plain, message),
+            ObjectType::SECURED_CMA_SPDM => self.message(Layer::Secured, message),
             _ => None,
         }
     }

@@ -7,12 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
 use pcap_file::{DataLink, Endianness, PcapError, TsResolution};
+use spdm_transport_doe::{ObjectHeader, ObjectType};
 
 use super::Layer;
-use super::link::{
-    DOE_HEADER_LEN, DOE_LENGTH_MODULUS, DWORD, END_OF_MESSAGE, ETH_P_MCTP, LinkType, PCI_SIG,
-    START_OF_MESSAGE,
-};
+use super::link::{END_OF_MESSAGE, ETH_P_MCTP, LinkType, START_OF_MESSAGE};
 
 /// Longer packets than this Wireshark does not open.
 const SNAP_LEN: u32 = 0x4_0000;
@@ -127,7 +125,7 @@ impl<W: Write> CaptureWriter<W> {
         let mut packet = headers(self.form, self.binding, direction, layer, message)?;
         packet.extend_from_slice(message);
         if self.binding == CaptureBinding::PciDoe {
-            packet.resize(packet.len().next_multiple_of(DWORD), 0);
+            packet.resize(packet.len().next_multiple_of(4), 0);
         }
         let orig_len = u32::try_from(packet.len()).ok().filter(|len| *len <= SNAP_LEN);
         let orig_len = orig_len.ok_or_else(|| unfit("the message is too long for a capture"))?;
@@ -174,7 +172,7 @@ fn headers(
         }
         CaptureBinding::Bare => Ok(Vec::new()),
         CaptureBinding::Mctp => Ok(mctp(form, direction, layer)),
-        CaptureBinding::PciDoe => Ok(doe(layer, message.len())),
+        CaptureBinding::PciDoe => doe(layer, message.len()),
         CaptureBinding::Dsp0287 => dsp0287(layer, message.len()),
     }
 }
@@ -199,15 +197,13 @@ fn mctp(form: CaptureForm, direction: Direction, layer: Layer) -> Vec<u8> {
     }
 }
 
-fn doe(layer: Layer, len: usize) -> Vec<u8> {
-    let object_type = match layer {
-        Layer::Plain => 1,
-        Layer::Secured => 2,
+fn doe(layer: Layer, len: usize) -> io::Result<Vec<u8>> {
+    let object = match layer {
+        Layer::Plain => ObjectType::CMA_SPDM,
+        Layer::Secured => ObjectType::SECURED_CMA_SPDM,
     };
-    // What does not fit is not written: it is longer than the longest packet.
-    let dwords = u32::try_from((DOE_HEADER_LEN + len).div_ceil(DWORD)).unwrap_or_default();
-    let length = (dwords % DOE_LENGTH_MODULUS).to_le_bytes();
-    [&PCI_SIG[..], &[object_type, 0], &length].concat()
+    let header = ObjectHeader::new(object, len);
+    Ok(header.ok_or_else(|| unfit("the message is too long for a data object"))?.encode().to_vec())
 }
 
 fn dsp0287(layer: Layer, len: usize) -> io::Result<Vec<u8>> {

@@ -9,7 +9,7 @@ use spdm_transport::{Duration, Transport};
 use spdm_transport_doe::pci_identity;
 use spdm_x509::{Anchor, Policy, SanPolicy, ValidityCheck};
 
-use crate::function::{Bench, Fault};
+use crate::function::{Bench, Quirk};
 
 /// 2026-11-23.
 const NOW: u64 = 1_795_392_000;
@@ -98,7 +98,7 @@ fn register_accesses_of_an_attestation() {
 #[test]
 fn a_slow_device_costs_one_look_for_each_interval() {
     let (mut bench, anchors) = attester(qemus_nvme());
-    bench.set(&[Fault::Late(Duration::from_millis(100))]);
+    bench.set(&[Quirk::Late(Duration::from_millis(100))]);
     attest(&mut bench, &anchors).unwrap();
     let function = bench.function.0.borrow();
     let exchanges = function.objects.len();

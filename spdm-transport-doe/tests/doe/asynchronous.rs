@@ -5,10 +5,10 @@ use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 
 use spdm_transport::{AsyncClock, AsyncTransport, Clock, Duration, Instant, MessageKind};
-use spdm_transport_doe::AsyncDoeTransport;
+use spdm_transport_doe::DoeTransport;
 
 use crate::exchange::SECOND;
-use crate::function::{Bench, Fault, SimClock, mailbox};
+use crate::function::{Bench, Quirk, SimClock, mailbox};
 
 /// Pends once for each wait, so that a test can drop the future there.
 #[derive(Clone, Debug)]
@@ -41,9 +41,9 @@ fn poll<F: Future>(future: F, most: usize) -> Option<F::Output> {
 
 #[test]
 fn waits_are_awaited() {
-    let bench = Bench::with(&[Fault::Late(SECOND / 2), Fault::BusyFor(SECOND / 4)]);
+    let bench = Bench::with(&[Quirk::Late(SECOND / 2), Quirk::BusyFor(SECOND / 4)]);
     let clock = Pending(bench.clock.clone());
-    let mut transport = AsyncDoeTransport::new(mailbox(&bench.function), clock);
+    let mut transport = DoeTransport::new(mailbox(&bench.function), clock);
     poll(transport.send(MessageKind::Plain, b"data", SECOND), 100).unwrap().unwrap();
     let mut buffer = [0; 4];
     let received = poll(transport.receive(&mut buffer, SECOND), 100).unwrap().unwrap();
@@ -53,9 +53,9 @@ fn waits_are_awaited() {
 
 #[test]
 fn dropped_futures() {
-    let bench = Bench::with(&[Fault::Late(SECOND / 2), Fault::BusyFor(SECOND / 4)]);
+    let bench = Bench::with(&[Quirk::Late(SECOND / 2), Quirk::BusyFor(SECOND / 4)]);
     let clock = Pending(bench.clock.clone());
-    let mut transport = AsyncDoeTransport::new(mailbox(&bench.function), clock);
+    let mut transport = DoeTransport::new(mailbox(&bench.function), clock);
     // A send that is dropped while it waits has handed nothing over.
     assert!(poll(transport.send(MessageKind::Plain, b"lost", SECOND), 3).is_none());
     assert!(bench.function.0.borrow().objects.is_empty());

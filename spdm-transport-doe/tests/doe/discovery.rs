@@ -1,10 +1,10 @@
 //! Which objects a mailbox knows.
 
-use spdm_transport::{Duration, MessageKind, Transport};
-use spdm_transport_doe::{DoeTransport, ObjectError, ObjectType, Status};
+use spdm_transport::{Duration, FieldError, MessageKind, Transport};
+use spdm_transport_doe::{DoeStatus, DoeTransport, ObjectType};
 
 use crate::exchange::SECOND;
-use crate::function::{Bench, DOE, Error, Fault, mailbox};
+use crate::function::{Bench, DOE, Error, Quirk, mailbox};
 
 /// A mailbox with this list: vendor and type, next index.
 fn listing(list: &'static [u32]) -> Bench {
@@ -59,8 +59,8 @@ fn n31_lists_without_end_are_bounded_by_256_and_by_time() {
     let mut bench = Bench::new(|object| Some(vec![1, 3, (object[2] + 1) << 24 | 1]));
     assert_eq!(discover(&mut bench).map(|found| found.len()), Ok(256));
     let mut bench = Bench::new(|object| Some(vec![1, 3, (object[2] + 1) << 24 | 1]));
-    bench.set(&[Fault::Late(Duration::from_millis(900))]);
-    let timeout = Error::Timeout { status: Status(0), waited: 2 * SECOND };
+    bench.set(&[Quirk::Late(Duration::from_millis(900))]);
+    let timeout = Error::Timeout { status: DoeStatus(0), waited: 2 * SECOND };
     assert_eq!(discover(&mut bench), Err(timeout));
     assert!(bench.clock.elapsed() <= 2 * SECOND);
 }
@@ -76,7 +76,7 @@ fn wrong_answers() {
     ] {
         let mut bench = Bench::answering(&answer);
         match discover(&mut bench) {
-            Err(Error::Object(ObjectError { field: found, .. })) => assert_eq!(found, field),
+            Err(Error::Object(FieldError { field: found, .. })) => assert_eq!(found, field),
             other => panic!("{answer:?}: {other:?}"),
         }
     }
@@ -84,8 +84,8 @@ fn wrong_answers() {
 
 #[test]
 fn a_mailbox_that_is_silent_about_itself() {
-    let mut bench = Bench::with(&[Fault::Silent]);
-    let timeout = Error::Timeout { status: Status(0), waited: 2 * SECOND };
+    let mut bench = Bench::with(&[Quirk::Silent]);
+    let timeout = Error::Timeout { status: DoeStatus(0), waited: 2 * SECOND };
     assert_eq!(discover(&mut bench), Err(timeout));
     bench.set(&[]);
     bench.transport.send(MessageKind::Plain, b"next", SECOND).unwrap();

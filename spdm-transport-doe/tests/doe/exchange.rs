@@ -3,7 +3,7 @@
 use spdm_transport::{Duration, MessageKind, Received, Transport};
 use spdm_transport_doe::{DEFAULT_MAX_RECEIVE, DoeTransport, MAX_CONTENT};
 
-use crate::function::{Bench, Fault, mailbox};
+use crate::function::{Bench, Quirk, mailbox};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -75,7 +75,7 @@ fn what_others_left_is_aborted_before_the_first_object() {
 
 #[test]
 fn a_mailbox_that_is_busy_is_waited_for_and_not_aborted() {
-    let mut bench = Bench::with(&[Fault::BusyFor(SECOND / 2)]);
+    let mut bench = Bench::with(&[Quirk::BusyFor(SECOND / 2)]);
     bench.transport.send(MessageKind::Plain, &[1, 2, 3, 4], 2 * SECOND).unwrap();
     assert!(bench.clock.elapsed() >= SECOND / 2 && bench.clock.elapsed() < SECOND);
     assert_eq!(bench.aborts(), 1, "only when it was not Busy any more");
@@ -94,7 +94,7 @@ fn interrupt_enable_is_left_as_it_was() {
 
 #[test]
 fn looks_are_apart_by_the_interval() {
-    let mut bench = Bench::with(&[Fault::Late(SECOND / 4)]);
+    let mut bench = Bench::with(&[Quirk::Late(SECOND / 4)]);
     bench.transport.send(MessageKind::Plain, &[1, 2, 3, 4], SECOND).unwrap();
     bench.function.0.borrow_mut().looks.clear();
     assert!(bench.transport.receive(&mut [0; 4], SECOND).unwrap().is_some());
@@ -108,7 +108,7 @@ fn looks_are_apart_by_the_interval() {
 
 #[test]
 fn n31_a_late_answer_is_never_taken_for_a_later_one() {
-    let mut bench = Bench::with(&[Fault::Late(2 * SECOND)]);
+    let mut bench = Bench::with(&[Quirk::Late(2 * SECOND)]);
     let mut buffer = [0; 4];
     bench.transport.send(MessageKind::Plain, b"old!", SECOND).unwrap();
     assert_eq!(bench.transport.receive(&mut buffer, SECOND), Ok(None));
@@ -123,7 +123,7 @@ fn n31_a_late_answer_is_never_taken_for_a_later_one() {
 
 #[test]
 fn receive_goes_on_after_a_timeout() {
-    let mut bench = Bench::with(&[Fault::Late(2 * SECOND)]);
+    let mut bench = Bench::with(&[Quirk::Late(2 * SECOND)]);
     bench.transport.send(MessageKind::Plain, b"slow", SECOND).unwrap();
     let mut buffer = [0; 4];
     assert_eq!(bench.transport.receive(&mut buffer, SECOND), Ok(None));
@@ -133,7 +133,7 @@ fn receive_goes_on_after_a_timeout() {
 
 #[test]
 fn a_second_object_behind_the_answer_is_dropped() {
-    let mut bench = Bench::with(&[Fault::Twice]);
+    let mut bench = Bench::with(&[Quirk::Twice]);
     let mut buffer = [0; 4];
     for message in [b"one.", b"two."] {
         bench.transport.send(MessageKind::Plain, message, SECOND).unwrap();

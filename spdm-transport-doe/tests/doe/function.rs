@@ -57,7 +57,7 @@ pub(crate) type Error = DoeError<Refused>;
 
 /// How the mailbox misbehaves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Fault {
+pub(crate) enum Quirk {
     /// Busy for this long after the start, then not.
     BusyFor(Duration),
     /// Busy for good.
@@ -102,7 +102,7 @@ pub(crate) type Responder = Box<dyn FnMut(&[u32]) -> Option<Vec<u32>>>;
 /// The function's side.
 pub(crate) struct Function {
     pub(crate) clock: SimClock,
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) faults: Vec<Quirk>,
     pub(crate) responder: Responder,
     /// Configuration space besides the DOE registers.
     pub(crate) config: Box<[u32; 1024]>,
@@ -169,11 +169,11 @@ impl Function {
         }
     }
 
-    fn find<T>(&self, what: impl Fn(Fault) -> Option<T>) -> Option<T> {
+    fn find<T>(&self, what: impl Fn(Quirk) -> Option<T>) -> Option<T> {
         self.faults.iter().copied().find_map(what)
     }
 
-    fn has(&self, fault: Fault) -> bool {
+    fn has(&self, fault: Quirk) -> bool {
         self.faults.contains(&fault)
     }
 
@@ -186,13 +186,13 @@ impl Function {
             self.aborted_until = None;
         }
         let for_a_while = self.find(|fault| match fault {
-            Fault::BusyFor(time) => Some(now < time),
+            Quirk::BusyFor(time) => Some(now < time),
             _ => None,
         });
-        let busy = self.has(Fault::Busy) || for_a_while == Some(true);
+        let busy = self.has(Quirk::Busy) || for_a_while == Some(true);
         let ready = !self.answer.is_empty() && now >= self.ready_at;
         let cut = self.find(|fault| match fault {
-            Fault::UnreadyAt(at) => Some(self.acknowledged >= at),
+            Quirk::UnreadyAt(at) => Some(self.acknowledged >= at),
             _ => None,
         });
         let ready = ready && cut != Some(true);
@@ -205,15 +205,15 @@ impl Function {
         if value & 1 != 0 {
             self.aborts += 1;
             self.writing.clear();
-            if !self.has(Fault::AbortIgnored) {
+            if !self.has(Quirk::AbortIgnored) {
                 self.error = false;
                 self.acknowledged = 0;
-                if !self.has(Fault::AbortKeepsObject) {
+                if !self.has(Quirk::AbortKeepsObject) {
                     self.answer.clear();
                 }
             }
             let takes = self.find(|fault| match fault {
-                Fault::AbortTakes(time) => Some(time),
+                Quirk::AbortTakes(time) => Some(time),
                 _ => None,
             });
             self.aborted_until = takes.map(|time| self.clock.elapsed() + time);
@@ -227,24 +227,24 @@ impl Function {
         let object = core::mem::take(&mut self.writing);
         self.objects.push(object.clone());
         self.acknowledged = 0;
-        if self.has(Fault::GoneAfterGo) {
+        if self.has(Quirk::GoneAfterGo) {
             self.gone = true;
         }
-        if self.has(Fault::ErrorAfterGo) {
+        if self.has(Quirk::ErrorAfterGo) {
             self.error = true;
             return;
         }
-        if self.has(Fault::Silent) {
+        if self.has(Quirk::Silent) {
             return;
         }
         let late = self.find(|fault| match fault {
-            Fault::Late(time) => Some(time),
+            Quirk::Late(time) => Some(time),
             _ => None,
         });
         self.ready_at = self.clock.elapsed() + late.unwrap_or_default();
         if let Some(answer) = (self.responder)(&object) {
             self.answered += answer.len();
-            let times = 1 + usize::from(self.has(Fault::Twice));
+            let times = 1 + usize::from(self.has(Quirk::Twice));
             self.answer = answer.iter().copied().cycle().take(answer.len() * times).collect();
         }
     }
@@ -254,15 +254,15 @@ impl Function {
         self.acknowledged += 1;
         let acknowledged = self.acknowledged;
         let at = |fault| match fault {
-            Fault::ErrorAt(at) => Some(acknowledged == at),
+            Quirk::ErrorAt(at) => Some(acknowledged == at),
             _ => None,
         };
-        let last = self.answer.is_empty() && self.has(Fault::ErrorAfterLast);
+        let last = self.answer.is_empty() && self.has(Quirk::ErrorAfterLast);
         if last || self.find(at) == Some(true) {
             self.error = true;
         }
         let gone = |fault| match fault {
-            Fault::GoneAt(at) => Some(acknowledged >= at),
+            Quirk::GoneAt(at) => Some(acknowledged >= at),
             _ => None,
         };
         if self.find(gone) == Some(true) {
@@ -272,14 +272,14 @@ impl Function {
 
     fn access(&self, offset: u16) -> Result<(), Refused> {
         let slow = |fault| match fault {
-            Fault::Slow(time) => Some(time),
+            Quirk::Slow(time) => Some(time),
             _ => None,
         };
         if let Some(time) = self.find(slow) {
             self.clock.pass(time);
         }
         let refused = |fault| match fault {
-            Fault::Refuses(register) => Some(DOE + register.offset() == offset),
+            Quirk::Refuses(register) => Some(DOE + register.offset() == offset),
             _ => None,
         };
         if self.find(refused) == Some(true) { Err(Refused) } else { Ok(()) }
@@ -315,14 +315,14 @@ impl ConfigSpace for Shared {
         let mut function = self.0.borrow_mut();
         function.writes += 1;
         function.access(offset)?;
-        if function.has(Fault::ReadOnly) {
+        if function.has(Quirk::ReadOnly) {
             return Err(Refused);
         }
         match offset.checked_sub(DOE) {
             Some(0x08) => function.control(value),
             Some(0x10) => {
                 function.writing.push(value);
-                if function.has(Fault::ErrorWhileWriting) {
+                if function.has(Quirk::ErrorWhileWriting) {
                     function.error = true;
                 }
             }
@@ -354,7 +354,7 @@ impl Bench {
     }
 
     /// [`Self::echo`] that misbehaves.
-    pub(crate) fn with(faults: &[Fault]) -> Self {
+    pub(crate) fn with(faults: &[Quirk]) -> Self {
         let bench = Self::echo();
         bench.set(faults);
         bench
@@ -373,7 +373,7 @@ impl Bench {
         Self { function, clock, transport }
     }
 
-    pub(crate) fn set(&self, faults: &[Fault]) {
+    pub(crate) fn set(&self, faults: &[Quirk]) {
         self.function.0.borrow_mut().faults = faults.to_vec();
     }
 

@@ -6,7 +6,7 @@ use spdm_transport::Duration;
 /// call, from [`Limits::round_trip`](spdm_transport::Limits::round_trip) and the device's CTExponent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Policy {
+pub struct MailboxTiming {
     /// Between two looks at DOE Status; 8 ms by default. The first look is at once.
     pub poll_interval: Duration,
     /// How long a mailbox may be Busy before an object is handed over; 1 s by default.
@@ -15,7 +15,7 @@ pub struct Policy {
     pub abort: Duration,
 }
 
-impl Default for Policy {
+impl Default for MailboxTiming {
     fn default() -> Self {
         let second = Duration::from_secs(1);
         Self { poll_interval: second / 125, busy: second, abort: second }
