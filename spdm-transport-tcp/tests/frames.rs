@@ -158,15 +158,15 @@ fn wrong_emulator_headers() {
         let header = |size: u32| format!("00000001 {transport:08x} {size:08x}");
         assert_eq!(
             refused(framing, &header(least - 1)),
-            ("PayloadSize", Allowed::AtLeast(least.into()), least - 1)
+            ("PayloadSize", Allowed::AtLeast(least), least - 1)
         );
         assert_eq!(
             refused(framing, &header(most + 1)),
-            ("PayloadSize", Allowed::AtMost(most.into()), most + 1)
+            ("PayloadSize", Allowed::AtMost(most), most + 1)
         );
         assert_eq!(
             refused(framing, &header(u32::MAX)),
-            ("PayloadSize", Allowed::AtMost(most.into()), u32::MAX)
+            ("PayloadSize", Allowed::AtMost(most), u32::MAX)
         );
     }
     assert_eq!(
