@@ -32,7 +32,7 @@ pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) output: Output,
     /// The crypto backend
-    #[arg(long, global = true, value_name = "NAME", default_value = "rustcrypto")]
+    #[arg(long, global = true, value_name = "NAME", value_enum, default_value_t)]
     pub(crate) backend: Backend,
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -145,12 +145,14 @@ impl From<ProfileChoice> for Profile {
     }
 }
 
-/// The crypto backend.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+/// The crypto backend. Whoever builds AWS-LC in wants it used.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Backend {
     /// RustCrypto
+    #[cfg_attr(not(feature = "aws-lc-rs"), default)]
     Rustcrypto,
     /// AWS-LC
+    #[cfg_attr(feature = "aws-lc-rs", default)]
     AwsLcRs,
 }
 

@@ -1,10 +1,11 @@
 //! Backend on AWS-LC, for hosted programs.
 //!
-//! Hashes, ECDSA, RSA with SHA-2, Ed25519, ECDH, AEADs, HMAC and HKDF with SHA-2 are AWS-LC's. What it does
-//! not have, or not in its stable interface, is RustCrypto's: RSA, HMAC and HKDF with SHA-3, ML-DSA with a
-//! context string, FFDHE, and ML-KEM with keys of ours.
+//! AWS-LC computes hashes, ECDSA, RSA with SHA-2, Ed25519, ML-DSA without a context string (as in certificates),
+//! ECDH, AEADs, and HMAC and HKDF with SHA-2. What it does not have, or not in its stable interface, comes from
+//! RustCrypto: RSA, HMAC and HKDF with SHA-3, ML-DSA with a context string (as in SPDM messages), FFDHE, and
+//! ML-KEM with given private keys.
 //!
-//! What is refused is the same as there: the conformance suite says so.
+//! Both backends accept and refuse the same inputs: the conformance suite runs on both.
 
 mod aead;
 mod ecdh;
@@ -12,7 +13,7 @@ mod ecdsa;
 mod ed25519;
 mod hash;
 mod hkdf;
-mod random;
+mod ml_dsa;
 mod rsa;
 mod signing;
 
@@ -22,7 +23,7 @@ pub use ecdsa::Ecdsa;
 pub use ed25519::Ed25519;
 pub use hash::{OneShot, Running};
 pub use hkdf::Hkdf;
-pub use random::Random;
+pub use ml_dsa::MlDsa;
 pub use rsa::Rsa;
 pub use signing::{KeyRejected, SigningKey};
 
@@ -30,11 +31,13 @@ use crate::provider::Provider;
 use crate::rustcrypto;
 
 /// Everything that AWS-LC has, and what it lacks from RustCrypto.
+///
+/// Random bytes come from the operating system: AWS-LC's own generator takes 25 ms for its first ones.
 pub const PROVIDER: Provider = Provider {
     hash: &OneShot,
-    verifiers: &[&Ecdsa, &Ed25519, &Rsa, &rustcrypto::Rsa, &rustcrypto::MlDsa],
+    verifiers: &[&Ecdsa, &Ed25519, &Rsa, &rustcrypto::Rsa, &MlDsa],
     key_exchanges: &[&Ecdh, &rustcrypto::Ffdhe, &rustcrypto::MlKem],
     kdfs: &[&Hkdf, &rustcrypto::Hkdf],
     aeads: &[&Aeads],
-    random: &Random,
+    random: &rustcrypto::OsRandom,
 };

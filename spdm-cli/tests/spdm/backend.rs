@@ -14,6 +14,17 @@ fn a_backend_that_is_not_built_in_is_a_usage_error() {
     }
 }
 
+/// The help names the default, and what runs without `--backend` runs with it.
+#[test]
+fn the_fastest_backend_is_the_default() {
+    let fastest = if cfg!(feature = "aws-lc-rs") { "aws-lc-rs" } else { "rustcrypto" };
+    let help = run("attest --help").out;
+    let option = help.split("--backend").nth(1).unwrap_or_default();
+    assert!(option.contains(&format!("[default: {fastest}]")), "{option}");
+    let report = run("attest emulated --json").object();
+    assert_eq!(report["verified"], true, "{report}");
+}
+
 #[cfg(feature = "aws-lc-rs")]
 #[test]
 fn an_emulated_device_is_attested() {
