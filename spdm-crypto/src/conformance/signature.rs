@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use spdm_codec::SpdmVersion;
 
 use super::report::Suite;
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm, RsaScheme};
+use crate::algorithm::{AsymAlgorithm, HashAlgorithm, RsaBits, RsaScheme};
 use crate::hash::Digest;
 use crate::provider::{Invalid, Provider, Signed};
 use crate::rustcrypto::SoftwareKey;
@@ -34,36 +34,37 @@ impl Case<'_> {
     }
 }
 
-/// Calls `check` for every algorithm and hash that the provider has. The schemes of an RSA size share keys,
-/// which take their time.
+/// Calls `check` for every algorithm and hash that the provider has.
 fn each(provider: &Provider, mut check: impl FnMut(&Case<'_>)) {
-    let mut last: Option<[SoftwareKey; 2]> = None;
     for asym in AsymAlgorithm::ALL {
-        let hashes = HashAlgorithm::ALL.into_iter().filter(|hash| provider.supports(asym, *hash));
-        let hashes: Vec<_> = hashes.collect();
-        if hashes.is_empty() {
-            continue;
-        }
-        let shared = last.take().and_then(|keys| match asym {
-            AsymAlgorithm::Rsa(scheme, _) => {
-                let [key, other] = keys.map(|key| key.with_scheme(scheme));
-                let keys = [key?, other?];
-                (keys[0].algorithm() == asym).then_some(keys)
-            }
-            _ => None,
-        });
-        let keys = shared.unwrap_or_else(|| {
-            [1, 2].map(|seed| SoftwareKey::from_seed(asym, [seed; 32]).unwrap())
-        });
+        let keys = keys(asym);
         let [public, other] = keys.each_ref().map(SoftwareKey::public_key);
-        for hash in hashes {
+        for hash in HashAlgorithm::ALL.into_iter().filter(|hash| provider.supports(asym, *hash)) {
             let [key, _] = &keys;
             let signature = sign(key, hash, SIGNED);
             let (public, other) = (&public[..], &other[..]);
             check(&Case { provider, key, asym, hash, public, other, signature });
         }
-        last = Some(keys);
     }
+}
+
+/// Two keys. Those of RSA are fixed, because to make one takes seconds.
+fn keys(asym: AsymAlgorithm) -> [SoftwareKey; 2] {
+    let AsymAlgorithm::Rsa(scheme, bits) = asym else {
+        return [1, 2].map(|seed| SoftwareKey::from_seed(asym, [seed; 32]).unwrap());
+    };
+    let ders: [&[u8]; 2] = match bits {
+        RsaBits::B2048 => {
+            [include_bytes!("keys/rsa-2048-1.der"), include_bytes!("keys/rsa-2048-2.der")]
+        }
+        RsaBits::B3072 => {
+            [include_bytes!("keys/rsa-3072-1.der"), include_bytes!("keys/rsa-3072-2.der")]
+        }
+        RsaBits::B4096 => {
+            [include_bytes!("keys/rsa-4096-1.der"), include_bytes!("keys/rsa-4096-2.der")]
+        }
+    };
+    ders.map(|der| SoftwareKey::from_pkcs8_der(der).unwrap().with_scheme(scheme).unwrap())
 }
 
 fn sign(key: &SoftwareKey, hash: HashAlgorithm, signed: Signed<'_>) -> Vec<u8> {
