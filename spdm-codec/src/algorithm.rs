@@ -2,6 +2,9 @@
 
 use bitflags::bitflags;
 
+use crate::opaque::OpaqueFormat;
+use crate::spdm_version::SpdmVersion;
+
 /// The flags' names are DSP0274's; `from_name` and `iter_names` are public with every type.
 macro_rules! names {
     ($($type:ident),*) => { $(
@@ -318,5 +321,19 @@ impl OtherParams {
     #[must_use]
     pub const fn opaque_format(self) -> Self {
         Self::from_bits_retain(self.bits() & 0x0F)
+    }
+
+    /// How OpaqueData is to be read where these parameters were selected (DSP0274 1.2 §ALGORITHMS). Before 1.2
+    /// there is no choice.
+    #[must_use]
+    pub fn opaque_data_format(self, version: SpdmVersion) -> OpaqueFormat {
+        let format = self.opaque_format();
+        if version < SpdmVersion::V1_2 || format == Self::OPAQUE_DATA_FMT_0 {
+            OpaqueFormat::FreeForm
+        } else if format == Self::OPAQUE_DATA_FMT_1 {
+            OpaqueFormat::Table
+        } else {
+            OpaqueFormat::None
+        }
     }
 }

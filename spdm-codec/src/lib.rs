@@ -22,9 +22,10 @@
 //! # Ok::<(), spdm_codec::DecodeError>(())
 //! ```
 //!
-//! * One type per message; [`Request`] and [`Response`] stand for any of them.
+//! * One type per message; [`Request`], [`Response`] and [`AnyMessage`] stand for any of them.
 //! * What a later version added is an `Option`: `None` before.
-//! * [`Cx`] holds what decoding depends on besides the bytes: version, negotiated sizes, padding.
+//! * [`Cx`] holds what decoding depends on besides the bytes: version, negotiated sizes, padding. A [`Follower`]
+//!   builds it from the messages of the negotiation.
 //! * Lists are checked once while decoding and iterated without errors.
 //! * [`Message::decode_traced`] shows every field with its offset to a closure: a dump costs one line.
 #![no_std]
@@ -42,6 +43,7 @@ mod alg_structs;
 mod algorithm;
 mod algorithms;
 mod any;
+mod any_message;
 mod capabilities;
 mod certificate;
 mod chain;
@@ -59,6 +61,7 @@ mod events;
 mod finish;
 mod flag_rules;
 mod flags;
+mod follower;
 mod get_version;
 mod header_only;
 mod key_exchange;
@@ -75,6 +78,7 @@ pub mod pci_sig;
 mod psk_exchange;
 mod psk_finish;
 mod reader;
+mod record_protection;
 mod respond_if_ready;
 mod secured_message;
 mod sent_chunk;
@@ -97,6 +101,7 @@ pub use algorithm::{
 };
 pub use algorithms::{Algorithms, ExtAlgorithm, ExtAlgorithms, NegotiateAlgorithms};
 pub use any::{Request, Response};
+pub use any_message::AnyMessage;
 pub use capabilities::{
     AlgorithmsBlock, Capabilities, Capability, GetCapabilities, MIN_DATA_TRANSFER_SIZE,
     SupportedAlgorithms, TransferSizes,
@@ -129,6 +134,7 @@ pub use events::{
 };
 pub use finish::{Finish, FinishRsp, RequesterSignature};
 pub use flags::{CapabilityExtFlags, CapabilityFlags, MeasCap};
+pub use follower::{Follower, Side, Strand};
 pub use get_version::{GetVersion, Version, VersionNumberEntry};
 pub use header_only::{
     EndSessionAck, EventAck, GetDigests, GetEncapsulatedRequest, GetSupportedEventTypes, Heartbeat,
@@ -159,6 +165,7 @@ pub use opaque::{MAX_OPAQUE_DATA_LEN, OpaqueData, OpaqueElement, OpaqueFormat};
 pub use pci_identity::{PciIdentity, PciIdentitySyntax};
 pub use psk_exchange::{PskExchange, PskExchangeRsp};
 pub use psk_finish::{PskFinish, PskFinishRsp};
+pub use record_protection::{RecordPrivacy, RecordProtection};
 pub use respond_if_ready::RespondIfReady;
 pub use secured_message::{
     Plaintext, SecuredMessage, SecuredMessageData, SecuredMessageVersion, TAG_LEN,

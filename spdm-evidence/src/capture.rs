@@ -8,7 +8,7 @@ use pcap_file::pcap::PcapParser;
 use pcap_file::pcapng::{Block, PcapNgParser};
 
 use crate::error::Error;
-use crate::exchange::Note;
+use crate::note::Note;
 use link::{Frames, LinkType};
 pub use writer::{CaptureBinding, CaptureForm, CaptureWriter, Direction};
 

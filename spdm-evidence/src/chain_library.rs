@@ -11,8 +11,8 @@ use spdm_requester::{Bench, Error, Negotiated, Verdict};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Chain, ChainContext, ChainError};
 
-use crate::exchange::Recording;
-use crate::judgement::connection;
+use crate::recording::Recording;
+use crate::replay::connection;
 
 /// How many chains of one slot and origin are tried: the last ones.
 const TRIED: usize = 16;

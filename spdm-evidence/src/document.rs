@@ -5,7 +5,9 @@ use spdm_codec::{Code, SlotId};
 
 use crate::error::Error;
 use crate::evidence::Evidence;
-use crate::exchange::{ChainContent, Exchange, Negotiation, Recording, SlotChain, is_interim};
+use crate::recording::{
+    ChainContent, Negotiation, RecordedExchange, Recording, SlotChain, is_interim,
+};
 
 const FORMAT: &str = "spdm-evidence";
 const VERSION: u32 = 1;
@@ -71,7 +73,7 @@ pub(crate) fn read(json: &[u8]) -> Result<Evidence, Error> {
     let chains: Vec<SlotChain> = chains.collect::<Result<_, Error>>()?;
     let mut recordings: Vec<Recording> = Vec::new();
     for row in &document.exchanges {
-        let exchange = Exchange {
+        let exchange = RecordedExchange {
             request: bytes(&row.request, "request")?,
             interim: row.interim.iter().map(|text| interim(text)).collect::<Result<_, _>>()?,
             response: row.response.as_deref().map(|r| bytes(r, "response")).transpose()?,

@@ -3,13 +3,14 @@
 use spdm_codec::SlotId;
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
 
-use crate::assembly::assemble;
 use crate::capture::{Capture, Layer};
 use crate::certificate_list::certificates_from_pem;
+use crate::collector::collect;
 use crate::document;
 use crate::error::Error;
-use crate::exchange::{ChainContent, CountedNote, Note, Recording, SlotChain};
+use crate::note::{CountedNote, Note};
 use crate::nvidia;
+use crate::recording::{ChainContent, Recording, SlotChain};
 use crate::standard_transcript;
 
 /// How many connections a file may hold: a GET_VERSION is short, a report is not.
@@ -150,7 +151,7 @@ impl Evidence {
     pub fn from_capture(capture: &Capture) -> Self {
         let plain = capture.messages.iter().filter(|message| message.layer == Layer::Plain);
         let plain = plain.map(|message| message.bytes.as_slice());
-        let (recordings, early) = assemble(plain, capture.padding);
+        let (recordings, early) = collect(plain, capture.padding);
         let secured = capture.messages.iter().filter(|m| m.layer == Layer::Secured).count();
         let secured = (secured > 0).then_some(Note::Secured { messages: secured });
         let notes = CountedNote::all(capture.notes.iter().copied().chain(early).chain(secured));

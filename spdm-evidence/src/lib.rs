@@ -28,46 +28,45 @@
 //! ```
 #![forbid(unsafe_code)]
 
-mod assembly;
 mod capture;
 mod certificate_list;
 mod chain_library;
+mod collector;
 mod conversation;
 mod document;
 mod error;
 mod evidence;
-mod exchange;
-mod judgement;
+mod note;
 mod nvidia;
-mod record;
 mod recorder;
+mod recording;
 mod reference;
+mod replay;
 mod report;
 mod secrets;
+mod secured_record;
 mod session;
-mod spdm_message;
 mod standard_transcript;
 mod statement;
 mod verify;
 
-pub use assembly::Broken;
 pub use capture::{
     Capture, CaptureBinding, CaptureForm, CaptureWriter, CapturedMessage, Direction, Layer,
 };
 pub use certificate_list::{certificates_from_pem, chain_structure};
-pub use conversation::{Content, Conversation, Followed, Origin};
+pub use conversation::{Content, Conversation, FoundMessage, Origin};
 pub use error::Error;
 pub use evidence::{Evidence, Format, Presumption, ReadOptions};
-pub use exchange::{ChainContent, CountedNote, Exchange, Negotiation, Note, Recording, SlotChain};
-pub use record::{NotOpened, Record, RecordBinding, Sender};
+pub use note::{CountedNote, Note};
 pub use recorder::Recorder;
+pub use recording::{Broken, ChainContent, Negotiation, RecordedExchange, Recording, SlotChain};
 pub use reference::{Reference, ReferenceValue};
 pub use report::{
     Check, CheckResult, ExitClass, Freshness, IdentitySummary, MeasuredValue, Nonces,
     ReferenceStatus, Report, ReportBuilder, ReportError, Status,
 };
 pub use secrets::Secrets;
-pub use spdm_message::SpdmMessage;
+pub use secured_record::{NotOpened, RecordBinding, SecuredRecord, Sender};
 pub use standard_transcript::write_standard_transcript;
 pub use statement::Statement;
 pub use verify::{Signatures, Verifier};

@@ -9,7 +9,7 @@ use spdm_untrusted::Untrusted;
 use crate::certificate_list::certificates_from_pem;
 use crate::error::Error;
 use crate::evidence::{Evidence, Presumption};
-use crate::exchange::{ChainContent, Recording, SlotChain};
+use crate::recording::{ChainContent, Recording, SlotChain};
 use crate::standard_transcript;
 
 /// One element of the array. Other members, such as driver versions, say nothing that is signed.

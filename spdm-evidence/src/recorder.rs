@@ -6,7 +6,9 @@ use spdm_codec::{Code, SlotId};
 use spdm_requester::{Connection, Error, Sink, Verdict};
 
 use crate::evidence::Evidence;
-use crate::exchange::{ChainContent, Exchange, Negotiation, Recording, SlotChain, is_interim};
+use crate::recording::{
+    ChainContent, Negotiation, RecordedExchange, Recording, SlotChain, is_interim,
+};
 
 /// Keeps every exchange of one or more connections, those too whose answer was refused: evidence exists
 /// whatever the verdict is.
@@ -101,7 +103,11 @@ impl Recorder {
             _ => {
                 self.kept += request.len();
                 let (request, response) = (request.to_vec(), Some(response));
-                recording.exchanges.push(Exchange { request, interim: Vec::new(), response });
+                recording.exchanges.push(RecordedExchange {
+                    request,
+                    interim: Vec::new(),
+                    response,
+                });
             }
         }
         self.shed();

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use spdm_requester::SummaryAgreement;
 
-use crate::exchange::Note;
+use crate::note::Note;
 
 /// The exit code of the command that a report calls for. The worst of several is the largest.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

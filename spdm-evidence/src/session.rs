@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use spdm_codec::{AeadCipherSuite, Plaintext, SecuredMessage};
+use spdm_codec::{AeadCipherSuite, Plaintext, RecordPrivacy, RecordProtection, SecuredMessage};
 use spdm_crypto::{AeadAlgorithm, Provider, RecordKey, SequenceOrder};
 use spdm_untrusted::Untrusted;
 
-use crate::conversation::{Privacy, Protection};
-use crate::record::{NotOpened, Record, RecordBinding, Sender};
 use crate::secrets::{Key, Secrets, SessionKeys};
+use crate::secured_record::{NotOpened, RecordBinding, SecuredRecord, Sender};
 
 /// The sessions of a connection.
 #[derive(Debug, Default)]
@@ -47,7 +46,7 @@ struct Direction {
 struct Sealed<'a> {
     provider: &'a Provider,
     algorithm: AeadAlgorithm,
-    privacy: Privacy,
+    privacy: RecordPrivacy,
     header: &'a [u8],
     message: SecuredMessage<'a>,
 }
@@ -73,10 +72,10 @@ impl Sessions {
         bytes: &[u8],
         binding: RecordBinding,
         padding: usize,
-        protection: Protection,
-    ) -> (Record, Option<Vec<u8>>) {
+        protection: RecordProtection,
+    ) -> (SecuredRecord, Option<Vec<u8>>) {
         let mut record =
-            Record { binding, padding, session_id: None, opened: Err(NotOpened::NoSecrets) };
+            SecuredRecord { binding, padding, session_id: None, opened: Err(NotOpened::NoSecrets) };
         let sequence_len = binding.sequence_len();
         let message = match SecuredMessage::decode(Untrusted::new(bytes), sequence_len, padding) {
             Ok(message) => message,
@@ -103,7 +102,7 @@ impl Sessions {
         &mut self,
         header: &[u8],
         message: SecuredMessage<'_>,
-        protection: Protection,
+        protection: RecordProtection,
     ) -> Result<(Sender, Vec<u8>), NotOpened> {
         let Some(Keys { waiting, provider }) = &mut self.keys else {
             return Err(NotOpened::NoSecrets);
@@ -209,12 +208,12 @@ impl Sealed<'_> {
         orders.into_iter().find_map(|order| {
             let tag = &self.message.tag;
             match self.privacy {
-                Privacy::Encrypted => {
+                RecordPrivacy::Encrypted => {
                     let mut plain = self.message.data.to_vec();
                     key.open(sequence, order, self.header, &mut plain, tag).ok()?;
                     Some(plain)
                 }
-                Privacy::Authenticated => {
+                RecordPrivacy::Authenticated => {
                     let associated = [self.header, self.message.data].concat();
                     key.open(sequence, order, &associated, &mut [], tag).ok()?;
                     Some(self.message.data.to_vec())
@@ -226,8 +225,8 @@ impl Sealed<'_> {
     /// The data of the application.
     fn data(&self, plain: &[u8]) -> Result<Vec<u8>, NotOpened> {
         match self.privacy {
-            Privacy::Authenticated => Ok(plain.to_vec()),
-            Privacy::Encrypted => Plaintext::decode(Untrusted::new(plain))
+            RecordPrivacy::Authenticated => Ok(plain.to_vec()),
+            RecordPrivacy::Encrypted => Plaintext::decode(Untrusted::new(plain))
                 .map(|plain| plain.data.to_vec())
                 .map_err(NotOpened::Plaintext),
         }

@@ -14,7 +14,7 @@ use spdm_untrusted::Untrusted;
 
 use crate::error::Error;
 use crate::evidence::{Evidence, Presumption};
-use crate::exchange::{Exchange, Negotiation, Recording};
+use crate::recording::{Negotiation, RecordedExchange, Recording};
 
 /// Messages have no length of their own: decoding finds it, whatever follows.
 const ANYTHING_FOLLOWS: usize = usize::MAX;
@@ -70,13 +70,13 @@ pub(crate) fn read_one(bytes: &[u8], presumption: Presumption) -> Result<Recordi
     Ok(recording)
 }
 
-fn exchange(request: &[u8], response: &[u8]) -> Exchange {
+fn exchange(request: &[u8], response: &[u8]) -> RecordedExchange {
     let response = Some(response.to_vec());
-    Exchange { request: request.to_vec(), interim: Vec::new(), response }
+    RecordedExchange { request: request.to_vec(), interim: Vec::new(), response }
 }
 
 /// What the judge makes of the negotiation. It neither hashes nor verifies.
-fn negotiate(exchanges: &[Exchange], padding: usize) -> Option<Connection> {
+fn negotiate(exchanges: &[RecordedExchange], padding: usize) -> Option<Connection> {
     let mut bench = Bench { provider: &NO_CRYPTO, hashes: &mut NoHash };
     let mut connection = Connection::new(padding);
     for exchange in exchanges {
@@ -151,7 +151,7 @@ impl<'a> Messages<'a> {
     }
 
     /// GET_VERSION to ALGORITHMS.
-    fn negotiation(&mut self) -> Result<Vec<Exchange>, Error> {
+    fn negotiation(&mut self) -> Result<Vec<RecordedExchange>, Error> {
         let cx = Cx::new(SpdmVersion::V1_0).with_padding(ANYTHING_FOLLOWS);
         let (get_version, _) = self.next::<GetVersion>(&cx)?;
         let (version, _) = self.next::<Version<'_>>(&cx)?;
@@ -209,7 +209,7 @@ pub fn write_standard_transcript(recording: &Recording) -> Result<Vec<u8>, Error
 
 /// The exact bytes of GET_MEASUREMENTS and MEASUREMENTS, and whether they are signed.
 fn measurement(
-    exchange: &Exchange,
+    exchange: &RecordedExchange,
     cx: &Cx,
     signature_len: usize,
 ) -> Result<Option<(Vec<u8>, bool)>, Error> {

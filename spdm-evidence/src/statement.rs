@@ -8,8 +8,8 @@ use spdm_requester::{Bench, Error as Refused, Negotiated, Proof, Verdict};
 use spdm_untrusted::Untrusted;
 
 use crate::error::Error;
-use crate::exchange::{Exchange, Recording};
-use crate::judgement;
+use crate::recording::{RecordedExchange, Recording};
+use crate::replay;
 use crate::standard_transcript::NO_CRYPTO;
 
 /// One signature of a device, and what is signed. Nothing here says that it is right.
@@ -98,8 +98,8 @@ impl Recording {
     /// [`Error::Unwritable`] where the negotiation is not as the judge demands.
     pub fn statements(&self) -> Result<Vec<Statement>, Error> {
         let mut tape = Tape::default();
-        let mut connection = judgement::connection(self)
-            .map_err(|_| Error::Unwritable("there is no negotiation"))?;
+        let mut connection =
+            replay::connection(self).map_err(|_| Error::Unwritable("there is no negotiation"))?;
         let mut statements = Vec::new();
         for exchange in &self.exchanges {
             let result = read(exchange, &mut tape, &mut connection, &mut statements);
@@ -112,7 +112,7 @@ impl Recording {
 }
 
 fn read(
-    exchange: &Exchange,
+    exchange: &RecordedExchange,
     tape: &mut Tape,
     connection: &mut spdm_requester::Connection,
     statements: &mut Vec<Statement>,

@@ -12,9 +12,9 @@ use spdm_x509::{
 use crate::certificate_list::chain_structure;
 use crate::chain_library::{ChainId, ChainLibrary, Fetched, Held, Recent, StoredChain};
 use crate::evidence::Evidence;
-use crate::exchange::{ChainContent, Exchange, Recording, SlotChain};
-use crate::judgement::{Attempt, Judge, Judgement, Outcome};
+use crate::recording::{ChainContent, RecordedExchange, Recording, SlotChain};
 use crate::reference::Reference;
+use crate::replay::{Attempt, AttemptOutcome, Judgement, Replay};
 use crate::report::{Check, Freshness, Report, ReportBuilder};
 
 /// Which signatures a verdict needs. What is on record never decides this.
@@ -199,9 +199,9 @@ impl<'p> Verifier<'p> {
     where
         'p: 'c,
     {
-        let judge = Judge { recording, provider: self.provider, held, peer_key: self.peer_key };
-        let judgement = judge.judge(hashes);
-        let case = Case { verifier: self, recording, target, held, judgement };
+        let replay = Replay { recording, provider: self.provider, held, peer_key: self.peer_key };
+        let judgement = replay.run(hashes);
+        let case = JudgedRecording { verifier: self, recording, target, held, judgement };
         let mut slots: Vec<KeySlot> = Vec::new();
         for attempt in &case.judgement.attempts {
             if !slots.contains(&attempt.slot) {
@@ -226,8 +226,8 @@ impl<'p> Verifier<'p> {
     }
 }
 
-/// A recording that was judged.
-struct Case<'e, 'c> {
+/// A recording, and what the judge said about it.
+struct JudgedRecording<'e, 'c> {
     verifier: &'e Verifier<'e>,
     recording: &'e Recording,
     target: &'e str,
@@ -235,7 +235,7 @@ struct Case<'e, 'c> {
     judgement: Judgement<'c>,
 }
 
-impl<'c> Case<'_, 'c> {
+impl<'c> JudgedRecording<'_, 'c> {
     fn report(&self, slot: Option<KeySlot>) -> Report {
         let verifier = self.verifier;
         let expected = |nonce| Freshness::Expected { proof: self.nonce_of(), nonce };
@@ -258,7 +258,7 @@ impl<'c> Case<'_, 'c> {
         let measurements = self.best(slot, Proof::Measurements);
         let proofs = [challenge, measurements];
         let identity = proofs.iter().rev().flatten().find_map(|attempt| match attempt.outcome {
-            Outcome::Verified(possession) => Some(*possession.identity()),
+            AttemptOutcome::Verified(possession) => Some(*possession.identity()),
             _ => None,
         });
         let trusted = match slot {
@@ -287,7 +287,7 @@ impl<'c> Case<'_, 'c> {
         // Every signature of the slot is by the one identity that is shown.
         let of_slot = self.judgement.attempts.iter().filter(|attempt| Some(attempt.slot) == slot);
         for attempt in of_slot {
-            let Outcome::Verified(possession) = &attempt.outcome else { continue };
+            let AttemptOutcome::Verified(possession) = &attempt.outcome else { continue };
             match (&trusted, identity) {
                 (Some(trusted), _) => match Verified::new(*possession, trusted) {
                     Ok(verified) => report.verified(&verified),
@@ -304,8 +304,9 @@ impl<'c> Case<'_, 'c> {
 
     /// Whose nonce the expected one is.
     fn nonce_of(&self) -> Proof {
-        let measures =
-            |exchange: &Exchange| exchange.request.get(1) == Some(&Code::GET_MEASUREMENTS.0);
+        let measures = |exchange: &RecordedExchange| {
+            exchange.request.get(1) == Some(&Code::GET_MEASUREMENTS.0)
+        };
         if self.recording.exchanges.iter().any(measures) {
             Proof::Measurements
         } else {
@@ -332,7 +333,7 @@ impl<'c> Case<'_, 'c> {
         let attempts = &self.judgement.attempts;
         let of_slot = attempts.iter().filter(|a| Some(a.slot) == slot && a.proof == proof);
         of_slot.max_by_key(|attempt| {
-            let verified = matches!(attempt.outcome, Outcome::Verified(_));
+            let verified = matches!(attempt.outcome, AttemptOutcome::Verified(_));
             let expected = self.verifier.nonce == Some(attempt.nonce);
             (verified, expected, !attempt.values.is_empty())
         })
@@ -345,21 +346,24 @@ impl<'c> Case<'_, 'c> {
             _ => Check::ChallengeSignature,
         };
         match &attempt.outcome {
-            Outcome::Verified(possession) => report.possession(possession),
+            AttemptOutcome::Verified(possession) => report.possession(possession),
             // The error itself is among the failures.
-            Outcome::Failed => report,
-            Outcome::Refused(refused) => report.skip(check, refused.to_string()),
-            Outcome::NotChecked if attempt.slot == KeySlot::PublicKey => {
+            AttemptOutcome::Failed => report,
+            AttemptOutcome::Refused(refused) => report.skip(check, refused.to_string()),
+            AttemptOutcome::NotChecked if attempt.slot == KeySlot::PublicKey => {
                 report.skip(check, "the device's public key is not given")
             }
-            Outcome::NotChecked => report.skip(check, "no usable certificate chain of this slot"),
+            AttemptOutcome::NotChecked => {
+                report.skip(check, "no usable certificate chain of this slot")
+            }
         };
     }
 
     /// The measurements that the shown signature covers. Where nothing on record is authentic, those that
     /// are not signed.
     fn show_measurements(&self, report: &mut ReportBuilder, shown: Option<&Attempt<'c>>) {
-        let verified = |attempt: &Attempt<'_>| matches!(attempt.outcome, Outcome::Verified(_));
+        let verified =
+            |attempt: &Attempt<'_>| matches!(attempt.outcome, AttemptOutcome::Verified(_));
         let unsigned = "the measurements are not signed";
         match shown {
             Some(attempt) if verified(attempt) => {

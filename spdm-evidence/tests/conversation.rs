@@ -1,17 +1,17 @@
 //! What a conversation finds without any negotiation on record.
 #![expect(clippy::unwrap_used, reason = "tests say what they expect with a panic")]
 
-use spdm_codec::{Code, Handshake};
-use spdm_evidence::{Content, Conversation, Followed, Layer, Origin, SpdmMessage};
+use spdm_codec::{AnyMessage, Code, Handshake};
+use spdm_evidence::{Content, Conversation, FoundMessage, Layer, Origin};
 use spdm_untrusted::Untrusted;
 
-fn follow(conversation: &mut Conversation, message: &[u8]) -> Vec<Followed> {
+fn follow(conversation: &mut Conversation, message: &[u8]) -> Vec<FoundMessage> {
     conversation.follow(Layer::Plain, message)
 }
 
-fn code(found: &Followed) -> Code {
+fn code(found: &FoundMessage) -> Code {
     let Content::Message(cx) = found.content else { unreachable!("{found:?}") };
-    SpdmMessage::decode(Untrusted::new(&found.bytes), &cx).unwrap().code()
+    AnyMessage::decode(Untrusted::new(&found.bytes), &cx).unwrap().code()
 }
 
 /// CHUNK_RESPONSE of 1.2, the first one with the size of the whole.

@@ -12,8 +12,8 @@ use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm};
 use spdm_emulator::{Device, DeviceConfig, KeyProvisioning};
 use spdm_evidence::{
-    Check, Evidence, Exchange, ExitClass, Negotiation, Note, ReadOptions, Recording, Report,
-    Signatures, Status, Verifier,
+    Check, Evidence, ExitClass, Negotiation, Note, ReadOptions, RecordedExchange, Recording,
+    Report, Signatures, Status, Verifier,
 };
 use spdm_x509::{Anchor, Demand, Profile, Revocation, Revocations, SanPolicy, ValidityCheck};
 
@@ -31,13 +31,13 @@ fn device(seed: u64, configure: impl FnOnce(&mut DeviceConfig)) -> Device {
     Device::new(config).unwrap()
 }
 
-fn exchange(device: &mut Device, request: Vec<u8>) -> Exchange {
+fn exchange(device: &mut Device, request: Vec<u8>) -> RecordedExchange {
     let response = device.respond(&request);
-    Exchange { request, interim: Vec::new(), response }
+    RecordedExchange { request, interim: Vec::new(), response }
 }
 
 /// Nothing in a negotiation is random: those of two devices of one kind are the same.
-fn negotiation(device: &mut Device) -> Vec<Exchange> {
+fn negotiation(device: &mut Device) -> Vec<RecordedExchange> {
     let mut capabilities = vec![0x12, 0xE1, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0];
     capabilities.extend([0, 0x12, 0, 0, 0, 0x12, 0, 0]);
     let mut algorithms = vec![0x12, 0xE3, 0, 0, 32, 0, 1, 2, 0x80, 0, 0, 0, 2, 0, 0, 0];
@@ -46,30 +46,30 @@ fn negotiation(device: &mut Device) -> Vec<Exchange> {
 }
 
 /// DIGESTS and the whole chain of slot 0.
-fn chain(device: &mut Device) -> Vec<Exchange> {
+fn chain(device: &mut Device) -> Vec<RecordedExchange> {
     chain_of(device, 0)
 }
 
 /// DIGESTS and the whole chain of a slot.
-fn chain_of(device: &mut Device, slot: u8) -> Vec<Exchange> {
+fn chain_of(device: &mut Device, slot: u8) -> Vec<RecordedExchange> {
     let digests = exchange(device, vec![0x12, 0x81, 0, 0]);
     vec![digests, exchange(device, vec![0x12, 0x82, slot, 0, 0, 0, 0, 0x10])]
 }
 
 /// The chain structure in those exchanges.
-fn structure(chain: &[Exchange]) -> Vec<u8> {
+fn structure(chain: &[RecordedExchange]) -> Vec<u8> {
     chain[1].response.as_ref().unwrap()[8..].to_vec()
 }
 
-fn challenge(device: &mut Device, slot: u8, nonce: u8) -> Exchange {
+fn challenge(device: &mut Device, slot: u8, nonce: u8) -> RecordedExchange {
     exchange(device, [&[0x12, 0x83, slot, 0][..], &[nonce; 32]].concat())
 }
 
-fn measure(device: &mut Device, index: u8, slot: u8, nonce: u8) -> Exchange {
+fn measure(device: &mut Device, index: u8, slot: u8, nonce: u8) -> RecordedExchange {
     exchange(device, [&[0x12, 0xE0, 1, index][..], &[nonce; 32], &[slot]].concat())
 }
 
-fn evidence(parts: &[&[Exchange]]) -> Evidence {
+fn evidence(parts: &[&[RecordedExchange]]) -> Evidence {
     let mut recording = Recording::new(Negotiation::Recorded, 0);
     recording.exchanges = parts.concat();
     let mut evidence = Evidence::new("claimed");
@@ -155,7 +155,7 @@ fn a_file_with_one_of_the_signatures_is_refused_where_both_are_required() {
     let measured = [measure(&mut a, 1, 0, 8)];
     let without = [exchange(&mut a, vec![0x12, 0xE0, 0, 1])];
     let both = [&vca[..], &chain, &challenged, &measured];
-    let rows: [(&[&[Exchange]], _); 4] = [
+    let rows: [(&[&[RecordedExchange]], _); 4] = [
         (&both, [None, None, None, None]),
         (&both[..3], [None, None, Some(NO_MEASUREMENTS), Some(NO_MEASUREMENTS)]),
         (&[&vca, &chain, &measured], [None, Some(NO_CHALLENGE), None, Some(NO_CHALLENGE)]),
@@ -484,7 +484,7 @@ fn the_work_grows_with_the_file_and_not_with_its_square() {
     let provider = spdm_crypto::Provider { hash: &*HASH, ..PROVIDER };
     let mut a = device(1, |_| ());
     let vca = negotiation(&mut a);
-    let one_byte = Exchange {
+    let one_byte = RecordedExchange {
         request: vec![0x12, 0x82, 0, 0, 0, 0, 1, 0],
         interim: Vec::new(),
         response: Some(vec![0x12, 2, 0, 0, 1, 0, 0, 0, 0x55]),

@@ -7,7 +7,8 @@ use spdm_codec::{
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AeadAlgorithm, RecordKey, SequenceOrder};
 use spdm_evidence::{
-    Content, Conversation, Error, Followed, Layer, NotOpened, Origin, Record, Secrets, Sender,
+    Content, Conversation, Error, FoundMessage, Layer, NotOpened, Origin, Secrets, SecuredRecord,
+    Sender,
 };
 
 const SESSION: u32 = 0x0001_0002;
@@ -66,9 +67,9 @@ fn encode(sequence: &[u8], data: &[u8], tag: [u8; 16]) -> Vec<u8> {
     bytes
 }
 
-fn outcome(all: &[Followed]) -> Result<Sender, NotOpened> {
+fn outcome(all: &[FoundMessage]) -> Result<Sender, NotOpened> {
     match all.first().unwrap().content {
-        Content::Record(Record { opened, .. }) => opened,
+        Content::Record(SecuredRecord { opened, .. }) => opened,
         other => unreachable!("{other:?}"),
     }
 }

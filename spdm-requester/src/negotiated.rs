@@ -161,17 +161,7 @@ impl Negotiated {
     /// How OpaqueData of CHALLENGE_AUTH and MEASUREMENTS is to be read.
     #[must_use]
     pub fn opaque_format(&self) -> OpaqueFormat {
-        if self.version < SpdmVersion::V1_2 {
-            return OpaqueFormat::FreeForm;
-        }
-        let format = self.selected.other_params.opaque_format();
-        if format == OtherParams::OPAQUE_DATA_FMT_1 {
-            OpaqueFormat::Table
-        } else if format == OtherParams::OPAQUE_DATA_FMT_0 {
-            OpaqueFormat::FreeForm
-        } else {
-            OpaqueFormat::None
-        }
+        self.selected.other_params.opaque_data_format(self.version)
     }
 
     /// H in bytes; 0 where no hash was selected.

@@ -1,8 +1,8 @@
 //! A message as it is shown.
 
 use serde::{Serialize, Serializer};
-use spdm_codec::{Cx, DecodeError, Header, Request, Response, SpdmVersion};
-use spdm_evidence::{Content, Followed, NotOpened, Origin, Record, Sender, SpdmMessage};
+use spdm_codec::{AnyMessage, Cx, DecodeError, Header, Request, Response, SpdmVersion};
+use spdm_evidence::{Content, FoundMessage, NotOpened, Origin, SecuredRecord, Sender};
 use spdm_untrusted::Untrusted;
 
 use crate::render::{self, Fields, Row, Style, Table, hex_cut};
@@ -73,7 +73,7 @@ struct Read {
 }
 
 impl Shown {
-    pub(super) fn new(found: &Followed, number: usize) -> Self {
+    pub(super) fn new(found: &FoundMessage, number: usize) -> Self {
         let mut fields = Fields::new(&found.bytes);
         let (version, read) = match found.content {
             Content::Message(cx) => {
@@ -168,7 +168,7 @@ impl Shown {
     }
 }
 
-fn message(found: &Followed, cx: &Cx, fields: &mut Fields) -> Read {
+fn message(found: &FoundMessage, cx: &Cx, fields: &mut Fields) -> Read {
     let raw = Untrusted::new(found.bytes.as_slice());
     let header = match Header::peek(raw) {
         Ok(header) => header,
@@ -184,7 +184,7 @@ fn message(found: &Followed, cx: &Cx, fields: &mut Fields) -> Read {
         }
     };
     let kind = if header.code.is_request() { Kind::Request } else { Kind::Response };
-    let (gist, error) = match SpdmMessage::decode_traced(raw, cx, fields) {
+    let (gist, error) = match AnyMessage::decode_traced(raw, cx, fields) {
         Ok(message) => (gist(&message, fields), ShownError::of_unknown(header)),
         Err(error) => (String::new(), Some(ShownError::from(&error))),
     };
@@ -200,9 +200,9 @@ fn sent_by(kind: Kind, origin: Origin) -> Sender {
     }
 }
 
-fn gist(message: &SpdmMessage<'_>, fields: &mut Fields) -> String {
+fn gist(message: &AnyMessage<'_>, fields: &mut Fields) -> String {
     match message {
-        SpdmMessage::Request(request) => {
+        AnyMessage::Request(request) => {
             match request {
                 Request::Other { bytes, .. } => fields.rows = Fields::opaque(bytes),
                 Request::VendorDefined(decoded) => fields.vendor_defined(&decoded.message.0),
@@ -210,7 +210,7 @@ fn gist(message: &SpdmMessage<'_>, fields: &mut Fields) -> String {
             }
             render::request(request)
         }
-        SpdmMessage::Response(response) => {
+        AnyMessage::Response(response) => {
             match response {
                 Response::Other { bytes, .. } => fields.rows = Fields::opaque(bytes),
                 Response::VendorDefined(decoded) => fields.vendor_defined(&decoded.message.0),
@@ -221,7 +221,7 @@ fn gist(message: &SpdmMessage<'_>, fields: &mut Fields) -> String {
     }
 }
 
-fn record(record: &Record, bytes: &[u8], fields: &mut Fields) -> Read {
+fn record(record: &SecuredRecord, bytes: &[u8], fields: &mut Fields) -> Read {
     // A malformed one is told by what became of it.
     let _ = record.trace(bytes, fields);
     let session = match record.session_id {

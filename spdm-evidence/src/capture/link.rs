@@ -6,7 +6,7 @@ use spdm_transport_doe::{MAX_PADDING, ObjectHeader, ObjectType};
 
 use super::{Capture, CapturedMessage, Layer};
 use crate::error::Error;
-use crate::exchange::Note;
+use crate::note::Note;
 
 /// Vendor ID of the PCI-SIG, with which every DOE object begins that matters here (PCIe 6.0 §6.30.1).
 const PCI_SIG: [u8; 2] = ObjectType::CMA_SPDM.vendor.to_le_bytes();

@@ -13,8 +13,8 @@ use super::fault::Fault;
 use super::{
     Check, CheckResult, ExitClass, IdentitySummary, MeasuredValue, Nonces, Report, Status,
 };
-use crate::assembly::Broken;
-use crate::exchange::Note;
+use crate::note::Note;
+use crate::recording::Broken;
 use crate::reference::Reference;
 
 /// What is known about the nonces in the requests.

@@ -5,7 +5,7 @@ use spdm_requester::{Bound, Error, Incompatible, Misbehaviour, Misuse};
 use spdm_x509::{ChainError, Rule};
 
 use super::{Check, ExitClass, ReportError};
-use crate::assembly::Broken;
+use crate::recording::Broken;
 
 /// An error as a report shows it.
 #[derive(Clone, Debug)]

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use spdm_codec::{Code, Header, SpdmVersion};
+use spdm_codec::{AnyMessage, Code, Header, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_evidence::{Content, Conversation, Followed, Origin, Secrets, SpdmMessage};
+use spdm_evidence::{Content, Conversation, FoundMessage, Origin, Secrets};
 use spdm_untrusted::Untrusted;
 
 use crate::folder::{self, Capture};
@@ -33,7 +33,7 @@ fn log(folder: &Path, capture: &Capture) -> Vec<u8> {
 }
 
 /// All that is in a capture.
-fn followed(folder: &Path, capture: &Capture) -> Vec<Followed> {
+fn followed(folder: &Path, capture: &Capture) -> Vec<FoundMessage> {
     let file = spdm_evidence::Capture::read(&capture.read(folder)).unwrap();
     let secrets = Secrets::read(&log(folder, capture)).unwrap();
     let mut conversation = Conversation::new(file.padding).with_secrets(secrets, &PROVIDER);
@@ -41,7 +41,7 @@ fn followed(folder: &Path, capture: &Capture) -> Vec<Followed> {
     messages.flat_map(|message| conversation.follow(message.layer, &message.bytes)).collect()
 }
 
-pub(crate) fn code(found: &Followed) -> Code {
+pub(crate) fn code(found: &FoundMessage) -> Code {
     Header::peek(Untrusted::new(&found.bytes)).unwrap().code
 }
 
@@ -53,7 +53,7 @@ fn every_message_decodes_and_encodes_to_the_same_bytes() {
         for found in followed(&folder, &capture) {
             let Content::Message(cx) = found.content else { continue };
             let name = code(&found).to_string();
-            let message = SpdmMessage::decode(Untrusted::new(&found.bytes), &cx);
+            let message = AnyMessage::decode(Untrusted::new(&found.bytes), &cx);
             let message = message.unwrap_or_else(|error| panic!("{}: {error}", capture.name));
             let version = SpdmVersion::from_byte(found.bytes[0]).unwrap();
             let again = reencode::again(&message, version);
@@ -128,7 +128,7 @@ fn strangers_open_no_record() {
                 _ => &message.bytes,
             };
             let all = conversation.follow(message.layer, damaged);
-            let is_opened = |found: &&Followed| match found.content {
+            let is_opened = |found: &&FoundMessage| match found.content {
                 Content::Record(record) => record.opened.is_ok(),
                 _ => false,
             };

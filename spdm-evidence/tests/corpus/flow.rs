@@ -1,7 +1,7 @@
 //! The `flow` of the manifest: the messages of a capture, in order.
 
 use spdm_codec::ErrorCode;
-use spdm_evidence::{Content, Followed};
+use spdm_evidence::{Content, FoundMessage};
 
 use super::conversation::code;
 
@@ -60,12 +60,12 @@ fn name(word: &str) -> String {
 }
 
 /// What the captured messages are, in the manifest's words.
-pub(crate) fn of(messages: &[Followed]) -> Vec<String> {
+pub(crate) fn of(messages: &[FoundMessage]) -> Vec<String> {
     let captured = messages.iter().filter(|found| found.depth == 0);
     captured.map(word).collect()
 }
 
-fn word(found: &Followed) -> String {
+fn word(found: &FoundMessage) -> String {
     match found.content {
         Content::Record(_) => RECORD.to_owned(),
         _ => {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use spdm_codec::{Code, Cx, Field, Header, MeasCap, Response, SpdmVersion};
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
-use spdm_evidence::{Evidence, Exchange, Verifier};
+use spdm_evidence::{Evidence, RecordedExchange, Verifier};
 use spdm_requester::{Bench, Connection, Negotiated};
 use spdm_untrusted::Untrusted;
 
@@ -76,8 +76,8 @@ pub(crate) enum Coverage {
 }
 
 impl Coverage {
-    fn new(exchanges: &[Exchange], index: usize) -> Self {
-        let code = |exchange: &Exchange| Code(exchange.request[1]);
+    fn new(exchanges: &[RecordedExchange], index: usize) -> Self {
+        let code = |exchange: &RecordedExchange| Code(exchange.request[1]);
         let mut from_here = exchanges[index..].iter();
         let chain = |code| [Code::GET_DIGESTS, Code::GET_CERTIFICATE].contains(&code);
         let signed = match code(&exchanges[index]) {
@@ -120,7 +120,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(exchange: &Exchange, negotiated: Option<&Negotiated>) -> Option<Self> {
+    fn new(exchange: &RecordedExchange, negotiated: Option<&Negotiated>) -> Option<Self> {
         let response = exchange.response.as_deref()?;
         let header = Header::peek(Untrusted::new(response)).unwrap();
         let message = header.code.name().unwrap();
@@ -158,7 +158,7 @@ impl Layout {
     }
 }
 
-fn negotiate(exchanges: &[Exchange], padding: usize) -> Negotiated {
+fn negotiate(exchanges: &[RecordedExchange], padding: usize) -> Negotiated {
     let mut hashes = Bank::<Running, 2>::new();
     let mut connection = Connection::new(padding);
     for exchange in exchanges {

@@ -1,7 +1,6 @@
 //! From a decoded message back to its bytes.
 
-use spdm_codec::{EncodeError, Message, Request, Response, SpdmVersion};
-use spdm_evidence::SpdmMessage;
+use spdm_codec::{AnyMessage, EncodeError, Message, Request, Response, SpdmVersion};
 
 /// What encoding a message again gives.
 #[derive(Debug)]
@@ -33,9 +32,9 @@ macro_rules! again {
     };
 }
 
-pub(crate) fn again(message: &SpdmMessage<'_>, version: SpdmVersion) -> Again {
+pub(crate) fn again(message: &AnyMessage<'_>, version: SpdmVersion) -> Again {
     match message {
-        SpdmMessage::Request(request) => again!(
+        AnyMessage::Request(request) => again!(
             request, version, Request,
             GetVersion GetCapabilities NegotiateAlgorithms GetDigests GetCertificate Challenge
             GetMeasurements RespondIfReady ChunkSend ChunkGet KeyExchange Finish PskExchange
@@ -44,7 +43,7 @@ pub(crate) fn again(message: &SpdmMessage<'_>, version: SpdmVersion) -> Again {
             SetKeyPairInfo GetEndpointInfo GetSupportedEventTypes SubscribeEventTypes SendEvent
             VendorDefined
         ),
-        SpdmMessage::Response(response) => again!(
+        AnyMessage::Response(response) => again!(
             response, version, Response,
             Version Capabilities Algorithms Digests Certificate ChallengeAuth Measurements Error
             ChunkSendAck ChunkResponse KeyExchangeRsp FinishRsp PskExchangeRsp PskFinishRsp

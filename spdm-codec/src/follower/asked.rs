@@ -1,9 +1,11 @@
-//! What a request asks for, as far as the form of its answer depends on it.
+//! What a request asks for, as far as the form of its response depends on it.
 
-use spdm_codec::{MeasurementSummary, Request};
+use crate::any::Request;
+use crate::challenge::MeasurementSummary;
+use crate::message::Cx;
 
 /// What the last request asked for.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Asked {
     pub(super) signature: Option<SignatureAsked>,
     pub(super) summary: Option<MeasurementSummary>,
@@ -16,8 +18,10 @@ pub(super) enum SignatureAsked {
 }
 
 impl Asked {
-    /// [`None`] for a request that asks for nothing of that kind: also for those that fetch the answer to
-    /// an earlier one.
+    pub(super) const NOTHING: Self = Self { signature: None, summary: None };
+
+    /// [`None`] for a request that asks for nothing of that kind: also for those that fetch the response to an
+    /// earlier one.
     pub(super) fn by(request: &Request<'_>) -> Option<Self> {
         let asked = |signed: bool, summary| {
             let signature = if signed { SignatureAsked::Yes } else { SignatureAsked::No };
@@ -38,6 +42,15 @@ impl Asked {
         match self.summary {
             None | Some(MeasurementSummary::None) => 0,
             Some(_) => hash_len,
+        }
+    }
+
+    /// The context of the response.
+    pub(super) fn refine(self, cx: Cx, hash_len: usize) -> Cx {
+        let cx = cx.with_summary_len(self.summary_len(hash_len));
+        match self.signature {
+            Some(SignatureAsked::No) => cx.with_signature_len(0),
+            Some(SignatureAsked::Yes) | None => cx,
         }
     }
 }

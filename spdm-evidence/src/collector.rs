@@ -1,130 +1,78 @@
-//! From single messages to exchanges: chunks are reassembled, retries and waiting are collapsed.
+//! From the messages of a capture to recordings: retries and waiting are collapsed, chunks held to their rules.
 //!
 //! What is collapsed never enters a transcript (DSP0274 §Transcript and transcript hash calculation).
 
-use core::fmt;
-
 use spdm_codec::{
-    Acknowledged, Chunk, ChunkError, ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck, Code, Cx,
-    DecodeError, ErrorCode, ErrorResponse, ExtendedErrorData, Header, LargeMessage, Message,
-    Progress, SentChunk, SpdmVersion,
+    Acknowledged, Chunk, ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck, Code, Cx, ErrorCode,
+    ErrorResponse, ExtendedErrorData, Header, LargeMessage, Message, Progress, SentChunk,
 };
 use spdm_untrusted::Untrusted;
 
-use crate::exchange::{Exchange, Negotiation, Note, Recording};
+use crate::capture::Layer;
+use crate::conversation::{Conversation, Origin};
+use crate::note::Note;
+use crate::recording::{Broken, Negotiation, RecordedExchange, Recording};
 
-/// Why a recording ends early: the messages cannot be put together.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Broken {
-    /// A message that has to be understood to go on cannot be decoded.
-    Decode(DecodeError),
-    /// A chunk breaks a rule.
-    Chunk(ChunkError),
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Decode(error) => error.fmt(f),
-            Self::Chunk(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for Broken {}
-
-impl From<DecodeError> for Broken {
-    fn from(error: DecodeError) -> Self {
-        Self::Decode(error)
-    }
-}
-
-impl From<ChunkError> for Broken {
-    fn from(error: ChunkError) -> Self {
-        match error {
-            ChunkError::Decode(error) => Self::Decode(error),
-            other => Self::Chunk(other),
-        }
-    }
-}
-
-/// A large message and its bytes.
-#[derive(Debug)]
-struct Chunked {
-    large: LargeMessage,
-    bytes: Vec<u8>,
-}
-
-impl Chunked {
-    const fn new(large: LargeMessage) -> Self {
-        Self { large, bytes: Vec::new() }
-    }
-
-    /// Adds a chunk; gives the whole message with the last one.
-    fn add(&mut self, chunk: &Chunk<'_>) -> Result<Option<Vec<u8>>, Broken> {
-        let progress = self.large.add(chunk)?;
-        self.bytes.extend_from_slice(chunk.bytes);
-        match progress {
-            Progress::More => Ok(None),
-            Progress::Complete => {
-                let whole = core::mem::take(&mut self.bytes);
-                self.large.check_content(Untrusted::new(&whole))?;
-                Ok(Some(whole))
-            }
-        }
-    }
-}
-
-/// Puts the messages of a capture together, in order. What comes before the first GET_VERSION belongs to no
-/// recording and leaves notes.
-pub(crate) fn assemble<'m>(
+/// Collects the exchanges of a capture's messages, which are in order. What comes before the first GET_VERSION
+/// belongs to no recording and leaves notes.
+pub(crate) fn collect<'m>(
     messages: impl IntoIterator<Item = &'m [u8]>,
     padding: usize,
 ) -> (Vec<Recording>, Vec<Note>) {
-    let mut assembler = Assembler::new(padding);
+    let mut collector = Collector::new(padding);
     for message in messages {
-        assembler.take(message);
+        collector.take(message);
     }
-    assembler.finish()
+    collector.finish()
 }
 
-/// Whether the answer to a request is still to come.
+/// What is still to come for a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Waiting {
-    /// For the answer.
+    /// The response.
     Answer,
-    /// For the same request again (Busy) or for RESPOND_IF_READY.
+    /// The same request again (Busy) or RESPOND_IF_READY.
     Retry,
 }
 
 #[derive(Debug)]
 struct Pending {
-    exchange: Exchange,
+    exchange: RecordedExchange,
     waiting: Waiting,
     /// The last CHUNK_SEND of a large request.
     chunked: Option<SentChunk>,
 }
 
+/// A message that was captured.
+struct Captured<'m> {
+    code: Code,
+    bytes: &'m [u8],
+    /// With the version of the connection: what a chunk or an ERROR of another version means is not known.
+    cx: Cx,
+    /// The large message that the chunks up to this message make.
+    large: Option<Vec<u8>>,
+}
+
 #[derive(Debug)]
-struct Assembler {
+struct Collector {
     padding: usize,
-    version: SpdmVersion,
+    /// Decodes the messages of the current recording and puts their chunks together.
+    conversation: Conversation,
     done: Vec<Recording>,
     early: Vec<Note>,
     current: Option<Recording>,
     pending: Option<Pending>,
-    large_request: Option<Chunked>,
+    large_request: Option<LargeMessage>,
     /// The CHUNK_SEND before.
     sent: Option<SentChunk>,
-    large_response: Option<Chunked>,
+    large_response: Option<LargeMessage>,
 }
 
-impl Assembler {
-    const fn new(padding: usize) -> Self {
+impl Collector {
+    fn new(padding: usize) -> Self {
         Self {
             padding,
-            version: SpdmVersion::V1_0,
+            conversation: Conversation::new(padding),
             done: Vec::new(),
             early: Vec::new(),
             current: None,
@@ -147,10 +95,6 @@ impl Assembler {
         }
     }
 
-    const fn cx(&self) -> Cx {
-        Cx::new(self.version).with_padding(self.padding)
-    }
-
     fn take(&mut self, message: &[u8]) {
         let header = match Header::peek(Untrusted::new(message)) {
             Ok(header) => header,
@@ -160,7 +104,7 @@ impl Assembler {
         if header.code == Code::GET_VERSION {
             self.settle();
             self.done.extend(self.current.take());
-            self.version = SpdmVersion::V1_0;
+            self.conversation = Conversation::new(self.padding);
             self.current = Some(Recording::new(Negotiation::Recorded, self.padding));
         }
         let Some(recording) = &self.current else {
@@ -169,10 +113,14 @@ impl Assembler {
         if recording.broken.is_some() {
             return;
         }
-        let result = if header.code.is_request() {
-            self.request(header.code, message)
-        } else {
-            self.response(header.code, message)
+        let cx = Cx::new(self.conversation.version()).with_padding(self.padding);
+        let mut inside = self.conversation.follow(Layer::Plain, message).into_iter().skip(1);
+        let large = inside.next().filter(|inside| inside.origin == Origin::Chunks);
+        let large = large.map(|inside| inside.bytes);
+        let captured = Captured { code: header.code, bytes: message, cx, large };
+        let result = match header.code.is_request() {
+            true => self.request(captured),
+            false => self.response(captured),
         };
         if let Err(broken) = result {
             self.break_off(broken);
@@ -187,31 +135,31 @@ impl Assembler {
         }
     }
 
-    fn request(&mut self, code: Code, message: &[u8]) -> Result<(), Broken> {
+    fn request(&mut self, captured: Captured<'_>) -> Result<(), Broken> {
+        let Captured { code, bytes: message, cx, large } = captured;
         let raw = Untrusted::new(message);
         match code {
             Code::CHUNK_SEND => {
-                let chunk = ChunkSend::decode(raw, &self.cx())?.message.0;
+                let chunk = ChunkSend::decode(raw, &cx)?.message.0;
                 if chunk.seq_no == 0 {
                     self.settle();
-                    let large = LargeMessage::request(self.version, chunk.handle);
-                    self.large_request = Some(Chunked::new(large));
+                    self.large_request = Some(LargeMessage::request(cx.version, chunk.handle));
                 }
-                let Some(large) = &mut self.large_request else {
+                let Some(rules) = &mut self.large_request else {
                     self.note(Note::Stray { code });
                     return Ok(());
                 };
-                let whole = large.add(&chunk)?;
+                let complete = add(rules, &chunk, large)?;
                 let Chunk { handle, seq_no, attributes, .. } = chunk;
                 let sent = SentChunk { handle, seq_no, attributes };
                 self.sent = Some(sent);
-                if let Some(whole) = whole {
+                if let Some(request) = complete {
                     self.large_request = None;
-                    self.begin(whole, Some(sent));
+                    self.begin(request, Some(sent));
                 }
             }
             Code::CHUNK_GET => {
-                ChunkGet::decode(raw, &self.cx())?;
+                ChunkGet::decode(raw, &cx)?;
                 if self.large_response.is_none() {
                     self.note(Note::Stray { code });
                 }
@@ -237,39 +185,34 @@ impl Assembler {
     }
 
     fn begin(&mut self, request: Vec<u8>, chunked: Option<SentChunk>) {
-        if let [version, code, ..] = *request
-            && Code(code) == Code::GET_CAPABILITIES
-            && let Some(version) = SpdmVersion::from_byte(version)
-        {
-            self.version = version;
-        }
-        let exchange = Exchange { request, interim: Vec::new(), response: None };
+        let exchange = RecordedExchange { request, interim: Vec::new(), response: None };
         self.pending = Some(Pending { exchange, waiting: Waiting::Answer, chunked });
     }
 
-    fn response(&mut self, code: Code, message: &[u8]) -> Result<(), Broken> {
-        match code {
-            Code::CHUNK_RESPONSE => self.chunk_response(message),
-            Code::CHUNK_SEND_ACK => self.chunk_send_ack(message),
-            _ => self.answer(code, message),
+    fn response(&mut self, captured: Captured<'_>) -> Result<(), Broken> {
+        match captured.code {
+            Code::CHUNK_RESPONSE => self.chunk_response(captured),
+            Code::CHUNK_SEND_ACK => self.chunk_send_ack(captured.bytes, &captured.cx),
+            code => self.answer(code, captured.bytes, &captured.cx),
         }
     }
 
-    fn chunk_response(&mut self, message: &[u8]) -> Result<(), Broken> {
-        let chunk = ChunkResponse::decode(Untrusted::new(message), &self.cx())?.message.0;
-        let Some(large) = &mut self.large_response else {
+    fn chunk_response(&mut self, captured: Captured<'_>) -> Result<(), Broken> {
+        let Captured { bytes, cx, large, .. } = captured;
+        let chunk = ChunkResponse::decode(Untrusted::new(bytes), &cx)?.message.0;
+        let Some(rules) = &mut self.large_response else {
             self.note(Note::Stray { code: Code::CHUNK_RESPONSE });
             return Ok(());
         };
-        if let Some(whole) = large.add(&chunk)? {
+        if let Some(response) = add(rules, &chunk, large)? {
             self.large_response = None;
-            self.complete(whole);
+            self.complete(response);
         }
         Ok(())
     }
 
-    fn chunk_send_ack(&mut self, message: &[u8]) -> Result<(), Broken> {
-        let ack = ChunkSendAck::decode(Untrusted::new(message), &self.cx())?.message;
+    fn chunk_send_ack(&mut self, message: &[u8], cx: &Cx) -> Result<(), Broken> {
+        let ack = ChunkSendAck::decode(Untrusted::new(message), cx)?.message;
         let pending = self.pending.as_ref().and_then(|pending| pending.chunked);
         let sending = self.sent.filter(|_| self.large_request.is_some());
         let Some(sent) = sending.or(pending) else {
@@ -281,19 +224,18 @@ impl Assembler {
             Acknowledged::EarlyError(error) if self.pending.is_none() => {
                 // The large request is given up. What it was is not on record as a whole.
                 self.large_request = None;
-                ErrorResponse::decode(error, &self.cx())?;
+                ErrorResponse::decode(error, cx)?;
                 Ok(())
             }
             Acknowledged::Response(response) | Acknowledged::EarlyError(response) => {
                 let header = Header::peek(response)?;
-                self.answer(header.code, response.into_inner_less_safe())
+                self.answer(header.code, response.into_inner_less_safe(), cx)
             }
         }
     }
 
     /// A response that is no chunk.
-    fn answer(&mut self, code: Code, message: &[u8]) -> Result<(), Broken> {
-        let version = self.version;
+    fn answer(&mut self, code: Code, message: &[u8], cx: &Cx) -> Result<(), Broken> {
         let in_transfer = self.large_response.is_some();
         let Some(pending) = &mut self.pending else {
             if self.large_request.take().is_none() {
@@ -302,8 +244,7 @@ impl Assembler {
             return Ok(());
         };
         if code == Code::ERROR {
-            let cx = Cx::new(version).with_padding(self.padding);
-            let error = ErrorResponse::decode(Untrusted::new(message), &cx)?.message;
+            let error = ErrorResponse::decode(Untrusted::new(message), cx)?.message;
             match (error.code, error.extended) {
                 (ErrorCode::BUSY | ErrorCode::RESPONSE_NOT_READY, _) if !in_transfer => {
                     pending.exchange.interim.push(message.to_vec());
@@ -318,13 +259,13 @@ impl Assembler {
                         pending.exchange.interim.push(message.to_vec());
                         return Ok(());
                     }
-                    let large = LargeMessage::response(version, handle);
+                    let large = LargeMessage::response(cx.version, handle);
                     let large = match pending.chunked {
                         Some(_) => large.to_large_request(),
                         None => large,
                     };
                     pending.exchange.interim.push(message.to_vec());
-                    self.large_response = Some(Chunked::new(large));
+                    self.large_response = Some(large);
                     return Ok(());
                 }
                 _ => {}
@@ -360,10 +301,28 @@ impl Assembler {
     }
 }
 
+/// Checks a chunk; gives the large message with the last one.
+fn add(
+    rules: &mut LargeMessage,
+    chunk: &Chunk<'_>,
+    large: Option<Vec<u8>>,
+) -> Result<Option<Vec<u8>>, Broken> {
+    match (rules.add(chunk)?, large) {
+        (Progress::Complete, Some(large)) => {
+            rules.check_content(Untrusted::new(&large))?;
+            Ok(Some(large))
+        }
+        // Complete without a message cannot be: the rules demand LastChunk of what is complete, and that gives
+        // the message. Were it so, the exchange would stay without its message.
+        (Progress::Complete | Progress::More, _) => Ok(None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::assemble;
-    use crate::exchange::{Exchange, Note};
+    use super::collect;
+    use crate::note::Note;
+    use crate::recording::RecordedExchange;
     use spdm_codec::Code;
 
     const GET_VERSION: &[u8] = &[0x10, 0x84, 0, 0];
@@ -374,8 +333,8 @@ mod tests {
     const NOT_READY: &[u8] = &[0x12, 0x7F, 0x42, 0, 1, 0x81, 5, 2];
     const RESPOND_IF_READY: &[u8] = &[0x12, 0xFF, 0x81, 5];
 
-    fn exchange(request: &[u8], interim: &[&[u8]], response: Option<&[u8]>) -> Exchange {
-        Exchange {
+    fn exchange(request: &[u8], interim: &[&[u8]], response: Option<&[u8]>) -> RecordedExchange {
+        RecordedExchange {
             request: request.to_vec(),
             interim: interim.iter().map(|message| message.to_vec()).collect(),
             response: response.map(<[u8]>::to_vec),
@@ -390,7 +349,7 @@ mod tests {
             (vec![GET_DIGESTS, GET_DIGESTS, DIGESTS], vec![]),
         ] {
             let all = [&[GET_VERSION, VERSION][..], &messages].concat();
-            let (recordings, early) = assemble(all, 0);
+            let (recordings, early) = collect(all, 0);
             assert_eq!(early, []);
             let [recording] = &recordings[..] else { panic!() };
             assert_eq!(recording.exchanges[1..], [exchange(GET_DIGESTS, &interim, Some(DIGESTS))]);
@@ -401,7 +360,7 @@ mod tests {
     #[test]
     fn what_is_given_up_keeps_its_last_answer() {
         let all = [GET_VERSION, VERSION, GET_DIGESTS, BUSY, GET_VERSION, VERSION];
-        let (recordings, _) = assemble(all, 0);
+        let (recordings, _) = collect(all, 0);
         assert_eq!(recordings.len(), 2);
         assert_eq!(recordings[0].exchanges[1], exchange(GET_DIGESTS, &[], Some(BUSY)));
     }
@@ -409,7 +368,7 @@ mod tests {
     #[test]
     fn strays_and_missing_answers_are_noted() {
         let all = [DIGESTS, GET_VERSION, VERSION, DIGESTS, RESPOND_IF_READY, GET_DIGESTS];
-        let (recordings, early) = assemble([&[0x12][..]].into_iter().chain(all), 0);
+        let (recordings, early) = collect([&[0x12][..]].into_iter().chain(all), 0);
         assert_eq!(early, [Note::OtherPacket, Note::Stray { code: Code::DIGESTS }]);
         let [recording] = &recordings[..] else { panic!() };
         assert_eq!(recording.exchanges[1], exchange(GET_DIGESTS, &[], None));

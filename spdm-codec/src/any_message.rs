@@ -1,25 +1,29 @@
-//! A request or a response, as its code says.
+//! Any message: a request or a response, as its code says.
 
-use spdm_codec::{Code, Cx, DecodeError, Field, Header, Request, Response, Trace};
 use spdm_untrusted::Untrusted;
+
+use crate::any::{Request, Response};
+use crate::error::DecodeError;
+use crate::message::{Code, Cx, Header};
+use crate::trace::{NoTrace, Trace};
 
 /// Any message of DSP0274.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "bit 7 of the code has two values")]
-pub enum SpdmMessage<'a> {
+pub enum AnyMessage<'a> {
     /// Bit 7 of the code is set.
     Request(Request<'a>),
     /// Bit 7 of the code is clear.
     Response(Response<'a>),
 }
 
-impl<'a> SpdmMessage<'a> {
+impl<'a> AnyMessage<'a> {
     /// Decodes the message that its code names.
     ///
     /// # Errors
     /// [`DecodeError`] as for the message.
     pub fn decode(bytes: Untrusted<&'a [u8]>, cx: &Cx) -> Result<Self, DecodeError> {
-        Self::decode_traced(bytes, cx, &mut |_: Field<'_>| ())
+        Self::decode_traced(bytes, cx, &mut NoTrace)
     }
 
     /// [`Self::decode`] that shows every field to `trace` on the way.

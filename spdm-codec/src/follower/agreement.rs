@@ -1,38 +1,24 @@
-//! What the negotiation says about the messages behind it.
+//! What the negotiation says about the form of later messages.
 
-use spdm_codec::{
-    AeadCipherSuite, AlgStructs, Algorithms, Capabilities, CapabilityFlags, ConnectionKeys, Cx,
-    DheNamedGroup, GetCapabilities, Handshake, KemAlgo, OpaqueFormat, OtherParams, SpdmVersion,
-};
-
-use super::Role;
-
-/// How the records of a connection's sessions are protected (DSP0277).
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Protection {
-    /// The selected cipher suite; empty where none is on record.
-    pub(crate) suite: AeadCipherSuite,
-    pub(crate) privacy: Privacy,
-}
-
-/// Whether records are encrypted.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) enum Privacy {
-    /// Both sides have ENCRYPT_CAP.
-    #[default]
-    Encrypted,
-    /// MAC_CAP alone.
-    Authenticated,
-}
+use super::Side;
+use crate::alg_structs::AlgStructs;
+use crate::algorithm::{AeadCipherSuite, DheNamedGroup, KemAlgo, OtherParams};
+use crate::algorithms::Algorithms;
+use crate::capabilities::{Capabilities, GetCapabilities};
+use crate::flags::CapabilityFlags;
+use crate::message::{ConnectionKeys, Cx, Handshake};
+use crate::record_protection::{RecordPrivacy, RecordProtection};
+use crate::spdm_version::SpdmVersion;
 
 /// The negotiation of a connection, as far as decoding depends on it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Negotiated {
-    version: SpdmVersion,
+pub(super) struct Agreement {
+    /// Of the first message that has it; [`None`] before GET_CAPABILITIES.
+    version: Option<SpdmVersion>,
     requester: CapabilityFlags,
     responder: CapabilityFlags,
     offered: OtherParams,
-    /// [`None`] as long as ALGORITHMS is not on record.
+    /// [`None`] as long as there was no ALGORITHMS.
     selected: Option<Selected>,
 }
 
@@ -48,9 +34,9 @@ struct Selected {
     suite: AeadCipherSuite,
 }
 
-impl Negotiated {
+impl Agreement {
     pub(super) const NOTHING: Self = Self {
-        version: SpdmVersion::V1_0,
+        version: None,
         requester: CapabilityFlags::empty(),
         responder: CapabilityFlags::empty(),
         offered: OtherParams::empty(),
@@ -58,8 +44,12 @@ impl Negotiated {
     };
 
     /// Whether nothing has to be guessed.
-    pub(super) const fn is_known(&self) -> bool {
+    pub(super) const fn is_complete(&self) -> bool {
         self.selected.is_some()
+    }
+
+    pub(super) fn version(&self) -> SpdmVersion {
+        self.version.unwrap_or(SpdmVersion::V1_0)
     }
 
     pub(super) const fn hash_len(&self) -> usize {
@@ -69,14 +59,22 @@ impl Negotiated {
         }
     }
 
-    pub(super) fn get_capabilities(&mut self, version: SpdmVersion, message: &GetCapabilities) {
+    pub(super) fn get_capabilities(
+        &mut self,
+        version: Option<SpdmVersion>,
+        message: &GetCapabilities,
+    ) {
         self.version = version;
         let flags = message.capability.map(|capability| capability.flags);
         self.requester = flags.unwrap_or_default();
     }
 
-    pub(super) fn capabilities(&mut self, version: SpdmVersion, message: &Capabilities<'_>) {
-        self.version = version;
+    pub(super) fn capabilities(
+        &mut self,
+        version: Option<SpdmVersion>,
+        message: &Capabilities<'_>,
+    ) {
+        self.version = self.version.or(version);
         self.responder = message.capability.flags;
     }
 
@@ -84,8 +82,8 @@ impl Negotiated {
         self.offered = other_params;
     }
 
-    pub(super) fn algorithms(&mut self, version: SpdmVersion, message: &Algorithms<'_>) {
-        self.version = version;
+    pub(super) fn algorithms(&mut self, version: Option<SpdmVersion>, message: &Algorithms<'_>) {
+        self.version = self.version.or(version);
         let tables = &message.alg_structs;
         let responder =
             message.pqc_asym.signature_len().or_else(|| message.base_asym.signature_len());
@@ -102,18 +100,17 @@ impl Negotiated {
         });
     }
 
-    /// The context of a message whose first byte is `version`: its own version is taken, where it is one,
-    /// so that a wrong one shows, but hides nothing.
-    pub(super) fn cx(&self, version: u8, role: Role) -> Cx {
-        let version = SpdmVersion::from_byte(version).unwrap_or(self.version);
-        let cx = Cx::new(version);
+    /// The context of a message that states this version; `requests_by` sends the requests among which it is.
+    /// Where a message states a version, it is that: a wrong one shows in the version alone.
+    pub(super) fn cx(&self, version: Option<SpdmVersion>, requests_by: Side) -> Cx {
+        let cx = Cx::new(version.unwrap_or_else(|| self.version()));
         let Some(selected) = &self.selected else { return cx };
         let (responder, requester) =
             (selected.responder_signature_len, selected.requester_signature_len);
         // Inside an encapsulated message the sides have changed places.
-        let (signature_len, requester_signature_len) = match role {
-            Role::Direct => (responder, requester),
-            Role::Encapsulated => (requester, responder),
+        let (signature_len, requester_signature_len) = match requests_by {
+            Side::Requester => (responder, requester),
+            Side::Responder => (requester, responder),
         };
         let (dq, dp) = selected.exchange_lens;
         cx.with_hash_len(selected.hash_len)
@@ -121,8 +118,8 @@ impl Negotiated {
             .with_requester_signature_len(requester_signature_len)
             .with_exchange_lens(dq, dp)
             .with_handshake(self.handshake())
-            .with_connection_keys(self.connection_keys(selected, role))
-            .with_opaque_format(self.opaque_format(selected))
+            .with_connection_keys(self.connection_keys(selected, requests_by))
+            .with_opaque_format(selected.other_params.opaque_data_format(self.version()))
     }
 
     fn handshake(&self) -> Handshake {
@@ -135,10 +132,10 @@ impl Negotiated {
     }
 
     /// The Requester offers ResponderMultiKeyConn, the Responder answers with RequesterMultiKeyConnSel.
-    const fn connection_keys(&self, selected: &Selected, role: Role) -> ConnectionKeys {
-        let (params, flags) = match role {
-            Role::Direct => (self.offered, self.responder),
-            Role::Encapsulated => (selected.other_params, self.requester),
+    const fn connection_keys(&self, selected: &Selected, requests_by: Side) -> ConnectionKeys {
+        let (params, flags) = match requests_by {
+            Side::Requester => (self.offered, self.responder),
+            Side::Responder => (selected.other_params, self.requester),
         };
         if params.contains(OtherParams::MULTI_KEY_CONN) && flags.multi_key_cap() != 0 {
             ConnectionKeys::Multi
@@ -147,28 +144,16 @@ impl Negotiated {
         }
     }
 
-    fn opaque_format(&self, selected: &Selected) -> OpaqueFormat {
-        let format = selected.other_params.opaque_format();
-        if self.version < SpdmVersion::V1_2 || format == OtherParams::OPAQUE_DATA_FMT_0 {
-            OpaqueFormat::FreeForm
-        } else if format == OtherParams::OPAQUE_DATA_FMT_1 {
-            OpaqueFormat::Table
-        } else {
-            OpaqueFormat::None
-        }
-    }
-
-    /// Without a negotiation records are taken for encrypted.
-    pub(super) fn protection(&self) -> Protection {
+    pub(super) fn record_protection(&self) -> RecordProtection {
         let both = self.requester & self.responder;
         let encrypted = both.contains(CapabilityFlags::ENCRYPT_CAP);
         let authenticated = both.contains(CapabilityFlags::MAC_CAP);
-        Protection {
+        RecordProtection {
             suite: self.selected.map(|selected| selected.suite).unwrap_or_default(),
             privacy: if authenticated && !encrypted {
-                Privacy::Authenticated
+                RecordPrivacy::Authenticated
             } else {
-                Privacy::Encrypted
+                RecordPrivacy::Encrypted
             },
         }
     }

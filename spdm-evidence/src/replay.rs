@@ -1,4 +1,4 @@
-//! A recording before the judge: [`Connection`] decides over every exchange, as it does live.
+//! A recording is replayed: [`Connection`] judges every exchange, as it does live.
 
 use core::fmt;
 
@@ -17,7 +17,7 @@ use spdm_untrusted::Untrusted;
 use spdm_x509::{Identity, ProvisionedKey};
 
 use crate::chain_library::{Held, HeldChain};
-use crate::exchange::{Exchange, Negotiation, Recording};
+use crate::recording::{Negotiation, RecordedExchange, Recording};
 use crate::report::MeasuredValue;
 
 /// An ERROR in answer to a request.
@@ -39,7 +39,7 @@ pub(crate) struct Attempt<'c> {
     pub(crate) proof: Proof,
     pub(crate) slot: KeySlot,
     pub(crate) nonce: Nonce,
-    pub(crate) outcome: Outcome<'c>,
+    pub(crate) outcome: AttemptOutcome<'c>,
     /// What a signature over measurements covers.
     pub(crate) values: Vec<MeasuredValue>,
     /// The summary hash of the record that carries the signature, where it has one.
@@ -48,7 +48,7 @@ pub(crate) struct Attempt<'c> {
 
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a few values per connection")]
-pub(crate) enum Outcome<'c> {
+pub(crate) enum AttemptOutcome<'c> {
     Verified(Possession<'c>),
     /// No key to check it with.
     NotChecked,
@@ -56,7 +56,7 @@ pub(crate) enum Outcome<'c> {
     Refused(Refused),
 }
 
-/// Everything that the judge said about a recording.
+/// What [`Connection`] said about every exchange of a recording.
 #[derive(Debug, Default)]
 pub(crate) struct Judgement<'c> {
     pub(crate) negotiated: Option<Negotiated>,
@@ -79,7 +79,7 @@ pub(crate) struct Failure {
     pub(crate) slot: Option<KeySlot>,
 }
 
-/// Starts the judge over a recording.
+/// A connection before the first exchange of a recording.
 pub(crate) fn connection(recording: &Recording) -> Result<Connection, Error> {
     match recording.negotiation {
         Negotiation::Recorded => Ok(Connection::new(recording.padding)),
@@ -87,17 +87,17 @@ pub(crate) fn connection(recording: &Recording) -> Result<Connection, Error> {
     }
 }
 
-/// The second pass; the first one collects chains.
-pub(crate) struct Judge<'j, 'c> {
+/// The second pass over a recording; the first one collects chains.
+pub(crate) struct Replay<'j, 'c> {
     pub(crate) recording: &'j Recording,
     pub(crate) provider: &'j Provider,
     pub(crate) held: &'j Held<'j, 'c>,
     pub(crate) peer_key: Option<&'c [u8]>,
 }
 
-impl<'c> Judge<'_, 'c> {
+impl<'c> Replay<'_, 'c> {
     /// Judges every exchange, and stops where the peer broke the protocol.
-    pub(crate) fn judge(&self, hashes: &mut (dyn HashBank + 'static)) -> Judgement<'c> {
+    pub(crate) fn run(&self, hashes: &mut (dyn HashBank + 'static)) -> Judgement<'c> {
         let mut judgement = Judgement::default();
         let mut connection = match connection(self.recording) {
             Ok(connection) => connection,
@@ -128,7 +128,7 @@ impl<'c> Judge<'_, 'c> {
         connection: &mut Connection,
         bench: &mut Bench<'_>,
         index: usize,
-        exchange: &Exchange,
+        exchange: &RecordedExchange,
         judgement: &mut Judgement<'c>,
     ) -> Result<(), Error> {
         let request = &exchange.request;
@@ -146,10 +146,10 @@ impl<'c> Judge<'_, 'c> {
             connection.accept(bench, request, Untrusted::new(response), identity.as_ref());
         let (mut values, mut summary) = (Vec::new(), None);
         let outcome = match &accepted {
-            Err(Error::Signature { .. }) => Some(Outcome::Failed),
+            Err(Error::Signature { .. }) => Some(AttemptOutcome::Failed),
             Err(_) => None,
             Ok(Verdict::ChallengeAuth { possession, .. }) => {
-                Some(possession.map_or(Outcome::NotChecked, Outcome::Verified))
+                Some(possession.map_or(AttemptOutcome::NotChecked, AttemptOutcome::Verified))
             }
             Ok(Verdict::Measurements { message, signature }) => {
                 let own = MeasuredValue::of_record(&message.record);
@@ -160,10 +160,10 @@ impl<'c> Judge<'_, 'c> {
                     values = judgement.unsigned.split_off(kept).concat();
                     values.extend(own);
                     summary = self.summary(request, &message.record, connection);
-                    Some(Outcome::Verified(possession))
+                    Some(AttemptOutcome::Verified(possession))
                 } else if asked.is_some() {
                     values = own;
-                    Some(Outcome::NotChecked)
+                    Some(AttemptOutcome::NotChecked)
                 } else {
                     judgement.unsigned.push(own);
                     None
@@ -180,7 +180,7 @@ impl<'c> Judge<'_, 'c> {
             }
             Ok(Verdict::Error(error)) => {
                 let request = Header::peek(Untrusted::new(request))?.code;
-                Some(Outcome::Refused(Refused { request, code: error.code }))
+                Some(AttemptOutcome::Refused(Refused { request, code: error.code }))
             }
             Ok(_) => None,
         };

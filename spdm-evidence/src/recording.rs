@@ -2,17 +2,15 @@
 
 use core::fmt;
 
-use std::collections::HashMap;
-
-use spdm_codec::{Code, ErrorCode, SlotId};
+use spdm_codec::{ChunkError, Code, DecodeError, ErrorCode, SlotId};
 use spdm_requester::Negotiated;
 
-use crate::assembly::Broken;
+use crate::note::Note;
 
 /// One request and its final answer, chunks reassembled.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "recorders build it")]
-pub struct Exchange {
+pub struct RecordedExchange {
     /// The request.
     pub request: Vec<u8>,
     /// ERROR answers that were not the last word: Busy, ResponseNotReady, RequestInFlight, LargeResponse.
@@ -74,7 +72,7 @@ pub struct Recording {
     /// How many bytes the transport may have appended to a message.
     pub padding: usize,
     /// The exchanges, in order.
-    pub exchanges: Vec<Exchange>,
+    pub exchanges: Vec<RecordedExchange>,
     /// Chains that are not in the exchanges.
     pub chains: Vec<SlotChain>,
     /// Why the recording ends early.
@@ -98,80 +96,38 @@ impl Recording {
     }
 }
 
-/// What a reader left out, and why that is no error.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Note {
-    /// The file ends inside a packet, or holds only the beginning of one.
-    CutPacket {
-        /// Bytes that are there.
-        bytes: usize,
-    },
-    /// A packet that is not SPDM.
-    OtherPacket,
-    /// Secured messages, which need the session's keys.
-    Secured {
-        /// How many.
-        messages: usize,
-    },
-    /// A message that fits nothing before it.
-    Stray {
-        /// Its code.
-        code: Code,
-    },
-    /// A request whose answer is not on record.
-    Unanswered {
-        /// Its code.
-        code: Code,
-    },
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CutPacket { bytes } => {
-                write!(f, "a packet of which only {bytes} bytes are there was left out")
-            }
-            Self::OtherPacket => f.write_str("a packet that is not SPDM was left out"),
-            Self::Secured { messages } => write!(f, "{messages} secured messages were not opened"),
-            Self::Stray { code } => write!(f, "{code} fits nothing before it and was left out"),
-            Self::Unanswered { code } => write!(f, "there is no answer to {code}"),
-        }
-    }
-}
-
-/// A note, and how often there is the same one.
+/// Why a recording ends early: the messages cannot be put together.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct CountedNote {
-    /// The note.
-    pub note: Note,
-    /// How often; at least once.
-    pub count: usize,
+pub enum Broken {
+    /// A message that has to be understood to go on cannot be decoded.
+    Decode(DecodeError),
+    /// A chunk breaks a rule.
+    Chunk(ChunkError),
 }
 
-impl CountedNote {
-    /// Counts equal notes, in the order of their first occurrence.
-    pub(crate) fn all(notes: impl IntoIterator<Item = Note>) -> Vec<Self> {
-        let mut places = HashMap::new();
-        let mut counted: Vec<Self> = Vec::new();
-        for note in notes {
-            let place = *places.entry(note).or_insert(counted.len());
-            match counted.get_mut(place) {
-                Some(known) => known.count += 1,
-                None => counted.push(Self { note, count: 1 }),
-            }
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decode(error) => error.fmt(f),
+            Self::Chunk(error) => error.fmt(f),
         }
-        counted
     }
 }
 
-impl fmt::Display for CountedNote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.note.fmt(f)?;
-        match self.count {
-            1 => Ok(()),
-            count => write!(f, " ({count} times)"),
+impl core::error::Error for Broken {}
+
+impl From<DecodeError> for Broken {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<ChunkError> for Broken {
+    fn from(error: ChunkError) -> Self {
+        match error {
+            ChunkError::Decode(error) => Self::Decode(error),
+            other => Self::Chunk(other),
         }
     }
 }

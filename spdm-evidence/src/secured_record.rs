@@ -59,7 +59,7 @@ impl RecordBinding {
 /// A record and what became of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Record {
+pub struct SecuredRecord {
     /// How the transport carries it.
     pub binding: RecordBinding,
     /// How many bytes the transport may append to it.
@@ -70,7 +70,7 @@ pub struct Record {
     pub opened: Result<Sender, NotOpened>,
 }
 
-impl Record {
+impl SecuredRecord {
     /// Shows every field of the record, which has these bytes.
     ///
     /// # Errors

@@ -1,0 +1,85 @@
+//! What a reader of captures and evidence left out.
+
+use core::fmt;
+
+use std::collections::HashMap;
+
+use spdm_codec::Code;
+
+/// What a reader left out, and why that is no error.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Note {
+    /// The file ends inside a packet, or holds only the beginning of one.
+    CutPacket {
+        /// Bytes that are there.
+        bytes: usize,
+    },
+    /// A packet that is not SPDM.
+    OtherPacket,
+    /// Secured messages, which need the session's keys.
+    Secured {
+        /// How many.
+        messages: usize,
+    },
+    /// A message that fits nothing before it.
+    Stray {
+        /// Its code.
+        code: Code,
+    },
+    /// A request whose answer is not on record.
+    Unanswered {
+        /// Its code.
+        code: Code,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CutPacket { bytes } => {
+                write!(f, "a packet of which only {bytes} bytes are there was left out")
+            }
+            Self::OtherPacket => f.write_str("a packet that is not SPDM was left out"),
+            Self::Secured { messages } => write!(f, "{messages} secured messages were not opened"),
+            Self::Stray { code } => write!(f, "{code} fits nothing before it and was left out"),
+            Self::Unanswered { code } => write!(f, "there is no answer to {code}"),
+        }
+    }
+}
+
+/// A note, and how often there is the same one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct CountedNote {
+    /// The note.
+    pub note: Note,
+    /// How often; at least once.
+    pub count: usize,
+}
+
+impl CountedNote {
+    /// Counts equal notes, in the order of their first occurrence.
+    pub(crate) fn all(notes: impl IntoIterator<Item = Note>) -> Vec<Self> {
+        let mut places = HashMap::new();
+        let mut counted: Vec<Self> = Vec::new();
+        for note in notes {
+            let place = *places.entry(note).or_insert(counted.len());
+            match counted.get_mut(place) {
+                Some(known) => known.count += 1,
+                None => counted.push(Self { note, count: 1 }),
+            }
+        }
+        counted
+    }
+}
+
+impl fmt::Display for CountedNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.note.fmt(f)?;
+        match self.count {
+            1 => Ok(()),
+            count => write!(f, " ({count} times)"),
+        }
+    }
+}
