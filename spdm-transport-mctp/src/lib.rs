@@ -80,3 +80,11 @@ pub use error::{MctpError, StackError};
 #[cfg(all(feature = "linux", target_os = "linux"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "linux")))]
 pub use linux::{LinuxChannel, LinuxEndpoint, LinuxListener};
+
+/// Programs move these between threads; a transport, if its endpoint and channels can be moved.
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<(MctpError, serial::Deframer)>();
+    #[cfg(all(feature = "linux", target_os = "linux"))]
+    is_send::<(MctpTransport<LinuxEndpoint>, LinuxListener)>();
+};
