@@ -63,6 +63,14 @@ pub use mailbox_timing::MailboxTiming;
 pub use object::{MAX_CONTENT, MAX_PADDING, ObjectHeader, ObjectType};
 pub use transport::{DEFAULT_MAX_RECEIVE, DoeTransport};
 
+/// Programs move these between threads; a transport, if its configuration space and clock can be moved.
+#[cfg(feature = "linux")]
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<(linux::SysfsConfig, DoeTransport<linux::SysfsConfig, ()>)>();
+    is_send::<DoeTransport<&linux::SysfsConfig, ()>>();
+};
+
 /// The examples of the README compile.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

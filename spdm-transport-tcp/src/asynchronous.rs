@@ -12,6 +12,7 @@ use crate::error::{FrameEncodeError, TcpError};
 use crate::frame::{Command, Frame};
 use crate::framing::Framing;
 use crate::link::{Link, MAX_CONTROL_FRAMES, ReadProgress, is_retry};
+use crate::quick_ack::acknowledge_at_once;
 
 /// [`TcpTransport`](crate::TcpTransport) for tokio.
 ///
@@ -194,7 +195,10 @@ impl Link<TcpStream> {
             let reading = self.read_with(max_message, |stream, space| stream.try_read(space))?;
             match (reading, &self.stream) {
                 (ReadProgress::Complete, _) => return Ok(()),
-                (ReadProgress::Pending, Some(stream)) => stream.readable().await?,
+                (ReadProgress::Pending, Some(stream)) => {
+                    acknowledge_at_once(stream);
+                    stream.readable().await?;
+                }
                 (ReadProgress::Progress, _) | (ReadProgress::Pending, None) => {}
             }
         }

@@ -59,6 +59,7 @@ mod frame;
 mod framing;
 mod link;
 mod listener;
+mod quick_ack;
 mod security;
 mod security_socket;
 mod socket;
@@ -74,3 +75,12 @@ pub use framing::{DSP0287_PORT, Framing};
 pub use listener::{Listener, ServerConnection};
 pub use security_socket::{SecurityError, SecuritySocket};
 pub use transport::TcpTransport;
+
+/// Programs move these between threads.
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<(TcpTransport, Listener, ServerConnection, SecuritySocket)>();
+    is_send::<(TcpError, SecurityError)>();
+    #[cfg(feature = "tokio")]
+    is_send::<AsyncTcpTransport>();
+};

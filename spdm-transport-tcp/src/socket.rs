@@ -9,6 +9,7 @@ use crate::error::TcpError;
 use crate::frame::{Command, Frame};
 use crate::framing::Framing;
 use crate::link::{Link, MAX_CONTROL_FRAMES, ReadProgress, is_retry};
+use crate::quick_ack::acknowledge_at_once;
 
 /// When to give up; `None` is never.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +52,7 @@ pub(crate) fn connect(addr: impl ToSocketAddrs, deadline: Deadline) -> Result<Tc
         }
     }
     let stream = result?;
-    // A peer that writes header and body separately would otherwise wait for our acknowledgement.
+    // Each frame goes out in one write: there is nothing that it could wait for.
     stream.set_nodelay(true)?;
     Ok(stream)
 }
@@ -115,6 +116,7 @@ impl Link<TcpStream> {
         loop {
             let reading = self.read_with(max_message, |stream, space| {
                 stream.set_read_timeout(deadline.left())?;
+                acknowledge_at_once(stream);
                 stream.read(space)
             })?;
             if reading == ReadProgress::Complete || deadline.has_passed() {

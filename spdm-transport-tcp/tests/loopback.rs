@@ -371,3 +371,36 @@ fn the_round_trip_can_be_set() {
         Framing::Dsp0287.limits().with_round_trip(Duration::from_millis(7))
     );
 }
+
+/// A device that writes the header of a frame and its message apart, and leaves Nagle's algorithm on, holds the message
+/// back until the header is acknowledged. An acknowledgement that waits for company takes 40 ms on Linux.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_device_that_writes_header_and_message_apart_does_not_stall() {
+    const ROUNDS: usize = 61;
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let device = thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut request = [0; 8];
+        while stream.read_exact(&mut request).is_ok() {
+            stream.write_all(&request[..4]).unwrap();
+            stream.write_all(&request[4..]).unwrap();
+        }
+    });
+    let mut client = TcpTransport::connect(address, Framing::Dsp0287, LONG).unwrap();
+    let mut times: Vec<Duration> = (0..ROUNDS)
+        .map(|_| {
+            let started = Instant::now();
+            client.send(Plain, &[1, 2, 3, 4], LONG).unwrap();
+            client.receive(&mut [0; 4], LONG).unwrap().unwrap();
+            started.elapsed()
+        })
+        .collect();
+    drop(client);
+    device.join().unwrap();
+    times.sort();
+    let median = times[ROUNDS / 2];
+    assert!(median < Duration::from_millis(20), "{median:?}");
+}

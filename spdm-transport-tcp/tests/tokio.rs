@@ -6,6 +6,7 @@ use core::time::Duration;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
+use std::time::Instant;
 
 use spdm_transport::MessageKind::{Plain, Secured};
 use spdm_transport::{AsyncClock, AsyncTransport, Received, TokioClock};
@@ -127,6 +128,39 @@ async fn a_dropped_client_shuts_down() {
     let mut bytes = Vec::new();
     peer.read_to_end(&mut bytes).unwrap();
     assert_eq!(bytes, [0, 0, 0xff, 0xfe, 0, 0, 0, 2, 0, 0, 0, 0]);
+}
+
+/// The device writes header and message apart, as in the test of the blocking client of this name; the task runs on
+/// another thread, so that the transport and its futures are `Send`.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_device_that_writes_header_and_message_apart_does_not_stall() {
+    const ROUNDS: usize = 61;
+
+    let (mut client, mut peer) = client(Framing::Dsp0287).await;
+    let device = thread::spawn(move || {
+        let mut request = [0; 8];
+        while peer.read_exact(&mut request).is_ok() {
+            let (header, message) = request.split_at(4);
+            peer.write_all(header).unwrap();
+            peer.write_all(message).unwrap();
+        }
+    });
+    let exchanges = tokio::spawn(async move {
+        let mut times = Vec::new();
+        for _ in 0..ROUNDS {
+            let started = Instant::now();
+            client.send(Plain, &[1, 2, 3, 4], LONG).await.unwrap();
+            client.receive(&mut [0; 4], LONG).await.unwrap().unwrap();
+            times.push(started.elapsed());
+        }
+        times
+    });
+    let mut times = exchanges.await.unwrap();
+    device.join().unwrap();
+    times.sort();
+    let median = times.get(ROUNDS / 2).copied().unwrap();
+    assert!(median < Duration::from_millis(20), "{median:?}");
 }
 
 #[tokio::test]

@@ -60,3 +60,13 @@ pub use transport::{AsyncTransport, MessageKind, Received, Transport};
 
 /// Re-exported: what timeouts are measured in.
 pub use core::time::Duration;
+
+/// Programs move these between threads.
+const _: () = {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<(Instant, Limits, Received, FieldError)>();
+    #[cfg(feature = "std")]
+    is_send_and_sync::<StdClock>();
+    #[cfg(feature = "tokio")]
+    is_send_and_sync::<TokioClock>();
+};

@@ -5,7 +5,7 @@ use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 
 use spdm_transport::{AsyncClock, AsyncTransport, Clock, Duration, Instant, MessageKind};
-use spdm_transport_doe::DoeTransport;
+use spdm_transport_doe::{ConfigSpace, DoeTransport, ExtendedCapability, Mailbox};
 
 use crate::exchange::SECOND;
 use crate::function::{Bench, Quirk, SimClock, mailbox};
@@ -66,4 +66,41 @@ fn dropped_futures() {
     assert!(poll(transport.receive(&mut buffer, SECOND), 100).unwrap().unwrap().is_some());
     assert_eq!(&buffer, b"data");
     assert!(bench.clock.elapsed() > Duration::ZERO);
+}
+
+/// A clock and a configuration space that move between threads, as those of a program on several of them do.
+#[derive(Debug)]
+struct Elsewhere;
+
+impl AsyncClock for Elsewhere {
+    fn now(&self) -> Instant {
+        Instant::default()
+    }
+
+    async fn sleep_until(&self, _: Instant) {}
+}
+
+impl ConfigSpace for Elsewhere {
+    type Error = core::convert::Infallible;
+
+    fn read(&mut self, _: u16) -> Result<u32, Self::Error> {
+        Ok(0)
+    }
+
+    fn write(&mut self, _: u16, _: u32) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_exchange_moves_between_threads() {
+    fn is_send(exchange: impl Future<Output = ()> + Send) {
+        drop(exchange);
+    }
+    let capability = ExtendedCapability { id: ExtendedCapability::DOE, version: 1, offset: 0x100 };
+    let mut transport = DoeTransport::new(Mailbox::new(Elsewhere, capability).unwrap(), Elsewhere);
+    is_send(async move {
+        transport.send(MessageKind::Plain, b"data", SECOND).await.unwrap();
+        transport.receive(&mut [0; 4], SECOND).await.unwrap();
+    });
 }
