@@ -33,6 +33,7 @@ mod certificate_list;
 mod chain_library;
 mod collector;
 mod conversation;
+pub mod dice;
 mod document;
 mod error;
 mod evidence;

@@ -2,7 +2,7 @@
 //! take both from here.
 
 use spdm_codec::DecodeError;
-use spdm_x509::{Appraisal, Check, Outcome};
+use spdm_x509::{Appraisal, Check, CheckOutcome};
 
 use crate::error::{Error, Incompatible, Misbehaviour};
 
@@ -108,9 +108,9 @@ impl AttestationCheck {
     ) -> impl Iterator<Item = (Self, CheckStatus)> + use<> {
         let outcomes = appraisal.outcomes().map(|(check, outcome)| {
             let status = match outcome {
-                Outcome::Pass => CheckStatus::Pass,
-                Outcome::Fail(_) => CheckStatus::Fail,
-                Outcome::Skipped => CheckStatus::Skipped,
+                CheckOutcome::Pass => CheckStatus::Pass,
+                CheckOutcome::Fail(_) => CheckStatus::Fail,
+                CheckOutcome::Skipped => CheckStatus::Skipped,
             };
             (Self::of_chain(check), status)
         });

@@ -1,51 +1,18 @@
-//! The result of a policy: one outcome per check, and the proof that all of them passed.
+//! A policy applied to a chain: one outcome per check, and what they come to.
 
-use crate::chain::Chain;
+use crate::chain::{Chain, ParsedChain};
 use crate::error::{ChainError, Check};
+use crate::finding::{Finding, Ledger, Listener};
 use crate::identity::{Identity, ProvisionedKey};
+use crate::leaf;
+use crate::links::VerifiedLinks;
+use crate::origin::Origin;
+use crate::outcome::{CheckOutcome, Ending};
+use crate::path;
+use crate::policy::{Policy, ValidityCheck};
 use crate::rule::Rule;
-
-/// How a check ended.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "a check ends in one of these ways")]
-pub enum Outcome {
-    /// It passed.
-    Pass,
-    /// It failed.
-    Fail(ChainError),
-    /// It was not made: the policy does not ask for it, or what it needs is missing.
-    Skipped,
-}
-
-impl From<Result<(), ChainError>> for Outcome {
-    fn from(result: Result<(), ChainError>) -> Self {
-        match result {
-            Ok(()) => Self::Pass,
-            Err(error) => Self::Fail(error),
-        }
-    }
-}
-
-/// How a check ended, without what follows from which check it is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Ending {
-    Pass,
-    Fail { certificate: Option<u16>, rule: Rule },
-    Skipped,
-}
-
-impl Ending {
-    /// As the outcome of this check.
-    pub(crate) const fn of(self, check: Check) -> Outcome {
-        match self {
-            Self::Pass => Outcome::Pass,
-            Self::Fail { certificate, rule } => {
-                Outcome::Fail(ChainError { certificate, ..ChainError::new(check, rule) })
-            }
-            Self::Skipped => Outcome::Skipped,
-        }
-    }
-}
+use crate::san_policy::{self, SanPolicy};
+use crate::trusted::Trusted;
 
 /// The checks of a policy, in their order.
 const JUDGED: [Check; 6] = [
@@ -93,46 +60,46 @@ impl<'c> Appraisal<'c> {
 
     /// [`Check::Root`]; skipped where the chain leaves out a root that no anchor is.
     #[must_use]
-    pub const fn root(&self) -> Outcome {
+    pub const fn root(&self) -> CheckOutcome {
         self.outcome(Check::Root)
     }
 
     /// [`Check::Certificates`].
     #[must_use]
-    pub const fn certificates(&self) -> Outcome {
+    pub const fn certificates(&self) -> CheckOutcome {
         self.outcome(Check::Certificates)
     }
 
     /// [`Check::Signatures`]; skipped where the issuer of the first certificate is not known.
     #[must_use]
-    pub const fn signatures(&self) -> Outcome {
+    pub const fn signatures(&self) -> CheckOutcome {
         self.outcome(Check::Signatures)
     }
 
     /// [`Check::Anchor`].
     #[must_use]
-    pub const fn anchor(&self) -> Outcome {
+    pub const fn anchor(&self) -> CheckOutcome {
         self.outcome(Check::Anchor)
     }
 
     /// [`Check::LeafProfile`].
     #[must_use]
-    pub const fn leaf_profile(&self) -> Outcome {
+    pub const fn leaf_profile(&self) -> CheckOutcome {
         self.outcome(Check::LeafProfile)
     }
 
     /// [`Check::San`]; skipped with [`SanPolicy::None`](crate::SanPolicy::None).
     #[must_use]
-    pub const fn san(&self) -> Outcome {
+    pub const fn san(&self) -> CheckOutcome {
         self.outcome(Check::San)
     }
 
     /// Every check with its outcome, in the order of [`Check`].
-    pub fn outcomes(&self) -> impl Iterator<Item = (Check, Outcome)> + use<> {
+    pub fn outcomes(&self) -> impl Iterator<Item = (Check, CheckOutcome)> + use<> {
         JUDGED.map(|check| (check, self.outcome(check))).into_iter()
     }
 
-    const fn outcome(&self, check: Check) -> Outcome {
+    const fn outcome(&self, check: Check) -> CheckOutcome {
         self.ending(check).of(check)
     }
 
@@ -162,16 +129,16 @@ impl<'c> Appraisal<'c> {
     }
 
     /// What it comes to: a chain that nobody vouches for is another matter than one that is wrong.
-    pub fn verdict(self) -> Verdict<'c> {
+    pub fn conclusion(self) -> Conclusion<'c> {
         let wrong = self.outcomes().find_map(|(check, outcome)| match outcome {
-            Outcome::Fail(error) if check != Check::Anchor => Some(error),
+            CheckOutcome::Fail(error) if check != Check::Anchor => Some(error),
             _ => None,
         });
         match (wrong, self.anchor(), self.into_trusted()) {
-            (Some(error), ..) => Verdict::BadChain(error),
-            (None, Outcome::Fail(error), _) => Verdict::UnknownAuthority(error),
-            (None, _, Ok(trusted)) => Verdict::Trusted(trusted),
-            (None, _, Err(error)) => Verdict::BadChain(error),
+            (Some(error), ..) => Conclusion::BadChain(error),
+            (None, CheckOutcome::Fail(error), _) => Conclusion::UnknownAuthority(error),
+            (None, _, Ok(trusted)) => Conclusion::Trusted(trusted),
+            (None, _, Err(error)) => Conclusion::BadChain(error),
         }
     }
 
@@ -212,7 +179,7 @@ impl<'c> Appraisal<'c> {
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "callers must tell all three apart")]
 #[must_use]
-pub enum Verdict<'c> {
+pub enum Conclusion<'c> {
     /// Every check passed.
     Trusted(Trusted<'c>),
     /// Nothing is wrong with the chain, as far as it can be checked, but it leads to no trust anchor.
@@ -221,46 +188,216 @@ pub enum Verdict<'c> {
     BadChain(ChainError),
 }
 
-/// Proof that a policy trusts a chain, or that the caller provisioned a key.
-///
-/// It does not say that the peer on the line has the key: that takes a signature over a fresh nonce.
-#[derive(Clone, Copy, Debug)]
-pub struct Trusted<'c> {
-    identity: Identity<'c>,
-    time_checked: bool,
-    anchor_index: Option<usize>,
-    pub(crate) first_judged: u16,
+impl<'c> ParsedChain<'c> {
+    /// Makes every check of a policy, signatures last, also where one fails.
+    pub fn appraise(&self, policy: &Policy<'_>) -> Appraisal<'c> {
+        policy.judge(self, None, None)
+    }
 }
 
-impl<'c> Trusted<'c> {
-    /// A key is trusted because the caller got it out of band.
-    #[must_use]
-    pub const fn provisioned(key: ProvisionedKey<'c>) -> Self {
-        Self {
-            identity: Identity::Key(key),
-            time_checked: false,
-            anchor_index: None,
-            first_judged: 0,
+impl Policy<'_> {
+    /// Makes every check, signatures last, also where one fails. It reads the certificates once more;
+    /// [`ParsedChain::appraise`] does not.
+    pub fn appraise<'c>(&self, chain: &Chain<'c>) -> Appraisal<'c> {
+        self.judge(&ParsedChain::again(chain), None, None)
+    }
+
+    /// Like [`Self::appraise`], and tells of each rule what came of it, also of those behind the first that is
+    /// broken. The rules about the encoding are not among them: every one holds for what is a [`Chain`].
+    pub fn explain<'c>(&self, chain: &Chain<'c>, tell: &mut dyn FnMut(Finding)) -> Appraisal<'c> {
+        self.judge(&ParsedChain::again(chain), None, Some(tell))
+    }
+
+    /// [`Self::appraise`] that verifies no signature where `links` show all that count. Else, as for another
+    /// chain or for an anchor nearer to the root, it verifies them all.
+    pub fn appraise_known<'c>(&self, chain: &Chain<'c>, links: &VerifiedLinks) -> Appraisal<'c> {
+        self.judge(&ParsedChain::again(chain), Some(links), None)
+    }
+
+    /// Trusts the chain where every check passes.
+    ///
+    /// # Errors
+    /// The first failure of [`Self::appraise`], in the order of [`Check`].
+    pub fn validate<'c>(&self, chain: &Chain<'c>) -> Result<Trusted<'c>, ChainError> {
+        self.appraise(chain).into_trusted()
+    }
+
+    /// [`Self::validate`] that verifies no signature where `links` show all that count.
+    ///
+    /// # Errors
+    /// The first failure of [`Self::appraise_known`], in the order of [`Check`].
+    pub fn validate_known<'c>(
+        &self,
+        chain: &Chain<'c>,
+        links: &VerifiedLinks,
+    ) -> Result<Trusted<'c>, ChainError> {
+        self.appraise_known(chain, links).into_trusted()
+    }
+
+    /// Trusts a key that was provisioned for slot 0xFF, unless it is revoked. A key has no chain and no name:
+    /// nothing else of the policy concerns it.
+    ///
+    /// # Errors
+    /// [`Rule::Revoked`]; [`Rule::UnsupportedHash`] where a revocation cannot be compared.
+    pub fn validate_key<'k>(&self, key: ProvisionedKey<'k>) -> Result<Trusted<'k>, ChainError> {
+        let error = |rule| Err(ChainError::new(Check::Certificates, rule));
+        match self.revocations.concern_key(key.der(), self.provider) {
+            Ok(false) => Ok(Trusted::provisioned(key)),
+            Ok(true) => error(Rule::Revoked),
+            Err(_) => error(Rule::UnsupportedHash),
         }
     }
 
-    /// Who is trusted.
-    #[must_use]
-    pub const fn identity(&self) -> &Identity<'c> {
-        &self.identity
+    /// Makes every check, but for signatures that `links` show.
+    fn judge<'c>(
+        &self,
+        parsed: &ParsedChain<'c>,
+        links: Option<&VerifiedLinks>,
+        listener: Listener<'_>,
+    ) -> Appraisal<'c> {
+        let chain = parsed.chain();
+        let mut appraisal = Appraisal::unmade(chain);
+        if let Err(rule) = path::check_limits(chain, self.limits) {
+            appraisal.certificates = Ending::Fail { certificate: None, rule };
+            return appraisal;
+        }
+        let origin = &Origin::find(self.anchors, parsed, self.provider);
+        appraisal.time_checked = self.validity != ValidityCheck::Unchecked;
+        appraisal.anchor_index = origin.anchor_index();
+        appraisal.first_judged = origin.first_judged();
+        let ledger = &mut Ledger::new(listener);
+        ledger.open(Check::Root);
+        appraisal.root = origin.check_root(parsed, ledger);
+        ledger.open(Check::Certificates);
+        appraisal.certificates = path::check_certificates(parsed, origin, self, ledger);
+        ledger.open(Check::Anchor);
+        appraisal.anchor = origin.check_anchor(parsed, self.profile, ledger);
+        let leaf = &parsed.leaf();
+        ledger.open(Check::LeafProfile);
+        appraisal.leaf_profile =
+            leaf::check(parsed, leaf, origin.first_judged(), self.profile, ledger);
+        if self.san != SanPolicy::None {
+            ledger.open(Check::San);
+            appraisal.san = san_policy::check(chain, leaf, self.san, ledger);
+        }
+        ledger.open(Check::Signatures);
+        appraisal.signatures = if links.is_some_and(|links| links.suffice(chain, origin)) {
+            ledger.ending()
+        } else {
+            path::check_signatures(parsed, origin, self, ledger)
+        };
+        appraisal
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ending, Policy, SanPolicy, ValidityCheck};
+    use crate::anchor::Anchor;
+    use crate::error::{ChainError, Check};
+    use crate::outcome::CheckOutcome;
+    use crate::policy::Limits;
+    use crate::rule::Rule;
+    use crate::testing::{HASH, Template, certificates, parse, structure};
+    use spdm_crypto::rustcrypto::PROVIDER;
+
+    const NOW: u64 = 1_790_000_000;
+
+    #[test]
+    fn the_proof_says_what_was_checked() {
+        let sent = certificates(1);
+        let bytes = structure(&sent[0], &sent);
+        let chain = parse(&bytes).unwrap();
+        let anchors = [Anchor::Certificate(&sent[0])];
+        for (validity, checked) in
+            [(ValidityCheck::At(NOW), true), (ValidityCheck::Unchecked, false)]
+        {
+            let trusted = Policy::new(&PROVIDER, &anchors, validity).validate(&chain).unwrap();
+            assert_eq!(trusted.time_checked(), checked);
+            assert_eq!(trusted.identity().digest(), chain.digest());
+        }
     }
 
-    /// Whether validity periods were held against a clock; `false` also for a provisioned key, which has
-    /// none.
-    #[must_use]
-    pub const fn time_checked(&self) -> bool {
-        self.time_checked
+    #[test]
+    fn limits_are_inclusive() {
+        let sent = certificates(1);
+        let bytes = structure(&sent[0], &sent);
+        let chain = parse(&bytes).unwrap();
+        let anchors = [Anchor::Certificate(&sent[0])];
+        let validate = |max_bytes, max_certificates| {
+            let limits = Limits { max_bytes, max_certificates };
+            let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::Unchecked);
+            Policy { limits, ..policy }.validate(&chain).map(drop)
+        };
+        let error = |rule| Err(ChainError::new(Check::Certificates, rule));
+        assert_eq!(validate(bytes.len(), 3), Ok(()));
+        assert_eq!(validate(bytes.len() - 1, 3), error(Rule::TooManyBytes));
+        assert_eq!(validate(bytes.len(), 2), error(Rule::TooManyCertificates));
     }
 
-    /// Which of [`Policy::anchors`](crate::Policy::anchors) vouches for it, counted from 0; `None` for a
-    /// provisioned key.
-    #[must_use]
-    pub const fn anchor_index(&self) -> Option<usize> {
-        self.anchor_index
+    #[test]
+    fn every_check_is_made_also_where_others_fail() {
+        let mut sent = certificates(1);
+        sent[1] = Template::authority("Root", "CA 1").with(&[]).signed_by("Mallory");
+        sent[2] = Template::leaf("CA 1").with(&[]).signed_by("CA 1");
+        let bytes = structure(&sent[0], &sent);
+        let chain = parse(&bytes).unwrap();
+        let policy = Policy {
+            san: SanPolicy::Dmtf { pattern: "*:*:*" },
+            ..Policy::new(&PROVIDER, &[], ValidityCheck::At(NOW))
+        };
+        let appraisal = policy.appraise(&chain);
+        let fail = |check, rule| CheckOutcome::Fail(ChainError::new(check, rule));
+        let fail_in = |index, check, rule| {
+            CheckOutcome::Fail(ChainError::new(check, rule).in_certificate(index))
+        };
+        let expected = [
+            (Check::Root, CheckOutcome::Pass),
+            (Check::Certificates, fail_in(1, Check::Certificates, Rule::NotCa)),
+            (Check::Signatures, fail_in(1, Check::Signatures, Rule::Signature)),
+            (Check::Anchor, fail(Check::Anchor, Rule::NoTrustAnchor)),
+            (Check::LeafProfile, fail_in(2, Check::LeafProfile, Rule::KeyUsageMissing)),
+            (Check::San, fail_in(2, Check::San, Rule::SanMissing)),
+        ];
+        assert!(appraisal.outcomes().eq(expected));
+        assert!(expected.is_sorted_by_key(|(check, _)| *check));
+        let first = ChainError::new(Check::Certificates, Rule::NotCa).in_certificate(1);
+        assert_eq!(appraisal.into_trusted().unwrap_err(), first);
+    }
+
+    #[test]
+    fn a_check_that_was_not_made_gives_no_trust() {
+        let sent = certificates(1);
+        let bytes = structure(&sent[0], &sent);
+        let chain = parse(&bytes).unwrap();
+        let anchors = [Anchor::Certificate(&sent[0])];
+        let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::Unchecked);
+        let mut appraisal = policy.appraise(&chain);
+        appraisal.signatures = Ending::Skipped;
+        let error = ChainError::new(Check::Signatures, Rule::NotChecked);
+        assert_eq!(appraisal.into_trusted().unwrap_err(), error);
+    }
+
+    #[test]
+    fn no_flipped_byte_is_trusted() {
+        let sent = certificates(1);
+        let mut bytes = structure(&sent[0], &sent);
+        let root_hash = PROVIDER.hash.digest(HASH, &[&sent[0]]).unwrap();
+        let by_certificate = [Anchor::Certificate(&sent[0])];
+        let by_digest = [Anchor::RootHash { hash: HASH, digest: root_hash.as_bytes() }];
+        for anchors in [by_certificate, by_digest] {
+            let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
+            let trusted = |bytes: &[u8]| {
+                parse(bytes).and_then(|chain| policy.validate(&chain).map(drop)).is_ok()
+            };
+            assert!(trusted(&bytes));
+            for at in 0..bytes.len() {
+                for flip in [0x01, 0x20, 0x80] {
+                    bytes[at] ^= flip;
+                    assert!(!trusted(&bytes), "byte {at}, bits {flip:02x}");
+                    bytes[at] ^= flip;
+                }
+            }
+        }
     }
 }

@@ -1,19 +1,21 @@
 //! One X.509 certificate, borrowed.
 
+use der::Tag;
 use spdm_untrusted::Untrusted;
 
-use crate::error::{ChainError, Check, Fault};
-use crate::extension::{BasicConstraints, Extensions, KeyUsage, spdm_oid};
+use crate::defect::Defect;
+use crate::error::{ChainError, Check};
+use crate::extension::{BasicConstraints, Extensions, KeyUsage, MAX_EXTENSIONS, spdm_oid};
+use crate::field::certificate_error;
 use crate::name::Name;
 use crate::name_constraints::NameConstraints;
 use crate::oid::Oid;
 use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};
 use crate::rule::Rule;
-use crate::subject_alt_name::{GeneralName, OtherName};
-use crate::tcb_info::DiceInfo;
+use crate::subject_alt_name::{GeneralName, OtherName, SubjectAltName};
 use crate::text::Text;
 use crate::time::Time;
-use crate::tlv::{Budget, Element, Fields, Tag, check_strict_within, explicit, implicit};
+use crate::tlv::{Budget, Checked, Element, Elements, explicit, implicit};
 
 /// A certificate whose encoding is right: strict DER, version 3, every field well formed (RFC 5280 §4.1).
 ///
@@ -30,7 +32,6 @@ pub struct Certificate<'a> {
     not_before: Time,
     not_after: Time,
     has_early_generalized_time: bool,
-    key_info: &'a [u8],
     public_key: PublicKey<'a>,
     extensions: Extensions<'a>,
 }
@@ -41,7 +42,7 @@ impl<'a> Certificate<'a> {
     pub const MAX_ELEMENTS: usize = Budget::MAX;
 
     /// The most extensions that one certificate may have.
-    pub const MAX_EXTENSIONS: usize = 32;
+    pub const MAX_EXTENSIONS: usize = MAX_EXTENSIONS;
 
     /// Reads a single DER certificate, for example to show a trust anchor.
     ///
@@ -49,48 +50,58 @@ impl<'a> Certificate<'a> {
     /// [`ChainError`] of [`Check::Format`] with the first broken rule and its offset in `der`.
     pub fn parse(der: Untrusted<&'a [u8]>) -> Result<Self, ChainError> {
         let bytes = der.into_inner_less_safe();
-        Self::from_der(bytes).map_err(|fault| fault.during_certificate(Check::Format, 0, bytes))
+        let certificate = Self::from_der(&mut Budget::new(), bytes);
+        certificate.map_err(|defect| certificate_error(defect, Check::Format, 0, bytes))
     }
 
-    pub(crate) fn from_der(der: &'a [u8]) -> Result<Self, Fault> {
-        Self::from_der_within(&mut Budget::new(), der)
+    /// What stands for a certificate that cannot be read: without names, key, signature and validity, so that it
+    /// breaks rules of every check.
+    pub(crate) const UNREADABLE: Self = Self {
+        der: &[],
+        tbs: &[],
+        serial: &[],
+        signature_algorithm: AlgorithmIdentifier::NONE,
+        signature: &[],
+        issuer: Name::EMPTY,
+        subject: Name::EMPTY,
+        not_before: Time::EPOCH,
+        not_after: Time::EPOCH,
+        has_early_generalized_time: false,
+        public_key: PublicKey::NONE,
+        extensions: Extensions::NONE,
+    };
+
+    /// Reads once more what [`Chain::parse`](crate::Chain::parse) read before. The same bytes are read in the same
+    /// way; if they were not, what comes of it is [`Self::UNREADABLE`], which no policy accepts.
+    pub(crate) fn again(der: &'a [u8]) -> Self {
+        Self::from_der(&mut Budget::new(), der).unwrap_or(Self::UNREADABLE)
     }
 
     /// Reads it at the expense of a budget that several certificates share.
-    pub(crate) fn from_der_within(budget: &mut Budget, der: &'a [u8]) -> Result<Self, Fault> {
-        check_strict_within(budget, der)?;
-        Self::read_strict(budget, der)
-    }
-
-    /// Reads what was read before: its encoding is not checked again.
-    pub(crate) fn read_again(der: &'a [u8]) -> Result<Self, Fault> {
-        Self::read_strict(&mut Budget::new(), der)
-    }
-
-    /// Reads what is strict DER.
-    fn read_strict(budget: &mut Budget, der: &'a [u8]) -> Result<Self, Fault> {
-        let certificate = Element::only(der, Tag::SEQUENCE, Rule::CertificateSyntax)?;
-        let mut fields = certificate.fields();
-        let tbs = fields.take(Tag::SEQUENCE, Rule::CertificateSyntax)?;
-        let algorithm = fields.take(Tag::SEQUENCE, Rule::CertificateSyntax)?;
-        let signature = fields.take(Tag::BIT_STRING, Rule::CertificateSyntax)?;
+    pub(crate) fn from_der(budget: &mut Budget, der: &'a [u8]) -> Result<Self, Defect> {
+        let checked = Checked::within(budget, der)?;
+        let certificate = checked.only(Tag::Sequence, Rule::CertificateSyntax)?;
+        let mut fields = certificate.inside().elements();
+        let tbs = fields.required(Tag::Sequence, Rule::CertificateSyntax)?;
+        let algorithm = fields.required(Tag::Sequence, Rule::CertificateSyntax)?;
+        let signature = fields.required(Tag::BitString, Rule::CertificateSyntax)?;
         fields.finish(Rule::CertificateSyntax)?;
         let signature_algorithm = AlgorithmIdentifier::parse(algorithm)
-            .ok_or_else(|| algorithm.fault(Rule::CertificateSyntax))?;
+            .ok_or_else(|| algorithm.defect(Rule::CertificateSyntax))?;
         let signature =
-            signature.whole_bits().ok_or_else(|| signature.fault(Rule::CertificateSyntax))?;
+            signature.whole_bits().ok_or_else(|| signature.defect(Rule::CertificateSyntax))?;
 
-        let mut fields = tbs.fields();
+        let mut fields = tbs.inside().elements();
         check_version(&mut fields)?;
-        let serial = fields.take(Tag::INTEGER, Rule::CertificateSyntax)?;
-        let inner_algorithm = fields.take(Tag::SEQUENCE, Rule::CertificateSyntax)?;
+        let serial = fields.required(Tag::Integer, Rule::CertificateSyntax)?;
+        let inner_algorithm = fields.required(Tag::Sequence, Rule::CertificateSyntax)?;
         if inner_algorithm.encoded() != algorithm.encoded() {
-            return Err(inner_algorithm.fault(Rule::SignatureAlgorithmMismatch));
+            return Err(inner_algorithm.defect(Rule::SignatureAlgorithmMismatch));
         }
-        let issuer = fields.take(Tag::SEQUENCE, Rule::NameSyntax)?;
-        let validity = fields.take(Tag::SEQUENCE, Rule::Time)?;
-        let subject = fields.take(Tag::SEQUENCE, Rule::NameSyntax)?;
-        let public_key = fields.take(Tag::SEQUENCE, Rule::PublicKeySyntax)?;
+        let issuer = fields.required(Tag::Sequence, Rule::NameSyntax)?;
+        let validity = fields.required(Tag::Sequence, Rule::Time)?;
+        let subject = fields.required(Tag::Sequence, Rule::NameSyntax)?;
+        let public_key = fields.required(Tag::Sequence, Rule::PublicKeySyntax)?;
         // issuerUniqueID and subjectUniqueID: obsolete, without meaning here.
         fields.optional(implicit(1));
         fields.optional(implicit(2));
@@ -101,9 +112,8 @@ impl<'a> Certificate<'a> {
             Validity::parse(validity)?;
         let issuer = Name::parse(issuer)?;
         let subject = Name::parse(subject)?;
-        let key_info = public_key.encoded();
         let public_key = PublicKey::parse(public_key)?;
-        let mut known = Extensions::default();
+        let mut known = Extensions::NONE;
         if let Some(tagged) = extensions {
             known.read(budget, tagged)?;
         }
@@ -118,7 +128,6 @@ impl<'a> Certificate<'a> {
             not_before,
             not_after,
             has_early_generalized_time,
-            key_info,
             public_key,
             extensions: known,
         })
@@ -175,7 +184,7 @@ impl<'a> Certificate<'a> {
     /// The DER SubjectPublicKeyInfo.
     #[must_use]
     pub const fn key_info(&self) -> &'a [u8] {
-        self.key_info
+        self.public_key.der
     }
 
     /// The public key in the encoding of [`AsymAlgorithm`](spdm_crypto::AsymAlgorithm); for
@@ -205,12 +214,14 @@ impl<'a> Certificate<'a> {
 
     /// The key purposes of extKeyUsage, in their order.
     pub fn extended_key_usage(&self) -> impl Iterator<Item = Oid<'a>> + use<'a> {
-        self.extensions.extended_key_usage.into_iter().filter_map(Element::oid)
+        // Every one of them: a list with anything else is refused where it is read.
+        self.extensions.extended_key_usage.elements().filter_map(Element::oid)
     }
 
     /// The object identifiers in the SPDM extension, in their order (DSP0274, id-DMTF-SPDM-extension).
     pub fn spdm_oids(&self) -> impl Iterator<Item = Oid<'a>> + use<'a> {
-        self.extensions.spdm.into_iter().filter_map(spdm_oid)
+        // Every one of them: a list with anything else is refused where it is read.
+        self.extensions.spdm.elements().filter_map(spdm_oid)
     }
 
     /// Whether the SPDM extension says that this certificate identifies hardware.
@@ -241,11 +252,12 @@ impl<'a> Certificate<'a> {
         self.extensions.name_constraints.is_some()
     }
 
-    /// What the DICE extensions (TCG) say of the device's firmware. Nothing of it was compared with anything.
-    pub fn dice_infos(&self) -> impl Iterator<Item = DiceInfo<'a>> + use<'a> {
-        let one = self.extensions.value_of(Oid::TCB_INFO).into_iter().map(DiceInfo::parse);
-        let several = self.extensions.value_of(Oid::MULTI_TCB_INFO);
-        one.chain(several.into_iter().flat_map(DiceInfo::parse_all))
+    /// The content of the extension with this identifier, still encoded, where there is one; `oid` is the content
+    /// of its OBJECT IDENTIFIER: [`Oid::as_bytes`]. Of extensions that this crate does not evaluate the bytes are not
+    /// necessarily DER.
+    #[must_use]
+    pub fn extension(&self, oid: &[u8]) -> Option<Untrusted<&'a [u8]>> {
+        self.extensions.value_of(oid).map(Untrusted::new)
     }
 
     /// The first DMTF otherName, `manufacturer:product:serial`, where there is one that is a UTF8String.
@@ -285,6 +297,10 @@ impl<'a> Certificate<'a> {
         &self.extensions
     }
 
+    pub(crate) const fn subject_alt_name(&self) -> Option<SubjectAltName<'a>> {
+        self.extensions.subject_alt_name
+    }
+
     pub(crate) const fn name_constraints(&self) -> Option<NameConstraints<'a>> {
         self.extensions.name_constraints
     }
@@ -304,11 +320,11 @@ impl PartialEq for Certificate<'_> {
 impl Eq for Certificate<'_> {}
 
 /// `version [0] EXPLICIT INTEGER`: 2 means v3.
-fn check_version(fields: &mut Fields<'_>) -> Result<(), Fault> {
-    let wrong = fields.fault(Rule::Version);
-    let mut version = fields.optional(explicit(0)).ok_or(wrong)?.fields();
-    match version.element() {
-        Some(number) if number.tag() == Tag::INTEGER && number.content() == [2] => {
+fn check_version(fields: &mut Elements<'_>) -> Result<(), Defect> {
+    let wrong = fields.defect(Rule::Version);
+    let mut version = fields.optional(explicit(0)).ok_or(wrong)?.inside().elements();
+    match version.next() {
+        Some(number) if number.tag() == Tag::Integer && number.content() == [2] => {
             version.finish(Rule::Version)
         }
         _ => Err(wrong),
@@ -323,15 +339,15 @@ struct Validity {
 }
 
 impl Validity {
-    fn parse(validity: Element<'_>) -> Result<Self, Fault> {
-        let mut fields = validity.fields();
-        let (Some(first), Some(last)) = (fields.element(), fields.element()) else {
-            return Err(validity.fault(Rule::Time));
+    fn parse(validity: Element<'_>) -> Result<Self, Defect> {
+        let mut fields = validity.inside().elements();
+        let (Some(first), Some(last)) = (fields.next(), fields.next()) else {
+            return Err(validity.defect(Rule::Time));
         };
         let (not_before, not_after) = (Time::parse(first)?, Time::parse(last)?);
         fields.finish(Rule::Time)?;
         if not_before.unix() > not_after.unix() {
-            return Err(validity.fault(Rule::ValidityOrder));
+            return Err(validity.defect(Rule::ValidityOrder));
         }
         let has_early_generalized_time =
             not_before.is_early_generalized(first) || not_after.is_early_generalized(last);
@@ -341,7 +357,7 @@ impl Validity {
 
 #[cfg(test)]
 mod tests {
-    use super::{Certificate, ChainError, Check, Fault, Rule, Untrusted};
+    use super::{Budget, Certificate, ChainError, Check, Defect, Rule, Untrusted};
     use crate::oid::Oid;
     use crate::testing::{
         ECDSA_SHA256, Template, certificates, dmtf, other_name, subject_alt_name, tlv,
@@ -349,8 +365,12 @@ mod tests {
     use std::string::ToString;
     use std::vec::Vec;
 
+    fn read(der: &[u8]) -> Result<Certificate<'_>, Defect> {
+        Certificate::from_der(&mut Budget::new(), der)
+    }
+
     fn rule_of(der: &[u8]) -> Option<Rule> {
-        Certificate::from_der(der).err().map(|fault| fault.rule)
+        read(der).err().map(|defect| defect.rule)
     }
 
     #[test]
@@ -359,7 +379,7 @@ mod tests {
         let mut leaf = Template::leaf("CA");
         leaf.extensions.push(subject_alt_name(&[dmtf_name]));
         let der = leaf.signed_by("CA");
-        let certificate = Certificate::from_der(&der).unwrap();
+        let certificate = read(&der).unwrap();
         assert_eq!(certificate.der(), der);
         assert_eq!(certificate.serial(), [7]);
         assert_eq!(certificate.issuer().to_string(), "CN=CA");
@@ -423,7 +443,7 @@ mod tests {
     #[test]
     fn signature_consists_of_whole_bytes() {
         let mut der = certificates(0).remove(0);
-        let signature = Certificate::from_der(&der).unwrap().signature().len();
+        let signature = read(&der).unwrap().signature().len();
         // Tag, length and the count of unused bits come before it; then the last bits are free.
         let at = der.len() - signature - 3;
         der[at + 2] = 1;
@@ -438,9 +458,9 @@ mod tests {
         let mut der = certificates(0).remove(0);
         let len = der.len();
         der.extend([5, 0]);
-        let fault = Fault::new(Rule::CertificateSyntax, &der[len..]);
-        assert_eq!(fault.offset_in(&der), len);
-        assert_eq!(Certificate::from_der(&der), Err(fault));
+        let defect = Defect::new(Rule::CertificateSyntax, &der[len..]);
+        assert_eq!(defect.offset_in(&der), Some(len));
+        assert_eq!(read(&der), Err(defect));
     }
 
     #[test]

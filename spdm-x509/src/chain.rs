@@ -1,14 +1,15 @@
 //! The certificate chain structure ("Certificate chain format" in DSP0274) that GET_CERTIFICATE transports.
 
+use der::Tag;
 use spdm_codec::{CertChain, DecodeErrorKind, SlotId, SpdmVersion};
 use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider};
 use spdm_untrusted::Untrusted;
 
 use crate::certificate::Certificate;
 use crate::error::{ChainError, Check};
-use crate::public_key::KeyAlgorithm;
+use crate::field::certificate_error;
 use crate::rule::Rule;
-use crate::tlv::{Budget, Element, Tag};
+use crate::tlv::{Budget, RawElement};
 
 /// `CertModel` (DSP0274 1.3): what the chain of a slot certifies.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -90,24 +91,7 @@ impl<'c> Chain<'c> {
         context: ChainContext,
         provider: &Provider,
     ) -> Result<Self, ChainError> {
-        if !provider.hash.supports(context.hash) {
-            return Err(format_error(Rule::UnsupportedHash));
-        }
-        if !provider.supports(context.asym, context.hash) {
-            return Err(format_error(Rule::UnsupportedAsym));
-        }
-        let certificates = split_structure(raw, &context)?.certificates;
-        let bytes = raw.into_inner_less_safe();
-        let Listed { count, leaf_at, leaf_key, key_algorithm } =
-            check_certificates(bytes, certificates)?;
-        let refused = |rule| format_error(rule).in_certificate(count - 1);
-        if !key_algorithm.fits(context.asym) {
-            return Err(refused(Rule::KeyAlgorithm));
-        }
-        provider.check_key(context.asym, leaf_key).map_err(|_| refused(Rule::InvalidKey))?;
-        let digest = provider.hash.digest(context.hash, &[bytes]);
-        let digest = digest.map_err(|_| format_error(Rule::UnsupportedHash))?;
-        Ok(Self { context, count, digest, bytes, leaf_at, leaf_key })
+        ParsedChain::parse(raw, context, provider).map(|parsed| parsed.chain)
     }
 
     /// The slot that it is from.
@@ -152,31 +136,22 @@ impl<'c> Chain<'c> {
         self.count
     }
 
-    /// The certificates, from the root's side to the leaf.
+    /// The certificates, from the root's side to the leaf; each is read once more.
     pub fn certificates(&self) -> impl Iterator<Item = Certificate<'c>> + use<'c> {
-        let mut rest = self.encoded_certificates();
-        core::iter::from_fn(move || next_certificate(&mut rest))
+        self.certificate_ders().map(Certificate::again)
     }
 
-    /// The DER encodings of the certificates, from the root's side to the leaf.
+    /// The DER encodings of the certificates, from the root's side to the leaf: as many as
+    /// [`Self::certificate_count`] says.
     pub fn certificate_ders(&self) -> impl Iterator<Item = &'c [u8]> + use<'c> {
-        let mut rest = self.encoded_certificates();
-        core::iter::from_fn(move || next_der(&mut rest))
+        let mut rest = self.bytes.get(self.certificates_at()..).unwrap_or_default();
+        (0..self.count).map(move |_| next_der(&mut rest))
     }
 
-    fn encoded_certificates(&self) -> &'c [u8] {
-        self.bytes.get(self.certificates_at()..).unwrap_or_default()
-    }
-
-    /// The last certificate, whose key the peer has to prove possession of. It was read once, and so can be read
-    /// again: it is there.
+    /// The last certificate, whose key the peer has to prove possession of; it is read once more.
     #[must_use]
-    pub fn leaf(&self) -> Option<Certificate<'c>> {
-        Certificate::read_again(self.leaf_der()).ok()
-    }
-
-    pub(crate) fn leaf_der(&self) -> &'c [u8] {
-        self.bytes.get(self.leaf_at..).unwrap_or_default()
+    pub fn leaf(&self) -> Certificate<'c> {
+        Certificate::again(self.bytes.get(self.leaf_at..).unwrap_or_default())
     }
 
     /// The leaf's public key: valid, of the negotiated algorithm and in its encoding
@@ -187,17 +162,100 @@ impl<'c> Chain<'c> {
     }
 }
 
-/// Splits off the next certificate. All of them were read once: none is left out.
-#[inline(never)]
-fn next_der<'c>(rest: &mut &'c [u8]) -> Option<&'c [u8]> {
-    let (certificate, behind) = Element::split(rest).ok()?;
-    *rest = behind;
-    Some(certificate.encoded())
+/// Splits off the next certificate, whose bounds [`ParsedChain::parse`] found before. If they were not to be found
+/// again, this and all that follow would be without a byte, and so [`Certificate::UNREADABLE`].
+fn next_der<'c>(rest: &mut &'c [u8]) -> &'c [u8] {
+    match RawElement::split(rest) {
+        Ok((certificate, behind)) => {
+            *rest = behind;
+            certificate.encoded()
+        }
+        Err(_) => &[],
+    }
 }
 
-#[inline(never)]
-fn next_certificate<'c>(rest: &mut &'c [u8]) -> Option<Certificate<'c>> {
-    Certificate::read_again(next_der(rest)?).ok()
+/// How many certificates [`ParsedChain`] keeps: chains of real devices have three to six.
+const KEPT: usize = 8;
+
+/// A [`Chain`] with what was read of its certificates, so that a policy need not read them again. It is large (some
+/// hundred bytes a certificate): for the moment between [`Self::parse`] and [`Self::appraise`].
+///
+/// Certificates behind the eighth are not kept, but read again where they are asked for.
+#[derive(Clone, Debug)]
+pub struct ParsedChain<'c> {
+    chain: Chain<'c>,
+    kept: [Certificate<'c>; KEPT],
+}
+
+impl<'c> ParsedChain<'c> {
+    /// Does what [`Chain::parse`] does.
+    ///
+    /// # Errors
+    /// Those of [`Chain::parse`].
+    pub fn parse(
+        raw: Untrusted<&'c [u8]>,
+        context: ChainContext,
+        provider: &Provider,
+    ) -> Result<Self, ChainError> {
+        if !provider.hash.supports(context.hash) {
+            return Err(format_error(Rule::UnsupportedHash));
+        }
+        if !provider.supports(context.asym, context.hash) {
+            return Err(format_error(Rule::UnsupportedAsym));
+        }
+        let certificates = split_structure(raw, &context)?.certificates;
+        let bytes = raw.into_inner_less_safe();
+        let mut kept = [Certificate::UNREADABLE; KEPT];
+        let Last { count, leaf_at, leaf } = read_certificates(bytes, certificates, &mut kept)?;
+        let refused = |rule| format_error(rule).in_certificate(count - 1);
+        if !leaf.key_algorithm().fits(context.asym) {
+            return Err(refused(Rule::KeyAlgorithm));
+        }
+        let leaf_key = leaf.key();
+        provider.check_key(context.asym, leaf_key).map_err(|_| refused(Rule::InvalidKey))?;
+        let digest = provider.hash.digest(context.hash, &[bytes]);
+        let digest = digest.map_err(|_| format_error(Rule::UnsupportedHash))?;
+        Ok(Self { chain: Chain { context, count, digest, bytes, leaf_at, leaf_key }, kept })
+    }
+
+    /// Reads the certificates of a chain once more.
+    pub(crate) fn again(chain: &Chain<'c>) -> Self {
+        let mut kept = [Certificate::UNREADABLE; KEPT];
+        for (place, certificate) in kept.iter_mut().zip(chain.certificates()) {
+            *place = certificate;
+        }
+        Self { chain: *chain, kept }
+    }
+
+    /// The chain.
+    #[must_use]
+    pub const fn chain(&self) -> &Chain<'c> {
+        &self.chain
+    }
+
+    /// The certificates with their numbers.
+    pub(crate) fn certificates(&self) -> impl Iterator<Item = (u16, Certificate<'c>)> {
+        (0..).zip(self.chain.certificate_ders()).map(|(index, der)| {
+            let kept = self.kept.get(usize::from(index)).copied();
+            (index, kept.unwrap_or_else(|| Certificate::again(der)))
+        })
+    }
+
+    /// This certificate; [`Certificate::UNREADABLE`] where the chain has less.
+    pub(crate) fn certificate(&self, index: u16) -> Certificate<'c> {
+        match self.kept.get(usize::from(index)) {
+            Some(kept) => *kept,
+            None => {
+                let der = self.chain.certificate_ders().nth(index.into());
+                Certificate::again(der.unwrap_or_default())
+            }
+        }
+    }
+
+    /// The last one.
+    pub(crate) fn leaf(&self) -> Certificate<'c> {
+        self.certificate(self.chain.count - 1)
+    }
 }
 
 const fn format_error(rule: Rule) -> ChainError {
@@ -219,45 +277,38 @@ fn split_structure<'c>(
     })
 }
 
-/// What the certificates of a chain come to.
-struct Listed<'c> {
+/// The last certificate of a chain.
+struct Last<'c> {
     count: u16,
     leaf_at: usize,
-    leaf_key: &'c [u8],
-    key_algorithm: KeyAlgorithm<'c>,
+    leaf: Certificate<'c>,
 }
 
-/// Reads every certificate.
-fn check_certificates<'c>(
+/// Reads every certificate, and keeps the first ones.
+fn read_certificates<'c>(
     bytes: &'c [u8],
     certificates: &'c [u8],
-) -> Result<Listed<'c>, ChainError> {
-    let mut listed = None;
+    kept: &mut [Certificate<'c>; KEPT],
+) -> Result<Last<'c>, ChainError> {
+    let mut last = None;
     let mut budget = Budget::new();
     let mut rest = certificates;
     for index in 0..u16::MAX {
         let at = bytes.len() - rest.len();
         if rest.is_empty() {
-            return listed.ok_or_else(|| format_error(Rule::NoCertificate).at(at));
+            return last.ok_or_else(|| format_error(Rule::NoCertificate).at(at));
         }
-        let (der, behind) = match Element::split(rest) {
-            Ok((element, behind)) if element.tag() == Tag::SEQUENCE => (element.encoded(), behind),
+        let (der, behind) = match RawElement::split(rest) {
+            Ok((element, behind)) if element.tag() == Tag::Sequence => (element.encoded(), behind),
             _ => return Err(format_error(Rule::CertificateBounds).in_certificate(index).at(at)),
         };
-        match Certificate::from_der_within(&mut budget, der) {
-            Ok(certificate) => {
-                listed = Some(Listed {
-                    count: index + 1,
-                    leaf_at: at,
-                    leaf_key: certificate.key(),
-                    key_algorithm: certificate.key_algorithm(),
-                });
-            }
-            Err(fault) => {
-                let error = fault.during_certificate(Check::Format, at, der);
-                return Err(error.in_certificate(index));
-            }
+        let leaf = Certificate::from_der(&mut budget, der).map_err(|defect| {
+            certificate_error(defect, Check::Format, at, der).in_certificate(index)
+        })?;
+        if let Some(place) = kept.get_mut(usize::from(index)) {
+            *place = leaf;
         }
+        last = Some(Last { count: index + 1, leaf_at: at, leaf });
         rest = behind;
     }
     Err(format_error(Rule::TooManyCertificates))
@@ -291,7 +342,7 @@ mod tests {
         assert_eq!(chain.certificate_count(), 3);
         assert_eq!(chain.certificate_ders().collect::<Vec<_>>(), certificates);
         assert_eq!(chain.certificates().count(), 3);
-        assert_eq!(chain.leaf().unwrap().der(), certificates[2]);
+        assert_eq!(chain.leaf().der(), certificates[2]);
         assert_eq!(chain.leaf_key(), key("Leaf").public_key());
         assert_eq!(*chain.digest(), PROVIDER.hash.digest(HASH, &[&bytes]).unwrap());
         assert_eq!(chain.slot(), CONTEXT.slot);
@@ -384,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_in_a_certificate_names_it() {
+    fn a_defect_in_a_certificate_names_it() {
         let mut certificates = certificates(1);
         let mut malformed = Template::authority("Root", "CA 1");
         malformed.version.clear();

@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use crate::field::field_at;
 use crate::rule::Rule;
 
 /// The check that failed, in the order of reports.
@@ -76,8 +75,8 @@ impl ChainError {
         self
     }
 
-    pub(crate) const fn at(mut self, at: usize) -> Self {
-        self.at = Some(at);
+    pub(crate) fn at(mut self, at: impl Into<Option<usize>>) -> Self {
+        self.at = at.into();
         self
     }
 }
@@ -97,48 +96,10 @@ impl fmt::Display for ChainError {
 
 impl core::error::Error for ChainError {}
 
-/// A broken rule at a place in the DER at hand; becomes a [`ChainError`] where check and certificate are known.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Fault {
-    pub(crate) rule: Rule,
-    /// The address of the place: what is read need not keep account of offsets.
-    address: usize,
-}
-
-impl Fault {
-    /// `rule` is broken where `place` starts.
-    pub(crate) fn new(rule: Rule, place: &[u8]) -> Self {
-        Self { rule, address: place.as_ptr().addr() }
-    }
-
-    /// The offset in `der`, in bytes.
-    pub(crate) fn offset_in(self, der: &[u8]) -> usize {
-        self.address.wrapping_sub(der.as_ptr().addr()).min(der.len())
-    }
-
-    /// The error of `check`, where the DER at hand starts `base` bytes into the chain.
-    pub(crate) fn during(self, check: Check, base: usize, der: &[u8]) -> ChainError {
-        ChainError::new(check, self.rule).at(base.saturating_add(self.offset_in(der)))
-    }
-
-    /// The same for the certificate `der`, with the field that the offset lies in.
-    pub(crate) fn during_certificate(self, check: Check, base: usize, der: &[u8]) -> ChainError {
-        let error = self.during(check, base, der);
-        let field = match self.rule {
-            Rule::Der
-            | Rule::Nesting
-            | Rule::TooManyElements
-            | Rule::CertificateSyntax
-            | Rule::NameSyntax => field_at(der, self.offset_in(der)),
-            _ => error.field,
-        };
-        ChainError { field, ..error }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{ChainError, Check, Fault, Rule};
+    use super::{ChainError, Check, Rule};
+    use crate::defect::Defect;
     use std::format;
     use std::string::ToString;
 
@@ -163,7 +124,7 @@ mod tests {
     #[test]
     fn an_error_says_where() {
         let der = [0; 9];
-        let error = Fault::new(Rule::Der, &der[7..]).during(Check::Format, 40, &der);
+        let error = Defect::new(Rule::Der, &der[7..]).during(Check::Format, 40, &der);
         let error = error.in_certificate(2);
         assert_eq!(error.to_string(), "certificate 2: the encoding is not DER (byte 47)");
         let error = ChainError::new(Check::Anchor, Rule::NoTrustAnchor);
@@ -171,16 +132,5 @@ mod tests {
             format!("{}: {error}", error.check),
             "chain.anchor: no trust anchor is configured"
         );
-    }
-
-    #[test]
-    fn the_place_of_a_fault_is_within() {
-        let der = [0; 9];
-        let (before, der) = der.split_at(1);
-        assert_eq!(Fault::new(Rule::Der, der).offset_in(der), 0);
-        assert_eq!(Fault::new(Rule::Der, &der[8..]).offset_in(der), 8);
-        // Of what lies elsewhere nothing is known.
-        assert_eq!(Fault::new(Rule::Der, before).offset_in(der), 8);
-        assert_eq!(Fault::new(Rule::Der, &[]).offset_in(der), 8);
     }
 }

@@ -2,27 +2,31 @@
 
 use core::fmt;
 
-use crate::certificate::Certificate;
-use crate::error::Fault;
+use der::Tag;
+
+use crate::defect::Defect;
 use crate::name_constraints::NameConstraints;
 use crate::oid::Oid;
 use crate::rule::Rule;
 use crate::subject_alt_name::SubjectAltName;
-use crate::tlv::{Budget, Element, Fields, Tag, check_strict_within};
+use crate::tlv::{Budget, Checked, Element, Elements};
+
+/// The most extensions that one certificate may have.
+pub(crate) const MAX_EXTENSIONS: usize = 32;
 
 /// All extensions of a certificate, the known ones taken apart.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Extensions<'a> {
     pub(crate) basic_constraints: Option<BasicConstraints>,
     pub(crate) key_usage: Option<KeyUsage>,
     /// The object identifiers of extKeyUsage, none where it is absent.
-    pub(crate) extended_key_usage: Fields<'a>,
+    pub(crate) extended_key_usage: Checked<'a>,
     pub(crate) subject_alt_name: Option<SubjectAltName<'a>>,
     /// The entries of the SPDM extension, none where it is absent.
-    pub(crate) spdm: Fields<'a>,
+    pub(crate) spdm: Checked<'a>,
     pub(crate) name_constraints: Option<NameConstraints<'a>>,
     /// All of them.
-    list: Fields<'a>,
+    list: Checked<'a>,
     pub(crate) has_unknown_critical: bool,
     pub(crate) has_critical_dice: bool,
     pub(crate) has_explicit_false: bool,
@@ -30,36 +34,50 @@ pub(crate) struct Extensions<'a> {
 }
 
 impl<'a> Extensions<'a> {
-    /// Reads the content of `extensions [3] EXPLICIT` into what has none yet.
-    pub(crate) fn read(&mut self, budget: &mut Budget, tagged: Element<'a>) -> Result<(), Fault> {
-        let list = Element::only(tagged.content(), Tag::SEQUENCE, Rule::ExtensionSyntax)?;
-        let mut fields = list.fields();
-        if fields.is_empty() {
-            return Err(list.fault(Rule::ExtensionSyntax));
+    pub(crate) const NONE: Self = Self {
+        basic_constraints: None,
+        key_usage: None,
+        extended_key_usage: Checked::EMPTY,
+        subject_alt_name: None,
+        spdm: Checked::EMPTY,
+        name_constraints: None,
+        list: Checked::EMPTY,
+        has_unknown_critical: false,
+        has_critical_dice: false,
+        has_explicit_false: false,
+        has_untrimmed_key_usage: false,
+    };
+
+    /// Reads `extensions [3] EXPLICIT` into what has none yet.
+    pub(crate) fn read(&mut self, budget: &mut Budget, tagged: Element<'a>) -> Result<(), Defect> {
+        let list = tagged.inside().only(Tag::Sequence, Rule::ExtensionSyntax)?;
+        if list.inside().is_empty() {
+            return Err(list.defect(Rule::ExtensionSyntax));
         }
-        self.list = fields;
-        let mut seen = [None; Certificate::MAX_EXTENSIONS];
-        let mut count = 0;
-        while let Some(element) = fields.element() {
+        self.list = list.inside();
+        let mut seen = [Oid::EMPTY; MAX_EXTENSIONS];
+        for (count, element) in self.list.elements().enumerate() {
             let extension = Extension::parse(element)?;
-            if seen.contains(&Some(extension.oid)) {
-                return Err(element.fault(Rule::DuplicateExtension));
+            if seen.get(..count).is_some_and(|seen| seen.contains(&extension.oid)) {
+                return Err(element.defect(Rule::DuplicateExtension));
             }
             let place = seen.get_mut(count);
-            *place.ok_or_else(|| element.fault(Rule::TooManyExtensions))? = Some(extension.oid);
-            count += 1;
+            *place.ok_or_else(|| element.defect(Rule::TooManyExtensions))? = extension.oid;
             self.add(budget, &extension)?;
         }
-        fields.finish(Rule::ExtensionSyntax)
+        Ok(())
     }
 
-    /// The value of the extension `oid`, still encoded, where there is one.
-    pub(crate) fn value_of(&self, oid: Oid<'_>) -> Option<&'a [u8]> {
-        let mut extensions = self.list.into_iter().filter_map(|one| Extension::parse(one).ok());
-        extensions.find(|extension| extension.oid == oid).map(|extension| extension.octets)
+    /// The value of the extension with this identifier, still encoded, where there is one.
+    pub(crate) fn value_of(&self, oid: &[u8]) -> Option<&'a [u8]> {
+        // `read` refuses a certificate with an extension that cannot be read.
+        let mut extensions = self.list.elements().filter_map(|one| Extension::parse(one).ok());
+        extensions
+            .find(|extension| extension.oid.as_bytes() == oid)
+            .map(|extension| extension.octets)
     }
 
-    fn add(&mut self, budget: &mut Budget, extension: &Extension<'a>) -> Result<(), Fault> {
+    fn add(&mut self, budget: &mut Budget, extension: &Extension<'a>) -> Result<(), Defect> {
         let is_critical = extension.critical == Flag::True;
         self.has_explicit_false |= extension.critical == Flag::False;
         match extension.oid.find(KINDS) {
@@ -75,7 +93,7 @@ impl<'a> Extensions<'a> {
         }
     }
 
-    fn add_value(&mut self, kind: Kind, value: Element<'a>) -> Result<(), Fault> {
+    fn add_value(&mut self, kind: Kind, value: Element<'a>) -> Result<(), Defect> {
         match kind {
             Kind::BasicConstraints => {
                 let (constraints, flag) = BasicConstraints::parse(value)?;
@@ -114,15 +132,15 @@ enum Kind {
 
 /// Each with the type of its value, and the rule that another one breaks.
 const KINDS: &[(Oid<'static>, (Kind, Tag, Rule))] = &[
-    (Oid::BASIC_CONSTRAINTS, (Kind::BasicConstraints, Tag::SEQUENCE, Rule::BasicConstraintsSyntax)),
-    (Oid::KEY_USAGE, (Kind::KeyUsage, Tag::BIT_STRING, Rule::KeyUsageSyntax)),
+    (Oid::BASIC_CONSTRAINTS, (Kind::BasicConstraints, Tag::Sequence, Rule::BasicConstraintsSyntax)),
+    (Oid::KEY_USAGE, (Kind::KeyUsage, Tag::BitString, Rule::KeyUsageSyntax)),
     (
         Oid::EXTENDED_KEY_USAGE,
-        (Kind::ExtendedKeyUsage, Tag::SEQUENCE, Rule::ExtendedKeyUsageSyntax),
+        (Kind::ExtendedKeyUsage, Tag::Sequence, Rule::ExtendedKeyUsageSyntax),
     ),
-    (Oid::SUBJECT_ALT_NAME, (Kind::SubjectAltName, Tag::SEQUENCE, Rule::SanSyntax)),
-    (Oid::DMTF_SPDM_EXTENSION, (Kind::Spdm, Tag::SEQUENCE, Rule::SpdmExtensionSyntax)),
-    (Oid::NAME_CONSTRAINTS, (Kind::NameConstraints, Tag::SEQUENCE, Rule::NameConstraintsSyntax)),
+    (Oid::SUBJECT_ALT_NAME, (Kind::SubjectAltName, Tag::Sequence, Rule::SanSyntax)),
+    (Oid::DMTF_SPDM_EXTENSION, (Kind::Spdm, Tag::Sequence, Rule::SpdmExtensionSyntax)),
+    (Oid::NAME_CONSTRAINTS, (Kind::NameConstraints, Tag::Sequence, Rule::NameConstraintsSyntax)),
 ];
 
 /// One extension, its value still encoded.
@@ -134,23 +152,22 @@ struct Extension<'a> {
 }
 
 impl<'a> Extension<'a> {
-    fn parse(element: Element<'a>) -> Result<Self, Fault> {
-        let malformed = element.fault(Rule::ExtensionSyntax);
-        if element.tag() != Tag::SEQUENCE {
+    fn parse(element: Element<'a>) -> Result<Self, Defect> {
+        let malformed = element.defect(Rule::ExtensionSyntax);
+        if element.tag() != Tag::Sequence {
             return Err(malformed);
         }
-        let mut fields = element.fields();
-        let oid = fields.element().and_then(Element::oid).ok_or(malformed)?;
+        let mut fields = element.inside().elements();
+        let oid = fields.next().and_then(Element::oid).ok_or(malformed)?;
         let critical = Flag::take(&mut fields);
-        let octets = fields.take(Tag::OCTET_STRING, Rule::ExtensionSyntax)?;
+        let octets = fields.required(Tag::OctetString, Rule::ExtensionSyntax)?;
         fields.finish(Rule::ExtensionSyntax)?;
         Ok(Self { oid, critical, octets: octets.content() })
     }
 
     /// The one element inside, which must have this tag.
-    fn value(&self, budget: &mut Budget, tag: Tag, rule: Rule) -> Result<Element<'a>, Fault> {
-        check_strict_within(budget, self.octets)?;
-        Element::only(self.octets, tag, rule)
+    fn value(&self, budget: &mut Budget, tag: Tag, rule: Rule) -> Result<Element<'a>, Defect> {
+        Checked::within(budget, self.octets)?.only(tag, rule)
     }
 }
 
@@ -165,8 +182,8 @@ enum Flag {
 }
 
 impl Flag {
-    fn take(fields: &mut Fields<'_>) -> Self {
-        match fields.optional(Tag::BOOLEAN) {
+    fn take(fields: &mut Elements<'_>) -> Self {
+        match fields.optional(Tag::Boolean) {
             Some(element) if element.content() == [0xFF] => Self::True,
             Some(_) => Self::False,
             None => Self::Absent,
@@ -186,12 +203,12 @@ pub struct BasicConstraints {
 }
 
 impl BasicConstraints {
-    fn parse(sequence: Element<'_>) -> Result<(Self, Flag), Fault> {
-        let malformed = sequence.fault(Rule::BasicConstraintsSyntax);
-        let mut fields = sequence.fields();
+    fn parse(sequence: Element<'_>) -> Result<(Self, Flag), Defect> {
+        let malformed = sequence.defect(Rule::BasicConstraintsSyntax);
+        let mut fields = sequence.inside().elements();
         let flag = Flag::take(&mut fields);
         let is_ca = flag == Flag::True;
-        let path_len = fields.element();
+        let path_len = fields.next();
         if path_len.is_some() && !is_ca {
             return Err(malformed);
         }
@@ -222,13 +239,13 @@ pub struct KeyUsage {
 }
 
 impl KeyUsage {
-    fn parse(bits: Element<'_>) -> Result<Self, Fault> {
+    fn parse(bits: Element<'_>) -> Result<Self, Defect> {
         match bits.content() {
             [unused, first] => Ok(Self { first: *first, second: None, unused: *unused }),
             [unused, first, second] => {
                 Ok(Self { first: *first, second: Some(*second), unused: *unused })
             }
-            _ => Err(bits.fault(Rule::KeyUsageSyntax)),
+            _ => Err(bits.defect(Rule::KeyUsageSyntax)),
         }
     }
 
@@ -277,29 +294,29 @@ fn check_oids<'a>(
     sequence: Element<'a>,
     oid: fn(Element<'a>) -> Option<Oid<'a>>,
     rule: Rule,
-) -> Result<Fields<'a>, Fault> {
-    let mut fields = sequence.fields();
-    if fields.is_empty() {
-        return Err(sequence.fault(rule));
+) -> Result<Checked<'a>, Defect> {
+    let list = sequence.inside();
+    if list.is_empty() {
+        return Err(sequence.defect(rule));
     }
-    while let Some(element) = fields.element() {
-        oid(element).ok_or_else(|| element.fault(rule))?;
+    for element in list.elements() {
+        oid(element).ok_or_else(|| element.defect(rule))?;
     }
-    fields.finish(rule)?;
-    Ok(sequence.fields())
+    Ok(list)
 }
 
 /// The identifier in `SEQUENCE { OBJECT IDENTIFIER, OCTET STRING OPTIONAL }` (DSP0274, id-DMTF-SPDM-extension).
 pub(crate) fn spdm_oid(element: Element<'_>) -> Option<Oid<'_>> {
-    let mut fields = element.fields();
-    let oid = fields.element()?.oid()?;
-    fields.optional(Tag::OCTET_STRING);
-    (element.tag() == Tag::SEQUENCE && fields.is_empty()).then_some(oid)
+    let mut fields = element.inside().elements();
+    let oid = fields.next()?.oid()?;
+    fields.optional(Tag::OctetString);
+    (element.tag() == Tag::Sequence && fields.is_empty()).then_some(oid)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BasicConstraints, Certificate, Rule};
+    use super::{BasicConstraints, Rule};
+    use crate::certificate::Certificate;
     use crate::testing::{
         FALSE, SUBJECT_ALT_NAME, TRUE, Template, basic_constraints, dmtf, extended_key_usage,
         extension, key_usage, other_name, subject_alt_name, tlv,
@@ -311,7 +328,9 @@ mod tests {
     }
 
     fn rule_of(extensions: &[Vec<u8>]) -> Option<Rule> {
-        Certificate::from_der(&with(extensions)).err().map(|fault| fault.rule)
+        Certificate::parse(spdm_untrusted::Untrusted::new(&with(extensions)))
+            .err()
+            .map(|defect| defect.rule)
     }
 
     #[test]
@@ -324,7 +343,9 @@ mod tests {
         empty.subject = [empty.subject, empty.public_key, tlv(0xA3, &[&[0x30, 0]])].concat();
         empty.public_key = Vec::new();
         let der = empty.with(&[]).signed_by("CA");
-        let rule = Certificate::from_der(&der).err().map(|fault| fault.rule);
+        let rule = Certificate::parse(spdm_untrusted::Untrusted::new(&der))
+            .err()
+            .map(|defect| defect.rule);
         assert_eq!(rule, Some(Rule::ExtensionSyntax));
     }
 
@@ -342,7 +363,7 @@ mod tests {
     fn basic_constraints_forms() {
         let parsed = |fields: &[&[u8]]| {
             let der = with(&[basic_constraints(fields)]);
-            Certificate::from_der(&der)
+            Certificate::parse(spdm_untrusted::Untrusted::new(&der))
                 .map(|certificate| certificate.basic_constraints().unwrap())
                 .map_err(|fault| fault.rule)
         };
@@ -410,7 +431,7 @@ mod tests {
     #[test]
     fn purposes_in_their_order() {
         let der = with(&[extended_key_usage(&[4, 3])]);
-        let certificate = Certificate::from_der(&der).unwrap();
+        let certificate = Certificate::parse(spdm_untrusted::Untrusted::new(&der)).unwrap();
         let last: Vec<_> =
             certificate.extended_key_usage().map(|oid| oid.as_bytes().last().copied()).collect();
         assert_eq!(last, [Some(4), Some(3)]);

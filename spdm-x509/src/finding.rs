@@ -1,7 +1,7 @@
 //! One rule on one certificate, and what came of it: what verdicts are made of, and what explains them.
 
-use crate::appraisal::Ending;
 use crate::error::Check;
+use crate::outcome::Ending;
 use crate::rule::Rule;
 
 /// What came of one rule. [`Policy::explain`](crate::Policy::explain) hands them out in the order in which

@@ -1,5 +1,6 @@
 //! What a peer's signatures are verified with: a chain, or a key that was provisioned out of band.
 
+use der::Tag;
 use spdm_codec::KeySlot;
 use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider};
 use spdm_untrusted::Untrusted;
@@ -8,7 +9,7 @@ use crate::chain::Chain;
 use crate::error::{ChainError, Check};
 use crate::public_key::PublicKey;
 use crate::rule::Rule;
-use crate::tlv::{Element, Tag};
+use crate::tlv::Checked;
 
 /// A public key that was provisioned out of band, for slot 0xFF (DSP0274, PUB_KEY_ID_CAP).
 #[derive(Clone, Copy, Debug)]
@@ -79,9 +80,9 @@ impl<'k> ProvisionedKey<'k> {
 }
 
 fn read_public_key(der: &[u8]) -> Result<PublicKey<'_>, ChainError> {
-    Element::only_strict(der, Tag::SEQUENCE, Rule::PublicKeySyntax)
+    Checked::one(der, Tag::Sequence, Rule::PublicKeySyntax)
         .and_then(PublicKey::parse)
-        .map_err(|fault| fault.during(Check::Format, 0, der))
+        .map_err(|defect| defect.during(Check::Format, 0, der))
 }
 
 /// What a peer's signatures are verified with.
@@ -144,8 +145,8 @@ impl<'c> Identity<'c> {
 #[cfg(test)]
 mod tests {
     use super::{ChainError, Check, Identity, KeySlot, ProvisionedKey, Rule};
-    use crate::appraisal::Trusted;
     use crate::testing::{ASYM, HASH, certificates, key, parse, structure};
+    use crate::trusted::Trusted;
     use spdm_codec::SlotId;
     use spdm_crypto::rustcrypto::PROVIDER;
     use spdm_crypto::{AsymAlgorithm, Provider};

@@ -44,23 +44,27 @@
 // What mints certificates for the tests in here and for those beside names the crate in the same way.
 #[cfg(test)]
 extern crate self as spdm_x509;
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 mod anchor;
 mod appraisal;
 mod certificate;
 mod chain;
+mod defect;
 mod error;
 mod extension;
 mod field;
 mod finding;
 mod identity;
-mod leaf_profile;
+mod leaf;
+mod link_cache;
 mod links;
 mod name;
 mod name_constraints;
 mod oid;
+mod origin;
+mod outcome;
 mod path;
 mod policy;
 mod profile;
@@ -70,24 +74,26 @@ mod rule;
 mod san_policy;
 mod signature;
 mod subject_alt_name;
-mod tcb_info;
 #[cfg(test)]
 mod testing;
 mod text;
 mod time;
 mod tlv;
+mod trusted;
 
 pub use anchor::Anchor;
-pub use appraisal::{Appraisal, Outcome, Trusted, Verdict};
+pub use appraisal::{Appraisal, Conclusion};
 pub use certificate::Certificate;
-pub use chain::{CertModel, Chain, ChainContext};
+pub use chain::{CertModel, Chain, ChainContext, ParsedChain};
 pub use error::{ChainError, Check};
 pub use extension::{BasicConstraints, KeyUsage};
 pub use finding::{Finding, Ruling};
 pub use identity::{Identity, ProvisionedKey};
+pub use link_cache::{LinkCache, LinkId, LinkTable};
 pub use links::VerifiedLinks;
 pub use name::Name;
 pub use oid::Oid;
+pub use outcome::CheckOutcome;
 pub use policy::{Limits, Policy, ValidityCheck};
 pub use profile::{Demand, Profile, Tolerance};
 pub use public_key::KeyAlgorithm;
@@ -95,6 +101,6 @@ pub use revocation::{Revocation, Revocations};
 pub use rule::Rule;
 pub use san_policy::SanPolicy;
 pub use subject_alt_name::{GeneralName, OtherName};
-pub use tcb_info::{DiceInfo, Fwid, OperationalFlags, TcbInfo};
 pub use text::Text;
 pub use time::Time;
+pub use trusted::Trusted;

@@ -2,12 +2,10 @@
 
 use spdm_crypto::Digest;
 
-use crate::anchor::{Origin, Root};
-use crate::appraisal::{Appraisal, Trusted};
 use crate::chain::{Chain, ChainContext};
-use crate::error::ChainError;
 use crate::identity::Identity;
-use crate::policy::Policy;
+use crate::origin::{Origin, Root};
+use crate::trusted::Trusted;
 
 /// Proof that the certificates of one chain sign each other, from its trust anchor to its leaf.
 ///
@@ -41,7 +39,7 @@ impl VerifiedLinks {
     /// it. Where the path starts above the certificate that it started with before, the signatures between
     /// are not shown; nor is the one of a root that nobody vouches for.
     pub(crate) fn suffice(&self, chain: &Chain<'_>, origin: &Origin<'_>) -> bool {
-        let anchored = matches!(origin.root, Root::Anchored(_) | Root::Omitted(_));
+        let anchored = matches!(origin.root, Root::Anchored(_) | Root::Omitted);
         self.cover(chain) && anchored && self.first <= origin.first_judged()
     }
 }
@@ -61,35 +59,15 @@ impl Trusted<'_> {
     }
 }
 
-impl Policy<'_> {
-    /// [`Self::appraise`] that verifies no signature where `links` show all that count. Else, as for another
-    /// chain or for an anchor nearer to the root, it verifies them all.
-    pub fn appraise_known<'c>(&self, chain: &Chain<'c>, links: &VerifiedLinks) -> Appraisal<'c> {
-        self.judge(chain, Some(links), None)
-    }
-
-    /// [`Self::validate`] that verifies no signature where `links` show all that count.
-    ///
-    /// # Errors
-    /// The first failure of [`Self::appraise_known`], in the order of [`Check`](crate::Check).
-    pub fn validate_known<'c>(
-        &self,
-        chain: &Chain<'c>,
-        links: &VerifiedLinks,
-    ) -> Result<Trusted<'c>, ChainError> {
-        self.appraise_known(chain, links).into_trusted()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use core::cell::Cell;
 
-    use super::{Chain, ChainContext, ChainError, Policy};
+    use super::{Chain, ChainContext};
     use crate::anchor::Anchor;
-    use crate::error::Check;
+    use crate::error::{ChainError, Check};
     use crate::identity::ProvisionedKey;
-    use crate::policy::ValidityCheck;
+    use crate::policy::{Policy, ValidityCheck};
     use crate::profile::Profile;
     use crate::revocation::{Revocation, Revocations};
     use crate::rule::Rule;

@@ -2,91 +2,89 @@
 
 use core::fmt;
 
-use crate::error::Fault;
+use der::Tag;
+
+use crate::defect::Defect;
 use crate::oid::Oid;
 use crate::rule::Rule;
 use crate::text::Text;
-use crate::tlv::{Element, Fields, Tag};
+use crate::tlv::{Checked, Element};
 
 /// An issuer or a subject.
 ///
 /// `Display` writes the attributes in their order: `C=US, O=ACME, CN=Device`, special and unprintable
 /// characters escaped. Equality is that of the encodings.
 #[derive(Clone, Copy)]
-pub struct Name<'a>(Element<'a>);
+pub struct Name<'a> {
+    der: &'a [u8],
+    rdns: Checked<'a>,
+}
 
 impl<'a> Name<'a> {
-    pub(crate) fn parse(element: Element<'a>) -> Result<Self, Fault> {
-        check(element).map(|()| Self(element))
-    }
+    pub(crate) const EMPTY: Self = Self { der: &[], rdns: Checked::EMPTY };
 
-    fn rdns(self) -> Fields<'a> {
-        self.0.fields()
+    /// `SEQUENCE OF SET OF SEQUENCE { OBJECT IDENTIFIER, value }`.
+    pub(crate) fn parse(element: Element<'a>) -> Result<Self, Defect> {
+        if element.tag() != Tag::Sequence {
+            return Err(element.defect(Rule::NameSyntax));
+        }
+        let rdns = element.inside();
+        for rdn in rdns.elements() {
+            if rdn.tag() != Tag::Set || rdn.inside().is_empty() {
+                return Err(rdn.defect(Rule::NameSyntax));
+            }
+            for attribute in rdn.inside().elements() {
+                Attribute::parse(attribute)?;
+            }
+        }
+        Ok(Self { der: element.encoded(), rdns })
     }
 
     /// The DER encoding.
     #[must_use]
     pub const fn der(self) -> &'a [u8] {
-        self.0.encoded()
+        self.der
     }
 
     /// Whether there is no attribute at all.
     #[must_use]
     pub const fn is_empty(self) -> bool {
-        matches!(self.0.encoded(), [_, 0])
+        self.rdns.is_empty()
     }
 
     /// The number of attributes.
     pub(crate) fn len(self) -> usize {
-        self.rdns().into_iter().map(|rdn| rdn.fields().into_iter().count()).sum()
+        self.rdns.elements().map(|rdn| rdn.inside().elements().count()).sum()
     }
 
     /// Whether the name begins with all of `base`, byte by byte: what permits must not be lenient.
     pub(crate) fn is_below(self, base: Self) -> bool {
-        self.0.content().starts_with(base.0.content())
+        self.rdns.as_bytes().starts_with(base.rdns.as_bytes())
     }
 
     /// Whether the name could be meant to begin with `base`: what excludes must not be evaded by another
     /// string type, by case, by spaces, or by characters whose equality this crate does not know.
     pub(crate) fn may_be_below(self, base: Self) -> bool {
-        let mut rdns = self.rdns().into_iter();
-        base.rdns().into_iter().all(|base| {
+        let mut rdns = self.rdns.elements();
+        base.rdns.elements().all(|base| {
             rdns.next().is_some_and(|rdn| {
-                let mut wanted = base.fields().into_iter();
-                wanted.all(|wanted| rdn.fields().into_iter().any(|have| may_equal(wanted, have)))
+                let mut wanted = base.inside().elements();
+                wanted.all(|wanted| rdn.inside().elements().any(|have| may_equal(wanted, have)))
             })
         })
     }
 
     /// Whether an attribute is an email address.
     pub(crate) fn has_email(self) -> bool {
-        let attributes = self.rdns().into_iter().flat_map(|rdn| rdn.fields().into_iter());
+        let mut attributes = self.rdns.elements().flat_map(|rdn| rdn.inside().elements());
+        // An attribute that could not be read, which `parse` refuses, would count as one.
         attributes
-            .filter_map(|attribute| Attribute::parse(attribute).ok())
-            .any(|attribute| attribute.kind == Oid::EMAIL)
+            .any(|attribute| Attribute::parse(attribute).map_or(true, |it| it.kind == Oid::EMAIL))
     }
 }
 
-/// `SEQUENCE OF SET OF SEQUENCE { OBJECT IDENTIFIER, value }`.
-fn check(name: Element<'_>) -> Result<(), Fault> {
-    if name.tag() != Tag::SEQUENCE {
-        return Err(name.fault(Rule::NameSyntax));
-    }
-    let mut rdns = name.fields();
-    while let Some(rdn) = rdns.element() {
-        let mut attributes = rdn.fields();
-        if rdn.tag() != Tag::SET || attributes.is_empty() {
-            return Err(rdn.fault(Rule::NameSyntax));
-        }
-        while let Some(attribute) = attributes.element() {
-            Attribute::parse(attribute)?;
-        }
-        attributes.finish(Rule::NameSyntax)?;
-    }
-    rdns.finish(Rule::NameSyntax)
-}
-
-/// Whether two attributes could be meant to be the same.
+/// Whether two attributes could be meant to be the same. One that could not be read, which `Name::parse` refuses,
+/// could be any.
 fn may_equal(a: Element<'_>, b: Element<'_>) -> bool {
     let (Ok(a), Ok(b)) = (Attribute::parse(a), Attribute::parse(b)) else { return true };
     if a.kind != b.kind {
@@ -94,7 +92,7 @@ fn may_equal(a: Element<'_>, b: Element<'_>) -> bool {
     }
     let is_ascii = |value: Element<'_>| {
         let is_string =
-            matches!(value.tag(), Tag::UTF8_STRING | Tag::PRINTABLE_STRING | Tag::IA5_STRING);
+            matches!(value.tag(), Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
         is_string && value.content().iter().all(u8::is_ascii)
     };
     let (a, b) = (a.value, b.value);
@@ -134,10 +132,8 @@ impl Eq for Name<'_> {}
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
-        let mut rdns = self.rdns();
-        while let Some(rdn) = rdns.element() {
-            let mut attributes = rdn.fields();
-            while let Some(attribute) = attributes.element() {
+        for rdn in self.rdns.elements() {
+            for attribute in rdn.inside().elements() {
                 f.write_str(separator)?;
                 Attribute::parse(attribute).map_err(|_| fmt::Error)?.fmt(f)?;
                 separator = "+";
@@ -160,14 +156,14 @@ struct Attribute<'a> {
 }
 
 impl<'a> Attribute<'a> {
-    fn parse(element: Element<'a>) -> Result<Self, Fault> {
-        let malformed = element.fault(Rule::NameSyntax);
-        if element.tag() != Tag::SEQUENCE {
+    fn parse(element: Element<'a>) -> Result<Self, Defect> {
+        let malformed = element.defect(Rule::NameSyntax);
+        if element.tag() != Tag::Sequence {
             return Err(malformed);
         }
-        let mut fields = element.fields();
-        let kind = fields.element().and_then(Element::oid).ok_or(malformed)?;
-        let value = fields.element().ok_or(malformed)?;
+        let mut fields = element.inside().elements();
+        let kind = fields.next().and_then(Element::oid).ok_or(malformed)?;
+        let value = fields.next().ok_or(malformed)?;
         fields.finish(Rule::NameSyntax)?;
         Ok(Self { kind, value })
     }
@@ -179,8 +175,8 @@ impl<'a> Attribute<'a> {
             None => write!(f, "{}=", self.kind)?,
         }
         match self.value.tag() {
-            Tag::UTF8_STRING | Tag::PRINTABLE_STRING | Tag::IA5_STRING | Tag::TELETEX_STRING => {
-                Text(self.value.content()).write(f, ",+\"\\<>;=#")
+            Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::TeletexString => {
+                Text::new(self.value.content()).write(f, ",+\"\\<>;=#")
             }
             _ => {
                 f.write_str("#")?;
@@ -204,12 +200,12 @@ const SHORT_NAMES: &[(Oid<'static>, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, Name, Rule};
-    use crate::tlv::Element;
+    use super::{Defect, Name, Rule};
+    use crate::tlv::Checked;
     use std::string::ToString;
 
-    fn parse(der: &[u8]) -> Result<Name<'_>, Fault> {
-        Name::parse(Element::split(der)?.0)
+    fn parse(der: &[u8]) -> Result<Name<'_>, Defect> {
+        Name::parse(Checked::new(der)?.elements().next().unwrap())
     }
 
     #[test]
@@ -232,7 +228,7 @@ mod tests {
             (b"\x30\x0b\x31\x09\x30\x07\x06\x01\x2a\x05\x00\x05\x00", 11), // more than a value
         ];
         for (der, at) in bad {
-            assert_eq!(parse(der), Err(Fault::new(Rule::NameSyntax, &der[at..])), "{der:02x?}");
+            assert_eq!(parse(der), Err(Defect::new(Rule::NameSyntax, &der[at..])), "{der:02x?}");
         }
     }
 }

@@ -1,64 +1,58 @@
 //! nameConstraints (RFC 5280 §4.2.1.10): enforced for directory names; every other kind of name that is
 //! constrained and occurs is refused, which is the choice that the RFC leaves.
 
-use crate::certificate::Certificate;
-use crate::error::Fault;
+use der::Tag;
+
+use crate::defect::Defect;
 use crate::name::Name;
 use crate::rule::Rule;
-use crate::subject_alt_name::is_general_name;
-use crate::tlv::{Element, Fields, Tag, explicit};
+use crate::subject_alt_name::{SubjectAltName, context_number, is_general_name};
+use crate::tlv::{Checked, Element, explicit};
 
+/// The tag numbers of permittedSubtrees and excludedSubtrees.
+const PERMITTED: Tag = explicit(0);
+const EXCLUDED: Tag = explicit(1);
 /// The choice directoryName of GeneralName, which is EXPLICIT because Name is a CHOICE.
 const DIRECTORY_NAME: Tag = explicit(DIRECTORY);
-/// The tag numbers of permittedSubtrees and excludedSubtrees.
-const PERMITTED: u8 = 0;
-const EXCLUDED: u8 = 1;
 /// The numbers of choices of GeneralName.
-const DIRECTORY: u8 = 4;
-const MAIL: u8 = 1;
+const DIRECTORY: u32 = 4;
+const MAIL: u32 = 1;
 
 /// The extension, well formed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NameConstraints<'a> {
-    value: Element<'a>,
-    /// How many attributes and other names there are to compare with.
-    count: usize,
+    permitted: Subtrees<'a>,
+    excluded: Subtrees<'a>,
 }
 
 impl<'a> NameConstraints<'a> {
     /// `SEQUENCE { permittedSubtrees [0], excludedSubtrees [1] }`, one at least.
-    pub(crate) fn parse(value: Element<'a>) -> Result<Self, Fault> {
-        let mut fields = value.fields();
+    pub(crate) fn parse(value: Element<'a>) -> Result<Self, Defect> {
+        let mut fields = value.inside().elements();
         if fields.is_empty() {
-            return Err(value.fault(Rule::NameConstraintsSyntax));
+            return Err(value.defect(Rule::NameConstraintsSyntax));
         }
-        let mut count = 0;
-        for number in PERMITTED..=EXCLUDED {
-            if let Some(list) = fields.optional(explicit(number)) {
-                count += Subtrees::check(list)?;
-            }
-        }
+        let permitted = Subtrees::parse(fields.optional(PERMITTED))?;
+        let excluded = Subtrees::parse(fields.optional(EXCLUDED))?;
         fields.finish(Rule::NameConstraintsSyntax)?;
-        Ok(Self { value, count })
+        Ok(Self { permitted, excluded })
     }
 
-    /// The subtrees under this tag number, or none.
-    fn subtrees(&self, number: u8) -> Subtrees<'a> {
-        let list = self.value.fields().into_iter().find(|list| list.tag() == explicit(number));
-        Subtrees(list.map(Element::fields).unwrap_or_default())
+    /// How many attributes and other names there are to compare with.
+    const fn len(&self) -> usize {
+        self.permitted.len + self.excluded.len
     }
 
-    /// Whether every name of the certificate is within.
-    pub(crate) fn permit(&self, certificate: &Certificate<'_>) -> bool {
-        let subject = certificate.subject();
-        let mut names = certificate.general_names();
+    /// Whether every name of a certificate is within: its subject and those of subjectAltName.
+    fn permit(&self, subject: Name<'_>, names: Option<SubjectAltName<'_>>) -> bool {
+        let mut names = names.into_iter().flat_map(SubjectAltName::general_names);
         (subject.is_empty() || self.permit_directory_name(subject))
             && (!subject.has_email() || !self.constrain(MAIL))
             && names.all(|name| self.permit_name(name.0))
     }
 
     fn permit_name(&self, name: Element<'_>) -> bool {
-        match name.tag().context_number() {
+        match context_number(name) {
             Some(DIRECTORY) => {
                 directory_name(name).is_some_and(|name| self.permit_directory_name(name))
             }
@@ -69,78 +63,101 @@ impl<'a> NameConstraints<'a> {
 
     fn permit_directory_name(&self, name: Name<'_>) -> bool {
         let (mut is_open, mut is_permitted) = (true, false);
-        for base in self.subtrees(PERMITTED).directory_names() {
-            is_open = false;
-            is_permitted = is_permitted || name.is_below(base);
+        for base in self.permitted.bases() {
+            match base {
+                Some(Base::Directory(base)) => {
+                    is_open = false;
+                    is_permitted = is_permitted || name.is_below(base);
+                }
+                Some(Base::Other(_)) => {}
+                None => is_open = false,
+            }
         }
-        (is_open || is_permitted)
-            && !self.subtrees(EXCLUDED).directory_names().any(|base| name.may_be_below(base))
+        let is_excluded = |base| match base {
+            Some(Base::Directory(base)) => name.may_be_below(base),
+            Some(Base::Other(_)) => false,
+            None => true,
+        };
+        (is_open || is_permitted) && !self.excluded.bases().any(is_excluded)
     }
 
     /// Whether there are subtrees of this kind, which cannot be evaluated.
-    fn constrain(&self, kind: u8) -> bool {
-        self.subtrees(PERMITTED).contain(kind) || self.subtrees(EXCLUDED).contain(kind)
+    fn constrain(&self, kind: u32) -> bool {
+        self.permitted.contain(kind) || self.excluded.contain(kind)
     }
 }
 
 /// `GeneralSubtrees`, or none.
 #[derive(Clone, Copy, Debug)]
-struct Subtrees<'a>(Fields<'a>);
+struct Subtrees<'a> {
+    list: Checked<'a>,
+    /// How many attributes and other names there are to compare with.
+    len: usize,
+}
 
 impl<'a> Subtrees<'a> {
     /// `[n] IMPLICIT SEQUENCE OF SEQUENCE { base GeneralName }`: minimum is 0, which DER leaves out, and
-    /// maximum is absent (RFC 5280 §4.2.1.10). Counts the attributes of directory names, and the names of other
-    /// kinds.
-    fn check(list: Element<'_>) -> Result<usize, Fault> {
-        let mut fields = list.fields();
-        let mut count = 0;
-        while let Some(subtree) = fields.element() {
-            let base = base(subtree).ok_or_else(|| subtree.fault(Rule::NameConstraintsSyntax))?;
-            let malformed = base.fault(Rule::NameConstraintsSyntax);
-            count += match base.tag() {
-                DIRECTORY_NAME => {
-                    let attributes = directory_name(base).ok_or(malformed)?.len();
+    /// maximum is absent (RFC 5280 §4.2.1.10).
+    fn parse(list: Option<Element<'a>>) -> Result<Self, Defect> {
+        let Some(list) = list else { return Ok(Self { list: Checked::EMPTY, len: 0 }) };
+        let mut len = 0;
+        for subtree in list.inside().elements() {
+            let base = base(subtree).ok_or_else(|| subtree.defect(Rule::NameConstraintsSyntax))?;
+            len += match Base::parse(base) {
+                Some(Base::Directory(name)) => {
                     // To compare takes time by bytes, too.
-                    attributes.max(1).max(base.content().len().div_ceil(ATTRIBUTE_LEN))
+                    name.len().max(1).max(base.content().len().div_ceil(ATTRIBUTE_LEN))
                 }
-                _ if is_general_name(base) => 1,
-                _ => return Err(malformed),
+                Some(Base::Other(_)) => 1,
+                None => return Err(base.defect(Rule::NameConstraintsSyntax)),
             };
         }
-        fields.finish(Rule::NameConstraintsSyntax)?;
-        if count == 0 { Err(list.fault(Rule::NameConstraintsSyntax)) } else { Ok(count) }
+        if len == 0 {
+            return Err(list.defect(Rule::NameConstraintsSyntax));
+        }
+        Ok(Self { list: list.inside(), len })
     }
 
-    fn contain(self, kind: u8) -> bool {
-        self.0.into_iter().filter_map(base).any(|base| base.tag().context_number() == Some(kind))
+    /// The base of each subtree. `None` is for what [`Self::parse`] refuses: whoever meets it permits nothing.
+    fn bases(self) -> impl Iterator<Item = Option<Base<'a>>> {
+        self.list.elements().map(|subtree| base(subtree).and_then(Base::parse))
     }
 
-    fn directory_names(self) -> impl Iterator<Item = Name<'a>> {
-        let mut subtrees = self.0;
-        core::iter::from_fn(move || next_directory_name(&mut subtrees))
+    fn contain(self, kind: u32) -> bool {
+        self.bases().any(|base| match base {
+            Some(Base::Directory(_)) => kind == DIRECTORY,
+            Some(Base::Other(number)) => kind == number,
+            None => true,
+        })
     }
 }
 
-/// The base of the next subtree that is a directory name.
-fn next_directory_name<'a>(subtrees: &mut Fields<'a>) -> Option<Name<'a>> {
-    loop {
-        let base = base(subtrees.element()?).filter(|base| base.tag() == DIRECTORY_NAME);
-        let name = base.and_then(directory_name);
-        if name.is_some() {
-            return name;
+/// What a subtree is about.
+enum Base<'a> {
+    Directory(Name<'a>),
+    /// This choice of GeneralName.
+    Other(u32),
+}
+
+impl<'a> Base<'a> {
+    fn parse(base: Element<'a>) -> Option<Self> {
+        match base.tag() {
+            DIRECTORY_NAME => directory_name(base).map(Self::Directory),
+            _ if is_general_name(base) => context_number(base).map(Self::Other),
+            _ => None,
         }
     }
 }
 
 fn base(subtree: Element<'_>) -> Option<Element<'_>> {
-    let mut fields = subtree.fields();
-    let base = fields.element()?;
-    (subtree.tag() == Tag::SEQUENCE && fields.is_empty()).then_some(base)
+    let mut fields = subtree.inside().elements();
+    let base = fields.next()?;
+    (subtree.tag() == Tag::Sequence && fields.is_empty()).then_some(base)
 }
 
 fn directory_name(name: Element<'_>) -> Option<Name<'_>> {
-    let mut fields = name.fields();
-    let inner = fields.element()?;
+    let mut fields = name.inside().elements();
+    let inner = fields.next()?;
     Name::parse(inner).ok().filter(|_| fields.is_empty())
 }
 
@@ -162,9 +179,9 @@ impl<'a> Constraints<'a> {
     pub(crate) const NONE: Self = Self { above: [None; MAX_CONSTRAINED], len: 0 };
 
     /// Adds those of a certificate authority; `false` where there are too many to be evaluated.
-    pub(crate) fn add(&mut self, authority: &Certificate<'a>) -> bool {
-        let Some(constraints) = authority.name_constraints() else { return true };
-        self.len = self.len.saturating_add(constraints.count);
+    pub(crate) fn add(&mut self, constraints: Option<NameConstraints<'a>>) -> bool {
+        let Some(constraints) = constraints else { return true };
+        self.len = self.len.saturating_add(constraints.len());
         let place = self.above.iter_mut().find(|place| place.is_none());
         match place.filter(|_| self.len <= MAX_LEN) {
             Some(place) => {
@@ -176,8 +193,8 @@ impl<'a> Constraints<'a> {
     }
 
     /// Whether every name of a certificate below is within all of them.
-    pub(crate) fn permit(&self, certificate: &Certificate<'_>) -> bool {
-        self.above.iter().flatten().all(|constraints| constraints.permit(certificate))
+    pub(crate) fn permit(&self, subject: Name<'_>, names: Option<SubjectAltName<'_>>) -> bool {
+        self.above.iter().flatten().all(|constraints| constraints.permit(subject, names))
     }
 }
 

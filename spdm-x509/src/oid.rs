@@ -9,8 +9,15 @@ use const_oid::ObjectIdentifier;
 pub struct Oid<'a>(&'a [u8]);
 
 impl<'a> Oid<'a> {
+    /// No object identifier at all.
+    pub(crate) const EMPTY: Self = Self(&[]);
+
     /// From the content octets of its DER encoding; `None` where X.690 §8.19 is broken.
-    pub(crate) fn from_content(content: &'a [u8]) -> Option<Self> {
+    ///
+    /// `const_oid::ObjectIdentifierRef` draws another line: it refuses arcs beyond 32 bits (UUIDs) and first octets
+    /// above 119 (`2.999`), and accepts arcs that begin with a padding octet, which X.690 §8.19.2 forbids.
+    #[must_use]
+    pub fn from_content(content: &'a [u8]) -> Option<Self> {
         let mut starts_arc = true;
         for byte in content {
             if starts_arc && *byte == 0x80 {
@@ -19,6 +26,11 @@ impl<'a> Oid<'a> {
             starts_arc = byte & 0x80 == 0;
         }
         (starts_arc && !content.is_empty()).then_some(Self(content))
+    }
+
+    /// From the content octets of an OBJECT IDENTIFIER that was checked.
+    pub(crate) const fn from_checked(content: &'a [u8]) -> Self {
+        Self(content)
     }
 
     /// The name in its specification, where this crate knows it: `ecdsa-with-SHA384`, `id-kp-serverAuth`.
@@ -201,6 +213,21 @@ mod tests {
     fn names() {
         assert_eq!(Oid::ECDSA_SHA384.name(), Some("ecdsa-with-SHA384"));
         assert_eq!(Oid(&[0x2A]).name(), None);
+    }
+
+    /// Why this type is not `const_oid::ObjectIdentifierRef`. Should one of these change, it could be.
+    #[test]
+    fn const_oid_draws_another_line() {
+        let uuid = [&[0x69][..], &[0xFF; 17], &[0x7F]].concat();
+        for (content, is_good) in
+            [(&uuid[..], true), (&[0x88, 0x37], true), (&[0x2A, 0x80, 0x01], false)]
+        {
+            assert_eq!(Oid::from_content(content).is_some(), is_good);
+            assert_eq!(const_oid::ObjectIdentifierRef::from_bytes(content).is_ok(), !is_good);
+        }
+        for content in [&[][..], &[0x2A, 0x81]] {
+            assert!(const_oid::ObjectIdentifierRef::from_bytes(content).is_err());
+        }
     }
 
     #[test]

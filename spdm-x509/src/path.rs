@@ -1,30 +1,16 @@
 //! The path from the root to the leaf (RFC 5280 §6.1, without its parts that SPDM has no use for).
 
-use crate::anchor::{Origin, Root};
-use crate::appraisal::Ending;
 use crate::certificate::Certificate;
-use crate::chain::Chain;
+use crate::chain::{Chain, ParsedChain};
 use crate::finding::Ledger;
-use crate::name::Name;
 use crate::name_constraints::Constraints;
+use crate::origin::{Origin, Root};
+use crate::outcome::Ending;
 use crate::policy::{Limits, Policy, ValidityCheck};
 use crate::profile::{Demand, Profile, Tolerance};
 use crate::public_key::PublicKey;
 use crate::rule::Rule;
-use crate::signature;
-
-/// Of a certificate, what those that it issued are held against.
-#[derive(Clone, Copy)]
-struct Issuer<'t> {
-    subject: Name<'t>,
-    key: PublicKey<'t>,
-}
-
-impl<'t> Issuer<'t> {
-    const fn of(certificate: &Certificate<'t>) -> Self {
-        Self { subject: certificate.subject(), key: certificate.public_key() }
-    }
-}
+use crate::signature::LinkCheck;
 
 /// The first limit that the chain exceeds.
 pub(crate) fn check_limits(chain: &Chain<'_>, limits: Limits) -> Result<(), Rule> {
@@ -41,54 +27,42 @@ pub(crate) fn check_limits(chain: &Chain<'_>, limits: Limits) -> Result<(), Rule
 /// held to the same rules.
 #[inline(never)]
 pub(crate) fn check_certificates(
-    chain: &Chain<'_>,
+    parsed: &ParsedChain<'_>,
     origin: &Origin<'_>,
-    anchor: Option<&Certificate<'_>>,
     policy: &Policy<'_>,
     ledger: &mut Ledger<'_>,
 ) -> Ending {
-    let leaf = chain.certificate_count() - 1;
+    let leaf = parsed.chain().certificate_count() - 1;
     let first = origin.first_judged().min(leaf);
-    let mut authorities = Authorities::below(anchor, policy.profile);
+    let mut authorities = Authorities::below(origin.anchor.as_ref(), policy.profile);
     let mut above = None;
-    if let Some(anchor) = anchor.filter(|_| origin.is_omitted()) {
+    if let Some(anchor) = origin.anchor.as_ref().filter(|_| origin.root == Root::Omitted) {
         check_revocation(anchor, policy, ledger);
-        above = Some(Issuer::of(anchor));
+        above = Some(anchor.subject());
     }
-    let mut judged = 0;
-    for der in chain.certificate_ders() {
-        // It was read before. Were it not there, there are less than there should be.
-        let Ok(certificate) = &Certificate::read_again(der) else { break };
-        let issuer = above.replace(Issuer::of(certificate));
-        let index = judged;
-        judged += 1;
+    for (index, certificate) in parsed.certificates() {
+        let issuer = above.replace(certificate.subject());
         ledger.turn_to(Some(index));
-        check_revocation(certificate, policy, ledger);
+        check_revocation(&certificate, policy, ledger);
         if index < first {
             continue;
         }
-        check_certificate(certificate, policy, ledger);
+        check_certificate(&certificate, policy, ledger);
         if let Some(issuer) = issuer {
-            ledger.ask(Rule::NameChaining, issuer.subject == certificate.issuer());
+            ledger.ask(Rule::NameChaining, issuer == certificate.issuer());
         }
         let is_exempt = certificate.is_self_issued() && index != leaf;
-        ledger.ask(Rule::NameConstraints, is_exempt || authorities.constraints.permit(certificate));
+        let names = certificate.subject_alt_name();
+        let are_permitted = || authorities.constraints.permit(certificate.subject(), names);
+        ledger.ask(Rule::NameConstraints, is_exempt || are_permitted());
         if index != leaf {
-            authorities.descend(certificate, ledger);
+            authorities.descend(&certificate, ledger);
         } else if !authorities.can_evaluate {
             // Where the anchor itself issued the leaf, no authority in between has told.
             ledger.ask(Rule::TooManyNameConstraints, false);
         }
     }
-    demand_all(chain, judged, ledger);
     ledger.ending()
-}
-
-/// Fails closed where the certificates came to an end before the chain did, which they do not.
-fn demand_all(chain: &Chain<'_>, judged: u16, ledger: &mut Ledger<'_>) {
-    if judged != chain.certificate_count() {
-        ledger.ask(Rule::NotChecked, false);
-    }
 }
 
 fn check_revocation(certificate: &Certificate<'_>, policy: &Policy<'_>, ledger: &mut Ledger<'_>) {
@@ -149,7 +123,7 @@ impl<'t> Authorities<'t> {
         if let Some(anchor) = anchor.filter(|_| profile.anchor != Demand::Never) {
             let path_len = anchor.basic_constraints().and_then(|constraints| constraints.path_len);
             authorities.allowed = path_len.unwrap_or(u32::MAX);
-            authorities.can_evaluate = authorities.constraints.add(anchor);
+            authorities.can_evaluate = authorities.constraints.add(anchor.name_constraints());
         }
         authorities
     }
@@ -165,7 +139,7 @@ impl<'t> Authorities<'t> {
         if let Some(path_len) = constraints.and_then(|constraints| constraints.path_len) {
             self.allowed = self.allowed.min(path_len);
         }
-        let can_evaluate = self.constraints.add(authority) && self.can_evaluate;
+        let can_evaluate = self.constraints.add(authority.name_constraints()) && self.can_evaluate;
         ledger.ask(Rule::TooManyNameConstraints, can_evaluate);
     }
 }
@@ -173,27 +147,24 @@ impl<'t> Authorities<'t> {
 /// Each signature below the root; also the root's own where nobody vouches for it.
 #[inline(never)]
 pub(crate) fn check_signatures(
-    chain: &Chain<'_>,
+    parsed: &ParsedChain<'_>,
     origin: &Origin<'_>,
     policy: &Policy<'_>,
     ledger: &mut Ledger<'_>,
 ) -> Ending {
-    if matches!(origin.root, Root::Unknown) {
-        return Ending::Skipped;
-    }
-    let mut above = None;
-    if let Root::Omitted(der) = origin.root {
-        // Not so, for it was read before: then nobody is above, and the first certificate has no issuer.
-        above = Certificate::read_again(der).as_ref().ok().map(Issuer::of);
-    }
-    let mut judged = 0;
-    for der in chain.certificate_ders() {
-        // It was read before. Were it not there, there are less than there should be.
-        let Ok(certificate) = &Certificate::read_again(der) else { break };
-        let own = Issuer::of(certificate);
+    let mut above: Option<PublicKey<'_>> = match origin.root {
+        Root::Unknown => return Ending::Skipped,
+        Root::Omitted => origin.anchor.as_ref().map(Certificate::public_key),
+        Root::Anchored(_) | Root::Sent => None,
+    };
+    let link = LinkCheck {
+        provider: policy.provider,
+        cache: policy.link_cache,
+        negotiated: parsed.chain().context().hash,
+    };
+    for (index, certificate) in parsed.certificates() {
+        let own = certificate.public_key();
         let issuer = above.replace(own);
-        let index = judged;
-        judged += 1;
         ledger.turn_to(Some(index));
         let issuer = match (issuer, origin.root) {
             // Whoever issued it is not at hand.
@@ -201,13 +172,11 @@ pub(crate) fn check_signatures(
             (None, Root::Sent) => Some(own),
             (issuer, _) => issuer,
         };
-        let is_judged = index >= origin.first_judged() || matches!(origin.root, Root::Sent);
+        let is_judged = index >= origin.first_judged() || origin.root == Root::Sent;
         match issuer.filter(|_| is_judged) {
-            Some(Issuer { key, .. }) => {
-                let hash = chain.context().hash;
-                signature::check(certificate, &key, policy.provider, hash, ledger);
-            }
-            // Not so: the first one that is judged has an issuer.
+            Some(issuer) => link.check(&certificate, &issuer, ledger),
+            // Only the first certificate can be without an issuer, and it is judged only below an anchor that was
+            // left out, which `Origin::find` sets. Without one the check fails.
             None if is_judged => {
                 ledger.ask(Rule::NotChecked, false);
             }
@@ -217,7 +186,6 @@ pub(crate) fn check_signatures(
             return ledger.ending();
         }
     }
-    demand_all(chain, judged, ledger);
     ledger.ending()
 }
 

@@ -2,12 +2,14 @@
 
 use core::fmt;
 
+use der::Tag;
+
 use spdm_crypto::{AsymAlgorithm, EcCurve, MlDsaSet};
 
-use crate::error::Fault;
+use crate::defect::Defect;
 use crate::oid::Oid;
 use crate::rule::Rule;
-use crate::tlv::{Element, Tag};
+use crate::tlv::{Checked, Element};
 
 /// The kind of a public key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,20 +68,26 @@ pub(crate) struct PublicKey<'a> {
     pub(crate) algorithm: KeyAlgorithm<'a>,
     /// In the encoding of [`AsymAlgorithm`].
     pub(crate) key: &'a [u8],
+    /// The SubjectPublicKeyInfo.
+    pub(crate) der: &'a [u8],
 }
 
 impl<'a> PublicKey<'a> {
-    pub(crate) fn parse(element: Element<'a>) -> Result<Self, Fault> {
-        let malformed = element.fault(Rule::PublicKeySyntax);
-        if element.tag() != Tag::SEQUENCE {
+    /// No key that anything could be verified with.
+    pub(crate) const NONE: Self =
+        Self { algorithm: KeyAlgorithm::Other(Oid::EMPTY), key: &[], der: &[] };
+
+    pub(crate) fn parse(element: Element<'a>) -> Result<Self, Defect> {
+        let malformed = element.defect(Rule::PublicKeySyntax);
+        if element.tag() != Tag::Sequence {
             return Err(malformed);
         }
-        let mut fields = element.fields();
-        let identifier = fields.take(Tag::SEQUENCE, Rule::PublicKeySyntax)?;
-        let bits = fields.take(Tag::BIT_STRING, Rule::PublicKeySyntax)?;
+        let mut fields = element.inside().elements();
+        let identifier = fields.required(Tag::Sequence, Rule::PublicKeySyntax)?;
+        let bits = fields.required(Tag::BitString, Rule::PublicKeySyntax)?;
         fields.finish(Rule::PublicKeySyntax)?;
 
-        let key = bits.whole_bits().ok_or_else(|| bits.fault(Rule::PublicKeySyntax))?;
+        let key = bits.whole_bits().ok_or_else(|| bits.defect(Rule::PublicKeySyntax))?;
         let identifier = AlgorithmIdentifier::parse(identifier).ok_or(malformed)?;
         let AlgorithmIdentifier { oid, parameters } = identifier;
         let algorithm = match oid.find(FAMILIES) {
@@ -99,7 +107,7 @@ impl<'a> PublicKey<'a> {
             Some(Family::Rsa | Family::Ed25519 | Family::MlDsa(_)) => return Err(malformed),
             None => KeyAlgorithm::Other(oid),
         };
-        Ok(Self { algorithm, key })
+        Ok(Self { algorithm, key, der: element.encoded() })
     }
 }
 
@@ -125,15 +133,15 @@ const CURVES: &[(Oid<'static>, EcCurve)] =
     &[(Oid::P256, EcCurve::P256), (Oid::P384, EcCurve::P384), (Oid::P521, EcCurve::P521)];
 
 /// Size of the modulus of a PKCS#1 `RSAPublicKey` whose numbers are positive.
-fn modulus_bits(key: &[u8]) -> Result<usize, Fault> {
-    let sequence = Element::only_strict(key, Tag::SEQUENCE, Rule::PublicKeySyntax)?;
-    let malformed = sequence.fault(Rule::PublicKeySyntax);
-    let mut fields = sequence.fields();
-    let modulus = fields.element().and_then(Element::unsigned).ok_or(malformed)?;
-    let exponent = fields.element().and_then(Element::unsigned).ok_or(malformed)?;
+fn modulus_bits(key: &[u8]) -> Result<usize, Defect> {
+    let sequence = Checked::one(key, Tag::Sequence, Rule::PublicKeySyntax)?;
+    let malformed = sequence.defect(Rule::PublicKeySyntax);
+    let mut fields = sequence.inside().elements();
+    let modulus = fields.next().and_then(Element::unsigned).ok_or(malformed)?;
+    let exponent = fields.next().and_then(Element::unsigned).ok_or(malformed)?;
     fields.finish(Rule::PublicKeySyntax)?;
     match (modulus, exponent) {
-        ([first @ 1..=0xFF, rest @ ..], [_, ..]) => {
+        ([first @ 1..=0xFF, rest @ ..], [1..=0xFF, ..]) => {
             let first_bits = u8::BITS - first.leading_zeros();
             let first_bits = usize::try_from(first_bits).map_err(|_| malformed)?;
             Ok(first_bits + rest.len() * 8)
@@ -150,25 +158,26 @@ pub(crate) struct AlgorithmIdentifier<'a> {
 }
 
 impl<'a> AlgorithmIdentifier<'a> {
+    pub(crate) const NONE: Self = Self { oid: Oid::EMPTY, parameters: None };
+
     /// `None` where `element` is none.
     pub(crate) fn parse(element: Element<'a>) -> Option<Self> {
-        let mut fields = element.fields();
-        let oid = fields.element()?.oid()?;
-        let parameters = fields.element();
-        (element.tag() == Tag::SEQUENCE && fields.is_empty()).then_some(Self { oid, parameters })
+        let mut fields = element.inside().elements();
+        let oid = fields.next()?.oid()?;
+        let parameters = fields.next();
+        (element.tag() == Tag::Sequence && fields.is_empty()).then_some(Self { oid, parameters })
     }
 
     /// Whether the parameters are NULL.
     pub(crate) fn has_null(&self) -> bool {
-        self.parameters.is_some_and(|parameters| parameters.tag() == Tag::NULL)
+        self.parameters.is_some_and(|parameters| parameters.tag() == Tag::Null)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{EcCurve, Fault, KeyAlgorithm, MlDsaSet, Oid, PublicKey, Rule};
+    use super::{Checked, Defect, EcCurve, KeyAlgorithm, MlDsaSet, Oid, PublicKey, Rule};
     use crate::testing::tlv;
-    use crate::tlv::Element;
     use spdm_crypto::AsymAlgorithm;
     use std::string::ToString;
     use std::vec::Vec;
@@ -178,8 +187,8 @@ mod tests {
         tlv(0x30, &[&identifier, &tlv(3, &[&[0], key])])
     }
 
-    fn parse(der: &[u8]) -> Result<KeyAlgorithm<'_>, Fault> {
-        PublicKey::parse(Element::split(der)?.0).map(|key| key.algorithm)
+    fn parse(der: &[u8]) -> Result<KeyAlgorithm<'_>, Defect> {
+        PublicKey::parse(Checked::new(der)?.elements().next().unwrap()).map(|key| key.algorithm)
     }
 
     fn rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
@@ -228,10 +237,10 @@ mod tests {
             rsa(&[0x85], &[3]),                         // negative
             rsa(&[5], &[0]),                            // exponent zero
         ] {
-            let rule = parse(&der).map_err(|fault| fault.rule);
+            let rule = parse(&der).map_err(|defect| defect.rule);
             assert_eq!(rule, Err(Rule::PublicKeySyntax), "{der:02x?}");
         }
         let not_minimal = rsa(&[0, 5], &[3]);
-        assert_eq!(parse(&not_minimal).map_err(|fault| fault.rule), Err(Rule::Der));
+        assert_eq!(parse(&not_minimal).map_err(|defect| defect.rule), Err(Rule::Der));
     }
 }

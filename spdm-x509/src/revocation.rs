@@ -1,4 +1,4 @@
-//! What a caller no longer trusts, although somebody vouches for it.
+//! Certificates and keys that are refused even if the chain is valid otherwise.
 
 use spdm_crypto::{HashAlgorithm, Provider, Unsupported};
 
@@ -203,7 +203,7 @@ mod tests {
         }
         let provider = Provider { hash: &Sha256Only, ..PROVIDER };
         let der = certificates(0).remove(1);
-        let leaf = Certificate::from_der(&der).unwrap();
+        let leaf = Certificate::parse(Untrusted::new(&der)).unwrap();
         let by = [Revocation::Key { hash: HashAlgorithm::Sha384, digest: &[0; 48] }];
         assert!(Revocations::new(&by).concern(&leaf, &provider).is_err());
     }

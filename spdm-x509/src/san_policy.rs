@@ -4,11 +4,11 @@ use core::fmt::{self, Write as _};
 
 use spdm_codec::PciIdentity;
 
-use crate::appraisal::Ending;
 use crate::certificate::Certificate;
 use crate::chain::Chain;
 use crate::finding::Ledger;
 use crate::oid::Oid;
+use crate::outcome::Ending;
 use crate::rule::Rule;
 use crate::subject_alt_name::OtherName;
 use crate::text::Text;
@@ -121,14 +121,14 @@ fn after<'t>(text: &'t [u8], piece: &[u8]) -> Option<&'t [u8]> {
 
 /// Whether `value` is displayed as exactly `text`.
 fn shows_as(value: &impl fmt::Display, text: Text<'_>) -> bool {
-    let mut expected = Expected(text.as_bytes());
-    write!(expected, "{value}").is_ok() && expected.0.is_empty()
+    let mut rest = Remaining(text.as_bytes());
+    write!(rest, "{value}").is_ok() && rest.0.is_empty()
 }
 
 /// Takes what is written off the front of the bytes; fails at the first difference.
-struct Expected<'a>(&'a [u8]);
+struct Remaining<'a>(&'a [u8]);
 
-impl fmt::Write for Expected<'_> {
+impl fmt::Write for Remaining<'_> {
     fn write_str(&mut self, written: &str) -> fmt::Result {
         self.0 = self.0.strip_prefix(written.as_bytes()).ok_or(fmt::Error)?;
         Ok(())
@@ -138,8 +138,8 @@ impl fmt::Write for Expected<'_> {
 #[cfg(test)]
 mod tests {
     use super::{Ledger, PciIdentity, Rule, SanPolicy, matches, parts};
-    use crate::appraisal::Outcome;
     use crate::error::{ChainError, Check};
+    use crate::outcome::CheckOutcome;
     use crate::testing::{
         PCI_CMA, Template, certificates, dmtf, other_name, parse, structure, subject_alt_name,
     };
@@ -159,14 +159,14 @@ mod tests {
         let bytes = structure(&sent[0], &sent);
         let (chain, mut ledger) = (parse(&bytes).unwrap(), Ledger::new(None));
         ledger.open(Check::San);
-        let ending = super::check(&chain, &chain.leaf().unwrap(), policy, &mut ledger);
+        let ending = super::check(&chain, &chain.leaf(), policy, &mut ledger);
         match ending.of(Check::San) {
-            Outcome::Fail(error) => {
+            CheckOutcome::Fail(error) => {
                 assert_eq!(error, ChainError::new(Check::San, error.rule).in_certificate(1));
                 Err(error.rule)
             }
             outcome => {
-                assert_eq!(outcome, Outcome::Pass);
+                assert_eq!(outcome, CheckOutcome::Pass);
                 Ok(())
             }
         }

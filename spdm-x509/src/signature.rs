@@ -1,45 +1,86 @@
 //! Signatures on certificates.
 
+use der::Tag;
 use spdm_crypto::{
     AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, Provider, RsaBits, RsaScheme, Signed,
 };
 
 use crate::certificate::Certificate;
 use crate::finding::Ledger;
+use crate::link_cache::{LinkCache, LinkId};
 use crate::oid::Oid;
 use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};
 use crate::rule::Rule;
-use crate::tlv::{Element, Tag, explicit};
+use crate::tlv::{Checked, Element, explicit};
 
-/// Verifies the signature of `certificate` under the key of `issuer`, over the bytes as received. `negotiated`
-/// is a hash that the backend has, for algorithms that bring their own and ignore it.
-pub(crate) fn check(
-    certificate: &Certificate<'_>,
-    issuer: &PublicKey<'_>,
-    provider: &Provider,
-    negotiated: HashAlgorithm,
-    ledger: &mut Ledger<'_>,
-) {
-    let scheme = SignatureScheme::of(&certificate.signature_algorithm());
-    ledger.ask(Rule::SignatureAlgorithm, scheme.is_some());
-    let Some(scheme) = scheme else { return };
-    let PublicKey { algorithm, key } = *issuer;
-    let asym = scheme.with_key(algorithm);
-    ledger.ask(Rule::IssuerKey, asym.is_some());
-    let Some(asym) = asym else { return };
-    let hash = scheme.hash.unwrap_or(negotiated);
-    if !ledger.ask(Rule::UnsupportedAsym, provider.supports(asym, hash)) {
-        return;
+/// How signatures of certificates are checked.
+pub(crate) struct LinkCheck<'p> {
+    pub(crate) provider: &'p Provider,
+    pub(crate) cache: Option<&'p dyn LinkCache>,
+    /// A hash that the backend has: for algorithms that bring their own and ignore it, and for the cache.
+    pub(crate) negotiated: HashAlgorithm,
+}
+
+impl LinkCheck<'_> {
+    /// Checks the signature of `certificate` under the key of `issuer`, over the bytes as received.
+    pub(crate) fn check(
+        &self,
+        certificate: &Certificate<'_>,
+        issuer: &PublicKey<'_>,
+        ledger: &mut Ledger<'_>,
+    ) {
+        let scheme = SignatureScheme::of(&certificate.signature_algorithm());
+        ledger.ask(Rule::SignatureAlgorithm, scheme.is_some());
+        let Some(scheme) = scheme else { return };
+        let asym = scheme.with_key(issuer.algorithm);
+        ledger.ask(Rule::IssuerKey, asym.is_some());
+        let Some(asym) = asym else { return };
+        let hash = scheme.hash.unwrap_or(self.negotiated);
+        if !ledger.ask(Rule::UnsupportedAsym, self.provider.supports(asym, hash)) {
+            return;
+        }
+        let verifies = self.is_known(certificate, issuer, asym, hash);
+        ledger.ask(Rule::Signature, verifies);
     }
+
+    /// Whether the signature verifies, or did so before. What the cache knows stands for the verification alone: a
+    /// key that this provider does not accept is refused all the same.
+    fn is_known(
+        &self,
+        certificate: &Certificate<'_>,
+        issuer: &PublicKey<'_>,
+        asym: AsymAlgorithm,
+        hash: HashAlgorithm,
+    ) -> bool {
+        let verify = || verifies(certificate, issuer.key, asym, hash, self.provider);
+        let Some(cache) = self.cache else { return verify() };
+        let link = LinkId::of(issuer.der, certificate.der(), self.negotiated, self.provider);
+        let Some(link) = link else { return verify() };
+        if cache.contains(&link) {
+            return self.provider.check_key(asym, issuer.key).is_ok();
+        }
+        let verifies = verify();
+        if verifies {
+            cache.insert(&link);
+        }
+        verifies
+    }
+}
+
+fn verifies(
+    certificate: &Certificate<'_>,
+    key: &[u8],
+    asym: AsymAlgorithm,
+    hash: HashAlgorithm,
+    provider: &Provider,
+) -> bool {
     let mut fixed = [0; MAX_FIXED];
     let signature = match asym {
         AsymAlgorithm::Ecdsa(curve) => ecdsa_fixed(certificate.signature(), curve, &mut fixed),
         _ => Some(certificate.signature()),
     };
     let signed = Signed::Message { bytes: certificate.tbs(), context: &[] };
-    let verifies = signature
-        .is_some_and(|signature| provider.verify(asym, hash, key, signed, signature).is_ok());
-    ledger.ask(Rule::Signature, verifies);
+    signature.is_some_and(|signature| provider.verify(asym, hash, key, signed, signature).is_ok())
 }
 
 /// What a signatureAlgorithm says; the key adds curve or size.
@@ -118,13 +159,13 @@ impl SignatureScheme {
 /// The hash of RSASSA-PSS-params (RFC 4055 §3.1) where MGF1 uses it too and the salt is as long; the
 /// defaults are SHA-1, so hash, mask and salt are all there.
 fn pss_hash(parameters: Element<'_>) -> Option<HashAlgorithm> {
-    if parameters.tag() != Tag::SEQUENCE {
+    if parameters.tag() != Tag::Sequence {
         return None;
     }
-    let mut fields = parameters.fields();
+    let mut fields = parameters.inside().elements();
     let mut inner = |number| {
-        let mut inner = fields.optional(explicit(number))?.fields();
-        let element = inner.element()?;
+        let mut inner = fields.optional(explicit(number))?.inside().elements();
+        let element = inner.next()?;
         inner.is_empty().then_some(element)
     };
     let hash = sha2(&AlgorithmIdentifier::parse(inner(0)?)?)?;
@@ -152,13 +193,12 @@ const MAX_FIXED: usize = 2 * EcCurve::P521.coordinate_len();
 
 /// A DER `ECDSA-Sig-Value` as r and s of fixed size, big-endian.
 fn ecdsa_fixed<'f>(der: &[u8], curve: EcCurve, fixed: &'f mut [u8; MAX_FIXED]) -> Option<&'f [u8]> {
-    let sequence = Element::only_strict(der, Tag::SEQUENCE, Rule::Signature).ok()?;
-    let mut fields = sequence.fields();
+    let sequence = Checked::one(der, Tag::Sequence, Rule::Signature).ok()?;
+    let mut fields = sequence.inside().elements();
     let len = curve.coordinate_len();
     let fixed = fixed.get_mut(..2 * len)?;
     for place in fixed.chunks_exact_mut(len) {
-        let number = fields.element()?;
-        let magnitude = number.unsigned()?;
+        let magnitude = fields.next()?.unsigned()?;
         let zeros = len.checked_sub(magnitude.len())?;
         place.get_mut(zeros..)?.copy_from_slice(magnitude);
     }
@@ -167,7 +207,7 @@ fn ecdsa_fixed<'f>(der: &[u8], curve: EcCurve, fixed: &'f mut [u8; MAX_FIXED]) -
 
 #[cfg(test)]
 mod tests {
-    use super::{AlgorithmIdentifier, EcCurve, Element, MAX_FIXED, SignatureScheme, ecdsa_fixed};
+    use super::{AlgorithmIdentifier, EcCurve, MAX_FIXED, SignatureScheme, ecdsa_fixed};
     use spdm_crypto::HashAlgorithm;
     use std::vec::Vec;
 
@@ -221,7 +261,7 @@ mod tests {
     }
 
     fn scheme_hash(der: &[u8]) -> Option<HashAlgorithm> {
-        let (element, _) = Element::split(der).ok()?;
+        let element = super::Checked::new(der).ok()?.elements().next()?;
         SignatureScheme::of(&AlgorithmIdentifier::parse(element)?)?.hash
     }
 

@@ -2,49 +2,57 @@
 
 use core::fmt;
 
-use crate::error::Fault;
+use der::Tag;
+
+use crate::defect::Defect;
 use crate::name::Name;
 use crate::oid::Oid;
 use crate::rule::Rule;
 use crate::text::Text;
-use crate::tlv::{Element, Fields, Tag, explicit};
+use crate::tlv::{Checked, Element, explicit};
 
-/// The extension subjectAltName (RFC 5280 §4.2.1.6).
+/// The extension subjectAltName (RFC 5280 §4.2.1.6): general names only.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SubjectAltName<'a>(Fields<'a>);
+pub(crate) struct SubjectAltName<'a>(Checked<'a>);
 
 impl<'a> SubjectAltName<'a> {
-    pub(crate) fn parse(names: Element<'a>) -> Result<Self, Fault> {
-        let mut fields = names.fields();
-        if fields.is_empty() {
-            return Err(names.fault(Rule::SanSyntax));
+    pub(crate) fn parse(names: Element<'a>) -> Result<Self, Defect> {
+        if names.inside().is_empty() {
+            return Err(names.defect(Rule::SanSyntax));
         }
-        while let Some(name) = fields.element() {
+        for name in names.inside().elements() {
             if !is_general_name(name) {
-                return Err(name.fault(Rule::SanSyntax));
+                return Err(name.defect(Rule::SanSyntax));
             }
         }
-        fields.finish(Rule::SanSyntax)?;
-        Ok(Self(names.fields()))
+        Ok(Self(names.inside()))
     }
 
     pub(crate) fn general_names(self) -> impl Iterator<Item = GeneralName<'a>> {
-        self.0.into_iter().map(GeneralName)
+        self.0.elements().map(GeneralName)
     }
 
+    /// Every one of them: `parse` refuses an otherName that cannot be read.
     pub(crate) fn other_names(self) -> impl Iterator<Item = OtherName<'a>> {
-        let names = self.0.into_iter();
-        names.filter(|name| name.tag() == OTHER_NAME).filter_map(OtherName::parse)
+        self.general_names().filter_map(GeneralName::other_name)
     }
 }
 
 const OTHER_NAME: Tag = explicit(0);
 
+/// Which choice of GeneralName this is.
+pub(crate) fn context_number(name: Element<'_>) -> Option<u32> {
+    match name.tag() {
+        Tag::ContextSpecific { number, .. } => Some(number.value()),
+        _ => None,
+    }
+}
+
 /// Whether this is one of the choices of GeneralName; x400Address, directoryName and ediPartyName are
 /// constructed.
 pub(crate) fn is_general_name(name: Element<'_>) -> bool {
     let constructed = name.tag().is_constructed();
-    match name.tag().context_number() {
+    match context_number(name) {
         Some(0) => name.tag() == OTHER_NAME && OtherName::parse(name).is_some(),
         Some(3..=5) => constructed,
         Some(1 | 2 | 6..=8) => !constructed,
@@ -69,7 +77,7 @@ impl<'a> GeneralName<'a> {
 
 impl fmt::Display for GeneralName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = self.0.tag().context_number().ok_or(fmt::Error)?;
+        let number = context_number(self.0).ok_or(fmt::Error)?;
         let kind = match number {
             0 => "otherName",
             1 => "email",
@@ -82,13 +90,13 @@ impl fmt::Display for GeneralName<'_> {
             _ => "registeredID",
         };
         let text = match number {
-            1 | 2 | 6 => Some(Text(self.0.content())),
+            1 | 2 | 6 => Some(Text::new(self.0.content())),
             _ => None,
         };
-        let directory = || self.0.fields().element().and_then(|n| Name::parse(n).ok());
+        let directory = || self.0.inside().elements().next().and_then(|n| Name::parse(n).ok());
         match (self.other_name(), text, directory().filter(|_| kind == "DirName")) {
             (Some(other), ..) if other.text().is_some() => {
-                let text = other.text().unwrap_or(Text(&[]));
+                let text = other.text().unwrap_or(Text::new(&[]));
                 write!(f, "{}:{text}", other.kind())
             }
             (_, Some(text), _) => write!(f, "{kind}:{text}"),
@@ -114,10 +122,10 @@ pub struct OtherName<'a> {
 impl<'a> OtherName<'a> {
     /// `[0] IMPLICIT SEQUENCE { OBJECT IDENTIFIER, [0] EXPLICIT value }`.
     fn parse(name: Element<'a>) -> Option<Self> {
-        let mut fields = name.fields();
-        let kind = fields.element()?.oid()?;
-        let mut tagged = fields.optional(explicit(0))?.fields();
-        let value = tagged.element()?;
+        let mut fields = name.inside().elements();
+        let kind = fields.next()?.oid()?;
+        let mut tagged = fields.optional(explicit(0))?.inside().elements();
+        let value = tagged.next()?;
         (tagged.is_empty() && fields.is_empty()).then_some(Self { kind, value })
     }
 
@@ -130,6 +138,6 @@ impl<'a> OtherName<'a> {
     /// The value where it is a UTF8String (of whatever bytes: see [`Text::as_str`]).
     #[must_use]
     pub fn text(self) -> Option<Text<'a>> {
-        (self.value.tag() == Tag::UTF8_STRING).then_some(Text(self.value.content()))
+        (self.value.tag() == Tag::Utf8String).then_some(Text::new(self.value.content()))
     }
 }

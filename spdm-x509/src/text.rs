@@ -7,9 +7,15 @@ use core::fmt::{self, Write as _};
 /// `Display` shows control characters, other characters without a picture of their own and invalid UTF-8
 /// escaped; nothing of it can move a cursor or hide text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Text<'a>(pub(crate) &'a [u8]);
+pub struct Text<'a>(&'a [u8]);
 
 impl<'a> Text<'a> {
+    /// A string of these bytes, which need not be UTF-8.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes as encoded.
     #[must_use]
     pub const fn as_bytes(self) -> &'a [u8] {

@@ -1,226 +1,105 @@
-//! Elements of a DER encoding, borrowed, with their offsets; and the strictness check that everything
-//! passes before its meaning is read.
+//! DER elements, borrowed; and the check that everything passes before its meaning is read.
+//!
+//! There are two kinds of each type: [`RawElement`] and [`RawElements`] over bytes that nobody has checked, where
+//! every step can fail, and [`Element`], [`Elements`] and [`Checked`] over bytes that passed [`Checked::new`], where
+//! only a missing or superfluous element is an error.
 
-use der::{Decode, Header, Reader, SliceReader};
+use der::asn1::{AnyRef, BitStringRef, IntRef, Null, UintRef};
+use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 
-use crate::error::Fault;
+use crate::defect::Defect;
 use crate::oid::Oid;
 use crate::rule::Rule;
 
-/// The identifier octet of a tag. `der` has read it before, and checked what goes with a tag; this tells tags
-/// apart in one byte. Numbers from 31 on, which nothing here has, are all the same.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Tag(u8);
-
-impl Tag {
-    pub(crate) const BOOLEAN: Self = Self(0x01);
-    pub(crate) const INTEGER: Self = Self(0x02);
-    pub(crate) const BIT_STRING: Self = Self(0x03);
-    pub(crate) const OCTET_STRING: Self = Self(0x04);
-    pub(crate) const NULL: Self = Self(0x05);
-    pub(crate) const OBJECT_IDENTIFIER: Self = Self(0x06);
-    pub(crate) const ENUMERATED: Self = Self(0x0A);
-    pub(crate) const UTF8_STRING: Self = Self(0x0C);
-    pub(crate) const PRINTABLE_STRING: Self = Self(0x13);
-    pub(crate) const TELETEX_STRING: Self = Self(0x14);
-    pub(crate) const IA5_STRING: Self = Self(0x16);
-    pub(crate) const UTC_TIME: Self = Self(0x17);
-    pub(crate) const GENERALIZED_TIME: Self = Self(0x18);
-    pub(crate) const SEQUENCE: Self = Self(0x30);
-    pub(crate) const SET: Self = Self(0x31);
-
-    pub(crate) const fn is_constructed(self) -> bool {
-        self.0 & 0x20 != 0
-    }
-
-    /// The number where the class is context-specific.
-    pub(crate) const fn context_number(self) -> Option<u8> {
-        if self.0 & 0xC0 == 0x80 { Some(self.0 & 0x1F) } else { None }
-    }
+/// A tag, length and value whose header was read; what is inside was not looked at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawElement<'a> {
+    any: AnyRef<'a>,
+    encoded: &'a [u8],
 }
 
-/// One tag-length-value. Its bytes are all that it keeps: what they say is read where it is asked for, and
-/// where they lie tells where a fault is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Element<'a>(&'a [u8]);
-
-impl<'a> Element<'a> {
+impl<'a> RawElement<'a> {
     /// Splits the first element off `bytes`.
-    pub(crate) fn split(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Fault> {
-        let len = encoded_len(bytes).ok();
-        let split = len.and_then(|len| bytes.split_at_checked(len));
-        split
-            .map(|(encoded, rest)| (Self(encoded), rest))
-            .ok_or_else(|| Fault::new(Rule::Der, bytes))
+    pub(crate) fn split(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Defect> {
+        Self::read(bytes).ok_or_else(|| Defect::new(Rule::Der, bytes))
     }
 
-    /// The one element that `bytes` are, which must have this tag; else `rule` is broken.
-    pub(crate) fn only(bytes: &'a [u8], tag: Tag, rule: Rule) -> Result<Self, Fault> {
-        let mut fields = Fields::new(bytes);
-        let element = fields.take(tag, rule)?;
-        fields.finish(rule)?;
-        Ok(element)
-    }
-
-    /// The same of bytes that nobody has checked; none at all are no DER.
-    pub(crate) fn only_strict(bytes: &'a [u8], tag: Tag, rule: Rule) -> Result<Self, Fault> {
-        check_strict(bytes)?;
-        let (element, rest) = Self::split(bytes)?;
-        if element.tag() != tag {
-            return Err(element.fault(rule));
-        }
-        Fields(rest).finish(rule)?;
-        Ok(element)
+    fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let mut reader = SliceReader::new(bytes).ok()?;
+        let any = AnyRef::decode(&mut reader).ok()?;
+        let len = usize::try_from(reader.position()).ok()?;
+        let (encoded, rest) = bytes.split_at_checked(len)?;
+        Some((Self { any, encoded }, rest))
     }
 
     pub(crate) fn tag(self) -> Tag {
-        Tag(self.0.first().copied().unwrap_or_default())
+        self.any.tag()
     }
 
     /// Tag, length and content.
     pub(crate) const fn encoded(self) -> &'a [u8] {
-        self.0
+        self.encoded
     }
 
-    /// What is behind the octets of tag and length, whose form was checked where this was split off.
-    pub(crate) fn content(self) -> &'a [u8] {
-        let tag_len = match self.0 {
-            // The number follows, in octets of which only the last lacks the highest bit.
-            [first, number @ ..] if first & 0x1F == 0x1F => {
-                2 + number.iter().take_while(|octet| **octet & 0x80 != 0).count()
+    /// What is behind tag and length, as elements.
+    pub(crate) fn inside(self) -> RawElements<'a> {
+        RawElements(self.any.value())
+    }
+
+    fn defect(self, rule: Rule) -> Defect {
+        Defect::new(rule, self.encoded)
+    }
+
+    /// Whether a primitive value has the one form that DER gives it.
+    fn is_canonical(self) -> bool {
+        let any = self.any;
+        match self.tag() {
+            Tag::Boolean => any.decode_as::<bool>().is_ok(),
+            Tag::Integer => is_canonical_integer(any),
+            // An INTEGER but for its tag.
+            Tag::Enumerated => {
+                AnyRef::new(Tag::Integer, any.value()).is_ok_and(is_canonical_integer)
             }
-            _ => 1,
-        };
-        let more = match self.0.get(tag_len) {
-            Some(octets @ 0x80..) => usize::from(octets & 0x7F),
-            _ => 0,
-        };
-        self.0.get(tag_len + 1 + more..).unwrap_or_default()
-    }
-
-    /// `rule` is broken here.
-    pub(crate) fn fault(self, rule: Rule) -> Fault {
-        Fault::new(rule, self.0)
-    }
-
-    /// The elements inside.
-    pub(crate) fn fields(self) -> Fields<'a> {
-        Fields(self.content())
-    }
-
-    /// The object identifier that this is.
-    pub(crate) fn oid(self) -> Option<Oid<'a>> {
-        if self.tag() == Tag::OBJECT_IDENTIFIER { Oid::from_content(self.content()) } else { None }
-    }
-
-    /// The bytes of the BIT STRING that this is, where it consists of whole bytes.
-    pub(crate) fn whole_bits(self) -> Option<&'a [u8]> {
-        match (self.tag(), self.content()) {
-            (Tag::BIT_STRING, [0, bytes @ ..]) => Some(bytes),
-            _ => None,
-        }
-    }
-
-    /// The magnitude of the non-negative INTEGER that this is, without leading zeros.
-    pub(crate) fn unsigned(self) -> Option<&'a [u8]> {
-        match (self.tag(), self.content()) {
-            (Tag::INTEGER, [0, magnitude @ ..]) => Some(magnitude),
-            (Tag::INTEGER, content @ [0x01..=0x7F, ..]) => Some(content),
-            _ => None,
+            Tag::BitString => any.decode_as().is_ok_and(is_padded_with_zeros),
+            Tag::Null => any.decode_as::<Null>().is_ok(),
+            Tag::ObjectIdentifier => Oid::from_content(any.value()).is_some(),
+            _ => true,
         }
     }
 }
 
-/// How many bytes the first element takes.
-fn encoded_len(bytes: &[u8]) -> der::Result<usize> {
-    let mut reader = SliceReader::new(bytes)?;
-    let content = Header::decode(&mut reader)?.length();
-    usize::try_from((reader.position() + content)?)
-}
-
-/// `[number]`, constructed.
-pub(crate) const fn explicit(number: u8) -> Tag {
-    Tag(0xA0 | number)
-}
-
-/// `[number]`, primitive.
-pub(crate) const fn implicit(number: u8) -> Tag {
-    Tag(0x80 | number)
-}
-
-/// The elements of a constructed value, one after the other: those that were not read yet.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self(bytes)
+/// `der` has a type for non-negative numbers, and one for negative numbers that takes padded positive ones, too.
+fn is_canonical_integer(integer: AnyRef<'_>) -> bool {
+    match integer.value() {
+        [0x80..=0xFF, ..] => integer.decode_as::<IntRef<'_>>().is_ok(),
+        _ => integer.decode_as::<UintRef<'_>>().is_ok(),
     }
+}
 
+/// X.690 §11.2.1: unused bits are zero, which `der` leaves to its caller.
+fn is_padded_with_zeros(bits: BitStringRef<'_>) -> bool {
+    let unused = u32::from(bits.unused_bits());
+    bits.raw_bytes().last().is_none_or(|last| last.trailing_zeros() >= unused)
+}
+
+/// The elements of bytes that nobody has checked, one after the other: those that were not read yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawElements<'a>(&'a [u8]);
+
+impl<'a> RawElements<'a> {
     /// The bytes that were not read yet.
     pub(crate) const fn remaining(self) -> &'a [u8] {
         self.0
     }
 
-    pub(crate) const fn is_empty(self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Reads the next element, whatever it is, of an encoding that was not checked; `None` behind the last.
-    pub(crate) fn read(&mut self) -> Result<Option<Element<'a>>, Fault> {
+    /// Reads the next element; `None` behind the last.
+    pub(crate) fn read(&mut self) -> Result<Option<RawElement<'a>>, Defect> {
         if self.0.is_empty() {
             return Ok(None);
         }
-        let (element, rest) = Element::split(self.0)?;
+        let (element, rest) = RawElement::split(self.0)?;
         self.0 = rest;
         Ok(Some(element))
-    }
-
-    /// The next element of an encoding that was checked; `None` behind the last. Should one not be readable all
-    /// the same, it is the end, and is left: [`Self::is_empty`] and [`Self::finish`] tell.
-    pub(crate) fn element(&mut self) -> Option<Element<'a>> {
-        self.read().ok().flatten()
-    }
-
-    /// The next element where it has this tag.
-    pub(crate) fn optional(&mut self, tag: Tag) -> Option<Element<'a>> {
-        if self.0.first() == Some(&tag.0) { self.element() } else { None }
-    }
-
-    /// The next element, which must have this tag; else `rule` is broken.
-    pub(crate) fn take(&mut self, tag: Tag, rule: Rule) -> Result<Element<'a>, Fault> {
-        self.optional(tag).ok_or_else(|| self.fault(rule))
-    }
-
-    /// Nothing may be left; else `rule` is broken.
-    pub(crate) fn finish(self, rule: Rule) -> Result<(), Fault> {
-        if self.0.is_empty() { Ok(()) } else { Err(self.fault(rule)) }
-    }
-
-    /// `rule` is broken at the next element.
-    pub(crate) fn fault(self, rule: Rule) -> Fault {
-        Fault::new(rule, self.0)
-    }
-}
-
-/// The elements up to the first that is none: all of them, where the encoding was checked.
-impl<'a> IntoIterator for Fields<'a> {
-    type Item = Element<'a>;
-    type IntoIter = Elements<'a>;
-
-    fn into_iter(self) -> Elements<'a> {
-        Elements(self)
-    }
-}
-
-/// Iterates over [`Fields`].
-pub(crate) struct Elements<'a>(Fields<'a>);
-
-impl<'a> Iterator for Elements<'a> {
-    type Item = Element<'a>;
-
-    fn next(&mut self) -> Option<Element<'a>> {
-        self.0.element()
     }
 }
 
@@ -236,8 +115,8 @@ impl Budget {
         Self(Self::MAX)
     }
 
-    fn spend(&mut self, element: Element<'_>) -> Result<(), Fault> {
-        self.0 = self.0.checked_sub(1).ok_or_else(|| element.fault(Rule::TooManyElements))?;
+    fn spend(&mut self, element: RawElement<'_>) -> Result<(), Defect> {
+        self.0 = self.0.checked_sub(1).ok_or_else(|| element.defect(Rule::TooManyElements))?;
         Ok(())
     }
 }
@@ -245,68 +124,204 @@ impl Budget {
 /// The deepest nesting that is accepted. A certificate needs nine.
 const MAX_NESTING: usize = 16;
 
-/// Checks that `bytes` is a series of DER elements, all the way down: minimal definite lengths, children
-/// that fill their parents, primitive strings, canonical BOOLEAN, INTEGER, BIT STRING, NULL and OBJECT
-/// IDENTIFIER. Every header is read once; the nesting is kept in an array, there is no recursion.
-pub(crate) fn check_strict(bytes: &[u8]) -> Result<(), Fault> {
-    check_strict_within(&mut Budget::new(), bytes)
-}
+/// A series of DER elements, all the way down: minimal definite lengths, children that fill their parents,
+/// primitive strings, canonical BOOLEAN, INTEGER, BIT STRING, NULL and OBJECT IDENTIFIER.
+///
+/// Only [`Self::new`] and [`Self::within`] make one, or [`Element::inside`] out of another: whoever has one need not
+/// ask whether an element in it can be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Checked<'a>(&'a [u8]);
 
-/// The same, at the expense of `budget`.
-pub(crate) fn check_strict_within(budget: &mut Budget, bytes: &[u8]) -> Result<(), Fault> {
-    let mut parents = [Fields::new(&[]); MAX_NESTING];
-    let mut depth = 0;
-    let mut fields = Fields::new(bytes);
-    loop {
-        if let Some(element) = fields.read()? {
-            budget.spend(element)?;
-            if element.tag().is_constructed() {
-                *parents.get_mut(depth).ok_or_else(|| element.fault(Rule::Nesting))? = fields;
-                depth += 1;
-                fields = element.fields();
-            } else if !is_canonical(element) {
-                return Err(element.fault(Rule::Der));
-            }
-        } else {
-            let Some(parent) = depth.checked_sub(1).and_then(|up| parents.get(up)) else {
-                return Ok(());
-            };
-            fields = *parent;
-            depth -= 1;
+impl<'a> Checked<'a> {
+    /// No element.
+    pub(crate) const EMPTY: Self = Self(&[]);
+
+    /// Checks `bytes`.
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, Defect> {
+        Self::within(&mut Budget::new(), bytes)
+    }
+
+    /// Checks `bytes`, which must be one element with this tag, else `rule` is broken; no byte at all is no DER.
+    pub(crate) fn one(bytes: &'a [u8], tag: Tag, rule: Rule) -> Result<Element<'a>, Defect> {
+        match Self::new(bytes)? {
+            Self([]) => Err(Defect::new(Rule::Der, bytes)),
+            checked => checked.only(tag, rule),
         }
     }
+
+    /// Checks `bytes` at the expense of `budget`. Every header is read once; the nesting is kept in an array, there is
+    /// no recursion.
+    pub(crate) fn within(budget: &mut Budget, bytes: &'a [u8]) -> Result<Self, Defect> {
+        let mut parents = [RawElements(&[]); MAX_NESTING];
+        let mut depth = 0;
+        let mut elements = RawElements(bytes);
+        loop {
+            if let Some(element) = elements.read()? {
+                budget.spend(element)?;
+                if element.tag().is_constructed() {
+                    let place = parents.get_mut(depth);
+                    *place.ok_or_else(|| element.defect(Rule::Nesting))? = elements;
+                    depth += 1;
+                    elements = element.inside();
+                } else if !element.is_canonical() {
+                    return Err(element.defect(Rule::Der));
+                }
+            } else {
+                let Some(parent) = depth.checked_sub(1).and_then(|up| parents.get(up)) else {
+                    return Ok(Self(bytes));
+                };
+                elements = *parent;
+                depth -= 1;
+            }
+        }
+    }
+
+    pub(crate) const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The elements, from the first on.
+    pub(crate) const fn elements(self) -> Elements<'a> {
+        Elements(self.0)
+    }
+
+    /// The one element that this is, which must have this tag; else `rule` is broken.
+    pub(crate) fn only(self, tag: Tag, rule: Rule) -> Result<Element<'a>, Defect> {
+        let mut elements = self.elements();
+        let element = elements.required(tag, rule)?;
+        elements.finish(rule)?;
+        Ok(element)
+    }
 }
 
-fn is_canonical(element: Element<'_>) -> bool {
-    match (element.tag(), element.content()) {
-        (Tag::BOOLEAN, content) => matches!(content, [0x00 | 0xFF]),
-        (Tag::INTEGER | Tag::ENUMERATED, content) => match content {
-            [] => false,
-            [_] => true,
-            [0x00, second, ..] => second & 0x80 != 0,
-            [0xFF, second, ..] => second & 0x80 == 0,
-            _ => true,
-        },
-        (Tag::BIT_STRING, content) => match content {
-            [] => false,
-            [unused] => *unused == 0,
-            [unused @ 0..=7, .., last] => last.trailing_zeros() >= u32::from(*unused),
-            _ => false,
-        },
-        (Tag::NULL, content) => content.is_empty(),
-        (Tag::OBJECT_IDENTIFIER, content) => Oid::from_content(content).is_some(),
-        _ => true,
+/// Iterates over [`Checked`].
+#[derive(Clone, Debug)]
+pub(crate) struct Elements<'a>(&'a [u8]);
+
+impl<'a> Elements<'a> {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
+
+    /// The next element where it has this tag.
+    pub(crate) fn optional(&mut self, tag: Tag) -> Option<Element<'a>> {
+        let mut behind = self.clone();
+        let element = behind.next().filter(|element| element.tag() == tag)?;
+        *self = behind;
+        Some(element)
+    }
+
+    /// The next element, which must have this tag; else `rule` is broken.
+    pub(crate) fn required(&mut self, tag: Tag, rule: Rule) -> Result<Element<'a>, Defect> {
+        self.optional(tag).ok_or_else(|| self.defect(rule))
+    }
+
+    /// Nothing may be left; else `rule` is broken.
+    pub(crate) fn finish(self, rule: Rule) -> Result<(), Defect> {
+        if self.0.is_empty() { Ok(()) } else { Err(self.defect(rule)) }
+    }
+
+    /// `rule` is broken at the next element.
+    pub(crate) fn defect(&self, rule: Rule) -> Defect {
+        Defect::new(rule, self.0)
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Element<'a>;
+
+    /// Every element can be read, for [`Checked::within`] read it. If one could not, all that is left would come out
+    /// as one element of a type that no field has: a loop cannot end before the bytes do.
+    fn next(&mut self) -> Option<Element<'a>> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let unreadable = RawElement { any: AnyRef::NULL, encoded: self.0 };
+        let (element, rest) = RawElement::read(self.0).unwrap_or((unreadable, &[]));
+        self.0 = rest;
+        Some(Element(element))
+    }
+}
+
+/// One tag, length and value of [`Checked`] bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Element<'a>(RawElement<'a>);
+
+impl<'a> Element<'a> {
+    pub(crate) fn tag(self) -> Tag {
+        self.0.tag()
+    }
+
+    /// Tag, length and content.
+    pub(crate) const fn encoded(self) -> &'a [u8] {
+        self.0.encoded
+    }
+
+    pub(crate) fn content(self) -> &'a [u8] {
+        self.0.any.value()
+    }
+
+    /// `rule` is broken here.
+    pub(crate) fn defect(self, rule: Rule) -> Defect {
+        self.0.defect(rule)
+    }
+
+    /// The elements inside: none where it is primitive.
+    pub(crate) fn inside(self) -> Checked<'a> {
+        let content = self.content();
+        let len = if self.tag().is_constructed() { content.len() } else { 0 };
+        Checked(content.get(..len).unwrap_or_default())
+    }
+
+    /// The object identifier that this is.
+    pub(crate) fn oid(self) -> Option<Oid<'a>> {
+        let is_oid = self.tag() == Tag::ObjectIdentifier;
+        is_oid.then(|| Oid::from_checked(self.content()))
+    }
+
+    /// The bytes of the BIT STRING that this is, where it consists of whole bytes.
+    pub(crate) fn whole_bits(self) -> Option<&'a [u8]> {
+        self.0.any.decode_as::<BitStringRef<'a>>().ok()?.as_bytes()
+    }
+
+    /// The magnitude of the non-negative INTEGER that this is, without leading zeros; that of 0 is one zero.
+    pub(crate) fn unsigned(self) -> Option<&'a [u8]> {
+        Some(self.0.any.decode_as::<UintRef<'a>>().ok()?.as_bytes())
+    }
+
+    /// The value as `der` has it.
+    pub(crate) const fn any(self) -> AnyRef<'a> {
+        self.0.any
+    }
+}
+
+/// `[number]`, constructed.
+pub(crate) const fn explicit(number: u32) -> Tag {
+    Tag::ContextSpecific { constructed: true, number: TagNumber(number) }
+}
+
+/// `[number]`, primitive.
+pub(crate) const fn implicit(number: u32) -> Tag {
+    Tag::ContextSpecific { constructed: false, number: TagNumber(number) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Budget, Element, Rule, Tag, check_strict};
-    use der::{Decode, Header, Reader, SliceReader};
+    use super::{AnyRef, Budget, Checked, RawElement, Rule, Tag};
     use std::vec::Vec;
 
+    /// The first octet of a tag.
+    fn octet(tag: Tag) -> u8 {
+        let mut out = [0; 8];
+        der::Encode::encode_to_slice(&tag, &mut out).unwrap()[0]
+    }
+
     fn strict(der: &[u8]) -> Result<(), (Rule, usize)> {
-        check_strict(der).map_err(|fault| (fault.rule, fault.offset_in(der)))
+        Checked::new(der).map(drop).map_err(|defect| (defect.rule, defect.offset_in(der).unwrap()))
     }
 
     #[test]
@@ -324,45 +339,39 @@ mod tests {
         ];
         for (der, tag, content_at) in elements {
             let more = [der, &[0x05, 0x00]].concat();
-            let (element, rest) = Element::split(&more).unwrap();
+            let (element, rest) = RawElement::split(&more).unwrap();
             assert_eq!((element.encoded(), rest), (der, &[0x05, 0x00][..]));
-            assert_eq!(element.tag(), Tag(tag));
-            assert_eq!(element.content(), &der[content_at..], "{der:02x?}");
+            assert_eq!(octet(element.tag()), tag);
+            assert_eq!(element.inside().remaining(), &der[content_at..], "{der:02x?}");
         }
     }
 
     #[test]
-    fn the_content_begins_where_der_says() {
-        // What follows the first octet of a tag: more of its number, or a length.
-        let headers: [&[u8]; 12] = [
-            &[],
-            &[0x00],
-            &[0x7F],
-            &[0x81, 0x80],
-            &[0x82, 0x01, 0x00],
-            &[0x83, 0x01, 0x00, 0x00],
-            &[0x81, 0x7F],
-            &[0x84, 0x00, 0x00, 0x00, 0x01],
-            &[0x1F, 0x01],
-            &[0x81, 0x00, 0x81, 0x80],
-            &[0x81, 0x81, 0x00, 0x05],
-            &[0x87, 0xFF, 0xFF, 0xFF, 0x7F, 0x00],
-        ];
-        let mut split = 0;
-        for (first, second) in (0..=0xFF).flat_map(|a| (0..=0xFF).map(move |b| (a, b))) {
-            for header in headers {
-                let mut bytes = [&[first, second], header].concat();
-                bytes.resize(0x180, 0x81);
-                let expected = SliceReader::new(&bytes).and_then(|mut reader| {
-                    let header = Header::decode(&mut reader)?;
-                    reader.read_slice(header.length())
-                });
-                let content = Element::split(&bytes).map(|(element, _)| element.content());
-                assert_eq!(content.ok(), expected.ok(), "{first:02x} {second:02x} {header:02x?}");
-                split += usize::from(content.is_ok());
+    fn every_integer_has_one_form() {
+        let is_minimal = |content: &[u8]| match content {
+            [] => false,
+            [_] => true,
+            [0x00, second, ..] => second & 0x80 != 0,
+            [0xFF, second, ..] => second & 0x80 == 0,
+            _ => true,
+        };
+        for number in 0..=u16::MAX {
+            let [first, second] = number.to_be_bytes();
+            let longest = [first, second, 0];
+            for content in [&longest[..], &longest[..2], &longest[..1], &[]] {
+                let any = AnyRef::new(Tag::Integer, content).unwrap();
+                assert_eq!(super::is_canonical_integer(any), is_minimal(content), "{content:02x?}");
             }
         }
-        assert!(split > 0x1_0000, "{split}");
+    }
+
+    #[test]
+    fn a_series_does_not_end_at_what_cannot_be_read() {
+        // `Checked` cannot be made of these; its iterator does not rely on that.
+        let mut elements = Checked(&[0x05, 0x00, 0x30, 0x80, 0x00]).elements();
+        assert_eq!(elements.next().map(|element| element.encoded()), Some(&[0x05, 0x00][..]));
+        assert_eq!(elements.next().map(|element| element.encoded()), Some(&[0x30, 0x80, 0x00][..]));
+        assert!(elements.next().is_none());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A chain, and what was found for every rule.
 
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Anchor, Appraisal, Certificate, Chain, Finding, Policy, Rule, Ruling, Verdict};
+use spdm_x509::{Anchor, Appraisal, Certificate, Chain, Conclusion, Finding, Policy, Rule, Ruling};
 
 /// A chain with everything that a policy found.
 #[derive(Debug)]
@@ -19,12 +19,12 @@ impl<'a> Explained<'a> {
         Self { chain, policy, appraisal, findings }
     }
 
-    /// The verdict in a word for programs.
+    /// The conclusion in a word for programs.
     pub(crate) fn outcome(&self) -> &'static str {
-        match self.appraisal.verdict() {
-            Verdict::Trusted(_) => "trusted",
-            Verdict::UnknownAuthority(_) => "unknown_authority",
-            Verdict::BadChain(_) => "bad_chain",
+        match self.appraisal.conclusion() {
+            Conclusion::Trusted(_) => "trusted",
+            Conclusion::UnknownAuthority(_) => "unknown_authority",
+            Conclusion::BadChain(_) => "bad_chain",
         }
     }
 

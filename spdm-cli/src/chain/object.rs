@@ -62,7 +62,7 @@ fn object(index: u16, certificate: &Certificate<'_>, explained: &Explained<'_>) 
         "ext_key_usage": certificate.extended_key_usage().map(name_of).collect::<Vec<_>>(),
         "spdm_oids": certificate.spdm_oids().map(name_of).collect::<Vec<_>>(),
         "san": certificate.general_names().map(|name| name.to_string()).collect::<Vec<_>>(),
-        "dice": certificate.dice_infos().map(|info| info.to_string()).collect::<Vec<_>>(),
+        "dice": spdm_evidence::dice::infos(certificate).iter().map(ToString::to_string).collect::<Vec<_>>(),
         "sha256": sha256(certificate.der()),
         "broken": broken.collect::<Vec<_>>(),
     })

@@ -102,7 +102,7 @@ fn details(certificate: &Certificate<'_>) -> String {
     if certificate.has_name_constraints() {
         line("names below", "constrained".to_owned());
     }
-    for info in certificate.dice_infos() {
+    for info in spdm_evidence::dice::infos(certificate) {
         line("DICE", info.to_string());
     }
     table.plain()

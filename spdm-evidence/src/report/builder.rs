@@ -7,7 +7,7 @@ use spdm_crypto::{Digest, HashAlgorithm, Provider};
 use spdm_requester::{
     Error, Negotiated, Possession, Proof, SummaryAgreement, SummaryHash, Verified,
 };
-use spdm_x509::{Appraisal, ChainError, Outcome, SanPolicy};
+use spdm_x509::{Appraisal, ChainError, CheckOutcome, SanPolicy};
 
 use super::fault::Fault;
 use super::{
@@ -185,10 +185,10 @@ impl ReportBuilder {
     pub fn chain(&mut self, appraisal: &Appraisal<'_>, provider: &Provider) -> &mut Self {
         let chain = appraisal.chain();
         let leaf = chain.leaf();
-        let texts = leaf.iter().flat_map(|leaf| leaf.other_names()).filter_map(|name| name.text());
+        let texts = leaf.other_names().filter_map(|name| name.text());
         self.identity = IdentitySummary {
-            subject: leaf.map(|leaf| leaf.subject().to_string()),
-            serial: leaf.map(|leaf| hex::encode(leaf.serial())),
+            subject: Some(leaf.subject().to_string()),
+            serial: Some(hex::encode(leaf.serial())),
             san: texts.map(|text| text.to_string()).collect(),
             root_sha256: root_sha256(chain, provider),
         };
@@ -199,12 +199,12 @@ impl ReportBuilder {
         for (check, outcome) in appraisal.outcomes() {
             let check = Check::of_chain(check);
             match outcome {
-                Outcome::Pass => self.pass(check, held(check)),
-                Outcome::Fail(error) => self.chain_failed(&error),
-                Outcome::Skipped if check == Check::LeafSan => {
+                CheckOutcome::Pass => self.pass(check, held(check)),
+                CheckOutcome::Fail(error) => self.chain_failed(&error),
+                CheckOutcome::Skipped if check == Check::LeafSan => {
                     self.skip(check, "no name is asked for")
                 }
-                Outcome::Skipped => self.skip(check, "the root certificate is not at hand"),
+                CheckOutcome::Skipped => self.skip(check, "the root certificate is not at hand"),
             };
         }
         self

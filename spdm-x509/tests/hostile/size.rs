@@ -5,8 +5,8 @@ use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AsymAlgorithm, MlDsaSet};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
-    Anchor, Certificate, Chain, ChainContext, ChainError, Check, Limits, Outcome, Policy, Rule,
-    ValidityCheck,
+    Anchor, Certificate, Chain, ChainContext, ChainError, Check, CheckOutcome, Limits, Policy,
+    Rule, ValidityCheck,
 };
 
 use crate::testing::{
@@ -100,7 +100,7 @@ fn a_chain_beyond_the_limits_costs_no_signature() {
     let chain = Chain::parse(Untrusted::new(&bytes), LARGE, &PROVIDER).unwrap();
     let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::Unchecked);
     let appraisal = policy.appraise(&chain);
-    assert_eq!(appraisal.signatures(), Outcome::Skipped);
+    assert_eq!(appraisal.signatures(), CheckOutcome::Skipped);
     let error = appraisal.into_trusted().unwrap_err();
     assert_eq!((error.check, error.rule), (Check::Certificates, Rule::TooManyCertificates));
 }

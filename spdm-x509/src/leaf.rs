@@ -2,28 +2,29 @@
 
 use spdm_codec::SpdmVersion;
 
-use crate::appraisal::Ending;
 use crate::certificate::Certificate;
-use crate::chain::{CertModel, Chain};
+use crate::chain::{CertModel, Chain, ParsedChain};
 use crate::finding::Ledger;
 use crate::oid::Oid;
+use crate::outcome::Ending;
 use crate::profile::Profile;
 use crate::rule::Rule;
 
 /// `first_judged` is the first certificate below the anchor: what is above the anchor, nobody vouches for.
 pub(crate) fn check(
-    chain: &Chain<'_>,
+    parsed: &ParsedChain<'_>,
     leaf: &Certificate<'_>,
     first_judged: u16,
     profile: Profile,
     ledger: &mut Ledger<'_>,
 ) -> Ending {
+    let chain = parsed.chain();
     ledger.turn_to(Some(chain.certificate_count() - 1));
     check_basic_constraints(chain, leaf, profile, ledger);
     check_key_usage(chain, leaf, profile, ledger);
     ledger.ask(Rule::LeafNameConstraints, !leaf.has_name_constraints());
     check_extended_key_usage(leaf, profile, ledger);
-    check_hardware_identity(chain, leaf, first_judged, profile, ledger);
+    check_hardware_identity(parsed, leaf, first_judged, profile, ledger);
     ledger.ending()
 }
 
@@ -68,7 +69,7 @@ fn check_extended_key_usage(leaf: &Certificate<'_>, profile: Profile, ledger: &m
 }
 
 fn check_hardware_identity(
-    chain: &Chain<'_>,
+    parsed: &ParsedChain<'_>,
     leaf: &Certificate<'_>,
     first_judged: u16,
     profile: Profile,
@@ -76,11 +77,12 @@ fn check_hardware_identity(
 ) {
     let leaf_has = leaf.has_hardware_identity();
     let demanded = profile.hardware_identity.applies(false);
-    let anchor = usize::from(first_judged).saturating_sub(1);
-    let has =
-        |der| Certificate::read_again(der).as_ref().is_ok_and(Certificate::has_hardware_identity);
-    let any_has = || chain.certificate_ders().skip(anchor).any(has);
-    let has = match chain.context().model {
+    let anchor = first_judged.saturating_sub(1);
+    let any_has = || {
+        let mut certificates = parsed.certificates().filter(|(index, _)| *index >= anchor);
+        certificates.any(|(_, certificate)| certificate.has_hardware_identity())
+    };
+    let has = match parsed.chain().context().model {
         CertModel::AliasCert => {
             ledger.ask(Rule::HardwareIdentityInAlias, !leaf_has);
             any_has()
@@ -97,9 +99,9 @@ fn check_hardware_identity(
 mod tests {
     use super::{CertModel, Profile, Rule, SpdmVersion};
     use crate::anchor::Anchor;
-    use crate::appraisal::Outcome;
     use crate::chain::{Chain, ChainContext};
     use crate::error::{ChainError, Check};
+    use crate::outcome::CheckOutcome;
     use crate::policy::{Policy, ValidityCheck};
     use crate::profile::Demand;
     use crate::testing::{
@@ -117,13 +119,13 @@ mod tests {
         let chain = Chain::parse(Untrusted::new(&bytes), context, &PROVIDER).unwrap();
         let policy = Policy::new(&PROVIDER, &[], ValidityCheck::Unchecked);
         match (Policy { profile, ..policy }).appraise(&chain).leaf_profile() {
-            Outcome::Fail(error) => {
+            CheckOutcome::Fail(error) => {
                 let expected = ChainError::new(Check::LeafProfile, error.rule).in_certificate(1);
                 assert_eq!(error, expected);
                 Some(error.rule)
             }
             outcome => {
-                assert_eq!(outcome, Outcome::Pass);
+                assert_eq!(outcome, CheckOutcome::Pass);
                 None
             }
         }
