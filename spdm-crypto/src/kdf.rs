@@ -2,8 +2,9 @@
 
 use core::fmt;
 
-use crate::algorithm::HashAlgorithm;
-use crate::hash::{Digest, Unsupported};
+use crate::digest::Digest;
+use crate::hash::Unsupported;
+use crate::hash_algorithm::HashAlgorithm;
 use crate::secret::Secret;
 
 /// Why nothing was derived.
@@ -95,7 +96,7 @@ pub trait Kdf: fmt::Debug + Send + Sync {
 }
 
 /// A pre-shared key. One in hardware derives the handshake secret itself.
-pub trait PreSharedKey: fmt::Debug {
+pub trait PreSharedKey: fmt::Debug + Send + Sync {
     /// HKDF-Extract of the key with this salt; `kdf` is the provider's, for keys that are bytes.
     ///
     /// # Errors
