@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use spdm_codec::Nonce;
+use spdm_codec::RequesterNonce;
 use spdm_evidence::Reference;
 
 use crate::args::nonce_from_hex;
@@ -91,7 +91,7 @@ pub(crate) fn challenge_step(
 /// What the options of a verdict name, files read.
 #[derive(Debug)]
 pub(crate) struct Inputs {
-    pub(crate) nonce: Option<Nonce>,
+    pub(crate) nonce: Option<RequesterNonce>,
     pub(crate) peer_key: Option<Vec<u8>>,
     pub(crate) reference: Option<Reference>,
 }
@@ -115,13 +115,13 @@ pub(crate) fn reference(path: &std::path::Path) -> Result<Reference, Failure> {
 }
 
 /// The nonce that was given; `None` for a random one. A file holds 32 bytes or 64 hexadecimal digits.
-pub(crate) fn nonce(choice: &NonceChoice) -> Result<Option<Nonce>, Failure> {
+pub(crate) fn nonce(choice: &NonceChoice) -> Result<Option<RequesterNonce>, Failure> {
     match choice {
         NonceChoice::Random => Ok(None),
         NonceChoice::Given(nonce) => Ok(Some(*nonce)),
         NonceChoice::File(path) => {
             let bytes = file::read(path)?;
-            if let Ok(nonce) = Nonce::try_from(bytes.as_slice()) {
+            if let Ok(nonce) = bytes.as_slice().try_into().map(RequesterNonce) {
                 return Ok(Some(nonce));
             }
             let text =

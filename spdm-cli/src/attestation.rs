@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use spdm_codec::{MeasurementAttributes, MeasurementSummary, Nonce, SlotId};
+use spdm_codec::{MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId};
 use spdm_crypto::Provider;
 use spdm_evidence::{
     Check, Freshness, MeasuredValue, Recorder, Recording, Reference, ReportBuilder,
@@ -46,7 +46,7 @@ pub(crate) struct Plan<'p> {
     pub(crate) attributes: MeasurementAttributes,
     pub(crate) signing: Signing,
     /// The nonce of the last signature; random where `None`.
-    pub(crate) nonce: Option<Nonce>,
+    pub(crate) nonce: Option<RequesterNonce>,
     /// DER SubjectPublicKeyInfo of a device without certificates.
     pub(crate) peer_key: Option<&'p [u8]>,
     pub(crate) reference: Option<&'p Reference>,
@@ -487,8 +487,8 @@ impl Run<'_, '_> {
     fn nonce(
         &mut self,
         requester: &Requester<'_, Negotiated>,
-        given: Option<Nonce>,
-    ) -> Result<Nonce, End> {
+        given: Option<RequesterNonce>,
+    ) -> Result<RequesterNonce, End> {
         match given.map_or_else(|| requester.nonce(), Ok) {
             Ok(nonce) => Ok(nonce),
             Err(error) => self.reported(&error),

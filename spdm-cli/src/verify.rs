@@ -1,6 +1,6 @@
 //! `spdm verify`: the verdict offline.
 
-use spdm_codec::{Nonce, SlotId};
+use spdm_codec::{RequesterNonce, SlotId};
 use spdm_evidence::{Evidence, Presumption, ReadOptions, Verifier};
 use spdm_x509::Revocations;
 
@@ -56,7 +56,7 @@ pub(crate) fn run(
     Ok(worst)
 }
 
-fn expected_nonce(choice: Option<&NonceChoice>) -> Result<Option<Nonce>, Failure> {
+fn expected_nonce(choice: Option<&NonceChoice>) -> Result<Option<RequesterNonce>, Failure> {
     match choice {
         None => Ok(None),
         Some(NonceChoice::Random) => {

@@ -3,22 +3,13 @@
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
+use crate::nonce::{RequesterContext, RequesterNonce, ResponderNonce};
 use crate::opaque::OpaqueData;
 use crate::reader::Reader;
 use crate::slot::{KeySlot, SlotMask};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
-use crate::writer::{Writer, absent};
-
-/// Length of a nonce in bytes.
-pub const NONCE_LEN: usize = 32;
-/// Length of `RequesterContext` in bytes (1.3).
-pub const REQUESTER_CONTEXT_LEN: usize = 8;
-
-/// A nonce.
-pub type Nonce = [u8; NONCE_LEN];
-/// `RequesterContext` (1.3).
-pub type RequesterContext = [u8; REQUESTER_CONTEXT_LEN];
+use crate::writer::Writer;
 
 /// Which measurements `MeasurementSummaryHash` is to cover.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -54,31 +45,6 @@ impl MeasurementSummary {
     }
 }
 
-/// Reads `RequesterContext` where the version has it. By reference, as nonces are: who reads a message copies
-/// it once, when the rest was read.
-pub(crate) fn read_context<'a, 't, T: Trace<'a>>(
-    r: &mut Reader<'a, 't, T>,
-    cx: &Cx,
-) -> Result<Option<&'a RequesterContext>, &'t DecodeError> {
-    if cx.version < SpdmVersion::V1_3 {
-        return Ok(None);
-    }
-    r.array("RequesterContext").map(Some)
-}
-
-/// Writes `RequesterContext` where the version has it.
-pub(crate) fn write_context(
-    w: &mut Writer<'_>,
-    version: SpdmVersion,
-    context: Option<RequesterContext>,
-) -> Result<(), EncodeError> {
-    if version < SpdmVersion::V1_3 {
-        return absent(context.as_ref(), "RequesterContext");
-    }
-    w.bytes(&context.ok_or(EncodeError::Missing { field: "RequesterContext" })?);
-    Ok(())
-}
-
 /// CHALLENGE (DSP0274 §CHALLENGE): 36 bytes, 44 from 1.3 on.
 ///
 /// | offset | bytes | field | since |
@@ -95,7 +61,7 @@ pub struct Challenge {
     /// The measurement summary that is asked for.
     pub summary: MeasurementSummary,
     /// `Nonce`.
-    pub nonce: Nonce,
+    pub nonce: RequesterNonce,
     /// `RequesterContext`, from 1.3 on.
     pub context: Option<RequesterContext>,
 }
@@ -117,8 +83,13 @@ impl<'a> Body<'a> for Challenge {
             at.value(&Expected::Rule("0, 1 or 0xff"), header.param2)
         })?;
         let nonce = r.array("Nonce")?;
-        let context = read_context(r, cx)?;
-        Ok(Self { slot, summary, nonce: *nonce, context: context.copied() })
+        let context = RequesterContext::read(r, cx)?;
+        Ok(Self {
+            slot,
+            summary,
+            nonce: RequesterNonce(*nonce),
+            context: context.copied().map(RequesterContext),
+        })
     }
 
     fn params(&self, _: SpdmVersion) -> Result<[u8; 2], EncodeError> {
@@ -126,8 +97,8 @@ impl<'a> Body<'a> for Challenge {
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        w.bytes(&self.nonce);
-        write_context(w, version, self.context)
+        w.bytes(&self.nonce.0);
+        RequesterContext::write(self.context, w, version)
     }
 }
 
@@ -170,7 +141,7 @@ pub struct ChallengeAuth<'a> {
     /// `CertChainHash`.
     pub cert_chain_hash: &'a [u8],
     /// `Nonce` of the Responder.
-    pub nonce: Nonce,
+    pub nonce: ResponderNonce,
     /// `MeasurementSummaryHash`; empty where none was asked for.
     pub measurement_summary_hash: &'a [u8],
     /// `OpaqueData`.
@@ -206,17 +177,17 @@ impl<'a> Body<'a> for ChallengeAuth<'a> {
         let nonce = r.array("Nonce")?;
         let measurement_summary_hash = r.bytes("MeasurementSummaryHash", cx.summary_len)?;
         let opaque = OpaqueData::read(r, cx.opaque_format)?;
-        let context = read_context(r, cx)?;
+        let context = RequesterContext::read(r, cx)?;
         let signature = r.bytes("Signature", cx.signature_len)?;
         Ok(Self {
             slot,
             basic_mut_auth,
             slot_mask: SlotMask(header.param2),
             cert_chain_hash,
-            nonce: *nonce,
+            nonce: ResponderNonce(*nonce),
             measurement_summary_hash,
             opaque,
-            context: context.copied(),
+            context: context.copied().map(RequesterContext),
             signature,
         })
     }
@@ -235,10 +206,10 @@ impl<'a> Body<'a> for ChallengeAuth<'a> {
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         w.bytes(self.cert_chain_hash);
-        w.bytes(&self.nonce);
+        w.bytes(&self.nonce.0);
         w.bytes(self.measurement_summary_hash);
         self.opaque.write(w)?;
-        write_context(w, version, self.context)?;
+        RequesterContext::write(self.context, w, version)?;
         w.bytes(self.signature);
         Ok(())
     }

@@ -2,10 +2,10 @@
 
 use spdm_untrusted::Untrusted;
 
-use crate::challenge::Nonce;
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
+use crate::nonce::{RequesterNonce, ResponderNonce};
 use crate::reader::{Reader, length, next_of, read_from};
 use crate::slot::KeySlot;
 use crate::spdm_version::SpdmVersion;
@@ -42,7 +42,7 @@ pub struct GetEndpointInfo {
     /// `SlotID`; slot 0 without a signature.
     pub slot: KeySlot,
     /// `Nonce`, where a signature is requested.
-    pub nonce: Option<Nonce>,
+    pub nonce: Option<RequesterNonce>,
 }
 
 fn read_slot<'a, 't, T: Trace<'a>>(
@@ -70,7 +70,7 @@ impl<'a> Body<'a> for GetEndpointInfo {
         r.reserved(3)?;
         let nonce = match attributes & SIGNATURE_REQUESTED {
             0 => None,
-            _ => Some(*r.array("Nonce")?),
+            _ => Some(RequesterNonce(*r.array("Nonce")?)),
         };
         Ok(Self { sub_code: EndpointInfoSubCode(header.param1), slot, nonce })
     }
@@ -83,7 +83,7 @@ impl<'a> Body<'a> for GetEndpointInfo {
         w.u8(if self.nonce.is_some() { SIGNATURE_REQUESTED } else { 0 });
         w.zeros(3);
         if let Some(nonce) = &self.nonce {
-            w.bytes(nonce);
+            w.bytes(&nonce.0);
         }
         Ok(())
     }
@@ -94,7 +94,7 @@ impl<'a> Body<'a> for GetEndpointInfo {
 #[expect(clippy::exhaustive_structs, reason = "callers build it")]
 pub struct EndpointInfoSignature<'a> {
     /// `Nonce` of the Responder.
-    pub nonce: Nonce,
+    pub nonce: ResponderNonce,
     /// `Signature`.
     pub bytes: &'a [u8],
 }
@@ -133,7 +133,8 @@ impl<'a> Body<'a> for EndpointInfo<'a> {
         r.note_reserved(header.param1);
         let slot = read_slot(r, header)?;
         r.reserved(4)?;
-        let nonce = if cx.signature_len > 0 { Some(*r.array("Nonce")?) } else { None };
+        let nonce =
+            if cx.signature_len > 0 { Some(ResponderNonce(*r.array("Nonce")?)) } else { None };
         let len = r.u32("EPInfoLen")?;
         let info = r.bytes("EPInfo", length(len))?;
         let signature = match nonce {
@@ -153,7 +154,7 @@ impl<'a> Body<'a> for EndpointInfo<'a> {
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
         w.zeros(4);
         if let Some(signature) = &self.signature {
-            w.bytes(&signature.nonce);
+            w.bytes(&signature.nonce.0);
         }
         let field = "EPInfoLen";
         w.u32(u32::try_from(self.info.len()).map_err(|_| EncodeError::TooLarge { field })?);

@@ -6,15 +6,13 @@ use crate::challenge::MeasurementSummary;
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Handshake, Header};
+use crate::nonce::{RequesterNonce, ResponderNonce};
 use crate::opaque::OpaqueData;
 use crate::reader::Reader;
 use crate::slot::KeySlot;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
-
-/// Length of `RandomData` in bytes.
-pub const RANDOM_DATA_LEN: usize = 32;
 
 bitflags! {
     /// `SessionPolicy` of KEY_EXCHANGE and PSK_EXCHANGE (1.2). Unknown bits survive.
@@ -81,7 +79,7 @@ pub struct KeyExchange<'a> {
     /// `SessionPolicy` (1.2).
     pub session_policy: SessionPolicy,
     /// `RandomData`.
-    pub random_data: [u8; RANDOM_DATA_LEN],
+    pub random_data: RequesterNonce,
     /// `ExchangeData`: a DHE public key or a KEM encapsulation key.
     pub exchange_data: &'a [u8],
     /// `OpaqueData`: the versions of DSP0277 that are offered.
@@ -110,7 +108,7 @@ impl<'a> Body<'a> for KeyExchange<'a> {
             slot,
             req_session_id,
             session_policy,
-            random_data: *r.array("RandomData")?,
+            random_data: RequesterNonce(*r.array("RandomData")?),
             exchange_data: r.bytes("ExchangeData", cx.request_exchange_len)?,
             opaque: OpaqueData::read(r, cx.session_opaque_format())?,
         })
@@ -124,7 +122,7 @@ impl<'a> Body<'a> for KeyExchange<'a> {
         w.u16(self.req_session_id);
         w.u8(self.session_policy.to_byte(version)?);
         w.u8(0);
-        w.bytes(&self.random_data);
+        w.bytes(&self.random_data.0);
         w.bytes(self.exchange_data);
         self.opaque.write(w)
     }
@@ -197,7 +195,7 @@ pub struct KeyExchangeRsp<'a> {
     /// `SlotIDParam` bits 3:0.
     pub req_slot: KeySlot,
     /// `RandomData`.
-    pub random_data: [u8; RANDOM_DATA_LEN],
+    pub random_data: ResponderNonce,
     /// `ExchangeData`: a DHE public key or a KEM ciphertext.
     pub exchange_data: &'a [u8],
     /// `MeasurementSummaryHash`; empty where none was asked for.
@@ -239,7 +237,7 @@ impl<'a> Body<'a> for KeyExchangeRsp<'a> {
             rsp_session_id,
             mut_auth,
             req_slot,
-            random_data: *r.array("RandomData")?,
+            random_data: ResponderNonce(*r.array("RandomData")?),
             exchange_data: r.bytes("ExchangeData", cx.response_exchange_len)?,
             measurement_summary_hash: r.bytes("MeasurementSummaryHash", cx.summary_len)?,
             opaque: OpaqueData::read(r, cx.session_opaque_format())?,
@@ -255,7 +253,7 @@ impl<'a> Body<'a> for KeyExchangeRsp<'a> {
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
         w.u16(self.rsp_session_id);
         w.bytes(&[self.mut_auth.to_byte(), self.req_slot.to_nibble()]);
-        w.bytes(&self.random_data);
+        w.bytes(&self.random_data.0);
         w.bytes(self.exchange_data);
         w.bytes(self.measurement_summary_hash);
         self.opaque.write(w)?;

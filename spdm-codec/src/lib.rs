@@ -72,6 +72,7 @@ mod measurement_block;
 mod measurement_extension_log;
 mod measurements;
 mod message;
+mod nonce;
 mod opaque;
 mod pci_identity;
 pub mod pci_sig;
@@ -108,10 +109,7 @@ pub use capabilities::{
 };
 pub use certificate::{Certificate, CertificateForm, CertificateRequest, GetCertificate};
 pub use chain::CertChain;
-pub use challenge::{
-    BasicMutAuth, Challenge, ChallengeAuth, MeasurementSummary, NONCE_LEN, Nonce,
-    REQUESTER_CONTEXT_LEN, RequesterContext,
-};
+pub use challenge::{BasicMutAuth, Challenge, ChallengeAuth, MeasurementSummary};
 pub use chunk::{
     Chunk, ChunkAckAttributes, ChunkAttributes, ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck,
 };
@@ -140,9 +138,7 @@ pub use header_only::{
     EndSessionAck, EventAck, GetDigests, GetEncapsulatedRequest, GetSupportedEventTypes, Heartbeat,
     HeartbeatAck, SetKeyPairInfoAck, SubscribeEventTypesAck,
 };
-pub use key_exchange::{
-    KeyExchange, KeyExchangeRsp, MutAuthRequested, RANDOM_DATA_LEN, SessionPolicy,
-};
+pub use key_exchange::{KeyExchange, KeyExchangeRsp, MutAuthRequested, SessionPolicy};
 pub use key_pair_info::{
     DesiredKeyPair, GetKeyPairInfo, KeyPairAsymAlgo, KeyPairCapabilities, KeyPairInfo,
     KeyPairOperation, KeyPairPqc, SetKeyPairInfo, SizedPqcAsymAlgo,
@@ -161,9 +157,12 @@ pub use measurements::{
     SignatureRequest,
 };
 pub use message::{Code, ConnectionKeys, Cx, Decoded, HEADER_LEN, Handshake, Header, Message};
+pub use nonce::{
+    NONCE_LEN, REQUESTER_CONTEXT_LEN, RequesterContext, RequesterNonce, ResponderNonce,
+};
 pub use opaque::{MAX_OPAQUE_DATA_LEN, OpaqueData, OpaqueElement, OpaqueFormat};
 pub use pci_identity::{PciIdentity, PciIdentitySyntax};
-pub use psk_exchange::{PskExchange, PskExchangeRsp};
+pub use psk_exchange::{PskExchange, PskExchangeRsp, PskRequesterContext, PskResponderContext};
 pub use psk_finish::{PskFinish, PskFinishRsp};
 pub use record_protection::{RecordPrivacy, RecordProtection};
 pub use respond_if_ready::RespondIfReady;

@@ -2,11 +2,11 @@
 
 use bitflags::bitflags;
 
-use crate::challenge::{Nonce, RequesterContext, read_context, write_context};
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::measurement_block::MeasurementRecord;
 use crate::message::sealed::Body;
 use crate::message::{Code, Cx, Header};
+use crate::nonce::{RequesterContext, RequesterNonce, ResponderNonce};
 use crate::opaque::OpaqueData;
 use crate::reader::{Reader, length};
 use crate::slot::KeySlot;
@@ -76,7 +76,7 @@ impl MeasurementOperation {
 #[expect(clippy::exhaustive_structs, reason = "callers build it")]
 pub struct SignatureRequest {
     /// `Nonce`.
-    pub nonce: Nonce,
+    pub nonce: RequesterNonce,
     /// `SlotIDParam` bits 3:0, from 1.1 on.
     pub slot: Option<KeySlot>,
 }
@@ -130,12 +130,13 @@ impl<'a> Body<'a> for GetMeasurements {
         } else {
             None
         };
-        let context = read_context(r, cx)?;
+        let context = RequesterContext::read(r, cx)?;
         Ok(Self {
             attributes: attributes - MeasurementAttributes::SIGNATURE_REQUESTED,
             operation: MeasurementOperation::from_byte(header.param2),
-            signature: signature.map(|(nonce, slot)| SignatureRequest { nonce: *nonce, slot }),
-            context: context.copied(),
+            signature: signature
+                .map(|(nonce, slot)| SignatureRequest { nonce: RequesterNonce(*nonce), slot }),
+            context: context.copied().map(RequesterContext),
         })
     }
 
@@ -155,7 +156,7 @@ impl<'a> Body<'a> for GetMeasurements {
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         if let Some(SignatureRequest { nonce, slot }) = &self.signature {
-            w.bytes(nonce);
+            w.bytes(&nonce.0);
             match (version, slot) {
                 (SpdmVersion::V1_0, None) => {}
                 (SpdmVersion::V1_0, Some(_)) => {
@@ -165,7 +166,7 @@ impl<'a> Body<'a> for GetMeasurements {
                 (_, None) => return Err(EncodeError::Missing { field: "SlotIDParam" }),
             }
         }
-        write_context(w, version, self.context)
+        RequesterContext::write(self.context, w, version)
     }
 }
 
@@ -208,7 +209,7 @@ pub struct Measurements<'a> {
     /// `MeasurementRecordData`.
     pub record: MeasurementRecord<'a>,
     /// `Nonce` of the Responder.
-    pub nonce: Nonce,
+    pub nonce: ResponderNonce,
     /// `OpaqueData`.
     pub opaque: OpaqueData<'a>,
     /// `RequesterContext`, from 1.3 on.
@@ -255,16 +256,16 @@ impl<'a> Body<'a> for Measurements<'a> {
         let record = MeasurementRecord::read(r, blocks, len)?;
         let nonce = r.array("Nonce")?;
         let opaque = OpaqueData::read(r, cx.opaque_format)?;
-        let context = read_context(r, cx)?;
+        let context = RequesterContext::read(r, cx)?;
         let signature = r.bytes("Signature", cx.signature_len)?;
         Ok(Self {
             total_indices: header.param1,
             slot,
             content_changed,
             record,
-            nonce: *nonce,
+            nonce: ResponderNonce(*nonce),
             opaque,
-            context: context.copied(),
+            context: context.copied().map(RequesterContext),
             signature,
         })
     }
@@ -295,9 +296,9 @@ impl<'a> Body<'a> for Measurements<'a> {
         w.u8(self.record.number_of_blocks());
         w.u24(u32::try_from(record.len()).map_err(|_| EncodeError::TooLarge { field })?, field)?;
         w.bytes(record);
-        w.bytes(&self.nonce);
+        w.bytes(&self.nonce.0);
         self.opaque.write(w)?;
-        write_context(w, version, self.context)?;
+        RequesterContext::write(self.context, w, version)?;
         w.bytes(self.signature);
         Ok(())
     }

@@ -11,6 +11,16 @@ use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
 
+/// `RequesterContext` of PSK_EXCHANGE: at least H random bytes of the Requester.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "nothing but its bytes")]
+pub struct PskRequesterContext<'a>(pub &'a [u8]);
+
+/// `ResponderContext` of PSK_EXCHANGE_RSP: at least H random bytes of the Responder, or none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "nothing but its bytes")]
+pub struct PskResponderContext<'a>(pub &'a [u8]);
+
 /// PSK_EXCHANGE (DSP0274 1.1 §PSK_EXCHANGE).
 ///
 /// | offset | bytes | field | since |
@@ -36,7 +46,7 @@ pub struct PskExchange<'a> {
     /// `PSKHint`.
     pub psk_hint: &'a [u8],
     /// `RequesterContext`.
-    pub context: &'a [u8],
+    pub context: PskRequesterContext<'a>,
     /// `OpaqueData`: the versions of DSP0277 that are offered.
     pub opaque: OpaqueData<'a>,
 }
@@ -62,7 +72,7 @@ impl<'a> Body<'a> for PskExchange<'a> {
             session_policy,
             req_session_id,
             psk_hint: r.bytes("PSKHint", psk_hint.into())?,
-            context: r.bytes("RequesterContext", context.into())?,
+            context: PskRequesterContext(r.bytes("RequesterContext", context.into())?),
             opaque: opaque.read_data(r)?,
         })
     }
@@ -74,10 +84,10 @@ impl<'a> Body<'a> for PskExchange<'a> {
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
         w.u16(self.req_session_id);
         w.len16(self.psk_hint.len(), "PSKHintLength")?;
-        w.len16(self.context.len(), "RequesterContextLength")?;
+        w.len16(self.context.0.len(), "RequesterContextLength")?;
         self.opaque.write_length(w)?;
         w.bytes(self.psk_hint);
-        w.bytes(self.context);
+        w.bytes(self.context.0);
         w.bytes(self.opaque.as_bytes());
         Ok(())
     }
@@ -107,7 +117,7 @@ pub struct PskExchangeRsp<'a> {
     /// `MeasurementSummaryHash`; empty where none was asked for.
     pub measurement_summary_hash: &'a [u8],
     /// `ResponderContext`; empty where the Responder has none.
-    pub context: &'a [u8],
+    pub context: PskResponderContext<'a>,
     /// `OpaqueData`: the version of DSP0277 that was selected.
     pub opaque: OpaqueData<'a>,
     /// `ResponderVerifyData`.
@@ -132,7 +142,7 @@ impl<'a> Body<'a> for PskExchangeRsp<'a> {
             heartbeat_period: header.param1,
             rsp_session_id,
             measurement_summary_hash: r.bytes("MeasurementSummaryHash", cx.summary_len)?,
-            context: r.bytes("ResponderContext", context.into())?,
+            context: PskResponderContext(r.bytes("ResponderContext", context.into())?),
             opaque: opaque.read_data(r)?,
             verify_data: r.bytes("ResponderVerifyData", cx.hash_len)?,
         })
@@ -145,10 +155,10 @@ impl<'a> Body<'a> for PskExchangeRsp<'a> {
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
         w.u16(self.rsp_session_id);
         w.zeros(2);
-        w.len16(self.context.len(), "ResponderContextLength")?;
+        w.len16(self.context.0.len(), "ResponderContextLength")?;
         self.opaque.write_length(w)?;
         w.bytes(self.measurement_summary_hash);
-        w.bytes(self.context);
+        w.bytes(self.context.0);
         w.bytes(self.opaque.as_bytes());
         w.bytes(self.verify_data);
         Ok(())
@@ -168,12 +178,12 @@ mod tests {
             let mut bytes = std::vec![version.to_byte(), 0xE6, 1, 0, 0xFF, 0xFF, 3, 0, 4, 0, 0, 0];
             bytes.extend([1, 2, 3, 4, 5, 6, 7]);
             let message: PskExchange<'_> = round_trip(&bytes, &cx);
-            assert_eq!((message.psk_hint, message.context), (&[1, 2, 3][..], &[4, 5, 6, 7][..]));
+            assert_eq!((message.psk_hint, message.context.0), (&[1, 2, 3][..], &[4, 5, 6, 7][..]));
             every_prefix_fails::<PskExchange<'_>>(&bytes, &cx);
             let mut bytes = std::vec![version.to_byte(), 0x66, 9, 0, 1, 0, 0, 0, 2, 0, 0, 0];
             bytes.extend([7; 66]);
             let message: PskExchangeRsp<'_> = round_trip(&bytes, &cx);
-            assert_eq!((message.context.len(), message.verify_data.len()), (2, 32));
+            assert_eq!((message.context.0.len(), message.verify_data.len()), (2, 32));
             every_prefix_fails::<PskExchangeRsp<'_>>(&bytes, &cx);
             one_byte_more::<PskExchangeRsp<'_>>(&[&bytes[..], &[0]].concat(), &cx);
             (bytes[10], bytes[11]) = (1, 4);

@@ -2,7 +2,7 @@
 
 use spdm_codec::{
     CapabilityFlags, Code, ConnectionKeys, Cx, MeasurementHashAlgo, MeasurementSpecification,
-    MelSpecification, Message, Nonce, OpaqueFormat, SpdmVersion, TransferSizes,
+    MelSpecification, Message, OpaqueFormat, RequesterNonce, SpdmVersion, TransferSizes,
 };
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 
@@ -125,7 +125,7 @@ pub(crate) enum Authentication {
 #[derive(Debug, Default)]
 pub(crate) struct History {
     /// The Requester's nonce in the signed request before.
-    pub(crate) nonce: Option<Nonce>,
+    pub(crate) nonce: Option<RequesterNonce>,
     /// The signed MEASUREMENTS that is replayed.
     pub(crate) measurements: Option<Vec<u8>>,
     /// The request that was answered with Busy.

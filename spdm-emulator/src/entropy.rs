@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use spdm_codec::{NONCE_LEN, Nonce};
+use spdm_codec::{NONCE_LEN, ResponderNonce};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{HashAlgorithm, RandomUnavailable};
 
@@ -42,10 +42,10 @@ impl Entropy {
     }
 
     /// A nonce that was not there before.
-    pub(crate) fn nonce(&mut self) -> Nonce {
+    pub(crate) fn nonce(&mut self) -> ResponderNonce {
         const { assert!(NONCE_LEN == 32) };
         self.nonces += 1;
-        sha256(&[&self.master, b"nonce", &self.nonces.to_le_bytes()])
+        ResponderNonce(sha256(&[&self.master, b"nonce", &self.nonces.to_le_bytes()]))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Signatures of CHALLENGE_AUTH and MEASUREMENTS.
 
-use spdm_codec::{NONCE_LEN, Nonce, SpdmVersion};
+use spdm_codec::{NONCE_LEN, RequesterNonce, SpdmVersion};
 use spdm_crypto::rustcrypto::SoftwareKey;
 use spdm_crypto::{AsymAlgorithm, Digest, Sign as _, SignedMessage, SigningContext};
 
@@ -21,7 +21,7 @@ pub(crate) struct Unsigned<'a> {
     pub(crate) context: SigningContext,
     pub(crate) version: SpdmVersion,
     pub(crate) request: &'a [u8],
-    pub(crate) nonce: Nonce,
+    pub(crate) nonce: RequesterNonce,
     pub(crate) response: &'a [u8],
 }
 
@@ -33,7 +33,8 @@ impl Unsigned<'_> {
         suite: &Suite,
         key: &SoftwareKey,
     ) -> Result<Vec<u8>, Refusal> {
-        let stale = turn.history.nonce.replace(self.nonce).unwrap_or([0; NONCE_LEN]);
+        let stale =
+            turn.history.nonce.replace(self.nonce).unwrap_or(RequesterNonce([0; NONCE_LEN]));
         let mut signing = Signing {
             digest: self.digest(&suite.transcript, self.request),
             context: self.context,
@@ -43,7 +44,7 @@ impl Unsigned<'_> {
             match fault {
                 Fault::StaleNonceSignature => {
                     let mut request = self.request.to_vec();
-                    put(&mut request, REQUEST_NONCE, &stale);
+                    put(&mut request, REQUEST_NONCE, &stale.0);
                     signing.digest = self.digest(&suite.transcript, &request);
                 }
                 Fault::MissingVcaSignature => {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use spdm_codec::{
     Challenge, Code, Cx, ErrorCode, GetCertificate, GetMeasurements, HEADER_LEN, Header, KeySlot,
-    MeasurementOperation, MeasurementRecord, Message, Nonce, SlotId, SpdmVersion,
+    MeasurementOperation, MeasurementRecord, Message, RequesterNonce, SlotId, SpdmVersion,
 };
 use spdm_crypto::{Digest, HashBank, Provider};
 use spdm_requester::{
@@ -38,7 +38,7 @@ impl fmt::Display for Refused {
 pub(crate) struct Attempt<'c> {
     pub(crate) proof: Proof,
     pub(crate) slot: KeySlot,
-    pub(crate) nonce: Nonce,
+    pub(crate) nonce: RequesterNonce,
     pub(crate) outcome: AttemptOutcome<'c>,
     /// What a signature over measurements covers.
     pub(crate) values: Vec<MeasuredValue>,
@@ -272,7 +272,10 @@ fn slot_of(request: &[u8], version: SpdmVersion) -> Option<KeySlot> {
 }
 
 /// What a request for a signature asks: by which key, over which nonce.
-fn asked_signature(request: &[u8], version: SpdmVersion) -> Option<(Proof, KeySlot, Nonce)> {
+fn asked_signature(
+    request: &[u8],
+    version: SpdmVersion,
+) -> Option<(Proof, KeySlot, RequesterNonce)> {
     let raw = Untrusted::new(request);
     let cx = Cx::new(version).with_padding(usize::MAX);
     match Header::peek(raw).ok()?.code {

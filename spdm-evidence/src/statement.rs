@@ -2,7 +2,10 @@
 
 use core::cell::RefCell;
 
-use spdm_codec::{Challenge, GetMeasurements, KeySlot, Message, Nonce, RequesterContext, SlotId};
+use spdm_codec::{
+    Challenge, GetMeasurements, KeySlot, Message, RequesterContext, RequesterNonce, ResponderNonce,
+    SlotId,
+};
 use spdm_crypto::{Digest, HashAlgorithm, HashBank, HashError, SignedMessage, SigningContext};
 use spdm_requester::{Bench, Error as Refused, Negotiated, Proof, Verdict};
 use spdm_untrusted::Untrusted;
@@ -26,9 +29,9 @@ pub struct Statement {
     /// The version, algorithms and capabilities.
     pub negotiated: Negotiated,
     /// The Requester's nonce.
-    pub requester_nonce: Nonce,
+    pub requester_nonce: RequesterNonce,
     /// The Responder's nonce.
-    pub responder_nonce: Nonce,
+    pub responder_nonce: ResponderNonce,
     /// RequesterContext (1.3).
     pub context: Option<RequesterContext>,
     /// M1 or L1, without the signature: from 1.2 on with the negotiation, and of a CHALLENGE with the digests

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use spdm_codec::{CertificateModel, Code, KeySlot, Nonce, SlotId, SpdmVersion};
+use spdm_codec::{CertificateModel, Code, KeySlot, RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::{HashAlgorithm, HashBank, Provider};
 use spdm_requester::{Bench, Error, Incompatible, Negotiated, Proof, Verified};
 use spdm_x509::{
@@ -66,7 +66,7 @@ pub struct Verifier<'p> {
     pub required: Signatures,
     /// The nonce that a signature must cover: that of GET_MEASUREMENTS, or of CHALLENGE where no
     /// GET_MEASUREMENTS is on record.
-    pub nonce: Option<Nonce>,
+    pub nonce: Option<RequesterNonce>,
     /// The device's public key (DER SubjectPublicKeyInfo), for devices without a chain (slot 0xFF).
     pub peer_key: Option<&'p [u8]>,
     /// The lowest version to accept.

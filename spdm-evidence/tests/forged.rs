@@ -7,7 +7,7 @@
     reason = "helpers of tests: a panic is the failure"
 )]
 
-use spdm_codec::{BaseAsymAlgo, CapabilityFlags, Nonce, SlotId, SpdmVersion};
+use spdm_codec::{BaseAsymAlgo, CapabilityFlags, RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm};
 use spdm_emulator::{Device, DeviceConfig, KeyProvisioning};
@@ -18,7 +18,7 @@ use spdm_evidence::{
 use spdm_x509::{Anchor, Demand, Profile, Revocation, Revocations, SanPolicy, ValidityCheck};
 
 const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
-const NONCE: Nonce = [7; 32];
+const NONCE: RequesterNonce = RequesterNonce([7; 32]);
 
 fn device(seed: u64, configure: impl FnOnce(&mut DeviceConfig)) -> Device {
     let mut config = DeviceConfig {

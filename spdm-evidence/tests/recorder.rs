@@ -8,7 +8,7 @@
 use core::cell::Cell;
 use core::convert::Infallible;
 
-use spdm_codec::{BaseAsymAlgo, Code, KeySlot, Nonce, SlotId, SpdmVersion};
+use spdm_codec::{BaseAsymAlgo, Code, KeySlot, RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm, SignedMessage, SigningContext};
 use spdm_emulator::{Device, DeviceConfig, Fault};
@@ -89,7 +89,7 @@ fn attest<'c>(
     recorder: &mut Recorder,
     cache: ChainCache<'c>,
     buffer: &'c mut [u8],
-    nonce: Option<Nonce>,
+    nonce: Option<RequesterNonce>,
 ) -> Result<Trusted<'c>, Error> {
     let anchors = wire.device.trust_anchors();
     let anchors: Vec<_> = anchors.iter().map(|root| Anchor::Certificate(root)).collect();
@@ -111,7 +111,7 @@ fn attest<'c>(
     }
 }
 
-fn verify(wire: &Wire, evidence: &Evidence, nonce: Option<Nonce>) -> Vec<Report> {
+fn verify(wire: &Wire, evidence: &Evidence, nonce: Option<RequesterNonce>) -> Vec<Report> {
     let anchors = wire.device.trust_anchors();
     let anchors: Vec<_> = anchors.iter().map(|root| Anchor::Certificate(root)).collect();
     let mut verifier = Verifier::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
@@ -131,7 +131,7 @@ fn what_was_attested_live_is_verified_from_the_record() {
         for padding in [0, 3] {
             let mut wire = wire(version, vec![Fault::BusyOnce], padding);
             let mut recorder = Recorder::new(padding);
-            let nonce = Some([0xC7; 32]);
+            let nonce = Some(RequesterNonce([0xC7; 32]));
             let mut buffer = [0; 0x2000];
             attest(&mut wire, &mut recorder, ChainCache::EMPTY, &mut buffer, nonce).unwrap();
             assert_eq!(recorder.recordings().count(), 1);
@@ -180,7 +180,8 @@ fn linux_w38_a_statement_has_everything_to_verify_it_elsewhere() {
         let mut recorder = Recorder::new(0);
         let mut buffer = [0; 0x2000];
         let cache = ChainCache::EMPTY;
-        let trusted = attest(&mut wire, &mut recorder, cache, &mut buffer, Some([0xC7; 32]));
+        let trusted =
+            attest(&mut wire, &mut recorder, cache, &mut buffer, Some(RequesterNonce([0xC7; 32])));
         let identity = *trusted.unwrap().identity();
         let recording = recorder.into_recordings().remove(0);
         let statements = recording.statements().unwrap();
@@ -217,9 +218,9 @@ fn linux_w38_a_statement_has_everything_to_verify_it_elsewhere() {
             let digest = statement.chain_digest.as_deref();
             assert_eq!(digest, Some(identity.digest().as_bytes()));
             assert_eq!(statement.context.is_some(), version >= SpdmVersion::V1_3);
-            assert_ne!(statement.requester_nonce, statement.responder_nonce);
+            assert_ne!(statement.requester_nonce.0, statement.responder_nonce.0);
         }
-        assert_eq!(statements[1].requester_nonce, [0xC7; 32]);
+        assert_eq!(statements[1].requester_nonce, RequesterNonce([0xC7; 32]));
         // The Standard Measurement Transcript is L1 with its signature.
         let standard = write_standard_transcript(&recording).unwrap();
         let [_, measurements] = &statements[..] else { unreachable!("two") };

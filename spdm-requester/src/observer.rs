@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use spdm_codec::{MeasurementRecord, Nonce};
+use spdm_codec::{MeasurementRecord, RequesterNonce};
 use spdm_crypto::Digest;
 use spdm_x509::{Appraisal, Chain, Policy};
 
@@ -65,7 +65,7 @@ pub enum Observation<'e> {
         /// By which message.
         proof: Proof,
         /// The nonce.
-        nonce: &'e Nonce,
+        nonce: &'e RequesterNonce,
     },
     /// The device answered CHALLENGE with a signature that verifies.
     Challenged(&'e Possession<'e>),

@@ -1,6 +1,8 @@
 //! What an operation is: its requests, its output, and the phase it leaves the requester in.
 
-use spdm_codec::{CapabilityFlags, Message, RequesterContext, SpdmVersion, TransferSizes};
+use spdm_codec::{
+    CapabilityFlags, Message, REQUESTER_CONTEXT_LEN, RequesterContext, SpdmVersion, TransferSizes,
+};
 use spdm_crypto::{HashBank, Provider};
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
@@ -133,9 +135,9 @@ impl<'q> Ask<'q> {
         match version {
             SpdmVersion::V1_0 | SpdmVersion::V1_1 | SpdmVersion::V1_2 => Ok(None),
             SpdmVersion::V1_3 | SpdmVersion::V1_4 => {
-                let mut context = RequesterContext::default();
+                let mut context = [0; REQUESTER_CONTEXT_LEN];
                 fill(self.provider, self.fault(), &mut context)?;
-                Ok(Some(context))
+                Ok(Some(RequesterContext(context)))
             }
         }
     }

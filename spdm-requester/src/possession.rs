@@ -1,6 +1,6 @@
 //! Proof that a device holds a key.
 
-use spdm_codec::{Nonce, SpdmVersion};
+use spdm_codec::{RequesterNonce, SpdmVersion};
 use spdm_x509::{Identity, Trusted};
 
 use crate::summary::SummaryHash;
@@ -22,7 +22,7 @@ pub enum Proof {
 #[derive(Clone, Copy, Debug)]
 pub struct Possession<'c> {
     identity: Identity<'c>,
-    nonce: Nonce,
+    nonce: RequesterNonce,
     proof: Proof,
     version: SpdmVersion,
     summary: Option<SummaryHash>,
@@ -31,7 +31,7 @@ pub struct Possession<'c> {
 impl<'c> Possession<'c> {
     pub(crate) const fn new(
         identity: Identity<'c>,
-        nonce: Nonce,
+        nonce: RequesterNonce,
         proof: Proof,
         version: SpdmVersion,
     ) -> Self {
@@ -66,7 +66,7 @@ impl<'c> Possession<'c> {
 
     /// The Requester's nonce in the signed transcript.
     #[must_use]
-    pub const fn nonce(&self) -> &Nonce {
+    pub const fn nonce(&self) -> &RequesterNonce {
         &self.nonce
     }
 

@@ -4,7 +4,7 @@ use core::fmt;
 
 use spdm_codec::{
     CapabilityFlags, Chunk, Code, MIN_DATA_TRANSFER_SIZE, MeasurementAttributes,
-    MeasurementSummary, Nonce, SlotId, SpdmVersion, TransferSizes,
+    MeasurementSummary, NONCE_LEN, RequesterNonce, SlotId, SpdmVersion, TransferSizes,
 };
 use spdm_crypto::{HashBank, Provider};
 use spdm_transport::Limits;
@@ -300,7 +300,11 @@ impl<'a> Requester<'a, Fresh> {
     ///
     /// Only the version and the algorithms of `identity` are offered.
     #[must_use]
-    pub fn recognize<'c>(self, identity: Identity<'c>, nonce: Nonce) -> Flow<'a, Recognize<'c>> {
+    pub fn recognize<'c>(
+        self,
+        identity: Identity<'c>,
+        nonce: RequesterNonce,
+    ) -> Flow<'a, Recognize<'c>> {
         Flow::new(self.core, Recognize::new(identity, nonce))
     }
 }
@@ -337,10 +341,10 @@ impl<'a, P> Requester<'a, P> {
     ///
     /// # Errors
     /// [`Error::Random`] where there is none or it failed.
-    pub fn nonce(&self) -> Result<Nonce, Error> {
-        let mut nonce = Nonce::default();
+    pub fn nonce(&self) -> Result<RequesterNonce, Error> {
+        let mut nonce = [0; NONCE_LEN];
         self.core.provider.random.fill(&mut nonce).map_err(|_| Error::Random)?;
-        Ok(nonce)
+        Ok(RequesterNonce(nonce))
     }
 
     /// Forgets the negotiation.
@@ -377,7 +381,7 @@ impl<'a> Requester<'a, Negotiated> {
         self,
         identity: Identity<'c>,
         summary: MeasurementSummary,
-        nonce: Nonce,
+        nonce: RequesterNonce,
     ) -> Flow<'a, Challenge<'c>> {
         Flow::new(self.core, Challenge::new(identity, summary, nonce))
     }
@@ -392,7 +396,7 @@ impl<'a> Requester<'a, Negotiated> {
         selection: Selection<'i>,
         attributes: MeasurementAttributes,
         identity: Identity<'c>,
-        nonce: Nonce,
+        nonce: RequesterNonce,
         record: &'m mut [u8],
     ) -> Flow<'a, Measure<'i, 'm, 'c>> {
         let measure = Measure::signed(selection, attributes, identity, nonce, record);

@@ -1,6 +1,6 @@
 //! Single operations, in any order.
 
-use spdm_codec::{MeasurementAttributes, MeasurementSummary, NONCE_LEN, Nonce, SlotId};
+use spdm_codec::{MeasurementAttributes, MeasurementSummary, NONCE_LEN, RequesterNonce, SlotId};
 use spdm_requester::{Failure, Fresh, Negotiated, Proof, Recovered, Requester, Selection, Stage};
 use spdm_x509::{Chain, Identity};
 
@@ -127,7 +127,7 @@ fn challenge<'a>(
     chain: Chain<'_>,
     detail: u8,
 ) -> At<'a> {
-    let (nonce, before): (Nonce, _) = ([detail; NONCE_LEN], witness.proofs());
+    let (nonce, before) = (RequesterNonce([detail; NONCE_LEN]), witness.proofs());
     let identity = Identity::Chain(chain);
     let summary = match detail & 3 {
         1 => MeasurementSummary::Tcb,
@@ -168,7 +168,7 @@ fn measure<'a>(
     let mut attributes = MeasurementAttributes::empty();
     attributes.set(MeasurementAttributes::RAW_BIT_STREAM_REQUESTED, detail & 8 != 0);
     attributes.set(MeasurementAttributes::NEW_MEASUREMENT_REQUESTED, detail & 16 != 0);
-    let (nonce, before): (Nonce, _) = ([detail; NONCE_LEN], witness.proofs());
+    let (nonce, before) = (RequesterNonce([detail; NONCE_LEN]), witness.proofs());
     let mut record = vec![0; if detail & 32 == 0 { 0x800 } else { 0x60 }];
     let mut flow = match identity {
         Some(identity) => {

@@ -176,7 +176,7 @@ impl Transcripts {
         transcript.extend(signed);
         let key = possession.identity().key();
         self.is_key(key);
-        assert!(request.windows(32).any(|bytes| bytes == possession.nonce()), "another nonce");
+        assert!(request.windows(32).any(|bytes| bytes == possession.nonce().0), "another nonce");
         let digest = PROVIDER.hash.digest(hash, &[&transcript]).expect("a hash");
         SignedMessage::new(agreed.version, context, digest)
             .verify(&PROVIDER, asym, hash, key, signature)

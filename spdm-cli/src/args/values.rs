@@ -4,8 +4,8 @@ use core::str::FromStr;
 use std::path::PathBuf;
 
 use spdm_codec::{
-    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, MIN_DATA_TRANSFER_SIZE, NONCE_LEN, Nonce,
-    PqcAsymAlgo, SlotId,
+    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, MIN_DATA_TRANSFER_SIZE, NONCE_LEN, PqcAsymAlgo,
+    RequesterNonce, SlotId,
 };
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 use spdm_evidence::Format;
@@ -16,7 +16,7 @@ use spdm_transport_tcp::{Binding, Framing};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum NonceChoice {
     Random,
-    Given(Nonce),
+    Given(RequesterNonce),
     /// 32 bytes, or as many in hexadecimal.
     File(PathBuf),
 }
@@ -34,10 +34,12 @@ impl NonceChoice {
 }
 
 /// Reads a nonce of 64 hexadecimal digits.
-pub(crate) fn nonce_from_hex(text: &str) -> Result<Nonce, String> {
+pub(crate) fn nonce_from_hex(text: &str) -> Result<RequesterNonce, String> {
     let bytes = from_hex(text)?;
     let len = bytes.len();
-    Nonce::try_from(bytes).map_err(|_| format!("{len} bytes, but a nonce has {NONCE_LEN}"))
+    <[u8; NONCE_LEN]>::try_from(bytes)
+        .map(RequesterNonce)
+        .map_err(|_| format!("{len} bytes, but a nonce has {NONCE_LEN}"))
 }
 
 fn from_hex(text: &str) -> Result<Vec<u8>, String> {
@@ -281,13 +283,18 @@ mod tests {
         AsymList, HashList, IndexList, NonceChoice, RootHash, San, SlotChoice, SlotList,
         capabilities, seconds,
     };
-    use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, PqcAsymAlgo, SlotId};
+    use spdm_codec::{
+        BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, PqcAsymAlgo, RequesterNonce, SlotId,
+    };
 
     #[test]
     fn nonces() {
         assert_eq!(NonceChoice::parse("random"), Ok(NonceChoice::Random));
         assert_eq!(NonceChoice::parse("@n"), Ok(NonceChoice::File("n".into())));
-        assert_eq!(NonceChoice::parse(&"0a".repeat(32)), Ok(NonceChoice::Given([10; 32])));
+        assert_eq!(
+            NonceChoice::parse(&"0a".repeat(32)),
+            Ok(NonceChoice::Given(RequesterNonce([10; 32])))
+        );
         for text in ["", "0a", "zz", &"0a".repeat(33)] {
             assert!(NonceChoice::parse(text).is_err(), "{text}");
         }

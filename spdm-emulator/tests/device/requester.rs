@@ -5,8 +5,8 @@ use spdm_codec::{
     CapabilityFlags, Certificate, CertificateForm, CertificateRequest, Challenge, Cx,
     GetCapabilities, GetCertificate, GetDigests, GetMeasurements, KeySlot, MeasurementAttributes,
     MeasurementOperation, MeasurementSpecification, MeasurementSummary, Message,
-    NegotiateAlgorithms, OpaqueFormat, OtherParams, SignatureRequest, SlotId, SpdmVersion,
-    TransferSizes,
+    NegotiateAlgorithms, OpaqueFormat, OtherParams, RequesterContext, RequesterNonce,
+    SignatureRequest, SlotId, SpdmVersion, TransferSizes,
 };
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Invalid, SignedMessage, SigningContext};
@@ -15,7 +15,7 @@ use spdm_untrusted::Untrusted;
 use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 pub(crate) const GET_VERSION: [u8; 4] = [0x10, 0x84, 0, 0];
-pub(crate) const CONTEXT: [u8; 8] = *b"context!";
+pub(crate) const CONTEXT: RequesterContext = RequesterContext(*b"context!");
 
 pub(crate) fn encode<'a>(message: &impl Message<'a>, version: SpdmVersion) -> Vec<u8> {
     let mut out = vec![0; 256];
@@ -68,7 +68,7 @@ pub(crate) fn challenge(
     nonce: u8,
 ) -> Vec<u8> {
     let context = (version >= SpdmVersion::V1_3).then_some(CONTEXT);
-    encode(&Challenge { slot, summary, nonce: [nonce; 32], context }, version)
+    encode(&Challenge { slot, summary, nonce: RequesterNonce([nonce; 32]), context }, version)
 }
 
 pub(crate) fn get_measurements(
@@ -77,7 +77,7 @@ pub(crate) fn get_measurements(
     signed: Option<(KeySlot, u8)>,
 ) -> Vec<u8> {
     let signature = signed.map(|(slot, nonce)| SignatureRequest {
-        nonce: [nonce; 32],
+        nonce: RequesterNonce([nonce; 32]),
         slot: (version >= SpdmVersion::V1_1).then_some(slot),
     });
     let context = (version >= SpdmVersion::V1_3).then_some(CONTEXT);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use spdm_codec::{KeySlot, Nonce};
+use spdm_codec::{KeySlot, RequesterNonce};
 use spdm_crypto::{Digest, HashAlgorithm, Provider};
 use spdm_requester::{
     Error, Negotiated, Possession, Proof, SummaryAgreement, SummaryHash, Verified,
@@ -28,7 +28,7 @@ pub enum Freshness {
         /// Of the two requests for a signature, the one that it belongs to.
         proof: Proof,
         /// The nonce.
-        nonce: Nonce,
+        nonce: RequesterNonce,
     },
     /// Nothing: whether the evidence is fresh cannot be said.
     Unknown,
@@ -54,7 +54,7 @@ pub struct ReportBuilder {
     results: BTreeMap<Check, (Status, String)>,
     negotiated: Option<Negotiated>,
     slot: Option<KeySlot>,
-    nonces: [Option<Nonce>; 2],
+    nonces: [Option<RequesterNonce>; 2],
     proven: [bool; 2],
     identity: IdentitySummary,
     digest: Option<Vec<u8>>,
@@ -234,7 +234,7 @@ impl ReportBuilder {
     }
 
     /// The nonce of a request, also where its answer proves nothing.
-    pub fn asked(&mut self, proof: Proof, nonce: &Nonce) -> &mut Self {
+    pub fn asked(&mut self, proof: Proof, nonce: &RequesterNonce) -> &mut Self {
         if let Some(known) = self.nonces.get_mut(place(proof)) {
             *known = Some(*nonce);
         }
@@ -357,7 +357,8 @@ impl ReportBuilder {
         let measured = self.measured_summary.filter(|_| measured);
         let measurement_summary =
             SummaryAgreement::between(self.signed_summary.as_ref(), measured.as_ref());
-        let [challenge, measurements] = self.nonces.map(|nonce| nonce.map(hex::encode));
+        let [challenge, measurements] =
+            self.nonces.map(|nonce| nonce.map(|nonce| hex::encode(nonce.0)));
         Report {
             schema: 1,
             target: self.target,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use spdm_codec::{SlotId, SpdmVersion};
+use spdm_codec::{RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
     Check, CountedNote, Evidence, ExitClass, Note, ReadOptions, Reference, ReferenceStatus, Report,
@@ -197,13 +197,13 @@ fn options_of_the_verifier() {
     };
 
     let measured = nonce(&plain.nonces().measurements);
-    let report = only(&Verifier { nonce: Some(measured), ..verifier }, &evidence);
+    let report = only(&Verifier { nonce: Some(RequesterNonce(measured)), ..verifier }, &evidence);
     assert_eq!((report.verified(), report.fresh()), (true, Some(true)));
     assert_eq!(report.status(Check::MeasurementsNonce), Status::Pass);
     assert_eq!(report.status(Check::ChallengeNonce), Status::Skipped);
     // The nonce of CHALLENGE is not the one that counts where measurements are signed.
     let challenged = nonce(&plain.nonces().challenge);
-    let report = only(&Verifier { nonce: Some(challenged), ..verifier }, &evidence);
+    let report = only(&Verifier { nonce: Some(RequesterNonce(challenged)), ..verifier }, &evidence);
     assert_eq!((report.verified(), report.fresh()), (false, Some(false)));
     assert_eq!(report.status(Check::MeasurementsNonce), Status::Fail);
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use spdm_codec::SlotId;
+use spdm_codec::{RequesterNonce, SlotId};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
@@ -49,8 +49,10 @@ fn every_element_verifies_under_the_pinned_root() {
         let evidence = read(&folder, name);
         let digest = root(&evidence);
         let anchors = [Anchor::RootHash { hash: HashAlgorithm::Sha256, digest: &digest }];
-        let verifier =
-            Verifier { nonce: Some(nonce(NONCE)), ..Verifier::new(&PROVIDER, &anchors, AT) };
+        let verifier = Verifier {
+            nonce: Some(RequesterNonce(nonce(NONCE))),
+            ..Verifier::new(&PROVIDER, &anchors, AT)
+        };
         let reports = verify(&verifier, &evidence);
         assert_eq!(reports.len(), count);
         for report in &reports {
@@ -61,7 +63,7 @@ fn every_element_verifies_under_the_pinned_root() {
             assert!(!report.measurements().is_empty());
             assert_eq!(report.status(Check::ChallengeSignature), Status::Skipped);
         }
-        let other = Verifier { nonce: Some([1; 32]), ..verifier };
+        let other = Verifier { nonce: Some(RequesterNonce([1; 32])), ..verifier };
         for report in verify(&other, &evidence) {
             assert!(!report.verified());
             assert_eq!(report.status(Check::MeasurementsNonce), Status::Fail);

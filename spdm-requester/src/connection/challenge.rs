@@ -91,7 +91,7 @@ impl Connection {
         if message.context != question.context {
             return Err(self.fault.differs(&At(MESSAGE, "RequesterContext"), "the request's"));
         }
-        if message.nonce == question.nonce {
+        if message.nonce.0 == question.nonce.0 {
             let from = "a nonce of the Responder's own";
             return Err(self.fault.differs(&At(MESSAGE, "Nonce"), from));
         }

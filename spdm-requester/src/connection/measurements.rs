@@ -166,7 +166,7 @@ fn check_echoes(
         let expected = Expected::Exactly(expected.to_nibble().into());
         return Err(fault.value(&At(MESSAGE, "SlotID"), &expected, got.to_nibble()));
     }
-    if message.nonce == signature.nonce {
+    if message.nonce.0 == signature.nonce.0 {
         return Err(fault.differs(&At(MESSAGE, "Nonce"), "a nonce of the Responder's own"));
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! What CHALLENGE_AUTH and MEASUREMENTS prove.
 
-use spdm_codec::Nonce;
+use spdm_codec::RequesterNonce;
 use spdm_crypto::{SignedMessage, SigningContext};
 use spdm_x509::Identity;
 
@@ -17,7 +17,7 @@ pub(super) struct SignedExchange<'x> {
     pub(super) response: &'x [u8],
     pub(super) signature: &'x [u8],
     /// The Requester's.
-    pub(super) nonce: &'x Nonce,
+    pub(super) nonce: &'x RequesterNonce,
 }
 
 /// Ends the transcript, which starts with `head`, and verifies the signature over it; `None` where no identity

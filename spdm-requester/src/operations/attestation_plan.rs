@@ -1,6 +1,6 @@
 //! What is asked of a device, and whom to trust.
 
-use spdm_codec::{KeyUsage, MeasurementAttributes, MeasurementSummary, Nonce, SlotId};
+use spdm_codec::{KeyUsage, MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId};
 use spdm_x509::Policy;
 
 use super::{Selection, SlotChoice};
@@ -55,7 +55,7 @@ pub struct AttestationPlan<'p> {
     /// Which signatures are required.
     pub requirement: Requirement,
     /// The nonce of GET_MEASUREMENTS, or of CHALLENGE without measurements; random where `None`.
-    pub nonce: Option<Nonce>,
+    pub nonce: Option<RequesterNonce>,
     /// Which measurements `MeasurementSummaryHash` of CHALLENGE_AUTH is to cover.
     pub summary: MeasurementSummary,
     /// Which measurements are asked for.

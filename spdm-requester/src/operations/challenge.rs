@@ -1,6 +1,6 @@
 //! CHALLENGE.
 
-use spdm_codec::{CapabilityFlags, KeySlot, MeasurementSummary, Nonce};
+use spdm_codec::{CapabilityFlags, KeySlot, MeasurementSummary, RequesterNonce};
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
@@ -14,7 +14,7 @@ use crate::possession::Possession;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question {
     pub(super) summary: MeasurementSummary,
-    pub(super) nonce: Nonce,
+    pub(super) nonce: RequesterNonce,
 }
 
 impl Question {
@@ -62,7 +62,7 @@ impl<'c> Challenge<'c> {
     pub(crate) const fn new(
         identity: Identity<'c>,
         summary: MeasurementSummary,
-        nonce: Nonce,
+        nonce: RequesterNonce,
     ) -> Self {
         Self { identity, question: Question { summary, nonce }, possession: None }
     }

@@ -4,7 +4,7 @@ use core::mem;
 
 use spdm_codec::{
     CapabilityFlags, ContentChanged, GetMeasurements, KeySlot, MeasCap, MeasurementAttributes,
-    MeasurementOperation, MeasurementRecord, Nonce, SignatureRequest, SpdmVersion,
+    MeasurementOperation, MeasurementRecord, RequesterNonce, SignatureRequest, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
@@ -48,7 +48,7 @@ pub(super) struct Reading<'i, 'm> {
     selection: Selection<'i>,
     attributes: MeasurementAttributes,
     /// Where a signature is asked for.
-    nonce: Option<Nonce>,
+    nonce: Option<RequesterNonce>,
     buffer: &'m mut [u8],
     len: usize,
     blocks: u8,
@@ -60,7 +60,7 @@ impl<'i, 'm> Reading<'i, 'm> {
     pub(super) const fn new(
         selection: Selection<'i>,
         attributes: MeasurementAttributes,
-        nonce: Option<Nonce>,
+        nonce: Option<RequesterNonce>,
         buffer: &'m mut [u8],
     ) -> Self {
         Self { selection, attributes, nonce, buffer, len: 0, blocks: 0, exchanges: 0 }
@@ -206,7 +206,7 @@ impl<'i, 'm, 'c> Measure<'i, 'm, 'c> {
         selection: Selection<'i>,
         attributes: MeasurementAttributes,
         identity: Identity<'c>,
-        nonce: Nonce,
+        nonce: RequesterNonce,
         buffer: &'m mut [u8],
     ) -> Self {
         let reading = Reading::new(selection, attributes, Some(nonce), buffer);

@@ -1,6 +1,6 @@
 //! Is it still the same device?
 
-use spdm_codec::{MeasurementSummary, Nonce};
+use spdm_codec::{MeasurementSummary, RequesterNonce};
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
@@ -30,7 +30,7 @@ pub struct Recognize<'c> {
 }
 
 impl<'c> Recognize<'c> {
-    pub(crate) const fn new(identity: Identity<'c>, nonce: Nonce) -> Self {
+    pub(crate) const fn new(identity: Identity<'c>, nonce: RequesterNonce) -> Self {
         let question = Question { summary: MeasurementSummary::None, nonce };
         let (part, negotiate) = (Part::Negotiation, Negotiate::new());
         Self { part, negotiate, identity, question, possession: None }

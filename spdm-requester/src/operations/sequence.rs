@@ -9,7 +9,7 @@
 
 use core::mem;
 
-use spdm_codec::{Nonce, SlotId};
+use spdm_codec::{NONCE_LEN, RequesterNonce, SlotId};
 use spdm_crypto::Digest;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Appraisal, Chain, ChainError, Identity, ProvisionedKey, SanPolicy, Trusted};
@@ -536,11 +536,11 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
 }
 
 /// Draws the nonce that the caller did not choose.
-fn nonce(judge: &Judge<'_>, chosen: Option<Nonce>) -> Result<Nonce, Stop> {
+fn nonce(judge: &Judge<'_>, chosen: Option<RequesterNonce>) -> Result<RequesterNonce, Stop> {
     if let Some(nonce) = chosen {
         return Ok(nonce);
     }
-    let mut nonce = Nonce::default();
+    let mut nonce = [0; NONCE_LEN];
     fill(judge.provider, judge.fault(), &mut nonce)?;
-    Ok(nonce)
+    Ok(RequesterNonce(nonce))
 }

@@ -11,8 +11,8 @@ use crate::sim::{
     since, with_policy,
 };
 use spdm_codec::{
-    Code, ContentChanged, ErrorCode, Expected, MeasurementAttributes, MeasurementHashAlgo, SlotId,
-    SpdmVersion,
+    Code, ContentChanged, ErrorCode, Expected, MeasurementAttributes, MeasurementHashAlgo,
+    RequesterNonce, SlotId, SpdmVersion,
 };
 use spdm_emulator::{DeviceConfig, Fault};
 use spdm_requester::{
@@ -558,7 +558,7 @@ fn n22_nonces_are_new_and_the_callers_is_used() {
         let mut sim = Sim::new(config(version));
         with_policy(&mut sim, |sim, policy| {
             let mut plan = AttestationPlan::new(policy);
-            plan.nonce = Some([0xC7; 32]);
+            plan.nonce = Some(RequesterNonce([0xC7; 32]));
             for _ in 0..2 {
                 crate::sim::attest_with(sim, plan).unwrap();
             }
