@@ -1,7 +1,7 @@
-//! How a device is reached: from a [`Target`](crate::target::Target) to a [`Line`].
+//! How a device is reached: from a [`Target`](crate::target::Target) to a [`DeviceLine`].
 //!
 //! ```text
-//! Target ── open ──> OpenDevice ── connect ──> Line     Tap: a Line that records
+//! Target ── open ──> OpenDevice ── connect ──> DeviceLine     Tap: a DeviceLine that records
 //! (parsed)           (one file for each kind)  (one connection)
 //! ```
 //!
@@ -22,10 +22,10 @@ use spdm_evidence::CaptureBinding;
 
 use crate::args::{DeviceArgs, ListArgs};
 use crate::exit::Failure;
-use crate::line::{Line, LineError};
+use crate::line::{DeviceLine, LineError};
 use crate::target::Address;
 pub(crate) use emulated::chunking;
-pub(crate) use listing::{Found, Listing, Part};
+pub(crate) use listing::{FoundDevice, FoundPart, Listing};
 
 /// A device that connections lead to, one after another.
 pub(crate) trait OpenDevice: fmt::Debug {
@@ -33,7 +33,7 @@ pub(crate) trait OpenDevice: fmt::Debug {
     ///
     /// # Errors
     /// The transport's.
-    fn connect(&mut self) -> Result<Box<dyn Line + '_>, LineError>;
+    fn connect(&mut self) -> Result<Box<dyn DeviceLine + '_>, LineError>;
 
     /// What captures show around a message.
     fn capture(&self) -> CaptureBinding;

@@ -7,7 +7,7 @@ use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 use crate::exit::Exit;
 
 /// A connection to a device.
-pub(crate) trait Line: Transport<Error = LineError> + fmt::Debug {
+pub(crate) trait DeviceLine: Transport<Error = LineError> + fmt::Debug {
     /// What is known about a device that did not answer, as the end of a sentence: registers or addresses.
     fn silence(&self) -> Option<String> {
         None
@@ -19,9 +19,9 @@ pub(crate) trait Line: Transport<Error = LineError> + fmt::Debug {
 
 /// A transport whose errors are turned into [`LineError`]: `impl From` of its error says how.
 #[derive(Debug)]
-pub(crate) struct Explained<T>(pub(crate) T);
+pub(crate) struct TransportLine<T>(pub(crate) T);
 
-impl<T: Transport<Error: Into<LineError>>> Transport for Explained<T> {
+impl<T: Transport<Error: Into<LineError>>> Transport for TransportLine<T> {
     type Error = LineError;
 
     fn limits(&self) -> Limits {

@@ -4,15 +4,15 @@ use serde::Serialize;
 
 use crate::args::ListArgs;
 use crate::console::Console;
-use crate::device::{self, Found};
+use crate::device::{self, FoundDevice};
 use crate::exit::{Exit, Failure};
 use crate::render;
 
 #[derive(Serialize)]
-struct Row<'f> {
+struct ListRow<'f> {
     schema: u32,
     #[serde(flatten)]
-    found: &'f Found,
+    found: &'f FoundDevice,
 }
 
 /// Lists every kind of device that can be found.
@@ -23,7 +23,7 @@ pub(crate) fn run(args: &ListArgs, console: &mut Console) -> Result<Exit, Failur
             continue;
         }
         for found in &listing.found {
-            console.object(&Row { schema: 1, found })?;
+            console.object(&ListRow { schema: 1, found })?;
         }
         for note in &listing.notes {
             console.note(&format!("{}: {note}", listing.title));

@@ -9,20 +9,20 @@ use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 use spdm_untrusted::Untrusted;
 
 use crate::console::say;
-use crate::line::{Line, LineError};
+use crate::line::{DeviceLine, LineError};
 use crate::pcap::CaptureFile;
 
 /// A connection to a device that is recorded.
 #[derive(Debug)]
 pub(crate) struct Tap<'l> {
-    line: Box<dyn Line + 'l>,
+    line: Box<dyn DeviceLine + 'l>,
     recording: &'l mut TapRecording,
     silence: Option<String>,
 }
 
 impl<'l> Tap<'l> {
     /// Records what this line carries.
-    pub(crate) fn new(line: Box<dyn Line + 'l>, recording: &'l mut TapRecording) -> Self {
+    pub(crate) fn new(line: Box<dyn DeviceLine + 'l>, recording: &'l mut TapRecording) -> Self {
         Self { line, recording, silence: None }
     }
 

@@ -13,9 +13,10 @@ use spdm_transport::{Duration, Instant, MessageKind, Received};
 
 use crate::config_space::{ALL_ONES, ConfigSpace};
 use crate::error::DoeError;
-use crate::mailbox::{ABORT, DoeStatus, GO, INTERRUPT_ENABLE, Mailbox, Register};
+use crate::mailbox::Mailbox;
 use crate::mailbox_timing::MailboxTiming;
 use crate::object::{self, HEADER_DWORDS, ObjectType, OutgoingObject};
+use crate::register::{ABORT, DoeStatus, GO, INTERRUPT_ENABLE, Register};
 
 /// Where an exchange is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

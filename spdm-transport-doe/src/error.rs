@@ -4,8 +4,8 @@ use core::fmt;
 
 use spdm_transport::{Duration, FieldError};
 
-use crate::mailbox::{DoeStatus, Register};
 use crate::object::MAX_CONTENT;
+use crate::register::{DoeStatus, Register};
 
 /// What can go wrong at a mailbox; `E` is why an access to configuration space failed.
 ///

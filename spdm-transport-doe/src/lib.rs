@@ -53,14 +53,16 @@ pub mod linux;
 mod mailbox;
 mod mailbox_timing;
 mod object;
+mod register;
 mod transport;
 
 pub use config_space::{ConfigError, ConfigSpace, ExtendedCapabilities, ExtendedCapability};
 pub use error::DoeError;
 pub use identity::pci_identity;
-pub use mailbox::{DoeStatus, Mailbox, Register};
+pub use mailbox::Mailbox;
 pub use mailbox_timing::MailboxTiming;
 pub use object::{MAX_CONTENT, MAX_PADDING, ObjectHeader, ObjectType};
+pub use register::{DoeStatus, Register};
 pub use transport::{DEFAULT_MAX_RECEIVE, DoeTransport};
 
 /// Programs move these between threads; a transport, if its configuration space and clock can be moved.

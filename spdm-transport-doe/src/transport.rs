@@ -6,9 +6,10 @@ use crate::config_space::ConfigSpace;
 use crate::discovery::DiscoveryWalk;
 use crate::engine::{Engine, Readiness, Span};
 use crate::error::DoeError;
-use crate::mailbox::{DoeStatus, Mailbox};
+use crate::mailbox::Mailbox;
 use crate::mailbox_timing::MailboxTiming;
 use crate::object::{MAX_CONTENT, MAX_PADDING, ObjectType, OutgoingObject};
+use crate::register::DoeStatus;
 
 /// The largest message that a DOE transport takes unless told otherwise, in bytes, and so the DataTransferSize that a
 /// requester announces: with its header it fills an object of 4608 bytes.

@@ -8,7 +8,7 @@ use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 use super::OpenDevice;
 use crate::args::DeviceArgs;
 use crate::exit::Failure;
-use crate::line::{Line, LineError};
+use crate::line::{DeviceLine, LineError};
 
 /// The largest message, in bytes.
 const MAX_MESSAGE: usize = 0x1_0000;
@@ -23,7 +23,7 @@ pub(super) fn open(args: &DeviceArgs) -> Result<Box<dyn OpenDevice>, Failure> {
 }
 
 impl OpenDevice for Device {
-    fn connect(&mut self) -> Result<Box<dyn Line + '_>, LineError> {
+    fn connect(&mut self) -> Result<Box<dyn DeviceLine + '_>, LineError> {
         self.reset();
         Ok(Box::new(Emulated { device: self, answer: None }))
     }
@@ -53,7 +53,7 @@ struct Emulated<'d> {
     answer: Option<Vec<u8>>,
 }
 
-impl Line for Emulated<'_> {}
+impl DeviceLine for Emulated<'_> {}
 
 impl Transport for Emulated<'_> {
     type Error = LineError;

@@ -7,7 +7,7 @@ use serde::Serialize;
 pub(crate) struct Listing {
     /// What is listed.
     pub(crate) title: &'static str,
-    pub(crate) found: Vec<Found>,
+    pub(crate) found: Vec<FoundDevice>,
     /// What could not be looked at, and why.
     pub(crate) notes: Vec<String>,
 }
@@ -21,19 +21,19 @@ impl Listing {
 
 /// Something that may be a target.
 #[derive(Debug, Serialize)]
-pub(crate) struct Found {
+pub(crate) struct FoundDevice {
     /// The scheme of its target.
     pub(crate) kind: &'static str,
     /// What to call it on the command line.
     pub(crate) target: String,
     /// What it is, for a person.
     pub(crate) name: String,
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<FoundPart>,
 }
 
 /// What is known of a part of it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Part {
+pub(crate) struct FoundPart {
     pub(crate) name: String,
     pub(crate) detail: String,
 }

@@ -8,7 +8,7 @@ use spdm_transport_mctp::{LinuxEndpoint, MctpError, MctpTransport};
 
 use super::{Listing, OpenDevice};
 use crate::args::DeviceArgs;
-use crate::line::{Line, LineError};
+use crate::line::{DeviceLine, LineError};
 
 /// `ARPHRD_MCTP`: the type of a link that carries MCTP.
 const LINK_TYPE: &str = "290";
@@ -36,17 +36,17 @@ pub(super) fn list() -> Listing {
 }
 
 pub(super) fn open(endpoint: LinuxEndpoint, args: &DeviceArgs) -> Box<dyn OpenDevice> {
-    Box::new(Peer { endpoint, timeout: args.timeout })
+    Box::new(MctpPeer { endpoint, timeout: args.timeout })
 }
 
 #[derive(Debug)]
-struct Peer {
+struct MctpPeer {
     endpoint: LinuxEndpoint,
     timeout: Duration,
 }
 
-impl OpenDevice for Peer {
-    fn connect(&mut self) -> Result<Box<dyn Line + '_>, LineError> {
+impl OpenDevice for MctpPeer {
+    fn connect(&mut self) -> Result<Box<dyn DeviceLine + '_>, LineError> {
         let transport = MctpTransport::new(self.endpoint, LinuxEndpoint::MAX_MESSAGE);
         let transport = transport.with_round_trip(self.timeout);
         Ok(Box::new(EndpointLine { transport, endpoint: self.endpoint }))
@@ -115,7 +115,7 @@ impl Transport for EndpointLine {
     }
 }
 
-impl Line for EndpointLine {
+impl DeviceLine for EndpointLine {
     fn silence(&self) -> Option<String> {
         Some(format!("MCTP endpoint {}", self.endpoint))
     }

@@ -10,10 +10,10 @@ use spdm_transport_doe::{
     ConfigError, DoeError, DoeTransport, ExtendedCapability, Mailbox, ObjectType,
 };
 
-use super::{Found, Listing, OpenDevice, Part};
+use super::{FoundDevice, FoundPart, Listing, OpenDevice};
 use crate::args::{DeviceArgs, ListArgs};
 use crate::exit::Failure;
-use crate::line::{Explained, Line, LineError};
+use crate::line::{DeviceLine, LineError, TransportLine};
 
 /// How long a function may take to list the objects of all its mailboxes, however many it claims to have.
 const DISCOVERY: Duration = Duration::from_secs(2);
@@ -82,13 +82,13 @@ impl Function {
 }
 
 impl OpenDevice for Function {
-    fn connect(&mut self) -> Result<Box<dyn Line + '_>, LineError> {
+    fn connect(&mut self) -> Result<Box<dyn DeviceLine + '_>, LineError> {
         let cma = match self.cma {
             Some(cma) => cma,
             None => *self.cma.insert(self.cma()?),
         };
         let transport = transport(&self.config, cma)?.with_round_trip(self.timeout);
-        Ok(Box::new(Explained(transport)))
+        Ok(Box::new(TransportLine(transport)))
     }
 
     fn capture(&self) -> CaptureBinding {
@@ -131,7 +131,7 @@ fn names(objects: &[ObjectType]) -> String {
     names.join(", ")
 }
 
-impl Line for Explained<FunctionTransport<'_>> {
+impl DeviceLine for TransportLine<FunctionTransport<'_>> {
     fn silence(&self) -> Option<String> {
         Some(self.0.status().to_string())
     }
@@ -178,7 +178,7 @@ pub(super) fn list(args: &ListArgs) -> Listing {
 fn describe(
     function: &PciFunction,
     args: &ListArgs,
-) -> Result<Option<Found>, ConfigError<PciError>> {
+) -> Result<Option<FoundDevice>, ConfigError<PciError>> {
     let opened = function.look().map_err(|error| ConfigError::Access { offset: 0, error })?;
     let mailboxes = opened.mailboxes()?;
     if mailboxes.is_empty() {
@@ -188,14 +188,14 @@ fn describe(
     let driver = function.driver();
     let bound =
         driver.as_ref().map_or_else(|| "no driver".to_owned(), |name| format!("driver {name}"));
-    let mut found = Found {
+    let mut found = FoundDevice {
         kind: "pci",
         target: format!("pci:{}", function.address()),
         name: format!("{vendor:04x}:{device:04x} {}, {bound}", class(class_code)),
         parts: Vec::new(),
     };
     let deadline = Instant::now() + DISCOVERY;
-    let mut part = |name: String, detail: String| found.parts.push(Part { name, detail });
+    let mut part = |name: String, detail: String| found.parts.push(FoundPart { name, detail });
     for mailbox in mailboxes {
         let name = format!("DOE at {:#x}", mailbox.offset);
         let detail = match &driver {

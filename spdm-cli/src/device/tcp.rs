@@ -8,7 +8,7 @@ use spdm_transport_tcp::{Binding, Framing, SecurityError, SecuritySocket, TcpErr
 use super::OpenDevice;
 use crate::args::DeviceArgs;
 use crate::exit::Failure;
-use crate::line::{Explained, Line, LineError};
+use crate::line::{DeviceLine, LineError, TransportLine};
 
 pub(super) fn open(address: &str, args: &DeviceArgs) -> Result<Box<dyn OpenDevice>, Failure> {
     let framing = args.framing.framing()?;
@@ -23,16 +23,16 @@ struct Server {
 }
 
 impl OpenDevice for Server {
-    fn connect(&mut self) -> Result<Box<dyn Line + '_>, LineError> {
+    fn connect(&mut self) -> Result<Box<dyn DeviceLine + '_>, LineError> {
         let (address, timeout) = (self.address.as_str(), self.timeout);
         if self.framing.is_storage() {
             let drive = SecuritySocket::connect(address, self.framing, timeout)?;
             let mut scratch = vec![0; drive.max_transfer()];
             let transport = StorageTransport::open(drive, StdClock::new(), &mut scratch, timeout)?;
-            return Ok(Box::new(Explained(transport.with_round_trip(timeout))));
+            return Ok(Box::new(TransportLine(transport.with_round_trip(timeout))));
         }
         let transport = TcpTransport::connect(address, self.framing, timeout)?;
-        Ok(Box::new(Explained(transport.with_round_trip(timeout))))
+        Ok(Box::new(TransportLine(transport.with_round_trip(timeout))))
     }
 
     /// The emulator's own frame header is no part of a packet.
@@ -46,14 +46,14 @@ impl OpenDevice for Server {
     }
 }
 
-impl Line for Explained<TcpTransport> {
+impl DeviceLine for TransportLine<TcpTransport> {
     fn hang_up(self: Box<Self>) {
         // The verdict is there: how the peer takes the end does not matter.
         let _ = self.0.close();
     }
 }
 
-impl Line for Explained<StorageTransport<SecuritySocket, StdClock>> {}
+impl DeviceLine for TransportLine<StorageTransport<SecuritySocket, StdClock>> {}
 
 impl From<StorageError<SecurityError>> for LineError {
     fn from(error: StorageError<SecurityError>) -> Self {
