@@ -21,14 +21,14 @@ use crate::register::{ABORT, DoeStatus, GO, INTERRUPT_ENABLE, Register};
 /// Where an exchange is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum MailboxState {
-    /// Nothing is known: an object of somebody who died may be in the mailbox.
+    /// Nothing is known: an object of a program that has ended may be in the mailbox.
     Unknown,
     /// No object of ours is under way.
     Idle,
     /// An object of this type was handed over.
     Awaiting(ObjectType),
     /// A part of an object may be in the mailbox, and could not be aborted yet.
-    Spoilt,
+    Uncertain,
     /// Abort was written, and its effect has not been seen yet.
     Aborting { since: Instant },
     /// An abort had no effect.
@@ -78,7 +78,7 @@ pub(crate) struct Engine<S: ConfigSpace> {
     state: MailboxState,
     /// What DOE Status showed last.
     pub(crate) status: DoeStatus,
-    /// DOE Interrupt Enable as it was found: written back, for the sake of whoever set it.
+    /// DOE Interrupt Enable as it was found; every write keeps it.
     interrupt: u32,
 }
 
@@ -128,14 +128,14 @@ impl<S: ConfigSpace> Engine<S> {
                 }
                 self.abort(now)?
             }
-            MailboxState::Awaiting(_) | MailboxState::Spoilt => self.abort(now)?,
+            MailboxState::Awaiting(_) | MailboxState::Uncertain => self.abort(now)?,
             MailboxState::Aborting { since } => since,
         };
         if self.look()?.clear() {
             self.state = MailboxState::Idle;
             return Ok(Readiness::Ready);
         }
-        // Since then somebody else may have come and gone: not before this call.
+        // Another program may have used the mailbox since: what counts is the time in this call.
         let waited = now.since(since.max(span.since));
         if waited >= self.timing.abort {
             self.state = MailboxState::Dead;
@@ -204,7 +204,7 @@ impl<S: ConfigSpace> Engine<S> {
     ) -> Result<Option<Received>, DoeError<S::Error>> {
         let MailboxState::Awaiting(asked) = self.state else { return Err(DoeError::NoRequest) };
         let read = match self.read_object(asked, buffer, span, &now) {
-            // A function that vanished reads as all ones, which is no object.
+            // A function that was removed reads as all ones, which is no object.
             Err(error @ DoeError::Object(_)) => self.look().and(Err(error)),
             read => read,
         };
@@ -254,19 +254,19 @@ impl<S: ConfigSpace> Engine<S> {
     /// Gives up what is under way, so that the mailbox is free for others. Whether that has an effect is seen before
     /// the next object is handed over.
     pub(crate) fn abandon(&mut self, now: Instant) {
-        if matches!(self.state, MailboxState::Awaiting(_) | MailboxState::Spoilt) {
+        if matches!(self.state, MailboxState::Awaiting(_) | MailboxState::Uncertain) {
             self.give_up(now);
         }
     }
 
     fn give_up(&mut self, now: Instant) {
-        // Where it fails, it is tried again before the next object.
+        // If it fails, it is tried again before the next object.
         let _ = self.abort(now);
     }
 
     /// Writes Abort: the time at which that was.
     fn abort(&mut self, now: Instant) -> Result<Instant, DoeError<S::Error>> {
-        self.state = MailboxState::Spoilt;
+        self.state = MailboxState::Uncertain;
         self.mailbox.write(Register::Control, ABORT | self.interrupt)?;
         self.state = MailboxState::Aborting { since: now };
         Ok(now)

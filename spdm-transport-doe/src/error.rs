@@ -28,7 +28,7 @@ pub enum DoeError<E> {
         /// Why.
         error: E,
     },
-    /// The mailbox takes no object: somebody else uses it, or it hangs. Nobody's exchange was aborted.
+    /// The mailbox takes no object: another program uses it, or the device hangs. No exchange was aborted.
     Busy {
         /// What DOE Status shows.
         status: DoeStatus,
@@ -52,7 +52,7 @@ pub enum DoeError<E> {
         /// Its length, in bytes.
         len: usize,
     },
-    /// No request is under way whose answer could be received.
+    /// No request is outstanding: none was sent, or its exchange is over.
     NoRequest,
     /// The header of the object that came is wrong, or not that of an answer to the request.
     Object(FieldError),

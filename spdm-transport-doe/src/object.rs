@@ -56,8 +56,8 @@ impl ObjectType {
         }
     }
 
-    /// Whether `answer` may follow an object of this type. A secured message may be refused in the clear; the
-    /// session judges that. Nothing else answers with another type.
+    /// Whether `answer` may follow an object of this type. A secured message may be refused in the clear:
+    /// whether that is acceptable is for the session to decide. Nothing else is answered with another type.
     const fn is_answered_by(self, answer: Self) -> bool {
         matches!(
             (self, answer),

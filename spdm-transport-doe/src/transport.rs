@@ -14,7 +14,7 @@ use crate::register::DoeStatus;
 /// The largest message that a DOE transport takes unless told otherwise, in bytes, and so the DataTransferSize that a
 /// requester announces: with its header it fills an object of 4608 bytes.
 ///
-/// That is what QEMU's mailboxes hold, which drop a longer object without a word, and the buffer of devices with
+/// That is what QEMU's mailboxes hold, which drop a longer object silently, and the buffer of devices with
 /// the DMTF reference implementation's defaults. What is longer comes in portions or chunks.
 pub const DEFAULT_MAX_RECEIVE: usize = 4600;
 
@@ -26,7 +26,7 @@ pub const DEFAULT_MAX_RECEIVE: usize = 4600;
 /// the object under way is aborted, and the next one is handed over only when the mailbox shows that there is nothing
 /// left in it.
 ///
-/// There is no lock between users of a mailbox: whoever else uses it at the same time takes our answers, or loses theirs.
+/// There is no lock between users of a mailbox: a program that uses it at the same time takes our answers, or loses its own.
 #[derive(Debug)]
 pub struct DoeTransport<S: ConfigSpace, C> {
     pub(crate) engine: Engine<S>,

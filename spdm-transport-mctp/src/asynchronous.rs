@@ -8,9 +8,9 @@ use core::task::Poll;
 use mctp::AsyncReqChannel;
 use spdm_transport::{AsyncClock, AsyncTransport, Duration, Limits, MessageKind, Received};
 
+use crate::channels::{RequestChannels, check_endpoint, message_type};
 use crate::endpoint::Endpoint;
 use crate::error::MctpError;
-use crate::exchange::{Exchanges, check_endpoint, message_type};
 
 /// [`MctpTransport`](crate::MctpTransport) for asynchronous stacks, such as `mctp-estack`. The clock is for
 /// timeouts, which channels do not have.
@@ -18,7 +18,7 @@ use crate::exchange::{Exchanges, check_endpoint, message_type};
 /// A dropped `receive` loses nothing if the channel's `recv` can be dropped, as that of `mctp-estack` can. A request
 /// whose `send` was dropped or timed out is never answered; the next one starts afresh.
 pub struct AsyncMctpTransport<E: Endpoint, C> {
-    exchanges: Exchanges<E>,
+    channels: RequestChannels<E>,
     clock: C,
 }
 
@@ -27,13 +27,13 @@ impl<E: Endpoint, C> AsyncMctpTransport<E, C> {
     /// that the stack can carry in both directions: `mctp_estack::config::MAX_PAYLOAD`.
     #[must_use]
     pub fn new(endpoint: E, max_message: usize, clock: C) -> Self {
-        Self { exchanges: Exchanges::new(endpoint, max_message), clock }
+        Self { channels: RequestChannels::new(endpoint, max_message), clock }
     }
 
     /// Sets the worst-case round trip; it is one second otherwise.
     #[must_use]
     pub fn with_round_trip(mut self, round_trip: Duration) -> Self {
-        self.exchanges.set_round_trip(round_trip);
+        self.channels.set_round_trip(round_trip);
         self
     }
 }
@@ -45,7 +45,7 @@ where
     type Error = MctpError;
 
     fn limits(&self) -> Limits {
-        self.exchanges.limits
+        self.channels.limits
     }
 
     async fn send(
@@ -54,7 +54,7 @@ where
         message: &[u8],
         timeout: Duration,
     ) -> Result<(), MctpError> {
-        let channel = self.exchanges.begin(message.len())?;
+        let channel = self.channels.begin(message.len())?;
         let sent = match check_endpoint(channel.remote_eid()) {
             Ok(()) => {
                 let send = channel.send(message_type(kind), message);
@@ -63,7 +63,7 @@ where
             }
             Err(error) => Err(error),
         };
-        self.exchanges.begun(sent)
+        self.channels.begun(sent)
     }
 
     async fn receive(
@@ -72,24 +72,24 @@ where
         timeout: Duration,
     ) -> Result<Option<Received>, MctpError> {
         let room = buffer.len();
-        let channel = self.exchanges.live()?;
+        let channel = self.channels.live()?;
         let received = within(&self.clock, timeout, channel.recv(buffer)).await;
         let received = received
             .map(|received| received.map(|(kind, check, message)| (kind, check, message.len())));
         match received {
             None | Some(Err(mctp::Error::TimedOut)) => Ok(None),
-            Some(received) => self.exchanges.end(room, received).map(Some),
+            Some(received) => self.channels.end(room, received).map(Some),
         }
     }
 
     fn abandon(&mut self) {
-        self.exchanges.retire();
+        self.channels.retire();
     }
 }
 
 impl<E: Endpoint, C> fmt::Debug for AsyncMctpTransport<E, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.exchanges.fmt(f)
+        self.channels.fmt(f)
     }
 }
 

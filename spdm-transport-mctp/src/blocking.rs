@@ -5,9 +5,9 @@ use core::fmt;
 use mctp::ReqChannel;
 use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 
+use crate::channels::{RequestChannels, check_endpoint, message_type};
 use crate::endpoint::Endpoint;
 use crate::error::MctpError;
-use crate::exchange::{Exchanges, check_endpoint, message_type};
 
 /// A channel whose [`recv`](ReqChannel::recv) ends after a time.
 pub trait ReceiveTimeout: ReqChannel {
@@ -23,7 +23,7 @@ pub trait ReceiveTimeout: ReqChannel {
 /// A message that is not SPDM ends the exchange with an error; it is never skipped to look for a better one.
 /// Sending takes as long as the stack wants: its channels have no timeout for it.
 pub struct MctpTransport<E: Endpoint> {
-    exchanges: Exchanges<E>,
+    channels: RequestChannels<E>,
 }
 
 impl<E: Endpoint> MctpTransport<E> {
@@ -31,13 +31,13 @@ impl<E: Endpoint> MctpTransport<E> {
     /// that the stack can carry in both directions.
     #[must_use]
     pub fn new(endpoint: E, max_message: usize) -> Self {
-        Self { exchanges: Exchanges::new(endpoint, max_message) }
+        Self { channels: RequestChannels::new(endpoint, max_message) }
     }
 
     /// Sets the worst-case round trip; it is one second otherwise.
     #[must_use]
     pub const fn with_round_trip(mut self, round_trip: Duration) -> Self {
-        self.exchanges.set_round_trip(round_trip);
+        self.channels.set_round_trip(round_trip);
         self
     }
 }
@@ -49,14 +49,14 @@ where
     type Error = MctpError;
 
     fn limits(&self) -> Limits {
-        self.exchanges.limits
+        self.channels.limits
     }
 
     fn send(&mut self, kind: MessageKind, message: &[u8], _: Duration) -> Result<(), MctpError> {
-        let channel = self.exchanges.begin(message.len())?;
+        let channel = self.channels.begin(message.len())?;
         let sent = check_endpoint(channel.remote_eid())
             .and_then(|()| Ok(channel.send(message_type(kind), message)?));
-        self.exchanges.begun(sent)
+        self.channels.begun(sent)
     }
 
     fn receive(
@@ -65,7 +65,7 @@ where
         timeout: Duration,
     ) -> Result<Option<Received>, MctpError> {
         let room = buffer.len();
-        let channel = self.exchanges.live()?;
+        let channel = self.channels.live()?;
         let received = match channel.set_receive_timeout(timeout) {
             Ok(()) => {
                 channel.recv(buffer).map(|(kind, check, message)| (kind, check, message.len()))
@@ -74,17 +74,17 @@ where
         };
         match received {
             Err(mctp::Error::TimedOut) => Ok(None),
-            received => self.exchanges.end(room, received).map(Some),
+            received => self.channels.end(room, received).map(Some),
         }
     }
 
     fn abandon(&mut self) {
-        self.exchanges.retire();
+        self.channels.retire();
     }
 }
 
 impl<E: Endpoint> fmt::Debug for MctpTransport<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.exchanges.fmt(f)
+        self.channels.fmt(f)
     }
 }

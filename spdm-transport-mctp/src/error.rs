@@ -23,7 +23,7 @@ pub enum MctpError {
     /// The peer answered with a message of another type than 5 (SPDM) and 6 (secured messages).
     MessageType(u8),
     /// No request is outstanding: none was sent, or the exchange is over.
-    NoExchange,
+    NoRequest,
     /// The operating system refused; its error number.
     #[cfg(feature = "linux")]
     #[cfg_attr(docsrs, doc(cfg(feature = "linux")))]
@@ -82,7 +82,7 @@ impl fmt::Display for MctpError {
                     "the peer sent MCTP message type {got:#04x}, but 0x05 or 0x06 is expected"
                 )
             }
-            Self::NoExchange => f.write_str("no request is outstanding"),
+            Self::NoRequest => f.write_str("no request is outstanding"),
             #[cfg(feature = "linux")]
             Self::Os(code) => std::io::Error::from_raw_os_error(*code).fmt(f),
             Self::Stack(error) => write!(f, "MCTP: {error}"),

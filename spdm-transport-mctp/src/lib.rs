@@ -66,9 +66,9 @@ extern crate std;
 
 mod asynchronous;
 mod blocking;
+mod channels;
 mod endpoint;
 mod error;
-mod exchange;
 #[cfg(all(feature = "linux", target_os = "linux"))]
 mod linux;
 pub mod serial;

@@ -113,7 +113,7 @@ impl ReqChannel for LinuxChannel {
 
     fn recv<'f>(&mut self, buffer: &'f mut [u8]) -> mctp::Result<(MsgType, MsgIC, &'f mut [u8])> {
         let deadline = Instant::now().checked_add(self.timeout);
-        // The kernel cuts what is too long without a word. With room for one byte more, that is seen.
+        // The kernel silently cuts what is too long. Room for one byte more shows that.
         let mut message = std::vec![0; buffer.len() + 1];
         loop {
             let left = deadline.map(|deadline| {

@@ -34,7 +34,7 @@ const REVISION: u8 = 0x01;
 /// Two flags, revision, byte count, checksum.
 const OVERHEAD: usize = 6;
 
-/// What is wrong with a frame, or with what shall become one.
+/// What is wrong with a frame, or with a packet that is to be framed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum SerialError {

@@ -123,7 +123,7 @@ fn one_channel_for_each_request() {
         let received = transport.receive(&mut buffer, TIMEOUT);
         assert_eq!(received, Ok(Some(Received { kind, len: 3 })));
         assert_eq!(buffer[..4], [1, 2, 3, 0xee]);
-        assert_eq!(transport.receive(&mut buffer, TIMEOUT), Err(MctpError::NoExchange));
+        assert_eq!(transport.receive(&mut buffer, TIMEOUT), Err(MctpError::NoRequest));
     }
     let sent = [(1, SPDM, vec![0x10, 5]), (2, SECURED, vec![0x10, 6])];
     assert_eq!(stack.0.borrow().sent, sent);
@@ -165,7 +165,7 @@ fn n31_integrity_check_type_and_length() {
         assert_eq!(transport.receive(&mut buffer, TIMEOUT), Err(error));
         // The exchange is over, whatever else comes on that channel.
         stack.answer(SPDM, false, &[3]);
-        assert_eq!(transport.receive(&mut buffer, TIMEOUT), Err(MctpError::NoExchange));
+        assert_eq!(transport.receive(&mut buffer, TIMEOUT), Err(MctpError::NoRequest));
         assert_eq!(stack.0.borrow().answers.len(), 1);
     }
 }
@@ -179,7 +179,7 @@ fn requests_that_cannot_be_sent() {
         assert_eq!(transport.send(Plain, &vec![0; got], TIMEOUT), Err(error));
     }
     assert_eq!(stack.0.borrow().opened, 0);
-    assert_eq!(transport.receive(&mut [0; 8], TIMEOUT), Err(MctpError::NoExchange));
+    assert_eq!(transport.receive(&mut [0; 8], TIMEOUT), Err(MctpError::NoRequest));
     for (error, is) in [
         (Error::TagUnavailable, MctpError::Stack(StackError::Tag)),
         (Error::Unreachable, MctpError::Stack(StackError::Unreachable)),
@@ -203,7 +203,7 @@ fn requests_that_cannot_be_sent() {
     let failed = MctpError::Stack(StackError::Transmit);
     assert_eq!(transport.send(Plain, &[1], TIMEOUT), Err(failed));
     stack.answer(SPDM, false, &[1]);
-    assert_eq!(transport.receive(&mut [0; 8], TIMEOUT), Err(MctpError::NoExchange));
+    assert_eq!(transport.receive(&mut [0; 8], TIMEOUT), Err(MctpError::NoRequest));
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn endpoints_that_cannot_be_meant() {
         stack.0.borrow_mut().eid = Some(eid);
         let mut transport = stack.blocking();
         assert_eq!(transport.send(Plain, &[1], TIMEOUT), Err(MctpError::EndpointId(eid)));
-        assert_eq!(transport.receive(&mut [0; 8], TIMEOUT), Err(MctpError::NoExchange));
+        assert_eq!(transport.receive(&mut [0; 8], TIMEOUT), Err(MctpError::NoRequest));
         assert_eq!(stack.0.borrow().sent, []);
     }
 }
@@ -225,7 +225,7 @@ fn what_was_given_up_keeps_its_tag_and_is_never_delivered() {
     for given_up in 1..=20 {
         transport.send(Plain, &[1], TIMEOUT).unwrap();
         transport.abandon();
-        assert_eq!(transport.receive(&mut [0; 8], TIMEOUT), Err(MctpError::NoExchange));
+        assert_eq!(transport.receive(&mut [0; 8], TIMEOUT), Err(MctpError::NoRequest));
         // Seven of the eight tags of an endpoint, and no more.
         assert_eq!(stack.0.borrow().open, given_up.min(7));
     }
@@ -277,5 +277,5 @@ fn a_stack_that_takes_nothing_times_out() {
     assert_eq!(transport.limits().round_trip, TIMEOUT);
     assert_eq!(block_on(transport.send(Plain, &[1], TIMEOUT)), Err(MctpError::Timeout));
     let nothing = block_on(transport.receive(&mut [0; 8], TIMEOUT));
-    assert_eq!(nothing, Err(MctpError::NoExchange));
+    assert_eq!(nothing, Err(MctpError::NoRequest));
 }

@@ -276,7 +276,7 @@ fn n31_a_message_of_another_kind_ends_the_exchange() {
             wire.answer(tag, payload);
             wire.answer(tag, &[5, 0x10, 0x04]);
             assert_eq!(receive!(transport, &mut [0; 4]), Err(error));
-            assert_eq!(receive!(transport, &mut [0; 4]), Err(MctpError::NoExchange));
+            assert_eq!(receive!(transport, &mut [0; 4]), Err(MctpError::NoRequest));
         });
     }
 }

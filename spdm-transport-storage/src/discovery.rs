@@ -96,7 +96,7 @@ mod tests {
             assert_eq!(discovery.connections(), connections);
             assert_eq!(Discovery::decode(&discovery.encode()), Ok(discovery));
         }
-        // Reserved bits and bytes are no one's business, and more data may follow.
+        // Reserved bits and bytes are ignored, and more data may follow.
         let mut reserved = [0xff; 40];
         reserved[..4].copy_from_slice(&wire[..4]);
         assert_eq!(Discovery::decode(&reserved).unwrap().connections(), 4);

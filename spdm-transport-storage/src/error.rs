@@ -22,7 +22,7 @@ pub enum StorageError<E> {
         got: usize,
     },
     /// No request is outstanding.
-    NoExchange,
+    NoRequest,
     /// The drive's discovery data does not have secured messages.
     NoSecuredMessages,
     /// The drive's list of security protocols does not have DMTF's, or its discovery data not SPDM messages.
@@ -55,7 +55,7 @@ impl<E: fmt::Display> fmt::Display for StorageError<E> {
             Self::MessageLength { max, got } => {
                 write!(f, "a message of {got} bytes, but 1 to {max} can be carried")
             }
-            Self::NoExchange => f.write_str("no request is outstanding"),
+            Self::NoRequest => f.write_str("no request is outstanding"),
             Self::NoSecuredMessages => {
                 f.write_str("the drive does not know secured messages over security commands")
             }

@@ -13,7 +13,7 @@
 //! * [`StorageTransport`] asks whether the drive knows SPDM, and carries messages.
 //! * [`Specific`], [`Discovery`], [`PendingInfo`] and [`ProtocolList`] are the payloads, for both ends.
 //!
-//! The drive is not trusted: lengths are judged before memory is lent for them, and the answer to a request that was
+//! The drive is not trusted: lengths are checked before memory is used for them, and the answer to a request that was
 //! given up is never delivered as that of a later one.
 //!
 //! ```

@@ -207,7 +207,7 @@ impl<P: SecurityProtocol, C: Clock> Transport for StorageTransport<P, C> {
             self.state = StorageState::OutOfStep;
             return Err(StorageError::OutOfStep);
         }
-        // Whether a drive that reports an error has taken the request, nobody knows.
+        // A drive that reports an error may have taken the request all the same.
         self.state = StorageState::OutOfStep;
         self.asked = kind;
         let specific = Specific::of(SpdmOperation::of(kind)).encode();
@@ -223,7 +223,7 @@ impl<P: SecurityProtocol, C: Clock> Transport for StorageTransport<P, C> {
         timeout: Duration,
     ) -> Result<Option<Received>, Self::Error> {
         if self.state != StorageState::Awaiting {
-            return Err(StorageError::NoExchange);
+            return Err(StorageError::NoRequest);
         }
         let result = self.answer(buffer, timeout);
         if result.is_err() {

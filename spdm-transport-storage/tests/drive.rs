@@ -291,7 +291,7 @@ fn requests_that_cannot_be_sent() {
         assert_eq!(link.send(Plain, &vec![0; got], TIMEOUT), Err(error));
     }
     assert_eq!(link.send(Secured, &[1], TIMEOUT), Err(StorageError::NoSecuredMessages));
-    assert_eq!(link.receive(&mut [0; 8], TIMEOUT), Err(StorageError::NoExchange));
+    assert_eq!(link.receive(&mut [0; 8], TIMEOUT), Err(StorageError::NoRequest));
     assert!(drive.0.borrow().log.is_empty());
     link.send(Plain, &[1], TIMEOUT).unwrap();
 }
@@ -338,7 +338,7 @@ fn after_a_fault_nothing_is_taken_for_the_answer_of_a_later_request() {
         assert!(is_expected(error), "{index}: {error}");
         // Out of step: nothing goes out, nothing is delivered.
         drive.0.borrow_mut().log.clear();
-        assert_eq!(link.receive(&mut [0; 8], TIMEOUT), Err(StorageError::NoExchange));
+        assert_eq!(link.receive(&mut [0; 8], TIMEOUT), Err(StorageError::NoRequest));
         assert_eq!(link.send(Plain, &[4, 5], TIMEOUT), Err(StorageError::OutOfStep));
         assert!(drive.0.borrow().log.is_empty());
         // The answer to the first request is fetched, if the drive still has it.
@@ -363,7 +363,7 @@ fn given_up_requests() {
     link.abandon();
     link.send(Plain, &[1, 2], TIMEOUT).unwrap();
     link.abandon();
-    assert_eq!(link.receive(&mut [0; 8], TIMEOUT), Err(StorageError::NoExchange));
+    assert_eq!(link.receive(&mut [0; 8], TIMEOUT), Err(StorageError::NoRequest));
     assert_eq!(link.send(Plain, &[3, 4], TIMEOUT), Err(StorageError::OutOfStep));
 
     drive.0.borrow_mut().busy = 1000;
@@ -388,7 +388,7 @@ fn a_drive_that_refuses_a_request_may_have_taken_it() {
     let refused = StorageError::Command(Status(0x4002));
     assert_eq!(link.send(Plain, &[1, 2], TIMEOUT), Err(refused));
     assert_eq!(refused.to_string(), "status 0x4002");
-    assert_eq!(link.receive(&mut [0; 8], TIMEOUT), Err(StorageError::NoExchange));
+    assert_eq!(link.receive(&mut [0; 8], TIMEOUT), Err(StorageError::NoRequest));
     assert_eq!(link.send(Plain, &[1, 2], TIMEOUT), Err(StorageError::OutOfStep));
     // A second request without an answer to the first one is the caller's mistake.
     link.recover(&mut [0; 8], TIMEOUT).unwrap();

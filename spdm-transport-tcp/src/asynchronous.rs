@@ -52,7 +52,7 @@ impl AsyncTcpTransport {
     /// the connection is closed.
     pub async fn reconnect(&mut self, timeout: Duration) -> Result<(), TcpError> {
         let peer = self.peer.ok_or(TcpError::Closed)?;
-        self.say_goodbye();
+        self.send_shutdown();
         self.link.close();
         self.link = Link::new(connect(peer, timeout).await?, self.link.framing);
         Ok(())
@@ -169,14 +169,14 @@ impl AsyncTransport for AsyncTcpTransport {
 }
 
 impl AsyncTcpTransport {
-    /// Sends the framing's farewell, if there is one and it can go at once.
-    fn say_goodbye(&mut self) {
-        let goodbye = Frame::Command(Command::SHUTDOWN, &[]);
-        // Fails where the framing has no goodbye.
-        if self.link.framing.encode(goodbye, &mut self.link.outbound).is_ok()
+    /// Sends the shutdown command, if the framing has one and it can go at once.
+    fn send_shutdown(&mut self) {
+        let shutdown = Frame::Command(Command::SHUTDOWN, &[]);
+        // Fails where the framing has no such command.
+        if self.link.framing.encode(shutdown, &mut self.link.outbound).is_ok()
             && let Some(stream) = &self.link.stream
         {
-            // There is nobody to tell.
+            // An error in a drop cannot be reported.
             let _ = stream.try_write(&self.link.outbound);
         }
     }
@@ -184,7 +184,7 @@ impl AsyncTcpTransport {
 
 impl Drop for AsyncTcpTransport {
     fn drop(&mut self) {
-        self.say_goodbye();
+        self.send_shutdown();
     }
 }
 

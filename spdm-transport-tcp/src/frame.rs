@@ -34,9 +34,9 @@ impl Command {
     pub const IF_RECV: Self = Self(0x0003);
     /// How a security command ended: a big-endian `u16`, 0 for success, otherwise of the drive's interface.
     pub const STORAGE_STATUS: Self = Self(0x0004);
-    /// The client goes, and another may come.
+    /// The client closes, and another may connect.
     pub const CONTINUE: Self = Self(0xfffd);
-    /// The client goes, and the server shall end.
+    /// The client closes, and the server is to end.
     pub const SHUTDOWN: Self = Self(0xfffe);
     /// The server does not know the command that it was sent.
     pub const UNKNOWN: Self = Self(0xffff);

@@ -79,7 +79,7 @@ impl Framing {
 
 impl Framing {
     /// Replaces the content of `out` by `frame`, so that it can go out in one write. After an error the content
-    /// is of no use.
+    /// is unspecified.
     ///
     /// # Errors
     /// When the framing has no such frame, or cannot carry a message of this length.
@@ -96,7 +96,7 @@ impl Framing {
 
     /// Decodes the frame at the start of `bytes`, with a message of at most `max_message` bytes.
     ///
-    /// A header is judged as soon as it is complete, so that no memory is spent on a frame that will be refused.
+    /// A header is checked as soon as it is complete, so that no memory is spent on a frame that will be refused.
     ///
     /// # Errors
     /// When the header does not follow the framing, or announces a longer message.

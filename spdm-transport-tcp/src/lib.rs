@@ -16,7 +16,7 @@
 //! * [`Listener`] is the device's end; or the requester's, where devices connect to it.
 //! * [`SecuritySocket`] is a drive behind the storage bindings, for `spdm_transport_storage::StorageTransport`.
 //!
-//! The peer is not trusted: a header is judged before its payload is read, memory follows the bytes that came, each call
+//! The peer is not trusted: a header is checked before its payload is read, memory follows the bytes that came, each call
 //! has one deadline, and a stream whose position is unknown is closed. TCP neither authenticates nor hides
 //! anything; that is what SPDM is for.
 //!

@@ -173,7 +173,7 @@ impl SecurityProtocol for SecuritySocket {
 
 impl Drop for SecuritySocket {
     fn drop(&mut self) {
-        // There is nobody to tell.
+        // An error in a drop cannot be reported.
         let _ = self.link.shut_down(self.max_transfer(), DROP_TIMEOUT);
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn connect(addr: impl ToSocketAddrs, deadline: Deadline) -> Result<Tc
     Ok(stream)
 }
 
-/// How long a connection that is dropped waits for the peer's farewell.
+/// How long a connection that is dropped waits for the peer to answer the shutdown command.
 pub(crate) const DROP_TIMEOUT: Duration = Duration::from_millis(100);
 
 impl Link<TcpStream> {
@@ -73,7 +73,7 @@ impl Link<TcpStream> {
         }
         let deadline = Deadline::after(timeout);
         self.send(Frame::Command(Command::SHUTDOWN, &[]), deadline)?;
-        // Closing before the answer was read would reset the connection under the peer's hands.
+        // Closing before the answer was read would reset the connection, and the peer could lose what it still reads.
         for _ in 0..MAX_CONTROL_FRAMES {
             if self.fill(max_message, deadline).is_err() {
                 break;

@@ -18,7 +18,7 @@ use crate::socket::{DROP_TIMEOUT, Deadline, connect};
 /// Messages cannot be told apart by anything in their frames, so [`abandon`](Transport::abandon) closes.
 ///
 /// With [`Framing::DmtfEmu`], dropping the transport tells the peer to shut down, and waits a tenth of a second
-/// for its answer; [`close`](Self::close) does so with an error to look at. Not so after an error or `abandon`.
+/// for its answer; [`close`](Self::close) does so and reports errors. After an error or `abandon` nothing is sent.
 ///
 /// A connection that was lost or closed is opened again by [`reconnect`](Self::reconnect).
 #[derive(Debug)]
@@ -30,8 +30,8 @@ pub struct TcpTransport {
 }
 
 impl TcpTransport {
-    /// Connects to the first address that answers, within `timeout` for all of them. Resolving a name is the
-    /// operating system's affair and can take longer.
+    /// Connects to the first address that answers, within `timeout` for all of them. The operating
+    /// system resolves names, which can take longer.
     ///
     /// # Errors
     /// [`TcpError::Timeout`]; [`TcpError::Io`] of the last address, or `InvalidInput` where there is none.
@@ -73,7 +73,7 @@ impl TcpTransport {
     pub fn reconnect(&mut self, timeout: Duration) -> Result<(), TcpError> {
         let peer = self.peer.ok_or(TcpError::Closed)?;
         let deadline = Deadline::after(timeout);
-        // The peer may be gone already; it is told for its own sake.
+        // The peer may be gone already; one that is not need not wait for us.
         let _ = self.link.shut_down(self.limits.max_receive, DROP_TIMEOUT.min(timeout));
         self.link = Link::new(connect(peer, deadline)?, self.link.framing);
         Ok(())
@@ -148,7 +148,7 @@ impl Transport for TcpTransport {
 
 impl Drop for TcpTransport {
     fn drop(&mut self) {
-        // There is nobody to tell.
+        // An error in a drop cannot be reported.
         let _ = self.link.shut_down(self.limits.max_receive, DROP_TIMEOUT);
     }
 }

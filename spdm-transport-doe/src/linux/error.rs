@@ -12,7 +12,7 @@ use spdm_transport::Duration;
 pub enum PciError {
     /// There is no such function.
     Absent,
-    /// A driver is bound to the function, and nothing keeps it from its mailbox.
+    /// A driver is bound to the function and may use the mailbox at any time.
     Bound,
     /// The operating system refused otherwise.
     Io(ErrorKind),
@@ -21,7 +21,7 @@ pub enum PciError {
         /// How long it was waited for.
         waited: Duration,
     },
-    /// The kernel is locked down (Secure Boot): it lets nobody write to configuration space.
+    /// The kernel is locked down (Secure Boot): no program may write to configuration space.
     Lockdown,
     /// The function has no extended configuration space, or the platform does not reach it.
     NoExtendedSpace,

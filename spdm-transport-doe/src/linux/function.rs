@@ -13,7 +13,7 @@ use crate::object::ObjectType;
 /// Where sysfs lists PCI functions.
 const DEVICES: &str = "/sys/bus/pci/devices";
 
-/// Whether a function may be used whose driver is bound.
+/// Whether a function may be used while a driver is bound to it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "one or the other")]
 pub enum BoundDriver {

@@ -12,7 +12,7 @@ use crate::error::MctpError;
 const RETIRED: usize = 7;
 
 /// The channel in use, and those of requests that were given up.
-pub(crate) struct Exchanges<E: Endpoint> {
+pub(crate) struct RequestChannels<E: Endpoint> {
     endpoint: E,
     pub(crate) limits: Limits,
     live: Option<E::Channel>,
@@ -21,7 +21,7 @@ pub(crate) struct Exchanges<E: Endpoint> {
     oldest: usize,
 }
 
-impl<E: Endpoint> Exchanges<E> {
+impl<E: Endpoint> RequestChannels<E> {
     pub(crate) fn new(endpoint: E, max_message: usize) -> Self {
         Self {
             endpoint,
@@ -57,7 +57,7 @@ impl<E: Endpoint> Exchanges<E> {
 
     /// The channel of the outstanding request.
     pub(crate) fn live(&mut self) -> Result<&mut E::Channel, MctpError> {
-        self.live.as_mut().ok_or(MctpError::NoExchange)
+        self.live.as_mut().ok_or(MctpError::NoRequest)
     }
 
     /// Gives up the outstanding request. Its channel stays open, or else the stack would give its tag to the
@@ -77,17 +77,17 @@ impl<E: Endpoint> Exchanges<E> {
         room: usize,
         received: mctp::Result<(MsgType, MsgIC, usize)>,
     ) -> Result<Received, MctpError> {
-        let judged = judge(room.min(self.limits.max_receive), received);
-        match judged {
+        let checked = check(room.min(self.limits.max_receive), received);
+        match checked {
             // Answered: the tag may be used again.
             Ok(_) => self.live = None,
             Err(_) => self.retire(),
         }
-        judged
+        checked
     }
 }
 
-impl<E: Endpoint> fmt::Debug for Exchanges<E> {
+impl<E: Endpoint> fmt::Debug for RequestChannels<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MctpTransport")
             .field("limits", &self.limits)
@@ -96,8 +96,8 @@ impl<E: Endpoint> fmt::Debug for Exchanges<E> {
     }
 }
 
-/// Whether this is a message of SPDM.
-fn judge(
+/// Checks that this is a message of SPDM, and that it fits.
+fn check(
     room: usize,
     received: mctp::Result<(MsgType, MsgIC, usize)>,
 ) -> Result<Received, MctpError> {
