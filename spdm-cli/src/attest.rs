@@ -1,21 +1,22 @@
 //! `spdm attest`.
 
-use std::collections::VecDeque;
-
 use spdm_codec::RequesterNonce;
-use spdm_evidence::Reference;
+use spdm_evidence::{KnownChains, Reference};
 
 use crate::args::nonce_from_hex;
-use crate::args::{AttestArgs, ChallengeChoice, IndexList, JudgeArgs, NonceChoice};
-use crate::attestation::{self, ChallengeStep, Plan, Signing, hint};
+use crate::args::{AttestArgs, IndexList, JudgeArgs, NonceChoice};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::evidence::evidence;
+use crate::examination::{Signer, Task, Waived, examine, hint};
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
 use crate::live::LiveDevice;
 use crate::trust::Trust;
 use crate::{file, render, trust};
+
+/// Chains that are remembered: two of each slot.
+const KNOWN_CHAINS: usize = 16;
 
 /// Attests, once or more often.
 pub(crate) fn run(
@@ -23,7 +24,7 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let challenge = challenge_step(args.challenge, &args.measurements)?;
+    let waived = Waived::new(args.challenge, &args.measurements)?;
     let inputs = Inputs::read(&args.judge, crypto)?;
     if inputs.nonce.is_some() && args.repeat > 1 {
         return Err(Failure::usage("no nonce is used twice: --repeat needs --nonce random"));
@@ -41,22 +42,21 @@ pub(crate) fn run(
     let anchors = trust.anchors();
     let revocations = trust.revocations();
     let mut worst = Exit::Done;
-    let (mut recordings, mut known) = (Vec::new(), VecDeque::new());
+    let (mut recordings, mut known) = (Vec::new(), KnownChains::new(KNOWN_CHAINS));
     for _ in 0..args.repeat {
         // The time is that of this round: certificates may expire in between.
         let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
-        let plan = Plan {
+        let task = Task {
             policy: Some(&policy),
             slot: args.slot,
-            challenge,
+            signer: Signer::of(inputs.peer_key.as_deref()),
+            waived,
             measurements: &args.measurements,
             attributes: args.attributes.attributes(),
-            signing: Signing::Required,
             nonce: inputs.nonce,
-            peer_key: inputs.peer_key.as_deref(),
             reference: inputs.reference.as_ref(),
         };
-        let (verdict, recording) = attestation::run(&mut device, &plan, &mut known);
+        let (verdict, recording) = examine(&mut device, &task, &mut known);
         if output.is_some() {
             recordings.extend(recording);
         }
@@ -72,20 +72,6 @@ pub(crate) fn run(
     }
     device.finish()?;
     Ok(worst)
-}
-
-/// Not both signatures may be waived: nothing would be left that a device proves.
-pub(crate) fn challenge_step(
-    challenge: ChallengeChoice,
-    measurements: &IndexList,
-) -> Result<ChallengeStep, Failure> {
-    match (challenge, measurements) {
-        (ChallengeChoice::None, IndexList::None) => Err(Failure::usage(
-            "--challenge none and --measurements none together leave nothing that the device signs",
-        )),
-        (ChallengeChoice::None, _) => Ok(ChallengeStep::Left("waived: --challenge none")),
-        (ChallengeChoice::Required, _) => Ok(ChallengeStep::Required),
-    }
 }
 
 /// What the options of a verdict name, files read.

@@ -7,8 +7,10 @@ pub(crate) use explained::{Explained, name_of};
 use object::chain_object;
 
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
-use spdm_evidence::{Check, Freshness, ReportBuilder, certificates_from_pem, chain_structure};
-use spdm_requester::Error;
+use spdm_evidence::{
+    AttestationCheck, Freshness, ReportBuilder, certificates_from_pem, chain_structure,
+};
+use spdm_requester::{Error, Observation, Observer as _};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Anchor, CertModel, Certificate, Chain, ChainContext, ChainError, Policy, Rule};
 
@@ -46,7 +48,7 @@ pub(crate) fn run(
             Ok(verdict.exit)
         }
         Err(error) => {
-            let mut report = builder(&name);
+            let mut report = builder(&name, crypto.provider);
             report.failed(&Error::Chain(error));
             let verdict = Verdict::new(report.build());
             show(&verdict, None, console)?;
@@ -114,16 +116,16 @@ fn split_certificate(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(len + content)
 }
 
-fn builder(name: &str) -> ReportBuilder {
-    let mut report = ReportBuilder::new(name, Freshness::Unknown);
-    let of_device = Check::ALL.into_iter().filter(|check| {
+fn builder(name: &str, provider: &Provider) -> ReportBuilder {
+    let mut report = ReportBuilder::new(name, Freshness::Unknown, provider);
+    let of_device = AttestationCheck::ALL.into_iter().filter(|check| {
         let name = check.name();
         name.starts_with("challenge.") || name.starts_with("measurements.")
     });
     for check in of_device {
         report.skip(check, "a chain alone: no device is asked");
     }
-    report.skip(Check::ChainDigest, "a chain alone: there is no DIGESTS");
+    report.skip(AttestationCheck::ChainDigest, "a chain alone: there is no DIGESTS");
     report
 }
 
@@ -134,9 +136,9 @@ pub(crate) fn judge(
     policy: &Policy<'_>,
     provider: &Provider,
 ) -> Verdict {
-    let mut report = builder(name);
+    let mut report = builder(name, provider);
     let appraisal = policy.appraise(chain);
-    report.chain(&appraisal, provider);
+    report.observe(&Observation::Appraised(&appraisal));
     let report = report.build();
     match appraisal.into_trusted() {
         Ok(_) => Verdict::chain_trusted(report),

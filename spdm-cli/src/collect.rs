@@ -1,18 +1,16 @@
 //! `spdm collect`: evidence for somebody else to judge.
 
-use std::collections::VecDeque;
-
-use crate::args::{CollectArgs, IndexList};
-use crate::attest::{challenge_step, nonce};
-use crate::attestation::{self, ChallengeStep, Plan, Signing};
+use crate::args::CollectArgs;
+use crate::attest::nonce;
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::evidence::evidence;
+use crate::examination::{Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
 use crate::live::LiveDevice;
 use crate::trust;
-use spdm_evidence::{Check, Status};
+use spdm_evidence::{AttestationCheck, CheckStatus, KnownChains};
 
 /// Collects; there is no verdict, but evidence that could never be verified is not complete.
 pub(crate) fn run(
@@ -20,7 +18,7 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let challenge = challenge_step(args.challenge, &args.measurements)?;
+    let waived = Waived::new(args.challenge, &args.measurements)?;
     let peer_key = args
         .peer_key
         .as_deref()
@@ -30,27 +28,28 @@ pub(crate) fn run(
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     let output = args.evidence.as_deref().map(Output::create).transpose()?;
     device.settle()?;
-    let plan = Plan {
+    let task = Task {
         policy: None,
         slot: args.slot,
-        challenge,
+        signer: Signer::of(peer_key.as_deref()),
+        waived,
         measurements: &args.measurements,
         attributes: args.attributes.attributes(),
-        signing: Signing::Required,
         nonce,
-        peer_key: peer_key.as_deref(),
         reference: None,
     };
-    let (verdict, recordings) = attestation::run(&mut device, &plan, &mut VecDeque::new());
+    let (verdict, recordings) = examine(&mut device, &task, &mut KnownChains::new(0));
     let json = evidence(&device.name(), recordings).to_json().map_err(Failure::usage)?;
     device.finish()?;
     match output {
         Some(output) => output.write(json.as_bytes())?,
         None => console.result(&format!("{json}\n"))?,
     }
-    let passed = |check| verdict.report.status(check) == Status::Pass;
-    let challenged = challenge != ChallengeStep::Required || passed(Check::ChallengeSignature);
-    let measured = args.measurements == IndexList::None || passed(Check::MeasurementsSignature);
+    let passed = |check| verdict.report.status(check) == CheckStatus::Pass;
+    let requirement = waived.requirement;
+    let challenged = !requirement.has_challenge() || passed(AttestationCheck::ChallengeSignature);
+    let measured =
+        !requirement.has_measurements() || passed(AttestationCheck::MeasurementsSignature);
     if challenged && measured {
         return Ok(Exit::Done);
     }

@@ -21,7 +21,7 @@ pub(crate) fn inquire<T>(
     device: &mut LiveDevice<'_>,
     ask: impl FnOnce(Inquiry<'_, '_>, Requester<'_, Negotiated>) -> Result<T, RunError<LineError>>,
 ) -> Result<T, Box<Verdict>> {
-    let mut report = ReportBuilder::new(&device.name(), Freshness::Own);
+    let mut report = ReportBuilder::new(&device.name(), Freshness::Own, device.crypto.provider);
     let (args, crypto) = (device.args, device.crypto);
     let mut line = match device.connect() {
         Ok(line) => line,

@@ -6,7 +6,6 @@
 
 mod args;
 mod attest;
-mod attestation;
 mod backend;
 mod certs;
 mod chain;
@@ -16,6 +15,7 @@ mod decode;
 mod device;
 mod emulate;
 mod evidence;
+mod examination;
 mod exit;
 mod file;
 mod info;

@@ -1,14 +1,13 @@
 //! `spdm measure`: measurements, signed unless told otherwise.
 
-use std::collections::VecDeque;
-
-use spdm_evidence::{Check, Status};
+use spdm_evidence::{AttestationCheck, CheckStatus, KnownChains};
+use spdm_requester::Requirement;
 
 use crate::args::{IndexList, MeasureArgs};
 use crate::attest::Inputs;
-use crate::attestation::{self, ChallengeStep, Plan, Signing, hint};
 use crate::backend::Crypto;
 use crate::console::Console;
+use crate::examination::{Signer, Task, Waived, examine, hint};
 use crate::exit::{Exit, Failure};
 use crate::live::LiveDevice;
 use crate::render;
@@ -25,8 +24,11 @@ pub(crate) fn run(
         return Err(Failure::usage("measure without measurements"));
     }
     let inputs = Inputs::read(&args.judge, crypto)?;
-    let signing = if args.unsigned { Signing::Waived } else { Signing::Required };
-    if signing == Signing::Waived && inputs.reference.is_some() {
+    let signer = match args.unsigned {
+        true => Signer::Nobody,
+        false => Signer::of(inputs.peer_key.as_deref()),
+    };
+    if args.unsigned && inputs.reference.is_some() {
         return Err(Failure::usage("--reference needs signed measurements"));
     }
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
@@ -39,37 +41,41 @@ pub(crate) fn run(
     let anchors = trust.anchors();
     let revocations = trust.revocations();
     let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
-    let plan = Plan {
+    let waived =
+        Waived { requirement: Requirement::Measurements, challenge: "measure sends no CHALLENGE" };
+    let task = Task {
         policy: Some(&policy),
         slot: args.slot,
-        challenge: ChallengeStep::Left("measure sends no CHALLENGE"),
+        signer,
+        waived,
         measurements: &args.measurements,
         attributes: args.attributes.attributes(),
-        signing,
         nonce: inputs.nonce,
-        peer_key: inputs.peer_key.as_deref(),
         reference: inputs.reference.as_ref(),
     };
-    let (verdict, _) = attestation::run(&mut device, &plan, &mut VecDeque::new());
+    let (verdict, _) = examine(&mut device, &task, &mut KnownChains::new(0));
     device.finish()?;
     render::show_measured(&verdict, console)?;
     if let Some(hint) = hint(&verdict) {
         console.note(&format!("hint: {hint}"));
     }
-    Ok(exit(&verdict, signing, anyone))
+    Ok(exit(&verdict, signer, anyone))
 }
 
 /// Who asks whom to trust decides: without an anchor, measurements that the device signed are what was asked
 /// for, and without a signature those that came.
-fn exit(verdict: &Verdict, signing: Signing, anyone: bool) -> Exit {
-    let failed = |check: &Check| verdict.report.status(*check) == Status::Fail;
-    let nothing_but_trust =
-        Check::ALL.iter().filter(|check| failed(check)).all(|check| *check == Check::ChainAnchor);
-    let signed = verdict.report.status(Check::MeasurementsSignature) == Status::Pass;
-    let formed = verdict.report.status(Check::MeasurementsFormat) == Status::Pass;
-    match signing {
-        Signing::Required if anyone && signed && nothing_but_trust => Exit::Done,
-        Signing::Waived if formed && nothing_but_trust => Exit::Done,
+fn exit(verdict: &Verdict, signer: Signer<'_>, anyone: bool) -> Exit {
+    let failed = |check: &AttestationCheck| verdict.report.status(*check) == CheckStatus::Fail;
+    let nothing_but_trust = AttestationCheck::ALL
+        .iter()
+        .filter(|check| failed(check))
+        .all(|check| *check == AttestationCheck::ChainAnchor);
+    let signed =
+        verdict.report.status(AttestationCheck::MeasurementsSignature) == CheckStatus::Pass;
+    let formed = verdict.report.status(AttestationCheck::MeasurementsFormat) == CheckStatus::Pass;
+    match signer {
+        Signer::Chain | Signer::Key(_) if anyone && signed && nothing_but_trust => Exit::Done,
+        Signer::Nobody if formed && nothing_but_trust => Exit::Done,
         _ => verdict.exit,
     }
 }

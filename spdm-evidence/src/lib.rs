@@ -37,6 +37,7 @@ pub mod dice;
 mod document;
 mod error;
 mod evidence;
+mod known_chains;
 mod note;
 mod nvidia;
 mod recorder;
@@ -58,16 +59,18 @@ pub use certificate_list::{certificates_from_pem, chain_structure};
 pub use conversation::{Content, Conversation, FoundMessage, Origin};
 pub use error::Error;
 pub use evidence::{Evidence, Format, Presumption, ReadOptions};
+pub use known_chains::KnownChains;
 pub use note::{CountedNote, Note};
 pub use recorder::Recorder;
 pub use recording::{Broken, ChainContent, Negotiation, RecordedExchange, Recording, SlotChain};
 pub use reference::{Reference, ReferenceValue};
 pub use report::{
-    Check, CheckResult, ExitClass, Freshness, IdentitySummary, MeasuredValue, Nonces,
-    ReferenceStatus, Report, ReportBuilder, ReportError, Status,
+    CheckResult, ExitClass, Freshness, IdentitySummary, MeasuredValue, Nonces, ReferenceStatus,
+    Report, ReportBuilder, ReportError,
 };
 pub use secrets::Secrets;
 pub use secured_record::{NotOpened, RecordBinding, SecuredRecord, Sender};
+pub use spdm_requester::{AttestationCheck, CheckStatus};
 pub use standard_transcript::write_standard_transcript;
 pub use statement::Statement;
 pub use verify::{Signatures, Verifier};

@@ -146,8 +146,7 @@ impl<'c> Replay<'_, 'c> {
             connection.accept(bench, request, Untrusted::new(response), identity.as_ref());
         let (mut values, mut summary) = (Vec::new(), None);
         let outcome = match &accepted {
-            Err(Error::Signature { .. }) => Some(AttemptOutcome::Failed),
-            Err(_) => None,
+            Err(_) => Some(AttemptOutcome::Failed),
             Ok(Verdict::ChallengeAuth { possession, .. }) => {
                 Some(possession.map_or(AttemptOutcome::NotChecked, AttemptOutcome::Verified))
             }

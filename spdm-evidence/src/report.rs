@@ -2,18 +2,18 @@
 
 mod builder;
 mod check;
-mod fault;
 mod measured;
+mod objection;
 mod summary;
 
 pub use builder::{Freshness, ReportBuilder};
-pub use check::{Check, CheckResult, Status};
+pub use check::CheckResult;
 pub use measured::{MeasuredValue, ReferenceStatus};
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use spdm_requester::SummaryAgreement;
+use spdm_requester::{AttestationCheck, CheckStatus, SummaryAgreement};
 
 use crate::note::Note;
 
@@ -133,11 +133,11 @@ impl Report {
 
     /// How a check ended.
     #[must_use]
-    pub fn status(&self, check: Check) -> Status {
+    pub fn status(&self, check: AttestationCheck) -> CheckStatus {
         self.checks
             .iter()
             .find(|result| result.check == check)
-            .map_or(Status::Skipped, |r| r.status)
+            .map_or(CheckStatus::Skipped, |r| r.status)
     }
 
     /// The negotiated version, for example `1.2`.

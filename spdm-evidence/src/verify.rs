@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use spdm_codec::{CertificateModel, Code, KeySlot, RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::{HashAlgorithm, HashBank, Provider};
-use spdm_requester::{Bench, Error, Incompatible, Negotiated, Proof, Verified};
+use spdm_requester::{
+    AttestationCheck, Bench, Error, Incompatible, Negotiated, Observation, Observer as _, Proof,
+    Verified,
+};
 use spdm_x509::{
     Anchor, Identity, Policy, Profile, Revocations, SanPolicy, Trusted, ValidityCheck,
 };
@@ -15,7 +18,7 @@ use crate::evidence::Evidence;
 use crate::recording::{ChainContent, RecordedExchange, Recording, SlotChain};
 use crate::reference::Reference;
 use crate::replay::{Attempt, AttemptOutcome, Judgement, Replay};
-use crate::report::{Check, Freshness, Report, ReportBuilder};
+use crate::report::{Freshness, Report, ReportBuilder};
 
 /// Which signatures a verdict needs. What is on record never decides this.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -34,13 +37,13 @@ pub enum Signatures {
 
 impl Signatures {
     /// The checks that must pass.
-    const fn checks(self) -> &'static [Check] {
+    const fn checks(self) -> &'static [AttestationCheck] {
         match self {
             Self::Any => &[],
-            Self::Challenge => &[Check::ChallengeSignature],
-            Self::Measurements => &[Check::MeasurementsSignature],
+            Self::Challenge => &[AttestationCheck::ChallengeSignature],
+            Self::Measurements => &[AttestationCheck::MeasurementsSignature],
             Self::ChallengeAndMeasurements => {
-                &[Check::ChallengeSignature, Check::MeasurementsSignature]
+                &[AttestationCheck::ChallengeSignature, AttestationCheck::MeasurementsSignature]
             }
         }
     }
@@ -240,7 +243,7 @@ impl<'c> JudgedRecording<'_, 'c> {
         let verifier = self.verifier;
         let expected = |nonce| Freshness::Expected { proof: self.nonce_of(), nonce };
         let freshness = verifier.nonce.map_or(Freshness::Unknown, expected);
-        let mut report = ReportBuilder::new(self.target, freshness);
+        let mut report = ReportBuilder::new(self.target, freshness, verifier.provider);
         for check in verifier.required.checks() {
             report.require(*check);
         }
@@ -342,8 +345,8 @@ impl<'c> JudgedRecording<'_, 'c> {
     fn attempt(&self, report: &mut ReportBuilder, attempt: &Attempt<'c>) {
         report.asked(attempt.proof, &attempt.nonce);
         let check = match attempt.proof {
-            Proof::Measurements => Check::MeasurementsSignature,
-            _ => Check::ChallengeSignature,
+            Proof::Measurements => AttestationCheck::MeasurementsSignature,
+            _ => AttestationCheck::ChallengeSignature,
         };
         match &attempt.outcome {
             AttemptOutcome::Verified(possession) => report.possession(possession),
@@ -370,7 +373,7 @@ impl<'c> JudgedRecording<'_, 'c> {
                 report.measurements(attempt.values.clone()).measured_summary(attempt.summary);
             }
             _ if self.judgement.attempts.iter().any(verified) => {
-                report.skip(Check::MeasurementsFormat, unsigned);
+                report.skip(AttestationCheck::MeasurementsFormat, unsigned);
             }
             Some(attempt) => {
                 report.measurements(attempt.values.clone());
@@ -378,7 +381,7 @@ impl<'c> JudgedRecording<'_, 'c> {
             None => {
                 let values = self.judgement.unsigned.concat();
                 if !values.is_empty() {
-                    report.skip(Check::MeasurementsFormat, unsigned);
+                    report.skip(AttestationCheck::MeasurementsFormat, unsigned);
                 }
                 report.measurements(values);
             }
@@ -400,21 +403,25 @@ impl<'c> JudgedRecording<'_, 'c> {
                 return None;
             }
             (_, None) => {
-                report.skip(Check::ChainFormat, "no certificate chain of this slot");
+                report.skip(AttestationCheck::ChainFormat, "no certificate chain of this slot");
                 return None;
             }
         };
         let digest = chain.digest().as_bytes();
         let stated = || self.judgement.stated.iter().filter(|(of, _)| *of == slot);
         if stated().any(|(_, stated)| stated != digest) {
-            report.fail(Check::ChainDigest, "DIGESTS states another hash than the chain's");
+            report.fail(
+                AttestationCheck::ChainDigest,
+                "DIGESTS states another hash than the chain's",
+            );
         } else if self.judgement.digests_checked.contains(&(slot, digest.to_vec())) {
             report.digest_checked();
         } else {
-            report.skip(Check::ChainDigest, "DIGESTS or the whole chain is not on record");
+            report
+                .skip(AttestationCheck::ChainDigest, "DIGESTS or the whole chain is not on record");
         }
         let appraisal = self.verifier.policy().appraise(&chain);
-        report.chain(&appraisal, self.verifier.provider);
+        report.observe(&Observation::Appraised(&appraisal));
         appraisal.into_trusted().ok()
     }
 
@@ -424,9 +431,10 @@ impl<'c> JudgedRecording<'_, 'c> {
         report: &mut ReportBuilder,
         identity: Option<Identity<'c>>,
     ) -> Option<Trusted<'c>> {
-        report.provisioned_key(&self.verifier.san);
+        let policy = self.verifier.policy();
+        report.observe(&Observation::ProvisionedKey { policy: Some(&policy) });
         let Some(Identity::Key(key)) = identity else { return None };
-        match self.verifier.policy().validate_key(key) {
+        match policy.validate_key(key) {
             Ok(trusted) => Some(trusted),
             Err(error) => {
                 report.failed(&Error::Chain(error));

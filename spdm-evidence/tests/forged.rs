@@ -12,8 +12,8 @@ use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm};
 use spdm_emulator::{Device, DeviceConfig, KeyProvisioning};
 use spdm_evidence::{
-    Check, Evidence, ExitClass, Negotiation, Note, ReadOptions, RecordedExchange, Recording,
-    Report, Signatures, Status, Verifier,
+    AttestationCheck, CheckStatus, Evidence, ExitClass, Negotiation, Note, ReadOptions,
+    RecordedExchange, Recording, Report, Signatures, Verifier,
 };
 use spdm_x509::{Anchor, Demand, Profile, Revocation, Revocations, SanPolicy, ValidityCheck};
 
@@ -264,10 +264,10 @@ fn a_public_key_that_is_revoked_is_not_trusted() {
     assert!(!refused.verified());
     assert_eq!(refused.exit_class(), ExitClass::Rejected);
     assert_eq!(refused.error().unwrap().kind, "chain");
-    assert_eq!(refused.status(Check::ChainCertificates), Status::Fail);
+    assert_eq!(refused.status(AttestationCheck::ChainCertificates), CheckStatus::Fail);
     // The signatures are the key's all the same.
-    assert_eq!(refused.status(Check::ChallengeSignature), Status::Pass);
-    assert_eq!(refused.status(Check::MeasurementsSignature), Status::Pass);
+    assert_eq!(refused.status(AttestationCheck::ChallengeSignature), CheckStatus::Pass);
+    assert_eq!(refused.status(AttestationCheck::MeasurementsSignature), CheckStatus::Pass);
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn digests_of_another_chain_fail_the_chain_digest() {
     file.attach_chain(SlotId::ZERO, &attached);
     let report = report(&file, &a, |_| ());
     assert!(!report.verified());
-    assert_eq!(report.status(Check::ChainDigest), Status::Fail);
+    assert_eq!(report.status(AttestationCheck::ChainDigest), CheckStatus::Fail);
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn an_attached_chain_has_the_model_that_the_device_announced() {
     file.attach_chain(SlotId::ZERO, &structure(&chain));
     let attached = report(&file, &a, strict);
     for report in [fetched, attached] {
-        assert_eq!(report.status(Check::LeafProfile), Status::Fail);
+        assert_eq!(report.status(AttestationCheck::LeafProfile), CheckStatus::Fail);
     }
 }
 
@@ -354,9 +354,9 @@ fn a_signature_over_no_measurement_is_no_signature_of_measurements() {
     let report = report(&file, &a, |verifier| verifier.nonce = Some(NONCE));
     // It does prove who signed.
     assert_eq!((report.verified(), report.fresh()), (true, Some(true)));
-    for check in [Check::MeasurementsFormat, Check::MeasurementsSignature] {
+    for check in [AttestationCheck::MeasurementsFormat, AttestationCheck::MeasurementsSignature] {
         let result = report.checks().iter().find(|result| result.check == check).unwrap();
-        let expected = (Status::Skipped, "no measurement was signed");
+        let expected = (CheckStatus::Skipped, "no measurement was signed");
         assert_eq!((result.status, result.detail.as_str()), expected);
     }
 }
@@ -370,9 +370,9 @@ fn a_wrong_signature_of_another_slot_is_not_counted_as_one_of_this_slot() {
     let mut forged = measure(&mut a, 1, 1, 8);
     *forged.response.as_mut().unwrap().last_mut().unwrap() ^= 1;
     let reports = reports(&evidence(&[&vca, &chains, &[genuine, forged]]), &a, |_| ());
-    let signature = |report: &Report| report.status(Check::MeasurementsSignature);
-    assert_eq!((reports[0].slot(), signature(&reports[0])), (Some(0), Status::Pass));
-    assert_eq!((reports[1].slot(), signature(&reports[1])), (Some(1), Status::Fail));
+    let signature = |report: &Report| report.status(AttestationCheck::MeasurementsSignature);
+    assert_eq!((reports[0].slot(), signature(&reports[0])), (Some(0), CheckStatus::Pass));
+    assert_eq!((reports[1].slot(), signature(&reports[1])), (Some(1), CheckStatus::Fail));
     assert!(reports.iter().all(|report| !report.verified()));
     let error = reports[0].error().unwrap();
     assert_eq!(error.kind, "signature");

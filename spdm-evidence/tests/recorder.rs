@@ -13,7 +13,8 @@ use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm, SignedMessage, SigningContext};
 use spdm_emulator::{Device, DeviceConfig, Fault};
 use spdm_evidence::{
-    Check, Evidence, ReadOptions, Recorder, Report, Status, Verifier, write_standard_transcript,
+    AttestationCheck, CheckStatus, Evidence, ReadOptions, Recorder, Report, Verifier,
+    write_standard_transcript,
 };
 use spdm_requester::{
     AttestationPlan, Attested, ChainCache, Connection, Error, KnownChain, Proof, Requester,
@@ -152,9 +153,9 @@ fn what_was_attested_live_is_verified_from_the_record() {
 fn linux_w40_evidence_exists_where_nothing_is_verified() {
     for version in SpdmVersion::ALL {
         let rows = [
-            (Fault::BadSignature, Check::ChallengeSignature),
-            (Fault::WrongChainHash, Check::ChallengeChainHash),
-            (Fault::DigestMismatch, Check::ChainDigest),
+            (Fault::BadSignature, AttestationCheck::ChallengeSignature),
+            (Fault::WrongChainHash, AttestationCheck::ChallengeChainHash),
+            (Fault::DigestMismatch, AttestationCheck::ChainDigest),
         ];
         for (fault, check) in rows {
             let mut wire = wire(version, vec![fault], 0);
@@ -168,7 +169,7 @@ fn linux_w40_evidence_exists_where_nothing_is_verified() {
             assert_eq!(reports.len(), 1, "{version} {fault}");
             assert!(!reports[0].verified(), "{version} {fault}");
             let status = reports[0].status(check);
-            assert_eq!(status, Status::Fail, "{version} {fault}: {:?}", reports[0].error());
+            assert_eq!(status, CheckStatus::Fail, "{version} {fault}: {:?}", reports[0].error());
         }
     }
 }

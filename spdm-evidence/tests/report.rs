@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use spdm_codec::{Code, KeySlot, SlotId};
-use spdm_evidence::{Check, Error, ExitClass, Freshness, Reference, ReportBuilder, Status};
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_evidence::{
+    AttestationCheck, CheckStatus, Error, ExitClass, Freshness, Reference, ReportBuilder,
+};
 use spdm_requester as requester;
 
 fn schema(name: &str) -> Value {
@@ -34,12 +37,12 @@ fn the_schemas_are_json() {
 
 #[test]
 fn an_empty_report_has_every_member_and_every_check() {
-    let report = ReportBuilder::new("file", Freshness::Unknown).build();
+    let report = ReportBuilder::new("file", Freshness::Unknown, &PROVIDER).build();
     assert!(!report.verified());
     assert_eq!(report.exit_class(), ExitClass::Rejected);
-    assert!(report.checks().iter().all(|result| result.status == Status::Skipped));
-    let order: Vec<Check> = report.checks().iter().map(|result| result.check).collect();
-    assert_eq!(order, Check::ALL);
+    assert!(report.checks().iter().all(|result| result.status == CheckStatus::Skipped));
+    let order: Vec<AttestationCheck> = report.checks().iter().map(|result| result.check).collect();
+    assert_eq!(order, AttestationCheck::ALL);
 
     let json = serde_json::to_value(&report).unwrap();
     let schema = schema("report");
@@ -56,14 +59,14 @@ fn an_empty_report_has_every_member_and_every_check() {
     assert!(strings(&error["properties"]["kind"]["enum"]).contains("unproven"));
     let names = &schema["properties"]["checks"]["items"]["properties"]["check"]["enum"];
     let names: Vec<&str> = names.as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
-    assert_eq!(names, Check::ALL.map(Check::name));
+    assert_eq!(names, AttestationCheck::ALL.map(AttestationCheck::name));
 }
 
 #[test]
 fn nothing_but_proofs_makes_a_report_verified() {
-    let mut builder = ReportBuilder::new("tcp:host", Freshness::Own);
+    let mut builder = ReportBuilder::new("tcp:host", Freshness::Own, &PROVIDER);
     builder.slot(KeySlot::Slot(SlotId::ZERO));
-    for check in Check::ALL {
+    for check in AttestationCheck::ALL {
         builder.pass(check, "claimed");
     }
     let report = builder.build();
@@ -73,13 +76,13 @@ fn nothing_but_proofs_makes_a_report_verified() {
 
 #[test]
 fn the_worst_result_of_a_check_stays() {
-    let mut builder = ReportBuilder::new("", Freshness::Unknown);
-    let check = Check::ChallengeSignature;
+    let mut builder = ReportBuilder::new("", Freshness::Unknown, &PROVIDER);
+    let check = AttestationCheck::ChallengeSignature;
     builder.skip(check, "first").pass(check, "second").skip(check, "third");
     builder.fail(check, "fourth").pass(check, "fifth").fail(check, "sixth");
     let report = builder.build();
     let result = report.checks().iter().find(|result| result.check == check).unwrap();
-    assert_eq!((result.status, result.detail.as_str()), (Status::Fail, "fourth"));
+    assert_eq!((result.status, result.detail.as_str()), (CheckStatus::Fail, "fourth"));
     assert_eq!(report.error().unwrap().kind, "rejected");
 }
 
@@ -88,31 +91,31 @@ fn errors_of_a_live_connection() {
     let rows = [
         (
             requester::Error::Signature { message: "CHALLENGE_AUTH" },
-            Some(Check::ChallengeSignature),
+            Some(AttestationCheck::ChallengeSignature),
             "signature",
             ExitClass::Rejected,
         ),
         (
             requester::Error::Signature { message: "MEASUREMENTS" },
-            Some(Check::MeasurementsSignature),
+            Some(AttestationCheck::MeasurementsSignature),
             "signature",
             ExitClass::Rejected,
         ),
         (
             requester::Error::Timeout { request: Code::CHALLENGE },
-            Some(Check::ChallengeSignature),
+            Some(AttestationCheck::ChallengeSignature),
             "timeout",
             ExitClass::Transport,
         ),
         (
             requester::Error::IdentityMismatch,
-            Some(Check::ChallengeChainHash),
+            Some(AttestationCheck::ChallengeChainHash),
             "identity",
             ExitClass::Rejected,
         ),
         (
             requester::Error::Incompatible(requester::Incompatible::Capability("CHAL_CAP")),
-            Some(Check::ChallengeSignature),
+            Some(AttestationCheck::ChallengeSignature),
             "incompatible",
             ExitClass::Rejected,
         ),
@@ -128,16 +131,16 @@ fn errors_of_a_live_connection() {
         (requester::Error::Random, None, "internal", ExitClass::Usage),
     ];
     for (error, check, kind, class) in rows {
-        let mut builder = ReportBuilder::new("", Freshness::Own);
+        let mut builder = ReportBuilder::new("", Freshness::Own, &PROVIDER);
         builder.failed(&error);
         let report = builder.build();
         assert_eq!(report.error().unwrap().kind, kind);
         assert_eq!(report.error().unwrap().message, error.to_string());
         assert_eq!(report.exit_class(), class);
-        let failed: Vec<Check> = report
+        let failed: Vec<AttestationCheck> = report
             .checks()
             .iter()
-            .filter(|result| result.status == Status::Fail)
+            .filter(|result| result.status == CheckStatus::Fail)
             .map(|result| result.check)
             .collect();
         assert_eq!(failed, check.into_iter().collect::<Vec<_>>());
@@ -146,7 +149,7 @@ fn errors_of_a_live_connection() {
 
 #[test]
 fn what_breaks_the_protocol_outweighs_what_is_rejected() {
-    let mut builder = ReportBuilder::new("", Freshness::Own);
+    let mut builder = ReportBuilder::new("", Freshness::Own, &PROVIDER);
     builder.failed(&requester::Error::Signature { message: "CHALLENGE_AUTH" });
     builder.failed(&requester::Error::Timeout { request: Code::GET_MEASUREMENTS });
     builder.failed(&requester::Error::Signature { message: "MEASUREMENTS" });
@@ -155,7 +158,7 @@ fn what_breaks_the_protocol_outweighs_what_is_rejected() {
         (report.error().unwrap().kind, report.exit_class()),
         ("timeout", ExitClass::Transport)
     );
-    assert_eq!(report.status(Check::MeasurementsSignature), Status::Fail);
+    assert_eq!(report.status(AttestationCheck::MeasurementsSignature), CheckStatus::Fail);
 }
 
 #[test]

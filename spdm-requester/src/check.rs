@@ -83,7 +83,7 @@ impl AttestationCheck {
     /// The checks of a CHALLENGE that is answered by a signature which verifies.
     pub const CHALLENGE: [Self; 3] =
         [Self::ChallengeNonce, Self::ChallengeChainHash, Self::ChallengeSignature];
-    /// The checks of measurements whose signature verifies.
+    /// The checks of measurements that are signed.
     pub const MEASUREMENTS: [Self; 3] =
         [Self::MeasurementsFormat, Self::MeasurementsNonce, Self::MeasurementsSignature];
 
@@ -117,8 +117,8 @@ impl AttestationCheck {
         core::iter::once((Self::ChainFormat, CheckStatus::Pass)).chain(outcomes)
     }
 
-    /// How [`Self::MEASUREMENTS`] end where a signature verifies that covers this many measurement blocks. A
-    /// signature that covers none says nothing about measurements.
+    /// How [`Self::MeasurementsFormat`] and [`Self::MeasurementsSignature`] end where a signature verifies that covers
+    /// this many measurement blocks. A signature that covers none says nothing about measurements.
     #[must_use]
     pub const fn of_signed_blocks(blocks: usize) -> CheckStatus {
         match blocks {
@@ -143,7 +143,6 @@ impl AttestationCheck {
             Error::Incompatible(Incompatible::SlotEmpty { .. } | Incompatible::NoSlot) => {
                 Some(Self::ChainFormat)
             }
-            Error::Incompatible(Incompatible::NoMeasurement) => Some(Self::MeasurementsSignature),
             Error::Incompatible(Incompatible::Capability(name)) => match *name {
                 "CHAL_CAP" => Some(Self::ChallengeSignature),
                 "CERT_CAP" => Some(Self::ChainFormat),

@@ -135,8 +135,6 @@ pub enum Incompatible {
     },
     /// No slot that is provisioned fits the caller's choice.
     NoSlot,
-    /// The device has no measurement that it could sign.
-    NoMeasurement,
     /// A request is larger than what the Responder receives.
     RequestTooLarge {
         /// Bytes of the request.
@@ -336,7 +334,6 @@ impl fmt::Display for Incompatible {
             }
             Self::SlotEmpty { slot } => write!(f, "slot {slot} has no certificate chain"),
             Self::NoSlot => f.write_str("the device has no slot of the kind that is asked for"),
-            Self::NoMeasurement => f.write_str("the device signed no measurement"),
             Self::RequestTooLarge { len, field, limit } => {
                 write!(f, "a request of {len} bytes exceeds the device's {field} of {limit}")
             }

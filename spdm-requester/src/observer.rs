@@ -151,7 +151,8 @@ impl Observation<'_> {
             Self::Measured { record, possession: Some(_), .. } => {
                 let blocks = record.number_of_blocks();
                 let status = AttestationCheck::of_signed_blocks(blocks.into());
-                decided.add_all(AttestationCheck::MEASUREMENTS, status);
+                decided.add_all([MeasurementsNonce], Pass);
+                decided.add_all([MeasurementsFormat, MeasurementsSignature], status);
             }
             Self::Failed(error) => {
                 if let Some(check) = AttestationCheck::decided_by(error) {

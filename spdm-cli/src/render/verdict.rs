@@ -1,6 +1,6 @@
 //! Verdicts: what was found at a glance, then who, what and why.
 
-use spdm_evidence::{Check, MeasuredValue, ReferenceStatus, Report, Status};
+use spdm_evidence::{AttestationCheck, CheckStatus, MeasuredValue, ReferenceStatus, Report};
 use spdm_requester::SummaryAgreement;
 
 use super::certificate::certificates;
@@ -42,9 +42,10 @@ pub(crate) fn show_chain(
 ) -> Result<(), Failure> {
     let style = console.style();
     let report = &verdict.report;
-    let of_chain = |check: Check| {
+    let of_chain = |check: AttestationCheck| {
         let name = check.name();
-        check != Check::ChainDigest && (name.starts_with("chain.") || name.starts_with("leaf."))
+        check != AttestationCheck::ChainDigest
+            && (name.starts_with("chain.") || name.starts_with("leaf."))
     };
     let parts = [
         headline(verdict, style),
@@ -64,13 +65,15 @@ pub(crate) fn show_measured(verdict: &Verdict, console: &mut Console) -> Result<
     }
     let (style, most) = (console.style(), value_len(console));
     let report = &verdict.report;
-    let signature = match report.status(Check::MeasurementsSignature) {
-        Status::Pass if verdict.verified() => {
+    let signature = match report.status(AttestationCheck::MeasurementsSignature) {
+        CheckStatus::Pass if verdict.verified() => {
             style.good("signed by the key of a trusted chain over a fresh nonce")
         }
-        Status::Pass => style.strong("signed by the device's key, but nobody vouches for the key"),
-        Status::Fail => style.bad("the signature does not hold"),
-        Status::Skipped => style.strong("not signed: nothing of this is authentic"),
+        CheckStatus::Pass => {
+            style.strong("signed by the device's key, but nobody vouches for the key")
+        }
+        CheckStatus::Fail => style.bad("the signature does not hold"),
+        CheckStatus::Skipped => style.strong("not signed: nothing of this is authentic"),
     };
     let error = verdict.error().filter(|_| !verdict.verified());
     let error = error.map(|(_, message)| format!("{}\n", style.faint(message)));
@@ -110,15 +113,15 @@ fn headline(verdict: &Verdict, style: Style) -> String {
     let report = &verdict.report;
     let target = report.target();
     if verdict.verified() {
-        let why = match (report.fresh(), report.status(Check::MeasurementsSignature)) {
-            (Some(true), Status::Pass) => {
+        let why = match (report.fresh(), report.status(AttestationCheck::MeasurementsSignature)) {
+            (Some(true), CheckStatus::Pass) => {
                 "a trusted device signed its measurements over a fresh nonce"
             }
             (Some(true), _) => "a trusted device signed a fresh nonce",
-            (_, Status::Pass) => {
+            (_, CheckStatus::Pass) => {
                 "a trusted device signed these measurements; whether they are fresh was not asked"
             }
-            _ if report.status(Check::ChallengeSignature) == Status::Pass => {
+            _ if report.status(AttestationCheck::ChallengeSignature) == CheckStatus::Pass => {
                 "a trusted device signed this exchange; whether it is fresh was not asked"
             }
             _ => "the chain is trusted",
@@ -134,16 +137,16 @@ fn headline(verdict: &Verdict, style: Style) -> String {
 }
 
 fn lacks_anchor(report: &Report) -> bool {
-    report.status(Check::ChainAnchor) == Status::Fail
+    report.status(AttestationCheck::ChainAnchor) == CheckStatus::Fail
         && report.checks().iter().any(|result| {
-            result.check == Check::ChainAnchor
+            result.check == AttestationCheck::ChainAnchor
                 && result.detail.starts_with(spdm_x509::Rule::NoTrustAnchor.text())
         })
 }
 
 fn nothing_else_failed(report: &Report) -> bool {
-    let failed = |check: &Check| report.status(*check) == Status::Fail;
-    Check::ALL.iter().filter(|check| failed(check)).count() == 1
+    let failed = |check: &AttestationCheck| report.status(*check) == CheckStatus::Fail;
+    AttestationCheck::ALL.iter().filter(|check| failed(check)).count() == 1
         && report.error().is_none_or(|error| error.kind == "chain")
 }
 
@@ -180,26 +183,26 @@ fn device(report: &Report, style: Style) -> String {
     if table.is_empty() { table } else { format!("{}\n{table}", style.strong("Device")) }
 }
 
-fn checks(report: &Report, style: Style, wanted: impl Fn(Check) -> bool) -> String {
+fn checks(report: &Report, style: Style, wanted: impl Fn(AttestationCheck) -> bool) -> String {
     // Where nothing could be checked, the reason is in the headline.
-    if Check::ALL.iter().all(|check| report.status(*check) == Status::Skipped) {
+    if AttestationCheck::ALL.iter().all(|check| report.status(*check) == CheckStatus::Skipped) {
         return String::new();
     }
     let mut table = Table::default();
     let results = || report.checks().iter().filter(|result| wanted(result.check));
     for result in results() {
         let status = match result.status {
-            Status::Pass => "pass",
-            Status::Fail => "FAIL",
-            Status::Skipped => "-",
+            CheckStatus::Pass => "pass",
+            CheckStatus::Fail => "FAIL",
+            CheckStatus::Skipped => "-",
         };
         table.row([status.to_owned(), result.check.name().to_owned(), result.detail.clone()]);
     }
-    let statuses: Vec<Status> = results().map(|result| result.status).collect();
+    let statuses: Vec<CheckStatus> = results().map(|result| result.status).collect();
     let rows = table.show(|row, column, cell| match (statuses.get(row), column) {
-        (Some(Status::Pass), 0) => style.good(cell),
-        (Some(Status::Fail), 0) => style.bad(cell),
-        (Some(Status::Skipped), _) | (_, 2) => style.faint(cell),
+        (Some(CheckStatus::Pass), 0) => style.good(cell),
+        (Some(CheckStatus::Fail), 0) => style.bad(cell),
+        (Some(CheckStatus::Skipped), _) | (_, 2) => style.faint(cell),
         _ => cell.to_owned(),
     });
     format!("{}\n{rows}", style.strong("Checks"))
@@ -211,8 +214,8 @@ pub(crate) fn measured(report: &Report, style: Style, most: usize) -> String {
     if values.is_empty() {
         return String::new();
     }
-    let signed = match report.status(Check::MeasurementsSignature) {
-        Status::Pass => "signed",
+    let signed = match report.status(AttestationCheck::MeasurementsSignature) {
+        CheckStatus::Pass => "signed",
         _ => "not signed",
     };
     // The column of the comparison is there where something is compared.

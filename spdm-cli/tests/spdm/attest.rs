@@ -1,6 +1,6 @@
 //! `spdm attest`, `measure`, `info`, `certs` and `collect` with the device in the same process.
 
-use crate::process::{Folder, command, run, spdm, status};
+use crate::process::{Emulator, Folder, command, run, spdm, status};
 
 const CHECKS: [&str; 15] = [
     "chain.format",
@@ -239,6 +239,56 @@ fn evidence_and_captures_are_judged_again_offline() {
         let stale = run(&format!("verify {file} --json --trust-root-hash {root} --nonce {other}"));
         let report = stale.object();
         assert_eq!((stale.code, status(&report, "measurements.nonce")), (1, "fail"));
+    }
+}
+
+/// A report without its source, and without what only the one who drew both nonces knows: offline, the given one is
+/// that of GET_MEASUREMENTS, and where there is no such signature, nothing is known to be fresh.
+fn without_source(mut report: serde_json::Value) -> serde_json::Value {
+    let object = report.as_object_mut().unwrap();
+    object.remove("target");
+    if object["verified"] == false {
+        object.remove("fresh");
+    }
+    let checks = object["checks"].as_array_mut().unwrap();
+    checks.retain(|row| row["check"] != "challenge.nonce");
+    report
+}
+
+#[test]
+fn live_and_offline_reports_of_one_exchange_are_equal() {
+    let folder = Folder::new();
+    let (evidence, pcap) = (folder.path("evidence.json"), folder.path("exchange.pcap"));
+    let root = folder.path("root.pem");
+    let nonce = "5a".repeat(32);
+    for (fault, options, code) in [
+        ("", "", 0),
+        ("", "--slot any", 0),
+        ("", "--san dmtf", 0),
+        ("", "--san dmtf:A:B:C", 1),
+        ("", "--at unix:0", 1),
+        ("--fault bad-signature", "", 1),
+        ("--fault stale-nonce-signature", "", 1),
+        ("--fault wrong-chain-hash", "", 4),
+        ("--fault duplicate-index", "", 4),
+        ("--fault summary-hash-differs", "", 0),
+    ] {
+        let device = Emulator::listen(
+            Folder::new(),
+            &format!("--seed 1 --base-asym ECDSA_P256 --root-out {root} {fault}"),
+        );
+        let judge =
+            format!("--json --trust {root} --nonce {nonce} {}", options.replace("--slot any", ""));
+        let slot = if options.contains("any") { "--slot any" } else { "" };
+        let target = &device.target;
+        let line = format!("attest {target} {judge} {slot} --evidence {evidence} --pcap {pcap}");
+        let live = run(&line);
+        assert_eq!(live.code, code, "{line}: {live:?}");
+        for file in [&evidence, &pcap] {
+            let offline = run(&format!("verify {file} {judge}"));
+            let (live, offline) = (without_source(live.object()), without_source(offline.object()));
+            assert_eq!(live, offline, "{fault} {options}");
+        }
     }
 }
 

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use spdm_codec::{KeySlot, RequesterNonce};
 use spdm_crypto::{Digest, HashAlgorithm, Provider};
 use spdm_requester::{
-    Error, Negotiated, Possession, Proof, SummaryAgreement, SummaryHash, Verified,
+    AttestationCheck, AttestationPlan, CheckStatus, Error, Negotiated, Observation, Observer,
+    Possession, Proof, SignedParts, SummaryAgreement, SummaryHash, Verified,
 };
-use spdm_x509::{Appraisal, ChainError, CheckOutcome, SanPolicy};
+use spdm_x509::{Appraisal, ChainError, CheckOutcome, Policy, SanPolicy};
 
-use super::fault::Fault;
-use super::{
-    Check, CheckResult, ExitClass, IdentitySummary, MeasuredValue, Nonces, Report, Status,
-};
+use super::objection::Objection;
+use super::{CheckResult, ExitClass, IdentitySummary, MeasuredValue, Nonces, Report};
 use crate::note::Note;
 use crate::recording::Broken;
 use crate::reference::Reference;
@@ -36,11 +35,13 @@ pub enum Freshness {
 
 /// Collects what was found, and draws the conclusion.
 ///
+/// It observes a live attestation ([`Observer`]); the verifier of evidence tells it the same observations.
+///
 /// ```text
-/// ReportBuilder::new(target, freshness)
-///     .require(…)                    what the options demand
-///     .negotiated(…)  .chain(…)  .possession(…)  .measurements(…)  .failed(…)  .verified(…)
-///     .build()
+/// let mut report = ReportBuilder::new(target, freshness, provider);
+/// requester.examine(plan, source, record).observed_by(&mut report) …
+/// report.reference(…);
+/// report.build()
 /// ```
 ///
 /// The report is `verified` only where [`Self::verified`] was called, no check failed, no error was
@@ -50,8 +51,9 @@ pub enum Freshness {
 pub struct ReportBuilder {
     target: String,
     freshness: Freshness,
-    required: Vec<Check>,
-    results: BTreeMap<Check, (Status, String)>,
+    provider: Provider,
+    required: Vec<AttestationCheck>,
+    results: BTreeMap<AttestationCheck, (CheckStatus, String)>,
     negotiated: Option<Negotiated>,
     slot: Option<KeySlot>,
     nonces: [Option<RequesterNonce>; 2],
@@ -61,35 +63,61 @@ pub struct ReportBuilder {
     measurements: Vec<MeasuredValue>,
     signed_summary: Option<SummaryHash>,
     measured_summary: Option<Digest>,
-    fault: Option<Fault>,
+    objection: Option<Objection>,
     authenticated: bool,
     notes: Vec<Note>,
 }
 
 /// The detail of a check that nobody touched.
-const fn untouched(check: Check) -> &'static str {
+const fn untouched(check: AttestationCheck) -> &'static str {
     match check {
-        Check::ChallengeNonce | Check::ChallengeChainHash | Check::ChallengeSignature => {
-            "no CHALLENGE_AUTH"
-        }
-        Check::MeasurementsFormat | Check::MeasurementsNonce | Check::MeasurementsSignature => {
-            "no signed MEASUREMENTS"
-        }
-        Check::MeasurementsReference => "no reference values are given",
+        AttestationCheck::ChallengeNonce
+        | AttestationCheck::ChallengeChainHash
+        | AttestationCheck::ChallengeSignature => "no CHALLENGE_AUTH",
+        AttestationCheck::MeasurementsFormat
+        | AttestationCheck::MeasurementsNonce
+        | AttestationCheck::MeasurementsSignature => "no signed MEASUREMENTS",
+        AttestationCheck::MeasurementsReference => "no reference values are given",
         _ => "no certificate chain",
     }
 }
 
-/// The detail of a check on a chain that passes.
-const fn held(check: Check) -> &'static str {
+/// The detail of a check that passes.
+const fn holds(check: AttestationCheck) -> &'static str {
     match check {
-        Check::ChainRoot => "RootHash is that of a root certificate",
-        Check::ChainCertificates => "names, validity and authority hold down to the leaf",
-        Check::ChainSignatures => "every certificate is signed by the one above",
-        Check::ChainAnchor => "the root is a trust anchor",
-        Check::LeafProfile => "the leaf is as the profile demands",
-        Check::LeafSan => "the leaf carries the name that is asked for",
+        AttestationCheck::ChainDigest => "DIGESTS states the hash of the chain",
+        AttestationCheck::ChainRoot => "RootHash is that of a root certificate",
+        AttestationCheck::ChainCertificates => {
+            "names, validity and authority hold down to the leaf"
+        }
+        AttestationCheck::ChainSignatures => "every certificate is signed by the one above",
+        AttestationCheck::ChainAnchor => "the root is a trust anchor",
+        AttestationCheck::LeafProfile => "the leaf is as the profile demands",
+        AttestationCheck::LeafSan => "the leaf carries the name that is asked for",
+        AttestationCheck::ChallengeNonce | AttestationCheck::MeasurementsNonce => {
+            "the signature covers the expected nonce"
+        }
+        AttestationCheck::ChallengeChainHash => "CertChainHash is that of the device's key",
+        AttestationCheck::ChallengeSignature | AttestationCheck::MeasurementsSignature => {
+            "signed by the device's key"
+        }
+        AttestationCheck::MeasurementsFormat => "every block is well formed",
+        AttestationCheck::KnownDevice => "it is the device that is known",
         _ => "ok",
+    }
+}
+
+/// The detail of a check that an observation skips.
+const fn passed_over(observation: &Observation<'_>, check: AttestationCheck) -> &'static str {
+    match (observation, check) {
+        (Observation::Begun { .. }, _) => "not asked for",
+        (Observation::ProvisionedKey { .. }, AttestationCheck::LeafSan) => {
+            "a public key carries no name"
+        }
+        (Observation::ProvisionedKey { .. }, _) => "slot 0xFF has a public key instead of a chain",
+        (Observation::Measured { .. }, _) => "no measurement was signed",
+        (_, AttestationCheck::LeafSan) => "no name is asked for",
+        _ => "the root certificate is not at hand",
     }
 }
 
@@ -101,11 +129,12 @@ const fn place(proof: Proof) -> usize {
 }
 
 impl ReportBuilder {
-    /// Nothing found yet. What could steer a terminal is escaped in `target`.
-    pub fn new(target: &str, freshness: Freshness) -> Self {
+    /// Nothing found yet. What could steer a terminal is escaped in `target`; `provider` hashes.
+    pub fn new(target: &str, freshness: Freshness, provider: &Provider) -> Self {
         Self {
             target: printable(target),
             freshness,
+            provider: *provider,
             required: Vec::new(),
             results: BTreeMap::new(),
             negotiated: None,
@@ -117,14 +146,14 @@ impl ReportBuilder {
             measurements: Vec::new(),
             signed_summary: None,
             measured_summary: None,
-            fault: None,
+            objection: None,
             authenticated: false,
             notes: Vec::new(),
         }
     }
 
     /// Demands that a check passes: skipping it is not enough.
-    pub fn require(&mut self, check: Check) -> &mut Self {
+    pub fn require(&mut self, check: AttestationCheck) -> &mut Self {
         self.required.push(check);
         self
     }
@@ -148,26 +177,26 @@ impl ReportBuilder {
     }
 
     /// A check that holds. A failure stays.
-    pub fn pass(&mut self, check: Check, detail: impl Into<String>) -> &mut Self {
-        self.set(check, Status::Pass, detail.into())
+    pub fn pass(&mut self, check: AttestationCheck, detail: impl Into<String>) -> &mut Self {
+        self.set(check, CheckStatus::Pass, detail.into())
     }
 
     /// A check that does not hold.
-    pub fn fail(&mut self, check: Check, detail: impl Into<String>) -> &mut Self {
-        self.set(check, Status::Fail, detail.into())
+    pub fn fail(&mut self, check: AttestationCheck, detail: impl Into<String>) -> &mut Self {
+        self.set(check, CheckStatus::Fail, detail.into())
     }
 
     /// Why a check is not made. A result stays.
-    pub fn skip(&mut self, check: Check, detail: impl Into<String>) -> &mut Self {
-        self.set(check, Status::Skipped, detail.into())
+    pub fn skip(&mut self, check: AttestationCheck, detail: impl Into<String>) -> &mut Self {
+        self.set(check, CheckStatus::Skipped, detail.into())
     }
 
     /// The worse result stays; of two equal ones the first.
-    fn set(&mut self, check: Check, status: Status, detail: String) -> &mut Self {
+    fn set(&mut self, check: AttestationCheck, status: CheckStatus, detail: String) -> &mut Self {
         let rank = |status| match status {
-            Status::Skipped => 0,
-            Status::Pass => 1,
-            Status::Fail => 2,
+            CheckStatus::Skipped => 0,
+            CheckStatus::Pass => 1,
+            CheckStatus::Fail => 2,
         };
         let known = self.results.get(&check).map(|(known, _)| rank(*known));
         if known.is_none_or(|known| known < rank(status)) {
@@ -178,11 +207,25 @@ impl ReportBuilder {
 
     /// The chain's digest is the one that DIGESTS stated.
     pub fn digest_checked(&mut self) -> &mut Self {
-        self.pass(Check::ChainDigest, "DIGESTS states the hash of the chain")
+        let check = AttestationCheck::ChainDigest;
+        self.pass(check, holds(check))
     }
 
-    /// A chain whose form is right, and every check of a policy on it.
-    pub fn chain(&mut self, appraisal: &Appraisal<'_>, provider: &Provider) -> &mut Self {
+    /// What the options demand, whatever the device can do.
+    fn begun(&mut self, plan: &AttestationPlan<'_>, signed: SignedParts) {
+        if signed != SignedParts::AsRequired {
+            return;
+        }
+        if plan.requirement.has_challenge() {
+            self.require(AttestationCheck::ChallengeSignature);
+        }
+        if plan.requirement.has_measurements() {
+            self.require(AttestationCheck::MeasurementsSignature);
+        }
+    }
+
+    /// Who the chain says that the device is, and what is wrong with the chain.
+    fn appraised(&mut self, appraisal: &Appraisal<'_>) {
         let chain = appraisal.chain();
         let leaf = chain.leaf();
         let texts = leaf.other_names().filter_map(|name| name.text());
@@ -190,47 +233,36 @@ impl ReportBuilder {
             subject: Some(leaf.subject().to_string()),
             serial: Some(hex::encode(leaf.serial())),
             san: texts.map(|text| text.to_string()).collect(),
-            root_sha256: root_sha256(chain, provider),
+            root_sha256: root_sha256(chain, &self.provider),
         };
         self.digest = Some(chain.digest().as_bytes().to_vec());
         self.slot(KeySlot::Slot(chain.slot()));
         let count = chain.certificate_count();
-        self.pass(Check::ChainFormat, format!("{count} certificates"));
-        for (check, outcome) in appraisal.outcomes() {
-            let check = Check::of_chain(check);
-            match outcome {
-                CheckOutcome::Pass => self.pass(check, held(check)),
-                CheckOutcome::Fail(error) => self.chain_failed(&error),
-                CheckOutcome::Skipped if check == Check::LeafSan => {
-                    self.skip(check, "no name is asked for")
-                }
-                CheckOutcome::Skipped => self.skip(check, "the root certificate is not at hand"),
-            };
+        self.pass(AttestationCheck::ChainFormat, format!("{count} certificates"));
+        for (_, outcome) in appraisal.outcomes() {
+            if let CheckOutcome::Fail(error) = outcome {
+                self.chain_failed(&error);
+            }
         }
-        self
     }
 
-    /// A provisioned public key (slot 0xFF): it has no chain, and no name where one is asked for.
-    pub fn provisioned_key(&mut self, san: &SanPolicy<'_>) -> &mut Self {
+    /// No key has the name that is asked for.
+    fn provisioned_key(&mut self, policy: Option<&Policy<'_>>) {
         self.slot(KeySlot::PublicKey);
-        for check in Check::ALL.into_iter().filter(|check| check.name().starts_with("chain.")) {
-            self.skip(check, "slot 0xFF has a public key instead of a chain");
+        if policy.is_some_and(|policy| policy.san != SanPolicy::None) {
+            self.require(AttestationCheck::LeafSan);
         }
-        if *san != SanPolicy::None {
-            self.require(Check::LeafSan).skip(Check::LeafSan, "a public key carries no name");
-        }
-        self
     }
 
     fn chain_failed(&mut self, error: &ChainError) -> &mut Self {
-        let check = Check::of_chain(error.check);
-        let mut fault = Fault::of(&Error::Chain(*error));
+        let check = AttestationCheck::of_chain(error.check);
+        let mut objection = Objection::of(&Error::Chain(*error));
         // So that a person can pin it.
-        if let (Check::ChainAnchor, Some(root)) = (check, &self.identity.root_sha256) {
-            fault.error.message = format!("{error}; SHA-256 of the root: {root}");
+        if let (AttestationCheck::ChainAnchor, Some(root)) = (check, &self.identity.root_sha256) {
+            objection.error.message = format!("{error}; SHA-256 of the root: {root}");
         }
-        self.fail(check, fault.error.message.clone());
-        self.fault(fault)
+        self.fail(check, objection.error.message.clone());
+        self.object(objection)
     }
 
     /// The nonce of a request, also where its answer proves nothing.
@@ -241,8 +273,16 @@ impl ReportBuilder {
         self
     }
 
-    /// A signature that verified.
+    /// A signature that verified. One of measurements covers the values that are shown.
     pub fn possession(&mut self, possession: &Possession<'_>) -> &mut Self {
+        match possession.proof() {
+            Proof::Challenge => self.observe(&Observation::Challenged(possession)),
+            _ => self.signed(possession),
+        }
+        self
+    }
+
+    fn signed(&mut self, possession: &Possession<'_>) {
         let proof = possession.proof();
         self.asked(proof, possession.nonce());
         self.slot(possession.identity().key_slot());
@@ -251,10 +291,7 @@ impl ReportBuilder {
         }
         if proof == Proof::Challenge {
             self.signed_summary = possession.summary().copied();
-            self.pass(Check::ChallengeChainHash, "CertChainHash is that of the device's key");
-            self.pass(Check::ChallengeSignature, "signed by the device's key");
         }
-        self
     }
 
     /// The measurements to be shown. Beside a device that is authenticated, only what it signed is.
@@ -273,7 +310,7 @@ impl ReportBuilder {
     /// Compares the measurements with reference values, and demands that they match: to be called behind
     /// [`Self::measurements`] and [`Self::possession`], for unsigned measurements match nothing.
     pub fn reference(&mut self, reference: &Reference) -> &mut Self {
-        let check = Check::MeasurementsReference;
+        let check = AttestationCheck::MeasurementsReference;
         self.require(check);
         if !self.proven.get(place(Proof::Measurements)).is_some_and(|proven| *proven) {
             return self.skip(check, "no signed measurements");
@@ -282,42 +319,42 @@ impl ReportBuilder {
             Ok(count) => self.pass(check, format!("{count} reference values match")),
             Err(mismatch) => {
                 self.fail(check, mismatch.clone());
-                self.fault(Fault::new(Some(check), "reference", mismatch, ExitClass::Rejected))
+                self.object(Objection::new(Some(check), "reference", mismatch, ExitClass::Rejected))
             }
         }
     }
 
     /// Something went wrong. The first error is the one that is shown.
     pub fn failed(&mut self, error: &Error) -> &mut Self {
-        let fault = Fault::of(error);
-        if let Some(check) = fault.check {
-            self.fail(check, fault.error.message.clone());
+        let objection = Objection::of(error);
+        if let Some(check) = objection.check {
+            self.fail(check, objection.error.message.clone());
         }
-        self.fault(fault)
+        self.object(objection)
     }
 
     /// Something went wrong with another slot of the connection: nothing is verified, but no check of this
     /// slot fails.
     pub fn failed_elsewhere(&mut self, slot: KeySlot, error: &Error) -> &mut Self {
-        let mut fault = Fault::of(error);
-        fault.error.message = format!("slot {}: {}", slot.to_byte(), fault.error.message);
-        self.fault(fault)
+        let mut objection = Objection::of(error);
+        objection.error.message = format!("slot {}: {}", slot.to_byte(), objection.error.message);
+        self.object(objection)
     }
 
     /// The recording ends because its messages cannot be put together.
     pub fn broken(&mut self, broken: &Broken) -> &mut Self {
-        self.fault(Fault::of_broken(broken))
+        self.object(Objection::of_broken(broken))
     }
 
     /// A rule of the caller that is no check of its own, such as the lowest version, does not hold.
     pub fn rejected(&mut self, why: impl Into<String>) -> &mut Self {
-        self.fault(Fault::new(None, "policy", why.into(), ExitClass::Rejected))
+        self.object(Objection::new(None, "policy", why.into(), ExitClass::Rejected))
     }
 
     /// What breaks the protocol outweighs what is merely rejected; of two equal ones the first stays.
-    fn fault(&mut self, fault: Fault) -> &mut Self {
-        if self.fault.as_ref().is_none_or(|known| known.class < fault.class) {
-            self.fault = Some(fault);
+    fn object(&mut self, objection: Objection) -> &mut Self {
+        if self.objection.as_ref().is_none_or(|known| known.class < objection.class) {
+            self.objection = Some(objection);
         }
         self
     }
@@ -338,18 +375,18 @@ impl ReportBuilder {
         self.judge_measurements();
         // Anybody can sign a nonce: only a trusted device's signature is fresh.
         let fresh = self.judge_freshness().map(|fresh| fresh && self.authenticated);
-        let checks: Vec<CheckResult> = Check::ALL
+        let checks: Vec<CheckResult> = AttestationCheck::ALL
             .into_iter()
             .map(|check| {
-                let nothing = || (Status::Skipped, untouched(check).to_owned());
+                let nothing = || (CheckStatus::Skipped, untouched(check).to_owned());
                 let (status, detail) = self.results.remove(&check).unwrap_or_else(nothing);
                 CheckResult { check, status, detail }
             })
             .collect();
-        let fault = self.fault.take().or_else(|| self.shortcoming(&checks, fresh));
-        let verified = fault.is_none();
-        let (exit_class, error) = match fault {
-            Some(fault) => (fault.class, Some(fault.error)),
+        let objection = self.objection.take().or_else(|| self.shortcoming(&checks, fresh));
+        let verified = objection.is_none();
+        let (exit_class, error) = match objection {
+            Some(objection) => (objection.class, Some(objection.error)),
             None => (ExitClass::Ok, None),
         };
         // What is not signed is compared with nothing.
@@ -379,22 +416,23 @@ impl ReportBuilder {
     }
 
     /// Why it is not verified although no error was reported; `None` where it is.
-    fn shortcoming(&self, checks: &[CheckResult], fresh: Option<bool>) -> Option<Fault> {
+    fn shortcoming(&self, checks: &[CheckResult], fresh: Option<bool>) -> Option<Objection> {
         let new =
-            |check, kind, message| Some(Fault::new(check, kind, message, ExitClass::Rejected));
-        if let Some(failed) = checks.iter().find(|result| result.status == Status::Fail) {
+            |check, kind, message| Some(Objection::new(check, kind, message, ExitClass::Rejected));
+        if let Some(failed) = checks.iter().find(|result| result.status == CheckStatus::Fail) {
             let message = format!("{}: {}", failed.check.name(), failed.detail);
             return new(Some(failed.check), "rejected", message);
         }
         let missing = checks.iter().find(|result| {
-            result.status == Status::Skipped && self.required.contains(&result.check)
+            result.status == CheckStatus::Skipped && self.required.contains(&result.check)
         });
         if let Some(missing) = missing {
             let message = format!("{} is required: {}", missing.check.name(), missing.detail);
             return new(Some(missing.check), "required", message);
         }
         if !self.authenticated {
-            let proofs = [Check::ChallengeSignature, Check::MeasurementsSignature];
+            let proofs =
+                [AttestationCheck::ChallengeSignature, AttestationCheck::MeasurementsSignature];
             let why = checks.iter().find(|result| {
                 proofs.contains(&result.check) && result.detail != untouched(result.check)
             });
@@ -408,21 +446,24 @@ impl ReportBuilder {
         None
     }
 
-    /// A signature that covers no measurement says nothing about measurements.
+    /// Decides over the measurements that are shown, by how many there are. Beside a device that is authenticated,
+    /// none is shown that is not signed.
     fn judge_measurements(&mut self) {
         let [_, measured] = self.proven;
-        match (measured, self.measurements.is_empty()) {
-            (true, true) => {
-                for check in [Check::MeasurementsFormat, Check::MeasurementsSignature] {
-                    self.skip(check, "no measurement was signed");
-                }
+        if !measured {
+            if self.authenticated {
+                self.measurements.clear();
             }
-            (true, false) => {
-                self.pass(Check::MeasurementsFormat, "every block is well formed");
-                self.pass(Check::MeasurementsSignature, "signed by the device's key");
-            }
-            (false, _) if self.authenticated => self.measurements.clear(),
-            (false, _) => {}
+            return;
+        }
+        let status = AttestationCheck::of_signed_blocks(self.measurements.len());
+        for check in [AttestationCheck::MeasurementsFormat, AttestationCheck::MeasurementsSignature]
+        {
+            let detail = match status {
+                CheckStatus::Skipped => "no measurement was signed",
+                _ => holds(check),
+            };
+            self.set(check, status, detail.to_owned());
         }
     }
 
@@ -430,20 +471,20 @@ impl ReportBuilder {
     fn judge_freshness(&mut self) -> Option<bool> {
         let [challenged, measured] = self.proven;
         let rows = [
-            (challenged, Check::ChallengeNonce, "CHALLENGE_AUTH"),
-            (measured, Check::MeasurementsNonce, "MEASUREMENTS"),
+            (challenged, AttestationCheck::ChallengeNonce),
+            (measured, AttestationCheck::MeasurementsNonce),
         ];
         match self.freshness {
             Freshness::Own => {
-                for (proven, check, message) in rows {
+                for (proven, check) in rows {
                     if proven {
-                        self.pass(check, format!("{message} signs the nonce of this run"));
+                        self.pass(check, holds(check));
                     }
                 }
                 Some(challenged || measured)
             }
             Freshness::Unknown => {
-                for (proven, check, _) in rows {
+                for (proven, check) in rows {
                     if proven {
                         self.skip(check, "no nonce is given to compare with");
                     }
@@ -453,25 +494,76 @@ impl ReportBuilder {
             Freshness::Expected { proof, nonce: expected } => {
                 if challenged && proof == Proof::Measurements {
                     let detail = "the given nonce is that of GET_MEASUREMENTS";
-                    self.skip(Check::ChallengeNonce, detail);
+                    self.skip(AttestationCheck::ChallengeNonce, detail);
                 }
                 let [of_challenge, of_measurements] = self.nonces;
                 let (signed, check, nonce) = match proof {
-                    Proof::Measurements => (measured, Check::MeasurementsNonce, of_measurements),
-                    _ => (challenged, Check::ChallengeNonce, of_challenge),
+                    Proof::Measurements => {
+                        (measured, AttestationCheck::MeasurementsNonce, of_measurements)
+                    }
+                    _ => (challenged, AttestationCheck::ChallengeNonce, of_challenge),
                 };
                 if !signed {
                     return Some(false);
                 }
                 let same = nonce == Some(expected);
                 if same {
-                    self.pass(check, "the signature covers the given nonce");
+                    self.pass(check, holds(check));
                 } else {
                     let detail = "the signed nonce is not the given one";
                     self.fail(check, detail);
-                    self.fault(Fault::new(Some(check), "nonce", detail, ExitClass::Rejected));
+                    self.object(Objection::new(Some(check), "nonce", detail, ExitClass::Rejected));
                 }
                 Some(same)
+            }
+        }
+    }
+}
+
+impl Observer for ReportBuilder {
+    fn observe(&mut self, observation: &Observation<'_>) {
+        match *observation {
+            Observation::Begun { plan, signed } => self.begun(plan, signed),
+            Observation::Negotiated(negotiated) => {
+                self.negotiated(negotiated);
+            }
+            Observation::ProvisionedKey { policy } => self.provisioned_key(policy),
+            Observation::Appraised(appraisal) => self.appraised(appraisal),
+            Observation::Asked { proof, nonce } => {
+                self.asked(proof, nonce);
+            }
+            Observation::Challenged(possession) => self.signed(possession),
+            Observation::Measured { record, possession, summary } => {
+                self.measurements(MeasuredValue::of_record(record));
+                self.measured_summary(summary.copied());
+                if let Some(possession) = possession {
+                    self.signed(possession);
+                }
+            }
+            Observation::Verified(verified) => {
+                self.verified(verified);
+            }
+            Observation::Failed(error) => {
+                self.failed(error);
+            }
+            // What else there is decides checks only.
+            _ => {}
+        }
+        for (check, status) in observation.checks() {
+            // Whose nonce is the expected one, only `Freshness` says.
+            let of_nonce = [AttestationCheck::ChallengeNonce, AttestationCheck::MeasurementsNonce];
+            match status {
+                CheckStatus::Pass if of_nonce.contains(&check) => {}
+                CheckStatus::Pass => {
+                    self.pass(check, holds(check));
+                }
+                CheckStatus::Skipped => {
+                    self.skip(check, passed_over(observation, check));
+                }
+                // The detail of a failure is the error's, which was told above.
+                CheckStatus::Fail => {
+                    self.fail(check, "it does not hold");
+                }
             }
         }
     }

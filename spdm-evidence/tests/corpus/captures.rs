@@ -6,8 +6,8 @@ use std::path::Path;
 use spdm_codec::{RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
-    Check, CountedNote, Evidence, ExitClass, Note, ReadOptions, Reference, ReferenceStatus, Report,
-    Status, Verifier, write_standard_transcript,
+    AttestationCheck, CheckStatus, CountedNote, Evidence, ExitClass, Note, ReadOptions, Reference,
+    ReferenceStatus, Report, Verifier, write_standard_transcript,
 };
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Anchor, CertModel, Chain, ChainContext, ValidityCheck};
@@ -60,10 +60,14 @@ fn attested_captures_verify() {
         assert!(report.verified(), "{name}: {:?}", report.error());
         assert_eq!((report.exit_class(), report.error()), (ExitClass::Ok, None), "{name}");
         assert_eq!((report.fresh(), report.checks().len()), (None, 15));
-        for check in [Check::ChallengeSignature, Check::ChallengeChainHash, Check::ChainAnchor] {
-            assert_eq!(report.status(check), Status::Pass, "{name}");
+        for check in [
+            AttestationCheck::ChallengeSignature,
+            AttestationCheck::ChallengeChainHash,
+            AttestationCheck::ChainAnchor,
+        ] {
+            assert_eq!(report.status(check), CheckStatus::Pass, "{name}");
         }
-        assert!(report.checks().iter().all(|result| result.status != Status::Fail), "{name}");
+        assert!(report.checks().iter().all(|result| result.status != CheckStatus::Fail), "{name}");
         assert!(report.nonces().challenge.is_some());
         if capture.is("measure") {
             assert!(!report.measurements().is_empty(), "{name}");
@@ -88,8 +92,8 @@ fn another_root_is_no_anchor() {
     let wanted = |capture: &Capture| capture.is("attest") && capture.is_supported();
     for_each(verifier, wanted, |capture, report| {
         assert!(!report.verified(), "{}", capture.name);
-        assert_eq!(report.status(Check::ChainAnchor), Status::Fail);
-        assert_eq!(report.status(Check::ChallengeSignature), Status::Pass);
+        assert_eq!(report.status(AttestationCheck::ChainAnchor), CheckStatus::Fail);
+        assert_eq!(report.status(AttestationCheck::ChallengeSignature), CheckStatus::Pass);
         assert_eq!(report.exit_class(), ExitClass::Rejected);
         assert!(report.identity().root_sha256.is_some());
     });
@@ -166,13 +170,13 @@ fn a_provisioned_key_is_needed_for_slot_0xff() {
         let report = only(&all_roots(), &evidence);
         assert!(!report.verified());
         assert_eq!((report.slot(), report.exit_class()), (Some(255), ExitClass::Rejected));
-        assert_eq!(report.status(Check::ChallengeSignature), Status::Skipped);
+        assert_eq!(report.status(AttestationCheck::ChallengeSignature), CheckStatus::Skipped);
 
         let verifier = Verifier { peer_key: Some(&key), ..all_roots() };
         let report = only(&verifier, &evidence);
         assert!(report.verified(), "{:?}", report.error());
-        assert_eq!(report.status(Check::ChallengeSignature), Status::Pass);
-        assert_eq!(report.status(Check::ChainAnchor), Status::Skipped);
+        assert_eq!(report.status(AttestationCheck::ChallengeSignature), CheckStatus::Pass);
+        assert_eq!(report.status(AttestationCheck::ChainAnchor), CheckStatus::Skipped);
 
         let mut other = key.clone();
         let own = PROVIDER.hash.digest(context.hash, &[&key]).unwrap();
@@ -199,13 +203,13 @@ fn options_of_the_verifier() {
     let measured = nonce(&plain.nonces().measurements);
     let report = only(&Verifier { nonce: Some(RequesterNonce(measured)), ..verifier }, &evidence);
     assert_eq!((report.verified(), report.fresh()), (true, Some(true)));
-    assert_eq!(report.status(Check::MeasurementsNonce), Status::Pass);
-    assert_eq!(report.status(Check::ChallengeNonce), Status::Skipped);
+    assert_eq!(report.status(AttestationCheck::MeasurementsNonce), CheckStatus::Pass);
+    assert_eq!(report.status(AttestationCheck::ChallengeNonce), CheckStatus::Skipped);
     // The nonce of CHALLENGE is not the one that counts where measurements are signed.
     let challenged = nonce(&plain.nonces().challenge);
     let report = only(&Verifier { nonce: Some(RequesterNonce(challenged)), ..verifier }, &evidence);
     assert_eq!((report.verified(), report.fresh()), (false, Some(false)));
-    assert_eq!(report.status(Check::MeasurementsNonce), Status::Fail);
+    assert_eq!(report.status(AttestationCheck::MeasurementsNonce), CheckStatus::Fail);
 
     let min_version = Some(SpdmVersion::V1_3);
     let report = only(&Verifier { min_version, ..verifier }, &evidence);
@@ -219,7 +223,7 @@ fn options_of_the_verifier() {
     let validity = ValidityCheck::At(0);
     let report = only(&Verifier { validity, ..verifier }, &evidence);
     assert!(!report.verified());
-    assert_eq!(report.status(Check::ChainCertificates), Status::Fail);
+    assert_eq!(report.status(AttestationCheck::ChainCertificates), CheckStatus::Fail);
     assert_eq!(report.error().unwrap().kind, "chain");
 }
 
@@ -253,12 +257,12 @@ fn reference_values() {
     assert_eq!(report.error().unwrap().kind, "reference");
 
     let report = with(&verifier, &evidence, &json(77, &value));
-    assert_eq!(report.status(Check::MeasurementsReference), Status::Fail);
+    assert_eq!(report.status(AttestationCheck::MeasurementsReference), CheckStatus::Fail);
     // A device that signs no measurements has no reference value, whatever it shows.
     let unsigned = capture(&folder, "meas_nosig_v1.4_MCTP");
     let reference = json(first.index, &value);
     let report = only(&Verifier { reference: Some(&reference), ..verifier }, &unsigned);
-    assert_eq!(report.status(Check::MeasurementsReference), Status::Skipped);
+    assert_eq!(report.status(AttestationCheck::MeasurementsReference), CheckStatus::Skipped);
     assert_eq!(report.error().unwrap().kind, "required");
     assert!(!report.verified());
 }

@@ -7,7 +7,7 @@ use spdm_codec::{RequesterNonce, SlotId};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
-    Check, Evidence, ExitClass, Format, Status, Verifier, write_standard_transcript,
+    AttestationCheck, CheckStatus, Evidence, ExitClass, Format, Verifier, write_standard_transcript,
 };
 use spdm_x509::Anchor;
 
@@ -27,7 +27,7 @@ fn root(evidence: &Evidence) -> Vec<u8> {
         .iter()
         .map(|report| {
             assert!(!report.verified());
-            assert_eq!(report.status(Check::ChainAnchor), Status::Fail);
+            assert_eq!(report.status(AttestationCheck::ChainAnchor), CheckStatus::Fail);
             assert_eq!(report.exit_class(), ExitClass::Rejected);
             report.identity().root_sha256.clone().unwrap()
         })
@@ -61,13 +61,13 @@ fn every_element_verifies_under_the_pinned_root() {
             assert_eq!(report.nonces().measurements.as_deref(), Some(NONCE));
             assert!(report.identity().san.iter().any(|name| name.starts_with(product)));
             assert!(!report.measurements().is_empty());
-            assert_eq!(report.status(Check::ChallengeSignature), Status::Skipped);
+            assert_eq!(report.status(AttestationCheck::ChallengeSignature), CheckStatus::Skipped);
         }
         let other = Verifier { nonce: Some(RequesterNonce([1; 32])), ..verifier };
         for report in verify(&other, &evidence) {
             assert!(!report.verified());
-            assert_eq!(report.status(Check::MeasurementsNonce), Status::Fail);
-            assert_eq!(report.status(Check::MeasurementsSignature), Status::Pass);
+            assert_eq!(report.status(AttestationCheck::MeasurementsNonce), CheckStatus::Fail);
+            assert_eq!(report.status(AttestationCheck::MeasurementsSignature), CheckStatus::Pass);
             assert_eq!((report.fresh(), report.exit_class()), (Some(false), ExitClass::Rejected));
             assert_eq!(report.error().unwrap().kind, "nonce");
         }
@@ -86,7 +86,7 @@ fn a_report_in_hexadecimal_with_its_chain() {
     let [report] = &reports[..] else { panic!() };
     assert!(report.verified(), "{:?}", report.error());
     assert_eq!(report.fresh(), None);
-    assert_eq!(report.status(Check::MeasurementsNonce), Status::Skipped);
+    assert_eq!(report.status(AttestationCheck::MeasurementsNonce), CheckStatus::Skipped);
     // The transcript that is written is the one that was read.
     let text = fs::read(folder.join("nvidia/hopperAttestationReport.txt")).unwrap();
     assert_eq!(Format::sniff(&text), Ok(Format::StandardTranscript));

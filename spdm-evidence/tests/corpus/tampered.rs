@@ -4,7 +4,7 @@ use std::path::Path;
 
 use spdm_codec::Code;
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_evidence::{Check, Evidence, ExitClass, Report, Status, Verifier};
+use spdm_evidence::{AttestationCheck, CheckStatus, Evidence, ExitClass, Report, Verifier};
 use spdm_x509::Anchor;
 
 use crate::captures::capture;
@@ -42,28 +42,52 @@ fn the_failed_check_and_the_exit_code() {
     let original = capture(&folder, NAME);
     let rows = [
         // The nonce is signed.
-        (Code::CHALLENGE, Side::Request, 8, Check::ChallengeSignature, ExitClass::Rejected),
+        (
+            Code::CHALLENGE,
+            Side::Request,
+            8,
+            AttestationCheck::ChallengeSignature,
+            ExitClass::Rejected,
+        ),
         (
             Code::GET_MEASUREMENTS,
             Side::Request,
             8,
-            Check::MeasurementsSignature,
+            AttestationCheck::MeasurementsSignature,
             ExitClass::Rejected,
         ),
-        (Code::CHALLENGE, Side::Response, 10, Check::ChallengeChainHash, ExitClass::Protocol),
+        (
+            Code::CHALLENGE,
+            Side::Response,
+            10,
+            AttestationCheck::ChallengeChainHash,
+            ExitClass::Protocol,
+        ),
         // The Responder's nonce.
-        (Code::CHALLENGE, Side::Response, 60, Check::ChallengeSignature, ExitClass::Rejected),
+        (
+            Code::CHALLENGE,
+            Side::Response,
+            60,
+            AttestationCheck::ChallengeSignature,
+            ExitClass::Rejected,
+        ),
         // The digest of slot 0.
-        (Code::GET_DIGESTS, Side::Response, 10, Check::ChainDigest, ExitClass::Protocol),
+        (Code::GET_DIGESTS, Side::Response, 10, AttestationCheck::ChainDigest, ExitClass::Protocol),
         // NumberOfBlocks.
-        (Code::GET_MEASUREMENTS, Side::Response, 4, Check::MeasurementsFormat, ExitClass::Protocol),
+        (
+            Code::GET_MEASUREMENTS,
+            Side::Response,
+            4,
+            AttestationCheck::MeasurementsFormat,
+            ExitClass::Protocol,
+        ),
     ];
     for (code, side, at, check, class) in rows {
         let mut evidence = original.clone();
         change(&mut evidence, code, side, at);
         let [report] = &judge(&folder, &evidence)[..] else { panic!() };
         assert!(!report.verified(), "{code}");
-        assert_eq!(report.status(check), Status::Fail, "{code}: {:?}", report.error());
+        assert_eq!(report.status(check), CheckStatus::Fail, "{code}: {:?}", report.error());
         assert_eq!(report.exit_class(), class, "{code}: {:?}", report.error());
     }
 }
@@ -99,8 +123,8 @@ fn what_no_key_checked_is_never_listed_as_signed() {
     exchanges.retain(|exchange| exchange.request[1] != Code::GET_CERTIFICATE.0);
     let [report] = &judge(&folder, &evidence)[..] else { panic!() };
     assert!(!report.verified() && !report.measurements().is_empty());
-    for check in [Check::MeasurementsFormat, Check::MeasurementsSignature] {
-        assert_eq!(report.status(check), Status::Skipped);
+    for check in [AttestationCheck::MeasurementsFormat, AttestationCheck::MeasurementsSignature] {
+        assert_eq!(report.status(check), CheckStatus::Skipped);
     }
 }
 

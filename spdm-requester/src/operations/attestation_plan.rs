@@ -23,12 +23,14 @@ pub enum Requirement {
 
 impl Requirement {
     /// Whether CHALLENGE is among them.
-    pub(crate) const fn has_challenge(self) -> bool {
+    #[must_use]
+    pub const fn has_challenge(self) -> bool {
         matches!(self, Self::ChallengeAndMeasurements | Self::Challenge)
     }
 
     /// Whether signed measurements are among them.
-    pub(crate) const fn has_measurements(self) -> bool {
+    #[must_use]
+    pub const fn has_measurements(self) -> bool {
         matches!(self, Self::ChallengeAndMeasurements | Self::Measurements)
     }
 

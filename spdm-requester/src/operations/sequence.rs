@@ -510,9 +510,6 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
         if requirement.has_measurements() {
             let measured = self.measured.as_ref().ok_or(missing)?;
             let possession = measured.possession.ok_or(missing)?;
-            if measured.record.number_of_blocks() == 0 && self.plan.selection != Selection::Count {
-                return Err(Error::Incompatible(Incompatible::NoMeasurement));
-            }
             verified = Some(Verified::new(possession, trusted)?);
         }
         if requirement.has_challenge() {

@@ -9,6 +9,7 @@
 
 mod attestation;
 mod chunking;
+mod examination;
 mod judge;
 mod known_devices;
 mod large_chains;

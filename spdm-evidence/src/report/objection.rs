@@ -1,23 +1,23 @@
 //! From errors to a check, a word for programs and an exit code.
 
 use spdm_codec::DecodeError;
-use spdm_requester::{Bound, Error, Incompatible, Misbehaviour, Misuse};
+use spdm_requester::{AttestationCheck, Bound, Error, Incompatible, Misbehaviour, Misuse};
 use spdm_x509::{ChainError, Rule};
 
-use super::{Check, ExitClass, ReportError};
+use super::{ExitClass, ReportError};
 use crate::recording::Broken;
 
-/// An error as a report shows it.
+/// Why a device is not verified, as a report shows it.
 #[derive(Clone, Debug)]
-pub(super) struct Fault {
-    pub(super) check: Option<Check>,
+pub(super) struct Objection {
+    pub(super) check: Option<AttestationCheck>,
     pub(super) error: ReportError,
     pub(super) class: ExitClass,
 }
 
-impl Fault {
+impl Objection {
     pub(super) fn new(
-        check: Option<Check>,
+        check: Option<AttestationCheck>,
         kind: &'static str,
         message: impl ToString,
         class: ExitClass,
@@ -33,7 +33,7 @@ impl Fault {
     }
 
     pub(super) fn of(error: &Error) -> Self {
-        let check = check_of(error);
+        let check = AttestationCheck::decided_by(error);
         let new = |kind, class| Self::new(check, kind, error, class);
         match error {
             Error::Decode(decode) => Self::decode(check, decode),
@@ -75,47 +75,11 @@ impl Fault {
         }
     }
 
-    fn decode(check: Option<Check>, error: &DecodeError) -> Self {
+    fn decode(check: Option<AttestationCheck>, error: &DecodeError) -> Self {
         Self::new(check, "decode", error, ExitClass::Protocol).at(
             error.message,
             error.field,
             Some(error.at),
         )
     }
-}
-
-/// The check that an error decides.
-fn check_of(error: &Error) -> Option<Check> {
-    match error {
-        Error::Decode(DecodeError { message, field, .. })
-        | Error::Misbehaved(Misbehaviour { message, field, .. }) => of_field(message, field),
-        Error::Signature { message } => of_field(message, "Signature"),
-        Error::Refused(refusal) => of_field(refusal.request.response().name()?, "ErrorCode"),
-        Error::Incompatible(Incompatible::SlotEmpty { .. }) => Some(Check::ChainFormat),
-        Error::Incompatible(Incompatible::Capability(name)) => match *name {
-            "CHAL_CAP" => Some(Check::ChallengeSignature),
-            "CERT_CAP" => Some(Check::ChainFormat),
-            name if name.starts_with("MEAS") => Some(Check::MeasurementsSignature),
-            _ => None,
-        },
-        Error::Chain(chain) => Some(Check::of_chain(chain.check)),
-        Error::IdentityMismatch => Some(Check::ChallengeChainHash),
-        Error::Timeout { request } => of_field(request.response().name()?, "ErrorCode"),
-        _ => None,
-    }
-}
-
-/// The check that a field of a response belongs to.
-fn of_field(message: &str, field: &str) -> Option<Check> {
-    Some(match (message, field) {
-        ("DIGESTS", _) | ("CERTIFICATE", "CertChain") => Check::ChainDigest,
-        ("CERTIFICATE", _) => Check::ChainFormat,
-        ("CHALLENGE_AUTH", "CertChainHash" | "SlotID" | "SlotMask") => Check::ChallengeChainHash,
-        ("CHALLENGE_AUTH", "Nonce" | "RequesterContext") => Check::ChallengeNonce,
-        ("CHALLENGE_AUTH", _) => Check::ChallengeSignature,
-        ("MEASUREMENTS", "Nonce" | "RequesterContext") => Check::MeasurementsNonce,
-        ("MEASUREMENTS", "Signature" | "SlotID" | "ErrorCode") => Check::MeasurementsSignature,
-        ("MEASUREMENTS", _) => Check::MeasurementsFormat,
-        _ => return None,
-    })
 }

@@ -1,0 +1,224 @@
+//! One examination of a device over one connection: the library's, with a report that observes it.
+
+use spdm_codec::{MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId};
+use spdm_evidence::{
+    AttestationCheck, CheckStatus, Freshness, KnownChains, Recorder, Recording, Reference,
+    ReportBuilder,
+};
+use spdm_requester::{
+    AttestationPlan, ChainCache, ChainOrigin, KeySource, KnownChain, Observation, Observer,
+    Requirement, RunError, Selection, blocking,
+};
+use spdm_transport::{StdClock, Transport};
+use spdm_x509::Policy;
+
+use crate::args::{ChallengeChoice, IndexList, SlotChoice};
+use crate::exit::Failure;
+use crate::live::{LiveDevice, Memory, requester};
+use crate::verdict::Verdict;
+
+/// The longest chain that is taken, in bytes.
+const CHAIN_LEN: usize = 0x1_0000;
+/// The largest measurement record that is taken, in bytes.
+const RECORD_LEN: usize = 0x10_0000;
+
+/// Whose key must sign.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Signer<'t> {
+    /// That of the slot's chain.
+    Chain,
+    /// `--peer-key`: a DER SubjectPublicKeyInfo.
+    Key(&'t [u8]),
+    /// `--unsigned`: nobody's.
+    Nobody,
+}
+
+impl<'t> Signer<'t> {
+    /// That of a key that may be given.
+    pub(crate) fn of(peer_key: Option<&'t [u8]>) -> Self {
+        peer_key.map_or(Self::Chain, Self::Key)
+    }
+}
+
+/// Signatures that the options waive, with the words that reports show.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waived {
+    pub(crate) requirement: Requirement,
+    pub(crate) challenge: &'static str,
+}
+
+impl Waived {
+    /// Not both signatures may be waived: nothing would be left that a device proves.
+    pub(crate) fn new(
+        challenge: ChallengeChoice,
+        measurements: &IndexList,
+    ) -> Result<Self, Failure> {
+        let requirement = match (challenge, measurements) {
+            (ChallengeChoice::None, IndexList::None) => {
+                return Err(Failure::usage(
+                    "--challenge none and --measurements none together leave nothing that the device signs",
+                ));
+            }
+            (ChallengeChoice::None, _) => Requirement::Measurements,
+            (ChallengeChoice::Required, IndexList::None) => Requirement::Challenge,
+            (ChallengeChoice::Required, _) => Requirement::ChallengeAndMeasurements,
+        };
+        Ok(Self { requirement, challenge: "waived: --challenge none" })
+    }
+}
+
+/// What is to be found out about a device.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Task<'t> {
+    /// What the chain must fulfil; `None` where nobody judges it.
+    pub(crate) policy: Option<&'t Policy<'t>>,
+    pub(crate) slot: SlotChoice,
+    pub(crate) signer: Signer<'t>,
+    pub(crate) waived: Waived,
+    pub(crate) measurements: &'t IndexList,
+    /// Of GET_MEASUREMENTS.
+    pub(crate) attributes: MeasurementAttributes,
+    /// The nonce of the last signature; random where `None`.
+    pub(crate) nonce: Option<RequesterNonce>,
+    pub(crate) reference: Option<&'t Reference>,
+}
+
+impl<'t> Task<'t> {
+    fn plan(&self) -> AttestationPlan<'t> {
+        let mut plan = AttestationPlan::without_policy();
+        plan.policy = self.policy;
+        plan.slot = match self.slot {
+            SlotChoice::Slot(slot) => slot.into(),
+            SlotChoice::Any => spdm_requester::SlotChoice::FirstTrusted,
+        };
+        plan.requirement = self.waived.requirement;
+        plan.nonce = self.nonce;
+        plan.attributes = self.attributes;
+        plan.selection = match self.measurements {
+            IndexList::Indices(indices) => Selection::Indices(indices),
+            IndexList::All | IndexList::None => Selection::All,
+        };
+        // A summary hash is asked for where it can be compared with the measurements that follow.
+        let raw = self.attributes.contains(MeasurementAttributes::RAW_BIT_STREAM_REQUESTED);
+        if *self.measurements == IndexList::All && !raw {
+            plan.summary = MeasurementSummary::All;
+        }
+        plan
+    }
+
+    /// What the options waive, in their words.
+    fn explain_waived(&self, report: &mut ReportBuilder) {
+        if !self.waived.requirement.has_challenge() {
+            for check in AttestationCheck::CHALLENGE {
+                report.skip(check, self.waived.challenge);
+            }
+        }
+        let unsigned =
+            [AttestationCheck::MeasurementsNonce, AttestationCheck::MeasurementsSignature];
+        match (self.signer, self.waived.requirement) {
+            (Signer::Nobody, _) => {
+                for check in unsigned {
+                    report.skip(check, "waived: --unsigned");
+                }
+            }
+            (_, Requirement::Challenge) => {
+                let reference = AttestationCheck::MeasurementsReference;
+                for check in AttestationCheck::MEASUREMENTS.into_iter().chain([reference]) {
+                    report.skip(check, "waived: --measurements none");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The report, and what evidence of the connection needs besides its messages.
+struct Witness<'w> {
+    report: &'w mut ReportBuilder,
+    /// A chain that this connection did not bring.
+    recalled: Option<(SlotId, Vec<u8>)>,
+}
+
+impl Observer for Witness<'_> {
+    fn observe(&mut self, observation: &Observation<'_>) {
+        if let Observation::Chain { chain, origin: ChainOrigin::Known } = observation {
+            self.recalled = Some((chain.slot(), chain.bytes().to_vec()));
+        }
+        self.report.observe(observation);
+    }
+}
+
+/// Examines the device over a new connection. A chain that is trusted comes to the known ones, which are not
+/// fetched.
+pub(crate) fn examine(
+    device: &mut LiveDevice<'_>,
+    task: &Task<'_>,
+    known: &mut KnownChains,
+) -> (Verdict, Vec<Recording>) {
+    let (args, crypto) = (device.args, device.crypto);
+    let mut report = ReportBuilder::new(&device.name(), Freshness::Own, crypto.provider);
+    task.explain_waived(&mut report);
+    let mut line = match device.connect() {
+        Ok(line) => line,
+        Err(error) => return (Verdict::failed(report.build(), error), Vec::new()),
+    };
+    let mut recorder = Recorder::new(line.limits().padding);
+    let mut memory = Memory::new(crypto);
+    let (mut chain, mut record) = (vec![0; CHAIN_LEN], vec![0; RECORD_LEN]);
+    let mut witness = Witness { report: &mut report, recalled: None };
+    let earlier = known.clone();
+    let recalled = earlier.recall(crypto.provider);
+    let source = match task.signer {
+        Signer::Chain => KeySource::Chain { known: ChainCache::new(&recalled), buffer: &mut chain },
+        Signer::Key(spki_der) => KeySource::Provisioned { spki_der },
+        Signer::Nobody => KeySource::Nothing,
+    };
+    let requester = requester(args, &line, &mut memory, &mut recorder);
+    let flow = requester.examine(task.plan(), source, &mut record).observed_by(&mut witness);
+    let failed = match blocking::run(flow, &mut line, &StdClock::new()) {
+        Ok((_, examined)) => {
+            if let Some(chain) = examined.trusted.as_ref().and_then(KnownChain::new) {
+                known.add(&chain);
+            }
+            None
+        }
+        Err(failure) => match failure.error {
+            RunError::Transport(error) => Some(error),
+            // The report has observed it.
+            _ => None,
+        },
+    };
+    if let Some((slot, bytes)) = witness.recalled {
+        recorder.chain(slot, &bytes);
+    }
+    if let Some(reference) = task.reference {
+        report.reference(reference);
+    } else {
+        report.skip(AttestationCheck::MeasurementsReference, "no reference values are given");
+    }
+    let silence = line.hang_up();
+    let verdict = match failed {
+        None => Verdict::new(report.build()).explained(silence),
+        Some(error) => Verdict::failed(report.build(), error),
+    };
+    (verdict, recorder.into_recordings())
+}
+
+/// What a person can do about a device that lacks what is required.
+pub(crate) fn hint(verdict: &Verdict) -> Option<&'static str> {
+    let failed = |check| verdict.report.status(check) == CheckStatus::Fail;
+    let (kind, _) = verdict.error()?;
+    match kind {
+        _ if verdict.hint().is_some() => verdict.hint(),
+        "incompatible" | "refused" if failed(AttestationCheck::ChallengeSignature) => {
+            Some("--challenge none waives CHALLENGE")
+        }
+        "incompatible" | "refused" if failed(AttestationCheck::MeasurementsSignature) => {
+            Some("--measurements none waives measurements")
+        }
+        "incompatible" if failed(AttestationCheck::ChainFormat) => {
+            Some("a device without certificates needs its public key: --peer-key FILE")
+        }
+        _ => None,
+    }
+}
