@@ -19,7 +19,7 @@ pub enum Anchor<'a> {
         digest: &'a [u8],
     },
     /// The DER certificate of an authority below the root, which the chain must contain: the path starts
-    /// there, and nothing above is judged. RootHash is then held against the chain's own first certificate,
+    /// there, and nothing above is checked. RootHash is then held against the chain's own first certificate,
     /// where that is self-issued, and not against an anchor.
     Intermediate(&'a [u8]),
 }
@@ -42,7 +42,8 @@ mod tests {
         let chain = parse(&bytes).unwrap();
         let policy = Policy::new(&PROVIDER, anchors, ValidityCheck::Unchecked);
         let appraisal: Appraisal<'_> = policy.appraise(&chain);
-        let outcomes = [appraisal.root(), appraisal.anchor(), appraisal.signatures()];
+        let outcomes =
+            [Check::Root, Check::Anchor, Check::Signatures].map(|check| appraisal.outcome(check));
         assert_eq!(appraisal.into_trusted().is_ok(), outcomes == [CheckOutcome::Pass; 3]);
         outcomes
     }
@@ -182,7 +183,7 @@ mod tests {
                 });
             assert_eq!(trusted, Ok(Some(1)));
         }
-        // Nothing above it is judged, but the root must be the one that RootHash names.
+        // Nothing above it is checked, but the root must be the one that RootHash names.
         let mut forged = all.clone();
         forged[0] = Template::authority("Root", "Root").with(&[]).signed_by("Mallory");
         assert_eq!(outcomes(&forged[0], &forged, &anchor), [CheckOutcome::Pass; 3]);

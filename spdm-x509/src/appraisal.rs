@@ -1,4 +1,4 @@
-//! A policy applied to a chain: one outcome per check, and what they come to.
+//! A policy applied to a chain: one outcome per check, and the conclusion from them.
 
 use crate::chain::{Chain, ParsedChain};
 use crate::error::{ChainError, Check};
@@ -15,7 +15,7 @@ use crate::san_policy::{self, SanPolicy};
 use crate::trusted::Trusted;
 
 /// The checks of a policy, in their order.
-const JUDGED: [Check; 6] = [
+const CHECKS: [Check; 6] = [
     Check::Root,
     Check::Certificates,
     Check::Signatures,
@@ -32,7 +32,7 @@ pub struct Appraisal<'c> {
     pub(crate) time_checked: bool,
     pub(crate) anchor_index: Option<usize>,
     /// The first certificate whose signature was verified.
-    pub(crate) first_judged: u16,
+    pub(crate) first_below_anchor: u16,
     pub(crate) root: Ending,
     pub(crate) certificates: Ending,
     pub(crate) signatures: Ending,
@@ -48,7 +48,7 @@ impl<'c> Appraisal<'c> {
             chain: *chain,
             time_checked: false,
             anchor_index: None,
-            first_judged: 0,
+            first_below_anchor: 0,
             root: Ending::Skipped,
             certificates: Ending::Skipped,
             signatures: Ending::Skipped,
@@ -58,48 +58,18 @@ impl<'c> Appraisal<'c> {
         }
     }
 
-    /// [`Check::Root`]; skipped where the chain leaves out a root that no anchor is.
-    #[must_use]
-    pub const fn root(&self) -> CheckOutcome {
-        self.outcome(Check::Root)
-    }
-
-    /// [`Check::Certificates`].
-    #[must_use]
-    pub const fn certificates(&self) -> CheckOutcome {
-        self.outcome(Check::Certificates)
-    }
-
-    /// [`Check::Signatures`]; skipped where the issuer of the first certificate is not known.
-    #[must_use]
-    pub const fn signatures(&self) -> CheckOutcome {
-        self.outcome(Check::Signatures)
-    }
-
-    /// [`Check::Anchor`].
-    #[must_use]
-    pub const fn anchor(&self) -> CheckOutcome {
-        self.outcome(Check::Anchor)
-    }
-
-    /// [`Check::LeafProfile`].
-    #[must_use]
-    pub const fn leaf_profile(&self) -> CheckOutcome {
-        self.outcome(Check::LeafProfile)
-    }
-
-    /// [`Check::San`]; skipped with [`SanPolicy::None`](crate::SanPolicy::None).
-    #[must_use]
-    pub const fn san(&self) -> CheckOutcome {
-        self.outcome(Check::San)
-    }
-
     /// Every check with its outcome, in the order of [`Check`].
     pub fn outcomes(&self) -> impl Iterator<Item = (Check, CheckOutcome)> + use<> {
-        JUDGED.map(|check| (check, self.outcome(check))).into_iter()
+        CHECKS.map(|check| (check, self.outcome(check))).into_iter()
     }
 
-    const fn outcome(&self, check: Check) -> CheckOutcome {
+    /// How this check ended.
+    ///
+    /// [`Check::Root`] is skipped where the chain leaves out a root that no anchor is, [`Check::Signatures`] where the
+    /// issuer of the first certificate is not known, and [`Check::San`] with
+    /// [`SanPolicy::None`](crate::SanPolicy::None).
+    #[must_use]
+    pub const fn outcome(&self, check: Check) -> CheckOutcome {
         self.ending(check).of(check)
     }
 
@@ -128,13 +98,13 @@ impl<'c> Appraisal<'c> {
         self.anchor_index
     }
 
-    /// What it comes to: a chain that nobody vouches for is another matter than one that is wrong.
+    /// The conclusion: a chain that leads to no trust anchor is told apart from one that is wrong.
     pub fn conclusion(self) -> Conclusion<'c> {
         let wrong = self.outcomes().find_map(|(check, outcome)| match outcome {
             CheckOutcome::Fail(error) if check != Check::Anchor => Some(error),
             _ => None,
         });
-        match (wrong, self.anchor(), self.into_trusted()) {
+        match (wrong, self.outcome(Check::Anchor), self.into_trusted()) {
             (Some(error), ..) => Conclusion::BadChain(error),
             (None, CheckOutcome::Fail(error), _) => Conclusion::UnknownAuthority(error),
             (None, _, Ok(trusted)) => Conclusion::Trusted(trusted),
@@ -153,7 +123,7 @@ impl<'c> Appraisal<'c> {
                 identity: Identity::Chain(self.chain),
                 time_checked: self.time_checked,
                 anchor_index: self.anchor_index,
-                first_judged: self.first_judged,
+                first_below_anchor: self.first_below_anchor,
             }),
         }
     }
@@ -161,7 +131,7 @@ impl<'c> Appraisal<'c> {
     /// The first failure; where there is none, the first check that trust depends on and that was not made.
     fn objection(&self) -> Option<ChainError> {
         let mut not_made = None;
-        for &check in &JUDGED {
+        for &check in &CHECKS {
             match (self.ending(check), check) {
                 (Ending::Fail { certificate, rule }, _) => {
                     return Some(ChainError { certificate, ..ChainError::new(check, rule) });
@@ -175,7 +145,7 @@ impl<'c> Appraisal<'c> {
     }
 }
 
-/// What an [`Appraisal`] comes to.
+/// The conclusion of an [`Appraisal`].
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "callers must tell all three apart")]
 #[must_use]
@@ -191,7 +161,12 @@ pub enum Conclusion<'c> {
 impl<'c> ParsedChain<'c> {
     /// Makes every check of a policy, signatures last, also where one fails.
     pub fn appraise(&self, policy: &Policy<'_>) -> Appraisal<'c> {
-        policy.judge(self, None, None)
+        policy.apply(self, None, None)
+    }
+
+    /// [`Self::appraise`] that verifies no signature where `links` show all that count.
+    pub fn appraise_known(&self, policy: &Policy<'_>, links: &VerifiedLinks) -> Appraisal<'c> {
+        policy.apply(self, Some(links), None)
     }
 }
 
@@ -199,19 +174,19 @@ impl Policy<'_> {
     /// Makes every check, signatures last, also where one fails. It reads the certificates once more;
     /// [`ParsedChain::appraise`] does not.
     pub fn appraise<'c>(&self, chain: &Chain<'c>) -> Appraisal<'c> {
-        self.judge(&ParsedChain::again(chain), None, None)
+        self.apply(&ParsedChain::again(chain), None, None)
     }
 
     /// Like [`Self::appraise`], and tells of each rule what came of it, also of those behind the first that is
     /// broken. The rules about the encoding are not among them: every one holds for what is a [`Chain`].
     pub fn explain<'c>(&self, chain: &Chain<'c>, tell: &mut dyn FnMut(Finding)) -> Appraisal<'c> {
-        self.judge(&ParsedChain::again(chain), None, Some(tell))
+        self.apply(&ParsedChain::again(chain), None, Some(tell))
     }
 
     /// [`Self::appraise`] that verifies no signature where `links` show all that count. Else, as for another
     /// chain or for an anchor nearer to the root, it verifies them all.
     pub fn appraise_known<'c>(&self, chain: &Chain<'c>, links: &VerifiedLinks) -> Appraisal<'c> {
-        self.judge(&ParsedChain::again(chain), Some(links), None)
+        self.apply(&ParsedChain::again(chain), Some(links), None)
     }
 
     /// Trusts the chain where every check passes.
@@ -220,18 +195,6 @@ impl Policy<'_> {
     /// The first failure of [`Self::appraise`], in the order of [`Check`].
     pub fn validate<'c>(&self, chain: &Chain<'c>) -> Result<Trusted<'c>, ChainError> {
         self.appraise(chain).into_trusted()
-    }
-
-    /// [`Self::validate`] that verifies no signature where `links` show all that count.
-    ///
-    /// # Errors
-    /// The first failure of [`Self::appraise_known`], in the order of [`Check`].
-    pub fn validate_known<'c>(
-        &self,
-        chain: &Chain<'c>,
-        links: &VerifiedLinks,
-    ) -> Result<Trusted<'c>, ChainError> {
-        self.appraise_known(chain, links).into_trusted()
     }
 
     /// Trusts a key that was provisioned for slot 0xFF, unless it is revoked. A key has no chain and no name:
@@ -249,7 +212,7 @@ impl Policy<'_> {
     }
 
     /// Makes every check, but for signatures that `links` show.
-    fn judge<'c>(
+    fn apply<'c>(
         &self,
         parsed: &ParsedChain<'c>,
         links: Option<&VerifiedLinks>,
@@ -264,7 +227,7 @@ impl Policy<'_> {
         let origin = &Origin::find(self.anchors, parsed, self.provider);
         appraisal.time_checked = self.validity != ValidityCheck::Unchecked;
         appraisal.anchor_index = origin.anchor_index();
-        appraisal.first_judged = origin.first_judged();
+        appraisal.first_below_anchor = origin.first_below_anchor();
         let ledger = &mut Ledger::new(listener);
         ledger.open(Check::Root);
         appraisal.root = origin.check_root(parsed, ledger);
@@ -275,7 +238,7 @@ impl Policy<'_> {
         let leaf = &parsed.leaf();
         ledger.open(Check::LeafProfile);
         appraisal.leaf_profile =
-            leaf::check(parsed, leaf, origin.first_judged(), self.profile, ledger);
+            leaf::check(parsed, leaf, origin.first_below_anchor(), self.profile, ledger);
         if self.san != SanPolicy::None {
             ledger.open(Check::San);
             appraisal.san = san_policy::check(chain, leaf, self.san, ledger);

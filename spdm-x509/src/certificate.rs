@@ -5,7 +5,7 @@ use spdm_untrusted::Untrusted;
 
 use crate::defect::Defect;
 use crate::error::{ChainError, Check};
-use crate::extension::{BasicConstraints, Extensions, KeyUsage, MAX_EXTENSIONS, spdm_oid};
+use crate::extension::{BasicConstraints, Extensions, KeyUsage, spdm_oid};
 use crate::field::certificate_error;
 use crate::name::Name;
 use crate::name_constraints::NameConstraints;
@@ -40,9 +40,6 @@ impl<'a> Certificate<'a> {
     /// The most DER elements that one certificate, or all certificates of a chain, may consist of, those inside
     /// of known extensions included.
     pub const MAX_ELEMENTS: usize = Budget::MAX;
-
-    /// The most extensions that one certificate may have.
-    pub const MAX_EXTENSIONS: usize = MAX_EXTENSIONS;
 
     /// Reads a single DER certificate, for example to show a trust anchor.
     ///
@@ -145,13 +142,13 @@ impl<'a> Certificate<'a> {
         self.serial
     }
 
-    /// Who signed it, as it says itself.
+    /// The issuer that it names.
     #[must_use]
     pub const fn issuer(&self) -> Name<'a> {
         self.issuer
     }
 
-    /// Whose key it is, as it says itself.
+    /// The subject that it names.
     #[must_use]
     pub const fn subject(&self) -> Name<'a> {
         self.subject
@@ -225,14 +222,12 @@ impl<'a> Certificate<'a> {
     }
 
     /// Whether the SPDM extension says that this certificate identifies hardware.
-    #[must_use]
-    pub fn has_hardware_identity(&self) -> bool {
+    pub(crate) fn has_hardware_identity(&self) -> bool {
         self.spdm_oids().any(|oid| oid == Oid::DMTF_HARDWARE_IDENTITY)
     }
 
     /// Whether there is a subjectAltName.
-    #[must_use]
-    pub const fn has_subject_alt_name(&self) -> bool {
+    pub(crate) const fn has_subject_alt_name(&self) -> bool {
         self.extensions.subject_alt_name.is_some()
     }
 
@@ -263,17 +258,8 @@ impl<'a> Certificate<'a> {
     /// The first DMTF otherName, `manufacturer:product:serial`, where there is one that is a UTF8String.
     #[must_use]
     pub fn dmtf_name(&self) -> Option<Text<'a>> {
-        self.first_name(Oid::DMTF_DEVICE_INFO)
-    }
-
-    /// The first PCIe CMA otherName, where there is one that is a UTF8String.
-    #[must_use]
-    pub fn pci_cma_name(&self) -> Option<Text<'a>> {
-        self.first_name(Oid::PCI_CMA)
-    }
-
-    fn first_name(&self, kind: Oid<'_>) -> Option<Text<'a>> {
-        self.other_names().filter(|name| name.kind() == kind).find_map(OtherName::text)
+        let mut names = self.other_names().filter(|name| name.kind() == Oid::DMTF_DEVICE_INFO);
+        names.find_map(OtherName::text)
     }
 
     /// The bytes that are signed.
@@ -394,7 +380,6 @@ mod tests {
         assert_eq!(certificate.spdm_oids().collect::<Vec<_>>(), [Oid::DMTF_HARDWARE_IDENTITY]);
         assert!(certificate.has_hardware_identity());
         assert_eq!(certificate.dmtf_name().unwrap().to_string(), "ACME:WIDGET:1");
-        assert!(certificate.pci_cma_name().is_none());
     }
 
     #[test]

@@ -61,7 +61,7 @@ impl ChainContext {
 
 /// A certificate chain whose form is right, and whose leaf key signatures can be verified with.
 ///
-/// Nobody vouches for it yet: [`Policy::validate`](crate::Policy::validate) makes a
+/// It is not trusted yet: [`Policy::validate`](crate::Policy::validate) makes a
 /// [`Trusted`](crate::Trusted) of it.
 ///
 /// ```text
@@ -268,10 +268,11 @@ fn split_structure<'c>(
     context: &ChainContext,
 ) -> Result<CertChain<'c>, ChainError> {
     CertChain::decode(raw, context.version, context.hash.digest_len()).map_err(|error| {
-        let (rule, at) = match (error.kind, error.field) {
-            (DecodeErrorKind::Truncated { left, .. }, _) => (Rule::Truncated, error.at + left),
-            (_, "Reserved") => (Rule::Reserved, error.at),
-            _ => (Rule::Length, error.at),
+        let (rule, at) = match (error.kind, error.at) {
+            (DecodeErrorKind::Truncated { left, .. }, at) => (Rule::Truncated, at + left),
+            (_, at @ 0) => (Rule::Length, at),
+            // Of what is behind Length only the reserved bytes, before 1.4, have a value that can be wrong.
+            (_, at) => (Rule::Reserved, at),
         };
         format_error(rule).at(at)
     })

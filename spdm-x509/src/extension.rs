@@ -351,7 +351,7 @@ mod tests {
 
     #[test]
     fn their_number_is_bounded() {
-        let max = u8::try_from(Certificate::MAX_EXTENSIONS).unwrap();
+        let max = u8::try_from(super::MAX_EXTENSIONS).unwrap();
         let many = |count| (0..count).map(|last| extension(&[0x2A, last], &[], &[])).collect();
         let just_right: Vec<_> = many(max);
         assert_eq!(rule_of(&just_right), None);

@@ -1,11 +1,11 @@
-//! One rule on one certificate, and what came of it: what verdicts are made of, and what explains them.
+//! The results of single rules on single certificates, which outcomes of checks are made of.
 
 use crate::error::Check;
 use crate::outcome::Ending;
 use crate::rule::Rule;
 
-/// What came of one rule. [`Policy::explain`](crate::Policy::explain) hands them out in the order in which
-/// they are judged.
+/// The result of one rule. [`Policy::explain`](crate::Policy::explain) hands them out in the order in which
+/// the rules are applied.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Finding {
@@ -16,11 +16,11 @@ pub struct Finding {
     pub certificate: Option<u16>,
     /// The rule.
     pub rule: Rule,
-    /// What came of it.
+    /// The result.
     pub ruling: Ruling,
 }
 
-/// What came of a rule.
+/// The result of a rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a rule ends in one of these ways")]
 pub enum Ruling {
@@ -32,7 +32,7 @@ pub enum Ruling {
     Waived,
 }
 
-/// Who wants to hear of every finding.
+/// Optional callback, invoked once for each finding.
 pub(crate) type Listener<'f> = Option<&'f mut dyn FnMut(Finding)>;
 
 /// The findings of one check after the other. The first broken rule of a check is how it ends.
@@ -48,19 +48,19 @@ impl<'f> Ledger<'f> {
         Self { check: Check::Format, certificate: None, ending: Ending::Skipped, listener }
     }
 
-    /// What follows belongs to this check, which passes unless a rule is broken.
+    /// The rules that follow belong to this check, which passes unless one is broken.
     pub(crate) const fn open(&mut self, check: Check) {
         self.check = check;
         self.certificate = None;
         self.ending = Ending::Pass;
     }
 
-    /// What follows is about this certificate.
+    /// The rules that follow are about this certificate.
     pub(crate) const fn turn_to(&mut self, certificate: Option<u16>) {
         self.certificate = certificate;
     }
 
-    /// Records what came of a rule.
+    /// Records the result of a rule.
     fn record(&mut self, rule: Rule, ruling: Ruling) {
         let Self { check, certificate, .. } = *self;
         if ruling == Ruling::Broken && !self.has_failed() {
@@ -92,7 +92,7 @@ impl<'f> Ledger<'f> {
         matches!(self.ending, Ending::Fail { .. })
     }
 
-    /// Whether somebody wants to hear of findings behind the first failure.
+    /// Whether there is a callback, which is told also of rules behind the first failure.
     pub(crate) const fn is_heard(&self) -> bool {
         self.listener.is_some()
     }

@@ -10,11 +10,11 @@ use crate::outcome::Ending;
 use crate::profile::Profile;
 use crate::rule::Rule;
 
-/// `first_judged` is the first certificate below the anchor: what is above the anchor, nobody vouches for.
+/// `first_below_anchor` is the first certificate below the anchor: those above the anchor are not trusted.
 pub(crate) fn check(
     parsed: &ParsedChain<'_>,
     leaf: &Certificate<'_>,
-    first_judged: u16,
+    first_below_anchor: u16,
     profile: Profile,
     ledger: &mut Ledger<'_>,
 ) -> Ending {
@@ -24,7 +24,7 @@ pub(crate) fn check(
     check_key_usage(chain, leaf, profile, ledger);
     ledger.ask(Rule::LeafNameConstraints, !leaf.has_name_constraints());
     check_extended_key_usage(leaf, profile, ledger);
-    check_hardware_identity(parsed, leaf, first_judged, profile, ledger);
+    check_hardware_identity(parsed, leaf, first_below_anchor, profile, ledger);
     ledger.ending()
 }
 
@@ -71,13 +71,13 @@ fn check_extended_key_usage(leaf: &Certificate<'_>, profile: Profile, ledger: &m
 fn check_hardware_identity(
     parsed: &ParsedChain<'_>,
     leaf: &Certificate<'_>,
-    first_judged: u16,
+    first_below_anchor: u16,
     profile: Profile,
     ledger: &mut Ledger<'_>,
 ) {
     let leaf_has = leaf.has_hardware_identity();
     let demanded = profile.hardware_identity.applies(false);
-    let anchor = first_judged.saturating_sub(1);
+    let anchor = first_below_anchor.saturating_sub(1);
     let any_has = || {
         let mut certificates = parsed.certificates().filter(|(index, _)| *index >= anchor);
         certificates.any(|(_, certificate)| certificate.has_hardware_identity())
@@ -118,7 +118,7 @@ mod tests {
         let bytes = structure(&sent[0], &sent);
         let chain = Chain::parse(Untrusted::new(&bytes), context, &PROVIDER).unwrap();
         let policy = Policy::new(&PROVIDER, &[], ValidityCheck::Unchecked);
-        match (Policy { profile, ..policy }).appraise(&chain).leaf_profile() {
+        match (Policy { profile, ..policy }).appraise(&chain).outcome(Check::LeafProfile) {
             CheckOutcome::Fail(error) => {
                 let expected = ChainError::new(Check::LeafProfile, error.rule).in_certificate(1);
                 assert_eq!(error, expected);

@@ -8,7 +8,7 @@ use spdm_crypto::{HashAlgorithm, Provider};
 /// signatures again. Lend it to [`Policy::link_cache`](crate::Policy::link_cache).
 ///
 /// There is no trust in it: that a key signed a certificate stays true, and is all that it knows. Anchors, time,
-/// revocations, profile and names are judged each time; so is whether the policy's provider implements the algorithm
+/// revocations, profile and names are checked each time; so is whether the policy's provider implements the algorithm
 /// and accepts the key. A signature that does not verify is never stored.
 ///
 /// It is shared: threads, connections and policies may use one. [`LinkTable`] is the store; with the feature `std` a

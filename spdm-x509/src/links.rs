@@ -37,10 +37,10 @@ impl VerifiedLinks {
     ///
     /// A root that the chain leaves out is the same one as before: RootHash, which the digest covers, names
     /// it. Where the path starts above the certificate that it started with before, the signatures between
-    /// are not shown; nor is the one of a root that nobody vouches for.
+    /// are not shown; nor is the one of a root that is no trust anchor.
     pub(crate) fn suffice(&self, chain: &Chain<'_>, origin: &Origin<'_>) -> bool {
         let anchored = matches!(origin.root, Root::Anchored(_) | Root::Omitted);
-        self.cover(chain) && anchored && self.first <= origin.first_judged()
+        self.cover(chain) && anchored && self.first <= origin.first_below_anchor()
     }
 }
 
@@ -52,7 +52,7 @@ impl Trusted<'_> {
             Identity::Chain(chain) => Some(VerifiedLinks {
                 context: *chain.context(),
                 digest: *chain.digest(),
-                first: self.first_judged,
+                first: self.first_below_anchor,
             }),
             Identity::Key(_) => None,
         }
@@ -135,7 +135,8 @@ mod tests {
         assert_eq!(count, 2);
         let links = trusted.links().unwrap();
         assert!(links.cover(&chain));
-        let (count, again) = verified(|| policy.validate_known(&chain, &links).unwrap());
+        let (count, again) =
+            verified(|| policy.appraise_known(&chain, &links).into_trusted().unwrap());
         assert_eq!((count, again.identity().digest()), (0, chain.digest()));
         assert!(again.time_checked());
     }
@@ -151,25 +152,30 @@ mod tests {
         let (count, trusted) = verified(|| policy.validate(&chain).unwrap());
         assert_eq!(count, 2);
         let links = trusted.links().unwrap();
-        assert_eq!(verified(|| policy.validate_known(&chain, &links).is_ok()), (0, true));
+        assert_eq!(
+            verified(|| policy.appraise_known(&chain, &links).into_trusted().is_ok()),
+            (0, true)
+        );
         // One of the same name and key, which RootHash does not name.
         let twin = Template::authority("Root", "Root").with(&[]).signed_by("Root");
         let anchors = [Anchor::Certificate(&twin)];
         let policy = Policy::new(&COUNTING, &anchors, ValidityCheck::At(NOW));
-        let error = policy.validate_known(&chain, &links).err();
+        let error = policy.appraise_known(&chain, &links).into_trusted().err();
         assert_eq!(error, refused(Check::Anchor, Rule::UnknownAuthority));
     }
 
     #[test]
-    fn what_can_change_is_judged_again() {
+    fn what_can_change_counts_again() {
         let sent = certificates(1);
         let bytes = structure(&sent[0], &sent);
         let chain = parse(&bytes).unwrap();
         let anchors = [Anchor::Certificate(&sent[0])];
         let policy = Policy::new(&COUNTING, &anchors, ValidityCheck::At(NOW));
         let links = policy.validate(&chain).unwrap().links().unwrap();
-        // Where nobody vouches for the root, it is shown by nothing that it signed itself.
-        let unknown = |policy: Policy<'_>| verified(|| policy.validate_known(&chain, &links).err());
+        // Where the root is no trust anchor, its own signature counts, too, and the proof does not show it.
+        let unknown = |policy: Policy<'_>| {
+            verified(|| policy.appraise_known(&chain, &links).into_trusted().err())
+        };
         let judge = |policy: Policy<'_>| {
             let (count, result) = unknown(policy);
             assert_eq!(count, 0);
@@ -215,11 +221,15 @@ mod tests {
         let (count, trusted) = verified(|| policy.validate(&chain).unwrap());
         assert_eq!(count, 1);
         let links = trusted.links().unwrap();
-        assert_eq!(verified(|| policy.validate_known(&chain, &links).is_ok()), (0, true));
+        assert_eq!(
+            verified(|| policy.appraise_known(&chain, &links).into_trusted().is_ok()),
+            (0, true)
+        );
         // Root never signed it.
         let root = [Anchor::Certificate(&sent[0])];
         let policy = Policy::new(&COUNTING, &root, ValidityCheck::At(NOW));
-        let (count, result) = verified(|| policy.validate_known(&chain, &links).err());
+        let (count, result) =
+            verified(|| policy.appraise_known(&chain, &links).into_trusted().err());
         let error = ChainError::new(Check::Signatures, Rule::Signature).in_certificate(1);
         assert_eq!((count, result), (1, Some(error)));
         // The other way round, less is needed than is shown.
@@ -231,7 +241,10 @@ mod tests {
         let links = policy.validate(&chain).unwrap().links().unwrap();
         let intermediate = [Anchor::Intermediate(&sent[1])];
         let policy = Policy::new(&COUNTING, &intermediate, ValidityCheck::At(NOW));
-        assert_eq!(verified(|| policy.validate_known(&chain, &links).is_ok()), (0, true));
+        assert_eq!(
+            verified(|| policy.appraise_known(&chain, &links).into_trusted().is_ok()),
+            (0, true)
+        );
     }
 
     fn policy_error(chain: &Chain<'_>, policy: Policy<'_>) -> Option<ChainError> {
@@ -251,7 +264,8 @@ mod tests {
         let forged = structure(&sent[0], &forged);
         let chain = parse(&forged).unwrap();
         assert!(!links.cover(&chain));
-        let (count, result) = verified(|| policy.validate_known(&chain, &links).err());
+        let (count, result) =
+            verified(|| policy.appraise_known(&chain, &links).into_trusted().err());
         let error = ChainError::new(Check::Signatures, Rule::Signature).in_certificate(2);
         assert_eq!((count, result), (2, Some(error)));
         // The same bytes, read in another way.

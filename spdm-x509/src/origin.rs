@@ -16,7 +16,7 @@ use crate::tlv::Budget;
 pub(crate) struct Origin<'t> {
     /// Who issued the first certificate.
     pub(crate) root: Root,
-    /// The certificate that the path starts with, where somebody vouches for it.
+    /// The certificate of the trust anchor that the path starts with, where there is one.
     pub(crate) anchor: Option<Certificate<'t>>,
     /// Which of the anchors it is.
     index: Result<usize, Rule>,
@@ -29,7 +29,7 @@ pub(crate) struct Origin<'t> {
 pub(crate) enum Root {
     /// This certificate of the chain, and it is an anchor.
     Anchored(u16),
-    /// The first certificate by RootHash, and nobody vouches for it.
+    /// The first certificate, which RootHash names, and which is no trust anchor.
     Sent,
     /// An anchor, which the chain leaves out.
     Omitted,
@@ -90,7 +90,7 @@ impl<'t> Origin<'t> {
 
     /// The first certificate of the chain that is below the root.
     #[inline(never)]
-    pub(crate) const fn first_judged(&self) -> u16 {
+    pub(crate) const fn first_below_anchor(&self) -> u16 {
         match self.root {
             Root::Anchored(index) => index + 1,
             Root::Sent => 1,
@@ -114,7 +114,7 @@ impl<'t> Origin<'t> {
             Ok(_) => ledger.ask(Rule::UnknownAuthority, true),
         };
         // A leaf that is its own anchor issues nothing.
-        let issues = self.first_judged() < parsed.chain().certificate_count();
+        let issues = self.first_below_anchor() < parsed.chain().certificate_count();
         if let Some(anchor) = self.anchor.as_ref().filter(|_| issues) {
             let demand = profile.anchor;
             let is_ca = anchor.basic_constraints().map(|constraints| constraints.is_ca);

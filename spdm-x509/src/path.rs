@@ -33,7 +33,7 @@ pub(crate) fn check_certificates(
     ledger: &mut Ledger<'_>,
 ) -> Ending {
     let leaf = parsed.chain().certificate_count() - 1;
-    let first = origin.first_judged().min(leaf);
+    let first = origin.first_below_anchor().min(leaf);
     let mut authorities = Authorities::below(origin.anchor.as_ref(), policy.profile);
     let mut above = None;
     if let Some(anchor) = origin.anchor.as_ref().filter(|_| origin.root == Root::Omitted) {
@@ -116,7 +116,7 @@ struct Authorities<'t> {
 }
 
 impl<'t> Authorities<'t> {
-    /// Those below this anchor. A chain that nobody vouches for has none.
+    /// Those below this anchor. A chain without a trust anchor has none.
     fn below(anchor: Option<&Certificate<'t>>, profile: Profile) -> Self {
         let mut authorities =
             Self { allowed: u32::MAX, constraints: Constraints::NONE, can_evaluate: true };
@@ -144,7 +144,7 @@ impl<'t> Authorities<'t> {
     }
 }
 
-/// Each signature below the root; also the root's own where nobody vouches for it.
+/// Each signature below the root; also the root's own where the root is no trust anchor.
 #[inline(never)]
 pub(crate) fn check_signatures(
     parsed: &ParsedChain<'_>,
@@ -172,12 +172,12 @@ pub(crate) fn check_signatures(
             (None, Root::Sent) => Some(own),
             (issuer, _) => issuer,
         };
-        let is_judged = index >= origin.first_judged() || origin.root == Root::Sent;
-        match issuer.filter(|_| is_judged) {
+        let counts = index >= origin.first_below_anchor() || origin.root == Root::Sent;
+        match issuer.filter(|_| counts) {
             Some(issuer) => link.check(&certificate, &issuer, ledger),
-            // Only the first certificate can be without an issuer, and it is judged only below an anchor that was
+            // Only the first certificate can be without an issuer, and it counts only below an anchor that was
             // left out, which `Origin::find` sets. Without one the check fails.
-            None if is_judged => {
+            None if counts => {
                 ledger.ask(Rule::NotChecked, false);
             }
             None => {}
@@ -334,7 +334,7 @@ mod tests {
                 assert_eq!(compatible, Ok(()), "mutation {number}");
             }
         }
-        // A negative serial number is put up with nowhere.
+        // A negative serial number is tolerated nowhere.
         let mut ca = authority();
         ca.serial = tlv(2, &[&[0x80]]);
         let sent = with_authority(&ca);

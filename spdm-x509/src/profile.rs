@@ -1,4 +1,4 @@
-//! Where devices differ: what is demanded, and what is put up with.
+//! Where devices differ: what is demanded, and what is tolerated.
 
 /// What a chain must say of itself, beyond what no chain may lack.
 ///
@@ -35,7 +35,7 @@ pub struct Profile {
     /// recommends, is accepted in any case.
     pub generalized_time: Tolerance,
     /// Critical extensions below 2.23.133.5.4 (TCG DICE), which TCG recommends to mark so. This crate shows
-    /// what they say and compares it with nothing, which is not what critical asks for.
+    /// the bytes and compares them with nothing, although an extension that is critical has to be processed.
     pub critical_dice: Tolerance,
     /// `FALSE` where it is the default and DER leaves it out: cA, and the critical of an extension.
     pub explicit_false: Tolerance,
@@ -106,7 +106,7 @@ impl Demand {
     }
 }
 
-/// Whether a deviation is put up with.
+/// Whether a deviation is tolerated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third way")]
 pub enum Tolerance {

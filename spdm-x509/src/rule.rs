@@ -7,7 +7,7 @@ macro_rules! rules {
         /// What a chain can break. The README lists where each rule comes from.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         #[non_exhaustive]
-        // A word: beside other bytes a single one is moved in pieces, which takes more text.
+        // A `u8` next to padding is copied piecewise, which costs code size.
         #[repr(u32)]
         pub enum Rule {
             $(#[doc = $demand] $(#[doc = $doc])* $rule,)+
@@ -92,7 +92,7 @@ rules! {
     /// Extensions is a non-empty sequence of extensions.
     ExtensionSyntax in "extensions" => "extensions is malformed",
     /// There are not too many extensions.
-    /// See [`Certificate::MAX_EXTENSIONS`](crate::Certificate::MAX_EXTENSIONS).
+    /// At most 32.
     TooManyExtensions in "extensions" => "there are too many extensions",
     /// No extension twice.
     DuplicateExtension in "extensions" => "an extension occurs twice",

@@ -11,7 +11,7 @@ pub struct Trusted<'c> {
     pub(crate) time_checked: bool,
     pub(crate) anchor_index: Option<usize>,
     /// The first certificate whose signature was verified.
-    pub(crate) first_judged: u16,
+    pub(crate) first_below_anchor: u16,
 }
 
 impl<'c> Trusted<'c> {
@@ -22,7 +22,7 @@ impl<'c> Trusted<'c> {
             identity: Identity::Key(key),
             time_checked: false,
             anchor_index: None,
-            first_judged: 0,
+            first_below_anchor: 0,
         }
     }
 

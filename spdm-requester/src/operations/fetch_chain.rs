@@ -6,7 +6,7 @@ use spdm_codec::{
     CapabilityFlags, CertificateForm, CertificateRequest, GetCertificate, SlotId, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Chain, ChainContext, ChainError};
+use spdm_x509::{Chain, ChainContext, ChainError, ParsedChain};
 
 use crate::connection::Verdict;
 use crate::error::{Buffer, Error, Incompatible};
@@ -99,12 +99,15 @@ impl<'c> Portions<'c> {
 
     /// Reads the chain, and leaves the buffer where it is. The inner error is why a chain cannot be read that is the
     /// one that DIGESTS announced.
-    pub(super) fn look(&self, judge: &Judge<'_>) -> Result<Result<Chain<'_>, ChainError>, Stop> {
+    pub(super) fn look(
+        &self,
+        judge: &Judge<'_>,
+    ) -> Result<Result<ParsedChain<'_>, ChainError>, Stop> {
         read(self.buffer.get(..self.have).unwrap_or_default(), self.context, judge)
     }
 
     /// Reads the chain; the buffer is not written again.
-    pub(super) fn into_chain(self, judge: &Judge<'_>) -> Result<Chain<'c>, Stop> {
+    pub(super) fn into_chain(self, judge: &Judge<'_>) -> Result<ParsedChain<'c>, Stop> {
         let chain = read(self.buffer.get(..self.have).unwrap_or_default(), self.context, judge)?;
         chain.map_err(|error| judge.fault().stop(error))
     }
@@ -130,13 +133,13 @@ fn read<'b>(
     bytes: &'b [u8],
     context: Option<ChainContext>,
     judge: &Judge<'_>,
-) -> Result<Result<Chain<'b>, ChainError>, Stop> {
+) -> Result<Result<ParsedChain<'b>, ChainError>, Stop> {
     let Judge { connection, provider, .. } = judge;
     let fault = &connection.fault;
     let context = context.ok_or_else(|| fault.unfinished())?;
-    match Chain::parse(Untrusted::new(bytes), context, provider) {
+    match ParsedChain::parse(Untrusted::new(bytes), context, provider) {
         Ok(chain) => {
-            connection.is_announced(fault, context.slot, chain.digest())?;
+            connection.is_announced(fault, context.slot, chain.chain().digest())?;
             Ok(Ok(chain))
         }
         Err(error) => {
@@ -179,7 +182,8 @@ impl<'c> sealed::Operation for FetchChain<'c> {
         let next = self.portions.answered(judge, request, response)?;
         if next == Next::Done {
             let empty = Portions::new(self.portions.slot, &mut []);
-            self.chain = Some(mem::replace(&mut self.portions, empty).into_chain(judge)?);
+            let portions = mem::replace(&mut self.portions, empty);
+            self.chain = Some(*portions.into_chain(judge)?.chain());
         }
         Ok(next)
     }

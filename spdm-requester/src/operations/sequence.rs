@@ -336,17 +336,24 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
             let read = portions.look(judge)?;
             let is_readable = read.is_ok();
             let judged = read.and_then(|chain| match policy {
-                Some(policy) => policy.validate(&chain).map(|trusted| trusted.links()),
+                Some(policy) => {
+                    chain.appraise(policy).into_trusted().map(|trusted| trusted.links())
+                }
                 None => Ok(None),
             });
             let objection = match judged {
                 Ok(links) => {
                     let chain = portions.into_chain(judge)?;
                     let appraisal = policy.map(|policy| match &links {
-                        Some(links) => policy.appraise_known(&chain, links),
-                        None => policy.appraise(&chain),
+                        Some(links) => chain.appraise_known(policy, links),
+                        None => chain.appraise(policy),
                     });
-                    return self.settle(judge, &chain, ChainOrigin::Fetched, appraisal.as_ref());
+                    return self.settle(
+                        judge,
+                        chain.chain(),
+                        ChainOrigin::Fetched,
+                        appraisal.as_ref(),
+                    );
                 }
                 Err(objection) => objection,
             };
@@ -367,8 +374,8 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
             }
         }
         let chain = portions.into_chain(judge)?;
-        let appraisal = policy.map(|policy| policy.appraise(&chain));
-        self.settle(judge, &chain, ChainOrigin::Fetched, appraisal.as_ref())
+        let appraisal = policy.map(|policy| chain.appraise(policy));
+        self.settle(judge, chain.chain(), ChainOrigin::Fetched, appraisal.as_ref())
     }
 
     /// No slot is left to try.
