@@ -12,7 +12,7 @@ mod testing;
 #[path = "../../spdm-x509/tests/hostile/tree.rs"]
 mod tree;
 
-use spdm_codec::{ConnectionKeys, Cx, Handshake, Message, OpaqueFormat, SpdmVersion};
+use spdm_codec::{AnyMessage, ConnectionKeys, Cx, Handshake, Message, OpaqueFormat, SpdmVersion};
 use spdm_untrusted::Untrusted;
 
 /// Sizes of hashes, signatures and exchange data, small and real ones.
@@ -89,6 +89,10 @@ pub fn round_trip<'a, M: Message<'a> + core::fmt::Debug>(data: &'a [u8]) {
     // Decoding has checked the version byte, but for ERROR, which may carry any.
     assert_eq!(out[1..len], decoded.bytes[1..]);
     assert!(decoded.message.encode(cx.version, &mut out[..len - 1]).is_err());
+    let any = AnyMessage::decode(Untrusted::new(bytes), &cx)
+        .expect("what decodes decodes as any message");
+    assert_eq!(any.encode(&mut out), Ok(len));
+    assert_eq!(out, decoded.bytes);
 }
 
 /// A target that round-trips each of these messages.

@@ -3,8 +3,8 @@
 use crate::algorithm::{
     AeadCipherSuite, BaseAsymAlgo, DheNamedGroup, KemAlgo, KeyScheduleAlgo, PqcAsymAlgo,
 };
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected, wide};
-use crate::message::Cx;
 use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;

@@ -10,9 +10,11 @@ use crate::algorithm::{
     BaseAsymAlgo, BaseHashAlgo, MeasurementHashAlgo, MeasurementSpecification, MelSpecification,
     OtherParams, PqcAsymAlgo,
 };
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::reader::{Fixed, Mark, Reader};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;

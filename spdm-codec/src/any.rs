@@ -1,24 +1,27 @@
 //! Any request, any response.
 
-use spdm_untrusted::Untrusted;
+use spdm_untrusted::{Untrusted, Validate};
 
 use crate::algorithms::{Algorithms, NegotiateAlgorithms};
 use crate::capabilities::{Capabilities, GetCapabilities};
 use crate::certificate::{Certificate, GetCertificate};
 use crate::challenge::{Challenge, ChallengeAuth};
 use crate::chunk::{ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck};
+use crate::code::Code;
 use crate::csr::{Csr, GetCsr};
+use crate::cx::Cx;
 use crate::digests::Digests;
 use crate::encapsulated::{
     DeliverEncapsulatedResponse, EncapsulatedRequest, EncapsulatedResponseAck,
 };
 use crate::end_session::EndSession;
 use crate::endpoint_info::{EndpointInfo, GetEndpointInfo};
-use crate::error::DecodeError;
+use crate::error::{DecodeError, EncodeError};
 use crate::error_response::ErrorResponse;
 use crate::events::{SendEvent, SubscribeEventTypes, SupportedEventTypes};
 use crate::finish::{Finish, FinishRsp};
 use crate::get_version::{GetVersion, Version};
+use crate::header::Header;
 use crate::header_only::{
     EndSessionAck, EventAck, GetDigests, GetEncapsulatedRequest, GetSupportedEventTypes, Heartbeat,
     HeartbeatAck, SetKeyPairInfoAck, SubscribeEventTypesAck,
@@ -30,15 +33,17 @@ use crate::measurement_extension_log::{
     GetMeasurementExtensionLog, MeasurementExtensionLogPortion,
 };
 use crate::measurements::{GetMeasurements, Measurements};
-use crate::message::{Code, Cx, Decoded, Header, Message};
+use crate::message::{Decoded, Message};
 use crate::psk_exchange::{PskExchange, PskExchangeRsp};
 use crate::psk_finish::{PskFinish, PskFinishRsp};
 use crate::respond_if_ready::RespondIfReady;
 use crate::set_certificate::{SetCertificate, SetCertificateRsp};
 #[cfg(feature = "experimental")]
 use crate::slot_management::{SlotManagement, SlotManagementResp};
+use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Trace};
 use crate::vendor_defined::{VendorDefinedRequest, VendorDefinedResponse};
+use crate::writer::Writer;
 
 macro_rules! any_message {
     ($(#[doc = $doc:literal])*
@@ -59,6 +64,16 @@ macro_rules! any_message {
                 /// All its bytes, transport padding included.
                 bytes: &'a [u8],
             },
+        }
+
+        /// [`Self::decode`].
+        impl<'a> Validate<&'a [u8]> for $any<'a> {
+            type Context = Cx;
+            type Error = DecodeError;
+
+            fn validate(raw: &'a [u8], cx: Cx) -> Result<Self, DecodeError> {
+                Self::decode(Untrusted::new(raw), &cx)
+            }
         }
 
         impl<'a> $any<'a> {
@@ -105,8 +120,39 @@ macro_rules! any_message {
                     Self::Other { bytes, .. } => bytes,
                 }
             }
+
+            /// Encodes the message again, in the version of its header, and returns its length in bytes.
+            /// Where no reserved byte or bit was set, these are [`Self::bytes`].
+            ///
+            /// # Errors
+            /// [`EncodeError`] as for the message.
+            pub fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+                match self {
+                    $($(#[cfg($cfg)])? Self::$variant(decoded) => encode_again(decoded, out),)*
+                    Self::Other { bytes, .. } => {
+                        let mut w = Writer::new(out);
+                        w.bytes(bytes);
+                        w.finish()
+                    }
+                }
+            }
         }
     };
+}
+
+/// Encodes a decoded message in the version of its header.
+fn encode_again<'a, M: Message<'a>>(
+    decoded: &Decoded<'a, M>,
+    out: &mut [u8],
+) -> Result<usize, EncodeError> {
+    let byte = decoded.bytes.first().copied().unwrap_or_default();
+    // Only an ERROR may carry a version that is not one; its layout is the same in all.
+    let version = SpdmVersion::from_byte(byte).unwrap_or(SpdmVersion::V1_0);
+    let len = decoded.message.encode(version, out)?;
+    if let Some(place) = out.first_mut() {
+        *place = byte;
+    }
+    Ok(len)
 }
 
 any_message! {

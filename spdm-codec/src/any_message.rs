@@ -1,10 +1,12 @@
 //! Any message: a request or a response, as its code says.
 
-use spdm_untrusted::Untrusted;
+use spdm_untrusted::{Untrusted, Validate};
 
 use crate::any::{Request, Response};
-use crate::error::DecodeError;
-use crate::message::{Code, Cx, Header};
+use crate::code::Code;
+use crate::cx::Cx;
+use crate::error::{DecodeError, EncodeError};
+use crate::header::Header;
 use crate::trace::{NoTrace, Trace};
 
 /// Any message of DSP0274.
@@ -15,6 +17,16 @@ pub enum AnyMessage<'a> {
     Request(Request<'a>),
     /// Bit 7 of the code is clear.
     Response(Response<'a>),
+}
+
+/// [`Self::decode`].
+impl<'a> Validate<&'a [u8]> for AnyMessage<'a> {
+    type Context = Cx;
+    type Error = DecodeError;
+
+    fn validate(raw: &'a [u8], cx: Cx) -> Result<Self, DecodeError> {
+        Self::decode(Untrusted::new(raw), &cx)
+    }
 }
 
 impl<'a> AnyMessage<'a> {
@@ -48,6 +60,18 @@ impl<'a> AnyMessage<'a> {
         match self {
             Self::Request(request) => request.code(),
             Self::Response(response) => response.code(),
+        }
+    }
+
+    /// Encodes the message again, in the version of its header, and returns its length in bytes. Where no
+    /// reserved byte or bit was set, these are [`Self::bytes`].
+    ///
+    /// # Errors
+    /// [`EncodeError`] as for the message.
+    pub fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
+        match self {
+            Self::Request(request) => request.encode(out),
+            Self::Response(response) => response.encode(out),
         }
     }
 

@@ -1,10 +1,12 @@
 //! GET_CAPABILITIES and CAPABILITIES.
 
 use crate::algorithms::NegotiateAlgorithms;
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError};
 use crate::flags::{CapabilityExtFlags, CapabilityFlags};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;

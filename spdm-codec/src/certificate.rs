@@ -1,9 +1,11 @@
 //! GET_CERTIFICATE and CERTIFICATE.
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::digests::{CERT_MODEL, CertificateModel};
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::reader::{Reader, length};
 use crate::slot::SlotId;
 use crate::spdm_version::SpdmVersion;

@@ -1,8 +1,10 @@
 //! CHALLENGE and CHALLENGE_AUTH.
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::nonce::{RequesterContext, RequesterNonce, ResponderNonce};
 use crate::opaque::OpaqueData;
 use crate::reader::Reader;

@@ -2,9 +2,11 @@
 
 use bitflags::bitflags;
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::reader::{Reader, length};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;

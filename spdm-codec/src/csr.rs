@@ -1,9 +1,11 @@
 //! GET_CSR and CSR.
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::digests::{CERT_MODEL, CertificateModel};
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::opaque::OpaqueData;
 use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;

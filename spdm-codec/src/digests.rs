@@ -2,9 +2,11 @@
 
 use bitflags::bitflags;
 
+use crate::code::Code;
+use crate::cx::{ConnectionKeys, Cx};
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, ConnectionKeys, Cx, Header};
 use crate::reader::Reader;
 use crate::slot::{SlotId, SlotMask};
 use crate::spdm_version::SpdmVersion;

@@ -2,9 +2,11 @@
 
 use spdm_untrusted::Untrusted;
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::nonce::{RequesterNonce, ResponderNonce};
 use crate::reader::{Reader, length, next_of, read_from};
 use crate::slot::KeySlot;

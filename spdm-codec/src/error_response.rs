@@ -2,9 +2,11 @@
 
 use core::fmt;
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError};
+use crate::header::{Header, VersionRule};
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header, VersionRule};
 use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;

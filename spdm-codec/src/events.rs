@@ -1,8 +1,10 @@
 //! SUPPORTED_EVENT_TYPES, SUBSCRIBE_EVENT_TYPES and SEND_EVENT (1.3).
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::reader::{Reader, length, next_of};
 use crate::spdm_version::SpdmVersion;
 use crate::standards_body::{StandardsBody, VendorHeader};

@@ -1,8 +1,10 @@
 //! FINISH and FINISH_RSP.
 
+use crate::code::Code;
+use crate::cx::{Cx, Handshake};
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Handshake, Header};
 use crate::opaque::OpaqueData;
 use crate::reader::Reader;
 use crate::slot::KeySlot;

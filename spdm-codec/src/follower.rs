@@ -8,8 +8,9 @@ use spdm_untrusted::Untrusted;
 
 use crate::any::{Request, Response};
 use crate::any_message::AnyMessage;
+use crate::cx::Cx;
 use crate::error::DecodeError;
-use crate::message::{Cx, Header};
+use crate::header::Header;
 use crate::record_protection::RecordProtection;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Trace};

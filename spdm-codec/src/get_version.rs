@@ -1,8 +1,10 @@
 //! GET_VERSION and VERSION.
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::{Header, VersionRule};
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header, VersionRule};
 use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;

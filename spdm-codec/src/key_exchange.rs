@@ -3,9 +3,11 @@
 use bitflags::bitflags;
 
 use crate::challenge::MeasurementSummary;
+use crate::code::Code;
+use crate::cx::{Cx, Handshake};
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Handshake, Header};
 use crate::nonce::{RequesterNonce, ResponderNonce};
 use crate::opaque::OpaqueData;
 use crate::reader::Reader;

@@ -3,10 +3,12 @@
 use bitflags::bitflags;
 
 use crate::algorithm::PqcAsymAlgo;
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::digests::KeyUsage;
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::reader::Reader;
 use crate::slot::SlotMask;
 use crate::spdm_version::SpdmVersion;

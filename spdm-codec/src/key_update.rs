@@ -1,8 +1,10 @@
 //! KEY_UPDATE and KEY_UPDATE_ACK.
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;

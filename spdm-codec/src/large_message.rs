@@ -6,8 +6,9 @@ use spdm_untrusted::Untrusted;
 use crate::capabilities::MIN_DATA_TRANSFER_SIZE;
 use crate::chunk::{Chunk, ChunkAttributes, ChunkSendAck};
 use crate::chunk_error::ChunkError;
+use crate::code::Code;
 use crate::error::Expected;
-use crate::message::{Code, Header};
+use crate::header::Header;
 use crate::spdm_version::SpdmVersion;
 
 /// A large message while its chunks arrive. Feed it every chunk; append those that it accepts.

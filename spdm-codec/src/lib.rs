@@ -1,12 +1,11 @@
 //! Messages of SPDM (DMTF DSP0274 1.0 to 1.4): bytes to meaning and back, for requests and responses.
 //!
 //! `no_std`, no allocation, no unsafe. Decoding borrows from the received bytes, which come wrapped in
-//! [`Untrusted`](spdm_untrusted::Untrusted); whatever is wrong with them becomes a [`DecodeError`] that
+//! [`Untrusted`]; whatever is wrong with them becomes a [`DecodeError`] that
 //! names message, field, offset, expectation and value.
 //!
 //! ```
-//! use spdm_codec::{Cx, Message, SpdmVersion, Version};
-//! use spdm_untrusted::Untrusted;
+//! use spdm_codec::{Cx, Message, SpdmVersion, Untrusted, Version};
 //!
 //! let received = [0x10, 0x04, 0, 0, 0, 2, 0x00, 0x12, 0x00, 0x13];
 //! let cx = Cx::new(SpdmVersion::V1_0);
@@ -50,7 +49,9 @@ mod chain;
 mod challenge;
 mod chunk;
 mod chunk_error;
+mod code;
 mod csr;
+mod cx;
 mod digests;
 mod encapsulated;
 mod end_session;
@@ -63,6 +64,7 @@ mod flag_rules;
 mod flags;
 mod follower;
 mod get_version;
+mod header;
 mod header_only;
 mod key_exchange;
 mod key_pair_info;
@@ -114,7 +116,9 @@ pub use chunk::{
     Chunk, ChunkAckAttributes, ChunkAttributes, ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck,
 };
 pub use chunk_error::ChunkError;
+pub use code::Code;
 pub use csr::{Csr, CsrAttributes, GetCsr, PendingCsr};
+pub use cx::{ConnectionKeys, Cx, Handshake};
 pub use digests::{CertificateModel, Digests, KeyUsage, SlotDigest, SlotKey, SlotKeys};
 pub use encapsulated::{
     AckPayload, DeliverEncapsulatedResponse, EncapsulatedRequest, EncapsulatedResponseAck,
@@ -134,6 +138,7 @@ pub use finish::{Finish, FinishRsp, RequesterSignature};
 pub use flags::{CapabilityExtFlags, CapabilityFlags, MeasCap};
 pub use follower::{Follower, Side, Strand};
 pub use get_version::{GetVersion, Version, VersionNumberEntry};
+pub use header::{HEADER_LEN, Header};
 pub use header_only::{
     EndSessionAck, EventAck, GetDigests, GetEncapsulatedRequest, GetSupportedEventTypes, Heartbeat,
     HeartbeatAck, SetKeyPairInfoAck, SubscribeEventTypesAck,
@@ -156,7 +161,7 @@ pub use measurements::{
     ContentChanged, GetMeasurements, MeasurementAttributes, MeasurementOperation, Measurements,
     SignatureRequest,
 };
-pub use message::{Code, ConnectionKeys, Cx, Decoded, HEADER_LEN, Handshake, Header, Message};
+pub use message::{Decoded, Message};
 pub use nonce::{
     NONCE_LEN, REQUESTER_CONTEXT_LEN, RequesterContext, RequesterNonce, ResponderNonce,
 };
@@ -176,6 +181,7 @@ pub use slot::{KeySlot, SlotId, SlotMask};
 pub use slot_management::{
     SlotAddress, SlotManagement, SlotManagementBody, SlotManagementResp, SlotManagementSubCode,
 };
+pub use spdm_untrusted::{Untrusted, Validate};
 pub use spdm_version::{SpdmVersion, UnknownVersion};
 pub use standards_body::{StandardsBody, VendorHeader};
 pub use trace::{Field, Trace};

@@ -2,10 +2,12 @@
 
 use spdm_untrusted::Untrusted;
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::measurement_block::DmtfMeasurement;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::reader::{Reader, length, next_of, read_from};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Trace};

@@ -2,10 +2,12 @@
 
 use bitflags::bitflags;
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::measurement_block::MeasurementRecord;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::nonce::{RequesterContext, RequesterNonce, ResponderNonce};
 use crate::opaque::OpaqueData;
 use crate::reader::{Reader, length};

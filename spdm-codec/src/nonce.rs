@@ -1,8 +1,8 @@
 //! Nonces and contexts, which tie an answer to its request. Those of the two sides are different types, so that
 //! the peer's can never be taken for ours.
 
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError};
-use crate::message::Cx;
 use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;

@@ -1,10 +1,12 @@
 //! PSK_EXCHANGE and PSK_EXCHANGE_RSP.
 
 use crate::challenge::MeasurementSummary;
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError};
+use crate::header::Header;
 use crate::key_exchange::{SessionPolicy, read_summary};
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::opaque::OpaqueData;
 use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;

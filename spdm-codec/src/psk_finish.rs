@@ -1,9 +1,11 @@
 //! PSK_FINISH and PSK_FINISH_RSP.
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError};
 use crate::finish::{read_opaque_of_1_4, write_opaque_of_1_4};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::opaque::OpaqueData;
 use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;

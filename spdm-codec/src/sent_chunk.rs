@@ -4,9 +4,10 @@ use spdm_untrusted::Untrusted;
 
 use crate::chunk::{ChunkAckAttributes, ChunkAttributes, ChunkSendAck};
 use crate::chunk_error::ChunkError;
+use crate::code::Code;
 use crate::error::Expected;
 use crate::error_response::ErrorCode;
-use crate::message::{Code, Header};
+use crate::header::Header;
 
 /// A CHUNK_SEND that was sent: what its CHUNK_SEND_ACK is checked against.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,9 +1,11 @@
 //! SET_CERTIFICATE and SET_CERTIFICATE_RSP.
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::digests::{CERT_MODEL, CertificateModel};
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::reader::Reader;
 use crate::slot::SlotId;
 use crate::spdm_version::SpdmVersion;

@@ -3,9 +3,11 @@
 
 use spdm_untrusted::Untrusted;
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::reader::{Reader, read_from};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Trace};

@@ -7,7 +7,7 @@ use spdm_untrusted::Untrusted;
 use std::vec;
 
 use crate::error::{DecodeError, DecodeErrorKind};
-use crate::{Cx, Message};
+use crate::{AnyMessage, Cx, Message};
 
 /// Decodes, checks that nothing was left over, re-encodes, compares; returns the message.
 pub(crate) fn round_trip<'a, M: Message<'a> + Debug>(bytes: &'a [u8], cx: &Cx) -> M {
@@ -20,6 +20,11 @@ pub(crate) fn round_trip<'a, M: Message<'a> + Debug>(bytes: &'a [u8], cx: &Cx) -
     for short in 0..bytes.len() {
         assert!(decoded.message.encode(cx.version, &mut out[..short]).is_err());
     }
+    let any = AnyMessage::decode(Untrusted::new(bytes), cx).unwrap();
+    out.fill(0xEE);
+    assert_eq!(any.encode(&mut out), Ok(bytes.len()));
+    assert_eq!(out, bytes);
+    assert!(any.encode(&mut out[..bytes.len() - 1]).is_err());
     decoded.message
 }
 

@@ -1,8 +1,10 @@
 //! VENDOR_DEFINED_REQUEST and VENDOR_DEFINED_RESPONSE.
 
+use crate::code::Code;
+use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::message::{Code, Cx, Header};
 use crate::reader::{Reader, length};
 use crate::spdm_version::SpdmVersion;
 use crate::standards_body::StandardsBody;

@@ -1,31 +1,34 @@
-//! Peer-controlled values that cannot be used before they are checked.
+//! Bytes that a peer sent, and that can only be parsed.
 //!
-//! [`Untrusted<T>`] marks bytes, lengths and indices that came from the other side of a wire. There is
-//! no way to compare, print, index or dereference one; the only ways out are
+//! [`Untrusted<T>`] marks what came from the other side of a wire. There is no way to compare, print, index or
+//! dereference it; the only ways out are
 //!
-//! * [`Untrusted::validate`]: turn the value into a type whose existence is the proof ([`Validate`]);
+//! * [`Untrusted::validate`]: turn it into a type whose existence is the proof ([`Validate`]). `spdm-codec`
+//!   implements this for every message, so a message is had from bytes in this way only;
 //! * [`Untrusted::validate_with`]: the same with a closure;
-//! * [`Untrusted::at_most`]: bound an integer and get an index;
 //! * [`Untrusted::into_inner_less_safe`]: the escape hatch that reviewers search for.
 //!
-//! What it is not: a taint tracker. A parser that validates nothing still compiles; it is merely easy
-//! to find.
+//! It does not track taint: a validator that checks nothing still compiles; it is merely easy to find.
 //!
 //! ```
 //! use spdm_untrusted::{Untrusted, Validate};
 //!
-//! /// A length that fits our buffer.
+//! /// The length of a portion that fits our buffer.
 //! struct PortionLength(usize);
 //!
-//! impl Validate<Untrusted<u16>> for PortionLength {
+//! impl<'a> Validate<&'a [u8]> for PortionLength {
 //!     type Context = usize; // what is left in the buffer
 //!     type Error = &'static str;
-//!     fn validate(raw: Untrusted<u16>, left: usize) -> Result<Self, Self::Error> {
-//!         raw.at_most(left, "PortionLength exceeds the buffer").map(Self)
+//!     fn validate(raw: &'a [u8], left: usize) -> Result<Self, Self::Error> {
+//!         let raw = raw.try_into().map_err(|_| "PortionLength has two bytes")?;
+//!         match usize::from(u16::from_le_bytes(raw)) {
+//!             len if len <= left => Ok(Self(len)),
+//!             _ => Err("PortionLength exceeds the buffer"),
+//!         }
 //!     }
 //! }
 //!
-//! let from_device = Untrusted::new(0xffff_u16);
+//! let from_device = Untrusted::new(&[0xff, 0xff][..]);
 //! assert!(from_device.validate::<PortionLength>(1024).is_err());
 //! ```
 //!
@@ -53,26 +56,17 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-mod bytes;
-mod outgoing;
-
 use core::fmt;
 
-pub use outgoing::{Outgoing, TooLong};
-
-/// A value the peer chose.
+/// A value that the peer chose.
 ///
 /// `Clone` and `Copy` follow `T`; `Debug` does not show the content.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub struct Untrusted<T>(T);
 
-/// Proof by construction: a `Self` can only be had from a checked `Input`.
-///
-/// `Input` is an [`Untrusted`] by value (`Untrusted<u16>`, `Untrusted<&[u8]>`, `Untrusted<[u8; 4]>`), a
-/// shared borrow (`&Untrusted<T>`) or an exclusive one (`&mut Untrusted<T>`, for checks that work in
-/// place).
-pub trait Validate<Input>: Sized {
+/// Proof by construction: a `Self` is made of a peer's `Raw` value only after checking it.
+pub trait Validate<Raw>: Sized {
     /// What the check depends on: the negotiated version, sizes, the request that was sent.
     type Context;
     /// Why the value was refused.
@@ -82,7 +76,7 @@ pub trait Validate<Input>: Sized {
     ///
     /// # Errors
     /// The implementor's reason for refusing the value.
-    fn validate(raw: Input, cx: Self::Context) -> Result<Self, Self::Error>;
+    fn validate(raw: Raw, cx: Self::Context) -> Result<Self, Self::Error>;
 }
 
 impl<T> Untrusted<T> {
@@ -95,30 +89,8 @@ impl<T> Untrusted<T> {
     ///
     /// # Errors
     /// What the implementation of [`Validate`] for `V` refuses.
-    pub fn validate<V: Validate<Self>>(self, cx: V::Context) -> Result<V, V::Error> {
-        V::validate(self, cx)
-    }
-
-    /// [`Self::validate`] on a shared borrow.
-    ///
-    /// # Errors
-    /// What the implementation of [`Validate`] for `V` refuses.
-    pub fn validate_ref<'t, V: Validate<&'t Self>>(
-        &'t self,
-        cx: V::Context,
-    ) -> Result<V, V::Error> {
-        V::validate(self, cx)
-    }
-
-    /// [`Self::validate`] on an exclusive borrow.
-    ///
-    /// # Errors
-    /// What the implementation of [`Validate`] for `V` refuses.
-    pub fn validate_mut<'t, V: Validate<&'t mut Self>>(
-        &'t mut self,
-        cx: V::Context,
-    ) -> Result<V, V::Error> {
-        V::validate(self, cx)
+    pub fn validate<V: Validate<T>>(self, cx: V::Context) -> Result<V, V::Error> {
+        V::validate(self.0, cx)
     }
 
     /// Proves the value with a closure that parses or refuses it.
@@ -133,38 +105,57 @@ impl<T> Untrusted<T> {
     pub fn into_inner_less_safe(self) -> T {
         self.0
     }
-
-    /// Keeps the mark while borrowing.
-    pub const fn as_ref(&self) -> Untrusted<&T> {
-        Untrusted(&self.0)
-    }
-
-    /// Keeps the mark while borrowing exclusively.
-    pub const fn as_mut(&mut self) -> Untrusted<&mut T> {
-        Untrusted(&mut self.0)
-    }
-
-    /// Applies a function that keeps the value unproved (a conversion, a projection to a field).
-    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Untrusted<U> {
-        Untrusted(f(self.0))
-    }
 }
 
-impl<T: TryInto<usize>> Untrusted<T> {
-    /// The value as a length or index, provided it does not exceed `max`.
-    ///
-    /// # Errors
-    /// `error` when the value exceeds `max` or does not fit a `usize`.
-    pub fn at_most<E>(self, max: usize, error: E) -> Result<usize, E> {
-        match self.0.try_into() {
-            Ok(value) if value <= max => Ok(value),
-            _ => Err(error),
-        }
+impl<T> Untrusted<&[T]> {
+    /// The number of elements. It is public: the transport counted them.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether the peer sent nothing.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
 impl<T> fmt::Debug for Untrusted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Untrusted").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::{Untrusted, Validate};
+    use std::format;
+
+    struct Header([u8; 2]);
+
+    impl<'a> Validate<&'a [u8]> for Header {
+        type Context = u8;
+        type Error = &'static str;
+        fn validate(raw: &'a [u8], version: u8) -> Result<Self, Self::Error> {
+            let head = raw.first_chunk().ok_or("short")?;
+            if head[0] == version { Ok(Self(*head)) } else { Err("version") }
+        }
+    }
+
+    #[test]
+    fn validation_with_a_context_accepts_or_names_the_reason() {
+        let raw = Untrusted::new(&[0x12, 0x84, 0][..]);
+        assert!(raw.validate::<Header>(0x12).is_ok_and(|header| header.0 == [0x12, 0x84]));
+        assert_eq!(raw.validate::<Header>(0x13).err(), Some("version"));
+        assert_eq!(Untrusted::new(&[0x12][..]).validate::<Header>(0x12).err(), Some("short"));
+    }
+
+    #[test]
+    fn debug_shows_no_content() {
+        let raw = Untrusted::new(&[0xAB, 0xCD][..]);
+        assert_eq!((format!("{raw:?}"), raw.len()), ("Untrusted { .. }".into(), 2));
     }
 }

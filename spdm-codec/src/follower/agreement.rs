@@ -5,8 +5,8 @@ use crate::alg_structs::AlgStructs;
 use crate::algorithm::{AeadCipherSuite, DheNamedGroup, KemAlgo, OtherParams};
 use crate::algorithms::Algorithms;
 use crate::capabilities::{Capabilities, GetCapabilities};
+use crate::cx::{ConnectionKeys, Cx, Handshake};
 use crate::flags::CapabilityFlags;
-use crate::message::{ConnectionKeys, Cx, Handshake};
 use crate::record_protection::{RecordPrivacy, RecordProtection};
 use crate::spdm_version::SpdmVersion;
 

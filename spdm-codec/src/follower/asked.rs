@@ -2,7 +2,7 @@
 
 use crate::any::Request;
 use crate::challenge::MeasurementSummary;
-use crate::message::Cx;
+use crate::cx::Cx;
 
 /// What the last request asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

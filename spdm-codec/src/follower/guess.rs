@@ -4,7 +4,8 @@
 use core::iter;
 
 use super::asked::{Asked, SignatureAsked};
-use crate::message::{Code, Cx, Handshake};
+use crate::code::Code;
+use crate::cx::{Cx, Handshake};
 
 /// H of every hash algorithm, likely ones first.
 const HASH_LENS: [usize; 3] = [48, 32, 64];
