@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use spdm_transport::MessageKind::Plain;
 use spdm_transport_tcp::{Binding, DecodedFrame, Frame, Framing};
@@ -17,11 +17,9 @@ const LINK_TYPES: [(u32, u32, Binding, usize); 4] = [
     (292, 2, Binding::Doe, 0),
 ];
 
-#[test]
 fn captured_frames_decode_and_encode_to_themselves() {
-    let Some(captures) = captures() else { return };
     let mut frames = BTreeMap::new();
-    for path in captures {
+    for path in captures() {
         let capture = fs::read(&path).unwrap();
         let (header, records) = capture.split_first_chunk::<24>().unwrap();
         let link_type = u32::from_le_bytes(*header.last_chunk().unwrap());
@@ -78,19 +76,17 @@ fn packets(mut records: &[u8]) -> Vec<&[u8]> {
     packets
 }
 
-fn captures() -> Option<Vec<PathBuf>> {
-    let required = env::var_os("SPDM_CORPUS_REQUIRED").is_some_and(|value| value == "1");
-    let Some(corpus) = env::var_os("SPDM_CORPUS") else {
-        assert!(!required, "SPDM_CORPUS is not set");
-        println!("skipped: SPDM_CORPUS is not set");
-        return None;
-    };
-    let folder = Path::new(&corpus).join("captures");
+fn captures() -> Vec<PathBuf> {
+    let folder = test_corpus::folder().join("captures");
     let captures: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "pcap"))
         .collect();
     assert!(!captures.is_empty(), "no captures");
-    Some(captures)
+    captures
+}
+
+fn main() {
+    test_corpus::run([test_corpus::test(captured_frames_decode_and_encode_to_themselves)]);
 }

@@ -14,7 +14,7 @@ mod decode;
 mod faults;
 mod matrix;
 mod mctp;
-mod offline;
+mod output;
 mod pcap;
 mod process;
 mod schema;

@@ -146,16 +146,3 @@ impl Drop for Emulator {
         assert!(!err.contains("panicked") || std::thread::panicking(), "{err}");
     }
 }
-
-/// The corpus, or `None` with a message where it is not at hand.
-pub(crate) fn corpus() -> Option<PathBuf> {
-    let required = std::env::var("SPDM_CORPUS_REQUIRED").is_ok_and(|value| value == "1");
-    let Some(path) = std::env::var_os("SPDM_CORPUS").map(PathBuf::from) else {
-        assert!(!required, "SPDM_CORPUS is not set");
-        println!("skipped: SPDM_CORPUS is not set");
-        return None;
-    };
-    let filled = fs::read_dir(&path).is_ok_and(|mut entries| entries.next().is_some());
-    assert!(filled || !required, "SPDM_CORPUS is missing or empty");
-    filled.then_some(path)
-}

@@ -31,7 +31,7 @@ fn for_each(
     wanted: impl Fn(&Capture) -> bool,
     check: impl Fn(&Capture, &Report),
 ) {
-    let Some(folder) = folder::folder() else { return };
+    let folder = test_corpus::folder();
     let roots = folder::roots(&folder);
     let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
     let verifier = match verifier.anchors {
@@ -52,8 +52,7 @@ fn all_roots() -> Verifier<'static> {
     Verifier::new(&PROVIDER, &[], AT)
 }
 
-#[test]
-fn attested_captures_verify() {
+pub(crate) fn attested_captures_verify() {
     let wanted = |capture: &Capture| capture.is("attest") && capture.is_supported();
     for_each(all_roots(), wanted, |capture, report| {
         let name = &capture.name;
@@ -75,17 +74,15 @@ fn attested_captures_verify() {
     });
 }
 
-#[test]
-fn chunked_captures_verify() {
+pub(crate) fn chunked_captures_verify() {
     let wanted = |capture: &Capture| capture.is("chunk") && capture.is_supported();
     for_each(all_roots(), wanted, |capture, report| {
         assert!(report.verified(), "{}: {:?}", capture.name, report.error());
     });
 }
 
-#[test]
-fn another_root_is_no_anchor() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn another_root_is_no_anchor() {
+    let folder = test_corpus::folder();
     let root = fs::read(folder.join("captures/roots/sm2.der")).unwrap();
     let anchors = [Anchor::Certificate(&root)];
     let verifier = Verifier::new(&PROVIDER, &anchors, AT);
@@ -99,8 +96,7 @@ fn another_root_is_no_anchor() {
     });
 }
 
-#[test]
-fn what_is_not_implemented_cannot_be_judged() {
+pub(crate) fn what_is_not_implemented_cannot_be_judged() {
     let unsupported = ["SM2_P256_SM3", "EDDSA_448", "hash_SM3", "SLH_DSA"];
     let wanted = |capture: &Capture| {
         // SM2 and EdDSA are not defined before 1.2: that is another mistake.
@@ -115,14 +111,13 @@ fn what_is_not_implemented_cannot_be_judged() {
 }
 
 /// Flows that end with an ERROR or stop: verified only where a signature came before.
-#[test]
-fn failed_captures_prove_what_their_messages_prove() {
+pub(crate) fn failed_captures_prove_what_their_messages_prove() {
     let proven = ["dhe_SM2_P256_AES_256_GCM_v1.2_MCTP", "slot1_v1.3_MCTP", "slot1_v1.4_MCTP"];
     let wanted = |capture: &Capture| capture.is("fails");
     for_each(all_roots(), wanted, |capture, report| {
         assert_eq!(report.verified(), proven.contains(&capture.name.as_str()), "{}", capture.name);
         if capture.cut {
-            let folder = folder::folder().unwrap();
+            let folder = test_corpus::folder();
             let evidence = Evidence::read(&capture.read(&folder), &ReadOptions::default()).unwrap();
             let cut = |counted: &CountedNote| matches!(counted.note, Note::CutPacket { .. });
             assert!(evidence.notes.iter().any(cut), "{}", capture.name);
@@ -130,9 +125,8 @@ fn failed_captures_prove_what_their_messages_prove() {
     });
 }
 
-#[test]
-fn a_refused_challenge_is_named() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn a_refused_challenge_is_named() {
+    let folder = test_corpus::folder();
     let roots = folder::roots(&folder);
     let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
     let verifier = Verifier::new(&PROVIDER, &anchors, AT);
@@ -149,9 +143,8 @@ fn a_refused_challenge_is_named() {
 /// SubjectPublicKeyInfo of a P-384 key, up to the point.
 const P384_SPKI: &str = "3076301006072a8648ce3d020106052b81040022036200";
 
-#[test]
-fn a_provisioned_key_is_needed_for_slot_0xff() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn a_provisioned_key_is_needed_for_slot_0xff() {
+    let folder = test_corpus::folder();
     // The reference implementation has one key per algorithm.
     let chains = capture(&folder, "ver1.2_NONE_p384_sha384_conn");
     let certificate = &chains.recordings[0].exchanges[4].response.as_ref().unwrap()[8..];
@@ -188,9 +181,8 @@ fn a_provisioned_key_is_needed_for_slot_0xff() {
     }
 }
 
-#[test]
-fn options_of_the_verifier() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn options_of_the_verifier() {
+    let folder = test_corpus::folder();
     let roots = folder::roots(&folder);
     let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
     let verifier = Verifier::new(&PROVIDER, &anchors, AT);
@@ -231,9 +223,8 @@ fn with(verifier: &Verifier<'_>, evidence: &Evidence, reference: &Reference) -> 
     only(&Verifier { reference: Some(reference), ..*verifier }, evidence)
 }
 
-#[test]
-fn reference_values() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn reference_values() {
+    let folder = test_corpus::folder();
     let roots = folder::roots(&folder);
     let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
     let verifier = Verifier::new(&PROVIDER, &anchors, AT);
@@ -268,9 +259,8 @@ fn reference_values() {
 }
 
 /// Evidence survives both of its written forms: the same verdict comes out.
-#[test]
-fn written_evidence_gives_the_same_report() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn written_evidence_gives_the_same_report() {
+    let folder = test_corpus::folder();
     let roots = folder::roots(&folder);
     let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
     let verifier = Verifier::new(&PROVIDER, &anchors, AT);

@@ -45,9 +45,8 @@ pub(crate) fn code(found: &FoundMessage) -> Code {
     Header::peek(Untrusted::new(&found.bytes)).unwrap().code
 }
 
-#[test]
-fn every_message_decodes_and_encodes_to_the_same_bytes() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn every_message_decodes_and_encodes_to_the_same_bytes() {
+    let folder = test_corpus::folder();
     let mut absent: BTreeSet<&str> = (0..=u8::MAX).filter_map(|code| Code(code).name()).collect();
     for capture in folder::captures(&folder) {
         for found in followed(&folder, &capture) {
@@ -66,9 +65,8 @@ fn every_message_decodes_and_encodes_to_the_same_bytes() {
     assert_eq!(absent, BTreeSet::from(ABSENT));
 }
 
-#[test]
-fn flows_are_those_of_the_manifest() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn flows_are_those_of_the_manifest() {
+    let folder = test_corpus::folder();
     for capture in folder::captures(&folder) {
         let flow = flow::of(&followed(&folder, &capture));
         let mut expected = flow::expand(&capture.flow);
@@ -81,9 +79,8 @@ fn flows_are_those_of_the_manifest() {
 }
 
 /// All records open, and what is in them is what the endpoint logged: name, direction and session.
-#[test]
-fn records_hold_the_messages_of_the_log() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn records_hold_the_messages_of_the_log() {
+    let folder = test_corpus::folder();
     for capture in folder::captures(&folder) {
         let log: Vec<(String, String)> = serde_json::from_slice(&log(&folder, &capture)).unwrap();
         let marks = log.into_iter().filter(|(label, _)| label == ">" || label == "<");
@@ -108,9 +105,8 @@ fn records_hold_the_messages_of_the_log() {
 }
 
 /// A key of another recording opens nothing, and neither does a damaged record.
-#[test]
-fn strangers_open_no_record() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn strangers_open_no_record() {
+    let folder = test_corpus::folder();
     let captures = folder::captures(&folder);
     let named = |name: &str| captures.iter().find(|capture| capture.name == name).unwrap();
     let (capture, other) =

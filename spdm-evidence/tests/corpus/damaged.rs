@@ -6,7 +6,7 @@ use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{Capture, CountedNote, Error, Evidence, Note, ReadOptions, Verifier};
 use spdm_x509::ValidityCheck;
 
-use crate::{folder, verify};
+use crate::verify;
 
 fn read(bytes: &[u8]) -> Result<Evidence, Error> {
     Evidence::read(bytes, &ReadOptions::default())
@@ -31,9 +31,8 @@ const FILES: [&str; 5] = [
     "nvidia/hopperAttestationReport.txt",
 ];
 
-#[test]
-fn truncated_and_flipped_files() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn truncated_and_flipped_files() {
+    let folder = test_corpus::folder();
     for name in FILES {
         let file = fs::read(folder.join(name)).unwrap();
         let step = file.len() / 200 + 1;
@@ -69,9 +68,8 @@ fn as_pcapng(pcap: &[u8]) -> Vec<u8> {
     out
 }
 
-#[test]
-fn pcapng_holds_the_same_messages() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn pcapng_holds_the_same_messages() {
+    let folder = test_corpus::folder();
     for name in ["ver1.2_NONE_p384_sha384_conn", "ver1.0_TCP_p384_sha384_conn"] {
         let pcap = fs::read(folder.join(format!("captures/{name}.pcap"))).unwrap();
         let pcapng = as_pcapng(&pcap);
@@ -94,9 +92,8 @@ fn pcapng_holds_the_same_messages() {
     }
 }
 
-#[test]
-fn the_end_inside_a_packet_is_a_note() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn the_end_inside_a_packet_is_a_note() {
+    let folder = test_corpus::folder();
     let file = fs::read(folder.join("captures/ver1.2_NONE_p384_sha384_conn.pcap")).unwrap();
     let whole = read(&file).unwrap();
     let cut = read(&file[..file.len() - 1]).unwrap();
@@ -104,52 +101,4 @@ fn the_end_inside_a_packet_is_a_note() {
     assert_eq!(kept[..kept.len() - 1], whole[..whole.len() - 1]);
     assert_eq!(kept.last().unwrap().response, None);
     assert!(matches!(cut.notes[..], [CountedNote { note: Note::CutPacket { .. }, count: 1, .. }]));
-}
-
-#[test]
-fn files_of_no_format() {
-    assert_eq!(read(b"").unwrap_err(), Error::Format);
-    assert_eq!(read(b"hello").unwrap_err(), Error::Format);
-    assert_eq!(read(b"[]").unwrap_err(), Error::Empty);
-    assert!(matches!(read(b"{}").unwrap_err(), Error::Json(_)));
-    assert!(matches!(read(&[0x10, 0x84]).unwrap_err(), Error::Message(_)));
-    let other = br#"{"format": "x", "version": 1, "exchanges": []}"#;
-    assert_eq!(read(other).unwrap_err(), Error::Format);
-    let later = br#"{"format": "spdm-evidence", "version": 2, "exchanges": []}"#;
-    assert_eq!(read(later).unwrap_err(), Error::SchemaVersion(2));
-    let odd = br#"{"format": "spdm-evidence", "version": 1, "exchanges": [{"request": "1"}]}"#;
-    assert_eq!(read(odd).unwrap_err(), Error::Hex { field: "request" });
-    let header = |link: u32| {
-        let head = [0xD4, 0xC3, 0xB2, 0xA1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0];
-        [&head[..], &link.to_le_bytes()].concat()
-    };
-    assert_eq!(read(&header(1)).unwrap_err(), Error::LinkType(1));
-    assert_eq!(read(&header(291)).unwrap_err(), Error::Empty);
-}
-
-/// Link types that the corpus does not have.
-#[test]
-fn cooked_mctp_and_doe_as_user0() {
-    let message = [0x10, 0x84, 0, 0];
-    let capture = |link: u32, packets: &[&[u8]]| {
-        let head = [0xD4, 0xC3, 0xB2, 0xA1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0];
-        let mut file = [&head[..], &link.to_le_bytes()].concat();
-        for packet in packets {
-            let len = u32::try_from(packet.len()).unwrap().to_le_bytes();
-            file.extend([&[0; 8][..], &len, &len, packet].concat());
-        }
-        read(&file).map(|evidence| evidence.recordings[0].exchanges[0].request.clone())
-    };
-    let cooked = |flags: u8, payload: &[u8]| {
-        [&[0; 14][..], &[0x00, 0xFA], &[1, 8, 9, flags], payload].concat()
-    };
-    let whole = cooked(0xC8, &[&[5], &message[..]].concat());
-    assert_eq!(capture(113, &[&whole]), Ok(message.to_vec()));
-    let (first, last) = (cooked(0x88, &[5, 0x10, 0x84]), cooked(0x58, &[0, 0]));
-    assert_eq!(capture(113, &[&first, &last]), Ok(message.to_vec()));
-    assert_eq!(capture(113, &[&last]), Err(Error::Empty));
-    let object = [&[1, 0, 1, 0, 3, 0, 0, 0], &message[..]].concat();
-    assert_eq!(capture(147, &[&object]), Ok(message.to_vec()));
-    assert_eq!(capture(147, &[&message]), Ok(message.to_vec()));
-    assert_eq!(capture(292, &[&object]), Ok(message.to_vec()));
 }

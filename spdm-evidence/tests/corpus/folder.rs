@@ -1,20 +1,9 @@
-//! The corpus: found through `SPDM_CORPUS`.
+//! What is in the corpus.
 
-use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::fs;
+use std::path::Path;
 
 use serde::Deserialize;
-
-/// The folder of the corpus; `None`, with a message, where `SPDM_CORPUS` is not set.
-pub(crate) fn folder() -> Option<PathBuf> {
-    let required = env::var("SPDM_CORPUS_REQUIRED").is_ok_and(|value| value == "1");
-    let folder = env::var_os("SPDM_CORPUS").filter(|folder| !folder.is_empty());
-    assert!(folder.is_some() || !required, "SPDM_CORPUS is required, but not set");
-    if folder.is_none() {
-        println!("skipped: SPDM_CORPUS is not set");
-    }
-    folder.map(PathBuf::from)
-}
 
 /// What the manifest says of a capture.
 #[derive(Debug, Deserialize)]

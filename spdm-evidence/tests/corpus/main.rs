@@ -14,13 +14,17 @@ mod folder;
 mod mutate;
 mod mutation;
 mod nvidia;
+#[path = "../it/pcap.rs"]
+mod pcap;
 mod reencode;
 mod tampered;
+mod written;
 
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::Running;
 use spdm_evidence::{Evidence, ReadOptions, Report, Verifier};
 use spdm_x509::ValidityCheck;
+use test_corpus::test;
 
 /// 2026-11-01.
 const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
@@ -31,4 +35,34 @@ fn read(bytes: &[u8]) -> Evidence {
 
 fn verify(verifier: &Verifier<'_>, evidence: &Evidence) -> Vec<Report> {
     verifier.verify(&mut Bank::<Running, 2>::new(), evidence)
+}
+
+fn main() {
+    test_corpus::run([
+        test(captures::attested_captures_verify),
+        test(captures::chunked_captures_verify),
+        test(captures::another_root_is_no_anchor),
+        test(captures::what_is_not_implemented_cannot_be_judged),
+        test(captures::failed_captures_prove_what_their_messages_prove),
+        test(captures::a_refused_challenge_is_named),
+        test(captures::a_provisioned_key_is_needed_for_slot_0xff),
+        test(captures::options_of_the_verifier),
+        test(captures::reference_values),
+        test(captures::written_evidence_gives_the_same_report),
+        test(conversation::every_message_decodes_and_encodes_to_the_same_bytes),
+        test(conversation::flows_are_those_of_the_manifest),
+        test(conversation::records_hold_the_messages_of_the_log),
+        test(conversation::strangers_open_no_record),
+        test(damaged::truncated_and_flipped_files),
+        test(damaged::pcapng_holds_the_same_messages),
+        test(damaged::the_end_inside_a_packet_is_a_note),
+        test(mutation::changes_are_noticed),
+        test(nvidia::every_element_verifies_under_the_pinned_root),
+        test(nvidia::a_report_in_hexadecimal_with_its_chain),
+        test(tampered::the_failed_check_and_the_exit_code),
+        test(tampered::several_connections_in_one_file),
+        test(tampered::what_no_key_checked_is_never_listed_as_signed),
+        test(tampered::request_resynch_does_not_undo_what_was_proven),
+        test(written::captures_of_the_dmtf_tools_are_written_as_they_are),
+    ]);
 }

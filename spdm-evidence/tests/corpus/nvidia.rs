@@ -11,7 +11,7 @@ use spdm_evidence::{
 };
 use spdm_x509::Anchor;
 
-use crate::{AT, folder, verify};
+use crate::{AT, verify};
 
 /// The nonce of every element.
 const NONCE: &str = "4760e30534a0621357d458b1a7936551b5dc4cd1e69718adf7ed9fb0252a537e";
@@ -40,9 +40,8 @@ fn nonce(text: &str) -> [u8; 32] {
     hex::decode(text).unwrap().try_into().unwrap()
 }
 
-#[test]
-fn every_element_verifies_under_the_pinned_root() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn every_element_verifies_under_the_pinned_root() {
+    let folder = test_corpus::folder();
     for (name, count, product) in
         [("gpu_evidence.json", 3, "NVIDIA:GH100:"), ("switch_evidence.json", 2, "NVIDIA:LS_10:")]
     {
@@ -74,9 +73,8 @@ fn every_element_verifies_under_the_pinned_root() {
     }
 }
 
-#[test]
-fn a_report_in_hexadecimal_with_its_chain() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn a_report_in_hexadecimal_with_its_chain() {
+    let folder = test_corpus::folder();
     let mut evidence = read(&folder, "hopperAttestationReport.txt");
     let pem = fs::read_to_string(folder.join("nvidia/hopperCertChain.txt")).unwrap();
     evidence.attach_pem(SlotId::ZERO, &pem).unwrap();

@@ -36,9 +36,8 @@ fn change(evidence: &mut Evidence, request: Code, side: Side, at: usize) {
     }
 }
 
-#[test]
-fn the_failed_check_and_the_exit_code() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn the_failed_check_and_the_exit_code() {
+    let folder = test_corpus::folder();
     let original = capture(&folder, NAME);
     let rows = [
         // The nonce is signed.
@@ -92,9 +91,8 @@ fn the_failed_check_and_the_exit_code() {
     }
 }
 
-#[test]
-fn several_connections_in_one_file() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn several_connections_in_one_file() {
+    let folder = test_corpus::folder();
     let mut evidence = capture(&folder, "meas_all_RAW_v1.2_MCTP");
     evidence.target = "file".to_owned();
     // The second connection measures with the chain that the Requester remembers.
@@ -115,9 +113,8 @@ fn several_connections_in_one_file() {
     assert_eq!(verdicts, [false, true, false]);
 }
 
-#[test]
-fn what_no_key_checked_is_never_listed_as_signed() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn what_no_key_checked_is_never_listed_as_signed() {
+    let folder = test_corpus::folder();
     let mut evidence = capture(&folder, "meas_all_RAW_v1.2_MCTP");
     let exchanges = &mut evidence.recordings[0].exchanges;
     exchanges.retain(|exchange| exchange.request[1] != Code::GET_CERTIFICATE.0);
@@ -128,9 +125,8 @@ fn what_no_key_checked_is_never_listed_as_signed() {
     }
 }
 
-#[test]
-fn request_resynch_does_not_undo_what_was_proven() {
-    let Some(folder) = folder::folder() else { return };
+pub(crate) fn request_resynch_does_not_undo_what_was_proven() {
+    let folder = test_corpus::folder();
     let mut evidence = capture(&folder, NAME);
     let mut last = evidence.recordings[0].exchanges.last().unwrap().clone();
     last.response = Some(vec![0x12, 0x7F, 0x43, 0]);

@@ -1,9 +1,4 @@
 //! Evidence as a live connection makes it, and what its signatures say.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests: a panic is the failure"
-)]
 
 use core::cell::Cell;
 use core::convert::Infallible;

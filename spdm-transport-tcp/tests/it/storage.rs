@@ -1,5 +1,4 @@
 //! The storage bindings: messages in security commands, through a socket.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::time::Duration;
 use std::io::{Read, Write};

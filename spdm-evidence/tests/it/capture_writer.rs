@@ -1,32 +1,19 @@
 //! Captures that are written and read again.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests say what they expect with a panic"
-)]
 
 use core::time::Duration;
 use std::io::{self, ErrorKind, Write};
-use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
+use crate::pcap::{FILE_HEADER_LEN, FORMS, PACKET_HEADER_LEN, at, packets};
 use spdm_evidence::{Capture, CaptureBinding, CaptureForm, CaptureWriter, Direction, Layer, Note};
 
-const FORMS: [CaptureForm; 2] = [CaptureForm::Wireshark, CaptureForm::Dmtf];
 const BINDINGS: [CaptureBinding; 4] =
     [CaptureBinding::Bare, CaptureBinding::Mctp, CaptureBinding::PciDoe, CaptureBinding::Dsp0287];
 const GET_VERSION: [u8; 4] = [0x10, 0x84, 0, 0];
 const VERSION: [u8; 10] = [0x10, 0x04, 0, 0, 0, 2, 0, 0x11, 0, 0x12];
 const RECORD: [u8; 5] = [1, 2, 3, 4, 5];
 
-const FILE_HEADER_LEN: usize = 24;
-const PACKET_HEADER_LEN: usize = 16;
-
 type Message<'m> = (Direction, Layer, &'m [u8]);
-
-fn at(microseconds: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_micros(microseconds)
-}
 
 fn write(form: CaptureForm, binding: CaptureBinding, messages: &[Message<'_>]) -> Vec<u8> {
     let mut writer = CaptureWriter::new(Vec::new(), form, binding).unwrap();
@@ -34,22 +21,6 @@ fn write(form: CaptureForm, binding: CaptureBinding, messages: &[Message<'_>]) -
         writer.write(at(1_700_000_000_123_456), *direction, *layer, message).unwrap();
     }
     writer.finish().unwrap()
-}
-
-/// Link type, and the packets of a little-endian pcap file.
-fn packets(file: &[u8]) -> (u32, Vec<&[u8]>) {
-    let number = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap());
-    let mut packets = Vec::new();
-    let mut at = FILE_HEADER_LEN;
-    while at < file.len() {
-        let len = usize::try_from(number(at + 8)).unwrap();
-        let start = at + PACKET_HEADER_LEN;
-        // The corpus has files that end inside a packet.
-        let Some(packet) = file.get(start..start + len) else { break };
-        packets.push(packet);
-        at = start + len;
-    }
-    (number(20), packets)
 }
 
 #[test]
@@ -221,51 +192,4 @@ fn a_full_disk_is_told() {
     let mut writer = new(FILE_HEADER_LEN + PACKET_HEADER_LEN).unwrap();
     let error = writer.write(at(0), Direction::Sent, Layer::Plain, &GET_VERSION).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StorageFull);
-}
-
-/// The captures of the corpus, or none with a message where it is not at hand.
-fn corpus() -> Vec<PathBuf> {
-    let required = std::env::var("SPDM_CORPUS_REQUIRED").is_ok_and(|value| value == "1");
-    let Some(folder) = std::env::var_os("SPDM_CORPUS").filter(|folder| !folder.is_empty()) else {
-        assert!(!required, "SPDM_CORPUS is required, but not set");
-        println!("skipped: SPDM_CORPUS is not set");
-        return Vec::new();
-    };
-    let entries = std::fs::read_dir(PathBuf::from(folder).join("captures")).unwrap();
-    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "pcap"));
-    assert!(!files.is_empty());
-    files
-}
-
-#[test]
-fn captures_of_the_dmtf_tools_are_written_as_they_are() {
-    for path in corpus() {
-        let file = std::fs::read(&path).unwrap();
-        let (link, original) = packets(&file);
-        let binding = match link {
-            147 => CaptureBinding::Bare,
-            148 => CaptureBinding::Dsp0287,
-            291 => CaptureBinding::Mctp,
-            292 => CaptureBinding::PciDoe,
-            other => unreachable!("link type {other}"),
-        };
-        let capture = Capture::read(&file).unwrap();
-        for form in FORMS {
-            let mut writer = CaptureWriter::new(Vec::new(), form, binding).unwrap();
-            for message in &capture.messages {
-                let sent = message.bytes.get(1).is_some_and(|code| code & 0x80 != 0);
-                let direction = if sent { Direction::Sent } else { Direction::Received };
-                writer.write(at(0), direction, message.layer, &message.bytes).unwrap();
-            }
-            let again = writer.finish().unwrap();
-            let read = Capture::read(&again).unwrap();
-            assert_eq!(read.messages, capture.messages, "{}", path.display());
-            if form == CaptureForm::Dmtf {
-                let discovery = |packet: &&&[u8]| link != 292 || packet.get(2) != Some(&0);
-                let original: Vec<_> = original.iter().filter(discovery).copied().collect();
-                assert_eq!(packets(&again), (link, original), "{}", path.display());
-            }
-        }
-    }
 }

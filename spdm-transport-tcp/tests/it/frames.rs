@@ -1,5 +1,4 @@
 //! Frames as bytes, without sockets.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use spdm_transport::Allowed;
 use spdm_transport::MessageKind::{Plain, Secured};

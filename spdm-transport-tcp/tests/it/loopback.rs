@@ -1,5 +1,4 @@
 //! Both ends over a loopback socket.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use core::net::SocketAddr;
 use core::time::Duration;

@@ -1,5 +1,4 @@
 //! Records of sessions, made here.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect with a panic")]
 
 use spdm_codec::{
     AeadCipherSuite, AlgStructs, Algorithms, Message, Plaintext, SecuredMessage, SpdmVersion,

@@ -1,5 +1,4 @@
 //! What a conversation finds without any negotiation on record.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect with a panic")]
 
 use spdm_codec::{AnyMessage, Code, Handshake};
 use spdm_evidence::{Content, Conversation, FoundMessage, Layer, Origin};

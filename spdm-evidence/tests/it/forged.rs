@@ -1,12 +1,6 @@
 //! Files that an attacker puts together: exchanges of two devices, forged answers, attached chains. Device A
 //! is trusted, device B is not.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests: a panic is the failure"
-)]
-
 use spdm_codec::{BaseAsymAlgo, CapabilityFlags, RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm};

@@ -1,6 +1,4 @@
 //! The asynchronous client against the blocking server and bare sockets.
-#![cfg(feature = "tokio")]
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use core::time::Duration;
 use std::io::{Read, Write};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::process::{corpus, run, status};
+use crate::process::{run, status};
 
 /// Anchors of the sample chains.
 fn captured(corpus: &Path, name: &str, root: &str, more: &str) -> crate::process::Run {
@@ -12,9 +12,8 @@ fn captured(corpus: &Path, name: &str, root: &str, more: &str) -> crate::process
     run(&format!("verify {} --trust {} --at {at} --json {more}", file.display(), root.display()))
 }
 
-#[test]
-fn captures_of_the_reference_implementation() {
-    let Some(corpus) = corpus() else { return };
+pub(crate) fn captures_of_the_reference_implementation() {
+    let corpus = test_corpus::folder();
     for (name, root) in [
         ("ver1.0_TCP_p384_sha384_conn.pcap", "ecp384.der"),
         ("asym_ECDSA_P384_SHA_384_v1.2_DOE_nomut.pcap", "ecp384.der"),
@@ -31,9 +30,8 @@ fn captures_of_the_reference_implementation() {
     }
 }
 
-#[test]
-fn evidence_of_real_hardware() {
-    let Some(corpus) = corpus() else { return };
+pub(crate) fn evidence_of_real_hardware() {
+    let corpus = test_corpus::folder();
     let file = corpus.join("nvidia/gpu_evidence.json");
     let file = file.display();
     let unknown = run(&format!("verify {file} --json"));
@@ -52,9 +50,8 @@ fn evidence_of_real_hardware() {
     }
 }
 
-#[test]
-fn a_report_and_its_chain_in_two_files() {
-    let Some(corpus) = corpus() else { return };
+pub(crate) fn a_report_and_its_chain_in_two_files() {
+    let corpus = test_corpus::folder();
     let report = corpus.join("nvidia/hopperAttestationReport.txt");
     let chain = corpus.join("nvidia/hopperCertChain.txt");
     let line = format!("verify {} --chain {}", report.display(), chain.display());

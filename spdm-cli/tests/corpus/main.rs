@@ -1,0 +1,34 @@
+//! The command over captures, chains and evidence of the corpus.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests say what they expect with a panic"
+)]
+
+mod backend;
+mod chain;
+mod decode;
+mod offline;
+#[path = "../spdm/process.rs"]
+#[expect(dead_code, reason = "the other target uses more of it")]
+mod process;
+#[path = "../spdm/schema.rs"]
+mod schema;
+
+use test_corpus::test;
+
+fn main() {
+    test_corpus::run([
+        test(chain::the_chains_of_the_corpus),
+        test(decode::every_capture_is_the_flow_of_the_manifest),
+        test(decode::evidence_of_real_hardware),
+        test(decode::captures_with_secrets_are_the_flows_of_the_manifest),
+        test(decode::the_wrong_secrets_open_nothing_and_that_is_an_error),
+        test(offline::captures_of_the_reference_implementation),
+        test(offline::evidence_of_real_hardware),
+        test(offline::a_report_and_its_chain_in_two_files),
+        #[cfg(feature = "aws-lc-rs")]
+        test(backend::captures_and_chains_get_the_same_verdict_from_both_backends),
+    ]);
+}

@@ -1,0 +1,15 @@
+//! Evidence, captures and reports that need no sample files.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests say what they expect with a panic"
+)]
+
+mod capture_writer;
+mod conversation;
+mod forged;
+mod formats;
+mod pcap;
+mod recorder;
+mod report;
+mod session;
