@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_emulator::{Device, DeviceConfig};
-use spdm_requester::{AttestationPlan, Connection, Requester, Storage, blocking};
+use spdm_requester::{AttestationPlan, DeviceMemory, Requester, blocking};
 use spdm_transport::{Duration, StdClock, Transport};
 use spdm_transport_tcp::{Framing, Listener, TcpTransport};
 use spdm_x509::{Anchor, Policy, ValidityCheck};
@@ -30,12 +30,10 @@ fn main() -> Result<(), Failure> {
 
     let timeout = Duration::from_secs(5);
     let mut transport = TcpTransport::connect(address.as_str(), Framing::Dsp0287, timeout)?;
-    let (mut message, mut hashes) = ([0; 0x1100], Bank::<Running, 2>::new());
-    let (mut chain, mut record) = ([0; 0x2000], [0; 0x1000]);
-    let mut connection = Connection::default();
-    let storage = Storage::new(&mut message, &mut hashes, &mut connection);
+    let mut memory = DeviceMemory::new(Bank::<Running, 2>::new());
+    let (storage, chain, record) = memory.lend();
     let requester = Requester::new(PROVIDER, storage, transport.limits());
-    let flow = requester.attest(AttestationPlan::new(&policy), &mut chain, &mut record);
+    let flow = requester.attest(AttestationPlan::new(&policy), chain, record);
     let (requester, attested) =
         blocking::run(flow, &mut transport, &StdClock::new()).map_err(|failure| failure.error)?;
 

@@ -19,7 +19,7 @@ use mctp_estack::{Router, Stack};
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_emulator::{Device, DeviceConfig};
-use spdm_requester::{AttestationPlan, Connection, Requester, Storage, nonblocking};
+use spdm_requester::{AttestationPlan, DeviceMemory, Requester, nonblocking};
 use spdm_transport::{AsyncClock, AsyncTransport, Clock, Instant, StdClock};
 use spdm_transport_mctp::AsyncMctpTransport;
 use spdm_transport_mctp::serial::{Deframer, MAX_PACKET, frame, max_frame};
@@ -112,12 +112,10 @@ async fn attest(
 ) -> Result<String, String> {
     let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
     let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::At(TODAY));
-    let (mut message, mut hashes) = ([0; 2048], Bank::<Running, 2>::new());
-    let (mut chain, mut record) = ([0; 8192], [0; 2048]);
-    let mut connection = Connection::default();
-    let storage = Storage::new(&mut message, &mut hashes, &mut connection);
+    let mut memory = DeviceMemory::new(Bank::<Running, 2>::new());
+    let (storage, chain, record) = memory.lend();
     let requester = Requester::new(PROVIDER, storage, transport.limits());
-    let flow = requester.attest(AttestationPlan::new(&policy), &mut chain, &mut record);
+    let flow = requester.attest(AttestationPlan::new(&policy), chain, record);
     let attested = nonblocking::run(flow, transport, &clock).await;
     let (_, attested) = attested.map_err(|failure| failure.error.to_string())?;
     let blocks = attested.measured.iter().flat_map(|measured| measured.record.iter()).count();

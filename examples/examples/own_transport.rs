@@ -12,7 +12,7 @@ use std::time::Instant;
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_emulator::{Device, DeviceConfig};
-use spdm_requester::{Connection, Requester, Storage, blocking};
+use spdm_requester::{DeviceMemory, Requester, blocking};
 use spdm_transport::{Duration, Limits, MessageKind, Received, StdClock, Transport};
 
 /// Every request has a number, and its answer the same: so an answer that comes late is told from that of a later
@@ -74,9 +74,8 @@ fn main() -> Result<(), Box<dyn core::error::Error>> {
 
     let mut transport = Channels { to_device, from_device, number: 0 };
     let clock = StdClock::new();
-    let (mut message, mut hashes) = ([0; 0x1100], Bank::<Running, 2>::new());
-    let mut connection = Connection::default();
-    let storage = Storage::new(&mut message, &mut hashes, &mut connection);
+    let mut memory = DeviceMemory::new(Bank::<Running, 2>::new());
+    let (storage, ..) = memory.lend();
     let requester = Requester::new(PROVIDER, storage, transport.limits());
     let (requester, ()) = blocking::run(requester.negotiate(), &mut transport, &clock)
         .map_err(|failure| failure.error)?;

@@ -2,9 +2,8 @@
 
 use core::fmt;
 
-use crate::digest::Digest;
-use crate::hash::Unsupported;
-use crate::hash_algorithm::HashAlgorithm;
+use crate::algorithm::HashAlgorithm;
+use crate::hash::{Digest, Unsupported};
 use crate::secret::Secret;
 
 /// Why nothing was derived.
@@ -96,7 +95,7 @@ pub trait Kdf: fmt::Debug + Send + Sync {
 }
 
 /// A pre-shared key. One in hardware derives the handshake secret itself.
-pub trait PreSharedKey: fmt::Debug + Send + Sync {
+pub trait PreSharedKey: fmt::Debug {
     /// HKDF-Extract of the key with this salt; `kdf` is the provider's, for keys that are bytes.
     ///
     /// # Errors

@@ -2,9 +2,8 @@
 
 use core::fmt;
 
-use crate::asym_algorithm::AsymAlgorithm;
-use crate::hash_algorithm::HashAlgorithm;
-use crate::verify::Signed;
+use crate::algorithm::{AsymAlgorithm, HashAlgorithm};
+use crate::provider::Signed;
 
 /// Why a key could not sign.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

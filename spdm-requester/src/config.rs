@@ -24,6 +24,11 @@ pub struct Offer {
     pub ct_exponent: u8,
     /// A bound on `DataTransferSize` in bytes, at least 42, where transport and buffer would allow more (1.2).
     pub data_transfer_size: u32,
+    /// Bytes of the longest request that leaves room for the largest announced response: what
+    /// `DataTransferSize` and `MaxSPDMmsgSize` say is the message buffer without them. The 64 of the default
+    /// suffice for everything that an attestation sends; [`Requester::exchange`](crate::Requester::exchange)
+    /// may need more.
+    pub longest_request: usize,
     /// The most that GET_CERTIFICATE asks for at once, in bytes: there are devices that refuse to be asked for
     /// more than 1024, whatever the transport carries.
     pub certificate_length: u32,
@@ -59,6 +64,7 @@ impl Offer {
             capabilities: CapabilityFlags::CHUNK_CAP | CapabilityFlags::LARGE_RESP_CAP,
             ct_exponent: 0,
             data_transfer_size: u32::MAX,
+            longest_request: 64,
             certificate_length: u32::MAX,
             algorithms_block: AlgorithmsBlock::NotRequested,
             measurement_specification: MeasurementSpecification::DMTF,

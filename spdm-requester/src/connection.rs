@@ -12,15 +12,16 @@ mod version;
 use spdm_codec::{
     Algorithms, Capabilities, CapabilityFlags, Certificate, CertificateModel, ChallengeAuth, Code,
     Cx, Decoded, Digests, ErrorResponse, Expected, Header, Measurements, Message, SlotId, SlotKey,
-    SlotMask, SpdmVersion, Version,
+    SlotMask, SpdmVersion, TransferSizes, Version,
 };
 use spdm_crypto::Digest;
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
+use crate::answer::Answer;
 use crate::config::Compat;
 use crate::error::{Error, Misuse};
-use crate::fault::{At, Fault, Stop};
+use crate::error_cell::{At, ErrorCell};
 use crate::negotiated::{Announced, Negotiated};
 use crate::possession::Possession;
 use crate::transcript::{Bench, Transcript, Vca};
@@ -75,10 +76,9 @@ pub struct Connection {
     /// The number of measurement indices, once the peer told.
     indices: Option<u8>,
     /// The request that waits for its answer.
-    pending: Option<Code>,
+    pending: Option<Header>,
     /// LargeResponse was said: the answer is put together from chunks.
     large: bool,
-    pub(crate) fault: Fault,
 }
 
 /// The versions that VERSION listed.
@@ -163,15 +163,6 @@ pub enum MeasurementSignature<'c> {
     },
 }
 
-/// An exchange for the judge.
-#[derive(Clone, Copy)]
-pub(crate) struct Case<'x, 'r, 'c> {
-    pub(crate) request: &'x [u8],
-    pub(crate) response: Untrusted<&'r [u8]>,
-    /// Whose key signatures are checked with.
-    pub(crate) identity: Option<&'x Identity<'c>>,
-}
-
 impl Default for Connection {
     fn default() -> Self {
         Self::new(0)
@@ -201,34 +192,53 @@ impl Connection {
             indices: None,
             pending: None,
             large: false,
-            fault: Fault::new(),
         }
     }
 
-    /// Bears named faults of old devices.
+    /// Enables workarounds for known non-conforming devices.
     #[must_use]
     pub const fn with_compat(mut self, compat: Compat) -> Self {
         self.compat = compat;
         self
     }
 
-    /// Starts over, before GET_VERSION.
+    /// Starts over, before GET_VERSION. What stays is what the caller or the transport decided; a new field
+    /// does not compile before it is said here what becomes of it.
     pub(crate) fn forget(&mut self) {
-        self.stage = Stage::NotStarted;
-        self.versions = VersionSet::default();
-        self.version = SpdmVersion::V1_0;
-        self.requester = Announced::NOTHING;
-        self.responder = Announced::NOTHING;
-        self.negotiated = None;
-        self.vca.clear();
-        self.m1.reset();
-        self.l1.reset();
-        self.challenged = false;
-        self.slots.fill(Slot::default());
-        self.supported = None;
-        self.indices = None;
-        self.pending = None;
-        self.large = false;
+        let Self {
+            padding: _,
+            compat: _,
+            stage,
+            versions,
+            version,
+            requester,
+            responder,
+            negotiated,
+            vca,
+            m1,
+            l1,
+            challenged,
+            slots,
+            supported,
+            indices,
+            pending,
+            large,
+        } = self;
+        *stage = Stage::NotStarted;
+        *versions = VersionSet::default();
+        *version = SpdmVersion::V1_0;
+        *requester = Announced::NOTHING;
+        *responder = Announced::NOTHING;
+        *negotiated = None;
+        vca.clear();
+        m1.reset();
+        l1.reset();
+        *challenged = false;
+        slots.fill(Slot::default());
+        *supported = None;
+        *indices = None;
+        *pending = None;
+        *large = false;
     }
 
     /// A connection whose negotiation is not on record, but known to the caller. Only measurements of 1.0
@@ -271,6 +281,16 @@ impl Connection {
     /// The version that the requests have: 1.0 before GET_CAPABILITIES was answered.
     pub(crate) const fn version(&self) -> SpdmVersion {
         self.version
+    }
+
+    /// What GET_CAPABILITIES said that the Requester receives, from 1.2 on.
+    pub(crate) const fn announced_sizes(&self) -> Option<TransferSizes> {
+        self.requester.sizes
+    }
+
+    /// Whether a request waits for its answer.
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.pending.is_some()
     }
 
     /// Whether messages may travel in chunks.
@@ -326,15 +346,19 @@ impl Connection {
     /// # Errors
     /// [`Misuse`] where these bytes are not a request or may not be sent at this stage; then nothing changes.
     pub fn sent(&mut self, request: &[u8]) -> Result<(), Error> {
-        self.send(request).map_err(|stop| self.fault.error(stop))
+        ErrorCell::by_value(|errors| self.send(errors, errors.peek_request(request)?))
     }
 
-    pub(crate) fn send(&mut self, request: &[u8]) -> Result<(), Stop> {
-        let header = self.peek_request(request)?;
+    /// [`Self::sent`] for a request whose header was read.
+    pub(crate) fn send<'f>(
+        &mut self,
+        errors: &'f ErrorCell,
+        header: Header,
+    ) -> Result<(), &'f Error> {
         let stage = match header.code {
             Code::GET_VERSION => {
                 self.forget();
-                self.pending = Some(header.code);
+                self.pending = Some(header);
                 return Ok(());
             }
             Code::GET_CAPABILITIES => Stage::AfterVersion,
@@ -342,14 +366,17 @@ impl Connection {
             _ => Stage::Negotiated,
         };
         if stage != self.stage || !header.code.is_request() {
-            return Err(self.fault.order(header.code));
+            return Err(errors.order(header.code));
+        }
+        if let Some(pending) = self.pending {
+            return Err(errors.misuse(Misuse::Unanswered { request: pending.code }));
         }
         // Without the negotiation on record, only measurements can be judged.
         let presumed = self.stage == Stage::Negotiated && self.vca.as_bytes().is_empty();
         if presumed && header.code != Code::GET_MEASUREMENTS {
-            return Err(self.fault.order(header.code));
+            return Err(errors.order(header.code));
         }
-        self.pending = Some(header.code);
+        self.pending = Some(header);
         self.large = false;
         if header.code != Code::GET_MEASUREMENTS {
             self.l1.reset();
@@ -394,97 +421,110 @@ impl Connection {
         response: Untrusted<&'r [u8]>,
         identity: Option<&Identity<'c>>,
     ) -> Result<Verdict<'r, 'c>, Error> {
-        let case = Case { request, response, identity };
-        self.judge(bench, &case).map_err(|stop| self.fault.error(stop))
+        ErrorCell::by_value(|errors| {
+            let asked = errors.peek_request(request)?.code;
+            let header = errors.peek(response)?;
+            if self.pending.is_none_or(|pending| pending.code != asked) {
+                return Err(errors.order(asked));
+            }
+            self.accept_answer(errors, bench, &Answer { request, response, header }, identity)
+        })
     }
 
-    pub(crate) fn judge<'r, 'c>(
+    /// [`Self::accept`] for an answer whose headers were read.
+    pub(crate) fn accept_answer<'f, 'r, 'c>(
         &mut self,
+        errors: &'f ErrorCell,
         bench: &mut Bench<'_>,
-        case: &Case<'_, 'r, 'c>,
-    ) -> Result<Verdict<'r, 'c>, Stop> {
-        let Case { request, response, .. } = *case;
-        let code = self.peek_request(request)?.code;
-        let header = self.fault.peek(response)?;
-        if self.pending != Some(code) {
-            return Err(self.fault.order(code));
+        answer: &Answer<'_, 'r>,
+        identity: Option<&Identity<'c>>,
+    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+        // `send` has taken the request, and nothing has answered it yet. Otherwise nothing can be an answer.
+        let asked = self.pending.ok_or_else(|| errors.unfinished())?;
+        if answer.header.code == Code::ERROR {
+            return self.accept_error(errors, asked, answer.response).map(Verdict::Error);
         }
-        if header.code == Code::ERROR {
-            return self.accept_error(request, response).map(Verdict::Error);
-        }
-        self.check_size(header, response)?;
-        let verdict = self.accept_answer(bench, code, case);
+        self.check_size(errors, answer)?;
+        let verdict = self.accept_message(errors, bench, asked.code, answer, identity);
         if verdict.is_ok() {
             (self.pending, self.large) = (None, false);
         }
         verdict
     }
 
-    /// The judges of the single messages are never inlined: each writes its verdict, which is large, in its
+    /// The functions for the single messages are never inlined: each writes its verdict, which is large, in its
     /// place, and nothing copies it.
-    fn accept_answer<'r, 'c>(
+    fn accept_message<'f, 'r, 'c>(
         &mut self,
+        errors: &'f ErrorCell,
         bench: &mut Bench<'_>,
-        code: Code,
-        case: &Case<'_, 'r, 'c>,
-    ) -> Result<Verdict<'r, 'c>, Stop> {
-        match code {
-            Code::GET_VERSION => self.accept_version(case),
-            Code::GET_CAPABILITIES => self.accept_capabilities(case),
-            Code::NEGOTIATE_ALGORITHMS => self.accept_algorithms(case),
-            Code::GET_DIGESTS => self.accept_digests(bench, case),
-            Code::GET_CERTIFICATE => self.accept_certificate(bench, case),
-            Code::CHALLENGE => self.accept_challenge_auth(bench, case),
-            Code::GET_MEASUREMENTS => self.accept_measurements(bench, case),
-            _ => self.accept_other(code, self.fault.peek(case.response)?),
+        asked: Code,
+        answer: &Answer<'_, 'r>,
+        identity: Option<&Identity<'c>>,
+    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+        match asked {
+            Code::GET_VERSION => self.accept_version(errors, answer),
+            Code::GET_CAPABILITIES => self.accept_capabilities(errors, answer),
+            Code::NEGOTIATE_ALGORITHMS => self.accept_algorithms(errors, answer),
+            Code::GET_DIGESTS => self.accept_digests(errors, bench, answer),
+            Code::GET_CERTIFICATE => self.accept_certificate(errors, bench, answer),
+            Code::CHALLENGE => self.accept_challenge_auth(errors, bench, answer, identity),
+            Code::GET_MEASUREMENTS => self.accept_measurements(errors, bench, answer, identity),
+            _ => self.accept_other(errors, asked, answer.header),
         }
     }
 
     /// From 1.2 on the Requester announces the largest message it takes. How much of it comes at once is not
     /// for the judge to see: a live requester lends its transport no larger place.
-    fn check_size(&self, header: Header, response: Untrusted<&[u8]>) -> Result<(), Stop> {
+    fn check_size<'f>(
+        &self,
+        errors: &'f ErrorCell,
+        answer: &Answer<'_, '_>,
+    ) -> Result<(), &'f Error> {
         let Some(sizes) = self.requester.sizes else { return Ok(()) };
-        let len = response.into_inner_less_safe().len().saturating_sub(self.answer_padding());
+        let len = answer.response.into_inner_less_safe().len();
+        let len = len.saturating_sub(self.answer_padding());
         let most = u64::from(sizes.max_spdm_msg_size);
         if u64::try_from(len).is_ok_and(|len| len <= most) {
             return Ok(());
         }
-        let message = header.code.name().unwrap_or("message");
+        let message = answer.header.code.name().unwrap_or("message");
         let at = At(message, "MaxSPDMmsgSize");
-        Err(self.fault.value(&at, &Expected::AtMost(most), len))
+        Err(errors.value(&at, &Expected::AtMost(most), len))
     }
 
     /// How many bytes may follow the answer: none where LargeMessageSize told how long it is.
-    const fn answer_padding(&self) -> usize {
+    pub(crate) const fn answer_padding(&self) -> usize {
         if self.large { 0 } else { self.padding }
     }
 
     #[inline(never)]
-    fn accept_other<'r, 'c>(&self, request: Code, header: Header) -> Result<Verdict<'r, 'c>, Stop> {
+    fn accept_other<'f, 'r, 'c>(
+        &self,
+        errors: &'f ErrorCell,
+        request: Code,
+        header: Header,
+    ) -> Result<Verdict<'r, 'c>, &'f Error> {
         let message = request.response().name().unwrap_or("message");
         if header.version != self.version.to_byte() {
             let expected = Expected::Exactly(self.version.to_byte().into());
-            return Err(self.fault.value(&At(message, "SPDMVersion"), &expected, header.version));
+            return Err(errors.value(&At(message, "SPDMVersion"), &expected, header.version));
         }
         if header.code != request.response() {
             let expected = Expected::Exactly(request.response().0.into());
             let at = At(message, "RequestResponseCode");
-            return Err(self.fault.value(&at, &expected, header.code.0));
+            return Err(errors.value(&at, &expected, header.code.0));
         }
         Ok(Verdict::Other(header))
     }
 
     /// Decodes our own request.
-    fn request<'a, M: Message<'a>>(
+    fn request<'f, 'a, M: Message<'a>>(
         &self,
+        errors: &'f ErrorCell,
         bytes: &'a [u8],
         version: SpdmVersion,
-    ) -> Result<Decoded<'a, M>, Stop> {
-        self.fault.decode_request(bytes, &Cx::new(version).with_padding(self.padding))
-    }
-
-    /// The header of our own request.
-    fn peek_request(&self, bytes: &[u8]) -> Result<Header, Stop> {
-        Header::peek(Untrusted::new(bytes)).map_err(|error| self.fault.request_error(&error))
+    ) -> Result<Decoded<'a, M>, &'f Error> {
+        errors.decode_request(bytes, &Cx::new(version).with_padding(self.padding))
     }
 }

@@ -174,6 +174,8 @@ pub enum Buffer {
     Message,
     /// For the certificate chain.
     Chain,
+    /// For the response of a single exchange.
+    Response,
     /// For the measurement record.
     Record,
 }
@@ -185,6 +187,17 @@ pub enum Misuse {
     /// The request may not be sent in this state.
     Order {
         /// The request.
+        request: Code,
+    },
+    /// The request has an operation of its own, or changes the state of the connection: it cannot be sent by
+    /// [`Requester::exchange`](crate::Requester::exchange).
+    OwnOperation {
+        /// The request.
+        request: Code,
+    },
+    /// Another request was sent before this one was answered.
+    Unanswered {
+        /// The request that still waits for its answer.
         request: Code,
     },
     /// The version of GET_CAPABILITIES is unknown or was not in VERSION.
@@ -360,6 +373,7 @@ impl fmt::Display for Buffer {
         f.write_str(match self {
             Self::Message => "messages",
             Self::Chain => "the certificate chain",
+            Self::Response => "the response",
             Self::Record => "the measurement record",
         })
     }
@@ -369,6 +383,10 @@ impl fmt::Display for Misuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Order { request } => write!(f, "{request} may not be sent in this state"),
+            Self::OwnOperation { request } => {
+                write!(f, "{request} cannot be sent as a single exchange")
+            }
+            Self::Unanswered { request } => write!(f, "{request} was not answered yet"),
             Self::Version { byte } => {
                 write!(f, "the device did not announce the requested version {byte:#04x}")
             }

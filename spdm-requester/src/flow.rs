@@ -3,14 +3,14 @@
 use core::fmt;
 use core::time::Duration;
 
-use spdm_transport::{Instant, Received};
-use spdm_untrusted::Untrusted;
+use spdm_transport::{Instant, MessageKind, Received};
 
+use crate::core::Core;
 use crate::error::Error;
-use crate::exchange::{Arrival, Exchange, Outgoing, Stage};
-use crate::fault::Stop;
-use crate::operation::{Ask, Next, Operation, Phase};
-use crate::requester::{Core, Fresh, REQUEST_AREA, Requester};
+use crate::error_cell::ErrorCell;
+use crate::operation::{Operation, Phase};
+use crate::requester::{Fresh, Requester};
+use crate::transaction::{State, ToSend, Transaction};
 
 /// An operation under way.
 ///
@@ -43,23 +43,24 @@ use crate::requester::{Core, Fresh, REQUEST_AREA, Requester};
 /// ```
 pub struct Flow<'a, O> {
     core: Core<'a>,
-    exchange: Exchange,
+    transaction: Transaction,
     operation: O,
-    failed: Option<Stop>,
+    /// What ended the flow, once something did.
+    errors: ErrorCell,
 }
 
 impl<O> Flow<'_, O> {
     /// Why the flow failed, if it did.
     #[must_use]
     pub fn error(&self) -> Option<Error> {
-        self.failed.map(|stop| self.core.connection.fault.error(stop))
+        self.errors.get().copied()
     }
 }
 
 impl<O> fmt::Debug for Flow<'_, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Flow")
-            .field("exchange", &self.exchange)
+            .field("transaction", &self.transaction)
             .field("failed", &self.error())
             .finish_non_exhaustive()
     }
@@ -67,10 +68,13 @@ impl<O> fmt::Debug for Flow<'_, O> {
 
 /// The requester after a failure.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "the connection lives or it does not")]
+#[non_exhaustive]
 pub enum Recovered<'a, P> {
     /// The peer merely refused: the requester is where it was.
     Kept(Requester<'a, P>),
+    /// The session that the operation ran in is over; the connection and its other sessions are as before. No
+    /// operation runs in a session yet.
+    SessionLost(Requester<'a, P>),
     /// The connection is lost: negotiate again.
     Fresh(Requester<'a, Fresh>),
 }
@@ -80,7 +84,7 @@ impl<'a, P> Recovered<'a, P> {
     #[must_use]
     pub fn restart(self) -> Requester<'a, Fresh> {
         match self {
-            Self::Kept(requester) => requester.restart(),
+            Self::Kept(requester) | Self::SessionLost(requester) => requester.restart(),
             Self::Fresh(requester) => requester,
         }
     }
@@ -124,7 +128,7 @@ pub enum Step<'f, 'a, O> {
 #[derive(Debug)]
 pub struct Transmit<'f, 'a, O> {
     flow: &'f mut Flow<'a, O>,
-    out: Outgoing,
+    out: ToSend,
 }
 
 /// The right to hand in one response.
@@ -136,7 +140,7 @@ pub struct Receive<'f, 'a, O> {
 
 impl<'a, O: Operation> Flow<'a, O> {
     pub(crate) const fn new(core: Core<'a>, operation: O) -> Self {
-        Self { core, exchange: Exchange::new(), operation, failed: None }
+        Self { core, transaction: Transaction::new(), operation, errors: ErrorCell::new() }
     }
 
     /// What is to be done at `now`.
@@ -144,92 +148,95 @@ impl<'a, O: Operation> Flow<'a, O> {
     /// # Errors
     /// Any [`Error`]; the same again on every later call.
     pub fn poll(&mut self, now: Instant) -> Result<Step<'_, 'a, O>, Error> {
-        match self.prepare(now) {
-            Ok(()) => Ok(self.step()),
-            Err(stop) => Err(self.core.connection.fault.error(stop)),
+        self.prepare(now);
+        match self.errors.get() {
+            Some(error) => Err(*error),
+            None => Ok(self.ready()),
         }
     }
 
-    /// Gets the next step ready. A driver that hands the flow back at the end has no use for the error before.
-    pub(crate) fn prepare(&mut self, now: Instant) -> Result<(), Stop> {
-        if let Some(stop) = self.failed {
-            return Err(stop);
-        }
-        let advanced = self.advance(now);
-        self.keep(advanced)
-    }
-
-    /// The step that is ready.
-    pub(crate) const fn step(&mut self) -> Step<'_, 'a, O> {
-        match self.exchange.stage {
-            Stage::Send(out) => Step::Transmit(Transmit { flow: self, out }),
-            Stage::Receive { deadline } => Step::Receive(Receive { flow: self, deadline }),
-            Stage::Wait(wait) => Step::Wait { until: wait.until },
-            Stage::Done | Stage::Idle => Step::Done,
+    /// The next step; `None` once the flow has failed. For drivers that hand the flow back at the end, and have
+    /// no use for the error before.
+    pub(crate) fn step(&mut self, now: Instant) -> Option<Step<'_, 'a, O>> {
+        self.prepare(now);
+        match self.errors.get() {
+            Some(_) => None,
+            None => Some(self.ready()),
         }
     }
 
-    fn advance(&mut self, now: Instant) -> Result<(), Stop> {
-        while self.exchange.stage == Stage::Idle {
-            if let Err(stop) = self.begin() {
-                self.pass_over(stop)?;
+    const fn ready(&mut self) -> Step<'_, 'a, O> {
+        match self.transaction.state {
+            State::Send(out) => Step::Transmit(Transmit { flow: self, out }),
+            State::Receive { deadline } => Step::Receive(Receive { flow: self, deadline }),
+            State::Wait(wait) => Step::Wait { until: wait.until },
+            State::Done | State::Idle => Step::Done,
+        }
+    }
+
+    fn prepare(&mut self, now: Instant) {
+        while self.is_well() && self.transaction.state == State::Idle {
+            if self.begin().is_err() {
+                self.pass_over();
             }
         }
-        self.exchange.advance(&mut self.core, now)
+        if self.is_well() && self.transaction.advance(&self.errors, &mut self.core, now).is_err() {
+            self.fail();
+        }
+    }
+
+    fn is_well(&self) -> bool {
+        self.errors.get().is_none()
     }
 
     /// Encodes the next request, once.
-    fn begin(&mut self) -> Result<(), Stop> {
-        let Self { core, exchange, operation, .. } = self;
-        let (room, sizes) = (core.room(core.connection.version()), core.sizes());
-        let ask = Ask {
-            connection: core.connection,
-            provider: &core.provider,
-            offer: &core.offer,
-            room,
-            sizes,
-            message_len: core.message.len(),
-        };
-        let area = core.message.get_mut(..REQUEST_AREA).unwrap_or_default();
-        let len = operation.request(&ask, area)?;
-        exchange.begin(core, len)
-    }
-
-    /// Whether an answer may still come.
-    pub(crate) const fn awaits_answer(&self) -> bool {
-        matches!(self.exchange.stage, Stage::Receive { .. })
-    }
-
-    /// Errors are sticky.
-    fn keep(&mut self, result: Result<(), Stop>) -> Result<(), Stop> {
-        result.inspect_err(|stop| self.fail(*stop))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn fail(&mut self, stop: Stop) {
-        self.failed = Some(stop);
-        self.operation.stopped(&self.core.connection.fault.error(stop));
-        self.operation.failed();
+    fn begin(&mut self) -> Result<(), &Error> {
+        let Self { core, transaction, operation, errors } = self;
+        let (ask, out) = core.ask(errors)?;
+        let len = operation.request(&ask, out)?;
+        transaction.begin(errors, core, len)
     }
 
     /// An operation may go on without what the device refuses. It makes another step then: there are as many of them
     /// as it has steps, so that no loop is endless.
     #[cold]
     #[inline(never)]
-    fn pass_over(&mut self, stop: Stop) -> Result<(), Stop> {
-        let error = self.core.connection.fault.error(stop);
-        if !error.is_refusal() {
-            return Err(stop);
+    fn pass_over(&mut self) {
+        // `begin` or `receive` returned an error, so there is one.
+        let Some(error) = self.errors.take() else { return };
+        if error.is_refusal() {
+            let (mut env, ..) = self.core.split(&self.errors, 0);
+            match self.operation.refused(&mut env, &error) {
+                Ok(Some(next)) => return self.transaction.proceed(next),
+                Ok(None) => {}
+                // Another error is in the cell now.
+                Err(_) => return self.fail(),
+            }
         }
-        let (mut judge, ..) = self.core.split(0)?;
-        let next = self.operation.refused(&mut judge, &error)?;
-        self.exchange.answered(match next {
-            None => return Err(stop),
-            Some(Next::Again) => Stage::Idle,
-            Some(Next::Done) => Stage::Done,
-        });
-        Ok(())
+        self.errors.stop(error);
+        self.fail();
+    }
+
+    /// Tells the operation of the error that ends it.
+    #[cold]
+    #[inline(never)]
+    fn fail(&mut self) {
+        if let Some(error) = self.errors.get() {
+            self.operation.stopped(error);
+        }
+        self.operation.failed();
+    }
+
+    /// Whether an answer may still come.
+    pub(crate) const fn awaits_answer(&self) -> bool {
+        matches!(self.transaction.state, State::Receive { .. })
+    }
+
+    /// A response is in the receive area. What is wrong with it ends the flow.
+    fn received(&mut self, now: Instant, received: Received) {
+        if self.receive(now, received).is_err() {
+            self.pass_over();
+        }
     }
 
     /// The operation, before its first request.
@@ -237,15 +244,26 @@ impl<'a, O: Operation> Flow<'a, O> {
         &mut self.operation
     }
 
-    fn arrived(&mut self, now: Instant, received: Received) -> Result<(), Stop> {
-        let taken = self.receive(now, received).or_else(|stop| self.pass_over(stop));
-        self.keep(taken)
+    fn receive(&mut self, now: Instant, received: Received) -> Result<(), &Error> {
+        let Self { core, transaction, operation, errors } = self;
+        let (mut env, settings, buffers) = core.split(errors, transaction.request_len());
+        if let Some(answer) = transaction.receive(&mut env, settings, buffers, now, received)? {
+            transaction.proceed(operation.answered(&mut env, &answer)?);
+        }
+        Ok(())
     }
 
-    fn timed_out(&mut self) -> Result<(), Stop> {
-        let Self { core, exchange, .. } = self;
-        let expired = exchange.expired(core);
-        self.keep(expired)
+    /// No response came in time.
+    fn expired(&mut self) {
+        let Self { core, transaction, errors, .. } = self;
+        if transaction.expired(errors, &core.settings.bounds).is_err() {
+            self.fail();
+        }
+    }
+
+    /// What a token returns to its caller.
+    fn outcome(&self) -> Result<(), Error> {
+        self.errors.get().map_or(Ok(()), |error| Err(*error))
     }
 
     /// The requester in its new phase, and what the operation brought.
@@ -268,72 +286,60 @@ impl<'a, O: Operation> Flow<'a, O> {
         self,
         error: impl FnOnce(Error) -> E,
     ) -> Result<(Requester<'a, O::Phase>, O::Output), Failure<'a, O::Phase, E>> {
-        let Self { core, exchange, mut operation, failed } = self;
-        let fault = &core.connection.fault;
-        let result = match failed {
-            Some(stop) => Err(stop),
-            None => match exchange.finish(fault) {
-                Ok(()) => operation.finish(fault),
-                Err(stop) => {
-                    operation.failed();
-                    Err(stop)
-                }
-            },
+        let Self { core, transaction, mut operation, errors } = self;
+        let result = match (errors.get(), transaction.finish(&errors)) {
+            (Some(error), _) => Err(error),
+            (None, Ok(())) => operation.finish(&errors),
+            (None, Err(error)) => {
+                operation.failed();
+                Err(error)
+            }
         };
         let phase = O::Phase::of(core.connection);
-        let stop = match (result, phase) {
+        let reason = match (result, phase) {
             (Ok(output), Some(phase)) => return Ok((Requester { core, phase }, output)),
-            (Ok(_), None) => fault.unfinished(),
-            (Err(stop), _) => stop,
+            (Ok(_), None) => errors.unfinished(),
+            (Err(error), _) => error,
         };
-        let reason = fault.error(stop);
-        let requester = match O::Phase::of(core.connection).filter(|_| reason.is_refusal()) {
+        let kept = reason.is_refusal() && !core.connection.is_waiting();
+        let requester = match O::Phase::of(core.connection).filter(|_| kept) {
             Some(phase) => Recovered::Kept(Requester { core, phase }),
-            None => Recovered::Fresh(core.into_fresh()),
+            None => Recovered::Fresh(Requester::fresh(core)),
         };
-        Err(Failure { error: error(reason), requester })
+        Err(Failure { error: error(*reason), requester })
     }
 
     /// Gives the operation up; the connection is lost with it.
     #[must_use]
     pub fn abandon(mut self) -> Requester<'a, Fresh> {
         self.operation.failed();
-        self.core.into_fresh()
-    }
-
-    fn receive(&mut self, now: Instant, received: Received) -> Result<(), Stop> {
-        let Self { core, exchange, operation, .. } = self;
-        let Arrival::Response(place) = exchange.receive(core, now, received)? else {
-            return Ok(());
-        };
-        let (mut judge, request, area) = core.split(exchange.request_len())?;
-        let response = Untrusted::new(area.get(place).unwrap_or_default());
-        let next = operation.accept(&mut judge, request, response)?;
-        exchange.answered(match next {
-            Next::Again => Stage::Idle,
-            Next::Done => Stage::Done,
-        });
-        Ok(())
+        Requester::fresh(self.core)
     }
 }
 
 impl<O: Operation> Transmit<'_, '_, O> {
+    /// How the transport has to mark the message.
+    #[must_use]
+    pub const fn kind(&self) -> MessageKind {
+        MessageKind::Plain
+    }
+
     /// The message, the same for each retry.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.flow.exchange.message(&self.out, &self.flow.core)
+        self.flow.transaction.message(&self.out, self.flow.core.message)
     }
 
     /// How long handing the message over may take: the transport's round trip.
     #[must_use]
     pub const fn timeout(&self) -> Duration {
-        self.flow.core.limits.round_trip
+        self.flow.core.settings.limits.round_trip
     }
 
     /// The message was handed over at `now`.
     pub fn sent(self, now: Instant) {
-        let Flow { core, exchange, .. } = self.flow;
-        exchange.sent(now, core);
+        let Flow { core, transaction, .. } = self.flow;
+        transaction.sent(now, core);
     }
 }
 
@@ -341,9 +347,10 @@ impl<O: Operation> Receive<'_, '_, O> {
     /// Where the transport writes the response.
     #[must_use]
     pub fn buffer(&mut self) -> &mut [u8] {
-        let Flow { core, exchange, .. } = &mut *self.flow;
-        let area = exchange.receive_area(core);
-        core.message.get_mut(area).unwrap_or_default()
+        let Flow { core, transaction, .. } = &mut *self.flow;
+        let behind = core.message.get_mut(transaction.request_len()..).unwrap_or_default();
+        let place = transaction.place(&core.settings, behind.len());
+        behind.get_mut(place).unwrap_or_default()
     }
 
     /// Until when the response is worth waiting for.
@@ -358,24 +365,28 @@ impl<O: Operation> Receive<'_, '_, O> {
     /// Any [`Error`]; it is sticky.
     pub fn received(self, now: Instant, received: Received) -> Result<(), Error> {
         let Receive { flow, .. } = self;
-        flow.arrived(now, received).map_err(|stop| flow.core.connection.fault.error(stop))
+        flow.received(now, received);
+        flow.outcome()
     }
 
-    pub(crate) fn arrived(self, now: Instant, received: Received) -> Result<(), Stop> {
-        self.flow.arrived(now, received)
+    /// [`Self::received`] for drivers that see what is wrong from the next step.
+    pub(crate) fn take(self, now: Instant, received: Received) {
+        self.flow.received(now, received);
     }
 
-    /// No response came in time, and none will be handed in later: the transport gave the exchange up. The
+    /// No response came in time, and none will be handed in later: the transport gave the transaction up. The
     /// same message is sent again where [`Bounds::resends`](crate::Bounds::resends) allows it.
     ///
     /// # Errors
     /// [`Error::Timeout`] where it does not; it is sticky.
     pub fn expired(self) -> Result<(), Error> {
         let Receive { flow, .. } = self;
-        flow.timed_out().map_err(|stop| flow.core.connection.fault.error(stop))
+        flow.expired();
+        flow.outcome()
     }
 
-    pub(crate) fn timed_out(self) -> Result<(), Stop> {
-        self.flow.timed_out()
+    /// [`Self::expired`] for drivers that see from the next step whether that ends the flow.
+    pub(crate) fn give_up(self) {
+        self.flow.expired();
     }
 }

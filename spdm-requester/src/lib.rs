@@ -20,13 +20,12 @@
 //!
 //! ```
 //! use spdm_crypto::{Bank, rustcrypto::{PROVIDER, Running}};
-//! use spdm_requester::{Connection, Requester, RunError, Storage, blocking};
+//! use spdm_requester::{DeviceMemory, Requester, RunError, blocking};
 //! use spdm_transport::{Clock, Transport};
 //!
 //! fn version_of<T: Transport, C: Clock>(device: &mut T, clock: &C) -> Result<(), RunError<T::Error>> {
-//!     let (mut message, mut hashes) = ([0; 4096], Bank::<Running, 2>::new());
-//!     let mut connection = Connection::default();
-//!     let storage = Storage::new(&mut message, &mut hashes, &mut connection);
+//!     let mut memory = DeviceMemory::new(Bank::<Running, 2>::new());
+//!     let (storage, ..) = memory.lend();
 //!     let requester = Requester::new(PROVIDER, storage, device.limits());
 //!     let (requester, ()) =
 //!         blocking::run(requester.negotiate(), device, clock).map_err(|failure| failure.error)?;
@@ -40,43 +39,49 @@
 #[cfg(test)]
 extern crate std;
 
+mod answer;
 pub mod blocking;
 mod chain_cache;
 mod check;
 mod config;
 mod connection;
+mod core;
+mod device_memory;
+mod env;
 mod error;
-mod exchange;
-mod fault;
+mod error_cell;
 mod flow;
 mod negotiated;
 pub mod nonblocking;
 mod observer;
 mod operation;
-mod operations;
 mod possession;
 mod requester;
+mod run_result;
 mod sink;
 mod summary;
+mod transaction;
 mod transcript;
 mod verified;
 
-pub use blocking::{Outcome, RunError};
+pub use self::core::Storage;
 pub use chain_cache::{ChainCache, KnownChain};
 pub use check::{AttestationCheck, CheckStatus};
 pub use config::{Bounds, Compat, Offer, Timing};
 pub use connection::{Connection, MeasurementSignature, Stage, Verdict, VersionSet};
+pub use device_memory::DeviceMemory;
 pub use error::{Bound, Buffer, Error, Incompatible, Misbehaviour, Misuse, Refusal, Violation};
 pub use flow::{Failure, Flow, Receive, Recovered, Step, Transmit};
 pub use negotiated::{Announced, Negotiated, Selected};
 pub use observer::{ChainOrigin, Observation, Observer, SignedParts};
-pub use operation::Operation;
-pub use operations::{
+pub use operation::{
     Attest, AttestationPlan, Attested, Challenge, Examine, Examined, FetchChain, GetDigests,
-    KeySource, Measure, Measured, Negotiate, Recognize, Requirement, Selection, SlotChoice,
+    KeySource, Measure, Measured, Negotiate, Operation, Recognize, Requirement, Selection,
+    SingleExchange, SlotChoice,
 };
 pub use possession::{Possession, Proof};
-pub use requester::{Fresh, Requester, Storage};
+pub use requester::{Fresh, Requester};
+pub use run_result::{RunError, RunResult};
 pub use sink::{Exchange, Sink};
 pub use summary::{SummaryAgreement, SummaryHash, summary_of};
 pub use transcript::Bench;

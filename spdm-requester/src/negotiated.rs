@@ -8,8 +8,8 @@ use spdm_codec::{
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 use spdm_x509::{CertModel, ChainContext, Identity};
 
-use crate::error::{Incompatible, Misuse};
-use crate::fault::{Fault, Stop};
+use crate::error::{Error, Incompatible, Misuse};
+use crate::error_cell::ErrorCell;
 
 /// What one side announced: GET_CAPABILITIES or CAPABILITIES, reduced to the bits that the version defines.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -141,21 +141,21 @@ impl Negotiated {
     ///
     /// # Errors
     /// [`Misuse::Identity`] where it was not.
-    pub(crate) fn check_identity(
+    pub(crate) fn check_identity<'f>(
         &self,
-        fault: &Fault,
+        errors: &'f ErrorCell,
         identity: &Identity<'_>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), &'f Error> {
         let version = match identity {
             Identity::Chain(chain) => chain.context().version == self.version,
             Identity::Key(_) => true,
         };
-        let asym = self.asym().map_err(|error| fault.incompatible(error))?;
-        let hash = self.hash().map_err(|error| fault.incompatible(error))?;
+        let asym = self.asym().map_err(|error| errors.incompatible(error))?;
+        let hash = self.hash().map_err(|error| errors.incompatible(error))?;
         if version && identity.asym() == asym && identity.hash() == hash {
             return Ok(());
         }
-        Err(fault.misuse(Misuse::Identity))
+        Err(errors.misuse(Misuse::Identity))
     }
 
     /// How OpaqueData of CHALLENGE_AUTH and MEASUREMENTS is to be read.

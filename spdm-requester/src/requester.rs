@@ -1,181 +1,29 @@
-//! The requester and its two phases.
+//! The requester, its two phases, and the operations that start in each.
 
 use core::fmt;
 
-use spdm_codec::{
-    CapabilityFlags, Chunk, Code, MIN_DATA_TRANSFER_SIZE, MeasurementAttributes,
-    MeasurementSummary, NONCE_LEN, RequesterNonce, SlotId, SpdmVersion, TransferSizes,
-};
-use spdm_crypto::{HashBank, Provider};
+use spdm_codec::{MeasurementAttributes, MeasurementSummary, NONCE_LEN, RequesterNonce, SlotId};
+use spdm_crypto::Provider;
 use spdm_transport::Limits;
 use spdm_x509::Identity;
 
 use crate::chain_cache::ChainCache;
 use crate::config::{Bounds, Compat, Offer, Timing};
 use crate::connection::Connection;
-use crate::error::{Bound, Error, Incompatible, Misuse};
-use crate::fault::{Fault, Stop};
+use crate::core::{Core, Storage};
+use crate::error::Error;
 use crate::flow::Flow;
 use crate::negotiated::Negotiated;
-use crate::operation::Judge;
-use crate::operations::{
+use crate::operation::{
     Attest, AttestationPlan, Challenge, Examine, FetchChain, GetDigests, KeySource, Measure,
     Negotiate, Recognize, Selection,
 };
 use crate::sink::Sink;
 
-/// Room for the longest request at the start of [`Storage::message`], in bytes.
-pub(crate) const REQUEST_AREA: usize = 64;
-
-/// Memory that a requester works in, lent by the caller.
-#[non_exhaustive]
-pub struct Storage<'a> {
-    /// Holds one request (64 bytes) and behind it one response, chunks put together. The larger, the fewer
-    /// round trips a certificate chain takes; 64 + 42 + 16 bytes are the least from 1.2 on, 4 KiB are
-    /// comfortable, ML-DSA needs 8 KiB.
-    pub message: &'a mut [u8],
-    /// Running hashes: two places.
-    pub hashes: &'a mut (dyn HashBank + 'static),
-    /// What is known of the connection: two kilobytes, lent so that a requester is small where it is moved from
-    /// phase to phase. It is forgotten at the start.
-    pub connection: &'a mut Connection,
-}
-
-impl<'a> Storage<'a> {
-    /// All three.
-    #[must_use]
-    pub fn new(
-        message: &'a mut [u8],
-        hashes: &'a mut (dyn HashBank + 'static),
-        connection: &'a mut Connection,
-    ) -> Self {
-        Self { message, hashes, connection }
-    }
-}
-
-impl fmt::Debug for Storage<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Storage").field("message", &self.message.len()).finish_non_exhaustive()
-    }
-}
-
 /// The phase before a negotiation.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Fresh;
-
-/// Everything that outlives a flow.
-pub(crate) struct Core<'a> {
-    pub(crate) message: &'a mut [u8],
-    pub(crate) hashes: &'a mut (dyn HashBank + 'static),
-    pub(crate) provider: Provider,
-    pub(crate) limits: Limits,
-    pub(crate) offer: Offer,
-    pub(crate) timing: Timing,
-    pub(crate) bounds: Bounds,
-    pub(crate) connection: &'a mut Connection,
-    pub(crate) sink: Option<&'a mut (dyn Sink + 'static)>,
-    /// `Handle` of the next large request.
-    handle: u8,
-}
-
-impl<'a> Core<'a> {
-    /// What a response may occupy of the message buffer, in bytes, without padding.
-    fn area(&self) -> usize {
-        let area = self.message.len().saturating_sub(REQUEST_AREA);
-        area.saturating_sub(self.limits.padding)
-    }
-
-    /// What is received at most: in one message, and put together from chunks.
-    ///
-    /// Chunks are compacted in place, so that the header of the last one needs room behind a whole message.
-    pub(crate) fn sizes(&self) -> TransferSizes {
-        let bytes = |len: usize| u32::try_from(len).unwrap_or(u32::MAX);
-        let chunks = self.offer.capabilities.contains(CapabilityFlags::CHUNK_CAP);
-        let header = if chunks { Chunk::MAX_HEADER_LEN } else { 0 };
-        let whole = bytes(self.area().saturating_sub(header));
-        let one = whole
-            .min(bytes(self.limits.max_receive))
-            .min(self.offer.data_transfer_size.max(MIN_DATA_TRANSFER_SIZE));
-        let max_spdm_msg_size = if chunks { whole } else { one };
-        TransferSizes { data_transfer_size: one, max_spdm_msg_size }
-    }
-
-    /// The largest response that comes in one message of this version, in bytes, without padding.
-    pub(crate) fn room(&self, version: SpdmVersion) -> usize {
-        match version {
-            SpdmVersion::V1_0 | SpdmVersion::V1_1 => self.area().min(self.limits.max_receive),
-            SpdmVersion::V1_2 | SpdmVersion::V1_3 | SpdmVersion::V1_4 => {
-                usize::try_from(self.sizes().data_transfer_size).unwrap_or(usize::MAX)
-            }
-        }
-    }
-
-    /// How large CHUNK_SEND may be, where a request of `len` bytes has to travel in chunks.
-    pub(crate) fn chunk_unit(&self, code: Code, len: usize) -> Result<Option<usize>, Stop> {
-        let fault = &self.connection.fault;
-        let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
-        let before_sizes = matches!(code, Code::GET_VERSION | Code::GET_CAPABILITIES);
-        let sizes = self.connection.responder().sizes.filter(|_| !before_sizes);
-        let max_send = self.limits.max_send;
-        let mut one = max_send;
-        if let Some(sizes) = sizes {
-            let limit = sizes.max_spdm_msg_size;
-            if len > bytes(limit) {
-                let field = "MaxSPDMmsgSize";
-                return Err(fault.incompatible(Incompatible::RequestTooLarge {
-                    len,
-                    field,
-                    limit,
-                }));
-            }
-            one = one.min(bytes(sizes.data_transfer_size));
-        }
-        if len <= one {
-            return Ok(None);
-        }
-        let unit = one.min(self.area());
-        if sizes.is_some() && self.connection.chunks() && unit >= bytes(MIN_DATA_TRANSFER_SIZE) {
-            return Ok(Some(unit));
-        }
-        match sizes {
-            Some(sizes) if len <= max_send => {
-                let (field, limit) = ("DataTransferSize", sizes.data_transfer_size);
-                Err(fault.incompatible(Incompatible::RequestTooLarge { len, field, limit }))
-            }
-            _ => Err(fault.stop(Error::Bound(Bound::Send(max_send)))),
-        }
-    }
-
-    /// `Handle` of a large request: another one each time.
-    pub(crate) const fn take_handle(&mut self) -> u8 {
-        let handle = self.handle;
-        self.handle = handle.wrapping_add(1);
-        handle
-    }
-
-    /// The judge, the request of `len` bytes, and the receive area.
-    #[inline(never)]
-    pub(crate) fn split(&mut self, len: usize) -> Result<(Judge<'_>, &[u8], &mut [u8]), Stop> {
-        let split = self.message.split_at_mut_checked(REQUEST_AREA);
-        let overrun = || self.connection.fault.misuse(Misuse::Overrun);
-        let (request, area) = split.ok_or_else(overrun)?;
-        let request = request.get(..len).ok_or_else(overrun)?;
-        let judge = Judge {
-            connection: self.connection,
-            provider: &self.provider,
-            hashes: self.hashes,
-            sink: self.sink.as_deref_mut(),
-        };
-        Ok((judge, request, area))
-    }
-
-    /// Forgets the connection.
-    pub(crate) fn into_fresh(self) -> Requester<'a, Fresh> {
-        self.connection.forget();
-        Requester { core: self, phase: Fresh }
-    }
-}
 
 /// The requester's side of one connection, without I/O: it makes [`Flow`]s, and drivers such as
 /// [`blocking::run`](crate::blocking::run) carry them out.
@@ -193,34 +41,22 @@ impl<P: fmt::Debug> fmt::Debug for Requester<'_, P> {
 }
 
 impl<'a> Requester<'a, Fresh> {
+    /// Forgets the connection.
+    pub(crate) fn fresh(core: Core<'a>) -> Self {
+        core.connection.forget();
+        Self { core, phase: Fresh }
+    }
+
     /// A requester that offers everything the backend implements; `limits` are the transport's.
     #[must_use]
     pub fn new(provider: Provider, storage: Storage<'a>, limits: Limits) -> Self {
-        let Storage { message, hashes, connection } = storage;
-        connection.forget();
-        connection.padding = limits.padding;
-        connection.compat = Compat::NONE;
-        // What went wrong with another device is not told of this one.
-        connection.fault = Fault::new();
-        let core = Core {
-            message,
-            hashes,
-            connection,
-            provider,
-            limits,
-            offer: Offer::everything(&provider),
-            timing: Timing::default(),
-            bounds: Bounds::default(),
-            sink: None,
-            handle: 0,
-        };
-        Self { core, phase: Fresh }
+        Self { core: Core::new(provider, storage, limits), phase: Fresh }
     }
 
     /// Replaces what is offered.
     #[must_use]
     pub fn with_offer(mut self, offer: Offer) -> Self {
-        self.core.offer = offer;
+        self.core.settings.offer = offer;
         self
     }
 
@@ -313,22 +149,24 @@ impl<'a, P> Requester<'a, P> {
     /// Replaces the waiting times.
     #[must_use]
     pub fn with_timing(mut self, timing: Timing) -> Self {
-        self.core.timing = timing;
+        self.core.settings.timing = timing;
         self
     }
 
     /// Replaces the limits of each operation.
     #[must_use]
     pub fn with_bounds(mut self, bounds: Bounds) -> Self {
-        self.core.bounds = bounds;
+        self.core.settings.bounds = bounds;
         self
     }
 
-    /// Shows every exchange to `sink`.
+    /// Shows every exchange to `sink`, which may borrow and may live shorter than the lent memory.
     #[must_use]
-    pub fn with_sink(mut self, sink: &'a mut (dyn Sink + 'static)) -> Self {
-        self.core.sink = Some(sink);
-        self
+    pub fn with_sink<'b>(self, sink: &'b mut (dyn Sink + Send + 'b)) -> Requester<'b, P>
+    where
+        'a: 'b,
+    {
+        Requester { core: self.core.with_sink(sink), phase: self.phase }
     }
 
     /// What is known of the connection.
@@ -350,7 +188,7 @@ impl<'a, P> Requester<'a, P> {
     /// Forgets the negotiation.
     #[must_use]
     pub fn restart(self) -> Requester<'a, Fresh> {
-        self.core.into_fresh()
+        Requester::fresh(self.core)
     }
 }
 

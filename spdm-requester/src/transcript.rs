@@ -3,7 +3,7 @@
 use spdm_crypto::{Digest, HashAlgorithm, HashBank, HashError, Provider};
 
 use crate::error::{Bound, Error};
-use crate::fault::{Fault, Stop};
+use crate::error_cell::ErrorCell;
 
 /// Algorithms and running hashes that a [`Connection`](crate::Connection) works with, lent per call.
 #[derive(Debug)]
@@ -36,15 +36,15 @@ impl Transcript {
     }
 
     /// Adds an exchange; the first one starts the hash with `head`.
-    pub(crate) fn add(
+    pub(crate) fn add<'f>(
         &mut self,
-        fault: &Fault,
+        errors: &'f ErrorCell,
         bench: &mut Bench<'_>,
         hash: HashAlgorithm,
         head: &[u8],
         exchange: [&[u8]; 2],
-    ) -> Result<(), Stop> {
-        self.update(bench.hashes, hash, head, exchange).map_err(|error| fault.stop(error))
+    ) -> Result<(), &'f Error> {
+        self.update(bench.hashes, hash, head, exchange).map_err(|error| errors.stop(error))
     }
 
     fn update(
@@ -67,22 +67,22 @@ impl Transcript {
 
     /// Adds the exchange that ends with `signature`, without the signature, and empties the transcript:
     /// what was signed is not signed again, whether or not the signature turns out right.
-    pub(crate) fn sign_off(
+    pub(crate) fn sign_off<'f>(
         &mut self,
-        fault: &Fault,
+        errors: &'f ErrorCell,
         bench: &mut Bench<'_>,
         hash: HashAlgorithm,
         head: &[u8],
         exchange: [&[u8]; 2],
         signature: &[u8],
-    ) -> Result<Digest, Stop> {
+    ) -> Result<Digest, &'f Error> {
         let [request, response] = exchange;
         let signed = response.len().saturating_sub(signature.len());
         let signed = response.get(..signed).unwrap_or_default();
-        let added = self.add(fault, bench, hash, head, [request, signed]);
+        let added = self.add(errors, bench, hash, head, [request, signed]);
         self.reset();
         added?;
-        bench.hashes.snapshot(self.place).map_err(|error| fault.stop(error))
+        bench.hashes.snapshot(self.place).map_err(|error| errors.stop(error))
     }
 }
 
@@ -111,11 +111,15 @@ impl Vca {
 
     /// Adds both messages or, where they do not fit, none.
     #[inline(never)]
-    pub(crate) fn add(&mut self, fault: &Fault, exchange: [&[u8]; 2]) -> Result<(), Stop> {
+    pub(crate) fn add<'f>(
+        &mut self,
+        errors: &'f ErrorCell,
+        exchange: [&[u8]; 2],
+    ) -> Result<(), &'f Error> {
         let [request, response] = exchange;
         let end = self.len.saturating_add(request.len()).saturating_add(response.len());
         let room = self.bytes.get_mut(self.len..end);
-        let room = room.ok_or_else(|| fault.stop(Error::Bound(Bound::Negotiation(Self::MAX))))?;
+        let room = room.ok_or_else(|| errors.stop(Error::Bound(Bound::Negotiation(Self::MAX))))?;
         for (place, byte) in room.iter_mut().zip(request.iter().chain(response)) {
             *place = *byte;
         }

@@ -33,6 +33,7 @@ impl<'a> At<'a> {
                 assert_eq!(connection.provisioned_slots().count(), 0);
                 Self::Start(requester)
             }
+            other => panic!("{other:?}"),
         }
     }
 }

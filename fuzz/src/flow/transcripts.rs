@@ -1,8 +1,7 @@
 //! A second opinion on every signature: the transcripts, composed anew out of the accepted bytes by the rules of
 //! DSP0274 §Transcript and transcript hash calculation.
 
-use core::cell::RefCell;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use spdm_codec::{Code, Cx, ErrorCode, Response, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
@@ -15,7 +14,7 @@ use spdm_untrusted::Untrusted;
 
 /// Sees every accepted exchange, and verifies what is signed.
 #[derive(Clone, Debug)]
-pub(super) struct Witness(Rc<RefCell<Transcripts>>);
+pub(super) struct Witness(Arc<Mutex<Transcripts>>);
 
 #[derive(Debug, Default)]
 struct Transcripts {
@@ -34,24 +33,28 @@ struct Transcripts {
 impl Witness {
     pub(super) fn new(device: &Device, padding: usize) -> Self {
         let keys = device.algorithms().filter_map(|asym| device.public_key_spki(asym)).collect();
-        Self(Rc::new(RefCell::new(Transcripts { padding, keys, ..Transcripts::default() })))
+        Self(Arc::new(Mutex::new(Transcripts { padding, keys, ..Transcripts::default() })))
+    }
+
+    fn transcripts(&self) -> MutexGuard<'_, Transcripts> {
+        self.0.lock().expect("a witness that panicked ends the run")
     }
 
     /// Only the device itself is ever authenticated.
     pub(super) fn is_key(&self, key: &[u8]) {
-        self.0.borrow().is_key(key);
+        self.transcripts().is_key(key);
     }
 
     /// What was signed since the last GET_VERSION.
     pub(super) fn proofs(&self) -> Vec<Proof> {
-        self.0.borrow().proofs.clone()
+        self.transcripts().proofs.clone()
     }
 }
 
 impl Sink for Witness {
     fn accepted(&mut self, exchange: Exchange<'_>, verdict: &Verdict<'_, '_>, to: &Connection) {
         let response = exchange.response.into_inner_less_safe();
-        self.0.borrow_mut().accepted(exchange.request, response, verdict, to.negotiated());
+        self.transcripts().accepted(exchange.request, response, verdict, to.negotiated());
     }
 
     fn rejected(&mut self, _: Exchange<'_>, _: &Error) {}

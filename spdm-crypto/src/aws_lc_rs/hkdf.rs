@@ -2,9 +2,8 @@
 
 use ::aws_lc_rs::{hkdf, hmac};
 
-use crate::digest::Digest;
-use crate::hash::Unsupported;
-use crate::hash_algorithm::HashAlgorithm;
+use crate::algorithm::HashAlgorithm;
+use crate::hash::{Digest, Unsupported};
 use crate::kdf::{Kdf, KdfError};
 use crate::secret::Secret;
 

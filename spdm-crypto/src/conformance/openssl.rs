@@ -5,10 +5,8 @@ use alloc::vec::Vec;
 
 use super::hex;
 use super::report::Suite;
-use crate::asym_algorithm::AsymAlgorithm;
-use crate::hash_algorithm::HashAlgorithm;
-use crate::provider::Provider;
-use crate::verify::Signed;
+use crate::algorithm::{AsymAlgorithm, HashAlgorithm};
+use crate::provider::{Provider, Signed};
 
 const MESSAGE: &[u8] = b"spdm-crypto";
 const VECTORS: &str = include_str!("signatures.txt");

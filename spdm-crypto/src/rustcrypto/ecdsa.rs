@@ -1,10 +1,9 @@
 //! ECDSA on the NIST curves.
 
-use crate::asym_algorithm::{AsymAlgorithm, EcCurve};
+use crate::algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm};
 use crate::hash::Hash as _;
-use crate::hash_algorithm::HashAlgorithm;
-use crate::rustcrypto::hash::OneShot;
-use crate::verify::{Invalid, Signed, Verify};
+use crate::provider::{Invalid, Signed, Verify};
+use crate::rustcrypto::hash::{OneShot, prehash};
 
 /// ECDSA verification on the enabled curves with the enabled hashes.
 ///
@@ -32,7 +31,7 @@ impl Verify for Ecdsa {
         signed: Signed<'_>,
         signature: &[u8],
     ) -> Result<(), Invalid> {
-        let digest = signed.prehash(hash, &OneShot)?;
+        let digest = prehash(hash, signed)?;
         match asym {
             #[cfg(feature = "p256")]
             AsymAlgorithm::Ecdsa(EcCurve::P256) => p256::verify(key, &digest, signature),
@@ -65,9 +64,9 @@ macro_rules! curve {
             use ::$curve::ecdsa::{Signature, VerifyingKey};
             use signature::hazmat::PrehashVerifier as _;
 
-            use crate::asym_algorithm::EcCurve;
-            use crate::digest::{Digest, fit_prehash};
-            use crate::verify::Invalid;
+            use crate::algorithm::EcCurve;
+            use crate::hash::{Digest, fit_prehash};
+            use crate::provider::Invalid;
 
             const LEN: usize = $coordinate_len.coordinate_len();
 

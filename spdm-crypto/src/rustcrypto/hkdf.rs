@@ -7,8 +7,7 @@ use digest::{
 use hmac::SimpleHmac;
 use zeroize::Zeroize as _;
 
-use crate::digest::Digest;
-use crate::hash::Hash as _;
+use crate::algorithm::HashAlgorithm;
 #[cfg(not(all(
     feature = "sha256",
     feature = "sha384",
@@ -16,9 +15,9 @@ use crate::hash::Hash as _;
     feature = "sha3"
 )))]
 use crate::hash::Unsupported;
-use crate::hash_algorithm::HashAlgorithm;
+use crate::hash::{Digest, Hash as _};
 use crate::kdf::{Kdf, KdfError};
-use crate::rustcrypto::hash::OneShot;
+use crate::rustcrypto::OneShot;
 use crate::secret::Secret;
 
 /// HMAC and HKDF with the enabled hashes. Secrets are bytes.

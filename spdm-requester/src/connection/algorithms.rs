@@ -6,34 +6,36 @@ use spdm_codec::{
     OtherParams, SpdmVersion,
 };
 
-use super::{Case, Connection, Stage, Verdict};
+use super::{Connection, Stage, Verdict};
+use crate::answer::Answer;
 use crate::config::Compat;
-use crate::error::{Incompatible, Violation};
-use crate::fault::{At, Fault, Stop};
+use crate::error::{Error, Incompatible, Violation};
+use crate::error_cell::{At, ErrorCell};
 use crate::negotiated::{Negotiated, Selected};
 
 const MESSAGE: &str = "ALGORITHMS";
 
 impl Connection {
     #[inline(never)]
-    pub(super) fn accept_algorithms<'r, 'c>(
+    pub(super) fn accept_algorithms<'f, 'r, 'c>(
         &mut self,
-        case: &Case<'_, 'r, 'c>,
-    ) -> Result<Verdict<'r, 'c>, Stop> {
-        let Case { request, response, .. } = *case;
+        errors: &'f ErrorCell,
+        answer: &Answer<'_, 'r>,
+    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+        let Answer { request, response, .. } = *answer;
         if self.stage != Stage::AfterCapabilities {
-            return Err(self.fault.order(Code::NEGOTIATE_ALGORITHMS));
+            return Err(errors.order(Code::NEGOTIATE_ALGORITHMS));
         }
         let version = self.version;
-        let asked = self.request::<NegotiateAlgorithms<'_>>(request, version)?;
+        let asked = self.request::<NegotiateAlgorithms<'_>>(errors, request, version)?;
         let cx = Cx::new(version).with_padding(self.answer_padding());
-        let answer = self.fault.decode::<Algorithms<'_>>(response, &cx)?;
-        let (offer, choice) = (&asked.message, &answer.message);
-        check_choice(&self.fault, offer, choice)?;
-        check_tables(&self.fault, self.compat, offer, choice)?;
-        self.check_measurements(offer, choice)?;
-        self.check_needed(choice)?;
-        self.check_params(offer, choice)?;
+        let decoded = errors.decode::<Algorithms<'_>>(response, &cx)?;
+        let (offer, choice) = (&asked.message, &decoded.message);
+        check_choice(errors, offer, choice)?;
+        check_tables(errors, self.compat, offer, choice)?;
+        self.check_measurements(errors, offer, choice)?;
+        self.check_needed(errors, choice)?;
+        self.check_params(errors, offer, choice)?;
         let multi_key = version >= SpdmVersion::V1_3
             && offer.other_params.contains(OtherParams::MULTI_KEY_CONN)
             && self.responder.flags.multi_key_cap() != 0;
@@ -53,10 +55,10 @@ impl Connection {
             },
             connection_keys: if multi_key { ConnectionKeys::Multi } else { ConnectionKeys::Single },
         };
-        self.vca.add(&self.fault, [asked.bytes, answer.bytes])?;
+        self.vca.add(errors, [asked.bytes, decoded.bytes])?;
         self.negotiated = Some(negotiated);
         self.stage = Stage::Negotiated;
-        Ok(Verdict::Algorithms(answer.message))
+        Ok(Verdict::Algorithms(decoded.message))
     }
 
     fn both(&self, flags: CapabilityFlags) -> bool {
@@ -64,18 +66,19 @@ impl Connection {
     }
 
     /// Measurements have a format and a hash where both sides want them, and none elsewhere.
-    fn check_measurements(
+    fn check_measurements<'f>(
         &self,
+        errors: &'f ErrorCell,
         offer: &NegotiateAlgorithms<'_>,
         choice: &Algorithms<'_>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), &'f Error> {
         let wanted = self.responder.flags.meas_cap() != MeasCap::None
             && offer.measurement_specification.contains(MeasurementSpecification::DMTF);
         let expected = if wanted { MeasurementSpecification::DMTF } else { Default::default() };
         if choice.measurement_specification != expected {
             let (expected, got) = (expected.bits(), choice.measurement_specification.bits());
             let at = &At(MESSAGE, "MeasurementSpecificationSel");
-            return Err(self.fault.value(at, &Expected::Exactly(expected.into()), got));
+            return Err(errors.value(at, &Expected::Exactly(expected.into()), got));
         }
         let hash = choice.measurement_hash;
         let known = hash == MeasurementHashAlgo::RAW_BIT_STREAM || hash.digest_len().is_some();
@@ -83,13 +86,17 @@ impl Connection {
         if wanted && !(known && defined) {
             let at = &At(MESSAGE, "MeasurementHashAlgo");
             let expected = &Expected::Rule("a measurement hash");
-            return Err(self.fault.value(at, expected, hash.bits()));
+            return Err(errors.value(at, expected, hash.bits()));
         }
         Ok(())
     }
 
     /// What the capabilities of both sides need must be selected.
-    fn check_needed(&self, choice: &Algorithms<'_>) -> Result<(), Stop> {
+    fn check_needed<'f>(
+        &self,
+        errors: &'f ErrorCell,
+        choice: &Algorithms<'_>,
+    ) -> Result<(), &'f Error> {
         type F = CapabilityFlags;
         let responder = self.responder.flags;
         let key_ex = self.both(F::KEY_EX_CAP);
@@ -121,15 +128,16 @@ impl Connection {
         } else {
             return Ok(());
         };
-        Err(self.fault.incompatible(Incompatible::NoAlgorithm { field }))
+        Err(errors.incompatible(Incompatible::NoAlgorithm { field }))
     }
 
     /// MELspecificationSel and RequesterMultiKeyConnSel (1.3).
-    fn check_params(
+    fn check_params<'f>(
         &self,
+        errors: &'f ErrorCell,
         offer: &NegotiateAlgorithms<'_>,
         choice: &Algorithms<'_>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), &'f Error> {
         if self.version < SpdmVersion::V1_3 {
             return Ok(());
         }
@@ -139,7 +147,7 @@ impl Connection {
         if choice.mel_specification != expected {
             let got = choice.mel_specification.bits();
             let expected = Expected::Exactly(expected.bits().into());
-            return Err(self.fault.value(&At(MESSAGE, "MELspecificationSel"), &expected, got));
+            return Err(errors.value(&At(MESSAGE, "MELspecificationSel"), &expected, got));
         }
         let multi_key = choice.other_params.contains(OtherParams::MULTI_KEY_CONN);
         let rule = match (self.requester.flags.multi_key_cap(), multi_key) {
@@ -148,41 +156,46 @@ impl Connection {
             _ => return Ok(()),
         };
         let got = choice.other_params.bits();
-        Err(self.fault.value(&At(MESSAGE, "OtherParamsSelection"), &Expected::Rule(rule), got))
+        Err(errors.value(&At(MESSAGE, "OtherParamsSelection"), &Expected::Rule(rule), got))
     }
 }
 
 /// At most one bit of what was offered in every category.
-fn check_choice(
-    fault: &Fault,
+fn check_choice<'f>(
+    errors: &'f ErrorCell,
     offer: &NegotiateAlgorithms<'_>,
     choice: &Algorithms<'_>,
-) -> Result<(), Stop> {
+) -> Result<(), &'f Error> {
     let formats = [offer.other_params, choice.other_params].map(|p| p.opaque_format().bits());
     let [offered_format, format] = formats.map(u32::from);
     let (specification, chosen) =
         (offer.measurement_specification.bits(), choice.measurement_specification.bits());
-    check_bits(fault, "MeasurementSpecificationSel", specification.into(), chosen.into())?;
+    check_bits(errors, "MeasurementSpecificationSel", specification.into(), chosen.into())?;
     // The Requester does not offer measurement hashes.
-    check_bits(fault, "MeasurementHashAlgo", u32::MAX, choice.measurement_hash.bits())?;
-    check_bits(fault, "BaseAsymSel", offer.base_asym.bits(), choice.base_asym.bits())?;
-    check_bits(fault, "BaseHashSel", offer.base_hash.bits(), choice.base_hash.bits())?;
-    check_bits(fault, "PqcAsymSel", offer.pqc_asym.bits(), choice.pqc_asym.bits())?;
-    check_bits(fault, "OtherParamsSelection", offered_format, format)?;
+    check_bits(errors, "MeasurementHashAlgo", u32::MAX, choice.measurement_hash.bits())?;
+    check_bits(errors, "BaseAsymSel", offer.base_asym.bits(), choice.base_asym.bits())?;
+    check_bits(errors, "BaseHashSel", offer.base_hash.bits(), choice.base_hash.bits())?;
+    check_bits(errors, "PqcAsymSel", offer.pqc_asym.bits(), choice.pqc_asym.bits())?;
+    check_bits(errors, "OtherParamsSelection", offered_format, format)?;
     let (given, taken) = (offer.alg_structs.bitmaps(), choice.alg_structs.bitmaps());
     for ((field, offered), got) in AlgStructs::NAMES.into_iter().zip(given).zip(taken) {
-        check_bits(fault, field, offered.unwrap_or(0), got.unwrap_or(0))?;
+        check_bits(errors, field, offered.unwrap_or(0), got.unwrap_or(0))?;
     }
     if offer.ext_asym.is_empty() && !choice.ext_asym.is_empty() {
-        return Err(fault.unexpected(&At(MESSAGE, "ExtAsymSelCount")));
+        return Err(errors.unexpected(&At(MESSAGE, "ExtAsymSelCount")));
     }
     if offer.ext_hash.is_empty() && !choice.ext_hash.is_empty() {
-        return Err(fault.unexpected(&At(MESSAGE, "ExtHashSelCount")));
+        return Err(errors.unexpected(&At(MESSAGE, "ExtHashSelCount")));
     }
     Ok(())
 }
 
-fn check_bits(fault: &Fault, field: &'static str, offered: u32, got: u32) -> Result<(), Stop> {
+fn check_bits<'f>(
+    errors: &'f ErrorCell,
+    field: &'static str,
+    offered: u32,
+    got: u32,
+) -> Result<(), &'f Error> {
     let violation = if got.count_ones() > 1 {
         Violation::NotOne { got: got.into() }
     } else if got & !offered != 0 {
@@ -190,16 +203,16 @@ fn check_bits(fault: &Fault, field: &'static str, offered: u32, got: u32) -> Res
     } else {
         return Ok(());
     };
-    Err(fault.misbehaved(&At(MESSAGE, field), violation))
+    Err(errors.misbehaved(&At(MESSAGE, field), violation))
 }
 
 /// No table is selected from that was not sent.
-fn check_tables(
-    fault: &Fault,
+fn check_tables<'f>(
+    errors: &'f ErrorCell,
     compat: Compat,
     offer: &NegotiateAlgorithms<'_>,
     choice: &Algorithms<'_>,
-) -> Result<(), Stop> {
+) -> Result<(), &'f Error> {
     // They select nothing: that is checked for all tables.
     if compat.unasked_alg_structs {
         return Ok(());
@@ -207,11 +220,11 @@ fn check_tables(
     let (given, taken) = (offer.alg_structs.bitmaps(), choice.alg_structs.bitmaps());
     for ((field, asked), came) in AlgStructs::NAMES.into_iter().zip(given).zip(taken) {
         if came.is_some() && asked.is_none() {
-            return Err(fault.unexpected(&At(MESSAGE, field)));
+            return Err(errors.unexpected(&At(MESSAGE, field)));
         }
     }
     if choice.alg_structs.zero_tables > 0 {
-        return Err(fault.unexpected(&At(MESSAGE, "AlgStruct")));
+        return Err(errors.unexpected(&At(MESSAGE, "AlgStruct")));
     }
     Ok(())
 }

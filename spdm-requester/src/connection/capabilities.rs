@@ -7,9 +7,10 @@ use spdm_codec::{
 };
 use spdm_untrusted::Untrusted;
 
-use super::{Case, Connection, Stage, Verdict};
-use crate::error::Misuse;
-use crate::fault::{At, Fault, Stop};
+use super::{Connection, Stage, Verdict};
+use crate::answer::Answer;
+use crate::error::{Error, Misuse};
+use crate::error_cell::{At, ErrorCell};
 use crate::negotiated::Announced;
 
 const MESSAGE: &str = "CAPABILITIES";
@@ -18,24 +19,25 @@ pub(super) const MAX_EXPONENT: u8 = 31;
 
 impl Connection {
     #[inline(never)]
-    pub(super) fn accept_capabilities<'r, 'c>(
+    pub(super) fn accept_capabilities<'f, 'r, 'c>(
         &mut self,
-        case: &Case<'_, 'r, 'c>,
-    ) -> Result<Verdict<'r, 'c>, Stop> {
-        let Case { request, response, .. } = *case;
+        errors: &'f ErrorCell,
+        answer: &Answer<'_, 'r>,
+    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+        let Answer { request, response, .. } = *answer;
         if self.stage != Stage::AfterVersion {
-            return Err(self.fault.order(Code::GET_CAPABILITIES));
+            return Err(errors.order(Code::GET_CAPABILITIES));
         }
-        let header = self.peek_request(request)?;
+        let header = errors.peek_request(request)?;
         let version = SpdmVersion::from_byte(header.version)
             .filter(|version| self.versions.contains(*version))
-            .ok_or_else(|| self.fault.misuse(Misuse::Version { byte: header.version }))?;
-        let asked = self.request::<GetCapabilities>(request, version)?;
+            .ok_or_else(|| errors.misuse(Misuse::Version { byte: header.version }))?;
+        let asked = self.request::<GetCapabilities>(errors, request, version)?;
         let cx = Cx::new(version).with_padding(self.answer_padding());
-        let answer = self.fault.decode::<Capabilities<'_>>(response, &cx)?;
+        let decoded = errors.decode::<Capabilities<'_>>(response, &cx)?;
         let asked_for_block = asked.message.algorithms_block == AlgorithmsBlock::Requested;
-        if answer.message.supported_algorithms.is_some() && !asked_for_block {
-            return Err(self.fault.unexpected(&At(MESSAGE, "SupportedAlgorithms")));
+        if decoded.message.supported_algorithms.is_some() && !asked_for_block {
+            return Err(errors.unexpected(&At(MESSAGE, "SupportedAlgorithms")));
         }
         let defined = CapabilityFlags::defined_for_requester(version);
         let requester = match asked.message.capability {
@@ -43,20 +45,20 @@ impl Connection {
             None => Announced::NOTHING,
         };
         let defined = CapabilityFlags::defined_for_responder(version);
-        let mut responder = announced(&answer.message.capability, defined);
+        let mut responder = announced(&decoded.message.capability, defined);
         responder.ext_flags &= CapabilityExtFlags::SLOT_MGMT_CAP;
-        check(&self.fault, version, &responder)?;
+        check(errors, version, &responder)?;
         if self.large && !responder.flags.contains(CapabilityFlags::CHUNK_CAP) {
             let rule = Expected::Rule("CHUNK_CAP, for it came in chunks");
             let got = responder.flags.bits();
-            return Err(self.fault.value(&At(MESSAGE, "Flags"), &rule, got));
+            return Err(errors.value(&At(MESSAGE, "Flags"), &rule, got));
         }
-        self.vca.add(&self.fault, [asked.bytes, answer.bytes])?;
+        self.vca.add(errors, [asked.bytes, decoded.bytes])?;
         self.version = version;
         self.requester = requester;
         self.responder = responder;
         self.stage = Stage::AfterCapabilities;
-        Ok(Verdict::Capabilities(answer.message))
+        Ok(Verdict::Capabilities(decoded.message))
     }
 }
 
@@ -91,11 +93,15 @@ fn announced(capability: &Capability, defined: CapabilityFlags) -> Announced {
     }
 }
 
-fn check(fault: &Fault, version: SpdmVersion, responder: &Announced) -> Result<(), Stop> {
+fn check<'f>(
+    errors: &'f ErrorCell,
+    version: SpdmVersion,
+    responder: &Announced,
+) -> Result<(), &'f Error> {
     let exponent = responder.ct_exponent;
     if exponent > MAX_EXPONENT {
         let expected = Expected::AtMost(MAX_EXPONENT.into());
-        return Err(fault.value(&At(MESSAGE, "CTExponent"), &expected, exponent));
+        return Err(errors.value(&At(MESSAGE, "CTExponent"), &expected, exponent));
     }
     if let Some(sizes) = responder.sizes {
         let (one, whole) = (sizes.data_transfer_size, sizes.max_spdm_msg_size);
@@ -110,14 +116,14 @@ fn check(fault: &Fault, version: SpdmVersion, responder: &Announced) -> Result<(
             None
         };
         if let Some(expected) = expected {
-            return Err(fault.value(&At(MESSAGE, "DataTransferSize"), &expected, one));
+            return Err(errors.value(&At(MESSAGE, "DataTransferSize"), &expected, one));
         }
     }
     match responder.flags.broken_by_responder(version) {
         None => Ok(()),
         Some(rule) => {
             let flags = responder.flags.bits();
-            Err(fault.value(&At(MESSAGE, "Flags"), &Expected::Rule(rule), flags))
+            Err(errors.value(&At(MESSAGE, "Flags"), &Expected::Rule(rule), flags))
         }
     }
 }

@@ -6,9 +6,10 @@ use spdm_codec::{
 };
 use spdm_crypto::Digest;
 
-use super::{Case, Connection, Slot, Verdict};
+use super::{Connection, Slot, Verdict};
+use crate::answer::Answer;
 use crate::error::Error;
-use crate::fault::{At, Fault, Stop};
+use crate::error_cell::{At, ErrorCell};
 use crate::negotiated::Negotiated;
 use crate::transcript::Bench;
 
@@ -17,48 +18,50 @@ const CERTIFICATE: &str = "CERTIFICATE";
 
 impl Connection {
     #[inline(never)]
-    pub(super) fn accept_digests<'r, 'c>(
+    pub(super) fn accept_digests<'f, 'r, 'c>(
         &mut self,
+        errors: &'f ErrorCell,
         bench: &mut Bench<'_>,
-        case: &Case<'_, 'r, 'c>,
-    ) -> Result<Verdict<'r, 'c>, Stop> {
-        let Case { request, response, .. } = *case;
+        answer: &Answer<'_, 'r>,
+    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+        let Answer { request, response, .. } = *answer;
         let Some(negotiated) = &self.negotiated else {
-            return Err(self.fault.order(Code::GET_DIGESTS));
+            return Err(errors.order(Code::GET_DIGESTS));
         };
-        let hash = negotiated.hash().map_err(|error| self.fault.incompatible(error))?;
-        let asked = self.request::<GetDigests>(request, negotiated.version)?;
+        let hash = negotiated.hash().map_err(|error| errors.incompatible(error))?;
+        let asked = self.request::<GetDigests>(errors, request, negotiated.version)?;
         let cx = negotiated.cx(self.answer_padding());
-        let answer = self.fault.decode::<Digests<'_>>(response, &cx)?;
-        answer.message.iter().try_for_each(|entry| check_key(&self.fault, &entry))?;
-        let exchange = [asked.bytes, answer.bytes];
-        self.m1.add(&self.fault, bench, hash, self.vca.as_bytes(), exchange)?;
+        let decoded = errors.decode::<Digests<'_>>(response, &cx)?;
+        decoded.message.iter().try_for_each(|entry| check_key(errors, &entry))?;
+        let exchange = [asked.bytes, decoded.bytes];
+        self.m1.add(errors, bench, hash, self.vca.as_bytes(), exchange)?;
         self.slots.fill(Slot::default());
-        for entry in answer.message.iter() {
+        for entry in decoded.message.iter() {
             if let Some(slot) = self.slots.get_mut(entry.slot.index()) {
                 slot.digest = Digest::new(entry.digest);
                 slot.key = entry.key;
             }
         }
-        self.supported = answer.message.supported;
-        Ok(Verdict::Digests(answer.message))
+        self.supported = decoded.message.supported;
+        Ok(Verdict::Digests(decoded.message))
     }
 
     #[inline(never)]
-    pub(super) fn accept_certificate<'r, 'c>(
+    pub(super) fn accept_certificate<'f, 'r, 'c>(
         &mut self,
+        errors: &'f ErrorCell,
         bench: &mut Bench<'_>,
-        case: &Case<'_, 'r, 'c>,
-    ) -> Result<Verdict<'r, 'c>, Stop> {
-        let Case { request, response, .. } = *case;
+        answer: &Answer<'_, 'r>,
+    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+        let Answer { request, response, .. } = *answer;
         let Some(negotiated) = &self.negotiated else {
-            return Err(self.fault.order(Code::GET_CERTIFICATE));
+            return Err(errors.order(Code::GET_CERTIFICATE));
         };
-        let hash = negotiated.hash().map_err(|error| self.fault.incompatible(error))?;
-        let asked = self.request::<GetCertificate>(request, negotiated.version)?;
+        let hash = negotiated.hash().map_err(|error| errors.incompatible(error))?;
+        let asked = self.request::<GetCertificate>(errors, request, negotiated.version)?;
         let cx = negotiated.cx(self.answer_padding());
-        let answer = self.fault.decode::<Certificate<'_>>(response, &cx)?;
-        let (question, message) = (&asked.message, answer.message);
+        let decoded = errors.decode::<Certificate<'_>>(response, &cx)?;
+        let (question, message) = (&asked.message, decoded.message);
         if message.form != question.form {
             let rule = match question.form {
                 CertificateForm::Normal => "no LargeCertChain, as requested",
@@ -66,23 +69,23 @@ impl Connection {
             };
             let param1 = if message.form == CertificateForm::Large { 0x80_u8 } else { 0 };
             let at = &At(CERTIFICATE, "LargeCertChain");
-            return Err(self.fault.value(at, &Expected::Rule(rule), param1));
+            return Err(errors.value(at, &Expected::Rule(rule), param1));
         }
         if message.slot != question.slot {
             let expected = Expected::Exactly(question.slot.get().into());
             let at = &At(CERTIFICATE, "SlotID");
-            return Err(self.fault.value(at, &expected, message.slot.get()));
+            return Err(errors.value(at, &expected, message.slot.get()));
         }
         let chain_len = match question.request {
-            CertificateRequest::Portion => Some(self.check_portion(question, &message)?),
+            CertificateRequest::Portion => Some(self.check_portion(errors, question, &message)?),
             CertificateRequest::SlotSize if message.portion.is_empty() => None,
             CertificateRequest::SlotSize => {
-                return Err(self.fault.unexpected(&At(CERTIFICATE, "PortionLength")));
+                return Err(errors.unexpected(&At(CERTIFICATE, "PortionLength")));
             }
         };
-        self.check_model(negotiated, &message)?;
-        let exchange = [asked.bytes, answer.bytes];
-        self.m1.add(&self.fault, bench, hash, self.vca.as_bytes(), exchange)?;
+        self.check_model(errors, negotiated, &message)?;
+        let exchange = [asked.bytes, decoded.bytes];
+        self.m1.add(errors, bench, hash, self.vca.as_bytes(), exchange)?;
         if let (Some(slot), Some(_)) = (self.slots.get_mut(question.slot.index()), chain_len) {
             slot.chain_len = chain_len;
         }
@@ -90,19 +93,20 @@ impl Connection {
     }
 
     /// The length of the whole chain that this portion implies: the same for all portions of a slot.
-    fn check_portion(
+    fn check_portion<'f>(
         &self,
+        errors: &'f ErrorCell,
         question: &GetCertificate,
         message: &Certificate<'_>,
-    ) -> Result<u32, Stop> {
+    ) -> Result<u32, &'f Error> {
         let at = &At(CERTIFICATE, "PortionLength");
         let portion = u32::try_from(message.portion.len()).unwrap_or(u32::MAX);
         if portion == 0 && question.length > 0 {
-            return Err(self.fault.value(at, &Expected::AtLeast(1), portion));
+            return Err(errors.value(at, &Expected::AtLeast(1), portion));
         }
         if portion > question.length && !self.compat.oversent_portions {
             let expected = Expected::AtMost(question.length.into());
-            return Err(self.fault.value(at, &expected, portion));
+            return Err(errors.value(at, &expected, portion));
         }
         let at = &At(CERTIFICATE, "RemainderLength");
         let most = question.form.max_len();
@@ -113,20 +117,25 @@ impl Connection {
             .filter(|total| *total <= most)
             .ok_or_else(|| {
                 let rule = &Expected::Rule("a remainder within the longest chain");
-                self.fault.value(at, rule, message.remainder)
+                errors.value(at, rule, message.remainder)
             })?;
         let known = self.slots.get(question.slot.index()).and_then(|slot| slot.chain_len);
         match known {
             Some(known) if question.offset > 0 && known != total => {
                 let used = question.offset.saturating_add(portion);
                 let expected = Expected::Exactly(known.saturating_sub(used).into());
-                Err(self.fault.value(at, &expected, message.remainder))
+                Err(errors.value(at, &expected, message.remainder))
             }
             _ => Ok(total),
         }
     }
 
-    fn check_model(&self, negotiated: &Negotiated, message: &Certificate<'_>) -> Result<(), Stop> {
+    fn check_model<'f>(
+        &self,
+        errors: &'f ErrorCell,
+        negotiated: &Negotiated,
+        message: &Certificate<'_>,
+    ) -> Result<(), &'f Error> {
         if negotiated.version < SpdmVersion::V1_3 {
             return Ok(());
         }
@@ -150,7 +159,7 @@ impl Connection {
             }
             _ => return Ok(()),
         };
-        Err(self.fault.value(&At(CERTIFICATE, "CertModel"), &expected, got.to_byte()))
+        Err(errors.value(&At(CERTIFICATE, "CertModel"), &expected, got.to_byte()))
     }
 
     /// Checks the whole chain of a slot against the digest that DIGESTS stated.
@@ -158,43 +167,43 @@ impl Connection {
     /// # Errors
     /// [`Error::Misbehaved`] where they differ, [`Error::Misuse`] where there was no DIGESTS of the slot.
     pub fn check_chain_digest(&self, slot: SlotId, digest: &Digest) -> Result<(), Error> {
-        Fault::out_of(|fault| self.is_announced(fault, slot, digest))
+        ErrorCell::by_value(|errors| self.is_announced(errors, slot, digest))
     }
 
-    pub(crate) fn is_announced(
+    pub(crate) fn is_announced<'f>(
         &self,
-        fault: &Fault,
+        errors: &'f ErrorCell,
         slot: SlotId,
         digest: &Digest,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), &'f Error> {
         match self.slot_digest(slot) {
             Some(stated) if stated == digest => Ok(()),
             Some(_) => {
                 let at = &At(CERTIFICATE, "CertChain");
-                Err(fault.differs(at, "what DIGESTS announced"))
+                Err(errors.differs(at, "what DIGESTS announced"))
             }
-            None => Err(fault.order(Code::GET_CERTIFICATE)),
+            None => Err(errors.order(Code::GET_CERTIFICATE)),
         }
     }
 }
 
 /// The rules about a slot's key on a multi-key connection (DSP0274 1.3 §DIGESTS).
-fn check_key(fault: &Fault, entry: &SlotDigest<'_>) -> Result<(), Stop> {
+fn check_key<'f>(errors: &'f ErrorCell, entry: &SlotDigest<'_>) -> Result<(), &'f Error> {
     let Some(key) = entry.key else { return Ok(()) };
     let first = entry.slot == SlotId::ZERO;
     if first && key.model == CertificateModel::GenericCert {
         let (at, got) = (&At(DIGESTS, "CertificateInfo"), key.model.to_byte());
-        return Err(fault.value(at, &Expected::AtMost(2), got));
+        return Err(errors.value(at, &Expected::AtMost(2), got));
     }
     let uses =
         KeyUsage::KEY_EX | KeyUsage::CHALLENGE | KeyUsage::MEASUREMENT | KeyUsage::ENDPOINT_INFO;
     if first && !key.usage.intersects(uses) {
         let rule = &Expected::Rule("a use of SPDM for slot 0");
-        return Err(fault.value(&At(DIGESTS, "KeyUsageMask"), rule, key.usage.bits()));
+        return Err(errors.value(&At(DIGESTS, "KeyUsageMask"), rule, key.usage.bits()));
     }
     if key.model == CertificateModel::None && entry.digest.iter().any(|byte| *byte != 0) {
         let from = "zero, for the slot has no certificate";
-        return Err(fault.differs(&At(DIGESTS, "Digest"), from));
+        return Err(errors.differs(&At(DIGESTS, "Digest"), from));
     }
     Ok(())
 }

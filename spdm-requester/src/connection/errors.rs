@@ -7,20 +7,21 @@ use spdm_untrusted::Untrusted;
 
 use super::Connection;
 use super::capabilities::MAX_EXPONENT;
-use crate::fault::{At, Stop};
+use crate::error::Error;
+use crate::error_cell::{At, ErrorCell};
 
 const MESSAGE: &str = "ERROR";
 
 impl Connection {
-    pub(super) fn accept_error<'r>(
+    pub(super) fn accept_error<'f, 'r>(
         &mut self,
-        request: &[u8],
+        errors: &'f ErrorCell,
+        asked: Header,
         response: Untrusted<&'r [u8]>,
-    ) -> Result<ErrorResponse<'r>, Stop> {
-        let asked = self.peek_request(request)?;
+    ) -> Result<ErrorResponse<'r>, &'f Error> {
         let request = asked.code;
         let cx = Cx::new(self.version).with_padding(self.padding);
-        let error = self.fault.decode::<ErrorResponse<'_>>(response, &cx)?.message;
+        let error = errors.decode::<ErrorResponse<'_>>(response, &cx)?.message;
         match error.extended {
             ExtendedErrorData::ResponseNotReady(data) => {
                 let negotiates = matches!(
@@ -28,25 +29,25 @@ impl Connection {
                     Code::GET_VERSION | Code::GET_CAPABILITIES | Code::NEGOTIATE_ALGORITHMS
                 );
                 if negotiates {
-                    return Err(self.fault.unexpected(&At(MESSAGE, "ResponseNotReady")));
+                    return Err(errors.unexpected(&At(MESSAGE, "ResponseNotReady")));
                 }
                 if data.request_code != request {
                     let expected = Expected::Exactly(request.0.into());
                     let (at, got) = (&At(MESSAGE, "RequestCode"), data.request_code.0);
-                    return Err(self.fault.value(at, &expected, got));
+                    return Err(errors.value(at, &expected, got));
                 }
                 if data.rdt_exponent > MAX_EXPONENT {
                     let expected = Expected::AtMost(MAX_EXPONENT.into());
                     let (at, got) = (&At(MESSAGE, "RDTExponent"), data.rdt_exponent);
-                    return Err(self.fault.value(at, &expected, got));
+                    return Err(errors.value(at, &expected, got));
                 }
                 if data.rdtm < 2 {
                     let at = &At(MESSAGE, "RDTM");
-                    return Err(self.fault.value(at, &Expected::AtLeast(2), data.rdtm));
+                    return Err(errors.value(at, &Expected::AtLeast(2), data.rdtm));
                 }
             }
             ExtendedErrorData::LargeResponse { .. } if self.large || !self.may_be_large(asked) => {
-                return Err(self.fault.unexpected(&At(MESSAGE, "LargeResponse")));
+                return Err(errors.unexpected(&At(MESSAGE, "LargeResponse")));
             }
             _ => {}
         }

@@ -5,7 +5,7 @@ use spdm_crypto::{SignedMessage, SigningContext};
 use spdm_x509::Identity;
 
 use crate::error::Error;
-use crate::fault::{Fault, Stop};
+use crate::error_cell::ErrorCell;
 use crate::negotiated::Negotiated;
 use crate::possession::{Possession, Proof};
 use crate::transcript::{Bench, Transcript};
@@ -23,25 +23,25 @@ pub(super) struct SignedExchange<'x> {
 /// Ends the transcript, which starts with `head`, and verifies the signature over it; `None` where no identity
 /// was given to do that with.
 #[inline(never)]
-pub(super) fn prove<'c>(
-    fault: &Fault,
+pub(super) fn prove<'f, 'c>(
+    errors: &'f ErrorCell,
     bench: &mut Bench<'_>,
     negotiated: &Negotiated,
     transcript: &mut Transcript,
     head: &[u8],
     identity: Option<&Identity<'c>>,
     signed: &SignedExchange<'_>,
-) -> Result<Option<Possession<'c>>, Stop> {
+) -> Result<Option<Possession<'c>>, &'f Error> {
     let (message, context) = match signed.proof {
         Proof::Challenge => ("CHALLENGE_AUTH", SigningContext::ResponderChallengeAuth),
         Proof::Measurements => ("MEASUREMENTS", SigningContext::ResponderMeasurements),
     };
-    let hash = negotiated.hash().map_err(|error| fault.incompatible(error))?;
+    let hash = negotiated.hash().map_err(|error| errors.incompatible(error))?;
     let SignedExchange { proof, request, response, signature, nonce } = *signed;
-    let digest = transcript.sign_off(fault, bench, hash, head, [request, response], signature)?;
+    let digest = transcript.sign_off(errors, bench, hash, head, [request, response], signature)?;
     let Some(identity) = identity else { return Ok(None) };
     SignedMessage::new(negotiated.version, context, digest)
         .verify(bench.provider, identity.asym(), hash, identity.key(), signature)
-        .map_err(|_| fault.stop(Error::Signature { message }))?;
+        .map_err(|_| errors.stop(Error::Signature { message }))?;
     Ok(Some(Possession::new(*identity, *nonce, proof, negotiated.version)))
 }

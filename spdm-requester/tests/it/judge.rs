@@ -125,3 +125,22 @@ fn without_the_negotiation_only_measurements_of_1_0_and_1_1_are_judged() {
         assert!(connection.sent(&[version.to_byte(), 0xE0, 0, 0xFF]).is_ok());
     }
 }
+
+#[test]
+fn a_second_request_waits_for_the_answer_to_the_first() {
+    let exchanges = recorded();
+    let mut court = Court::new();
+    for exchange in &exchanges {
+        court.connection.sent(&exchange.0).unwrap();
+        let (digests, unanswered) = (&exchanges[3].0, Code(exchange.0[1]));
+        if court.connection.stage() == Stage::Negotiated {
+            let error = Error::Misuse(Misuse::Unanswered { request: unanswered });
+            assert_eq!(court.connection.sent(digests).unwrap_err(), error);
+        }
+        court.accept(&exchange.0, &exchange.1).unwrap();
+    }
+    // GET_VERSION starts over, whatever is unanswered.
+    court.connection.sent(&exchanges[3].0).unwrap();
+    court.connection.sent(&exchanges[0].0).unwrap();
+    assert!(court.accept(&exchanges[0].0, &exchanges[0].1).is_ok());
+}

@@ -26,6 +26,7 @@ mod negative_negotiation;
 mod negative_slots;
 mod negotiation;
 mod provisioned_key;
+mod send;
 mod sim;
 mod slot_choice;
 mod tokens;

@@ -492,16 +492,19 @@ fn attest_in(sim: &mut Sim, storage: Storage<'_>, provider: Provider) -> Cause {
 #[test]
 fn n06_a_message_buffer_that_is_too_small() {
     for version in SpdmVersion::ALL {
-        let mut sim = Sim::new(config(version));
         let mut hashes = Bank::<Running, 2>::new();
-        let cause = attest_in(
-            &mut sim,
-            Storage::new(&mut [0; 63], &mut hashes, &mut Connection::default()),
-            PROVIDER,
-        );
-        let encode = spdm_codec::EncodeError::BufferTooSmall { needed: 4 };
-        assert_eq!(cause, Cause::Other(Error::Misuse(Misuse::Encode(encode))));
-        assert_eq!(sim.codes(), []);
+        // The longest request and the smallest response do not fit.
+        for len in [0, 63, 64 + 41] {
+            let mut sim = Sim::new(config(version));
+            let cause = attest_in(
+                &mut sim,
+                Storage::new(&mut vec![0; len], &mut hashes, &mut Connection::default()),
+                PROVIDER,
+            );
+            let error = Error::BufferTooSmall { buffer: Buffer::Message, needed: 64 + 42, len };
+            assert_eq!(cause, Cause::Other(error), "{version}");
+            assert_eq!(sim.codes(), []);
+        }
         if version >= V1_2 {
             let mut message = [0; 64 + 16 + 41];
             let cause = attest_in(

@@ -77,6 +77,7 @@ fn unsigned<'a>(
             let kept = match failure.requester {
                 Recovered::Kept(requester) => Some(requester),
                 Recovered::Fresh(_) => None,
+                other => panic!("{other:?}"),
             };
             Err(Box::new(Stopped { cause: error_of(failure.error).into(), kept }))
         }

@@ -27,7 +27,7 @@ fn turn<O: Operation>(flow: &mut Flow<'_, O>, sim: &mut Sim) -> Result<bool, Err
     let now = sim.clock.now();
     match flow.poll(now)? {
         Step::Transmit(token) => {
-            sim.send(MessageKind::Plain, token.bytes(), token.timeout()).unwrap();
+            sim.send(token.kind(), token.bytes(), token.timeout()).unwrap();
             token.sent(now);
         }
         Step::Receive(mut token) => {

@@ -81,6 +81,7 @@ pub fn fail_with(sim: &mut Sim, setup: Setup) -> Failed {
                 (Remains::Kept, requester.restart())
             }
             Recovered::Fresh(requester) => (Remains::Fresh, requester),
+            other => panic!("{other:?}"),
         };
         let connection = requester.connection();
         assert_eq!(connection.stage(), Stage::NotStarted);

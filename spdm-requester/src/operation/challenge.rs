@@ -1,13 +1,15 @@
 //! CHALLENGE.
 
 use spdm_codec::{CapabilityFlags, KeySlot, MeasurementSummary, RequesterNonce};
-use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
+use crate::answer::Answer;
 use crate::connection::Verdict;
-use crate::fault::{Fault, Stop};
+use crate::env::{Ask, Env};
+use crate::error::Error;
+use crate::error_cell::ErrorCell;
 use crate::negotiated::Negotiated;
-use crate::operation::{Ask, Judge, Next, sealed};
+use crate::operation::{Next, sealed};
 use crate::possession::Possession;
 
 /// What CHALLENGE asks, whoever is to answer.
@@ -18,14 +20,14 @@ pub(super) struct Question {
 }
 
 impl Question {
-    pub(super) fn request(
+    pub(super) fn request<'f>(
         &self,
-        ask: &Ask<'_>,
+        ask: &Ask<'_, 'f>,
         identity: &Identity<'_>,
         out: &mut [u8],
-    ) -> Result<usize, Stop> {
+    ) -> Result<usize, &'f Error> {
         let agreed = ask.require(CapabilityFlags::CHAL_CAP, "CHAL_CAP")?;
-        agreed.check_identity(ask.fault(), identity)?;
+        agreed.check_identity(ask.errors, identity)?;
         let slot = identity.key_slot();
         if slot == KeySlot::PublicKey {
             ask.require(CapabilityFlags::PUB_KEY_ID_CAP, "PUB_KEY_ID_CAP")?;
@@ -38,15 +40,14 @@ impl Question {
 }
 
 /// Judges CHALLENGE_AUTH.
-pub(super) fn answered<'c>(
-    judge: &mut Judge<'_>,
+pub(super) fn answered<'f, 'c>(
+    env: &mut Env<'_, 'f>,
     identity: &Identity<'c>,
-    request: &[u8],
-    response: Untrusted<&[u8]>,
-) -> Result<Possession<'c>, Stop> {
-    match judge.accept(request, response, Some(identity))? {
+    answer: &Answer<'_, '_>,
+) -> Result<Possession<'c>, &'f Error> {
+    match env.accept(answer, Some(identity))? {
         Verdict::ChallengeAuth { possession: Some(possession), .. } => Ok(possession),
-        _ => Err(judge.fault().unfinished()),
+        _ => Err(env.errors.unfinished()),
     }
 }
 
@@ -72,21 +73,20 @@ impl<'c> sealed::Operation for Challenge<'c> {
     type Phase = Negotiated;
     type Output = Possession<'c>;
 
-    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+    fn request<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
         self.question.request(ask, &self.identity, out)
     }
 
-    fn accept(
+    fn answered<'f>(
         &mut self,
-        judge: &mut Judge<'_>,
-        request: &[u8],
-        response: Untrusted<&[u8]>,
-    ) -> Result<Next, Stop> {
-        self.possession = Some(answered(judge, &self.identity, request, response)?);
+        env: &mut Env<'_, 'f>,
+        answer: &Answer<'_, '_>,
+    ) -> Result<Next, &'f Error> {
+        self.possession = Some(answered(env, &self.identity, answer)?);
         Ok(Next::Done)
     }
 
-    fn finish(self, fault: &Fault) -> Result<Possession<'c>, Stop> {
-        self.possession.ok_or_else(|| fault.unfinished())
+    fn finish<'f>(self, errors: &'f ErrorCell) -> Result<Possession<'c>, &'f Error> {
+        self.possession.ok_or_else(|| errors.unfinished())
     }
 }

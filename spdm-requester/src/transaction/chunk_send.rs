@@ -2,9 +2,10 @@
 
 use spdm_codec::{Chunk, ChunkAttributes, ChunkSend, Message, SentChunk, SpdmVersion};
 
-use super::{Exchange, Transfer};
-use crate::fault::{Fault, Stop};
-use crate::requester::Core;
+use super::{Transaction, Transfer};
+use crate::core::{Buffers, Core};
+use crate::error::Error;
+use crate::error_cell::ErrorCell;
 
 /// How far a large request is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,13 +38,13 @@ impl Sending {
     }
 
     /// Writes CHUNK_SEND and returns its length in bytes.
-    fn encode(
+    fn encode<'f>(
         &mut self,
-        fault: &Fault,
+        errors: &'f ErrorCell,
         version: SpdmVersion,
         request: &[u8],
         out: &mut [u8],
-    ) -> Result<usize, Stop> {
+    ) -> Result<usize, &'f Error> {
         let size = u32::try_from(request.len()).unwrap_or(u32::MAX);
         let mut chunk = Chunk {
             attributes: ChunkAttributes::empty(),
@@ -57,20 +58,24 @@ impl Sending {
             Some(part) if part.len() < chunk.bytes.len() => chunk.bytes = part,
             _ => chunk.attributes = ChunkAttributes::LAST_CHUNK,
         }
-        let written = ChunkSend(chunk).encode(version, out).map_err(|error| fault.stop(error))?;
+        let written = ChunkSend(chunk).encode(version, out).map_err(|error| errors.stop(error))?;
         self.len = chunk.bytes.len();
         self.chunk.attributes = chunk.attributes;
         Ok(written)
     }
 }
 
-impl Exchange {
+impl Transaction {
     /// Encodes the chunk that is to be sent into the receive area.
-    pub(super) fn load_chunk(&mut self, core: &mut Core<'_>) -> Result<usize, Stop> {
+    pub(super) fn load_chunk<'f>(
+        &mut self,
+        errors: &'f ErrorCell,
+        core: &mut Core<'_>,
+    ) -> Result<usize, &'f Error> {
         let Transfer::Sending(sending) = &mut self.transfer else {
-            return Err(core.connection.fault.unfinished());
+            return Err(errors.unfinished());
         };
-        let (judge, request, area) = core.split(self.request_len)?;
-        sending.encode(judge.fault(), self.version, request, area)
+        let (_, _, Buffers { request, area }) = core.split(errors, self.request_len);
+        sending.encode(errors, self.version, request, area)
     }
 }

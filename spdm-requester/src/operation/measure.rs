@@ -6,14 +6,15 @@ use spdm_codec::{
     CapabilityFlags, ContentChanged, GetMeasurements, KeySlot, MeasCap, MeasurementAttributes,
     MeasurementOperation, MeasurementRecord, RequesterNonce, SignatureRequest, SpdmVersion,
 };
-use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
+use crate::answer::Answer;
 use crate::connection::{MeasurementSignature, Verdict};
+use crate::env::{Ask, Env};
 use crate::error::{Buffer, Error, Incompatible, Misuse};
-use crate::fault::{Fault, Stop};
+use crate::error_cell::ErrorCell;
 use crate::negotiated::Negotiated;
-use crate::operation::{Ask, Judge, Next, sealed};
+use crate::operation::{Next, sealed};
 use crate::possession::Possession;
 
 /// Which measurements are asked for.
@@ -86,11 +87,11 @@ impl<'i, 'm> Reading<'i, 'm> {
         }
     }
 
-    fn agreed<'q>(&self, ask: &Ask<'q>) -> Result<&'q Negotiated, Stop> {
+    fn agreed<'f, 'q>(&self, ask: &Ask<'q, 'f>) -> Result<&'q Negotiated, &'f Error> {
         let agreed = ask.agreed()?;
         match agreed.responder.flags.meas_cap() {
             MeasCap::None | MeasCap::Reserved => {
-                Err(ask.fault().incompatible(Incompatible::Capability("MEAS_CAP")))
+                Err(ask.errors.incompatible(Incompatible::Capability("MEAS_CAP")))
             }
             _ if self.nonce.is_some() => {
                 ask.require(CapabilityFlags::MEAS_CAP_SIG, "MEAS_CAP with signatures")
@@ -99,48 +100,52 @@ impl<'i, 'm> Reading<'i, 'm> {
         }
     }
 
-    fn signature(
+    fn signature<'f>(
         &self,
-        ask: &Ask<'_>,
+        ask: &Ask<'_, 'f>,
         agreed: &Negotiated,
         identity: Option<&Identity<'_>>,
-    ) -> Result<Option<SignatureRequest>, Stop> {
+    ) -> Result<Option<SignatureRequest>, &'f Error> {
         let Some(nonce) = self.nonce.filter(|_| self.is_last()) else { return Ok(None) };
-        let identity = identity.ok_or_else(|| ask.fault().misuse(Misuse::Identity))?;
-        agreed.check_identity(ask.fault(), identity)?;
+        let identity = identity.ok_or_else(|| ask.errors.misuse(Misuse::Identity))?;
+        agreed.check_identity(ask.errors, identity)?;
         // 1.0 has no SlotIDParam: slot 0 signs.
         let slot = match (agreed.version, identity.key_slot()) {
             (SpdmVersion::V1_0, KeySlot::Slot(slot)) if slot.get() == 0 => None,
-            (SpdmVersion::V1_0, _) => return Err(ask.fault().misuse(Misuse::Identity)),
+            (SpdmVersion::V1_0, _) => return Err(ask.errors.misuse(Misuse::Identity)),
             (_, slot) => Some(slot),
         };
         Ok(Some(SignatureRequest { nonce, slot }))
     }
 
-    pub(super) fn request(
+    pub(super) fn request<'f>(
         &self,
-        ask: &Ask<'_>,
+        ask: &Ask<'_, 'f>,
         identity: Option<&Identity<'_>>,
         out: &mut [u8],
-    ) -> Result<usize, Stop> {
+    ) -> Result<usize, &'f Error> {
         let agreed = self.agreed(ask)?;
         let message = GetMeasurements {
             attributes: self.attributes,
             signature: self.signature(ask, agreed, identity)?,
             context: ask.context(agreed.version)?,
-            operation: self.operation().ok_or_else(|| ask.fault().misuse(Misuse::Selection))?,
+            operation: self.operation().ok_or_else(|| ask.errors.misuse(Misuse::Selection))?,
         };
         ask.encode(&message, agreed.version, out)
     }
 
     /// Keeps a record behind those before it, in the lent buffer.
-    fn keep(&mut self, fault: &Fault, record: &MeasurementRecord<'_>) -> Result<(), Stop> {
+    fn keep<'f>(
+        &mut self,
+        errors: &'f ErrorCell,
+        record: &MeasurementRecord<'_>,
+    ) -> Result<(), &'f Error> {
         let bytes = record.as_bytes();
         let needed = self.len.saturating_add(bytes.len());
         let (buffer, len) = (Buffer::Record, self.buffer.len());
         let place = self.buffer.get_mut(self.len..needed);
         let place =
-            place.ok_or_else(|| fault.stop(Error::BufferTooSmall { buffer, needed, len }))?;
+            place.ok_or_else(|| errors.stop(Error::BufferTooSmall { buffer, needed, len }))?;
         place.copy_from_slice(bytes);
         self.len = needed;
         self.blocks = self.blocks.saturating_add(record.number_of_blocks());
@@ -153,20 +158,17 @@ impl<'i, 'm> Reading<'i, 'm> {
     }
 
     /// Takes an answer; what was measured after the last one.
-    pub(super) fn answered<'c>(
+    pub(super) fn answered<'f, 'c>(
         &mut self,
-        judge: &mut Judge<'_>,
+        env: &mut Env<'_, 'f>,
         identity: Option<&Identity<'c>>,
-        request: &[u8],
-        response: Untrusted<&[u8]>,
-    ) -> Result<Option<Measured<'m, 'c>>, Stop> {
-        let Verdict::Measurements { message, signature } =
-            judge.accept(request, response, identity)?
-        else {
-            return Err(judge.fault().unfinished());
+        answer: &Answer<'_, '_>,
+    ) -> Result<Option<Measured<'m, 'c>>, &'f Error> {
+        let Verdict::Measurements { message, signature } = env.accept(answer, identity)? else {
+            return Err(env.errors.unfinished());
         };
         let last = self.is_last();
-        self.keep(judge.fault(), &message.record)?;
+        self.keep(env.errors, &message.record)?;
         self.exchanges = self.exchanges.saturating_add(1);
         if !last {
             return Ok(None);
@@ -179,8 +181,8 @@ impl<'i, 'm> Reading<'i, 'm> {
             }
             // The signature must cover every record that is handed out. Unsigned exchanges directly before
             // this operation belong to the same transcript.
-            MeasurementSignature::Verified { .. } => return Err(judge.fault().unfinished()),
-            _ if self.nonce.is_some() => return Err(judge.fault().unfinished()),
+            MeasurementSignature::Verified { .. } => return Err(env.errors.unfinished()),
+            _ if self.nonce.is_some() => return Err(env.errors.unfinished()),
             _ => None,
         };
         let bytes = mem::take(&mut self.buffer).get(..self.len).unwrap_or_default();
@@ -227,17 +229,16 @@ impl<'m, 'c> sealed::Operation for Measure<'_, 'm, 'c> {
     type Phase = Negotiated;
     type Output = Measured<'m, 'c>;
 
-    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+    fn request<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
         self.reading.request(ask, self.signer.as_ref(), out)
     }
 
-    fn accept(
+    fn answered<'f>(
         &mut self,
-        judge: &mut Judge<'_>,
-        request: &[u8],
-        response: Untrusted<&[u8]>,
-    ) -> Result<Next, Stop> {
-        self.measured = self.reading.answered(judge, self.signer.as_ref(), request, response)?;
+        env: &mut Env<'_, 'f>,
+        answer: &Answer<'_, '_>,
+    ) -> Result<Next, &'f Error> {
+        self.measured = self.reading.answered(env, self.signer.as_ref(), answer)?;
         Ok(if self.measured.is_some() { Next::Done } else { Next::Again })
     }
 
@@ -245,7 +246,7 @@ impl<'m, 'c> sealed::Operation for Measure<'_, 'm, 'c> {
         self.reading.failed();
     }
 
-    fn finish(self, fault: &Fault) -> Result<Measured<'m, 'c>, Stop> {
-        self.measured.ok_or_else(|| fault.unfinished())
+    fn finish<'f>(self, errors: &'f ErrorCell) -> Result<Measured<'m, 'c>, &'f Error> {
+        self.measured.ok_or_else(|| errors.unfinished())
     }
 }

@@ -8,11 +8,13 @@ use spdm_codec::{
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Chain, ChainContext, ChainError, ParsedChain};
 
+use crate::answer::Answer;
 use crate::connection::Verdict;
+use crate::env::{Ask, Env};
 use crate::error::{Buffer, Error, Incompatible};
-use crate::fault::{Fault, Stop};
+use crate::error_cell::ErrorCell;
 use crate::negotiated::Negotiated;
-use crate::operation::{Ask, Judge, Next, sealed};
+use crate::operation::{Next, sealed};
 
 /// A chain while its portions arrive.
 #[derive(Debug)]
@@ -40,11 +42,15 @@ impl<'c> Portions<'c> {
         self.buffer
     }
 
-    pub(super) fn request(&self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+    pub(super) fn request<'f>(
+        &self,
+        ask: &Ask<'_, 'f>,
+        out: &mut [u8],
+    ) -> Result<usize, &'f Error> {
         let agreed = ask.require(CapabilityFlags::CERT_CAP, "CERT_CAP")?;
         if ask.connection.slot_digest(self.slot).is_none() {
             if ask.connection.provisioned_slots().next().is_some() {
-                return Err(empty(ask.fault(), self.slot));
+                return Err(empty(ask.errors, self.slot));
             }
             return ask.encode(&spdm_codec::GetDigests, agreed.version, out);
         }
@@ -62,12 +68,17 @@ impl<'c> Portions<'c> {
         ask.encode(&message, agreed.version, out)
     }
 
-    fn append(&mut self, fault: &Fault, bytes: &[u8], remainder: u32) -> Result<(), Stop> {
+    fn append<'f>(
+        &mut self,
+        errors: &'f ErrorCell,
+        bytes: &[u8],
+        remainder: u32,
+    ) -> Result<(), &'f Error> {
         let end = self.have.saturating_add(bytes.len());
         let needed = end.saturating_add(usize::try_from(remainder).unwrap_or(usize::MAX));
         let (buffer, len) = (Buffer::Chain, self.buffer.len());
         if needed > len {
-            return Err(fault.stop(Error::BufferTooSmall { buffer, needed, len }));
+            return Err(errors.stop(Error::BufferTooSmall { buffer, needed, len }));
         }
         self.buffer.get_mut(self.have..end).unwrap_or_default().copy_from_slice(bytes);
         self.have = end;
@@ -76,45 +87,44 @@ impl<'c> Portions<'c> {
     }
 
     /// Takes the next portion; afterwards [`Self::look`] and [`Self::into_chain`] can read the chain.
-    pub(super) fn answered(
+    pub(super) fn answered<'f>(
         &mut self,
-        judge: &mut Judge<'_>,
-        request: &[u8],
-        response: Untrusted<&[u8]>,
-    ) -> Result<Next, Stop> {
-        let Verdict::Certificate { message, .. } = judge.accept(request, response, None)? else {
-            return match judge.connection.slot_digest(self.slot) {
+        env: &mut Env<'_, 'f>,
+        answer: &Answer<'_, '_>,
+    ) -> Result<Next, &'f Error> {
+        let Verdict::Certificate { message, .. } = env.accept(answer, None)? else {
+            return match env.connection.slot_digest(self.slot) {
                 Some(_) => Ok(Next::Again),
-                None => Err(empty(judge.fault(), self.slot)),
+                None => Err(empty(env.errors, self.slot)),
             };
         };
-        self.append(judge.fault(), message.portion, message.remainder)?;
+        self.append(env.errors, message.portion, message.remainder)?;
         if message.remainder > 0 {
             return Ok(Next::Again);
         }
-        let context = judge.agreed()?.chain_context(self.slot, message.model);
-        self.context = Some(context.map_err(|error| judge.fault().incompatible(error))?);
+        let context = env.agreed()?.chain_context(self.slot, message.model);
+        self.context = Some(context.map_err(|error| env.errors.incompatible(error))?);
         Ok(Next::Done)
     }
 
-    /// Reads the chain, and leaves the buffer where it is. The inner error is why a chain cannot be read that is the
-    /// one that DIGESTS announced.
-    pub(super) fn look(
+    /// Reads the chain, and leaves the buffer where it is. The inner error is a chain that is refused, after
+    /// which another slot can be tried; the outer one ends the operation.
+    pub(super) fn look<'f>(
         &self,
-        judge: &Judge<'_>,
-    ) -> Result<Result<ParsedChain<'_>, ChainError>, Stop> {
-        read(self.buffer.get(..self.have).unwrap_or_default(), self.context, judge)
+        env: &Env<'_, 'f>,
+    ) -> Result<Result<ParsedChain<'_>, ChainError>, &'f Error> {
+        read(self.buffer.get(..self.have).unwrap_or_default(), self.context, env)
     }
 
     /// Reads the chain; the buffer is not written again.
-    pub(super) fn into_chain(self, judge: &Judge<'_>) -> Result<ParsedChain<'c>, Stop> {
-        let chain = read(self.buffer.get(..self.have).unwrap_or_default(), self.context, judge)?;
-        chain.map_err(|error| judge.fault().stop(error))
+    pub(super) fn into_chain<'f>(self, env: &Env<'_, 'f>) -> Result<ParsedChain<'c>, &'f Error> {
+        let chain = read(self.buffer.get(..self.have).unwrap_or_default(), self.context, env)?;
+        chain.map_err(|error| env.errors.stop(error))
     }
 }
 
-fn empty(fault: &Fault, slot: SlotId) -> Stop {
-    fault.incompatible(Incompatible::SlotEmpty { slot: slot.get() })
+fn empty(errors: &ErrorCell, slot: SlotId) -> &Error {
+    errors.incompatible(Incompatible::SlotEmpty { slot: slot.get() })
 }
 
 fn form(agreed: &Negotiated) -> CertificateForm {
@@ -127,26 +137,26 @@ fn form(agreed: &Negotiated) -> CertificateForm {
     }
 }
 
-/// Reads a chain, which has to be the one that DIGESTS announced. It is hashed once.
+/// Reads a chain, which has to be the one that DIGESTS announced. It is hashed once. The inner error is what is
+/// wrong with the announced chain.
 #[inline(never)]
-fn read<'b>(
+fn read<'f, 'b>(
     bytes: &'b [u8],
     context: Option<ChainContext>,
-    judge: &Judge<'_>,
-) -> Result<Result<ParsedChain<'b>, ChainError>, Stop> {
-    let Judge { connection, provider, .. } = judge;
-    let fault = &connection.fault;
-    let context = context.ok_or_else(|| fault.unfinished())?;
+    env: &Env<'_, 'f>,
+) -> Result<Result<ParsedChain<'b>, ChainError>, &'f Error> {
+    let Env { connection, provider, errors, .. } = env;
+    let context = context.ok_or_else(|| errors.unfinished())?;
     match ParsedChain::parse(Untrusted::new(bytes), context, provider) {
         Ok(chain) => {
-            connection.is_announced(fault, context.slot, chain.chain().digest())?;
+            connection.is_announced(errors, context.slot, chain.chain().digest())?;
             Ok(Ok(chain))
         }
         Err(error) => {
             // Another chain than announced comes before one that cannot be read.
             let digest = provider.hash.digest(context.hash, &[bytes]);
-            let digest = digest.map_err(|error| fault.stop(Error::Hash(error.into())))?;
-            connection.is_announced(fault, context.slot, &digest)?;
+            let digest = digest.map_err(|error| errors.stop(Error::Hash(error.into())))?;
+            connection.is_announced(errors, context.slot, &digest)?;
             Ok(Err(error))
         }
     }
@@ -169,26 +179,25 @@ impl<'c> sealed::Operation for FetchChain<'c> {
     type Phase = Negotiated;
     type Output = Chain<'c>;
 
-    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+    fn request<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
         self.portions.request(ask, out)
     }
 
-    fn accept(
+    fn answered<'f>(
         &mut self,
-        judge: &mut Judge<'_>,
-        request: &[u8],
-        response: Untrusted<&[u8]>,
-    ) -> Result<Next, Stop> {
-        let next = self.portions.answered(judge, request, response)?;
+        env: &mut Env<'_, 'f>,
+        answer: &Answer<'_, '_>,
+    ) -> Result<Next, &'f Error> {
+        let next = self.portions.answered(env, answer)?;
         if next == Next::Done {
             let empty = Portions::new(self.portions.slot, &mut []);
             let portions = mem::replace(&mut self.portions, empty);
-            self.chain = Some(*portions.into_chain(judge)?.chain());
+            self.chain = Some(*portions.into_chain(env)?.chain());
         }
         Ok(next)
     }
 
-    fn finish(self, fault: &Fault) -> Result<Chain<'c>, Stop> {
-        self.chain.ok_or_else(|| fault.unfinished())
+    fn finish<'f>(self, errors: &'f ErrorCell) -> Result<Chain<'c>, &'f Error> {
+        self.chain.ok_or_else(|| errors.unfinished())
     }
 }

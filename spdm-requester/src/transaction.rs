@@ -1,21 +1,20 @@
 //! One request and everything until its answer: Busy, ResponseNotReady, chunks, lost messages, deadlines.
 //! The same for every operation.
 
-mod arrival;
 mod chunk_send;
+mod reception;
 
 use spdm_codec::{
-    ChunkGet, Code, ErrorCode, ErrorResponse, ExtendedErrorData, Header, LargeMessage, Message,
+    ChunkGet, Code, ErrorCode, ErrorResponse, ExtendedErrorData, LargeMessage, Message,
     RespondIfReady, ResponseNotReady, SpdmVersion,
 };
 use spdm_transport::{Instant, micros};
-use spdm_untrusted::Untrusted;
 
 use crate::config::Bounds;
+use crate::core::{Core, Settings};
 use crate::error::{Bound, Error, Misuse, Refusal};
-use crate::fault::{Fault, Stop};
-use crate::requester::{Core, REQUEST_AREA};
-pub(crate) use arrival::Arrival;
+use crate::error_cell::ErrorCell;
+use crate::operation::Next;
 use chunk_send::Sending;
 
 /// A message of at most eight bytes: RESPOND_IF_READY or CHUNK_GET.
@@ -26,13 +25,13 @@ pub(crate) struct Short {
 }
 
 impl Short {
-    fn new<'m>(
-        fault: &Fault,
+    fn new<'f, 'm>(
+        errors: &'f ErrorCell,
         message: &impl Message<'m>,
         version: SpdmVersion,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, &'f Error> {
         let mut bytes = [0; 8];
-        let len = message.encode(version, &mut bytes).map_err(|error| fault.stop(error))?;
+        let len = message.encode(version, &mut bytes).map_err(|error| errors.stop(error))?;
         Ok(Self { bytes, len })
     }
 
@@ -43,7 +42,7 @@ impl Short {
 
 /// What is to be sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Outgoing {
+pub(crate) enum ToSend {
     /// The request at the start of the message buffer.
     Request,
     /// A chunk of it, which is not encoded yet.
@@ -59,13 +58,13 @@ pub(crate) enum Outgoing {
     ChunkGet(Short),
 }
 
-/// Where an exchange is.
+/// What a transaction waits for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Stage {
+pub(crate) enum State {
     /// A request is to be made.
     Idle,
     /// Something is to be sent.
-    Send(Outgoing),
+    Send(ToSend),
     /// The answer is awaited.
     Receive { deadline: Instant },
     /// Nothing is to be done until then.
@@ -78,7 +77,7 @@ pub(crate) enum Stage {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Wait {
     pub(crate) until: Instant,
-    then: Outgoing,
+    then: ToSend,
     /// Later than this the Responder may have dropped the response: the request starts anew.
     latest: Option<Instant>,
 }
@@ -96,9 +95,10 @@ enum Transfer {
     Receiving(LargeMessage),
 }
 
+/// A request, from its first byte to the answer that the operation can use.
 #[derive(Debug)]
-pub(crate) struct Exchange {
-    pub(crate) stage: Stage,
+pub(crate) struct Transaction {
+    pub(crate) state: State,
     /// Length of the request in bytes.
     request_len: usize,
     code: Code,
@@ -107,7 +107,7 @@ pub(crate) struct Exchange {
     chunk_unit: Option<usize>,
     transfer: Transfer,
     /// What was sent last.
-    outstanding: Outgoing,
+    outstanding: ToSend,
     started: Option<Instant>,
     round_trips: u16,
     bytes: u32,
@@ -119,16 +119,16 @@ pub(crate) struct Exchange {
     resends: u8,
 }
 
-impl Exchange {
+impl Transaction {
     pub(crate) const fn new() -> Self {
         Self {
-            stage: Stage::Idle,
+            state: State::Idle,
             request_len: 0,
             code: Code::GET_VERSION,
             version: SpdmVersion::V1_0,
             chunk_unit: None,
             transfer: Transfer::Whole,
-            outstanding: Outgoing::Request,
+            outstanding: ToSend::Request,
             started: None,
             round_trips: 0,
             bytes: 0,
@@ -145,114 +145,118 @@ impl Exchange {
     }
 
     /// A new request of `len` bytes is at the start of the message buffer.
-    pub(crate) fn begin(&mut self, core: &mut Core<'_>, len: usize) -> Result<(), Stop> {
-        let request = core.message.get(..len).unwrap_or_default();
-        let fault = &core.connection.fault;
-        let header = Header::peek(Untrusted::new(request));
-        let header = header.map_err(|error| fault.request_error(&error))?;
+    pub(crate) fn begin<'f>(
+        &mut self,
+        errors: &'f ErrorCell,
+        core: &mut Core<'_>,
+        len: usize,
+    ) -> Result<(), &'f Error> {
+        let Core { message, connection, settings, .. } = core;
+        let header = errors.peek_request(message.get(..len).unwrap_or_default())?;
         self.version = SpdmVersion::from_byte(header.version)
-            .ok_or_else(|| fault.misuse(Misuse::Version { byte: header.version }))?;
-        self.chunk_unit = core.chunk_unit(header.code, len)?;
-        core.connection.send(request)?;
+            .ok_or_else(|| errors.misuse(Misuse::Version { byte: header.version }))?;
+        self.chunk_unit = settings.chunk_unit(errors, connection, header.code, len)?;
+        connection.send(errors, header)?;
         self.code = header.code;
         self.request_len = len;
         self.not_ready = 0;
         self.restarts = 0;
-        let first = self.start(core);
+        let first = self.start(settings);
         self.send_next(first);
         Ok(())
     }
 
     /// How the request is sent from its beginning.
-    fn start(&mut self, core: &mut Core<'_>) -> Outgoing {
+    fn start(&mut self, settings: &mut Settings) -> ToSend {
         match self.chunk_unit {
             None => {
                 self.transfer = Transfer::Whole;
-                Outgoing::Request
+                ToSend::Request
             }
             Some(unit) => {
-                self.transfer = Transfer::Sending(Sending::new(core.take_handle(), unit));
-                Outgoing::NextChunk
+                self.transfer = Transfer::Sending(Sending::new(settings.take_handle(), unit));
+                ToSend::NextChunk
             }
         }
     }
 
     /// Another message than before.
-    const fn send_next(&mut self, next: Outgoing) {
+    const fn send_next(&mut self, next: ToSend) {
         self.busy = 0;
         self.resends = 0;
-        self.stage = Stage::Send(next);
+        self.state = State::Send(next);
     }
 
     /// The last message once more.
-    const fn again(&self) -> Outgoing {
+    const fn again(&self) -> ToSend {
         match self.outstanding {
             // The answer was received where the chunk was: it is encoded again.
-            Outgoing::NextChunk | Outgoing::Chunk { .. } => Outgoing::NextChunk,
-            Outgoing::Request | Outgoing::ChunkGet(_) | Outgoing::RespondIfReady(_) => {
-                self.outstanding
-            }
+            ToSend::NextChunk | ToSend::Chunk { .. } => ToSend::NextChunk,
+            ToSend::Request | ToSend::ChunkGet(_) | ToSend::RespondIfReady(_) => self.outstanding,
         }
     }
 
     /// Time passed: ends waits, and operations that take too long.
-    pub(crate) fn advance(&mut self, core: &mut Core<'_>, now: Instant) -> Result<(), Stop> {
-        let bounds = core.bounds;
+    pub(crate) fn advance<'f>(
+        &mut self,
+        errors: &'f ErrorCell,
+        core: &mut Core<'_>,
+        now: Instant,
+    ) -> Result<(), &'f Error> {
+        let bounds = core.settings.bounds;
         let end = self.started.get_or_insert(now).after(bounds.time);
-        if self.stage == Stage::Done {
+        if self.state == State::Done {
             return Ok(());
         }
         if now > end {
-            return Err(core.connection.fault.stop(out_of_time(&bounds)));
+            return Err(errors.stop(out_of_time(&bounds)));
         }
-        if let Stage::Wait(wait) = self.stage {
+        if let State::Wait(wait) = self.state {
             if wait.until > end {
-                return Err(core.connection.fault.stop(out_of_time(&bounds)));
+                return Err(errors.stop(out_of_time(&bounds)));
             }
             if wait.until <= now {
                 let in_time = wait.latest.is_none_or(|latest| now <= latest);
-                let then = if in_time { wait.then } else { self.start(core) };
-                self.stage = Stage::Send(then);
+                let then = if in_time { wait.then } else { self.start(&mut core.settings) };
+                self.state = State::Send(then);
             }
         }
-        let Stage::Send(next) = self.stage else { return Ok(()) };
+        let State::Send(next) = self.state else { return Ok(()) };
         if self.round_trips >= bounds.round_trips {
             let bound = Bound::RoundTrips(bounds.round_trips);
-            return Err(core.connection.fault.stop(Error::Bound(bound)));
+            return Err(errors.stop(Error::Bound(bound)));
         }
-        if next == Outgoing::NextChunk {
-            let len = self.load_chunk(core)?;
-            self.stage = Stage::Send(Outgoing::Chunk { len });
+        if next == ToSend::NextChunk {
+            let len = self.load_chunk(errors, core)?;
+            self.state = State::Send(ToSend::Chunk { len });
         }
         Ok(())
     }
 
-    /// The bytes to send.
-    pub(crate) fn message<'m>(&'m self, out: &'m Outgoing, core: &'m Core<'_>) -> &'m [u8] {
-        let buffer = &core.message;
-        match out {
-            Outgoing::RespondIfReady(short) | Outgoing::ChunkGet(short) => short.as_bytes(),
-            Outgoing::Request => buffer.get(..self.request_len).unwrap_or_default(),
-            Outgoing::NextChunk => &[],
-            Outgoing::Chunk { len } => {
-                buffer.get(REQUEST_AREA..).and_then(|area| area.get(..*len)).unwrap_or_default()
-            }
+    /// The bytes to send; `buffer` is the message buffer.
+    pub(crate) fn message<'m>(&'m self, next: &'m ToSend, buffer: &'m [u8]) -> &'m [u8] {
+        let (request, area) = buffer.split_at_checked(self.request_len).unwrap_or_default();
+        match next {
+            ToSend::RespondIfReady(short) | ToSend::ChunkGet(short) => short.as_bytes(),
+            ToSend::Request => request,
+            ToSend::NextChunk => &[],
+            ToSend::Chunk { len } => area.get(..*len).unwrap_or_default(),
         }
     }
 
     /// The message was handed to the transport.
     pub(crate) fn sent(&mut self, now: Instant, core: &Core<'_>) {
-        if let Stage::Send(out) = self.stage {
+        if let State::Send(out) = self.state {
             self.outstanding = out;
         }
         self.round_trips = self.round_trips.saturating_add(1);
-        let end = self.started.unwrap_or(now).after(core.bounds.time);
-        self.stage = Stage::Receive { deadline: now.after_micros(self.timeout(core)).min(end) };
+        let end = self.started.unwrap_or(now).after(core.settings.bounds.time);
+        self.state = State::Receive { deadline: now.after_micros(self.timeout(core)).min(end) };
     }
 
     /// How long the answer to the message that was just sent may take (DSP0274 §Timing requirements).
     fn timeout(&self, core: &Core<'_>) -> u64 {
-        let timing = &core.timing;
+        let timing = &core.settings.timing;
         let work = match self.code {
             Code::GET_VERSION | Code::GET_CAPABILITIES | Code::NEGOTIATE_ALGORITHMS => {
                 micros(timing.st1)
@@ -262,109 +266,128 @@ impl Exchange {
                 time.max(micros(timing.least_crypto_time))
             }
         };
-        micros(core.limits.round_trip).saturating_add(work)
+        micros(core.settings.limits.round_trip).saturating_add(work)
     }
 
     /// Nothing came in time.
-    pub(crate) fn expired(&mut self, core: &mut Core<'_>) -> Result<(), Stop> {
-        self.stage = Stage::Idle;
-        if self.resends >= core.bounds.resends {
-            return Err(core.connection.fault.stop(Error::Timeout { request: self.code }));
+    pub(crate) fn expired<'f>(
+        &mut self,
+        errors: &'f ErrorCell,
+        bounds: &Bounds,
+    ) -> Result<(), &'f Error> {
+        self.state = State::Idle;
+        if self.resends >= bounds.resends {
+            return Err(errors.stop(Error::Timeout { request: self.code }));
         }
         self.resends = self.resends.saturating_add(1);
-        self.stage = Stage::Send(self.again());
+        self.state = State::Send(self.again());
         Ok(())
     }
 
     /// What an accepted ERROR leads to.
-    fn refused(
+    fn refused<'f>(
         &mut self,
-        core: &mut Core<'_>,
+        errors: &'f ErrorCell,
+        settings: &mut Settings,
         now: Instant,
         error: &ErrorResponse<'_>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), &'f Error> {
         match (error.code, error.extended) {
-            (ErrorCode::BUSY | ErrorCode::REQUEST_IN_FLIGHT, _) => self.busy(core, now),
-            (_, ExtendedErrorData::ResponseNotReady(data)) => self.not_ready(core, now, &data),
+            (ErrorCode::BUSY | ErrorCode::REQUEST_IN_FLIGHT, _) => self.busy(errors, settings, now),
+            (_, ExtendedErrorData::ResponseNotReady(data)) => {
+                self.not_ready(errors, settings, now, &data)
+            }
             (_, ExtendedErrorData::LargeResponse { handle }) => {
                 let large = LargeMessage::response(self.version, handle)
-                    .at_most(core.sizes().max_spdm_msg_size);
+                    .at_most(settings.sizes().max_spdm_msg_size);
                 let large = match self.transfer {
                     Transfer::Sending(_) | Transfer::Sent => large.to_large_request(),
                     Transfer::Whole | Transfer::Receiving(_) => large,
                 };
-                self.get_chunk(&core.connection.fault, large)
+                self.get_chunk(errors, large)
             }
             (code, _) => {
                 let refusal = Refusal { request: self.code, code, data: error.data };
-                Err(core.connection.fault.stop(Error::Refused(refusal)))
+                Err(errors.stop(Error::Refused(refusal)))
             }
         }
     }
 
     /// Busy: the same again, after a pause that doubles each time.
-    fn busy(&mut self, core: &mut Core<'_>, now: Instant) -> Result<(), Stop> {
+    fn busy<'f>(
+        &mut self,
+        errors: &'f ErrorCell,
+        settings: &mut Settings,
+        now: Instant,
+    ) -> Result<(), &'f Error> {
         // With a message, or with the request that was handed over before.
         let whole = self.transfer == Transfer::Sent
-            || matches!(self.outstanding, Outgoing::RespondIfReady(_));
+            || matches!(self.outstanding, ToSend::RespondIfReady(_));
         let count = if whole { &mut self.restarts } else { &mut self.busy };
-        if *count >= core.bounds.busy {
-            let bound = Bound::Busy(core.bounds.busy);
-            return Err(core.connection.fault.stop(Error::Bound(bound)));
+        if *count >= settings.bounds.busy {
+            let bound = Bound::Busy(settings.bounds.busy);
+            return Err(errors.stop(Error::Bound(bound)));
         }
         let factor = exponential(*count);
         *count = count.saturating_add(1);
-        let until = now.after_micros(micros(core.timing.busy_delay).saturating_mul(factor));
-        let then = if whole { self.start(core) } else { self.again() };
-        self.stage = Stage::Wait(Wait { until, then, latest: None });
+        let until = now.after_micros(micros(settings.timing.busy_delay).saturating_mul(factor));
+        let then = if whole { self.start(settings) } else { self.again() };
+        self.state = State::Wait(Wait { until, then, latest: None });
         Ok(())
     }
 
     /// ResponseNotReady: RESPOND_IF_READY after RDT and, where the round trip leaves time for it, before
     /// WTMax (DSP0274 §Timing requirements).
-    fn not_ready(
+    fn not_ready<'f>(
         &mut self,
-        core: &Core<'_>,
+        errors: &'f ErrorCell,
+        settings: &Settings,
         now: Instant,
         data: &ResponseNotReady,
-    ) -> Result<(), Stop> {
-        if self.not_ready >= core.bounds.not_ready {
-            let bound = Bound::NotReady(core.bounds.not_ready);
-            return Err(core.connection.fault.stop(Error::Bound(bound)));
+    ) -> Result<(), &'f Error> {
+        if self.not_ready >= settings.bounds.not_ready {
+            let bound = Bound::NotReady(settings.bounds.not_ready);
+            return Err(errors.stop(Error::Bound(bound)));
         }
         self.not_ready = self.not_ready.saturating_add(1);
         let message = RespondIfReady { request_code: self.code, token: data.token };
-        let then =
-            Outgoing::RespondIfReady(Short::new(&core.connection.fault, &message, self.version)?);
+        let then = ToSend::RespondIfReady(Short::new(errors, &message, self.version)?);
         let rdt = exponential(data.rdt_exponent);
-        let round_trip = micros(core.limits.round_trip);
+        let round_trip = micros(settings.limits.round_trip);
         let wt_max = rdt.saturating_mul(data.rdtm.into()).saturating_sub(round_trip);
         let latest = (wt_max > rdt).then(|| now.after_micros(wt_max));
         self.transfer = Transfer::Whole;
         self.busy = 0;
         self.resends = 0;
-        self.stage = Stage::Wait(Wait { until: now.after_micros(rdt), then, latest });
+        self.state = State::Wait(Wait { until: now.after_micros(rdt), then, latest });
         Ok(())
     }
 
     /// Asks for the next chunk of the response.
-    fn get_chunk(&mut self, fault: &Fault, large: LargeMessage) -> Result<(), Stop> {
+    fn get_chunk<'f>(
+        &mut self,
+        errors: &'f ErrorCell,
+        large: LargeMessage,
+    ) -> Result<(), &'f Error> {
         let message = ChunkGet { handle: large.handle(), seq_no: large.next_seq_no() };
-        let next = Outgoing::ChunkGet(Short::new(fault, &message, self.version)?);
+        let next = ToSend::ChunkGet(Short::new(errors, &message, self.version)?);
         self.transfer = Transfer::Receiving(large);
         self.send_next(next);
         Ok(())
     }
 
-    /// The operation took the answer.
-    pub(crate) const fn answered(&mut self, next: Stage) {
-        self.stage = next;
+    /// The operation has used the answer: another request follows, or it is complete.
+    pub(crate) const fn proceed(&mut self, next: Next) {
+        self.state = match next {
+            Next::Again => State::Idle,
+            Next::Done => State::Done,
+        };
     }
 
-    pub(crate) fn finish(&self, fault: &Fault) -> Result<(), Stop> {
-        match self.stage {
-            Stage::Done => Ok(()),
-            _ => Err(fault.unfinished()),
+    pub(crate) fn finish<'f>(&self, errors: &'f ErrorCell) -> Result<(), &'f Error> {
+        match self.state {
+            State::Done => Ok(()),
+            _ => Err(errors.unfinished()),
         }
     }
 }

@@ -5,13 +5,14 @@ use spdm_codec::{
     ExtAlgorithms, GetCapabilities, GetVersion, MIN_DATA_TRANSFER_SIZE, NegotiateAlgorithms,
     OtherParams, SpdmVersion,
 };
-use spdm_untrusted::Untrusted;
 
+use crate::answer::Answer;
 use crate::connection::Stage;
+use crate::env::{Ask, Env};
 use crate::error::{Buffer, Error, Incompatible, Misuse};
-use crate::fault::{Fault, Stop};
+use crate::error_cell::ErrorCell;
 use crate::negotiated::Negotiated;
-use crate::operation::{Ask, Judge, Next, sealed};
+use crate::operation::{Next, sealed};
 
 /// The negotiation: see [`Requester::negotiate`](crate::Requester::negotiate).
 #[derive(Debug)]
@@ -31,7 +32,7 @@ impl Negotiate {
         self.begun
     }
 
-    fn capabilities(&self, ask: &Ask<'_>) -> Result<GetCapabilities, Stop> {
+    fn capabilities<'f>(&self, ask: &Ask<'_, 'f>) -> Result<GetCapabilities, &'f Error> {
         let version = self.version;
         if version == SpdmVersion::V1_0 {
             let algorithms_block = AlgorithmsBlock::NotRequested;
@@ -43,7 +44,7 @@ impl Negotiate {
         }
         let flags = ask.offer.capabilities_of(version);
         if let Some(rule) = flags.broken_by_requester(version) {
-            return Err(ask.fault().misuse(Misuse::Offer(rule)));
+            return Err(ask.errors.misuse(Misuse::Offer(rule)));
         }
         let capability = Capability {
             ct_exponent: ask.offer.ct_exponent,
@@ -62,7 +63,7 @@ impl Negotiate {
         Ok(GetCapabilities { algorithms_block, capability: Some(capability) })
     }
 
-    fn algorithms(&self, ask: &Ask<'_>) -> NegotiateAlgorithms<'static> {
+    fn algorithms(&self, ask: &Ask<'_, '_>) -> NegotiateAlgorithms<'static> {
         let (version, offer) = (self.version, ask.offer);
         let mut other_params = OtherParams::empty();
         if version >= SpdmVersion::V1_2 {
@@ -93,19 +94,19 @@ impl Negotiate {
 }
 
 /// The message buffer has no room for the smallest legal transfer.
-fn too_small(ask: &Ask<'_>) -> Stop {
+fn too_small<'f>(ask: &Ask<'_, 'f>) -> &'f Error {
     let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
     let missing = MIN_DATA_TRANSFER_SIZE.saturating_sub(ask.sizes.data_transfer_size);
     let needed = ask.message_len.saturating_add(bytes(missing));
     let (buffer, len) = (Buffer::Message, ask.message_len);
-    ask.fault().stop(Error::BufferTooSmall { buffer, needed, len })
+    ask.errors.stop(Error::BufferTooSmall { buffer, needed, len })
 }
 
 impl sealed::Operation for Negotiate {
     type Phase = Negotiated;
     type Output = ();
 
-    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+    fn request<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
         // A requester may start over in any stage.
         let stage = if self.begun { ask.connection.stage() } else { Stage::NotStarted };
         self.begun = true;
@@ -115,28 +116,27 @@ impl sealed::Operation for Negotiate {
                 let common = ask.connection.versions().iter().filter(|v| ask.offer.allows(*v));
                 let highest = common.max();
                 self.version =
-                    highest.ok_or_else(|| ask.fault().incompatible(Incompatible::Version))?;
+                    highest.ok_or_else(|| ask.errors.incompatible(Incompatible::Version))?;
                 ask.encode(&self.capabilities(ask)?, self.version, out)
             }
             Stage::AfterCapabilities => ask.encode(&self.algorithms(ask), self.version, out),
-            Stage::Negotiated => Err(ask.fault().order(Code::GET_CAPABILITIES)),
+            Stage::Negotiated => Err(ask.errors.order(Code::GET_CAPABILITIES)),
         }
     }
 
-    fn accept(
+    fn answered<'f>(
         &mut self,
-        judge: &mut Judge<'_>,
-        request: &[u8],
-        response: Untrusted<&[u8]>,
-    ) -> Result<Next, Stop> {
-        judge.accept(request, response, None)?;
-        match judge.connection.stage() {
+        env: &mut Env<'_, 'f>,
+        answer: &Answer<'_, '_>,
+    ) -> Result<Next, &'f Error> {
+        env.accept(answer, None)?;
+        match env.connection.stage() {
             Stage::Negotiated => Ok(Next::Done),
             _ => Ok(Next::Again),
         }
     }
 
-    fn finish(self, _: &Fault) -> Result<(), Stop> {
+    fn finish(self, _: &ErrorCell) -> Result<(), &Error> {
         Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! GET_DIGESTS.
 
 use spdm_codec::CapabilityFlags;
-use spdm_untrusted::Untrusted;
 
-use crate::fault::{Fault, Stop};
+use crate::answer::Answer;
+use crate::env::{Ask, Env};
+use crate::error::Error;
+use crate::error_cell::ErrorCell;
 use crate::negotiated::Negotiated;
-use crate::operation::{Ask, Judge, Next, sealed};
+use crate::operation::{Next, sealed};
 
 /// The digests of all slots: see [`Requester::get_digests`](crate::Requester::get_digests).
 #[derive(Debug)]
@@ -21,22 +23,21 @@ impl sealed::Operation for GetDigests {
     type Phase = Negotiated;
     type Output = ();
 
-    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+    fn request<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
         let agreed = ask.require(CapabilityFlags::CERT_CAP, "CERT_CAP")?;
         ask.encode(&spdm_codec::GetDigests, agreed.version, out)
     }
 
-    fn accept(
+    fn answered<'f>(
         &mut self,
-        judge: &mut Judge<'_>,
-        request: &[u8],
-        response: Untrusted<&[u8]>,
-    ) -> Result<Next, Stop> {
-        judge.accept(request, response, None)?;
+        env: &mut Env<'_, 'f>,
+        answer: &Answer<'_, '_>,
+    ) -> Result<Next, &'f Error> {
+        env.accept(answer, None)?;
         Ok(Next::Done)
     }
 
-    fn finish(self, _: &Fault) -> Result<(), Stop> {
+    fn finish(self, _: &ErrorCell) -> Result<(), &Error> {
         Ok(())
     }
 }

@@ -1,15 +1,17 @@
 //! Is it still the same device?
 
 use spdm_codec::{MeasurementSummary, RequesterNonce};
-use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
 use super::Negotiate;
 use super::challenge::{Question, answered};
+use crate::answer::Answer;
 use crate::config::Offer;
-use crate::fault::{Fault, Stop};
+use crate::env::{Ask, Env};
+use crate::error::Error;
+use crate::error_cell::ErrorCell;
 use crate::negotiated::Negotiated;
-use crate::operation::{Ask, Judge, Next, sealed};
+use crate::operation::{Next, sealed};
 use crate::possession::Possession;
 
 /// What the next answer belongs to.
@@ -55,7 +57,7 @@ impl<'c> sealed::Operation for Recognize<'c> {
     type Phase = Negotiated;
     type Output = Possession<'c>;
 
-    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+    fn request<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
         match self.part {
             Part::Negotiation => {
                 let offer = self.offer(ask.offer);
@@ -65,27 +67,26 @@ impl<'c> sealed::Operation for Recognize<'c> {
         }
     }
 
-    fn accept(
+    fn answered<'f>(
         &mut self,
-        judge: &mut Judge<'_>,
-        request: &[u8],
-        response: Untrusted<&[u8]>,
-    ) -> Result<Next, Stop> {
+        env: &mut Env<'_, 'f>,
+        answer: &Answer<'_, '_>,
+    ) -> Result<Next, &'f Error> {
         match self.part {
             Part::Negotiation => {
-                if self.negotiate.accept(judge, request, response)? == Next::Done {
+                if self.negotiate.answered(env, answer)? == Next::Done {
                     self.part = Part::Challenge;
                 }
                 Ok(Next::Again)
             }
             Part::Challenge => {
-                self.possession = Some(answered(judge, &self.identity, request, response)?);
+                self.possession = Some(answered(env, &self.identity, answer)?);
                 Ok(Next::Done)
             }
         }
     }
 
-    fn finish(self, fault: &Fault) -> Result<Possession<'c>, Stop> {
-        self.possession.ok_or_else(|| fault.unfinished())
+    fn finish<'f>(self, errors: &'f ErrorCell) -> Result<Possession<'c>, &'f Error> {
+        self.possession.ok_or_else(|| errors.unfinished())
     }
 }

@@ -1,18 +1,19 @@
 //! The attestation of a device: it is verified, or there is an error.
 
-use spdm_untrusted::Untrusted;
 use spdm_x509::Trusted;
 
 use super::Measured;
 use super::attestation_plan::{AttestationPlan, KeySource};
 use super::examine::Examined;
 use super::sequence::{Persistence, Sequence};
+use crate::answer::Answer;
+use crate::env::{Ask, Env};
 use crate::error::{Error, Misuse};
-use crate::fault::{Fault, Stop};
+use crate::error_cell::ErrorCell;
 use crate::flow::Flow;
 use crate::negotiated::Negotiated;
 use crate::observer::{Audience, Observer};
-use crate::operation::{Ask, Judge, Next, sealed};
+use crate::operation::{Next, sealed};
 use crate::summary::SummaryAgreement;
 use crate::verified::Verified;
 
@@ -26,7 +27,7 @@ pub struct Attested<'c, 'm> {
     pub trusted: Trusted<'c>,
     /// Its signed measurements, where they were required.
     pub measured: Option<Measured<'m, 'c>>,
-    /// Whether the summary hash is that of these measurements. It is for the caller to judge: DSP0274 does
+    /// Whether the summary hash is that of these measurements. It is for the caller to env: DSP0274 does
     /// not say exactly which form of the blocks it covers.
     pub summary: SummaryAgreement,
 }
@@ -58,20 +59,19 @@ impl<'c, 'm> sealed::Operation for Attest<'_, 'c, 'm> {
     type Phase = Negotiated;
     type Output = Attested<'c, 'm>;
 
-    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+    fn request<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
         if self.0.plan.policy.is_none() {
-            return Err(ask.fault().misuse(Misuse::Policy));
+            return Err(ask.errors.misuse(Misuse::Policy));
         }
         self.0.request(ask, out)
     }
 
-    fn accept(
+    fn answered<'f>(
         &mut self,
-        judge: &mut Judge<'_>,
-        request: &[u8],
-        response: Untrusted<&[u8]>,
-    ) -> Result<Next, Stop> {
-        self.0.accept(judge, request, response)
+        env: &mut Env<'_, 'f>,
+        answer: &Answer<'_, '_>,
+    ) -> Result<Next, &'f Error> {
+        self.0.answered(env, answer)
     }
 
     fn stopped(&mut self, error: &Error) {
@@ -82,10 +82,10 @@ impl<'c, 'm> sealed::Operation for Attest<'_, 'c, 'm> {
         self.0.failed();
     }
 
-    fn finish(self, fault: &Fault) -> Result<Attested<'c, 'm>, Stop> {
+    fn finish<'f>(self, errors: &'f ErrorCell) -> Result<Attested<'c, 'm>, &'f Error> {
         let Examined { verified, trusted, measured, summary, .. } = self.0.into_examined();
-        let verified = verified.map_err(|error| fault.stop(error))?;
-        let trusted = trusted.ok_or_else(|| fault.unfinished())?;
+        let verified = verified.map_err(|error| errors.stop(error))?;
+        let trusted = trusted.ok_or_else(|| errors.unfinished())?;
         Ok(Attested { verified, trusted, measured, summary })
     }
 }

@@ -1,17 +1,18 @@
 //! The examination of a device: what is known of it, whether or not it can be verified.
 
-use spdm_untrusted::Untrusted;
 use spdm_x509::{Identity, Trusted};
 
 use super::Measured;
 use super::attestation_plan::{AttestationPlan, KeySource};
 use super::sequence::{Persistence, Sequence};
+use crate::answer::Answer;
+use crate::env::{Ask, Env};
 use crate::error::Error;
-use crate::fault::{Fault, Stop};
+use crate::error_cell::ErrorCell;
 use crate::flow::Flow;
 use crate::negotiated::Negotiated;
 use crate::observer::{Audience, Observer};
-use crate::operation::{Ask, Judge, Next, sealed};
+use crate::operation::{Next, sealed};
 use crate::possession::Possession;
 use crate::summary::SummaryAgreement;
 use crate::verified::Verified;
@@ -64,21 +65,24 @@ impl<'c, 'm> sealed::Operation for Examine<'_, 'c, 'm> {
     type Phase = Negotiated;
     type Output = Examined<'c, 'm>;
 
-    fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+    fn request<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
         self.0.request(ask, out)
     }
 
-    fn accept(
+    fn answered<'f>(
         &mut self,
-        judge: &mut Judge<'_>,
-        request: &[u8],
-        response: Untrusted<&[u8]>,
-    ) -> Result<Next, Stop> {
-        self.0.accept(judge, request, response)
+        env: &mut Env<'_, 'f>,
+        answer: &Answer<'_, '_>,
+    ) -> Result<Next, &'f Error> {
+        self.0.answered(env, answer)
     }
 
-    fn refused(&mut self, judge: &mut Judge<'_>, error: &Error) -> Result<Option<Next>, Stop> {
-        self.0.refused(judge, error)
+    fn refused<'f>(
+        &mut self,
+        env: &mut Env<'_, 'f>,
+        error: &Error,
+    ) -> Result<Option<Next>, &'f Error> {
+        self.0.refused(env, error)
     }
 
     fn stopped(&mut self, error: &Error) {
@@ -89,7 +93,7 @@ impl<'c, 'm> sealed::Operation for Examine<'_, 'c, 'm> {
         self.0.failed();
     }
 
-    fn finish(self, _: &Fault) -> Result<Examined<'c, 'm>, Stop> {
+    fn finish<'f>(self, _: &'f ErrorCell) -> Result<Examined<'c, 'm>, &'f Error> {
         Ok(self.0.into_examined())
     }
 }

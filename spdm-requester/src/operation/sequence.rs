@@ -20,12 +20,13 @@ use super::examine::Examined;
 use super::fetch_chain::Portions;
 use super::measure::Reading;
 use super::{GetDigests, Measured, Negotiate, Selection, SlotChoice};
+use crate::answer::Answer;
 use crate::chain_cache::KnownChain;
+use crate::env::{Ask, Env, fill};
 use crate::error::{Error, Incompatible, Misuse};
-use crate::fault::Stop;
 use crate::observer::{Audience, ChainOrigin, Observation, SignedParts};
+use crate::operation::Next;
 use crate::operation::sealed::Operation;
-use crate::operation::{Ask, Judge, Next, fill};
 use crate::possession::{Possession, Proof};
 use crate::summary::{SummaryAgreement, summary_of};
 use crate::verified::Verified;
@@ -124,7 +125,11 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
         }
     }
 
-    pub(super) fn request(&mut self, ask: &Ask<'_>, out: &mut [u8]) -> Result<usize, Stop> {
+    pub(super) fn request<'f>(
+        &mut self,
+        ask: &Ask<'_, 'f>,
+        out: &mut [u8],
+    ) -> Result<usize, &'f Error> {
         match (&mut self.step, self.signer.identity()) {
             (Step::Negotiate(step), _) => {
                 if !step.has_begun() {
@@ -143,48 +148,47 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
             (Step::Challenge(question), Some(identity)) => question.request(ask, identity, out),
             (Step::Measure(reading), identity) => reading.request(ask, identity, out),
             // The step before Challenge sets the signer, and nothing is requested after the end.
-            (Step::Challenge(_), None) | (Step::Over, _) => Err(ask.fault().unfinished()),
+            (Step::Challenge(_), None) | (Step::Over, _) => Err(ask.errors.unfinished()),
         }
     }
 
-    pub(super) fn accept(
+    pub(super) fn answered<'f>(
         &mut self,
-        judge: &mut Judge<'_>,
-        request: &[u8],
-        response: Untrusted<&[u8]>,
-    ) -> Result<Next, Stop> {
+        env: &mut Env<'_, 'f>,
+        answer: &Answer<'_, '_>,
+    ) -> Result<Next, &'f Error> {
         match (&mut self.step, self.signer.identity()) {
             (Step::Negotiate(step), _) => {
-                if step.accept(judge, request, response)? == Next::Done {
-                    self.audience.tell(&Observation::Negotiated(judge.agreed()?));
-                    self.find_key(judge)?;
+                if step.answered(env, answer)? == Next::Done {
+                    self.audience.tell(&Observation::Negotiated(env.agreed()?));
+                    self.find_key(env)?;
                 }
             }
             (Step::GetDigests(step), _) => {
-                step.accept(judge, request, response)?;
-                self.try_slots(judge, 0)?;
+                step.answered(env, answer)?;
+                self.try_slots(env, 0)?;
             }
             (Step::FetchChain(portions), _) => {
-                if portions.answered(judge, request, response)? == Next::Done {
+                if portions.answered(env, answer)? == Next::Done {
                     let portions = mem::replace(portions, Portions::new(portions.slot(), &mut []));
-                    self.fetched(judge, portions)?;
+                    self.fetched(env, portions)?;
                 }
             }
             (Step::Challenge(_), Some(identity)) => {
-                let possession = answered(judge, identity, request, response)?;
+                let possession = answered(env, identity, answer)?;
                 self.audience.tell(&Observation::Challenged(&possession));
-                self.proven(judge, &possession)?;
+                self.proven(env, &possession)?;
                 self.challenged = Some(possession);
-                self.after_challenge(judge)?;
+                self.after_challenge(env)?;
             }
             (Step::Measure(reading), identity) => {
-                if let Some(measured) = reading.answered(judge, identity, request, response)? {
+                if let Some(measured) = reading.answered(env, identity, answer)? {
                     self.step = Step::Over;
-                    self.measured(judge, measured)?;
+                    self.measured(env, measured)?;
                 }
             }
             (Step::Challenge(_), None) | (Step::Over, _) => {
-                return Err(judge.fault().unfinished());
+                return Err(env.errors.unfinished());
             }
         }
         Ok(self.next())
@@ -199,11 +203,11 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
 
     /// The device refuses what was asked last, or lacks what it takes; the connection is as before. What may follow:
     /// `None` where the attestation ends.
-    pub(super) fn refused(
+    pub(super) fn refused<'f>(
         &mut self,
-        judge: &Judge<'_>,
+        env: &Env<'_, 'f>,
         error: &Error,
-    ) -> Result<Option<Next>, Stop> {
+    ) -> Result<Option<Next>, &'f Error> {
         let challenge = match &mut self.step {
             Step::Challenge(_) => true,
             Step::Measure(reading) => {
@@ -215,7 +219,7 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
         self.audience.tell(&Observation::Failed(error));
         self.error = self.error.or(Some(*error));
         if challenge {
-            self.after_challenge(judge)?;
+            self.after_challenge(env)?;
         } else {
             self.step = Step::Over;
         }
@@ -235,31 +239,31 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
     }
 
     /// What was negotiated is known: which key is to sign?
-    fn find_key(&mut self, judge: &Judge<'_>) -> Result<(), Stop> {
+    fn find_key<'f>(&mut self, env: &Env<'_, 'f>) -> Result<(), &'f Error> {
         match self.source {
             KeySource::Chain { .. } => self.step = Step::GetDigests(GetDigests::new()),
             KeySource::Provisioned { spki_der } => {
                 let policy = self.plan.policy;
                 self.audience.tell(&Observation::ProvisionedKey { policy });
-                self.take_key(judge, spki_der)?;
-                self.first_signature(judge)?;
+                self.take_key(env, spki_der)?;
+                self.first_signature(env)?;
             }
-            KeySource::Nothing => self.measure(judge)?,
+            KeySource::Nothing => self.measure(env)?,
         }
         Ok(())
     }
 
     /// The caller vouches for the key, unless it is revoked. No key can have the name that a policy may ask for.
-    fn take_key(&mut self, judge: &Judge<'_>, spki_der: &'c [u8]) -> Result<(), Stop> {
-        let (fault, agreed) = (judge.fault(), judge.agreed()?);
-        let asym = agreed.asym().map_err(|error| fault.incompatible(error))?;
-        let hash = agreed.hash().map_err(|error| fault.incompatible(error))?;
+    fn take_key<'f>(&mut self, env: &Env<'_, 'f>, spki_der: &'c [u8]) -> Result<(), &'f Error> {
+        let (errors, agreed) = (env.errors, env.agreed()?);
+        let asym = agreed.asym().map_err(|error| errors.incompatible(error))?;
+        let hash = agreed.hash().map_err(|error| errors.incompatible(error))?;
         let named = self.plan.policy.is_some_and(|policy| policy.san != SanPolicy::None);
         if named && self.persistence == Persistence::FirstFailure {
-            return Err(fault.misuse(Misuse::Identity));
+            return Err(errors.misuse(Misuse::Identity));
         }
-        let key = ProvisionedKey::parse(Untrusted::new(spki_der), asym, hash, judge.provider);
-        let key = key.map_err(|error| fault.stop(error))?;
+        let key = ProvisionedKey::parse(Untrusted::new(spki_der), asym, hash, env.provider);
+        let key = key.map_err(|error| errors.stop(error))?;
         self.signer = match self.plan.policy.map(|policy| policy.validate_key(key)) {
             Some(Ok(trusted)) if !named => Signer::Trusted(trusted),
             Some(Ok(_)) => {
@@ -268,7 +272,7 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
             }
             Some(Err(error)) => {
                 if self.persistence == Persistence::FirstFailure {
-                    return Err(fault.stop(error));
+                    return Err(errors.stop(error));
                 }
                 self.audience.tell(&Observation::Failed(&Error::Chain(error)));
                 self.error = Some(Error::Chain(error));
@@ -280,26 +284,30 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
     }
 
     /// The next slot from `first` on that comes into question.
-    fn next_slot(&self, judge: &Judge<'_>, first: u8) -> Result<Option<SlotId>, Stop> {
+    fn next_slot<'f>(&self, env: &Env<'_, 'f>, first: u8) -> Result<Option<SlotId>, &'f Error> {
         let uses = self.plan.requirement.uses();
-        Ok(self.plan.slot.next(first, uses, judge.connection, judge.agreed()?))
+        Ok(self.plan.slot.next(first, uses, env.connection, env.agreed()?))
     }
 
     /// The chain of the slot, where it is known.
-    fn recall(&self, judge: &Judge<'_>, slot: SlotId) -> Result<Option<KnownChain<'c>>, Stop> {
+    fn recall<'f>(
+        &self,
+        env: &Env<'_, 'f>,
+        slot: SlotId,
+    ) -> Result<Option<KnownChain<'c>>, &'f Error> {
         let KeySource::Chain { known, .. } = &self.source else { return Ok(None) };
-        let announced = judge.connection.slot_key(slot).map(|key| key.model);
-        let context = judge.agreed()?.chain_context(slot, announced.unwrap_or_default());
-        let context = context.map_err(|error| judge.fault().incompatible(error))?;
-        let digest = judge.connection.slot_digest(slot);
+        let announced = env.connection.slot_key(slot).map(|key| key.model);
+        let context = env.agreed()?.chain_context(slot, announced.unwrap_or_default());
+        let context = context.map_err(|error| env.errors.incompatible(error))?;
+        let digest = env.connection.slot_digest(slot);
         Ok(digest.and_then(|digest| known.find(&context, digest)))
     }
 
     /// Tries the slots from `first` on. A chain that is known needs no GET_CERTIFICATE.
-    fn try_slots(&mut self, judge: &Judge<'_>, first: u8) -> Result<(), Stop> {
+    fn try_slots<'f>(&mut self, env: &Env<'_, 'f>, first: u8) -> Result<(), &'f Error> {
         let mut first = first;
-        while let Some(slot) = self.next_slot(judge, first)? {
-            let Some(known) = self.recall(judge, slot)? else {
+        while let Some(slot) = self.next_slot(env, first)? {
+            let Some(known) = self.recall(env, slot)? else {
                 self.fetch(slot);
                 return Ok(());
             };
@@ -308,13 +316,13 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
             let objection = appraisal.and_then(|appraisal| appraisal.into_trusted().err());
             let settled = matches!(self.plan.slot, SlotChoice::Slot(_));
             if settled || objection.is_none() {
-                return self.settle(judge, chain, ChainOrigin::Known, appraisal.as_ref());
+                return self.settle(env, chain, ChainOrigin::Known, appraisal.as_ref());
             }
             self.objection = self.objection.or(objection);
             self.first_readable = self.first_readable.or(Some(FirstReadable::Known(known)));
             first = slot.get().saturating_add(1);
         }
-        self.none_trusted(judge)
+        self.none_trusted(env)
     }
 
     fn fetch(&mut self, slot: SlotId) {
@@ -324,7 +332,7 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
     }
 
     /// A chain is complete: it is the one, or the next slot is tried with the same buffer.
-    fn fetched(&mut self, judge: &Judge<'_>, portions: Portions<'c>) -> Result<(), Stop> {
+    fn fetched<'f>(&mut self, env: &Env<'_, 'f>, portions: Portions<'c>) -> Result<(), &'f Error> {
         let (policy, slot) = (self.plan.policy, portions.slot());
         let chosen = match self.first_readable {
             // It is fetched once more, for no other one is trusted.
@@ -333,7 +341,7 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
         };
         if !chosen {
             // Only the chain that is taken keeps the buffer. It is read twice, but its signatures are verified once.
-            let read = portions.look(judge)?;
+            let read = portions.look(env)?;
             let is_readable = read.is_ok();
             let judged = read.and_then(|chain| match policy {
                 Some(policy) => {
@@ -343,13 +351,13 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
             });
             let objection = match judged {
                 Ok(links) => {
-                    let chain = portions.into_chain(judge)?;
+                    let chain = portions.into_chain(env)?;
                     let appraisal = policy.map(|policy| match &links {
                         Some(links) => chain.appraise_known(policy, links),
                         None => chain.appraise(policy),
                     });
                     return self.settle(
-                        judge,
+                        env,
                         chain.chain(),
                         ChainOrigin::Fetched,
                         appraisal.as_ref(),
@@ -363,29 +371,29 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
             }
             self.objection = self.objection.or(Some(objection));
             let following = slot.get().saturating_add(1);
-            let is_last = self.next_slot(judge, following)?.is_none();
+            let is_last = self.next_slot(env, following)?.is_none();
             let goes_on = self.persistence == Persistence::AsFarAsPossible;
             // Else it is in the buffer already.
             if !(goes_on && is_last && is_first) {
                 if let KeySource::Chain { buffer, .. } = &mut self.source {
                     *buffer = portions.into_buffer();
                 }
-                return self.try_slots(judge, following);
+                return self.try_slots(env, following);
             }
         }
-        let chain = portions.into_chain(judge)?;
+        let chain = portions.into_chain(env)?;
         let appraisal = policy.map(|policy| chain.appraise(policy));
-        self.settle(judge, chain.chain(), ChainOrigin::Fetched, appraisal.as_ref())
+        self.settle(env, chain.chain(), ChainOrigin::Fetched, appraisal.as_ref())
     }
 
     /// No slot is left to try.
-    fn none_trusted(&mut self, judge: &Judge<'_>) -> Result<(), Stop> {
-        let fault = judge.fault();
+    fn none_trusted<'f>(&mut self, env: &Env<'_, 'f>) -> Result<(), &'f Error> {
+        let errors = env.errors;
         match (self.first_readable, self.persistence) {
             (Some(FirstReadable::Known(known)), Persistence::AsFarAsPossible) => {
                 let (chain, links) = (known.chain(), known.links());
                 let appraisal = self.plan.policy.map(|policy| policy.appraise_known(chain, links));
-                return self.settle(judge, chain, ChainOrigin::Known, appraisal.as_ref());
+                return self.settle(env, chain, ChainOrigin::Known, appraisal.as_ref());
             }
             (Some(FirstReadable::Fetched(slot)), Persistence::AsFarAsPossible) => {
                 self.fetch(slot);
@@ -394,22 +402,22 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
             _ => {}
         }
         Err(match (self.objection, self.plan.slot) {
-            (Some(error), _) => fault.stop(error),
+            (Some(error), _) => errors.stop(error),
             (None, SlotChoice::Slot(slot)) => {
-                fault.incompatible(Incompatible::SlotEmpty { slot: slot.get() })
+                errors.incompatible(Incompatible::SlotEmpty { slot: slot.get() })
             }
-            (None, _) => fault.incompatible(Incompatible::NoSlot),
+            (None, _) => errors.incompatible(Incompatible::NoSlot),
         })
     }
 
     /// This is the chain whose key must sign.
-    fn settle(
+    fn settle<'f>(
         &mut self,
-        judge: &Judge<'_>,
+        env: &Env<'_, 'f>,
         chain: &Chain<'c>,
         origin: ChainOrigin,
         appraisal: Option<&Appraisal<'c>>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), &'f Error> {
         self.audience.tell(&Observation::Chain { chain, origin });
         let not_trusted = Signer::NotTrusted(Identity::Chain(*chain));
         self.signer = match appraisal {
@@ -419,7 +427,7 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
                 match (appraisal.into_trusted(), self.persistence) {
                     (Ok(trusted), _) => Signer::Trusted(trusted),
                     (Err(error), Persistence::FirstFailure) => {
-                        return Err(judge.fault().stop(error));
+                        return Err(env.errors.stop(error));
                     }
                     (Err(error), Persistence::AsFarAsPossible) => {
                         self.error = Some(Error::Chain(error));
@@ -428,36 +436,36 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
                 }
             }
         };
-        self.first_signature(judge)
+        self.first_signature(env)
     }
 
     /// It is known whose signatures are to come.
-    fn first_signature(&mut self, judge: &Judge<'_>) -> Result<(), Stop> {
+    fn first_signature<'f>(&mut self, env: &Env<'_, 'f>) -> Result<(), &'f Error> {
         let requirement = self.plan.requirement;
         if !requirement.has_challenge() {
-            return self.measure(judge);
+            return self.measure(env);
         }
         let chosen = self.plan.nonce.filter(|_| !requirement.has_measurements());
-        let question = Question { summary: self.plan.summary, nonce: nonce(judge, chosen)? };
+        let question = Question { summary: self.plan.summary, nonce: nonce(env, chosen)? };
         let (proof, nonce) = (Proof::Challenge, &question.nonce);
         self.audience.tell(&Observation::Asked { proof, nonce });
         self.step = Step::Challenge(question);
         Ok(())
     }
 
-    fn after_challenge(&mut self, judge: &Judge<'_>) -> Result<(), Stop> {
+    fn after_challenge<'f>(&mut self, env: &Env<'_, 'f>) -> Result<(), &'f Error> {
         if self.plan.requirement.has_measurements() {
-            return self.measure(judge);
+            return self.measure(env);
         }
         self.step = Step::Over;
         Ok(())
     }
 
     /// Asks for measurements; signed ones, where it is known by whom.
-    fn measure(&mut self, judge: &Judge<'_>) -> Result<(), Stop> {
+    fn measure<'f>(&mut self, env: &Env<'_, 'f>) -> Result<(), &'f Error> {
         let nonce = match self.signer {
             Signer::Unknown => None,
-            Signer::NotTrusted(_) | Signer::Trusted(_) => Some(nonce(judge, self.plan.nonce)?),
+            Signer::NotTrusted(_) | Signer::Trusted(_) => Some(nonce(env, self.plan.nonce)?),
         };
         if let Some(nonce) = &nonce {
             self.audience.tell(&Observation::Asked { proof: Proof::Measurements, nonce });
@@ -467,41 +475,49 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
         Ok(())
     }
 
-    fn measured(&mut self, judge: &Judge<'_>, measured: Measured<'m, 'c>) -> Result<(), Stop> {
+    fn measured<'f>(
+        &mut self,
+        env: &Env<'_, 'f>,
+        measured: Measured<'m, 'c>,
+    ) -> Result<(), &'f Error> {
         let (record, possession) = (&measured.record, measured.possession.as_ref());
         let signed = self.challenged.as_ref().and_then(Possession::summary);
         let summary = match (signed, possession) {
-            (Some(_), Some(_)) => self.summary_of(judge, &measured)?,
+            (Some(_), Some(_)) => self.summary_of(env, &measured)?,
             _ => None,
         };
         self.summary = SummaryAgreement::between(signed, summary.as_ref());
         let summary = summary.as_ref();
         self.audience.tell(&Observation::Measured { record, possession, summary });
         if let Some(possession) = possession {
-            self.proven(judge, possession)?;
+            self.proven(env, possession)?;
         }
         self.measured = Some(measured);
         Ok(())
     }
 
     /// What a summary hash over these measurements would be.
-    fn summary_of(
+    fn summary_of<'f>(
         &self,
-        judge: &Judge<'_>,
+        env: &Env<'_, 'f>,
         measured: &Measured<'m, 'c>,
-    ) -> Result<Option<Digest>, Stop> {
-        let hash = judge.agreed()?.hash().map_err(|error| judge.fault().incompatible(error))?;
+    ) -> Result<Option<Digest>, &'f Error> {
+        let hash = env.agreed()?.hash().map_err(|error| env.errors.incompatible(error))?;
         let all = self.plan.selection == Selection::All;
         let summary =
-            all.then(|| summary_of(self.plan.attributes, &measured.record, hash, judge.provider));
+            all.then(|| summary_of(self.plan.attributes, &measured.record, hash, env.provider));
         Ok(summary.flatten())
     }
 
     /// The device holds the key; where that is trusted, too, the device is authenticated.
-    fn proven(&mut self, judge: &Judge<'_>, possession: &Possession<'c>) -> Result<(), Stop> {
+    fn proven<'f>(
+        &mut self,
+        env: &Env<'_, 'f>,
+        possession: &Possession<'c>,
+    ) -> Result<(), &'f Error> {
         if let Signer::Trusted(trusted) = &self.signer {
             let verified = Verified::new(*possession, trusted);
-            let verified = verified.map_err(|error| judge.fault().stop(error))?;
+            let verified = verified.map_err(|error| env.errors.stop(error))?;
             self.audience.tell(&Observation::Verified(&verified));
         }
         Ok(())
@@ -540,11 +556,14 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
 }
 
 /// Draws the nonce that the caller did not choose.
-fn nonce(judge: &Judge<'_>, chosen: Option<RequesterNonce>) -> Result<RequesterNonce, Stop> {
+fn nonce<'f>(
+    env: &Env<'_, 'f>,
+    chosen: Option<RequesterNonce>,
+) -> Result<RequesterNonce, &'f Error> {
     if let Some(nonce) = chosen {
         return Ok(nonce);
     }
     let mut nonce = [0; NONCE_LEN];
-    fill(judge.provider, judge.fault(), &mut nonce)?;
+    fill(env.provider, env.errors, &mut nonce)?;
     Ok(RequesterNonce(nonce))
 }

@@ -1,0 +1,139 @@
+//! What an operation works with: [`Ask`] while it makes a request, [`Env`] while it is answered.
+
+use spdm_codec::{
+    CapabilityFlags, EncodeError, Message, REQUESTER_CONTEXT_LEN, RequesterContext, SpdmVersion,
+    TransferSizes,
+};
+use spdm_crypto::{HashBank, Provider};
+use spdm_untrusted::Untrusted;
+use spdm_x509::Identity;
+
+use crate::answer::Answer;
+use crate::config::Offer;
+use crate::connection::{Connection, Verdict};
+use crate::error::{Buffer, Error};
+use crate::error_cell::ErrorCell;
+use crate::negotiated::Negotiated;
+use crate::sink::{Exchange, Sink};
+use crate::transcript::Bench;
+
+/// What an operation may look at while it makes a request.
+#[expect(unnameable_types, reason = "sealed")]
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'q, 'f> {
+    pub(crate) connection: &'q Connection,
+    pub(crate) provider: &'q Provider,
+    pub(crate) offer: &'q Offer,
+    /// The largest response that comes in one message, in bytes, without padding.
+    pub(crate) room: usize,
+    /// What the Requester receives, from 1.2 on.
+    pub(crate) sizes: TransferSizes,
+    /// Bytes of the message buffer.
+    pub(crate) message_len: usize,
+    pub(crate) errors: &'f ErrorCell,
+}
+
+impl<'q, 'f> Ask<'q, 'f> {
+    /// What was agreed on.
+    pub(crate) fn agreed(&self) -> Result<&'q Negotiated, &'f Error> {
+        self.connection.negotiated().ok_or_else(|| self.errors.unfinished())
+    }
+
+    /// What was agreed on, where the Responder has all of `flags`; `name` is what the error calls them.
+    pub(crate) fn require(
+        &self,
+        flags: CapabilityFlags,
+        name: &'static str,
+    ) -> Result<&'q Negotiated, &'f Error> {
+        let agreed = self.agreed()?;
+        agreed.require(flags, name).map_err(|error| self.errors.incompatible(error))?;
+        Ok(agreed)
+    }
+
+    /// Encodes a request.
+    pub(crate) fn encode<'m>(
+        &self,
+        message: &impl Message<'m>,
+        version: SpdmVersion,
+        out: &mut [u8],
+    ) -> Result<usize, &'f Error> {
+        let room = out.len();
+        message.encode(version, out).map_err(|error| match error {
+            EncodeError::BufferTooSmall { needed } => {
+                // What is not `room` is kept for the response.
+                let needed = self.message_len.saturating_sub(room).saturating_add(needed);
+                let (buffer, len) = (Buffer::Message, self.message_len);
+                self.errors.stop(Error::BufferTooSmall { buffer, needed, len })
+            }
+            error => self.errors.stop(error),
+        })
+    }
+
+    /// Requester context, from 1.3 on: random.
+    pub(crate) fn context(
+        &self,
+        version: SpdmVersion,
+    ) -> Result<Option<RequesterContext>, &'f Error> {
+        match version {
+            SpdmVersion::V1_0 | SpdmVersion::V1_1 | SpdmVersion::V1_2 => Ok(None),
+            SpdmVersion::V1_3 | SpdmVersion::V1_4 => {
+                let mut context = [0; REQUESTER_CONTEXT_LEN];
+                fill(self.provider, self.errors, &mut context)?;
+                Ok(Some(RequesterContext(context)))
+            }
+        }
+    }
+}
+
+/// Random bytes.
+pub(crate) fn fill<'f>(
+    provider: &Provider,
+    errors: &'f ErrorCell,
+    bytes: &mut [u8],
+) -> Result<(), &'f Error> {
+    provider.random.fill(bytes).map_err(|_| errors.stop(Error::Random))
+}
+
+/// What an operation has at hand while it takes an answer: the connection that checks it, and what that needs.
+#[expect(unnameable_types, reason = "sealed")]
+#[expect(missing_debug_implementations, reason = "sealed")]
+pub struct Env<'x, 'f> {
+    pub(crate) connection: &'x mut Connection,
+    pub(crate) provider: &'x Provider,
+    pub(crate) hashes: &'x mut dyn HashBank,
+    pub(crate) sink: Option<&'x mut (dyn Sink + Send + 'x)>,
+    pub(crate) errors: &'f ErrorCell,
+}
+
+impl<'f> Env<'_, 'f> {
+    /// What was agreed on.
+    pub(crate) fn agreed(&self) -> Result<&Negotiated, &'f Error> {
+        self.connection.negotiated().ok_or_else(|| self.errors.unfinished())
+    }
+
+    /// Has the connection check an answer and accept it, and shows both to the sink.
+    #[inline(never)]
+    pub(crate) fn accept<'r, 'c>(
+        &mut self,
+        answer: &Answer<'_, 'r>,
+        identity: Option<&Identity<'c>>,
+    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+        let mut bench = Bench { provider: self.provider, hashes: self.hashes };
+        let result = self.connection.accept_answer(self.errors, &mut bench, answer, identity);
+        if let Some(sink) = self.sink.as_deref_mut() {
+            let exchange = Exchange { request: answer.request, response: answer.response };
+            match &result {
+                Ok(verdict) => sink.accepted(exchange, verdict, self.connection),
+                Err(error) => sink.rejected(exchange, error),
+            }
+        }
+        result
+    }
+
+    /// Shows the sink a response that is refused before the connection sees it.
+    pub(crate) fn reject(&mut self, request: &[u8], response: Untrusted<&[u8]>, error: &Error) {
+        if let Some(sink) = self.sink.as_deref_mut() {
+            sink.rejected(Exchange { request, response }, error);
+        }
+    }
+}
