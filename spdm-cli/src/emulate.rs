@@ -3,7 +3,7 @@
 mod mctp;
 
 use spdm_crypto::AsymAlgorithm;
-use spdm_emulator::{Device, DeviceConfig, DmtfName, Fault, Identity, KeyProvisioning};
+use spdm_emulator::{Device, DeviceConfig, DeviceIdentity, DmtfName, Fault, KeyProvisioning};
 use spdm_transport::MessageKind;
 use spdm_transport_tcp::{Listener, ServerConnection, TcpError};
 
@@ -109,7 +109,7 @@ fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
     }
     name(args, &mut config)?;
     if let Some(folder) = &args.chain {
-        let identity = Identity::from_dir(folder)
+        let identity = DeviceIdentity::from_dir(folder)
             .map_err(|error| Failure::usage(format!("{}: {error}", folder.display())))?;
         config.identity = Some(identity);
     }

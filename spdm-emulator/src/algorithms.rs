@@ -7,12 +7,13 @@ use spdm_codec::{
 };
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 
+use crate::agreement::{PeerCapabilities, SelectedAlgorithms};
 use crate::capabilities::needs_signatures;
 use crate::config::preferred_hashes;
-use crate::connection::{Peer, Selection, Turn, encode};
+use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
 use crate::misbehaviour::{patch, put};
-use crate::refusal::Refusal;
+use crate::turn::{Turn, encode};
 
 /// Offsets in ALGORITHMS.
 const STRUCT_COUNT: usize = 2;
@@ -34,9 +35,9 @@ pub(crate) fn supported_hashes(turn: &Turn<'_>) -> impl Iterator<Item = HashAlgo
 
 pub(crate) fn respond(
     turn: &Turn<'_>,
-    peer: &Peer,
+    peer: &PeerCapabilities,
     request: &NegotiateAlgorithms<'_>,
-) -> Result<(Selection, Vec<u8>), Refusal> {
+) -> Result<(SelectedAlgorithms, Vec<u8>), ErrorAnswer> {
     let selection = select(turn, peer, request)?;
     let other_params = match selection.opaque {
         OpaqueFormat::Table => OtherParams::OPAQUE_DATA_FMT_1,
@@ -75,9 +76,9 @@ pub(crate) fn respond(
 
 fn select(
     turn: &Turn<'_>,
-    peer: &Peer,
+    peer: &PeerCapabilities,
     request: &NegotiateAlgorithms<'_>,
-) -> Result<Selection, Refusal> {
+) -> Result<SelectedAlgorithms, ErrorAnswer> {
     let asym = turn.keys.asyms().find(|asym| {
         let exists = *asym != AsymAlgorithm::Ed25519 || peer.version >= SpdmVersion::V1_2;
         exists && asym.base_asym().is_some_and(|bit| request.base_asym.contains(bit))
@@ -86,7 +87,7 @@ fn select(
     });
     let hash = supported_hashes(turn).find(|hash| request.base_hash.contains(hash.base_hash()));
     let algorithms = if needs_signatures(peer.flags) {
-        Some(asym.zip(hash).ok_or_else(Refusal::invalid)?)
+        Some(asym.zip(hash).ok_or_else(ErrorAnswer::invalid)?)
     } else {
         None
     };
@@ -112,7 +113,7 @@ fn select(
         && peer.flags.contains(CapabilityFlags::MEL_CAP)
         && request.mel_specification.contains(MelSpecification::DMTF);
     let mel = if logs { MelSpecification::DMTF } else { MelSpecification::empty() };
-    Ok(Selection {
+    Ok(SelectedAlgorithms {
         algorithms,
         measurement_specification,
         measurement_hash,
@@ -125,9 +126,9 @@ fn select(
 
 /// Whether the device and whether the Requester use several keys (1.3).
 fn connection_keys(
-    peer: &Peer,
+    peer: &PeerCapabilities,
     request: &NegotiateAlgorithms<'_>,
-) -> Result<(ConnectionKeys, ConnectionKeys), Refusal> {
+) -> Result<(ConnectionKeys, ConnectionKeys), ErrorAnswer> {
     if peer.version < SpdmVersion::V1_3 {
         return Ok((ConnectionKeys::Single, ConnectionKeys::Single));
     }
@@ -135,7 +136,7 @@ fn connection_keys(
     let keys = match (peer.flags.multi_key_cap(), asked) {
         (0 | 2, false) => ConnectionKeys::Single,
         (1 | 2, true) => ConnectionKeys::Multi,
-        _ => return Err(Refusal::invalid()),
+        _ => return Err(ErrorAnswer::invalid()),
     };
     let requester_keys = match peer.requester.multi_key_cap() {
         1 => ConnectionKeys::Multi,

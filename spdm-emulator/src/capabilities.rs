@@ -8,12 +8,13 @@ use spdm_codec::{
 };
 use spdm_crypto::AsymAlgorithm;
 
+use crate::agreement::PeerCapabilities;
 use crate::algorithms::supported_hashes;
 use crate::config::{DeviceConfig, DeviceModel, KeyProvisioning};
-use crate::connection::{Peer, Turn, encode};
+use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
 use crate::misbehaviour::{patch, put};
-use crate::refusal::Refusal;
+use crate::turn::{Turn, encode};
 
 /// Offsets in CAPABILITIES.
 const RESERVED: usize = 4;
@@ -27,14 +28,14 @@ pub(crate) fn respond(
     turn: &Turn<'_>,
     version: SpdmVersion,
     request: &GetCapabilities,
-) -> Result<(Peer, Vec<u8>), Refusal> {
+) -> Result<(PeerCapabilities, Vec<u8>), ErrorAnswer> {
     if let Some(capability) = &request.capability {
         check_requester(version, request.algorithms_block, capability)?;
     }
     let flags = flags(turn.config, version);
     let requester = request.capability.map(|capability| capability.flags).unwrap_or_default()
         & CapabilityFlags::defined_for_requester(version);
-    let peer = Peer {
+    let peer = PeerCapabilities {
         version,
         flags,
         requester,
@@ -110,7 +111,7 @@ fn check_requester(
     version: SpdmVersion,
     block: AlgorithmsBlock,
     capability: &Capability,
-) -> Result<(), Refusal> {
+) -> Result<(), ErrorAnswer> {
     let flags = capability.flags & CapabilityFlags::defined_for_requester(version);
     let has = |flag| flags.contains(flag);
     let sessions = has(CapabilityFlags::KEY_EX_CAP) || flags.psk_cap() != 0;
@@ -145,7 +146,7 @@ fn check_requester(
         key || !needs_key,
         block == AlgorithmsBlock::NotRequested || chunks,
     ];
-    if rules.contains(&false) { Err(Refusal::invalid()) } else { Ok(()) }
+    if rules.contains(&false) { Err(ErrorAnswer::invalid()) } else { Ok(()) }
 }
 
 fn misbehave(fault: Fault, version: SpdmVersion, flags: CapabilityFlags, bytes: &mut [u8]) {

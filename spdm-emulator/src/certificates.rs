@@ -6,12 +6,13 @@ use spdm_codec::{
 };
 use spdm_crypto::rustcrypto::PROVIDER;
 
+use crate::agreement::{Agreement, SigningSuite};
 use crate::config::DeviceModel;
-use crate::connection::{Negotiated, Suite, Turn, encode};
+use crate::device_identity::DeviceIdentity;
+use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
-use crate::identity::Identity;
 use crate::misbehaviour::{patch, put};
-use crate::refusal::Refusal;
+use crate::turn::{Turn, encode};
 
 /// Offset of Param1 and Param2 in every message.
 const PARAM1: usize = 2;
@@ -24,7 +25,7 @@ const SHORT_PORTION: usize = 256;
 const LONG_PORTION: usize = 600;
 
 /// The slots that have a chain.
-pub(crate) fn slot_mask(turn: &Turn<'_>, suite: &Suite) -> SlotMask {
+pub(crate) fn slot_mask(turn: &Turn<'_>, suite: &SigningSuite) -> SlotMask {
     let provisioned = SlotMask(u8::MAX).slots().filter(|slot| {
         turn.config.slots.contains(slot) && turn.keys.slot(suite.asym, *slot).is_some()
     });
@@ -32,7 +33,12 @@ pub(crate) fn slot_mask(turn: &Turn<'_>, suite: &Suite) -> SlotMask {
 }
 
 /// The chain as this connection sees it.
-fn chain(turn: &Turn<'_>, suite: &Suite, identity: &Identity, version: SpdmVersion) -> Vec<u8> {
+fn chain(
+    turn: &Turn<'_>,
+    suite: &SigningSuite,
+    identity: &DeviceIdentity,
+    version: SpdmVersion,
+) -> Vec<u8> {
     let mut chain = identity.chain(suite.hash, version);
     // Not only those that concern this request: every message has to speak of the same chain.
     for fault in &turn.config.faults {
@@ -44,18 +50,18 @@ fn chain(turn: &Turn<'_>, suite: &Suite, identity: &Identity, version: SpdmVersi
 /// The hash of a chain, as DIGESTS and CHALLENGE_AUTH carry it.
 pub(crate) fn chain_hash(
     turn: &Turn<'_>,
-    suite: &Suite,
-    identity: &Identity,
+    suite: &SigningSuite,
+    identity: &DeviceIdentity,
     version: SpdmVersion,
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Vec<u8>, ErrorAnswer> {
     let chain = chain(turn, suite, identity, version);
     Ok(PROVIDER.hash.digest(suite.hash, &[&chain])?.as_bytes().to_vec())
 }
 
-pub(crate) fn digests(turn: &Turn<'_>, connection: &Negotiated) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn digests(turn: &Turn<'_>, connection: &Agreement) -> Result<Vec<u8>, ErrorAnswer> {
     let version = connection.peer.version;
     if !connection.peer.flags.contains(CapabilityFlags::CERT_CAP) {
-        return Err(Refusal::unsupported(Code::GET_DIGESTS));
+        return Err(ErrorAnswer::unsupported(Code::GET_DIGESTS));
     }
     let suite = connection.suite()?;
     let provisioned = slot_mask(turn, suite);
@@ -87,30 +93,30 @@ pub(crate) fn digests(turn: &Turn<'_>, connection: &Negotiated) -> Result<Vec<u8
 
 pub(crate) fn certificate(
     turn: &Turn<'_>,
-    connection: &Negotiated,
+    connection: &Agreement,
     request: &GetCertificate,
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Vec<u8>, ErrorAnswer> {
     let (version, flags) = (connection.peer.version, connection.peer.flags);
     if !flags.contains(CapabilityFlags::CERT_CAP) {
-        return Err(Refusal::unsupported(Code::GET_CERTIFICATE));
+        return Err(ErrorAnswer::unsupported(Code::GET_CERTIFICATE));
     }
     let large = request.form == CertificateForm::Large;
     if large && !flags.contains(CapabilityFlags::LARGE_RESP_CAP) {
-        return Err(Refusal::invalid());
+        return Err(ErrorAnswer::invalid());
     }
     // The size of a slot's storage matters to SET_CERTIFICATE only.
     if request.request == CertificateRequest::SlotSize {
-        return Err(Refusal::invalid());
+        return Err(ErrorAnswer::invalid());
     }
     let suite = connection.suite()?;
-    let identity = turn.keys.slot(suite.asym, request.slot).ok_or_else(Refusal::invalid)?;
+    let identity = turn.keys.slot(suite.asym, request.slot).ok_or_else(ErrorAnswer::invalid)?;
     let chain = chain(turn, suite, identity, version);
     let offset = usize::try_from(request.offset).unwrap_or(usize::MAX);
     let asked = usize::try_from(request.length).unwrap_or(usize::MAX);
     let rest = chain.get(offset..).unwrap_or_default();
     let endless = turn.has(Fault::RemainderNeverEnds);
     if rest.is_empty() && !endless {
-        return Err(Refusal::invalid());
+        return Err(ErrorAnswer::invalid());
     }
     let head = if large { 16 } else { 8 };
     let own = if connection.peer.chunks {
@@ -151,7 +157,7 @@ fn supported_slots(turn: &Turn<'_>, provisioned: SlotMask) -> SlotMask {
 }
 
 /// CertModel of a slot: said only on a multi-key connection.
-fn model(turn: &Turn<'_>, connection: &Negotiated, slot: SlotId) -> CertificateModel {
+fn model(turn: &Turn<'_>, connection: &Agreement, slot: SlotId) -> CertificateModel {
     match (connection.selection.keys, turn.config.model) {
         (ConnectionKeys::Multi, _) if turn.config.generic_slots.contains(&slot) => {
             CertificateModel::GenericCert
@@ -168,7 +174,7 @@ struct Answer {
     remainder: usize,
 }
 
-fn misbehave_chain(fault: Fault, identity: &Identity, hash_len: usize, chain: &mut Vec<u8>) {
+fn misbehave_chain(fault: Fault, identity: &DeviceIdentity, hash_len: usize, chain: &mut Vec<u8>) {
     let certificates = 4 + hash_len;
     match fault {
         Fault::ChainLengthMismatch => patch(chain, 0, |len| len.wrapping_add(1)),

@@ -7,16 +7,17 @@ use spdm_codec::{
 use spdm_crypto::SigningContext;
 use spdm_crypto::rustcrypto::PROVIDER;
 
+use crate::agreement::{Agreement, SigningSuite};
 use crate::certificates::{chain_hash, slot_mask};
 use crate::config::KeyProvisioning;
-use crate::connection::{Negotiated, Suite, Turn, encode};
+use crate::device_identity::DeviceIdentity;
+use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
-use crate::identity::Identity;
-use crate::measured::{self, Wanted};
+use crate::measurement_blocks::{self, Representation};
 use crate::misbehaviour::patch;
 use crate::opaque::{self, opaque_data};
-use crate::refusal::Refusal;
-use crate::signing::Unsigned;
+use crate::signatures::Unsigned;
+use crate::turn::{Turn, encode};
 
 /// Offsets in CHALLENGE_AUTH.
 const PARAM1: usize = 2;
@@ -26,28 +27,28 @@ const CERT_CHAIN_HASH: usize = 4;
 /// The identity that a Requester asks to sign.
 pub(crate) fn signer<'d>(
     turn: &Turn<'d>,
-    suite: &Suite,
+    suite: &SigningSuite,
     slot: KeySlot,
-) -> Result<&'d Identity, Refusal> {
+) -> Result<&'d DeviceIdentity, ErrorAnswer> {
     let keys = turn.keys;
     match (turn.config.provisioning, slot) {
         (KeyProvisioning::Certificates, KeySlot::Slot(slot)) => keys.slot(suite.asym, slot),
         (KeyProvisioning::PublicKey, KeySlot::PublicKey) => keys.first(suite.asym),
         _ => None,
     }
-    .ok_or_else(Refusal::invalid)
+    .ok_or_else(ErrorAnswer::invalid)
 }
 
 /// The complete response.
 pub(crate) fn respond(
     turn: &mut Turn<'_>,
-    connection: &Negotiated,
+    connection: &Agreement,
     request: &Challenge,
     request_bytes: &[u8],
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Vec<u8>, ErrorAnswer> {
     let peer = &connection.peer;
     if !peer.flags.contains(CapabilityFlags::CHAL_CAP) {
-        return Err(Refusal::unsupported(Code::CHALLENGE));
+        return Err(ErrorAnswer::unsupported(Code::CHALLENGE));
     }
     let suite = connection.suite()?;
     let identity = signer(turn, suite, request.slot)?;
@@ -97,10 +98,10 @@ pub(crate) fn respond(
 
 fn summary_hash(
     turn: &Turn<'_>,
-    connection: &Negotiated,
-    suite: &Suite,
+    connection: &Agreement,
+    suite: &SigningSuite,
     asked: MeasurementSummary,
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Vec<u8>, ErrorAnswer> {
     let mut summary = match connection.peer.flags.meas_cap() {
         MeasCap::None => MeasurementSummary::None,
         _ => asked,
@@ -115,7 +116,8 @@ fn summary_hash(
         return Ok(Vec::new());
     }
     let hash = connection.selection.measurement_hash;
-    let blocks = measured::blocks(connection.peer.version, hash, Wanted::Digests)?;
+    let blocks =
+        measurement_blocks::blocks(connection.peer.version, hash, Representation::Digests)?;
     let covered: Vec<u8> = blocks
         .iter()
         .filter(|block| summary == MeasurementSummary::All || block.is_tcb())

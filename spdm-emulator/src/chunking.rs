@@ -6,9 +6,10 @@ use spdm_codec::{
 };
 use spdm_untrusted::Untrusted;
 
-use crate::connection::{Peer, encode};
-use crate::dispatch::MAX_PADDING;
-use crate::refusal::Refusal;
+use crate::agreement::PeerCapabilities;
+use crate::error_answer::ErrorAnswer;
+use crate::responder::MAX_PADDING;
+use crate::turn::encode;
 
 /// CHUNK_SEND and CHUNK_RESPONSE without LargeMessageSize and chunk.
 const HEADER_LEN: usize = 12;
@@ -75,12 +76,12 @@ impl Transfers {
     pub(crate) fn receive(
         &mut self,
         sizes: Sizes,
-        peer: Option<&Peer>,
+        peer: Option<&PeerCapabilities>,
         message: &[u8],
     ) -> Incoming {
         let code = Header::peek(Untrusted::new(message)).map(|header| header.code);
         let version = peer.map_or(SpdmVersion::V1_0, |peer| peer.version);
-        let refuse = |refusal: Refusal| Incoming::Part(refusal.encode(version));
+        let refuse = |refusal: ErrorAnswer| Incoming::Part(refusal.encode(version));
         let direct = || Incoming::Request { bytes: message.to_vec(), way: Way::Direct };
         match (code, peer) {
             (Ok(Code::GET_VERSION), _) => {
@@ -90,7 +91,7 @@ impl Transfers {
             (Ok(code @ (Code::CHUNK_SEND | Code::CHUNK_GET)), Some(peer)) if peer.chunks => {
                 let too_long = message.len() > sizes.one + MAX_PADDING;
                 let result = match code {
-                    _ if too_long => Err(Refusal::new(ErrorCode::REQUEST_TOO_LARGE)),
+                    _ if too_long => Err(ErrorAnswer::new(ErrorCode::REQUEST_TOO_LARGE)),
                     Code::CHUNK_GET => self.chunk_get(sizes, peer, message).map(Incoming::Part),
                     _ => self.chunk_send(sizes, peer, message),
                 };
@@ -98,12 +99,12 @@ impl Transfers {
             }
             // Nothing interrupts a transfer, and it goes on afterwards.
             (_, Some(_)) if self.request.is_some() || self.response.is_some() => {
-                refuse(Refusal::unexpected())
+                refuse(ErrorAnswer::unexpected())
             }
             (_, Some(peer))
                 if peer.version >= SpdmVersion::V1_2 && message.len() > sizes.one + MAX_PADDING =>
             {
-                refuse(Refusal::new(ErrorCode::REQUEST_TOO_LARGE))
+                refuse(ErrorAnswer::new(ErrorCode::REQUEST_TOO_LARGE))
             }
             _ => direct(),
         }
@@ -113,7 +114,7 @@ impl Transfers {
     pub(crate) fn send(
         &mut self,
         sizes: Sizes,
-        peer: Option<&Peer>,
+        peer: Option<&PeerCapabilities>,
         way: Way,
         response: Vec<u8>,
     ) -> Vec<u8> {
@@ -131,17 +132,22 @@ impl Transfers {
         }
         self.handle = self.handle.wrapping_add(1);
         self.response = Some(LargeResponse { next: 0, sent: 0, bytes: response });
-        let large = Refusal::new(ErrorCode::LARGE_RESPONSE);
-        Refusal { extended: vec![self.handle], ..large }.encode(peer.version)
+        let large = ErrorAnswer::new(ErrorCode::LARGE_RESPONSE);
+        ErrorAnswer { extended: vec![self.handle], ..large }.encode(peer.version)
     }
 
-    fn chunk_get(&mut self, sizes: Sizes, peer: &Peer, message: &[u8]) -> Result<Vec<u8>, Refusal> {
+    fn chunk_get(
+        &mut self,
+        sizes: Sizes,
+        peer: &PeerCapabilities,
+        message: &[u8],
+    ) -> Result<Vec<u8>, ErrorAnswer> {
         let version = peer.version;
-        let large = self.response.as_mut().ok_or_else(Refusal::unexpected)?;
+        let large = self.response.as_mut().ok_or_else(ErrorAnswer::unexpected)?;
         let cx = Cx::new(version).with_padding(MAX_PADDING);
         let asked = ChunkGet::decode(Untrusted::new(message), &cx)?.message;
         if asked.handle != self.handle || asked.seq_no != large.next {
-            return Err(Refusal::invalid());
+            return Err(ErrorAnswer::invalid());
         }
         let first = large.next == 0;
         let header = if first { HEADER_LEN + SIZE_LEN } else { HEADER_LEN };
@@ -169,11 +175,11 @@ impl Transfers {
     fn chunk_send(
         &mut self,
         sizes: Sizes,
-        peer: &Peer,
+        peer: &PeerCapabilities,
         message: &[u8],
-    ) -> Result<Incoming, Refusal> {
+    ) -> Result<Incoming, ErrorAnswer> {
         if self.response.is_some() {
-            return Err(Refusal::unexpected());
+            return Err(ErrorAnswer::unexpected());
         }
         let cx = Cx::new(peer.version).with_padding(MAX_PADDING);
         let chunk = ChunkSend::decode(Untrusted::new(message), &cx)?.message.0;
@@ -200,18 +206,18 @@ impl Transfers {
     }
 }
 
-fn begin(sizes: Sizes, chunk: &Chunk<'_>) -> Result<LargeRequest, Refusal> {
+fn begin(sizes: Sizes, chunk: &Chunk<'_>) -> Result<LargeRequest, ErrorAnswer> {
     let smallest = usize::try_from(MIN_DATA_TRANSFER_SIZE).unwrap_or(usize::MAX);
     let total = chunk.large_message_size.and_then(|size| usize::try_from(size).ok());
-    let total = total.ok_or_else(Refusal::invalid)?;
+    let total = total.ok_or_else(ErrorAnswer::invalid)?;
     if total <= smallest || total > sizes.whole {
-        return Err(Refusal::invalid());
+        return Err(ErrorAnswer::invalid());
     }
     LargeRequest { handle: chunk.handle, next: 0, total, bytes: Vec::new() }.add(chunk)
 }
 
 impl LargeRequest {
-    fn add(mut self, chunk: &Chunk<'_>) -> Result<Self, Refusal> {
+    fn add(mut self, chunk: &Chunk<'_>) -> Result<Self, ErrorAnswer> {
         let smallest = usize::try_from(MIN_DATA_TRANSFER_SIZE).unwrap_or(usize::MAX);
         let header = if chunk.seq_no == 0 { HEADER_LEN + SIZE_LEN } else { HEADER_LEN };
         let last = chunk.attributes.contains(ChunkAttributes::LAST_CHUNK);
@@ -224,6 +230,6 @@ impl LargeRequest {
             last || header + chunk.bytes.len() >= smallest,
         ];
         self.next += 1;
-        if rules.contains(&false) { Err(Refusal::invalid()) } else { Ok(self) }
+        if rules.contains(&false) { Err(ErrorAnswer::invalid()) } else { Ok(self) }
     }
 }

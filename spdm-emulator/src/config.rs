@@ -8,9 +8,9 @@ use spdm_codec::{
 };
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, RsaBits, RsaScheme};
 
+use crate::device_identity::DeviceIdentity;
 use crate::fault::Fault;
-use crate::identity::Identity;
-use crate::script::Step;
+use crate::script::ScriptStep;
 
 /// What a [`Device`](crate::Device) supports, who it is, and how it misbehaves.
 ///
@@ -76,7 +76,7 @@ pub struct DeviceConfig {
     /// The last one.
     pub not_after: u64,
     /// Own keys and chain instead of generated ones: the same in every slot, and the only algorithm.
-    pub identity: Option<Identity>,
+    pub identity: Option<DeviceIdentity>,
     /// Zero bytes that are appended to every response, 0 to 3, as DOE does.
     pub padding: usize,
     /// How the device misbehaves; empty for a correct device.
@@ -84,7 +84,7 @@ pub struct DeviceConfig {
     /// The one request whose answers are faulty; `None` for all that a fault concerns.
     pub fault_target: Option<Code>,
     /// What else goes wrong, step by step.
-    pub script: Vec<Step>,
+    pub script: Vec<ScriptStep>,
 }
 
 impl Default for DeviceConfig {

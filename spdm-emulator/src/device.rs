@@ -8,15 +8,15 @@ use spdm_untrusted::Untrusted;
 
 use crate::chunking::{Incoming, Sizes, Transfers, Way};
 use crate::config::{DeviceConfig, preferred_hashes};
-use crate::connection::{History, Turn};
-use crate::dispatch::{Connection, MAX_PADDING};
 use crate::entropy::Entropy;
 use crate::error::DeviceError;
+use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
-use crate::identity::KeyRing;
-use crate::misbehaviour::{Arrival, Deferral, TOKEN, defer, on_wire};
-use crate::refusal::Refusal;
-use crate::script::{Act, Counters, Delivery, Line, Step};
+use crate::key_ring::KeyRing;
+use crate::misbehaviour::{Attempt, Deferral, TOKEN, defer, on_wire};
+use crate::responder::{MAX_PADDING, Responder};
+use crate::script::{Act, Counters, Delivery, LinkState, ScriptStep};
+use crate::turn::{History, Turn};
 
 /// A software SPDM device (Responder) with its keys, certificates and one connection.
 ///
@@ -27,7 +27,7 @@ pub struct Device {
     keys: KeyRing,
     entropy: Entropy,
     history: History,
-    connection: Connection,
+    connection: Responder,
     transfers: Transfers,
     counters: Counters,
     /// The last response that left the device.
@@ -63,7 +63,7 @@ impl Device {
             keys,
             entropy,
             history: History::default(),
-            connection: Connection::default(),
+            connection: Responder::default(),
             transfers: Transfers::default(),
             counters: Counters::default(),
             last: None,
@@ -121,7 +121,7 @@ impl Device {
                 }
                 Act::Disconnect => {
                     messages.clear();
-                    delivery.line = Line::Down;
+                    delivery.line = LinkState::Down;
                 }
                 _ => {}
             }
@@ -132,15 +132,15 @@ impl Device {
     /// Answers a message that arrived.
     fn take(
         &mut self,
-        script: &[Step],
+        script: &[ScriptStep],
         acts: &[&Act],
         header: Header,
         message: &[u8],
     ) -> Option<Vec<u8>> {
         let (request, way, arrival) = match pending(&mut self.history, header) {
-            Some(request) => (request, Way::Direct, Arrival::Again),
+            Some(request) => (request, Way::Direct, Attempt::Again),
             None => match self.receive(acts, header.code, message)? {
-                Incoming::Request { bytes, way } => (bytes, way, Arrival::First),
+                Incoming::Request { bytes, way } => (bytes, way, Attempt::First),
                 Incoming::Part(reply) => return Some(self.part(acts, header.code, reply)),
             },
         };
@@ -162,7 +162,7 @@ impl Device {
     /// Puts requests together.
     fn receive(&mut self, acts: &[&Act], code: Code, message: &[u8]) -> Option<Incoming> {
         if matches!(code, Code::CHUNK_SEND | Code::CHUNK_GET)
-            && let Some(deferral) = self.defer(acts, Arrival::First, code, message)
+            && let Some(deferral) = self.defer(acts, Attempt::First, code, message)
         {
             return self.deferred(deferral).map(Incoming::Part);
         }
@@ -174,7 +174,7 @@ impl Device {
     fn answer(
         &mut self,
         acts: &[&Act],
-        arrival: Arrival,
+        arrival: Attempt,
         code: Code,
         request: &[u8],
     ) -> Option<Vec<u8>> {
@@ -200,13 +200,13 @@ impl Device {
     fn defer(
         &mut self,
         acts: &[&Act],
-        arrival: Arrival,
+        arrival: Attempt,
         code: Code,
         request: &[u8],
     ) -> Option<Deferral> {
         let refusal = acts.iter().find_map(|act| match act {
             Act::Refuse { code, data, extended } => {
-                Some(Refusal { code: *code, data: *data, extended: extended.clone() })
+                Some(ErrorAnswer { code: *code, data: *data, extended: extended.clone() })
             }
             _ => None,
         });
@@ -225,7 +225,7 @@ impl Device {
         match deferral {
             Deferral::Error(refusal) => Some(refusal.encode(version)),
             Deferral::Resynch(refusal) => {
-                self.connection = Connection::default();
+                self.connection = Responder::default();
                 self.transfers.reset();
                 Some(refusal.encode(version))
             }
@@ -273,7 +273,7 @@ impl Device {
     }
 
     /// Replaces the script from the next request on.
-    pub fn set_script(&mut self, script: Vec<Step>) {
+    pub fn set_script(&mut self, script: Vec<ScriptStep>) {
         self.config.script = script;
         self.counters = Counters::default();
     }
@@ -286,7 +286,7 @@ impl Device {
     /// Power off and on: the connection and what faults remember are gone, keys and certificates stay.
     pub fn reset(&mut self) {
         self.history = History::default();
-        self.connection = Connection::default();
+        self.connection = Responder::default();
         self.transfers = Transfers::default();
         self.counters = Counters::default();
         self.last = None;

@@ -92,7 +92,7 @@ impl From<der::Error> for DeviceError {
     }
 }
 
-/// Why an [`Identity`](crate::Identity) could not be loaded.
+/// Why an [`DeviceIdentity`](crate::DeviceIdentity) could not be loaded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum IdentityError {

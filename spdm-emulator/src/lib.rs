@@ -14,43 +14,45 @@
 //! # Ok::<(), spdm_emulator::DeviceError>(())
 //! ```
 //!
-//! Beyond the named faults, a script ([`Step`]) changes any field of any message, at any step, and does
+//! Beyond the named faults, a script ([`ScriptStep`]) changes any field of any message, at any step, and does
 //! whatever a transport can do: lose, delay, repeat, break. [`Device::deliver`] tells what arrives when.
 //!
 //! Not there: sessions, mutual authentication, PQC.
 #![forbid(unsafe_code)]
 
+mod agreement;
 mod algorithms;
 mod capabilities;
 mod certificates;
 mod challenge;
 mod chunking;
 mod config;
-mod connection;
 mod device;
-mod dispatch;
+mod device_identity;
+mod device_transcript;
 mod entropy;
 mod error;
+mod error_answer;
 mod fault;
-mod identity;
+mod key_ring;
 mod keys;
-mod measured;
+mod measurement_blocks;
 mod measurements;
 mod mint;
 mod misbehaviour;
 mod opaque;
-mod refusal;
+mod responder;
 mod script;
-mod signing;
-mod transcript;
+mod signatures;
+mod turn;
 mod version;
 
 pub use config::{DeviceConfig, DeviceModel, DmtfName, KeyProvisioning};
 pub use device::Device;
+pub use device_identity::DeviceIdentity;
 pub use error::{DeviceError, IdentityError};
 pub use fault::{Fault, UnknownFault};
-pub use identity::Identity;
-pub use script::{Act, Delivery, Edit, Line, Place, Step, When};
+pub use script::{Act, Delivery, Edit, LinkState, Position, ScriptStep, When};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

@@ -7,15 +7,16 @@ use spdm_codec::{
 };
 use spdm_crypto::SigningContext;
 
+use crate::agreement::Agreement;
 use crate::challenge::signer;
 use crate::config::KeyProvisioning;
-use crate::connection::{Negotiated, Turn, encode};
+use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
-use crate::measured::{self, Block, Wanted};
+use crate::measurement_blocks::{self, Block, Representation};
 use crate::misbehaviour::{patch, put};
 use crate::opaque::{self, opaque_data};
-use crate::refusal::Refusal;
-use crate::signing::Unsigned;
+use crate::signatures::Unsigned;
+use crate::turn::{Turn, encode};
 
 /// Offsets in MEASUREMENTS.
 const PARAM2: usize = 3;
@@ -32,20 +33,20 @@ const VALUE_SIZE: usize = 5;
 /// The complete response.
 pub(crate) fn respond(
     turn: &mut Turn<'_>,
-    connection: &Negotiated,
+    connection: &Agreement,
     request: &GetMeasurements,
     request_bytes: &[u8],
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Vec<u8>, ErrorAnswer> {
     let (peer, selection) = (&connection.peer, &connection.selection);
     match (peer.flags.meas_cap(), request.signature) {
         (MeasCap::None | MeasCap::Reserved, _) => {
-            return Err(Refusal::unsupported(Code::GET_MEASUREMENTS));
+            return Err(ErrorAnswer::unsupported(Code::GET_MEASUREMENTS));
         }
-        (MeasCap::NoSignature, Some(_)) => return Err(Refusal::invalid()),
+        (MeasCap::NoSignature, Some(_)) => return Err(ErrorAnswer::invalid()),
         _ => {}
     }
     if selection.measurement_specification != MeasurementSpecification::DMTF {
-        return Err(Refusal::unexpected());
+        return Err(ErrorAnswer::unexpected());
     }
     if turn.has(Fault::ReplayMeasurements)
         && request.signature.is_some()
@@ -54,9 +55,12 @@ pub(crate) fn respond(
         return Ok(replayed.clone());
     }
     let raw = MeasurementAttributes::RAW_BIT_STREAM_REQUESTED;
-    let wanted =
-        if request.attributes.contains(raw) { Wanted::RawBitStreams } else { Wanted::Digests };
-    let all = measured::blocks(peer.version, selection.measurement_hash, wanted)?;
+    let wanted = if request.attributes.contains(raw) {
+        Representation::RawBitStreams
+    } else {
+        Representation::Digests
+    };
+    let all = measurement_blocks::blocks(peer.version, selection.measurement_hash, wanted)?;
     let total = u8::try_from(all.len()).unwrap_or(u8::MAX);
     let (mut record, mut total_indices) = match request.operation {
         MeasurementOperation::Count => (Vec::new(), total),
@@ -66,7 +70,7 @@ pub(crate) fn respond(
         MeasurementOperation::All => (all.clone(), 0),
     };
     if record.is_empty() && request.operation != MeasurementOperation::Count {
-        return Err(Refusal::invalid());
+        return Err(ErrorAnswer::invalid());
     }
     for fault in &turn.faults {
         misbehave_blocks(*fault, request.operation, &all, &mut record);
@@ -108,11 +112,11 @@ fn slot(turn: &Turn<'_>, request: &GetMeasurements) -> KeySlot {
 /// The response up to its signature.
 fn unsigned_response(
     turn: &mut Turn<'_>,
-    connection: &Negotiated,
+    connection: &Agreement,
     request: &GetMeasurements,
     blocks: &[Block],
     total_indices: u8,
-) -> Result<Vec<u8>, Refusal> {
+) -> Result<Vec<u8>, ErrorAnswer> {
     let version = connection.peer.version;
     let record: Vec<u8> = blocks.iter().flat_map(|block| block.bytes.iter().copied()).collect();
     let count = u8::try_from(blocks.len()).unwrap_or(u8::MAX);

@@ -62,7 +62,7 @@ pub(crate) struct Valid {
 
 /// One certificate to be made; the subject and issuer are common names.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Request<'a> {
+pub(crate) struct Template<'a> {
     pub(crate) subject: &'a str,
     pub(crate) key: &'a SoftwareKey,
     pub(crate) issuer: &'a str,
@@ -72,10 +72,10 @@ pub(crate) struct Request<'a> {
     pub(crate) role: Role<'a>,
 }
 
-impl Request<'_> {
+impl Template<'_> {
     /// The certificate in DER.
     pub(crate) fn sign(&self) -> Result<Vec<u8>, DeviceError> {
-        let profile = Profile {
+        let profile = MintedProfile {
             subject: name(self.subject)?,
             issuer: name(self.issuer)?,
             extensions: self.role.extensions()?,
@@ -177,13 +177,13 @@ fn critical(extension: Extension) -> Extension {
     Extension { critical: true, ..extension }
 }
 
-struct Profile {
+struct MintedProfile {
     subject: Name,
     issuer: Name,
     extensions: Vec<Extension>,
 }
 
-impl BuilderProfile for Profile {
+impl BuilderProfile for MintedProfile {
     fn get_issuer(&self, _: &Name) -> Name {
         self.issuer.clone()
     }
@@ -253,19 +253,19 @@ const fn ml_dsa(set: MlDsaSet) -> ObjectIdentifier {
 }
 
 #[derive(Clone)]
-struct PublicKey(Vec<u8>);
+struct SpkiDer(Vec<u8>);
 
-impl EncodePublicKey for PublicKey {
+impl EncodePublicKey for SpkiDer {
     fn to_public_key_der(&self) -> x509_cert::spki::Result<Document> {
         Ok(Document::try_from(self.0.as_slice())?)
     }
 }
 
 impl Keypair for CertificateSigner {
-    type VerifyingKey = PublicKey;
+    type VerifyingKey = SpkiDer;
 
-    fn verifying_key(&self) -> PublicKey {
-        PublicKey(self.key.to_spki_der())
+    fn verifying_key(&self) -> SpkiDer {
+        SpkiDer(self.key.to_spki_der())
     }
 }
 

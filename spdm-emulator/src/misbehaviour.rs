@@ -2,9 +2,10 @@
 
 use spdm_codec::{Code, ErrorCode, SpdmVersion};
 
-use crate::connection::{Peer, Turn};
+use crate::agreement::PeerCapabilities;
+use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
-use crate::refusal::Refusal;
+use crate::turn::Turn;
 use crate::version;
 
 /// Changes the byte at `at`, where there is one.
@@ -24,9 +25,9 @@ pub(crate) fn put(bytes: &mut [u8], at: usize, new: &[u8]) {
 #[derive(Debug)]
 pub(crate) enum Deferral {
     /// It is answered with this ERROR.
-    Error(Refusal),
+    Error(ErrorAnswer),
     /// It is answered with this ERROR, and the connection is gone.
-    Resynch(Refusal),
+    Resynch(ErrorAnswer),
     /// It is answered with these bytes, which are no message.
     Broken(Vec<u8>),
     /// It is not answered.
@@ -41,17 +42,17 @@ const RDTM: u8 = 2;
 const HANDLE: u8 = 1;
 const UNKNOWN_ERROR: ErrorCode = ErrorCode(0x99);
 
-fn not_ready(extended: [u8; 4]) -> Refusal {
-    Refusal { extended: extended.to_vec(), ..Refusal::new(ErrorCode::RESPONSE_NOT_READY) }
+fn not_ready(extended: [u8; 4]) -> ErrorAnswer {
+    ErrorAnswer { extended: extended.to_vec(), ..ErrorAnswer::new(ErrorCode::RESPONSE_NOT_READY) }
 }
 
-fn large_response() -> Refusal {
-    Refusal { extended: vec![HANDLE], ..Refusal::new(ErrorCode::LARGE_RESPONSE) }
+fn large_response() -> ErrorAnswer {
+    ErrorAnswer { extended: vec![HANDLE], ..ErrorAnswer::new(ErrorCode::LARGE_RESPONSE) }
 }
 
 /// How a request came to be looked at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Arrival {
+pub(crate) enum Attempt {
     /// It was received.
     First,
     /// RESPOND_IF_READY asked after it.
@@ -61,7 +62,7 @@ pub(crate) enum Arrival {
 /// Decides whether a request is answered at all.
 pub(crate) fn defer(
     turn: &mut Turn<'_>,
-    arrival: Arrival,
+    arrival: Attempt,
     code: Code,
     request: &[u8],
     version: SpdmVersion,
@@ -72,8 +73,8 @@ pub(crate) fn defer(
     }
     let faults = turn.faults.clone();
     let mut faults = faults.into_iter().filter(|fault| match arrival {
-        Arrival::First => true,
-        Arrival::Again => *fault == Fault::NotReadyForever,
+        Attempt::First => true,
+        Attempt::Again => *fault == Fault::NotReadyForever,
     });
     faults.find_map(|fault| defer_for(fault, turn, code, request, version))
 }
@@ -87,13 +88,13 @@ fn defer_for(
 ) -> Option<Deferral> {
     let refusal = match fault {
         Fault::Silent => return Some(Deferral::Silence),
-        Fault::AlwaysBusy => Refusal::new(ErrorCode::BUSY),
+        Fault::AlwaysBusy => ErrorAnswer::new(ErrorCode::BUSY),
         Fault::BusyOnce => {
             if turn.history.busy.take() == Some(code) {
                 return None;
             }
             turn.history.busy = Some(code);
-            Refusal::new(ErrorCode::BUSY)
+            ErrorAnswer::new(ErrorCode::BUSY)
         }
         Fault::NotReadyOnce | Fault::NotReadyForever => {
             turn.history.pending = Some(request.to_vec());
@@ -106,9 +107,9 @@ fn defer_for(
         Fault::NotReadyInVca => not_ready([RDT_EXPONENT, code.0, TOKEN, RDTM]),
         Fault::LargeResponse | Fault::LargeResponseInVca => large_response(),
         Fault::Resynch => {
-            return Some(Deferral::Resynch(Refusal::new(ErrorCode::REQUEST_RESYNCH)));
+            return Some(Deferral::Resynch(ErrorAnswer::new(ErrorCode::REQUEST_RESYNCH)));
         }
-        Fault::UnknownErrorCode => Refusal::new(UNKNOWN_ERROR),
+        Fault::UnknownErrorCode => ErrorAnswer::new(UNKNOWN_ERROR),
         Fault::TruncatedError => {
             let mut bytes = not_ready([RDT_EXPONENT, code.0, TOKEN, RDTM]).encode(version);
             bytes.truncate(6);
@@ -120,7 +121,12 @@ fn defer_for(
 }
 
 /// Changes a response behind the back of the transcripts.
-pub(crate) fn on_wire(faults: &[Fault], code: Code, peer: Option<&Peer>, bytes: &mut Vec<u8>) {
+pub(crate) fn on_wire(
+    faults: &[Fault],
+    code: Code,
+    peer: Option<&PeerCapabilities>,
+    bytes: &mut Vec<u8>,
+) {
     for fault in faults {
         match fault {
             Fault::VersionDowngrade if code == Code::GET_VERSION => version::downgrade(bytes),

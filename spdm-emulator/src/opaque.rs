@@ -2,9 +2,9 @@
 
 use spdm_codec::{OpaqueData, OpaqueElement, OpaqueFormat, SpdmVersion};
 
+use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
 use crate::misbehaviour::{patch, put};
-use crate::refusal::Refusal;
 
 /// PCI-SIG among the standards bodies, and a vendor of that registry.
 const PCI_SIG: u8 = 3;
@@ -14,7 +14,7 @@ const ELEMENT: OpaqueElement<'static> =
     OpaqueElement { id: PCI_SIG, vendor_id: &VENDOR, data: DATA };
 
 /// One vendor's element where the format is a table, the vendor's bytes where it is free.
-pub(crate) fn opaque_data(format: OpaqueFormat) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn opaque_data(format: OpaqueFormat) -> Result<Vec<u8>, ErrorAnswer> {
     let mut out = vec![0; 64];
     match format {
         OpaqueFormat::Table => {

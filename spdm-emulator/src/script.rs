@@ -10,32 +10,28 @@ use spdm_untrusted::Untrusted;
 ///
 /// ```
 /// use spdm_codec::Code;
-/// use spdm_emulator::{Act, DeviceConfig, Edit, Place, Step, When};
+/// use spdm_emulator::{Act, DeviceConfig, Edit, Position, ScriptStep, When};
 ///
 /// let config = DeviceConfig {
 ///     script: vec![
 ///         // The signature is over what is sent: only the check of the field can notice.
-///         Step::new(Code::CHALLENGE, When::Always, Act::Change(Edit::set("Param2", 0))),
+///         ScriptStep::new(Code::CHALLENGE, When::Always, Act::Change(Edit::set("Param2", 0))),
 ///         // The second portion of the chain is changed on its way.
-///         Step::new(Code::GET_CERTIFICATE, When::Nth(1), Act::Tamper(Edit::flip(Place::FromEnd(0), 1))),
+///         ScriptStep::new(Code::GET_CERTIFICATE, When::Nth(1), Act::Tamper(Edit::Flip(Position::FromEnd(0), 1))),
 ///     ],
 ///     ..DeviceConfig::default()
 /// };
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Step {
-    /// The request, as it is received: CHUNK_SEND and CHUNK_GET are requests, too. What travels in chunks
-    /// is also a request of its own.
-    pub request: Code,
-    /// Which of the requests with this code.
-    pub when: When,
-    /// What happens.
-    pub act: Act,
+pub struct ScriptStep {
+    request: Code,
+    when: When,
+    act: Act,
 }
 
-impl Step {
-    /// A step.
+impl ScriptStep {
+    /// Does this when such a request comes: CHUNK_SEND and CHUNK_GET are requests, too, and what travels in
+    /// chunks is also a request of its own.
     #[must_use]
     pub const fn new(request: Code, when: When, act: Act) -> Self {
         Self { request, when, act }
@@ -105,107 +101,72 @@ pub enum Act {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Edit {
-    /// Overwrites a place with a little-endian number, in as many bytes as the place has.
-    Set {
-        /// Where.
-        place: Place,
-        /// The number.
-        value: u64,
-    },
-    /// Inverts bits of the first byte of a place.
-    Flip {
-        /// Where.
-        place: Place,
-        /// Which bits.
-        bits: u8,
-    },
-    /// Puts bytes in front of a place.
-    Insert {
-        /// Where.
-        place: Place,
-        /// The bytes.
-        bytes: Vec<u8>,
-    },
-    /// Takes a place out.
-    Remove {
-        /// Where.
-        place: Place,
-    },
-    /// Keeps the first bytes only.
-    Truncate {
-        /// How many.
-        len: usize,
-    },
+    /// Overwrites a position with a little-endian number, in as many bytes as are there.
+    Set(Position, u64),
+    /// Inverts these bits of the first byte at a position.
+    Flip(Position, u8),
+    /// Puts bytes in front of a position.
+    Insert(Position, Vec<u8>),
+    /// Takes out what is at a position.
+    Remove(Position),
+    /// Keeps only so many bytes from the start.
+    Truncate(usize),
     /// Appends bytes.
-    Append {
-        /// The bytes.
-        bytes: Vec<u8>,
-    },
+    Append(Vec<u8>),
 }
 
 impl Edit {
     /// Overwrites the first field of this name.
     #[must_use]
     pub const fn set(field: &'static str, value: u64) -> Self {
-        Self::Set { place: Place::Field { name: field, nth: 0 }, value }
-    }
-
-    /// Inverts bits.
-    #[must_use]
-    pub const fn flip(place: Place, bits: u8) -> Self {
-        Self::Flip { place, bits }
+        Self::Set(Position::Field(field, 0), value)
     }
 
     /// Changes a message; `cx` is what it can be decoded with. A place that is not there changes nothing.
     pub(crate) fn apply(&self, cx: &Cx, bytes: &mut Vec<u8>) {
         match self {
-            Self::Truncate { len } => bytes.truncate(*len),
-            Self::Append { bytes: more } => bytes.extend(more),
-            Self::Set { place, value } => {
-                let Some((at, len)) = place.find(cx, bytes) else { return };
+            Self::Truncate(len) => bytes.truncate(*len),
+            Self::Append(more) => bytes.extend(more),
+            Self::Set(position, value) => {
+                let Some((at, len)) = position.find(cx, bytes) else { return };
                 let place = bytes.get_mut(at..at + len).unwrap_or_default();
                 place.iter_mut().zip(value.to_le_bytes()).for_each(|(to, from)| *to = from);
             }
-            Self::Flip { place, bits } => {
-                let Some((at, _)) = place.find(cx, bytes) else { return };
+            Self::Flip(position, bits) => {
+                let Some((at, _)) = position.find(cx, bytes) else { return };
                 bytes.get_mut(at).into_iter().for_each(|byte| *byte ^= bits);
             }
-            Self::Insert { place, bytes: more } => {
-                let Some((at, _)) = place.find(cx, bytes) else { return };
+            Self::Insert(position, more) => {
+                let Some((at, _)) = position.find(cx, bytes) else { return };
                 bytes.splice(at..at, more.iter().copied());
             }
-            Self::Remove { place } => {
-                let Some((at, len)) = place.find(cx, bytes) else { return };
+            Self::Remove(position) => {
+                let Some((at, len)) = position.find(cx, bytes) else { return };
                 bytes.splice(at..at + len, []);
             }
         }
     }
 }
 
-/// A place in a message.
+/// A position in a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Place {
-    /// A field, in the specification's spelling, as the codec names it.
-    Field {
-        /// Its name.
-        name: &'static str,
-        /// Which one, where there are several, from 0.
-        nth: usize,
-    },
+pub enum Position {
+    /// The nth field of this name, from 0; the name is spelled as in the specification.
+    Field(&'static str, usize),
     /// A byte, counted from the start.
     Offset(usize),
     /// A byte, counted from the end: 0 is the last one.
     FromEnd(usize),
 }
 
-impl Place {
+impl Position {
     /// Offset and length in bytes.
     fn find(self, cx: &Cx, bytes: &[u8]) -> Option<(usize, usize)> {
         match self {
             Self::Offset(at) => (at < bytes.len()).then_some((at, 1)),
             Self::FromEnd(back) => bytes.len().checked_sub(back + 1).map(|at| (at, 1)),
-            Self::Field { name, nth } => {
+            Self::Field(name, nth) => {
                 let fields = fields(cx, bytes);
                 fields
                     .into_iter()
@@ -246,13 +207,13 @@ pub struct Delivery {
     /// The messages, each with the time it takes to arrive.
     pub messages: Vec<(Duration, Vec<u8>)>,
     /// Whether the connection is still there afterwards.
-    pub line: Line,
+    pub line: LinkState,
 }
 
 /// The state of a connection.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "it is there or it is not")]
-pub enum Line {
+pub enum LinkState {
     /// It is there.
     #[default]
     Up,
@@ -272,7 +233,7 @@ impl fmt::Debug for Counters {
 
 impl Counters {
     /// Counts a request: what the script says of it.
-    pub(crate) fn acts<'s>(&mut self, script: &'s [Step], request: Code) -> Vec<&'s Act> {
+    pub(crate) fn acts<'s>(&mut self, script: &'s [ScriptStep], request: Code) -> Vec<&'s Act> {
         let count = match self.0.iter_mut().find(|(code, _)| *code == request) {
             Some((_, count)) => {
                 *count += 1;
@@ -290,7 +251,7 @@ impl Counters {
 
 #[cfg(test)]
 mod tests {
-    use super::{Edit, Place, When};
+    use super::{Edit, Position, When};
     use spdm_codec::{Cx, SpdmVersion};
 
     const CAPABILITIES: [u8; 20] =
@@ -307,14 +268,14 @@ mod tests {
         assert_eq!(edited(&Edit::set("CTExponent", 0x1FF))[5], 0xFF);
         assert_eq!(edited(&Edit::set("DataTransferSize", 42))[12..16], [42, 0, 0, 0]);
         assert_eq!(edited(&Edit::set("NoSuchField", 42)), CAPABILITIES);
-        let size = Place::Field { name: "MaxSPDMmsgSize", nth: 0 };
-        assert_eq!(edited(&Edit::Remove { place: size }), CAPABILITIES[..16]);
-        assert_eq!(edited(&Edit::flip(Place::FromEnd(0), 0x80))[19], 0x80);
-        assert_eq!(edited(&Edit::flip(Place::Offset(20), 0x80)), CAPABILITIES);
-        let longer = edited(&Edit::Insert { place: Place::Offset(4), bytes: vec![1, 2] });
+        let size = Position::Field("MaxSPDMmsgSize", 0);
+        assert_eq!(edited(&Edit::Remove(size)), CAPABILITIES[..16]);
+        assert_eq!(edited(&Edit::Flip(Position::FromEnd(0), 0x80))[19], 0x80);
+        assert_eq!(edited(&Edit::Flip(Position::Offset(20), 0x80)), CAPABILITIES);
+        let longer = edited(&Edit::Insert(Position::Offset(4), vec![1, 2]));
         assert_eq!(longer[..8], [0x12, 0x61, 0, 0, 1, 2, 0, 14]);
-        assert_eq!(edited(&Edit::Truncate { len: 3 }), CAPABILITIES[..3]);
-        assert_eq!(edited(&Edit::Append { bytes: vec![7] })[19..], [0, 7]);
+        assert_eq!(edited(&Edit::Truncate(3)), CAPABILITIES[..3]);
+        assert_eq!(edited(&Edit::Append(vec![7]))[19..], [0, 7]);
     }
 
     #[test]

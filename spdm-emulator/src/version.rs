@@ -2,16 +2,16 @@
 
 use spdm_codec::{Cx, SpdmVersion, Version, VersionNumberEntry};
 
-use crate::connection::{Turn, encode};
+use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
 use crate::misbehaviour::patch;
-use crate::refusal::Refusal;
+use crate::turn::{Turn, encode};
 
 /// Offsets in VERSION.
 const COUNT: usize = 5;
 const ENTRIES: usize = 6;
 
-pub(crate) fn respond(turn: &Turn<'_>) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn respond(turn: &Turn<'_>) -> Result<Vec<u8>, ErrorAnswer> {
     let entry = |version: &SpdmVersion| VersionNumberEntry::new(*version).0.to_le_bytes();
     let entries: Vec<_> = turn.config.versions.iter().map(entry).collect();
     let mut bytes = encode(&Version { entries: &entries }, SpdmVersion::V1_0)?;

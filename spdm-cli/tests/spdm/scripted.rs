@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use spdm_codec::{BaseAsymAlgo, Code, SlotId, SpdmVersion};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_emulator::{Act, Device, DeviceConfig, Edit, Place, Step, When};
+use spdm_emulator::{Act, Device, DeviceConfig, Edit, Position, ScriptStep, When};
 use spdm_transport_tcp::{Framing, Listener};
 
 use crate::process::{Folder, run, status};
@@ -73,7 +73,7 @@ pub(crate) fn small() -> DeviceConfig {
 }
 
 /// Keys in slots 0 and 1.
-fn two_slots(script: Vec<Step>) -> DeviceConfig {
+fn two_slots(script: Vec<ScriptStep>) -> DeviceConfig {
     DeviceConfig { slots: vec![SlotId::ZERO, SlotId::new(1).unwrap()], script, ..small() }
 }
 
@@ -89,13 +89,13 @@ fn changed_chains(slots: &[u8], byte: usize) -> Served {
         let digest = PROVIDER.hash.digest(HashAlgorithm::Sha256, &[&chain]).unwrap();
         let first = DIGEST + usize::from(*slot) * digest.as_bytes().len();
         for (at, byte) in digest.as_bytes().iter().enumerate() {
-            let (place, value) = (Place::Offset(first + at), u64::from(*byte));
-            let change = Act::Change(Edit::Set { place, value });
-            script.push(Step::new(Code::GET_DIGESTS, When::Always, change));
+            let (place, value) = (Position::Offset(first + at), u64::from(*byte));
+            let change = Act::Change(Edit::Set(place, value));
+            script.push(ScriptStep::new(Code::GET_DIGESTS, When::Always, change));
         }
         // Each chain is fetched once, in one portion.
-        let change = Act::Change(Edit::flip(Place::Offset(PORTION + byte), 1));
-        script.push(Step::new(Code::GET_CERTIFICATE, When::Nth((*slot).into()), change));
+        let change = Act::Change(Edit::Flip(Position::Offset(PORTION + byte), 1));
+        script.push(ScriptStep::new(Code::GET_CERTIFICATE, When::Nth((*slot).into()), change));
     }
     serve(two_slots(script))
 }

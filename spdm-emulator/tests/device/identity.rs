@@ -7,7 +7,7 @@ use der::pem::{LineEnding, encode_string};
 use spdm_codec::{BaseHashAlgo, SpdmVersion};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::{KeyError, SoftwareKey};
-use spdm_emulator::{Device, DeviceConfig, DeviceError, Identity, IdentityError};
+use spdm_emulator::{Device, DeviceConfig, DeviceError, DeviceIdentity, IdentityError};
 
 use crate::attestation::{P384, SHA384, seeded};
 use crate::requester::Requester;
@@ -27,8 +27,8 @@ impl Folder {
         fs::write(self.0.join(file), bytes).unwrap();
     }
 
-    fn load(&self) -> Result<Identity, IdentityError> {
-        Identity::from_dir(&self.0)
+    fn load(&self) -> Result<DeviceIdentity, IdentityError> {
+        DeviceIdentity::from_dir(&self.0)
     }
 }
 
@@ -75,7 +75,7 @@ fn pem(label: &str, der: &[u8]) -> String {
     encode_string(label, LineEnding::LF, der).unwrap()
 }
 
-fn device(identity: Identity) -> Result<Device, DeviceError> {
+fn device(identity: DeviceIdentity) -> Result<Device, DeviceError> {
     Device::new(DeviceConfig { identity: Some(identity), ..seeded() })
 }
 

@@ -6,7 +6,7 @@ use spdm_codec::{
     CapabilityFlags, Code, ErrorCode, KeySlot, MeasurementSummary, SlotId, SpdmVersion,
 };
 use spdm_crypto::Invalid;
-use spdm_emulator::{Act, Device, DeviceConfig, Edit, Line, Place, Step, When};
+use spdm_emulator::{Act, Device, DeviceConfig, Edit, LinkState, Position, ScriptStep, When};
 
 use crate::attestation::{P384, SHA384, seeded};
 use crate::requester::{GET_VERSION, Requester, challenge, get_capabilities};
@@ -14,12 +14,12 @@ use crate::requester::{GET_VERSION, Requester, challenge, get_capabilities};
 const SLOT: KeySlot = KeySlot::Slot(SlotId::ZERO);
 const V1_3: SpdmVersion = SpdmVersion::V1_3;
 
-fn scripted(script: Vec<Step>) -> Device {
+fn scripted(script: Vec<ScriptStep>) -> Device {
     Device::new(DeviceConfig { script, ..seeded() }).unwrap()
 }
 
 fn challenged(act: Act) -> (Vec<u8>, Result<(), Invalid>) {
-    let device = scripted(vec![Step::new(Code::CHALLENGE, When::Always, act)]);
+    let device = scripted(vec![ScriptStep::new(Code::CHALLENGE, When::Always, act)]);
     let mut requester = Requester::connect(device, V1_3, P384, SHA384);
     let request = challenge(V1_3, SLOT, MeasurementSummary::None, 7);
     let response = requester.exchange(&request);
@@ -29,7 +29,7 @@ fn challenged(act: Act) -> (Vec<u8>, Result<(), Invalid>) {
 
 #[test]
 fn a_change_is_signed_and_tampering_is_not() {
-    let edit = Edit::flip(Place::Field { name: "CertChainHash", nth: 0 }, 0x80);
+    let edit = Edit::Flip(Position::Field("CertChainHash", 0), 0x80);
     let (changed, verified) = challenged(Act::Change(edit.clone()));
     assert_eq!(verified, Ok(()));
     let (tampered, verified) = challenged(Act::Tamper(edit));
@@ -39,14 +39,14 @@ fn a_change_is_signed_and_tampering_is_not() {
     assert_eq!(verified, Ok(()));
     assert_eq!(plain[4] ^ 0x80, changed[4]);
     // Fields in the signature's place, too.
-    let (_, verified) = challenged(Act::Tamper(Edit::flip(Place::FromEnd(0), 1)));
+    let (_, verified) = challenged(Act::Tamper(Edit::Flip(Position::FromEnd(0), 1)));
     assert_eq!(verified, Err(Invalid));
 }
 
 #[test]
 fn what_arrives_when() {
     let second = Duration::from_secs(1);
-    let deliver = |act| scripted(vec![Step::new(Code::GET_VERSION, When::Nth(1), act)]);
+    let deliver = |act| scripted(vec![ScriptStep::new(Code::GET_VERSION, When::Nth(1), act)]);
     let twice = |act| {
         let mut device = deliver(act);
         device.deliver(&GET_VERSION);
@@ -55,21 +55,21 @@ fn what_arrives_when() {
     let version = device_version();
     let on_time = vec![(Duration::ZERO, version.clone())];
     for (act, messages, line) in [
-        (Act::LoseRequest, vec![], Line::Up),
-        (Act::LoseResponse, vec![], Line::Up),
-        (Act::Disconnect, vec![], Line::Down),
-        (Act::Delay(second), vec![(second, version.clone())], Line::Up),
+        (Act::LoseRequest, vec![], LinkState::Up),
+        (Act::LoseResponse, vec![], LinkState::Up),
+        (Act::Disconnect, vec![], LinkState::Down),
+        (Act::Delay(second), vec![(second, version.clone())], LinkState::Up),
         (
             Act::Duplicate(second),
             [on_time.clone(), vec![(second, version.clone())]].concat(),
-            Line::Up,
+            LinkState::Up,
         ),
-        (Act::Stale, on_time, Line::Up),
-        (Act::Replace(vec![1, 2]), vec![(Duration::ZERO, vec![1, 2])], Line::Up),
+        (Act::Stale, on_time, LinkState::Up),
+        (Act::Replace(vec![1, 2]), vec![(Duration::ZERO, vec![1, 2])], LinkState::Up),
         (
             Act::Refuse { code: ErrorCode::BUSY, data: 9, extended: vec![8] },
             vec![(Duration::ZERO, vec![0x10, 0x7F, 3, 9, 8])],
-            Line::Up,
+            LinkState::Up,
         ),
     ] {
         let delivery = twice(act.clone());

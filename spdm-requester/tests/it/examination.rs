@@ -9,7 +9,7 @@ use crate::sim::{
 };
 use spdm_codec::{CapabilityFlags, Code, ErrorCode, KeySlot, MeasurementSummary, SpdmVersion};
 use spdm_crypto::{AsymAlgorithm, EcCurve};
-use spdm_emulator::{Act, DeviceConfig, Fault, KeyProvisioning, Step, When};
+use spdm_emulator::{Act, DeviceConfig, Fault, KeyProvisioning, ScriptStep, When};
 use spdm_requester::{
     AttestationCheck, AttestationPlan, ChainCache, CheckStatus, Error, Examined, Incompatible,
     KeySource, Misuse, Observation, Observer, Proof, Requirement, RunError, SlotChoice,
@@ -214,7 +214,7 @@ fn what_a_device_lacks_is_left_out_and_told() {
 /// A device that answers this request with ERROR.
 fn refusing(version: SpdmVersion, request: Code) -> Sim {
     let act = Act::Refuse { code: ErrorCode::UNSPECIFIED, data: 0, extended: Vec::new() };
-    let script = vec![Step::new(request, When::Always, act)];
+    let script = vec![ScriptStep::new(request, When::Always, act)];
     Sim::new(DeviceConfig { script, ..config(version) })
 }
 

@@ -6,12 +6,12 @@ use crate::sim::cause::Cause;
 use crate::sim::failed::{Failed, Remains, Setup, fail_with};
 use crate::sim::{FLOW, Sim, SimError, attest_with, config, until};
 use spdm_codec::{Code, SpdmVersion};
-use spdm_emulator::{Act, DeviceConfig, Fault, Step, When};
+use spdm_emulator::{Act, DeviceConfig, Fault, ScriptStep, When};
 use spdm_requester::{AttestationPlan, Bound, Bounds, Error};
 use spdm_transport::Clock;
 
 fn scripted(version: SpdmVersion, request: Code, when: When, act: Act) -> Sim {
-    Sim::new(DeviceConfig { script: vec![Step::new(request, when, act)], ..config(version) })
+    Sim::new(DeviceConfig { script: vec![ScriptStep::new(request, when, act)], ..config(version) })
 }
 
 fn resending(resends: u8) -> Bounds {
@@ -101,7 +101,7 @@ fn not_ready(version: SpdmVersion, request: Code, when: When, act: Act) -> Sim {
     Sim::new(DeviceConfig {
         faults: vec![Fault::NotReadyOnce],
         fault_target: Some(request),
-        script: vec![Step::new(Code::RESPOND_IF_READY, when, act)],
+        script: vec![ScriptStep::new(Code::RESPOND_IF_READY, when, act)],
         ..config(version)
     })
 }

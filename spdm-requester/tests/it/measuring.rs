@@ -6,7 +6,7 @@ use spdm_codec::{
     CapabilityFlags, Code, ContentChanged, DeviceMode, EncodeError, Measurement,
     MeasurementAttributes, MeasurementForm, MeasurementSummary, MeasurementType, SpdmVersion,
 };
-use spdm_emulator::{Act, DeviceConfig, Edit, Fault, Place, Step, When};
+use spdm_emulator::{Act, DeviceConfig, Edit, Fault, Position, ScriptStep, When};
 use spdm_requester::{
     AttestationPlan, Attested, Error, Misuse, Requirement, Selection, SummaryAgreement, blocking,
 };
@@ -81,7 +81,7 @@ fn with_changed_summary(
     request: Code,
     act: Act,
 ) -> (Result<Summary, Cause>, Vec<Code>) {
-    let script = vec![Step::new(request, When::Always, act)];
+    let script = vec![ScriptStep::new(request, When::Always, act)];
     let mut sim = Sim::new(DeviceConfig { script, ..config(version) });
     let seen = attest(&mut sim, |plan| plan.summary = MeasurementSummary::All, summary_of);
     (seen, sim.codes())
@@ -89,7 +89,7 @@ fn with_changed_summary(
 
 #[test]
 fn n22_a_summary_hash_that_is_signed_and_wrong() {
-    let bit = |name| Edit::flip(Place::Field { name, nth: 0 }, 1);
+    let bit = |name| Edit::Flip(Position::Field(name, 0), 1);
     let summary = "MeasurementSummaryHash";
     for version in SpdmVersion::ALL {
         // Both signatures hold: the caller is told, and judges.

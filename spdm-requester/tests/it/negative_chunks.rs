@@ -5,13 +5,13 @@ use crate::sim::failed::{Failed, Remains, Setup, fail_with};
 use crate::sim::{Sim, V1_2, V1_3, V1_4, config};
 use spdm_codec::{CapabilityFlags, Code, ErrorCode, Expected, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_emulator::{Act, DeviceConfig, Edit, Step, When};
+use spdm_emulator::{Act, DeviceConfig, Edit, ScriptStep, When};
 use spdm_requester::{Bound, Bounds, Error, Offer};
 
 const VERSIONS: [SpdmVersion; 3] = [V1_2, V1_3, V1_4];
 
 /// A device with transfers of 42 bytes and a script.
-fn scripted(version: SpdmVersion, script: Vec<Step>) -> Sim {
+fn scripted(version: SpdmVersion, script: Vec<ScriptStep>) -> Sim {
     Sim::new(DeviceConfig {
         more_capabilities: CapabilityFlags::CHUNK_CAP,
         data_transfer_size: 42,
@@ -44,7 +44,7 @@ fn assert_ends(mut sim: Sim, at: Code, nth: u32, cause: Cause, remains: Remains)
 /// What the device says to the `nth` CHUNK_GET is changed; the first large response is CHALLENGE_AUTH.
 #[track_caller]
 fn response(version: SpdmVersion, nth: u32, edit: Edit, cause: Cause) {
-    let script = vec![Step::new(Code::CHUNK_GET, When::Nth(nth), Act::Tamper(edit))];
+    let script = vec![ScriptStep::new(Code::CHUNK_GET, When::Nth(nth), Act::Tamper(edit))];
     assert_ends(scripted(version, script), Code::CHUNK_GET, nth, cause, Remains::Fresh);
 }
 
@@ -68,7 +68,7 @@ fn n29_handle_and_sequence_number() {
         let got = if version == V1_4 { 0xFFFF_FFFF } else { 0xFFFF };
         response(version, 1, edit, wrong(RESPONSE, "ChunkSeqNo", expected(1), got));
         // The first chunk again, as a whole: a duplicate that comes late.
-        let script = vec![Step::new(Code::CHUNK_GET, When::Nth(1), Act::Stale)];
+        let script = vec![ScriptStep::new(Code::CHUNK_GET, When::Nth(1), Act::Stale)];
         let cause = wrong(RESPONSE, "ChunkSeqNo", expected(1), 0);
         assert_ends(scripted(version, script), Code::CHUNK_GET, 1, cause, Remains::Fresh);
     }
@@ -86,18 +86,21 @@ fn n29_chunk_sizes() {
         response(version, 1, Edit::set("ChunkSize", 31), past(12, 31, 30));
         response(version, 0, Edit::set("ChunkSize", 0xFFFF_FFFF), past(16, 0xFFFF_FFFF, 26));
         // One byte too few behind it.
-        response(version, 0, Edit::Truncate { len: 41 }, past(16, 26, 25));
+        response(version, 0, Edit::Truncate(41), past(16, 26, 25));
         for len in 0..16 {
-            let script =
-                vec![Step::new(Code::CHUNK_GET, When::Nth(0), Act::Tamper(Edit::Truncate { len }))];
+            let script = vec![ScriptStep::new(
+                Code::CHUNK_GET,
+                When::Nth(0),
+                Act::Tamper(Edit::Truncate(len)),
+            )];
             let failed = fail_with(&mut scripted(version, script), setup());
             assert!(matches!(failed.cause, Ok(Cause::Decode { .. })), "{len} {:?}", failed.cause);
             assert_eq!(failed.codes.last(), Some(&Code::CHUNK_GET));
         }
         // One byte at a time makes no progress worth the round trips.
         let script = vec![
-            Step::new(Code::CHUNK_GET, When::Always, Act::Tamper(Edit::set("ChunkSize", 1))),
-            Step::new(Code::CHUNK_GET, When::Always, Act::Tamper(Edit::Truncate { len: 17 })),
+            ScriptStep::new(Code::CHUNK_GET, When::Always, Act::Tamper(Edit::set("ChunkSize", 1))),
+            ScriptStep::new(Code::CHUNK_GET, When::Always, Act::Tamper(Edit::Truncate(17))),
         ];
         let cause = wrong(RESPONSE, "ChunkSize", Expected::AtLeast(26), 1);
         assert_ends(scripted(version, script), Code::CHUNK_GET, 0, cause, Remains::Fresh);
@@ -125,7 +128,7 @@ fn n29_large_message_size() {
         }
         // Less than the chunks have: the second one is too long, or must be the last.
         let total = |size: u64| {
-            Step::new(Code::CHUNK_GET, When::Nth(0), Act::Tamper(Edit::set(field, size)))
+            ScriptStep::new(Code::CHUNK_GET, When::Nth(0), Act::Tamper(Edit::set(field, size)))
         };
         let cause = wrong(RESPONSE, "ChunkSize", Expected::AtMost(43 - 26), 30);
         assert_ends(scripted(version, vec![total(43)]), Code::CHUNK_GET, 1, cause, Remains::Fresh);
@@ -172,13 +175,13 @@ fn n29_other_messages_in_place_of_a_chunk() {
             response(
                 version,
                 0,
-                Edit::flip(spdm_emulator::Place::Offset(1), 0x06 ^ u8::try_from(code).unwrap()),
+                Edit::Flip(spdm_emulator::Position::Offset(1), 0x06 ^ u8::try_from(code).unwrap()),
                 cause,
             );
         }
         let byte = u64::from(version.to_byte());
         let cause = invalid(RESPONSE, "SPDMVersion", 0, Expected::Exactly(byte), byte ^ 1);
-        response(version, 1, Edit::flip(spdm_emulator::Place::Offset(0), 1), cause);
+        response(version, 1, Edit::Flip(spdm_emulator::Position::Offset(0), 1), cause);
     }
 }
 
@@ -191,7 +194,9 @@ fn n29_errors_in_place_of_a_chunk() {
             extended: extended.to_vec(),
         };
         for nth in [0, 1] {
-            let at = |act| scripted(version, vec![Step::new(Code::CHUNK_GET, When::Nth(nth), act)]);
+            let at = |act| {
+                scripted(version, vec![ScriptStep::new(Code::CHUNK_GET, When::Nth(nth), act)])
+            };
             // No large response in a large response, and nothing to get ready.
             let sim = at(error(ErrorCode::LARGE_RESPONSE, &[9]));
             let cause = unexpected("ERROR", "LargeResponse");
@@ -212,7 +217,7 @@ fn n29_errors_in_place_of_a_chunk() {
         }
         // Busy for ever: five times again.
         let busy = error(ErrorCode::BUSY, &[]);
-        let sim = scripted(version, vec![Step::new(Code::CHUNK_GET, When::From(1), busy)]);
+        let sim = scripted(version, vec![ScriptStep::new(Code::CHUNK_GET, When::From(1), busy)]);
         let cause = Cause::Other(Error::Bound(Bound::Busy(5)));
         assert_ends(sim, Code::CHUNK_GET, 6, cause, Remains::Fresh);
     }
@@ -222,7 +227,7 @@ fn n29_errors_in_place_of_a_chunk() {
 fn n29_chunks_without_chunk_cap() {
     for version in VERSIONS {
         let large = Act::Refuse { code: ErrorCode::LARGE_RESPONSE, data: 0, extended: vec![1] };
-        let script = vec![Step::new(Code::GET_DIGESTS, When::Always, large)];
+        let script = vec![ScriptStep::new(Code::GET_DIGESTS, When::Always, large)];
         let cause = unexpected("ERROR", "LargeResponse");
         // The device lacks it.
         let sim = Sim::new(DeviceConfig { script: script.clone(), ..config(version) });
@@ -247,19 +252,19 @@ fn n29_what_is_put_together_is_no_chunk_version_or_error() {
     for version in VERSIONS {
         // The code of the large message is the second byte of the first chunk.
         for code in [0x05_u8, 0x06, 0x04, 0x7F, 0x61] {
-            let place = spdm_emulator::Place::Offset(17);
-            let edit = Edit::flip(place, 0x03 ^ code);
+            let place = spdm_emulator::Position::Offset(17);
+            let edit = Edit::Flip(place, 0x03 ^ code);
             let nth = u32::try_from((challenge_auth_len(version) - 26).div_ceil(30)).unwrap();
-            let script = vec![Step::new(Code::CHUNK_GET, When::Nth(0), Act::Tamper(edit))];
+            let script = vec![ScriptStep::new(Code::CHUNK_GET, When::Nth(0), Act::Tamper(edit))];
             let rule = Expected::Rule("a message that may be large");
             let cause = wrong(RESPONSE, "SPDMchunk", rule, code.into());
             assert_ends(scripted(version, script), Code::CHUNK_GET, nth, cause, Remains::Fresh);
         }
         // The response to another request.
         for code in [0x01_u8, 0x02, 0x60, 0x63] {
-            let edit = Edit::flip(spdm_emulator::Place::Offset(17), 0x03 ^ code);
+            let edit = Edit::Flip(spdm_emulator::Position::Offset(17), 0x03 ^ code);
             let nth = u32::try_from((challenge_auth_len(version) - 26).div_ceil(30)).unwrap();
-            let script = vec![Step::new(Code::CHUNK_GET, When::Nth(0), Act::Tamper(edit))];
+            let script = vec![ScriptStep::new(Code::CHUNK_GET, When::Nth(0), Act::Tamper(edit))];
             let (field, expected) = ("RequestResponseCode", Expected::Exactly(3));
             let cause = invalid("CHALLENGE_AUTH", field, 1, expected, code.into());
             assert_ends(scripted(version, script), Code::CHUNK_GET, nth, cause, Remains::Fresh);
@@ -272,12 +277,12 @@ fn n29_n02_nothing_follows_a_reassembled_message() {
     // What a transport pads is behind chunks, never inside of what they make.
     for version in VERSIONS {
         for padding in 0..4 {
-            let more = Edit::Append { bytes: vec![0] };
+            let more = Edit::Append(vec![0]);
             let mut sim = Sim::new(DeviceConfig {
                 padding,
                 more_capabilities: CapabilityFlags::CHUNK_CAP,
                 data_transfer_size: 42,
-                script: vec![Step::new(Code::CHALLENGE, When::Always, Act::Tamper(more))],
+                script: vec![ScriptStep::new(Code::CHALLENGE, When::Always, Act::Tamper(more))],
                 ..config(version)
             });
             let failed = fail_with(&mut sim, setup());
@@ -293,7 +298,7 @@ fn n29_n02_nothing_follows_a_reassembled_message() {
 /// The answer to the `nth` CHUNK_SEND is changed.
 #[track_caller]
 fn ack(version: SpdmVersion, nth: u32, act: Act, cause: Cause, remains: Remains) {
-    let script = vec![Step::new(Code::CHUNK_SEND, When::Nth(nth), act)];
+    let script = vec![ScriptStep::new(Code::CHUNK_SEND, When::Nth(nth), act)];
     assert_ends(scripted(version, script), Code::CHUNK_SEND, nth, cause, remains);
 }
 
@@ -311,7 +316,7 @@ fn n29_acknowledgements() {
         ack(version, 0, tamper(Edit::set("ChunkSeqNo", 1)), cause, Remains::Fresh);
         // A response before the last chunk.
         let rule = Expected::Rule("nothing before the last chunk");
-        let more = tamper(Edit::Append { bytes: vec![version.to_byte(), 0x03, 0, 0] });
+        let more = tamper(Edit::Append(vec![version.to_byte(), 0x03, 0, 0]));
         let cause = wrong(ACK, "ResponseToLargeRequest", rule, 4);
         ack(version, 0, more, cause, Remains::Fresh);
         // EarlyErrorDetected without an ERROR, and with a proper one.
@@ -360,11 +365,11 @@ fn n29_the_response_in_an_acknowledgement() {
     for version in [V1_3, V1_4] {
         let refuse = |code| Act::Refuse { code, data: 3, extended: vec![] };
         let code = ErrorCode::UNSPECIFIED;
-        let script = vec![Step::new(Code::CHALLENGE, When::Always, refuse(code))];
+        let script = vec![ScriptStep::new(Code::CHALLENGE, When::Always, refuse(code))];
         let cause = refused(Code::CHALLENGE, code, 3);
         assert_ends(scripted(version, script), Code::CHUNK_SEND, 1, cause, Remains::Kept);
         // Busy with it for ever: the whole of it six times, in two chunks each.
-        let script = vec![Step::new(Code::CHALLENGE, When::Always, refuse(ErrorCode::BUSY))];
+        let script = vec![ScriptStep::new(Code::CHALLENGE, When::Always, refuse(ErrorCode::BUSY))];
         let cause = Cause::Other(Error::Bound(Bound::Busy(5)));
         assert_ends(scripted(version, script), Code::CHUNK_SEND, 11, cause, Remains::Fresh);
         // An acknowledgement of the last chunk without a response.

@@ -9,7 +9,7 @@ use spdm_codec::{
     NegotiateAlgorithms, OtherParams, PqcAsymAlgo, SpdmVersion,
 };
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_emulator::{Act, DeviceConfig, Edit, Fault, Place, Step, When};
+use spdm_emulator::{Act, DeviceConfig, Edit, Fault, Position, ScriptStep, When};
 use spdm_requester::{
     AttestationPlan, Compat, Error, Incompatible, Misuse, Negotiated, Offer, RunError, blocking,
 };
@@ -173,7 +173,11 @@ fn n13_linux_w43_pqc_only_from_1_4_on() {
 #[test]
 fn n13_both_kinds_of_signature_are_one_too_many() {
     let set = |field, value| {
-        Step::new(Code::NEGOTIATE_ALGORITHMS, When::Always, Act::Change(Edit::set(field, value)))
+        ScriptStep::new(
+            Code::NEGOTIATE_ALGORITHMS,
+            When::Always,
+            Act::Change(Edit::set(field, value)),
+        )
     };
     let cause =
         Cause::Other(Error::Incompatible(Incompatible::NoAlgorithm { field: "BaseAsymSel" }));
@@ -230,7 +234,7 @@ fn n13_linux_w27_measurement_extension_log() {
         }
         // Selected where there must be none, and the reverse.
         let select = |value| {
-            Step::new(
+            ScriptStep::new(
                 Code::NEGOTIATE_ALGORITHMS,
                 When::Always,
                 Act::Change(Edit::set("MELspecificationSel", value)),
@@ -256,13 +260,14 @@ fn n13_linux_w27_measurement_extension_log() {
 fn with_sessions(version: SpdmVersion, tables: &[[u8; 4]]) -> Sim {
     type F = CapabilityFlags;
     let count = u64::try_from(tables.len()).unwrap();
-    let change = |edit| Step::new(Code::NEGOTIATE_ALGORITHMS, When::Always, Act::Change(edit));
+    let change =
+        |edit| ScriptStep::new(Code::NEGOTIATE_ALGORITHMS, When::Always, Act::Change(edit));
     Sim::new(DeviceConfig {
         more_capabilities: F::KEY_EX_CAP | F::MAC_CAP | F::ENCRYPT_CAP,
         script: vec![
             change(Edit::set("Length", 36 + 4 * count)),
-            change(Edit::Set { place: Place::Offset(2), value: count }),
-            change(Edit::Append { bytes: tables.concat() }),
+            change(Edit::Set(Position::Offset(2), count)),
+            change(Edit::Append(tables.concat())),
         ],
         ..config(version)
     })
@@ -369,14 +374,15 @@ fn compat(change: impl FnOnce(&mut Compat)) -> Compat {
 fn linux_w31_unasked_tables_are_borne_only_where_the_caller_says_so() {
     let borne = compat(|compat| compat.unasked_alg_structs = true);
     for version in [V1_1, V1_2, V1_3, V1_4] {
-        let change = |edit| Step::new(Code::NEGOTIATE_ALGORITHMS, When::Always, Act::Change(edit));
+        let change =
+            |edit| ScriptStep::new(Code::NEGOTIATE_ALGORITHMS, When::Always, Act::Change(edit));
         // Four zero tables, as libspdm 2.2 to 3.0 sends them, and an empty one of a known type.
         for (tables, field) in [(vec![[0; 4]; 4], "AlgStruct"), (vec![[2, 0x20, 0, 0]], "DHE")] {
             let count = u64::try_from(tables.len()).unwrap();
             let script = vec![
                 change(Edit::set("Length", 36 + 4 * count)),
-                change(Edit::Set { place: Place::Offset(2), value: count }),
-                change(Edit::Append { bytes: tables.concat() }),
+                change(Edit::Set(Position::Offset(2), count)),
+                change(Edit::Append(tables.concat())),
             ];
             let device = || Sim::new(DeviceConfig { script: script.clone(), ..config(version) });
             let failed = fail_with(&mut device(), Setup::default());

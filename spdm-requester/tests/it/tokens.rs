@@ -9,7 +9,7 @@ use crate::sim::{
     FLOW, Memory, Sim, SimClock, SimError, V1_3, config, faulty_at, requester, until, with_policy,
 };
 use spdm_codec::{Code, SpdmVersion};
-use spdm_emulator::{Act, DeviceConfig, Fault, Step as ScriptStep, When};
+use spdm_emulator::{Act, DeviceConfig, Fault, ScriptStep, When};
 use spdm_requester::{
     Attest, AttestationPlan, Bounds, Connection, Error, Exchange, Flow, Misuse, Operation,
     Recovered, RunError, Selection, Sink, Stage, Step, Verdict, nonblocking,

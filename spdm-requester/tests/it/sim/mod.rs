@@ -15,7 +15,7 @@ use std::rc::Rc;
 use spdm_codec::{BaseAsymAlgo, Code, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm};
-use spdm_emulator::{Device, DeviceConfig, Fault, Line};
+use spdm_emulator::{Device, DeviceConfig, Fault, LinkState};
 use spdm_requester::{
     AttestationPlan, Connection, Error, Fresh, Negotiated, Requester, RunError, Storage, blocking,
 };
@@ -138,7 +138,7 @@ pub struct Sim {
     on_responses: Vec<(Code, Change)>,
     /// What is on its way, and when it arrives.
     on_the_way: Vec<(Instant, Vec<u8>)>,
-    line: Line,
+    line: LinkState,
 }
 
 impl Sim {
@@ -154,7 +154,7 @@ impl Sim {
             on_requests: Vec::new(),
             on_responses: Vec::new(),
             on_the_way: Vec::new(),
-            line: Line::Up,
+            line: LinkState::Up,
         }
     }
 
@@ -188,7 +188,7 @@ impl Sim {
         self.requests.clear();
         self.responses.clear();
         self.on_the_way.clear();
-        self.line = Line::Up;
+        self.line = LinkState::Up;
     }
 
     fn pass(&mut self, message: &[u8]) {
@@ -219,8 +219,8 @@ impl Transport for Sim {
 
     fn send(&mut self, _: MessageKind, message: &[u8], _: Duration) -> Result<(), SimError> {
         match self.line {
-            Line::Up => self.pass(message),
-            Line::Down => return Err(SimError::Disconnected),
+            LinkState::Up => self.pass(message),
+            LinkState::Down => return Err(SimError::Disconnected),
         }
         Ok(())
     }
@@ -230,7 +230,7 @@ impl Transport for Sim {
         buffer: &mut [u8],
         timeout: Duration,
     ) -> Result<Option<Received>, SimError> {
-        if self.line == Line::Down {
+        if self.line == LinkState::Down {
             return Err(SimError::Disconnected);
         }
         let until = self.clock.now().after(timeout);

@@ -4,13 +4,14 @@ use spdm_codec::{NONCE_LEN, RequesterNonce, SpdmVersion};
 use spdm_crypto::rustcrypto::SoftwareKey;
 use spdm_crypto::{AsymAlgorithm, Digest, Sign as _, SignedMessage, SigningContext};
 
-use crate::connection::{Suite, Turn};
+use crate::agreement::SigningSuite;
+use crate::device_transcript::DeviceTranscript;
+use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
 use crate::keys::KeyRole;
 use crate::mint::ecdsa_der;
 use crate::misbehaviour::{patch, put};
-use crate::refusal::Refusal;
-use crate::transcript::Transcript;
+use crate::turn::Turn;
 
 /// Offset of Nonce in CHALLENGE and GET_MEASUREMENTS.
 const REQUEST_NONCE: usize = 4;
@@ -30,12 +31,12 @@ impl Unsigned<'_> {
     pub(crate) fn sign(
         &self,
         turn: &mut Turn<'_>,
-        suite: &Suite,
+        suite: &SigningSuite,
         key: &SoftwareKey,
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Vec<u8>, ErrorAnswer> {
         let stale =
             turn.history.nonce.replace(self.nonce).unwrap_or(RequesterNonce([0; NONCE_LEN]));
-        let mut signing = Signing {
+        let mut signing = SignatureInput {
             digest: self.digest(&suite.transcript, self.request),
             context: self.context,
             key: key.clone(),
@@ -48,13 +49,13 @@ impl Unsigned<'_> {
                     signing.digest = self.digest(&suite.transcript, &request);
                 }
                 Fault::MissingVcaSignature => {
-                    let empty = Transcript::new(self.version, suite.hash, &[])?;
+                    let empty = DeviceTranscript::new(self.version, suite.hash, &[])?;
                     signing.digest = self.digest(&empty, self.request);
                 }
                 Fault::WrongContextSignature => signing.context = other(self.context),
                 Fault::OtherKeySignature => {
                     let another = turn.entropy.key(suite.asym, KeyRole::Another);
-                    signing.key = another.map_err(|_| Refusal::unexpected())?;
+                    signing.key = another.map_err(|_| ErrorAnswer::unexpected())?;
                 }
                 _ => {}
             }
@@ -68,7 +69,7 @@ impl Unsigned<'_> {
         Ok(signature)
     }
 
-    fn digest(&self, transcript: &Transcript, request: &[u8]) -> Digest {
+    fn digest(&self, transcript: &DeviceTranscript, request: &[u8]) -> Digest {
         match self.context {
             SigningContext::ResponderChallengeAuth => transcript.m1(request, self.response),
             _ => transcript.l1(request, self.response),
@@ -76,7 +77,7 @@ impl Unsigned<'_> {
     }
 }
 
-struct Signing {
+struct SignatureInput {
     digest: Digest,
     context: SigningContext,
     key: SoftwareKey,

@@ -7,7 +7,7 @@ use spdm_codec::{
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
 
-use crate::refusal::Refusal;
+use crate::error_answer::ErrorAnswer;
 
 /// Indices by convention of the DMTF sample device.
 const SVN_INDEX: u8 = 0x10;
@@ -15,7 +15,7 @@ const FIRMWARE_VERSION_INDEX: u8 = 0x11;
 
 /// Which form of a measurement is wanted where it has both.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Wanted {
+pub(crate) enum Representation {
     Digests,
     RawBitStreams,
 }
@@ -44,8 +44,8 @@ impl Block {
 pub(crate) fn blocks(
     version: SpdmVersion,
     hash: MeasurementHashAlgo,
-    wanted: Wanted,
-) -> Result<Vec<Block>, Refusal> {
+    wanted: Representation,
+) -> Result<Vec<Block>, ErrorAnswer> {
     let mode = DeviceMode {
         // Manufacturing, normal and recovery are possible; the mode is normal.
         operational_mode_capabilities: 0b1101,
@@ -66,7 +66,8 @@ pub(crate) fn blocks(
         (MANIFEST_INDEX, MeasurementType::FreeformManifest, b"spdm-emulator: measurement manifest"),
         (DEVICE_MODE_INDEX, MeasurementType::DeviceMode, &mode.to_bytes()),
     ];
-    let hash = HashAlgorithm::from_measurement_hash(hash).filter(|_| wanted == Wanted::Digests);
+    let hash =
+        HashAlgorithm::from_measurement_hash(hash).filter(|_| wanted == Representation::Digests);
     let mut blocks = Vec::new();
     for (index, value_type, value) in digested {
         blocks.push(match hash {
@@ -91,7 +92,7 @@ fn block(
     value_type: MeasurementType,
     form: MeasurementForm,
     value: &[u8],
-) -> Result<Block, Refusal> {
+) -> Result<Block, ErrorAnswer> {
     let measurement = Measurement::Dmtf(DmtfMeasurement { value_type, form, value });
     let mut bytes = vec![0; 7 + value.len()];
     let len = MeasurementBlock { index, measurement }.encode(&mut bytes)?;

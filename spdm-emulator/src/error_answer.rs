@@ -8,13 +8,13 @@ use spdm_crypto::{SignError, Unsupported};
 
 /// Why a request is answered with ERROR (DSP0274 §ERROR response message).
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorAnswer {
     pub(crate) code: ErrorCode,
     pub(crate) data: u8,
     pub(crate) extended: Vec<u8>,
 }
 
-impl Refusal {
+impl ErrorAnswer {
     pub(crate) const fn new(code: ErrorCode) -> Self {
         Self { code, data: 0, extended: Vec::new() }
     }
@@ -46,25 +46,25 @@ impl Refusal {
     }
 }
 
-impl From<DecodeError> for Refusal {
+impl From<DecodeError> for ErrorAnswer {
     fn from(_: DecodeError) -> Self {
         Self::invalid()
     }
 }
 
-impl From<EncodeError> for Refusal {
+impl From<EncodeError> for ErrorAnswer {
     fn from(_: EncodeError) -> Self {
         Self::new(ErrorCode::UNSPECIFIED)
     }
 }
 
-impl From<SignError> for Refusal {
+impl From<SignError> for ErrorAnswer {
     fn from(_: SignError) -> Self {
         Self::new(ErrorCode::UNSPECIFIED)
     }
 }
 
-impl From<Unsupported> for Refusal {
+impl From<Unsupported> for ErrorAnswer {
     fn from(_: Unsupported) -> Self {
         Self::new(ErrorCode::UNSPECIFIED)
     }

@@ -9,14 +9,14 @@ use spdm_crypto::{Digest, HashAlgorithm, RunningHash as _, Unsupported};
 /// * M1 = A ‖ B ‖ C: negotiation, DIGESTS and CERTIFICATE exchanges, CHALLENGE.
 /// * L1 = M, from 1.2 on A ‖ M: consecutive MEASUREMENTS exchanges.
 #[derive(Debug)]
-pub(crate) struct Transcript {
+pub(crate) struct DeviceTranscript {
     before_b: Running,
     before_m: Running,
     m1: Running,
     l1: Running,
 }
 
-impl Transcript {
+impl DeviceTranscript {
     /// `negotiation` is A: the six messages up to ALGORITHMS.
     pub(crate) fn new(
         version: SpdmVersion,

@@ -1,32 +1,27 @@
 //! What device and Requester agreed on.
 
 use spdm_codec::{
-    CapabilityFlags, Code, ConnectionKeys, Cx, MeasurementHashAlgo, MeasurementSpecification,
-    MelSpecification, Message, OpaqueFormat, RequesterNonce, SpdmVersion, TransferSizes,
+    CapabilityFlags, ConnectionKeys, Cx, MeasurementHashAlgo, MeasurementSpecification,
+    MelSpecification, OpaqueFormat, SpdmVersion, TransferSizes,
 };
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 
-use crate::config::DeviceConfig;
-use crate::entropy::Entropy;
-use crate::fault::Fault;
-use crate::identity::KeyRing;
-use crate::refusal::Refusal;
-use crate::script::Edit;
-use crate::transcript::Transcript;
+use crate::device_transcript::DeviceTranscript;
+use crate::error_answer::ErrorAnswer;
 
 /// How far the negotiation is.
 #[derive(Debug, Default)]
-pub(crate) enum Phase {
+pub(crate) enum NegotiationState {
     #[default]
     NotStarted,
     AfterVersion,
-    AfterCapabilities(Peer),
-    Negotiated(Box<Negotiated>),
+    AfterCapabilities(PeerCapabilities),
+    Agreement(Box<Agreement>),
 }
 
 /// After CAPABILITIES.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer {
+pub(crate) struct PeerCapabilities {
     pub(crate) version: SpdmVersion,
     /// What the device can do in this version.
     pub(crate) flags: CapabilityFlags,
@@ -38,11 +33,11 @@ pub(crate) struct Peer {
     pub(crate) chunks: bool,
 }
 
-impl Peer {
+impl PeerCapabilities {
     /// Refuses a response that the Requester could not receive.
-    pub(crate) fn check_size(&self, response: &[u8]) -> Result<(), Refusal> {
+    pub(crate) fn check_size(&self, response: &[u8]) -> Result<(), ErrorAnswer> {
         if response.len() > self.most() {
-            return Err(Refusal::too_large(response.len()));
+            return Err(ErrorAnswer::too_large(response.len()));
         }
         Ok(())
     }
@@ -65,7 +60,7 @@ impl Peer {
 
 /// What ALGORITHMS selected.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Selection {
+pub(crate) struct SelectedAlgorithms {
     /// Absent where no capability needs them.
     pub(crate) algorithms: Option<(AsymAlgorithm, HashAlgorithm)>,
     pub(crate) measurement_specification: MeasurementSpecification,
@@ -80,14 +75,14 @@ pub(crate) struct Selection {
 
 /// After ALGORITHMS.
 #[derive(Debug)]
-pub(crate) struct Negotiated {
-    pub(crate) peer: Peer,
-    pub(crate) selection: Selection,
-    pub(crate) suite: Option<Suite>,
+pub(crate) struct Agreement {
+    pub(crate) peer: PeerCapabilities,
+    pub(crate) selection: SelectedAlgorithms,
+    pub(crate) suite: Option<SigningSuite>,
     pub(crate) authentication: Authentication,
 }
 
-impl Negotiated {
+impl Agreement {
     /// What the device's own messages can be decoded with.
     pub(crate) fn cx(&self) -> Cx {
         let (asym, hash) = match self.selection.algorithms {
@@ -101,17 +96,17 @@ impl Negotiated {
             .with_opaque_format(self.selection.opaque)
     }
 
-    pub(crate) fn suite(&self) -> Result<&Suite, Refusal> {
-        self.suite.as_ref().ok_or_else(Refusal::unexpected)
+    pub(crate) fn suite(&self) -> Result<&SigningSuite, ErrorAnswer> {
+        self.suite.as_ref().ok_or_else(ErrorAnswer::unexpected)
     }
 }
 
 /// The algorithms of signatures and what they are over.
 #[derive(Debug)]
-pub(crate) struct Suite {
+pub(crate) struct SigningSuite {
     pub(crate) asym: AsymAlgorithm,
     pub(crate) hash: HashAlgorithm,
-    pub(crate) transcript: Transcript,
+    pub(crate) transcript: DeviceTranscript,
 }
 
 /// Whether CHALLENGE was answered on this connection.
@@ -119,56 +114,4 @@ pub(crate) struct Suite {
 pub(crate) enum Authentication {
     Outstanding,
     Answered,
-}
-
-/// What faults remember; it survives GET_VERSION.
-#[derive(Debug, Default)]
-pub(crate) struct History {
-    /// The Requester's nonce in the signed request before.
-    pub(crate) nonce: Option<RequesterNonce>,
-    /// The signed MEASUREMENTS that is replayed.
-    pub(crate) measurements: Option<Vec<u8>>,
-    /// The request that was answered with Busy.
-    pub(crate) busy: Option<Code>,
-    /// The request that waits for RESPOND_IF_READY.
-    pub(crate) pending: Option<Vec<u8>>,
-}
-
-/// What the handler of one request works with.
-#[derive(Debug)]
-pub(crate) struct Turn<'d> {
-    pub(crate) config: &'d DeviceConfig,
-    pub(crate) keys: &'d KeyRing,
-    pub(crate) entropy: &'d mut Entropy,
-    pub(crate) history: &'d mut History,
-    /// The faults that concern this request.
-    pub(crate) faults: Vec<Fault>,
-    /// What the script changes in the response before it is signed.
-    pub(crate) changes: Vec<Edit>,
-}
-
-impl Turn<'_> {
-    pub(crate) fn has(&self, fault: Fault) -> bool {
-        self.faults.contains(&fault)
-    }
-
-    /// Lets the script change a response; `cx` is what it can be decoded with.
-    pub(crate) fn change(&self, cx: &Cx, response: &mut Vec<u8>) {
-        for edit in &self.changes {
-            edit.apply(cx, response);
-        }
-    }
-}
-
-/// The longest response that the device makes itself.
-const MAX_RESPONSE: usize = 0x1_1000;
-
-pub(crate) fn encode<'a>(
-    message: &impl Message<'a>,
-    version: SpdmVersion,
-) -> Result<Vec<u8>, Refusal> {
-    let mut out = vec![0; MAX_RESPONSE];
-    let len = message.encode(version, &mut out)?;
-    out.truncate(len);
-    Ok(out)
 }

@@ -6,9 +6,12 @@ use spdm_codec::{
 };
 use spdm_untrusted::Untrusted;
 
-use crate::connection::{Authentication, Negotiated, Peer, Phase, Suite, Turn};
-use crate::refusal::Refusal;
-use crate::transcript::Transcript;
+use crate::agreement::{
+    Agreement, Authentication, NegotiationState, PeerCapabilities, SigningSuite,
+};
+use crate::device_transcript::DeviceTranscript;
+use crate::error_answer::ErrorAnswer;
+use crate::turn::Turn;
 use crate::{algorithms, capabilities, certificates, challenge, measurements, version};
 
 /// Bytes that a transport may have appended to a request.
@@ -19,21 +22,21 @@ const MAX_REQUEST: usize = 0x1000;
 
 /// One connection, from GET_VERSION on.
 #[derive(Debug, Default)]
-pub(crate) struct Connection {
-    phase: Phase,
+pub(crate) struct Responder {
+    phase: NegotiationState,
     /// A of the transcripts, while it grows.
     negotiation: Vec<u8>,
     /// The exchange before this one, where a repetition of its request is a retry.
-    repeatable: Option<Exchange>,
+    repeatable: Option<AnsweredRequest>,
 }
 
 #[derive(Debug)]
-struct Exchange {
+struct AnsweredRequest {
     request: Vec<u8>,
     response: Vec<u8>,
 }
 
-impl Connection {
+impl Responder {
     /// The version of ERROR.
     pub(crate) fn version(&self) -> SpdmVersion {
         self.peer().map_or(SpdmVersion::V1_0, |peer| peer.version)
@@ -42,16 +45,16 @@ impl Connection {
     /// What the device's own messages can be decoded with.
     pub(crate) fn cx(&self) -> Cx {
         match &self.phase {
-            Phase::Negotiated(negotiated) => negotiated.cx(),
+            NegotiationState::Agreement(negotiated) => negotiated.cx(),
             _ => Cx::new(self.version()),
         }
     }
 
-    pub(crate) fn peer(&self) -> Option<&Peer> {
+    pub(crate) fn peer(&self) -> Option<&PeerCapabilities> {
         match &self.phase {
-            Phase::NotStarted | Phase::AfterVersion => None,
-            Phase::AfterCapabilities(peer) => Some(peer),
-            Phase::Negotiated(negotiated) => Some(&negotiated.peer),
+            NegotiationState::NotStarted | NegotiationState::AfterVersion => None,
+            NegotiationState::AfterCapabilities(peer) => Some(peer),
+            NegotiationState::Agreement(negotiated) => Some(&negotiated.peer),
         }
     }
 
@@ -68,7 +71,7 @@ impl Connection {
             Ok(response) => {
                 if is_repeatable(request) {
                     let (request, response) = (request.to_vec(), response.clone());
-                    self.repeatable = Some(Exchange { request, response });
+                    self.repeatable = Some(AnsweredRequest { request, response });
                 }
                 response
             }
@@ -76,19 +79,19 @@ impl Connection {
         }
     }
 
-    fn try_answer(&mut self, turn: &mut Turn<'_>, request: &[u8]) -> Result<Vec<u8>, Refusal> {
+    fn try_answer(&mut self, turn: &mut Turn<'_>, request: &[u8]) -> Result<Vec<u8>, ErrorAnswer> {
         let header = Header::peek(Untrusted::new(request))?;
         if request.len() > MAX_REQUEST {
-            return Err(Refusal::invalid());
+            return Err(ErrorAnswer::invalid());
         }
         match header.code {
             Code::GET_VERSION => self.get_version(turn, header, request),
             Code::GET_CAPABILITIES => self.get_capabilities(turn, header, request),
             Code::NEGOTIATE_ALGORITHMS => self.negotiate_algorithms(turn, header, request),
-            code if !code.is_request() => Err(Refusal::invalid()),
+            code if !code.is_request() => Err(ErrorAnswer::invalid()),
             _ => match &mut self.phase {
-                Phase::Negotiated(negotiated) => negotiated.answer(turn, header, request),
-                _ => Err(Refusal::unexpected()),
+                NegotiationState::Agreement(negotiated) => negotiated.answer(turn, header, request),
+                _ => Err(ErrorAnswer::unexpected()),
             },
         }
     }
@@ -98,11 +101,11 @@ impl Connection {
         turn: &Turn<'_>,
         header: Header,
         request: &[u8],
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Vec<u8>, ErrorAnswer> {
         check_version(header, SpdmVersion::V1_0)?;
         let request = decode::<GetVersion>(request, SpdmVersion::V1_0)?;
         let response = version::respond(turn)?;
-        self.phase = Phase::AfterVersion;
+        self.phase = NegotiationState::AfterVersion;
         self.negotiation = [request.bytes, &response].concat();
         Ok(response)
     }
@@ -112,14 +115,16 @@ impl Connection {
         turn: &Turn<'_>,
         header: Header,
         request: &[u8],
-    ) -> Result<Vec<u8>, Refusal> {
-        let Phase::AfterVersion = self.phase else { return Err(Refusal::unexpected()) };
+    ) -> Result<Vec<u8>, ErrorAnswer> {
+        let NegotiationState::AfterVersion = self.phase else {
+            return Err(ErrorAnswer::unexpected());
+        };
         let version = SpdmVersion::from_byte(header.version)
             .filter(|version| turn.config.versions.contains(version))
-            .ok_or_else(|| Refusal::new(ErrorCode::VERSION_MISMATCH))?;
+            .ok_or_else(|| ErrorAnswer::new(ErrorCode::VERSION_MISMATCH))?;
         let request = decode::<GetCapabilities>(request, version)?;
         let (peer, response) = capabilities::respond(turn, version, &request.message)?;
-        self.phase = Phase::AfterCapabilities(peer);
+        self.phase = NegotiationState::AfterCapabilities(peer);
         self.negotiation.extend(request.bytes);
         self.negotiation.extend(&response);
         Ok(response)
@@ -130,8 +135,10 @@ impl Connection {
         turn: &Turn<'_>,
         header: Header,
         request: &[u8],
-    ) -> Result<Vec<u8>, Refusal> {
-        let Phase::AfterCapabilities(peer) = self.phase else { return Err(Refusal::unexpected()) };
+    ) -> Result<Vec<u8>, ErrorAnswer> {
+        let NegotiationState::AfterCapabilities(peer) = self.phase else {
+            return Err(ErrorAnswer::unexpected());
+        };
         check_version(header, peer.version)?;
         let request = decode::<NegotiateAlgorithms<'_>>(request, peer.version)?;
         let (selection, response) = algorithms::respond(turn, &peer, &request.message)?;
@@ -139,28 +146,28 @@ impl Connection {
         self.negotiation.extend(&response);
         let suite = match selection.algorithms {
             Some((asym, hash)) => {
-                let transcript = Transcript::new(peer.version, hash, &self.negotiation)?;
-                Some(Suite { asym, hash, transcript })
+                let transcript = DeviceTranscript::new(peer.version, hash, &self.negotiation)?;
+                Some(SigningSuite { asym, hash, transcript })
             }
             None => None,
         };
         let authentication = Authentication::Outstanding;
-        let negotiated = Negotiated { peer, selection, suite, authentication };
-        self.phase = Phase::Negotiated(Box::new(negotiated));
+        let negotiated = Agreement { peer, selection, suite, authentication };
+        self.phase = NegotiationState::Agreement(Box::new(negotiated));
         Ok(response)
     }
 }
 
-impl Negotiated {
+impl Agreement {
     fn answer(
         &mut self,
         turn: &mut Turn<'_>,
         header: Header,
         request: &[u8],
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Vec<u8>, ErrorAnswer> {
         check_version(header, self.peer.version)?;
         if header.code != Code::GET_MEASUREMENTS {
-            self.transcript(Transcript::reset_m);
+            self.transcript(DeviceTranscript::reset_m);
         }
         match header.code {
             Code::GET_DIGESTS => self.get_digests(turn, request),
@@ -169,34 +176,34 @@ impl Negotiated {
             Code::GET_MEASUREMENTS => {
                 let response = self.get_measurements(turn, request);
                 if response.is_err() {
-                    self.transcript(Transcript::reset_m);
+                    self.transcript(DeviceTranscript::reset_m);
                 }
                 response
             }
-            Code::RESPOND_IF_READY => Err(Refusal::unexpected()),
-            code => Err(Refusal::unsupported(code)),
+            Code::RESPOND_IF_READY => Err(ErrorAnswer::unexpected()),
+            code => Err(ErrorAnswer::unsupported(code)),
         }
     }
 
-    fn get_digests(&mut self, turn: &Turn<'_>, request: &[u8]) -> Result<Vec<u8>, Refusal> {
+    fn get_digests(&mut self, turn: &Turn<'_>, request: &[u8]) -> Result<Vec<u8>, ErrorAnswer> {
         let request = decode::<GetDigests>(request, self.peer.version)?;
-        self.transcript(Transcript::reset_b);
+        self.transcript(DeviceTranscript::reset_b);
         let response = certificates::digests(turn, self)?;
         self.transcript(|transcript| transcript.append_b(request.bytes, &response));
         Ok(response)
     }
 
-    fn get_certificate(&mut self, turn: &Turn<'_>, request: &[u8]) -> Result<Vec<u8>, Refusal> {
+    fn get_certificate(&mut self, turn: &Turn<'_>, request: &[u8]) -> Result<Vec<u8>, ErrorAnswer> {
         let request = decode::<GetCertificate>(request, self.peer.version)?;
         let response = certificates::certificate(turn, self, &request.message)?;
         self.transcript(|transcript| transcript.append_b(request.bytes, &response));
         Ok(response)
     }
 
-    fn challenge(&mut self, turn: &mut Turn<'_>, request: &[u8]) -> Result<Vec<u8>, Refusal> {
+    fn challenge(&mut self, turn: &mut Turn<'_>, request: &[u8]) -> Result<Vec<u8>, ErrorAnswer> {
         let request = decode::<Challenge>(request, self.peer.version)?;
         let response = challenge::respond(turn, self, &request.message, request.bytes)?;
-        self.transcript(Transcript::reset_b);
+        self.transcript(DeviceTranscript::reset_b);
         self.authentication = Authentication::Answered;
         Ok(response)
     }
@@ -205,38 +212,38 @@ impl Negotiated {
         &mut self,
         turn: &mut Turn<'_>,
         request: &[u8],
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Vec<u8>, ErrorAnswer> {
         let request = decode::<GetMeasurements>(request, self.peer.version)?;
         if self.authentication == Authentication::Outstanding {
-            self.transcript(Transcript::reset_b);
+            self.transcript(DeviceTranscript::reset_b);
         }
         let response = measurements::respond(turn, self, &request.message, request.bytes)?;
         match request.message.signature {
-            Some(_) => self.transcript(Transcript::reset_m),
+            Some(_) => self.transcript(DeviceTranscript::reset_m),
             None => self.transcript(|transcript| transcript.append_m(request.bytes, &response)),
         }
         Ok(response)
     }
 
     /// Changes the transcripts, where signatures were negotiated.
-    fn transcript(&mut self, change: impl FnOnce(&mut Transcript)) {
+    fn transcript(&mut self, change: impl FnOnce(&mut DeviceTranscript)) {
         if let Some(suite) = &mut self.suite {
             change(&mut suite.transcript);
         }
     }
 }
 
-fn check_version(header: Header, version: SpdmVersion) -> Result<(), Refusal> {
+fn check_version(header: Header, version: SpdmVersion) -> Result<(), ErrorAnswer> {
     if header.version == version.to_byte() {
         return Ok(());
     }
-    Err(Refusal::new(ErrorCode::VERSION_MISMATCH))
+    Err(ErrorAnswer::new(ErrorCode::VERSION_MISMATCH))
 }
 
 fn decode<'a, M: Message<'a>>(
     request: &'a [u8],
     version: SpdmVersion,
-) -> Result<Decoded<'a, M>, Refusal> {
+) -> Result<Decoded<'a, M>, ErrorAnswer> {
     let cx = Cx::new(version).with_padding(MAX_PADDING);
     Ok(M::decode(Untrusted::new(request), &cx)?)
 }

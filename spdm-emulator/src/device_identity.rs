@@ -1,0 +1,182 @@
+//! A private key and its certificate chain.
+
+use std::fs;
+use std::path::Path;
+
+use der::Decode as _;
+use der::asn1::AnyRef;
+use der::pem;
+use spdm_codec::{CertChain, SpdmVersion};
+use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
+use spdm_crypto::{AsymAlgorithm, HashAlgorithm, RsaScheme, Sign as _};
+use x509_cert::Certificate;
+
+use crate::error::IdentityError;
+
+/// A private key and the certificates that lead to it, root side first.
+#[derive(Clone, Debug)]
+pub struct DeviceIdentity {
+    key: SoftwareKey,
+    certificates: Vec<Vec<u8>>,
+    /// `RootHash` of a chain without its root; else it is computed from the first certificate.
+    root_hash: Option<Vec<u8>>,
+}
+
+impl DeviceIdentity {
+    /// Combines a key with its DER certificates, root first, leaf last.
+    ///
+    /// # Errors
+    /// [`IdentityError::Chain`] where there is no certificate or one does not parse,
+    /// [`IdentityError::KeyMismatch`] where the leaf holds another key.
+    pub fn new(key: SoftwareKey, certificates: Vec<Vec<u8>>) -> Result<Self, IdentityError> {
+        let mut leaf = None;
+        for der in &certificates {
+            leaf = Some(Certificate::from_der(der).map_err(|_| IdentityError::Chain)?);
+        }
+        let leaf = leaf.ok_or(IdentityError::Chain)?;
+        let info = leaf.tbs_certificate().subject_public_key_info();
+        if info.subject_public_key.raw_bytes() != key.public_key() {
+            return Err(IdentityError::KeyMismatch);
+        }
+        Ok(Self { key, certificates, root_hash: None })
+    }
+
+    /// Loads a folder with two files:
+    ///
+    /// * `key.der` or `key.pem`: the leaf's private key in PKCS#8 (`BEGIN PRIVATE KEY`);
+    /// * `chain.pem`: the certificates, root first, leaf last; or `chain.bin`: a certificate chain structure
+    ///   as GET_CERTIFICATE delivers it. Where its root is left out, the device offers only hash algorithms
+    ///   whose digest is as long as the `RootHash` in it.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub fn from_dir(path: impl AsRef<Path>) -> Result<Self, IdentityError> {
+        let path = path.as_ref();
+        let (file, bytes) = read_one(path, ["key.der", "key.pem"])?;
+        let key = match file {
+            "key.pem" => {
+                let labelled = pem::decode_vec(&bytes).map_err(|_| IdentityError::Pem { file })?;
+                match labelled {
+                    ("PRIVATE KEY", der) => SoftwareKey::from_pkcs8_der(&der)?,
+                    _ => return Err(IdentityError::Pem { file }),
+                }
+            }
+            _ => SoftwareKey::from_pkcs8_der(&bytes)?,
+        };
+        let (file, bytes) = read_one(path, ["chain.pem", "chain.bin"])?;
+        match file {
+            "chain.pem" => Self::new(key, certificates_of_pem(file, &bytes)?),
+            _ => Self::with_structure(key, &bytes),
+        }
+    }
+
+    fn with_structure(key: SoftwareKey, structure: &[u8]) -> Result<Self, IdentityError> {
+        // The structure does not say how long its RootHash is.
+        for hash in HashAlgorithm::ALL {
+            let split = structure
+                .split_at_checked(CertChain::HEADER_LEN)
+                .and_then(|(_, rest)| rest.split_at_checked(hash.digest_len()));
+            let Some((root_hash, rest)) = split else { continue };
+            let Some(certificates) = split_certificates(rest) else { continue };
+            let identity = Self::new(key.clone(), certificates)?;
+            let first = identity.certificates.first().map(Vec::as_slice).unwrap_or_default();
+            let is_root = HashAlgorithm::ALL.into_iter().any(|hash| {
+                PROVIDER.hash.digest(hash, &[first]).is_ok_and(|d| d.as_bytes() == root_hash)
+            });
+            let root_hash = (!is_root).then(|| root_hash.to_vec());
+            return Ok(Self { root_hash, ..identity });
+        }
+        Err(IdentityError::Chain)
+    }
+
+    /// The key's algorithm; an RSA key serves both schemes.
+    #[must_use]
+    pub fn algorithm(&self) -> AsymAlgorithm {
+        self.key.algorithm()
+    }
+
+    /// The DER certificates, root side first.
+    #[must_use]
+    pub fn certificates(&self) -> &[Vec<u8>] {
+        &self.certificates
+    }
+
+    pub(crate) fn key(&self) -> &SoftwareKey {
+        &self.key
+    }
+
+    /// Whether `RootHash` can be had with this hash.
+    pub(crate) fn supports(&self, hash: HashAlgorithm) -> bool {
+        self.root_hash.as_ref().is_none_or(|root_hash| root_hash.len() == hash.digest_len())
+    }
+
+    /// The certificate chain structure (DSP0274 §Certificates and certificate chains).
+    pub(crate) fn chain(&self, hash: HashAlgorithm, version: SpdmVersion) -> Vec<u8> {
+        let root_hash = match (&self.root_hash, self.certificates.first()) {
+            (Some(root_hash), _) => root_hash.clone(),
+            (None, Some(root)) => digest(hash, root),
+            (None, None) => Vec::new(),
+        };
+        let certificates = self.certificates.concat();
+        let mut out = vec![0; CertChain::HEADER_LEN + root_hash.len() + certificates.len()];
+        let chain = CertChain { root_hash: &root_hash, certificates: &certificates };
+        let len = chain.encode(version, &mut out).unwrap_or_default();
+        out.truncate(len);
+        out
+    }
+
+    /// An identity of certificates that were just made; none for a key that is provisioned without a chain.
+    pub(crate) fn made(key: SoftwareKey, certificates: Vec<Vec<u8>>) -> Self {
+        Self { key, certificates, root_hash: None }
+    }
+
+    pub(crate) fn with_scheme(&self, scheme: RsaScheme) -> Option<Self> {
+        self.key.with_scheme(scheme).map(|key| Self { key, ..self.clone() })
+    }
+}
+
+fn digest(hash: HashAlgorithm, bytes: &[u8]) -> Vec<u8> {
+    let digest = PROVIDER.hash.digest(hash, &[bytes]);
+    digest.map(|digest| digest.as_bytes().to_vec()).unwrap_or_default()
+}
+
+fn read_one(
+    path: &Path,
+    files: [&'static str; 2],
+) -> Result<(&'static str, Vec<u8>), IdentityError> {
+    for file in files {
+        match fs::read(path.join(file)) {
+            Ok(bytes) => return Ok((file, bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(IdentityError::Read { file, kind: error.kind() }),
+        }
+    }
+    Err(IdentityError::Missing { files })
+}
+
+fn certificates_of_pem(file: &'static str, pem: &[u8]) -> Result<Vec<Vec<u8>>, IdentityError> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let text = core::str::from_utf8(pem).map_err(|_| IdentityError::Pem { file })?;
+    let mut certificates = Vec::new();
+    for block in text.split_inclusive(END).filter(|block| block.ends_with(END)) {
+        let (label, der) =
+            pem::decode_vec(block.as_bytes()).map_err(|_| IdentityError::Pem { file })?;
+        if label != "CERTIFICATE" {
+            return Err(IdentityError::Pem { file });
+        }
+        certificates.push(der);
+    }
+    Ok(certificates)
+}
+
+fn split_certificates(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut certificates = Vec::new();
+    while !bytes.is_empty() {
+        let (_, rest) = AnyRef::from_der_partial(bytes).ok()?;
+        let (der, _) = bytes.split_at_checked(bytes.len() - rest.len())?;
+        Certificate::from_der(der).ok()?;
+        certificates.push(der.to_vec());
+        bytes = rest;
+    }
+    (!certificates.is_empty()).then_some(certificates)
+}
