@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use spdm_codec::{CertificateModel, SlotId};
 use spdm_crypto::{Digest, Provider};
-use spdm_requester::{Bench, Error, Negotiated, Verdict};
+use spdm_requester::{Accepted, Crypto, Error, Negotiated};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Chain, ChainContext, ChainError};
 
@@ -54,7 +54,7 @@ impl Fetched {
     /// pass reports them.
     pub(crate) fn of(
         recording: &Recording,
-        bench: &mut Bench<'_>,
+        crypto: &mut Crypto<'_>,
         stored: &mut Vec<StoredChain<'_>>,
     ) -> Self {
         let start = stored.len();
@@ -68,11 +68,11 @@ impl Fetched {
                 break;
             }
             let response = Untrusted::new(response.as_slice());
-            let verdict = connection.accept(bench, &exchange.request, response, None);
+            let verdict = connection.accept(crypto, &exchange.request, response, None);
             // RequestResynch ends the connection, not what was agreed on before.
             negotiated = connection.negotiated().copied().or(negotiated);
             let (offset, message) = match verdict {
-                Ok(Verdict::Certificate { offset, message }) => (offset, message),
+                Ok(Accepted::Certificate { offset, message }) => (offset, message),
                 Ok(_) | Err(Error::Incompatible(_)) => continue,
                 Err(_) => break,
             };

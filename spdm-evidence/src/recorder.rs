@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use spdm_codec::{Code, SlotId};
-use spdm_requester::{Connection, Error, Sink, Verdict};
+use spdm_requester::{Accepted, Connection, Error, Sink};
 
 use crate::evidence::Evidence;
 use crate::recording::{
@@ -146,7 +146,7 @@ impl Sink for Recorder {
     fn accepted(
         &mut self,
         exchange: spdm_requester::Exchange<'_>,
-        _: &Verdict<'_, '_>,
+        _: &Accepted<'_, '_>,
         _: &Connection,
     ) {
         self.add(exchange);

@@ -10,7 +10,7 @@ use spdm_codec::{
 };
 use spdm_crypto::{Digest, HashBank, Provider};
 use spdm_requester::{
-    Bench, Connection, Error, MeasurementSignature, Negotiated, Possession, Proof, Verdict,
+    Accepted, Connection, Crypto, Error, MeasurementSignature, Negotiated, Possession, Proof,
     summary_of,
 };
 use spdm_untrusted::Untrusted;
@@ -106,10 +106,10 @@ impl<'c> Replay<'_, 'c> {
                 return judgement;
             }
         };
-        let mut bench = Bench { provider: self.provider, hashes };
+        let mut crypto = Crypto { provider: self.provider, hashes };
         for (index, exchange) in self.recording.exchanges.iter().enumerate() {
             let result =
-                self.exchange(&mut connection, &mut bench, index, exchange, &mut judgement);
+                self.exchange(&mut connection, &mut crypto, index, exchange, &mut judgement);
             judgement.negotiated = connection.negotiated().copied().or(judgement.negotiated);
             if let Err(error) = result {
                 let slot = judgement.negotiated.and_then(|n| slot_of(&exchange.request, n.version));
@@ -126,7 +126,7 @@ impl<'c> Replay<'_, 'c> {
     fn exchange(
         &self,
         connection: &mut Connection,
-        bench: &mut Bench<'_>,
+        crypto: &mut Crypto<'_>,
         index: usize,
         exchange: &RecordedExchange,
         judgement: &mut Judgement<'c>,
@@ -134,7 +134,7 @@ impl<'c> Replay<'_, 'c> {
         let request = &exchange.request;
         connection.sent(request)?;
         for interim in &exchange.interim {
-            connection.accept(bench, request, Untrusted::new(interim), None)?;
+            connection.accept(crypto, request, Untrusted::new(interim), None)?;
         }
         let Some(response) = &exchange.response else { return Ok(()) };
         let asked = connection.negotiated().and_then(|n| asked_signature(request, n.version));
@@ -143,14 +143,14 @@ impl<'c> Replay<'_, 'c> {
             None => None,
         };
         let accepted =
-            connection.accept(bench, request, Untrusted::new(response), identity.as_ref());
+            connection.accept(crypto, request, Untrusted::new(response), identity.as_ref());
         let (mut values, mut summary) = (Vec::new(), None);
         let outcome = match &accepted {
             Err(_) => Some(AttemptOutcome::Failed),
-            Ok(Verdict::ChallengeAuth { possession, .. }) => {
+            Ok(Accepted::ChallengeAuth { possession, .. }) => {
                 Some(possession.map_or(AttemptOutcome::NotChecked, AttemptOutcome::Verified))
             }
-            Ok(Verdict::Measurements { message, signature }) => {
+            Ok(Accepted::Measurements { message, signature }) => {
                 let own = MeasuredValue::of_record(&message.record);
                 if let MeasurementSignature::Verified { possession, exchanges } = *signature {
                     // It covers the unsigned ones directly before it, too.
@@ -168,16 +168,16 @@ impl<'c> Replay<'_, 'c> {
                     None
                 }
             }
-            Ok(Verdict::Digests(message)) => {
+            Ok(Accepted::Digests(message)) => {
                 let digests = message.iter().map(|entry| (entry.slot, entry.digest.to_vec()));
                 judgement.stated.extend(digests);
                 None
             }
-            Ok(Verdict::Certificate { message, .. }) => {
+            Ok(Accepted::Certificate { message, .. }) => {
                 self.check_digest(connection, index, message.slot, judgement)?;
                 None
             }
-            Ok(Verdict::Error(error)) => {
+            Ok(Accepted::Error(error)) => {
                 let request = Header::peek(Untrusted::new(request))?.code;
                 Some(AttemptOutcome::Refused(Refused { request, code: error.code }))
             }

@@ -9,7 +9,7 @@ use spdm_codec::{
 use spdm_crypto::{
     Digest, Hash, HashAlgorithm, HashBank, HashError, NoRandom, Provider, Unsupported,
 };
-use spdm_requester::{Bench, Connection, Negotiated};
+use spdm_requester::{Connection, Crypto, Negotiated};
 use spdm_untrusted::Untrusted;
 
 use crate::error::Error;
@@ -77,12 +77,12 @@ fn exchange(request: &[u8], response: &[u8]) -> RecordedExchange {
 
 /// What the judge makes of the negotiation. It neither hashes nor verifies.
 fn negotiate(exchanges: &[RecordedExchange], padding: usize) -> Option<Connection> {
-    let mut bench = Bench { provider: &NO_CRYPTO, hashes: &mut NoHash };
+    let mut crypto = Crypto { provider: &NO_CRYPTO, hashes: &mut NoHash };
     let mut connection = Connection::new(padding);
     for exchange in exchanges {
         let response = Untrusted::new(exchange.response.as_deref()?);
         connection.sent(&exchange.request).ok()?;
-        connection.accept(&mut bench, &exchange.request, response, None).ok()?;
+        connection.accept(&mut crypto, &exchange.request, response, None).ok()?;
         if connection.negotiated().is_some() {
             return Some(connection);
         }

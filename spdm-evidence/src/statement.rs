@@ -7,7 +7,7 @@ use spdm_codec::{
     SlotId,
 };
 use spdm_crypto::{Digest, HashAlgorithm, HashBank, HashError, SignedMessage, SigningContext};
-use spdm_requester::{Bench, Error as Refused, Negotiated, Proof, Verdict};
+use spdm_requester::{Accepted, Crypto, Error as Refused, Negotiated, Proof};
 use spdm_untrusted::Untrusted;
 
 use crate::error::Error;
@@ -121,13 +121,13 @@ fn read(
     statements: &mut Vec<Statement>,
 ) -> Result<(), Refused> {
     let request = exchange.request.as_slice();
-    let mut bench = Bench { provider: &NO_CRYPTO, hashes: tape };
+    let mut crypto = Crypto { provider: &NO_CRYPTO, hashes: tape };
     connection.sent(request)?;
     for interim in &exchange.interim {
-        connection.accept(&mut bench, request, Untrusted::new(interim), None)?;
+        connection.accept(&mut crypto, request, Untrusted::new(interim), None)?;
     }
     let Some(response) = &exchange.response else { return Ok(()) };
-    let verdict = connection.accept(&mut bench, request, Untrusted::new(response), None)?;
+    let verdict = connection.accept(&mut crypto, request, Untrusted::new(response), None)?;
     let Some(negotiated) = connection.negotiated().copied() else { return Ok(()) };
     let stated = |slot| match slot {
         KeySlot::Slot(slot) => {
@@ -137,7 +137,7 @@ fn read(
     };
     let cx = negotiated.cx(usize::MAX);
     let statement = match verdict {
-        Verdict::ChallengeAuth { message, .. } => {
+        Accepted::ChallengeAuth { message, .. } => {
             let asked = Challenge::decode(Untrusted::new(request), &cx)?.message;
             Statement {
                 proof: Proof::Challenge,
@@ -152,7 +152,7 @@ fn read(
                 chain_digest: Some(message.cert_chain_hash.to_vec()),
             }
         }
-        Verdict::Measurements { message, .. } => {
+        Accepted::Measurements { message, .. } => {
             let asked = GetMeasurements::decode(Untrusted::new(request), &cx)?.message;
             let Some(signature) = asked.signature else { return Ok(()) };
             // Before 1.1 there is no SlotIDParam: slot 0 signs.

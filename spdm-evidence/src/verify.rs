@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use spdm_codec::{CertificateModel, Code, KeySlot, RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::{HashAlgorithm, HashBank, Provider};
 use spdm_requester::{
-    AttestationCheck, Bench, Error, Incompatible, Negotiated, Observation, Observer as _, Proof,
+    AttestationCheck, Crypto, Error, Incompatible, Negotiated, Observation, Observer as _, Proof,
     Verified,
 };
 use spdm_x509::{
@@ -112,10 +112,10 @@ impl<'p> Verifier<'p> {
         evidence: &Evidence,
     ) -> Vec<Report> {
         let mut stored = Vec::new();
-        let mut bench = Bench { provider: self.provider, hashes: &mut *hashes };
+        let mut crypto = Crypto { provider: self.provider, hashes: &mut *hashes };
         let recordings = evidence.recordings.iter();
         let fetched: Vec<Fetched> =
-            recordings.map(|recording| Fetched::of(recording, &mut bench, &mut stored)).collect();
+            recordings.map(|recording| Fetched::of(recording, &mut crypto, &mut stored)).collect();
         let attached = self.attached(evidence, &fetched, &mut stored);
         let library = ChainLibrary::new(self.provider, &stored);
 

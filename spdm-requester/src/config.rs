@@ -1,4 +1,4 @@
-//! What a caller decides: what to offer, how long to wait, how much to bear.
+//! What a caller decides: what to offer, how long to wait, and the limits of an operation.
 
 use core::time::Duration;
 
@@ -133,19 +133,19 @@ impl Offer {
     }
 }
 
-/// Named faults of old devices that are borne instead of refused. None of them weakens a signature.
+/// Workarounds for known non-conforming devices. None of them weakens a signature.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Compat {
-    /// ALGORITHMS may carry AlgStructs that nobody asked for, as long as they select nothing: libspdm before
-    /// 3.1.0 sends such.
+    /// ALGORITHMS may carry AlgStructs that were not requested, as long as they select nothing: libspdm before
+    /// 3.1.0 sends them.
     pub unasked_alg_structs: bool,
     /// CERTIFICATE may carry a longer portion than was asked for.
     pub oversent_portions: bool,
 }
 
 impl Compat {
-    /// Nothing is borne: the default.
+    /// No workaround: the default.
     pub const NONE: Self = Self { unasked_alg_structs: false, oversent_portions: false };
 }
 

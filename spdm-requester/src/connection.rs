@@ -1,4 +1,4 @@
-//! The judge: decides over each exchange of a connection, live and offline.
+//! A connection: it checks each response against its request and accepts or rejects it, live and offline.
 
 mod algorithms;
 mod capabilities;
@@ -10,33 +10,33 @@ mod proof;
 mod version;
 
 use spdm_codec::{
-    Algorithms, Capabilities, CapabilityFlags, Certificate, CertificateModel, ChallengeAuth, Code,
-    Cx, Decoded, Digests, ErrorResponse, Expected, Header, Measurements, Message, SlotId, SlotKey,
-    SlotMask, SpdmVersion, TransferSizes, Version,
+    CapabilityFlags, CertificateModel, Code, Cx, Decoded, Expected, Header, Message, SlotId,
+    SlotKey, SlotMask, SpdmVersion, TransferSizes,
 };
 use spdm_crypto::Digest;
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
+use crate::accepted::Accepted;
 use crate::answer::Answer;
 use crate::config::Compat;
 use crate::error::{Error, Misuse};
 use crate::error_cell::{At, ErrorCell};
 use crate::negotiated::{Announced, Negotiated};
-use crate::possession::Possession;
-use crate::transcript::{Bench, Transcript, Vca};
+use crate::transcript::{Crypto, RunningTranscript, Vca};
+use crate::version_set::VersionSet;
 
 /// How far the negotiation is (DSP0274 §Connection establishment).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Stage {
-    /// GET_VERSION must come.
+    /// GET_VERSION is next.
     NotStarted,
-    /// GET_CAPABILITIES must come.
+    /// GET_CAPABILITIES is next.
     AfterVersion,
-    /// NEGOTIATE_ALGORITHMS must come.
+    /// NEGOTIATE_ALGORITHMS is next.
     AfterCapabilities,
-    /// Any other request may come.
+    /// Any other request may follow.
     Negotiated,
 }
 
@@ -66,9 +66,9 @@ pub struct Connection {
     responder: Announced,
     negotiated: Option<Negotiated>,
     vca: Vca,
-    m1: Transcript,
-    l1: Transcript,
-    /// A CHALLENGE was answered: B is no longer emptied by measurements.
+    m1: RunningTranscript,
+    l1: RunningTranscript,
+    /// A CHALLENGE was answered: measurements no longer empty the transcript of certificates (B).
     challenged: bool,
     slots: [Slot; 8],
     /// `SupportedSlotMask` of the last DIGESTS.
@@ -77,90 +77,8 @@ pub struct Connection {
     indices: Option<u8>,
     /// The request that waits for its answer.
     pending: Option<Header>,
-    /// LargeResponse was said: the answer is put together from chunks.
+    /// The Responder answered with ERROR(LargeResponse): the answer is put together from chunks.
     large: bool,
-}
-
-/// The versions that VERSION listed.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct VersionSet(u8);
-
-impl VersionSet {
-    const fn bit(version: SpdmVersion) -> u8 {
-        1 << (version.to_byte() & 0x07)
-    }
-
-    const fn insert(&mut self, version: SpdmVersion) {
-        self.0 |= Self::bit(version);
-    }
-
-    /// Whether the set has this version.
-    #[must_use]
-    pub const fn contains(self, version: SpdmVersion) -> bool {
-        self.0 & Self::bit(version) != 0
-    }
-
-    /// The versions, lowest first.
-    pub fn iter(self) -> impl Iterator<Item = SpdmVersion> {
-        SpdmVersion::ALL.into_iter().filter(move |version| self.contains(*version))
-    }
-}
-
-/// What an accepted exchange means.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Verdict<'r, 'c> {
-    /// VERSION.
-    Version(Version<'r>),
-    /// CAPABILITIES.
-    Capabilities(Capabilities<'r>),
-    /// ALGORITHMS.
-    Algorithms(Algorithms<'r>),
-    /// DIGESTS.
-    Digests(Digests<'r>),
-    /// CERTIFICATE.
-    Certificate {
-        /// Offset of the portion in the chain, in bytes.
-        offset: u32,
-        /// The message.
-        message: Certificate<'r>,
-    },
-    /// CHALLENGE_AUTH.
-    ChallengeAuth {
-        /// The message.
-        message: ChallengeAuth<'r>,
-        /// The proof; `None` where no identity was given to check the signature with.
-        possession: Option<Possession<'c>>,
-    },
-    /// MEASUREMENTS.
-    Measurements {
-        /// The message.
-        message: Measurements<'r>,
-        /// The signature, where one was requested.
-        signature: MeasurementSignature<'c>,
-    },
-    /// ERROR, an answer like any other.
-    Error(ErrorResponse<'r>),
-    /// A message that is not judged here; its effect on transcripts is applied.
-    Other(Header),
-}
-
-/// What is known of the authenticity of a MEASUREMENTS.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "a value on the stack for the time of one call")]
-pub enum MeasurementSignature<'c> {
-    /// No signature was requested.
-    NotRequested,
-    /// No identity was given to check the signature with.
-    NotChecked,
-    /// The signature verified.
-    Verified {
-        /// The proof.
-        possession: Possession<'c>,
-        /// How many exchanges it covers: this one and the unsigned ones directly before it.
-        exchanges: u16,
-    },
 }
 
 impl Default for Connection {
@@ -178,14 +96,14 @@ impl Connection {
             padding,
             compat: Compat::NONE,
             stage: Stage::NotStarted,
-            versions: VersionSet(0),
+            versions: VersionSet::EMPTY,
             version: SpdmVersion::V1_0,
             requester: Announced::NOTHING,
             responder: Announced::NOTHING,
             negotiated: None,
             vca: Vca::new(),
-            m1: Transcript::M1,
-            l1: Transcript::L1,
+            m1: RunningTranscript::M1,
+            l1: RunningTranscript::L1,
             challenged: false,
             slots: [const { Slot { digest: None, key: None, chain_len: None } }; 8],
             supported: None,
@@ -242,7 +160,7 @@ impl Connection {
     }
 
     /// A connection whose negotiation is not on record, but known to the caller. Only measurements of 1.0
-    /// and 1.1 can be judged so: what they sign does not include the negotiation.
+    /// and 1.1 can be checked then: what they sign does not include the negotiation.
     ///
     /// # Errors
     /// [`Misuse::Order`] for 1.2 and later.
@@ -371,7 +289,7 @@ impl Connection {
         if let Some(pending) = self.pending {
             return Err(errors.misuse(Misuse::Unanswered { request: pending.code }));
         }
-        // Without the negotiation on record, only measurements can be judged.
+        // Without the negotiation on record, only measurements can be checked.
         let presumed = self.stage == Stage::Negotiated && self.vca.as_bytes().is_empty();
         if presumed && header.code != Code::GET_MEASUREMENTS {
             return Err(errors.order(header.code));
@@ -402,7 +320,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Judges one completed exchange, all or nothing: on an error nothing of the response was used, and the
+    /// Checks one completed exchange and accepts it, all or nothing: on an error nothing of the response was used, and the
     /// connection is as before, but for the transcript of a wrong signature, which is empty then.
     ///
     /// Each request is answered once. Busy, ResponseNotReady and LargeResponse are accepted, too, and leave
@@ -416,18 +334,18 @@ impl Connection {
     /// is not one that [`Self::sent`] took.
     pub fn accept<'r, 'c>(
         &mut self,
-        bench: &mut Bench<'_>,
+        crypto: &mut Crypto<'_>,
         request: &[u8],
         response: Untrusted<&'r [u8]>,
         identity: Option<&Identity<'c>>,
-    ) -> Result<Verdict<'r, 'c>, Error> {
+    ) -> Result<Accepted<'r, 'c>, Error> {
         ErrorCell::by_value(|errors| {
             let asked = errors.peek_request(request)?.code;
             let header = errors.peek(response)?;
             if self.pending.is_none_or(|pending| pending.code != asked) {
                 return Err(errors.order(asked));
             }
-            self.accept_answer(errors, bench, &Answer { request, response, header }, identity)
+            self.accept_answer(errors, crypto, &Answer { request, response, header }, identity)
         })
     }
 
@@ -435,17 +353,17 @@ impl Connection {
     pub(crate) fn accept_answer<'f, 'r, 'c>(
         &mut self,
         errors: &'f ErrorCell,
-        bench: &mut Bench<'_>,
+        crypto: &mut Crypto<'_>,
         answer: &Answer<'_, 'r>,
         identity: Option<&Identity<'c>>,
-    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+    ) -> Result<Accepted<'r, 'c>, &'f Error> {
         // `send` has taken the request, and nothing has answered it yet. Otherwise nothing can be an answer.
         let asked = self.pending.ok_or_else(|| errors.unfinished())?;
         if answer.header.code == Code::ERROR {
-            return self.accept_error(errors, asked, answer.response).map(Verdict::Error);
+            return self.accept_error(errors, asked, answer.response).map(Accepted::Error);
         }
         self.check_size(errors, answer)?;
-        let verdict = self.accept_message(errors, bench, asked.code, answer, identity);
+        let verdict = self.accept_message(errors, crypto, asked.code, answer, identity);
         if verdict.is_ok() {
             (self.pending, self.large) = (None, false);
         }
@@ -457,25 +375,25 @@ impl Connection {
     fn accept_message<'f, 'r, 'c>(
         &mut self,
         errors: &'f ErrorCell,
-        bench: &mut Bench<'_>,
+        crypto: &mut Crypto<'_>,
         asked: Code,
         answer: &Answer<'_, 'r>,
         identity: Option<&Identity<'c>>,
-    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+    ) -> Result<Accepted<'r, 'c>, &'f Error> {
         match asked {
             Code::GET_VERSION => self.accept_version(errors, answer),
             Code::GET_CAPABILITIES => self.accept_capabilities(errors, answer),
             Code::NEGOTIATE_ALGORITHMS => self.accept_algorithms(errors, answer),
-            Code::GET_DIGESTS => self.accept_digests(errors, bench, answer),
-            Code::GET_CERTIFICATE => self.accept_certificate(errors, bench, answer),
-            Code::CHALLENGE => self.accept_challenge_auth(errors, bench, answer, identity),
-            Code::GET_MEASUREMENTS => self.accept_measurements(errors, bench, answer, identity),
+            Code::GET_DIGESTS => self.accept_digests(errors, crypto, answer),
+            Code::GET_CERTIFICATE => self.accept_certificate(errors, crypto, answer),
+            Code::CHALLENGE => self.accept_challenge_auth(errors, crypto, answer, identity),
+            Code::GET_MEASUREMENTS => self.accept_measurements(errors, crypto, answer, identity),
             _ => self.accept_other(errors, asked, answer.header),
         }
     }
 
-    /// From 1.2 on the Requester announces the largest message it takes. How much of it comes at once is not
-    /// for the judge to see: a live requester lends its transport no larger place.
+    /// From 1.2 on the Requester announces the largest message it takes. How much of it comes at once
+    /// cannot be seen here: a live requester lends its transport no larger place.
     fn check_size<'f>(
         &self,
         errors: &'f ErrorCell,
@@ -504,7 +422,7 @@ impl Connection {
         errors: &'f ErrorCell,
         request: Code,
         header: Header,
-    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+    ) -> Result<Accepted<'r, 'c>, &'f Error> {
         let message = request.response().name().unwrap_or("message");
         if header.version != self.version.to_byte() {
             let expected = Expected::Exactly(self.version.to_byte().into());
@@ -515,7 +433,7 @@ impl Connection {
             let at = At(message, "RequestResponseCode");
             return Err(errors.value(&at, &expected, header.code.0));
         }
-        Ok(Verdict::Other(header))
+        Ok(Accepted::Other(header))
     }
 
     /// Decodes our own request.

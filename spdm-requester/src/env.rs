@@ -8,14 +8,15 @@ use spdm_crypto::{HashBank, Provider};
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
+use crate::accepted::Accepted;
 use crate::answer::Answer;
 use crate::config::Offer;
-use crate::connection::{Connection, Verdict};
+use crate::connection::Connection;
 use crate::error::{Buffer, Error};
 use crate::error_cell::ErrorCell;
 use crate::negotiated::Negotiated;
 use crate::sink::{Exchange, Sink};
-use crate::transcript::Bench;
+use crate::transcript::Crypto;
 
 /// What an operation may look at while it makes a request.
 #[expect(unnameable_types, reason = "sealed")]
@@ -58,15 +59,19 @@ impl<'q, 'f> Ask<'q, 'f> {
         out: &mut [u8],
     ) -> Result<usize, &'f Error> {
         let room = out.len();
-        message.encode(version, out).map_err(|error| match error {
-            EncodeError::BufferTooSmall { needed } => {
-                // What is not `room` is kept for the response.
-                let needed = self.message_len.saturating_sub(room).saturating_add(needed);
-                let (buffer, len) = (Buffer::Message, self.message_len);
-                self.errors.stop(Error::BufferTooSmall { buffer, needed, len })
-            }
-            error => self.errors.stop(error),
-        })
+        message.encode(version, out).map_err(|error| self.encode_error(&error, room))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn encode_error(&self, error: &EncodeError, room: usize) -> &'f Error {
+        let EncodeError::BufferTooSmall { needed } = *error else {
+            return self.errors.stop(*error);
+        };
+        // What is not `room` is kept for the response.
+        let needed = self.message_len.saturating_sub(room).saturating_add(needed);
+        let (buffer, len) = (Buffer::Message, self.message_len);
+        self.errors.stop(Error::BufferTooSmall { buffer, needed, len })
     }
 
     /// Requester context, from 1.3 on: random.
@@ -117,9 +122,9 @@ impl<'f> Env<'_, 'f> {
         &mut self,
         answer: &Answer<'_, 'r>,
         identity: Option<&Identity<'c>>,
-    ) -> Result<Verdict<'r, 'c>, &'f Error> {
-        let mut bench = Bench { provider: self.provider, hashes: self.hashes };
-        let result = self.connection.accept_answer(self.errors, &mut bench, answer, identity);
+    ) -> Result<Accepted<'r, 'c>, &'f Error> {
+        let mut crypto = Crypto { provider: self.provider, hashes: self.hashes };
+        let result = self.connection.accept_answer(self.errors, &mut crypto, answer, identity);
         if let Some(sink) = self.sink.as_deref_mut() {
             let exchange = Exchange { request: answer.request, response: answer.response };
             match &result {

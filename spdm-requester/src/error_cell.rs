@@ -41,7 +41,7 @@ impl ErrorCell {
         self.0.get()
     }
 
-    /// Takes the error out, for an operation that goes on without what was refused. Nobody refers to it any more.
+    /// Takes the error out, for an operation that goes on without what was refused. `&mut self`: no reference to it is left.
     pub(crate) fn take(&mut self) -> Option<Error> {
         self.0.take()
     }

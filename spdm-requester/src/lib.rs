@@ -10,13 +10,27 @@
 //!
 //! * An operation is a [`Flow`]: a state machine that tells what to send, receive or wait for. Drivers are
 //!   short loops over it: [`blocking::run`], [`nonblocking::run`], or one turn of a superloop.
-//! * [`Connection`] is the judge: it decides over every exchange, keeps the transcripts and checks the
-//!   signatures. Live flows and offline verifiers call the same [`Connection::accept`].
+//! * [`Connection`] decides: it checks every response against its request, keeps the transcripts and verifies
+//!   the signatures. Live flows and offline verifiers call the same [`Connection::accept`].
 //! * [`Possession`] says that a key answered our nonce, [`Trusted`](spdm_x509::Trusted) that a chain is one
 //!   to believe, and only both together make a [`Verified`] device.
 //! * What the caller requires is required: a device that lacks a capability is an error, never a shorter
 //!   attestation.
 //! * Every loop has a bound: see [`Bounds`].
+//!
+//! # The way of one response
+//!
+//! | word | meaning | where |
+//! |---|---|---|
+//! | received | the transport has written a message into the receive area | [`Receive::received`], `flow.rs` |
+//! | answer | the message completes the response to the request; Busy, ResponseNotReady and chunks come before | `transaction/reception.rs`, `answer.rs` |
+//! | checked | the answer is compared with its request and with what was negotiated | `connection/*.rs`, one file for each pair of messages |
+//! | accepted | every check passed: the exchange enters the transcripts and the connection changes | [`Connection::accept`], `accepted.rs` |
+//! | rejected | a check failed: nothing changes, the error ends the flow | `error_cell.rs` |
+//! | answered | the operation uses what was accepted, and makes the next request or is done | `operation/*.rs` |
+//!
+//! A [`Sink`] sees every exchange that was accepted or rejected. An [`Error`] is written once, into the flow's
+//! error cell; functions return a reference to it.
 //!
 //! ```
 //! use spdm_crypto::{Bank, rustcrypto::{PROVIDER, Running}};
@@ -39,6 +53,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod accepted;
 mod answer;
 pub mod blocking;
 mod chain_cache;
@@ -63,20 +78,22 @@ mod summary;
 mod transaction;
 mod transcript;
 mod verified;
+mod version_set;
 
 pub use self::core::Storage;
+pub use accepted::{Accepted, MeasurementSignature};
 pub use chain_cache::{ChainCache, KnownChain};
 pub use check::{AttestationCheck, CheckStatus};
 pub use config::{Bounds, Compat, Offer, Timing};
-pub use connection::{Connection, MeasurementSignature, Stage, Verdict, VersionSet};
+pub use connection::{Connection, Stage};
 pub use device_memory::DeviceMemory;
 pub use error::{Bound, Buffer, Error, Incompatible, Misbehaviour, Misuse, Refusal, Violation};
 pub use flow::{Failure, Flow, Receive, Recovered, Step, Transmit};
 pub use negotiated::{Announced, Negotiated, Selected};
 pub use observer::{ChainOrigin, Observation, Observer, SignedParts};
 pub use operation::{
-    Attest, AttestationPlan, Attested, Challenge, Examine, Examined, FetchChain, GetDigests,
-    KeySource, Measure, Measured, Negotiate, Operation, Recognize, Requirement, Selection,
+    Attest, AttestationPlan, Attested, Examine, Examined, FetchChain, FetchDigests, KeySource,
+    Measure, Measured, Negotiate, Operation, ProvePossession, Recognize, Requirement, Selection,
     SingleExchange, SlotChoice,
 };
 pub use possession::{Possession, Proof};
@@ -84,5 +101,6 @@ pub use requester::{Fresh, Requester};
 pub use run_result::{RunError, RunResult};
 pub use sink::{Exchange, Sink};
 pub use summary::{SummaryAgreement, SummaryHash, summary_of};
-pub use transcript::Bench;
+pub use transcript::Crypto;
 pub use verified::Verified;
+pub use version_set::VersionSet;

@@ -6,7 +6,7 @@ mod challenge;
 mod examine;
 mod exchange;
 mod fetch_chain;
-mod get_digests;
+mod fetch_digests;
 mod measure;
 mod negotiate;
 mod recognize;
@@ -21,19 +21,19 @@ use crate::error_cell::ErrorCell;
 use crate::negotiated::Negotiated;
 pub use attest::{Attest, Attested};
 pub use attestation_plan::{AttestationPlan, KeySource, Requirement};
-pub use challenge::Challenge;
+pub use challenge::ProvePossession;
 pub use examine::{Examine, Examined};
 pub use exchange::SingleExchange;
 pub use fetch_chain::FetchChain;
-pub use get_digests::GetDigests;
+pub use fetch_digests::FetchDigests;
 pub use measure::{Measure, Measured, Selection};
 pub use negotiate::Negotiate;
 pub use recognize::Recognize;
 pub use slot_choice::SlotChoice;
 
 /// Something that a requester does in one or more exchanges. Sealed: the operations are
-/// [`Negotiate`](crate::Negotiate), [`GetDigests`](crate::GetDigests), [`FetchChain`](crate::FetchChain),
-/// [`Challenge`](crate::Challenge), [`Measure`](crate::Measure), [`Recognize`](crate::Recognize),
+/// [`Negotiate`](crate::Negotiate), [`FetchDigests`](crate::FetchDigests), [`FetchChain`](crate::FetchChain),
+/// [`ProvePossession`](crate::ProvePossession), [`Measure`](crate::Measure), [`Recognize`](crate::Recognize),
 /// [`SingleExchange`](crate::SingleExchange), [`Attest`](crate::Attest) and [`Examine`](crate::Examine).
 pub trait Operation: sealed::Operation {}
 

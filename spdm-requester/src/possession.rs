@@ -16,7 +16,7 @@ pub enum Proof {
 }
 
 /// The peer holds the private key of an identity: a signature of it over a transcript with our nonce
-/// verified. Nobody says yet whether the identity can be trusted.
+/// verified. Whether the identity can be trusted is another question.
 ///
 /// Only [`Connection::accept`](crate::Connection::accept) makes one.
 #[derive(Clone, Copy, Debug)]

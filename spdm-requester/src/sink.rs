@@ -2,7 +2,8 @@
 
 use spdm_untrusted::Untrusted;
 
-use crate::connection::{Connection, Verdict};
+use crate::accepted::Accepted;
+use crate::connection::Connection;
 use crate::error::Error;
 
 /// One request with its answer.
@@ -15,10 +16,11 @@ pub struct Exchange<'x> {
     pub response: Untrusted<&'x [u8]>,
 }
 
-/// Sees every exchange, after it was judged. The requester itself never needs the bytes again.
+/// Sees every exchange after the connection accepted or rejected it. The requester itself never needs the bytes
+/// again.
 pub trait Sink {
     /// The exchange was accepted; ERROR is an answer like any other.
-    fn accepted(&mut self, exchange: Exchange<'_>, verdict: &Verdict<'_, '_>, to: &Connection);
+    fn accepted(&mut self, exchange: Exchange<'_>, verdict: &Accepted<'_, '_>, to: &Connection);
 
     /// The response was refused.
     fn rejected(&mut self, exchange: Exchange<'_>, error: &Error);

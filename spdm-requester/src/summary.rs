@@ -29,8 +29,8 @@ impl SummaryHash {
 pub enum SummaryAgreement {
     /// There is none.
     NotAsked,
-    /// It covers blocks that are not at hand: those of the trusted computing base are the device's to
-    /// choose, others were not asked for, or in another form.
+    /// It covers blocks that are not known: the device chooses which ones belong to the trusted computing base,
+    /// or they were not asked for, or were asked for in another form.
     NotKnown,
     /// It is the hash of the measured blocks.
     Agrees,

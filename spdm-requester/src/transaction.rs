@@ -67,7 +67,7 @@ pub(crate) enum State {
     Send(ToSend),
     /// The answer is awaited.
     Receive { deadline: Instant },
-    /// Nothing is to be done until then.
+    /// Nothing is to be done before a point in time.
     Wait(Wait),
     /// The operation is complete.
     Done,
@@ -396,7 +396,7 @@ fn out_of_time(bounds: &Bounds) -> Error {
     Error::Bound(Bound::Time(u32::try_from(bounds.time.as_millis()).unwrap_or(u32::MAX)))
 }
 
-/// 2 to the power of `exponent`; of exponents of times the judge lets at most 31 pass.
+/// 2 to the power of `exponent`; the connection accepts no exponent of a time above 31.
 fn exponential(exponent: u8) -> u64 {
     1_u64.checked_shl(exponent.into()).unwrap_or(u64::MAX)
 }

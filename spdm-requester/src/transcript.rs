@@ -8,7 +8,7 @@ use crate::error_cell::ErrorCell;
 /// Algorithms and running hashes that a [`Connection`](crate::Connection) works with, lent per call.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it for each call")]
-pub struct Bench<'b> {
+pub struct Crypto<'b> {
     /// Hashes and verifies.
     pub provider: &'b Provider,
     /// The running hashes; two places are used: 0 for M1, 1 for L1.
@@ -17,12 +17,12 @@ pub struct Bench<'b> {
 
 /// A running transcript: its place in the bank, and how many exchanges it holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Transcript {
+pub(crate) struct RunningTranscript {
     place: usize,
     exchanges: u16,
 }
 
-impl Transcript {
+impl RunningTranscript {
     pub(crate) const M1: Self = Self { place: 0, exchanges: 0 };
     pub(crate) const L1: Self = Self { place: 1, exchanges: 0 };
 
@@ -39,12 +39,12 @@ impl Transcript {
     pub(crate) fn add<'f>(
         &mut self,
         errors: &'f ErrorCell,
-        bench: &mut Bench<'_>,
+        crypto: &mut Crypto<'_>,
         hash: HashAlgorithm,
         head: &[u8],
         exchange: [&[u8]; 2],
     ) -> Result<(), &'f Error> {
-        self.update(bench.hashes, hash, head, exchange).map_err(|error| errors.stop(error))
+        self.update(crypto.hashes, hash, head, exchange).map_err(|error| errors.stop(error))
     }
 
     fn update(
@@ -70,7 +70,7 @@ impl Transcript {
     pub(crate) fn sign_off<'f>(
         &mut self,
         errors: &'f ErrorCell,
-        bench: &mut Bench<'_>,
+        crypto: &mut Crypto<'_>,
         hash: HashAlgorithm,
         head: &[u8],
         exchange: [&[u8]; 2],
@@ -79,10 +79,10 @@ impl Transcript {
         let [request, response] = exchange;
         let signed = response.len().saturating_sub(signature.len());
         let signed = response.get(..signed).unwrap_or_default();
-        let added = self.add(errors, bench, hash, head, [request, signed]);
+        let added = self.add(errors, crypto, hash, head, [request, signed]);
         self.reset();
         added?;
-        bench.hashes.snapshot(self.place).map_err(|error| errors.stop(error))
+        crypto.hashes.snapshot(self.place).map_err(|error| errors.stop(error))
     }
 }
 

@@ -10,7 +10,7 @@
 mod sim;
 
 use allocation_counter::measure;
-use sim::replay::{Bench, record_from};
+use sim::replay::{Rehearsal, record_from};
 use sim::{FLOW, NOW, Sim, config};
 use spdm_codec::{
     Algorithms, BaseAsymAlgo, Capabilities, Certificate, Challenge, ChallengeAuth, Cx, Digests,
@@ -182,9 +182,9 @@ fn attest_again(base_asym: BaseAsymAlgo, hash: HashAlgorithm, version: SpdmVersi
         }),
         version,
     );
-    let mut bench = Bench::new(&recording);
+    let mut rehearsal = Rehearsal::new(&recording);
     let what = format!("{version} {base_asym:?} {hash}");
-    let (sent, result) = without_allocation(&what, || bench.attest());
+    let (sent, result) = without_allocation(&what, || rehearsal.attest());
     assert_eq!(result, Ok(()), "{what}");
     assert_eq!(sent, recording.requests.len());
     assert_eq!(sent == FLOW.len(), size == 0x1200);
@@ -212,8 +212,8 @@ fn an_attestation_that_fails() {
         for at in 0..FLOW.len() {
             let mut changed = recording.clone();
             *changed.responses[at].last_mut().unwrap() ^= 0x80;
-            let mut bench = Bench::new(&changed);
-            let (_, result) = without_allocation("failure", || bench.attest());
+            let mut rehearsal = Rehearsal::new(&changed);
+            let (_, result) = without_allocation("failure", || rehearsal.attest());
             assert!(result.is_err(), "{version} {at}");
         }
     }
@@ -230,8 +230,8 @@ fn n29_a_whole_attestation_in_chunks() {
         let recording = record_from(sim, version);
         let chunks = recording.requests.iter().filter(|request| request[1] == 0x86);
         assert!(chunks.count() > 10);
-        let mut bench = Bench::new(&recording);
-        let (sent, result) = without_allocation("chunks", || bench.attest());
+        let mut rehearsal = Rehearsal::new(&recording);
+        let (sent, result) = without_allocation("chunks", || rehearsal.attest());
         assert_eq!((sent, result), (recording.requests.len(), Ok(())), "{version}");
     }
 }

@@ -8,7 +8,7 @@ use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{SignedMessage, SigningContext};
 use spdm_emulator::Device;
 use spdm_requester::{
-    Connection, Error, Exchange, MeasurementSignature, Negotiated, Possession, Proof, Sink, Verdict,
+    Connection, Error, Exchange, MeasurementSignature, Negotiated, Possession, Proof, Sink, Accepted,
 };
 use spdm_untrusted::Untrusted;
 
@@ -52,7 +52,7 @@ impl Witness {
 }
 
 impl Sink for Witness {
-    fn accepted(&mut self, exchange: Exchange<'_>, verdict: &Verdict<'_, '_>, to: &Connection) {
+    fn accepted(&mut self, exchange: Exchange<'_>, verdict: &Accepted<'_, '_>, to: &Connection) {
         let response = exchange.response.into_inner_less_safe();
         self.transcripts().accepted(exchange.request, response, verdict, to.negotiated());
     }
@@ -69,12 +69,12 @@ impl Transcripts {
         &mut self,
         request: &[u8],
         response: &[u8],
-        verdict: &Verdict<'_, '_>,
+        verdict: &Accepted<'_, '_>,
         agreed: Option<&Negotiated>,
     ) {
         let code = Code(request[1]);
         self.sent(code);
-        if let Verdict::Error(error) = verdict {
+        if let Accepted::Error(error) = verdict {
             let waits = matches!(
                 error.code,
                 ErrorCode::BUSY
@@ -102,7 +102,7 @@ impl Transcripts {
                 self.m1.extend(without_padding(request, response, agreed, self.padding, 0));
             }
             Code::CHALLENGE => {
-                let Verdict::ChallengeAuth { possession: Some(possession), .. } = verdict else {
+                let Accepted::ChallengeAuth { possession: Some(possession), .. } = verdict else {
                     panic!("a CHALLENGE_AUTH whose signature nobody looked at");
                 };
                 let agreed = agreed.expect("a negotiation");
@@ -137,11 +137,11 @@ impl Transcripts {
         &mut self,
         request: &[u8],
         response: &[u8],
-        verdict: &Verdict<'_, '_>,
+        verdict: &Accepted<'_, '_>,
         agreed: Option<&Negotiated>,
     ) {
         let agreed = agreed.expect("a negotiation");
-        let Verdict::Measurements { signature, .. } = verdict else {
+        let Accepted::Measurements { signature, .. } = verdict else {
             panic!("no MEASUREMENTS: {verdict:?}");
         };
         if self.l1.is_empty() && agreed.version >= SpdmVersion::V1_2 {

@@ -6,7 +6,7 @@ use spdm_codec::{Code, Cx, Field, Header, MeasCap, Response, SpdmVersion};
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_evidence::{Evidence, RecordedExchange, Verifier};
-use spdm_requester::{Bench, Connection, Negotiated};
+use spdm_requester::{Connection, Crypto, Negotiated};
 use spdm_untrusted::Untrusted;
 
 /// A field that may change without a report noticing, in a response that no signature covers, and why.
@@ -162,10 +162,10 @@ fn negotiate(exchanges: &[RecordedExchange], padding: usize) -> Negotiated {
     let mut hashes = Bank::<Running, 2>::new();
     let mut connection = Connection::new(padding);
     for exchange in exchanges {
-        let mut bench = Bench { provider: &PROVIDER, hashes: &mut hashes };
+        let mut crypto = Crypto { provider: &PROVIDER, hashes: &mut hashes };
         let response = Untrusted::new(exchange.response.as_deref().unwrap());
         connection.sent(&exchange.request).unwrap();
-        connection.accept(&mut bench, &exchange.request, response, None).unwrap();
+        connection.accept(&mut crypto, &exchange.request, response, None).unwrap();
         if let Some(negotiated) = connection.negotiated() {
             return *negotiated;
         }

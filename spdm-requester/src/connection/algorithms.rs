@@ -6,7 +6,8 @@ use spdm_codec::{
     OtherParams, SpdmVersion,
 };
 
-use super::{Connection, Stage, Verdict};
+use super::{Connection, Stage};
+use crate::accepted::Accepted;
 use crate::answer::Answer;
 use crate::config::Compat;
 use crate::error::{Error, Incompatible, Violation};
@@ -21,7 +22,7 @@ impl Connection {
         &mut self,
         errors: &'f ErrorCell,
         answer: &Answer<'_, 'r>,
-    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+    ) -> Result<Accepted<'r, 'c>, &'f Error> {
         let Answer { request, response, .. } = *answer;
         if self.stage != Stage::AfterCapabilities {
             return Err(errors.order(Code::NEGOTIATE_ALGORITHMS));
@@ -58,7 +59,7 @@ impl Connection {
         self.vca.add(errors, [asked.bytes, decoded.bytes])?;
         self.negotiated = Some(negotiated);
         self.stage = Stage::Negotiated;
-        Ok(Verdict::Algorithms(decoded.message))
+        Ok(Accepted::Algorithms(decoded.message))
     }
 
     fn both(&self, flags: CapabilityFlags) -> bool {

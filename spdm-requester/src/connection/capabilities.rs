@@ -7,7 +7,8 @@ use spdm_codec::{
 };
 use spdm_untrusted::Untrusted;
 
-use super::{Connection, Stage, Verdict};
+use super::{Connection, Stage};
+use crate::accepted::Accepted;
 use crate::answer::Answer;
 use crate::error::{Error, Misuse};
 use crate::error_cell::{At, ErrorCell};
@@ -23,7 +24,7 @@ impl Connection {
         &mut self,
         errors: &'f ErrorCell,
         answer: &Answer<'_, 'r>,
-    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+    ) -> Result<Accepted<'r, 'c>, &'f Error> {
         let Answer { request, response, .. } = *answer;
         if self.stage != Stage::AfterVersion {
             return Err(errors.order(Code::GET_CAPABILITIES));
@@ -58,7 +59,7 @@ impl Connection {
         self.requester = requester;
         self.responder = responder;
         self.stage = Stage::AfterCapabilities;
-        Ok(Verdict::Capabilities(decoded.message))
+        Ok(Accepted::Capabilities(decoded.message))
     }
 }
 

@@ -6,12 +6,13 @@ use spdm_codec::{
 };
 use spdm_crypto::Digest;
 
-use super::{Connection, Slot, Verdict};
+use super::{Connection, Slot};
+use crate::accepted::Accepted;
 use crate::answer::Answer;
 use crate::error::Error;
 use crate::error_cell::{At, ErrorCell};
 use crate::negotiated::Negotiated;
-use crate::transcript::Bench;
+use crate::transcript::Crypto;
 
 const DIGESTS: &str = "DIGESTS";
 const CERTIFICATE: &str = "CERTIFICATE";
@@ -21,9 +22,9 @@ impl Connection {
     pub(super) fn accept_digests<'f, 'r, 'c>(
         &mut self,
         errors: &'f ErrorCell,
-        bench: &mut Bench<'_>,
+        crypto: &mut Crypto<'_>,
         answer: &Answer<'_, 'r>,
-    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+    ) -> Result<Accepted<'r, 'c>, &'f Error> {
         let Answer { request, response, .. } = *answer;
         let Some(negotiated) = &self.negotiated else {
             return Err(errors.order(Code::GET_DIGESTS));
@@ -34,7 +35,7 @@ impl Connection {
         let decoded = errors.decode::<Digests<'_>>(response, &cx)?;
         decoded.message.iter().try_for_each(|entry| check_key(errors, &entry))?;
         let exchange = [asked.bytes, decoded.bytes];
-        self.m1.add(errors, bench, hash, self.vca.as_bytes(), exchange)?;
+        self.m1.add(errors, crypto, hash, self.vca.as_bytes(), exchange)?;
         self.slots.fill(Slot::default());
         for entry in decoded.message.iter() {
             if let Some(slot) = self.slots.get_mut(entry.slot.index()) {
@@ -43,16 +44,16 @@ impl Connection {
             }
         }
         self.supported = decoded.message.supported;
-        Ok(Verdict::Digests(decoded.message))
+        Ok(Accepted::Digests(decoded.message))
     }
 
     #[inline(never)]
     pub(super) fn accept_certificate<'f, 'r, 'c>(
         &mut self,
         errors: &'f ErrorCell,
-        bench: &mut Bench<'_>,
+        crypto: &mut Crypto<'_>,
         answer: &Answer<'_, 'r>,
-    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+    ) -> Result<Accepted<'r, 'c>, &'f Error> {
         let Answer { request, response, .. } = *answer;
         let Some(negotiated) = &self.negotiated else {
             return Err(errors.order(Code::GET_CERTIFICATE));
@@ -85,11 +86,11 @@ impl Connection {
         };
         self.check_model(errors, negotiated, &message)?;
         let exchange = [asked.bytes, decoded.bytes];
-        self.m1.add(errors, bench, hash, self.vca.as_bytes(), exchange)?;
+        self.m1.add(errors, crypto, hash, self.vca.as_bytes(), exchange)?;
         if let (Some(slot), Some(_)) = (self.slots.get_mut(question.slot.index()), chain_len) {
             slot.chain_len = chain_len;
         }
-        Ok(Verdict::Certificate { offset: question.offset, message })
+        Ok(Accepted::Certificate { offset: question.offset, message })
     }
 
     /// The length of the whole chain that this portion implies: the same for all portions of a slot.

@@ -6,15 +6,16 @@ use spdm_codec::{
 };
 use spdm_x509::Identity;
 
+use super::Connection;
 use super::proof::{SignedExchange, prove};
-use super::{Connection, Verdict};
+use crate::accepted::Accepted;
 use crate::answer::Answer;
 use crate::error::{Error, Misuse};
 use crate::error_cell::{At, ErrorCell};
 use crate::negotiated::Negotiated;
 use crate::possession::Proof;
 use crate::summary::SummaryHash;
-use crate::transcript::Bench;
+use crate::transcript::Crypto;
 
 const MESSAGE: &str = "CHALLENGE_AUTH";
 
@@ -23,10 +24,10 @@ impl Connection {
     pub(super) fn accept_challenge_auth<'f, 'r, 'c>(
         &mut self,
         errors: &'f ErrorCell,
-        bench: &mut Bench<'_>,
+        crypto: &mut Crypto<'_>,
         answer: &Answer<'_, 'r>,
         identity: Option<&Identity<'c>>,
-    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+    ) -> Result<Accepted<'r, 'c>, &'f Error> {
         let Answer { request, response, .. } = *answer;
         let Some(negotiated) = &self.negotiated else {
             return Err(errors.order(Code::CHALLENGE));
@@ -52,11 +53,11 @@ impl Connection {
             nonce: &question.nonce,
         };
         let (errors, vca) = (errors, self.vca.as_bytes());
-        let possession = prove(errors, bench, negotiated, &mut self.m1, vca, identity, &signed)?;
+        let possession = prove(errors, crypto, negotiated, &mut self.m1, vca, identity, &signed)?;
         self.challenged = true;
         let summary = SummaryHash::new(question.summary, message.measurement_summary_hash);
         let possession = possession.map(|possession| possession.with_summary(summary));
-        Ok(Verdict::ChallengeAuth { message, possession })
+        Ok(Accepted::ChallengeAuth { message, possession })
     }
 
     fn check_echoes<'f>(

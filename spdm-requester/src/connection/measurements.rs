@@ -6,15 +6,16 @@ use spdm_codec::{
 };
 use spdm_x509::Identity;
 
+use super::Connection;
 use super::challenge::check_identity;
 use super::proof::{SignedExchange, prove};
-use super::{Connection, MeasurementSignature, Verdict};
+use crate::accepted::{Accepted, MeasurementSignature};
 use crate::answer::Answer;
 use crate::error::{Error, Violation};
 use crate::error_cell::{At, ErrorCell};
 use crate::negotiated::Negotiated;
 use crate::possession::Proof;
-use crate::transcript::Bench;
+use crate::transcript::Crypto;
 
 const MESSAGE: &str = "MEASUREMENTS";
 
@@ -23,10 +24,10 @@ impl Connection {
     pub(super) fn accept_measurements<'f, 'r, 'c>(
         &mut self,
         errors: &'f ErrorCell,
-        bench: &mut Bench<'_>,
+        crypto: &mut Crypto<'_>,
         answer: &Answer<'_, 'r>,
         identity: Option<&Identity<'c>>,
-    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+    ) -> Result<Accepted<'r, 'c>, &'f Error> {
         let Answer { request, response, .. } = *answer;
         let Some(negotiated) = &self.negotiated else {
             return Err(errors.order(Code::GET_MEASUREMENTS));
@@ -46,7 +47,7 @@ impl Connection {
         let head = if negotiated.version >= SpdmVersion::V1_2 { self.vca.as_bytes() } else { &[] };
         let signature = match (&question.signature, negotiated.hash()) {
             (None, Ok(hash)) => {
-                self.l1.add(errors, bench, hash, head, [asked.bytes, decoded.bytes])?;
+                self.l1.add(errors, crypto, hash, head, [asked.bytes, decoded.bytes])?;
                 MeasurementSignature::NotRequested
             }
             // A peer that never signs may have no hash; then there is no transcript to keep.
@@ -69,7 +70,7 @@ impl Connection {
                     nonce: &asks.nonce,
                 };
                 let l1 = &mut self.l1;
-                match prove(errors, bench, negotiated, l1, head, identity, &signed)? {
+                match prove(errors, crypto, negotiated, l1, head, identity, &signed)? {
                     None => MeasurementSignature::NotChecked,
                     Some(possession) => MeasurementSignature::Verified { possession, exchanges },
                 }
@@ -78,7 +79,7 @@ impl Connection {
         if question.operation == MeasurementOperation::Count {
             self.indices = Some(message.total_indices);
         }
-        Ok(Verdict::Measurements { message, signature })
+        Ok(Accepted::Measurements { message, signature })
     }
 
     fn check_blocks<'f>(

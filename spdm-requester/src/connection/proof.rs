@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::error_cell::ErrorCell;
 use crate::negotiated::Negotiated;
 use crate::possession::{Possession, Proof};
-use crate::transcript::{Bench, Transcript};
+use crate::transcript::{Crypto, RunningTranscript};
 
 /// An exchange that ends with a signature of the peer.
 pub(super) struct SignedExchange<'x> {
@@ -25,9 +25,9 @@ pub(super) struct SignedExchange<'x> {
 #[inline(never)]
 pub(super) fn prove<'f, 'c>(
     errors: &'f ErrorCell,
-    bench: &mut Bench<'_>,
+    crypto: &mut Crypto<'_>,
     negotiated: &Negotiated,
-    transcript: &mut Transcript,
+    transcript: &mut RunningTranscript,
     head: &[u8],
     identity: Option<&Identity<'c>>,
     signed: &SignedExchange<'_>,
@@ -38,10 +38,10 @@ pub(super) fn prove<'f, 'c>(
     };
     let hash = negotiated.hash().map_err(|error| errors.incompatible(error))?;
     let SignedExchange { proof, request, response, signature, nonce } = *signed;
-    let digest = transcript.sign_off(errors, bench, hash, head, [request, response], signature)?;
+    let digest = transcript.sign_off(errors, crypto, hash, head, [request, response], signature)?;
     let Some(identity) = identity else { return Ok(None) };
     SignedMessage::new(negotiated.version, context, digest)
-        .verify(bench.provider, identity.asym(), hash, identity.key(), signature)
+        .verify(crypto.provider, identity.asym(), hash, identity.key(), signature)
         .map_err(|_| errors.stop(Error::Signature { message }))?;
     Ok(Some(Possession::new(*identity, *nonce, proof, negotiated.version)))
 }

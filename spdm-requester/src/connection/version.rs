@@ -2,10 +2,12 @@
 
 use spdm_codec::{Cx, GetVersion, SpdmVersion, Version};
 
-use super::{Connection, Stage, Verdict, VersionSet};
+use super::{Connection, Stage};
+use crate::accepted::Accepted;
 use crate::answer::Answer;
 use crate::error::Error;
 use crate::error_cell::ErrorCell;
+use crate::version_set::VersionSet;
 
 impl Connection {
     #[inline(never)]
@@ -13,7 +15,7 @@ impl Connection {
         &mut self,
         errors: &'f ErrorCell,
         answer: &Answer<'_, 'r>,
-    ) -> Result<Verdict<'r, 'c>, &'f Error> {
+    ) -> Result<Accepted<'r, 'c>, &'f Error> {
         let Answer { request, response, .. } = *answer;
         let asked = self.request::<GetVersion>(errors, request, SpdmVersion::V1_0)?;
         let cx = Cx::new(SpdmVersion::V1_0).with_padding(self.answer_padding());
@@ -27,6 +29,6 @@ impl Connection {
         self.vca.add(errors, [asked.bytes, decoded.bytes])?;
         self.versions = versions;
         self.stage = Stage::AfterVersion;
-        Ok(Verdict::Version(decoded.message))
+        Ok(Accepted::Version(decoded.message))
     }
 }

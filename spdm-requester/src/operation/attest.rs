@@ -7,6 +7,7 @@ use super::attestation_plan::{AttestationPlan, KeySource};
 use super::examine::Examined;
 use super::sequence::{Persistence, Sequence};
 use crate::answer::Answer;
+use crate::chain_cache::ChainCache;
 use crate::env::{Ask, Env};
 use crate::error::{Error, Misuse};
 use crate::error_cell::ErrorCell;
@@ -14,6 +15,7 @@ use crate::flow::Flow;
 use crate::negotiated::Negotiated;
 use crate::observer::{Audience, Observer};
 use crate::operation::{Next, sealed};
+use crate::requester::{Fresh, Requester};
 use crate::summary::SummaryAgreement;
 use crate::verified::Verified;
 
@@ -27,7 +29,7 @@ pub struct Attested<'c, 'm> {
     pub trusted: Trusted<'c>,
     /// Its signed measurements, where they were required.
     pub measured: Option<Measured<'m, 'c>>,
-    /// Whether the summary hash is that of these measurements. It is for the caller to env: DSP0274 does
+    /// Whether the summary hash is that of these measurements. It is for the caller to judge: DSP0274 does
     /// not say exactly which form of the blocks it covers.
     pub summary: SummaryAgreement,
 }
@@ -52,6 +54,50 @@ impl<'p, 'c, 'm> Flow<'_, Attest<'p, 'c, 'm>> {
     pub fn observed_by(mut self, observer: &'p mut (dyn Observer + Send + 'p)) -> Self {
         self.operation_mut().0.audience = Audience::new(observer);
         self
+    }
+}
+
+impl<'a> Requester<'a, Fresh> {
+    /// The whole attestation of a device: negotiation, chain, policy, CHALLENGE, signed measurements. It ends at the
+    /// first thing that is wrong: a device that it brings is verified.
+    ///
+    /// The chain and the measurement record are written into the lent buffers.
+    #[must_use]
+    pub fn attest<'p, 'c, 'm>(
+        self,
+        plan: AttestationPlan<'p>,
+        chain: &'c mut [u8],
+        record: &'m mut [u8],
+    ) -> Flow<'a, Attest<'p, 'c, 'm>> {
+        self.reattest(plan, ChainCache::EMPTY, chain, record)
+    }
+
+    /// [`Self::attest`] for a device that may be known: a chain that is in `known` is neither fetched nor
+    /// are its signatures verified again. Everything else is judged as ever, under the policy of the plan.
+    #[must_use]
+    pub fn reattest<'p, 'c, 'm>(
+        self,
+        plan: AttestationPlan<'p>,
+        known: ChainCache<'c>,
+        chain: &'c mut [u8],
+        record: &'m mut [u8],
+    ) -> Flow<'a, Attest<'p, 'c, 'm>> {
+        let source = KeySource::Chain { known, buffer: chain };
+        Flow::new(self.core, Attest::new(plan, source, record))
+    }
+
+    /// [`Self::attest`] for a device without certificates (slot 0xFF, PUB_KEY_ID_CAP): `spki_der` is its
+    /// public key, a DER SubjectPublicKeyInfo that the caller got out of band and vouches for. The plan's `slot` is
+    /// ignored. Of its policy only revocations apply; its SAN policy must be `None`.
+    #[must_use]
+    pub fn attest_provisioned<'p, 'c, 'm>(
+        self,
+        plan: AttestationPlan<'p>,
+        spki_der: &'c [u8],
+        record: &'m mut [u8],
+    ) -> Flow<'a, Attest<'p, 'c, 'm>> {
+        let source = KeySource::Provisioned { spki_der };
+        Flow::new(self.core, Attest::new(plan, source, record))
     }
 }
 

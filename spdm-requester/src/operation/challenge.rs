@@ -3,16 +3,18 @@
 use spdm_codec::{CapabilityFlags, KeySlot, MeasurementSummary, RequesterNonce};
 use spdm_x509::Identity;
 
+use crate::accepted::Accepted;
 use crate::answer::Answer;
-use crate::connection::Verdict;
 use crate::env::{Ask, Env};
 use crate::error::Error;
 use crate::error_cell::ErrorCell;
+use crate::flow::Flow;
 use crate::negotiated::Negotiated;
 use crate::operation::{Next, sealed};
 use crate::possession::Possession;
+use crate::requester::Requester;
 
-/// What CHALLENGE asks, whoever is to answer.
+/// What CHALLENGE asks, without the identity that has to answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question {
     pub(super) summary: MeasurementSummary,
@@ -39,27 +41,27 @@ impl Question {
     }
 }
 
-/// Judges CHALLENGE_AUTH.
+/// Has CHALLENGE_AUTH accepted, which proves possession of the key.
 pub(super) fn answered<'f, 'c>(
     env: &mut Env<'_, 'f>,
     identity: &Identity<'c>,
     answer: &Answer<'_, '_>,
 ) -> Result<Possession<'c>, &'f Error> {
     match env.accept(answer, Some(identity))? {
-        Verdict::ChallengeAuth { possession: Some(possession), .. } => Ok(possession),
+        Accepted::ChallengeAuth { possession: Some(possession), .. } => Ok(possession),
         _ => Err(env.errors.unfinished()),
     }
 }
 
 /// The proof that the device holds a key: see [`Requester::challenge`](crate::Requester::challenge).
 #[derive(Debug)]
-pub struct Challenge<'c> {
+pub struct ProvePossession<'c> {
     identity: Identity<'c>,
     question: Question,
     possession: Option<Possession<'c>>,
 }
 
-impl<'c> Challenge<'c> {
+impl<'c> ProvePossession<'c> {
     pub(crate) const fn new(
         identity: Identity<'c>,
         summary: MeasurementSummary,
@@ -69,7 +71,21 @@ impl<'c> Challenge<'c> {
     }
 }
 
-impl<'c> sealed::Operation for Challenge<'c> {
+impl<'a> Requester<'a, Negotiated> {
+    /// CHALLENGE with a nonce: proves that the device holds the key of `identity`. With a `summary`,
+    /// [`Possession::summary`](crate::Possession::summary) says what it covers.
+    #[must_use]
+    pub fn challenge<'c>(
+        self,
+        identity: Identity<'c>,
+        summary: MeasurementSummary,
+        nonce: RequesterNonce,
+    ) -> Flow<'a, ProvePossession<'c>> {
+        Flow::new(self.core, ProvePossession::new(identity, summary, nonce))
+    }
+}
+
+impl<'c> sealed::Operation for ProvePossession<'c> {
     type Phase = Negotiated;
     type Output = Possession<'c>;
 

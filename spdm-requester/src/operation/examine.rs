@@ -14,6 +14,7 @@ use crate::negotiated::Negotiated;
 use crate::observer::{Audience, Observer};
 use crate::operation::{Next, sealed};
 use crate::possession::Possession;
+use crate::requester::{Fresh, Requester};
 use crate::summary::SummaryAgreement;
 use crate::verified::Verified;
 
@@ -58,6 +59,24 @@ impl<'p, 'c, 'm> Flow<'_, Examine<'p, 'c, 'm>> {
     pub fn observed_by(mut self, observer: &'p mut (dyn Observer + Send + 'p)) -> Self {
         self.operation_mut().0.audience = Audience::new(observer);
         self
+    }
+}
+
+impl<'a> Requester<'a, Fresh> {
+    /// The same steps as [`Self::attest`], as far as the connection allows: it goes on with a key that the policy does
+    /// not trust, and without a CHALLENGE or measurements that the device refuses. The result says what is known, and
+    /// whether the device is verified.
+    ///
+    /// Without a policy in the plan, this collects evidence that nobody judges yet. With [`KeySource::Nothing`] it
+    /// reads measurements that are not signed.
+    #[must_use]
+    pub fn examine<'p, 'c, 'm>(
+        self,
+        plan: AttestationPlan<'p>,
+        source: KeySource<'c>,
+        record: &'m mut [u8],
+    ) -> Flow<'a, Examine<'p, 'c, 'm>> {
+        Flow::new(self.core, Examine::new(plan, source, record))
     }
 }
 

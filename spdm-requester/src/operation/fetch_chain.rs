@@ -8,13 +8,15 @@ use spdm_codec::{
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Chain, ChainContext, ChainError, ParsedChain};
 
+use crate::accepted::Accepted;
 use crate::answer::Answer;
-use crate::connection::Verdict;
 use crate::env::{Ask, Env};
 use crate::error::{Buffer, Error, Incompatible};
 use crate::error_cell::ErrorCell;
+use crate::flow::Flow;
 use crate::negotiated::Negotiated;
 use crate::operation::{Next, sealed};
+use crate::requester::Requester;
 
 /// A chain while its portions arrive.
 #[derive(Debug)]
@@ -92,7 +94,7 @@ impl<'c> Portions<'c> {
         env: &mut Env<'_, 'f>,
         answer: &Answer<'_, '_>,
     ) -> Result<Next, &'f Error> {
-        let Verdict::Certificate { message, .. } = env.accept(answer, None)? else {
+        let Accepted::Certificate { message, .. } = env.accept(answer, None)? else {
             return match env.connection.slot_digest(self.slot) {
                 Some(_) => Ok(Next::Again),
                 None => Err(empty(env.errors, self.slot)),
@@ -172,6 +174,15 @@ pub struct FetchChain<'c> {
 impl<'c> FetchChain<'c> {
     pub(crate) const fn new(slot: SlotId, buffer: &'c mut [u8]) -> Self {
         Self { portions: Portions::new(slot, buffer), chain: None }
+    }
+}
+
+impl<'a> Requester<'a, Negotiated> {
+    /// The chain of a slot, into the lent buffer: GET_DIGESTS, unless its answer is known, and
+    /// GET_CERTIFICATE in the largest portions that fit. The chain must have the announced digest.
+    #[must_use]
+    pub fn fetch_chain<'c>(self, slot: SlotId, buffer: &'c mut [u8]) -> Flow<'a, FetchChain<'c>> {
+        Flow::new(self.core, FetchChain::new(slot, buffer))
     }
 }
 

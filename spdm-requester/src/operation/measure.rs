@@ -8,14 +8,16 @@ use spdm_codec::{
 };
 use spdm_x509::Identity;
 
+use crate::accepted::{Accepted, MeasurementSignature};
 use crate::answer::Answer;
-use crate::connection::{MeasurementSignature, Verdict};
 use crate::env::{Ask, Env};
 use crate::error::{Buffer, Error, Incompatible, Misuse};
 use crate::error_cell::ErrorCell;
+use crate::flow::Flow;
 use crate::negotiated::Negotiated;
 use crate::operation::{Next, sealed};
 use crate::possession::Possession;
+use crate::requester::Requester;
 
 /// Which measurements are asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -164,7 +166,7 @@ impl<'i, 'm> Reading<'i, 'm> {
         identity: Option<&Identity<'c>>,
         answer: &Answer<'_, '_>,
     ) -> Result<Option<Measured<'m, 'c>>, &'f Error> {
-        let Verdict::Measurements { message, signature } = env.accept(answer, identity)? else {
+        let Accepted::Measurements { message, signature } = env.accept(answer, identity)? else {
             return Err(env.errors.unfinished());
         };
         let last = self.is_last();
@@ -222,6 +224,36 @@ impl<'i, 'm, 'c> Measure<'i, 'm, 'c> {
     ) -> Self {
         let reading = Reading::new(selection, attributes, None, buffer);
         Self { signer: None, reading, measured: None }
+    }
+}
+
+impl<'a> Requester<'a, Negotiated> {
+    /// GET_MEASUREMENTS with a signature of `identity` over a nonce. The record is written into the lent
+    /// buffer; it is the caller's only after the signature verified: nothing stays there of a flow that fails,
+    /// but something may of one that is dropped. Through 1.1 the signature does not cover the negotiation;
+    /// [`Self::challenge`] does.
+    #[must_use]
+    pub fn measure_signed<'i, 'm, 'c>(
+        self,
+        selection: Selection<'i>,
+        attributes: MeasurementAttributes,
+        identity: Identity<'c>,
+        nonce: RequesterNonce,
+        record: &'m mut [u8],
+    ) -> Flow<'a, Measure<'i, 'm, 'c>> {
+        let measure = Measure::signed(selection, attributes, identity, nonce, record);
+        Flow::new(self.core, measure)
+    }
+
+    /// GET_MEASUREMENTS without a signature: nothing of the record is authentic.
+    #[must_use]
+    pub fn measure_unsigned<'i, 'm>(
+        self,
+        selection: Selection<'i>,
+        attributes: MeasurementAttributes,
+        record: &'m mut [u8],
+    ) -> Flow<'a, Measure<'i, 'm, 'static>> {
+        Flow::new(self.core, Measure::unsigned(selection, attributes, record))
     }
 }
 

@@ -11,8 +11,10 @@ use crate::connection::Stage;
 use crate::env::{Ask, Env};
 use crate::error::{Buffer, Error, Incompatible, Misuse};
 use crate::error_cell::ErrorCell;
+use crate::flow::Flow;
 use crate::negotiated::Negotiated;
 use crate::operation::{Next, sealed};
+use crate::requester::{Fresh, Requester};
 
 /// The negotiation: see [`Requester::negotiate`](crate::Requester::negotiate).
 #[derive(Debug)]
@@ -100,6 +102,14 @@ fn too_small<'f>(ask: &Ask<'_, 'f>) -> &'f Error {
     let needed = ask.message_len.saturating_add(bytes(missing));
     let (buffer, len) = (Buffer::Message, ask.message_len);
     ask.errors.stop(Error::BufferTooSmall { buffer, needed, len })
+}
+
+impl<'a> Requester<'a, Fresh> {
+    /// GET_VERSION, GET_CAPABILITIES, NEGOTIATE_ALGORITHMS.
+    #[must_use]
+    pub fn negotiate(self) -> Flow<'a, Negotiate> {
+        Flow::new(self.core, Negotiate::new())
+    }
 }
 
 impl sealed::Operation for Negotiate {

@@ -10,9 +10,11 @@ use crate::config::Offer;
 use crate::env::{Ask, Env};
 use crate::error::Error;
 use crate::error_cell::ErrorCell;
+use crate::flow::Flow;
 use crate::negotiated::Negotiated;
 use crate::operation::{Next, sealed};
 use crate::possession::Possession;
+use crate::requester::{Fresh, Requester};
 
 /// What the next answer belongs to.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +52,21 @@ impl<'c> Recognize<'c> {
             narrow.max_version = narrow.max_version.min(version);
         }
         narrow
+    }
+}
+
+impl<'a> Requester<'a, Fresh> {
+    /// Is it the device that it was? Negotiation and CHALLENGE only: the device proves that it still has the
+    /// key of `identity` and shows the same chain, which says nothing about who is to be trusted today.
+    ///
+    /// Only the version and the algorithms of `identity` are offered.
+    #[must_use]
+    pub fn recognize<'c>(
+        self,
+        identity: Identity<'c>,
+        nonce: RequesterNonce,
+    ) -> Flow<'a, Recognize<'c>> {
+        Flow::new(self.core, Recognize::new(identity, nonce))
     }
 }
 

@@ -2,7 +2,7 @@
 //! where it is decided that a device is verified.
 //!
 //! ```text
-//!  Negotiate ──> GetDigests ──> FetchChain … (slot after slot, where there is a choice)
+//!  Negotiate ──> FetchDigests ──> FetchChain … (slot after slot, where there is a choice)
 //!      │                            │
 //!      └ provisioned key, or none   └──> Challenge ──> Measure ──> Over
 //! ```
@@ -19,7 +19,7 @@ use super::challenge::{Question, answered};
 use super::examine::Examined;
 use super::fetch_chain::Portions;
 use super::measure::Reading;
-use super::{GetDigests, Measured, Negotiate, Selection, SlotChoice};
+use super::{FetchDigests, Measured, Negotiate, Selection, SlotChoice};
 use crate::answer::Answer;
 use crate::chain_cache::KnownChain;
 use crate::env::{Ask, Env, fill};
@@ -45,7 +45,7 @@ pub(super) enum Persistence {
 #[derive(Debug)]
 enum Step<'p, 'c, 'm> {
     Negotiate(Negotiate),
-    GetDigests(GetDigests),
+    FetchDigests(FetchDigests),
     FetchChain(Portions<'c>),
     Challenge(Question),
     Measure(Reading<'p, 'm>),
@@ -143,7 +143,7 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
                 }
                 step.request(ask, out)
             }
-            (Step::GetDigests(step), _) => step.request(ask, out),
+            (Step::FetchDigests(step), _) => step.request(ask, out),
             (Step::FetchChain(portions), _) => portions.request(ask, out),
             (Step::Challenge(question), Some(identity)) => question.request(ask, identity, out),
             (Step::Measure(reading), identity) => reading.request(ask, identity, out),
@@ -164,7 +164,7 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
                     self.find_key(env)?;
                 }
             }
-            (Step::GetDigests(step), _) => {
+            (Step::FetchDigests(step), _) => {
                 step.answered(env, answer)?;
                 self.try_slots(env, 0)?;
             }
@@ -241,7 +241,7 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
     /// What was negotiated is known: which key is to sign?
     fn find_key<'f>(&mut self, env: &Env<'_, 'f>) -> Result<(), &'f Error> {
         match self.source {
-            KeySource::Chain { .. } => self.step = Step::GetDigests(GetDigests::new()),
+            KeySource::Chain { .. } => self.step = Step::FetchDigests(FetchDigests::new()),
             KeySource::Provisioned { spki_der } => {
                 let policy = self.plan.policy;
                 self.audience.tell(&Observation::ProvisionedKey { policy });

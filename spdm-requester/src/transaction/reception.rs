@@ -10,8 +10,8 @@ use spdm_untrusted::Untrusted;
 
 use super::chunk_send::Sending;
 use super::{State, ToSend, Transaction, Transfer};
+use crate::accepted::Accepted;
 use crate::answer::Answer;
-use crate::connection::Verdict;
 use crate::core::{Buffers, Settings};
 use crate::env::Env;
 use crate::error::{Bound, Error, Misuse};
@@ -87,7 +87,7 @@ impl Transaction {
         let errors = env.errors;
         self.check_error(errors, ErrorCode(answer.header.param1))
             .inspect_err(|error| env.reject(answer.request, answer.response, error))?;
-        let Verdict::Error(error) = env.accept(&answer, None)? else {
+        let Accepted::Error(error) = env.accept(&answer, None)? else {
             return Err(errors.unexpected(&At("ERROR", "ErrorCode")));
         };
         self.refused(errors, settings, now, &error)?;

@@ -4,7 +4,7 @@ use crate::sim::{Memory, Sim, V1_2, V1_3, V1_4, attest_by, config, requester, wi
 use spdm_codec::{CapabilityFlags, Code, SpdmVersion, SupportedAlgorithms};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{DeviceConfig, Fault};
-use spdm_requester::{AttestationPlan, Bounds, Connection, Error, Exchange, Offer, Sink, Verdict};
+use spdm_requester::{Accepted, AttestationPlan, Bounds, Connection, Error, Exchange, Offer, Sink};
 use spdm_transport::Limits;
 
 const VERSIONS: [SpdmVersion; 3] = [V1_2, V1_3, V1_4];
@@ -190,8 +190,8 @@ struct Transcript {
 }
 
 impl Sink for Transcript {
-    fn accepted(&mut self, exchange: Exchange<'_>, verdict: &Verdict<'_, '_>, _: &Connection) {
-        if !matches!(verdict, Verdict::Error(_)) {
+    fn accepted(&mut self, exchange: Exchange<'_>, verdict: &Accepted<'_, '_>, _: &Connection) {
+        if !matches!(verdict, Accepted::Error(_)) {
             let response = exchange.response.into_inner_less_safe().to_vec();
             self.exchanges.push((exchange.request.to_vec(), response));
         }

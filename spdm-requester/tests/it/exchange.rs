@@ -11,7 +11,7 @@ use spdm_codec::{
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_requester::{
     Buffer, Connection, Error, Exchange, Misuse, Negotiated, Offer, Recovered, Requester, RunError,
-    Sink, Verdict, blocking,
+    Sink, Accepted, blocking,
 };
 use spdm_x509::Identity;
 
@@ -140,7 +140,7 @@ struct Seen {
 }
 
 impl Sink for Seen {
-    fn accepted(&mut self, _: Exchange<'_>, _: &Verdict<'_, '_>, _: &Connection) {
+    fn accepted(&mut self, _: Exchange<'_>, _: &Accepted<'_, '_>, _: &Connection) {
         self.accepted += 1;
     }
 

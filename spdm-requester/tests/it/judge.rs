@@ -5,7 +5,7 @@ use spdm_codec::{BaseAsymAlgo, Code, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, HashAlgorithm};
 use spdm_emulator::DeviceConfig;
-use spdm_requester::{Bench, Connection, Error, Misuse, Negotiated, Stage, Verdict};
+use spdm_requester::{Accepted, Connection, Crypto, Error, Misuse, Negotiated, Stage};
 use spdm_untrusted::Untrusted;
 
 /// An attestation, as pairs of request and response.
@@ -39,9 +39,9 @@ impl Court {
         &mut self,
         request: &[u8],
         response: &'r [u8],
-    ) -> Result<Verdict<'r, 'static>, Error> {
-        let mut bench = Bench { provider: &PROVIDER, hashes: &mut self.hashes };
-        self.connection.accept(&mut bench, request, Untrusted::new(response), None)
+    ) -> Result<Accepted<'r, 'static>, Error> {
+        let mut crypto = Crypto { provider: &PROVIDER, hashes: &mut self.hashes };
+        self.connection.accept(&mut crypto, request, Untrusted::new(response), None)
     }
 
     fn sent_and_accepted(&mut self, (request, response): &(Vec<u8>, Vec<u8>)) {
@@ -85,13 +85,13 @@ fn busy_leaves_the_request_waiting_and_other_errors_end_it() {
     court.connection.sent(request).unwrap();
     for code in [0x03, 0x08] {
         let busy = [0x12, 0x7F, code, 0];
-        assert!(matches!(court.accept(request, &busy), Ok(Verdict::Error(_))));
+        assert!(matches!(court.accept(request, &busy), Ok(Accepted::Error(_))));
     }
     assert!(court.accept(request, response).is_ok());
 
     court.connection.sent(request).unwrap();
     let refused = [0x12, 0x7F, 0x01, 0];
-    assert!(matches!(court.accept(request, &refused), Ok(Verdict::Error(_))));
+    assert!(matches!(court.accept(request, &refused), Ok(Accepted::Error(_))));
     assert_eq!(court.accept(request, response).unwrap_err(), order(Code::GET_DIGESTS));
 }
 

@@ -23,7 +23,7 @@ fn every_public_type_is_send() {
         send_and_sync::<Selected>();
         send_and_sync::<VersionSet>();
         send_and_sync::<Stage>();
-        send_and_sync::<Verdict<'_, '_>>();
+        send_and_sync::<Accepted<'_, '_>>();
         send_and_sync::<MeasurementSignature<'_>>();
         send_and_sync::<Exchange<'_>>();
         send_and_sync::<Offer>();
@@ -54,7 +54,7 @@ fn every_public_type_is_send() {
         send_and_sync::<Measured<'_, '_>>();
         send::<Storage<'_>>();
         send::<DeviceMemory<Bank<Running, 2>>>();
-        send::<Bench<'_>>();
+        send::<Crypto<'_>>();
         send::<KeySource<'_>>();
         send::<Fresh>();
         send::<Requester<'_, Fresh>>();
@@ -62,9 +62,9 @@ fn every_public_type_is_send() {
         send::<Recovered<'_, Negotiated>>();
         send::<Failure<'_, Negotiated, Error>>();
         send::<Negotiate>();
-        send::<GetDigests>();
+        send::<FetchDigests>();
         send::<FetchChain<'_>>();
-        send::<Challenge<'_>>();
+        send::<ProvePossession<'_>>();
         send::<Measure<'_, '_, '_>>();
         send::<Recognize<'_>>();
         send::<SingleExchange<'_, '_, Error, Error>>();

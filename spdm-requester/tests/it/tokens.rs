@@ -11,8 +11,8 @@ use crate::sim::{
 use spdm_codec::{Code, SpdmVersion};
 use spdm_emulator::{Act, DeviceConfig, Fault, ScriptStep, When};
 use spdm_requester::{
-    Attest, AttestationPlan, Bounds, Connection, Error, Exchange, Flow, Misuse, Operation,
-    Recovered, RunError, Selection, Sink, Stage, Step, Verdict, nonblocking,
+    Accepted, Attest, AttestationPlan, Bounds, Connection, Error, Exchange, Flow, Misuse,
+    Operation, Recovered, RunError, Selection, Sink, Stage, Step, nonblocking,
 };
 use spdm_transport::{
     AsyncClock, AsyncTransport, Clock, Instant, Limits, MessageKind, Received, Transport,
@@ -384,9 +384,9 @@ struct Notes {
 }
 
 impl Sink for Notes {
-    fn accepted(&mut self, exchange: Exchange<'_>, verdict: &Verdict<'_, '_>, to: &Connection) {
+    fn accepted(&mut self, exchange: Exchange<'_>, verdict: &Accepted<'_, '_>, to: &Connection) {
         let response = exchange.response.into_inner_less_safe().to_vec();
-        assert_eq!(matches!(verdict, Verdict::Error(_)), response[1] == 0x7F);
+        assert_eq!(matches!(verdict, Accepted::Error(_)), response[1] == 0x7F);
         self.accepted.push((exchange.request.to_vec(), response));
         self.stages.push(to.stage());
     }

@@ -120,7 +120,7 @@ impl Clock for Frozen {
 
 /// Buffers and anchors of a replay: everything that allocates.
 #[derive(Debug)]
-pub struct Bench<'r> {
+pub struct Rehearsal<'r> {
     recording: &'r Recording,
     anchors: Vec<Anchor<'r>>,
     memory: Memory,
@@ -128,7 +128,7 @@ pub struct Bench<'r> {
     record: Vec<u8>,
 }
 
-impl<'r> Bench<'r> {
+impl<'r> Rehearsal<'r> {
     pub fn new(recording: &'r Recording) -> Self {
         Self {
             recording,
@@ -171,7 +171,7 @@ pub enum Changed {
 pub fn changed(recording: &Recording, at: usize, change: impl FnOnce(&mut Vec<u8>)) -> Changed {
     let mut changed = recording.clone();
     change(&mut changed.responses[at]);
-    match Bench::new(&changed).attest() {
+    match Rehearsal::new(&changed).attest() {
         (_, Ok(())) => Changed::Attested,
         (sent, Err(RunError::Requester(error))) => Changed::Failed { sent, error },
         (sent, Err(_)) => Changed::OtherRequest { sent },

@@ -6,20 +6,30 @@ use crate::answer::Answer;
 use crate::env::{Ask, Env};
 use crate::error::Error;
 use crate::error_cell::ErrorCell;
+use crate::flow::Flow;
 use crate::negotiated::Negotiated;
 use crate::operation::{Next, sealed};
+use crate::requester::Requester;
 
 /// The digests of all slots: see [`Requester::get_digests`](crate::Requester::get_digests).
 #[derive(Debug)]
-pub struct GetDigests(());
+pub struct FetchDigests(());
 
-impl GetDigests {
+impl FetchDigests {
     pub(crate) const fn new() -> Self {
         Self(())
     }
 }
 
-impl sealed::Operation for GetDigests {
+impl<'a> Requester<'a, Negotiated> {
+    /// GET_DIGESTS: afterwards [`Connection::provisioned_slots`] knows the slots.
+    #[must_use]
+    pub fn get_digests(self) -> Flow<'a, FetchDigests> {
+        Flow::new(self.core, FetchDigests::new())
+    }
+}
+
+impl sealed::Operation for FetchDigests {
     type Phase = Negotiated;
     type Output = ();
 
