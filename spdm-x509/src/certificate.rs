@@ -1,6 +1,5 @@
 //! One X.509 certificate, borrowed.
 
-use der::Tag;
 use spdm_untrusted::Untrusted;
 
 use crate::defect::Defect;
@@ -15,7 +14,7 @@ use crate::rule::Rule;
 use crate::subject_alt_name::{GeneralName, OtherName, SubjectAltName};
 use crate::text::Text;
 use crate::time::Time;
-use crate::tlv::{Budget, Checked, Element, Elements, explicit, implicit};
+use crate::tlv::{Budget, Checked, Element, Elements, Tag, explicit, implicit};
 
 /// A certificate whose encoding is right: strict DER, version 3, every field well formed (RFC 5280 §4.1).
 ///
@@ -77,11 +76,11 @@ impl<'a> Certificate<'a> {
     /// Reads it at the expense of a budget that several certificates share.
     pub(crate) fn from_der(budget: &mut Budget, der: &'a [u8]) -> Result<Self, Defect> {
         let checked = Checked::within(budget, der)?;
-        let certificate = checked.only(Tag::Sequence, Rule::CertificateSyntax)?;
+        let certificate = checked.only(Tag::SEQUENCE, Rule::CertificateSyntax)?;
         let mut fields = certificate.inside().elements();
-        let tbs = fields.required(Tag::Sequence, Rule::CertificateSyntax)?;
-        let algorithm = fields.required(Tag::Sequence, Rule::CertificateSyntax)?;
-        let signature = fields.required(Tag::BitString, Rule::CertificateSyntax)?;
+        let tbs = fields.required(Tag::SEQUENCE, Rule::CertificateSyntax)?;
+        let algorithm = fields.required(Tag::SEQUENCE, Rule::CertificateSyntax)?;
+        let signature = fields.required(Tag::BIT_STRING, Rule::CertificateSyntax)?;
         fields.finish(Rule::CertificateSyntax)?;
         let signature_algorithm = AlgorithmIdentifier::parse(algorithm)
             .ok_or_else(|| algorithm.defect(Rule::CertificateSyntax))?;
@@ -90,15 +89,15 @@ impl<'a> Certificate<'a> {
 
         let mut fields = tbs.inside().elements();
         check_version(&mut fields)?;
-        let serial = fields.required(Tag::Integer, Rule::CertificateSyntax)?;
-        let inner_algorithm = fields.required(Tag::Sequence, Rule::CertificateSyntax)?;
+        let serial = fields.required(Tag::INTEGER, Rule::CertificateSyntax)?;
+        let inner_algorithm = fields.required(Tag::SEQUENCE, Rule::CertificateSyntax)?;
         if inner_algorithm.encoded() != algorithm.encoded() {
             return Err(inner_algorithm.defect(Rule::SignatureAlgorithmMismatch));
         }
-        let issuer = fields.required(Tag::Sequence, Rule::NameSyntax)?;
-        let validity = fields.required(Tag::Sequence, Rule::Time)?;
-        let subject = fields.required(Tag::Sequence, Rule::NameSyntax)?;
-        let public_key = fields.required(Tag::Sequence, Rule::PublicKeySyntax)?;
+        let issuer = fields.required(Tag::SEQUENCE, Rule::NameSyntax)?;
+        let validity = fields.required(Tag::SEQUENCE, Rule::Time)?;
+        let subject = fields.required(Tag::SEQUENCE, Rule::NameSyntax)?;
+        let public_key = fields.required(Tag::SEQUENCE, Rule::PublicKeySyntax)?;
         // issuerUniqueID and subjectUniqueID: obsolete, without meaning here.
         fields.optional(implicit(1));
         fields.optional(implicit(2));
@@ -310,7 +309,7 @@ fn check_version(fields: &mut Elements<'_>) -> Result<(), Defect> {
     let wrong = fields.defect(Rule::Version);
     let mut version = fields.optional(explicit(0)).ok_or(wrong)?.inside().elements();
     match version.next() {
-        Some(number) if number.tag() == Tag::Integer && number.content() == [2] => {
+        Some(number) if number.tag() == Tag::INTEGER && number.content() == [2] => {
             version.finish(Rule::Version)
         }
         _ => Err(wrong),

@@ -1,6 +1,5 @@
 //! The certificate chain structure ("Certificate chain format" in DSP0274) that GET_CERTIFICATE transports.
 
-use der::Tag;
 use spdm_codec::{CertChain, DecodeErrorKind, SlotId, SpdmVersion};
 use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider};
 use spdm_untrusted::Untrusted;
@@ -9,7 +8,7 @@ use crate::certificate::Certificate;
 use crate::error::{ChainError, Check};
 use crate::field::certificate_error;
 use crate::rule::Rule;
-use crate::tlv::{Budget, RawElement};
+use crate::tlv::{Budget, RawElement, Tag};
 
 /// `CertModel` (DSP0274 1.3): what the chain of a slot certifies.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -300,7 +299,7 @@ fn read_certificates<'c>(
             return last.ok_or_else(|| format_error(Rule::NoCertificate).at(at));
         }
         let (der, behind) = match RawElement::split(rest) {
-            Ok((element, behind)) if element.tag() == Tag::Sequence => (element.encoded(), behind),
+            Ok((element, behind)) if element.tag() == Tag::SEQUENCE => (element.encoded(), behind),
             _ => return Err(format_error(Rule::CertificateBounds).in_certificate(index).at(at)),
         };
         let leaf = Certificate::from_der(&mut budget, der).map_err(|defect| {

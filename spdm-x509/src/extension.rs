@@ -2,14 +2,12 @@
 
 use core::fmt;
 
-use der::Tag;
-
 use crate::defect::Defect;
 use crate::name_constraints::NameConstraints;
 use crate::oid::Oid;
 use crate::rule::Rule;
 use crate::subject_alt_name::SubjectAltName;
-use crate::tlv::{Budget, Checked, Element, Elements};
+use crate::tlv::{Budget, Checked, Element, Elements, Tag};
 
 /// The most extensions that one certificate may have.
 pub(crate) const MAX_EXTENSIONS: usize = 32;
@@ -50,7 +48,7 @@ impl<'a> Extensions<'a> {
 
     /// Reads `extensions [3] EXPLICIT` into what has none yet.
     pub(crate) fn read(&mut self, budget: &mut Budget, tagged: Element<'a>) -> Result<(), Defect> {
-        let list = tagged.inside().only(Tag::Sequence, Rule::ExtensionSyntax)?;
+        let list = tagged.inside().only(Tag::SEQUENCE, Rule::ExtensionSyntax)?;
         if list.inside().is_empty() {
             return Err(list.defect(Rule::ExtensionSyntax));
         }
@@ -132,15 +130,15 @@ enum Kind {
 
 /// Each with the type of its value, and the rule that another one breaks.
 const KINDS: &[(Oid<'static>, (Kind, Tag, Rule))] = &[
-    (Oid::BASIC_CONSTRAINTS, (Kind::BasicConstraints, Tag::Sequence, Rule::BasicConstraintsSyntax)),
-    (Oid::KEY_USAGE, (Kind::KeyUsage, Tag::BitString, Rule::KeyUsageSyntax)),
+    (Oid::BASIC_CONSTRAINTS, (Kind::BasicConstraints, Tag::SEQUENCE, Rule::BasicConstraintsSyntax)),
+    (Oid::KEY_USAGE, (Kind::KeyUsage, Tag::BIT_STRING, Rule::KeyUsageSyntax)),
     (
         Oid::EXTENDED_KEY_USAGE,
-        (Kind::ExtendedKeyUsage, Tag::Sequence, Rule::ExtendedKeyUsageSyntax),
+        (Kind::ExtendedKeyUsage, Tag::SEQUENCE, Rule::ExtendedKeyUsageSyntax),
     ),
-    (Oid::SUBJECT_ALT_NAME, (Kind::SubjectAltName, Tag::Sequence, Rule::SanSyntax)),
-    (Oid::DMTF_SPDM_EXTENSION, (Kind::Spdm, Tag::Sequence, Rule::SpdmExtensionSyntax)),
-    (Oid::NAME_CONSTRAINTS, (Kind::NameConstraints, Tag::Sequence, Rule::NameConstraintsSyntax)),
+    (Oid::SUBJECT_ALT_NAME, (Kind::SubjectAltName, Tag::SEQUENCE, Rule::SanSyntax)),
+    (Oid::DMTF_SPDM_EXTENSION, (Kind::Spdm, Tag::SEQUENCE, Rule::SpdmExtensionSyntax)),
+    (Oid::NAME_CONSTRAINTS, (Kind::NameConstraints, Tag::SEQUENCE, Rule::NameConstraintsSyntax)),
 ];
 
 /// One extension, its value still encoded.
@@ -154,13 +152,13 @@ struct Extension<'a> {
 impl<'a> Extension<'a> {
     fn parse(element: Element<'a>) -> Result<Self, Defect> {
         let malformed = element.defect(Rule::ExtensionSyntax);
-        if element.tag() != Tag::Sequence {
+        if element.tag() != Tag::SEQUENCE {
             return Err(malformed);
         }
         let mut fields = element.inside().elements();
         let oid = fields.next().and_then(Element::oid).ok_or(malformed)?;
         let critical = Flag::take(&mut fields);
-        let octets = fields.required(Tag::OctetString, Rule::ExtensionSyntax)?;
+        let octets = fields.required(Tag::OCTET_STRING, Rule::ExtensionSyntax)?;
         fields.finish(Rule::ExtensionSyntax)?;
         Ok(Self { oid, critical, octets: octets.content() })
     }
@@ -183,7 +181,7 @@ enum Flag {
 
 impl Flag {
     fn take(fields: &mut Elements<'_>) -> Self {
-        match fields.optional(Tag::Boolean) {
+        match fields.optional(Tag::BOOLEAN) {
             Some(element) if element.content() == [0xFF] => Self::True,
             Some(_) => Self::False,
             None => Self::Absent,
@@ -309,8 +307,8 @@ fn check_oids<'a>(
 pub(crate) fn spdm_oid(element: Element<'_>) -> Option<Oid<'_>> {
     let mut fields = element.inside().elements();
     let oid = fields.next()?.oid()?;
-    fields.optional(Tag::OctetString);
-    (element.tag() == Tag::Sequence && fields.is_empty()).then_some(oid)
+    fields.optional(Tag::OCTET_STRING);
+    (element.tag() == Tag::SEQUENCE && fields.is_empty()).then_some(oid)
 }
 
 #[cfg(test)]

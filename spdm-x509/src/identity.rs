@@ -1,6 +1,5 @@
 //! What a peer's signatures are verified with: a chain, or a key that was provisioned out of band.
 
-use der::Tag;
 use spdm_codec::KeySlot;
 use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider};
 use spdm_untrusted::Untrusted;
@@ -9,7 +8,7 @@ use crate::chain::Chain;
 use crate::error::{ChainError, Check};
 use crate::public_key::PublicKey;
 use crate::rule::Rule;
-use crate::tlv::Checked;
+use crate::tlv::{Checked, Tag};
 
 /// A public key that was provisioned out of band, for slot 0xFF (DSP0274, PUB_KEY_ID_CAP).
 #[derive(Clone, Copy, Debug)]
@@ -80,7 +79,7 @@ impl<'k> ProvisionedKey<'k> {
 }
 
 fn read_public_key(der: &[u8]) -> Result<PublicKey<'_>, ChainError> {
-    Checked::one(der, Tag::Sequence, Rule::PublicKeySyntax)
+    Checked::one(der, Tag::SEQUENCE, Rule::PublicKeySyntax)
         .and_then(PublicKey::parse)
         .map_err(|defect| defect.during(Check::Format, 0, der))
 }

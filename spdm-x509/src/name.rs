@@ -2,13 +2,11 @@
 
 use core::fmt;
 
-use der::Tag;
-
 use crate::defect::Defect;
 use crate::oid::Oid;
 use crate::rule::Rule;
 use crate::text::Text;
-use crate::tlv::{Checked, Element};
+use crate::tlv::{Checked, Element, Tag};
 
 /// An issuer or a subject.
 ///
@@ -25,12 +23,12 @@ impl<'a> Name<'a> {
 
     /// `SEQUENCE OF SET OF SEQUENCE { OBJECT IDENTIFIER, value }`.
     pub(crate) fn parse(element: Element<'a>) -> Result<Self, Defect> {
-        if element.tag() != Tag::Sequence {
+        if element.tag() != Tag::SEQUENCE {
             return Err(element.defect(Rule::NameSyntax));
         }
         let rdns = element.inside();
         for rdn in rdns.elements() {
-            if rdn.tag() != Tag::Set || rdn.inside().is_empty() {
+            if rdn.tag() != Tag::SET || rdn.inside().is_empty() {
                 return Err(rdn.defect(Rule::NameSyntax));
             }
             for attribute in rdn.inside().elements() {
@@ -92,7 +90,7 @@ fn may_equal(a: Element<'_>, b: Element<'_>) -> bool {
     }
     let is_ascii = |value: Element<'_>| {
         let is_string =
-            matches!(value.tag(), Tag::Utf8String | Tag::PrintableString | Tag::Ia5String);
+            matches!(value.tag(), Tag::UTF8_STRING | Tag::PRINTABLE_STRING | Tag::IA5_STRING);
         is_string && value.content().iter().all(u8::is_ascii)
     };
     let (a, b) = (a.value, b.value);
@@ -158,7 +156,7 @@ struct Attribute<'a> {
 impl<'a> Attribute<'a> {
     fn parse(element: Element<'a>) -> Result<Self, Defect> {
         let malformed = element.defect(Rule::NameSyntax);
-        if element.tag() != Tag::Sequence {
+        if element.tag() != Tag::SEQUENCE {
             return Err(malformed);
         }
         let mut fields = element.inside().elements();
@@ -175,7 +173,7 @@ impl<'a> Attribute<'a> {
             None => write!(f, "{}=", self.kind)?,
         }
         match self.value.tag() {
-            Tag::Utf8String | Tag::PrintableString | Tag::Ia5String | Tag::TeletexString => {
+            Tag::UTF8_STRING | Tag::PRINTABLE_STRING | Tag::IA5_STRING | Tag::TELETEX_STRING => {
                 Text::new(self.value.content()).write(f, ",+\"\\<>;=#")
             }
             _ => {

@@ -1,13 +1,11 @@
 //! nameConstraints (RFC 5280 §4.2.1.10): enforced for directory names; every other kind of name that is
 //! constrained and occurs is refused, which is the choice that the RFC leaves.
 
-use der::Tag;
-
 use crate::defect::Defect;
 use crate::name::Name;
 use crate::rule::Rule;
 use crate::subject_alt_name::{SubjectAltName, context_number, is_general_name};
-use crate::tlv::{Checked, Element, explicit};
+use crate::tlv::{Checked, Element, Tag, explicit};
 
 /// The tag numbers of permittedSubtrees and excludedSubtrees.
 const PERMITTED: Tag = explicit(0);
@@ -15,8 +13,8 @@ const EXCLUDED: Tag = explicit(1);
 /// The choice directoryName of GeneralName, which is EXPLICIT because Name is a CHOICE.
 const DIRECTORY_NAME: Tag = explicit(DIRECTORY);
 /// The numbers of choices of GeneralName.
-const DIRECTORY: u32 = 4;
-const MAIL: u32 = 1;
+const DIRECTORY: u8 = 4;
+const MAIL: u8 = 1;
 
 /// The extension, well formed.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +80,7 @@ impl<'a> NameConstraints<'a> {
     }
 
     /// Whether there are subtrees of this kind, which cannot be evaluated.
-    fn constrain(&self, kind: u32) -> bool {
+    fn constrain(&self, kind: u8) -> bool {
         self.permitted.contain(kind) || self.excluded.contain(kind)
     }
 }
@@ -123,7 +121,7 @@ impl<'a> Subtrees<'a> {
         self.list.elements().map(|subtree| base(subtree).and_then(Base::parse))
     }
 
-    fn contain(self, kind: u32) -> bool {
+    fn contain(self, kind: u8) -> bool {
         self.bases().any(|base| match base {
             Some(Base::Directory(_)) => kind == DIRECTORY,
             Some(Base::Other(number)) => kind == number,
@@ -136,7 +134,7 @@ impl<'a> Subtrees<'a> {
 enum Base<'a> {
     Directory(Name<'a>),
     /// This choice of GeneralName.
-    Other(u32),
+    Other(u8),
 }
 
 impl<'a> Base<'a> {
@@ -152,7 +150,7 @@ impl<'a> Base<'a> {
 fn base(subtree: Element<'_>) -> Option<Element<'_>> {
     let mut fields = subtree.inside().elements();
     let base = fields.next()?;
-    (subtree.tag() == Tag::Sequence && fields.is_empty()).then_some(base)
+    (subtree.tag() == Tag::SEQUENCE && fields.is_empty()).then_some(base)
 }
 
 fn directory_name(name: Element<'_>) -> Option<Name<'_>> {

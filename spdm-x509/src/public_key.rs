@@ -2,14 +2,12 @@
 
 use core::fmt;
 
-use der::Tag;
-
 use spdm_crypto::{AsymAlgorithm, EcCurve, MlDsaSet};
 
 use crate::defect::Defect;
 use crate::oid::Oid;
 use crate::rule::Rule;
-use crate::tlv::{Checked, Element};
+use crate::tlv::{Checked, Element, Tag};
 
 /// The kind of a public key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -79,12 +77,12 @@ impl<'a> PublicKey<'a> {
 
     pub(crate) fn parse(element: Element<'a>) -> Result<Self, Defect> {
         let malformed = element.defect(Rule::PublicKeySyntax);
-        if element.tag() != Tag::Sequence {
+        if element.tag() != Tag::SEQUENCE {
             return Err(malformed);
         }
         let mut fields = element.inside().elements();
-        let identifier = fields.required(Tag::Sequence, Rule::PublicKeySyntax)?;
-        let bits = fields.required(Tag::BitString, Rule::PublicKeySyntax)?;
+        let identifier = fields.required(Tag::SEQUENCE, Rule::PublicKeySyntax)?;
+        let bits = fields.required(Tag::BIT_STRING, Rule::PublicKeySyntax)?;
         fields.finish(Rule::PublicKeySyntax)?;
 
         let key = bits.whole_bits().ok_or_else(|| bits.defect(Rule::PublicKeySyntax))?;
@@ -134,7 +132,7 @@ const CURVES: &[(Oid<'static>, EcCurve)] =
 
 /// Size of the modulus of a PKCS#1 `RSAPublicKey` whose numbers are positive.
 fn modulus_bits(key: &[u8]) -> Result<usize, Defect> {
-    let sequence = Checked::one(key, Tag::Sequence, Rule::PublicKeySyntax)?;
+    let sequence = Checked::one(key, Tag::SEQUENCE, Rule::PublicKeySyntax)?;
     let malformed = sequence.defect(Rule::PublicKeySyntax);
     let mut fields = sequence.inside().elements();
     let modulus = fields.next().and_then(Element::unsigned).ok_or(malformed)?;
@@ -165,12 +163,12 @@ impl<'a> AlgorithmIdentifier<'a> {
         let mut fields = element.inside().elements();
         let oid = fields.next()?.oid()?;
         let parameters = fields.next();
-        (element.tag() == Tag::Sequence && fields.is_empty()).then_some(Self { oid, parameters })
+        (element.tag() == Tag::SEQUENCE && fields.is_empty()).then_some(Self { oid, parameters })
     }
 
     /// Whether the parameters are NULL.
     pub(crate) fn has_null(&self) -> bool {
-        self.parameters.is_some_and(|parameters| parameters.tag() == Tag::Null)
+        self.parameters.is_some_and(|parameters| parameters.tag() == Tag::NULL)
     }
 }
 

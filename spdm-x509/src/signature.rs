@@ -1,6 +1,5 @@
 //! Signatures on certificates.
 
-use der::Tag;
 use spdm_crypto::{
     AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, Provider, RsaBits, RsaScheme, Signed,
 };
@@ -11,7 +10,7 @@ use crate::link_cache::{LinkCache, LinkId};
 use crate::oid::Oid;
 use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};
 use crate::rule::Rule;
-use crate::tlv::{Checked, Element, explicit};
+use crate::tlv::{Checked, Element, Tag, explicit};
 
 /// How signatures of certificates are checked.
 pub(crate) struct LinkCheck<'p> {
@@ -159,7 +158,7 @@ impl SignatureScheme {
 /// The hash of RSASSA-PSS-params (RFC 4055 §3.1) where MGF1 uses it too and the salt is as long; the
 /// defaults are SHA-1, so hash, mask and salt are all there.
 fn pss_hash(parameters: Element<'_>) -> Option<HashAlgorithm> {
-    if parameters.tag() != Tag::Sequence {
+    if parameters.tag() != Tag::SEQUENCE {
         return None;
     }
     let mut fields = parameters.inside().elements();
@@ -193,7 +192,7 @@ const MAX_FIXED: usize = 2 * EcCurve::P521.coordinate_len();
 
 /// A DER `ECDSA-Sig-Value` as r and s of fixed size, big-endian.
 fn ecdsa_fixed<'f>(der: &[u8], curve: EcCurve, fixed: &'f mut [u8; MAX_FIXED]) -> Option<&'f [u8]> {
-    let sequence = Checked::one(der, Tag::Sequence, Rule::Signature).ok()?;
+    let sequence = Checked::one(der, Tag::SEQUENCE, Rule::Signature).ok()?;
     let mut fields = sequence.inside().elements();
     let len = curve.coordinate_len();
     let fixed = fixed.get_mut(..2 * len)?;

@@ -2,14 +2,12 @@
 
 use core::fmt;
 
-use der::Tag;
-
 use crate::defect::Defect;
 use crate::name::Name;
 use crate::oid::Oid;
 use crate::rule::Rule;
 use crate::text::Text;
-use crate::tlv::{Checked, Element, explicit};
+use crate::tlv::{Checked, Element, Tag, explicit};
 
 /// The extension subjectAltName (RFC 5280 §4.2.1.6): general names only.
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +39,8 @@ impl<'a> SubjectAltName<'a> {
 const OTHER_NAME: Tag = explicit(0);
 
 /// Which choice of GeneralName this is.
-pub(crate) fn context_number(name: Element<'_>) -> Option<u32> {
-    match name.tag() {
-        Tag::ContextSpecific { number, .. } => Some(number.value()),
-        _ => None,
-    }
+pub(crate) fn context_number(name: Element<'_>) -> Option<u8> {
+    name.tag().context_number()
 }
 
 /// Whether this is one of the choices of GeneralName; x400Address, directoryName and ediPartyName are
@@ -138,6 +133,6 @@ impl<'a> OtherName<'a> {
     /// The value where it is a UTF8String (of whatever bytes: see [`Text::as_str`]).
     #[must_use]
     pub fn text(self) -> Option<Text<'a>> {
-        (self.value.tag() == Tag::Utf8String).then_some(Text::new(self.value.content()))
+        (self.value.tag() == Tag::UTF8_STRING).then_some(Text::new(self.value.content()))
     }
 }

@@ -5,17 +5,49 @@
 //! only a missing or superfluous element is an error.
 
 use der::asn1::{AnyRef, BitStringRef, IntRef, Null, UintRef};
-use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
+use der::{Decode, DecodeValue, FixedTag, Header, Reader, SliceReader};
 
 use crate::defect::Defect;
 use crate::oid::Oid;
 use crate::rule::Rule;
 
+/// The identifier octet of a tag that `der` has decoded. `der::Tag` takes eight bytes and two comparisons where this
+/// takes one: 2 KB of flash. Numbers from 31 on, which nothing here has, are all the same.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Tag(u8);
+
+impl Tag {
+    pub(crate) const BOOLEAN: Self = Self(0x01);
+    pub(crate) const INTEGER: Self = Self(0x02);
+    pub(crate) const BIT_STRING: Self = Self(0x03);
+    pub(crate) const OCTET_STRING: Self = Self(0x04);
+    pub(crate) const NULL: Self = Self(0x05);
+    pub(crate) const OBJECT_IDENTIFIER: Self = Self(0x06);
+    pub(crate) const ENUMERATED: Self = Self(0x0A);
+    pub(crate) const UTF8_STRING: Self = Self(0x0C);
+    pub(crate) const PRINTABLE_STRING: Self = Self(0x13);
+    pub(crate) const TELETEX_STRING: Self = Self(0x14);
+    pub(crate) const IA5_STRING: Self = Self(0x16);
+    pub(crate) const UTC_TIME: Self = Self(0x17);
+    pub(crate) const GENERALIZED_TIME: Self = Self(0x18);
+    pub(crate) const SEQUENCE: Self = Self(0x30);
+    pub(crate) const SET: Self = Self(0x31);
+
+    pub(crate) const fn is_constructed(self) -> bool {
+        self.0 & 0x20 != 0
+    }
+
+    /// The number where the class is context-specific.
+    pub(crate) const fn context_number(self) -> Option<u8> {
+        if self.0 & 0xC0 == 0x80 { Some(self.0 & 0x1F) } else { None }
+    }
+}
+
 /// A tag, length and value whose header was read; what is inside was not looked at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawElement<'a> {
-    any: AnyRef<'a>,
     encoded: &'a [u8],
+    content: &'a [u8],
 }
 
 impl<'a> RawElement<'a> {
@@ -26,14 +58,14 @@ impl<'a> RawElement<'a> {
 
     fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let mut reader = SliceReader::new(bytes).ok()?;
-        let any = AnyRef::decode(&mut reader).ok()?;
-        let len = usize::try_from(reader.position()).ok()?;
-        let (encoded, rest) = bytes.split_at_checked(len)?;
-        Some((Self { any, encoded }, rest))
+        let header = Header::decode(&mut reader).ok()?;
+        let content = reader.read_slice(header.length()).ok()?;
+        let (encoded, rest) = bytes.split_at_checked(usize::try_from(reader.position()).ok()?)?;
+        Some((Self { encoded, content }, rest))
     }
 
     pub(crate) fn tag(self) -> Tag {
-        self.any.tag()
+        Tag(self.encoded.first().copied().unwrap_or_default())
     }
 
     /// Tag, length and content.
@@ -42,8 +74,8 @@ impl<'a> RawElement<'a> {
     }
 
     /// What is behind tag and length, as elements.
-    pub(crate) fn inside(self) -> RawElements<'a> {
-        RawElements(self.any.value())
+    pub(crate) const fn inside(self) -> RawElements<'a> {
+        RawElements(self.content)
     }
 
     fn defect(self, rule: Rule) -> Defect {
@@ -52,27 +84,29 @@ impl<'a> RawElement<'a> {
 
     /// Whether a primitive value has the one form that DER gives it.
     fn is_canonical(self) -> bool {
-        let any = self.any;
+        let content = self.content;
         match self.tag() {
-            Tag::Boolean => any.decode_as::<bool>().is_ok(),
-            Tag::Integer => is_canonical_integer(any),
-            // An INTEGER but for its tag.
-            Tag::Enumerated => {
-                AnyRef::new(Tag::Integer, any.value()).is_ok_and(is_canonical_integer)
-            }
-            Tag::BitString => any.decode_as().is_ok_and(is_padded_with_zeros),
-            Tag::Null => any.decode_as::<Null>().is_ok(),
-            Tag::ObjectIdentifier => Oid::from_content(any.value()).is_some(),
+            Tag::BOOLEAN => decode::<bool>(content).is_some(),
+            // An ENUMERATED is an INTEGER but for its tag.
+            Tag::INTEGER | Tag::ENUMERATED => is_canonical_integer(content),
+            Tag::BIT_STRING => decode(content).is_some_and(is_padded_with_zeros),
+            Tag::NULL => decode::<Null>(content).is_some(),
+            Tag::OBJECT_IDENTIFIER => Oid::from_content(content).is_some(),
             _ => true,
         }
     }
 }
 
+/// What `der` makes of the content of a value of this type.
+fn decode<'a, T: FixedTag + DecodeValue<'a> + 'a>(content: &'a [u8]) -> Option<T> {
+    AnyRef::new(T::TAG, content).ok()?.decode_as().ok()
+}
+
 /// `der` has a type for non-negative numbers, and one for negative numbers that takes padded positive ones, too.
-fn is_canonical_integer(integer: AnyRef<'_>) -> bool {
-    match integer.value() {
-        [0x80..=0xFF, ..] => integer.decode_as::<IntRef<'_>>().is_ok(),
-        _ => integer.decode_as::<UintRef<'_>>().is_ok(),
+fn is_canonical_integer(content: &[u8]) -> bool {
+    match content {
+        [0x80..=0xFF, ..] => decode::<IntRef<'_>>(content).is_some(),
+        _ => decode::<UintRef<'_>>(content).is_some(),
     }
 }
 
@@ -235,12 +269,12 @@ impl<'a> Iterator for Elements<'a> {
     type Item = Element<'a>;
 
     /// Every element can be read, for [`Checked::within`] read it. If one could not, all that is left would come out
-    /// as one element of a type that no field has: a loop cannot end before the bytes do.
+    /// as one element without content: a loop cannot end before the bytes do.
     fn next(&mut self) -> Option<Element<'a>> {
         if self.0.is_empty() {
             return None;
         }
-        let unreadable = RawElement { any: AnyRef::NULL, encoded: self.0 };
+        let unreadable = RawElement { encoded: self.0, content: &[] };
         let (element, rest) = RawElement::read(self.0).unwrap_or((unreadable, &[]));
         self.0 = rest;
         Some(Element(element))
@@ -261,8 +295,8 @@ impl<'a> Element<'a> {
         self.0.encoded
     }
 
-    pub(crate) fn content(self) -> &'a [u8] {
-        self.0.any.value()
+    pub(crate) const fn content(self) -> &'a [u8] {
+        self.0.content
     }
 
     /// `rule` is broken here.
@@ -279,46 +313,37 @@ impl<'a> Element<'a> {
 
     /// The object identifier that this is.
     pub(crate) fn oid(self) -> Option<Oid<'a>> {
-        let is_oid = self.tag() == Tag::ObjectIdentifier;
+        let is_oid = self.tag() == Tag::OBJECT_IDENTIFIER;
         is_oid.then(|| Oid::from_checked(self.content()))
     }
 
     /// The bytes of the BIT STRING that this is, where it consists of whole bytes.
     pub(crate) fn whole_bits(self) -> Option<&'a [u8]> {
-        self.0.any.decode_as::<BitStringRef<'a>>().ok()?.as_bytes()
+        let bits = self.tag() == Tag::BIT_STRING;
+        decode::<BitStringRef<'a>>(self.content()).filter(|_| bits)?.as_bytes()
     }
 
     /// The magnitude of the non-negative INTEGER that this is, without leading zeros; that of 0 is one zero.
     pub(crate) fn unsigned(self) -> Option<&'a [u8]> {
-        Some(self.0.any.decode_as::<UintRef<'a>>().ok()?.as_bytes())
-    }
-
-    /// The value as `der` has it.
-    pub(crate) const fn any(self) -> AnyRef<'a> {
-        self.0.any
+        let integer = self.tag() == Tag::INTEGER;
+        decode::<UintRef<'a>>(self.content()).filter(|_| integer).map(|number| number.as_bytes())
     }
 }
 
 /// `[number]`, constructed.
-pub(crate) const fn explicit(number: u32) -> Tag {
-    Tag::ContextSpecific { constructed: true, number: TagNumber(number) }
+pub(crate) const fn explicit(number: u8) -> Tag {
+    Tag(0xA0 | number)
 }
 
 /// `[number]`, primitive.
-pub(crate) const fn implicit(number: u32) -> Tag {
-    Tag::ContextSpecific { constructed: false, number: TagNumber(number) }
+pub(crate) const fn implicit(number: u8) -> Tag {
+    Tag(0x80 | number)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AnyRef, Budget, Checked, RawElement, Rule, Tag};
+    use super::{Budget, Checked, RawElement, Rule, Tag};
     use std::vec::Vec;
-
-    /// The first octet of a tag.
-    fn octet(tag: Tag) -> u8 {
-        let mut out = [0; 8];
-        der::Encode::encode_to_slice(&tag, &mut out).unwrap()[0]
-    }
 
     fn strict(der: &[u8]) -> Result<(), (Rule, usize)> {
         Checked::new(der).map(drop).map_err(|defect| (defect.rule, defect.offset_in(der).unwrap()))
@@ -341,7 +366,7 @@ mod tests {
             let more = [der, &[0x05, 0x00]].concat();
             let (element, rest) = RawElement::split(&more).unwrap();
             assert_eq!((element.encoded(), rest), (der, &[0x05, 0x00][..]));
-            assert_eq!(octet(element.tag()), tag);
+            assert_eq!(element.tag(), Tag(tag));
             assert_eq!(element.inside().remaining(), &der[content_at..], "{der:02x?}");
         }
     }
@@ -359,8 +384,8 @@ mod tests {
             let [first, second] = number.to_be_bytes();
             let longest = [first, second, 0];
             for content in [&longest[..], &longest[..2], &longest[..1], &[]] {
-                let any = AnyRef::new(Tag::Integer, content).unwrap();
-                assert_eq!(super::is_canonical_integer(any), is_minimal(content), "{content:02x?}");
+                let is_canonical = super::is_canonical_integer(content);
+                assert_eq!(is_canonical, is_minimal(content), "{content:02x?}");
             }
         }
     }
