@@ -64,6 +64,20 @@ impl<'a> RawElement<'a> {
         Some((Self { encoded, content }, rest))
     }
 
+    /// The same of bytes that were checked before, where tag and length have one octet each, as nearly all have.
+    /// Nothing is left to find out by `der` then, which takes a hundred instructions more.
+    fn read_short(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        match bytes {
+            [tag, len @ ..=0x7F, behind @ ..] if tag & 0x1F != 0x1F => {
+                let len = usize::from(*len);
+                let content = behind.get(..len)?;
+                let (encoded, rest) = bytes.split_at_checked(2 + len)?;
+                Some((Self { encoded, content }, rest))
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn tag(self) -> Tag {
         Tag(self.encoded.first().copied().unwrap_or_default())
     }
@@ -275,7 +289,8 @@ impl<'a> Iterator for Elements<'a> {
             return None;
         }
         let unreadable = RawElement { encoded: self.0, content: &[] };
-        let (element, rest) = RawElement::read(self.0).unwrap_or((unreadable, &[]));
+        let element = RawElement::read_short(self.0).or_else(|| RawElement::read(self.0));
+        let (element, rest) = element.unwrap_or((unreadable, &[]));
         self.0 = rest;
         Some(Element(element))
     }
@@ -369,6 +384,23 @@ mod tests {
             assert_eq!(element.tag(), Tag(tag));
             assert_eq!(element.inside().remaining(), &der[content_at..], "{der:02x?}");
         }
+    }
+
+    #[test]
+    fn short_elements_are_those_of_der() {
+        for (first, second) in (0..=0xFF).flat_map(|a| (0..=0xFF).map(move |b| (a, b))) {
+            let mut bytes = std::vec![first, second];
+            bytes.resize(0x90, 0x05);
+            let Some((short, rest)) = RawElement::read_short(&bytes) else { continue };
+            // What `der` refuses is not in checked bytes.
+            let Some((element, behind)) = RawElement::read(&bytes) else { continue };
+            assert_eq!(
+                (short.encoded, short.content, rest),
+                (element.encoded, element.content, behind)
+            );
+        }
+        assert!(RawElement::read_short(&[0x04, 0x02, 0x00]).is_none());
+        assert!(RawElement::read_short(&[0x04]).is_none());
     }
 
     #[test]
