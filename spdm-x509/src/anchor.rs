@@ -28,7 +28,8 @@ pub enum Anchor<'a> {
 mod tests {
     use super::{Anchor, HashAlgorithm};
     use crate::appraisal::{Appraisal, Conclusion};
-    use crate::error::{ChainError, Check};
+    use crate::check::Check;
+    use crate::error::ChainError;
     use crate::outcome::CheckOutcome;
     use crate::policy::{Policy, ValidityCheck};
     use crate::rule::Rule;

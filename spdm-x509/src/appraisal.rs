@@ -1,11 +1,12 @@
 //! A policy applied to a chain: one outcome per check, and the conclusion from them.
 
 use crate::chain::{Chain, ParsedChain};
-use crate::error::{ChainError, Check};
-use crate::finding::{Finding, Ledger, Listener};
+use crate::check::Check;
+use crate::error::ChainError;
+use crate::finding::Finding;
 use crate::identity::{Identity, ProvisionedKey};
 use crate::leaf;
-use crate::links::VerifiedLinks;
+use crate::ledger::{Ledger, Listener};
 use crate::origin::Origin;
 use crate::outcome::{CheckOutcome, Ending};
 use crate::path;
@@ -13,6 +14,7 @@ use crate::policy::{Policy, ValidityCheck};
 use crate::rule::Rule;
 use crate::san_policy::{self, SanPolicy};
 use crate::trusted::Trusted;
+use crate::verified_links::VerifiedLinks;
 
 /// The checks of a policy, in their order.
 const CHECKS: [Check; 6] = [
@@ -257,7 +259,8 @@ impl Policy<'_> {
 mod tests {
     use super::{Ending, Policy, SanPolicy, ValidityCheck};
     use crate::anchor::Anchor;
-    use crate::error::{ChainError, Check};
+    use crate::check::Check;
+    use crate::error::ChainError;
     use crate::outcome::CheckOutcome;
     use crate::policy::Limits;
     use crate::rule::Rule;

@@ -2,8 +2,9 @@
 
 use spdm_untrusted::Untrusted;
 
+use crate::check::Check;
 use crate::defect::Defect;
-use crate::error::{ChainError, Check};
+use crate::error::ChainError;
 use crate::extension::{BasicConstraints, Extensions, KeyUsage, spdm_oid};
 use crate::field::certificate_error;
 use crate::name::Name;

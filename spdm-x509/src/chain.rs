@@ -5,7 +5,8 @@ use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider};
 use spdm_untrusted::Untrusted;
 
 use crate::certificate::Certificate;
-use crate::error::{ChainError, Check};
+use crate::check::Check;
+use crate::error::ChainError;
 use crate::field::certificate_error;
 use crate::rule::Rule;
 use crate::tlv::{Budget, RawElement, Tag};

@@ -1,6 +1,7 @@
 //! A broken rule and its place, while it is not yet known which check and which certificate it belongs to.
 
-use crate::error::{ChainError, Check};
+use crate::check::Check;
+use crate::error::ChainError;
 use crate::rule::Rule;
 
 /// A broken rule at a place in the DER at hand. It takes eight bytes on 32-bit targets, so it is cheap to return by

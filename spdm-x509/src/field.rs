@@ -1,7 +1,8 @@
 //! Which field of a certificate a byte belongs to.
 
+use crate::check::Check;
 use crate::defect::Defect;
-use crate::error::{ChainError, Check};
+use crate::error::ChainError;
 use crate::rule::Rule;
 use crate::tlv::{RawElement, explicit, implicit};
 

@@ -5,7 +5,8 @@ use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider};
 use spdm_untrusted::Untrusted;
 
 use crate::chain::Chain;
-use crate::error::{ChainError, Check};
+use crate::check::Check;
+use crate::error::ChainError;
 use crate::public_key::PublicKey;
 use crate::rule::Rule;
 use crate::tlv::{Checked, Tag};

@@ -4,7 +4,7 @@ use spdm_codec::SpdmVersion;
 
 use crate::certificate::Certificate;
 use crate::chain::{CertModel, Chain, ParsedChain};
-use crate::finding::Ledger;
+use crate::ledger::Ledger;
 use crate::oid::Oid;
 use crate::outcome::Ending;
 use crate::profile::Profile;
@@ -100,7 +100,8 @@ mod tests {
     use super::{CertModel, Profile, Rule, SpdmVersion};
     use crate::anchor::Anchor;
     use crate::chain::{Chain, ChainContext};
-    use crate::error::{ChainError, Check};
+    use crate::check::Check;
+    use crate::error::ChainError;
     use crate::outcome::CheckOutcome;
     use crate::policy::{Policy, ValidityCheck};
     use crate::profile::Demand;

@@ -200,7 +200,8 @@ impl<'a> Constraints<'a> {
 mod tests {
     use super::{ATTRIBUTE_LEN, MAX_CONSTRAINED, MAX_LEN, Rule};
     use crate::anchor::Anchor;
-    use crate::error::{ChainError, Check};
+    use crate::check::Check;
+    use crate::error::ChainError;
     use crate::policy::{Policy, ValidityCheck};
     use crate::testing::{
         NAME_CONSTRAINTS, TRUE, Template, certificates, directory_subtrees, dmtf, extension, name,

@@ -5,7 +5,7 @@ use spdm_crypto::{HashAlgorithm, Provider};
 use crate::anchor::Anchor;
 use crate::certificate::Certificate;
 use crate::chain::ParsedChain;
-use crate::finding::Ledger;
+use crate::ledger::Ledger;
 use crate::outcome::Ending;
 use crate::profile::{Demand, Profile};
 use crate::rule::Rule;

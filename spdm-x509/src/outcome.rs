@@ -1,6 +1,7 @@
 //! How a check ended.
 
-use crate::error::{ChainError, Check};
+use crate::check::Check;
+use crate::error::ChainError;
 use crate::rule::Rule;
 
 /// How a check ended.

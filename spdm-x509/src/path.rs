@@ -2,7 +2,7 @@
 
 use crate::certificate::Certificate;
 use crate::chain::{Chain, ParsedChain};
-use crate::finding::Ledger;
+use crate::ledger::Ledger;
 use crate::name_constraints::Constraints;
 use crate::origin::{Origin, Root};
 use crate::outcome::Ending;
@@ -193,7 +193,8 @@ pub(crate) fn check_signatures(
 mod tests {
     use super::{Demand, Profile, Rule, ValidityCheck};
     use crate::anchor::Anchor;
-    use crate::error::{ChainError, Check};
+    use crate::check::Check;
+    use crate::error::ChainError;
     use crate::oid::Oid;
     use crate::policy::Policy;
     use crate::testing::{

@@ -96,7 +96,8 @@ mod tests {
     use super::{Revocation, Revocations};
     use crate::anchor::Anchor;
     use crate::certificate::Certificate;
-    use crate::error::{ChainError, Check};
+    use crate::check::Check;
+    use crate::error::ChainError;
     use crate::identity::ProvisionedKey;
     use crate::policy::{Policy, ValidityCheck};
     use crate::rule::Rule;

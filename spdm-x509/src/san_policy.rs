@@ -6,7 +6,7 @@ use spdm_codec::PciIdentity;
 
 use crate::certificate::Certificate;
 use crate::chain::Chain;
-use crate::finding::Ledger;
+use crate::ledger::Ledger;
 use crate::oid::Oid;
 use crate::outcome::Ending;
 use crate::rule::Rule;
@@ -138,7 +138,8 @@ impl fmt::Write for Remaining<'_> {
 #[cfg(test)]
 mod tests {
     use super::{Ledger, PciIdentity, Rule, SanPolicy, matches, parts};
-    use crate::error::{ChainError, Check};
+    use crate::check::Check;
+    use crate::error::ChainError;
     use crate::outcome::CheckOutcome;
     use crate::testing::{
         PCI_CMA, Template, certificates, dmtf, other_name, parse, structure, subject_alt_name,

@@ -5,7 +5,7 @@ use spdm_crypto::{
 };
 
 use crate::certificate::Certificate;
-use crate::finding::Ledger;
+use crate::ledger::Ledger;
 use crate::link_cache::{LinkCache, LinkId};
 use crate::oid::Oid;
 use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};

@@ -65,7 +65,8 @@ mod tests {
 
     use super::{Chain, ChainContext};
     use crate::anchor::Anchor;
-    use crate::error::{ChainError, Check};
+    use crate::check::Check;
+    use crate::error::ChainError;
     use crate::identity::ProvisionedKey;
     use crate::policy::{Policy, ValidityCheck};
     use crate::profile::Profile;
