@@ -21,7 +21,7 @@ fn main() {
     offer.base_asym = BaseAsymAlgo::ECDSA_P384;
     offer.base_hash = BaseHashAlgo::SHA_384;
     offer.pqc_asym = PqcAsymAlgo::empty();
-    let [_, p384, _] = SUITES;
+    let [_, p384, ..] = SUITES;
     let limits = Limits::new(0x1000, 0x1000).with_padding(3);
     let recording = Recording::by(p384, offer, limits, &mut [0; 0x800]);
     let root = PROVIDER.hash.digest(HashAlgorithm::Sha384, &[&recording.root]);

@@ -17,8 +17,15 @@ struct Signature {
     asym: AsymAlgorithm,
     hash: HashAlgorithm,
     key: Vec<u8>,
-    digest: Digest,
+    signed: OwnedSigned,
     signature: Vec<u8>,
+}
+
+/// What it is over: ready digests where the algorithm takes them, so that hashing is counted on its own.
+#[derive(Clone, Debug)]
+enum OwnedSigned {
+    Prehash(Digest),
+    Message { bytes: Vec<u8>, context: Vec<u8> },
 }
 
 /// What an attestation hashes and verifies.
@@ -73,12 +80,17 @@ impl Verify for Spy {
         signed: Signed<'_>,
         signature: &[u8],
     ) -> Result<(), Invalid> {
-        let digest = match signed {
-            Signed::Prehash(digest) => *digest,
-            Signed::Message { bytes, .. } => see_hashed(hash, bytes.to_vec()),
+        let signed = match signed {
+            Signed::Prehash(digest) => OwnedSigned::Prehash(*digest),
+            Signed::Message { bytes, .. } if asym.takes_prehash() => {
+                OwnedSigned::Prehash(see_hashed(hash, bytes.to_vec()))
+            }
+            Signed::Message { bytes, context } => {
+                OwnedSigned::Message { bytes: bytes.to_vec(), context: context.to_vec() }
+            }
         };
         let (key, signature) = (key.to_vec(), signature.to_vec());
-        let seen = Signature { asym, hash, key, digest, signature };
+        let seen = Signature { asym, hash, key, signed, signature };
         SEEN.with_borrow_mut(|floor| floor.signatures.push(seen));
         Ok(())
     }
@@ -138,8 +150,11 @@ impl Floor {
         for (hash, bytes) in &self.hashed {
             core::hint::black_box(provider.hash.digest(*hash, &[bytes])).expect("a known hash");
         }
-        for Signature { asym, hash, key, digest, signature } in &self.signatures {
-            let signed = Signed::Prehash(digest);
+        for Signature { asym, hash, key, signed, signature } in &self.signatures {
+            let signed = match signed {
+                OwnedSigned::Prehash(digest) => Signed::Prehash(digest),
+                OwnedSigned::Message { bytes, context } => Signed::Message { bytes, context },
+            };
             let verified = provider.verify(*asym, *hash, key, signed, signature);
             verified.expect("it is a signature");
         }

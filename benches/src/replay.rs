@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use spdm_codec::{BaseAsymAlgo, SpdmVersion};
+use spdm_codec::{BaseAsymAlgo, PqcAsymAlgo, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm, Provider, RandomUnavailable, SecureRandom};
 use spdm_emulator::{Device, DeviceConfig};
@@ -17,31 +17,45 @@ use spdm_x509::{Anchor, Policy, ValidityCheck};
 pub const NOW: u64 = 1_790_000_000;
 /// What the transport takes and brings, in bytes: a chain of three certificates fits one message.
 const MESSAGE: usize = 0x1200;
+/// The same for certificates with ML-DSA-87, of which each takes more than 7 KiB.
+const LARGE_MESSAGE: usize = 0x8000;
 
 /// What a device is attested with.
 #[derive(Clone, Copy, Debug)]
 pub struct Suite {
     pub name: &'static str,
+    pub version: SpdmVersion,
     pub base_asym: BaseAsymAlgo,
+    pub pqc_asym: PqcAsymAlgo,
     pub hash: HashAlgorithm,
+    /// The largest message, in bytes.
+    pub message: usize,
+}
+
+/// A suite of SPDM 1.2.
+const fn classic(name: &'static str, base_asym: BaseAsymAlgo, hash: HashAlgorithm) -> Suite {
+    Suite {
+        name,
+        version: SpdmVersion::V1_2,
+        base_asym,
+        pqc_asym: PqcAsymAlgo::empty(),
+        hash,
+        message: MESSAGE,
+    }
 }
 
 /// The usual ones.
-pub const SUITES: [Suite; 3] = [
+pub const SUITES: [Suite; 4] = [
+    classic("ECDSA_P256/SHA_256", BaseAsymAlgo::ECDSA_P256, HashAlgorithm::Sha256),
+    classic("ECDSA_P384/SHA_384", BaseAsymAlgo::ECDSA_P384, HashAlgorithm::Sha384),
+    classic("RSASSA_3072/SHA_384", BaseAsymAlgo::RSASSA_3072, HashAlgorithm::Sha384),
     Suite {
-        name: "ECDSA_P256/SHA_256",
-        base_asym: BaseAsymAlgo::ECDSA_P256,
-        hash: HashAlgorithm::Sha256,
-    },
-    Suite {
-        name: "ECDSA_P384/SHA_384",
-        base_asym: BaseAsymAlgo::ECDSA_P384,
+        name: "ML_DSA_87/SHA_384",
+        version: SpdmVersion::V1_4,
+        base_asym: BaseAsymAlgo::empty(),
+        pqc_asym: PqcAsymAlgo::ML_DSA_87,
         hash: HashAlgorithm::Sha384,
-    },
-    Suite {
-        name: "RSASSA_3072/SHA_384",
-        base_asym: BaseAsymAlgo::RSASSA_3072,
-        hash: HashAlgorithm::Sha384,
+        message: LARGE_MESSAGE,
     },
 ];
 
@@ -59,6 +73,8 @@ impl SecureRandom for Fixed {
 /// One attestation as it was sent and received.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
+    /// The largest message, in bytes.
+    pub message: usize,
     pub requests: Vec<Vec<u8>>,
     pub responses: Vec<Vec<u8>>,
     pub root: Vec<u8>,
@@ -110,7 +126,8 @@ impl Recording {
     #[must_use]
     pub fn of(suite: Suite) -> Self {
         let offer = Offer::everything(&PROVIDER);
-        Self::by(suite, offer, Limits::new(MESSAGE, MESSAGE), &mut Buffers::default().message)
+        let limits = Limits::new(suite.message, suite.message);
+        Self::by(suite, offer, limits, &mut Buffers::of(suite.message).message)
     }
 
     /// [`Self::of`] a requester that offers this, over a transport with these limits, with this buffer for
@@ -118,9 +135,12 @@ impl Recording {
     #[must_use]
     pub fn by(suite: Suite, offer: Offer, limits: Limits, message: &mut [u8]) -> Self {
         let mut device = Device::new(DeviceConfig {
-            versions: vec![SpdmVersion::V1_2],
+            versions: vec![suite.version],
             base_asym: suite.base_asym,
+            pqc_asym: suite.pqc_asym,
             base_hash: suite.hash.base_hash(),
+            data_transfer_size: u32::try_from(suite.message).expect("a size"),
+            max_spdm_msg_size: u32::try_from(suite.message).expect("a size"),
             seed: Some(1),
             ..DeviceConfig::default()
         })
@@ -130,7 +150,7 @@ impl Recording {
         let provider = Provider { random: &Fixed, ..PROVIDER };
         let policy = Policy::new(&provider, &anchors, ValidityCheck::At(NOW));
         let mut recorder = Recorder { device: &mut device, limits, recording: Self::default() };
-        let mut buffers = Buffers::default();
+        let mut buffers = Buffers::of(suite.message);
         let mut hashes = Bank::<Running, 2>::new();
         let storage = Storage::new(message, &mut hashes, &mut buffers.connection);
         let requester = Requester::new(provider, storage, recorder.limits()).with_offer(offer);
@@ -138,7 +158,7 @@ impl Recording {
         let flow = requester.attest(plan, &mut buffers.chain, &mut buffers.record);
         let result = blocking::run(flow, &mut recorder, &Frozen);
         result.map_err(|failure| failure.error).expect("the device is attested");
-        Self { root: root.clone(), ..recorder.recording }
+        Self { message: suite.message, root: root.clone(), ..recorder.recording }
     }
 
     /// Writes the recording to a file.
@@ -146,8 +166,10 @@ impl Recording {
     /// # Errors
     /// Of the file system.
     pub fn write(&self, path: &Path) -> io::Result<()> {
+        let size = u32::try_from(self.message).expect("a size").to_be_bytes().to_vec();
         let messages = self.requests.iter().zip(&self.responses).flat_map(|(q, r)| [q, r]);
-        let lines: Vec<String> = core::iter::once(&self.root)
+        let lines: Vec<String> = [&size, &self.root]
+            .into_iter()
             .chain(messages)
             .map(|bytes| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
             .collect();
@@ -165,7 +187,10 @@ impl Recording {
             let byte = |pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
             digits.map(|pair| byte(pair).expect("hexadecimal")).collect::<Vec<u8>>()
         });
-        let mut recording = Self { root: lines.next().unwrap_or_default(), ..Self::default() };
+        let size = lines.next().unwrap_or_default();
+        let message = size.iter().fold(0, |size, byte| size << 8 | usize::from(*byte));
+        let root = lines.next().unwrap_or_default();
+        let mut recording = Self { message, root, ..Self::default() };
         while let (Some(request), Some(response)) = (lines.next(), lines.next()) {
             recording.requests.push(request);
             recording.responses.push(response);
@@ -193,7 +218,7 @@ impl Transport for Replay<'_> {
     type Error = Infallible;
 
     fn limits(&self) -> Limits {
-        Limits::new(MESSAGE, MESSAGE)
+        Limits::new(self.recording.message, self.recording.message)
     }
 
     fn send(&mut self, _: MessageKind, message: &[u8], _: Duration) -> Result<(), Infallible> {
@@ -214,17 +239,19 @@ impl Transport for Replay<'_> {
 /// What a caller lends.
 #[derive(Debug)]
 pub struct Buffers {
-    pub message: [u8; MESSAGE + 64],
-    pub chain: [u8; 0x1000],
+    pub message: Vec<u8>,
+    pub chain: Vec<u8>,
     pub record: [u8; 0x1000],
     pub connection: Connection,
 }
 
-impl Default for Buffers {
-    fn default() -> Self {
+impl Buffers {
+    /// For messages of so many bytes.
+    #[must_use]
+    pub fn of(message: usize) -> Self {
         Self {
-            message: [0; MESSAGE + 64],
-            chain: [0; 0x1000],
+            message: vec![0; message + 64],
+            chain: vec![0; message - 0x200],
             record: [0; 0x1000],
             connection: Connection::default(),
         }

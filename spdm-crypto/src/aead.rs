@@ -4,8 +4,8 @@ use core::fmt;
 
 use spdm_codec::AeadCipherSuite;
 
-use crate::provider::Invalid;
 use crate::secret::Secret;
+use crate::verify::Invalid;
 
 /// Length of a nonce in bytes, the same with every algorithm.
 pub const NONCE_LEN: usize = 12;

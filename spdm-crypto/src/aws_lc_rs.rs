@@ -15,7 +15,7 @@ mod hash;
 mod hkdf;
 mod ml_dsa;
 mod rsa;
-mod signing;
+mod signing_key;
 
 pub use aead::Aeads;
 pub use ecdh::Ecdh;
@@ -25,7 +25,7 @@ pub use hash::{OneShot, Running};
 pub use hkdf::Hkdf;
 pub use ml_dsa::MlDsa;
 pub use rsa::Rsa;
-pub use signing::{KeyRejected, SigningKey};
+pub use signing_key::{KeyRejected, SigningKey};
 
 use crate::provider::Provider;
 use crate::rustcrypto;

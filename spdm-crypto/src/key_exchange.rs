@@ -5,7 +5,7 @@ use core::fmt;
 use spdm_codec::{DheNamedGroup, KemAlgo};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::algorithm::EcCurve;
+use crate::asym_algorithm::EcCurve;
 use crate::random::{RandomUnavailable, SecureRandom};
 use crate::secret::Secret;
 
@@ -324,6 +324,32 @@ pub trait KeyExchange: fmt::Debug + Send + Sync {
     fn forget(&self, private: &Secret) {
         let _ = private;
     }
+}
+
+/// A private scalar of a curve for the backends: in 1..n-1, all equally likely. Bytes that `is_scalar` refuses
+/// are drawn again.
+#[cfg(all(feature = "ecdh", any(feature = "p256", feature = "p384", feature = "p521")))]
+pub(crate) fn draw_scalar(
+    curve: EcCurve,
+    random: &dyn SecureRandom,
+    is_scalar: impl Fn(&[u8]) -> bool,
+) -> Result<Secret, KeyExchangeError> {
+    /// Each try succeeds with more than one half.
+    const TRIES: usize = 128;
+
+    let mut secret =
+        Secret::zeroed(curve.coordinate_len()).ok_or(KeyExchangeError::InvalidPrivate)?;
+    for _ in 0..TRIES {
+        random.fill(secret.place())?;
+        if let (EcCurve::P521, Some(top)) = (curve, secret.place().first_mut()) {
+            *top &= 1; // the order has 521 bits
+        }
+        if is_scalar(secret.place()) {
+            return Ok(secret);
+        }
+    }
+    // A source that gives the same bytes again and again is none.
+    Err(KeyExchangeError::RandomUnavailable)
 }
 
 /// Our side of a key exchange that waits for the Responder's answer.

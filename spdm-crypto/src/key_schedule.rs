@@ -31,13 +31,16 @@ use spdm_codec::SpdmVersion;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::aead::{Aead, AeadAlgorithm, AeadError, NONCE_LEN, TAG_LEN};
-use crate::algorithm::HashAlgorithm;
-use crate::hash::{Digest, Unsupported};
+use crate::aead::{Aead, AeadAlgorithm, AeadError, NONCE_LEN};
+use crate::digest::Digest;
+use crate::hash::Unsupported;
+use crate::hash_algorithm::HashAlgorithm;
 use crate::kdf::{Kdf, KdfError, PreSharedKey};
 use crate::key_exchange::SharedSecret;
-use crate::provider::{Invalid, Provider};
+use crate::provider::Provider;
+use crate::record_key::RecordKey;
 use crate::secret::Secret;
+use crate::verify::Invalid;
 
 /// Who sends.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -143,7 +146,7 @@ impl KeySchedule {
     }
 
     fn handshake(&self, root: Secret, th1: &Digest) -> Result<HandshakeSecrets, KeyScheduleError> {
-        let root = Held { kdf: self.kdf, secret: root };
+        let root = OwnedSecret { kdf: self.kdf, secret: root };
         let direction = |label| {
             let secret = self.derive(&root, label, Some(th1))?;
             let finished = self.derive(&secret, b"finished", None)?;
@@ -162,10 +165,10 @@ impl KeySchedule {
     /// A secret as long as a digest.
     fn derive(
         &self,
-        from: &Held,
+        from: &OwnedSecret,
         label: &[u8],
         transcript: Option<&Digest>,
-    ) -> Result<Held, KeyScheduleError> {
+    ) -> Result<OwnedSecret, KeyScheduleError> {
         let context = transcript.map(Digest::as_bytes).unwrap_or_default();
         if transcript.is_some() && context.len() != self.hash.digest_len() {
             return Err(KeyScheduleError::TranscriptLength);
@@ -173,17 +176,17 @@ impl KeySchedule {
         let len = self.hash.digest_len();
         let info = BinConcat::new(self.version, len, label, context)?;
         let secret = self.kdf.expand(self.hash, &from.secret, &info.parts(), len)?;
-        Ok(Held { kdf: self.kdf, secret })
+        Ok(OwnedSecret { kdf: self.kdf, secret })
     }
 
-    fn record_key(&self, from: &Held) -> Result<RecordKey, KeyScheduleError> {
+    fn record_key(&self, from: &OwnedSecret) -> Result<RecordKey, KeyScheduleError> {
         let len = self.algorithm.key_len();
         let info = BinConcat::new(self.version, NONCE_LEN, b"iv", &[])?;
         let mut iv = Zeroizing::new([0; NONCE_LEN]);
         self.kdf.expand_into(self.hash, &from.secret, &info.parts(), iv.as_mut())?;
         let info = BinConcat::new(self.version, len, b"key", &[])?;
         let key = self.kdf.expand(self.hash, &from.secret, &info.parts(), len)?;
-        Ok(RecordKey { aead: self.aead, algorithm: self.algorithm, key, iv })
+        Ok(RecordKey::new(self.aead, self.algorithm, key, iv))
     }
 }
 
@@ -218,13 +221,13 @@ impl<'a> BinConcat<'a> {
     }
 }
 
-/// A secret together with the backend that it belongs to, which is told when it goes.
-struct Held {
+/// A secret with the backend that it belongs to, so that the backend can free a handle on drop.
+struct OwnedSecret {
     kdf: &'static dyn Kdf,
     secret: Secret,
 }
 
-impl Drop for Held {
+impl Drop for OwnedSecret {
     fn drop(&mut self) {
         self.kdf.forget(&self.secret);
     }
@@ -232,14 +235,14 @@ impl Drop for Held {
 
 /// One direction of a handshake.
 struct HandshakeSecret {
-    secret: Held,
-    finished: Held,
+    secret: OwnedSecret,
+    finished: OwnedSecret,
 }
 
 /// The secrets of a session between KEY_EXCHANGE_RSP and FINISH_RSP, or of PSK_EXCHANGE alike.
 pub struct HandshakeSecrets {
     schedule: KeySchedule,
-    root: Held,
+    root: OwnedSecret,
     request: HandshakeSecret,
     response: HandshakeSecret,
 }
@@ -292,7 +295,7 @@ impl HandshakeSecrets {
         let zeros = [0; Digest::MAX];
         let zeros = zeros.get(..schedule.hash.digest_len()).unwrap_or_default();
         let master = schedule.kdf.extract(schedule.hash, &salt.secret, zeros)?;
-        let master = Held { kdf: schedule.kdf, secret: master };
+        let master = OwnedSecret { kdf: schedule.kdf, secret: master };
         let data = |label| {
             let secret = schedule.derive(&master, label, Some(th2))?;
             Ok::<_, KeyScheduleError>(DataSecret { schedule, secret })
@@ -333,7 +336,7 @@ pub struct DataSecrets {
 /// One direction of an established session.
 pub struct DataSecret {
     schedule: KeySchedule,
-    secret: Held,
+    secret: OwnedSecret,
 }
 
 impl DataSecret {
@@ -362,7 +365,7 @@ impl fmt::Debug for DataSecret {
 }
 
 /// The export master secret, from which other protocols derive keys of their own.
-pub struct ExportSecret(Held);
+pub struct ExportSecret(OwnedSecret);
 
 impl ExportSecret {
     /// The secret, for the protocol that it is exported to.
@@ -375,109 +378,5 @@ impl ExportSecret {
 impl fmt::Debug for ExportSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExportSecret").finish_non_exhaustive()
-    }
-}
-
-/// How a sequence number enters the nonce of a record.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "a number has two ends")]
-pub enum SequenceOrder {
-    /// Little-endian into the first eight bytes of the IV: DSP0277 1.2, and the reading of 1.0 and 1.1 that
-    /// implementations agree on.
-    #[default]
-    LittleEndian,
-    /// Big-endian into the last eight bytes, as the texts of DSP0277 1.0 and 1.1 can be read too.
-    BigEndian,
-}
-
-/// The AEAD key and IV of one direction.
-pub struct RecordKey {
-    aead: &'static dyn Aead,
-    algorithm: AeadAlgorithm,
-    key: Secret,
-    iv: Zeroizing<[u8; NONCE_LEN]>,
-}
-
-impl RecordKey {
-    /// A key and IV from elsewhere: from a log of secrets, for instance.
-    ///
-    /// # Errors
-    /// [`AeadError`] where the backend does not have the AEAD, or the key has another length.
-    pub fn import(
-        provider: &Provider,
-        algorithm: AeadAlgorithm,
-        key: &[u8],
-        iv: &[u8; NONCE_LEN],
-    ) -> Result<Self, AeadError> {
-        let aead = provider.aead(algorithm).ok_or(AeadError::Unsupported(algorithm))?;
-        if key.len() != algorithm.key_len() {
-            return Err(AeadError::InvalidKey);
-        }
-        let key = Secret::new(key).ok_or(AeadError::InvalidKey)?;
-        Ok(Self { aead, algorithm, key, iv: Zeroizing::new(*iv) })
-    }
-
-    /// The AEAD.
-    #[must_use]
-    pub const fn algorithm(&self) -> AeadAlgorithm {
-        self.algorithm
-    }
-
-    /// Encrypts `in_out` and returns the tag. **A sequence number is used once**: two records with the same
-    /// one betray their difference, and with AES-GCM the authentication key.
-    ///
-    /// # Errors
-    /// [`AeadError`]; then `in_out` must not be sent.
-    pub fn seal(
-        &self,
-        sequence: u64,
-        order: SequenceOrder,
-        associated: &[u8],
-        in_out: &mut [u8],
-    ) -> Result<[u8; TAG_LEN], AeadError> {
-        let nonce = self.nonce(sequence, order);
-        self.aead.seal(self.algorithm, &self.key, &nonce, associated, in_out)
-    }
-
-    /// Decrypts `in_out`.
-    ///
-    /// # Errors
-    /// [`Invalid`] where the tag is wrong; then `in_out` is as before, and another key may be tried.
-    pub fn open(
-        &self,
-        sequence: u64,
-        order: SequenceOrder,
-        associated: &[u8],
-        in_out: &mut [u8],
-        tag: &[u8; TAG_LEN],
-    ) -> Result<(), Invalid> {
-        let nonce = self.nonce(sequence, order);
-        self.aead.open(self.algorithm, &self.key, &nonce, associated, in_out, tag)
-    }
-
-    fn nonce(&self, sequence: u64, order: SequenceOrder) -> [u8; NONCE_LEN] {
-        let mut nonce = *self.iv;
-        let bytes = sequence.to_le_bytes();
-        match order {
-            SequenceOrder::LittleEndian => {
-                nonce.iter_mut().zip(bytes).for_each(|(place, byte)| *place ^= byte);
-            }
-            SequenceOrder::BigEndian => {
-                nonce.iter_mut().rev().zip(bytes).for_each(|(place, byte)| *place ^= byte);
-            }
-        }
-        nonce
-    }
-}
-
-impl Drop for RecordKey {
-    fn drop(&mut self) {
-        self.aead.forget(&self.key);
-    }
-}
-
-impl fmt::Debug for RecordKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecordKey").field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }

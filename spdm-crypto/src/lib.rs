@@ -28,17 +28,21 @@ extern crate alloc;
 extern crate std;
 
 mod aead;
-mod algorithm;
+mod asym_algorithm;
 #[cfg(feature = "aws-lc-rs")]
 pub mod aws_lc_rs;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod digest;
 mod hash;
+mod hash_algorithm;
+mod hash_bank;
 mod kdf;
 mod key_exchange;
 mod key_schedule;
 mod provider;
 mod random;
+mod record_key;
 #[cfg(any(
     feature = "sha256",
     feature = "sha384",
@@ -59,11 +63,15 @@ mod random;
 pub mod rustcrypto;
 mod secret;
 mod sign;
-mod transcript;
+mod signed_message;
+mod verify;
 
 pub use aead::{Aead, AeadAlgorithm, AeadError, NONCE_LEN, TAG_LEN};
-pub use algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, RsaBits, RsaScheme};
-pub use hash::{Bank, Digest, Hash, HashBank, HashError, RunningHash, Unsupported, fit_prehash};
+pub use asym_algorithm::{AsymAlgorithm, EcCurve, MlDsaSet, RsaBits, RsaScheme};
+pub use digest::{Digest, fit_prehash};
+pub use hash::{Hash, RunningHash, Unsupported};
+pub use hash_algorithm::HashAlgorithm;
+pub use hash_bank::{Bank, HashBank, HashError};
 pub use kdf::{Kdf, KdfError, PreSharedKey, PskBytes};
 pub use key_exchange::{
     EphemeralKey, FfdheGroup, KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, MlKemSet,
@@ -71,15 +79,17 @@ pub use key_exchange::{
 };
 pub use key_schedule::{
     DataSecret, DataSecrets, Direction, ExportSecret, HandshakeSecrets, KeySchedule,
-    KeyScheduleError, RecordKey, SequenceOrder,
+    KeyScheduleError,
 };
-pub use provider::{Invalid, Provider, Signed, Verify};
+pub use provider::Provider;
 #[cfg(all(feature = "dangerous-test-random", debug_assertions))]
 pub use random::DangerousTestRandom;
 pub use random::{NoRandom, RandomUnavailable, SecureRandom};
+pub use record_key::{RecordKey, SequenceOrder};
 pub use secret::Secret;
 pub use sign::{Sign, SignError};
-pub use transcript::{SignedMessage, SigningContext};
+pub use signed_message::{SignedMessage, SigningContext};
+pub use verify::{Invalid, Signed, Verify};
 
 /// The examples of the README compile.
 #[cfg(all(doctest, feature = "conformance"))]

@@ -1,75 +1,19 @@
 //! What a backend offers: one `Copy` value of `&'static dyn` traits.
 
-use core::fmt;
-
 use spdm_codec::{
     AeadCipherSuite, BaseAsymAlgo, BaseHashAlgo, DheNamedGroup, KemAlgo, PqcAsymAlgo,
 };
 
 use crate::aead::{Aead, AeadAlgorithm};
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm};
-use crate::hash::{Digest, Hash};
+use crate::asym_algorithm::AsymAlgorithm;
+use crate::hash::Hash;
+use crate::hash_algorithm::HashAlgorithm;
 use crate::kdf::Kdf;
 use crate::key_exchange::{
     EphemeralKey, KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, SharedSecret,
 };
 use crate::random::SecureRandom;
-
-/// What a signature is over.
-#[derive(Clone, Copy, Debug)]
-#[expect(clippy::exhaustive_enums, reason = "a backend must handle both")]
-pub enum Signed<'a> {
-    /// A ready digest of the algorithm's hash; see [`AsymAlgorithm::takes_prehash`].
-    Prehash(&'a Digest),
-    /// The message itself, which the backend hashes where the algorithm does. `context` is the FIPS 204
-    /// context string or empty; algorithms without one ignore it.
-    Message {
-        /// The message.
-        bytes: &'a [u8],
-        /// The context string.
-        context: &'a [u8],
-    },
-}
-
-/// The signature (or the key) is not valid. There is nothing more to say about it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "backends construct it")]
-pub struct Invalid;
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the signature or the key is not valid")
-    }
-}
-
-impl core::error::Error for Invalid {}
-
-/// Verification of one family of algorithms.
-pub trait Verify: fmt::Debug + Send + Sync {
-    /// Whether [`Self::verify`] implements this pair. Ed25519 and ML-DSA ignore the hash.
-    fn supports(&self, asym: AsymAlgorithm, hash: HashAlgorithm) -> bool;
-
-    /// Verifies a signature. Key and signature encodings: see [`AsymAlgorithm`]; the key must have exactly
-    /// the size that `asym` names.
-    ///
-    /// # Errors
-    /// [`Invalid`] for anything but a valid signature by a valid key: also a malformed key, a key of
-    /// another size, a signature of another length, or a pair that is not supported.
-    fn verify(
-        &self,
-        asym: AsymAlgorithm,
-        hash: HashAlgorithm,
-        key: &[u8],
-        signed: Signed<'_>,
-        signature: &[u8],
-    ) -> Result<(), Invalid>;
-
-    /// Checks a public key without a signature: encoding, size, point on the curve, exponent.
-    ///
-    /// # Errors
-    /// [`Invalid`] for a key that [`Self::verify`] would never accept a signature from.
-    fn check_key(&self, asym: AsymAlgorithm, key: &[u8]) -> Result<(), Invalid>;
-}
+use crate::verify::{Invalid, Signed, Verify};
 
 /// A crypto backend. Exhaustive on purpose, so that callers can replace single fields.
 #[derive(Clone, Copy, Debug)]
@@ -241,11 +185,14 @@ mod tests {
         AeadCipherSuite, BaseAsymAlgo, BaseHashAlgo, DheNamedGroup, KemAlgo, PqcAsymAlgo,
     };
 
-    use super::{Invalid, Provider, Signed, Verify};
-    use crate::algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm};
-    use crate::hash::{Digest, Hash, Unsupported};
+    use super::Provider;
+    use crate::asym_algorithm::{AsymAlgorithm, EcCurve};
+    use crate::digest::Digest;
+    use crate::hash::{Hash, Unsupported};
+    use crate::hash_algorithm::HashAlgorithm;
     use crate::key_exchange::{KeyExchangeAlgorithm, KeyExchangeError, SharedSecret};
     use crate::random::{NoRandom, RandomUnavailable};
+    use crate::verify::{Invalid, Signed, Verify};
 
     /// Knows these hashes.
     #[derive(Debug)]

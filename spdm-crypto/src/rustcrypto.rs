@@ -29,7 +29,7 @@ mod random;
 #[cfg(feature = "rsa")]
 mod rsa;
 #[cfg(feature = "signing")]
-mod signing;
+mod software_key;
 
 #[cfg(feature = "aes-gcm")]
 pub use aead::AesGcm;
@@ -62,13 +62,14 @@ pub use rsa::Rsa;
 #[cfg(feature = "aws-lc-rs")]
 pub(crate) use rsa::strict_rsa_key;
 #[cfg(feature = "signing")]
-pub use signing::{KeyError, SoftwareKey};
+pub use software_key::{KeyError, SoftwareKey};
 
 use crate::aead::Aead;
 use crate::kdf::Kdf;
 use crate::key_exchange::KeyExchange;
-use crate::provider::{Provider, Verify};
+use crate::provider::Provider;
 use crate::random::SecureRandom;
+use crate::verify::Verify;
 
 /// Everything this backend was built with.
 ///

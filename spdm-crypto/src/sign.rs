@@ -2,8 +2,9 @@
 
 use core::fmt;
 
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm};
-use crate::provider::Signed;
+use crate::asym_algorithm::AsymAlgorithm;
+use crate::hash_algorithm::HashAlgorithm;
+use crate::verify::Signed;
 
 /// Why a key could not sign.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -5,8 +5,8 @@ use ::aws_lc_rs::aead::{
 };
 
 use crate::aead::{Aead, AeadAlgorithm, AeadError, NONCE_LEN, TAG_LEN};
-use crate::provider::Invalid;
 use crate::secret::Secret;
+use crate::verify::Invalid;
 
 /// Every AEAD of this crate. Keys are bytes.
 #[derive(Clone, Copy, Debug)]

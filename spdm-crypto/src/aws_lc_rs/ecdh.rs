@@ -4,8 +4,10 @@ use ::aws_lc_rs::agreement::{
     self, Algorithm, ECDH_P256, ECDH_P384, ECDH_P521, PrivateKey, UnparsedPublicKey,
 };
 
-use crate::algorithm::EcCurve;
-use crate::key_exchange::{KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, SharedSecret};
+use crate::asym_algorithm::EcCurve;
+use crate::key_exchange::{
+    KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, SharedSecret, draw_scalar,
+};
 use crate::random::SecureRandom;
 use crate::secret::Secret;
 
@@ -15,8 +17,6 @@ pub struct Ecdh;
 
 /// An encoded point of P-521.
 const MAX_POINT: usize = 1 + 2 * 66;
-/// Each try succeeds with more than one half.
-const TRIES: usize = 128;
 
 impl KeyExchange for Ecdh {
     fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
@@ -30,21 +30,10 @@ impl KeyExchange for Ecdh {
         public: &mut [u8],
     ) -> Result<Secret, KeyExchangeError> {
         let (curve, ecdh) = curve_of(algorithm)?;
-        let len = curve.coordinate_len();
-        let mut private = Secret::zeroed(len).ok_or(KeyExchangeError::InvalidPrivate)?;
-        // A scalar in 1..n-1, all equally likely: what is outside is drawn again.
-        for _ in 0..TRIES {
-            random.fill(private.place())?;
-            if let (EcCurve::P521, Some(top)) = (curve, private.place().first_mut()) {
-                *top &= 1; // the order has 521 bits
-            }
-            if let Ok(key) = PrivateKey::from_private_key(ecdh, private.place()) {
-                write_public(curve, &key, public)?;
-                return Ok(private);
-            }
-        }
-        // A source that gives the same bytes again and again is none.
-        Err(KeyExchangeError::RandomUnavailable)
+        let is_scalar = |bytes: &[u8]| PrivateKey::from_private_key(ecdh, bytes).is_ok();
+        let private = draw_scalar(curve, random, is_scalar)?;
+        write_public(curve, &key(ecdh, &private)?, public)?;
+        Ok(private)
     }
 
     fn import(

@@ -6,10 +6,11 @@ use ::aws_lc_rs::signature::{
     EcdsaVerificationAlgorithm, UnparsedPublicKey,
 };
 
-use crate::algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm};
-use crate::aws_lc_rs::hash::prehash;
-use crate::hash::{Digest, fit_prehash};
-use crate::provider::{Invalid, Signed, Verify};
+use crate::asym_algorithm::{AsymAlgorithm, EcCurve};
+use crate::aws_lc_rs::hash::OneShot;
+use crate::digest::{Digest, fit_prehash};
+use crate::hash_algorithm::HashAlgorithm;
+use crate::verify::{Invalid, Signed, Verify};
 
 /// ECDSA verification on every curve with every hash.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +29,7 @@ impl Verify for Ecdsa {
         signed: Signed<'_>,
         signature: &[u8],
     ) -> Result<(), Invalid> {
-        let digest = prehash(hash, signed)?;
+        let digest = signed.prehash(hash, &OneShot)?;
         let AsymAlgorithm::Ecdsa(curve) = asym else { return Err(Invalid) };
         let key = unparsed(curve, key)?;
         let digest = fitted(curve, &digest).ok_or(Invalid)?;
@@ -56,7 +57,7 @@ fn unparsed(curve: EcCurve, point: &[u8]) -> Result<UnparsedPublicKey<&[u8]>, In
     }
 }
 
-/// The digest as the integer that the curve signs, in the clothes of the hash that AWS-LC pairs with it.
+/// The digest as the integer that the curve signs, labelled as one of the hash that AWS-LC pairs with the curve.
 pub(super) fn fitted(curve: EcCurve, digest: &Digest) -> Option<digest::Digest> {
     match curve {
         EcCurve::P256 => {

@@ -2,9 +2,10 @@
 
 use ::aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm};
-use crate::provider::{Invalid, Signed, Verify};
+use crate::asym_algorithm::AsymAlgorithm;
+use crate::hash_algorithm::HashAlgorithm;
 use crate::rustcrypto;
+use crate::verify::{Invalid, Signed, Verify};
 
 /// Pure Ed25519, as strict as [`rustcrypto::Ed25519`].
 ///

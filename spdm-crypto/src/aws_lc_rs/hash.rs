@@ -4,9 +4,9 @@ use core::fmt;
 
 use ::aws_lc_rs::digest::{self, Context};
 
-use crate::algorithm::HashAlgorithm;
-use crate::hash::{Digest, Hash, RunningHash, Unsupported};
-use crate::provider::{Invalid, Signed};
+use crate::digest::Digest;
+use crate::hash::{Hash, RunningHash, Unsupported};
+use crate::hash_algorithm::HashAlgorithm;
 
 /// A running hash.
 #[derive(Clone)]
@@ -65,13 +65,4 @@ pub(super) const fn algorithm(hash: HashAlgorithm) -> &'static digest::Algorithm
 fn finished(context: Context) -> Digest {
     // None of the six is longer than a digest of this crate.
     Digest::new(context.finish().as_ref()).unwrap_or_default()
-}
-
-/// The digest that ECDSA and RSA sign: a ready one of the right length, or the hash of the message.
-pub(super) fn prehash(hash: HashAlgorithm, signed: Signed<'_>) -> Result<Digest, Invalid> {
-    match signed {
-        Signed::Prehash(digest) if digest.as_bytes().len() == hash.digest_len() => Ok(*digest),
-        Signed::Prehash(_) => Err(Invalid),
-        Signed::Message { bytes, .. } => OneShot.digest(hash, &[bytes]).map_err(|_| Invalid),
-    }
 }

@@ -2,8 +2,9 @@
 
 use ::aws_lc_rs::{hkdf, hmac};
 
-use crate::algorithm::HashAlgorithm;
-use crate::hash::{Digest, Unsupported};
+use crate::digest::Digest;
+use crate::hash::Unsupported;
+use crate::hash_algorithm::HashAlgorithm;
 use crate::kdf::{Kdf, KdfError};
 use crate::secret::Secret;
 

@@ -4,9 +4,10 @@ use ::aws_lc_rs::signature::{
     ML_DSA_44, ML_DSA_65, ML_DSA_87, PqdsaVerificationAlgorithm, UnparsedPublicKey,
 };
 
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm, MlDsaSet};
-use crate::provider::{Invalid, Signed, Verify};
+use crate::asym_algorithm::{AsymAlgorithm, MlDsaSet};
+use crate::hash_algorithm::HashAlgorithm;
 use crate::rustcrypto;
+use crate::verify::{Invalid, Signed, Verify};
 
 /// Pure ML-DSA (FIPS 204 §5.3), as strict as [`rustcrypto::MlDsa`].
 ///

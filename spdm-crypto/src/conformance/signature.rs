@@ -7,12 +7,14 @@ use alloc::vec::Vec;
 use spdm_codec::SpdmVersion;
 
 use super::report::Suite;
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm, RsaBits, RsaScheme};
-use crate::hash::Digest;
-use crate::provider::{Invalid, Provider, Signed};
+use crate::asym_algorithm::{AsymAlgorithm, RsaBits, RsaScheme};
+use crate::digest::Digest;
+use crate::hash_algorithm::HashAlgorithm;
+use crate::provider::Provider;
 use crate::rustcrypto::SoftwareKey;
 use crate::sign::Sign as _;
-use crate::transcript::{SignedMessage, SigningContext};
+use crate::signed_message::{SignedMessage, SigningContext};
+use crate::verify::{Invalid, Signed};
 
 const MESSAGE: &[u8] = b"a transcript, or a certificate to be signed";
 const SIGNED: Signed<'_> = Signed::Message { bytes: MESSAGE, context: b"" };

@@ -7,8 +7,8 @@ use ::chacha20poly1305::aead;
 
 use self::aead::{AeadInOut, KeyInit};
 use crate::aead::{Aead, AeadAlgorithm, AeadError, NONCE_LEN, TAG_LEN};
-use crate::provider::Invalid;
 use crate::secret::Secret;
+use crate::verify::Invalid;
 
 /// AES-GCM with 128 and 256 bits. Keys are bytes.
 #[cfg(feature = "aes-gcm")]

@@ -1,6 +1,6 @@
 //! Diffie-Hellman on the NIST curves.
 
-use crate::algorithm::EcCurve;
+use crate::asym_algorithm::EcCurve;
 use crate::key_exchange::{KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, SharedSecret};
 use crate::random::SecureRandom;
 use crate::secret::Secret;
@@ -89,34 +89,21 @@ fn public_value(
 
 /// The same code for each curve, as for ECDSA.
 macro_rules! curve {
-    ($curve:ident, $coordinate_len:expr, $top:expr) => {
+    ($curve:ident, $id:expr) => {
         mod $curve {
             use ::$curve::elliptic_curve::sec1::ToSec1Point as _;
             use ::$curve::{PublicKey, SecretKey, ecdh::diffie_hellman};
 
-            use crate::algorithm::EcCurve;
-            use crate::key_exchange::{KeyExchangeError, SharedSecret};
+            use crate::asym_algorithm::EcCurve;
+            use crate::key_exchange::{KeyExchangeError, SharedSecret, draw_scalar};
             use crate::random::SecureRandom;
             use crate::secret::Secret;
 
-            const LEN: usize = $coordinate_len.coordinate_len();
-            /// Each try succeeds with more than one half.
-            const TRIES: usize = 128;
+            const CURVE: EcCurve = $id;
+            const LEN: usize = CURVE.coordinate_len();
 
-            /// A scalar in 1..n-1, all equally likely: what is outside is drawn again.
             pub(super) fn private(random: &dyn SecureRandom) -> Result<Secret, KeyExchangeError> {
-                let mut secret = Secret::zeroed(LEN).ok_or(KeyExchangeError::InvalidPrivate)?;
-                for _ in 0..TRIES {
-                    random.fill(secret.place())?;
-                    if let Some(top) = secret.place().first_mut() {
-                        *top &= $top;
-                    }
-                    if SecretKey::from_slice(secret.place()).is_ok() {
-                        return Ok(secret);
-                    }
-                }
-                // A source that gives the same bytes again and again is none.
-                Err(KeyExchangeError::RandomUnavailable)
+                draw_scalar(CURVE, random, |bytes| SecretKey::from_slice(bytes).is_ok())
             }
 
             fn key(private: &Secret) -> Result<SecretKey, KeyExchangeError> {
@@ -162,9 +149,8 @@ macro_rules! curve {
 }
 
 #[cfg(feature = "p256")]
-curve!(p256, EcCurve::P256, 0xFF);
+curve!(p256, EcCurve::P256);
 #[cfg(feature = "p384")]
-curve!(p384, EcCurve::P384, 0xFF);
-// The order has 521 bits.
+curve!(p384, EcCurve::P384);
 #[cfg(feature = "p521")]
-curve!(p521, EcCurve::P521, 0x01);
+curve!(p521, EcCurve::P521);

@@ -1,9 +1,10 @@
 //! ECDSA on the NIST curves.
 
-use crate::algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm};
+use crate::asym_algorithm::{AsymAlgorithm, EcCurve};
 use crate::hash::Hash as _;
-use crate::provider::{Invalid, Signed, Verify};
-use crate::rustcrypto::hash::{OneShot, prehash};
+use crate::hash_algorithm::HashAlgorithm;
+use crate::rustcrypto::hash::OneShot;
+use crate::verify::{Invalid, Signed, Verify};
 
 /// ECDSA verification on the enabled curves with the enabled hashes.
 ///
@@ -31,7 +32,7 @@ impl Verify for Ecdsa {
         signed: Signed<'_>,
         signature: &[u8],
     ) -> Result<(), Invalid> {
-        let digest = prehash(hash, signed)?;
+        let digest = signed.prehash(hash, &OneShot)?;
         match asym {
             #[cfg(feature = "p256")]
             AsymAlgorithm::Ecdsa(EcCurve::P256) => p256::verify(key, &digest, signature),
@@ -64,9 +65,9 @@ macro_rules! curve {
             use ::$curve::ecdsa::{Signature, VerifyingKey};
             use signature::hazmat::PrehashVerifier as _;
 
-            use crate::algorithm::EcCurve;
-            use crate::hash::{Digest, fit_prehash};
-            use crate::provider::Invalid;
+            use crate::asym_algorithm::EcCurve;
+            use crate::digest::{Digest, fit_prehash};
+            use crate::verify::Invalid;
 
             const LEN: usize = $coordinate_len.coordinate_len();
 

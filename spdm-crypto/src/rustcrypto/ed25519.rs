@@ -2,8 +2,9 @@
 
 use ed25519_dalek::{Signature, VerifyingKey};
 
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm};
-use crate::provider::{Invalid, Signed, Verify};
+use crate::asym_algorithm::AsymAlgorithm;
+use crate::hash_algorithm::HashAlgorithm;
+use crate::verify::{Invalid, Signed, Verify};
 
 /// Pure Ed25519 (RFC 8032 §5.1), strict: s below the group order, canonical encodings, and neither the key
 /// nor R of small order, for which one signature would fit nearly every message.

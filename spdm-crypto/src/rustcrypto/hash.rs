@@ -13,8 +13,9 @@ use sha2::Sha512;
 #[cfg(feature = "sha3")]
 use sha3::{Sha3_256, Sha3_384, Sha3_512};
 
-use crate::algorithm::HashAlgorithm;
-use crate::hash::{Digest, Hash, RunningHash, Unsupported};
+use crate::digest::Digest;
+use crate::hash::{Hash, RunningHash, Unsupported};
+use crate::hash_algorithm::HashAlgorithm;
 
 /// A running hash of any enabled family.
 #[derive(Clone)]
@@ -140,20 +141,5 @@ impl Hash for OneShot {
         let mut running = Running::start(hash)?;
         parts.iter().for_each(|part| running.update(part));
         Ok(running.snapshot())
-    }
-}
-
-/// The digest that ECDSA and RSA sign: a ready one of the right length, or the hash of the message.
-#[cfg(any(feature = "p256", feature = "p384", feature = "p521", feature = "rsa"))]
-pub(super) fn prehash(
-    hash: HashAlgorithm,
-    signed: crate::provider::Signed<'_>,
-) -> Result<Digest, crate::provider::Invalid> {
-    use crate::provider::{Invalid, Signed};
-
-    match signed {
-        Signed::Prehash(digest) if digest.as_bytes().len() == hash.digest_len() => Ok(*digest),
-        Signed::Prehash(_) => Err(Invalid),
-        Signed::Message { bytes, .. } => OneShot.digest(hash, &[bytes]).map_err(|_| Invalid),
     }
 }

@@ -7,7 +7,8 @@ use digest::{
 use hmac::SimpleHmac;
 use zeroize::Zeroize as _;
 
-use crate::algorithm::HashAlgorithm;
+use crate::digest::Digest;
+use crate::hash::Hash as _;
 #[cfg(not(all(
     feature = "sha256",
     feature = "sha384",
@@ -15,9 +16,9 @@ use crate::algorithm::HashAlgorithm;
     feature = "sha3"
 )))]
 use crate::hash::Unsupported;
-use crate::hash::{Digest, Hash as _};
+use crate::hash_algorithm::HashAlgorithm;
 use crate::kdf::{Kdf, KdfError};
-use crate::rustcrypto::OneShot;
+use crate::rustcrypto::hash::OneShot;
 use crate::secret::Secret;
 
 /// HMAC and HKDF with the enabled hashes. Secrets are bytes.

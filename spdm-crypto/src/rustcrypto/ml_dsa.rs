@@ -3,8 +3,9 @@
 use ::ml_dsa::{EncodedVerifyingKey, MlDsa44, MlDsa65, MlDsa87, MlDsaParams};
 use ::ml_dsa::{Signature, VerifyingKey};
 
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm, MlDsaSet};
-use crate::provider::{Invalid, Signed, Verify};
+use crate::asym_algorithm::{AsymAlgorithm, MlDsaSet};
+use crate::hash_algorithm::HashAlgorithm;
+use crate::verify::{Invalid, Signed, Verify};
 
 /// Pure ML-DSA (FIPS 204 §5.3) with its context string, which has 255 bytes at most.
 ///

@@ -6,9 +6,10 @@ use digest::{Digest, FixedOutputReset, const_oid::AssociatedOid};
 use sha2::{Sha256, Sha384, Sha512};
 use sha3::{Sha3_256, Sha3_384, Sha3_512};
 
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm, RsaBits, RsaScheme};
-use crate::provider::{Invalid, Signed, Verify};
-use crate::rustcrypto::hash::prehash;
+use crate::asym_algorithm::{AsymAlgorithm, RsaBits, RsaScheme};
+use crate::hash_algorithm::HashAlgorithm;
+use crate::rustcrypto::hash::OneShot;
+use crate::verify::{Invalid, Signed, Verify};
 
 /// RSA verification with both paddings and every hash.
 ///
@@ -36,7 +37,7 @@ impl Verify for Rsa {
             return Err(Invalid);
         }
         let key = public_key(bits, key)?;
-        let digest = prehash(hash, signed)?;
+        let digest = signed.prehash(hash, &OneShot)?;
         let digest = digest.as_bytes();
         match hash {
             HashAlgorithm::Sha256 => verify::<Sha256>(scheme, &key, digest, signature),

@@ -11,11 +11,12 @@ use ::aws_lc_rs::signature::{
     RsaEncoding, RsaKeyPair,
 };
 
-use crate::algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm, RsaScheme};
+use crate::asym_algorithm::{AsymAlgorithm, EcCurve, RsaScheme};
 use crate::aws_lc_rs::ecdsa::fitted;
-use crate::aws_lc_rs::hash::{algorithm, prehash};
-use crate::provider::Signed;
+use crate::aws_lc_rs::hash::{OneShot, algorithm};
+use crate::hash_algorithm::HashAlgorithm;
 use crate::sign::{Sign, SignError};
+use crate::verify::Signed;
 
 /// The bytes are no PKCS#8 key of the algorithm, or AWS-LC has no such keys.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -100,7 +101,7 @@ impl Sign for SigningKey {
         let out = out.get_mut(..needed).ok_or(SignError::BufferTooSmall { needed })?;
         match &self.pair {
             Pair::Ecdsa(curve, pair) => {
-                let digest = prehash(hash, signed).map_err(|_| SignError::Unsupported)?;
+                let digest = signed.prehash(hash, &OneShot).map_err(|_| SignError::Unsupported)?;
                 let digest = fitted(*curve, &digest).ok_or(SignError::Failed)?;
                 let signature = pair.sign_digest(&digest).map_err(|_| SignError::Failed)?;
                 copy(signature.as_ref(), out)
@@ -118,7 +119,7 @@ impl Sign for SigningKey {
                     pair.sign(encoding, &random, bytes, out).map_err(|_| SignError::Failed)?;
                     return Ok(needed);
                 }
-                let digest = prehash(hash, signed).map_err(|_| SignError::Unsupported)?;
+                let digest = signed.prehash(hash, &OneShot).map_err(|_| SignError::Unsupported)?;
                 let digest = digest::Digest::import_less_safe(digest.as_bytes(), algorithm(hash));
                 let digest = digest.map_err(|_| SignError::Failed)?;
                 pair.sign_digest(encoding, &digest, out).map_err(|_| SignError::Failed)?;

@@ -2,10 +2,12 @@
 
 use spdm_codec::SpdmVersion;
 
-use crate::algorithm::{AsymAlgorithm, HashAlgorithm};
-use crate::hash::Digest;
-use crate::provider::{Invalid, Provider, Signed};
+use crate::asym_algorithm::AsymAlgorithm;
+use crate::digest::Digest;
+use crate::hash_algorithm::HashAlgorithm;
+use crate::provider::Provider;
 use crate::sign::{Sign, SignError};
+use crate::verify::{Invalid, Signed};
 
 /// Which message is signed, and by whom: the context of the combined prefix.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -141,8 +143,8 @@ fn combine(
 #[cfg(test)]
 mod tests {
     use super::{SignedMessage, SigningContext};
-    use crate::hash::Digest;
-    use crate::provider::Signed;
+    use crate::digest::Digest;
+    use crate::verify::Signed;
     use spdm_codec::SpdmVersion;
 
     #[test]

@@ -1,4 +1,6 @@
-//! One private key of any algorithm.
+//! A private key in memory, for emulated devices and tests.
+
+mod stream;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -20,14 +22,15 @@ use sha3::{Sha3_256, Sha3_384, Sha3_512};
 use signature::SignatureEncoding;
 use signature::hazmat::PrehashSigner;
 
-use super::stream::Stream;
-use crate::algorithm::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, RsaBits, RsaScheme};
-use crate::hash::{Digest, fit_prehash};
-use crate::provider::Signed;
+use self::stream::Stream;
+use crate::asym_algorithm::{AsymAlgorithm, EcCurve, MlDsaSet, RsaBits, RsaScheme};
+use crate::digest::{Digest, fit_prehash};
+use crate::hash_algorithm::HashAlgorithm;
 use crate::random::SecureRandom;
-use crate::rustcrypto::PROVIDER;
-use crate::rustcrypto::hash::prehash;
+use crate::rustcrypto::hash::OneShot;
+use crate::rustcrypto::rsa::strict_rsa_key;
 use crate::sign::{Sign, SignError};
+use crate::verify::Signed;
 
 /// Why there is no [`SoftwareKey`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -58,12 +61,12 @@ impl core::error::Error for KeyError {}
 
 /// A private key in memory.
 ///
-/// For the throwaway keys of emulated devices and tests, not for keys worth an attack: the RSA operations
-/// of the `rsa` crate are blinded but not constant-time (RUSTSEC-2023-0071, the Marvin attack).
+/// For the throwaway keys of emulated devices and tests, not for keys worth an attack: the `rsa`
+/// crate does not promise that its RSA operations take constant time (RUSTSEC-2023-0071, the Marvin attack).
 ///
 /// Signatures are deterministic: ECDSA as in RFC 6979, Ed25519 by its nature, ML-DSA in the variant that
-/// FIPS 204 has for this, PSS salts derived from key and digest. So an emulated device with a seed answers the same bytes in every run. Key material is
-/// zeroized on drop, and `Debug` shows the algorithm only.
+/// FIPS 204 has for this, PSS salts derived from key and digest. So an emulated device with a seed answers the
+/// same bytes in every run. Key material is zeroized on drop, and `Debug` shows the algorithm only.
 #[derive(Clone)]
 pub struct SoftwareKey {
     algorithm: AsymAlgorithm,
@@ -149,7 +152,8 @@ impl SoftwareKey {
         })
     }
 
-    /// A key from PKCS#8 DER: of ML-DSA keys the form that holds only the seed. RSA keys come out as [`RsaScheme::Pss`]; see [`Self::with_scheme`].
+    /// A key from PKCS#8 DER; an ML-DSA key as its seed only. An RSA key becomes one of [`RsaScheme::Pss`]; see
+    /// [`Self::with_scheme`].
     ///
     /// # Errors
     /// [`KeyError::Malformed`], [`KeyError::Unsupported`].
@@ -214,12 +218,12 @@ impl SoftwareKey {
                 let bits = RsaBits::from_bytes(key.size()).ok_or(KeyError::Unsupported)?;
                 let key = key.to_public_key();
                 let public = key.to_pkcs1_der().map_err(|_| KeyError::Malformed)?.into_vec();
+                // The crate takes moduli of other sizes in bits, and larger exponents.
+                strict_rsa_key(bits, &public).map_err(|_| KeyError::Unsupported)?;
                 (AsymAlgorithm::Rsa(*scheme, bits), public, key.to_public_key_der())
             }
         };
         let spki = spki.map_err(|_| KeyError::Malformed)?.into_vec();
-        // The size of an RSA modulus in bits, and its exponent.
-        PROVIDER.check_key(algorithm, &public).map_err(|_| KeyError::Unsupported)?;
         Ok(Self { algorithm, secret, public, spki })
     }
 
@@ -305,7 +309,7 @@ impl Sign for SoftwareKey {
             Secret::MlDsa65(key) => sign_ml_dsa(key, signed, out),
             Secret::MlDsa87(key) => sign_ml_dsa(key, signed, out),
             Secret::Rsa(scheme, key) => {
-                let digest = &prehash(hash, signed).map_err(|_| SignError::Unsupported)?;
+                let digest = &signed.prehash(hash, &OneShot).map_err(|_| SignError::Unsupported)?;
                 match hash {
                     HashAlgorithm::Sha256 => sign_rsa::<Sha256>(*scheme, key, digest, out),
                     HashAlgorithm::Sha384 => sign_rsa::<Sha384>(*scheme, key, digest, out),
@@ -325,7 +329,7 @@ fn sign_ecdsa<S: SignatureEncoding, const N: usize>(
     signed: Signed<'_>,
     out: &mut [u8],
 ) -> Result<usize, SignError> {
-    let digest = prehash(hash, signed).map_err(|_| SignError::Unsupported)?;
+    let digest = signed.prehash(hash, &OneShot).map_err(|_| SignError::Unsupported)?;
     let signature = key.sign_prehash(&fit_prehash::<N>(&digest)).map_err(|_| SignError::Failed)?;
     copy(signature.to_bytes().as_ref(), out)
 }
