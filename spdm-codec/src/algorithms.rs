@@ -3,7 +3,6 @@
 use core::fmt;
 
 use zerocopy::byteorder::little_endian::U32;
-use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::alg_structs::AlgStructs;
 use crate::algorithm::{
@@ -15,9 +14,11 @@ use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::reader::{Fixed, Mark, Reader};
-use crate::spdm_version::SpdmVersion;
+use crate::reader::{Mark, Reader};
+use crate::spdm_version::SpdmVersion::{self, V1_2, V1_3, V1_4};
 use crate::trace::Trace;
+use crate::wire::Presence::{Reserved, Since};
+use crate::wire::{always, wire};
 use crate::writer::Writer;
 
 /// External algorithms (`ExtAsym`, `ExtHash`), 4 bytes each.
@@ -172,64 +173,37 @@ fn struct_count<'a, T: Trace<'a>>(r: &mut Reader<'a, '_, T>, header: Header, cx:
     header.param1
 }
 
-/// Fields of NEGOTIATE_ALGORITHMS between `Length` and the lists, which CAPABILITIES repeats (1.3).
-const OFFERED: [Fixed; 10] = [
-    Fixed::always(1, "MeasurementSpecification"),
-    Fixed::since(SpdmVersion::V1_2, 1, "OtherParamsSupport"),
-    Fixed::always(4, "BaseAsymAlgo"),
-    Fixed::always(4, "BaseHashAlgo"),
-    Fixed::since(SpdmVersion::V1_4, 4, "PqcAsymAlgo"),
-    Fixed::reserved(8),
-    Fixed::always(1, "ExtAsymCount"),
-    Fixed::always(1, "ExtHashCount"),
-    Fixed::reserved(1),
-    Fixed::since(SpdmVersion::V1_3, 1, "MELspecification"),
-];
-
-#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-struct Offered {
-    measurement_specification: u8,
-    other_params: u8,
-    base_asym: U32,
-    base_hash: U32,
-    pqc_asym: U32,
-    _reserved: [u8; 8],
-    ext_asym: u8,
-    ext_hash: u8,
-    _reserved_2: u8,
-    mel_specification: u8,
+wire! {
+    /// NEGOTIATE_ALGORITHMS between `Length` and the lists, which CAPABILITIES repeats (1.3).
+    struct Offered {
+        measurement_specification: u8 = always("MeasurementSpecification"),
+        other_params: u8 = Since(V1_2, "OtherParamsSupport"),
+        base_asym: U32 = always("BaseAsymAlgo"),
+        base_hash: U32 = always("BaseHashAlgo"),
+        pqc_asym: U32 = Since(V1_4, "PqcAsymAlgo"),
+        reserved: [u8; 8] = Reserved,
+        ext_asym: u8 = always("ExtAsymCount"),
+        ext_hash: u8 = always("ExtHashCount"),
+        reserved_2: u8 = Reserved,
+        mel_specification: u8 = Since(V1_3, "MELspecification"),
+    }
 }
 
-/// Fields of ALGORITHMS between `Length` and the lists.
-const SELECTED: [Fixed; 11] = [
-    Fixed::always(1, "MeasurementSpecificationSel"),
-    Fixed::since(SpdmVersion::V1_2, 1, "OtherParamsSelection"),
-    Fixed::always(4, "MeasurementHashAlgo"),
-    Fixed::always(4, "BaseAsymSel"),
-    Fixed::always(4, "BaseHashSel"),
-    Fixed::since(SpdmVersion::V1_4, 4, "PqcAsymSel"),
-    Fixed::reserved(7),
-    Fixed::since(SpdmVersion::V1_3, 1, "MELspecificationSel"),
-    Fixed::always(1, "ExtAsymSelCount"),
-    Fixed::always(1, "ExtHashSelCount"),
-    Fixed::reserved(2),
-];
-
-#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-struct Selected {
-    measurement_specification: u8,
-    other_params: u8,
-    measurement_hash: U32,
-    base_asym: U32,
-    base_hash: U32,
-    pqc_asym: U32,
-    _reserved: [u8; 7],
-    mel_specification: u8,
-    ext_asym: u8,
-    ext_hash: u8,
-    _reserved_2: [u8; 2],
+wire! {
+    /// ALGORITHMS between `Length` and the lists.
+    struct Selected {
+        measurement_specification: u8 = always("MeasurementSpecificationSel"),
+        other_params: u8 = Since(V1_2, "OtherParamsSelection"),
+        measurement_hash: U32 = always("MeasurementHashAlgo"),
+        base_asym: U32 = always("BaseAsymSel"),
+        base_hash: U32 = always("BaseHashSel"),
+        pqc_asym: U32 = Since(V1_4, "PqcAsymSel"),
+        reserved: [u8; 7] = Reserved,
+        mel_specification: u8 = Since(V1_3, "MELspecificationSel"),
+        ext_asym: u8 = always("ExtAsymSelCount"),
+        ext_hash: u8 = always("ExtHashSelCount"),
+        reserved_2: [u8; 2] = Reserved,
+    }
 }
 
 impl<'a> NegotiateAlgorithms<'a> {
@@ -243,16 +217,16 @@ impl<'a> NegotiateAlgorithms<'a> {
     ) -> Result<Self, &'t DecodeError> {
         let at_length = r.mark(length);
         let length = r.u16(length)?;
-        let fixed: &Offered = r.fixed(&OFFERED, cx.version)?;
+        let fixed: Offered = r.wire(cx.version)?;
         let message = Self {
             measurement_specification: MeasurementSpecification::from_bits_retain(
                 fixed.measurement_specification,
             ),
-            other_params: OtherParams::of(cx.version, fixed.other_params),
+            other_params: OtherParams::from_bits_retain(fixed.other_params),
             base_asym: BaseAsymAlgo::from_bits_retain(fixed.base_asym.get()),
             base_hash: BaseHashAlgo::from_bits_retain(fixed.base_hash.get()),
-            pqc_asym: PqcAsymAlgo::of(cx.version, fixed.pqc_asym.get()),
-            mel_specification: MelSpecification::of(cx.version, fixed.mel_specification),
+            pqc_asym: PqcAsymAlgo::from_bits_retain(fixed.pqc_asym.get()),
+            mel_specification: MelSpecification::from_bits_retain(fixed.mel_specification),
             ext_asym: ExtAlgorithms::read(r, fixed.ext_asym, "ExtAsym")?,
             ext_hash: ExtAlgorithms::read(r, fixed.ext_hash, "ExtHash")?,
             alg_structs: AlgStructs::read(r, cx, count)?,
@@ -271,16 +245,19 @@ impl<'a> NegotiateAlgorithms<'a> {
     ) -> Result<(), EncodeError> {
         let at_length = w.position();
         w.u16(0);
-        w.u8(self.measurement_specification.bits());
-        self.other_params.write(w, version)?;
-        w.u32(self.base_asym.bits());
-        w.u32(self.base_hash.bits());
-        self.pqc_asym.write(w, version, "PqcAsymAlgo")?;
-        w.zeros(8);
-        w.u8(self.ext_asym.count()?);
-        w.u8(self.ext_hash.count()?);
-        w.u8(0);
-        self.mel_specification.write(w, version)?;
+        let fixed = Offered {
+            measurement_specification: self.measurement_specification.bits(),
+            other_params: self.other_params.bits(),
+            base_asym: self.base_asym.bits().into(),
+            base_hash: self.base_hash.bits().into(),
+            pqc_asym: self.pqc_asym.bits().into(),
+            reserved: [0; 8],
+            ext_asym: self.ext_asym.count()?,
+            ext_hash: self.ext_hash.count()?,
+            reserved_2: 0,
+            mel_specification: self.mel_specification.bits(),
+        };
+        w.wire(&fixed, version)?;
         self.ext_asym.write(w);
         self.ext_hash.write(w);
         self.alg_structs.write(w, version)?;
@@ -301,59 +278,6 @@ fn check_length<'a, 't, T: Trace<'a>>(
     }
     let expected = Expected::Exactly(u64::try_from(expected).unwrap_or(u64::MAX));
     Err(at.value(&expected, length))
-}
-
-impl OtherParams {
-    /// Reserved before 1.2.
-    fn of(version: SpdmVersion, bits: u8) -> Self {
-        Self::from_bits_retain(if version >= SpdmVersion::V1_2 { bits } else { 0 })
-    }
-
-    /// One byte that is reserved before 1.2.
-    fn write(self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        if version < SpdmVersion::V1_2 && !self.is_empty() {
-            return Err(EncodeError::NotInVersion { field: "OtherParams" });
-        }
-        w.u8(self.bits());
-        Ok(())
-    }
-}
-
-impl MelSpecification {
-    /// Reserved before 1.3.
-    fn of(version: SpdmVersion, bits: u8) -> Self {
-        Self::from_bits_retain(if version >= SpdmVersion::V1_3 { bits } else { 0 })
-    }
-
-    /// One byte that is reserved before 1.3.
-    fn write(self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        if version < SpdmVersion::V1_3 && !self.is_empty() {
-            return Err(EncodeError::NotInVersion { field: "MELspecification" });
-        }
-        w.u8(self.bits());
-        Ok(())
-    }
-}
-
-impl PqcAsymAlgo {
-    /// Reserved before 1.4.
-    fn of(version: SpdmVersion, bits: u32) -> Self {
-        Self::from_bits_retain(if version >= SpdmVersion::V1_4 { bits } else { 0 })
-    }
-
-    /// Four bytes that are reserved before 1.4.
-    fn write(
-        self,
-        w: &mut Writer<'_>,
-        version: SpdmVersion,
-        field: &'static str,
-    ) -> Result<(), EncodeError> {
-        if version < SpdmVersion::V1_4 && !self.is_empty() {
-            return Err(EncodeError::NotInVersion { field });
-        }
-        w.u32(self.bits());
-        Ok(())
-    }
 }
 
 impl<'a> Body<'a> for NegotiateAlgorithms<'a> {
@@ -390,17 +314,17 @@ impl<'a> Body<'a> for Algorithms<'a> {
         let count = struct_count(r, header, cx);
         let at_length = r.mark("Length");
         let length = r.u16("Length")?;
-        let fixed: &Selected = r.fixed(&SELECTED, cx.version)?;
+        let fixed: Selected = r.wire(cx.version)?;
         let message = Self {
             measurement_specification: MeasurementSpecification::from_bits_retain(
                 fixed.measurement_specification,
             ),
-            other_params: OtherParams::of(cx.version, fixed.other_params),
+            other_params: OtherParams::from_bits_retain(fixed.other_params),
             measurement_hash: MeasurementHashAlgo::from_bits_retain(fixed.measurement_hash.get()),
             base_asym: BaseAsymAlgo::from_bits_retain(fixed.base_asym.get()),
             base_hash: BaseHashAlgo::from_bits_retain(fixed.base_hash.get()),
-            pqc_asym: PqcAsymAlgo::of(cx.version, fixed.pqc_asym.get()),
-            mel_specification: MelSpecification::of(cx.version, fixed.mel_specification),
+            pqc_asym: PqcAsymAlgo::from_bits_retain(fixed.pqc_asym.get()),
+            mel_specification: MelSpecification::from_bits_retain(fixed.mel_specification),
             ext_asym: ExtAlgorithms::read(r, fixed.ext_asym, "ExtAsymSel")?,
             ext_hash: ExtAlgorithms::read(r, fixed.ext_hash, "ExtHashSel")?,
             alg_structs: AlgStructs::read(r, cx, count)?,
@@ -416,17 +340,20 @@ impl<'a> Body<'a> for Algorithms<'a> {
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
         let at_length = w.position();
         w.u16(0);
-        w.u8(self.measurement_specification.bits());
-        self.other_params.write(w, version)?;
-        w.u32(self.measurement_hash.bits());
-        w.u32(self.base_asym.bits());
-        w.u32(self.base_hash.bits());
-        self.pqc_asym.write(w, version, "PqcAsymSel")?;
-        w.zeros(7);
-        self.mel_specification.write(w, version)?;
-        w.u8(self.ext_asym.count()?);
-        w.u8(self.ext_hash.count()?);
-        w.zeros(2);
+        let fixed = Selected {
+            measurement_specification: self.measurement_specification.bits(),
+            other_params: self.other_params.bits(),
+            measurement_hash: self.measurement_hash.bits().into(),
+            base_asym: self.base_asym.bits().into(),
+            base_hash: self.base_hash.bits().into(),
+            pqc_asym: self.pqc_asym.bits().into(),
+            reserved: [0; 7],
+            mel_specification: self.mel_specification.bits(),
+            ext_asym: self.ext_asym.count()?,
+            ext_hash: self.ext_hash.count()?,
+            reserved_2: [0; 2],
+        };
+        w.wire(&fixed, version)?;
         self.ext_asym.write(w);
         self.ext_hash.write(w);
         self.alg_structs.write(w, version)?;
@@ -436,11 +363,13 @@ impl<'a> Body<'a> for Algorithms<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Algorithms, NegotiateAlgorithms, OFFERED, Offered, SELECTED, Selected};
-    use crate::reader::read_from;
+    use super::{Algorithms, NegotiateAlgorithms};
+    use crate::error::EncodeError;
     use crate::testing::{every_prefix_fails, expect_value, one_byte_more, round_trip};
-    use crate::trace::NoTrace;
-    use crate::{BaseAsymAlgo, Cx, DheNamedGroup, SpdmVersion};
+    use crate::{
+        BaseAsymAlgo, Cx, DheNamedGroup, MelSpecification, Message, OtherParams, PqcAsymAlgo,
+        SpdmVersion, Untrusted,
+    };
     use std::vec::Vec;
 
     fn request(version: SpdmVersion, structs: &[[u8; 4]]) -> Vec<u8> {
@@ -466,18 +395,43 @@ mod tests {
     const STRUCTS: [[u8; 4]; 3] = [[2, 0x20, 0x18, 0], [3, 0x20, 2, 0], [5, 0x20, 1, 0]];
 
     #[test]
-    fn a_table_takes_the_bytes_of_its_struct() {
-        for version in SpdmVersion::ALL {
-            let offered = read_from("request", &[0; 64], NoTrace, |r| {
-                r.fixed::<Offered>(&OFFERED, version)?;
-                Ok(r.position())
-            });
-            assert_eq!(offered, Ok(size_of::<Offered>()));
-            let selected = read_from("response", &[0; 64], NoTrace, |r| {
-                r.fixed::<Selected>(&SELECTED, version)?;
-                Ok(r.position())
-            });
-            assert_eq!(selected, Ok(size_of::<Selected>()));
+    fn a_version_has_no_fields_of_later_ones() {
+        let offer = NegotiateAlgorithms::default();
+        let later = [
+            (
+                SpdmVersion::V1_2,
+                "OtherParamsSupport",
+                NegotiateAlgorithms { other_params: OtherParams::MULTI_KEY_CONN, ..offer },
+            ),
+            (
+                SpdmVersion::V1_3,
+                "MELspecification",
+                NegotiateAlgorithms { mel_specification: MelSpecification::DMTF, ..offer },
+            ),
+            (
+                SpdmVersion::V1_4,
+                "PqcAsymAlgo",
+                NegotiateAlgorithms { pqc_asym: PqcAsymAlgo::ML_DSA_44, ..offer },
+            ),
+        ];
+        for (since, field, message) in later {
+            let mut out = [0; 32];
+            for version in SpdmVersion::ALL {
+                let missing = Err(EncodeError::NotInVersion { field });
+                let expected = if version >= since { Ok(32) } else { missing };
+                assert_eq!(message.encode(version, &mut out), expected, "{version}");
+                if version < since {
+                    continue;
+                }
+                // Where the field is reserved, its bytes are ignored and reported.
+                for before in SpdmVersion::ALL.into_iter().filter(|before| *before < since) {
+                    out[0] = before.to_byte();
+                    let bytes = Untrusted::new(&out[..]);
+                    let decoded = NegotiateAlgorithms::decode(bytes, &Cx::new(before)).unwrap();
+                    assert!(decoded.reserved_nonzero());
+                    assert_eq!(decoded.message, offer);
+                }
+            }
         }
     }
 

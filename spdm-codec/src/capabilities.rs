@@ -1,5 +1,7 @@
 //! GET_CAPABILITIES and CAPABILITIES.
 
+use zerocopy::byteorder::little_endian::{U16, U32};
+
 use crate::algorithms::NegotiateAlgorithms;
 use crate::code::Code;
 use crate::cx::Cx;
@@ -8,8 +10,10 @@ use crate::flags::{CapabilityExtFlags, CapabilityFlags};
 use crate::header::Header;
 use crate::message::sealed::Body;
 use crate::reader::Reader;
-use crate::spdm_version::SpdmVersion;
+use crate::spdm_version::SpdmVersion::{self, V1_2, V1_4};
 use crate::trace::Trace;
+use crate::wire::Presence::{Reserved, Since};
+use crate::wire::{always, wire};
 use crate::writer::{Writer, absent};
 
 /// The smallest legal `DataTransferSize` in bytes (DSP0274 1.2 §CAPABILITIES).
@@ -62,46 +66,62 @@ pub struct Capability {
     pub sizes: Option<TransferSizes>,
 }
 
+wire! {
+    struct CapabilityWire {
+        reserved: u8 = Reserved,
+        ct_exponent: u8 = always("CTExponent"),
+        ext_flags: U16 = Since(V1_4, "ExtFlags"),
+        flags: U32 = always("Flags"),
+    }
+}
+
+wire! {
+    struct TransferSizesWire {
+        data_transfer_size: U32 = Since(V1_2, "DataTransferSize"),
+        max_spdm_msg_size: U32 = Since(V1_2, "MaxSPDMmsgSize"),
+    }
+}
+
 impl Capability {
     fn read<'a, 't, T: Trace<'a>>(
         r: &mut Reader<'a, 't, T>,
         cx: &Cx,
     ) -> Result<Self, &'t DecodeError> {
-        r.reserved(1)?;
-        let ct_exponent = r.u8("CTExponent")?;
-        let ext_flags = if cx.version >= SpdmVersion::V1_4 {
-            CapabilityExtFlags::from_bits_retain(r.u16("ExtFlags")?)
-        } else {
-            r.reserved(2)?;
-            CapabilityExtFlags::empty()
-        };
-        let flags = CapabilityFlags::from_bits_retain(r.u32("Flags")?);
-        let sizes = if cx.version >= SpdmVersion::V1_2 {
+        let fixed: CapabilityWire = r.wire(cx.version)?;
+        let sizes = if cx.version >= V1_2 {
+            let sizes: TransferSizesWire = r.wire(cx.version)?;
             Some(TransferSizes {
-                data_transfer_size: r.u32("DataTransferSize")?,
-                max_spdm_msg_size: r.u32("MaxSPDMmsgSize")?,
+                data_transfer_size: sizes.data_transfer_size.get(),
+                max_spdm_msg_size: sizes.max_spdm_msg_size.get(),
             })
         } else {
             None
         };
-        Ok(Self { ct_exponent, ext_flags, flags, sizes })
+        Ok(Self {
+            ct_exponent: fixed.ct_exponent,
+            ext_flags: CapabilityExtFlags::from_bits_retain(fixed.ext_flags.get()),
+            flags: CapabilityFlags::from_bits_retain(fixed.flags.get()),
+            sizes,
+        })
     }
 
     fn write(&self, w: &mut Writer<'_>, version: SpdmVersion) -> Result<(), EncodeError> {
-        if version < SpdmVersion::V1_4 && !self.ext_flags.is_empty() {
-            return Err(EncodeError::NotInVersion { field: "ExtFlags" });
-        }
-        w.u8(0);
-        w.u8(self.ct_exponent);
-        w.u16(self.ext_flags.bits());
-        w.u32(self.flags.bits());
-        if version < SpdmVersion::V1_2 {
+        let fixed = CapabilityWire {
+            reserved: 0,
+            ct_exponent: self.ct_exponent,
+            ext_flags: self.ext_flags.bits().into(),
+            flags: self.flags.bits().into(),
+        };
+        w.wire(&fixed, version)?;
+        if version < V1_2 {
             return absent(self.sizes.as_ref(), "DataTransferSize");
         }
         let sizes = self.sizes.ok_or(EncodeError::Missing { field: "DataTransferSize" })?;
-        w.u32(sizes.data_transfer_size);
-        w.u32(sizes.max_spdm_msg_size);
-        Ok(())
+        let sizes = TransferSizesWire {
+            data_transfer_size: sizes.data_transfer_size.into(),
+            max_spdm_msg_size: sizes.max_spdm_msg_size.into(),
+        };
+        w.wire(&sizes, version)
     }
 }
 

@@ -95,6 +95,7 @@ mod standards_body;
 mod testing;
 mod trace;
 mod vendor_defined;
+mod wire;
 mod writer;
 
 pub use alg_structs::AlgStructs;

@@ -1,6 +1,7 @@
 //! Cursor over one message; knows the name and offset of what it reads.
 
 use core::cell::OnceCell;
+use core::mem;
 
 use zerocopy::byteorder::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
@@ -8,6 +9,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 use crate::error::{DecodeError, DecodeErrorKind, Expected};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{Field, NoTrace, Trace};
+use crate::wire::{Wire, WireField};
 
 /// Holds the error of one reading. What fails returns a reference to it: one word, which costs the many
 /// layers of a decoder nothing, where a [`DecodeError`] by value would be copied by each of them.
@@ -82,28 +84,6 @@ pub struct Reader<'a, 't, T> {
     reserved: u8,
     trace: T,
     slot: &'t ErrorSlot,
-}
-
-/// One of several fields of fixed size that follow each other.
-pub(crate) struct Fixed {
-    name: &'static str,
-    len: u8,
-    /// The first version that has the field; its bytes are reserved before, and always where there is none.
-    since: Option<SpdmVersion>,
-}
-
-impl Fixed {
-    pub(crate) const fn always(len: u8, name: &'static str) -> Self {
-        Self::since(SpdmVersion::V1_0, len, name)
-    }
-
-    pub(crate) const fn since(version: SpdmVersion, len: u8, name: &'static str) -> Self {
-        Self { name, len, since: Some(version) }
-    }
-
-    pub(crate) const fn reserved(len: u8) -> Self {
-        Self { name: "Reserved", len, since: None }
-    }
 }
 
 /// A place in the message to blame later.
@@ -229,31 +209,33 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         Ok(value)
     }
 
-    /// Several fields at once: a table takes less room than code for each.
-    fn fields(&mut self, fields: &[Fixed], version: SpdmVersion) -> Result<(), &'t DecodeError> {
-        for field in fields {
-            if field.since.is_some_and(|since| version >= since) {
-                self.bytes(field.name, field.len.into())?;
-            } else {
-                self.reserved(field.len.into())?;
-            }
-        }
-        Ok(())
+    /// The fields of `F`. Those that `version` does not have are reserved, and zero in the result.
+    pub(crate) fn wire<F: Wire>(&mut self, version: SpdmVersion) -> Result<F, &'t DecodeError> {
+        // Where there are fewer bytes, `fields` says which field is missing.
+        let mut wire = F::read_from_prefix(self.rest).map_or_else(|_| F::new_zeroed(), |(f, _)| f);
+        self.fields(F::FIELDS, version, wire.as_mut_bytes())?;
+        Ok(wire)
     }
 
-    /// The `fields`, which are those of `F`; what `version` reserves may hold anything.
-    pub(crate) fn fixed<F>(
+    // Not generic over the struct: one loop for all of them.
+    fn fields(
         &mut self,
-        fields: &'static [Fixed],
+        fields: &[WireField],
         version: SpdmVersion,
-    ) -> Result<&'a F, &'t DecodeError>
-    where
-        F: FromBytes + Immutable + KnownLayout + Unaligned,
-    {
-        let all = F::ref_from_prefix(self.rest);
-        self.fields(fields, version)?;
-        // The fields were there, so all of `F` was.
-        all.map(|(all, _)| all).map_err(|_| self.truncated("Reserved", size_of::<F>()))
+        mut wire: &mut [u8],
+    ) -> Result<(), &'t DecodeError> {
+        for field in fields {
+            let (value, behind) =
+                mem::take(&mut wire).split_at_mut_checked(field.len).unwrap_or_default();
+            if let Some(name) = field.name_in(version) {
+                self.bytes(name, field.len)?;
+            } else {
+                self.reserved(field.len)?;
+                value.fill(0);
+            }
+            wire = behind;
+        }
+        Ok(())
     }
 
     /// Reads the next `len` bytes as if they were all; what `read` leaves of them is skipped.

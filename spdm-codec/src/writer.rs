@@ -1,6 +1,8 @@
 //! Writes one message into a lent buffer.
 
 use crate::error::EncodeError;
+use crate::spdm_version::SpdmVersion;
+use crate::wire::{Presence, Wire, WireField};
 
 /// Writes until room runs out; [`Self::finish`] says whether it did, so that no write has to.
 #[expect(unnameable_types, reason = "sealed: appears in the signatures of `sealed::Body` only")]
@@ -67,6 +69,39 @@ impl<'o> Writer<'o> {
 
     pub(crate) fn u32(&mut self, value: u32) {
         self.bytes(&value.to_le_bytes());
+    }
+
+    /// All fields of `wire`.
+    ///
+    /// [`EncodeError::NotInVersion`] where one has a value that `version` does not have.
+    pub(crate) fn wire<F: Wire>(
+        &mut self,
+        wire: &F,
+        version: SpdmVersion,
+    ) -> Result<(), EncodeError> {
+        self.fields(F::FIELDS, version, wire.as_bytes())
+    }
+
+    // Not generic over the struct: one loop for all of them.
+    fn fields(
+        &mut self,
+        fields: &[WireField],
+        version: SpdmVersion,
+        wire: &[u8],
+    ) -> Result<(), EncodeError> {
+        let mut rest = wire;
+        for field in fields {
+            let (value, behind) = rest.split_at_checked(field.len).unwrap_or_default();
+            if let Presence::Since(since, field) = field.presence
+                && version < since
+                && value.iter().any(|byte| *byte != 0)
+            {
+                return Err(EncodeError::NotInVersion { field });
+            }
+            rest = behind;
+        }
+        self.bytes(wire);
+        Ok(())
     }
 
     pub(crate) fn zeros(&mut self, count: usize) {
