@@ -1,6 +1,6 @@
 //! The AlgStructs that 1.1 added to the negotiation.
 
-use crate::algorithm::{
+use crate::algorithm_bits::{
     AeadCipherSuite, BaseAsymAlgo, DheNamedGroup, KemAlgo, KeyScheduleAlgo, PqcAsymAlgo,
 };
 use crate::cx::Cx;
@@ -40,7 +40,7 @@ pub struct AlgStructs {
     pub req_pqc_asym: Option<PqcAsymAlgo>,
     /// AlgType 7: KEMAlg (1.4).
     pub kem: Option<KemAlgo>,
-    /// Tables of four zero bytes behind the others. There should be none; libspdm 2.2 to 3.0 answers with
+    /// Tables of four zero bytes after the others. There should be none; libspdm 2.2 to 3.0 answers with
     /// them where it was not asked for a type.
     pub zero_tables: u8,
 }

@@ -2,7 +2,6 @@
 
 use spdm_untrusted::{Untrusted, Validate};
 
-use crate::algorithms::{Algorithms, NegotiateAlgorithms};
 use crate::capabilities::{Capabilities, GetCapabilities};
 use crate::certificate::{Certificate, GetCertificate};
 use crate::challenge::{Challenge, ChallengeAuth};
@@ -34,6 +33,7 @@ use crate::measurement_extension_log::{
 };
 use crate::measurements::{GetMeasurements, Measurements};
 use crate::message::{Decoded, Message};
+use crate::negotiate_algorithms::{Algorithms, NegotiateAlgorithms};
 use crate::psk_exchange::{PskExchange, PskExchangeRsp};
 use crate::psk_finish::{PskFinish, PskFinishRsp};
 use crate::respond_if_ready::RespondIfReady;

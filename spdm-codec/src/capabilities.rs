@@ -2,13 +2,13 @@
 
 use zerocopy::byteorder::little_endian::{U16, U32};
 
-use crate::algorithms::NegotiateAlgorithms;
 use crate::code::Code;
 use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError};
 use crate::flags::{CapabilityExtFlags, CapabilityFlags};
 use crate::header::Header;
 use crate::message::sealed::Body;
+use crate::negotiate_algorithms::NegotiateAlgorithms;
 use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion::{self, V1_2, V1_4};
 use crate::trace::Trace;

@@ -1,6 +1,6 @@
 //! The certificate chain structure that CERTIFICATE transports and DIGESTS hashes.
 
-use spdm_untrusted::Untrusted;
+use spdm_untrusted::{Untrusted, Validate};
 
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::reader::{length, read_from};
@@ -26,7 +26,7 @@ pub struct CertChain<'a> {
 }
 
 impl<'a> CertChain<'a> {
-    /// Bytes in front of `RootHash`.
+    /// Bytes before `RootHash`.
     pub const HEADER_LEN: usize = 4;
 
     /// Splits the structure; `hash_len` is H.
@@ -39,28 +39,7 @@ impl<'a> CertChain<'a> {
         version: SpdmVersion,
         hash_len: usize,
     ) -> Result<Self, DecodeError> {
-        bytes.validate_with(|raw| {
-            read_from("certificate chain", raw, NoTrace, |r| {
-                let at = r.mark("Length");
-                let len = if version >= SpdmVersion::V1_4 {
-                    r.u32("Length")?
-                } else {
-                    let len = r.u16("Length")?;
-                    let at = r.mark("Reserved");
-                    let reserved = r.u16("Reserved")?;
-                    if reserved != 0 {
-                        return Err(at.value(&Expected::Exactly(0), reserved));
-                    }
-                    len.into()
-                };
-                if length(len) != raw.len() {
-                    let expected = Expected::Exactly(u64::try_from(raw.len()).unwrap_or(u64::MAX));
-                    return Err(at.value(&expected, len));
-                }
-                let root_hash = r.bytes("RootHash", hash_len)?;
-                Ok(Self { root_hash, certificates: r.rest("Certificates") })
-            })
-        })
+        bytes.validate((version, hash_len))
     }
 
     /// Encodes the structure into `out` and returns its length in bytes.
@@ -82,6 +61,35 @@ impl<'a> CertChain<'a> {
         w.bytes(self.root_hash);
         w.bytes(self.certificates);
         w.finish()
+    }
+}
+
+/// [`CertChain::decode`] with version and H.
+impl<'a> Validate<&'a [u8]> for CertChain<'a> {
+    type Context = (SpdmVersion, usize);
+    type Error = DecodeError;
+
+    fn validate(raw: &'a [u8], (version, hash_len): Self::Context) -> Result<Self, DecodeError> {
+        read_from("certificate chain", raw, NoTrace, |r| {
+            let at = r.mark("Length");
+            let len = if version >= SpdmVersion::V1_4 {
+                r.u32("Length")?
+            } else {
+                let len = r.u16("Length")?;
+                let at = r.mark("Reserved");
+                let reserved = r.u16("Reserved")?;
+                if reserved != 0 {
+                    return Err(at.value(&Expected::Exactly(0), reserved));
+                }
+                len.into()
+            };
+            if length(len) != raw.len() {
+                let expected = Expected::Exactly(u64::try_from(raw.len()).unwrap_or(u64::MAX));
+                return Err(at.value(&expected, len));
+            }
+            let root_hash = r.bytes("RootHash", hash_len)?;
+            Ok(Self { root_hash, certificates: r.rest("Certificates") })
+        })
     }
 }
 

@@ -72,7 +72,7 @@ impl<'a> Chunk<'a> {
     /// The longest [`Self::header_len`]: that of a first chunk.
     pub const MAX_HEADER_LEN: usize = 16;
 
-    /// Bytes of CHUNK_SEND or CHUNK_RESPONSE in front of `SPDMchunk`.
+    /// Bytes of CHUNK_SEND or CHUNK_RESPONSE before `SPDMchunk`.
     #[must_use]
     pub const fn header_len(&self) -> usize {
         match self.large_message_size {
@@ -184,13 +184,13 @@ pub struct ChunkSendAck<'a> {
     pub handle: u8,
     /// `ChunkSeqNo` that is acknowledged.
     pub seq_no: u32,
-    /// `ResponseToLargeRequest`: everything that follows, transport padding included, for it has no
+    /// `ResponseToLargeRequest`: everything that follows, transport padding included, because it has no
     /// length field; empty but for the last chunk and early errors.
     pub response: &'a [u8],
 }
 
 impl ChunkSendAck<'_> {
-    /// Bytes in front of `ResponseToLargeRequest`.
+    /// Bytes before `ResponseToLargeRequest`.
     #[must_use]
     pub const fn header_len(version: SpdmVersion) -> usize {
         match version {

@@ -29,7 +29,7 @@ pub enum DecodeErrorKind {
     },
     /// Bytes follow the end of the message, more than the transport may pad.
     Trailing {
-        /// Bytes behind the last field.
+        /// Bytes after the last field.
         count: usize,
         /// Padding that the transport declared.
         allowed: usize,
@@ -59,7 +59,7 @@ pub enum Expected {
     Rule(&'static str),
 }
 
-/// `u64::from`, in constants: what is expected then lies in memory already and need not be laid out.
+/// `u64::from` for constants: the expected value is then a constant in read-only memory and takes no code to build.
 pub(crate) const fn wide(byte: u8) -> u64 {
     u64::from_le_bytes([byte, 0, 0, 0, 0, 0, 0, 0])
 }

@@ -94,7 +94,7 @@ pub(crate) struct Kind {
     pub(crate) version: VersionRule,
 }
 
-/// Whose `SPDMVersion` a message carries.
+/// Which `SPDMVersion` a message must carry.
 #[expect(unnameable_types, reason = "sealed: appears in the signatures of `sealed::Body` only")]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum VersionRule {

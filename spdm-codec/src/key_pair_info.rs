@@ -2,7 +2,7 @@
 
 use bitflags::bitflags;
 
-use crate::algorithm::PqcAsymAlgo;
+use crate::algorithm_bits::PqcAsymAlgo;
 use crate::code::Code;
 use crate::cx::Cx;
 use crate::digests::KeyUsage;
@@ -179,7 +179,7 @@ pub struct KeyPairInfo<'a> {
     pub public_key_info: &'a [u8],
     /// The post-quantum part, from 1.4 on.
     pub pqc: Option<KeyPairPqc<'a>>,
-    /// Bytes behind the last field. There should be none; older libspdm sends six zero bytes in 1.4.
+    /// Bytes after the last field. There should be none; older libspdm sends six zero bytes in 1.4.
     pub trailing: &'a [u8],
 }
 

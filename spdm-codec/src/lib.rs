@@ -1,4 +1,4 @@
-//! Messages of SPDM (DMTF DSP0274 1.0 to 1.4): bytes to meaning and back, for requests and responses.
+//! Messages of SPDM (DMTF DSP0274 1.0 to 1.4): decoding and encoding of requests and responses.
 //!
 //! `no_std`, no allocation, no unsafe. Decoding borrows from the received bytes, which come wrapped in
 //! [`Untrusted`]; whatever is wrong with them becomes a [`DecodeError`] that
@@ -39,8 +39,7 @@ extern crate std;
 struct Readme;
 
 mod alg_structs;
-mod algorithm;
-mod algorithms;
+mod algorithm_bits;
 mod any;
 mod any_message;
 mod capabilities;
@@ -74,6 +73,7 @@ mod measurement_block;
 mod measurement_extension_log;
 mod measurements;
 mod message;
+mod negotiate_algorithms;
 mod nonce;
 mod opaque;
 mod pci_identity;
@@ -99,11 +99,10 @@ mod wire;
 mod writer;
 
 pub use alg_structs::AlgStructs;
-pub use algorithm::{
+pub use algorithm_bits::{
     AeadCipherSuite, BaseAsymAlgo, BaseHashAlgo, DheNamedGroup, KemAlgo, KeyScheduleAlgo,
     MeasurementHashAlgo, MeasurementSpecification, MelSpecification, OtherParams, PqcAsymAlgo,
 };
-pub use algorithms::{Algorithms, ExtAlgorithm, ExtAlgorithms, NegotiateAlgorithms};
 pub use any::{Request, Response};
 pub use any_message::AnyMessage;
 pub use capabilities::{
@@ -163,6 +162,7 @@ pub use measurements::{
     SignatureRequest,
 };
 pub use message::{Decoded, Message};
+pub use negotiate_algorithms::{Algorithms, ExtAlgorithm, ExtAlgorithms, NegotiateAlgorithms};
 pub use nonce::{
     NONCE_LEN, REQUESTER_CONTEXT_LEN, RequesterContext, RequesterNonce, ResponderNonce,
 };

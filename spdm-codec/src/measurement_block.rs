@@ -2,9 +2,9 @@
 
 use core::mem;
 
-use spdm_untrusted::Untrusted;
+use spdm_untrusted::{Untrusted, Validate};
 
-use crate::algorithm::MeasurementSpecification;
+use crate::algorithm_bits::MeasurementSpecification;
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::reader::{Reader, next_of, read_from};
 use crate::trace::{NoTrace, Trace};
@@ -306,6 +306,16 @@ pub struct MeasurementRecord<'a> {
     blocks: u8,
 }
 
+/// [`MeasurementRecord::decode`] with `NumberOfBlocks`.
+impl<'a> Validate<&'a [u8]> for MeasurementRecord<'a> {
+    type Context = u8;
+    type Error = DecodeError;
+
+    fn validate(raw: &'a [u8], blocks: u8) -> Result<Self, DecodeError> {
+        read_from("MeasurementRecord", raw, NoTrace, |r| Self::read(r, blocks, raw.len()))
+    }
+}
+
 impl<'a> MeasurementRecord<'a> {
     /// No blocks.
     pub const EMPTY: Self = Self { bytes: &[], blocks: 0 };
@@ -321,10 +331,7 @@ impl<'a> MeasurementRecord<'a> {
     /// # Errors
     /// [`DecodeError`] as for MEASUREMENTS, with offsets from the start of the record.
     pub fn decode(bytes: Untrusted<&'a [u8]>, blocks: u8) -> Result<Self, DecodeError> {
-        bytes.validate_with(|raw| {
-            let name = "MeasurementRecord";
-            read_from(name, raw, NoTrace, |r| Self::read(r, blocks, raw.len()))
-        })
+        bytes.validate(blocks)
     }
 
     /// `NumberOfBlocks`.

@@ -31,8 +31,8 @@ pub struct ResponderNonce(pub [u8; NONCE_LEN]);
 pub struct RequesterContext(pub [u8; REQUESTER_CONTEXT_LEN]);
 
 impl RequesterContext {
-    /// The field, where the version has it. By reference, as nonces are: who reads a message copies them once,
-    /// when the rest was read.
+    /// The field, where the version has it. By reference, as nonces are read, so that it is copied only once, into
+    /// the finished message.
     pub(crate) fn read<'a, 't, T: Trace<'a>>(
         r: &mut Reader<'a, 't, T>,
         cx: &Cx,

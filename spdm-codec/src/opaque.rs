@@ -31,7 +31,7 @@ pub enum OpaqueFormat {
 }
 
 impl OpaqueFormat {
-    /// Bytes in front of the first element.
+    /// Bytes before the first element.
     const fn head(self) -> usize {
         match self {
             Self::FreeForm | Self::None => 0,
@@ -148,7 +148,7 @@ impl<'a> OpaqueData<'a> {
         if len > most {
             return Err(at.value(&Expected::AtMost(most.into()), len));
         }
-        // An empty table is no table: who has no opaque data sends length 0.
+        // A table without elements is not allowed: without opaque data the length is 0.
         let is_table = format.head() > 0 && len > 0;
         if is_table && len % 4 != 0 {
             return Err(at.value(&Expected::Rule("a multiple of 4"), len));
@@ -209,7 +209,7 @@ fn check_table<'t>(
     at: Mark<'t>,
 ) -> Result<(), &'t DecodeError> {
     if format == OpaqueFormat::TableWithSpecId {
-        // Even where there is nothing behind it: what is no table is not a short one.
+        // Checked first, so that bytes that are not a table at all are not reported as a short table.
         let spec_id = bytes.first_chunk().copied().map_or(0, u32::from_le_bytes);
         if spec_id != SPEC_ID {
             return Err(at.named("SpecID").value(&Expected::Exactly(SPEC_ID.into()), spec_id));

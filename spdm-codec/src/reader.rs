@@ -11,8 +11,8 @@ use crate::spdm_version::SpdmVersion;
 use crate::trace::{Field, NoTrace, Trace};
 use crate::wire::{Wire, WireField};
 
-/// Holds the error of one reading. What fails returns a reference to it: one word, which costs the many
-/// layers of a decoder nothing, where a [`DecodeError`] by value would be copied by each of them.
+/// Stores the error of one decoding. Functions that fail return a reference to it: one word in a register, where a
+/// [`DecodeError`] by value (72 bytes) would be copied in each of the many layers of a decoder.
 #[derive(Debug)]
 pub(crate) struct ErrorSlot {
     /// The message or structure that is read.
@@ -25,7 +25,8 @@ impl ErrorSlot {
         Self { message, error: OnceCell::new() }
     }
 
-    /// Notes an error. Reading ends with the first one, so there is none yet; if there were, it would stay.
+    /// Stores an error. Decoding ends with the first error, so the slot is empty; if it were not, the first
+    /// error would stay.
     #[cold]
     #[inline(never)]
     fn fail(&self, field: &'static str, at: usize, kind: DecodeErrorKind) -> &DecodeError {
@@ -62,7 +63,8 @@ pub(crate) fn read_from<'a, T: Trace<'a>, R>(
     read(&mut Reader::new(bytes, trace, &slot)).map_err(|error| *error)
 }
 
-/// Reads the next of several elements, all of which were checked before; `rest` is what follows it.
+/// Reads the next of several elements; `rest` is what follows it. Decoding has checked all of them. If one
+/// could not be read again, the iteration would end there.
 pub(crate) fn next_of<'a, R>(
     message: &'static str,
     rest: &mut &'a [u8],
@@ -75,7 +77,7 @@ pub(crate) fn next_of<'a, R>(
     Some(element)
 }
 
-/// A cursor. `T` sees each field.
+/// A cursor over the bytes. `T` is shown each field.
 #[expect(unnameable_types, reason = "sealed: appears in the signatures of `sealed::Body` only")]
 #[derive(Debug)]
 pub struct Reader<'a, 't, T> {
@@ -86,7 +88,7 @@ pub struct Reader<'a, 't, T> {
     slot: &'t ErrorSlot,
 }
 
-/// A place in the message to blame later.
+/// A place in the message that an error found later can name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark<'t> {
     slot: &'t ErrorSlot,
@@ -107,8 +109,8 @@ impl<'t> Mark<'t> {
         self
     }
 
-    // Inline, or else each mark would be laid out in memory for a call that seldom comes. No field that can
-    // be blamed has more than 32 bits.
+    // Inlined, so that a mark is not written to memory for an error that seldom occurs. No field with a checked
+    // value has more than 32 bits.
     #[inline(always)]
     pub(crate) fn value(self, expected: &Expected, got: impl Into<u32>) -> &'t DecodeError {
         self.slot.value(self.field, self.at, expected, got.into())
@@ -135,12 +137,12 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         Mark { slot: self.slot, field, at: self.position() }
     }
 
-    /// Blames Param1, which was read with the header.
+    /// Param1, which was read with the header.
     pub(crate) const fn param1(&self, field: &'static str) -> Mark<'t> {
         Mark { slot: self.slot, field, at: 2 }
     }
 
-    /// Blames Param2, which was read with the header.
+    /// Param2, which was read with the header.
     pub(crate) const fn param2(&self, field: &'static str) -> Mark<'t> {
         Mark { slot: self.slot, field, at: 3 }
     }
@@ -238,7 +240,7 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
         Ok(())
     }
 
-    /// Reads the next `len` bytes as if they were all; what `read` leaves of them is skipped.
+    /// Reads the next `len` bytes as if the message ended after them; what `read` leaves of them is skipped.
     pub(crate) fn within<R>(
         &mut self,
         field: &'static str,

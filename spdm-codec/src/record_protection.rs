@@ -1,6 +1,6 @@
 //! How the records of sessions are protected (DSP0277).
 
-use crate::algorithm::AeadCipherSuite;
+use crate::algorithm_bits::AeadCipherSuite;
 
 /// How the records of a connection's sessions are protected (DSP0277).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

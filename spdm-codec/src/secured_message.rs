@@ -35,7 +35,7 @@ pub struct SecuredMessage<'a> {
 }
 
 impl<'a> SecuredMessage<'a> {
-    /// Bytes in front of the data: what is authenticated with it.
+    /// Bytes before the data: the associated data of the encryption.
     #[must_use]
     pub const fn header_len(sequence_len: usize) -> usize {
         sequence_len.saturating_add(6)
@@ -105,7 +105,7 @@ impl<'a> SecuredMessage<'a> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it")]
 pub struct Plaintext<'a> {
-    /// `ApplicationData`: a message, behind the transport's own prefix where it has one.
+    /// `ApplicationData`: a message, after the transport's own prefix where it has one.
     pub data: &'a [u8],
     /// `RandomData`: as much as the sender likes.
     pub random: &'a [u8],

@@ -1,4 +1,4 @@
-//! Who defines an identifier: the registry of standards bodies, and the header that names one.
+//! The registry of standards bodies, and the header that names one of them.
 
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::reader::Reader;

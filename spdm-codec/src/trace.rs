@@ -27,7 +27,7 @@ impl<'a, F: FnMut(Field<'a>)> Trace<'a> for F {
     }
 }
 
-/// A caller's trace. Readers have theirs by value, so that [`NoTrace`] takes no room in them.
+/// A caller's trace. A reader holds its trace by value, so that [`NoTrace`] takes no space in it.
 #[derive(Debug)]
 pub(crate) struct Seen<'t, T>(pub(crate) &'t mut T);
 
@@ -37,7 +37,7 @@ impl<'a, T: Trace<'a>> Trace<'a> for Seen<'_, T> {
     }
 }
 
-/// Sees nothing and costs nothing.
+/// Ignores every field; compiles to nothing.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NoTrace;
 

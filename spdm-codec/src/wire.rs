@@ -19,9 +19,9 @@ pub(crate) struct WireField {
 
 /// Which versions have a field.
 pub(crate) enum Presence {
-    /// None: its bytes are reserved.
+    /// No version: the bytes are reserved.
     Reserved,
-    /// This version and those after it; in those before it, its bytes are reserved. And the field's name.
+    /// This version and later ones, under this name; before, the bytes are reserved.
     Since(SpdmVersion, &'static str),
 }
 

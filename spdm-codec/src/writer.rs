@@ -4,7 +4,8 @@ use crate::error::EncodeError;
 use crate::spdm_version::SpdmVersion;
 use crate::wire::{Presence, Wire, WireField};
 
-/// Writes until room runs out; [`Self::finish`] says whether it did, so that no write has to.
+/// Writes until the buffer is full. [`Self::finish`] reports a buffer that was too short, so that single writes
+/// need not return a `Result`.
 #[expect(unnameable_types, reason = "sealed: appears in the signatures of `sealed::Body` only")]
 #[derive(Debug)]
 pub struct Writer<'o> {
@@ -19,7 +20,7 @@ impl<'o> Writer<'o> {
         Self { out, at: 0, needed: None }
     }
 
-    /// A writer behind the header of a message.
+    /// A writer that has written the header of a message.
     #[inline(never)]
     pub(crate) fn open(out: &'o mut [u8], header: [u8; 4]) -> Self {
         let mut writer = Self::new(out);
@@ -32,7 +33,7 @@ impl<'o> Writer<'o> {
     }
 
     /// The length of what was written.
-    // Once, not at the end of each message.
+    // Not inlined: otherwise every message would contain a copy.
     #[inline(never)]
     pub(crate) const fn finish(&self) -> Result<usize, EncodeError> {
         match self.needed {
@@ -124,7 +125,7 @@ impl<'o> Writer<'o> {
         field: &'static str,
     ) -> Result<(), EncodeError> {
         let value = u16::try_from(value).map_err(|_| EncodeError::TooLarge { field })?;
-        // Where there is no place, there was no room for the field either.
+        // If the buffer ends before the field, the write before failed, and `finish` reports it.
         if let Some(place) = self.out.get_mut(at..at.saturating_add(2)) {
             place.copy_from_slice(&value.to_le_bytes());
         }
@@ -132,7 +133,7 @@ impl<'o> Writer<'o> {
     }
 }
 
-/// A field that `version` has or has not: both mistakes of a caller are errors, none is silent.
+/// For a field that the version does not have: `NotInVersion` if the caller gave a value.
 pub(crate) const fn absent<V>(value: Option<&V>, field: &'static str) -> Result<(), EncodeError> {
     match value {
         None => Ok(()),

@@ -2,11 +2,11 @@
 
 use super::Side;
 use crate::alg_structs::AlgStructs;
-use crate::algorithm::{AeadCipherSuite, DheNamedGroup, KemAlgo, OtherParams};
-use crate::algorithms::Algorithms;
+use crate::algorithm_bits::{AeadCipherSuite, DheNamedGroup, KemAlgo, OtherParams};
 use crate::capabilities::{Capabilities, GetCapabilities};
 use crate::cx::{ConnectionKeys, Cx, Handshake};
 use crate::flags::CapabilityFlags;
+use crate::negotiate_algorithms::Algorithms;
 use crate::record_protection::{RecordPrivacy, RecordProtection};
 use crate::spdm_version::SpdmVersion;
 

@@ -89,7 +89,7 @@ pub struct IdeKpAck {
     pub status: KpAckStatus,
 }
 
-/// An IDE_KM message (PCIe 6.1 §6.33.3). Offsets behind the protocol byte:
+/// An IDE_KM message (PCIe 6.1 §6.33.3). Offsets from the byte after the protocol byte:
 ///
 /// | id | name | fields |
 /// |---|---|---|

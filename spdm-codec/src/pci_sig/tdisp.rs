@@ -91,7 +91,7 @@ pub struct TdispError<'a> {
     pub extended: &'a [u8],
 }
 
-/// A TDISP message (PCIe 6.1 §11.3). Offsets behind the protocol byte:
+/// A TDISP message (PCIe 6.1 §11.3). Offsets from the byte after the protocol byte:
 ///
 /// | offset | bytes | field |
 /// |---|---|---|

@@ -5,7 +5,7 @@ use core::fmt;
 use zerocopy::byteorder::little_endian::U32;
 
 use crate::alg_structs::AlgStructs;
-use crate::algorithm::{
+use crate::algorithm_bits::{
     BaseAsymAlgo, BaseHashAlgo, MeasurementHashAlgo, MeasurementSpecification, MelSpecification,
     OtherParams, PqcAsymAlgo,
 };
