@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError};
 use crate::header::{Header, Kind, VersionRule};
-use crate::reader::read_from;
+use crate::reader::read_or;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Seen, Trace};
 use crate::writer::Writer;
@@ -67,18 +67,25 @@ pub(crate) mod sealed {
 }
 
 /// Reads the message that is `raw`.
-fn read_message<'a, M: sealed::Body<'a>, T: Trace<'a>>(
+fn read_message<'a, M: sealed::Body<'a>, T: Trace<'a>, E>(
     raw: &'a [u8],
     cx: &Cx,
     trace: T,
-) -> Result<Decoded<'a, M>, DecodeError> {
+    fail: impl FnOnce(&DecodeError) -> E,
+) -> Result<Decoded<'a, M>, E> {
     let kind = const { &Kind { name: M::BODY_NAME, code: M::BODY_CODE, version: M::VERSION } };
-    read_from(kind.name, raw, trace, |r| {
-        let header = Header::read_as(r, kind, cx)?;
-        let message = M::read(r, header, cx)?;
-        let bytes = r.end(raw, cx.padding)?;
-        Ok(Decoded { message, bytes, reserved_nonzero: r.reserved_nonzero() })
-    })
+    read_or(
+        kind.name,
+        raw,
+        trace,
+        |r| {
+            let header = Header::read_as(r, kind, cx)?;
+            let message = M::read(r, header, cx)?;
+            let bytes = r.end(raw, cx.padding)?;
+            Ok(Decoded { message, bytes, reserved_nonzero: r.reserved_nonzero() })
+        },
+        fail,
+    )
 }
 
 /// [`Message::decode`] where the kind of message follows from the type of the result.
@@ -87,7 +94,7 @@ impl<'a, M: sealed::Body<'a>> Validate<&'a [u8]> for Decoded<'a, M> {
     type Error = DecodeError;
 
     fn validate(raw: &'a [u8], cx: Cx) -> Result<Self, DecodeError> {
-        read_message(raw, &cx, NoTrace)
+        read_message(raw, &cx, NoTrace, |error| *error)
     }
 }
 
@@ -105,7 +112,20 @@ pub trait Message<'a>: sealed::Body<'a> {
     /// [`DecodeError`] with field, offset and kind: bytes missing, bytes left over (more than
     /// [`Cx::padding`]), another version or code, or a value that the version does not allow.
     fn decode(bytes: Untrusted<&'a [u8]>, cx: &Cx) -> Result<Decoded<'a, Self>, DecodeError> {
-        bytes.validate_with(|raw| read_message(raw, cx, NoTrace))
+        Self::decode_or(bytes, cx, |error| *error)
+    }
+
+    /// [`Self::decode`] that makes the caller's own error of the [`DecodeError`]. Where many kinds of messages are
+    /// decoded, this is smaller than `decode` with `map_err`, which copies the error for each kind.
+    ///
+    /// # Errors
+    /// What `fail` returns.
+    fn decode_or<E>(
+        bytes: Untrusted<&'a [u8]>,
+        cx: &Cx,
+        fail: impl FnOnce(&DecodeError) -> E,
+    ) -> Result<Decoded<'a, Self>, E> {
+        bytes.validate_with(|raw| read_message(raw, cx, NoTrace, fail))
     }
 
     /// [`Self::decode`] that shows every field to `trace` on the way.
@@ -117,7 +137,7 @@ pub trait Message<'a>: sealed::Body<'a> {
         cx: &Cx,
         trace: &mut T,
     ) -> Result<Decoded<'a, Self>, DecodeError> {
-        bytes.validate_with(|raw| read_message(raw, cx, Seen(trace)))
+        bytes.validate_with(|raw| read_message(raw, cx, Seen(trace), |error| *error))
     }
 
     /// Encodes the whole message into `out` and returns its length in bytes.

@@ -59,8 +59,19 @@ pub(crate) fn read_from<'a, T: Trace<'a>, R>(
     trace: T,
     read: impl for<'t> FnOnce(&mut Reader<'a, 't, T>) -> Result<R, &'t DecodeError>,
 ) -> Result<R, DecodeError> {
+    read_or(message, bytes, trace, read, |error| *error)
+}
+
+/// [`read_from`] that hands its error to `fail` where it lies.
+pub(crate) fn read_or<'a, T: Trace<'a>, R, E>(
+    message: &'static str,
+    bytes: &'a [u8],
+    trace: T,
+    read: impl for<'t> FnOnce(&mut Reader<'a, 't, T>) -> Result<R, &'t DecodeError>,
+    fail: impl FnOnce(&DecodeError) -> E,
+) -> Result<R, E> {
     let slot = ErrorSlot::new(message);
-    read(&mut Reader::new(bytes, trace, &slot)).map_err(|error| *error)
+    read(&mut Reader::new(bytes, trace, &slot)).map_err(fail)
 }
 
 /// Reads the next of several elements; `rest` is what follows it. Decoding has checked all of them. If one

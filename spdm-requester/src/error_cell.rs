@@ -137,7 +137,7 @@ impl ErrorCell {
         bytes: &'a [u8],
         cx: &Cx,
     ) -> Result<Decoded<'a, M>, &Error> {
-        M::decode(Untrusted::new(bytes), cx).map_err(|error| self.request_error(&error))
+        M::decode_or(Untrusted::new(bytes), cx, |error| self.request_error(error))
     }
 
     /// Decodes a message of the peer.
@@ -146,7 +146,7 @@ impl ErrorCell {
         bytes: Untrusted<&'a [u8]>,
         cx: &Cx,
     ) -> Result<Decoded<'a, M>, &Error> {
-        M::decode(bytes, cx).map_err(|error| self.decode_error(&error))
+        M::decode_or(bytes, cx, |error| self.decode_error(error))
     }
 
     /// Reads the header of our own request.
