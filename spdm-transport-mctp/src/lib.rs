@@ -85,6 +85,8 @@ pub use linux::{LinuxChannel, LinuxEndpoint, LinuxListener};
 const _: () = {
     const fn is_send<T: Send>() {}
     is_send::<(MctpError, serial::Deframer)>();
+    is_send::<MctpTransport<fn() -> mctp::Result<()>>>();
+    is_send::<AsyncMctpTransport<fn() -> mctp::Result<()>, ()>>();
     #[cfg(all(feature = "linux", target_os = "linux"))]
     is_send::<(MctpTransport<LinuxEndpoint>, LinuxListener)>();
 };

@@ -80,6 +80,7 @@ pub use transport::TcpTransport;
 const _: () = {
     const fn is_send<T: Send>() {}
     is_send::<(TcpTransport, Listener, ServerConnection, SecuritySocket)>();
+    is_send::<spdm_transport_storage::StorageTransport<SecuritySocket, ()>>();
     is_send::<(TcpError, SecurityError)>();
     #[cfg(feature = "tokio")]
     is_send::<AsyncTcpTransport>();

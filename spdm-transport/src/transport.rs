@@ -35,10 +35,11 @@ pub trait Transport {
     /// What can be carried.
     fn limits(&self) -> Limits;
 
-    /// Sends one message.
+    /// Sends one message, marked as `kind` in the way of the binding. A transport that cannot mark secured messages
+    /// refuses them: it never sends one as a plain message.
     ///
     /// # Errors
-    /// When the message could not be handed over within `timeout`.
+    /// When the message could not be handed over within `timeout`, or cannot be carried.
     fn send(
         &mut self,
         kind: MessageKind,
@@ -70,10 +71,11 @@ pub trait AsyncTransport {
     /// What can be carried.
     fn limits(&self) -> Limits;
 
-    /// Sends one message.
+    /// Sends one message, marked as `kind` in the way of the binding. A transport that cannot mark secured messages
+    /// refuses them: it never sends one as a plain message.
     ///
     /// # Errors
-    /// When the message could not be handed over within `timeout`.
+    /// When the message could not be handed over within `timeout`, or cannot be carried.
     fn send(
         &mut self,
         kind: MessageKind,
