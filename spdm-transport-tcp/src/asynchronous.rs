@@ -12,7 +12,7 @@ use crate::error::{FrameEncodeError, TcpError};
 use crate::frame::{Command, Frame};
 use crate::framing::Framing;
 use crate::link::{Link, MAX_CONTROL_FRAMES, ReadProgress, is_retry};
-use crate::quick_ack::acknowledge_at_once;
+use crate::quick_ack::acknowledge;
 
 /// [`TcpTransport`](crate::TcpTransport) for tokio.
 ///
@@ -196,7 +196,9 @@ impl Link<TcpStream> {
             match (reading, &self.stream) {
                 (ReadProgress::Complete, _) => return Ok(()),
                 (ReadProgress::Pending, Some(stream)) => {
-                    acknowledge_at_once(stream);
+                    if self.owes_acknowledgement {
+                        acknowledge(stream);
+                    }
                     stream.readable().await?;
                 }
                 (ReadProgress::Progress, _) | (ReadProgress::Pending, None) => {}
@@ -224,6 +226,7 @@ impl Link<TcpStream> {
             stream.writable().await?;
         }
         self.stream = Some(stream);
+        self.owes_acknowledgement = false;
         Ok(())
     }
 

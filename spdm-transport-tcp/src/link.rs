@@ -23,11 +23,19 @@ pub(crate) struct Link<S> {
     pub(crate) outbound: Vec<u8>,
     /// The frame that is being received, or the one that was received last. Never more than one.
     inbound: Vec<u8>,
+    /// Whether bytes came after the last frame that was sent: nothing has acknowledged them yet.
+    pub(crate) owes_acknowledgement: bool,
 }
 
 impl<S> Link<S> {
     pub(crate) const fn new(stream: S, framing: Framing) -> Self {
-        Self { framing, stream: Some(stream), outbound: Vec::new(), inbound: Vec::new() }
+        Self {
+            framing,
+            stream: Some(stream),
+            outbound: Vec::new(),
+            inbound: Vec::new(),
+            owes_acknowledgement: false,
+        }
     }
 
     /// Drops the stream, and with it what was under way.
@@ -68,7 +76,10 @@ impl<S> Link<S> {
         match result {
             Ok(0) if filled == 0 => Err(TcpError::PeerClosed),
             Ok(0) => Err(TcpError::Truncated { got: filled, missing }),
-            Ok(_) => Ok(ReadProgress::Progress),
+            Ok(_) => {
+                self.owes_acknowledgement = true;
+                Ok(ReadProgress::Progress)
+            }
             Err(error) if is_retry(error.kind()) => Ok(ReadProgress::Pending),
             Err(error) => Err(error.into()),
         }

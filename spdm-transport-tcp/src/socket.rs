@@ -9,7 +9,7 @@ use crate::error::TcpError;
 use crate::frame::{Command, Frame};
 use crate::framing::Framing;
 use crate::link::{Link, MAX_CONTROL_FRAMES, ReadProgress, is_retry};
-use crate::quick_ack::acknowledge_at_once;
+use crate::quick_ack::acknowledge_if_empty;
 
 /// When to give up; `None` is never.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +92,7 @@ impl Link<TcpStream> {
         let stream = self.stream.as_mut().ok_or(TcpError::Closed)?;
         self.framing.encode(frame, &mut self.outbound)?;
         let result = write_all(stream, &self.outbound, deadline);
+        self.owes_acknowledgement = false;
         if result.is_err() {
             self.close();
         }
@@ -114,9 +115,12 @@ impl Link<TcpStream> {
         deadline: Deadline,
     ) -> Result<(), TcpError> {
         loop {
+            let owes_acknowledgement = self.owes_acknowledgement;
             let reading = self.read_with(max_message, |stream, space| {
                 stream.set_read_timeout(deadline.left())?;
-                acknowledge_at_once(stream);
+                if owes_acknowledgement {
+                    acknowledge_if_empty(stream);
+                }
                 stream.read(space)
             })?;
             if reading == ReadProgress::Complete || deadline.has_passed() {
