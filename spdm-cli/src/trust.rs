@@ -3,14 +3,15 @@
 use core::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use spdm_codec::PciIdentity;
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
 use spdm_evidence::certificates_from_pem;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
-    Anchor, Certificate, Policy, Profile, ProvisionedKey, Revocation, Revocations, Rule, SanPolicy,
-    ValidityCheck,
+    Anchor, Certificate, LinkTable, Policy, Profile, ProvisionedKey, Revocation, Revocations, Rule,
+    SanPolicy, ValidityCheck,
 };
 
 use crate::args::{RootHash, San, TrustArgs};
@@ -20,6 +21,8 @@ use crate::{file, pem};
 
 /// Files of a trust folder.
 const EXTENSIONS: [&str; 4] = ["pem", "crt", "cer", "der"];
+/// Signatures of certificates that are remembered.
+const LINKS: usize = 256;
 /// What a PEM block begins with.
 const BEGIN: &str = "-----BEGIN";
 /// Any manufacturer, product and serial number.
@@ -38,6 +41,8 @@ pub(crate) struct Trust {
     san: San,
     /// The function that [`San::PciCma`] is about.
     pci_id: Option<PciIdentity>,
+    /// Signatures that one run has verified, for its further rounds, slots and connections.
+    links: Mutex<LinkTable<LINKS>>,
 }
 
 /// The issuer (a DER Name) and serial number of a revoked certificate.
@@ -90,6 +95,7 @@ impl Trust {
             profile: args.profile.into(),
             san,
             pci_id,
+            links: Mutex::default(),
         })
     }
 
@@ -154,6 +160,7 @@ impl Trust {
             revocations: Revocations::new(revocations),
             san: self.san(),
             profile: self.profile,
+            link_cache: Some(&self.links),
             ..Policy::new(provider, anchors, self.validity()?)
         })
     }

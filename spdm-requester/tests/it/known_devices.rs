@@ -3,7 +3,8 @@
 use crate::sim::cause::{Cause, certificate, chain, differs, signature};
 use crate::sim::counting::{COUNTING, verified};
 use crate::sim::trusting::{
-    CERTIFICATE, DIGESTS, Trust, attest, fetched, measurements_of, plan_of, policy, reattest,
+    CERTIFICATE, DIGESTS, Trust, attest, fetched, measurements_of, plan_of, policy, reattest, slot,
+    two_slots,
 };
 use crate::sim::{FLOW, HASH_LEN, Memory, Sim, config, error_of, until};
 use spdm_codec::{BaseAsymAlgo, Code, SlotId, SpdmVersion};
@@ -12,7 +13,9 @@ use spdm_requester::{
     AttestationPlan, ChainCache, Error, Incompatible, KnownChain, Possession, Proof, Requester,
     SlotChoice, blocking,
 };
-use spdm_x509::{Check, Identity, Policy, Rule, SanPolicy, ValidityCheck};
+use spdm_x509::{
+    Check, Identity, LinkCache, LinkId, LinkTable, Policy, Rule, SanPolicy, ValidityCheck,
+};
 
 /// The requests of an attestation of a device whose chain is known.
 const WARM: [Code; 6] = [FLOW[0], FLOW[1], FLOW[2], FLOW[3], FLOW[5], FLOW[6]];
@@ -61,6 +64,53 @@ fn a_known_chain_costs_two_signatures_and_six_round_trips() {
             assert!(trusted.is_ok());
             assert_eq!((signatures, sim.codes()), (2, WARM.to_vec()), "{version}");
         });
+    }
+}
+
+/// A store behind a lock, as a server shares it.
+#[derive(Debug, Default)]
+struct Store(std::sync::Mutex<LinkTable<64>>);
+
+impl LinkCache for Store {
+    fn contains(&self, link: &LinkId) -> bool {
+        self.0.lock().unwrap().contains(link)
+    }
+
+    fn insert(&self, link: &LinkId) {
+        self.0.lock().unwrap().insert(link);
+    }
+}
+
+/// The authority's certificates are verified with the first device; of each further one the link to its own leaf, and
+/// its two signatures.
+#[test]
+fn the_devices_of_one_authority_cost_three_signatures_each_after_the_first() {
+    for version in SpdmVersion::ALL {
+        // Two slots have two leaves below one authority: as two devices have.
+        let mut sim = two_slots(version);
+        let trust = Trust::of(&sim);
+        let anchors = trust.anchors();
+        let store = Store::default();
+        let mut policy = policy(&anchors);
+        policy.link_cache = Some(&store);
+        let mut costs = Vec::new();
+        for number in [0, 1, 0] {
+            if number > 0 && version == SpdmVersion::V1_0 {
+                continue; // another slot does not sign measurements
+            }
+            let mut buffer = [0; 0x4000];
+            let plan = plan_of(&policy, SlotChoice::Slot(slot(number)));
+            let (signatures, trusted) = attest(&mut sim, plan, &mut buffer);
+            assert!(trusted.is_ok(), "{version} {number}");
+            costs.push(signatures);
+        }
+        let expected: &[usize] = if version == SpdmVersion::V1_0 { &[4, 2] } else { &[4, 3, 2] };
+        assert_eq!(costs, expected, "{version}");
+        // It holds no trust: without the anchor nobody is trusted, and the links are not verified again.
+        policy.anchors = &[];
+        let mut buffer = [0; 0x4000];
+        let (_, trusted) = attest(&mut sim, AttestationPlan::new(&policy), &mut buffer);
+        assert_eq!(trusted.map(drop), Err(chain(Check::Anchor, Rule::NoTrustAnchor)));
     }
 }
 
