@@ -51,6 +51,8 @@ pub(crate) enum Verb {
     Measure(MeasureArgs),
     /// Evidence for somebody else to judge: no verdict
     Collect(CollectArgs),
+    /// Is it the device that --known FILE holds? One signature
+    Recognize(RecognizeArgs),
     /// The same verdict offline: evidence, a capture, or a vendor's evidence file
     Verify(VerifyArgs),
     /// Validate one SPDM certificate chain or PEM bundle
@@ -269,6 +271,12 @@ pub(crate) struct AttestArgs {
     /// Writes evidence, whatever the verdict
     #[arg(long, value_name = "FILE")]
     pub(crate) evidence: Option<PathBuf>,
+    /// Known devices, by target (docs/schema/known.json): another device than the known one is rejected
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known: Option<PathBuf>,
+    /// Adds a new device to the known ones, once it is verified
+    #[arg(long, requires = "known")]
+    pub(crate) learn: bool,
     /// Attests this many times, each over a new connection
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: u32,
@@ -373,6 +381,16 @@ pub(crate) struct CollectArgs {
     /// Where to write; standard output otherwise
     #[arg(long, value_name = "FILE")]
     pub(crate) evidence: Option<PathBuf>,
+}
+
+/// `spdm recognize`.
+#[derive(Args, Debug)]
+pub(crate) struct RecognizeArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    /// Known devices, as spdm attest --learn writes them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known: PathBuf,
 }
 
 /// `spdm verify`.

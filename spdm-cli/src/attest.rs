@@ -8,9 +8,10 @@ use crate::args::{AttestArgs, IndexList, JudgeArgs, NonceChoice};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::evidence::evidence;
-use crate::examination::{Signer, Task, Waived, examine, hint};
+use crate::examination::{Examination, Expected, Signer, Task, Waived, examine, hint};
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
+use crate::known::{KnownFile, Learning};
 use crate::live::LiveDevice;
 use crate::trust::Trust;
 use crate::{file, render, trust};
@@ -35,6 +36,10 @@ pub(crate) fn run(
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     let mut trust = Trust::load(&args.trust, device.pci_identity())?;
     let output = args.evidence.as_deref().map(Output::create).transpose()?;
+    let learning = if args.learn { Learning::On } else { Learning::Off };
+    let known_file = args.known.as_deref().map(|path| KnownFile::open(path, learning));
+    let mut known_file = known_file.transpose()?;
+    let name = device.name();
     device.settle()?;
     if trust.is_empty() {
         trust.add(device.anchors());
@@ -55,8 +60,17 @@ pub(crate) fn run(
             attributes: args.attributes.attributes(),
             nonce: inputs.nonce,
             reference: inputs.reference.as_ref(),
+            expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
         };
-        let (verdict, recording) = examine(&mut device, &task, &mut known);
+        let learns = matches!(task.expected, Some(Expected::Learned));
+        let Examination { verdict, recordings: recording, device: found } =
+            examine(&mut device, &task, &mut known);
+        if let (Some(file), Some(found)) = (&mut known_file, found)
+            && learns
+            && verdict.verified()
+        {
+            file.learn(found)?;
+        }
         if output.is_some() {
             recordings.extend(recording);
         }

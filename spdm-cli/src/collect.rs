@@ -5,7 +5,7 @@ use crate::attest::nonce;
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::evidence::evidence;
-use crate::examination::{Signer, Task, Waived, examine};
+use crate::examination::{Examination, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
 use crate::live::LiveDevice;
@@ -37,8 +37,10 @@ pub(crate) fn run(
         attributes: args.attributes.attributes(),
         nonce,
         reference: None,
+        expected: None,
     };
-    let (verdict, recordings) = examine(&mut device, &task, &mut KnownChains::new(0));
+    let Examination { verdict, recordings, .. } =
+        examine(&mut device, &task, &mut KnownChains::new(0));
     let json = evidence(&device.name(), recordings).to_json().map_err(Failure::usage)?;
     device.finish()?;
     match output {

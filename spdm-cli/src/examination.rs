@@ -2,8 +2,8 @@
 
 use spdm_codec::{MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId};
 use spdm_evidence::{
-    AttestationCheck, CheckStatus, Freshness, KnownChains, Recorder, Recording, Reference,
-    ReportBuilder,
+    AttestationCheck, CheckStatus, Freshness, KnownChains, KnownDevice, Recorder, Recording,
+    Reference, ReportBuilder,
 };
 use spdm_requester::{
     AttestationPlan, ChainCache, ChainOrigin, KeySource, KnownChain, Observation, Observer,
@@ -14,6 +14,7 @@ use spdm_x509::Policy;
 
 use crate::args::{ChallengeChoice, IndexList, SlotChoice};
 use crate::exit::Failure;
+use crate::known::{KnownFile, Learning};
 use crate::live::{LiveDevice, Memory, requester};
 use crate::verdict::Verdict;
 
@@ -81,6 +82,52 @@ pub(crate) struct Task<'t> {
     /// The nonce of the last signature; random where `None`.
     pub(crate) nonce: Option<RequesterNonce>,
     pub(crate) reference: Option<&'t Reference>,
+    /// Which device it should be, where `--known` asks.
+    pub(crate) expected: Option<Expected<'t>>,
+}
+
+/// Which device the target should be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Expected<'t> {
+    /// This one.
+    Known(&'t KnownDevice),
+    /// None is known, and none is learned.
+    Unknown,
+    /// None is known; the device is learned where it is verified.
+    Learned,
+}
+
+impl<'t> Expected<'t> {
+    /// What the file says of a target.
+    pub(crate) fn of(file: &'t KnownFile<'_>, target: &str) -> Self {
+        match (file.devices.find(target), file.learning) {
+            (Some(device), _) => Self::Known(device),
+            (None, Learning::On) => Self::Learned,
+            (None, Learning::Off) => Self::Unknown,
+        }
+    }
+
+    fn judge(self, report: &mut ReportBuilder) {
+        match self {
+            Self::Known(device) => report.known_device(device),
+            Self::Unknown => {
+                report.not_known("no device is known for this target; --learn adds a verified one")
+            }
+            Self::Learned if report.clone().build().verified() => report.learned(),
+            Self::Learned => {
+                report.skip(AttestationCheck::KnownDevice, "only a verified device is learned")
+            }
+        };
+    }
+}
+
+/// What an examination brought.
+#[derive(Debug)]
+pub(crate) struct Examination {
+    pub(crate) verdict: Verdict,
+    pub(crate) recordings: Vec<Recording>,
+    /// The device by its trusted chain. Whether it is verified, the verdict says.
+    pub(crate) device: Option<KnownDevice>,
 }
 
 impl<'t> Task<'t> {
@@ -154,13 +201,17 @@ pub(crate) fn examine(
     device: &mut LiveDevice<'_>,
     task: &Task<'_>,
     known: &mut KnownChains,
-) -> (Verdict, Vec<Recording>) {
+) -> Examination {
     let (args, crypto) = (device.args, device.crypto);
-    let mut report = ReportBuilder::new(&device.name(), Freshness::Own, crypto.provider);
+    let name = device.name();
+    let mut report = ReportBuilder::new(&name, Freshness::Own, crypto.provider);
     task.explain_waived(&mut report);
     let mut line = match device.connect() {
         Ok(line) => line,
-        Err(error) => return (Verdict::failed(report.build(), error), Vec::new()),
+        Err(error) => {
+            let verdict = Verdict::failed(report.build(), error);
+            return Examination { verdict, recordings: Vec::new(), device: None };
+        }
     };
     let mut recorder = Recorder::new(line.limits().padding);
     let mut memory = Memory::new(crypto);
@@ -175,10 +226,12 @@ pub(crate) fn examine(
     };
     let requester = requester(args, &line, &mut memory, &mut recorder);
     let flow = requester.examine(task.plan(), source, &mut record).observed_by(&mut witness);
+    let mut trusted_device = None;
     let failed = match blocking::run(flow, &mut line, &StdClock::new()) {
         Ok((_, examined)) => {
             if let Some(chain) = examined.trusted.as_ref().and_then(KnownChain::new) {
                 known.add(&chain);
+                trusted_device = Some(KnownDevice::new(&name, chain.chain()));
             }
             None
         }
@@ -196,12 +249,15 @@ pub(crate) fn examine(
     } else {
         report.skip(AttestationCheck::MeasurementsReference, "no reference values are given");
     }
+    if let Some(expected) = task.expected {
+        expected.judge(&mut report);
+    }
     let silence = line.hang_up();
     let verdict = match failed {
         None => Verdict::new(report.build()).explained(silence),
         Some(error) => Verdict::failed(report.build(), error),
     };
-    (verdict, recorder.into_recordings())
+    Examination { verdict, recordings: recorder.into_recordings(), device: trusted_device }
 }
 
 /// What a person can do about a device that lacks what is required.

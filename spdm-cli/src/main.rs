@@ -20,12 +20,14 @@ mod exit;
 mod file;
 mod info;
 mod inquiry;
+mod known;
 mod line;
 mod list;
 mod live;
 mod measure;
 mod pcap;
 mod pem;
+mod recognize;
 mod render;
 #[cfg(target_os = "linux")]
 mod rights;
@@ -76,6 +78,7 @@ fn run(verb: &Verb, crypto: Crypto, console: &mut Console) -> Result<Exit, Failu
         Verb::Chain(args) => chain::run(args, crypto, console),
         Verb::Decode(args) => decode::run(args, crypto, console),
         Verb::Emulate(args) => emulate::run(args, console),
+        Verb::Recognize(args) => recognize::run(args, crypto, console),
         Verb::List(args) => list::run(args, console),
     }
 }

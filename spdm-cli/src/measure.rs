@@ -7,7 +7,7 @@ use crate::args::{IndexList, MeasureArgs};
 use crate::attest::Inputs;
 use crate::backend::Crypto;
 use crate::console::Console;
-use crate::examination::{Signer, Task, Waived, examine, hint};
+use crate::examination::{Examination, Signer, Task, Waived, examine, hint};
 use crate::exit::{Exit, Failure};
 use crate::live::LiveDevice;
 use crate::render;
@@ -52,8 +52,9 @@ pub(crate) fn run(
         attributes: args.attributes.attributes(),
         nonce: inputs.nonce,
         reference: inputs.reference.as_ref(),
+        expected: None,
     };
-    let (verdict, _) = examine(&mut device, &task, &mut KnownChains::new(0));
+    let Examination { verdict, .. } = examine(&mut device, &task, &mut KnownChains::new(0));
     device.finish()?;
     render::show_measured(&verdict, console)?;
     if let Some(hint) = hint(&verdict) {

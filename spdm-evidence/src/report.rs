@@ -125,7 +125,7 @@ impl Report {
         &self.target
     }
 
-    /// All fifteen checks, in order of evaluation.
+    /// All checks, in order of evaluation; [`AttestationCheck::KnownDevice`] only where it was asked for.
     #[must_use]
     pub fn checks(&self) -> &[CheckResult] {
         &self.checks

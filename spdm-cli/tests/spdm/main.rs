@@ -12,6 +12,7 @@ mod chain;
 mod contract;
 mod decode;
 mod faults;
+mod known;
 mod matrix;
 mod mctp;
 mod output;

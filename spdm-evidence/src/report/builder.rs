@@ -12,6 +12,7 @@ use spdm_x509::{Appraisal, ChainError, CheckOutcome, Policy, SanPolicy};
 
 use super::objection::Objection;
 use super::{CheckResult, ExitClass, IdentitySummary, MeasuredValue, Nonces, Report};
+use crate::known_devices::{Fingerprint, KnownDevice};
 use crate::note::Note;
 use crate::recording::Broken;
 use crate::reference::Reference;
@@ -60,6 +61,7 @@ pub struct ReportBuilder {
     proven: [bool; 2],
     identity: IdentitySummary,
     digest: Option<Vec<u8>>,
+    fingerprint: Option<Fingerprint>,
     measurements: Vec<MeasuredValue>,
     signed_summary: Option<SummaryHash>,
     measured_summary: Option<Digest>,
@@ -143,6 +145,7 @@ impl ReportBuilder {
             proven: [false; 2],
             identity: IdentitySummary::default(),
             digest: None,
+            fingerprint: None,
             measurements: Vec::new(),
             signed_summary: None,
             measured_summary: None,
@@ -236,6 +239,7 @@ impl ReportBuilder {
             root_sha256: root_sha256(chain, &self.provider),
         };
         self.digest = Some(chain.digest().as_bytes().to_vec());
+        self.fingerprint = Fingerprint::of(chain, &self.provider);
         self.slot(KeySlot::Slot(chain.slot()));
         let count = chain.certificate_count();
         self.pass(AttestationCheck::ChainFormat, format!("{count} certificates"));
@@ -324,6 +328,38 @@ impl ReportBuilder {
         }
     }
 
+    /// Compares leaf and root with the device that is `known` for the target, and demands that they are the same: to
+    /// be called behind the attestation.
+    pub fn known_device(&mut self, known: &KnownDevice) -> &mut Self {
+        let check = AttestationCheck::KnownDevice;
+        self.require(check);
+        let Some(shown) = &self.fingerprint else {
+            return self.skip(check, "no certificate chain");
+        };
+        let chain = known.chain(&self.provider);
+        let differs = match chain.as_ref().map(|chain| Fingerprint::of(chain, &self.provider)) {
+            Ok(Some(known)) if known == *shown => return self.pass(check, holds(check)),
+            Ok(Some(known)) if known.root == shown.root => "the leaf certificate is another one",
+            Ok(Some(_)) => "root and leaf certificate are other ones",
+            Ok(None) => "SHA-256 is not implemented here",
+            Err(_) => "the known chain cannot be read",
+        };
+        let message = format!("not the device that is known for {}: {differs}", known.target());
+        self.fail(check, message.clone());
+        self.object(Objection::new(Some(check), "known", message, ExitClass::Rejected))
+    }
+
+    /// A device has to be known, but none is for this target.
+    pub fn not_known(&mut self, why: impl Into<String>) -> &mut Self {
+        let check = AttestationCheck::KnownDevice;
+        self.require(check).skip(check, why)
+    }
+
+    /// The device was not known for its target, and will be.
+    pub fn learned(&mut self) -> &mut Self {
+        self.pass(AttestationCheck::KnownDevice, "new: it is known from now on")
+    }
+
     /// Something went wrong. The first error is the one that is shown.
     pub fn failed(&mut self, error: &Error) -> &mut Self {
         let objection = Objection::of(error);
@@ -375,8 +411,12 @@ impl ReportBuilder {
         self.judge_measurements();
         // Anybody can sign a nonce: only a trusted device's signature is fresh.
         let fresh = self.judge_freshness().map(|fresh| fresh && self.authenticated);
+        // Whether the device is known is a check only where somebody asks.
+        let known = AttestationCheck::KnownDevice;
+        let known = self.results.contains_key(&known).then_some(known);
         let checks: Vec<CheckResult> = AttestationCheck::ALL
             .into_iter()
+            .chain(known)
             .map(|check| {
                 let nothing = || (CheckStatus::Skipped, untouched(check).to_owned());
                 let (status, detail) = self.results.remove(&check).unwrap_or_else(nothing);

@@ -1,0 +1,141 @@
+//! `--known`, `--learn` and `spdm recognize`.
+
+use serde_json::Value;
+
+use crate::process::{Emulator, Folder, run, status};
+use crate::schema::{check, schema};
+
+/// A device; the same seed is the same device.
+fn device(seed: u8) -> Emulator {
+    Emulator::start(&format!("--seed {seed} --base-asym ECDSA_P256"))
+}
+
+/// The known devices in a file.
+fn known(file: &str) -> Value {
+    let text = std::fs::read_to_string(file).unwrap();
+    let known: Value = serde_json::from_str(&text).unwrap();
+    if let Some(schema) = schema("known") {
+        check(&schema, &known, "known");
+    }
+    known
+}
+
+#[test]
+fn a_verified_device_is_learned_and_known_again() {
+    let (folder, device) = (Folder::new(), device(1));
+    let (file, target, root) = (folder.path("known.json"), &device.target, device.root());
+    let attest = format!("attest {target} --trust {root} --json --known {file}");
+    // The file must be there, but for a device that is learned.
+    assert_eq!(run(&attest).code, 2);
+    let learned = run(&format!("{attest} --learn"));
+    let report = learned.object();
+    assert_eq!((learned.code, status(&report, "known.device")), (0, "pass"), "{report}");
+    if let Some(schema) = schema("report") {
+        check(&schema, &report, "report");
+    }
+    assert_eq!(known(&file)["devices"][0]["target"], target.as_str());
+    // Known, learned once more, and more than once.
+    for line in [attest.clone(), format!("{attest} --learn"), format!("{attest} --repeat 2")] {
+        let again = run(&line);
+        assert_eq!(again.code, 0, "{again:?}");
+        for report in again.objects() {
+            assert_eq!(status(&report, "known.device"), "pass", "{report}");
+        }
+        assert_eq!(known(&file)["devices"].as_array().unwrap().len(), 1);
+    }
+    // Who does not ask is not told.
+    let report = run(&format!("attest {target} --trust {root} --json")).object();
+    assert_eq!(report["checks"].as_array().unwrap().len(), 15);
+    // One signature, and no trust anchor, is enough to recognize it.
+    let recognized = run(&format!("recognize {target} --known {file} --json"));
+    let object = recognized.object();
+    assert_eq!((recognized.code, &object["recognized"]), (0, &true.into()), "{object}");
+    assert_eq!(object["nonce"].as_str().map(str::len), Some(64));
+    if let Some(schema) = schema("recognize") {
+        check(&schema, &object, "recognized");
+    }
+    let text = run(&format!("recognize {target} --known {file} -v"));
+    assert!(text.out.starts_with(&format!("RECOGNIZED  {target}: ")), "{}", text.out);
+    assert!(!text.err.contains("GET_CERTIFICATE") && !text.err.contains("GET_DIGESTS"));
+}
+
+#[test]
+fn another_device_is_not_the_known_one() {
+    let (folder, first, other) = (Folder::new(), device(1), device(2));
+    let file = folder.path("known.json");
+    let (target, root) = (&first.target, first.root());
+    let line = format!("attest {target} --trust {root} --known {file} --learn");
+    assert_eq!(run(&line).code, 0);
+    // It is where the first one was.
+    let text = std::fs::read_to_string(&file).unwrap().replace(target, &other.target);
+    let file = folder.write("known.json", &text);
+    let (target, root) = (&other.target, other.root());
+    for learn in ["", "--learn"] {
+        let line = format!("attest {target} --trust {root} --known {file} {learn} --json");
+        let changed = run(&line);
+        let report = changed.object();
+        assert_eq!((changed.code, status(&report, "known.device")), (1, "fail"), "{report}");
+        assert_eq!(
+            (&report["verified"], &report["error"]["kind"]),
+            (&false.into(), &"known".into())
+        );
+        // Everything else of it is right.
+        for check in ["chain.anchor", "challenge.signature", "measurements.signature"] {
+            assert_eq!(status(&report, check), "pass");
+        }
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text, "nothing replaces a device");
+    }
+    let recognized = run(&format!("recognize {target} --known {file} --json"));
+    let object = recognized.object();
+    assert_eq!((recognized.code, &object["recognized"]), (1, &false.into()), "{object}");
+    assert_eq!((&object["error"]["kind"], &object["nonce"]), (&"known".into(), &Value::Null));
+    if let Some(schema) = schema("recognize") {
+        check(&schema, &object, "recognized");
+    }
+}
+
+#[test]
+fn a_device_that_is_not_verified_is_not_learned() {
+    let (folder, device) = (Folder::new(), device(1));
+    let (file, target) = (folder.path("known.json"), &device.target);
+    // Nobody vouches for it.
+    let line = format!("attest {target} --known {file} --learn --json");
+    let report = run(&line);
+    assert_eq!((report.code, status(&report.object(), "known.device")), (1, "skipped"));
+    assert_eq!(std::fs::read(&file).unwrap(), b"");
+    // It is verified, but not to be learned.
+    let file = folder.write("known.json", r#"{"schema": 1, "devices": []}"#);
+    let line = format!("attest {target} --trust {} --known {file} --json", device.root());
+    let unknown = run(&line);
+    let report = unknown.object();
+    assert_eq!((unknown.code, &report["error"]["kind"]), (1, &"required".into()), "{report}");
+    assert!(known(&file)["devices"].as_array().unwrap().is_empty());
+    assert_eq!(run(&format!("recognize {target} --known {file}")).code, 2);
+    // Without a file there is nothing to learn into, and one that is damaged is not written.
+    assert_eq!(run(&format!("attest {target} --learn")).code, 2);
+    let damaged = folder.write("damaged.json", "{");
+    assert_eq!(run(&format!("attest {target} --known {damaged} --learn")).code, 2);
+    assert_eq!(std::fs::read(&damaged).unwrap(), b"{");
+}
+
+#[test]
+fn a_device_that_lost_its_key_or_its_voice_is_not_recognized() {
+    let (folder, good) = (Folder::new(), device(1));
+    let file = folder.path("known.json");
+    let line = format!("attest {} --trust {} --known {file} --learn", good.target, good.root());
+    assert_eq!(run(&line).code, 0);
+    let text = std::fs::read_to_string(&file).unwrap();
+    for (fault, code, kind) in [
+        ("bad-signature", 1, "signature"),
+        ("challenge-other-slot", 4, "protocol"),
+        ("silent", 3, "timeout"),
+    ] {
+        let bad = Emulator::start(&format!("--seed 1 --base-asym ECDSA_P256 --fault {fault}"));
+        let file = folder.write("bad.json", text.replace(&good.target, &bad.target));
+        let line = format!("recognize {} --known {file} --timeout 0.5 --json", bad.target);
+        let refused = run(&line);
+        let object = refused.object();
+        assert_eq!((refused.code, &object["error"]["kind"]), (code, &kind.into()), "{object}");
+        assert_eq!(object["recognized"], false);
+    }
+}

@@ -1,0 +1,189 @@
+//! Devices that are known by their chain: what `known_hosts` is for hosts.
+
+use serde::{Deserialize, Serialize};
+use spdm_codec::{SlotId, SpdmVersion};
+use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
+use spdm_untrusted::Untrusted;
+use spdm_x509::{CertModel, Chain, ChainContext, ChainError};
+
+use crate::error::Error;
+
+/// Known devices by target, as `docs/schema/known.json` describes them.
+///
+/// A device is in it because somebody verified it once. There is no trust in the file beyond that: who can write it
+/// decides which devices are known.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct KnownDevices {
+    devices: Vec<KnownDevice>,
+}
+
+/// A device that was verified once.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KnownDevice {
+    target: String,
+    context: ChainContext,
+    chain: Vec<u8>,
+}
+
+/// Who a chain says that a device is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Fingerprint {
+    /// SHA-256 of the leaf certificate.
+    pub(crate) leaf: Vec<u8>,
+    /// RootHash, by the negotiated hash algorithm.
+    pub(crate) root: Vec<u8>,
+}
+
+impl Fingerprint {
+    /// `None` where the provider lacks SHA-256.
+    pub(crate) fn of(chain: &Chain<'_>, provider: &Provider) -> Option<Self> {
+        let leaf = chain.certificate_ders().last()?;
+        let leaf = provider.hash.digest(HashAlgorithm::Sha256, &[leaf]).ok()?;
+        Some(Self { leaf: leaf.as_bytes().to_vec(), root: chain.root_hash().to_vec() })
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    schema: u32,
+    devices: Vec<Row>,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    target: String,
+    version: String,
+    slot: u8,
+    model: Model,
+    asym: String,
+    hash: String,
+    chain: String,
+}
+
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Model {
+    Unknown,
+    DeviceCert,
+    AliasCert,
+    GenericCert,
+}
+
+impl From<CertModel> for Model {
+    fn from(model: CertModel) -> Self {
+        match model {
+            CertModel::DeviceCert => Self::DeviceCert,
+            CertModel::AliasCert => Self::AliasCert,
+            CertModel::GenericCert => Self::GenericCert,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl From<Model> for CertModel {
+    fn from(model: Model) -> Self {
+        match model {
+            Model::Unknown => Self::Unknown,
+            Model::DeviceCert => Self::DeviceCert,
+            Model::AliasCert => Self::AliasCert,
+            Model::GenericCert => Self::GenericCert,
+        }
+    }
+}
+
+impl Row {
+    fn read(self) -> Result<KnownDevice, Error> {
+        let odd = |field, value: &str| Error::Json(format!("{field} {value:?} is not known"));
+        let version = self.version.parse::<SpdmVersion>();
+        let version = version.map_err(|_| odd("version", &self.version))?;
+        let slot = SlotId::new(self.slot).ok_or_else(|| odd("slot", &self.slot.to_string()))?;
+        let asym = AsymAlgorithm::ALL.into_iter().find(|asym| asym.name() == self.asym);
+        let asym = asym.ok_or_else(|| odd("asym", &self.asym))?;
+        let hash = HashAlgorithm::ALL.into_iter().find(|hash| hash.name() == self.hash);
+        let hash = hash.ok_or_else(|| odd("hash", &self.hash))?;
+        let chain = hex::decode(&self.chain).map_err(|_| Error::Hex { field: "chain" })?;
+        let context = ChainContext::new(slot, version, self.model.into(), asym, hash);
+        Ok(KnownDevice { target: self.target, context, chain })
+    }
+}
+
+impl KnownDevices {
+    /// Reads known devices from JSON.
+    ///
+    /// # Errors
+    /// [`Error::Json`] and [`Error::Hex`]; also where a target occurs twice, for only one of its devices can be
+    /// meant.
+    pub fn read(json: &[u8]) -> Result<Self, Error> {
+        let document: Document =
+            serde_json::from_slice(json).map_err(|error| Error::Json(error.to_string()))?;
+        if document.schema != 1 {
+            return Err(Error::Json(format!("schema {} is not known", document.schema)));
+        }
+        let devices = document.devices.into_iter().map(Row::read);
+        let known = Self { devices: devices.collect::<Result<_, _>>()? };
+        for device in &known.devices {
+            if known.devices.iter().filter(|other| other.target == device.target).count() > 1 {
+                return Err(Error::Json(format!("{} is there twice", device.target)));
+            }
+        }
+        Ok(known)
+    }
+
+    /// As JSON.
+    ///
+    /// # Errors
+    /// [`Error::Json`], which does not occur.
+    pub fn to_json(&self) -> Result<String, Error> {
+        let rows = self.devices.iter().map(|device| Row {
+            target: device.target.clone(),
+            version: device.context.version.as_str().to_owned(),
+            slot: device.context.slot.get(),
+            model: device.context.model.into(),
+            asym: device.context.asym.name().to_owned(),
+            hash: device.context.hash.name().to_owned(),
+            chain: hex::encode(&device.chain),
+        });
+        let document = Document { schema: 1, devices: rows.collect() };
+        let text = serde_json::to_string_pretty(&document);
+        text.map(|text| text + "\n").map_err(|error| Error::Json(error.to_string()))
+    }
+
+    /// The device that is known for a target.
+    #[must_use]
+    pub fn find(&self, target: &str) -> Option<&KnownDevice> {
+        self.devices.iter().find(|device| device.target == target)
+    }
+
+    /// Adds a device, which the caller has verified. One that is known for the target stays: nothing replaces a
+    /// device in silence.
+    pub fn add(&mut self, device: KnownDevice) {
+        if self.find(&device.target).is_none() {
+            self.devices.push(device);
+        }
+    }
+}
+
+impl KnownDevice {
+    /// The device behind a target, by the chain that it was verified with.
+    #[must_use]
+    pub fn new(target: &str, chain: &Chain<'_>) -> Self {
+        let (context, chain) = (*chain.context(), chain.bytes().to_vec());
+        Self { target: target.to_owned(), context, chain }
+    }
+
+    /// The target.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The chain, read as it was then. Whether it is trusted today is another question.
+    ///
+    /// # Errors
+    /// [`ChainError`] where it cannot be read.
+    pub fn chain(&self, provider: &Provider) -> Result<Chain<'_>, ChainError> {
+        Chain::parse(Untrusted::new(&self.chain), self.context, provider)
+    }
+}
