@@ -3,7 +3,6 @@
 use std::fs;
 
 use serde::Serialize;
-use spdm_codec::SlotId;
 use spdm_evidence::{CheckResult, IdentitySummary};
 use spdm_requester::blocking;
 use spdm_untrusted::Untrusted;
@@ -14,7 +13,7 @@ use crate::backend::Crypto;
 use crate::chain::judge;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
-use crate::inquiry::inquire;
+use crate::inquiry::{Inquiry, inquire};
 use crate::live::LiveDevice;
 use crate::trust::Trust;
 use crate::verdict::Verdict;
@@ -22,6 +21,8 @@ use crate::{file, pem, render};
 
 /// The longest chain that is taken, in bytes.
 const CHAIN_LEN: usize = 0x1_0000;
+/// Slots of a device.
+const SLOTS: usize = 8;
 
 /// The chain of one slot, as it came.
 #[derive(Debug)]
@@ -109,22 +110,24 @@ pub(crate) fn run(
 }
 
 fn fetch(device: &mut LiveDevice<'_>, choice: SlotChoice) -> Result<Vec<Fetched>, Box<Verdict>> {
+    let fetched =
+        |chain: &Chain<'_>| Fetched { context: *chain.context(), bytes: chain.bytes().to_vec() };
     inquire(device, |inquiry, requester| {
-        let result = blocking::run(requester.get_digests(), inquiry.line, &inquiry.clock);
-        let mut requester = result.map_err(|failure| failure.error)?.0;
-        let slots: Vec<SlotId> = match choice {
-            SlotChoice::Slot(slot) => vec![slot],
-            SlotChoice::Any => requester.connection().provisioned_slots().collect(),
-        };
-        let mut fetched = Vec::new();
-        for slot in slots {
-            let mut buffer = vec![0; CHAIN_LEN];
-            let flow = requester.fetch_chain(slot, &mut buffer);
-            let result = blocking::run(flow, inquiry.line, &inquiry.clock);
-            let (again, chain) = result.map_err(|failure| failure.error)?;
-            requester = again;
-            fetched.push(Fetched { context: *chain.context(), bytes: chain.bytes().to_vec() });
+        let Inquiry { line, clock, .. } = inquiry;
+        let mut buffer = vec![0; SLOTS * CHAIN_LEN];
+        match choice {
+            SlotChoice::Slot(slot) => {
+                let flow = requester.fetch_chain(slot, &mut buffer);
+                let (_, chain) =
+                    blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
+                Ok(vec![fetched(&chain)])
+            }
+            SlotChoice::Any => {
+                let flow = requester.fetch_every_chain(&mut buffer);
+                let (_, chains) =
+                    blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
+                Ok(chains.iter().map(fetched).collect())
+            }
         }
-        Ok(fetched)
     })
 }

@@ -92,9 +92,9 @@ pub use flow::{Failure, Flow, Receive, Recovered, Step, Transmit};
 pub use negotiated::{Announced, Negotiated, Selected};
 pub use observer::{ChainOrigin, Observation, Observer, SignedParts};
 pub use operation::{
-    Attest, AttestationPlan, Attested, Examine, Examined, FetchChain, FetchDigests, KeySource,
-    Measure, Measured, Negotiate, Operation, ProvePossession, Recognize, Requirement, Selection,
-    SingleExchange, SlotChoice,
+    Attest, AttestationPlan, Attested, Examine, Examined, FetchChain, FetchDigests,
+    FetchEveryChain, KeySource, Measure, Measured, Negotiate, Operation, ProvePossession,
+    Recognize, Requirement, Selection, SingleExchange, SlotChains, SlotChoice,
 };
 pub use possession::{Possession, Proof};
 pub use requester::{Fresh, Requester};

@@ -7,6 +7,7 @@ mod examine;
 mod exchange;
 mod fetch_chain;
 mod fetch_digests;
+mod fetch_every_chain;
 mod measure;
 mod negotiate;
 mod recognize;
@@ -26,6 +27,7 @@ pub use examine::{Examine, Examined};
 pub use exchange::SingleExchange;
 pub use fetch_chain::FetchChain;
 pub use fetch_digests::FetchDigests;
+pub use fetch_every_chain::{FetchEveryChain, SlotChains};
 pub use measure::{Measure, Measured, Selection};
 pub use negotiate::Negotiate;
 pub use recognize::Recognize;
@@ -33,7 +35,8 @@ pub use slot_choice::SlotChoice;
 
 /// Something that a requester does in one or more exchanges. Sealed: the operations are
 /// [`Negotiate`](crate::Negotiate), [`FetchDigests`](crate::FetchDigests), [`FetchChain`](crate::FetchChain),
-/// [`ProvePossession`](crate::ProvePossession), [`Measure`](crate::Measure), [`Recognize`](crate::Recognize),
+/// [`FetchEveryChain`](crate::FetchEveryChain), [`ProvePossession`](crate::ProvePossession),
+/// [`Measure`](crate::Measure), [`Recognize`](crate::Recognize),
 /// [`SingleExchange`](crate::SingleExchange), [`Attest`](crate::Attest) and [`Examine`](crate::Examine).
 pub trait Operation: sealed::Operation {}
 

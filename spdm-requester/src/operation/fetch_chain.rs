@@ -44,6 +44,15 @@ impl<'c> Portions<'c> {
         self.buffer
     }
 
+    /// A complete chain, and what is left of the buffer behind it.
+    pub(super) fn split(mut self) -> (Self, &'c mut [u8]) {
+        let buffer = mem::take(&mut self.buffer);
+        // `have` bytes were put into the buffer, so it has them.
+        let (chain, rest) = buffer.split_at_mut_checked(self.have).unwrap_or_default();
+        self.buffer = chain;
+        (self, rest)
+    }
+
     pub(super) fn request<'f>(
         &self,
         ask: &Ask<'_, 'f>,

@@ -15,7 +15,9 @@ use spdm_codec::{
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{DeviceConfig, DeviceModel};
-use spdm_requester::{AttestationPlan, Error, Incompatible, SlotChoice, blocking};
+use spdm_requester::{
+    AttestationPlan, Buffer, Error, Incompatible, RunError, SlotChoice, blocking,
+};
 use spdm_x509::{CertModel, Check, Rule};
 
 /// Cuts `len` bytes off the end of the chain in slot 0, and announces the digest of what is left.
@@ -259,5 +261,47 @@ fn n15_linux_w42_supported_is_not_provisioned() {
             .unwrap();
         assert!(requester.connection().provisioned_slots().eq([slot(0)]));
         assert_eq!(requester.connection().slot_digest(slot(1)), None);
+    }
+}
+
+#[test]
+fn the_chains_of_all_slots_one_behind_the_other() {
+    for version in SpdmVersion::ALL {
+        let mut sim = two_slots(version);
+        let clock = sim.clock.clone();
+        let mut whole = [0; 0x4000];
+        let lengths: Vec<usize> = [0, 1]
+            .into_iter()
+            .map(|number| {
+                let mut memory = Memory::new();
+                let requester = negotiated(&mut memory, &mut sim).unwrap();
+                let flow = requester.fetch_chain(slot(number), &mut whole);
+                let result = blocking::run(flow, &mut sim, &clock);
+                result.map_err(|failure| failure.error).unwrap().1.bytes().len()
+            })
+            .collect();
+        // As large as both of them, and one byte less.
+        for (missing, fits) in [(0, true), (1, false)] {
+            let mut memory = Memory::new();
+            let requester = negotiated(&mut memory, &mut sim).unwrap();
+            sim.requests.clear();
+            let mut buffer = vec![0; lengths.iter().sum::<usize>() - missing];
+            let flow = requester.fetch_every_chain(&mut buffer);
+            let result = blocking::run(flow, &mut sim, &clock).map_err(|failure| failure.error);
+            assert_eq!(fetched(&sim), [0, 1], "{version}");
+            match result {
+                Ok((_, chains)) => {
+                    assert!(fits);
+                    assert!(chains.iter().map(|chain| chain.bytes().len()).eq(lengths.clone()));
+                    assert!(chains.iter().map(|chain| chain.slot()).eq([slot(0), slot(1)]));
+                    assert_eq!(chains.get(slot(1)).map(|chain| chain.slot()), Some(slot(1)));
+                    assert!(chains.get(slot(2)).is_none());
+                }
+                Err(RunError::Requester(Error::BufferTooSmall { buffer, .. })) => {
+                    assert_eq!((fits, buffer), (false, Buffer::Chain));
+                }
+                Err(error) => panic!("{error:?}"),
+            }
+        }
     }
 }
