@@ -7,9 +7,7 @@ pub(crate) use explained::{Explained, name_of};
 use object::chain_object;
 
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
-use spdm_evidence::{
-    AttestationCheck, Freshness, ReportBuilder, certificates_from_pem, chain_structure,
-};
+use spdm_evidence::{AttestationCheck, CertificateList, Freshness, ReportBuilder};
 use spdm_requester::{Error, Observation, Observer as _};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Anchor, CertModel, Certificate, Chain, ChainContext, ChainError, Policy, Rule};
@@ -154,14 +152,14 @@ fn structure(
     provider: &Provider,
 ) -> Result<Vec<u8>, String> {
     let certificates = match core::str::from_utf8(&bytes) {
-        Ok(pem) => certificates_from_pem(pem).map_err(|error| error.to_string())?,
+        Ok(pem) => CertificateList::from_pem(pem).map_err(|error| error.to_string())?,
         Err(_) => match certificates(&bytes) {
-            Some(certificates) => certificates,
+            Some(certificates) => CertificateList::new(certificates),
             None => return Ok(bytes),
         },
     };
     let hash = hash.unwrap_or(HashAlgorithm::Sha384);
-    chain_structure(&certificates, anchors, hash, provider).map_err(|error| error.to_string())
+    certificates.to_structure(anchors, hash, provider).map_err(|error| error.to_string())
 }
 
 /// Certificates in DER, back to back.

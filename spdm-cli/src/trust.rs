@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use spdm_codec::PciIdentity;
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
-use spdm_evidence::certificates_from_pem;
+use spdm_evidence::CertificateList;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
     Anchor, Certificate, LinkTable, Policy, Profile, ProvisionedKey, Revocation, Revocations, Rule,
@@ -211,7 +211,7 @@ fn certificates_of(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
     let failed = |what: &dyn fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
     let certificates = match core::str::from_utf8(&bytes) {
         Ok(text) if text.contains(BEGIN) => {
-            certificates_from_pem(text).map_err(|error| failed(&error))?
+            CertificateList::from_pem(text).map_err(|error| failed(&error))?.into_certificates()
         }
         _ => vec![bytes],
     };

@@ -69,6 +69,17 @@ pub enum Side {
     Responder,
 }
 
+impl Side {
+    /// The other end.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Requester => Self::Responder,
+            Self::Responder => Self::Requester,
+        }
+    }
+}
+
 impl Strand {
     /// Before the first request; `requests_by` sends the requests.
     #[must_use]

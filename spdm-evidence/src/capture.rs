@@ -123,7 +123,7 @@ fn read_pcapng(bytes: &[u8], frames: &mut Frames) -> Result<(), Error> {
         };
         let interface = usize::try_from(interface).ok().and_then(|i| parser.interfaces().get(i));
         let interface = interface.ok_or(Error::Capture("a packet of an unknown interface"))?;
-        // A simple packet says its original length only, and its data may be padded.
+        // A simple packet block states only the original length, and its data may be padded.
         let original = usize::try_from(original).unwrap_or(usize::MAX);
         let whole = data.get(..original.min(data.len())).unwrap_or_default();
         frames.packet(LinkType::new(u32::from(interface.linktype))?, whole, whole.len() < original);

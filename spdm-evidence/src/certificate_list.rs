@@ -1,4 +1,4 @@
-//! From certificates, as vendors ship them, to the chain structure of DSP0274.
+//! Lists of certificates, as vendors ship them, and the chain structure of DSP0274 that is made of them.
 
 use pem_rfc7468::Decoder;
 use spdm_crypto::{HashAlgorithm, Provider, Unsupported};
@@ -10,14 +10,76 @@ use crate::error::Error;
 const LABEL: &str = "CERTIFICATE";
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
-/// Length and what follows it.
+/// Bytes of Length and Reserved in front of RootHash.
 const HEADER_LEN: usize = 4;
 
-/// The DER certificates of a PEM bundle, in its order. Text around them is ignored.
-///
-/// # Errors
-/// [`Error::Pem`] where there is none, or a block is damaged or no certificate.
-pub fn certificates_from_pem(text: &str) -> Result<Vec<Vec<u8>>, Error> {
+/// DER certificates of one chain, as vendors ship them: root or leaf first, with the root or without.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CertificateList(Vec<Vec<u8>>);
+
+impl CertificateList {
+    /// These certificates. None of them is looked at yet.
+    #[must_use]
+    pub const fn new(certificates: Vec<Vec<u8>>) -> Self {
+        Self(certificates)
+    }
+
+    /// The certificates of a PEM bundle, in its order. Text around them is ignored.
+    ///
+    /// # Errors
+    /// [`Error::Pem`] where there is none, or a block is damaged or no certificate.
+    pub fn from_pem(text: &str) -> Result<Self, Error> {
+        blocks(text).map(Self)
+    }
+
+    /// The certificates.
+    #[must_use]
+    pub fn certificates(&self) -> &[Vec<u8>] {
+        &self.0
+    }
+
+    /// The certificates.
+    #[must_use]
+    pub fn into_certificates(self) -> Vec<Vec<u8>> {
+        self.0
+    }
+
+    /// The chain structure of DSP0274 (§Certificates and certificate chains): Length, RootHash, and the certificates
+    /// from the root's side to the leaf.
+    ///
+    /// A list in which not every certificate is issued by the one before is taken to be leaf first. If it has no
+    /// root, RootHash is that of the anchor that issued the first certificate; without such an anchor RootHash is
+    /// zero, and no policy trusts the chain.
+    ///
+    /// # Errors
+    /// [`Unsupported`] where the backend lacks the hash.
+    pub fn to_structure(
+        &self,
+        anchors: &[Anchor<'_>],
+        hash: HashAlgorithm,
+        provider: &Provider,
+    ) -> Result<Vec<u8>, Unsupported> {
+        let mut ordered: Vec<&[u8]> = self.0.iter().map(Vec::as_slice).collect();
+        if !issued_in_order(&ordered) {
+            ordered.reverse();
+        }
+        let root = match ordered.first() {
+            Some(first) if is_self_issued(first) => Some(*first),
+            Some(first) => issuer(first, anchors),
+            None => None,
+        };
+        let digest = match root {
+            Some(root) => provider.hash.digest(hash, &[root])?.as_bytes().to_vec(),
+            None => vec![0; hash.digest_len()],
+        };
+        let len = HEADER_LEN + digest.len() + ordered.iter().map(|der| der.len()).sum::<usize>();
+        let length = u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
+        Ok([&length[..], &digest].into_iter().chain(ordered).flatten().copied().collect())
+    }
+}
+
+/// The DER contents of the blocks of a PEM bundle.
+fn blocks(text: &str) -> Result<Vec<Vec<u8>>, Error> {
     let mut certificates = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find(BEGIN) {
@@ -40,39 +102,6 @@ pub fn certificates_from_pem(text: &str) -> Result<Vec<Vec<u8>>, Error> {
         rest = behind;
     }
     if certificates.is_empty() { Err(Error::Pem) } else { Ok(certificates) }
-}
-
-/// The chain structure of DSP0274 (§Certificates and certificate chains): Length, RootHash, and the
-/// certificates from the root's side to the leaf.
-///
-/// A list in which not every certificate is issued by the one before is taken to be leaf first. Where it
-/// has no root, the anchor that issued the first certificate is it; else RootHash is zero, and no policy
-/// trusts the chain.
-///
-/// # Errors
-/// [`Unsupported`] where the backend lacks the hash.
-pub fn chain_structure(
-    certificates: &[Vec<u8>],
-    anchors: &[Anchor<'_>],
-    hash: HashAlgorithm,
-    provider: &Provider,
-) -> Result<Vec<u8>, Unsupported> {
-    let mut ordered: Vec<&[u8]> = certificates.iter().map(Vec::as_slice).collect();
-    if !issued_in_order(&ordered) {
-        ordered.reverse();
-    }
-    let root = match ordered.first() {
-        Some(first) if is_self_issued(first) => Some(*first),
-        Some(first) => issuer(first, anchors),
-        None => None,
-    };
-    let digest = match root {
-        Some(root) => provider.hash.digest(hash, &[root])?.as_bytes().to_vec(),
-        None => vec![0; hash.digest_len()],
-    };
-    let len = HEADER_LEN + digest.len() + ordered.iter().map(|der| der.len()).sum::<usize>();
-    let length = u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
-    Ok([&length[..], &digest].into_iter().chain(ordered).flatten().copied().collect())
 }
 
 fn is_self_issued(der: &[u8]) -> bool {

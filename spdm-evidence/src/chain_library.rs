@@ -1,4 +1,4 @@
-//! Every chain of the evidence, parsed and hashed once per connection's algorithms, however often it is tried.
+//! The chains of the evidence: each is parsed and hashed once per set of algorithms, however often it is tried.
 
 use core::cell::RefCell;
 use core::ops::Range;
@@ -19,27 +19,27 @@ const TRIED: usize = 16;
 /// Slots of a device.
 const SLOTS: usize = 8;
 
-/// A chain as CERTIFICATE messages or the evidence itself brought it.
+/// The bytes of a chain, from CERTIFICATE messages or from the evidence itself.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredChain<'e> {
     pub(crate) slot: SlotId,
-    /// What CERTIFICATE said.
+    /// The certificate model that CERTIFICATE stated.
     pub(crate) model: CertificateModel,
     pub(crate) bytes: Cow<'e, [u8]>,
 }
 
-/// Place of a chain in the [`ChainLibrary`].
+/// Index of a chain in the [`ChainLibrary`].
 pub(crate) type ChainId = usize;
 
-/// A chain as a connection sees it.
+/// A chain, read with the algorithms of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HeldChain<'c> {
     pub(crate) digest: Digest,
-    /// Or why it cannot be used.
+    /// The chain, or why it cannot be used.
     pub(crate) parsed: Result<Chain<'c>, ChainError>,
 }
 
-/// What a recording holds by itself.
+/// The chains that a recording fetched.
 #[derive(Debug, Default)]
 pub(crate) struct Fetched {
     pub(crate) negotiated: Option<Negotiated>,
@@ -69,7 +69,7 @@ impl Fetched {
             }
             let response = Untrusted::new(response.as_slice());
             let verdict = connection.accept(crypto, &exchange.request, response, None);
-            // RequestResynch ends the connection, not what was agreed on before.
+            // After ERROR(RequestResynch) nothing is negotiated any more; what was before still names the algorithms.
             negotiated = connection.negotiated().copied().or(negotiated);
             let (offset, message) = match verdict {
                 Ok(Accepted::Certificate { offset, message }) => (offset, message),

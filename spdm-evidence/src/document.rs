@@ -1,4 +1,4 @@
-//! This crate's JSON: whole exchanges, so that everything can be judged again.
+//! This crate's JSON: whole exchanges, so that everything can be verified again.
 
 use serde::{Deserialize, Serialize};
 use spdm_codec::{Code, SlotId};

@@ -30,8 +30,8 @@ pub enum Error {
     },
     /// A field holds no PEM certificates.
     Pem,
-    /// `interim` holds a message after which no answer comes any more: only ERROR with Busy,
-    /// ResponseNotReady, RequestInFlight or LargeResponse is not the last word.
+    /// `interim` holds a message that ends an exchange. Only ERROR with Busy, ResponseNotReady, RequestInFlight
+    /// or LargeResponse may stand there.
     Interim,
     /// The file holds more connections than [`Evidence::read`](crate::Evidence::read) takes.
     Connections {

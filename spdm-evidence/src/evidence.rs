@@ -4,7 +4,7 @@ use spdm_codec::SlotId;
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
 
 use crate::capture::{Capture, Layer};
-use crate::certificate_list::certificates_from_pem;
+use crate::certificate_list::CertificateList;
 use crate::collector::collect;
 use crate::document;
 use crate::error::Error;
@@ -13,7 +13,7 @@ use crate::nvidia;
 use crate::recording::{ChainContent, Recording, SlotChain};
 use crate::standard_transcript;
 
-/// How many connections a file may hold: a GET_VERSION is short, a report is not.
+/// How many connections a file may hold. Without a limit a small file of GET_VERSIONs would make a huge report.
 const CONNECTIONS: usize = 4096;
 
 /// A format of evidence.
@@ -50,10 +50,10 @@ impl Format {
             .find(|format| format.name() == name)
     }
 
-    /// The format that a file begins like.
+    /// Recognises the format by the beginning of a file.
     ///
     /// # Errors
-    /// [`Error::Format`] where it begins like none.
+    /// [`Error::Format`] where no format begins so.
     pub fn sniff(bytes: &[u8]) -> Result<Self, Error> {
         if Capture::sniff(bytes) {
             return Ok(Self::Capture);
@@ -70,7 +70,7 @@ impl Format {
     }
 }
 
-/// The algorithms of evidence that does not say them: bare measurements of 1.0 and 1.1.
+/// The algorithms of evidence that does not name them: measurements of 1.0 and 1.1 without a negotiation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it")]
 pub struct Presumption {
@@ -93,7 +93,7 @@ impl Default for Presumption {
 pub struct ReadOptions {
     /// The format; `None` to go by how the file begins.
     pub format: Option<Format>,
-    /// What bare measurements of 1.0 and 1.1 were made with.
+    /// The algorithms of measurements of 1.0 and 1.1 without a negotiation.
     pub presumption: Presumption,
 }
 
@@ -103,11 +103,11 @@ pub struct ReadOptions {
 pub struct Evidence {
     /// What the evidence is about, for reports. What a file says of itself is a claim that nothing signs.
     pub target: String,
-    /// When it was made (RFC 3339), as it says itself.
+    /// When it was made (RFC 3339), as the file claims.
     pub created: Option<String>,
     /// The connections, in order.
     pub recordings: Vec<Recording>,
-    /// Chains that every connection may have used and none fetched.
+    /// Chains that any connection may have used without fetching them.
     pub chains: Vec<SlotChain>,
     /// What was left out and belongs to no connection; reports do not repeat it.
     pub notes: Vec<CountedNote>,
@@ -161,7 +161,7 @@ impl Evidence {
     /// Evidence in this crate's JSON.
     ///
     /// # Errors
-    /// [`Error::Unwritable`] where a negotiation is not on record.
+    /// [`Error::Unwritable`] where the negotiation of a connection was not recorded.
     pub fn to_json(&self) -> Result<String, Error> {
         document::write(self)
     }
@@ -178,8 +178,7 @@ impl Evidence {
     /// # Errors
     /// [`Error::Pem`].
     pub fn attach_pem(&mut self, slot: SlotId, pem: &str) -> Result<(), Error> {
-        let certificates = certificates_from_pem(pem)?;
-        self.attach(slot, ChainContent::Certificates(certificates));
+        self.attach(slot, ChainContent::Certificates(CertificateList::from_pem(pem)?));
         Ok(())
     }
 

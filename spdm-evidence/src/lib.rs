@@ -56,7 +56,7 @@ mod verify;
 pub use capture::{
     Capture, CaptureBinding, CaptureForm, CaptureWriter, CapturedMessage, Direction, Layer,
 };
-pub use certificate_list::{certificates_from_pem, chain_structure};
+pub use certificate_list::CertificateList;
 pub use conversation::{Content, Conversation, FoundMessage, Origin};
 pub use error::Error;
 pub use evidence::{Evidence, Format, Presumption, ReadOptions};
@@ -73,7 +73,6 @@ pub use report::{
 pub use secrets::Secrets;
 pub use secured_record::{NotOpened, RecordBinding, SecuredRecord, Sender};
 pub use spdm_requester::{AttestationCheck, CheckStatus};
-pub use standard_transcript::write_standard_transcript;
 pub use statement::Statement;
 pub use verify::{Signatures, Verifier};
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use spdm_codec::Code;
 
-/// What a reader left out, and why that is no error.
+/// Something that a reader left out and that is not an error.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Note {
@@ -22,12 +22,12 @@ pub enum Note {
         /// How many.
         messages: usize,
     },
-    /// A message that fits nothing before it.
+    /// A message that answers or continues nothing before it.
     Stray {
         /// Its code.
         code: Code,
     },
-    /// A request whose answer is not on record.
+    /// A request whose response is missing.
     Unanswered {
         /// Its code.
         code: Code,

@@ -6,13 +6,13 @@ use serde::Deserialize;
 use spdm_codec::{Cx, GetMeasurements, KeySlot, Message, SlotId, SpdmVersion};
 use spdm_untrusted::Untrusted;
 
-use crate::certificate_list::certificates_from_pem;
+use crate::certificate_list::CertificateList;
 use crate::error::Error;
 use crate::evidence::{Evidence, Presumption};
 use crate::recording::{ChainContent, Recording, SlotChain};
 use crate::standard_transcript;
 
-/// One element of the array. Other members, such as driver versions, say nothing that is signed.
+/// One element of the array. Other members, such as driver versions, are not signed and are ignored.
 #[derive(Deserialize)]
 struct Element {
     evidence: String,
@@ -32,7 +32,7 @@ pub(crate) fn read(json: &[u8]) -> Result<Evidence, Error> {
         let pem = core::str::from_utf8(&pem).map_err(|_| Error::Pem)?;
         // These devices speak 1.1 with P-384 and SHA-384.
         let mut recording = standard_transcript::read_one(&transcript, Presumption::default())?;
-        let content = ChainContent::Certificates(certificates_from_pem(pem)?);
+        let content = ChainContent::Certificates(CertificateList::from_pem(pem)?);
         recording.chains.push(SlotChain { slot: slot(&recording), content });
         Ok(recording)
     });

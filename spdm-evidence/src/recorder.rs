@@ -1,4 +1,4 @@
-//! Evidence as it is made: a sink that keeps what requesters exchange.
+//! A sink that records what live requesters exchange.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use crate::recording::{
     ChainContent, Negotiation, RecordedExchange, Recording, SlotChain, is_interim,
 };
 
-/// Keeps every exchange of one or more connections, those too whose answer was refused: evidence exists
+/// Records every exchange of one or more connections, including those whose response was refused: there is evidence
 /// whatever the verdict is.
 ///
 /// Each GET_VERSION begins a connection. Where there is a limit, the oldest connections go first; the newest
@@ -35,7 +35,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Nothing yet; `padding` is how many bytes the transport may append to a message.
+    /// An empty recorder; `padding` is how many bytes the transport may append to a message.
     #[must_use]
     pub const fn new(padding: usize) -> Self {
         Self { padding, limit: usize::MAX, kept: 0, recordings: VecDeque::new(), dropped: 0 }
@@ -113,7 +113,7 @@ impl Recorder {
         self.shed();
     }
 
-    /// Whether the last answer was not the last word, and this is its request.
+    /// Whether this is the last request again, whose answer was Busy or the like.
     fn is_awaited(&self, request: &[u8]) -> bool {
         let last = self.recordings.back().and_then(|recording| recording.exchanges.last());
         last.is_some_and(|last| {
@@ -137,7 +137,7 @@ fn size(recording: &Recording) -> usize {
     });
     let chains = recording.chains.iter().map(|chain| match &chain.content {
         ChainContent::Structure(structure) => structure.len(),
-        ChainContent::Certificates(certificates) => certificates.iter().map(Vec::len).sum(),
+        ChainContent::Certificates(list) => list.certificates().iter().map(Vec::len).sum(),
     });
     exchanges.chain(chains).sum()
 }

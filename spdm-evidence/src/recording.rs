@@ -1,21 +1,23 @@
-//! A connection on record: its exchanges, and what is known besides.
+//! A recording: the exchanges of one connection, and what else is known about it.
 
 use core::fmt;
 
 use spdm_codec::{ChunkError, Code, DecodeError, ErrorCode, SlotId};
 use spdm_requester::Negotiated;
 
+use crate::certificate_list::CertificateList;
 use crate::note::Note;
 
-/// One request and its final answer, chunks reassembled.
+/// One request and its final response. Chunks are reassembled.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "recorders build it")]
 pub struct RecordedExchange {
     /// The request.
     pub request: Vec<u8>,
-    /// ERROR answers that were not the last word: Busy, ResponseNotReady, RequestInFlight, LargeResponse.
+    /// ERROR responses after which the response was still to come: Busy, ResponseNotReady, RequestInFlight,
+    /// LargeResponse.
     pub interim: Vec<Vec<u8>>,
-    /// The answer, where there is one on record.
+    /// The response, where it was recorded.
     pub response: Option<Vec<u8>>,
 }
 
@@ -37,9 +39,9 @@ pub(crate) const fn is_interim(message: &[u8]) -> bool {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Negotiation {
-    /// GET_VERSION to ALGORITHMS are on record.
+    /// GET_VERSION to ALGORITHMS are in the recording.
     Recorded,
-    /// They are not, but known (1.0 and 1.1 only).
+    /// The messages are missing, but the result is known (1.0 and 1.1 only).
     Presumed(Negotiated),
 }
 
@@ -59,8 +61,8 @@ pub struct SlotChain {
 pub enum ChainContent {
     /// The structure of DSP0274: Length, RootHash, certificates.
     Structure(Vec<u8>),
-    /// DER certificates, root or leaf first; the structure is made of them.
-    Certificates(Vec<Vec<u8>>),
+    /// Certificates, of which the structure is made.
+    Certificates(CertificateList),
 }
 
 /// One connection, from GET_VERSION to the next GET_VERSION.
@@ -77,7 +79,7 @@ pub struct Recording {
     pub chains: Vec<SlotChain>,
     /// Why the recording ends early.
     pub broken: Option<Broken>,
-    /// What was left out.
+    /// What was left out of the recording.
     pub notes: Vec<Note>,
 }
 
@@ -96,11 +98,11 @@ impl Recording {
     }
 }
 
-/// Why a recording ends early: the messages cannot be put together.
+/// Why a recording ends early: the next message cannot be assigned to an exchange.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Broken {
-    /// A message that has to be understood to go on cannot be decoded.
+    /// A chunk message or an ERROR cannot be decoded.
     Decode(DecodeError),
     /// A chunk breaks a rule.
     Chunk(ChunkError),

@@ -21,8 +21,8 @@ pub struct ReferenceValue {
     pub index: u8,
     /// The type in snake case, where it matters.
     pub kind: Option<String>,
-    /// Whether it is a raw bit stream instead of a digest. What is in a raw one, the device chooses: it could
-    /// be the digest that is expected.
+    /// Whether it is a raw bit stream instead of a digest. They are told apart because a device chooses the content
+    /// of a raw one, which could be the expected digest.
     pub raw: bool,
     /// The value.
     pub value: Vec<u8>,

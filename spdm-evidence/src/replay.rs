@@ -63,11 +63,11 @@ pub(crate) struct Judgement<'c> {
     pub(crate) attempts: Vec<Attempt<'c>>,
     /// Measurements that no signature covers, per exchange.
     pub(crate) unsigned: Vec<Vec<MeasuredValue>>,
-    /// Chains that were compared with DIGESTS; mismatches are among the failures.
+    /// Chains whose digest is the one in DIGESTS. Mismatches are in `failures`.
     pub(crate) digests_checked: BTreeSet<(SlotId, Vec<u8>)>,
-    /// Every digest that DIGESTS stated of a slot.
+    /// Every digest that a DIGESTS stated for a slot.
     pub(crate) stated: BTreeSet<(SlotId, Vec<u8>)>,
-    /// In the order of the recording.
+    /// What went wrong, in the order of the exchanges.
     pub(crate) failures: Vec<Failure>,
 }
 
@@ -114,7 +114,7 @@ impl<'c> Replay<'_, 'c> {
             if let Err(error) = result {
                 let slot = judgement.negotiated.and_then(|n| slot_of(&exchange.request, n.version));
                 judgement.failures.push(Failure { error, slot });
-                // After these the connection goes on: the peer goes on, too.
+                // After these two errors a live connection goes on as well.
                 if !matches!(error, Error::Signature { .. } | Error::Incompatible(_)) {
                     break;
                 }
@@ -153,7 +153,7 @@ impl<'c> Replay<'_, 'c> {
             Ok(Accepted::Measurements { message, signature }) => {
                 let own = MeasuredValue::of_record(&message.record);
                 if let MeasurementSignature::Verified { possession, exchanges } = *signature {
-                    // It covers the unsigned ones directly before it, too.
+                    // The signature also covers the unsigned measurements directly before it.
                     let before = usize::from(exchanges).saturating_sub(1);
                     let kept = judgement.unsigned.len().saturating_sub(before);
                     values = judgement.unsigned.split_off(kept).concat();
@@ -189,7 +189,7 @@ impl<'c> Replay<'_, 'c> {
         accepted.map(drop)
     }
 
-    /// Whose key the answer to a request for a signature is checked with.
+    /// The identity whose key must have signed the answer.
     fn identity(
         &self,
         proof: Proof,
@@ -209,7 +209,7 @@ impl<'c> Replay<'_, 'c> {
         let Some(negotiated) = connection.negotiated() else { return Ok(None) };
         let stated = connection.slot_digest(slot);
         let fits = |chain: &&HeldChain<'_>| stated.is_none_or(|stated| *stated == chain.digest);
-        // CHALLENGE_AUTH begins with CertChainHash: of a cached chain nothing else tells which one it is.
+        // CertChainHash of CHALLENGE_AUTH is all that names a chain that was not fetched in this connection.
         let hash = response.get(HEADER_LEN..HEADER_LEN + negotiated.hash_len());
         let named = |chain: &&HeldChain<'_>| {
             proof == Proof::Challenge && hash == Some(chain.digest.as_bytes())
@@ -226,7 +226,7 @@ impl<'c> Replay<'_, 'c> {
         }
     }
 
-    /// What a summary hash over these measurements would be.
+    /// The summary hash over these measurements.
     fn summary(
         &self,
         request: &[u8],
@@ -241,7 +241,7 @@ impl<'c> Replay<'_, 'c> {
         all.then(|| summary_of(asked.attributes, record, hash, self.provider)).flatten()
     }
 
-    /// Compares a chain that is complete now with DIGESTS.
+    /// Compares the chain that this exchange completed with DIGESTS.
     fn check_digest(
         &self,
         connection: &Connection,
@@ -270,7 +270,7 @@ fn slot_of(request: &[u8], version: SpdmVersion) -> Option<KeySlot> {
     Some(KeySlot::Slot(message.slot))
 }
 
-/// What a request for a signature asks: by which key, over which nonce.
+/// For a request that asks for a signature: which proof it gives, by which slot's key, over which nonce.
 fn asked_signature(
     request: &[u8],
     version: SpdmVersion,

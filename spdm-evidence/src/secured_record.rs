@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use spdm_codec::{AeadCipherSuite, DecodeError, SecuredMessage, Trace};
+use spdm_codec::{AeadCipherSuite, DecodeError, SecuredMessage, Side, Trace};
 use spdm_untrusted::Untrusted;
 
 /// MCTP message type of SPDM, which is also that of DSP0287.
@@ -21,8 +21,7 @@ pub enum RecordBinding {
 }
 
 impl RecordBinding {
-    /// Tells the binding from how many bytes the transport may append, and from where `Length` is in the
-    /// record.
+    /// Recognises the binding by the padding of the transport and by where `Length` is in the record.
     #[must_use]
     pub fn of(record: &[u8], padding: usize) -> Self {
         let raw = Untrusted::new(record);
@@ -66,8 +65,8 @@ pub struct SecuredRecord {
     pub padding: usize,
     /// `SessionID`; `None` where the record is too short to have one.
     pub session_id: Option<u32>,
-    /// Whose key opened it, or why none did.
-    pub opened: Result<Sender, NotOpened>,
+    /// The side whose key opened it, or why no key did.
+    pub opened: Result<Side, NotOpened>,
 }
 
 impl SecuredRecord {
@@ -86,25 +85,6 @@ impl SecuredRecord {
     }
 }
 
-/// Who protected a record.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "a session has two ends")]
-pub enum Sender {
-    /// The Requester of the connection.
-    Requester,
-    /// The Responder.
-    Responder,
-}
-
-impl Sender {
-    pub(crate) const fn peer(self) -> Self {
-        match self {
-            Self::Requester => Self::Responder,
-            Self::Responder => Self::Requester,
-        }
-    }
-}
-
 /// Why a record was not opened.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -117,7 +97,7 @@ pub enum NotOpened {
     NoKeys,
     /// The cipher suite is not implemented, or not built in.
     Cipher(AeadCipherSuite),
-    /// Under no key of the session the tag is right.
+    /// The tag is wrong under every key of the session.
     Tag,
     /// The tag is right, but what was encrypted is malformed.
     Plaintext(DecodeError),

@@ -1,13 +1,15 @@
-//! Opening the records of sessions (DSP0277), in order.
+//! Opening the records of sessions (DSP0277), which are given in the order in which they were captured.
 
 use std::collections::BTreeMap;
 
-use spdm_codec::{AeadCipherSuite, Plaintext, RecordPrivacy, RecordProtection, SecuredMessage};
+use spdm_codec::{
+    AeadCipherSuite, Plaintext, RecordPrivacy, RecordProtection, SecuredMessage, Side,
+};
 use spdm_crypto::{AeadAlgorithm, Provider, RecordKey, SequenceOrder};
 use spdm_untrusted::Untrusted;
 
 use crate::secrets::{Key, Secrets, SessionKeys};
-use crate::secured_record::{NotOpened, RecordBinding, SecuredRecord, Sender};
+use crate::secured_record::{NotOpened, RecordBinding, SecuredRecord};
 
 /// The sessions of a connection.
 #[derive(Debug, Default)]
@@ -20,7 +22,7 @@ pub(crate) struct Sessions {
 /// What opens records.
 #[derive(Debug)]
 struct Keys {
-    /// Keys of sessions that no record was opened of.
+    /// Keys of sessions of which no record was opened yet.
     waiting: Vec<SessionKeys>,
     provider: Provider,
 }
@@ -28,15 +30,15 @@ struct Keys {
 /// A session whose keys are known.
 #[derive(Debug)]
 struct Session {
-    requester: Direction,
-    responder: Direction,
-    /// Whose record is expected.
-    next: Sender,
+    requester: RecordStream,
+    responder: RecordStream,
+    /// The side whose record probably comes next.
+    next: Side,
 }
 
-/// One direction of a session: its keys one after another, and how far it is.
+/// The records that one side sends in a session: its keys, in order of use, and the next sequence number.
 #[derive(Debug)]
-struct Direction {
+struct RecordStream {
     keys: Vec<Key>,
     current: usize,
     sequence: u64,
@@ -103,7 +105,7 @@ impl Sessions {
         header: &[u8],
         message: SecuredMessage<'_>,
         protection: RecordProtection,
-    ) -> Result<(Sender, Vec<u8>), NotOpened> {
+    ) -> Result<(Side, Vec<u8>), NotOpened> {
         let Some(Keys { waiting, provider }) = &mut self.keys else {
             return Err(NotOpened::NoSecrets);
         };
@@ -121,7 +123,8 @@ impl Sessions {
             let (sender, plain) = session.open(&sealed).ok_or(NotOpened::Tag)?;
             return sealed.data(&plain).map(|data| (sender, data));
         }
-        // The keys of a session that came to nothing stay: those of a later one open the record.
+        // A session may have ended before its first record: its keys stay, and those of a later session with the
+        // same ID open the record.
         for index in 0..waiting.len() {
             let Some(keys) = waiting.get(index).filter(|keys| keys.id == id) else { continue };
             let mut session = Session::new(keys);
@@ -135,7 +138,7 @@ impl Sessions {
     }
 }
 
-/// Without a negotiation on record the length of the key tells.
+/// Without a negotiation in the capture the length of the key tells the cipher suite.
 fn suite_of(selected: AeadCipherSuite, key_len: usize) -> AeadCipherSuite {
     match (selected.is_empty(), key_len) {
         (false, _) => selected,
@@ -152,11 +155,12 @@ impl SessionKeys {
 
 impl Session {
     fn new(keys: &SessionKeys) -> Self {
-        let direction = |keys: &[Key]| Direction { keys: keys.to_vec(), current: 0, sequence: 0 };
+        let direction =
+            |keys: &[Key]| RecordStream { keys: keys.to_vec(), current: 0, sequence: 0 };
         Self {
             requester: direction(&keys.requester),
             responder: direction(&keys.responder),
-            next: Sender::Requester,
+            next: Side::Requester,
         }
     }
 
@@ -165,20 +169,20 @@ impl Session {
     }
 
     /// Captures do not say who sent a record: the tag does.
-    fn open(&mut self, sealed: &Sealed<'_>) -> Option<(Sender, Vec<u8>)> {
-        [self.next, self.next.peer()].into_iter().find_map(|sender| {
+    fn open(&mut self, sealed: &Sealed<'_>) -> Option<(Side, Vec<u8>)> {
+        [self.next, self.next.other()].into_iter().find_map(|sender| {
             let direction = match sender {
-                Sender::Requester => &mut self.requester,
-                Sender::Responder => &mut self.responder,
+                Side::Requester => &mut self.requester,
+                Side::Responder => &mut self.responder,
             };
             let plain = direction.open(sealed)?;
-            self.next = sender.peer();
+            self.next = sender.other();
             Some((sender, plain))
         })
     }
 }
 
-impl Direction {
+impl RecordStream {
     /// Opens a record with the current key, or with a later one that comes into use with it. Nothing
     /// changes where the tag is wrong.
     fn open(&mut self, sealed: &Sealed<'_>) -> Option<Vec<u8>> {
@@ -188,7 +192,7 @@ impl Direction {
             Some((index, sequence, sealed.open(key, sequence)?))
         })?;
         self.current = current;
-        // A counter that would repeat is never used again: no record has this number.
+        // At the end of the number space the key is used up: no record has the number `u64::MAX`.
         self.sequence = sequence.saturating_add(1);
         Some(plain)
     }

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::evidence::{Evidence, Presumption};
 use crate::recording::{Negotiation, RecordedExchange, Recording};
 
-/// Messages have no length of their own: decoding finds it, whatever follows.
+/// Messages have no length field: decoding tells where one ends, so anything may follow it.
 const ANYTHING_FOLLOWS: usize = usize::MAX;
 
 /// Whether the file begins like a transcript: with GET_VERSION, or with GET_MEASUREMENTS of 1.0 or 1.1.
@@ -57,7 +57,7 @@ pub(crate) fn read_one(bytes: &[u8], presumption: Presumption) -> Result<Recordi
         let presumed = Negotiated::presumed(version, presumption.asym, presumption.hash);
         (Some(presumed), Recording::new(Negotiation::Presumed(presumed), 0))
     };
-    // A negotiation that the judge refuses is evidence too: it will be refused again.
+    // A negotiation that `Connection` refuses is kept: the verifier then refuses it and says why.
     let Some(negotiated) = negotiated else { return Ok(recording) };
     let cx = negotiated.cx(ANYTHING_FOLLOWS);
     while !messages.rest.is_empty() {
@@ -75,7 +75,7 @@ fn exchange(request: &[u8], response: &[u8]) -> RecordedExchange {
     RecordedExchange { request: request.to_vec(), interim: Vec::new(), response }
 }
 
-/// What the judge makes of the negotiation. It neither hashes nor verifies.
+/// The connection after the negotiation. Nothing is hashed or verified.
 fn negotiate(exchanges: &[RecordedExchange], padding: usize) -> Option<Connection> {
     let mut crypto = Crypto { provider: &NO_CRYPTO, hashes: &mut NoHash };
     let mut connection = Connection::new(padding);
@@ -90,7 +90,7 @@ fn negotiate(exchanges: &[RecordedExchange], padding: usize) -> Option<Connectio
     None
 }
 
-/// A backend that can do nothing: where only the judge's bookkeeping is wanted.
+/// A backend without any algorithm: enough for the negotiation, which hashes and verifies nothing.
 pub(crate) const NO_CRYPTO: Provider = Provider {
     hash: &NoHash,
     verifiers: &[],
@@ -171,40 +171,42 @@ impl<'a> Messages<'a> {
     }
 }
 
-/// The Standard Measurement Transcript of the last signed MEASUREMENTS of a recording: what an external
-/// verifier needs besides the chain.
-///
-/// # Errors
-/// [`Error::Unwritable`] where nothing is signed or the negotiation is not on record as it should be,
-/// [`Error::Message`] where a message cannot be decoded.
-pub fn write_standard_transcript(recording: &Recording) -> Result<Vec<u8>, Error> {
-    let (negotiated, vca) = match recording.negotiation {
-        Negotiation::Presumed(negotiated) => (negotiated, Vec::new()),
-        Negotiation::Recorded => {
-            let connection = negotiate(&recording.exchanges, recording.padding);
-            let connection = connection.ok_or(Error::Unwritable("there is no negotiation"))?;
-            let negotiated =
-                *connection.negotiated().ok_or(Error::Unwritable("there is no negotiation"))?;
-            let since_1_2 = negotiated.version >= SpdmVersion::V1_2;
-            (negotiated, if since_1_2 { connection.vca().to_vec() } else { Vec::new() })
-        }
-    };
-    let cx = negotiated.cx(recording.padding);
-    let mut sequence = Vec::new();
-    let mut signed = None;
-    for exchange in &recording.exchanges {
-        let measurement = measurement(exchange, &cx, negotiated.signature_len())?;
-        let Some((bytes, is_signed)) = measurement else {
-            sequence.clear();
-            continue;
+impl Recording {
+    /// The Standard Measurement Transcript of the last signed MEASUREMENTS of the recording: what an external
+    /// verifier needs besides the chain.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`] where nothing is signed or the negotiation is not on record as it should be,
+    /// [`Error::Message`] where a message cannot be decoded.
+    pub fn to_standard_transcript(&self) -> Result<Vec<u8>, Error> {
+        let (negotiated, vca) = match self.negotiation {
+            Negotiation::Presumed(negotiated) => (negotiated, Vec::new()),
+            Negotiation::Recorded => {
+                let connection = negotiate(&self.exchanges, self.padding);
+                let connection = connection.ok_or(Error::Unwritable("there is no negotiation"))?;
+                let negotiated =
+                    *connection.negotiated().ok_or(Error::Unwritable("there is no negotiation"))?;
+                let since_1_2 = negotiated.version >= SpdmVersion::V1_2;
+                (negotiated, if since_1_2 { connection.vca().to_vec() } else { Vec::new() })
+            }
         };
-        sequence.extend(bytes);
-        if is_signed {
-            signed = Some(core::mem::take(&mut sequence));
+        let cx = negotiated.cx(self.padding);
+        let mut sequence = Vec::new();
+        let mut signed = None;
+        for exchange in &self.exchanges {
+            let measurement = measurement(exchange, &cx, negotiated.signature_len())?;
+            let Some((bytes, is_signed)) = measurement else {
+                sequence.clear();
+                continue;
+            };
+            sequence.extend(bytes);
+            if is_signed {
+                signed = Some(core::mem::take(&mut sequence));
+            }
         }
+        let signed = signed.ok_or(Error::Unwritable("there are no signed measurements"))?;
+        Ok([vca, signed].concat())
     }
-    let signed = signed.ok_or(Error::Unwritable("there are no signed measurements"))?;
-    Ok([vca, signed].concat())
 }
 
 /// The exact bytes of GET_MEASUREMENTS and MEASUREMENTS, and whether they are signed.

@@ -1,4 +1,4 @@
-//! What the signatures of a connection say, each with everything that it takes to verify it elsewhere.
+//! The signatures of a connection, each with everything that is needed to verify it elsewhere.
 
 use core::cell::RefCell;
 
@@ -15,16 +15,16 @@ use crate::recording::{RecordedExchange, Recording};
 use crate::replay;
 use crate::standard_transcript::NO_CRYPTO;
 
-/// One signature of a device, and what is signed. Nothing here says that it is right.
+/// One signature of a device, and what it signs. The signature is not verified.
 ///
-/// Whoever wants to know hashes the transcript with the base hash, puts [`Self::prefix`] in front of the
-/// digest, and verifies the signature over that with the key of the slot.
+/// To verify it, hash the transcript with the base hash, put [`Self::prefix`] in front of the
+/// digest, and verify the signature over that with the key of the slot.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Statement {
     /// CHALLENGE_AUTH or MEASUREMENTS.
     pub proof: Proof,
-    /// Whose key.
+    /// The slot whose key signed.
     pub slot: KeySlot,
     /// The version, algorithms and capabilities.
     pub negotiated: Negotiated,
@@ -41,11 +41,11 @@ pub struct Statement {
     pub prefix: Vec<u8>,
     /// The signature.
     pub signature: Vec<u8>,
-    /// The digest of the slot's chain, as DIGESTS or CHALLENGE_AUTH states it, where one does.
+    /// The digest of the slot's chain, where DIGESTS or CHALLENGE_AUTH states it.
     pub chain_digest: Option<Vec<u8>>,
 }
 
-/// What running hashes are given, instead of hashes.
+/// Stands in for running hashes: keeps the bytes that they are fed with.
 #[derive(Debug, Default)]
 struct Tape {
     places: [Vec<u8>; 2],

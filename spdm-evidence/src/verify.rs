@@ -1,4 +1,4 @@
-//! Offline verification: the judge over every recording, the policy over every chain.
+//! Offline verification: every recording is judged like a live connection, every chain appraised by the policy.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,6 @@ use spdm_x509::{
     Anchor, Identity, Policy, Profile, Revocations, SanPolicy, Trusted, ValidityCheck,
 };
 
-use crate::certificate_list::chain_structure;
 use crate::chain_library::{ChainId, ChainLibrary, Fetched, Held, Recent, StoredChain};
 use crate::evidence::Evidence;
 use crate::recording::{ChainContent, RecordedExchange, Recording, SlotChain};
@@ -20,11 +19,11 @@ use crate::reference::Reference;
 use crate::replay::{Attempt, AttemptOutcome, Judgement, Replay};
 use crate::report::{Freshness, Report, ReportBuilder};
 
-/// Which signatures a verdict needs. What is on record never decides this.
+/// Which signatures a verdict needs. The caller decides this, never what happens to be in the evidence.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Signatures {
-    /// Whichever is on record, at least one.
+    /// Whichever are in the evidence, at least one.
     #[default]
     Any,
     /// That of CHALLENGE_AUTH.
@@ -53,17 +52,17 @@ impl Signatures {
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it field by field")]
 pub struct Verifier<'p> {
-    /// Hashes and verifies.
+    /// The crypto backend.
     pub provider: &'p Provider,
-    /// The roots to trust; without one no chain is.
+    /// The roots to trust; without an anchor no chain is trusted.
     pub anchors: &'p [Anchor<'p>],
-    /// What is not trusted, whoever vouches for it.
+    /// Certificates and keys to reject even if the chain is otherwise valid.
     pub revocations: Revocations<'p>,
-    /// The time to hold validity periods against.
+    /// The time at which certificates must be valid.
     pub validity: ValidityCheck,
     /// The name that the leaf must carry.
     pub san: SanPolicy<'p>,
-    /// What certificates must say of themselves.
+    /// What the certificates of a chain must contain.
     pub profile: Profile,
     /// The signatures that must be there.
     pub required: Signatures,
@@ -104,8 +103,8 @@ impl<'p> Verifier<'p> {
         }
     }
 
-    /// Judges every recording: one report per connection and slot that was asked for a signature, in the
-    /// order of the recordings; at least one per connection. `hashes` has two places.
+    /// Judges every recording. Returns one report per connection and slot that was asked for a signature, in the
+    /// order of the recordings, and at least one per connection. `hashes` needs two places.
     pub fn verify(
         &self,
         hashes: &mut (dyn HashBank + 'static),
@@ -128,8 +127,8 @@ impl<'p> Verifier<'p> {
                 true => format!("{}#{index}", evidence.target),
                 false => evidence.target.clone(),
             };
-            // The last ones are tried first: own chains, those that came with the evidence, those of earlier
-            // connections, for a Requester may remember a chain.
+            // Tried last to first: the chains of this connection, those that came with the evidence, those of
+            // earlier connections. A Requester may have remembered a chain and not fetched it again.
             let mut candidates = remembered.clone();
             for chain in attached.iter().copied().chain(fetched.own()) {
                 library.remember(&mut candidates, chain);
@@ -143,7 +142,7 @@ impl<'p> Verifier<'p> {
         reports
     }
 
-    /// Stores the chains that came with the evidence; for each recording, which are its.
+    /// Stores the chains that came with the evidence, and returns which of them each recording may use.
     fn attached<'e>(
         &self,
         evidence: &'e Evidence,
@@ -180,8 +179,8 @@ impl<'p> Verifier<'p> {
         for chain in chains {
             let bytes = match &chain.content {
                 ChainContent::Structure(bytes) => Cow::Borrowed(bytes.as_slice()),
-                ChainContent::Certificates(ders) => {
-                    match chain_structure(ders, self.anchors, hash, self.provider) {
+                ChainContent::Certificates(list) => {
+                    match list.to_structure(self.anchors, hash, self.provider) {
                         Ok(bytes) => Cow::Owned(bytes),
                         Err(_) => continue,
                     }
@@ -287,7 +286,7 @@ impl<'c> JudgedRecording<'_, 'c> {
         if let Some(reference) = verifier.reference {
             report.reference(reference);
         }
-        // Every signature of the slot is by the one identity that is shown.
+        // Every signature of the slot must be by the one identity that the report shows.
         let of_slot = self.judgement.attempts.iter().filter(|attempt| Some(attempt.slot) == slot);
         for attempt in of_slot {
             let AttemptOutcome::Verified(possession) = &attempt.outcome else { continue };
@@ -305,7 +304,7 @@ impl<'c> JudgedRecording<'_, 'c> {
         report.build()
     }
 
-    /// Whose nonce the expected one is.
+    /// Which request should have carried the expected nonce.
     fn nonce_of(&self) -> Proof {
         let measures = |exchange: &RecordedExchange| {
             exchange.request.get(1) == Some(&Code::GET_MEASUREMENTS.0)
@@ -322,7 +321,7 @@ impl<'c> JudgedRecording<'_, 'c> {
             let got = negotiated.version;
             report.rejected(format!("the version is {got}, but {least} or later is required"));
         }
-        // What is not implemented here is the verifier's lack, whatever the device does.
+        // An algorithm that is not implemented here is no fault of the device.
         for error in [negotiated.asym().err(), negotiated.hash().err()].into_iter().flatten() {
             if matches!(error, Incompatible::Algorithm { .. }) {
                 report.failed(&Error::Incompatible(error));
@@ -330,8 +329,8 @@ impl<'c> JudgedRecording<'_, 'c> {
         }
     }
 
-    /// The attempt to show: a verified one over the expected nonce, then a verified one, then any; one with
-    /// measurements; the last.
+    /// The attempt to report. Preferred, in this order: a verified one, one over the expected nonce, one with
+    /// measurements, the last one.
     fn best(&self, slot: Option<KeySlot>, proof: Proof) -> Option<&Attempt<'c>> {
         let attempts = &self.judgement.attempts;
         let of_slot = attempts.iter().filter(|a| Some(a.slot) == slot && a.proof == proof);
@@ -362,8 +361,8 @@ impl<'c> JudgedRecording<'_, 'c> {
         };
     }
 
-    /// The measurements that the shown signature covers. Where nothing on record is authentic, those that
-    /// are not signed.
+    /// The measurements that the reported signature covers. Where no signature of the recording verifies, the
+    /// unsigned ones.
     fn show_measurements(&self, report: &mut ReportBuilder, shown: Option<&Attempt<'c>>) {
         let verified =
             |attempt: &Attempt<'_>| matches!(attempt.outcome, AttemptOutcome::Verified(_));

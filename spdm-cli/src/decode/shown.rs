@@ -1,8 +1,8 @@
 //! A message as it is shown.
 
 use serde::{Serialize, Serializer};
-use spdm_codec::{AnyMessage, Cx, DecodeError, Header, Request, Response, SpdmVersion};
-use spdm_evidence::{Content, FoundMessage, NotOpened, Origin, SecuredRecord, Sender};
+use spdm_codec::{AnyMessage, Cx, DecodeError, Header, Request, Response, Side, SpdmVersion};
+use spdm_evidence::{Content, FoundMessage, NotOpened, Origin, SecuredRecord};
 use spdm_untrusted::Untrusted;
 
 use crate::render::{self, Fields, Row, Style, Table, hex_cut};
@@ -24,7 +24,7 @@ pub(super) struct Shown {
     version: Option<String>,
     session: Option<String>,
     #[serde(serialize_with = "sender")]
-    sender: Option<Sender>,
+    sender: Option<Side>,
     length: usize,
     gist: String,
     fields: Vec<ShownField>,
@@ -67,7 +67,7 @@ struct ShownError {
 struct Read {
     kind: Kind,
     name: String,
-    sender: Option<Sender>,
+    sender: Option<Side>,
     gist: String,
     error: Option<ShownError>,
 }
@@ -128,8 +128,8 @@ impl Shown {
         let Self { name, length, gist, .. } = self;
         let number = if self.depth == 0 { self.number.to_string() } else { String::new() };
         let arrow = match self.sender {
-            Some(Sender::Requester) => "->",
-            Some(Sender::Responder) => "<-",
+            Some(Side::Requester) => "->",
+            Some(Side::Responder) => "<-",
             None => "--",
         };
         let version = self.version.as_deref().unwrap_or("-");
@@ -193,10 +193,10 @@ fn message(found: &FoundMessage, cx: &Cx, fields: &mut Fields) -> Read {
 }
 
 /// Requests come from the Requester, but for encapsulated ones.
-fn sent_by(kind: Kind, origin: Origin) -> Sender {
+fn sent_by(kind: Kind, origin: Origin) -> Side {
     match (kind == Kind::Request, origin == Origin::Encapsulated) {
-        (true, false) | (false, true) => Sender::Requester,
-        (true, true) | (false, false) => Sender::Responder,
+        (true, false) | (false, true) => Side::Requester,
+        (true, true) | (false, false) => Side::Responder,
     }
 }
 
@@ -266,10 +266,10 @@ fn origin<S: Serializer>(origin: &Origin, serializer: S) -> Result<S::Ok, S::Err
     })
 }
 
-fn sender<S: Serializer>(sender: &Option<Sender>, serializer: S) -> Result<S::Ok, S::Error> {
+fn sender<S: Serializer>(sender: &Option<Side>, serializer: S) -> Result<S::Ok, S::Error> {
     match sender {
-        Some(Sender::Requester) => serializer.serialize_str("requester"),
-        Some(Sender::Responder) => serializer.serialize_str("responder"),
+        Some(Side::Requester) => serializer.serialize_str("requester"),
+        Some(Side::Responder) => serializer.serialize_str("responder"),
         None => serializer.serialize_none(),
     }
 }

@@ -8,7 +8,7 @@ use super::{Capture, CapturedMessage, Layer};
 use crate::error::Error;
 use crate::note::Note;
 
-/// Vendor ID of the PCI-SIG, with which every DOE object begins that matters here (PCIe 6.0 §6.30.1).
+/// Vendor ID of the PCI-SIG, with which the DOE objects of SPDM begin (PCIe 6.0 §6.30.1).
 const PCI_SIG: [u8; 2] = ObjectType::CMA_SPDM.vendor.to_le_bytes();
 /// ETH_P_MCTP.
 pub(super) const ETH_P_MCTP: [u8; 2] = [0x00, 0xFA];

@@ -12,7 +12,7 @@ use spdm_transport_doe::{ObjectHeader, ObjectType};
 use super::Layer;
 use super::link::{END_OF_MESSAGE, ETH_P_MCTP, LinkType, START_OF_MESSAGE};
 
-/// Longer packets than this Wireshark does not open.
+/// Wireshark opens no longer packets than this.
 const SNAP_LEN: u32 = 0x4_0000;
 
 /// ARPHRD_MCTP.
@@ -33,7 +33,7 @@ const DSP0287_VERSION: u8 = 1;
 /// PayloadLength counts BindingVersion and MessageType.
 const DSP0287_COUNTED: usize = 2;
 
-/// Who reads a capture: link types differ.
+/// The tools that are to read a capture: they differ in link types.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum CaptureForm {
@@ -94,7 +94,7 @@ impl<W: Write> CaptureWriter<W> {
     /// Begins a file: pcap 2.4, little-endian, microseconds.
     ///
     /// # Errors
-    /// What `out` says.
+    /// The error of `out`.
     pub fn new(out: W, form: CaptureForm, binding: CaptureBinding) -> io::Result<Self> {
         let header = PcapHeader {
             snaplen: SNAP_LEN,
@@ -113,8 +113,8 @@ impl<W: Write> CaptureWriter<W> {
     /// `message` is without the headers of its transport; the padding that it came with may be there or not.
     ///
     /// # Errors
-    /// [`io::ErrorKind::InvalidInput`] where the binding cannot carry the message, otherwise what the writer
-    /// beneath says. The file holds what was written before.
+    /// [`io::ErrorKind::InvalidInput`] where the binding cannot carry the message, otherwise the error of the
+    /// writer. The file contains what was written before.
     pub fn write(
         &mut self,
         time: SystemTime,
@@ -138,7 +138,7 @@ impl<W: Write> CaptureWriter<W> {
     /// Ends the file.
     ///
     /// # Errors
-    /// What `out` says to being flushed.
+    /// The error of `out` when it is flushed.
     pub fn finish(self) -> io::Result<W> {
         let mut out = self.pcap.into_writer();
         out.flush()?;

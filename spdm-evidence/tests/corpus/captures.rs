@@ -7,7 +7,7 @@ use spdm_codec::{RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
     AttestationCheck, CheckStatus, CountedNote, Evidence, ExitClass, Note, ReadOptions, Reference,
-    ReferenceStatus, Report, Verifier, write_standard_transcript,
+    ReferenceStatus, Report, Verifier,
 };
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Anchor, CertModel, Chain, ChainContext, ValidityCheck};
@@ -279,7 +279,7 @@ pub(crate) fn written_evidence_gives_the_same_report() {
         assert_eq!(report.measurements(), expected.measurements(), "{name}");
         assert!(report.verified(), "{name}");
 
-        let transcript = write_standard_transcript(&evidence.recordings[0]).unwrap();
+        let transcript = evidence.recordings[0].to_standard_transcript().unwrap();
         let mut evidence_of_transcript = read(&transcript);
         let report = only(&verifier, &evidence_of_transcript);
         assert!(!report.verified(), "{name}: there is no chain");
@@ -289,10 +289,7 @@ pub(crate) fn written_evidence_gives_the_same_report() {
         // The transcript holds the last signed sequence only.
         let known = |value| expected.measurements().contains(value);
         assert!(!report.measurements().is_empty() && report.measurements().iter().all(known));
-        assert_eq!(
-            write_standard_transcript(&evidence_of_transcript.recordings[0]),
-            Ok(transcript)
-        );
+        assert_eq!(evidence_of_transcript.recordings[0].to_standard_transcript(), Ok(transcript));
     }
 }
 

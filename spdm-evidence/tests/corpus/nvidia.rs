@@ -6,9 +6,7 @@ use std::path::Path;
 use spdm_codec::{RequesterNonce, SlotId};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_evidence::{
-    AttestationCheck, CheckStatus, Evidence, ExitClass, Format, Verifier, write_standard_transcript,
-};
+use spdm_evidence::{AttestationCheck, CheckStatus, Evidence, ExitClass, Format, Verifier};
 use spdm_x509::Anchor;
 
 use crate::{AT, verify};
@@ -90,5 +88,5 @@ pub(crate) fn a_report_in_hexadecimal_with_its_chain() {
     assert_eq!(Format::sniff(&text), Ok(Format::StandardTranscript));
     let digits: Vec<u8> = text.iter().copied().filter(u8::is_ascii_hexdigit).collect();
     let bytes = hex::decode(digits).unwrap();
-    assert_eq!(write_standard_transcript(&evidence.recordings[0]).unwrap(), bytes);
+    assert_eq!(evidence.recordings[0].to_standard_transcript().unwrap(), bytes);
 }

@@ -9,7 +9,6 @@ use spdm_crypto::{Bank, HashAlgorithm, SignedMessage, SigningContext};
 use spdm_emulator::{Device, DeviceConfig, Fault};
 use spdm_evidence::{
     AttestationCheck, CheckStatus, Evidence, ReadOptions, Recorder, Report, Verifier,
-    write_standard_transcript,
 };
 use spdm_requester::{
     AttestationPlan, Attested, ChainCache, Connection, Error, KnownChain, Proof, Requester,
@@ -218,7 +217,7 @@ fn linux_w38_a_statement_has_everything_to_verify_it_elsewhere() {
         }
         assert_eq!(statements[1].requester_nonce, RequesterNonce([0xC7; 32]));
         // The Standard Measurement Transcript is L1 with its signature.
-        let standard = write_standard_transcript(&recording).unwrap();
+        let standard = recording.to_standard_transcript().unwrap();
         let [_, measurements] = &statements[..] else { unreachable!("two") };
         let signed = [&measurements.transcript[..], &measurements.signature].concat();
         assert_eq!(standard, signed, "{version}");

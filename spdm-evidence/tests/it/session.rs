@@ -1,13 +1,12 @@
 //! Records of sessions, made here.
 
 use spdm_codec::{
-    AeadCipherSuite, AlgStructs, Algorithms, Message, Plaintext, SecuredMessage, SpdmVersion,
+    AeadCipherSuite, AlgStructs, Algorithms, Message, Plaintext, SecuredMessage, Side, SpdmVersion,
 };
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AeadAlgorithm, RecordKey, SequenceOrder};
 use spdm_evidence::{
     Content, Conversation, Error, FoundMessage, Layer, NotOpened, Origin, Secrets, SecuredRecord,
-    Sender,
 };
 
 const SESSION: u32 = 0x0001_0002;
@@ -66,14 +65,14 @@ fn encode(sequence: &[u8], data: &[u8], tag: [u8; 16]) -> Vec<u8> {
     bytes
 }
 
-fn outcome(all: &[FoundMessage]) -> Result<Sender, NotOpened> {
+fn outcome(all: &[FoundMessage]) -> Result<Side, NotOpened> {
     match all.first().unwrap().content {
         Content::Record(SecuredRecord { opened, .. }) => opened,
         other => unreachable!("{other:?}"),
     }
 }
 
-fn follow(conversation: &mut Conversation, record: &[u8]) -> Result<Sender, NotOpened> {
+fn follow(conversation: &mut Conversation, record: &[u8]) -> Result<Side, NotOpened> {
     outcome(&conversation.follow(Layer::Secured, record))
 }
 
@@ -81,14 +80,14 @@ fn follow(conversation: &mut Conversation, record: &[u8]) -> Result<Sender, NotO
 fn keys_follow_each_other() {
     let mut conversation = Conversation::new(0).with_secrets(secrets(), &PROVIDER);
     let expected = [
-        (1, 0, Sender::Requester),
-        (2, 0, Sender::Responder),
-        (3, 0, Sender::Requester),
-        (4, 0, Sender::Responder),
-        (3, 1, Sender::Requester),
-        (5, 0, Sender::Responder),
-        (6, 0, Sender::Requester),
-        (5, 1, Sender::Responder),
+        (1, 0, Side::Requester),
+        (2, 0, Side::Responder),
+        (3, 0, Side::Requester),
+        (4, 0, Side::Responder),
+        (3, 1, Side::Requester),
+        (5, 0, Side::Responder),
+        (6, 0, Side::Requester),
+        (5, 1, Side::Responder),
     ];
     for (key, sequence, sender) in expected {
         let record = record(key, sequence, &HEARTBEAT);
@@ -100,12 +99,12 @@ fn keys_follow_each_other() {
 fn a_record_opens_once_and_in_order() {
     let mut conversation = Conversation::new(0).with_secrets(secrets(), &PROVIDER);
     let first = record(3, 0, &HEARTBEAT);
-    assert_eq!(follow(&mut conversation, &first), Ok(Sender::Requester));
+    assert_eq!(follow(&mut conversation, &first), Ok(Side::Requester));
     assert_eq!(follow(&mut conversation, &first), Err(NotOpened::Tag));
     assert_eq!(follow(&mut conversation, &record(3, 2, &HEARTBEAT)), Err(NotOpened::Tag));
     assert_eq!(follow(&mut conversation, &record(1, 0, &HEARTBEAT)), Err(NotOpened::Tag));
     // What did not open changed nothing.
-    assert_eq!(follow(&mut conversation, &record(3, 1, &HEARTBEAT)), Ok(Sender::Requester));
+    assert_eq!(follow(&mut conversation, &record(3, 1, &HEARTBEAT)), Ok(Side::Requester));
 }
 
 #[test]
