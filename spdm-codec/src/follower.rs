@@ -27,7 +27,8 @@ const ANYTHING_FOLLOWS: usize = usize::MAX;
 /// new connection.
 ///
 /// Nothing is checked against what was offered, and what a message says is taken as it is: this is for tools
-/// that show or re-encode messages, not for those that decide whether to trust a device. Where the negotiation
+/// that show or re-encode messages. A requester, or whoever decides over trust, must not take sizes from it: a
+/// `Connection` of spdm-requester derives its contexts only from a negotiation that it checked against the requests. Where the negotiation
 /// is not among the messages, the sizes are guessed: those with which a message ends where its bytes end.
 ///
 /// ```

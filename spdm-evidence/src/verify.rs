@@ -1,6 +1,7 @@
 //! Offline verification: every recording is judged like a live connection, every chain appraised by the policy.
 
 use std::borrow::Cow;
+use std::sync::Mutex;
 
 use spdm_codec::{CertificateModel, Code, KeySlot, RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::{HashAlgorithm, HashBank, Provider};
@@ -9,7 +10,8 @@ use spdm_requester::{
     Verified,
 };
 use spdm_x509::{
-    Anchor, Identity, Policy, Profile, Revocations, SanPolicy, Trusted, ValidityCheck,
+    Anchor, Identity, LinkCache, LinkTable, Policy, Profile, Revocations, SanPolicy, Trusted,
+    ValidityCheck,
 };
 
 use crate::chain_library::{ChainId, ChainLibrary, Fetched, Held, Recent, StoredChain};
@@ -18,6 +20,9 @@ use crate::recording::{ChainContent, RecordedExchange, Recording, SlotChain};
 use crate::reference::Reference;
 use crate::replay::{Attempt, AttemptOutcome, Judgement, Replay};
 use crate::report::{Freshness, Report, ReportBuilder};
+
+/// How many certificate signatures one call of [`Verifier::verify`] remembers: 33 KiB.
+const REMEMBERED_LINKS: usize = 1024;
 
 /// Which signatures a verdict needs. The caller decides this, never what happens to be in the evidence.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -77,6 +82,9 @@ pub struct Verifier<'p> {
     pub slot: Option<SlotId>,
     /// What the measurements should be.
     pub reference: Option<&'p Reference>,
+    /// Certificate signatures that were verified before, shared with other verifiers. Without one the
+    /// connections of one call of [`Self::verify`] share a store of their own.
+    pub link_cache: Option<&'p dyn LinkCache>,
 }
 
 impl<'p> Verifier<'p> {
@@ -100,6 +108,7 @@ impl<'p> Verifier<'p> {
             min_version: None,
             slot: None,
             reference: None,
+            link_cache: None,
         }
     }
 
@@ -110,6 +119,8 @@ impl<'p> Verifier<'p> {
         hashes: &mut (dyn HashBank + 'static),
         evidence: &Evidence,
     ) -> Vec<Report> {
+        let own_links = Mutex::new(LinkTable::<REMEMBERED_LINKS>::new());
+        let links = self.link_cache.unwrap_or(&own_links);
         let mut stored = Vec::new();
         let mut crypto = Crypto { provider: self.provider, hashes: &mut *hashes };
         let recordings = evidence.recordings.iter();
@@ -134,7 +145,7 @@ impl<'p> Verifier<'p> {
                 library.remember(&mut candidates, chain);
             }
             let held = Held { library: &library, fetched, candidates: &candidates };
-            reports.extend(self.verify_one(hashes, recording, &target, &held));
+            reports.extend(self.verify_one(hashes, recording, &target, &held, links));
             for chain in fetched.own() {
                 library.remember(&mut remembered, chain);
             }
@@ -197,13 +208,15 @@ impl<'p> Verifier<'p> {
         recording: &Recording,
         target: &str,
         held: &Held<'_, 'c>,
+        links: &dyn LinkCache,
     ) -> Vec<Report>
     where
         'p: 'c,
     {
         let replay = Replay { recording, provider: self.provider, held, peer_key: self.peer_key };
         let judgement = replay.run(hashes);
-        let case = JudgedRecording { verifier: self, recording, target, held, judgement };
+        let policy = self.policy(links);
+        let case = JudgedRecording { verifier: self, policy, recording, target, held, judgement };
         let mut slots: Vec<KeySlot> = Vec::new();
         for attempt in &case.judgement.attempts {
             if !slots.contains(&attempt.slot) {
@@ -219,11 +232,12 @@ impl<'p> Verifier<'p> {
         if reports.is_empty() { vec![case.report(self.slot.map(KeySlot::Slot))] } else { reports }
     }
 
-    const fn policy(&self) -> Policy<'p> {
+    const fn policy<'a>(&'a self, links: &'a dyn LinkCache) -> Policy<'a> {
         let mut policy = Policy::new(self.provider, self.anchors, self.validity);
         policy.san = self.san;
         policy.profile = self.profile;
         policy.revocations = self.revocations;
+        policy.link_cache = Some(links);
         policy
     }
 }
@@ -231,6 +245,7 @@ impl<'p> Verifier<'p> {
 /// A recording, and what the judge said about it.
 struct JudgedRecording<'e, 'c> {
     verifier: &'e Verifier<'e>,
+    policy: Policy<'e>,
     recording: &'e Recording,
     target: &'e str,
     held: &'e Held<'e, 'c>,
@@ -419,7 +434,7 @@ impl<'c> JudgedRecording<'_, 'c> {
             report
                 .skip(AttestationCheck::ChainDigest, "DIGESTS or the whole chain is not on record");
         }
-        let appraisal = self.verifier.policy().appraise(&chain);
+        let appraisal = self.policy.appraise(&chain);
         report.observe(&Observation::Appraised(&appraisal));
         appraisal.into_trusted().ok()
     }
@@ -430,10 +445,9 @@ impl<'c> JudgedRecording<'_, 'c> {
         report: &mut ReportBuilder,
         identity: Option<Identity<'c>>,
     ) -> Option<Trusted<'c>> {
-        let policy = self.verifier.policy();
-        report.observe(&Observation::ProvisionedKey { policy: Some(&policy) });
+        report.observe(&Observation::ProvisionedKey { policy: Some(&self.policy) });
         let Some(Identity::Key(key)) = identity else { return None };
-        match policy.validate_key(key) {
+        match self.policy.validate_key(key) {
             Ok(trusted) => Some(trusted),
             Err(error) => {
                 report.failed(&Error::Chain(error));

@@ -1,0 +1,160 @@
+//! Connections of devices that one certificate authority made: its signatures are verified once.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure")]
+
+use core::cell::Cell;
+use std::sync::Mutex;
+
+use spdm_codec::{BaseAsymAlgo, SpdmVersion};
+use spdm_crypto::rustcrypto::{PROVIDER, Running};
+use spdm_crypto::{AsymAlgorithm, Bank, HashAlgorithm, Invalid, Provider, Signed, Verify};
+use spdm_emulator::{Device, DeviceConfig, DmtfName};
+use spdm_evidence::{Evidence, Negotiation, RecordedExchange, Recording, Report, Verifier};
+use spdm_untrusted::Untrusted;
+use spdm_x509::{Anchor, Certificate, LinkTable, Revocation, Revocations, ValidityCheck};
+
+const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
+
+thread_local! {
+    static VERIFIED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Counts the signatures that it verifies.
+#[derive(Debug)]
+struct Counting;
+
+impl Verify for Counting {
+    fn supports(&self, asym: AsymAlgorithm, hash: HashAlgorithm) -> bool {
+        PROVIDER.supports(asym, hash)
+    }
+
+    fn check_key(&self, asym: AsymAlgorithm, key: &[u8]) -> Result<(), Invalid> {
+        PROVIDER.check_key(asym, key)
+    }
+
+    fn verify(
+        &self,
+        asym: AsymAlgorithm,
+        hash: HashAlgorithm,
+        key: &[u8],
+        signed: Signed<'_>,
+        signature: &[u8],
+    ) -> Result<(), Invalid> {
+        VERIFIED.set(VERIFIED.get() + 1);
+        PROVIDER.verify(asym, hash, key, signed, signature)
+    }
+}
+
+const COUNTING: Provider = Provider { verifiers: &[&Counting], ..PROVIDER };
+
+/// A device of the one authority: the seed makes its keys, the serial number only the leaf.
+fn device(serial: usize) -> Device {
+    let name = DmtfName {
+        manufacturer: "ACME".to_owned(),
+        product: "WIDGET".to_owned(),
+        serial: serial.to_string(),
+    };
+    let config = DeviceConfig {
+        versions: vec![SpdmVersion::V1_2],
+        base_asym: BaseAsymAlgo::ECDSA_P256,
+        seed: Some(1),
+        dmtf_name: Some(name),
+        ..DeviceConfig::default()
+    };
+    Device::new(config).unwrap()
+}
+
+/// Negotiation, chain, CHALLENGE and signed measurements.
+fn recording(device: &mut Device) -> Recording {
+    let mut capabilities = vec![0x12, 0xE1, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0];
+    capabilities.extend([0, 0x12, 0, 0, 0, 0x12, 0, 0]);
+    let mut algorithms = vec![0x12, 0xE3, 0, 0, 32, 0, 1, 2, 0x10, 0, 0, 0, 1, 0, 0, 0];
+    algorithms.resize(32, 0);
+    let requests = [
+        vec![0x10, 0x84, 0, 0],
+        capabilities,
+        algorithms,
+        vec![0x12, 0x81, 0, 0],
+        vec![0x12, 0x82, 0, 0, 0, 0, 0, 0x10],
+        [&[0x12, 0x83, 0, 0][..], &[7; 32]].concat(),
+        [&[0x12, 0xE0, 1, 0xFF][..], &[7; 32], &[0]].concat(),
+    ];
+    let mut recording = Recording::new(Negotiation::Recorded, 0);
+    recording.exchanges = requests
+        .into_iter()
+        .map(|request| {
+            let response = device.respond(&request);
+            RecordedExchange { request, interim: Vec::new(), response }
+        })
+        .collect();
+    recording
+}
+
+/// Connections of so many devices, numbered from `first` on, and their root.
+fn devices(first: usize, count: usize) -> (Evidence, Vec<u8>) {
+    let mut evidence = Evidence::new("fleet");
+    let mut root = Vec::new();
+    for serial in first..first + count {
+        let mut device = device(serial);
+        root = device.trust_anchors().remove(0);
+        evidence.recordings.push(recording(&mut device));
+    }
+    (evidence, root)
+}
+
+/// The reports, and how many signatures were verified for them.
+fn verify(verifier: &Verifier<'_>, evidence: &Evidence) -> (Vec<Report>, usize) {
+    VERIFIED.set(0);
+    let reports = verifier.verify(&mut Bank::<Running, 2>::new(), evidence);
+    (reports, VERIFIED.get())
+}
+
+#[test]
+fn a_further_device_of_an_authority_costs_three_verifications() {
+    let (evidence, root) = devices(0, 6);
+    let anchors = [Anchor::Certificate(&root)];
+    let verifier = Verifier::new(&COUNTING, &anchors, AT);
+    let (reports, verified) = verify(&verifier, &evidence);
+    assert_eq!(reports.len(), 6);
+    for report in &reports {
+        assert!(report.verified(), "{:?}", report.error());
+    }
+    // Of the first: intermediate, leaf, CHALLENGE_AUTH, MEASUREMENTS. Of each further one all but the intermediate.
+    assert_eq!(verified, 4 + 5 * 3);
+    // Without a store of the caller's, nothing is remembered from one call to the next.
+    assert_eq!(verify(&verifier, &evidence).1, 4 + 5 * 3);
+}
+
+#[test]
+fn calls_share_a_store_of_the_caller() {
+    let (evidence, root) = devices(0, 2);
+    let (more, _) = devices(2, 3);
+    let anchors = [Anchor::Certificate(&root)];
+    let store = Mutex::new(LinkTable::<64>::new());
+    let verifier = Verifier { link_cache: Some(&store), ..Verifier::new(&COUNTING, &anchors, AT) };
+    assert_eq!(verify(&verifier, &evidence).1, 4 + 3);
+    let (reports, verified) = verify(&verifier, &more);
+    assert!(reports.iter().all(Report::verified));
+    assert_eq!(verified, 3 * 3);
+    // Known devices: CHALLENGE_AUTH and MEASUREMENTS.
+    assert_eq!(verify(&verifier, &evidence).1, 2 * 2);
+}
+
+/// A store holds signatures, no trust: whether a chain is trusted is decided each time.
+#[test]
+fn what_is_remembered_is_not_trusted() {
+    let (evidence, root) = devices(0, 2);
+    let anchors = [Anchor::Certificate(&root)];
+    let store = Mutex::new(LinkTable::<64>::new());
+    let verifier = Verifier { link_cache: Some(&store), ..Verifier::new(&COUNTING, &anchors, AT) };
+    assert!(verify(&verifier, &evidence).0.iter().all(Report::verified));
+    let none = |verifier: &Verifier<'_>| {
+        let (reports, _) = verify(verifier, &evidence);
+        reports.len() == 2 && reports.iter().all(|report| !report.verified())
+    };
+    assert!(none(&Verifier { anchors: &[], ..verifier }));
+    assert!(none(&Verifier { validity: ValidityCheck::At(0), ..verifier }));
+    let root = Certificate::parse(Untrusted::new(&root)).unwrap();
+    let revoked = [Revocation::Certificate { issuer: root.issuer().der(), serial: root.serial() }];
+    assert!(none(&Verifier { revocations: Revocations::new(&revoked), ..verifier }));
+}
