@@ -1,7 +1,7 @@
 //! `spdm decode`: messages, field by field.
 
 mod input;
-mod shown;
+mod message_view;
 
 use spdm_evidence::{Conversation, Layer, Secrets};
 
@@ -11,7 +11,7 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::file;
 use input::Input;
-use shown::Shown;
+use message_view::MessageView;
 
 /// Decodes every message of the file; one that cannot be decoded does not stop the rest.
 pub(crate) fn run(
@@ -74,7 +74,7 @@ impl Decoder {
     ) -> Result<(), Failure> {
         self.number += 1;
         for found in self.conversation.follow(layer, message) {
-            let shown = Shown::new(&found, self.number);
+            let shown = MessageView::new(&found, self.number);
             if shown.is_faulty() {
                 self.exit = self.exit.max(Exit::Usage);
             }

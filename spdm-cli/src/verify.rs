@@ -13,7 +13,7 @@ use crate::trust::Trust;
 use crate::verdict::Verdict;
 use crate::{file, render, trust};
 
-/// Judges everything that is in the file; the worst exit code counts.
+/// Verifies every connection in the file. The worst exit code counts.
 pub(crate) fn run(
     args: &VerifyArgs,
     crypto: Crypto,
@@ -72,7 +72,7 @@ fn read(args: &VerifyArgs) -> Result<Evidence, Failure> {
     let options = ReadOptions { format: args.format, presumption };
     let failed = |error| Failure::usage(format!("{name}: {error}"));
     let mut evidence = Evidence::read(&file::read(&args.file)?, &options).map_err(failed)?;
-    // What the file says that it is about, nobody signed.
+    // The target that the file names is not signed, so the report shows the name of the file instead.
     evidence.target.clone_from(&name);
     if let Some(path) = &args.chain {
         let bytes = file::read(path)?;

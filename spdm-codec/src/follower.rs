@@ -1,8 +1,8 @@
 //! Following a connection from its messages alone: which [`Cx`] the next message is decoded with.
 
 mod agreement;
-mod asked;
 mod guess;
+mod last_request;
 
 use spdm_untrusted::Untrusted;
 
@@ -15,7 +15,7 @@ use crate::record_protection::RecordProtection;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Trace};
 use agreement::Agreement;
-use asked::Asked;
+use last_request::LastRequest;
 
 /// Any number of bytes may follow: the message alone tells where it ends.
 const ANYTHING_FOLLOWS: usize = usize::MAX;
@@ -57,7 +57,7 @@ pub struct Follower {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Strand {
     requests_by: Side,
-    asked: Asked,
+    last_request: LastRequest,
 }
 
 /// One of the two ends of a connection.
@@ -85,7 +85,7 @@ impl Strand {
     /// Before the first request; `requests_by` sends the requests.
     #[must_use]
     pub const fn new(requests_by: Side) -> Self {
-        Self { requests_by, asked: Asked::NOTHING }
+        Self { requests_by, last_request: LastRequest::NOTHING }
     }
 }
 
@@ -138,13 +138,13 @@ impl Follower {
         let header = Header::peek(bytes);
         let version = header.ok().and_then(|header| SpdmVersion::from_byte(header.version));
         let cx = self.agreement.cx(version, strand.requests_by).with_padding(padding);
-        let cx = strand.asked.refine(cx, self.agreement.hash_len());
+        let cx = strand.last_request.refine(cx, self.agreement.hash_len());
         let Ok(header) = header else { return cx };
         let fits = |cx: &Cx| AnyMessage::decode(bytes, cx).is_ok();
         if self.agreement.is_complete() || fits(&cx) {
             return cx;
         }
-        guess::sizes(header.code, cx, strand.asked, fits).unwrap_or(cx)
+        guess::sizes(header.code, cx, strand.last_request, fits).unwrap_or(cx)
     }
 
     /// Learns from a message that was decoded.
@@ -172,7 +172,7 @@ impl Follower {
             }
             _ => {}
         }
-        strand.asked = Asked::by(request).unwrap_or(strand.asked);
+        strand.last_request = LastRequest::by(request).unwrap_or(strand.last_request);
     }
 
     fn learn_response(&mut self, response: &Response<'_>) {

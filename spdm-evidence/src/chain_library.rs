@@ -33,7 +33,7 @@ pub(crate) type ChainId = usize;
 
 /// A chain, read with the algorithms of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct HeldChain<'c> {
+pub(crate) struct ParsedChain<'c> {
     pub(crate) digest: Digest,
     /// The chain, or why it cannot be used.
     pub(crate) parsed: Result<Chain<'c>, ChainError>,
@@ -41,7 +41,7 @@ pub(crate) struct HeldChain<'c> {
 
 /// The chains that a recording fetched.
 #[derive(Debug, Default)]
-pub(crate) struct Fetched {
+pub(crate) struct FetchedChains {
     pub(crate) negotiated: Option<Negotiated>,
     /// The chains, in the order of their completion.
     own: Range<ChainId>,
@@ -49,7 +49,7 @@ pub(crate) struct Fetched {
     completed: BTreeMap<usize, ChainId>,
 }
 
-impl Fetched {
+impl FetchedChains {
     /// First pass: the chains that the recording holds go to the end of `stored`. Errors end it; the second
     /// pass reports them.
     pub(crate) fn of(
@@ -105,9 +105,9 @@ impl Fetched {
 
 /// The last chains of each slot, at most [`TRIED`].
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Recent([Vec<ChainId>; SLOTS]);
+pub(crate) struct RecentChains([Vec<ChainId>; SLOTS]);
 
-impl Recent {
+impl RecentChains {
     pub(crate) fn push(&mut self, slot: SlotId, chain: ChainId) {
         if let Some(of_slot) = self.0.get_mut(slot.index()) {
             if of_slot.len() == TRIED {
@@ -134,7 +134,7 @@ impl Recent {
 pub(crate) struct ChainLibrary<'c> {
     provider: &'c Provider,
     stored: &'c [StoredChain<'c>],
-    held: RefCell<HashMap<(ChainId, ChainContext), HeldChain<'c>>>,
+    held: RefCell<HashMap<(ChainId, ChainContext), ParsedChain<'c>>>,
 }
 
 impl<'c> ChainLibrary<'c> {
@@ -147,7 +147,7 @@ impl<'c> ChainLibrary<'c> {
     }
 
     /// Adds a chain to the last ones, in place of the same chain fetched earlier.
-    pub(crate) fn remember(&self, recent: &mut Recent, chain: ChainId) {
+    pub(crate) fn remember(&self, recent: &mut RecentChains, chain: ChainId) {
         let Some(new) = self.stored.get(chain) else { return };
         let same = |known: ChainId| self.stored.get(known).is_some_and(|k| k.bytes == new.bytes);
         recent.forget(new.slot, same);
@@ -160,8 +160,8 @@ impl<'c> ChainLibrary<'c> {
         &self,
         chain: ChainId,
         negotiated: &Negotiated,
-        fetched: &Fetched,
-    ) -> Option<HeldChain<'c>> {
+        fetched: &FetchedChains,
+    ) -> Option<ParsedChain<'c>> {
         let stored = self.stored.get(chain)?;
         let model = match fetched.own.contains(&chain) {
             true => stored.model,
@@ -174,7 +174,7 @@ impl<'c> ChainLibrary<'c> {
         let bytes: &'c [u8] = &stored.bytes;
         let digest = self.provider.hash.digest(context.hash, &[bytes]).ok()?;
         let parsed = Chain::parse(Untrusted::new(bytes), context, self.provider);
-        let held = HeldChain { digest, parsed };
+        let held = ParsedChain { digest, parsed };
         self.held.borrow_mut().insert((chain, context), held);
         Some(held)
     }
@@ -182,19 +182,19 @@ impl<'c> ChainLibrary<'c> {
 
 /// The chains that a recording may be judged with.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Held<'h, 'c> {
+pub(crate) struct Candidates<'h, 'c> {
     pub(crate) library: &'h ChainLibrary<'c>,
-    pub(crate) fetched: &'h Fetched,
-    pub(crate) candidates: &'h Recent,
+    pub(crate) fetched: &'h FetchedChains,
+    pub(crate) candidates: &'h RecentChains,
 }
 
-impl<'c> Held<'_, 'c> {
+impl<'c> Candidates<'_, 'c> {
     /// The chains of a slot, the last one first; none without a negotiation.
     pub(crate) fn of_slot(
         &self,
         slot: SlotId,
         negotiated: Option<&Negotiated>,
-    ) -> impl Iterator<Item = HeldChain<'c>> {
+    ) -> impl Iterator<Item = ParsedChain<'c>> {
         let hold = move |chain| self.library.hold(chain, negotiated?, self.fetched);
         self.candidates.of_slot(slot).filter_map(hold)
     }
@@ -205,7 +205,7 @@ impl<'c> Held<'_, 'c> {
         exchange: usize,
         slot: SlotId,
         negotiated: &Negotiated,
-    ) -> Vec<HeldChain<'c>> {
+    ) -> Vec<ParsedChain<'c>> {
         let is_later = |chain: &ChainId| {
             let before = self.fetched.completed.range(..exchange).next_back();
             self.fetched.own.contains(chain) && before.is_none_or(|(_, last)| chain > last)

@@ -72,7 +72,7 @@ pub enum Origin {
     Chunks,
     /// The response to a large request, inside CHUNK_SEND_ACK.
     ChunkSendAck,
-    /// Inside one of the messages of the encapsulated request flow: requests come from the Responder.
+    /// InnerPart one of the messages of the encapsulated request flow: requests come from the Responder.
     Encapsulated,
     /// The content of a record of a session.
     Record,
@@ -109,7 +109,7 @@ struct Channel {
 }
 
 /// A message and where it was found.
-struct Found<'a> {
+struct MessageInPlace<'a> {
     depth: usize,
     origin: Origin,
     place: Place,
@@ -117,8 +117,8 @@ struct Found<'a> {
     bytes: &'a [u8],
 }
 
-/// A message inside of the one that was just followed.
-struct Inside {
+/// A message inside of the one that was just decoded.
+struct InnerPart {
     origin: Origin,
     requests_by: Side,
     bytes: Vec<u8>,
@@ -152,7 +152,7 @@ impl Conversation {
         match layer {
             Layer::Secured => self.record(bytes, &mut all),
             _ => self.message(
-                &Found {
+                &MessageInPlace {
                     depth: 0,
                     origin: Origin::Captured,
                     place: Self::OUTSIDE,
@@ -183,8 +183,8 @@ impl Conversation {
         known.unwrap_or_else(|| Strand::new(place.requests_by))
     }
 
-    fn message(&mut self, found: &Found<'_>, all: &mut Vec<FoundMessage>) {
-        let Found { depth, origin, place, padding, bytes } = *found;
+    fn message(&mut self, found: &MessageInPlace<'_>, all: &mut Vec<FoundMessage>) {
+        let MessageInPlace { depth, origin, place, padding, bytes } = *found;
         let raw = Untrusted::new(bytes);
         let cx = self.follower.cx(&self.strand(place), padding, raw);
         all.push(FoundMessage {
@@ -207,13 +207,13 @@ impl Conversation {
                 channel.response(response, place.requests_by, &mut self.sessions)
             }
         };
-        if let Some(Inside { origin, requests_by, bytes }) = inside
+        if let Some(InnerPart { origin, requests_by, bytes }) = inside
             && depth < MAX_DEPTH
         {
             let place = Place { requests_by, ..place };
             // An inner message has no length: what was appended to the outer one lies behind it.
             let padding = if origin == Origin::Chunks { 0 } else { padding };
-            let inner = Found { depth: depth + 1, origin, place, padding, bytes: &bytes };
+            let inner = MessageInPlace { depth: depth + 1, origin, place, padding, bytes: &bytes };
             self.message(&inner, all);
         }
     }
@@ -231,7 +231,7 @@ impl Conversation {
         match binding.spdm_message(&data) {
             None => push(1, Origin::Record, &data, Content::Application),
             Some(message) => self.message(
-                &Found {
+                &MessageInPlace {
                     depth: 1,
                     origin: Origin::Record,
                     place: Place { session_id, requests_by: Side::Requester },
@@ -254,15 +254,15 @@ impl Channel {
         }
     }
 
-    fn request(&mut self, request: &Request<'_>, requests_by: Side) -> Option<Inside> {
+    fn request(&mut self, request: &Request<'_>, requests_by: Side) -> Option<InnerPart> {
         match request {
             Request::KeyExchange(decoded) => self.req_session_id = decoded.message.req_session_id,
             Request::PskExchange(decoded) => self.req_session_id = decoded.message.req_session_id,
             Request::ChunkSend(decoded) => {
-                return Inside::chunks(&mut self.request, &decoded.message.0, requests_by);
+                return InnerPart::chunks(&mut self.request, &decoded.message.0, requests_by);
             }
             Request::DeliverEncapsulatedResponse(decoded) => {
-                return Some(Inside::encapsulated(decoded.message.response));
+                return Some(InnerPart::encapsulated(decoded.message.response));
             }
             _ => {}
         }
@@ -274,7 +274,7 @@ impl Channel {
         response: &Response<'_>,
         requests_by: Side,
         sessions: &mut Sessions,
-    ) -> Option<Inside> {
+    ) -> Option<InnerPart> {
         match response {
             Response::KeyExchangeRsp(decoded) => {
                 sessions.begin(self.session_id(decoded.message.rsp_session_id));
@@ -283,19 +283,19 @@ impl Channel {
                 sessions.begin(self.session_id(decoded.message.rsp_session_id));
             }
             Response::ChunkResponse(decoded) => {
-                return Inside::chunks(&mut self.response, &decoded.message.0, requests_by);
+                return InnerPart::chunks(&mut self.response, &decoded.message.0, requests_by);
             }
             // What is shorter is what the transport appended.
             Response::ChunkSendAck(decoded) if decoded.message.response.len() >= HEADER_LEN => {
                 let bytes = decoded.message.response.to_vec();
-                return Some(Inside { origin: Origin::ChunkSendAck, requests_by, bytes });
+                return Some(InnerPart { origin: Origin::ChunkSendAck, requests_by, bytes });
             }
             Response::EncapsulatedRequest(decoded) => {
-                return Some(Inside::encapsulated(decoded.message.request));
+                return Some(InnerPart::encapsulated(decoded.message.request));
             }
             Response::EncapsulatedResponseAck(decoded) => {
                 if let AckPayload::Request(request) = decoded.message.payload {
-                    return Some(Inside::encapsulated(request));
+                    return Some(InnerPart::encapsulated(request));
                 }
             }
             _ => {}
@@ -309,7 +309,7 @@ impl Channel {
     }
 }
 
-impl Inside {
+impl InnerPart {
     fn encapsulated(message: InnerMessage<'_>) -> Self {
         let bytes = message.bytes().into_inner_less_safe().to_vec();
         Self { origin: Origin::Encapsulated, requests_by: Side::Responder, bytes }

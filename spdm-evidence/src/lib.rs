@@ -71,7 +71,7 @@ pub use report::{
     Report, ReportBuilder, ReportError,
 };
 pub use secrets::Secrets;
-pub use secured_record::{NotOpened, RecordBinding, SecuredRecord, Sender};
+pub use secured_record::{NotOpened, SecuredRecord};
 pub use spdm_requester::{AttestationCheck, CheckStatus};
 pub use statement::Statement;
 pub use verify::{Signatures, Verifier};

@@ -16,18 +16,18 @@ use spdm_requester::{
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Identity, ProvisionedKey};
 
-use crate::chain_library::{Held, HeldChain};
+use crate::chain_library::{Candidates, ParsedChain};
 use crate::recording::{Negotiation, RecordedExchange, Recording};
 use crate::report::MeasuredValue;
 
 /// An ERROR in answer to a request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Refused {
+pub(crate) struct ErrorAnswer {
     pub(crate) request: Code,
     pub(crate) code: ErrorCode,
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for ErrorAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the device answered {} with ERROR {}", self.request, self.code)
     }
@@ -53,7 +53,7 @@ pub(crate) enum AttemptOutcome<'c> {
     /// No key to check it with.
     NotChecked,
     Failed,
-    Refused(Refused),
+    Refused(ErrorAnswer),
 }
 
 /// What [`Connection`] said about every exchange of a recording.
@@ -91,7 +91,7 @@ pub(crate) fn connection(recording: &Recording) -> Result<Connection, Error> {
 pub(crate) struct Replay<'j, 'c> {
     pub(crate) recording: &'j Recording,
     pub(crate) provider: &'j Provider,
-    pub(crate) held: &'j Held<'j, 'c>,
+    pub(crate) held: &'j Candidates<'j, 'c>,
     pub(crate) peer_key: Option<&'c [u8]>,
 }
 
@@ -179,7 +179,7 @@ impl<'c> Replay<'_, 'c> {
             }
             Ok(Accepted::Error(error)) => {
                 let request = Header::peek(Untrusted::new(request))?.code;
-                Some(AttemptOutcome::Refused(Refused { request, code: error.code }))
+                Some(AttemptOutcome::Refused(ErrorAnswer { request, code: error.code }))
             }
             Ok(_) => None,
         };
@@ -208,10 +208,10 @@ impl<'c> Replay<'_, 'c> {
         };
         let Some(negotiated) = connection.negotiated() else { return Ok(None) };
         let stated = connection.slot_digest(slot);
-        let fits = |chain: &&HeldChain<'_>| stated.is_none_or(|stated| *stated == chain.digest);
+        let fits = |chain: &&ParsedChain<'_>| stated.is_none_or(|stated| *stated == chain.digest);
         // CertChainHash of CHALLENGE_AUTH is all that names a chain that was not fetched in this connection.
         let hash = response.get(HEADER_LEN..HEADER_LEN + negotiated.hash_len());
-        let named = |chain: &&HeldChain<'_>| {
+        let named = |chain: &&ParsedChain<'_>| {
             proof == Proof::Challenge && hash == Some(chain.digest.as_bytes())
         };
         let chains = self.held.at(index, slot, negotiated);

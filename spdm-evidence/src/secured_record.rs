@@ -10,8 +10,7 @@ const SPDM: u8 = 0x05;
 
 /// How a transport carries records: sequence bytes in the header, and what is in front of the message inside.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum RecordBinding {
+pub(crate) enum RecordBinding {
     /// DSP0276: two sequence bytes; the message follows its MCTP message type.
     Mctp,
     /// PCI DOE: no sequence bytes, nothing in front of the message.
@@ -22,8 +21,7 @@ pub enum RecordBinding {
 
 impl RecordBinding {
     /// Recognises the binding by the padding of the transport and by where `Length` is in the record.
-    #[must_use]
-    pub fn of(record: &[u8], padding: usize) -> Self {
+    pub(crate) fn of(record: &[u8], padding: usize) -> Self {
         let raw = Untrusted::new(record);
         if padding > 0 {
             Self::PciDoe
@@ -37,8 +35,7 @@ impl RecordBinding {
     }
 
     /// Bytes of the sequence number in the header.
-    #[must_use]
-    pub const fn sequence_len(self) -> usize {
+    pub(crate) const fn sequence_len(self) -> usize {
         match self {
             Self::Mctp => 2,
             Self::PciDoe | Self::Tcp => 0,
@@ -60,9 +57,9 @@ impl RecordBinding {
 #[non_exhaustive]
 pub struct SecuredRecord {
     /// How the transport carries it.
-    pub binding: RecordBinding,
+    pub(crate) binding: RecordBinding,
     /// How many bytes the transport may append to it.
-    pub padding: usize,
+    pub(crate) padding: usize,
     /// `SessionID`; `None` where the record is too short to have one.
     pub session_id: Option<u32>,
     /// The side whose key opened it, or why no key did.

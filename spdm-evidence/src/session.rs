@@ -45,7 +45,7 @@ struct RecordStream {
 }
 
 /// A record that is to be opened.
-struct Sealed<'a> {
+struct SealedRecord<'a> {
     provider: &'a Provider,
     algorithm: AeadAlgorithm,
     privacy: RecordPrivacy,
@@ -118,7 +118,7 @@ impl Sessions {
             .filter(|algorithm| provider.aead(*algorithm).is_some())
             .ok_or(NotOpened::Cipher(suite))?;
         let privacy = protection.privacy;
-        let sealed = Sealed { provider, algorithm, privacy, header, message };
+        let sealed = SealedRecord { provider, algorithm, privacy, header, message };
         if let Some(session) = self.open.get_mut(&id) {
             let (sender, plain) = session.open(&sealed).ok_or(NotOpened::Tag)?;
             return sealed.data(&plain).map(|data| (sender, data));
@@ -169,7 +169,7 @@ impl Session {
     }
 
     /// Captures do not say who sent a record: the tag does.
-    fn open(&mut self, sealed: &Sealed<'_>) -> Option<(Side, Vec<u8>)> {
+    fn open(&mut self, sealed: &SealedRecord<'_>) -> Option<(Side, Vec<u8>)> {
         [self.next, self.next.other()].into_iter().find_map(|sender| {
             let direction = match sender {
                 Side::Requester => &mut self.requester,
@@ -185,7 +185,7 @@ impl Session {
 impl RecordStream {
     /// Opens a record with the current key, or with a later one that comes into use with it. Nothing
     /// changes where the tag is wrong.
-    fn open(&mut self, sealed: &Sealed<'_>) -> Option<Vec<u8>> {
+    fn open(&mut self, sealed: &SealedRecord<'_>) -> Option<Vec<u8>> {
         let later = self.keys.iter().enumerate().skip(self.current);
         let (current, sequence, plain) = later.into_iter().find_map(|(index, key)| {
             let sequence = if index == self.current { self.sequence } else { 0 };
@@ -198,7 +198,7 @@ impl RecordStream {
     }
 }
 
-impl Sealed<'_> {
+impl SealedRecord<'_> {
     /// What was encrypted, or authenticated; `None` where the tag is wrong.
     fn open(&self, key: &Key, sequence: u64) -> Option<Vec<u8>> {
         let bytes = sequence.to_le_bytes();

@@ -14,7 +14,9 @@ use spdm_x509::{
     ValidityCheck,
 };
 
-use crate::chain_library::{ChainId, ChainLibrary, Fetched, Held, Recent, StoredChain};
+use crate::chain_library::{
+    Candidates, ChainId, ChainLibrary, FetchedChains, RecentChains, StoredChain,
+};
 use crate::evidence::Evidence;
 use crate::recording::{ChainContent, RecordedExchange, Recording, SlotChain};
 use crate::reference::Reference;
@@ -124,13 +126,14 @@ impl<'p> Verifier<'p> {
         let mut stored = Vec::new();
         let mut crypto = Crypto { provider: self.provider, hashes: &mut *hashes };
         let recordings = evidence.recordings.iter();
-        let fetched: Vec<Fetched> =
-            recordings.map(|recording| Fetched::of(recording, &mut crypto, &mut stored)).collect();
+        let fetched: Vec<FetchedChains> = recordings
+            .map(|recording| FetchedChains::of(recording, &mut crypto, &mut stored))
+            .collect();
         let attached = self.attached(evidence, &fetched, &mut stored);
         let library = ChainLibrary::new(self.provider, &stored);
 
         let several = evidence.recordings.len() > 1;
-        let mut remembered = Recent::default();
+        let mut remembered = RecentChains::default();
         let mut reports = Vec::new();
         let parts = evidence.recordings.iter().zip(&fetched).zip(&attached);
         for (index, ((recording, fetched), attached)) in parts.enumerate() {
@@ -144,7 +147,7 @@ impl<'p> Verifier<'p> {
             for chain in attached.iter().copied().chain(fetched.own()) {
                 library.remember(&mut candidates, chain);
             }
-            let held = Held { library: &library, fetched, candidates: &candidates };
+            let held = Candidates { library: &library, fetched, candidates: &candidates };
             reports.extend(self.verify_one(hashes, recording, &target, &held, links));
             for chain in fetched.own() {
                 library.remember(&mut remembered, chain);
@@ -157,7 +160,7 @@ impl<'p> Verifier<'p> {
     fn attached<'e>(
         &self,
         evidence: &'e Evidence,
-        fetched: &[Fetched],
+        fetched: &[FetchedChains],
         stored: &mut Vec<StoredChain<'e>>,
     ) -> Vec<Vec<ChainId>> {
         let mut shared: Vec<(HashAlgorithm, Vec<ChainId>)> = Vec::new();
@@ -207,7 +210,7 @@ impl<'p> Verifier<'p> {
         hashes: &mut (dyn HashBank + 'static),
         recording: &Recording,
         target: &str,
-        held: &Held<'_, 'c>,
+        held: &Candidates<'_, 'c>,
         links: &dyn LinkCache,
     ) -> Vec<Report>
     where
@@ -248,7 +251,7 @@ struct JudgedRecording<'e, 'c> {
     policy: Policy<'e>,
     recording: &'e Recording,
     target: &'e str,
-    held: &'e Held<'e, 'c>,
+    held: &'e Candidates<'e, 'c>,
     judgement: Judgement<'c>,
 }
 

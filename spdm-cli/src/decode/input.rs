@@ -7,7 +7,7 @@ use spdm_evidence::{Capture, Layer, Note};
 
 use crate::args::InputFormat;
 
-/// Hexadecimal digits of a line that may go on in the next one, as `xxd -p` and the like write.
+/// A line of at least so many hexadecimal digits may be continued by the next one, as in the output of `xxd -p`.
 const WRAPPED_DIGITS: usize = 32;
 
 /// The content of a file.
@@ -27,7 +27,7 @@ pub(super) struct Piece {
     pub(super) bytes: Vec<u8>,
 }
 
-/// Why there is no input.
+/// Why the input cannot be read.
 #[derive(Debug)]
 pub(super) enum InputError {
     Capture(spdm_evidence::Error),
@@ -82,7 +82,7 @@ impl Input {
     }
 }
 
-/// A text never has these.
+/// Control characters that text does not contain.
 fn looks_binary(bytes: &[u8]) -> bool {
     bytes.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
 }
@@ -98,7 +98,7 @@ struct Line {
 /// that do not begin like a message go on with the one before; an empty line ends a message.
 fn messages_of_text(text: &str) -> Result<Vec<Vec<u8>>, InputError> {
     let mut messages: Vec<Vec<u8>> = Vec::new();
-    // The length of the line before, where the next one may go on with it.
+    // The length of the line before, if the next line may continue it.
     let mut open: Option<usize> = None;
     for (number, text) in (1..).zip(text.lines()) {
         let text = text.split('#').next().unwrap_or_default().trim();

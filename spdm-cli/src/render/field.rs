@@ -57,7 +57,7 @@ impl Fields {
         Self { code, version, alg_type: 0, rows: Vec::new() }
     }
 
-    /// The fields of a message that the codec does not take apart: its header, and the rest.
+    /// The fields of a message that the codec does not decode: its header, and the rest in one field.
     pub(crate) fn opaque(message: &[u8]) -> Vec<Row> {
         const HEADER: [&str; 4] = ["SPDMVersion", "RequestResponseCode", "Param1", "Param2"];
         let mut fields = Self::new(message);
@@ -170,7 +170,7 @@ impl Fields {
     }
 }
 
-/// Names of set bits; what has no name as a number.
+/// The names of the set bits; bits without a name as a number.
 pub(crate) fn flags<F: Flags>(value: F) -> String
 where
     F::Bits: core::fmt::LowerHex,

@@ -1,4 +1,4 @@
-//! What a message says, in a few words.
+//! One-line summaries of messages.
 
 use spdm_codec::{
     AckPayload, CertificateForm, Chunk, ErrorCode, ExtendedErrorData, KeyOperation,
@@ -10,7 +10,7 @@ use super::field::{
     flags, ide_km, key_operation, operation, protocol, slot, standards_body, tdisp, versions,
 };
 
-/// The gist of a request.
+/// The summary of a request.
 pub(crate) fn request(request: &Request<'_>) -> String {
     match request {
         Request::NegotiateAlgorithms(decoded) => {
@@ -79,7 +79,7 @@ pub(crate) fn request(request: &Request<'_>) -> String {
     }
 }
 
-/// The gist of a response.
+/// The summary of a response.
 pub(crate) fn response(response: &Response<'_>) -> String {
     match response {
         Response::Version(decoded) => versions(decoded.message.entries.as_flattened()),

@@ -3,7 +3,7 @@
 
 use core::iter;
 
-use super::asked::{Asked, SignatureAsked};
+use super::last_request::{LastRequest, SignatureAsked};
 use crate::code::Code;
 use crate::cx::{Cx, Handshake};
 
@@ -60,10 +60,10 @@ const fn unknown(code: Code) -> &'static [Unknown] {
 pub(super) fn sizes(
     code: Code,
     cx: Cx,
-    asked: Asked,
+    last_request: LastRequest,
     mut fits: impl FnMut(&Cx) -> bool,
 ) -> Option<Cx> {
-    let guess = Guess { unknown: unknown(code), asked };
+    let guess = Guess { unknown: unknown(code), last_request };
     iter::once(cx)
         .flat_map(|cx| guess.hash(cx))
         .flat_map(|cx| guess.summary(cx))
@@ -79,7 +79,7 @@ pub(super) fn sizes(
 #[derive(Clone, Copy, Debug)]
 struct Guess {
     unknown: &'static [Unknown],
-    asked: Asked,
+    last_request: LastRequest,
 }
 
 impl Guess {
@@ -102,12 +102,13 @@ impl Guess {
 
     fn summary(self, cx: Cx) -> impl Iterator<Item = Cx> {
         let (none, whole) = (cx.with_summary_len(0), cx.with_summary_len(cx.hash_len));
-        let (first, second) = match (self.unknown.contains(&Unknown::Summary), self.asked.summary) {
-            (false, _) => (cx, None),
-            (true, None) => (none, Some(whole)),
-            (true, Some(_)) if self.asked.summary_len(cx.hash_len) == 0 => (none, None),
-            (true, Some(_)) => (whole, None),
-        };
+        let (first, second) =
+            match (self.unknown.contains(&Unknown::Summary), self.last_request.summary) {
+                (false, _) => (cx, None),
+                (true, None) => (none, Some(whole)),
+                (true, Some(_)) if self.last_request.summary_len(cx.hash_len) == 0 => (none, None),
+                (true, Some(_)) => (whole, None),
+            };
         iter::once(first).chain(second)
     }
 
@@ -130,7 +131,7 @@ impl Guess {
         let any_of = &[Unknown::Signature, Unknown::SomeSignature];
         let needed = self.unknown.contains(&Unknown::SomeSignature);
         let is_known = any_of.iter().all(|size| !self.unknown.contains(size));
-        let may_be = move |len: usize| match self.asked.signature {
+        let may_be = move |len: usize| match self.last_request.signature {
             Some(SignatureAsked::No) => len == 0 && !needed,
             Some(SignatureAsked::Yes) => len > 0,
             None => len > 0 || !needed,

@@ -1,4 +1,4 @@
-//! A message as it is shown.
+//! One decoded message, as text and as JSON.
 
 use serde::{Serialize, Serializer};
 use spdm_codec::{AnyMessage, Cx, DecodeError, Header, Request, Response, Side, SpdmVersion};
@@ -12,7 +12,7 @@ const SHOWN_LEN: usize = 32;
 
 /// One message: docs/schema/decode.json.
 #[derive(Debug, Serialize)]
-pub(super) struct Shown {
+pub(super) struct MessageView {
     schema: u32,
     /// Place of the captured message in the file, from 1.
     number: usize,
@@ -27,8 +27,8 @@ pub(super) struct Shown {
     sender: Option<Side>,
     length: usize,
     gist: String,
-    fields: Vec<ShownField>,
-    error: Option<ShownError>,
+    fields: Vec<FieldView>,
+    error: Option<ErrorView>,
 }
 
 /// What kind of message it is.
@@ -44,7 +44,7 @@ enum Kind {
 }
 
 #[derive(Debug, Serialize)]
-struct ShownField {
+struct FieldView {
     name: &'static str,
     offset: usize,
     #[serde(serialize_with = "as_hex")]
@@ -57,22 +57,22 @@ fn as_hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error>
 }
 
 #[derive(Debug, Serialize)]
-struct ShownError {
+struct ErrorView {
     message: String,
     field: &'static str,
     offset: usize,
 }
 
-/// What decoding gave besides the fields.
-struct Read {
+/// The result of decoding, besides the fields.
+struct DecodedView {
     kind: Kind,
     name: String,
     sender: Option<Side>,
     gist: String,
-    error: Option<ShownError>,
+    error: Option<ErrorView>,
 }
 
-impl Shown {
+impl MessageView {
     pub(super) fn new(found: &FoundMessage, number: usize) -> Self {
         let mut fields = Fields::new(&found.bytes);
         let (version, read) = match found.content {
@@ -98,12 +98,12 @@ impl Shown {
             sender: read.sender,
             length: found.bytes.len(),
             gist: read.gist,
-            fields: fields.rows.iter().map(ShownField::from).collect(),
+            fields: fields.rows.iter().map(FieldView::from).collect(),
             error: read.error,
         }
     }
 
-    /// Whether something of it could not be decoded or opened.
+    /// Whether a part of it could not be decoded or opened.
     pub(super) const fn is_faulty(&self) -> bool {
         self.error.is_some()
     }
@@ -168,31 +168,31 @@ impl Shown {
     }
 }
 
-fn message(found: &FoundMessage, cx: &Cx, fields: &mut Fields) -> Read {
+fn message(found: &FoundMessage, cx: &Cx, fields: &mut Fields) -> DecodedView {
     let raw = Untrusted::new(found.bytes.as_slice());
     let header = match Header::peek(raw) {
         Ok(header) => header,
         Err(error) => {
             fields.rows.clear();
-            return Read {
+            return DecodedView {
                 kind: Kind::Response,
                 name: "no message".to_owned(),
                 sender: None,
                 gist: String::new(),
-                error: Some(ShownError::from(&error)),
+                error: Some(ErrorView::from(&error)),
             };
         }
     };
     let kind = if header.code.is_request() { Kind::Request } else { Kind::Response };
     let (gist, error) = match AnyMessage::decode_traced(raw, cx, fields) {
-        Ok(message) => (gist(&message, fields), ShownError::of_unknown(header)),
-        Err(error) => (String::new(), Some(ShownError::from(&error))),
+        Ok(message) => (gist(&message, fields), ErrorView::of_unknown(header)),
+        Err(error) => (String::new(), Some(ErrorView::from(&error))),
     };
     let name = header.code.to_string();
-    Read { kind, name, sender: Some(sent_by(kind, found.origin)), gist, error }
+    DecodedView { kind, name, sender: Some(sent_by(kind, found.origin)), gist, error }
 }
 
-/// Requests come from the Requester, but for encapsulated ones.
+/// The Requester sends requests, except for encapsulated ones, which the Responder sends.
 fn sent_by(kind: Kind, origin: Origin) -> Side {
     match (kind == Kind::Request, origin == Origin::Encapsulated) {
         (true, false) | (false, true) => Side::Requester,
@@ -221,8 +221,8 @@ fn gist(message: &AnyMessage<'_>, fields: &mut Fields) -> String {
     }
 }
 
-fn record(record: &SecuredRecord, bytes: &[u8], fields: &mut Fields) -> Read {
-    // A malformed one is told by what became of it.
+fn record(record: &SecuredRecord, bytes: &[u8], fields: &mut Fields) -> DecodedView {
+    // A malformed record is reported below, by `record.opened`.
     let _ = record.trace(bytes, fields);
     let session = match record.session_id {
         Some(id) => format!("session {id:08x}"),
@@ -236,17 +236,17 @@ fn record(record: &SecuredRecord, bytes: &[u8], fields: &mut Fields) -> Read {
         Err(reason) => (
             format!("{session}, not opened"),
             None,
-            Some(ShownError::of_record(&reason, &fields.rows)),
+            Some(ErrorView::of_record(&reason, &fields.rows)),
         ),
     };
     let name = "secured message".to_owned();
-    Read { kind: Kind::Secured, name, sender, gist, error }
+    DecodedView { kind: Kind::Secured, name, sender, gist, error }
 }
 
-fn application(bytes: &[u8], fields: &mut Fields) -> Read {
+fn application(bytes: &[u8], fields: &mut Fields) -> DecodedView {
     let (name, at, meaning) = ("data", 0, None);
     fields.rows = vec![Row { name, at, bytes: bytes.to_vec(), meaning }];
-    Read {
+    DecodedView {
         kind: Kind::Application,
         name: "application data".to_owned(),
         sender: None,
@@ -274,7 +274,7 @@ fn sender<S: Serializer>(sender: &Option<Side>, serializer: S) -> Result<S::Ok, 
     }
 }
 
-impl From<&Row> for ShownField {
+impl From<&Row> for FieldView {
     fn from(row: &Row) -> Self {
         Self {
             name: row.name,
@@ -285,8 +285,8 @@ impl From<&Row> for ShownField {
     }
 }
 
-impl ShownError {
-    /// What no version of SPDM knows is no message.
+impl ErrorView {
+    /// A code or version that no version of SPDM defines: the bytes are probably no message.
     fn of_unknown(header: Header) -> Option<Self> {
         let (field, offset, got) = if SpdmVersion::from_byte(header.version).is_none() {
             ("SPDMVersion", 0, header.version)
@@ -299,7 +299,7 @@ impl ShownError {
         Some(Self { message, field, offset })
     }
 
-    /// The field of a record that keeps it closed.
+    /// The field because of which a record was not opened.
     fn of_record(reason: &NotOpened, rows: &[Row]) -> Self {
         let field = match reason {
             NotOpened::Record(error) => return Self::from(error),
@@ -312,7 +312,7 @@ impl ShownError {
     }
 }
 
-impl From<&DecodeError> for ShownError {
+impl From<&DecodeError> for ErrorView {
     fn from(error: &DecodeError) -> Self {
         Self { message: error.to_string(), field: error.field, offset: error.at }
     }

@@ -4,9 +4,9 @@ use crate::any::Request;
 use crate::challenge::MeasurementSummary;
 use crate::cx::Cx;
 
-/// What the last request asked for.
+/// What the form of the next response depends on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Asked {
+pub(super) struct LastRequest {
     pub(super) signature: Option<SignatureAsked>,
     pub(super) summary: Option<MeasurementSummary>,
 }
@@ -17,7 +17,7 @@ pub(super) enum SignatureAsked {
     No,
 }
 
-impl Asked {
+impl LastRequest {
     pub(super) const NOTHING: Self = Self { signature: None, summary: None };
 
     /// [`None`] for a request that asks for nothing of that kind: also for those that fetch the response to an
