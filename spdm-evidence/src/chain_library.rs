@@ -64,6 +64,7 @@ impl FetchedChains {
         let mut negotiated = connection.negotiated().copied();
         for (index, exchange) in recording.exchanges.iter().enumerate() {
             let Some(response) = &exchange.response else { continue };
+            connection.give_up_request();
             if connection.sent(&exchange.request).is_err() {
                 break;
             }

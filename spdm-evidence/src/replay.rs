@@ -132,6 +132,8 @@ impl<'c> Replay<'_, 'c> {
         judgement: &mut Judgement<'c>,
     ) -> Result<(), Error> {
         let request = &exchange.request;
+        // A recording may go on after a request without an answer that counts: it is given up.
+        connection.give_up_request();
         connection.sent(request)?;
         for interim in &exchange.interim {
             connection.accept(crypto, request, Untrusted::new(interim), None)?;

@@ -122,6 +122,8 @@ fn read(
 ) -> Result<(), Refused> {
     let request = exchange.request.as_slice();
     let mut crypto = Crypto { provider: &NO_CRYPTO, hashes: tape };
+    // A recording may go on after a request without an answer that counts: it is given up.
+    connection.give_up_request();
     connection.sent(request)?;
     for interim in &exchange.interim {
         connection.accept(&mut crypto, request, Untrusted::new(interim), None)?;

@@ -206,6 +206,12 @@ impl Connection {
         self.requester.sizes
     }
 
+    /// Nothing answers the request that was sent last, or its answer was refused: the next request may be sent. A
+    /// recording goes on after such a request; a live connection is lost unless the operation says otherwise.
+    pub const fn give_up_request(&mut self) {
+        (self.pending, self.large) = (None, false);
+    }
+
     /// Whether a request waits for its answer.
     pub(crate) const fn is_waiting(&self) -> bool {
         self.pending.is_some()
