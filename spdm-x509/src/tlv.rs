@@ -12,7 +12,7 @@ use crate::oid::Oid;
 use crate::rule::Rule;
 
 /// The identifier octet of a tag that `der` has decoded. `der::Tag` takes eight bytes and two comparisons where this
-/// takes one: 2 KB of flash. Numbers from 31 on, which nothing here has, are all the same.
+/// takes one. Numbers from 31 on, which nothing here has, are all the same.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Tag(u8);
 
@@ -65,7 +65,7 @@ impl<'a> RawElement<'a> {
     }
 
     /// The same of bytes that were checked before, where tag and length have one octet each, as nearly all have.
-    /// Nothing is left to find out by `der` then, which takes a hundred instructions more.
+    /// Nothing is left for `der` to find out then.
     fn read_short(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         match bytes {
             [tag, len @ ..=0x7F, behind @ ..] if tag & 0x1F != 0x1F => {
