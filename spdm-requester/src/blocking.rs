@@ -9,7 +9,7 @@ use crate::run_result::{RunResult, end};
 /// Carries out a flow.
 ///
 /// # Errors
-/// [`Failure`]: the flow's error or the transport's, with the requester. Where an answer may still
+/// [`Failure`](crate::Failure): the flow's error or the transport's, with the requester. Where an answer may still
 /// come, the transport has abandoned the exchange.
 #[expect(clippy::result_large_err, reason = "the requester itself: it holds the lent buffers")]
 pub fn run<'a, O: Operation, T: Transport, C: Clock>(

@@ -40,16 +40,17 @@ impl<'a> Requester<'a, Negotiated> {
     /// ```
     /// use spdm_codec::{GetKeyPairInfo, KeyPairInfo};
     /// use spdm_requester::{Negotiated, Requester, RunError, blocking};
-    /// use spdm_transport::{StdClock, Transport};
+    /// use spdm_transport::{Clock, Transport};
     ///
-    /// fn key_pairs<T: Transport>(
+    /// fn key_pairs<T: Transport, C: Clock>(
     ///     requester: Requester<'_, Negotiated>,
     ///     device: &mut T,
+    ///     clock: &C,
     /// ) -> Result<u8, RunError<T::Error>> {
     ///     let mut buffer = [0; 1024];
     ///     let request = GetKeyPairInfo { key_pair_id: 1 };
     ///     let flow = requester.exchange::<_, KeyPairInfo<'_>>(request, &mut buffer);
-    ///     let (_, info) = blocking::run(flow, device, &StdClock::new()).map_err(|f| f.error)?;
+    ///     let (_, info) = blocking::run(flow, device, clock).map_err(|failure| failure.error)?;
     ///     Ok(info.total_key_pairs)
     /// }
     /// ```

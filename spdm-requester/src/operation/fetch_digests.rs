@@ -22,7 +22,7 @@ impl FetchDigests {
 }
 
 impl<'a> Requester<'a, Negotiated> {
-    /// GET_DIGESTS: afterwards [`Connection::provisioned_slots`] knows the slots.
+    /// GET_DIGESTS: afterwards [`Connection::provisioned_slots`](crate::Connection::provisioned_slots) knows the slots.
     #[must_use]
     pub fn get_digests(self) -> Flow<'a, FetchDigests> {
         Flow::new(self.core, FetchDigests::new())
