@@ -42,8 +42,15 @@ pub trait HashBank: fmt::Debug + Send {
 }
 
 /// A [`HashBank`] of `N` places over any backend's running hash.
-#[derive(Debug)]
 pub struct Bank<H, const N: usize>([Option<H>; N]);
+
+/// Only the name: a program that prints no bank links this with [`HashBank`] all the same, and formatting what is in
+/// it takes 1 KB.
+impl<H, const N: usize> fmt::Debug for Bank<H, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Bank")
+    }
+}
 
 impl<H, const N: usize> Bank<H, N> {
     /// An empty bank; `const`, so that it can be a `static`.

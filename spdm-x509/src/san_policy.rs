@@ -1,6 +1,6 @@
 //! Which name the leaf must carry.
 
-use core::fmt::{self, Write as _};
+use core::fmt;
 
 use spdm_codec::PciIdentity;
 
@@ -50,7 +50,7 @@ fn check_pci_cma(leaf: &Certificate<'_>, identity: &PciIdentity, ledger: &mut Le
         let text = name.text();
         is_named = true;
         is_text = is_text && text.is_some();
-        is_expected = is_expected && text.is_some_and(|text| shows_as(identity, text));
+        is_expected = is_expected && text.is_some_and(|text| is_text_of(identity, text));
     }
     if !is_there(leaf, is_named, ledger) {
         return;
@@ -119,10 +119,10 @@ fn after<'t>(text: &'t [u8], piece: &[u8]) -> Option<&'t [u8]> {
     (0..=text.len()).find_map(|at| text.get(at..)?.strip_prefix(piece))
 }
 
-/// Whether `value` is displayed as exactly `text`.
-fn shows_as(value: &impl fmt::Display, text: Text<'_>) -> bool {
+/// Whether `identity` is written as exactly `text`.
+fn is_text_of(identity: &PciIdentity, text: Text<'_>) -> bool {
     let mut rest = Remaining(text.as_bytes());
-    write!(rest, "{value}").is_ok() && rest.0.is_empty()
+    identity.write_to(&mut rest).is_ok() && rest.0.is_empty()
 }
 
 /// Takes what is written off the front of the bytes; fails at the first difference.
