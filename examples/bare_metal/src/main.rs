@@ -18,7 +18,7 @@ use spdm_crypto::{Bank, HashAlgorithm, Provider, RandomUnavailable, SecureRandom
 use spdm_requester::{AttestationPlan, Connection, Requester, Storage, blocking};
 use spdm_transport::{Clock, Duration, Instant, Limits, MessageKind, Received, Transport};
 use spdm_x509::{Anchor, Policy, ValidityCheck};
-use static_cell::ConstStaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 
 #[cfg(feature = "recorded")]
 mod recorded;
@@ -106,7 +106,8 @@ struct Buffers {
 static LENT_BUFFERS: ConstStaticCell<Buffers> =
     ConstStaticCell::new(Buffers { message: [0; 0x800], chain: [0; 0x1000], record: [0; 0x400] });
 static LENT_HASHES: ConstStaticCell<Bank<Running, 2>> = ConstStaticCell::new(Bank::new());
-static LENT_CONNECTION: ConstStaticCell<Connection> = ConstStaticCell::new(Connection::new(0));
+/// A connection does not start as zeros: a constant one would be in flash, too.
+static LENT_CONNECTION: StaticCell<Connection> = StaticCell::new();
 
 /// 0 where the device is what it should be.
 fn attest() -> i32 {
@@ -114,7 +115,7 @@ fn attest() -> i32 {
     let anchors = [Anchor::RootHash { hash: HashAlgorithm::Sha384, digest }];
     let policy = Policy::new(&BACKEND, &anchors, ValidityCheck::Unchecked);
     let Buffers { message, chain, record } = LENT_BUFFERS.take();
-    let (hashes, connection) = (LENT_HASHES.take(), LENT_CONNECTION.take());
+    let (hashes, connection) = (LENT_HASHES.take(), LENT_CONNECTION.init(Connection::new(0)));
     let mut mailbox = Mailbox;
     let storage = Storage::new(message, hashes, connection);
     let requester = Requester::new(BACKEND, storage, mailbox.limits());
