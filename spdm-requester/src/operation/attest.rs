@@ -5,7 +5,7 @@ use spdm_x509::Trusted;
 use super::Measured;
 use super::attestation_plan::{AttestationPlan, KeySource};
 use super::examine::Examined;
-use super::sequence::{Persistence, Sequence};
+use super::sequence::{Sequence, UntilFailure};
 use crate::answer::Answer;
 use crate::chain_cache::ChainCache;
 use crate::env::{Ask, Env};
@@ -36,7 +36,7 @@ pub struct Attested<'c, 'm> {
 
 /// An attestation: see [`Requester::attest`](crate::Requester::attest).
 #[derive(Debug)]
-pub struct Attest<'p, 'c, 'm>(Sequence<'p, 'c, 'm>);
+pub struct Attest<'p, 'c, 'm>(Sequence<'p, 'c, 'm, UntilFailure>);
 
 impl<'p, 'c, 'm> Attest<'p, 'c, 'm> {
     pub(crate) const fn new(
@@ -44,7 +44,7 @@ impl<'p, 'c, 'm> Attest<'p, 'c, 'm> {
         source: KeySource<'c>,
         record: &'m mut [u8],
     ) -> Self {
-        Self(Sequence::new(plan, source, Persistence::FirstFailure, record))
+        Self(Sequence::new(plan, source, record))
     }
 }
 

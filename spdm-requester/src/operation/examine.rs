@@ -4,7 +4,7 @@ use spdm_x509::{Identity, Trusted};
 
 use super::Measured;
 use super::attestation_plan::{AttestationPlan, KeySource};
-use super::sequence::{Persistence, Sequence};
+use super::sequence::{Sequence, ToTheEnd};
 use crate::answer::Answer;
 use crate::env::{Ask, Env};
 use crate::error::Error;
@@ -41,7 +41,7 @@ pub struct Examined<'c, 'm> {
 
 /// An examination: see [`Requester::examine`](crate::Requester::examine).
 #[derive(Debug)]
-pub struct Examine<'p, 'c, 'm>(Sequence<'p, 'c, 'm>);
+pub struct Examine<'p, 'c, 'm>(Sequence<'p, 'c, 'm, ToTheEnd>);
 
 impl<'p, 'c, 'm> Examine<'p, 'c, 'm> {
     pub(crate) const fn new(
@@ -49,7 +49,7 @@ impl<'p, 'c, 'm> Examine<'p, 'c, 'm> {
         source: KeySource<'c>,
         record: &'m mut [u8],
     ) -> Self {
-        Self(Sequence::new(plan, source, Persistence::AsFarAsPossible, record))
+        Self(Sequence::new(plan, source, record))
     }
 }
 

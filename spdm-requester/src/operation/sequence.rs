@@ -7,6 +7,7 @@
 //!      └ provisioned key, or none   └──> Challenge ──> Measure ──> Over
 //! ```
 
+use core::marker::PhantomData;
 use core::mem;
 
 use spdm_codec::{NONCE_LEN, RequesterNonce, SlotId};
@@ -39,6 +40,28 @@ pub(super) enum Persistence {
     /// Only where there is no connection any more: it goes on with a key that is not trusted, and without what the
     /// device refuses.
     AsFarAsPossible,
+}
+
+/// The [`Persistence`] of an operation, as a type: a program that only attests does not link what only an
+/// examination needs.
+pub(super) trait Persistent {
+    const PERSISTENCE: Persistence;
+}
+
+/// [`Persistence::FirstFailure`].
+#[derive(Debug)]
+pub(super) struct UntilFailure;
+
+impl Persistent for UntilFailure {
+    const PERSISTENCE: Persistence = Persistence::FirstFailure;
+}
+
+/// [`Persistence::AsFarAsPossible`].
+#[derive(Debug)]
+pub(super) struct ToTheEnd;
+
+impl Persistent for ToTheEnd {
+    const PERSISTENCE: Persistence = Persistence::AsFarAsPossible;
 }
 
 /// What the next answer belongs to.
@@ -82,12 +105,12 @@ enum FirstReadable<'c> {
 
 /// An attestation, step by step.
 #[derive(Debug)]
-pub(super) struct Sequence<'p, 'c, 'm> {
+pub(super) struct Sequence<'p, 'c, 'm, P> {
     pub(super) plan: AttestationPlan<'p>,
     pub(super) audience: Audience<'p>,
-    persistence: Persistence,
     source: KeySource<'c>,
     record: &'m mut [u8],
+    persistence: PhantomData<P>,
     step: Step<'p, 'c, 'm>,
     /// Of the slots that were tried.
     first_readable: Option<FirstReadable<'c>>,
@@ -101,19 +124,18 @@ pub(super) struct Sequence<'p, 'c, 'm> {
     error: Option<Error>,
 }
 
-impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
+impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
     pub(super) const fn new(
         plan: AttestationPlan<'p>,
         source: KeySource<'c>,
-        persistence: Persistence,
         record: &'m mut [u8],
     ) -> Self {
         Self {
             plan,
             audience: Audience::NOBODY,
-            persistence,
             source,
             record,
+            persistence: PhantomData,
             step: Step::Negotiate(Negotiate::new()),
             first_readable: None,
             objection: None,
@@ -259,7 +281,7 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
         let asym = agreed.asym().map_err(|error| errors.incompatible(error))?;
         let hash = agreed.hash().map_err(|error| errors.incompatible(error))?;
         let named = self.plan.policy.is_some_and(|policy| policy.san != SanPolicy::None);
-        if named && self.persistence == Persistence::FirstFailure {
+        if named && P::PERSISTENCE == Persistence::FirstFailure {
             return Err(errors.misuse(Misuse::Identity));
         }
         let key = ProvisionedKey::parse(Untrusted::new(spki_der), asym, hash, env.provider);
@@ -271,7 +293,7 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
                 Signer::NotTrusted(Identity::Key(key))
             }
             Some(Err(error)) => {
-                if self.persistence == Persistence::FirstFailure {
+                if P::PERSISTENCE == Persistence::FirstFailure {
                     return Err(errors.stop(error));
                 }
                 self.audience.tell(&Observation::Failed(&Error::Chain(error)));
@@ -372,7 +394,7 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
             self.objection = self.objection.or(Some(objection));
             let following = slot.get().saturating_add(1);
             let is_last = self.next_slot(env, following)?.is_none();
-            let goes_on = self.persistence == Persistence::AsFarAsPossible;
+            let goes_on = P::PERSISTENCE == Persistence::AsFarAsPossible;
             // Else it is in the buffer already.
             if !(goes_on && is_last && is_first) {
                 if let KeySource::Chain { buffer, .. } = &mut self.source {
@@ -389,7 +411,7 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
     /// No slot is left to try.
     fn none_trusted<'f>(&mut self, env: &Env<'_, 'f>) -> Result<(), &'f Error> {
         let errors = env.errors;
-        match (self.first_readable, self.persistence) {
+        match (self.first_readable, P::PERSISTENCE) {
             (Some(FirstReadable::Known(known)), Persistence::AsFarAsPossible) => {
                 let (chain, links) = (known.chain(), known.links());
                 let appraisal = self.plan.policy.map(|policy| policy.appraise_known(chain, links));
@@ -424,7 +446,7 @@ impl<'p, 'c, 'm> Sequence<'p, 'c, 'm> {
             None => not_trusted,
             Some(appraisal) => {
                 self.audience.tell(&Observation::Appraised(appraisal));
-                match (appraisal.into_trusted(), self.persistence) {
+                match (appraisal.into_trusted(), P::PERSISTENCE) {
                     (Ok(trusted), _) => Signer::Trusted(trusted),
                     (Err(error), Persistence::FirstFailure) => {
                         return Err(env.errors.stop(error));
