@@ -547,21 +547,27 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
 
     /// Whether the device is verified: by every signature that is required, of the identity that is trusted.
     fn verdict(&self) -> Result<Verified<'c>, Error> {
-        let requirement = self.plan.requirement;
         let unfinished = Error::Misuse(Misuse::Unfinished);
-        let missing = self.error.unwrap_or(unfinished);
-        let Signer::Trusted(trusted) = &self.signer else { return Err(missing) };
+        self.verified().unwrap_or_else(|| Err(self.error.unwrap_or(unfinished)))
+    }
+
+    /// `None` where a signature that is required is missing, or the identity is not trusted.
+    fn verified(&self) -> Option<Result<Verified<'c>, Error>> {
+        let requirement = self.plan.requirement;
+        let Signer::Trusted(trusted) = &self.signer else { return None };
+        let measured = self.measured.as_ref().and_then(|measured| measured.possession.as_ref());
+        let signatures = [
+            (requirement.has_measurements(), measured),
+            (requirement.has_challenge(), self.challenged.as_ref()),
+        ];
         let mut verified = None;
-        if requirement.has_measurements() {
-            let measured = self.measured.as_ref().ok_or(missing)?;
-            let possession = measured.possession.ok_or(missing)?;
-            verified = Some(Verified::new(possession, trusted)?);
+        for (_, possession) in signatures.into_iter().filter(|(is_required, _)| *is_required) {
+            verified = Some(Verified::new(*possession?, trusted));
+            if let Some(Err(_)) = verified {
+                break;
+            }
         }
-        if requirement.has_challenge() {
-            let possession = self.challenged.ok_or(missing)?;
-            verified = Some(Verified::new(possession, trusted)?);
-        }
-        verified.ok_or(missing)
+        verified
     }
 
     /// What was found.
