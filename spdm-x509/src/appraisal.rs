@@ -1,6 +1,6 @@
 //! A policy applied to a chain: one outcome per check, and the conclusion from them.
 
-use crate::chain::{Chain, ParsedChain};
+use crate::chain::{CertificateSpace, Chain, ParsedChain};
 use crate::check::Check;
 use crate::error::ChainError;
 use crate::finding::Finding;
@@ -160,7 +160,7 @@ pub enum Conclusion<'c> {
     BadChain(ChainError),
 }
 
-impl<'c> ParsedChain<'c> {
+impl<'c> ParsedChain<'_, 'c> {
     /// Makes every check of a policy, signatures last, also where one fails.
     pub fn appraise(&self, policy: &Policy<'_>) -> Appraisal<'c> {
         policy.apply(self, None, None)
@@ -176,19 +176,19 @@ impl Policy<'_> {
     /// Makes every check, signatures last, also where one fails. It reads the certificates once more;
     /// [`ParsedChain::appraise`] does not.
     pub fn appraise<'c>(&self, chain: &Chain<'c>) -> Appraisal<'c> {
-        self.apply(&ParsedChain::again(chain), None, None)
+        self.apply(&ParsedChain::again(chain, &mut CertificateSpace::new()), None, None)
     }
 
     /// Like [`Self::appraise`], and tells of each rule what came of it, also of those behind the first that is
     /// broken. The rules about the encoding are not among them: every one holds for what is a [`Chain`].
     pub fn explain<'c>(&self, chain: &Chain<'c>, tell: &mut dyn FnMut(Finding)) -> Appraisal<'c> {
-        self.apply(&ParsedChain::again(chain), None, Some(tell))
+        self.apply(&ParsedChain::again(chain, &mut CertificateSpace::new()), None, Some(tell))
     }
 
     /// [`Self::appraise`] that verifies no signature where `links` show all that count. Else, as for another
     /// chain or for an anchor nearer to the root, it verifies them all.
     pub fn appraise_known<'c>(&self, chain: &Chain<'c>, links: &VerifiedLinks) -> Appraisal<'c> {
-        self.apply(&ParsedChain::again(chain), Some(links), None)
+        self.apply(&ParsedChain::again(chain, &mut CertificateSpace::new()), Some(links), None)
     }
 
     /// Trusts the chain where every check passes.
@@ -216,7 +216,7 @@ impl Policy<'_> {
     /// Makes every check, but for signatures that `links` show.
     fn apply<'c>(
         &self,
-        parsed: &ParsedChain<'c>,
+        parsed: &ParsedChain<'_, 'c>,
         links: Option<&VerifiedLinks>,
         listener: Listener<'_>,
     ) -> Appraisal<'c> {

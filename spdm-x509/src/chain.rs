@@ -91,7 +91,8 @@ impl<'c> Chain<'c> {
         context: ChainContext,
         provider: &Provider,
     ) -> Result<Self, ChainError> {
-        ParsedChain::parse(raw, context, provider).map(|parsed| parsed.chain)
+        ParsedChain::parse(raw, context, provider, &mut CertificateSpace::new())
+            .map(|parsed| parsed.chain)
     }
 
     /// The slot that it is from.
@@ -177,18 +178,37 @@ fn next_der<'c>(rest: &mut &'c [u8]) -> &'c [u8] {
 /// How many certificates [`ParsedChain`] keeps: chains of real devices have three to six.
 const KEPT: usize = 8;
 
-/// A [`Chain`] with what was read of its certificates, so that a policy need not read them again. It is large (some
-/// hundred bytes a certificate): for the moment between [`Self::parse`] and [`Self::appraise`].
-///
-/// Certificates behind the eighth are not kept, but read again where they are asked for.
+/// Lent room for what is read of the certificates of a chain: three kilobytes on a 64-bit machine. It stays where the
+/// caller puts it, so that they are on the stack once.
 #[derive(Clone, Debug)]
-pub struct ParsedChain<'c> {
-    chain: Chain<'c>,
-    kept: [Certificate<'c>; KEPT],
+pub struct CertificateSpace<'c>([Certificate<'c>; KEPT]);
+
+impl CertificateSpace<'_> {
+    /// Nothing was read yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self([Certificate::UNREADABLE; KEPT])
+    }
 }
 
-impl<'c> ParsedChain<'c> {
-    /// Does what [`Chain::parse`] does.
+impl Default for CertificateSpace<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A [`Chain`] with what was read of its certificates, so that a policy need not read them again: for the moment
+/// between [`Self::parse`] and [`Self::appraise`].
+///
+/// Certificates behind the eighth are not kept, but read again where they are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct ParsedChain<'k, 'c> {
+    chain: Chain<'c>,
+    kept: &'k [Certificate<'c>; KEPT],
+}
+
+impl<'k, 'c> ParsedChain<'k, 'c> {
+    /// Does what [`Chain::parse`] does, and keeps in `space` what it read.
     ///
     /// # Errors
     /// Those of [`Chain::parse`].
@@ -196,7 +216,9 @@ impl<'c> ParsedChain<'c> {
         raw: Untrusted<&'c [u8]>,
         context: ChainContext,
         provider: &Provider,
+        space: &'k mut CertificateSpace<'c>,
     ) -> Result<Self, ChainError> {
+        let CertificateSpace(kept) = space;
         if !provider.hash.supports(context.hash) {
             return Err(format_error(Rule::UnsupportedHash));
         }
@@ -205,8 +227,7 @@ impl<'c> ParsedChain<'c> {
         }
         let certificates = split_structure(raw, &context)?.certificates;
         let bytes = raw.into_inner_less_safe();
-        let mut kept = [Certificate::UNREADABLE; KEPT];
-        let Last { count, leaf_at, leaf } = read_certificates(bytes, certificates, &mut kept)?;
+        let Last { count, leaf_at, leaf } = read_certificates(bytes, certificates, kept)?;
         let refused = |rule| format_error(rule).in_certificate(count - 1);
         if !leaf.key_algorithm().fits(context.asym) {
             return Err(refused(Rule::KeyAlgorithm));
@@ -219,8 +240,8 @@ impl<'c> ParsedChain<'c> {
     }
 
     /// Reads the certificates of a chain once more.
-    pub(crate) fn again(chain: &Chain<'c>) -> Self {
-        let mut kept = [Certificate::UNREADABLE; KEPT];
+    pub(crate) fn again(chain: &Chain<'c>, space: &'k mut CertificateSpace<'c>) -> Self {
+        let CertificateSpace(kept) = space;
         for (place, certificate) in kept.iter_mut().zip(chain.certificates()) {
             *place = certificate;
         }

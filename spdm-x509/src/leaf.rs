@@ -12,7 +12,7 @@ use crate::rule::Rule;
 
 /// `first_below_anchor` is the first certificate below the anchor: those above the anchor are not trusted.
 pub(crate) fn check(
-    parsed: &ParsedChain<'_>,
+    parsed: &ParsedChain<'_, '_>,
     leaf: &Certificate<'_>,
     first_below_anchor: u16,
     profile: Profile,
@@ -69,7 +69,7 @@ fn check_extended_key_usage(leaf: &Certificate<'_>, profile: Profile, ledger: &m
 }
 
 fn check_hardware_identity(
-    parsed: &ParsedChain<'_>,
+    parsed: &ParsedChain<'_, '_>,
     leaf: &Certificate<'_>,
     first_below_anchor: u16,
     profile: Profile,

@@ -41,7 +41,7 @@ impl<'t> Origin<'t> {
     #[inline(never)]
     pub(crate) fn find(
         anchors: &'t [Anchor<'t>],
-        parsed: &ParsedChain<'t>,
+        parsed: &ParsedChain<'_, 't>,
         provider: &Provider,
     ) -> Self {
         let untrusted = Err(match anchors {
@@ -105,7 +105,7 @@ impl<'t> Origin<'t> {
 
     pub(crate) fn check_anchor(
         &self,
-        parsed: &ParsedChain<'t>,
+        parsed: &ParsedChain<'_, 't>,
         profile: Profile,
         ledger: &mut Ledger<'_>,
     ) -> Ending {
@@ -127,7 +127,11 @@ impl<'t> Origin<'t> {
         ledger.ending()
     }
 
-    pub(crate) fn check_root(&self, parsed: &ParsedChain<'_>, ledger: &mut Ledger<'_>) -> Ending {
+    pub(crate) fn check_root(
+        &self,
+        parsed: &ParsedChain<'_, '_>,
+        ledger: &mut Ledger<'_>,
+    ) -> Ending {
         let first_is_self_issued = || parsed.certificate(0).is_self_issued();
         ledger.turn_to(Some(0));
         match self.root {
@@ -159,7 +163,7 @@ impl<'t> Origin<'t> {
 fn find_root(
     anchors: &[Anchor<'_>],
     first: &[u8],
-    parsed: &ParsedChain<'_>,
+    parsed: &ParsedChain<'_, '_>,
     provider: &Provider,
 ) -> Option<usize> {
     let is_same = |anchor: &Anchor<'_>| matches!(anchor, Anchor::Certificate(der) if *der == first);
@@ -187,7 +191,7 @@ fn find_root(
 }
 
 /// The first certificate of the chain that is an anchor below the root, and which; never the leaf.
-fn find_intermediate(anchors: &[Anchor<'_>], parsed: &ParsedChain<'_>) -> Option<(u16, usize)> {
+fn find_intermediate(anchors: &[Anchor<'_>], parsed: &ParsedChain<'_, '_>) -> Option<(u16, usize)> {
     let chain = parsed.chain();
     let authorities = usize::from(chain.certificate_count() - 1);
     (0..).zip(chain.certificate_ders().take(authorities)).find_map(|(index, der)| {

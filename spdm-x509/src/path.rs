@@ -27,7 +27,7 @@ pub(crate) fn check_limits(chain: &Chain<'_>, limits: Limits) -> Result<(), Rule
 /// held to the same rules.
 #[inline(never)]
 pub(crate) fn check_certificates(
-    parsed: &ParsedChain<'_>,
+    parsed: &ParsedChain<'_, '_>,
     origin: &Origin<'_>,
     policy: &Policy<'_>,
     ledger: &mut Ledger<'_>,
@@ -147,7 +147,7 @@ impl<'t> Authorities<'t> {
 /// Each signature below the root; also the root's own where the root is no trust anchor.
 #[inline(never)]
 pub(crate) fn check_signatures(
-    parsed: &ParsedChain<'_>,
+    parsed: &ParsedChain<'_, '_>,
     origin: &Origin<'_>,
     policy: &Policy<'_>,
     ledger: &mut Ledger<'_>,

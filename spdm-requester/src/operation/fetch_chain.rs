@@ -6,7 +6,7 @@ use spdm_codec::{
     CapabilityFlags, CertificateForm, CertificateRequest, GetCertificate, SlotId, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Chain, ChainContext, ChainError, ParsedChain};
+use spdm_x509::{CertificateSpace, Chain, ChainContext, ChainError, ParsedChain};
 
 use crate::accepted::Accepted;
 use crate::answer::Answer;
@@ -97,7 +97,7 @@ impl<'c> Portions<'c> {
         Ok(())
     }
 
-    /// Takes the next portion; afterwards [`Self::look`] and [`Self::into_chain`] can read the chain.
+    /// Takes the next portion; afterwards [`Self::look`] and [`Self::into_parsed`] can read the chain.
     pub(super) fn answered<'f>(
         &mut self,
         env: &mut Env<'_, 'f>,
@@ -120,17 +120,27 @@ impl<'c> Portions<'c> {
 
     /// Reads the chain, and leaves the buffer where it is. The inner error is a chain that is refused, after
     /// which another slot can be tried; the outer one ends the operation.
-    pub(super) fn look<'f>(
-        &self,
+    pub(super) fn look<'f, 'k, 'b>(
+        &'b self,
         env: &Env<'_, 'f>,
-    ) -> Result<Result<ParsedChain<'_>, ChainError>, &'f Error> {
-        read(self.buffer.get(..self.have).unwrap_or_default(), self.context, env)
+        space: &'k mut CertificateSpace<'b>,
+    ) -> Result<Result<ParsedChain<'k, 'b>, ChainError>, &'f Error> {
+        read(self.buffer.get(..self.have).unwrap_or_default(), self.context, env, space)
     }
 
     /// Reads the chain; the buffer is not written again.
-    pub(super) fn into_chain<'f>(self, env: &Env<'_, 'f>) -> Result<ParsedChain<'c>, &'f Error> {
-        let chain = read(self.buffer.get(..self.have).unwrap_or_default(), self.context, env)?;
-        chain.map_err(|error| env.errors.stop(error))
+    pub(super) fn into_parsed<'f, 'k>(
+        self,
+        env: &Env<'_, 'f>,
+        space: &'k mut CertificateSpace<'c>,
+    ) -> Result<ParsedChain<'k, 'c>, &'f Error> {
+        let read = read(self.buffer.get(..self.have).unwrap_or_default(), self.context, env, space);
+        read?.map_err(|error| env.errors.stop(error))
+    }
+
+    /// [`Self::into_parsed`] where no policy judges the chain.
+    pub(super) fn into_chain<'f>(self, env: &Env<'_, 'f>) -> Result<Chain<'c>, &'f Error> {
+        Ok(*self.into_parsed(env, &mut CertificateSpace::new())?.chain())
     }
 }
 
@@ -151,14 +161,15 @@ fn form(agreed: &Negotiated) -> CertificateForm {
 /// Reads a chain, which has to be the one that DIGESTS announced. It is hashed once. The inner error is what is
 /// wrong with the announced chain.
 #[inline(never)]
-fn read<'f, 'b>(
+fn read<'f, 'k, 'b>(
     bytes: &'b [u8],
     context: Option<ChainContext>,
     env: &Env<'_, 'f>,
-) -> Result<Result<ParsedChain<'b>, ChainError>, &'f Error> {
+    space: &'k mut CertificateSpace<'b>,
+) -> Result<Result<ParsedChain<'k, 'b>, ChainError>, &'f Error> {
     let Env { connection, provider, errors, .. } = env;
     let context = context.ok_or_else(|| errors.unfinished())?;
-    match ParsedChain::parse(Untrusted::new(bytes), context, provider) {
+    match ParsedChain::parse(Untrusted::new(bytes), context, provider, space) {
         Ok(chain) => {
             connection.is_announced(errors, context.slot, chain.chain().digest())?;
             Ok(Ok(chain))
@@ -212,7 +223,7 @@ impl<'c> sealed::Operation for FetchChain<'c> {
         if next == Next::Done {
             let empty = Portions::new(self.portions.slot, &mut []);
             let portions = mem::replace(&mut self.portions, empty);
-            self.chain = Some(*portions.into_chain(env)?.chain());
+            self.chain = Some(portions.into_chain(env)?);
         }
         Ok(next)
     }

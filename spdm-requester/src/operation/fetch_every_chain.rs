@@ -103,7 +103,7 @@ impl<'c> sealed::Operation for FetchEveryChain<'c> {
                 let complete = mem::replace(portions, Portions::new(slot, &mut []));
                 let (portions, rest) = complete.split();
                 self.buffer = rest;
-                let chain = *portions.into_chain(env)?.chain();
+                let chain = portions.into_chain(env)?;
                 if let Some(place) = self.chains.0.get_mut(slot.index()) {
                     *place = Some(chain);
                 }

@@ -13,7 +13,10 @@ use core::mem;
 use spdm_codec::{NONCE_LEN, RequesterNonce, SlotId};
 use spdm_crypto::Digest;
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Appraisal, Chain, ChainError, Identity, ProvisionedKey, SanPolicy, Trusted};
+use spdm_x509::{
+    Appraisal, CertificateSpace, Chain, ChainError, Identity, Policy, ProvisionedKey, SanPolicy,
+    Trusted, VerifiedLinks,
+};
 
 use super::attestation_plan::{AttestationPlan, KeySource};
 use super::challenge::{Question, answered};
@@ -362,30 +365,13 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
             _ => matches!(self.plan.slot, SlotChoice::Slot(_)),
         };
         if !chosen {
-            // Only the chain that is taken keeps the buffer. It is read twice, but its signatures are verified once.
-            let read = portions.look(env)?;
-            let is_readable = read.is_ok();
-            let judged = read.and_then(|chain| match policy {
-                Some(policy) => {
-                    chain.appraise(policy).into_trusted().map(|trusted| trusted.links())
+            let first_look = look(&portions, policy, env)?;
+            let is_readable = !matches!(first_look, FirstLook::Unreadable(_));
+            let objection = match first_look {
+                FirstLook::Accepted(links) => {
+                    return self.take_chain(env, portions, links.as_ref());
                 }
-                None => Ok(None),
-            });
-            let objection = match judged {
-                Ok(links) => {
-                    let chain = portions.into_chain(env)?;
-                    let appraisal = policy.map(|policy| match &links {
-                        Some(links) => chain.appraise_known(policy, links),
-                        None => chain.appraise(policy),
-                    });
-                    return self.settle(
-                        env,
-                        chain.chain(),
-                        ChainOrigin::Fetched,
-                        appraisal.as_ref(),
-                    );
-                }
-                Err(objection) => objection,
+                FirstLook::Refused(objection) | FirstLook::Unreadable(objection) => objection,
             };
             let is_first = is_readable && self.first_readable.is_none();
             if is_first {
@@ -403,9 +389,26 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
                 return self.try_slots(env, following);
             }
         }
-        let chain = portions.into_chain(env)?;
-        let appraisal = policy.map(|policy| chain.appraise(policy));
-        self.settle(env, chain.chain(), ChainOrigin::Fetched, appraisal.as_ref())
+        self.take_chain(env, portions, None)
+    }
+
+    /// This is the chain that is taken: it keeps the buffer. `links` are its signatures, where they were verified.
+    ///
+    /// What is read of the certificates is on the stack while their signatures are verified, and only then.
+    #[inline(never)]
+    fn take_chain<'f>(
+        &mut self,
+        env: &Env<'_, 'f>,
+        portions: Portions<'c>,
+        links: Option<&VerifiedLinks>,
+    ) -> Result<(), &'f Error> {
+        let space = &mut CertificateSpace::new();
+        let parsed = portions.into_parsed(env, space)?;
+        let appraisal = self.plan.policy.map(|policy| match links {
+            Some(links) => parsed.appraise_known(policy, links),
+            None => parsed.appraise(policy),
+        });
+        self.settle(env, parsed.chain(), ChainOrigin::Fetched, appraisal.as_ref())
     }
 
     /// No slot is left to try.
@@ -581,6 +584,34 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
         };
         Examined { verified, identity, trusted, challenged, measured, summary }
     }
+}
+
+/// What came of a chain that is in the buffer, while it is not known yet whether it is taken.
+enum FirstLook {
+    /// The policy, where there is one, trusts it: its signatures need not be verified again.
+    Accepted(Option<VerifiedLinks>),
+    /// It can be read, but the policy does not trust it.
+    Refused(ChainError),
+    Unreadable(ChainError),
+}
+
+/// Reads and judges a chain. Only the chain that is taken keeps the buffer: that one is read once more, but its
+/// signatures are verified once.
+#[inline(never)]
+fn look<'f>(
+    portions: &Portions<'_>,
+    policy: Option<&Policy<'_>>,
+    env: &Env<'_, 'f>,
+) -> Result<FirstLook, &'f Error> {
+    let space = &mut CertificateSpace::new();
+    Ok(match (portions.look(env, space)?, policy) {
+        (Err(error), _) => FirstLook::Unreadable(error),
+        (Ok(_), None) => FirstLook::Accepted(None),
+        (Ok(parsed), Some(policy)) => match parsed.appraise(policy).into_trusted() {
+            Ok(trusted) => FirstLook::Accepted(trusted.links()),
+            Err(error) => FirstLook::Refused(error),
+        },
+    })
 }
 
 /// Draws the nonce that the caller did not choose.
