@@ -287,19 +287,19 @@ impl<'a, O: Operation> Flow<'a, O> {
         error: impl FnOnce(Error) -> E,
     ) -> Result<(Requester<'a, O::Phase>, O::Output), Failure<'a, O::Phase, E>> {
         let Self { core, transaction, mut operation, errors } = self;
-        let result = match (errors.get(), transaction.finish(&errors)) {
-            (Some(error), _) => Err(error),
-            (None, Ok(())) => operation.finish(&errors),
+        let reason = match (errors.get(), transaction.finish(&errors)) {
+            (Some(error), _) => error,
+            (None, Ok(())) => match operation.finish(&errors) {
+                Ok(output) => match O::Phase::of(core.connection) {
+                    Some(phase) => return Ok((Requester { core, phase }, output)),
+                    None => errors.unfinished(),
+                },
+                Err(error) => error,
+            },
             (None, Err(error)) => {
                 operation.failed();
-                Err(error)
+                error
             }
-        };
-        let phase = O::Phase::of(core.connection);
-        let reason = match (result, phase) {
-            (Ok(output), Some(phase)) => return Ok((Requester { core, phase }, output)),
-            (Ok(_), None) => errors.unfinished(),
-            (Err(error), _) => error,
         };
         let kept = reason.is_refusal() && !core.connection.is_waiting();
         let requester = match O::Phase::of(core.connection).filter(|_| kept) {

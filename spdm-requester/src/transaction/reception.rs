@@ -1,5 +1,6 @@
 //! What a received message is: the answer, a part of it, or a reason to wait.
 
+use core::cell::Cell;
 use core::ops::Range;
 
 use spdm_codec::{
@@ -126,10 +127,12 @@ impl Transaction {
             .inspect_err(|error| env.reject(request, message, error))?;
         let chunk = start.saturating_add(chunk.start)..start.saturating_add(chunk.end);
         // Compacted in place: behind the chunks before it.
-        if chunk.end > area.len() {
-            return Err(errors.misuse(Misuse::Overrun));
+        let bytes = Cell::from_mut(&mut *area).as_slice_of_cells();
+        let from = bytes.get(chunk).ok_or_else(|| errors.misuse(Misuse::Overrun))?;
+        let to = bytes.get(start..).unwrap_or_default();
+        for (to, from) in to.iter().zip(from) {
+            to.set(from.get());
         }
-        area.copy_within(chunk, start);
         if progress == Progress::More {
             self.get_chunk(errors, large)?;
             return Ok(None);
