@@ -62,7 +62,9 @@ impl Verify for Ecdsa {
 macro_rules! curve {
     ($curve:ident, $coordinate_len:expr) => {
         mod $curve {
+            use ::$curve::AffinePoint;
             use ::$curve::ecdsa::{Signature, VerifyingKey};
+            use ::$curve::elliptic_curve::point::AffineCoordinates as _;
             use signature::hazmat::PrehashVerifier as _;
 
             use crate::asym_algorithm::EcCurve;
@@ -73,13 +75,15 @@ macro_rules! curve {
 
             #[inline(never)]
             pub(super) fn key(point: &[u8]) -> Result<VerifyingKey, Invalid> {
-                // SEC1 has compressed forms too; SPDM and its certificates use this one.
-                match point {
-                    [4, coordinates @ ..] if coordinates.len() == 2 * LEN => {
-                        VerifyingKey::from_sec1_bytes(point).map_err(|_| Invalid)
-                    }
-                    _ => Err(Invalid),
-                }
+                // SEC1 has compressed forms too; SPDM and its certificates use this one. The parser of SEC1 would link
+                // square roots for the others: 2 KB of flash.
+                let [4, coordinates @ ..] = point else { return Err(Invalid) };
+                let (x, y) = coordinates.split_at_checked(LEN).ok_or(Invalid)?;
+                let (x, y) =
+                    (x.try_into().map_err(|_| Invalid)?, y.try_into().map_err(|_| Invalid)?);
+                // Refuses coordinates that are not those of a point on the curve.
+                let point = AffinePoint::from_coordinates(x, y).into_option().ok_or(Invalid)?;
+                VerifyingKey::from_affine(point).map_err(|_| Invalid)
             }
 
             pub(super) fn verify(
