@@ -25,6 +25,7 @@ pub fn run<'a, O: Operation, T: Transport, C: Clock>(
 }
 
 /// Until the flow is done or has failed: it knows which.
+#[inline(never)]
 fn drive<O: Operation, T: Transport, C: Clock>(
     flow: &mut Flow<'_, O>,
     transport: &mut T,

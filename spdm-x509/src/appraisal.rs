@@ -9,7 +9,7 @@ use crate::leaf;
 use crate::ledger::{Ledger, Listener};
 use crate::origin::Origin;
 use crate::outcome::{CheckOutcome, Ending};
-use crate::path;
+use crate::path::{self, PathStart};
 use crate::policy::{Policy, ValidityCheck};
 use crate::rule::Rule;
 use crate::san_policy::{self, SanPolicy};
@@ -160,35 +160,67 @@ pub enum Conclusion<'c> {
     BadChain(ChainError),
 }
 
-impl<'c> ParsedChain<'_, 'c> {
-    /// Makes every check of a policy, signatures last, also where one fails.
-    pub fn appraise(&self, policy: &Policy<'_>) -> Appraisal<'c> {
-        policy.apply(self, None, None)
+/// Every check of a [`Policy`] on one chain, but for its signatures.
+///
+/// To verify a signature takes kilobytes of stack. What was read of the certificates can be given up before: a
+/// certificate is read once more when its signature is verified.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct ContentAppraisal<'c, 't> {
+    policy: &'t Policy<'t>,
+    appraisal: Appraisal<'c>,
+    /// Where the path starts; `None` where no signature is left to verify.
+    unverified: Option<PathStart<'t>>,
+}
+
+impl<'c> ContentAppraisal<'c, '_> {
+    /// Verifies the signatures: the last check.
+    pub fn verify_signatures(self) -> Appraisal<'c> {
+        self.verify(&mut Ledger::new(None))
     }
 
-    /// [`Self::appraise`] that verifies no signature where `links` show all that count.
-    pub fn appraise_known(&self, policy: &Policy<'_>, links: &VerifiedLinks) -> Appraisal<'c> {
-        policy.apply(self, Some(links), None)
+    fn verify(self, ledger: &mut Ledger<'_>) -> Appraisal<'c> {
+        let Self { policy, mut appraisal, unverified } = self;
+        if let Some(start) = unverified {
+            ledger.open(Check::Signatures);
+            appraisal.signatures = path::check_signatures(&appraisal.chain, &start, policy, ledger);
+        }
+        appraisal
+    }
+}
+
+impl<'c> ParsedChain<'_, 'c> {
+    /// Makes every check of a policy but for signatures, also where one fails. Those signatures that `links` show
+    /// need not be verified: where they are all that count, none is.
+    pub fn appraise_contents<'t>(
+        &self,
+        policy: &'t Policy<'t>,
+        links: Option<&VerifiedLinks>,
+    ) -> ContentAppraisal<'c, 't>
+    where
+        'c: 't,
+    {
+        policy.judge(self, links, &mut Ledger::new(None))
     }
 }
 
 impl Policy<'_> {
     /// Makes every check, signatures last, also where one fails. It reads the certificates once more;
-    /// [`ParsedChain::appraise`] does not.
+    /// [`ParsedChain::appraise_contents`] does not.
     pub fn appraise<'c>(&self, chain: &Chain<'c>) -> Appraisal<'c> {
-        self.apply(&ParsedChain::again(chain, &mut CertificateSpace::new()), None, None)
+        self.apply(chain, None, None)
     }
 
     /// Like [`Self::appraise`], and tells of each rule what came of it, also of those behind the first that is
     /// broken. The rules about the encoding are not among them: every one holds for what is a [`Chain`].
     pub fn explain<'c>(&self, chain: &Chain<'c>, tell: &mut dyn FnMut(Finding)) -> Appraisal<'c> {
-        self.apply(&ParsedChain::again(chain, &mut CertificateSpace::new()), None, Some(tell))
+        self.apply(chain, None, Some(tell))
     }
 
     /// [`Self::appraise`] that verifies no signature where `links` show all that count. Else, as for another
     /// chain or for an anchor nearer to the root, it verifies them all.
     pub fn appraise_known<'c>(&self, chain: &Chain<'c>, links: &VerifiedLinks) -> Appraisal<'c> {
-        self.apply(&ParsedChain::again(chain, &mut CertificateSpace::new()), Some(links), None)
+        self.apply(chain, Some(links), None)
     }
 
     /// Trusts the chain where every check passes.
@@ -216,21 +248,43 @@ impl Policy<'_> {
     /// Makes every check, but for signatures that `links` show.
     fn apply<'c>(
         &self,
-        parsed: &ParsedChain<'_, 'c>,
+        chain: &Chain<'c>,
         links: Option<&VerifiedLinks>,
         listener: Listener<'_>,
     ) -> Appraisal<'c> {
+        let ledger = &mut Ledger::new(listener);
+        self.judge_again(chain, links, ledger).verify(ledger)
+    }
+
+    /// Reads the certificates once more for [`Self::judge`]. Apart, so that they are not on the stack any more while
+    /// signatures are verified.
+    #[inline(never)]
+    fn judge_again<'c: 't, 't>(
+        &'t self,
+        chain: &Chain<'c>,
+        links: Option<&VerifiedLinks>,
+        ledger: &mut Ledger<'_>,
+    ) -> ContentAppraisal<'c, 't> {
+        self.judge(&ParsedChain::again(chain, &mut CertificateSpace::new()), links, ledger)
+    }
+
+    /// Makes every check but for signatures.
+    fn judge<'c: 't, 't>(
+        &'t self,
+        parsed: &ParsedChain<'_, 'c>,
+        links: Option<&VerifiedLinks>,
+        ledger: &mut Ledger<'_>,
+    ) -> ContentAppraisal<'c, 't> {
         let chain = parsed.chain();
         let mut appraisal = Appraisal::unmade(chain);
         if let Err(rule) = path::check_limits(chain, self.limits) {
             appraisal.certificates = Ending::Fail { certificate: None, rule };
-            return appraisal;
+            return ContentAppraisal { policy: self, appraisal, unverified: None };
         }
         let origin = &Origin::find(self.anchors, parsed, self.provider);
         appraisal.time_checked = self.validity != ValidityCheck::Unchecked;
         appraisal.anchor_index = origin.anchor_index();
         appraisal.first_below_anchor = origin.first_below_anchor();
-        let ledger = &mut Ledger::new(listener);
         ledger.open(Check::Root);
         appraisal.root = origin.check_root(parsed, ledger);
         ledger.open(Check::Certificates);
@@ -245,13 +299,13 @@ impl Policy<'_> {
             ledger.open(Check::San);
             appraisal.san = san_policy::check(chain, leaf, self.san, ledger);
         }
-        ledger.open(Check::Signatures);
-        appraisal.signatures = if links.is_some_and(|links| links.suffice(chain, origin)) {
-            ledger.ending()
+        let unverified = if links.is_some_and(|links| links.suffice(chain, origin)) {
+            appraisal.signatures = Ending::Pass;
+            None
         } else {
-            path::check_signatures(parsed, origin, self, ledger)
+            Some(PathStart::at(origin))
         };
-        appraisal
+        ContentAppraisal { policy: self, appraisal, unverified }
     }
 }
 

@@ -198,7 +198,7 @@ impl Default for CertificateSpace<'_> {
 }
 
 /// A [`Chain`] with what was read of its certificates, so that a policy need not read them again: for the moment
-/// between [`Self::parse`] and [`Self::appraise`].
+/// between [`Self::parse`] and [`Self::appraise_contents`].
 ///
 /// Certificates behind the eighth are not kept, but read again where they are asked for.
 #[derive(Clone, Copy, Debug)]

@@ -84,7 +84,7 @@ mod trusted;
 mod verified_links;
 
 pub use anchor::Anchor;
-pub use appraisal::{Appraisal, Conclusion};
+pub use appraisal::{Appraisal, Conclusion, ContentAppraisal};
 pub use certificate::Certificate;
 pub use chain::{CertModel, CertificateSpace, Chain, ChainContext, ParsedChain};
 pub use check::Check;

@@ -10,7 +10,7 @@ use crate::policy::{Limits, Policy, ValidityCheck};
 use crate::profile::{Demand, Profile, Tolerance};
 use crate::public_key::PublicKey;
 use crate::rule::Rule;
-use crate::signature::LinkCheck;
+use crate::signature::{LinkCheck, SignedCertificate};
 
 /// The first limit that the chain exceeds.
 pub(crate) fn check_limits(chain: &Chain<'_>, limits: Limits) -> Result<(), Rule> {
@@ -144,37 +144,58 @@ impl<'t> Authorities<'t> {
     }
 }
 
-/// Each signature below the root; also the root's own where the root is no trust anchor.
+/// What the signatures below an [`Origin`] depend on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PathStart<'t> {
+    root: Root,
+    first_below_anchor: u16,
+    /// Of the trust anchor that the path starts with, where there is one.
+    anchor_key: Option<PublicKey<'t>>,
+}
+
+impl<'t> PathStart<'t> {
+    pub(crate) fn at(origin: &Origin<'t>) -> Self {
+        Self {
+            root: origin.root,
+            first_below_anchor: origin.first_below_anchor(),
+            anchor_key: origin.anchor.as_ref().map(Certificate::public_key),
+        }
+    }
+}
+
+/// Each signature below the root; also the root's own where the root is no trust anchor. Of each certificate no more
+/// is on the stack than its signature takes.
 #[inline(never)]
 pub(crate) fn check_signatures(
-    parsed: &ParsedChain<'_, '_>,
-    origin: &Origin<'_>,
+    chain: &Chain<'_>,
+    start: &PathStart<'_>,
     policy: &Policy<'_>,
     ledger: &mut Ledger<'_>,
 ) -> Ending {
-    let mut above: Option<PublicKey<'_>> = match origin.root {
+    let mut above: Option<PublicKey<'_>> = match start.root {
         Root::Unknown => return Ending::Skipped,
-        Root::Omitted => origin.anchor.as_ref().map(Certificate::public_key),
+        Root::Omitted => start.anchor_key,
         Root::Anchored(_) | Root::Sent => None,
     };
     let link = LinkCheck {
         provider: policy.provider,
         cache: policy.link_cache,
-        negotiated: parsed.chain().context().hash,
+        negotiated: chain.context().hash,
     };
-    for (index, certificate) in parsed.certificates() {
-        let own = certificate.public_key();
+    for (index, der) in (0..).zip(chain.certificate_ders()) {
+        let signed = SignedCertificate::again(der);
+        let own = signed.public_key;
         let issuer = above.replace(own);
         ledger.turn_to(Some(index));
-        let issuer = match (issuer, origin.root) {
+        let issuer = match (issuer, start.root) {
             // Whoever issued it is not at hand.
-            (None, Root::Sent) if !certificate.is_self_issued() => return Ending::Skipped,
+            (None, Root::Sent) if !signed.is_self_issued => return Ending::Skipped,
             (None, Root::Sent) => Some(own),
             (issuer, _) => issuer,
         };
-        let counts = index >= origin.first_below_anchor() || origin.root == Root::Sent;
+        let counts = index >= start.first_below_anchor || start.root == Root::Sent;
         match issuer.filter(|_| counts) {
-            Some(issuer) => link.check(&certificate, &issuer, ledger),
+            Some(issuer) => link.check(&signed, &issuer, ledger),
             // Only the first certificate can be without an issuer, and it counts only below an anchor that was
             // left out, which `Origin::find` sets. Without one the check fails.
             None if counts => {

@@ -12,6 +12,32 @@ use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};
 use crate::rule::Rule;
 use crate::tlv::{Checked, Element, Tag, explicit};
 
+/// What the signature of a certificate takes, and what those below it take: a small part of a [`Certificate`].
+pub(crate) struct SignedCertificate<'a> {
+    der: &'a [u8],
+    tbs: &'a [u8],
+    signature_algorithm: AlgorithmIdentifier<'a>,
+    signature: &'a [u8],
+    pub(crate) public_key: PublicKey<'a>,
+    pub(crate) is_self_issued: bool,
+}
+
+impl<'a> SignedCertificate<'a> {
+    /// Reads once more what was read before: see [`Certificate::again`]. One that cannot be read has no signature.
+    #[inline(never)]
+    pub(crate) fn again(der: &'a [u8]) -> Self {
+        let certificate = Certificate::again(der);
+        Self {
+            der: certificate.der(),
+            tbs: certificate.tbs(),
+            signature_algorithm: certificate.signature_algorithm(),
+            signature: certificate.signature(),
+            public_key: certificate.public_key(),
+            is_self_issued: certificate.is_self_issued(),
+        }
+    }
+}
+
 /// How signatures of certificates are checked.
 pub(crate) struct LinkCheck<'p> {
     pub(crate) provider: &'p Provider,
@@ -24,11 +50,11 @@ impl LinkCheck<'_> {
     /// Checks the signature of `certificate` under the key of `issuer`, over the bytes as received.
     pub(crate) fn check(
         &self,
-        certificate: &Certificate<'_>,
+        certificate: &SignedCertificate<'_>,
         issuer: &PublicKey<'_>,
         ledger: &mut Ledger<'_>,
     ) {
-        let scheme = SignatureScheme::of(&certificate.signature_algorithm());
+        let scheme = SignatureScheme::of(&certificate.signature_algorithm);
         ledger.ask(Rule::SignatureAlgorithm, scheme.is_some());
         let Some(scheme) = scheme else { return };
         let asym = scheme.with_key(issuer.algorithm);
@@ -46,14 +72,14 @@ impl LinkCheck<'_> {
     /// key that this provider does not accept is refused all the same.
     fn is_known(
         &self,
-        certificate: &Certificate<'_>,
+        certificate: &SignedCertificate<'_>,
         issuer: &PublicKey<'_>,
         asym: AsymAlgorithm,
         hash: HashAlgorithm,
     ) -> bool {
         let verify = || verifies(certificate, issuer.key, asym, hash, self.provider);
         let Some(cache) = self.cache else { return verify() };
-        let link = LinkId::of(issuer.der, certificate.der(), self.negotiated, self.provider);
+        let link = LinkId::of(issuer.der, certificate.der, self.negotiated, self.provider);
         let Some(link) = link else { return verify() };
         if cache.contains(&link) {
             return self.provider.check_key(asym, issuer.key).is_ok();
@@ -67,7 +93,7 @@ impl LinkCheck<'_> {
 }
 
 fn verifies(
-    certificate: &Certificate<'_>,
+    certificate: &SignedCertificate<'_>,
     key: &[u8],
     asym: AsymAlgorithm,
     hash: HashAlgorithm,
@@ -75,10 +101,10 @@ fn verifies(
 ) -> bool {
     let mut fixed = [0; MAX_FIXED];
     let signature = match asym {
-        AsymAlgorithm::Ecdsa(curve) => ecdsa_fixed(certificate.signature(), curve, &mut fixed),
-        _ => Some(certificate.signature()),
+        AsymAlgorithm::Ecdsa(curve) => ecdsa_fixed(certificate.signature, curve, &mut fixed),
+        _ => Some(certificate.signature),
     };
-    let signed = Signed::Message { bytes: certificate.tbs(), context: &[] };
+    let signed = Signed::Message { bytes: certificate.tbs, context: &[] };
     signature.is_some_and(|signature| provider.verify(asym, hash, key, signed, signature).is_ok())
 }
 

@@ -6,7 +6,10 @@ use spdm_codec::{
     CapabilityFlags, CertificateForm, CertificateRequest, GetCertificate, SlotId, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
-use spdm_x509::{CertificateSpace, Chain, ChainContext, ChainError, ParsedChain};
+use spdm_x509::{
+    CertificateSpace, Chain, ChainContext, ChainError, ContentAppraisal, ParsedChain, Policy,
+    VerifiedLinks,
+};
 
 use crate::accepted::Accepted;
 use crate::answer::Answer;
@@ -97,7 +100,7 @@ impl<'c> Portions<'c> {
         Ok(())
     }
 
-    /// Takes the next portion; afterwards [`Self::look`] and [`Self::into_parsed`] can read the chain.
+    /// Takes the next portion; afterwards [`Self::look`] and [`Self::into_judged`] can read the chain.
     pub(super) fn answered<'f>(
         &mut self,
         env: &mut Env<'_, 'f>,
@@ -118,30 +121,59 @@ impl<'c> Portions<'c> {
         Ok(Next::Done)
     }
 
-    /// Reads the chain, and leaves the buffer where it is. The inner error is a chain that is refused, after
-    /// which another slot can be tried; the outer one ends the operation.
-    pub(super) fn look<'f, 'k, 'b>(
+    /// Reads and judges the chain, and leaves the buffer where it is. The inner error is a chain that is refused,
+    /// after which another slot can be tried; the outer one ends the operation.
+    pub(super) fn look<'f, 'b: 't, 't>(
         &'b self,
         env: &Env<'_, 'f>,
-        space: &'k mut CertificateSpace<'b>,
-    ) -> Result<Result<ParsedChain<'k, 'b>, ChainError>, &'f Error> {
-        read(self.buffer.get(..self.have).unwrap_or_default(), self.context, env, space)
+        policy: Option<&'t Policy<'t>>,
+    ) -> Result<Result<Judged<'b, 't>, ChainError>, &'f Error> {
+        let bytes = self.buffer.get(..self.have).unwrap_or_default();
+        judge(bytes, self.context, policy, None, env)
     }
 
-    /// Reads the chain; the buffer is not written again.
-    pub(super) fn into_parsed<'f, 'k>(
+    /// Reads and judges the chain; the buffer is not written again. Signatures that `links` show are not verified.
+    pub(super) fn into_judged<'f, 't>(
         self,
         env: &Env<'_, 'f>,
-        space: &'k mut CertificateSpace<'c>,
-    ) -> Result<ParsedChain<'k, 'c>, &'f Error> {
-        let read = read(self.buffer.get(..self.have).unwrap_or_default(), self.context, env, space);
-        read?.map_err(|error| env.errors.stop(error))
+        policy: Option<&'t Policy<'t>>,
+        links: Option<&VerifiedLinks>,
+    ) -> Result<Judged<'c, 't>, &'f Error>
+    where
+        'c: 't,
+    {
+        let bytes = self.buffer.get(..self.have).unwrap_or_default();
+        judge(bytes, self.context, policy, links, env)?.map_err(|error| env.errors.stop(error))
     }
 
-    /// [`Self::into_parsed`] where no policy judges the chain.
+    /// Reads the chain; no policy judges it.
     pub(super) fn into_chain<'f>(self, env: &Env<'_, 'f>) -> Result<Chain<'c>, &'f Error> {
-        Ok(*self.into_parsed(env, &mut CertificateSpace::new())?.chain())
+        Ok(self.into_judged(env, None, None)?.chain)
     }
+}
+
+/// A chain that was read, and what a policy, where there is one, says of all but its signatures.
+pub(super) struct Judged<'c, 't> {
+    pub(super) chain: Chain<'c>,
+    pub(super) contents: Option<ContentAppraisal<'c, 't>>,
+}
+
+/// Reads and judges a chain. What is read of the certificates is on the stack here, and not any more while their
+/// signatures are verified.
+#[inline(never)]
+fn judge<'f, 'b: 't, 't>(
+    bytes: &'b [u8],
+    context: Option<ChainContext>,
+    policy: Option<&'t Policy<'t>>,
+    links: Option<&VerifiedLinks>,
+    env: &Env<'_, 'f>,
+) -> Result<Result<Judged<'b, 't>, ChainError>, &'f Error> {
+    let space = &mut CertificateSpace::new();
+    let read = read(bytes, context, env, space)?;
+    Ok(read.map(|parsed| Judged {
+        chain: *parsed.chain(),
+        contents: policy.map(|policy| parsed.appraise_contents(policy, links)),
+    }))
 }
 
 fn empty(errors: &ErrorCell, slot: SlotId) -> &Error {

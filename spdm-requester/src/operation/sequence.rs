@@ -14,14 +14,14 @@ use spdm_codec::{NONCE_LEN, RequesterNonce, SlotId};
 use spdm_crypto::Digest;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
-    Appraisal, CertificateSpace, Chain, ChainError, Identity, Policy, ProvisionedKey, SanPolicy,
+    Appraisal, Chain, ChainError, ContentAppraisal, Identity, Policy, ProvisionedKey, SanPolicy,
     Trusted, VerifiedLinks,
 };
 
 use super::attestation_plan::{AttestationPlan, KeySource};
 use super::challenge::{Question, answered};
 use super::examine::Examined;
-use super::fetch_chain::Portions;
+use super::fetch_chain::{Judged, Portions};
 use super::measure::Reading;
 use super::{FetchDigests, Measured, Negotiate, Selection, SlotChoice};
 use crate::answer::Answer;
@@ -393,8 +393,6 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
     }
 
     /// This is the chain that is taken: it keeps the buffer. `links` are its signatures, where they were verified.
-    ///
-    /// What is read of the certificates is on the stack while their signatures are verified, and only then.
     #[inline(never)]
     fn take_chain<'f>(
         &mut self,
@@ -402,13 +400,9 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
         portions: Portions<'c>,
         links: Option<&VerifiedLinks>,
     ) -> Result<(), &'f Error> {
-        let space = &mut CertificateSpace::new();
-        let parsed = portions.into_parsed(env, space)?;
-        let appraisal = self.plan.policy.map(|policy| match links {
-            Some(links) => parsed.appraise_known(policy, links),
-            None => parsed.appraise(policy),
-        });
-        self.settle(env, parsed.chain(), ChainOrigin::Fetched, appraisal.as_ref())
+        let Judged { chain, contents } = portions.into_judged(env, self.plan.policy, links)?;
+        let appraisal = contents.map(ContentAppraisal::verify_signatures);
+        self.settle(env, &chain, ChainOrigin::Fetched, appraisal.as_ref())
     }
 
     /// No slot is left to try.
@@ -603,14 +597,15 @@ fn look<'f>(
     policy: Option<&Policy<'_>>,
     env: &Env<'_, 'f>,
 ) -> Result<FirstLook, &'f Error> {
-    let space = &mut CertificateSpace::new();
-    Ok(match (portions.look(env, space)?, policy) {
-        (Err(error), _) => FirstLook::Unreadable(error),
-        (Ok(_), None) => FirstLook::Accepted(None),
-        (Ok(parsed), Some(policy)) => match parsed.appraise(policy).into_trusted() {
-            Ok(trusted) => FirstLook::Accepted(trusted.links()),
-            Err(error) => FirstLook::Refused(error),
-        },
+    Ok(match portions.look(env, policy)? {
+        Err(error) => FirstLook::Unreadable(error),
+        Ok(Judged { contents: None, .. }) => FirstLook::Accepted(None),
+        Ok(Judged { contents: Some(contents), .. }) => {
+            match contents.verify_signatures().into_trusted() {
+                Ok(trusted) => FirstLook::Accepted(trusted.links()),
+                Err(error) => FirstLook::Refused(error),
+            }
+        }
     })
 }
 
