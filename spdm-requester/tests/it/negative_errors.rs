@@ -376,7 +376,7 @@ fn n27_messages_of_the_whole_attestation() {
 
 // Transports.
 
-/// A transport that claims what is not so.
+/// A transport that claims to have sent or received what it did not.
 struct Liar {
     sim: Sim,
     at: Code,

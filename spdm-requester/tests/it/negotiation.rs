@@ -371,8 +371,8 @@ fn compat(change: impl FnOnce(&mut Compat)) -> Compat {
 }
 
 #[test]
-fn linux_w31_unasked_tables_are_borne_only_where_the_caller_says_so() {
-    let borne = compat(|compat| compat.unasked_alg_structs = true);
+fn linux_w31_unasked_tables_are_tolerated_only_where_the_caller_says_so() {
+    let tolerant = compat(|compat| compat.unasked_alg_structs = true);
     for version in [V1_1, V1_2, V1_3, V1_4] {
         let change =
             |edit| ScriptStep::new(Code::NEGOTIATE_ALGORITHMS, When::Always, Act::Change(edit));
@@ -388,26 +388,26 @@ fn linux_w31_unasked_tables_are_borne_only_where_the_caller_says_so() {
             let failed = fail_with(&mut device(), Setup::default());
             assert_eq!(failed.cause, Ok(unexpected("ALGORITHMS", field)), "{version}");
             let offer = Offer::everything(&PROVIDER);
-            assert!(attest(&mut device(), offer, borne).is_ok(), "{version} {field}");
+            assert!(attest(&mut device(), offer, tolerant).is_ok(), "{version} {field}");
         }
         // A selection stays one that was not offered.
         let mut sim =
             Sim::new(DeviceConfig { faults: vec![Fault::UnsolicitedAlgStruct], ..config(version) });
-        let failed = fail_with(&mut sim, Setup { compat: borne, ..Setup::default() });
+        let failed = fail_with(&mut sim, Setup { compat: tolerant, ..Setup::default() });
         assert_eq!(failed.cause, Ok(not_offered("DHE", 0, 1)));
     }
 }
 
 #[test]
-fn linux_w16_longer_portions_are_borne_only_where_the_caller_says_so() {
-    let borne = compat(|compat| compat.oversent_portions = true);
+fn linux_w16_longer_portions_are_tolerated_only_where_the_caller_says_so() {
+    let tolerant = compat(|compat| compat.oversent_portions = true);
     let mut offer = Offer::everything(&PROVIDER);
     offer.certificate_length = 400;
     for version in SpdmVersion::ALL {
         let device =
             || Sim::new(DeviceConfig { faults: vec![Fault::LongPortions], ..config(version) });
         let mut sim = device();
-        assert!(attest(&mut sim, offer, borne).is_ok(), "{version}");
+        assert!(attest(&mut sim, offer, tolerant).is_ok(), "{version}");
         let lengths: Vec<_> = sim
             .requests
             .iter()

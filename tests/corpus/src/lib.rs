@@ -33,7 +33,7 @@ fn is_required() -> bool {
 ///
 /// # Panics
 ///
-/// Where `SPDM_CORPUS` is not set, or names no folder or an empty one. [`test`] has the tests ignored where it is not set.
+/// Where `SPDM_CORPUS` is not set, or names no folder or an empty one. [`test()`] has the tests ignored where it is not set.
 pub fn folder() -> PathBuf {
     assert!(is_named(), "SPDM_CORPUS is not set");
     let folder = PathBuf::from(env::var_os("SPDM_CORPUS").unwrap_or_default());
