@@ -1,7 +1,6 @@
 //! Cursor over one message; knows the name and offset of what it reads.
 
 use core::cell::OnceCell;
-use core::mem;
 
 use zerocopy::byteorder::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
@@ -224,29 +223,31 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
 
     /// The fields of `F`. Those that `version` does not have are reserved, and zero in the result.
     pub(crate) fn wire<F: Wire>(&mut self, version: SpdmVersion) -> Result<F, &'t DecodeError> {
-        // Where there are fewer bytes, `fields` says which field is missing.
-        let mut wire = F::read_from_prefix(self.rest).map_or_else(|_| F::new_zeroed(), |(f, _)| f);
-        self.fields(F::FIELDS, version, wire.as_mut_bytes())?;
+        let Ok((mut wire, rest)) = F::read_from_prefix(self.rest) else {
+            // Fails at the field that is missing. If none were, there would be enough bytes for `F`.
+            return self.fields(F::FIELDS, version).map(|()| F::new_zeroed());
+        };
+        if self.trace.ignores_fields() {
+            self.rest = rest;
+            self.at += size_of::<F>();
+        } else {
+            self.fields(F::FIELDS, version)?;
+        }
+        self.note_reserved(wire.clear_reserved(version));
         Ok(wire)
     }
 
+    /// Each field by itself, for the trace and for the error that names one.
     // Not generic over the struct: one loop for all of them.
+    #[cold]
+    #[inline(never)]
     fn fields(
         &mut self,
         fields: &[WireField],
         version: SpdmVersion,
-        mut wire: &mut [u8],
     ) -> Result<(), &'t DecodeError> {
         for field in fields {
-            let (value, behind) =
-                mem::take(&mut wire).split_at_mut_checked(field.len).unwrap_or_default();
-            if let Some(name) = field.name_in(version) {
-                self.bytes(name, field.len)?;
-            } else {
-                self.reserved(field.len)?;
-                value.fill(0);
-            }
-            wire = behind;
+            self.bytes(field.presence.name_in(version), field.len)?;
         }
         Ok(())
     }

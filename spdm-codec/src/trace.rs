@@ -19,6 +19,12 @@ pub struct Field<'a> {
 pub trait Trace<'a> {
     /// Called once per field, also for reserved ones.
     fn field(&mut self, field: Field<'a>);
+
+    /// Whether [`Self::field`] does nothing. Fields of fixed size that follow each other are then read at once
+    /// and may not be shown. `false` unless a trace says otherwise.
+    fn ignores_fields(&self) -> bool {
+        false
+    }
 }
 
 impl<'a, F: FnMut(Field<'a>)> Trace<'a> for F {
@@ -35,6 +41,10 @@ impl<'a, T: Trace<'a>> Trace<'a> for Seen<'_, T> {
     fn field(&mut self, field: Field<'a>) {
         self.0.field(field);
     }
+
+    fn ignores_fields(&self) -> bool {
+        self.0.ignores_fields()
+    }
 }
 
 /// Ignores every field; compiles to nothing.
@@ -44,4 +54,9 @@ pub(crate) struct NoTrace;
 impl<'a> Trace<'a> for NoTrace {
     #[inline]
     fn field(&mut self, _: Field<'a>) {}
+
+    #[inline]
+    fn ignores_fields(&self) -> bool {
+        true
+    }
 }

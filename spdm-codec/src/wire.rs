@@ -8,6 +8,9 @@ use crate::spdm_version::SpdmVersion;
 pub(crate) trait Wire: FromBytes + Immutable + IntoBytes + KnownLayout + Unaligned {
     /// Name and length of each field, in order.
     const FIELDS: &'static [WireField];
+
+    /// Zeroes the fields that `version` does not have and returns a byte that is zero where all of them were.
+    fn clear_reserved(&mut self, version: SpdmVersion) -> u8;
 }
 
 /// One field of a [`Wire`].
@@ -30,12 +33,29 @@ pub(crate) const fn always(name: &'static str) -> Presence {
     Presence::Since(SpdmVersion::V1_0, name)
 }
 
-impl WireField {
-    /// The field's name, where `version` has it.
-    pub(crate) fn name_in(&self, version: SpdmVersion) -> Option<&'static str> {
-        match self.presence {
-            Presence::Since(since, name) if version >= since => Some(name),
-            Presence::Since(..) | Presence::Reserved => None,
+impl Presence {
+    /// The field's name in `version`.
+    pub(crate) fn name_in(&self, version: SpdmVersion) -> &'static str {
+        match self {
+            Self::Since(since, name) if version >= *since => name,
+            Self::Since(..) | Self::Reserved => "Reserved",
+        }
+    }
+
+    /// [`Wire::clear_reserved`] of one field.
+    // Inlined: the presence is a constant of the caller, and for a field that all versions have nothing is left.
+    #[inline(always)]
+    pub(crate) fn clear_reserved<F>(&self, field: &mut F, version: SpdmVersion) -> u8
+    where
+        F: FromBytes + Immutable + IntoBytes,
+    {
+        match self {
+            Self::Since(since, _) if version >= *since => 0,
+            Self::Since(..) | Self::Reserved => {
+                let bits = field.as_bytes().iter().fold(0, |bits, byte| bits | byte);
+                field.zero();
+                bits
+            }
         }
     }
 }
@@ -55,6 +75,10 @@ macro_rules! wire {
             const FIELDS: &'static [$crate::wire::WireField] = &[
                 $($crate::wire::WireField { presence: $presence, len: size_of::<$type>() },)*
             ];
+
+            fn clear_reserved(&mut self, version: SpdmVersion) -> u8 {
+                0 $(| $presence.clear_reserved(&mut self.$field, version))*
+            }
         }
     };
 }

@@ -4,7 +4,7 @@ use spdm_crypto::HashAlgorithm;
 
 /// A certificate authority that the caller trusts.
 ///
-/// Of an anchor its name and key count, and what [`Profile::anchor`] says; its own validity and signature are
+/// Of an anchor its name and key count, and what [`Profile::anchor`](crate::Profile::anchor) says; its own validity and signature are
 /// not looked at (RFC 5280 §6.1.1).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
