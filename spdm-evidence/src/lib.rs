@@ -54,7 +54,7 @@ mod statement;
 mod verify;
 
 pub use capture::{
-    Capture, CaptureBinding, CaptureForm, CaptureWriter, CapturedMessage, Direction, Layer,
+    Capture, CaptureBinding, CaptureDirection, CaptureForm, CaptureWriter, CapturedMessage, Layer,
 };
 pub use certificate_list::CertificateList;
 pub use conversation::{Content, Conversation, FoundMessage, Origin};

@@ -6,7 +6,7 @@ use crate::error::ChainError;
 use crate::finding::Finding;
 use crate::identity::{Identity, ProvisionedKey};
 use crate::leaf;
-use crate::ledger::{Ledger, Listener};
+use crate::ledger::{FindingListener, Ledger};
 use crate::origin::Origin;
 use crate::outcome::{CheckOutcome, Ending};
 use crate::path::{self, PathStart};
@@ -250,7 +250,7 @@ impl Policy<'_> {
         &self,
         chain: &Chain<'c>,
         links: Option<&VerifiedLinks>,
-        listener: Listener<'_>,
+        listener: FindingListener<'_>,
     ) -> Appraisal<'c> {
         let ledger = &mut Ledger::new(listener);
         self.judge_again(chain, links, ledger).verify(ledger)
@@ -316,7 +316,7 @@ mod tests {
     use crate::check::Check;
     use crate::error::ChainError;
     use crate::outcome::CheckOutcome;
-    use crate::policy::Limits;
+    use crate::policy::ChainLimits;
     use crate::rule::Rule;
     use crate::testing::{HASH, Template, certificates, parse, structure};
     use spdm_crypto::rustcrypto::PROVIDER;
@@ -345,7 +345,7 @@ mod tests {
         let chain = parse(&bytes).unwrap();
         let anchors = [Anchor::Certificate(&sent[0])];
         let validate = |max_bytes, max_certificates| {
-            let limits = Limits { max_bytes, max_certificates };
+            let limits = ChainLimits { max_bytes, max_certificates };
             let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::Unchecked);
             Policy { limits, ..policy }.validate(&chain).map(drop)
         };

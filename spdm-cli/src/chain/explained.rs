@@ -1,7 +1,9 @@
 //! A chain, and what was found for every rule.
 
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Anchor, Appraisal, Certificate, Chain, Conclusion, Finding, Policy, Rule, Ruling};
+use spdm_x509::{
+    Anchor, Appraisal, Chain, Conclusion, Finding, Policy, Rule, Ruling, X509Certificate,
+};
 
 /// A chain with everything that a policy found.
 #[derive(Debug)]
@@ -36,7 +38,7 @@ impl<'a> Explained<'a> {
     }
 
     /// The role of a certificate in the chain.
-    pub(crate) fn role(&self, index: u16, certificate: &Certificate<'_>) -> &'static str {
+    pub(crate) fn role(&self, index: u16, certificate: &X509Certificate<'_>) -> &'static str {
         if index + 1 == self.chain.certificate_count() {
             "leaf"
         } else if index == 0 && certificate.is_self_issued() {
@@ -47,7 +49,7 @@ impl<'a> Explained<'a> {
     }
 
     /// Whether the path starts with this certificate of the chain.
-    pub(crate) fn is_anchor(&self, certificate: &Certificate<'_>) -> bool {
+    pub(crate) fn is_anchor(&self, certificate: &X509Certificate<'_>) -> bool {
         self.anchor_certificate().is_some_and(|anchor| anchor == *certificate)
     }
 
@@ -65,7 +67,7 @@ impl<'a> Explained<'a> {
         }
     }
 
-    fn found_in(&self, finding: &Finding, certificate: &Certificate<'_>) -> String {
+    fn found_in(&self, finding: &Finding, certificate: &X509Certificate<'_>) -> String {
         let constraints = certificate.basic_constraints();
         let usage = certificate.key_usage().map(|usage| usage.to_string());
         let names = || certificate.general_names().map(|name| name.to_string());
@@ -145,11 +147,11 @@ impl<'a> Explained<'a> {
     }
 
     /// The trust anchor, where it is known by more than its digest or in the chain.
-    pub(crate) fn anchor_certificate(&self) -> Option<Certificate<'a>> {
+    pub(crate) fn anchor_certificate(&self) -> Option<X509Certificate<'a>> {
         let anchor = self.policy.anchors.get(self.appraisal.anchor_index()?)?;
         match anchor {
             Anchor::Certificate(der) | Anchor::Intermediate(der) => {
-                Certificate::parse(Untrusted::new(*der)).ok()
+                X509Certificate::parse(Untrusted::new(*der)).ok()
             }
             _ => self.chain.certificates().next(),
         }

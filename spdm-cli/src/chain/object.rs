@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_x509::{Certificate, Finding, Ruling};
+use spdm_x509::{Finding, Ruling, X509Certificate};
 
 use super::explained::{Explained, name_of};
 
@@ -43,7 +43,7 @@ fn sha256(der: &[u8]) -> Option<String> {
     Some(hex::encode(digest.as_bytes()))
 }
 
-fn object(index: u16, certificate: &Certificate<'_>, explained: &Explained<'_>) -> Value {
+fn object(index: u16, certificate: &X509Certificate<'_>, explained: &Explained<'_>) -> Value {
     let constraints = certificate.basic_constraints();
     let broken = explained.broken(index).map(|rule| format!("{rule:?}"));
     json!({
