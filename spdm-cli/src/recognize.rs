@@ -1,6 +1,5 @@
 //! `spdm recognize`: is it the device that was verified once?
 
-use serde::Serialize;
 use spdm_evidence::{Freshness, KnownDevice, Recorder, ReportBuilder};
 use spdm_requester::{Error, Misbehaviour, RunError, blocking};
 use spdm_transport::{StdClock, Transport};
@@ -12,35 +11,8 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::known::{KnownFile, Learning};
 use crate::live::{LiveDevice, Memory, requester};
-use crate::render;
+use crate::render::{self, RecognizeError, Recognized};
 use crate::verdict::Verdict;
-
-/// What came of it: `docs/schema/recognize.json`.
-#[derive(Debug, Serialize)]
-pub(crate) struct Recognized {
-    schema: u32,
-    pub(crate) target: String,
-    /// Whether the device signed a fresh nonce with the key of the known chain. Whether it is to be trusted today was
-    /// not asked.
-    pub(crate) recognized: bool,
-    /// The version and the slot that the device is known by.
-    pub(crate) version: &'static str,
-    pub(crate) slot: u8,
-    /// The leaf's subject.
-    pub(crate) subject: String,
-    /// The nonce that the signature covers.
-    pub(crate) nonce: Option<String>,
-    pub(crate) error: Option<RecognizeError>,
-}
-
-/// Why it was not recognized.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct RecognizeError {
-    /// A word for programs, as in reports; `known` where another device answers.
-    kind: String,
-    /// A sentence for people.
-    pub(crate) message: String,
-}
 
 /// Asks for one signature.
 pub(crate) fn run(

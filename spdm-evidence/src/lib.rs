@@ -37,6 +37,7 @@ pub mod dice;
 mod document;
 mod error;
 mod evidence;
+mod format;
 mod known_chains;
 mod known_devices;
 mod note;
@@ -59,7 +60,8 @@ pub use capture::{
 pub use certificate_list::CertificateList;
 pub use conversation::{Content, Conversation, FoundMessage, Origin};
 pub use error::Error;
-pub use evidence::{Evidence, Format, Presumption, ReadOptions};
+pub use evidence::{Evidence, Presumption};
+pub use format::{Format, ReadOptions};
 pub use known_chains::KnownChains;
 pub use known_devices::{KnownDevice, KnownDevices};
 pub use note::{CountedNote, Note};

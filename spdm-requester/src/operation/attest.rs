@@ -2,9 +2,9 @@
 
 use spdm_x509::Trusted;
 
-use super::Measured;
 use super::attestation_plan::{AttestationPlan, KeySource};
-use super::examine::Examined;
+use super::examined::Examined;
+use super::measure::Measured;
 use super::sequence::{Sequence, UntilFailure};
 use crate::answer::Answer;
 use crate::chain_cache::ChainCache;

@@ -5,8 +5,8 @@ use core::mem;
 use spdm_codec::SlotId;
 use spdm_x509::Chain;
 
-use super::FetchDigests;
 use super::fetch_chain::Portions;
+use super::fetch_digests::FetchDigests;
 use super::{Next, sealed};
 use crate::answer::Answer;
 use crate::connection::Connection;

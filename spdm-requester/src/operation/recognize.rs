@@ -3,8 +3,8 @@
 use spdm_codec::{MeasurementSummary, RequesterNonce};
 use spdm_x509::Identity;
 
-use super::Negotiate;
 use super::challenge::{Question, answered};
+use super::negotiate::Negotiate;
 use crate::answer::Answer;
 use crate::config::Offer;
 use crate::env::{Ask, Env};

@@ -20,10 +20,12 @@ use spdm_x509::{
 
 use super::attestation_plan::{AttestationPlan, KeySource};
 use super::challenge::{Question, answered};
-use super::examine::Examined;
+use super::examined::Examined;
 use super::fetch_chain::{Judged, Portions};
-use super::measure::Reading;
-use super::{FetchDigests, Measured, Negotiate, Selection, SlotChoice};
+use super::fetch_digests::FetchDigests;
+use super::measure::{Measured, Reading, Selection};
+use super::negotiate::Negotiate;
+use super::slot_choice::SlotChoice;
 use crate::answer::Answer;
 use crate::chain_cache::KnownChain;
 use crate::env::{Ask, Env, fill};

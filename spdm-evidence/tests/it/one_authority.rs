@@ -1,7 +1,5 @@
 //! Connections of devices that one certificate authority made: its signatures are verified once.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure")]
-
 use core::cell::Cell;
 use std::sync::Mutex;
 
