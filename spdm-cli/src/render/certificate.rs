@@ -155,7 +155,9 @@ fn row(finding: &Finding, explained: &Explained<'_>) -> [String; 3] {
     let (ruling, note) = match finding.ruling {
         Ruling::Holds => ("holds", ""),
         Ruling::Broken => ("BROKEN", ""),
-        Ruling::Waived => ("waived", " (not so, but the policy does not ask for it)"),
+        Ruling::Waived => {
+            ("waived", " (the demand is not met, and the policy does not require it)")
+        }
     };
     let found = format!("{}{note}", explained.found(finding));
     [ruling.to_owned(), finding.rule.demand().to_owned(), found]
