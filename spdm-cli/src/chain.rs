@@ -4,7 +4,7 @@ mod explained;
 mod object;
 
 pub(crate) use explained::{Explained, name_of};
-use object::chain_object;
+pub(crate) use object::ChainObject;
 
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
 use spdm_evidence::{AttestationCheck, CertificateList, Freshness, ReportBuilder};
@@ -76,8 +76,9 @@ fn show(
     if console.json() {
         let mut object = serde_json::to_value(verdict).map_err(Failure::usage)?;
         if let Some(object) = object.as_object_mut() {
-            let chain = shown.map(|shown| chain_object(&shown.explained, shown.explain));
-            object.insert("chain".to_owned(), chain.unwrap_or_default());
+            let chain = shown.map(|shown| ChainObject::new(&shown.explained, shown.explain));
+            let chain = serde_json::to_value(chain).map_err(Failure::usage)?;
+            object.insert("chain".to_owned(), chain);
         }
         return console.object(&object);
     }

@@ -49,7 +49,7 @@ fn describe(report: &Report, connection: &Connection, negotiated: &Negotiated) -
         Some(Slot { slot: slot.get(), digest: hex::encode(digest.as_bytes()) })
     };
     Info {
-        schema: 1,
+        schema: Info::SCHEMA,
         target: report.target().to_owned(),
         version: negotiated.version.as_str(),
         versions: connection.versions().iter().map(|version| version.as_str()).collect(),

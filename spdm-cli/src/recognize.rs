@@ -1,6 +1,6 @@
 //! `spdm recognize`: is it the device that was verified once?
 
-use spdm_evidence::{Freshness, KnownDevice, Recorder, ReportBuilder};
+use spdm_evidence::{Freshness, KnownDevice, Recorder, ReportBuilder, ReportErrorKind};
 use spdm_requester::{Error, Misbehaviour, RunError, blocking};
 use spdm_transport::{StdClock, Transport};
 use spdm_x509::{Chain, Identity};
@@ -38,7 +38,7 @@ pub(crate) fn run(
         Some((exit, error)) => (exit, Some(error)),
     };
     let recognized = Recognized {
-        schema: 1,
+        schema: Recognized::SCHEMA,
         target: name,
         recognized: exit == Exit::Done,
         version: chain.context().version.as_str(),
@@ -97,7 +97,8 @@ fn recognize(
         Err(RunError::Transport(error)) => of_verdict(&Verdict::failed(report.build(), error)),
         Err(RunError::Requester(error)) if is_another(&error) => {
             let message = "another device answers: it signs for another chain than the known one";
-            let error = RecognizeError { kind: "known".to_owned(), message: message.to_owned() };
+            let error =
+                RecognizeError { kind: ReportErrorKind::Known, message: message.to_owned() };
             (Exit::Rejected, error)
         }
         Err(RunError::Requester(error)) => {
@@ -119,6 +120,7 @@ fn is_another(error: &Error) -> bool {
 }
 
 fn of_verdict(verdict: &Verdict) -> (Exit, RecognizeError) {
-    let (kind, message) = verdict.error().unwrap_or(("unproven", "nothing was proven"));
-    (verdict.exit, RecognizeError { kind: kind.to_owned(), message: message.to_owned() })
+    let (kind, message) =
+        verdict.error().unwrap_or((ReportErrorKind::Unproven, "nothing was proven"));
+    (verdict.exit, RecognizeError { kind, message: message.to_owned() })
 }

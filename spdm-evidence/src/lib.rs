@@ -47,6 +47,8 @@ mod recording;
 mod reference;
 mod replay;
 mod report;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod secrets;
 mod secured_record;
 mod session;
@@ -70,7 +72,7 @@ pub use recording::{Broken, ChainContent, Negotiation, RecordedExchange, Recordi
 pub use reference::{Reference, ReferenceValue};
 pub use report::{
     CheckResult, ExitClass, Freshness, IdentitySummary, MeasuredValue, Nonces, ReferenceStatus,
-    Report, ReportBuilder, ReportError,
+    Report, ReportBuilder, ReportError, ReportErrorKind,
 };
 pub use secrets::Secrets;
 pub use secured_record::{NotOpened, SecuredRecord};

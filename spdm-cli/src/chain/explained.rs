@@ -1,5 +1,8 @@
 //! A chain, and what was found for every rule.
 
+use core::fmt;
+
+use serde::Serialize;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
     Anchor, Appraisal, Chain, Conclusion, Finding, Policy, Rule, Ruling, X509Certificate,
@@ -14,6 +17,39 @@ pub(crate) struct Explained<'a> {
     pub(crate) findings: Vec<Finding>,
 }
 
+/// The conclusion of a policy over a chain.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ChainOutcome {
+    /// A trust anchor vouches for it, and no rule is broken.
+    Trusted,
+    /// Nothing is wrong with it, but no trust anchor vouches for it.
+    UnknownAuthority,
+    /// A rule is broken.
+    BadChain,
+}
+
+/// The role of a certificate in its chain.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CertificateRole {
+    /// The first one, where it is issued by itself.
+    Root,
+    /// Any other one above the leaf.
+    Authority,
+    /// The last one: that of the device's key.
+    Leaf,
+}
+
+impl fmt::Display for CertificateRole {
+    /// The word that JSON has.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 impl<'a> Explained<'a> {
     pub(crate) fn new(chain: &'a Chain<'a>, policy: &'a Policy<'a>) -> Self {
         let mut findings = Vec::new();
@@ -21,12 +57,12 @@ impl<'a> Explained<'a> {
         Self { chain, policy, appraisal, findings }
     }
 
-    /// The conclusion in a word for programs.
-    pub(crate) fn outcome(&self) -> &'static str {
+    /// The conclusion.
+    pub(crate) fn outcome(&self) -> ChainOutcome {
         match self.appraisal.conclusion() {
-            Conclusion::Trusted(_) => "trusted",
-            Conclusion::UnknownAuthority(_) => "unknown_authority",
-            Conclusion::BadChain(_) => "bad_chain",
+            Conclusion::Trusted(_) => ChainOutcome::Trusted,
+            Conclusion::UnknownAuthority(_) => ChainOutcome::UnknownAuthority,
+            Conclusion::BadChain(_) => ChainOutcome::BadChain,
         }
     }
 
@@ -38,13 +74,13 @@ impl<'a> Explained<'a> {
     }
 
     /// The role of a certificate in the chain.
-    pub(crate) fn role(&self, index: u16, certificate: &X509Certificate<'_>) -> &'static str {
+    pub(crate) fn role(&self, index: u16, certificate: &X509Certificate<'_>) -> CertificateRole {
         if index + 1 == self.chain.certificate_count() {
-            "leaf"
+            CertificateRole::Leaf
         } else if index == 0 && certificate.is_self_issued() {
-            "root"
+            CertificateRole::Root
         } else {
-            "authority"
+            CertificateRole::Authority
         }
     }
 
