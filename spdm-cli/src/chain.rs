@@ -4,15 +4,13 @@ mod explained;
 mod object;
 
 pub(crate) use explained::{Explained, name_of};
-pub(crate) use object::ChainObject;
+use object::chain_object;
 
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
 use spdm_evidence::{AttestationCheck, CertificateList, Freshness, ReportBuilder};
 use spdm_requester::{Error, Observation, Observer as _};
 use spdm_untrusted::Untrusted;
-use spdm_x509::{
-    Anchor, CertModel, Chain, ChainContext, ChainError, Policy, Rule, X509Certificate,
-};
+use spdm_x509::{Anchor, CertModel, Certificate, Chain, ChainContext, ChainError, Policy, Rule};
 
 use crate::args::{ChainArgs, ModelChoice};
 use crate::backend::Crypto;
@@ -76,9 +74,8 @@ fn show(
     if console.json() {
         let mut object = serde_json::to_value(verdict).map_err(Failure::usage)?;
         if let Some(object) = object.as_object_mut() {
-            let chain = shown.map(|shown| ChainObject::new(&shown.explained, shown.explain));
-            let chain = serde_json::to_value(chain).map_err(Failure::usage)?;
-            object.insert("chain".to_owned(), chain);
+            let chain = shown.map(|shown| chain_object(&shown.explained, shown.explain));
+            object.insert("chain".to_owned(), chain.unwrap_or_default());
         }
         return console.object(&object);
     }
@@ -93,12 +90,12 @@ fn show(
 }
 
 /// The certificates of a structure that is no chain, as far as they can be told apart.
-fn readable(structure: &[u8]) -> Vec<Result<X509Certificate<'_>, ChainError>> {
+fn readable(structure: &[u8]) -> Vec<Result<Certificate<'_>, ChainError>> {
     let starts = [32, 48, 64].into_iter().filter_map(|digest| structure.get(4 + digest..));
     let lists = starts.map(|mut rest| {
         let mut certificates = Vec::new();
         while let Some((certificate, behind)) = split_certificate(rest) {
-            certificates.push(X509Certificate::parse(Untrusted::new(certificate)));
+            certificates.push(Certificate::parse(Untrusted::new(certificate)));
             rest = behind;
         }
         certificates
@@ -170,7 +167,7 @@ fn certificates(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut certificates = Vec::new();
     let mut rest = bytes;
     while let Some((certificate, behind)) = split_certificate(rest) {
-        X509Certificate::parse(Untrusted::new(certificate)).ok()?;
+        Certificate::parse(Untrusted::new(certificate)).ok()?;
         certificates.push(certificate.to_vec());
         rest = behind;
     }

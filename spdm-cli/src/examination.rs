@@ -3,7 +3,7 @@
 use spdm_codec::{MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId};
 use spdm_evidence::{
     AttestationCheck, CheckStatus, Freshness, KnownChains, KnownDevice, Recorder, Recording,
-    Reference, ReportBuilder, ReportErrorKind,
+    Reference, ReportBuilder,
 };
 use spdm_requester::{
     AttestationPlan, ChainCache, ChainOrigin, KeySource, KnownChain, Observation, Observer,
@@ -266,17 +266,13 @@ pub(crate) fn hint(verdict: &Verdict) -> Option<&'static str> {
     let (kind, _) = verdict.error()?;
     match kind {
         _ if verdict.hint().is_some() => verdict.hint(),
-        ReportErrorKind::Incompatible | ReportErrorKind::Refused
-            if failed(AttestationCheck::ChallengeSignature) =>
-        {
+        "incompatible" | "refused" if failed(AttestationCheck::ChallengeSignature) => {
             Some("--challenge none waives CHALLENGE")
         }
-        ReportErrorKind::Incompatible | ReportErrorKind::Refused
-            if failed(AttestationCheck::MeasurementsSignature) =>
-        {
+        "incompatible" | "refused" if failed(AttestationCheck::MeasurementsSignature) => {
             Some("--measurements none waives measurements")
         }
-        ReportErrorKind::Incompatible if failed(AttestationCheck::ChainFormat) => {
+        "incompatible" if failed(AttestationCheck::ChainFormat) => {
             Some("a device without certificates needs its public key: --peer-key FILE")
         }
         _ => None,

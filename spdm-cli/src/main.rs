@@ -31,8 +31,6 @@ mod recognize;
 mod render;
 #[cfg(target_os = "linux")]
 mod rights;
-#[cfg(test)]
-mod schemas;
 mod tap;
 mod target;
 mod time;

@@ -47,14 +47,14 @@ impl Presence {
     #[inline(always)]
     pub(crate) fn clear_reserved<F>(&self, field: &mut F, version: SpdmVersion) -> u8
     where
-        F: FromBytes + IntoBytes + PartialEq,
+        F: FromBytes + Immutable + IntoBytes,
     {
         match self {
             Self::Since(since, _) if version >= *since => 0,
             Self::Since(..) | Self::Reserved => {
-                let all_zero = *field == F::new_zeroed();
+                let bits = field.as_bytes().iter().fold(0, |bits, byte| bits | byte);
                 field.zero();
-                u8::from(!all_zero)
+                bits
             }
         }
     }

@@ -1,16 +1,15 @@
 //! Every backend of this crate through the conformance suite; and the suite itself, which must find what is
 //! wrong.
 
-use spdm_crypto::conformance::{self, ConformanceReport};
+use spdm_crypto::conformance::{self, Report};
 use spdm_crypto::rustcrypto::{self, PROVIDER};
 use spdm_crypto::{
     Aead, AeadAlgorithm, AeadError, AsymAlgorithm, Bank, Digest, Hash, HashAlgorithm, Invalid, Kdf,
-    KdfError, KeyExchangeAlgorithm, KeyExchangeError, KeyExchangeMethod, NONCE_LEN, NoRandom,
-    Provider, RandomUnavailable, Secret, SecureRandom, SharedSecret, Signed, TAG_LEN, Unsupported,
-    Verify,
+    KdfError, KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, NONCE_LEN, NoRandom, Provider,
+    RandomUnavailable, Secret, SecureRandom, SharedSecret, Signed, TAG_LEN, Unsupported, Verify,
 };
 
-fn assert_passed(report: &ConformanceReport) {
+fn assert_passed(report: &Report) {
     println!("{report}");
     assert!(report.is_passed());
     assert!(report.missing().is_empty(), "{:?}", report.missing());
@@ -176,7 +175,7 @@ impl Hash for NoSha3 {
 #[derive(Debug)]
 struct MlKemWithoutImport;
 
-impl KeyExchangeMethod for MlKemWithoutImport {
+impl KeyExchange for MlKemWithoutImport {
     fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
         rustcrypto::MlKem.supports(algorithm)
     }
@@ -205,7 +204,7 @@ impl KeyExchangeMethod for MlKemWithoutImport {
 #[derive(Debug)]
 struct StripsZeros;
 
-impl KeyExchangeMethod for StripsZeros {
+impl KeyExchange for StripsZeros {
     fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
         rustcrypto::Ecdh.supports(algorithm)
     }
@@ -248,7 +247,7 @@ impl KeyExchangeMethod for StripsZeros {
 #[derive(Debug)]
 struct KeepsOldSecrets;
 
-impl KeyExchangeMethod for KeepsOldSecrets {
+impl KeyExchange for KeepsOldSecrets {
     fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
         rustcrypto::Ecdh.supports(algorithm)
     }

@@ -8,10 +8,11 @@ use spdm_codec::{
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 
 use crate::agreement::{PeerCapabilities, SelectedAlgorithms};
+use crate::capabilities::needs_signatures;
 use crate::config::preferred_hashes;
 use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
-use crate::patch::{patch, put};
+use crate::misbehaviour::{patch, put};
 use crate::turn::{Turn, encode};
 
 /// Offsets in ALGORITHMS.
@@ -121,13 +122,6 @@ fn select(
         requester_keys,
         mel,
     })
-}
-
-/// Whether some capability needs a key and a hash.
-fn needs_signatures(flags: CapabilityFlags) -> bool {
-    flags.intersects(
-        CapabilityFlags::CERT_CAP | CapabilityFlags::CHAL_CAP | CapabilityFlags::PUB_KEY_ID_CAP,
-    ) || flags.meas_cap() == MeasCap::Signature
 }
 
 /// Whether the device and whether the Requester use several keys (1.3).

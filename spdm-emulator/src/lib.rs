@@ -41,7 +41,6 @@ mod measurements;
 mod mint;
 mod misbehaviour;
 mod opaque;
-mod patch;
 mod responder;
 mod script;
 mod signatures;
@@ -51,7 +50,7 @@ mod version;
 pub use config::{DeviceConfig, DeviceModel, DmtfName, KeyProvisioning};
 pub use device::Device;
 pub use device_identity::DeviceIdentity;
-pub use error::{DeviceError, EncodingError, IdentityError};
+pub use error::{DeviceError, IdentityError};
 pub use fault::{Fault, UnknownFault};
 pub use script::{Act, Delivery, Edit, LinkState, Position, ScriptStep, When};
 

@@ -25,7 +25,7 @@ pub struct Policy<'a> {
     /// What certificates must say of themselves.
     pub profile: Profile,
     /// The largest chain.
-    pub limits: ChainLimits,
+    pub limits: Limits,
     /// Signatures of certificates that were verified before. It only saves work: with and without it the same chains
     /// are trusted.
     pub link_cache: Option<&'a dyn LinkCache>,
@@ -44,26 +44,26 @@ pub enum ValidityCheck {
 /// Bounds on the work that one chain can cause.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it field by field")]
-pub struct ChainLimits {
+pub struct Limits {
     /// Bytes of the whole structure.
     pub max_bytes: usize,
     /// Certificates, and so signatures.
     pub max_certificates: u16,
 }
 
-impl ChainLimits {
+impl Limits {
     /// 1 MiB, although Length says no more than 64 KiB before 1.4, and sixteen certificates.
     pub const DEFAULT: Self = Self { max_bytes: 0x10_0000, max_certificates: 16 };
 }
 
-impl Default for ChainLimits {
+impl Default for Limits {
     fn default() -> Self {
         Self::DEFAULT
     }
 }
 
 impl<'a> Policy<'a> {
-    /// A policy with [`SanPolicy::None`], [`Profile::STRICT`], [`ChainLimits::DEFAULT`] and nothing revoked.
+    /// A policy with [`SanPolicy::None`], [`Profile::STRICT`], [`Limits::DEFAULT`] and nothing revoked.
     #[must_use]
     pub const fn new(
         provider: &'a Provider,
@@ -77,7 +77,7 @@ impl<'a> Policy<'a> {
             validity,
             san: SanPolicy::None,
             profile: Profile::STRICT,
-            limits: ChainLimits::DEFAULT,
+            limits: Limits::DEFAULT,
             link_cache: None,
         }
     }

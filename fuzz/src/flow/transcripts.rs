@@ -8,8 +8,7 @@ use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{SignedMessage, SigningContext};
 use spdm_emulator::Device;
 use spdm_requester::{
-    Accepted, Connection, Error, Exchange, MeasurementSignature, Negotiated, Possession, Proof,
-    Sink,
+    Connection, Error, Exchange, MeasurementSignature, Negotiated, Possession, Proof, Sink, Accepted,
 };
 use spdm_untrusted::Untrusted;
 

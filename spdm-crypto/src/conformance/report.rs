@@ -47,12 +47,12 @@ impl Suite {
 
 /// What a provider does, and what it does not.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ConformanceReport {
+pub struct Report {
     suites: Vec<Suite>,
     missing: Vec<String>,
 }
 
-impl ConformanceReport {
+impl Report {
     pub(super) const fn new(suites: Vec<Suite>, missing: Vec<String>) -> Self {
         Self { suites, missing }
     }
@@ -76,7 +76,7 @@ impl ConformanceReport {
     }
 }
 
-impl fmt::Display for ConformanceReport {
+impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// So many failures of a suite are shown.
         const SHOWN: usize = 10;
