@@ -16,8 +16,8 @@ use spdm_crypto::{
 };
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
-    Anchor, Certificate, Chain, ChainContext, ChainError, Limits, Policy, Rule, SanPolicy,
-    ValidityCheck,
+    Anchor, Chain, ChainContext, ChainError, ChainLimits, Policy, Rule, SanPolicy, ValidityCheck,
+    X509Certificate,
 };
 
 #[path = "../../spdm-x509/src/testing.rs"]
@@ -181,7 +181,7 @@ fn hostile() {
     let subject = |attributes: Vec<u8>| tlv(0x30, &[&attributes]);
     let sets = tlv(0x31, &[&attribute]);
     // Each counts once in the certificate, and the list is behind it.
-    let most_names = Certificate::MAX_ELEMENTS - 400;
+    let most_names = X509Certificate::MAX_ELEMENTS - 400;
     let constrained = {
         let mut sent = certificates_for(ASYM, 1);
         let mut authority = Template::authority("Root", "CA 1").keyed(ASYM, "CA 1");
@@ -189,7 +189,7 @@ fn hostile() {
         let constraints = directory_subtrees(&["Leaf"], &many);
         authority.extensions.push(extension(NAME_CONSTRAINTS, TRUE, &constraints));
         let mut leaf = Template::leaf("CA 1").keyed(ASYM, "Leaf");
-        let elements = Certificate::MAX_ELEMENTS / 2 - 200;
+        let elements = X509Certificate::MAX_ELEMENTS / 2 - 200;
         leaf.extensions.push(subject_alt_name(&vec![tlv(0xA4, &[&name("Leaf")]); elements / 6]));
         leaf.extensions.push(extension(&[0x2A], &[], &vec![0x5A; MIB - 0x1_8000]));
         sent[1] = authority.signed_by("Root");
@@ -258,7 +258,7 @@ fn validate(provider: &Provider, root: &[u8], bytes: &[u8]) -> Result<(), ChainE
     let pinned = Anchor::RootHash { hash: HashAlgorithm::Sha256, digest: &digest };
     let anchors = [&[pinned; 1000][..], &[Anchor::Certificate(root)]].concat();
     let policy = Policy {
-        limits: Limits { max_certificates: 100, ..Limits::DEFAULT },
+        limits: ChainLimits { max_certificates: 100, ..ChainLimits::DEFAULT },
         san: SanPolicy::Dmtf { pattern: "*:*:*" },
         ..Policy::new(provider, &anchors, ValidityCheck::At(NOW))
     };

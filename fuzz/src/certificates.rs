@@ -3,7 +3,7 @@
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
-    Anchor, CertModel, Chain, ChainContext, Limits, Policy, Profile, SanPolicy, ValidityCheck,
+    Anchor, CertModel, Chain, ChainContext, ChainLimits, Policy, Profile, SanPolicy, ValidityCheck,
 };
 use x509_cert::der::Decode as _;
 use x509_cert::ext::pkix::BasicConstraints;
@@ -132,7 +132,7 @@ pub fn judge_chain(data: &[u8]) {
     let Ok(chain) = Chain::parse(Untrusted::new(data), context, &PROVIDER) else { return };
     let policy = Policy {
         profile,
-        limits: Limits { max_certificates: 8, ..Limits::DEFAULT },
+        limits: ChainLimits { max_certificates: 8, ..ChainLimits::DEFAULT },
         ..Policy::new(&PROVIDER, &anchors, ValidityCheck::At(good::NOW))
     };
     let trusted = policy.validate(&chain).is_ok();
@@ -207,19 +207,22 @@ pub fn judge_names(data: &[u8]) {
 
 /// Reads one certificate, and shows everything of it.
 pub fn read_certificate(data: &[u8]) {
-    let Ok(certificate) = spdm_x509::Certificate::parse(Untrusted::new(data)) else { return };
+    let Ok(certificate) = spdm_x509::X509Certificate::parse(Untrusted::new(data)) else { return };
     assert_eq!(certificate.der(), data);
     let shown = format!(
         "{} {} {certificate:?} {:?} {:?} {:?}",
         certificate.subject(),
         certificate.issuer(),
         certificate.general_names().map(|name| name.to_string()).collect::<Vec<_>>(),
-        spdm_evidence::dice::infos(&certificate).iter().map(ToString::to_string).collect::<Vec<_>>(),
+        spdm_evidence::dice::infos(&certificate)
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
         certificate.spdm_oids().chain(certificate.extended_key_usage()).collect::<Vec<_>>(),
     );
     assert!(shown.chars().all(|character| !character.is_control()));
     for len in [data.len() - 1, data.len() / 2] {
-        assert!(spdm_x509::Certificate::parse(Untrusted::new(&data[..len])).is_err());
+        assert!(spdm_x509::X509Certificate::parse(Untrusted::new(&data[..len])).is_err());
     }
     let tree = Node::parse_all(data).expect("it consists of elements");
     assert_eq!(Node::write_all(&tree), data, "there is one encoding");

@@ -3,6 +3,8 @@
 use std::fs;
 
 use serde::Serialize;
+#[cfg(test)]
+use spdm_evidence::{AttestationCheck, schema};
 use spdm_evidence::{CheckResult, IdentitySummary};
 use spdm_requester::blocking;
 use spdm_untrusted::Untrusted;
@@ -31,17 +33,40 @@ struct Fetched {
     bytes: Vec<u8>,
 }
 
-/// What is said of a chain.
+/// The version of the object's form.
+const SCHEMA: u32 = 1;
+
+/// What is said of a chain: `docs/schema/certs.json`.
 #[derive(Debug, Serialize)]
-struct Shown<'v> {
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        deny_unknown_fields,
+        title = "The certificate chain of one slot",
+        description = "What spdm certs --json prints, one object per line. Where no chain could be fetched, there is a \
+                       report instead (report.json)."
+    )
+)]
+pub(crate) struct ShownChain<'v> {
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     schema: u32,
+    /// The device, as the command line names it.
     target: &'v str,
+    #[cfg_attr(test, schemars(range(max = 7)))]
     slot: u8,
-    /// What DIGESTS states.
+    /// The digest of the chain, by the negotiated hash.
+    #[cfg_attr(test, schemars(regex(pattern = schema::HEX)))]
     digest: String,
     /// Whether the chain is trusted; who has its key was not asked.
     trusted: bool,
+    /// Who the leaf certificate says that the device is.
     identity: &'v IdentitySummary,
+    /// Every check, in order of evaluation; those that need more than the chain are skipped.
+    #[cfg_attr(
+        test,
+        schemars(length(min = AttestationCheck::ALL.len(), max = AttestationCheck::ALL.len()))
+    )]
     checks: &'v [CheckResult],
     /// PEM, from the root's side to the leaf.
     certificates: Vec<String>,
@@ -88,8 +113,8 @@ pub(crate) fn run(
             file::write(&folder.join(format!("slot{slot}.bin")), &fetched.bytes)?;
         }
         if console.json() {
-            console.object(&Shown {
-                schema: 1,
+            console.object(&ShownChain {
+                schema: SCHEMA,
                 target: &target,
                 slot: slot.get(),
                 digest: hex::encode(chain.digest().as_bytes()),

@@ -4,13 +4,15 @@ mod explained;
 mod object;
 
 pub(crate) use explained::{Explained, name_of};
-use object::chain_object;
+pub(crate) use object::ChainObject;
 
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
 use spdm_evidence::{AttestationCheck, CertificateList, Freshness, ReportBuilder};
 use spdm_requester::{Error, Observation, Observer as _};
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Anchor, CertModel, Certificate, Chain, ChainContext, ChainError, Policy, Rule};
+use spdm_x509::{
+    Anchor, CertModel, Chain, ChainContext, ChainError, Policy, Rule, X509Certificate,
+};
 
 use crate::args::{ChainArgs, ModelChoice};
 use crate::backend::Crypto;
@@ -74,8 +76,9 @@ fn show(
     if console.json() {
         let mut object = serde_json::to_value(verdict).map_err(Failure::usage)?;
         if let Some(object) = object.as_object_mut() {
-            let chain = shown.map(|shown| chain_object(&shown.explained, shown.explain));
-            object.insert("chain".to_owned(), chain.unwrap_or_default());
+            let chain = shown.map(|shown| ChainObject::new(&shown.explained, shown.explain));
+            let chain = serde_json::to_value(chain).map_err(Failure::usage)?;
+            object.insert("chain".to_owned(), chain);
         }
         return console.object(&object);
     }
@@ -90,12 +93,12 @@ fn show(
 }
 
 /// The certificates of a structure that is no chain, as far as they can be told apart.
-fn readable(structure: &[u8]) -> Vec<Result<Certificate<'_>, ChainError>> {
+fn readable(structure: &[u8]) -> Vec<Result<X509Certificate<'_>, ChainError>> {
     let starts = [32, 48, 64].into_iter().filter_map(|digest| structure.get(4 + digest..));
     let lists = starts.map(|mut rest| {
         let mut certificates = Vec::new();
         while let Some((certificate, behind)) = split_certificate(rest) {
-            certificates.push(Certificate::parse(Untrusted::new(certificate)));
+            certificates.push(X509Certificate::parse(Untrusted::new(certificate)));
             rest = behind;
         }
         certificates
@@ -167,7 +170,7 @@ fn certificates(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut certificates = Vec::new();
     let mut rest = bytes;
     while let Some((certificate, behind)) = split_certificate(rest) {
-        Certificate::parse(Untrusted::new(certificate)).ok()?;
+        X509Certificate::parse(Untrusted::new(certificate)).ok()?;
         certificates.push(certificate.to_vec());
         rest = behind;
     }

@@ -11,7 +11,7 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::file;
 use input::Input;
-use message_view::MessageView;
+pub(crate) use message_view::MessageView;
 
 /// Decodes every message of the file; one that cannot be decoded does not stop the rest.
 pub(crate) fn run(

@@ -3,7 +3,7 @@
 use spdm_codec::{MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId};
 use spdm_evidence::{
     AttestationCheck, CheckStatus, Freshness, KnownChains, KnownDevice, Recorder, Recording,
-    Reference, ReportBuilder,
+    Reference, ReportBuilder, ReportErrorKind,
 };
 use spdm_requester::{
     AttestationPlan, ChainCache, ChainOrigin, KeySource, KnownChain, Observation, Observer,
@@ -266,13 +266,17 @@ pub(crate) fn hint(verdict: &Verdict) -> Option<&'static str> {
     let (kind, _) = verdict.error()?;
     match kind {
         _ if verdict.hint().is_some() => verdict.hint(),
-        "incompatible" | "refused" if failed(AttestationCheck::ChallengeSignature) => {
+        ReportErrorKind::Incompatible | ReportErrorKind::Refused
+            if failed(AttestationCheck::ChallengeSignature) =>
+        {
             Some("--challenge none waives CHALLENGE")
         }
-        "incompatible" | "refused" if failed(AttestationCheck::MeasurementsSignature) => {
+        ReportErrorKind::Incompatible | ReportErrorKind::Refused
+            if failed(AttestationCheck::MeasurementsSignature) =>
+        {
             Some("--measurements none waives measurements")
         }
-        "incompatible" if failed(AttestationCheck::ChainFormat) => {
+        ReportErrorKind::Incompatible if failed(AttestationCheck::ChainFormat) => {
             Some("a device without certificates needs its public key: --peer-key FILE")
         }
         _ => None,

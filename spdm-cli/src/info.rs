@@ -1,6 +1,5 @@
 //! `spdm info`: what a negotiation tells.
 
-use serde::Serialize;
 use spdm_codec::{CapabilityFlags, SlotId};
 use spdm_evidence::Report;
 use spdm_requester::{Connection, Negotiated, blocking};
@@ -11,35 +10,7 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::inquiry::inquire;
 use crate::live::LiveDevice;
-use crate::render;
-
-/// What a device says of itself; nothing of it is authentic.
-#[derive(Debug, Serialize)]
-pub(crate) struct Info {
-    schema: u32,
-    pub(crate) target: String,
-    /// The version that was negotiated.
-    pub(crate) version: &'static str,
-    /// The versions that VERSION lists.
-    pub(crate) versions: Vec<&'static str>,
-    /// Flags of CAPABILITIES by name.
-    pub(crate) capabilities: Vec<String>,
-    pub(crate) ct_exponent: u8,
-    pub(crate) data_transfer_size: Option<u32>,
-    pub(crate) max_spdm_msg_size: Option<u32>,
-    /// What ALGORITHMS selects, as in a report.
-    pub(crate) algorithms: serde_json::Value,
-    pub(crate) slots: Vec<Slot>,
-    error: Option<()>,
-}
-
-/// A provisioned slot.
-#[derive(Debug, Serialize)]
-pub(crate) struct Slot {
-    pub(crate) slot: u8,
-    /// The digest of its chain.
-    pub(crate) digest: String,
-}
+use crate::render::{self, Info, Slot};
 
 /// Negotiates, and asks for digests where the device has certificates.
 pub(crate) fn run(args: &InfoArgs, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
@@ -78,7 +49,7 @@ fn describe(report: &Report, connection: &Connection, negotiated: &Negotiated) -
         Some(Slot { slot: slot.get(), digest: hex::encode(digest.as_bytes()) })
     };
     Info {
-        schema: 1,
+        schema: Info::SCHEMA,
         target: report.target().to_owned(),
         version: negotiated.version.as_str(),
         versions: connection.versions().iter().map(|version| version.as_str()).collect(),

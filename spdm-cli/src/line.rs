@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use spdm_evidence::ReportErrorKind;
 use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 
 use crate::exit::Exit;
@@ -55,7 +56,7 @@ impl<T: Transport<Error: Into<LineError>>> Transport for TransportLine<T> {
 pub(crate) struct LineError {
     pub(crate) exit: Exit,
     /// A word for programs.
-    pub(crate) kind: &'static str,
+    pub(crate) kind: ReportErrorKind,
     /// A sentence for people.
     pub(crate) message: String,
     /// What a person can try.
@@ -65,17 +66,22 @@ pub(crate) struct LineError {
 impl LineError {
     /// The transport failed.
     pub(crate) fn transport(message: impl fmt::Display) -> Self {
-        Self { exit: Exit::Transport, kind: "transport", message: message.to_string(), hint: None }
+        Self {
+            exit: Exit::Transport,
+            kind: ReportErrorKind::Transport,
+            message: message.to_string(),
+            hint: None,
+        }
     }
 
     /// The device did not react in time.
     pub(crate) fn timeout(message: impl fmt::Display) -> Self {
-        Self { kind: "timeout", ..Self::transport(message) }
+        Self { kind: ReportErrorKind::Timeout, ..Self::transport(message) }
     }
 
     /// What came is no message of this transport: the device's fault.
     pub(crate) fn framing(message: impl fmt::Display) -> Self {
-        Self { exit: Exit::Protocol, kind: "framing", ..Self::transport(message) }
+        Self { exit: Exit::Protocol, kind: ReportErrorKind::Framing, ..Self::transport(message) }
     }
 
     /// Adds what a person can try.

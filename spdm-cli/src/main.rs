@@ -31,6 +31,8 @@ mod recognize;
 mod render;
 #[cfg(target_os = "linux")]
 mod rights;
+#[cfg(test)]
+mod schemas;
 mod tap;
 mod target;
 mod time;

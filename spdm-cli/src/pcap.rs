@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::SystemTime;
 
 use spdm_codec::{Code, Header};
-use spdm_evidence::{CaptureBinding, CaptureForm, CaptureWriter, Direction, Layer};
+use spdm_evidence::{CaptureBinding, CaptureDirection, CaptureForm, CaptureWriter, Layer};
 use spdm_untrusted::Untrusted;
 
 use crate::args::PcapFormat;
@@ -27,8 +27,11 @@ impl<W: Write> CaptureFile<W> {
     /// Adds a message; its code says which way it went.
     pub(crate) fn message(&mut self, message: &[u8]) -> Result<(), String> {
         let code = Header::peek(Untrusted::new(message)).map(|header| header.code);
-        let direction =
-            if code.is_ok_and(Code::is_request) { Direction::Sent } else { Direction::Received };
+        let direction = if code.is_ok_and(Code::is_request) {
+            CaptureDirection::Sent
+        } else {
+            CaptureDirection::Received
+        };
         let written = self.0.write(SystemTime::now(), direction, Layer::Plain, message);
         written.map_err(|error: io::Error| error.to_string())
     }

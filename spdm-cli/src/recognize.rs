@@ -1,7 +1,6 @@
 //! `spdm recognize`: is it the device that was verified once?
 
-use serde::Serialize;
-use spdm_evidence::{Freshness, KnownDevice, Recorder, ReportBuilder};
+use spdm_evidence::{Freshness, KnownDevice, Recorder, ReportBuilder, ReportErrorKind};
 use spdm_requester::{Error, Misbehaviour, RunError, blocking};
 use spdm_transport::{StdClock, Transport};
 use spdm_x509::{Chain, Identity};
@@ -12,35 +11,8 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::known::{KnownFile, Learning};
 use crate::live::{LiveDevice, Memory, requester};
-use crate::render;
+use crate::render::{self, RecognizeError, Recognized};
 use crate::verdict::Verdict;
-
-/// What came of it: `docs/schema/recognize.json`.
-#[derive(Debug, Serialize)]
-pub(crate) struct Recognized {
-    schema: u32,
-    pub(crate) target: String,
-    /// Whether the device signed a fresh nonce with the key of the known chain. Whether it is to be trusted today was
-    /// not asked.
-    pub(crate) recognized: bool,
-    /// The version and the slot that the device is known by.
-    pub(crate) version: &'static str,
-    pub(crate) slot: u8,
-    /// The leaf's subject.
-    pub(crate) subject: String,
-    /// The nonce that the signature covers.
-    pub(crate) nonce: Option<String>,
-    pub(crate) error: Option<RecognizeError>,
-}
-
-/// Why it was not recognized.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct RecognizeError {
-    /// A word for programs, as in reports; `known` where another device answers.
-    kind: String,
-    /// A sentence for people.
-    pub(crate) message: String,
-}
 
 /// Asks for one signature.
 pub(crate) fn run(
@@ -66,7 +38,7 @@ pub(crate) fn run(
         Some((exit, error)) => (exit, Some(error)),
     };
     let recognized = Recognized {
-        schema: 1,
+        schema: Recognized::SCHEMA,
         target: name,
         recognized: exit == Exit::Done,
         version: chain.context().version.as_str(),
@@ -125,7 +97,8 @@ fn recognize(
         Err(RunError::Transport(error)) => of_verdict(&Verdict::failed(report.build(), error)),
         Err(RunError::Requester(error)) if is_another(&error) => {
             let message = "another device answers: it signs for another chain than the known one";
-            let error = RecognizeError { kind: "known".to_owned(), message: message.to_owned() };
+            let error =
+                RecognizeError { kind: ReportErrorKind::Known, message: message.to_owned() };
             (Exit::Rejected, error)
         }
         Err(RunError::Requester(error)) => {
@@ -147,6 +120,7 @@ fn is_another(error: &Error) -> bool {
 }
 
 fn of_verdict(verdict: &Verdict) -> (Exit, RecognizeError) {
-    let (kind, message) = verdict.error().unwrap_or(("unproven", "nothing was proven"));
-    (verdict.exit, RecognizeError { kind: kind.to_owned(), message: message.to_owned() })
+    let (kind, message) =
+        verdict.error().unwrap_or((ReportErrorKind::Unproven, "nothing was proven"));
+    (verdict.exit, RecognizeError { kind, message: message.to_owned() })
 }

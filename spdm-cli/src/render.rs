@@ -12,10 +12,10 @@ mod verdict;
 
 pub(crate) use certificate::{chain, explanation, readable};
 pub(crate) use field::{Fields, Row};
-pub(crate) use info::info;
+pub(crate) use info::{Info, Slot, info};
 pub(crate) use listing::listing;
 pub(crate) use message::{request, response, version};
-pub(crate) use recognize::recognized;
+pub(crate) use recognize::{RecognizeError, Recognized, recognized};
 pub(crate) use style::Style;
 pub(crate) use table::Table;
 pub(crate) use verdict::{not_done, show, show_chain, show_measured};

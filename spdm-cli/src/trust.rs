@@ -10,8 +10,8 @@ use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
 use spdm_evidence::CertificateList;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
-    Anchor, Certificate, LinkTable, Policy, Profile, ProvisionedKey, Revocation, Revocations, Rule,
-    SanPolicy, ValidityCheck,
+    Anchor, LinkTable, Policy, Profile, ProvisionedKey, Revocation, Revocations, Rule, SanPolicy,
+    ValidityCheck, X509Certificate,
 };
 
 use crate::args::{RootHash, San, TrustArgs};
@@ -55,7 +55,7 @@ struct RevokedCertificate {
 impl RevokedCertificate {
     /// To leave out a revocation would be to trust.
     fn of(der: &[u8]) -> Result<Self, Failure> {
-        let certificate = Certificate::parse(Untrusted::new(der))
+        let certificate = X509Certificate::parse(Untrusted::new(der))
             .map_err(|error| Failure::usage(format!("--revoked: not a certificate: {error}")))?;
         let (issuer, serial) = (certificate.issuer().der(), certificate.serial());
         Ok(Self { issuer: issuer.to_vec(), serial: serial.to_vec() })
@@ -216,7 +216,7 @@ fn certificates_of(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
         _ => vec![bytes],
     };
     for der in &certificates {
-        Certificate::parse(Untrusted::new(der.as_slice()))
+        X509Certificate::parse(Untrusted::new(der.as_slice()))
             .map_err(|error| failed(&format_args!("not a certificate: {error}")))?;
     }
     Ok(certificates)

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use spdm_evidence::{ExitClass, Report};
+use spdm_evidence::{ExitClass, Report, ReportErrorKind};
 
 use crate::exit::Exit;
 use crate::line::LineError;
@@ -40,7 +40,7 @@ impl Verdict {
     /// Adds what is known about a device that did not answer.
     pub(crate) fn explained(self, silence: Option<String>) -> Self {
         match (self.error(), silence) {
-            (Some(("timeout", message)), Some(silence)) => {
+            (Some((ReportErrorKind::Timeout, message)), Some(silence)) => {
                 let error = LineError::timeout(format_args!("{message}: {silence}"));
                 Self::failed(self.report, error)
             }
@@ -63,7 +63,7 @@ impl Verdict {
     }
 
     /// Why it is not verified: a word for programs, a sentence for people.
-    pub(crate) fn error(&self) -> Option<(&str, &str)> {
+    pub(crate) fn error(&self) -> Option<(ReportErrorKind, &str)> {
         match &self.outcome {
             Outcome::Reported => {
                 self.report.error().map(|error| (error.kind, error.message.as_str()))

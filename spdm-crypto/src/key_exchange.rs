@@ -255,7 +255,7 @@ impl From<RandomUnavailable> for KeyExchangeError {
 }
 
 /// Key exchange with one family of algorithms. All randomness comes from the `random` that is lent.
-pub trait KeyExchange: fmt::Debug + Send + Sync {
+pub trait KeyExchangeMethod: fmt::Debug + Send + Sync {
     /// Whether [`Self::start`], [`Self::finish`] and [`Self::respond`] implement this algorithm.
     fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool;
 
@@ -354,14 +354,14 @@ pub(crate) fn draw_scalar(
 
 /// Our side of a key exchange that waits for the Responder's answer.
 pub struct EphemeralKey {
-    backend: &'static dyn KeyExchange,
+    backend: &'static dyn KeyExchangeMethod,
     algorithm: KeyExchangeAlgorithm,
     private: Secret,
 }
 
 impl EphemeralKey {
     pub(crate) fn start(
-        backend: &'static dyn KeyExchange,
+        backend: &'static dyn KeyExchangeMethod,
         algorithm: KeyExchangeAlgorithm,
         random: &dyn SecureRandom,
         public: &mut [u8],

@@ -74,7 +74,7 @@ pub use hash_algorithm::HashAlgorithm;
 pub use hash_bank::{Bank, HashBank, HashError};
 pub use kdf::{Kdf, KdfError, PreSharedKey, PskBytes};
 pub use key_exchange::{
-    EphemeralKey, FfdheGroup, KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, MlKemSet,
+    EphemeralKey, FfdheGroup, KeyExchangeAlgorithm, KeyExchangeError, KeyExchangeMethod, MlKemSet,
     SharedSecret,
 };
 pub use key_schedule::{

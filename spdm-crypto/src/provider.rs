@@ -10,7 +10,7 @@ use crate::hash::Hash;
 use crate::hash_algorithm::HashAlgorithm;
 use crate::kdf::Kdf;
 use crate::key_exchange::{
-    EphemeralKey, KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, SharedSecret,
+    EphemeralKey, KeyExchangeAlgorithm, KeyExchangeError, KeyExchangeMethod, SharedSecret,
 };
 use crate::random::SecureRandom;
 use crate::verify::{Invalid, Signed, Verify};
@@ -24,7 +24,7 @@ pub struct Provider {
     /// Verifiers, asked in order.
     pub verifiers: &'static [&'static dyn Verify],
     /// Key exchange, asked in order; none where there are no sessions.
-    pub key_exchanges: &'static [&'static dyn KeyExchange],
+    pub key_exchanges: &'static [&'static dyn KeyExchangeMethod],
     /// Key derivation, asked in order; none where there are no sessions.
     pub kdfs: &'static [&'static dyn Kdf],
     /// Authenticated encryption, asked in order; none where there are no sessions.
@@ -129,7 +129,7 @@ impl Provider {
     pub fn key_exchange(
         &self,
         algorithm: KeyExchangeAlgorithm,
-    ) -> Option<&'static dyn KeyExchange> {
+    ) -> Option<&'static dyn KeyExchangeMethod> {
         self.key_exchanges.iter().copied().find(|exchange| exchange.supports(algorithm))
     }
 
@@ -148,7 +148,7 @@ impl Provider {
         EphemeralKey::start(backend, algorithm, self.random, public)
     }
 
-    /// Responder: answers the Requester's `ExchangeData`; see [`KeyExchange::respond`].
+    /// Responder: answers the Requester's `ExchangeData`; see [`KeyExchangeMethod::respond`].
     ///
     /// # Errors
     /// [`KeyExchangeError`]; then `shared` is empty and `public` must not be sent.

@@ -66,7 +66,7 @@ pub use software_key::{KeyError, SoftwareKey};
 
 use crate::aead::Aead;
 use crate::kdf::Kdf;
-use crate::key_exchange::KeyExchange;
+use crate::key_exchange::KeyExchangeMethod;
 use crate::provider::Provider;
 use crate::random::SecureRandom;
 use crate::verify::Verify;
@@ -95,7 +95,7 @@ const VERIFIERS: &[&dyn Verify] = &[
     &Rsa,
 ];
 
-const KEY_EXCHANGES: &[&dyn KeyExchange] = &[
+const KEY_EXCHANGES: &[&dyn KeyExchangeMethod] = &[
     #[cfg(all(feature = "ecdh", any(feature = "p256", feature = "p384", feature = "p521")))]
     &Ecdh,
     #[cfg(feature = "ffdhe")]

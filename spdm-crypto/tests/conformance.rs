@@ -1,15 +1,16 @@
 //! Every backend of this crate through the conformance suite; and the suite itself, which must find what is
 //! wrong.
 
-use spdm_crypto::conformance::{self, Report};
+use spdm_crypto::conformance::{self, ConformanceReport};
 use spdm_crypto::rustcrypto::{self, PROVIDER};
 use spdm_crypto::{
     Aead, AeadAlgorithm, AeadError, AsymAlgorithm, Bank, Digest, Hash, HashAlgorithm, Invalid, Kdf,
-    KdfError, KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, NONCE_LEN, NoRandom, Provider,
-    RandomUnavailable, Secret, SecureRandom, SharedSecret, Signed, TAG_LEN, Unsupported, Verify,
+    KdfError, KeyExchangeAlgorithm, KeyExchangeError, KeyExchangeMethod, NONCE_LEN, NoRandom,
+    Provider, RandomUnavailable, Secret, SecureRandom, SharedSecret, Signed, TAG_LEN, Unsupported,
+    Verify,
 };
 
-fn assert_passed(report: &Report) {
+fn assert_passed(report: &ConformanceReport) {
     println!("{report}");
     assert!(report.is_passed());
     assert!(report.missing().is_empty(), "{:?}", report.missing());
@@ -175,7 +176,7 @@ impl Hash for NoSha3 {
 #[derive(Debug)]
 struct MlKemWithoutImport;
 
-impl KeyExchange for MlKemWithoutImport {
+impl KeyExchangeMethod for MlKemWithoutImport {
     fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
         rustcrypto::MlKem.supports(algorithm)
     }
@@ -204,7 +205,7 @@ impl KeyExchange for MlKemWithoutImport {
 #[derive(Debug)]
 struct StripsZeros;
 
-impl KeyExchange for StripsZeros {
+impl KeyExchangeMethod for StripsZeros {
     fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
         rustcrypto::Ecdh.supports(algorithm)
     }
@@ -247,7 +248,7 @@ impl KeyExchange for StripsZeros {
 #[derive(Debug)]
 struct KeepsOldSecrets;
 
-impl KeyExchange for KeepsOldSecrets {
+impl KeyExchangeMethod for KeepsOldSecrets {
     fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
         rustcrypto::Ecdh.supports(algorithm)
     }

@@ -8,7 +8,7 @@ use spdm_codec::SpdmVersion;
 use spdm_crypto::rustcrypto::{self, PROVIDER};
 use spdm_crypto::{
     Aead, AeadAlgorithm, AeadError, Digest, Direction, EcCurve, HashAlgorithm, Invalid, Kdf,
-    KdfError, KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, KeySchedule, NONCE_LEN,
+    KdfError, KeyExchangeAlgorithm, KeyExchangeError, KeyExchangeMethod, KeySchedule, NONCE_LEN,
     PreSharedKey, Provider, RecordKey, Secret, SecureRandom, SequenceOrder, SharedSecret, TAG_LEN,
 };
 
@@ -122,7 +122,7 @@ impl Aead for Vault {
     }
 }
 
-impl KeyExchange for Vault {
+impl KeyExchangeMethod for Vault {
     fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
         rustcrypto::Ecdh.supports(algorithm)
     }

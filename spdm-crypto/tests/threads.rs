@@ -4,7 +4,7 @@
 use spdm_crypto::{
     Aead, AeadAlgorithm, AeadError, AsymAlgorithm, Bank, DataSecret, DataSecrets, Digest,
     Direction, EphemeralKey, ExportSecret, HandshakeSecrets, Hash, HashAlgorithm, HashBank,
-    HashError, Invalid, Kdf, KdfError, KeyExchange, KeyExchangeAlgorithm, KeyExchangeError,
+    HashError, Invalid, Kdf, KdfError, KeyExchangeAlgorithm, KeyExchangeError, KeyExchangeMethod,
     KeySchedule, KeyScheduleError, NoRandom, PreSharedKey, Provider, PskBytes, RandomUnavailable,
     RecordKey, RunningHash, Secret, SecureRandom, SequenceOrder, SharedSecret, Sign, SignError,
     Signed, SignedMessage, SigningContext, Unsupported, Verify, rustcrypto,
@@ -22,7 +22,7 @@ const _: () = {
     send_and_sync::<Provider>();
     send_and_sync::<dyn Hash>();
     send_and_sync::<dyn Verify>();
-    send_and_sync::<dyn KeyExchange>();
+    send_and_sync::<dyn KeyExchangeMethod>();
     send_and_sync::<dyn Kdf>();
     send_and_sync::<dyn Aead>();
     send_and_sync::<dyn SecureRandom>();

@@ -8,11 +8,10 @@ use spdm_codec::{
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 
 use crate::agreement::{PeerCapabilities, SelectedAlgorithms};
-use crate::capabilities::needs_signatures;
 use crate::config::preferred_hashes;
 use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
-use crate::misbehaviour::{patch, put};
+use crate::patch::{patch, put};
 use crate::turn::{Turn, encode};
 
 /// Offsets in ALGORITHMS.
@@ -122,6 +121,13 @@ fn select(
         requester_keys,
         mel,
     })
+}
+
+/// Whether some capability needs a key and a hash.
+fn needs_signatures(flags: CapabilityFlags) -> bool {
+    flags.intersects(
+        CapabilityFlags::CERT_CAP | CapabilityFlags::CHAL_CAP | CapabilityFlags::PUB_KEY_ID_CAP,
+    ) || flags.meas_cap() == MeasCap::Signature
 }
 
 /// Whether the device and whether the Requester use several keys (1.3).

@@ -2,7 +2,7 @@
 
 use spdm_codec::{
     AlgStructs, AlgorithmsBlock, BaseHashAlgo, Capabilities, Capability, CapabilityExtFlags,
-    CapabilityFlags, Cx, ExtAlgorithms, GetCapabilities, MIN_DATA_TRANSFER_SIZE, MeasCap,
+    CapabilityFlags, Cx, ExtAlgorithms, GetCapabilities, MIN_DATA_TRANSFER_SIZE,
     MeasurementSpecification, MelSpecification, NegotiateAlgorithms, OtherParams, PqcAsymAlgo,
     SpdmVersion, SupportedAlgorithms, TransferSizes,
 };
@@ -13,7 +13,7 @@ use crate::algorithms::supported_hashes;
 use crate::config::{DeviceConfig, DeviceModel, KeyProvisioning};
 use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
-use crate::misbehaviour::{patch, put};
+use crate::patch::{patch, put};
 use crate::turn::{Turn, encode};
 
 /// Offsets in CAPABILITIES.
@@ -205,11 +205,4 @@ fn misbehave(fault: Fault, version: SpdmVersion, flags: CapabilityFlags, bytes: 
         Fault::AlgorithmsBlockLength => patch(bytes, BLOCK_LENGTH, |len| len.wrapping_add(1)),
         _ => {}
     }
-}
-
-/// Whether some capability needs a key and a hash.
-pub(crate) fn needs_signatures(flags: CapabilityFlags) -> bool {
-    flags.intersects(
-        CapabilityFlags::CERT_CAP | CapabilityFlags::CHAL_CAP | CapabilityFlags::PUB_KEY_ID_CAP,
-    ) || flags.meas_cap() == MeasCap::Signature
 }

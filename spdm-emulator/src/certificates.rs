@@ -11,7 +11,7 @@ use crate::config::DeviceModel;
 use crate::device_identity::DeviceIdentity;
 use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
-use crate::misbehaviour::{patch, put};
+use crate::patch::{patch, put};
 use crate::turn::{Turn, encode};
 
 /// Offset of Param1 and Param2 in every message.

@@ -14,8 +14,8 @@ use crate::device_identity::DeviceIdentity;
 use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
 use crate::measurement_blocks::{self, Representation};
-use crate::misbehaviour::patch;
 use crate::opaque::{self, opaque_data};
+use crate::patch::patch;
 use crate::signatures::Unsigned;
 use crate::turn::{Turn, encode};
 

@@ -17,7 +17,7 @@ pub enum DeviceError {
     /// A certificate could not be signed.
     Sign(SignError),
     /// A certificate could not be encoded.
-    Encode(der::ErrorKind),
+    Encode(EncodingError),
     /// No version is configured.
     NoVersion,
     /// No configured BaseAsymAlgo is one that the device can sign with.
@@ -48,7 +48,7 @@ impl fmt::Display for DeviceError {
             Self::RandomUnavailable => f.write_str("no random numbers are available for new keys"),
             Self::Key(error) => error.fmt(f),
             Self::Sign(error) => write!(f, "a certificate could not be signed: {error}"),
-            Self::Encode(kind) => write!(f, "a certificate could not be encoded: {kind}"),
+            Self::Encode(error) => error.fmt(f),
             Self::NoVersion => f.write_str("the device speaks no SPDM version"),
             Self::NoAlgorithm => f.write_str("the device has no signature algorithm"),
             Self::NoHash => f.write_str("the device has no hash algorithm"),
@@ -86,11 +86,18 @@ impl From<SignError> for DeviceError {
     }
 }
 
-impl From<der::Error> for DeviceError {
-    fn from(error: der::Error) -> Self {
-        Self::Encode(error.kind())
+/// Why a certificate could not be encoded, for people to read.
+// Opaque, so that the DER library is no part of this crate's public API.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct EncodingError(pub(crate) der::ErrorKind);
+
+impl fmt::Display for EncodingError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a certificate could not be encoded: {}", self.0)
     }
 }
+
+impl core::error::Error for EncodingError {}
 
 /// Why an [`DeviceIdentity`](crate::DeviceIdentity) could not be loaded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -41,6 +41,7 @@ mod measurements;
 mod mint;
 mod misbehaviour;
 mod opaque;
+mod patch;
 mod responder;
 mod script;
 mod signatures;
@@ -50,7 +51,7 @@ mod version;
 pub use config::{DeviceConfig, DeviceModel, DmtfName, KeyProvisioning};
 pub use device::Device;
 pub use device_identity::DeviceIdentity;
-pub use error::{DeviceError, IdentityError};
+pub use error::{DeviceError, EncodingError, IdentityError};
 pub use fault::{Fault, UnknownFault};
 pub use script::{Act, Delivery, Edit, LinkState, Position, ScriptStep, When};
 

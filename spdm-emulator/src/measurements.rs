@@ -13,8 +13,8 @@ use crate::config::KeyProvisioning;
 use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
 use crate::measurement_blocks::{self, Block, Representation};
-use crate::misbehaviour::{patch, put};
 use crate::opaque::{self, opaque_data};
+use crate::patch::{patch, put};
 use crate::signatures::Unsigned;
 use crate::turn::{Turn, encode};
 

@@ -31,7 +31,7 @@ use x509_cert::spki::{
 use x509_cert::time::{Time, Validity};
 
 use crate::config::DmtfName;
-use crate::error::DeviceError;
+use crate::error::{DeviceError, EncodingError};
 
 /// What a certificate says besides names and keys.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +75,14 @@ pub(crate) struct Template<'a> {
 impl Template<'_> {
     /// The certificate in DER.
     pub(crate) fn sign(&self) -> Result<Vec<u8>, DeviceError> {
+        self.build().map_err(|error| match error {
+            BuilderError::Asn1(error) => DeviceError::Encode(EncodingError(error.kind())),
+            BuilderError::Signature(_) => spdm_crypto::SignError::Failed.into(),
+            _ => DeviceError::Encode(EncodingError(der::ErrorKind::Failed)),
+        })
+    }
+
+    fn build(&self) -> Result<Vec<u8>, BuilderError> {
         let profile = MintedProfile {
             subject: name(self.subject)?,
             issuer: name(self.issuer)?,
@@ -83,27 +91,19 @@ impl Template<'_> {
         let serial = SerialNumber::new(self.serial)?;
         let validity = Validity::new(time(self.valid.not_before)?, time(self.valid.not_after)?);
         let key = SubjectPublicKeyInfoOwned::try_from(self.key.to_spki_der().as_slice())
-            .map_err(|_| DeviceError::Encode(der::ErrorKind::Failed))?;
-        let builder = CertificateBuilder::new(profile, serial, validity, key).map_err(failed)?;
+            .map_err(|_| der::Error::from(der::ErrorKind::Failed))?;
+        let builder = CertificateBuilder::new(profile, serial, validity, key)?;
         let signer = CertificateSigner::new(self.signer);
-        let certificate = builder.build::<_, CertificateSignature>(&signer).map_err(failed)?;
+        let certificate = builder.build::<_, CertificateSignature>(&signer)?;
         Ok(certificate.to_der()?)
     }
 }
 
-fn failed(error: BuilderError) -> DeviceError {
-    match error {
-        BuilderError::Asn1(error) => error.into(),
-        BuilderError::Signature(_) => spdm_crypto::SignError::Failed.into(),
-        _ => DeviceError::Encode(der::ErrorKind::Failed),
-    }
+fn name(common_name: &str) -> der::Result<Name> {
+    Name::from_str(&format!("CN={common_name},O=SPDM emulator"))
 }
 
-fn name(common_name: &str) -> Result<Name, DeviceError> {
-    Ok(Name::from_str(&format!("CN={common_name},O=SPDM emulator"))?)
-}
-
-fn time(unix: u64) -> Result<Time, DeviceError> {
+fn time(unix: u64) -> der::Result<Time> {
     Ok(Time::GeneralTime(GeneralizedTime::from_unix_duration(Duration::from_secs(unix))?))
 }
 
@@ -121,7 +121,7 @@ const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap(
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 
 impl Role<'_> {
-    fn extensions(&self) -> Result<Vec<Extension>, DeviceError> {
+    fn extensions(&self) -> der::Result<Vec<Extension>> {
         let ca = !matches!(self, Self::Device(_) | Self::Alias(_));
         let constraints = BasicConstraints { ca, path_len_constraint: None };
         let usage = match self {
@@ -156,14 +156,14 @@ impl Role<'_> {
 }
 
 impl Names<'_> {
-    fn general_names(&self) -> Result<Vec<GeneralName>, DeviceError> {
+    fn general_names(&self) -> der::Result<Vec<GeneralName>> {
         let dmtf = self.dmtf.map(|name| (DEVICE_INFO, name.to_string()));
         let pci = self.pci.map(|identity| (PCI_CMA, identity.to_string()));
         dmtf.into_iter().chain(pci).map(|(oid, text)| other_name(oid, &text)).collect()
     }
 }
 
-fn other_name(type_id: ObjectIdentifier, text: &str) -> Result<GeneralName, DeviceError> {
+fn other_name(type_id: ObjectIdentifier, text: &str) -> der::Result<GeneralName> {
     let value = Any::encode_from(&Utf8StringRef::new(text)?)?;
     Ok(GeneralName::OtherName(OtherName { type_id, value }))
 }

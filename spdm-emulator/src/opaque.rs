@@ -4,7 +4,7 @@ use spdm_codec::{OpaqueData, OpaqueElement, OpaqueFormat, SpdmVersion};
 
 use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
-use crate::misbehaviour::{patch, put};
+use crate::patch::{patch, put};
 
 /// PCI-SIG among the standards bodies, and a vendor of that registry.
 const PCI_SIG: u8 = 3;

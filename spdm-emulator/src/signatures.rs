@@ -10,7 +10,7 @@ use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
 use crate::keys::KeyRole;
 use crate::mint::ecdsa_der;
-use crate::misbehaviour::{patch, put};
+use crate::patch::{patch, put};
 use crate::turn::Turn;
 
 /// Offset of Nonce in CHALLENGE and GET_MEASUREMENTS.

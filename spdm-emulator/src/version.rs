@@ -4,7 +4,7 @@ use spdm_codec::{Cx, SpdmVersion, Version, VersionNumberEntry};
 
 use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
-use crate::misbehaviour::patch;
+use crate::patch::patch;
 use crate::turn::{Turn, encode};
 
 /// Offsets in VERSION.

@@ -10,7 +10,7 @@ use pcap_file::pcapng::{Block, PcapNgParser};
 use crate::error::Error;
 use crate::note::Note;
 use link::{Frames, LinkType};
-pub use writer::{CaptureBinding, CaptureForm, CaptureWriter, Direction};
+pub use writer::{CaptureBinding, CaptureDirection, CaptureForm, CaptureWriter};
 
 const PCAPNG: [u8; 4] = [0x0A, 0x0D, 0x0D, 0x0A];
 const PCAP: [[u8; 4]; 4] = [

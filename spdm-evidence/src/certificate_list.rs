@@ -3,7 +3,7 @@
 use pem_rfc7468::Decoder;
 use spdm_crypto::{HashAlgorithm, Provider, Unsupported};
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Anchor, Certificate};
+use spdm_x509::{Anchor, X509Certificate};
 
 use crate::error::Error;
 
@@ -105,12 +105,13 @@ fn blocks(text: &str) -> Result<Vec<Vec<u8>>, Error> {
 }
 
 fn is_self_issued(der: &[u8]) -> bool {
-    Certificate::parse(Untrusted::new(der)).is_ok_and(|certificate| certificate.is_self_issued())
+    X509Certificate::parse(Untrusted::new(der))
+        .is_ok_and(|certificate| certificate.is_self_issued())
 }
 
 /// Whether each certificate is issued by the one before.
 fn issued_in_order(certificates: &[&[u8]]) -> bool {
-    let parsed = certificates.iter().map(|der| Certificate::parse(Untrusted::new(*der)).ok());
+    let parsed = certificates.iter().map(|der| X509Certificate::parse(Untrusted::new(*der)).ok());
     let below = parsed.clone().skip(1);
     parsed.zip(below).all(|pair| match pair {
         (Some(above), Some(below)) => below.issuer() == above.subject(),
@@ -120,10 +121,10 @@ fn issued_in_order(certificates: &[&[u8]]) -> bool {
 
 /// The anchor whose subject is the issuer of `first`.
 fn issuer<'a>(first: &[u8], anchors: &[Anchor<'a>]) -> Option<&'a [u8]> {
-    let first = Certificate::parse(Untrusted::new(first)).ok()?;
+    let first = X509Certificate::parse(Untrusted::new(first)).ok()?;
     anchors.iter().find_map(|anchor| match anchor {
         Anchor::Certificate(der) => {
-            let anchor = Certificate::parse(Untrusted::new(*der)).ok()?;
+            let anchor = X509Certificate::parse(Untrusted::new(*der)).ok()?;
             (anchor.subject() == first.issuer()).then_some(*der)
         }
         _ => None,

@@ -12,7 +12,6 @@ use spdm_untrusted::Untrusted;
 use spdm_x509::{Chain, ChainContext, ChainError};
 
 use crate::recording::Recording;
-use crate::replay::connection;
 
 /// How many chains of one slot and origin are tried: the last ones.
 const TRIED: usize = 16;
@@ -60,7 +59,7 @@ impl FetchedChains {
         let start = stored.len();
         let mut completed = BTreeMap::new();
         let mut portions: [Vec<u8>; SLOTS] = Default::default();
-        let Ok(mut connection) = connection(recording) else { return Self::default() };
+        let Ok(mut connection) = recording.connection() else { return Self::default() };
         let mut negotiated = connection.negotiated().copied();
         for (index, exchange) in recording.exchanges.iter().enumerate() {
             let Some(response) = &exchange.response else { continue };

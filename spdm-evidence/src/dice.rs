@@ -8,11 +8,11 @@ use std::vec::IntoIter;
 use der::asn1::{AnyRef, UintRef};
 use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Certificate, Oid, Text};
+use spdm_x509::{Oid, Text, X509Certificate};
 
 /// The statements in the DICE extensions of a certificate, in their order.
 #[must_use]
-pub fn infos<'a>(certificate: &Certificate<'a>) -> Vec<DiceInfo<'a>> {
+pub fn infos<'a>(certificate: &X509Certificate<'a>) -> Vec<DiceInfo<'a>> {
     let value =
         |oid: Oid<'_>| certificate.extension(oid.as_bytes()).map(Untrusted::into_inner_less_safe);
     let one = value(Oid::TCB_INFO).into_iter().map(DiceInfo::parse);

@@ -8,6 +8,8 @@ use crate::evidence::Evidence;
 use crate::recording::{
     ChainContent, Negotiation, RecordedExchange, Recording, SlotChain, is_interim,
 };
+#[cfg(feature = "schema")]
+use crate::schema::HEX_OF_ANY_CASE as HEX;
 
 const FORMAT: &str = "spdm-evidence";
 const VERSION: u32 = 1;
@@ -15,31 +17,57 @@ const VERSION: u32 = 1;
 const MAX_PADDING: usize = 3;
 
 #[derive(Deserialize, Serialize)]
-struct Document {
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(title = "Evidence: the exchanges of SPDM connections")
+)]
+pub(crate) struct Document {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = FORMAT)))]
     format: String,
+    #[cfg_attr(feature = "schema", schemars(extend("const" = VERSION)))]
     version: u32,
+    /// Where it was collected.
     #[serde(default)]
     target: String,
+    /// When; nothing signs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(extend("type" = "string", "format" = "date-time")))]
     created: Option<String>,
+    /// How many bytes the transport may have appended to a message: 3 for DOE.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(range(max = MAX_PADDING)))]
     padding: usize,
-    exchanges: Vec<Row>,
+    /// In order, chunks reassembled. A connection begins with GET_VERSION.
+    exchanges: Vec<ExchangeRow>,
+    /// Certificate chains that were not fetched in these exchanges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     chains: Vec<ChainRow>,
 }
 
+/// A request and its answers.
 #[derive(Deserialize, Serialize)]
-struct Row {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct ExchangeRow {
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = HEX)))]
     request: String,
+    /// ERROR answers before the final one: Busy, ResponseNotReady, LargeResponse.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(inner(regex(pattern = HEX))))]
     interim: Vec<String>,
+    /// The final answer; null where none came.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = HEX)))]
     response: Option<String>,
 }
 
+/// The certificate chain of a slot.
 #[derive(Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct ChainRow {
+    #[cfg_attr(feature = "schema", schemars(range(max = 7)))]
     slot: u8,
+    /// The structure of DSP0274: Length, RootHash, certificates.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = HEX)))]
     chain: String,
 }
 
@@ -100,7 +128,7 @@ pub(crate) fn write(evidence: &Evidence) -> Result<String, Error> {
             return Err(Error::Unwritable("the negotiation is not on record"));
         }
         for exchange in &recording.exchanges {
-            exchanges.push(Row {
+            exchanges.push(ExchangeRow {
                 request: hex::encode(&exchange.request),
                 interim: exchange.interim.iter().map(hex::encode).collect(),
                 response: exchange.response.as_ref().map(hex::encode),

@@ -1,4 +1,4 @@
-//! Evidence: recordings of one or more connections, read from any format.
+//! Evidence: recordings of one or more connections.
 
 use spdm_codec::SlotId;
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
@@ -6,69 +6,9 @@ use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
 use crate::capture::{Capture, Layer};
 use crate::certificate_list::CertificateList;
 use crate::collector::collect;
-use crate::document;
 use crate::error::Error;
 use crate::note::{CountedNote, Note};
-use crate::nvidia;
 use crate::recording::{ChainContent, Recording, SlotChain};
-use crate::standard_transcript;
-
-/// How many connections a file may hold. Without a limit a small file of GET_VERSIONs would make a huge report.
-const CONNECTIONS: usize = 4096;
-
-/// A format of evidence.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Format {
-    /// A pcap or pcapng file.
-    Capture,
-    /// DMTF Standard Measurement Transcript, binary or in hexadecimal.
-    StandardTranscript,
-    /// The JSON that NVIDIA's attestation tools write.
-    NvidiaJson,
-    /// The JSON of this crate: `docs/schema/evidence.json`.
-    Json,
-}
-
-impl Format {
-    /// The formats' names for command lines: `capture`, `transcript`, `nvidia`, `json`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Capture => "capture",
-            Self::StandardTranscript => "transcript",
-            Self::NvidiaJson => "nvidia",
-            Self::Json => "json",
-        }
-    }
-
-    /// The format of this name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Capture, Self::StandardTranscript, Self::NvidiaJson, Self::Json]
-            .into_iter()
-            .find(|format| format.name() == name)
-    }
-
-    /// Recognises the format by the beginning of a file.
-    ///
-    /// # Errors
-    /// [`Error::Format`] where no format begins so.
-    pub fn sniff(bytes: &[u8]) -> Result<Self, Error> {
-        if Capture::sniff(bytes) {
-            return Ok(Self::Capture);
-        }
-        if standard_transcript::sniff(bytes) {
-            return Ok(Self::StandardTranscript);
-        }
-        match bytes.trim_ascii_start().first() {
-            Some(b'[') => Ok(Self::NvidiaJson),
-            Some(b'{') => Ok(Self::Json),
-            _ if standard_transcript::from_hex(bytes).is_some() => Ok(Self::StandardTranscript),
-            _ => Err(Error::Format),
-        }
-    }
-}
 
 /// The algorithms of evidence that does not name them: measurements of 1.0 and 1.1 without a negotiation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -85,16 +25,6 @@ impl Default for Presumption {
     fn default() -> Self {
         Self { asym: AsymAlgorithm::Ecdsa(EcCurve::P384), hash: HashAlgorithm::Sha384 }
     }
-}
-
-/// How to read a file.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "callers build it")]
-pub struct ReadOptions {
-    /// The format; `None` to go by how the file begins.
-    pub format: Option<Format>,
-    /// The algorithms of measurements of 1.0 and 1.1 without a negotiation.
-    pub presumption: Presumption,
 }
 
 /// Recordings of one or more connections.
@@ -120,32 +50,6 @@ impl Evidence {
         Self { target: target.to_owned(), ..Self::default() }
     }
 
-    /// Reads a file of any format.
-    ///
-    /// # Errors
-    /// [`Error`] where it is of no known format, damaged, or holds no SPDM message or too many connections.
-    pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Self, Error> {
-        let format = match options.format {
-            Some(format) => format,
-            None => Format::sniff(bytes)?,
-        };
-        let evidence = match format {
-            Format::Capture => Self::from_capture(&Capture::read(bytes)?),
-            Format::StandardTranscript => {
-                let decoded = standard_transcript::from_hex(bytes);
-                let transcript = decoded.as_deref().unwrap_or(bytes);
-                standard_transcript::read(transcript, options.presumption)?
-            }
-            Format::NvidiaJson => nvidia::read(bytes)?,
-            Format::Json => document::read(bytes)?,
-        };
-        match evidence.recordings.len() {
-            0 => Err(Error::Empty),
-            1..=CONNECTIONS => Ok(evidence),
-            count => Err(Error::Connections { count }),
-        }
-    }
-
     /// The exchanges of a capture. Secured messages are counted and left out.
     #[must_use]
     pub fn from_capture(capture: &Capture) -> Self {
@@ -156,14 +60,6 @@ impl Evidence {
         let secured = (secured > 0).then_some(Note::Secured { messages: secured });
         let notes = CountedNote::all(capture.notes.iter().copied().chain(early).chain(secured));
         Self { recordings, notes, ..Self::default() }
-    }
-
-    /// Evidence in this crate's JSON.
-    ///
-    /// # Errors
-    /// [`Error::Unwritable`] where the negotiation of a connection was not recorded.
-    pub fn to_json(&self) -> Result<String, Error> {
-        document::write(self)
     }
 
     /// Gives every connection a chain structure of DSP0274, in place of those of the slot that came with the

@@ -43,26 +43,47 @@ impl Fingerprint {
     }
 }
 
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    schema: u32,
-    devices: Vec<Row>,
-}
+/// The version of the file's form.
+const SCHEMA: u32 = 1;
 
 #[derive(Deserialize, Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(title = "Known devices: what spdm attest --learn writes, and --known reads")
+)]
 #[serde(deny_unknown_fields)]
-struct Row {
+pub(crate) struct Document {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA)))]
+    schema: u32,
+    devices: Vec<DeviceRow>,
+}
+
+/// A device that was verified once.
+#[derive(Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct DeviceRow {
+    /// As the command line names it; each target once.
     target: String,
+    /// The version that was negotiated.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::schema::VERSION)))]
     version: String,
+    #[cfg_attr(feature = "schema", schemars(range(max = 7)))]
     slot: u8,
+    /// The certificate model of the slot.
     model: Model,
+    /// The negotiated signature algorithm, for example ECDSA_P384.
     asym: String,
+    /// The negotiated hash algorithm, for example SHA_384.
     hash: String,
+    /// The certificate chain as GET_CERTIFICATE delivers it, in hexadecimal.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^([0-9a-f]{2})+$")))]
     chain: String,
 }
 
 #[derive(Clone, Copy, Deserialize, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum Model {
     Unknown,
@@ -93,7 +114,7 @@ impl From<Model> for CertModel {
     }
 }
 
-impl Row {
+impl DeviceRow {
     fn read(self) -> Result<KnownDevice, Error> {
         let odd = |field, value: &str| Error::Json(format!("{field} {value:?} is not known"));
         let version = self.version.parse::<SpdmVersion>();
@@ -118,10 +139,10 @@ impl KnownDevices {
     pub fn read(json: &[u8]) -> Result<Self, Error> {
         let document: Document =
             serde_json::from_slice(json).map_err(|error| Error::Json(error.to_string()))?;
-        if document.schema != 1 {
+        if document.schema != SCHEMA {
             return Err(Error::Json(format!("schema {} is not known", document.schema)));
         }
-        let devices = document.devices.into_iter().map(Row::read);
+        let devices = document.devices.into_iter().map(DeviceRow::read);
         let known = Self { devices: devices.collect::<Result<_, _>>()? };
         for device in &known.devices {
             if known.devices.iter().filter(|other| other.target == device.target).count() > 1 {
@@ -136,7 +157,7 @@ impl KnownDevices {
     /// # Errors
     /// [`Error::Json`], which does not occur.
     pub fn to_json(&self) -> Result<String, Error> {
-        let rows = self.devices.iter().map(|device| Row {
+        let rows = self.devices.iter().map(|device| DeviceRow {
             target: device.target.clone(),
             version: device.context.version.as_str().to_owned(),
             slot: device.context.slot.get(),
@@ -145,7 +166,7 @@ impl KnownDevices {
             hash: device.context.hash.name().to_owned(),
             chain: hex::encode(&device.chain),
         });
-        let document = Document { schema: 1, devices: rows.collect() };
+        let document = Document { schema: SCHEMA, devices: rows.collect() };
         let text = serde_json::to_string_pretty(&document);
         text.map(|text| text + "\n").map_err(|error| Error::Json(error.to_string()))
     }

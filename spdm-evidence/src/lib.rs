@@ -37,6 +37,7 @@ pub mod dice;
 mod document;
 mod error;
 mod evidence;
+mod format;
 mod known_chains;
 mod known_devices;
 mod note;
@@ -46,6 +47,8 @@ mod recording;
 mod reference;
 mod replay;
 mod report;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod secrets;
 mod secured_record;
 mod session;
@@ -54,12 +57,13 @@ mod statement;
 mod verify;
 
 pub use capture::{
-    Capture, CaptureBinding, CaptureForm, CaptureWriter, CapturedMessage, Direction, Layer,
+    Capture, CaptureBinding, CaptureDirection, CaptureForm, CaptureWriter, CapturedMessage, Layer,
 };
 pub use certificate_list::CertificateList;
 pub use conversation::{Content, Conversation, FoundMessage, Origin};
 pub use error::Error;
-pub use evidence::{Evidence, Format, Presumption, ReadOptions};
+pub use evidence::{Evidence, Presumption};
+pub use format::{Format, ReadOptions};
 pub use known_chains::KnownChains;
 pub use known_devices::{KnownDevice, KnownDevices};
 pub use note::{CountedNote, Note};
@@ -68,7 +72,7 @@ pub use recording::{Broken, ChainContent, Negotiation, RecordedExchange, Recordi
 pub use reference::{Reference, ReferenceValue};
 pub use report::{
     CheckResult, ExitClass, Freshness, IdentitySummary, MeasuredValue, Nonces, ReferenceStatus,
-    Report, ReportBuilder, ReportError,
+    Report, ReportBuilder, ReportError, ReportErrorKind,
 };
 pub use secrets::Secrets;
 pub use secured_record::{NotOpened, SecuredRecord};

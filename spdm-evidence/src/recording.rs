@@ -3,7 +3,7 @@
 use core::fmt;
 
 use spdm_codec::{ChunkError, Code, DecodeError, ErrorCode, SlotId};
-use spdm_requester::Negotiated;
+use spdm_requester::{Connection, Negotiated};
 
 use crate::certificate_list::CertificateList;
 use crate::note::Note;
@@ -94,6 +94,14 @@ impl Recording {
             chains: Vec::new(),
             broken: None,
             notes: Vec::new(),
+        }
+    }
+
+    /// A connection before the first exchange.
+    pub(crate) fn connection(&self) -> Result<Connection, spdm_requester::Error> {
+        match self.negotiation {
+            Negotiation::Recorded => Ok(Connection::new(self.padding)),
+            Negotiation::Presumed(negotiated) => Connection::presume(negotiated, self.padding),
         }
     }
 }

@@ -29,19 +29,33 @@ pub struct ReferenceValue {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(title = "Reference values of measurements")
+)]
 #[serde(deny_unknown_fields)]
-struct Document {
-    measurements: Vec<Row>,
+pub(crate) struct Document {
+    /// Each must be among the signed measurements and equal.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    measurements: Vec<ValueRow>,
 }
 
+/// The value that a measurement should have.
 #[derive(Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Row {
+struct ValueRow {
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 254)))]
     index: u8,
+    /// As in reports, for example mutable_firmware; any where absent.
     #[serde(rename = "type")]
+    #[cfg_attr(feature = "schema", schemars(extend("type" = "string")))]
     kind: Option<String>,
+    /// Whether the value is a raw bit stream instead of a digest, as in reports.
     #[serde(default)]
     raw: bool,
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::schema::HEX_OF_ANY_CASE)))]
     value: String,
 }
 

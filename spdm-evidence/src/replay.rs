@@ -17,7 +17,7 @@ use spdm_untrusted::Untrusted;
 use spdm_x509::{Identity, ProvisionedKey};
 
 use crate::chain_library::{Candidates, ParsedChain};
-use crate::recording::{Negotiation, RecordedExchange, Recording};
+use crate::recording::{RecordedExchange, Recording};
 use crate::report::MeasuredValue;
 
 /// An ERROR in answer to a request.
@@ -79,14 +79,6 @@ pub(crate) struct Failure {
     pub(crate) slot: Option<KeySlot>,
 }
 
-/// A connection before the first exchange of a recording.
-pub(crate) fn connection(recording: &Recording) -> Result<Connection, Error> {
-    match recording.negotiation {
-        Negotiation::Recorded => Ok(Connection::new(recording.padding)),
-        Negotiation::Presumed(negotiated) => Connection::presume(negotiated, recording.padding),
-    }
-}
-
 /// The second pass over a recording; the first one collects chains.
 pub(crate) struct Replay<'j, 'c> {
     pub(crate) recording: &'j Recording,
@@ -99,7 +91,7 @@ impl<'c> Replay<'_, 'c> {
     /// Judges every exchange, and stops where the peer broke the protocol.
     pub(crate) fn run(&self, hashes: &mut (dyn HashBank + 'static)) -> Judgement<'c> {
         let mut judgement = Judgement::default();
-        let mut connection = match connection(self.recording) {
+        let mut connection = match self.recording.connection() {
             Ok(connection) => connection,
             Err(error) => {
                 judgement.failures.push(Failure { error, slot: None });

@@ -2,12 +2,14 @@
 
 mod builder;
 mod check;
+mod error_kind;
 mod measured;
 mod objection;
 mod summary;
 
 pub use builder::{Freshness, ReportBuilder};
 pub use check::CheckResult;
+pub use error_kind::ReportErrorKind;
 pub use measured::{MeasuredValue, ReferenceStatus};
 
 use std::collections::BTreeMap;
@@ -16,6 +18,11 @@ use serde::Serialize;
 use spdm_requester::{AttestationCheck, CheckStatus, SummaryAgreement};
 
 use crate::note::Note;
+#[cfg(feature = "schema")]
+use crate::schema;
+
+/// The version of the report's form.
+const SCHEMA: u32 = 1;
 
 /// The exit code of the command that a report calls for. The worst of several is the largest.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -53,20 +60,48 @@ impl ExitClass {
 ///
 /// Only [`ReportBuilder`] makes one; [`Self::verified`] is computed, never set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(
+        deny_unknown_fields,
+        title = "Verdict over one SPDM connection and slot",
+        description = "What spdm attest, measure and verify print, one object per line."
+    )
+)]
 pub struct Report {
+    #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA)))]
     schema: u32,
+    /// What was judged. Of several connections in one file each has # and its number behind it.
     target: String,
+    /// True only if nothing failed and nothing that was required was skipped.
     verified: bool,
+    /// Every check, in order of evaluation; known.device only where a known device was asked for.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(length(min = AttestationCheck::ALL.len(), max = AttestationCheck::ALL.len() + 1))
+    )]
     checks: Vec<CheckResult>,
+    /// The version that was negotiated.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::VERSION)))]
     version: Option<&'static str>,
+    /// What was negotiated, in the names of DSP0274; null where nothing was selected, hexadecimal where the value has no
+    /// name. Empty without a negotiation.
     algorithms: BTreeMap<&'static str, Option<String>>,
+    /// 0 to 7, or 255 for a provisioned public key.
     slot: Option<u8>,
     nonces: Nonces,
+    /// Whether a verified signature covers the expected nonce; null where none was expected.
     fresh: Option<bool>,
     identity: IdentitySummary,
+    /// The measurements: signed ones, or unsigned ones where nothing is signed.
     measurements: Vec<MeasuredValue>,
+    /// Whether MeasurementSummaryHash of CHALLENGE_AUTH is the hash of the signed measurements. It decides nothing:
+    /// DSP0274 does not say exactly what it covers.
     #[serde(serialize_with = "summary::word")]
+    #[cfg_attr(feature = "schema", schemars(with = "summary::SummaryWord"))]
     measurement_summary: SummaryAgreement,
+    /// Why it is not verified; null exactly where it is.
     error: Option<ReportError>,
     #[serde(skip)]
     exit_class: ExitClass,
@@ -76,37 +111,44 @@ pub struct Report {
 
 /// The nonces of the requests whose answers the report is about, in hexadecimal.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct Nonces {
     /// Of CHALLENGE.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::HEX_32)))]
     pub challenge: Option<String>,
     /// Of the signed GET_MEASUREMENTS.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::HEX_32)))]
     pub measurements: Option<String>,
 }
 
 /// Who the device says it is. Texts of the device are escaped.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct IdentitySummary {
     /// The leaf's subject.
     pub subject: Option<String>,
     /// The leaf's serialNumber in hexadecimal.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::HEX)))]
     pub serial: Option<String>,
     /// The otherNames of the leaf's subjectAltName that are texts.
     pub san: Vec<String>,
     /// SHA-256 of the root certificate in hexadecimal, also where no anchor vouches for it.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::HEX_32)))]
     pub root_sha256: Option<String>,
 }
 
-/// Why the verdict is not `verified`: the gravest reason, and of equal ones the first.
+/// Why it is not verified: the gravest reason, and of equal ones the first.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct ReportError {
-    /// A word for programs, for example `signature`, `chain`, `protocol`, `unsupported`.
-    pub kind: &'static str,
+    /// A word for programs.
+    pub kind: ReportErrorKind,
     /// A sentence for people.
     pub message: String,
-    /// The message and field, in the spelling of DSP0274.
+    /// MESSAGE.Field, in the spelling of DSP0274.
     pub field: Option<String>,
     /// Offset of the field in bytes.
     pub offset: Option<usize>,

@@ -12,7 +12,6 @@ use spdm_untrusted::Untrusted;
 
 use crate::error::Error;
 use crate::recording::{RecordedExchange, Recording};
-use crate::replay;
 use crate::standard_transcript::NO_CRYPTO;
 
 /// One signature of a device, and what it signs. The signature is not verified.
@@ -102,7 +101,7 @@ impl Recording {
     pub fn statements(&self) -> Result<Vec<Statement>, Error> {
         let mut tape = Tape::default();
         let mut connection =
-            replay::connection(self).map_err(|_| Error::Unwritable("there is no negotiation"))?;
+            self.connection().map_err(|_| Error::Unwritable("there is no negotiation"))?;
         let mut statements = Vec::new();
         for exchange in &self.exchanges {
             let result = read(exchange, &mut tape, &mut connection, &mut statements);

@@ -21,8 +21,7 @@ pub fn run<'a, O: Operation, T: Transport, C: Clock>(
     if driven.is_err() || flow.awaits_answer() {
         transport.abandon();
     }
-    let ended = end(&mut flow, driven);
-    flow.hand_back(ended)
+    end(flow, driven)
 }
 
 /// Until the flow is done or has failed: it knows which.

@@ -91,11 +91,20 @@ pub use error::{Bound, Buffer, Error, Incompatible, Misbehaviour, Misuse, Refusa
 pub use flow::{Failure, Flow, Receive, Recovered, Step, Transmit};
 pub use negotiated::{Announced, Negotiated, Selected};
 pub use observer::{ChainOrigin, Observation, Observer, SignedParts};
-pub use operation::{
-    Attest, AttestationPlan, Attested, Examine, Examined, FetchChain, FetchDigests,
-    FetchEveryChain, KeySource, Measure, Measured, Negotiate, Operation, ProvePossession,
-    Recognize, Requirement, Selection, SingleExchange, SlotChains, SlotChoice,
-};
+pub use operation::Operation;
+pub use operation::attest::{Attest, Attested};
+pub use operation::attestation_plan::{AttestationPlan, KeySource, Requirement};
+pub use operation::challenge::ProvePossession;
+pub use operation::examine::Examine;
+pub use operation::examined::Examined;
+pub use operation::exchange::SingleExchange;
+pub use operation::fetch_chain::FetchChain;
+pub use operation::fetch_digests::FetchDigests;
+pub use operation::fetch_every_chain::{FetchEveryChain, SlotChains};
+pub use operation::measure::{Measure, Measured, Selection};
+pub use operation::negotiate::Negotiate;
+pub use operation::recognize::Recognize;
+pub use operation::slot_choice::SlotChoice;
 pub use possession::{Possession, Proof};
 pub use requester::{Fresh, Requester};
 pub use run_result::{RunError, RunResult};

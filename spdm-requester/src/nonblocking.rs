@@ -25,8 +25,7 @@ pub fn run<'a, O: Operation, T: AsyncTransport, C: AsyncClock>(
         if driven.is_err() || flow.awaits_answer() {
             transport.abandon();
         }
-        let ended = end(&mut flow, driven);
-        flow.hand_back(ended)
+        end(flow, driven)
     }
 }
 

@@ -9,7 +9,7 @@ use spdm_x509::{Appraisal, Chain, Policy};
 use crate::check::{AttestationCheck, CheckStatus};
 use crate::error::Error;
 use crate::negotiated::Negotiated;
-use crate::operation::AttestationPlan;
+use crate::operation::attestation_plan::AttestationPlan;
 use crate::possession::{Possession, Proof};
 use crate::verified::Verified;
 

@@ -1,18 +1,19 @@
 //! What an operation is: its requests, its output, and the phase it leaves the requester in.
 
-mod attest;
-mod attestation_plan;
-mod challenge;
-mod examine;
-mod exchange;
-mod fetch_chain;
-mod fetch_digests;
-mod fetch_every_chain;
-mod measure;
-mod negotiate;
-mod recognize;
+pub(crate) mod attest;
+pub(crate) mod attestation_plan;
+pub(crate) mod challenge;
+pub(crate) mod examine;
+pub(crate) mod examined;
+pub(crate) mod exchange;
+pub(crate) mod fetch_chain;
+pub(crate) mod fetch_digests;
+pub(crate) mod fetch_every_chain;
+pub(crate) mod measure;
+pub(crate) mod negotiate;
+pub(crate) mod recognize;
 mod sequence;
-mod slot_choice;
+pub(crate) mod slot_choice;
 
 use crate::answer::Answer;
 use crate::connection::Connection;
@@ -20,18 +21,6 @@ use crate::env::{Ask, Env};
 use crate::error::Error;
 use crate::error_cell::ErrorCell;
 use crate::negotiated::Negotiated;
-pub use attest::{Attest, Attested};
-pub use attestation_plan::{AttestationPlan, KeySource, Requirement};
-pub use challenge::ProvePossession;
-pub use examine::{Examine, Examined};
-pub use exchange::SingleExchange;
-pub use fetch_chain::FetchChain;
-pub use fetch_digests::FetchDigests;
-pub use fetch_every_chain::{FetchEveryChain, SlotChains};
-pub use measure::{Measure, Measured, Selection};
-pub use negotiate::Negotiate;
-pub use recognize::Recognize;
-pub use slot_choice::SlotChoice;
 
 /// Something that a requester does in one or more exchanges. Sealed: the operations are
 /// [`Negotiate`](crate::Negotiate), [`FetchDigests`](crate::FetchDigests), [`FetchChain`](crate::FetchChain),
@@ -78,9 +67,8 @@ pub(crate) mod sealed {
         /// It came to nothing: nothing half-done stays with the caller.
         fn failed(&mut self) {}
 
-        /// The output, once [`Next::Done`] was returned; it is called once. Not by value: an operation is large, and
-        /// would be on the stack twice.
-        fn finish<'f>(&mut self, errors: &'f ErrorCell) -> Result<Self::Output, &'f Error>;
+        /// The output, once [`Next::Done`] was returned.
+        fn finish(self, errors: &ErrorCell) -> Result<Self::Output, &Error>;
     }
 }
 

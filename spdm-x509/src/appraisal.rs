@@ -6,7 +6,7 @@ use crate::error::ChainError;
 use crate::finding::Finding;
 use crate::identity::{Identity, ProvisionedKey};
 use crate::leaf;
-use crate::ledger::{Ledger, Listener};
+use crate::ledger::{FindingListener, Ledger};
 use crate::origin::Origin;
 use crate::outcome::{CheckOutcome, Ending};
 use crate::path::{self, PathStart};
@@ -174,14 +174,14 @@ pub struct ContentAppraisal<'c, 't> {
 }
 
 impl<'c> ContentAppraisal<'c, '_> {
-    /// Verifies the signatures: the last check. It is made in place: a copy would be on the stack meanwhile.
-    pub fn verify_signatures(&mut self) -> &Appraisal<'c> {
+    /// Verifies the signatures: the last check.
+    pub fn verify_signatures(self) -> Appraisal<'c> {
         self.verify(&mut Ledger::new(None))
     }
 
-    fn verify(&mut self, ledger: &mut Ledger<'_>) -> &Appraisal<'c> {
-        let Self { policy, appraisal, unverified } = self;
-        if let Some(start) = unverified.take() {
+    fn verify(self, ledger: &mut Ledger<'_>) -> Appraisal<'c> {
+        let Self { policy, mut appraisal, unverified } = self;
+        if let Some(start) = unverified {
             ledger.open(Check::Signatures);
             appraisal.signatures = path::check_signatures(&appraisal.chain, &start, policy, ledger);
         }
@@ -250,10 +250,10 @@ impl Policy<'_> {
         &self,
         chain: &Chain<'c>,
         links: Option<&VerifiedLinks>,
-        listener: Listener<'_>,
+        listener: FindingListener<'_>,
     ) -> Appraisal<'c> {
         let ledger = &mut Ledger::new(listener);
-        *self.judge_again(chain, links, ledger).verify(ledger)
+        self.judge_again(chain, links, ledger).verify(ledger)
     }
 
     /// Reads the certificates once more for [`Self::judge`]. Apart, so that they are not on the stack any more while
@@ -316,7 +316,7 @@ mod tests {
     use crate::check::Check;
     use crate::error::ChainError;
     use crate::outcome::CheckOutcome;
-    use crate::policy::Limits;
+    use crate::policy::ChainLimits;
     use crate::rule::Rule;
     use crate::testing::{HASH, Template, certificates, parse, structure};
     use spdm_crypto::rustcrypto::PROVIDER;
@@ -345,7 +345,7 @@ mod tests {
         let chain = parse(&bytes).unwrap();
         let anchors = [Anchor::Certificate(&sent[0])];
         let validate = |max_bytes, max_certificates| {
-            let limits = Limits { max_bytes, max_certificates };
+            let limits = ChainLimits { max_bytes, max_certificates };
             let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::Unchecked);
             Policy { limits, ..policy }.validate(&chain).map(drop)
         };

@@ -5,7 +5,7 @@ use spdm_untrusted::Untrusted;
 use crate::check::Check;
 use crate::defect::Defect;
 use crate::error::ChainError;
-use crate::extension::{BasicConstraints, Extensions, KeyUsage, spdm_oid};
+use crate::extension::{BasicConstraints, Extensions, X509KeyUsage, spdm_oid};
 use crate::field::certificate_error;
 use crate::name::Name;
 use crate::name_constraints::NameConstraints;
@@ -21,7 +21,7 @@ use crate::tlv::{Budget, Checked, Element, Elements, Tag, explicit, implicit};
 ///
 /// That says nothing about who made it; [`Policy`](crate::Policy) does.
 #[derive(Clone, Copy, Debug)]
-pub struct Certificate<'a> {
+pub struct X509Certificate<'a> {
     der: &'a [u8],
     tbs: &'a [u8],
     serial: &'a [u8],
@@ -36,7 +36,7 @@ pub struct Certificate<'a> {
     extensions: Extensions<'a>,
 }
 
-impl<'a> Certificate<'a> {
+impl<'a> X509Certificate<'a> {
     /// The most DER elements that one certificate, or all certificates of a chain, may consist of, those inside
     /// of known extensions included.
     pub const MAX_ELEMENTS: usize = Budget::MAX;
@@ -205,7 +205,7 @@ impl<'a> Certificate<'a> {
 
     /// keyUsage, where present.
     #[must_use]
-    pub const fn key_usage(&self) -> Option<KeyUsage> {
+    pub const fn key_usage(&self) -> Option<X509KeyUsage> {
         self.extensions.key_usage
     }
 
@@ -297,13 +297,13 @@ impl<'a> Certificate<'a> {
 }
 
 /// Two certificates are equal where their encodings are.
-impl PartialEq for Certificate<'_> {
+impl PartialEq for X509Certificate<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.der == other.der
     }
 }
 
-impl Eq for Certificate<'_> {}
+impl Eq for X509Certificate<'_> {}
 
 /// `version [0] EXPLICIT INTEGER`: 2 means v3.
 fn check_version(fields: &mut Elements<'_>) -> Result<(), Defect> {
@@ -343,7 +343,7 @@ impl Validity {
 
 #[cfg(test)]
 mod tests {
-    use super::{Budget, Certificate, ChainError, Check, Defect, Rule, Untrusted};
+    use super::{Budget, ChainError, Check, Defect, Rule, Untrusted, X509Certificate};
     use crate::oid::Oid;
     use crate::testing::{
         ECDSA_SHA256, Template, certificates, dmtf, other_name, subject_alt_name, tlv,
@@ -351,8 +351,8 @@ mod tests {
     use std::string::ToString;
     use std::vec::Vec;
 
-    fn read(der: &[u8]) -> Result<Certificate<'_>, Defect> {
-        Certificate::from_der(&mut Budget::new(), der)
+    fn read(der: &[u8]) -> Result<X509Certificate<'_>, Defect> {
+        X509Certificate::from_der(&mut Budget::new(), der)
     }
 
     fn rule_of(der: &[u8]) -> Option<Rule> {
@@ -433,7 +433,7 @@ mod tests {
         let at = der.len() - signature - 3;
         der[at + 2] = 1;
         *der.last_mut().unwrap() &= 0xFE;
-        let error = Certificate::parse(Untrusted::new(&der)).unwrap_err();
+        let error = X509Certificate::parse(Untrusted::new(&der)).unwrap_err();
         let expected = ChainError::new(Check::Format, Rule::CertificateSyntax).at(at);
         assert_eq!(error, ChainError { field: "signatureValue", ..expected });
     }

@@ -4,7 +4,7 @@ use spdm_codec::{CertChain, DecodeErrorKind, SlotId, SpdmVersion};
 use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider};
 use spdm_untrusted::Untrusted;
 
-use crate::certificate::Certificate;
+use crate::certificate::X509Certificate;
 use crate::check::Check;
 use crate::error::ChainError;
 use crate::field::certificate_error;
@@ -138,8 +138,8 @@ impl<'c> Chain<'c> {
     }
 
     /// The certificates, from the root's side to the leaf; each is read once more.
-    pub fn certificates(&self) -> impl Iterator<Item = Certificate<'c>> + use<'c> {
-        self.certificate_ders().map(Certificate::again)
+    pub fn certificates(&self) -> impl Iterator<Item = X509Certificate<'c>> + use<'c> {
+        self.certificate_ders().map(X509Certificate::again)
     }
 
     /// The DER encodings of the certificates, from the root's side to the leaf: as many as
@@ -151,8 +151,8 @@ impl<'c> Chain<'c> {
 
     /// The last certificate, whose key the peer has to prove possession of; it is read once more.
     #[must_use]
-    pub fn leaf(&self) -> Certificate<'c> {
-        Certificate::again(self.bytes.get(self.leaf_at..).unwrap_or_default())
+    pub fn leaf(&self) -> X509Certificate<'c> {
+        X509Certificate::again(self.bytes.get(self.leaf_at..).unwrap_or_default())
     }
 
     /// The leaf's public key: valid, of the negotiated algorithm and in its encoding
@@ -164,7 +164,7 @@ impl<'c> Chain<'c> {
 }
 
 /// Splits off the next certificate, whose bounds [`ParsedChain::parse`] found before. If they were not to be found
-/// again, this and all that follow would be without a byte, and so [`Certificate::UNREADABLE`].
+/// again, this and all that follow would be without a byte, and so [`X509Certificate::UNREADABLE`].
 fn next_der<'c>(rest: &mut &'c [u8]) -> &'c [u8] {
     match RawElement::split(rest) {
         Ok((certificate, behind)) => {
@@ -181,16 +181,13 @@ const KEPT: usize = 8;
 /// Lent room for what is read of the certificates of a chain: three kilobytes on a 64-bit machine. It stays where the
 /// caller puts it, so that they are on the stack once.
 #[derive(Clone, Debug)]
-pub struct CertificateSpace<'c>([Certificate<'c>; KEPT]);
+pub struct CertificateSpace<'c>([X509Certificate<'c>; KEPT]);
 
 impl CertificateSpace<'_> {
     /// Nothing was read yet.
-    // The compiler makes the array on the stack first and copies it. Not inlined, so that this second array is gone
-    // before anything is read into the first.
-    #[inline(never)]
     #[must_use]
     pub const fn new() -> Self {
-        Self([Certificate::UNREADABLE; KEPT])
+        Self([X509Certificate::UNREADABLE; KEPT])
     }
 }
 
@@ -207,7 +204,7 @@ impl Default for CertificateSpace<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct ParsedChain<'k, 'c> {
     chain: Chain<'c>,
-    kept: &'k [Certificate<'c>; KEPT],
+    kept: &'k [X509Certificate<'c>; KEPT],
 }
 
 impl<'k, 'c> ParsedChain<'k, 'c> {
@@ -258,26 +255,26 @@ impl<'k, 'c> ParsedChain<'k, 'c> {
     }
 
     /// The certificates with their numbers.
-    pub(crate) fn certificates(&self) -> impl Iterator<Item = (u16, Certificate<'c>)> {
+    pub(crate) fn certificates(&self) -> impl Iterator<Item = (u16, X509Certificate<'c>)> {
         (0..).zip(self.chain.certificate_ders()).map(|(index, der)| {
             let kept = self.kept.get(usize::from(index)).copied();
-            (index, kept.unwrap_or_else(|| Certificate::again(der)))
+            (index, kept.unwrap_or_else(|| X509Certificate::again(der)))
         })
     }
 
-    /// This certificate; [`Certificate::UNREADABLE`] where the chain has less.
-    pub(crate) fn certificate(&self, index: u16) -> Certificate<'c> {
+    /// This certificate; [`X509Certificate::UNREADABLE`] where the chain has less.
+    pub(crate) fn certificate(&self, index: u16) -> X509Certificate<'c> {
         match self.kept.get(usize::from(index)) {
             Some(kept) => *kept,
             None => {
                 let der = self.chain.certificate_ders().nth(index.into());
-                Certificate::again(der.unwrap_or_default())
+                X509Certificate::again(der.unwrap_or_default())
             }
         }
     }
 
     /// The last one.
-    pub(crate) fn leaf(&self) -> Certificate<'c> {
+    pub(crate) fn leaf(&self) -> X509Certificate<'c> {
         self.certificate(self.chain.count - 1)
     }
 }
@@ -306,14 +303,14 @@ fn split_structure<'c>(
 struct Last<'c> {
     count: u16,
     leaf_at: usize,
-    leaf: Certificate<'c>,
+    leaf: X509Certificate<'c>,
 }
 
 /// Reads every certificate, and keeps the first ones.
 fn read_certificates<'c>(
     bytes: &'c [u8],
     certificates: &'c [u8],
-    kept: &mut [Certificate<'c>; KEPT],
+    kept: &mut [X509Certificate<'c>; KEPT],
 ) -> Result<Last<'c>, ChainError> {
     let mut last = None;
     let mut budget = Budget::new();
@@ -327,7 +324,7 @@ fn read_certificates<'c>(
             Ok((element, behind)) if element.tag() == Tag::SEQUENCE => (element.encoded(), behind),
             _ => return Err(format_error(Rule::CertificateBounds).in_certificate(index).at(at)),
         };
-        let leaf = Certificate::from_der(&mut budget, der).map_err(|defect| {
+        let leaf = X509Certificate::from_der(&mut budget, der).map_err(|defect| {
             certificate_error(defect, Check::Format, at, der).in_certificate(index)
         })?;
         if let Some(place) = kept.get_mut(usize::from(index)) {

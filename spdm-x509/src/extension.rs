@@ -16,7 +16,7 @@ pub(crate) const MAX_EXTENSIONS: usize = 32;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extensions<'a> {
     pub(crate) basic_constraints: Option<BasicConstraints>,
-    pub(crate) key_usage: Option<KeyUsage>,
+    pub(crate) key_usage: Option<X509KeyUsage>,
     /// The object identifiers of extKeyUsage, none where it is absent.
     pub(crate) extended_key_usage: Checked<'a>,
     pub(crate) subject_alt_name: Option<SubjectAltName<'a>>,
@@ -99,7 +99,7 @@ impl<'a> Extensions<'a> {
                 self.has_explicit_false |= flag == Flag::False;
             }
             Kind::KeyUsage => {
-                let usage = KeyUsage::parse(value)?;
+                let usage = X509KeyUsage::parse(value)?;
                 self.key_usage = Some(usage);
                 self.has_untrimmed_key_usage = !usage.is_trimmed();
             }
@@ -229,14 +229,14 @@ fn saturating(magnitude: &[u8]) -> u32 {
 ///
 /// `Display` writes the names of the bits: `digitalSignature, keyCertSign`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct KeyUsage {
+pub struct X509KeyUsage {
     /// All but decipherOnly.
     first: u8,
     second: Option<u8>,
     unused: u8,
 }
 
-impl KeyUsage {
+impl X509KeyUsage {
     fn parse(bits: Element<'_>) -> Result<Self, Defect> {
         match bits.content() {
             [unused, first] => Ok(Self { first: *first, second: None, unused: *unused }),
@@ -266,7 +266,7 @@ impl KeyUsage {
     }
 }
 
-impl fmt::Display for KeyUsage {
+impl fmt::Display for X509KeyUsage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const NAMES: [&str; 9] = [
             "digitalSignature",
@@ -314,7 +314,7 @@ pub(crate) fn spdm_oid(element: Element<'_>) -> Option<Oid<'_>> {
 #[cfg(test)]
 mod tests {
     use super::{BasicConstraints, Rule};
-    use crate::certificate::Certificate;
+    use crate::certificate::X509Certificate;
     use crate::testing::{
         FALSE, SUBJECT_ALT_NAME, TRUE, Template, basic_constraints, dmtf, extended_key_usage,
         extension, key_usage, other_name, subject_alt_name, tlv,
@@ -326,7 +326,7 @@ mod tests {
     }
 
     fn rule_of(extensions: &[Vec<u8>]) -> Option<Rule> {
-        Certificate::parse(spdm_untrusted::Untrusted::new(&with(extensions)))
+        X509Certificate::parse(spdm_untrusted::Untrusted::new(&with(extensions)))
             .err()
             .map(|defect| defect.rule)
     }
@@ -341,7 +341,7 @@ mod tests {
         empty.subject = [empty.subject, empty.public_key, tlv(0xA3, &[&[0x30, 0]])].concat();
         empty.public_key = Vec::new();
         let der = empty.with(&[]).signed_by("CA");
-        let rule = Certificate::parse(spdm_untrusted::Untrusted::new(&der))
+        let rule = X509Certificate::parse(spdm_untrusted::Untrusted::new(&der))
             .err()
             .map(|defect| defect.rule);
         assert_eq!(rule, Some(Rule::ExtensionSyntax));
@@ -361,7 +361,7 @@ mod tests {
     fn basic_constraints_forms() {
         let parsed = |fields: &[&[u8]]| {
             let der = with(&[basic_constraints(fields)]);
-            Certificate::parse(spdm_untrusted::Untrusted::new(&der))
+            X509Certificate::parse(spdm_untrusted::Untrusted::new(&der))
                 .map(|certificate| certificate.basic_constraints().unwrap())
                 .map_err(|fault| fault.rule)
         };
@@ -429,7 +429,7 @@ mod tests {
     #[test]
     fn purposes_in_their_order() {
         let der = with(&[extended_key_usage(&[4, 3])]);
-        let certificate = Certificate::parse(spdm_untrusted::Untrusted::new(&der)).unwrap();
+        let certificate = X509Certificate::parse(spdm_untrusted::Untrusted::new(&der)).unwrap();
         let last: Vec<_> =
             certificate.extended_key_usage().map(|oid| oid.as_bytes().last().copied()).collect();
         assert_eq!(last, [Some(4), Some(3)]);

@@ -2,7 +2,7 @@
 
 use spdm_codec::SpdmVersion;
 
-use crate::certificate::Certificate;
+use crate::certificate::X509Certificate;
 use crate::chain::{CertModel, Chain, ParsedChain};
 use crate::ledger::Ledger;
 use crate::oid::Oid;
@@ -13,7 +13,7 @@ use crate::rule::Rule;
 /// `first_below_anchor` is the first certificate below the anchor: those above the anchor are not trusted.
 pub(crate) fn check(
     parsed: &ParsedChain<'_, '_>,
-    leaf: &Certificate<'_>,
+    leaf: &X509Certificate<'_>,
     first_below_anchor: u16,
     profile: Profile,
     ledger: &mut Ledger<'_>,
@@ -30,7 +30,7 @@ pub(crate) fn check(
 
 fn check_basic_constraints(
     chain: &Chain<'_>,
-    leaf: &Certificate<'_>,
+    leaf: &X509Certificate<'_>,
     profile: Profile,
     ledger: &mut Ledger<'_>,
 ) {
@@ -46,7 +46,7 @@ fn check_basic_constraints(
 
 fn check_key_usage(
     chain: &Chain<'_>,
-    leaf: &Certificate<'_>,
+    leaf: &X509Certificate<'_>,
     profile: Profile,
     ledger: &mut Ledger<'_>,
 ) {
@@ -60,7 +60,7 @@ fn check_key_usage(
 }
 
 /// A chain is a responder's here.
-fn check_extended_key_usage(leaf: &Certificate<'_>, profile: Profile, ledger: &mut Ledger<'_>) {
+fn check_extended_key_usage(leaf: &X509Certificate<'_>, profile: Profile, ledger: &mut Ledger<'_>) {
     let names = |role: Oid<'_>| leaf.extended_key_usage().any(|purpose| purpose == role);
     let is_responder = names(Oid::DMTF_RESPONDER_AUTH);
     ledger.ask(Rule::RequesterOnly, is_responder || !names(Oid::DMTF_REQUESTER_AUTH));
@@ -70,7 +70,7 @@ fn check_extended_key_usage(leaf: &Certificate<'_>, profile: Profile, ledger: &m
 
 fn check_hardware_identity(
     parsed: &ParsedChain<'_, '_>,
-    leaf: &Certificate<'_>,
+    leaf: &X509Certificate<'_>,
     first_below_anchor: u16,
     profile: Profile,
     ledger: &mut Ledger<'_>,

@@ -6,18 +6,18 @@ use crate::outcome::Ending;
 use crate::rule::Rule;
 
 /// Optional callback, invoked once for each finding.
-pub(crate) type Listener<'f> = Option<&'f mut dyn FnMut(Finding)>;
+pub(crate) type FindingListener<'f> = Option<&'f mut dyn FnMut(Finding)>;
 
 /// The findings of one check after the other. The first broken rule of a check is how it ends.
 pub(crate) struct Ledger<'f> {
     check: Check,
     certificate: Option<u16>,
     ending: Ending,
-    listener: Listener<'f>,
+    listener: FindingListener<'f>,
 }
 
 impl<'f> Ledger<'f> {
-    pub(crate) const fn new(listener: Listener<'f>) -> Self {
+    pub(crate) const fn new(listener: FindingListener<'f>) -> Self {
         Self { check: Check::Format, certificate: None, ending: Ending::Skipped, listener }
     }
 

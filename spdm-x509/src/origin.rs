@@ -3,7 +3,7 @@
 use spdm_crypto::{HashAlgorithm, Provider};
 
 use crate::anchor::Anchor;
-use crate::certificate::Certificate;
+use crate::certificate::X509Certificate;
 use crate::chain::ParsedChain;
 use crate::ledger::Ledger;
 use crate::outcome::Ending;
@@ -17,7 +17,7 @@ pub(crate) struct Origin<'t> {
     /// Who issued the first certificate.
     pub(crate) root: Root,
     /// The certificate of the trust anchor that the path starts with, where there is one.
-    pub(crate) anchor: Option<Certificate<'t>>,
+    pub(crate) anchor: Option<X509Certificate<'t>>,
     /// Which of the anchors it is.
     index: Result<usize, Rule>,
     /// Whether RootHash is the digest of the first certificate.
@@ -73,7 +73,7 @@ impl<'t> Origin<'t> {
             origin.index = match anchor {
                 // A certificate serves better than a digest, wherever it is in the list.
                 Anchor::Certificate(der) if is_digest(root_hash, hash, der, provider) => {
-                    if let Ok(anchor) = Certificate::from_der(&mut Budget::new(), der) {
+                    if let Ok(anchor) = X509Certificate::from_der(&mut Budget::new(), der) {
                         let anchor = Some(anchor);
                         return Self { root: Root::Omitted, anchor, index: Ok(index), ..origin };
                     }

@@ -1,19 +1,19 @@
 //! The path from the root to the leaf (RFC 5280 §6.1, without its parts that SPDM has no use for).
 
-use crate::certificate::Certificate;
+use crate::certificate::X509Certificate;
 use crate::chain::{Chain, ParsedChain};
 use crate::ledger::Ledger;
 use crate::name_constraints::Constraints;
 use crate::origin::{Origin, Root};
 use crate::outcome::Ending;
-use crate::policy::{Limits, Policy, ValidityCheck};
+use crate::policy::{ChainLimits, Policy, ValidityCheck};
 use crate::profile::{Demand, Profile, Tolerance};
 use crate::public_key::PublicKey;
 use crate::rule::Rule;
 use crate::signature::{LinkCheck, SignedCertificate};
 
 /// The first limit that the chain exceeds.
-pub(crate) fn check_limits(chain: &Chain<'_>, limits: Limits) -> Result<(), Rule> {
+pub(crate) fn check_limits(chain: &Chain<'_>, limits: ChainLimits) -> Result<(), Rule> {
     if chain.bytes().len() > limits.max_bytes {
         Err(Rule::TooManyBytes)
     } else if chain.certificate_count() > limits.max_certificates {
@@ -65,7 +65,11 @@ pub(crate) fn check_certificates(
     ledger.ending()
 }
 
-fn check_revocation(certificate: &Certificate<'_>, policy: &Policy<'_>, ledger: &mut Ledger<'_>) {
+fn check_revocation(
+    certificate: &X509Certificate<'_>,
+    policy: &Policy<'_>,
+    ledger: &mut Ledger<'_>,
+) {
     if policy.revocations.is_empty() {
         return;
     }
@@ -76,7 +80,11 @@ fn check_revocation(certificate: &Certificate<'_>, policy: &Policy<'_>, ledger: 
 }
 
 /// What holds for any certificate.
-fn check_certificate(certificate: &Certificate<'_>, policy: &Policy<'_>, ledger: &mut Ledger<'_>) {
+fn check_certificate(
+    certificate: &X509Certificate<'_>,
+    policy: &Policy<'_>,
+    ledger: &mut Ledger<'_>,
+) {
     let profile = policy.profile;
     let extensions = certificate.extensions();
     let mut tolerate = |rule, holds, tolerance: Tolerance| {
@@ -117,7 +125,7 @@ struct Authorities<'t> {
 
 impl<'t> Authorities<'t> {
     /// Those below this anchor. A chain without a trust anchor has none.
-    fn below(anchor: Option<&Certificate<'t>>, profile: Profile) -> Self {
+    fn below(anchor: Option<&X509Certificate<'t>>, profile: Profile) -> Self {
         let mut authorities =
             Self { allowed: u32::MAX, constraints: Constraints::NONE, can_evaluate: true };
         if let Some(anchor) = anchor.filter(|_| profile.anchor != Demand::Never) {
@@ -128,7 +136,7 @@ impl<'t> Authorities<'t> {
         authorities
     }
 
-    fn descend(&mut self, authority: &Certificate<'t>, ledger: &mut Ledger<'_>) {
+    fn descend(&mut self, authority: &X509Certificate<'t>, ledger: &mut Ledger<'_>) {
         let constraints = authority.basic_constraints();
         ledger.ask(Rule::NotCa, constraints.is_some_and(|constraints| constraints.is_ca));
         let may_sign = authority.key_usage().is_none_or(|usage| usage.key_cert_sign());
@@ -158,7 +166,7 @@ impl<'t> PathStart<'t> {
         Self {
             root: origin.root,
             first_below_anchor: origin.first_below_anchor(),
-            anchor_key: origin.anchor.as_ref().map(Certificate::public_key),
+            anchor_key: origin.anchor.as_ref().map(X509Certificate::public_key),
         }
     }
 }

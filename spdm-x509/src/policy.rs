@@ -25,7 +25,7 @@ pub struct Policy<'a> {
     /// What certificates must say of themselves.
     pub profile: Profile,
     /// The largest chain.
-    pub limits: Limits,
+    pub limits: ChainLimits,
     /// Signatures of certificates that were verified before. It only saves work: with and without it the same chains
     /// are trusted.
     pub link_cache: Option<&'a dyn LinkCache>,
@@ -44,26 +44,26 @@ pub enum ValidityCheck {
 /// Bounds on the work that one chain can cause.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it field by field")]
-pub struct Limits {
+pub struct ChainLimits {
     /// Bytes of the whole structure.
     pub max_bytes: usize,
     /// Certificates, and so signatures.
     pub max_certificates: u16,
 }
 
-impl Limits {
+impl ChainLimits {
     /// 1 MiB, although Length says no more than 64 KiB before 1.4, and sixteen certificates.
     pub const DEFAULT: Self = Self { max_bytes: 0x10_0000, max_certificates: 16 };
 }
 
-impl Default for Limits {
+impl Default for ChainLimits {
     fn default() -> Self {
         Self::DEFAULT
     }
 }
 
 impl<'a> Policy<'a> {
-    /// A policy with [`SanPolicy::None`], [`Profile::STRICT`], [`Limits::DEFAULT`] and nothing revoked.
+    /// A policy with [`SanPolicy::None`], [`Profile::STRICT`], [`ChainLimits::DEFAULT`] and nothing revoked.
     #[must_use]
     pub const fn new(
         provider: &'a Provider,
@@ -77,7 +77,7 @@ impl<'a> Policy<'a> {
             validity,
             san: SanPolicy::None,
             profile: Profile::STRICT,
-            limits: Limits::DEFAULT,
+            limits: ChainLimits::DEFAULT,
             link_cache: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use spdm_crypto::{HashAlgorithm, Provider, Unsupported};
 
-use crate::certificate::Certificate;
+use crate::certificate::X509Certificate;
 
 /// A certificate or a key that its vendor, or the caller, withdrew.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,7 +47,7 @@ impl<'a> Revocations<'a> {
     /// Whether one of them is about this certificate.
     pub(crate) fn concern(
         self,
-        certificate: &Certificate<'_>,
+        certificate: &X509Certificate<'_>,
         provider: &Provider,
     ) -> Result<bool, Unsupported> {
         let by_name = self.0.iter().any(|revocation| match revocation {
@@ -95,7 +95,7 @@ fn magnitude(serial: &[u8]) -> &[u8] {
 mod tests {
     use super::{Revocation, Revocations};
     use crate::anchor::Anchor;
-    use crate::certificate::Certificate;
+    use crate::certificate::X509Certificate;
     use crate::check::Check;
     use crate::error::ChainError;
     use crate::identity::ProvisionedKey;
@@ -204,7 +204,7 @@ mod tests {
         }
         let provider = Provider { hash: &Sha256Only, ..PROVIDER };
         let der = certificates(0).remove(1);
-        let leaf = Certificate::parse(Untrusted::new(&der)).unwrap();
+        let leaf = X509Certificate::parse(Untrusted::new(&der)).unwrap();
         let by = [Revocation::Key { hash: HashAlgorithm::Sha384, digest: &[0; 48] }];
         assert!(Revocations::new(&by).concern(&leaf, &provider).is_err());
     }

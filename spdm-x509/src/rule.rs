@@ -57,10 +57,10 @@ rules! {
     /// Certificates lie back to back and end with the chain.
     CertificateBounds in "Certificates" => "the bytes at this place are not one whole DER certificate",
     /// The chain is no longer than the policy allows.
-    /// See [`Limits::max_bytes`](crate::Limits::max_bytes).
+    /// See [`ChainLimits::max_bytes`](crate::ChainLimits::max_bytes).
     TooManyBytes in "Length" => "the chain is longer than the policy's limit",
     /// The chain has no more certificates than the policy allows.
-    /// See [`Limits::max_certificates`](crate::Limits::max_certificates).
+    /// See [`ChainLimits::max_certificates`](crate::ChainLimits::max_certificates).
     TooManyCertificates in "Certificates" => "the chain has more certificates than the policy's limit",
     /// The crypto backend implements the hash.
     UnsupportedHash in "BaseHashSel" => "the crypto backend does not implement the hash",
@@ -73,7 +73,7 @@ rules! {
     /// Constructed values nest at most sixteen deep.
     Nesting in "Certificate" => "constructed values nest too deeply",
     /// There are not too many elements.
-    /// See [`Certificate::MAX_ELEMENTS`](crate::Certificate::MAX_ELEMENTS).
+    /// See [`X509Certificate::MAX_ELEMENTS`](crate::X509Certificate::MAX_ELEMENTS).
     TooManyElements in "Certificate" => "there are too many elements",
     /// The fields of Certificate and TBSCertificate, and nothing else.
     CertificateSyntax in "Certificate" => "a field of the Certificate is missing, of another type or superfluous",

@@ -4,7 +4,7 @@ use core::fmt;
 
 use spdm_codec::PciIdentity;
 
-use crate::certificate::Certificate;
+use crate::certificate::X509Certificate;
 use crate::chain::Chain;
 use crate::ledger::Ledger;
 use crate::oid::Oid;
@@ -31,7 +31,7 @@ pub enum SanPolicy<'a> {
 
 pub(crate) fn check(
     chain: &Chain<'_>,
-    leaf: &Certificate<'_>,
+    leaf: &X509Certificate<'_>,
     policy: SanPolicy<'_>,
     ledger: &mut Ledger<'_>,
 ) -> Ending {
@@ -44,7 +44,7 @@ pub(crate) fn check(
     ledger.ending()
 }
 
-fn check_pci_cma(leaf: &Certificate<'_>, identity: &PciIdentity, ledger: &mut Ledger<'_>) {
+fn check_pci_cma(leaf: &X509Certificate<'_>, identity: &PciIdentity, ledger: &mut Ledger<'_>) {
     let (mut is_named, mut is_text, mut is_expected) = (false, true, true);
     for name in names_of(leaf, Oid::PCI_CMA) {
         let text = name.text();
@@ -59,7 +59,7 @@ fn check_pci_cma(leaf: &Certificate<'_>, identity: &PciIdentity, ledger: &mut Le
     ledger.ask(Rule::SanMismatch, is_expected);
 }
 
-fn check_dmtf(leaf: &Certificate<'_>, pattern: &str, ledger: &mut Ledger<'_>) {
+fn check_dmtf(leaf: &X509Certificate<'_>, pattern: &str, ledger: &mut Ledger<'_>) {
     let pattern = parts(pattern.as_bytes());
     ledger.ask(Rule::SanPattern, pattern.is_some());
     let mut names = names_of(leaf, Oid::DMTF_DEVICE_INFO);
@@ -83,12 +83,15 @@ fn check_dmtf(leaf: &Certificate<'_>, pattern: &str, ledger: &mut Ledger<'_>) {
 }
 
 /// Whether there is a name of the kind that the policy is about.
-fn is_there(leaf: &Certificate<'_>, is_named: bool, ledger: &mut Ledger<'_>) -> bool {
+fn is_there(leaf: &X509Certificate<'_>, is_named: bool, ledger: &mut Ledger<'_>) -> bool {
     ledger.ask(Rule::SanMissing, leaf.has_subject_alt_name())
         && ledger.ask(Rule::SanNameMissing, is_named)
 }
 
-fn names_of<'a>(leaf: &Certificate<'a>, kind: Oid<'static>) -> impl Iterator<Item = OtherName<'a>> {
+fn names_of<'a>(
+    leaf: &X509Certificate<'a>,
+    kind: Oid<'static>,
+) -> impl Iterator<Item = OtherName<'a>> {
     leaf.other_names().filter(move |name| name.kind() == kind)
 }
 

@@ -4,7 +4,7 @@ use spdm_crypto::{
     AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, Provider, RsaBits, RsaScheme, Signed,
 };
 
-use crate::certificate::Certificate;
+use crate::certificate::X509Certificate;
 use crate::ledger::Ledger;
 use crate::link_cache::{LinkCache, LinkId};
 use crate::oid::Oid;
@@ -12,7 +12,7 @@ use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};
 use crate::rule::Rule;
 use crate::tlv::{Checked, Element, Tag, explicit};
 
-/// What the signature of a certificate takes, and what those below it take: a small part of a [`Certificate`].
+/// What the signature of a certificate takes, and what those below it take: a small part of an [`X509Certificate`].
 pub(crate) struct SignedCertificate<'a> {
     der: &'a [u8],
     tbs: &'a [u8],
@@ -23,10 +23,10 @@ pub(crate) struct SignedCertificate<'a> {
 }
 
 impl<'a> SignedCertificate<'a> {
-    /// Reads once more what was read before: see [`Certificate::again`]. One that cannot be read has no signature.
+    /// Reads once more what was read before: see [`X509Certificate::again`]. One that cannot be read has no signature.
     #[inline(never)]
     pub(crate) fn again(der: &'a [u8]) -> Self {
-        let certificate = Certificate::again(der);
+        let certificate = X509Certificate::again(der);
         Self {
             der: certificate.der(),
             tbs: certificate.tbs(),

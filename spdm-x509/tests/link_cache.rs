@@ -12,8 +12,8 @@ use std::sync::Mutex;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Invalid, Provider, Signed, Verify};
 use spdm_x509::{
-    Anchor, Certificate, ChainError, Check, LinkCache, LinkId, LinkTable, Policy, Revocation,
-    Revocations, Rule, SanPolicy, ValidityCheck,
+    Anchor, ChainError, Check, LinkCache, LinkId, LinkTable, Policy, Revocation, Revocations, Rule,
+    SanPolicy, ValidityCheck, X509Certificate,
 };
 use testing::{Template, certificates, name, parse, structure, tlv};
 
@@ -236,7 +236,7 @@ fn a_narrower_provider_refuses_what_it_would_refuse_without_the_cache() {
     let sent = device(1);
     let (root, authority) = (sent.first().unwrap(), sent.get(1).unwrap());
     assert_eq!(validate(&sent, &cache), (2, Ok(())));
-    let authority = Certificate::parse(spdm_untrusted::Untrusted::new(authority)).unwrap();
+    let authority = X509Certificate::parse(spdm_untrusted::Untrusted::new(authority)).unwrap();
     for (narrow, rule) in [
         (Narrow::Algorithm, Rule::UnsupportedAsym),
         (Narrow::KeyOf(authority.key().to_vec()), Rule::Signature),

@@ -8,7 +8,8 @@ use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{SignedMessage, SigningContext};
 use spdm_emulator::Device;
 use spdm_requester::{
-    Connection, Error, Exchange, MeasurementSignature, Negotiated, Possession, Proof, Sink, Accepted,
+    Accepted, Connection, Error, Exchange, MeasurementSignature, Negotiated, Possession, Proof,
+    Sink,
 };
 use spdm_untrusted::Untrusted;
 

@@ -1,7 +1,12 @@
 //! A chain, and what was found for every rule.
 
+use core::fmt;
+
+use serde::Serialize;
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Anchor, Appraisal, Certificate, Chain, Conclusion, Finding, Policy, Rule, Ruling};
+use spdm_x509::{
+    Anchor, Appraisal, Chain, Conclusion, Finding, Policy, Rule, Ruling, X509Certificate,
+};
 
 /// A chain with everything that a policy found.
 #[derive(Debug)]
@@ -12,6 +17,39 @@ pub(crate) struct Explained<'a> {
     pub(crate) findings: Vec<Finding>,
 }
 
+/// The conclusion of a policy over a chain.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ChainOutcome {
+    /// A trust anchor vouches for it, and no rule is broken.
+    Trusted,
+    /// Nothing is wrong with it, but no trust anchor vouches for it.
+    UnknownAuthority,
+    /// A rule is broken.
+    BadChain,
+}
+
+/// The role of a certificate in its chain.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CertificateRole {
+    /// The first one, where it is issued by itself.
+    Root,
+    /// Any other one above the leaf.
+    Authority,
+    /// The last one: that of the device's key.
+    Leaf,
+}
+
+impl fmt::Display for CertificateRole {
+    /// The word that JSON has.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 impl<'a> Explained<'a> {
     pub(crate) fn new(chain: &'a Chain<'a>, policy: &'a Policy<'a>) -> Self {
         let mut findings = Vec::new();
@@ -19,12 +57,12 @@ impl<'a> Explained<'a> {
         Self { chain, policy, appraisal, findings }
     }
 
-    /// The conclusion in a word for programs.
-    pub(crate) fn outcome(&self) -> &'static str {
+    /// The conclusion.
+    pub(crate) fn outcome(&self) -> ChainOutcome {
         match self.appraisal.conclusion() {
-            Conclusion::Trusted(_) => "trusted",
-            Conclusion::UnknownAuthority(_) => "unknown_authority",
-            Conclusion::BadChain(_) => "bad_chain",
+            Conclusion::Trusted(_) => ChainOutcome::Trusted,
+            Conclusion::UnknownAuthority(_) => ChainOutcome::UnknownAuthority,
+            Conclusion::BadChain(_) => ChainOutcome::BadChain,
         }
     }
 
@@ -36,18 +74,18 @@ impl<'a> Explained<'a> {
     }
 
     /// The role of a certificate in the chain.
-    pub(crate) fn role(&self, index: u16, certificate: &Certificate<'_>) -> &'static str {
+    pub(crate) fn role(&self, index: u16, certificate: &X509Certificate<'_>) -> CertificateRole {
         if index + 1 == self.chain.certificate_count() {
-            "leaf"
+            CertificateRole::Leaf
         } else if index == 0 && certificate.is_self_issued() {
-            "root"
+            CertificateRole::Root
         } else {
-            "authority"
+            CertificateRole::Authority
         }
     }
 
     /// Whether the path starts with this certificate of the chain.
-    pub(crate) fn is_anchor(&self, certificate: &Certificate<'_>) -> bool {
+    pub(crate) fn is_anchor(&self, certificate: &X509Certificate<'_>) -> bool {
         self.anchor_certificate().is_some_and(|anchor| anchor == *certificate)
     }
 
@@ -65,7 +103,7 @@ impl<'a> Explained<'a> {
         }
     }
 
-    fn found_in(&self, finding: &Finding, certificate: &Certificate<'_>) -> String {
+    fn found_in(&self, finding: &Finding, certificate: &X509Certificate<'_>) -> String {
         let constraints = certificate.basic_constraints();
         let usage = certificate.key_usage().map(|usage| usage.to_string());
         let names = || certificate.general_names().map(|name| name.to_string());
@@ -145,11 +183,11 @@ impl<'a> Explained<'a> {
     }
 
     /// The trust anchor, where it is known by more than its digest or in the chain.
-    pub(crate) fn anchor_certificate(&self) -> Option<Certificate<'a>> {
+    pub(crate) fn anchor_certificate(&self) -> Option<X509Certificate<'a>> {
         let anchor = self.policy.anchors.get(self.appraisal.anchor_index()?)?;
         match anchor {
             Anchor::Certificate(der) | Anchor::Intermediate(der) => {
-                Certificate::parse(Untrusted::new(*der)).ok()
+                X509Certificate::parse(Untrusted::new(*der)).ok()
             }
             _ => self.chain.certificates().next(),
         }

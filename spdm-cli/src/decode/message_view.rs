@@ -2,6 +2,8 @@
 
 use serde::{Serialize, Serializer};
 use spdm_codec::{AnyMessage, Cx, DecodeError, Header, Request, Response, Side, SpdmVersion};
+#[cfg(test)]
+use spdm_evidence::schema;
 use spdm_evidence::{Content, FoundMessage, NotOpened, Origin, SecuredRecord};
 use spdm_untrusted::Untrusted;
 
@@ -10,32 +12,61 @@ use crate::render::{self, Fields, Row, Style, Table, hex_cut};
 /// Bytes of a field that are shown, unless -vv is given.
 const SHOWN_LEN: usize = 32;
 
-/// One message: docs/schema/decode.json.
+/// The version of the object's form.
+const SCHEMA: u32 = 1;
+
+/// One message: `docs/schema/decode.json`.
 #[derive(Debug, Serialize)]
-pub(super) struct MessageView {
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        deny_unknown_fields,
+        title = "One message of spdm decode --json",
+        description = "One object per line. What is inside of a message follows it, with the same number and a larger \
+                       depth."
+    )
+)]
+pub(crate) struct MessageView {
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     schema: u32,
     /// Place of the captured message in the file, from 1.
+    #[cfg_attr(test, schemars(range(min = 1)))]
     number: usize,
+    /// 0 for what was captured, 1 for what is inside that, and so on.
     depth: usize,
-    #[serde(serialize_with = "origin")]
-    origin: Origin,
+    /// Where the message comes from.
+    origin: OriginWord,
     kind: Kind,
+    /// The name of DSP0274, for example KEY_EXCHANGE.
     name: String,
+    /// SPDMVersion: 1.2, or hexadecimal where it is none.
     version: Option<String>,
+    /// SessionID of the session that it travels in.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{8}$")))]
     session: Option<String>,
+    /// null where it is not known: a record that was not opened.
     #[serde(serialize_with = "sender")]
+    #[cfg_attr(test, schemars(with = "Option<SideWord>"))]
     sender: Option<Side>,
+    /// In bytes, with what the transport appended.
     length: usize,
+    /// What it says, in a few words for people.
     gist: String,
+    /// In the order of the wire. Where decoding stopped, the last one is called not decoded.
     fields: Vec<FieldView>,
+    /// Why it could not be decoded or opened.
     error: Option<ErrorView>,
 }
 
 /// What kind of message it is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum Kind {
+    /// A request.
     Request,
+    /// A response.
     Response,
     /// A record of a session.
     Secured,
@@ -43,11 +74,59 @@ enum Kind {
     Application,
 }
 
+/// Where a message comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Origin"))]
+#[serde(rename_all = "snake_case")]
+enum OriginWord {
+    /// It was captured as it is.
+    Captured,
+    /// Put together from chunks.
+    Chunks,
+    /// Inside CHUNK_SEND_ACK.
+    ChunkSendAck,
+    /// An encapsulated message.
+    Encapsulated,
+    /// Inside a record of a session.
+    Record,
+    /// From somewhere else.
+    Other,
+}
+
+impl From<Origin> for OriginWord {
+    fn from(origin: Origin) -> Self {
+        match origin {
+            Origin::Captured => Self::Captured,
+            Origin::Chunks => Self::Chunks,
+            Origin::ChunkSendAck => Self::ChunkSendAck,
+            Origin::Encapsulated => Self::Encapsulated,
+            Origin::Record => Self::Record,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// One of the two ends of a connection.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(rename = "Side"))]
+#[serde(remote = "Side", rename_all = "lowercase")]
+enum SideWord {
+    Requester,
+    Responder,
+}
+
+/// A field of a message.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 struct FieldView {
+    /// The name of the specification.
     name: &'static str,
+    /// From the first byte of this message.
     offset: usize,
     #[serde(serialize_with = "as_hex")]
+    #[cfg_attr(test, schemars(with = "String", regex(pattern = schema::HEX)))]
     bytes: Vec<u8>,
     meaning: Option<String>,
 }
@@ -56,7 +135,9 @@ fn as_hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error>
     serializer.serialize_str(&hex::encode(bytes))
 }
 
+/// The field where decoding stopped.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 struct ErrorView {
     message: String,
     field: &'static str,
@@ -87,10 +168,10 @@ impl MessageView {
             fields.not_decoded(&found.bytes);
         }
         Self {
-            schema: 1,
+            schema: SCHEMA,
             number,
             depth: found.depth,
-            origin: found.origin,
+            origin: found.origin.into(),
             kind: read.kind,
             name: read.name,
             version,
@@ -134,9 +215,9 @@ impl MessageView {
         };
         let version = self.version.as_deref().unwrap_or("-");
         let remark = match self.origin {
-            Origin::Chunks => " (put together)",
-            Origin::ChunkSendAck => " (answer)",
-            Origin::Encapsulated => " (encapsulated)",
+            OriginWord::Chunks => " (put together)",
+            OriginWord::ChunkSendAck => " (answer)",
+            OriginWord::Encapsulated => " (encapsulated)",
             _ => "",
         };
         let gist = if gist.is_empty() { String::new() } else { format!("  {gist}") };
@@ -255,21 +336,9 @@ fn application(bytes: &[u8], fields: &mut Fields) -> DecodedView {
     }
 }
 
-fn origin<S: Serializer>(origin: &Origin, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(match origin {
-        Origin::Captured => "captured",
-        Origin::Chunks => "chunks",
-        Origin::ChunkSendAck => "chunk_send_ack",
-        Origin::Encapsulated => "encapsulated",
-        Origin::Record => "record",
-        _ => "other",
-    })
-}
-
 fn sender<S: Serializer>(sender: &Option<Side>, serializer: S) -> Result<S::Ok, S::Error> {
     match sender {
-        Some(Side::Requester) => serializer.serialize_str("requester"),
-        Some(Side::Responder) => serializer.serialize_str("responder"),
+        Some(side) => SideWord::serialize(side, serializer),
         None => serializer.serialize_none(),
     }
 }

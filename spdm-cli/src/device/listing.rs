@@ -21,19 +21,24 @@ impl Listing {
 
 /// Something that may be a target.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(crate) struct FoundDevice {
-    /// The scheme of its target.
+    /// What stands before the colon of the target.
     pub(crate) kind: &'static str,
-    /// What to call it on the command line.
+    /// As other verbs take it.
     pub(crate) target: String,
     /// What it is, for a person.
     pub(crate) name: String,
+    /// The parts that speak SPDM, or may do so.
     pub(crate) parts: Vec<FoundPart>,
 }
 
 /// What is known of a part of it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 pub(crate) struct FoundPart {
+    /// For example DOE at 0x100.
     pub(crate) name: String,
+    /// What it can do, or why that is not known.
     pub(crate) detail: String,
 }

@@ -1,6 +1,6 @@
 //! Chains and certificates.
 
-use spdm_x509::{Certificate, Chain, ChainError, Finding, Oid, Ruling};
+use spdm_x509::{Chain, ChainError, Finding, Oid, Ruling, X509Certificate};
 
 use super::{Style, Table};
 use crate::chain::{Explained, name_of};
@@ -37,7 +37,7 @@ pub(crate) fn chain(chain: &Chain<'_>, verdict: &Verdict, style: Style) -> Strin
 
 /// Every certificate with what it says, and what is wrong with it.
 pub(crate) fn certificates(explained: &Explained<'_>, style: Style) -> String {
-    let one = |(index, certificate): (u16, Certificate<'_>)| {
+    let one = |(index, certificate): (u16, X509Certificate<'_>)| {
         let role = explained.role(index, &certificate);
         let anchor = if explained.is_anchor(&certificate) { ", trust anchor" } else { "" };
         let head = style.strong(&format!("Certificate {index} ({role}{anchor})"));
@@ -49,10 +49,10 @@ pub(crate) fn certificates(explained: &Explained<'_>, style: Style) -> String {
 
 /// The certificates of what is no chain.
 pub(crate) fn readable(
-    certificates: &[Result<Certificate<'_>, ChainError>],
+    certificates: &[Result<X509Certificate<'_>, ChainError>],
     style: Style,
 ) -> String {
-    let one = |(index, read): (usize, &Result<Certificate<'_>, ChainError>)| {
+    let one = |(index, read): (usize, &Result<X509Certificate<'_>, ChainError>)| {
         let head = style.strong(&format!("Certificate {index}"));
         match read {
             Ok(certificate) => format!("{head}\n{}", details(certificate)),
@@ -64,7 +64,7 @@ pub(crate) fn readable(
     certificates.iter().enumerate().map(one).collect()
 }
 
-fn details(certificate: &Certificate<'_>) -> String {
+fn details(certificate: &X509Certificate<'_>) -> String {
     let mut table = Table::default();
     let mut line = |name: &str, value: String| {
         if !value.is_empty() {
@@ -109,7 +109,7 @@ fn details(certificate: &Certificate<'_>) -> String {
 }
 
 /// What the key may be used for, as basicConstraints and keyUsage say.
-fn usage(certificate: &Certificate<'_>) -> String {
+fn usage(certificate: &X509Certificate<'_>) -> String {
     let mut parts = Vec::new();
     if let Some(constraints) = certificate.basic_constraints() {
         parts.push(match (constraints.is_ca, constraints.path_len) {
@@ -155,7 +155,9 @@ fn row(finding: &Finding, explained: &Explained<'_>) -> [String; 3] {
     let (ruling, note) = match finding.ruling {
         Ruling::Holds => ("holds", ""),
         Ruling::Broken => ("BROKEN", ""),
-        Ruling::Waived => ("waived", " (not so, but the policy does not ask for it)"),
+        Ruling::Waived => {
+            ("waived", " (the demand is not met, and the policy does not require it)")
+        }
     };
     let found = format!("{}{note}", explained.found(finding));
     [ruling.to_owned(), finding.rule.demand().to_owned(), found]

@@ -1,6 +1,8 @@
 //! Verdicts: what was found at a glance, then who, what and why.
 
-use spdm_evidence::{AttestationCheck, CheckStatus, MeasuredValue, ReferenceStatus, Report};
+use spdm_evidence::{
+    AttestationCheck, CheckStatus, MeasuredValue, ReferenceStatus, Report, ReportErrorKind,
+};
 use spdm_requester::SummaryAgreement;
 
 use super::certificate::certificates;
@@ -147,7 +149,7 @@ fn lacks_anchor(report: &Report) -> bool {
 fn nothing_else_failed(report: &Report) -> bool {
     let failed = |check: &AttestationCheck| report.status(*check) == CheckStatus::Fail;
     AttestationCheck::ALL.iter().filter(|check| failed(check)).count() == 1
-        && report.error().is_none_or(|error| error.kind == "chain")
+        && report.error().is_none_or(|error| error.kind == ReportErrorKind::Chain)
 }
 
 fn device(report: &Report, style: Style) -> String {

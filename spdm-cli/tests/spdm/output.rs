@@ -40,3 +40,24 @@ fn every_kind_of_report() {
         assert_eq!(report["error"]["kind"].as_str(), kind, "{line}: {report}");
     }
 }
+
+#[test]
+fn what_a_device_says_of_itself_and_its_chains() {
+    for verb in ["info", "certs"] {
+        let schema = schema(verb);
+        let run = run(&format!("{verb} emulated --json"));
+        assert_eq!(run.code, 0, "{run:?}");
+        let objects = run.objects();
+        assert!(!objects.is_empty(), "{run:?}");
+        for object in objects {
+            check(&schema, &object);
+        }
+    }
+    // Without an answer there is a report instead.
+    for verb in ["info", "certs"] {
+        check(
+            &schema("report"),
+            &run(&format!("{verb} tcp:127.0.0.1:1 --timeout 2 --json")).object(),
+        );
+    }
+}

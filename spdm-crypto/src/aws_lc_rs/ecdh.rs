@@ -6,7 +6,7 @@ use ::aws_lc_rs::agreement::{
 
 use crate::asym_algorithm::EcCurve;
 use crate::key_exchange::{
-    KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, SharedSecret, draw_scalar,
+    KeyExchangeAlgorithm, KeyExchangeError, KeyExchangeMethod, SharedSecret, draw_scalar,
 };
 use crate::random::SecureRandom;
 use crate::secret::Secret;
@@ -18,7 +18,7 @@ pub struct Ecdh;
 /// An encoded point of P-521.
 const MAX_POINT: usize = 1 + 2 * 66;
 
-impl KeyExchange for Ecdh {
+impl KeyExchangeMethod for Ecdh {
     fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
         matches!(algorithm, KeyExchangeAlgorithm::Ecdh(_))
     }

@@ -12,7 +12,7 @@ use super::report::Suite;
 use super::{hex, must_pass};
 use crate::asym_algorithm::EcCurve;
 use crate::key_exchange::{
-    FfdheGroup, KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, MlKemSet, SharedSecret,
+    FfdheGroup, KeyExchangeAlgorithm, KeyExchangeError, KeyExchangeMethod, MlKemSet, SharedSecret,
 };
 use crate::provider::Provider;
 use crate::random::{NoRandom, RandomUnavailable, SecureRandom};
@@ -22,7 +22,7 @@ use crate::secret::Secret;
 const VECTORS: &str = include_str!("key_exchange.txt");
 
 /// The algorithms that the provider has.
-fn each(provider: &Provider, mut check: impl FnMut(KeyExchangeAlgorithm, &dyn KeyExchange)) {
+fn each(provider: &Provider, mut check: impl FnMut(KeyExchangeAlgorithm, &dyn KeyExchangeMethod)) {
     for algorithm in KeyExchangeAlgorithm::ALL {
         if let Some(backend) = provider.key_exchange(algorithm) {
             check(algorithm, backend);
@@ -31,7 +31,7 @@ fn each(provider: &Provider, mut check: impl FnMut(KeyExchangeAlgorithm, &dyn Ke
 }
 
 /// A backend whose private keys do not come from outside knows no answers.
-fn imports(algorithm: KeyExchangeAlgorithm, backend: &dyn KeyExchange) -> bool {
+fn imports(algorithm: KeyExchangeAlgorithm, backend: &dyn KeyExchangeMethod) -> bool {
     let imported = backend.import(algorithm, &[], &mut vec![0; algorithm.request_len()]);
     imported.err() != Some(KeyExchangeError::Unsupported(algorithm))
 }
@@ -39,7 +39,7 @@ fn imports(algorithm: KeyExchangeAlgorithm, backend: &dyn KeyExchange) -> bool {
 /// Our public value and the shared secret.
 fn exchange(
     algorithm: KeyExchangeAlgorithm,
-    backend: &dyn KeyExchange,
+    backend: &dyn KeyExchangeMethod,
     private: &[u8],
     peer: &[u8],
 ) -> Result<(Vec<u8>, Vec<u8>), KeyExchangeError> {
@@ -163,7 +163,7 @@ pub(super) fn ml_kem_wycheproof(provider: &Provider, suite: &mut Suite) {
 /// Whether the backend answers an encapsulation key as the vector says.
 fn encapsulates(
     algorithm: KeyExchangeAlgorithm,
-    backend: &dyn KeyExchange,
+    backend: &dyn KeyExchangeMethod,
     test: &mlkem::Test,
 ) -> Option<bool> {
     let (key, message) = (test.encaps_key.as_ref()?, test.msg.as_ref()?);
@@ -180,7 +180,7 @@ fn encapsulates(
 /// Whether the backend makes of a seed, and of a ciphertext where there is one, what the vector says.
 fn decapsulates(
     algorithm: KeyExchangeAlgorithm,
-    backend: &dyn KeyExchange,
+    backend: &dyn KeyExchangeMethod,
     test: &mlkem::Test,
 ) -> Option<bool> {
     let mut public = vec![0; algorithm.request_len()];

@@ -47,12 +47,12 @@ impl Suite {
 
 /// What a provider does, and what it does not.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Report {
+pub struct ConformanceReport {
     suites: Vec<Suite>,
     missing: Vec<String>,
 }
 
-impl Report {
+impl ConformanceReport {
     pub(super) const fn new(suites: Vec<Suite>, missing: Vec<String>) -> Self {
         Self { suites, missing }
     }
@@ -76,7 +76,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ConformanceReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// So many failures of a suite are shown.
         const SHOWN: usize = 10;

@@ -1,7 +1,9 @@
 //! Diffie-Hellman on the NIST curves.
 
 use crate::asym_algorithm::EcCurve;
-use crate::key_exchange::{KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, SharedSecret};
+use crate::key_exchange::{
+    KeyExchangeAlgorithm, KeyExchangeError, KeyExchangeMethod, SharedSecret,
+};
 use crate::random::SecureRandom;
 use crate::secret::Secret;
 
@@ -11,7 +13,7 @@ use crate::secret::Secret;
 #[derive(Clone, Copy, Debug)]
 pub struct Ecdh;
 
-impl KeyExchange for Ecdh {
+impl KeyExchangeMethod for Ecdh {
     fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
         let KeyExchangeAlgorithm::Ecdh(curve) = algorithm else { return false };
         match curve {

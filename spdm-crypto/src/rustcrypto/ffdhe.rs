@@ -5,7 +5,7 @@ use crypto_bigint::{Odd, U384, U2048, U3072, U4096, Uint};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::key_exchange::{
-    FfdheGroup, KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, SharedSecret,
+    FfdheGroup, KeyExchangeAlgorithm, KeyExchangeError, KeyExchangeMethod, SharedSecret,
 };
 use crate::random::SecureRandom;
 use crate::secret::Secret;
@@ -18,7 +18,7 @@ use crate::secret::Secret;
 #[derive(Clone, Copy, Debug)]
 pub struct Ffdhe;
 
-impl KeyExchange for Ffdhe {
+impl KeyExchangeMethod for Ffdhe {
     fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
         matches!(algorithm, KeyExchangeAlgorithm::Ffdhe(_))
     }

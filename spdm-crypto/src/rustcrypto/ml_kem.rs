@@ -7,7 +7,7 @@ use ::ml_kem::{B32, Ciphertext, EncapsulationKey, MlKem512, MlKem768, MlKem1024}
 use zeroize::Zeroize as _;
 
 use crate::key_exchange::{
-    KeyExchange, KeyExchangeAlgorithm, KeyExchangeError, MlKemSet, SharedSecret,
+    KeyExchangeAlgorithm, KeyExchangeError, KeyExchangeMethod, MlKemSet, SharedSecret,
 };
 use crate::random::SecureRandom;
 use crate::secret::Secret;
@@ -18,7 +18,7 @@ pub struct MlKem;
 
 const SEED_LEN: usize = 64;
 
-impl KeyExchange for MlKem {
+impl KeyExchangeMethod for MlKem {
     fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
         matches!(algorithm, KeyExchangeAlgorithm::MlKem(_))
     }

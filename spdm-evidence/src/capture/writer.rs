@@ -63,7 +63,7 @@ pub enum CaptureBinding {
 /// Which way a message went.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "a link has two ends")]
-pub enum Direction {
+pub enum CaptureDirection {
     /// From the requester to the device.
     Sent,
     /// From the device to the requester.
@@ -74,11 +74,11 @@ pub enum Direction {
 /// tools read.
 ///
 /// ```
-/// use spdm_evidence::{Capture, CaptureBinding, CaptureForm, CaptureWriter, Direction, Layer};
+/// use spdm_evidence::{Capture, CaptureBinding, CaptureForm, CaptureWriter, CaptureDirection, Layer};
 /// use std::time::SystemTime;
 ///
 /// let mut writer = CaptureWriter::new(Vec::new(), CaptureForm::Wireshark, CaptureBinding::Mctp)?;
-/// writer.write(SystemTime::now(), Direction::Sent, Layer::Plain, &[0x10, 0x84, 0, 0])?;
+/// writer.write(SystemTime::now(), CaptureDirection::Sent, Layer::Plain, &[0x10, 0x84, 0, 0])?;
 /// let file = writer.finish()?;
 /// assert_eq!(Capture::read(&file).unwrap().messages.len(), 1);
 /// # std::io::Result::Ok(())
@@ -118,7 +118,7 @@ impl<W: Write> CaptureWriter<W> {
     pub fn write(
         &mut self,
         time: SystemTime,
-        direction: Direction,
+        direction: CaptureDirection,
         layer: Layer,
         message: &[u8],
     ) -> io::Result<()> {
@@ -162,7 +162,7 @@ const fn link(form: CaptureForm, binding: CaptureBinding) -> LinkType {
 fn headers(
     form: CaptureForm,
     binding: CaptureBinding,
-    direction: Direction,
+    direction: CaptureDirection,
     layer: Layer,
     message: &[u8],
 ) -> io::Result<Vec<u8>> {
@@ -177,10 +177,10 @@ fn headers(
     }
 }
 
-fn mctp(form: CaptureForm, direction: Direction, layer: Layer) -> Vec<u8> {
+fn mctp(form: CaptureForm, direction: CaptureDirection, layer: Layer) -> Vec<u8> {
     let (packet_type, owner) = match direction {
-        Direction::Sent => (SLL_FROM_US, TAG_OWNER),
-        Direction::Received => (SLL_TO_US, 0),
+        CaptureDirection::Sent => (SLL_FROM_US, TAG_OWNER),
+        CaptureDirection::Received => (SLL_TO_US, 0),
     };
     let message_type = layer.message_type();
     match form {

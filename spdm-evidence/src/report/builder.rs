@@ -11,7 +11,9 @@ use spdm_requester::{
 use spdm_x509::{Appraisal, ChainError, CheckOutcome, Policy, SanPolicy};
 
 use super::objection::Objection;
-use super::{CheckResult, ExitClass, IdentitySummary, MeasuredValue, Nonces, Report};
+use super::{
+    CheckResult, ExitClass, IdentitySummary, MeasuredValue, Nonces, Report, ReportErrorKind, SCHEMA,
+};
 use crate::known_devices::{Fingerprint, KnownDevice};
 use crate::note::Note;
 use crate::recording::Broken;
@@ -323,7 +325,12 @@ impl ReportBuilder {
             Ok(count) => self.pass(check, format!("{count} reference values match")),
             Err(mismatch) => {
                 self.fail(check, mismatch.clone());
-                self.object(Objection::new(Some(check), "reference", mismatch, ExitClass::Rejected))
+                self.object(Objection::new(
+                    Some(check),
+                    ReportErrorKind::Reference,
+                    mismatch,
+                    ExitClass::Rejected,
+                ))
             }
         }
     }
@@ -346,7 +353,12 @@ impl ReportBuilder {
         };
         let message = format!("not the device that is known for {}: {differs}", known.target());
         self.fail(check, message.clone());
-        self.object(Objection::new(Some(check), "known", message, ExitClass::Rejected))
+        self.object(Objection::new(
+            Some(check),
+            ReportErrorKind::Known,
+            message,
+            ExitClass::Rejected,
+        ))
     }
 
     /// A device has to be known, but none is for this target.
@@ -384,7 +396,7 @@ impl ReportBuilder {
 
     /// A rule of the caller that is no check of its own, such as the lowest version, does not hold.
     pub fn rejected(&mut self, why: impl Into<String>) -> &mut Self {
-        self.object(Objection::new(None, "policy", why.into(), ExitClass::Rejected))
+        self.object(Objection::new(None, ReportErrorKind::Policy, why.into(), ExitClass::Rejected))
     }
 
     /// What breaks the protocol outweighs what is merely rejected; of two equal ones the first stays.
@@ -437,7 +449,7 @@ impl ReportBuilder {
         let [challenge, measurements] =
             self.nonces.map(|nonce| nonce.map(|nonce| hex::encode(nonce.0)));
         Report {
-            schema: 1,
+            schema: SCHEMA,
             target: self.target,
             verified,
             checks,
@@ -461,14 +473,14 @@ impl ReportBuilder {
             |check, kind, message| Some(Objection::new(check, kind, message, ExitClass::Rejected));
         if let Some(failed) = checks.iter().find(|result| result.status == CheckStatus::Fail) {
             let message = format!("{}: {}", failed.check.name(), failed.detail);
-            return new(Some(failed.check), "rejected", message);
+            return new(Some(failed.check), ReportErrorKind::Rejected, message);
         }
         let missing = checks.iter().find(|result| {
             result.status == CheckStatus::Skipped && self.required.contains(&result.check)
         });
         if let Some(missing) = missing {
             let message = format!("{} is required: {}", missing.check.name(), missing.detail);
-            return new(Some(missing.check), "required", message);
+            return new(Some(missing.check), ReportErrorKind::Required, message);
         }
         if !self.authenticated {
             let proofs =
@@ -478,10 +490,14 @@ impl ReportBuilder {
             });
             let why = why.map(|result| format!(": {}", result.detail)).unwrap_or_default();
             let message = format!("no signature of the device could be verified{why}");
-            return new(None, "unproven", message);
+            return new(None, ReportErrorKind::Unproven, message);
         }
         if fresh == Some(false) {
-            return new(None, "nonce", "no signature covers the expected nonce".to_owned());
+            return new(
+                None,
+                ReportErrorKind::Nonce,
+                "no signature covers the expected nonce".to_owned(),
+            );
         }
         None
     }
@@ -552,7 +568,12 @@ impl ReportBuilder {
                 } else {
                     let detail = "the signed nonce is not the given one";
                     self.fail(check, detail);
-                    self.object(Objection::new(Some(check), "nonce", detail, ExitClass::Rejected));
+                    self.object(Objection::new(
+                        Some(check),
+                        ReportErrorKind::Nonce,
+                        detail,
+                        ExitClass::Rejected,
+                    ));
                 }
                 Some(same)
             }

@@ -5,6 +5,7 @@ use spdm_codec::{Measurement, MeasurementForm, MeasurementRecord};
 
 /// How a measurement compares with the reference values.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[expect(clippy::exhaustive_enums, reason = "the command's contract")]
 pub enum ReferenceStatus {
@@ -19,17 +20,23 @@ pub enum ReferenceStatus {
 
 /// A measurement.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 #[non_exhaustive]
 pub struct MeasuredValue {
-    /// `Index`.
+    /// Index of the block.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 254)))]
     pub index: u8,
-    /// The type in snake case, for example `mutable_firmware`; `other` where the format is not DMTF's.
+    /// The type in snake case, for example mutable_firmware; other where the format is not DMTF's.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// Whether the value is a raw bit stream instead of a digest.
     pub raw: bool,
     /// The value, in hexadecimal.
     #[serde(serialize_with = "as_hex")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "String", regex(pattern = crate::schema::HEX))
+    )]
     pub value: Vec<u8>,
     /// How it compares with the reference values.
     pub reference: ReferenceStatus,

@@ -4,7 +4,7 @@ use spdm_codec::DecodeError;
 use spdm_requester::{AttestationCheck, Bound, Error, Incompatible, Misbehaviour, Misuse};
 use spdm_x509::{ChainError, Rule};
 
-use super::{ExitClass, ReportError};
+use super::{ExitClass, ReportError, ReportErrorKind};
 use crate::recording::Broken;
 
 /// Why a device is not verified, as a report shows it.
@@ -18,7 +18,7 @@ pub(super) struct Objection {
 impl Objection {
     pub(super) fn new(
         check: Option<AttestationCheck>,
-        kind: &'static str,
+        kind: ReportErrorKind,
         message: impl ToString,
         class: ExitClass,
     ) -> Self {
@@ -38,33 +38,35 @@ impl Objection {
         match error {
             Error::Decode(decode) => Self::decode(check, decode),
             Error::Misbehaved(Misbehaviour { message, field, .. }) => {
-                new("protocol", ExitClass::Protocol).at(message, field, None)
+                new(ReportErrorKind::Protocol, ExitClass::Protocol).at(message, field, None)
             }
             Error::Signature { message } => {
-                new("signature", ExitClass::Rejected).at(message, "Signature", None)
+                new(ReportErrorKind::Signature, ExitClass::Rejected).at(message, "Signature", None)
             }
-            Error::Refused(_) => new("refused", ExitClass::Rejected),
+            Error::Refused(_) => new(ReportErrorKind::Refused, ExitClass::Rejected),
             Error::Incompatible(Incompatible::Algorithm { field, .. }) => {
-                new("unsupported", ExitClass::Usage).at("ALGORITHMS", field, None)
+                new(ReportErrorKind::Unsupported, ExitClass::Usage).at("ALGORITHMS", field, None)
             }
-            Error::Incompatible(_) => new("incompatible", ExitClass::Rejected),
+            Error::Incompatible(_) => new(ReportErrorKind::Incompatible, ExitClass::Rejected),
             Error::Chain(ChainError {
                 rule: Rule::UnsupportedHash | Rule::UnsupportedAsym,
                 ..
-            }) => new("unsupported", ExitClass::Usage),
-            Error::Chain(chain) => {
-                new("chain", ExitClass::Rejected).at("CERTIFICATE", chain.field, chain.at)
-            }
-            Error::IdentityMismatch => new("identity", ExitClass::Rejected),
-            Error::Timeout { .. } => new("timeout", ExitClass::Transport),
-            Error::Bound(Bound::Negotiation(_)) => new("limit", ExitClass::Protocol),
-            Error::Bound(_) => new("limit", ExitClass::Transport),
+            }) => new(ReportErrorKind::Unsupported, ExitClass::Usage),
+            Error::Chain(chain) => new(ReportErrorKind::Chain, ExitClass::Rejected).at(
+                "CERTIFICATE",
+                chain.field,
+                chain.at,
+            ),
+            Error::IdentityMismatch => new(ReportErrorKind::Identity, ExitClass::Rejected),
+            Error::Timeout { .. } => new(ReportErrorKind::Timeout, ExitClass::Transport),
+            Error::Bound(Bound::Negotiation(_)) => new(ReportErrorKind::Limit, ExitClass::Protocol),
+            Error::Bound(_) => new(ReportErrorKind::Limit, ExitClass::Transport),
             Error::Misuse(Misuse::Request(decode)) => {
                 let place = (decode.message, decode.field, decode.at);
-                new("request", ExitClass::Usage).at(place.0, place.1, Some(place.2))
+                new(ReportErrorKind::Request, ExitClass::Usage).at(place.0, place.1, Some(place.2))
             }
-            Error::Misuse(_) => new("request", ExitClass::Usage),
-            _ => new("internal", ExitClass::Usage),
+            Error::Misuse(_) => new(ReportErrorKind::Request, ExitClass::Usage),
+            _ => new(ReportErrorKind::Internal, ExitClass::Usage),
         }
     }
 
@@ -76,7 +78,7 @@ impl Objection {
     }
 
     fn decode(check: Option<AttestationCheck>, error: &DecodeError) -> Self {
-        Self::new(check, "decode", error, ExitClass::Protocol).at(
+        Self::new(check, ReportErrorKind::Decode, error, ExitClass::Protocol).at(
             error.message,
             error.field,
             Some(error.at),

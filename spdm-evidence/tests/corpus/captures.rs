@@ -7,7 +7,7 @@ use spdm_codec::{RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
     AttestationCheck, CheckStatus, CountedNote, Evidence, ExitClass, Note, ReadOptions, Reference,
-    ReferenceStatus, Report, Verifier,
+    ReferenceStatus, Report, ReportErrorKind, Verifier,
 };
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Anchor, CertModel, Chain, ChainContext, ValidityCheck};
@@ -106,7 +106,7 @@ pub(crate) fn what_is_not_implemented_cannot_be_judged() {
     for_each(all_roots(), wanted, |capture, report| {
         assert!(!report.verified(), "{}", capture.name);
         assert_eq!(report.exit_class(), ExitClass::Usage, "{}", capture.name);
-        assert_eq!(report.error().unwrap().kind, "unsupported");
+        assert_eq!(report.error().unwrap().kind, ReportErrorKind::Unsupported);
     });
 }
 
@@ -132,7 +132,7 @@ pub(crate) fn a_refused_challenge_is_named() {
     let verifier = Verifier::new(&PROVIDER, &anchors, AT);
     let report = only(&verifier, &capture(&folder, "meas_rawbit_v1.3_MCTP"));
     let error = report.error().unwrap();
-    assert_eq!((error.kind, report.exit_class()), ("unproven", ExitClass::Rejected));
+    assert_eq!((error.kind, report.exit_class()), (ReportErrorKind::Unproven, ExitClass::Rejected));
     assert_eq!(
         error.message,
         "no signature of the device could be verified: the device answered CHALLENGE with ERROR \
@@ -205,7 +205,7 @@ pub(crate) fn options_of_the_verifier() {
 
     let min_version = Some(SpdmVersion::V1_3);
     let report = only(&Verifier { min_version, ..verifier }, &evidence);
-    assert_eq!((report.verified(), report.error().unwrap().kind), (false, "policy"));
+    assert_eq!((report.verified(), report.error().unwrap().kind), (false, ReportErrorKind::Policy));
     assert_eq!(report.exit_class(), ExitClass::Rejected);
 
     let slot = SlotId::new(3);
@@ -216,7 +216,7 @@ pub(crate) fn options_of_the_verifier() {
     let report = only(&Verifier { validity, ..verifier }, &evidence);
     assert!(!report.verified());
     assert_eq!(report.status(AttestationCheck::ChainCertificates), CheckStatus::Fail);
-    assert_eq!(report.error().unwrap().kind, "chain");
+    assert_eq!(report.error().unwrap().kind, ReportErrorKind::Chain);
 }
 
 fn with(verifier: &Verifier<'_>, evidence: &Evidence, reference: &Reference) -> Report {
@@ -245,7 +245,7 @@ pub(crate) fn reference_values() {
     let report = with(&verifier, &evidence, &json(first.index, "00"));
     assert_eq!((report.verified(), report.exit_class()), (false, ExitClass::Rejected));
     assert_eq!(report.measurements()[0].reference, ReferenceStatus::Mismatch);
-    assert_eq!(report.error().unwrap().kind, "reference");
+    assert_eq!(report.error().unwrap().kind, ReportErrorKind::Reference);
 
     let report = with(&verifier, &evidence, &json(77, &value));
     assert_eq!(report.status(AttestationCheck::MeasurementsReference), CheckStatus::Fail);
@@ -254,7 +254,7 @@ pub(crate) fn reference_values() {
     let reference = json(first.index, &value);
     let report = only(&Verifier { reference: Some(&reference), ..verifier }, &unsigned);
     assert_eq!(report.status(AttestationCheck::MeasurementsReference), CheckStatus::Skipped);
-    assert_eq!(report.error().unwrap().kind, "required");
+    assert_eq!(report.error().unwrap().kind, ReportErrorKind::Required);
     assert!(!report.verified());
 }
 

@@ -6,7 +6,9 @@ use std::path::Path;
 use spdm_codec::{RequesterNonce, SlotId};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_evidence::{AttestationCheck, CheckStatus, Evidence, ExitClass, Format, Verifier};
+use spdm_evidence::{
+    AttestationCheck, CheckStatus, Evidence, ExitClass, Format, ReportErrorKind, Verifier,
+};
 use spdm_x509::Anchor;
 
 use crate::{AT, verify};
@@ -66,7 +68,7 @@ pub(crate) fn every_element_verifies_under_the_pinned_root() {
             assert_eq!(report.status(AttestationCheck::MeasurementsNonce), CheckStatus::Fail);
             assert_eq!(report.status(AttestationCheck::MeasurementsSignature), CheckStatus::Pass);
             assert_eq!((report.fresh(), report.exit_class()), (Some(false), ExitClass::Rejected));
-            assert_eq!(report.error().unwrap().kind, "nonce");
+            assert_eq!(report.error().unwrap().kind, ReportErrorKind::Nonce);
         }
     }
 }

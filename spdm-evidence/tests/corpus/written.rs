@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use spdm_evidence::{Capture, CaptureBinding, CaptureForm, CaptureWriter, Direction};
+use spdm_evidence::{Capture, CaptureBinding, CaptureDirection, CaptureForm, CaptureWriter};
 
 use crate::pcap::{FORMS, at, packets};
 
@@ -27,7 +27,8 @@ pub(crate) fn captures_of_the_dmtf_tools_are_written_as_they_are() {
             let mut writer = CaptureWriter::new(Vec::new(), form, binding).unwrap();
             for message in &capture.messages {
                 let sent = message.bytes.get(1).is_some_and(|code| code & 0x80 != 0);
-                let direction = if sent { Direction::Sent } else { Direction::Received };
+                let direction =
+                    if sent { CaptureDirection::Sent } else { CaptureDirection::Received };
                 writer.write(at(0), direction, message.layer, &message.bytes).unwrap();
             }
             let again = writer.finish().unwrap();

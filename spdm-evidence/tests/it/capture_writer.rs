@@ -5,7 +5,9 @@ use std::io::{self, ErrorKind, Write};
 use std::time::UNIX_EPOCH;
 
 use crate::pcap::{FILE_HEADER_LEN, FORMS, PACKET_HEADER_LEN, at, packets};
-use spdm_evidence::{Capture, CaptureBinding, CaptureForm, CaptureWriter, Direction, Layer, Note};
+use spdm_evidence::{
+    Capture, CaptureBinding, CaptureDirection, CaptureForm, CaptureWriter, Layer, Note,
+};
 
 const BINDINGS: [CaptureBinding; 4] =
     [CaptureBinding::Bare, CaptureBinding::Mctp, CaptureBinding::PciDoe, CaptureBinding::Dsp0287];
@@ -13,7 +15,7 @@ const GET_VERSION: [u8; 4] = [0x10, 0x84, 0, 0];
 const VERSION: [u8; 10] = [0x10, 0x04, 0, 0, 0, 2, 0, 0x11, 0, 0x12];
 const RECORD: [u8; 5] = [1, 2, 3, 4, 5];
 
-type Message<'m> = (Direction, Layer, &'m [u8]);
+type Message<'m> = (CaptureDirection, Layer, &'m [u8]);
 
 fn write(form: CaptureForm, binding: CaptureBinding, messages: &[Message<'_>]) -> Vec<u8> {
     let mut writer = CaptureWriter::new(Vec::new(), form, binding).unwrap();
@@ -28,12 +30,12 @@ fn what_is_written_can_be_read() {
     for form in FORMS {
         for binding in BINDINGS {
             let mut messages = vec![
-                (Direction::Sent, Layer::Plain, &GET_VERSION[..]),
-                (Direction::Received, Layer::Plain, &VERSION[..]),
+                (CaptureDirection::Sent, Layer::Plain, &GET_VERSION[..]),
+                (CaptureDirection::Received, Layer::Plain, &VERSION[..]),
             ];
             if binding != CaptureBinding::Bare {
-                messages.push((Direction::Sent, Layer::Secured, &RECORD[..]));
-                messages.push((Direction::Received, Layer::Secured, &RECORD[..]));
+                messages.push((CaptureDirection::Sent, Layer::Secured, &RECORD[..]));
+                messages.push((CaptureDirection::Received, Layer::Secured, &RECORD[..]));
             }
             let capture = Capture::read(&write(form, binding, &messages)).unwrap();
             assert_eq!(capture.notes, [], "{form:?} {binding:?}");
@@ -55,7 +57,8 @@ fn every_length_survives() {
         for binding in BINDINGS {
             for len in (1..80).chain([255, 256, 4096, 65_533]) {
                 let message = vec![0x10; len];
-                let file = write(form, binding, &[(Direction::Received, Layer::Plain, &message)]);
+                let file =
+                    write(form, binding, &[(CaptureDirection::Received, Layer::Plain, &message)]);
                 let capture = Capture::read(&file).unwrap();
                 let [read] = &capture.messages[..] else { unreachable!("{capture:?}") };
                 let (start, padding) = read.bytes.split_at(len);
@@ -68,8 +71,8 @@ fn every_length_survives() {
 
 #[test]
 fn layouts() {
-    let request = [(Direction::Sent, Layer::Plain, &GET_VERSION[..])];
-    let response = [(Direction::Received, Layer::Secured, &RECORD[..])];
+    let request = [(CaptureDirection::Sent, Layer::Plain, &GET_VERSION[..])];
+    let response = [(CaptureDirection::Received, Layer::Secured, &RECORD[..])];
     let sll = |direction: u8, flags: u8, message_type: u8| {
         let mut header = vec![0, direction, 0x01, 0x22];
         header.extend([0; 10]);
@@ -126,7 +129,7 @@ fn headers_are_those_of_pcap_2_4_with_microseconds() {
     let file = write(
         CaptureForm::Dmtf,
         CaptureBinding::Bare,
-        &[(Direction::Sent, Layer::Plain, &GET_VERSION)],
+        &[(CaptureDirection::Sent, Layer::Plain, &GET_VERSION)],
     );
     let mut expected = vec![0xD4, 0xC3, 0xB2, 0xA1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     expected.extend([0, 0, 4, 0, 147, 0, 0, 0]);
@@ -142,7 +145,7 @@ fn a_clock_before_1970_is_1970() {
     let mut writer =
         CaptureWriter::new(Vec::new(), CaptureForm::Dmtf, CaptureBinding::Bare).unwrap();
     let early = UNIX_EPOCH - Duration::from_secs(1);
-    writer.write(early, Direction::Sent, Layer::Plain, &GET_VERSION).unwrap();
+    writer.write(early, CaptureDirection::Sent, Layer::Plain, &GET_VERSION).unwrap();
     assert_eq!(writer.finish().unwrap()[FILE_HEADER_LEN..][..8], [0; 8]);
 }
 
@@ -158,12 +161,13 @@ fn what_a_packet_cannot_hold_is_refused_and_the_file_stays_whole() {
         for form in FORMS {
             let mut writer = CaptureWriter::new(Vec::new(), form, binding).unwrap();
             let time = at(0);
-            writer.write(time, Direction::Sent, Layer::Plain, &GET_VERSION).unwrap();
+            writer.write(time, CaptureDirection::Sent, Layer::Plain, &GET_VERSION).unwrap();
             let message = vec![0x10; len];
-            let error = writer.write(time, Direction::Received, layer, &message).unwrap_err();
+            let error =
+                writer.write(time, CaptureDirection::Received, layer, &message).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidInput, "{binding:?}");
             assert!(error.to_string().contains(why), "{binding:?}: {error}");
-            writer.write(time, Direction::Received, Layer::Plain, &VERSION).unwrap();
+            writer.write(time, CaptureDirection::Received, Layer::Plain, &VERSION).unwrap();
             let capture = Capture::read(&writer.finish().unwrap()).unwrap();
             assert_eq!((capture.messages.len(), capture.notes), (2, Vec::<Note>::new()));
         }
@@ -190,6 +194,7 @@ fn a_full_disk_is_told() {
     let new = |room| CaptureWriter::new(Disk(room), CaptureForm::Dmtf, CaptureBinding::Bare);
     assert_eq!(new(FILE_HEADER_LEN - 1).unwrap_err().kind(), ErrorKind::StorageFull);
     let mut writer = new(FILE_HEADER_LEN + PACKET_HEADER_LEN).unwrap();
-    let error = writer.write(at(0), Direction::Sent, Layer::Plain, &GET_VERSION).unwrap_err();
+    let error =
+        writer.write(at(0), CaptureDirection::Sent, Layer::Plain, &GET_VERSION).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StorageFull);
 }

@@ -7,7 +7,7 @@ use spdm_crypto::{Bank, HashAlgorithm};
 use spdm_emulator::{Device, DeviceConfig, KeyProvisioning};
 use spdm_evidence::{
     AttestationCheck, CheckStatus, Evidence, ExitClass, Negotiation, Note, ReadOptions,
-    RecordedExchange, Recording, Report, Signatures, Verifier,
+    RecordedExchange, Recording, Report, ReportErrorKind, Signatures, Verifier,
 };
 use spdm_x509::{Anchor, Demand, Profile, Revocation, Revocations, SanPolicy, ValidityCheck};
 
@@ -107,7 +107,7 @@ fn measurements_that_another_key_signed_are_not_shown_and_nothing_is_verified() 
     let file = evidence(&[&vca, &chain_b, &forged, &chain_a, &genuine]);
     let report = report(&file, &a, |verifier| verifier.nonce = Some(NONCE));
     assert!(!report.verified());
-    assert_eq!(report.error().unwrap().kind, "identity");
+    assert_eq!(report.error().unwrap().kind, ReportErrorKind::Identity);
     assert_eq!(indices(&report), [1]);
 }
 
@@ -131,14 +131,20 @@ fn unsigned_measurements_are_not_shown_beside_a_signed_challenge() {
 }
 
 /// Why the report is refused: its error, and what it calls for.
-fn refusal(report: &Report) -> Option<(&'static str, &str, ExitClass)> {
+fn refusal(report: &Report) -> Option<(ReportErrorKind, &str, ExitClass)> {
     report.error().map(|error| (error.kind, error.message.as_str(), report.exit_class()))
 }
 
-const NO_CHALLENGE: (&str, &str, ExitClass) =
-    ("required", "challenge.signature is required: no CHALLENGE_AUTH", ExitClass::Rejected);
-const NO_MEASUREMENTS: (&str, &str, ExitClass) =
-    ("required", "measurements.signature is required: no signed MEASUREMENTS", ExitClass::Rejected);
+const NO_CHALLENGE: (ReportErrorKind, &str, ExitClass) = (
+    ReportErrorKind::Required,
+    "challenge.signature is required: no CHALLENGE_AUTH",
+    ExitClass::Rejected,
+);
+const NO_MEASUREMENTS: (ReportErrorKind, &str, ExitClass) = (
+    ReportErrorKind::Required,
+    "measurements.signature is required: no signed MEASUREMENTS",
+    ExitClass::Rejected,
+);
 
 #[test]
 fn a_file_with_one_of_the_signatures_is_refused_where_both_are_required() {
@@ -180,7 +186,7 @@ fn a_signature_that_covers_no_measurement_is_not_one_of_measurements() {
     let required = Signatures::ChallengeAndMeasurements;
     let report = report(&file, &a, |verifier| verifier.required = required);
     let message = "measurements.signature is required: no measurement was signed";
-    assert_eq!(refusal(&report), Some(("required", message, ExitClass::Rejected)));
+    assert_eq!(refusal(&report), Some((ReportErrorKind::Required, message, ExitClass::Rejected)));
 }
 
 #[test]
@@ -233,7 +239,7 @@ fn a_public_key_carries_no_name() {
         verifier.san = SanPolicy::Dmtf { pattern: "ACME:*:*" };
     });
     assert!(!named.verified());
-    assert_eq!(named.error().unwrap().kind, "required");
+    assert_eq!(named.error().unwrap().kind, ReportErrorKind::Required);
 }
 
 #[test]
@@ -257,7 +263,7 @@ fn a_public_key_that_is_revoked_is_not_trusted() {
     let refused = judge(key);
     assert!(!refused.verified());
     assert_eq!(refused.exit_class(), ExitClass::Rejected);
-    assert_eq!(refused.error().unwrap().kind, "chain");
+    assert_eq!(refused.error().unwrap().kind, ReportErrorKind::Chain);
     assert_eq!(refused.status(AttestationCheck::ChainCertificates), CheckStatus::Fail);
     // The signatures are the key's all the same.
     assert_eq!(refused.status(AttestationCheck::ChallengeSignature), CheckStatus::Pass);
@@ -369,7 +375,7 @@ fn a_wrong_signature_of_another_slot_is_not_counted_as_one_of_this_slot() {
     assert_eq!((reports[1].slot(), signature(&reports[1])), (Some(1), CheckStatus::Fail));
     assert!(reports.iter().all(|report| !report.verified()));
     let error = reports[0].error().unwrap();
-    assert_eq!(error.kind, "signature");
+    assert_eq!(error.kind, ReportErrorKind::Signature);
     assert!(error.message.starts_with("slot 1: "), "{}", error.message);
 }
 

@@ -7,6 +7,7 @@ use spdm_codec::{Code, KeySlot, SlotId};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
     AttestationCheck, CheckStatus, Error, ExitClass, Freshness, Reference, ReportBuilder,
+    ReportErrorKind,
 };
 use spdm_requester as requester;
 
@@ -50,13 +51,14 @@ fn an_empty_report_has_every_member_and_every_check() {
     let mut properties = keys(&schema["properties"]);
     assert!(properties.remove("chain"));
     assert_eq!(keys(&json), properties);
-    for part in ["nonces", "identity"] {
-        assert_eq!(keys(&json[part]), strings(&schema["properties"][part]["required"]));
+    for (part, name) in
+        [("nonces", "Nonces"), ("identity", "IdentitySummary"), ("error", "ReportError")]
+    {
+        assert_eq!(keys(&json[part]), strings(&schema["$defs"][name]["required"]));
     }
-    let error = &schema["properties"]["error"]["oneOf"][1];
-    assert_eq!(keys(&json["error"]), strings(&error["required"]));
-    assert!(strings(&error["properties"]["kind"]["enum"]).contains("unproven"));
-    let names = &schema["properties"]["checks"]["items"]["properties"]["check"]["enum"];
+    let kinds = schema["$defs"]["ReportErrorKind"]["oneOf"].as_array().unwrap();
+    assert!(kinds.iter().any(|kind| kind["const"] == "unproven"));
+    let names = &schema["$defs"]["CheckResult"]["properties"]["check"]["enum"];
     let names: Vec<&str> = names.as_array().unwrap().iter().map(|n| n.as_str().unwrap()).collect();
     let (known, always) = names.split_last().unwrap();
     assert_eq!(always, AttestationCheck::ALL.map(AttestationCheck::name));
@@ -72,7 +74,7 @@ fn nothing_but_proofs_makes_a_report_verified() {
     }
     let report = builder.build();
     assert!(!report.verified());
-    assert_eq!(report.error().unwrap().kind, "unproven");
+    assert_eq!(report.error().unwrap().kind, ReportErrorKind::Unproven);
 }
 
 #[test]
@@ -84,7 +86,7 @@ fn the_worst_result_of_a_check_stays() {
     let report = builder.build();
     let result = report.checks().iter().find(|result| result.check == check).unwrap();
     assert_eq!((result.status, result.detail.as_str()), (CheckStatus::Fail, "fourth"));
-    assert_eq!(report.error().unwrap().kind, "rejected");
+    assert_eq!(report.error().unwrap().kind, ReportErrorKind::Rejected);
 }
 
 #[test]
@@ -93,31 +95,31 @@ fn errors_of_a_live_connection() {
         (
             requester::Error::Signature { message: "CHALLENGE_AUTH" },
             Some(AttestationCheck::ChallengeSignature),
-            "signature",
+            ReportErrorKind::Signature,
             ExitClass::Rejected,
         ),
         (
             requester::Error::Signature { message: "MEASUREMENTS" },
             Some(AttestationCheck::MeasurementsSignature),
-            "signature",
+            ReportErrorKind::Signature,
             ExitClass::Rejected,
         ),
         (
             requester::Error::Timeout { request: Code::CHALLENGE },
             Some(AttestationCheck::ChallengeSignature),
-            "timeout",
+            ReportErrorKind::Timeout,
             ExitClass::Transport,
         ),
         (
             requester::Error::IdentityMismatch,
             Some(AttestationCheck::ChallengeChainHash),
-            "identity",
+            ReportErrorKind::Identity,
             ExitClass::Rejected,
         ),
         (
             requester::Error::Incompatible(requester::Incompatible::Capability("CHAL_CAP")),
             Some(AttestationCheck::ChallengeSignature),
-            "incompatible",
+            ReportErrorKind::Incompatible,
             ExitClass::Rejected,
         ),
         (
@@ -126,10 +128,10 @@ fn errors_of_a_live_connection() {
                 selected: 0x200,
             }),
             None,
-            "unsupported",
+            ReportErrorKind::Unsupported,
             ExitClass::Usage,
         ),
-        (requester::Error::Random, None, "internal", ExitClass::Usage),
+        (requester::Error::Random, None, ReportErrorKind::Internal, ExitClass::Usage),
     ];
     for (error, check, kind, class) in rows {
         let mut builder = ReportBuilder::new("", Freshness::Own, &PROVIDER);
@@ -157,7 +159,7 @@ fn what_breaks_the_protocol_outweighs_what_is_rejected() {
     let report = builder.build();
     assert_eq!(
         (report.error().unwrap().kind, report.exit_class()),
-        ("timeout", ExitClass::Transport)
+        (ReportErrorKind::Timeout, ExitClass::Transport)
     );
     assert_eq!(report.status(AttestationCheck::MeasurementsSignature), CheckStatus::Fail);
 }
@@ -170,7 +172,7 @@ fn reference_values_are_json_of_one_form() {
     assert!(!good.measurements[0].raw);
     let raw = read(r#"{"measurements": [{"index": 1, "value": "00ff", "raw": true}]}"#).unwrap();
     assert!(raw.measurements[0].raw);
-    let row = &schema("reference")["properties"]["measurements"]["items"]["properties"];
+    let row = &schema("reference")["$defs"]["ValueRow"]["properties"];
     assert_eq!(row["raw"]["default"], false);
     let empty = read(r#"{"measurements": []}"#);
     assert_eq!(empty, Err(Error::Json("measurements is empty".to_owned())));

@@ -3,7 +3,8 @@
 use spdm_codec::{KeyUsage, MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId};
 use spdm_x509::Policy;
 
-use super::{Selection, SlotChoice};
+use super::measure::Selection;
+use super::slot_choice::SlotChoice;
 use crate::chain_cache::ChainCache;
 
 /// Which signatures an attestation needs. The peer's capabilities never decide this.

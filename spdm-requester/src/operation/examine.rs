@@ -1,9 +1,7 @@
 //! The examination of a device: what is known of it, whether or not it can be verified.
 
-use spdm_x509::{Identity, Trusted};
-
-use super::Measured;
 use super::attestation_plan::{AttestationPlan, KeySource};
+use super::examined::Examined;
 use super::sequence::{Sequence, ToTheEnd};
 use crate::answer::Answer;
 use crate::env::{Ask, Env};
@@ -13,31 +11,7 @@ use crate::flow::Flow;
 use crate::negotiated::Negotiated;
 use crate::observer::{Audience, Observer};
 use crate::operation::{Next, sealed};
-use crate::possession::Possession;
 use crate::requester::{Fresh, Requester};
-use crate::summary::SummaryAgreement;
-use crate::verified::Verified;
-
-/// What an examination found.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-#[must_use = "a device is authenticated only where `verified` says so"]
-pub struct Examined<'c, 'm> {
-    /// The authenticated device, where [`Requester::attest`](crate::Requester::attest) would have brought it: the
-    /// policy trusts the key, and every required signature is by it. Else why it is not verified: the first thing
-    /// that went wrong.
-    pub verified: Result<Verified<'c>, Error>,
-    /// Whose key signed, trusted or not; `None` where nothing was to be signed.
-    pub identity: Option<Identity<'c>>,
-    /// That identity, where the policy trusts it.
-    pub trusted: Option<Trusted<'c>>,
-    /// The proof by CHALLENGE.
-    pub challenged: Option<Possession<'c>>,
-    /// The measurements; signed ones have the proof with them.
-    pub measured: Option<Measured<'m, 'c>>,
-    /// Whether the summary hash of CHALLENGE_AUTH is that of these measurements.
-    pub summary: SummaryAgreement,
-}
 
 /// An examination: see [`Requester::examine`](crate::Requester::examine).
 #[derive(Debug)]
@@ -112,7 +86,7 @@ impl<'c, 'm> sealed::Operation for Examine<'_, 'c, 'm> {
         self.0.failed();
     }
 
-    fn finish<'f>(&mut self, _: &'f ErrorCell) -> Result<Examined<'c, 'm>, &'f Error> {
-        Ok(self.0.examined())
+    fn finish<'f>(self, _: &'f ErrorCell) -> Result<Examined<'c, 'm>, &'f Error> {
+        Ok(self.0.into_examined())
     }
 }

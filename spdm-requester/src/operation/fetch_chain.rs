@@ -138,20 +138,17 @@ impl<'c> Portions<'c> {
         env: &Env<'_, 'f>,
         policy: Option<&'t Policy<'t>>,
         links: Option<&VerifiedLinks>,
-    ) -> Result<Result<Judged<'c, 't>, ChainError>, &'f Error>
+    ) -> Result<Judged<'c, 't>, &'f Error>
     where
         'c: 't,
     {
         let bytes = self.buffer.get(..self.have).unwrap_or_default();
-        judge(bytes, self.context, policy, links, env)
+        judge(bytes, self.context, policy, links, env)?.map_err(|error| env.errors.stop(error))
     }
 
     /// Reads the chain; no policy judges it.
     pub(super) fn into_chain<'f>(self, env: &Env<'_, 'f>) -> Result<Chain<'c>, &'f Error> {
-        match self.into_judged(env, None, None)? {
-            Ok(judged) => Ok(judged.chain),
-            Err(error) => Err(env.errors.stop(error)),
-        }
+        Ok(self.into_judged(env, None, None)?.chain)
     }
 }
 
@@ -263,7 +260,7 @@ impl<'c> sealed::Operation for FetchChain<'c> {
         Ok(next)
     }
 
-    fn finish<'f>(&mut self, errors: &'f ErrorCell) -> Result<Chain<'c>, &'f Error> {
+    fn finish<'f>(self, errors: &'f ErrorCell) -> Result<Chain<'c>, &'f Error> {
         self.chain.ok_or_else(|| errors.unfinished())
     }
 }

@@ -47,7 +47,7 @@ impl sealed::Operation for FetchDigests {
         Ok(Next::Done)
     }
 
-    fn finish<'f>(&mut self, _: &'f ErrorCell) -> Result<(), &'f Error> {
+    fn finish(self, _: &ErrorCell) -> Result<(), &Error> {
         Ok(())
     }
 }

@@ -5,8 +5,8 @@ use core::mem;
 use spdm_codec::SlotId;
 use spdm_x509::Chain;
 
-use super::FetchDigests;
 use super::fetch_chain::Portions;
+use super::fetch_digests::FetchDigests;
 use super::{Next, sealed};
 use crate::answer::Answer;
 use crate::connection::Connection;
@@ -112,7 +112,7 @@ impl<'c> sealed::Operation for FetchEveryChain<'c> {
         }
     }
 
-    fn finish<'f>(&mut self, _: &'f ErrorCell) -> Result<SlotChains<'c>, &'f Error> {
+    fn finish(self, _: &ErrorCell) -> Result<SlotChains<'c>, &Error> {
         Ok(self.chains)
     }
 }

@@ -146,7 +146,7 @@ impl sealed::Operation for Negotiate {
         }
     }
 
-    fn finish<'f>(&mut self, _: &'f ErrorCell) -> Result<(), &'f Error> {
+    fn finish(self, _: &ErrorCell) -> Result<(), &Error> {
         Ok(())
     }
 }

@@ -3,8 +3,8 @@
 use spdm_codec::{MeasurementSummary, RequesterNonce};
 use spdm_x509::Identity;
 
-use super::Negotiate;
 use super::challenge::{Question, answered};
+use super::negotiate::Negotiate;
 use crate::answer::Answer;
 use crate::config::Offer;
 use crate::env::{Ask, Env};
@@ -103,7 +103,7 @@ impl<'c> sealed::Operation for Recognize<'c> {
         }
     }
 
-    fn finish<'f>(&mut self, errors: &'f ErrorCell) -> Result<Possession<'c>, &'f Error> {
+    fn finish<'f>(self, errors: &'f ErrorCell) -> Result<Possession<'c>, &'f Error> {
         self.possession.ok_or_else(|| errors.unfinished())
     }
 }

@@ -20,10 +20,12 @@ use spdm_x509::{
 
 use super::attestation_plan::{AttestationPlan, KeySource};
 use super::challenge::{Question, answered};
-use super::examine::Examined;
+use super::examined::Examined;
 use super::fetch_chain::{Judged, Portions};
-use super::measure::Reading;
-use super::{FetchDigests, Measured, Negotiate, Selection, SlotChoice};
+use super::fetch_digests::FetchDigests;
+use super::measure::{Measured, Reading, Selection};
+use super::negotiate::Negotiate;
+use super::slot_choice::SlotChoice;
 use crate::answer::Answer;
 use crate::chain_cache::KnownChain;
 use crate::env::{Ask, Env, fill};
@@ -101,7 +103,7 @@ impl<'c> Signer<'c> {
 /// The first chain that can be read, to be taken where none is trusted.
 #[derive(Clone, Copy, Debug)]
 enum FirstReadable<'c> {
-    Known(&'c KnownChain<'c>),
+    Known(KnownChain<'c>),
     /// It is in the buffer as long as no other chain is fetched.
     Fetched(SlotId),
 }
@@ -121,8 +123,8 @@ pub(super) struct Sequence<'p, 'c, 'm, P> {
     objection: Option<ChainError>,
     signer: Signer<'c>,
     challenged: Option<Possession<'c>>,
-    pub(super) measured: Option<Measured<'m, 'c>>,
-    pub(super) summary: SummaryAgreement,
+    measured: Option<Measured<'m, 'c>>,
+    summary: SummaryAgreement,
     /// The first thing that went wrong, where it did not end the attestation.
     error: Option<Error>,
 }
@@ -279,8 +281,6 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
     }
 
     /// The caller vouches for the key, unless it is revoked. No key can have the name that a policy may ask for.
-    // Apart: the key is on the stack where there is one, and not below every signature.
-    #[inline(never)]
     fn take_key<'f>(&mut self, env: &Env<'_, 'f>, spki_der: &'c [u8]) -> Result<(), &'f Error> {
         let (errors, agreed) = (env.errors, env.agreed()?);
         let asym = agreed.asym().map_err(|error| errors.incompatible(error))?;
@@ -321,7 +321,7 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
         &self,
         env: &Env<'_, 'f>,
         slot: SlotId,
-    ) -> Result<Option<&'c KnownChain<'c>>, &'f Error> {
+    ) -> Result<Option<KnownChain<'c>>, &'f Error> {
         let KeySource::Chain { known, .. } = &self.source else { return Ok(None) };
         let announced = env.connection.slot_key(slot).map(|key| key.model);
         let context = env.agreed()?.chain_context(slot, announced.unwrap_or_default());
@@ -402,13 +402,9 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
         portions: Portions<'c>,
         links: Option<&VerifiedLinks>,
     ) -> Result<(), &'f Error> {
-        match &mut portions.into_judged(env, self.plan.policy, links)? {
-            Ok(Judged { chain, contents }) => {
-                let appraisal = contents.as_mut().map(ContentAppraisal::verify_signatures);
-                self.settle(env, chain, ChainOrigin::Fetched, appraisal)
-            }
-            Err(error) => Err(env.errors.stop(*error)),
-        }
+        let Judged { chain, contents } = portions.into_judged(env, self.plan.policy, links)?;
+        let appraisal = contents.map(ContentAppraisal::verify_signatures);
+        self.settle(env, &chain, ChainOrigin::Fetched, appraisal.as_ref())
     }
 
     /// No slot is left to try.
@@ -500,8 +496,6 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
         Ok(())
     }
 
-    // Apart: it is not on the stack while signatures are verified.
-    #[inline(never)]
     fn measured<'f>(
         &mut self,
         env: &Env<'_, 'f>,
@@ -551,7 +545,7 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
     }
 
     /// Whether the device is verified: by every signature that is required, of the identity that is trusted.
-    pub(super) fn verdict(&self) -> Result<Verified<'c>, Error> {
+    fn verdict(&self) -> Result<Verified<'c>, Error> {
         let unfinished = Error::Misuse(Misuse::Unfinished);
         self.verified().unwrap_or_else(|| Err(self.error.unwrap_or(unfinished)))
     }
@@ -559,7 +553,7 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
     /// `None` where a signature that is required is missing, or the identity is not trusted.
     fn verified(&self) -> Option<Result<Verified<'c>, Error>> {
         let requirement = self.plan.requirement;
-        let trusted = self.trusted()?;
+        let Signer::Trusted(trusted) = &self.signer else { return None };
         let measured = self.measured.as_ref().and_then(|measured| measured.possession.as_ref());
         let signatures = [
             (requirement.has_measurements(), measured),
@@ -575,25 +569,16 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
         verified
     }
 
-    /// Who must sign, where the policy trusts it.
-    pub(super) const fn trusted(&self) -> Option<&Trusted<'c>> {
-        match &self.signer {
+    /// What was found.
+    pub(super) fn into_examined(self) -> Examined<'c, 'm> {
+        let verified = self.verdict();
+        let Self { signer, challenged, measured, summary, .. } = self;
+        let identity = signer.identity().copied();
+        let trusted = match signer {
             Signer::Trusted(trusted) => Some(trusted),
             Signer::NotTrusted(_) | Signer::Unknown => None,
-        }
-    }
-
-    /// What was found.
-    pub(super) fn examined(&self) -> Examined<'c, 'm> {
-        let Self { signer, challenged, measured, summary, .. } = self;
-        Examined {
-            verified: self.verdict(),
-            identity: signer.identity().copied(),
-            trusted: self.trusted().copied(),
-            challenged: *challenged,
-            measured: *measured,
-            summary: *summary,
-        }
+        };
+        Examined { verified, identity, trusted, challenged, measured, summary }
     }
 }
 
@@ -617,7 +602,7 @@ fn look<'f>(
     Ok(match portions.look(env, policy)? {
         Err(error) => FirstLook::Unreadable(error),
         Ok(Judged { contents: None, .. }) => FirstLook::Accepted(None),
-        Ok(Judged { contents: Some(mut contents), .. }) => {
+        Ok(Judged { contents: Some(contents), .. }) => {
             match contents.verify_signatures().into_trusted() {
                 Ok(trusted) => FirstLook::Accepted(trusted.links()),
                 Err(error) => FirstLook::Refused(error),

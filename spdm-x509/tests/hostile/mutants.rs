@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use spdm_codec::PciIdentity;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Anchor, Certificate, ChainError, Policy, SanPolicy, ValidityCheck};
+use spdm_x509::{Anchor, ChainError, Policy, SanPolicy, ValidityCheck, X509Certificate};
 
 use crate::good::{NOW, certificates};
 use crate::testing::{ASYM, parse, sign, structure, tlv};
@@ -143,11 +143,11 @@ fn a_refused_mutant_says_where() {
 fn every_prefix_of_every_certificate_is_refused() {
     for der in certificates() {
         for len in 0..der.len() {
-            assert!(Certificate::parse(Untrusted::new(&der[..len])).is_err(), "{len}");
+            assert!(X509Certificate::parse(Untrusted::new(&der[..len])).is_err(), "{len}");
         }
         for more in [&[0][..], &[5, 0]] {
             let longer = [&der[..], more].concat();
-            assert!(Certificate::parse(Untrusted::new(&longer)).is_err());
+            assert!(X509Certificate::parse(Untrusted::new(&longer)).is_err());
         }
     }
 }

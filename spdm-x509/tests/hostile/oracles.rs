@@ -10,7 +10,7 @@ use rustls_pki_types::{
 use spdm_crypto::Signed;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_untrusted::Untrusted;
-use spdm_x509::Certificate;
+use spdm_x509::X509Certificate;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_cert::der::{Decode as _, Encode as _};
 
@@ -153,7 +153,7 @@ fn x509_cert_differs_where_it_is_known_to() {
     let (mut stricter, mut more_lenient) = (BTreeSet::new(), BTreeSet::new());
     for mutant in mutants(&certificates()) {
         let der = &mutant.certificates[mutant.index];
-        let ours = Certificate::parse(Untrusted::new(der.as_slice()));
+        let ours = X509Certificate::parse(Untrusted::new(der.as_slice()));
         match (ours, x509_cert::Certificate::from_der(der)) {
             (Err(error), Ok(_)) => _ = stricter.insert(format!("{:?}", error.rule)),
             (Ok(_), Err(_)) => _ = more_lenient.insert(mutant.name),
@@ -166,7 +166,7 @@ fn x509_cert_differs_where_it_is_known_to() {
 }
 
 /// Every field is read as x509-cert reads it.
-fn assert_same(name: &str, ours: &Certificate<'_>, theirs: &x509_cert::Certificate) {
+fn assert_same(name: &str, ours: &X509Certificate<'_>, theirs: &x509_cert::Certificate) {
     let tbs = theirs.tbs_certificate();
     assert_eq!(ours.der(), theirs.to_der().unwrap(), "{name}");
     assert_eq!(ours.serial(), tbs.serial_number().as_bytes(), "{name}");

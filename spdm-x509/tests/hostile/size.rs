@@ -5,8 +5,8 @@ use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AsymAlgorithm, MlDsaSet};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
-    Anchor, Certificate, Chain, ChainContext, ChainError, Check, CheckOutcome, Limits, Policy,
-    Rule, ValidityCheck,
+    Anchor, Chain, ChainContext, ChainError, ChainLimits, Check, CheckOutcome, Policy, Rule,
+    ValidityCheck, X509Certificate,
 };
 
 use crate::testing::{
@@ -23,7 +23,7 @@ const fn of_version(version: SpdmVersion) -> ChainContext {
 /// 1.4, where Length has four bytes.
 const LARGE: ChainContext = of_version(SpdmVersion::V1_4);
 
-fn validate(sent: &[Vec<u8>], limits: Limits) -> Result<(), ChainError> {
+fn validate(sent: &[Vec<u8>], limits: ChainLimits) -> Result<(), ChainError> {
     let bytes = structure(&sent[0], sent);
     let anchors = [Anchor::Certificate(&sent[0])];
     let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::Unchecked);
@@ -48,8 +48,8 @@ fn padded(bytes: usize) -> Vec<Vec<u8>> {
 fn more_than_64_kib_are_trusted_in_1_4() {
     let sent = padded(0x1_0000);
     assert!(structure(&sent[0], &sent).len() > 0x1_0000);
-    assert_eq!(validate(&sent, Limits::DEFAULT), Ok(()));
-    let small = Limits { max_bytes: 0xFFFF, ..Limits::DEFAULT };
+    assert_eq!(validate(&sent, ChainLimits::DEFAULT), Ok(()));
+    let small = ChainLimits { max_bytes: 0xFFFF, ..ChainLimits::DEFAULT };
     assert_eq!(validate(&sent, small).map_err(|error| error.rule), too(Rule::TooManyBytes));
     // Before, Length cannot say so.
     let bytes = structure(&sent[0], &sent);
@@ -77,17 +77,17 @@ fn a_mebibyte_is_the_limit() {
     let sent = padded(0x10_0000 - 0x800);
     let len = structure(&sent[0], &sent).len();
     assert!((0x10_0000 - 0x1000..=0x10_0000).contains(&len), "{len}");
-    assert_eq!(validate(&sent, Limits::DEFAULT), Ok(()));
-    let larger = validate(&padded(0x10_0000), Limits::DEFAULT).map_err(|error| error.rule);
+    assert_eq!(validate(&sent, ChainLimits::DEFAULT), Ok(()));
+    let larger = validate(&padded(0x10_0000), ChainLimits::DEFAULT).map_err(|error| error.rule);
     assert_eq!(larger, too(Rule::TooManyBytes));
 }
 
 #[test]
 fn a_hundred_certificates() {
     let sent = certificates(98);
-    let too_many = validate(&sent, Limits::DEFAULT).map_err(|error| error.rule);
+    let too_many = validate(&sent, ChainLimits::DEFAULT).map_err(|error| error.rule);
     assert_eq!(too_many, too(Rule::TooManyCertificates));
-    let limits = Limits { max_certificates: 100, ..Limits::DEFAULT };
+    let limits = ChainLimits { max_certificates: 100, ..ChainLimits::DEFAULT };
     assert_eq!(validate(&sent, limits), Ok(()));
 }
 
@@ -109,14 +109,14 @@ fn a_chain_beyond_the_limits_costs_no_signature() {
 #[test]
 fn elements_are_bounded() {
     let mut leaf = Template::leaf("CA 1");
-    leaf.extensions.push(subject_alt_name(&vec![tlv(0x82, &[]); Certificate::MAX_ELEMENTS]));
+    leaf.extensions.push(subject_alt_name(&vec![tlv(0x82, &[]); X509Certificate::MAX_ELEMENTS]));
     let mut sent = certificates(1);
     sent[2] = leaf.signed_by("CA 1");
-    let error = validate(&sent, Limits::DEFAULT).unwrap_err();
+    let error = validate(&sent, ChainLimits::DEFAULT).unwrap_err();
     assert_eq!((error.certificate, error.rule), (Some(2), Rule::TooManyElements));
 
     let sent = [vec![certificates(0).remove(0); 1000], certificates(0).split_off(1)].concat();
-    let error = validate(&sent, Limits::DEFAULT).unwrap_err();
+    let error = validate(&sent, ChainLimits::DEFAULT).unwrap_err();
     assert_eq!(error.rule, Rule::TooManyElements);
     assert!(error.certificate.is_some_and(|index| (100..200).contains(&index)), "{error}");
 }
@@ -133,6 +133,6 @@ fn constraints_times_names_is_bounded() {
     let mut sent = certificates(1);
     sent[1] = authority.signed_by("Root");
     sent[2] = leaf.signed_by("CA 1");
-    let result = validate(&sent, Limits::DEFAULT).map_err(|error| error.rule);
+    let result = validate(&sent, ChainLimits::DEFAULT).map_err(|error| error.rule);
     assert_eq!(result, too(Rule::TooManyNameConstraints));
 }

@@ -1,7 +1,5 @@
 //! Connections of devices that one certificate authority made: its signatures are verified once.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is the failure")]
-
 use core::cell::Cell;
 use std::sync::Mutex;
 
@@ -11,7 +9,7 @@ use spdm_crypto::{AsymAlgorithm, Bank, HashAlgorithm, Invalid, Provider, Signed,
 use spdm_emulator::{Device, DeviceConfig, DmtfName};
 use spdm_evidence::{Evidence, Negotiation, RecordedExchange, Recording, Report, Verifier};
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Anchor, Certificate, LinkTable, Revocation, Revocations, ValidityCheck};
+use spdm_x509::{Anchor, LinkTable, Revocation, Revocations, ValidityCheck, X509Certificate};
 
 const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
 
@@ -154,7 +152,7 @@ fn what_is_remembered_is_not_trusted() {
     };
     assert!(none(&Verifier { anchors: &[], ..verifier }));
     assert!(none(&Verifier { validity: ValidityCheck::At(0), ..verifier }));
-    let root = Certificate::parse(Untrusted::new(&root)).unwrap();
+    let root = X509Certificate::parse(Untrusted::new(&root)).unwrap();
     let revoked = [Revocation::Certificate { issuer: root.issuer().der(), serial: root.serial() }];
     assert!(none(&Verifier { revocations: Revocations::new(&revoked), ..verifier }));
 }

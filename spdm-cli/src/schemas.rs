@@ -1,0 +1,61 @@
+//! The files of docs/schema are those that the types make.
+
+use std::path::Path;
+use std::{env, fs};
+
+use schemars::{JsonSchema, Schema};
+use spdm_evidence::{Report, schema};
+
+use crate::certs::ShownChain;
+use crate::chain::ChainObject;
+use crate::decode::MessageView;
+use crate::list::ListRow;
+use crate::render::{Info, Recognized};
+
+/// With this environment variable the test writes the files.
+const WRITE: &str = "SPDM_WRITE_SCHEMAS";
+
+/// A report as this command prints it.
+#[derive(JsonSchema)]
+#[schemars(
+    deny_unknown_fields,
+    title = "Verdict over one SPDM connection and slot",
+    description = "What the verbs print that end in a verdict, one object per line."
+)]
+#[expect(dead_code, reason = "only its schema is needed")]
+struct PrintedReport {
+    #[schemars(flatten)]
+    report: Report,
+    /// Only of spdm chain: what the chain says; null where it is none.
+    #[schemars(default, skip_serializing_if = "Option::is_none")]
+    chain: Option<ChainObject>,
+}
+
+#[test]
+fn the_files_are_those_that_the_types_make() {
+    let schemas: [(&str, Schema); 9] = [
+        ("certs", schema::written::<ShownChain<'_>>()),
+        ("decode", schema::written::<MessageView>()),
+        ("evidence", schema::evidence()),
+        ("info", schema::written::<Info>()),
+        ("known", schema::known_devices()),
+        ("list", schema::written::<ListRow<'_>>()),
+        ("recognize", schema::written::<Recognized>()),
+        ("reference", schema::reference()),
+        ("report", schema::written::<PrintedReport>()),
+    ];
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema");
+    for (name, schema) in schemas {
+        let file = folder.join(format!("{name}.json"));
+        let made = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        if env::var_os(WRITE).is_some() {
+            fs::write(&file, &made).unwrap();
+        }
+        let written = fs::read_to_string(&file).unwrap_or_default();
+        assert!(
+            written == made,
+            "docs/schema/{name}.json is not what the types make: if the change is wanted, run .ci/run api (or this test \
+             with {WRITE}=1) and commit docs/schema"
+        );
+    }
+}

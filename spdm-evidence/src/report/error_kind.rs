@@ -1,0 +1,53 @@
+//! What kind of error a report shows.
+
+use serde::Serialize;
+
+/// Why a device is not verified, in a word for programs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ReportErrorKind {
+    /// A message cannot be decoded.
+    Decode,
+    /// The device broke the protocol.
+    Protocol,
+    /// A signature of the device does not verify.
+    Signature,
+    /// The device answered with ERROR.
+    Refused,
+    /// An algorithm that is not implemented.
+    Unsupported,
+    /// The two sides have no version or algorithm in common, or the device lacks a capability.
+    Incompatible,
+    /// The certificate chain breaks a rule.
+    Chain,
+    /// The device signs for another chain than the one that it showed.
+    Identity,
+    /// No signature covers the expected nonce.
+    Nonce,
+    /// A measurement does not have its reference value.
+    Reference,
+    /// It is not the device that is known for the target.
+    Known,
+    /// A rule of the caller that is no check of its own, such as the lowest version.
+    Policy,
+    /// A check that is required was skipped.
+    Required,
+    /// A check failed.
+    Rejected,
+    /// No signature of the device could be verified.
+    Unproven,
+    /// The transport failed.
+    Transport,
+    /// What came is no message of the transport.
+    Framing,
+    /// The device did not answer in time.
+    Timeout,
+    /// A limit of the requester was reached, such as the number of messages.
+    Limit,
+    /// The request cannot be made: an option is wrong.
+    Request,
+    /// A failure of this program.
+    Internal,
+}
