@@ -52,7 +52,7 @@ fn describe(report: &Report, connection: &Connection, negotiated: &Negotiated) -
         schema: Info::SCHEMA,
         target: report.target().to_owned(),
         version: negotiated.version.as_str(),
-        versions: connection.versions().iter().map(|version| version.as_str()).collect(),
+        versions: connection.versions().map(|version| version.as_str()).collect(),
         capabilities: names.chain(unknown).collect(),
         ct_exponent: responder.ct_exponent,
         data_transfer_size: responder.sizes.map(|sizes| sizes.data_transfer_size),

@@ -103,7 +103,7 @@ impl AttestationCheck {
     }
 
     /// The checks of a chain that can be read, as a policy has judged it.
-    pub fn of_appraisal(
+    pub(crate) fn of_appraisal(
         appraisal: &Appraisal<'_>,
     ) -> impl Iterator<Item = (Self, CheckStatus)> + use<> {
         let outcomes = appraisal.outcomes().map(|(check, outcome)| {

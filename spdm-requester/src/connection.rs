@@ -184,10 +184,9 @@ impl Connection {
         self.stage
     }
 
-    /// The versions that the Responder speaks, once it told.
-    #[must_use]
-    pub const fn versions(&self) -> VersionSet {
-        self.versions
+    /// The versions that the Responder speaks, lowest first, once it told.
+    pub fn versions(&self) -> impl Iterator<Item = SpdmVersion> + use<> {
+        self.versions.iter()
     }
 
     /// What was agreed on, at [`Stage::Negotiated`].

@@ -225,8 +225,7 @@ pub enum Misuse {
 
 impl Error {
     /// Whether the peer merely refused: the connection is as before.
-    #[must_use]
-    pub fn is_refusal(&self) -> bool {
+    pub(crate) fn is_refusal(&self) -> bool {
         match self {
             Self::Refused(refusal) => refusal.code != ErrorCode::REQUEST_RESYNCH,
             Self::Incompatible(_) => true,

@@ -112,4 +112,3 @@ pub use sink::{Exchange, Sink};
 pub use summary::{SummaryAgreement, SummaryHash, summary_of};
 pub use transcript::Crypto;
 pub use verified::Verified;
-pub use version_set::VersionSet;

@@ -51,7 +51,7 @@ pub(crate) mod sealed {
             answer: &Answer<'_, '_>,
         ) -> Result<Next, &'f Error>;
 
-        /// The device refused the last request, or lacks what it takes ([`Error::is_refusal`]): what follows where
+        /// The device refused the last request, or lacks what it takes (`Error::is_refusal`): what follows where
         /// the operation can do without it, else `None`. Each call has to bring the operation forward.
         fn refused<'f>(
             &mut self,

@@ -4,7 +4,7 @@ use spdm_codec::SpdmVersion;
 
 /// The versions that VERSION listed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct VersionSet(u8);
+pub(crate) struct VersionSet(u8);
 
 impl VersionSet {
     pub(crate) const EMPTY: Self = Self(0);
@@ -18,13 +18,12 @@ impl VersionSet {
     }
 
     /// Whether the set has this version.
-    #[must_use]
-    pub const fn contains(self, version: SpdmVersion) -> bool {
+    pub(crate) const fn contains(self, version: SpdmVersion) -> bool {
         self.0 & Self::bit(version) != 0
     }
 
     /// The versions, lowest first.
-    pub fn iter(self) -> impl Iterator<Item = SpdmVersion> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = SpdmVersion> + use<> {
         SpdmVersion::ALL.into_iter().filter(move |version| self.contains(*version))
     }
 }

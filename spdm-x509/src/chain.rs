@@ -158,7 +158,7 @@ impl<'c> Chain<'c> {
     /// The leaf's public key: valid, of the negotiated algorithm and in its encoding
     /// ([`AsymAlgorithm`]).
     #[must_use]
-    pub const fn leaf_key(&self) -> &'c [u8] {
+    pub(crate) const fn leaf_key(&self) -> &'c [u8] {
         self.leaf_key
     }
 }

@@ -28,8 +28,7 @@ pub trait LinkCache: fmt::Debug + Send + Sync {
 pub struct LinkId([u8; Self::LEN]);
 
 impl LinkId {
-    /// Its length in bytes.
-    pub const LEN: usize = 32;
+    const LEN: usize = 32;
 
     /// Separates these hashes from every other use of the hash function.
     const LABEL: &[u8] = b"spdm-x509 verified link 1\0";
@@ -51,7 +50,7 @@ impl LinkId {
 
     /// The hash.
     #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; Self::LEN] {
+    pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }

@@ -156,7 +156,7 @@ pub(crate) fn a_provisioned_key_is_needed_for_slot_0xff() {
         spdm_crypto::HashAlgorithm::Sha384,
     );
     let chain = Chain::parse(Untrusted::new(certificate), context, &PROVIDER).unwrap();
-    let key = [&hex::decode(P384_SPKI).unwrap()[..], chain.leaf_key()].concat();
+    let key = [&hex::decode(P384_SPKI).unwrap()[..], chain.leaf().key()].concat();
 
     for name in ["slot0xFF_pubkeyid_v1.3_MCTP", "slot0xFF_pubkeyid_v1.4_MCTP"] {
         let evidence = capture(&folder, name);

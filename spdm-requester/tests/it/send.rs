@@ -21,7 +21,6 @@ fn every_public_type_is_send() {
         send_and_sync::<Negotiated>();
         send_and_sync::<Announced>();
         send_and_sync::<Selected>();
-        send_and_sync::<VersionSet>();
         send_and_sync::<Stage>();
         send_and_sync::<Accepted<'_, '_>>();
         send_and_sync::<MeasurementSignature<'_>>();

@@ -82,7 +82,7 @@ pub(crate) fn chains_of_real_devices_are_trusted_by_default() {
                 let trusted = policy.validate(&chain).unwrap();
                 assert!(trusted.time_checked());
                 assert_eq!(trusted.anchor_index(), Some(0));
-                assert_eq!(trusted.identity().key(), chain.leaf_key());
+                assert_eq!(trusted.identity().key(), chain.leaf().key());
             }
             // tcg-dice-TcbInfo
             assert!(chain.leaf().extension(&[0x67, 0x81, 5, 5, 4, 1]).is_some());
