@@ -21,7 +21,8 @@ pub fn run<'a, O: Operation, T: Transport, C: Clock>(
     if driven.is_err() || flow.awaits_answer() {
         transport.abandon();
     }
-    end(flow, driven)
+    let ended = end(&mut flow, driven);
+    flow.hand_back(ended)
 }
 
 /// Until the flow is done or has failed: it knows which.

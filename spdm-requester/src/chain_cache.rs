@@ -74,10 +74,13 @@ impl<'c> ChainCache<'c> {
     }
 
     /// The chain of this digest that was read in this way.
-    pub(crate) fn find(&self, context: &ChainContext, digest: &Digest) -> Option<KnownChain<'c>> {
-        let known = self.known.iter();
-        let mut fitting = known
-            .filter(|known| known.chain.context() == context && known.chain.digest() == digest);
-        fitting.next().copied()
+    pub(crate) fn find(
+        &self,
+        context: &ChainContext,
+        digest: &Digest,
+    ) -> Option<&'c KnownChain<'c>> {
+        self.known
+            .iter()
+            .find(|known| known.chain.context() == context && known.chain.digest() == digest)
     }
 }

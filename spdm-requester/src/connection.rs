@@ -120,6 +120,13 @@ impl Connection {
         self
     }
 
+    /// Makes it what [`Self::new`] makes, in its place: a copy on the stack would have its size once more.
+    pub(crate) fn renew(&mut self, padding: usize) {
+        self.padding = padding;
+        self.compat = Compat::NONE;
+        self.forget();
+    }
+
     /// Starts over, before GET_VERSION. What stays is what the caller or the transport decided; a new field
     /// does not compile before it is said here what becomes of it.
     pub(crate) fn forget(&mut self) {

@@ -183,7 +183,7 @@ impl<'a> Core<'a> {
     /// A connection that is not negotiated, with default settings.
     pub(crate) fn new(provider: Provider, storage: Storage<'a>, limits: Limits) -> Self {
         let Storage { message, hashes, connection } = storage;
-        *connection = Connection::new(limits.padding);
+        connection.renew(limits.padding);
         let settings = Settings {
             limits,
             offer: Offer::everything(&provider),

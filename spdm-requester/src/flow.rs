@@ -100,11 +100,9 @@ pub struct Failure<'a, P, E> {
     pub requester: Recovered<'a, P>,
 }
 
-impl<'a, P, E> Failure<'a, P, E> {
-    pub(crate) const fn new(error: E, requester: Recovered<'a, P>) -> Self {
-        Self { error, requester }
-    }
-}
+/// The phase of the requester and the output of the operation; or the error, and the phase where the peer merely
+/// refused.
+pub(crate) type Ended<P, T> = Result<(P, T), (Error, Option<P>)>;
 
 /// What a driver has to do next.
 #[derive(Debug)]
@@ -189,7 +187,9 @@ impl<'a, O: Operation> Flow<'a, O> {
         self.errors.get().is_none()
     }
 
-    /// Encodes the next request, once.
+    /// Encodes the next request, once. Not inlined: what requests are made of is off the stack while signatures are
+    /// verified.
+    #[inline(never)]
     fn begin(&mut self) -> Result<(), &Error> {
         let Self { core, transaction, operation, errors } = self;
         let (ask, out) = core.ask(errors)?;
@@ -274,45 +274,61 @@ impl<'a, O: Operation> Flow<'a, O> {
     #[expect(clippy::type_complexity, reason = "the two halves of every result of an operation")]
     #[expect(clippy::result_large_err, reason = "the requester itself: it holds the lent buffers")]
     pub fn finish(
-        self,
+        mut self,
     ) -> Result<(Requester<'a, O::Phase>, O::Output), Failure<'a, O::Phase, Error>> {
-        self.finish_as(|error| error)
+        let ended = self.end();
+        self.hand_back(ended)
     }
 
-    /// [`Self::finish`], the error made one of the driver at once: the requester is large.
-    #[expect(clippy::type_complexity, reason = "the two halves of every result of an operation")]
-    #[expect(clippy::result_large_err, reason = "the requester itself: it holds the lent buffers")]
-    pub(crate) fn finish_as<E>(
-        self,
-        error: impl FnOnce(Error) -> E,
-    ) -> Result<(Requester<'a, O::Phase>, O::Output), Failure<'a, O::Phase, E>> {
-        let Self { core, transaction, mut operation, errors } = self;
-        let reason = match (errors.get(), transaction.finish(&errors)) {
+    /// How the flow ended, while it stays where it is: [`Self::hand_back`] follows.
+    pub(crate) fn end(&mut self) -> Ended<O::Phase, O::Output> {
+        let errors = &self.errors;
+        let reason = match (errors.get(), self.transaction.finish(errors)) {
             (Some(error), _) => error,
-            (None, Ok(())) => match operation.finish(&errors) {
-                Ok(output) => match O::Phase::of(core.connection) {
-                    Some(phase) => return Ok((Requester { core, phase }, output)),
+            (None, Ok(())) => match self.operation.finish(errors) {
+                Ok(output) => match O::Phase::of(self.core.connection) {
+                    Some(phase) => return Ok((phase, output)),
                     None => errors.unfinished(),
                 },
                 Err(error) => error,
             },
             (None, Err(error)) => {
-                operation.failed();
+                self.operation.failed();
                 error
             }
         };
-        let kept = reason.is_refusal() && !core.connection.is_waiting();
-        let requester = match O::Phase::of(core.connection).filter(|_| kept) {
-            Some(phase) => Recovered::Kept(Requester { core, phase }),
-            None => Recovered::Fresh(Requester::fresh(core)),
-        };
-        Err(Failure { error: error(*reason), requester })
+        let kept = reason.is_refusal() && !self.core.connection.is_waiting();
+        Err((*reason, O::Phase::of(self.core.connection).filter(|_| kept)))
+    }
+
+    /// The transport failed: the operation is given up, and the connection is lost with it.
+    pub(crate) fn give_up(&mut self) {
+        self.operation.failed();
+    }
+
+    /// The requester, in the phase that [`Self::end`] says.
+    #[expect(clippy::type_complexity, reason = "the two halves of every result of an operation")]
+    #[expect(clippy::result_large_err, reason = "the requester itself: it holds the lent buffers")]
+    pub(crate) fn hand_back<E>(
+        self,
+        ended: Result<(O::Phase, O::Output), (E, Option<O::Phase>)>,
+    ) -> Result<(Requester<'a, O::Phase>, O::Output), Failure<'a, O::Phase, E>> {
+        let Self { core, .. } = self;
+        match ended {
+            Ok((phase, output)) => Ok((Requester { core, phase }, output)),
+            Err((error, Some(phase))) => {
+                Err(Failure { error, requester: Recovered::Kept(Requester { core, phase }) })
+            }
+            Err((error, None)) => {
+                Err(Failure { error, requester: Recovered::Fresh(Requester::fresh(core)) })
+            }
+        }
     }
 
     /// Gives the operation up; the connection is lost with it.
     #[must_use]
     pub fn abandon(mut self) -> Requester<'a, Fresh> {
-        self.operation.failed();
+        self.give_up();
         Requester::fresh(self.core)
     }
 }

@@ -25,7 +25,8 @@ pub fn run<'a, O: Operation, T: AsyncTransport, C: AsyncClock>(
         if driven.is_err() || flow.awaits_answer() {
             transport.abandon();
         }
-        end(flow, driven)
+        let ended = end(&mut flow, driven);
+        flow.hand_back(ended)
     }
 }
 

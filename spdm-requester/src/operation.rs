@@ -67,8 +67,9 @@ pub(crate) mod sealed {
         /// It came to nothing: nothing half-done stays with the caller.
         fn failed(&mut self) {}
 
-        /// The output, once [`Next::Done`] was returned.
-        fn finish(self, errors: &ErrorCell) -> Result<Self::Output, &Error>;
+        /// The output, once [`Next::Done`] was returned; it is called once. Not by value: an operation is large, and
+        /// would be on the stack twice.
+        fn finish<'f>(&mut self, errors: &'f ErrorCell) -> Result<Self::Output, &'f Error>;
     }
 }
 

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::error::Error;
-use crate::flow::{Failure, Flow, Recovered};
+use crate::flow::{Failure, Flow};
 use crate::operation::{Operation, sealed};
 use crate::requester::Requester;
 
@@ -40,16 +40,23 @@ pub type RunResult<'a, O, E> = Result<
     Failure<'a, <O as sealed::Operation>::Phase, RunError<E>>,
 >;
 
-/// Takes the result out of a flow that a driver has brought to its end, or whose transport failed.
-#[expect(clippy::result_large_err, reason = "the requester itself: it holds the lent buffers")]
-pub(crate) fn end<'a, O: Operation, E>(
-    flow: Flow<'a, O>,
+/// How a run of this flow ended.
+type RunEnded<O, E> = Result<
+    (<O as sealed::Operation>::Phase, <O as sealed::Operation>::Output),
+    (RunError<E>, Option<<O as sealed::Operation>::Phase>),
+>;
+
+/// How a flow ended that a driver has brought to its end, or whose transport failed. [`Flow::hand_back`] follows: a
+/// flow is large, and stays where it is until nothing is left to take from it but the requester.
+pub(crate) fn end<O: Operation, E>(
+    flow: &mut Flow<'_, O>,
     driven: Result<(), E>,
-) -> RunResult<'a, O, E> {
+) -> RunEnded<O, E> {
     match driven {
-        Ok(()) => flow.finish_as(RunError::Requester),
+        Ok(()) => flow.end().map_err(|(error, phase)| (RunError::Requester(error), phase)),
         Err(error) => {
-            Err(Failure::new(RunError::Transport(error), Recovered::Fresh(flow.abandon())))
+            flow.give_up();
+            Err((RunError::Transport(error), None))
         }
     }
 }

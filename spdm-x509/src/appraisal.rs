@@ -174,14 +174,14 @@ pub struct ContentAppraisal<'c, 't> {
 }
 
 impl<'c> ContentAppraisal<'c, '_> {
-    /// Verifies the signatures: the last check.
-    pub fn verify_signatures(self) -> Appraisal<'c> {
+    /// Verifies the signatures: the last check. It is made in place: a copy would be on the stack meanwhile.
+    pub fn verify_signatures(&mut self) -> &Appraisal<'c> {
         self.verify(&mut Ledger::new(None))
     }
 
-    fn verify(self, ledger: &mut Ledger<'_>) -> Appraisal<'c> {
-        let Self { policy, mut appraisal, unverified } = self;
-        if let Some(start) = unverified {
+    fn verify(&mut self, ledger: &mut Ledger<'_>) -> &Appraisal<'c> {
+        let Self { policy, appraisal, unverified } = self;
+        if let Some(start) = unverified.take() {
             ledger.open(Check::Signatures);
             appraisal.signatures = path::check_signatures(&appraisal.chain, &start, policy, ledger);
         }
@@ -253,7 +253,7 @@ impl Policy<'_> {
         listener: FindingListener<'_>,
     ) -> Appraisal<'c> {
         let ledger = &mut Ledger::new(listener);
-        self.judge_again(chain, links, ledger).verify(ledger)
+        *self.judge_again(chain, links, ledger).verify(ledger)
     }
 
     /// Reads the certificates once more for [`Self::judge`]. Apart, so that they are not on the stack any more while

@@ -185,6 +185,9 @@ pub struct CertificateSpace<'c>([X509Certificate<'c>; KEPT]);
 
 impl CertificateSpace<'_> {
     /// Nothing was read yet.
+    // The compiler makes the array on the stack first and copies it. Not inlined, so that this second array is gone
+    // before anything is read into the first.
+    #[inline(never)]
     #[must_use]
     pub const fn new() -> Self {
         Self([X509Certificate::UNREADABLE; KEPT])

@@ -109,13 +109,19 @@ static LENT_HASHES: ConstStaticCell<Bank<Running, 2>> = ConstStaticCell::new(Ban
 /// A connection does not start as zeros: a constant one would be in flash, too.
 static LENT_CONNECTION: StaticCell<Connection> = StaticCell::new();
 
+/// Apart, so that what it is copied from is off the stack before the attestation begins.
+#[inline(never)]
+fn connection() -> &'static mut Connection {
+    LENT_CONNECTION.init(Connection::new(0))
+}
+
 /// 0 where the device is what it should be.
 fn attest() -> i32 {
     let digest = black_box(&ROOT);
     let anchors = [Anchor::RootHash { hash: HashAlgorithm::Sha384, digest }];
     let policy = Policy::new(&BACKEND, &anchors, ValidityCheck::Unchecked);
     let Buffers { message, chain, record } = LENT_BUFFERS.take();
-    let (hashes, connection) = (LENT_HASHES.take(), LENT_CONNECTION.init(Connection::new(0)));
+    let (hashes, connection) = (LENT_HASHES.take(), connection());
     let mut mailbox = Mailbox;
     let storage = Storage::new(message, hashes, connection);
     let requester = Requester::new(BACKEND, storage, mailbox.limits());

@@ -3,7 +3,6 @@
 use spdm_x509::Trusted;
 
 use super::attestation_plan::{AttestationPlan, KeySource};
-use super::examined::Examined;
 use super::measure::Measured;
 use super::sequence::{Sequence, UntilFailure};
 use crate::answer::Answer;
@@ -128,10 +127,10 @@ impl<'c, 'm> sealed::Operation for Attest<'_, 'c, 'm> {
         self.0.failed();
     }
 
-    fn finish<'f>(self, errors: &'f ErrorCell) -> Result<Attested<'c, 'm>, &'f Error> {
-        let Examined { verified, trusted, measured, summary, .. } = self.0.into_examined();
-        let verified = verified.map_err(|error| errors.stop(error))?;
-        let trusted = trusted.ok_or_else(|| errors.unfinished())?;
+    fn finish<'f>(&mut self, errors: &'f ErrorCell) -> Result<Attested<'c, 'm>, &'f Error> {
+        let Sequence { measured, summary, .. } = self.0;
+        let verified = self.0.verdict().map_err(|error| errors.stop(error))?;
+        let trusted = *self.0.trusted().ok_or_else(|| errors.unfinished())?;
         Ok(Attested { verified, trusted, measured, summary })
     }
 }

@@ -102,7 +102,7 @@ impl<'c> sealed::Operation for ProvePossession<'c> {
         Ok(Next::Done)
     }
 
-    fn finish<'f>(self, errors: &'f ErrorCell) -> Result<Possession<'c>, &'f Error> {
+    fn finish<'f>(&mut self, errors: &'f ErrorCell) -> Result<Possession<'c>, &'f Error> {
         self.possession.ok_or_else(|| errors.unfinished())
     }
 }

@@ -86,7 +86,7 @@ impl<'c, 'm> sealed::Operation for Examine<'_, 'c, 'm> {
         self.0.failed();
     }
 
-    fn finish<'f>(self, _: &'f ErrorCell) -> Result<Examined<'c, 'm>, &'f Error> {
-        Ok(self.0.into_examined())
+    fn finish<'f>(&mut self, _: &'f ErrorCell) -> Result<Examined<'c, 'm>, &'f Error> {
+        Ok(self.0.examined())
     }
 }

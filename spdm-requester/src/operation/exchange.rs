@@ -135,7 +135,7 @@ impl<'q, 'b, Q: Message<'q>, R: Message<'b>> sealed::Operation for SingleExchang
         Ok(Next::Done)
     }
 
-    fn finish(self, errors: &ErrorCell) -> Result<R, &Error> {
-        self.response.ok_or_else(|| errors.unfinished())
+    fn finish<'f>(&mut self, errors: &'f ErrorCell) -> Result<R, &'f Error> {
+        self.response.take().ok_or_else(|| errors.unfinished())
     }
 }

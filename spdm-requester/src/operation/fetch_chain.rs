@@ -138,17 +138,20 @@ impl<'c> Portions<'c> {
         env: &Env<'_, 'f>,
         policy: Option<&'t Policy<'t>>,
         links: Option<&VerifiedLinks>,
-    ) -> Result<Judged<'c, 't>, &'f Error>
+    ) -> Result<Result<Judged<'c, 't>, ChainError>, &'f Error>
     where
         'c: 't,
     {
         let bytes = self.buffer.get(..self.have).unwrap_or_default();
-        judge(bytes, self.context, policy, links, env)?.map_err(|error| env.errors.stop(error))
+        judge(bytes, self.context, policy, links, env)
     }
 
     /// Reads the chain; no policy judges it.
     pub(super) fn into_chain<'f>(self, env: &Env<'_, 'f>) -> Result<Chain<'c>, &'f Error> {
-        Ok(self.into_judged(env, None, None)?.chain)
+        match self.into_judged(env, None, None)? {
+            Ok(judged) => Ok(judged.chain),
+            Err(error) => Err(env.errors.stop(error)),
+        }
     }
 }
 
@@ -260,7 +263,7 @@ impl<'c> sealed::Operation for FetchChain<'c> {
         Ok(next)
     }
 
-    fn finish<'f>(self, errors: &'f ErrorCell) -> Result<Chain<'c>, &'f Error> {
+    fn finish<'f>(&mut self, errors: &'f ErrorCell) -> Result<Chain<'c>, &'f Error> {
         self.chain.ok_or_else(|| errors.unfinished())
     }
 }

@@ -47,7 +47,7 @@ impl sealed::Operation for FetchDigests {
         Ok(Next::Done)
     }
 
-    fn finish(self, _: &ErrorCell) -> Result<(), &Error> {
+    fn finish<'f>(&mut self, _: &'f ErrorCell) -> Result<(), &'f Error> {
         Ok(())
     }
 }

@@ -112,7 +112,7 @@ impl<'c> sealed::Operation for FetchEveryChain<'c> {
         }
     }
 
-    fn finish(self, _: &ErrorCell) -> Result<SlotChains<'c>, &Error> {
+    fn finish<'f>(&mut self, _: &'f ErrorCell) -> Result<SlotChains<'c>, &'f Error> {
         Ok(self.chains)
     }
 }

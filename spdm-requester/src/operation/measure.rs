@@ -278,7 +278,7 @@ impl<'m, 'c> sealed::Operation for Measure<'_, 'm, 'c> {
         self.reading.failed();
     }
 
-    fn finish<'f>(self, errors: &'f ErrorCell) -> Result<Measured<'m, 'c>, &'f Error> {
+    fn finish<'f>(&mut self, errors: &'f ErrorCell) -> Result<Measured<'m, 'c>, &'f Error> {
         self.measured.ok_or_else(|| errors.unfinished())
     }
 }

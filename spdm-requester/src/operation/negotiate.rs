@@ -146,7 +146,7 @@ impl sealed::Operation for Negotiate {
         }
     }
 
-    fn finish(self, _: &ErrorCell) -> Result<(), &Error> {
+    fn finish<'f>(&mut self, _: &'f ErrorCell) -> Result<(), &'f Error> {
         Ok(())
     }
 }

@@ -103,7 +103,7 @@ impl<'c> sealed::Operation for Recognize<'c> {
         }
     }
 
-    fn finish<'f>(self, errors: &'f ErrorCell) -> Result<Possession<'c>, &'f Error> {
+    fn finish<'f>(&mut self, errors: &'f ErrorCell) -> Result<Possession<'c>, &'f Error> {
         self.possession.ok_or_else(|| errors.unfinished())
     }
 }

@@ -103,7 +103,7 @@ impl<'c> Signer<'c> {
 /// The first chain that can be read, to be taken where none is trusted.
 #[derive(Clone, Copy, Debug)]
 enum FirstReadable<'c> {
-    Known(KnownChain<'c>),
+    Known(&'c KnownChain<'c>),
     /// It is in the buffer as long as no other chain is fetched.
     Fetched(SlotId),
 }
@@ -123,8 +123,8 @@ pub(super) struct Sequence<'p, 'c, 'm, P> {
     objection: Option<ChainError>,
     signer: Signer<'c>,
     challenged: Option<Possession<'c>>,
-    measured: Option<Measured<'m, 'c>>,
-    summary: SummaryAgreement,
+    pub(super) measured: Option<Measured<'m, 'c>>,
+    pub(super) summary: SummaryAgreement,
     /// The first thing that went wrong, where it did not end the attestation.
     error: Option<Error>,
 }
@@ -281,6 +281,8 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
     }
 
     /// The caller vouches for the key, unless it is revoked. No key can have the name that a policy may ask for.
+    // Apart: the key is on the stack where there is one, and not below every signature.
+    #[inline(never)]
     fn take_key<'f>(&mut self, env: &Env<'_, 'f>, spki_der: &'c [u8]) -> Result<(), &'f Error> {
         let (errors, agreed) = (env.errors, env.agreed()?);
         let asym = agreed.asym().map_err(|error| errors.incompatible(error))?;
@@ -321,7 +323,7 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
         &self,
         env: &Env<'_, 'f>,
         slot: SlotId,
-    ) -> Result<Option<KnownChain<'c>>, &'f Error> {
+    ) -> Result<Option<&'c KnownChain<'c>>, &'f Error> {
         let KeySource::Chain { known, .. } = &self.source else { return Ok(None) };
         let announced = env.connection.slot_key(slot).map(|key| key.model);
         let context = env.agreed()?.chain_context(slot, announced.unwrap_or_default());
@@ -402,9 +404,13 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
         portions: Portions<'c>,
         links: Option<&VerifiedLinks>,
     ) -> Result<(), &'f Error> {
-        let Judged { chain, contents } = portions.into_judged(env, self.plan.policy, links)?;
-        let appraisal = contents.map(ContentAppraisal::verify_signatures);
-        self.settle(env, &chain, ChainOrigin::Fetched, appraisal.as_ref())
+        match &mut portions.into_judged(env, self.plan.policy, links)? {
+            Ok(Judged { chain, contents }) => {
+                let appraisal = contents.as_mut().map(ContentAppraisal::verify_signatures);
+                self.settle(env, chain, ChainOrigin::Fetched, appraisal)
+            }
+            Err(error) => Err(env.errors.stop(*error)),
+        }
     }
 
     /// No slot is left to try.
@@ -496,6 +502,8 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
         Ok(())
     }
 
+    // Apart: it is not on the stack while signatures are verified.
+    #[inline(never)]
     fn measured<'f>(
         &mut self,
         env: &Env<'_, 'f>,
@@ -545,7 +553,7 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
     }
 
     /// Whether the device is verified: by every signature that is required, of the identity that is trusted.
-    fn verdict(&self) -> Result<Verified<'c>, Error> {
+    pub(super) fn verdict(&self) -> Result<Verified<'c>, Error> {
         let unfinished = Error::Misuse(Misuse::Unfinished);
         self.verified().unwrap_or_else(|| Err(self.error.unwrap_or(unfinished)))
     }
@@ -553,7 +561,7 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
     /// `None` where a signature that is required is missing, or the identity is not trusted.
     fn verified(&self) -> Option<Result<Verified<'c>, Error>> {
         let requirement = self.plan.requirement;
-        let Signer::Trusted(trusted) = &self.signer else { return None };
+        let trusted = self.trusted()?;
         let measured = self.measured.as_ref().and_then(|measured| measured.possession.as_ref());
         let signatures = [
             (requirement.has_measurements(), measured),
@@ -569,16 +577,25 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
         verified
     }
 
-    /// What was found.
-    pub(super) fn into_examined(self) -> Examined<'c, 'm> {
-        let verified = self.verdict();
-        let Self { signer, challenged, measured, summary, .. } = self;
-        let identity = signer.identity().copied();
-        let trusted = match signer {
+    /// Who must sign, where the policy trusts it.
+    pub(super) const fn trusted(&self) -> Option<&Trusted<'c>> {
+        match &self.signer {
             Signer::Trusted(trusted) => Some(trusted),
             Signer::NotTrusted(_) | Signer::Unknown => None,
-        };
-        Examined { verified, identity, trusted, challenged, measured, summary }
+        }
+    }
+
+    /// What was found.
+    pub(super) fn examined(&self) -> Examined<'c, 'm> {
+        let Self { signer, challenged, measured, summary, .. } = self;
+        Examined {
+            verified: self.verdict(),
+            identity: signer.identity().copied(),
+            trusted: self.trusted().copied(),
+            challenged: *challenged,
+            measured: *measured,
+            summary: *summary,
+        }
     }
 }
 
@@ -602,7 +619,7 @@ fn look<'f>(
     Ok(match portions.look(env, policy)? {
         Err(error) => FirstLook::Unreadable(error),
         Ok(Judged { contents: None, .. }) => FirstLook::Accepted(None),
-        Ok(Judged { contents: Some(contents), .. }) => {
+        Ok(Judged { contents: Some(mut contents), .. }) => {
             match contents.verify_signatures().into_trusted() {
                 Ok(trusted) => FirstLook::Accepted(trusted.links()),
                 Err(error) => FirstLook::Refused(error),

@@ -31,7 +31,9 @@ impl Transaction {
         start..len.min(start.saturating_add(most))
     }
 
-    /// A message is in the receive area: the answer to the request, once that is complete.
+    /// A message is in the receive area: the answer to the request, once that is complete. Not inlined: what is read of
+    /// chunks is off the stack while the operation takes the answer.
+    #[inline(never)]
     pub(crate) fn receive<'x, 'f>(
         &mut self,
         env: &mut Env<'_, 'f>,
