@@ -23,10 +23,8 @@ use crate::tlv::{Budget, Checked, Element, Elements, Tag, explicit, implicit};
 #[derive(Clone, Copy, Debug)]
 pub struct X509Certificate<'a> {
     der: &'a [u8],
-    tbs: &'a [u8],
     serial: &'a [u8],
-    signature_algorithm: AlgorithmIdentifier<'a>,
-    signature: &'a [u8],
+    signature_oid: Oid<'a>,
     issuer: Name<'a>,
     subject: Name<'a>,
     not_before: Time,
@@ -55,10 +53,8 @@ impl<'a> X509Certificate<'a> {
     /// breaks rules of every check.
     pub(crate) const UNREADABLE: Self = Self {
         der: &[],
-        tbs: &[],
         serial: &[],
-        signature_algorithm: AlgorithmIdentifier::NONE,
-        signature: &[],
+        signature_oid: Oid::EMPTY,
         issuer: Name::EMPTY,
         subject: Name::EMPTY,
         not_before: Time::EPOCH,
@@ -85,8 +81,7 @@ impl<'a> X509Certificate<'a> {
         fields.finish(Rule::CertificateSyntax)?;
         let signature_algorithm = AlgorithmIdentifier::parse(algorithm)
             .ok_or_else(|| algorithm.defect(Rule::CertificateSyntax))?;
-        let signature =
-            signature.whole_bits().ok_or_else(|| signature.defect(Rule::CertificateSyntax))?;
+        signature.whole_bits().ok_or_else(|| signature.defect(Rule::CertificateSyntax))?;
 
         let mut fields = tbs.inside().elements();
         check_version(&mut fields)?;
@@ -116,10 +111,8 @@ impl<'a> X509Certificate<'a> {
         }
         Ok(Self {
             der,
-            tbs: tbs.encoded(),
             serial: serial.content(),
-            signature_algorithm,
-            signature,
+            signature_oid: signature_algorithm.oid,
             issuer,
             subject,
             not_before,
@@ -194,7 +187,7 @@ impl<'a> X509Certificate<'a> {
     /// What it was signed with.
     #[must_use]
     pub const fn signature_oid(&self) -> Oid<'a> {
-        self.signature_algorithm.oid
+        self.signature_oid
     }
 
     /// basicConstraints, where present.
@@ -260,19 +253,6 @@ impl<'a> X509Certificate<'a> {
     pub fn dmtf_name(&self) -> Option<Text<'a>> {
         let mut names = self.other_names().filter(|name| name.kind() == Oid::DMTF_DEVICE_INFO);
         names.find_map(OtherName::text)
-    }
-
-    /// The bytes that are signed.
-    pub(crate) const fn tbs(&self) -> &'a [u8] {
-        self.tbs
-    }
-
-    pub(crate) const fn signature(&self) -> &'a [u8] {
-        self.signature
-    }
-
-    pub(crate) const fn signature_algorithm(&self) -> AlgorithmIdentifier<'a> {
-        self.signature_algorithm
     }
 
     pub(crate) const fn public_key(&self) -> PublicKey<'a> {
@@ -348,6 +328,7 @@ mod tests {
     use crate::testing::{
         ECDSA_SHA256, Template, certificates, dmtf, other_name, subject_alt_name, tlv,
     };
+    use crate::tlv::RawElements;
     use std::string::ToString;
     use std::vec::Vec;
 
@@ -428,9 +409,10 @@ mod tests {
     #[test]
     fn signature_consists_of_whole_bytes() {
         let mut der = certificates(0).remove(0);
-        let signature = read(&der).unwrap().signature().len();
-        // Tag, length and the count of unused bits come before it; then the last bits are free.
-        let at = der.len() - signature - 3;
+        let [certificate] = RawElements::new(&der).take().unwrap();
+        let [_, _, signature] = certificate.inside().take().unwrap();
+        let at = der.len() - signature.encoded().len();
+        // Behind tag and length is the count of unused bits; then the last bits are free.
         der[at + 2] = 1;
         *der.last_mut().unwrap() &= 0xFE;
         let error = X509Certificate::parse(Untrusted::new(&der)).unwrap_err();

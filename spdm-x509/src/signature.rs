@@ -4,15 +4,15 @@ use spdm_crypto::{
     AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, Provider, RsaBits, RsaScheme, Signed,
 };
 
-use crate::certificate::X509Certificate;
+use crate::defect::Defect;
 use crate::ledger::Ledger;
 use crate::link_cache::{LinkCache, LinkId};
 use crate::oid::Oid;
 use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};
 use crate::rule::Rule;
-use crate::tlv::{Checked, Element, Tag, explicit};
+use crate::tlv::{Checked, Element, RawElements, Tag, explicit};
 
-/// What the signature of a certificate takes, and what those below it take: a small part of an [`X509Certificate`].
+/// What the signature of a certificate takes, and what those below it take: a small part of a certificate.
 pub(crate) struct SignedCertificate<'a> {
     der: &'a [u8],
     tbs: &'a [u8],
@@ -23,17 +23,42 @@ pub(crate) struct SignedCertificate<'a> {
 }
 
 impl<'a> SignedCertificate<'a> {
-    /// Reads once more what was read before: see [`X509Certificate::again`]. One that cannot be read has no signature.
+    /// Reads once more what was read before: see [`X509Certificate::again`](crate::X509Certificate). One that cannot be read has no signature.
     #[inline(never)]
     pub(crate) fn again(der: &'a [u8]) -> Self {
-        let certificate = X509Certificate::again(der);
+        Self::read(der).unwrap_or_else(|_| Self::unreadable(der))
+    }
+
+    /// The fields of RFC 5280 §4.1 in their order. Those that are not used here are passed over without a look inside:
+    /// [`X509Certificate::from_der`](crate::X509Certificate) has read them.
+    fn read(der: &'a [u8]) -> Result<Self, Defect> {
+        let [certificate] = RawElements::new(der).take()?;
+        let [tbs, algorithm, signature] = certificate.inside().take()?;
+        let [_version, _serial, _algorithm, issuer, _validity, subject, key] =
+            tbs.inside().take()?;
+        let syntax = Rule::CertificateSyntax;
+        let signature = Checked::one(signature.encoded(), Tag::BIT_STRING, syntax)?;
+        let algorithm = Checked::one(algorithm.encoded(), Tag::SEQUENCE, syntax)?;
+        let key = Checked::one(key.encoded(), Tag::SEQUENCE, Rule::PublicKeySyntax)?;
+        Ok(Self {
+            der,
+            tbs: tbs.encoded(),
+            signature_algorithm: AlgorithmIdentifier::parse(algorithm)
+                .ok_or_else(|| algorithm.defect(syntax))?,
+            signature: signature.whole_bits().ok_or_else(|| signature.defect(syntax))?,
+            public_key: PublicKey::parse(key)?,
+            is_self_issued: issuer.encoded() == subject.encoded(),
+        })
+    }
+
+    const fn unreadable(der: &'a [u8]) -> Self {
         Self {
-            der: certificate.der(),
-            tbs: certificate.tbs(),
-            signature_algorithm: certificate.signature_algorithm(),
-            signature: certificate.signature(),
-            public_key: certificate.public_key(),
-            is_self_issued: certificate.is_self_issued(),
+            der,
+            tbs: &[],
+            signature_algorithm: AlgorithmIdentifier::NONE,
+            signature: &[],
+            public_key: PublicKey::NONE,
+            is_self_issued: false,
         }
     }
 }

@@ -51,6 +51,8 @@ pub(crate) struct RawElement<'a> {
 }
 
 impl<'a> RawElement<'a> {
+    const NONE: Self = Self { encoded: &[], content: &[] };
+
     /// Splits the first element off `bytes`.
     pub(crate) fn split(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Defect> {
         Self::read(bytes).ok_or_else(|| Defect::new(Rule::Der, bytes))
@@ -135,6 +137,19 @@ fn is_padded_with_zeros(bits: BitStringRef<'_>) -> bool {
 pub(crate) struct RawElements<'a>(&'a [u8]);
 
 impl<'a> RawElements<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The first `N` elements.
+    pub(crate) fn take<const N: usize>(mut self) -> Result<[RawElement<'a>; N], Defect> {
+        let mut elements = [RawElement::NONE; N];
+        for element in &mut elements {
+            (*element, self.0) = RawElement::split(self.0)?;
+        }
+        Ok(elements)
+    }
+
     /// The bytes that were not read yet.
     pub(crate) const fn remaining(self) -> &'a [u8] {
         self.0
