@@ -5,11 +5,11 @@ use spdm_codec::{Code, SlotId};
 
 use crate::error::Error;
 use crate::evidence::Evidence;
+#[cfg(feature = "schema")]
+use crate::pattern::HEX_OF_ANY_CASE as HEX;
 use crate::recording::{
     ChainContent, Negotiation, RecordedExchange, Recording, SlotChain, is_interim,
 };
-#[cfg(feature = "schema")]
-use crate::schema::HEX_OF_ANY_CASE as HEX;
 
 const FORMAT: &str = "spdm-evidence";
 const VERSION: u32 = 1;

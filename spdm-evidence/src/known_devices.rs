@@ -67,7 +67,7 @@ struct DeviceRow {
     /// As the command line names it; each target once.
     target: String,
     /// The version that was negotiated.
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::schema::VERSION)))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::pattern::VERSION)))]
     version: String,
     #[cfg_attr(feature = "schema", schemars(range(max = 7)))]
     slot: u8,

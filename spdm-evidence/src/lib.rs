@@ -42,6 +42,8 @@ mod known_chains;
 mod known_devices;
 mod note;
 mod nvidia;
+#[cfg(feature = "schema")]
+mod pattern;
 mod recorder;
 mod recording;
 mod reference;

@@ -55,7 +55,7 @@ struct ValueRow {
     /// Whether the value is a raw bit stream instead of a digest, as in reports.
     #[serde(default)]
     raw: bool,
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::schema::HEX_OF_ANY_CASE)))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::pattern::HEX_OF_ANY_CASE)))]
     value: String,
 }
 

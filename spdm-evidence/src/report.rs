@@ -19,7 +19,7 @@ use spdm_requester::{AttestationCheck, CheckStatus, SummaryAgreement};
 
 use crate::note::Note;
 #[cfg(feature = "schema")]
-use crate::schema;
+use crate::pattern;
 
 /// The version of the report's form.
 const SCHEMA: u32 = 1;
@@ -83,7 +83,7 @@ pub struct Report {
     )]
     checks: Vec<CheckResult>,
     /// The version that was negotiated.
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::VERSION)))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = pattern::VERSION)))]
     version: Option<&'static str>,
     /// What was negotiated, in the names of DSP0274; null where nothing was selected, hexadecimal where the value has no
     /// name. Empty without a negotiation.
@@ -115,10 +115,10 @@ pub struct Report {
 #[non_exhaustive]
 pub struct Nonces {
     /// Of CHALLENGE.
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::HEX_32)))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = pattern::HEX_32)))]
     pub challenge: Option<String>,
     /// Of the signed GET_MEASUREMENTS.
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::HEX_32)))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = pattern::HEX_32)))]
     pub measurements: Option<String>,
 }
 
@@ -130,12 +130,12 @@ pub struct IdentitySummary {
     /// The leaf's subject.
     pub subject: Option<String>,
     /// The leaf's serialNumber in hexadecimal.
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::HEX)))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = pattern::HEX)))]
     pub serial: Option<String>,
     /// The otherNames of the leaf's subjectAltName that are texts.
     pub san: Vec<String>,
     /// SHA-256 of the root certificate in hexadecimal, also where no anchor vouches for it.
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::HEX_32)))]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = pattern::HEX_32)))]
     pub root_sha256: Option<String>,
 }
 

@@ -35,7 +35,7 @@ pub struct MeasuredValue {
     #[serde(serialize_with = "as_hex")]
     #[cfg_attr(
         feature = "schema",
-        schemars(with = "String", regex(pattern = crate::schema::HEX))
+        schemars(with = "String", regex(pattern = crate::pattern::HEX))
     )]
     pub value: Vec<u8>,
     /// How it compares with the reference values.
