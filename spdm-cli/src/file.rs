@@ -6,19 +6,36 @@ use std::path::Path;
 
 use crate::exit::Failure;
 
-/// The largest file that is read, in bytes.
+/// The largest file that is read, in bytes. A larger one is refused.
 const MAX_LEN: u64 = 1 << 30;
 
 /// The bytes of a file; `-` is standard input.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path == Path::new("-") {
+        return read_whole(io::stdin().lock(), MAX_LEN, path);
+    }
+    let file = fs::File::open(path).map_err(|error| of(path, &error))?;
+    // Says so before the first byte is read; what has no length, such as a pipe, is judged by what it delivers.
+    match file.metadata() {
+        Ok(metadata) if metadata.len() > MAX_LEN => Err(too_large(MAX_LEN, path)),
+        _ => read_whole(file, MAX_LEN, path),
+    }
+}
+
+/// Everything that a source delivers, at most `most` bytes. More is an error: a verdict over the beginning of a file would
+/// pass over the rest in silence.
+pub(crate) fn read_whole(source: impl Read, most: u64, path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let result = if path == Path::new("-") {
-        io::stdin().lock().take(MAX_LEN).read_to_end(&mut bytes)
-    } else {
-        fs::File::open(path).and_then(|file| file.take(MAX_LEN).read_to_end(&mut bytes))
-    };
-    result.map_err(|error| of(path, &error))?;
-    Ok(bytes)
+    let read = source.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    match read.map_err(|error| of(path, &error))? {
+        len if u64::try_from(len).is_ok_and(|len| len <= most) => Ok(bytes),
+        _ => Err(too_large(most, path)),
+    }
+}
+
+fn too_large(most: u64, path: &Path) -> Failure {
+    let name = path.display();
+    Failure::usage(format!("{name}: larger than {most} bytes, the most that is read"))
 }
 
 /// A file that is made now and written later, when the rights to make it may be gone.
@@ -54,4 +71,18 @@ pub(crate) fn of(path: &Path, error: &io::Error) -> Failure {
 /// The name of a file in results.
 pub(crate) fn name(path: &Path) -> String {
     path.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_whole;
+    use std::path::Path;
+
+    #[test]
+    fn what_is_not_read_whole_is_an_error() {
+        let read = |len: usize| read_whole(vec![7; len].as_slice(), 10, Path::new("pipe"));
+        assert_eq!(read(10).unwrap(), [7; 10]);
+        let failure = read(11).unwrap_err();
+        assert_eq!(failure.message, "pipe: larger than 10 bytes, the most that is read");
+    }
 }

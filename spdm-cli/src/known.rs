@@ -1,7 +1,7 @@
 //! `--known`: the file of known devices.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::io::{Seek, Write};
 use std::path::Path;
 
 use spdm_evidence::{KnownDevice, KnownDevices};
@@ -38,9 +38,7 @@ impl<'p> KnownFile<'p> {
             options.write(true).create(true).truncate(false);
         }
         let file = options.open(path).map_err(|error| file::of(path, &error))?;
-        let mut bytes = Vec::new();
-        let read = (&file).take(MAX_LEN).read_to_end(&mut bytes);
-        read.map_err(|error| file::of(path, &error))?;
+        let bytes = file::read_whole(&file, MAX_LEN, path)?;
         let devices = match (bytes.is_empty(), learning) {
             (true, Learning::On) => KnownDevices::default(),
             _ => KnownDevices::read(&bytes)

@@ -121,6 +121,22 @@ fn help_is_no_error() {
     }
 }
 
+/// What stands behind the part that is read could be a connection that fails.
+#[test]
+fn a_file_that_is_too_large_is_not_judged_by_its_beginning() {
+    let folder = Folder::new();
+    let file = folder.path("evidence.json");
+    assert_eq!(run(&format!("attest emulated --evidence {file} -q")).code, 0);
+    // The file grows by zeros that take no place on the disk.
+    std::fs::OpenOptions::new().write(true).open(&file).unwrap().set_len((1 << 30) + 1).unwrap();
+    for line in ["verify FILE", "decode FILE", "chain FILE", "verify x --trust FILE"] {
+        let run = run(&line.replace("FILE", &file));
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{line}: {run:?}");
+        let message = format!("{file}: larger than 1073741824 bytes, the most that is read");
+        assert!(run.err.contains(&message), "{line}: {}", run.err);
+    }
+}
+
 #[test]
 fn files_that_are_not_what_they_should_be() {
     let folder = Folder::new();
