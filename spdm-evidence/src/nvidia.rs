@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use spdm_codec::{Cx, GetMeasurements, KeySlot, Message, SlotId, SpdmVersion};
+use spdm_codec::{Cx, GetMeasurements, KeySlot, Message, RequesterNonce, SlotId, SpdmVersion};
 use spdm_untrusted::Untrusted;
 
 use crate::certificate_list::CertificateList;
@@ -17,10 +17,16 @@ use crate::standard_transcript;
 struct Element {
     evidence: String,
     certificate: String,
+    nonce: Option<String>,
 }
 
 fn decode(text: &str, field: &'static str) -> Result<Vec<u8>, Error> {
     STANDARD.decode(text.trim()).map_err(|_| Error::Base64 { field })
+}
+
+fn nonce(text: &str) -> Result<RequesterNonce, Error> {
+    let bytes = hex::decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.map(RequesterNonce).ok_or(Error::Hex { field: "nonce" })
 }
 
 pub(crate) fn read(json: &[u8]) -> Result<Evidence, Error> {
@@ -34,6 +40,7 @@ pub(crate) fn read(json: &[u8]) -> Result<Evidence, Error> {
         let mut recording = standard_transcript::read_one(&transcript, Presumption::default())?;
         let content = ChainContent::Certificates(CertificateList::from_pem(pem)?);
         recording.chains.push(SlotChain { slot: slot(&recording), content });
+        recording.claimed_nonce = element.nonce.as_deref().map(nonce).transpose()?;
         Ok(recording)
     });
     let recordings = recordings.collect::<Result<_, Error>>()?;

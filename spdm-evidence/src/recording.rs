@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use spdm_codec::{ChunkError, Code, DecodeError, ErrorCode, SlotId};
+use spdm_codec::{ChunkError, Code, DecodeError, ErrorCode, RequesterNonce, SlotId};
 use spdm_requester::{Connection, Negotiated};
 
 use crate::certificate_list::CertificateList;
@@ -77,6 +77,9 @@ pub struct Recording {
     pub exchanges: Vec<RecordedExchange>,
     /// Chains that are not in the exchanges.
     pub chains: Vec<SlotChain>,
+    /// The nonce that the file says the device was asked with, where it names one. Nothing signs what the file says:
+    /// the signature must cover this nonce, but that does not make the evidence fresh.
+    pub claimed_nonce: Option<RequesterNonce>,
     /// Why the recording ends early.
     pub broken: Option<Broken>,
     /// What was left out of the recording.
@@ -92,6 +95,7 @@ impl Recording {
             padding,
             exchanges: Vec::new(),
             chains: Vec::new(),
+            claimed_nonce: None,
             broken: None,
             notes: Vec::new(),
         }

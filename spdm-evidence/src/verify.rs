@@ -267,6 +267,9 @@ impl<'c> JudgedRecording<'_, 'c> {
         for note in &self.recording.notes {
             report.note(*note);
         }
+        if let Some(nonce) = self.recording.claimed_nonce {
+            report.claimed_nonce(nonce);
+        }
         if let Some(slot) = slot {
             report.slot(slot);
         }

@@ -69,6 +69,7 @@ pub struct ReportBuilder {
     measured_summary: Option<Digest>,
     objection: Option<Objection>,
     authenticated: bool,
+    claimed_nonce: Option<RequesterNonce>,
     notes: Vec<Note>,
 }
 
@@ -153,6 +154,7 @@ impl ReportBuilder {
             measured_summary: None,
             objection: None,
             authenticated: false,
+            claimed_nonce: None,
             notes: Vec::new(),
         }
     }
@@ -417,12 +419,20 @@ impl ReportBuilder {
         self
     }
 
+    /// The nonce that evidence names beside its signed MEASUREMENTS. A signature over another one fails the check, for
+    /// then the file is not what it says; one over this nonce passes nothing, for nothing signs what the file says.
+    pub const fn claimed_nonce(&mut self, nonce: RequesterNonce) -> &mut Self {
+        self.claimed_nonce = Some(nonce);
+        self
+    }
+
     /// Draws the conclusion.
     #[must_use]
     pub fn build(mut self) -> Report {
         self.judge_measurements();
         // Anybody can sign a nonce: only a trusted device's signature is fresh.
         let fresh = self.judge_freshness().map(|fresh| fresh && self.authenticated);
+        self.judge_claimed_nonce();
         // Whether the device is known is a check only where somebody asks.
         let known = AttestationCheck::KnownDevice;
         let known = self.results.contains_key(&known).then_some(known);
@@ -523,6 +533,26 @@ impl ReportBuilder {
         }
     }
 
+    fn judge_claimed_nonce(&mut self) {
+        let ([_, signed], Some(claimed)) = (self.nonces, self.claimed_nonce) else { return };
+        if signed.is_some_and(|signed| signed != claimed) {
+            self.refuse_nonce(
+                AttestationCheck::MeasurementsNonce,
+                "the signed nonce is not the one that the evidence names",
+            );
+        }
+    }
+
+    fn refuse_nonce(&mut self, check: AttestationCheck, detail: &'static str) {
+        self.fail(check, detail);
+        self.object(Objection::new(
+            Some(check),
+            ReportErrorKind::Nonce,
+            detail,
+            ExitClass::Rejected,
+        ));
+    }
+
     /// Sets the two nonce checks.
     fn judge_freshness(&mut self) -> Option<bool> {
         let [challenged, measured] = self.proven;
@@ -566,14 +596,7 @@ impl ReportBuilder {
                 if same {
                     self.pass(check, holds(check));
                 } else {
-                    let detail = "the signed nonce is not the given one";
-                    self.fail(check, detail);
-                    self.object(Objection::new(
-                        Some(check),
-                        ReportErrorKind::Nonce,
-                        detail,
-                        ExitClass::Rejected,
-                    ));
+                    self.refuse_nonce(check, "the signed nonce is not the given one");
                 }
                 Some(same)
             }

@@ -58,6 +58,7 @@ fn main() {
         test(damaged::the_end_inside_a_packet_is_a_note),
         test(mutation::changes_are_noticed),
         test(nvidia::every_element_verifies_under_the_pinned_root),
+        test(nvidia::a_nonce_that_the_file_names_is_the_signed_one),
         test(nvidia::a_report_in_hexadecimal_with_its_chain),
         test(tampered::the_failed_check_and_the_exit_code),
         test(tampered::several_connections_in_one_file),

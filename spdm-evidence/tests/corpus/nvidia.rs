@@ -7,7 +7,8 @@ use spdm_codec::{RequesterNonce, SlotId};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
-    AttestationCheck, CheckStatus, Evidence, ExitClass, Format, ReportErrorKind, Verifier,
+    AttestationCheck, CheckStatus, Error, Evidence, ExitClass, Format, ReadOptions,
+    ReportErrorKind, Verifier,
 };
 use spdm_x509::Anchor;
 
@@ -70,6 +71,34 @@ pub(crate) fn every_element_verifies_under_the_pinned_root() {
             assert_eq!((report.fresh(), report.exit_class()), (Some(false), ExitClass::Rejected));
             assert_eq!(report.error().unwrap().kind, ReportErrorKind::Nonce);
         }
+    }
+}
+
+pub(crate) fn a_nonce_that_the_file_names_is_the_signed_one() {
+    let text = fs::read_to_string(test_corpus::folder().join("nvidia/gpu_evidence.json")).unwrap();
+    let digest = root(&crate::read(text.as_bytes()));
+    let anchors = [Anchor::RootHash { hash: HashAlgorithm::Sha256, digest: &digest }];
+    let given = Some(RequesterNonce(nonce(NONCE)));
+    let other = "5a".repeat(32);
+    let evidence = crate::read(text.replacen(NONCE, &other, 1).as_bytes());
+    for nonce in [None, given] {
+        let verifier = Verifier { nonce, ..Verifier::new(&PROVIDER, &anchors, AT) };
+        let reports = verify(&verifier, &evidence);
+        let (first, others) = reports.split_first().unwrap();
+        assert!(others.iter().all(|report| report.verified()));
+        assert!(!first.verified());
+        assert_eq!(first.status(AttestationCheck::MeasurementsNonce), CheckStatus::Fail);
+        assert_eq!(first.status(AttestationCheck::MeasurementsSignature), CheckStatus::Pass);
+        assert_eq!(first.exit_class(), ExitClass::Rejected);
+        let error = first.error().unwrap();
+        assert_eq!(error.kind, ReportErrorKind::Nonce);
+        assert_eq!(error.message, "the signed nonce is not the one that the evidence names");
+    }
+    // A nonce that is none is no evidence, instead of evidence without a nonce.
+    for wrong in ["", "5a", "zz"] {
+        let json = text.replacen(NONCE, wrong, 1);
+        let error = Evidence::read(json.as_bytes(), &ReadOptions::default()).unwrap_err();
+        assert_eq!(error, Error::Hex { field: "nonce" });
     }
 }
 
