@@ -1,12 +1,13 @@
 //! The judge by itself, as an offline verifier uses it: recorded exchanges, some of them forged.
 
 use crate::sim::{Sim, attest};
-use spdm_codec::{BaseAsymAlgo, Code, SpdmVersion};
+use spdm_codec::{BaseAsymAlgo, Code, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, HashAlgorithm};
 use spdm_emulator::DeviceConfig;
 use spdm_requester::{Accepted, Connection, Crypto, Error, Misuse, Negotiated, Stage};
 use spdm_untrusted::Untrusted;
+use spdm_x509::{CertModel, Chain, ChainContext, Identity};
 
 /// An attestation, as pairs of request and response.
 fn recorded() -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -143,4 +144,83 @@ fn a_second_request_waits_for_the_answer_to_the_first() {
     court.connection.sent(&exchanges[3].0).unwrap();
     court.connection.sent(&exchanges[0].0).unwrap();
     assert!(court.accept(&exchanges[0].0, &exchanges[0].1).is_ok());
+}
+
+/// The chain that the exchanges carry, as an identity in this context.
+fn identity(exchanges: &[(Vec<u8>, Vec<u8>)], context: ChainContext) -> Vec<u8> {
+    let certificates = exchanges.iter().filter(|(request, _)| request[1] == 0x82);
+    let chain: Vec<u8> = certificates.flat_map(|(_, response)| &response[8..]).copied().collect();
+    assert!(Chain::parse(Untrusted::new(&chain), context, &PROVIDER).is_ok());
+    chain
+}
+
+/// A signature of slot 0 proves nothing of a chain that the caller takes for that of slot 1, or that it read for another
+/// version, although it is the very chain that signed.
+#[test]
+fn an_identity_of_another_slot_or_version_is_refused() {
+    let exchanges = recorded();
+    let asym = AsymAlgorithm::Ecdsa(EcCurve::P256);
+    let context = |slot, version| {
+        let slot = SlotId::new(slot).unwrap();
+        ChainContext::new(slot, version, CertModel::Unknown, asym, HashAlgorithm::Sha256)
+    };
+    let own = context(0, SpdmVersion::V1_2);
+    let chain = identity(&exchanges, own);
+    for (context, expected) in [
+        (own, Ok(())),
+        (context(1, SpdmVersion::V1_2), Err(Error::Misuse(Misuse::Identity))),
+        (context(0, SpdmVersion::V1_1), Err(Error::Misuse(Misuse::Identity))),
+    ] {
+        let chain = Chain::parse(Untrusted::new(&chain), context, &PROVIDER).unwrap();
+        let identity = Identity::Chain(chain);
+        let mut court = Court::new();
+        for (request, response) in &exchanges {
+            court.connection.sent(request).unwrap();
+            let mut crypto = Crypto { provider: &PROVIDER, hashes: &mut court.hashes };
+            let signs = [Code::CHALLENGE, Code::GET_MEASUREMENTS].contains(&Code(request[1]));
+            let identity = Some(&identity).filter(|_| signs);
+            let response = Untrusted::new(response.as_slice());
+            let accepted = court.connection.accept(&mut crypto, request, response, identity);
+            if Code(request[1]) == Code::CHALLENGE {
+                assert_eq!(accepted.map(drop), expected, "{context:?}");
+                break;
+            }
+            accepted.unwrap();
+        }
+    }
+}
+
+/// DSP0274, "ERROR response message": after RequestResynch the Requester starts over with GET_VERSION.
+#[test]
+fn request_resynch_forgets_the_connection() {
+    let exchanges = recorded();
+    let mut court = Court::new();
+    for exchange in &exchanges[..4] {
+        court.sent_and_accepted(exchange);
+    }
+    assert!(court.connection.provisioned_slots().next().is_some());
+    let request = &exchanges[4].0;
+    court.connection.sent(request).unwrap();
+    assert!(matches!(court.accept(request, &[0x12, 0x7F, 0x43, 0]), Ok(Accepted::Error(_))));
+    assert_eq!(court.connection.stage(), Stage::NotStarted);
+    assert_eq!((court.connection.negotiated(), court.connection.vca()), (None, &[][..]));
+    assert!(court.connection.provisioned_slots().next().is_none());
+    assert_eq!(court.connection.sent(request).unwrap_err(), order(Code::GET_CERTIFICATE));
+    court.sent_and_accepted(&exchanges[0]);
+}
+
+/// Offline the request is on record, too: one in a version that VERSION does not list was not sent by a Requester that
+/// negotiated, and its answer proves nothing.
+#[test]
+fn get_capabilities_in_a_version_that_is_not_listed() {
+    let exchanges = recorded();
+    for version in [0x10, 0x11, 0x13, 0x14, 0x15, 0xFF] {
+        let mut court = Court::new();
+        court.sent_and_accepted(&exchanges[0]);
+        let (mut request, mut response) = exchanges[1].clone();
+        (request[0], response[0]) = (version, version);
+        court.connection.sent(&request).unwrap();
+        assert!(court.accept(&request, &response).is_err(), "{version:#x}");
+        assert_ne!(court.connection.stage(), Stage::AfterCapabilities);
+    }
 }

@@ -10,6 +10,7 @@
 mod attestation;
 mod chunking;
 mod examination;
+mod joined_proofs;
 mod judge;
 mod known_devices;
 mod large_chains;
