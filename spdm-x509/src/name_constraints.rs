@@ -366,6 +366,15 @@ mod tests {
         assert_eq!(validate(&[root, ca, again, leaf.signed_by("CA 1")]), broken(3));
     }
 
+    /// RFC 5280 §6.1.3 exempts self-issued certificates, but not the last one.
+    #[test]
+    fn a_self_issued_leaf_is_not_exempt() {
+        let excluding = |name| directory_subtrees(&[], &[name]);
+        let own = leaf(name("CA 1"));
+        assert_eq!(under(&excluding("Other"), TRUE, &own), Ok(()));
+        assert_eq!(under(&excluding("CA 1"), TRUE, &own), broken(2));
+    }
+
     #[test]
     fn malformed_ones_are_refused() {
         let directory = tlv(0xA4, &[&name("Leaf")]);
