@@ -12,6 +12,11 @@ pub enum Error {
     Format,
     /// The capture file itself is damaged.
     Capture(&'static str),
+    /// Packets of messages are not in the capture.
+    LostPackets {
+        /// How many messages are incomplete.
+        messages: usize,
+    },
     /// The capture is of a link type that carries no SPDM.
     LinkType(u32),
     /// The file holds no SPDM message.
@@ -53,6 +58,12 @@ impl fmt::Display for Error {
         match self {
             Self::Format => f.write_str("the file is of no known evidence format"),
             Self::Capture(what) => write!(f, "the capture file is damaged: {what}"),
+            Self::LostPackets { messages } => {
+                write!(
+                    f,
+                    "a packet is missing in the capture: {messages} MCTP messages in it are incomplete"
+                )
+            }
             Self::LinkType(link) => write!(f, "link type {link} carries no SPDM"),
             Self::Empty => f.write_str("there is no SPDM message in the file"),
             Self::Json(what) => write!(f, "JSON: {}", what.escape_debug()),

@@ -4,6 +4,7 @@ use crate::capture::Capture;
 use crate::document;
 use crate::error::Error;
 use crate::evidence::{Evidence, Presumption};
+use crate::note::Note;
 use crate::nvidia;
 use crate::standard_transcript;
 
@@ -85,7 +86,7 @@ impl Evidence {
             None => Format::sniff(bytes)?,
         };
         let evidence = match format {
-            Format::Capture => Self::from_capture(&Capture::read(bytes)?),
+            Format::Capture => Self::from_capture(whole(&Capture::read(bytes)?)?),
             Format::StandardTranscript => {
                 let decoded = standard_transcript::from_hex(bytes);
                 let transcript = decoded.as_deref().unwrap_or(bytes);
@@ -107,5 +108,13 @@ impl Evidence {
     /// [`Error::Unwritable`] where the negotiation of a connection was not recorded.
     pub fn to_json(&self) -> Result<String, Error> {
         document::write(self)
+    }
+}
+
+/// A capture in which no message lost a packet: evidence is judged by all that was said, or not at all.
+fn whole(capture: &Capture) -> Result<&Capture, Error> {
+    match capture.notes.iter().filter(|note| **note == Note::LostPacket).count() {
+        0 => Ok(capture),
+        messages => Err(Error::LostPackets { messages }),
     }
 }

@@ -15,6 +15,9 @@ pub enum Note {
         /// Bytes that are there.
         bytes: usize,
     },
+    /// A message of which a packet is not in the capture. [`Evidence::read`](crate::Evidence::read) refuses such a
+    /// capture: what the message said cannot be judged.
+    LostPacket,
     /// A packet that is not SPDM.
     OtherPacket,
     /// Secured messages, which need the session's keys.
@@ -40,6 +43,7 @@ impl fmt::Display for Note {
             Self::CutPacket { bytes } => {
                 write!(f, "a packet of which only {bytes} bytes are there was left out")
             }
+            Self::LostPacket => f.write_str("a message of which a packet is missing was left out"),
             Self::OtherPacket => f.write_str("a packet that is not SPDM was left out"),
             Self::Secured { messages } => write!(f, "{messages} secured messages were not opened"),
             Self::Stray { code } => write!(f, "{code} fits nothing before it and was left out"),

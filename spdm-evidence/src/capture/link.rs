@@ -72,7 +72,31 @@ impl Layer {
 pub(super) struct Frames {
     capture: Capture,
     /// MCTP messages that are not complete yet, by endpoints and tag.
-    fragments: BTreeMap<[u8; 3], Vec<u8>>,
+    fragments: BTreeMap<[u8; 3], Partial>,
+}
+
+/// The packets of an MCTP message so far.
+#[derive(Debug)]
+struct Partial {
+    bytes: Vec<u8>,
+    /// Of the last packet.
+    sequence: u8,
+}
+
+impl Partial {
+    /// A message starts with any number, and each packet has the next one (DSP0236 §8.1).
+    const fn is_continued_by(&self, sequence: u8) -> bool {
+        sequence == (self.sequence + 1) % 4
+    }
+}
+
+/// What the type byte of an MCTP message says; `None` for messages that are not SPDM.
+const fn layer_of(message_type: u8) -> Option<Layer> {
+    match message_type & !INTEGRITY_CHECK {
+        PLAIN => Some(Layer::Plain),
+        SECURED => Some(Layer::Secured),
+        _ => None,
+    }
 }
 
 impl Frames {
@@ -103,7 +127,8 @@ impl Frames {
 
     pub(super) fn finish(mut self) -> Capture {
         let open = self.fragments.values();
-        self.capture.notes.extend(open.map(|bytes| Note::CutPacket { bytes: bytes.len() }));
+        let open = open.map(|partial| Note::CutPacket { bytes: partial.bytes.len() });
+        self.capture.notes.extend(open);
         self.capture
     }
 
@@ -117,21 +142,36 @@ impl Frames {
         let ([_, destination, source, flags], payload) = packet.split_first_chunk::<4>()?;
         let key = [*destination, *source, flags & TAG];
         let (start, end) = (flags & START_OF_MESSAGE != 0, flags & END_OF_MESSAGE != 0);
-        // A message that starts anew ends the one before, which was never completed.
+        let sequence = flags >> 4 & 3;
         let known = self.fragments.remove(&key);
-        let mut bytes = if start { Vec::new() } else { known? };
+        let mut bytes = match known {
+            // A message that starts anew ends the one before, which was never completed.
+            Some(partial) if start => {
+                self.lost(&partial);
+                Vec::new()
+            }
+            _ if start => Vec::new(),
+            Some(partial) if partial.is_continued_by(sequence) => partial.bytes,
+            Some(partial) => {
+                self.lost(&partial);
+                return Some(());
+            }
+            None => return None,
+        };
         bytes.extend_from_slice(payload);
         if !end {
-            self.fragments.insert(key, bytes);
+            self.fragments.insert(key, Partial { bytes, sequence });
             return Some(());
         }
         let (message_type, message) = bytes.split_first()?;
-        let layer = match message_type & !INTEGRITY_CHECK {
-            PLAIN => Layer::Plain,
-            SECURED => Layer::Secured,
-            _ => return None,
-        };
-        self.message(layer, message)
+        self.message(layer_of(*message_type)?, message)
+    }
+
+    /// Packets of this message are not in the capture.
+    fn lost(&mut self, partial: &Partial) {
+        if partial.bytes.first().copied().and_then(layer_of).is_some() {
+            self.note(Note::LostPacket);
+        }
     }
 
     fn doe(&mut self, packet: &[u8]) -> Option<()> {

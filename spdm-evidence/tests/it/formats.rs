@@ -48,6 +48,18 @@ fn cooked_mctp_and_doe_as_user0() {
     let (first, last) = (cooked(0x88, &[5, 0x10, 0x84]), cooked(0x58, &[0, 0]));
     assert_eq!(capture(113, &[&first, &last]), Ok(message.to_vec()));
     assert_eq!(capture(113, &[&last]), Err(Error::Empty));
+    // Packets are numbered modulo 4 from any number on; a gap is no message, and neither is one that never ends.
+    let start = |number: u8| cooked(0x88 | number << 4, &[5, 0x10]);
+    let middle = |number: u8| cooked(0x08 | number << 4, &[0x84]);
+    let end = |number: u8| cooked(0x48 | number << 4, &[0, 0]);
+    assert_eq!(capture(113, &[&start(2), &middle(3), &end(0)]), Ok(message.to_vec()));
+    let lost = |messages| Err(Error::LostPackets { messages });
+    assert_eq!(capture(113, &[&start(2), &end(0)]), lost(1));
+    assert_eq!(capture(113, &[&start(2), &middle(3), &middle(3), &end(0)]), lost(1));
+    assert_eq!(capture(113, &[&whole, &start(1), &end(3), &start(2), &whole]), lost(2));
+    // What another protocol lost is no part of the evidence.
+    let (other, other_end) = (cooked(0x88, &[1, 2]), cooked(0x78, &[3]));
+    assert_eq!(capture(113, &[&whole, &other, &other_end]), Ok(message.to_vec()));
     let object = [&[1, 0, 1, 0, 3, 0, 0, 0], &message[..]].concat();
     assert_eq!(capture(147, &[&object]), Ok(message.to_vec()));
     assert_eq!(capture(147, &[&message]), Ok(message.to_vec()));
