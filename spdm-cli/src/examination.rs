@@ -107,16 +107,20 @@ impl<'t> Expected<'t> {
         }
     }
 
-    fn judge(self, report: &mut ReportBuilder) {
+    /// `trusted` is what would be learned.
+    fn judge(self, trusted: Option<&KnownDevice>, report: &mut ReportBuilder) {
         match self {
             Self::Known(device) => report.known_device(device),
             Self::Unknown => {
                 report.not_known("no device is known for this target; --learn adds a verified one")
             }
-            Self::Learned if report.clone().build().verified() => report.learned(),
-            Self::Learned => {
+            Self::Learned if !report.clone().build().verified() => {
                 report.skip(AttestationCheck::KnownDevice, "only a verified device is learned")
             }
+            Self::Learned if trusted.is_none() => {
+                report.not_known("a device is known by its certificates, and this one showed none")
+            }
+            Self::Learned => report.learned(),
         };
     }
 }
@@ -250,7 +254,7 @@ pub(crate) fn examine(
         report.skip(AttestationCheck::MeasurementsReference, "no reference values are given");
     }
     if let Some(expected) = task.expected {
-        expected.judge(&mut report);
+        expected.judge(trusted_device.as_ref(), &mut report);
     }
     let silence = line.hang_up();
     let verdict = match failed {

@@ -52,9 +52,11 @@ impl<'p> KnownFile<'p> {
         self.devices.add(device);
         let json = self.devices.to_json().map_err(Failure::usage)?;
         let mut file = &self.file;
+        // Shortened last: what a crash leaves is then no JSON, and no file without devices, for which any device would
+        // be new.
         let written = file.rewind().and_then(|()| {
-            file.set_len(0)?;
-            file.write_all(json.as_bytes())
+            file.write_all(json.as_bytes())?;
+            file.set_len(u64::try_from(json.len()).unwrap_or(u64::MAX))
         });
         written.map_err(|error| file::of(self.path, &error))
     }

@@ -4,12 +4,10 @@
 
 use spdm_codec::{
     Acknowledged, Chunk, ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck, Code, Cx, ErrorCode,
-    ErrorResponse, ExtendedErrorData, Header, LargeMessage, Message, Progress, SentChunk,
+    ErrorResponse, ExtendedErrorData, Follower, Header, LargeMessage, Message, Progress, SentChunk,
 };
 use spdm_untrusted::Untrusted;
 
-use crate::capture::Layer;
-use crate::conversation::{Conversation, Origin};
 use crate::note::Note;
 use crate::recording::{Broken, Negotiation, RecordedExchange, Recording};
 
@@ -49,30 +47,55 @@ struct Captured<'m> {
     bytes: &'m [u8],
     /// With the version of the connection: what a chunk or an ERROR of another version means is not known.
     cx: Cx,
-    /// The large message that the chunks up to this message make.
-    large: Option<Vec<u8>>,
+}
+
+/// A large message on its way: the rules of its chunks, and the bytes of those that kept them.
+#[derive(Debug)]
+struct Transfer {
+    rules: LargeMessage,
+    bytes: Vec<u8>,
+}
+
+impl Transfer {
+    const fn new(rules: LargeMessage) -> Self {
+        Self { rules, bytes: Vec::new() }
+    }
+
+    /// Adds a chunk; gives the large message with the last one.
+    fn add(&mut self, chunk: &Chunk<'_>) -> Result<Option<Vec<u8>>, Broken> {
+        let progress = self.rules.add(chunk)?;
+        self.bytes.extend_from_slice(chunk.bytes);
+        match progress {
+            Progress::More => Ok(None),
+            Progress::Complete => {
+                let whole = core::mem::take(&mut self.bytes);
+                self.rules.check_content(Untrusted::new(&whole))?;
+                Ok(Some(whole))
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Collector {
     padding: usize,
-    /// Decodes the messages of the current recording and puts their chunks together.
-    conversation: Conversation,
+    /// Knows the version of the current recording.
+    follower: Follower,
     done: Vec<Recording>,
     early: Vec<Note>,
     current: Option<Recording>,
     pending: Option<Pending>,
-    large_request: Option<LargeMessage>,
+    large_request: Option<Transfer>,
     /// The CHUNK_SEND before.
     sent: Option<SentChunk>,
-    large_response: Option<LargeMessage>,
+    large_response: Option<Transfer>,
 }
 
 impl Collector {
     fn new(padding: usize) -> Self {
         Self {
             padding,
-            conversation: Conversation::new(padding),
+            follower: Follower::new(padding),
             done: Vec::new(),
             early: Vec::new(),
             current: None,
@@ -104,7 +127,7 @@ impl Collector {
         if header.code == Code::GET_VERSION {
             self.settle();
             self.done.extend(self.current.take());
-            self.conversation = Conversation::new(self.padding);
+            self.follower = Follower::new(self.padding);
             self.current = Some(Recording::new(Negotiation::Recorded, self.padding));
         }
         let Some(recording) = &self.current else {
@@ -113,11 +136,12 @@ impl Collector {
         if recording.broken.is_some() {
             return;
         }
-        let cx = Cx::new(self.conversation.version()).with_padding(self.padding);
-        let mut inside = self.conversation.follow(Layer::Plain, message).into_iter().skip(1);
-        let large = inside.next().filter(|inside| inside.origin == Origin::Chunks);
-        let large = large.map(|inside| inside.bytes);
-        let captured = Captured { code: header.code, bytes: message, cx, large };
+        // The Requester states the version of the connection in it. What cannot be decoded states none.
+        if header.code == Code::GET_CAPABILITIES {
+            let _ = self.follower.decode(Untrusted::new(message));
+        }
+        let cx = Cx::new(self.follower.version()).with_padding(self.padding);
+        let captured = Captured { code: header.code, bytes: message, cx };
         let result = match header.code.is_request() {
             true => self.request(captured),
             false => self.response(captured),
@@ -136,20 +160,21 @@ impl Collector {
     }
 
     fn request(&mut self, captured: Captured<'_>) -> Result<(), Broken> {
-        let Captured { code, bytes: message, cx, large } = captured;
+        let Captured { code, bytes: message, cx } = captured;
         let raw = Untrusted::new(message);
         match code {
             Code::CHUNK_SEND => {
                 let chunk = ChunkSend::decode(raw, &cx)?.message.0;
                 if chunk.seq_no == 0 {
                     self.settle();
-                    self.large_request = Some(LargeMessage::request(cx.version, chunk.handle));
+                    let rules = LargeMessage::request(cx.version, chunk.handle);
+                    self.large_request = Some(Transfer::new(rules));
                 }
-                let Some(rules) = &mut self.large_request else {
+                let Some(transfer) = &mut self.large_request else {
                     self.note(Note::Stray { code });
                     return Ok(());
                 };
-                let complete = add(rules, &chunk, large)?;
+                let complete = transfer.add(&chunk)?;
                 let Chunk { handle, seq_no, attributes, .. } = chunk;
                 let sent = SentChunk { handle, seq_no, attributes };
                 self.sent = Some(sent);
@@ -198,13 +223,13 @@ impl Collector {
     }
 
     fn chunk_response(&mut self, captured: Captured<'_>) -> Result<(), Broken> {
-        let Captured { bytes, cx, large, .. } = captured;
+        let Captured { bytes, cx, .. } = captured;
         let chunk = ChunkResponse::decode(Untrusted::new(bytes), &cx)?.message.0;
-        let Some(rules) = &mut self.large_response else {
+        let Some(transfer) = &mut self.large_response else {
             self.note(Note::Stray { code: Code::CHUNK_RESPONSE });
             return Ok(());
         };
-        if let Some(response) = add(rules, &chunk, large)? {
+        if let Some(response) = transfer.add(&chunk)? {
             self.large_response = None;
             self.complete(response);
         }
@@ -265,7 +290,7 @@ impl Collector {
                         None => large,
                     };
                     pending.exchange.interim.push(message.to_vec());
-                    self.large_response = Some(large);
+                    self.large_response = Some(Transfer::new(large));
                     return Ok(());
                 }
                 _ => {}
@@ -298,23 +323,6 @@ impl Collector {
             recording.notes.push(Note::Unanswered { code });
         }
         recording.exchanges.push(pending.exchange);
-    }
-}
-
-/// Checks a chunk; gives the large message with the last one.
-fn add(
-    rules: &mut LargeMessage,
-    chunk: &Chunk<'_>,
-    large: Option<Vec<u8>>,
-) -> Result<Option<Vec<u8>>, Broken> {
-    match (rules.add(chunk)?, large) {
-        (Progress::Complete, Some(large)) => {
-            rules.check_content(Untrusted::new(&large))?;
-            Ok(Some(large))
-        }
-        // Complete without a message cannot be: the rules demand LastChunk of what is complete, and that gives
-        // the message. Were it so, the exchange would stay without its message.
-        (Progress::Complete | Progress::More, _) => Ok(None),
     }
 }
 
@@ -378,5 +386,39 @@ mod tests {
             Note::Unanswered { code: Code::GET_DIGESTS },
         ];
         assert_eq!(recording.notes, expected);
+    }
+
+    /// What chunks carry is put together by their rules alone: a message that no rule has taken adds nothing.
+    #[test]
+    fn a_chunk_inside_an_acknowledgement_that_nobody_asked_for_is_no_part() {
+        let capabilities =
+            [&[0x12, 0xE1, 0, 0, 0, 0, 0, 0][..], &[0; 4], &[0, 16, 0, 0, 0, 16, 0, 0]];
+        let large: Vec<u8> = [0x12, 0x01, 0, 1].into_iter().chain([7; 96]).collect();
+        let chunk = |attributes, number, head: &[u8], bytes: &[u8]| {
+            let len = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+            [&[0x12, 0x06, attributes, 9, number, 0, 0, 0], &len[..], head, bytes].concat()
+        };
+        let first = chunk(0, 0, &[100, 0, 0, 0], &large[..60]);
+        let last = chunk(1, 1, &[], &large[60..]);
+        for nested in [chunk(0, 1, &[], &[5; 8]), chunk(0, 0, &[100, 0, 0, 0], &[5; 60])] {
+            let stray = [&[0x12, 0x05, 0, 3, 0, 0][..], &nested].concat();
+            let error = [0x12, 0x7F, 0x0F, 0, 9];
+            let all: [&[u8]; 8] = [
+                GET_VERSION,
+                VERSION,
+                &capabilities.concat(),
+                GET_DIGESTS,
+                &error,
+                &first,
+                &stray,
+                &last,
+            ];
+            let (recordings, _) = collect(all, 0);
+            let [recording] = &recordings[..] else { panic!() };
+            assert_eq!(recording.broken, None);
+            let exchange = recording.exchanges.last().unwrap();
+            assert_eq!(exchange.response.as_deref(), Some(&large[..]));
+            assert!(recording.notes.contains(&Note::Stray { code: Code::CHUNK_SEND_ACK }));
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use spdm_codec::{
     AckPayload, AnyMessage, Chunk, ChunkAttributes, Cx, Follower, HEADER_LEN, InnerMessage,
-    Request, Response, Side, SpdmVersion, Strand,
+    Request, Response, Side, Strand,
 };
 use spdm_crypto::Provider;
 use spdm_untrusted::Untrusted;
@@ -171,11 +171,6 @@ impl Conversation {
     pub fn extent(&self, bytes: &[u8]) -> usize {
         let strand = self.strand(Self::OUTSIDE);
         self.follower.extent(&strand, self.padding, Untrusted::new(bytes))
-    }
-
-    /// The version of the connection, as the Requester stated it in GET_CAPABILITIES; 1.0 before.
-    pub(crate) fn version(&self) -> SpdmVersion {
-        self.follower.version()
     }
 
     fn strand(&self, place: Place) -> Strand {

@@ -33,7 +33,8 @@ impl KnownChains {
 
     /// Keeps a chain, unless it is there already.
     pub fn add(&mut self, known: &KnownChain<'_>) {
-        if self.chains.iter().any(|stored| stored.links == *known.links()) {
+        let is_stored = self.chains.iter().any(|stored| stored.links == *known.links());
+        if is_stored || self.most == 0 {
             return;
         }
         if self.chains.len() >= self.most {

@@ -53,6 +53,23 @@ fn a_verified_device_is_learned_and_known_again() {
     assert!(!text.err.contains("GET_CERTIFICATE") && !text.err.contains("GET_DIGESTS"));
 }
 
+/// Who has no certificates cannot be learned: it would be new each time.
+#[test]
+fn a_device_without_certificates_is_not_learned() {
+    let folder = Folder::new();
+    let (file, key) = (folder.path("known.json"), folder.path("device.pem"));
+    let device = Emulator::listen(folder, &format!("--base-asym ECDSA_P256 --peer-key-out {key}"));
+    let line = format!("attest {} --peer-key {key} --json", device.target);
+    assert_eq!(run(&line).code, 0);
+    for _ in 0..2 {
+        let learning = run(&format!("{line} --known {file} --learn"));
+        let report = learning.object();
+        assert_eq!((learning.code, status(&report, "known.device")), (1, "skipped"), "{report}");
+        assert_eq!(report["error"]["kind"], "required");
+        assert_eq!(std::fs::read(&file).unwrap(), b"");
+    }
+}
+
 #[test]
 fn another_device_is_not_the_known_one() {
     let (folder, first, other) = (Folder::new(), device(1), device(2));

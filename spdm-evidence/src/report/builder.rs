@@ -349,7 +349,9 @@ impl ReportBuilder {
         let differs = match chain.as_ref().map(|chain| Fingerprint::of(chain, &self.provider)) {
             Ok(Some(known)) if known == *shown => return self.pass(check, holds(check)),
             Ok(Some(known)) if known.root == shown.root => "the leaf certificate is another one",
-            Ok(Some(_)) => "root and leaf certificate are other ones",
+            // RootHash is of the negotiated hash: another one may be of the same root.
+            Ok(Some(known)) if known.leaf == shown.leaf => "RootHash is another one",
+            Ok(Some(_)) => "RootHash and the leaf certificate are other ones",
             Ok(None) => "SHA-256 is not implemented here",
             Err(_) => "the known chain cannot be read",
         };
