@@ -61,7 +61,7 @@ impl fmt::Display for Error {
             Self::LostPackets { messages } => {
                 write!(
                     f,
-                    "a packet is missing in the capture: {messages} MCTP messages in it are incomplete"
+                    "a packet is missing in the capture; MCTP messages that are incomplete: {messages}"
                 )
             }
             Self::LinkType(link) => write!(f, "link type {link} carries no SPDM"),

@@ -1,6 +1,6 @@
 //! From the bytes of a packet to an SPDM message and back, per link type.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use spdm_transport_doe::{MAX_PADDING, ObjectHeader, ObjectType};
 
@@ -73,21 +73,22 @@ pub(super) struct Frames {
     capture: Capture,
     /// MCTP messages that are not complete yet, by endpoints and tag.
     fragments: BTreeMap<[u8; 3], Partial>,
+    /// Destination and source of the MCTP messages that were SPDM.
+    speakers: BTreeSet<[u8; 2]>,
 }
 
-/// The packets of an MCTP message so far.
+/// An MCTP message that is not complete yet.
 #[derive(Debug)]
-struct Partial {
-    bytes: Vec<u8>,
-    /// Of the last packet.
-    sequence: u8,
+enum Partial {
+    /// What was in its packets, and the number of the last one.
+    Kept { bytes: Vec<u8>, sequence: u8 },
+    /// One of its packets is missing, which is noted; the others are of no use.
+    Lost,
 }
 
-impl Partial {
-    /// A message starts with any number, and each packet has the next one (DSP0236 §8.1).
-    const fn is_continued_by(&self, sequence: u8) -> bool {
-        sequence == (self.sequence + 1) % 4
-    }
+/// A message starts with any number, and each packet has the next one (DSP0236 §8.1).
+const fn follows(sequence: u8, before: u8) -> bool {
+    sequence == (before + 1) % 4
 }
 
 /// What the type byte of an MCTP message says; `None` for messages that are not SPDM.
@@ -126,9 +127,11 @@ impl Frames {
     }
 
     pub(super) fn finish(mut self) -> Capture {
-        let open = self.fragments.values();
-        let open = open.map(|partial| Note::CutPacket { bytes: partial.bytes.len() });
-        self.capture.notes.extend(open);
+        for partial in self.fragments.into_values() {
+            if let Partial::Kept { bytes, .. } = partial {
+                self.capture.notes.push(Note::CutPacket { bytes: bytes.len() });
+            }
+        }
         self.capture
     }
 
@@ -143,35 +146,51 @@ impl Frames {
         let key = [*destination, *source, flags & TAG];
         let (start, end) = (flags & START_OF_MESSAGE != 0, flags & END_OF_MESSAGE != 0);
         let sequence = flags >> 4 & 3;
-        let known = self.fragments.remove(&key);
-        let mut bytes = match known {
+        let mut bytes = match self.fragments.remove(&key) {
             // A message that starts anew ends the one before, which was never completed.
-            Some(partial) if start => {
-                self.lost(&partial);
+            Some(Partial::Kept { bytes, .. }) if start => {
+                self.lost(&bytes);
                 Vec::new()
             }
             _ if start => Vec::new(),
-            Some(partial) if partial.is_continued_by(sequence) => partial.bytes,
-            Some(partial) => {
-                self.lost(&partial);
-                return Some(());
+            Some(Partial::Kept { bytes, sequence: before }) if follows(sequence, before) => bytes,
+            Some(Partial::Kept { bytes, .. }) => {
+                self.lost(&bytes)?;
+                return self.pass_over(key, *flags);
+            }
+            Some(Partial::Lost) => return self.pass_over(key, *flags),
+            // The first packet, with the type, is missing. Between those who speak SPDM it is taken for SPDM.
+            None if self.speakers.contains(&[*destination, *source]) => {
+                self.note(Note::LostPacket);
+                return self.pass_over(key, *flags);
             }
             None => return None,
         };
         bytes.extend_from_slice(payload);
         if !end {
-            self.fragments.insert(key, Partial { bytes, sequence });
+            self.fragments.insert(key, Partial::Kept { bytes, sequence });
             return Some(());
         }
         let (message_type, message) = bytes.split_first()?;
-        self.message(layer_of(*message_type)?, message)
+        let layer = layer_of(*message_type)?;
+        self.speakers.insert([*destination, *source]);
+        self.message(layer, message)
     }
 
-    /// Packets of this message are not in the capture.
-    fn lost(&mut self, partial: &Partial) {
-        if partial.bytes.first().copied().and_then(layer_of).is_some() {
-            self.note(Note::LostPacket);
+    /// Packets of this message are not in the capture; `None` where it is not SPDM.
+    fn lost(&mut self, bytes: &[u8]) -> Option<()> {
+        layer_of(*bytes.first()?)?;
+        self.note(Note::LostPacket);
+        Some(())
+    }
+
+    /// Leaves out a packet of a message that is noted as lost.
+    #[expect(clippy::unnecessary_wraps, reason = "the way every link type ends")]
+    fn pass_over(&mut self, key: [u8; 3], flags: u8) -> Option<()> {
+        if flags & END_OF_MESSAGE == 0 {
+            self.fragments.insert(key, Partial::Lost);
         }
+        Some(())
     }
 
     fn doe(&mut self, packet: &[u8]) -> Option<()> {

@@ -57,6 +57,11 @@ fn cooked_mctp_and_doe_as_user0() {
     assert_eq!(capture(113, &[&start(2), &end(0)]), lost(1));
     assert_eq!(capture(113, &[&start(2), &middle(3), &middle(3), &end(0)]), lost(1));
     assert_eq!(capture(113, &[&whole, &start(1), &end(3), &start(2), &whole]), lost(2));
+    // A message is counted once, however many of its packets are of no use without the one that is missing.
+    assert_eq!(capture(113, &[&start(0), &middle(2), &middle(3), &end(0), &whole]), lost(1));
+    assert_eq!(capture(113, &[&whole, &middle(1), &middle(2), &end(3), &whole]), lost(1));
+    // Before the first message the capture may have begun late; what nobody ends is not there.
+    assert_eq!(capture(113, &[&middle(1), &end(2), &whole]), Ok(message.to_vec()));
     // What another protocol lost is no part of the evidence.
     let (other, other_end) = (cooked(0x88, &[1, 2]), cooked(0x78, &[3]));
     assert_eq!(capture(113, &[&whole, &other, &other_end]), Ok(message.to_vec()));
