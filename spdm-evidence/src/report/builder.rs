@@ -1,5 +1,8 @@
 //! Filling a report, live or offline.
 
+mod detail;
+mod freshness;
+
 use std::collections::BTreeMap;
 
 use spdm_codec::{KeySlot, RequesterNonce};
@@ -10,6 +13,8 @@ use spdm_requester::{
 };
 use spdm_x509::{Appraisal, ChainError, CheckOutcome, Policy, SanPolicy};
 
+pub use freshness::Freshness;
+
 use super::objection::Objection;
 use super::{
     CheckResult, ExitClass, IdentitySummary, MeasuredValue, Nonces, Report, ReportErrorKind, SCHEMA,
@@ -18,23 +23,7 @@ use crate::known_devices::{Fingerprint, KnownDevice};
 use crate::note::Note;
 use crate::recording::Broken;
 use crate::reference::Reference;
-
-/// What is known about the nonces in the requests.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Freshness {
-    /// This run chose them: live.
-    Own,
-    /// One request must have this one: offline.
-    Expected {
-        /// Of the two requests for a signature, the one that it belongs to.
-        proof: Proof,
-        /// The nonce.
-        nonce: RequesterNonce,
-    },
-    /// Nothing: whether the evidence is fresh cannot be said.
-    Unknown,
-}
+use detail::{holds, passed_over, untouched};
 
 /// Collects what was found, and draws the conclusion.
 ///
@@ -71,59 +60,6 @@ pub struct ReportBuilder {
     authenticated: bool,
     claimed_nonce: Option<RequesterNonce>,
     notes: Vec<Note>,
-}
-
-/// The detail of a check that nobody touched.
-const fn untouched(check: AttestationCheck) -> &'static str {
-    match check {
-        AttestationCheck::ChallengeNonce
-        | AttestationCheck::ChallengeChainHash
-        | AttestationCheck::ChallengeSignature => "no CHALLENGE_AUTH",
-        AttestationCheck::MeasurementsFormat
-        | AttestationCheck::MeasurementsNonce
-        | AttestationCheck::MeasurementsSignature => "no signed MEASUREMENTS",
-        AttestationCheck::MeasurementsReference => "no reference values are given",
-        _ => "no certificate chain",
-    }
-}
-
-/// The detail of a check that passes.
-const fn holds(check: AttestationCheck) -> &'static str {
-    match check {
-        AttestationCheck::ChainDigest => "DIGESTS states the hash of the chain",
-        AttestationCheck::ChainRoot => "RootHash is that of a root certificate",
-        AttestationCheck::ChainCertificates => {
-            "names, validity and authority hold down to the leaf"
-        }
-        AttestationCheck::ChainSignatures => "every certificate is signed by the one above",
-        AttestationCheck::ChainAnchor => "the root is a trust anchor",
-        AttestationCheck::LeafProfile => "the leaf is as the profile demands",
-        AttestationCheck::LeafSan => "the leaf carries the name that is asked for",
-        AttestationCheck::ChallengeNonce | AttestationCheck::MeasurementsNonce => {
-            "the signature covers the expected nonce"
-        }
-        AttestationCheck::ChallengeChainHash => "CertChainHash is that of the device's key",
-        AttestationCheck::ChallengeSignature | AttestationCheck::MeasurementsSignature => {
-            "signed by the device's key"
-        }
-        AttestationCheck::MeasurementsFormat => "every block is well formed",
-        AttestationCheck::KnownDevice => "it is the device that is known",
-        _ => "ok",
-    }
-}
-
-/// The detail of a check that an observation skips.
-const fn passed_over(observation: &Observation<'_>, check: AttestationCheck) -> &'static str {
-    match (observation, check) {
-        (Observation::Begun { .. }, _) => "not asked for",
-        (Observation::ProvisionedKey { .. }, AttestationCheck::LeafSan) => {
-            "a public key carries no name"
-        }
-        (Observation::ProvisionedKey { .. }, _) => "slot 0xFF has a public key instead of a chain",
-        (Observation::Measured { .. }, _) => "no measurement was signed",
-        (_, AttestationCheck::LeafSan) => "no name is asked for",
-        _ => "the root certificate is not at hand",
-    }
 }
 
 const fn place(proof: Proof) -> usize {
@@ -421,13 +357,6 @@ impl ReportBuilder {
         self
     }
 
-    /// The nonce that evidence names beside its signed MEASUREMENTS. A signature over another one fails the check, for
-    /// then the file is not what it says; one over this nonce passes nothing, for nothing signs what the file says.
-    pub const fn claimed_nonce(&mut self, nonce: RequesterNonce) -> &mut Self {
-        self.claimed_nonce = Some(nonce);
-        self
-    }
-
     /// Draws the conclusion.
     #[must_use]
     pub fn build(mut self) -> Report {
@@ -532,76 +461,6 @@ impl ReportBuilder {
                 _ => holds(check),
             };
             self.set(check, status, detail.to_owned());
-        }
-    }
-
-    fn judge_claimed_nonce(&mut self) {
-        let ([_, signed], Some(claimed)) = (self.nonces, self.claimed_nonce) else { return };
-        if signed.is_some_and(|signed| signed != claimed) {
-            self.refuse_nonce(
-                AttestationCheck::MeasurementsNonce,
-                "the signed nonce is not the one that the evidence names",
-            );
-        }
-    }
-
-    fn refuse_nonce(&mut self, check: AttestationCheck, detail: &'static str) {
-        self.fail(check, detail);
-        self.object(Objection::new(
-            Some(check),
-            ReportErrorKind::Nonce,
-            detail,
-            ExitClass::Rejected,
-        ));
-    }
-
-    /// Sets the two nonce checks.
-    fn judge_freshness(&mut self) -> Option<bool> {
-        let [challenged, measured] = self.proven;
-        let rows = [
-            (challenged, AttestationCheck::ChallengeNonce),
-            (measured, AttestationCheck::MeasurementsNonce),
-        ];
-        match self.freshness {
-            Freshness::Own => {
-                for (proven, check) in rows {
-                    if proven {
-                        self.pass(check, holds(check));
-                    }
-                }
-                Some(challenged || measured)
-            }
-            Freshness::Unknown => {
-                for (proven, check) in rows {
-                    if proven {
-                        self.skip(check, "no nonce is given to compare with");
-                    }
-                }
-                None
-            }
-            Freshness::Expected { proof, nonce: expected } => {
-                if challenged && proof == Proof::Measurements {
-                    let detail = "the given nonce is that of GET_MEASUREMENTS";
-                    self.skip(AttestationCheck::ChallengeNonce, detail);
-                }
-                let [of_challenge, of_measurements] = self.nonces;
-                let (signed, check, nonce) = match proof {
-                    Proof::Measurements => {
-                        (measured, AttestationCheck::MeasurementsNonce, of_measurements)
-                    }
-                    _ => (challenged, AttestationCheck::ChallengeNonce, of_challenge),
-                };
-                if !signed {
-                    return Some(false);
-                }
-                let same = nonce == Some(expected);
-                if same {
-                    self.pass(check, holds(check));
-                } else {
-                    self.refuse_nonce(check, "the signed nonce is not the given one");
-                }
-                Some(same)
-            }
         }
     }
 }
