@@ -61,7 +61,6 @@ impl Trusted<'_> {
 
 #[cfg(test)]
 mod tests {
-    use core::cell::Cell;
 
     use super::{Chain, ChainContext};
     use crate::anchor::Anchor;
@@ -77,48 +76,16 @@ mod tests {
     use crate::{Trusted, chain::CertModel};
     use spdm_codec::{SlotId, SpdmVersion};
     use spdm_crypto::rustcrypto::PROVIDER;
-    use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Invalid, Provider, Signed, Verify};
     use spdm_untrusted::Untrusted;
+    use test_counting::COUNTING;
 
     const NOW: u64 = 1_790_000_000;
 
-    std::thread_local! {
-        static VERIFIED: Cell<usize> = const { Cell::new(0) };
-    }
-
-    /// Counts the signatures that it verifies.
-    #[derive(Debug)]
-    struct Counting;
-
-    impl Verify for Counting {
-        fn supports(&self, asym: AsymAlgorithm, hash: HashAlgorithm) -> bool {
-            PROVIDER.supports(asym, hash)
-        }
-
-        fn check_key(&self, asym: AsymAlgorithm, public_key: &[u8]) -> Result<(), Invalid> {
-            PROVIDER.check_key(asym, public_key)
-        }
-
-        fn verify(
-            &self,
-            asym: AsymAlgorithm,
-            hash: HashAlgorithm,
-            public_key: &[u8],
-            signed: Signed<'_>,
-            signature: &[u8],
-        ) -> Result<(), Invalid> {
-            VERIFIED.set(VERIFIED.get() + 1);
-            PROVIDER.verify(asym, hash, public_key, signed, signature)
-        }
-    }
-
-    const COUNTING: Provider = Provider { verifiers: &[&Counting], ..PROVIDER };
-
     /// How many signatures `run` verifies.
     fn verified<R>(run: impl FnOnce() -> R) -> (usize, R) {
-        VERIFIED.set(0);
+        test_counting::verified();
         let result = run();
-        (VERIFIED.get(), result)
+        (test_counting::verified(), result)
     }
 
     fn refused(check: Check, rule: Rule) -> Option<ChainError> {

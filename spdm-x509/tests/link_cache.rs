@@ -6,7 +6,6 @@
 #[expect(dead_code, reason = "shared with the tests of the crate itself")]
 mod testing;
 
-use core::cell::Cell;
 use std::sync::Mutex;
 
 use spdm_crypto::rustcrypto::PROVIDER;
@@ -15,41 +14,10 @@ use spdm_x509::{
     Anchor, ChainError, Check, LinkCache, LinkId, LinkTable, Policy, Revocation, Revocations, Rule,
     SanPolicy, ValidityCheck, X509Certificate,
 };
+use test_counting::{COUNTING, verified};
 use testing::{Template, certificates, name, parse, structure, tlv};
 
 const NOW: u64 = 1_790_000_000;
-
-thread_local! {
-    static VERIFIED: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Counts the signatures that it verifies.
-#[derive(Debug)]
-struct Counting;
-
-impl Verify for Counting {
-    fn supports(&self, asym: AsymAlgorithm, hash: HashAlgorithm) -> bool {
-        PROVIDER.supports(asym, hash)
-    }
-
-    fn check_key(&self, asym: AsymAlgorithm, key: &[u8]) -> Result<(), Invalid> {
-        PROVIDER.check_key(asym, key)
-    }
-
-    fn verify(
-        &self,
-        asym: AsymAlgorithm,
-        hash: HashAlgorithm,
-        key: &[u8],
-        signed: Signed<'_>,
-        signature: &[u8],
-    ) -> Result<(), Invalid> {
-        VERIFIED.set(VERIFIED.get() + 1);
-        PROVIDER.verify(asym, hash, key, signed, signature)
-    }
-}
-
-const COUNTING: Provider = Provider { verifiers: &[&Counting], ..PROVIDER };
 
 /// A table that threads can share; counts what is stored.
 #[derive(Debug, Default)]
@@ -89,10 +57,10 @@ fn judge(
     let anchors = [Anchor::Certificate(root)];
     let policy = change(Policy::new(&COUNTING, &anchors, ValidityCheck::At(NOW)));
     let plain = policy.validate(&chain).map(drop);
-    VERIFIED.set(0);
+    verified();
     let cached = Policy { link_cache: Some(cache), ..policy }.validate(&chain).map(drop);
     assert_eq!(cached, plain, "a cache changes no verdict");
-    (VERIFIED.get(), cached)
+    (verified(), cached)
 }
 
 /// A device of `CA 1`.
@@ -283,8 +251,8 @@ fn a_table_behind_a_mutex_is_a_cache() {
     let policy = Policy::new(&COUNTING, &anchors, ValidityCheck::At(NOW));
     let policy = Policy { link_cache: Some(&cache), ..policy };
     for expected in [2, 0] {
-        VERIFIED.set(0);
+        verified();
         assert!(policy.validate(&chain).is_ok());
-        assert_eq!(VERIFIED.get(), expected);
+        assert_eq!(verified(), expected);
     }
 }

@@ -1,49 +1,17 @@
 //! Connections of devices that one certificate authority made: its signatures are verified once.
 
-use core::cell::Cell;
 use std::sync::Mutex;
 
 use spdm_codec::{BaseAsymAlgo, SpdmVersion};
-use spdm_crypto::rustcrypto::{PROVIDER, Running};
-use spdm_crypto::{AsymAlgorithm, Bank, HashAlgorithm, Invalid, Provider, Signed, Verify};
+use spdm_crypto::Bank;
+use spdm_crypto::rustcrypto::Running;
 use spdm_emulator::{Device, DeviceConfig, DmtfName};
 use spdm_evidence::{Evidence, Negotiation, RecordedExchange, Recording, Report, Verifier};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Anchor, LinkTable, Revocation, Revocations, ValidityCheck, X509Certificate};
+use test_counting::{COUNTING, verified};
 
 const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
-
-thread_local! {
-    static VERIFIED: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Counts the signatures that it verifies.
-#[derive(Debug)]
-struct Counting;
-
-impl Verify for Counting {
-    fn supports(&self, asym: AsymAlgorithm, hash: HashAlgorithm) -> bool {
-        PROVIDER.supports(asym, hash)
-    }
-
-    fn check_key(&self, asym: AsymAlgorithm, key: &[u8]) -> Result<(), Invalid> {
-        PROVIDER.check_key(asym, key)
-    }
-
-    fn verify(
-        &self,
-        asym: AsymAlgorithm,
-        hash: HashAlgorithm,
-        key: &[u8],
-        signed: Signed<'_>,
-        signature: &[u8],
-    ) -> Result<(), Invalid> {
-        VERIFIED.set(VERIFIED.get() + 1);
-        PROVIDER.verify(asym, hash, key, signed, signature)
-    }
-}
-
-const COUNTING: Provider = Provider { verifiers: &[&Counting], ..PROVIDER };
 
 /// A device of the one authority: the seed makes its keys, the serial number only the leaf.
 fn device(serial: usize) -> Device {
@@ -102,9 +70,9 @@ fn devices(first: usize, count: usize) -> (Evidence, Vec<u8>) {
 
 /// The reports, and how many signatures were verified for them.
 fn verify(verifier: &Verifier<'_>, evidence: &Evidence) -> (Vec<Report>, usize) {
-    VERIFIED.set(0);
+    verified();
     let reports = verifier.verify(&mut Bank::<Running, 2>::new(), evidence);
-    (reports, VERIFIED.get())
+    (reports, verified())
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Chains that are known, devices that are known, and what an attestation costs with and without.
 
 use crate::sim::cause::{Cause, certificate, chain, differs, signature};
-use crate::sim::counting::{COUNTING, verified};
 use crate::sim::trusting::{
     CERTIFICATE, DIGESTS, Trust, attest, fetched, measurements_of, plan_of, policy, reattest, slot,
     two_slots,
@@ -16,6 +15,7 @@ use spdm_requester::{
 use spdm_x509::{
     Check, Identity, LinkCache, LinkId, LinkTable, Policy, Rule, SanPolicy, ValidityCheck,
 };
+use test_counting::{COUNTING, verified};
 
 /// The requests of an attestation of a device whose chain is known.
 const WARM: [Code; 6] = [FLOW[0], FLOW[1], FLOW[2], FLOW[3], FLOW[5], FLOW[6]];

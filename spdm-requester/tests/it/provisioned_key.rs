@@ -1,7 +1,6 @@
 //! Attestation by a raw public key that is known.
 
 use crate::sim::cause::{Cause, chain, differs, signature};
-use crate::sim::counting::{COUNTING, verified};
 use crate::sim::trusting::{policy, signing_slots};
 use crate::sim::{FLOW, HASH_LEN, Memory, Sim, config, error_of};
 use spdm_codec::Code;
@@ -10,6 +9,7 @@ use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
 use spdm_emulator::{DeviceConfig, KeyProvisioning};
 use spdm_requester::{AttestationPlan, Error, Incompatible, Misuse, Requester, blocking};
 use spdm_x509::{Check, Identity, Policy, Revocation, Revocations, Rule, SanPolicy};
+use test_counting::{COUNTING, verified};
 
 /// How an attestation by a provisioned key ends.
 fn by_key<'p>(

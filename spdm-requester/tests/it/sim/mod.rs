@@ -3,7 +3,6 @@
 #![allow(dead_code, unreachable_pub, reason = "shared by two binaries; each uses its part")]
 
 pub mod cause;
-pub mod counting;
 pub mod failed;
 pub mod replay;
 pub mod trusting;

@@ -8,8 +8,8 @@ use spdm_requester::{
 use spdm_x509::{Anchor, Policy, Trusted, ValidityCheck};
 
 use super::cause::Cause;
-use super::counting::{COUNTING, verified};
 use super::{Memory, NOW, Sim, config, error_of};
+use test_counting::{COUNTING, verified};
 
 pub const CERTIFICATE: Code = Code::GET_CERTIFICATE;
 pub const DIGESTS: Code = Code::GET_DIGESTS;

@@ -1,11 +1,11 @@
-//! A backend that counts the signatures it verifies, per thread.
+//! A crypto provider that counts the signatures it verifies, per thread: each test has a thread of its own.
 
 use core::cell::Cell;
 
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Invalid, Provider, Signed, Verify};
 
-std::thread_local! {
+thread_local! {
     static VERIFIED: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -34,10 +34,10 @@ impl Verify for Counting {
     }
 }
 
-/// Counts.
+/// The provider of `rustcrypto`, with the count.
 pub const COUNTING: Provider = Provider { verifiers: &[&Counting], ..PROVIDER };
 
-/// The number of signatures since the last call.
+/// The number of signatures that this thread verified since the last call.
 pub fn verified() -> usize {
     VERIFIED.replace(0)
 }
