@@ -1,5 +1,7 @@
 //! The running transcripts of a connection (DSP0274 §Transcript and transcript hash calculation).
 
+use core::fmt;
+
 use spdm_crypto::{Digest, HashAlgorithm, HashBank, HashError, Provider};
 
 use crate::error::{Bound, Error};
@@ -87,10 +89,17 @@ impl RunningTranscript {
 }
 
 /// A (VCA): the messages of the negotiation, kept until their hash is known and for every later transcript.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Vca {
     bytes: [u8; Self::MAX],
     len: usize,
+}
+
+/// The messages: what is behind them is of no connection, or of the one before.
+impl fmt::Debug for Vca {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Vca").field(&self.as_bytes()).finish()
+    }
 }
 
 impl Vca {

@@ -2,7 +2,9 @@
 
 use crate::sim::cause::{Cause, not_offered, not_one, unexpected, wrong};
 use crate::sim::failed::{Failed, Remains, Setup, fail_with};
-use crate::sim::{Memory, Sim, V1_1, V1_2, V1_3, V1_4, config, requester, until, with_policy};
+use crate::sim::{
+    Memory, Sim, V1_1, V1_2, V1_3, V1_4, attest_by, config, requester, until, with_policy,
+};
 use spdm_codec::{
     AeadCipherSuite, AlgStructs, BaseAsymAlgo, CapabilityFlags, Code, ConnectionKeys, Cx,
     DheNamedGroup, Expected, KemAlgo, KeyScheduleAlgo, MelSpecification, Message,
@@ -11,7 +13,8 @@ use spdm_codec::{
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{Act, DeviceConfig, Edit, Fault, Position, ScriptStep, When};
 use spdm_requester::{
-    AttestationPlan, Compat, Error, Incompatible, Misuse, Negotiated, Offer, RunError, blocking,
+    AttestationPlan, Compat, Connection, Error, Incompatible, Misuse, Negotiated, Offer, RunError,
+    blocking,
 };
 use spdm_untrusted::Untrusted;
 
@@ -422,5 +425,22 @@ fn linux_w16_longer_portions_are_tolerated_only_where_the_caller_says_so() {
         let cause = wrong("CERTIFICATE", "PortionLength", Expected::AtMost(400), 600);
         let codes = until(Code::GET_CERTIFICATE).to_vec();
         assert_eq!(failed, Failed { cause: Ok(cause), remains: Remains::Fresh, codes });
+    }
+}
+
+/// A requester begins with what is lent to it: nothing of the device before is left in the memory.
+#[test]
+fn memory_of_another_device_is_as_new() {
+    for version in SpdmVersion::ALL {
+        let mut memory = Memory::new();
+        let mut sim = Sim::new(config(version));
+        with_policy(&mut sim, |sim, policy| {
+            let requester = requester(&mut memory, sim);
+            attest_by(requester, sim, AttestationPlan::new(policy)).unwrap();
+        });
+        let new = format!("{:?}", Connection::new(sim.limits.padding));
+        assert_ne!(format!("{:?}", memory.connection), new);
+        let requester = requester(&mut memory, &sim);
+        assert_eq!(format!("{:?}", requester.connection()), new, "{version}");
     }
 }
