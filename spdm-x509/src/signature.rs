@@ -23,7 +23,8 @@ pub(crate) struct SignedCertificate<'a> {
 }
 
 impl<'a> SignedCertificate<'a> {
-    /// Reads once more what was read before: see [`X509Certificate::again`](crate::X509Certificate). One that cannot be read has no signature.
+    /// Reads once more what was read before: see [`X509Certificate::again`](crate::X509Certificate). One that cannot
+    /// be read has no signature.
     #[inline(never)]
     pub(crate) fn again(der: &'a [u8]) -> Self {
         Self::read(der).unwrap_or_else(|_| Self::unreadable(der))
