@@ -113,21 +113,7 @@ fn check_requester(
     capability: &Capability,
 ) -> Result<(), ErrorAnswer> {
     let flags = capability.flags & CapabilityFlags::defined_for_requester(version);
-    let has = |flag| flags.contains(flag);
-    let sessions = has(CapabilityFlags::KEY_EX_CAP) || flags.psk_cap() != 0;
-    let protection = CapabilityFlags::ENCRYPT_CAP | CapabilityFlags::MAC_CAP;
-    let of_sessions = protection
-        | CapabilityFlags::HANDSHAKE_IN_THE_CLEAR_CAP
-        | CapabilityFlags::HBEAT_CAP
-        | CapabilityFlags::KEY_UPD_CAP;
-    let key = has(CapabilityFlags::CERT_CAP) || has(CapabilityFlags::PUB_KEY_ID_CAP);
-    let uses_key = has(CapabilityFlags::CHAL_CAP)
-        || has(CapabilityFlags::KEY_EX_CAP)
-        || flags.ep_info_cap() == 2;
-    let needs_key = has(CapabilityFlags::CHAL_CAP)
-        || has(CapabilityFlags::MUT_AUTH_CAP)
-        || flags.ep_info_cap() == 2;
-    let chunks = has(CapabilityFlags::CHUNK_CAP);
+    let chunks = flags.contains(CapabilityFlags::CHUNK_CAP);
     let sizes_fit = capability.sizes.is_none_or(|sizes| {
         sizes.data_transfer_size >= MIN_DATA_TRANSFER_SIZE
             && sizes.max_spdm_msg_size >= sizes.data_transfer_size
@@ -136,14 +122,7 @@ fn check_requester(
     let rules = [
         capability.ct_exponent <= 31,
         sizes_fit,
-        flags.psk_cap() <= 1,
-        flags.ep_info_cap() != 3,
-        flags.multi_key_cap() != 3,
-        !sessions || flags.intersects(protection),
-        sessions || !flags.intersects(of_sessions),
-        !(has(CapabilityFlags::CERT_CAP) && has(CapabilityFlags::PUB_KEY_ID_CAP)),
-        !key || uses_key,
-        key || !needs_key,
+        flags.broken_by_requester(version).is_none(),
         block == AlgorithmsBlock::NotRequested || chunks,
     ];
     if rules.contains(&false) { Err(ErrorAnswer::invalid()) } else { Ok(()) }

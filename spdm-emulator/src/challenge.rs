@@ -50,6 +50,9 @@ pub(crate) fn respond(
     if !peer.flags.contains(CapabilityFlags::CHAL_CAP) {
         return Err(ErrorAnswer::unsupported(Code::CHALLENGE));
     }
+    if request.summary != MeasurementSummary::None && peer.flags.meas_cap() == MeasCap::None {
+        return Err(ErrorAnswer::invalid());
+    }
     let suite = connection.suite()?;
     let identity = signer(turn, suite, request.slot)?;
     let (cert_chain_hash, mask) = match request.slot {
@@ -102,10 +105,7 @@ fn summary_hash(
     suite: &SigningSuite,
     asked: MeasurementSummary,
 ) -> Result<Vec<u8>, ErrorAnswer> {
-    let mut summary = match connection.peer.flags.meas_cap() {
-        MeasCap::None => MeasurementSummary::None,
-        _ => asked,
-    };
+    let mut summary = asked;
     if turn.has(Fault::SummaryHashMissing) {
         summary = MeasurementSummary::None;
     }

@@ -66,7 +66,7 @@ impl Responder {
             return before.response.clone();
         }
         self.repeatable = None;
-        let version = self.version();
+        let version = self.refusal_version(turn, request);
         match self.try_answer(turn, request) {
             Ok(response) => {
                 if is_repeatable(request) {
@@ -77,6 +77,20 @@ impl Responder {
             }
             Err(refusal) => refusal.encode(version),
         }
+    }
+
+    /// The version of an ERROR to this request. GET_CAPABILITIES chooses the version of the connection: also the
+    /// refusal of one is in it, where the device has it.
+    fn refusal_version(&self, turn: &Turn<'_>, request: &[u8]) -> SpdmVersion {
+        let chosen = match (&self.phase, Header::peek(Untrusted::new(request))) {
+            (NegotiationState::AfterVersion, Ok(header))
+                if header.code == Code::GET_CAPABILITIES =>
+            {
+                announced(turn, header)
+            }
+            _ => None,
+        };
+        chosen.unwrap_or_else(|| self.version())
     }
 
     fn try_answer(&mut self, turn: &mut Turn<'_>, request: &[u8]) -> Result<Vec<u8>, ErrorAnswer> {
@@ -119,9 +133,8 @@ impl Responder {
         let NegotiationState::AfterVersion = self.phase else {
             return Err(ErrorAnswer::unexpected());
         };
-        let version = SpdmVersion::from_byte(header.version)
-            .filter(|version| turn.config.versions.contains(version))
-            .ok_or_else(|| ErrorAnswer::new(ErrorCode::VERSION_MISMATCH))?;
+        let version =
+            announced(turn, header).ok_or_else(|| ErrorAnswer::new(ErrorCode::VERSION_MISMATCH))?;
         let request = decode::<GetCapabilities>(request, version)?;
         let (peer, response) = capabilities::respond(turn, version, &request.message)?;
         self.phase = NegotiationState::AfterCapabilities(peer);
@@ -231,6 +244,11 @@ impl Agreement {
             change(&mut suite.transcript);
         }
     }
+}
+
+/// The version of a message, where VERSION lists it.
+fn announced(turn: &Turn<'_>, header: Header) -> Option<SpdmVersion> {
+    SpdmVersion::from_byte(header.version).filter(|version| turn.config.versions.contains(version))
 }
 
 fn check_version(header: Header, version: SpdmVersion) -> Result<(), ErrorAnswer> {

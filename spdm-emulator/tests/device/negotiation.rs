@@ -1,14 +1,16 @@
 //! Which requests are refused, and how.
 
 use spdm_codec::{
-    BaseAsymAlgo, BaseHashAlgo, Capabilities, CapabilityFlags, Cx, MeasurementHashAlgo, Message,
-    SpdmVersion, SupportedAlgorithms,
+    BaseAsymAlgo, BaseHashAlgo, Capabilities, CapabilityFlags, Cx, KeySlot, MeasurementHashAlgo,
+    MeasurementSummary, Message, SlotId, SpdmVersion, SupportedAlgorithms,
 };
 use spdm_emulator::{Device, DeviceConfig, DeviceError};
 use spdm_untrusted::Untrusted;
 
 use crate::attestation::{P384, SHA384, seeded};
-use crate::requester::{GET_VERSION, Requester, get_capabilities, get_certificate, negotiate};
+use crate::requester::{
+    GET_VERSION, Requester, challenge, get_capabilities, get_certificate, negotiate,
+};
 
 const V1_2: SpdmVersion = SpdmVersion::V1_2;
 
@@ -90,19 +92,98 @@ fn malformed_requests() {
     refused(&mut device, &[&[0x12, 0x81][..], &[0; 5000]].concat(), too_large);
 }
 
+/// GET_CAPABILITIES with these flags; sizes and CTExponent are right.
+fn with_flags(version: SpdmVersion, flags: CapabilityFlags) -> Vec<u8> {
+    let mut request = get_capabilities(version);
+    request[8..12].copy_from_slice(&flags.bits().to_le_bytes());
+    request
+}
+
+/// The answer to this GET_CAPABILITIES, the first on its connection.
+fn asked(request: &[u8]) -> Vec<u8> {
+    let mut device = device();
+    device.respond(&GET_VERSION).unwrap();
+    device.respond(request).unwrap()
+}
+
 #[test]
 fn capabilities_of_requesters_are_checked() {
     let set = |at: usize, value: u8| {
-        let mut device = device();
-        device.respond(&GET_VERSION).unwrap();
         let mut request = get_capabilities(SpdmVersion::V1_4);
         request[at] = value;
-        device.respond(&request).unwrap()[1]
+        asked(&request)[1]
     };
     // CTExponent, flags, DataTransferSize and the SupportedAlgorithms bit.
     assert_eq!([(5, 31), (8, 0x06), (8, 0x01)].map(|(at, value)| set(at, value)), [0x61; 3]);
     let wrong = [(5, 32), (8, 0x02), (8, 0x04), (8, 0x40), (9, 0x02), (9, 0x0C), (12, 1), (2, 1)];
     assert_eq!(wrong.map(|(at, value)| set(at, value)), [0x7F; 8]);
+}
+
+/// What the DMTF responder was seen to answer, and what the specification says where it was not asked.
+#[test]
+fn flags_of_requesters_are_checked_by_version() {
+    type F = CapabilityFlags;
+    let mutual = F::CERT_CAP | F::CHAL_CAP | F::MUT_AUTH_CAP;
+    let clear = F::HANDSHAKE_IN_THE_CLEAR_CAP;
+    let psk_clear = F::PSK_CAP | F::MAC_CAP | clear;
+    let multi_key = F::KEY_EX_CAP | F::MAC_CAP | F::MULTI_KEY_CAP_ONLY;
+    let rows = [
+        (F::empty(), SpdmVersion::ALL.to_vec()),
+        (F::KEY_EX_CAP | F::ENCRYPT_CAP, SpdmVersion::ALL.to_vec()),
+        (mutual | F::ENCAP_CAP, SpdmVersion::ALL.to_vec()),
+        // 1.1 has no other way to ask the Requester.
+        (mutual, vec![SpdmVersion::V1_2, SpdmVersion::V1_3, SpdmVersion::V1_4]),
+        (F::PSK_CAP | F::MAC_CAP | F::KEY_EX_CAP | clear, SpdmVersion::ALL.to_vec()),
+        (psk_clear, Vec::new()),
+        (F::CERT_CAP, Vec::new()),
+        (F::KEY_EX_CAP, Vec::new()),
+        (F::HBEAT_CAP, Vec::new()),
+        // Later bits are reserved before.
+        (multi_key, vec![SpdmVersion::V1_1, SpdmVersion::V1_2]),
+        (multi_key | F::CERT_CAP, SpdmVersion::ALL.to_vec()),
+        (F::EVENT_CAP, vec![SpdmVersion::V1_1, SpdmVersion::V1_2]),
+    ];
+    for (flags, taken) in rows {
+        for version in SpdmVersion::ALL.into_iter().filter(|version| *version > SpdmVersion::V1_0) {
+            let answer = asked(&with_flags(version, flags));
+            let expected = if taken.contains(&version) { 0x61 } else { 0x7F };
+            assert_eq!(answer[1], expected, "{version} {flags:?}: {answer:02x?}");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_of_capabilities_is_in_the_version_that_was_asked_for() {
+    for version in SpdmVersion::ALL.into_iter().filter(|version| *version > SpdmVersion::V1_0) {
+        let mut device = device();
+        device.respond(&GET_VERSION).unwrap();
+        let byte = version.to_byte();
+        let bad = with_flags(version, CapabilityFlags::CERT_CAP);
+        refused(&mut device, &bad, [byte, 0x7F, 0x01, 0]);
+        refused(&mut device, &bad[..8], [byte, 0x7F, 0x01, 0]);
+        // A version that the device does not have is no version to speak.
+        refused(&mut device, &[0x15, 0xE1, 0, 0], [0x10, 0x7F, 0x41, 0]);
+        // Nothing was agreed on: the Requester may ask again.
+        assert_eq!(device.respond(&get_capabilities(version)).unwrap()[..2], [byte, 0x61]);
+    }
+}
+
+#[test]
+fn a_summary_of_measurements_that_there_are_not_is_refused() {
+    let certificates = CapabilityFlags::CERT_CAP | CapabilityFlags::CHAL_CAP;
+    for version in SpdmVersion::ALL {
+        let config = DeviceConfig { capabilities: Some(certificates), ..seeded() };
+        let connect =
+            || Requester::connect(Device::new(config.clone()).unwrap(), version, P384, SHA384);
+        for summary in [MeasurementSummary::Tcb, MeasurementSummary::All] {
+            let request = challenge(version, KeySlot::Slot(SlotId::ZERO), summary, 7);
+            let mut device = connect().device;
+            refused(&mut device, &request, [version.to_byte(), 0x7F, 0x01, 0]);
+        }
+        let none = MeasurementSummary::None;
+        let request = challenge(version, KeySlot::Slot(SlotId::ZERO), none, 7);
+        assert_eq!(connect().device.respond(&request).unwrap()[1], 0x03, "{version}");
+    }
 }
 
 #[test]

@@ -59,7 +59,8 @@ pub struct AttestationPlan<'p> {
     pub requirement: Requirement,
     /// The nonce of GET_MEASUREMENTS, or of CHALLENGE without measurements; random where `None`.
     pub nonce: Option<RequesterNonce>,
-    /// Which measurements `MeasurementSummaryHash` of CHALLENGE_AUTH is to cover.
+    /// Which measurements `MeasurementSummaryHash` of CHALLENGE_AUTH is to cover; a device without MEAS_CAP is not
+    /// asked for one.
     pub summary: MeasurementSummary,
     /// Which measurements are asked for.
     pub selection: Selection<'p>,

@@ -1,6 +1,6 @@
 //! CHALLENGE.
 
-use spdm_codec::{CapabilityFlags, KeySlot, MeasurementSummary, RequesterNonce};
+use spdm_codec::{CapabilityFlags, KeySlot, MeasCap, MeasurementSummary, RequesterNonce};
 use spdm_x509::Identity;
 
 use crate::accepted::Accepted;
@@ -34,7 +34,12 @@ impl Question {
         if slot == KeySlot::PublicKey {
             ask.require(CapabilityFlags::PUB_KEY_ID_CAP, "PUB_KEY_ID_CAP")?;
         }
-        let Self { summary, nonce } = *self;
+        let nonce = self.nonce;
+        // A Responder without measurements refuses the request otherwise.
+        let summary = match agreed.responder.flags.meas_cap() {
+            MeasCap::None => MeasurementSummary::None,
+            _ => self.summary,
+        };
         let context = ask.context(agreed.version)?;
         let message = spdm_codec::Challenge { slot, summary, nonce, context };
         ask.encode(&message, agreed.version, out)
@@ -73,7 +78,8 @@ impl<'c> ProvePossession<'c> {
 
 impl<'a> Requester<'a, Negotiated> {
     /// CHALLENGE with a nonce: proves that the device holds the key of `identity`. With a `summary`,
-    /// [`Possession::summary`](crate::Possession::summary) says what it covers.
+    /// [`Possession::summary`](crate::Possession::summary) says what it covers; a device without MEAS_CAP has none
+    /// and is not asked for it.
     #[must_use]
     pub fn challenge<'c>(
         self,

@@ -195,9 +195,13 @@ fn what_a_device_lacks_is_left_out_and_told() {
             let capabilities = Some(all - lacking);
             let mut sim = Sim::new(DeviceConfig { capabilities, ..config(version) });
             let (result, heard) = with_policy(&mut sim, |sim, policy| {
-                examine(sim, AttestationPlan::new(policy), |examined| {
+                let mut plan = AttestationPlan::new(policy);
+                // Devices without measurements refuse CHALLENGE with one: they are not asked.
+                plan.summary = MeasurementSummary::All;
+                examine(sim, plan, |examined| {
                     assert!(examined.trusted.is_some());
                     let signed = [examined.challenged.is_some(), examined.measured.is_some()];
+                    assert_eq!(examined.summary, SummaryAgreement::NotAsked);
                     (examined.verified.map(drop), signed)
                 })
             });
