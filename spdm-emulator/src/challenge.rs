@@ -60,7 +60,7 @@ pub(crate) fn respond(
             (chain_hash(turn, suite, identity, peer.version)?, slot_mask(turn, suite))
         }
         KeySlot::PublicKey => {
-            let key = identity.key().to_spki_der();
+            let key = identity.spki_der();
             let digest = PROVIDER.hash.digest(suite.hash, &[&key])?;
             (digest.as_bytes().to_vec(), SlotMask(0))
         }
@@ -93,7 +93,7 @@ pub(crate) fn respond(
         nonce: request.nonce,
         response: &response,
     };
-    let signature = unsigned.sign(turn, suite, identity.key())?;
+    let signature = unsigned.sign(turn, suite, identity.signer())?;
     response.extend(signature);
     peer.check_size(&response)?;
     Ok(response)

@@ -319,7 +319,7 @@ impl Device {
     /// slot 0xFF.
     #[must_use]
     pub fn public_key_spki(&self, asym: AsymAlgorithm) -> Option<Vec<u8>> {
-        self.keys.first(asym).map(|identity| identity.key().to_spki_der())
+        self.keys.first(asym).map(|identity| identity.spki_der())
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use der::Decode as _;
+use der::{Decode as _, Encode as _};
 use der::asn1::AnyRef;
 use der::pem;
 use spdm_codec::{CertChain, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
-use spdm_crypto::{AsymAlgorithm, HashAlgorithm, RsaScheme, Sign as _};
+use spdm_crypto::{AsymAlgorithm, HashAlgorithm, RsaScheme, Sign};
 use x509_cert::Certificate;
 
 use crate::error::IdentityError;
@@ -16,10 +17,18 @@ use crate::error::IdentityError;
 /// A private key and the certificates that lead to it, root side first.
 #[derive(Clone, Debug)]
 pub struct DeviceIdentity {
-    key: SoftwareKey,
+    key: LeafKey,
     certificates: Vec<Vec<u8>>,
     /// `RootHash` of a chain without its root; else it is computed from the first certificate.
     root_hash: Option<Vec<u8>>,
+}
+
+/// What signs for the leaf.
+#[derive(Clone, Debug)]
+enum LeafKey {
+    Software(SoftwareKey),
+    /// A key that is elsewhere, and the DER SubjectPublicKeyInfo of the leaf.
+    Signer(Arc<dyn Sign>, Vec<u8>),
 }
 
 impl DeviceIdentity {
@@ -38,7 +47,23 @@ impl DeviceIdentity {
         if info.subject_public_key.raw_bytes() != key.public_key() {
             return Err(IdentityError::KeyMismatch);
         }
-        Ok(Self { key, certificates, root_hash: None })
+        Ok(Self { key: LeafKey::Software(key), certificates, root_hash: None })
+    }
+
+    /// Combines a key that is elsewhere, such as in a security module, with the DER certificates of its device, root
+    /// first, leaf last. Whether it is the leaf's key shows only in the signatures.
+    ///
+    /// # Errors
+    /// [`IdentityError::Chain`] where there is no certificate or the leaf does not parse.
+    pub fn with_signer(
+        signer: Arc<dyn Sign>,
+        certificates: Vec<Vec<u8>>,
+    ) -> Result<Self, IdentityError> {
+        let leaf = certificates.last().ok_or(IdentityError::Chain)?;
+        let leaf = Certificate::from_der(leaf).map_err(|_| IdentityError::Chain)?;
+        let info = leaf.tbs_certificate().subject_public_key_info();
+        let spki = info.to_der().map_err(|_| IdentityError::Chain)?;
+        Ok(Self { key: LeafKey::Signer(signer, spki), certificates, root_hash: None })
     }
 
     /// Loads a folder with two files:
@@ -92,7 +117,7 @@ impl DeviceIdentity {
     /// The key's algorithm; an RSA key serves both schemes.
     #[must_use]
     pub fn algorithm(&self) -> AsymAlgorithm {
-        self.key.algorithm()
+        self.signer().algorithm()
     }
 
     /// The DER certificates, root side first.
@@ -101,8 +126,19 @@ impl DeviceIdentity {
         &self.certificates
     }
 
-    pub(crate) fn key(&self) -> &SoftwareKey {
-        &self.key
+    pub(crate) fn signer(&self) -> &dyn Sign {
+        match &self.key {
+            LeafKey::Software(key) => key,
+            LeafKey::Signer(signer, _) => &**signer,
+        }
+    }
+
+    /// The leaf's public key as DER SubjectPublicKeyInfo.
+    pub(crate) fn spki_der(&self) -> Vec<u8> {
+        match &self.key {
+            LeafKey::Software(key) => key.to_spki_der(),
+            LeafKey::Signer(_, spki) => spki.clone(),
+        }
     }
 
     /// Whether `RootHash` can be had with this hash.
@@ -127,11 +163,14 @@ impl DeviceIdentity {
 
     /// An identity of certificates that were just made; none for a key that is provisioned without a chain.
     pub(crate) fn made(key: SoftwareKey, certificates: Vec<Vec<u8>>) -> Self {
-        Self { key, certificates, root_hash: None }
+        Self { key: LeafKey::Software(key), certificates, root_hash: None }
     }
 
+    /// The same RSA key with this scheme; `None` of other keys, and of one that is elsewhere: it knows its scheme.
     pub(crate) fn with_scheme(&self, scheme: RsaScheme) -> Option<Self> {
-        self.key.with_scheme(scheme).map(|key| Self { key, ..self.clone() })
+        let LeafKey::Software(key) = &self.key else { return None };
+        let key = key.with_scheme(scheme)?;
+        Some(Self { key: LeafKey::Software(key), ..self.clone() })
     }
 }
 

@@ -93,7 +93,7 @@ pub(crate) fn respond(
         response: &response,
     };
     let identity = signer(turn, suite, slot(turn, request))?;
-    let signature = unsigned.sign(turn, suite, identity.key())?;
+    let signature = unsigned.sign(turn, suite, identity.signer())?;
     let response = [response, signature].concat();
     peer.check_size(&response)?;
     turn.history.measurements = Some(response.clone());

@@ -2,7 +2,7 @@
 
 use spdm_codec::{NONCE_LEN, RequesterNonce, SpdmVersion};
 use spdm_crypto::rustcrypto::SoftwareKey;
-use spdm_crypto::{AsymAlgorithm, Digest, Sign as _, SignedMessage, SigningContext};
+use spdm_crypto::{AsymAlgorithm, Digest, Sign, SignedMessage, SigningContext};
 
 use crate::agreement::SigningSuite;
 use crate::device_transcript::DeviceTranscript;
@@ -32,14 +32,14 @@ impl Unsigned<'_> {
         &self,
         turn: &mut Turn<'_>,
         suite: &SigningSuite,
-        key: &SoftwareKey,
+        signer: &dyn Sign,
     ) -> Result<Vec<u8>, ErrorAnswer> {
         let stale =
             turn.history.nonce.replace(self.nonce).unwrap_or(RequesterNonce([0; NONCE_LEN]));
         let mut signing = SignatureInput {
             digest: self.digest(&suite.transcript, self.request),
             context: self.context,
-            key: key.clone(),
+            other_key: None,
         };
         for fault in &turn.faults {
             match fault {
@@ -55,14 +55,15 @@ impl Unsigned<'_> {
                 Fault::WrongContextSignature => signing.context = other(self.context),
                 Fault::OtherKeySignature => {
                     let another = turn.entropy.key(suite.asym, KeyRole::Another);
-                    signing.key = another.map_err(|_| ErrorAnswer::unexpected())?;
+                    signing.other_key = Some(another.map_err(|_| ErrorAnswer::unexpected())?);
                 }
                 _ => {}
             }
         }
         let message = SignedMessage::new(self.version, signing.context, signing.digest);
-        let mut signature = vec![0; key.algorithm().signature_len()];
-        message.sign(&signing.key, suite.hash, &mut signature)?;
+        let signer = signing.other_key.as_ref().map_or(signer, |key| key);
+        let mut signature = vec![0; signer.algorithm().signature_len()];
+        message.sign(signer, suite.hash, &mut signature)?;
         for fault in &turn.faults {
             misbehave(*fault, suite.asym, &mut signature);
         }
@@ -80,7 +81,8 @@ impl Unsigned<'_> {
 struct SignatureInput {
     digest: Digest,
     context: SigningContext,
-    key: SoftwareKey,
+    /// What signs in place of the leaf's key.
+    other_key: Option<SoftwareKey>,
 }
 
 fn other(context: SigningContext) -> SigningContext {
