@@ -1,5 +1,6 @@
-//! `seeds CAPTURES OUT`: the messages of a folder of captures as seeds, `OUT/TARGET/…`, each behind the bytes
-//! of its context. Captures with keys beside them give the messages of their sessions, too.
+//! `seeds OUT [CAPTURES]`: seeds of the targets, `OUT/TARGET/…`: whole attestations, chains and frames, and of a folder
+//! of captures the messages, each behind the bytes of its context, the certificates, and the frames that they travel in.
+//! Captures with keys beside them give the messages of their sessions, too.
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
@@ -8,27 +9,105 @@ use std::{env, fs, io};
 
 use spdm_codec::{Code, Header};
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_evidence::{Capture, Content, Conversation, Secrets};
-use spdm_fuzz::{context, prefix};
+use spdm_evidence::{
+    Capture, CapturedMessage, Content, Conversation, FoundMessage, Layer, Secrets,
+};
+use spdm_fuzz::{certificates, context, prefix, secured, transports};
+use spdm_transport::MessageKind;
+use spdm_transport_mctp::serial::{MAX_PACKET, frame, max_frame};
+use spdm_transport_tcp::Frame;
 use spdm_untrusted::Untrusted;
+use x509_cert::Certificate;
+use x509_cert::der::{Decode as _, Encode as _};
+use x509_cert::ext::pkix::SubjectAltName;
 
 /// Longer seeds only make mutation slow.
 const MAX_LEN: usize = 4096;
 
 fn main() -> io::Result<()> {
     let arguments: Vec<_> = env::args_os().skip(1).collect();
-    let [captures, out] = arguments.as_slice() else {
-        return Err(io::Error::other("usage: seeds CAPTURES OUT"));
+    let (out, captures) = match arguments.as_slice() {
+        [out] => (Path::new(out), None),
+        [out, captures] => (Path::new(out), Some(captures)),
+        _ => return Err(io::Error::other("usage: seeds OUT [CAPTURES]")),
     };
+    made(out)?;
+    let Some(captures) = captures else { return Ok(()) };
     let mut count = 0;
     for entry in fs::read_dir(captures)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "pcap") {
-            count += capture(&path, Path::new(out))?;
+            count += capture(&path, out)?;
         }
     }
     println!("{count} messages are seeds");
     if count == 0 { Err(io::Error::other("no message is a seed")) } else { Ok(()) }
+}
+
+/// What needs no capture.
+fn made(out: &Path) -> io::Result<()> {
+    write(&out.join("chain"), &certificates::good_chain())?;
+    write(&out.join("x509_der"), &certificates::good_certificate())?;
+    write(&out.join("x509_san"), &certificates::good_names())?;
+    // Algorithms and kind of run, version, sizes and requirement, options: the rest is a correct device.
+    for choice in 0..8 {
+        for version in 0..5 {
+            for sizes in [0x0F, 0x4F, 0x8F, 0x80, 0xB5] {
+                write(&out.join("flow"), &[choice, version, sizes, 0])?;
+                write(&out.join("flow"), &[choice, version, sizes, 0x7C])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The frames that a message travels in: of sockets in every framing, and of a serial line. One message of each code.
+fn frames(out: &Path, message: &[u8]) -> io::Result<()> {
+    let [_, code, ..] = message else { return Ok(()) };
+    let out = out.join("transports");
+    if out.join(format!("{code:02x}_serial")).exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(&out)?;
+    let mut bytes = Vec::new();
+    for (number, framing) in transports::FRAMINGS.into_iter().enumerate() {
+        if framing.encode(Frame::Message(MessageKind::Plain, message), &mut bytes).is_ok() {
+            fs::write(out.join(format!("{code:02x}_{number}")), &bytes)?;
+        }
+    }
+    // A packet of MCTP: version, destination, source, flags, message type.
+    let packet = [&[1, 8, 9, 0xC8, 5][..], message].concat();
+    let mut line = [0; max_frame(MAX_PACKET)];
+    let len = frame(&packet[..packet.len().min(MAX_PACKET)], &mut line);
+    let len = len.map_err(|error| io::Error::other(error.to_string()))?;
+    fs::write(out.join(format!("{code:02x}_serial")), &line[..len])
+}
+
+/// Certificates among the bytes of a chain, and their names.
+fn certificates_of(out: &Path, chain: &[u8]) -> io::Result<()> {
+    for at in 0..chain.len() {
+        let [0x30, 0x82, high, low, ..] = chain[at..] else { continue };
+        let len = 4 + usize::from(u16::from_be_bytes([high, low]));
+        let Some(der) = chain.get(at..at + len) else { continue };
+        let Ok(certificate) = Certificate::from_der(der) else { continue };
+        write(&out.join("x509_der"), der)?;
+        let names = certificate.tbs_certificate().get_extension::<SubjectAltName>();
+        if let Some(names) = names.ok().flatten().and_then(|(_, names)| names.to_der().ok()) {
+            write(&out.join("x509_san"), &names)?;
+        }
+    }
+    Ok(())
+}
+
+/// A message of a capture as part of a connection; of a record that was opened, what is in it.
+fn part(message: &CapturedMessage, inside: Option<&FoundMessage>, padding: usize) -> Vec<u8> {
+    // The records of MCTP have a sequence number and a message type in front of the message.
+    let (sequence_len, mctp): (usize, &[u8]) = if padding > 0 { (0, &[]) } else { (2, &[5]) };
+    let opened = inside.filter(|_| message.layer == Layer::Secured).and_then(|inside| {
+        let data = [mctp, &inside.bytes].concat();
+        secured::opened(&message.bytes, sequence_len, padding, &data)
+    });
+    secured::part(message.layer, opened.as_ref().unwrap_or(&message.bytes))
 }
 
 fn capture(path: &Path, out: &Path) -> io::Result<usize> {
@@ -38,11 +117,23 @@ fn capture(path: &Path, out: &Path) -> io::Result<usize> {
     if let Some(secrets) = keys.ok().and_then(|keys| Secrets::read(&keys).ok()) {
         conversation = conversation.with_secrets(secrets, &PROVIDER);
     }
-    let mut count = 0;
+    let (mut count, mut chains) = (0, Vec::new());
+    let mut connection = vec![u8::try_from(file.padding & 3).unwrap_or_default()];
     for message in &file.messages {
-        for found in conversation.follow(message.layer, &message.bytes) {
+        if message.layer == Layer::Plain && message.bytes.len() <= transports::MAX_MESSAGE {
+            frames(out, &message.bytes)?;
+        }
+        let all = conversation.follow(message.layer, &message.bytes);
+        // Of a long connection its beginning.
+        if connection.len() + message.bytes.len() <= MAX_LEN {
+            connection.extend(part(message, all.get(1), file.padding));
+        }
+        for found in all {
             let Content::Message(cx) = found.content else { continue };
             let Ok(header) = Header::peek(Untrusted::new(&found.bytes)) else { continue };
+            if header.code == Code::CERTIFICATE {
+                chains.extend_from_slice(found.bytes.get(8..).unwrap_or_default());
+            }
             let (Some(target), Some(prefix)) = (target(header.code), prefix(&cx)) else { continue };
             let seed = [&prefix[..], &found.bytes].concat();
             let same = context(&seed).is_some_and(|(made, _)| made.version == cx.version);
@@ -53,6 +144,8 @@ fn capture(path: &Path, out: &Path) -> io::Result<usize> {
             }
         }
     }
+    certificates_of(out, &chains)?;
+    write(&out.join("secured_record"), &connection)?;
     Ok(count)
 }
 

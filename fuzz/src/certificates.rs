@@ -1,6 +1,7 @@
-//! Certificates and chains, mutated as the trees that they are, and signed again.
+//! Certificates and chains, mutated as the trees that they are, and signed again with hashes.
 
-use spdm_crypto::rustcrypto::PROVIDER;
+use std::sync::LazyLock;
+
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
     Anchor, CertModel, Chain, ChainContext, ChainLimits, Policy, Profile, SanPolicy, ValidityCheck,
@@ -9,13 +10,22 @@ use x509_cert::der::Decode as _;
 use x509_cert::ext::pkix::BasicConstraints;
 
 use crate::good;
-use crate::testing::{ASYM, CONTEXT, Template, sign, structure, tlv};
+use crate::hashed::{HashedKey, PROVIDER};
+use crate::testing::{ASYM, CONTEXT, Template, structure, tlv};
 use crate::tree::{Change, Node, paths};
 
 /// Where the certificates start: behind Length and RootHash.
 const CERTIFICATES_AT: usize = 36;
-/// Who signed which certificate of the good chain.
-const SIGNERS: [&str; 3] = ["Root", "Root", "CA"];
+/// Who signs which certificate of the good chain.
+static SIGNERS: LazyLock<[HashedKey; 3]> =
+    LazyLock::new(|| ["Root", "Root", "CA"].map(|name| HashedKey::of(ASYM, name)));
+static GOOD: LazyLock<[Vec<u8>; 3]> = LazyLock::new(|| {
+    let mut certificates = good::certificates();
+    for (certificate, signer) in certificates.iter_mut().zip(&*SIGNERS) {
+        *certificate = signer.sign_certificate(certificate).expect("the parts of a certificate");
+    }
+    certificates
+});
 
 /// A source of choices: what the fuzzer gives is a seed.
 struct Choices(u64);
@@ -79,7 +89,7 @@ pub fn mutate_chain(data: &mut [u8], size: usize, max_size: usize, seed: u32) ->
         Some(nodes) if !nodes.is_empty() => {
             nodes.iter().map(|node| Node::write_all(core::slice::from_ref(node))).collect()
         }
-        _ => good::certificates().to_vec(),
+        _ => GOOD.to_vec(),
     };
     let index = choices.below(certificates.len());
     match choices.below(12) {
@@ -92,32 +102,29 @@ pub fn mutate_chain(data: &mut [u8], size: usize, max_size: usize, seed: u32) ->
         }
     }
     if choices.below(8) != 0 {
-        for (certificate, signer) in certificates.iter_mut().zip(SIGNERS) {
-            sign_again(certificate, signer);
+        for (certificate, signer) in certificates.iter_mut().zip(&*SIGNERS) {
+            if let Some(signed) = signer.sign_certificate(certificate) {
+                *certificate = signed;
+            }
         }
     }
     let root = if choices.below(4) == 0 {
-        good::certificates()[0].clone()
+        GOOD[0].clone()
     } else {
         certificates.first().cloned().unwrap_or_default()
     };
     put(data, max_size, &structure(&root, &certificates)).unwrap_or(size)
 }
 
-fn sign_again(certificate: &mut Vec<u8>, signer: &str) {
-    let Some(nodes) = Node::parse_all(certificate) else { return };
-    let [outer] = nodes.as_slice() else { return };
-    let [tbs, algorithm, _] = outer.nodes() else { return };
-    let tbs = Node::write_all(core::slice::from_ref(tbs));
-    let algorithm = Node::write_all(core::slice::from_ref(algorithm));
-    let signature = tlv(0x03, &[&[0], &sign(ASYM, signer, &tbs)]);
-    *certificate = tlv(0x30, &[&tbs, &algorithm, &signature]);
+/// The structure of the good chain.
+pub fn good_chain() -> Vec<u8> {
+    structure(&GOOD[0], &*GOOD)
 }
 
 /// Judges a chain under a version and a model that its last byte chooses. What is trusted must start with the root, and consist of
 /// authorities and a leaf that another reader takes for such.
 pub fn judge_chain(data: &[u8]) {
-    let root = &good::certificates()[0];
+    let root = &GOOD[0];
     let anchors = [Anchor::Certificate(root)];
     let models =
         [CertModel::Unknown, CertModel::DeviceCert, CertModel::AliasCert, CertModel::GenericCert];
@@ -178,12 +185,15 @@ const CMA_NAME: &str = "Vendor=1af4:Device=0010:CC=010802:REV=02";
 
 /// Judges a leaf with this value of subjectAltName. A name that is accepted is in it, byte by byte.
 pub fn judge_names(data: &[u8]) {
-    let mut leaf = Template::leaf("Leaf");
-    leaf.extensions.push(crate::testing::extension(crate::testing::SUBJECT_ALT_NAME, &[], data));
+    static LEAF: LazyLock<(Template, HashedKey)> =
+        LazyLock::new(|| (Template::leaf("Leaf"), HashedKey::of(ASYM, "Leaf")));
     if data.len() > 0x4000 {
         return;
     }
-    let leaf = leaf.signed_by("Leaf");
+    let (mut leaf, key) = (LEAF.0.clone(), &LEAF.1);
+    leaf.extensions.push(crate::testing::extension(crate::testing::SUBJECT_ALT_NAME, &[], data));
+    let tbs = leaf.tbs();
+    let leaf = tlv(0x30, &[&tbs, &leaf.outer_algorithm, &key.sign_tbs(&tbs)]);
     let bytes = structure(&leaf, core::slice::from_ref(&leaf));
     let Ok(chain) = crate::testing::parse(&bytes) else { return };
     let anchors = [Anchor::Certificate(&leaf)];
@@ -230,6 +240,5 @@ pub fn read_certificate(data: &[u8]) {
 
 /// A good certificate.
 pub fn good_certificate() -> Vec<u8> {
-    let [_, _, leaf] = good::certificates();
-    leaf
+    GOOD[2].clone()
 }

@@ -8,13 +8,15 @@ mod line;
 mod operations;
 mod transcripts;
 
+use std::sync::{Arc, LazyLock};
+
 use spdm_codec::{
     AlgorithmsBlock, BaseAsymAlgo, CapabilityFlags, ConnectionKeys, MeasurementSummary,
     PqcAsymAlgo, SpdmVersion,
 };
-use spdm_crypto::rustcrypto::{PROVIDER, Running};
-use spdm_crypto::{Bank, HashAlgorithm};
-use spdm_emulator::{Device, DeviceConfig};
+use spdm_crypto::rustcrypto::Running;
+use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, HashAlgorithm, MlDsaSet};
+use spdm_emulator::{Device, DeviceConfig, DeviceIdentity};
 use spdm_requester::{
     AttestationPlan, Bounds, Compat, Connection, Fresh, Offer, Proof, Requester, Requirement,
     Storage,
@@ -22,6 +24,8 @@ use spdm_requester::{
 use spdm_transport::{Duration, Limits};
 use spdm_x509::{Anchor, Policy, ValidityCheck};
 
+use crate::hashed::{HashedKey, PROVIDER, repeat_nonces};
+use crate::testing::certificates_for;
 use line::{Input, Line, drive};
 use transcripts::Witness;
 
@@ -39,6 +43,30 @@ enum Suite {
     /// ML-DSA-44 in 1.4, P-384 in other versions.
     MlDsa44,
 }
+
+/// The identities of devices, made once: keys are slow to make.
+struct Identities {
+    p256: DeviceIdentity,
+    p384: DeviceIdentity,
+    ml_dsa_44: DeviceIdentity,
+}
+
+static IDENTITIES: LazyLock<Identities> = LazyLock::new(|| {
+    let identity = |asym| {
+        let issuers = ["Root", "Root", "CA 1"].map(|name| HashedKey::of(asym, name));
+        let certificates = certificates_for(asym, 1);
+        let signed = certificates.iter().zip(issuers).map(|(certificate, issuer)| {
+            issuer.sign_certificate(certificate).expect("the parts of a certificate")
+        });
+        let leaf = Arc::new(HashedKey::of(asym, "Leaf"));
+        DeviceIdentity::with_signer(leaf, signed.collect()).expect("a chain")
+    };
+    Identities {
+        p256: identity(AsymAlgorithm::Ecdsa(EcCurve::P256)),
+        p384: identity(AsymAlgorithm::Ecdsa(EcCurve::P384)),
+        ml_dsa_44: identity(AsymAlgorithm::MlDsa(MlDsaSet::P44)),
+    }
+});
 
 /// What the input makes of device and requester.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +110,11 @@ impl Setup {
             _ if post_quantum => (BaseAsymAlgo::empty(), HashAlgorithm::Sha384),
             _ => (BaseAsymAlgo::ECDSA_P384, HashAlgorithm::Sha384),
         };
+        let identity = match self.suite {
+            Suite::P256 => &IDENTITIES.p256,
+            _ if post_quantum => &IDENTITIES.ml_dsa_44,
+            _ => &IDENTITIES.p384,
+        };
         let pqc = if post_quantum { PqcAsymAlgo::ML_DSA_44 } else { PqcAsymAlgo::empty() };
         Device::new(DeviceConfig {
             versions: vec![self.version],
@@ -94,6 +127,7 @@ impl Setup {
             data_transfer_size: self.sizes[1],
             max_spdm_msg_size: self.sizes[1].max(0x2000),
             padding: self.padding,
+            identity: Some(identity.clone()),
             seed: Some(1),
             ..DeviceConfig::default()
         })
@@ -151,6 +185,7 @@ impl Memory {
 /// When a device is verified without a signature over exactly the accepted bytes, when something is left
 /// after an error, and when there are more messages than the bounds allow.
 pub fn connect(data: &[u8]) {
+    repeat_nonces();
     let mut input = Input::new(data);
     let choice = input.byte();
     let suite = match choice & 3 {

@@ -6,9 +6,12 @@ pub mod certificates;
 #[path = "../../spdm-x509/tests/hostile/good.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]
 mod good;
+pub mod hashed;
+pub mod secured;
 #[path = "../../spdm-x509/src/testing.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]
 mod testing;
+pub mod transports;
 #[path = "../../spdm-x509/tests/hostile/tree.rs"]
 mod tree;
 

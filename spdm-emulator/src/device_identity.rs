@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use der::{Decode as _, Encode as _};
 use der::asn1::AnyRef;
 use der::pem;
+use der::{Decode as _, Encode as _};
 use spdm_codec::{CertChain, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, RsaScheme, Sign};

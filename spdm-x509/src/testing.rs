@@ -122,7 +122,7 @@ pub(crate) fn key_for(asym: AsymAlgorithm, name: &str) -> SoftwareKey {
 }
 
 /// The hash and the AlgorithmIdentifier of signatures by such a key.
-fn signature_algorithm(asym: AsymAlgorithm) -> (HashAlgorithm, Vec<u8>) {
+pub(crate) fn signature_algorithm(asym: AsymAlgorithm) -> (HashAlgorithm, Vec<u8>) {
     let ecdsa = |last| {
         let mut identifier = ECDSA_SHA256.to_vec();
         *identifier.last_mut().unwrap() = last;
@@ -210,13 +210,13 @@ impl Template {
         self
     }
 
-    /// Signs with the key that belongs to `signer`.
-    pub(crate) fn signed_by(&self, signer: &str) -> Vec<u8> {
+    /// The TBSCertificate.
+    pub(crate) fn tbs(&self) -> Vec<u8> {
         let extensions = match self.extensions.as_slice() {
             [] => Vec::new(),
             extensions => tlv(0xA3, &[&tlv(0x30, &[&extensions.concat()])]),
         };
-        let tbs = tlv(
+        tlv(
             0x30,
             &[
                 &self.version,
@@ -228,7 +228,12 @@ impl Template {
                 &self.public_key,
                 &extensions,
             ],
-        );
+        )
+    }
+
+    /// Signs with the key that belongs to `signer`.
+    pub(crate) fn signed_by(&self, signer: &str) -> Vec<u8> {
+        let tbs = self.tbs();
         let signature = tlv(0x03, &[&[0], &sign(self.asym, signer, &tbs)]);
         tlv(0x30, &[&tbs, &self.outer_algorithm, &signature, &self.behind_signature])
     }
@@ -240,6 +245,11 @@ pub(crate) fn sign(asym: AsymAlgorithm, signer: &str, tbs: &[u8]) -> Vec<u8> {
     let signed = Signed::Message { bytes: tbs, context: &[] };
     let (hash, _) = signature_algorithm(asym);
     assert_eq!(key_for(asym, signer).sign(hash, signed, &mut fixed), Ok(fixed.len()));
+    signature_value(asym, fixed)
+}
+
+/// A signature of fixed size as certificates hold it.
+pub(crate) fn signature_value(asym: AsymAlgorithm, fixed: Vec<u8>) -> Vec<u8> {
     match asym {
         AsymAlgorithm::Ecdsa(curve) => {
             let (r, s) = fixed.split_at(curve.coordinate_len());

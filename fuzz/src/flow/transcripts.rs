@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use spdm_codec::{Code, Cx, ErrorCode, Response, SpdmVersion};
-use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{SignedMessage, SigningContext};
 use spdm_emulator::Device;
 use spdm_requester::{
@@ -12,6 +11,8 @@ use spdm_requester::{
     Sink,
 };
 use spdm_untrusted::Untrusted;
+
+use crate::hashed::PROVIDER;
 
 /// Sees every accepted exchange, and verifies what is signed.
 #[derive(Clone, Debug)]

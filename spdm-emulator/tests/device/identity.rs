@@ -2,15 +2,16 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use der::pem::{LineEnding, encode_string};
-use spdm_codec::{BaseHashAlgo, SpdmVersion};
-use spdm_crypto::HashAlgorithm;
+use spdm_codec::{BaseHashAlgo, KeySlot, MeasurementSummary, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::{KeyError, SoftwareKey};
+use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Sign, SignError, Signed};
 use spdm_emulator::{Device, DeviceConfig, DeviceError, DeviceIdentity, IdentityError};
 
 use crate::attestation::{P384, SHA384, seeded};
-use crate::requester::Requester;
+use crate::requester::{Requester, challenge};
 
 /// A folder that is gone at the end.
 struct Folder(PathBuf);
@@ -101,6 +102,43 @@ fn pem_and_der_are_the_same() {
             assert_eq!(requester.chain(1000), structure);
         }
     }
+}
+
+/// A key whose owner lends only its signatures.
+#[derive(Debug)]
+struct SecurityModule(SoftwareKey);
+
+impl Sign for SecurityModule {
+    fn algorithm(&self) -> AsymAlgorithm {
+        self.0.algorithm()
+    }
+
+    fn sign(
+        &self,
+        hash: HashAlgorithm,
+        signed: Signed<'_>,
+        out: &mut [u8],
+    ) -> Result<usize, SignError> {
+        self.0.sign(hash, signed, out)
+    }
+}
+
+#[test]
+fn a_key_that_is_elsewhere_signs_like_one_in_memory() {
+    let Sample { key, root, .. } = sample();
+    let signer = Arc::new(SecurityModule(key.clone()));
+    let identity = DeviceIdentity::with_signer(signer, vec![root.clone()]).unwrap();
+    let device = device(identity).unwrap();
+    assert_eq!(device.public_key_spki(P384), Some(key.to_spki_der()));
+    let mut requester = Requester::connect(device, SpdmVersion::V1_2, P384, SHA384);
+    let slot = KeySlot::Slot(SlotId::ZERO);
+    let request = challenge(SpdmVersion::V1_2, slot, MeasurementSummary::None, 1);
+    requester.digests();
+    let response = requester.exchange(&request);
+    assert_eq!(requester.verify_challenge(&request, &response), Ok(()));
+
+    let none = DeviceIdentity::with_signer(Arc::new(SecurityModule(key)), Vec::new());
+    assert_eq!(none.err(), Some(IdentityError::Chain));
 }
 
 #[test]
