@@ -188,6 +188,9 @@ pub(crate) struct DeviceArgs {
     /// Seconds to wait for the connection, and for an answer beyond the device's own computing time
     #[arg(long, value_name = "SECS", value_parser = values::seconds, default_value = "5")]
     pub(crate) timeout: Duration,
+    /// Seconds that the whole run may take; 60 for each round of --repeat where it is not given
+    #[arg(long, value_name = "SECS", value_parser = values::seconds)]
+    pub(crate) deadline: Option<Duration>,
     /// The lowest version to accept
     #[arg(long, value_name = "1.x", default_value = "1.0")]
     pub(crate) min_version: SpdmVersion,

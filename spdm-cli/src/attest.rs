@@ -34,6 +34,7 @@ pub(crate) fn run(
         return Err(Failure::usage("--reference needs measurements"));
     }
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.repeat(args.repeat);
     let mut trust = Trust::load(&args.trust, device.pci_identity())?;
     let output = args.evidence.as_deref().map(Output::create).transpose()?;
     let learning = if args.learn { Learning::On } else { Learning::Off };

@@ -19,6 +19,7 @@ use core::fmt;
 
 use spdm_codec::PciIdentity;
 use spdm_evidence::CaptureBinding;
+use spdm_transport::Duration;
 
 use crate::args::{DeviceArgs, ListArgs};
 use crate::exit::Failure;
@@ -29,11 +30,11 @@ pub(crate) use listing::{FoundDevice, FoundPart, Listing};
 
 /// A device that connections lead to, one after another.
 pub(crate) trait OpenDevice: fmt::Debug {
-    /// A new connection.
+    /// A new connection, made within `timeout` where making one takes an answer.
     ///
     /// # Errors
     /// The transport's.
-    fn connect(&mut self) -> Result<Box<dyn DeviceLine + '_>, LineError>;
+    fn connect(&mut self, timeout: Duration) -> Result<Box<dyn DeviceLine + '_>, LineError>;
 
     /// What captures show around a message.
     fn capture(&self) -> CaptureBinding;

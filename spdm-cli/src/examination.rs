@@ -7,9 +7,9 @@ use spdm_evidence::{
 };
 use spdm_requester::{
     AttestationPlan, ChainCache, ChainOrigin, KeySource, KnownChain, Observation, Observer,
-    Requirement, RunError, Selection, blocking,
+    Requirement, Selection, blocking,
 };
-use spdm_transport::{StdClock, Transport};
+use spdm_transport::Transport;
 use spdm_x509::Policy;
 
 use crate::args::{ChallengeChoice, IndexList, SlotChoice};
@@ -231,7 +231,8 @@ pub(crate) fn examine(
     let requester = requester(args, &line, &mut memory, &mut recorder);
     let flow = requester.examine(task.plan(), source, &mut record).observed_by(&mut witness);
     let mut trusted_device = None;
-    let failed = match blocking::run(flow, &mut line, &StdClock::new()) {
+    let clock = line.clock();
+    let failed = match blocking::run(flow, &mut line, &clock) {
         Ok((_, examined)) => {
             if let Some(chain) = examined.trusted.as_ref().and_then(KnownChain::new) {
                 known.add(&chain);
@@ -239,11 +240,8 @@ pub(crate) fn examine(
             }
             None
         }
-        Err(failure) => match failure.error {
-            RunError::Transport(error) => Some(error),
-            // The report has observed it.
-            _ => None,
-        },
+        // The report has observed every other error.
+        Err(failure) => line.failure(failure.error).ok(),
     };
     if let Some((slot, bytes)) = witness.recalled {
         recorder.chain(slot, &bytes);

@@ -2,17 +2,18 @@
 
 use spdm_evidence::{Freshness, Recorder, ReportBuilder};
 use spdm_requester::{Negotiated, Requester, RunError, blocking};
-use spdm_transport::{StdClock, Transport};
+use spdm_transport::Transport;
 
 use crate::line::LineError;
 use crate::live::{LiveDevice, Memory, requester};
+use crate::run_time::RunTime;
 use crate::tap::Tap;
 use crate::verdict::Verdict;
 
 /// A connection that has been negotiated.
 pub(crate) struct Inquiry<'q, 'l> {
     pub(crate) line: &'q mut Tap<'l>,
-    pub(crate) clock: StdClock,
+    pub(crate) clock: RunTime,
     pub(crate) report: &'q mut ReportBuilder,
 }
 
@@ -30,7 +31,7 @@ pub(crate) fn inquire<T>(
     let mut recorder = Recorder::new(line.limits().padding);
     let mut memory = Memory::new(crypto);
     let requester = requester(args, &line, &mut memory, &mut recorder);
-    let clock = StdClock::new();
+    let clock = line.clock();
     let result = match blocking::run(requester.negotiate(), &mut line, &clock) {
         Ok((requester, ())) => {
             report.negotiated(requester.negotiated());
@@ -38,18 +39,19 @@ pub(crate) fn inquire<T>(
         }
         Err(failure) => Err(failure.error),
     };
+    let result = result.map_err(|error| line.failure(error));
     let silence = line.hang_up();
     result.map_err(|error| Box::new(lost(report, error).explained(silence)))
 }
 
 /// The verdict over a connection that ended early.
-fn lost(mut report: ReportBuilder, error: RunError<LineError>) -> Verdict {
+fn lost(mut report: ReportBuilder, error: Result<LineError, RunError<LineError>>) -> Verdict {
     match error {
-        RunError::Transport(error) => Verdict::failed(report.build(), error),
-        RunError::Requester(error) => {
+        Ok(error) => Verdict::failed(report.build(), error),
+        Err(RunError::Requester(error)) => {
             report.failed(&error);
             Verdict::new(report.build())
         }
-        _ => Verdict::new(report.build()),
+        Err(_) => Verdict::new(report.build()),
     }
 }

@@ -84,6 +84,12 @@ impl LineError {
         Self { exit: Exit::Protocol, kind: ReportErrorKind::Framing, ..Self::transport(message) }
     }
 
+    /// Names the option whose bound was hit.
+    pub(crate) fn named(mut self, option: &str) -> Self {
+        self.message = format!("{} ({option})", self.message);
+        self
+    }
+
     /// Adds what a person can try.
     pub(crate) const fn with_hint(mut self, hint: &'static str) -> Self {
         self.hint = Some(hint);

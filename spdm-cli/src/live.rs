@@ -5,9 +5,9 @@ use std::io::BufWriter;
 
 use spdm_codec::{ConnectionKeys, PciIdentity};
 use spdm_crypto::{HashBank, Provider};
-use spdm_evidence::Recorder;
+use spdm_evidence::{Recorder, ReportErrorKind};
 use spdm_requester::{Bounds, Connection, Fresh, Offer, Requester, Storage};
-use spdm_transport::{Duration, Transport};
+use spdm_transport::Transport;
 
 use crate::args::DeviceArgs;
 use crate::backend::Crypto;
@@ -17,14 +17,13 @@ use crate::exit::Failure;
 use crate::file;
 use crate::line::LineError;
 use crate::pcap::CaptureFile;
+use crate::run_time::{Progress, RunTime};
 use crate::tap::{Tap, TapRecording};
 
 /// Bytes of a request and of the largest response that is taken.
 const MESSAGE_LEN: usize = 64 + 0x8000;
 /// Bytes that one operation may bring: the largest measurement record in small chunks.
 const MOST_BYTES: u32 = 1 << 24;
-/// The longest that one operation may take, whatever the device does.
-const LONGEST: Duration = Duration::from_secs(60);
 
 /// An open device with its options, for one or more connections.
 #[derive(Debug)]
@@ -33,6 +32,7 @@ pub(crate) struct LiveDevice<'l> {
     pub(crate) crypto: Crypto,
     device: Box<dyn OpenDevice>,
     recording: TapRecording,
+    run_time: RunTime,
 }
 
 /// Memory that a requester works in.
@@ -52,12 +52,13 @@ impl Memory {
 }
 
 impl<'l> LiveDevice<'l> {
-    /// Opens the device and the capture file.
+    /// Opens the device and the capture file; the time of a run of one round begins.
     pub(crate) fn new(
         args: &'l DeviceArgs,
         crypto: Crypto,
         console: &Console,
     ) -> Result<Self, Failure> {
+        let run_time = RunTime::new(args.deadline, 1);
         if args.min_version > args.max_version {
             return Err(Failure::usage("--min-version is above --max-version"));
         }
@@ -73,7 +74,12 @@ impl<'l> LiveDevice<'l> {
             }
         };
         let recording = TapRecording::new(capture, console.verbosity());
-        Ok(Self { args, crypto, device, recording })
+        Ok(Self { args, crypto, device, recording, run_time })
+    }
+
+    /// The run has so many rounds.
+    pub(crate) fn repeat(&mut self, rounds: u32) {
+        self.run_time = RunTime::new(self.args.deadline, rounds);
     }
 
     /// The anchors that an emulated device brings.
@@ -103,7 +109,16 @@ impl<'l> LiveDevice<'l> {
 
     /// A new connection to the device.
     pub(crate) fn connect(&mut self) -> Result<Tap<'_>, LineError> {
-        Ok(Tap::new(self.device.connect()?, &mut self.recording))
+        let run_time = self.run_time;
+        let nothing = Progress::default();
+        let left = run_time.left().ok_or_else(|| run_time.over(&nothing))?;
+        let timeout = self.args.timeout;
+        let line = self.device.connect(timeout.min(left)).map_err(|error| match error.kind {
+            ReportErrorKind::Timeout if left < timeout => run_time.over(&nothing),
+            ReportErrorKind::Timeout => error.named("--timeout"),
+            _ => error,
+        })?;
+        Ok(Tap::new(line, &mut self.recording, run_time))
     }
 
     /// Writes the rest of the capture.
@@ -127,7 +142,7 @@ pub(crate) fn requester<'a>(
     // A device may hand out its chain byte by byte; time bounds it.
     bounds.round_trips = u16::MAX;
     bounds.bytes = MOST_BYTES;
-    bounds.time = LONGEST.max(args.timeout.saturating_mul(4));
+    bounds.time = line.clock().left().unwrap_or_default();
     let storage = Storage::new(message, hashes.as_mut(), connection);
     Requester::new(*crypto.provider, storage, line.limits())
         .with_offer(offer(args, crypto.provider))

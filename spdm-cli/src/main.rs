@@ -31,6 +31,7 @@ mod recognize;
 mod render;
 #[cfg(target_os = "linux")]
 mod rights;
+mod run_time;
 #[cfg(test)]
 mod schemas;
 mod tap;

@@ -2,7 +2,7 @@
 
 use spdm_evidence::{Freshness, KnownDevice, Recorder, ReportBuilder, ReportErrorKind};
 use spdm_requester::{Error, Misbehaviour, RunError, blocking};
-use spdm_transport::{StdClock, Transport};
+use spdm_transport::Transport;
 use spdm_x509::{Chain, Identity};
 
 use crate::args::RecognizeArgs;
@@ -90,22 +90,24 @@ fn recognize(
         }
     };
     let flow = requester.recognize(Identity::Chain(chain), nonce);
-    let result = blocking::run(flow, &mut line, &StdClock::new()).map_err(|failure| failure.error);
+    let clock = line.clock();
+    let result = blocking::run(flow, &mut line, &clock);
+    let result = result.map_err(|failure| line.failure(failure.error));
     let silence = line.hang_up();
     let failed = match result {
         Ok((_, possession)) => return (Some(hex::encode(possession.nonce().0)), None),
-        Err(RunError::Transport(error)) => of_verdict(&Verdict::failed(report.build(), error)),
-        Err(RunError::Requester(error)) if is_another(&error) => {
+        Err(Ok(error)) => of_verdict(&Verdict::failed(report.build(), error)),
+        Err(Err(RunError::Requester(error))) if is_another(&error) => {
             let message = "another device answers: it signs for another chain than the known one";
             let error =
                 RecognizeError { kind: ReportErrorKind::Known, message: message.to_owned() };
             (Exit::Rejected, error)
         }
-        Err(RunError::Requester(error)) => {
+        Err(Err(RunError::Requester(error))) => {
             report.failed(&error);
             of_verdict(&Verdict::new(report.build()).explained(silence))
         }
-        Err(_) => of_verdict(&Verdict::new(report.build())),
+        Err(Err(_)) => of_verdict(&Verdict::new(report.build())),
     };
     (None, Some(failed))
 }

@@ -5,25 +5,71 @@ use std::io::BufWriter;
 use std::time::Instant;
 
 use spdm_codec::{Code, Header};
+use spdm_evidence::ReportErrorKind;
+use spdm_requester::{Bound, Error, RunError};
 use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 use spdm_untrusted::Untrusted;
 
 use crate::console::say;
 use crate::line::{DeviceLine, LineError};
 use crate::pcap::CaptureFile;
+use crate::run_time::{Progress, RunTime};
 
 /// A connection to a device that is recorded.
 #[derive(Debug)]
 pub(crate) struct Tap<'l> {
     line: Box<dyn DeviceLine + 'l>,
     recording: &'l mut TapRecording,
+    run_time: RunTime,
+    progress: Progress,
     silence: Option<String>,
 }
 
 impl<'l> Tap<'l> {
-    /// Records what this line carries.
-    pub(crate) fn new(line: Box<dyn DeviceLine + 'l>, recording: &'l mut TapRecording) -> Self {
-        Self { line, recording, silence: None }
+    /// Records what this line carries, as long as `run_time` lasts.
+    pub(crate) fn new(
+        line: Box<dyn DeviceLine + 'l>,
+        recording: &'l mut TapRecording,
+        run_time: RunTime,
+    ) -> Self {
+        Self { line, recording, run_time, progress: Progress::default(), silence: None }
+    }
+
+    /// The clock of this line's flows.
+    pub(crate) const fn clock(&self) -> RunTime {
+        self.run_time
+    }
+
+    /// What the connection failed with, where it was that; otherwise the flow's error, which its observer has seen.
+    ///
+    /// A flow's own bound of time is what is left of the run: it is reached before the deadline where a device asks for
+    /// a longer wait.
+    pub(crate) fn failure(
+        &self,
+        error: RunError<LineError>,
+    ) -> Result<LineError, RunError<LineError>> {
+        match error {
+            RunError::Transport(error) => Ok(error),
+            RunError::Requester(Error::Bound(Bound::Time(_))) => {
+                Ok(self.run_time.over(&self.progress))
+            }
+            other => Err(other),
+        }
+    }
+
+    /// The most of `timeout` that the run still allows.
+    fn within(&self, timeout: Duration) -> Result<Duration, LineError> {
+        let left = self.run_time.left().ok_or_else(|| self.run_time.over(&self.progress))?;
+        Ok(timeout.min(left))
+    }
+
+    /// Which bound was hit, where it was one of time.
+    fn bounded(&self, error: LineError) -> LineError {
+        match (error.kind, self.run_time.left()) {
+            (ReportErrorKind::Timeout, None) => self.run_time.over(&self.progress),
+            (ReportErrorKind::Timeout, Some(_)) => error.named("--timeout"),
+            _ => error,
+        }
     }
 
     /// Hangs up. What is known about a device that did not answer.
@@ -46,8 +92,10 @@ impl Transport for Tap<'_> {
         message: &[u8],
         timeout: Duration,
     ) -> Result<(), LineError> {
+        let timeout = self.within(timeout)?;
         self.recording.message(message);
-        self.line.send(kind, message, timeout)
+        self.progress.request(message);
+        self.line.send(kind, message, timeout).map_err(|error| self.bounded(error))
     }
 
     fn receive(
@@ -55,13 +103,18 @@ impl Transport for Tap<'_> {
         buffer: &mut [u8],
         timeout: Duration,
     ) -> Result<Option<Received>, LineError> {
-        let received = self.line.receive(buffer, timeout)?;
+        let timeout = self.within(timeout)?;
+        let received = self.line.receive(buffer, timeout).map_err(|error| self.bounded(error))?;
         match &received {
             Some(received) => {
+                self.progress.answer();
                 self.recording.message(buffer.get(..received.len).unwrap_or_default());
             }
+            None if self.run_time.left().is_none() => {
+                return Err(self.run_time.over(&self.progress));
+            }
             None => {
-                let passed = format!("{:.1} s passed", timeout.as_secs_f64());
+                let passed = format!("{:.1} s passed (--timeout)", timeout.as_secs_f64());
                 let known = self.line.silence().map(|known| format!("{passed}, {known}"));
                 self.silence = Some(known.unwrap_or(passed));
             }

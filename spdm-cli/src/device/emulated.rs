@@ -23,7 +23,7 @@ pub(super) fn open(args: &DeviceArgs) -> Result<Box<dyn OpenDevice>, Failure> {
 }
 
 impl OpenDevice for Device {
-    fn connect(&mut self) -> Result<Box<dyn DeviceLine + '_>, LineError> {
+    fn connect(&mut self, _: Duration) -> Result<Box<dyn DeviceLine + '_>, LineError> {
         self.reset();
         Ok(Box::new(Emulated { device: self, answer: None }))
     }

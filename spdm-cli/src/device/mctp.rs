@@ -46,7 +46,7 @@ struct MctpPeer {
 }
 
 impl OpenDevice for MctpPeer {
-    fn connect(&mut self) -> Result<Box<dyn DeviceLine + '_>, LineError> {
+    fn connect(&mut self, _: Duration) -> Result<Box<dyn DeviceLine + '_>, LineError> {
         let transport = MctpTransport::new(self.endpoint, LinuxEndpoint::MAX_MESSAGE);
         let transport = transport.with_round_trip(self.timeout);
         Ok(Box::new(EndpointLine { transport, endpoint: self.endpoint }))

@@ -58,9 +58,9 @@ type FunctionTransport<'c> = DoeTransport<&'c SysfsConfig, StdClock>;
 
 impl Function {
     /// The first mailbox that lists CMA-SPDM.
-    fn cma(&self) -> Result<ExtendedCapability, LineError> {
+    fn cma(&self, timeout: Duration) -> Result<ExtendedCapability, LineError> {
         let mut others = Vec::new();
-        let deadline = Instant::now() + DISCOVERY;
+        let deadline = Instant::now() + DISCOVERY.min(timeout);
         for mailbox in &self.mailboxes {
             match objects(&self.config, *mailbox, deadline) {
                 Ok(objects) if objects.contains(&ObjectType::CMA_SPDM) => return Ok(*mailbox),
@@ -85,10 +85,10 @@ impl Function {
 }
 
 impl OpenDevice for Function {
-    fn connect(&mut self) -> Result<Box<dyn DeviceLine + '_>, LineError> {
+    fn connect(&mut self, timeout: Duration) -> Result<Box<dyn DeviceLine + '_>, LineError> {
         let cma = match self.cma {
             Some(cma) => cma,
-            None => *self.cma.insert(self.cma()?),
+            None => *self.cma.insert(self.cma(timeout)?),
         };
         let transport = transport(&self.config, cma)?.with_round_trip(self.timeout);
         Ok(Box::new(TransportLine(transport)))

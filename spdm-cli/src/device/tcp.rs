@@ -23,16 +23,16 @@ struct Server {
 }
 
 impl OpenDevice for Server {
-    fn connect(&mut self) -> Result<Box<dyn DeviceLine + '_>, LineError> {
-        let (address, timeout) = (self.address.as_str(), self.timeout);
+    fn connect(&mut self, timeout: Duration) -> Result<Box<dyn DeviceLine + '_>, LineError> {
+        let (address, round_trip) = (self.address.as_str(), self.timeout);
         if self.framing.is_storage() {
             let drive = SecuritySocket::connect(address, self.framing, timeout)?;
             let mut scratch = vec![0; drive.max_transfer()];
             let transport = StorageTransport::open(drive, StdClock::new(), &mut scratch, timeout)?;
-            return Ok(Box::new(TransportLine(transport.with_round_trip(timeout))));
+            return Ok(Box::new(TransportLine(transport.with_round_trip(round_trip))));
         }
         let transport = TcpTransport::connect(address, self.framing, timeout)?;
-        Ok(Box::new(TransportLine(transport.with_round_trip(timeout))))
+        Ok(Box::new(TransportLine(transport.with_round_trip(round_trip))))
     }
 
     /// The emulator's own frame header is no part of a packet.

@@ -8,6 +8,7 @@
 
 mod attest;
 mod backend;
+mod bounds;
 mod chain;
 mod contract;
 mod decode;

@@ -32,7 +32,7 @@ pub(crate) fn serve(config: DeviceConfig) -> Served {
 
 /// [`serve`] by these devices in turn; `before` sees the number of the connection, from 0, and each request, before it
 /// is answered.
-fn serve_each(
+pub(crate) fn serve_each(
     configs: Vec<DeviceConfig>,
     mut before: impl FnMut(usize, Code) + Send + 'static,
 ) -> Served {
