@@ -1,17 +1,29 @@
 //! The AlgStructs that 1.1 added to the negotiation.
 
+use core::fmt;
+
 use crate::algorithm_bits::{
     AeadCipherSuite, BaseAsymAlgo, DheNamedGroup, KemAlgo, KeyScheduleAlgo, PqcAsymAlgo,
 };
 use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected, wide};
+use crate::ext_algorithms::{ExtAlgorithm, ExtAlgorithms};
 use crate::reader::Reader;
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
 
-/// A fixed bitmap of two bytes and no external algorithms: the only AlgCount in use.
+/// AlgCount: a fixed bitmap of two bytes in its upper half, and no external algorithms in its lower one.
 const ALG_COUNT: u8 = 0x20;
+
+/// The bits of AlgCount that count external algorithms: a Requester may offer some.
+pub(crate) const OFFERED_EXTERNAL: u8 = 0x0F;
+/// None of them: of what we offer, no external algorithm can be selected.
+pub(crate) const NO_EXTERNAL: u8 = 0;
+
+/// Bytes of a table without external algorithms, and of one of those.
+const TABLE_LEN: usize = 4;
+const EXT_LEN: usize = 4;
 
 const DHE: u8 = 2;
 const KEY_SCHEDULE: u8 = 5;
@@ -23,8 +35,9 @@ const KEM: u8 = 7;
 /// | offset | bytes | field |
 /// |---|---|---|
 /// | 0 | 1 | AlgType |
-/// | 1 | 1 | AlgCount: 0x20 |
+/// | 1 | 1 | AlgCount: 0x20, and in an offer the number of external algorithms |
 /// | 2 | 2 | AlgSupported or AlgSelected |
+/// | 4 | | AlgExternal, 4 bytes each: see [`ExternalAlgStructs`] |
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it")]
 pub struct AlgStructs {
@@ -43,6 +56,52 @@ pub struct AlgStructs {
     /// Tables of four zero bytes after the others. There should be none; libspdm 2.2 to 3.0 answers with
     /// them where it was not asked for a type.
     pub zero_tables: u8,
+}
+
+/// The AlgStructs of an offer that names external algorithms in them, byte for byte; nothing where it names none.
+///
+/// No device that is known selects one, and this crate never offers one: they are kept so that an offer is the same
+/// when it is written again.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+pub struct ExternalAlgStructs<'a>(&'a [u8]);
+
+impl<'a> ExternalAlgStructs<'a> {
+    /// `tables` were read as `structs`.
+    pub(crate) fn new(tables: &'a [u8], structs: &AlgStructs) -> Self {
+        // Without external algorithms they have this length.
+        let len = TABLE_LEN * usize::from(structs.count());
+        if tables.len() == len { Self(&[]) } else { Self(tables) }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each external algorithm, with the AlgType of its table.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, ExtAlgorithm)> + use<'a> {
+        let mut tables = self.0;
+        let next = move || {
+            let ([alg_type, alg_count, ..], rest) = tables.split_first_chunk::<TABLE_LEN>()?;
+            let len = EXT_LEN * usize::from(alg_count & OFFERED_EXTERNAL);
+            let (entries, rest) = rest.split_at_checked(len)?;
+            tables = rest;
+            Some((*alg_type, ExtAlgorithms::from_bytes(entries)))
+        };
+        core::iter::from_fn(next)
+            .flat_map(|(alg_type, entries)| entries.iter().map(move |entry| (alg_type, entry)))
+    }
+
+    pub(crate) fn write(&self, w: &mut Writer<'_>) {
+        w.bytes(self.0);
+    }
+}
+
+impl fmt::Debug for ExternalAlgStructs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
 }
 
 impl AlgStructs {
@@ -75,6 +134,7 @@ impl AlgStructs {
         r: &mut Reader<'a, 't, T>,
         cx: &Cx,
         count: u8,
+        external: u8,
     ) -> Result<Self, &'t DecodeError> {
         let last = if cx.version >= SpdmVersion::V1_4 { KEM } else { KEY_SCHEDULE };
         // By AlgType, from DHE on.
@@ -97,10 +157,13 @@ impl AlgStructs {
             first = alg_type + 1;
             let at = r.mark("AlgCount");
             let alg_count = r.u8("AlgCount")?;
-            if alg_count != ALG_COUNT {
+            if alg_count & !external != ALG_COUNT {
                 return Err(at.value(const { &Expected::Exactly(wide(ALG_COUNT)) }, alg_count));
             }
             let bits = r.u16("AlgSupported")?;
+            if alg_count != ALG_COUNT {
+                r.bytes("AlgExternal", EXT_LEN * usize::from(alg_count & external))?;
+            }
             if let Some(place) = tables.get_mut(usize::from(alg_type - DHE)) {
                 *place = Some(bits);
             }

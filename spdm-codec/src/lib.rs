@@ -58,6 +58,7 @@ mod endpoint_info;
 mod error;
 mod error_response;
 mod events;
+mod ext_algorithms;
 mod finish;
 mod flag_rules;
 mod flags;
@@ -98,7 +99,7 @@ mod vendor_defined;
 mod wire;
 mod writer;
 
-pub use alg_structs::AlgStructs;
+pub use alg_structs::{AlgStructs, ExternalAlgStructs};
 pub use algorithm_bits::{
     AeadCipherSuite, BaseAsymAlgo, BaseHashAlgo, DheNamedGroup, KemAlgo, KeyScheduleAlgo,
     MeasurementHashAlgo, MeasurementSpecification, MelSpecification, OtherParams, PqcAsymAlgo,
@@ -134,6 +135,7 @@ pub use error_response::{ErrorCode, ErrorResponse, ExtendedErrorData, ResponseNo
 pub use events::{
     DmtfEvent, Event, EventGroups, SendEvent, SubscribeEventTypes, SupportedEventTypes,
 };
+pub use ext_algorithms::{ExtAlgorithm, ExtAlgorithms};
 pub use finish::{Finish, FinishRsp, RequesterSignature};
 pub use flags::{CapabilityExtFlags, CapabilityFlags, MeasCap};
 pub use follower::{Follower, Side, Strand};
@@ -162,7 +164,7 @@ pub use measurements::{
     SignatureRequest,
 };
 pub use message::{Decoded, Message};
-pub use negotiate_algorithms::{Algorithms, ExtAlgorithm, ExtAlgorithms, NegotiateAlgorithms};
+pub use negotiate_algorithms::{Algorithms, NegotiateAlgorithms};
 pub use nonce::{
     NONCE_LEN, REQUESTER_CONTEXT_LEN, RequesterContext, RequesterNonce, ResponderNonce,
 };

@@ -1,10 +1,8 @@
 //! NEGOTIATE_ALGORITHMS and ALGORITHMS.
 
-use core::fmt;
-
 use zerocopy::byteorder::little_endian::U32;
 
-use crate::alg_structs::AlgStructs;
+use crate::alg_structs::{AlgStructs, ExternalAlgStructs, NO_EXTERNAL, OFFERED_EXTERNAL};
 use crate::algorithm_bits::{
     BaseAsymAlgo, BaseHashAlgo, MeasurementHashAlgo, MeasurementSpecification, MelSpecification,
     OtherParams, PqcAsymAlgo,
@@ -12,6 +10,7 @@ use crate::algorithm_bits::{
 use crate::code::Code;
 use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected};
+use crate::ext_algorithms::ExtAlgorithms;
 use crate::header::Header;
 use crate::message::sealed::Body;
 use crate::reader::{Mark, Reader};
@@ -20,65 +19,6 @@ use crate::trace::Trace;
 use crate::wire::Presence::{Reserved, Since};
 use crate::wire::{always, wire};
 use crate::writer::Writer;
-
-/// External algorithms (`ExtAsym`, `ExtHash`), 4 bytes each.
-///
-/// | offset | bytes | field |
-/// |---|---|---|
-/// | 0 | 1 | RegistryID |
-/// | 1 | 1 | Reserved |
-/// | 2 | 2 | AlgorithmID |
-#[derive(Clone, Copy, Default, Eq, PartialEq)]
-pub struct ExtAlgorithms<'a>(&'a [u8]);
-
-/// One external algorithm.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct ExtAlgorithm {
-    /// `RegistryID`: the standards body.
-    pub registry_id: u8,
-    /// `AlgorithmID` in that registry.
-    pub algorithm_id: u16,
-}
-
-impl<'a> ExtAlgorithms<'a> {
-    pub(crate) fn read<'t, T: Trace<'a>>(
-        r: &mut Reader<'a, 't, T>,
-        count: u8,
-        field: &'static str,
-    ) -> Result<Self, &'t DecodeError> {
-        r.bytes(field, 4 * usize::from(count)).map(Self)
-    }
-
-    /// Number of entries.
-    pub(crate) fn count(&self) -> Result<u8, EncodeError> {
-        u8::try_from(self.0.len() / 4).map_err(|_| EncodeError::TooLarge { field: "ExtAsymCount" })
-    }
-
-    pub(crate) fn write(&self, w: &mut Writer<'_>) {
-        w.bytes(self.0);
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The entries.
-    pub fn iter(&self) -> impl Iterator<Item = ExtAlgorithm> + 'a {
-        self.0.as_chunks().0.iter().map(|[registry_id, _, low, high]| ExtAlgorithm {
-            registry_id: *registry_id,
-            algorithm_id: u16::from_le_bytes([*low, *high]),
-        })
-    }
-}
-
-impl fmt::Debug for ExtAlgorithms<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
 
 /// NEGOTIATE_ALGORITHMS (DSP0274 §NEGOTIATE_ALGORITHMS): what the Requester offers.
 ///
@@ -96,7 +36,7 @@ impl fmt::Debug for ExtAlgorithms<'_> {
 /// | 29 | 1 | ExtHashCount | |
 /// | 30 | 1 | Reserved | |
 /// | 31 | 1 | MELspecification | 1.3 |
-/// | 32 | | ExtAsym, ExtHash, AlgStructs, 4 bytes each | |
+/// | 32 | | ExtAsym, ExtHash, AlgStructs | |
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it")]
 pub struct NegotiateAlgorithms<'a> {
@@ -118,6 +58,8 @@ pub struct NegotiateAlgorithms<'a> {
     pub ext_hash: ExtAlgorithms<'a>,
     /// The AlgStructs (1.1).
     pub alg_structs: AlgStructs,
+    /// The same with external algorithms, where the offer names some: then these bytes are written.
+    pub external: ExternalAlgStructs<'a>,
 }
 
 /// ALGORITHMS (DSP0274 §ALGORITHMS): what the Responder selected.
@@ -218,6 +160,12 @@ impl<'a> NegotiateAlgorithms<'a> {
         let at_length = r.mark(length);
         let length = r.u16(length)?;
         let fixed: Offered = r.wire(cx.version)?;
+        let ext_asym = ExtAlgorithms::read(r, fixed.ext_asym, "ExtAsym")?;
+        let ext_hash = ExtAlgorithms::read(r, fixed.ext_hash, "ExtHash")?;
+        let tables = r.remaining();
+        let alg_structs = AlgStructs::read(r, cx, count, OFFERED_EXTERNAL)?;
+        let len = tables.len() - r.remaining().len();
+        let external = ExternalAlgStructs::new(tables.get(..len).unwrap_or_default(), &alg_structs);
         let message = Self {
             measurement_specification: MeasurementSpecification::from_bits_retain(
                 fixed.measurement_specification,
@@ -227,9 +175,10 @@ impl<'a> NegotiateAlgorithms<'a> {
             base_hash: BaseHashAlgo::from_bits_retain(fixed.base_hash.get()),
             pqc_asym: PqcAsymAlgo::from_bits_retain(fixed.pqc_asym.get()),
             mel_specification: MelSpecification::from_bits_retain(fixed.mel_specification),
-            ext_asym: ExtAlgorithms::read(r, fixed.ext_asym, "ExtAsym")?,
-            ext_hash: ExtAlgorithms::read(r, fixed.ext_hash, "ExtHash")?,
-            alg_structs: AlgStructs::read(r, cx, count)?,
+            ext_asym,
+            ext_hash,
+            alg_structs,
+            external,
         };
         check_length(r, start, at_length, length)?;
         Ok(message)
@@ -260,7 +209,11 @@ impl<'a> NegotiateAlgorithms<'a> {
         w.wire(&fixed, version)?;
         self.ext_asym.write(w);
         self.ext_hash.write(w);
-        self.alg_structs.write(w, version)?;
+        if self.external.is_empty() {
+            self.alg_structs.write(w, version)?;
+        } else {
+            self.external.write(w);
+        }
         w.patch16(at_length, w.position() - start, length)
     }
 }
@@ -327,7 +280,7 @@ impl<'a> Body<'a> for Algorithms<'a> {
             mel_specification: MelSpecification::from_bits_retain(fixed.mel_specification),
             ext_asym: ExtAlgorithms::read(r, fixed.ext_asym, "ExtAsymSel")?,
             ext_hash: ExtAlgorithms::read(r, fixed.ext_hash, "ExtHashSel")?,
-            alg_structs: AlgStructs::read(r, cx, count)?,
+            alg_structs: AlgStructs::read(r, cx, count, NO_EXTERNAL)?,
         };
         check_length(r, 0, at_length, length)?;
         Ok(message)
@@ -465,6 +418,56 @@ mod tests {
         let message: Algorithms<'_> = round_trip(&bytes, &cx);
         let [only] = message.ext_asym.iter().collect::<Vec<_>>()[..] else { panic!() };
         assert_eq!((only.registry_id, only.algorithm_id), (3, 0x1234));
+    }
+
+    /// As an independent firmware requester offers DHE: AlgCount 0x21.
+    const WITH_EXTERNAL: [[u8; 4]; 5] =
+        [[2, 0x21, 0x18, 0], [3, 0, 0x34, 0x12], [3, 0x20, 2, 0], [5, 0x21, 1, 0], [2, 0, 7, 0]];
+
+    /// An offer in three tables, of which two name an external algorithm each.
+    fn offer_with_external(version: SpdmVersion) -> Vec<u8> {
+        let mut bytes = request(version, &WITH_EXTERNAL);
+        bytes[2] = 3;
+        bytes
+    }
+
+    #[test]
+    fn offers_of_external_algorithms_are_read_and_written_again() {
+        for version in SpdmVersion::ALL.into_iter().filter(|v| *v >= SpdmVersion::V1_1) {
+            let cx = Cx::new(version);
+            let bytes = offer_with_external(version);
+            let message: NegotiateAlgorithms<'_> = round_trip(&bytes, &cx);
+            let dhe = DheNamedGroup::SECP_256_R1 | DheNamedGroup::SECP_384_R1;
+            assert_eq!((message.alg_structs.count(), message.alg_structs.dhe), (3, Some(dhe)));
+            let named: Vec<_> = message
+                .external
+                .iter()
+                .map(|(alg_type, entry)| (alg_type, entry.registry_id, entry.algorithm_id))
+                .collect();
+            assert_eq!(named, [(2, 3, 0x1234), (5, 2, 7)]);
+            every_prefix_fails::<NegotiateAlgorithms<'_>>(&bytes, &cx);
+        }
+        let bytes = request(SpdmVersion::V1_2, &STRUCTS);
+        let none: NegotiateAlgorithms<'_> = round_trip(&bytes, &Cx::new(SpdmVersion::V1_2));
+        assert!(none.external.is_empty());
+    }
+
+    #[test]
+    fn tables_of_external_algorithms_have_their_length() {
+        let cx = Cx::new(SpdmVersion::V1_2);
+        for (count, wrong) in [(0x31, 0x31), (0x11, 0x11), (0x01, 0x01), (0xF1, 0xF1)] {
+            let mut bytes = offer_with_external(SpdmVersion::V1_2);
+            bytes[33] = count;
+            expect_value::<NegotiateAlgorithms<'_>>(&bytes, &cx, "AlgCount", 33, wrong);
+        }
+        // The entry of the first table is taken for the second one.
+        let mut bytes = offer_with_external(SpdmVersion::V1_2);
+        bytes[33] = 0x20;
+        expect_value::<NegotiateAlgorithms<'_>>(&bytes, &cx, "AlgCount", 37, 0);
+        // More than follows.
+        let mut bytes = offer_with_external(SpdmVersion::V1_2);
+        bytes[33] = 0x2F;
+        assert!(NegotiateAlgorithms::decode(Untrusted::new(&bytes), &cx).is_err());
     }
 
     #[test]

@@ -37,6 +37,7 @@ pub(crate) fn respond(
     peer: &PeerCapabilities,
     request: &NegotiateAlgorithms<'_>,
 ) -> Result<(SelectedAlgorithms, Vec<u8>), ErrorAnswer> {
+    check_lists(peer.version, request)?;
     let selection = select(turn, peer, request)?;
     let other_params = match selection.opaque {
         OpaqueFormat::Table => OtherParams::OPAQUE_DATA_FMT_1,
@@ -71,6 +72,14 @@ pub(crate) fn respond(
     }
     turn.change(&Cx::new(peer.version), &mut bytes);
     Ok((selection, bytes))
+}
+
+/// How many external algorithms an offer may name (DSP0274 §NEGOTIATE_ALGORITHMS); the device has none of them.
+fn check_lists(version: SpdmVersion, request: &NegotiateAlgorithms<'_>) -> Result<(), ErrorAnswer> {
+    let most = if version == SpdmVersion::V1_0 { 8 } else { 20 };
+    let lists = request.ext_asym.iter().chain(request.ext_hash.iter());
+    let count = lists.count() + request.external.iter().count();
+    if count > most { Err(ErrorAnswer::invalid()) } else { Ok(()) }
 }
 
 fn select(

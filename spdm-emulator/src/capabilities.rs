@@ -2,9 +2,9 @@
 
 use spdm_codec::{
     AlgStructs, AlgorithmsBlock, BaseHashAlgo, Capabilities, Capability, CapabilityExtFlags,
-    CapabilityFlags, Cx, ExtAlgorithms, GetCapabilities, MIN_DATA_TRANSFER_SIZE,
-    MeasurementSpecification, MelSpecification, NegotiateAlgorithms, OtherParams, PqcAsymAlgo,
-    SpdmVersion, SupportedAlgorithms, TransferSizes,
+    CapabilityFlags, Cx, ExtAlgorithms, ExternalAlgStructs, GetCapabilities,
+    MIN_DATA_TRANSFER_SIZE, MeasurementSpecification, MelSpecification, NegotiateAlgorithms,
+    OtherParams, PqcAsymAlgo, SpdmVersion, SupportedAlgorithms, TransferSizes,
 };
 use spdm_crypto::AsymAlgorithm;
 
@@ -71,6 +71,7 @@ pub(crate) fn respond(
         ext_asym: ExtAlgorithms::default(),
         ext_hash: ExtAlgorithms::default(),
         alg_structs: AlgStructs::default(),
+        external: ExternalAlgStructs::default(),
     });
     let with_block = Capabilities { capability, supported_algorithms: Some(block) };
     let unsolicited = turn.has(Fault::UnsolicitedAlgorithmsBlock) && version >= SpdmVersion::V1_3;

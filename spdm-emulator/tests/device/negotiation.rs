@@ -271,3 +271,33 @@ fn configurations_without_a_device() {
         Some(DeviceError::Padding { padding })
     );
 }
+
+/// As an independent firmware requester offers DHE: AlgCount 0x21, and a table of AEAD behind it.
+#[test]
+fn external_algorithms_are_offered_in_vain() {
+    for version in SpdmVersion::ALL.into_iter().filter(|version| *version > SpdmVersion::V1_0) {
+        let mut offer = negotiate(version, BaseAsymAlgo::ECDSA_P384, BaseHashAlgo::SHA_384);
+        offer.extend([2, 0x21, 0x10, 0, 3, 0, 0x34, 0x12, 3, 0x20, 2, 0]);
+        (offer[2], offer[4]) = (2, 44);
+        let mut device = device();
+        device.respond(&GET_VERSION).unwrap();
+        device.respond(&get_capabilities(version)).unwrap();
+        let answer = device.respond(&offer).unwrap();
+        assert_eq!((answer[1], answer[2], answer[32]), (0x63, 0, 0), "{version}: {answer:02x?}");
+    }
+}
+
+#[test]
+fn an_offer_names_at_most_20_external_algorithms() {
+    for (version, most) in [(SpdmVersion::V1_0, 8_u8), (SpdmVersion::V1_1, 20), (V1_2, 20)] {
+        for (count, code) in [(most, 0x63), (most + 1, 0x7F)] {
+            let mut offer = negotiate(version, BaseAsymAlgo::ECDSA_P384, BaseHashAlgo::SHA_384);
+            offer.extend([3, 0, 1, 0].repeat(count.into()));
+            (offer[4], offer[28], offer[29]) = (32 + 4 * count, count - 2, 2);
+            let mut device = device();
+            device.respond(&GET_VERSION).unwrap();
+            device.respond(&get_capabilities(version)).unwrap();
+            assert_eq!(device.respond(&offer).unwrap()[1], code, "{version} {count}");
+        }
+    }
+}

@@ -2,8 +2,8 @@
 
 use spdm_codec::{
     AlgorithmsBlock, Capability, CapabilityExtFlags, CapabilityFlags, Code, ConnectionKeys,
-    ExtAlgorithms, GetCapabilities, GetVersion, MIN_DATA_TRANSFER_SIZE, NegotiateAlgorithms,
-    OtherParams, SpdmVersion,
+    ExtAlgorithms, ExternalAlgStructs, GetCapabilities, GetVersion, MIN_DATA_TRANSFER_SIZE,
+    NegotiateAlgorithms, OtherParams, SpdmVersion,
 };
 
 use crate::answer::Answer;
@@ -91,6 +91,7 @@ impl Negotiate {
             ext_asym: ExtAlgorithms::default(),
             ext_hash: ExtAlgorithms::default(),
             alg_structs: offer.alg_structs_of(version),
+            external: ExternalAlgStructs::default(),
         }
     }
 }
