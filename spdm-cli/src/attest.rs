@@ -35,7 +35,7 @@ pub(crate) fn run(
     }
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.repeat(args.repeat);
-    let mut trust = Trust::load(&args.trust, device.pci_identity())?;
+    let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     let output = args.evidence.as_deref().map(Output::create).transpose()?;
     let learning = if args.learn { Learning::On } else { Learning::Off };
     let known_file = args.known.as_deref().map(|path| KnownFile::open(path, learning));

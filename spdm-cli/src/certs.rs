@@ -79,7 +79,7 @@ pub(crate) fn run(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
-    let mut trust = Trust::load(&args.trust, device.pci_identity())?;
+    let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     // Which files there will be, the device's slots decide.
     if args.out.is_none() {
         device.settle()?;

@@ -7,7 +7,7 @@ pub(crate) use explained::{Explained, name_of};
 pub(crate) use object::ChainObject;
 
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
-use spdm_evidence::{AttestationCheck, CertificateList, Freshness, ReportBuilder};
+use spdm_evidence::{AttestationCheck, ChainContent, Freshness, ReportBuilder};
 use spdm_requester::{Error, Observation, Observer as _};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
@@ -28,7 +28,7 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let trust = Trust::load(&args.trust, None)?;
+    let trust = Trust::load(&args.trust, None, console)?;
     let anchors = trust.anchors();
     let revocations = trust.revocations();
     let bytes = file::read(&args.file)?;
@@ -36,8 +36,9 @@ pub(crate) fn run(
     if bytes.is_empty() {
         return Err(Failure::usage(format!("{name}: the file is empty")));
     }
-    let structure = structure(bytes, &anchors, args.base_hash, crypto.provider)
-        .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+    let content =
+        ChainContent::read(&bytes).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+    let structure = structure(content, &anchors, args.base_hash, crypto.provider)?;
     let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
     let explain = args.explain;
     match parse(&structure, args, crypto.provider)? {
@@ -147,34 +148,21 @@ pub(crate) fn judge(
     }
 }
 
-/// The chain structure in a file: as it is, or made of certificates (PEM, or DER back to back).
+/// The chain structure in a file: as it is, or made of certificates.
 fn structure(
-    bytes: Vec<u8>,
+    content: ChainContent,
     anchors: &[Anchor<'_>],
     hash: Option<HashAlgorithm>,
     provider: &Provider,
-) -> Result<Vec<u8>, String> {
-    let certificates = match core::str::from_utf8(&bytes) {
-        Ok(pem) => CertificateList::from_pem(pem).map_err(|error| error.to_string())?,
-        Err(_) => match certificates(&bytes) {
-            Some(certificates) => CertificateList::new(certificates),
-            None => return Ok(bytes),
-        },
-    };
-    let hash = hash.unwrap_or(HashAlgorithm::Sha384);
-    certificates.to_structure(anchors, hash, provider).map_err(|error| error.to_string())
-}
-
-/// Certificates in DER, back to back.
-fn certificates(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut certificates = Vec::new();
-    let mut rest = bytes;
-    while let Some((certificate, behind)) = split_certificate(rest) {
-        X509Certificate::parse(Untrusted::new(certificate)).ok()?;
-        certificates.push(certificate.to_vec());
-        rest = behind;
+) -> Result<Vec<u8>, Failure> {
+    match content {
+        ChainContent::Structure(bytes) => Ok(bytes),
+        ChainContent::Certificates(list) => {
+            let hash = hash.unwrap_or(HashAlgorithm::Sha384);
+            list.to_structure(anchors, hash, provider).map_err(Failure::usage)
+        }
+        _ => Err(Failure::usage("a chain of unknown form")),
     }
-    (rest.is_empty() && !certificates.is_empty()).then_some(certificates)
 }
 
 /// Reads the chain; what the options do not say about the negotiation, the chain itself must.

@@ -32,7 +32,7 @@ pub(crate) fn run(
         return Err(Failure::usage("--reference needs signed measurements"));
     }
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
-    let mut trust = Trust::load(&args.trust, device.pci_identity())?;
+    let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     device.settle()?;
     let anyone = trust.is_empty();
     if anyone {

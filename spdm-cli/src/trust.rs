@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use spdm_codec::PciIdentity;
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
-use spdm_evidence::CertificateList;
+use spdm_evidence::{CertificateList, ChainContent, Error};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
     Anchor, LinkTable, Policy, Profile, ProvisionedKey, Revocation, Revocations, Rule, SanPolicy,
@@ -15,6 +15,7 @@ use spdm_x509::{
 };
 
 use crate::args::{RootHash, San, TrustArgs};
+use crate::console::Console;
 use crate::exit::Failure;
 use crate::time::At;
 use crate::{file, pem};
@@ -23,8 +24,6 @@ use crate::{file, pem};
 const EXTENSIONS: [&str; 4] = ["pem", "crt", "cer", "der"];
 /// Signatures of certificates that are remembered.
 const LINKS: usize = 256;
-/// What a PEM block begins with.
-const BEGIN: &str = "-----BEGIN";
 /// Any manufacturer, product and serial number.
 const ANY_NAME: &str = "*:*:*";
 
@@ -65,7 +64,11 @@ impl RevokedCertificate {
 impl Trust {
     /// Reads the anchors. Of a device that is a PCI function itself, the leaf has to name this `function`, unless
     /// another name is asked for.
-    pub(crate) fn load(args: &TrustArgs, function: Option<PciIdentity>) -> Result<Self, Failure> {
+    pub(crate) fn load(
+        args: &TrustArgs,
+        function: Option<PciIdentity>,
+        console: &Console,
+    ) -> Result<Self, Failure> {
         let (san, pci_id) = match (&args.san, args.pci_id, function) {
             (None, None, None) => (San::None, None),
             (None | Some(San::PciCma), None, Some(function)) => (San::PciCma, Some(function)),
@@ -81,9 +84,9 @@ impl Trust {
             (_, Some(_), None) => return Err(Failure::usage("--pci-id belongs to --san pci-cma")),
             (Some(san), None, _) => (san.clone(), None),
         };
-        let certificates = all_certificates(&args.trust)?;
-        let intermediates = all_certificates(&args.trust_intermediate)?;
-        let revoked = all_certificates(&args.revoked)?;
+        let certificates = all_certificates(&args.trust, console)?;
+        let intermediates = all_certificates(&args.trust_intermediate, console)?;
+        let revoked = all_certificates(&args.revoked, console)?;
         let revoked = revoked.iter().map(|der| RevokedCertificate::of(der));
         Ok(Self {
             certificates,
@@ -167,59 +170,102 @@ impl Trust {
 }
 
 /// The certificates of these files and folders.
-fn all_certificates(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>, Failure> {
+fn all_certificates(paths: &[PathBuf], console: &Console) -> Result<Vec<Vec<u8>>, Failure> {
     let mut certificates = Vec::new();
-    paths.iter().try_for_each(|path| anchors(path, &mut certificates))?;
+    for path in paths {
+        if path.is_dir() {
+            certificates.extend(certificates_in(path, console)?);
+        } else {
+            certificates.extend(certificates_of(path, console)?);
+        }
+    }
     Ok(certificates)
 }
 
-/// Adds the certificates of a file, or of the files in a folder.
-fn anchors(path: &Path, certificates: &mut Vec<Vec<u8>>) -> Result<(), Failure> {
-    if !path.is_dir() {
-        certificates.extend(certificates_of(path)?);
-        return Ok(());
-    }
-    let before = certificates.len();
-    for path in files(path)? {
-        certificates.extend(certificates_of(&path)?);
-    }
-    if certificates.len() == before {
-        let path = path.display();
-        return Err(Failure::usage(format!("{path}: no .pem, .crt, .cer or .der file in it")));
-    }
-    Ok(())
-}
-
-/// Every file with such an extension, also one that cannot be read: to leave out a revocation would be to trust.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// The certificates of the files in a folder. Files of another name, and files that hold something else, are passed over.
+fn certificates_in(folder: &Path, console: &Console) -> Result<Vec<Vec<u8>>, Failure> {
     let entries = fs::read_dir(folder).map_err(|error| file::of(folder, &error))?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path()));
     let mut paths =
         paths.collect::<Result<Vec<_>, _>>().map_err(|error| file::of(folder, &error))?;
-    paths.retain(|path| {
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        let is_known = |own: &str| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(own));
-        extension.is_some_and(is_known) && !path.is_dir()
-    });
+    paths.retain(|path| !path.is_dir());
     paths.sort();
-    Ok(paths)
-}
-
-/// The certificates of a PEM bundle, or one in DER.
-fn certificates_of(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
-    let bytes = file::read(path)?;
-    let failed = |what: &dyn fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
-    let certificates = match core::str::from_utf8(&bytes) {
-        Ok(text) if text.contains(BEGIN) => {
-            CertificateList::from_pem(text).map_err(|error| failed(&error))?.into_certificates()
+    let mut certificates = Vec::new();
+    let mut passed_over = Vec::new();
+    for path in paths {
+        match CertificateList::read(&file::read(&path)?) {
+            _ if !has_extension(&path) => passed_over.push(path),
+            // A key, for example. What cannot be read as anything may be a certificate, and one that is revoked.
+            Err(Error::NoCertificate { labels }) if !labels.is_empty() => passed_over.push(path),
+            list => certificates.extend(usable(&path, list, console)?),
         }
-        _ => vec![bytes],
-    };
-    for der in &certificates {
-        X509Certificate::parse(Untrusted::new(der.as_slice()))
-            .map_err(|error| failed(&format_args!("not a certificate: {error}")))?;
+    }
+    let name = folder.display();
+    if certificates.is_empty() {
+        return Err(Failure::usage(format!(
+            "{name}: no certificate in it: .pem, .crt, .cer and .der files are read"
+        )));
+    }
+    if let [first, ..] = &passed_over[..] {
+        let first = first.file_name().unwrap_or_default().to_string_lossy();
+        let count = passed_over.len();
+        let text = match count {
+            1 => format!("{first} holds no certificate and was passed over"),
+            _ => format!("{count} files hold no certificate and were passed over ({first}, …)"),
+        };
+        console.note(&format!("note: {name}: {text}"));
     }
     Ok(certificates)
+}
+
+fn has_extension(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|own| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(own)))
+}
+
+/// The certificates in a file.
+fn certificates_of(path: &Path, console: &Console) -> Result<Vec<Vec<u8>>, Failure> {
+    usable(path, CertificateList::read(&file::read(path)?), console)
+}
+
+/// A list of which every certificate can be read.
+fn usable(
+    path: &Path,
+    list: Result<CertificateList, Error>,
+    console: &Console,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    let failed = |what: &dyn fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
+    let list = list.map_err(|error| failed(&error))?;
+    note_blocks(path, &list, console);
+    if let Some(what) = pem::behind(&list) {
+        return Err(failed(&what));
+    }
+    for (index, der) in list.certificates().iter().enumerate() {
+        X509Certificate::parse(Untrusted::new(der.as_slice())).map_err(|error| {
+            failed(&format_args!("certificate {index} is not a certificate of X.509 v3: {error}"))
+        })?;
+    }
+    Ok(list.into_certificates())
+}
+
+/// Says which blocks of PEM were passed over.
+pub(crate) fn note_blocks(path: &Path, list: &CertificateList, console: &Console) {
+    if let Some(note) = pem::passed_over(list) {
+        console.note(&format!("note: {}: {note}", path.display()));
+    }
+}
+
+/// The chain in a file, of whatever form.
+pub(crate) fn chain(path: &Path, console: &Console) -> Result<ChainContent, Failure> {
+    let failed = |what: &dyn fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
+    let content = ChainContent::read(&file::read(path)?).map_err(|error| failed(&error))?;
+    if let ChainContent::Certificates(list) = &content {
+        note_blocks(path, list, console);
+        if let Some(what) = pem::behind(list) {
+            return Err(failed(&what));
+        }
+    }
+    Ok(content)
 }
 
 /// The DER SubjectPublicKeyInfo in a file.

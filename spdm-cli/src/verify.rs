@@ -20,14 +20,14 @@ pub(crate) fn run(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     let nonce = expected_nonce(args.nonce.as_ref())?;
-    let trust = Trust::load(&args.trust, None)?;
+    let trust = Trust::load(&args.trust, None, console)?;
     let peer_key = args
         .peer_key
         .as_deref()
         .map(|path| trust::public_key(path, crypto.provider))
         .transpose()?;
     let reference = args.reference.as_deref().map(reference).transpose()?;
-    let evidence = read(args)?;
+    let evidence = read(args, console)?;
     let anchors = trust.anchors();
     let revocations = trust.revocations();
     let verifier = Verifier {
@@ -45,7 +45,7 @@ pub(crate) fn run(
         ..Verifier::new(crypto.provider, &anchors, trust.validity()?)
     };
     for note in &evidence.notes {
-        console.detail(&format!("note: {note}"));
+        console.note(&format!("note: {note}"));
     }
     let mut worst = Exit::Done;
     for report in verifier.verify(crypto.bank().as_mut(), &evidence) {
@@ -66,7 +66,7 @@ fn expected_nonce(choice: Option<&NonceChoice>) -> Result<Option<RequesterNonce>
     }
 }
 
-fn read(args: &VerifyArgs) -> Result<Evidence, Failure> {
+fn read(args: &VerifyArgs, console: &Console) -> Result<Evidence, Failure> {
     let name = file::name(&args.file);
     let presumption = Presumption { asym: args.base_asym, hash: args.base_hash };
     let options = ReadOptions { format: args.format, presumption };
@@ -75,15 +75,12 @@ fn read(args: &VerifyArgs) -> Result<Evidence, Failure> {
     // The target that the file names is not signed, so the report shows the name of the file instead.
     evidence.target.clone_from(&name);
     if let Some(path) = &args.chain {
-        let bytes = file::read(path)?;
+        let chain = trust::chain(path, console)?;
         let slot = match args.slot {
             SlotChoice::Any => SlotId::ZERO,
             SlotChoice::Slot(slot) => slot,
         };
-        match core::str::from_utf8(&bytes) {
-            Ok(pem) => evidence.attach_pem(slot, pem).map_err(failed)?,
-            Err(_) => evidence.attach_chain(slot, &bytes),
-        }
+        evidence.attach(slot, chain);
     }
     Ok(evidence)
 }

@@ -1,54 +1,158 @@
 //! Lists of certificates, as vendors ship them, and the chain structure of DSP0274 that is made of them.
 
-use pem_rfc7468::Decoder;
 use spdm_crypto::{HashAlgorithm, Provider, Unsupported};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Anchor, X509Certificate};
 
-use crate::error::Error;
+use crate::error::{Error, PemFault};
+use crate::{pem, text, tool_json};
 
-const LABEL: &str = "CERTIFICATE";
-const BEGIN: &str = "-----BEGIN ";
-const END: &str = "-----END ";
 /// Bytes of Length and Reserved in front of RootHash.
 const HEADER_LEN: usize = 4;
 
+/// The order of a list.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a list has two ends")]
+pub enum ListOrder {
+    /// From the root's side to the leaf, as in a chain structure.
+    RootFirst,
+    /// From the leaf to the root's side, as TLS has it.
+    LeafFirst,
+}
+
 /// DER certificates of one chain, as vendors ship them: root or leaf first, with the root or without.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CertificateList(Vec<Vec<u8>>);
+pub struct CertificateList {
+    certificates: Vec<Vec<u8>>,
+    passed_over: Vec<String>,
+    behind: Vec<u8>,
+}
 
 impl CertificateList {
     /// These certificates. None of them is looked at yet.
     #[must_use]
     pub const fn new(certificates: Vec<Vec<u8>>) -> Self {
-        Self(certificates)
+        Self { certificates, passed_over: Vec::new(), behind: Vec::new() }
     }
 
-    /// The certificates of a PEM bundle, in its order. Text around them is ignored.
+    /// The certificates in a file: PEM, DER back to back, either of them in base64 or hexadecimal, or JSON of a tool that
+    /// has one of them in it. None of the certificates is looked at, apart from its length in DER.
     ///
     /// # Errors
-    /// [`Error::Pem`] where there is none, or a block is damaged or no certificate.
-    pub fn from_pem(text: &str) -> Result<Self, Error> {
-        blocks(text).map(Self)
+    /// [`Error::Pem`] for a damaged block, [`Error::NoCertificate`] where there is none, also where the file is a chain
+    /// structure of DSP0274.
+    pub fn read(file: &[u8]) -> Result<Self, Error> {
+        if let Some(json) = tool_json::sniff(&text::plain(file)) {
+            return tool_json::certificates(json);
+        }
+        text::unwrapped(file, &Self::recognise)
+            .unwrap_or(Err(Error::NoCertificate { labels: Vec::new() }))
+    }
+
+    /// The certificates of PEM or DER; `None` where it is neither.
+    pub(crate) fn recognise(bytes: &[u8]) -> Option<Result<Self, Error>> {
+        match pem::is_pem(bytes) {
+            true => Some(Self::from_pem(bytes)),
+            false => Self::from_der(bytes).map(Ok),
+        }
+    }
+
+    /// The certificates of a PEM bundle, in its order. Text around them and blocks of another kind are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Pem`] for a damaged block, [`Error::NoCertificate`] where there is no certificate.
+    pub fn from_pem(text: &[u8]) -> Result<Self, Error> {
+        let text = text::plain(text);
+        let (mut certificates, mut passed_over) = (Vec::new(), Vec::new());
+        for block in pem::blocks(&text)? {
+            if !block.is_certificate() {
+                passed_over.push(block.label());
+                continue;
+            }
+            // OpenSSL appends its settings to a TRUSTED CERTIFICATE.
+            let der = block.der()?;
+            let first = split_certificate(&der).map(|(certificate, _)| certificate.to_vec());
+            certificates.push(first.ok_or_else(|| block.fault(PemFault::NoCertificate))?);
+        }
+        if certificates.is_empty() {
+            return Err(Error::NoCertificate { labels: passed_over });
+        }
+        Ok(Self { certificates, passed_over, behind: Vec::new() })
+    }
+
+    /// Certificates in DER, back to back.
+    fn from_der(bytes: &[u8]) -> Option<Self> {
+        let mut certificates = Vec::new();
+        let mut rest = bytes;
+        while let Some((certificate, behind)) =
+            split_certificate(rest).filter(|(c, _)| is_shaped(c))
+        {
+            certificates.push(certificate.to_vec());
+            rest = behind;
+        }
+        let found = !certificates.is_empty();
+        found.then(|| Self { certificates, passed_over: Vec::new(), behind: rest.to_vec() })
     }
 
     /// The certificates.
     #[must_use]
     pub fn certificates(&self) -> &[Vec<u8>] {
-        &self.0
+        &self.certificates
     }
 
     /// The certificates.
     #[must_use]
     pub fn into_certificates(self) -> Vec<Vec<u8>> {
-        self.0
+        self.certificates
+    }
+
+    /// The labels of PEM blocks that are no certificates, such as `PRIVATE KEY`, in the file's order.
+    #[must_use]
+    pub fn passed_over(&self) -> &[String] {
+        &self.passed_over
+    }
+
+    /// The bytes behind the last certificate of a DER file, which are no certificate.
+    #[must_use]
+    pub fn behind(&self) -> &[u8] {
+        &self.behind
+    }
+
+    /// Adds the certificates of another list.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.certificates.append(&mut other.certificates);
+        self.passed_over.append(&mut other.passed_over);
+    }
+
+    /// Which end of the list the root is at: each certificate tells by its issuer, the first one that fits another decides.
+    /// Certificates that cannot be read say nothing.
+    #[must_use]
+    pub fn order(&self) -> ListOrder {
+        let ders = self.certificates.iter().map(|der| Untrusted::new(der.as_slice()));
+        let parsed: Vec<_> = ders.map(|der| X509Certificate::parse(der).ok()).collect();
+        let order = parsed.windows(2).find_map(|pair| match pair {
+            [Some(first), Some(second)] if second.issuer() == first.subject() => {
+                Some(ListOrder::RootFirst)
+            }
+            [Some(first), Some(second)] if first.issuer() == second.subject() => {
+                Some(ListOrder::LeafFirst)
+            }
+            _ => None,
+        });
+        let is_root = |end: Option<&Option<X509Certificate<'_>>>| {
+            end.is_some_and(|end| end.is_some_and(|certificate| certificate.is_self_issued()))
+        };
+        match order {
+            Some(order) => order,
+            None if is_root(parsed.last()) && !is_root(parsed.first()) => ListOrder::LeafFirst,
+            None => ListOrder::RootFirst,
+        }
     }
 
     /// The chain structure of DSP0274 (§Certificates and certificate chains): Length, RootHash, and the certificates
     /// from the root's side to the leaf.
     ///
-    /// A list in which not every certificate is issued by the one before is taken to be leaf first. If it has no
-    /// root, RootHash is that of the anchor that issued the first certificate; without such an anchor RootHash is
+    /// The certificates are in the order of [`Self::order`]. If there is no root, RootHash is that of the anchor that issued the first certificate; without such an anchor RootHash is
     /// zero, and no policy trusts the chain.
     ///
     /// # Errors
@@ -59,8 +163,8 @@ impl CertificateList {
         hash: HashAlgorithm,
         provider: &Provider,
     ) -> Result<Vec<u8>, Unsupported> {
-        let mut ordered: Vec<&[u8]> = self.0.iter().map(Vec::as_slice).collect();
-        if !issued_in_order(&ordered) {
+        let mut ordered: Vec<&[u8]> = self.certificates.iter().map(Vec::as_slice).collect();
+        if self.order() == ListOrder::LeafFirst {
             ordered.reverse();
         }
         let root = match ordered.first() {
@@ -78,45 +182,33 @@ impl CertificateList {
     }
 }
 
-/// The DER contents of the blocks of a PEM bundle.
-fn blocks(text: &str) -> Result<Vec<Vec<u8>>, Error> {
-    let mut certificates = Vec::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(BEGIN) {
-        let block = rest.get(start..).unwrap_or_default();
-        let end = block.find(END).ok_or(Error::Pem)?;
-        let line = block.get(end..).unwrap_or_default();
-        let end = end + line.find('\n').map_or(line.len(), |newline| newline + 1);
-        let (block, behind) = block.split_at_checked(end).ok_or(Error::Pem)?;
-        // Bundles come with lines of any length and with CR LF.
-        let block: String = block.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
-        let width = block.lines().nth(1).map_or(64, str::len);
-        let mut decoder =
-            Decoder::new_wrapped(block.as_bytes(), width.max(4)).map_err(|_| Error::Pem)?;
-        let mut der = Vec::new();
-        decoder.decode_to_end(&mut der).map_err(|_| Error::Pem)?;
-        if decoder.type_label() != LABEL {
-            return Err(Error::Pem);
-        }
-        certificates.push(der);
-        rest = behind;
-    }
-    if certificates.is_empty() { Err(Error::Pem) } else { Ok(certificates) }
+/// Splits a DER SEQUENCE off, by its length alone.
+fn split_certificate(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (digits, content): (&[u8], usize) = match bytes {
+        [0x30, 0x81, digits @ ..] => (digits.get(..1)?, 3),
+        [0x30, 0x82, digits @ ..] => (digits.get(..2)?, 4),
+        [0x30, 0x83, digits @ ..] => (digits.get(..3)?, 5),
+        _ => return None,
+    };
+    let len = digits.iter().fold(0, |len, digit| len << 8 | usize::from(*digit));
+    bytes.split_at_checked(len + content)
+}
+
+/// Whether a SEQUENCE begins like a Certificate, with another SEQUENCE: keys and PKCS #12 begin with a number.
+fn is_shaped(der: &[u8]) -> bool {
+    let content = match der {
+        [0x30, 0x81, _, content @ ..]
+        | [0x30, 0x82, _, _, content @ ..]
+        | [0x30, 0x83, _, _, _, content @ ..] => content,
+        _ => return false,
+    };
+    // A SubjectPublicKeyInfo has an AlgorithmIdentifier there, which is short.
+    matches!(content, [0x30, 0x81..=0x83, ..])
 }
 
 fn is_self_issued(der: &[u8]) -> bool {
     X509Certificate::parse(Untrusted::new(der))
         .is_ok_and(|certificate| certificate.is_self_issued())
-}
-
-/// Whether each certificate is issued by the one before.
-fn issued_in_order(certificates: &[&[u8]]) -> bool {
-    let parsed = certificates.iter().map(|der| X509Certificate::parse(Untrusted::new(*der)).ok());
-    let below = parsed.clone().skip(1);
-    parsed.zip(below).all(|pair| match pair {
-        (Some(above), Some(below)) => below.issuer() == above.subject(),
-        _ => false,
-    })
 }
 
 /// The anchor whose subject is the issuer of `first`.

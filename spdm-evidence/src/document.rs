@@ -11,7 +11,7 @@ use crate::recording::{
     ChainContent, Negotiation, RecordedExchange, Recording, SlotChain, is_interim,
 };
 
-const FORMAT: &str = "spdm-evidence";
+pub(crate) const FORMAT: &str = "spdm-evidence";
 const VERSION: u32 = 1;
 /// What DOE may append to a message; other transports append nothing.
 const MAX_PADDING: usize = 3;

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use spdm_codec::DecodeError;
+use spdm_codec::{Code, DecodeError};
 
 /// Why a file could not be read as evidence, or evidence could not be written in a format.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,8 +33,48 @@ pub enum Error {
         /// The field.
         field: &'static str,
     },
-    /// A field holds no PEM certificates.
-    Pem,
+    /// A block of PEM is damaged.
+    Pem {
+        /// The line in which it begins, counted from 1.
+        line: usize,
+        /// Its label, escaped.
+        label: String,
+        /// What is wrong.
+        fault: PemFault,
+    },
+    /// A file that should hold certificates holds none.
+    NoCertificate {
+        /// The labels of the PEM blocks that are there.
+        labels: Vec<String>,
+    },
+    /// The file is something that is not evidence.
+    NotEvidence(NotEvidence),
+    /// The JSON has no evidence in it.
+    NoEvidence,
+    /// What a member of JSON holds is no signed transcript.
+    NotTranscript,
+    /// What a member of JSON holds is no certificate.
+    NotCertificates,
+    /// A nonce is not 32 bytes in hexadecimal or base64.
+    Nonce,
+    /// JSON nests deeper than any tool writes it.
+    Nesting,
+    /// An object of JSON names a member twice: readers differ in which one they take.
+    Duplicate,
+    /// What is wrong at a place in JSON.
+    At {
+        /// The place: `evidences[1].certificate`.
+        place: String,
+        /// What is wrong there.
+        error: Box<Error>,
+    },
+    /// Bytes behind the last message of a transcript are no message, and not zero.
+    Behind {
+        /// Where they begin, in bytes.
+        at: usize,
+        /// How many they are.
+        bytes: usize,
+    },
     /// `interim` holds a message that ends an exchange. Only ERROR with Busy, ResponseNotReady, RequestInFlight
     /// or LargeResponse may stand there.
     Interim,
@@ -69,7 +109,31 @@ impl fmt::Display for Error {
             Self::Json(what) => write!(f, "JSON: {}", what.escape_debug()),
             Self::Hex { field } => write!(f, "{field} is not hexadecimal"),
             Self::Base64 { field } => write!(f, "{field} is not base64"),
-            Self::Pem => f.write_str("the certificates are not PEM"),
+            Self::Pem { line, label, fault } => {
+                write!(f, "the {label} block in line {line} {}", fault.text())
+            }
+            Self::NoCertificate { labels } if labels.is_empty() => {
+                f.write_str("there is no certificate in it")
+            }
+            Self::NoCertificate { labels } => {
+                write!(f, "there is no certificate in it, only {}", labels.join(", "))
+            }
+            Self::NotEvidence(what) => what.fmt(f),
+            Self::NoEvidence => f.write_str("there is no SPDM evidence in this JSON"),
+            Self::NotTranscript => f.write_str(
+                "no signed transcript: base64 or hexadecimal of GET_MEASUREMENTS and MEASUREMENTS was expected",
+            ),
+            Self::NotCertificates => {
+                f.write_str("no certificates: PEM or DER, or base64 of them, was expected")
+            }
+            Self::Nonce => f.write_str("no nonce: 32 bytes in hexadecimal or base64 were expected"),
+            Self::Nesting => f.write_str("nested too deeply"),
+            Self::Duplicate => f.write_str("there twice in one object"),
+            Self::At { place, error } => write!(f, "{}: {error}", place.escape_debug()),
+            Self::Behind { at, bytes } => write!(
+                f,
+                "at offset {at}, behind the last message, {bytes} bytes follow that are no message"
+            ),
             Self::Interim => f.write_str("interim holds a message that is a final answer"),
             Self::Connections { count } => {
                 write!(f, "{count} connections are too many for one file")
@@ -85,6 +149,65 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+/// What is wrong with a block of PEM.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum PemFault {
+    /// END does not follow, or not before the next BEGIN.
+    Unended,
+    /// What stands in it is not base64.
+    NotBase64,
+    /// What stands in it is no certificate in DER.
+    NoCertificate,
+}
+
+impl PemFault {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Unended => "has no END",
+            Self::NotBase64 => "is not base64",
+            Self::NoCertificate => "holds no DER certificate",
+        }
+    }
+}
+
+/// What a file is instead of evidence.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum NotEvidence {
+    /// Without a byte.
+    Empty,
+    /// PEM, which holds certificates and keys.
+    Pem,
+    /// DER, which a certificate begins with.
+    Der,
+    /// An SPDM message that no transcript begins with.
+    Message {
+        /// Its code.
+        code: Code,
+    },
+    /// Hexadecimal of something else.
+    Hex,
+    /// Base64 of something else.
+    Base64,
+}
+
+impl fmt::Display for NotEvidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the file is empty"),
+            Self::Pem => f.write_str("the file is PEM: certificates or keys, and no evidence"),
+            Self::Der => f.write_str("the file is DER: a certificate or a key, and no evidence"),
+            Self::Message { code } => write!(
+                f,
+                "the file begins with {code}, but a transcript with GET_VERSION or GET_MEASUREMENTS"
+            ),
+            Self::Hex => f.write_str("the file is hexadecimal, but not of evidence"),
+            Self::Base64 => f.write_str("the file is base64, but not of evidence"),
+        }
+    }
+}
 
 impl From<DecodeError> for Error {
     fn from(error: DecodeError) -> Self {

@@ -4,9 +4,7 @@ use spdm_codec::SlotId;
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
 
 use crate::capture::{Capture, Layer};
-use crate::certificate_list::CertificateList;
 use crate::collector::collect;
-use crate::error::Error;
 use crate::note::{CountedNote, Note};
 use crate::recording::{ChainContent, Recording, SlotChain};
 
@@ -68,17 +66,8 @@ impl Evidence {
         self.attach(slot, ChainContent::Structure(structure.to_vec()));
     }
 
-    /// Gives every connection PEM certificates, root or leaf first, in place of the chains of the slot that
-    /// came with the evidence.
-    ///
-    /// # Errors
-    /// [`Error::Pem`].
-    pub fn attach_pem(&mut self, slot: SlotId, pem: &str) -> Result<(), Error> {
-        self.attach(slot, ChainContent::Certificates(CertificateList::from_pem(pem)?));
-        Ok(())
-    }
-
-    fn attach(&mut self, slot: SlotId, content: ChainContent) {
+    /// Gives every connection a chain, in place of those of the slot that came with the evidence.
+    pub fn attach(&mut self, slot: SlotId, content: ChainContent) {
         for recording in &mut self.recordings {
             recording.chains.retain(|chain| chain.slot != slot);
         }

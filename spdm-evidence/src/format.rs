@@ -1,12 +1,15 @@
 //! The formats of evidence: how a file is recognised, read and written.
 
+use std::borrow::Cow;
+
+use spdm_codec::{Code, SpdmVersion};
+
 use crate::capture::Capture;
 use crate::document;
-use crate::error::Error;
+use crate::error::{Error, NotEvidence};
 use crate::evidence::{Evidence, Presumption};
 use crate::note::Note;
-use crate::nvidia;
-use crate::standard_transcript;
+use crate::{pem, standard_transcript, text, tool_json};
 
 /// How many connections a file may hold. Without a limit a small file of GET_VERSIONs would make a huge report.
 const CONNECTIONS: usize = 4096;
@@ -17,9 +20,9 @@ const CONNECTIONS: usize = 4096;
 pub enum Format {
     /// A pcap or pcapng file.
     Capture,
-    /// DMTF Standard Measurement Transcript, binary or in hexadecimal.
+    /// DMTF Standard Measurement Transcript, binary, in hexadecimal or in base64.
     StandardTranscript,
-    /// The JSON that NVIDIA's attestation tools write.
+    /// The JSON of attestation tools, NVIDIA's first of all: transcripts in base64 with their chains.
     NvidiaJson,
     /// The JSON of this crate: `docs/schema/evidence.json`.
     Json,
@@ -45,24 +48,55 @@ impl Format {
             .find(|format| format.name() == name)
     }
 
-    /// Recognises the format by the beginning of a file.
+    /// Recognises the format by what a file, without the encodings around it, begins with.
     ///
     /// # Errors
-    /// [`Error::Format`] where no format begins so.
-    pub fn sniff(bytes: &[u8]) -> Result<Self, Error> {
+    /// [`Error::NotEvidence`] where it is something else, [`Error::Format`] where nothing is known that begins so.
+    pub fn sniff(file: &[u8]) -> Result<Self, Error> {
+        unwrap(file).map(|(format, _)| format)
+    }
+
+    /// The format of bytes that nothing is around.
+    fn of(bytes: &[u8]) -> Option<Self> {
         if Capture::sniff(bytes) {
-            return Ok(Self::Capture);
+            return Some(Self::Capture);
         }
         if standard_transcript::sniff(bytes) {
-            return Ok(Self::StandardTranscript);
+            return Some(Self::StandardTranscript);
         }
-        match bytes.trim_ascii_start().first() {
-            Some(b'[') => Ok(Self::NvidiaJson),
-            Some(b'{') => Ok(Self::Json),
-            _ if standard_transcript::from_hex(bytes).is_some() => Ok(Self::StandardTranscript),
-            _ => Err(Error::Format),
+        match tool_json::sniff(bytes)?.first() {
+            Some(b'{') => Some(Self::Json),
+            _ => Some(Self::NvidiaJson),
         }
     }
+}
+
+/// Takes off what is around evidence: a byte order mark, UTF-16, hexadecimal, base64.
+fn unwrap(file: &[u8]) -> Result<(Format, Cow<'_, [u8]>), Error> {
+    let plain = text::plain(file);
+    if let Some(format) = Format::of(&plain) {
+        return Ok((format, plain));
+    }
+    let recognise = |bytes: &[u8]| Format::of(bytes).map(|format| (format, bytes.to_vec().into()));
+    text::unwrapped(file, &recognise).ok_or_else(|| unknown(file))
+}
+
+/// What a file is that is no evidence.
+fn unknown(file: &[u8]) -> Error {
+    let text = text::plain(file);
+    Error::NotEvidence(match &*text {
+        [] => NotEvidence::Empty,
+        _ if pem::is_pem(&text) => NotEvidence::Pem,
+        [0x30, 0x81..=0x83, ..] => NotEvidence::Der,
+        [version, code, ..]
+            if SpdmVersion::from_byte(*version).is_some() && Code(*code).name().is_some() =>
+        {
+            NotEvidence::Message { code: Code(*code) }
+        }
+        _ if text::from_hex(&text).is_some() => NotEvidence::Hex,
+        _ if text.len() >= 64 && text::from_base64(&text).is_some() => NotEvidence::Base64,
+        _ => return Error::Format,
+    })
 }
 
 /// How to read a file.
@@ -81,19 +115,16 @@ impl Evidence {
     /// # Errors
     /// [`Error`] where it is of no known format, damaged, or holds no SPDM message or too many connections.
     pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Self, Error> {
-        let format = match options.format {
-            Some(format) => format,
-            None => Format::sniff(bytes)?,
+        let (format, bytes) = match (options.format, unwrap(bytes)) {
+            (None, unwrapped) => unwrapped?,
+            (Some(format), Ok((_, unwrapped))) => (format, unwrapped),
+            (Some(format), Err(_)) => (format, text::plain(bytes)),
         };
+        let bytes = &*bytes;
         let evidence = match format {
             Format::Capture => Self::from_capture(whole(&Capture::read(bytes)?)?),
-            Format::StandardTranscript => {
-                let decoded = standard_transcript::from_hex(bytes);
-                let transcript = decoded.as_deref().unwrap_or(bytes);
-                standard_transcript::read(transcript, options.presumption)?
-            }
-            Format::NvidiaJson => nvidia::read(bytes)?,
-            Format::Json => document::read(bytes)?,
+            Format::StandardTranscript => standard_transcript::read(bytes, options.presumption)?,
+            Format::NvidiaJson | Format::Json => tool_json::read(bytes, options.presumption)?,
         };
         match evidence.recordings.len() {
             0 => Err(Error::Empty),

@@ -4,7 +4,7 @@
 //! bytes ── Evidence::read ──> Evidence { Recording … } ── Verifier::verify ──> Report per connection and slot
 //!   pcap, pcapng                                               │
 //!   Standard Measurement Transcript                            └ spdm_requester::Connection: the same judge
-//!   NVIDIA evidence JSON                                         that a live connection has
+//!   JSON of attestation tools                                    that a live connection has
 //!   own JSON (docs/schema/evidence.json)
 //! ```
 //!
@@ -41,9 +41,9 @@ mod format;
 mod known_chains;
 mod known_devices;
 mod note;
-mod nvidia;
 #[cfg(feature = "schema")]
 mod pattern;
+mod pem;
 mod recorder;
 mod recording;
 mod reference;
@@ -56,14 +56,16 @@ mod secured_record;
 mod session;
 mod standard_transcript;
 mod statement;
+mod text;
+mod tool_json;
 mod verify;
 
 pub use capture::{
     Capture, CaptureBinding, CaptureDirection, CaptureForm, CaptureWriter, CapturedMessage, Layer,
 };
-pub use certificate_list::CertificateList;
+pub use certificate_list::{CertificateList, ListOrder};
 pub use conversation::{Content, Conversation, FoundMessage, Origin};
-pub use error::Error;
+pub use error::{Error, NotEvidence, PemFault};
 pub use evidence::{Evidence, Presumption};
 pub use format::{Format, ReadOptions};
 pub use known_chains::KnownChains;

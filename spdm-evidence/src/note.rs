@@ -30,6 +30,15 @@ pub enum Note {
         /// Its code.
         code: Code,
     },
+    /// Zero bytes behind the last message of a transcript, as files that are written in blocks have them.
+    TrailingZeros {
+        /// How many.
+        bytes: usize,
+    },
+    /// A member of JSON that is called evidence and holds that of something else, such as a processor's quote.
+    OtherEvidence,
+    /// A member of JSON that is called nonce and lies around the evidence, but cannot be a nonce of SPDM.
+    OtherNonce,
     /// A request whose response is missing.
     Unanswered {
         /// Its code.
@@ -47,6 +56,14 @@ impl fmt::Display for Note {
             Self::OtherPacket => f.write_str("a packet that is not SPDM was left out"),
             Self::Secured { messages } => write!(f, "{messages} secured messages were not opened"),
             Self::Stray { code } => write!(f, "{code} fits nothing before it and was left out"),
+            Self::TrailingZeros { bytes: 1 } => {
+                f.write_str("one zero byte behind the last message was left out")
+            }
+            Self::TrailingZeros { bytes } => {
+                write!(f, "{bytes} zero bytes behind the last message were left out")
+            }
+            Self::OtherEvidence => f.write_str("evidence that is not of SPDM was left out"),
+            Self::OtherNonce => f.write_str("a nonce that is not 32 bytes long was left out"),
             Self::Unanswered { code } => write!(f, "there is no answer to {code}"),
         }
     }

@@ -6,7 +6,9 @@ use spdm_codec::{ChunkError, Code, DecodeError, ErrorCode, RequesterNonce, SlotI
 use spdm_requester::{Connection, Negotiated};
 
 use crate::certificate_list::CertificateList;
+use crate::error::Error;
 use crate::note::Note;
+use crate::text;
 
 /// One request and its final response. Chunks are reassembled.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -63,6 +65,35 @@ pub enum ChainContent {
     Structure(Vec<u8>),
     /// Certificates, of which the structure is made.
     Certificates(CertificateList),
+}
+
+impl ChainContent {
+    /// The chain in a file: a structure of DSP0274, or what [`CertificateList::read`] reads. A file that is no text and
+    /// holds no certificates is taken for a structure, so that the checks of a chain say what is wrong with it.
+    ///
+    /// # Errors
+    /// Those of [`CertificateList::read`].
+    pub fn read(file: &[u8]) -> Result<Self, Error> {
+        let structure = |bytes: &[u8]| is_structure(bytes).then(|| Self::Structure(bytes.to_vec()));
+        if let Some(structure) = text::unwrapped(file, &structure) {
+            return Ok(structure);
+        }
+        match CertificateList::read(file) {
+            Ok(list) => Ok(Self::Certificates(list)),
+            Err(Error::NoCertificate { labels })
+                if labels.is_empty() && core::str::from_utf8(file).is_err() =>
+            {
+                Ok(Self::Structure(file.to_vec()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whether bytes are a chain structure by their first field: Length of two bytes and two reserved ones, or of four.
+pub(crate) fn is_structure(bytes: &[u8]) -> bool {
+    let length = bytes.first_chunk().map(|length| u32::from_le_bytes(*length));
+    length.is_some_and(|length| usize::try_from(length) == Ok(bytes.len()))
 }
 
 /// One connection, from GET_VERSION to the next GET_VERSION.

@@ -14,26 +14,22 @@ use spdm_untrusted::Untrusted;
 
 use crate::error::Error;
 use crate::evidence::{Evidence, Presumption};
+use crate::note::Note;
 use crate::recording::{Negotiation, RecordedExchange, Recording};
 
 /// Messages have no length field: decoding tells where one ends, so anything may follow it.
 const ANYTHING_FOLLOWS: usize = usize::MAX;
 
-/// Whether the file begins like a transcript: with GET_VERSION, or with GET_MEASUREMENTS of 1.0 or 1.1.
+/// Whether the file begins like a transcript: with GET_VERSION or GET_MEASUREMENTS. From 1.2 on the latter is not enough,
+/// and [`read_one`] says so.
 pub(crate) fn sniff(bytes: &[u8]) -> bool {
-    let get_version = Code::GET_VERSION.0;
-    let get_measurements = Code::GET_MEASUREMENTS.0;
     match bytes {
-        [0x10, code, ..] => [get_version, get_measurements].contains(code),
-        [0x11, code, ..] => *code == get_measurements,
+        [0x10, code, ..] if *code == Code::GET_VERSION.0 => true,
+        [version, code, ..] if *code == Code::GET_MEASUREMENTS.0 => {
+            SpdmVersion::from_byte(*version).is_some()
+        }
         _ => false,
     }
-}
-
-/// The bytes of a transcript in hexadecimal.
-pub(crate) fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    hex::decode(digits).ok().filter(|bytes| sniff(bytes))
 }
 
 pub(crate) fn read(bytes: &[u8], presumption: Presumption) -> Result<Evidence, Error> {
@@ -61,6 +57,10 @@ pub(crate) fn read_one(bytes: &[u8], presumption: Presumption) -> Result<Recordi
     let Some(negotiated) = negotiated else { return Ok(recording) };
     let cx = negotiated.cx(ANYTHING_FOLLOWS);
     while !messages.rest.is_empty() {
+        if messages.rest.first() == Some(&0) {
+            recording.notes.push(trailing_zeros(messages.rest, bytes.len())?);
+            break;
+        }
         let (request, asked) = messages.next::<GetMeasurements>(&cx)?;
         let signature_len = asked.signature.map_or(0, |_| negotiated.signature_len());
         let cx = cx.with_signature_len(signature_len);
@@ -68,6 +68,14 @@ pub(crate) fn read_one(bytes: &[u8], presumption: Presumption) -> Result<Recordi
         recording.exchanges.push(exchange(request, response));
     }
     Ok(recording)
+}
+
+/// Zero bytes at the end of a file are no message, and nothing signs them.
+fn trailing_zeros(rest: &[u8], len: usize) -> Result<Note, Error> {
+    match rest.iter().all(|byte| *byte == 0) {
+        true => Ok(Note::TrailingZeros { bytes: rest.len() }),
+        false => Err(Error::Behind { at: len - rest.len(), bytes: rest.len() }),
+    }
 }
 
 fn exchange(request: &[u8], response: &[u8]) -> RecordedExchange {

@@ -9,6 +9,7 @@
 mod backend;
 mod chain;
 mod decode;
+mod inputs;
 mod offline;
 #[path = "../spdm/process.rs"]
 #[expect(dead_code, reason = "the other target uses more of it")]
@@ -25,6 +26,12 @@ fn main() {
         test(decode::evidence_of_real_hardware),
         test(decode::captures_with_secrets_are_the_flows_of_the_manifest),
         test(decode::the_wrong_secrets_open_nothing_and_that_is_an_error),
+        test(inputs::collectors_and_lists_of_devices),
+        test(inputs::json_of_other_tools),
+        test(inputs::a_nonce_beside_or_around_the_evidence_is_the_signed_one),
+        test(inputs::what_is_wrong_in_json_is_named_by_its_place),
+        test(inputs::transcripts_as_text),
+        test(inputs::files_that_are_no_evidence),
         test(offline::captures_of_the_reference_implementation),
         test(offline::evidence_of_real_hardware),
         test(offline::a_report_and_its_chain_in_two_files),

@@ -7,7 +7,7 @@ use spdm_codec::{RequesterNonce, SlotId};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
-    AttestationCheck, CheckStatus, Error, Evidence, ExitClass, Format, ReadOptions,
+    AttestationCheck, ChainContent, CheckStatus, Error, Evidence, ExitClass, Format, ReadOptions,
     ReportErrorKind, Verifier,
 };
 use spdm_x509::Anchor;
@@ -98,15 +98,16 @@ pub(crate) fn a_nonce_that_the_file_names_is_the_signed_one() {
     for wrong in ["", "5a", "zz"] {
         let json = text.replacen(NONCE, wrong, 1);
         let error = Evidence::read(json.as_bytes(), &ReadOptions::default()).unwrap_err();
-        assert_eq!(error, Error::Hex { field: "nonce" });
+        let place = "[0].nonce".to_owned();
+        assert_eq!(error, Error::At { place, error: Box::new(Error::Nonce) });
     }
 }
 
 pub(crate) fn a_report_in_hexadecimal_with_its_chain() {
     let folder = test_corpus::folder();
     let mut evidence = read(&folder, "hopperAttestationReport.txt");
-    let pem = fs::read_to_string(folder.join("nvidia/hopperCertChain.txt")).unwrap();
-    evidence.attach_pem(SlotId::ZERO, &pem).unwrap();
+    let pem = fs::read(folder.join("nvidia/hopperCertChain.txt")).unwrap();
+    evidence.attach(SlotId::ZERO, ChainContent::read(&pem).unwrap());
     let digest = root(&evidence);
     let anchors = [Anchor::RootHash { hash: HashAlgorithm::Sha256, digest: &digest }];
     let reports = verify(&Verifier::new(&PROVIDER, &anchors, AT), &evidence);

@@ -1,6 +1,6 @@
 //! Files of no format, and of formats that no sample has.
 
-use spdm_evidence::{Error, Evidence, ReadOptions};
+use spdm_evidence::{Error, Evidence, NotEvidence, ReadOptions};
 
 fn read(bytes: &[u8]) -> Result<Evidence, Error> {
     Evidence::read(bytes, &ReadOptions::default())
@@ -8,13 +8,14 @@ fn read(bytes: &[u8]) -> Result<Evidence, Error> {
 
 #[test]
 fn files_of_no_format() {
-    assert_eq!(read(b"").unwrap_err(), Error::Format);
+    assert_eq!(read(b"").unwrap_err(), Error::NotEvidence(NotEvidence::Empty));
     assert_eq!(read(b"hello").unwrap_err(), Error::Format);
-    assert_eq!(read(b"[]").unwrap_err(), Error::Empty);
-    assert!(matches!(read(b"{}").unwrap_err(), Error::Json(_)));
+    assert_eq!(read(b"[]").unwrap_err(), Error::NoEvidence);
+    assert_eq!(read(b"{}").unwrap_err(), Error::NoEvidence);
+    assert!(matches!(read(b"{").unwrap_err(), Error::Json(_)));
     assert!(matches!(read(&[0x10, 0x84]).unwrap_err(), Error::Message(_)));
     let other = br#"{"format": "x", "version": 1, "exchanges": []}"#;
-    assert_eq!(read(other).unwrap_err(), Error::Format);
+    assert_eq!(read(other).unwrap_err(), Error::NoEvidence);
     let later = br#"{"format": "spdm-evidence", "version": 2, "exchanges": []}"#;
     assert_eq!(read(later).unwrap_err(), Error::SchemaVersion(2));
     let odd = br#"{"format": "spdm-evidence", "version": 1, "exchanges": [{"request": "1"}]}"#;

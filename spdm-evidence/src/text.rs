@@ -1,0 +1,75 @@
+//! Bytes as text holds them: byte order marks, UTF-16, hexadecimal, base64.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// How many encodings may lie in each other: base64 of base64 of hexadecimal has been seen.
+const LAYERS: usize = 3;
+const UTF_8_MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(false);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+/// Text as UTF-8 without a byte order mark; what is no UTF-16 stays as it is. Windows shells write UTF-16.
+pub(crate) fn plain(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let units = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (pairs, _) = rest.as_chunks::<2>();
+        let units = pairs.iter().map(|pair| unit(*pair));
+        let text = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER));
+        Cow::Owned(text.collect::<String>().into_bytes())
+    };
+    match bytes {
+        [0xFF, 0xFE, rest @ ..] => units(rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => units(rest, u16::from_be_bytes),
+        _ if is_ascii_in_utf_16(bytes) => units(bytes, u16::from_le_bytes),
+        _ => Cow::Borrowed(bytes.strip_prefix(UTF_8_MARK).unwrap_or(bytes)),
+    }
+}
+
+/// Little-endian UTF-16 without a byte order mark.
+fn is_ascii_in_utf_16(bytes: &[u8]) -> bool {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let is_text =
+        |[low, high]: &[u8; 2]| *high == 0 && (low.is_ascii_graphic() || low.is_ascii_whitespace());
+    !pairs.is_empty() && rest.is_empty() && pairs.iter().all(is_text)
+}
+
+/// The bytes of hexadecimal digits, lines wrapped anywhere.
+pub(crate) fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
+    let digits = without_whitespace(text);
+    let digits = digits.strip_prefix(b"0x").unwrap_or(&digits);
+    hex::decode(digits).ok().filter(|bytes| !bytes.is_empty())
+}
+
+/// The bytes of base64, standard or URL-safe, lines wrapped anywhere, padded or not.
+pub(crate) fn from_base64(text: &[u8]) -> Option<Vec<u8>> {
+    let text = without_whitespace(text);
+    let engine = if text.iter().any(|byte| b"-_".contains(byte)) { &URL_SAFE } else { &STANDARD };
+    engine.decode(text).ok().filter(|bytes| !bytes.is_empty())
+}
+
+fn without_whitespace(text: &[u8]) -> Vec<u8> {
+    text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()
+}
+
+/// Takes one encoding after the other off until `recognise` knows what is inside.
+pub(crate) fn unwrapped<T>(bytes: &[u8], recognise: &dyn Fn(&[u8]) -> Option<T>) -> Option<T> {
+    within(bytes, recognise, LAYERS)
+}
+
+fn within<T>(bytes: &[u8], recognise: &dyn Fn(&[u8]) -> Option<T>, layers: usize) -> Option<T> {
+    let bytes = plain(bytes);
+    if let Some(found) = recognise(&bytes) {
+        return Some(found);
+    }
+    if layers == 0 || !bytes.is_ascii() {
+        return None;
+    }
+    let inside = [from_hex(&bytes), from_base64(&bytes)];
+    inside.into_iter().flatten().find_map(|inside| within(&inside, recognise, layers - 1))
+}

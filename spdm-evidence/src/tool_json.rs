@@ -1,0 +1,431 @@
+//! JSON of attestation tools: signed transcripts in base64, with a chain and a nonce beside or around them.
+//!
+//! No two tools agree on the form. NVIDIA's print an array of devices, or an object with the array in it; services take
+//! request bodies with the nonce outside of the array (NRAS, Intel Trust Authority); Confidential Containers lists devices
+//! by another name; Redfish has one device in an object of its own. So the reader walks the whole document, and takes
+//! what a signed transcript is by its content.
+
+mod names;
+
+use core::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use spdm_codec::{
+    Cx, GetMeasurements, Header, KeySlot, Message, RequesterNonce, SlotId, SpdmVersion,
+};
+use spdm_untrusted::Untrusted;
+
+use crate::certificate_list::CertificateList;
+use crate::document;
+use crate::error::Error;
+use crate::evidence::{Evidence, Presumption};
+use crate::note::{CountedNote, Note};
+use crate::recording::{ChainContent, Recording, SlotChain, is_structure};
+use crate::{standard_transcript, text};
+
+/// How deep evidence may lie. Every level is read once more.
+const DEEPEST: usize = 16;
+
+/// The text without the spaces in front of it, where JSON begins there.
+pub(crate) fn sniff(text: &[u8]) -> Option<&[u8]> {
+    let text = text.trim_ascii_start();
+    matches!(text.first(), Some(b'{' | b'[' | b'"')).then_some(text)
+}
+
+/// The evidence in a file of one or more JSON values: this crate's own documents, and devices of other tools.
+pub(crate) fn read(json: &[u8], presumption: Presumption) -> Result<Evidence, Error> {
+    let mut walk = Walk::default();
+    let around = Around { presumption, nonce: None, chain: None };
+    for value in serde_json::Deserializer::from_slice(json).into_iter::<&RawValue>() {
+        let value = value.map_err(|error| Error::Json(error.to_string()))?;
+        walk.value(value, &Place::default(), &around)?;
+    }
+    walk.finish()
+}
+
+/// The certificates in a file of JSON, such as the CertificateString of Redfish.
+pub(crate) fn certificates(json: &[u8]) -> Result<CertificateList, Error> {
+    let value: &RawValue =
+        serde_json::from_slice(json).map_err(|error| Error::Json(error.to_string()))?;
+    let none = || Error::NoCertificate { labels: Vec::new() };
+    let chain = match value.get().as_bytes().first() {
+        Some(b'{') => chain_of(&members(value, &Place::default())?, &Place::default())?,
+        _ => chain_in(value, &Place::default())?,
+    };
+    match chain {
+        Some(ChainContent::Certificates(list)) => Ok(list),
+        _ => Err(none()),
+    }
+}
+
+/// What lies around a device and belongs to it.
+#[derive(Clone, Debug)]
+struct Around {
+    presumption: Presumption,
+    nonce: Option<RequesterNonce>,
+    chain: Option<ChainContent>,
+}
+
+/// A place in the document, for messages: `evidences[1].certificate`.
+#[derive(Clone, Debug, Default)]
+struct Place {
+    path: String,
+    depth: usize,
+}
+
+impl Place {
+    fn member(&self, name: &str) -> Self {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        Self { path: format!("{}{dot}{name}", self.path), depth: self.depth + 1 }
+    }
+
+    fn item(&self, index: usize) -> Self {
+        Self { path: format!("{}[{index}]", self.path), depth: self.depth + 1 }
+    }
+
+    fn fails(&self, error: Error) -> Error {
+        match (self.path.is_empty(), error) {
+            (true, error) | (_, error @ Error::At { .. }) => error,
+            (false, error) => Error::At { place: self.path.clone(), error: Box::new(error) },
+        }
+    }
+}
+
+/// What was found in a value.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Found {
+    Nothing,
+    /// A device somewhere inside.
+    Inside,
+    /// It is a device, or a document of this crate.
+    Device,
+}
+
+#[derive(Debug, Default)]
+struct Walk {
+    found: Vec<Evidence>,
+    notes: Vec<Note>,
+}
+
+impl Walk {
+    fn value(&mut self, value: &RawValue, place: &Place, around: &Around) -> Result<Found, Error> {
+        if place.depth > DEEPEST {
+            return Err(place.fails(Error::Nesting));
+        }
+        match value.get().as_bytes().first() {
+            Some(b'{') => self.object(value, place, around),
+            Some(b'[') => match content(value) {
+                Some(bytes) => self.text(&bytes, place, around),
+                None => self.list(value, place, around),
+            },
+            Some(b'"') => match content(value) {
+                Some(bytes) => self.text(&bytes, place, around),
+                None => Ok(Found::Nothing),
+            },
+            _ => Ok(Found::Nothing),
+        }
+    }
+
+    /// A text may be a transcript without an object around it, or JSON once more.
+    fn text(&mut self, bytes: &[u8], place: &Place, around: &Around) -> Result<Found, Error> {
+        if let Some(transcript) = transcript_in(bytes) {
+            self.device(&transcript, None, place, around)?;
+            return Ok(Found::Device);
+        }
+        let inner = |bytes: &[u8]| {
+            let json = sniff(bytes).filter(|json| !json.starts_with(b"\""))?;
+            serde_json::from_slice::<Box<RawValue>>(json).ok()
+        };
+        match text::unwrapped(bytes, &inner) {
+            Some(json) => {
+                let place = Place { depth: place.depth + 1, ..place.clone() };
+                self.value(&json, &place, around)
+            }
+            None => Ok(Found::Nothing),
+        }
+    }
+
+    /// In a list of devices an element without evidence is a device that is missing, not something to pass over.
+    fn list(&mut self, value: &RawValue, place: &Place, around: &Around) -> Result<Found, Error> {
+        let mut any = Found::Nothing;
+        let mut empty = None;
+        for (index, item) in items(value)?.into_iter().enumerate() {
+            let place = place.item(index);
+            match self.value(item, &place, around)? {
+                Found::Nothing if item.get().starts_with(['{', 'n']) => {
+                    empty = empty.or(Some(place));
+                }
+                Found::Nothing => {}
+                Found::Inside => any = if any == Found::Device { any } else { Found::Inside },
+                Found::Device => any = Found::Device,
+            }
+        }
+        match (any, empty) {
+            (Found::Device, Some(place)) => Err(place.fails(Error::NoEvidence)),
+            (Found::Nothing, _) => Ok(Found::Nothing),
+            _ => Ok(Found::Inside),
+        }
+    }
+
+    fn object(&mut self, value: &RawValue, place: &Place, around: &Around) -> Result<Found, Error> {
+        let members = members(value, place)?;
+        if is_document(&members) {
+            let document = document::read(value.get().as_bytes());
+            self.found.push(document.map_err(|error| place.fails(error))?);
+            return Ok(Found::Device);
+        }
+        let evidence = evidence_of(&members);
+        let nonce = self.nonce_of(&members, evidence.is_some(), place)?;
+        let own_chain = chain_of(&members, place)?;
+        let has_chain = own_chain.is_some();
+        let around = Around {
+            presumption: names::presumption(&members, around.presumption),
+            nonce: nonce.or(around.nonce),
+            chain: own_chain.or_else(|| around.chain.clone()),
+        };
+        let mut found = Found::Nothing;
+        for (name, member) in &members {
+            let place = place.member(name);
+            match &evidence {
+                Some((of, transcript)) if of == name => {
+                    self.device(transcript, around.chain.clone(), &place, &around)?;
+                    found = Found::Device;
+                    continue;
+                }
+                _ => {}
+            }
+            let inside = self.value(member, &place, &around)?;
+            if inside != Found::Nothing {
+                found = if found == Found::Device { found } else { Found::Inside };
+            } else if names::is_evidence(name)
+                && content(member).is_some_and(|bytes| !bytes.is_empty())
+            {
+                // With certificates beside it, it is a device's; without, that of a processor or a TPM.
+                if has_chain {
+                    return Err(place.fails(Error::NotTranscript));
+                }
+                self.notes.push(Note::OtherEvidence);
+            }
+        }
+        Ok(found)
+    }
+
+    fn device(
+        &mut self,
+        transcript: &[u8],
+        chain: Option<ChainContent>,
+        place: &Place,
+        around: &Around,
+    ) -> Result<(), Error> {
+        let recording = standard_transcript::read_one(transcript, around.presumption);
+        let mut recording = recording.map_err(|error| place.fails(error))?;
+        if let Some(content) = chain.or_else(|| around.chain.clone()) {
+            recording.chains.push(SlotChain { slot: slot(&recording), content });
+        }
+        recording.claimed_nonce = around.nonce;
+        let recordings = vec![recording];
+        self.found.push(Evidence { recordings, ..Evidence::default() });
+        Ok(())
+    }
+
+    /// The nonce that an object names. Beside the evidence it must be one; around it another nonce may stand.
+    fn nonce_of(
+        &mut self,
+        members: &Members<'_>,
+        is_device: bool,
+        place: &Place,
+    ) -> Result<Option<RequesterNonce>, Error> {
+        for wanted in names::NONCE {
+            for (name, member) in members.iter().filter(|(name, _)| names::is(name, wanted)) {
+                // Services have objects of their own there, which they sign themselves.
+                let Some(bytes) = content(member) else { continue };
+                match nonce(&bytes) {
+                    Some(nonce) => return Ok(Some(nonce)),
+                    None if is_device => return Err(place.member(name).fails(Error::Nonce)),
+                    None => self.notes.push(Note::OtherNonce),
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// One evidence of all that was found.
+    fn finish(mut self) -> Result<Evidence, Error> {
+        let notes = CountedNote::all(self.notes);
+        if let [_] = self.found[..] {
+            let mut only = self.found.remove(0);
+            only.notes.extend(notes);
+            return Ok(only);
+        }
+        if self.found.is_empty() {
+            return Err(Error::NoEvidence);
+        }
+        let mut all = Evidence { notes, ..Evidence::default() };
+        for mut one in self.found {
+            for recording in &mut one.recordings {
+                recording.chains.splice(0..0, one.chains.iter().cloned());
+            }
+            all.recordings.append(&mut one.recordings);
+            all.notes.append(&mut one.notes);
+        }
+        Ok(all)
+    }
+}
+
+/// The members of an object, in its order.
+type Members<'j> = Vec<(String, &'j RawValue)>;
+
+/// An object that names no member twice.
+struct Object<'j>(Members<'j>);
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(Reader).map(Self)
+    }
+}
+
+fn members<'j>(object: &'j RawValue, place: &Place) -> Result<Members<'j>, Error> {
+    let Object(members) =
+        serde_json::from_str(object.get()).map_err(|error| Error::Json(error.to_string()))?;
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(place.member(pair[0]).fails(Error::Duplicate)),
+        None => Ok(members),
+    }
+}
+
+fn items(list: &RawValue) -> Result<Vec<&RawValue>, Error> {
+    serde_json::from_str(list.get()).map_err(|error| Error::Json(error.to_string()))
+}
+
+/// The bytes of a text, or of a list of numbers, as which some libraries write bytes.
+fn content(value: &RawValue) -> Option<Vec<u8>> {
+    let json = value.get();
+    match json.as_bytes().first()? {
+        b'"' => serde_json::from_str::<String>(json).ok().map(String::into_bytes),
+        b'[' if json
+            .trim_start_matches(['[', ' ', '\n', '\r', '\t'])
+            .starts_with(|c: char| c.is_ascii_digit()) =>
+        {
+            serde_json::from_str(json).ok()
+        }
+        _ => None,
+    }
+}
+
+fn is_document(members: &Members<'_>) -> bool {
+    let format = members.iter().find(|(name, _)| name == "format");
+    format.and_then(|(_, value)| content(value)).as_deref() == Some(document::FORMAT.as_bytes())
+}
+
+/// The signed transcript that an object holds: by its name, else by its content.
+fn evidence_of(members: &Members<'_>) -> Option<(String, Vec<u8>)> {
+    let named = members.iter().filter(|(name, _)| names::is_evidence(name));
+    let others = members.iter().filter(|(name, _)| !names::is_evidence(name));
+    named.chain(others).find_map(|(name, member)| {
+        let transcript = transcript_in(&content(member)?)?;
+        Some((name.clone(), transcript))
+    })
+}
+
+fn transcript_in(bytes: &[u8]) -> Option<Vec<u8>> {
+    let recognise = |bytes: &[u8]| standard_transcript::sniff(bytes).then(|| bytes.to_vec());
+    text::unwrapped(bytes, &recognise)
+}
+
+fn nonce(text: &[u8]) -> Option<RequesterNonce> {
+    let recognise = |bytes: &[u8]| bytes.try_into().ok().map(RequesterNonce);
+    text::unwrapped(text, &recognise)
+}
+
+/// The certificates that belong to an object, where it has some.
+fn chain_of(members: &Members<'_>, place: &Place) -> Result<Option<ChainContent>, Error> {
+    let mut found = None;
+    for (name, member) in members {
+        let inner = place.member(name);
+        let chain = match chain_in(member, &inner)? {
+            Some(chain) => chain,
+            None if names::is_certificate(name) => match member.get().as_bytes().first() {
+                Some(b'{') if inner.depth <= DEEPEST => {
+                    match chain_of(&self::members(member, &inner)?, &inner)? {
+                        Some(chain) => chain,
+                        None => continue,
+                    }
+                }
+                Some(b'"') if member.get() != "\"\"" => {
+                    return Err(inner.fails(Error::NotCertificates));
+                }
+                _ => continue,
+            },
+            None => continue,
+        };
+        if names::is_certificate(name) {
+            return Ok(Some(chain));
+        }
+        found = found.or(Some(chain));
+    }
+    Ok(found)
+}
+
+/// Certificates in a text, or in a list of texts.
+fn chain_in(value: &RawValue, place: &Place) -> Result<Option<ChainContent>, Error> {
+    if let Some(bytes) = content(value) {
+        let recognise = |bytes: &[u8]| -> Option<Result<ChainContent, Error>> {
+            if is_structure(bytes) {
+                return Some(Ok(ChainContent::Structure(bytes.to_vec())));
+            }
+            let list = CertificateList::recognise(bytes)?;
+            Some(list.map(ChainContent::Certificates))
+        };
+        let found = text::unwrapped(&bytes, &recognise).transpose();
+        return found.map_err(|error| place.fails(error));
+    }
+    if !value.get().starts_with('[') {
+        return Ok(None);
+    }
+    let mut list: Option<CertificateList> = None;
+    for (index, item) in items(value)?.into_iter().enumerate() {
+        if !item.get().starts_with('"') {
+            return Ok(None);
+        }
+        match (chain_in(item, &place.item(index))?, &mut list) {
+            (Some(ChainContent::Certificates(more)), Some(list)) => list.append(more),
+            (Some(ChainContent::Certificates(first)), None) => list = Some(first),
+            _ => return Ok(None),
+        }
+    }
+    Ok(list.map(ChainContent::Certificates))
+}
+
+/// The slot of the signed request.
+fn slot(recording: &Recording) -> SlotId {
+    let request = recording.exchanges.last().map_or(&[][..], |exchange| &exchange.request);
+    let request = Untrusted::new(request);
+    let version =
+        Header::peek(request).ok().and_then(|header| SpdmVersion::from_byte(header.version));
+    let cx = Cx::new(version.unwrap_or(SpdmVersion::V1_1));
+    let signature = GetMeasurements::decode(request, &cx).ok().and_then(|d| d.message.signature);
+    match signature.and_then(|signature| signature.slot) {
+        Some(KeySlot::Slot(slot)) => slot,
+        _ => SlotId::ZERO,
+    }
+}

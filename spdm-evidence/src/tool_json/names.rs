@@ -1,0 +1,80 @@
+//! What tools call the members of their JSON.
+
+use serde_json::value::RawValue;
+use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
+
+use crate::evidence::Presumption;
+
+/// Members that hold evidence, whatever it is of. Names are compared without case, `_` and `-`.
+const EVIDENCE: &[&str] = &[
+    "evidence",
+    "gpuevidence",
+    "switchevidence",
+    "nvswitchevidence",
+    "attestationreport",
+    "gpuattestationreport",
+    "signedmeasurements",
+    "signedtranscript",
+    "spdmreport",
+];
+/// Members that hold certificates.
+const CERTIFICATE: &[&str] = &[
+    "certificate",
+    "certificates",
+    "cert",
+    "certs",
+    "certchain",
+    "certificatechain",
+    "certificatestring",
+    "attestationcertchain",
+    "attestationcertificatechain",
+    "gpucertificate",
+    "switchcertificate",
+    "x5c",
+];
+/// Members that hold the nonce of GET_MEASUREMENTS, the likeliest first.
+pub(super) const NONCE: &[&str] = &[
+    "nonce",
+    "gpunonce",
+    "switchnonce",
+    "nvswitchnonce",
+    "spdmnonce",
+    "measurementnonce",
+    "requesternonce",
+    "evidencenonce",
+    "attestationnonce",
+];
+
+/// Whether a member has this name.
+pub(super) fn is(name: &str, wanted: &str) -> bool {
+    let letters = name.bytes().filter(|byte| !b"_-".contains(byte));
+    letters.map(|byte| byte.to_ascii_lowercase()).eq(wanted.bytes())
+}
+
+pub(super) fn is_evidence(name: &str) -> bool {
+    EVIDENCE.iter().any(|wanted| is(name, wanted))
+}
+
+pub(super) fn is_certificate(name: &str) -> bool {
+    CERTIFICATE.iter().any(|wanted| is(name, wanted))
+}
+
+/// The algorithms that an object names, as Redfish does: `TPM_ALG_ECDSA_ECC_NIST_P384` and `TPM_ALG_SHA_384`.
+pub(super) fn presumption(members: &[(String, &RawValue)], given: Presumption) -> Presumption {
+    let named = |wanted: &str| {
+        let (_, value) = members.iter().find(|(name, _)| is(name, wanted))?;
+        let text: String = serde_json::from_str(value.get()).ok()?;
+        Some(plain(&text))
+    };
+    let asym = named("signingalgorithm")
+        .and_then(|name| AsymAlgorithm::ALL.into_iter().find(|asym| plain(asym.name()) == name));
+    let hash = named("hashingalgorithm")
+        .and_then(|name| HashAlgorithm::ALL.into_iter().find(|hash| plain(hash.name()) == name));
+    Presumption { asym: asym.unwrap_or(given.asym), hash: hash.unwrap_or(given.hash) }
+}
+
+/// The letters and digits of an algorithm's name, without what only some registries add.
+fn plain(name: &str) -> String {
+    let name = name.to_ascii_uppercase().replace("TPM_ALG_", "").replace("ECC_NIST_", "");
+    name.chars().filter(char::is_ascii_alphanumeric).collect()
+}
