@@ -86,13 +86,6 @@ impl Console {
         }
     }
 
-    /// Says something on standard error that `-v` asks for.
-    pub(crate) fn detail(&self, text: &str) {
-        if self.verbosity > 0 {
-            say(text);
-        }
-    }
-
     /// Says why the command failed.
     pub(crate) fn failure(&self, failure: &Failure) {
         say(&format!("{}: {}", self.diagnostic_style.bad("error"), failure.message));

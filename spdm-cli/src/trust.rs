@@ -84,9 +84,10 @@ impl Trust {
             (_, Some(_), None) => return Err(Failure::usage("--pci-id belongs to --san pci-cma")),
             (Some(san), None, _) => (san.clone(), None),
         };
-        let certificates = all_certificates(&args.trust, console)?;
-        let intermediates = all_certificates(&args.trust_intermediate, console)?;
-        let revoked = all_certificates(&args.revoked, console)?;
+        let certificates = all_certificates(&args.trust, Unreadable::PassedOver, console)?;
+        let intermediates =
+            all_certificates(&args.trust_intermediate, Unreadable::PassedOver, console)?;
+        let revoked = all_certificates(&args.revoked, Unreadable::Refused, console)?;
         let revoked = revoked.iter().map(|der| RevokedCertificate::of(der));
         Ok(Self {
             certificates,
@@ -169,12 +170,24 @@ impl Trust {
     }
 }
 
+/// What to do with a file of a folder that cannot be read as anything.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Unreadable {
+    PassedOver,
+    /// It may be a certificate that is revoked: to leave out a revocation would be to trust.
+    Refused,
+}
+
 /// The certificates of these files and folders.
-fn all_certificates(paths: &[PathBuf], console: &Console) -> Result<Vec<Vec<u8>>, Failure> {
+fn all_certificates(
+    paths: &[PathBuf],
+    unreadable: Unreadable,
+    console: &Console,
+) -> Result<Vec<Vec<u8>>, Failure> {
     let mut certificates = Vec::new();
     for path in paths {
         if path.is_dir() {
-            certificates.extend(certificates_in(path, console)?);
+            certificates.extend(certificates_in(path, unreadable, console)?);
         } else {
             certificates.extend(certificates_of(path, console)?);
         }
@@ -183,7 +196,11 @@ fn all_certificates(paths: &[PathBuf], console: &Console) -> Result<Vec<Vec<u8>>
 }
 
 /// The certificates of the files in a folder. Files of another name, and files that hold something else, are passed over.
-fn certificates_in(folder: &Path, console: &Console) -> Result<Vec<Vec<u8>>, Failure> {
+fn certificates_in(
+    folder: &Path,
+    unreadable: Unreadable,
+    console: &Console,
+) -> Result<Vec<Vec<u8>>, Failure> {
     let entries = fs::read_dir(folder).map_err(|error| file::of(folder, &error))?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path()));
     let mut paths =
@@ -195,8 +212,11 @@ fn certificates_in(folder: &Path, console: &Console) -> Result<Vec<Vec<u8>>, Fai
     for path in paths {
         match CertificateList::read(&file::read(&path)?) {
             _ if !has_extension(&path) => passed_over.push(path),
-            // A key, for example. What cannot be read as anything may be a certificate, and one that is revoked.
-            Err(Error::NoCertificate { labels }) if !labels.is_empty() => passed_over.push(path),
+            Err(Error::NoCertificate { labels })
+                if !labels.is_empty() || unreadable == Unreadable::PassedOver =>
+            {
+                passed_over.push(path);
+            }
             list => certificates.extend(usable(&path, list, console)?),
         }
     }

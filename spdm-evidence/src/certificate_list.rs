@@ -194,16 +194,15 @@ fn split_certificate(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes.split_at_checked(len + content)
 }
 
-/// Whether a SEQUENCE begins like a Certificate, with another SEQUENCE: keys and PKCS #12 begin with a number.
-fn is_shaped(der: &[u8]) -> bool {
-    let content = match der {
-        [0x30, 0x81, _, content @ ..]
-        | [0x30, 0x82, _, _, content @ ..]
-        | [0x30, 0x83, _, _, _, content @ ..] => content,
-        _ => return false,
-    };
-    // A SubjectPublicKeyInfo has an AlgorithmIdentifier there, which is short.
-    matches!(content, [0x30, 0x81..=0x83, ..])
+/// Whether a SEQUENCE begins like a Certificate, with another one that is long: keys and PKCS #12 begin with a number, a
+/// SubjectPublicKeyInfo with a short AlgorithmIdentifier.
+const fn is_shaped(der: &[u8]) -> bool {
+    matches!(
+        der,
+        [0x30, 0x81, _, 0x30, 0x81..=0x83, ..]
+            | [0x30, 0x82, _, _, 0x30, 0x81..=0x83, ..]
+            | [0x30, 0x83, _, _, _, 0x30, 0x81..=0x83, ..]
+    )
 }
 
 fn is_self_issued(der: &[u8]) -> bool {

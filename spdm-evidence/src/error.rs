@@ -66,7 +66,7 @@ pub enum Error {
         /// The place: `evidences[1].certificate`.
         place: String,
         /// What is wrong there.
-        error: Box<Error>,
+        error: Box<Self>,
     },
     /// Bytes behind the last message of a transcript are no message, and not zero.
     Behind {

@@ -307,8 +307,9 @@ fn members<'j>(object: &'j RawValue, place: &Place) -> Result<Members<'j>, Error
         serde_json::from_str(object.get()).map_err(|error| Error::Json(error.to_string()))?;
     let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
-    match names.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(place.member(pair[0]).fails(Error::Duplicate)),
+    let pairs = names.iter().zip(names.iter().skip(1));
+    match pairs.into_iter().find(|(name, next)| name == next) {
+        Some((name, _)) => Err(place.member(name).fails(Error::Duplicate)),
         None => Ok(members),
     }
 }

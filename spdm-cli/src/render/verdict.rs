@@ -107,7 +107,7 @@ fn value_len(console: &Console) -> usize {
 
 fn notes(report: &Report, console: &Console) {
     for note in report.notes() {
-        console.detail(&format!("note: {note}"));
+        console.note(&format!("note: {note}"));
     }
 }
 
