@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use spdm_codec::{MeasurementAttributes, PciIdentity, SlotId, SpdmVersion};
 use spdm_crypto::AsymAlgorithm;
-use spdm_evidence::Format;
+use spdm_evidence::{Format, Signatures};
 use spdm_transport::Duration;
 use spdm_transport_tcp::Framing;
 use spdm_x509::Profile;
@@ -413,6 +413,10 @@ pub(crate) struct VerifyArgs {
     /// The nonce that a signature must cover: 64 hex digits or @FILE; not given: freshness is not judged
     #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse)]
     pub(crate) nonce: Option<NonceChoice>,
+    /// Which signatures the verdict needs: challenge, measurements, or both; otherwise those that the recorded requester
+    /// asked for, at least one
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) require: Vec<RequiredSignature>,
     /// The only slot to judge, or any
     #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "any")]
     pub(crate) slot: SlotChoice,
@@ -431,6 +435,27 @@ pub(crate) struct VerifyArgs {
     /// The hash algorithm of a bare measurement of 1.0 or 1.1
     #[arg(long, value_name = "NAME", value_parser = values::hash, default_value = "SHA_384")]
     pub(crate) base_hash: spdm_crypto::HashAlgorithm,
+}
+
+/// A signature that a verdict needs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum RequiredSignature {
+    /// That of CHALLENGE_AUTH
+    Challenge,
+    /// That of MEASUREMENTS, over one measurement at least
+    Measurements,
+}
+
+impl RequiredSignature {
+    /// What the library is to require: nothing named is what the recorded requester asked for.
+    pub(crate) fn all(named: &[Self]) -> Signatures {
+        match (named.contains(&Self::Challenge), named.contains(&Self::Measurements)) {
+            (true, true) => Signatures::ChallengeAndMeasurements,
+            (true, false) => Signatures::Challenge,
+            (false, true) => Signatures::Measurements,
+            (false, false) => Signatures::AsRequested,
+        }
+    }
 }
 
 /// `spdm chain`.

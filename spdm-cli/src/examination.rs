@@ -254,6 +254,7 @@ pub(crate) fn examine(
     if let Some(expected) = task.expected {
         expected.judge(trusted_device.as_ref(), &mut report);
     }
+    recorder.sent(line.last_request());
     let silence = line.hang_up();
     let verdict = match failed {
         None => Verdict::new(report.build()).explained(silence),

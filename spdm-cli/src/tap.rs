@@ -23,6 +23,8 @@ pub(crate) struct Tap<'l> {
     run_time: RunTime,
     progress: Progress,
     silence: Option<String>,
+    /// The last request, without those that only fetch its answer.
+    last_request: Vec<u8>,
 }
 
 impl<'l> Tap<'l> {
@@ -32,7 +34,14 @@ impl<'l> Tap<'l> {
         recording: &'l mut TapRecording,
         run_time: RunTime,
     ) -> Self {
-        Self { line, recording, run_time, progress: Progress::default(), silence: None }
+        Self {
+            line,
+            recording,
+            run_time,
+            progress: Progress::default(),
+            silence: None,
+            last_request: Vec::new(),
+        }
     }
 
     /// The clock of this line's flows.
@@ -72,6 +81,11 @@ impl<'l> Tap<'l> {
         }
     }
 
+    /// The last request, whether or not it was answered; empty where there was none.
+    pub(crate) fn last_request(&self) -> &[u8] {
+        &self.last_request
+    }
+
     /// Hangs up. What is known about a device that did not answer.
     pub(crate) fn hang_up(self) -> Option<String> {
         self.line.hang_up();
@@ -95,6 +109,12 @@ impl Transport for Tap<'_> {
         let timeout = self.within(timeout)?;
         self.recording.message(message);
         self.progress.request(message);
+        let code = Header::peek(Untrusted::new(message)).map(|header| header.code);
+        let fetches = [Code::CHUNK_SEND, Code::CHUNK_GET, Code::RESPOND_IF_READY];
+        if code.is_ok_and(|code| !fetches.contains(&code)) {
+            self.last_request.clear();
+            self.last_request.extend_from_slice(message);
+        }
         self.line.send(kind, message, timeout).map_err(|error| self.bounded(error))
     }
 

@@ -94,6 +94,8 @@ impl Serialize for Verdict {
         let mut value = serde_json::to_value(&self.report).map_err(serde::ser::Error::custom)?;
         if let Some(object) = value.as_object_mut() {
             object.insert("verified".to_owned(), self.verified().into());
+            // A report says it only where it is verified, and a connection that failed is not.
+            object.insert("basis".to_owned(), json!(null));
             object.insert("error".to_owned(), error);
         }
         value.serialize(serializer)

@@ -1,10 +1,12 @@
 //! `spdm verify`: the verdict offline.
 
 use spdm_codec::{RequesterNonce, SlotId};
-use spdm_evidence::{Evidence, Presumption, ReadOptions, Verifier};
+use spdm_evidence::{
+    AttestationCheck, CheckStatus, Evidence, Presumption, ReadOptions, ReportErrorKind, Verifier,
+};
 use spdm_x509::Revocations;
 
-use crate::args::{NonceChoice, SlotChoice, VerifyArgs};
+use crate::args::{NonceChoice, RequiredSignature, SlotChoice, VerifyArgs};
 use crate::attest::{nonce, reference};
 use crate::backend::Crypto;
 use crate::console::Console;
@@ -42,6 +44,7 @@ pub(crate) fn run(
             SlotChoice::Slot(slot) => Some(slot),
         },
         reference: reference.as_ref(),
+        required: RequiredSignature::all(&args.require),
         ..Verifier::new(crypto.provider, &anchors, trust.validity()?)
     };
     for note in &evidence.notes {
@@ -51,9 +54,28 @@ pub(crate) fn run(
     for report in verifier.verify(crypto.bank().as_mut(), &evidence) {
         let verdict = Verdict::new(report);
         render::show(&verdict, console)?;
+        if let Some(hint) = hint(&verdict, args) {
+            console.note(&format!("hint: {hint}"));
+        }
         worst = worst.max(verdict.exit);
     }
     Ok(worst)
+}
+
+/// What a person can do where the recorded requester asked for more than the file holds.
+fn hint(verdict: &Verdict, args: &VerifyArgs) -> Option<&'static str> {
+    let (kind, _) = verdict.error()?;
+    let passes = |check| verdict.report.status(check) == CheckStatus::Pass;
+    match kind {
+        ReportErrorKind::Required if !args.require.is_empty() => None,
+        ReportErrorKind::Required if passes(AttestationCheck::ChallengeSignature) => {
+            Some("--require challenge judges by CHALLENGE alone")
+        }
+        ReportErrorKind::Required if passes(AttestationCheck::MeasurementsSignature) => {
+            Some("--require measurements judges by MEASUREMENTS alone")
+        }
+        _ => None,
+    }
 }
 
 fn expected_nonce(choice: Option<&NonceChoice>) -> Result<Option<RequesterNonce>, Failure> {

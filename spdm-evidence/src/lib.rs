@@ -75,8 +75,8 @@ pub use recorder::Recorder;
 pub use recording::{Broken, ChainContent, Negotiation, RecordedExchange, Recording, SlotChain};
 pub use reference::{Reference, ReferenceValue};
 pub use report::{
-    CheckResult, ExitClass, Freshness, IdentitySummary, MeasuredValue, Nonces, ReferenceStatus,
-    Report, ReportBuilder, ReportError, ReportErrorKind,
+    Basis, BasisSignature, CheckResult, ExitClass, Freshness, IdentitySummary, MeasuredValue,
+    NegotiationCover, Nonces, ReferenceStatus, Report, ReportBuilder, ReportError, ReportErrorKind,
 };
 pub use secrets::Secrets;
 pub use secured_record::{NotOpened, SecuredRecord};

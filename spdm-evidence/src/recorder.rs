@@ -59,6 +59,22 @@ impl Recorder {
         self.shed();
     }
 
+    /// Adds the last request of the newest connection, where no answer to it was recorded: whoever judges the evidence
+    /// sees that it was asked.
+    pub fn sent(&mut self, request: &[u8]) {
+        let Some(recording) = self.recordings.back_mut() else { return };
+        if recording.exchanges.last().is_some_and(|last| last.request == request) {
+            return;
+        }
+        self.kept += request.len();
+        recording.exchanges.push(RecordedExchange {
+            request: request.to_vec(),
+            interim: Vec::new(),
+            response: None,
+        });
+        self.shed();
+    }
+
     /// How many connections were dropped for the limit.
     #[must_use]
     pub const fn dropped(&self) -> u64 {

@@ -54,6 +54,8 @@ pub(crate) enum AttemptOutcome<'c> {
     NotChecked,
     Failed,
     Refused(ErrorAnswer),
+    /// The answer is not in the recording.
+    Unanswered,
 }
 
 /// What [`Connection`] said about every exchange of a recording.
@@ -130,8 +132,18 @@ impl<'c> Replay<'_, 'c> {
         for interim in &exchange.interim {
             connection.accept(crypto, request, Untrusted::new(interim), None)?;
         }
-        let Some(response) = &exchange.response else { return Ok(()) };
         let asked = connection.negotiated().and_then(|n| asked_signature(request, n.version));
+        let Some(response) = &exchange.response else {
+            judgement.attempts.extend(asked.map(|(proof, slot, nonce)| Attempt {
+                proof,
+                slot,
+                nonce,
+                outcome: AttemptOutcome::Unanswered,
+                values: Vec::new(),
+                summary: None,
+            }));
+            return Ok(());
+        };
         let identity = match asked {
             Some((proof, slot, _)) => self.identity(proof, slot, index, response, connection)?,
             None => None,

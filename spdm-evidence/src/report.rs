@@ -1,5 +1,6 @@
 //! What the `spdm` command prints: one object per connection and attested slot.
 
+mod basis;
 mod builder;
 mod check;
 mod error_kind;
@@ -7,6 +8,7 @@ mod measured;
 mod objection;
 mod summary;
 
+pub use basis::{Basis, BasisSignature, NegotiationCover};
 pub use builder::{Freshness, ReportBuilder};
 pub use check::CheckResult;
 pub use error_kind::ReportErrorKind;
@@ -76,6 +78,8 @@ pub struct Report {
     target: String,
     /// True only if nothing failed and nothing that was required was skipped.
     verified: bool,
+    /// What the verdict rests on; null where it is not verified.
+    basis: Option<Basis>,
     /// Every check, in order of evaluation; known.device only where a known device was asked for.
     #[cfg_attr(
         feature = "schema",
@@ -159,6 +163,12 @@ impl Report {
     #[must_use]
     pub const fn verified(&self) -> bool {
         self.verified
+    }
+
+    /// What the verdict rests on; `None` where it is not verified.
+    #[must_use]
+    pub const fn basis(&self) -> Option<&Basis> {
+        self.basis.as_ref()
     }
 
     /// What was judged.

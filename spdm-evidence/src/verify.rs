@@ -26,12 +26,15 @@ use crate::report::{Freshness, Report, ReportBuilder};
 /// How many certificate signatures one call of [`Verifier::verify`] remembers: 33 KiB.
 const REMEMBERED_LINKS: usize = 1024;
 
-/// Which signatures a verdict needs. The caller decides this, never what happens to be in the evidence.
+/// Which signatures a verdict needs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Signatures {
-    /// Whichever are in the evidence, at least one.
+    /// Those that the recorded Requester asked for, at least one: a CHALLENGE or a GET_MEASUREMENTS with a signature
+    /// whose signed answer is not in the evidence leaves the device unverified.
     #[default]
+    AsRequested,
+    /// Whichever are in the evidence, at least one.
     Any,
     /// That of CHALLENGE_AUTH.
     Challenge,
@@ -45,7 +48,7 @@ impl Signatures {
     /// The checks that must pass.
     const fn checks(self) -> &'static [AttestationCheck] {
         match self {
-            Self::Any => &[],
+            Self::AsRequested | Self::Any => &[],
             Self::Challenge => &[AttestationCheck::ChallengeSignature],
             Self::Measurements => &[AttestationCheck::MeasurementsSignature],
             Self::ChallengeAndMeasurements => {
@@ -90,7 +93,8 @@ pub struct Verifier<'p> {
 }
 
 impl<'p> Verifier<'p> {
-    /// A verifier that asks for a trusted chain and one signature by its key.
+    /// A verifier that asks for a trusted chain and the signatures that the recorded Requester asked for, at least
+    /// one.
     #[must_use]
     pub const fn new(
         provider: &'p Provider,
@@ -104,7 +108,7 @@ impl<'p> Verifier<'p> {
             validity,
             san: SanPolicy::None,
             profile: Profile::STRICT,
-            required: Signatures::Any,
+            required: Signatures::AsRequested,
             nonce: None,
             peer_key: None,
             min_version: None,
@@ -292,6 +296,9 @@ impl<'c> JudgedRecording<'_, 'c> {
         for attempt in proofs.into_iter().flatten() {
             self.attempt(&mut report, attempt);
         }
+        if verifier.required == Signatures::AsRequested {
+            self.require_requested(&mut report, slot);
+        }
         self.show_measurements(&mut report, measurements);
         for failure in &self.judgement.failures {
             match failure.slot {
@@ -364,22 +371,34 @@ impl<'c> JudgedRecording<'_, 'c> {
 
     fn attempt(&self, report: &mut ReportBuilder, attempt: &Attempt<'c>) {
         report.asked(attempt.proof, &attempt.nonce);
-        let check = match attempt.proof {
-            Proof::Measurements => AttestationCheck::MeasurementsSignature,
-            _ => AttestationCheck::ChallengeSignature,
-        };
         match &attempt.outcome {
-            AttemptOutcome::Verified(possession) => report.possession(possession),
-            // The error itself is among the failures.
-            AttemptOutcome::Failed => report,
-            AttemptOutcome::Refused(refused) => report.skip(check, refused.to_string()),
-            AttemptOutcome::NotChecked if attempt.slot == KeySlot::PublicKey => {
-                report.skip(check, "the device's public key is not given")
+            AttemptOutcome::Verified(possession) => {
+                report.possession(possession);
             }
-            AttemptOutcome::NotChecked => {
-                report.skip(check, "no usable certificate chain of this slot")
+            outcome => {
+                if let Some(why) = unproven(outcome, attempt) {
+                    report.skip(signature_check(attempt.proof), why);
+                }
             }
-        };
+        }
+    }
+
+    /// What the recorded Requester asked the slot's key to sign must be there. One answer may come late, to the request
+    /// once more, but none may be missing at the end: it could be the one that fails.
+    fn require_requested(&self, report: &mut ReportBuilder, slot: Option<KeySlot>) {
+        for proof in [Proof::Challenge, Proof::Measurements] {
+            let attempts = self.judgement.attempts.iter();
+            let requested = attempts.filter(|a| Some(a.slot) == slot && a.proof == proof);
+            let verified = |a: &&Attempt<'_>| matches!(a.outcome, AttemptOutcome::Verified(_));
+            let is_proven = requested.clone().any(|attempt| verified(&attempt));
+            let Some(last) = requested.last() else { continue };
+            if is_proven && !matches!(last.outcome, AttemptOutcome::Unanswered) {
+                continue;
+            }
+            if let Some(why) = unproven(&last.outcome, last) {
+                report.unfulfilled(signature_check(proof), &why);
+            }
+        }
     }
 
     /// The measurements that the reported signature covers. Where no signature of the recording verifies, the
@@ -461,4 +480,31 @@ impl<'c> JudgedRecording<'_, 'c> {
             }
         }
     }
+}
+
+/// The check of the signature that a request asked for.
+const fn signature_check(proof: Proof) -> AttestationCheck {
+    match proof {
+        Proof::Measurements => AttestationCheck::MeasurementsSignature,
+        _ => AttestationCheck::ChallengeSignature,
+    }
+}
+
+/// Why a request for a signature proves nothing; `None` where it does, or where its error is among the failures.
+fn unproven(outcome: &AttemptOutcome<'_>, attempt: &Attempt<'_>) -> Option<String> {
+    Some(match outcome {
+        AttemptOutcome::Verified(_) | AttemptOutcome::Failed => return None,
+        AttemptOutcome::Refused(refused) => refused.to_string(),
+        AttemptOutcome::NotChecked if attempt.slot == KeySlot::PublicKey => {
+            "the device's public key is not given".to_owned()
+        }
+        AttemptOutcome::NotChecked => "no usable certificate chain of this slot".to_owned(),
+        AttemptOutcome::Unanswered => {
+            let request = match attempt.proof {
+                Proof::Measurements => Code::GET_MEASUREMENTS,
+                _ => Code::CHALLENGE,
+            };
+            format!("the answer to {request} is not on record")
+        }
+    })
 }

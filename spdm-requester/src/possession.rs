@@ -82,6 +82,13 @@ impl<'c> Possession<'c> {
         self.summary.as_ref()
     }
 
+    /// Whether the signature covers the negotiation, GET_VERSION to ALGORITHMS: that of CHALLENGE_AUTH does in every
+    /// version, that of MEASUREMENTS since 1.2 (DSP0274 §Transcript and transcript hash calculation).
+    #[must_use]
+    pub fn covers_negotiation(&self) -> bool {
+        self.proof == Proof::Challenge || self.version >= SpdmVersion::V1_2
+    }
+
     /// The negotiated version.
     #[must_use]
     pub const fn version(&self) -> SpdmVersion {

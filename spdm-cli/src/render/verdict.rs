@@ -115,18 +115,10 @@ fn headline(verdict: &Verdict, style: Style) -> String {
     let report = &verdict.report;
     let target = report.target();
     if verdict.verified() {
-        let why = match (report.fresh(), report.status(AttestationCheck::MeasurementsSignature)) {
-            (Some(true), CheckStatus::Pass) => {
-                "a trusted device signed its measurements over a fresh nonce"
-            }
-            (Some(true), _) => "a trusted device signed a fresh nonce",
-            (_, CheckStatus::Pass) => {
-                "a trusted device signed these measurements; whether they are fresh was not asked"
-            }
-            _ if report.status(AttestationCheck::ChallengeSignature) == CheckStatus::Pass => {
-                "a trusted device signed this exchange; whether it is fresh was not asked"
-            }
-            _ => "the chain is trusted",
+        let why = match (report.basis(), report.fresh()) {
+            (Some(basis), Some(true)) => format!("{basis}; fresh"),
+            (Some(basis), _) => format!("{basis}; freshness was not asked"),
+            (None, _) => "the chain is trusted".to_owned(),
         };
         return format!("{}  {target}: {why}\n", style.good("VERIFIED"));
     }

@@ -17,7 +17,8 @@ pub use freshness::Freshness;
 
 use super::objection::Objection;
 use super::{
-    CheckResult, ExitClass, IdentitySummary, MeasuredValue, Nonces, Report, ReportErrorKind, SCHEMA,
+    Basis, BasisSignature, CheckResult, ExitClass, IdentitySummary, MeasuredValue,
+    NegotiationCover, Nonces, Report, ReportErrorKind, SCHEMA,
 };
 use crate::known_devices::{Fingerprint, KnownDevice};
 use crate::note::Note;
@@ -45,11 +46,13 @@ pub struct ReportBuilder {
     freshness: Freshness,
     provider: Provider,
     required: Vec<AttestationCheck>,
+    unfulfilled: Option<Objection>,
     results: BTreeMap<AttestationCheck, (CheckStatus, String)>,
     negotiated: Option<Negotiated>,
     slot: Option<KeySlot>,
     nonces: [Option<RequesterNonce>; 2],
     proven: [bool; 2],
+    negotiation: NegotiationCover,
     identity: IdentitySummary,
     digest: Option<Vec<u8>>,
     fingerprint: Option<Fingerprint>,
@@ -77,11 +80,13 @@ impl ReportBuilder {
             freshness,
             provider: *provider,
             required: Vec::new(),
+            unfulfilled: None,
             results: BTreeMap::new(),
             negotiated: None,
             slot: None,
             nonces: [None; 2],
             proven: [false; 2],
+            negotiation: NegotiationCover::Unsigned,
             identity: IdentitySummary::default(),
             digest: None,
             fingerprint: None,
@@ -98,6 +103,16 @@ impl ReportBuilder {
     /// Demands that a check passes: skipping it is not enough.
     pub fn require(&mut self, check: AttestationCheck) -> &mut Self {
         self.required.push(check);
+        self
+    }
+
+    /// The recorded Requester asked for the signature that the check is about, and the evidence does not have it:
+    /// `why` says what is there instead. Nothing is verified, whatever else was signed.
+    pub fn unfulfilled(&mut self, check: AttestationCheck, why: &str) -> &mut Self {
+        let message = format!("{} was asked for: {why}", check.name());
+        self.unfulfilled.get_or_insert_with(|| {
+            Objection::new(Some(check), ReportErrorKind::Required, message, ExitClass::Rejected)
+        });
         self
     }
 
@@ -232,6 +247,9 @@ impl ReportBuilder {
         self.slot(possession.identity().key_slot());
         if let Some(proven) = self.proven.get_mut(place(proof)) {
             *proven = true;
+        }
+        if possession.covers_negotiation() {
+            self.negotiation = NegotiationCover::Signed;
         }
         if proof == Proof::Challenge {
             self.signed_summary = possession.summary().copied();
@@ -378,6 +396,7 @@ impl ReportBuilder {
             .collect();
         let objection = self.objection.take().or_else(|| self.shortcoming(&checks, fresh));
         let verified = objection.is_none();
+        let basis = verified.then(|| self.basis(&checks));
         let (exit_class, error) = match objection {
             Some(objection) => (objection.class, Some(objection.error)),
             None => (ExitClass::Ok, None),
@@ -393,6 +412,7 @@ impl ReportBuilder {
             schema: SCHEMA,
             target: self.target,
             verified,
+            basis,
             checks,
             version: self.negotiated.map(|negotiated| negotiated.version.as_str()),
             algorithms: self.negotiated.as_ref().map(algorithms).unwrap_or_default(),
@@ -440,7 +460,23 @@ impl ReportBuilder {
                 "no signature covers the expected nonce".to_owned(),
             );
         }
-        None
+        self.unfulfilled.clone()
+    }
+
+    /// The signatures that were verified.
+    fn basis(&self, checks: &[CheckResult]) -> Basis {
+        let [challenged, measured] = self.proven;
+        let signed = checks.iter().any(|result| {
+            result.check == AttestationCheck::MeasurementsSignature
+                && result.status == CheckStatus::Pass
+        });
+        let measured = measured.then_some(match signed {
+            true => BasisSignature::Measurements,
+            false => BasisSignature::EmptyMeasurements,
+        });
+        let challenged = challenged.then_some(BasisSignature::Challenge);
+        let signatures = challenged.into_iter().chain(measured).collect();
+        Basis { signatures, negotiation: self.negotiation }
     }
 
     /// Decides over the measurements that are shown, by how many there are. Beside a device that is authenticated,

@@ -177,6 +177,89 @@ fn a_file_with_one_of_the_signatures_is_refused_where_both_are_required() {
     }
 }
 
+/// The recorded Requester asked for both signatures, and one answer is cut off: by default that is not verified, and
+/// where it is, the basis says what is missing.
+#[test]
+fn what_was_asked_for_and_is_not_in_the_file_is_not_verified() {
+    let mut a = device(1, |_| ());
+    let (vca, chain) = (negotiation(&mut a), chain(&mut a));
+    let challenged = challenge(&mut a, 0, 7);
+    let measured = measure(&mut a, 1, 0, 8);
+    let unanswered =
+        |exchange: &RecordedExchange| RecordedExchange { response: None, ..exchange.clone() };
+    let cut = [challenged.clone(), unanswered(&measured)];
+    let file = evidence(&[&vca, &chain, &cut]);
+    let refused = report(&file, &a, |_| ());
+    let message =
+        "measurements.signature was asked for: the answer to GET_MEASUREMENTS is not on record";
+    assert_eq!(refusal(&refused), Some((ReportErrorKind::Required, message, ExitClass::Rejected)));
+    assert_eq!(refused.basis(), None);
+    let required = report(&file, &a, |verifier| verifier.required = Signatures::Measurements);
+    let message =
+        "measurements.signature is required: the answer to GET_MEASUREMENTS is not on record";
+    assert_eq!(refusal(&required), Some((ReportErrorKind::Required, message, ExitClass::Rejected)));
+    for required in [Signatures::Any, Signatures::Challenge] {
+        let alone = report(&file, &a, |verifier| verifier.required = required);
+        assert_eq!(alone.basis().unwrap().to_string(), "CHALLENGE alone");
+    }
+
+    let cut = [unanswered(&challenged), measured.clone()];
+    let file = evidence(&[&vca, &chain, &cut]);
+    let refused = report(&file, &a, |_| ());
+    let message = "challenge.signature was asked for: the answer to CHALLENGE is not on record";
+    assert_eq!(refusal(&refused), Some((ReportErrorKind::Required, message, ExitClass::Rejected)));
+    let alone = report(&file, &a, |verifier| verifier.required = Signatures::Measurements);
+    assert_eq!(alone.basis().unwrap().to_string(), "signed MEASUREMENTS alone");
+
+    // What never held a CHALLENGE is judged by what it holds.
+    let held = report(&evidence(&[&vca, &chain, &[measured.clone()]]), &a, |_| ());
+    assert_eq!(held.basis().unwrap().to_string(), "signed MEASUREMENTS alone");
+    let whole = report(&evidence(&[&vca, &chain, &[challenged, measured]]), &a, |_| ());
+    assert_eq!(whole.basis().unwrap().to_string(), "CHALLENGE and signed MEASUREMENTS");
+}
+
+/// An answer to the same question once more is one; the last question has to have one.
+#[test]
+fn the_last_request_for_a_signature_needs_an_answer() {
+    let mut a = device(1, |_| ());
+    let (vca, chain) = (negotiation(&mut a), chain(&mut a));
+    let first = measure(&mut a, 1, 0, 7);
+    let lost = RecordedExchange { response: None, ..measure(&mut a, 2, 0, 8) };
+    let verified = |exchanges: &[RecordedExchange]| {
+        report(&evidence(&[&vca, &chain, exchanges]), &a, |_| ()).verified()
+    };
+    assert!(verified(&[lost.clone(), first.clone()]));
+    assert!(!verified(&[first, lost]));
+}
+
+/// A slot whose signature was asked for has a report of its own, also where no answer came.
+#[test]
+fn an_unanswered_challenge_of_another_slot_is_a_report_that_is_not_verified() {
+    let slots = [0, 1].map(|slot| SlotId::new(slot).unwrap());
+    let mut a = device(1, |config| config.slots = slots.to_vec());
+    let vca = negotiation(&mut a);
+    let chains = [chain_of(&mut a, 0), chain_of(&mut a, 1)].concat();
+    let first = challenge(&mut a, 0, 7);
+    let signed = [first, RecordedExchange { response: None, ..challenge(&mut a, 1, 8) }];
+    let reports = reports(&evidence(&[&vca, &chains, &signed]), &a, |_| ());
+    let verdicts: Vec<_> = reports.iter().map(|r| (r.slot(), r.verified())).collect();
+    assert_eq!(verdicts, [(Some(0), true), (Some(1), false)]);
+}
+
+/// A device that refuses what it was asked for has not given it.
+#[test]
+fn a_refused_signature_is_not_one() {
+    let mut a = device(1, |_| ());
+    let (vca, chain) = (negotiation(&mut a), chain(&mut a));
+    let refused =
+        RecordedExchange { response: Some(vec![0x12, 0x7F, 5, 0]), ..challenge(&mut a, 0, 7) };
+    let measured = measure(&mut a, 1, 0, 8);
+    let report = report(&evidence(&[&vca, &chain, &[refused, measured]]), &a, |_| ());
+    let message =
+        "challenge.signature was asked for: the device answered CHALLENGE with ERROR Unspecified";
+    assert_eq!(refusal(&report), Some((ReportErrorKind::Required, message, ExitClass::Rejected)));
+}
+
 #[test]
 fn a_signature_that_covers_no_measurement_is_not_one_of_measurements() {
     let mut a = device(1, |_| ());

@@ -1,0 +1,62 @@
+//! What a verdict rests on.
+
+use core::fmt;
+
+use serde::Serialize;
+
+/// A signature of the device that a verdict rests on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum BasisSignature {
+    /// That of CHALLENGE_AUTH.
+    Challenge,
+    /// That of MEASUREMENTS, over the measurements that are shown.
+    Measurements,
+    /// That of MEASUREMENTS without a measurement block: it proves the key, but says nothing of measurements.
+    EmptyMeasurements,
+}
+
+/// Whether one of the signatures covers GET_VERSION to ALGORITHMS.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "it is covered or not")]
+pub enum NegotiationCover {
+    /// One does.
+    Signed,
+    /// None does: through 1.1 only CHALLENGE_AUTH signs the negotiation. Who stood between the two sides may have
+    /// changed it.
+    Unsigned,
+}
+
+/// What a verdict rests on. As a text it is the end of "verified by".
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[non_exhaustive]
+pub struct Basis {
+    /// The signatures of the device, at least one.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 2)))]
+    pub signatures: Vec<BasisSignature>,
+    /// Whether one of them covers the negotiation.
+    pub negotiation: NegotiationCover,
+}
+
+impl fmt::Display for Basis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.signatures[..] {
+            [BasisSignature::Challenge] => "CHALLENGE alone",
+            [BasisSignature::Measurements] => "signed MEASUREMENTS alone",
+            [BasisSignature::EmptyMeasurements] => "MEASUREMENTS without a measurement alone",
+            [_, BasisSignature::EmptyMeasurements] => {
+                "CHALLENGE and MEASUREMENTS without a measurement"
+            }
+            _ => "CHALLENGE and signed MEASUREMENTS",
+        })?;
+        match self.negotiation {
+            NegotiationCover::Signed => Ok(()),
+            NegotiationCover::Unsigned => f.write_str("; the negotiation is not signed"),
+        }
+    }
+}
