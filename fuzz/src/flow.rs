@@ -18,8 +18,8 @@ use spdm_crypto::rustcrypto::Running;
 use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, HashAlgorithm, MlDsaSet};
 use spdm_emulator::{Device, DeviceConfig, DeviceIdentity};
 use spdm_requester::{
-    AttestationPlan, Bounds, Compat, Connection, Fresh, Offer, Proof, Requester, Requirement,
-    Storage,
+    AttestationPlan, Bounds, Compat, Connection, Fresh, NegotiationSigning, Offer, Proof, Requester,
+    Requirement, Storage,
 };
 use spdm_transport::{Duration, Limits};
 use spdm_x509::{Anchor, Policy, ValidityCheck};
@@ -210,6 +210,7 @@ fn attest(setup: &Setup, line: &mut Line<'_>) {
     let (mut memory, mut sink) = (Memory::new(), witness.clone());
     let mut plan = AttestationPlan::new(&policy);
     plan.requirement = setup.requirement;
+    plan.negotiation = NegotiationSigning::Waived;
     if setup.has(64) {
         plan.summary = MeasurementSummary::All;
     }

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use spdm_codec::{MeasurementAttributes, PciIdentity, SlotId, SpdmVersion};
 use spdm_crypto::AsymAlgorithm;
 use spdm_evidence::{Format, Signatures};
+use spdm_requester::NegotiationSigning;
 use spdm_transport::Duration;
 use spdm_transport_tcp::Framing;
 use spdm_x509::Profile;
@@ -191,9 +192,10 @@ pub(crate) struct DeviceArgs {
     /// Seconds that the whole run may take; 60 for each round of --repeat where it is not given
     #[arg(long, value_name = "SECS", value_parser = values::seconds)]
     pub(crate) deadline: Option<Duration>,
-    /// The lowest version to accept
-    #[arg(long, value_name = "1.x", default_value = "1.0")]
-    pub(crate) min_version: SpdmVersion,
+    /// The lowest version to accept; otherwise 1.0, but 1.2 where a verdict rests on measurements without CHALLENGE, whose
+    /// signature does not cover the negotiation before
+    #[arg(long, value_name = "1.x")]
+    pub(crate) min_version: Option<SpdmVersion>,
     /// The highest version to use
     #[arg(long, value_name = "1.x", default_value = "1.4")]
     pub(crate) max_version: SpdmVersion,
@@ -216,6 +218,16 @@ pub(crate) struct DeviceArgs {
     /// Who reads the capture: stock Wireshark, or the tools of the DMTF reference implementation
     #[arg(long, value_name = "FORM", default_value = "wireshark", requires = "pcap")]
     pub(crate) pcap_format: PcapFormat,
+}
+
+impl DeviceArgs {
+    /// Who names the lowest version accepts it, signed or not.
+    pub(crate) const fn negotiation(&self) -> NegotiationSigning {
+        match self.min_version {
+            None => NegotiationSigning::Required,
+            Some(_) => NegotiationSigning::Waived,
+        }
+    }
 }
 
 /// The form of a capture.

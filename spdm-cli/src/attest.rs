@@ -57,6 +57,7 @@ pub(crate) fn run(
             slot: args.slot,
             signer: Signer::of(inputs.peer_key.as_deref()),
             waived,
+            negotiation: args.device.negotiation(),
             measurements: &args.measurements,
             attributes: args.attributes.attributes(),
             nonce: inputs.nonce,

@@ -6,8 +6,8 @@ use spdm_evidence::{
     Reference, ReportBuilder, ReportErrorKind,
 };
 use spdm_requester::{
-    AttestationPlan, ChainCache, ChainOrigin, KeySource, KnownChain, Observation, Observer,
-    Requirement, Selection, blocking,
+    AttestationPlan, ChainCache, ChainOrigin, KeySource, KnownChain, NegotiationSigning,
+    Observation, Observer, Requirement, Selection, blocking,
 };
 use spdm_transport::Transport;
 use spdm_x509::Policy;
@@ -76,6 +76,8 @@ pub(crate) struct Task<'t> {
     pub(crate) slot: SlotChoice,
     pub(crate) signer: Signer<'t>,
     pub(crate) waived: Waived,
+    /// Whether what was negotiated must be signed.
+    pub(crate) negotiation: NegotiationSigning,
     pub(crate) measurements: &'t IndexList,
     /// Of GET_MEASUREMENTS.
     pub(crate) attributes: MeasurementAttributes,
@@ -143,6 +145,7 @@ impl<'t> Task<'t> {
             SlotChoice::Any => spdm_requester::SlotChoice::FirstTrusted,
         };
         plan.requirement = self.waived.requirement;
+        plan.negotiation = self.negotiation;
         plan.nonce = self.nonce;
         plan.attributes = self.attributes;
         plan.selection = match self.measurements {
@@ -279,6 +282,7 @@ pub(crate) fn hint(verdict: &Verdict) -> Option<&'static str> {
         {
             Some("--measurements none waives measurements")
         }
+        ReportErrorKind::Unsigned => Some("--min-version 1.0 accepts an unsigned negotiation"),
         ReportErrorKind::Incompatible if failed(AttestationCheck::ChainFormat) => {
             Some("a device without certificates needs its public key: --peer-key FILE")
         }

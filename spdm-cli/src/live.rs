@@ -59,7 +59,7 @@ impl<'l> LiveDevice<'l> {
         console: &Console,
     ) -> Result<Self, Failure> {
         let run_time = RunTime::new(args.deadline, 1);
-        if args.min_version > args.max_version {
+        if args.min_version.is_some_and(|least| least > args.max_version) {
             return Err(Failure::usage("--min-version is above --max-version"));
         }
         args.framing.framing()?;
@@ -152,7 +152,9 @@ pub(crate) fn requester<'a>(
 
 fn offer(args: &DeviceArgs, provider: &Provider) -> Offer {
     let mut offer = Offer::everything(provider);
-    offer.min_version = args.min_version;
+    if let Some(least) = args.min_version {
+        offer.min_version = least;
+    }
     offer.max_version = args.max_version;
     offer.data_transfer_size = args.transfer_size.unwrap_or(u32::MAX);
     if args.multi_key {

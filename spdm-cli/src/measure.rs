@@ -48,6 +48,7 @@ pub(crate) fn run(
         slot: args.slot,
         signer,
         waived,
+        negotiation: args.device.negotiation(),
         measurements: &args.measurements,
         attributes: args.attributes.attributes(),
         nonce: inputs.nonce,

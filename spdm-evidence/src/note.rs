@@ -39,6 +39,9 @@ pub enum Note {
     OtherEvidence,
     /// A member of JSON that is called nonce and lies around the evidence, but cannot be a nonce of SPDM.
     OtherNonce,
+    /// No signature covers the negotiation, and the algorithms that only the negotiation states are left out of the
+    /// report.
+    UnsignedNegotiation,
     /// A request whose response is missing.
     Unanswered {
         /// Its code.
@@ -64,6 +67,9 @@ impl fmt::Display for Note {
             }
             Self::OtherEvidence => f.write_str("evidence that is not of SPDM was left out"),
             Self::OtherNonce => f.write_str("a nonce that is not 32 bytes long was left out"),
+            Self::UnsignedNegotiation => f.write_str(
+                "no signature covers the negotiation: algorithms that only it states are left out",
+            ),
             Self::Unanswered { code } => write!(f, "there is no answer to {code}"),
         }
     }

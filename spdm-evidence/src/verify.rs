@@ -388,10 +388,10 @@ impl<'c> JudgedRecording<'_, 'c> {
     fn require_requested(&self, report: &mut ReportBuilder, slot: Option<KeySlot>) {
         for proof in [Proof::Challenge, Proof::Measurements] {
             let attempts = self.judgement.attempts.iter();
-            let requested = attempts.filter(|a| Some(a.slot) == slot && a.proof == proof);
-            let verified = |a: &&Attempt<'_>| matches!(a.outcome, AttemptOutcome::Verified(_));
-            let is_proven = requested.clone().any(|attempt| verified(&attempt));
-            let Some(last) = requested.last() else { continue };
+            let mut requested = attempts.filter(|a| Some(a.slot) == slot && a.proof == proof);
+            let verified = |a: &Attempt<'_>| matches!(a.outcome, AttemptOutcome::Verified(_));
+            let is_proven = requested.clone().any(verified);
+            let Some(last) = requested.next_back() else { continue };
             if is_proven && !matches!(last.outcome, AttemptOutcome::Unanswered) {
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use spdm_codec::{ChunkError, Code, DecodeError, EncodeError, ErrorCode, Expected};
+use spdm_codec::{ChunkError, Code, DecodeError, EncodeError, ErrorCode, Expected, SpdmVersion};
 use spdm_crypto::HashError;
 use spdm_x509::ChainError;
 
@@ -113,6 +113,9 @@ pub struct Refusal {
 pub enum Incompatible {
     /// No version in common within the caller's range.
     Version,
+    /// This is the highest version in common, and in it the signatures that are required do not cover the negotiation
+    /// ([`NegotiationSigning`](crate::NegotiationSigning)).
+    UnsignedNegotiation(SpdmVersion),
     /// The Responder lacks a capability that the operation needs, for example `CHAL_CAP`.
     Capability(&'static str),
     /// The Responder selected nothing in a category that the operation needs.
@@ -337,6 +340,9 @@ impl fmt::Display for Incompatible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Version => f.write_str("the device speaks no SPDM version that is allowed here"),
+            Self::UnsignedNegotiation(version) => {
+                write!(f, "without CHALLENGE nothing signs the negotiation of SPDM {version}")
+            }
             Self::Capability(name) => write!(f, "the device lacks {name}"),
             Self::NoAlgorithm { field } => {
                 write!(f, "the device selected no algorithm as {field}")

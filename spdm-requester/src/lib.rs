@@ -93,7 +93,9 @@ pub use negotiated::{Announced, Negotiated, Selected};
 pub use observer::{ChainOrigin, Observation, Observer, SignedParts};
 pub use operation::Operation;
 pub use operation::attest::{Attest, Attested};
-pub use operation::attestation_plan::{AttestationPlan, KeySource, Requirement};
+pub use operation::attestation_plan::{
+    AttestationPlan, KeySource, NegotiationSigning, Requirement,
+};
 pub use operation::challenge::ProvePossession;
 pub use operation::examine::Examine;
 pub use operation::examined::Examined;

@@ -55,6 +55,7 @@ fn the_object_has_every_key() {
         "schema",
         "target",
         "verified",
+        "basis",
         "checks",
         "version",
         "algorithms",

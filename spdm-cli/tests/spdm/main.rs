@@ -8,6 +8,7 @@
 
 mod attest;
 mod backend;
+mod basis;
 mod bounds;
 mod chain;
 mod contract;

@@ -397,6 +397,11 @@ impl ReportBuilder {
         let objection = self.objection.take().or_else(|| self.shortcoming(&checks, fresh));
         let verified = objection.is_none();
         let basis = verified.then(|| self.basis(&checks));
+        let mut algorithms = self.negotiated.as_ref().map(algorithms).unwrap_or_default();
+        if verified && self.negotiation == NegotiationCover::Unsigned {
+            forget_unsigned(&mut algorithms);
+            self.notes.push(Note::UnsignedNegotiation);
+        }
         let (exit_class, error) = match objection {
             Some(objection) => (objection.class, Some(objection.error)),
             None => (ExitClass::Ok, None),
@@ -415,7 +420,7 @@ impl ReportBuilder {
             basis,
             checks,
             version: self.negotiated.map(|negotiated| negotiated.version.as_str()),
-            algorithms: self.negotiated.as_ref().map(algorithms).unwrap_or_default(),
+            algorithms,
             slot: self.slot.map(KeySlot::to_byte),
             nonces: Nonces { challenge, measurements },
             fresh,
@@ -573,6 +578,15 @@ fn root_sha256(chain: &spdm_x509::Chain<'_>, provider: &Provider) -> Option<Stri
         return Some(hex::encode(digest.as_bytes()));
     }
     (hash == HashAlgorithm::Sha256).then(|| hex::encode(chain.root_hash()))
+}
+
+/// Takes out what nothing but the negotiation states. That the signatures verify shows which algorithms made them.
+fn forget_unsigned(algorithms: &mut BTreeMap<&'static str, Option<String>>) {
+    for (category, selected) in algorithms {
+        if !["base_asym", "pqc_asym", "base_hash"].contains(category) {
+            *selected = None;
+        }
+    }
 }
 
 /// What was selected, by category.

@@ -20,6 +20,8 @@ pub enum ReportErrorKind {
     Unsupported,
     /// The two sides have no version or algorithm in common, or the device lacks a capability.
     Incompatible,
+    /// The signatures that are required do not cover the negotiation in the version that both sides have in common.
+    Unsigned,
     /// The certificate chain breaks a rule.
     Chain,
     /// The device signs for another chain than the one that it showed.

@@ -47,6 +47,9 @@ impl Objection {
             Error::Incompatible(Incompatible::Algorithm { field, .. }) => {
                 new(ReportErrorKind::Unsupported, ExitClass::Usage).at("ALGORITHMS", field, None)
             }
+            Error::Incompatible(Incompatible::UnsignedNegotiation(_)) => {
+                new(ReportErrorKind::Unsigned, ExitClass::Rejected)
+            }
             Error::Incompatible(_) => new(ReportErrorKind::Incompatible, ExitClass::Rejected),
             Error::Chain(ChainError {
                 rule: Rule::UnsupportedHash | Rule::UnsupportedAsym,

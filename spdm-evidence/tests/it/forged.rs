@@ -6,8 +6,8 @@ use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm};
 use spdm_emulator::{Device, DeviceConfig, KeyProvisioning};
 use spdm_evidence::{
-    AttestationCheck, CheckStatus, Evidence, ExitClass, Negotiation, Note, ReadOptions,
-    RecordedExchange, Recording, Report, ReportErrorKind, Signatures, Verifier,
+    AttestationCheck, CheckStatus, Evidence, ExitClass, Negotiation, NegotiationCover, Note,
+    ReadOptions, RecordedExchange, Recording, Report, ReportErrorKind, Signatures, Verifier,
 };
 use spdm_x509::{Anchor, Demand, Profile, Revocation, Revocations, SanPolicy, ValidityCheck};
 
@@ -212,7 +212,7 @@ fn what_was_asked_for_and_is_not_in_the_file_is_not_verified() {
     assert_eq!(alone.basis().unwrap().to_string(), "signed MEASUREMENTS alone");
 
     // What never held a CHALLENGE is judged by what it holds.
-    let held = report(&evidence(&[&vca, &chain, &[measured.clone()]]), &a, |_| ());
+    let held = report(&evidence(&[&vca, &chain, core::slice::from_ref(&measured)]), &a, |_| ());
     assert_eq!(held.basis().unwrap().to_string(), "signed MEASUREMENTS alone");
     let whole = report(&evidence(&[&vca, &chain, &[challenged, measured]]), &a, |_| ());
     assert_eq!(whole.basis().unwrap().to_string(), "CHALLENGE and signed MEASUREMENTS");
@@ -258,6 +258,49 @@ fn a_refused_signature_is_not_one() {
     let message =
         "challenge.signature was asked for: the device answered CHALLENGE with ERROR Unspecified";
     assert_eq!(refusal(&report), Some((ReportErrorKind::Required, message, ExitClass::Rejected)));
+}
+
+/// 1.1 without CHALLENGE: nothing signs ALGORITHMS, and what it says of hashes of measurements may be forged.
+#[test]
+fn an_unsigned_negotiation_is_named_and_what_only_it_states_is_not() {
+    let mut a = device(1, |config| config.versions = vec![SpdmVersion::V1_1]);
+    let of_1_1 = |request: &[u8]| [&[0x11], &request[1..]].concat();
+    let capabilities = of_1_1(&[0, 0xE1, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0]);
+    let mut algorithms = of_1_1(&[0, 0xE3, 0, 0, 32, 0, 1, 0, 0x80, 0, 0, 0, 2, 0, 0, 0]);
+    algorithms.resize(32, 0);
+    let negotiation = [vec![0x10, 0x84, 0, 0], capabilities, algorithms];
+    let mut vca = negotiation.map(|request| exchange(&mut a, request));
+    let fetch = [of_1_1(&[0, 0x81, 0, 0]), of_1_1(&[0, 0x82, 0, 0, 0, 0, 0, 0x10])];
+    let chain = fetch.map(|request| exchange(&mut a, request));
+    let request = [&[0x11, 0xE0, 1, 1][..], &[7; 32], &[0]].concat();
+    let measured = exchange(&mut a, request);
+    let challenged = exchange(&mut a, [&[0x11, 0x83, 0, 0][..], &[9; 32]].concat());
+
+    // MeasurementHashAlgo: TPM_ALG_SHA3_384, whose digests are as long as those of SHA_384.
+    let stated = vca[2].response.as_mut().unwrap();
+    assert_eq!(stated[8..12], [4, 0, 0, 0]);
+    stated[8] = 0x20;
+    let forged = report(&evidence(&[&vca, &chain, core::slice::from_ref(&measured)]), &a, |_| ());
+    assert!(forged.verified(), "{:?}", forged.error());
+    let basis = forged.basis().unwrap();
+    assert_eq!(basis.negotiation, NegotiationCover::Unsigned);
+    assert_eq!(basis.to_string(), "signed MEASUREMENTS alone; the negotiation is not signed");
+    let algorithms = forged.algorithms();
+    assert_eq!(algorithms["base_asym"].as_deref(), Some("ECDSA_P384"));
+    assert_eq!(algorithms["base_hash"].as_deref(), Some("SHA_384"));
+    let others = algorithms.iter().filter(|(name, _)| !name.starts_with("base_"));
+    assert!(others.clone().count() > 5 && others.clone().all(|(_, selected)| selected.is_none()));
+    assert!(forged.notes().contains(&Note::UnsignedNegotiation));
+
+    // CHALLENGE signs it, and notices.
+    let all = [measured, challenged];
+    let noticed = report(&evidence(&[&vca, &chain, &all]), &a, |_| ());
+    assert_eq!(refusal(&noticed).map(|(kind, ..)| kind), Some(ReportErrorKind::Signature));
+    vca[2].response.as_mut().unwrap()[8] = 4;
+    let signed = report(&evidence(&[&vca, &chain, &all]), &a, |_| ());
+    assert_eq!(signed.basis().unwrap().to_string(), "CHALLENGE and signed MEASUREMENTS");
+    assert_eq!(signed.algorithms()["measurement_hash"].as_deref(), Some("SHA_384"));
+    assert_eq!(signed.notes(), []);
 }
 
 #[test]

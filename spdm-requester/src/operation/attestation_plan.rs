@@ -1,6 +1,8 @@
 //! What is asked of a device, and whom to trust.
 
-use spdm_codec::{KeyUsage, MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId};
+use spdm_codec::{
+    KeyUsage, MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId, SpdmVersion,
+};
 use spdm_x509::Policy;
 
 use super::measure::Selection;
@@ -16,9 +18,8 @@ pub enum Requirement {
     ChallengeAndMeasurements,
     /// CHALLENGE only.
     Challenge,
-    /// Signed measurements only. Through 1.1 their signature does not cover the negotiation: an attacker on
-    /// the way could have lowered the version or changed capabilities. Where that matters, set
-    /// [`Offer::min_version`](crate::Offer::min_version) to 1.2.
+    /// Signed measurements only. Through 1.1 their signature does not cover the negotiation: see
+    /// [`NegotiationSigning`].
     Measurements,
 }
 
@@ -45,6 +46,19 @@ impl Requirement {
     }
 }
 
+/// Whether the negotiation must be signed. Through 1.1 only CHALLENGE_AUTH signs it: without CHALLENGE, an attacker on the
+/// way can lower the version or change capabilities and algorithms, and nobody notices.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "it must be or not")]
+pub enum NegotiationSigning {
+    /// Where no CHALLENGE is required, nothing below 1.2 is accepted
+    /// ([`Incompatible::UnsignedNegotiation`](crate::Incompatible::UnsignedNegotiation)).
+    #[default]
+    Required,
+    /// Whatever [`Offer::min_version`](crate::Offer::min_version) allows.
+    Waived,
+}
+
 /// What is asked of a device, and what it takes to trust it.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -57,6 +71,8 @@ pub struct AttestationPlan<'p> {
     pub policy: Option<&'p Policy<'p>>,
     /// Which signatures are required.
     pub requirement: Requirement,
+    /// Whether the negotiation must be signed. It decides nothing where nobody judges: without a policy or a key.
+    pub negotiation: NegotiationSigning,
     /// The nonce of GET_MEASUREMENTS, or of CHALLENGE without measurements; random where `None`.
     pub nonce: Option<RequesterNonce>,
     /// Which measurements `MeasurementSummaryHash` of CHALLENGE_AUTH is to cover; a device without MEAS_CAP is not
@@ -69,6 +85,14 @@ pub struct AttestationPlan<'p> {
 }
 
 impl<'p> AttestationPlan<'p> {
+    /// The lowest version in which the signatures that are required cover the negotiation, where they have to.
+    pub(super) const fn least_version(&self) -> SpdmVersion {
+        match (self.negotiation, self.policy, self.requirement) {
+            (NegotiationSigning::Required, Some(_), Requirement::Measurements) => SpdmVersion::V1_2,
+            _ => SpdmVersion::V1_0,
+        }
+    }
+
     /// Slot 0, CHALLENGE and all measurements, signed, random nonces, no summary hash.
     #[must_use]
     pub const fn new(policy: &'p Policy<'p>) -> Self {
@@ -84,6 +108,7 @@ impl<'p> AttestationPlan<'p> {
             slot: SlotChoice::Slot(SlotId::ZERO),
             policy: None,
             requirement: Requirement::ChallengeAndMeasurements,
+            negotiation: NegotiationSigning::Required,
             nonce: None,
             summary: MeasurementSummary::None,
             selection: Selection::All,

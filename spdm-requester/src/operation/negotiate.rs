@@ -21,12 +21,19 @@ use crate::requester::{Fresh, Requester};
 pub struct Negotiate {
     /// The first request was made.
     begun: bool,
+    /// The lowest one whose negotiation is signed as it has to be.
+    least: SpdmVersion,
     version: SpdmVersion,
 }
 
 impl Negotiate {
     pub(crate) const fn new() -> Self {
-        Self { begun: false, version: SpdmVersion::V1_0 }
+        Self::at_least(SpdmVersion::V1_0)
+    }
+
+    /// Below `least`, nothing would sign the negotiation.
+    pub(super) const fn at_least(least: SpdmVersion) -> Self {
+        Self { begun: false, least, version: SpdmVersion::V1_0 }
     }
 
     /// Whether the first request was made.
@@ -128,6 +135,10 @@ impl sealed::Operation for Negotiate {
                 let highest = common.max();
                 self.version =
                     highest.ok_or_else(|| ask.errors.incompatible(Incompatible::Version))?;
+                if self.version < self.least {
+                    let error = Incompatible::UnsignedNegotiation(self.version);
+                    return Err(ask.errors.incompatible(error));
+                }
                 ask.encode(&self.capabilities(ask)?, self.version, out)
             }
             Stage::AfterCapabilities => ask.encode(&self.algorithms(ask), self.version, out),

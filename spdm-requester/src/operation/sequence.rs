@@ -10,7 +10,7 @@
 use core::marker::PhantomData;
 use core::mem;
 
-use spdm_codec::{NONCE_LEN, RequesterNonce, SlotId};
+use spdm_codec::{NONCE_LEN, RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::Digest;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
@@ -135,13 +135,18 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
         source: KeySource<'c>,
         record: &'m mut [u8],
     ) -> Self {
+        // What nobody signs needs no signed negotiation either.
+        let least = match source {
+            KeySource::Nothing => SpdmVersion::V1_0,
+            KeySource::Chain { .. } | KeySource::Provisioned { .. } => plan.least_version(),
+        };
         Self {
             plan,
             audience: Audience::NOBODY,
             source,
             record,
             persistence: PhantomData,
-            step: Step::Negotiate(Negotiate::new()),
+            step: Step::Negotiate(Negotiate::at_least(least)),
             first_readable: None,
             objection: None,
             signer: Signer::Unknown,

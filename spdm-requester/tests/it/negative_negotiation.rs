@@ -9,7 +9,7 @@ use crate::sim::{
 use spdm_codec::{CapabilityFlags, Code, Expected, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{DeviceConfig, Fault};
-use spdm_requester::{Error, Incompatible, Offer, Requirement, blocking};
+use spdm_requester::{Error, Incompatible, NegotiationSigning, Offer, Requirement, blocking};
 
 const INCOMPATIBLE_VERSION: Cause = Cause::Other(Error::Incompatible(Incompatible::Version));
 
@@ -131,7 +131,22 @@ fn n09_downgrade_and_measurements_without_challenge() {
         let cause = Ok(signature("MEASUREMENTS"));
         assert_eq!(failed, Failed { cause, remains: Remains::Fresh, codes: codes.clone() });
     }
-    // L1 of 1.0 and 1.1 lacks the negotiation: only the caller's range protects.
+    // L1 of 1.0 and 1.1 lacks the negotiation: without CHALLENGE they are not accepted.
+    for lower in [V1_0, V1_1] {
+        let failed = fail_with(&mut measurements(lower), setup);
+        let cause = Incompatible::UnsignedNegotiation(lower);
+        let cause = Ok(Cause::Other(Error::Incompatible(cause)));
+        let codes = until(Code::GET_VERSION).to_vec();
+        assert_eq!(failed, Failed { cause, remains: Remains::Fresh, codes });
+    }
+    // Whoever waives that has only the own range.
+    let setup = Setup {
+        change: |plan| {
+            plan.requirement = Requirement::Measurements;
+            plan.negotiation = NegotiationSigning::Waived;
+        },
+        ..setup
+    };
     for lower in [V1_0, V1_1] {
         let mut offer = setup.offer;
         offer.min_version = V1_2;

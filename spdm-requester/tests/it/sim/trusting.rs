@@ -3,7 +3,8 @@
 use spdm_codec::{Code, SlotId, SpdmVersion};
 use spdm_emulator::DeviceConfig;
 use spdm_requester::{
-    AttestationPlan, Attested, ChainCache, Requester, Requirement, SlotChoice, blocking,
+    AttestationPlan, Attested, ChainCache, NegotiationSigning, Requester, Requirement, SlotChoice,
+    blocking,
 };
 use spdm_x509::{Anchor, Policy, Trusted, ValidityCheck};
 
@@ -99,5 +100,6 @@ pub fn plan_of<'p>(policy: &'p Policy<'p>, slot: SlotChoice) -> AttestationPlan<
 pub fn measurements_of<'p>(policy: &'p Policy<'p>, slot: SlotChoice) -> AttestationPlan<'p> {
     let mut plan = plan_of(policy, slot);
     plan.requirement = Requirement::Measurements;
+    plan.negotiation = NegotiationSigning::Waived;
     plan
 }
