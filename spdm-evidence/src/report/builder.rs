@@ -398,8 +398,10 @@ impl ReportBuilder {
         let verified = objection.is_none();
         let basis = verified.then(|| self.basis(&checks));
         let mut algorithms = self.negotiated.as_ref().map(algorithms).unwrap_or_default();
-        if verified && self.negotiation == NegotiationCover::Unsigned {
-            forget_unsigned(&mut algorithms);
+        if verified
+            && self.negotiation == NegotiationCover::Unsigned
+            && forget_unsigned(&mut algorithms) > 0
+        {
             self.notes.push(Note::UnsignedNegotiation);
         }
         let (exit_class, error) = match objection {
@@ -580,13 +582,12 @@ fn root_sha256(chain: &spdm_x509::Chain<'_>, provider: &Provider) -> Option<Stri
     (hash == HashAlgorithm::Sha256).then(|| hex::encode(chain.root_hash()))
 }
 
-/// Takes out what nothing but the negotiation states. That the signatures verify shows which algorithms made them.
-fn forget_unsigned(algorithms: &mut BTreeMap<&'static str, Option<String>>) {
-    for (category, selected) in algorithms {
-        if !["base_asym", "pqc_asym", "base_hash"].contains(category) {
-            *selected = None;
-        }
-    }
+/// Takes out what nothing but the negotiation states, and says how much that was. That the signatures verify shows which
+/// algorithms made them, and every signed block names its MeasurementSpecification.
+fn forget_unsigned(algorithms: &mut BTreeMap<&'static str, Option<String>>) -> usize {
+    let signed = ["base_asym", "pqc_asym", "base_hash", "measurement_specification"];
+    let unsigned = algorithms.iter_mut().filter(|(category, _)| !signed.contains(category));
+    unsigned.filter_map(|(_, selected)| selected.take()).count()
 }
 
 /// What was selected, by category.

@@ -288,7 +288,10 @@ fn an_unsigned_negotiation_is_named_and_what_only_it_states_is_not() {
     let algorithms = forged.algorithms();
     assert_eq!(algorithms["base_asym"].as_deref(), Some("ECDSA_P384"));
     assert_eq!(algorithms["base_hash"].as_deref(), Some("SHA_384"));
-    let others = algorithms.iter().filter(|(name, _)| !name.starts_with("base_"));
+    // Every signed block says which specification it is of.
+    assert_eq!(algorithms["measurement_specification"].as_deref(), Some("DMTF"));
+    let signed = |name: &str| name.starts_with("base_") || name == "measurement_specification";
+    let others = algorithms.iter().filter(|(name, _)| !signed(name));
     assert!(others.clone().count() > 5 && others.clone().all(|(_, selected)| selected.is_none()));
     assert!(forged.notes().contains(&Note::UnsignedNegotiation));
 
