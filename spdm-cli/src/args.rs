@@ -54,7 +54,7 @@ pub(crate) enum Verb {
     Collect(CollectArgs),
     /// Is it the device that --known FILE holds? One signature
     Recognize(RecognizeArgs),
-    /// The same verdict offline: evidence, a capture, or a vendor's evidence file
+    /// The same verdict offline: evidence, captures, or vendors' evidence files
     Verify(VerifyArgs),
     /// Validate one SPDM certificate chain or PEM bundle
     Chain(ChainArgs),
@@ -411,9 +411,9 @@ pub(crate) struct RecognizeArgs {
 /// `spdm verify`.
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArgs {
-    /// The file, or - for standard input
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    /// Files, or - for standard input; folders are walked
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     /// The public key of a device without certificates (slot 0xFF): DER or PEM SubjectPublicKeyInfo
@@ -438,7 +438,7 @@ pub(crate) struct VerifyArgs {
     /// capture, transcript, nvidia or json; otherwise the file's beginning tells
     #[arg(long, value_name = "NAME", value_parser = values::format)]
     pub(crate) format: Option<Format>,
-    /// The chain of evidence that has none: a chain structure or PEM certificates
+    /// The chain of evidence that has none: a chain structure, or certificates in PEM, DER or JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) chain: Option<PathBuf>,
     /// The signature algorithm of a bare measurement of 1.0 or 1.1

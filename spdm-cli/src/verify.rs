@@ -1,8 +1,15 @@
 //! `spdm verify`: the verdict offline.
 
-use spdm_codec::{RequesterNonce, SlotId};
+mod inputs;
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::path::PathBuf;
+
+use spdm_codec::{KeySlot, RequesterNonce, SlotId};
 use spdm_evidence::{
-    AttestationCheck, CheckStatus, Evidence, Presumption, ReadOptions, ReportErrorKind, Verifier,
+    AttestationCheck, ChainContent, CheckStatus, Error, Evidence, Presumption, ReadOptions, Report,
+    ReportErrorKind, Verifier,
 };
 use spdm_x509::Revocations;
 
@@ -14,8 +21,9 @@ use crate::exit::{Exit, Failure};
 use crate::trust::Trust;
 use crate::verdict::Verdict;
 use crate::{file, render, trust};
+use inputs::{Found, InputFile};
 
-/// Verifies every connection in the file. The worst exit code counts.
+/// Verifies every connection in the files. The worst exit code counts.
 pub(crate) fn run(
     args: &VerifyArgs,
     crypto: Crypto,
@@ -29,7 +37,8 @@ pub(crate) fn run(
         .map(|path| trust::public_key(path, crypto.provider))
         .transpose()?;
     let reference = args.reference.as_deref().map(reference).transpose()?;
-    let evidence = read(args, console)?;
+    let files = inputs::files(&args.files)?;
+    let chain = args.chain.as_deref().map(|path| trust::chain(path, console)).transpose()?;
     let anchors = trust.anchors();
     let revocations = trust.revocations();
     let verifier = Verifier {
@@ -47,26 +56,123 @@ pub(crate) fn run(
         required: RequiredSignature::all(&args.require),
         ..Verifier::new(crypto.provider, &anchors, trust.validity()?)
     };
-    for note in &evidence.notes {
-        console.note(&format!("note: {note}"));
-    }
+    let run = Run { args, chain, verifier: &verifier, crypto, several: files.len() > 1 };
+    let mut devices = SeenDevices::default();
+    let mut passed_over = Vec::new();
     let mut worst = Exit::Done;
-    for report in verifier.verify(crypto.bank().as_mut(), &evidence) {
-        let verdict = Verdict::new(report);
-        render::show(&verdict, console)?;
-        if let Some(hint) = hint(&verdict, args) {
-            console.note(&format!("hint: {hint}"));
+    for file in &files {
+        match run.file(file, &mut devices, console) {
+            Ok(Some(exit)) => worst = worst.max(exit),
+            Ok(None) => passed_over.push(file.path.display().to_string()),
+            Err(failure) if run.several => {
+                console.failure(&failure);
+                worst = worst.max(failure.exit);
+            }
+            Err(failure) => return Err(failure),
         }
-        worst = worst.max(verdict.exit);
+    }
+    match &passed_over[..] {
+        [] => {}
+        all if all.len() == files.len() => {
+            return Err(Failure::usage(format!("{}: no evidence in it", named(&args.files))));
+        }
+        [one] => console.note(&format!("note: {one} is no evidence and was passed over")),
+        [first, ..] => console.note(&format!(
+            "note: {} files are no evidence and were passed over ({first}, …)",
+            passed_over.len()
+        )),
     }
     Ok(worst)
 }
 
-/// What a person can do where the recorded requester asked for more than the file holds.
+fn named(paths: &[PathBuf]) -> String {
+    let names = paths.iter().map(|path| path.display().to_string());
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// What one run of the command verifies each of its files with.
+struct Run<'r> {
+    args: &'r VerifyArgs,
+    chain: Option<ChainContent>,
+    verifier: &'r Verifier<'r>,
+    crypto: Crypto,
+    several: bool,
+}
+
+impl Run<'_> {
+    /// Verifies every connection in a file; `None` where it lies in a folder and is something else.
+    fn file(
+        &self,
+        file: &InputFile,
+        devices: &mut SeenDevices,
+        console: &mut Console,
+    ) -> Result<Option<Exit>, Failure> {
+        let Some(evidence) = self.read(file)? else { return Ok(None) };
+        let prefix = if self.several { format!("{}: ", evidence.target) } else { String::new() };
+        for note in &evidence.notes {
+            console.note(&format!("note: {prefix}{note}"));
+        }
+        // Of a capture every connection is of the same device, as a rule.
+        let are_devices = evidence.recordings.iter().all(|recording| !recording.chains.is_empty());
+        let mut worst = Exit::Done;
+        for report in self.verifier.verify(self.crypto.bank().as_mut(), &evidence) {
+            let same = devices.add(&report, &evidence.target, are_devices);
+            let verdict = Verdict::new(report);
+            render::show(&verdict, console)?;
+            if let Some(other) = same {
+                let target = verdict.report.target();
+                console.note(&format!("note: {target} is the same device as {other}"));
+            }
+            if let Some(hint) = hint(&verdict, self.args) {
+                console.note(&format!("hint: {hint}"));
+            }
+            worst = worst.max(verdict.exit);
+        }
+        Ok(Some(worst))
+    }
+
+    fn read(&self, file: &InputFile) -> Result<Option<Evidence>, Failure> {
+        let name = file::name(&file.path);
+        let args = self.args;
+        let presumption = Presumption { asym: args.base_asym, hash: args.base_hash };
+        let options = ReadOptions { format: args.format, presumption };
+        let mut evidence = match Evidence::read(&file::read(&file.path)?, &options) {
+            Ok(evidence) => evidence,
+            Err(Error::Format | Error::NotEvidence(_) | Error::NoEvidence)
+                if file.found == Found::InFolder =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(Failure::usage(format!("{name}: {error}"))),
+        };
+        // The target that the file names is not signed, so the report shows the name of the file instead.
+        evidence.target = name;
+        if let Some(chain) = &self.chain {
+            let slot = match args.slot {
+                SlotChoice::Any => SlotId::ZERO,
+                SlotChoice::Slot(slot) => slot,
+            };
+            evidence.attach(slot, chain.clone());
+        }
+        Ok(Some(evidence))
+    }
+}
+
+/// What a person can do where the recorded requester asked for more than the file holds, or where nothing was there to
+/// check a signature with.
 fn hint(verdict: &Verdict, args: &VerifyArgs) -> Option<&'static str> {
     let (kind, _) = verdict.error()?;
-    let passes = |check| verdict.report.status(check) == CheckStatus::Pass;
+    let report = &verdict.report;
+    let passes = |check| report.status(check) == CheckStatus::Pass;
+    let is_signed = report.nonces().measurements.is_some() || report.nonces().challenge.is_some();
+    let lacks_chain = report.status(AttestationCheck::ChainFormat) == CheckStatus::Skipped;
+    let has_slot = report.slot().is_some_and(|slot| slot != KeySlot::PublicKey.to_byte());
     match kind {
+        ReportErrorKind::Required | ReportErrorKind::Unproven
+            if lacks_chain && is_signed && has_slot =>
+        {
+            Some("--chain FILE gives the device's certificate chain")
+        }
         ReportErrorKind::Required if !args.require.is_empty() => None,
         ReportErrorKind::Required if passes(AttestationCheck::ChallengeSignature) => {
             Some("--require challenge judges by CHALLENGE alone")
@@ -78,6 +184,28 @@ fn hint(verdict: &Verdict, args: &VerifyArgs) -> Option<&'static str> {
     }
 }
 
+/// The devices that were judged, by what their leaf says.
+#[derive(Debug, Default)]
+struct SeenDevices(BTreeMap<(String, Option<String>), (String, String)>);
+
+impl SeenDevices {
+    /// The target of an earlier report about the same device, in another file, or in a file that lists devices.
+    fn add(&mut self, report: &Report, file: &str, are_devices: bool) -> Option<String> {
+        let identity = report.identity();
+        let serial = identity.serial.clone()?;
+        let key = (serial, identity.root_sha256.clone());
+        let (known_file, known) = match self.0.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                place.insert((file.to_owned(), report.target().to_owned()));
+                return None;
+            }
+        };
+        let other = known != report.target() && (known_file != file || are_devices);
+        other.then(|| known.clone())
+    }
+}
+
 fn expected_nonce(choice: Option<&NonceChoice>) -> Result<Option<RequesterNonce>, Failure> {
     match choice {
         None => Ok(None),
@@ -86,23 +214,4 @@ fn expected_nonce(choice: Option<&NonceChoice>) -> Result<Option<RequesterNonce>
         }
         Some(given) => nonce(given),
     }
-}
-
-fn read(args: &VerifyArgs, console: &Console) -> Result<Evidence, Failure> {
-    let name = file::name(&args.file);
-    let presumption = Presumption { asym: args.base_asym, hash: args.base_hash };
-    let options = ReadOptions { format: args.format, presumption };
-    let failed = |error| Failure::usage(format!("{name}: {error}"));
-    let mut evidence = Evidence::read(&file::read(&args.file)?, &options).map_err(failed)?;
-    // The target that the file names is not signed, so the report shows the name of the file instead.
-    evidence.target.clone_from(&name);
-    if let Some(path) = &args.chain {
-        let chain = trust::chain(path, console)?;
-        let slot = match args.slot {
-            SlotChoice::Any => SlotId::ZERO,
-            SlotChoice::Slot(slot) => slot,
-        };
-        evidence.attach(slot, chain);
-    }
-    Ok(evidence)
 }

@@ -498,7 +498,9 @@ fn unproven(outcome: &AttemptOutcome<'_>, attempt: &Attempt<'_>) -> Option<Strin
         AttemptOutcome::NotChecked if attempt.slot == KeySlot::PublicKey => {
             "the device's public key is not given".to_owned()
         }
-        AttemptOutcome::NotChecked => "no usable certificate chain of this slot".to_owned(),
+        AttemptOutcome::NotChecked => {
+            "signed, not checked: no usable certificate chain of this slot".to_owned()
+        }
         AttemptOutcome::Unanswered => {
             let request = match attempt.proof {
                 Proof::Measurements => Code::GET_MEASUREMENTS,

@@ -210,6 +210,7 @@ pub(crate) fn measured(report: &Report, style: Style, most: usize) -> String {
     }
     let signed = match report.status(AttestationCheck::MeasurementsSignature) {
         CheckStatus::Pass => "signed",
+        CheckStatus::Skipped if report.nonces().measurements.is_some() => "signed, not checked",
         _ => "not signed",
     };
     // The column of the comparison is there where something is compared.

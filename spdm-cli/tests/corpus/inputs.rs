@@ -273,3 +273,123 @@ pub(crate) fn files_that_are_no_evidence() {
         assert_eq!((run.code, run.err), (2, format!("error: {file}: {message}\n")));
     }
 }
+
+pub(crate) fn a_signature_without_a_chain_is_not_checked() {
+    let file = input("b45_transcript_without_chain.bin");
+    let run = verify(&file, "root12.pem", &[]);
+    assert_eq!(run.code, 1);
+    let why = "no signature of the device could be verified: signed, not checked: no usable certificate chain of this slot";
+    assert!(run.out.starts_with(&format!("NOT VERIFIED  {file}: {why}\n")), "{}", run.out);
+    assert!(run.out.contains("\nMeasurements (signed, not checked)\n"), "{}", run.out);
+    assert_eq!(run.err, "hint: --chain FILE gives the device's certificate chain\n");
+    let json = verify(&file, "root12.pem", &["--json"]).object();
+    assert_eq!(json["error"]["kind"], "unproven");
+    let run = verify(&file, "root12.pem", &["--chain", &input("chain12.pem"), "--json"]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
+    assert_eq!(run.object()["verified"], true);
+}
+
+/// The chain in whatever form it comes.
+pub(crate) fn the_chain_of_a_transcript_in_other_forms() {
+    let folder = Folder::new();
+    let pem = std::fs::read_to_string(input("chain12.pem")).unwrap();
+    let blocks: Vec<&str> = pem.split_inclusive("-----END CERTIFICATE-----\n").collect();
+    let der = |block: &str| {
+        let body: String = block.lines().filter(|line| !line.starts_with('-')).collect();
+        BASE64_STANDARD.decode(body).unwrap()
+    };
+    let ders: Vec<u8> = blocks.iter().flat_map(|block| der(block)).collect();
+    let reversed: String = blocks.iter().rev().copied().collect();
+    let one_line = pem.replace('\n', "\\n");
+    for (name, chain) in [
+        ("reversed", reversed.into_bytes()),
+        ("DER", ders.clone()),
+        ("base64 of DER", BASE64_STANDARD.encode(&ders).into_bytes()),
+        (
+            "Redfish",
+            json!({"CertificateString": pem, "CertificateType": "PEMchain"})
+                .to_string()
+                .into_bytes(),
+        ),
+        ("Windows", utf_16(&pem.replace('\n', "\r\n"))),
+        ("one line", one_line.into_bytes()),
+        ("Latin-1", [b"Ger\xE4t\n".as_slice(), pem.as_bytes()].concat()),
+    ] {
+        let chain = folder.write("chain", chain);
+        let file = input("b45_transcript_without_chain.bin");
+        let run = verify(&file, "root12.pem", &["--chain", &chain, "--json"]);
+        assert_eq!((run.code, run.err.as_str()), (0, ""), "{name}");
+        assert_eq!(run.object()["verified"], true, "{name}");
+    }
+}
+
+pub(crate) fn several_files_and_folders() {
+    let folder = Folder::new();
+    let good = std::fs::read(input("ok_nvidia.json")).unwrap();
+    let bad = std::fs::read(input("b05_json_nonce_differs.json")).unwrap();
+    let [good, bad] = [folder.write("a.json", good), folder.write("b.json", bad)];
+    let root = input("root11.pem");
+    let options = ["--trust", &root, "--at", AT, "--json"];
+    let verify = |files: &[&str]| spdm(&[&["verify"], files, &options].concat());
+    let both = verify(&[&good, &bad]);
+    let targets: Vec<_> = both.objects().iter().map(|report| report["target"].clone()).collect();
+    assert_eq!((both.code, targets), (1, vec![json!(good), json!(bad)]));
+    assert_eq!(both.err, format!("note: {bad} is the same device as {good}\n"));
+    // One that cannot be read does not keep the others from being judged.
+    let missing = folder.path("missing.json");
+    let run = verify(&[&missing, &good]);
+    assert_eq!((run.code, run.object()["verified"].clone()), (2, json!(true)));
+    assert!(run.err.starts_with(&format!("error: {missing}: ")), "{}", run.err);
+
+    std::fs::create_dir_all(folder.path("all/deeper")).unwrap();
+    std::fs::copy(&good, folder.path("all/deeper/x.json")).unwrap();
+    std::fs::copy(&bad, folder.path("all/y")).unwrap();
+    let all = folder.path("all");
+    let run = verify(&[&all]);
+    let [x, y] = [folder.path("all/deeper/x.json"), folder.path("all/y")];
+    assert_eq!((run.code, run.objects().len()), (1, 2));
+    assert_eq!(run.err, format!("note: {y} is the same device as {x}\n"));
+    let readme = folder.write("all/README", "nothing\n");
+    std::fs::remove_file(&y).unwrap();
+    let run = verify(&[&all]);
+    assert_eq!((run.code, run.object()["verified"].clone()), (0, json!(true)));
+    assert_eq!(run.err, format!("note: {readme} is no evidence and was passed over\n"));
+    // What is evidence, but damaged, is not passed over.
+    folder.write("all/z.json", r#"[{"evidence": "", "certificate": "x"}]"#);
+    assert_eq!(verify(&[&all]).code, 2);
+    std::fs::remove_dir_all(folder.path("all/deeper")).unwrap();
+    std::fs::remove_file(folder.path("all/z.json")).unwrap();
+    let none = verify(&[&all]);
+    assert_eq!((none.code, none.err), (2, format!("error: {all}: no evidence in it\n")));
+}
+
+pub(crate) fn many_documents_in_one_file() {
+    let folder = Folder::new();
+    let device = device();
+    let own = folder.path("own.json");
+    let root = folder.path("root.pem");
+    let attest = spdm(&["attest", "emulated", "--evidence", &own, "-q"]);
+    assert_eq!(attest.code, 0, "{attest:?}");
+    let document: Value = serde_json::from_slice(&std::fs::read(&own).unwrap()).unwrap();
+    drop(root);
+    let lines = format!("{document}\n{document}\n");
+    for (name, file, connections) in [
+        ("lines", lines, 2),
+        ("an array", json!([document, device]).to_string(), 2),
+        ("an object around", json!({"rounds": [document, document, document]}).to_string(), 3),
+    ] {
+        let file = folder.write("many.json", file);
+        let run = verify(&file, "root11.pem", &["--json"]);
+        assert_eq!((run.code, run.objects().len()), (1, connections), "{name}: {}", run.err);
+        for report in run.objects() {
+            assert_eq!(status(&report, "measurements.signature"), "pass", "{name}");
+        }
+    }
+    // The same device twice in a list of devices.
+    let twice = folder.write("twice.json", json!([device, device]).to_string());
+    let run = verify(&twice, "root11.pem", &[]);
+    assert_eq!(
+        (run.code, run.err),
+        (0, format!("note: {twice}#1 is the same device as {twice}#0\n"))
+    );
+}
