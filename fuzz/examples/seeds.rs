@@ -112,13 +112,14 @@ fn part(message: &CapturedMessage, inside: Option<&FoundMessage>, padding: usize
 
 fn capture(path: &Path, out: &Path) -> io::Result<usize> {
     let Ok(file) = Capture::read(&fs::read(path)?) else { return Ok(0) };
-    let mut conversation = Conversation::new(file.padding);
+    let padding = file.messages.first().map_or(0, |message| message.padding);
+    let mut conversation = Conversation::new(padding);
     let keys = fs::read(path.with_extension("secrets.json"));
     if let Some(secrets) = keys.ok().and_then(|keys| Secrets::read(&keys).ok()) {
         conversation = conversation.with_secrets(secrets, &PROVIDER);
     }
     let (mut count, mut chains) = (0, Vec::new());
-    let mut connection = vec![u8::try_from(file.padding & 3).unwrap_or_default()];
+    let mut connection = vec![u8::try_from(padding & 3).unwrap_or_default()];
     for message in &file.messages {
         if message.layer == Layer::Plain && message.bytes.len() <= transports::MAX_MESSAGE {
             frames(out, &message.bytes)?;
@@ -126,7 +127,7 @@ fn capture(path: &Path, out: &Path) -> io::Result<usize> {
         let all = conversation.follow(message.layer, &message.bytes);
         // Of a long connection its beginning.
         if connection.len() + message.bytes.len() <= MAX_LEN {
-            connection.extend(part(message, all.get(1), file.padding));
+            connection.extend(part(message, all.get(1), padding));
         }
         for found in all {
             let Content::Message(cx) = found.content else { continue };

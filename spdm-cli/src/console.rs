@@ -1,10 +1,14 @@
 //! Where results and diagnostics go.
 
+use core::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use crate::args::{ColorChoice, Output};
 use crate::exit::Failure;
 use crate::render::Style;
+
+/// How many bytes of results are held back at most.
+const PIECE: usize = 64 << 10;
 
 /// Standard output for results, standard error for diagnostics.
 ///
@@ -12,7 +16,12 @@ use crate::render::Style;
 /// verdict.
 #[derive(Debug)]
 pub(crate) struct Console {
-    closed: bool,
+    closed: Cell<bool>,
+    /// Results that wait for more, where they may.
+    held: RefCell<Vec<u8>>,
+    holds: bool,
+    /// Why results were lost that are not reported yet.
+    lost: RefCell<Option<Failure>>,
     json: bool,
     quiet: bool,
     verbosity: u8,
@@ -28,7 +37,10 @@ impl Console {
             ColorChoice::Auto | ColorChoice::Never => Style::PLAIN,
         };
         Self {
-            closed: false,
+            closed: Cell::new(false),
+            held: RefCell::default(),
+            holds: false,
+            lost: RefCell::default(),
             json: output.json,
             quiet: output.quiet,
             verbosity: output.verbose,
@@ -52,15 +64,31 @@ impl Console {
         self.style
     }
 
+    /// Many results follow: what is no terminal gets them in large pieces. [`Self::finish`] writes the last one.
+    pub(crate) fn hold_back(&mut self) {
+        self.holds = !io::stdout().is_terminal();
+    }
+
     /// Writes a result.
     pub(crate) fn result(&mut self, text: &str) -> Result<(), Failure> {
-        if self.closed {
+        let held = self.held.get_mut();
+        held.extend_from_slice(text.as_bytes());
+        if self.holds && held.len() < PIECE { Ok(()) } else { self.finish() }
+    }
+
+    /// Writes what was held back.
+    pub(crate) fn finish(&self) -> Result<(), Failure> {
+        if let Some(failure) = self.lost.take() {
+            return Err(failure);
+        }
+        let held = self.held.take();
+        if self.closed.get() || held.is_empty() {
             return Ok(());
         }
         let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        match out.write_all(&held).and_then(|()| out.flush()) {
             Err(error) if error.kind() == ErrorKind::BrokenPipe => {
-                self.closed = true;
+                self.closed.set(true);
                 Ok(())
             }
             other => other.map_err(|error| Failure::usage(format!("standard output: {error}"))),
@@ -82,13 +110,21 @@ impl Console {
     /// Says something on standard error, unless `--quiet` was given.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            say(text);
+            self.say(text);
         }
     }
 
     /// Says why the command failed.
     pub(crate) fn failure(&self, failure: &Failure) {
-        say(&format!("{}: {}", self.diagnostic_style.bad("error"), failure.message));
+        self.say(&format!("{}: {}", self.diagnostic_style.bad("error"), failure.message));
+    }
+
+    /// What was said before on standard output is written before.
+    fn say(&self, text: &str) {
+        if let Err(failure) = self.finish() {
+            self.lost.replace(Some(failure));
+        }
+        say(text);
     }
 }
 

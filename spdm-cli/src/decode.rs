@@ -3,9 +3,14 @@
 mod input;
 mod message_view;
 
-use spdm_evidence::{Conversation, Layer, Secrets};
+use std::collections::HashMap;
 
-use crate::args::DecodeArgs;
+use spdm_evidence::{
+    Capture, CaptureEvent, CaptureReader, CapturedMessage, Channel, Conversation, Error, Layer,
+    NoteCounter, Secrets, Unpacked,
+};
+
+use crate::args::{DecodeArgs, InputFormat};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
@@ -13,54 +18,134 @@ use crate::file;
 use input::Input;
 pub(crate) use message_view::MessageView;
 
+/// The largest file that is read whole, in bytes.
+const WHOLE: u64 = 1 << 30;
+
 /// Decodes every message of the file; one that cannot be decoded does not stop the rest.
 pub(crate) fn run(
     args: &DecodeArgs,
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let bytes = file::read(&args.file)?;
     let name = file::name(&args.file);
-    let input = Input::read(&bytes, args.format)
-        .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-    let mut conversation = Conversation::new(input.padding);
-    if let Some(path) = &args.secrets {
-        let secrets = Secrets::read(&file::read(path)?)
-            .map_err(|error| Failure::usage(format!("{}: {error}", file::name(path))))?;
-        conversation = conversation.with_secrets(secrets, crypto.provider);
-    }
-    for note in &input.notes {
-        console.note(&format!("{name}: {note}"));
-    }
-    if input.pieces.is_empty() {
-        return Err(Failure::usage(format!("{name}: there is no SPDM message in it")));
-    }
-    let mut decoder = Decoder { conversation, number: 0, exit: Exit::Done };
-    for piece in &input.pieces {
-        if input.framed {
-            decoder.message(piece.layer, &piece.bytes, console)?;
-        } else {
-            decoder.back_to_back(&piece.bytes, console)?;
+    let failed = |error: Error| Failure::usage(format!("{name}: {error}"));
+    let unreadable = |error| file::of(&args.file, &error);
+    let mut source = Unpacked::new(file::open(&args.file)?).map_err(unreadable)?;
+    let secrets = args.secrets.as_deref().map(file::read).transpose()?;
+    let secrets = match (&secrets, &args.secrets) {
+        (Some(bytes), Some(path)) => {
+            let wrong = |error| Failure::usage(format!("{}: {error}", file::name(path)));
+            Some(Secrets::read(bytes).map_err(wrong)?)
+        }
+        _ => None,
+    };
+    let mut decoder = Decoder::new(secrets, crypto);
+    console.hold_back();
+    let is_capture = Capture::sniff(source.peek(4).map_err(unreadable)?);
+    if is_capture && args.format.is_none() || args.format == Some(InputFormat::Capture) {
+        let reader = CaptureReader::unpacked(source).map_err(failed)?;
+        for event in reader {
+            decoder.event(event.map_err(failed)?, &name, console)?;
+        }
+    } else {
+        let bytes = file::read_whole(source, WHOLE, &args.file)?;
+        let input = Input::read(&bytes, args.format)
+            .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+        let mut conversation = decoder.conversation(0);
+        for piece in &input.pieces {
+            decoder.back_to_back(&mut conversation, piece, console)?;
         }
     }
-    Ok(decoder.exit)
+    decoder.tell_notes(&name, console);
+    match decoder.number {
+        0 => Err(Failure::usage(format!("{name}: there is no SPDM message in it"))),
+        _ => Ok(decoder.exit),
+    }
 }
 
 struct Decoder {
-    conversation: Conversation,
+    secrets: Option<Secrets>,
+    crypto: Crypto,
+    conversations: HashMap<Channel, Conversation>,
+    /// Whose message came last.
+    last: Option<Channel>,
+    notes: NoteCounter,
     /// Place of the message in the file, from 1.
     number: usize,
     exit: Exit,
 }
 
 impl Decoder {
+    fn new(secrets: Option<Secrets>, crypto: Crypto) -> Self {
+        Self {
+            secrets,
+            crypto,
+            conversations: HashMap::new(),
+            last: None,
+            notes: NoteCounter::default(),
+            number: 0,
+            exit: Exit::Done,
+        }
+    }
+
+    fn event(
+        &mut self,
+        event: CaptureEvent,
+        name: &str,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        match event {
+            CaptureEvent::Message(message) => self.captured(&message, console)?,
+            CaptureEvent::End(channel) => {
+                self.conversations.remove(&channel);
+            }
+            CaptureEvent::Note(note) if note.is_loss() => {
+                self.exit = self.exit.max(Exit::Usage);
+                console.note(&format!("{name}: {note}"));
+            }
+            CaptureEvent::Note(note) => self.notes.add(note),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn captured(
+        &mut self,
+        captured: &CapturedMessage,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        let CapturedMessage { channel, layer, bytes, padding, .. } = captured;
+        if self.last.replace(*channel).is_some_and(|last| last != *channel) && !console.json() {
+            console.report(&format!("{}:\n", channel.peers))?;
+        }
+        let known = self.conversations.remove(channel);
+        let mut conversation = known.unwrap_or_else(|| self.conversation(*padding));
+        self.message(&mut conversation, *layer, bytes, console)?;
+        self.conversations.insert(*channel, conversation);
+        Ok(())
+    }
+
+    /// A conversation of which nothing is known.
+    fn conversation(&self, padding: usize) -> Conversation {
+        let conversation = Conversation::new(padding);
+        match &self.secrets {
+            Some(secrets) => conversation.with_secrets(secrets.clone(), self.crypto.provider),
+            None => conversation,
+        }
+    }
+
     /// Messages that nothing frames.
-    fn back_to_back(&mut self, bytes: &[u8], console: &mut Console) -> Result<(), Failure> {
+    fn back_to_back(
+        &mut self,
+        conversation: &mut Conversation,
+        bytes: &[u8],
+        console: &mut Console,
+    ) -> Result<(), Failure> {
         let mut rest = bytes;
         while !rest.is_empty() {
             let (message, behind) =
-                rest.split_at_checked(self.conversation.extent(rest)).unwrap_or((rest, &[]));
-            self.message(Layer::Plain, message, console)?;
+                rest.split_at_checked(conversation.extent(rest)).unwrap_or((rest, &[]));
+            self.message(conversation, Layer::Plain, message, console)?;
             rest = behind;
         }
         Ok(())
@@ -68,13 +153,15 @@ impl Decoder {
 
     fn message(
         &mut self,
+        conversation: &mut Conversation,
         layer: Layer,
         message: &[u8],
         console: &mut Console,
     ) -> Result<(), Failure> {
         self.number += 1;
-        for found in self.conversation.follow(layer, message) {
-            let shown = MessageView::new(&found, self.number);
+        let channel = self.last.map_or(0, |channel| channel.number);
+        for found in conversation.follow(layer, message) {
+            let shown = MessageView::new(&found, self.number, channel);
             if shown.is_faulty() {
                 self.exit = self.exit.max(Exit::Usage);
             }
@@ -86,5 +173,11 @@ impl Decoder {
             }
         }
         Ok(())
+    }
+
+    fn tell_notes(&mut self, name: &str, console: &Console) {
+        for note in self.notes.take() {
+            console.note(&format!("{name}: {note}"));
+        }
     }
 }

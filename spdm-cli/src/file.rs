@@ -9,6 +9,19 @@ use crate::exit::Failure;
 /// The largest file that is read, in bytes. A larger one is refused.
 const MAX_LEN: u64 = 1 << 30;
 
+/// A file that is read bit by bit; `-` is standard input.
+pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin()));
+    }
+    let file = fs::File::open(path).map_err(|error| of(path, &error))?;
+    // Says so before the first byte is read.
+    match file.metadata() {
+        Ok(metadata) if metadata.is_dir() => Err(of(path, &io::ErrorKind::IsADirectory.into())),
+        _ => Ok(Box::new(file)),
+    }
+}
+
 /// The bytes of a file; `-` is standard input.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     if path == Path::new("-") {

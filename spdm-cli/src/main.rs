@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     };
     let mut console = Console::new(&cli.output);
     let result = Crypto::load(cli.backend).and_then(|crypto| run(&cli.verb, crypto, &mut console));
-    match result {
+    match result.and_then(|exit| console.finish().map(|()| exit)) {
         Ok(exit) => exit.into(),
         Err(failure) => {
             console.failure(&failure);

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use spdm_codec::{KeySlot, RequesterNonce, SlotId};
 use spdm_evidence::{
-    AttestationCheck, ChainContent, CheckStatus, Error, Evidence, Presumption, ReadOptions, Report,
-    ReportErrorKind, Verifier,
+    AttestationCheck, ChainContent, CheckStatus, Error, Evidence, EvidenceReader, Judge,
+    Presumption, ReadOptions, Report, ReportErrorKind, Verifier,
 };
 use spdm_x509::Revocations;
 
@@ -57,6 +57,7 @@ pub(crate) fn run(
         ..Verifier::new(crypto.provider, &anchors, trust.validity()?)
     };
     let run = Run { args, chain, verifier: &verifier, crypto, several: files.len() > 1 };
+    console.hold_back();
     let mut devices = SeenDevices::default();
     let mut passed_over = Vec::new();
     let mut worst = Exit::Done;
@@ -100,14 +101,48 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
-    /// Verifies every connection in a file; `None` where it lies in a folder and is something else.
+    /// Verifies every connection in a file, as it is read; `None` where it lies in a folder and is something else.
     fn file(
         &self,
         file: &InputFile,
         devices: &mut SeenDevices,
         console: &mut Console,
     ) -> Result<Option<Exit>, Failure> {
-        let Some(evidence) = self.read(file)? else { return Ok(None) };
+        // The target that the file names is not signed, so the report shows the name of the file instead.
+        let name = file::name(&file.path);
+        let failed = |error| Failure::usage(format!("{name}: {error}"));
+        let presumption = Presumption { asym: self.args.base_asym, hash: self.args.base_hash };
+        let options = ReadOptions { format: self.args.format, presumption };
+        let mut portions = match EvidenceReader::new(file::open(&file.path)?, &options) {
+            Ok(portions) => portions.peekable(),
+            Err(Error::Format | Error::NotEvidence(_) | Error::NoEvidence)
+                if file.found == Found::InFolder =>
+            {
+                return Ok(None);
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let mut judge = Judge::new(self.verifier);
+        let mut worst = Exit::Done;
+        while let Some(portion) = portions.next() {
+            let mut evidence = portion.map_err(failed)?;
+            if portions.peek().is_some() {
+                judge.number_all();
+            }
+            evidence.target.clone_from(&name);
+            self.attach_chain(&mut evidence);
+            worst = worst.max(self.portion(&evidence, &mut judge, devices, console)?);
+        }
+        Ok(Some(worst))
+    }
+
+    fn portion(
+        &self,
+        evidence: &Evidence,
+        judge: &mut Judge<'_, '_>,
+        devices: &mut SeenDevices,
+        console: &mut Console,
+    ) -> Result<Exit, Failure> {
         let prefix = if self.several { format!("{}: ", evidence.target) } else { String::new() };
         for note in &evidence.notes {
             console.note(&format!("note: {prefix}{note}"));
@@ -115,7 +150,7 @@ impl Run<'_> {
         // Of a capture every connection is of the same device, as a rule.
         let are_devices = evidence.recordings.iter().all(|recording| !recording.chains.is_empty());
         let mut worst = Exit::Done;
-        for report in self.verifier.verify(self.crypto.bank().as_mut(), &evidence) {
+        for report in judge.verify(self.crypto.bank().as_mut(), evidence) {
             let same = devices.add(&report, &evidence.target, are_devices);
             let verdict = Verdict::new(report);
             render::show(&verdict, console)?;
@@ -128,33 +163,17 @@ impl Run<'_> {
             }
             worst = worst.max(verdict.exit);
         }
-        Ok(Some(worst))
+        Ok(worst)
     }
 
-    fn read(&self, file: &InputFile) -> Result<Option<Evidence>, Failure> {
-        let name = file::name(&file.path);
-        let args = self.args;
-        let presumption = Presumption { asym: args.base_asym, hash: args.base_hash };
-        let options = ReadOptions { format: args.format, presumption };
-        let mut evidence = match Evidence::read(&file::read(&file.path)?, &options) {
-            Ok(evidence) => evidence,
-            Err(Error::Format | Error::NotEvidence(_) | Error::NoEvidence)
-                if file.found == Found::InFolder =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(Failure::usage(format!("{name}: {error}"))),
-        };
-        // The target that the file names is not signed, so the report shows the name of the file instead.
-        evidence.target = name;
+    fn attach_chain(&self, evidence: &mut Evidence) {
         if let Some(chain) = &self.chain {
-            let slot = match args.slot {
+            let slot = match self.args.slot {
                 SlotChoice::Any => SlotId::ZERO,
                 SlotChoice::Slot(slot) => slot,
             };
             evidence.attach(slot, chain.clone());
         }
-        Ok(Some(evidence))
     }
 }
 

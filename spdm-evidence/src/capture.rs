@@ -1,24 +1,26 @@
 //! Captures: pcap and pcapng files, and the SPDM messages in them.
 
+mod channel;
+mod events;
 mod link;
+mod mctp;
+mod packets;
+mod tcp;
 mod writer;
 
-use pcap_file::PcapError;
-use pcap_file::pcap::PcapParser;
-use pcap_file::pcapng::{Block, PcapNgParser};
+use core::iter::FusedIterator;
+use std::io::Read;
+
+use spdm_transport::MessageKind;
 
 use crate::error::Error;
 use crate::note::Note;
-use link::{Frames, LinkType};
+use crate::unpacked::Unpacked;
+pub use channel::{Channel, Peers};
+use events::Events;
+use link::{LinkType, Links};
+use packets::{PCAP, PCAPNG, Packets, Progress};
 pub use writer::{CaptureBinding, CaptureDirection, CaptureForm, CaptureWriter};
-
-const PCAPNG: [u8; 4] = [0x0A, 0x0D, 0x0D, 0x0A];
-const PCAP: [[u8; 4]; 4] = [
-    [0xA1, 0xB2, 0xC3, 0xD4],
-    [0xD4, 0xC3, 0xB2, 0xA1],
-    [0xA1, 0xB2, 0x3C, 0x4D],
-    [0x4D, 0x3C, 0xB2, 0xA1],
-];
 
 /// Whether a message travelled openly.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,33 +32,162 @@ pub enum Layer {
     Secured,
 }
 
+impl From<MessageKind> for Layer {
+    fn from(kind: MessageKind) -> Self {
+        match kind {
+            MessageKind::Plain => Self::Plain,
+            MessageKind::Secured => Self::Secured,
+        }
+    }
+}
+
 /// A message as it was captured.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct CapturedMessage {
+    /// The conversation that it belongs to.
+    pub channel: Channel,
     /// Plain or secured.
     pub layer: Layer,
     /// The message without the transport's headers, with its padding.
     pub bytes: Vec<u8>,
+    /// How many bytes the transport may have appended to it.
+    pub padding: usize,
 }
 
-/// The messages of a capture file, in order.
+/// What a [`CaptureReader`] finds.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CaptureEvent {
+    /// A message.
+    Message(CapturedMessage),
+    /// Nothing more comes in a conversation.
+    End(Channel),
+    /// Something was left out.
+    Note(Note),
+}
+
+/// Reads the messages of a pcap or pcapng file, which may be compressed with gzip or zstd, in the order in which they
+/// were said.
 ///
-/// Link types: 291 (MCTP), 292 (PCI DOE), 147 (DOE object or bare message), 148 (DSP0287), 113 (Linux
-/// cooked with ETH_P_MCTP).
+/// Link types: 291 (MCTP), 292 (PCI DOE), 147 (DOE object or bare message), 148 (DSP0287); MCTP in 113 and 276 (Linux
+/// cooked); TCP connections with the frames of DSP0287 or of the DMTF emulator in 1 (Ethernet), 0 and 108 (loopback),
+/// 101, 12, 14, 228, 229 (IP), 113 and 276. Packets of other link types are left out.
+///
+/// Nothing is put together across something that is missing: see [`Note::is_loss`].
+///
+/// Memory: the longest packet, for each MCTP message or TCP connection that is not complete what came of it, and for
+/// TCP at most 256 KiB that came too early.
+///
+/// ```
+/// use spdm_evidence::{CaptureEvent, CaptureReader};
+///
+/// fn messages(file: std::fs::File) -> Result<usize, spdm_evidence::Error> {
+///     let mut count = 0;
+///     for event in CaptureReader::new(file)? {
+///         count += usize::from(matches!(event?, CaptureEvent::Message(_)));
+///     }
+///     Ok(count)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct CaptureReader<R: Read> {
+    packets: Packets<Unpacked<R>>,
+    links: Option<Links>,
+    /// Number of the last packet.
+    packet: u64,
+    events: Events,
+}
+
+impl<R: Read> CaptureReader<R> {
+    /// Reads the header of the file.
+    ///
+    /// # Errors
+    /// [`Error::Capture`] where there is none, [`Error::Unreadable`] for an error of `source`, [`Error::LinkType`] for
+    /// pcap of another link type.
+    pub fn new(source: R) -> Result<Self, Error> {
+        Self::unpacked(Unpacked::new(source).map_err(|error| Error::unreadable(&error))?)
+    }
+
+    /// [`Self::new`] for a file that was looked at before.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn unpacked(source: Unpacked<R>) -> Result<Self, Error> {
+        let packets = Packets::new(source)?;
+        match packets.link() {
+            Some(link) if LinkType::new(link).is_none() => Err(Error::LinkType(link)),
+            _ => Ok(Self {
+                packets,
+                links: Some(Links::default()),
+                packet: 0,
+                events: Events::default(),
+            }),
+        }
+    }
+
+    /// Reads on, until something is found or the file ends.
+    fn read_on(&mut self) -> Result<(), Error> {
+        while let Some(links) = &mut self.links {
+            let (packet, events) = (&mut self.packet, &mut self.events);
+            let progress = self.packets.next(|found| {
+                *packet = found.number;
+                links.take(&found, events);
+            });
+            match progress {
+                Ok(Progress::More) => {}
+                Ok(Progress::Cut(bytes)) => {
+                    self.events.note(Note::CutPacket { bytes });
+                    self.end();
+                }
+                Ok(Progress::End) => self.end(),
+                Err(error) => {
+                    self.links = None;
+                    return Err(error);
+                }
+            }
+            if !self.events.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        if let Some(links) = self.links.take() {
+            links.finish(self.packet, &mut self.events);
+        }
+    }
+}
+
+impl<R: Read> Iterator for CaptureReader<R> {
+    type Item = Result<CaptureEvent, Error>;
+
+    /// The next message or note; an error ends the reading.
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.events.is_empty()
+            && let Err(error) = self.read_on()
+        {
+            return Some(Err(error));
+        }
+        self.events.next().map(Ok)
+    }
+}
+
+impl<R: Read> FusedIterator for CaptureReader<R> {}
+
+/// The messages of a capture file, in order: all that a [`CaptureReader`] finds.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Capture {
     /// The messages.
     pub messages: Vec<CapturedMessage>,
-    /// How many bytes the transport may append to a message.
-    pub padding: usize,
     /// What was left out.
     pub notes: Vec<Note>,
 }
 
 impl Capture {
-    /// Whether the file begins like a capture.
+    /// Whether the file begins like a capture that is not compressed.
     #[must_use]
     pub fn sniff(bytes: &[u8]) -> bool {
         bytes.first_chunk::<4>().is_some_and(|magic| *magic == PCAPNG || PCAP.contains(magic))
@@ -66,77 +197,16 @@ impl Capture {
     /// [`Note`].
     ///
     /// # Errors
-    /// [`Error::Capture`] for a damaged file, [`Error::LinkType`] where a packet is of another link type.
+    /// As [`CaptureReader`], at whatever place.
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
-        let mut frames = Frames::default();
-        if bytes.starts_with(&PCAPNG) {
-            read_pcapng(bytes, &mut frames)?;
-        } else {
-            read_pcap(bytes, &mut frames)?;
+        let mut capture = Self::default();
+        for event in CaptureReader::new(bytes)? {
+            match event? {
+                CaptureEvent::Message(message) => capture.messages.push(message),
+                CaptureEvent::Note(note) => capture.notes.push(note),
+                CaptureEvent::End(_) => {}
+            }
         }
-        Ok(frames.finish())
+        Ok(capture)
     }
-}
-
-fn read_pcap(bytes: &[u8], frames: &mut Frames) -> Result<(), Error> {
-    let (mut rest, parser) = PcapParser::new(bytes).map_err(damaged)?;
-    let link = LinkType::new(u32::from(parser.header().datalink))?;
-    while !rest.is_empty() {
-        match parser.next_raw_packet(rest) {
-            Ok((behind, packet)) => {
-                frames.packet(link, &packet.data, packet.incl_len < packet.orig_len);
-                rest = behind;
-            }
-            Err(PcapError::IncompleteBuffer) => {
-                frames.note(Note::CutPacket { bytes: rest.len() });
-                break;
-            }
-            Err(error) => return Err(damaged(error)),
-        }
-    }
-    Ok(())
-}
-
-fn read_pcapng(bytes: &[u8], frames: &mut Frames) -> Result<(), Error> {
-    let (mut rest, mut parser) = PcapNgParser::new(bytes).map_err(damaged)?;
-    while !rest.is_empty() {
-        let (behind, block) = match parser.next_block(rest) {
-            Ok(next) => next,
-            Err(PcapError::IncompleteBuffer) => {
-                frames.note(Note::CutPacket { bytes: rest.len() });
-                break;
-            }
-            Err(error) => return Err(damaged(error)),
-        };
-        let (interface, data, original) = match &block {
-            Block::EnhancedPacket(packet) => {
-                (packet.interface_id, &packet.data, packet.original_len)
-            }
-            Block::SimplePacket(packet) => (0, &packet.data, packet.original_len),
-            Block::Packet(packet) => {
-                (u32::from(packet.interface_id), &packet.data, packet.original_len)
-            }
-            _ => {
-                rest = behind;
-                continue;
-            }
-        };
-        let interface = usize::try_from(interface).ok().and_then(|i| parser.interfaces().get(i));
-        let interface = interface.ok_or(Error::Capture("a packet of an unknown interface"))?;
-        // A simple packet block states only the original length, and its data may be padded.
-        let original = usize::try_from(original).unwrap_or(usize::MAX);
-        let whole = data.get(..original.min(data.len())).unwrap_or_default();
-        frames.packet(LinkType::new(u32::from(interface.linktype))?, whole, whole.len() < original);
-        rest = behind;
-    }
-    Ok(())
-}
-
-fn damaged(error: PcapError) -> Error {
-    Error::Capture(match error {
-        PcapError::IncompleteBuffer => "it ends inside the header",
-        PcapError::InvalidField(what) => what,
-        PcapError::InvalidInterfaceId(_) => "a packet of an unknown interface",
-        _ => "a text in it is not UTF-8",
-    })
 }

@@ -122,6 +122,18 @@ impl RecentChains {
         self.0.get(slot.index()).into_iter().flatten().rev().copied()
     }
 
+    /// The chains themselves, those of a slot from the earliest on. In another connection than the one that fetched
+    /// them their model means nothing, see [`ChainLibrary::hold`].
+    pub(crate) fn kept(&self, stored: &[StoredChain<'_>]) -> Vec<StoredChain<'static>> {
+        let kept = self.0.iter().flatten().filter_map(|chain| stored.get(*chain));
+        kept.map(|chain| StoredChain {
+            slot: chain.slot,
+            model: chain.model,
+            bytes: Cow::Owned(chain.bytes.to_vec()),
+        })
+        .collect()
+    }
+
     fn forget(&mut self, slot: SlotId, mut forgotten: impl FnMut(ChainId) -> bool) {
         if let Some(of_slot) = self.0.get_mut(slot.index()) {
             of_slot.retain(|chain| !forgotten(*chain));

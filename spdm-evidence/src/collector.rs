@@ -11,19 +11,6 @@ use spdm_untrusted::Untrusted;
 use crate::note::Note;
 use crate::recording::{Broken, Negotiation, RecordedExchange, Recording};
 
-/// Collects the exchanges of a capture's messages, which are in order. What comes before the first GET_VERSION
-/// belongs to no recording and leaves notes.
-pub(crate) fn collect<'m>(
-    messages: impl IntoIterator<Item = &'m [u8]>,
-    padding: usize,
-) -> (Vec<Recording>, Vec<Note>) {
-    let mut collector = Collector::new(padding);
-    for message in messages {
-        collector.take(message);
-    }
-    collector.finish()
-}
-
 /// What is still to come for a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Waiting {
@@ -76,8 +63,10 @@ impl Transfer {
     }
 }
 
+/// Collects the exchanges of messages, which are in order. What comes before the first GET_VERSION belongs to no
+/// recording and leaves notes.
 #[derive(Debug)]
-struct Collector {
+pub(crate) struct Collector {
     padding: usize,
     /// Knows the version of the current recording.
     follower: Follower,
@@ -92,7 +81,7 @@ struct Collector {
 }
 
 impl Collector {
-    fn new(padding: usize) -> Self {
+    pub(crate) fn new(padding: usize) -> Self {
         Self {
             padding,
             follower: Follower::new(padding),
@@ -106,10 +95,15 @@ impl Collector {
         }
     }
 
-    fn finish(mut self) -> (Vec<Recording>, Vec<Note>) {
+    /// Nothing more comes.
+    pub(crate) fn end(&mut self) {
         self.settle();
         self.done.extend(self.current.take());
-        (self.done, self.early)
+    }
+
+    /// The recordings that are complete, and the notes that belong to none; those that were not asked for before.
+    pub(crate) fn collected(&mut self) -> (Vec<Recording>, Vec<Note>) {
+        (core::mem::take(&mut self.done), core::mem::take(&mut self.early))
     }
 
     fn note(&mut self, note: Note) {
@@ -118,15 +112,15 @@ impl Collector {
         }
     }
 
-    fn take(&mut self, message: &[u8]) {
+    /// Takes the next message.
+    pub(crate) fn take(&mut self, message: &[u8]) {
         let header = match Header::peek(Untrusted::new(message)) {
             Ok(header) => header,
             Err(_) if self.current.is_none() => return self.early.push(Note::OtherPacket),
             Err(error) => return self.break_off(error.into()),
         };
         if header.code == Code::GET_VERSION {
-            self.settle();
-            self.done.extend(self.current.take());
+            self.end();
             self.follower = Follower::new(self.padding);
             self.current = Some(Recording::new(Negotiation::Recorded, self.padding));
         }
@@ -328,9 +322,9 @@ impl Collector {
 
 #[cfg(test)]
 mod tests {
-    use super::collect;
+    use super::Collector;
     use crate::note::Note;
-    use crate::recording::RecordedExchange;
+    use crate::recording::{RecordedExchange, Recording};
     use spdm_codec::Code;
 
     const GET_VERSION: &[u8] = &[0x10, 0x84, 0, 0];
@@ -340,6 +334,13 @@ mod tests {
     const BUSY: &[u8] = &[0x12, 0x7F, 3, 0];
     const NOT_READY: &[u8] = &[0x12, 0x7F, 0x42, 0, 1, 0x81, 5, 2];
     const RESPOND_IF_READY: &[u8] = &[0x12, 0xFF, 0x81, 5];
+
+    fn collect<'m>(messages: impl IntoIterator<Item = &'m [u8]>) -> (Vec<Recording>, Vec<Note>) {
+        let mut collector = Collector::new(0);
+        messages.into_iter().for_each(|message| collector.take(message));
+        collector.end();
+        collector.collected()
+    }
 
     fn exchange(request: &[u8], interim: &[&[u8]], response: Option<&[u8]>) -> RecordedExchange {
         RecordedExchange {
@@ -357,7 +358,7 @@ mod tests {
             (vec![GET_DIGESTS, GET_DIGESTS, DIGESTS], vec![]),
         ] {
             let all = [&[GET_VERSION, VERSION][..], &messages].concat();
-            let (recordings, early) = collect(all, 0);
+            let (recordings, early) = collect(all);
             assert_eq!(early, []);
             let [recording] = &recordings[..] else { panic!() };
             assert_eq!(recording.exchanges[1..], [exchange(GET_DIGESTS, &interim, Some(DIGESTS))]);
@@ -368,7 +369,7 @@ mod tests {
     #[test]
     fn what_is_given_up_keeps_its_last_answer() {
         let all = [GET_VERSION, VERSION, GET_DIGESTS, BUSY, GET_VERSION, VERSION];
-        let (recordings, _) = collect(all, 0);
+        let (recordings, _) = collect(all);
         assert_eq!(recordings.len(), 2);
         assert_eq!(recordings[0].exchanges[1], exchange(GET_DIGESTS, &[], Some(BUSY)));
     }
@@ -376,7 +377,7 @@ mod tests {
     #[test]
     fn strays_and_missing_answers_are_noted() {
         let all = [DIGESTS, GET_VERSION, VERSION, DIGESTS, RESPOND_IF_READY, GET_DIGESTS];
-        let (recordings, early) = collect([&[0x12][..]].into_iter().chain(all), 0);
+        let (recordings, early) = collect([&[0x12][..]].into_iter().chain(all));
         assert_eq!(early, [Note::OtherPacket, Note::Stray { code: Code::DIGESTS }]);
         let [recording] = &recordings[..] else { panic!() };
         assert_eq!(recording.exchanges[1], exchange(GET_DIGESTS, &[], None));
@@ -413,7 +414,7 @@ mod tests {
                 &stray,
                 &last,
             ];
-            let (recordings, _) = collect(all, 0);
+            let (recordings, _) = collect(all);
             let [recording] = &recordings[..] else { panic!() };
             assert_eq!(recording.broken, None);
             let exchange = recording.exchanges.last().unwrap();

@@ -1,8 +1,11 @@
 //! Why a file is not evidence.
 
 use core::fmt;
+use std::io;
 
 use spdm_codec::{Code, DecodeError};
+
+use crate::note::Note;
 
 /// Why a file could not be read as evidence, or evidence could not be written in a format.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -12,15 +15,21 @@ pub enum Error {
     Format,
     /// The capture file itself is damaged.
     Capture(&'static str),
-    /// Packets of messages are not in the capture.
-    LostPackets {
-        /// How many messages are incomplete.
-        messages: usize,
+    /// The file cannot be read, or what it was compressed with is damaged.
+    Unreadable(String),
+    /// The file is longer than what is read whole.
+    TooLong {
+        /// The longest one, in bytes.
+        most: u64,
     },
+    /// A capture lacks messages that were said.
+    Incomplete(Note),
     /// The capture is of a link type that carries no SPDM.
     LinkType(u32),
     /// The file holds no SPDM message.
     Empty,
+    /// The file holds messages, but none of them is GET_VERSION: it begins after the negotiation.
+    BeginsLate,
     /// The text is not JSON of the expected form.
     Json(String),
     /// A field holds no hexadecimal digits.
@@ -98,13 +107,13 @@ impl fmt::Display for Error {
         match self {
             Self::Format => f.write_str("the file is of no known evidence format"),
             Self::Capture(what) => write!(f, "the capture file is damaged: {what}"),
-            Self::LostPackets { messages } => {
-                write!(
-                    f,
-                    "a packet is missing in the capture; MCTP messages that are incomplete: {messages}"
-                )
-            }
+            Self::Unreadable(what) => f.write_str(what),
+            Self::TooLong { most } => write!(f, "larger than {most} bytes, the most that is read"),
+            Self::Incomplete(note) => write!(f, "the capture cannot be judged: {note}"),
             Self::LinkType(link) => write!(f, "link type {link} carries no SPDM"),
+            Self::BeginsLate => {
+                f.write_str("the negotiation is not in the file: no GET_VERSION comes before the messages in it")
+            }
             Self::Empty => f.write_str("there is no SPDM message in the file"),
             Self::Json(what) => write!(f, "JSON: {}", what.escape_debug()),
             Self::Hex { field } => write!(f, "{field} is not hexadecimal"),
@@ -149,6 +158,12 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
+
+impl Error {
+    pub(crate) fn unreadable(error: &io::Error) -> Self {
+        Self::Unreadable(error.to_string())
+    }
+}
 
 /// What is wrong with a block of PEM.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

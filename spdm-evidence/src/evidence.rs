@@ -3,9 +3,9 @@
 use spdm_codec::SlotId;
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
 
-use crate::capture::{Capture, Layer};
-use crate::collector::collect;
-use crate::note::{CountedNote, Note};
+use crate::capture::Capture;
+use crate::connections::Connections;
+use crate::note::CountedNote;
 use crate::recording::{ChainContent, Recording, SlotChain};
 
 /// The algorithms of evidence that does not name them: measurements of 1.0 and 1.1 without a negotiation.
@@ -51,13 +51,25 @@ impl Evidence {
     /// The exchanges of a capture. Secured messages are counted and left out.
     #[must_use]
     pub fn from_capture(capture: &Capture) -> Self {
-        let plain = capture.messages.iter().filter(|message| message.layer == Layer::Plain);
-        let plain = plain.map(|message| message.bytes.as_slice());
-        let (recordings, early) = collect(plain, capture.padding);
-        let secured = capture.messages.iter().filter(|m| m.layer == Layer::Secured).count();
-        let secured = (secured > 0).then_some(Note::Secured { messages: secured });
-        let notes = CountedNote::all(capture.notes.iter().copied().chain(early).chain(secured));
-        Self { recordings, notes, ..Self::default() }
+        let mut connections = Connections::default();
+        capture.notes.iter().for_each(|note| connections.note(*note));
+        capture.messages.iter().for_each(|message| connections.message(message));
+        connections.finish()
+    }
+
+    /// Adds what is in the next portion of the same file.
+    pub(crate) fn append(&mut self, portion: Self) {
+        if self.recordings.is_empty() && self.notes.is_empty() {
+            return *self = portion;
+        }
+        self.recordings.extend(portion.recordings);
+        self.chains.extend(portion.chains);
+        for counted in portion.notes {
+            match self.notes.iter_mut().find(|known| known.note == counted.note) {
+                Some(known) => known.count += counted.count,
+                None => self.notes.push(counted),
+            }
+        }
     }
 
     /// Gives every connection a chain structure of DSP0274, in place of those of the slot that came with the

@@ -4,15 +4,12 @@ use std::borrow::Cow;
 
 use spdm_codec::{Code, SpdmVersion};
 
-use crate::capture::Capture;
+use crate::capture::{Capture, CaptureReader};
+use crate::connections::CapturedConnections;
 use crate::document;
 use crate::error::{Error, NotEvidence};
 use crate::evidence::{Evidence, Presumption};
-use crate::note::Note;
 use crate::{pem, standard_transcript, text, tool_json};
-
-/// How many connections a file may hold. Without a limit a small file of GET_VERSIONs would make a huge report.
-const CONNECTIONS: usize = 4096;
 
 /// A format of evidence.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -71,6 +68,20 @@ impl Format {
     }
 }
 
+/// A file that is no capture as it is, read whole.
+pub(crate) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Evidence, Error> {
+    let (format, bytes) = match (options.format, unwrap(bytes)) {
+        (None, unwrapped) => unwrapped?,
+        (Some(format), Ok((_, unwrapped))) => (format, unwrapped),
+        (Some(format), Err(_)) => (format, text::plain(bytes)),
+    };
+    match format {
+        Format::Capture => CapturedConnections::new(CaptureReader::new(&*bytes)?).all(),
+        Format::StandardTranscript => standard_transcript::read(&bytes, options.presumption),
+        Format::NvidiaJson | Format::Json => tool_json::read(&bytes, options.presumption),
+    }
+}
+
 /// Takes off what is around evidence: a byte order mark, UTF-16, hexadecimal, base64.
 fn unwrap(file: &[u8]) -> Result<(Format, Cow<'_, [u8]>), Error> {
     let plain = text::plain(file);
@@ -110,42 +121,11 @@ pub struct ReadOptions {
 }
 
 impl Evidence {
-    /// Reads a file of any format.
-    ///
-    /// # Errors
-    /// [`Error`] where it is of no known format, damaged, or holds no SPDM message or too many connections.
-    pub fn read(bytes: &[u8], options: &ReadOptions) -> Result<Self, Error> {
-        let (format, bytes) = match (options.format, unwrap(bytes)) {
-            (None, unwrapped) => unwrapped?,
-            (Some(format), Ok((_, unwrapped))) => (format, unwrapped),
-            (Some(format), Err(_)) => (format, text::plain(bytes)),
-        };
-        let bytes = &*bytes;
-        let evidence = match format {
-            Format::Capture => Self::from_capture(whole(&Capture::read(bytes)?)?),
-            Format::StandardTranscript => standard_transcript::read(bytes, options.presumption)?,
-            Format::NvidiaJson | Format::Json => tool_json::read(bytes, options.presumption)?,
-        };
-        match evidence.recordings.len() {
-            0 => Err(Error::Empty),
-            1..=CONNECTIONS => Ok(evidence),
-            count => Err(Error::Connections { count }),
-        }
-    }
-
     /// Evidence in this crate's JSON.
     ///
     /// # Errors
     /// [`Error::Unwritable`] where the negotiation of a connection was not recorded.
     pub fn to_json(&self) -> Result<String, Error> {
         document::write(self)
-    }
-}
-
-/// A capture in which no message lost a packet: evidence is judged by all that was said, or not at all.
-fn whole(capture: &Capture) -> Result<&Capture, Error> {
-    match capture.notes.iter().filter(|note| **note == Note::LostPacket).count() {
-        0 => Ok(capture),
-        messages => Err(Error::LostPackets { messages }),
     }
 }

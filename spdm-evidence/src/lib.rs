@@ -32,11 +32,13 @@ mod capture;
 mod certificate_list;
 mod chain_library;
 mod collector;
+mod connections;
 mod conversation;
 pub mod dice;
 mod document;
 mod error;
 mod evidence;
+mod evidence_reader;
 mod format;
 mod known_chains;
 mod known_devices;
@@ -58,19 +60,22 @@ mod standard_transcript;
 mod statement;
 mod text;
 mod tool_json;
+mod unpacked;
 mod verify;
 
 pub use capture::{
-    Capture, CaptureBinding, CaptureDirection, CaptureForm, CaptureWriter, CapturedMessage, Layer,
+    Capture, CaptureBinding, CaptureDirection, CaptureEvent, CaptureForm, CaptureReader,
+    CaptureWriter, CapturedMessage, Channel, Layer, Peers,
 };
 pub use certificate_list::{CertificateList, ListOrder};
 pub use conversation::{Content, Conversation, FoundMessage, Origin};
 pub use error::{Error, NotEvidence, PemFault};
 pub use evidence::{Evidence, Presumption};
+pub use evidence_reader::EvidenceReader;
 pub use format::{Format, ReadOptions};
 pub use known_chains::KnownChains;
 pub use known_devices::{KnownDevice, KnownDevices};
-pub use note::{CountedNote, Note};
+pub use note::{CountedNote, Note, NoteCounter};
 pub use recorder::Recorder;
 pub use recording::{Broken, ChainContent, Negotiation, RecordedExchange, Recording, SlotChain};
 pub use reference::{Reference, ReferenceValue};
@@ -82,7 +87,8 @@ pub use secrets::Secrets;
 pub use secured_record::{NotOpened, SecuredRecord};
 pub use spdm_requester::{AttestationCheck, CheckStatus};
 pub use statement::Statement;
-pub use verify::{Signatures, Verifier};
+pub use unpacked::Unpacked;
+pub use verify::{Judge, Signatures, Verifier};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

@@ -1,6 +1,7 @@
 //! What a reader of captures and evidence left out.
 
 use core::fmt;
+use core::net::SocketAddr;
 
 use std::collections::HashMap;
 
@@ -15,11 +16,39 @@ pub enum Note {
         /// Bytes that are there.
         bytes: usize,
     },
-    /// A message of which a packet is not in the capture. [`Evidence::read`](crate::Evidence::read) refuses such a
-    /// capture: what the message said cannot be judged.
-    LostPacket,
+    /// A packet of an MCTP message is not in the capture.
+    LostPacket {
+        /// The packet that shows it, counted from 1.
+        packet: u64,
+    },
+    /// Bytes of a TCP connection that carries SPDM are not in the capture.
+    LostBytes {
+        /// The connection, from the side that spoke first.
+        ends: [SocketAddr; 2],
+        /// The packet that shows it, counted from 1.
+        packet: u64,
+    },
+    /// A segment of such a connection repeats bytes, but not those that came first.
+    ChangedBytes {
+        /// The connection, from the side that spoke first.
+        ends: [SocketAddr; 2],
+        /// The packet with other bytes, counted from 1.
+        packet: u64,
+    },
+    /// What such a connection carries is no frame where one must begin.
+    LostFraming {
+        /// The connection, from the side that spoke first.
+        ends: [SocketAddr; 2],
+        /// The packet up to which it could be read, counted from 1.
+        packet: u64,
+    },
     /// A packet that is not SPDM.
     OtherPacket,
+    /// A packet of a link type that carries no SPDM.
+    OtherLink {
+        /// The number of the link type in the registry.
+        link: u32,
+    },
     /// Secured messages, which need the session's keys.
     Secured {
         /// How many.
@@ -49,14 +78,47 @@ pub enum Note {
     },
 }
 
+impl Note {
+    /// Whether messages of SPDM are missing that were said. What is left cannot be judged, and
+    /// [`Evidence::read`](crate::Evidence::read) refuses such a capture.
+    #[must_use]
+    pub const fn is_loss(&self) -> bool {
+        matches!(
+            self,
+            Self::LostPacket { .. }
+                | Self::LostBytes { .. }
+                | Self::ChangedBytes { .. }
+                | Self::LostFraming { .. }
+        )
+    }
+}
+
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CutPacket { bytes } => {
                 write!(f, "a packet of which only {bytes} bytes are there was left out")
             }
-            Self::LostPacket => f.write_str("a message of which a packet is missing was left out"),
+            Self::LostPacket { packet } => {
+                write!(
+                    f,
+                    "a packet is missing, as packet {packet} shows: an MCTP message is not complete"
+                )
+            }
+            Self::LostBytes { ends: [from, to], packet } => write!(
+                f,
+                "a packet is missing, as packet {packet} shows: bytes of TCP {from} to {to} are not there"
+            ),
+            Self::ChangedBytes { ends: [from, to], packet } => {
+                write!(f, "packet {packet} repeats bytes of TCP {from} to {to} with other content")
+            }
+            Self::LostFraming { ends: [from, to], packet } => {
+                write!(f, "TCP {from} to {to}: no frame begins where one must, at packet {packet}")
+            }
             Self::OtherPacket => f.write_str("a packet that is not SPDM was left out"),
+            Self::OtherLink { link } => {
+                write!(f, "a packet of link type {link}, which carries no SPDM, was left out")
+            }
             Self::Secured { messages } => write!(f, "{messages} secured messages were not opened"),
             Self::Stray { code } => write!(f, "{code} fits nothing before it and was left out"),
             Self::TrailingZeros { bytes: 1 } => {
@@ -85,19 +147,35 @@ pub struct CountedNote {
     pub count: usize,
 }
 
-impl CountedNote {
-    /// Counts equal notes, in the order of their first occurrence.
-    pub(crate) fn all(notes: impl IntoIterator<Item = Note>) -> Vec<Self> {
-        let mut places = HashMap::new();
-        let mut counted: Vec<Self> = Vec::new();
-        for note in notes {
-            let place = *places.entry(note).or_insert(counted.len());
-            match counted.get_mut(place) {
-                Some(known) => known.count += 1,
-                None => counted.push(Self { note, count: 1 }),
-            }
+/// Counts equal notes, in the order of their first occurrence.
+#[derive(Clone, Debug, Default)]
+pub struct NoteCounter {
+    places: HashMap<Note, usize>,
+    counted: Vec<CountedNote>,
+}
+
+impl NoteCounter {
+    /// These notes, counted.
+    pub(crate) fn count(notes: impl IntoIterator<Item = Note>) -> Vec<CountedNote> {
+        let mut counter = Self::default();
+        notes.into_iter().for_each(|note| counter.add(note));
+        counter.take()
+    }
+
+    /// Counts a note.
+    pub fn add(&mut self, note: Note) {
+        let place = *self.places.entry(note).or_insert(self.counted.len());
+        match self.counted.get_mut(place) {
+            Some(known) => known.count += 1,
+            None => self.counted.push(CountedNote { note, count: 1 }),
         }
-        counted
+    }
+
+    /// The notes so far; counting begins anew.
+    #[must_use]
+    pub fn take(&mut self) -> Vec<CountedNote> {
+        self.places.clear();
+        core::mem::take(&mut self.counted)
     }
 }
 

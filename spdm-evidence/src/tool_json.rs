@@ -21,7 +21,7 @@ use crate::certificate_list::CertificateList;
 use crate::document;
 use crate::error::Error;
 use crate::evidence::{Evidence, Presumption};
-use crate::note::{CountedNote, Note};
+use crate::note::{Note, NoteCounter};
 use crate::recording::{ChainContent, Recording, SlotChain, is_structure};
 use crate::{standard_transcript, text};
 
@@ -253,7 +253,7 @@ impl Walk {
 
     /// One evidence of all that was found.
     fn finish(mut self) -> Result<Evidence, Error> {
-        let notes = CountedNote::all(self.notes);
+        let notes = NoteCounter::count(self.notes);
         if let [_] = self.found[..] {
             let mut only = self.found.remove(0);
             only.notes.extend(notes);

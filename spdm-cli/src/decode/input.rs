@@ -1,43 +1,30 @@
-//! What a file holds: packets of a capture, hexadecimal text, or the messages themselves.
+//! What a file holds that is no capture: hexadecimal text, or the messages themselves.
 
 use core::fmt;
 
 use spdm_codec::{Code, SpdmVersion};
-use spdm_evidence::{Capture, Layer, Note};
 
 use crate::args::InputFormat;
 
 /// A line of at least so many hexadecimal digits may be continued by the next one, as in the output of `xxd -p`.
 const WRAPPED_DIGITS: usize = 32;
 
-/// The content of a file.
+/// The content of a file that is no capture.
 #[derive(Debug, Default)]
 pub(super) struct Input {
-    pub(super) pieces: Vec<Piece>,
-    /// Each piece is exactly one message.
-    pub(super) framed: bool,
-    pub(super) padding: usize,
-    pub(super) notes: Vec<Note>,
-}
-
-/// Bytes that belong together.
-#[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) layer: Layer,
-    pub(super) bytes: Vec<u8>,
+    /// Bytes that belong together: one or more messages.
+    pub(super) pieces: Vec<Vec<u8>>,
 }
 
 /// Why the input cannot be read.
 #[derive(Debug)]
 pub(super) enum InputError {
-    Capture(spdm_evidence::Error),
     NotHex { line: usize },
 }
 
 impl fmt::Display for InputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Capture(error) => error.fmt(f),
             Self::NotHex { line } => write!(f, "line {line} is not hexadecimal"),
         }
     }
@@ -46,15 +33,15 @@ impl fmt::Display for InputError {
 impl Input {
     pub(super) fn read(bytes: &[u8], format: Option<InputFormat>) -> Result<Self, InputError> {
         match format {
-            None if Capture::sniff(bytes) => Self::capture(bytes),
-            Some(InputFormat::Capture) => Self::capture(bytes),
             None if bytes.is_ascii() => match core::str::from_utf8(bytes).map(messages_of_text) {
                 Ok(Ok(messages)) => Ok(Self::unframed(messages)),
                 _ if looks_binary(bytes) => Ok(Self::unframed(vec![bytes.to_vec()])),
                 Ok(Err(error)) => Err(error),
                 Err(_) => Err(InputError::NotHex { line: 1 }),
             },
-            None | Some(InputFormat::Binary) => Ok(Self::unframed(vec![bytes.to_vec()])),
+            None | Some(InputFormat::Binary | InputFormat::Capture) => {
+                Ok(Self::unframed(vec![bytes.to_vec()]))
+            }
             Some(InputFormat::Hex) => {
                 let text = String::from_utf8_lossy(bytes);
                 messages_of_text(&text).map(Self::unframed)
@@ -62,23 +49,8 @@ impl Input {
         }
     }
 
-    fn capture(bytes: &[u8]) -> Result<Self, InputError> {
-        let capture = Capture::read(bytes).map_err(InputError::Capture)?;
-        let pieces = capture.messages.into_iter();
-        Ok(Self {
-            pieces: pieces
-                .map(|message| Piece { layer: message.layer, bytes: message.bytes })
-                .collect(),
-            framed: true,
-            padding: capture.padding,
-            notes: capture.notes,
-        })
-    }
-
     fn unframed(messages: Vec<Vec<u8>>) -> Self {
-        let filled = messages.into_iter().filter(|bytes| !bytes.is_empty());
-        let pieces = filled.map(|bytes| Piece { layer: Layer::Plain, bytes }).collect();
-        Self { pieces, ..Self::default() }
+        Self { pieces: messages.into_iter().filter(|bytes| !bytes.is_empty()).collect() }
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct MessageView {
     /// Place of the captured message in the file, from 1.
     #[cfg_attr(test, schemars(range(min = 1)))]
     number: usize,
+    /// Which of the conversations of a capture it belongs to, from 0: TCP connections, pairs of MCTP endpoints.
+    channel: usize,
     /// 0 for what was captured, 1 for what is inside that, and so on.
     depth: usize,
     /// Where the message comes from.
@@ -154,7 +156,7 @@ struct DecodedView {
 }
 
 impl MessageView {
-    pub(super) fn new(found: &FoundMessage, number: usize) -> Self {
+    pub(super) fn new(found: &FoundMessage, number: usize, channel: usize) -> Self {
         let mut fields = Fields::new(&found.bytes);
         let (version, read) = match found.content {
             Content::Message(cx) => {
@@ -170,6 +172,7 @@ impl MessageView {
         Self {
             schema: SCHEMA,
             number,
+            channel,
             depth: found.depth,
             origin: found.origin.into(),
             kind: read.kind,

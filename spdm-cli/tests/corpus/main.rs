@@ -7,6 +7,7 @@
 )]
 
 mod backend;
+mod captures;
 mod chain;
 mod decode;
 mod inputs;
@@ -21,6 +22,9 @@ use test_corpus::test;
 
 fn main() {
     test_corpus::run([
+        test(captures::every_form_of_the_same_attestation),
+        test(captures::a_packet_that_is_missing_is_named),
+        test(captures::a_capture_that_begins_after_the_negotiation),
         test(chain::the_chains_of_the_corpus),
         test(decode::every_capture_is_the_flow_of_the_manifest),
         test(decode::evidence_of_real_hardware),

@@ -1,25 +1,29 @@
-//! From the bytes of a packet to an SPDM message and back, per link type.
+//! From a packet to what is inside of it, per link type.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use etherparse::{EtherType, LaxSlicedPacket};
 use spdm_transport_doe::{MAX_PADDING, ObjectHeader, ObjectType};
+use spdm_transport_tcp::{DecodedFrame, Frame, Framing};
 
-use super::{Capture, CapturedMessage, Layer};
-use crate::error::Error;
+use super::Layer;
+use super::channel::{Channel, Peers};
+use super::events::Events;
+use super::mctp::Mctp;
+use super::packets::Packet;
+use super::tcp::{Segment, Tcp};
 use crate::note::Note;
 
 /// Vendor ID of the PCI-SIG, with which the DOE objects of SPDM begin (PCIe 6.0 §6.30.1).
 const PCI_SIG: [u8; 2] = ObjectType::CMA_SPDM.vendor.to_le_bytes();
 /// ETH_P_MCTP.
 pub(super) const ETH_P_MCTP: [u8; 2] = [0x00, 0xFA];
+/// The protocol is in the last two bytes.
 const SLL_HEADER_LEN: usize = 16;
-pub(super) const START_OF_MESSAGE: u8 = 0x80;
-pub(super) const END_OF_MESSAGE: u8 = 0x40;
-/// Tag owner and tag: together with the endpoints they name a message.
-const TAG: u8 = 0x0F;
-const INTEGRITY_CHECK: u8 = 0x80;
-const PLAIN: u8 = 0x05;
-const SECURED: u8 = 0x06;
+/// The protocol is in the first two bytes.
+const SLL2_HEADER_LEN: usize = 20;
+/// The address family, in the byte order of the machine that captured.
+const LOOPBACK_HEADER_LEN: usize = 4;
 
 /// How packets of an interface are framed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,192 +32,169 @@ pub(super) enum LinkType {
     PciDoe,
     /// 147, USER0: DOE objects or bare messages.
     User0,
-    /// 148: DSP0287.
-    Tcp,
+    /// 148: DSP0287 without TCP.
+    Dsp0287,
     /// 113: Linux cooked.
     LinuxSll,
+    /// 276: Linux cooked, version 2.
+    LinuxSll2,
+    Ethernet,
+    /// IPv4 or IPv6 with nothing in front.
+    Ip,
+    /// 0 and 108: the loopback interface of BSD and macOS.
+    Loopback,
 }
+
+/// Numbers of link types that are written, too.
+pub(super) const LINUX_SLL: u32 = 113;
+pub(super) const USER0: u32 = 147;
+pub(super) const USER1: u32 = 148;
+pub(super) const DMTF_MCTP: u32 = 291;
+pub(super) const DMTF_PCI_DOE: u32 = 292;
 
 impl LinkType {
-    pub(super) const fn new(link: u32) -> Result<Self, Error> {
-        Ok(match link {
-            113 => Self::LinuxSll,
-            147 => Self::User0,
-            148 => Self::Tcp,
-            291 => Self::Mctp,
-            292 => Self::PciDoe,
-            _ => return Err(Error::LinkType(link)),
+    /// `None` for link types that carry no SPDM.
+    pub(super) const fn new(link: u32) -> Option<Self> {
+        Some(match link {
+            0 | 108 => Self::Loopback,
+            1 => Self::Ethernet,
+            // DLT_RAW has three numbers; the last two are IPv4 and IPv6 alone.
+            12 | 14 | 101 | 228 | 229 => Self::Ip,
+            LINUX_SLL => Self::LinuxSll,
+            USER0 => Self::User0,
+            USER1 => Self::Dsp0287,
+            276 => Self::LinuxSll2,
+            DMTF_MCTP => Self::Mctp,
+            DMTF_PCI_DOE => Self::PciDoe,
+            _ => return None,
         })
     }
-
-    pub(super) const fn number(self) -> u32 {
-        match self {
-            Self::LinuxSll => 113,
-            Self::User0 => 147,
-            Self::Tcp => 148,
-            Self::Mctp => 291,
-            Self::PciDoe => 292,
-        }
-    }
 }
 
-impl Layer {
-    /// The message type of MCTP (DSP0275, DSP0276), which DSP0287 uses too.
-    pub(super) const fn message_type(self) -> u8 {
-        match self {
-            Self::Plain => PLAIN,
-            Self::Secured => SECURED,
-        }
-    }
-}
-
-/// Collects the messages of a capture.
+/// Finds the messages in packets.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
-    capture: Capture,
-    /// MCTP messages that are not complete yet, by endpoints and tag.
-    fragments: BTreeMap<[u8; 3], Partial>,
-    /// Destination and source of the MCTP messages that were SPDM.
-    speakers: BTreeSet<[u8; 2]>,
+pub(super) struct Links {
+    mctp: Mctp,
+    tcp: Tcp,
+    /// Interfaces whose packets do not say who talks.
+    interfaces: BTreeMap<u32, Channel>,
 }
 
-/// An MCTP message that is not complete yet.
-#[derive(Debug)]
-enum Partial {
-    /// What was in its packets, and the number of the last one.
-    Kept { bytes: Vec<u8>, sequence: u8 },
-    /// One of its packets is missing, which is noted; the others are of no use.
-    Lost,
-}
-
-/// A message starts with any number, and each packet has the next one (DSP0236 §8.1).
-const fn follows(sequence: u8, before: u8) -> bool {
-    sequence == (before + 1) % 4
-}
-
-/// What the type byte of an MCTP message says; `None` for messages that are not SPDM.
-const fn layer_of(message_type: u8) -> Option<Layer> {
-    match message_type & !INTEGRITY_CHECK {
-        PLAIN => Some(Layer::Plain),
-        SECURED => Some(Layer::Secured),
-        _ => None,
-    }
-}
-
-impl Frames {
-    pub(super) fn note(&mut self, note: Note) {
-        self.capture.notes.push(note);
-    }
-
-    /// Takes a packet; `cut` where the capture holds only the beginning of it.
-    pub(super) fn packet(&mut self, link: LinkType, packet: &[u8], cut: bool) {
-        if cut {
-            return self.note(Note::CutPacket { bytes: packet.len() });
-        }
+impl Links {
+    /// Takes a packet.
+    pub(super) fn take(&mut self, packet: &Packet<'_>, events: &mut Events) {
+        let Some(link) = LinkType::new(packet.link) else {
+            return events.note(Note::OtherLink { link: packet.link });
+        };
+        let bytes = packet.bytes;
         let taken = match link {
-            LinkType::Mctp => self.mctp(packet),
-            LinkType::LinuxSll => match packet.split_at_checked(SLL_HEADER_LEN) {
-                Some((header, inside)) if header.ends_with(&ETH_P_MCTP) => self.mctp(inside),
+            // Only the headers tell whether what is missing belongs to SPDM.
+            LinkType::Ethernet => {
+                self.ip(packet, LaxSlicedPacket::from_ethernet(bytes).ok(), events)
+            }
+            LinkType::Ip => self.ip(packet, LaxSlicedPacket::from_ip(bytes).ok(), events),
+            LinkType::Loopback => {
+                let inside = bytes.get(LOOPBACK_HEADER_LEN..).unwrap_or_default();
+                self.ip(packet, LaxSlicedPacket::from_ip(inside).ok(), events)
+            }
+            LinkType::LinuxSll => match bytes.split_at_checked(SLL_HEADER_LEN) {
+                Some(([.., p0, p1], inside)) => self.cooked(packet, [*p0, *p1], inside, events),
                 _ => None,
             },
-            LinkType::PciDoe => self.doe(packet),
-            LinkType::User0 if packet.starts_with(&PCI_SIG) => self.doe(packet),
-            LinkType::User0 => self.message(Layer::Plain, packet),
-            LinkType::Tcp => self.dsp0287(packet),
+            LinkType::LinuxSll2 => match bytes.split_at_checked(SLL2_HEADER_LEN) {
+                Some(([p0, p1, ..], inside)) => self.cooked(packet, [*p0, *p1], inside, events),
+                _ => None,
+            },
+            _ if packet.cut => {
+                events.note(Note::CutPacket { bytes: bytes.len() });
+                Some(())
+            }
+            LinkType::Mctp => self.mctp.take(packet, bytes, events),
+            LinkType::PciDoe => self.doe(packet, events),
+            LinkType::User0 if bytes.starts_with(&PCI_SIG) => self.doe(packet, events),
+            LinkType::User0 => self.message(packet, Layer::Plain, bytes, 0, events),
+            LinkType::Dsp0287 => self.dsp0287(packet, events),
         };
         if taken.is_none() {
-            self.note(Note::OtherPacket);
+            events.note(Note::OtherPacket);
         }
     }
 
-    pub(super) fn finish(mut self) -> Capture {
-        for partial in self.fragments.into_values() {
-            if let Partial::Kept { bytes, .. } = partial {
-                self.capture.notes.push(Note::CutPacket { bytes: bytes.len() });
-            }
+    /// The capture ends.
+    pub(super) fn finish(self, packet: u64, events: &mut Events) {
+        self.mctp.finish(events);
+        self.tcp.finish(packet, events);
+        for channel in self.interfaces.into_values() {
+            events.end(channel);
         }
-        self.capture
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the way every link type ends")]
-    fn message(&mut self, layer: Layer, bytes: &[u8]) -> Option<()> {
-        self.capture.messages.push(CapturedMessage { layer, bytes: bytes.to_vec() });
-        Some(())
-    }
-
-    fn mctp(&mut self, packet: &[u8]) -> Option<()> {
-        let ([_, destination, source, flags], payload) = packet.split_first_chunk::<4>()?;
-        let key = [*destination, *source, flags & TAG];
-        let (start, end) = (flags & START_OF_MESSAGE != 0, flags & END_OF_MESSAGE != 0);
-        let sequence = flags >> 4 & 3;
-        let mut bytes = match self.fragments.remove(&key) {
-            // A message that starts anew ends the one before, which was never completed.
-            Some(Partial::Kept { bytes, .. }) if start => {
-                self.lost(&bytes);
-                Vec::new()
-            }
-            _ if start => Vec::new(),
-            Some(Partial::Kept { bytes, sequence: before }) if follows(sequence, before) => bytes,
-            Some(Partial::Kept { bytes, .. }) => {
-                self.lost(&bytes)?;
-                return self.pass_over(key, *flags);
-            }
-            Some(Partial::Lost) => return self.pass_over(key, *flags),
-            // The first packet, with the type, is missing. Between those who speak SPDM it is taken for SPDM.
-            None if self.speakers.contains(&[*destination, *source]) => {
-                self.note(Note::LostPacket);
-                return self.pass_over(key, *flags);
-            }
-            None => return None,
-        };
-        bytes.extend_from_slice(payload);
-        if !end {
-            self.fragments.insert(key, Partial::Kept { bytes, sequence });
+    fn cooked(
+        &mut self,
+        packet: &Packet<'_>,
+        protocol: [u8; 2],
+        inside: &[u8],
+        events: &mut Events,
+    ) -> Option<()> {
+        if protocol != ETH_P_MCTP {
+            let protocol = EtherType(u16::from_be_bytes(protocol));
+            return self.ip(
+                packet,
+                Some(LaxSlicedPacket::from_ether_type(protocol, inside)),
+                events,
+            );
+        }
+        if packet.cut {
+            events.note(Note::CutPacket { bytes: packet.bytes.len() });
             return Some(());
         }
-        let (message_type, message) = bytes.split_first()?;
-        let layer = layer_of(*message_type)?;
-        self.speakers.insert([*destination, *source]);
-        self.message(layer, message)
+        self.mctp.take(packet, inside, events)
     }
 
-    /// Packets of this message are not in the capture; `None` where it is not SPDM.
-    fn lost(&mut self, bytes: &[u8]) -> Option<()> {
-        layer_of(*bytes.first()?)?;
-        self.note(Note::LostPacket);
-        Some(())
+    fn ip(
+        &mut self,
+        packet: &Packet<'_>,
+        parsed: Option<LaxSlicedPacket<'_>>,
+        events: &mut Events,
+    ) -> Option<()> {
+        let segment = Segment::of(packet.number, &parsed?)?;
+        self.tcp.take(&segment, events)
     }
 
-    /// Leaves out a packet of a message that is noted as lost.
     #[expect(clippy::unnecessary_wraps, reason = "the way every link type ends")]
-    fn pass_over(&mut self, key: [u8; 3], flags: u8) -> Option<()> {
-        if flags & END_OF_MESSAGE == 0 {
-            self.fragments.insert(key, Partial::Lost);
-        }
+    fn message(
+        &mut self,
+        packet: &Packet<'_>,
+        layer: Layer,
+        bytes: &[u8],
+        padding: usize,
+        events: &mut Events,
+    ) -> Option<()> {
+        let interface = packet.interface;
+        let channel = self.interfaces.entry(interface);
+        let channel = channel.or_insert_with(|| events.open(Peers::Interface { interface }));
+        events.message(*channel, layer, bytes, padding);
         Some(())
     }
 
-    fn doe(&mut self, packet: &[u8]) -> Option<()> {
-        let (header, content) = packet.split_first_chunk()?;
+    fn doe(&mut self, packet: &Packet<'_>, events: &mut Events) -> Option<()> {
+        let (header, content) = packet.bytes.split_first_chunk()?;
         let header = ObjectHeader::decode(*header);
         let message = content.get(..header.content_len()?)?;
-        self.capture.padding = MAX_PADDING;
-        match header.object {
-            ObjectType::DISCOVERY => Some(()),
-            ObjectType::CMA_SPDM => self.message(Layer::Plain, message),
-            ObjectType::SECURED_CMA_SPDM => self.message(Layer::Secured, message),
-            _ => None,
-        }
+        let layer = match header.object {
+            ObjectType::DISCOVERY => return Some(()),
+            ObjectType::CMA_SPDM => Layer::Plain,
+            ObjectType::SECURED_CMA_SPDM => Layer::Secured,
+            _ => return None,
+        };
+        self.message(packet, layer, message, MAX_PADDING, events)
     }
 
-    fn dsp0287(&mut self, packet: &[u8]) -> Option<()> {
-        let ([l0, l1, _, message_type], message) = packet.split_first_chunk::<4>()?;
-        // PayloadLength counts BindingVersion and MessageType.
-        let len = usize::from(u16::from_le_bytes([*l0, *l1])).checked_sub(2)?;
-        let message = message.get(..len)?;
-        match *message_type {
-            PLAIN => self.message(Layer::Plain, message),
-            SECURED => self.message(Layer::Secured, message),
+    fn dsp0287(&mut self, packet: &Packet<'_>, events: &mut Events) -> Option<()> {
+        match Framing::Dsp0287.decode(packet.bytes, usize::MAX) {
+            Ok(DecodedFrame::Complete { frame: Frame::Message(kind, message), .. }) => {
+                self.message(packet, kind.into(), message, 0, events)
+            }
             _ => None,
         }
     }

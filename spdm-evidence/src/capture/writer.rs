@@ -10,7 +10,8 @@ use pcap_file::{DataLink, Endianness, PcapError, TsResolution};
 use spdm_transport_doe::{ObjectHeader, ObjectType};
 
 use super::Layer;
-use super::link::{END_OF_MESSAGE, ETH_P_MCTP, LinkType, START_OF_MESSAGE};
+use super::link::{DMTF_MCTP, DMTF_PCI_DOE, ETH_P_MCTP, LINUX_SLL, USER0, USER1};
+use super::mctp::{END_OF_MESSAGE, START_OF_MESSAGE};
 
 /// Wireshark opens no longer packets than this.
 const SNAP_LEN: u32 = 0x4_0000;
@@ -98,7 +99,7 @@ impl<W: Write> CaptureWriter<W> {
     pub fn new(out: W, form: CaptureForm, binding: CaptureBinding) -> io::Result<Self> {
         let header = PcapHeader {
             snaplen: SNAP_LEN,
-            datalink: DataLink::from(link(form, binding).number()),
+            datalink: DataLink::from(link(form, binding)),
             ts_resolution: TsResolution::MicroSecond,
             // spdm_dump does not swap.
             endianness: Endianness::Little,
@@ -146,15 +147,13 @@ impl<W: Write> CaptureWriter<W> {
     }
 }
 
-const fn link(form: CaptureForm, binding: CaptureBinding) -> LinkType {
+const fn link(form: CaptureForm, binding: CaptureBinding) -> u32 {
     match (binding, form) {
-        (CaptureBinding::Bare, _) | (CaptureBinding::PciDoe, CaptureForm::Wireshark) => {
-            LinkType::User0
-        }
-        (CaptureBinding::Dsp0287, _) => LinkType::Tcp,
-        (CaptureBinding::Mctp, CaptureForm::Wireshark) => LinkType::LinuxSll,
-        (CaptureBinding::Mctp, CaptureForm::Dmtf) => LinkType::Mctp,
-        (CaptureBinding::PciDoe, CaptureForm::Dmtf) => LinkType::PciDoe,
+        (CaptureBinding::Bare, _) | (CaptureBinding::PciDoe, CaptureForm::Wireshark) => USER0,
+        (CaptureBinding::Dsp0287, _) => USER1,
+        (CaptureBinding::Mctp, CaptureForm::Wireshark) => LINUX_SLL,
+        (CaptureBinding::Mctp, CaptureForm::Dmtf) => DMTF_MCTP,
+        (CaptureBinding::PciDoe, CaptureForm::Dmtf) => DMTF_PCI_DOE,
     }
 }
 

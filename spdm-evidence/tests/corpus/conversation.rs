@@ -36,7 +36,9 @@ fn log(folder: &Path, capture: &Capture) -> Vec<u8> {
 fn followed(folder: &Path, capture: &Capture) -> Vec<FoundMessage> {
     let file = spdm_evidence::Capture::read(&capture.read(folder)).unwrap();
     let secrets = Secrets::read(&log(folder, capture)).unwrap();
-    let mut conversation = Conversation::new(file.padding).with_secrets(secrets, &PROVIDER);
+    let mut conversation =
+        Conversation::new(file.messages.first().map_or(0, |message| message.padding))
+            .with_secrets(secrets, &PROVIDER);
     let messages = file.messages.iter();
     messages.flat_map(|message| conversation.follow(message.layer, &message.bytes)).collect()
 }
@@ -114,7 +116,9 @@ pub(crate) fn strangers_open_no_record() {
     let file = spdm_evidence::Capture::read(&capture.read(&folder)).unwrap();
     let opened = |secrets: &Capture, damage: u8| {
         let secrets = Secrets::read(&log(&folder, secrets)).unwrap();
-        let mut conversation = Conversation::new(file.padding).with_secrets(secrets, &PROVIDER);
+        let mut conversation =
+            Conversation::new(file.messages.first().map_or(0, |message| message.padding))
+                .with_secrets(secrets, &PROVIDER);
         let mut opened = 0;
         for message in &file.messages {
             let mut bytes = message.bytes.clone();

@@ -1,6 +1,6 @@
 //! Files of no format, and of formats that no sample has.
 
-use spdm_evidence::{Error, Evidence, NotEvidence, ReadOptions};
+use spdm_evidence::{Error, Evidence, NotEvidence, Note, ReadOptions};
 
 fn read(bytes: &[u8]) -> Result<Evidence, Error> {
     Evidence::read(bytes, &ReadOptions::default())
@@ -24,7 +24,7 @@ fn files_of_no_format() {
         let head = [0xD4, 0xC3, 0xB2, 0xA1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0];
         [&head[..], &link.to_le_bytes()].concat()
     };
-    assert_eq!(read(&header(1)).unwrap_err(), Error::LinkType(1));
+    assert_eq!(read(&header(127)).unwrap_err(), Error::LinkType(127));
     assert_eq!(read(&header(291)).unwrap_err(), Error::Empty);
 }
 
@@ -54,13 +54,13 @@ fn cooked_mctp_and_doe_as_user0() {
     let middle = |number: u8| cooked(0x08 | number << 4, &[0x84]);
     let end = |number: u8| cooked(0x48 | number << 4, &[0, 0]);
     assert_eq!(capture(113, &[&start(2), &middle(3), &end(0)]), Ok(message.to_vec()));
-    let lost = |messages| Err(Error::LostPackets { messages });
-    assert_eq!(capture(113, &[&start(2), &end(0)]), lost(1));
-    assert_eq!(capture(113, &[&start(2), &middle(3), &middle(3), &end(0)]), lost(1));
-    assert_eq!(capture(113, &[&whole, &start(1), &end(3), &start(2), &whole]), lost(2));
+    let lost = |packet| Err(Error::Incomplete(Note::LostPacket { packet }));
+    assert_eq!(capture(113, &[&start(2), &end(0)]), lost(2));
+    assert_eq!(capture(113, &[&start(2), &middle(3), &middle(3), &end(0)]), lost(3));
+    assert_eq!(capture(113, &[&whole, &start(1), &end(3), &start(2), &whole]), lost(3));
     // A message is counted once, however many of its packets are of no use without the one that is missing.
-    assert_eq!(capture(113, &[&start(0), &middle(2), &middle(3), &end(0), &whole]), lost(1));
-    assert_eq!(capture(113, &[&whole, &middle(1), &middle(2), &end(3), &whole]), lost(1));
+    assert_eq!(capture(113, &[&start(0), &middle(2), &middle(3), &end(0), &whole]), lost(2));
+    assert_eq!(capture(113, &[&whole, &middle(1), &middle(2), &end(3), &whole]), lost(2));
     // Before the first message the capture may have begun late; what nobody ends is not there.
     assert_eq!(capture(113, &[&middle(1), &end(2), &whole]), Ok(message.to_vec()));
     // What another protocol lost is no part of the evidence.

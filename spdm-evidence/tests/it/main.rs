@@ -14,3 +14,5 @@ mod pcap;
 mod recorder;
 mod report;
 mod session;
+mod tcp;
+mod tcp_packets;

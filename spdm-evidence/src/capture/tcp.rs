@@ -1,0 +1,131 @@
+//! TCP connections: segments become messages again, in the order in which they were said.
+
+mod conversation;
+mod half;
+mod recognition;
+
+use core::net::{IpAddr, SocketAddr};
+use std::collections::HashMap;
+
+use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
+
+use super::events::Events;
+use conversation::TcpConversation;
+
+/// How many connections are followed at once: what a connection leaves in memory is bounded, and so are all of them.
+const FOLLOWED: usize = 256;
+
+/// A TCP segment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Segment<'p> {
+    /// Number of its packet in the file.
+    pub(super) packet: u64,
+    pub(super) from: SocketAddr,
+    pub(super) to: SocketAddr,
+    pub(super) sequence: u32,
+    pub(super) acknowledged: Option<u32>,
+    pub(super) syn: bool,
+    pub(super) fin: bool,
+    pub(super) reset: bool,
+    pub(super) payload: &'p [u8],
+    /// The capture holds only the beginning of the payload.
+    pub(super) cut: bool,
+}
+
+impl<'p> Segment<'p> {
+    /// The segment in a packet; `None` where it holds none, or only a fragment of one.
+    pub(super) fn of(packet: u64, parsed: &LaxSlicedPacket<'p>) -> Option<Self> {
+        let Some(TransportSlice::Tcp(tcp)) = &parsed.transport else { return None };
+        let (from, to): (IpAddr, IpAddr) = match parsed.net.as_ref()? {
+            LaxNetSlice::Ipv4(ip) => {
+                let header = ip.header();
+                (header.source_addr().into(), header.destination_addr().into())
+            }
+            LaxNetSlice::Ipv6(ip) => {
+                let header = ip.header();
+                (header.source_addr().into(), header.destination_addr().into())
+            }
+            LaxNetSlice::Arp(_) => return None,
+        };
+        let cut = parsed.net.as_ref()?.ip_payload_ref().is_some_and(|payload| payload.incomplete);
+        Some(Self {
+            packet,
+            from: SocketAddr::new(from, tcp.source_port()),
+            to: SocketAddr::new(to, tcp.destination_port()),
+            sequence: tcp.sequence_number(),
+            acknowledged: tcp.ack().then(|| tcp.acknowledgment_number()),
+            syn: tcp.syn(),
+            fin: tcp.fin(),
+            reset: tcp.rst(),
+            payload: tcp.payload(),
+            cut,
+        })
+    }
+}
+
+/// The connections of a capture.
+#[derive(Debug, Default)]
+pub(super) struct Tcp {
+    /// By their ends, the smaller address first. A segment that was captured on two interfaces is one.
+    conversations: HashMap<[SocketAddr; 2], Followed>,
+    /// Segments so far: the age of a connection's last one.
+    clock: u64,
+    /// A connection was given up for the number of them before it was closed.
+    forgot: bool,
+}
+
+#[derive(Debug)]
+struct Followed {
+    last: u64,
+    conversation: TcpConversation,
+}
+
+impl Tcp {
+    /// Takes a segment; `None` where its connection carries no SPDM. Where that is not known yet, the connection will
+    /// say.
+    pub(super) fn take(&mut self, segment: &Segment<'_>, events: &mut Events) -> Option<()> {
+        self.clock = self.clock.saturating_add(1);
+        let key = [segment.from.min(segment.to), segment.from.max(segment.to)];
+        let known = self.conversations.get(&key);
+        if known.is_some_and(|followed| followed.conversation.is_replaced_by(segment))
+            && let Some(old) = self.conversations.remove(&key)
+        {
+            old.conversation.finish(segment.packet, events);
+        }
+        if !self.conversations.contains_key(&key) {
+            // Without content and before its beginning there is nothing to follow.
+            if segment.payload.is_empty() && !segment.syn {
+                return None;
+            }
+            self.make_room(segment.packet, events);
+            let after_lost = self.forgot && !segment.syn;
+            let conversation = TcpConversation::new(segment, after_lost);
+            self.conversations.insert(key, Followed { last: self.clock, conversation });
+        }
+        let followed = self.conversations.get_mut(&key)?;
+        followed.last = self.clock;
+        followed.conversation.take(segment, events)
+    }
+
+    /// Gives up the connection that was silent for the longest time, where there are too many.
+    fn make_room(&mut self, packet: u64, events: &mut Events) {
+        if self.conversations.len() < FOLLOWED {
+            return;
+        }
+        let oldest = self.conversations.iter().min_by_key(|(_, followed)| followed.last);
+        let oldest = oldest.map(|(key, _)| *key);
+        if let Some(old) = oldest.and_then(|key| self.conversations.remove(&key)) {
+            self.forgot |= !old.conversation.is_closed();
+            old.conversation.finish(packet, events);
+        }
+    }
+
+    /// The capture ends.
+    pub(super) fn finish(self, packet: u64, events: &mut Events) {
+        let mut all: Vec<Followed> = self.conversations.into_values().collect();
+        all.sort_by_key(|followed| followed.last);
+        for followed in all {
+            followed.conversation.finish(packet, events);
+        }
+    }
+}

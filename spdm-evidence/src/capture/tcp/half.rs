@@ -1,0 +1,234 @@
+//! One direction of a TCP connection: segments are put in order.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::Segment;
+
+/// How many bytes and segments may be there behind one that is not. More of them, and it is taken for missing.
+const AHEAD_BYTES: usize = 256 << 10;
+const AHEAD_SEGMENTS: usize = 256;
+/// How many of the last bytes are kept, to compare repeated ones with.
+const KEPT: usize = 16 << 10;
+
+/// One direction.
+#[derive(Debug, Default)]
+pub(super) struct Half {
+    /// Sequence number of the next byte, once one is known.
+    next: Option<u32>,
+    /// Sequence number of the first byte, once that is known.
+    first: Option<u32>,
+    /// Whether a SYN said so; otherwise the capture began later.
+    from_syn: bool,
+    /// Bytes so far, counted from where the direction was first seen. Negative where earlier ones showed up.
+    position: i64,
+    /// The last of them.
+    kept: VecDeque<u8>,
+    /// What came before its turn, by position.
+    ahead: BTreeMap<i64, Ahead>,
+    ahead_bytes: usize,
+    /// The position behind the last byte, once FIN said it.
+    end: Option<i64>,
+    ended: bool,
+    /// The sequence number up to which the other side acknowledged.
+    acknowledged: Option<u32>,
+}
+
+#[derive(Debug)]
+struct Ahead {
+    bytes: Vec<u8>,
+    acknowledged: Option<u32>,
+}
+
+/// Why a direction cannot be followed any more.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Broken {
+    /// Bytes are missing.
+    Lost,
+    /// A repeated segment has other bytes than before.
+    Changed,
+    /// The bytes are no frame where one must begin.
+    Framing,
+}
+
+/// How far `sequence` is behind `from`; negative where it is in front.
+fn distance(sequence: u32, from: u32) -> i64 {
+    i64::from(sequence.wrapping_sub(from).cast_signed())
+}
+
+fn len(bytes: &[u8]) -> i64 {
+    i64::try_from(bytes.len()).unwrap_or(i64::MAX)
+}
+
+fn index(position: i64) -> usize {
+    usize::try_from(position).unwrap_or(0)
+}
+
+impl Half {
+    pub(super) const fn next(&self) -> Option<u32> {
+        self.next
+    }
+
+    pub(super) const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether the direction was seen from its beginning.
+    pub(super) const fn is_from_syn(&self) -> bool {
+        self.from_syn
+    }
+
+    /// Whether a SYN with this sequence number begins another connection than the one that is followed.
+    pub(super) fn is_restarted_by(&self, sequence: u32) -> bool {
+        self.first.is_some_and(|first| first != sequence.wrapping_add(1))
+    }
+
+    /// The other side acknowledged what was sent before `sequence`.
+    pub(super) fn acknowledge(&mut self, sequence: u32) {
+        let next = *self.next.get_or_insert(sequence);
+        let known = self.acknowledged.get_or_insert(next);
+        if distance(sequence, *known) > 0 {
+            *known = sequence;
+        }
+    }
+
+    /// Keeps what a segment holds until it is its turn.
+    pub(super) fn insert(&mut self, segment: &Segment<'_>) -> Result<(), Broken> {
+        let mut sequence = segment.sequence;
+        if segment.syn {
+            sequence = sequence.wrapping_add(1);
+            if self.kept.is_empty() {
+                self.next = Some(sequence);
+                self.first = self.next;
+                self.from_syn = true;
+            }
+        }
+        if segment.payload.is_empty() && !segment.fin {
+            return Ok(());
+        }
+        let next = *self.next.get_or_insert(sequence);
+        self.first.get_or_insert(sequence);
+        // FIN took a number, but is no byte.
+        let mut at = self.position + distance(sequence, next) + i64::from(self.ended);
+        // Nothing is used yet, and what the other side acknowledged was only a guess at where it begins.
+        if at < self.position
+            && self.kept.is_empty()
+            && !self.from_syn
+            && !segment.payload.is_empty()
+        {
+            self.next = Some(sequence);
+            self.first = self.next;
+            self.position = at;
+        }
+        let mut bytes = segment.payload;
+        if segment.fin {
+            self.end = Some(at + len(bytes));
+        }
+        if at < self.position {
+            let repeated = index(self.position - at).min(bytes.len());
+            let (old, new) = bytes.split_at_checked(repeated).unwrap_or((bytes, &[]));
+            self.compare(at, old)?;
+            (at, bytes) = (self.position, new);
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if self.end.is_some_and(|end| at + len(bytes) > end) {
+            return Err(Broken::Changed);
+        }
+        self.compare_ahead(at, bytes)?;
+        let known = self.ahead.get(&at).map_or(0, |ahead| ahead.bytes.len());
+        if known >= bytes.len() {
+            return Ok(());
+        }
+        self.ahead_bytes += bytes.len() - known;
+        let acknowledged = segment.acknowledged;
+        self.ahead.insert(at, Ahead { bytes: bytes.to_vec(), acknowledged });
+        Ok(())
+    }
+
+    /// Compares repeated bytes with those that were used. A single byte in front of the next one is a keep-alive, and
+    /// its content means nothing (RFC 9293 §3.8.4).
+    fn compare(&self, at: i64, repeated: &[u8]) -> Result<(), Broken> {
+        if repeated.len() == 1 && at + 1 == self.position {
+            return Ok(());
+        }
+        let first = self.position - i64::try_from(self.kept.len()).unwrap_or(0);
+        let (kept_from, bytes) = match at < first {
+            true => (0, repeated.get(index(first - at)..).unwrap_or_default()),
+            false => (index(at - first), repeated),
+        };
+        match self.kept.iter().skip(kept_from).zip(bytes).all(|(kept, byte)| kept == byte) {
+            true => Ok(()),
+            false => Err(Broken::Changed),
+        }
+    }
+
+    fn compare_ahead(&self, at: i64, bytes: &[u8]) -> Result<(), Broken> {
+        let end = at + len(bytes);
+        for (start, ahead) in self.ahead.range(..end) {
+            let from = at.max(*start);
+            let known = ahead.bytes.get(index(from - start)..).unwrap_or_default();
+            let new = bytes.get(index(from - at)..).unwrap_or_default();
+            if known.iter().zip(new).any(|(known, new)| known != new) {
+                return Err(Broken::Changed);
+            }
+        }
+        Ok(())
+    }
+
+    /// The next bytes, where they are there and the other direction, whose next byte is `other`, has said what was
+    /// said before them.
+    pub(super) fn advance(&mut self, other: Option<u32>) -> Option<Vec<u8>> {
+        let entry = self.ahead.first_entry()?;
+        if *entry.key() > self.position {
+            return None;
+        }
+        let heard = match (entry.get().acknowledged, other) {
+            (Some(acknowledged), Some(other)) => distance(acknowledged, other) <= 0,
+            _ => true,
+        };
+        if !heard {
+            return None;
+        }
+        let (at, Ahead { mut bytes, .. }) = entry.remove_entry();
+        self.ahead_bytes = self.ahead_bytes.saturating_sub(bytes.len());
+        bytes.drain(..index(self.position - at).min(bytes.len()));
+        self.position += len(&bytes);
+        let used = u32::try_from(bytes.len()).unwrap_or(0);
+        self.next = self.next.map(|next| next.wrapping_add(used));
+        self.kept.extend(&bytes);
+        self.kept.drain(..self.kept.len().saturating_sub(KEPT));
+        Some(bytes)
+    }
+
+    /// FIN takes a sequence number of its own; whether it was its turn.
+    pub(super) fn end_if_complete(&mut self) -> bool {
+        let ends = !self.ended && self.end == Some(self.position);
+        if ends {
+            self.ended = true;
+            self.next = self.next.map(|next| next.wrapping_add(1));
+        }
+        ends
+    }
+
+    /// Whether so much came behind a byte that is not there that it will not come any more.
+    pub(super) fn is_hopeless(&self) -> bool {
+        self.ahead_bytes > AHEAD_BYTES || self.ahead.len() > AHEAD_SEGMENTS
+    }
+
+    /// Whether bytes of this direction are known to be missing, when nothing more comes. `partial`: the last frame is
+    /// not complete. One byte may be that of a FIN that was not captured.
+    pub(super) fn lacks_bytes(&self, partial: bool) -> bool {
+        let unseen = match (self.acknowledged, self.next) {
+            (Some(acknowledged), Some(next)) => distance(acknowledged, next),
+            _ => 0,
+        };
+        let fin = i64::from(!self.ended && !partial);
+        unseen > fin || !self.ahead.is_empty() || (self.end.is_some() && !self.ended)
+    }
+
+    /// What came before its turn.
+    pub(super) fn ahead(&self) -> impl Iterator<Item = &[u8]> {
+        self.ahead.values().map(|ahead| ahead.bytes.as_slice())
+    }
+}

@@ -1,0 +1,163 @@
+//! From what a capture holds to the recordings of its connections, which are given out as they are complete.
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use crate::capture::{CaptureEvent, CaptureReader, CapturedMessage, Channel, Layer};
+use crate::collector::Collector;
+use crate::error::Error;
+use crate::evidence::Evidence;
+use crate::note::{Note, NoteCounter};
+use crate::recording::Recording;
+
+/// How many bytes of messages are collected before the complete connections among them are given out.
+const PORTION: usize = 1 << 20;
+
+/// Collects the messages of each conversation.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    collectors: HashMap<Channel, Collector>,
+    recordings: Vec<Recording>,
+    notes: NoteCounter,
+    /// Bytes since the last portion.
+    bytes: usize,
+    secured: usize,
+    seen: Seen,
+}
+
+/// What was there at all.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    recording: bool,
+    stray: bool,
+    link: Option<u32>,
+}
+
+impl Connections {
+    pub(crate) fn message(&mut self, message: &CapturedMessage) {
+        self.bytes = self.bytes.saturating_add(message.bytes.len());
+        if message.layer == Layer::Secured {
+            self.secured += 1;
+            return;
+        }
+        let collector = self.collectors.entry(message.channel);
+        let collector = collector.or_insert_with(|| Collector::new(message.padding));
+        collector.take(&message.bytes);
+        let collected = collector.collected();
+        self.add(collected);
+    }
+
+    pub(crate) fn end_of(&mut self, channel: Channel) {
+        if let Some(mut collector) = self.collectors.remove(&channel) {
+            collector.end();
+            self.add(collector.collected());
+        }
+    }
+
+    pub(crate) fn note(&mut self, note: Note) {
+        match note {
+            Note::Stray { .. } => self.seen.stray = true,
+            Note::OtherLink { link } => _ = self.seen.link.get_or_insert(link),
+            _ => {}
+        }
+        self.notes.add(note);
+    }
+
+    fn add(&mut self, (recordings, notes): (Vec<Recording>, Vec<Note>)) {
+        self.seen.recording |= !recordings.is_empty();
+        self.recordings.extend(recordings);
+        notes.into_iter().for_each(|note| self.note(note));
+    }
+
+    /// The complete connections, where there are enough of them.
+    fn portion(&mut self) -> Option<Evidence> {
+        let enough = self.bytes >= PORTION && !self.recordings.is_empty();
+        enough.then(|| self.take())
+    }
+
+    fn take(&mut self) -> Evidence {
+        self.bytes = 0;
+        let recordings = core::mem::take(&mut self.recordings);
+        Evidence { recordings, notes: self.notes.take(), ..Evidence::default() }
+    }
+
+    /// The rest, when nothing more comes.
+    pub(crate) fn finish(&mut self) -> Evidence {
+        let mut open: Vec<Channel> = self.collectors.keys().copied().collect();
+        open.sort_by_key(|channel| channel.number);
+        for channel in open {
+            self.end_of(channel);
+        }
+        let messages = core::mem::take(&mut self.secured);
+        if messages > 0 {
+            self.note(Note::Secured { messages });
+        }
+        self.take()
+    }
+
+    /// Why there is no connection at all.
+    fn check_any(&self) -> Result<(), Error> {
+        match self.seen {
+            Seen { recording: true, .. } => Ok(()),
+            Seen { stray: true, .. } => Err(Error::BeginsLate),
+            Seen { link: Some(link), .. } => Err(Error::LinkType(link)),
+            _ => Err(Error::Empty),
+        }
+    }
+}
+
+/// The connections of a capture, in portions.
+#[derive(Debug)]
+pub(crate) struct CapturedConnections<R: Read> {
+    reader: CaptureReader<R>,
+    connections: Connections,
+    done: bool,
+}
+
+impl<R: Read> CapturedConnections<R> {
+    pub(crate) fn new(reader: CaptureReader<R>) -> Self {
+        Self { reader, connections: Connections::default(), done: false }
+    }
+
+    /// All of them.
+    pub(crate) fn all(self) -> Result<Evidence, Error> {
+        let mut all = Evidence::default();
+        for portion in self {
+            all.append(portion?);
+        }
+        Ok(all)
+    }
+
+    /// Reads until there is a portion. Where messages are missing, what came before and was not given out yet is not
+    /// given out either.
+    fn read_on(&mut self) -> Result<Option<Evidence>, Error> {
+        for event in &mut self.reader {
+            match event? {
+                CaptureEvent::Message(message) => self.connections.message(&message),
+                CaptureEvent::End(channel) => self.connections.end_of(channel),
+                CaptureEvent::Note(note) if note.is_loss() => return Err(Error::Incomplete(note)),
+                CaptureEvent::Note(note) => self.connections.note(note),
+            }
+            if let Some(portion) = self.connections.portion() {
+                return Ok(Some(portion));
+            }
+        }
+        self.done = true;
+        let rest = self.connections.finish();
+        self.connections.check_any()?;
+        Ok((!rest.recordings.is_empty() || !rest.notes.is_empty()).then_some(rest))
+    }
+}
+
+impl<R: Read> Iterator for CapturedConnections<R> {
+    type Item = Result<Evidence, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let next = self.read_on();
+        self.done |= next.is_err();
+        next.transpose()
+    }
+}
