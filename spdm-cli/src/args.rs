@@ -1,5 +1,6 @@
 //! The command line.
 
+mod help;
 mod values;
 
 use std::path::PathBuf;
@@ -22,13 +23,19 @@ pub(crate) use values::{
 
 const PCI_ID_HELP: &str = "The PCI function: VVVV:DDDD:CCCCCC:RR[:SVSV:SDSD][:SERIAL16]";
 
+/// The version with what it was built from.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit: ",
+    env!("SPDM_COMMIT"),
+    "\nbackends: ",
+    env!("SPDM_BACKENDS"),
+);
+
 /// Attest SPDM devices, verify evidence, decode captures.
 #[derive(Debug, Parser)]
-#[command(name = "spdm", version, propagate_version = true)]
-#[command(
-    after_help = "Exit codes: 0 verified or done · 1 rejected · 2 usage or unreadable file · \
-    3 transport or timeout · 4 the device broke the protocol"
-)]
+#[command(name = "spdm", version, long_version = LONG_VERSION, propagate_version = true)]
+#[command(max_term_width = 80, after_help = help::EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) output: Output,
@@ -43,27 +50,44 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Negotiate, validate the chain, challenge, fetch signed measurements: the verdict
+    #[command(after_help = help::ATTEST)]
     Attest(AttestArgs),
     /// Negotiate only: versions, capabilities, algorithms, slots
+    #[command(after_help = help::INFO)]
     Info(InfoArgs),
     /// The certificate chain of each provisioned slot
+    #[command(after_help = help::CERTS)]
     Certs(CertsArgs),
     /// Measurements only: signed, unless --unsigned is given
+    #[command(after_help = help::MEASURE)]
     Measure(MeasureArgs),
     /// Evidence for somebody else to judge: no verdict
+    #[command(after_help = help::COLLECT)]
     Collect(CollectArgs),
     /// Is it the device that --known FILE holds? One signature
+    #[command(after_help = help::RECOGNIZE)]
     Recognize(RecognizeArgs),
     /// The same verdict offline: evidence, captures, or vendors' evidence files
+    #[command(after_help = help::VERIFY)]
     Verify(VerifyArgs),
     /// Validate one SPDM certificate chain or PEM bundle
+    #[command(after_help = help::CHAIN)]
     Chain(ChainArgs),
     /// Messages of a pcap, pcapng, hex or binary file, field by field with -v
+    #[command(after_help = help::DECODE)]
     Decode(DecodeArgs),
     /// A software device behind a socket
+    #[command(after_help = help::EMULATE)]
     Emulate(EmulateArgs),
     /// The mailboxes and endpoints of this machine
+    #[command(after_help = help::LIST)]
     List(ListArgs),
+    /// Completions of the command line for a shell
+    #[command(after_help = help::COMPLETIONS)]
+    Completions(CompletionsArgs),
+    /// Manual pages: spdm.1 and one for each verb
+    #[command(after_help = help::MAN)]
+    Man(ManArgs),
 }
 
 /// How to show results.
@@ -156,6 +180,7 @@ pub(crate) enum Backend {
     Rustcrypto,
     /// AWS-LC
     #[cfg_attr(feature = "aws-lc-rs", default)]
+    #[cfg_attr(not(feature = "aws-lc-rs"), value(hide = true))]
     AwsLcRs,
 }
 
@@ -594,6 +619,22 @@ pub(crate) struct ListArgs {
     /// command
     #[arg(long)]
     pub(crate) allow_bound: bool,
+}
+
+/// `spdm completions`.
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// `spdm man`.
+#[derive(Args, Debug)]
+pub(crate) struct ManArgs {
+    /// The folder to write them into
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
 }
 
 #[cfg(test)]

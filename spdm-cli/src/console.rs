@@ -1,11 +1,12 @@
 //! Where results and diagnostics go.
 
 use core::cell::{Cell, RefCell};
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, Write};
 
 use crate::args::{ColorChoice, Output};
 use crate::exit::Failure;
-use crate::render::Style;
+use crate::render::{Style, fold_lines};
+use crate::terminal;
 
 /// How many bytes of results are held back at most.
 const PIECE: usize = 64 << 10;
@@ -31,10 +32,13 @@ pub(crate) struct Console {
 
 impl Console {
     pub(crate) fn new(output: &Output) -> Self {
-        let style = |terminal: bool| match output.color {
-            ColorChoice::Always => Style::COLORED,
-            ColorChoice::Auto if terminal && wants_color() => Style::COLORED,
-            ColorChoice::Auto | ColorChoice::Never => Style::PLAIN,
+        let style = |columns: Option<usize>| {
+            let style = match output.color {
+                ColorChoice::Always => Style::COLORED,
+                ColorChoice::Auto if columns.is_some() && wants_color() => Style::COLORED,
+                ColorChoice::Auto | ColorChoice::Never => Style::PLAIN,
+            };
+            columns.map_or(style, |columns| style.on_terminal(columns))
         };
         Self {
             closed: Cell::new(false),
@@ -44,8 +48,8 @@ impl Console {
             json: output.json,
             quiet: output.quiet,
             verbosity: output.verbose,
-            style: style(io::stdout().is_terminal()),
-            diagnostic_style: style(io::stderr().is_terminal()),
+            style: style(terminal::columns(&io::stdout())),
+            diagnostic_style: style(terminal::columns(&io::stderr())),
         }
     }
 
@@ -66,7 +70,7 @@ impl Console {
 
     /// Many results follow: what is no terminal gets them in large pieces. [`Self::finish`] writes the last one.
     pub(crate) fn hold_back(&mut self) {
-        self.holds = !io::stdout().is_terminal();
+        self.holds = !self.style.is_terminal();
     }
 
     /// Writes a result.
@@ -97,7 +101,7 @@ impl Console {
 
     /// Writes a result for people; nothing with `--quiet`.
     pub(crate) fn report(&mut self, text: &str) -> Result<(), Failure> {
-        if self.quiet { Ok(()) } else { self.result(text) }
+        if self.quiet { Ok(()) } else { self.result(&fold_lines(text, self.style)) }
     }
 
     /// Writes one JSON object as a line.
@@ -114,6 +118,13 @@ impl Console {
         }
     }
 
+    /// Says something on standard error that `-v` asks for.
+    pub(crate) fn detail(&self, text: &str) {
+        if self.verbosity > 0 {
+            self.say(text);
+        }
+    }
+
     /// Says why the command failed.
     pub(crate) fn failure(&self, failure: &Failure) {
         self.say(&format!("{}: {}", self.diagnostic_style.bad("error"), failure.message));
@@ -124,7 +135,7 @@ impl Console {
         if let Err(failure) = self.finish() {
             self.lost.replace(Some(failure));
         }
-        say(text);
+        say(&fold_lines(text, self.diagnostic_style));
     }
 }
 

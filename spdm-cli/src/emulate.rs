@@ -2,6 +2,9 @@
 
 mod mctp;
 
+use std::time::Instant;
+
+use serde::Serialize;
 use spdm_crypto::AsymAlgorithm;
 use spdm_emulator::{Device, DeviceConfig, DeviceIdentity, DmtfName, Fault, KeyProvisioning};
 use spdm_transport::MessageKind;
@@ -12,6 +15,10 @@ use crate::console::Console;
 use crate::device::chunking;
 use crate::exit::{Exit, Failure};
 use crate::file;
+use crate::render::{request_line, response_line};
+
+/// The version of the object's form.
+const SCHEMA: u32 = 1;
 
 /// Serves until the process is ended, or one connection with `--once`.
 pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Failure> {
@@ -34,7 +41,7 @@ pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Fai
     let listener = Listener::bind(args.listen.as_str(), framing)
         .map_err(|error| Failure::usage(format!("{}: {error}", args.listen)))?;
     let address = listener.local_addr().map_err(Failure::transport)?;
-    console.result(&format!("listening on {address} ({})\n", described(args)))?;
+    listening(&address.to_string(), &described(args), console)?;
     loop {
         device.reset();
         match listener.accept() {
@@ -51,6 +58,34 @@ pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Fai
     }
 }
 
+/// What `spdm emulate --json` prints when it listens: `docs/schema/emulate.json`.
+#[derive(Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        deny_unknown_fields,
+        title = "Where an emulated device listens",
+        description = "What spdm emulate --json prints, once, when requesters can connect."
+    )
+)]
+pub(crate) struct Listening<'a> {
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
+    schema: u32,
+    /// The address as HOST:PORT, or what of MCTP it answers.
+    listening: &'a str,
+    /// How messages travel: the framing and, where it has one, its binding.
+    framing: &'a str,
+}
+
+/// Says that requesters can connect.
+fn listening(address: &str, framing: &str, console: &mut Console) -> Result<(), Failure> {
+    if console.json() {
+        return console.object(&Listening { schema: SCHEMA, listening: address, framing });
+    }
+    console.result(&format!("listening on {address} ({framing})\n"))
+}
+
 fn serve(
     mut requester: ServerConnection,
     device: &mut Device,
@@ -61,7 +96,10 @@ fn serve(
             console.note("a secured message came; there are no sessions here");
             continue;
         }
+        console.detail(&request_line(request));
+        let asked = Instant::now();
         let Some(response) = device.respond(request) else { continue };
+        console.detail(&response_line(&response, asked.elapsed()));
         match requester.answer(MessageKind::Plain, &response) {
             // A fault may make what no framing carries.
             Err(TcpError::Encode(error)) => console.note(&format!("not sent: {error}")),

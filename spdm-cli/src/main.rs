@@ -10,6 +10,7 @@ mod backend;
 mod certs;
 mod chain;
 mod collect;
+mod completions;
 mod console;
 mod decode;
 mod device;
@@ -36,6 +37,7 @@ mod run_time;
 mod schemas;
 mod tap;
 mod target;
+mod terminal;
 mod time;
 mod trust;
 mod verdict;
@@ -83,5 +85,7 @@ fn run(verb: &Verb, crypto: Crypto, console: &mut Console) -> Result<Exit, Failu
         Verb::Emulate(args) => emulate::run(args, console),
         Verb::Recognize(args) => recognize::run(args, crypto, console),
         Verb::List(args) => list::run(args, console),
+        Verb::Completions(args) => completions::run(args, console),
+        Verb::Man(args) => completions::man(args),
     }
 }

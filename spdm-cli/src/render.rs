@@ -1,7 +1,9 @@
 //! Results for people.
 
 mod certificate;
+mod exchange;
 mod field;
+mod fold;
 mod info;
 mod listing;
 mod message;
@@ -11,7 +13,9 @@ mod table;
 mod verdict;
 
 pub(crate) use certificate::{chain, explanation, readable};
+pub(crate) use exchange::{request_line, response_line};
 pub(crate) use field::{Fields, Row};
+pub(crate) use fold::fold_lines;
 pub(crate) use info::{Info, Slot, info};
 pub(crate) use listing::listing;
 pub(crate) use message::{request, response, version};

@@ -9,6 +9,7 @@ use spdm_evidence::{Report, schema};
 use crate::certs::ShownChain;
 use crate::chain::ChainObject;
 use crate::decode::MessageView;
+use crate::emulate::Listening;
 use crate::list::ListRow;
 use crate::render::{Info, Recognized};
 
@@ -33,9 +34,10 @@ struct PrintedReport {
 
 #[test]
 fn the_files_are_those_that_the_types_make() {
-    let schemas: [(&str, Schema); 9] = [
+    let schemas: [(&str, Schema); 10] = [
         ("certs", schema::written::<ShownChain<'_>>()),
         ("decode", schema::written::<MessageView>()),
+        ("emulate", schema::written::<Listening<'_>>()),
         ("evidence", schema::evidence()),
         ("info", schema::written::<Info>()),
         ("known", schema::known_devices()),

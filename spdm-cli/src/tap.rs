@@ -13,6 +13,7 @@ use spdm_untrusted::Untrusted;
 use crate::console::say;
 use crate::line::{DeviceLine, LineError};
 use crate::pcap::CaptureFile;
+use crate::render::{request_line, response_line};
 use crate::run_time::{Progress, RunTime};
 
 /// A connection to a device that is recorded.
@@ -186,15 +187,10 @@ impl TapRecording {
             self.sent_at = Some(now);
         }
         if self.verbosity > 0 {
-            let name = code.map_or_else(|| "no message".to_owned(), |code| code.to_string());
-            let len = message.len();
-            match elapsed.filter(|_| !is_request) {
-                Some(time) => {
-                    let time = time.as_secs_f64() * 1000.0;
-                    say(&format!("<- {name} ({len} bytes, {time:.1} ms)"));
-                }
-                None => say(&format!("-> {name} ({len} bytes)")),
-            }
+            say(&match elapsed.filter(|_| !is_request) {
+                Some(elapsed) => response_line(message, elapsed),
+                None => request_line(message),
+            });
         }
     }
 }

@@ -231,15 +231,10 @@ impl MessageView {
     fn table(&self, style: Style, most: usize) -> String {
         let mut table = Table::default();
         for field in &self.fields {
-            table.row([
-                format!("{:6}", field.offset),
-                field.name.to_owned(),
-                hex_cut(&field.bytes, most),
-                field.meaning.clone().unwrap_or_default(),
-            ]);
+            table.row([format!("{:6}", field.offset), field.name.to_owned(), value(field, most)]);
         }
         let wrong = self.error.as_ref().map(|error| error.offset);
-        table.show(|row, column, cell| {
+        table.show(style, |row, column, cell| {
             let at = self.fields.get(row).map(|field| field.offset);
             if at == wrong && at.is_some() {
                 style.bad(cell)
@@ -249,6 +244,15 @@ impl MessageView {
                 cell.to_owned()
             }
         })
+    }
+}
+
+/// The bytes of a field and what they mean. The meanings of short values stand below each other.
+fn value(field: &FieldView, most: usize) -> String {
+    let hex = hex_cut(&field.bytes, most);
+    match &field.meaning {
+        Some(meaning) => format!("{hex:<10}  {meaning}"),
+        None => hex,
     }
 }
 

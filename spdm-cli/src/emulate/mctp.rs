@@ -38,16 +38,27 @@ pub(super) fn run(
     device: &mut Device,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
+    use std::time::Instant;
+
     use spdm_transport_mctp::LinuxListener;
+
+    use crate::render::{request_line, response_line};
 
     /// How many errors in a row end it.
     const PATIENCE: u32 = 16;
 
     let mut listener = LinuxListener::bind(network).map_err(Failure::usage)?;
-    console.result("listening on MCTP message type 5\n")?;
+    super::listening("MCTP message type 5", "mctp", console)?;
     let mut failures = 0;
     loop {
-        match listener.serve(|request| device.respond(request)) {
+        let mut answer = |request: &[u8]| {
+            console.detail(&request_line(request));
+            let asked = Instant::now();
+            let response = device.respond(request)?;
+            console.detail(&response_line(&response, asked.elapsed()));
+            Some(response)
+        };
+        match listener.serve(&mut answer) {
             Ok(()) => failures = 0,
             Err(error) if failures < PATIENCE => {
                 failures += 1;

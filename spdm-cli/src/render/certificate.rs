@@ -32,7 +32,7 @@ pub(crate) fn chain(chain: &Chain<'_>, verdict: &Verdict, style: Style) -> Strin
     };
     line("trusted", trusted);
     let head = format!("Slot {}: {}, {}", chain.slot(), context.asym, context.hash);
-    format!("{}\n{}", style.strong(&head), table.plain())
+    format!("{}\n{}", style.strong(&head), table.plain(style))
 }
 
 /// Every certificate with what it says, and what is wrong with it.
@@ -42,7 +42,7 @@ pub(crate) fn certificates(explained: &Explained<'_>, style: Style) -> String {
         let anchor = if explained.is_anchor(&certificate) { ", trust anchor" } else { "" };
         let head = style.strong(&format!("Certificate {index} ({role}{anchor})"));
         let broken = explained.broken(index).map(|rule| format!("  {}\n", style.bad(rule.text())));
-        format!("{head}\n{}{}", details(&certificate), broken.collect::<String>())
+        format!("{head}\n{}{}", details(&certificate, style), broken.collect::<String>())
     };
     (0..).zip(explained.chain.certificates()).map(one).collect()
 }
@@ -55,7 +55,7 @@ pub(crate) fn readable(
     let one = |(index, read): (usize, &Result<X509Certificate<'_>, ChainError>)| {
         let head = style.strong(&format!("Certificate {index}"));
         match read {
-            Ok(certificate) => format!("{head}\n{}", details(certificate)),
+            Ok(certificate) => format!("{head}\n{}", details(certificate, style)),
             Err(error) => {
                 format!("{head}\n  {}\n", style.bad(&format!("{}: {error}", error.field)))
             }
@@ -64,7 +64,7 @@ pub(crate) fn readable(
     certificates.iter().enumerate().map(one).collect()
 }
 
-fn details(certificate: &X509Certificate<'_>) -> String {
+fn details(certificate: &X509Certificate<'_>, style: Style) -> String {
     let mut table = Table::default();
     let mut line = |name: &str, value: String| {
         if !value.is_empty() {
@@ -105,7 +105,7 @@ fn details(certificate: &X509Certificate<'_>) -> String {
     for info in spdm_evidence::dice::infos(certificate) {
         line("DICE", info.to_string());
     }
-    table.plain()
+    table.plain(style)
 }
 
 /// What the key may be used for, as basicConstraints and keyUsage say.
@@ -139,7 +139,7 @@ pub(crate) fn explanation(explained: &Explained<'_>, style: Style) -> String {
         }
         let mut table = Table::default();
         group.iter().for_each(|finding| table.row(row(finding, explained)));
-        text.push_str(&table.show(|row, column, cell| {
+        text.push_str(&table.show(style, |row, column, cell| {
             match (group.get(row).map(|finding| finding.ruling), column) {
                 (Some(Ruling::Holds), 0) => style.good(cell),
                 (Some(Ruling::Broken), 0) => style.bad(cell),

@@ -85,5 +85,5 @@ pub(crate) fn info(info: &Info, style: Style) -> String {
     for slot in &info.slots {
         line(&format!("slot {}", slot.slot), slot.digest.clone());
     }
-    format!("{}\n{}", style.strong(&info.target), table.plain())
+    format!("{}\n{}", style.strong(&info.target), table.plain(style))
 }

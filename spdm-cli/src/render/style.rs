@@ -1,14 +1,34 @@
-//! Colours.
+//! Colours, and how long lines may be.
 
-/// Whether colours are used.
+/// Columns where no terminal says how many it has.
+const COLUMNS: usize = 80;
+
+/// Whether colours are used, and how wide the terminal is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Style {
     colored: bool,
+    /// `None` where nobody looks at a terminal.
+    columns: Option<usize>,
 }
 
 impl Style {
-    pub(crate) const PLAIN: Self = Self { colored: false };
-    pub(crate) const COLORED: Self = Self { colored: true };
+    pub(crate) const PLAIN: Self = Self { colored: false, columns: None };
+    pub(crate) const COLORED: Self = Self { colored: true, columns: None };
+
+    /// The same for a terminal of this width.
+    pub(crate) const fn on_terminal(self, columns: usize) -> Self {
+        Self { columns: Some(columns), ..self }
+    }
+
+    /// Whether somebody looks at a terminal.
+    pub(crate) const fn is_terminal(self) -> bool {
+        self.columns.is_some()
+    }
+
+    /// The columns of a line.
+    pub(crate) fn columns(self) -> usize {
+        self.columns.unwrap_or(COLUMNS)
+    }
 
     fn paint(self, code: &str, text: &str) -> String {
         if self.colored { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }

@@ -1,6 +1,9 @@
 //! Aligned columns.
 
-/// Rows of cells, columns aligned to the left, but the last one, which ends where it ends.
+use super::Style;
+use super::fold::fold;
+
+/// Rows of cells, columns aligned to the left. The last one is folded where it does not fit.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
@@ -13,8 +16,12 @@ impl Table {
     }
 
     /// The rows, each indented by two spaces. Colours are no part of a cell: `paint` adds them, given the
-    /// row and the padded cell.
-    pub(crate) fn show(&self, paint: impl Fn(usize, usize, &str) -> String) -> String {
+    /// row, the column and the text.
+    pub(crate) fn show(
+        &self,
+        style: Style,
+        paint: impl Fn(usize, usize, &str) -> String,
+    ) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column| {
             let cells = self.rows.iter().filter_map(move |row: &Vec<String>| row.get(column));
@@ -24,12 +31,23 @@ impl Table {
         let mut text = String::new();
         for (row, cells) in self.rows.iter().enumerate() {
             let mut line = String::from(" ");
+            let mut at = 2;
             let last = cells.len().saturating_sub(1);
             for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
-                let fill = if column == last { 0 } else { width - cell.chars().count() };
                 line.push(' ');
-                line.push_str(&paint(row, column, cell));
-                line.extend(core::iter::repeat_n(' ', fill + usize::from(column != last)));
+                if column == last {
+                    for (number, part) in fold(cell, at, style).iter().enumerate() {
+                        if number > 0 {
+                            line.push('\n');
+                            line.extend(core::iter::repeat_n(' ', at));
+                        }
+                        line.push_str(&paint(row, column, part));
+                    }
+                } else {
+                    line.push_str(&paint(row, column, cell));
+                    line.extend(core::iter::repeat_n(' ', width - cell.chars().count() + 1));
+                    at += width + 2;
+                }
             }
             text.push_str(line.trim_end());
             text.push('\n');
@@ -38,20 +56,35 @@ impl Table {
     }
 
     /// [`Self::show`] without colours.
-    pub(crate) fn plain(&self) -> String {
-        self.show(|_, _, cell| cell.to_owned())
+    pub(crate) fn plain(&self, style: Style) -> String {
+        self.show(style, |_, _, cell| cell.to_owned())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Table;
+    use crate::render::Style;
 
     #[test]
     fn columns_are_aligned() {
         let mut table = Table::default();
         table.row(["1".to_owned(), "long cell".to_owned(), "x".to_owned()]);
         table.row(["10".to_owned(), "é".to_owned(), "y".to_owned()]);
-        assert_eq!(table.plain(), "  1   long cell  x\n  10  é          y\n");
+        assert_eq!(table.plain(Style::PLAIN), "  1   long cell  x\n  10  é          y\n");
+    }
+
+    #[test]
+    fn a_digest_goes_on_under_its_beginning() {
+        let mut table = Table::default();
+        table.row(["a".repeat(30), "00112233445566778899aabbccddeeff".repeat(3)]);
+        let expected = format!(
+            "  {} 00112233 44556677 8899aabb ccddeeff 00112233\n{}44556677 8899aabb ccddeeff 00112233 \
+             44556677\n{}8899aabb ccddeeff\n",
+            "a".repeat(30) + " ",
+            " ".repeat(34),
+            " ".repeat(34)
+        );
+        assert_eq!(table.plain(Style::PLAIN), expected);
     }
 }

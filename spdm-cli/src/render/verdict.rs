@@ -173,7 +173,7 @@ fn device(report: &Report, style: Style) -> String {
     line("connection", (!agreed.is_empty()).then(|| agreed.join(", ")));
     line("nonce of CHALLENGE", report.nonces().challenge.clone());
     line("nonce of GET_MEASUREMENTS", report.nonces().measurements.clone());
-    let table = table.plain();
+    let table = table.plain(style);
     if table.is_empty() { table } else { format!("{}\n{table}", style.strong("Device")) }
 }
 
@@ -193,7 +193,7 @@ fn checks(report: &Report, style: Style, wanted: impl Fn(AttestationCheck) -> bo
         table.row([status.to_owned(), result.check.name().to_owned(), result.detail.clone()]);
     }
     let statuses: Vec<CheckStatus> = results().map(|result| result.status).collect();
-    let rows = table.show(|row, column, cell| match (statuses.get(row), column) {
+    let rows = table.show(style, |row, column, cell| match (statuses.get(row), column) {
         (Some(CheckStatus::Pass), 0) => style.good(cell),
         (Some(CheckStatus::Fail), 0) => style.bad(cell),
         (Some(CheckStatus::Skipped), _) | (_, 2) => style.faint(cell),
@@ -228,7 +228,7 @@ pub(crate) fn measured(report: &Report, style: Style, most: usize) -> String {
         let shown = hex_cut(&value.value, most);
         table.row(columns(&value.index.to_string(), value.kind, form, &shown, reference(value)));
     }
-    let rows = table.show(|row, column, cell| match (row, column, cell) {
+    let rows = table.show(style, |row, column, cell| match (row, column, cell) {
         (0, ..) => style.faint(cell),
         (_, 3, "match") => style.good(cell),
         (_, 3, "MISMATCH") => style.bad(cell),

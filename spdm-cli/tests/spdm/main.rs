@@ -14,6 +14,7 @@ mod chain;
 mod contract;
 mod decode;
 mod faults;
+mod help;
 mod known;
 mod matrix;
 mod mctp;

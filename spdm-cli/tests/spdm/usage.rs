@@ -22,7 +22,7 @@ fn usage_errors() {
         ("attest emulated --base-asym SLH_DSA_SHA2_128S", "not implemented"),
         ("attest emulated --transfer-size 41", "at least 42"),
         ("emulate --transfer-size 0", "at least 42"),
-        ("attest emulated --backend openssl", "rustcrypto, aws-lc-rs"),
+        ("attest emulated --backend openssl", "possible values: rustcrypto"),
         ("attest emulated --binding doe", "--framing dmtf-emu"),
         ("attest emulated --binding usb --framing dmtf-emu", "nvme, scsi or ata"),
         ("emulate --listen mctp --framing dmtf-emu", "sockets"),

@@ -1,0 +1,82 @@
+//! Texts below the options of each verb: what people type.
+
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0  verified, or the verb did its job
+  1  rejected
+  2  usage, or a file that cannot be read or decoded
+  3  the transport failed, or no answer came in time
+  4  the device broke the protocol
+
+Try it without a device:
+  spdm attest emulated";
+
+pub(super) const ATTEST: &str = "\
+Examples:
+  spdm attest emulated
+  spdm attest pci:0000:01:00.0 --trust vendor.pem
+  spdm attest mctp:9 --trust roots/ --reference golden.json --evidence e.json
+  spdm attest tcp:127.0.0.1:2323 --framing dmtf-emu --trust root.pem --json";
+
+pub(super) const INFO: &str = "\
+Examples:
+  spdm info pci:0000:01:00.0
+  spdm info tcp:127.0.0.1:2323 --framing dmtf-emu --max-version 1.2";
+
+pub(super) const CERTS: &str = "\
+Examples:
+  spdm certs pci:0000:01:00.0 --out chains/
+  spdm certs mctp:9 --slot 1 --trust vendor.pem";
+
+pub(super) const MEASURE: &str = "\
+Examples:
+  spdm measure pci:0000:01:00.0 --trust vendor.pem
+  spdm measure mctp:9 --measurements 1,3-5 --raw --unsigned";
+
+pub(super) const COLLECT: &str = "\
+Examples:
+  spdm collect pci:0000:01:00.0 --nonce @nonce.hex --evidence evidence.json
+  spdm collect mctp:9 | ssh verifier spdm verify - --trust vendor.pem";
+
+pub(super) const RECOGNIZE: &str = "\
+Examples:
+  spdm attest pci:0000:01:00.0 --trust vendor.pem --known known.json --learn
+  spdm recognize pci:0000:01:00.0 --known known.json";
+
+pub(super) const VERIFY: &str = "\
+Examples:
+  spdm verify evidence.json --trust vendor.pem --nonce @nonce.hex
+  spdm verify capture.pcap --trust vendor.pem --at 2026-01-31T12:00:00Z
+  spdm verify transcript.bin --chain chain.pem --trust vendor.pem --json";
+
+pub(super) const CHAIN: &str = "\
+Examples:
+  spdm chain slot0.bin --trust vendor.pem
+  spdm chain bundle.pem --explain
+  openssl s_client -showcerts -connect host:443 </dev/null | spdm chain -";
+
+pub(super) const DECODE: &str = "\
+Examples:
+  spdm decode capture.pcap
+  spdm decode capture.pcap -v --secrets keys.json
+  echo 10 84 00 00 | spdm decode -";
+
+pub(super) const EMULATE: &str = "\
+Examples:
+  spdm emulate --seed 1 --root-out root.pem
+  spdm emulate --framing dmtf-emu --binding doe --listen 127.0.0.1:2323
+  spdm emulate --versions 1.1 --base-asym ECDSA_P256 --fault help";
+
+pub(super) const LIST: &str = "\
+Examples:
+  spdm list
+  spdm list --json";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  spdm completions bash > ~/.local/share/bash-completion/completions/spdm
+  spdm completions zsh > ~/.zfunc/_spdm";
+
+pub(super) const MAN: &str = "\
+Examples:
+  spdm man ~/.local/share/man/man1";

@@ -1,0 +1,23 @@
+//! `spdm completions` and `spdm man`: what shells and `man` know of the command.
+
+use clap::CommandFactory as _;
+
+use crate::args::{Cli, CompletionsArgs, ManArgs};
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::file;
+
+/// Prints the completions of a shell.
+pub(crate) fn run(args: &CompletionsArgs, console: &mut Console) -> Result<Exit, Failure> {
+    let mut text = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "spdm", &mut text);
+    console.result(&String::from_utf8_lossy(&text))?;
+    Ok(Exit::Done)
+}
+
+/// Writes a manual page for the command and one for each verb.
+pub(crate) fn man(args: &ManArgs) -> Result<Exit, Failure> {
+    clap_mangen::generate_to(Cli::command(), &args.dir)
+        .map_err(|error| file::of(&args.dir, &error))?;
+    Ok(Exit::Done)
+}
