@@ -26,7 +26,7 @@ pub struct DeviceIdentity {
 /// What signs for the leaf.
 #[derive(Clone, Debug)]
 enum LeafKey {
-    Software(SoftwareKey),
+    Software(Box<SoftwareKey>),
     /// A key that is elsewhere, and the DER SubjectPublicKeyInfo of the leaf.
     Signer(Arc<dyn Sign>, Vec<u8>),
 }
@@ -47,7 +47,7 @@ impl DeviceIdentity {
         if info.subject_public_key.raw_bytes() != key.public_key() {
             return Err(IdentityError::KeyMismatch);
         }
-        Ok(Self { key: LeafKey::Software(key), certificates, root_hash: None })
+        Ok(Self { key: LeafKey::Software(Box::new(key)), certificates, root_hash: None })
     }
 
     /// Combines a key that is elsewhere, such as in a security module, with the DER certificates of its device, root
@@ -128,7 +128,7 @@ impl DeviceIdentity {
 
     pub(crate) fn signer(&self) -> &dyn Sign {
         match &self.key {
-            LeafKey::Software(key) => key,
+            LeafKey::Software(key) => &**key,
             LeafKey::Signer(signer, _) => &**signer,
         }
     }
@@ -163,14 +163,14 @@ impl DeviceIdentity {
 
     /// An identity of certificates that were just made; none for a key that is provisioned without a chain.
     pub(crate) fn made(key: SoftwareKey, certificates: Vec<Vec<u8>>) -> Self {
-        Self { key: LeafKey::Software(key), certificates, root_hash: None }
+        Self { key: LeafKey::Software(Box::new(key)), certificates, root_hash: None }
     }
 
     /// The same RSA key with this scheme; `None` of other keys, and of one that is elsewhere: it knows its scheme.
     pub(crate) fn with_scheme(&self, scheme: RsaScheme) -> Option<Self> {
         let LeafKey::Software(key) = &self.key else { return None };
         let key = key.with_scheme(scheme)?;
-        Some(Self { key: LeafKey::Software(key), ..self.clone() })
+        Some(Self { key: LeafKey::Software(Box::new(key)), ..self.clone() })
     }
 }
 

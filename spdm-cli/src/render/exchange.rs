@@ -1,6 +1,6 @@
 //! One line for each message of a live connection, as `-v` shows it.
 
-use std::time::Duration;
+use core::time::Duration;
 
 use spdm_codec::Header;
 use spdm_untrusted::Untrusted;
