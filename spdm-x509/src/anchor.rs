@@ -245,4 +245,52 @@ mod tests {
             assert_eq!(verdict(&bad, anchors), Err(("bad chain", Rule::Signature)));
         }
     }
+
+    #[test]
+    fn a_digest_is_one_of_the_hash_that_it_is_given_for() {
+        let all = certificates(1);
+        let (root, below) = all.split_first().unwrap();
+        let digest = digest(HASH, root);
+        let other_hash = HashAlgorithm::Sha3_256;
+        let mislabelled = [Anchor::RootHash { hash: other_hash, digest: &digest }];
+        let of_other_root = [Anchor::RootHash { hash: HASH, digest: &[7; 32] }];
+        let unknown = untrusted(Rule::UnknownAuthority);
+        let skipped = CheckOutcome::Skipped;
+        for anchors in [&mislabelled, &of_other_root] {
+            let expected = [CheckOutcome::Pass, unknown, CheckOutcome::Pass];
+            assert_eq!(outcomes(root, &all, anchors), expected);
+            // Nor is it the one of a root that the chain leaves out.
+            assert_eq!(outcomes(root, below, anchors), [skipped, unknown, skipped]);
+        }
+        // A certificate that is not the root does not hide that the root is needed.
+        let needed = untrusted(Rule::RootCertificateNeeded);
+        let sent = [Template::authority("Other", "Other").signed_by("Other"), all[2].clone()];
+        let anchors = [Anchor::RootHash { hash: HASH, digest: &digest }];
+        assert_eq!(outcomes(root, &sent, &anchors), [skipped, needed, skipped]);
+    }
+
+    #[test]
+    fn a_self_issued_intermediate_anchor_is_not_the_root_of_another_hash() {
+        let all = certificates(1);
+        let anchors = [Anchor::Intermediate(&all[0])];
+        let expected = [bad_root(Rule::RootHash), CheckOutcome::Pass, CheckOutcome::Pass];
+        assert_eq!(outcomes(b"other", &all, &anchors), expected);
+        assert_eq!(outcomes(&all[0], &all, &anchors), [CheckOutcome::Pass; 3]);
+    }
+
+    #[test]
+    fn an_appraisal_names_its_anchor() {
+        let all = certificates(1);
+        let other = Template::authority("Other", "Other").signed_by("Other");
+        let anchors = [
+            Anchor::Certificate(&other),
+            Anchor::Certificate(&other),
+            Anchor::Certificate(&all[0]),
+        ];
+        let index = |anchors: &[Anchor<'_>]| {
+            bytes_and_policy(&all[0], &all, anchors, |appraisal| appraisal.anchor_index())
+        };
+        assert_eq!(index(&anchors), Some(2));
+        assert_eq!(index(&anchors[..2]), None);
+    }
 }
