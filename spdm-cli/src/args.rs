@@ -203,7 +203,8 @@ pub(crate) struct JudgeArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct DeviceArgs {
-    /// emulated, pci:DDDD:BB:DD.F, tcp:HOST:PORT, mctp:EID or mctp:NET,EID; nvme:, scsi: and ata: have no driver
+    /// emulated, pci:DDDD:BB:DD.F, tcp:HOST[:PORT] (4194 where no port is given, 2323 with dmtf-emu), mctp:EID or
+    /// mctp:NET,EID; nvme:, scsi: and ata: have no driver
     #[arg(value_name = "TARGET")]
     pub(crate) target: Target,
     /// Also a PCI function whose driver is bound: there is no lock between the driver and this command
@@ -224,6 +225,9 @@ pub(crate) struct DeviceArgs {
     /// The highest version to use
     #[arg(long, value_name = "1.x", default_value = "1.4")]
     pub(crate) max_version: SpdmVersion,
+    /// Also a version that the device has only as an alpha of the specification
+    #[arg(long)]
+    pub(crate) alpha_versions: bool,
     /// Signature algorithms to offer, for example ECDSA_P384,RSAPSS_3072,ML_DSA_87
     #[arg(long, value_name = "LIST", value_parser = AsymList::parse)]
     pub(crate) base_asym: Option<AsymList>,

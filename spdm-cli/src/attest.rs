@@ -3,12 +3,13 @@
 use spdm_codec::RequesterNonce;
 use spdm_evidence::{KnownChains, Reference};
 
+use crate::advice::Waivable;
 use crate::args::nonce_from_hex;
 use crate::args::{AttestArgs, IndexList, JudgeArgs, NonceChoice};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::evidence::evidence;
-use crate::examination::{Examination, Expected, Signer, Task, Waived, examine, hint};
+use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
 use crate::known::{KnownFile, Learning};
@@ -33,11 +34,13 @@ pub(crate) fn run(
     if inputs.reference.is_some() && args.measurements == IndexList::None {
         return Err(Failure::usage("--reference needs measurements"));
     }
+    console.share_output(&[args.device.pcap.as_deref(), args.evidence.as_deref()])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.repeat(args.repeat);
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
-    let output = args.evidence.as_deref().map(Output::create).transpose()?;
-    let learning = if args.learn { Learning::On } else { Learning::Off };
+    let place = device.output_place();
+    let output = args.evidence.as_deref().map(|path| Output::create(path, place)).transpose()?;
+    let learning = if args.learn { Learning::On(place) } else { Learning::Off };
     let known_file = args.known.as_deref().map(|path| KnownFile::open(path, learning));
     let mut known_file = known_file.transpose()?;
     let name = device.name();
@@ -58,6 +61,7 @@ pub(crate) fn run(
             signer: Signer::of(inputs.peer_key.as_deref()),
             waived,
             negotiation: args.device.negotiation(),
+            waivable: Waivable::OneOfTwo,
             measurements: &args.measurements,
             attributes: args.attributes.attributes(),
             nonce: inputs.nonce,
@@ -77,10 +81,12 @@ pub(crate) fn run(
             recordings.extend(recording);
         }
         render::show(&verdict, console)?;
-        if let Some(hint) = hint(&verdict) {
-            console.note(&format!("hint: {hint}"));
-        }
+        console.hint(verdict.hint());
         worst = worst.max(verdict.exit);
+        // A round that failed because the run is over is the last one.
+        if verdict.exit != Exit::Done && !device.goes_on() {
+            break;
+        }
     }
     if let Some(output) = output {
         let evidence = evidence(&device.name(), recordings);

@@ -15,7 +15,7 @@ use crate::backend::Crypto;
 use crate::chain::judge;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
-use crate::inquiry::{Inquiry, inquire};
+use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::live::LiveDevice;
 use crate::trust::Trust;
 use crate::verdict::Verdict;
@@ -78,6 +78,7 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
+    console.share_output(&[args.device.pcap.as_deref()])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     // Which files there will be, the device's slots decide.
@@ -137,7 +138,7 @@ pub(crate) fn run(
 fn fetch(device: &mut LiveDevice<'_>, choice: SlotChoice) -> Result<Vec<Fetched>, Box<Verdict>> {
     let fetched =
         |chain: &Chain<'_>| Fetched { context: *chain.context(), bytes: chain.bytes().to_vec() };
-    inquire(device, |inquiry, requester| {
+    let inquired = inquire(device, WithoutAgreement::GiveUp, |inquiry, requester| {
         let Inquiry { line, clock, .. } = inquiry;
         let mut buffer = vec![0; SLOTS * CHAIN_LEN];
         match choice {
@@ -154,5 +155,6 @@ fn fetch(device: &mut LiveDevice<'_>, choice: SlotChoice) -> Result<Vec<Fetched>
                 Ok(chains.iter().map(fetched).collect())
             }
         }
-    })
+    });
+    inquired.result
 }

@@ -1,5 +1,8 @@
 //! `spdm collect`: evidence for somebody else to judge.
 
+use std::path::Path;
+
+use crate::advice::Waivable;
 use crate::args::CollectArgs;
 use crate::attest::nonce;
 use crate::backend::Crypto;
@@ -25,8 +28,11 @@ pub(crate) fn run(
         .map(|path| trust::public_key(path, crypto.provider))
         .transpose()?;
     let nonce = nonce(&args.nonce)?;
+    let evidence_path = args.evidence.as_deref().unwrap_or_else(|| Path::new("-"));
+    console.share_output(&[args.device.pcap.as_deref(), Some(evidence_path)])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
-    let output = args.evidence.as_deref().map(Output::create).transpose()?;
+    let place = device.output_place();
+    let output = Output::create(evidence_path, place)?;
     device.settle()?;
     let task = Task {
         policy: None,
@@ -34,6 +40,7 @@ pub(crate) fn run(
         signer: Signer::of(peer_key.as_deref()),
         waived,
         negotiation: args.device.negotiation(),
+        waivable: Waivable::OneOfTwo,
         measurements: &args.measurements,
         attributes: args.attributes.attributes(),
         nonce,
@@ -44,10 +51,7 @@ pub(crate) fn run(
         examine(&mut device, &task, &mut KnownChains::new(0));
     let json = evidence(&device.name(), recordings).to_json().map_err(Failure::usage)?;
     device.finish()?;
-    match output {
-        Some(output) => output.write(json.as_bytes())?,
-        None => console.result(&format!("{json}\n"))?,
-    }
+    output.write(format!("{json}\n").as_bytes())?;
     let passed = |check| verdict.report.status(check) == CheckStatus::Pass;
     let requirement = waived.requirement;
     let challenged = !requirement.has_challenge() || passed(AttestationCheck::ChallengeSignature);
@@ -57,5 +61,6 @@ pub(crate) fn run(
         return Ok(Exit::Done);
     }
     let message = verdict.error().map_or("something is missing", |(_, message)| message);
-    Err(Failure { exit: verdict.exit, message: format!("the evidence is not complete: {message}") })
+    let message = format!("the evidence is not complete: {message}");
+    Err(Failure::new(verdict.exit, message).with_hint(verdict.hint()))
 }

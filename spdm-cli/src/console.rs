@@ -2,9 +2,11 @@
 
 use core::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 
 use crate::args::{ColorChoice, Output};
 use crate::exit::Failure;
+use crate::file;
 use crate::render::{Style, fold_lines};
 use crate::terminal;
 
@@ -23,6 +25,8 @@ pub(crate) struct Console {
     holds: bool,
     /// Why results were lost that are not reported yet.
     lost: RefCell<Option<Failure>>,
+    /// Standard output belongs to a file of the options: results go to standard error.
+    shared: bool,
     json: bool,
     quiet: bool,
     verbosity: u8,
@@ -45,6 +49,7 @@ impl Console {
             held: RefCell::default(),
             holds: false,
             lost: RefCell::default(),
+            shared: false,
             json: output.json,
             quiet: output.quiet,
             verbosity: output.verbose,
@@ -73,6 +78,18 @@ impl Console {
         self.holds = !self.style.is_terminal();
     }
 
+    /// Leaves standard output to the one of these files that is `-`.
+    pub(crate) fn share_output(&mut self, files: &[Option<&Path>]) -> Result<(), Failure> {
+        match files.iter().filter(|path| file::is_standard(**path)).count() {
+            0 => {}
+            1 => self.shared = true,
+            _ => {
+                return Err(Failure::usage("standard output (-) can hold one file only"));
+            }
+        }
+        Ok(())
+    }
+
     /// Writes a result.
     pub(crate) fn result(&mut self, text: &str) -> Result<(), Failure> {
         let held = self.held.get_mut();
@@ -87,6 +104,11 @@ impl Console {
         }
         let held = self.held.take();
         if self.closed.get() || held.is_empty() {
+            return Ok(());
+        }
+        if self.shared {
+            // As for every diagnostic: there is nowhere to complain about standard error.
+            let _ = io::stderr().lock().write_all(&held);
             return Ok(());
         }
         let mut out = io::stdout().lock();
@@ -125,9 +147,17 @@ impl Console {
         }
     }
 
+    /// Says what a person can try, where there is something.
+    pub(crate) fn hint(&self, hint: Option<&str>) {
+        if let Some(hint) = hint {
+            self.note(&format!("hint: {hint}"));
+        }
+    }
+
     /// Says why the command failed.
     pub(crate) fn failure(&self, failure: &Failure) {
         self.say(&format!("{}: {}", self.diagnostic_style.bad("error"), failure.message));
+        self.hint(failure.hint.as_deref());
     }
 
     /// What was said before on standard output is written before.

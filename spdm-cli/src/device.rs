@@ -64,7 +64,7 @@ pub(crate) fn open(args: &DeviceArgs) -> Result<Box<dyn OpenDevice>, Failure> {
         Address::Emulated => emulated::open(args),
         #[cfg(target_os = "linux")]
         Address::Pci(address) => pci::open(*address, args),
-        Address::Tcp(address) => tcp::open(address, args),
+        Address::Tcp(server) => tcp::open(server, args),
         #[cfg(target_os = "linux")]
         Address::Mctp(endpoint) => Ok(mctp::open(*endpoint, args)),
         Address::Drive(interface) => Err(no_driver(interface)),

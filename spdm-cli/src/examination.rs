@@ -2,20 +2,21 @@
 
 use spdm_codec::{MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId};
 use spdm_evidence::{
-    AttestationCheck, CheckStatus, Freshness, KnownChains, KnownDevice, Recorder, Recording,
-    Reference, ReportBuilder, ReportErrorKind,
+    AttestationCheck, Freshness, KnownChains, KnownDevice, Recording, Reference, ReportBuilder,
 };
 use spdm_requester::{
-    AttestationPlan, ChainCache, ChainOrigin, KeySource, KnownChain, NegotiationSigning,
+    AttestationPlan, ChainCache, ChainOrigin, Error, KeySource, KnownChain, NegotiationSigning,
     Observation, Observer, Requirement, Selection, blocking,
 };
 use spdm_transport::Transport;
 use spdm_x509::Policy;
 
+use crate::advice::Waivable;
 use crate::args::{ChallengeChoice, IndexList, SlotChoice};
 use crate::exit::Failure;
-use crate::known::{KnownFile, Learning};
+use crate::known::KnownFile;
 use crate::live::{LiveDevice, Memory, requester};
+use crate::overheard::Overheard;
 use crate::verdict::Verdict;
 
 /// The longest chain that is taken, in bytes.
@@ -78,6 +79,8 @@ pub(crate) struct Task<'t> {
     pub(crate) waived: Waived,
     /// Whether what was negotiated must be signed.
     pub(crate) negotiation: NegotiationSigning,
+    /// What the options could waive further.
+    pub(crate) waivable: Waivable,
     pub(crate) measurements: &'t IndexList,
     /// Of GET_MEASUREMENTS.
     pub(crate) attributes: MeasurementAttributes,
@@ -102,10 +105,10 @@ pub(crate) enum Expected<'t> {
 impl<'t> Expected<'t> {
     /// What the file says of a target.
     pub(crate) fn of(file: &'t KnownFile<'_>, target: &str) -> Self {
-        match (file.devices.find(target), file.learning) {
+        match (file.devices.find(target), file.learns()) {
             (Some(device), _) => Self::Known(device),
-            (None, Learning::On) => Self::Learned,
-            (None, Learning::Off) => Self::Unknown,
+            (None, true) => Self::Learned,
+            (None, false) => Self::Unknown,
         }
     }
 
@@ -191,12 +194,17 @@ struct Witness<'w> {
     report: &'w mut ReportBuilder,
     /// A chain that this connection did not bring.
     recalled: Option<(SlotId, Vec<u8>)>,
+    /// What went wrong.
+    errors: Vec<Error>,
 }
 
 impl Observer for Witness<'_> {
     fn observe(&mut self, observation: &Observation<'_>) {
         if let Observation::Chain { chain, origin: ChainOrigin::Known } = observation {
             self.recalled = Some((chain.slot(), chain.bytes().to_vec()));
+        }
+        if let Observation::Failed(error) = observation {
+            self.errors.push(**error);
         }
         self.report.observe(observation);
     }
@@ -220,10 +228,10 @@ pub(crate) fn examine(
             return Examination { verdict, recordings: Vec::new(), device: None };
         }
     };
-    let mut recorder = Recorder::new(line.limits().padding);
+    let mut heard = Overheard::new(line.limits().padding);
     let mut memory = Memory::new(crypto);
     let (mut chain, mut record) = (vec![0; CHAIN_LEN], vec![0; RECORD_LEN]);
-    let mut witness = Witness { report: &mut report, recalled: None };
+    let mut witness = Witness { report: &mut report, recalled: None, errors: Vec::new() };
     let earlier = known.clone();
     let recalled = earlier.recall(crypto.provider);
     let source = match task.signer {
@@ -231,7 +239,7 @@ pub(crate) fn examine(
         Signer::Key(spki_der) => KeySource::Provisioned { spki_der },
         Signer::Nobody => KeySource::Nothing,
     };
-    let requester = requester(args, &line, &mut memory, &mut recorder);
+    let requester = requester(args, &line, &mut memory, &mut heard);
     let flow = requester.examine(task.plan(), source, &mut record).observed_by(&mut witness);
     let mut trusted_device = None;
     let clock = line.clock();
@@ -246,8 +254,9 @@ pub(crate) fn examine(
         // The report has observed every other error.
         Err(failure) => line.failure(failure.error).ok(),
     };
-    if let Some((slot, bytes)) = witness.recalled {
-        recorder.chain(slot, &bytes);
+    let Witness { recalled, errors, .. } = witness;
+    if let Some((slot, bytes)) = recalled {
+        heard.recorder.chain(slot, &bytes);
     }
     if let Some(reference) = task.reference {
         report.reference(reference);
@@ -257,35 +266,12 @@ pub(crate) fn examine(
     if let Some(expected) = task.expected {
         expected.judge(trusted_device.as_ref(), &mut report);
     }
-    recorder.sent(line.last_request());
+    heard.recorder.sent(line.last_request());
     let silence = line.hang_up();
     let verdict = match failed {
         None => Verdict::new(report.build()).explained(silence),
         Some(error) => Verdict::failed(report.build(), error),
     };
-    Examination { verdict, recordings: recorder.into_recordings(), device: trusted_device }
-}
-
-/// What a person can do about a device that lacks what is required.
-pub(crate) fn hint(verdict: &Verdict) -> Option<&'static str> {
-    let failed = |check| verdict.report.status(check) == CheckStatus::Fail;
-    let (kind, _) = verdict.error()?;
-    match kind {
-        _ if verdict.hint().is_some() => verdict.hint(),
-        ReportErrorKind::Incompatible | ReportErrorKind::Refused
-            if failed(AttestationCheck::ChallengeSignature) =>
-        {
-            Some("--challenge none waives CHALLENGE")
-        }
-        ReportErrorKind::Incompatible | ReportErrorKind::Refused
-            if failed(AttestationCheck::MeasurementsSignature) =>
-        {
-            Some("--measurements none waives measurements")
-        }
-        ReportErrorKind::Unsigned => Some("--min-version 1.0 accepts an unsigned negotiation"),
-        ReportErrorKind::Incompatible if failed(AttestationCheck::ChainFormat) => {
-            Some("a device without certificates needs its public key: --peer-key FILE")
-        }
-        _ => None,
-    }
+    let verdict = verdict.advised(&errors, &heard, task.waivable);
+    Examination { verdict, recordings: heard.recorder.into_recordings(), device: trusted_device }
 }

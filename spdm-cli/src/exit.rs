@@ -36,14 +36,25 @@ impl From<Exit> for ExitCode {
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     pub(crate) message: String,
+    /// What a person can try.
+    pub(crate) hint: Option<String>,
 }
 
 impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
+        Self { exit, message: message.to_string(), hint: None }
+    }
+
     pub(crate) fn usage(message: impl fmt::Display) -> Self {
-        Self { exit: Exit::Usage, message: message.to_string() }
+        Self::new(Exit::Usage, message)
     }
 
     pub(crate) fn transport(message: impl fmt::Display) -> Self {
-        Self { exit: Exit::Transport, message: message.to_string() }
+        Self::new(Exit::Transport, message)
+    }
+
+    /// Adds what a person can try, where there is something.
+    pub(crate) fn with_hint(self, hint: Option<&str>) -> Self {
+        Self { hint: hint.map(str::to_owned), ..self }
     }
 }

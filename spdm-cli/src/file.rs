@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
 
@@ -24,7 +24,7 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
 
 /// The bytes of a file; `-` is standard input.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    if path == Path::new("-") {
+    if is_standard(Some(path)) {
         return read_whole(io::stdin().lock(), MAX_LEN, path);
     }
     let file = fs::File::open(path).map_err(|error| of(path, &error))?;
@@ -51,29 +51,127 @@ fn too_large(most: u64, path: &Path) -> Failure {
     Failure::usage(format!("{name}: larger than {most} bytes, the most that is read"))
 }
 
+/// The file name that stands for standard input or output.
+const STANDARD: &str = "-";
+
+/// Whether this output is standard output.
+pub(crate) fn is_standard(path: Option<&Path>) -> bool {
+    path == Some(Path::new(STANDARD))
+}
+
+/// Where an output goes that is written piece by piece.
+#[derive(Debug)]
+pub(crate) enum OutputStream {
+    File(fs::File),
+    Standard(io::Stdout),
+}
+
+impl OutputStream {
+    /// Makes an empty file; `-` is standard output.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        if is_standard(Some(path)) {
+            return Ok(Self::Standard(io::stdout()));
+        }
+        fs::File::create(path).map(Self::File).map_err(|error| of(path, &error))
+    }
+}
+
+impl Write for OutputStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(bytes),
+            Self::Standard(out) => match out.write(bytes) {
+                // A reader that went away is no error: what is left is not written.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+                other => other,
+            },
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.flush(),
+            Self::Standard(out) => match out.flush() {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                other => other,
+            },
+        }
+    }
+}
+
+/// Where a file grows that is complete only at the end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum OutputPlace {
+    /// In a file beside it, which then takes its place: what was there stays whole until then.
+    Beside,
+    /// In the file itself: the right to put another in its place will be gone.
+    Itself,
+}
+
 /// A file that is made now and written later, when the rights to make it may be gone.
 #[derive(Debug)]
 pub(crate) struct Output<'p> {
     path: &'p Path,
-    file: fs::File,
+    stream: OutputStream,
+    /// The file beside it, as long as it has not taken its place.
+    beside: Option<PathBuf>,
 }
 
 impl<'p> Output<'p> {
     /// Makes an empty file.
-    pub(crate) fn create(path: &'p Path) -> Result<Self, Failure> {
-        let file = fs::File::create(path).map_err(|error| of(path, &error))?;
-        Ok(Self { path, file })
+    pub(crate) fn create(path: &'p Path, place: OutputPlace) -> Result<Self, Failure> {
+        let is_file = fs::metadata(path).map_or(true, |metadata| metadata.is_file());
+        if place == OutputPlace::Itself || !is_file || is_standard(Some(path)) {
+            return Ok(Self { path, stream: OutputStream::open(path)?, beside: None });
+        }
+        // A link stays what it is, and leads to the new file.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let beside = target.with_file_name(format!(".{name}.{}.part", std::process::id()));
+        let mut options = fs::OpenOptions::new();
+        let file = options.write(true).create_new(true).open(&beside);
+        let file = file.map_err(|error| of(path, &error))?;
+        let output = Self { path, stream: OutputStream::File(file), beside: Some(beside.clone()) };
+        // Who may read and write it stays the same.
+        if let Ok(metadata) = fs::metadata(&target) {
+            fs::set_permissions(&beside, metadata.permissions())
+                .map_err(|error| of(path, &error))?;
+        }
+        Ok(output)
     }
 
     /// Fills it.
     pub(crate) fn write(mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.file.write_all(bytes).map_err(|error| of(self.path, &error))
+        let path = self.path;
+        let written = self.stream.write_all(bytes).and_then(|()| self.stream.flush());
+        let placed = written.and_then(|()| match &self.beside {
+            Some(beside) => {
+                let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+                fs::rename(beside, target)
+            }
+            None => Ok(()),
+        });
+        placed.map_err(|error| of(path, &error))?;
+        self.beside = None;
+        Ok(())
     }
 }
 
-/// Writes a file.
+/// What was never filled is not left behind.
+impl Drop for Output<'_> {
+    fn drop(&mut self) {
+        if let Some(beside) = &self.beside {
+            // There is nobody to tell.
+            let _ = fs::remove_file(beside);
+        }
+    }
+}
+
+/// Writes a file; `-` is standard output.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    fs::write(path, bytes).map_err(|error| of(path, &error))
+    let mut stream = OutputStream::open(path)?;
+    let written = stream.write_all(bytes).and_then(|()| stream.flush());
+    written.map_err(|error| of(path, &error))
 }
 
 /// A failure of the file system.

@@ -1,13 +1,15 @@
 //! `--known`: the file of known devices.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, Write};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
+use fd_lock::RwLock;
 use spdm_evidence::{KnownDevice, KnownDevices};
 
-use crate::exit::Failure;
-use crate::file;
+use crate::exit::{Exit, Failure};
+use crate::file::{self, Output, OutputPlace};
 
 /// The largest file that is read, in bytes.
 const MAX_LEN: u64 = 1 << 26;
@@ -16,48 +18,140 @@ const MAX_LEN: u64 = 1 << 26;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Learning {
     /// `--learn`
-    On,
+    On(OutputPlace),
     Off,
 }
 
-/// Known devices, and the open file that they are from: when a device is learned, the rights to open it may be gone.
+/// Known devices, and where a new one is added.
 #[derive(Debug)]
 pub(crate) struct KnownFile<'p> {
     path: &'p Path,
-    file: File,
     pub(crate) devices: KnownDevices,
-    pub(crate) learning: Learning,
+    addition: Option<Addition>,
+}
+
+/// What adding a device needs. Opened early: when a device is learned, the rights to open a file may be gone.
+#[derive(Debug)]
+struct Addition {
+    /// `FILE.lock`: who has it may change the file.
+    lock: RwLock<File>,
+    /// The file itself, where no other may take its place.
+    file: Option<File>,
 }
 
 impl<'p> KnownFile<'p> {
     /// Reads the file. Where devices are learned, it need not be there yet.
     pub(crate) fn open(path: &'p Path, learning: Learning) -> Result<Self, Failure> {
-        let mut options = OpenOptions::new();
-        options.read(true);
-        if learning == Learning::On {
-            options.write(true).create(true).truncate(false);
-        }
-        let file = options.open(path).map_err(|error| file::of(path, &error))?;
-        let bytes = file::read_whole(&file, MAX_LEN, path)?;
-        let devices = match (bytes.is_empty(), learning) {
-            (true, Learning::On) => KnownDevices::default(),
-            _ => KnownDevices::read(&bytes)
-                .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?,
+        let addition = match learning {
+            Learning::Off => None,
+            Learning::On(place) => Some(Addition::open(path, place)?),
         };
-        Ok(Self { path, file, devices, learning })
+        let devices = match File::open(path) {
+            Ok(file) => read(
+                file,
+                path,
+                if addition.is_some() { Emptiness::NoDevices } else { Emptiness::Damage },
+            )?,
+            Err(error) if addition.is_some() && error.kind() == io::ErrorKind::NotFound => {
+                KnownDevices::default()
+            }
+            Err(error) => return Err(file::of(path, &error)),
+        };
+        Ok(Self { path, devices, addition })
     }
 
-    /// Adds a device that was verified.
-    pub(crate) fn learn(&mut self, device: KnownDevice) -> Result<(), Failure> {
-        self.devices.add(device);
-        let json = self.devices.to_json().map_err(Failure::usage)?;
-        let mut file = &self.file;
-        // Shortened last: what a crash leaves is then no JSON, and no file without devices, for which any device would
-        // be new.
-        let written = file.rewind().and_then(|()| {
-            file.write_all(json.as_bytes())?;
-            file.set_len(u64::try_from(json.len()).unwrap_or(u64::MAX))
-        });
-        written.map_err(|error| file::of(self.path, &error))
+    /// Whether a new device is learned.
+    pub(crate) const fn learns(&self) -> bool {
+        self.addition.is_some()
     }
+
+    /// Adds a device that was verified to what is in the file by now: another run may have learned one in between.
+    pub(crate) fn learn(&mut self, device: KnownDevice) -> Result<(), Failure> {
+        let Some(addition) = &mut self.addition else { return Ok(()) };
+        let path = self.path;
+        let failed = |error: io::Error| file::of(path, &error);
+        let _guard = addition.lock.write().map_err(failed)?;
+        let mut devices = match &mut addition.file {
+            Some(file) => {
+                file.rewind().map_err(failed)?;
+                read(file, path, Emptiness::NoDevices)?
+            }
+            None => match File::open(path) {
+                Ok(file) => read(file, path, Emptiness::NoDevices)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => KnownDevices::default(),
+                Err(error) => return Err(failed(error)),
+            },
+        };
+        devices.add(device.clone());
+        if devices.find(device.target()).is_some_and(|known| *known != device) {
+            let target = device.target();
+            return Err(Failure::new(
+                Exit::Rejected,
+                format_args!(
+                    "{}: another run has learned another device for {target}",
+                    path.display()
+                ),
+            ));
+        }
+        let json = devices.to_json().map_err(Failure::usage)?;
+        match &mut addition.file {
+            // Shortened last: what a crash leaves is then no JSON, and no file without devices, for which any device
+            // would be new.
+            Some(file) => file
+                .rewind()
+                .and_then(|()| {
+                    file.write_all(json.as_bytes())?;
+                    file.set_len(u64::try_from(json.len()).unwrap_or(u64::MAX))
+                })
+                .map_err(failed)?,
+            None => Output::create(path, OutputPlace::Beside)?.write(json.as_bytes())?,
+        }
+        self.devices = devices;
+        Ok(())
+    }
+}
+
+impl Addition {
+    fn open(path: &Path, place: OutputPlace) -> Result<Self, Failure> {
+        let mut name: OsString = path.into();
+        name.push(".lock");
+        let create = |path: &Path| {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false).open(path)
+        };
+        // A link leads to the file whose lock it is.
+        let lock = match fs::canonicalize(path) {
+            Ok(target) => {
+                let mut name: OsString = target.into();
+                name.push(".lock");
+                create(Path::new(&name))
+            }
+            Err(_) => create(Path::new(&name)),
+        };
+        let lock = lock.map_err(|error| file::of(Path::new(&name), &error))?;
+        let file = match place {
+            OutputPlace::Beside => None,
+            OutputPlace::Itself => Some(create(path).map_err(|error| file::of(path, &error))?),
+        };
+        Ok(Self { lock: RwLock::new(lock), file })
+    }
+}
+
+/// What a file without a byte is.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Emptiness {
+    /// A file that is about to be filled.
+    NoDevices,
+    /// A file that was cut.
+    Damage,
+}
+
+/// The devices in a file.
+fn read(source: impl Read, path: &Path, empty: Emptiness) -> Result<KnownDevices, Failure> {
+    let bytes = file::read_whole(source, MAX_LEN, path)?;
+    if empty == Emptiness::NoDevices && bytes.is_empty() {
+        return Ok(KnownDevices::default());
+    }
+    KnownDevices::read(&bytes)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }

@@ -14,6 +14,11 @@ pub(crate) trait DeviceLine: Transport<Error = LineError> + fmt::Debug {
         None
     }
 
+    /// What a person can try where the device answers nothing, or nothing that can be read.
+    fn unanswered_hint(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Ends the connection in good order.
     fn hang_up(self: Box<Self>) {}
 }

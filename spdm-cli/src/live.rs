@@ -1,12 +1,11 @@
 //! Live devices: from options to a requester on a connection.
 
-use std::fs::File;
 use std::io::BufWriter;
 
 use spdm_codec::{ConnectionKeys, PciIdentity};
 use spdm_crypto::{HashBank, Provider};
-use spdm_evidence::{Recorder, ReportErrorKind};
-use spdm_requester::{Bounds, Connection, Fresh, Offer, Requester, Storage};
+use spdm_evidence::ReportErrorKind;
+use spdm_requester::{AlphaVersions, Bounds, Connection, Fresh, Offer, Requester, Storage};
 use spdm_transport::Transport;
 
 use crate::args::DeviceArgs;
@@ -14,8 +13,10 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::device::{self, OpenDevice};
 use crate::exit::Failure;
-use crate::file;
+use crate::file::{OutputPlace, OutputStream};
+use crate::interrupt;
 use crate::line::LineError;
+use crate::overheard::Overheard;
 use crate::pcap::CaptureFile;
 use crate::run_time::{Progress, RunTime};
 use crate::tap::{Tap, TapRecording};
@@ -63,12 +64,12 @@ impl<'l> LiveDevice<'l> {
             return Err(Failure::usage("--min-version is above --max-version"));
         }
         args.framing.framing()?;
+        interrupt::catch()?;
         let device = device::open(args)?;
         let capture = match &args.pcap {
             None => None,
             Some(path) => {
-                let file = File::create(path).map_err(|error| file::of(path, &error))?;
-                let (out, binding) = (BufWriter::new(file), device.capture());
+                let (out, binding) = (BufWriter::new(OutputStream::open(path)?), device.capture());
                 let capture = CaptureFile::new(out, args.pcap_format, binding);
                 Some(capture.map_err(Failure::usage)?)
             }
@@ -80,6 +81,17 @@ impl<'l> LiveDevice<'l> {
     /// The run has so many rounds.
     pub(crate) fn repeat(&mut self, rounds: u32) {
         self.run_time = RunTime::new(self.args.deadline, rounds);
+    }
+
+    /// Where files are written that are complete only at the end. After [`Self::settle`] a file may not be put in
+    /// another's place any more.
+    pub(crate) fn output_place(&self) -> OutputPlace {
+        if self.device.is_privileged() { OutputPlace::Itself } else { OutputPlace::Beside }
+    }
+
+    /// Whether another round may begin.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.run_time.goes_on()
     }
 
     /// The anchors that an emulated device brings.
@@ -130,12 +142,12 @@ impl<'l> LiveDevice<'l> {
     }
 }
 
-/// A requester for one connection; `recorder` sees every exchange.
+/// A requester for one connection; `heard` sees every exchange.
 pub(crate) fn requester<'a>(
     args: &DeviceArgs,
     line: &Tap<'_>,
     memory: &'a mut Memory,
-    recorder: &'a mut Recorder,
+    heard: &'a mut Overheard,
 ) -> Requester<'a, Fresh> {
     let Memory { message, crypto, hashes, connection } = memory;
     let mut bounds = Bounds::default();
@@ -147,15 +159,19 @@ pub(crate) fn requester<'a>(
     Requester::new(*crypto.provider, storage, line.limits())
         .with_offer(offer(args, crypto.provider))
         .with_bounds(bounds)
-        .with_sink(recorder)
+        .with_sink(heard)
 }
 
-fn offer(args: &DeviceArgs, provider: &Provider) -> Offer {
+/// What the options offer a device.
+pub(crate) fn offer(args: &DeviceArgs, provider: &Provider) -> Offer {
     let mut offer = Offer::everything(provider);
     if let Some(least) = args.min_version {
         offer.min_version = least;
     }
     offer.max_version = args.max_version;
+    if args.alpha_versions {
+        offer.alpha_versions = AlphaVersions::Taken;
+    }
     offer.data_transfer_size = args.transfer_size.unwrap_or(u32::MAX);
     if args.multi_key {
         offer.connection_keys = ConnectionKeys::Multi;

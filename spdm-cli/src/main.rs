@@ -4,6 +4,7 @@
 //! What is right or wrong about a device or a file is decided in the libraries.
 #![forbid(unsafe_code)]
 
+mod advice;
 mod args;
 mod attest;
 mod backend;
@@ -21,11 +22,13 @@ mod exit;
 mod file;
 mod info;
 mod inquiry;
+mod interrupt;
 mod known;
 mod line;
 mod list;
 mod live;
 mod measure;
+mod overheard;
 mod pcap;
 mod pem;
 mod recognize;

@@ -3,11 +3,12 @@
 use spdm_evidence::{AttestationCheck, CheckStatus, KnownChains};
 use spdm_requester::Requirement;
 
+use crate::advice::Waivable;
 use crate::args::{IndexList, MeasureArgs};
 use crate::attest::Inputs;
 use crate::backend::Crypto;
 use crate::console::Console;
-use crate::examination::{Examination, Signer, Task, Waived, examine, hint};
+use crate::examination::{Examination, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::live::LiveDevice;
 use crate::render;
@@ -31,6 +32,7 @@ pub(crate) fn run(
     if args.unsigned && inputs.reference.is_some() {
         return Err(Failure::usage("--reference needs signed measurements"));
     }
+    console.share_output(&[args.device.pcap.as_deref()])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     device.settle()?;
@@ -49,6 +51,7 @@ pub(crate) fn run(
         signer,
         waived,
         negotiation: args.device.negotiation(),
+        waivable: if args.unsigned { Waivable::Nothing } else { Waivable::TheSignature },
         measurements: &args.measurements,
         attributes: args.attributes.attributes(),
         nonce: inputs.nonce,
@@ -58,9 +61,7 @@ pub(crate) fn run(
     let Examination { verdict, .. } = examine(&mut device, &task, &mut KnownChains::new(0));
     device.finish()?;
     render::show_measured(&verdict, console)?;
-    if let Some(hint) = hint(&verdict) {
-        console.note(&format!("hint: {hint}"));
-    }
+    console.hint(verdict.hint());
     Ok(exit(&verdict, signer, anyone))
 }
 

@@ -1,6 +1,6 @@
 //! `spdm recognize`: is it the device that was verified once?
 
-use spdm_evidence::{Freshness, KnownDevice, Recorder, ReportBuilder, ReportErrorKind};
+use spdm_evidence::{Freshness, KnownDevice, ReportBuilder, ReportErrorKind};
 use spdm_requester::{Error, Misbehaviour, RunError, blocking};
 use spdm_transport::Transport;
 use spdm_x509::{Chain, Identity};
@@ -11,6 +11,7 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::known::{KnownFile, Learning};
 use crate::live::{LiveDevice, Memory, requester};
+use crate::overheard::Overheard;
 use crate::render::{self, RecognizeError, Recognized};
 use crate::verdict::Verdict;
 
@@ -29,6 +30,7 @@ pub(crate) fn run(
         ))
     })?;
     let chain = chain(known, args, crypto)?;
+    console.share_output(&[args.device.pcap.as_deref()])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.settle()?;
     let (nonce, failed) = recognize(&mut device, chain);
@@ -79,9 +81,9 @@ fn recognize(
         Ok(line) => line,
         Err(error) => return (None, Some(of_verdict(&Verdict::failed(report.build(), error)))),
     };
-    let mut recorder = Recorder::new(line.limits().padding);
+    let mut heard = Overheard::new(line.limits().padding);
     let mut memory = Memory::new(crypto);
-    let requester = requester(args, &line, &mut memory, &mut recorder);
+    let requester = requester(args, &line, &mut memory, &mut heard);
     let nonce = match requester.nonce() {
         Ok(nonce) => nonce,
         Err(error) => {

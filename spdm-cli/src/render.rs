@@ -14,9 +14,9 @@ mod verdict;
 
 pub(crate) use certificate::{chain, explanation, readable};
 pub(crate) use exchange::{request_line, response_line};
-pub(crate) use field::{Fields, Row};
+pub(crate) use field::{Fields, Row, version_entry};
 pub(crate) use fold::fold_lines;
-pub(crate) use info::{Info, Slot, info};
+pub(crate) use info::{Info, InfoError, Slot, SupportedAlgorithms, info};
 pub(crate) use listing::listing;
 pub(crate) use message::{request, response, version};
 pub(crate) use recognize::{RecognizeError, Recognized, recognized};

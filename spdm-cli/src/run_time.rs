@@ -6,12 +6,14 @@ use spdm_codec::{Code, Header};
 use spdm_transport::{Clock, Duration, Instant, StdClock};
 use spdm_untrusted::Untrusted;
 
+use crate::interrupt;
 use crate::line::LineError;
 
 /// What one round may take where `--deadline` does not say it.
 const EACH_ROUND: Duration = Duration::from_secs(60);
 
-/// The time of a run. As a clock it does not sleep beyond the deadline: who goes on then is told that it has passed.
+/// The time of a run. As a clock it does not sleep beyond the deadline, nor after a signal: who goes on then is told
+/// that the run is over.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunTime {
     clock: StdClock,
@@ -31,8 +33,16 @@ impl RunTime {
         Some(end.since(self.clock.now())).filter(|left| !left.is_zero())
     }
 
-    /// Why the run ends: it took too long, and what the device did until then.
+    /// Whether there is time left, and nobody asked for the end.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.left().is_some() && !interrupt::is_requested()
+    }
+
+    /// Why the run ends, and what the device did until then.
     pub(crate) fn over(&self, progress: &Progress) -> LineError {
+        if interrupt::is_requested() {
+            return LineError::transport(format_args!("interrupted; {progress}"));
+        }
         let seconds = self.deadline.as_secs_f64();
         LineError::timeout(format_args!(
             "the run takes longer than the {seconds} s of --deadline; {progress}"
@@ -46,7 +56,14 @@ impl Clock for RunTime {
     }
 
     fn sleep_until(&self, until: Instant) {
-        self.clock.sleep_until(until.min(Instant::default().after(self.deadline)));
+        let until = until.min(Instant::default().after(self.deadline));
+        while !interrupt::is_requested() {
+            let now = self.now();
+            if now >= until {
+                break;
+            }
+            self.clock.sleep_until(until.min(now.after(interrupt::STEP)));
+        }
     }
 }
 
@@ -70,6 +87,13 @@ impl Progress {
             let before = self.answered.map_or(0, |(count, _)| count);
             self.answered = Some((before.saturating_add(1), code));
         }
+    }
+}
+
+impl Progress {
+    /// Whether the device has answered anything.
+    pub(crate) const fn has_answer(&self) -> bool {
+        self.answered.is_some()
     }
 }
 

@@ -1,6 +1,5 @@
 //! A line that records: every message goes to a capture file, and to standard error with -v.
 
-use std::fs::File;
 use std::io::BufWriter;
 use std::time::Instant;
 
@@ -11,6 +10,8 @@ use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 use spdm_untrusted::Untrusted;
 
 use crate::console::say;
+use crate::file::OutputStream;
+use crate::interrupt;
 use crate::line::{DeviceLine, LineError};
 use crate::pcap::CaptureFile;
 use crate::render::{request_line, response_line};
@@ -23,9 +24,18 @@ pub(crate) struct Tap<'l> {
     recording: &'l mut TapRecording,
     run_time: RunTime,
     progress: Progress,
-    silence: Option<String>,
+    silence: Option<Silence>,
     /// The last request, without those that only fetch its answer.
     last_request: Vec<u8>,
+}
+
+/// What is known about a device that did not answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Silence {
+    /// The end of a sentence.
+    pub(crate) known: String,
+    /// What a person can try.
+    pub(crate) hint: Option<&'static str>,
 }
 
 impl<'l> Tap<'l> {
@@ -60,25 +70,34 @@ impl<'l> Tap<'l> {
     ) -> Result<LineError, RunError<LineError>> {
         match error {
             RunError::Transport(error) => Ok(error),
-            RunError::Requester(Error::Bound(Bound::Time(_))) => {
-                Ok(self.run_time.over(&self.progress))
-            }
+            RunError::Requester(Error::Bound(Bound::Time(_))) => Ok(self.over()),
             other => Err(other),
         }
     }
 
     /// The most of `timeout` that the run still allows.
     fn within(&self, timeout: Duration) -> Result<Duration, LineError> {
-        let left = self.run_time.left().ok_or_else(|| self.run_time.over(&self.progress))?;
+        let left = self.run_time.left().filter(|_| self.run_time.goes_on());
+        let left = left.ok_or_else(|| self.over())?;
         Ok(timeout.min(left))
     }
 
-    /// Which bound was hit, where it was one of time.
-    fn bounded(&self, error: LineError) -> LineError {
-        match (error.kind, self.run_time.left()) {
-            (ReportErrorKind::Timeout, None) => self.run_time.over(&self.progress),
-            (ReportErrorKind::Timeout, Some(_)) => error.named("--timeout"),
-            _ => error,
+    /// Waits in steps, to see a signal between them. A line that has nothing to wait for returns before its time.
+    fn await_message(
+        &mut self,
+        buffer: &mut [u8],
+        timeout: Duration,
+    ) -> Result<Option<Received>, LineError> {
+        let begun = Instant::now();
+        loop {
+            let left = timeout.saturating_sub(begun.elapsed());
+            let step = left.min(interrupt::STEP);
+            let asked = Instant::now();
+            let received = self.line.receive(buffer, step)?;
+            let waited = asked.elapsed() >= step && left > step;
+            if received.is_some() || !waited || interrupt::is_requested() {
+                return Ok(received);
+            }
         }
     }
 
@@ -88,9 +107,35 @@ impl<'l> Tap<'l> {
     }
 
     /// Hangs up. What is known about a device that did not answer.
-    pub(crate) fn hang_up(self) -> Option<String> {
+    pub(crate) fn hang_up(self) -> Option<Silence> {
         self.line.hang_up();
         self.silence
+    }
+
+    /// The run is over.
+    fn over(&self) -> LineError {
+        LineError { hint: self.unanswered_hint(), ..self.run_time.over(&self.progress) }
+    }
+
+    /// What a person can try where the device has answered nothing yet.
+    fn unanswered_hint(&self) -> Option<&'static str> {
+        if self.progress.has_answer() { None } else { self.line.unanswered_hint() }
+    }
+
+    /// What went wrong, in view of what the device has answered before.
+    fn explain(&self, mut error: LineError) -> LineError {
+        match (error.kind, self.run_time.left()) {
+            (ReportErrorKind::Timeout, None) => return self.over(),
+            (ReportErrorKind::Timeout, Some(_)) => error = error.named("--timeout"),
+            _ => {}
+        }
+        if self.progress.has_answer() {
+            // It is understood: the way to it is right.
+            error.hint = None;
+        } else {
+            error.hint = error.hint.or_else(|| self.line.unanswered_hint());
+        }
+        error
     }
 }
 
@@ -116,7 +161,7 @@ impl Transport for Tap<'_> {
             self.last_request.clear();
             self.last_request.extend_from_slice(message);
         }
-        self.line.send(kind, message, timeout).map_err(|error| self.bounded(error))
+        self.line.send(kind, message, timeout).map_err(|error| self.explain(error))
     }
 
     fn receive(
@@ -125,19 +170,18 @@ impl Transport for Tap<'_> {
         timeout: Duration,
     ) -> Result<Option<Received>, LineError> {
         let timeout = self.within(timeout)?;
-        let received = self.line.receive(buffer, timeout).map_err(|error| self.bounded(error))?;
+        let received = self.await_message(buffer, timeout).map_err(|error| self.explain(error))?;
         match &received {
             Some(received) => {
                 self.progress.answer();
                 self.recording.message(buffer.get(..received.len).unwrap_or_default());
             }
-            None if self.run_time.left().is_none() => {
-                return Err(self.run_time.over(&self.progress));
-            }
+            None if !self.run_time.goes_on() => return Err(self.over()),
             None => {
                 let passed = format!("{:.1} s passed (--timeout)", timeout.as_secs_f64());
                 let known = self.line.silence().map(|known| format!("{passed}, {known}"));
-                self.silence = Some(known.unwrap_or(passed));
+                let (known, hint) = (known.unwrap_or(passed), self.unanswered_hint());
+                self.silence = Some(Silence { known, hint });
             }
         }
         Ok(received)
@@ -151,7 +195,7 @@ impl Transport for Tap<'_> {
 /// What taps record, over all connections to one device.
 #[derive(Debug)]
 pub(crate) struct TapRecording {
-    capture: Option<CaptureFile<BufWriter<File>>>,
+    capture: Option<CaptureFile<BufWriter<OutputStream>>>,
     verbosity: u8,
     sent_at: Option<Instant>,
     /// Why the capture could not be written.
@@ -160,7 +204,10 @@ pub(crate) struct TapRecording {
 
 impl TapRecording {
     /// Writes every message to `capture`, and with a `verbosity` above 0 a line to standard error.
-    pub(crate) const fn new(capture: Option<CaptureFile<BufWriter<File>>>, verbosity: u8) -> Self {
+    pub(crate) const fn new(
+        capture: Option<CaptureFile<BufWriter<OutputStream>>>,
+        verbosity: u8,
+    ) -> Self {
         Self { capture, verbosity, sent_at: None, error: None }
     }
 

@@ -23,8 +23,8 @@ pub(crate) enum Address {
     /// A PCI function with a DOE mailbox.
     #[cfg(target_os = "linux")]
     Pci(PciAddress),
-    /// `HOST:PORT`.
-    Tcp(String),
+    /// `HOST:PORT`, or `HOST` with the port of the framing.
+    Tcp(ServerName),
     /// An endpoint of the kernel's MCTP networks.
     #[cfg(target_os = "linux")]
     Mctp(LinuxEndpoint),
@@ -32,12 +32,43 @@ pub(crate) enum Address {
     Drive(&'static str),
 }
 
+/// A host and, where it was given, a port.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct ServerName {
+    /// A name or an address, without the brackets of IPv6.
+    pub(crate) host: String,
+    pub(crate) port: Option<u16>,
+}
+
+impl ServerName {
+    fn parse(text: &str) -> Option<Self> {
+        // An IPv6 address stands in brackets: its last part could be a port otherwise.
+        let (host, port) = match text.strip_prefix('[') {
+            Some(rest) => {
+                let (host, rest) = rest.split_once(']')?;
+                host.parse::<core::net::Ipv6Addr>().ok()?;
+                let port = if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) };
+                (host, port)
+            }
+            None => match text.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (text, None),
+            },
+        };
+        if host.is_empty() || host.contains('/') {
+            return None;
+        }
+        let port = port.map(str::parse).transpose().ok()?;
+        Some(Self { host: host.to_owned(), port })
+    }
+}
+
 /// How the targets that this build knows are written.
 const FORMS: &[&str] = &[
     "emulated",
     #[cfg(target_os = "linux")]
     "pci:DDDD:BB:DD.F",
-    "tcp:HOST:PORT",
+    "tcp:HOST[:PORT]",
     #[cfg(target_os = "linux")]
     "mctp:[NET,]EID",
     "nvme:/dev/nvmeN",
@@ -65,7 +96,11 @@ impl FromStr for Target {
         };
         let form = FORMS.iter().find(scheme);
         let form = form.ok_or_else(|| format!("expected one of {}", FORMS.join(", ")))?;
-        let address = Address::parse(text).ok_or_else(|| format!("expected {form}"))?;
+        let address = Address::parse(text).ok_or_else(|| {
+            let slashes = text.contains("://");
+            let without = if slashes { ", without the slashes of a URL" } else { "" };
+            format!("expected {form}{without}")
+        })?;
         Ok(Self { text: text.to_owned(), address })
     }
 }
@@ -77,14 +112,7 @@ impl Address {
             "emulated" => Self::Emulated,
             #[cfg(target_os = "linux")]
             "pci" => Self::Pci(rest.parse().ok()?),
-            "tcp" => {
-                let (host, port) = rest.rsplit_once(':')?;
-                port.parse::<u16>().ok()?;
-                if host.is_empty() {
-                    return None;
-                }
-                Self::Tcp(rest.to_owned())
-            }
+            "tcp" => Self::Tcp(ServerName::parse(rest)?),
             #[cfg(target_os = "linux")]
             "mctp" => Self::Mctp(rest.parse().ok()?),
             "nvme" if rest.starts_with('/') => Self::Drive("nvme"),
@@ -106,7 +134,7 @@ impl fmt::Display for Target {
 mod tests {
     use super::Target;
 
-    const ANY: &str = "expected one of emulated, pci:DDDD:BB:DD.F, tcp:HOST:PORT, ";
+    const ANY: &str = "expected one of emulated, pci:DDDD:BB:DD.F, tcp:HOST[:PORT], ";
 
     #[test]
     fn names_of_targets() {
@@ -114,7 +142,9 @@ mod tests {
             "emulated",
             "pci:0000:00:05.0",
             "tcp:localhost:2323",
+            "tcp:localhost",
             "tcp:[::1]:4194",
+            "tcp:[::1]",
             "nvme:/dev/nvme0",
         ] {
             assert_eq!(
@@ -129,10 +159,14 @@ mod tests {
             ("tcp", ANY),
             ("pci:00:05.0", "expected pci:DDDD:BB:DD.F"),
             ("nvme:0", "expected nvme:/dev/nvmeN"),
-            ("tcp:", "expected tcp:HOST:PORT"),
-            ("tcp:host", "expected tcp:HOST:PORT"),
-            ("tcp::2323", "expected tcp:HOST:PORT"),
-            ("tcp:host:99999", "expected tcp:HOST:PORT"),
+            ("tcp:", "expected tcp:HOST[:PORT]"),
+            ("tcp://host:5", "expected tcp:HOST[:PORT], without the slashes of a URL"),
+            ("tcp:host:", "expected tcp:HOST[:PORT]"),
+            ("tcp:::1:4194", "expected tcp:HOST[:PORT]"),
+            ("tcp:[host]:1", "expected tcp:HOST[:PORT]"),
+            ("tcp:[::1]1", "expected tcp:HOST[:PORT]"),
+            ("tcp::2323", "expected tcp:HOST[:PORT]"),
+            ("tcp:host:99999", "expected tcp:HOST[:PORT]"),
         ] {
             let error = text.parse::<Target>().unwrap_err();
             assert!(error.starts_with(expected), "{text}: {error}");

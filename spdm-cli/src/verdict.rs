@@ -3,9 +3,13 @@
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use spdm_evidence::{ExitClass, Report, ReportErrorKind};
+use spdm_requester::Error;
 
+use crate::advice::{self, Waivable};
 use crate::exit::Exit;
 use crate::line::LineError;
+use crate::overheard::Overheard;
+use crate::tap::Silence;
 
 /// A report with its exit code.
 #[derive(Clone, Debug)]
@@ -13,12 +17,17 @@ pub(crate) struct Verdict {
     pub(crate) report: Report,
     pub(crate) exit: Exit,
     outcome: Outcome,
+    hint: Option<String>,
+    /// Sentences of the library, and those that know more.
+    reworded: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug)]
 enum Outcome {
     /// What the report says.
     Reported,
+    /// What the report says, with an error in a sentence that knows more.
+    Reworded(String),
     /// The connection failed before the report was complete.
     Failed(LineError),
     /// Only a chain was judged, and it is trusted.
@@ -29,35 +38,74 @@ impl Verdict {
     /// What the report says.
     pub(crate) fn new(report: Report) -> Self {
         let exit = report.exit_class().into();
-        Self { report, exit, outcome: Outcome::Reported }
+        Self { report, exit, outcome: Outcome::Reported, hint: None, reworded: Vec::new() }
     }
 
     /// The connection failed: a report cannot say that of itself.
-    pub(crate) const fn failed(report: Report, error: LineError) -> Self {
-        Self { report, exit: error.exit, outcome: Outcome::Failed(error) }
+    pub(crate) fn failed(report: Report, error: LineError) -> Self {
+        let hint = error.hint.map(str::to_owned);
+        Self {
+            report,
+            exit: error.exit,
+            outcome: Outcome::Failed(error),
+            hint,
+            reworded: Vec::new(),
+        }
     }
 
     /// Adds what is known about a device that did not answer.
-    pub(crate) fn explained(self, silence: Option<String>) -> Self {
+    pub(crate) fn explained(self, silence: Option<Silence>) -> Self {
         match (self.error(), silence) {
             (Some((ReportErrorKind::Timeout, message)), Some(silence)) => {
-                let error = LineError::timeout(format_args!("{message}: {silence}"));
+                let mut error = LineError::timeout(format_args!("{message}: {}", silence.known));
+                error.hint = silence.hint;
                 Self::failed(self.report, error)
             }
             _ => self,
         }
     }
 
+    /// Adds what the connection told about the errors that the report shows: a sentence that knows more, and what a
+    /// person can try.
+    pub(crate) fn advised(
+        mut self,
+        errors: &[Error],
+        heard: &Overheard,
+        waivable: Waivable,
+    ) -> Self {
+        if self.verified() || matches!(self.outcome, Outcome::Failed(_)) {
+            return self;
+        }
+        let reworded = errors
+            .iter()
+            .filter_map(|error| Some((error.to_string(), advice::sentence(error, heard)?)));
+        self.reworded = reworded.collect();
+        let shown = self.report.error().map(|error| error.message.as_str());
+        if let Some((_, sentence)) =
+            self.reworded.iter().find(|(text, _)| Some(text.as_str()) == shown)
+        {
+            self.outcome = Outcome::Reworded(sentence.clone());
+        }
+        self.hint = errors.iter().find_map(|error| advice::hint(error, heard, waivable));
+        self
+    }
+
     /// A chain without a device is trusted: a report is never verified without a signature of the device.
     pub(crate) const fn chain_trusted(report: Report) -> Self {
-        Self { report, exit: Exit::Done, outcome: Outcome::ChainTrusted }
+        Self {
+            report,
+            exit: Exit::Done,
+            outcome: Outcome::ChainTrusted,
+            hint: None,
+            reworded: Vec::new(),
+        }
     }
 
     /// The one word to gate on.
     pub(crate) const fn verified(&self) -> bool {
         match self.outcome {
             Outcome::Reported => self.report.verified(),
-            Outcome::Failed(_) => false,
+            Outcome::Reworded(_) | Outcome::Failed(_) => false,
             Outcome::ChainTrusted => true,
         }
     }
@@ -68,17 +116,23 @@ impl Verdict {
             Outcome::Reported => {
                 self.report.error().map(|error| (error.kind, error.message.as_str()))
             }
+            Outcome::Reworded(message) => {
+                self.report.error().map(|error| (error.kind, message.as_str()))
+            }
             Outcome::Failed(error) => Some((error.kind, &error.message)),
             Outcome::ChainTrusted => None,
         }
     }
 
-    /// What a person can try about the connection.
-    pub(crate) const fn hint(&self) -> Option<&'static str> {
-        match &self.outcome {
-            Outcome::Failed(error) => error.hint,
-            Outcome::Reported | Outcome::ChainTrusted => None,
-        }
+    /// A sentence of the report, or the one that knows more.
+    pub(crate) fn worded<'v>(&'v self, sentence: &'v str) -> &'v str {
+        let reworded = self.reworded.iter().find(|(text, _)| text == sentence);
+        reworded.map_or(sentence, |(_, sentence)| sentence)
+    }
+
+    /// What a person can try.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 }
 
@@ -86,6 +140,12 @@ impl Serialize for Verdict {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let error = match &self.outcome {
             Outcome::Reported => return self.report.serialize(serializer),
+            Outcome::Reworded(message) => {
+                let error = self.report.error().map(|error| {
+                    json!({"kind": error.kind, "message": message, "field": error.field, "offset": error.offset})
+                });
+                error.unwrap_or_default()
+            }
             Outcome::Failed(error) => {
                 json!({"kind": error.kind, "message": error.message, "field": null, "offset": null})
             }

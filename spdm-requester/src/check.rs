@@ -143,6 +143,9 @@ impl AttestationCheck {
             Error::Incompatible(Incompatible::SlotEmpty { .. } | Incompatible::NoSlot) => {
                 Some(Self::ChainFormat)
             }
+            Error::Incompatible(Incompatible::MeasurementSlot { .. }) => {
+                Some(Self::MeasurementsSignature)
+            }
             Error::Incompatible(Incompatible::Capability(name)) => match *name {
                 "CHAL_CAP" => Some(Self::ChallengeSignature),
                 "CERT_CAP" => Some(Self::ChainFormat),

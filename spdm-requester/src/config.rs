@@ -9,6 +9,8 @@ use spdm_codec::{
 };
 use spdm_crypto::Provider;
 
+use crate::connection::Connection;
+
 /// What is offered to the Responder. What the negotiated version does not know is left out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -17,6 +19,8 @@ pub struct Offer {
     pub min_version: SpdmVersion,
     /// The highest version that is used.
     pub max_version: SpdmVersion,
+    /// Whether a version that the Responder has only as an alpha is used.
+    pub alpha_versions: AlphaVersions,
     /// `Flags` of GET_CAPABILITIES. An attestation needs none; with `CHUNK_CAP` (1.2) messages may be larger
     /// than one transfer, and with `LARGE_RESP_CAP` (1.4) chains longer than 64 KiB.
     pub capabilities: CapabilityFlags,
@@ -61,6 +65,7 @@ impl Offer {
         Self {
             min_version: SpdmVersion::V1_0,
             max_version: SpdmVersion::V1_4,
+            alpha_versions: AlphaVersions::Skipped,
             capabilities: CapabilityFlags::CHUNK_CAP | CapabilityFlags::LARGE_RESP_CAP,
             ct_exponent: 0,
             data_transfer_size: u32::MAX,
@@ -78,8 +83,10 @@ impl Offer {
         }
     }
 
-    pub(crate) fn allows(&self, version: SpdmVersion) -> bool {
-        (self.min_version..=self.max_version).contains(&version)
+    /// The version to use.
+    pub(crate) fn highest_of(&self, connection: &Connection) -> Option<SpdmVersion> {
+        let versions = connection.versions_of(self.alpha_versions);
+        versions.filter(|version| (self.min_version..=self.max_version).contains(version)).max()
     }
 
     pub(crate) fn capabilities_of(&self, version: SpdmVersion) -> CapabilityFlags {
@@ -131,6 +138,18 @@ impl Offer {
             zero_tables: 0,
         }
     }
+}
+
+/// Versions of which VERSION lists only alpha versions: what such a device signs is that of an unfinished
+/// specification.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "there is nothing between these two")]
+pub enum AlphaVersions {
+    /// They are not chosen.
+    #[default]
+    Skipped,
+    /// They are versions like any other.
+    Taken,
 }
 
 /// Workarounds for known non-conforming devices. None of them weakens a signature.

@@ -19,7 +19,7 @@ use spdm_x509::Identity;
 
 use crate::accepted::Accepted;
 use crate::answer::Answer;
-use crate::config::Compat;
+use crate::config::{AlphaVersions, Compat};
 use crate::error::{Error, Misuse};
 use crate::error_cell::{At, ErrorCell};
 use crate::negotiated::{Announced, Negotiated};
@@ -61,6 +61,8 @@ pub struct Connection {
     pub(crate) compat: Compat,
     stage: Stage,
     versions: VersionSet,
+    /// Those of them that are no alpha versions.
+    released: VersionSet,
     version: SpdmVersion,
     requester: Announced,
     responder: Announced,
@@ -97,6 +99,7 @@ impl Connection {
             compat: Compat::NONE,
             stage: Stage::NotStarted,
             versions: VersionSet::EMPTY,
+            released: VersionSet::EMPTY,
             version: SpdmVersion::V1_0,
             requester: Announced::NOTHING,
             responder: Announced::NOTHING,
@@ -135,6 +138,7 @@ impl Connection {
             compat: _,
             stage,
             versions,
+            released,
             version,
             requester,
             responder,
@@ -151,6 +155,7 @@ impl Connection {
         } = self;
         *stage = Stage::NotStarted;
         *versions = VersionSet::default();
+        *released = VersionSet::default();
         *version = SpdmVersion::V1_0;
         *requester = Announced::NOTHING;
         *responder = Announced::NOTHING;
@@ -191,9 +196,21 @@ impl Connection {
         self.stage
     }
 
-    /// The versions that the Responder speaks, lowest first, once it told.
+    /// The versions that the Responder speaks, lowest first, once it told; alpha versions are among them.
     pub fn versions(&self) -> impl Iterator<Item = SpdmVersion> + use<> {
         self.versions.iter()
+    }
+
+    /// The versions that come into question.
+    pub(crate) fn versions_of(
+        &self,
+        alphas: AlphaVersions,
+    ) -> impl Iterator<Item = SpdmVersion> + use<> {
+        match alphas {
+            AlphaVersions::Skipped => self.released,
+            AlphaVersions::Taken => self.versions,
+        }
+        .iter()
     }
 
     /// What was agreed on, at [`Stage::Negotiated`].

@@ -138,6 +138,11 @@ pub enum Incompatible {
     },
     /// No slot that is provisioned fits the caller's choice.
     NoSlot,
+    /// Measurements are asked for that another slot than 0 is to sign, which 1.0 cannot say.
+    MeasurementSlot {
+        /// The slot.
+        slot: u8,
+    },
     /// A request is larger than what the Responder receives.
     RequestTooLarge {
         /// Bytes of the request.
@@ -352,6 +357,9 @@ impl fmt::Display for Incompatible {
             }
             Self::SlotEmpty { slot } => write!(f, "slot {slot} has no certificate chain"),
             Self::NoSlot => f.write_str("the device has no slot of the kind that is asked for"),
+            Self::MeasurementSlot { slot } => {
+                write!(f, "slot {slot} cannot sign measurements in SPDM 1.0: slot 0 does")
+            }
             Self::RequestTooLarge { len, field, limit } => {
                 write!(f, "a request of {len} bytes exceeds the device's {field} of {limit}")
             }

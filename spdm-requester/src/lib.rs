@@ -84,7 +84,7 @@ pub use self::core::Storage;
 pub use accepted::{Accepted, MeasurementSignature};
 pub use chain_cache::{ChainCache, KnownChain};
 pub use check::{AttestationCheck, CheckStatus};
-pub use config::{Bounds, Compat, Offer, Timing};
+pub use config::{AlphaVersions, Bounds, Compat, Offer, Timing};
 pub use connection::{Connection, Stage};
 pub use device_memory::DeviceMemory;
 pub use error::{Bound, Buffer, Error, Incompatible, Misbehaviour, Misuse, Refusal, Violation};

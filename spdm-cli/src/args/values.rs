@@ -224,6 +224,9 @@ pub(crate) fn capabilities(text: &str) -> Result<CapabilityFlags, String> {
         let bits = u32::from_str_radix(digits, 16).map_err(|_| "not a 32-bit number".to_owned())?;
         return Ok(CapabilityFlags::from_bits_retain(bits));
     }
+    if let Ok(bits) = text.parse() {
+        return Ok(CapabilityFlags::from_bits_retain(bits));
+    }
     if text == "none" {
         return Ok(CapabilityFlags::empty());
     }

@@ -191,14 +191,22 @@ where
 /// The versions of VersionNumberEntry.
 pub(crate) fn versions(entries: &[u8]) -> String {
     let (entries, _) = entries.as_chunks::<2>();
-    let show = |entry: &[u8; 2]| {
-        let entry = VersionNumberEntry(u16::from_le_bytes(*entry));
-        match entry.version() {
-            Some(version) => version.to_string(),
-            None => format!("{}.{}", entry.version_byte() >> 4, entry.version_byte() & 0x0F),
-        }
-    };
+    let show = |entry: &[u8; 2]| version_entry(VersionNumberEntry(u16::from_le_bytes(*entry)));
     entries.iter().map(show).collect::<Vec<_>>().join(", ")
+}
+
+/// A version with its update version, and with its alpha version, where it is one of an unfinished specification.
+pub(crate) fn version_entry(entry: VersionNumberEntry) -> String {
+    let (major, minor) = (entry.version_byte() >> 4, entry.version_byte() & 0x0F);
+    let update = match entry.update() {
+        0 => String::new(),
+        update => format!(".{update}"),
+    };
+    let alpha = match entry.alpha() {
+        0 => String::new(),
+        alpha => format!("-alpha{alpha}"),
+    };
+    format!("{major}.{minor}{update}{alpha}")
 }
 
 /// MutAuthRequested of KEY_EXCHANGE_RSP.

@@ -15,8 +15,12 @@ pub(crate) fn request(request: &Request<'_>) -> String {
     match request {
         Request::NegotiateAlgorithms(decoded) => {
             let message = &decoded.message;
-            let (asym, hash) = (flags(message.base_asym), flags(message.base_hash));
-            format!("{asym}; {hash}")
+            let asym = [
+                (!message.base_asym.is_empty()).then(|| flags(message.base_asym)),
+                (!message.pqc_asym.is_empty()).then(|| flags(message.pqc_asym)),
+            ];
+            let asym = asym.into_iter().flatten().collect::<Vec<_>>().join(", ");
+            format!("{asym}; {}", flags(message.base_hash))
         }
         Request::GetCertificate(decoded) => {
             let message = &decoded.message;

@@ -74,16 +74,32 @@ pub(crate) fn show_measured(verdict: &Verdict, console: &mut Console) -> Result<
         CheckStatus::Pass => {
             style.strong("signed by the device's key, but nobody vouches for the key")
         }
-        CheckStatus::Fail => style.bad("the signature does not hold"),
+        CheckStatus::Fail => match verdict.error() {
+            Some((ReportErrorKind::Signature, _)) => style.bad("the signature does not hold"),
+            _ => style.bad("not measured"),
+        },
         CheckStatus::Skipped => style.strong("not signed: nothing of this is authentic"),
     };
-    let error = verdict.error().filter(|_| !verdict.verified());
-    let error = error.map(|(_, message)| format!("{}\n", style.faint(message)));
+    let of_measurements =
+        [AttestationCheck::MeasurementsSignature, AttestationCheck::MeasurementsFormat];
+    let mut failed = report
+        .checks()
+        .iter()
+        .filter(|row| row.status == CheckStatus::Fail && of_measurements.contains(&row.check));
+    // Without measurements it does not matter who vouches for the key.
+    let (error, advice) = match failed.next() {
+        Some(row) => (Some(verdict.worded(&row.detail)), String::new()),
+        None => {
+            let error = verdict.error().filter(|_| !verdict.verified());
+            (error.map(|(_, message)| message), advice(report))
+        }
+    };
+    let error = error.map(|message| format!("{}\n", style.faint(message)));
     let parts = [
         measured(report, style, most),
         format!("{signature}\n"),
         error.unwrap_or_default(),
-        advice(report),
+        advice,
     ];
     console.report(&parts.concat())?;
     notes(report, console);
@@ -94,11 +110,12 @@ pub(crate) fn show_measured(verdict: &Verdict, console: &mut Console) -> Result<
 pub(crate) fn not_done(verdict: &Verdict, console: &mut Console) -> Result<Exit, Failure> {
     if console.json() {
         console.object(verdict)?;
+        console.hint(verdict.hint());
         return Ok(verdict.exit);
     }
     let message = verdict.error().map_or("nothing was found", |(_, message)| message);
     let message = format!("{}: {message}", verdict.report.target());
-    Err(Failure { exit: verdict.exit, message })
+    Err(Failure::new(verdict.exit, message).with_hint(verdict.hint()))
 }
 
 fn value_len(console: &Console) -> usize {

@@ -333,11 +333,18 @@ fn objects_that_are_no_verdict() {
         has(&object, "schema", |value| *value == 1);
         has(&object, "target", |value| value == target.as_str());
     }
-    // Where they cannot do their job, the object is a report.
+    // Where certs cannot do its job, the object is a report; info shows what it knows.
     let device = faulty(Fault::HashNotOffered);
+    let report = run(&format!("certs {} --json", device.target)).object();
+    assert_report(&report);
+    assert_eq!(report["error"]["field"], "ALGORITHMS.BaseHashSel", "{report}");
+    let info = run(&format!("info {} --json", device.target)).object();
+    has(&info["error"], "kind", |kind| *kind == "protocol");
+    has(&info["error"], "message", is_text);
+    has(&info, "algorithms", Value::is_null);
+    // Of a device that says nothing, there is a report from both.
+    let device = faulty(Fault::VersionCountZero);
     for verb in ["info", "certs"] {
-        let report = run(&format!("{verb} {} --json", device.target)).object();
-        assert_report(&report);
-        assert_eq!(report["error"]["field"], "ALGORITHMS.BaseHashSel", "{verb}: {report}");
+        assert_report(&run(&format!("{verb} {} --json", device.target)).object());
     }
 }

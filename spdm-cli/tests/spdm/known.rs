@@ -66,7 +66,7 @@ fn a_device_without_certificates_is_not_learned() {
         let report = learning.object();
         assert_eq!((learning.code, status(&report, "known.device")), (1, "skipped"), "{report}");
         assert_eq!(report["error"]["kind"], "required");
-        assert_eq!(std::fs::read(&file).unwrap(), b"");
+        assert!(!std::path::Path::new(&file).exists());
     }
 }
 
@@ -111,7 +111,7 @@ fn a_device_that_is_not_verified_is_not_learned() {
     let line = format!("attest {target} --known {file} --learn --json");
     let report = run(&line);
     assert_eq!((report.code, status(&report.object(), "known.device")), (1, "skipped"));
-    assert_eq!(std::fs::read(&file).unwrap(), b"");
+    assert!(!std::path::Path::new(&file).exists());
     // It is verified, but not to be learned.
     let file = folder.write("known.json", r#"{"schema": 1, "devices": []}"#);
     let line = format!("attest {target} --trust {} --known {file} --json", device.root());
@@ -147,4 +147,68 @@ fn a_device_that_lost_its_key_or_its_voice_is_not_recognized() {
         assert_eq!((refused.code, &object["error"]["kind"]), (code, &kind.into()), "{object}");
         assert_eq!(object["recognized"], false);
     }
+}
+
+/// Each is where the other one was: both are named as changed, and neither replaces the other.
+#[test]
+fn two_devices_that_swap_places() {
+    let (folder, first, second) = (Folder::new(), device(1), device(2));
+    let file = folder.path("known.json");
+    let roots = format!("--trust {} --trust {}", first.root(), second.root());
+    let attest = |target: &str, more: &str| {
+        run(&format!("attest {target} {roots} --known {file} --json {more}"))
+    };
+    for device in [&first, &second] {
+        assert_eq!(attest(&device.target, "--learn").code, 0);
+    }
+    let learned = known(&file);
+    assert_eq!(learned["devices"].as_array().unwrap().len(), 2);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let swapped = text.replace(&first.target, "?").replace(&second.target, &first.target);
+    let swapped = swapped.replace('?', &second.target);
+    std::fs::write(&file, &swapped).unwrap();
+    for device in [&first, &second] {
+        for learn in ["", "--learn"] {
+            let changed = attest(&device.target, learn);
+            let report = changed.object();
+            assert_eq!((changed.code, status(&report, "known.device")), (1, "fail"), "{report}");
+            assert_eq!(report["error"]["kind"], "known");
+        }
+        let recognized = run(&format!("recognize {} --known {file}", device.target));
+        assert_eq!(recognized.code, 1, "{recognized:?}");
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), swapped);
+    // Back in their places they are known again.
+    std::fs::write(&file, text).unwrap();
+    for device in [&first, &second] {
+        assert_eq!(attest(&device.target, "").code, 0);
+    }
+}
+
+/// Nobody's device is lost where several runs learn at the same time.
+#[test]
+fn runs_at_the_same_time_learn_all_their_devices() {
+    let folder = Folder::new();
+    let file = folder.path("known.json");
+    let devices: Vec<_> = (1..=4).map(device).collect();
+    let runs: Vec<_> = devices
+        .iter()
+        .map(|device| {
+            let (target, root) = (&device.target, device.root());
+            let line = format!("attest {target} --trust {root} --known {file} --learn -q");
+            let args: Vec<_> = line.split_whitespace().collect();
+            crate::process::command(&args).spawn().unwrap()
+        })
+        .collect();
+    for mut child in runs {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(known(&file)["devices"].as_array().unwrap().len(), 4);
+    // There is the file and its lock, and nothing half.
+    let mut names: Vec<_> = std::fs::read_dir(folder.path(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["known.json", "known.json.lock"]);
 }

@@ -15,6 +15,9 @@ mod contract;
 mod decode;
 mod faults;
 mod help;
+mod hints;
+#[cfg(unix)]
+mod interrupt;
 mod known;
 mod matrix;
 mod mctp;

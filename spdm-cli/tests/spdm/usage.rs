@@ -14,7 +14,7 @@ fn usage_errors() {
         ("attest scsi:/dev/sg0", "no scsi driver is built in"),
         ("attest ata:/dev/sda --json", "no ata driver is built in"),
         ("attest nvme:0", "nvme:/dev/nvmeN"),
-        ("attest tcp:localhost", "tcp:HOST:PORT"),
+        ("attest tcp:localhost:x", "tcp:HOST[:PORT]"),
         ("attest emulated --nonce 00", "a nonce has 32"),
         ("attest emulated --nonce @/does/not/exist", "/does/not/exist"),
         ("attest emulated --slot 8", "0 to 7"),

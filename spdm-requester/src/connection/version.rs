@@ -21,13 +21,17 @@ impl Connection {
         let cx = Cx::new(SpdmVersion::V1_0).with_padding(self.answer_padding());
         let decoded = errors.decode::<Version<'_>>(response, &cx)?;
         // Update and alpha versions do not show in SPDMVersion; entries that we do not know are skipped.
-        let mut versions = VersionSet::default();
-        for version in decoded.message.iter().filter_map(|entry| entry.version()) {
+        let (mut versions, mut released) = (VersionSet::EMPTY, VersionSet::EMPTY);
+        for entry in decoded.message.iter() {
+            let Some(version) = entry.version() else { continue };
             versions.insert(version);
+            if entry.alpha() == 0 {
+                released.insert(version);
+            }
         }
         self.vca.clear();
         self.vca.add(errors, [asked.bytes, decoded.bytes])?;
-        self.versions = versions;
+        (self.versions, self.released) = (versions, released);
         self.stage = Stage::AfterVersion;
         Ok(Accepted::Version(decoded.message))
     }

@@ -114,6 +114,10 @@ impl<'i, 'm> Reading<'i, 'm> {
         // 1.0 has no SlotIDParam: slot 0 signs.
         let slot = match (agreed.version, identity.key_slot()) {
             (SpdmVersion::V1_0, KeySlot::Slot(slot)) if slot.get() == 0 => None,
+            (SpdmVersion::V1_0, KeySlot::Slot(slot)) => {
+                let slot = slot.get();
+                return Err(ask.errors.incompatible(Incompatible::MeasurementSlot { slot }));
+            }
             (SpdmVersion::V1_0, _) => return Err(ask.errors.misuse(Misuse::Identity)),
             (_, slot) => Some(slot),
         };

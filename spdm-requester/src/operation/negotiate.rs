@@ -131,8 +131,7 @@ impl sealed::Operation for Negotiate {
         match stage {
             Stage::NotStarted => ask.encode(&GetVersion, SpdmVersion::V1_0, out),
             Stage::AfterVersion => {
-                let common = ask.connection.versions().filter(|v| ask.offer.allows(*v));
-                let highest = common.max();
+                let highest = ask.offer.highest_of(ask.connection);
                 self.version =
                     highest.ok_or_else(|| ask.errors.incompatible(Incompatible::Version))?;
                 if self.version < self.least {

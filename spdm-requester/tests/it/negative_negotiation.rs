@@ -9,7 +9,9 @@ use crate::sim::{
 use spdm_codec::{CapabilityFlags, Code, Expected, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{DeviceConfig, Fault};
-use spdm_requester::{Error, Incompatible, NegotiationSigning, Offer, Requirement, blocking};
+use spdm_requester::{
+    AlphaVersions, Error, Incompatible, NegotiationSigning, Offer, Requirement, RunError, blocking,
+};
 
 const INCOMPATIBLE_VERSION: Cause = Cause::Other(Error::Incompatible(Incompatible::Version));
 
@@ -50,12 +52,14 @@ fn n09_linux_w29_version_lists() {
 
 #[test]
 fn n09_linux_w29_the_highest_common_version_is_taken() {
-    // In VERSION; update versions, alphas, unknown versions and duplicates do not matter.
-    let lists: [(&[u16], SpdmVersion); 5] = [
+    // In VERSION; update versions, unknown versions and duplicates do not matter, nor does an alpha beside a release.
+    let lists: [(&[u16], SpdmVersion); 7] = [
         (&[0x1400, 0x1000], V1_4),
         (&[0x1200, 0x1300, 0x1100, 0x1000], V1_3),
         (&[0x2000, 0x1900, 0x1500, 0x1200, 0x1200, 0x1200], V1_2),
-        (&[0x1123, 0x1034], V1_1),
+        (&[0x1120, 0x1030], V1_1),
+        (&[0x1203, 0x1210], V1_2),
+        (&[0x1423, 0x1301, 0x1100], V1_1),
         (&[0x1000; 255], V1_0),
     ];
     for (entries, expected) in lists {
@@ -75,6 +79,33 @@ fn n09_linux_w29_the_highest_common_version_is_taken() {
         let (requester, ()) =
             blocking::run(requester.negotiate(), &mut sim, &clock).map_err(|_| ()).unwrap();
         assert_eq!(requester.negotiated().version, max_version);
+    }
+}
+
+/// What is signed in an alpha version is that of an unfinished specification.
+#[test]
+fn n09_an_alpha_version_is_taken_only_when_it_is_asked_for() {
+    let lists: [(&[u16], Option<SpdmVersion>, SpdmVersion); 3] = [
+        (&[0x1123, 0x1034], None, V1_1),
+        (&[0x1301, 0x1200], Some(V1_2), V1_3),
+        (&[0x1401], None, V1_4),
+    ];
+    for (entries, released, highest) in lists {
+        for (alphas, expected) in
+            [(AlphaVersions::Skipped, released), (AlphaVersions::Taken, Some(highest))]
+        {
+            let mut sim = attacked(expected.unwrap_or(V1_0), Code::GET_VERSION, versions(entries));
+            let mut memory = Memory::new();
+            let mut offer = Offer::everything(&PROVIDER);
+            offer.alpha_versions = alphas;
+            let requester = crate::sim::requester(&mut memory, &sim).with_offer(offer);
+            let clock = sim.clock.clone();
+            let agreed = blocking::run(requester.negotiate(), &mut sim, &clock);
+            let agreed = agreed.map(|(requester, ())| requester.negotiated().version);
+            let agreed = agreed.map_err(|failure| failure.error);
+            let refused = RunError::Requester(Error::Incompatible(Incompatible::Version));
+            assert_eq!(agreed, expected.ok_or(refused), "{entries:04x?} {alphas:?}");
+        }
     }
 }
 

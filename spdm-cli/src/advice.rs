@@ -1,0 +1,130 @@
+//! What a person can do about a device that lacks or refuses something: only what leads on with this device.
+
+use spdm_codec::{CapabilityFlags, Code, SlotId, VersionNumberEntry};
+use spdm_requester::{Error, Incompatible, Misbehaviour, Refusal};
+
+use crate::overheard::Overheard;
+use crate::render::version_entry;
+
+/// What the options of a verb can do without.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Waivable {
+    /// One of the two signatures: `--challenge none`, `--measurements none`.
+    OneOfTwo,
+    /// The signature of measurements: `--unsigned`.
+    TheSignature,
+    /// Nothing.
+    Nothing,
+}
+
+/// The next step, where there is one.
+pub(crate) fn hint(error: &Error, heard: &Overheard, waivable: Waivable) -> Option<String> {
+    match error {
+        Error::Incompatible(Incompatible::Version) => {
+            let alpha =
+                |entry: &VersionNumberEntry| entry.alpha() != 0 && entry.version().is_some();
+            let any = heard.versions.iter().any(alpha);
+            any.then(|| {
+                "--alpha-versions takes a version of an unfinished specification, too".to_owned()
+            })
+        }
+        Error::Incompatible(Incompatible::UnsignedNegotiation(_)) => {
+            Some("--min-version 1.0 accepts an unsigned negotiation".to_owned())
+        }
+        Error::Incompatible(Incompatible::SlotEmpty { .. } | Incompatible::NoSlot) => slots(heard),
+        Error::Incompatible(Incompatible::Capability("CERT_CAP")) => without_chain(heard, waivable),
+        Error::Incompatible(Incompatible::Capability("CHAL_CAP")) => {
+            without_challenge(heard, waivable)
+        }
+        Error::Incompatible(Incompatible::Capability(name)) if name.starts_with("MEAS_CAP") => {
+            without_signature(heard, waivable)
+        }
+        Error::Incompatible(Incompatible::MeasurementSlot { .. }) => {
+            let others =
+                if waivable == Waivable::OneOfTwo { ", or --measurements none" } else { "" };
+            Some(format!("--slot 0{others}"))
+        }
+        Error::Incompatible(Incompatible::NoAlgorithm { .. })
+        | Error::Refused(Refusal { request: Code::NEGOTIATE_ALGORITHMS, .. }) => {
+            Some("spdm info shows what the device tells of itself all the same".to_owned())
+        }
+        Error::Refused(Refusal { request: Code::CHALLENGE, .. }) => {
+            without_challenge(heard, waivable)
+        }
+        Error::Refused(Refusal { request: Code::GET_MEASUREMENTS, .. })
+        | Error::Misbehaved(Misbehaviour { message: "MEASUREMENTS", .. })
+            if heard.index.is_some() =>
+        {
+            Some("--measurements all shows which ones the device has".to_owned())
+        }
+        Error::Refused(Refusal { request: Code::GET_MEASUREMENTS, .. }) => {
+            without_signature(heard, waivable)
+        }
+        _ => None,
+    }
+}
+
+/// What the library's sentence cannot tell: which measurement was asked for, which versions there are.
+pub(crate) fn sentence(error: &Error, heard: &Overheard) -> Option<String> {
+    match (error, heard.index) {
+        (Error::Incompatible(what @ Incompatible::Version), _) => {
+            let versions = heard.versions.iter().map(|entry| version_entry(*entry));
+            Some(format!("{what}: {}", versions.collect::<Vec<_>>().join(", ")))
+        }
+        (
+            Error::Refused(Refusal { request: Code::GET_MEASUREMENTS, code, data, .. }),
+            Some(index),
+        ) => Some(format!(
+            "the device answered GET_MEASUREMENTS for index {index} with ERROR {code} (data {data:#04x})"
+        )),
+        (Error::Misbehaved(wrong @ Misbehaviour { message: "MEASUREMENTS", .. }), Some(index)) => {
+            Some(format!("{wrong}, when index {index} was asked for"))
+        }
+        _ => None,
+    }
+}
+
+fn slots(heard: &Overheard) -> Option<String> {
+    let numbers =
+        |slots: &[SlotId]| slots.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match heard.slots.as_deref()? {
+        [] => None,
+        [only] => Some(format!("slot {only} has one: --slot {only}")),
+        several @ [first, ..] => {
+            let several = numbers(several);
+            Some(format!("slots {several} have one: --slot {first}, or --slot any"))
+        }
+    }
+}
+
+fn without_chain(heard: &Overheard, waivable: Waivable) -> Option<String> {
+    if heard.has(CapabilityFlags::PUB_KEY_ID_CAP) {
+        return Some(
+            "a device without certificates needs its public key: --peer-key FILE".to_owned(),
+        );
+    }
+    unsigned(heard, waivable)
+}
+
+fn without_challenge(heard: &Overheard, waivable: Waivable) -> Option<String> {
+    let measures = heard.has(CapabilityFlags::MEAS_CAP_SIG);
+    (measures && waivable == Waivable::OneOfTwo)
+        .then(|| "--challenge none waives CHALLENGE".to_owned())
+}
+
+fn without_signature(heard: &Overheard, waivable: Waivable) -> Option<String> {
+    match waivable {
+        Waivable::OneOfTwo if heard.has(CapabilityFlags::CHAL_CAP) => {
+            Some("--measurements none waives measurements".to_owned())
+        }
+        _ => unsigned(heard, waivable),
+    }
+}
+
+fn unsigned(heard: &Overheard, waivable: Waivable) -> Option<String> {
+    let flags = CapabilityFlags::MEAS_CAP_NO_SIG | CapabilityFlags::MEAS_CAP_SIG;
+    let measures = heard.capabilities.is_some_and(|(_, own)| own.flags.intersects(flags));
+    (measures && waivable == Waivable::TheSignature).then(|| {
+        "--unsigned takes measurements without a signature: nothing of them is authentic".to_owned()
+    })
+}
