@@ -78,6 +78,7 @@ pub(crate) fn show_measured(verdict: &Verdict, console: &mut Console) -> Result<
             Some((ReportErrorKind::Signature, _)) => style.bad("the signature does not hold"),
             _ => style.bad("not measured"),
         },
+        CheckStatus::Skipped if report.measurements().is_empty() => style.bad("not measured"),
         CheckStatus::Skipped => style.strong("not signed: nothing of this is authentic"),
     };
     let of_measurements =

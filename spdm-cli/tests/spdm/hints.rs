@@ -85,7 +85,7 @@ fn a_device_without_measurements_in_every_version() {
         expect(&line, 1, "the device lacks MEAS_CAP", waive, "incompatible");
         assert_eq!(run(&format!("{line} --measurements none -q")).code, 0, "{version}");
         // Nothing leads on here.
-        let measure = run(&format!("measure {target} --trust {root}"));
+        let measure = run(&format!("measure {target} --trust {root} --min-version 1.0"));
         assert_eq!(measure.out, "not measured\nthe device lacks MEAS_CAP\n");
         assert_eq!((measure.code, hint(&measure)), (1, None));
     }
