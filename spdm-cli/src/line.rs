@@ -19,6 +19,11 @@ pub(crate) trait DeviceLine: Transport<Error = LineError> + fmt::Debug {
         None
     }
 
+    /// How long one wait may be, where a wait that ended with nothing can go on with the next one.
+    fn longest_wait(&self) -> Duration {
+        Duration::MAX
+    }
+
     /// Ends the connection in good order.
     fn hang_up(self: Box<Self>) {}
 }

@@ -82,7 +82,8 @@ impl<'l> Tap<'l> {
         Ok(timeout.min(left))
     }
 
-    /// Waits in steps, to see a signal between them. A line that has nothing to wait for returns before its time.
+    /// Waits in steps where the line can, to see a signal between them. A line that has nothing to wait for returns
+    /// before its time.
     fn await_message(
         &mut self,
         buffer: &mut [u8],
@@ -91,7 +92,7 @@ impl<'l> Tap<'l> {
         let begun = Instant::now();
         loop {
             let left = timeout.saturating_sub(begun.elapsed());
-            let step = left.min(interrupt::STEP);
+            let step = left.min(self.line.longest_wait());
             let asked = Instant::now();
             let received = self.line.receive(buffer, step)?;
             let waited = asked.elapsed() >= step && left > step;

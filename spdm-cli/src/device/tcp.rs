@@ -13,6 +13,7 @@ use spdm_transport_tcp::{
 use super::OpenDevice;
 use crate::args::DeviceArgs;
 use crate::exit::Failure;
+use crate::interrupt;
 use crate::line::{DeviceLine, LineError, TransportLine};
 use crate::target::ServerName;
 
@@ -94,6 +95,11 @@ impl DeviceLine for TransportLine<TcpTransport> {
     fn hang_up(self: Box<Self>) {
         // The verdict is there: how the peer takes the end does not matter.
         let _ = self.0.close();
+    }
+
+    /// A frame that was cut goes on.
+    fn longest_wait(&self) -> Duration {
+        interrupt::STEP
     }
 
     fn unanswered_hint(&self) -> Option<&'static str> {
