@@ -12,7 +12,7 @@ use spdm_evidence::{Format, Signatures};
 use spdm_requester::NegotiationSigning;
 use spdm_transport::Duration;
 use spdm_transport_tcp::Framing;
-use spdm_x509::Profile;
+use spdm_x509::{ChainLimits, Profile};
 
 use crate::exit::Failure;
 use crate::target::Target;
@@ -152,6 +152,9 @@ pub(crate) struct TrustArgs {
     /// with careless ones
     #[arg(long, value_name = "PROFILE", default_value = "strict")]
     pub(crate) profile: ProfileChoice,
+    /// The most certificates that a chain may have
+    #[arg(long, value_name = "N", default_value_t = ChainLimits::DEFAULT.max_certificates, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) max_certificates: u16,
 }
 
 /// What is demanded of certificates.
@@ -188,7 +191,7 @@ pub(crate) enum Backend {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Judgement")]
 pub(crate) struct JudgeArgs {
-    /// The public key of a device without certificates (slot 0xFF): DER or PEM SubjectPublicKeyInfo
+    /// The public key of a device without certificates (slot 0xFF): SubjectPublicKeyInfo in DER or PEM, or a certificate
     #[arg(long, value_name = "FILE")]
     pub(crate) peer_key: Option<PathBuf>,
     /// Reference measurements (docs/schema/reference.json)
@@ -411,7 +414,7 @@ pub(crate) struct CollectArgs {
     /// The slot, or any: the first one that is provisioned
     #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
     pub(crate) slot: SlotChoice,
-    /// The public key of a device without certificates (slot 0xFF): DER or PEM SubjectPublicKeyInfo
+    /// The public key of a device without certificates (slot 0xFF): SubjectPublicKeyInfo in DER or PEM, or a certificate
     #[arg(long, value_name = "FILE")]
     pub(crate) peer_key: Option<PathBuf>,
     /// Which measurements: all, none, or indices such as 1,3-5
@@ -445,7 +448,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
-    /// The public key of a device without certificates (slot 0xFF): DER or PEM SubjectPublicKeyInfo
+    /// The public key of a device without certificates (slot 0xFF): SubjectPublicKeyInfo in DER or PEM, or a certificate
     #[arg(long, value_name = "FILE")]
     pub(crate) peer_key: Option<PathBuf>,
     /// Reference measurements (docs/schema/reference.json)

@@ -12,7 +12,7 @@ use spdm_x509::{Chain, ChainContext};
 
 use crate::args::{CertsArgs, SlotChoice};
 use crate::backend::Crypto;
-use crate::chain::judge;
+use crate::chain::{builder, judge};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
@@ -105,7 +105,7 @@ pub(crate) fn run(
         let raw = Untrusted::new(fetched.bytes.as_slice());
         // It was parsed once, while it was fetched.
         let chain = Chain::parse(raw, fetched.context, crypto.provider).map_err(Failure::usage)?;
-        let verdict = judge(&target, &chain, &policy, crypto.provider);
+        let verdict = judge(builder(&target, crypto.provider), &chain, &policy);
         let slot = chain.slot();
         let certificates: Vec<String> =
             chain.certificate_ders().filter_map(pem::certificate).collect();

@@ -1,18 +1,17 @@
 //! `spdm chain`: one certificate chain, without a device.
 
 mod explained;
+mod flaw;
 mod object;
 
 pub(crate) use explained::{Explained, name_of};
 pub(crate) use object::ChainObject;
 
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
-use spdm_evidence::{AttestationCheck, ChainContent, Freshness, ReportBuilder};
+use spdm_evidence::{AttestationCheck, ChainContent, Freshness, Listing, ReportBuilder};
 use spdm_requester::{Error, Observation, Observer as _};
 use spdm_untrusted::Untrusted;
-use spdm_x509::{
-    Anchor, CertModel, Chain, ChainContext, ChainError, Policy, Rule, X509Certificate,
-};
+use spdm_x509::{Anchor, CertModel, Chain, ChainContext, ChainError, Policy, Rule};
 
 use crate::args::{ChainArgs, ModelChoice};
 use crate::backend::Crypto;
@@ -20,7 +19,11 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::trust::Trust;
 use crate::verdict::Verdict;
-use crate::{file, render};
+use crate::{file, render, trust};
+use flaw::{flaw_of, hint, key_of, readable, strange_key};
+
+/// RootHash of a structure that is made of certificates, where no other hash is given.
+const OWN_HASH: HashAlgorithm = HashAlgorithm::Sha384;
 
 /// Validates the chain in a file.
 pub(crate) fn run(
@@ -38,27 +41,59 @@ pub(crate) fn run(
     }
     let content =
         ChainContent::read(&bytes).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+    let mut report = builder(&name, crypto.provider);
+    let listing = listing(&content, args.base_hash);
+    if let ChainContent::Certificates(list) = &content {
+        trust::note_blocks(&args.file, list, console);
+    }
+    if let Some(listing) = &listing {
+        report.listed(listing.clone());
+    }
+    let flaw = flaw_of(&content);
     let structure = structure(content, &anchors, args.base_hash, crypto.provider)?;
+    if let Some((check, why)) = flaw {
+        report.chain_rejected(check, why);
+        return refuse(&Verdict::new(report.build()), &structure, listing.as_ref(), console);
+    }
     let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
     let explain = args.explain;
     match parse(&structure, args, crypto.provider)? {
         Ok(chain) => {
-            let explained = Explained::new(&chain, &policy);
-            let verdict = judge(&name, &chain, &policy, crypto.provider);
+            let explained = Explained { listing, ..Explained::new(&chain, &policy) };
+            let verdict = judge(report, &chain, &policy);
             show(&verdict, Some(&Shown { explained, explain }), console)?;
+            hint(&chain, &policy, console);
             Ok(verdict.exit)
         }
         Err(error) => {
-            let mut report = builder(&name, crypto.provider);
-            report.failed(&Error::Chain(error));
-            let verdict = Verdict::new(report.build());
-            show(&verdict, None, console)?;
-            if !console.json() {
-                let certificates = readable(&structure);
-                console.report(&render::readable(&certificates, console.style()))?;
-            }
-            Ok(verdict.exit)
+            match key_of(&structure, &error).filter(|_| args.base_asym.is_none()) {
+                Some(key) => strange_key(&mut report, &error, key, listing.as_ref()),
+                None => report.failed(&Error::Chain(error)),
+            };
+            refuse(&Verdict::new(report.build()), &structure, listing.as_ref(), console)
         }
+    }
+}
+
+/// Shows what can be read of a chain that is none.
+fn refuse(
+    verdict: &Verdict,
+    structure: &[u8],
+    listing: Option<&Listing>,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    show(verdict, None, console)?;
+    if !console.json() {
+        let certificates = readable(structure);
+        console.report(&render::readable(&certificates, listing, console.style()))?;
+    }
+    Ok(verdict.exit)
+}
+
+fn listing(content: &ChainContent, hash: Option<HashAlgorithm>) -> Option<Listing> {
+    match content {
+        ChainContent::Certificates(list) => Some(Listing::new(list, hash.unwrap_or(OWN_HASH))),
+        _ => None,
     }
 }
 
@@ -93,32 +128,8 @@ fn show(
     }
 }
 
-/// The certificates of a structure that is no chain, as far as they can be told apart.
-fn readable(structure: &[u8]) -> Vec<Result<X509Certificate<'_>, ChainError>> {
-    let starts = [32, 48, 64].into_iter().filter_map(|digest| structure.get(4 + digest..));
-    let lists = starts.map(|mut rest| {
-        let mut certificates = Vec::new();
-        while let Some((certificate, behind)) = split_certificate(rest) {
-            certificates.push(X509Certificate::parse(Untrusted::new(certificate)));
-            rest = behind;
-        }
-        certificates
-    });
-    lists.max_by_key(|list| list.iter().filter(|read| read.is_ok()).count()).unwrap_or_default()
-}
-
-/// Splits a DER certificate off, by its length alone.
-fn split_certificate(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (digits, content) = match *bytes {
-        [0x30, 0x82, high, low, ..] => (vec![high, low], 4),
-        [0x30, 0x83, high, middle, low, ..] => (vec![high, middle, low], 5),
-        _ => return None,
-    };
-    let len = digits.into_iter().fold(0, |len, digit| len << 8 | usize::from(digit));
-    bytes.split_at_checked(len + content)
-}
-
-fn builder(name: &str, provider: &Provider) -> ReportBuilder {
+/// The report about a chain alone.
+pub(crate) fn builder(name: &str, provider: &Provider) -> ReportBuilder {
     let mut report = ReportBuilder::new(name, Freshness::Unknown, provider);
     let of_device = AttestationCheck::ALL.into_iter().filter(|check| {
         let name = check.name();
@@ -132,13 +143,7 @@ fn builder(name: &str, provider: &Provider) -> ReportBuilder {
 }
 
 /// The verdict over a chain alone: who has its key is not known.
-pub(crate) fn judge(
-    name: &str,
-    chain: &Chain<'_>,
-    policy: &Policy<'_>,
-    provider: &Provider,
-) -> Verdict {
-    let mut report = builder(name, provider);
+pub(crate) fn judge(mut report: ReportBuilder, chain: &Chain<'_>, policy: &Policy<'_>) -> Verdict {
     let appraisal = policy.appraise(chain);
     report.observe(&Observation::Appraised(&appraisal));
     let report = report.build();
@@ -158,7 +163,7 @@ fn structure(
     match content {
         ChainContent::Structure(bytes) => Ok(bytes),
         ChainContent::Certificates(list) => {
-            let hash = hash.unwrap_or(HashAlgorithm::Sha384);
+            let hash = hash.unwrap_or(OWN_HASH);
             list.to_structure(anchors, hash, provider).map_err(Failure::usage)
         }
         _ => Err(Failure::usage("a chain of unknown form")),

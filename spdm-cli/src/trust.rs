@@ -10,8 +10,8 @@ use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
 use spdm_evidence::{CertificateList, ChainContent, Error};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
-    Anchor, LinkTable, Policy, Profile, ProvisionedKey, Revocation, Revocations, Rule, SanPolicy,
-    ValidityCheck, X509Certificate,
+    Anchor, ChainLimits, LinkTable, Policy, Profile, ProvisionedKey, Revocation, Revocations, Rule,
+    SanPolicy, ValidityCheck, X509Certificate,
 };
 
 use crate::args::{RootHash, San, TrustArgs};
@@ -37,6 +37,7 @@ pub(crate) struct Trust {
     revoked_keys: Vec<RootHash>,
     at: At,
     pub(crate) profile: Profile,
+    pub(crate) limits: ChainLimits,
     san: San,
     /// The function that [`San::PciCma`] is about.
     pci_id: Option<PciIdentity>,
@@ -97,6 +98,7 @@ impl Trust {
             revoked_keys: args.revoked_key.clone(),
             at: args.at,
             profile: args.profile.into(),
+            limits: ChainLimits { max_certificates: args.max_certificates, ..ChainLimits::DEFAULT },
             san,
             pci_id,
             links: Mutex::default(),
@@ -164,6 +166,7 @@ impl Trust {
             revocations: Revocations::new(revocations),
             san: self.san(),
             profile: self.profile,
+            limits: self.limits,
             link_cache: Some(&self.links),
             ..Policy::new(provider, anchors, self.validity()?)
         })
@@ -290,8 +293,8 @@ pub(crate) fn chain(path: &Path, console: &Console) -> Result<ChainContent, Fail
 
 /// The DER SubjectPublicKeyInfo in a file.
 pub(crate) fn public_key(path: &Path, provider: &Provider) -> Result<Vec<u8>, Failure> {
-    let bytes = file::read(path)?;
-    let der = pem::public_key(&bytes).unwrap_or(bytes);
+    let failed = |error| Failure::usage(format!("{}: {error}", path.display()));
+    let der = spdm_evidence::public_key(&file::read(path)?).map_err(failed)?;
     // The algorithm is the device's to select; here it only has to be a key at all.
     let is_key = AsymAlgorithm::ALL.into_iter().any(|asym| {
         let raw = Untrusted::new(der.as_slice());
@@ -300,9 +303,5 @@ pub(crate) fn public_key(path: &Path, provider: &Provider) -> Result<Vec<u8>, Fa
             Err(error) => error.rule == Rule::KeyAlgorithm,
         }
     });
-    if is_key {
-        Ok(der)
-    } else {
-        Err(Failure::usage(format!("{}: not a public key", path.display())))
-    }
+    if is_key { Ok(der) } else { Err(failed(Error::NoPublicKey { labels: Vec::new() })) }
 }

@@ -44,6 +44,7 @@ pub(crate) fn run(
     let verifier = Verifier {
         san: trust.san(),
         profile: trust.profile,
+        limits: trust.limits,
         revocations: Revocations::new(&revocations),
         nonce,
         peer_key: peer_key.as_deref(),

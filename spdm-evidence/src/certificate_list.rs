@@ -8,7 +8,7 @@ use crate::error::{Error, PemFault};
 use crate::{pem, text, tool_json};
 
 /// Bytes of Length and Reserved in front of RootHash.
-const HEADER_LEN: usize = 4;
+pub(crate) const HEADER_LEN: usize = 4;
 
 /// The order of a list.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -124,12 +124,20 @@ impl CertificateList {
         self.passed_over.append(&mut other.passed_over);
     }
 
-    /// Which end of the list the root is at: each certificate tells by its issuer, the first one that fits another decides.
-    /// Certificates that cannot be read say nothing.
+    /// Which end of the list the root is at. Where neither end is one that issued itself, the first certificate decides that
+    /// the one beside it issued. Certificates that cannot be read say nothing.
     #[must_use]
     pub fn order(&self) -> ListOrder {
         let ders = self.certificates.iter().map(|der| Untrusted::new(der.as_slice()));
         let parsed: Vec<_> = ders.map(|der| X509Certificate::parse(der).ok()).collect();
+        let is_root = |end: Option<&Option<X509Certificate<'_>>>| {
+            end.is_some_and(|end| end.is_some_and(|certificate| certificate.is_self_issued()))
+        };
+        match (is_root(parsed.first()), is_root(parsed.last())) {
+            (true, false) => return ListOrder::RootFirst,
+            (false, true) => return ListOrder::LeafFirst,
+            _ => {}
+        }
         let order = parsed.windows(2).find_map(|pair| match pair {
             [Some(first), Some(second)] if second.issuer() == first.subject() => {
                 Some(ListOrder::RootFirst)
@@ -139,14 +147,29 @@ impl CertificateList {
             }
             _ => None,
         });
-        let is_root = |end: Option<&Option<X509Certificate<'_>>>| {
-            end.is_some_and(|end| end.is_some_and(|certificate| certificate.is_self_issued()))
-        };
-        match order {
-            Some(order) => order,
-            None if is_root(parsed.last()) && !is_root(parsed.first()) => ListOrder::LeafFirst,
-            None => ListOrder::RootFirst,
+        order.unwrap_or(ListOrder::RootFirst)
+    }
+
+    /// The number of a certificate whose issuer is in the list, but not beside it: the list is in no order.
+    #[must_use]
+    pub fn misplaced(&self) -> Option<usize> {
+        let ders = self.certificates.iter().map(|der| Untrusted::new(der.as_slice()));
+        let mut parsed: Vec<_> = ders.map(|der| X509Certificate::parse(der).ok()).collect();
+        let order = self.order();
+        if order == ListOrder::LeafFirst {
+            parsed.reverse();
         }
+        let misplaced = parsed.iter().enumerate().find_map(|(index, own)| {
+            let own = own.filter(|own| !own.is_self_issued())?;
+            let above = index.checked_sub(1).and_then(|above| *parsed.get(above)?);
+            let issued = |other: &X509Certificate<'_>| other.subject() == own.issuer();
+            let is_misplaced = !above.is_some_and(|above| issued(&above));
+            (is_misplaced && parsed.iter().flatten().any(issued)).then_some(index)
+        })?;
+        Some(match order {
+            ListOrder::RootFirst => misplaced,
+            ListOrder::LeafFirst => parsed.len() - 1 - misplaced,
+        })
     }
 
     /// The chain structure of DSP0274 (§Certificates and certificate chains): Length, RootHash, and the certificates

@@ -56,6 +56,11 @@ pub enum Error {
         /// The labels of the PEM blocks that are there.
         labels: Vec<String>,
     },
+    /// A file that should hold one public key holds none, or several.
+    NoPublicKey {
+        /// The labels of the PEM blocks that are there.
+        labels: Vec<String>,
+    },
     /// The file is something that is not evidence.
     NotEvidence(NotEvidence),
     /// The JSON has no evidence in it.
@@ -127,6 +132,14 @@ impl fmt::Display for Error {
             Self::NoCertificate { labels } => {
                 write!(f, "there is no certificate in it, only {}", labels.join(", "))
             }
+            Self::NoPublicKey { labels } if labels.is_empty() => {
+                f.write_str("not a public key: PUBLIC KEY in PEM or DER, or one certificate, was expected")
+            }
+            Self::NoPublicKey { labels } => write!(
+                f,
+                "not one public key, but {}: PUBLIC KEY, or one CERTIFICATE, was expected",
+                labels.join(", ")
+            ),
             Self::NotEvidence(what) => what.fmt(f),
             Self::NoEvidence => f.write_str("there is no SPDM evidence in this JSON"),
             Self::NotTranscript => f.write_str(

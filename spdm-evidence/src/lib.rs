@@ -42,10 +42,12 @@ mod evidence_reader;
 mod format;
 mod known_chains;
 mod known_devices;
+mod listing;
 mod note;
 #[cfg(feature = "schema")]
 mod pattern;
 mod pem;
+mod public_key;
 mod recorder;
 mod recording;
 mod reference;
@@ -75,13 +77,16 @@ pub use evidence_reader::EvidenceReader;
 pub use format::{Format, ReadOptions};
 pub use known_chains::KnownChains;
 pub use known_devices::{KnownDevice, KnownDevices};
+pub use listing::Listing;
 pub use note::{CountedNote, Note, NoteCounter};
+pub use public_key::public_key;
 pub use recorder::Recorder;
 pub use recording::{Broken, ChainContent, Negotiation, RecordedExchange, Recording, SlotChain};
 pub use reference::{Reference, ReferenceValue};
 pub use report::{
     Basis, BasisSignature, CheckResult, ExitClass, Freshness, IdentitySummary, MeasuredValue,
     NegotiationCover, Nonces, ReferenceStatus, Report, ReportBuilder, ReportError, ReportErrorKind,
+    missing_algorithm,
 };
 pub use secrets::Secrets;
 pub use secured_record::{NotOpened, SecuredRecord};

@@ -5,6 +5,7 @@ mod builder;
 mod check;
 mod error_kind;
 mod measured;
+mod missing_algorithm;
 mod objection;
 mod summary;
 
@@ -13,6 +14,7 @@ pub use builder::{Freshness, ReportBuilder};
 pub use check::CheckResult;
 pub use error_kind::ReportErrorKind;
 pub use measured::{MeasuredValue, ReferenceStatus};
+pub use missing_algorithm::missing_algorithm;
 
 use std::collections::BTreeMap;
 

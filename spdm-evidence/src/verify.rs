@@ -10,8 +10,8 @@ use spdm_requester::{
     Verified,
 };
 use spdm_x509::{
-    Anchor, Identity, LinkCache, LinkTable, Policy, Profile, Revocations, SanPolicy, Trusted,
-    ValidityCheck,
+    Anchor, ChainLimits, Identity, LinkCache, LinkTable, Policy, Profile, Revocations, SanPolicy,
+    Trusted, ValidityCheck,
 };
 
 use crate::chain_library::{
@@ -74,6 +74,8 @@ pub struct Verifier<'p> {
     pub san: SanPolicy<'p>,
     /// What the certificates of a chain must contain.
     pub profile: Profile,
+    /// The largest chain.
+    pub limits: ChainLimits,
     /// The signatures that must be there.
     pub required: Signatures,
     /// The nonce that a signature must cover: that of GET_MEASUREMENTS, or of CHALLENGE where no
@@ -108,6 +110,7 @@ impl<'p> Verifier<'p> {
             validity,
             san: SanPolicy::None,
             profile: Profile::STRICT,
+            limits: ChainLimits::DEFAULT,
             required: Signatures::AsRequested,
             nonce: None,
             peer_key: None,
@@ -211,6 +214,7 @@ impl<'p> Verifier<'p> {
         let mut policy = Policy::new(self.provider, self.anchors, self.validity);
         policy.san = self.san;
         policy.profile = self.profile;
+        policy.limits = self.limits;
         policy.revocations = self.revocations;
         policy.link_cache = Some(links);
         policy

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use serde::Serialize;
+use spdm_evidence::Listing;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
     Anchor, Appraisal, Chain, Conclusion, Finding, Policy, Rule, Ruling, X509Certificate,
@@ -15,6 +16,8 @@ pub(crate) struct Explained<'a> {
     pub(crate) policy: &'a Policy<'a>,
     pub(crate) appraisal: Appraisal<'a>,
     pub(crate) findings: Vec<Finding>,
+    /// How the file counts the certificates, where it is no chain structure.
+    pub(crate) listing: Option<Listing>,
 }
 
 /// The conclusion of a policy over a chain.
@@ -54,7 +57,12 @@ impl<'a> Explained<'a> {
     pub(crate) fn new(chain: &'a Chain<'a>, policy: &'a Policy<'a>) -> Self {
         let mut findings = Vec::new();
         let appraisal = policy.explain(chain, &mut |finding| findings.push(finding));
-        Self { chain, policy, appraisal, findings }
+        Self { chain, policy, appraisal, findings, listing: None }
+    }
+
+    /// The number of a certificate in the file.
+    pub(crate) fn number(&self, index: u16) -> usize {
+        self.listing.as_ref().map_or_else(|| usize::from(index), |listing| listing.number(index))
     }
 
     /// The conclusion.

@@ -1,5 +1,6 @@
 //! Chains and certificates.
 
+use spdm_evidence::Listing;
 use spdm_x509::{Chain, ChainError, Finding, Oid, Ruling, X509Certificate};
 
 use super::{Style, Table};
@@ -40,7 +41,8 @@ pub(crate) fn certificates(explained: &Explained<'_>, style: Style) -> String {
     let one = |(index, certificate): (u16, X509Certificate<'_>)| {
         let role = explained.role(index, &certificate);
         let anchor = if explained.is_anchor(&certificate) { ", trust anchor" } else { "" };
-        let head = style.strong(&format!("Certificate {index} ({role}{anchor})"));
+        let number = explained.number(index);
+        let head = style.strong(&format!("Certificate {number} ({role}{anchor})"));
         let broken = explained.broken(index).map(|rule| format!("  {}\n", style.bad(rule.text())));
         format!("{head}\n{}{}", details(&certificate, style), broken.collect::<String>())
     };
@@ -50,10 +52,12 @@ pub(crate) fn certificates(explained: &Explained<'_>, style: Style) -> String {
 /// The certificates of what is no chain.
 pub(crate) fn readable(
     certificates: &[Result<X509Certificate<'_>, ChainError>],
+    listing: Option<&Listing>,
     style: Style,
 ) -> String {
-    let one = |(index, read): (usize, &Result<X509Certificate<'_>, ChainError>)| {
-        let head = style.strong(&format!("Certificate {index}"));
+    let one = |(index, read): (u16, &Result<X509Certificate<'_>, ChainError>)| {
+        let number = listing.map_or_else(|| usize::from(index), |listing| listing.number(index));
+        let head = style.strong(&format!("Certificate {number}"));
         match read {
             Ok(certificate) => format!("{head}\n{}", details(certificate, style)),
             Err(error) => {
@@ -61,7 +65,7 @@ pub(crate) fn readable(
             }
         }
     };
-    certificates.iter().enumerate().map(one).collect()
+    (0..).zip(certificates).map(one).collect()
 }
 
 fn details(certificate: &X509Certificate<'_>, style: Style) -> String {
@@ -134,7 +138,8 @@ pub(crate) fn explanation(explained: &Explained<'_>, style: Style) -> String {
         explained.findings.chunk_by(|a, b| (a.check, a.certificate) == (b.check, b.certificate));
     for group in groups {
         if let Some(first) = group.first() {
-            let place = first.certificate.map(|index| format!(", certificate {index}"));
+            let number = first.certificate.map(|index| explained.number(index));
+            let place = number.map(|number| format!(", certificate {number}"));
             text.push_str(&format!("{}{}\n", first.check, place.unwrap_or_default()));
         }
         let mut table = Table::default();

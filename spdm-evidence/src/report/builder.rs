@@ -11,16 +11,18 @@ use spdm_requester::{
     AttestationCheck, AttestationPlan, CheckStatus, Error, Negotiated, Observation, Observer,
     Possession, Proof, SignedParts, SummaryAgreement, SummaryHash, Verified,
 };
-use spdm_x509::{Appraisal, ChainError, CheckOutcome, Policy, SanPolicy};
+use spdm_x509::{Appraisal, Chain, ChainError, CheckOutcome, Policy, Rule, SanPolicy};
 
 pub use freshness::Freshness;
 
+use super::missing_algorithm::missing_algorithm;
 use super::objection::Objection;
 use super::{
     Basis, BasisSignature, CheckResult, ExitClass, IdentitySummary, MeasuredValue,
     NegotiationCover, Nonces, Report, ReportErrorKind, SCHEMA,
 };
 use crate::known_devices::{Fingerprint, KnownDevice};
+use crate::listing::Listing;
 use crate::note::Note;
 use crate::recording::Broken;
 use crate::reference::Reference;
@@ -62,7 +64,14 @@ pub struct ReportBuilder {
     objection: Option<Objection>,
     authenticated: bool,
     claimed_nonce: Option<RequesterNonce>,
+    listing: Option<Listing>,
     notes: Vec<Note>,
+}
+
+/// The algorithm of a certificate's signature, where it is one of SPDM that no backend has.
+fn lacking_algorithm(chain: &Chain<'_>, error: &ChainError) -> Option<&'static str> {
+    let index = error.certificate.filter(|_| error.rule == Rule::SignatureAlgorithm)?;
+    missing_algorithm(chain.certificates().nth(usize::from(index))?.signature_oid())
 }
 
 const fn place(proof: Proof) -> usize {
@@ -96,6 +105,7 @@ impl ReportBuilder {
             objection: None,
             authenticated: false,
             claimed_nonce: None,
+            listing: None,
             notes: Vec::new(),
         }
     }
@@ -119,6 +129,12 @@ impl ReportBuilder {
     /// What was left out.
     pub fn note(&mut self, note: Note) -> &mut Self {
         self.notes.push(note);
+        self
+    }
+
+    /// How the file of the chain counts certificates: errors name them so.
+    pub fn listed(&mut self, listing: Listing) -> &mut Self {
+        self.listing = Some(listing);
         self
     }
 
@@ -199,9 +215,16 @@ impl ReportBuilder {
         let count = chain.certificate_count();
         self.pass(AttestationCheck::ChainFormat, format!("{count} certificates"));
         for (_, outcome) in appraisal.outcomes() {
-            if let CheckOutcome::Fail(error) = outcome {
-                self.chain_failed(&error);
-            }
+            let CheckOutcome::Fail(error) = outcome else { continue };
+            let check = AttestationCheck::of_chain(error.check);
+            match lacking_algorithm(chain, &error) {
+                Some(name) => self.lacks_algorithm(check, error.certificate, name),
+                None if error.rule == Rule::TooManyCertificates => self.chain_rejected(
+                    check,
+                    format!("the chain has {count} certificates, more than are allowed"),
+                ),
+                None => self.chain_failed(&error),
+            };
         }
     }
 
@@ -215,10 +238,11 @@ impl ReportBuilder {
 
     fn chain_failed(&mut self, error: &ChainError) -> &mut Self {
         let check = AttestationCheck::of_chain(error.check);
-        let mut objection = Objection::of(&Error::Chain(*error));
+        let mut objection = self.objection_of(&Error::Chain(*error));
         // So that a person can pin it.
         if let (AttestationCheck::ChainAnchor, Some(root)) = (check, &self.identity.root_sha256) {
-            objection.error.message = format!("{error}; SHA-256 of the root: {root}");
+            let message = &objection.error.message;
+            objection.error.message = format!("{message}; SHA-256 of the root: {root}");
         }
         self.fail(check, objection.error.message.clone());
         self.object(objection)
@@ -330,9 +354,45 @@ impl ReportBuilder {
         self.pass(AttestationCheck::KnownDevice, "new: it is known from now on")
     }
 
+    /// An error, certificates counted as in the file.
+    fn objection_of(&self, error: &Error) -> Objection {
+        let mut objection = Objection::of(error);
+        if let (Error::Chain(chain), Some(listing)) = (error, &self.listing) {
+            objection.error.message = listing.describe(chain);
+            objection.error.offset = None;
+        }
+        objection
+    }
+
+    /// A check of the chain fails for a reason that no rule of `spdm-x509` has, such as what the file is.
+    pub fn chain_rejected(&mut self, check: AttestationCheck, why: impl Into<String>) -> &mut Self {
+        let (why, kind) = (why.into(), ReportErrorKind::Chain);
+        self.fail(check, why.clone());
+        self.object(Objection::new(Some(check), kind, why, ExitClass::Rejected))
+    }
+
+    /// A certificate, counted from the root's side, is of an algorithm that this build does not have: nothing can be said
+    /// about it.
+    pub fn lacks_algorithm(
+        &mut self,
+        check: AttestationCheck,
+        certificate: Option<u16>,
+        name: &str,
+    ) -> &mut Self {
+        let place = match (certificate, &self.listing) {
+            (Some(index), Some(listing)) => format!("{}: ", listing.certificate(index)),
+            (Some(index), None) => format!("certificate {index}: "),
+            (None, _) => String::new(),
+        };
+        let (why, kind) =
+            (format!("{place}this build does not have {name}"), ReportErrorKind::Unsupported);
+        self.fail(check, why.clone());
+        self.object(Objection::new(Some(check), kind, why, ExitClass::Usage))
+    }
+
     /// Something went wrong. The first error is the one that is shown.
     pub fn failed(&mut self, error: &Error) -> &mut Self {
-        let objection = Objection::of(error);
+        let objection = self.objection_of(error);
         if let Some(check) = objection.check {
             self.fail(check, objection.error.message.clone());
         }
@@ -571,7 +631,7 @@ fn printable(text: &str) -> String {
 }
 
 /// SHA-256 of the chain's root, where it is in the chain or RootHash is SHA-256 already.
-fn root_sha256(chain: &spdm_x509::Chain<'_>, provider: &Provider) -> Option<String> {
+fn root_sha256(chain: &Chain<'_>, provider: &Provider) -> Option<String> {
     let hash = chain.context().hash;
     let first = chain.certificate_ders().next()?;
     let digest = provider.hash.digest(hash, &[first]).ok()?;
