@@ -1,13 +1,16 @@
 //! `spdm decode`: messages, field by field.
 
+mod hex_text;
 mod input;
 mod message_view;
+mod wrapped;
 
 use std::collections::HashMap;
+use std::io::Read;
 
 use spdm_evidence::{
-    Capture, CaptureEvent, CaptureReader, CapturedMessage, Channel, Conversation, Error, Layer,
-    NoteCounter, Secrets, Unpacked,
+    Capture, CaptureEvent, CaptureReader, CapturedMessage, Channel, Conversation, Error, Evidence,
+    Layer, NoteCounter, Secrets, Unpacked,
 };
 
 use crate::args::{DecodeArgs, InputFormat};
@@ -15,7 +18,7 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::file;
-use input::Input;
+use input::{Input, Piece};
 pub(crate) use message_view::MessageView;
 
 /// The largest file that is read whole, in bytes.
@@ -44,16 +47,30 @@ pub(crate) fn run(
     let is_capture = Capture::sniff(source.peek(4).map_err(unreadable)?);
     if is_capture && args.format.is_none() || args.format == Some(InputFormat::Capture) {
         let reader = CaptureReader::unpacked(source).map_err(failed)?;
-        for event in reader {
-            decoder.event(event.map_err(failed)?, &name, console)?;
-        }
+        decoder.capture(reader, &name, console)?;
     } else {
         let bytes = file::read_whole(source, WHOLE, &args.file)?;
-        let input = Input::read(&bytes, args.format)
+        let (input, lines) = input::read(&bytes, args.format)
             .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-        let mut conversation = decoder.conversation(0);
-        for piece in &input.pieces {
-            decoder.back_to_back(&mut conversation, piece, console)?;
+        match input {
+            Input::Packets(file) => {
+                let reader = CaptureReader::new(&*file).map_err(failed)?;
+                decoder.capture(reader, &name, console)?;
+            }
+            Input::Evidence(evidence) => decoder.evidence(&evidence, &name, console)?,
+            Input::Pieces(pieces) => {
+                let mut conversation = decoder.conversation(0);
+                for Piece { layer, bytes } in &pieces {
+                    match layer {
+                        Layer::Plain => decoder.back_to_back(&mut conversation, bytes, console)?,
+                        _ => decoder.message(&mut conversation, *layer, bytes, console)?,
+                    }
+                }
+            }
+        }
+        if lines > 0 {
+            console
+                .note(&format!("{name}: lines without bytes of a message, passed over: {lines}"));
         }
     }
     decoder.tell_notes(&name, console);
@@ -86,6 +103,47 @@ impl Decoder {
             number: 0,
             exit: Exit::Done,
         }
+    }
+
+    fn capture<R: Read>(
+        &mut self,
+        reader: CaptureReader<R>,
+        name: &str,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        for event in reader {
+            let event = event.map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+            self.event(event, name, console)?;
+        }
+        Ok(())
+    }
+
+    fn evidence(
+        &mut self,
+        evidence: &Evidence,
+        name: &str,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        for counted in &evidence.notes {
+            console.note(&format!("{name}: {counted}"));
+        }
+        let mut chains = evidence.chains.len();
+        for recording in &evidence.recordings {
+            chains += recording.chains.len();
+            let mut conversation = self.conversation(recording.padding);
+            for exchange in &recording.exchanges {
+                let messages = [&exchange.request].into_iter().chain(&exchange.interim);
+                for message in messages.chain(&exchange.response) {
+                    self.message(&mut conversation, Layer::Plain, message, console)?;
+                }
+            }
+        }
+        if chains > 0 {
+            console.note(&format!(
+                "{name}: certificate chains beside the messages, not shown: {chains}"
+            ));
+        }
+        Ok(())
     }
 
     fn event(

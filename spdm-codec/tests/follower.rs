@@ -223,6 +223,11 @@ fn sizes_are_guessed_without_a_negotiation() {
         assert_eq!(sizes, (hash_len, summary_len, signature_len));
         assert_eq!(decode(&mut follower, &bytes).unwrap().code(), Code::CHALLENGE_AUTH);
     }
+    // FINISH_RSP has ResponderVerifyData only where the handshake is in the clear.
+    for len in [0, 32, 48, 64] {
+        let bytes = [&[0x11, 0x65, 0, 0][..], &vec![7; len]].concat();
+        assert_eq!(decode(&mut Follower::new(0), &bytes).unwrap().code(), Code::FINISH_RSP);
+    }
     // After the negotiation nothing is guessed.
     let follower = negotiated(0x11, REQUESTER, RESPONDER, [0, 0]);
     let cx = cx(&follower, &answer(32, 0, 64));

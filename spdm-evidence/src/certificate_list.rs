@@ -42,7 +42,7 @@ impl CertificateList {
     /// [`Error::Pem`] for a damaged block, [`Error::NoCertificate`] where there is none, also where the file is a chain
     /// structure of DSP0274.
     pub fn read(file: &[u8]) -> Result<Self, Error> {
-        if let Some(json) = tool_json::sniff(&text::plain(file)) {
+        if let Some(json) = tool_json::sniff(&text::plain_text(file)) {
             return tool_json::certificates(json);
         }
         text::unwrapped(file, &Self::recognise)
@@ -62,7 +62,7 @@ impl CertificateList {
     /// # Errors
     /// [`Error::Pem`] for a damaged block, [`Error::NoCertificate`] where there is no certificate.
     pub fn from_pem(text: &[u8]) -> Result<Self, Error> {
-        let text = text::plain(text);
+        let text = text::plain_text(text);
         let (mut certificates, mut passed_over) = (Vec::new(), Vec::new());
         for block in pem::blocks(&text)? {
             if !block.is_certificate() {

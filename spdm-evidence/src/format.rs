@@ -73,7 +73,7 @@ pub(crate) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Evidence, Erro
     let (format, bytes) = match (options.format, unwrap(bytes)) {
         (None, unwrapped) => unwrapped?,
         (Some(format), Ok((_, unwrapped))) => (format, unwrapped),
-        (Some(format), Err(_)) => (format, text::plain(bytes)),
+        (Some(format), Err(_)) => (format, text::plain_text(bytes)),
     };
     match format {
         Format::Capture => CapturedConnections::new(CaptureReader::new(&*bytes)?).all(),
@@ -84,7 +84,7 @@ pub(crate) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Evidence, Erro
 
 /// Takes off what is around evidence: a byte order mark, UTF-16, hexadecimal, base64.
 fn unwrap(file: &[u8]) -> Result<(Format, Cow<'_, [u8]>), Error> {
-    let plain = text::plain(file);
+    let plain = text::plain_text(file);
     if let Some(format) = Format::of(&plain) {
         return Ok((format, plain));
     }
@@ -94,7 +94,7 @@ fn unwrap(file: &[u8]) -> Result<(Format, Cow<'_, [u8]>), Error> {
 
 /// What a file is that is no evidence.
 fn unknown(file: &[u8]) -> Error {
-    let text = text::plain(file);
+    let text = text::plain_text(file);
     Error::NotEvidence(match &*text {
         [] => NotEvidence::Empty,
         _ if pem::is_pem(&text) => NotEvidence::Pem,

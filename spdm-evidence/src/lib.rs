@@ -92,6 +92,7 @@ pub use secrets::Secrets;
 pub use secured_record::{NotOpened, SecuredRecord};
 pub use spdm_requester::{AttestationCheck, CheckStatus};
 pub use statement::Statement;
+pub use text::plain_text;
 pub use unpacked::Unpacked;
 pub use verify::{Judge, Signatures, Verifier};
 

@@ -16,7 +16,12 @@ const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIEN
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
 /// Text as UTF-8 without a byte order mark; what is no UTF-16 stays as it is. Windows shells write UTF-16.
-pub(crate) fn plain(bytes: &[u8]) -> Cow<'_, [u8]> {
+///
+/// ```
+/// assert_eq!(*spdm_evidence::plain_text(b"\xFF\xFE1\x000\x00"), *b"10");
+/// ```
+#[must_use]
+pub fn plain_text(bytes: &[u8]) -> Cow<'_, [u8]> {
     let units = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let (pairs, _) = rest.as_chunks::<2>();
         let units = pairs.iter().map(|pair| unit(*pair));
@@ -63,7 +68,7 @@ pub(crate) fn unwrapped<T>(bytes: &[u8], recognise: &dyn Fn(&[u8]) -> Option<T>)
 }
 
 fn within<T>(bytes: &[u8], recognise: &dyn Fn(&[u8]) -> Option<T>, layers: usize) -> Option<T> {
-    let bytes = plain(bytes);
+    let bytes = plain_text(bytes);
     if let Some(found) = recognise(&bytes) {
         return Some(found);
     }

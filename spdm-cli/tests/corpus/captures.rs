@@ -85,3 +85,28 @@ pub(crate) fn a_capture_that_begins_after_the_negotiation() {
     assert_eq!(judged.code, 2, "{judged:?}");
     assert!(judged.err.contains(expected) || judged.out.contains(expected), "{judged:?}");
 }
+
+/// Hexadecimal of a dump tool with its words, of packets with the message type of MCTP, and evidence.
+pub(crate) fn messages_in_text() {
+    let words = format!(
+        "{}: lines without bytes of a message, passed over: 18\n",
+        input("b20_dump_text.txt")
+    );
+    for (name, notes) in [("b20_dump_text.txt", words), ("b20_mctp_type_hex.txt", String::new())] {
+        assert_eq!(decoded(name), (0, ATTESTATION.map(str::to_owned)[..8].to_vec()), "{name}");
+        assert_eq!(run(&format!("decode {}", input(name))).err, notes);
+    }
+    let evidence = "b31_evidence.json";
+    assert_eq!(decoded(evidence), (0, ATTESTATION.map(str::to_owned).to_vec()));
+    assert_eq!(run(&format!("decode {}", input(evidence))).err, "");
+}
+
+pub(crate) fn a_finish_rsp_alone() {
+    let run = run(&format!("decode {} --json", input("b32_finish_rsp.bin")));
+    let message = run.object();
+    assert_eq!((run.code, &message["name"]), (0, &"FINISH_RSP".into()));
+    let fields = message["fields"].as_array().unwrap();
+    let verify_data = fields.iter().find(|field| field["name"] == "ResponderVerifyData").unwrap();
+    assert_eq!((&verify_data["offset"], message["error"].is_null()), (&4.into(), true));
+    assert_eq!(verify_data["bytes"].as_str().unwrap().len(), 2 * 48);
+}

@@ -25,6 +25,8 @@ fn main() {
         test(captures::every_form_of_the_same_attestation),
         test(captures::a_packet_that_is_missing_is_named),
         test(captures::a_capture_that_begins_after_the_negotiation),
+        test(captures::messages_in_text),
+        test(captures::a_finish_rsp_alone),
         test(chain::the_chains_of_the_corpus),
         test(decode::every_capture_is_the_flow_of_the_manifest),
         test(decode::evidence_of_real_hardware),

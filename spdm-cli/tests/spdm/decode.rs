@@ -110,3 +110,61 @@ fn what_was_not_decoded_is_shown() {
     assert_eq!((run.code, &last["name"], &last["offset"]), (2, &"not decoded".into(), &6.into()));
     assert_eq!((&last["bytes"], &object["error"]["offset"]), (&"0012".into(), &6.into()));
 }
+
+/// Packets of links, as Wireshark and logs of drivers show them.
+#[test]
+fn headers_in_front_of_pasted_bytes() {
+    let version = "10 04 00 00 00 01 00 12";
+    let cooked = "00 00 01 22 00 00 00 00 00 00 00 00 00 00 00 fa 01 08 09 c8 05";
+    for text in [
+        format!("05 10 84 00 00\n05 {version}\n"),
+        format!("01 08 09 c8 05 10 84 00 00\n01 09 08 c0 05 {version}\n"),
+        format!("01 00 01 00 03 00 00 00 10 84 00 00\n01 00 01 00 04 00 00 00 {version}\n"),
+        format!("{cooked} 10 84 00 00\n{cooked} {version}\n"),
+        format!("\u{feff}TX: 10 84 00 00\nRX: {version}\n"),
+        format!("const uint8_t a[] = {{\n  0x10, 0x84,\n  0x00, 0x00\n}};\n\n{version}\n"),
+    ] {
+        let run = decode(&text, &[]);
+        let expected = "   1  -> 1.0  GET_VERSION  4 bytes\n   2  <- 1.0  VERSION  8 bytes  1.2\n";
+        assert_eq!((run.code, run.out.as_str(), run.err.as_str()), (0, expected, ""), "{text}");
+    }
+    // A packet that is missing is missing here, too.
+    let run = decode("01 08 09 88 05 10 84\n01 08 09 68 00 00\n", &[]);
+    assert_eq!((run.code, run.out.as_str()), (2, ""));
+    assert!(run.err.contains("a packet is missing, as packet 2 shows"), "{run:?}");
+}
+
+#[test]
+fn what_is_wrong_in_a_text_is_named_by_its_line() {
+    let lost = "0000: 10 84 00 00 00 00 00 00 00 00 00 00 00 00 00 00\n0020: 00\n";
+    for (text, message) in [
+        ("hello\n", "line 1 is not hexadecimal"),
+        ("10840000\n1g\n", "line 2 is not hexadecimal"),
+        (lost, "line 2 is not the one with the bytes from offset 0x10 on"),
+    ] {
+        let run = decode(text, &[]);
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{text}");
+        assert_eq!(run.err, format!("error: -: {message}\n"));
+    }
+}
+
+/// Results are written in large pieces where nobody waits for each of them.
+#[test]
+fn what_was_said_before_an_error_comes_before_it() {
+    let folder = Folder::new();
+    let out = folder.path("out");
+    let file = std::fs::File::create(&out).unwrap();
+    let mut child = command(&["decode", "-"])
+        .stdin(Stdio::piped())
+        .stdout(file.try_clone().unwrap())
+        .stderr(file)
+        .spawn()
+        .unwrap();
+    let text = "01 08 09 c8 05 10 84 00 00\n01 08 09 88 05\n01 08 09 68 00\n";
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+    let said = std::fs::read_to_string(out).unwrap();
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    assert!(lines[0].contains("GET_VERSION") && lines[1].contains("a packet is missing"), "{said}");
+}

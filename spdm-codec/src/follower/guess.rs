@@ -45,7 +45,8 @@ const fn unknown(code: Code) -> &'static [Unknown] {
         Exchange, Handshake, Hash, RequesterSignature, Signature, SomeSignature, Summary,
     };
     match code {
-        Code::DIGESTS | Code::PSK_FINISH | Code::FINISH_RSP => &[Hash],
+        Code::DIGESTS | Code::PSK_FINISH => &[Hash],
+        Code::FINISH_RSP => &[Hash, Handshake],
         Code::PSK_EXCHANGE_RSP => &[Hash, Summary],
         Code::MEASUREMENTS | Code::ENDPOINT_INFO => &[Signature],
         Code::CHALLENGE_AUTH => &[Hash, Summary, SomeSignature],
