@@ -28,6 +28,9 @@ pub(crate) fn hint(error: &Error, heard: &Overheard, waivable: Waivable) -> Opti
                 "--alpha-versions takes a version of an unfinished specification, too".to_owned()
             })
         }
+        Error::SignatureOrder { .. } => {
+            Some("--compat little-endian-ecdsa accepts what such devices sign".to_owned())
+        }
         Error::Incompatible(Incompatible::UnsignedNegotiation(_)) => {
             Some("--min-version 1.0 accepts an unsigned negotiation".to_owned())
         }

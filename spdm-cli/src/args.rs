@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use spdm_codec::{MeasurementAttributes, PciIdentity, SlotId, SpdmVersion};
 use spdm_crypto::AsymAlgorithm;
 use spdm_evidence::{Format, Signatures};
-use spdm_requester::NegotiationSigning;
+use spdm_requester::{Compat, NegotiationSigning};
 use spdm_transport::Duration;
 use spdm_transport_tcp::Framing;
 use spdm_x509::{ChainLimits, Profile};
@@ -228,6 +228,9 @@ pub(crate) struct DeviceArgs {
     /// The highest version to use
     #[arg(long, value_name = "1.x", default_value = "1.4")]
     pub(crate) max_version: SpdmVersion,
+    /// A workaround for known devices (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) compat: Vec<Workaround>,
     /// Also a version that the device has only as an alpha of the specification
     #[arg(long)]
     pub(crate) alpha_versions: bool,
@@ -260,6 +263,24 @@ impl DeviceArgs {
             Some(_) => NegotiationSigning::Waived,
         }
     }
+}
+
+/// A workaround for known devices. None of them weakens a signature.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Workaround {
+    /// ECDSA signatures of 1.0 and 1.1 may have their numbers in little-endian order
+    LittleEndianEcdsa,
+}
+
+/// Workarounds, as the library takes them.
+pub(crate) fn compat(workarounds: &[Workaround]) -> Compat {
+    let mut compat = Compat::NONE;
+    for workaround in workarounds {
+        match workaround {
+            Workaround::LittleEndianEcdsa => compat.little_endian_ecdsa = true,
+        }
+    }
+    compat
 }
 
 /// The form of a capture.
@@ -467,6 +488,9 @@ pub(crate) struct VerifyArgs {
     /// The lowest version to accept
     #[arg(long, value_name = "1.x")]
     pub(crate) min_version: Option<SpdmVersion>,
+    /// A workaround for known devices (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) compat: Vec<Workaround>,
     /// capture, transcript, nvidia or json; otherwise the file's beginning tells
     #[arg(long, value_name = "NAME", value_parser = values::format)]
     pub(crate) format: Option<Format>,

@@ -1,22 +1,26 @@
 //! One examination of a device over one connection: the library's, with a report that observes it.
 
-use spdm_codec::{MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId};
+use spdm_codec::{ErrorCode, MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId};
 use spdm_evidence::{
-    AttestationCheck, Freshness, KnownChains, KnownDevice, Recording, Reference, ReportBuilder,
+    AttestationCheck, Freshness, KnownChains, KnownDevice, Note, Recording, Reference,
+    ReportBuilder,
 };
 use spdm_requester::{
     AttestationPlan, ChainCache, ChainOrigin, Error, KeySource, KnownChain, NegotiationSigning,
-    Observation, Observer, Requirement, Selection, blocking,
+    Observation, Observer, Refusal, Requirement, Selection, blocking,
 };
 use spdm_transport::Transport;
 use spdm_x509::Policy;
 
 use crate::advice::Waivable;
-use crate::args::{ChallengeChoice, IndexList, SlotChoice};
+use crate::args::{ChallengeChoice, DeviceArgs, IndexList, SlotChoice};
+use crate::backend::Crypto;
 use crate::exit::Failure;
 use crate::known::KnownFile;
+use crate::line::LineError;
 use crate::live::{LiveDevice, Memory, requester};
 use crate::overheard::Overheard;
+use crate::tap::Tap;
 use crate::verdict::Verdict;
 
 /// The longest chain that is taken, in bytes.
@@ -210,8 +214,29 @@ impl Observer for Witness<'_> {
     }
 }
 
+/// What one attempt brought, while the line is open.
+struct Attempt {
+    report: ReportBuilder,
+    heard: Overheard,
+    /// What went wrong.
+    errors: Vec<Error>,
+    /// The connection failed.
+    failed: Option<LineError>,
+    device: Option<KnownDevice>,
+}
+
+impl Attempt {
+    /// The device has forgotten what was agreed on, and says so.
+    fn is_to_start_over(&self) -> bool {
+        matches!(
+            self.errors.last(),
+            Some(Error::Refused(Refusal { code: ErrorCode::REQUEST_RESYNCH, .. }))
+        )
+    }
+}
+
 /// Examines the device over a new connection. A chain that is trusted comes to the known ones, which are not
-/// fetched.
+/// fetched. A device that asks to start over is asked once more.
 pub(crate) fn examine(
     device: &mut LiveDevice<'_>,
     task: &Task<'_>,
@@ -219,15 +244,51 @@ pub(crate) fn examine(
 ) -> Examination {
     let (args, crypto) = (device.args, device.crypto);
     let name = device.name();
-    let mut report = ReportBuilder::new(&name, Freshness::Own, crypto.provider);
-    task.explain_waived(&mut report);
+    let begin = || {
+        let mut report = ReportBuilder::new(&name, Freshness::Own, crypto.provider);
+        task.explain_waived(&mut report);
+        report
+    };
     let mut line = match device.connect() {
         Ok(line) => line,
         Err(error) => {
-            let verdict = Verdict::failed(report.build(), error);
+            let verdict = Verdict::failed(begin().build(), error);
             return Examination { verdict, recordings: Vec::new(), device: None };
         }
     };
+    let mut attempt = attempt(args, crypto, &mut line, task, known, begin());
+    if attempt.is_to_start_over() {
+        let mut report = begin();
+        report.note(Note::StartedOver);
+        attempt = self::attempt(args, crypto, &mut line, task, known, report);
+    }
+    let Attempt { mut report, mut heard, errors, failed, device } = attempt;
+    if let Some(reference) = task.reference {
+        report.reference(reference);
+    } else {
+        report.skip(AttestationCheck::MeasurementsReference, "no reference values are given");
+    }
+    if let Some(expected) = task.expected {
+        expected.judge(device.as_ref(), &mut report);
+    }
+    heard.recorder.sent(line.last_request());
+    let silence = line.hang_up();
+    let verdict = match failed {
+        None => Verdict::new(report.build()).explained(silence),
+        Some(error) => Verdict::failed(report.build(), error),
+    };
+    let verdict = verdict.advised(&errors, &heard, task.waivable);
+    Examination { verdict, recordings: heard.recorder.into_recordings(), device }
+}
+
+fn attempt(
+    args: &DeviceArgs,
+    crypto: Crypto,
+    line: &mut Tap<'_>,
+    task: &Task<'_>,
+    known: &mut KnownChains,
+    mut report: ReportBuilder,
+) -> Attempt {
     let mut heard = Overheard::new(line.limits().padding);
     let mut memory = Memory::new(crypto);
     let (mut chain, mut record) = (vec![0; CHAIN_LEN], vec![0; RECORD_LEN]);
@@ -239,15 +300,15 @@ pub(crate) fn examine(
         Signer::Key(spki_der) => KeySource::Provisioned { spki_der },
         Signer::Nobody => KeySource::Nothing,
     };
-    let requester = requester(args, &line, &mut memory, &mut heard);
+    let requester = requester(args, line, &mut memory, &mut heard);
     let flow = requester.examine(task.plan(), source, &mut record).observed_by(&mut witness);
-    let mut trusted_device = None;
+    let mut device = None;
     let clock = line.clock();
-    let failed = match blocking::run(flow, &mut line, &clock) {
+    let failed = match blocking::run(flow, line, &clock) {
         Ok((_, examined)) => {
             if let Some(chain) = examined.trusted.as_ref().and_then(KnownChain::new) {
                 known.add(&chain);
-                trusted_device = Some(KnownDevice::new(&name, chain.chain()));
+                device = Some(KnownDevice::new(&args.target.to_string(), chain.chain()));
             }
             None
         }
@@ -258,20 +319,5 @@ pub(crate) fn examine(
     if let Some((slot, bytes)) = recalled {
         heard.recorder.chain(slot, &bytes);
     }
-    if let Some(reference) = task.reference {
-        report.reference(reference);
-    } else {
-        report.skip(AttestationCheck::MeasurementsReference, "no reference values are given");
-    }
-    if let Some(expected) = task.expected {
-        expected.judge(trusted_device.as_ref(), &mut report);
-    }
-    heard.recorder.sent(line.last_request());
-    let silence = line.hang_up();
-    let verdict = match failed {
-        None => Verdict::new(report.build()).explained(silence),
-        Some(error) => Verdict::failed(report.build(), error),
-    };
-    let verdict = verdict.advised(&errors, &heard, task.waivable);
-    Examination { verdict, recordings: heard.recorder.into_recordings(), device: trusted_device }
+    Attempt { report, heard, errors, failed, device }
 }

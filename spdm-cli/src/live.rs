@@ -8,7 +8,7 @@ use spdm_evidence::ReportErrorKind;
 use spdm_requester::{AlphaVersions, Bounds, Connection, Fresh, Offer, Requester, Storage};
 use spdm_transport::Transport;
 
-use crate::args::DeviceArgs;
+use crate::args::{DeviceArgs, compat};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::device::{self, OpenDevice};
@@ -159,6 +159,7 @@ pub(crate) fn requester<'a>(
     Requester::new(*crypto.provider, storage, line.limits())
         .with_offer(offer(args, crypto.provider))
         .with_bounds(bounds)
+        .with_compat(compat(&args.compat))
         .with_sink(heard)
 }
 

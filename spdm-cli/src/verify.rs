@@ -13,7 +13,7 @@ use spdm_evidence::{
 };
 use spdm_x509::Revocations;
 
-use crate::args::{NonceChoice, RequiredSignature, SlotChoice, VerifyArgs};
+use crate::args::{NonceChoice, RequiredSignature, SlotChoice, VerifyArgs, compat};
 use crate::attest::{nonce, reference};
 use crate::backend::Crypto;
 use crate::console::Console;
@@ -49,6 +49,7 @@ pub(crate) fn run(
         nonce,
         peer_key: peer_key.as_deref(),
         min_version: args.min_version,
+        compat: compat(&args.compat),
         slot: match args.slot {
             SlotChoice::Any => None,
             SlotChoice::Slot(slot) => Some(slot),

@@ -11,6 +11,8 @@ use spdm_codec::Code;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Note {
+    /// The device asked to start over (RequestResynch), and was asked once more.
+    StartedOver,
     /// The file ends inside a packet, or holds only the beginning of one.
     CutPacket {
         /// Bytes that are there.
@@ -96,6 +98,9 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::StartedOver => f.write_str(
+                "the device asked to start over (RequestResynch), and was asked once more",
+            ),
             Self::CutPacket { bytes } => {
                 write!(f, "a packet of which only {bytes} bytes are there was left out")
             }

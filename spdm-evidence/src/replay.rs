@@ -10,8 +10,8 @@ use spdm_codec::{
 };
 use spdm_crypto::{Digest, HashBank, Provider};
 use spdm_requester::{
-    Accepted, Connection, Crypto, Error, MeasurementSignature, Negotiated, Possession, Proof,
-    summary_of,
+    Accepted, Compat, Connection, Crypto, Error, MeasurementSignature, Negotiated, Possession,
+    Proof, summary_of,
 };
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Identity, ProvisionedKey};
@@ -87,6 +87,7 @@ pub(crate) struct Replay<'j, 'c> {
     pub(crate) provider: &'j Provider,
     pub(crate) held: &'j Candidates<'j, 'c>,
     pub(crate) peer_key: Option<&'c [u8]>,
+    pub(crate) compat: Compat,
 }
 
 impl<'c> Replay<'_, 'c> {
@@ -94,7 +95,7 @@ impl<'c> Replay<'_, 'c> {
     pub(crate) fn run(&self, hashes: &mut (dyn HashBank + 'static)) -> Judgement<'c> {
         let mut judgement = Judgement::default();
         let mut connection = match self.recording.connection() {
-            Ok(connection) => connection,
+            Ok(connection) => connection.with_compat(self.compat),
             Err(error) => {
                 judgement.failures.push(Failure { error, slot: None });
                 return judgement;
@@ -109,7 +110,10 @@ impl<'c> Replay<'_, 'c> {
                 let slot = judgement.negotiated.and_then(|n| slot_of(&exchange.request, n.version));
                 judgement.failures.push(Failure { error, slot });
                 // After these two errors a live connection goes on as well.
-                if !matches!(error, Error::Signature { .. } | Error::Incompatible(_)) {
+                if !matches!(
+                    error,
+                    Error::Signature { .. } | Error::SignatureOrder { .. } | Error::Incompatible(_)
+                ) {
                     break;
                 }
             }

@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use spdm_codec::{CertificateModel, Code, KeySlot, RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::{HashAlgorithm, HashBank, Provider};
 use spdm_requester::{
-    AttestationCheck, Crypto, Error, Incompatible, Negotiated, Observation, Observer as _, Proof,
-    Verified,
+    AttestationCheck, Compat, Crypto, Error, Incompatible, Negotiated, Observation, Observer as _,
+    Proof, Verified,
 };
 use spdm_x509::{
     Anchor, ChainLimits, Identity, LinkCache, LinkTable, Policy, Profile, Revocations, SanPolicy,
@@ -89,6 +89,8 @@ pub struct Verifier<'p> {
     pub slot: Option<SlotId>,
     /// What the measurements should be.
     pub reference: Option<&'p Reference>,
+    /// Workarounds for known devices.
+    pub compat: Compat,
     /// Certificate signatures that were verified before, shared with other verifiers. Without one the
     /// connections of one call of [`Self::verify`] share a store of their own.
     pub link_cache: Option<&'p dyn LinkCache>,
@@ -117,6 +119,7 @@ impl<'p> Verifier<'p> {
             min_version: None,
             slot: None,
             reference: None,
+            compat: Compat::NONE,
             link_cache: None,
         }
     }
@@ -191,7 +194,8 @@ impl<'p> Verifier<'p> {
     where
         'p: 'c,
     {
-        let replay = Replay { recording, provider: self.provider, held, peer_key: self.peer_key };
+        let (provider, peer_key, compat) = (self.provider, self.peer_key, self.compat);
+        let replay = Replay { recording, provider, held, peer_key, compat };
         let judgement = replay.run(hashes);
         let policy = self.policy(links);
         let case = JudgedRecording { verifier: self, policy, recording, target, held, judgement };

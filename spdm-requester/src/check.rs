@@ -136,7 +136,9 @@ impl AttestationCheck {
             | Error::Misbehaved(Misbehaviour { message, field, .. }) => {
                 Self::of_field(message, field)
             }
-            Error::Signature { message } => Self::of_field(message, "Signature"),
+            Error::Signature { message } | Error::SignatureOrder { message } => {
+                Self::of_field(message, "Signature")
+            }
             Error::Refused(refusal) => {
                 Self::of_field(refusal.request.response().name()?, "ErrorCode")
             }

@@ -161,11 +161,14 @@ pub struct Compat {
     pub unasked_alg_structs: bool,
     /// CERTIFICATE may carry a longer portion than was asked for.
     pub oversent_portions: bool,
+    /// An ECDSA signature of a device of 1.0 or 1.1 may have both its numbers in little-endian order.
+    pub little_endian_ecdsa: bool,
 }
 
 impl Compat {
     /// No workaround: the default.
-    pub const NONE: Self = Self { unasked_alg_structs: false, oversent_portions: false };
+    pub const NONE: Self =
+        Self { unasked_alg_structs: false, oversent_portions: false, little_endian_ecdsa: false };
 }
 
 /// How long to wait (DSP0274 §Timing requirements). The round trip is the transport's.

@@ -19,6 +19,12 @@ pub enum Error {
         /// The message that carries it.
         message: &'static str,
     },
+    /// The peer's ECDSA signature verifies only with both its numbers in little-endian order, as some devices of 1.0 and
+    /// 1.1 write them: see [`Compat::little_endian_ecdsa`](crate::Compat::little_endian_ecdsa).
+    SignatureOrder {
+        /// The message that carries it.
+        message: &'static str,
+    },
     /// The peer answered with ERROR.
     Refused(Refusal),
     /// The peer cannot do what the caller requires, or both have nothing in common.
@@ -293,6 +299,12 @@ impl fmt::Display for Error {
             Self::Misbehaved(error) => error.fmt(f),
             Self::Signature { message } => {
                 write!(f, "{message}: the Signature does not verify under the device's key")
+            }
+            Self::SignatureOrder { message } => {
+                write!(
+                    f,
+                    "{message}: the Signature verifies only with its numbers in little-endian order"
+                )
             }
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Incompatible(what) => what.fmt(f),

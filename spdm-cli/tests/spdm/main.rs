@@ -28,3 +28,4 @@ mod schema;
 mod scripted;
 mod tcp;
 mod usage;
+mod workarounds;

@@ -40,7 +40,7 @@ impl Objection {
             Error::Misbehaved(Misbehaviour { message, field, .. }) => {
                 new(ReportErrorKind::Protocol, ExitClass::Protocol).at(message, field, None)
             }
-            Error::Signature { message } => {
+            Error::Signature { message } | Error::SignatureOrder { message } => {
                 new(ReportErrorKind::Signature, ExitClass::Rejected).at(message, "Signature", None)
             }
             Error::Refused(_) => new(ReportErrorKind::Refused, ExitClass::Rejected),

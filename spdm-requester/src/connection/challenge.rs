@@ -51,6 +51,7 @@ impl Connection {
             response: decoded.bytes,
             signature: message.signature,
             nonce: &question.nonce,
+            compat: self.compat,
         };
         let (errors, vca) = (errors, self.vca.as_bytes());
         let possession = prove(errors, crypto, negotiated, &mut self.m1, vca, identity, &signed)?;

@@ -68,6 +68,7 @@ impl Connection {
                     response: decoded.bytes,
                     signature: message.signature,
                     nonce: &asks.nonce,
+                    compat: self.compat,
                 };
                 let l1 = &mut self.l1;
                 match prove(errors, crypto, negotiated, l1, head, identity, &signed)? {

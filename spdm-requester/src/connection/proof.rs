@@ -1,9 +1,10 @@
 //! What CHALLENGE_AUTH and MEASUREMENTS prove.
 
-use spdm_codec::RequesterNonce;
-use spdm_crypto::{SignedMessage, SigningContext};
+use spdm_codec::{RequesterNonce, SpdmVersion};
+use spdm_crypto::{AsymAlgorithm, Provider, SignedMessage, SigningContext};
 use spdm_x509::Identity;
 
+use crate::config::Compat;
 use crate::error::Error;
 use crate::error_cell::ErrorCell;
 use crate::negotiated::Negotiated;
@@ -18,6 +19,34 @@ pub(super) struct SignedExchange<'x> {
     pub(super) signature: &'x [u8],
     /// The Requester's.
     pub(super) nonce: &'x RequesterNonce,
+    pub(super) compat: Compat,
+}
+
+/// Bytes of the longest ECDSA signature: that of P-521.
+const MAX_ECDSA_LEN: usize = 132;
+
+/// Whether it is the signature of a device of 1.0 or 1.1 that writes both numbers in little-endian order.
+// Apart: it is not on the stack where signatures are right.
+#[cold]
+#[inline(never)]
+fn is_swapped(
+    provider: &Provider,
+    negotiated: &Negotiated,
+    identity: &Identity<'_>,
+    signed: &SignedMessage,
+    signature: &[u8],
+) -> bool {
+    let (asym, mut swapped) = (identity.asym(), [0; MAX_ECDSA_LEN]);
+    let (SpdmVersion::V1_0 | SpdmVersion::V1_1, AsymAlgorithm::Ecdsa(_), Some(out), Ok(hash)) =
+        (negotiated.version, asym, swapped.get_mut(..signature.len()), negotiated.hash())
+    else {
+        return false;
+    };
+    let (r, s) = signature.split_at(signature.len() / 2);
+    for (to, from) in out.iter_mut().zip(r.iter().rev().chain(s.iter().rev())) {
+        *to = *from;
+    }
+    signed.verify(provider, asym, hash, identity.key(), out).is_ok()
 }
 
 /// Ends the transcript, which starts with `head`, and verifies the signature over it; `None` where no identity
@@ -37,11 +66,18 @@ pub(super) fn prove<'f, 'c>(
         Proof::Measurements => ("MEASUREMENTS", SigningContext::ResponderMeasurements),
     };
     let hash = negotiated.hash().map_err(|error| errors.incompatible(error))?;
-    let SignedExchange { proof, request, response, signature, nonce } = *signed;
+    let SignedExchange { proof, request, response, signature, nonce, compat } = *signed;
     let digest = transcript.sign_off(errors, crypto, hash, head, [request, response], signature)?;
     let Some(identity) = identity else { return Ok(None) };
-    SignedMessage::new(negotiated.version, context, digest)
-        .verify(crypto.provider, identity.asym(), hash, identity.key(), signature)
-        .map_err(|_| errors.stop(Error::Signature { message }))?;
+    let signed = SignedMessage::new(negotiated.version, context, digest);
+    let (asym, key) = (identity.asym(), identity.key());
+    if signed.verify(crypto.provider, asym, hash, key, signature).is_err() {
+        if !is_swapped(crypto.provider, negotiated, identity, &signed, signature) {
+            return Err(errors.stop(Error::Signature { message }));
+        }
+        if !compat.little_endian_ecdsa {
+            return Err(errors.stop(Error::SignatureOrder { message }));
+        }
+    }
     Ok(Some(Possession::new(*identity, *nonce, proof, negotiated.version)))
 }
