@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use der::asn1::AnyRef;
-use der::pem;
 use der::{Decode as _, Encode as _};
 use spdm_codec::{CertChain, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
@@ -13,6 +12,8 @@ use spdm_crypto::{AsymAlgorithm, HashAlgorithm, RsaScheme, Sign};
 use x509_cert::Certificate;
 
 use crate::error::IdentityError;
+use crate::pem_blocks::blocks;
+use crate::private_key;
 
 /// A private key and the certificates that lead to it, root side first.
 #[derive(Clone, Debug)]
@@ -68,7 +69,7 @@ impl DeviceIdentity {
 
     /// Loads a folder with two files:
     ///
-    /// * `key.der` or `key.pem`: the leaf's private key in PKCS#8 (`BEGIN PRIVATE KEY`);
+    /// * `key.der` or `key.pem`: the leaf's private key in PKCS #8, SEC1 or PKCS #1, not encrypted;
     /// * `chain.pem`: the certificates, root first, leaf last; or `chain.bin`: a certificate chain structure
     ///   as GET_CERTIFICATE delivers it. Where its root is left out, the device offers only hash algorithms
     ///   whose digest is as long as the `RootHash` in it.
@@ -78,16 +79,7 @@ impl DeviceIdentity {
     pub fn from_dir(path: impl AsRef<Path>) -> Result<Self, IdentityError> {
         let path = path.as_ref();
         let (file, bytes) = read_one(path, ["key.der", "key.pem"])?;
-        let key = match file {
-            "key.pem" => {
-                let labelled = pem::decode_vec(&bytes).map_err(|_| IdentityError::Pem { file })?;
-                match labelled {
-                    ("PRIVATE KEY", der) => SoftwareKey::from_pkcs8_der(&der)?,
-                    _ => return Err(IdentityError::Pem { file }),
-                }
-            }
-            _ => SoftwareKey::from_pkcs8_der(&bytes)?,
-        };
+        let key = private_key::read(file, &bytes)?;
         let (file, bytes) = read_one(path, ["chain.pem", "chain.bin"])?;
         match file {
             "chain.pem" => Self::new(key, certificates_of_pem(file, &bytes)?),
@@ -193,19 +185,12 @@ fn read_one(
     Err(IdentityError::Missing { files })
 }
 
+/// The certificates of a bundle. Other blocks, such as the key, may stand beside them.
 fn certificates_of_pem(file: &'static str, pem: &[u8]) -> Result<Vec<Vec<u8>>, IdentityError> {
-    const END: &str = "-----END CERTIFICATE-----";
-    let text = core::str::from_utf8(pem).map_err(|_| IdentityError::Pem { file })?;
-    let mut certificates = Vec::new();
-    for block in text.split_inclusive(END).filter(|block| block.ends_with(END)) {
-        let (label, der) =
-            pem::decode_vec(block.as_bytes()).map_err(|_| IdentityError::Pem { file })?;
-        if label != "CERTIFICATE" {
-            return Err(IdentityError::Pem { file });
-        }
-        certificates.push(der);
-    }
-    Ok(certificates)
+    let damaged = IdentityError::Pem { file };
+    let blocks = blocks(pem).unwrap_or_else(|| Some(Vec::new())).ok_or_else(|| damaged.clone())?;
+    let certificates = blocks.into_iter().filter(|block| block.label == "CERTIFICATE");
+    certificates.map(|block| block.der.ok_or_else(|| damaged.clone())).collect()
 }
 
 fn split_certificates(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {

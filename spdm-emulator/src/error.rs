@@ -100,7 +100,7 @@ impl fmt::Display for EncodingError {
 impl core::error::Error for EncodingError {}
 
 /// Why an [`DeviceIdentity`](crate::DeviceIdentity) could not be loaded.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum IdentityError {
     /// A file could not be read.
@@ -120,6 +120,18 @@ pub enum IdentityError {
         /// The name of the file.
         file: &'static str,
     },
+    /// The file holds other PEM than a private key.
+    NoKey {
+        /// The name of the file.
+        file: &'static str,
+        /// The labels of what it holds, escaped.
+        labels: Vec<String>,
+    },
+    /// The private key is encrypted.
+    Encrypted {
+        /// The name of the file.
+        file: &'static str,
+    },
     /// The private key is not usable.
     Key(KeyError),
     /// The chain is not one or more DER certificates, for `chain.bin` behind a header and a root hash.
@@ -127,6 +139,10 @@ pub enum IdentityError {
     /// The last certificate is not one of the private key.
     KeyMismatch,
 }
+
+/// What a file of a key may hold.
+const KEYS: &str =
+    "PRIVATE KEY (PKCS #8), EC PRIVATE KEY (SEC1) or RSA PRIVATE KEY (PKCS #1) in the clear";
 
 impl fmt::Display for IdentityError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,6 +152,13 @@ impl fmt::Display for IdentityError {
                 write!(f, "the folder has neither {one} nor {other}")
             }
             Self::Pem { file } => write!(f, "{file} is not the PEM that is expected there"),
+            Self::NoKey { file, labels } => {
+                write!(f, "{file} holds {}, but {KEYS} was expected", labels.join(", "))
+            }
+            Self::Encrypted { file } => write!(f, "{file} is encrypted, but {KEYS} was expected"),
+            Self::Key(KeyError::Malformed) => {
+                write!(f, "the private key is damaged or of another form: {KEYS} was expected")
+            }
             Self::Key(error) => error.fmt(f),
             Self::Chain => f.write_str("the chain is not a sequence of DER certificates"),
             Self::KeyMismatch => {

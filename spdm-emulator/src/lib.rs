@@ -42,6 +42,8 @@ mod mint;
 mod misbehaviour;
 mod opaque;
 mod patch;
+mod pem_blocks;
+mod private_key;
 mod responder;
 mod script;
 mod signatures;

@@ -1,5 +1,6 @@
 //! A private key in memory, for emulated devices and tests.
 
+mod ml_dsa_key;
 mod stream;
 
 use alloc::boxed::Box;
@@ -22,6 +23,7 @@ use sha3::{Sha3_256, Sha3_384, Sha3_512};
 use signature::SignatureEncoding;
 use signature::hazmat::PrehashSigner;
 
+use self::ml_dsa_key::{MlDsaKey, Shape};
 use self::stream::Stream;
 use crate::asym_algorithm::{AsymAlgorithm, EcCurve, MlDsaSet, RsaBits, RsaScheme};
 use crate::digest::{Digest, fit_prehash};
@@ -81,9 +83,9 @@ enum Secret {
     P384(p384::ecdsa::SigningKey),
     P521(p521::ecdsa::SigningKey),
     Ed25519(ed25519_dalek::SigningKey),
-    MlDsa44(ml_dsa::SigningKey<MlDsa44>),
-    MlDsa65(ml_dsa::SigningKey<MlDsa65>),
-    MlDsa87(ml_dsa::SigningKey<MlDsa87>),
+    MlDsa44(MlDsaKey<MlDsa44>),
+    MlDsa65(MlDsaKey<MlDsa65>),
+    MlDsa87(MlDsaKey<MlDsa87>),
     Rsa(RsaScheme, Box<RsaPrivateKey>),
 }
 
@@ -95,6 +97,10 @@ const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const ML_DSA_44: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17");
 const ML_DSA_65: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18");
 const ML_DSA_87: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19");
+/// FIPS 204 table 1: eta, and k + l.
+const SHAPE_44: Shape = Shape { eta: 2, polynomials: 4 + 4 };
+const SHAPE_65: Shape = Shape { eta: 4, polynomials: 6 + 5 };
+const SHAPE_87: Shape = Shape { eta: 2, polynomials: 8 + 7 };
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
 impl SoftwareKey {
@@ -140,9 +146,15 @@ impl SoftwareKey {
                 let mut seed = Zeroizing::new(ml_dsa::Seed::default());
                 stream.fill_bytes(seed.as_mut());
                 match set {
-                    MlDsaSet::P44 => Secret::MlDsa44(ml_dsa::SigningKey::from_seed(&seed)),
-                    MlDsaSet::P65 => Secret::MlDsa65(ml_dsa::SigningKey::from_seed(&seed)),
-                    MlDsaSet::P87 => Secret::MlDsa87(ml_dsa::SigningKey::from_seed(&seed)),
+                    MlDsaSet::P44 => {
+                        Secret::MlDsa44(MlDsaKey::Seed(ml_dsa::SigningKey::from_seed(&seed)))
+                    }
+                    MlDsaSet::P65 => {
+                        Secret::MlDsa65(MlDsaKey::Seed(ml_dsa::SigningKey::from_seed(&seed)))
+                    }
+                    MlDsaSet::P87 => {
+                        Secret::MlDsa87(MlDsaKey::Seed(ml_dsa::SigningKey::from_seed(&seed)))
+                    }
                 }
             }
             AsymAlgorithm::Rsa(scheme, bits) => {
@@ -152,7 +164,7 @@ impl SoftwareKey {
         })
     }
 
-    /// A key from PKCS#8 DER; an ML-DSA key as its seed only. An RSA key becomes one of [`RsaScheme::Pss`]; see
+    /// A key from PKCS#8 DER; an ML-DSA key as its seed, expanded, or both (RFC 9881 §6). An RSA key becomes one of [`RsaScheme::Pss`]; see
     /// [`Self::with_scheme`].
     ///
     /// # Errors
@@ -167,9 +179,9 @@ impl SoftwareKey {
                 _ => return Err(KeyError::Unsupported),
             },
             ED25519 => ed25519_dalek::SigningKey::try_from(info).map(Secret::Ed25519),
-            ML_DSA_44 => ml_dsa::SigningKey::try_from(info).map(Secret::MlDsa44),
-            ML_DSA_65 => ml_dsa::SigningKey::try_from(info).map(Secret::MlDsa65),
-            ML_DSA_87 => ml_dsa::SigningKey::try_from(info).map(Secret::MlDsa87),
+            ML_DSA_44 => return Self::new(Secret::MlDsa44(MlDsaKey::from_pkcs8(info, SHAPE_44)?)),
+            ML_DSA_65 => return Self::new(Secret::MlDsa65(MlDsaKey::from_pkcs8(info, SHAPE_65)?)),
+            ML_DSA_87 => return Self::new(Secret::MlDsa87(MlDsaKey::from_pkcs8(info, SHAPE_87)?)),
             RSA => {
                 RsaPrivateKey::try_from(info).map(|key| Secret::Rsa(RsaScheme::Pss, Box::new(key)))
             }
@@ -200,17 +212,17 @@ impl SoftwareKey {
                 (AsymAlgorithm::Ed25519, key.to_bytes().to_vec(), key.to_public_key_der())
             }
             Secret::MlDsa44(key) => {
-                let key: &ml_dsa::VerifyingKey<MlDsa44> = key.as_ref();
+                let key = key.expanded().verifying_key();
                 let public = key.encode().to_vec();
                 (AsymAlgorithm::MlDsa(MlDsaSet::P44), public, key.to_public_key_der())
             }
             Secret::MlDsa65(key) => {
-                let key: &ml_dsa::VerifyingKey<MlDsa65> = key.as_ref();
+                let key = key.expanded().verifying_key();
                 let public = key.encode().to_vec();
                 (AsymAlgorithm::MlDsa(MlDsaSet::P65), public, key.to_public_key_der())
             }
             Secret::MlDsa87(key) => {
-                let key: &ml_dsa::VerifyingKey<MlDsa87> = key.as_ref();
+                let key = key.expanded().verifying_key();
                 let public = key.encode().to_vec();
                 (AsymAlgorithm::MlDsa(MlDsaSet::P87), public, key.to_public_key_der())
             }
@@ -240,9 +252,9 @@ impl SoftwareKey {
             Secret::Ed25519(key) => {
                 KeypairBytes { secret_key: key.to_bytes(), public_key: None }.to_pkcs8_der()
             }
-            Secret::MlDsa44(key) => key.to_pkcs8_der(),
-            Secret::MlDsa65(key) => key.to_pkcs8_der(),
-            Secret::MlDsa87(key) => key.to_pkcs8_der(),
+            Secret::MlDsa44(key) => key.to_pkcs8(),
+            Secret::MlDsa65(key) => key.to_pkcs8(),
+            Secret::MlDsa87(key) => key.to_pkcs8(),
             Secret::Rsa(_, key) => key.to_pkcs8_der(),
         };
         document.map(|document| document.to_bytes()).map_err(|_| KeyError::Malformed)
@@ -305,9 +317,9 @@ impl Sign for SoftwareKey {
                 };
                 copy(&signature::Signer::sign(key, bytes).to_bytes(), out)
             }
-            Secret::MlDsa44(key) => sign_ml_dsa(key, signed, out),
-            Secret::MlDsa65(key) => sign_ml_dsa(key, signed, out),
-            Secret::MlDsa87(key) => sign_ml_dsa(key, signed, out),
+            Secret::MlDsa44(key) => sign_ml_dsa(key.expanded(), signed, out),
+            Secret::MlDsa65(key) => sign_ml_dsa(key.expanded(), signed, out),
+            Secret::MlDsa87(key) => sign_ml_dsa(key.expanded(), signed, out),
             Secret::Rsa(scheme, key) => {
                 let digest = &signed.prehash(hash, &OneShot).map_err(|_| SignError::Unsupported)?;
                 match hash {
@@ -335,12 +347,12 @@ fn sign_ecdsa<S: SignatureEncoding, const N: usize>(
 }
 
 fn sign_ml_dsa<P: MlDsaParams>(
-    key: &ml_dsa::SigningKey<P>,
+    key: &ml_dsa::ExpandedSigningKey<P>,
     signed: Signed<'_>,
     out: &mut [u8],
 ) -> Result<usize, SignError> {
     let Signed::Message { bytes, context } = signed else { return Err(SignError::Unsupported) };
-    let signature = key.expanded_key().sign_deterministic(bytes, context);
+    let signature = key.sign_deterministic(bytes, context);
     copy(&signature.map_err(|_| SignError::Failed)?.encode(), out)
 }
 

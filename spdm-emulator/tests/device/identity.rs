@@ -166,7 +166,21 @@ fn folders_that_are_refused() {
     let files = ["key.der", "key.pem"];
     assert_eq!(folder.load().err(), Some(IdentityError::Missing { files }));
     folder.write("key.pem", pem("CERTIFICATE", &root));
-    assert_eq!(folder.load().err(), Some(IdentityError::Pem { file: "key.pem" }));
+    let (file, labels) = ("key.pem", vec!["CERTIFICATE".to_owned()]);
+    assert_eq!(folder.load().err(), Some(IdentityError::NoKey { file, labels }));
+    folder.write("key.pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n");
+    assert_eq!(folder.load().err(), Some(IdentityError::Pem { file }));
+    let encrypted = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA";
+    let encrypted =
+        format!("-----BEGIN EC PRIVATE KEY-----\n{encrypted}\n-----END EC PRIVATE KEY-----\n");
+    folder.write("key.pem", encrypted);
+    let error = folder.load().unwrap_err();
+    assert_eq!(error, IdentityError::Encrypted { file });
+    assert_eq!(
+        error.to_string(),
+        "key.pem is encrypted, but PRIVATE KEY (PKCS #8), EC PRIVATE KEY (SEC1) or RSA PRIVATE KEY \
+         (PKCS #1) in the clear was expected"
+    );
     folder.write("key.der", &key[1..]);
     assert_eq!(folder.load().err(), Some(IdentityError::Key(KeyError::Malformed)));
     folder.write("key.der", &key);
