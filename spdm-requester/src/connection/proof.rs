@@ -1,7 +1,7 @@
 //! What CHALLENGE_AUTH and MEASUREMENTS prove.
 
 use spdm_codec::{RequesterNonce, SpdmVersion};
-use spdm_crypto::{AsymAlgorithm, Provider, SignedMessage, SigningContext};
+use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider, SignedMessage, SigningContext};
 use spdm_x509::Identity;
 
 use crate::config::Compat;
@@ -32,21 +32,25 @@ const MAX_ECDSA_LEN: usize = 132;
 fn is_swapped(
     provider: &Provider,
     negotiated: &Negotiated,
+    hash: HashAlgorithm,
     identity: &Identity<'_>,
     signed: &SignedMessage,
     signature: &[u8],
 ) -> bool {
-    let (asym, mut swapped) = (identity.asym(), [0; MAX_ECDSA_LEN]);
-    let (SpdmVersion::V1_0 | SpdmVersion::V1_1, AsymAlgorithm::Ecdsa(_), Some(out), Ok(hash)) =
-        (negotiated.version, asym, swapped.get_mut(..signature.len()), negotiated.hash())
-    else {
-        return false;
+    let mut swapped = [0; MAX_ECDSA_LEN];
+    let out = match (negotiated.version, identity.asym()) {
+        (SpdmVersion::V1_0 | SpdmVersion::V1_1, AsymAlgorithm::Ecdsa(_)) => {
+            swapped.get_mut(..signature.len())
+        }
+        _ => None,
     };
-    let (r, s) = signature.split_at(signature.len() / 2);
-    for (to, from) in out.iter_mut().zip(r.iter().rev().chain(s.iter().rev())) {
-        *to = *from;
+    let Some(out) = out else { return false };
+    out.copy_from_slice(signature);
+    let (r, s) = out.split_at_mut(signature.len() / 2);
+    for number in [r, s] {
+        number.reverse();
     }
-    signed.verify(provider, asym, hash, identity.key(), out).is_ok()
+    signed.verify(provider, identity.asym(), hash, identity.key(), out).is_ok()
 }
 
 /// Ends the transcript, which starts with `head`, and verifies the signature over it; `None` where no identity
@@ -72,7 +76,7 @@ pub(super) fn prove<'f, 'c>(
     let signed = SignedMessage::new(negotiated.version, context, digest);
     let (asym, key) = (identity.asym(), identity.key());
     if signed.verify(crypto.provider, asym, hash, key, signature).is_err() {
-        if !is_swapped(crypto.provider, negotiated, identity, &signed, signature) {
+        if !is_swapped(crypto.provider, negotiated, hash, identity, &signed, signature) {
             return Err(errors.stop(Error::Signature { message }));
         }
         if !compat.little_endian_ecdsa {

@@ -178,7 +178,9 @@ fn linux_w04_linux_w36_another_device_in_the_place_of_a_known_one() {
             });
             let (signatures, result) = reattest(&mut sim, plan, cache, &mut []);
             assert_eq!(result.map(drop), Err(signature("CHALLENGE_AUTH")));
-            assert_eq!((signatures, sim.codes()), (1, WARM[..5].to_vec()));
+            // Through 1.1 it is tried in little-endian order, too.
+            let tried = if version >= SpdmVersion::V1_2 { 1 } else { 2 };
+            assert_eq!((signatures, sim.codes()), (tried, WARM[..5].to_vec()));
         });
     }
 }

@@ -3,7 +3,7 @@
 use crate::sim::cause::{Cause, chain, differs, signature};
 use crate::sim::trusting::{policy, signing_slots};
 use crate::sim::{FLOW, HASH_LEN, Memory, Sim, config, error_of};
-use spdm_codec::Code;
+use spdm_codec::{Code, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
 use spdm_emulator::{DeviceConfig, KeyProvisioning};
@@ -60,7 +60,9 @@ fn n19_a_provisioned_key_answers_in_slot_0xff() {
             response[4..4 + HASH_LEN].copy_from_slice(digest.as_bytes());
         });
         let cause = signature("CHALLENGE_AUTH");
-        assert_eq!(by_key(&mut other, &key, |_| {}), (1, Err(cause)), "{version}");
+        // Through 1.1 it is tried in little-endian order, too.
+        let tried = if version >= SpdmVersion::V1_2 { 1 } else { 2 };
+        assert_eq!(by_key(&mut other, &key, |_| {}), (tried, Err(cause)), "{version}");
         // A key has no name, and no certificate of a device counts as one.
         let cause = Cause::Other(Error::Misuse(Misuse::Identity));
         let result = by_key(&mut sim, &key, |policy| {
