@@ -7,7 +7,9 @@ use crate::sim::{
     HASH_LEN, Memory, Sim, V1_1, V1_2, V1_3, attacked, attest, config, faulty, faulty_at,
     negotiated, since, until, with_policy,
 };
-use spdm_codec::{Code, DecodeErrorKind, Expected, MeasurementSummary, SlotId, SpdmVersion};
+use spdm_codec::{
+    CapabilityFlags, Code, DecodeErrorKind, Expected, MeasurementSummary, SlotId, SpdmVersion,
+};
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
 use spdm_emulator::{DeviceConfig, Fault};
 use spdm_requester::{AttestationPlan, Error, NegotiationSigning, Proof, Requirement, blocking};
@@ -50,6 +52,20 @@ fn n20_linux_w10_slot_mask_and_mutual_authentication() {
     let rule = Expected::Rule("a slot or a public key");
     let sim = attacked(SpdmVersion::V1_0, CHALLENGE, |response| response[2] = 0x80);
     assert_lost(sim, CHALLENGE, invalid(MESSAGE, "SlotID", 2, rule, 0x80));
+}
+
+/// The Requester announces no MUT_AUTH_CAP, so a Responder that does may not ask for it either.
+#[test]
+fn n20_mutual_authentication_needs_both_sides() {
+    for version in since(V1_1) {
+        let mutual = CapabilityFlags::MUT_AUTH_CAP | CapabilityFlags::ENCAP_CAP;
+        let sim = Sim::new(DeviceConfig {
+            more_capabilities: mutual,
+            faults: vec![Fault::BasicMutAuth],
+            ..config(version)
+        });
+        assert_lost(sim, CHALLENGE, unexpected(MESSAGE, "BasicMutAuthReq"));
+    }
 }
 
 #[test]
