@@ -38,7 +38,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(any(test, feature = "linux"))]
+#[cfg(any(test, all(feature = "linux", target_os = "linux")))]
 extern crate std;
 
 mod asynchronous;
@@ -47,7 +47,7 @@ mod discovery;
 mod engine;
 mod error;
 mod identity;
-#[cfg(feature = "linux")]
+#[cfg(all(feature = "linux", target_os = "linux"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "linux")))]
 pub mod linux;
 mod mailbox;
@@ -66,7 +66,7 @@ pub use register::{DoeStatus, Register};
 pub use transport::{DEFAULT_MAX_RECEIVE, DoeTransport};
 
 /// Programs move these between threads; a transport, if its configuration space and clock can be moved.
-#[cfg(feature = "linux")]
+#[cfg(all(feature = "linux", target_os = "linux"))]
 const _: () = {
     const fn is_send<T: Send>() {}
     is_send::<(linux::SysfsConfig, DoeTransport<linux::SysfsConfig, ()>)>();

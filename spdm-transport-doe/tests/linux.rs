@@ -1,4 +1,5 @@
 //! Functions in a folder that is laid out like sysfs, and those of this machine.
+#![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
