@@ -18,8 +18,8 @@ use spdm_crypto::rustcrypto::Running;
 use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, HashAlgorithm, MlDsaSet};
 use spdm_emulator::{Device, DeviceConfig, DeviceIdentity};
 use spdm_requester::{
-    AttestationPlan, Bounds, Compat, Connection, Fresh, NegotiationSigning, Offer, Proof, Requester,
-    Requirement, Storage,
+    AttestationPlan, Bounds, Compat, Connection, Fresh, NegotiationSigning, Offer, Proof,
+    Requester, Requirement, Storage,
 };
 use spdm_transport::{Duration, Limits};
 use spdm_x509::{Anchor, Policy, ValidityCheck};

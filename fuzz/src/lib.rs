@@ -1,6 +1,10 @@
 //! What the targets check.
 
 pub mod flow;
+pub mod tcp;
+#[path = "../../spdm-evidence/tests/it/tcp_packets.rs"]
+#[allow(dead_code, reason = "shared with the tests of spdm-evidence")]
+mod tcp_packets;
 
 pub mod certificates;
 #[path = "../../spdm-x509/tests/hostile/good.rs"]

@@ -14,5 +14,6 @@ mod pcap;
 mod recorder;
 mod report;
 mod session;
+mod streamed;
 mod tcp;
 mod tcp_packets;

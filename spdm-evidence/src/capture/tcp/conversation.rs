@@ -110,7 +110,7 @@ impl TcpConversation {
             self.reset = true;
             return Ok(());
         }
-        own.half.insert(segment)?;
+        own.half.insert(segment, &other.half)?;
         if let Some(acknowledged) = segment.acknowledged {
             other.half.acknowledge(acknowledged);
         }

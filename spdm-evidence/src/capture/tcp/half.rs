@@ -91,12 +91,17 @@ impl Half {
         }
     }
 
-    /// Keeps what a segment holds until it is its turn.
-    pub(super) fn insert(&mut self, segment: &Segment<'_>) -> Result<(), Broken> {
+    /// Whether anything of it was used.
+    fn has_spoken(&self) -> bool {
+        !self.kept.is_empty()
+    }
+
+    /// Keeps what a segment holds until it is its turn. `other` is the other direction.
+    pub(super) fn insert(&mut self, segment: &Segment<'_>, other: &Self) -> Result<(), Broken> {
         let mut sequence = segment.sequence;
         if segment.syn {
             sequence = sequence.wrapping_add(1);
-            if self.kept.is_empty() {
+            if !self.has_spoken() {
                 self.next = Some(sequence);
                 self.first = self.next;
                 self.from_syn = true;
@@ -109,12 +114,13 @@ impl Half {
         self.first.get_or_insert(sequence);
         // FIN took a number, but is no byte.
         let mut at = self.position + distance(sequence, next) + i64::from(self.ended);
-        // Nothing is used yet, and what the other side acknowledged was only a guess at where it begins.
-        if at < self.position
-            && self.kept.is_empty()
-            && !self.from_syn
-            && !segment.payload.is_empty()
-        {
+        let oldest = self.position - i64::try_from(self.kept.len()).unwrap_or(0);
+        if at < oldest && !self.from_syn && !segment.payload.is_empty() {
+            // The capture began later, and this is earlier still than what was taken for the beginning. Once something
+            // was used that came after it, it is too late.
+            if self.has_spoken() || other.has_spoken() {
+                return Err(Broken::Lost);
+            }
             self.next = Some(sequence);
             self.first = self.next;
             self.position = at;

@@ -1,0 +1,65 @@
+//! A TCP connection whose packets are shuffled, and what may come of it.
+
+use spdm_evidence::{Capture, Note};
+use spdm_transport_tcp::{Binding, Framing};
+
+use crate::tcp_packets::{Stream, file};
+
+const FRAMINGS: [Framing; 5] = [
+    Framing::Dsp0287,
+    Framing::DmtfEmu(Binding::None),
+    Framing::DmtfEmu(Binding::Mctp),
+    Framing::DmtfEmu(Binding::Doe),
+    Framing::DmtfEmu(Binding::Tcp),
+];
+/// Requests and responses, each another one.
+fn messages() -> Vec<Vec<u8>> {
+    let message = |number: u8| {
+        let code = if number % 2 == 0 { 0x84 } else { 0x04 };
+        [&[0x10, code, number, 0][..], &vec![number; 4 * usize::from(number * number)]].concat()
+    };
+    (0..8).map(message).collect()
+}
+
+/// The first bytes say how the messages are cut into segments, two each of the others what happens to the packets.
+pub fn shuffled(data: &[u8]) {
+    let [framing, segment, steps @ ..] = data else { return };
+    let messages = messages();
+    let framing = FRAMINGS[usize::from(*framing) % FRAMINGS.len()];
+    let mut stream = Stream::v4(1111, framing);
+    let parts: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
+    stream.talk(&parts, 1 + usize::from(*segment));
+    if segment % 2 == 0 {
+        stream.close();
+    }
+    let mut packets = stream.packets.clone();
+    let mut is_whole = true;
+    for step in steps.chunks_exact(2) {
+        let at = usize::from(step[1]) % packets.len().max(1);
+        let Some(packet) = packets.get(at).cloned() else { break };
+        match step[0] % 4 {
+            0 => packets.insert((at + usize::from(step[0] / 4)) % packets.len(), packet),
+            1 => {
+                packets.remove(at);
+                packets.insert((at + usize::from(step[0] / 4)).min(packets.len()), packet);
+            }
+            2 => {
+                packets.remove(at);
+                is_whole = false;
+            }
+            _ => packets.swap(at, 0),
+        }
+        if packets.len() > 1 << 10 {
+            break;
+        }
+    }
+    let capture = Capture::read(&file(&packets)).expect("packets were only moved");
+    let read: Vec<&[u8]> = capture.messages.iter().map(|message| &message.bytes[..]).collect();
+    let is_part = read.is_empty() || parts.windows(read.len()).any(|part| part == read);
+    assert!(is_part, "{read:x?}");
+    let loss = capture.notes.iter().any(Note::is_loss);
+    // Without a handshake the beginning may have been missed, and nobody acknowledges the end.
+    if is_whole && !loss && capture.notes.is_empty() && !read.is_empty() {
+        assert_eq!(read.last(), parts.last());
+    }
+}
