@@ -241,8 +241,8 @@ impl Collector {
         match sent.acknowledge(&ack, self.padding)? {
             Acknowledged::Next => Ok(()),
             Acknowledged::EarlyError(error) if self.pending.is_none() => {
-                // The large request is given up. What it was is not on record as a whole.
-                self.large_request = None;
+                // What it was is not on record as a whole.
+                self.give_up_large_request();
                 ErrorResponse::decode(error, cx)?;
                 Ok(())
             }
@@ -257,8 +257,10 @@ impl Collector {
     fn answer(&mut self, code: Code, message: &[u8], cx: &Cx) -> Result<(), Broken> {
         let in_transfer = self.large_response.is_some();
         let Some(pending) = &mut self.pending else {
-            if self.large_request.take().is_none() {
-                self.note(Note::Stray { code });
+            if self.large_request.is_some() {
+                self.give_up_large_request();
+            } else {
+                self.stray(code, message);
             }
             return Ok(());
         };
@@ -302,9 +304,25 @@ impl Collector {
         }
     }
 
+    /// A response without a request. That it is the one before once more, only its bytes show.
+    fn stray(&mut self, code: Code, message: &[u8]) {
+        let Some(recording) = &mut self.current else { return };
+        let last = recording.exchanges.last().and_then(|exchange| exchange.response.as_deref());
+        recording.notes.push(match last == Some(message) {
+            true => Note::Repeated { code },
+            false => Note::Stray { code },
+        });
+    }
+
+    fn give_up_large_request(&mut self) {
+        if self.large_request.take().is_some() {
+            self.note(Note::Unfinished { code: Code::CHUNK_SEND });
+        }
+    }
+
     /// Nothing more comes for the request that is pending.
     fn settle(&mut self) {
-        self.large_request = None;
+        self.give_up_large_request();
         let transfer = self.large_response.take();
         let (Some(mut pending), Some(recording)) = (self.pending.take(), &mut self.current) else {
             return;

@@ -8,7 +8,7 @@ use crate::collector::Collector;
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::note::{Note, NoteCounter};
-use crate::recording::Recording;
+use crate::recording::{Broken, Negotiation, Recording};
 
 /// How many bytes of messages are collected before the complete connections among them are given out.
 const PORTION: usize = 1 << 20;
@@ -29,6 +29,8 @@ pub(crate) struct Connections {
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
     recording: bool,
+    /// A response before the first GET_VERSION that may carry a signature.
+    unjudged: bool,
     stray: bool,
     link: Option<u32>,
 }
@@ -55,6 +57,7 @@ impl Connections {
     }
 
     pub(crate) fn note(&mut self, note: Note) {
+        self.seen.unjudged |= note.is_unjudged();
         match note {
             Note::Stray { .. } => self.seen.stray = true,
             Note::OtherLink { link } => _ = self.seen.link.get_or_insert(link),
@@ -87,6 +90,12 @@ impl Connections {
         open.sort_by_key(|channel| channel.number);
         for channel in open {
             self.end_of(channel);
+        }
+        // Beside connections that can be judged, the one whose beginning is missing must not be passed over.
+        if self.seen.recording && self.seen.unjudged {
+            let mut late = Recording::new(Negotiation::Recorded, 0);
+            late.broken = Some(Broken::BeginsLate);
+            self.recordings.push(late);
         }
         let messages = core::mem::take(&mut self.secured);
         if messages > 0 {

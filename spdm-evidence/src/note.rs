@@ -73,6 +73,21 @@ pub enum Note {
     /// No signature covers the negotiation, and the algorithms that only the negotiation states are left out of the
     /// report.
     UnsignedNegotiation,
+    /// A message in chunks of which the last one did not come, or that was given up.
+    Unfinished {
+        /// The code of its chunks.
+        code: Code,
+    },
+    /// The answer before once more.
+    Repeated {
+        /// Its code.
+        code: Code,
+    },
+    /// Bytes behind a data object or frame in its packet.
+    BehindMessage {
+        /// How many.
+        bytes: usize,
+    },
     /// A request whose response is missing.
     Unanswered {
         /// Its code.
@@ -81,13 +96,20 @@ pub enum Note {
 }
 
 impl Note {
+    /// Whether it is a response without its request that may carry a signature: one that nobody can check.
+    pub(crate) fn is_unjudged(&self) -> bool {
+        let signed = [Code::CHALLENGE_AUTH, Code::MEASUREMENTS, Code::CHUNK_RESPONSE];
+        matches!(self, Self::Stray { code } if signed.contains(code))
+    }
+
     /// Whether messages of SPDM are missing that were said. What is left cannot be judged, and
     /// [`Evidence::read`](crate::Evidence::read) refuses such a capture.
     #[must_use]
     pub const fn is_loss(&self) -> bool {
         matches!(
             self,
-            Self::LostPacket { .. }
+            Self::CutPacket { .. }
+                | Self::LostPacket { .. }
                 | Self::LostBytes { .. }
                 | Self::ChangedBytes { .. }
                 | Self::LostFraming { .. }
@@ -102,7 +124,7 @@ impl fmt::Display for Note {
                 "the device asked to start over (RequestResynch), and was asked once more",
             ),
             Self::CutPacket { bytes } => {
-                write!(f, "a packet of which only {bytes} bytes are there was left out")
+                write!(f, "a packet is cut: only {bytes} bytes of it are there")
             }
             Self::LostPacket { packet } => {
                 write!(
@@ -137,6 +159,13 @@ impl fmt::Display for Note {
             Self::UnsignedNegotiation => f.write_str(
                 "no signature covers the negotiation: algorithms that only it states are left out",
             ),
+            Self::Unfinished { code } => {
+                write!(f, "a message in {code} is not complete and was left out")
+            }
+            Self::Repeated { code } => write!(f, "the same {code} once more was left out"),
+            Self::BehindMessage { bytes } => {
+                write!(f, "{bytes} bytes behind a message in its packet were left out")
+            }
             Self::Unanswered { code } => write!(f, "there is no answer to {code}"),
         }
     }

@@ -149,6 +149,8 @@ pub enum Broken {
     Decode(DecodeError),
     /// A chunk breaks a rule.
     Chunk(ChunkError),
+    /// The capture begins after the negotiation: signatures in it cannot be checked.
+    BeginsLate,
 }
 
 impl fmt::Display for Broken {
@@ -156,6 +158,9 @@ impl fmt::Display for Broken {
         match self {
             Self::Decode(error) => error.fmt(f),
             Self::Chunk(error) => error.fmt(f),
+            Self::BeginsLate => f.write_str(
+                "the negotiation is not in the file: answers come before the first GET_VERSION",
+            ),
         }
     }
 }

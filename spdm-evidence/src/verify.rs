@@ -18,6 +18,7 @@ use crate::chain_library::{
     Candidates, ChainId, ChainLibrary, FetchedChains, RecentChains, StoredChain,
 };
 use crate::evidence::Evidence;
+use crate::note::Note;
 use crate::recording::{ChainContent, RecordedExchange, Recording, SlotChain};
 use crate::reference::Reference;
 use crate::replay::{Attempt, AttemptOutcome, Judgement, Replay};
@@ -449,6 +450,14 @@ impl<'c> JudgedRecording<'_, 'c> {
             if let Some(why) = unproven(&last.outcome, last) {
                 report.unfulfilled(signature_check(proof), &why);
             }
+        }
+        for note in self.recording.notes.iter().filter(|note| note.is_unjudged()) {
+            let Note::Stray { code } = *note else { continue };
+            let check = match code {
+                Code::CHALLENGE_AUTH => AttestationCheck::ChallengeSignature,
+                _ => AttestationCheck::MeasurementsSignature,
+            };
+            report.unfulfilled(check, &format!("the request of a {code} is not on record"));
         }
     }
 

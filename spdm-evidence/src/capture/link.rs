@@ -180,22 +180,38 @@ impl Links {
     fn doe(&mut self, packet: &Packet<'_>, events: &mut Events) -> Option<()> {
         let (header, content) = packet.bytes.split_first_chunk()?;
         let header = ObjectHeader::decode(*header);
-        let message = content.get(..header.content_len()?)?;
         let layer = match header.object {
             ObjectType::DISCOVERY => return Some(()),
             ObjectType::CMA_SPDM => Layer::Plain,
             ObjectType::SECURED_CMA_SPDM => Layer::Secured,
             _ => return None,
         };
+        let Some((message, behind)) = content.split_at_checked(header.content_len()?) else {
+            events.note(Note::CutPacket { bytes: packet.bytes.len() });
+            return Some(());
+        };
+        note_behind(behind, events);
         self.message(packet, layer, message, MAX_PADDING, events)
     }
 
     fn dsp0287(&mut self, packet: &Packet<'_>, events: &mut Events) -> Option<()> {
         match Framing::Dsp0287.decode(packet.bytes, usize::MAX) {
-            Ok(DecodedFrame::Complete { frame: Frame::Message(kind, message), .. }) => {
+            Ok(DecodedFrame::Complete { frame: Frame::Message(kind, message), len }) => {
+                note_behind(packet.bytes.get(len..).unwrap_or_default(), events);
                 self.message(packet, kind.into(), message, 0, events)
+            }
+            Ok(DecodedFrame::Incomplete { .. }) => {
+                events.note(Note::CutPacket { bytes: packet.bytes.len() });
+                Some(())
             }
             _ => None,
         }
+    }
+}
+
+/// Nothing may follow in a packet that carries one message.
+fn note_behind(behind: &[u8], events: &mut Events) {
+    if !behind.is_empty() {
+        events.note(Note::BehindMessage { bytes: behind.len() });
     }
 }

@@ -76,6 +76,9 @@ impl Objection {
     pub(super) fn of_broken(broken: &Broken) -> Self {
         match broken {
             Broken::Decode(decode) => Self::decode(None, decode),
+            Broken::BeginsLate => {
+                Self::new(None, ReportErrorKind::Unproven, broken, ExitClass::Rejected)
+            }
             Broken::Chunk(error) => Self { check: None, ..Self::of(&Error::from(*error)) },
         }
     }
