@@ -187,6 +187,37 @@ pub(crate) enum Backend {
     AwsLcRs,
 }
 
+impl Backend {
+    /// As `--backend` names it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Rustcrypto => "rustcrypto",
+            Self::AwsLcRs => "aws-lc-rs",
+        }
+    }
+}
+
+impl Verb {
+    /// The time that validity periods are held against.
+    pub(crate) const fn at(&self) -> At {
+        match self {
+            Self::Attest(args) => args.trust.at,
+            Self::Measure(args) => args.trust.at,
+            Self::Certs(args) => args.trust.at,
+            Self::Verify(args) => args.trust.at,
+            Self::Chain(args) => args.trust.at,
+            Self::Info(_)
+            | Self::Collect(_)
+            | Self::Recognize(_)
+            | Self::Decode(_)
+            | Self::Emulate(_)
+            | Self::List(_)
+            | Self::Completions(_)
+            | Self::Man(_) => At::Now,
+        }
+    }
+}
+
 /// What a verdict needs besides trust.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Judgement")]

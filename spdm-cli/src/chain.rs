@@ -110,13 +110,9 @@ fn show(
     console: &mut Console,
 ) -> Result<(), Failure> {
     if console.json() {
-        let mut object = serde_json::to_value(verdict).map_err(Failure::usage)?;
-        if let Some(object) = object.as_object_mut() {
-            let chain = shown.map(|shown| ChainObject::new(&shown.explained, shown.explain));
-            let chain = serde_json::to_value(chain).map_err(Failure::usage)?;
-            object.insert("chain".to_owned(), chain);
-        }
-        return console.object(&object);
+        let chain = shown.map(|shown| ChainObject::new(&shown.explained, shown.explain));
+        let chain = serde_json::to_value(chain).map_err(Failure::usage)?;
+        return console.verdict(verdict, Some(chain));
     }
     let explained = shown.map(|shown| &shown.explained);
     render::show_chain(verdict, explained, console)?;

@@ -5,10 +5,12 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use crate::args::{ColorChoice, Output};
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure, FailureObject};
 use crate::file;
+use crate::provenance::Stopwatch;
 use crate::render::{Style, fold_lines};
 use crate::terminal;
+use crate::verdict::{PrintedVerdict, Verdict};
 
 /// How many bytes of results are held back at most.
 const PIECE: usize = 64 << 10;
@@ -32,10 +34,13 @@ pub(crate) struct Console {
     verbosity: u8,
     style: Style,
     diagnostic_style: Style,
+    stopwatch: Stopwatch,
+    /// A result was written.
+    has_result: bool,
 }
 
 impl Console {
-    pub(crate) fn new(output: &Output) -> Self {
+    pub(crate) fn new(output: &Output, stopwatch: Stopwatch) -> Self {
         let style = |columns: Option<usize>| {
             let style = match output.color {
                 ColorChoice::Always => Style::COLORED,
@@ -55,6 +60,8 @@ impl Console {
             verbosity: output.verbose,
             style: style(terminal::columns(&io::stdout())),
             diagnostic_style: style(terminal::columns(&io::stderr())),
+            stopwatch,
+            has_result: false,
         }
     }
 
@@ -92,6 +99,7 @@ impl Console {
 
     /// Writes a result.
     pub(crate) fn result(&mut self, text: &str) -> Result<(), Failure> {
+        self.has_result = true;
         let held = self.held.get_mut();
         held.extend_from_slice(text.as_bytes());
         if self.holds && held.len() < PIECE { Ok(()) } else { self.finish() }
@@ -133,6 +141,16 @@ impl Console {
         self.result(&line)
     }
 
+    /// Writes a verdict as a line, with what every report says of its run.
+    pub(crate) fn verdict(
+        &mut self,
+        verdict: &Verdict,
+        chain: Option<serde_json::Value>,
+    ) -> Result<(), Failure> {
+        let provenance = self.stopwatch.lap();
+        self.object(&PrintedVerdict { verdict, provenance, chain })
+    }
+
     /// Says something on standard error, unless `--quiet` was given.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
@@ -154,8 +172,15 @@ impl Console {
         }
     }
 
-    /// Says why the command failed.
-    pub(crate) fn failure(&self, failure: &Failure) {
+    /// Says why the command failed: to programs too, unless what was printed already is the result that it is about.
+    pub(crate) fn failure(&mut self, failure: &Failure) {
+        let is_told = self.has_result && failure.exit != Exit::Usage;
+        if self.json
+            && !is_told
+            && let Err(failure) = self.object(&FailureObject::of(failure))
+        {
+            self.lost.replace(Some(failure));
+        }
         self.say(&format!("{}: {}", self.diagnostic_style.bad("error"), failure.message));
         self.hint(failure.hint.as_deref());
     }

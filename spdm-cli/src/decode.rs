@@ -10,7 +10,7 @@ use std::io::Read;
 
 use spdm_evidence::{
     Capture, CaptureEvent, CaptureReader, CapturedMessage, Channel, Conversation, Error, Evidence,
-    Layer, NoteCounter, Secrets, Unpacked,
+    Layer, Note, NoteCounter, Secrets, Unpacked,
 };
 
 use crate::args::{DecodeArgs, InputFormat};
@@ -157,6 +157,8 @@ impl Decoder {
             CaptureEvent::End(channel) => {
                 self.conversations.remove(&channel);
             }
+            // No message behind it is judged: what is there is shown.
+            CaptureEvent::Note(note @ Note::CutPacket { .. }) => self.notes.add(note),
             CaptureEvent::Note(note) if note.is_loss() => {
                 self.exit = self.exit.max(Exit::Usage);
                 console.note(&format!("{name}: {note}"));

@@ -3,6 +3,8 @@
 use core::fmt;
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 /// The exit codes, the better ones first.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Exit {
@@ -38,6 +40,62 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What a person can try.
     pub(crate) hint: Option<String>,
+}
+
+/// A failure for programs: docs/schema/error.json.
+#[derive(Debug, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        deny_unknown_fields,
+        title = "Why a verb could not do its job",
+        description = "What any verb prints with --json in place of its result."
+    )
+)]
+pub(crate) struct FailureObject<'f> {
+    error: FailureError<'f>,
+}
+
+/// The same members as the error of a report.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+struct FailureError<'f> {
+    kind: FailureKind,
+    /// A sentence for people.
+    message: &'f str,
+    /// Always null.
+    field: Option<()>,
+    /// Always null.
+    offset: Option<()>,
+}
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum FailureKind {
+    /// Exit code 1: something required is missing.
+    Rejected,
+    /// Exit code 2: an option, or a file that cannot be read or decoded.
+    Usage,
+    /// Exit code 3: the transport.
+    Transport,
+    /// Exit code 4: the device broke the protocol.
+    Protocol,
+}
+
+impl<'f> FailureObject<'f> {
+    pub(crate) fn of(failure: &'f Failure) -> Self {
+        let kind = match failure.exit {
+            Exit::Rejected => FailureKind::Rejected,
+            Exit::Done | Exit::Usage => FailureKind::Usage,
+            Exit::Transport => FailureKind::Transport,
+            Exit::Protocol => FailureKind::Protocol,
+        };
+        let message = &failure.message;
+        Self { error: FailureError { kind, message, field: None, offset: None } }
+    }
 }
 
 impl Failure {

@@ -31,6 +31,7 @@ mod measure;
 mod overheard;
 mod pcap;
 mod pem;
+mod provenance;
 mod recognize;
 mod render;
 #[cfg(target_os = "linux")]
@@ -53,18 +54,27 @@ use clap::Parser;
 use args::{Cli, Verb};
 use backend::Crypto;
 use console::Console;
-use exit::{Exit, Failure};
+use exit::{Exit, Failure, FailureObject};
+use provenance::Stopwatch;
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+                let message = error.render().to_string();
+                let message = message.lines().next().unwrap_or_default();
+                let failure = Failure::usage(message.trim_start_matches("error: "));
+                // There is nowhere else to say it.
+                let _ = serde_json::to_writer(std::io::stdout(), &FailureObject::of(&failure));
+                println!();
+            }
             // Help goes to standard output: a reader that went away does not matter.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let mut console = Console::new(&cli.output);
+    let mut console = Console::new(&cli.output, Stopwatch::start(cli.backend, &cli.verb));
     let result = Crypto::load(cli.backend).and_then(|crypto| run(&cli.verb, crypto, &mut console));
     match result.and_then(|exit| console.finish().map(|()| exit)) {
         Ok(exit) => exit.into(),

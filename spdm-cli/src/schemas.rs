@@ -10,7 +10,9 @@ use crate::certs::ShownChain;
 use crate::chain::ChainObject;
 use crate::decode::MessageView;
 use crate::emulate::Listening;
+use crate::exit::FailureObject;
 use crate::list::ListRow;
+use crate::provenance::Provenance;
 use crate::render::{Info, Recognized};
 
 /// With this environment variable the test writes the files.
@@ -27,6 +29,8 @@ const WRITE: &str = "SPDM_WRITE_SCHEMAS";
 struct PrintedReport {
     #[schemars(flatten)]
     report: Report,
+    #[schemars(flatten)]
+    provenance: Provenance,
     /// Only of spdm chain: what the chain says; null where it is none.
     #[schemars(default, skip_serializing_if = "Option::is_none")]
     chain: Option<ChainObject>,
@@ -34,10 +38,11 @@ struct PrintedReport {
 
 #[test]
 fn the_files_are_those_that_the_types_make() {
-    let schemas: [(&str, Schema); 10] = [
+    let schemas: [(&str, Schema); 11] = [
         ("certs", schema::written::<ShownChain<'_>>()),
         ("decode", schema::written::<MessageView>()),
         ("emulate", schema::written::<Listening<'_>>()),
+        ("error", schema::written::<FailureObject<'_>>()),
         ("evidence", schema::evidence()),
         ("info", schema::written::<Info>()),
         ("known", schema::known_devices()),

@@ -53,9 +53,14 @@ impl At {
 
 /// The system's time in RFC 3339, in whole seconds.
 pub(crate) fn now() -> String {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let seconds = i64::try_from(elapsed.as_secs()).unwrap_or(0);
-    jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string()
+    rfc_3339(At::Now).unwrap_or_default()
+}
+
+/// The time in RFC 3339, in whole seconds; `None` where validity periods are not looked at, or where it has no year.
+pub(crate) fn rfc_3339(at: At) -> Option<String> {
+    let ValidityCheck::At(seconds) = at.validity()? else { return None };
+    let seconds = i64::try_from(seconds).ok()?;
+    Some(jiff::Timestamp::from_second(seconds).ok()?.to_string())
 }
 
 #[cfg(test)]

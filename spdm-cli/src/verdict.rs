@@ -9,6 +9,7 @@ use crate::advice::{self, Waivable};
 use crate::exit::Exit;
 use crate::line::LineError;
 use crate::overheard::Overheard;
+use crate::provenance::Provenance;
 use crate::tap::Silence;
 
 /// A report with its exit code.
@@ -20,6 +21,20 @@ pub(crate) struct Verdict {
     hint: Option<String>,
     /// Sentences of the library, and those that know more.
     reworded: Vec<(String, String)>,
+    /// The file of the evidence, where there are several.
+    file: Option<String>,
+}
+
+/// A verdict as programs see it.
+#[derive(Debug, Serialize)]
+pub(crate) struct PrintedVerdict<'v> {
+    #[serde(flatten)]
+    pub(crate) verdict: &'v Verdict,
+    #[serde(flatten)]
+    pub(crate) provenance: Provenance,
+    /// What `spdm chain` adds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) chain: Option<serde_json::Value>,
 }
 
 #[derive(Clone, Debug)]
@@ -38,7 +53,14 @@ impl Verdict {
     /// What the report says.
     pub(crate) fn new(report: Report) -> Self {
         let exit = report.exit_class().into();
-        Self { report, exit, outcome: Outcome::Reported, hint: None, reworded: Vec::new() }
+        Self {
+            report,
+            exit,
+            outcome: Outcome::Reported,
+            hint: None,
+            reworded: Vec::new(),
+            file: None,
+        }
     }
 
     /// The connection failed: a report cannot say that of itself.
@@ -50,6 +72,7 @@ impl Verdict {
             outcome: Outcome::Failed(error),
             hint,
             reworded: Vec::new(),
+            file: None,
         }
     }
 
@@ -98,7 +121,19 @@ impl Verdict {
             outcome: Outcome::ChainTrusted,
             hint: None,
             reworded: Vec::new(),
+            file: None,
         }
+    }
+
+    /// The evidence is one of several files.
+    pub(crate) fn in_file(mut self, name: &str) -> Self {
+        self.file = Some(name.to_owned());
+        self
+    }
+
+    /// The file of the evidence, where there are several.
+    pub(crate) fn file(&self) -> Option<&str> {
+        self.file.as_deref()
     }
 
     /// The one word to gate on.

@@ -145,16 +145,23 @@ impl Run<'_> {
         devices: &mut SeenDevices,
         console: &mut Console,
     ) -> Result<Exit, Failure> {
-        let prefix = if self.several { format!("{}: ", evidence.target) } else { String::new() };
-        for note in &evidence.notes {
-            console.note(&format!("note: {prefix}{note}"));
+        // Where there is a report, it has them.
+        if evidence.recordings.is_empty() {
+            let prefix =
+                if self.several { format!("{}: ", evidence.target) } else { String::new() };
+            for note in &evidence.notes {
+                console.note(&format!("note: {prefix}{note}"));
+            }
         }
         // Of a capture every connection is of the same device, as a rule.
         let are_devices = evidence.recordings.iter().all(|recording| !recording.chains.is_empty());
         let mut worst = Exit::Done;
         for report in judge.verify(self.crypto.bank().as_mut(), evidence) {
             let same = devices.add(&report, &evidence.target, are_devices);
-            let verdict = Verdict::new(report);
+            let verdict = match self.several {
+                true => Verdict::new(report).in_file(&evidence.target),
+                false => Verdict::new(report),
+            };
             render::show(&verdict, console)?;
             if let Some(other) = same {
                 let target = verdict.report.target();

@@ -9,7 +9,7 @@ use spdm_codec::{CertificateModel, SlotId};
 use spdm_crypto::{Digest, Provider};
 use spdm_requester::{Accepted, Crypto, Error, Negotiated};
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Chain, ChainContext, ChainError};
+use spdm_x509::{Appraisal, Chain, ChainContext, ChainError, Policy};
 
 use crate::recording::Recording;
 
@@ -147,11 +147,21 @@ pub(crate) struct ChainLibrary<'c> {
     provider: &'c Provider,
     stored: &'c [StoredChain<'c>],
     held: RefCell<HashMap<(ChainId, ChainContext), ParsedChain<'c>>>,
+    /// What the policy says of each chain, by its digest: many connections have the same one, and signatures that do not
+    /// verify are in no [`LinkCache`](spdm_x509::LinkCache).
+    appraised: RefCell<HashMap<(ChainContext, Vec<u8>), Appraisal<'c>>>,
 }
 
 impl<'c> ChainLibrary<'c> {
     pub(crate) fn new(provider: &'c Provider, stored: &'c [StoredChain<'c>]) -> Self {
-        Self { provider, stored, held: RefCell::default() }
+        Self { provider, stored, held: RefCell::default(), appraised: RefCell::default() }
+    }
+
+    /// What the policy says of a chain. All calls have to be with the same policy.
+    pub(crate) fn appraise(&self, chain: &Chain<'c>, policy: &Policy<'_>) -> Appraisal<'c> {
+        let key = (*chain.context(), chain.digest().as_bytes().to_vec());
+        let mut appraised = self.appraised.borrow_mut();
+        *appraised.entry(key).or_insert_with(|| policy.appraise(chain))
     }
 
     pub(crate) fn slot(&self, chain: ChainId) -> Option<SlotId> {

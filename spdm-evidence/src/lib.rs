@@ -84,9 +84,9 @@ pub use recorder::Recorder;
 pub use recording::{Broken, ChainContent, Negotiation, RecordedExchange, Recording, SlotChain};
 pub use reference::{Reference, ReferenceValue};
 pub use report::{
-    Basis, BasisSignature, CheckResult, ExitClass, Freshness, IdentitySummary, MeasuredValue,
-    NegotiationCover, Nonces, ReferenceStatus, Report, ReportBuilder, ReportError, ReportErrorKind,
-    missing_algorithm,
+    Basis, BasisSignature, CheckResult, DeviceModes, ExitClass, Freshness, IdentitySummary,
+    MeasuredValue, NegotiationCover, Nonces, ReferenceStatus, Report, ReportBuilder, ReportError,
+    ReportErrorKind, missing_algorithm,
 };
 pub use secrets::Secrets;
 pub use secured_record::{NotOpened, SecuredRecord};

@@ -78,41 +78,58 @@ impl Reference {
         Ok(Self { measurements: values.collect::<Result<_, Error>>()? })
     }
 
-    /// Marks every measured value, and gives the number of values that match or the first that does not.
+    /// Marks every measured value, and gives the number of values that match or, in one sentence, all that do not.
     pub(crate) fn compare(&self, measured: &mut [MeasuredValue]) -> Result<usize, String> {
         for value in measured.iter_mut() {
-            let mut wanted = self.measurements.iter().filter(|r| r.is_about(value));
-            value.reference = match wanted.next() {
-                None => ReferenceStatus::None,
-                Some(first) => {
-                    let mut wanted = core::iter::once(first).chain(wanted);
-                    match wanted.all(|reference| reference.value == value.value) {
-                        true => ReferenceStatus::Match,
-                        false => ReferenceStatus::Mismatch,
-                    }
+            let wanted = || self.measurements.iter().filter(|r| r.is_about(value));
+            let differs = wanted().find(|reference| reference.value != value.value);
+            let expected = differs.or_else(|| wanted().next());
+            (value.reference, value.expected) = match (expected, differs) {
+                (None, _) => (ReferenceStatus::None, None),
+                (Some(same), None) => (ReferenceStatus::Match, Some(hex::encode(&same.value))),
+                (Some(_), Some(other)) => {
+                    (ReferenceStatus::Mismatch, Some(hex::encode(&other.value)))
                 }
             };
         }
-        for reference in &self.measurements {
-            let mut found = measured.iter().filter(|value| reference.is_about(value)).peekable();
-            if found.peek().is_none() {
-                let index = reference.index;
-                let form = if reference.raw { "raw bit stream" } else { "digest" };
-                return Err(format!("the {form} of measurement {index} is missing"));
+        let is_missing =
+            |reference: &&ReferenceValue| !measured.iter().any(|value| reference.is_about(value));
+        let missing: Vec<&ReferenceValue> = self.measurements.iter().filter(is_missing).collect();
+        let differing: Vec<&MeasuredValue> =
+            measured.iter().filter(|v| v.reference == ReferenceStatus::Mismatch).collect();
+        match (&differing[..], &missing[..]) {
+            ([], []) => Ok(self.measurements.len()),
+            ([one], []) => {
+                let MeasuredValue { index, kind, value, expected, .. } = one;
+                let (got, expected) = (hex::encode(value), expected.as_deref().unwrap_or_default());
+                Err(format!("measurement {index} ({kind}) is {got}, but {expected} is expected"))
             }
-            if let Some(other) = found.find(|value| value.value != reference.value) {
-                let (expected, got) = (hex::encode(&reference.value), hex::encode(&other.value));
-                let (index, kind) = (other.index, other.kind);
-                return Err(format!(
-                    "measurement {index} ({kind}) is {got}, but {expected} is expected"
-                ));
+            ([], [one]) => {
+                let ReferenceValue { index, .. } = one;
+                Err(format!("the {} of measurement {index} is missing", one.form()))
             }
+            _ => Err(many(&differing, &missing)),
         }
-        Ok(self.measurements.len())
     }
 }
 
+/// What differs and what is missing, all of it by index.
+fn many(differing: &[&MeasuredValue], missing: &[&ReferenceValue]) -> String {
+    let differing: Vec<String> =
+        differing.iter().map(|value| format!("{} ({})", value.index, value.kind)).collect();
+    let missing: Vec<String> =
+        missing.iter().map(|value| format!("{} ({})", value.index, value.form())).collect();
+    let parts = [("not the expected values", differing), ("missing", missing)];
+    let parts = parts.into_iter().filter(|(_, indices)| !indices.is_empty());
+    let parts = parts.map(|(what, indices)| format!("{what}: {}", indices.join(", ")));
+    format!("measurements that are {}", parts.collect::<Vec<_>>().join("; "))
+}
+
 impl ReferenceValue {
+    const fn form(&self) -> &'static str {
+        if self.raw { "raw bit stream" } else { "digest" }
+    }
+
     fn is_about(&self, value: &MeasuredValue) -> bool {
         self.index == value.index
             && self.raw == value.raw

@@ -13,15 +13,15 @@ pub use basis::{Basis, BasisSignature, NegotiationCover};
 pub use builder::{Freshness, ReportBuilder};
 pub use check::CheckResult;
 pub use error_kind::ReportErrorKind;
-pub use measured::{MeasuredValue, ReferenceStatus};
+pub use measured::{DeviceModes, MeasuredValue, ReferenceStatus};
 pub use missing_algorithm::missing_algorithm;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use spdm_requester::{AttestationCheck, CheckStatus, SummaryAgreement};
 
-use crate::note::Note;
+use crate::note::CountedNote;
 #[cfg(feature = "schema")]
 use crate::pattern;
 
@@ -100,6 +100,9 @@ pub struct Report {
     /// Whether a verified signature covers the expected nonce; null where none was expected.
     fresh: Option<bool>,
     identity: IdentitySummary,
+    /// SHA-256 of the leaf certificate in hexadecimal; null without a chain.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = pattern::HEX_32)))]
+    leaf_sha256: Option<String>,
     /// The measurements: signed ones, or unsigned ones where nothing is signed.
     measurements: Vec<MeasuredValue>,
     /// Whether MeasurementSummaryHash of CHALLENGE_AUTH is the hash of the signed measurements. It decides nothing:
@@ -109,10 +112,16 @@ pub struct Report {
     measurement_summary: SummaryAgreement,
     /// Why it is not verified; null exactly where it is.
     error: Option<ReportError>,
+    /// What was left out of the evidence, in words. What a whole file leaves out is in its first report.
+    #[serde(serialize_with = "in_words")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    notes: Vec<CountedNote>,
     #[serde(skip)]
     exit_class: ExitClass,
-    #[serde(skip)]
-    notes: Vec<Note>,
+}
+
+fn in_words<S: Serializer>(notes: &[CountedNote], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(notes.iter().map(CountedNote::to_string))
 }
 
 /// The nonces of the requests whose answers the report is about, in hexadecimal.
@@ -230,6 +239,12 @@ impl Report {
         &self.identity
     }
 
+    /// SHA-256 of the leaf certificate in hexadecimal; `None` without a chain.
+    #[must_use]
+    pub fn leaf_sha256(&self) -> Option<&str> {
+        self.leaf_sha256.as_deref()
+    }
+
     /// The measurements: signed ones, or unsigned ones where nothing is signed.
     #[must_use]
     pub fn measurements(&self) -> &[MeasuredValue] {
@@ -255,9 +270,14 @@ impl Report {
         self.exit_class
     }
 
-    /// What the reader of the evidence left out.
+    /// What was left out, equal notes counted. What a whole file leaves out is in its first report.
     #[must_use]
-    pub fn notes(&self) -> &[Note] {
+    pub fn notes(&self) -> &[CountedNote] {
         &self.notes
+    }
+
+    /// Puts the notes on what a whole file leaves out in front.
+    pub(crate) fn note_first(&mut self, notes: &[CountedNote]) {
+        self.notes.splice(0..0, notes.iter().copied());
     }
 }

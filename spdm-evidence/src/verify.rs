@@ -297,6 +297,9 @@ impl<'v, 'p> Judge<'v, 'p> {
             }
         }
         self.remembered = remembered.kept(&stored);
+        if let Some(first) = reports.first_mut() {
+            first.note_first(&evidence.notes);
+        }
         reports
     }
 }
@@ -519,7 +522,7 @@ impl<'c> JudgedRecording<'_, 'c> {
             report
                 .skip(AttestationCheck::ChainDigest, "DIGESTS or the whole chain is not on record");
         }
-        let appraisal = self.policy.appraise(&chain);
+        let appraisal = self.held.library.appraise(&chain, &self.policy);
         report.observe(&Observation::Appraised(&appraisal));
         appraisal.into_trusted().ok()
     }

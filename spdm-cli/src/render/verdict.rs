@@ -20,7 +20,9 @@ const SUMMARY_DIFFERS: &str = "WARNING: MeasurementSummaryHash, which the device
 /// Shows a verdict.
 pub(crate) fn show(verdict: &Verdict, console: &mut Console) -> Result<(), Failure> {
     if console.json() {
-        return console.object(verdict);
+        console.verdict(verdict, None)?;
+        notes(verdict, console);
+        return Ok(());
     }
     let (style, most) = (console.style(), value_len(console));
     let report = &verdict.report;
@@ -32,7 +34,7 @@ pub(crate) fn show(verdict: &Verdict, console: &mut Console) -> Result<(), Failu
         advice(report),
     ];
     console.report(&parts.concat())?;
-    notes(report, console);
+    notes(verdict, console);
     Ok(())
 }
 
@@ -56,14 +58,16 @@ pub(crate) fn show_chain(
         advice(report),
     ];
     console.report(&parts.concat())?;
-    notes(report, console);
+    notes(verdict, console);
     Ok(())
 }
 
 /// Shows measurements first, and of the checks only what matters for them.
 pub(crate) fn show_measured(verdict: &Verdict, console: &mut Console) -> Result<(), Failure> {
     if console.json() {
-        return console.object(verdict);
+        console.verdict(verdict, None)?;
+        notes(verdict, console);
+        return Ok(());
     }
     let (style, most) = (console.style(), value_len(console));
     let report = &verdict.report;
@@ -103,14 +107,14 @@ pub(crate) fn show_measured(verdict: &Verdict, console: &mut Console) -> Result<
         advice,
     ];
     console.report(&parts.concat())?;
-    notes(report, console);
+    notes(verdict, console);
     Ok(())
 }
 
 /// A verb that gives no verdict could not do its job.
 pub(crate) fn not_done(verdict: &Verdict, console: &mut Console) -> Result<Exit, Failure> {
     if console.json() {
-        console.object(verdict)?;
+        console.verdict(verdict, None)?;
         console.hint(verdict.hint());
         return Ok(verdict.exit);
     }
@@ -123,9 +127,10 @@ fn value_len(console: &Console) -> usize {
     if console.verbosity() > 0 { usize::MAX } else { VALUE_LEN }
 }
 
-fn notes(report: &Report, console: &Console) {
-    for note in report.notes() {
-        console.note(&format!("note: {note}"));
+fn notes(verdict: &Verdict, console: &Console) {
+    let prefix = verdict.file().map(|file| format!("{file}: ")).unwrap_or_default();
+    for note in verdict.report.notes() {
+        console.note(&format!("note: {prefix}{note}"));
     }
 }
 

@@ -338,7 +338,10 @@ pub(crate) fn several_files_and_folders() {
     // One that cannot be read does not keep the others from being judged.
     let missing = folder.path("missing.json");
     let run = verify(&[&missing, &good]);
-    assert_eq!((run.code, run.object()["verified"].clone()), (2, json!(true)));
+    let [unreadable, verified] = &run.objects()[..] else { panic!("{run:?}") };
+    assert_eq!((run.code, &verified["verified"]), (2, &json!(true)));
+    let message = unreadable["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with(&format!("{missing}: ")), "{message}");
     assert!(run.err.starts_with(&format!("error: {missing}: ")), "{}", run.err);
 
     std::fs::create_dir_all(folder.path("all/deeper")).unwrap();

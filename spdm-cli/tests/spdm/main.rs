@@ -24,6 +24,7 @@ mod mctp;
 mod output;
 mod pcap;
 mod process;
+mod provenance;
 mod schema;
 mod scripted;
 mod tcp;

@@ -12,7 +12,7 @@ fn usage_errors() {
         ("attest mctp:7", "mctp:[NET,]EID"),
         ("attest nvme:/dev/nvme0", "no nvme driver is built in"),
         ("attest scsi:/dev/sg0", "no scsi driver is built in"),
-        ("attest ata:/dev/sda --json", "no ata driver is built in"),
+        ("attest ata:/dev/sda", "no ata driver is built in"),
         ("attest nvme:0", "nvme:/dev/nvmeN"),
         ("attest tcp:localhost:x", "tcp:HOST[:PORT]"),
         ("attest emulated --nonce 00", "a nonce has 32"),

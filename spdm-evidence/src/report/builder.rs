@@ -23,7 +23,7 @@ use super::{
 };
 use crate::known_devices::{Fingerprint, KnownDevice};
 use crate::listing::Listing;
-use crate::note::Note;
+use crate::note::{Note, NoteCounter};
 use crate::recording::Broken;
 use crate::reference::Reference;
 use detail::{holds, passed_over, untouched};
@@ -487,11 +487,12 @@ impl ReportBuilder {
             nonces: Nonces { challenge, measurements },
             fresh,
             identity: self.identity,
+            leaf_sha256: self.fingerprint.map(|shown| hex::encode(shown.leaf)),
             measurements: self.measurements,
             measurement_summary,
             error,
             exit_class,
-            notes: self.notes,
+            notes: NoteCounter::count(self.notes),
         }
     }
 

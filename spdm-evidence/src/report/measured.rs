@@ -1,7 +1,9 @@
 //! Measurements in a report.
 
 use serde::{Serialize, Serializer};
-use spdm_codec::{Measurement, MeasurementForm, MeasurementRecord};
+use spdm_codec::{
+    DeviceMode, DmtfMeasurement, Measurement, MeasurementForm, MeasurementRecord, MeasurementType,
+};
 
 /// How a measurement compares with the reference values.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
@@ -38,8 +40,67 @@ pub struct MeasuredValue {
         schemars(with = "String", regex(pattern = crate::pattern::HEX))
     )]
     pub value: Vec<u8>,
+    /// A raw value as text, where it is printable, such as a firmware version.
+    pub text: Option<String>,
+    /// The security version number of mutable firmware, where the value is one.
+    pub svn: Option<u64>,
+    /// The device's modes, where the value is the bits of them.
+    pub device_mode: Option<DeviceModes>,
     /// How it compares with the reference values.
     pub reference: ReferenceStatus,
+    /// The reference value that it is compared with, in hexadecimal: the first that differs, else the first.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::pattern::HEX)))]
+    pub expected: Option<String>,
+}
+
+/// The modes of a device in words (DSP0274 §Device mode field of a measurement block). A bit without a name is its number.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[non_exhaustive]
+pub struct DeviceModes {
+    /// The operational modes that the device has.
+    pub operational_capabilities: Vec<String>,
+    /// The operational mode that it is in.
+    pub operational_state: Vec<String>,
+    /// The debug modes that the device tells of.
+    pub debug_capabilities: Vec<String>,
+    /// The debug modes that are or were active.
+    pub debug_state: Vec<String>,
+}
+
+const OPERATIONAL: [&str; 6] =
+    ["manufacturing", "validation", "normal", "recovery", "rma", "decommissioned"];
+const DEBUG: [&str; 5] = [
+    "non_invasive_active",
+    "invasive_active",
+    "non_invasive_was_active",
+    "invasive_was_active",
+    "invasive_was_active_after_manufacturing",
+];
+
+impl DeviceModes {
+    fn of(mode: &DeviceMode) -> Self {
+        let words = |bits: u32, names: &[&str]| {
+            let set = (0..u32::BITS).filter(|bit| bits >> bit & 1 == 1);
+            let name = |bit| names.get(usize::try_from(bit).unwrap_or(usize::MAX));
+            set.map(|bit| name(bit).map_or_else(|| format!("bit {bit}"), |name| (*name).to_owned()))
+                .collect()
+        };
+        Self {
+            operational_capabilities: words(mode.operational_mode_capabilities, &OPERATIONAL),
+            operational_state: words(mode.operational_mode_state, &OPERATIONAL),
+            debug_capabilities: words(mode.device_mode_capabilities, &DEBUG),
+            debug_state: words(mode.device_mode_state, &DEBUG),
+        }
+    }
+}
+
+/// Text of a raw value, without the zero bytes behind it. What could steer a terminal is none.
+fn text(value: &[u8]) -> Option<String> {
+    let len = value.iter().rposition(|byte| *byte != 0)? + 1;
+    let text = core::str::from_utf8(value.get(..len)?).ok()?;
+    let is_printable = |character: char| character.is_ascii_graphic() || character == ' ';
+    text.chars().all(is_printable).then(|| text.to_owned())
 }
 
 fn as_hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -51,18 +112,41 @@ impl MeasuredValue {
     #[must_use]
     pub fn of_record(record: &MeasurementRecord<'_>) -> Vec<Self> {
         let blocks = record.iter().map(|block| {
-            let (kind, raw, value) = match block.measurement {
-                Measurement::Dmtf(measurement) => (
-                    measurement.value_type.name(),
-                    measurement.form == MeasurementForm::RawBitStream,
-                    measurement.value,
-                ),
-                Measurement::Other { bytes, .. } => ("other", true, bytes),
-                _ => ("other", true, &[][..]),
+            let value = |kind, raw, value: &[u8]| Self {
+                index: block.index,
+                kind,
+                raw,
+                value: value.to_vec(),
+                text: None,
+                svn: None,
+                device_mode: None,
+                reference: ReferenceStatus::None,
+                expected: None,
             };
-            let (value, reference) = (value.to_vec(), ReferenceStatus::None);
-            Self { index: block.index, kind, raw, value, reference }
+            match block.measurement {
+                Measurement::Dmtf(measurement) => {
+                    let raw = measurement.form == MeasurementForm::RawBitStream;
+                    let shown = value(measurement.value_type.name(), raw, measurement.value);
+                    if raw { shown.in_words(&measurement) } else { shown }
+                }
+                Measurement::Other { bytes, .. } => value("other", true, bytes),
+                _ => value("other", true, &[]),
+            }
         });
         blocks.collect()
+    }
+
+    /// Adds what a raw value means.
+    fn in_words(mut self, measurement: &DmtfMeasurement<'_>) -> Self {
+        match measurement.value_type {
+            MeasurementType::DeviceMode => {
+                self.device_mode = measurement.device_mode().as_ref().map(DeviceModes::of);
+            }
+            MeasurementType::FirmwareSecurityVersion => {
+                self.svn = measurement.value.try_into().ok().map(u64::from_le_bytes);
+            }
+            _ => self.text = text(measurement.value),
+        }
+        self
     }
 }

@@ -112,7 +112,7 @@ pub(crate) fn what_is_not_implemented_cannot_be_judged() {
 
 /// Flows that end with an ERROR or stop: verified only where a signature came before.
 pub(crate) fn failed_captures_prove_what_their_messages_prove() {
-    let proven = ["dhe_SM2_P256_AES_256_GCM_v1.2_MCTP", "slot1_v1.3_MCTP", "slot1_v1.4_MCTP"];
+    let proven = ["dhe_SM2_P256_AES_256_GCM_v1.2_MCTP"];
     let wanted = |capture: &Capture| capture.is("fails") && !capture.cut;
     for_each(all_roots(), wanted, |capture, report| {
         assert_eq!(report.verified(), proven.contains(&capture.name.as_str()), "{}", capture.name);

@@ -2,10 +2,10 @@
 
 use std::sync::Mutex;
 
-use spdm_codec::{BaseAsymAlgo, SpdmVersion};
+use spdm_codec::{BaseAsymAlgo, SlotId, SpdmVersion};
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::Running;
-use spdm_emulator::{Device, DeviceConfig, DmtfName};
+use spdm_emulator::{Device, DeviceConfig, DmtfName, Fault};
 use spdm_evidence::{Evidence, Negotiation, RecordedExchange, Recording, Report, Verifier};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Anchor, LinkTable, Revocation, Revocations, ValidityCheck, X509Certificate};
@@ -15,6 +15,11 @@ const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
 
 /// A device of the one authority: the seed makes its keys, the serial number only the leaf.
 fn device(serial: usize) -> Device {
+    device_with(serial, Vec::new())
+}
+
+/// [`device`] with these misbehaviours.
+fn device_with(serial: usize, faults: Vec<Fault>) -> Device {
     let name = DmtfName {
         manufacturer: "ACME".to_owned(),
         product: "WIDGET".to_owned(),
@@ -25,6 +30,7 @@ fn device(serial: usize) -> Device {
         base_asym: BaseAsymAlgo::ECDSA_P256,
         seed: Some(1),
         dmtf_name: Some(name),
+        faults,
         ..DeviceConfig::default()
     };
     Device::new(config).unwrap()
@@ -123,4 +129,45 @@ fn what_is_remembered_is_not_trusted() {
     let root = X509Certificate::parse(Untrusted::new(&root)).unwrap();
     let revoked = [Revocation::Certificate { issuer: root.issuer().der(), serial: root.serial() }];
     assert!(none(&Verifier { revocations: Revocations::new(&revoked), ..verifier }));
+}
+
+/// A chain is appraised once, also where a signature in it does not verify, which no store remembers: a connection costs
+/// the two signatures that it brings, whatever its chain is.
+#[test]
+fn a_connection_with_a_known_chain_costs_two_verifications() {
+    for (faults, trusted) in [(vec![], true), (vec![Fault::ChainBadSignature], false)] {
+        let mut device = device_with(0, faults);
+        let root = device.trust_anchors().remove(0);
+        let anchors = [Anchor::Certificate(&root)];
+        let verifier = Verifier::new(&COUNTING, &anchors, AT);
+        let mut evidence = Evidence::new("one device");
+        let mut count = |connections: usize| {
+            while evidence.recordings.len() < connections {
+                device.reset();
+                evidence.recordings.push(recording(&mut device));
+            }
+            let (reports, verified) = verify(&verifier, &evidence);
+            assert_eq!(reports.len(), connections);
+            assert!(reports.iter().all(|report| report.verified() == trusted));
+            verified
+        };
+        let first = count(1);
+        assert!((3..=4).contains(&first), "{first}");
+        assert_eq!(count(50), first + 49 * 2);
+    }
+}
+
+/// The chain came with the file, and no connection proves anything: nothing is left to verify but the chain.
+#[test]
+fn an_attached_chain_is_appraised_once() {
+    let mut device = device_with(0, vec![Fault::ChainBadSignature]);
+    let mut one = recording(&mut device);
+    let structure = one.exchanges[4].response.as_ref().unwrap()[8..].to_vec();
+    one.exchanges.truncate(3);
+    let mut evidence = Evidence::new("many");
+    evidence.recordings = vec![one; 500];
+    evidence.attach_chain(SlotId::ZERO, &structure);
+    let (reports, verified) = verify(&Verifier::new(&COUNTING, &[], AT), &evidence);
+    assert_eq!(reports.len(), 500);
+    assert!(verified <= 3, "{verified}");
 }
