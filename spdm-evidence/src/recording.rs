@@ -83,7 +83,12 @@ impl ChainContent {
             Err(Error::NoCertificate { labels })
                 if labels.is_empty() && core::str::from_utf8(file).is_err() =>
             {
-                Ok(Self::Structure(file.to_vec()))
+                let only = |what: &str| Err(Error::NoCertificate { labels: vec![what.to_owned()] });
+                match file {
+                    [0x30, 0x82, _, _, 2, 1, 3, ..] => only("PKCS #12"),
+                    [0x30, 0x81..=0x83, ..] => only("DER of something else"),
+                    _ => Ok(Self::Structure(file.to_vec())),
+                }
             }
             Err(error) => Err(error),
         }

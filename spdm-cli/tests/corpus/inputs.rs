@@ -482,6 +482,16 @@ pub(crate) fn bytes_behind_the_last_certificate() {
         let run = spdm(&["chain", &input("chain12.pem"), "--trust", &file, "--at", AT]);
         assert_eq!((run.code, run.err), (2, format!("error: {file}: {expected}\n")));
     }
+    // Without a certificate in front.
+    for (bytes, what) in [
+        (&[0x30, 0x82, 0, 5, 2, 1, 3, 0x30, 0xFF][..], "PKCS #12"),
+        (&[0x30, 0x82, 0, 5, 2, 1, 0, 0x30, 0xFF], "DER of something else"),
+    ] {
+        let file = folder.write("only", bytes);
+        let run = spdm(&["chain", &file]);
+        let message = format!("error: {file}: there is no certificate in it, only {what}\n");
+        assert_eq!((run.code, run.err), (2, message));
+    }
     // A chain structure in a larger buffer.
     let certs = folder.path("certs");
     assert_eq!(spdm(&["certs", "emulated", "--out", &certs, "-q"]).code, 0);
