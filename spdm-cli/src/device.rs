@@ -26,7 +26,7 @@ use crate::exit::Failure;
 use crate::line::{DeviceLine, LineError};
 use crate::target::Address;
 pub(crate) use emulated::chunking;
-pub(crate) use listing::{FoundDevice, FoundPart, Listing};
+pub(crate) use listing::{FoundDevice, Listing};
 
 /// A device that connections lead to, one after another.
 pub(crate) trait OpenDevice: fmt::Debug {
@@ -86,8 +86,13 @@ pub(crate) fn listings(args: &ListArgs) -> Vec<Listing> {
     vec![pci::list(args), mctp::list()]
 }
 
-/// Nothing can be listed here: only Linux shows its functions and links in files.
+/// What cannot be looked for here: only Linux shows its functions and links in files.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn listings(_: &ListArgs) -> Vec<Listing> {
-    Vec::new()
+    let unknown = |title| {
+        let mut listing = Listing::new(title);
+        listing.notes.push("not looked for: this needs Linux".to_owned());
+        listing
+    };
+    vec![unknown("PCI functions with a mailbox (DOE)"), unknown("MCTP")]
 }

@@ -25,5 +25,5 @@ pub(crate) fn acknowledge(stream: &impl std::os::fd::AsFd) {
 pub(crate) const fn acknowledge_if_empty<S>(_: &S) {}
 
 /// Other systems have no such option for sockets.
-#[cfg(not(target_os = "linux"))]
+#[cfg(all(feature = "tokio", not(target_os = "linux")))]
 pub(crate) const fn acknowledge<S>(_: &S) {}

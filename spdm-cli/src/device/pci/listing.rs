@@ -7,7 +7,7 @@ use spdm_transport::Duration;
 use spdm_transport_doe::linux::{BoundDriver, PciError, PciFunction};
 use spdm_transport_doe::{ConfigError, ExtendedCapability, ObjectType};
 
-use super::super::{FoundDevice, FoundPart, Listing};
+use super::super::listing::{FoundDevice, FoundPart, Listing};
 use super::{DISCOVERY, names, objects};
 use crate::args::ListArgs;
 use crate::line::LineError;
