@@ -1,7 +1,8 @@
 //! What the targets check.
 
 pub mod flow;
-pub mod tcp;
+#[path = "../../spdm-evidence/tests/it/shuffled.rs"]
+mod shuffled;
 #[path = "../../spdm-evidence/tests/it/tcp_packets.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-evidence")]
 mod tcp_packets;
@@ -110,6 +111,11 @@ macro_rules! messages {
             $($crate::round_trip::<spdm_codec::$message>(data);)+
         });
     };
+}
+
+/// Shuffles the packets of a TCP connection: see the tests of spdm-evidence.
+pub fn tcp(data: &[u8]) {
+    shuffled::shuffled(data);
 }
 
 /// Judges a file as evidence that nobody vouches for: nothing may be verified.

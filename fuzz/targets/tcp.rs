@@ -2,6 +2,6 @@
 //! ones in another order, and what is missing between two messages is noted.
 #![no_main]
 
-use spdm_fuzz::tcp::shuffled;
+use spdm_fuzz::tcp;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| shuffled(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tcp(data));

@@ -168,3 +168,18 @@ fn what_was_said_before_an_error_comes_before_it() {
     assert_eq!(lines.len(), 2, "{said}");
     assert!(lines[0].contains("GET_VERSION") && lines[1].contains("a packet is missing"), "{said}");
 }
+
+/// Conversations side by side: each is decoded for itself, and said where another one goes on.
+#[test]
+fn conversations_side_by_side() {
+    let text = "01 09 08 c8 05 10 84 00 00\n01 0a 08 c9 05 10 84 00 00\n\
+                01 08 0a c1 05 10 04 00 00 00 01 00 11\n01 08 09 c0 05 10 04 00 00 00 01 00 12\n";
+    let run = decode(text, &[]);
+    let expected = "   1  -> 1.0  GET_VERSION  4 bytes\nMCTP endpoints 8 and 10:\n   2  -> 1.0  GET_VERSION  4 \
+                    bytes\n   3  <- 1.0  VERSION  8 bytes  1.1\nMCTP endpoints 8 and 9:\n   4  <- 1.0  \
+                    VERSION  8 bytes  1.2\n";
+    assert_eq!((run.code, run.out.as_str()), (0, expected));
+    let json = decode(text, &["--json"]);
+    let channels: Vec<_> = json.objects().iter().map(|object| object["channel"].clone()).collect();
+    assert_eq!(channels, [0, 1, 1, 0]);
+}

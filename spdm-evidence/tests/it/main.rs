@@ -15,6 +15,7 @@ mod pcap;
 mod recorder;
 mod report;
 mod session;
+mod shuffled;
 mod streamed;
 mod tcp;
 mod tcp_packets;

@@ -146,6 +146,20 @@ fn mctp_endpoints_side_by_side() {
     assert_eq!((evidence.recordings.len(), evidence.recordings[0].exchanges.len()), (1, 2));
 }
 
+#[test]
+fn mctp_in_linux_cooked_packets_of_both_versions() {
+    let (request, response) = (mctp(9, 8, 0xC8, GET_VERSION), mctp(8, 9, 0xC0, VERSION));
+    let cooked = |packet: &[u8]| [&[0; 14][..], &[0x00, 0xFA], packet].concat();
+    let cooked2 = |packet: &[u8]| [&[0x00, 0xFA][..], &[0; 18], packet].concat();
+    for file in [
+        pcap(113, [cooked(&request), cooked(&response)]),
+        pcap(276, [cooked2(&request), cooked2(&response)]),
+    ] {
+        let evidence = read(&file).unwrap();
+        assert_eq!(evidence.recordings[0].exchanges[0].response.as_deref(), Some(VERSION));
+    }
+}
+
 /// A connection whose last message lacks a packet is not judged when the next one begins.
 #[test]
 fn a_message_that_the_next_connection_cuts_off() {

@@ -112,7 +112,7 @@ impl TcpConversation {
         }
         own.half.insert(segment, &other.half)?;
         if let Some(acknowledged) = segment.acknowledged {
-            other.half.acknowledge(acknowledged);
+            other.half.acknowledge(acknowledged, &own.half);
         }
         // What is behind the captured part of the segment is missing.
         if segment.cut && !segment.payload.is_empty() {

@@ -82,10 +82,14 @@ impl Half {
         self.first.is_some_and(|first| first != sequence.wrapping_add(1))
     }
 
-    /// The other side acknowledged what was sent before `sequence`.
-    pub(super) fn acknowledge(&mut self, sequence: u32) {
-        let next = *self.next.get_or_insert(sequence);
-        let known = self.acknowledged.get_or_insert(next);
+    /// The other side, `by`, acknowledged what was sent before `sequence`.
+    pub(super) fn acknowledge(&mut self, sequence: u32, by: &Self) {
+        let next = self.next.get_or_insert(sequence);
+        // Until something is there, the lowest one says where the direction begins.
+        if self.first.is_none() && distance(sequence, *next) < 0 && !by.has_spoken() {
+            *next = sequence;
+        }
+        let known = self.acknowledged.get_or_insert(*next);
         if distance(sequence, *known) > 0 {
             *known = sequence;
         }
@@ -101,6 +105,15 @@ impl Half {
         let mut sequence = segment.sequence;
         if segment.syn {
             sequence = sequence.wrapping_add(1);
+            // What the other side said already came after bytes that were not seen.
+            let is_earlier = self.next.is_some_and(|next| distance(sequence, next) < 0);
+            let is_late = match self.has_spoken() {
+                true => self.first != Some(sequence),
+                false => is_earlier && other.has_spoken(),
+            };
+            if is_late {
+                return Err(Broken::Lost);
+            }
             if !self.has_spoken() {
                 self.next = Some(sequence);
                 self.first = self.next;
