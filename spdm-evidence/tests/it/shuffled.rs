@@ -17,7 +17,7 @@ const FRAMINGS: [Framing; 5] = [
 /// Requests and responses, each another one.
 fn messages() -> Vec<Vec<u8>> {
     let message = |number: u8| {
-        let code = if number % 2 == 0 { 0x84 } else { 0x04 };
+        let code = if number.is_multiple_of(2) { 0x84 } else { 0x04 };
         [&[0x10, code, number, 0][..], &vec![number; 4 * usize::from(number * number)]].concat()
     };
     (0..8).map(message).collect()
@@ -31,7 +31,7 @@ pub(crate) fn shuffled(data: &[u8]) {
     let mut stream = Stream::v4(1111, framing);
     let parts: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
     stream.talk(&parts, 1 + usize::from(*segment));
-    if segment % 2 == 0 {
+    if segment.is_multiple_of(2) {
         stream.close();
     }
     let mut packets = stream.packets.clone();
@@ -55,7 +55,7 @@ pub(crate) fn shuffled(data: &[u8]) {
             break;
         }
     }
-    let capture = Capture::read(&file(&packets)).expect("packets were only moved");
+    let capture = Capture::read(&file(&packets)).unwrap();
     let mut channels: BTreeMap<usize, Vec<&[u8]>> = BTreeMap::new();
     for message in &capture.messages {
         channels.entry(message.channel.number).or_default().push(&message.bytes);
