@@ -31,6 +31,8 @@ pub(super) struct Half {
     ended: bool,
     /// The sequence number up to which the other side acknowledged.
     acknowledged: Option<u32>,
+    /// The lowest one that it acknowledged: the bytes from there on were still to come.
+    awaited: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -88,6 +90,10 @@ impl Half {
         // Until something is there, the lowest one says where the direction begins.
         if self.first.is_none() && distance(sequence, *next) < 0 && !by.has_spoken() {
             *next = sequence;
+        }
+        let awaited = self.awaited.get_or_insert(sequence);
+        if distance(sequence, *awaited) < 0 {
+            *awaited = sequence;
         }
         let known = self.acknowledged.get_or_insert(*next);
         if distance(sequence, *known) > 0 {
@@ -243,7 +249,12 @@ impl Half {
             _ => 0,
         };
         let fin = i64::from(!self.ended && !partial);
-        unseen > fin || !self.ahead.is_empty() || (self.end.is_some() && !self.ended)
+        // The capture began late, but not so late that these bytes had been said.
+        let skipped = match (self.first, self.awaited) {
+            (Some(first), Some(awaited)) => !self.from_syn && distance(first, awaited) > 0,
+            _ => false,
+        };
+        skipped || unseen > fin || !self.ahead.is_empty() || (self.end.is_some() && !self.ended)
     }
 
     /// What came before its turn.
