@@ -76,11 +76,11 @@ pub(super) fn prove<'f, 'c>(
     let signed = SignedMessage::new(negotiated.version, context, digest);
     let (asym, key) = (identity.asym(), identity.key());
     if signed.verify(crypto.provider, asym, hash, key, signature).is_err() {
-        if !is_swapped(crypto.provider, negotiated, hash, identity, &signed, signature) {
-            return Err(errors.stop(Error::Signature { message }));
-        }
-        if !compat.little_endian_ecdsa {
-            return Err(errors.stop(Error::SignatureOrder { message }));
+        let swapped = is_swapped(crypto.provider, negotiated, hash, identity, &signed, signature);
+        match (swapped, compat.little_endian_ecdsa) {
+            (true, true) => {}
+            (true, false) => return Err(errors.stop(Error::SignatureOrder { message })),
+            (false, _) => return Err(errors.stop(Error::Signature { message })),
         }
     }
     Ok(Some(Possession::new(*identity, *nonce, proof, negotiated.version)))
