@@ -237,7 +237,7 @@ pub(crate) struct JudgeArgs {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct DeviceArgs {
-    /// emulated, pci:DDDD:BB:DD.F, tcp:HOST[:PORT] (4194 where no port is given, 2323 with dmtf-emu), mctp:EID or
+    /// emulated, pci:DDDD:BB:DD.F, tcp:HOST or tcp:HOST:PORT (the port is 4194, with dmtf-emu 2323), mctp:EID or
     /// mctp:NET,EID; nvme:, scsi: and ata: have no driver
     #[arg(value_name = "TARGET")]
     pub(crate) target: Target,
