@@ -24,9 +24,11 @@ pub(crate) fn hint(error: &Error, heard: &Overheard, waivable: Waivable) -> Opti
             let alpha =
                 |entry: &VersionNumberEntry| entry.alpha() != 0 && entry.version().is_some();
             let any = heard.versions.iter().any(alpha);
-            any.then(|| {
-                "--alpha-versions takes a version of an unfinished specification, too".to_owned()
-            })
+            let way = match any {
+                true => "--alpha-versions takes a version of an unfinished specification, too",
+                false => "--min-version and --max-version say what is allowed",
+            };
+            Some(way.to_owned())
         }
         Error::SignatureOrder { .. } => {
             Some("--compat little-endian-ecdsa accepts what such devices sign".to_owned())
@@ -36,6 +38,11 @@ pub(crate) fn hint(error: &Error, heard: &Overheard, waivable: Waivable) -> Opti
         }
         Error::Incompatible(Incompatible::SlotEmpty { .. } | Incompatible::NoSlot) => slots(heard),
         Error::Incompatible(Incompatible::Capability("CERT_CAP")) => without_chain(heard, waivable),
+        Error::Incompatible(Incompatible::Capability("PUB_KEY_ID_CAP"))
+            if heard.has(CapabilityFlags::CERT_CAP) =>
+        {
+            Some("this device has certificates: leave out --peer-key".to_owned())
+        }
         Error::Incompatible(Incompatible::Capability("CHAL_CAP")) => {
             without_challenge(heard, waivable)
         }
@@ -55,7 +62,6 @@ pub(crate) fn hint(error: &Error, heard: &Overheard, waivable: Waivable) -> Opti
             without_challenge(heard, waivable)
         }
         Error::Refused(Refusal { request: Code::GET_MEASUREMENTS, .. })
-        | Error::Misbehaved(Misbehaviour { message: "MEASUREMENTS", .. })
             if heard.index.is_some() =>
         {
             Some("--measurements all shows which ones the device has".to_owned())
@@ -72,7 +78,8 @@ pub(crate) fn sentence(error: &Error, heard: &Overheard) -> Option<String> {
     match (error, heard.index) {
         (Error::Incompatible(what @ Incompatible::Version), _) => {
             let versions = heard.versions.iter().map(|entry| version_entry(*entry));
-            Some(format!("{what}: {}", versions.collect::<Vec<_>>().join(", ")))
+            let versions = versions.collect::<Vec<_>>().join(", ");
+            Some(format!("{what}; it speaks {versions}"))
         }
         (
             Error::Refused(Refusal { request: Code::GET_MEASUREMENTS, code, data, .. }),

@@ -3,7 +3,6 @@
 use spdm_codec::RequesterNonce;
 use spdm_evidence::{KnownChains, Reference};
 
-use crate::advice::Waivable;
 use crate::args::nonce_from_hex;
 use crate::args::{AttestArgs, IndexList, JudgeArgs, NonceChoice};
 use crate::backend::Crypto;
@@ -61,7 +60,7 @@ pub(crate) fn run(
             signer: Signer::of(inputs.peer_key.as_deref()),
             waived,
             negotiation: args.device.negotiation(),
-            waivable: Waivable::OneOfTwo,
+            waivable: waived.waivable(),
             measurements: &args.measurements,
             attributes: args.attributes.attributes(),
             nonce: inputs.nonce,
@@ -90,7 +89,7 @@ pub(crate) fn run(
     }
     if let Some(output) = output {
         let evidence = evidence(&device.name(), recordings);
-        output.write(evidence.to_json().map_err(Failure::usage)?.as_bytes())?;
+        output.write(format!("{}\n", evidence.to_json().map_err(Failure::usage)?).as_bytes())?;
     }
     device.finish()?;
     Ok(worst)

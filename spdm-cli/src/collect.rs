@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::advice::Waivable;
 use crate::args::CollectArgs;
 use crate::attest::nonce;
 use crate::backend::Crypto;
@@ -40,7 +39,7 @@ pub(crate) fn run(
         signer: Signer::of(peer_key.as_deref()),
         waived,
         negotiation: args.device.negotiation(),
-        waivable: Waivable::OneOfTwo,
+        waivable: waived.waivable(),
         measurements: &args.measurements,
         attributes: args.attributes.attributes(),
         nonce,

@@ -2,6 +2,8 @@
 
 mod mctp;
 
+use core::net::SocketAddr;
+use std::net::ToSocketAddrs as _;
 use std::time::Instant;
 
 use serde::Serialize;
@@ -15,7 +17,7 @@ use crate::console::Console;
 use crate::device::chunking;
 use crate::exit::{Exit, Failure};
 use crate::file;
-use crate::render::{request_line, response_line};
+use crate::render::{Style, Table, request_line, response_line};
 
 /// The version of the object's form.
 const SCHEMA: u32 = 1;
@@ -23,7 +25,7 @@ const SCHEMA: u32 = 1;
 /// Serves until the process is ended, or one connection with `--once`.
 pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Failure> {
     if args.fault.iter().any(|name| name == "help") {
-        console.result(&fault_list())?;
+        console.result(&fault_list(console.style()))?;
         return Ok(Exit::Done);
     }
     let framing = args.framing.framing()?;
@@ -38,7 +40,15 @@ pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Fai
     if let Some(network) = mctp::network(args)? {
         return mctp::run(network, &mut device, console);
     }
-    let listener = Listener::bind(args.listen.as_str(), framing)
+    let addresses: Vec<SocketAddr> = args
+        .listen
+        .to_socket_addrs()
+        .map_err(|error| {
+            let listen = &args.listen;
+            Failure::usage(format!("{listen}: expected HOST:PORT of this machine ({error})"))
+        })?
+        .collect();
+    let listener = Listener::bind(addresses.as_slice(), framing)
         .map_err(|error| Failure::usage(format!("{}: {error}", args.listen)))?;
     let address = listener.local_addr().map_err(Failure::transport)?;
     listening(&address.to_string(), &described(args), console)?;
@@ -117,10 +127,13 @@ fn described(args: &EmulateArgs) -> String {
     }
 }
 
-fn fault_list() -> String {
-    let width = Fault::ALL.iter().map(|fault| fault.name().len()).max().unwrap_or(0);
-    let row = |fault: &Fault| format!("{:width$}  {}\n", fault.name(), fault.description());
-    Fault::ALL.iter().map(row).collect()
+fn fault_list(style: Style) -> String {
+    let mut table = Table::default();
+    for fault in Fault::ALL {
+        table.row([fault.name().to_owned(), fault.description().replace('`', "")]);
+    }
+    // The names begin the lines, for programs that look for one.
+    table.plain(style).lines().map(|line| format!("{}\n", line.get(2..).unwrap_or(line))).collect()
 }
 
 fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {

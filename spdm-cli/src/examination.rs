@@ -71,6 +71,14 @@ impl Waived {
         };
         Ok(Self { requirement, challenge: "waived: --challenge none" })
     }
+
+    /// What could be waived besides: nothing where one of the two signatures is waived already.
+    pub(crate) const fn waivable(self) -> Waivable {
+        match self.requirement {
+            Requirement::ChallengeAndMeasurements => Waivable::OneOfTwo,
+            _ => Waivable::Nothing,
+        }
+    }
 }
 
 /// What is to be found out about a device.

@@ -70,7 +70,15 @@ fn main() -> ExitCode {
                 println!();
             }
             // Help goes to standard output: a reader that went away does not matter.
-            let _ = error.print();
+            let _ = match terminal::columns(&std::io::stderr()).filter(|_| error.use_stderr()) {
+                Some(columns) => {
+                    let text = error.render().ansi().to_string();
+                    let folded =
+                        render::fold_lines(&text, render::Style::PLAIN.on_terminal(columns));
+                    std::io::Write::write_all(&mut std::io::stderr(), folded.as_bytes())
+                }
+                None => error.print(),
+            };
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };

@@ -56,7 +56,7 @@ pub(crate) struct RootHash {
 
 impl RootHash {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let digest = from_hex(&text.replace(':', ""))?;
+        let digest = from_hex(&text.replace([':', ' ', '\n'], ""))?;
         let hash = match digest.len() {
             32 => HashAlgorithm::Sha256,
             48 => HashAlgorithm::Sha384,
@@ -218,6 +218,16 @@ fn not_found(name: &str, known: bool, names: &[&str]) -> String {
     format!("{name} {what}; there are {}", names.join(", "))
 }
 
+/// Names the capabilities that begin so: those with several values have a name for each.
+fn no_capability(name: &str) -> String {
+    let similar = |known: &&'static str| !name.is_empty() && known.starts_with(name);
+    let known = CapabilityFlags::all().iter_names().map(|(known, _)| known);
+    match known.filter(similar).collect::<Vec<_>>() {
+        similar if similar.is_empty() => format!("{name} is no capability"),
+        similar => format!("{name} is no capability; there are {}", similar.join(", ")),
+    }
+}
+
 /// `--capabilities`: names, or one number.
 pub(crate) fn capabilities(text: &str) -> Result<CapabilityFlags, String> {
     if let Some(digits) = text.strip_prefix("0x") {
@@ -230,8 +240,7 @@ pub(crate) fn capabilities(text: &str) -> Result<CapabilityFlags, String> {
     if text == "none" {
         return Ok(CapabilityFlags::empty());
     }
-    let flag =
-        |name| CapabilityFlags::from_name(name).ok_or_else(|| format!("{name} is no capability"));
+    let flag = |name| CapabilityFlags::from_name(name).ok_or_else(|| no_capability(name));
     text.split(',').map(flag).collect()
 }
 

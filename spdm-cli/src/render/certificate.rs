@@ -24,7 +24,8 @@ pub(crate) fn chain(chain: &Chain<'_>, verdict: &Verdict, style: Style) -> Strin
     if let Some(root) = &identity.root_sha256 {
         line("root SHA-256", root.clone());
     }
-    line("digest", format!("{} ({})", hex::encode(chain.digest().as_bytes()), context.hash));
+    // The line above says which hash it is.
+    line("digest", hex::encode(chain.digest().as_bytes()));
     line("certificates", chain.certificate_count().to_string());
     line("bytes", chain.bytes().len().to_string());
     let trusted = match verdict.error() {

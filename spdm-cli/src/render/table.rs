@@ -3,6 +3,11 @@
 use super::Style;
 use super::fold::fold;
 
+/// Columns that a cell should have at least.
+const NARROW: usize = 24;
+/// Where a cell begins that has lines of its own.
+const OWN_LINE: usize = 9;
+
 /// Rows of cells, columns aligned to the left. The last one is folded where it does not fit.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
@@ -36,6 +41,16 @@ impl Table {
             for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
                 line.push(' ');
                 if column == last {
+                    // Where the other columns leave no room, it has lines of its own.
+                    let narrow = style.is_terminal()
+                        && at + NARROW > style.columns()
+                        && at + cell.chars().count() > style.columns();
+                    if narrow {
+                        line.truncate(line.trim_end().len());
+                        line.push('\n');
+                        line.extend(core::iter::repeat_n(' ', OWN_LINE));
+                        at = OWN_LINE;
+                    }
                     for (number, part) in fold(cell, at, style).iter().enumerate() {
                         if number > 0 {
                             line.push('\n');
@@ -72,6 +87,14 @@ mod tests {
         table.row(["1".to_owned(), "long cell".to_owned(), "x".to_owned()]);
         table.row(["10".to_owned(), "é".to_owned(), "y".to_owned()]);
         assert_eq!(table.plain(Style::PLAIN), "  1   long cell  x\n  10  é          y\n");
+    }
+
+    #[test]
+    fn a_cell_without_room_has_lines_of_its_own() {
+        let mut table = Table::default();
+        table.row(["holds".to_owned(), "a".repeat(40), "found in the certificate".to_owned()]);
+        let expected = format!("  holds  {}\n         found in the certificate\n", "a".repeat(40));
+        assert_eq!(table.plain(Style::PLAIN.on_terminal(60)), expected);
     }
 
     #[test]

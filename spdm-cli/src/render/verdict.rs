@@ -75,9 +75,15 @@ pub(crate) fn show_measured(verdict: &Verdict, console: &mut Console) -> Result<
         CheckStatus::Pass if verdict.verified() => {
             style.good("signed by the key of a trusted chain over a fresh nonce")
         }
-        CheckStatus::Pass => {
+        CheckStatus::Pass if lacks_anchor(report) => {
             style.strong("signed by the device's key, but nobody vouches for the key")
         }
+        CheckStatus::Pass
+            if report.status(AttestationCheck::MeasurementsReference) == CheckStatus::Fail =>
+        {
+            style.bad("signed by the device's key, but not what is expected")
+        }
+        CheckStatus::Pass => style.bad("signed by the device's key, but the device is rejected"),
         CheckStatus::Fail => match verdict.error() {
             Some((ReportErrorKind::Signature, _)) => style.bad("the signature does not hold"),
             _ => style.bad("not measured"),

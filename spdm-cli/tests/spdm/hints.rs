@@ -4,7 +4,7 @@
 use spdm_codec::{Code, ErrorCode, SlotId, SpdmVersion};
 use spdm_emulator::{Act, DeviceConfig, Edit, Position, ScriptStep, When};
 
-use crate::process::{Emulator, Run, run};
+use crate::process::{Emulator, Folder, Run, run};
 use crate::schema::{check, schema};
 use crate::scripted::{Served, serve, small};
 
@@ -169,8 +169,9 @@ fn no_algorithm_in_common() {
 fn versions_that_are_not_allowed_are_shown() {
     let device = Emulator::start("--versions 1.0,1.1");
     let line = format!("attest {} --min-version 1.2", device.target);
-    let sentence = "the device speaks no SPDM version that is allowed here: 1.0, 1.1";
-    expect(&line, 1, sentence, None, "incompatible");
+    let sentence = "the device speaks no SPDM version that is allowed here; it speaks 1.0, 1.1";
+    let hint = "--min-version and --max-version say what is allowed";
+    expect(&line, 1, sentence, Some(hint), "incompatible");
     let info = run(&format!("info {} --min-version 1.2 --json", device.target));
     let object = info.object();
     check(&schema("info"), &object);
@@ -199,7 +200,8 @@ fn update_and_alpha_versions() {
     let device = serve(DeviceConfig { versions, script, ..small() });
     let (target, root) = (&device.target, &device.root);
     let line = format!("attest {target} --trust {root}");
-    let sentence = "the device speaks no SPDM version that is allowed here: 1.2-alpha1, 1.3-alpha3";
+    let sentence =
+        "the device speaks no SPDM version that is allowed here; it speaks 1.2-alpha1, 1.3-alpha3";
     let hint = "--alpha-versions takes a version of an unfinished specification, too";
     expect(&line, 1, sentence, Some(hint), "incompatible");
     // What was taken can be verified.
@@ -310,4 +312,39 @@ fn standard_output_as_a_file() {
             (2, "error: standard output (-) can hold one file only\n")
         );
     }
+}
+
+#[test]
+fn a_hint_is_not_given_for_what_is_waived_already() {
+    let device = Emulator::start("--seed 1 --capabilities CERT_CAP,MEAS_CAP_SIG");
+    let line = format!("attest {} --trust {} --measurements none", device.target, device.root());
+    expect(&line, 1, "the device lacks CHAL_CAP", None, "incompatible");
+}
+
+#[test]
+fn a_device_with_certificates_needs_no_peer_key() {
+    let device = Emulator::start("--seed 1");
+    let key = device.folder.path("key.der");
+    assert_eq!(
+        run(&format!("emulate --peer-key-out {key} --base-asym ECDSA_P521 --listen nowhere")).code,
+        2
+    );
+    let line = format!("attest {} --peer-key {key}", device.target);
+    let hint = "this device has certificates: leave out --peer-key";
+    expect(&line, 1, "the device lacks PUB_KEY_ID_CAP", Some(hint), "incompatible");
+}
+
+#[test]
+fn measure_says_why_signed_measurements_are_rejected() {
+    let folder = Folder::new();
+    let reference = folder.path("reference.json");
+    std::fs::write(&reference, r#"{"measurements":[{"index":1,"value":"00"}]}"#).unwrap();
+    let other = run(&format!("measure emulated --reference {reference}"));
+    assert_eq!(other.code, 1, "{other:?}");
+    let words = "signed by the device's key, but not what is expected\n";
+    assert!(other.out.contains(words), "{}", other.out);
+    let expired = run("measure emulated --at unix:1");
+    assert_eq!(expired.code, 1);
+    let words = "signed by the device's key, but the device is rejected\n";
+    assert!(expired.out.contains(words), "{}", expired.out);
 }

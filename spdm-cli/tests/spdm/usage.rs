@@ -46,7 +46,8 @@ fn usage_errors() {
         ("verify /does/not/exist", "/does/not/exist"),
         ("verify x --nonce random", "--nonce HEX"),
         ("emulate --fault nonsense", "nonsense"),
-        ("emulate --listen nowhere", "nowhere"),
+        ("emulate --listen nowhere", "nowhere: expected HOST:PORT of this machine"),
+        ("emulate --capabilities MEAS_CAP", "there are MEAS_CAP_NO_SIG, MEAS_CAP_SIG"),
         ("emulate --slots 9", "0 to 7"),
     ] {
         let run = run(line);
