@@ -103,6 +103,24 @@ impl FetchedChains {
     }
 }
 
+/// Of these chains the last ones of each slot, at most [`TRIED`], in their order: a file may hold any number of them, for
+/// any number of connections.
+pub(crate) fn latest(chains: Range<ChainId>, stored: &[StoredChain<'_>]) -> Vec<ChainId> {
+    let mut kept: Vec<ChainId> = Vec::new();
+    for id in chains.rev() {
+        let Some(chain) = stored.get(id) else { continue };
+        let of_slot = || {
+            let kept = kept.iter().filter_map(|kept| stored.get(*kept));
+            kept.filter(|other| other.slot == chain.slot)
+        };
+        if of_slot().count() < TRIED && of_slot().all(|other| other.bytes != chain.bytes) {
+            kept.push(id);
+        }
+    }
+    kept.reverse();
+    kept
+}
+
 /// The last chains of each slot, at most [`TRIED`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RecentChains([Vec<ChainId>; SLOTS]);
@@ -208,6 +226,8 @@ pub(crate) struct Candidates<'h, 'c> {
     pub(crate) library: &'h ChainLibrary<'c>,
     pub(crate) fetched: &'h FetchedChains,
     pub(crate) candidates: &'h RecentChains,
+    /// Those that the connection fetched, or that came with the evidence.
+    pub(crate) given: &'h RecentChains,
 }
 
 impl<'c> Candidates<'_, 'c> {
@@ -219,6 +239,16 @@ impl<'c> Candidates<'_, 'c> {
     ) -> impl Iterator<Item = ParsedChain<'c>> {
         let hold = move |chain| self.library.hold(chain, negotiated?, self.fetched);
         self.candidates.of_slot(slot).filter_map(hold)
+    }
+
+    /// [`Self::of_slot`] without the chains of earlier connections: nothing ties them to this one.
+    pub(crate) fn given_of_slot(
+        &self,
+        slot: SlotId,
+        negotiated: Option<&Negotiated>,
+    ) -> impl Iterator<Item = ParsedChain<'c>> {
+        let hold = move |chain| self.library.hold(chain, negotiated?, self.fetched);
+        self.given.of_slot(slot).filter_map(hold)
     }
 
     /// [`Self::of_slot`], but first what was complete before `exchange`.
@@ -248,9 +278,7 @@ impl<'c> Candidates<'_, 'c> {
     pub(crate) fn first_slot(&self) -> Option<SlotId> {
         let own = self.fetched.own().find_map(|chain| self.library.slot(chain));
         let any = || {
-            (0..8)
-                .filter_map(SlotId::new)
-                .find(|slot| self.candidates.of_slot(*slot).next().is_some())
+            (0..8).filter_map(SlotId::new).find(|slot| self.given.of_slot(*slot).next().is_some())
         };
         own.or_else(any)
     }

@@ -15,7 +15,7 @@ use spdm_x509::{
 };
 
 use crate::chain_library::{
-    Candidates, ChainId, ChainLibrary, FetchedChains, RecentChains, StoredChain,
+    Candidates, ChainId, ChainLibrary, FetchedChains, RecentChains, StoredChain, latest,
 };
 use crate::evidence::Evidence;
 use crate::note::Note;
@@ -181,7 +181,7 @@ impl<'p> Verifier<'p> {
             };
             stored.push(StoredChain { slot: chain.slot, model: CertificateModel::None, bytes });
         }
-        (start..stored.len()).collect()
+        latest(start..stored.len(), stored)
     }
 
     fn verify_one<'c>(
@@ -286,11 +286,13 @@ impl<'v, 'p> Judge<'v, 'p> {
             self.connections += 1;
             // Tried last to first: the chains of this connection, those that came with the evidence, those of
             // earlier connections. A Requester may have remembered a chain and not fetched it again.
-            let mut candidates = remembered.clone();
+            let (mut candidates, mut given) = (remembered.clone(), RecentChains::default());
             for chain in attached.iter().copied().chain(fetched.own()) {
                 library.remember(&mut candidates, chain);
+                library.remember(&mut given, chain);
             }
-            let held = Candidates { library: &library, fetched, candidates: &candidates };
+            let held =
+                Candidates { library: &library, fetched, candidates: &candidates, given: &given };
             reports.extend(verifier.verify_one(hashes, recording, &target, &held, links));
             for chain in fetched.own() {
                 library.remember(&mut remembered, chain);
@@ -438,19 +440,18 @@ impl<'c> JudgedRecording<'_, 'c> {
         }
     }
 
-    /// What the recorded Requester asked the slot's key to sign must be there. One answer may come late, to the request
-    /// once more, but none may be missing at the end: it could be the one that fails.
+    /// Everything that the recorded Requester asked the slot's key to sign must be there: what is missing could be what
+    /// fails. The same request may be answered late; one over another nonce is another request.
     fn require_requested(&self, report: &mut ReportBuilder, slot: Option<KeySlot>) {
+        let verified = |a: &Attempt<'_>| matches!(a.outcome, AttemptOutcome::Verified(_));
+        let of_slot = || self.judgement.attempts.iter().filter(|a| Some(a.slot) == slot);
         for proof in [Proof::Challenge, Proof::Measurements] {
-            let attempts = self.judgement.attempts.iter();
-            let mut requested = attempts.filter(|a| Some(a.slot) == slot && a.proof == proof);
-            let verified = |a: &Attempt<'_>| matches!(a.outcome, AttemptOutcome::Verified(_));
-            let is_proven = requested.clone().any(verified);
-            let Some(last) = requested.next_back() else { continue };
-            if is_proven && !matches!(last.outcome, AttemptOutcome::Unanswered) {
-                continue;
-            }
-            if let Some(why) = unproven(&last.outcome, last) {
+            let requested = || of_slot().filter(|attempt| attempt.proof == proof);
+            let is_proven = |wanted: &&Attempt<'_>| {
+                requested().any(|other| other.nonce == wanted.nonce && verified(other))
+            };
+            let missing = requested().filter(|attempt| !is_proven(attempt));
+            if let Some(why) = missing.filter_map(|a| unproven(&a.outcome, a)).last() {
                 report.unfulfilled(signature_check(proof), &why);
             }
         }
@@ -497,7 +498,15 @@ impl<'c> JudgedRecording<'_, 'c> {
         slot: SlotId,
         identity: Option<Identity<'c>>,
     ) -> Option<Trusted<'c>> {
-        let last = self.held.of_slot(slot, self.judgement.negotiated.as_ref()).next();
+        // Only a signature ties a chain of an earlier connection to this one.
+        let negotiated = self.judgement.negotiated.as_ref();
+        let failed = |attempt: &Attempt<'_>| {
+            attempt.slot == KeySlot::Slot(slot) && matches!(attempt.outcome, AttemptOutcome::Failed)
+        };
+        let last = match self.judgement.attempts.iter().any(failed) {
+            true => self.held.of_slot(slot, negotiated).next(),
+            false => self.held.given_of_slot(slot, negotiated).next(),
+        };
         let chain = match (identity, last.map(|held| held.parsed)) {
             (Some(Identity::Chain(chain)), _) | (_, Some(Ok(chain))) => chain,
             (_, Some(Err(error))) => {

@@ -218,18 +218,40 @@ fn what_was_asked_for_and_is_not_in_the_file_is_not_verified() {
     assert_eq!(whole.basis().unwrap().to_string(), "CHALLENGE and signed MEASUREMENTS");
 }
 
-/// An answer to the same question once more is one; the last question has to have one.
+/// The same request may be answered late. One over another nonce is another request: whoever removes the answer that
+/// fails, or answers with an ERROR in its place, does not get what is left verified.
 #[test]
-fn the_last_request_for_a_signature_needs_an_answer() {
+fn every_request_for_a_signature_needs_an_answer() {
     let mut a = device(1, |_| ());
     let (vca, chain) = (negotiation(&mut a), chain(&mut a));
     let first = measure(&mut a, 1, 0, 7);
-    let lost = RecordedExchange { response: None, ..measure(&mut a, 2, 0, 8) };
+    let other = measure(&mut a, 2, 0, 8);
+    let lost = |of: &RecordedExchange| RecordedExchange { response: None, ..of.clone() };
+    let refused = RecordedExchange { response: Some(vec![0x12, 0x7F, 5, 0]), ..other.clone() };
     let verified = |exchanges: &[RecordedExchange]| {
         report(&evidence(&[&vca, &chain, exchanges]), &a, |_| ()).verified()
     };
-    assert!(verified(&[lost.clone(), first.clone()]));
-    assert!(!verified(&[first, lost]));
+    assert!(verified(&[first.clone(), other.clone()]));
+    assert!(verified(&[lost(&first), first.clone()]));
+    for missing in [lost(&other), refused] {
+        assert!(!verified(&[missing.clone(), first.clone()]));
+        assert!(!verified(&[first.clone(), missing]));
+    }
+}
+
+/// A connection that proves nothing shows no device: nothing ties the chain of an earlier connection to it.
+#[test]
+fn a_connection_without_a_signature_shows_no_device_of_another_one() {
+    let mut a = device(1, |_| ());
+    let (vca, chain) = (negotiation(&mut a), chain(&mut a));
+    let signed = challenge(&mut a, 0, 7);
+    let mut file = evidence(&[&vca, &chain, &[signed]]);
+    file.recordings.extend(evidence(&[&vca]).recordings);
+    let reports = reports(&file, &a, |_| ());
+    let shown: Vec<_> =
+        reports.iter().map(|r| (r.verified(), r.identity().subject.is_some())).collect();
+    assert_eq!(shown, [(true, true), (false, false)]);
+    assert!(!reports[1].checks().iter().any(|row| row.status == CheckStatus::Pass));
 }
 
 /// A slot whose signature was asked for has a report of its own, also where no answer came.
