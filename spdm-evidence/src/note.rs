@@ -46,6 +46,13 @@ pub enum Note {
     },
     /// A packet that is not SPDM.
     OtherPacket,
+    /// An IP packet that holds only a fragment of a TCP segment.
+    Fragment,
+    /// Such packets beside SPDM over TCP: they may be part of it.
+    LostFragment {
+        /// The first of them, counted from 1.
+        packet: u64,
+    },
     /// A packet of a link type that carries no SPDM.
     OtherLink {
         /// The number of the link type in the registry.
@@ -83,7 +90,7 @@ pub enum Note {
         /// Its code.
         code: Code,
     },
-    /// Bytes behind a data object or frame in its packet.
+    /// Bytes behind a data object or frame in its packet that are none.
     BehindMessage {
         /// How many.
         bytes: usize,
@@ -113,6 +120,8 @@ impl Note {
                 | Self::LostBytes { .. }
                 | Self::ChangedBytes { .. }
                 | Self::LostFraming { .. }
+                | Self::LostFragment { .. }
+                | Self::BehindMessage { .. }
         )
     }
 }
@@ -142,6 +151,11 @@ impl fmt::Display for Note {
             Self::LostFraming { ends: [from, to], packet } => {
                 write!(f, "TCP {from} to {to}: no frame begins where one must, at packet {packet}")
             }
+            Self::Fragment => f.write_str("an IP fragment of a TCP segment was left out"),
+            Self::LostFragment { packet } => write!(
+                f,
+                "packet {packet} is an IP fragment of a TCP segment, which is not put together"
+            ),
             Self::OtherPacket => f.write_str("a packet that is not SPDM was left out"),
             Self::OtherLink { link } => {
                 write!(f, "a packet of link type {link}, which carries no SPDM, was left out")
@@ -164,7 +178,7 @@ impl fmt::Display for Note {
             }
             Self::Repeated { code } => write!(f, "the same {code} once more was left out"),
             Self::BehindMessage { bytes } => {
-                write!(f, "{bytes} bytes behind a message in its packet were left out")
+                write!(f, "{bytes} bytes behind a message in its packet are no message")
             }
             Self::Unanswered { code } => write!(f, "there is no answer to {code}"),
         }

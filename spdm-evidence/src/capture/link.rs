@@ -11,7 +11,7 @@ use super::channel::{Channel, Peers};
 use super::events::Events;
 use super::mctp::Mctp;
 use super::packets::Packet;
-use super::tcp::{Segment, Tcp};
+use super::tcp::{NoSegment, Segment, Tcp};
 use crate::note::Note;
 
 /// Vendor ID of the PCI-SIG, with which the DOE objects of SPDM begin (PCIe 6.0 §6.30.1).
@@ -99,11 +99,11 @@ impl Links {
             }
             LinkType::LinuxSll => match bytes.split_at_checked(SLL_HEADER_LEN) {
                 Some(([.., p0, p1], inside)) => self.cooked(packet, [*p0, *p1], inside, events),
-                _ => None,
+                _ => unrecognised(packet, events),
             },
             LinkType::LinuxSll2 => match bytes.split_at_checked(SLL2_HEADER_LEN) {
                 Some(([p0, p1, ..], inside)) => self.cooked(packet, [*p0, *p1], inside, events),
-                _ => None,
+                _ => unrecognised(packet, events),
             },
             _ if packet.cut => {
                 events.note(Note::CutPacket { bytes: bytes.len() });
@@ -157,8 +157,16 @@ impl Links {
         parsed: Option<LaxSlicedPacket<'_>>,
         events: &mut Events,
     ) -> Option<()> {
-        let segment = Segment::of(packet.number, &parsed?)?;
-        self.tcp.take(&segment, events)
+        let Some(parsed) = parsed else { return unrecognised(packet, events) };
+        if let Some(segment) = Segment::of(packet.number, &parsed) {
+            return self.tcp.take(&segment, events);
+        }
+        match NoSegment::in_packet(&parsed, packet) {
+            NoSegment::Other => return None,
+            NoSegment::Fragment => self.tcp.fragment(packet.number, events),
+            NoSegment::Cut => events.note(Note::CutPacket { bytes: packet.bytes.len() }),
+        }
+        Some(())
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "the way every link type ends")]
@@ -177,41 +185,89 @@ impl Links {
         Some(())
     }
 
+    /// The data objects of a packet.
     fn doe(&mut self, packet: &Packet<'_>, events: &mut Events) -> Option<()> {
-        let (header, content) = packet.bytes.split_first_chunk()?;
-        let header = ObjectHeader::decode(*header);
-        let layer = match header.object {
-            ObjectType::DISCOVERY => return Some(()),
-            ObjectType::CMA_SPDM => Layer::Plain,
-            ObjectType::SECURED_CMA_SPDM => Layer::Secured,
-            _ => return None,
-        };
-        let Some((message, behind)) = content.split_at_checked(header.content_len()?) else {
-            events.note(Note::CutPacket { bytes: packet.bytes.len() });
-            return Some(());
-        };
-        note_behind(behind, events);
-        self.message(packet, layer, message, MAX_PADDING, events)
+        let mut rest = packet.bytes;
+        loop {
+            let object = rest.split_first_chunk().and_then(|(header, content)| {
+                let header = ObjectHeader::decode(*header);
+                Some((header.object, header.content_len()?, content))
+            });
+            let Some((object, len, content)) = object else {
+                if rest.len() == packet.bytes.len() {
+                    return None;
+                }
+                note_behind(rest, events);
+                return Some(());
+            };
+            let layer = match object {
+                ObjectType::CMA_SPDM => Some(Layer::Plain),
+                ObjectType::SECURED_CMA_SPDM => Some(Layer::Secured),
+                ObjectType::DISCOVERY => None,
+                _ => {
+                    events.note(Note::OtherPacket);
+                    None
+                }
+            };
+            let Some((message, behind)) = content.split_at_checked(len) else {
+                if layer.is_some() {
+                    events.note(Note::CutPacket { bytes: packet.bytes.len() });
+                }
+                return Some(());
+            };
+            if let Some(layer) = layer {
+                self.message(packet, layer, message, MAX_PADDING, events)?;
+            }
+            if behind.is_empty() {
+                return Some(());
+            }
+            rest = behind;
+        }
     }
 
+    /// The frames of a packet.
     fn dsp0287(&mut self, packet: &Packet<'_>, events: &mut Events) -> Option<()> {
-        match Framing::Dsp0287.decode(packet.bytes, usize::MAX) {
-            Ok(DecodedFrame::Complete { frame: Frame::Message(kind, message), len }) => {
-                note_behind(packet.bytes.get(len..).unwrap_or_default(), events);
-                self.message(packet, kind.into(), message, 0, events)
+        let mut rest = packet.bytes;
+        loop {
+            match Framing::Dsp0287.decode(rest, usize::MAX) {
+                Ok(DecodedFrame::Complete { frame, len }) => {
+                    match frame {
+                        Frame::Message(kind, message) => {
+                            self.message(packet, kind.into(), message, 0, events)?;
+                        }
+                        _ => events.note(Note::OtherPacket),
+                    }
+                    rest = rest.get(len..).unwrap_or_default();
+                }
+                Ok(DecodedFrame::Incomplete { .. })
+                    if rest.len() == packet.bytes.len() || rest.iter().any(|byte| *byte != 0) =>
+                {
+                    events.note(Note::CutPacket { bytes: packet.bytes.len() });
+                    return Some(());
+                }
+                _ if rest.len() == packet.bytes.len() => return None,
+                _ => {
+                    note_behind(rest, events);
+                    return Some(());
+                }
             }
-            Ok(DecodedFrame::Incomplete { .. }) => {
-                events.note(Note::CutPacket { bytes: packet.bytes.len() });
-                Some(())
+            if rest.is_empty() {
+                return Some(());
             }
-            _ => None,
         }
     }
 }
 
-/// Nothing may follow in a packet that carries one message.
+/// A packet whose headers are not complete: where it is cut, it may have been SPDM.
+fn unrecognised(packet: &Packet<'_>, events: &mut Events) -> Option<()> {
+    packet.cut.then(|| events.note(Note::CutPacket { bytes: packet.bytes.len() }))
+}
+
+/// What is left behind the last message of a packet and is no message.
 fn note_behind(behind: &[u8], events: &mut Events) {
-    if !behind.is_empty() {
-        events.note(Note::BehindMessage { bytes: behind.len() });
-    }
+    let bytes = behind.len();
+    events.note(match behind.iter().all(|byte| *byte == 0) {
+        true => Note::TrailingZeros { bytes },
+        false => Note::BehindMessage { bytes },
+    });
 }

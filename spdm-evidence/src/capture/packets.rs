@@ -136,21 +136,25 @@ fn packet_of<'b>(
     number: u64,
 ) -> Result<Option<Packet<'b>>, PcapError> {
     let (interface, data, original) = match block {
-        Block::EnhancedPacket(packet) => (packet.interface_id, &packet.data, packet.original_len),
-        Block::SimplePacket(packet) => (0, &packet.data, packet.original_len),
+        Block::EnhancedPacket(packet) => {
+            (packet.interface_id, &packet.data[..], packet.original_len)
+        }
+        // It states only the original length, and its data may be padded.
+        Block::SimplePacket(packet) => {
+            let original = usize::try_from(packet.original_len).unwrap_or(usize::MAX);
+            (0, packet.data.get(..original).unwrap_or(&packet.data), packet.original_len)
+        }
         Block::Packet(packet) => {
-            (u32::from(packet.interface_id), &packet.data, packet.original_len)
+            (u32::from(packet.interface_id), &packet.data[..], packet.original_len)
         }
         _ => return Ok(None),
     };
     let index = usize::try_from(interface).ok();
     let known = index.and_then(|index| parser.interfaces().get(index));
     let known = known.ok_or(PcapError::InvalidInterfaceId(interface))?;
-    // A simple packet block states only the original length, and its data may be padded.
     let original = usize::try_from(original).unwrap_or(usize::MAX);
-    let bytes = data.get(..original.min(data.len())).unwrap_or_default();
     let link = u32::from(known.linktype) & LINK_TYPE;
-    Ok(Some(Packet { number, interface, link, bytes, cut: bytes.len() < original }))
+    Ok(Some(Packet { number, interface, link, bytes: data, cut: data.len() < original }))
 }
 
 const ENDS_IN_HEADER: Error = Error::Capture("it ends inside the header");

@@ -7,13 +7,22 @@ mod recognition;
 use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
 
-use etherparse::{LaxNetSlice, LaxSlicedPacket, TransportSlice};
+use etherparse::{EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket, TransportSlice};
 
 use super::events::Events;
-use conversation::TcpConversation;
+use super::packets::Packet;
+use crate::note::Note;
+use conversation::{After, TcpConversation};
 
 /// How many connections are followed at once: what a connection leaves in memory is bounded, and so are all of them.
 const FOLLOWED: usize = 256;
+/// Behind them IP may follow.
+const VLAN_TAGS: [EtherType; 4] = [
+    EtherType::VLAN_TAGGED_FRAME,
+    EtherType::PROVIDER_BRIDGING,
+    EtherType::VLAN_DOUBLE_TAGGED_FRAME,
+    EtherType::MACSEC,
+];
 
 /// A TCP segment.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +72,40 @@ impl<'p> Segment<'p> {
     }
 }
 
+/// Why no segment can be read from a packet.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum NoSegment {
+    /// It holds something else.
+    Other,
+    /// Only a fragment of it (RFC 791 §3.2).
+    Fragment,
+    /// What was captured ends before it is certain that there is none.
+    Cut,
+}
+
+impl NoSegment {
+    /// Why there is none in this packet.
+    pub(super) fn in_packet(parsed: &LaxSlicedPacket<'_>, packet: &Packet<'_>) -> Self {
+        let Some(payload) = parsed.ip_payload() else {
+            // Another protocol, such as ARP, is named in front of it.
+            let other = parsed.ether_payload().is_some_and(|payload| {
+                ![EtherType::IPV4, EtherType::IPV6].contains(&payload.ether_type)
+                    && !VLAN_TAGS.contains(&payload.ether_type)
+            });
+            return match packet.cut && !other {
+                true => Self::Cut,
+                false => Self::Other,
+            };
+        };
+        match payload.ip_number {
+            IpNumber::TCP if payload.fragmented => Self::Fragment,
+            number if number != IpNumber::TCP && !number.is_ipv6_ext_header_value() => Self::Other,
+            _ if packet.cut || payload.incomplete => Self::Cut,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// The connections of a capture.
 #[derive(Debug, Default)]
 pub(super) struct Tcp {
@@ -72,6 +115,10 @@ pub(super) struct Tcp {
     clock: u64,
     /// A connection was given up for the number of them before it was closed.
     forgot: bool,
+    /// The first packet with a fragment of TCP.
+    fragment: Option<u64>,
+    /// A connection carried SPDM.
+    spdm: bool,
 }
 
 #[derive(Debug)]
@@ -86,25 +133,38 @@ impl Tcp {
     pub(super) fn take(&mut self, segment: &Segment<'_>, events: &mut Events) -> Option<()> {
         self.clock = self.clock.saturating_add(1);
         let key = [segment.from.min(segment.to), segment.from.max(segment.to)];
+        let mut after = After::Nothing;
         let known = self.conversations.get(&key);
         if known.is_some_and(|followed| followed.conversation.is_replaced_by(segment))
             && let Some(old) = self.conversations.remove(&key)
         {
             old.conversation.finish(segment.packet, events);
+            after = After::Connection;
         }
         if !self.conversations.contains_key(&key) {
             // Without content and before its beginning there is nothing to follow.
-            if segment.payload.is_empty() && !segment.syn {
+            if segment.payload.is_empty() && !segment.syn && !segment.cut {
                 return None;
             }
             self.make_room(segment.packet, events);
-            let after_lost = self.forgot && !segment.syn;
-            let conversation = TcpConversation::new(segment, after_lost);
+            let after = match after {
+                After::Nothing if self.forgot && !segment.syn => After::Lost,
+                after => after,
+            };
+            let conversation = TcpConversation::new(segment, after);
             self.conversations.insert(key, Followed { last: self.clock, conversation });
         }
         let followed = self.conversations.get_mut(&key)?;
         followed.last = self.clock;
-        followed.conversation.take(segment, events)
+        let taken = followed.conversation.take(segment, events);
+        self.spdm |= followed.conversation.is_spdm();
+        taken
+    }
+
+    /// Leaves out a fragment of a segment. Whether that matters is known when the capture ends.
+    pub(super) fn fragment(&mut self, packet: u64, events: &mut Events) {
+        events.note(Note::Fragment);
+        self.fragment.get_or_insert(packet);
     }
 
     /// Gives up the connection that was silent for the longest time, where there are too many.
@@ -126,6 +186,9 @@ impl Tcp {
         all.sort_by_key(|followed| followed.last);
         for followed in all {
             followed.conversation.finish(packet, events);
+        }
+        if let Some(packet) = self.fragment.filter(|_| self.spdm) {
+            events.note(Note::LostFragment { packet });
         }
     }
 }

@@ -116,12 +116,35 @@ fn a_cut_packet_is_an_error() {
         assert_eq!(verdicts(&verify(&whole, &device, Signatures::AsRequested)), [true], "{link}");
         let last = packets.last_mut().unwrap();
         last.extend([0xAA; 3]);
+        let behind = read(&pcap(link, &packets)).unwrap_err();
+        assert!(matches!(behind, Error::Incomplete(_)), "{link}");
+        let last = packets.last_mut().unwrap();
+        let len = last.len();
+        last[len - 3..].fill(0);
         let behind = read(&pcap(link, &packets)).unwrap();
-        assert_eq!(behind.notes[0].note, Note::BehindMessage { bytes: 3 }, "{link}");
+        assert_eq!(behind.notes[0].note, Note::TrailingZeros { bytes: 3 }, "{link}");
         let last = packets.last_mut().unwrap();
         last.truncate(last.len() - 4);
         let cut = read(&pcap(link, &packets));
         assert!(matches!(cut, Err(Error::Incomplete(Note::CutPacket { .. }))), "{link}");
+    }
+}
+
+/// Several data objects or frames in one packet are several messages.
+#[test]
+fn messages_behind_each_other_in_a_packet() {
+    let object = |message: &[u8]| [&[1, 0, 1, 0, 3, 0, 0, 0][..], message].concat();
+    let frame = |message: &[u8]| [&[6, 0, 1, 5][..], message].concat();
+    let messages = [[0x10, 0x84, 0, 0], [0x10, 0x7F, 1, 0]];
+    let files = [
+        pcap(USER0, &[messages.map(|message| object(&message)).concat()]),
+        pcap(USER1, &[messages.map(|message| frame(&message)).concat()]),
+    ];
+    for file in files {
+        let capture = Capture::read(&file).unwrap();
+        let found: Vec<_> = capture.messages.iter().map(|message| &message.bytes[..]).collect();
+        assert_eq!(found, messages);
+        assert_eq!(capture.notes, []);
     }
 }
 

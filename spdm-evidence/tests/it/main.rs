@@ -9,6 +9,7 @@ mod capture_writer;
 mod conversation;
 mod forged;
 mod formats;
+mod hidden;
 mod left_out;
 mod one_authority;
 mod pcap;

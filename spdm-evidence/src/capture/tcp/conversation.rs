@@ -23,9 +23,20 @@ pub(super) struct TcpConversation {
     forth: Direction,
     back: Direction,
     carries: Carries,
-    /// It may go on with one that was given up, and then it lacks what came before.
-    after_lost: bool,
+    after: After,
     reset: bool,
+    /// A segment of which too little was captured to say that it is no SPDM.
+    cut_unseen: bool,
+}
+
+/// What was known between the same ends before.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum After {
+    Nothing,
+    /// Another connection.
+    Connection,
+    /// Maybe the beginning of this one, which was given up: it lacks what came before.
+    Lost,
 }
 
 /// One direction and what is left of its bytes.
@@ -57,7 +68,7 @@ enum Carries {
 }
 
 impl TcpConversation {
-    pub(super) fn new(segment: &Segment<'_>, after_lost: bool) -> Self {
+    pub(super) fn new(segment: &Segment<'_>, after: After) -> Self {
         // The answer to a SYN that was not captured comes from the other side.
         let ends = match segment.syn && segment.acknowledged.is_some() {
             true => [segment.to, segment.from],
@@ -68,9 +79,15 @@ impl TcpConversation {
             forth: Direction::default(),
             back: Direction::default(),
             carries: Carries::Unknown { packets: 0 },
-            after_lost,
+            after,
             reset: false,
+            cut_unseen: false,
         }
+    }
+
+    /// Whether it carries SPDM.
+    pub(super) const fn is_spdm(&self) -> bool {
+        matches!(self.carries, Carries::Spdm { .. } | Carries::Broken { .. })
     }
 
     /// Whether both sides are done.
@@ -83,7 +100,9 @@ impl TcpConversation {
         let [client, _] = self.ends;
         let direction = if segment.from == client { &self.forth } else { &self.back };
         let is_first = segment.syn && segment.acknowledged.is_none();
-        is_first && direction.half.is_restarted_by(segment.sequence)
+        let given_up = matches!(self.carries, Carries::Other | Carries::Broken { .. });
+        let is_reset = self.reset && direction.half.is_from_syn();
+        is_first && (given_up || is_reset || direction.half.is_restarted_by(segment.sequence))
     }
 
     /// Takes a segment; `None` where the connection carries no SPDM.
@@ -115,7 +134,8 @@ impl TcpConversation {
             other.half.acknowledge(acknowledged, &own.half);
         }
         // What is behind the captured part of the segment is missing.
-        if segment.cut && !segment.payload.is_empty() {
+        if segment.cut {
+            self.cut_unseen |= recognise(segment.payload) != Recognition::Other;
             return Err(Broken::Lost);
         }
         while self.advance(Way::Forth, events)? | self.advance(Way::Back, events)? {}
@@ -143,7 +163,7 @@ impl TcpConversation {
             match recognise(&own.frame) {
                 Recognition::Open { .. } => return Ok(true),
                 Recognition::Framed(framing) => {
-                    if self.after_lost {
+                    if self.after == After::Lost {
                         return Err(Broken::Lost);
                     }
                     let channel = events.open(Peers::Tcp { ends: self.ends });
@@ -193,13 +213,15 @@ impl TcpConversation {
 
     /// Whether bytes of a connection that was not recognised look like SPDM.
     fn looks_like_spdm(&self) -> bool {
-        [&self.forth, &self.back].into_iter().any(|direction| {
-            let begun = matches!(recognise(&direction.frame), Recognition::Open { header: true });
-            let framed = |bytes| matches!(recognise(bytes), Recognition::Framed(_));
-            self.after_lost && framed(&direction.frame)
-                || begun
-                || direction.half.ahead().any(framed)
-        })
+        self.cut_unseen
+            || [&self.forth, &self.back].into_iter().any(|direction| {
+                let begun =
+                    matches!(recognise(&direction.frame), Recognition::Open { header: true });
+                let framed = |bytes| matches!(recognise(bytes), Recognition::Framed(_));
+                self.after == After::Lost && framed(&direction.frame)
+                    || begun
+                    || direction.half.ahead().any(framed)
+            })
     }
 
     /// Nothing more comes. `packet` is the last one of the capture so far.
@@ -209,6 +231,8 @@ impl TcpConversation {
             |direction: &&Direction| direction.half.lacks_bytes(!direction.frame.is_empty());
         match self.carries {
             Carries::Other => {}
+            // The SYN of the connection before, once more.
+            Carries::Unknown { packets: 1 } if self.after == After::Connection => {}
             Carries::Unknown { packets } if !self.looks_like_spdm() => {
                 self.give_up(packets, events)
             }

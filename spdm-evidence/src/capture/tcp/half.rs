@@ -8,7 +8,7 @@ use super::Segment;
 const AHEAD_BYTES: usize = 256 << 10;
 const AHEAD_SEGMENTS: usize = 256;
 /// How many of the last bytes are kept, to compare repeated ones with.
-const KEPT: usize = 16 << 10;
+const KEPT: usize = 256 << 10;
 
 /// One direction.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub(super) struct Half {
     first: Option<u32>,
     /// Whether a SYN said so; otherwise the capture began later.
     from_syn: bool,
+    /// The position of the first byte behind that SYN.
+    begin: i64,
     /// Bytes so far, counted from where the direction was first seen. Negative where earlier ones showed up.
     position: i64,
     /// The last of them.
@@ -82,6 +84,7 @@ impl Half {
     /// Whether a SYN with this sequence number begins another connection than the one that is followed.
     pub(super) fn is_restarted_by(&self, sequence: u32) -> bool {
         self.first.is_some_and(|first| first != sequence.wrapping_add(1))
+            || self.from_syn && self.ended
     }
 
     /// The other side, `by`, acknowledged what was sent before `sequence`.
@@ -121,9 +124,12 @@ impl Half {
                 return Err(Broken::Lost);
             }
             if !self.has_spoken() {
+                // What came before its turn keeps its place.
+                self.position += self.next.map_or(0, |next| distance(sequence, next));
                 self.next = Some(sequence);
                 self.first = self.next;
                 self.from_syn = true;
+                self.begin = self.position;
             }
         }
         if segment.payload.is_empty() && !segment.fin {
@@ -145,13 +151,21 @@ impl Half {
             self.position = at;
         }
         let mut bytes = segment.payload;
+        // The content of a keep-alive means nothing (RFC 9293 §3.8.4).
+        let is_keep_alive = bytes.len() == 1 && at + 1 == self.position;
+        // What lies in front of the SYN belongs to another connection.
+        if self.from_syn && at < self.begin && !bytes.is_empty() && !is_keep_alive {
+            return Err(Broken::Lost);
+        }
         if segment.fin {
             self.end = Some(at + len(bytes));
         }
         if at < self.position {
             let repeated = index(self.position - at).min(bytes.len());
             let (old, new) = bytes.split_at_checked(repeated).unwrap_or((bytes, &[]));
-            self.compare(at, old)?;
+            if !is_keep_alive {
+                self.compare(at, old)?;
+            }
             (at, bytes) = (self.position, new);
         }
         if bytes.is_empty() {
@@ -171,18 +185,15 @@ impl Half {
         Ok(())
     }
 
-    /// Compares repeated bytes with those that were used. A single byte in front of the next one is a keep-alive, and
-    /// its content means nothing (RFC 9293 §3.8.4).
+    /// Compares repeated bytes with those that were used. What cannot be compared may belong to another connection
+    /// between the same ends.
     fn compare(&self, at: i64, repeated: &[u8]) -> Result<(), Broken> {
-        if repeated.len() == 1 && at + 1 == self.position {
-            return Ok(());
-        }
         let first = self.position - i64::try_from(self.kept.len()).unwrap_or(0);
-        let (kept_from, bytes) = match at < first {
-            true => (0, repeated.get(index(first - at)..).unwrap_or_default()),
-            false => (index(at - first), repeated),
-        };
-        match self.kept.iter().skip(kept_from).zip(bytes).all(|(kept, byte)| kept == byte) {
+        if at < first && !repeated.is_empty() {
+            return Err(Broken::Lost);
+        }
+        let kept = self.kept.iter().skip(index(at - first));
+        match kept.zip(repeated).all(|(kept, byte)| kept == byte) {
             true => Ok(()),
             false => Err(Broken::Changed),
         }
