@@ -65,6 +65,8 @@ pub enum Error {
     NotEvidence(NotEvidence),
     /// The JSON has no evidence in it.
     NoEvidence,
+    /// An object of JSON has certificates, but no evidence that they belong to.
+    MissingEvidence,
     /// What a member of JSON holds is no signed transcript.
     NotTranscript,
     /// What a member of JSON holds is no certificate.
@@ -142,6 +144,7 @@ impl fmt::Display for Error {
             ),
             Self::NotEvidence(what) => what.fmt(f),
             Self::NoEvidence => f.write_str("there is no SPDM evidence in this JSON"),
+            Self::MissingEvidence => f.write_str("certificates, but no SPDM evidence beside them"),
             Self::NotTranscript => f.write_str(
                 "no signed transcript: base64 or hexadecimal of GET_MEASUREMENTS and MEASUREMENTS was expected",
             ),

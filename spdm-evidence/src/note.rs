@@ -73,8 +73,6 @@ pub enum Note {
         /// How many.
         bytes: usize,
     },
-    /// A member of JSON that is called evidence and holds that of something else, such as a processor's quote.
-    OtherEvidence,
     /// A member of JSON that is called nonce and lies around the evidence, but cannot be a nonce of SPDM.
     OtherNonce,
     /// No signature covers the negotiation, and the algorithms that only the negotiation states are left out of the
@@ -168,7 +166,6 @@ impl fmt::Display for Note {
             Self::TrailingZeros { bytes } => {
                 write!(f, "{bytes} zero bytes behind the last message were left out")
             }
-            Self::OtherEvidence => f.write_str("evidence that is not of SPDM was left out"),
             Self::OtherNonce => f.write_str("a nonce that is not 32 bytes long was left out"),
             Self::UnsignedNegotiation => f.write_str(
                 "no signature covers the negotiation: algorithms that only it states are left out",

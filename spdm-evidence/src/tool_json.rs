@@ -38,10 +38,19 @@ pub(crate) fn sniff(text: &[u8]) -> Option<&[u8]> {
 pub(crate) fn read(json: &[u8], presumption: Presumption) -> Result<Evidence, Error> {
     let mut walk = Walk::default();
     let around = Around { presumption, nonce: None, chain: None };
-    for value in serde_json::Deserializer::from_slice(json).into_iter::<&RawValue>() {
+    let mut values =
+        serde_json::Deserializer::from_slice(json).into_iter::<&RawValue>().enumerate().peekable();
+    // Several values, as lines of a log have them, are a list without brackets.
+    let mut elements = Elements::default();
+    while let Some((index, value)) = values.next() {
         let value = value.map_err(|error| Error::Json(error.to_string()))?;
-        walk.value(value, &Place::default(), &around)?;
+        if index == 0 && values.peek().is_none() {
+            walk.value(value, &Place::ROOT, &around)?;
+        } else {
+            elements.add(index, walk.value(value, &Place::ROOT.item(index), &around)?);
+        }
     }
+    elements.finish(&Place::ROOT)?;
     walk.finish()
 }
 
@@ -51,8 +60,8 @@ pub(crate) fn certificates(json: &[u8]) -> Result<CertificateList, Error> {
         serde_json::from_slice(json).map_err(|error| Error::Json(error.to_string()))?;
     let none = || Error::NoCertificate { labels: Vec::new() };
     let chain = match value.get().as_bytes().first() {
-        Some(b'{') => chain_of(&members(value, &Place::default())?, &Place::default())?,
-        _ => chain_in(value, &Place::default())?,
+        Some(b'{') => chain_of(&members(value, &Place::ROOT)?, &Place::ROOT)?,
+        _ => chain_in(value, &Place::ROOT)?,
     };
     match chain {
         Some(ChainContent::Certificates(list)) => Ok(list),
@@ -68,28 +77,71 @@ struct Around {
     chain: Option<ChainContent>,
 }
 
-/// A place in the document, for messages: `evidences[1].certificate`.
-#[derive(Clone, Debug, Default)]
-struct Place {
-    path: String,
+/// The longest part of a name that a message repeats, in characters.
+const NAME_LEN: usize = 64;
+
+/// A place in the document, for messages: `evidences[1].certificate`. It is written out only where something is wrong:
+/// there may be a million places with a long name in front of them.
+#[derive(Clone, Copy, Debug)]
+struct Place<'p> {
+    around: Option<&'p Self>,
+    step: Step<'p>,
     depth: usize,
 }
 
-impl Place {
-    fn member(&self, name: &str) -> Self {
-        let dot = if self.path.is_empty() { "" } else { "." };
-        Self { path: format!("{}{dot}{name}", self.path), depth: self.depth + 1 }
+/// The last step to a place.
+#[derive(Clone, Copy, Debug)]
+enum Step<'p> {
+    /// The document, and JSON in a text.
+    Inside,
+    Member(&'p str),
+    Item(usize),
+}
+
+impl<'p> Place<'p> {
+    const ROOT: Self = Self { around: None, step: Step::Inside, depth: 0 };
+
+    const fn step(&'p self, step: Step<'p>) -> Self {
+        Self { around: Some(self), step, depth: self.depth + 1 }
     }
 
-    fn item(&self, index: usize) -> Self {
-        Self { path: format!("{}[{index}]", self.path), depth: self.depth + 1 }
+    const fn member(&'p self, name: &'p str) -> Self {
+        self.step(Step::Member(name))
+    }
+
+    const fn item(&'p self, index: usize) -> Self {
+        self.step(Step::Item(index))
+    }
+
+    fn path(&self) -> String {
+        let mut path = self.around.map(Self::path).unwrap_or_default();
+        match self.step {
+            Step::Inside => {}
+            Step::Item(index) => path.push_str(&format!("[{index}]")),
+            Step::Member(name) => {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.extend(name.chars().take(NAME_LEN));
+                if name.chars().nth(NAME_LEN).is_some() {
+                    path.push('…');
+                }
+            }
+        }
+        path
     }
 
     fn fails(&self, error: Error) -> Error {
-        match (self.path.is_empty(), error) {
+        let place = self.path();
+        match (place.is_empty(), error) {
             (true, error) | (_, error @ Error::At { .. }) => error,
-            (false, error) => Error::At { place: self.path.clone(), error: Box::new(error) },
+            (false, error) => Error::At { place, error: Box::new(error) },
         }
+    }
+
+    /// Whether it is what a member of this kind holds.
+    fn is(&self, named: fn(&str) -> bool) -> bool {
+        matches!(self.step, Step::Member(name) if named(name))
     }
 }
 
@@ -103,14 +155,46 @@ enum Found {
     Device,
 }
 
+/// The elements of a list. Beside a device, one without evidence is a device that is missing, whatever stands there
+/// instead: nothing to pass over.
+#[derive(Debug, Default)]
+struct Elements {
+    any: bool,
+    first_empty: Option<usize>,
+}
+
+impl Elements {
+    fn add(&mut self, index: usize, found: Found) {
+        match found {
+            Found::Nothing => self.first_empty = self.first_empty.or(Some(index)),
+            Found::Inside | Found::Device => self.any = true,
+        }
+    }
+
+    fn finish(self, list: &Place<'_>) -> Result<Found, Error> {
+        match (self.any, self.first_empty) {
+            (true, Some(index)) => Err(list.item(index).fails(Error::NoEvidence)),
+            (true, None) => Ok(Found::Inside),
+            (false, _) => Ok(Found::Nothing),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Walk {
     found: Vec<Evidence>,
     notes: Vec<Note>,
+    /// The first place where a device should be and none is. Beside a device that is an error.
+    missing: Option<Error>,
 }
 
 impl Walk {
-    fn value(&mut self, value: &RawValue, place: &Place, around: &Around) -> Result<Found, Error> {
+    fn value(
+        &mut self,
+        value: &RawValue,
+        place: &Place<'_>,
+        around: &Around,
+    ) -> Result<Found, Error> {
         if place.depth > DEEPEST {
             return Err(place.fails(Error::Nesting));
         }
@@ -129,7 +213,7 @@ impl Walk {
     }
 
     /// A text may be a transcript without an object around it, or JSON once more.
-    fn text(&mut self, bytes: &[u8], place: &Place, around: &Around) -> Result<Found, Error> {
+    fn text(&mut self, bytes: &[u8], place: &Place<'_>, around: &Around) -> Result<Found, Error> {
         if let Some(transcript) = transcript_in(bytes) {
             self.device(&transcript, None, place, around)?;
             return Ok(Found::Device);
@@ -139,37 +223,30 @@ impl Walk {
             serde_json::from_slice::<Box<RawValue>>(json).ok()
         };
         match text::unwrapped(bytes, &inner) {
-            Some(json) => {
-                let place = Place { depth: place.depth + 1, ..place.clone() };
-                self.value(&json, &place, around)
-            }
+            Some(json) => self.value(&json, &place.step(Step::Inside), around),
             None => Ok(Found::Nothing),
         }
     }
 
-    /// In a list of devices an element without evidence is a device that is missing, not something to pass over.
-    fn list(&mut self, value: &RawValue, place: &Place, around: &Around) -> Result<Found, Error> {
-        let mut any = Found::Nothing;
-        let mut empty = None;
+    fn list(
+        &mut self,
+        value: &RawValue,
+        place: &Place<'_>,
+        around: &Around,
+    ) -> Result<Found, Error> {
+        let mut elements = Elements::default();
         for (index, item) in items(value)?.into_iter().enumerate() {
-            let place = place.item(index);
-            match self.value(item, &place, around)? {
-                Found::Nothing if item.get().starts_with(['{', 'n']) => {
-                    empty = empty.or(Some(place));
-                }
-                Found::Nothing => {}
-                Found::Inside => any = if any == Found::Device { any } else { Found::Inside },
-                Found::Device => any = Found::Device,
-            }
+            elements.add(index, self.value(item, &place.item(index), around)?);
         }
-        match (any, empty) {
-            (Found::Device, Some(place)) => Err(place.fails(Error::NoEvidence)),
-            (Found::Nothing, _) => Ok(Found::Nothing),
-            _ => Ok(Found::Inside),
-        }
+        elements.finish(place)
     }
 
-    fn object(&mut self, value: &RawValue, place: &Place, around: &Around) -> Result<Found, Error> {
+    fn object(
+        &mut self,
+        value: &RawValue,
+        place: &Place<'_>,
+        around: &Around,
+    ) -> Result<Found, Error> {
         let members = members(value, place)?;
         if is_document(&members) {
             let document = document::read(value.get().as_bytes());
@@ -179,7 +256,7 @@ impl Walk {
         let evidence = evidence_of(&members);
         let nonce = self.nonce_of(&members, evidence.is_some(), place)?;
         let own_chain = chain_of(&members, place)?;
-        let has_chain = own_chain.is_some();
+        let has_own = own_chain.is_some() || members.iter().any(|(n, _)| names::is_certificate(n));
         let around = Around {
             presumption: names::presumption(&members, around.presumption),
             nonce: nonce.or(around.nonce),
@@ -199,15 +276,18 @@ impl Walk {
             let inside = self.value(member, &place, &around)?;
             if inside != Found::Nothing {
                 found = if found == Found::Device { found } else { Found::Inside };
-            } else if names::is_evidence(name)
-                && content(member).is_some_and(|bytes| !bytes.is_empty())
-            {
-                // With certificates beside it, it is a device's; without, that of a processor or a TPM.
-                if has_chain {
+            } else if names::is_evidence(name) {
+                let is_text = content(member).is_some_and(|bytes| !bytes.is_empty());
+                // With certificates, it is a device's.
+                if is_text && around.chain.is_some() {
                     return Err(place.fails(Error::NotTranscript));
                 }
-                self.notes.push(Note::OtherEvidence);
+                let error = if is_text { Error::NotTranscript } else { Error::NoEvidence };
+                self.missing.get_or_insert_with(|| place.fails(error));
             }
+        }
+        if found == Found::Nothing && has_own && !place.is(names::is_certificate) {
+            self.missing.get_or_insert_with(|| place.fails(Error::MissingEvidence));
         }
         Ok(found)
     }
@@ -216,7 +296,7 @@ impl Walk {
         &mut self,
         transcript: &[u8],
         chain: Option<ChainContent>,
-        place: &Place,
+        place: &Place<'_>,
         around: &Around,
     ) -> Result<(), Error> {
         let recording = standard_transcript::read_one(transcript, around.presumption);
@@ -235,7 +315,7 @@ impl Walk {
         &mut self,
         members: &Members<'_>,
         is_device: bool,
-        place: &Place,
+        place: &Place<'_>,
     ) -> Result<Option<RequesterNonce>, Error> {
         for wanted in names::NONCE {
             for (name, member) in members.iter().filter(|(name, _)| names::is(name, wanted)) {
@@ -253,6 +333,10 @@ impl Walk {
 
     /// One evidence of all that was found.
     fn finish(mut self) -> Result<Evidence, Error> {
+        // Alone, too: then it says more than that there is no evidence.
+        if let Some(missing) = self.missing {
+            return Err(missing);
+        }
         let notes = NoteCounter::count(self.notes);
         if let [_] = self.found[..] {
             let mut only = self.found.remove(0);
@@ -302,7 +386,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
     }
 }
 
-fn members<'j>(object: &'j RawValue, place: &Place) -> Result<Members<'j>, Error> {
+fn members<'j>(object: &'j RawValue, place: &Place<'_>) -> Result<Members<'j>, Error> {
     let Object(members) =
         serde_json::from_str(object.get()).map_err(|error| Error::Json(error.to_string()))?;
     let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
@@ -359,19 +443,18 @@ fn nonce(text: &[u8]) -> Option<RequesterNonce> {
 }
 
 /// The certificates that belong to an object, where it has some.
-fn chain_of(members: &Members<'_>, place: &Place) -> Result<Option<ChainContent>, Error> {
+fn chain_of(members: &Members<'_>, place: &Place<'_>) -> Result<Option<ChainContent>, Error> {
     let mut found = None;
     for (name, member) in members {
         let inner = place.member(name);
         let chain = match chain_in(member, &inner)? {
             Some(chain) => chain,
             None if names::is_certificate(name) => match member.get().as_bytes().first() {
-                Some(b'{') if inner.depth <= DEEPEST => {
-                    match chain_of(&self::members(member, &inner)?, &inner)? {
-                        Some(chain) => chain,
-                        None => continue,
-                    }
-                }
+                Some(b'{') if inner.depth > DEEPEST => return Err(inner.fails(Error::Nesting)),
+                Some(b'{') => match chain_of(&self::members(member, &inner)?, &inner)? {
+                    Some(chain) => chain,
+                    None => continue,
+                },
                 Some(b'"') if member.get() != "\"\"" => {
                     return Err(inner.fails(Error::NotCertificates));
                 }
@@ -388,7 +471,7 @@ fn chain_of(members: &Members<'_>, place: &Place) -> Result<Option<ChainContent>
 }
 
 /// Certificates in a text, or in a list of texts.
-fn chain_in(value: &RawValue, place: &Place) -> Result<Option<ChainContent>, Error> {
+fn chain_in(value: &RawValue, place: &Place<'_>) -> Result<Option<ChainContent>, Error> {
     if let Some(bytes) = content(value) {
         let recognise = |bytes: &[u8]| -> Option<Result<ChainContent, Error>> {
             if is_structure(bytes) {

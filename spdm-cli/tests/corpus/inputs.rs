@@ -12,14 +12,14 @@ fn input(name: &str) -> String {
     test_corpus::folder().join("inputs").join(name).to_str().unwrap().to_owned()
 }
 
-fn verify(file: &str, root: &str, more: &[&str]) -> Run {
+pub(crate) fn verify(file: &str, root: &str, more: &[&str]) -> Run {
     let root = input(root);
     let args = [&["verify", file, "--trust", &root, "--at", AT], more].concat();
     spdm(&args)
 }
 
 /// The evidence of one device: `evidence` and `certificate` in base64, `nonce` in hexadecimal.
-fn device() -> Value {
+pub(crate) fn device() -> Value {
     let file = std::fs::read(input("ok_nvidia.json")).unwrap();
     let devices: Value = serde_json::from_slice(&file).unwrap();
     devices[0].clone()

@@ -10,6 +10,7 @@ mod backend;
 mod captures;
 mod chain;
 mod decode;
+mod hidden;
 mod inputs;
 mod offline;
 #[path = "../spdm/process.rs"]
@@ -32,6 +33,9 @@ fn main() {
         test(decode::evidence_of_real_hardware),
         test(decode::captures_with_secrets_are_the_flows_of_the_manifest),
         test(decode::the_wrong_secrets_open_nothing_and_that_is_an_error),
+        test(hidden::a_device_that_is_missing_beside_others),
+        test(hidden::a_device_that_is_missing_in_a_folder),
+        test(hidden::a_long_name_in_front_of_many_places),
         test(inputs::collectors_and_lists_of_devices),
         test(inputs::json_of_other_tools),
         test(inputs::a_nonce_beside_or_around_the_evidence_is_the_signed_one),

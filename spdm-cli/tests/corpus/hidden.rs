@@ -1,0 +1,124 @@
+//! JSON in which a good device stands in front of something that would not verify: never silently verified.
+
+use core::time::Duration;
+use std::time::Instant;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use serde_json::{Value, json};
+
+use crate::inputs::{device, verify};
+use crate::process::Folder;
+
+/// A device with some members replaced.
+fn with(device: &Value, members: &Value) -> Value {
+    let mut changed = device.clone();
+    let more = members.as_object().unwrap().clone();
+    changed.as_object_mut().unwrap().extend(more);
+    changed
+}
+
+/// The evidence of a device, with another version in GET_MEASUREMENTS: no transcript any more.
+fn damaged(device: &Value) -> String {
+    let mut evidence = BASE64_STANDARD.decode(device["evidence"].as_str().unwrap()).unwrap();
+    evidence[1] ^= 0x80;
+    BASE64_STANDARD.encode(evidence)
+}
+
+/// Each file is an error that begins like this.
+fn are_errors<const N: usize>(cases: [(String, &str); N]) {
+    let folder = Folder::new();
+    for (json, message) in cases {
+        let file = folder.write("hidden.json", &json);
+        let run = verify(&file, "root11.pem", &[]);
+        assert_eq!((run.code, run.out.as_str()), (2, ""), "{json}");
+        assert!(run.err.starts_with(&format!("error: {file}: {message}")), "{}", run.err);
+    }
+}
+
+pub(crate) fn a_device_that_is_missing_beside_others() {
+    let good = device();
+    let bad = damaged(&good);
+    let empty = with(&good, &json!({"evidence": ""}));
+    let null = with(&good, &json!({"evidence": null}));
+    let none = "there is no SPDM evidence in this JSON";
+    let mut report = with(&good, &json!({"report": bad}));
+    report.as_object_mut().unwrap().remove("evidence");
+    let mut bare = good.clone();
+    let certificate = bare.as_object_mut().unwrap().remove("certificate").unwrap();
+    let second = |what: &Value| json!([good, what]).to_string();
+    let at_1 = format!("[1]: {none}");
+    are_errors([
+        // Whatever stands in a list of devices.
+        (second(&json!(bad)), &at_1),
+        (second(&json!("evidence missing")), &at_1),
+        (second(&json!(false)), &at_1),
+        (second(&json!([])), &at_1),
+        (json!([good["evidence"], bad, "", "0000"]).to_string(), &at_1),
+        // Devices in objects of their own.
+        (json!([{"gpu": good}, {"gpu": empty}]).to_string(), &at_1),
+        (json!([{"gpu": good}, {"gpu": null}, {}]).to_string(), &at_1),
+        (
+            json!({"gpu0": good, "gpu1": empty}).to_string(),
+            "gpu1.evidence: there is no SPDM evidence",
+        ),
+        (
+            json!({"gpu0": good, "gpu1": {"evidence": bad}}).to_string(),
+            "gpu1.evidence: no signed transcript",
+        ),
+        (json!({"gpu0": {"evidence": []}, "gpu1": good}).to_string(), "gpu0.evidence: there is no"),
+        (
+            json!({"gpu0": good, "gpu1": report}).to_string(),
+            "gpu1: certificates, but no SPDM evidence beside them",
+        ),
+        // Certificates around the devices.
+        (
+            json!({"certificate": certificate, "devices": {
+                "gpu0": bare, "gpu1": with(&bare, &json!({"evidence": bad}))
+            }})
+            .to_string(),
+            "devices.gpu1.evidence: no signed transcript",
+        ),
+        // Lines.
+        (format!("{good}\n{empty}\n"), &at_1),
+        (format!("{good}\n{null}"), &at_1),
+        (format!("{good}\n{{}}\nnull"), &at_1),
+        (format!("[] {good}"), "[0]: there is no SPDM evidence in this JSON"),
+    ]);
+}
+
+/// JSON with evidence or certificates is not one of the other files in a folder.
+pub(crate) fn a_device_that_is_missing_in_a_folder() {
+    let good = device();
+    for (bad, message) in [
+        (with(&good, &json!({"evidence": ""})), "evidence: there is no SPDM evidence in this JSON"),
+        (json!({"certificate": good["certificate"]}), "certificates, but no SPDM evidence"),
+    ] {
+        let folder = Folder::new();
+        std::fs::create_dir(folder.path("all")).unwrap();
+        folder.write("all/a.json", good.to_string());
+        let file = folder.write("all/b.json", bad.to_string());
+        let run = verify(&folder.path("all"), "root11.pem", &[]);
+        assert_eq!(run.code, 2, "{bad}");
+        assert!(run.err.starts_with(&format!("error: {file}: {message}")), "{}", run.err);
+    }
+}
+
+/// A place is written out only for a message, and there not in full.
+pub(crate) fn a_long_name_in_front_of_many_places() {
+    let folder = Folder::new();
+    let name = "a".repeat(1_000_000);
+    let nulls = vec!["null"; 300_000].join(",");
+    let file = folder.write("many.json", format!(r#"{{"{name}":[{nulls}]}}"#));
+    let start = Instant::now();
+    assert_eq!(verify(&file, "root11.pem", &[]).code, 2);
+    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    let json = json!({name: {"evidence": "", "certificate": "zz"}}).to_string();
+    let run = verify(&folder.write("long.json", json), "root11.pem", &[]);
+    let cut = format!(": {}….certificate: no certificates", "a".repeat(64));
+    assert!(run.err.contains(&cut) && run.err.len() < 500, "{}", run.err);
+    // Each level reads what is in it once more.
+    let (open, close) = (r#"{"certificate":"#.repeat(20_000), "}".repeat(20_000));
+    let run = verify(&folder.write("deep.json", format!("{open}1{close}")), "root11.pem", &[]);
+    assert_eq!(run.code, 2);
+    assert!(run.err.contains("nested too deeply"), "{}", run.err);
+}
