@@ -17,6 +17,7 @@ const VERSION: u32 = 1;
 const MAX_PADDING: usize = 3;
 
 #[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(
     feature = "schema",
     derive(schemars::JsonSchema),
@@ -47,6 +48,7 @@ pub(crate) struct Document {
 
 /// A request and its answers.
 #[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct ExchangeRow {
     #[cfg_attr(feature = "schema", schemars(regex(pattern = HEX)))]
@@ -62,6 +64,7 @@ struct ExchangeRow {
 
 /// The certificate chain of a slot.
 #[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct ChainRow {
     #[cfg_attr(feature = "schema", schemars(range(max = 7)))]

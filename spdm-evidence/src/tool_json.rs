@@ -13,7 +13,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use spdm_codec::{
-    Cx, GetMeasurements, Header, KeySlot, Message, RequesterNonce, SlotId, SpdmVersion,
+    Cx, GetMeasurements, Header, KeySlot, Message, RequesterNonce, SignatureRequest, SlotId,
+    SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
 
@@ -37,7 +38,7 @@ pub(crate) fn sniff(text: &[u8]) -> Option<&[u8]> {
 /// The evidence in a file of one or more JSON values: this crate's own documents, and devices of other tools.
 pub(crate) fn read(json: &[u8], presumption: Presumption) -> Result<Evidence, Error> {
     let mut walk = Walk::default();
-    let around = Around { presumption, nonce: None, chain: None };
+    let around = Around { presumption, nonces: Nonces::default(), chain: None };
     let mut values =
         serde_json::Deserializer::from_slice(json).into_iter::<&RawValue>().enumerate().peekable();
     // Several values, as lines of a log have them, are a list without brackets.
@@ -73,8 +74,31 @@ pub(crate) fn certificates(json: &[u8]) -> Result<CertificateList, Error> {
 #[derive(Clone, Debug)]
 struct Around {
     presumption: Presumption,
-    nonce: Option<RequesterNonce>,
+    nonces: Nonces,
     chain: Option<ChainContent>,
+}
+
+/// The nonces that a file names for a device, beside and around it. The signed one must be all of them: of more than two
+/// different ones, two are enough to know that it is not.
+#[derive(Clone, Copy, Debug, Default)]
+struct Nonces {
+    first: Option<RequesterNonce>,
+    other: Option<RequesterNonce>,
+}
+
+impl Nonces {
+    fn add(&mut self, nonce: RequesterNonce) {
+        match self.first {
+            None => self.first = Some(nonce),
+            Some(first) if first == nonce => {}
+            Some(_) => self.other = self.other.or(Some(nonce)),
+        }
+    }
+
+    /// What the file claims: where it names several nonces, one that is not the signed one.
+    fn claim(self, signed: Option<RequesterNonce>) -> Option<RequesterNonce> {
+        if self.first == signed { self.other.or(self.first) } else { self.first }
+    }
 }
 
 /// The longest part of a name that a message repeats, in characters.
@@ -250,16 +274,20 @@ impl Walk {
         let members = members(value, place)?;
         if is_document(&members) {
             let document = document::read(value.get().as_bytes());
-            self.found.push(document.map_err(|error| place.fails(error))?);
+            let document = document.map_err(|error| place.fails(error))?;
+            if document.recordings.is_empty() {
+                return Err(place.fails(Error::Empty));
+            }
+            self.found.push(document);
             return Ok(Found::Device);
         }
         let evidence = evidence_of(&members);
-        let nonce = self.nonce_of(&members, evidence.is_some(), place)?;
+        let nonces = self.nonces_of(&members, evidence.is_some(), place, around.nonces)?;
         let own_chain = chain_of(&members, place)?;
         let has_own = own_chain.is_some() || members.iter().any(|(n, _)| names::is_certificate(n));
         let around = Around {
             presumption: names::presumption(&members, around.presumption),
-            nonce: nonce.or(around.nonce),
+            nonces,
             chain: own_chain.or_else(|| around.chain.clone()),
         };
         let mut found = Found::Nothing;
@@ -301,34 +329,38 @@ impl Walk {
     ) -> Result<(), Error> {
         let recording = standard_transcript::read_one(transcript, around.presumption);
         let mut recording = recording.map_err(|error| place.fails(error))?;
+        let request = signature_request(&recording);
         if let Some(content) = chain.or_else(|| around.chain.clone()) {
-            recording.chains.push(SlotChain { slot: slot(&recording), content });
+            let slot = match request.and_then(|request| request.slot) {
+                Some(KeySlot::Slot(slot)) => slot,
+                _ => SlotId::ZERO,
+            };
+            recording.chains.push(SlotChain { slot, content });
         }
-        recording.claimed_nonce = around.nonce;
+        recording.claimed_nonce = around.nonces.claim(request.map(|request| request.nonce));
         let recordings = vec![recording];
         self.found.push(Evidence { recordings, ..Evidence::default() });
         Ok(())
     }
 
-    /// The nonce that an object names. Beside the evidence it must be one; around it another nonce may stand.
-    fn nonce_of(
+    /// The nonces that an object names, and those around it. Beside the evidence they must be nonces; around it something
+    /// else may stand, such as objects of services, which they sign themselves.
+    fn nonces_of(
         &mut self,
         members: &Members<'_>,
         is_device: bool,
         place: &Place<'_>,
-    ) -> Result<Option<RequesterNonce>, Error> {
-        for wanted in names::NONCE {
-            for (name, member) in members.iter().filter(|(name, _)| names::is(name, wanted)) {
-                // Services have objects of their own there, which they sign themselves.
-                let Some(bytes) = content(member) else { continue };
-                match nonce(&bytes) {
-                    Some(nonce) => return Ok(Some(nonce)),
-                    None if is_device => return Err(place.member(name).fails(Error::Nonce)),
-                    None => self.notes.push(Note::OtherNonce),
-                }
+        mut nonces: Nonces,
+    ) -> Result<Nonces, Error> {
+        for (name, member) in members.iter().filter(|(name, _)| names::is_nonce(name)) {
+            match content(member).and_then(|bytes| nonce(&bytes)) {
+                Some(nonce) => nonces.add(nonce),
+                None if member.get() == "null" => {}
+                None if is_device => return Err(place.member(name).fails(Error::Nonce)),
+                None => self.notes.push(Note::OtherNonce),
             }
         }
-        Ok(None)
+        Ok(nonces)
     }
 
     /// One evidence of all that was found.
@@ -500,16 +532,12 @@ fn chain_in(value: &RawValue, place: &Place<'_>) -> Result<Option<ChainContent>,
     Ok(list.map(ChainContent::Certificates))
 }
 
-/// The slot of the signed request.
-fn slot(recording: &Recording) -> SlotId {
-    let request = recording.exchanges.last().map_or(&[][..], |exchange| &exchange.request);
-    let request = Untrusted::new(request);
+/// What the signed request of a transcript asks for.
+fn signature_request(recording: &Recording) -> Option<SignatureRequest> {
+    let request = &recording.exchanges.last()?.request;
+    let request = Untrusted::new(request.as_slice());
     let version =
         Header::peek(request).ok().and_then(|header| SpdmVersion::from_byte(header.version));
     let cx = Cx::new(version.unwrap_or(SpdmVersion::V1_1));
-    let signature = GetMeasurements::decode(request, &cx).ok().and_then(|d| d.message.signature);
-    match signature.and_then(|signature| signature.slot) {
-        Some(KeySlot::Slot(slot)) => slot,
-        _ => SlotId::ZERO,
-    }
+    GetMeasurements::decode(request, &cx).ok()?.message.signature
 }

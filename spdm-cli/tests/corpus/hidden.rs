@@ -7,7 +7,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 
 use crate::inputs::{device, verify};
-use crate::process::Folder;
+use crate::process::{Folder, spdm, status};
 
 /// A device with some members replaced.
 fn with(device: &Value, members: &Value) -> Value {
@@ -121,4 +121,50 @@ pub(crate) fn a_long_name_in_front_of_many_places() {
     let run = verify(&folder.write("deep.json", format!("{open}1{close}")), "root11.pem", &[]);
     assert_eq!(run.code, 2);
     assert!(run.err.contains("nested too deeply"), "{}", run.err);
+}
+
+/// A document of our own holds nothing that is passed over, and is not empty.
+pub(crate) fn a_document_with_more_or_less_in_it() {
+    let folder = Folder::new();
+    let own = folder.path("own.json");
+    assert_eq!(spdm(&["attest", "emulated", "--evidence", &own, "-q"]).code, 0);
+    let own: Value = serde_json::from_slice(&std::fs::read(&own).unwrap()).unwrap();
+    let empty = with(&own, &json!({"exchanges": []}));
+    let bad = with(&device(), &json!({"evidence": "AAAA"}));
+    let mut row = own.clone();
+    row["exchanges"][0]["second"] = json!({"request": "12e0", "response": null});
+    are_errors([
+        (with(&own, &json!({"devices": [bad]})).to_string(), "JSON: unknown field `devices`"),
+        (row.to_string(), "JSON: unknown field `second`"),
+        (empty.to_string(), "there is no SPDM message in the file"),
+        (format!("{own}{empty}"), "[1]: there is no SPDM message in the file"),
+        (json!([own, empty]).to_string(), "[1]: there is no SPDM message in the file"),
+    ]);
+}
+
+/// All the nonces that evidence names are the signed one.
+pub(crate) fn several_nonces() {
+    let folder = Folder::new();
+    let good = device();
+    let (signed, other) = (&good["nonce"], json!("5a".repeat(32)));
+    for (json, code) in [
+        (with(&good, &json!({"spdm_nonce": other})), 1),
+        (with(&good, &json!({"Nonce": other})), 1),
+        (with(&good, &json!({"NONCE": other, "spdm_nonce": "6b".repeat(32)})), 1),
+        (with(&good, &json!({"nonce": other, "Nonce": signed})), 1),
+        (json!({"nonce": other, "list": [good]}), 1),
+        (json!({"nonce": signed, "list": [with(&good, &json!({"nonce": other}))]}), 1),
+        (json!({"nonce": signed, "list": [with(&good, &json!({"spdm_nonce": signed}))]}), 0),
+        (with(&good, &json!({"nonce": null})), 0),
+    ] {
+        let run = verify(&folder.write("nonces.json", json.to_string()), "root11.pem", &["--json"]);
+        let is_refused = status(&run.object(), "measurements.nonce") == "fail";
+        assert_eq!((run.code, is_refused), (code, code == 1), "{json}");
+    }
+    are_errors([json!(["00".repeat(32)]), json!({"value": "00"}), json!(7), json!(false)].map(
+        |nonce| (with(&good, &json!({"nonce": nonce})).to_string(), "nonce: no nonce: 32 bytes"),
+    ));
+    let around = json!({"nonce": {"iat": "AAAA"}, "list": [good]}).to_string();
+    let run = verify(&folder.write("around.json", around), "root11.pem", &[]);
+    assert_eq!((run.code, run.err.lines().count()), (0, 1), "{run:?}");
 }

@@ -35,6 +35,8 @@ fn main() {
         test(decode::the_wrong_secrets_open_nothing_and_that_is_an_error),
         test(hidden::a_device_that_is_missing_beside_others),
         test(hidden::a_device_that_is_missing_in_a_folder),
+        test(hidden::a_document_with_more_or_less_in_it),
+        test(hidden::several_nonces),
         test(hidden::a_long_name_in_front_of_many_places),
         test(inputs::collectors_and_lists_of_devices),
         test(inputs::json_of_other_tools),

@@ -32,8 +32,8 @@ const CERTIFICATE: &[&str] = &[
     "switchcertificate",
     "x5c",
 ];
-/// Members that hold the nonce of GET_MEASUREMENTS, the likeliest first.
-pub(super) const NONCE: &[&str] = &[
+/// Members that hold the nonce of GET_MEASUREMENTS.
+const NONCE: &[&str] = &[
     "nonce",
     "gpunonce",
     "switchnonce",
@@ -46,7 +46,7 @@ pub(super) const NONCE: &[&str] = &[
 ];
 
 /// Whether a member has this name.
-pub(super) fn is(name: &str, wanted: &str) -> bool {
+fn is(name: &str, wanted: &str) -> bool {
     let letters = name.bytes().filter(|byte| !b"_-".contains(byte));
     letters.map(|byte| byte.to_ascii_lowercase()).eq(wanted.bytes())
 }
@@ -57,6 +57,10 @@ pub(super) fn is_evidence(name: &str) -> bool {
 
 pub(super) fn is_certificate(name: &str) -> bool {
     CERTIFICATE.iter().any(|wanted| is(name, wanted))
+}
+
+pub(super) fn is_nonce(name: &str) -> bool {
+    NONCE.iter().any(|wanted| is(name, wanted))
 }
 
 /// The algorithms that an object names, as Redfish does: `TPM_ALG_ECDSA_ECC_NIST_P384` and `TPM_ALG_SHA_384`.
