@@ -1,5 +1,7 @@
 //! This crate's JSON: whole exchanges, so that everything can be verified again.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use spdm_codec::{Code, SlotId};
 
@@ -98,7 +100,7 @@ pub(crate) fn read(json: &[u8]) -> Result<Evidence, Error> {
     let chains = document.chains.iter().map(|row| {
         let slot = SlotId::new(row.slot);
         let slot = slot.ok_or_else(|| Error::Json("slot is not 0 to 7".to_owned()))?;
-        let content = ChainContent::Structure(bytes(&row.chain, "chain")?);
+        let content = Arc::new(ChainContent::Structure(bytes(&row.chain, "chain")?));
         Ok(SlotChain { slot, content })
     });
     let chains: Vec<SlotChain> = chains.collect::<Result<_, Error>>()?;
@@ -139,7 +141,7 @@ pub(crate) fn write(evidence: &Evidence) -> Result<String, Error> {
         }
     }
     let of_recordings = evidence.recordings.iter().flat_map(|recording| &recording.chains);
-    let chains = of_recordings.chain(&evidence.chains).map(|chain| match &chain.content {
+    let chains = of_recordings.chain(&evidence.chains).map(|chain| match &*chain.content {
         ChainContent::Structure(structure) => {
             Ok(ChainRow { slot: chain.slot.get(), chain: hex::encode(structure) })
         }

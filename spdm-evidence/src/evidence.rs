@@ -1,5 +1,7 @@
 //! Evidence: recordings of one or more connections.
 
+use std::sync::Arc;
+
 use spdm_codec::SlotId;
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
 
@@ -7,6 +9,10 @@ use crate::capture::Capture;
 use crate::connections::Connections;
 use crate::note::CountedNote;
 use crate::recording::{ChainContent, Recording, SlotChain};
+
+/// How many connections a file may hold that is read whole. Without a limit a small file of GET_VERSIONs would make a
+/// huge report.
+pub(crate) const CONNECTIONS: usize = 4096;
 
 /// The algorithms of evidence that does not name them: measurements of 1.0 and 1.1 without a negotiation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,6 +90,6 @@ impl Evidence {
             recording.chains.retain(|chain| chain.slot != slot);
         }
         self.chains.retain(|chain| chain.slot != slot);
-        self.chains.push(SlotChain { slot, content });
+        self.chains.push(SlotChain { slot, content: Arc::new(content) });
     }
 }

@@ -6,15 +6,12 @@ use std::io::{self, Read};
 use crate::capture::{Capture, CaptureReader};
 use crate::connections::CapturedConnections;
 use crate::error::Error;
-use crate::evidence::Evidence;
+use crate::evidence::{CONNECTIONS, Evidence};
 use crate::format::{self, Format, ReadOptions};
 use crate::unpacked::Unpacked;
 
 /// The longest file that is read whole, in bytes.
 const WHOLE: u64 = 1 << 30;
-/// How many connections a file may hold that is read whole. Without a limit a small file of GET_VERSIONs would make a
-/// huge report.
-const CONNECTIONS: usize = 4096;
 
 /// Reads the evidence in a file, which may be compressed with gzip or zstd, in portions of whole connections: a capture
 /// is not held in memory, other formats are one portion.

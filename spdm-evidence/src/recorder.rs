@@ -1,6 +1,7 @@
 //! A sink that records what live requesters exchange.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use spdm_codec::{Code, SlotId};
 use spdm_requester::{Accepted, Connection, Error, Sink};
@@ -51,7 +52,8 @@ impl Recorder {
     /// Adds a chain structure of DSP0274 to the newest connection that was not fetched in it: one out of a
     /// [`ChainCache`](spdm_requester::ChainCache).
     pub fn chain(&mut self, slot: SlotId, structure: &[u8]) {
-        let chain = SlotChain { slot, content: ChainContent::Structure(structure.to_vec()) };
+        let chain =
+            SlotChain { slot, content: Arc::new(ChainContent::Structure(structure.to_vec())) };
         if let Some(recording) = self.recordings.back_mut() {
             recording.chains.push(chain);
             self.kept += structure.len();
@@ -151,7 +153,7 @@ fn size(recording: &Recording) -> usize {
         let answers = exchange.interim.iter().chain(&exchange.response);
         exchange.request.len() + answers.map(Vec::len).sum::<usize>()
     });
-    let chains = recording.chains.iter().map(|chain| match &chain.content {
+    let chains = recording.chains.iter().map(|chain| match &*chain.content {
         ChainContent::Structure(structure) => structure.len(),
         ChainContent::Certificates(list) => list.certificates().iter().map(Vec::len).sum(),
     });

@@ -1,6 +1,7 @@
 //! A recording: the exchanges of one connection, and what else is known about it.
 
 use core::fmt;
+use std::sync::Arc;
 
 use spdm_codec::{ChunkError, Code, DecodeError, ErrorCode, RequesterNonce, SlotId};
 use spdm_requester::{Connection, Negotiated};
@@ -53,8 +54,8 @@ pub enum Negotiation {
 pub struct SlotChain {
     /// The slot.
     pub slot: SlotId,
-    /// The certificates.
-    pub content: ChainContent,
+    /// The certificates, which the connections of a file share.
+    pub content: Arc<ChainContent>,
 }
 
 /// A certificate chain in one of two forms.

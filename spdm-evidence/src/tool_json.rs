@@ -8,6 +8,7 @@
 mod names;
 
 use core::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -21,13 +22,16 @@ use spdm_untrusted::Untrusted;
 use crate::certificate_list::CertificateList;
 use crate::document;
 use crate::error::Error;
-use crate::evidence::{Evidence, Presumption};
+use crate::evidence::{CONNECTIONS, Evidence, Presumption};
 use crate::note::{Note, NoteCounter};
 use crate::recording::{ChainContent, Recording, SlotChain, is_structure};
 use crate::{standard_transcript, text};
 
 /// How deep evidence may lie. Every level is read once more.
 const DEEPEST: usize = 16;
+
+/// How many chains the connections of several documents may have together.
+const SHARED: usize = 1 << 20;
 
 /// The text without the spaces in front of it, where JSON begins there.
 pub(crate) fn sniff(text: &[u8]) -> Option<&[u8]> {
@@ -75,7 +79,7 @@ pub(crate) fn certificates(json: &[u8]) -> Result<CertificateList, Error> {
 struct Around {
     presumption: Presumption,
     nonces: Nonces,
-    chain: Option<ChainContent>,
+    chain: Option<Arc<ChainContent>>,
 }
 
 /// The nonces that a file names for a device, beside and around it. The signed one must be all of them: of more than two
@@ -208,6 +212,10 @@ impl Elements {
 struct Walk {
     found: Vec<Evidence>,
     notes: Vec<Note>,
+    /// How many connections were found.
+    connections: usize,
+    /// How many chains these would have, where each had those of its document.
+    shared: usize,
     /// The first place where a device should be and none is. Beside a device that is an error.
     missing: Option<Error>,
 }
@@ -278,7 +286,7 @@ impl Walk {
             if document.recordings.is_empty() {
                 return Err(place.fails(Error::Empty));
             }
-            self.found.push(document);
+            self.add(document)?;
             return Ok(Found::Device);
         }
         let evidence = evidence_of(&members);
@@ -288,7 +296,7 @@ impl Walk {
         let around = Around {
             presumption: names::presumption(&members, around.presumption),
             nonces,
-            chain: own_chain.or_else(|| around.chain.clone()),
+            chain: own_chain.map(Arc::new).or_else(|| around.chain.clone()),
         };
         let mut found = Found::Nothing;
         for (name, member) in &members {
@@ -323,7 +331,7 @@ impl Walk {
     fn device(
         &mut self,
         transcript: &[u8],
-        chain: Option<ChainContent>,
+        chain: Option<Arc<ChainContent>>,
         place: &Place<'_>,
         around: &Around,
     ) -> Result<(), Error> {
@@ -339,7 +347,19 @@ impl Walk {
         }
         recording.claimed_nonce = around.nonces.claim(request.map(|request| request.nonce));
         let recordings = vec![recording];
-        self.found.push(Evidence { recordings, ..Evidence::default() });
+        self.add(Evidence { recordings, ..Evidence::default() })
+    }
+
+    /// Adds what was found. Stops where it is too much already, instead of holding the whole file first.
+    fn add(&mut self, evidence: Evidence) -> Result<(), Error> {
+        self.connections += evidence.recordings.len();
+        self.shared += evidence.recordings.len().saturating_mul(evidence.chains.len());
+        self.found.push(evidence);
+        let is_alone = self.found.len() == 1;
+        let too_many = self.connections > CONNECTIONS || self.shared > SHARED;
+        if too_many && !is_alone {
+            return Err(Error::Connections { count: self.connections });
+        }
         Ok(())
     }
 

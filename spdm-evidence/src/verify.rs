@@ -170,7 +170,7 @@ impl<'p> Verifier<'p> {
     ) -> Vec<ChainId> {
         let start = stored.len();
         for chain in chains {
-            let bytes = match &chain.content {
+            let bytes = match &*chain.content {
                 ChainContent::Structure(bytes) => Cow::Borrowed(bytes.as_slice()),
                 ChainContent::Certificates(list) => {
                     match list.to_structure(self.anchors, hash, self.provider) {

@@ -168,3 +168,16 @@ pub(crate) fn several_nonces() {
     let run = verify(&folder.write("around.json", around), "root11.pem", &[]);
     assert_eq!((run.code, run.err.lines().count()), (0, 1), "{run:?}");
 }
+
+/// A chain around devices is not copied for each of them, and too many of them are not all kept first.
+pub(crate) fn a_chain_around_many_devices() {
+    let mut bare = device();
+    let certificate = bare.as_object_mut().unwrap().remove("certificate").unwrap();
+    let devices = |count: usize| {
+        json!({"certificate": certificate, "devices": vec![&bare; count]}).to_string()
+    };
+    are_errors([(devices(4200), "4097 connections are too many for one file")]);
+    let folder = Folder::new();
+    let run = verify(&folder.write("many.json", devices(20)), "root11.pem", &["--json"]);
+    assert_eq!((run.code, run.objects().len()), (0, 20));
+}

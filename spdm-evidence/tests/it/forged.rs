@@ -1,6 +1,8 @@
 //! Files that an attacker puts together: exchanges of two devices, forged answers, attached chains. Device A
 //! is trusted, device B is not.
 
+use std::sync::Arc;
+
 use spdm_codec::{BaseAsymAlgo, CapabilityFlags, RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm};
@@ -652,4 +654,29 @@ fn the_work_grows_with_the_file_and_not_with_its_square() {
     assert_eq!(reports.len(), 201);
     let hashed = HASH.0.load(core::sync::atomic::Ordering::Relaxed);
     assert!(hashed < 2500, "{hashed}");
+}
+
+/// A chain around many devices, and chains of many documents, are shared, and reading stops at the limit.
+#[test]
+fn many_devices_and_documents_share_chains() {
+    let chain = "00".repeat(200_000);
+    let row = r#"{"request":"10840000","response":null}"#;
+    let document = |connections: usize, chains: usize| {
+        let rows = vec![row; connections].join(",");
+        let chains = vec![format!(r#"{{"slot":0,"chain":"{chain}"}}"#); chains].join(",");
+        format!(
+            r#"{{"format":"spdm-evidence","version":1,"exchanges":[{rows}],"chains":[{chains}]}}"#
+        )
+    };
+    let read = |file: String| Evidence::read(file.as_bytes(), &ReadOptions::default());
+    let evidence = read([document(1000, 2), document(1, 0)].concat()).unwrap();
+    let recordings = &evidence.recordings;
+    assert_eq!((recordings.len(), recordings[999].chains.len()), (1001, 2));
+    let shared = &recordings[0].chains[0].content;
+    assert!(recordings[..1000].iter().all(|r| Arc::ptr_eq(&r.chains[0].content, shared)));
+    let too_many = |count| spdm_evidence::Error::Connections { count };
+    assert_eq!(read([document(4096, 1), document(1, 0)].concat()).unwrap_err(), too_many(4097));
+    let chains = vec![r#"{"slot":0,"chain":"00"}"#; 5000].join(",");
+    let many = document(300, 0).replace("[]", &format!("[{chains}]"));
+    assert_eq!(read([document(1, 0), many].concat()).unwrap_err(), too_many(301));
 }
