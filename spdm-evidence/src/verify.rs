@@ -451,7 +451,7 @@ impl<'c> JudgedRecording<'_, 'c> {
                 requested().any(|other| other.nonce == wanted.nonce && verified(other))
             };
             let missing = requested().filter(|attempt| !is_proven(attempt));
-            if let Some(why) = missing.filter_map(|a| unproven(&a.outcome, a)).last() {
+            if let Some(why) = missing.filter_map(|a| unproven(&a.outcome, a)).next_back() {
                 report.unfulfilled(signature_check(proof), &why);
             }
         }
