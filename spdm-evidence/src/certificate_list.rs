@@ -122,6 +122,18 @@ impl CertificateList {
     pub(crate) fn append(&mut self, mut other: Self) {
         self.certificates.append(&mut other.certificates);
         self.passed_over.append(&mut other.passed_over);
+        self.behind.append(&mut other.behind);
+    }
+
+    /// The longer one of two lists, where it begins or ends with the other: a leaf beside its chain.
+    pub(crate) fn longer(self, other: Self) -> Option<Self> {
+        let (long, short) = if self.certificates.len() < other.certificates.len() {
+            (other, self)
+        } else {
+            (self, other)
+        };
+        let (all, some) = (&long.certificates, &short.certificates);
+        (all.starts_with(some) || all.ends_with(some)).then_some(long)
     }
 
     /// Which end of the list the root is at. Where neither end is one that issued itself, the first certificate decides that

@@ -71,6 +71,8 @@ pub enum Error {
     NotTranscript,
     /// What a member of JSON holds is no certificate.
     NotCertificates,
+    /// Two members of an object of JSON hold certificates, but not of the same chain.
+    OtherCertificates,
     /// A nonce is not 32 bytes in hexadecimal or base64.
     Nonce,
     /// JSON nests deeper than any tool writes it.
@@ -150,6 +152,9 @@ impl fmt::Display for Error {
             ),
             Self::NotCertificates => {
                 f.write_str("no certificates: PEM or DER, or base64 of them, was expected")
+            }
+            Self::OtherCertificates => {
+                f.write_str("not the certificates that another member beside it holds")
             }
             Self::Nonce => f.write_str("no nonce: 32 bytes in hexadecimal or base64 were expected"),
             Self::Nesting => f.write_str("nested too deeply"),

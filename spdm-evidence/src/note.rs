@@ -73,6 +73,13 @@ pub enum Note {
         /// How many.
         bytes: usize,
     },
+    /// A block of PEM among the certificates in JSON that is none.
+    OtherPem,
+    /// Bytes behind certificates in JSON that are none.
+    BehindCertificates {
+        /// How many.
+        bytes: usize,
+    },
     /// A member of JSON that is called nonce and lies around the evidence, but cannot be a nonce of SPDM.
     OtherNonce,
     /// No signature covers the negotiation, and the algorithms that only the negotiation states are left out of the
@@ -165,6 +172,10 @@ impl fmt::Display for Note {
             }
             Self::TrailingZeros { bytes } => {
                 write!(f, "{bytes} zero bytes behind the last message were left out")
+            }
+            Self::OtherPem => f.write_str("a block of PEM that is no certificate was left out"),
+            Self::BehindCertificates { bytes } => {
+                write!(f, "{bytes} bytes behind the certificates, which are none, were left out")
             }
             Self::OtherNonce => f.write_str("a nonce that is not 32 bytes long was left out"),
             Self::UnsignedNegotiation => f.write_str(

@@ -292,6 +292,11 @@ impl Walk {
         let evidence = evidence_of(&members);
         let nonces = self.nonces_of(&members, evidence.is_some(), place, around.nonces)?;
         let own_chain = chain_of(&members, place)?;
+        if let Some(ChainContent::Certificates(list)) = &own_chain {
+            self.notes.extend(list.passed_over().iter().map(|_| Note::OtherPem));
+            let bytes = list.behind().len();
+            self.notes.extend((bytes > 0).then_some(Note::BehindCertificates { bytes }));
+        }
         let has_own = own_chain.is_some() || members.iter().any(|(n, _)| names::is_certificate(n));
         let around = Around {
             presumption: names::presumption(&members, around.presumption),
@@ -496,7 +501,7 @@ fn nonce(text: &[u8]) -> Option<RequesterNonce> {
 
 /// The certificates that belong to an object, where it has some.
 fn chain_of(members: &Members<'_>, place: &Place<'_>) -> Result<Option<ChainContent>, Error> {
-    let mut found = None;
+    let (mut named, mut found) = (None, None);
     for (name, member) in members {
         let inner = place.member(name);
         let chain = match chain_in(member, &inner)? {
@@ -515,11 +520,27 @@ fn chain_of(members: &Members<'_>, place: &Place<'_>) -> Result<Option<ChainCont
             None => continue,
         };
         if names::is_certificate(name) {
-            return Ok(Some(chain));
+            named = Some(match named {
+                None => chain,
+                Some(known) => {
+                    one_of(known, chain).ok_or_else(|| inner.fails(Error::OtherCertificates))?
+                }
+            });
+        } else {
+            found = found.or(Some(chain));
         }
-        found = found.or(Some(chain));
     }
-    Ok(found)
+    Ok(named.or(found))
+}
+
+/// The one chain that two members hold.
+fn one_of(known: ChainContent, chain: ChainContent) -> Option<ChainContent> {
+    match (known, chain) {
+        (ChainContent::Certificates(known), ChainContent::Certificates(list)) => {
+            known.longer(list).map(ChainContent::Certificates)
+        }
+        (known, chain) => (known == chain).then_some(known),
+    }
 }
 
 /// Certificates in a text, or in a list of texts.

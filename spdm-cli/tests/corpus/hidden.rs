@@ -181,3 +181,52 @@ pub(crate) fn a_chain_around_many_devices() {
     let run = verify(&folder.write("many.json", devices(20)), "root11.pem", &["--json"]);
     assert_eq!((run.code, run.objects().len()), (0, 20));
 }
+
+/// Certificates that contradict each other are an error; what is none among them is noted.
+pub(crate) fn other_certificates() {
+    let good = device();
+    let pem = BASE64_STANDARD.decode(good["certificate"].as_str().unwrap()).unwrap();
+    let pem = String::from_utf8(pem).unwrap();
+    let begin = "-----BEGIN CERTIFICATE-----";
+    let (_, second) = pem[1..].split_once(begin).unwrap();
+    let second = format!("{begin}{second}");
+    let twice = format!("{second}{second}");
+    let differs = "certificate: not the certificates that another member beside it holds";
+    are_errors([
+        (
+            with(&good, &json!({"Certificate": "not one"})).to_string(),
+            "Certificate: no certificates",
+        ),
+        (
+            with(&good, &json!({"cert_chain": "anVuaw=="})).to_string(),
+            "cert_chain: no certificates",
+        ),
+        (with(&good, &json!({"cert_chain": twice})).to_string(), differs),
+    ]);
+    let folder = Folder::new();
+    let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    let ders: Vec<u8> = pem
+        .split("-----END CERTIFICATE-----")
+        .filter_map(|block| block.split_once(begin))
+        .flat_map(|(_, body)| {
+            BASE64_STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap()
+        })
+        .collect();
+    let junk = BASE64_STANDARD.encode([&ders[..], b"trailing"].concat());
+    for (members, note) in [
+        (json!({"cert_chain": good["certificate"]}), ""),
+        (json!({"cert_chain": second}), ""),
+        (
+            json!({"certificate": format!("{pem}{key}")}),
+            "note: a block of PEM that is no certificate was left out\n",
+        ),
+        (
+            json!({"certificate": junk}),
+            "note: 8 bytes behind the certificates, which are none, were left out\n",
+        ),
+    ] {
+        let file = folder.write("certificates.json", with(&good, &members).to_string());
+        let run = verify(&file, "root11.pem", &[]);
+        assert_eq!((run.code, run.err.as_str()), (0, note), "{members}");
+    }
+}

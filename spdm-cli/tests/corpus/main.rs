@@ -38,6 +38,7 @@ fn main() {
         test(hidden::a_document_with_more_or_less_in_it),
         test(hidden::several_nonces),
         test(hidden::a_chain_around_many_devices),
+        test(hidden::other_certificates),
         test(hidden::a_long_name_in_front_of_many_places),
         test(inputs::collectors_and_lists_of_devices),
         test(inputs::json_of_other_tools),
