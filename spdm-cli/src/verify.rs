@@ -21,7 +21,7 @@ use crate::exit::{Exit, Failure};
 use crate::trust::Trust;
 use crate::verdict::Verdict;
 use crate::{file, render, trust};
-use inputs::{Found, InputFile};
+use inputs::{Found, InputFile, Inputs};
 
 /// Verifies every connection in the files. The worst exit code counts.
 pub(crate) fn run(
@@ -37,7 +37,7 @@ pub(crate) fn run(
         .map(|path| trust::public_key(path, crypto.provider))
         .transpose()?;
     let reference = args.reference.as_deref().map(reference).transpose()?;
-    let files = inputs::files(&args.files)?;
+    let Inputs { files, unread } = inputs::files(&args.files)?;
     let chain = args.chain.as_deref().map(|path| trust::chain(path, console)).transpose()?;
     let anchors = trust.anchors();
     let revocations = trust.revocations();
@@ -83,6 +83,18 @@ pub(crate) fn run(
         [first, ..] => console.note(&format!(
             "note: {} files are no evidence and were passed over ({first}, …)",
             passed_over.len()
+        )),
+    }
+    match &unread[..] {
+        [] => {}
+        [one] => console.note(&format!(
+            "note: {} is a link to a folder or no regular file and was passed over",
+            one.display()
+        )),
+        [first, ..] => console.note(&format!(
+            "note: {} links to folders or other than regular files were passed over ({}, …)",
+            unread.len(),
+            first.display()
         )),
     }
     Ok(worst)

@@ -136,6 +136,7 @@ impl<R: Read> CaptureReader<R> {
             });
             match progress {
                 Ok(Progress::More) => {}
+                Ok(Progress::Unknown(kind)) => self.events.note(Note::UnknownBlock { kind }),
                 Ok(Progress::Cut(bytes)) => {
                     self.events.note(Note::CutPacket { bytes });
                     self.end();

@@ -95,6 +95,11 @@ impl Collector {
         }
     }
 
+    /// Whether there is a recording that is not complete.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.current.is_some()
+    }
+
     /// Nothing more comes.
     pub(crate) fn end(&mut self) {
         self.settle();

@@ -12,17 +12,31 @@ use crate::recording::{Broken, Negotiation, Recording};
 
 /// How many bytes of messages are collected before the complete connections among them are given out.
 const PORTION: usize = 1 << 20;
+/// How many bytes the messages of connections that are not complete may have. It limits the memory: what is given out
+/// are complete connections.
+const OPEN: usize = 256 << 20;
+/// What a message takes besides its bytes.
+const MESSAGE: usize = 128;
 
 /// Collects the messages of each conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
-    collectors: HashMap<Channel, Collector>,
+    collectors: HashMap<Channel, Open>,
+    /// Bytes of all of them.
+    open: usize,
     recordings: Vec<Recording>,
     notes: NoteCounter,
     /// Bytes since the last portion.
     bytes: usize,
     secured: usize,
     seen: Seen,
+}
+
+/// A connection that is not complete, and the bytes of its messages.
+#[derive(Debug)]
+struct Open {
+    collector: Collector,
+    bytes: usize,
 }
 
 /// What was there at all.
@@ -43,14 +57,31 @@ impl Connections {
             return;
         }
         let collector = self.collectors.entry(message.channel);
-        let collector = collector.or_insert_with(|| Collector::new(message.padding));
+        let Open { collector, bytes } = collector
+            .or_insert_with(|| Open { collector: Collector::new(message.padding), bytes: 0 });
         collector.take(&message.bytes);
         let collected = collector.collected();
+        if !collected.0.is_empty() {
+            self.open -= core::mem::take(bytes);
+        }
+        if collector.is_open() {
+            *bytes += message.bytes.len() + MESSAGE;
+            self.open += message.bytes.len() + MESSAGE;
+        }
         self.add(collected);
     }
 
+    /// Whether the connections that are not complete are within the limit.
+    const fn check_open(&self) -> Result<(), Error> {
+        match self.open > OPEN {
+            true => Err(Error::OpenConnections { most: OPEN }),
+            false => Ok(()),
+        }
+    }
+
     pub(crate) fn end_of(&mut self, channel: Channel) {
-        if let Some(mut collector) = self.collectors.remove(&channel) {
+        if let Some(Open { mut collector, bytes }) = self.collectors.remove(&channel) {
+            self.open -= bytes;
             collector.end();
             self.add(collector.collected());
         }
@@ -142,7 +173,10 @@ impl<R: Read> CapturedConnections<R> {
     fn read_on(&mut self) -> Result<Option<Evidence>, Error> {
         for event in &mut self.reader {
             match event? {
-                CaptureEvent::Message(message) => self.connections.message(&message),
+                CaptureEvent::Message(message) => {
+                    self.connections.message(&message);
+                    self.connections.check_open()?;
+                }
                 CaptureEvent::End(channel) => self.connections.end_of(channel),
                 CaptureEvent::Note(note) if note.is_loss() => return Err(Error::Incomplete(note)),
                 CaptureEvent::Note(note) => self.connections.note(note),

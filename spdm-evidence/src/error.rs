@@ -101,6 +101,11 @@ pub enum Error {
         /// How many.
         count: usize,
     },
+    /// The connections of a capture that are not complete have more bytes of messages than are kept.
+    OpenConnections {
+        /// The most that is kept, in bytes.
+        most: usize,
+    },
     /// A document of another schema version.
     SchemaVersion(u32),
     /// A message of a Standard Measurement Transcript cannot be decoded.
@@ -167,6 +172,9 @@ impl fmt::Display for Error {
             Self::Interim => f.write_str("interim holds a message that is a final answer"),
             Self::Connections { count } => {
                 write!(f, "{count} connections are too many for one file")
+            }
+            Self::OpenConnections { most } => {
+                write!(f, "a connection has more than {most} bytes of messages, the most that is read")
             }
             Self::SchemaVersion(version) => {
                 write!(f, "schema version {version} is not supported")

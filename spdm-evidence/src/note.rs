@@ -53,6 +53,13 @@ pub enum Note {
         /// The first of them, counted from 1.
         packet: u64,
     },
+    /// A packet of an MCTP message that does not begin in the capture.
+    Headless,
+    /// A block of pcapng that is not known: what is in it is not read.
+    UnknownBlock {
+        /// The number of its kind.
+        kind: u32,
+    },
     /// A packet of a link type that carries no SPDM.
     OtherLink {
         /// The number of the link type in the registry.
@@ -162,6 +169,12 @@ impl fmt::Display for Note {
                 "packet {packet} is an IP fragment of a TCP segment, which is not put together"
             ),
             Self::OtherPacket => f.write_str("a packet that is not SPDM was left out"),
+            Self::Headless => {
+                f.write_str("an MCTP packet was left out whose message does not begin in the file")
+            }
+            Self::UnknownBlock { kind } => {
+                write!(f, "a pcapng block of unknown type {kind:#x} was left out")
+            }
             Self::OtherLink { link } => {
                 write!(f, "a packet of link type {link}, which carries no SPDM, was left out")
             }

@@ -22,26 +22,35 @@ pub(super) enum Found {
     InFolder,
 }
 
-/// The files, in the order in which they were named, those of a folder by their names.
-pub(super) fn files(named: &[PathBuf]) -> Result<Vec<InputFile>, Failure> {
-    let mut files = Vec::new();
+/// What the command is to verify.
+#[derive(Debug, Default)]
+pub(super) struct Inputs {
+    /// In the order in which they were named, those of a folder by their names.
+    pub(super) files: Vec<InputFile>,
+    /// What lies in a folder and is not read: links to folders, pipes and the like.
+    pub(super) unread: Vec<PathBuf>,
+}
+
+/// The files that were named, and those in the folders that were named.
+pub(super) fn files(named: &[PathBuf]) -> Result<Inputs, Failure> {
+    let mut inputs = Inputs::default();
     for path in named {
         if path.is_dir() {
-            let inside = walk(path)?;
+            let inside = walk(path, &mut inputs.unread)?;
             if inside.is_empty() {
                 return Err(Failure::usage(format!("{}: no file in it", path.display())));
             }
             let found = Found::InFolder;
-            files.extend(inside.into_iter().map(|path| InputFile { path, found }));
+            inputs.files.extend(inside.into_iter().map(|path| InputFile { path, found }));
         } else {
-            files.push(InputFile { path: path.clone(), found: Found::Named });
+            inputs.files.push(InputFile { path: path.clone(), found: Found::Named });
         }
     }
-    Ok(files)
+    Ok(inputs)
 }
 
 /// Every regular file below a folder. Links to folders are not followed: they may lead back.
-fn walk(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn walk(folder: &Path, unread: &mut Vec<PathBuf>) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -52,7 +61,7 @@ fn walk(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
             match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_dir() && !is_link => folders.push(path),
                 Ok(metadata) if metadata.is_file() => files.push(path),
-                Ok(_) => {}
+                Ok(_) => unread.push(path),
                 Err(error) => return Err(file::of(&path, &error)),
             }
         }

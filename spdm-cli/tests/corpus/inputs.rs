@@ -357,6 +357,16 @@ pub(crate) fn several_files_and_folders() {
     let run = verify(&[&all]);
     assert_eq!((run.code, run.object()["verified"].clone()), (0, json!(true)));
     assert_eq!(run.err, format!("note: {readme} is no evidence and was passed over\n"));
+    #[cfg(unix)]
+    {
+        let link = folder.path("all/link");
+        std::os::unix::fs::symlink(folder.path("."), &link).unwrap();
+        let note =
+            format!("note: {link} is a link to a folder or no regular file and was passed over\n");
+        let run = verify(&[&all]);
+        assert_eq!((run.code, run.err.ends_with(&note)), (0, true), "{}", run.err);
+        std::fs::remove_file(&link).unwrap();
+    }
     // What is evidence, but damaged, is not passed over.
     folder.write("all/z.json", r#"[{"evidence": "", "certificate": "x"}]"#);
     assert_eq!(verify(&[&all]).code, 2);

@@ -52,6 +52,8 @@ pub(super) struct Mctp {
     /// Interface, destination and source of messages that were SPDM.
     speakers: BTreeSet<(u32, [u8; 2])>,
     channels: BTreeMap<(u32, [u8; 2]), Channel>,
+    /// Interface and endpoint of packets whose message did not begin in the capture, and the first such packet.
+    headless: BTreeMap<(u32, u8), u64>,
 }
 
 /// A message that is not complete yet.
@@ -110,7 +112,13 @@ impl Mctp {
                 self.pass_over(key, end);
                 return Some(());
             }
-            None => return None,
+            None => {
+                for endpoint in [*destination, *source] {
+                    self.headless.entry((interface, endpoint)).or_insert(packet.number);
+                }
+                events.note(Note::Headless);
+                return Some(());
+            }
         };
         bytes.extend_from_slice(payload);
         if !end {
@@ -172,6 +180,17 @@ impl Mctp {
 
     /// The capture ends.
     pub(super) fn finish(self, events: &mut Events) {
+        // The message of an endpoint that speaks SPDM may have been SPDM; where none does, any may.
+        let speaks = |endpoint: &(u32, u8)| {
+            let mut speakers = self.speakers.iter();
+            self.speakers.is_empty()
+                || speakers
+                    .any(|(interface, ends)| *interface == endpoint.0 && ends.contains(&endpoint.1))
+        };
+        let unread = self.headless.iter().filter(|(endpoint, _)| speaks(endpoint));
+        if let Some(packet) = unread.map(|(_, packet)| *packet).min() {
+            events.note(Note::LostPacket { packet });
+        }
         for partial in self.partial.into_values() {
             match partial {
                 Partial::Kept { bytes, .. } if is_spdm(&bytes) => {

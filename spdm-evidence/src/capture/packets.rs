@@ -44,6 +44,8 @@ pub(super) struct Packet<'p> {
 pub(super) enum Progress {
     /// A packet was taken, or a block passed over that is none.
     More,
+    /// A block of this kind was passed over, which is not known.
+    Unknown(u32),
     /// The file ends inside a packet, of which so many bytes are there.
     Cut(usize),
     End,
@@ -105,13 +107,17 @@ impl<R: Read> Packets<R> {
                 let link = u32::from(parser.header().datalink) & LINK_TYPE;
                 let cut = packet.incl_len < packet.orig_len;
                 take(Packet { number, interface: 0, link, bytes: &packet.data, cut });
-                Ok((rest, 1))
+                Ok((rest, (1, Progress::More)))
             })?,
             Form::PcapNg(parser) => {
                 let found = self.source.parse(|bytes| {
                     let (rest, block) = parser.next_block(bytes)?;
                     let taken = packet_of(&block, parser, number)?.map(&mut take);
-                    Ok((rest, u64::from(taken.is_some())))
+                    let progress = match &block {
+                        Block::Unknown(unknown) => Progress::Unknown(unknown.type_),
+                        _ => Progress::More,
+                    };
+                    Ok((rest, (u64::from(taken.is_some()), progress)))
                 })?;
                 if parser.interfaces().len() > INTERFACES {
                     return Err(Error::Capture("a section has more than 1024 interfaces"));
@@ -120,9 +126,9 @@ impl<R: Read> Packets<R> {
             }
         };
         match found {
-            Some(packets) => {
+            Some((packets, progress)) => {
                 self.number = self.number.saturating_add(packets);
-                Ok(Progress::More)
+                Ok(progress)
             }
             None => Ok(Progress::Cut(self.source.skip_rest())),
         }

@@ -5,14 +5,14 @@ mod half;
 mod recognition;
 
 use core::net::{IpAddr, SocketAddr};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use etherparse::{EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket, TransportSlice};
 
 use super::events::Events;
 use super::packets::Packet;
 use crate::note::Note;
-use conversation::{After, TcpConversation};
+use conversation::{After, Content, TcpConversation};
 
 /// How many connections are followed at once: what a connection leaves in memory is bounded, and so are all of them.
 const FOLLOWED: usize = 256;
@@ -117,14 +117,17 @@ pub(super) struct Tcp {
     forgot: bool,
     /// The first packet with a fragment of TCP.
     fragment: Option<u64>,
-    /// A connection carried SPDM.
-    spdm: bool,
+    /// The servers of connections that carried SPDM.
+    spdm: BTreeSet<SocketAddr>,
+    /// The servers of connections that were taken for something else: the first connection, and a packet of it.
+    others: BTreeMap<SocketAddr, ([SocketAddr; 2], u64)>,
 }
 
 #[derive(Debug)]
 struct Followed {
     last: u64,
     conversation: TcpConversation,
+    content: Content,
 }
 
 impl Tcp {
@@ -136,9 +139,10 @@ impl Tcp {
         let mut after = After::Nothing;
         let known = self.conversations.get(&key);
         if known.is_some_and(|followed| followed.conversation.is_replaced_by(segment))
-            && let Some(old) = self.conversations.remove(&key)
+            && let Some(mut old) = self.conversations.remove(&key)
         {
             old.conversation.finish(segment.packet, events);
+            self.remember(&old.conversation, segment.packet);
             after = After::Connection;
         }
         if !self.conversations.contains_key(&key) {
@@ -152,13 +156,43 @@ impl Tcp {
                 after => after,
             };
             let conversation = TcpConversation::new(segment, after);
-            self.conversations.insert(key, Followed { last: self.clock, conversation });
+            self.conversations.insert(
+                key,
+                Followed { last: self.clock, conversation, content: Content::Unknown },
+            );
         }
         let followed = self.conversations.get_mut(&key)?;
         followed.last = self.clock;
         let taken = followed.conversation.take(segment, events);
-        self.spdm |= followed.conversation.is_spdm();
+        let before = followed.content;
+        followed.content = followed.conversation.content();
+        if followed.content != before {
+            let seen = (followed.content, followed.conversation.ends());
+            let servers = followed.conversation.servers();
+            self.remember_servers(seen, servers, segment.packet);
+        }
         taken
+    }
+
+    /// Keeps what the connection was.
+    fn remember(&mut self, conversation: &TcpConversation, packet: u64) {
+        let seen = (conversation.content(), conversation.ends());
+        self.remember_servers(seen, conversation.servers(), packet);
+    }
+
+    fn remember_servers(
+        &mut self,
+        (content, ends): (Content, [SocketAddr; 2]),
+        servers: impl Iterator<Item = SocketAddr>,
+        packet: u64,
+    ) {
+        for server in servers {
+            match content {
+                Content::Unknown => {}
+                Content::Spdm => _ = self.spdm.insert(server),
+                Content::Other => _ = self.others.entry(server).or_insert((ends, packet)),
+            }
+        }
     }
 
     /// Leaves out a fragment of a segment. Whether that matters is known when the capture ends.
@@ -174,20 +208,27 @@ impl Tcp {
         }
         let oldest = self.conversations.iter().min_by_key(|(_, followed)| followed.last);
         let oldest = oldest.map(|(key, _)| *key);
-        if let Some(old) = oldest.and_then(|key| self.conversations.remove(&key)) {
+        if let Some(mut old) = oldest.and_then(|key| self.conversations.remove(&key)) {
             self.forgot |= !old.conversation.is_closed();
             old.conversation.finish(packet, events);
+            self.remember(&old.conversation, packet);
         }
     }
 
     /// The capture ends.
-    pub(super) fn finish(self, packet: u64, events: &mut Events) {
-        let mut all: Vec<Followed> = self.conversations.into_values().collect();
+    pub(super) fn finish(mut self, packet: u64, events: &mut Events) {
+        let mut all: Vec<Followed> = self.conversations.drain().map(|(_, one)| one).collect();
         all.sort_by_key(|followed| followed.last);
-        for followed in all {
+        for mut followed in all {
             followed.conversation.finish(packet, events);
+            self.remember(&followed.conversation, packet);
         }
-        if let Some(packet) = self.fragment.filter(|_| self.spdm) {
+        // A server of SPDM says nothing else: it is SPDM that was not recognised.
+        let unread = self.others.iter().filter(|(server, _)| self.spdm.contains(server));
+        for (ends, packet) in unread.map(|(_, seen)| *seen).take(1) {
+            events.note(Note::LostFraming { ends, packet });
+        }
+        if let Some(packet) = self.fragment.filter(|_| !self.spdm.is_empty()) {
             events.note(Note::LostFragment { packet });
         }
     }

@@ -1,9 +1,11 @@
 //! Messages that are in a capture and that its reader cannot follow: an error, and never another protocol.
 
-use spdm_evidence::{Capture, Error, Evidence, Note, ReadOptions};
+use std::io::{Cursor, Read};
+
+use spdm_evidence::{Capture, Error, Evidence, EvidenceReader, Note, ReadOptions, Unpacked};
 use spdm_transport_tcp::Framing;
 
-use crate::tcp_packets::{ACK, ETHERNET, RESET, Stream, ethernet, file, pcapng};
+use crate::tcp_packets::{ACK, ETHERNET, RESET, Stream, ethernet, file, pcap, pcapng};
 
 const GET_VERSION: &[u8] = &[0x10, 0x84, 0, 0];
 const VERSION: &[u8] = &[0x10, 0x04, 0, 0, 0, 1, 0, 0x12];
@@ -153,4 +155,111 @@ fn an_original_length_below_the_captured_one() {
     }
     assert_eq!(whole.messages.len(), 4);
     assert_eq!(Capture::read(&file).unwrap(), whole);
+}
+
+/// A server of SPDM says nothing else.
+#[test]
+fn other_bytes_at_a_server_of_spdm() {
+    let mut silent = Stream::v4(2222, Framing::Dsp0287);
+    silent.close();
+    let packets = [stream(1111).packets, silent.packets].concat();
+    assert_eq!(loss(&file(&packets)), None);
+    let mut web = Stream::v4(2222, Framing::Dsp0287);
+    web.talk(&[b"GET / HTTP/1.1"], 3);
+    web.packets.remove(3);
+    let mut shifted = web.clone();
+    shifted.packets.drain(..3);
+    for other in [web, shifted] {
+        for packets in [
+            [stream(1111).packets, other.packets.clone()].concat(),
+            [other.packets, stream(1111).packets].concat(),
+        ] {
+            assert!(loss(&file(&packets)).is_some());
+        }
+    }
+    let mut get = Stream::v4(2222, Framing::Dsp0287);
+    get.send(0, ACK, b"GET / HTTP/1.1\r\n\r\n");
+    let packets = [get.packets, stream(1111).packets].concat();
+    assert!(matches!(loss(&file(&packets)), Some(Note::LostFraming { .. })));
+}
+
+/// A version that is not known does not make another protocol of it.
+#[test]
+fn a_first_message_of_an_unknown_version() {
+    let mut odd = Stream::v4(1111, Framing::Dsp0287);
+    odd.talk(&[&[0x15, 0x84, 0, 0]], 100);
+    let capture = Capture::read(&odd.file()).unwrap();
+    assert_eq!((capture.messages.len(), &capture.notes[..]), (1, &[][..]));
+}
+
+/// The rest of an MCTP message between others, one of whom speaks SPDM.
+#[test]
+fn an_mctp_message_without_its_beginning() {
+    let whole = vec![1, 9, 8, 0xC0, 5, 0x10, 0x84, 0, 0];
+    let rest = |destination: u8, source: u8| vec![1, destination, source, 0x50, 1, 2, 3];
+    let file = |packets: &[Vec<u8>]| pcap(291, packets.to_vec());
+    let packet = 2;
+    assert_eq!(loss(&file(&[whole.clone(), rest(10, 8)])), Some(Note::LostPacket { packet }));
+    let others = Capture::read(&file(&[whole, rest(11, 10)])).unwrap();
+    assert_eq!(others.notes, [Note::Headless]);
+    assert_eq!(loss(&file(&[rest(11, 10)])), Some(Note::LostPacket { packet: 1 }));
+}
+
+/// What may be a packet in a block that is not known is counted.
+#[test]
+fn blocks_that_are_not_known() {
+    let packets: Vec<_> = stream(1111).packets.iter().map(|packet| (0, ethernet(packet))).collect();
+    let mut file = pcapng(&[1], &packets);
+    for kind in [0xBAD_u32, 0x8000_0BAD] {
+        let len = 16_u32.to_le_bytes();
+        file.extend([&kind.to_le_bytes()[..], &len, &[0; 4], &len].concat());
+    }
+    let notes = [0xBAD, 0x8000_0BAD].map(|kind| Note::UnknownBlock { kind });
+    assert_eq!(Capture::read(&file).unwrap().notes, notes);
+}
+
+/// zstd passes over frames that are called skippable, with whatever they hold.
+#[test]
+fn a_skippable_frame_with_content() {
+    // An empty frame of zstd.
+    let empty = [0x28, 0xB5, 0x2F, 0xFD, 0x20, 0, 1, 0, 0];
+    let skippable = |content: &[u8]| {
+        let len = u32::try_from(content.len()).unwrap().to_le_bytes();
+        [&empty[..], &[0x50, 0x2A, 0x4D, 0x18], &len, content].concat()
+    };
+    let read = |file: Vec<u8>| {
+        let mut content = Vec::new();
+        Unpacked::new(&file[..]).unwrap().read_to_end(&mut content)
+    };
+    assert_eq!(read(skippable(&[])).unwrap(), 0);
+    let error = read(skippable(b"content")).unwrap_err().to_string();
+    assert!(error.contains("a skippable frame in it has content"), "{error}");
+}
+
+/// A connection that does not end may not take all of the memory.
+#[test]
+fn a_connection_without_an_end() {
+    let message = vec![0x12; 4 << 20];
+    let file = pcap(147, [GET_VERSION.to_vec()]);
+    let len = u32::try_from(message.len()).unwrap().to_le_bytes();
+    let packet = [&[0; 8][..], &len, &len, &[0x12, 0xE0, 0, 1], &message[4..]].concat();
+    let rest = Repeated { packet: &packet, at: 0 };
+    let source = Cursor::new(file).chain(rest.take(65 * u64::try_from(packet.len()).unwrap()));
+    let mut portions = EvidenceReader::new(source, &ReadOptions::default()).unwrap();
+    let error = portions.find_map(Result::err);
+    assert_eq!(error, Some(Error::OpenConnections { most: 256 << 20 }));
+}
+
+/// The same packet again and again.
+struct Repeated<'p> {
+    packet: &'p [u8],
+    at: usize,
+}
+
+impl Read for Repeated<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let len = (&self.packet[self.at..]).read(buffer)?;
+        self.at = (self.at + len) % self.packet.len();
+        Ok(len)
+    }
 }

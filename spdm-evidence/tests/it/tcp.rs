@@ -279,7 +279,7 @@ fn more_connections_than_are_followed() {
 
 #[test]
 fn other_protocols_are_counted_and_left_out() {
-    let mut web = Stream::v4(80, Framing::Dsp0287);
+    let mut web = Stream::new(["10.0.0.1:1111", "10.0.0.3:80"], Framing::Dsp0287);
     web.send(0, ACK, b"GET / HTTP/1.1\r\n\r\n");
     web.send(1, ACK, b"HTTP/1.1 200 OK\r\n\r\n");
     // A hole in it does not matter.

@@ -27,6 +27,20 @@ pub(super) struct TcpConversation {
     reset: bool,
     /// A segment of which too little was captured to say that it is no SPDM.
     cut_unseen: bool,
+    /// The capture begins with its SYN, which says who is the server.
+    has_syn: bool,
+    /// Bytes were said.
+    spoken: bool,
+}
+
+/// What a connection is known to carry.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Content {
+    /// Nothing, or not known yet.
+    Unknown,
+    Spdm,
+    /// Bytes that are not SPDM.
+    Other,
 }
 
 /// What was known between the same ends before.
@@ -82,12 +96,28 @@ impl TcpConversation {
             after,
             reset: false,
             cut_unseen: false,
+            has_syn: segment.syn,
+            spoken: false,
         }
     }
 
-    /// Whether it carries SPDM.
-    pub(super) const fn is_spdm(&self) -> bool {
-        matches!(self.carries, Carries::Spdm { .. } | Carries::Broken { .. })
+    /// What it is known to carry.
+    pub(super) const fn content(&self) -> Content {
+        match self.carries {
+            Carries::Spdm { .. } | Carries::Broken { .. } => Content::Spdm,
+            Carries::Other if self.spoken => Content::Other,
+            Carries::Other | Carries::Unknown { .. } => Content::Unknown,
+        }
+    }
+
+    /// From the side that spoke first, as far as is known.
+    pub(super) const fn ends(&self) -> [SocketAddr; 2] {
+        self.ends
+    }
+
+    /// The side of the server: the end that it listens at. Without the SYN both may be.
+    pub(super) fn servers(&self) -> impl Iterator<Item = SocketAddr> + use<> {
+        self.ends.into_iter().skip(usize::from(self.has_syn))
     }
 
     /// Whether both sides are done.
@@ -107,6 +137,7 @@ impl TcpConversation {
 
     /// Takes a segment; `None` where the connection carries no SPDM.
     pub(super) fn take(&mut self, segment: &Segment<'_>, events: &mut Events) -> Option<()> {
+        self.spoken |= !segment.payload.is_empty();
         match &mut self.carries {
             Carries::Other => return None,
             Carries::Broken { .. } => return Some(()),
@@ -225,7 +256,7 @@ impl TcpConversation {
     }
 
     /// Nothing more comes. `packet` is the last one of the capture so far.
-    pub(super) fn finish(mut self, packet: u64, events: &mut Events) {
+    pub(super) fn finish(&mut self, packet: u64, events: &mut Events) {
         let directions = [&self.forth, &self.back];
         let lacks =
             |direction: &&Direction| direction.half.lacks_bytes(!direction.frame.is_empty());

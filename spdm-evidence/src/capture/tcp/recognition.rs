@@ -1,6 +1,6 @@
 //! Whether a TCP connection carries SPDM, and how: its first frame tells.
 
-use spdm_codec::SpdmVersion;
+use spdm_codec::{Code, SpdmVersion};
 use spdm_transport::MessageKind;
 use spdm_transport_tcp::{Binding, Command, DecodedFrame, Frame, Framing};
 
@@ -69,7 +69,9 @@ fn may_begin(framing: Framing, bytes: &[u8]) -> bool {
 fn is_plausible(framing: Framing, frame: &Frame<'_>) -> bool {
     match frame {
         Frame::Message(MessageKind::Plain, message) => {
-            message.first().is_some_and(|version| SpdmVersion::from_byte(*version).is_some())
+            // A version that is not known does not make another protocol of a message with such a code.
+            let version = message.first().and_then(|version| SpdmVersion::from_byte(*version));
+            version.is_some() || message.get(1).is_some_and(|code| Code(*code).name().is_some())
         }
         Frame::Command(command, _) => COMMANDS.contains(command),
         // Four bytes of anything may be such a header.
