@@ -208,6 +208,16 @@ impl Elements {
     }
 }
 
+/// A class of devices that the machine has none of, as collectors write it: `"switch_evidence": []`.
+fn is_empty(value: &RawValue) -> bool {
+    let text = value.get();
+    text == "null"
+        || text
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .is_some_and(|inside| inside.trim().is_empty())
+}
+
 #[derive(Debug, Default)]
 struct Walk {
     found: Vec<Evidence>,
@@ -317,7 +327,7 @@ impl Walk {
             let inside = self.value(member, &place, &around)?;
             if inside != Found::Nothing {
                 found = if found == Found::Device { found } else { Found::Inside };
-            } else if names::is_evidence(name) {
+            } else if names::is_evidence(name) && (has_own || !is_empty(member)) {
                 let is_text = content(member).is_some_and(|bytes| !bytes.is_empty());
                 // With certificates, it is a device's.
                 if is_text && around.chain.is_some() {

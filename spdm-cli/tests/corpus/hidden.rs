@@ -35,6 +35,15 @@ fn are_errors<const N: usize>(cases: [(String, &str); N]) {
     }
 }
 
+pub(crate) fn a_class_of_devices_that_a_machine_has_none_of() {
+    let folder = Folder::new();
+    for none in [json!([]), Value::Null] {
+        let json = json!({"gpu_evidence": [device()], "switch_evidence": none}).to_string();
+        let run = verify(&folder.write("classes.json", &json), "root11.pem", &[]);
+        assert_eq!(run.code, 0, "{json}: {run:?}");
+    }
+}
+
 pub(crate) fn a_device_that_is_missing_beside_others() {
     let good = device();
     let bad = damaged(&good);

@@ -33,6 +33,7 @@ fn main() {
         test(decode::evidence_of_real_hardware),
         test(decode::captures_with_secrets_are_the_flows_of_the_manifest),
         test(decode::the_wrong_secrets_open_nothing_and_that_is_an_error),
+        test(hidden::a_class_of_devices_that_a_machine_has_none_of),
         test(hidden::a_device_that_is_missing_beside_others),
         test(hidden::a_device_that_is_missing_in_a_folder),
         test(hidden::a_document_with_more_or_less_in_it),
