@@ -208,14 +208,17 @@ impl Elements {
     }
 }
 
-/// A class of devices that the machine has none of, as collectors write it: `"switch_evidence": []`.
-fn is_empty(value: &RawValue) -> bool {
-    let text = value.get();
-    text == "null"
-        || text
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-            .is_some_and(|inside| inside.trim().is_empty())
+/// A class of devices that the machine has none of, as collectors write it: `"switch_evidence": []`. What is called
+/// evidence and no more belongs to a device.
+fn is_empty_class(name: &str, value: &RawValue) -> bool {
+    let is_empty = match value.get() {
+        "null" => true,
+        text => {
+            let inside = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            inside.is_some_and(|inside| inside.trim().is_empty())
+        }
+    };
+    is_empty && !name.eq_ignore_ascii_case("evidence")
 }
 
 #[derive(Debug, Default)]
@@ -327,7 +330,7 @@ impl Walk {
             let inside = self.value(member, &place, &around)?;
             if inside != Found::Nothing {
                 found = if found == Found::Device { found } else { Found::Inside };
-            } else if names::is_evidence(name) && (has_own || !is_empty(member)) {
+            } else if names::is_evidence(name) && (has_own || !is_empty_class(name, member)) {
                 let is_text = content(member).is_some_and(|bytes| !bytes.is_empty());
                 // With certificates, it is a device's.
                 if is_text && around.chain.is_some() {

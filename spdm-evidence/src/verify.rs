@@ -1,6 +1,7 @@
 //! Offline verification: every recording is judged like a live connection, every chain appraised by the policy.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::Mutex;
 
 use spdm_codec::{CertificateModel, Code, KeySlot, RequesterNonce, SlotId, SpdmVersion};
@@ -443,15 +444,19 @@ impl<'c> JudgedRecording<'_, 'c> {
     /// Everything that the recorded Requester asked the slot's key to sign must be there: what is missing could be what
     /// fails. The same request may be answered late; one over another nonce is another request.
     fn require_requested(&self, report: &mut ReportBuilder, slot: Option<KeySlot>) {
-        let verified = |a: &Attempt<'_>| matches!(a.outcome, AttemptOutcome::Verified(_));
-        let of_slot = || self.judgement.attempts.iter().filter(|a| Some(a.slot) == slot);
         for proof in [Proof::Challenge, Proof::Measurements] {
-            let requested = || of_slot().filter(|attempt| attempt.proof == proof);
-            let is_proven = |wanted: &&Attempt<'_>| {
-                requested().any(|other| other.nonce == wanted.nonce && verified(other))
-            };
-            let missing = requested().filter(|attempt| !is_proven(attempt));
-            if let Some(why) = missing.filter_map(|a| unproven(&a.outcome, a)).next_back() {
+            let attempts = self.judgement.attempts.iter();
+            let requested = attempts.filter(|a| Some(a.slot) == slot && a.proof == proof);
+            // From the last one on: what was answered later is known.
+            let (mut answered, mut missing) = (HashSet::new(), None);
+            for attempt in requested.rev() {
+                if matches!(attempt.outcome, AttemptOutcome::Verified(_)) {
+                    answered.insert(attempt.nonce.0);
+                } else if missing.is_none() && !answered.contains(&attempt.nonce.0) {
+                    missing = unproven(&attempt.outcome, attempt);
+                }
+            }
+            if let Some(why) = missing {
                 report.unfulfilled(signature_check(proof), &why);
             }
         }
