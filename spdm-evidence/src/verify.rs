@@ -442,20 +442,16 @@ impl<'c> JudgedRecording<'_, 'c> {
     }
 
     /// Everything that the recorded Requester asked the slot's key to sign must be there: what is missing could be what
-    /// fails. The same request may be answered late; one over another nonce is another request.
+    /// fails. The same request may come again, answered or not; one over another nonce is another request.
     fn require_requested(&self, report: &mut ReportBuilder, slot: Option<KeySlot>) {
         for proof in [Proof::Challenge, Proof::Measurements] {
             let attempts = self.judgement.attempts.iter();
             let requested = attempts.filter(|a| Some(a.slot) == slot && a.proof == proof);
-            // From the last one on: what was answered later is known.
-            let (mut answered, mut missing) = (HashSet::new(), None);
-            for attempt in requested.rev() {
-                if matches!(attempt.outcome, AttemptOutcome::Verified(_)) {
-                    answered.insert(attempt.nonce.0);
-                } else if missing.is_none() && !answered.contains(&attempt.nonce.0) {
-                    missing = unproven(&attempt.outcome, attempt);
-                }
-            }
+            let verified = |a: &&Attempt<'_>| matches!(a.outcome, AttemptOutcome::Verified(_));
+            let answered: HashSet<_> =
+                requested.clone().filter(verified).map(|attempt| attempt.nonce.0).collect();
+            let mut missing = requested.rev().filter(|a| !answered.contains(&a.nonce.0));
+            let missing = missing.find_map(|attempt| unproven(&attempt.outcome, attempt));
             if let Some(why) = missing {
                 report.unfulfilled(signature_check(proof), &why);
             }
