@@ -11,6 +11,7 @@ mod captures;
 mod chain;
 mod decode;
 mod hidden;
+mod input_certificates;
 mod inputs;
 mod offline;
 #[path = "../spdm/process.rs"]
@@ -51,13 +52,13 @@ fn main() {
         test(inputs::the_chain_of_a_transcript_in_other_forms),
         test(inputs::several_files_and_folders),
         test(inputs::many_documents_in_one_file),
-        test(inputs::a_certificate_is_named_by_its_number_in_the_file),
-        test(inputs::bytes_behind_the_last_certificate),
-        test(inputs::pem_with_other_blocks_and_comments),
-        test(inputs::folders_of_anchors),
-        test(inputs::algorithms_that_this_build_or_spdm_does_not_have),
-        test(inputs::chains_of_many_certificates),
-        test(inputs::public_keys_in_any_form),
+        test(input_certificates::a_certificate_is_named_by_its_number_in_the_file),
+        test(input_certificates::bytes_behind_the_last_certificate),
+        test(input_certificates::pem_with_other_blocks_and_comments),
+        test(input_certificates::folders_of_anchors),
+        test(input_certificates::algorithms_that_this_build_or_spdm_does_not_have),
+        test(input_certificates::chains_of_many_certificates),
+        test(input_certificates::public_keys_in_any_form),
         test(offline::captures_of_the_reference_implementation),
         test(offline::evidence_of_real_hardware),
         test(offline::a_report_and_its_chain_in_two_files),

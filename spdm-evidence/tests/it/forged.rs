@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use spdm_codec::{BaseAsymAlgo, CapabilityFlags, RequesterNonce, SlotId, SpdmVersion};
+use spdm_codec::{
+    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, RequesterNonce, SlotId, SpdmVersion,
+};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm};
 use spdm_emulator::{Device, DeviceConfig, KeyProvisioning};
@@ -12,6 +14,8 @@ use spdm_evidence::{
     ReadOptions, RecordedExchange, Recording, Report, ReportErrorKind, Signatures, Verifier,
 };
 use spdm_x509::{Anchor, Demand, Profile, Revocation, Revocations, SanPolicy, ValidityCheck};
+
+use crate::requests;
 
 const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
 const NONCE: RequesterNonce = RequesterNonce([7; 32]);
@@ -34,11 +38,8 @@ fn exchange(device: &mut Device, request: Vec<u8>) -> RecordedExchange {
 
 /// Nothing in a negotiation is random: those of two devices of one kind are the same.
 fn negotiation(device: &mut Device) -> Vec<RecordedExchange> {
-    let mut capabilities = vec![0x12, 0xE1, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0];
-    capabilities.extend([0, 0x12, 0, 0, 0, 0x12, 0, 0]);
-    let mut algorithms = vec![0x12, 0xE3, 0, 0, 32, 0, 1, 2, 0x80, 0, 0, 0, 2, 0, 0, 0];
-    algorithms.resize(32, 0);
-    [vec![0x10, 0x84, 0, 0], capabilities, algorithms].map(|r| exchange(device, r)).into()
+    let requests = requests::negotiation(BaseAsymAlgo::ECDSA_P384, BaseHashAlgo::SHA_384);
+    requests.map(|request| exchange(device, request)).into()
 }
 
 /// DIGESTS and the whole chain of slot 0.

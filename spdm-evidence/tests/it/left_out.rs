@@ -9,6 +9,8 @@ use spdm_evidence::{
 };
 use spdm_x509::{Anchor, ValidityCheck};
 
+use crate::requests::attestation;
+
 const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
 /// USER0: data objects and bare messages.
 const USER0: u32 = 147;
@@ -39,20 +41,7 @@ fn device() -> Device {
 
 /// Requests and responses of an attestation, one after the other.
 fn exchange(device: &mut Device) -> Vec<Vec<u8>> {
-    let mut capabilities = vec![0x12, 0xE1, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0];
-    capabilities.extend([0, 0x12, 0, 0, 0, 0x12, 0, 0]);
-    let mut algorithms = vec![0x12, 0xE3, 0, 0, 32, 0, 1, 2, 0x10, 0, 0, 0, 1, 0, 0, 0];
-    algorithms.resize(32, 0);
-    let requests = [
-        vec![0x10, 0x84, 0, 0],
-        capabilities,
-        algorithms,
-        vec![0x12, 0x81, 0, 0],
-        vec![0x12, 0x82, 0, 0, 0, 0, 0, 0x10],
-        [&[0x12, 0x83, 0, 0][..], &[7; 32]].concat(),
-        [&[0x12, 0xE0, 1, 0xFF][..], &[7; 32], &[0]].concat(),
-    ];
-    let exchanges = requests.into_iter().flat_map(|request| {
+    let exchanges = attestation().into_iter().flat_map(|request| {
         let response = device.respond(&request).unwrap();
         [request, response]
     });

@@ -15,6 +15,7 @@ mod one_authority;
 mod pcap;
 mod recorder;
 mod report;
+mod requests;
 mod session;
 mod shuffled;
 mod streamed;

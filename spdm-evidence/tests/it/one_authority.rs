@@ -11,6 +11,8 @@ use spdm_untrusted::Untrusted;
 use spdm_x509::{Anchor, LinkTable, Revocation, Revocations, ValidityCheck, X509Certificate};
 use test_counting::{COUNTING, verified};
 
+use crate::requests::attestation;
+
 const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
 
 /// A device of the one authority: the seed makes its keys, the serial number only the leaf.
@@ -38,21 +40,8 @@ fn device_with(serial: usize, faults: Vec<Fault>) -> Device {
 
 /// Negotiation, chain, CHALLENGE and signed measurements.
 fn recording(device: &mut Device) -> Recording {
-    let mut capabilities = vec![0x12, 0xE1, 0, 0, 0, 14, 0, 0, 0, 0, 0, 0];
-    capabilities.extend([0, 0x12, 0, 0, 0, 0x12, 0, 0]);
-    let mut algorithms = vec![0x12, 0xE3, 0, 0, 32, 0, 1, 2, 0x10, 0, 0, 0, 1, 0, 0, 0];
-    algorithms.resize(32, 0);
-    let requests = [
-        vec![0x10, 0x84, 0, 0],
-        capabilities,
-        algorithms,
-        vec![0x12, 0x81, 0, 0],
-        vec![0x12, 0x82, 0, 0, 0, 0, 0, 0x10],
-        [&[0x12, 0x83, 0, 0][..], &[7; 32]].concat(),
-        [&[0x12, 0xE0, 1, 0xFF][..], &[7; 32], &[0]].concat(),
-    ];
     let mut recording = Recording::new(Negotiation::Recorded, 0);
-    recording.exchanges = requests
+    recording.exchanges = attestation()
         .into_iter()
         .map(|request| {
             let response = device.respond(&request);

@@ -1,0 +1,61 @@
+//! The software device.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use spdm_codec::{PciIdentity, SpdmVersion};
+
+use super::FramingArgs;
+use super::trust::PCI_ID_HELP;
+use super::values::{self, AsymList, HashList, San, SlotList};
+
+/// `spdm emulate`.
+#[derive(Args, Debug)]
+pub(crate) struct EmulateArgs {
+    /// Where to listen: HOST:PORT, port 0 lets the operating system choose; mctp, or mctp:NET for one network
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:2323")]
+    pub(crate) listen: String,
+    #[command(flatten)]
+    pub(crate) framing: FramingArgs,
+    /// Serves one connection, then exits
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Writes the trust anchors as PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root_out: Option<PathBuf>,
+    /// No certificates: the public key is provisioned to requesters; writes it (DER) for --peer-key
+    #[arg(long, value_name = "FILE", conflicts_with = "root_out")]
+    pub(crate) peer_key_out: Option<PathBuf>,
+    /// Own keys and chain: key.der or key.pem, chain.pem or chain.bin
+    #[arg(long, value_name = "DIR")]
+    pub(crate) chain: Option<PathBuf>,
+    /// Makes keys, certificates and nonces the same in every run
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Versions, in the order in which VERSION lists them
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) versions: Vec<SpdmVersion>,
+    /// Signature algorithms; RSA keys take seconds to make
+    #[arg(long, value_name = "LIST", value_parser = AsymList::parse)]
+    pub(crate) base_asym: Option<AsymList>,
+    /// Hash algorithms
+    #[arg(long, value_name = "LIST", value_parser = HashList::parse)]
+    pub(crate) base_hash: Option<HashList>,
+    /// The largest message that the device takes and sends at once, in bytes
+    #[arg(long, value_name = "BYTES", value_parser = values::transfer_size)]
+    pub(crate) transfer_size: Option<u32>,
+    /// The provisioned slots, for example 0,1
+    #[arg(long, value_name = "LIST", value_parser = SlotList::parse)]
+    pub(crate) slots: Option<SlotList>,
+    /// Flags to announce, for example CERT_CAP,CHAL_CAP,MEAS_CAP_SIG, or a number
+    #[arg(long, value_name = "LIST", value_parser = values::capabilities)]
+    pub(crate) capabilities: Option<spdm_codec::CapabilityFlags>,
+    /// The name of the leaf: none, pci-cma (with --pci-id), dmtf or dmtf:MANUFACTURER:PRODUCT:SERIAL
+    #[arg(long, value_name = "NAME", value_parser = San::parse)]
+    pub(crate) san: Option<San>,
+    #[arg(long, value_name = "ID", help = PCI_ID_HELP)]
+    pub(crate) pci_id: Option<PciIdentity>,
+    /// A misbehaviour (repeatable); help lists them
+    #[arg(long, value_name = "NAME")]
+    pub(crate) fault: Vec<String>,
+}

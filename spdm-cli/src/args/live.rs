@@ -1,0 +1,154 @@
+//! The verbs that talk to a device.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use spdm_codec::MeasurementAttributes;
+
+use super::values::{IndexList, NonceChoice, SlotChoice};
+use super::{DeviceArgs, JudgeArgs, TrustArgs};
+
+/// `spdm attest`.
+#[derive(Args, Debug)]
+pub(crate) struct AttestArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// The slot, or any: the first one whose chain is trusted
+    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
+    pub(crate) slot: SlotChoice,
+    /// Which measurements: all, none, or indices such as 1,3-5
+    #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
+    pub(crate) measurements: IndexList,
+    #[command(flatten)]
+    pub(crate) attributes: MeasuringArgs,
+    /// none waives CHALLENGE
+    #[arg(long, value_name = "WHETHER", default_value = "required")]
+    pub(crate) challenge: ChallengeChoice,
+    /// Writes evidence, whatever the verdict
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence: Option<PathBuf>,
+    /// Known devices, by target (docs/schema/known.json): another device than the known one is rejected
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known: Option<PathBuf>,
+    /// Adds a new device to the known ones, once it is verified
+    #[arg(long, requires = "known")]
+    pub(crate) learn: bool,
+    /// Attests this many times, each over a new connection
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: u32,
+}
+
+/// In which form measurements are asked for.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct MeasuringArgs {
+    /// Raw bit streams instead of digests, where the device has them (1.2)
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// New measurements, as far as the device can make them without a reset (1.3)
+    #[arg(long)]
+    pub(crate) new_measurements: bool,
+}
+
+impl MeasuringArgs {
+    /// The attributes of GET_MEASUREMENTS.
+    pub(crate) fn attributes(self) -> MeasurementAttributes {
+        let mut attributes = MeasurementAttributes::empty();
+        attributes.set(MeasurementAttributes::RAW_BIT_STREAM_REQUESTED, self.raw);
+        attributes.set(MeasurementAttributes::NEW_MEASUREMENT_REQUESTED, self.new_measurements);
+        attributes
+    }
+}
+
+/// Whether CHALLENGE is required.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ChallengeChoice {
+    /// It is
+    Required,
+    /// It is not sent
+    None,
+}
+
+/// `spdm info`.
+#[derive(Args, Debug)]
+pub(crate) struct InfoArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+}
+
+/// `spdm certs`.
+#[derive(Args, Debug)]
+pub(crate) struct CertsArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    /// Only this slot
+    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "any")]
+    pub(crate) slot: SlotChoice,
+    /// Writes slotN.pem and slotN.bin (the chain as GET_CERTIFICATE delivers it) into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `spdm measure`.
+#[derive(Args, Debug)]
+pub(crate) struct MeasureArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// The slot whose key signs, or any
+    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
+    pub(crate) slot: SlotChoice,
+    /// Which measurements: all, or indices such as 1,3-5
+    #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
+    pub(crate) measurements: IndexList,
+    #[command(flatten)]
+    pub(crate) attributes: MeasuringArgs,
+    /// Without a signature: nothing of the answer is authentic
+    #[arg(long)]
+    pub(crate) unsigned: bool,
+}
+
+/// `spdm collect`.
+#[derive(Args, Debug)]
+pub(crate) struct CollectArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    /// The nonce of GET_MEASUREMENTS (of CHALLENGE with --measurements none): 64 hex digits, @FILE or random
+    #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse, default_value = "random")]
+    pub(crate) nonce: NonceChoice,
+    /// The slot, or any: the first one that is provisioned
+    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
+    pub(crate) slot: SlotChoice,
+    /// The public key of a device without certificates (slot 0xFF): SubjectPublicKeyInfo in DER or PEM, or a certificate
+    #[arg(long, value_name = "FILE")]
+    pub(crate) peer_key: Option<PathBuf>,
+    /// Which measurements: all, none, or indices such as 1,3-5
+    #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
+    pub(crate) measurements: IndexList,
+    #[command(flatten)]
+    pub(crate) attributes: MeasuringArgs,
+    /// none waives CHALLENGE
+    #[arg(long, value_name = "WHETHER", default_value = "required")]
+    pub(crate) challenge: ChallengeChoice,
+    /// Where to write; standard output otherwise
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence: Option<PathBuf>,
+}
+
+/// `spdm recognize`.
+#[derive(Args, Debug)]
+pub(crate) struct RecognizeArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    /// Known devices, as spdm attest --learn writes them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) known: PathBuf,
+}

@@ -1,0 +1,142 @@
+//! The verbs that read files.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use spdm_codec::{SlotId, SpdmVersion};
+use spdm_crypto::AsymAlgorithm;
+use spdm_evidence::{Format, Signatures};
+
+use super::values::{self, NonceChoice, SlotChoice};
+use super::{TrustArgs, Workaround};
+
+/// `spdm verify`.
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArgs {
+    /// Files, or - for standard input; folders are walked
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    /// The public key of a device without certificates (slot 0xFF): SubjectPublicKeyInfo in DER or PEM, or a certificate
+    #[arg(long, value_name = "FILE")]
+    pub(crate) peer_key: Option<PathBuf>,
+    /// Reference measurements (docs/schema/reference.json)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reference: Option<PathBuf>,
+    /// The nonce that a signature must cover: 64 hex digits or @FILE; not given: freshness is not judged
+    #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse)]
+    pub(crate) nonce: Option<NonceChoice>,
+    /// Which signatures the verdict needs: challenge, measurements, or both; otherwise those that the recorded requester
+    /// asked for, at least one
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) require: Vec<RequiredSignature>,
+    /// The only slot to judge, or any
+    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "any")]
+    pub(crate) slot: SlotChoice,
+    /// The lowest version to accept
+    #[arg(long, value_name = "1.x")]
+    pub(crate) min_version: Option<SpdmVersion>,
+    /// A workaround for known devices (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) compat: Vec<Workaround>,
+    /// capture, transcript, nvidia or json; otherwise the file's beginning tells
+    #[arg(long, value_name = "NAME", value_parser = values::format)]
+    pub(crate) format: Option<Format>,
+    /// The chain of evidence that has none: a chain structure, or certificates in PEM, DER or JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chain: Option<PathBuf>,
+    /// The signature algorithm of a bare measurement of 1.0 or 1.1
+    #[arg(long, value_name = "NAME", value_parser = values::asym, default_value = "ECDSA_P384")]
+    pub(crate) base_asym: AsymAlgorithm,
+    /// The hash algorithm of a bare measurement of 1.0 or 1.1
+    #[arg(long, value_name = "NAME", value_parser = values::hash, default_value = "SHA_384")]
+    pub(crate) base_hash: spdm_crypto::HashAlgorithm,
+}
+
+/// A signature that a verdict needs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum RequiredSignature {
+    /// That of CHALLENGE_AUTH
+    Challenge,
+    /// That of MEASUREMENTS, over one measurement at least
+    Measurements,
+}
+
+impl RequiredSignature {
+    /// What the library is to require: nothing named is what the recorded requester asked for.
+    pub(crate) fn all(named: &[Self]) -> Signatures {
+        match (named.contains(&Self::Challenge), named.contains(&Self::Measurements)) {
+            (true, true) => Signatures::ChallengeAndMeasurements,
+            (true, false) => Signatures::Challenge,
+            (false, true) => Signatures::Measurements,
+            (false, false) => Signatures::AsRequested,
+        }
+    }
+}
+
+/// `spdm chain`.
+#[derive(Args, Debug)]
+pub(crate) struct ChainArgs {
+    /// The chain as GET_CERTIFICATE delivers it, or PEM certificates; - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    /// The slot that it is from
+    #[arg(long, value_name = "N", value_parser = values::slot, default_value = "0")]
+    pub(crate) slot: SlotId,
+    /// The negotiated version: it decides over the leaf's profile
+    #[arg(long, value_name = "1.x", default_value = "1.2")]
+    pub(crate) max_version: SpdmVersion,
+    /// The certificate model of the slot
+    #[arg(long, value_name = "MODEL", default_value = "unknown")]
+    pub(crate) model: ModelChoice,
+    /// The negotiated signature algorithm; the leaf's key tells otherwise
+    #[arg(long, value_name = "NAME", value_parser = values::any_asym)]
+    pub(crate) base_asym: Option<AsymAlgorithm>,
+    /// The negotiated hash algorithm; RootHash tells otherwise
+    #[arg(long, value_name = "NAME", value_parser = values::hash)]
+    pub(crate) base_hash: Option<spdm_crypto::HashAlgorithm>,
+    /// What was found for every rule
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+/// The certificate model of a slot.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ModelChoice {
+    /// Not known
+    Unknown,
+    /// The leaf is the device certificate
+    Device,
+    /// The leaf is an alias certificate
+    Alias,
+    /// Generic
+    Generic,
+}
+
+/// `spdm decode`.
+#[derive(Args, Debug)]
+pub(crate) struct DecodeArgs {
+    /// The file, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// capture, hex or binary; otherwise the file's beginning tells
+    #[arg(long, value_name = "NAME")]
+    pub(crate) format: Option<InputFormat>,
+    /// Keys of sessions, to open secured messages with: a JSON log of the reference implementation's form
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
+}
+
+/// What a file to decode is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum InputFormat {
+    /// pcap or pcapng
+    Capture,
+    /// Hexadecimal text
+    Hex,
+    /// The messages themselves
+    Binary,
+}
