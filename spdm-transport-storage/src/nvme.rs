@@ -2,6 +2,12 @@
 
 use crate::protocol::TransferDirection;
 
+/// The opcode of Security Send.
+pub const SECURITY_SEND: u8 = 0x81;
+
+/// The opcode of Security Receive.
+pub const SECURITY_RECEIVE: u8 = 0x82;
+
 /// The fields of the command that are not 0; the namespace is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "the command has these")]
@@ -23,8 +29,8 @@ pub fn command(
     len: u32,
 ) -> AdminCommand {
     let opcode = match direction {
-        TransferDirection::Send => 0x81,
-        TransferDirection::Receive => 0x82,
+        TransferDirection::Send => SECURITY_SEND,
+        TransferDirection::Receive => SECURITY_RECEIVE,
     };
     let cdw10 = u32::from(protocol) << 24 | u32::from(specific) << 8;
     AdminCommand { opcode, cdw10, cdw11: len }

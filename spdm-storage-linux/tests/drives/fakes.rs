@@ -1,0 +1,85 @@
+//! What a test puts in the place of the two system calls.
+
+use core::time::Duration;
+
+use spdm_storage_linux::{NvmeAdmin, OsError, ScsiGeneric, ScsiOutcome, Transfer};
+use spdm_transport_storage::nvme::AdminCommand;
+
+/// How a command ends, and the data that comes with it.
+pub(crate) type Ending<E> = (Result<E, OsError>, Vec<u8>);
+
+/// A command that came: its bytes, and the data that went to the drive, or how many bytes were asked for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Came {
+    Sent(Vec<u8>, Vec<u8>),
+    Asked(Vec<u8>, usize),
+}
+
+/// Ends one command after another as the test says.
+#[derive(Debug)]
+pub(crate) struct Fake<E> {
+    pub(crate) endings: std::vec::IntoIter<Ending<E>>,
+    pub(crate) came: Vec<Came>,
+}
+
+impl<E> Fake<E> {
+    pub(crate) fn new(endings: Vec<Ending<E>>) -> Self {
+        Self { endings: endings.into_iter(), came: Vec::new() }
+    }
+
+    fn run(&mut self, command: Vec<u8>, data: Transfer<'_>) -> Result<E, OsError> {
+        let (ending, answer) = self.endings.next().unwrap();
+        match data {
+            Transfer::ToDrive(data) => self.came.push(Came::Sent(command, data.to_vec())),
+            Transfer::FromDrive(data) => {
+                assert!(data.iter().all(|byte| *byte == 0), "nothing old in the buffer");
+                self.came.push(Came::Asked(command, data.len()));
+                let len = answer.len().min(data.len());
+                data[..len].copy_from_slice(&answer[..len]);
+            }
+        }
+        ending
+    }
+}
+
+impl NvmeAdmin for &mut Fake<i32> {
+    fn admin(
+        &mut self,
+        command: AdminCommand,
+        data: Transfer<'_>,
+        _: Duration,
+    ) -> Result<i32, OsError> {
+        let AdminCommand { opcode, cdw10, cdw11 } = command;
+        let bytes = [&[opcode][..], &cdw10.to_be_bytes(), &cdw11.to_be_bytes()].concat();
+        self.run(bytes, data)
+    }
+}
+
+impl ScsiGeneric for &mut Fake<ScsiOutcome> {
+    fn execute(
+        &mut self,
+        command: &[u8],
+        data: Transfer<'_>,
+        _: Duration,
+    ) -> Result<ScsiOutcome, OsError> {
+        self.run(command.to_vec(), data)
+    }
+}
+
+/// A SCSI command that ended with sense data.
+pub(crate) fn sense(bytes: &[u8]) -> ScsiOutcome {
+    let mut outcome = ScsiOutcome { status: 2, driver_status: 8, ..ScsiOutcome::GOOD };
+    outcome.sense[..bytes.len()].copy_from_slice(bytes);
+    outcome.sense_len = bytes.len().try_into().unwrap();
+    outcome
+}
+
+/// Sense data of fixed form.
+pub(crate) fn fixed(key: u8, code: u8) -> ScsiOutcome {
+    sense(&[0x70, 0, key, 0, 0, 0, 0, 10, 0, 0, 0, 0, code, 0, 0, 0, 0, 0])
+}
+
+/// Some bytes did not move.
+pub(crate) fn left(residual: i32) -> ScsiOutcome {
+    ScsiOutcome { residual, ..ScsiOutcome::GOOD }
+}
