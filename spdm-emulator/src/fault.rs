@@ -218,6 +218,8 @@ faults! {
     ContentChangedReserved = "content-changed-reserved", "The content-changed bits are 3 (1.2).";
     ContentChanged = "content-changed",
         "Legal: MEASUREMENTS says that a measurement changed meanwhile (1.2).";
+    NoChangeDetection = "no-change-detection",
+        "Legal: MEASUREMENTS does not say whether a measurement changed (1.2).";
 }
 
 /// Which answers a fault concerns where the configuration names no request.

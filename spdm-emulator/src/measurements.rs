@@ -109,6 +109,15 @@ fn slot(turn: &Turn<'_>, request: &GetMeasurements) -> KeySlot {
     request.signature.and_then(|signature| signature.slot).unwrap_or(default)
 }
 
+/// What a signed answer says of the measurements that it covers.
+fn changed(turn: &Turn<'_>) -> ContentChanged {
+    match (turn.has(Fault::ContentChanged), turn.has(Fault::NoChangeDetection)) {
+        (true, _) => ContentChanged::Changed,
+        (false, true) => ContentChanged::NotDetected,
+        (false, false) => ContentChanged::Unchanged,
+    }
+}
+
 /// The response up to its signature.
 fn unsigned_response(
     turn: &mut Turn<'_>,
@@ -121,10 +130,9 @@ fn unsigned_response(
     let record: Vec<u8> = blocks.iter().flat_map(|block| block.bytes.iter().copied()).collect();
     let count = u8::try_from(blocks.len()).unwrap_or(u8::MAX);
     let opaque = opaque_data(connection.selection.opaque)?;
-    let content_changed = if request.signature.is_some() && version >= SpdmVersion::V1_2 {
-        ContentChanged::Unchanged
-    } else {
-        ContentChanged::NotDetected
+    let content_changed = match request.signature {
+        Some(_) if version >= SpdmVersion::V1_2 => changed(turn),
+        _ => ContentChanged::NotDetected,
     };
     let message = Measurements {
         total_indices,
@@ -193,9 +201,6 @@ fn misbehave(fault: Fault, version: SpdmVersion, bytes: &mut [u8]) {
         Fault::BlocksMismatch => patch(bytes, NUMBER_OF_BLOCKS, |count| count.wrapping_add(1)),
         Fault::MeasurementsOtherSlot if version >= SpdmVersion::V1_1 => {
             patch(bytes, PARAM2, |param| param ^ 1);
-        }
-        Fault::ContentChanged if version >= SpdmVersion::V1_2 => {
-            patch(bytes, PARAM2, |param| param & 0x0F | 0x10);
         }
         Fault::ContentChangedReserved if version >= SpdmVersion::V1_2 => {
             patch(bytes, PARAM2, |param| param | 0x30);

@@ -92,6 +92,8 @@ pub enum Note {
     /// No signature covers the negotiation, and the algorithms that only the negotiation states are left out of the
     /// report.
     UnsignedNegotiation,
+    /// The device says that measurements changed while they were read (1.2): what was read before is out of date.
+    ContentChanged,
     /// A message in chunks of which the last one did not come, or that was given up.
     Unfinished {
         /// The code of its chunks.
@@ -193,6 +195,9 @@ impl fmt::Display for Note {
             Self::OtherNonce => f.write_str("a nonce that is not 32 bytes long was left out"),
             Self::UnsignedNegotiation => f.write_str(
                 "no signature covers the negotiation: algorithms that only it states are left out",
+            ),
+            Self::ContentChanged => f.write_str(
+                "the device says that measurements changed while they were read: they may be out of date",
             ),
             Self::Unfinished { code } => {
                 write!(f, "a message in {code} is not complete and was left out")

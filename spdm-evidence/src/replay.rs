@@ -5,8 +5,9 @@ use core::fmt;
 use std::collections::BTreeSet;
 
 use spdm_codec::{
-    Challenge, Code, Cx, ErrorCode, GetCertificate, GetMeasurements, HEADER_LEN, Header, KeySlot,
-    MeasurementOperation, MeasurementRecord, Message, RequesterNonce, SlotId, SpdmVersion,
+    Challenge, Code, ContentChanged, Cx, ErrorCode, GetCertificate, GetMeasurements, HEADER_LEN,
+    Header, KeySlot, MeasurementOperation, MeasurementRecord, Message, RequesterNonce, SlotId,
+    SpdmVersion,
 };
 use spdm_crypto::{Digest, HashBank, Provider};
 use spdm_requester::{
@@ -42,6 +43,8 @@ pub(crate) struct Attempt<'c> {
     pub(crate) outcome: AttemptOutcome<'c>,
     /// What a signature over measurements covers.
     pub(crate) values: Vec<MeasuredValue>,
+    /// Whether they changed while they were read.
+    pub(crate) content_changed: ContentChanged,
     /// The summary hash of the record that carries the signature, where it has one.
     pub(crate) summary: Option<Digest>,
 }
@@ -144,6 +147,7 @@ impl<'c> Replay<'_, 'c> {
                 nonce,
                 outcome: AttemptOutcome::Unanswered,
                 values: Vec::new(),
+                content_changed: ContentChanged::NotDetected,
                 summary: None,
             }));
             return Ok(());
@@ -155,6 +159,10 @@ impl<'c> Replay<'_, 'c> {
         let accepted =
             connection.accept(crypto, request, Untrusted::new(response), identity.as_ref());
         let (mut values, mut summary) = (Vec::new(), None);
+        let content_changed = match &accepted {
+            Ok(Accepted::Measurements { message, .. }) => message.content_changed,
+            _ => ContentChanged::NotDetected,
+        };
         let outcome = match &accepted {
             Err(_) => Some(AttemptOutcome::Failed),
             Ok(Accepted::ChallengeAuth { possession, .. }) => {
@@ -194,7 +202,8 @@ impl<'c> Replay<'_, 'c> {
             Ok(_) => None,
         };
         if let (Some((proof, slot, nonce)), Some(outcome)) = (asked, outcome) {
-            judgement.attempts.push(Attempt { proof, slot, nonce, outcome, values, summary });
+            let attempt = Attempt { proof, slot, nonce, outcome, values, content_changed, summary };
+            judgement.attempts.push(attempt);
         }
         accepted.map(drop)
     }

@@ -3,6 +3,7 @@
 mod basis;
 mod builder;
 mod check;
+mod content_changed;
 mod error_kind;
 mod measured;
 mod missing_algorithm;
@@ -19,6 +20,7 @@ pub use missing_algorithm::missing_algorithm;
 use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
+use spdm_codec::ContentChanged;
 use spdm_requester::{AttestationCheck, CheckStatus, SummaryAgreement};
 
 use crate::note::CountedNote;
@@ -105,6 +107,11 @@ pub struct Report {
     leaf_sha256: Option<String>,
     /// The measurements: signed ones, or unsigned ones where nothing is signed.
     measurements: Vec<MeasuredValue>,
+    /// Whether the device says that measurements changed while they were read: what was read before is then not what the
+    /// device holds. Null where it signed no such statement: without signed measurements, and before 1.2.
+    #[serde(serialize_with = "content_changed::word")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<content_changed::ContentChangedWord>"))]
+    content_changed: Option<ContentChanged>,
     /// Whether MeasurementSummaryHash of CHALLENGE_AUTH is the hash of the signed measurements. It decides nothing:
     /// DSP0274 does not say exactly what it covers.
     #[serde(serialize_with = "summary::word")]
@@ -249,6 +256,16 @@ impl Report {
     #[must_use]
     pub fn measurements(&self) -> &[MeasuredValue] {
         &self.measurements
+    }
+
+    /// Whether the device says that measurements changed while they were read; `None` where it signed no such statement:
+    /// without signed measurements, and before 1.2.
+    ///
+    /// It does not decide whether the device is verified, for whose key signed is not in doubt; the measurements are
+    /// what may be out of date, so no reference values match ([`AttestationCheck::MeasurementsReference`] fails).
+    #[must_use]
+    pub const fn content_changed(&self) -> Option<ContentChanged> {
+        self.content_changed
     }
 
     /// Whether `MeasurementSummaryHash` of CHALLENGE_AUTH is the hash of the measurements. No check: DSP0274

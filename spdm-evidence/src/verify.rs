@@ -474,7 +474,10 @@ impl<'c> JudgedRecording<'_, 'c> {
         let unsigned = "the measurements are not signed";
         match shown {
             Some(attempt) if verified(attempt) => {
-                report.measurements(attempt.values.clone()).measured_summary(attempt.summary);
+                report
+                    .measurements(attempt.values.clone())
+                    .content_changed(attempt.content_changed)
+                    .measured_summary(attempt.summary);
             }
             _ if self.judgement.attempts.iter().any(verified) => {
                 report.skip(AttestationCheck::MeasurementsFormat, unsigned);

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use spdm_codec::{MeasurementRecord, RequesterNonce};
+use spdm_codec::{ContentChanged, MeasurementRecord, RequesterNonce};
 use spdm_crypto::Digest;
 use spdm_x509::{Appraisal, Chain, Policy};
 
@@ -75,6 +75,8 @@ pub enum Observation<'e> {
         record: &'e MeasurementRecord<'e>,
         /// The proof that the device signed them; `None` where no signature was asked for.
         possession: Option<&'e Possession<'e>>,
+        /// Whether the device noticed a change of what it had measured before, while it was asked (1.2).
+        content_changed: ContentChanged,
         /// What a summary hash over them would be ([`summary_of`](crate::summary_of)), where CHALLENGE_AUTH has
         /// one and it can be told.
         summary: Option<&'e Digest>,

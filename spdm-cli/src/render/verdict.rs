@@ -1,5 +1,6 @@
 //! Verdicts: what was found at a glance, then who, what and why.
 
+use spdm_codec::ContentChanged;
 use spdm_evidence::{
     AttestationCheck, CheckStatus, MeasuredValue, ReferenceStatus, Report, ReportErrorKind,
 };
@@ -267,7 +268,13 @@ pub(crate) fn measured(report: &Report, style: Style, most: usize) -> String {
         SummaryAgreement::Differs => style.bad(SUMMARY_DIFFERS) + "\n",
         _ => String::new(),
     };
-    format!("{} ({signed})\n{rows}{warning}", style.strong("Measurements"))
+    let changed = match report.content_changed() {
+        None => "",
+        Some(ContentChanged::NotDetected) => ", the device does not look for changes meanwhile",
+        Some(ContentChanged::Unchanged) => ", unchanged while they were read",
+        Some(ContentChanged::Changed) => ", CHANGED while they were read",
+    };
+    format!("{} ({signed}{changed})\n{rows}{warning}", style.strong("Measurements"))
 }
 
 const fn reference(value: &MeasuredValue) -> &'static str {

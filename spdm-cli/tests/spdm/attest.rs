@@ -64,6 +64,7 @@ fn the_object_has_every_key() {
         "fresh",
         "identity",
         "measurements",
+        "content_changed",
         "measurement_summary",
         "leaf_sha256",
         "notes",

@@ -285,6 +285,11 @@ fn assert_report(report: &Value) {
     }
     let agreements = ["not_asked", "not_known", "agrees", "differs"];
     has(report, "measurement_summary", |summary| word(summary, &agreements));
+    has(
+        report,
+        "content_changed",
+        or_null(|changed| word(changed, &["not_detected", "changed", "unchanged"])),
+    );
     let error = report.get("error").unwrap();
     if !error.is_null() {
         has(error, "kind", is_text);

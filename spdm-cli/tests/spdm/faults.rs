@@ -1,6 +1,7 @@
 //! Misbehaving devices: the exit code says what is wrong with them.
 
 use crate::process::{Emulator, run, status};
+use crate::schema::{check, schema};
 
 #[test]
 fn exit_codes_of_faults() {
@@ -41,6 +42,83 @@ fn exit_codes_of_faults() {
         }
         assert_eq!(report["checks"].as_array().unwrap().len(), 15, "{fault}");
     }
+}
+
+/// What a device says of changes while it was measured is shown, live and offline; and what may be out of date matches no
+/// reference values, whoever signed it.
+#[test]
+fn a_device_that_changed_while_it_was_measured() {
+    let note = "note: the device says that measurements changed while they were read: they may be out of date";
+    let rows = [
+        ("", "unchanged", ", unchanged while they were read"),
+        ("--fault content-changed", "changed", ", CHANGED while they were read"),
+        (
+            "--fault no-change-detection",
+            "not_detected",
+            ", the device does not look for changes meanwhile",
+        ),
+    ];
+    for (fault, word, words) in rows {
+        let device = Emulator::start(&format!("--seed 1 --base-asym ECDSA_P256 {fault}"));
+        let (target, trust) = (&device.target, format!("--trust {}", device.root()));
+        let file = device.folder.path("evidence.json");
+        let attest = format!("attest {target} {trust} --evidence {file}");
+        let verify = format!("verify {file} {trust}");
+        let measured = run(&format!("measure {target} {trust} --json")).object();
+        let rows = measured["measurements"].as_array().unwrap().iter();
+        let rows: Vec<_> = rows
+            .map(|row| serde_json::json!({"index": row["index"], "raw": row["raw"], "value": row["value"]}))
+            .collect();
+        let reference = serde_json::json!({ "measurements": rows }).to_string();
+        let reference = device.folder.write("reference.json", reference);
+        let changed = word == "changed";
+        for line in [
+            attest.clone(),
+            verify.clone(),
+            format!("{attest} --measurements 1-4"),
+            verify,
+            format!("measure {target} {trust}"),
+        ] {
+            let text = run(&line);
+            assert_eq!(text.code, 0, "{line}: {text:?}");
+            assert!(text.out.contains(&format!("Measurements (signed{words})\n")), "{}", text.out);
+            assert_eq!(text.err.lines().any(|line| line == note), changed, "{}", text.err);
+            let report = run(&format!("{line} --json")).object();
+            check(&schema("report"), &report);
+            assert_eq!(
+                (&report["content_changed"], &report["verified"]),
+                (&word.into(), &true.into())
+            );
+            assert_eq!(report["notes"].as_array().unwrap().len(), usize::from(changed));
+        }
+        // All of them, for the reference values are of all.
+        run(&attest);
+        for line in [&attest, &format!("verify {file} {trust}")] {
+            let compared = run(&format!("{line} --reference {reference} --json"));
+            let report = compared.object();
+            let (code, expected) = if changed { (1, "fail") } else { (0, "pass") };
+            assert_eq!(
+                (compared.code, status(&report, "measurements.reference")),
+                (code, expected),
+                "{report}"
+            );
+            if changed {
+                let message = "measurements changed while they were read, as the device says: the values may be out of date";
+                assert_eq!(report["error"]["message"], message);
+                assert_eq!(report["error"]["kind"], "reference");
+            }
+        }
+        // Who does not sign says nothing.
+        for option in ["attest --measurements none", "measure --unsigned"] {
+            let (verb, option) = option.split_once(' ').unwrap();
+            let report = run(&format!("{verb} {target} {trust} {option} --json")).object();
+            assert_eq!(report["content_changed"], serde_json::Value::Null, "{option}");
+        }
+    }
+    // Before 1.2 there are no such bits.
+    let old = run("attest emulated --max-version 1.1 --json").object();
+    assert_eq!((&old["verified"], &old["content_changed"]), (&true.into(), &().into()));
+    assert!(run("attest emulated --max-version 1.1").out.contains("\nMeasurements (signed)\n"));
 }
 
 /// The device signs a summary hash that is not the hash of what it measured: that is said, live and offline.

@@ -5,7 +5,7 @@ mod freshness;
 
 use std::collections::BTreeMap;
 
-use spdm_codec::{KeySlot, RequesterNonce};
+use spdm_codec::{ContentChanged, KeySlot, RequesterNonce, SpdmVersion};
 use spdm_crypto::{Digest, HashAlgorithm, Provider};
 use spdm_requester::{
     AttestationCheck, AttestationPlan, CheckStatus, Error, Negotiated, Observation, Observer,
@@ -59,6 +59,7 @@ pub struct ReportBuilder {
     digest: Option<Vec<u8>>,
     fingerprint: Option<Fingerprint>,
     measurements: Vec<MeasuredValue>,
+    content_changed: ContentChanged,
     signed_summary: Option<SummaryHash>,
     measured_summary: Option<Digest>,
     objection: Option<Objection>,
@@ -100,6 +101,7 @@ impl ReportBuilder {
             digest: None,
             fingerprint: None,
             measurements: Vec::new(),
+            content_changed: ContentChanged::NotDetected,
             signed_summary: None,
             measured_summary: None,
             objection: None,
@@ -286,6 +288,13 @@ impl ReportBuilder {
         self
     }
 
+    /// Whether the device says that the measurements that are shown changed while they were read: to be called before
+    /// [`Self::reference`]. It counts only where the device signed it.
+    pub fn content_changed(&mut self, changed: ContentChanged) -> &mut Self {
+        self.content_changed = changed;
+        self
+    }
+
     /// What a summary hash over the signed measurements would be ([`summary_of`](spdm_requester::summary_of)), to
     /// compare with the one in CHALLENGE_AUTH.
     pub fn measured_summary(&mut self, digest: Option<Digest>) -> &mut Self {
@@ -295,13 +304,23 @@ impl ReportBuilder {
 
     /// Compares the measurements with reference values, and demands that they match: to be called behind
     /// [`Self::measurements`] and [`Self::possession`], for unsigned measurements match nothing.
+    ///
+    /// Where the device says that something changed while it was read, the check fails: what was compared is not what
+    /// the device holds by now, and it does not say which of the values is meant.
     pub fn reference(&mut self, reference: &Reference) -> &mut Self {
         let check = AttestationCheck::MeasurementsReference;
         self.require(check);
         if !self.proven.get(place(Proof::Measurements)).is_some_and(|proven| *proven) {
             return self.skip(check, "no signed measurements");
         }
-        match reference.compare(&mut self.measurements) {
+        let compared = reference.compare(&mut self.measurements);
+        let compared = compared.and_then(|count| match self.content_changed {
+            ContentChanged::Changed => Err("measurements changed while they were read, as the \
+                                            device says: the values may be out of date"
+                .to_owned()),
+            ContentChanged::NotDetected | ContentChanged::Unchanged => Ok(count),
+        });
+        match compared {
             Ok(count) => self.pass(check, format!("{count} reference values match")),
             Err(mismatch) => {
                 self.fail(check, mismatch.clone());
@@ -470,6 +489,12 @@ impl ReportBuilder {
         };
         // What is not signed is compared with nothing.
         let [_, measured] = self.proven;
+        let version = self.negotiated.map(|negotiated| negotiated.version);
+        let content_changed =
+            (measured && version >= Some(SpdmVersion::V1_2)).then_some(self.content_changed);
+        if content_changed == Some(ContentChanged::Changed) {
+            self.notes.push(Note::ContentChanged);
+        }
         let measured = self.measured_summary.filter(|_| measured);
         let measurement_summary =
             SummaryAgreement::between(self.signed_summary.as_ref(), measured.as_ref());
@@ -481,7 +506,7 @@ impl ReportBuilder {
             verified,
             basis,
             checks,
-            version: self.negotiated.map(|negotiated| negotiated.version.as_str()),
+            version: version.map(SpdmVersion::as_str),
             algorithms,
             slot: self.slot.map(KeySlot::to_byte),
             nonces: Nonces { challenge, measurements },
@@ -489,6 +514,7 @@ impl ReportBuilder {
             identity: self.identity,
             leaf_sha256: self.fingerprint.map(|shown| hex::encode(shown.leaf)),
             measurements: self.measurements,
+            content_changed,
             measurement_summary,
             error,
             exit_class,
@@ -582,8 +608,9 @@ impl Observer for ReportBuilder {
                 self.asked(proof, nonce);
             }
             Observation::Challenged(possession) => self.signed(possession),
-            Observation::Measured { record, possession, summary } => {
+            Observation::Measured { record, possession, content_changed, summary } => {
                 self.measurements(MeasuredValue::of_record(record));
+                self.content_changed(content_changed);
                 self.measured_summary(summary.copied());
                 if let Some(possession) = possession {
                     self.signed(possession);

@@ -522,7 +522,8 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
         };
         self.summary = SummaryAgreement::between(signed, summary.as_ref());
         let summary = summary.as_ref();
-        self.audience.tell(&Observation::Measured { record, possession, summary });
+        let content_changed = measured.content_changed;
+        self.audience.tell(&Observation::Measured { record, possession, content_changed, summary });
         if let Some(possession) = possession {
             self.proven(env, possession)?;
         }

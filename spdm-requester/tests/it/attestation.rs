@@ -69,6 +69,7 @@ fn legal_oddities() {
             Fault::NotReadyOnce,
             Fault::VersionDuplicates,
             Fault::ContentChanged,
+            Fault::NoChangeDetection,
         ] {
             let mut sim = Sim::new(DeviceConfig { faults: vec![fault], ..config(version) });
             assert!(attest(&mut sim).is_ok(), "{version} {fault}: {:?}", sim.codes());

@@ -294,6 +294,7 @@ fn n21_content_changed() {
     for version in SpdmVersion::ALL {
         for (fault, since_1_2) in [
             (Fault::ContentChanged, ContentChanged::Changed),
+            (Fault::NoChangeDetection, ContentChanged::NotDetected),
             (Fault::ReservedBytes, ContentChanged::Unchanged),
         ] {
             let mut sim = faulty(version, fault);
