@@ -1,5 +1,7 @@
 //! What a person can do about a device that lacks or refuses something: only what leads on with this device.
 
+use std::path::Path;
+
 use spdm_codec::{CapabilityFlags, Code, SlotId, VersionNumberEntry};
 use spdm_requester::{Error, Incompatible, Misbehaviour, Refusal};
 
@@ -92,6 +94,20 @@ pub(crate) fn sentence(error: &Error, heard: &Overheard) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// What the library's sentence cannot tell: which file the public key is in that the device does not sign with.
+pub(crate) fn of_key(error: &Error, path: &Path) -> Option<String> {
+    let other = match error {
+        Error::Misbehaved(Misbehaviour {
+            message: "CHALLENGE_AUTH",
+            field: "CertChainHash",
+            ..
+        }) => "the device names another public key as its own",
+        Error::Signature { .. } => "the device's signature is not of this public key",
+        _ => return None,
+    };
+    Some(format!("{} (--peer-key): {other}", path.display()))
 }
 
 fn slots(heard: &Overheard) -> Option<String> {

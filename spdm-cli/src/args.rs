@@ -16,7 +16,8 @@ use crate::time::At;
 pub(crate) use device::{DeviceArgs, FramingArgs, PcapFormat};
 pub(crate) use emulate::EmulateArgs;
 pub(crate) use live::{
-    AttestArgs, CertsArgs, ChallengeChoice, CollectArgs, InfoArgs, MeasureArgs, RecognizeArgs,
+    AttestArgs, CertsArgs, ChallengeChoice, CollectArgs, InfoArgs, KnownArgs, MeasureArgs,
+    RecognizeArgs,
 };
 pub(crate) use offline::{
     ChainArgs, DecodeArgs, InputFormat, ModelChoice, RequiredSignature, VerifyArgs,
@@ -149,11 +150,11 @@ impl Verb {
             Self::Attest(args) => args.trust.at,
             Self::Measure(args) => args.trust.at,
             Self::Certs(args) => args.trust.at,
+            Self::Recognize(args) => args.trust.at,
             Self::Verify(args) => args.trust.at,
             Self::Chain(args) => args.trust.at,
             Self::Info(_)
             | Self::Collect(_)
-            | Self::Recognize(_)
             | Self::Decode(_)
             | Self::Emulate(_)
             | Self::List(_)
@@ -183,7 +184,7 @@ pub(crate) struct CompletionsArgs {
 /// `spdm man`.
 #[derive(Args, Debug)]
 pub(crate) struct ManArgs {
-    /// The folder to write them into
+    /// The folder to write them into; - for standard output
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
 }

@@ -11,7 +11,7 @@ use crate::evidence::evidence;
 use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
-use crate::known::{KnownFile, Learning};
+use crate::known::KnownFile;
 use crate::live::LiveDevice;
 use crate::trust::Trust;
 use crate::{file, render, trust};
@@ -39,9 +39,7 @@ pub(crate) fn run(
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     let place = device.output_place();
     let output = args.evidence.as_deref().map(|path| Output::create(path, place)).transpose()?;
-    let learning = if args.learn { Learning::On(place) } else { Learning::Off };
-    let known_file = args.known.as_deref().map(|path| KnownFile::open(path, learning));
-    let mut known_file = known_file.transpose()?;
+    let mut known_file = KnownFile::of(&args.known, place)?;
     let name = device.name();
     device.settle()?;
     if trust.is_empty() {
@@ -58,6 +56,7 @@ pub(crate) fn run(
             policy: Some(&policy),
             slot: args.slot,
             signer: Signer::of(inputs.peer_key.as_deref()),
+            peer_key_path: args.judge.peer_key.as_deref(),
             waived,
             negotiation: args.device.negotiation(),
             waivable: waived.waivable(),
@@ -67,14 +66,10 @@ pub(crate) fn run(
             reference: inputs.reference.as_ref(),
             expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
         };
-        let learns = matches!(task.expected, Some(Expected::Learned));
-        let Examination { verdict, recordings: recording, device: found } =
+        let Examination { verdict, recordings: recording, learned } =
             examine(&mut device, &task, &mut known);
-        if let (Some(file), Some(found)) = (&mut known_file, found)
-            && learns
-            && verdict.verified()
-        {
-            file.learn(found)?;
+        if let (Some(file), Some(learned)) = (&mut known_file, learned) {
+            file.learn(learned)?;
         }
         if output.is_some() {
             recordings.extend(recording);

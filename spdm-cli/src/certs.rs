@@ -1,6 +1,7 @@
 //! `spdm certs`: the chains of a device.
 
 use std::fs;
+use std::path::Path;
 
 use serde::Serialize;
 #[cfg(test)]
@@ -45,7 +46,7 @@ const SCHEMA: u32 = 1;
         deny_unknown_fields,
         title = "The certificate chain of one slot",
         description = "What spdm certs --json prints, one object per line. Where no chain could be fetched, there is a \
-                       report instead (report.json)."
+                       report instead (report.json), or an error (error.json) where the device cannot be reached."
     )
 )]
 pub(crate) struct ShownChain<'v> {
@@ -78,11 +79,13 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    console.share_output(&[args.device.pcap.as_deref()])?;
+    console.share_output(&[args.device.pcap.as_deref(), args.out.as_deref()])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     // Which files there will be, the device's slots decide.
-    if args.out.is_none() {
+    let is_standard = file::is_standard(args.out.as_deref());
+    let folder = args.out.as_deref().filter(|_| !is_standard);
+    if folder.is_none() {
         device.settle()?;
     }
     if trust.is_empty() {
@@ -95,7 +98,7 @@ pub(crate) fn run(
         Ok(fetched) => fetched,
         Err(verdict) => return render::not_done(&verdict, console),
     };
-    if let Some(folder) = &args.out {
+    if let Some(folder) = folder {
         fs::create_dir_all(folder).map_err(|error| file::of(folder, &error))?;
     }
     let anchors = trust.anchors();
@@ -109,7 +112,10 @@ pub(crate) fn run(
         let slot = chain.slot();
         let certificates: Vec<String> =
             chain.certificate_ders().filter_map(pem::certificate).collect();
-        if let Some(folder) = &args.out {
+        if is_standard {
+            file::write(Path::new("-"), certificates.concat().as_bytes())?;
+        }
+        if let Some(folder) = folder {
             file::write(&folder.join(format!("slot{slot}.pem")), certificates.concat().as_bytes())?;
             file::write(&folder.join(format!("slot{slot}.bin")), &fetched.bytes)?;
         }

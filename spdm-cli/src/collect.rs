@@ -11,6 +11,7 @@ use crate::examination::{Examination, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
 use crate::live::LiveDevice;
+use crate::render;
 use crate::trust;
 use spdm_evidence::{AttestationCheck, CheckStatus, KnownChains};
 
@@ -37,6 +38,7 @@ pub(crate) fn run(
         policy: None,
         slot: args.slot,
         signer: Signer::of(peer_key.as_deref()),
+        peer_key_path: args.peer_key.as_deref(),
         waived,
         negotiation: args.device.negotiation(),
         waivable: waived.waivable(),
@@ -51,6 +53,7 @@ pub(crate) fn run(
     let json = evidence(&device.name(), recordings).to_json().map_err(Failure::usage)?;
     device.finish()?;
     output.write(format!("{json}\n").as_bytes())?;
+    render::notes(&verdict, console);
     let passed = |check| verdict.report.status(check) == CheckStatus::Pass;
     let requirement = waived.requirement;
     let challenged = !requirement.has_challenge() || passed(AttestationCheck::ChallengeSignature);

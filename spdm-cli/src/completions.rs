@@ -15,9 +15,20 @@ pub(crate) fn run(args: &CompletionsArgs, console: &mut Console) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-/// Writes a manual page for the command and one for each verb.
-pub(crate) fn man(args: &ManArgs) -> Result<Exit, Failure> {
-    clap_mangen::generate_to(Cli::command(), &args.dir)
-        .map_err(|error| file::of(&args.dir, &error))?;
+/// Writes a manual page for the command and one for each verb; with `-` all of them, one behind the other.
+pub(crate) fn man(args: &ManArgs, console: &mut Console) -> Result<Exit, Failure> {
+    if !file::is_standard(Some(&args.dir)) {
+        clap_mangen::generate_to(Cli::command(), &args.dir)
+            .map_err(|error| file::of(&args.dir, &error))?;
+        return Ok(Exit::Done);
+    }
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    let mut text = Vec::new();
+    let verbs = command.get_subcommands().cloned().collect::<Vec<_>>();
+    for page in [command].into_iter().chain(verbs) {
+        clap_mangen::Man::new(page).render(&mut text).map_err(Failure::usage)?;
+    }
+    console.result(&String::from_utf8_lossy(&text))?;
     Ok(Exit::Done)
 }

@@ -75,6 +75,14 @@ impl Console {
         self.verbosity
     }
 
+    /// The columns of a terminal on which somebody may be told what is being waited for; with `-v` every message says so.
+    pub(crate) fn waiting_columns(&self) -> Option<usize> {
+        let style = self.diagnostic_style;
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let wanted = !self.json && !self.quiet && self.verbosity == 0 && !dumb;
+        (wanted && style.is_terminal()).then(|| style.columns())
+    }
+
     /// The colours of standard output.
     pub(crate) const fn style(&self) -> Style {
         self.style

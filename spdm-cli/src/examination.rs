@@ -1,5 +1,7 @@
 //! One examination of a device over one connection: the library's, with a report that observes it.
 
+use std::path::Path;
+
 use spdm_codec::{ErrorCode, MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId};
 use spdm_evidence::{
     AttestationCheck, Freshness, KnownChains, KnownDevice, Note, Recording, Reference,
@@ -88,6 +90,8 @@ pub(crate) struct Task<'t> {
     pub(crate) policy: Option<&'t Policy<'t>>,
     pub(crate) slot: SlotChoice,
     pub(crate) signer: Signer<'t>,
+    /// The file of `--peer-key`.
+    pub(crate) peer_key_path: Option<&'t Path>,
     pub(crate) waived: Waived,
     /// Whether what was negotiated must be signed.
     pub(crate) negotiation: NegotiationSigning,
@@ -147,8 +151,8 @@ impl<'t> Expected<'t> {
 pub(crate) struct Examination {
     pub(crate) verdict: Verdict,
     pub(crate) recordings: Vec<Recording>,
-    /// The device by its trusted chain. Whether it is verified, the verdict says.
-    pub(crate) device: Option<KnownDevice>,
+    /// The device, where it was to be learned and is verified.
+    pub(crate) learned: Option<KnownDevice>,
 }
 
 impl<'t> Task<'t> {
@@ -261,7 +265,7 @@ pub(crate) fn examine(
         Ok(line) => line,
         Err(error) => {
             let verdict = Verdict::failed(begin().build(), error);
-            return Examination { verdict, recordings: Vec::new(), device: None };
+            return Examination { verdict, recordings: Vec::new(), learned: None };
         }
     };
     let mut attempt = attempt(args, crypto, &mut line, task, known, begin());
@@ -286,7 +290,13 @@ pub(crate) fn examine(
         Some(error) => Verdict::failed(report.build(), error),
     };
     let verdict = verdict.advised(&errors, &heard, task.waivable);
-    Examination { verdict, recordings: heard.recorder.into_recordings(), device }
+    let verdict = match task.peer_key_path {
+        Some(path) => verdict.of_key(&errors, path),
+        None => verdict,
+    };
+    let learns = matches!(task.expected, Some(Expected::Learned)) && verdict.verified();
+    let learned = device.filter(|_| learns);
+    Examination { verdict, recordings: heard.recorder.into_recordings(), learned }
 }
 
 fn attempt(

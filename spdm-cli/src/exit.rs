@@ -4,6 +4,7 @@ use core::fmt;
 use std::process::ExitCode;
 
 use serde::Serialize;
+use spdm_evidence::ReportErrorKind;
 
 /// The exit codes, the better ones first.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
@@ -40,6 +41,8 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What a person can try.
     pub(crate) hint: Option<String>,
+    /// What it is in the words of a report, where that says more than the exit code.
+    pub(crate) kind: Option<ReportErrorKind>,
 }
 
 /// A failure for programs: docs/schema/error.json.
@@ -61,13 +64,24 @@ pub(crate) struct FailureObject<'f> {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 struct FailureError<'f> {
-    kind: FailureKind,
+    kind: AnyKind,
     /// A sentence for people.
     message: &'f str,
     /// Always null.
     field: Option<()>,
     /// Always null.
     offset: Option<()>,
+}
+
+/// A word for programs.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+enum AnyKind {
+    /// By the exit code.
+    Failure(FailureKind),
+    /// As in a report: the device, or the way to it.
+    Device(ReportErrorKind),
 }
 
 /// What kind of failure it is.
@@ -93,6 +107,7 @@ impl<'f> FailureObject<'f> {
             Exit::Transport => FailureKind::Transport,
             Exit::Protocol => FailureKind::Protocol,
         };
+        let kind = failure.kind.map_or(AnyKind::Failure(kind), AnyKind::Device);
         let message = &failure.message;
         Self { error: FailureError { kind, message, field: None, offset: None } }
     }
@@ -100,7 +115,7 @@ impl<'f> FailureObject<'f> {
 
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
-        Self { exit, message: message.to_string(), hint: None }
+        Self { exit, message: message.to_string(), hint: None, kind: None }
     }
 
     pub(crate) fn usage(message: impl fmt::Display) -> Self {

@@ -8,6 +8,7 @@ use std::path::Path;
 use fd_lock::RwLock;
 use spdm_evidence::{KnownDevice, KnownDevices};
 
+use crate::args::KnownArgs;
 use crate::exit::{Exit, Failure};
 use crate::file::{self, Output, OutputPlace};
 
@@ -40,6 +41,12 @@ struct Addition {
 }
 
 impl<'p> KnownFile<'p> {
+    /// The file of the options, where they name one; a device is learned at `place`.
+    pub(crate) fn of(args: &'p KnownArgs, place: OutputPlace) -> Result<Option<Self>, Failure> {
+        let learning = if args.learn { Learning::On(place) } else { Learning::Off };
+        args.known.as_deref().map(|path| Self::open(path, learning)).transpose()
+    }
+
     /// Reads the file. Where devices are learned, it need not be there yet.
     pub(crate) fn open(path: &'p Path, learning: Learning) -> Result<Self, Failure> {
         let addition = match learning {
@@ -55,7 +62,11 @@ impl<'p> KnownFile<'p> {
             Err(error) if addition.is_some() && error.kind() == io::ErrorKind::NotFound => {
                 KnownDevices::default()
             }
-            Err(error) => return Err(file::of(path, &error)),
+            Err(error) => {
+                let missing = error.kind() == io::ErrorKind::NotFound;
+                let hint = "--learn makes the file, of the first device that is verified";
+                return Err(file::of(path, &error).with_hint(missing.then_some(hint)));
+            }
         };
         Ok(Self { path, devices, addition })
     }

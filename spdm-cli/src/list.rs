@@ -4,44 +4,51 @@ use serde::Serialize;
 
 use crate::args::ListArgs;
 use crate::console::Console;
-use crate::device::{self, FoundDevice};
+use crate::device::{self, FoundDevice, Listing};
 use crate::exit::{Exit, Failure};
 use crate::render;
 
 /// The version of the object's form.
 const SCHEMA: u32 = 1;
 
-/// One line: `docs/schema/list.json`.
+/// What was found: `docs/schema/list.json`.
 #[derive(Serialize)]
 #[cfg_attr(
     test,
     derive(schemars::JsonSchema),
     schemars(
         deny_unknown_fields,
-        title = "Something that spdm list found",
-        description = "What spdm list --json prints, one object per line."
+        title = "What spdm list found",
+        description = "What spdm list --json prints."
     )
 )]
-pub(crate) struct ListRow<'f> {
+pub(crate) struct FoundDevices<'f> {
     #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     schema: u32,
-    #[serde(flatten)]
-    found: &'f FoundDevice,
+    devices: Vec<&'f FoundDevice>,
+    /// What could not be looked at, and why.
+    notes: Vec<String>,
 }
 
 /// Lists every kind of device that can be found.
 pub(crate) fn run(args: &ListArgs, console: &mut Console) -> Result<Exit, Failure> {
-    for listing in device::listings(args) {
-        if !console.json() {
-            console.report(&render::listing(&listing, console.style()))?;
-            continue;
-        }
-        for found in &listing.found {
-            console.object(&ListRow { schema: SCHEMA, found })?;
-        }
-        for note in &listing.notes {
-            console.note(&format!("{}: {note}", listing.title));
-        }
+    let listings = device::listings(args);
+    if console.json() {
+        let note = |listing: &Listing| {
+            let title = listing.title;
+            let told = listing.notes.iter().map(move |note| format!("{title}: {note}"));
+            told.collect::<Vec<_>>()
+        };
+        let found = FoundDevices {
+            schema: SCHEMA,
+            devices: listings.iter().flat_map(|listing| &listing.found).collect(),
+            notes: listings.iter().flat_map(note).collect(),
+        };
+        console.object(&found)?;
+        return Ok(Exit::Done);
+    }
+    for listing in &listings {
+        console.report(&render::listing(listing, console.style()))?;
     }
     Ok(Exit::Done)
 }

@@ -20,6 +20,8 @@ use crate::overheard::Overheard;
 use crate::pcap::CaptureFile;
 use crate::run_time::{Progress, RunTime};
 use crate::tap::{Tap, TapRecording};
+use crate::target::Address;
+use crate::waiting::Waiting;
 
 /// Bytes of a request and of the largest response that is taken.
 const MESSAGE_LEN: usize = 64 + 0x8000;
@@ -34,6 +36,8 @@ pub(crate) struct LiveDevice<'l> {
     device: Box<dyn OpenDevice>,
     recording: TapRecording,
     run_time: RunTime,
+    /// Where a person is told what is being waited for.
+    waiting_columns: Option<usize>,
 }
 
 /// Memory that a requester works in.
@@ -63,6 +67,9 @@ impl<'l> LiveDevice<'l> {
         if args.min_version.is_some_and(|least| least > args.max_version) {
             return Err(Failure::usage("--min-version is above --max-version"));
         }
+        if !matches!(args.target.address(), Address::Tcp(_)) {
+            args.framing.check_unused()?;
+        }
         args.framing.framing()?;
         interrupt::catch()?;
         let device = device::open(args)?;
@@ -75,7 +82,8 @@ impl<'l> LiveDevice<'l> {
             }
         };
         let recording = TapRecording::new(capture, console.verbosity());
-        Ok(Self { args, crypto, device, recording, run_time })
+        let waiting_columns = console.waiting_columns();
+        Ok(Self { args, crypto, device, recording, run_time, waiting_columns })
     }
 
     /// The run has so many rounds.
@@ -125,12 +133,13 @@ impl<'l> LiveDevice<'l> {
         let nothing = Progress::default();
         let left = run_time.left().ok_or_else(|| run_time.over(&nothing))?;
         let timeout = self.args.timeout;
+        let waiting = Waiting::begin(self.waiting_columns);
         let line = self.device.connect(timeout.min(left)).map_err(|error| match error.kind {
             ReportErrorKind::Timeout if left < timeout => run_time.over(&nothing),
             ReportErrorKind::Timeout => error.named("--timeout"),
             _ => error,
         })?;
-        Ok(Tap::new(line, &mut self.recording, run_time))
+        Ok(Tap::new(line, &mut self.recording, run_time, waiting))
     }
 
     /// Writes the rest of the capture.

@@ -43,9 +43,11 @@ mod tap;
 mod target;
 mod terminal;
 mod time;
+mod tips;
 mod trust;
 mod verdict;
 mod verify;
+mod waiting;
 
 use std::process::ExitCode;
 
@@ -60,7 +62,8 @@ use provenance::Stopwatch;
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(mut error) => {
+            tips::improve(&mut error);
             if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
                 let message = error.render().to_string();
                 let message = message.lines().next().unwrap_or_default();
@@ -107,6 +110,6 @@ fn run(verb: &Verb, crypto: Crypto, console: &mut Console) -> Result<Exit, Failu
         Verb::Recognize(args) => recognize::run(args, crypto, console),
         Verb::List(args) => list::run(args, console),
         Verb::Completions(args) => completions::run(args, console),
-        Verb::Man(args) => completions::man(args),
+        Verb::Man(args) => completions::man(args, console),
     }
 }

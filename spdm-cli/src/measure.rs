@@ -8,8 +8,9 @@ use crate::args::{IndexList, MeasureArgs};
 use crate::attest::Inputs;
 use crate::backend::Crypto;
 use crate::console::Console;
-use crate::examination::{Examination, Signer, Task, Waived, examine};
+use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
+use crate::known::KnownFile;
 use crate::live::LiveDevice;
 use crate::render;
 use crate::trust::Trust;
@@ -32,9 +33,14 @@ pub(crate) fn run(
     if args.unsigned && inputs.reference.is_some() {
         return Err(Failure::usage("--reference needs signed measurements"));
     }
+    if args.unsigned && args.known.known.is_some() {
+        return Err(Failure::usage("--known needs signed measurements"));
+    }
     console.share_output(&[args.device.pcap.as_deref()])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
+    let mut known_file = KnownFile::of(&args.known, device.output_place())?;
+    let name = device.name();
     device.settle()?;
     let anyone = trust.is_empty();
     if anyone {
@@ -49,6 +55,7 @@ pub(crate) fn run(
         policy: Some(&policy),
         slot: args.slot,
         signer,
+        peer_key_path: args.judge.peer_key.as_deref(),
         waived,
         negotiation: args.device.negotiation(),
         waivable: if args.unsigned { Waivable::Nothing } else { Waivable::TheSignature },
@@ -56,12 +63,20 @@ pub(crate) fn run(
         attributes: args.attributes.attributes(),
         nonce: inputs.nonce,
         reference: inputs.reference.as_ref(),
-        expected: None,
+        expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
     };
-    let Examination { verdict, .. } = examine(&mut device, &task, &mut KnownChains::new(0));
+    let Examination { verdict, learned, .. } =
+        examine(&mut device, &task, &mut KnownChains::new(0));
+    if let (Some(file), Some(learned)) = (&mut known_file, learned) {
+        file.learn(learned)?;
+    }
     device.finish()?;
     render::show_measured(&verdict, console)?;
     console.hint(verdict.hint());
+    // Who has to be known has to be trusted, too.
+    if known_file.is_some() {
+        return Ok(verdict.exit);
+    }
     Ok(exit(&verdict, signer, anyone))
 }
 

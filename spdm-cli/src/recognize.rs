@@ -1,18 +1,25 @@
 //! `spdm recognize`: is it the device that was verified once?
 
-use spdm_evidence::{Freshness, KnownDevice, ReportBuilder, ReportErrorKind};
-use spdm_requester::{Error, Misbehaviour, RunError, blocking};
+use spdm_codec::MeasurementAttributes;
+use spdm_evidence::{
+    AttestationCheck, CheckStatus, Freshness, KnownChains, KnownDevice, ReportBuilder,
+    ReportErrorKind,
+};
+use spdm_requester::{Error, Incompatible, Misbehaviour, Requirement, RunError, blocking};
 use spdm_transport::Transport;
 use spdm_x509::{Chain, Identity};
 
-use crate::args::RecognizeArgs;
+use crate::advice::Waivable;
+use crate::args::{IndexList, RecognizeArgs, SlotChoice};
 use crate::backend::Crypto;
 use crate::console::Console;
+use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::known::{KnownFile, Learning};
 use crate::live::{LiveDevice, Memory, requester};
 use crate::overheard::Overheard;
 use crate::render::{self, RecognizeError, Recognized};
+use crate::trust::Trust;
 use crate::verdict::Verdict;
 
 /// Asks for one signature.
@@ -21,41 +28,99 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let file = KnownFile::open(&args.known, Learning::Off)?;
-    let name = args.device.target.to_string();
-    let known = file.devices.find(&name).ok_or_else(|| {
-        let path = args.known.display();
-        Failure::usage(format!(
-            "{path}: no device is known for {name}; spdm attest with --known and --learn adds one"
-        ))
-    })?;
-    let chain = chain(known, args, crypto)?;
+    if !args.learn && args.trust.names_anchors() {
+        return Err(Failure::usage("what is to be trusted is asked with --learn only"));
+    }
     console.share_output(&[args.device.pcap.as_deref()])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
-    device.settle()?;
-    let (nonce, failed) = recognize(&mut device, chain);
+    let learning = if args.learn { Learning::On(device.output_place()) } else { Learning::Off };
+    let mut file = KnownFile::open(&args.known, learning)?;
+    let name = device.name();
+    let outcome = match file.devices.find(&name) {
+        Some(known) => {
+            let chain = chain(known, args, crypto)?;
+            device.settle()?;
+            recognize(&mut device, chain)
+        }
+        None if args.learn => learn(args, &mut device, &mut file, console)?,
+        None => {
+            let path = args.known.display();
+            return Err(Failure::usage(format!("{path}: no device is known for {name}"))
+                .with_hint(Some("--learn with --trust adds a device that is verified")));
+        }
+    };
     device.finish()?;
-    let (exit, error) = match failed {
-        None => (Exit::Done, None),
-        Some((exit, error)) => (exit, Some(error)),
-    };
-    let recognized = Recognized {
-        schema: Recognized::SCHEMA,
-        target: name,
-        recognized: exit == Exit::Done,
-        version: chain.context().version.as_str(),
-        slot: chain.slot().get(),
-        subject: chain.leaf().subject().to_string(),
-        nonce,
-        error,
-    };
+    let Outcome { exit, recognized, hint } = outcome;
     if console.json() {
         console.object(&recognized)?;
     } else {
         let text = render::recognized(&recognized, console.style());
         console.report(&text)?;
     }
+    console.hint(hint.as_deref());
     Ok(exit)
+}
+
+/// What came of it.
+struct Outcome {
+    exit: Exit,
+    recognized: Recognized,
+    /// What a person can try.
+    hint: Option<String>,
+}
+
+/// Attests a device that is not known yet, and learns it.
+fn learn(
+    args: &RecognizeArgs,
+    device: &mut LiveDevice<'_>,
+    file: &mut KnownFile<'_>,
+    console: &Console,
+) -> Result<Outcome, Failure> {
+    let crypto = device.crypto;
+    let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
+    device.settle()?;
+    if trust.is_empty() {
+        trust.add(device.anchors());
+    }
+    let (anchors, revocations) = (trust.anchors(), trust.revocations());
+    let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
+    let requirement = Requirement::ChallengeAndMeasurements;
+    let waived = Waived { requirement, challenge: "" };
+    let task = Task {
+        policy: Some(&policy),
+        slot: SlotChoice::Any,
+        signer: Signer::Chain,
+        peer_key_path: None,
+        waived,
+        negotiation: args.device.negotiation(),
+        waivable: Waivable::Nothing,
+        measurements: &IndexList::All,
+        attributes: MeasurementAttributes::empty(),
+        nonce: None,
+        reference: None,
+        expected: Some(Expected::Learned),
+    };
+    let Examination { verdict, learned, .. } = examine(device, &task, &mut KnownChains::new(0));
+    let report = &verdict.report;
+    let anchor = report.status(AttestationCheck::ChainAnchor);
+    let unknown = (anchor == CheckStatus::Fail)
+        .then_some("--trust FILE or --trust-root-hash HEX says whom to trust");
+    let mut recognized = Recognized::nobody(device.name());
+    recognized.version = report.version();
+    recognized.slot = report.slot();
+    recognized.subject = report.identity().subject.clone();
+    if let Some(learned) = learned {
+        file.learn(learned)?;
+        (recognized.recognized, recognized.learned) = (true, true);
+        recognized.nonce = report.nonces().challenge.clone();
+    } else {
+        recognized.error = Some(error_of(&verdict));
+    }
+    Ok(Outcome {
+        exit: verdict.exit,
+        recognized,
+        hint: verdict.hint().or(unknown).map(str::to_owned),
+    })
 }
 
 fn chain<'k>(
@@ -71,15 +136,44 @@ fn chain<'k>(
 }
 
 /// The nonce, where the device signed it; else why it is not recognized.
-fn recognize(
-    device: &mut LiveDevice<'_>,
-    chain: Chain<'_>,
-) -> (Option<String>, Option<(Exit, RecognizeError)>) {
+fn recognize(device: &mut LiveDevice<'_>, chain: Chain<'_>) -> Outcome {
+    let mut recognized = Recognized::nobody(device.name());
+    recognized.version = Some(chain.context().version.as_str());
+    recognized.slot = Some(chain.slot().get());
+    recognized.subject = Some(chain.leaf().subject().to_string());
+    match ask(device, chain) {
+        Ok(nonce) => {
+            (recognized.recognized, recognized.nonce) = (true, Some(nonce));
+            Outcome { exit: Exit::Done, recognized, hint: None }
+        }
+        Err(NotRecognized { exit, error, hint }) => {
+            recognized.error = Some(error);
+            Outcome { exit, recognized, hint }
+        }
+    }
+}
+
+/// Why a known device is not recognized.
+struct NotRecognized {
+    exit: Exit,
+    error: RecognizeError,
+    hint: Option<String>,
+}
+
+impl From<Verdict> for NotRecognized {
+    fn from(verdict: Verdict) -> Self {
+        let (exit, error) = (verdict.exit, error_of(&verdict));
+        Self { exit, error, hint: verdict.hint().map(str::to_owned) }
+    }
+}
+
+/// The nonce that the device signed.
+fn ask(device: &mut LiveDevice<'_>, chain: Chain<'_>) -> Result<String, NotRecognized> {
     let (args, crypto) = (device.args, device.crypto);
     let mut report = ReportBuilder::new(&device.name(), Freshness::Own, crypto.provider);
     let mut line = match device.connect() {
         Ok(line) => line,
-        Err(error) => return (None, Some(of_verdict(&Verdict::failed(report.build(), error)))),
+        Err(error) => return Err(Verdict::failed(report.build(), error).into()),
     };
     let mut heard = Overheard::new(line.limits().padding);
     let mut memory = Memory::new(crypto);
@@ -88,7 +182,7 @@ fn recognize(
         Ok(nonce) => nonce,
         Err(error) => {
             report.failed(&error);
-            return (None, Some(of_verdict(&Verdict::new(report.build()))));
+            return Err(Verdict::new(report.build()).into());
         }
     };
     let flow = requester.recognize(Identity::Chain(chain), nonce);
@@ -96,22 +190,29 @@ fn recognize(
     let result = blocking::run(flow, &mut line, &clock);
     let result = result.map_err(|failure| line.failure(failure.error));
     let silence = line.hang_up();
-    let failed = match result {
-        Ok((_, possession)) => return (Some(hex::encode(possession.nonce().0)), None),
-        Err(Ok(error)) => of_verdict(&Verdict::failed(report.build(), error)),
+    match result {
+        Ok((_, possession)) => Ok(hex::encode(possession.nonce().0)),
+        Err(Ok(error)) => Err(Verdict::failed(report.build(), error).into()),
         Err(Err(RunError::Requester(error))) if is_another(&error) => {
             let message = "another device answers: it signs for another chain than the known one";
             let error =
                 RecognizeError { kind: ReportErrorKind::Known, message: message.to_owned() };
-            (Exit::Rejected, error)
+            let hint = Some("spdm attest with --known says what is different".to_owned());
+            Err(NotRecognized { exit: Exit::Rejected, error, hint })
         }
         Err(Err(RunError::Requester(error))) => {
             report.failed(&error);
-            of_verdict(&Verdict::new(report.build()).explained(silence))
+            let verdict = Verdict::new(report.build()).explained(silence);
+            // Which version is spoken, the known device decides, and no option.
+            let errors = [error];
+            let advisable = match error {
+                Error::Incompatible(Incompatible::Version) => &[][..],
+                _ => &errors,
+            };
+            Err(verdict.advised(advisable, &heard, Waivable::Nothing).into())
         }
-        Err(Err(_)) => of_verdict(&Verdict::new(report.build())),
-    };
-    (None, Some(failed))
+        Err(Err(_)) => Err(Verdict::new(report.build()).into()),
+    }
 }
 
 /// The device names another chain as its own: that breaks no rule of the protocol here, for nothing else said that it
@@ -123,8 +224,8 @@ fn is_another(error: &Error) -> bool {
     )
 }
 
-fn of_verdict(verdict: &Verdict) -> (Exit, RecognizeError) {
+fn error_of(verdict: &Verdict) -> RecognizeError {
     let (kind, message) =
         verdict.error().unwrap_or((ReportErrorKind::Unproven, "nothing was proven"));
-    (verdict.exit, RecognizeError { kind, message: message.to_owned() })
+    RecognizeError { kind, message: message.to_owned() }
 }

@@ -22,7 +22,7 @@ pub(crate) use message::{request, response, version};
 pub(crate) use recognize::{RecognizeError, Recognized, recognized};
 pub(crate) use style::Style;
 pub(crate) use table::Table;
-pub(crate) use verdict::{not_done, show, show_chain, show_measured};
+pub(crate) use verdict::{not_done, notes, show, show_chain, show_measured};
 
 /// Hexadecimal digits, cut after `most` bytes.
 pub(crate) fn hex_cut(bytes: &[u8], most: usize) -> String {

@@ -11,7 +11,7 @@ use crate::chain::ChainObject;
 use crate::decode::MessageView;
 use crate::emulate::Listening;
 use crate::exit::FailureObject;
-use crate::list::ListRow;
+use crate::list::FoundDevices;
 use crate::provenance::Provenance;
 use crate::render::{Info, Recognized};
 
@@ -46,7 +46,7 @@ fn the_files_are_those_that_the_types_make() {
         ("evidence", schema::evidence()),
         ("info", schema::written::<Info>()),
         ("known", schema::known_devices()),
-        ("list", schema::written::<ListRow<'_>>()),
+        ("list", schema::written::<FoundDevices<'_>>()),
         ("recognize", schema::written::<Recognized>()),
         ("reference", schema::reference()),
         ("report", schema::written::<PrintedReport>()),

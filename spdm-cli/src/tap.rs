@@ -16,6 +16,7 @@ use crate::line::{DeviceLine, LineError};
 use crate::pcap::CaptureFile;
 use crate::render::{request_line, response_line};
 use crate::run_time::{Progress, RunTime};
+use crate::waiting::Waiting;
 
 /// A connection to a device that is recorded.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ pub(crate) struct Tap<'l> {
     silence: Option<Silence>,
     /// The last request, without those that only fetch its answer.
     last_request: Vec<u8>,
+    waiting: Waiting,
 }
 
 /// What is known about a device that did not answer.
@@ -44,6 +46,7 @@ impl<'l> Tap<'l> {
         line: Box<dyn DeviceLine + 'l>,
         recording: &'l mut TapRecording,
         run_time: RunTime,
+        waiting: Waiting,
     ) -> Self {
         Self {
             line,
@@ -52,6 +55,7 @@ impl<'l> Tap<'l> {
             progress: Progress::default(),
             silence: None,
             last_request: Vec::new(),
+            waiting,
         }
     }
 
@@ -158,7 +162,8 @@ impl Transport for Tap<'_> {
         self.progress.request(message);
         let code = Header::peek(Untrusted::new(message)).map(|header| header.code);
         let fetches = [Code::CHUNK_SEND, Code::CHUNK_GET, Code::RESPOND_IF_READY];
-        if code.is_ok_and(|code| !fetches.contains(&code)) {
+        if let Some(code) = code.ok().filter(|code| !fetches.contains(code)) {
+            self.waiting.asked(code);
             self.last_request.clear();
             self.last_request.extend_from_slice(message);
         }
@@ -175,6 +180,7 @@ impl Transport for Tap<'_> {
         match &received {
             Some(received) => {
                 self.progress.answer();
+                self.waiting.answered();
                 self.recording.message(buffer.get(..received.len).unwrap_or_default());
             }
             None if !self.run_time.goes_on() => return Err(self.over()),

@@ -1,5 +1,7 @@
 //! The verdict over one connection: a report, and what only the command knows.
 
+use std::path::Path;
+
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use spdm_evidence::{ExitClass, Report, ReportErrorKind};
@@ -99,17 +101,28 @@ impl Verdict {
         if self.verified() || matches!(self.outcome, Outcome::Failed(_)) {
             return self;
         }
-        let reworded = errors
-            .iter()
-            .filter_map(|error| Some((error.to_string(), advice::sentence(error, heard)?)));
-        self.reworded = reworded.collect();
+        self.reword(errors, |error| advice::sentence(error, heard));
+        self.hint = errors.iter().find_map(|error| advice::hint(error, heard, waivable));
+        self
+    }
+
+    fn reword(&mut self, errors: &[Error], knows: impl Fn(&Error) -> Option<String>) {
+        let reworded = errors.iter().filter_map(|error| Some((error.to_string(), knows(error)?)));
+        self.reworded.extend(reworded);
         let shown = self.report.error().map(|error| error.message.as_str());
         if let Some((_, sentence)) =
             self.reworded.iter().find(|(text, _)| Some(text.as_str()) == shown)
         {
             self.outcome = Outcome::Reworded(sentence.clone());
         }
-        self.hint = errors.iter().find_map(|error| advice::hint(error, heard, waivable));
+    }
+
+    /// The device was to sign with the key in this file, and what it sent is not of that key: the file is the first thing
+    /// to look at.
+    pub(crate) fn of_key(mut self, errors: &[Error], path: &Path) -> Self {
+        if !self.verified() && !matches!(self.outcome, Outcome::Failed(_)) {
+            self.reword(errors, |error| advice::of_key(error, path));
+        }
         self
     }
 

@@ -97,11 +97,20 @@ pub(crate) struct FramingArgs {
 }
 
 impl FramingArgs {
+    /// Only a socket has a framing: that of every other target is its own.
+    pub(crate) fn check_unused(&self) -> Result<(), Failure> {
+        if self.framing.0 == Framing::Dsp0287 && self.binding.is_none() {
+            return Ok(());
+        }
+        Err(Failure::usage("--framing and --binding belong to tcp: targets"))
+    }
+
     /// The framing that the options name.
     pub(crate) fn framing(&self) -> Result<Framing, Failure> {
         match (self.framing.0, self.binding) {
             (Framing::Dsp0287, Some(_)) => {
-                Err(Failure::usage("--binding belongs to --framing dmtf-emu"))
+                Err(Failure::usage("--binding belongs to --framing dmtf-emu")
+                    .with_hint(Some("add --framing dmtf-emu")))
             }
             (framing, None) => Ok(framing),
             (framing, Some(binding)) => Ok(framing.with_binding(binding.0)),

@@ -26,6 +26,7 @@ Examples:
 pub(super) const CERTS: &str = "\
 Examples:
   spdm certs pci:0000:01:00.0 --out chains/
+  spdm certs mctp:9 --out - > chains.pem
   spdm certs mctp:9 --slot 1 --trust vendor.pem";
 
 pub(super) const MEASURE: &str = "\
@@ -41,7 +42,8 @@ Examples:
 pub(super) const RECOGNIZE: &str = "\
 Examples:
   spdm attest pci:0000:01:00.0 --trust vendor.pem --known known.json --learn
-  spdm recognize pci:0000:01:00.0 --known known.json";
+  spdm recognize pci:0000:01:00.0 --known known.json
+  spdm recognize mctp:9 --known known.json --learn --trust vendor.pem";
 
 pub(super) const VERIFY: &str = "\
 Examples:
@@ -79,4 +81,5 @@ Examples:
 
 pub(super) const MAN: &str = "\
 Examples:
-  spdm man ~/.local/share/man/man1";
+  spdm man ~/.local/share/man/man1
+  spdm man - | man -l -";

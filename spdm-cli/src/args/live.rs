@@ -31,15 +31,22 @@ pub(crate) struct AttestArgs {
     /// Writes evidence, whatever the verdict
     #[arg(long, value_name = "FILE")]
     pub(crate) evidence: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
+    /// Attests this many times, each over a new connection
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: u32,
+}
+
+/// Which device it has to be.
+#[derive(Args, Debug)]
+pub(crate) struct KnownArgs {
     /// Known devices, by target (docs/schema/known.json): another device than the known one is rejected
     #[arg(long, value_name = "FILE")]
     pub(crate) known: Option<PathBuf>,
     /// Adds a new device to the known ones, once it is verified
     #[arg(long, requires = "known")]
     pub(crate) learn: bool,
-    /// Attests this many times, each over a new connection
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) repeat: u32,
 }
 
 /// In which form measurements are asked for.
@@ -89,7 +96,8 @@ pub(crate) struct CertsArgs {
     /// Only this slot
     #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "any")]
     pub(crate) slot: SlotChoice,
-    /// Writes slotN.pem and slotN.bin (the chain as GET_CERTIFICATE delivers it) into this folder
+    /// Writes slotN.pem and slotN.bin (the chain as GET_CERTIFICATE delivers it) into this folder; - writes PEM to standard
+    /// output
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }
@@ -114,6 +122,8 @@ pub(crate) struct MeasureArgs {
     /// Without a signature: nothing of the answer is authentic
     #[arg(long)]
     pub(crate) unsigned: bool,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
 }
 
 /// `spdm collect`.
@@ -148,7 +158,13 @@ pub(crate) struct CollectArgs {
 pub(crate) struct RecognizeArgs {
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
-    /// Known devices, as spdm attest --learn writes them
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    /// Known devices, by target (docs/schema/known.json)
     #[arg(long, value_name = "FILE")]
     pub(crate) known: PathBuf,
+    /// Attests a device that is not known yet, as spdm attest does, and adds it to the known ones once it is verified; the
+    /// options of trust are for this
+    #[arg(long)]
+    pub(crate) learn: bool,
 }

@@ -50,6 +50,13 @@ pub(crate) struct TrustArgs {
     pub(crate) max_certificates: u16,
 }
 
+impl TrustArgs {
+    /// Whether somebody says whom to trust.
+    pub(crate) const fn names_anchors(&self) -> bool {
+        !self.trust.is_empty() || !self.trust_root_hash.is_empty()
+    }
+}
+
 /// What is demanded of certificates.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum ProfileChoice {

@@ -7,10 +7,7 @@ use spdm_evidence::schema;
 use spdm_evidence::{Content, FoundMessage, NotOpened, Origin, SecuredRecord};
 use spdm_untrusted::Untrusted;
 
-use crate::render::{self, Fields, Row, Style, Table, hex_cut};
-
-/// Bytes of a field that are shown, unless -vv is given.
-const SHOWN_LEN: usize = 32;
+use crate::render::{self, Fields, Row, Style, Table};
 
 /// The version of the object's form.
 const SCHEMA: u32 = 1;
@@ -192,13 +189,12 @@ impl MessageView {
         self.error.is_some()
     }
 
-    /// A line; with `verbosity` 1 every field, from 2 on with all its bytes.
+    /// A line; with a `verbosity` above 0 every field with all its bytes.
     pub(super) fn text(&self, style: Style, verbosity: u8) -> String {
         let indent = "  ".repeat(self.depth);
         let mut text = format!("{indent}{}", self.headline(style));
         if verbosity > 0 {
-            let most = if verbosity > 1 { usize::MAX } else { SHOWN_LEN };
-            for line in self.table(style, most).lines() {
+            for line in self.table(style).lines() {
                 text.push_str(&format!("{indent}{line}\n"));
             }
         }
@@ -228,10 +224,10 @@ impl MessageView {
         format!("{number:>4}  {arrow} {version}  {name}{remark}  {length} bytes{gist}\n")
     }
 
-    fn table(&self, style: Style, most: usize) -> String {
+    fn table(&self, style: Style) -> String {
         let mut table = Table::default();
         for field in &self.fields {
-            table.row([format!("{:6}", field.offset), field.name.to_owned(), value(field, most)]);
+            table.row([format!("{:6}", field.offset), field.name.to_owned(), value(field)]);
         }
         let wrong = self.error.as_ref().map(|error| error.offset);
         table.show(style, |row, column, cell| {
@@ -248,8 +244,8 @@ impl MessageView {
 }
 
 /// The bytes of a field and what they mean. The meanings of short values stand below each other.
-fn value(field: &FieldView, most: usize) -> String {
-    let hex = hex_cut(&field.bytes, most);
+fn value(field: &FieldView) -> String {
+    let hex = hex::encode(&field.bytes);
     match &field.meaning {
         Some(meaning) => format!("{hex:<10}  {meaning}"),
         None => hex,

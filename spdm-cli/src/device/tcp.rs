@@ -72,7 +72,9 @@ impl OpenDevice for Server {
             let drive = SecuritySocket::connect(addresses, self.framing, timeout);
             let drive = drive.map_err(|error| self.explain(error))?;
             let mut scratch = vec![0; drive.max_transfer()];
-            let transport = StorageTransport::open(drive, StdClock::new(), &mut scratch, timeout)?;
+            // Nothing else has been answered yet.
+            let transport = StorageTransport::open(drive, StdClock::new(), &mut scratch, timeout)
+                .map_err(|error| LineError::from(error).with_hint(FRAMING_HINT))?;
             return Ok(Box::new(TransportLine(transport.with_round_trip(round_trip))));
         }
         let transport = TcpTransport::connect(addresses, self.framing, timeout);

@@ -34,7 +34,7 @@ pub(crate) fn chain(chain: &Chain<'_>, verdict: &Verdict, style: Style) -> Strin
     };
     line("trusted", trusted);
     let head = format!("Slot {}: {}, {}", chain.slot(), context.asym, context.hash);
-    format!("{}\n{}", style.strong(&head), table.plain(style))
+    format!("{}\n{}", style.strong(&head), table.plain(style.whole_in_pipes()))
 }
 
 /// Every certificate with what it says, and what is wrong with it.

@@ -17,7 +17,7 @@ use super::{Style, Table};
         title = "What a device says of itself",
         description = "What spdm info --json prints; nothing of it is authentic. Where the negotiation fails, error \
                        says why, and what was to come is null or empty; where not even VERSION came, there is a report \
-                       instead (report.json)."
+                       instead (report.json), or an error (error.json) where the device cannot be reached."
     )
 )]
 pub(crate) struct Info {
@@ -128,5 +128,5 @@ pub(crate) fn info(info: &Info, style: Style) -> String {
     for slot in &info.slots {
         line(&format!("slot {}", slot.slot), slot.digest.clone());
     }
-    format!("{}\n{}", style.strong(&info.target), table.plain(style))
+    format!("{}\n{}", style.strong(&info.target), table.plain(style.whole_in_pipes()))
 }

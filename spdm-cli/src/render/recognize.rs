@@ -26,14 +26,16 @@ pub(crate) struct Recognized {
     /// Whether the device signed a fresh nonce with the key of the known chain. Whether it is to be trusted today was
     /// not asked.
     pub(crate) recognized: bool,
-    /// The version that the device is known by; no other one is offered.
+    /// Whether it was new and is known from now on: with --learn it was attested, and is verified.
+    pub(crate) learned: bool,
+    /// The version that the device is known by; no other one is offered. Null where a new device told none.
     #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
-    pub(crate) version: &'static str,
-    /// The slot that the device is known by.
+    pub(crate) version: Option<&'static str>,
+    /// The slot that the device is known by. Null where a new device showed none.
     #[cfg_attr(test, schemars(range(max = 7)))]
-    pub(crate) slot: u8,
-    /// The subject of the known leaf certificate.
-    pub(crate) subject: String,
+    pub(crate) slot: Option<u8>,
+    /// The subject of the leaf certificate. Null where a new device showed none.
+    pub(crate) subject: Option<String>,
     /// The nonce that the signature covers.
     #[cfg_attr(test, schemars(regex(pattern = schema::HEX_32)))]
     pub(crate) nonce: Option<String>,
@@ -53,21 +55,45 @@ pub(crate) struct RecognizeError {
 impl Recognized {
     /// The version of the object's form.
     pub(crate) const SCHEMA: u32 = 1;
+
+    /// Nothing is known of the device yet.
+    pub(crate) const fn nobody(target: String) -> Self {
+        Self {
+            schema: Self::SCHEMA,
+            target,
+            recognized: false,
+            learned: false,
+            version: None,
+            slot: None,
+            subject: None,
+            nonce: None,
+            error: None,
+        }
+    }
 }
 
 /// One line, and who it is.
 pub(crate) fn recognized(found: &Recognized, style: Style) -> String {
     let target = &found.target;
     match &found.error {
-        None => format!(
-            "{}  {target}: it signed a fresh nonce with the known key\n{}\n{}\n",
-            style.good("RECOGNIZED"),
-            found.subject,
-            style.faint(&format!(
-                "SPDM {}, slot {}; whether it is to be trusted today was not asked",
-                found.version, found.slot
-            )),
-        ),
+        None => {
+            let subject = found.subject.as_deref().unwrap_or_default();
+            let version = found.version.unwrap_or_default();
+            let slot = found.slot.map(|slot| slot.to_string()).unwrap_or_default();
+            let (word, how, asked) = match found.learned {
+                true => ("LEARNED", "it is verified, and known from now on", "it is trusted today"),
+                false => (
+                    "RECOGNIZED",
+                    "it signed a fresh nonce with the known key",
+                    "whether it is to be trusted today was not asked",
+                ),
+            };
+            format!(
+                "{}  {target}: {how}\n{subject}\n{}\n",
+                style.good(word),
+                style.faint(&format!("SPDM {version}, slot {slot}; {asked}")),
+            )
+        }
         Some(error) => {
             format!("{}  {target}: {}\n", style.bad("NOT RECOGNIZED"), error.message)
         }

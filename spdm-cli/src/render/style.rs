@@ -20,6 +20,11 @@ impl Style {
         Self { columns: Some(columns), ..self }
     }
 
+    /// The same, but what no terminal shows has all of its digits in one line, for programs that search them.
+    pub(crate) fn whole_in_pipes(self) -> Self {
+        Self { columns: self.columns.or(Some(usize::MAX)), ..self }
+    }
+
     /// Whether somebody looks at a terminal.
     pub(crate) const fn is_terminal(self) -> bool {
         self.columns.is_some()

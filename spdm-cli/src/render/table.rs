@@ -29,7 +29,10 @@ impl Table {
     ) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column| {
-            let cells = self.rows.iter().filter_map(move |row: &Vec<String>| row.get(column));
+            // The last cell of a row is filled up with nothing.
+            let filled = |row: &&Vec<String>| column + 1 < row.len();
+            let rows = self.rows.iter().filter(filled);
+            let cells = rows.filter_map(move |row: &Vec<String>| row.get(column));
             cells.map(|cell: &String| cell.chars().count()).max().unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();

@@ -2,7 +2,8 @@
 
 use spdm_codec::ContentChanged;
 use spdm_evidence::{
-    AttestationCheck, CheckStatus, MeasuredValue, ReferenceStatus, Report, ReportErrorKind,
+    AttestationCheck, CheckStatus, DeviceModes, MeasuredValue, ReferenceStatus, Report,
+    ReportErrorKind,
 };
 use spdm_requester::SummaryAgreement;
 
@@ -32,7 +33,7 @@ pub(crate) fn show(verdict: &Verdict, console: &mut Console) -> Result<(), Failu
         device(report, style),
         checks(report, style, |_| true),
         measured(report, style, most),
-        advice(report),
+        advice(report, style),
     ];
     console.report(&parts.concat())?;
     notes(verdict, console);
@@ -56,7 +57,7 @@ pub(crate) fn show_chain(
         headline(verdict, style),
         explained.map(|explained| certificates(explained, style)).unwrap_or_default(),
         checks(report, style, of_chain),
-        advice(report),
+        advice(report, style),
     ];
     console.report(&parts.concat())?;
     notes(verdict, console);
@@ -72,6 +73,10 @@ pub(crate) fn show_measured(verdict: &Verdict, console: &mut Console) -> Result<
     }
     let (style, most) = (console.style(), value_len(console));
     let report = &verdict.report;
+    if report.measurements().is_empty() {
+        notes(verdict, console);
+        return Err(not_measured(verdict));
+    }
     let signature = match report.status(AttestationCheck::MeasurementsSignature) {
         CheckStatus::Pass if verdict.verified() => {
             style.good("signed by the key of a trusted chain over a fresh nonce")
@@ -87,9 +92,8 @@ pub(crate) fn show_measured(verdict: &Verdict, console: &mut Console) -> Result<
         CheckStatus::Pass => style.bad("signed by the device's key, but the device is rejected"),
         CheckStatus::Fail => match verdict.error() {
             Some((ReportErrorKind::Signature, _)) => style.bad("the signature does not hold"),
-            _ => style.bad("not measured"),
+            _ => style.bad("the measurements do not hold"),
         },
-        CheckStatus::Skipped if report.measurements().is_empty() => style.bad("not measured"),
         CheckStatus::Skipped => style.strong("not signed: nothing of this is authentic"),
     };
     let of_measurements =
@@ -103,7 +107,7 @@ pub(crate) fn show_measured(verdict: &Verdict, console: &mut Console) -> Result<
         Some(row) => (Some(verdict.worded(&row.detail)), String::new()),
         None => {
             let error = verdict.error().filter(|_| !verdict.verified());
-            (error.map(|(_, message)| message), advice(report))
+            (error.map(|(_, message)| message), advice(report, style))
         }
     };
     let error = error.map(|message| format!("{}\n", style.faint(message)));
@@ -118,23 +122,44 @@ pub(crate) fn show_measured(verdict: &Verdict, console: &mut Console) -> Result<
     Ok(())
 }
 
-/// A verb that gives no verdict could not do its job.
+/// There is nothing to show.
+fn not_measured(verdict: &Verdict) -> Failure {
+    let report = &verdict.report;
+    // What went wrong with measurements says more than who vouches for the key.
+    let of_measurements =
+        [AttestationCheck::MeasurementsSignature, AttestationCheck::MeasurementsFormat];
+    let failed = report
+        .checks()
+        .iter()
+        .find(|row| row.status == CheckStatus::Fail && of_measurements.contains(&row.check));
+    let error = verdict.error().map_or("nothing was signed", |(_, message)| message);
+    let message = failed.map_or(error, |row| verdict.worded(&row.detail));
+    let message = format!("{}: not measured: {message}", report.target());
+    Failure::new(verdict.exit, message).with_hint(verdict.hint())
+}
+
+/// A verb that gives no verdict could not do its job. Programs get a report of how far it came; of a device that cannot be
+/// reached or does not answer there is nothing to report.
 pub(crate) fn not_done(verdict: &Verdict, console: &mut Console) -> Result<Exit, Failure> {
-    if console.json() {
+    if console.json() && verdict.exit != Exit::Transport {
         console.verdict(verdict, None)?;
         console.hint(verdict.hint());
         return Ok(verdict.exit);
     }
-    let message = verdict.error().map_or("nothing was found", |(_, message)| message);
+    let (kind, message) = verdict
+        .error()
+        .map_or((None, "nothing was found"), |(kind, message)| (Some(kind), message));
     let message = format!("{}: {message}", verdict.report.target());
-    Err(Failure::new(verdict.exit, message).with_hint(verdict.hint()))
+    let failure = Failure::new(verdict.exit, message).with_hint(verdict.hint());
+    Err(Failure { kind, ..failure })
 }
 
 fn value_len(console: &Console) -> usize {
     if console.verbosity() > 0 { usize::MAX } else { VALUE_LEN }
 }
 
-fn notes(verdict: &Verdict, console: &Console) {
+/// Says what was passed over.
+pub(crate) fn notes(verdict: &Verdict, console: &Console) {
     let prefix = verdict.file().map(|file| format!("{file}: ")).unwrap_or_default();
     for note in verdict.report.notes() {
         console.note(&format!("note: {prefix}{note}"));
@@ -257,6 +282,9 @@ pub(crate) fn measured(report: &Report, style: Style, most: usize) -> String {
         let form = if value.raw { "raw" } else { "digest" };
         let shown = hex_cut(&value.value, most);
         table.row(columns(&value.index.to_string(), value.kind, form, &shown, reference(value)));
+        for words in in_words(value, most) {
+            table.row([String::new(), words]);
+        }
     }
     let rows = table.show(style, |row, column, cell| match (row, column, cell) {
         (0, ..) => style.faint(cell),
@@ -277,6 +305,37 @@ pub(crate) fn measured(report: &Report, style: Style, most: usize) -> String {
     format!("{} ({signed}{changed})\n{rows}{warning}", style.strong("Measurements"))
 }
 
+/// What a raw value means.
+fn in_words(value: &MeasuredValue, most: usize) -> Vec<String> {
+    let text = value.text.as_ref().map(|text| {
+        // It is printable, but may hold quotes.
+        let shown: String = text.chars().take(most).collect();
+        let end = if shown.len() < text.len() { "…" } else { "" };
+        match value.kind {
+            "firmware_version" => format!("version {shown:?}{end}"),
+            _ => format!("text {shown:?}{end}"),
+        }
+    });
+    let svn = value.svn.map(|svn| format!("security version {svn}"));
+    let modes = value.device_mode.iter().flat_map(modes);
+    text.into_iter().chain(svn).chain(modes).collect()
+}
+
+/// The modes of a device.
+fn modes(modes: &DeviceModes) -> [String; 2] {
+    let list = |words: &[String]| match words {
+        [] => "none".to_owned(),
+        words => words.join(", ").replace('_', " "),
+    };
+    [
+        ("operational mode", &modes.operational_state, &modes.operational_capabilities),
+        ("debug mode", &modes.debug_state, &modes.debug_capabilities),
+    ]
+    .map(|(what, state, possible)| {
+        format!("{what}: {} (possible: {})", list(state), list(possible))
+    })
+}
+
 const fn reference(value: &MeasuredValue) -> &'static str {
     match value.reference {
         ReferenceStatus::Match => "match",
@@ -286,13 +345,17 @@ const fn reference(value: &MeasuredValue) -> &'static str {
 }
 
 /// How to go on where only the anchor is missing.
-fn advice(report: &Report) -> String {
+fn advice(report: &Report, style: Style) -> String {
     let Some(root) = &report.identity().root_sha256 else { return String::new() };
     if !lacks_anchor(report) {
         return String::new();
     }
+    // It is longer than a line of a terminal; two lines can be copied into a shell, too.
+    let option = match style.is_terminal() {
+        true => format!("  --trust-root-hash \\\n  {root}"),
+        false => format!("  --trust-root-hash {root}"),
+    };
     format!(
-        "not verified: no trust anchor. If you know from elsewhere that this root is the vendor's, pin it:\n  \
-         --trust-root-hash {root}\n"
+        "not verified: no trust anchor. If you know from elsewhere that this root is the vendor's, pin it:\n{option}\n"
     )
 }

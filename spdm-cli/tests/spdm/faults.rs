@@ -108,6 +108,10 @@ fn a_device_that_changed_while_it_was_measured() {
                 assert_eq!(report["error"]["kind"], "reference");
             }
         }
+        // Evidence says it to whom it is for, and the command to who collects it.
+        let collected = run(&format!("collect {target} --evidence {file}"));
+        let expected = if changed { format!("{note}\n") } else { String::new() };
+        assert_eq!((collected.code, collected.err), (0, expected));
         // Who does not sign says nothing.
         for option in ["attest --measurements none", "measure --unsigned"] {
             let (verb, option) = option.split_once(' ').unwrap();

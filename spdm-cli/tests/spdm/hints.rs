@@ -58,7 +58,9 @@ fn what_a_device_without_signed_measurements_can_do() {
     let device = Emulator::start("--capabilities CERT_CAP,CHAL_CAP,MEAS_CAP_NO_SIG");
     let (target, root) = (&device.target, device.root());
     let measure = run(&format!("measure {target} --trust {root}"));
-    assert_eq!(measure.out, "not measured\nthe device lacks MEAS_CAP with signatures\n");
+    let lacks = "the device lacks MEAS_CAP with signatures";
+    assert_eq!(measure.out, "");
+    assert!(measure.err.starts_with(&format!("error: {target}: not measured: {lacks}\nhint: ")));
     let unsigned =
         "--unsigned takes measurements without a signature: nothing of them is authentic";
     assert_eq!((measure.code, hint(&measure).as_deref()), (1, Some(unsigned)));
@@ -66,7 +68,6 @@ fn what_a_device_without_signed_measurements_can_do() {
     assert_eq!(json.object()["error"]["kind"], "incompatible");
     let followed = run(&format!("measure {target} --trust {root} --unsigned"));
     assert_eq!((followed.code, hint(&followed)), (0, None));
-    let lacks = "the device lacks MEAS_CAP with signatures";
     let waive = Some("--measurements none waives measurements");
     expect(&format!("attest {target} --trust {root}"), 1, lacks, waive, "incompatible");
     let followed = run(&format!("attest {target} --trust {root} --measurements none -q"));
@@ -86,8 +87,8 @@ fn a_device_without_measurements_in_every_version() {
         assert_eq!(run(&format!("{line} --measurements none -q")).code, 0, "{version}");
         // Nothing leads on here.
         let measure = run(&format!("measure {target} --trust {root} --min-version 1.0"));
-        assert_eq!(measure.out, "not measured\nthe device lacks MEAS_CAP\n");
-        assert_eq!((measure.code, hint(&measure)), (1, None));
+        let error = format!("error: {target}: not measured: the device lacks MEAS_CAP\n");
+        assert_eq!((measure.code, measure.out, measure.err), (1, String::new(), error));
     }
 }
 
@@ -112,7 +113,9 @@ fn a_measurement_that_there_is_not_is_named() {
         expect(&line, 1, sentence, Some(hint), "refused");
     }
     let measure = run(&format!("measure {target} --measurements 9"));
-    assert_eq!(measure.out, format!("not measured\n{sentence}\n"));
+    assert_eq!(measure.out, "");
+    let error = format!("error: {target}: not measured: {sentence}\nhint: {hint}\n");
+    assert_eq!(measure.err, error);
     assert_eq!(run(&format!("measure {target} --measurements all -q")).code, 0);
 }
 

@@ -212,3 +212,113 @@ fn runs_at_the_same_time_learn_all_their_devices() {
     names.sort();
     assert_eq!(names, ["known.json", "known.json.lock"]);
 }
+
+#[test]
+fn measure_knows_and_learns_devices_too() {
+    let (folder, first, other) = (Folder::new(), device(1), device(2));
+    let file = folder.path("known.json");
+    let measure = |device: &Emulator, more: &str| {
+        run(&format!(
+            "measure {} --trust {} --known {file} --json {more}",
+            device.target,
+            device.root()
+        ))
+    };
+    let learned = measure(&first, "--learn");
+    let report = learned.object();
+    assert_eq!((learned.code, status(&report, "known.device")), (0, "pass"), "{report}");
+    check(&schema("report"), &report);
+    assert_eq!(known(&file)["devices"].as_array().unwrap().len(), 1);
+    assert_eq!(measure(&first, "").code, 0);
+    // Not known, and where another one was.
+    let unknown = measure(&other, "");
+    let report = unknown.object();
+    assert_eq!((unknown.code, &report["error"]["kind"]), (1, &"required".into()), "{report}");
+    let text = std::fs::read_to_string(&file).unwrap().replace(&first.target, &other.target);
+    std::fs::write(&file, &text).unwrap();
+    for learn in ["", "--learn"] {
+        let changed = measure(&other, learn);
+        let report = changed.object();
+        assert_eq!((changed.code, status(&report, "known.device")), (1, "fail"), "{report}");
+        assert_eq!(report["error"]["kind"], "known");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    }
+    // Without an anchor measurements are shown, but nobody is known by them.
+    std::fs::write(&file, text.replace(&other.target, &first.target)).unwrap();
+    let line = format!("measure {} --known {file} --json", first.target);
+    assert_eq!(run(&line).code, 1);
+    let unsigned = run(&format!("{line} --unsigned"));
+    assert_eq!(unsigned.code, 2);
+    assert!(unsigned.err.contains("--known needs signed measurements"), "{}", unsigned.err);
+}
+
+#[test]
+fn recognize_learns_what_it_can_attest() {
+    let (folder, device) = (Folder::new(), device(1));
+    let (file, target, root) = (folder.path("known.json"), &device.target, device.root());
+    let line = format!("recognize {target} --known {file}");
+    // Nobody vouches for it: it is not learned.
+    let unknown = run(&format!("{line} --learn --json"));
+    let object = unknown.object();
+    check(&schema("recognize"), &object);
+    assert_eq!((unknown.code, &object["recognized"]), (1, &false.into()), "{object}");
+    assert_eq!((&object["error"]["kind"], &object["learned"]), (&"chain".into(), &false.into()));
+    assert!(!std::path::Path::new(&file).exists());
+    let hint = "hint: --trust FILE or --trust-root-hash HEX says whom to trust\n";
+    assert_eq!(unknown.err, hint);
+    let missing = run(&line);
+    let hint = "hint: --learn makes the file, of the first device that is verified\n";
+    assert!(missing.code == 2 && missing.err.ends_with(hint), "{missing:?}");
+    let learned = run(&format!("{line} --learn --trust {root} --json"));
+    let object = learned.object();
+    check(&schema("recognize"), &object);
+    assert_eq!((learned.code, &object["learned"]), (0, &true.into()), "{object}");
+    assert_eq!((&object["recognized"], &object["slot"]), (&true.into(), &0.into()));
+    assert_eq!(known(&file)["devices"].as_array().unwrap().len(), 1);
+    // It is recognized from now on, with and without --learn.
+    for more in ["", "--learn"] {
+        let again = run(&format!("{line} --json {more}"));
+        let object = again.object();
+        assert_eq!((again.code, &object["recognized"]), (0, &true.into()), "{object}");
+        assert_eq!(object["learned"], false);
+    }
+    std::fs::remove_file(&file).unwrap();
+    let text = run(&format!("{line} --learn --trust {root}"));
+    let head = format!("LEARNED  {target}: it is verified, and known from now on\n");
+    assert!(text.out.starts_with(&head), "{}", text.out);
+    // Whom to trust matters for learning only.
+    let useless = run(&format!("{line} --trust {root}"));
+    assert_eq!(useless.code, 2);
+    assert_eq!(useless.err, "error: what is to be trusted is asked with --learn only\n");
+}
+
+#[test]
+fn recognize_says_what_leads_on() {
+    let (folder, first, other) = (Folder::new(), device(1), device(2));
+    let file = folder.path("known.json");
+    let (target, root) = (&first.target, first.root());
+    assert_eq!(run(&format!("attest {target} --trust {root} --known {file} --learn -q")).code, 0);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let hint = |target: &str, more: &str, code: i32| {
+        let file = folder.write("at.json", text.replace(&first.target, target));
+        let run = run(&format!("recognize {target} --known {file} --timeout 0.5 {more}"));
+        assert_eq!(run.code, code, "{run:?}");
+        run.err
+    };
+    assert_eq!(
+        hint(&other.target, "", 1),
+        "hint: spdm attest with --known says what is different\n"
+    );
+    let framing = "hint: is --framing (and --binding) what the device speaks?\n";
+    let doe = Emulator::start("--seed 1 --base-asym ECDSA_P256 --framing dmtf-emu");
+    assert_eq!(hint(&doe.target, "", 3), framing);
+    assert_eq!(hint(&doe.target, "--framing dmtf-emu --binding nvme", 3), framing);
+    assert_eq!(hint(&doe.target, "--framing dmtf-emu", 0), "");
+    // There is no such device in the file.
+    let unknown = run(&format!("recognize {} --known {file}", other.target));
+    let (path, target) = (&file, &other.target);
+    let message = format!(
+        "error: {path}: no device is known for {target}\nhint: --learn with --trust adds a device that is verified\n"
+    );
+    assert_eq!((unknown.code, unknown.err), (2, message));
+}

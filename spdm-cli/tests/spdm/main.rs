@@ -21,6 +21,7 @@ mod interrupt;
 mod known;
 mod matrix;
 mod mctp;
+mod newcomers;
 mod output;
 mod pcap;
 mod process;

@@ -8,12 +8,15 @@ fn what_this_machine_has() {
     let schema = schema("list");
     let listed = run("list --json");
     assert_eq!(listed.code, 0, "{listed:?}");
-    if listed.out.is_empty() {
-        println!("skipped: this machine has nothing to list");
+    let found = listed.object();
+    check(&schema, &found);
+    // What could not be looked at is said to programs, too, and where it is said.
+    let text = run("list");
+    for note in found["notes"].as_array().unwrap() {
+        let (_, note) = note.as_str().unwrap().split_once(": ").unwrap();
+        assert!(text.out.contains(note), "{note}: {}", text.out);
     }
-    for found in listed.objects() {
-        check(&schema, &found);
-    }
+    assert_eq!((listed.err, text.err), (String::new(), String::new()));
 }
 
 #[test]
@@ -53,11 +56,24 @@ fn what_a_device_says_of_itself_and_its_chains() {
             check(&schema, &object);
         }
     }
-    // Without an answer there is a report instead.
-    for verb in ["info", "certs"] {
-        check(
-            &schema("report"),
-            &run(&format!("{verb} tcp:127.0.0.1:1 --timeout 2 --json")).object(),
-        );
+    // Without an answer there is an error instead.
+    let silent = Emulator::start("--seed 1 --base-asym ECDSA_P256 --fault silent");
+    let silent = format!("{} --timeout 0.5", silent.target);
+    for (line, kind) in [
+        ("info tcp:127.0.0.1:1".to_owned(), "transport"),
+        ("certs tcp:127.0.0.1:1".to_owned(), "transport"),
+        (format!("certs {silent}"), "timeout"),
+    ] {
+        let run = run(&format!("{line} --json"));
+        let object = run.object();
+        check(&schema("error"), &object);
+        assert_eq!((run.code, &object["error"]["kind"]), (3, &kind.into()), "{object}");
+        let message = object["error"]["message"].as_str().unwrap();
+        assert!(run.err.starts_with(&format!("error: {message}\n")), "{}", run.err);
     }
+    // A device that answers, but has no chain in the slot.
+    let run = run("certs emulated --slot 3 --json");
+    let object = run.object();
+    check(&schema("report"), &object);
+    assert_eq!((run.code, &object["error"]["kind"]), (1, &"incompatible".into()), "{object}");
 }
