@@ -10,6 +10,7 @@ use serde::Serialize;
 use spdm_crypto::AsymAlgorithm;
 use spdm_emulator::{Device, DeviceConfig, DeviceIdentity, DmtfName, Fault, KeyProvisioning};
 use spdm_transport::MessageKind;
+use spdm_transport_storage::ata::BLOCK_LEN;
 use spdm_transport_tcp::{Listener, ServerConnection, TcpError};
 
 use crate::args::{EmulateArgs, San};
@@ -157,6 +158,10 @@ fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
     }
     if args.peer_key_out.is_some() {
         config.provisioning = KeyProvisioning::PublicKey;
+    }
+    if args.framing.framing()?.is_storage() {
+        // Drives move whole blocks.
+        config.request_padding = BLOCK_LEN - 1;
     }
     name(args, &mut config)?;
     if let Some(folder) = &args.chain {

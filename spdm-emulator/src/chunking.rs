@@ -2,13 +2,13 @@
 
 use spdm_codec::{
     Chunk, ChunkAckAttributes, ChunkAttributes, ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck,
-    Code, Cx, ErrorCode, Header, MIN_DATA_TRANSFER_SIZE, Message, SpdmVersion,
+    Code, ErrorCode, Header, MIN_DATA_TRANSFER_SIZE, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
 
 use crate::agreement::PeerCapabilities;
 use crate::error_answer::ErrorAnswer;
-use crate::responder::MAX_PADDING;
+use crate::responder::decode_padded;
 use crate::turn::encode;
 
 /// CHUNK_SEND and CHUNK_RESPONSE without LargeMessageSize and chunk.
@@ -23,6 +23,15 @@ pub(crate) struct Sizes {
     pub(crate) one: usize,
     /// What it puts together, in bytes.
     pub(crate) whole: usize,
+    /// What a transport may have appended to a message that is received, in bytes.
+    pub(crate) padding: usize,
+}
+
+impl Sizes {
+    /// The longest message that is taken, with what was appended.
+    const fn longest(self) -> usize {
+        self.one.saturating_add(self.padding)
+    }
 }
 
 /// The transfer that is under way: of a request or of a response, never both.
@@ -89,7 +98,7 @@ impl Transfers {
                 direct()
             }
             (Ok(code @ (Code::CHUNK_SEND | Code::CHUNK_GET)), Some(peer)) if peer.chunks => {
-                let too_long = message.len() > sizes.one + MAX_PADDING;
+                let too_long = message.len() > sizes.longest();
                 let result = match code {
                     _ if too_long => Err(ErrorAnswer::new(ErrorCode::REQUEST_TOO_LARGE)),
                     Code::CHUNK_GET => self.chunk_get(sizes, peer, message).map(Incoming::Part),
@@ -102,7 +111,7 @@ impl Transfers {
                 refuse(ErrorAnswer::unexpected())
             }
             (_, Some(peer))
-                if peer.version >= SpdmVersion::V1_2 && message.len() > sizes.one + MAX_PADDING =>
+                if peer.version >= SpdmVersion::V1_2 && message.len() > sizes.longest() =>
             {
                 refuse(ErrorAnswer::new(ErrorCode::REQUEST_TOO_LARGE))
             }
@@ -144,8 +153,7 @@ impl Transfers {
     ) -> Result<Vec<u8>, ErrorAnswer> {
         let version = peer.version;
         let large = self.response.as_mut().ok_or_else(ErrorAnswer::unexpected)?;
-        let cx = Cx::new(version).with_padding(MAX_PADDING);
-        let asked = ChunkGet::decode(Untrusted::new(message), &cx)?.message;
+        let asked = decode_padded::<ChunkGet>(sizes.padding, message, version)?.message;
         if asked.handle != self.handle || asked.seq_no != large.next {
             return Err(ErrorAnswer::invalid());
         }
@@ -181,8 +189,7 @@ impl Transfers {
         if self.response.is_some() {
             return Err(ErrorAnswer::unexpected());
         }
-        let cx = Cx::new(peer.version).with_padding(MAX_PADDING);
-        let chunk = ChunkSend::decode(Untrusted::new(message), &cx)?.message.0;
+        let chunk = decode_padded::<ChunkSend<'_>>(sizes.padding, message, peer.version)?.message.0;
         let (handle, seq_no) = (chunk.handle, chunk.seq_no);
         let done =
             self.request.take().map_or_else(|| begin(sizes, &chunk), |large| large.add(&chunk));

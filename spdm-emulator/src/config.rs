@@ -79,6 +79,9 @@ pub struct DeviceConfig {
     pub identity: Option<DeviceIdentity>,
     /// Zero bytes that are appended to every response, 0 to 3, as DOE does.
     pub padding: usize,
+    /// How many bytes a transport may have appended to a request, which are no part of it: 3 with DOE, 511 where it
+    /// comes in whole blocks of a drive. More than 3 have to be zeros.
+    pub request_padding: usize,
     /// How the device misbehaves; empty for a correct device.
     pub faults: Vec<Fault>,
     /// The one request whose answers are faulty; `None` for all that a fault concerns.
@@ -86,6 +89,9 @@ pub struct DeviceConfig {
     /// What else goes wrong, step by step.
     pub script: Vec<ScriptStep>,
 }
+
+/// Bytes that are appended to a message where it comes in doublewords.
+pub(crate) const MAX_PADDING: usize = 3;
 
 impl Default for DeviceConfig {
     fn default() -> Self {
@@ -115,6 +121,7 @@ impl Default for DeviceConfig {
             not_after: 253_402_300_799,
             identity: None,
             padding: 0,
+            request_padding: MAX_PADDING,
             faults: Vec::new(),
             fault_target: None,
             script: Vec::new(),

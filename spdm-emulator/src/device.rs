@@ -7,6 +7,7 @@ use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 use spdm_untrusted::Untrusted;
 
 use crate::chunking::{Incoming, Sizes, Transfers, Way};
+use crate::config::MAX_PADDING;
 use crate::config::{DeviceConfig, preferred_hashes};
 use crate::entropy::Entropy;
 use crate::error::DeviceError;
@@ -14,7 +15,7 @@ use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
 use crate::key_ring::KeyRing;
 use crate::misbehaviour::{Attempt, Deferral, TOKEN, defer, on_wire};
-use crate::responder::{MAX_PADDING, Responder};
+use crate::responder::Responder;
 use crate::script::{Act, Counters, Delivery, LinkState, ScriptStep};
 use crate::turn::{History, Turn};
 
@@ -76,7 +77,8 @@ impl Device {
         &self.config
     }
 
-    /// Answers one request, transport framing removed; up to three bytes of padding may follow it.
+    /// Answers one request, transport framing removed; zeros may follow it, as many as
+    /// [`DeviceConfig::request_padding`] allows.
     ///
     /// `None` where a device stays silent: the request has no complete header, or a fault says so. Of what a
     /// script does to the transport ([`Self::deliver`]) only loss shows here.
@@ -269,6 +271,7 @@ impl Device {
         Sizes {
             one: bytes(self.config.data_transfer_size),
             whole: bytes(self.config.max_spdm_msg_size),
+            padding: self.config.request_padding,
         }
     }
 

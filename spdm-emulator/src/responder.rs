@@ -9,13 +9,11 @@ use spdm_untrusted::Untrusted;
 use crate::agreement::{
     Agreement, Authentication, NegotiationState, PeerCapabilities, SigningSuite,
 };
+use crate::config::MAX_PADDING;
 use crate::device_transcript::DeviceTranscript;
 use crate::error_answer::ErrorAnswer;
 use crate::turn::Turn;
 use crate::{algorithms, capabilities, certificates, challenge, measurements, version};
-
-/// Bytes that a transport may have appended to a request.
-pub(crate) const MAX_PADDING: usize = 3;
 
 /// Longer than any request that the device understands.
 const MAX_REQUEST: usize = 0x1000;
@@ -117,7 +115,7 @@ impl Responder {
         request: &[u8],
     ) -> Result<Vec<u8>, ErrorAnswer> {
         check_version(header, SpdmVersion::V1_0)?;
-        let request = decode::<GetVersion>(request, SpdmVersion::V1_0)?;
+        let request = decode::<GetVersion>(turn, request, SpdmVersion::V1_0)?;
         let response = version::respond(turn)?;
         self.phase = NegotiationState::AfterVersion;
         self.negotiation = [request.bytes, &response].concat();
@@ -135,7 +133,7 @@ impl Responder {
         };
         let version =
             announced(turn, header).ok_or_else(|| ErrorAnswer::new(ErrorCode::VERSION_MISMATCH))?;
-        let request = decode::<GetCapabilities>(request, version)?;
+        let request = decode::<GetCapabilities>(turn, request, version)?;
         let (peer, response) = capabilities::respond(turn, version, &request.message)?;
         self.phase = NegotiationState::AfterCapabilities(peer);
         self.negotiation.extend(request.bytes);
@@ -153,7 +151,7 @@ impl Responder {
             return Err(ErrorAnswer::unexpected());
         };
         check_version(header, peer.version)?;
-        let request = decode::<NegotiateAlgorithms<'_>>(request, peer.version)?;
+        let request = decode::<NegotiateAlgorithms<'_>>(turn, request, peer.version)?;
         let (selection, response) = algorithms::respond(turn, &peer, &request.message)?;
         self.negotiation.extend(request.bytes);
         self.negotiation.extend(&response);
@@ -199,7 +197,7 @@ impl Agreement {
     }
 
     fn get_digests(&mut self, turn: &Turn<'_>, request: &[u8]) -> Result<Vec<u8>, ErrorAnswer> {
-        let request = decode::<GetDigests>(request, self.peer.version)?;
+        let request = decode::<GetDigests>(turn, request, self.peer.version)?;
         self.transcript(DeviceTranscript::reset_b);
         let response = certificates::digests(turn, self)?;
         self.transcript(|transcript| transcript.append_b(request.bytes, &response));
@@ -207,14 +205,14 @@ impl Agreement {
     }
 
     fn get_certificate(&mut self, turn: &Turn<'_>, request: &[u8]) -> Result<Vec<u8>, ErrorAnswer> {
-        let request = decode::<GetCertificate>(request, self.peer.version)?;
+        let request = decode::<GetCertificate>(turn, request, self.peer.version)?;
         let response = certificates::certificate(turn, self, &request.message)?;
         self.transcript(|transcript| transcript.append_b(request.bytes, &response));
         Ok(response)
     }
 
     fn challenge(&mut self, turn: &mut Turn<'_>, request: &[u8]) -> Result<Vec<u8>, ErrorAnswer> {
-        let request = decode::<Challenge>(request, self.peer.version)?;
+        let request = decode::<Challenge>(turn, request, self.peer.version)?;
         let response = challenge::respond(turn, self, &request.message, request.bytes)?;
         self.transcript(DeviceTranscript::reset_b);
         self.authentication = Authentication::Answered;
@@ -226,7 +224,7 @@ impl Agreement {
         turn: &mut Turn<'_>,
         request: &[u8],
     ) -> Result<Vec<u8>, ErrorAnswer> {
-        let request = decode::<GetMeasurements>(request, self.peer.version)?;
+        let request = decode::<GetMeasurements>(turn, request, self.peer.version)?;
         if self.authentication == Authentication::Outstanding {
             self.transcript(DeviceTranscript::reset_b);
         }
@@ -259,11 +257,27 @@ fn check_version(header: Header, version: SpdmVersion) -> Result<(), ErrorAnswer
 }
 
 fn decode<'a, M: Message<'a>>(
+    turn: &Turn<'_>,
     request: &'a [u8],
     version: SpdmVersion,
 ) -> Result<Decoded<'a, M>, ErrorAnswer> {
-    let cx = Cx::new(version).with_padding(MAX_PADDING);
-    Ok(M::decode(Untrusted::new(request), &cx)?)
+    decode_padded(turn.config.request_padding, request, version)
+}
+
+/// A message, and what a transport may have appended.
+pub(crate) fn decode_padded<'a, M: Message<'a>>(
+    padding: usize,
+    message: &'a [u8],
+    version: SpdmVersion,
+) -> Result<Decoded<'a, M>, ErrorAnswer> {
+    let cx = Cx::new(version).with_padding(padding);
+    let decoded = M::decode(Untrusted::new(message), &cx)?;
+    let appended = message.get(decoded.bytes.len()..).unwrap_or_default();
+    // Nobody says what fills up a doubleword; the rest of a drive's block is zeros.
+    if padding > MAX_PADDING && appended.iter().any(|byte| *byte != 0) {
+        return Err(ErrorAnswer::invalid());
+    }
+    Ok(decoded)
 }
 
 /// Whether the same request again can only be a retry: the negotiation happens once, and signatures are

@@ -172,13 +172,15 @@ impl ServerConnection {
     fn await_message(&mut self) -> Result<bool, TcpError> {
         let deadline = self.deadline();
         let max = self.max_message();
-        for _ in 0..MAX_CONTROL_FRAMES {
+        let mut control_frames = 0;
+        while control_frames < MAX_CONTROL_FRAMES {
             self.link.consume();
             self.fill(max, deadline)?;
             match self.security_command(max, deadline)? {
                 Security::Message => return Ok(true),
+                // A host may ask a drive as often as it likes, and ends it with the connection.
                 Security::Answered => continue,
-                Security::NoCommand => {}
+                Security::NoCommand => control_frames += 1,
             }
             let (reply, stays) = match self.link.frame(max)? {
                 Some(Frame::Message(..)) => return Ok(true),

@@ -1,6 +1,7 @@
 //! The storage bindings: a drive's end of the security commands (DSP0286) that QEMU forwards.
 
 use spdm_transport::MessageKind;
+use spdm_transport_storage::ata::BLOCK_LEN;
 use spdm_transport_storage::{DMTF, Discovery, PendingInfo, SpdmOperation, Specific};
 
 use crate::binding::Binding;
@@ -79,7 +80,17 @@ impl Drive {
         self.answer = Some((kind, answer.to_vec()));
     }
 
-    /// The data of an IF-RECV.
+    /// Data as the interface moves it: cut where less was asked for, and on ATA whole blocks, the last of which ends in
+    /// zeros.
+    fn as_moved(&self, mut data: Vec<u8>, asked: usize) -> Vec<u8> {
+        if self.binding == Binding::Ata {
+            data.resize(data.len().next_multiple_of(BLOCK_LEN), 0);
+        }
+        data.truncate(asked);
+        data
+    }
+
+    /// The data of an IF-RECV. What is cut off of an answer is lost: it was fetched.
     pub(crate) fn if_recv(&mut self, payload: &[u8]) -> Result<Vec<u8>, SecurityStatus> {
         let invalid = SecurityStatus::invalid(self.binding);
         let (command, specific, _) = dmtf(payload).ok_or(invalid)?;
@@ -92,17 +103,14 @@ impl Drive {
             (operation, Some((kind, answer))) if operation.kind() == Some(*kind) => answer.clone(),
             _ => return Err(invalid),
         };
-        if usize::try_from(command.length).is_ok_and(|room| room < data.len()) {
-            return Err(invalid);
-        }
         if specific.operation.kind().is_some() {
             self.answer = None;
         }
-        Ok(data)
+        Ok(self.as_moved(data, usize::try_from(command.length).unwrap_or(usize::MAX)))
     }
 }
 
-/// The message in an IF-SEND: all of its data.
+/// The message in an IF-SEND: all of its data, and so with the zeros of a last block.
 pub(crate) fn message(payload: &[u8]) -> Option<(MessageKind, &[u8])> {
     let (command, specific, message) = dmtf(payload)?;
     let kind = specific.operation.kind()?;

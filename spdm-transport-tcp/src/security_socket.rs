@@ -5,8 +5,10 @@ use core::time::Duration;
 use std::net::{TcpStream, ToSocketAddrs};
 
 use spdm_transport::{Allowed, FieldError};
+use spdm_transport_storage::ata::BLOCK_LEN;
 use spdm_transport_storage::{DMTF, ProtocolList, SecurityProtocol};
 
+use crate::binding::Binding;
 use crate::error::{FrameEncodeError, TcpError};
 use crate::frame::{Command, Frame, wire_len};
 use crate::framing::Framing;
@@ -72,17 +74,29 @@ impl SecuritySocket {
         Ok(Self { link: Link::new(stream, framing), payload: Vec::new() })
     }
 
-    /// Sends a command and awaits how it ended.
+    /// Whether data goes in whole blocks: as with a real drive, what is behind a message is zeros.
+    fn moves_blocks(&self) -> bool {
+        self.link.framing == Framing::DmtfEmu(Binding::Ata)
+    }
+
+    /// How many bytes move for data of this length.
+    fn moved(&self, len: usize) -> usize {
+        if self.moves_blocks() { len.next_multiple_of(BLOCK_LEN) } else { len }
+    }
+
+    /// Sends a command with its data, followed by zeros up to `moved` bytes, and awaits how it ended.
     fn command(
         &mut self,
         command: Command,
         security: SecurityCommand,
         data: &[u8],
+        moved: usize,
         deadline: Deadline,
     ) -> Result<(), SecurityError> {
         self.payload.clear();
         self.payload.extend_from_slice(&security.encode());
         self.payload.extend_from_slice(data);
+        self.payload.resize(SecurityCommand::LEN + moved, 0);
         self.link.consume();
         self.link.send(Frame::Command(command, &self.payload), deadline)?;
         let status = self.await_frame(Command::STORAGE_STATUS, 0, deadline)?;
@@ -127,8 +141,10 @@ impl SecuritySocket {
 impl SecurityProtocol for SecuritySocket {
     type Error = SecurityError;
 
+    /// Whole blocks on ATA.
     fn max_transfer(&self) -> usize {
-        self.link.framing.limits().max_send
+        let max = self.link.framing.limits().max_send;
+        if self.moves_blocks() { max - max % BLOCK_LEN } else { max }
     }
 
     fn send(
@@ -138,9 +154,9 @@ impl SecurityProtocol for SecuritySocket {
         data: &[u8],
         timeout: Duration,
     ) -> Result<(), SecurityError> {
-        let length = wire_len(data.len());
-        let security = SecurityCommand { protocol, specific, length };
-        self.command(Command::IF_SEND, security, data, Deadline::after(timeout))
+        let moved = self.moved(data.len());
+        let security = SecurityCommand { protocol, specific, length: wire_len(moved) };
+        self.command(Command::IF_SEND, security, data, moved, Deadline::after(timeout))
     }
 
     fn receive(
@@ -158,16 +174,17 @@ impl SecurityProtocol for SecuritySocket {
             return Ok(len);
         }
         let deadline = Deadline::after(timeout);
-        let length = wire_len(buffer.len());
+        let moved = self.moved(buffer.len());
+        let length = wire_len(moved);
         let security = SecurityCommand { protocol, specific, length };
-        self.command(Command::IF_RECV, security, &[], deadline)?;
-        let data = self.await_frame(Command::IF_RECV, buffer.len(), deadline)?;
-        let Some(place) = buffer.get_mut(..data.len()) else {
+        self.command(Command::IF_RECV, security, &[], 0, deadline)?;
+        let data = self.await_frame(Command::IF_RECV, moved, deadline)?;
+        if data.len() > moved {
             let allowed = Allowed::AtMost(length);
             return Err(self.wrong("PayloadSize", allowed, wire_len(data.len())).into());
-        };
-        place.copy_from_slice(&data);
-        Ok(data.len())
+        }
+        buffer.iter_mut().zip(&data).for_each(|(place, byte)| *place = *byte);
+        Ok(data.len().min(buffer.len()))
     }
 }
 

@@ -168,6 +168,43 @@ fn padding_enters_no_transcript() {
     assert_eq!(requester.verify_challenge(&request, response), Ok(()));
 }
 
+/// Drives are sent whole blocks: what is behind a message is zeros, and no part of it.
+#[test]
+fn zeros_of_a_block_enter_no_transcript() {
+    let padded = |request: &[u8]| {
+        let mut block = request.to_vec();
+        block.resize(512, 0);
+        block
+    };
+    for version in SpdmVersion::ALL {
+        let config = || DeviceConfig { request_padding: 511, ..seeded() };
+        let mut requester =
+            Requester::connect(Device::new(config()).unwrap(), version, P384, SHA384);
+        requester.device = Device::new(config()).unwrap();
+        for request in [
+            crate::requester::GET_VERSION.to_vec(),
+            crate::requester::get_capabilities(version),
+            crate::requester::negotiate(version, P384.base_asym().unwrap(), SHA384.base_hash()),
+        ] {
+            requester.exchange(&padded(&request));
+        }
+        let request = challenge(version, SLOT, MeasurementSummary::None, 1);
+        let response = requester.exchange(&padded(&request));
+        assert_eq!(requester.verify_challenge(&request, &response), Ok(()), "{version}");
+    }
+    // Zeros only, and not more of them.
+    let mut device = Device::new(DeviceConfig { request_padding: 511, ..seeded() }).unwrap();
+    let version = crate::requester::GET_VERSION;
+    let mut other = padded(&version);
+    other[511] = 1;
+    for wrong in [other, [&padded(&version)[..], &[0; 4]].concat()] {
+        assert_eq!(device.respond(&wrong).unwrap()[..3], [0x10, 0x7f, 0x01]);
+    }
+    assert_eq!(device.respond(&padded(&version)).unwrap()[1], 0x04);
+    let mut doublewords = Device::new(seeded()).unwrap();
+    assert_eq!(doublewords.respond(&padded(&version)).unwrap()[1], 0x7f);
+}
+
 #[test]
 fn a_provisioned_public_key_needs_no_chain() {
     let provisioning = KeyProvisioning::PublicKey;

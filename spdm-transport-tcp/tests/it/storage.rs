@@ -63,7 +63,10 @@ fn messages_through_an_emulated_drive() {
             let mut connection = listener.accept().unwrap().with_timeout(LONG);
             let mut count = 0;
             while let Some((kind, message)) = connection.next().unwrap() {
-                let answer: Vec<u8> = message.iter().rev().copied().collect();
+                // On ATA the rest of the last block is zeros, as a drive gets it.
+                assert!(binding != Binding::Ata || message.len() % 512 == 0);
+                let len = message.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+                let answer: Vec<u8> = message[..len].iter().rev().copied().collect();
                 connection.answer(kind, &answer).unwrap();
                 count += 1;
             }
@@ -185,13 +188,28 @@ fn what_a_host_may_ask_of_an_emulated_drive() {
             if status == [0, 0] { Ok(vec![]) } else { Err(status) }
         };
         let refused = Err(invalid.to_vec());
-        let none = PendingInfo { response: None }.encode().to_vec();
-        assert_eq!(ask(3, &[DMTF, 0x04, 0, 32, 0, 0, 0]), Ok(Discovery::new(1).encode().to_vec()));
-        assert_eq!(ask(3, &[DMTF, 0x08, 0, 32, 0, 0, 0]), Ok(none.clone()));
+        // On ATA the rest of a block is zeros; what was asked for is less than one here.
+        let moved = |data: &[u8], asked: usize| {
+            let mut moved = data.to_vec();
+            if binding == Binding::Ata {
+                moved.resize(asked.max(data.len()), 0);
+            }
+            moved.truncate(asked);
+            Ok(moved)
+        };
+        let none = PendingInfo { response: None }.encode();
+        assert_eq!(ask(3, &[DMTF, 0x04, 0, 32, 0, 0, 0]), moved(&Discovery::new(1).encode(), 32));
+        assert_eq!(ask(3, &[DMTF, 0x08, 0, 32, 0, 0, 0]), moved(&none, 32));
+        // Less than there is: what was asked for.
+        let cut = moved(&Discovery::new(1).encode(), 16);
+        assert_eq!(ask(3, &[DMTF, 0x04, 0, 16, 0, 0, 0]), cut);
+        assert_eq!(ask(3, &[DMTF, 0x08, 0, 11, 0, 0, 0]), moved(&none, 11));
+        // Asked as often as somebody likes.
+        for _ in 0..100 {
+            assert_eq!(ask(3, &[DMTF, 0x08, 0, 12, 0, 0, 0]), moved(&none, 12));
+        }
         for (command, payload) in [
             (3, &[][..]),
-            (3, &[DMTF, 0x04, 0, 31, 0, 0, 0]),
-            (3, &[DMTF, 0x08, 0, 11, 0, 0, 0]),
             (3, &[DMTF, 0x14, 0, 255, 0, 0, 0]),
             (3, &[DMTF, 0x05, 0, 32, 0, 0, 0]),
             (3, &[DMTF, 0x04, 1, 32, 0, 0, 0]),
@@ -204,15 +222,13 @@ fn what_a_host_may_ask_of_an_emulated_drive() {
             assert_eq!(ask(command, payload), refused, "{binding} {command} {payload:02x?}");
         }
         assert_eq!(ask(2, &[DMTF, 0x14, 0, 4, 0, 0, 0, 0x10, 0x84, 0, 0]), Ok(vec![]));
-        let three = PendingInfo { response: Some(3) }.encode().to_vec();
-        assert_eq!(ask(3, &[DMTF, 0x08, 0, 32, 0, 0, 0]), Ok(three.clone()));
-        // Not a second request, not as a secured message, not in part.
+        let three = PendingInfo { response: Some(3) }.encode();
+        assert_eq!(ask(3, &[DMTF, 0x08, 0, 32, 0, 0, 0]), moved(&three, 32));
+        // Not a second request, not as a secured message.
         assert_eq!(ask(2, &[DMTF, 0x14, 0, 1, 0, 0, 0, 7]), refused);
         assert_eq!(ask(3, &[DMTF, 0x18, 0, 255, 0, 0, 0]), refused);
-        assert_eq!(ask(3, &[DMTF, 0x14, 0, 2, 0, 0, 0]), refused);
-        assert_eq!(ask(3, &[DMTF, 0x08, 0, 32, 0, 0, 0]), Ok(three));
-        assert_eq!(ask(3, &[DMTF, 0x14, 0, 3, 0, 0, 0]), Ok(vec![9, 9, 9]));
-        assert_eq!(ask(3, &[DMTF, 0x08, 0, 32, 0, 0, 0]), Ok(none));
+        assert_eq!(ask(3, &[DMTF, 0x14, 0, 2, 0, 0, 0]), moved(&[9, 9, 9], 2));
+        assert_eq!(ask(3, &[DMTF, 0x08, 0, 32, 0, 0, 0]), moved(&none, 32));
         assert_eq!(ask(3, &[DMTF, 0x14, 0, 3, 0, 0, 0]), refused);
         drop(host);
         assert_eq!(server.join().unwrap(), Some(vec![0x10, 0x84, 0, 0]));
@@ -228,4 +244,29 @@ fn each_framing_has_its_transport() {
     for framing in [Framing::Dsp0287, Framing::DmtfEmu(Binding::Doe)] {
         assert_eq!(SecuritySocket::connect(address, framing, LONG).unwrap_err(), error);
     }
+}
+
+/// An emulated drive moves what the interface of its binding moves.
+#[test]
+fn whole_blocks_of_an_ata_drive() {
+    let (mut drive, mut host) = drive(Binding::Ata);
+    let server = thread::spawn(move || {
+        let first = drive.next().unwrap().map(|(_, message)| message.to_vec());
+        drive.answer(Plain, &[9; 513]).unwrap();
+        assert_eq!(drive.next(), Ok(None));
+        first
+    });
+    let block = [&[0x10, 0x84][..], &[0; 510]].concat();
+    let payload = [&[DMTF, 0x14, 0, 0, 2, 0, 0][..], &block].concat();
+    host.write_all(&frame(2, 5, &payload)).unwrap();
+    assert_eq!(read_frame(&mut host), (4, vec![0, 0]));
+    for (specific, asked, len) in [(0x08, 2, 512), (0x14, 4, 1024)] {
+        host.write_all(&frame(3, 5, &[DMTF, specific, 0, 0, asked, 0, 0])).unwrap();
+        assert_eq!(read_frame(&mut host), (4, vec![0, 0]));
+        let (_, data) = read_frame(&mut host);
+        assert_eq!(data.len(), len);
+        assert!(data[513.min(len)..].iter().all(|byte| *byte == 0));
+    }
+    drop(host);
+    assert_eq!(server.join().unwrap(), Some(block));
 }
