@@ -81,7 +81,7 @@ pub(crate) enum Verb {
     /// A software device behind a socket
     #[command(after_help = help::EMULATE)]
     Emulate(EmulateArgs),
-    /// The mailboxes and endpoints of this machine
+    /// The mailboxes, endpoints and drives of this machine
     #[command(after_help = help::LIST)]
     List(ListArgs),
     /// Completions of the command line for a shell

@@ -7,6 +7,8 @@
 //!
 //! A kind of device is one variant of [`Address`], and one file below this one with an [`OpenDevice`].
 
+#[cfg(target_os = "linux")]
+mod drive;
 mod emulated;
 mod listing;
 #[cfg(target_os = "linux")]
@@ -67,23 +69,20 @@ pub(crate) fn open(args: &DeviceArgs) -> Result<Box<dyn OpenDevice>, Failure> {
         Address::Tcp(server) => tcp::open(server, args),
         #[cfg(target_os = "linux")]
         Address::Mctp(endpoint) => Ok(mctp::open(*endpoint, args)),
-        Address::Drive(interface) => Err(no_driver(interface)),
+        #[cfg(target_os = "linux")]
+        Address::Drive(name) => drive::open(name, args),
+        #[cfg(not(target_os = "linux"))]
+        Address::Drive(name) => Err(Failure::usage(format!(
+            "{}: the security commands of drives are reached under Linux only",
+            name.node.display()
+        ))),
     }
-}
-
-/// There is no driver for the security commands of drives (DSP0286).
-fn no_driver(interface: &str) -> Failure {
-    Failure::usage(format!(
-        "no {interface} driver is built in: the kernel's interface to security commands needs unsafe code, and \
-         no crate that is fit to stand under a verdict has it; an emulated drive is reached with \
-         tcp:HOST:PORT --framing dmtf-emu --binding {interface}"
-    ))
 }
 
 /// What this machine has, one kind of device after another.
 #[cfg(target_os = "linux")]
 pub(crate) fn listings(args: &ListArgs) -> Vec<Listing> {
-    vec![pci::list(args), mctp::list()]
+    vec![pci::list(args), mctp::list(), drive::list()]
 }
 
 /// What cannot be looked for here: only Linux shows its functions and links in files.
@@ -94,5 +93,7 @@ pub(crate) fn listings(_: &ListArgs) -> Vec<Listing> {
         listing.notes.push("not looked for: this needs Linux".to_owned());
         listing
     };
-    vec![unknown("PCI functions with a mailbox (DOE)"), unknown("MCTP")]
+    ["PCI functions with a mailbox (DOE)", "MCTP", "Drives with SPDM in their security commands"]
+        .map(unknown)
+        .into()
 }

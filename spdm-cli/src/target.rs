@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::str::FromStr;
+use std::path::PathBuf;
 
 #[cfg(target_os = "linux")]
 use spdm_transport_doe::linux::PciAddress;
@@ -28,8 +29,32 @@ pub(crate) enum Address {
     /// An endpoint of the kernel's MCTP networks.
     #[cfg(target_os = "linux")]
     Mctp(LinuxEndpoint),
-    /// A drive behind its security commands, by the name of its interface: nvme, scsi or ata.
-    Drive(&'static str),
+    /// A drive behind its security commands.
+    Drive(DriveName),
+}
+
+/// A drive's device node, and the commands to reach it with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct DriveName {
+    pub(crate) commands: DriveCommands,
+    pub(crate) node: PathBuf,
+}
+
+/// The commands of a drive's interface.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DriveCommands {
+    /// Security Send and Security Receive.
+    Nvme,
+    /// SECURITY PROTOCOL OUT and IN.
+    Scsi,
+    /// TRUSTED SEND and TRUSTED RECEIVE.
+    Ata,
+}
+
+impl DriveName {
+    fn parse(commands: DriveCommands, node: &str) -> Option<Self> {
+        node.starts_with('/').then(|| Self { commands, node: PathBuf::from(node) })
+    }
 }
 
 /// A host and, where it was given, a port.
@@ -115,9 +140,9 @@ impl Address {
             "tcp" => Self::Tcp(ServerName::parse(rest)?),
             #[cfg(target_os = "linux")]
             "mctp" => Self::Mctp(rest.parse().ok()?),
-            "nvme" if rest.starts_with('/') => Self::Drive("nvme"),
-            "scsi" if rest.starts_with('/') => Self::Drive("scsi"),
-            "ata" if rest.starts_with('/') => Self::Drive("ata"),
+            "nvme" => Self::Drive(DriveName::parse(DriveCommands::Nvme, rest)?),
+            "scsi" => Self::Drive(DriveName::parse(DriveCommands::Scsi, rest)?),
+            "ata" => Self::Drive(DriveName::parse(DriveCommands::Ata, rest)?),
             _ => return None,
         })
     }

@@ -78,7 +78,7 @@ impl Trust {
             }
             (_, Some(_), Some(_)) => {
                 return Err(Failure::usage(
-                    "--pci-id: a pci: target is held against its own configuration space",
+                    "--pci-id: this target is held against the configuration space of its own PCI function",
                 ));
             }
             (Some(San::PciCma), Some(given), None) => (San::PciCma, Some(given)),

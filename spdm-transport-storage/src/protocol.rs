@@ -47,3 +47,32 @@ pub trait SecurityProtocol {
         timeout: Duration,
     ) -> Result<usize, Self::Error>;
 }
+
+/// A drive that is lent.
+impl<P: SecurityProtocol + ?Sized> SecurityProtocol for &mut P {
+    type Error = P::Error;
+
+    fn max_transfer(&self) -> usize {
+        (**self).max_transfer()
+    }
+
+    fn send(
+        &mut self,
+        protocol: u8,
+        specific: u16,
+        data: &[u8],
+        timeout: Duration,
+    ) -> Result<(), Self::Error> {
+        (**self).send(protocol, specific, data, timeout)
+    }
+
+    fn receive(
+        &mut self,
+        protocol: u8,
+        specific: u16,
+        buffer: &mut [u8],
+        timeout: Duration,
+    ) -> Result<usize, Self::Error> {
+        (**self).receive(protocol, specific, buffer, timeout)
+    }
+}

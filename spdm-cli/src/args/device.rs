@@ -18,7 +18,7 @@ use crate::target::Target;
 #[command(next_help_heading = "Connection")]
 pub(crate) struct DeviceArgs {
     /// emulated, pci:DDDD:BB:DD.F, tcp:HOST or tcp:HOST:PORT (the port is 4194, with dmtf-emu 2323), mctp:EID or
-    /// mctp:NET,EID; nvme:, scsi: and ata: have no driver
+    /// mctp:NET,EID, nvme:/dev/nvmeN, scsi:/dev/sgN or scsi:/dev/sdX, ata:/dev/sdX
     #[arg(value_name = "TARGET")]
     pub(crate) target: Target,
     /// Also a PCI function whose driver is bound: there is no lock between the driver and this command

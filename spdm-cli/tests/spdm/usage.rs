@@ -10,10 +10,9 @@ fn usage_errors() {
         ("attest", "TARGET"),
         ("attest pci:01:00.0", "pci:DDDD:BB:DD.F"),
         ("attest mctp:7", "mctp:[NET,]EID"),
-        ("attest nvme:/dev/nvme0", "no nvme driver is built in"),
-        ("attest scsi:/dev/sg0", "no scsi driver is built in"),
-        ("attest ata:/dev/sda", "no ata driver is built in"),
         ("attest nvme:0", "nvme:/dev/nvmeN"),
+        ("attest scsi:sg0", "scsi:/dev/sgN"),
+        ("attest ata:sda", "ata:/dev/sdX"),
         ("attest tcp:localhost:x", "tcp:HOST[:PORT]"),
         ("attest emulated --nonce 00", "a nonce has 32"),
         ("attest emulated --nonce @/does/not/exist", "/does/not/exist"),
@@ -58,6 +57,30 @@ fn usage_errors() {
     }
     let repeated = format!("attest emulated --repeat 2 --nonce {}", "00".repeat(32));
     assert_eq!(run(&repeated).code, 2, "no nonce is used twice");
+}
+
+/// What stands behind a name is looked at before a command is sent to it.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_no_drive() {
+    for scheme in ["nvme", "scsi", "ata"] {
+        for (node, code, sentence) in [
+            ("/dev/there-is-no-such-drive", 3, "there is no such device"),
+            ("/proc/self/status", 2, "this is no device"),
+            ("/", 2, "this is no device"),
+            ("/dev/null", 2, "this is a device of another kind (mem)"),
+        ] {
+            for verb in ["attest", "info", "certs", "measure"] {
+                let run = run(&format!("{verb} {scheme}:{node}"));
+                assert_eq!((run.code, run.out.as_str()), (code, ""), "{run:?}");
+                let expected = format!("{scheme}:{node}: {sentence}");
+                assert!(run.err.contains(&expected), "{}", run.err);
+            }
+        }
+    }
+    let listed = run("list");
+    assert_eq!(listed.code, 0, "{listed:?}");
+    assert!(listed.out.contains("Drives with SPDM in their security commands"), "{}", listed.out);
 }
 
 /// A digest of no hash function would match nothing, and a revocation that is left out would be trust.
