@@ -116,6 +116,8 @@ const expected = (report) => {
         version: one(report.version),
         "nonces.challenge": one(report.nonces.challenge),
         "nonces.measurements": one(report.nonces.measurements),
+        content_changed: one(report.content_changed),
+        measurement_summary: one(report.measurement_summary),
         check: all(report.checks.map((check) => check.check)),
         status: all(report.checks.map((check) => check.status)),
         detail: all(report.checks.map((check) => check.detail)),

@@ -69,6 +69,8 @@
             ...Object.entries(report.algorithms).map(([name, value]) => named(name, value, `algorithms.${name}`)),
             named("nonce of CHALLENGE", nonces.challenge, "nonces.challenge"),
             named("nonce of GET_MEASUREMENTS", nonces.measurements, "nonces.measurements"),
+            named("measurements while they were read", report.content_changed, "content_changed"),
+            named("MeasurementSummaryHash", report.measurement_summary, "measurement_summary"),
         ]);
         section(article, "Checks", report.checks.map((check) => [
             { text: check.check, field: "check" },
