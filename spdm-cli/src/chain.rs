@@ -17,6 +17,7 @@ use crate::args::{ChainArgs, ModelChoice};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
+use crate::file_kind::Reader;
 use crate::trust::Trust;
 use crate::verdict::Verdict;
 use crate::{file, render, trust};
@@ -34,13 +35,10 @@ pub(crate) fn run(
     let trust = Trust::load(&args.trust, None, console)?;
     let anchors = trust.anchors();
     let revocations = trust.revocations();
-    let bytes = file::read(&args.file)?;
+    let bytes = file::read_unpacked(&args.file)?;
     let name = file::name(&args.file);
-    if bytes.is_empty() {
-        return Err(Failure::usage(format!("{name}: the file is empty")));
-    }
     let content =
-        ChainContent::read(&bytes).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+        ChainContent::read(&bytes).map_err(|error| Reader::Chain.refuses(&args.file, &error))?;
     let mut report = builder(&name, crypto.provider);
     let listing = listing(&content, args.base_hash);
     if let ChainContent::Certificates(list) = &content {

@@ -7,6 +7,7 @@ mod wrapped;
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::path::Path;
 
 use spdm_evidence::{
     Capture, CaptureEvent, CaptureReader, CapturedMessage, Channel, Conversation, Error, Evidence,
@@ -18,11 +19,22 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::file;
-use input::{Input, Piece};
+use crate::file_kind::Reader;
+use input::{Input, InputError, Piece};
 pub(crate) use message_view::MessageView;
 
+/// How many places where messages are missing are told one by one.
+const LOSSES: usize = 16;
 /// The largest file that is read whole, in bytes.
 const WHOLE: u64 = 1 << 30;
+
+/// Whether there are messages in a file that is no evidence.
+pub(crate) fn shows(path: &Path) -> bool {
+    let Ok(bytes) = file::read_unpacked(path) else { return false };
+    let found = input::read(&bytes, None);
+    matches!(found, Ok((Input::Packets(_), _)))
+        || matches!(found, Ok((Input::Pieces(pieces), _)) if pieces.first().is_some_and(Piece::begins))
+}
 
 /// Decodes every message of the file; one that cannot be decoded does not stop the rest.
 pub(crate) fn run(
@@ -50,8 +62,13 @@ pub(crate) fn run(
         decoder.capture(reader, &name, console)?;
     } else {
         let bytes = file::read_whole(source, WHOLE, &args.file)?;
-        let (input, lines) = input::read(&bytes, args.format)
-            .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+        let (input, lines) = input::read(&bytes, args.format).map_err(|error| {
+            let hint = match &error {
+                InputError::Other(kind) => Reader::Decode.other(*kind, &name),
+                _ => None,
+            };
+            Failure::usage(format!("{name}: {error}")).with_hint(hint.as_deref())
+        })?;
         match input {
             Input::Packets(file) => {
                 let reader = CaptureReader::new(&*file).map_err(failed)?;
@@ -74,6 +91,9 @@ pub(crate) fn run(
         }
     }
     decoder.tell_notes(&name, console);
+    if let Some(loss) = decoder.lost {
+        return Err(Failure::usage(format!("{name}: not all of it can be decoded: {loss}")));
+    }
     match decoder.number {
         0 => Err(Failure::usage(format!("{name}: there is no SPDM message in it"))),
         _ => Ok(decoder.exit),
@@ -87,6 +107,9 @@ struct Decoder {
     /// Whose message came last.
     last: Option<Channel>,
     notes: NoteCounter,
+    /// The first place where messages are missing, which is the error at the end, and how many more there are.
+    lost: Option<Note>,
+    told: usize,
     /// Place of the message in the file, from 1.
     number: usize,
     exit: Exit,
@@ -100,6 +123,8 @@ impl Decoder {
             conversations: HashMap::new(),
             last: None,
             notes: NoteCounter::default(),
+            lost: None,
+            told: 0,
             number: 0,
             exit: Exit::Done,
         }
@@ -157,11 +182,18 @@ impl Decoder {
             CaptureEvent::End(channel) => {
                 self.conversations.remove(&channel);
             }
-            // No message behind it is judged: what is there is shown.
-            CaptureEvent::Note(note @ Note::CutPacket { .. }) => self.notes.add(note),
+            // What is there is shown all the same.
             CaptureEvent::Note(note) if note.is_loss() => {
-                self.exit = self.exit.max(Exit::Usage);
-                console.note(&format!("{name}: {note}"));
+                if self.lost.is_none() {
+                    self.lost = Some(note);
+                    return Ok(());
+                }
+                self.told = self.told.saturating_add(1);
+                match self.told {
+                    ..LOSSES => console.note(&format!("{name}: {note}")),
+                    LOSSES => console.note(&format!("{name}: there are more places like these")),
+                    _ => {}
+                }
             }
             CaptureEvent::Note(note) => self.notes.add(note),
             _ => {}

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use spdm_evidence::Unpacked;
+
 use crate::exit::Failure;
 
 /// The largest file that is read, in bytes. A larger one is refused.
@@ -33,6 +35,12 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         Ok(metadata) if metadata.len() > MAX_LEN => Err(too_large(MAX_LEN, path)),
         _ => read_whole(file, MAX_LEN, path),
     }
+}
+
+/// The bytes of a file, which may be compressed with gzip or zstd; `-` is standard input.
+pub(crate) fn read_unpacked(path: &Path) -> Result<Vec<u8>, Failure> {
+    let source = Unpacked::new(open(path)?).map_err(|error| of(path, &error))?;
+    read_whole(source, MAX_LEN, path)
 }
 
 /// Everything that a source delivers, at most `most` bytes. More is an error: a verdict over the beginning of a file would

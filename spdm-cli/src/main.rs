@@ -20,6 +20,7 @@ mod evidence;
 mod examination;
 mod exit;
 mod file;
+mod file_kind;
 mod info;
 mod inquiry;
 mod interrupt;

@@ -280,8 +280,10 @@ pub(crate) fn note_blocks(path: &Path, list: &CertificateList, console: &Console
 
 /// The chain in a file, of whatever form.
 pub(crate) fn chain(path: &Path, console: &Console) -> Result<ChainContent, Failure> {
-    let failed = |what: &dyn fmt::Display| Failure::usage(format!("{}: {what}", path.display()));
-    let content = ChainContent::read(&file::read(path)?).map_err(|error| failed(&error))?;
+    let failed =
+        |what: &dyn fmt::Display| Failure::usage(format!("--chain {}: {what}", path.display()));
+    let content =
+        ChainContent::read(&file::read_unpacked(path)?).map_err(|error| failed(&error))?;
     if let ChainContent::Certificates(list) = &content {
         note_blocks(path, list, console);
         if let Some(what) = pem::behind(list) {

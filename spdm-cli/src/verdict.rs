@@ -25,6 +25,8 @@ pub(crate) struct Verdict {
     reworded: Vec<(String, String)>,
     /// The file of the evidence, where there are several.
     file: Option<String>,
+    /// What was noted beside the report: about other files, and other reports.
+    notes: Vec<String>,
 }
 
 /// A verdict as programs see it.
@@ -62,6 +64,7 @@ impl Verdict {
             hint: None,
             reworded: Vec::new(),
             file: None,
+            notes: Vec::new(),
         }
     }
 
@@ -75,6 +78,7 @@ impl Verdict {
             hint,
             reworded: Vec::new(),
             file: None,
+            notes: Vec::new(),
         }
     }
 
@@ -135,12 +139,19 @@ impl Verdict {
             hint: None,
             reworded: Vec::new(),
             file: None,
+            notes: Vec::new(),
         }
     }
 
     /// The evidence is one of several files.
     pub(crate) fn in_file(mut self, name: &str) -> Self {
         self.file = Some(name.to_owned());
+        self
+    }
+
+    /// What a program is to know beside the report; people are told on standard error.
+    pub(crate) fn noted(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(notes);
         self
     }
 
@@ -187,7 +198,8 @@ impl Verdict {
 impl Serialize for Verdict {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let error = match &self.outcome {
-            Outcome::Reported => return self.report.serialize(serializer),
+            Outcome::Reported if self.notes.is_empty() => return self.report.serialize(serializer),
+            Outcome::Reported => json!(self.report.error()),
             Outcome::Reworded(message) => {
                 let error = self.report.error().map(|error| {
                     json!({"kind": error.kind, "message": message, "field": error.field, "offset": error.offset})
@@ -203,8 +215,13 @@ impl Serialize for Verdict {
         if let Some(object) = value.as_object_mut() {
             object.insert("verified".to_owned(), self.verified().into());
             // A report says it only where it is verified, and a connection that failed is not.
-            object.insert("basis".to_owned(), json!(null));
+            if !self.report.verified() || !self.verified() {
+                object.insert("basis".to_owned(), json!(null));
+            }
             object.insert("error".to_owned(), error);
+            if let Some(notes) = object.get_mut("notes").and_then(|notes| notes.as_array_mut()) {
+                notes.extend(self.notes.iter().map(|note| json!(note)));
+            }
         }
         value.serialize(serializer)
     }

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use spdm_codec::{KeySlot, RequesterNonce, SlotId};
 use spdm_evidence::{
-    AttestationCheck, ChainContent, CheckStatus, Error, Evidence, EvidenceReader, Judge,
-    Presumption, ReadOptions, Report, ReportErrorKind, Verifier,
+    AttestationCheck, ChainContent, CheckStatus, Error, Evidence, EvidenceReader, FileKind, Judge,
+    Negotiation, Presumption, ReadOptions, Recording, Report, ReportErrorKind, SlotChain, Verifier,
 };
 use spdm_x509::Revocations;
 
@@ -18,9 +18,10 @@ use crate::attest::{nonce, reference};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
+use crate::file_kind::Reader;
 use crate::trust::Trust;
 use crate::verdict::Verdict;
-use crate::{file, render, trust};
+use crate::{decode, file, render, trust};
 use inputs::{Found, InputFile, Inputs};
 
 /// Verifies every connection in the files. The worst exit code counts.
@@ -60,11 +61,17 @@ pub(crate) fn run(
     };
     let run = Run { args, chain, verifier: &verifier, crypto, several: files.len() > 1 };
     console.hold_back();
-    let mut devices = SeenDevices::default();
+    let mut told = Told::default();
+    if console.json() {
+        // Programs find it in the first report, so it has to be known before.
+        let others = files.iter().filter(|file| !run.is_evidence(file));
+        let others: Vec<String> = others.map(|file| file.path.display().to_string()).collect();
+        told.notes.extend(note_passed_over(&others).into_iter().chain(note_unread(&unread)));
+    }
     let mut passed_over = Vec::new();
     let mut worst = Exit::Done;
     for file in &files {
-        match run.file(file, &mut devices, console) {
+        match run.file(file, &mut told, console) {
             Ok(Some(exit)) => worst = worst.max(exit),
             Ok(None) => passed_over.push(file.path.display().to_string()),
             Err(failure) if run.several => {
@@ -74,30 +81,47 @@ pub(crate) fn run(
             Err(failure) => return Err(failure),
         }
     }
-    match &passed_over[..] {
-        [] => {}
-        all if all.len() == files.len() => {
-            return Err(Failure::usage(format!("{}: no evidence in it", named(&args.files))));
-        }
-        [one] => console.note(&format!("note: {one} is no evidence and was passed over")),
-        [first, ..] => console.note(&format!(
-            "note: {} files are no evidence and were passed over ({first}, …)",
-            passed_over.len()
-        )),
+    if passed_over.len() == files.len() {
+        return Err(Failure::usage(format!("{}: no evidence in it", named(&args.files))));
     }
-    match &unread[..] {
-        [] => {}
-        [one] => console.note(&format!(
-            "note: {} is a link to a folder or no regular file and was passed over",
-            one.display()
-        )),
-        [first, ..] => console.note(&format!(
-            "note: {} links to folders or other than regular files were passed over ({}, …)",
-            unread.len(),
-            first.display()
-        )),
+    for note in note_passed_over(&passed_over).into_iter().chain(note_unread(&unread)) {
+        console.note(&format!("note: {note}"));
     }
     Ok(worst)
+}
+
+/// Files of folders that are something else.
+fn note_passed_over(files: &[String]) -> Option<String> {
+    Some(match files {
+        [] => return None,
+        [one] => format!("{one} is no evidence and was passed over"),
+        [first, ..] => {
+            format!("{} files are no evidence and were passed over ({first}, …)", files.len())
+        }
+    })
+}
+
+/// What lies in folders and is not read.
+fn note_unread(unread: &[PathBuf]) -> Option<String> {
+    Some(match unread {
+        [] => return None,
+        [one] => format!(
+            "{} is a link to a folder or no regular file and was passed over",
+            one.display()
+        ),
+        [first, ..] => format!(
+            "{} links to folders or other than regular files were passed over ({}, …)",
+            unread.len(),
+            first.display()
+        ),
+    })
+}
+
+/// What was seen, and what the next report is to tell.
+#[derive(Debug, Default)]
+struct Told {
+    devices: SeenDevices,
+    notes: Vec<String>,
 }
 
 fn named(paths: &[PathBuf]) -> String {
@@ -115,19 +139,31 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
+    fn options(&self) -> ReadOptions {
+        let presumption = Presumption { asym: self.args.base_asym, hash: self.args.base_hash };
+        ReadOptions { format: self.args.format, presumption }
+    }
+
+    /// Whether a file that was not named is one to verify; what is damaged is.
+    fn is_evidence(&self, file: &InputFile) -> bool {
+        file.found == Found::Named
+            || file::open(&file.path).is_ok_and(|source| {
+                let reader = EvidenceReader::new(source, &self.options());
+                !matches!(reader, Err(Error::Format | Error::NotEvidence(_) | Error::NoEvidence))
+            })
+    }
+
     /// Verifies every connection in a file, as it is read; `None` where it lies in a folder and is something else.
     fn file(
         &self,
         file: &InputFile,
-        devices: &mut SeenDevices,
+        told: &mut Told,
         console: &mut Console,
     ) -> Result<Option<Exit>, Failure> {
         // The target that the file names is not signed, so the report shows the name of the file instead.
         let name = file::name(&file.path);
-        let failed = |error| Failure::usage(format!("{name}: {error}"));
-        let presumption = Presumption { asym: self.args.base_asym, hash: self.args.base_hash };
-        let options = ReadOptions { format: self.args.format, presumption };
-        let mut portions = match EvidenceReader::new(file::open(&file.path)?, &options) {
+        let failed = |error: Error| self.refused(file, &error);
+        let mut portions = match EvidenceReader::new(file::open(&file.path)?, &self.options()) {
             Ok(portions) => portions.peekable(),
             Err(Error::Format | Error::NotEvidence(_) | Error::NoEvidence)
                 if file.found == Found::InFolder =>
@@ -144,17 +180,46 @@ impl Run<'_> {
                 judge.number_all();
             }
             evidence.target.clone_from(&name);
-            self.attach_chain(&mut evidence);
-            worst = worst.max(self.portion(&evidence, &mut judge, devices, console)?);
+            if let Some(note) = self.attach_chain(&mut evidence)? {
+                console.note(&format!("note: {note}"));
+                told.notes.push(note);
+            }
+            worst = worst.max(self.portion(&evidence, &mut judge, told, console)?);
         }
         Ok(Some(worst))
+    }
+
+    /// A file that cannot be read.
+    fn refused(&self, file: &InputFile, error: &Error) -> Failure {
+        let failure = Reader::Verify.refuses(&file.path, error);
+        let inner = match error {
+            Error::At { error, .. } => error,
+            error => error,
+        };
+        let hint = match inner {
+            Error::OtherAlgorithm { given, .. } => {
+                let is_asym = self.args.base_asym.is_some_and(|asym| asym.name() == *given);
+                let option = if is_asym { "--base-asym" } else { "--base-hash" };
+                Some(format!("{option} contradicts the file: leave it out"))
+            }
+            Error::SignatureLength { fitting, .. } => {
+                fitting.first().map(|name| format!("--base-asym {name} says so"))
+            }
+            Error::Format | Error::NotEvidence(FileKind::Hex | FileKind::Message { .. })
+                if decode::shows(&file.path) =>
+            {
+                Some(format!("spdm decode {} shows the messages in it", file::name(&file.path)))
+            }
+            _ => return failure,
+        };
+        failure.with_hint(hint.as_deref())
     }
 
     fn portion(
         &self,
         evidence: &Evidence,
         judge: &mut Judge<'_, '_>,
-        devices: &mut SeenDevices,
+        told: &mut Told,
         console: &mut Console,
     ) -> Result<Exit, Failure> {
         // Where there is a report, it has them.
@@ -167,19 +232,25 @@ impl Run<'_> {
         }
         // Of a capture every connection is of the same device, as a rule.
         let are_devices = evidence.recordings.iter().all(|recording| !recording.chains.is_empty());
+        let is_presumed = |recording: &Recording| recording.negotiation != Negotiation::Recorded;
+        let are_presumed = match evidence.recordings.iter().any(is_presumed) {
+            true => Algorithms::Presumed,
+            false => Algorithms::Negotiated,
+        };
         let mut worst = Exit::Done;
         for report in judge.verify(self.crypto.bank().as_mut(), evidence) {
-            let same = devices.add(&report, &evidence.target, are_devices);
+            let same = told.devices.add(&report, &evidence.target, are_devices);
             let verdict = match self.several {
                 true => Verdict::new(report).in_file(&evidence.target),
                 false => Verdict::new(report),
             };
+            let same = same.map(|same| format!("{} {same}", verdict.report.target()));
+            let verdict = verdict.noted(told.notes.drain(..).chain(same.clone()));
             render::show(&verdict, console)?;
-            if let Some(other) = same {
-                let target = verdict.report.target();
-                console.note(&format!("note: {target} is the same device as {other}"));
+            if let Some(same) = same {
+                console.note(&format!("note: {same}"));
             }
-            if let Some(hint) = hint(&verdict, self.args) {
+            if let Some(hint) = hint(&verdict, self.args, are_presumed) {
                 console.note(&format!("hint: {hint}"));
             }
             worst = worst.max(verdict.exit);
@@ -187,20 +258,58 @@ impl Run<'_> {
         Ok(worst)
     }
 
-    fn attach_chain(&self, evidence: &mut Evidence) {
-        if let Some(chain) = &self.chain {
-            let slot = match self.args.slot {
-                SlotChoice::Any => SlotId::ZERO,
-                SlotChoice::Slot(slot) => slot,
-            };
-            evidence.attach(slot, chain.clone());
+    /// Gives the connections the chain of the options. One that they hold themselves must be the same.
+    fn attach_chain(&self, evidence: &mut Evidence) -> Result<Option<String>, Failure> {
+        let Some(chain) = &self.chain else { return Ok(None) };
+        let slot = match self.args.slot {
+            SlotChoice::Any => SlotId::ZERO,
+            SlotChoice::Slot(slot) => slot,
+        };
+        let mut bank = self.crypto.bank();
+        let mut crypto =
+            spdm_requester::Crypto { provider: self.crypto.provider, hashes: bank.as_mut() };
+        let fetched = evidence.recordings.iter().flat_map(|recording| {
+            let own = recording.chains.iter().cloned();
+            own.chain(recording.fetched(&mut crypto)).collect::<Vec<_>>()
+        });
+        let held: Vec<SlotChain> = evidence.chains.iter().cloned().chain(fetched).collect();
+        let of_slot = || held.iter().filter(|held| held.slot == slot);
+        let target = &evidence.target;
+        if of_slot().any(|held| !held.content.agrees(chain)) {
+            let path = self.args.chain.as_deref().map(file::name).unwrap_or_default();
+            let message = format!(
+                "--chain {path} is not the chain of slot {slot} that {target} holds itself"
+            );
+            return Err(Failure::usage(message).with_hint(Some("leave out --chain")));
         }
+        let other = held.first();
+        let note = match of_slot().next() {
+            Some(_) => Some(format!(
+                "{target} holds this chain of slot {slot} itself: --chain is not needed"
+            )),
+            None => other.map(|other| {
+                let other = other.slot;
+                format!(
+                    "--chain is taken for slot {slot}; {target} holds the chain of slot {other}"
+                )
+            }),
+        };
+        evidence.attach(slot, chain.clone());
+        Ok(note)
     }
+}
+
+/// Where the algorithms of a connection come from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Algorithms {
+    Negotiated,
+    /// The file may not name them, and the options or nobody does.
+    Presumed,
 }
 
 /// What a person can do where the recorded requester asked for more than the file holds, or where nothing was there to
 /// check a signature with.
-fn hint(verdict: &Verdict, args: &VerifyArgs) -> Option<&'static str> {
+fn hint(verdict: &Verdict, args: &VerifyArgs, algorithms: Algorithms) -> Option<&'static str> {
     let (kind, _) = verdict.error()?;
     let report = &verdict.report;
     let passes = |check| report.status(check) == CheckStatus::Pass;
@@ -212,6 +321,17 @@ fn hint(verdict: &Verdict, args: &VerifyArgs) -> Option<&'static str> {
             if lacks_chain && is_signed && has_slot =>
         {
             Some("--chain FILE gives the device's certificate chain")
+        }
+        ReportErrorKind::Signature | ReportErrorKind::Chain
+            if algorithms == Algorithms::Presumed
+                && report.status(AttestationCheck::MeasurementsSignature) != CheckStatus::Pass =>
+        {
+            Some(
+                "the file does not say which algorithms it is signed with: --base-asym, --base-hash",
+            )
+        }
+        ReportErrorKind::Signature if args.chain.is_some() => {
+            Some("--chain may be the chain of another device")
         }
         ReportErrorKind::Required if !args.require.is_empty() => None,
         ReportErrorKind::Required if passes(AttestationCheck::ChallengeSignature) => {
@@ -226,23 +346,47 @@ fn hint(verdict: &Verdict, args: &VerifyArgs) -> Option<&'static str> {
 
 /// The devices that were judged, by what their leaf says.
 #[derive(Debug, Default)]
-struct SeenDevices(BTreeMap<(String, Option<String>), (String, String)>);
+struct SeenDevices(BTreeMap<(String, Option<String>), SeenDevice>);
+
+/// The first report about a device, the first verified one where there is one.
+#[derive(Debug)]
+struct SeenDevice {
+    file: String,
+    target: String,
+    verified: bool,
+}
 
 impl SeenDevices {
-    /// The target of an earlier report about the same device, in another file, or in a file that lists devices.
+    /// That an earlier report is about the same device, in another file, or in a file that lists devices. What is not
+    /// verified only claims so.
     fn add(&mut self, report: &Report, file: &str, are_devices: bool) -> Option<String> {
         let identity = report.identity();
         let serial = identity.serial.clone()?;
         let key = (serial, identity.root_sha256.clone());
-        let (known_file, known) = match self.0.entry(key) {
+        let seen = SeenDevice {
+            file: file.to_owned(),
+            target: report.target().to_owned(),
+            verified: report.verified(),
+        };
+        let known = match self.0.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
-                place.insert((file.to_owned(), report.target().to_owned()));
+                place.insert(seen);
                 return None;
             }
         };
-        let other = known != report.target() && (known_file != file || are_devices);
-        other.then(|| known.clone())
+        let other = known.target != seen.target && (known.file != seen.file || are_devices);
+        let what = match known.verified && seen.verified {
+            true => format!("is the same device as {}", known.target),
+            false => format!(
+                "shows the certificate of the same device as {}, but not both are verified",
+                known.target
+            ),
+        };
+        if seen.verified && !known.verified {
+            *known = seen;
+        }
+        other.then_some(what)
     }
 }
 

@@ -138,7 +138,8 @@ impl<R: Read> CaptureReader<R> {
                 Ok(Progress::More) => {}
                 Ok(Progress::Unknown(kind)) => self.events.note(Note::UnknownBlock { kind }),
                 Ok(Progress::Cut(bytes)) => {
-                    self.events.note(Note::CutPacket { bytes });
+                    let packet = self.packet.saturating_add(1);
+                    self.events.note(Note::CutPacket { packet, bytes });
                     self.end();
                 }
                 Ok(Progress::End) => self.end(),

@@ -1,5 +1,7 @@
 //! Lists of certificates, as vendors ship them, and the chain structure of DSP0274 that is made of them.
 
+use std::collections::HashSet;
+
 use spdm_crypto::{HashAlgorithm, Provider, Unsupported};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Anchor, X509Certificate};
@@ -69,10 +71,17 @@ impl CertificateList {
                 passed_over.push(block.label());
                 continue;
             }
-            // OpenSSL appends its settings to a TRUSTED CERTIFICATE.
             let der = block.der()?;
-            let first = split_certificate(&der).map(|(certificate, _)| certificate.to_vec());
-            certificates.push(first.ok_or_else(|| block.fault(PemFault::NoCertificate))?);
+            let (first, mut rest) =
+                split_certificate(&der).ok_or_else(|| block.fault(PemFault::NoCertificate))?;
+            certificates.push(first.to_vec());
+            while let Some((next, behind)) = split_certificate(rest).filter(|(c, _)| is_shaped(c)) {
+                certificates.push(next.to_vec());
+                rest = behind;
+            }
+            if !rest.is_empty() && !block.has_settings() {
+                return Err(block.fault(PemFault::Behind));
+            }
         }
         if certificates.is_empty() {
             return Err(Error::NoCertificate { labels: passed_over });
@@ -116,6 +125,15 @@ impl CertificateList {
     #[must_use]
     pub fn behind(&self) -> &[u8] {
         &self.behind
+    }
+
+    /// The certificate at the leaf's end.
+    pub(crate) fn leaf(&self) -> Option<&[u8]> {
+        let leaf = match self.order() {
+            ListOrder::RootFirst => self.certificates.last(),
+            ListOrder::LeafFirst => self.certificates.first(),
+        };
+        leaf.map(Vec::as_slice)
     }
 
     /// Adds the certificates of another list.
@@ -171,12 +189,13 @@ impl CertificateList {
         if order == ListOrder::LeafFirst {
             parsed.reverse();
         }
+        let subjects: HashSet<&[u8]> =
+            parsed.iter().flatten().map(|certificate| certificate.subject().der()).collect();
         let misplaced = parsed.iter().enumerate().find_map(|(index, own)| {
             let own = own.filter(|own| !own.is_self_issued())?;
             let above = index.checked_sub(1).and_then(|above| *parsed.get(above)?);
-            let issued = |other: &X509Certificate<'_>| other.subject() == own.issuer();
-            let is_misplaced = !above.is_some_and(|above| issued(&above));
-            (is_misplaced && parsed.iter().flatten().any(issued)).then_some(index)
+            let is_misplaced = !above.is_some_and(|above| above.subject() == own.issuer());
+            (is_misplaced && subjects.contains(own.issuer().der())).then_some(index)
         })?;
         Some(match order {
             ListOrder::RootFirst => misplaced,

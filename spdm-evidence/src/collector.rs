@@ -241,6 +241,10 @@ impl Collector {
         let sending = self.sent.filter(|_| self.large_request.is_some());
         let Some(sent) = sending.or(pending) else {
             self.note(Note::Stray { code: Code::CHUNK_SEND_ACK });
+            // The answer in it may be signed.
+            if let Ok(header) = Header::peek(Untrusted::new(ack.response)) {
+                self.stray(header.code, ack.response);
+            }
             return Ok(());
         };
         match sent.acknowledge(&ack, self.padding)? {

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::io::Read;
 
+use spdm_codec::Code;
+
 use crate::capture::{CaptureEvent, CaptureReader, CapturedMessage, Channel, Layer};
 use crate::collector::Collector;
 use crate::error::Error;
@@ -88,7 +90,9 @@ impl Connections {
     }
 
     pub(crate) fn note(&mut self, note: Note) {
-        self.seen.unjudged |= note.is_unjudged();
+        // What an acknowledgement without its connection carries is not known.
+        self.seen.unjudged |=
+            note.is_unjudged() || note == Note::Stray { code: Code::CHUNK_SEND_ACK };
         match note {
             Note::Stray { .. } => self.seen.stray = true,
             Note::OtherLink { link } => _ = self.seen.link.get_or_insert(link),

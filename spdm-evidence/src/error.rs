@@ -3,8 +3,9 @@
 use core::fmt;
 use std::io;
 
-use spdm_codec::{Code, DecodeError};
+use spdm_codec::DecodeError;
 
+use crate::file_kind::FileKind;
 use crate::note::Note;
 
 /// Why a file could not be read as evidence, or evidence could not be written in a format.
@@ -62,7 +63,9 @@ pub enum Error {
         labels: Vec<String>,
     },
     /// The file is something that is not evidence.
-    NotEvidence(NotEvidence),
+    NotEvidence(FileKind),
+    /// The file is something that is no certificate chain.
+    NotChain(FileKind),
     /// The JSON has no evidence in it.
     NoEvidence,
     /// An object of JSON has certificates, but no evidence that they belong to.
@@ -73,6 +76,22 @@ pub enum Error {
     NotCertificates,
     /// Two members of an object of JSON hold certificates, but not of the same chain.
     OtherCertificates,
+    /// A file names another algorithm than the caller gave.
+    OtherAlgorithm {
+        /// What the file names.
+        named: &'static str,
+        /// What the caller gave.
+        given: &'static str,
+    },
+    /// A measurement that does not state its signature algorithm is as long as one with another algorithm's signature.
+    SignatureLength {
+        /// The algorithm that it was read with.
+        read: &'static str,
+        /// The algorithms with signatures of the fitting length.
+        fitting: Vec<&'static str>,
+        /// What is wrong otherwise.
+        error: Box<Self>,
+    },
     /// A nonce is not 32 bytes in hexadecimal or base64.
     Nonce,
     /// JSON nests deeper than any tool writes it.
@@ -149,7 +168,12 @@ impl fmt::Display for Error {
                 "not one public key, but {}: PUBLIC KEY, or one CERTIFICATE, was expected",
                 labels.join(", ")
             ),
-            Self::NotEvidence(what) => what.fmt(f),
+            Self::NotEvidence(FileKind::Message { code }) => write!(
+                f,
+                "the file begins with {code}, but a transcript with GET_VERSION or GET_MEASUREMENTS"
+            ),
+            Self::NotEvidence(kind) => f.write_str(&kind.sentence("evidence")),
+            Self::NotChain(kind) => f.write_str(&kind.sentence("certificate chain")),
             Self::NoEvidence => f.write_str("there is no SPDM evidence in this JSON"),
             Self::MissingEvidence => f.write_str("certificates, but no SPDM evidence beside them"),
             Self::NotTranscript => f.write_str(
@@ -161,6 +185,14 @@ impl fmt::Display for Error {
             Self::OtherCertificates => {
                 f.write_str("not the certificates that another member beside it holds")
             }
+            Self::OtherAlgorithm { named, given } => {
+                write!(f, "the file says {named}, but {given} was given")
+            }
+            Self::SignatureLength { read, fitting, .. } => write!(
+                f,
+                "its signature is not as long as one of {read}, but as one of {}",
+                fitting.join(" or ")
+            ),
             Self::Nonce => f.write_str("no nonce: 32 bytes in hexadecimal or base64 were expected"),
             Self::Nesting => f.write_str("nested too deeply"),
             Self::Duplicate => f.write_str("there twice in one object"),
@@ -204,6 +236,8 @@ pub enum PemFault {
     NotBase64,
     /// What stands in it is no certificate in DER.
     NoCertificate,
+    /// Behind the certificate in it something else stands.
+    Behind,
 }
 
 impl PemFault {
@@ -212,43 +246,7 @@ impl PemFault {
             Self::Unended => "has no END",
             Self::NotBase64 => "is not base64",
             Self::NoCertificate => "holds no DER certificate",
-        }
-    }
-}
-
-/// What a file is instead of evidence.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum NotEvidence {
-    /// Without a byte.
-    Empty,
-    /// PEM, which holds certificates and keys.
-    Pem,
-    /// DER, which a certificate begins with.
-    Der,
-    /// An SPDM message that no transcript begins with.
-    Message {
-        /// Its code.
-        code: Code,
-    },
-    /// Hexadecimal of something else.
-    Hex,
-    /// Base64 of something else.
-    Base64,
-}
-
-impl fmt::Display for NotEvidence {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("the file is empty"),
-            Self::Pem => f.write_str("the file is PEM: certificates or keys, and no evidence"),
-            Self::Der => f.write_str("the file is DER: a certificate or a key, and no evidence"),
-            Self::Message { code } => write!(
-                f,
-                "the file begins with {code}, but a transcript with GET_VERSION or GET_MEASUREMENTS"
-            ),
-            Self::Hex => f.write_str("the file is hexadecimal, but not of evidence"),
-            Self::Base64 => f.write_str("the file is base64, but not of evidence"),
+            Self::Behind => "has other bytes behind its certificate",
         }
     }
 }

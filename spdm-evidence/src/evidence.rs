@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use spdm_codec::SlotId;
+use spdm_codec::{SlotId, SpdmVersion};
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
+use spdm_requester::Negotiated;
 
 use crate::capture::Capture;
 use crate::connections::Connections;
@@ -14,20 +15,27 @@ use crate::recording::{ChainContent, Recording, SlotChain};
 /// huge report.
 pub(crate) const CONNECTIONS: usize = 4096;
 
-/// The algorithms of evidence that does not name them: measurements of 1.0 and 1.1 without a negotiation.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// The algorithms of measurements of 1.0 and 1.1 without a negotiation. What a caller says must not contradict the file;
+/// where neither of them says it, it is [`Self::ASYM`] and [`Self::HASH`].
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it")]
 pub struct Presumption {
     /// The signature algorithm.
-    pub asym: AsymAlgorithm,
+    pub asym: Option<AsymAlgorithm>,
     /// The base hash.
-    pub hash: HashAlgorithm,
+    pub hash: Option<HashAlgorithm>,
 }
 
-impl Default for Presumption {
-    /// ECDSA P-384 with SHA-384.
-    fn default() -> Self {
-        Self { asym: AsymAlgorithm::Ecdsa(EcCurve::P384), hash: HashAlgorithm::Sha384 }
+impl Presumption {
+    /// The signature algorithm that nobody names: that of most devices.
+    pub const ASYM: AsymAlgorithm = AsymAlgorithm::Ecdsa(EcCurve::P384);
+    /// The base hash that nobody names.
+    pub const HASH: HashAlgorithm = HashAlgorithm::Sha384;
+
+    /// What a connection of this version agreed on.
+    pub(crate) fn negotiated(self, version: SpdmVersion) -> Negotiated {
+        let (asym, hash) = (self.asym.unwrap_or(Self::ASYM), self.hash.unwrap_or(Self::HASH));
+        Negotiated::presumed(version, asym, hash)
     }
 }
 

@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 
-use spdm_codec::{Code, SpdmVersion};
-
 use crate::capture::{Capture, CaptureReader};
 use crate::connections::CapturedConnections;
 use crate::document;
-use crate::error::{Error, NotEvidence};
+use crate::error::Error;
 use crate::evidence::{Evidence, Presumption};
-use crate::{pem, standard_transcript, text, tool_json};
+use crate::file_kind::FileKind;
+use crate::{standard_transcript, text, tool_json};
 
 /// A format of evidence.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -94,20 +93,7 @@ fn unwrap(file: &[u8]) -> Result<(Format, Cow<'_, [u8]>), Error> {
 
 /// What a file is that is no evidence.
 fn unknown(file: &[u8]) -> Error {
-    let text = text::plain_text(file);
-    Error::NotEvidence(match &*text {
-        [] => NotEvidence::Empty,
-        _ if pem::is_pem(&text) => NotEvidence::Pem,
-        [0x30, 0x81..=0x83, ..] => NotEvidence::Der,
-        [version, code, ..]
-            if SpdmVersion::from_byte(*version).is_some() && Code(*code).name().is_some() =>
-        {
-            NotEvidence::Message { code: Code(*code) }
-        }
-        _ if text::from_hex(&text).is_some() => NotEvidence::Hex,
-        _ if text.len() >= 64 && text::from_base64(&text).is_some() => NotEvidence::Base64,
-        _ => return Error::Format,
-    })
+    FileKind::of(file).map_or(Error::Format, Error::NotEvidence)
 }
 
 /// How to read a file.

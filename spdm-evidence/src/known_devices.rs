@@ -1,5 +1,7 @@
 //! Devices that are known by their chain: what `known_hosts` is for hosts.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use spdm_codec::{SlotId, SpdmVersion};
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider};
@@ -144,12 +146,12 @@ impl KnownDevices {
         }
         let devices = document.devices.into_iter().map(DeviceRow::read);
         let known = Self { devices: devices.collect::<Result<_, _>>()? };
-        for device in &known.devices {
-            if known.devices.iter().filter(|other| other.target == device.target).count() > 1 {
-                return Err(Error::Json(format!("{} is there twice", device.target)));
-            }
+        let mut targets = HashSet::new();
+        let twice = known.devices.iter().find(|device| !targets.insert(device.target.as_str()));
+        match twice {
+            Some(device) => Err(Error::Json(format!("{} is there twice", device.target))),
+            None => Ok(known),
         }
-        Ok(known)
     }
 
     /// As JSON.

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 
 use std::collections::HashMap;
 
+use etherparse::IpNumber;
 use spdm_codec::Code;
 
 /// Something that a reader left out and that is not an error.
@@ -15,6 +16,8 @@ pub enum Note {
     StartedOver,
     /// The file ends inside a packet, or holds only the beginning of one.
     CutPacket {
+        /// The packet, counted from 1.
+        packet: u64,
         /// Bytes that are there.
         bytes: usize,
     },
@@ -44,8 +47,21 @@ pub enum Note {
         /// The packet up to which it could be read, counted from 1.
         packet: u64,
     },
+    /// Two MCTP endpoints answer what a third one sends to the null endpoint (DSP0236 §8.1): whose messages these are,
+    /// nothing in the capture says.
+    NullEndpoint {
+        /// The packet that shows it, counted from 1.
+        packet: u64,
+    },
     /// A packet that is not SPDM.
     OtherPacket,
+    /// A frame or data object of a transport of SPDM that holds no message of SPDM: a greeting, a discovery.
+    OtherFrame,
+    /// A packet of an IP protocol that carries packets: what is in them is not read.
+    Tunnel {
+        /// The number of the protocol.
+        protocol: u8,
+    },
     /// An IP packet that holds only a fragment of a TCP segment.
     Fragment,
     /// Such packets beside SPDM over TCP: they may be part of it.
@@ -87,6 +103,8 @@ pub enum Note {
         /// How many.
         bytes: usize,
     },
+    /// A member of JSON without a value, such as null, beside a device.
+    NoValue,
     /// A member of JSON that is called nonce and lies around the evidence, but cannot be a nonce of SPDM.
     OtherNonce,
     /// No signature covers the negotiation, and the algorithms that only the negotiation states are left out of the
@@ -114,6 +132,16 @@ pub enum Note {
         /// Its code.
         code: Code,
     },
+    /// A connection with several signed MEASUREMENTS of a slot, each of them verified.
+    SeveralMeasurements {
+        /// How many.
+        count: usize,
+    },
+    /// A signed measurement that has another value than in the signed MEASUREMENTS before.
+    ChangedMeasurement {
+        /// Index of the block.
+        index: u8,
+    },
 }
 
 impl Note {
@@ -136,6 +164,7 @@ impl Note {
                 | Self::LostFraming { .. }
                 | Self::LostFragment { .. }
                 | Self::BehindMessage { .. }
+                | Self::NullEndpoint { .. }
         )
     }
 }
@@ -146,8 +175,8 @@ impl fmt::Display for Note {
             Self::StartedOver => f.write_str(
                 "the device asked to start over (RequestResynch), and was asked once more",
             ),
-            Self::CutPacket { bytes } => {
-                write!(f, "a packet is cut: only {bytes} bytes of it are there")
+            Self::CutPacket { packet, bytes } => {
+                write!(f, "packet {packet} is cut: only {bytes} bytes of it are there")
             }
             Self::LostPacket { packet } => {
                 write!(
@@ -171,6 +200,21 @@ impl fmt::Display for Note {
                 "packet {packet} is an IP fragment of a TCP segment, which is not put together"
             ),
             Self::OtherPacket => f.write_str("a packet that is not SPDM was left out"),
+            Self::NullEndpoint { packet } => write!(
+                f,
+                "packet {packet} answers a request to the null endpoint of MCTP, as another endpoint did \
+                 before: whose messages these are cannot be told"
+            ),
+            Self::OtherFrame => {
+                f.write_str("a frame or data object without a message of SPDM was left out")
+            }
+            Self::Tunnel { protocol } => {
+                let name = IpNumber(*protocol).keyword_str().unwrap_or("unnamed");
+                write!(
+                    f,
+                    "a packet of IP protocol {protocol} ({name}) was left out: what it carries is not read"
+                )
+            }
             Self::Headless => {
                 f.write_str("an MCTP packet was left out whose message does not begin in the file")
             }
@@ -192,6 +236,7 @@ impl fmt::Display for Note {
             Self::BehindCertificates { bytes } => {
                 write!(f, "{bytes} bytes behind the certificates, which are none, were left out")
             }
+            Self::NoValue => f.write_str("a member without a value beside a device was left out"),
             Self::OtherNonce => f.write_str("a nonce that is not 32 bytes long was left out"),
             Self::UnsignedNegotiation => f.write_str(
                 "no signature covers the negotiation: algorithms that only it states are left out",
@@ -207,6 +252,12 @@ impl fmt::Display for Note {
                 write!(f, "{bytes} bytes behind a message in its packet are no message")
             }
             Self::Unanswered { code } => write!(f, "there is no answer to {code}"),
+            Self::SeveralMeasurements { count } => {
+                write!(f, "{count} signed MEASUREMENTS were verified, and all of them were judged")
+            }
+            Self::ChangedMeasurement { index } => {
+                write!(f, "measurement {index} has another value in a later signed MEASUREMENTS")
+            }
         }
     }
 }

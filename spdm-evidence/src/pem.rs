@@ -56,6 +56,22 @@ pub(crate) fn blocks(text: &[u8]) -> Result<Vec<Block<'_>>, Error> {
     Ok(blocks)
 }
 
+/// The labels of all blocks, also of those that do not end.
+pub(crate) fn labels(text: &[u8]) -> Vec<String> {
+    let mut labels = Vec::new();
+    let mut rest = text;
+    while let Some(named) = find(rest, BEGIN).and_then(|at| rest.get(at + BEGIN.len()..)) {
+        labels.extend(label_len(named).and_then(|len| named.get(..len)).map(shown));
+        rest = named;
+    }
+    labels
+}
+
+/// Whether it is the label of a certificate.
+pub(crate) fn is_of_certificate(label: &str) -> bool {
+    CERTIFICATE.contains(&label)
+}
+
 impl Block<'_> {
     /// The label, as it can be shown.
     pub(crate) fn label(&self) -> String {
@@ -64,6 +80,11 @@ impl Block<'_> {
 
     pub(crate) fn is_certificate(&self) -> bool {
         CERTIFICATE.iter().any(|label| label.as_bytes() == self.label)
+    }
+
+    /// Whether settings of OpenSSL may stand behind the certificate.
+    pub(crate) fn has_settings(&self) -> bool {
+        self.label == b"TRUSTED CERTIFICATE"
     }
 
     /// The DER in the block.

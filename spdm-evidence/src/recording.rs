@@ -4,10 +4,12 @@ use core::fmt;
 use std::sync::Arc;
 
 use spdm_codec::{ChunkError, Code, DecodeError, ErrorCode, RequesterNonce, SlotId};
-use spdm_requester::{Connection, Negotiated};
+use spdm_requester::{Connection, Crypto, Negotiated};
 
-use crate::certificate_list::CertificateList;
+use crate::certificate_list::{CertificateList, HEADER_LEN};
+use crate::chain_library::FetchedChains;
 use crate::error::Error;
+use crate::file_kind::FileKind;
 use crate::note::Note;
 use crate::text;
 
@@ -79,21 +81,64 @@ impl ChainContent {
         if let Some(structure) = text::unwrapped(file, &structure) {
             return Ok(structure);
         }
-        match CertificateList::read(file) {
-            Ok(list) => Ok(Self::Certificates(list)),
-            Err(Error::NoCertificate { labels })
-                if labels.is_empty() && core::str::from_utf8(file).is_err() =>
-            {
-                let only = |what: &str| Err(Error::NoCertificate { labels: vec![what.to_owned()] });
-                match file {
-                    [0x30, 0x82, _, _, 2, 1, 3, ..] => only("PKCS #12"),
-                    [0x30, 0x81..=0x83, ..] => only("DER of something else"),
-                    _ => Ok(Self::Structure(file.to_vec())),
-                }
+        let kind = FileKind::of(file);
+        // What is packed may hold certificates by chance, or some of those that are inside.
+        if let Some(kind @ (FileKind::Packed(_) | FileKind::Capture)) = kind {
+            return Err(Error::NotChain(kind));
+        }
+        let labels = match CertificateList::read(file) {
+            Ok(list) => return Ok(Self::Certificates(list)),
+            Err(Error::NoCertificate { labels }) => labels,
+            Err(error) => return Err(error),
+        };
+        let only = |what: &str| Err(Error::NoCertificate { labels: vec![what.to_owned()] });
+        match (file, kind) {
+            _ if !labels.is_empty() => Err(Error::NoCertificate { labels }),
+            ([0x30, 0x82, _, _, 2, 1, 3, ..], _) => only("PKCS #12"),
+            ([0x30, 0x81..=0x83, ..], _) => only("DER of something else"),
+            // The first field of a damaged structure may look like a message.
+            (_, Some(FileKind::Message { .. }) | None) if is_like_structure(file) => {
+                Ok(Self::Structure(file.to_vec()))
             }
-            Err(error) => Err(error),
+            (_, Some(kind)) => Err(Error::NotChain(kind)),
+            (_, None) => Err(Error::NoCertificate { labels }),
         }
     }
+}
+
+impl ChainContent {
+    /// Whether both hold the same chain: of a list and a structure, or of two lists, one may lack certificates of the
+    /// root's side.
+    #[must_use]
+    pub fn agrees(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Structure(own), Self::Structure(other)) => own == other,
+            (Self::Certificates(list), Self::Structure(bytes))
+            | (Self::Structure(bytes), Self::Certificates(list)) => {
+                let holds = |der: &Vec<u8>| bytes.windows(der.len()).any(|part| part == der);
+                let leaf = list.leaf().is_some_and(|leaf| bytes.ends_with(leaf));
+                leaf && list.certificates().iter().all(holds)
+            }
+            (Self::Certificates(own), Self::Certificates(other)) => {
+                let (short, long) = if own.certificates().len() < other.certificates().len() {
+                    (own, other)
+                } else {
+                    (other, own)
+                };
+                let holds = |der: &Vec<u8>| long.certificates().contains(der);
+                own.leaf() == other.leaf() && short.certificates().iter().all(holds)
+            }
+        }
+    }
+}
+
+/// Whether bytes that are no text may be a damaged chain structure: by the reserved bytes behind Length, or by a
+/// certificate behind a RootHash.
+fn is_like_structure(bytes: &[u8]) -> bool {
+    let is_certificate =
+        |digest: usize| matches!(bytes.get(HEADER_LEN + digest..), Some([0x30, 0x81..=0x83, ..]));
+    core::str::from_utf8(bytes).is_err()
+        && (matches!(bytes, [_, _, 0, 0, ..]) || [32, 48, 64].into_iter().any(is_certificate))
 }
 
 /// Whether bytes are a chain structure by their first field: Length of two bytes and two reserved ones, or of four.
@@ -136,6 +181,18 @@ impl Recording {
             broken: None,
             notes: Vec::new(),
         }
+    }
+
+    /// The chains that the connection fetched, in the order of their completion. What does not fit the protocol ends
+    /// the search.
+    pub fn fetched(&self, crypto: &mut Crypto<'_>) -> Vec<SlotChain> {
+        let mut stored = Vec::new();
+        FetchedChains::of(self, crypto, &mut stored);
+        let chains = stored.into_iter().map(|chain| SlotChain {
+            slot: chain.slot,
+            content: Arc::new(ChainContent::Structure(chain.bytes.into_owned())),
+        });
+        chains.collect()
     }
 
     /// A connection before the first exchange.

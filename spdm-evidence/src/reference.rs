@@ -80,6 +80,20 @@ impl Reference {
 
     /// Marks every measured value, and gives the number of values that match or, in one sentence, all that do not.
     pub(crate) fn compare(&self, measured: &mut [MeasuredValue]) -> Result<usize, String> {
+        self.mark(measured);
+        let is_missing =
+            |reference: &&ReferenceValue| !measured.iter().any(|value| reference.is_about(value));
+        let missing: Vec<&ReferenceValue> = self.measurements.iter().filter(is_missing).collect();
+        self.judge(measured, &missing).map(|()| self.measurements.len())
+    }
+
+    /// As [`Self::compare`], for measurements that need not be all: none of them may differ.
+    pub(crate) fn check(&self, measured: &mut [MeasuredValue]) -> Result<(), String> {
+        self.mark(measured);
+        self.judge(measured, &[])
+    }
+
+    fn mark(&self, measured: &mut [MeasuredValue]) {
         for value in measured.iter_mut() {
             let wanted = || self.measurements.iter().filter(|r| r.is_about(value));
             let differs = wanted().find(|reference| reference.value != value.value);
@@ -92,13 +106,13 @@ impl Reference {
                 }
             };
         }
-        let is_missing =
-            |reference: &&ReferenceValue| !measured.iter().any(|value| reference.is_about(value));
-        let missing: Vec<&ReferenceValue> = self.measurements.iter().filter(is_missing).collect();
+    }
+
+    fn judge(&self, measured: &[MeasuredValue], missing: &[&ReferenceValue]) -> Result<(), String> {
         let differing: Vec<&MeasuredValue> =
             measured.iter().filter(|v| v.reference == ReferenceStatus::Mismatch).collect();
-        match (&differing[..], &missing[..]) {
-            ([], []) => Ok(self.measurements.len()),
+        match (&differing[..], missing) {
+            ([], []) => Ok(()),
             ([one], []) => {
                 let MeasuredValue { index, kind, value, expected, .. } = one;
                 let (got, expected) = (hex::encode(value), expected.as_deref().unwrap_or_default());
@@ -108,7 +122,7 @@ impl Reference {
                 let ReferenceValue { index, .. } = one;
                 Err(format!("the {} of measurement {index} is missing", one.form()))
             }
-            _ => Err(many(&differing, &missing)),
+            _ => Err(many(&differing, missing)),
         }
     }
 }

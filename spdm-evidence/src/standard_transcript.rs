@@ -7,9 +7,10 @@ use spdm_codec::{
     Measurements, Message, NegotiateAlgorithms, SpdmVersion, Version,
 };
 use spdm_crypto::{
-    Digest, Hash, HashAlgorithm, HashBank, HashError, NoRandom, Provider, Unsupported,
+    AsymAlgorithm, Digest, Hash, HashAlgorithm, HashBank, HashError, NoRandom, Provider,
+    Unsupported,
 };
-use spdm_requester::{Connection, Crypto, Negotiated};
+use spdm_requester::{Connection, Crypto};
 use spdm_untrusted::Untrusted;
 
 use crate::error::Error;
@@ -37,8 +38,29 @@ pub(crate) fn read(bytes: &[u8], presumption: Presumption) -> Result<Evidence, E
     Ok(Evidence { recordings, ..Evidence::default() })
 }
 
-/// One transcript.
+/// One transcript. Where its algorithms are only presumed and it cannot be read, the length of the signature may tell
+/// which they are.
 pub(crate) fn read_one(bytes: &[u8], presumption: Presumption) -> Result<Recording, Error> {
+    let error = match read_as(bytes, presumption) {
+        Err(error @ (Error::Message(_) | Error::Behind { .. })) => error,
+        result => return result,
+    };
+    if bytes.get(1) != Some(&Code::GET_MEASUREMENTS.0) {
+        return Err(error);
+    }
+    let read = presumption.asym.unwrap_or(Presumption::ASYM);
+    let fits = |asym: &AsymAlgorithm| {
+        read_as(bytes, Presumption { asym: Some(*asym), ..presumption }).is_ok()
+    };
+    let fitting: Vec<_> =
+        AsymAlgorithm::ALL.into_iter().filter(fits).map(|asym| asym.name()).collect();
+    Err(match fitting.is_empty() {
+        true => error,
+        false => Error::SignatureLength { read: read.name(), fitting, error: Box::new(error) },
+    })
+}
+
+fn read_as(bytes: &[u8], presumption: Presumption) -> Result<Recording, Error> {
     let mut messages = Messages { rest: bytes };
     let header = Header::peek(Untrusted::new(bytes))?;
     let (negotiated, mut recording) = if header.code == Code::GET_VERSION {
@@ -50,7 +72,7 @@ pub(crate) fn read_one(bytes: &[u8], presumption: Presumption) -> Result<Recordi
     } else {
         let version = SpdmVersion::from_byte(header.version).filter(|v| *v < SpdmVersion::V1_2);
         let version = version.ok_or(Error::Transcript("the negotiation is missing"))?;
-        let presumed = Negotiated::presumed(version, presumption.asym, presumption.hash);
+        let presumed = presumption.negotiated(version);
         (Some(presumed), Recording::new(Negotiation::Presumed(presumed), 0))
     };
     // A negotiation that `Connection` refuses is kept: the verifier then refuses it and says why.

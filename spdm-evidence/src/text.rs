@@ -19,14 +19,18 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIEN
 ///
 /// ```
 /// assert_eq!(*spdm_evidence::plain_text(b"\xFF\xFE1\x000\x00"), *b"10");
+/// // Half a character is not passed over.
+/// assert_eq!(*spdm_evidence::plain_text(b"\xFF\xFE1\x000"), *"1\u{FFFD}".as_bytes());
 /// ```
 #[must_use]
 pub fn plain_text(bytes: &[u8]) -> Cow<'_, [u8]> {
     let units = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
-        let (pairs, _) = rest.as_chunks::<2>();
+        let (pairs, half) = rest.as_chunks::<2>();
         let units = pairs.iter().map(|pair| unit(*pair));
         let text = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER));
-        Cow::Owned(text.collect::<String>().into_bytes())
+        // Half a character at the end is not passed over.
+        let half = half.iter().map(|_| char::REPLACEMENT_CHARACTER);
+        Cow::Owned(text.chain(half).collect::<String>().into_bytes())
     };
     match bytes {
         [0xFF, 0xFE, rest @ ..] => units(rest, u16::from_le_bytes),

@@ -8,6 +8,7 @@
 mod names;
 
 use core::fmt;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -41,7 +42,7 @@ pub(crate) fn sniff(text: &[u8]) -> Option<&[u8]> {
 
 /// The evidence in a file of one or more JSON values: this crate's own documents, and devices of other tools.
 pub(crate) fn read(json: &[u8], presumption: Presumption) -> Result<Evidence, Error> {
-    let mut walk = Walk::default();
+    let mut walk = Walk { given: presumption, ..Walk::default() };
     let around = Around { presumption, nonces: Nonces::default(), chain: None };
     let mut values =
         serde_json::Deserializer::from_slice(json).into_iter::<&RawValue>().enumerate().peekable();
@@ -208,6 +209,65 @@ impl Elements {
     }
 }
 
+/// The members of an object that may be a map of devices: one without evidence beside others is a device that is missing
+/// where its name is like those of the others, or where it has no value and nothing else is in the map.
+#[derive(Debug, Default)]
+struct Siblings<'m> {
+    /// The names of devices without their numbers.
+    devices: HashSet<String>,
+    count: usize,
+    empty: Vec<(&'m str, Emptiness)>,
+}
+
+/// What stands where a device may be missing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Emptiness {
+    /// `null`, `{}` and the like.
+    NoValue,
+    Other,
+}
+
+impl<'m> Siblings<'m> {
+    fn add(&mut self, name: &'m str, value: &RawValue, found: Found) {
+        let json = value.get();
+        if found != Found::Nothing && json.starts_with('{') {
+            self.devices.insert(stem(name));
+            self.count += 1;
+        } else if found == Found::Nothing {
+            let is_empty = json == "null" || json.trim_matches(['{', '}', ' ']).is_empty();
+            self.empty.push((name, if is_empty { Emptiness::NoValue } else { Emptiness::Other }));
+        }
+    }
+
+    /// How many members have no value beside a device.
+    fn without_value(&self) -> usize {
+        let is_noted = |(name, emptiness): &&(&str, Emptiness)| {
+            self.count > 0 && *emptiness == Emptiness::NoValue && !names::is_evidence(name)
+        };
+        self.empty.iter().filter(is_noted).count()
+    }
+
+    /// The first device that is missing.
+    fn missing(&self) -> Option<&'m str> {
+        let are_devices = self.count > 1
+            && self.empty.iter().all(|(_, emptiness)| *emptiness == Emptiness::NoValue);
+        let is_missing = |(name, _): &&(&str, Emptiness)| {
+            !names::is_evidence(name)
+                && (are_devices || self.devices.contains(&stem(name)) && has_number(name))
+        };
+        self.empty.iter().find(is_missing).map(|(name, _)| *name)
+    }
+}
+
+/// A name without its number, which may be hexadecimal: `gpu` of `gpu0` and `gpu1`.
+fn stem(name: &str) -> String {
+    name.chars().filter(|c| !c.is_ascii_hexdigit()).collect()
+}
+
+fn has_number(name: &str) -> bool {
+    name.contains(|c: char| c.is_ascii_digit())
+}
+
 /// A class of devices that the machine has none of, as collectors write it: `"switch_evidence": []`. What is called
 /// evidence and no more belongs to a device.
 fn is_empty_class(name: &str, value: &RawValue) -> bool {
@@ -223,6 +283,8 @@ fn is_empty_class(name: &str, value: &RawValue) -> bool {
 
 #[derive(Debug, Default)]
 struct Walk {
+    /// What the caller says of the algorithms.
+    given: Presumption,
     found: Vec<Evidence>,
     notes: Vec<Note>,
     /// How many connections were found.
@@ -311,12 +373,15 @@ impl Walk {
             self.notes.extend((bytes > 0).then_some(Note::BehindCertificates { bytes }));
         }
         let has_own = own_chain.is_some() || members.iter().any(|(n, _)| names::is_certificate(n));
+        let presumption = names::presumption(&members, around.presumption, self.given)
+            .map_err(|(name, error)| place.member(name).fails(error))?;
         let around = Around {
-            presumption: names::presumption(&members, around.presumption),
+            presumption,
             nonces,
             chain: own_chain.map(Arc::new).or_else(|| around.chain.clone()),
         };
         let mut found = Found::Nothing;
+        let mut siblings = Siblings::default();
         for (name, member) in &members {
             let place = place.member(name);
             match &evidence {
@@ -328,6 +393,7 @@ impl Walk {
                 _ => {}
             }
             let inside = self.value(member, &place, &around)?;
+            siblings.add(name, member, inside);
             if inside != Found::Nothing {
                 found = if found == Found::Device { found } else { Found::Inside };
             } else if names::is_evidence(name) && (has_own || !is_empty_class(name, member)) {
@@ -338,6 +404,13 @@ impl Walk {
                 }
                 let error = if is_text { Error::NotTranscript } else { Error::NoEvidence };
                 self.missing.get_or_insert_with(|| place.fails(error));
+            }
+        }
+        // What else a device has is not of its kind.
+        if found != Found::Device {
+            self.notes.extend((0..siblings.without_value()).map(|_| Note::NoValue));
+            if let Some(missing) = siblings.missing() {
+                self.missing.get_or_insert_with(|| place.member(missing).fails(Error::NoEvidence));
             }
         }
         if found == Found::Nothing && has_own && !place.is(names::is_certificate) {

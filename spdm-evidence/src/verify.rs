@@ -1,14 +1,16 @@
 //! Offline verification: every recording is judged like a live connection, every chain appraised by the policy.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
-use spdm_codec::{CertificateModel, Code, KeySlot, RequesterNonce, SlotId, SpdmVersion};
-use spdm_crypto::{HashAlgorithm, HashBank, Provider};
+use spdm_codec::{
+    CertificateModel, Code, ContentChanged, KeySlot, RequesterNonce, SlotId, SpdmVersion,
+};
+use spdm_crypto::{Digest, HashAlgorithm, HashBank, Provider};
 use spdm_requester::{
     AttestationCheck, Compat, Crypto, Error, Incompatible, Negotiated, Observation, Observer as _,
-    Proof, Verified,
+    Proof, SummaryAgreement, Verified,
 };
 use spdm_x509::{
     Anchor, ChainLimits, Identity, LinkCache, LinkTable, Policy, Profile, Revocations, SanPolicy,
@@ -358,6 +360,7 @@ impl<'c> JudgedRecording<'_, 'c> {
             self.require_requested(&mut report, slot);
         }
         self.show_measurements(&mut report, measurements);
+        self.judge_signed(&mut report, proofs);
         for failure in &self.judgement.failures {
             match failure.slot {
                 Some(other) if Some(other) != slot => {
@@ -473,12 +476,8 @@ impl<'c> JudgedRecording<'_, 'c> {
             |attempt: &Attempt<'_>| matches!(attempt.outcome, AttemptOutcome::Verified(_));
         let unsigned = "the measurements are not signed";
         match shown {
-            Some(attempt) if verified(attempt) => {
-                report
-                    .measurements(attempt.values.clone())
-                    .content_changed(attempt.content_changed)
-                    .measured_summary(attempt.summary);
-            }
+            // What all the signatures of the slot cover: `judge_signed`.
+            Some(attempt) if verified(attempt) => {}
             _ if self.judgement.attempts.iter().any(verified) => {
                 report.skip(AttestationCheck::MeasurementsFormat, unsigned);
             }
@@ -493,6 +492,54 @@ impl<'c> JudgedRecording<'_, 'c> {
                 report.measurements(values);
             }
         }
+    }
+
+    /// Of several signed MEASUREMENTS of a slot each one counts: what the shown one says may be what another contradicts.
+    fn judge_signed(&self, report: &mut ReportBuilder, shown: [Option<&Attempt<'c>>; 2]) {
+        let [challenge, Some(shown)] = shown else { return };
+        let AttemptOutcome::Verified(own) = &shown.outcome else { return };
+        // What another key signed is not the device's, and its identity is judged below.
+        let is_own = |attempt: &&Attempt<'_>| {
+            matches!(&attempt.outcome, AttemptOutcome::Verified(possession)
+                if possession.proof() == Proof::Measurements
+                    && possession.identity().digest() == own.identity().digest())
+        };
+        let of_slot = |attempt: &&Attempt<'_>| attempt.slot == shown.slot;
+        let all = || self.judgement.attempts.iter().filter(of_slot).filter(is_own);
+        // A signature over another nonce than the expected one is not fresh: its values are judged and not shown.
+        let nonce = self.verifier.nonce.filter(|nonce| *nonce == shown.nonce);
+        let (mut values, mut stale) = (Vec::new(), Vec::new());
+        let (mut seen, mut last) = (HashSet::new(), HashMap::new());
+        for attempt in all() {
+            let is_fresh = nonce.is_none_or(|nonce| nonce == attempt.nonce);
+            for value in &attempt.values {
+                let about = (value.index, value.kind, value.raw);
+                let before = last.insert(about, &value.value);
+                if before.is_some_and(|before| *before != value.value) {
+                    report.note(Note::ChangedMeasurement { index: value.index });
+                }
+                if seen.insert((is_fresh, about, &value.value)) {
+                    let kept = if is_fresh { &mut values } else { &mut stale };
+                    kept.push(value.clone());
+                }
+            }
+        }
+        let count = all().count();
+        if count > 1 {
+            report.note(Note::SeveralMeasurements { count });
+        }
+        let summary = match challenge.map(|challenge| &challenge.outcome) {
+            Some(AttemptOutcome::Verified(possession)) => possession.summary(),
+            _ => None,
+        };
+        let differs = |measured: &&Digest| {
+            SummaryAgreement::between(summary, Some(measured)) == SummaryAgreement::Differs
+        };
+        let differing = all().filter_map(|attempt| attempt.summary.as_ref()).find(differs).copied();
+        let changed = |attempt: &&Attempt<'_>| attempt.content_changed == ContentChanged::Changed;
+        let content = all().find(changed).unwrap_or(shown).content_changed;
+        report.measurements(values).measured_before(stale).content_changed(content);
+        report.measured_summary(differing.or(shown.summary));
     }
 
     /// The chain of a slot: the one whose key signed, else the last one.

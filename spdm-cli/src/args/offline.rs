@@ -46,12 +46,12 @@ pub(crate) struct VerifyArgs {
     /// The chain of evidence that has none: a chain structure, or certificates in PEM, DER or JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) chain: Option<PathBuf>,
-    /// The signature algorithm of a bare measurement of 1.0 or 1.1
-    #[arg(long, value_name = "NAME", value_parser = values::asym, default_value = "ECDSA_P384")]
-    pub(crate) base_asym: AsymAlgorithm,
-    /// The hash algorithm of a bare measurement of 1.0 or 1.1
-    #[arg(long, value_name = "NAME", value_parser = values::hash, default_value = "SHA_384")]
-    pub(crate) base_hash: spdm_crypto::HashAlgorithm,
+    /// The signature algorithm of a bare measurement of 1.0 or 1.1; ECDSA_P384 where the file does not name it either
+    #[arg(long, value_name = "NAME", value_parser = values::asym)]
+    pub(crate) base_asym: Option<AsymAlgorithm>,
+    /// The hash algorithm of a bare measurement of 1.0 or 1.1; SHA_384 where the file does not name it either
+    #[arg(long, value_name = "NAME", value_parser = values::hash)]
+    pub(crate) base_hash: Option<spdm_crypto::HashAlgorithm>,
 }
 
 /// A signature that a verdict needs.

@@ -1,6 +1,7 @@
 //! Hexadecimal as people paste it: dumps with offsets and text columns, arrays of source code, lines of a log.
 
 use core::mem;
+use std::borrow::Cow;
 
 use super::input::InputError;
 use super::wrapped::begins;
@@ -11,6 +12,9 @@ const WRAPPED: usize = 16;
 const ARROWS: [char; 4] = ['<', '>', '-', ' '];
 /// Bytes behind the words of a log; fewer may be anything.
 const LOGGED: usize = 4;
+/// In so many places of a line bytes are looked for, and in lines of at most so many characters.
+const PLACES: usize = 32;
+const LOG_LINE: usize = 1 << 20;
 
 /// The messages in a text.
 #[derive(Debug, Default, Eq, PartialEq)]
@@ -91,7 +95,7 @@ pub(super) fn read(text: &str) -> Result<HexText, InputError> {
                 found.passed_over += 1;
             }
             Line::Bytes { bytes, goes_on } => {
-                before.comma = uncommented(text).ends_with(',');
+                before.comma = uncommented(text).ends_with([',', '\\']);
                 before.wrapped = Some(bytes.len());
                 match goes_on {
                     true => found.go_on(bytes),
@@ -124,9 +128,15 @@ impl HexText {
     }
 }
 
-fn uncommented(text: &str) -> &str {
+fn uncommented(text: &str) -> Cow<'_, str> {
     let text = text.split('#').next().unwrap_or_default();
-    text.split("//").next().unwrap_or_default().trim_end()
+    let text = text.split("//").next().unwrap_or_default().trim_end();
+    let mut kept = Cow::Borrowed(text);
+    while let Some((before, comment)) = kept.split_once("/*") {
+        let behind = comment.split_once("*/").map_or("", |(_, behind)| behind);
+        kept = Cow::Owned(format!("{before} {behind}").trim_end().to_owned());
+    }
+    kept
 }
 
 fn line(text: &str, before: Before) -> Line {
@@ -135,6 +145,7 @@ fn line(text: &str, before: Before) -> Line {
         return line;
     }
     let text = uncommented(text);
+    let text = &*text;
     let is_bracket = |c: char| matches!(c, '{' | '}' | '[' | ']' | '(' | ')' | ';' | ',' | '"');
     if text.chars().all(is_bracket) {
         return Line::Empty;
@@ -144,6 +155,12 @@ fn line(text: &str, before: Before) -> Line {
             .wrapped
             .is_some_and(|len| len >= WRAPPED && bytes.len() <= len && !begins(&bytes));
         return Line::Bytes { goes_on: before.comma || wrapped, bytes };
+    }
+    if let Some(bytes) = decimal_bytes(text) {
+        return Line::Bytes { bytes, goes_on: false };
+    }
+    if let Some(line) = logged(text, before) {
+        return line;
     }
     // The beginning of an array, or what a log says about the bytes: uint8_t request[] = { 0x10, 0x84,
     let marks = [':', ']', '>', '=', '{', '('];
@@ -156,6 +173,51 @@ fn line(text: &str, before: Before) -> Line {
     }
 }
 
+/// What stands behind the time and the words of a log, or in a call of source code: a line of a dump, or bytes that begin
+/// like a message.
+fn logged(text: &str, before: Before) -> Option<Line> {
+    if text.len() > LOG_LINE {
+        return None;
+    }
+    let separates = |c: char| {
+        c.is_whitespace() || matches!(c, ':' | ']' | '>' | '=' | '{' | '(' | '[' | '"' | '\'')
+    };
+    let places = text.match_indices(separates).map(|(at, mark)| at + mark.len()).take(PLACES);
+    for place in places {
+        let rest = text.get(place..)?;
+        if rest.starts_with(char::is_whitespace) {
+            continue;
+        }
+        let offset = rest.find(':').filter(|len| (8..=16).contains(len));
+        match offset.and_then(|_| dump_line(rest, before)) {
+            Some(line @ Line::Dump { .. }) => return Some(line),
+            // Without a line before it, it may be an address.
+            Some(line @ Line::OutOfOrder { .. }) if before.dump.is_some() => return Some(line),
+            _ => {}
+        }
+        let end =
+            rest.trim_end_matches(|c: char| separates(c) || matches!(c, ')' | '}' | ';' | ','));
+        match dumped_bytes(end) {
+            Some(bytes) if bytes.len() >= LOGGED && begins(&bytes) => {
+                return Some(match text.ends_with(',') {
+                    true => Line::Bytes { bytes, goes_on: false },
+                    false => Line::Logged(bytes),
+                });
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// `[16, 132, 0, 0]` and `[16 132 0 0]`, as programs print lists of bytes: where a message begins so.
+fn decimal_bytes(text: &str) -> Option<Vec<u8>> {
+    let inside = text.strip_prefix('[')?.trim_end_matches([',', ';']).strip_suffix(']')?;
+    let words = inside.split(|c: char| c.is_whitespace() || c == ',');
+    let bytes = words.filter(|word| !word.is_empty()).map(|word| word.parse().ok());
+    bytes.collect::<Option<Vec<u8>>>().filter(|bytes| begins(bytes))
+}
+
 /// `00000010: 1084 0000  ....` (xxd), `00000010  10 84 00 00  |....|` (hexdump), `0010   10 84 00 00   ....` (Wireshark),
 /// `0x0010:  1084 0000  ....` (tcpdump), `0000020 10 84 00 00` (od, octal).
 fn dump_line(text: &str, before: Before) -> Option<Line> {
@@ -163,10 +225,10 @@ fn dump_line(text: &str, before: Before) -> Option<Line> {
     let (offset, rest) = text.split_at_checked(end)?;
     let digits = offset.strip_prefix("0x").unwrap_or(offset);
     // `od` has seven digits, in octal or decimal numbers; everybody else counts in hexadecimal ones.
-    let radices: &[u32] = if digits.len() == 7 { &[8, 10] } else { &[16] };
+    let radices: &[u32] = if digits.len() == 7 { &[8, 10, 16] } else { &[16] };
     let value = |radix: &u32| usize::from_str_radix(digits, *radix).ok();
     let is_at = |at: usize| radices.iter().any(|radix| value(radix) == Some(at));
-    if rest.trim().is_empty() && digits.len() >= 7 && before.dump.is_some_and(is_at) {
+    if rest.trim().is_empty() && digits.len() >= 6 && before.dump.is_some_and(is_at) {
         return Some(Line::EndsDump);
     }
     let has_colon = rest.starts_with(':');
@@ -181,7 +243,16 @@ fn dump_line(text: &str, before: Before) -> Option<Line> {
     }
     let begins = is_at(0);
     let continues = before.dump.is_some_and(is_at);
-    match (dumped_bytes(rest), before.dump) {
+    // The number of a message in a list.
+    if digits.len() < 3 && !begins && !continues {
+        return None;
+    }
+    let bytes = dumped_bytes(rest);
+    let bytes = match digits.len() == 7 && !has_colon {
+        true => bytes.map(|bytes| unswapped(rest, bytes)),
+        false => bytes,
+    };
+    match (bytes, before.dump) {
         (Some(bytes), _) if begins || continues => Some(Line::Dump { begins: !continues, bytes }),
         (Some(_), Some(expected)) if has_colon || columns => Some(Line::OutOfOrder { expected }),
         // The first line of a dump is missing, or its content is damaged.
@@ -191,9 +262,26 @@ fn dump_line(text: &str, before: Before) -> Option<Line> {
     }
 }
 
+/// The bytes of words of 16 bits, as `hexdump` and `od -x` show them on most machines: the second byte first. Whether it
+/// is so, only how a message begins can say.
+fn unswapped(rest: &str, bytes: Vec<u8>) -> Vec<u8> {
+    if rest.split_whitespace().any(|word| word.len() != 4) {
+        return bytes;
+    }
+    let (pairs, _) = bytes.as_chunks::<2>();
+    pairs.iter().flat_map(|[low, high]| [*high, *low]).collect()
+}
+
 /// The bytes of a dumped line, without the column of text behind them.
 fn dumped_bytes(rest: &str) -> Option<Vec<u8>> {
     let rest = rest.trim_start();
+    // hexdump -C and od -z frame the column of text.
+    for [open, close] in [['|', '|'], ['>', '<']] {
+        let framed = rest.trim_end().strip_suffix(close).and_then(|rest| rest.split_once(open));
+        if let Some(bytes) = framed.and_then(|(digits, _)| bytes_of(digits)) {
+            return Some(bytes);
+        }
+    }
     let mut whole = bytes_of(rest);
     // Where the text is what the bytes before it say, it is that column, whatever it looks like.
     let gaps = rest.match_indices("  ").map(|(at, _)| at).chain(rest.find('\t'));
@@ -235,8 +323,15 @@ fn bytes_of(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     for word in text.split(separates).filter(|word| !word.is_empty()) {
         let digits = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")).unwrap_or(word);
-        let is_pairs = digits.contains(':') && digits.split(':').all(|pair| pair.len() == 2);
-        let joined = if is_pairs { digits.replace(':', "") } else { digits.to_owned() };
+        let digits = digits.strip_suffix("u8").filter(|_| digits != word).unwrap_or(digits);
+        let digits = digits.trim_end_matches('_');
+        let are_pairs =
+            |mark: char| digits.contains(mark) && digits.split(mark).all(|pair| pair.len() == 2);
+        let joined = match () {
+            () if are_pairs(':') => digits.replace(':', ""),
+            () if are_pairs('-') => digits.replace('-', ""),
+            () => digits.to_owned(),
+        };
         // The number 0x0 in an array.
         let joined =
             if digits != word && joined.len() == 1 { format!("0{joined}") } else { joined };
@@ -267,6 +362,17 @@ mod tests {
             "[0x10, 0x84, 0x0, 0x0]",
             "0x10840000",
             "10:84:00:00",
+            "10-84-00-00",
+            "[0x10u8, 0x84_u8, 0x00u8, 0x0]",
+            "[16, 132, 0, 0]",
+            "[16 132 0 0]",
+            r#""\x10\x84" \
+                "\x00\x00""#,
+            "static const unsigned char pkt1[4] = {\n0x10, 0x84, 0x00, 0x00 /* .... */\n};",
+            "static const unsigned char pkt1[4] = {\n0x10, 0x84, /* a, */\n0x00, 0x00 /* } */\n};",
+            "00000000  10 84 00 00                                      |....|\n00000004\n",
+            "000000 10 84 00 00                                      >....<\n000004\n",
+            "0000000 8410 0000\n0000004\n",
             r#""\x10\x84\x00\x00""#,
             "uint8_t request[] = {\n    0x10, 0x84,\n    0x00, 0x00,\n};\n",
             "static const u8 request[4] = { 0x10, 0x84,\n  0x00, // what is reserved\n  0x00 };",
@@ -336,6 +442,39 @@ mod tests {
             "1 (17) MCTP(5) REQ->RSP SPDM(10, 0x84)\n  SPDM Message:\n    0000: 10 84 00 00\n";
         let found = read(dump).unwrap();
         assert_eq!((found.messages, found.passed_over), (vec![GET_VERSION.to_vec()], 2));
+    }
+
+    /// The time and words of loggers, and calls of languages, in front of bytes.
+    #[test]
+    fn words_in_front_of_the_bytes() {
+        for text in [
+            "let get_version: [u8; 4] = [0x10, 0x84, 0x00, 0x00];",
+            "msg = bytes([0x10, 0x84, 0x00, 0x00])",
+            "msg = bytes.fromhex(\"10840000\")",
+            "b'\\x10\\x84\\x00\\x00'",
+            "bytearray(b'\\x10\\x84\\x00\\x00')",
+            "let m = b\"\\x10\\x84\\x00\\x00\";",
+            "let m = hex!(\"10 84 00 00\");",
+            "2026-11-29T10:00:00.123Z DEBUG spdm: send 10 84 00 00",
+            "2026-11-29 10:00:00,123 INFO tx 10840000",
+            "Nov 29 10:00:00 host spdmd[123]: -> 10 84 00 00",
+            "Request  10 84 00 00",
+            "TX (4 bytes): 10:84:00:00",
+            "[   12.345678] spdm: TX: 00000000: 10 84 00 00                    ....",
+            "[   12.345678] TX: 10 84 00 00",
+            "1: 10 84 00 00",
+        ] {
+            assert_eq!(messages(text), [GET_VERSION], "{text}");
+        }
+        let line = "10 84 00 00 00 00 00 00 00 00 00 00 00 00 00 00";
+        let log = |second: &str| {
+            format!("[ 1.25] 00000000: {line}  ................\n[ 1.26] {second}: 05  .\n")
+        };
+        assert_eq!(messages(&log("00000010"))[0].len(), 17);
+        let missing = read(&log("00000020"));
+        assert_eq!(missing, Err(InputError::Offset { line: 2, expected: 16 }));
+        let two = "1: 10 84 00 00\n2: 10 04 00 00 00 01 00 12\n";
+        assert_eq!(messages(two), [GET_VERSION.to_vec(), VERSION.to_vec()]);
     }
 
     /// A line that is missing in a dump is never passed over.

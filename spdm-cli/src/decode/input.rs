@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use spdm_evidence::{Error, Evidence, Layer, ReadOptions, plain_text};
+use spdm_evidence::{Error, Evidence, FileKind, Layer, ReadOptions, plain_text};
 
 use super::hex_text::{self, HexText};
 use super::wrapped;
@@ -38,6 +38,8 @@ pub(super) enum InputError {
         expected: usize,
     },
     Evidence(Error),
+    /// The file is something else.
+    Other(FileKind),
     /// Too long for a packet.
     Packet(String),
 }
@@ -50,6 +52,9 @@ impl fmt::Display for InputError {
                 write!(f, "line {line} is not the one with the bytes from offset {expected:#x} on")
             }
             Self::Evidence(error) => error.fmt(f),
+            Self::Other(FileKind::Empty) => f.write_str("the file is empty"),
+            Self::Other(kind @ FileKind::Packed(_)) => write!(f, "the file {kind}"),
+            Self::Other(kind) => write!(f, "the file {kind}, and no message of SPDM"),
             Self::Packet(what) => f.write_str(what),
         }
     }
@@ -62,12 +67,20 @@ pub(super) fn read(
 ) -> Result<(Input, usize), InputError> {
     let plain = plain_text(bytes);
     let is_text = !plain.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace());
+    let other = match (format, FileKind::of(bytes)) {
+        (None, Some(kind)) if !may_hold_messages(kind) => Some(kind),
+        _ => None,
+    };
+    if let Some(kind) = other.filter(|kind| *kind == FileKind::Empty || !is_text) {
+        return Err(InputError::Other(kind));
+    }
     let found = match format {
         None if is_text && is_json(&plain) => return evidence(&plain).map(|input| (input, 0)),
         None if is_text => match hex_text::read(&String::from_utf8_lossy(&plain)) {
             Ok(found) => found,
             // Base64, perhaps.
             Err(error @ InputError::NotHex { .. }) => {
+                let error = other.map_or(error, InputError::Other);
                 return evidence(&plain).map(|input| (input, 0)).map_err(|_| error);
             }
             Err(error) => return Err(error),
@@ -81,6 +94,20 @@ pub(super) fn read(
     let packets = wrapped::as_capture(&messages);
     let packets = packets.map_err(|error| InputError::Packet(error.to_string()))?;
     Ok((packets.map_or_else(|| Input::pieces(messages), Input::Packets), passed_over))
+}
+
+/// Whether messages may be in a file of this kind, or in what looks like one.
+const fn may_hold_messages(kind: FileKind) -> bool {
+    matches!(
+        kind,
+        FileKind::Capture
+            | FileKind::Transcript
+            | FileKind::Message { .. }
+            | FileKind::Chain
+            | FileKind::Json
+            | FileKind::Hex
+            | FileKind::Base64
+    )
 }
 
 /// Whether a text begins like an object of JSON, or an array of them; arrays of bytes begin with a number.
@@ -103,6 +130,11 @@ impl Input {
 }
 
 impl Piece {
+    /// Whether it begins like a message.
+    pub(super) fn begins(&self) -> bool {
+        wrapped::begins(&self.bytes)
+    }
+
     fn new(bytes: Vec<u8>) -> Self {
         match wrapped::typed(&bytes) {
             Some((layer, message)) => Self { layer, bytes: message.to_vec() },

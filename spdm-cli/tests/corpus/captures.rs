@@ -68,7 +68,8 @@ pub(crate) fn a_packet_that_is_missing_is_named() {
     let name = "b17_lost_fragment.pcap";
     let shown = run(&format!("decode {}", input(name)));
     let note = "a packet is missing, as packet 21 shows: an MCTP message is not complete";
-    assert_eq!((shown.code, shown.err), (2, format!("{}: {note}\n", input(name))));
+    let told = format!("error: {}: not all of it can be decoded: {note}\n", input(name));
+    assert_eq!((shown.code, shown.err), (2, told));
     assert_eq!(shown.out.lines().count(), 13);
     let judged = verify(name);
     assert_eq!(judged.code, 2, "{judged:?}");

@@ -6,7 +6,7 @@ use std::time::Instant;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 
-use crate::inputs::{device, verify};
+use crate::inputs::{AT, device, input, verify};
 use crate::process::{Folder, spdm, status};
 
 /// A device with some members replaced.
@@ -93,6 +93,101 @@ pub(crate) fn a_device_that_is_missing_beside_others() {
         (format!("{good}\n{{}}\nnull"), &at_1),
         (format!("[] {good}"), "[0]: there is no SPDM evidence in this JSON"),
     ]);
+}
+
+/// A map of devices: a member without a value is a device that is missing, where it is like the others.
+pub(crate) fn a_device_that_is_missing_in_a_map() {
+    let good = device();
+    let none = "there is no SPDM evidence in this JSON";
+    are_errors(
+        [json!(null), json!({}), json!(""), json!([]), json!("gone"), json!(false)].map(
+            |missing| (json!({"gpu0": good, "gpu1": missing}).to_string(), "gpu1: there is no"),
+        ),
+    );
+    are_errors([
+        (json!({"GPU-1af": good, "GPU-2be": null}).to_string(), "GPU-2be: there is no"),
+        (json!({"front": good, "left": good, "back": null}).to_string(), "back: there is no"),
+        (json!({"all": {"gpu1": null, "gpu0": good}}).to_string(), "all.gpu1: there is no"),
+        (json!({"gpu0": null}).to_string(), none),
+    ]);
+    let folder = Folder::new();
+    let json = json!({"gpu": good, "error": null, "count": 1}).to_string();
+    let run = verify(&folder.write("null.json", json), "root11.pem", &[]);
+    let note = "note: a member without a value beside a device was left out\n";
+    assert_eq!((run.code, run.err.as_str()), (0, note));
+}
+
+/// The algorithm that an option names holds for the file, too.
+pub(crate) fn algorithms_that_contradict_the_file() {
+    let folder = Folder::new();
+    let good = with(
+        &device(),
+        &json!({"SigningAlgorithm": "TPM_ALG_ECDSA_ECC_NIST_P384", "HashingAlgorithm": "TPM_ALG_SHA_384"}),
+    );
+    let file = folder.write("named.json", json!({"gpu": good}).to_string());
+    for (options, code, message) in [
+        (&[][..], 0, ""),
+        (&["--base-asym", "ECDSA_P384"], 0, ""),
+        (
+            &["--base-asym", "ECDSA_P256"],
+            2,
+            "gpu.SigningAlgorithm: the file says ECDSA_P384, but ECDSA_P256 was given\n\
+             hint: --base-asym contradicts the file: leave it out\n",
+        ),
+        (
+            &["--base-hash", "SHA_256"],
+            2,
+            "gpu.HashingAlgorithm: the file says SHA_384, but SHA_256 was given\n\
+             hint: --base-hash contradicts the file: leave it out\n",
+        ),
+    ] {
+        let run = verify(&file, "root11.pem", options);
+        assert_eq!(run.code, code, "{options:?}");
+        assert!(run.err.ends_with(message), "{}", run.err);
+    }
+    // Where the file does not name them, the length of the signature may.
+    let bare = folder.write("bare.json", device().to_string());
+    let run = verify(&bare, "root11.pem", &["--base-asym", "ECDSA_P256"]);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.err.contains("not as long as one of ECDSA_P256, but as one of ECDSA_P384"),
+        "{}",
+        run.err
+    );
+    assert!(run.err.ends_with("hint: --base-asym ECDSA_P384 says so\n"), "{}", run.err);
+    let run = verify(&bare, "root11.pem", &["--base-hash", "SHA3_384"]);
+    assert_eq!(run.code, 1);
+    assert!(run.err.contains("hint: the file does not say which algorithms"), "{}", run.err);
+}
+
+/// The chain that is given beside evidence that holds its own.
+pub(crate) fn a_chain_beside_the_own_one() {
+    let (root, capture) = (input("root12.pem"), input("b14_tcp_dsp0287.pcap"));
+    let judge = |file: &str, root: &str, chain: &str| {
+        spdm(&["verify", file, "--trust", root, "--at", AT, "--chain", &input(chain)])
+    };
+    let run = judge(&capture, &root, "chain12.pem");
+    let same = "holds this chain of slot 0 itself: --chain is not needed\n";
+    assert_eq!((run.code, run.err), (0, format!("note: {capture} {same}")));
+    let run = judge(&capture, &root, "chain11.pem");
+    let other = format!(
+        "is not the chain of slot 0 that {capture} holds itself\nhint: leave out --chain\n"
+    );
+    assert_eq!(run.code, 2);
+    assert!(run.err.ends_with(&other), "{}", run.err);
+    let json = input("ok_nvidia.json");
+    assert_eq!(judge(&json, &input("root11.pem"), "chain12.pem").code, 2);
+    let run = judge(&json, &input("root11.pem"), "chain11.pem");
+    assert_eq!((run.code, run.err), (0, format!("note: {json} {same}")));
+    let run = judge(&capture, &root, "key_that_is_not_there.pem");
+    assert_eq!(run.code, 2);
+    let run = judge(&capture, &root, "ok_nvidia.json");
+    assert_eq!(run.code, 2);
+    assert!(
+        run.err.starts_with(&format!("error: --chain {}: ", input("ok_nvidia.json"))),
+        "{}",
+        run.err
+    );
 }
 
 /// JSON with evidence or certificates is not one of the other files in a folder.

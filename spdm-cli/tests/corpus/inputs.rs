@@ -257,20 +257,27 @@ pub(crate) fn files_that_are_no_evidence() {
     let pem = input("chain11.pem");
     let der = folder.write("der", std::fs::read(input("b09_cert_then_key.der")).unwrap());
     let cases = [
-        (pem, "the file is PEM: certificates or keys, and no evidence"),
-        (der, "the file is DER: a certificate or a key, and no evidence"),
+        (pem, "the file holds certificates, and no evidence"),
+        (der, "the file holds certificates, and no evidence"),
         (folder.write("empty", ""), "the file is empty"),
         (
             folder.write("answer", &answer),
             "the file begins with MEASUREMENTS, but a transcript with GET_VERSION or GET_MEASUREMENTS",
         ),
-        (folder.write("hex", "c0ffee"), "the file is hexadecimal, but not of evidence"),
-        (folder.write("base64", "QUJDLUZH".repeat(10)), "the file is base64, but not of evidence"),
+        (
+            folder.write("hex", "c0ffee"),
+            "the file is hexadecimal of something else, and no evidence",
+        ),
+        (
+            folder.write("base64", "QUJDLUZH".repeat(10)),
+            "the file is base64 of something else, and no evidence",
+        ),
         (folder.write("text", "Dear all,\n"), "the file is of no known evidence format"),
     ];
     for (file, message) in cases {
         let run = verify(&file, "root11.pem", &[]);
-        assert_eq!((run.code, run.err), (2, format!("error: {file}: {message}\n")));
+        assert_eq!(run.code, 2, "{file}");
+        assert_eq!(run.err.lines().next(), Some(&*format!("error: {file}: {message}")));
     }
 }
 
@@ -334,7 +341,14 @@ pub(crate) fn several_files_and_folders() {
     let both = verify(&[&good, &bad]);
     let targets: Vec<_> = both.objects().iter().map(|report| report["target"].clone()).collect();
     assert_eq!((both.code, targets), (1, vec![json!(good), json!(bad)]));
-    assert_eq!(both.err, format!("note: {bad} is the same device as {good}\n"));
+    let claims = "shows the certificate of the same device as";
+    let note =
+        |one: &str, other: &str| format!("{one} {claims} {other}, but not both are verified");
+    assert_eq!(both.err, format!("note: {}\n", note(&bad, &good)));
+    assert_eq!(both.objects()[1]["notes"], json!([note(&bad, &good)]));
+    let twice = verify(&[&good, &folder.write("c.json", std::fs::read(&good).unwrap())]);
+    let same = format!("{} is the same device as {good}", folder.path("c.json"));
+    assert_eq!((twice.code, &twice.objects()[1]["notes"]), (0, &json!([same])));
     // One that cannot be read does not keep the others from being judged.
     let missing = folder.path("missing.json");
     let run = verify(&[&missing, &good]);
@@ -351,12 +365,14 @@ pub(crate) fn several_files_and_folders() {
     let run = verify(&[&all]);
     let [x, y] = [folder.path("all/deeper/x.json"), folder.path("all/y")];
     assert_eq!((run.code, run.objects().len()), (1, 2));
-    assert_eq!(run.err, format!("note: {y} is the same device as {x}\n"));
+    assert_eq!(run.err, format!("note: {}\n", note(&y, &x)));
     let readme = folder.write("all/README", "nothing\n");
     std::fs::remove_file(&y).unwrap();
     let run = verify(&[&all]);
     assert_eq!((run.code, run.object()["verified"].clone()), (0, json!(true)));
-    assert_eq!(run.err, format!("note: {readme} is no evidence and was passed over\n"));
+    let passed = format!("{readme} is no evidence and was passed over");
+    assert_eq!(run.err, format!("note: {passed}\n"));
+    assert_eq!(run.object()["notes"], json!([passed]));
     #[cfg(unix)]
     {
         let link = folder.path("all/link");

@@ -19,6 +19,7 @@ mod offline;
 mod process;
 #[path = "../spdm/schema.rs"]
 mod schema;
+mod wrong_files;
 
 use test_corpus::test;
 
@@ -37,6 +38,9 @@ fn main() {
         test(hidden::a_class_of_devices_that_a_machine_has_none_of),
         test(hidden::a_device_that_is_missing_beside_others),
         test(hidden::a_device_that_is_missing_in_a_folder),
+        test(hidden::a_device_that_is_missing_in_a_map),
+        test(hidden::algorithms_that_contradict_the_file),
+        test(hidden::a_chain_beside_the_own_one),
         test(hidden::a_document_with_more_or_less_in_it),
         test(hidden::several_nonces),
         test(hidden::a_chain_around_many_devices),
@@ -48,6 +52,8 @@ fn main() {
         test(inputs::what_is_wrong_in_json_is_named_by_its_place),
         test(inputs::transcripts_as_text),
         test(inputs::files_that_are_no_evidence),
+        test(wrong_files::each_command_says_what_the_file_is),
+        test(wrong_files::a_capture_that_is_cut_says_where),
         test(inputs::a_signature_without_a_chain_is_not_checked),
         test(inputs::the_chain_of_a_transcript_in_other_forms),
         test(inputs::several_files_and_folders),

@@ -13,6 +13,17 @@ pub struct Channel {
     pub peers: Peers,
 }
 
+/// Where packets were captured. The same addresses on another wire are others.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct Wire {
+    /// The interface of the capture.
+    pub(super) interface: u32,
+    /// The interface of the machine that captured, where Linux cooked packets name it.
+    pub(super) index: u32,
+    /// The virtual networks, from the outside in; 0 for none.
+    pub(super) vlans: [u16; 3],
+}
+
 /// The two ends of a [`Channel`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]

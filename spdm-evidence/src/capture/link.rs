@@ -7,7 +7,7 @@ use spdm_transport_doe::{MAX_PADDING, ObjectHeader, ObjectType};
 use spdm_transport_tcp::{DecodedFrame, Frame, Framing};
 
 use super::Layer;
-use super::channel::{Channel, Peers};
+use super::channel::{Channel, Peers, Wire};
 use super::events::Events;
 use super::mctp::Mctp;
 use super::packets::Packet;
@@ -87,29 +87,35 @@ impl Links {
             return events.note(Note::OtherLink { link: packet.link });
         };
         let bytes = packet.bytes;
+        let wire = Wire { interface: packet.interface, ..Wire::default() };
         let taken = match link {
             // Only the headers tell whether what is missing belongs to SPDM.
             LinkType::Ethernet => {
-                self.ip(packet, LaxSlicedPacket::from_ethernet(bytes).ok(), events)
+                self.ip(packet, wire, LaxSlicedPacket::from_ethernet(bytes).ok(), events)
             }
-            LinkType::Ip => self.ip(packet, LaxSlicedPacket::from_ip(bytes).ok(), events),
+            LinkType::Ip => self.ip(packet, wire, LaxSlicedPacket::from_ip(bytes).ok(), events),
             LinkType::Loopback => {
                 let inside = bytes.get(LOOPBACK_HEADER_LEN..).unwrap_or_default();
-                self.ip(packet, LaxSlicedPacket::from_ip(inside).ok(), events)
+                self.ip(packet, wire, LaxSlicedPacket::from_ip(inside).ok(), events)
             }
             LinkType::LinuxSll => match bytes.split_at_checked(SLL_HEADER_LEN) {
-                Some(([.., p0, p1], inside)) => self.cooked(packet, [*p0, *p1], inside, events),
+                Some(([.., p0, p1], inside)) => {
+                    self.cooked(packet, wire, [*p0, *p1], inside, events)
+                }
                 _ => unrecognised(packet, events),
             },
             LinkType::LinuxSll2 => match bytes.split_at_checked(SLL2_HEADER_LEN) {
-                Some(([p0, p1, ..], inside)) => self.cooked(packet, [*p0, *p1], inside, events),
+                Some(([p0, p1, _, _, i0, i1, i2, i3, ..], inside)) => {
+                    let index = u32::from_be_bytes([*i0, *i1, *i2, *i3]);
+                    self.cooked(packet, Wire { index, ..wire }, [*p0, *p1], inside, events)
+                }
                 _ => unrecognised(packet, events),
             },
             _ if packet.cut => {
-                events.note(Note::CutPacket { bytes: bytes.len() });
+                events.note(cut(packet));
                 Some(())
             }
-            LinkType::Mctp => self.mctp.take(packet, bytes, events),
+            LinkType::Mctp => self.mctp.take(packet, wire, bytes, events),
             LinkType::PciDoe => self.doe(packet, events),
             LinkType::User0 if bytes.starts_with(&PCI_SIG) => self.doe(packet, events),
             LinkType::User0 => self.message(packet, Layer::Plain, bytes, 0, events),
@@ -132,6 +138,7 @@ impl Links {
     fn cooked(
         &mut self,
         packet: &Packet<'_>,
+        wire: Wire,
         protocol: [u8; 2],
         inside: &[u8],
         events: &mut Events,
@@ -140,31 +147,37 @@ impl Links {
             let protocol = EtherType(u16::from_be_bytes(protocol));
             return self.ip(
                 packet,
+                wire,
                 Some(LaxSlicedPacket::from_ether_type(protocol, inside)),
                 events,
             );
         }
         if packet.cut {
-            events.note(Note::CutPacket { bytes: packet.bytes.len() });
+            events.note(cut(packet));
             return Some(());
         }
-        self.mctp.take(packet, inside, events)
+        self.mctp.take(packet, wire, inside, events)
     }
 
     fn ip(
         &mut self,
         packet: &Packet<'_>,
+        wire: Wire,
         parsed: Option<LaxSlicedPacket<'_>>,
         events: &mut Events,
     ) -> Option<()> {
         let Some(parsed) = parsed else { return unrecognised(packet, events) };
+        let mut vlans = parsed.vlan_ids().into_iter().map(|id| id.value());
+        let vlans = [(); 3].map(|()| vlans.next().unwrap_or_default());
+        let wire = Wire { vlans, ..wire };
         if let Some(segment) = Segment::of(packet.number, &parsed) {
-            return self.tcp.take(&segment, events);
+            return self.tcp.take(wire, &segment, events);
         }
         match NoSegment::in_packet(&parsed, packet) {
             NoSegment::Other => return None,
             NoSegment::Fragment => self.tcp.fragment(packet.number, events),
-            NoSegment::Cut => events.note(Note::CutPacket { bytes: packet.bytes.len() }),
+            NoSegment::Tunnel { protocol } => events.note(Note::Tunnel { protocol }),
+            NoSegment::Cut => events.note(cut(packet)),
         }
         Some(())
     }
@@ -203,7 +216,10 @@ impl Links {
             let layer = match object {
                 ObjectType::CMA_SPDM => Some(Layer::Plain),
                 ObjectType::SECURED_CMA_SPDM => Some(Layer::Secured),
-                ObjectType::DISCOVERY => None,
+                ObjectType::DISCOVERY => {
+                    events.note(Note::OtherFrame);
+                    None
+                }
                 _ => {
                     events.note(Note::OtherPacket);
                     None
@@ -211,7 +227,7 @@ impl Links {
             };
             let Some((message, behind)) = content.split_at_checked(len) else {
                 if layer.is_some() {
-                    events.note(Note::CutPacket { bytes: packet.bytes.len() });
+                    events.note(cut(packet));
                 }
                 return Some(());
             };
@@ -235,14 +251,14 @@ impl Links {
                         Frame::Message(kind, message) => {
                             self.message(packet, kind.into(), message, 0, events)?;
                         }
-                        _ => events.note(Note::OtherPacket),
+                        _ => events.note(Note::OtherFrame),
                     }
                     rest = rest.get(len..).unwrap_or_default();
                 }
                 Ok(DecodedFrame::Incomplete { .. })
                     if rest.len() == packet.bytes.len() || rest.iter().any(|byte| *byte != 0) =>
                 {
-                    events.note(Note::CutPacket { bytes: packet.bytes.len() });
+                    events.note(cut(packet));
                     return Some(());
                 }
                 _ if rest.len() == packet.bytes.len() => return None,
@@ -260,7 +276,12 @@ impl Links {
 
 /// A packet whose headers are not complete: where it is cut, it may have been SPDM.
 fn unrecognised(packet: &Packet<'_>, events: &mut Events) -> Option<()> {
-    packet.cut.then(|| events.note(Note::CutPacket { bytes: packet.bytes.len() }))
+    packet.cut.then(|| events.note(cut(packet)))
+}
+
+/// Only the beginning of a packet is there, or of what is in it.
+const fn cut(packet: &Packet<'_>) -> Note {
+    Note::CutPacket { packet: packet.number, bytes: packet.bytes.len() }
 }
 
 /// What is left behind the last message of a packet and is no message.

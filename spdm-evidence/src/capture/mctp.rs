@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use spdm_codec::Code;
 
 use super::Layer;
-use super::channel::{Channel, Peers};
+use super::channel::{Channel, Peers, Wire};
 use super::events::Events;
 use super::packets::Packet;
 use crate::note::Note;
@@ -41,28 +41,38 @@ impl Layer {
     }
 }
 
-/// Interface, destination, source, tag owner and tag.
-type MessageKey = (u32, [u8; 3]);
+/// Destination, source, tag owner and tag.
+type MessageKey = (Wire, [u8; 3]);
 
 /// Puts the messages of MCTP endpoints together.
 #[derive(Debug, Default)]
 pub(super) struct Mctp {
     /// Messages that are not complete yet.
     partial: BTreeMap<MessageKey, Partial>,
-    /// Interface, destination and source of messages that were SPDM.
-    speakers: BTreeSet<(u32, [u8; 2])>,
-    channels: BTreeMap<(u32, [u8; 2]), Channel>,
-    /// Interface and endpoint of packets whose message did not begin in the capture, and the first such packet.
-    headless: BTreeMap<(u32, u8), u64>,
+    /// Destination and source of messages that were SPDM.
+    speakers: BTreeSet<(Wire, [u8; 2])>,
+    channels: BTreeMap<(Wire, [u8; 2]), Channel>,
+    /// Who answers what an endpoint sends to the null endpoint.
+    answering: BTreeMap<(Wire, u8), u8>,
+    /// Endpoints of packets whose message did not begin in the capture, and the first such packet.
+    headless: BTreeMap<(Wire, u8), u64>,
 }
 
 /// A message that is not complete yet.
 #[derive(Debug)]
 enum Partial {
-    /// What was in its packets, and the number of the last one.
-    Kept { bytes: Vec<u8>, sequence: u8 },
+    /// What was in its packets, the sequence number of the last one, and its place in the capture.
+    Kept { bytes: Vec<u8>, sequence: u8, packet: u64 },
     /// One of its packets is missing, which is noted; the others are of no use.
     Lost,
+}
+
+/// What a message is to its receiver, as far as can be seen.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Role {
+    Asks,
+    /// Records of a session may be answers, too.
+    Answers,
 }
 
 /// A message starts with any number, and each packet has the next one (DSP0236 §8.1).
@@ -75,12 +85,12 @@ impl Mctp {
     pub(super) fn take(
         &mut self,
         packet: &Packet<'_>,
+        wire: Wire,
         bytes: &[u8],
         events: &mut Events,
     ) -> Option<()> {
         let ([_, destination, source, flags], payload) = bytes.split_first_chunk::<4>()?;
-        let interface = packet.interface;
-        let key = (interface, [*destination, *source, flags & TAG]);
+        let key = (wire, [*destination, *source, flags & TAG]);
         let (start, end) = (flags & START_OF_MESSAGE != 0, flags & END_OF_MESSAGE != 0);
         let sequence = flags >> 4 & 3;
         let lost = Note::LostPacket { packet: packet.number };
@@ -93,7 +103,9 @@ impl Mctp {
                 Vec::new()
             }
             _ if start => Vec::new(),
-            Some(Partial::Kept { bytes, sequence: before }) if follows(sequence, before) => bytes,
+            Some(Partial::Kept { bytes, sequence: before, .. }) if follows(sequence, before) => {
+                bytes
+            }
             Some(Partial::Kept { bytes, .. }) => {
                 if !is_spdm(&bytes) {
                     return None;
@@ -107,14 +119,14 @@ impl Mctp {
                 return Some(());
             }
             // The first packet, with the type, is missing. Between those who speak SPDM it is taken for SPDM.
-            None if self.speakers.contains(&(interface, [*destination, *source])) => {
+            None if self.speakers.contains(&(wire, [*destination, *source])) => {
                 events.note(lost);
                 self.pass_over(key, end);
                 return Some(());
             }
             None => {
                 for endpoint in [*destination, *source] {
-                    self.headless.entry((interface, endpoint)).or_insert(packet.number);
+                    self.headless.entry((wire, endpoint)).or_insert(packet.number);
                 }
                 events.note(Note::Headless);
                 return Some(());
@@ -128,17 +140,25 @@ impl Mctp {
                     Partial::Lost
                 }
                 true => return None,
-                false => Partial::Kept { bytes, sequence },
+                false => Partial::Kept { bytes, sequence, packet: packet.number },
             };
             self.partial.insert(key, partial);
             return Some(());
         }
         let (message_type, message) = bytes.split_first()?;
         let layer = Layer::of(*message_type)?;
-        self.speakers.insert((interface, [*destination, *source]));
-        let channel = self.channel(interface, *destination, *source, events);
+        self.speakers.insert((wire, [*destination, *source]));
+        let is_request = message.get(1).is_some_and(|code| Code(*code).is_request());
+        let role = match layer == Layer::Plain && is_request {
+            true => Role::Asks,
+            false => Role::Answers,
+        };
+        let Some(channel) = self.channel(wire, [*destination, *source], role, events) else {
+            events.note(Note::NullEndpoint { packet: packet.number });
+            return Some(());
+        };
         if layer == Layer::Plain && message.get(1) == Some(&Code::GET_VERSION.0) {
-            self.settle(interface, *destination, *source, lost, events);
+            self.settle(wire, *destination, *source, lost, events);
         }
         events.message(channel, layer, message, 0);
         Some(())
@@ -152,10 +172,9 @@ impl Mctp {
     }
 
     /// A connection begins: what the one before did not complete between these two never will be.
-    fn settle(&mut self, interface: u32, one: u8, other: u8, lost: Note, events: &mut Events) {
+    fn settle(&mut self, wire: Wire, one: u8, other: u8, lost: Note, events: &mut Events) {
         for (destination, source) in [(one, other), (other, one)] {
-            let all =
-                (interface, [destination, source, 0])..=(interface, [destination, source, TAG]);
+            let all = (wire, [destination, source, 0])..=(wire, [destination, source, TAG]);
             for (_, partial) in self.partial.range_mut(all) {
                 if matches!(partial, Partial::Kept { bytes, .. } if is_spdm(bytes)) {
                     events.note(lost);
@@ -165,27 +184,38 @@ impl Mctp {
         }
     }
 
-    /// The conversation of two endpoints. A request to the null endpoint is answered under the endpoint's own ID.
-    fn channel(&mut self, interface: u32, one: u8, other: u8, events: &mut Events) -> Channel {
-        let endpoints = [one.min(other), one.max(other)];
-        let with_null = [one, other].map(|own| (interface, [NULL_ENDPOINT, own]));
-        let known = [(interface, endpoints)].into_iter().chain(with_null);
-        if let Some(channel) = known.into_iter().find_map(|key| self.channels.get(&key)) {
-            return *channel;
+    /// The conversation of two endpoints. A request to the null endpoint is answered under the endpoint's own ID; `None`
+    /// where another endpoint answered before.
+    fn channel(
+        &mut self,
+        wire: Wire,
+        [destination, source]: [u8; 2],
+        role: Role,
+        events: &mut Events,
+    ) -> Option<Channel> {
+        let endpoints = [destination.min(source), destination.max(source)];
+        if let Some(channel) = self.channels.get(&(wire, endpoints)) {
+            return Some(*channel);
         }
-        let channel = events.open(Peers::Mctp { interface, endpoints });
-        self.channels.insert((interface, endpoints), channel);
-        channel
+        let asked = self.channels.get(&(wire, [NULL_ENDPOINT, destination])).copied();
+        let channel = match asked.filter(|_| role == Role::Answers && source != NULL_ENDPOINT) {
+            Some(channel) => {
+                let answering = *self.answering.entry((wire, destination)).or_insert(source);
+                (answering == source).then_some(channel)?
+            }
+            None => events.open(Peers::Mctp { interface: wire.interface, endpoints }),
+        };
+        self.channels.insert((wire, endpoints), channel);
+        Some(channel)
     }
 
     /// The capture ends.
     pub(super) fn finish(self, events: &mut Events) {
         // The message of an endpoint that speaks SPDM may have been SPDM; where none does, any may.
-        let speaks = |endpoint: &(u32, u8)| {
+        let speaks = |endpoint: &(Wire, u8)| {
             let mut speakers = self.speakers.iter();
             self.speakers.is_empty()
-                || speakers
-                    .any(|(interface, ends)| *interface == endpoint.0 && ends.contains(&endpoint.1))
+                || speakers.any(|(wire, ends)| *wire == endpoint.0 && ends.contains(&endpoint.1))
         };
         let unread = self.headless.iter().filter(|(endpoint, _)| speaks(endpoint));
         if let Some(packet) = unread.map(|(_, packet)| *packet).min() {
@@ -193,14 +223,17 @@ impl Mctp {
         }
         for partial in self.partial.into_values() {
             match partial {
-                Partial::Kept { bytes, .. } if is_spdm(&bytes) => {
-                    events.note(Note::CutPacket { bytes: bytes.len() });
+                Partial::Kept { bytes, packet, .. } if is_spdm(&bytes) => {
+                    events.note(Note::LostPacket { packet });
                 }
                 Partial::Kept { .. } => events.note(Note::OtherPacket),
                 Partial::Lost => {}
             }
         }
-        for channel in self.channels.into_values() {
+        let mut channels: Vec<Channel> = self.channels.into_values().collect();
+        channels.sort_by_key(|channel| channel.number);
+        channels.dedup();
+        for channel in channels {
             events.end(channel);
         }
     }

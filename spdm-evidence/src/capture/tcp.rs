@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use etherparse::{EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket, TransportSlice};
 
+use super::channel::Wire;
 use super::events::Events;
 use super::packets::Packet;
 use crate::note::Note;
@@ -22,6 +23,18 @@ const VLAN_TAGS: [EtherType; 4] = [
     EtherType::PROVIDER_BRIDGING,
     EtherType::VLAN_DOUBLE_TAGGED_FRAME,
     EtherType::MACSEC,
+];
+
+/// What carries packets of another network: what is in them is not looked at.
+const TUNNELS: [IpNumber; 7] = [
+    IpNumber::IPV4,
+    IpNumber::IPV6,
+    IpNumber::GRE,
+    IpNumber::ENCAPSULATING_SECURITY_PAYLOAD,
+    // EtherIP and L2TP.
+    IpNumber(97),
+    IpNumber(115),
+    IpNumber::MPLS_IN_IP,
 ];
 
 /// A TCP segment.
@@ -77,6 +90,11 @@ impl<'p> Segment<'p> {
 pub(super) enum NoSegment {
     /// It holds something else.
     Other,
+    /// It holds packets of another network, which are not read.
+    Tunnel {
+        /// The number of the protocol.
+        protocol: u8,
+    },
     /// Only a fragment of it (RFC 791 §3.2).
     Fragment,
     /// What was captured ends before it is certain that there is none.
@@ -99,6 +117,7 @@ impl NoSegment {
         };
         match payload.ip_number {
             IpNumber::TCP if payload.fragmented => Self::Fragment,
+            number if TUNNELS.contains(&number) => Self::Tunnel { protocol: number.0 },
             number if number != IpNumber::TCP && !number.is_ipv6_ext_header_value() => Self::Other,
             _ if packet.cut || payload.incomplete => Self::Cut,
             _ => Self::Other,
@@ -109,8 +128,8 @@ impl NoSegment {
 /// The connections of a capture.
 #[derive(Debug, Default)]
 pub(super) struct Tcp {
-    /// By their ends, the smaller address first. A segment that was captured on two interfaces is one.
-    conversations: HashMap<[SocketAddr; 2], Followed>,
+    /// By their ends, the smaller address first.
+    conversations: HashMap<(Wire, [SocketAddr; 2]), Followed>,
     /// Segments so far: the age of a connection's last one.
     clock: u64,
     /// A connection was given up for the number of them before it was closed.
@@ -133,9 +152,14 @@ struct Followed {
 impl Tcp {
     /// Takes a segment; `None` where its connection carries no SPDM. Where that is not known yet, the connection will
     /// say.
-    pub(super) fn take(&mut self, segment: &Segment<'_>, events: &mut Events) -> Option<()> {
+    pub(super) fn take(
+        &mut self,
+        wire: Wire,
+        segment: &Segment<'_>,
+        events: &mut Events,
+    ) -> Option<()> {
         self.clock = self.clock.saturating_add(1);
-        let key = [segment.from.min(segment.to), segment.from.max(segment.to)];
+        let key = (wire, [segment.from.min(segment.to), segment.from.max(segment.to)]);
         let mut after = After::Nothing;
         let known = self.conversations.get(&key);
         if known.is_some_and(|followed| followed.conversation.is_replaced_by(segment))

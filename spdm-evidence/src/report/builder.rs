@@ -60,6 +60,7 @@ pub struct ReportBuilder {
     fingerprint: Option<Fingerprint>,
     measurements: Vec<MeasuredValue>,
     content_changed: ContentChanged,
+    measured_before: Vec<MeasuredValue>,
     signed_summary: Option<SummaryHash>,
     measured_summary: Option<Digest>,
     objection: Option<Objection>,
@@ -102,6 +103,7 @@ impl ReportBuilder {
             fingerprint: None,
             measurements: Vec::new(),
             content_changed: ContentChanged::NotDetected,
+            measured_before: Vec::new(),
             signed_summary: None,
             measured_summary: None,
             objection: None,
@@ -295,6 +297,13 @@ impl ReportBuilder {
         self
     }
 
+    /// Measurements that other signatures of the same key cover, and that are not shown for they are not fresh: they are
+    /// compared with reference values like those that are.
+    pub(crate) fn measured_before(&mut self, values: Vec<MeasuredValue>) -> &mut Self {
+        self.measured_before = values;
+        self
+    }
+
     /// What a summary hash over the signed measurements would be ([`summary_of`](spdm_requester::summary_of)), to
     /// compare with the one in CHALLENGE_AUTH.
     pub fn measured_summary(&mut self, digest: Option<Digest>) -> &mut Self {
@@ -320,6 +329,8 @@ impl ReportBuilder {
                 .to_owned()),
             ContentChanged::NotDetected | ContentChanged::Unchanged => Ok(count),
         });
+        let compared =
+            compared.and_then(|count| reference.check(&mut self.measured_before).map(|()| count));
         match compared {
             Ok(count) => self.pass(check, format!("{count} reference values match")),
             Err(mismatch) => {

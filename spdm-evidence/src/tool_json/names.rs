@@ -3,6 +3,7 @@
 use serde_json::value::RawValue;
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 
+use crate::error::Error;
 use crate::evidence::Presumption;
 
 /// Members that hold evidence, whatever it is of. Names are compared without case, `_` and `-`.
@@ -63,18 +64,37 @@ pub(super) fn is_nonce(name: &str) -> bool {
     NONCE.iter().any(|wanted| is(name, wanted))
 }
 
-/// The algorithms that an object names, as Redfish does: `TPM_ALG_ECDSA_ECC_NIST_P384` and `TPM_ALG_SHA_384`.
-pub(super) fn presumption(members: &[(String, &RawValue)], given: Presumption) -> Presumption {
+/// The algorithms that an object names, as Redfish does: `TPM_ALG_ECDSA_ECC_NIST_P384` and `TPM_ALG_SHA_384`. Those of an
+/// inner object are its own.
+///
+/// # Errors
+/// The member's name and [`Error::OtherAlgorithm`] where it is not the algorithm that the caller gave.
+pub(super) fn presumption<'m>(
+    members: &'m [(String, &RawValue)],
+    around: Presumption,
+    given: Presumption,
+) -> Result<Presumption, (&'m str, Error)> {
     let named = |wanted: &str| {
-        let (_, value) = members.iter().find(|(name, _)| is(name, wanted))?;
+        let (name, value) = members.iter().find(|(name, _)| is(name, wanted))?;
         let text: String = serde_json::from_str(value.get()).ok()?;
-        Some(plain(&text))
+        Some((name.as_str(), plain(&text)))
     };
-    let asym = named("signingalgorithm")
-        .and_then(|name| AsymAlgorithm::ALL.into_iter().find(|asym| plain(asym.name()) == name));
-    let hash = named("hashingalgorithm")
-        .and_then(|name| HashAlgorithm::ALL.into_iter().find(|hash| plain(hash.name()) == name));
-    Presumption { asym: asym.unwrap_or(given.asym), hash: hash.unwrap_or(given.hash) }
+    let asym = named("signingalgorithm").and_then(|(member, name)| {
+        Some((member, AsymAlgorithm::ALL.into_iter().find(|asym| plain(asym.name()) == name)?))
+    });
+    let hash = named("hashingalgorithm").and_then(|(member, name)| {
+        Some((member, HashAlgorithm::ALL.into_iter().find(|hash| plain(hash.name()) == name)?))
+    });
+    let (asym_named, hash_named) = (asym.map(|(_, asym)| asym), hash.map(|(_, hash)| hash));
+    match (asym, given.asym, hash, given.hash) {
+        (Some((member, named)), Some(given), ..) if named != given => {
+            Err((member, Error::OtherAlgorithm { named: named.name(), given: given.name() }))
+        }
+        (_, _, Some((member, named)), Some(given)) if named != given => {
+            Err((member, Error::OtherAlgorithm { named: named.name(), given: given.name() }))
+        }
+        _ => Ok(Presumption { asym: asym_named.or(around.asym), hash: hash_named.or(around.hash) }),
+    }
 }
 
 /// The letters and digits of an algorithm's name, without what only some registries add.

@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use spdm_codec::{
-    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, RequesterNonce, SlotId, SpdmVersion,
+    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Code, RequesterNonce, SlotId, SpdmVersion,
 };
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm};
-use spdm_emulator::{Device, DeviceConfig, KeyProvisioning};
+use spdm_emulator::{Act, Device, DeviceConfig, Edit, KeyProvisioning, Position, ScriptStep, When};
 use spdm_evidence::{
     AttestationCheck, CheckStatus, Evidence, ExitClass, Negotiation, NegotiationCover, Note,
-    ReadOptions, RecordedExchange, Recording, Report, ReportErrorKind, Signatures, Verifier,
+    ReadOptions, RecordedExchange, Recording, Reference, Report, ReportErrorKind, Signatures,
+    Verifier,
 };
 use spdm_x509::{Anchor, Demand, Profile, Revocation, Revocations, SanPolicy, ValidityCheck};
 
@@ -440,14 +441,17 @@ fn digests_of_another_chain_fail_the_chain_digest() {
 }
 
 #[test]
-fn only_the_measurements_of_the_shown_nonce_are_shown() {
+fn only_the_measurements_of_the_expected_nonce_are_shown() {
     let mut a = device(1, |_| ());
     let (vca, chain) = (negotiation(&mut a), chain(&mut a));
     let signed = [measure(&mut a, 2, 0, 7), measure(&mut a, 1, 0, 8)];
-    let report = report(&evidence(&[&vca, &chain, &signed]), &a, |_| ());
-    assert!(report.verified());
-    assert_eq!(report.nonces().measurements.as_deref(), Some("08".repeat(32).as_str()));
-    assert_eq!(indices(&report), [1]);
+    let file = evidence(&[&vca, &chain, &signed]);
+    for (nonce, shown) in [(None, &[2, 1][..]), (Some(RequesterNonce([8; 32])), &[1])] {
+        let report = report(&file, &a, |verifier| verifier.nonce = nonce);
+        assert!(report.verified());
+        assert_eq!(report.nonces().measurements.as_deref(), Some("08".repeat(32).as_str()));
+        assert_eq!(indices(&report), shown);
+    }
 }
 
 #[test]
@@ -681,4 +685,51 @@ fn many_devices_and_documents_share_chains() {
     let chains = vec![r#"{"slot":0,"chain":"00"}"#; 5000].join(",");
     let many = document(300, 0).replace("[]", &format!("[{chains}]"));
     assert_eq!(read([document(1, 0), many].concat()).unwrap_err(), too_many(301));
+}
+
+/// Each signed MEASUREMENTS of a connection counts, not only the one that is shown.
+#[test]
+fn several_signed_measurements_are_all_judged() {
+    // The first answer states another value, and is signed.
+    let change = Act::Change(Edit::Flip(Position::Offset(20), 1));
+    let mut a = device(1, |config| {
+        config.script = vec![ScriptStep::new(Code::GET_MEASUREMENTS, When::Nth(0), change)];
+    });
+    let (vca, chain) = (negotiation(&mut a), chain(&mut a));
+    let old = measure(&mut a, 1, 0, 7);
+    let (new, other) = (measure(&mut a, 1, 0, 8), measure(&mut a, 2, 0, 9));
+    let value = |exchange: &RecordedExchange| {
+        let alone = evidence(&[&vca, &chain, core::slice::from_ref(exchange)]);
+        report(&alone, &a, |_| ()).measurements()[0].clone()
+    };
+    let wanted = hex::encode(&value(&new).value);
+    let expected = format!(r#"{{"measurements":[{{"index":1,"value":"{wanted}"}}]}}"#);
+    let expected: &Reference = Box::leak(Box::new(Reference::read(expected.as_bytes()).unwrap()));
+    let all = [old.clone(), new.clone(), other.clone()];
+    let both = report(&evidence(&[&vca, &chain, &all]), &a, |_| ());
+    assert!(both.verified());
+    assert_eq!(both.measurements(), [value(&old), value(&new), value(&other)]);
+    let notes: Vec<_> = both.notes().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        notes,
+        [
+            "measurement 1 has another value in a later signed MEASUREMENTS",
+            "3 signed MEASUREMENTS were verified, and all of them were judged"
+        ]
+    );
+    // One that does not fit hides neither behind a later one nor behind the expected nonce.
+    for all in [[old.clone(), new.clone()], [new.clone(), old.clone()]] {
+        for nonce in [None, Some(RequesterNonce([8; 32]))] {
+            let file = evidence(&[&vca, &chain, &all]);
+            let report = report(&file, &a, |verifier| {
+                verifier.reference = Some(expected);
+                verifier.nonce = nonce;
+            });
+            assert_eq!(report.error().unwrap().kind, ReportErrorKind::Reference, "{nonce:?}");
+        }
+    }
+    // What is not fresh is not shown as if it were.
+    let file = evidence(&[&vca, &chain, &all]);
+    let fresh = report(&file, &a, |verifier| verifier.nonce = Some(RequesterNonce([8; 32])));
+    assert_eq!((fresh.verified(), fresh.measurements()), (true, &[value(&new)][..]));
 }

@@ -1,6 +1,6 @@
 //! Files of no format, and of formats that no sample has.
 
-use spdm_evidence::{Error, Evidence, NotEvidence, Note, ReadOptions};
+use spdm_evidence::{Error, Evidence, FileKind, Note, ReadOptions};
 
 fn read(bytes: &[u8]) -> Result<Evidence, Error> {
     Evidence::read(bytes, &ReadOptions::default())
@@ -8,7 +8,7 @@ fn read(bytes: &[u8]) -> Result<Evidence, Error> {
 
 #[test]
 fn files_of_no_format() {
-    assert_eq!(read(b"").unwrap_err(), Error::NotEvidence(NotEvidence::Empty));
+    assert_eq!(read(b"").unwrap_err(), Error::NotEvidence(FileKind::Empty));
     assert_eq!(read(b"hello").unwrap_err(), Error::Format);
     assert_eq!(read(b"[]").unwrap_err(), Error::NoEvidence);
     assert_eq!(read(b"{}").unwrap_err(), Error::NoEvidence);

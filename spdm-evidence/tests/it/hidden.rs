@@ -118,7 +118,10 @@ fn packets_that_are_cut_inside_their_headers() {
     // A packet of MCTP, before its header ends.
     let mctp = [&[0; 14][..], &[0, 0xFA], &[1, 9, 8, 0xC0, 5, 0x10, 0x84, 0, 0]].concat();
     let packets = [(mctp.clone(), usize::MAX), (mctp, 15)];
-    assert!(matches!(loss(&cut_pcap(113, &packets)), Some(Note::CutPacket { bytes: 15 })));
+    assert!(matches!(
+        loss(&cut_pcap(113, &packets)),
+        Some(Note::CutPacket { packet: 2, bytes: 15 })
+    ));
 }
 
 /// Fragments of TCP are not put together. Beside SPDM over TCP they are a loss.

@@ -163,6 +163,25 @@ fn a_signed_answer_without_its_request_is_not_verified() {
     assert_eq!(reports[0].notes()[0].note, Note::Repeated { code: Code::MEASUREMENTS });
 }
 
+/// An acknowledgement that nobody waits for may carry an answer: one that was signed counts.
+#[test]
+fn a_signed_answer_in_a_stray_acknowledgement_is_not_verified() {
+    let mut device = device();
+    let messages = exchange(&mut device);
+    let acknowledgement = |answer: &[u8]| [&[0x12, 5, 0, 1, 0, 0][..], answer].concat();
+    let last = messages.last().unwrap();
+    let mut other = last.clone();
+    *other.last_mut().unwrap() ^= 1;
+    for (answer, verified) in [(&other[..], false), (last, true), (&[], true)] {
+        let file = pcap(USER0, &[&messages[..], &[acknowledgement(answer)]].concat());
+        let reports = verify(&file, &device, Signatures::AsRequested);
+        assert_eq!(verdicts(&reports), [verified], "{}", answer.len());
+    }
+    // Before the first GET_VERSION nothing says what is in it.
+    let file = pcap(USER0, &[&[acknowledgement(&other)], &messages[..]].concat());
+    assert_eq!(verdicts(&verify(&file, &device, Signatures::AsRequested)), [true, false]);
+}
+
 /// A capture begins in the middle of a connection, and another one follows: the first is not passed over.
 #[test]
 fn a_connection_whose_beginning_is_missing_is_not_passed_over() {

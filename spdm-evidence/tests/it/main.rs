@@ -5,6 +5,7 @@
     reason = "tests say what they expect with a panic"
 )]
 
+mod apart;
 mod capture_writer;
 mod conversation;
 mod forged;

@@ -272,8 +272,8 @@ impl TcpConversation {
                 self.break_off(Broken::Lost, packet, events);
             }
             Carries::Spdm { .. } => {
-                for direction in directions.iter().filter(|direction| !direction.frame.is_empty()) {
-                    events.note(Note::CutPacket { bytes: direction.frame.len() });
+                if directions.iter().any(|direction| !direction.frame.is_empty()) {
+                    events.note(Note::LostBytes { ends: self.ends, packet });
                 }
             }
             Carries::Broken { .. } => {}
@@ -306,8 +306,11 @@ impl Direction {
             let rest = self.frame.get(used..).unwrap_or_default();
             match framing.decode(rest, usize::MAX) {
                 Ok(DecodedFrame::Complete { frame, len }) => {
-                    if let Frame::Message(kind, message) = frame {
-                        events.message(channel, kind.into(), message, padding(framing));
+                    match frame {
+                        Frame::Message(kind, message) => {
+                            events.message(channel, kind.into(), message, padding(framing));
+                        }
+                        _ => events.note(Note::OtherFrame),
                     }
                     used += len;
                 }

@@ -1,0 +1,48 @@
+//! Which command reads a file that another one was given.
+
+use std::path::Path;
+
+use spdm_evidence::{Error, FileKind};
+
+use crate::exit::Failure;
+use crate::file;
+
+/// The commands that read files.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Reader {
+    Verify,
+    Chain,
+    Decode,
+}
+
+impl Reader {
+    /// A file that the command cannot read, and the command that can.
+    pub(crate) fn refuses(self, path: &Path, error: &Error) -> Failure {
+        let name = file::name(path);
+        let failure = Failure::usage(format!("{name}: {error}"));
+        match error {
+            Error::NotEvidence(kind) | Error::NotChain(kind) => {
+                failure.with_hint(self.other(*kind, &name).as_deref())
+            }
+            _ => failure,
+        }
+    }
+
+    /// The command that reads such a file, where it is another one.
+    pub(crate) fn other(self, kind: FileKind, name: &str) -> Option<String> {
+        let reader = match kind {
+            FileKind::Capture | FileKind::Transcript | FileKind::Json => Self::Verify,
+            FileKind::Certificates | FileKind::Chain => Self::Chain,
+            FileKind::PublicKey => {
+                return Some(format!("--peer-key {name} gives spdm verify a device's public key"));
+            }
+            _ => return None,
+        };
+        // Standard input is read already.
+        let is_other = reader != self && name != "-";
+        is_other.then(|| match reader {
+            Self::Chain => format!("spdm chain {name} judges certificates"),
+            _ => format!("spdm verify {name} judges it"),
+        })
+    }
+}
