@@ -5,7 +5,7 @@ use std::path::Path;
 use spdm_codec::{ErrorCode, MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId};
 use spdm_evidence::{
     AttestationCheck, Freshness, KnownChains, KnownDevice, Note, Recording, Reference,
-    ReportBuilder,
+    ReportBuilder, ReportErrorKind,
 };
 use spdm_requester::{
     AttestationPlan, ChainCache, ChainOrigin, Error, KeySource, KnownChain, NegotiationSigning,
@@ -285,9 +285,13 @@ pub(crate) fn examine(
     }
     heard.recorder.sent(line.last_request());
     let silence = line.hang_up();
+    // A device that refuses a signature may hang up at the next request: the refusal is what went wrong.
+    let refused = errors.iter().any(|error| matches!(error, Error::Refused(_)));
     let verdict = match failed {
-        None => Verdict::new(report.build()).explained(silence),
-        Some(error) => Verdict::failed(report.build(), error),
+        Some(error) if !refused || error.kind != ReportErrorKind::Transport => {
+            Verdict::failed(report.build(), error)
+        }
+        _ => Verdict::new(report.build()).explained(silence),
     };
     let verdict = verdict.advised(&errors, &heard, task.waivable);
     let verdict = match task.peer_key_path {

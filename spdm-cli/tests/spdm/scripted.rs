@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use spdm_codec::{BaseAsymAlgo, Code, SlotId, SpdmVersion};
+use spdm_codec::{BaseAsymAlgo, Code, ErrorCode, SlotId, SpdmVersion};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{Act, Device, DeviceConfig, Edit, Position, ScriptStep, When};
@@ -208,4 +208,44 @@ fn fetched_of(devices: u64) -> usize {
 fn sixteen_chains_are_remembered() {
     assert_eq!(fetched_of(16), 16);
     assert_eq!(fetched_of(17), 2 * 17);
+}
+
+/// A device that refuses CHALLENGE and hangs up at what follows is rejected for the refusal: an independent Responder does
+/// so at 1.0 and 1.1.
+#[test]
+fn a_refusal_counts_and_not_the_end_of_the_connection_after_it() {
+    let refuse = Act::Refuse { code: ErrorCode::UNSPECIFIED, data: 0, extended: Vec::new() };
+    let script = vec![ScriptStep::new(Code::CHALLENGE, When::Always, refuse)];
+    let mut device = Device::new(DeviceConfig { script, ..small() }).unwrap();
+    let folder = Folder::new();
+    let root = folder.write("root.pem", device.trust_anchors_pem());
+    let listener = Listener::bind("127.0.0.1:0", Framing::Dsp0287).unwrap();
+    let target = format!("tcp:{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        while let Ok(mut requester) = listener.accept() {
+            device.reset();
+            while let Ok(Some((kind, request))) = requester.next() {
+                let answered = request[1] != Code::GET_MEASUREMENTS.0
+                    && device
+                        .respond(request)
+                        .is_some_and(|it| requester.answer(kind, &it).is_ok());
+                if !answered {
+                    break;
+                }
+            }
+        }
+    });
+    let refused = run(&format!("attest {target} --trust {root} --json"));
+    let report = refused.object();
+    assert_eq!((refused.code, &report["error"]["kind"]), (1, &"refused".into()), "{report}");
+    assert_eq!(
+        report["error"]["message"],
+        "the device answered CHALLENGE with ERROR Unspecified (data 0x00)"
+    );
+    assert_eq!(status(&report, "challenge.signature"), "fail");
+
+    // Where CHALLENGE is not asked for, the connection is what failed.
+    let closed = run(&format!("attest {target} --trust {root} --challenge none --json"));
+    let report = closed.object();
+    assert_eq!((closed.code, &report["error"]["kind"]), (3, &"transport".into()), "{report}");
 }
