@@ -17,6 +17,8 @@ pub(crate) enum Waivable {
     TheSignature,
     /// Nothing.
     Nothing,
+    /// Nothing either, for there is no verdict.
+    NoVerdict,
 }
 
 /// The next step, where there is one.
@@ -125,9 +127,10 @@ fn slots(heard: &Overheard) -> Option<String> {
 
 fn without_chain(heard: &Overheard, waivable: Waivable) -> Option<String> {
     if heard.has(CapabilityFlags::PUB_KEY_ID_CAP) {
-        return Some(
-            "a device without certificates needs its public key: --peer-key FILE".to_owned(),
-        );
+        let verb = if waivable == Waivable::NoVerdict { "spdm attest with " } else { "" };
+        return Some(format!(
+            "a device without certificates needs its public key: {verb}--peer-key FILE"
+        ));
     }
     unsigned(heard, waivable)
 }

@@ -113,7 +113,9 @@ impl Inputs {
 /// Reference values out of a file.
 pub(crate) fn reference(path: &std::path::Path) -> Result<Reference, Failure> {
     let bytes = file::read(path)?;
-    Reference::read(&bytes).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+    Reference::read(&bytes).map_err(|error| {
+        Failure::usage(format!("{}: no reference values: {error}", path.display()))
+    })
 }
 
 /// The nonce that was given; `None` for a random one. A file holds 32 bytes or 64 hexadecimal digits.

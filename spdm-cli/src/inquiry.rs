@@ -77,7 +77,7 @@ pub(crate) fn inquire<T>(
     let silence = line.hang_up();
     let result = result.map_err(|error| {
         let (verdict, errors) = lost(report, error);
-        Box::new(verdict.explained(silence).advised(&errors, &heard, Waivable::Nothing))
+        Box::new(verdict.explained(silence).advised(&errors, &heard, Waivable::NoVerdict))
     });
     Inquired { result, heard }
 }

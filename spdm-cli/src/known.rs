@@ -164,5 +164,5 @@ fn read(source: impl Read, path: &Path, empty: Emptiness) -> Result<KnownDevices
         return Ok(KnownDevices::default());
     }
     KnownDevices::read(&bytes)
-        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+        .map_err(|error| Failure::usage(format!("{}: no known devices: {error}", path.display())))
 }

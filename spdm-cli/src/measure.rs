@@ -23,7 +23,7 @@ pub(crate) fn run(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     if args.measurements == IndexList::None {
-        return Err(Failure::usage("measure without measurements"));
+        return Err(Failure::usage("--measurements none leaves measure nothing to do"));
     }
     let inputs = Inputs::read(&args.judge, crypto)?;
     let signer = match args.unsigned {

@@ -120,7 +120,8 @@ impl FromStr for Target {
             None => text == **form,
         };
         let form = FORMS.iter().find(scheme);
-        let form = form.ok_or_else(|| format!("expected one of {}", FORMS.join(", ")))?;
+        let form =
+            form.ok_or_else(|| format!("expected one of {}{}", FORMS.join(", "), complete(text)))?;
         let address = Address::parse(text).ok_or_else(|| {
             let slashes = text.contains("://");
             let without = if slashes { ", without the slashes of a URL" } else { "" };
@@ -128,6 +129,26 @@ impl FromStr for Target {
         })?;
         Ok(Self { text: text.to_owned(), address })
     }
+}
+
+/// The question whether an address was meant whose scheme is missing; nothing where it looks like none.
+fn complete(text: &str) -> String {
+    let is_server = text.starts_with("localhost") || text.starts_with('[') || text.contains('.');
+    let schemes = [
+        ("pci:", true),
+        ("pci:0000:", true),
+        ("mctp:", true),
+        ("nvme:", text.starts_with("/dev/nvme")),
+        ("scsi:", text.starts_with("/dev/sg")),
+        ("ata:", text.starts_with("/dev/sd")),
+        ("tcp:", is_server),
+    ];
+    let mut candidates = schemes.iter().filter(|(_, fits)| *fits);
+    let meant = candidates.find_map(|(scheme, _)| {
+        let target = format!("{scheme}{text}");
+        Address::parse(&target).map(|_| target)
+    });
+    meant.map(|target| format!("; did you mean {target}?")).unwrap_or_default()
 }
 
 impl Address {
@@ -197,6 +218,29 @@ mod tests {
             assert!(error.starts_with(expected), "{text}: {error}");
         }
     }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn addresses_without_their_scheme() {
+        for (text, meant) in [
+            ("localhost:2323", "tcp:localhost:2323"),
+            ("10.0.0.1", "tcp:10.0.0.1"),
+            ("[::1]:2323", "tcp:[::1]:2323"),
+            ("0000:01:00.0", "pci:0000:01:00.0"),
+            ("01:00.0", "pci:0000:01:00.0"),
+            ("9", "mctp:9"),
+            ("/dev/nvme0", "nvme:/dev/nvme0"),
+            ("/dev/sdb", "ata:/dev/sdb"),
+        ] {
+            let error = text.parse::<Target>().unwrap_err();
+            assert!(error.ends_with(&format!("; did you mean {meant}?")), "{text}: {error}");
+        }
+        for text in ["usb:1", "", "attest", "/dev/null"] {
+            let error = text.parse::<Target>().unwrap_err();
+            assert!(!error.contains("did you mean"), "{text}: {error}");
+        }
+    }
+
     #[cfg(target_os = "linux")]
     #[test]
     fn names_of_mctp_endpoints() {

@@ -218,14 +218,13 @@ fn not_found(name: &str, known: bool, names: &[&str]) -> String {
     format!("{name} {what}; there are {}", names.join(", "))
 }
 
-/// Names the capabilities that begin so: those with several values have a name for each.
+/// Names the capabilities that begin so, for those with several values have a name for each; all where none does.
 fn no_capability(name: &str) -> String {
+    let known = || CapabilityFlags::all().iter_names().map(|(known, _)| known);
     let similar = |known: &&'static str| !name.is_empty() && known.starts_with(name);
-    let known = CapabilityFlags::all().iter_names().map(|(known, _)| known);
-    match known.filter(similar).collect::<Vec<_>>() {
-        similar if similar.is_empty() => format!("{name} is no capability"),
-        similar => format!("{name} is no capability; there are {}", similar.join(", ")),
-    }
+    let similar: Vec<_> = known().filter(similar).collect();
+    let shown = if similar.is_empty() { known().collect() } else { similar };
+    format!("{name} is no capability; there are {}", shown.join(", "))
 }
 
 /// `--capabilities`: names, or one number.

@@ -6,7 +6,7 @@ use spdm_codec::Code;
 
 use crate::process::{Emulator, Folder, command, run};
 use crate::schema::{check, schema};
-use crate::scripted::{serve_each, small};
+use crate::scripted::{Served, serve_each, small};
 
 #[test]
 fn an_option_of_another_verb_is_named_with_its_verbs() {
@@ -146,15 +146,58 @@ fn chains_and_manual_pages_on_standard_output() {
     assert_eq!(names, 1, "nothing is written beside");
 }
 
-/// Nobody looks at a pipe: a slow device leaves no trace in it.
-#[test]
-fn a_slow_device_is_not_waited_for_in_pipes() {
-    let before = |_, code: Code| {
+/// A device that needs a while for CHALLENGE.
+fn slow() -> Served {
+    serve_each(vec![small()], |_, code: Code| {
         if code == Code::CHALLENGE {
             std::thread::sleep(Duration::from_millis(1400));
         }
+    })
+}
+
+/// A terminal says what is being waited for, and nothing of it is left at the end.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_slow_device_is_waited_for_on_a_terminal() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use std::fs::File;
+    use std::io::Read;
+    use std::os::unix::ffi::OsStrExt;
+
+    let device = slow();
+    let told = |options: &str| {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap();
+        let name = std::ffi::OsStr::from_bytes(name.as_bytes());
+        let stderr = File::options().read(true).write(true).open(name).unwrap();
+        let line = format!("attest {} --trust {} {options}", device.target, device.root);
+        let args: Vec<_> = line.split_whitespace().collect();
+        // The end of the command is the end of what the terminal gets.
+        let output = command(&args).env("TERM", "xterm").stderr(stderr).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        let mut bytes = vec![0; 4096];
+        let mut text = String::new();
+        while let Ok(len @ 1..) = File::from(terminal.try_clone().unwrap()).read(&mut bytes) {
+            text.push_str(core::str::from_utf8(&bytes[..len]).unwrap());
+        }
+        text
     };
-    let device = serve_each(vec![small()], before);
+    let text = told("");
+    let line = "\r\x1b[Kwaiting for the answer to CHALLENGE: ";
+    assert!(text.contains(line), "{text:?}");
+    assert!(text.ends_with("answers)\r\x1b[K"), "{text:?}");
+    for option in ["--json", "-q"] {
+        assert_eq!(told(option), "", "{option}");
+    }
+    assert!(!told("-v").contains("waiting"));
+}
+
+/// Nobody looks at a pipe: a slow device leaves no trace in it.
+#[test]
+fn a_slow_device_is_not_waited_for_in_pipes() {
+    let device = slow();
     let slow = run(&format!("attest {} --trust {}", device.target, device.root));
     assert_eq!((slow.code, slow.err.as_str()), (0, ""));
     assert!(!slow.out.contains('\r') && !slow.out.contains("waiting"), "{}", slow.out);
@@ -172,4 +215,46 @@ fn what_raw_values_mean() {
     ] {
         assert!(text.lines().any(|line| line == format!("         {row}")), "{row}: {text}");
     }
+}
+
+#[test]
+fn a_device_without_certificates_is_attested_with_its_key() {
+    let folder = Folder::new();
+    let key = folder.path("key.pem");
+    let line = format!("--seed 1 --base-asym ECDSA_P256 --peer-key-out {key}");
+    let device = Emulator::listen(folder, &line);
+    let target = &device.target;
+    let needs = "hint: a device without certificates needs its public key: ";
+    for (verb, option) in [
+        ("attest", "--peer-key FILE"),
+        ("measure", "--peer-key FILE"),
+        ("collect", "--peer-key FILE"),
+        ("certs", "spdm attest with --peer-key FILE"),
+    ] {
+        let told = run(&format!("{verb} {target}"));
+        assert_eq!(told.code, 1, "{told:?}");
+        assert!(told.err.ends_with(&format!("{needs}{option}\n")), "{}", told.err);
+        let followed = if verb == "certs" { "attest" } else { verb };
+        assert_eq!(run(&format!("{followed} {target} --peer-key {key} -q")).code, 0);
+    }
+}
+
+#[test]
+fn files_of_another_kind() {
+    let folder = Folder::new();
+    let known = folder.write("known.json", r#"{"schema": 1, "devices": []}"#);
+    let reference = folder.write("reference.json", r#"{"measurements": []}"#);
+    for (line, message) in [
+        (format!("--known {reference}"), format!("{reference}: no known devices: JSON: ")),
+        (format!("--reference {known}"), format!("{known}: no reference values: JSON: ")),
+    ] {
+        let told = run(&format!("attest emulated {line}"));
+        assert!(told.code == 2 && told.err.starts_with(&format!("error: {message}")), "{told:?}");
+        let json = run(&format!("attest emulated {line} --json")).object();
+        assert_eq!(json["error"]["kind"], "usage");
+        assert!(json["error"]["message"].as_str().unwrap().starts_with(&message));
+    }
+    let nothing = run("measure emulated --measurements none");
+    let message = "error: --measurements none leaves measure nothing to do\n";
+    assert_eq!((nothing.code, nothing.err.as_str()), (2, message));
 }
