@@ -197,6 +197,9 @@ impl fmt::Display for Error {
             Self::Nesting => f.write_str("nested too deeply"),
             Self::Duplicate => f.write_str("there twice in one object"),
             Self::At { place, error } => write!(f, "{}: {error}", place.escape_debug()),
+            Self::Behind { at, bytes: 1 } => {
+                write!(f, "at offset {at}, behind the last message, one byte follows that is no message")
+            }
             Self::Behind { at, bytes } => write!(
                 f,
                 "at offset {at}, behind the last message, {bytes} bytes follow that are no message"

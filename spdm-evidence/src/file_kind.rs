@@ -50,7 +50,7 @@ pub enum FileKind {
 }
 
 /// How files of other formats begin.
-const BEGINNINGS: [(&[u8], FileKind); 22] = [
+const BEGINNINGS: [(&[u8], FileKind); 30] = [
     (&[0x1F, 0x8B], FileKind::Packed("gzip")),
     (&[0x28, 0xB5, 0x2F, 0xFD], FileKind::Packed("zstd")),
     (&[0xFD, b'7', b'z', b'X', b'Z', 0], FileKind::Packed("xz")),
@@ -61,6 +61,14 @@ const BEGINNINGS: [(&[u8], FileKind); 22] = [
     (b"PK\x05\x06", FileKind::Packed("ZIP")),
     (b"7z\xBC\xAF\x27\x1C", FileKind::Packed("7-Zip")),
     (b"Rar!\x1A\x07", FileKind::Packed("RAR")),
+    (&[0x1F, 0x9D], FileKind::Packed("compress")),
+    (&[0x78, 0x9C], FileKind::Packed("zlib")),
+    (&[0x78, 0xDA], FileKind::Packed("zlib")),
+    (&[0x5D, 0, 0, 0x80, 0], FileKind::Packed("lzma")),
+    (b"snoop\0", FileKind::Other("a capture of snoop, which is to be converted to pcap")),
+    (b"GMBU", FileKind::Other("a capture of Network Monitor, which is to be converted to pcap")),
+    (b"\x34\xCD\xB2\xA1", FileKind::Other("a capture in a modified form of pcap")),
+    (b"\xA1\xB2\xCD\x34", FileKind::Other("a capture in a modified form of pcap")),
     (b"%PDF-", FileKind::Other("a PDF document")),
     (b"\x7FELF", FileKind::Other("a program (ELF)")),
     (b"MZ\x90\x00", FileKind::Other("a program (Windows)")),
@@ -75,6 +83,8 @@ const BEGINNINGS: [(&[u8], FileKind); 22] = [
     (&[0xD9, 0x01, 0xF5], FileKind::Other("CBOR (a CoRIM)")),
     (&[0xD9, 0xD9, 0xF7], FileKind::Other("CBOR")),
 ];
+/// The byte order mark of UTF-32, little-endian, as Python writes it.
+const UTF_32: [u8; 4] = [0xFF, 0xFE, 0, 0];
 /// Where an archive of tar says that it is one.
 const TAR: usize = 257;
 /// A shorter text may be base64 by chance.
@@ -87,6 +97,9 @@ impl FileKind {
         let plain = text::plain_text(file);
         if plain.trim_ascii().is_empty() {
             return Some(Self::Empty);
+        }
+        if file.starts_with(&UTF_32) {
+            return Some(Self::Other("text in UTF-32"));
         }
         if let Some(kind) = text::unwrapped(file, &Self::known) {
             return Some(kind);

@@ -79,7 +79,7 @@ fn read_as(bytes: &[u8], presumption: Presumption) -> Result<Recording, Error> {
     let Some(negotiated) = negotiated else { return Ok(recording) };
     let cx = negotiated.cx(ANYTHING_FOLLOWS);
     while !messages.rest.is_empty() {
-        if messages.rest.first() == Some(&0) {
+        if !begins_message(messages.rest) {
             recording.notes.push(trailing_zeros(messages.rest, bytes.len())?);
             break;
         }
@@ -90,6 +90,12 @@ fn read_as(bytes: &[u8], presumption: Presumption) -> Result<Recording, Error> {
         recording.exchanges.push(exchange(request, response));
     }
     Ok(recording)
+}
+
+/// Whether bytes begin like a message of any version.
+fn begins_message(bytes: &[u8]) -> bool {
+    matches!(bytes, [version, code, ..]
+        if SpdmVersion::from_byte(*version).is_some() && Code(*code).name().is_some())
 }
 
 /// Zero bytes at the end of a file are no message, and nothing signs them.

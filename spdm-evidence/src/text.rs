@@ -48,11 +48,27 @@ fn is_ascii_in_utf_16(bytes: &[u8]) -> bool {
     !pairs.is_empty() && rest.is_empty() && pairs.iter().all(is_text)
 }
 
-/// The bytes of hexadecimal digits, lines wrapped anywhere.
+/// The bytes of hexadecimal digits, lines wrapped anywhere; `10:84` and `0x10, 0x84`, too.
 pub(crate) fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
     let digits = without_whitespace(text);
     let digits = digits.strip_prefix(b"0x").unwrap_or(&digits);
-    hex::decode(digits).ok().filter(|bytes| !bytes.is_empty())
+    let bytes = hex::decode(digits).ok().or_else(|| separated_hex(text));
+    bytes.filter(|bytes| !bytes.is_empty())
+}
+
+/// The bytes of pairs of digits, each of which something separates from the next one.
+fn separated_hex(text: &[u8]) -> Option<Vec<u8>> {
+    let separates = |byte: &u8| byte.is_ascii_whitespace() || b":,;-".contains(byte);
+    let words = text.split(separates).filter(|word| !word.is_empty());
+    let byte = |word: &[u8]| {
+        let digits = word.strip_prefix(b"0x").or_else(|| word.strip_prefix(b"0X"));
+        match digits.unwrap_or(word) {
+            [high, low] => hex::decode([*high, *low]).ok()?.first().copied(),
+            [low] if digits.is_some() => hex::decode([b'0', *low]).ok()?.first().copied(),
+            _ => None,
+        }
+    };
+    words.map(byte).collect()
 }
 
 /// The bytes of base64, standard or URL-safe, lines wrapped anywhere, padded or not.
@@ -71,14 +87,25 @@ pub(crate) fn unwrapped<T>(bytes: &[u8], recognise: &dyn Fn(&[u8]) -> Option<T>)
     within(bytes, recognise, LAYERS)
 }
 
+/// What follows the head of a data URL (RFC 2397) in base64.
+fn without_scheme(text: &[u8]) -> &[u8] {
+    const HEAD: usize = 128;
+    const END: &[u8] = b";base64,";
+    let Some(rest) = text.strip_prefix(b"data:") else { return text };
+    let head = rest.get(..HEAD).unwrap_or(rest);
+    let end = head.windows(END.len()).position(|part| part == END);
+    end.and_then(|end| rest.get(end + END.len()..)).unwrap_or(text)
+}
+
 fn within<T>(bytes: &[u8], recognise: &dyn Fn(&[u8]) -> Option<T>, layers: usize) -> Option<T> {
     let bytes = plain_text(bytes);
-    if let Some(found) = recognise(&bytes) {
+    let bytes = without_scheme(&bytes);
+    if let Some(found) = recognise(bytes) {
         return Some(found);
     }
     if layers == 0 || !bytes.is_ascii() {
         return None;
     }
-    let inside = [from_hex(&bytes), from_base64(&bytes)];
+    let inside = [from_hex(bytes), from_base64(bytes)];
     inside.into_iter().flatten().find_map(|inside| within(&inside, recognise, layers - 1))
 }

@@ -228,6 +228,10 @@ pub(crate) fn transcripts_as_text() {
         ("hexadecimal in lines", lines(&hex::encode_upper(&raw))),
         ("0x", format!("0x{}\n", hex::encode(&raw)).into_bytes()),
         ("a JSON text", json!(base64).to_string().into_bytes()),
+        ("colons", pairs(&raw, ":").into_bytes()),
+        ("dashes", pairs(&raw, "-").to_uppercase().into_bytes()),
+        ("0x list", format!("0x{}", pairs(&raw, ", 0x")).into_bytes()),
+        ("a data URL", format!("data:application/octet-stream;base64,{base64}").into_bytes()),
         ("binary", raw.clone()),
         ("UTF-16", utf_16(&base64)),
         ("twice", BASE64_STANDARD.encode(&base64).into_bytes()),
@@ -241,12 +245,29 @@ pub(crate) fn transcripts_as_text() {
     assert_eq!(run.code, 0);
     assert_eq!(run.err, "note: 3 zero bytes behind the last message were left out\n");
     let len = raw.len();
+    for (behind, count) in [(&b"\n"[..], 1), (&[0xFF; 4], 4), (b"\r\n", 2), (&[0x11], 1)] {
+        let file = folder.write("report", [&raw[..], behind].concat());
+        let run = verify(&file, "root11.pem", &["--chain", &chain]);
+        let bytes = match count {
+            1 => "one byte follows that is".to_owned(),
+            _ => format!("{count} bytes follow that are"),
+        };
+        let at = raw.len();
+        let expected =
+            format!("error: {file}: at offset {at}, behind the last message, {bytes} no message\n");
+        assert_eq!((run.code, run.err), (2, expected));
+    }
     let more = folder.write("report", [&raw[..], &[0, 0, 7]].concat());
     let run = verify(&more, "root11.pem", &["--chain", &chain]);
     let expected = format!(
         "error: {more}: at offset {len}, behind the last message, 3 bytes follow that are no message\n"
     );
     assert_eq!((run.code, run.err), (2, expected));
+}
+
+/// The bytes, two digits each.
+fn pairs(bytes: &[u8], separator: &str) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(separator)
 }
 
 /// A file that is no evidence is called what it is.

@@ -55,6 +55,14 @@ pub(crate) fn each_command_says_what_the_file_is() {
         (copy("pk.pem", "pk_ok.pem"), "holds a public key", "--peer-key"),
         (folder.write("a.xz", b"\xFD7zXZ\0\0\x04"), "is packed (xz): unpack it first", ""),
         (folder.write("a.bz2", b"BZh91AY&SY\xFF"), "is packed (bzip2): unpack it first", ""),
+        (folder.write("a.lzma", b"\x5D\0\0\x80\0\xFF"), "is packed (lzma): unpack it first", ""),
+        (folder.write("a.zlib", b"\x78\x9C\xFF\0"), "is packed (zlib): unpack it first", ""),
+        (folder.write("a.utf32", b"\xFF\xFE\0\0{\0\0\0"), "is text in UTF-32", ""),
+        (
+            folder.write("a.snoop", b"snoop\0\0\0\0\0\0\x02"),
+            "is a capture of snoop, which is to be converted to pcap",
+            "",
+        ),
         (folder.write("a.zip", b"PK\x03\x04\xFF\xFF"), "is packed (ZIP): unpack it first", ""),
         (
             folder.write("a.7z", b"7z\xBC\xAF\x27\x1C\0\x04"),

@@ -127,7 +127,10 @@ impl Links {
     }
 
     /// The capture ends.
-    pub(super) fn finish(self, packet: u64, events: &mut Events) {
+    pub(super) fn finish(mut self, packet: u64, events: &mut Events) {
+        if self.mctp.has_spdm() || !self.interfaces.is_empty() {
+            self.tcp.is_beside_spdm();
+        }
         self.mctp.finish(events);
         self.tcp.finish(packet, events);
         for channel in self.interfaces.into_values() {

@@ -164,6 +164,11 @@ impl Mctp {
         Some(())
     }
 
+    /// Whether a message was SPDM.
+    pub(super) fn has_spdm(&self) -> bool {
+        !self.speakers.is_empty()
+    }
+
     /// Leaves out a packet of a message that is noted as lost.
     fn pass_over(&mut self, key: MessageKey, end: bool) {
         if !end {

@@ -136,6 +136,8 @@ pub(super) struct Tcp {
     forgot: bool,
     /// The first packet with a fragment of TCP.
     fragment: Option<u64>,
+    /// SPDM was found on another link.
+    beside_spdm: bool,
     /// The servers of connections that carried SPDM.
     spdm: BTreeSet<SocketAddr>,
     /// The servers of connections that were taken for something else: the first connection, and a packet of it.
@@ -225,6 +227,11 @@ impl Tcp {
         self.fragment.get_or_insert(packet);
     }
 
+    /// SPDM was found elsewhere in the capture: what a fragment holds must not be missing beside it.
+    pub(super) const fn is_beside_spdm(&mut self) {
+        self.beside_spdm = true;
+    }
+
     /// Gives up the connection that was silent for the longest time, where there are too many.
     fn make_room(&mut self, packet: u64, events: &mut Events) {
         if self.conversations.len() < FOLLOWED {
@@ -252,7 +259,8 @@ impl Tcp {
         for (ends, packet) in unread.map(|(_, seen)| *seen).take(1) {
             events.note(Note::LostFraming { ends, packet });
         }
-        if let Some(packet) = self.fragment.filter(|_| !self.spdm.is_empty()) {
+        let any_spdm = self.beside_spdm || !self.spdm.is_empty();
+        if let Some(packet) = self.fragment.filter(|_| any_spdm) {
             events.note(Note::LostFragment { packet });
         }
     }

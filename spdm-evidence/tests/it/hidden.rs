@@ -139,6 +139,11 @@ fn fragments_of_segments() {
     let packet = u64::try_from(whole.len() + 1).unwrap();
     let both = [&whole[..], &fragments].concat();
     assert_eq!(loss(&file(&both)), Some(Note::LostFragment { packet }));
+    // SPDM on another interface is SPDM.
+    let mctp = (1, vec![1, 9, 8, 0xC0, 5, 0x10, 0x84, 0, 0]);
+    let fragment = (0, ethernet(&fragments[0]));
+    let beside = pcapng(&[1, 291], &[mctp, fragment]);
+    assert_eq!(loss(&beside), Some(Note::LostFragment { packet: 2 }));
 }
 
 /// A block that states a shorter original length than it has bytes hides none of them.
