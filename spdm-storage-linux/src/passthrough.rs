@@ -45,7 +45,9 @@ pub trait ScsiGeneric {
 }
 
 /// Room for sense data: 18 bytes are usual, and 252 the most that there can be.
-pub type SenseBuffer = [u8; 64];
+pub type SenseBuffer = [u8; SENSE_LEN];
+
+const SENSE_LEN: usize = 64;
 
 /// How a SCSI command ended, in the numbers of Linux' SG_IO. Nothing in it was checked.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -72,7 +74,7 @@ impl ScsiOutcome {
         host_status: 0,
         driver_status: 0,
         residual: 0,
-        sense: [0; _],
+        sense: [0; SENSE_LEN],
         sense_len: 0,
     };
 }
@@ -108,19 +110,14 @@ impl fmt::Display for OsError {
 
 impl core::error::Error for OsError {}
 
-#[cfg(target_os = "linux")]
-impl From<rustix::io::Errno> for OsError {
-    fn from(errno: rustix::io::Errno) -> Self {
-        Self(errno.raw_os_error())
-    }
-}
-
 /// The least that a command is given: the kernel ends an NVMe admin command that takes longer by resetting the
 /// controller, under every file system on it. A question that is asked with the last millisecond of somebody's patience
 /// must not do that. The block layer gives commands on `/dev/sdX` no less, either (BLK_MIN_SG_TIMEOUT).
+#[cfg(any(target_os = "linux", test))]
 const LEAST: Duration = Duration::from_secs(7);
 
 /// `timeout` in the unit of both calls, whole milliseconds: rounded up, at least [`LEAST`].
+#[cfg(any(target_os = "linux", test))]
 pub(crate) fn milliseconds(timeout: Duration) -> u32 {
     // More than this is a negative number to parts of the kernel.
     const MOST: u32 = i32::MAX.cast_unsigned();

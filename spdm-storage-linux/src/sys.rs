@@ -8,6 +8,7 @@
 use core::ffi::{c_int, c_uint, c_void};
 use core::ptr;
 
+use rustix::io::Errno;
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl};
 use spdm_transport_storage::nvme::{AdminCommand, SECURITY_RECEIVE, SECURITY_SEND};
 
@@ -63,7 +64,7 @@ pub(crate) fn nvme_admin(
     // is borrowed until this function returns, mutably where the opcode lets data come from the drive, as was checked
     // above; there is no metadata. The kernel waits for the command to end, or to be taken from the controller, before
     // the call returns: nothing is written later. The file is an NVMe device's: `DriveNode` makes no other.
-    unsafe { ioctl(file.as_fd(), call) }.map_err(OsError::from)
+    unsafe { ioctl(file.as_fd(), call) }.map_err(os_error)
 }
 
 /// Carries out a SCSI command: what the call wrote into its structure.
@@ -76,7 +77,7 @@ pub(crate) fn sg_io(
     let mut block = [0; 16];
     let place = block.get_mut(..command.len()).ok_or(OsError::INVALID)?;
     place.copy_from_slice(command);
-    let mut sense: SenseBuffer = [0; _];
+    let mut sense: SenseBuffer = ScsiOutcome::GOOD.sense;
     // To the drive the kernel only reads: that the pointer can write is the structure's form, not a use.
     let (direction, address, len): (_, *mut c_void, _) = match &mut data {
         Transfer::ToDrive(data) => (TO_DRIVE, data.as_ptr().cast_mut().cast(), data.len()),
@@ -112,7 +113,7 @@ pub(crate) fn sg_io(
     // and into `data` only with the direction that goes with a mutable borrow. `flags` asks for no direct transfer: the
     // kernel copies, and copies nothing any more where a signal ended the call before the command was done. The caller
     // has made sure that the file is a SCSI device, as this number may mean something else elsewhere.
-    unsafe { ioctl(file.as_fd(), call) }?;
+    unsafe { ioctl(file.as_fd(), call) }.map_err(os_error)?;
     Ok(ScsiOutcome {
         status: argument.status,
         host_status: argument.host_status,
@@ -121,6 +122,10 @@ pub(crate) fn sg_io(
         sense,
         sense_len: argument.sb_len_wr,
     })
+}
+
+const fn os_error(errno: Errno) -> OsError {
+    OsError(errno.raw_os_error())
 }
 
 /// A call whose argument the kernel may read and write.

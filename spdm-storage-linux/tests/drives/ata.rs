@@ -114,6 +114,7 @@ fn what_a_drive_may_say_about_itself() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "half a megabyte, which Miri copies for minutes")]
 fn lengths() {
     let mut fake = Fake::new(endings(vec![(GOOD, vec![]), (GOOD, vec![])]));
     let mut drive = AtaDrive::open(&mut fake, LONG).unwrap();
