@@ -171,6 +171,10 @@ pub(crate) struct ListArgs {
     /// command
     #[arg(long)]
     pub(crate) allow_bound: bool,
+    /// Also asks the mailboxes of functions that a TSM of the platform is connected to: the two take each other's
+    /// answers
+    #[arg(long)]
+    pub(crate) allow_tsm: bool,
 }
 
 /// `spdm completions`.

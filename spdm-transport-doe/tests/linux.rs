@@ -11,7 +11,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use spdm_transport_doe::linux::{BoundDriver, PciAddress, PciError, PciFunction, PowerState};
+use spdm_transport_doe::linux::{
+    BoundDriver, ConnectedTsm, PciAddress, PciError, PciFunction, PowerState, Tsm,
+};
 use spdm_transport_doe::{ConfigError, ConfigSpace, Mailbox, ObjectType};
 
 /// A folder of functions, removed in the end.
@@ -65,7 +67,7 @@ const NAME: &str = "0000:00:05.0";
 fn identity_and_mailboxes() {
     let devices = Devices::new("identity");
     let function = devices.function(NAME, 4096);
-    let config = function.open(BoundDriver::Refused).unwrap();
+    let config = function.open(BoundDriver::Refused, ConnectedTsm::Refused).unwrap();
     let name = "Vendor=1b36:Device=0010:CC=010802:REV=02:SSVID=1af4:SSID=1100";
     assert_eq!(config.identity().unwrap().to_string(), name);
     let found = config.mailboxes().unwrap();
@@ -80,7 +82,7 @@ fn identity_and_mailboxes() {
 fn accesses_are_four_bytes_little_endian() {
     let devices = Devices::new("accesses");
     let function = devices.function(NAME, 4096);
-    let mut config = function.open(BoundDriver::Refused).unwrap();
+    let mut config = function.open(BoundDriver::Refused, ConnectedTsm::Refused).unwrap();
     config.write(0x160, 0x1234_5678).unwrap();
     assert_eq!(config.read(0x160), Ok(0x1234_5678));
     let bytes = fs::read(devices.0.join(NAME).join("config")).unwrap();
@@ -94,13 +96,56 @@ fn drivers_and_power() {
     assert_eq!((function.driver(), function.power_state()), (None, PowerState::Unknown));
     symlink("../../drivers/nvme", devices.0.join(NAME).join("driver")).unwrap();
     assert_eq!(function.driver().as_deref(), Some("nvme"));
-    assert_eq!(function.open(BoundDriver::Refused).unwrap_err(), PciError::Bound);
-    assert!(function.open(BoundDriver::Allowed).is_ok());
+    assert_eq!(
+        function.open(BoundDriver::Refused, ConnectedTsm::Refused).unwrap_err(),
+        PciError::Bound
+    );
+    assert!(function.open(BoundDriver::Allowed, ConnectedTsm::Refused).is_ok());
     devices.write(&format!("{NAME}/power_state"), "D3hot\n");
     let asleep = PciError::Power(PowerState::D3Hot);
-    assert_eq!(function.open(BoundDriver::Allowed).unwrap_err(), asleep);
+    assert_eq!(function.open(BoundDriver::Allowed, ConnectedTsm::Refused).unwrap_err(), asleep);
     devices.write(&format!("{NAME}/power_state"), "D0\n");
-    assert!(function.open(BoundDriver::Allowed).is_ok());
+    assert!(function.open(BoundDriver::Allowed, ConnectedTsm::Refused).is_ok());
+}
+
+#[test]
+fn a_function_that_a_tsm_is_connected_to() {
+    let devices = Devices::new("tsm");
+    let function = devices.function(NAME, 4096);
+    let write = |name: &str, text: &str| devices.write(&format!("{NAME}/{name}"), text);
+    let open = |bound, tsm| function.open(bound, tsm).map(drop);
+    assert_eq!((function.tsm(), function.authenticated()), (Ok(None), None));
+    // There is a TSM, and it could connect.
+    write("tsm/connect", "\n");
+    write("tsm/bound", "\n");
+    write("authenticated", "\n");
+    assert_eq!(function.tsm(), Ok(Some(Tsm::default())));
+    assert_eq!(function.authenticated(), Some(false));
+    assert_eq!(open(BoundDriver::Refused, ConnectedTsm::Refused), Ok(()));
+    write("tsm/connect", "tsm0\n");
+    write("tsm/dsm", "0000:00:05.0\n");
+    write("authenticated", "tsm0\n");
+    let tsm = function.tsm().unwrap().unwrap();
+    assert_eq!(tsm.connected.as_deref(), Some("tsm0"));
+    assert_eq!((tsm.manager.as_deref(), tsm.bound), (Some(NAME), None));
+    assert_eq!(function.authenticated(), Some(true));
+    assert_eq!(open(BoundDriver::Refused, ConnectedTsm::Refused), Err(PciError::Connected));
+    // One leave does not give the other, and the TSM is named first.
+    assert_eq!(open(BoundDriver::Allowed, ConnectedTsm::Refused), Err(PciError::Connected));
+    assert_eq!(open(BoundDriver::Refused, ConnectedTsm::Allowed), Ok(()));
+    symlink("../../drivers/nvme", devices.0.join(NAME).join("driver")).unwrap();
+    assert_eq!(open(BoundDriver::Refused, ConnectedTsm::Refused), Err(PciError::Connected));
+    assert_eq!(open(BoundDriver::Refused, ConnectedTsm::Allowed), Err(PciError::Bound));
+    assert_eq!(open(BoundDriver::Allowed, ConnectedTsm::Allowed), Ok(()));
+    // The kernel's own authentication, without a TSM.
+    for (text, expected) in [("0\n", false), ("1\n", true)] {
+        write("authenticated", text);
+        assert_eq!(function.authenticated(), Some(expected));
+    }
+    // What cannot be read is not taken for not connected.
+    fs::remove_file(devices.0.join(NAME).join("tsm/connect")).unwrap();
+    fs::create_dir(devices.0.join(NAME).join("tsm/connect")).unwrap();
+    assert!(matches!(open(BoundDriver::Allowed, ConnectedTsm::Refused), Err(PciError::Io(_))));
 }
 
 #[test]
@@ -120,10 +165,16 @@ fn features_as_newer_kernels_list_them() {
 fn what_a_person_can_do_something_about() {
     let devices = Devices::new("errors");
     let absent = PciFunction::below(&devices.0, "0000:00:06.0".parse().unwrap());
-    assert_eq!(absent.open(BoundDriver::Refused).unwrap_err(), PciError::Absent);
+    assert_eq!(
+        absent.open(BoundDriver::Refused, ConnectedTsm::Refused).unwrap_err(),
+        PciError::Absent
+    );
     assert_eq!(absent.look().unwrap_err(), PciError::Absent);
     let small = devices.function("0000:00:07.0", 256);
-    assert_eq!(small.open(BoundDriver::Refused).unwrap_err(), PciError::NoExtendedSpace);
+    assert_eq!(
+        small.open(BoundDriver::Refused, ConnectedTsm::Refused).unwrap_err(),
+        PciError::NoExtendedSpace
+    );
     // Conventional PCI: nothing is wrong, there is just nothing behind 256 bytes.
     let look = small.look().unwrap();
     assert_eq!(look.mailboxes(), Ok(Vec::new()));
@@ -144,8 +195,8 @@ fn what_a_person_can_do_something_about() {
 fn one_process_at_a_time() {
     let devices = Devices::new("lock");
     let function = devices.function(NAME, 4096);
-    let first = function.open(BoundDriver::Refused).unwrap();
-    let second = function.open(BoundDriver::Refused).unwrap();
+    let first = function.open(BoundDriver::Refused, ConnectedTsm::Refused).unwrap();
+    let second = function.open(BoundDriver::Refused, ConnectedTsm::Refused).unwrap();
     first.lock(Duration::ZERO).unwrap();
     let waited = Duration::from_millis(30);
     assert_eq!(second.lock(waited), Err(PciError::Locked { waited }));

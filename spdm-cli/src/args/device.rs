@@ -24,6 +24,10 @@ pub(crate) struct DeviceArgs {
     /// Also a PCI function whose driver is bound: there is no lock between the driver and this command
     #[arg(long)]
     pub(crate) allow_bound: bool,
+    /// Also a PCI function that a TSM of the platform is connected to: it keeps a session over the mailbox, and the two
+    /// take each other's answers
+    #[arg(long)]
+    pub(crate) allow_tsm: bool,
     #[command(flatten)]
     pub(crate) framing: FramingArgs,
     /// Seconds to wait for the connection, and for an answer beyond the device's own computing time

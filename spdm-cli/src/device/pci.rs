@@ -7,7 +7,9 @@ use std::time::Instant;
 use spdm_codec::PciIdentity;
 use spdm_evidence::CaptureBinding;
 use spdm_transport::{Duration, StdClock};
-use spdm_transport_doe::linux::{BoundDriver, PciAddress, PciError, PciFunction, SysfsConfig};
+use spdm_transport_doe::linux::{
+    BoundDriver, ConnectedTsm, PciAddress, PciError, PciFunction, SysfsConfig,
+};
 use spdm_transport_doe::{
     ConfigError, DoeError, DoeTransport, ExtendedCapability, Mailbox, ObjectType,
 };
@@ -23,17 +25,7 @@ const DISCOVERY: Duration = Duration::from_secs(2);
 
 pub(super) fn open(address: PciAddress, args: &DeviceArgs) -> Result<Box<dyn OpenDevice>, Failure> {
     let function = PciFunction::new(address);
-    let bound = if args.allow_bound { BoundDriver::Allowed } else { BoundDriver::Refused };
-    let config = function.open(bound).map_err(|error| match error {
-        PciError::Bound => {
-            let driver = function.driver().unwrap_or_default();
-            Failure::usage(format!(
-                "{}: {error}; unbind {driver}, or use --allow-bound if it leaves the mailbox alone",
-                args.target
-            ))
-        }
-        _ => Failure::transport(format!("{}: {error}", args.target)),
-    })?;
+    let config = open_config(&function, args)?;
     let failed = |error| Failure::transport(format!("{}: {error}", args.target));
     config.lock(args.timeout).map_err(|error| failed(ConfigError::Access { offset: 0, error }))?;
     let (identity, mailboxes) = config
@@ -41,6 +33,30 @@ pub(super) fn open(address: PciAddress, args: &DeviceArgs) -> Result<Box<dyn Ope
         .and_then(|identity| Ok((identity, config.mailboxes()?)))
         .map_err(failed)?;
     Ok(Box::new(Function { config, identity, mailboxes, cma: None, timeout: args.timeout }))
+}
+
+/// The function's configuration space, for use of a mailbox.
+fn open_config(function: &PciFunction, args: &DeviceArgs) -> Result<SysfsConfig, Failure> {
+    let bound = if args.allow_bound { BoundDriver::Allowed } else { BoundDriver::Refused };
+    let tsm = if args.allow_tsm { ConnectedTsm::Allowed } else { ConnectedTsm::Refused };
+    function.open(bound, tsm).map_err(|error| match error {
+        PciError::Bound => {
+            let driver = function.driver().unwrap_or_default();
+            Failure::usage(format!(
+                "{}: {error}; unbind {driver}, or use --allow-bound if it leaves the mailbox alone",
+                args.target
+            ))
+        }
+        PciError::Connected => {
+            let name = function.tsm().ok().flatten().and_then(|tsm| tsm.connected);
+            let name = name.unwrap_or_default();
+            Failure::usage(format!("{}: {name}: {error}", args.target)).with_hint(Some(&format!(
+                "write {name} to {}, or use --allow-tsm if it leaves the mailbox alone meanwhile",
+                function.folder().join("tsm/disconnect").display()
+            )))
+        }
+        _ => Failure::transport(format!("{}: {error}", args.target)),
+    })
 }
 
 /// An open function.

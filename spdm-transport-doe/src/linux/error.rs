@@ -14,6 +14,8 @@ pub enum PciError {
     Absent,
     /// A driver is bound to the function and may use the mailbox at any time.
     Bound,
+    /// A TSM of the platform is connected to the function: it keeps a session over the mailbox.
+    Connected,
     /// The operating system refused otherwise.
     Io(ErrorKind),
     /// Another process uses the configuration space.
@@ -39,6 +41,9 @@ impl fmt::Display for PciError {
             Self::Absent => "there is no such PCI function",
             Self::Bound => {
                 "a driver is bound to the function, and there is no lock between it and others who use the mailbox"
+            }
+            Self::Connected => {
+                "a TSM of the platform is connected to the function and owns its mailbox: two requesters take each other's answers"
             }
             Self::Io(kind) => return kind.fmt(f),
             Self::Locked { waited } => {

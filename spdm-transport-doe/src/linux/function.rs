@@ -8,6 +8,7 @@ use std::vec::Vec;
 use super::address::PciAddress;
 use super::config::SysfsConfig;
 use super::error::{PciError, PowerState};
+use super::tsm::Tsm;
 use crate::object::ObjectType;
 
 /// Where sysfs lists PCI functions.
@@ -20,6 +21,16 @@ pub enum BoundDriver {
     /// It may not.
     Refused,
     /// It may: the caller knows that the driver leaves the mailbox alone.
+    Allowed,
+}
+
+/// Whether a function may be used while a TSM of the platform (TEE Security Manager, PCIe 7.0 §11) is connected to it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "one or the other")]
+pub enum ConnectedTsm {
+    /// It may not.
+    Refused,
+    /// It may: the caller knows that the TSM does not use the mailbox meanwhile.
     Allowed,
 }
 
@@ -41,6 +52,12 @@ impl PciFunction {
     #[must_use]
     pub fn below(devices: &Path, address: PciAddress) -> Self {
         Self { address, folder: devices.join(std::format!("{address}")) }
+    }
+
+    /// The function's folder in sysfs.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// All functions of this machine, by address; none where it has no PCI.
@@ -76,6 +93,22 @@ impl PciFunction {
         Some(link.file_name()?.to_string_lossy().into_owned())
     }
 
+    /// What the kernel says of the platform's TSM and this function; `None` where no TSM takes the function.
+    ///
+    /// # Errors
+    /// [`PciError::Io`], [`PciError::Permission`].
+    pub fn tsm(&self) -> Result<Option<Tsm>, PciError> {
+        Tsm::read(&self.folder.join("tsm"))
+    }
+
+    /// Whether the kernel, or the platform's TSM, has authenticated the function; `None` where the kernel does not say.
+    #[must_use]
+    pub fn authenticated(&self) -> Option<bool> {
+        // The name of the TSM, or 1 where the kernel itself did it.
+        let text = fs::read_to_string(self.folder.join("authenticated")).ok()?;
+        Some(!matches!(text.trim(), "" | "0"))
+    }
+
     /// The power state; unknown where the kernel does not say.
     #[must_use]
     pub fn power_state(&self) -> PowerState {
@@ -105,10 +138,14 @@ impl PciFunction {
     /// Opens the configuration space for use of a mailbox.
     ///
     /// # Errors
-    /// [`PciError::Absent`], [`PciError::Bound`], [`PciError::Power`], [`PciError::Permission`],
-    /// [`PciError::NoExtendedSpace`], [`PciError::Io`].
-    pub fn open(&self, bound: BoundDriver) -> Result<SysfsConfig, PciError> {
+    /// [`PciError::Absent`], [`PciError::Bound`], [`PciError::Connected`], [`PciError::Power`],
+    /// [`PciError::Permission`], [`PciError::NoExtendedSpace`], [`PciError::Io`].
+    pub fn open(&self, bound: BoundDriver, tsm: ConnectedTsm) -> Result<SysfsConfig, PciError> {
         let path = self.folder.join("config");
+        // First: who unbinds the driver as the other sentence says would still meet the TSM.
+        if tsm == ConnectedTsm::Refused && self.tsm()?.is_some_and(|tsm| tsm.connected.is_some()) {
+            return Err(PciError::Connected);
+        }
         if bound == BoundDriver::Refused && self.driver().is_some() {
             return Err(PciError::Bound);
         }
