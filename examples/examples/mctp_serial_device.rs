@@ -10,8 +10,9 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Instant;
 
-use mctp::{Eid, MCTP_TYPE_SPDM, MsgIC, Tag};
+use mctp::{Eid, MCTP_TYPE_CONTROL, MCTP_TYPE_SPDM, MsgIC, MsgType, Tag};
 use mctp_estack::Stack;
+use mctp_estack::control::{MctpControlMsg, respond_get_msg_types, respond_unimplemented};
 use mctp_estack::fragment::SendOutput;
 use spdm_emulator::{Device, DeviceConfig};
 use spdm_transport_mctp::serial::{Deframer, MAX_PACKET, frame, max_frame};
@@ -53,27 +54,44 @@ fn serve(mut line: TcpStream, device: &mut Device) -> Result<(), Box<dyn core::e
             // What is wrong with a packet or a message is its sender's affair.
             let Ok(Some((message, handle))) = stack.receive(packet) else { continue };
             let (source, tag) = (message.source, message.tag);
-            let is_request = tag.is_owner() && message.typ == MCTP_TYPE_SPDM && !message.ic.0;
-            let answer = if is_request { device.respond(message.payload) } else { None };
+            let kind = message.typ;
+            let is_request = tag.is_owner() && !message.ic.0;
+            let answer = match kind {
+                MCTP_TYPE_SPDM if is_request => device.respond(message.payload),
+                MCTP_TYPE_CONTROL if is_request => control(message.payload),
+                _ => None,
+            };
             stack.finished_receive(handle);
             if let Some(answer) = answer {
-                send(&mut stack, source, Tag::Unowned(tag.tag()), &answer, &mut line)?;
+                send(&mut stack, source, kind, Tag::Unowned(tag.tag()), &answer, &mut line)?;
             }
         }
     }
 }
 
+/// Which message types there are; of the control protocol nothing else, as whoever made the line's route gave the ID too.
+fn control(request: &[u8]) -> Option<Vec<u8>> {
+    let request = MctpControlMsg::from_buf(request).ok()?;
+    let (mut body, mut refusal) = ([0; 8], [0; 1]);
+    let types = [MCTP_TYPE_CONTROL, MCTP_TYPE_SPDM];
+    let answer = match respond_get_msg_types(&request, &types, &mut body) {
+        Ok(answer) => answer,
+        Err(_) => respond_unimplemented(&request, &mut refusal).ok()?,
+    };
+    Some(answer.slices().concat())
+}
+
 fn send(
     stack: &mut Stack,
     to: Eid,
+    kind: MsgType,
     tag: Tag,
     message: &[u8],
     line: &mut impl Write,
 ) -> Result<(), Box<dyn core::error::Error>> {
     let (mut packet, mut framed) = ([0; MTU], [0; max_frame(MAX_PACKET)]);
-    let mut fragments = stack
-        .start_send(to, MCTP_TYPE_SPDM, Some(tag), false, MsgIC(false), None, None)
-        .map_err(named)?;
+    let mut fragments =
+        stack.start_send(to, kind, Some(tag), false, MsgIC(false), None, None).map_err(named)?;
     while let SendOutput::Packet(packet) = fragments.fragment(message, &mut packet) {
         let len = frame(packet, &mut framed)?;
         line.write_all(framed.get(..len).unwrap_or_default())?;

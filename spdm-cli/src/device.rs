@@ -93,7 +93,11 @@ pub(crate) fn listings(_: &ListArgs) -> Vec<Listing> {
         listing.notes.push("not looked for: this needs Linux".to_owned());
         listing
     };
-    ["PCI functions with a mailbox (DOE)", "MCTP", "Drives with SPDM in their security commands"]
-        .map(unknown)
-        .into()
+    [
+        "PCI functions with a mailbox (DOE)",
+        "MCTP endpoints",
+        "Drives with SPDM in their security commands",
+    ]
+    .map(unknown)
+    .into()
 }

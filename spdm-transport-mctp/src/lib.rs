@@ -71,6 +71,8 @@ mod endpoint;
 mod error;
 #[cfg(all(feature = "linux", target_os = "linux"))]
 mod linux;
+#[cfg(all(feature = "linux", target_os = "linux"))]
+mod message_types;
 pub mod serial;
 
 pub use asynchronous::AsyncMctpTransport;
@@ -79,7 +81,13 @@ pub use endpoint::Endpoint;
 pub use error::{MctpError, StackError};
 #[cfg(all(feature = "linux", target_os = "linux"))]
 #[cfg_attr(docsrs, doc(cfg(feature = "linux")))]
-pub use linux::{LinuxChannel, LinuxEndpoint, LinuxListener};
+pub use linux::{
+    InquiryError, LinkEndpoint, LinuxChannel, LinuxEndpoint, LinuxLink, LinuxListener,
+    PhysicalBinding, TableError, message_types,
+};
+#[cfg(all(feature = "linux", target_os = "linux"))]
+#[cfg_attr(docsrs, doc(cfg(feature = "linux")))]
+pub use message_types::{MessageTypes, MessageTypesError};
 
 /// Programs move these between threads; a transport, if its endpoint and channels can be moved.
 const _: () = {

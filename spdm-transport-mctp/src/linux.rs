@@ -1,5 +1,9 @@
 //! AF_MCTP: the MCTP stack of Linux, 5.15 and later.
 
+mod inquiry;
+mod links;
+mod route_socket;
+
 use core::fmt;
 use core::str::FromStr;
 use std::io::ErrorKind;
@@ -13,6 +17,9 @@ use spdm_transport::Duration;
 use crate::blocking::ReceiveTimeout;
 use crate::endpoint::Endpoint;
 use crate::error::MctpError;
+pub use inquiry::{InquiryError, message_types};
+pub use links::{LinkEndpoint, LinuxLink, PhysicalBinding};
+pub use route_socket::TableError;
 
 /// An endpoint of the kernel's MCTP networks.
 ///

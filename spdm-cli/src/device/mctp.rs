@@ -1,39 +1,15 @@
 //! `mctp:EID` and `mctp:NET,EID`: an endpoint of the kernel's MCTP networks.
 
-use std::fs;
+mod listing;
 
 use spdm_evidence::CaptureBinding;
 use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 use spdm_transport_mctp::{LinuxEndpoint, MctpError, MctpTransport};
 
-use super::{Listing, OpenDevice};
+use super::OpenDevice;
 use crate::args::DeviceArgs;
 use crate::line::{DeviceLine, LineError};
-
-/// `ARPHRD_MCTP`: the type of a link that carries MCTP.
-const LINK_TYPE: &str = "290";
-
-/// The links only: which endpoints are behind them, the kernel does not tell without being asked over netlink.
-pub(super) fn list() -> Listing {
-    let mut listing = Listing::new("MCTP");
-    let links = fs::read_dir("/sys/class/net").into_iter().flatten().flatten();
-    let carries_mctp = |link: &fs::DirEntry| {
-        let kind = fs::read_to_string(link.path().join("type"));
-        kind.is_ok_and(|kind| kind.trim() == LINK_TYPE)
-    };
-    let mut names: Vec<_> = links
-        .filter(carries_mctp)
-        .map(|link| link.file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    listing.notes.push(if names.is_empty() {
-        "no link of this machine carries MCTP".to_owned()
-    } else {
-        let links = names.join(", ");
-        format!("{links}: name an endpoint behind them as mctp:EID; mctpd knows which there are")
-    });
-    listing
-}
+pub(super) use listing::list;
 
 pub(super) fn open(endpoint: LinuxEndpoint, args: &DeviceArgs) -> Box<dyn OpenDevice> {
     Box::new(MctpPeer { endpoint, timeout: args.timeout })

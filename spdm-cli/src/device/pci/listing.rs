@@ -178,7 +178,14 @@ mod tests {
             let path = std::env::temp_dir().join(name);
             let mut config = vec![0; 4096];
             for (offset, value) in
-                [(0, 0x0010_1B36_u32), (8, 0x0108_0202), (0x2C, 0x1100_1AF4), (0x100, 0x0001_002E)]
+                // Registers that read as all ones end an exchange at once.
+                [
+                    (0, 0x0010_1B36_u32),
+                    (8, 0x0108_0202),
+                    (0x2C, 0x1100_1AF4),
+                    (0x100, 0x0001_002E),
+                    (0x10C, u32::MAX),
+                ]
             {
                 config.splice(offset..offset + 4, value.to_le_bytes());
             }
