@@ -189,6 +189,7 @@ pub(crate) fn check_signatures(
         provider: policy.provider,
         cache: policy.link_cache,
         negotiated: chain.context().hash,
+        explicit_trailer_field: policy.profile.explicit_trailer_field,
     };
     for (index, der) in (0..).zip(chain.certificate_ders()) {
         let signed = SignedCertificate::again(der);

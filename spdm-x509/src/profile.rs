@@ -41,6 +41,8 @@ pub struct Profile {
     pub explicit_false: Tolerance,
     /// keyUsage with zero bits at its end, which DER trims.
     pub untrimmed_key_usage: Tolerance,
+    /// RSASSA-PSS-params with trailerField 1 (RFC 4055 §3.1), the default, which DER leaves out.
+    pub explicit_trailer_field: Tolerance,
 }
 
 impl Profile {
@@ -59,6 +61,7 @@ impl Profile {
         critical_dice: Tolerance::Refuse,
         explicit_false: Tolerance::Refuse,
         untrimmed_key_usage: Tolerance::Refuse,
+        explicit_trailer_field: Tolerance::Refuse,
     };
 
     /// For devices in the field whose certificates are made carelessly, but mean what they should.
@@ -75,6 +78,7 @@ impl Profile {
         critical_dice: Tolerance::Accept,
         explicit_false: Tolerance::Accept,
         untrimmed_key_usage: Tolerance::Accept,
+        explicit_trailer_field: Tolerance::Accept,
     };
 }
 

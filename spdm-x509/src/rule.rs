@@ -153,6 +153,9 @@ rules! {
     Revoked in "serialNumber" => "the certificate or its key is revoked",
     /// signatureAlgorithm is RSA, RSASSA-PSS, ECDSA (SHA-256, SHA-384, SHA-512), Ed25519 or ML-DSA.
     SignatureAlgorithm in "signatureAlgorithm" => "signatureAlgorithm is unknown, weak or has unusual parameters",
+    /// trailerField of RSASSA-PSS-params is left out where it is the default.
+    /// See [`Profile::explicit_trailer_field`](crate::Profile::explicit_trailer_field).
+    ExplicitTrailerField in "signatureAlgorithm.parameters.trailerField" => "the DEFAULT 1 of trailerField is encoded",
     /// The issuer's key is of the kind that signatureAlgorithm needs.
     IssuerKey in "signatureAlgorithm" => "the issuer's key is not of the kind or size that signatureAlgorithm needs",
     /// The signature verifies.

@@ -8,9 +8,10 @@ use crate::defect::Defect;
 use crate::ledger::Ledger;
 use crate::link_cache::{LinkCache, LinkId};
 use crate::oid::Oid;
+use crate::profile::Tolerance;
 use crate::public_key::{AlgorithmIdentifier, KeyAlgorithm, PublicKey};
 use crate::rule::Rule;
-use crate::tlv::{Checked, Element, RawElements, Tag, explicit};
+use crate::tlv::{Checked, Element, Elements, RawElements, Tag, explicit};
 
 /// What the signature of a certificate takes, and what those below it take: a small part of a certificate.
 pub(crate) struct SignedCertificate<'a> {
@@ -70,6 +71,7 @@ pub(crate) struct LinkCheck<'p> {
     pub(crate) cache: Option<&'p dyn LinkCache>,
     /// A hash that the backend has: for algorithms that bring their own and ignore it, and for the cache.
     pub(crate) negotiated: HashAlgorithm,
+    pub(crate) explicit_trailer_field: Tolerance,
 }
 
 impl LinkCheck<'_> {
@@ -83,6 +85,8 @@ impl LinkCheck<'_> {
         let scheme = SignatureScheme::of(&certificate.signature_algorithm);
         ledger.ask(Rule::SignatureAlgorithm, scheme.is_some());
         let Some(scheme) = scheme else { return };
+        let demanded = !self.explicit_trailer_field.accepts();
+        ledger.ask_waivable(Rule::ExplicitTrailerField, !scheme.has_trailer_field, demanded);
         let asym = scheme.with_key(issuer.algorithm);
         ledger.ask(Rule::IssuerKey, asym.is_some());
         let Some(asym) = asym else { return };
@@ -140,6 +144,8 @@ struct SignatureScheme {
     family: Family,
     /// `None` for algorithms that bring their own.
     hash: Option<HashAlgorithm>,
+    /// The parameters say trailerField 1, which is the default.
+    has_trailer_field: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -168,7 +174,7 @@ const SCHEMES: &[(Oid<'static>, SignatureScheme)] = &[
 ];
 
 const fn scheme(family: Family, hash: Option<HashAlgorithm>) -> SignatureScheme {
-    SignatureScheme { family, hash }
+    SignatureScheme { family, hash, has_trailer_field: false }
 }
 
 /// The SHA-2 functions.
@@ -185,7 +191,9 @@ impl SignatureScheme {
             Family::Ecdsa | Family::Ed25519 | Family::MlDsa(_) => identifier.parameters.is_none(),
             Family::Rsa(RsaScheme::Pkcs1) => identifier.has_null(),
             Family::Rsa(RsaScheme::Pss) => {
-                scheme.hash = Some(pss_hash(identifier.parameters?)?);
+                let (hash, has_trailer_field) = pss_parameters(identifier.parameters?)?;
+                scheme.hash = Some(hash);
+                scheme.has_trailer_field = has_trailer_field;
                 true
             }
         };
@@ -207,28 +215,34 @@ impl SignatureScheme {
     }
 }
 
-/// The hash of RSASSA-PSS-params (RFC 4055 §3.1) where MGF1 uses it too and the salt is as long; the
-/// defaults are SHA-1, so hash, mask and salt are all there.
-fn pss_hash(parameters: Element<'_>) -> Option<HashAlgorithm> {
+/// The hash of RSASSA-PSS-params (RFC 4055 §3.1) where MGF1 uses it too and the salt is as long, and whether trailerField
+/// is there with its only value; the defaults of the others are SHA-1, so hash, mask and salt are all there.
+fn pss_parameters(parameters: Element<'_>) -> Option<(HashAlgorithm, bool)> {
     if parameters.tag() != Tag::SEQUENCE {
         return None;
     }
     let mut fields = parameters.inside().elements();
-    let mut inner = |number| {
-        let mut inner = fields.optional(explicit(number))?.inside().elements();
-        let element = inner.next()?;
-        inner.is_empty().then_some(element)
-    };
-    let hash = sha2(&AlgorithmIdentifier::parse(inner(0)?)?)?;
-    let mask = AlgorithmIdentifier::parse(inner(1)?)?;
+    let hash = sha2(&AlgorithmIdentifier::parse(explicit_field(&mut fields, 0)?)?)?;
+    let mask = AlgorithmIdentifier::parse(explicit_field(&mut fields, 1)?)?;
     let mask_hash = sha2(&AlgorithmIdentifier::parse(mask.parameters?)?)?;
-    let salt = inner(2)?;
+    let salt = explicit_field(&mut fields, 2)?;
     let salt_fits = match salt.unsigned()? {
         [len] => usize::from(*len) == hash.digest_len(),
         _ => false,
     };
+    let has_trailer_field = !fields.is_empty();
+    if has_trailer_field && explicit_field(&mut fields, 3)?.unsigned()? != [1] {
+        return None;
+    }
     let usual = mask.oid == Oid::MGF1 && mask_hash == hash && salt_fits;
-    (usual && fields.is_empty()).then_some(hash)
+    (usual && fields.is_empty()).then_some((hash, has_trailer_field))
+}
+
+/// What the next field holds, where it has this number.
+fn explicit_field<'a>(fields: &mut Elements<'a>, number: u8) -> Option<Element<'a>> {
+    let mut inner = fields.optional(explicit(number))?.inside().elements();
+    let element = inner.next()?;
+    inner.is_empty().then_some(element)
 }
 
 /// The SHA-2 function of an identifier with NULL or no parameters: RFC 4055 §2.1 wants both accepted.

@@ -3,7 +3,7 @@
 
 use spdm_codec::{SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
-use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, Sign as _, Signed};
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, RsaScheme, Sign as _, Signed};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{CertModel, Chain, ChainContext, ChainError};
 use std::format;
@@ -144,8 +144,19 @@ pub(crate) fn signature_algorithm(asym: AsymAlgorithm) -> (HashAlgorithm, Vec<u8
             let oid = [0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, last];
             (HashAlgorithm::Sha512, tlv(0x30, &[&tlv(6, &[&oid])]))
         }
+        AsymAlgorithm::Rsa(RsaScheme::Pss, _) => (HashAlgorithm::Sha256, rsa_pss_sha256(&[])),
         other => panic!("no certificates with {other} are minted"),
     }
+}
+
+/// The AlgorithmIdentifier of RSASSA-PSS with SHA-256 and a salt as long, and with more parameters behind these.
+pub(crate) fn rsa_pss_sha256(more: &[u8]) -> Vec<u8> {
+    let pkcs1 = |last| tlv(6, &[&[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, last]]);
+    let sha256 = tlv(0x30, &[&tlv(6, &[&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1]])]);
+    let mgf1 = tlv(0x30, &[&pkcs1(8), &sha256]);
+    let salt = tlv(0xA2, &[&tlv(2, &[&[32]])]);
+    let parameters = [&tlv(0xA0, &[&sha256])[..], &tlv(0xA1, &[&mgf1]), &salt, more].concat();
+    tlv(0x30, &[&pkcs1(10), &tlv(0x30, &[&parameters])])
 }
 
 /// The encoded fields of a certificate, each of which a test can replace.

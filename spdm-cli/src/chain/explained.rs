@@ -166,7 +166,9 @@ impl<'a> Explained<'a> {
             | Rule::SanDmtfSyntax
             | Rule::SanAmbiguous
             | Rule::SanPattern => list(names().collect(), "no subjectAltName"),
-            Rule::SignatureAlgorithm => name_of(certificate.signature_oid()),
+            Rule::SignatureAlgorithm | Rule::ExplicitTrailerField => {
+                name_of(certificate.signature_oid())
+            }
             Rule::IssuerKey | Rule::UnsupportedAsym => {
                 self.issuer_key(finding).unwrap_or_else(|| name_of(certificate.signature_oid()))
             }

@@ -1,14 +1,16 @@
 //! Chains of every signature algorithm that certificates are minted with.
 
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet};
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, RsaBits, RsaScheme};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
-    Anchor, Chain, ChainContext, ChainError, Policy, ProvisionedKey, Rule, ValidityCheck,
+    Anchor, Chain, ChainContext, ChainError, Policy, Profile, ProvisionedKey, Rule, ValidityCheck,
 };
 
 use crate::good::NOW;
-use crate::testing::{CONTEXT, Template, certificates_for, key_for, structure_for, tlv};
+use crate::testing::{
+    CONTEXT, Template, certificates_for, key_for, rsa_pss_sha256, structure_for, tlv,
+};
 
 const ALGORITHMS: [AsymAlgorithm; 7] = [
     AsymAlgorithm::Ecdsa(EcCurve::P256),
@@ -21,10 +23,19 @@ const ALGORITHMS: [AsymAlgorithm; 7] = [
 ];
 
 fn validate(asym: AsymAlgorithm, hash: HashAlgorithm, sent: &[Vec<u8>]) -> Result<(), ChainError> {
+    validate_under(Profile::STRICT, asym, hash, sent)
+}
+
+fn validate_under(
+    profile: Profile,
+    asym: AsymAlgorithm,
+    hash: HashAlgorithm,
+    sent: &[Vec<u8>],
+) -> Result<(), ChainError> {
     let context = ChainContext::new(CONTEXT.slot, CONTEXT.version, CONTEXT.model, asym, hash);
     let bytes = structure_for(hash, &sent[0], sent);
     let anchors = [Anchor::Certificate(&sent[0])];
-    let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
+    let policy = Policy { profile, ..Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW)) };
     let chain = Chain::parse(Untrusted::new(&bytes), context, &PROVIDER)?;
     policy.validate(&chain).map(drop)
 }
@@ -77,6 +88,33 @@ fn ml_dsa_has_no_parameters() {
         sent[1] = leaf.signed_by("Root");
         let error = validate(asym, HashAlgorithm::Sha256, &sent).unwrap_err();
         assert_eq!(error.rule, Rule::SignatureAlgorithm);
+    }
+}
+
+/// DER leaves trailerField out, as it has its default; some authorities write it. No other value is known.
+#[test]
+fn the_trailer_field_of_rsa_pss() {
+    let asym = AsymAlgorithm::Rsa(RsaScheme::Pss, RsaBits::B2048);
+    let good = certificates_for(asym, 0);
+    let with = |more: &[u8]| {
+        let mut leaf = Template::leaf("Root").keyed(asym, "Leaf");
+        leaf.inner_algorithm = rsa_pss_sha256(more);
+        leaf.outer_algorithm.clone_from(&leaf.inner_algorithm);
+        vec![good[0].clone(), leaf.signed_by("Root")]
+    };
+    let rule = |profile, more: &[u8]| {
+        let result = validate_under(profile, asym, HashAlgorithm::Sha256, &with(more));
+        result.map_err(|error| (error.certificate.map(usize::from), error.rule))
+    };
+    let (strict, compatible) = (Profile::STRICT, Profile::COMPATIBLE);
+    let explicit = [0xA3, 3, 2, 1, 1];
+    assert_eq!(rule(strict, &[]), Ok(()));
+    assert_eq!(rule(strict, &explicit), Err((Some(1), Rule::ExplicitTrailerField)));
+    assert_eq!(rule(compatible, &explicit), Ok(()));
+    let others: [&[u8]; 4] =
+        [&[0xA3, 3, 2, 1, 2], &[0xA3, 0], &[0xA3, 3, 2, 1, 1, 5, 0], &[0xA4, 3, 2, 1, 1]];
+    for other in others {
+        assert_eq!(rule(compatible, other), Err((Some(1), Rule::SignatureAlgorithm)), "{other:x?}");
     }
 }
 
