@@ -5,15 +5,20 @@
 //! ```text
 //! cargo bench --manifest-path benches/Cargo.toml --bench attest --features crypto
 //! cargo bench --manifest-path benches/Cargo.toml --bench attest -- --gate
+//! cargo bench --manifest-path benches/Cargo.toml --bench attest --features crypto -- --gate --spdm "$PWD/target/release/spdm"
 //! ```
 //!
 //! Without the feature `crypto` only the backend without C is measured. The gate is the ratio of instructions, which
 //! valgrind counts: it is the same on every machine. Time is reported. Exits 1 where a limit is exceeded. With
 //! `--gate` no time is measured, and what valgrind could not count is a limit exceeded.
+//!
+//! `--spdm FILE` counts the whole process, too: what the command takes for `attest` beyond `info`, with the last backend,
+//! is little more than the attestation measured here.
 
 use core::time::Duration;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Instant;
 use std::{env, fs, process};
 
@@ -33,6 +38,12 @@ const ROUND_TRIPS: usize = 7;
 const SIGNATURES: usize = 4;
 /// What a requester may take besides lent buffers, in bytes.
 const STATE: usize = 4096;
+/// The most instructions that `spdm attest` may take beyond `spdm info`, relative to the attestation.
+const MOST_OF_PROCESS: f64 = 1.15;
+/// The suite with which the whole process is measured, and its options for `spdm emulate`.
+const PROCESS_SUITE: &str = "ECDSA_P384/SHA_384";
+const PROCESS_DEVICE: [&str; 6] =
+    ["--versions", "1.2", "--base-asym", "ECDSA_P384", "--base-hash", "SHA_384"];
 /// How long each figure is measured.
 const TIME: Duration = Duration::from_millis(1500);
 
@@ -168,24 +179,26 @@ fn child(what: &str, backend: &str, path: &Path, times: usize) {
     }
 }
 
-fn under_valgrind(tool: &[&str], args: [&str; 4]) -> Option<String> {
-    let program = env::current_exe().ok()?;
-    let output =
-        Command::new("valgrind").args(tool).arg(program).arg("--child").args(args).output();
-    let output = output.ok()?;
+/// What valgrind says of a run of `program`.
+fn under_valgrind(tool: &[&str], program: &Path, args: &[&str]) -> Option<String> {
+    let output = Command::new("valgrind").args(tool).arg(program).args(args).output().ok()?;
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{text}");
     Some(text)
 }
 
+/// Instructions of a run of `program`.
+fn counted(program: &Path, args: &[&str]) -> Option<u64> {
+    let tool = ["--tool=callgrind", "--callgrind-out-file=/dev/null"];
+    let text = under_valgrind(&tool, program, args)?;
+    let line = text.lines().find_map(|line| line.split_once("Collected :"))?.1;
+    line.trim().parse().ok()
+}
+
 /// Instructions of one run: the difference that two more make, halved.
 fn instructions(what: &str, backend: &str, path: &str) -> Option<u64> {
-    let count = |times: &str| {
-        let tool = ["--tool=callgrind", "--callgrind-out-file=/dev/null"];
-        let text = under_valgrind(&tool, [what, backend, path, times])?;
-        let line = text.lines().find_map(|line| line.split_once("Collected :"))?.1;
-        line.trim().parse::<u64>().ok()
-    };
+    let program = env::current_exe().ok()?;
+    let count = |times| counted(&program, &["--child", what, backend, path, times]);
     Some((count("3")? - count("1")?) / 2)
 }
 
@@ -195,7 +208,8 @@ fn stack(backend: &str, path: &str) -> Option<u64> {
         let file = format!("{path}.massif");
         let out = format!("--massif-out-file={file}");
         let tool = ["--tool=massif", "--stacks=yes", "--heap=no", "--detailed-freq=1000000", &out];
-        under_valgrind(&tool, ["attest", backend, path, times])?;
+        let program = env::current_exe().ok()?;
+        under_valgrind(&tool, &program, &["--child", "attest", backend, path, times])?;
         let text = fs::read_to_string(&file).ok()?;
         fs::remove_file(&file).ok()?;
         let stacks = text.lines().filter_map(|line| line.strip_prefix("mem_stacks_B="));
@@ -203,6 +217,68 @@ fn stack(backend: &str, path: &str) -> Option<u64> {
     };
     // The program alone reads the recording; one run of it is deeper.
     Some(peak("1")?.saturating_sub(peak("0")?))
+}
+
+/// A device for the command, in a process of its own, which ends with this value.
+struct Device {
+    process: Child,
+    target: String,
+}
+
+impl Device {
+    fn start(spdm: &Path, root: &Path) -> Self {
+        let mut process = Command::new(spdm)
+            .args(["emulate", "--listen", "127.0.0.1:0", "--root-out"])
+            .arg(root)
+            .args(PROCESS_DEVICE)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the command starts");
+        let mut line = String::new();
+        let out = process.stdout.take().expect("its output");
+        BufReader::new(out).read_line(&mut line).expect("a line");
+        let address = line.split_whitespace().nth(2).expect("listening on ADDRESS");
+        Self { target: format!("tcp:{address}"), process }
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Whether the command takes little more for an attestation than the attestation takes here. What it does for `info`
+/// does not count: to start, to read its options, to connect and to negotiate.
+fn process_is_within(spdm: &Path, backend: &str) -> bool {
+    let suite = SUITES.into_iter().find(|suite| suite.name == PROCESS_SUITE).expect("a suite");
+    let folder = env::temp_dir();
+    let recording = folder.join(format!("spdm-process-{}", process::id()));
+    let root = recording.with_extension("pem");
+    Recording::of(suite).write(&recording).expect("a temporary file");
+    let device = Device::start(spdm, &root);
+    let root_name = root.to_string_lossy();
+    let patient = ["--timeout", "60", "--deadline", "600", "--backend", backend];
+    let attest = ["attest", &device.target, "--trust", &root_name];
+    let process = counted(spdm, &[&attest[..], &patient].concat())
+        .zip(counted(spdm, &[&["info", &device.target][..], &patient].concat()))
+        .map(|(attest, info)| attest - info);
+    let counted = process.zip(instructions("attest", backend, &recording.to_string_lossy()));
+    let _ = fs::remove_file(&recording);
+    let _ = fs::remove_file(&root);
+    let Some((process, attestation)) = counted else {
+        println!("  the command could not be counted");
+        return false;
+    };
+    let ratio = ratio(process, attestation);
+    println!("spdm attest less spdm info, {backend}, {PROCESS_SUITE}: {process}, {ratio:.3} of it");
+    if ratio > MOST_OF_PROCESS {
+        println!(
+            "  more than {MOST_OF_PROCESS} times the attestation's {attestation} instructions"
+        );
+    }
+    ratio <= MOST_OF_PROCESS
 }
 
 /// Measures one backend with one suite; whether it is within all limits.
@@ -312,6 +388,10 @@ fn main() -> ExitCode {
         for suite in SUITES {
             good &= row(backend, suite, extent);
         }
+    }
+    let spdm = args.iter().position(|arg| arg == "--spdm").and_then(|place| args.get(place + 1));
+    if let (Some(spdm), Some(backend)) = (spdm, BACKENDS.last()) {
+        good &= process_is_within(Path::new(spdm), backend.name);
     }
     if Command::new("valgrind").arg("--version").output().is_err() {
         println!("NOT CHECKED: valgrind is missing, so no instructions were counted");
