@@ -1,18 +1,36 @@
 //! `Verified` joins a possession and a trust: only those of one identity.
 
-use crate::sim::trusting::{Trust, plan_of, policy, signing_slots, slot, two_slots};
+use crate::sim::trusting::{
+    Trust, measurements_of, plan_of, policy, signing_slots, slot, two_slots,
+};
 use crate::sim::{Memory, Sim, config, requester};
+use spdm_codec::SpdmVersion;
 use spdm_emulator::DeviceConfig;
-use spdm_requester::{Attested, Error, Possession, SlotChoice, Verified, blocking};
+use spdm_requester::{
+    AttestationPlan, Attested, Error, Possession, Proof, Requirement, SlotChoice, Verified,
+    blocking,
+};
 use spdm_untrusted::Untrusted;
-use spdm_x509::{CertModel, Chain, ChainContext, Identity, Trusted};
+use spdm_x509::{CertModel, Chain, ChainContext, Identity, Policy, Trusted};
 
 /// Both proofs of an attestation of this slot.
 fn proofs<'c>(sim: &mut Sim, number: u8, chain: &'c mut [u8]) -> (Possession<'c>, Trusted<'c>) {
+    proofs_of(plan_of, sim, number, chain)
+}
+
+type PlanOf = for<'p> fn(&'p Policy<'p>, SlotChoice) -> AttestationPlan<'p>;
+
+/// The same for another plan.
+fn proofs_of<'c>(
+    plan: PlanOf,
+    sim: &mut Sim,
+    number: u8,
+    chain: &'c mut [u8],
+) -> (Possession<'c>, Trusted<'c>) {
     let trust = Trust::of(sim);
     let anchors = trust.anchors();
     let policy = policy(&anchors);
-    let plan = plan_of(&policy, SlotChoice::Slot(slot(number)));
+    let plan = plan(&policy, SlotChoice::Slot(slot(number)));
     let (mut memory, mut record) = (Memory::new(), [0; 0x1000]);
     let clock = sim.clock.clone();
     let flow = requester(&mut memory, sim).attest(plan, chain, &mut record);
@@ -61,6 +79,29 @@ fn the_same_chain_in_another_context_is_another_identity() {
             let trusted = policy.validate(&elsewhere).unwrap();
             let verified = Verified::new(possession, &trusted).map(drop);
             assert_eq!(verified, Err(Error::IdentityMismatch), "{version} {context:?}");
+        }
+    }
+}
+
+/// DSP0274 §Transcript and transcript hash calculation: L1/L2 begins with VCA since 1.2, M1/M2 in every version.
+#[test]
+fn what_covers_the_negotiation() {
+    fn challenge_of<'p>(policy: &'p Policy<'p>, slot: SlotChoice) -> AttestationPlan<'p> {
+        let mut plan = plan_of(policy, slot);
+        plan.requirement = Requirement::Challenge;
+        plan
+    }
+    for version in SpdmVersion::ALL {
+        let is_in_measurements = version >= SpdmVersion::V1_2;
+        let cases: [(PlanOf, Proof, bool); 2] = [
+            (challenge_of, Proof::Challenge, true),
+            (measurements_of, Proof::Measurements, is_in_measurements),
+        ];
+        for (plan, proof, covers) in cases {
+            let mut chain = vec![0; 0x4000];
+            let (possession, _) = proofs_of(plan, &mut Sim::new(config(version)), 0, &mut chain);
+            assert_eq!(possession.proof(), proof, "{version}");
+            assert_eq!(possession.covers_negotiation(), covers, "{version} {proof:?}");
         }
     }
 }
