@@ -11,8 +11,12 @@ use spdm_x509::{CertModel, Chain, ChainContext, Identity};
 
 /// An attestation, as pairs of request and response.
 fn recorded() -> Vec<(Vec<u8>, Vec<u8>)> {
+    recorded_at(SpdmVersion::V1_2)
+}
+
+fn recorded_at(version: SpdmVersion) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut sim = Sim::new(DeviceConfig {
-        versions: vec![SpdmVersion::V1_2],
+        versions: vec![version],
         base_asym: BaseAsymAlgo::ECDSA_P256,
         base_hash: HashAlgorithm::Sha256.base_hash(),
         seed: Some(7),
@@ -222,5 +226,25 @@ fn get_capabilities_in_a_version_that_is_not_listed() {
         court.connection.sent(&request).unwrap();
         assert!(court.accept(&request, &response).is_err(), "{version:#x}");
         assert_ne!(court.connection.stage(), Stage::AfterCapabilities);
+    }
+}
+
+/// To a request for the size of a slot's storage (1.3) a Responder answers with that size, and with no certificates.
+#[test]
+fn the_size_of_a_slot_comes_without_a_portion() {
+    let exchanges = recorded_at(SpdmVersion::V1_3);
+    for portion in [0, 1, 4] {
+        let mut court = Court::new();
+        for exchange in &exchanges[..4] {
+            court.sent_and_accepted(exchange);
+        }
+        let (mut request, mut response) = exchanges[4].clone();
+        assert_eq!(request[1], Code::GET_CERTIFICATE.0);
+        request[3..].copy_from_slice(&[1, 0, 0, 0, 0]);
+        response.truncate(8 + portion);
+        let len = u8::try_from(portion).unwrap();
+        response[4..8].copy_from_slice(&[len, 0, 0, 0x10]);
+        court.connection.sent(&request).unwrap();
+        assert_eq!(court.accept(&request, &response).is_ok(), portion == 0, "{portion}");
     }
 }
