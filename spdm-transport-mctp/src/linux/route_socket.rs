@@ -76,8 +76,9 @@ impl fmt::Display for TableError {
 
 impl core::error::Error for TableError {}
 
-impl From<Errno> for TableError {
-    fn from(errno: Errno) -> Self {
+impl TableError {
+    /// No `From`, which would make rustix's type a part of this crate's API.
+    const fn of(errno: Errno) -> Self {
         match errno {
             Errno::AGAIN => Self::Timeout,
             _ => Self::Os(errno.raw_os_error()),
@@ -95,7 +96,8 @@ pub(super) struct RouteSocket {
 impl RouteSocket {
     pub(super) fn open() -> Result<Self, TableError> {
         let socket =
-            socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
+            socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)
+                .map_err(TableError::of)?;
         Ok(Self { socket, sequence: 0, deadline: Instant::now() + PATIENCE })
     }
 
@@ -107,7 +109,8 @@ impl RouteSocket {
     ) -> Result<(), TableError> {
         self.sequence += 1;
         let request = request(table, self.sequence);
-        retry_on_intr(|| send(&self.socket, &request, SendFlags::empty()))?;
+        retry_on_intr(|| send(&self.socket, &request, SendFlags::empty()))
+            .map_err(TableError::of)?;
         let mut rows = Rows { table, sequence: self.sequence, left: MOST_ROWS };
         let mut buffer = std::vec![0; BUFFER];
         loop {
@@ -115,8 +118,9 @@ impl RouteSocket {
             if left.is_zero() {
                 return Err(TableError::Timeout);
             }
-            set_socket_timeout(&self.socket, Timeout::Recv, Some(left))?;
-            let (_, len) = retry_on_intr(|| recv(&self.socket, &mut buffer[..], RecvFlags::TRUNC))?;
+            set_socket_timeout(&self.socket, Timeout::Recv, Some(left)).map_err(TableError::of)?;
+            let (_, len) = retry_on_intr(|| recv(&self.socket, &mut buffer[..], RecvFlags::TRUNC))
+                .map_err(TableError::of)?;
             let part = buffer.get(..len).ok_or(TableError::Malformed)?;
             if rows.read(part, row)? == Progress::Done {
                 return Ok(());
