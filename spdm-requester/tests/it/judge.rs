@@ -248,3 +248,33 @@ fn the_size_of_a_slot_comes_without_a_portion() {
         assert_eq!(court.accept(&request, &response).is_ok(), portion == 0, "{portion}");
     }
 }
+
+/// A question for no bytes tells the length of a chain, and one that begins again may find another chain.
+#[test]
+fn lengths_of_chains_that_are_read_again() {
+    let exchanges = recorded();
+    let mut court = Court::new();
+    for exchange in &exchanges[..5] {
+        court.sent_and_accepted(exchange);
+    }
+    let (request, response) = &exchanges[4];
+    assert_eq!(request[1], Code::GET_CERTIFICATE.0);
+    let portion = u16::from_le_bytes([response[4], response[5]]);
+    let total = portion + u16::from_le_bytes([response[6], response[7]]);
+    let with = |offset: u16, len: u16, answered: u16, remainder: u16| {
+        let [offset, len] = [offset, len].map(u16::to_le_bytes);
+        let request = [&request[..4], &offset, &len].concat();
+        let mut response = response.clone();
+        response.truncate(8 + usize::from(answered));
+        response[4..6].copy_from_slice(&answered.to_le_bytes());
+        response[6..8].copy_from_slice(&remainder.to_le_bytes());
+        (request, response)
+    };
+    court.sent_and_accepted(&with(0, 0, 0, total));
+    court.sent_and_accepted(&with(0, portion, portion, total));
+    // From then on that is the length.
+    court.sent_and_accepted(&with(4, 4, 4, total + portion - 8));
+    let (request, response) = with(4, 4, 4, total - 8);
+    court.connection.sent(&request).unwrap();
+    assert!(court.accept(&request, &response).is_err());
+}
