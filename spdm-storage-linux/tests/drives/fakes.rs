@@ -2,8 +2,17 @@
 
 use core::time::Duration;
 
-use spdm_storage_linux::{NvmeAdmin, OsError, ScsiGeneric, ScsiOutcome, Transfer};
+use spdm_storage_linux::{DriveError, NvmeAdmin, OsError, ScsiGeneric, ScsiOutcome, Transfer};
 use spdm_transport_storage::nvme::AdminCommand;
+
+/// What an error says. Under Miri the operating system's words have the error's number already.
+pub(crate) fn sentence(error: &DriveError) -> String {
+    let text = error.to_string();
+    match text.split_once(") (os error") {
+        Some((once, _)) if cfg!(miri) => format!("{once})"),
+        _ => text,
+    }
+}
 
 /// How a command ends, and the data that comes with it.
 pub(crate) type Ending<E> = (Result<E, OsError>, Vec<u8>);

@@ -4,7 +4,7 @@ use spdm_storage_linux::{DriveError, NvmeDrive, OsError};
 use spdm_transport_storage::SecurityProtocol;
 
 use super::LONG;
-use super::fakes::{Came, Ending, Fake};
+use super::fakes::{Came, Ending, Fake, sentence};
 
 fn identify() -> Vec<u8> {
     let mut data = vec![0; 4096];
@@ -74,7 +74,7 @@ fn lengths() {
 /// What can go wrong, and how it is said.
 #[test]
 fn faults() {
-    for (ending, sentence) in [
+    for (ending, said) in [
         (
             Ok(0x4002),
             "the drive refused the command: Invalid Field in Command (0x4002, Do Not Retry)",
@@ -102,7 +102,7 @@ fn faults() {
         let mut drive = NvmeDrive::open(&mut fake, LONG).unwrap();
         let mut buffer = [0xee; 8];
         let error = drive.receive(0xe8, 0x14, &mut buffer, LONG).unwrap_err();
-        assert_eq!(error.to_string(), sentence);
+        assert_eq!(sentence(&error), said);
         // Data of a command that failed is nobody's.
         assert_eq!(buffer, [0xee; 8]);
         assert_eq!(drive.send(0xe8, 0x14, &[1], LONG).unwrap_err(), error);
