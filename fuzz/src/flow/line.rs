@@ -128,7 +128,9 @@ pub(super) fn drive<O: Operation>(
 
 fn steps<O: Operation>(flow: &mut Flow<'_, O>, line: &mut Line<'_>) -> Result<(), Error> {
     // Every step sends, receives, waits or ends: there are not more of them than this.
-    for _ in 0..6 * u32::from(ROUND_TRIPS) {
+    let mut left = 6 * u32::from(ROUND_TRIPS);
+    while left > 0 {
+        left -= 1;
         let dropped = line.input.byte() & 0x1F == 31;
         match flow.poll(Instant::from_micros(line.now))? {
             Step::Transmit(token) if !dropped => {
@@ -155,7 +157,8 @@ fn steps<O: Operation>(flow: &mut Flow<'_, O>, line: &mut Line<'_>) -> Result<()
             }
             Step::Wait { until } => line.now = line.now.max(until.as_micros()),
             Step::Done => return Ok(()),
-            Step::Transmit(_) | Step::Receive(_) => {}
+            // Dropped, which does not count: the input ends, and then nothing is dropped any more.
+            Step::Transmit(_) | Step::Receive(_) => left += 1,
         }
     }
     panic!("more steps than the bounds allow");
