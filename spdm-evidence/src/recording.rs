@@ -115,7 +115,10 @@ impl ChainContent {
             (Self::Structure(own), Self::Structure(other)) => own == other,
             (Self::Certificates(list), Self::Structure(bytes))
             | (Self::Structure(bytes), Self::Certificates(list)) => {
-                let holds = |der: &Vec<u8>| bytes.windows(der.len()).any(|part| part == der);
+                // No certificate is empty, and there are no windows of that length.
+                let holds = |der: &Vec<u8>| {
+                    !der.is_empty() && bytes.windows(der.len()).any(|part| part == der)
+                };
                 let leaf = list.leaf().is_some_and(|leaf| bytes.ends_with(leaf));
                 leaf && list.certificates().iter().all(holds)
             }
@@ -241,6 +244,26 @@ impl From<ChunkError> for Broken {
         match error {
             ChunkError::Decode(error) => Self::Decode(error),
             other => Self::Chunk(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CertificateList, ChainContent};
+
+    /// Nobody has looked at the certificates of such a list.
+    #[test]
+    fn lists_of_anything_agree_with_what_holds_them() {
+        let structure = ChainContent::Structure(vec![1, 2, 3, 4]);
+        let list = |list: &[&[u8]]| {
+            let certificates = list.iter().map(|der| der.to_vec()).collect();
+            ChainContent::Certificates(CertificateList::new(certificates))
+        };
+        assert!(list(&[&[2, 3], &[4]]).agrees(&structure));
+        for other in [&[&[][..]][..], &[&[], &[4]], &[&[5], &[4]], &[&[3]], &[]] {
+            assert!(!list(other).agrees(&structure), "{other:?}");
+            assert!(!structure.agrees(&list(other)), "{other:?}");
         }
     }
 }
