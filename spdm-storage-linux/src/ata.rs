@@ -5,12 +5,11 @@ use core::time::Duration;
 use spdm_transport_storage::ata::{self, AtaTransfer, BLOCK_LEN};
 use spdm_transport_storage::{SecurityProtocol, TransferDirection};
 
+use crate::buffer::{MAX_TRANSFER, copied};
 use crate::drive_info::DriveInfo;
 use crate::error::DriveError;
 use crate::identify::IdentifyDevice;
-use crate::nvme::MAX_TRANSFER;
 use crate::passthrough::ScsiGeneric;
-use crate::scsi::copied;
 use crate::scsi_commands::ScsiCommands;
 
 /// An ATA drive behind a layer that passes its commands through.

@@ -1,4 +1,7 @@
-//! Memory that a drive may write to.
+//! Memory that a drive may write to, and how much of it one command needs.
+
+/// The most that one command carries, whatever a drive allows: every kernel maps this much.
+pub(crate) const MAX_TRANSFER: usize = 64 * 1024;
 
 /// The smallest page of memory protection on the machines that Linux runs on.
 const PAGE: usize = 4096;
@@ -42,6 +45,12 @@ impl DriveBuffer {
         bytes.iter_mut().zip(data).for_each(|(place, byte)| *place = *byte);
         bytes
     }
+}
+
+/// Copies what fits: how much that is.
+pub(crate) fn copied(data: &[u8], buffer: &mut [u8]) -> usize {
+    buffer.iter_mut().zip(data).for_each(|(place, byte)| *place = *byte);
+    data.len().min(buffer.len())
 }
 
 #[cfg(test)]

@@ -5,19 +5,15 @@ use core::time::Duration;
 use spdm_transport_storage::nvme::{self, AdminCommand};
 use spdm_transport_storage::{SecurityProtocol, TransferDirection};
 
-use crate::buffer::DriveBuffer;
+use crate::buffer::{DriveBuffer, MAX_TRANSFER, copied};
 use crate::drive_info::DriveInfo;
 use crate::error::DriveError;
 use crate::identify::IdentifyController;
 use crate::nvme_status::NvmeStatus;
 use crate::passthrough::{NvmeAdmin, Transfer};
-use crate::scsi::copied;
 
 /// The opcode of Identify.
 pub(crate) const IDENTIFY: u8 = 0x06;
-
-/// The most that one command carries, whatever a drive allows: every kernel maps this much.
-pub(crate) const MAX_TRANSFER: usize = 64 * 1024;
 
 /// An NVMe controller.
 ///

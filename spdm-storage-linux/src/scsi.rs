@@ -5,10 +5,10 @@ use core::time::Duration;
 use spdm_transport_storage::ata::BLOCK_LEN;
 use spdm_transport_storage::{SecurityProtocol, TransferDirection, scsi};
 
+use crate::buffer::{MAX_TRANSFER, copied};
 use crate::drive_info::{DriveInfo, text};
 use crate::error::DriveError;
 use crate::inquiry::{self, VpdPage};
-use crate::nvme::MAX_TRANSFER;
 use crate::passthrough::ScsiGeneric;
 use crate::scsi_commands::ScsiCommands;
 
@@ -106,10 +106,4 @@ impl<S: ScsiGeneric> SecurityProtocol for ScsiDrive<S> {
         let data = self.commands.read(&command, len, timeout)?;
         Ok(copied(data, buffer))
     }
-}
-
-/// Copies what fits: how much that is.
-pub(crate) fn copied(data: &[u8], buffer: &mut [u8]) -> usize {
-    buffer.iter_mut().zip(data).for_each(|(place, byte)| *place = *byte);
-    data.len().min(buffer.len())
 }
