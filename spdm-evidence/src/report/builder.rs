@@ -2,20 +2,20 @@
 
 mod detail;
 mod freshness;
+mod observed;
 
 use std::collections::BTreeMap;
 
 use spdm_codec::{ContentChanged, KeySlot, RequesterNonce, SpdmVersion};
-use spdm_crypto::{Digest, HashAlgorithm, Provider};
+use spdm_crypto::{Digest, Provider};
 use spdm_requester::{
-    AttestationCheck, AttestationPlan, CheckStatus, Error, Negotiated, Observation, Observer,
-    Possession, Proof, SignedParts, SummaryAgreement, SummaryHash, Verified,
+    AttestationCheck, CheckStatus, Error, Negotiated, Observation, Observer, Possession, Proof,
+    SummaryAgreement, SummaryHash, Verified,
 };
-use spdm_x509::{Appraisal, Chain, ChainError, CheckOutcome, Policy, Rule, SanPolicy};
+use spdm_x509::ChainError;
 
 pub use freshness::Freshness;
 
-use super::missing_algorithm::missing_algorithm;
 use super::objection::Objection;
 use super::{
     Basis, BasisSignature, CheckResult, ExitClass, IdentitySummary, MeasuredValue,
@@ -26,7 +26,7 @@ use crate::listing::Listing;
 use crate::note::{Note, NoteCounter};
 use crate::recording::Broken;
 use crate::reference::Reference;
-use detail::{holds, passed_over, untouched};
+use detail::{holds, untouched};
 
 /// Collects what was found, and draws the conclusion.
 ///
@@ -68,12 +68,6 @@ pub struct ReportBuilder {
     claimed_nonce: Option<RequesterNonce>,
     listing: Option<Listing>,
     notes: Vec<Note>,
-}
-
-/// The algorithm of a certificate's signature, where it is one of SPDM that no backend has.
-fn lacking_algorithm(chain: &Chain<'_>, error: &ChainError) -> Option<&'static str> {
-    let index = error.certificate.filter(|_| error.rule == Rule::SignatureAlgorithm)?;
-    missing_algorithm(chain.certificates().nth(usize::from(index))?.signature_oid())
 }
 
 const fn place(proof: Proof) -> usize {
@@ -187,57 +181,6 @@ impl ReportBuilder {
     pub fn digest_checked(&mut self) -> &mut Self {
         let check = AttestationCheck::ChainDigest;
         self.pass(check, holds(check))
-    }
-
-    /// What the options demand, whatever the device can do.
-    fn begun(&mut self, plan: &AttestationPlan<'_>, signed: SignedParts) {
-        if signed != SignedParts::AsRequired {
-            return;
-        }
-        if plan.requirement.has_challenge() {
-            self.require(AttestationCheck::ChallengeSignature);
-        }
-        if plan.requirement.has_measurements() {
-            self.require(AttestationCheck::MeasurementsSignature);
-        }
-    }
-
-    /// Who the chain says that the device is, and what is wrong with the chain.
-    fn appraised(&mut self, appraisal: &Appraisal<'_>) {
-        let chain = appraisal.chain();
-        let leaf = chain.leaf();
-        let texts = leaf.other_names().filter_map(|name| name.text());
-        self.identity = IdentitySummary {
-            subject: Some(leaf.subject().to_string()),
-            serial: Some(hex::encode(leaf.serial())),
-            san: texts.map(|text| text.to_string()).collect(),
-            root_sha256: root_sha256(chain, &self.provider),
-        };
-        self.digest = Some(chain.digest().as_bytes().to_vec());
-        self.fingerprint = Fingerprint::of(chain, &self.provider);
-        self.slot(KeySlot::Slot(chain.slot()));
-        let count = chain.certificate_count();
-        self.pass(AttestationCheck::ChainFormat, format!("{count} certificates"));
-        for (_, outcome) in appraisal.outcomes() {
-            let CheckOutcome::Fail(error) = outcome else { continue };
-            let check = AttestationCheck::of_chain(error.check);
-            match lacking_algorithm(chain, &error) {
-                Some(name) => self.lacks_algorithm(check, error.certificate, name),
-                None if error.rule == Rule::TooManyCertificates => self.chain_rejected(
-                    check,
-                    format!("the chain has {count} certificates, more than are allowed"),
-                ),
-                None => self.chain_failed(&error),
-            };
-        }
-    }
-
-    /// No key has the name that is asked for.
-    fn provisioned_key(&mut self, policy: Option<&Policy<'_>>) {
-        self.slot(KeySlot::PublicKey);
-        if policy.is_some_and(|policy| policy.san != SanPolicy::None) {
-            self.require(AttestationCheck::LeafSan);
-        }
     }
 
     fn chain_failed(&mut self, error: &ChainError) -> &mut Self {
@@ -606,56 +549,6 @@ impl ReportBuilder {
     }
 }
 
-impl Observer for ReportBuilder {
-    fn observe(&mut self, observation: &Observation<'_>) {
-        match *observation {
-            Observation::Begun { plan, signed } => self.begun(plan, signed),
-            Observation::Negotiated(negotiated) => {
-                self.negotiated(negotiated);
-            }
-            Observation::ProvisionedKey { policy } => self.provisioned_key(policy),
-            Observation::Appraised(appraisal) => self.appraised(appraisal),
-            Observation::Asked { proof, nonce } => {
-                self.asked(proof, nonce);
-            }
-            Observation::Challenged(possession) => self.signed(possession),
-            Observation::Measured { record, possession, content_changed, summary } => {
-                self.measurements(MeasuredValue::of_record(record));
-                self.content_changed(content_changed);
-                self.measured_summary(summary.copied());
-                if let Some(possession) = possession {
-                    self.signed(possession);
-                }
-            }
-            Observation::Verified(verified) => {
-                self.verified(verified);
-            }
-            Observation::Failed(error) => {
-                self.failed(error);
-            }
-            // What else there is decides checks only.
-            _ => {}
-        }
-        for (check, status) in observation.checks() {
-            // Whose nonce is the expected one, only `Freshness` says.
-            let of_nonce = [AttestationCheck::ChallengeNonce, AttestationCheck::MeasurementsNonce];
-            match status {
-                CheckStatus::Pass if of_nonce.contains(&check) => {}
-                CheckStatus::Pass => {
-                    self.pass(check, holds(check));
-                }
-                CheckStatus::Skipped => {
-                    self.skip(check, passed_over(observation, check));
-                }
-                // The detail of a failure is the error's, which was told above.
-                CheckStatus::Fail => {
-                    self.fail(check, "it does not hold");
-                }
-            }
-        }
-    }
-}
-
 /// Escapes every character that has no picture of its own: control characters, line separators, and what
 /// changes the direction of text. Backslashes and quotes stay, for paths have them.
 fn printable(text: &str) -> String {
@@ -667,18 +560,6 @@ fn printable(text: &str) -> String {
         }
     }
     shown
-}
-
-/// SHA-256 of the chain's root, where it is in the chain or RootHash is SHA-256 already.
-fn root_sha256(chain: &Chain<'_>, provider: &Provider) -> Option<String> {
-    let hash = chain.context().hash;
-    let first = chain.certificate_ders().next()?;
-    let digest = provider.hash.digest(hash, &[first]).ok()?;
-    if digest.as_bytes() == chain.root_hash() {
-        let digest = provider.hash.digest(HashAlgorithm::Sha256, &[first]).ok()?;
-        return Some(hex::encode(digest.as_bytes()));
-    }
-    (hash == HashAlgorithm::Sha256).then(|| hex::encode(chain.root_hash()))
 }
 
 /// Takes out what nothing but the negotiation states, and says how much that was. That the signatures verify shows which

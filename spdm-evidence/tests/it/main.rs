@@ -22,3 +22,4 @@ mod shuffled;
 mod streamed;
 mod tcp;
 mod tcp_packets;
+mod work;
