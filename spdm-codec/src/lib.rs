@@ -82,6 +82,7 @@ pub mod pci_sig;
 mod psk_exchange;
 mod psk_finish;
 mod reader;
+mod record_binding;
 mod record_protection;
 mod respond_if_ready;
 mod secured_message;
@@ -172,6 +173,7 @@ pub use opaque::{MAX_OPAQUE_DATA_LEN, OpaqueData, OpaqueElement, OpaqueFormat};
 pub use pci_identity::{PciIdentity, PciIdentitySyntax};
 pub use psk_exchange::{PskExchange, PskExchangeRsp, PskRequesterContext, PskResponderContext};
 pub use psk_finish::{PskFinish, PskFinishRsp};
+pub use record_binding::RecordBinding;
 pub use record_protection::{RecordPrivacy, RecordProtection};
 pub use respond_if_ready::RespondIfReady;
 pub use secured_message::{

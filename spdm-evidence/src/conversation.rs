@@ -11,7 +11,7 @@ use spdm_untrusted::Untrusted;
 
 use crate::capture::Layer;
 use crate::secrets::Secrets;
-use crate::secured_record::{RecordBinding, SecuredRecord};
+use crate::secured_record::{SecuredRecord, binding_of};
 use crate::session::Sessions;
 
 /// Messages inside messages are followed this far: a record of a chunk of an encapsulated message of a chunk.
@@ -214,7 +214,7 @@ impl Conversation {
     }
 
     fn record(&mut self, bytes: &[u8], all: &mut Vec<FoundMessage>) {
-        let binding = RecordBinding::of(bytes, self.padding);
+        let binding = binding_of(bytes, self.padding);
         let protection = self.follower.record_protection();
         let (record, data) = self.sessions.open(bytes, binding, self.padding, protection);
         let session_id = record.session_id;

@@ -2,53 +2,20 @@
 
 use core::fmt;
 
-use spdm_codec::{AeadCipherSuite, DecodeError, SecuredMessage, Side, Trace};
+use spdm_codec::{AeadCipherSuite, DecodeError, RecordBinding, SecuredMessage, Side, Trace};
 use spdm_untrusted::Untrusted;
 
-/// MCTP message type of SPDM, which is also that of DSP0287.
-const SPDM: u8 = 0x05;
-
-/// How a transport carries records: sequence bytes in the header, and what is in front of the message inside.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum RecordBinding {
-    /// DSP0276: two sequence bytes; the message follows its MCTP message type.
-    Mctp,
-    /// PCI DOE: no sequence bytes, nothing in front of the message.
-    PciDoe,
-    /// DSP0287: no sequence bytes; the message follows a header of four bytes.
-    Tcp,
-}
-
-impl RecordBinding {
-    /// Recognises the binding by the padding of the transport and by where `Length` is in the record.
-    pub(crate) fn of(record: &[u8], padding: usize) -> Self {
-        let raw = Untrusted::new(record);
-        if padding > 0 {
-            Self::PciDoe
-        } else if SecuredMessage::decode(raw, Self::Mctp.sequence_len(), 0).is_err()
-            && SecuredMessage::decode(raw, Self::Tcp.sequence_len(), 0).is_ok()
-        {
-            Self::Tcp
-        } else {
-            Self::Mctp
-        }
-    }
-
-    /// Bytes of the sequence number in the header.
-    pub(crate) const fn sequence_len(self) -> usize {
-        match self {
-            Self::Mctp => 2,
-            Self::PciDoe | Self::Tcp => 0,
-        }
-    }
-
-    /// The SPDM message in the data of an application; `None` where it is of another protocol.
-    pub(crate) fn spdm_message(self, data: &[u8]) -> Option<&[u8]> {
-        match (self, data) {
-            (Self::PciDoe, message) | (Self::Mctp, [SPDM, message @ ..]) => Some(message),
-            (Self::Tcp, [_, _, _, SPDM, message @ ..]) => Some(message),
-            (Self::Mctp | Self::Tcp, _) => None,
-        }
+/// Recognises how a transport carries records by its padding and by where `Length` is in the record.
+pub(crate) fn binding_of(record: &[u8], padding: usize) -> RecordBinding {
+    let raw = Untrusted::new(record);
+    let decodes =
+        |binding: RecordBinding| SecuredMessage::decode(raw, binding.sequence_len(), 0).is_ok();
+    if padding > 0 {
+        RecordBinding::PciDoe
+    } else if !decodes(RecordBinding::Mctp) && decodes(RecordBinding::Tcp) {
+        RecordBinding::Tcp
+    } else {
+        RecordBinding::Mctp
     }
 }
 

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use spdm_codec::{
-    AeadCipherSuite, Plaintext, RecordPrivacy, RecordProtection, SecuredMessage, Side,
+    AeadCipherSuite, Plaintext, RecordBinding, RecordPrivacy, RecordProtection, SecuredMessage,
+    Side,
 };
 use spdm_crypto::{AeadAlgorithm, Provider, RecordKey, SequenceOrder};
 use spdm_untrusted::Untrusted;
 
 use crate::secrets::{Key, Secrets, SessionKeys};
-use crate::secured_record::{NotOpened, RecordBinding, SecuredRecord};
+use crate::secured_record::{NotOpened, SecuredRecord};
 
 /// The sessions of a connection.
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! The transport, and how it waits in programs that block.
 
-use spdm_transport::{Clock, Duration, Limits, MessageKind, Received, Transport};
+use spdm_transport::{Clock, Duration, Limits, MessageKind, Received, RecordBinding, Transport};
 
 use crate::config_space::ConfigSpace;
 use crate::discovery::DiscoveryWalk;
@@ -35,7 +35,9 @@ pub struct DoeTransport<S: ConfigSpace, C> {
 }
 
 /// One second for an answer (PCIe 6.0 §6.30.2), up to three bytes of padding.
-const LIMITS: Limits = Limits::new(MAX_CONTENT, DEFAULT_MAX_RECEIVE).with_padding(MAX_PADDING);
+const LIMITS: Limits = Limits::new(MAX_CONTENT, DEFAULT_MAX_RECEIVE)
+    .with_padding(MAX_PADDING)
+    .with_records(RecordBinding::PciDoe);
 
 impl<S: ConfigSpace, C> DoeTransport<S, C> {
     /// A device behind this mailbox.

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use mctp::{Eid, MCTP_TYPE_SPDM, MCTP_TYPE_SPDM_SECURED, MsgIC, MsgType};
-use spdm_transport::{Duration, Limits, MessageKind, Received};
+use spdm_transport::{Duration, Limits, MessageKind, Received, RecordBinding};
 
 use crate::endpoint::Endpoint;
 use crate::error::MctpError;
@@ -25,7 +25,7 @@ impl<E: Endpoint> RequestChannels<E> {
     pub(crate) fn new(endpoint: E, max_message: usize) -> Self {
         Self {
             endpoint,
-            limits: Limits::new(max_message, max_message),
+            limits: Limits::new(max_message, max_message).with_records(RecordBinding::Mctp),
             live: None,
             retired: [const { None }; RETIRED],
             oldest: 0,

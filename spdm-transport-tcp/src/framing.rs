@@ -3,7 +3,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use spdm_transport::{FieldError, Limits};
+use spdm_transport::{FieldError, Limits, RecordBinding};
 use spdm_transport_doe::MAX_PADDING;
 
 use crate::binding::{Binding, UnknownName};
@@ -40,11 +40,15 @@ impl Framing {
         }
     }
 
-    /// What fits: the largest message in bytes, the padding, a round trip of one second.
+    /// What fits: the largest message in bytes, the padding, a round trip of one second; and how records are carried.
     #[must_use]
     pub const fn limits(self) -> Limits {
         let max = self.max_message();
-        Limits::new(max, max).with_padding(self.padding())
+        let limits = Limits::new(max, max).with_padding(self.padding());
+        match self.records() {
+            Some(binding) => limits.with_records(binding),
+            None => limits,
+        }
     }
 
     /// Bytes before the message.
@@ -66,6 +70,16 @@ impl Framing {
         match self {
             Self::Dsp0287 | Self::DmtfEmu(Binding::Tcp) => dsp0287::MAX_MESSAGE,
             Self::DmtfEmu(binding) => emulator::MAX_PAYLOAD - binding.header_len(),
+        }
+    }
+
+    /// `None` where nothing marks a record, and for drives.
+    const fn records(self) -> Option<RecordBinding> {
+        match self {
+            Self::Dsp0287 | Self::DmtfEmu(Binding::Tcp) => Some(RecordBinding::Tcp),
+            Self::DmtfEmu(Binding::Doe) => Some(RecordBinding::PciDoe),
+            Self::DmtfEmu(Binding::Mctp) => Some(RecordBinding::Mctp),
+            Self::DmtfEmu(_) => None,
         }
     }
 

@@ -1,4 +1,5 @@
-//! What carries SPDM messages: the traits that a custom transport implements. No dependencies, `no_std`.
+//! What carries SPDM messages: the traits that a custom transport implements. Of the workspace it depends on the
+//! codec alone, for the name of a record's form; `no_std`.
 //!
 //! A transport moves whole messages; it knows nothing of their content. Time is the caller's: microseconds
 //! of a [`Clock`], and [`Duration`] for timeouts.
@@ -56,6 +57,8 @@ pub use clock::TokioClock;
 pub use clock::{AsyncClock, Clock, Instant, micros};
 pub use field_error::{Allowed, FieldError};
 pub use limits::Limits;
+/// How [`Limits::records`] says that the records of sessions are carried.
+pub use spdm_codec::RecordBinding;
 pub use transport::{AsyncTransport, MessageKind, Received, Transport};
 
 /// Re-exported: what timeouts are measured in.

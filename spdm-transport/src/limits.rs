@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use spdm_codec::RecordBinding;
+
 /// Limits of a binding. They never change while a transport lives.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -14,13 +16,16 @@ pub struct Limits {
     pub padding: usize,
     /// RTT: the worst-case time that a message and its answer spend on the way (DSP0274 §Timing).
     pub round_trip: Duration,
+    /// How it carries the records of sessions; `None` where it cannot mark secured messages.
+    pub records: Option<RecordBinding>,
 }
 
 impl Limits {
-    /// Sizes in bytes; no padding, a round trip of one second.
+    /// Sizes in bytes; no padding, a round trip of one second, no records of sessions.
     #[must_use]
     pub const fn new(max_send: usize, max_receive: usize) -> Self {
-        Self { max_send, max_receive, padding: 0, round_trip: Duration::from_secs(1) }
+        let round_trip = Duration::from_secs(1);
+        Self { max_send, max_receive, padding: 0, round_trip, records: None }
     }
 
     /// Sets [`Self::padding`].
@@ -34,6 +39,13 @@ impl Limits {
     #[must_use]
     pub const fn with_round_trip(mut self, round_trip: Duration) -> Self {
         self.round_trip = round_trip;
+        self
+    }
+
+    /// Sets [`Self::records`].
+    #[must_use]
+    pub const fn with_records(mut self, binding: RecordBinding) -> Self {
+        self.records = Some(binding);
         self
     }
 }
