@@ -43,6 +43,7 @@ mod key_schedule;
 mod provider;
 mod random;
 mod record_key;
+mod record_stream;
 #[cfg(any(
     feature = "sha256",
     feature = "sha384",
@@ -86,6 +87,7 @@ pub use provider::Provider;
 pub use random::DangerousTestRandom;
 pub use random::{NoRandom, RandomUnavailable, SecureRandom};
 pub use record_key::{RecordKey, SequenceOrder};
+pub use record_stream::{RecordError, RecordForm, RecordStream};
 pub use secret::Secret;
 pub use sign::{Sign, SignError};
 pub use signed_message::{SignedMessage, SigningContext};
