@@ -1,11 +1,14 @@
 //! The judge by itself, as an offline verifier uses it: recorded exchanges, some of them forged.
 
+use crate::sim::cause::{Cause, differs};
 use crate::sim::{Sim, attest};
 use spdm_codec::{BaseAsymAlgo, Code, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, HashAlgorithm};
 use spdm_emulator::DeviceConfig;
-use spdm_requester::{Accepted, Connection, Crypto, Error, Misuse, Negotiated, Stage};
+use spdm_requester::{
+    Accepted, Connection, Crypto, Error, Incompatible, MeasurementSignature, Misuse, Negotiated, Stage,
+};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{CertModel, Chain, ChainContext, Identity};
 
@@ -158,16 +161,17 @@ fn identity(exchanges: &[(Vec<u8>, Vec<u8>)], context: ChainContext) -> Vec<u8> 
     chain
 }
 
+/// How a chain of those exchanges is read.
+fn context(slot: u8, version: SpdmVersion) -> ChainContext {
+    let (slot, asym) = (SlotId::new(slot).unwrap(), AsymAlgorithm::Ecdsa(EcCurve::P256));
+    ChainContext::new(slot, version, CertModel::Unknown, asym, HashAlgorithm::Sha256)
+}
+
 /// A signature of slot 0 proves nothing of a chain that the caller takes for that of slot 1, or that it read for another
 /// version, although it is the very chain that signed.
 #[test]
 fn an_identity_of_another_slot_or_version_is_refused() {
     let exchanges = recorded();
-    let asym = AsymAlgorithm::Ecdsa(EcCurve::P256);
-    let context = |slot, version| {
-        let slot = SlotId::new(slot).unwrap();
-        ChainContext::new(slot, version, CertModel::Unknown, asym, HashAlgorithm::Sha256)
-    };
     let own = context(0, SpdmVersion::V1_2);
     let chain = identity(&exchanges, own);
     for (context, expected) in [
@@ -277,4 +281,74 @@ fn lengths_of_chains_that_are_read_again() {
     let (request, response) = with(4, 4, 4, total - 8);
     court.connection.sent(&request).unwrap();
     assert!(court.accept(&request, &response).is_err());
+}
+
+/// For those who judge a chain that they did not read from CERTIFICATE.
+#[test]
+fn the_digest_of_a_chain_is_the_one_that_digests_announced() {
+    let exchanges = recorded();
+    let chain = identity(&exchanges, context(0, SpdmVersion::V1_2));
+    let digest = |chain: &[u8]| PROVIDER.hash.digest(HashAlgorithm::Sha256, &[chain]).unwrap();
+    let (own, other) = (digest(&chain), digest(b"another chain"));
+    let mut court = Court::new();
+    for exchange in &exchanges[..3] {
+        court.sent_and_accepted(exchange);
+    }
+    let missing = Err(order(Code::GET_CERTIFICATE));
+    assert_eq!(court.connection.check_chain_digest(SlotId::ZERO, &own), missing);
+    court.sent_and_accepted(&exchanges[3]);
+    assert_eq!(court.connection.check_chain_digest(SlotId::ZERO, &own), Ok(()));
+    let refused = court.connection.check_chain_digest(SlotId::ZERO, &other).unwrap_err();
+    let cause = differs("CERTIFICATE", "CertChain", "what DIGESTS announced");
+    assert_eq!(Cause::from(refused), cause);
+    // DIGESTS says nothing of slot 1.
+    assert_eq!(court.connection.check_chain_digest(SlotId::new(1).unwrap(), &own), missing);
+}
+
+/// A hash that is not implemented here. Without an identity nothing is said of the signature; whoever demands that an
+/// identity made it learns why that cannot be told.
+#[test]
+fn measurements_that_are_signed_with_a_hash_that_is_not_implemented() {
+    let mut exchanges = recorded();
+    let chain = identity(&exchanges, context(0, SpdmVersion::V1_2));
+    let chain =
+        Chain::parse(Untrusted::new(&chain), context(0, SpdmVersion::V1_2), &PROVIDER).unwrap();
+    let identity = Identity::Chain(chain);
+    // SM3_256 is offered, and selected.
+    exchanges[2].0[12] |= 0x40;
+    exchanges[2].1[16] = 0x40;
+    let algorithm = Incompatible::Algorithm { field: "BaseHashSel", selected: 0x40 };
+    let (request, response) = exchanges.last().unwrap();
+    let by = |identity: Option<&Identity<'_>>| {
+        let mut court = Court::new();
+        for exchange in &exchanges[..3] {
+            court.sent_and_accepted(exchange);
+        }
+        court.connection.sent(request).unwrap();
+        let mut crypto = Crypto { provider: &PROVIDER, hashes: &mut court.hashes };
+        let response = Untrusted::new(response.as_slice());
+        match court.connection.accept(&mut crypto, request, response, identity)? {
+            Accepted::Measurements { signature: MeasurementSignature::NotChecked, .. } => Ok(()),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(by(None), Ok(()));
+    assert_eq!(by(Some(&identity)), Err(Error::Incompatible(algorithm)));
+}
+
+/// What is logged of a connection is its own negotiation, and nothing of the one before.
+#[test]
+fn a_connection_shows_the_messages_of_its_negotiation() {
+    let exchanges = recorded();
+    let mut court = Court::new();
+    for exchange in &exchanges[..3] {
+        court.sent_and_accepted(exchange);
+    }
+    let shown = |connection: &Connection| {
+        assert!(format!("{connection:?}").contains(&format!("Vca({:?})", connection.vca())));
+    };
+    shown(&court.connection);
+    court.sent_and_accepted(&exchanges[0]);
+    assert_eq!(court.connection.vca().len(), exchanges[0].0.len() + exchanges[0].1.len());
+    shown(&court.connection);
 }

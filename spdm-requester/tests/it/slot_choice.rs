@@ -228,6 +228,31 @@ fn the_slot_of_a_key_pair_whose_key_may_sign() {
     }
 }
 
+/// The key of slot 0 may be one for measurements only, and signs them; one that only names the device to others may not.
+#[test]
+fn a_key_of_slot_0_with_one_use() {
+    use CertificateModel::{DeviceCert, GenericCert};
+    let none = Cause::Other(Error::Incompatible(Incompatible::NoSlot));
+    for version in [SpdmVersion::V1_3, SpdmVersion::V1_4] {
+        for (usage, expected) in [
+            (KeyUsage::MEASUREMENT, Ok(())),
+            (KeyUsage::ENDPOINT_INFO, Err(none)),
+            (KeyUsage::KEY_EX, Err(none)),
+            (KeyUsage::CHALLENGE, Err(none)),
+        ] {
+            let other = (7, GenericCert, KeyUsage::KEY_EX);
+            let mut sim = with_keys(version, [(5, DeviceCert, usage), other]);
+            let trust = Trust::of(&sim);
+            let anchors = trust.anchors();
+            let good = policy(&anchors);
+            let plan = measurements_of(&good, SlotChoice::FirstTrusted);
+            let mut buffer = [0; 0x4000];
+            let (_, result) = attest(&mut sim, plan, &mut buffer);
+            assert_eq!(result.map(drop), expected, "{version} {usage:?}");
+        }
+    }
+}
+
 #[test]
 fn n15_linux_w42_supported_is_not_provisioned() {
     for version in SpdmVersion::ALL {
