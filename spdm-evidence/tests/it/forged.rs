@@ -17,7 +17,7 @@ use spdm_x509::{Anchor, Demand, Profile, Revocation, Revocations, SanPolicy, Val
 use crate::requests;
 
 pub(crate) const AT: ValidityCheck = ValidityCheck::At(1_793_491_200);
-const NONCE: RequesterNonce = RequesterNonce([7; 32]);
+pub(crate) const NONCE: RequesterNonce = RequesterNonce([7; 32]);
 
 pub(crate) fn device(seed: u64, configure: impl FnOnce(&mut DeviceConfig)) -> Device {
     let mut config = DeviceConfig {
@@ -42,18 +42,18 @@ pub(crate) fn negotiation(device: &mut Device) -> Vec<RecordedExchange> {
 }
 
 /// DIGESTS and the whole chain of slot 0.
-fn chain(device: &mut Device) -> Vec<RecordedExchange> {
+pub(crate) fn chain(device: &mut Device) -> Vec<RecordedExchange> {
     chain_of(device, 0)
 }
 
 /// DIGESTS and the whole chain of a slot.
-fn chain_of(device: &mut Device, slot: u8) -> Vec<RecordedExchange> {
+pub(crate) fn chain_of(device: &mut Device, slot: u8) -> Vec<RecordedExchange> {
     let digests = exchange(device, vec![0x12, 0x81, 0, 0]);
     vec![digests, exchange(device, vec![0x12, 0x82, slot, 0, 0, 0, 0, 0x10])]
 }
 
 /// The chain structure in those exchanges.
-fn structure(chain: &[RecordedExchange]) -> Vec<u8> {
+pub(crate) fn structure(chain: &[RecordedExchange]) -> Vec<u8> {
     chain[1].response.as_ref().unwrap()[8..].to_vec()
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn challenge(device: &mut Device, slot: u8, nonce: u8) -> RecordedExc
     exchange(device, [&[0x12, 0x83, slot, 0][..], &[nonce; 32]].concat())
 }
 
-fn measure(device: &mut Device, index: u8, slot: u8, nonce: u8) -> RecordedExchange {
+pub(crate) fn measure(device: &mut Device, index: u8, slot: u8, nonce: u8) -> RecordedExchange {
     exchange(device, [&[0x12, 0xE0, 1, index][..], &[nonce; 32], &[slot]].concat())
 }
 
@@ -74,28 +74,41 @@ pub(crate) fn evidence(parts: &[&[RecordedExchange]]) -> Evidence {
 }
 
 /// The only report on the evidence.
-fn report(evidence: &Evidence, trusted: &Device, ask: impl FnOnce(&mut Verifier<'_>)) -> Report {
+pub(crate) fn report(
+    evidence: &Evidence,
+    trusted: &Device,
+    ask: impl FnOnce(&mut Verifier<'_>),
+) -> Report {
     let mut reports = reports(evidence, trusted, ask);
     assert_eq!(reports.len(), 1);
     reports.remove(0)
 }
 
 /// The reports on the evidence, written to a file and read again.
-fn reports(
+pub(crate) fn reports(
     evidence: &Evidence,
     trusted: &Device,
     ask: impl FnOnce(&mut Verifier<'_>),
 ) -> Vec<Report> {
     let file = evidence.to_json().unwrap();
     let evidence = Evidence::read(file.as_bytes(), &ReadOptions::default()).unwrap();
+    judged(&evidence, trusted, ask)
+}
+
+/// The reports on evidence that is in no file.
+pub(crate) fn judged(
+    evidence: &Evidence,
+    trusted: &Device,
+    ask: impl FnOnce(&mut Verifier<'_>),
+) -> Vec<Report> {
     let roots = trusted.trust_anchors();
     let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
     let mut verifier = Verifier::new(&PROVIDER, &anchors, AT);
     ask(&mut verifier);
-    verifier.verify(&mut Bank::<Running, 2>::new(), &evidence)
+    verifier.verify(&mut Bank::<Running, 2>::new(), evidence)
 }
 
-fn indices(report: &Report) -> Vec<u8> {
+pub(crate) fn indices(report: &Report) -> Vec<u8> {
     report.measurements().iter().map(|value| value.index).collect()
 }
 

@@ -18,6 +18,8 @@ mod recorder;
 mod report;
 mod requests;
 mod session;
+mod several;
+mod shown;
 mod shuffled;
 mod streamed;
 mod tcp;
