@@ -7,7 +7,8 @@ use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, HashAlgorithm};
 use spdm_emulator::DeviceConfig;
 use spdm_requester::{
-    Accepted, Connection, Crypto, Error, Incompatible, MeasurementSignature, Misuse, Negotiated, Stage,
+    Accepted, Connection, Crypto, Error, Incompatible, MeasurementSignature, Misuse, Negotiated,
+    Stage,
 };
 use spdm_untrusted::Untrusted;
 use spdm_x509::{CertModel, Chain, ChainContext, Identity};
