@@ -94,7 +94,7 @@ pub use error::StorageError;
 pub use pending::PendingInfo;
 pub use protocol::{SecurityProtocol, TransferDirection};
 pub use protocol_list::ProtocolList;
-pub use specific::{SpdmOperation, Specific};
+pub use specific::{ConnectionId, SpdmOperation, Specific};
 pub use transport::StorageTransport;
 
 /// The security protocol of DMTF (DSP0286; SPC-5 assigns the number).

@@ -60,27 +60,56 @@ impl SpdmOperation {
     }
 }
 
+/// Which of a drive's connections a command is about: the field has two bits for it.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct ConnectionId(u8);
+
+impl ConnectionId {
+    /// The connection that every drive has.
+    pub const ZERO: Self = Self(0);
+
+    const MAX: u8 = 3;
+
+    /// The connection with this number, 0 to 3.
+    ///
+    /// # Errors
+    /// [`FieldError`] for any other number: no command can name it.
+    pub const fn new(number: u8) -> Result<Self, FieldError> {
+        if number > Self::MAX {
+            let allowed = Allowed::Range(0, Self::MAX as u32);
+            return Err(FieldError { field: "ConnectionID", allowed, got: number as u32 });
+        }
+        Ok(Self(number))
+    }
+
+    /// Its number, 0 to 3.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+}
+
 /// The two bytes of the field: SPSP0 has the operation and the connection, SPSP1 is 0.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "the field has these two")]
 pub struct Specific {
     /// What the command is for.
     pub operation: SpdmOperation,
-    /// Which of the drive's connections, 0 to 3.
-    pub connection: u8,
+    /// Which of the drive's connections it is about.
+    pub connection: ConnectionId,
 }
 
 impl Specific {
     /// This operation on connection 0.
     #[must_use]
     pub const fn of(operation: SpdmOperation) -> Self {
-        Self { operation, connection: 0 }
+        Self { operation, connection: ConnectionId::ZERO }
     }
 
     /// SPSP1 in the high byte, SPSP0 in the low one.
     #[must_use]
     pub fn encode(self) -> u16 {
-        u16::from(self.operation.code() << 2 | self.connection & CONNECTION)
+        u16::from(self.operation.code() << 2 | self.connection.0)
     }
 
     /// The reverse of [`encode`](Self::encode).
@@ -98,15 +127,13 @@ impl Specific {
             allowed: Allowed::Rule("operation 1, 2, 5 or 6"),
             got: u32::from(spsp0),
         })?;
-        Ok(Self { operation, connection: spsp0 & CONNECTION })
+        Ok(Self { operation, connection: ConnectionId(spsp0 & ConnectionId::MAX) })
     }
 }
 
-const CONNECTION: u8 = 3;
-
 #[cfg(test)]
 mod tests {
-    use super::{Allowed, FieldError, SpdmOperation, Specific};
+    use super::{Allowed, ConnectionId, FieldError, SpdmOperation, Specific};
 
     #[test]
     fn fields() {
@@ -117,9 +144,11 @@ mod tests {
             (SpdmOperation::SecuredMessage, 0x18),
         ] {
             assert_eq!(Specific::of(operation).encode(), wire);
-            for connection in 0..4 {
+            for number in 0..4 {
+                let connection = ConnectionId::new(number).unwrap();
+                assert_eq!(connection.number(), number);
                 let specific = Specific { operation, connection };
-                assert_eq!(specific.encode(), wire | u16::from(connection));
+                assert_eq!(specific.encode(), wire | u16::from(number));
                 assert_eq!(Specific::decode(specific.encode()), Ok(specific));
             }
         }
@@ -130,5 +159,16 @@ mod tests {
         let allowed = Allowed::Exactly(0);
         let error = FieldError { field: "SPSP1", allowed, got: 1 };
         assert_eq!(Specific::decode(0x0114), Err(error));
+    }
+
+    /// A number that does not fit is refused: it would name another connection.
+    #[test]
+    fn connections_that_no_command_can_name() {
+        for number in 4..=u8::MAX {
+            let error = ConnectionId::new(number).unwrap_err();
+            let allowed = Allowed::Range(0, 3);
+            assert_eq!(error, FieldError { field: "ConnectionID", allowed, got: number.into() });
+        }
+        assert_eq!(ConnectionId::default(), ConnectionId::ZERO);
     }
 }

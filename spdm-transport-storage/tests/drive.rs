@@ -10,8 +10,8 @@ use std::rc::Rc;
 use spdm_transport::MessageKind::{Plain, Secured};
 use spdm_transport::{Allowed, Clock, Instant, MessageKind, Received, Transport};
 use spdm_transport_storage::{
-    DMTF, Discovery, PendingInfo, ProtocolList, SecurityProtocol, SpdmOperation, Specific,
-    StorageError, StorageTransport,
+    ConnectionId, DMTF, Discovery, PendingInfo, ProtocolList, SecurityProtocol, SpdmOperation,
+    Specific, StorageError, StorageTransport,
 };
 
 const TIMEOUT: Duration = Duration::from_millis(100);
@@ -79,7 +79,7 @@ impl SecurityProtocol for Shared {
     ) -> Result<(), Status> {
         let mut drive = self.0.borrow_mut();
         let specific = Specific::decode(specific).unwrap();
-        assert_eq!((protocol, specific.connection), (DMTF, 0));
+        assert_eq!((protocol, specific.connection), (DMTF, ConnectionId::ZERO));
         drive.log.push(match specific.operation.kind().unwrap() {
             Plain => "message!",
             Secured => "secured!",

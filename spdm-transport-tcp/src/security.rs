@@ -2,7 +2,7 @@
 
 use spdm_transport::MessageKind;
 use spdm_transport_storage::ata::BLOCK_LEN;
-use spdm_transport_storage::{DMTF, Discovery, PendingInfo, SpdmOperation, Specific};
+use spdm_transport_storage::{ConnectionId, DMTF, Discovery, PendingInfo, SpdmOperation, Specific};
 
 use crate::binding::Binding;
 
@@ -122,5 +122,6 @@ pub(crate) fn message(payload: &[u8]) -> Option<(MessageKind, &[u8])> {
 fn dmtf(payload: &[u8]) -> Option<(SecurityCommand, Specific, &[u8])> {
     let (command, data) = SecurityCommand::decode(payload)?;
     let specific = Specific::decode(command.specific).ok()?;
-    (command.protocol == DMTF && specific.connection == 0).then_some((command, specific, data))
+    (command.protocol == DMTF && specific.connection == ConnectionId::ZERO)
+        .then_some((command, specific, data))
 }
