@@ -1,6 +1,6 @@
 //! Misbehaving devices: the exit code says what is wrong with them.
 
-use crate::process::{Emulator, run, status};
+use crate::process::{Emulator, Folder, run, status};
 use crate::schema::{check, schema};
 
 #[test]
@@ -41,6 +41,38 @@ fn exit_codes_of_faults() {
             assert_eq!(status(&report, check), "fail", "{fault}: {report}");
         }
         assert_eq!(report["checks"].as_array().unwrap().len(), 15, "{fault}");
+    }
+}
+
+/// Which of the messages is wrong, and that none of them is missing: live, and from the evidence that was written.
+#[test]
+fn a_message_that_is_wrong_is_not_said_to_be_missing() {
+    let wrong_signature = "the signature of MEASUREMENTS is wrong";
+    for (fault, options, check, words) in [
+        ("bad-signature", "", "challenge.nonce", "the signature of CHALLENGE_AUTH is wrong"),
+        ("bad-signature", "", "challenge.chain_hash", "the signature of CHALLENGE_AUTH is wrong"),
+        ("bad-signature", "--challenge none", "measurements.nonce", wrong_signature),
+        ("bad-signature", "--challenge none", "measurements.format", wrong_signature),
+        ("wrong-chain-hash", "", "challenge.nonce", "CHALLENGE_AUTH is not as it must be"),
+        ("silent", "", "challenge.nonce", "no CHALLENGE_AUTH"),
+    ] {
+        let device = Emulator::start(&format!("--seed 1 --base-asym ECDSA_P256 --fault {fault}"));
+        let (target, root) = (&device.target, device.root());
+        let folder = Folder::new();
+        let evidence = folder.path("evidence.json");
+        let live = run(&format!(
+            "attest {target} --trust {root} --timeout 1 --json {options} --evidence {evidence}"
+        ));
+        assert_ne!(live.code, 0, "{fault}");
+        let mut reports = vec![live.object()];
+        if fault != "silent" {
+            reports.push(run(&format!("verify {evidence} --trust {root} --json")).object());
+        }
+        for report in reports {
+            let checks = report["checks"].as_array().unwrap();
+            let found = checks.iter().find(|result| result["check"] == check).unwrap();
+            assert_eq!((&found["status"], &found["detail"]), (&"skipped".into(), &words.into()));
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use crate::listing::Listing;
 use crate::note::{Note, NoteCounter};
 use crate::recording::Broken;
 use crate::reference::Reference;
-use detail::{holds, untouched};
+use detail::{holds, untouched, unusable};
 
 /// Collects what was found, and draws the conclusion.
 ///
@@ -263,7 +263,11 @@ impl ReportBuilder {
         let check = AttestationCheck::MeasurementsReference;
         self.require(check);
         if !self.proven.get(place(Proof::Measurements)).is_some_and(|proven| *proven) {
-            return self.skip(check, "no signed measurements");
+            let why = AttestationCheck::MEASUREMENTS.iter().find_map(|of_message| {
+                let (status, why) = self.results.get(of_message)?;
+                (*status == CheckStatus::Skipped).then(|| why.clone())
+            });
+            return self.skip(check, why.unwrap_or_else(|| "no signed measurements".to_owned()));
         }
         let compared = reference.compare(&mut self.measurements);
         let compared = compared.and_then(|count| match self.content_changed {
@@ -368,6 +372,15 @@ impl ReportBuilder {
         let objection = self.objection_of(error);
         if let Some(check) = objection.check {
             self.fail(check, objection.error.message.clone());
+            // The message is there: what else it would have shown is not missing.
+            let of_message = [AttestationCheck::CHALLENGE, AttestationCheck::MEASUREMENTS]
+                .into_iter()
+                .find(|checks| checks.contains(&check));
+            if let (Some(others), Some(why)) = (of_message, unusable(error)) {
+                for other in others {
+                    self.skip(other, why.clone());
+                }
+            }
         }
         self.object(objection)
     }

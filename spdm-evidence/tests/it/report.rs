@@ -188,3 +188,31 @@ fn reference_values_are_json_of_one_form() {
         assert!(matches!(read(text), Err(Error::Json(_))), "{text}");
     }
 }
+
+/// A message that came and is wrong is not said to be missing.
+#[test]
+fn what_is_said_of_the_other_checks_of_a_wrong_message() {
+    use AttestationCheck as Check;
+    let (challenge, measurements) = ("no CHALLENGE_AUTH", "no signed MEASUREMENTS");
+    for (error, nonces) in [
+        (
+            requester::Error::Signature { message: "CHALLENGE_AUTH" },
+            ["the signature of CHALLENGE_AUTH is wrong", measurements],
+        ),
+        (
+            requester::Error::SignatureOrder { message: "MEASUREMENTS" },
+            [challenge, "the signature of MEASUREMENTS is wrong"],
+        ),
+        (requester::Error::Timeout { request: Code::CHALLENGE }, [challenge, measurements]),
+    ] {
+        let mut builder = ReportBuilder::new("", Freshness::Own, &PROVIDER);
+        builder.failed(&error);
+        let report = builder.build();
+        let detail = |check| {
+            let result = report.checks().iter().find(|result| result.check == check).unwrap();
+            assert_eq!(result.status, CheckStatus::Skipped, "{error}");
+            result.detail.as_str()
+        };
+        assert_eq!([detail(Check::ChallengeNonce), detail(Check::MeasurementsNonce)], nonces);
+    }
+}

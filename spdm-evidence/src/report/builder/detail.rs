@@ -1,6 +1,7 @@
 //! What a report says of a check, in words.
 
-use spdm_requester::{AttestationCheck, Observation};
+use spdm_codec::DecodeError;
+use spdm_requester::{AttestationCheck, Error, Misbehaviour, Observation};
 
 /// The detail of a check that nobody touched.
 pub(super) const fn untouched(check: AttestationCheck) -> &'static str {
@@ -13,6 +14,21 @@ pub(super) const fn untouched(check: AttestationCheck) -> &'static str {
         | AttestationCheck::MeasurementsSignature => "no signed MEASUREMENTS",
         AttestationCheck::MeasurementsReference => "no reference values are given",
         _ => "no certificate chain",
+    }
+}
+
+/// Why nothing is known of the other checks of a message that came, where an error is about it; `None` where it did not
+/// come.
+pub(super) fn unusable(error: &Error) -> Option<String> {
+    match error {
+        Error::Signature { message } | Error::SignatureOrder { message } => {
+            Some(format!("the signature of {message} is wrong"))
+        }
+        Error::Decode(DecodeError { message, .. })
+        | Error::Misbehaved(Misbehaviour { message, .. }) => {
+            Some(format!("{message} is not as it must be"))
+        }
+        _ => None,
     }
 }
 
