@@ -18,13 +18,19 @@ use spdm_transport::{Clock, Duration, Instant, Limits, MessageKind, Received, Tr
 use spdm_x509::{Anchor, Identity, Policy, Trusted, ValidityCheck};
 
 /// 2026-11-23.
-const NOW: u64 = 1_795_392_000;
+pub(crate) const NOW: u64 = 1_795_392_000;
 const HASH: HashAlgorithm = HashAlgorithm::Sha256;
 
 /// A device without a wire.
-struct Wire {
-    device: Device,
+pub(crate) struct Wire {
+    pub(crate) device: Device,
     answer: Option<Vec<u8>>,
+}
+
+impl Wire {
+    pub(crate) const fn of(device: Device) -> Self {
+        Self { device, answer: None }
+    }
 }
 
 impl Transport for Wire {
@@ -53,7 +59,7 @@ impl Transport for Wire {
 
 /// Time passes only when somebody waits.
 #[derive(Default)]
-struct Waiting(Cell<Instant>);
+pub(crate) struct Waiting(Cell<Instant>);
 
 impl Clock for Waiting {
     fn now(&self) -> Instant {
@@ -65,7 +71,7 @@ impl Clock for Waiting {
     }
 }
 
-fn wire(version: SpdmVersion, faults: Vec<Fault>, padding: usize) -> Wire {
+pub(crate) fn wire(version: SpdmVersion, faults: Vec<Fault>, padding: usize) -> Wire {
     let device = Device::new(DeviceConfig {
         versions: vec![version],
         base_asym: BaseAsymAlgo::ECDSA_P256,
@@ -75,7 +81,7 @@ fn wire(version: SpdmVersion, faults: Vec<Fault>, padding: usize) -> Wire {
         padding,
         ..DeviceConfig::default()
     });
-    Wire { device: device.unwrap(), answer: None }
+    Wire::of(device.unwrap())
 }
 
 /// Attests and records; the chain of the device is in `buffer`.
@@ -106,7 +112,11 @@ fn attest<'c>(
     }
 }
 
-fn verify(wire: &Wire, evidence: &Evidence, nonce: Option<RequesterNonce>) -> Vec<Report> {
+pub(crate) fn verify(
+    wire: &Wire,
+    evidence: &Evidence,
+    nonce: Option<RequesterNonce>,
+) -> Vec<Report> {
     let anchors = wire.device.trust_anchors();
     let anchors: Vec<_> = anchors.iter().map(|root| Anchor::Certificate(root)).collect();
     let mut verifier = Verifier::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
@@ -115,7 +125,7 @@ fn verify(wire: &Wire, evidence: &Evidence, nonce: Option<RequesterNonce>) -> Ve
 }
 
 /// Through the file format and back.
-fn filed(evidence: &Evidence) -> Evidence {
+pub(crate) fn filed(evidence: &Evidence) -> Evidence {
     let json = evidence.to_json().unwrap();
     Evidence::read(json.as_bytes(), &ReadOptions::default()).unwrap()
 }
