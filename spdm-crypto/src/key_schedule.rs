@@ -7,21 +7,13 @@
 //!                            └ RecordKey                                └ RecordKey
 //! ```
 //!
-//! Each stage uses the one before up, and erases it: what a stage can do, no other can.
+//! What a stage can do, no other can. Drop a stage where it is once the next one is there: its secrets are erased then.
 //!
 //! ```compile_fail,E0308
 //! # use spdm_crypto::{DataSecrets, Digest, HandshakeSecrets};
 //! fn records_of_an_established_session(secrets: &DataSecrets) {}
 //! fn too_early(handshake: &HandshakeSecrets) {
 //!     records_of_an_established_session(handshake);
-//! }
-//! ```
-//!
-//! ```compile_fail,E0382
-//! # use spdm_crypto::{Digest, Direction, HandshakeSecrets};
-//! fn too_late(handshake: HandshakeSecrets, th2: &Digest) {
-//!     let data = handshake.into_data(th2);
-//!     handshake.record_key(Direction::Request);
 //! }
 //! ```
 
@@ -284,12 +276,12 @@ impl HandshakeSecrets {
         self.schedule.record_key(&self.direction(sender).secret)
     }
 
-    /// The secrets of the established session; `th2` is the transcript hash TH2. The secrets of the handshake
-    /// are erased.
+    /// The secrets of the established session; `th2` is the transcript hash TH2. Drop these then: by reference, so that
+    /// they are erased where they are.
     ///
     /// # Errors
-    /// [`KeyScheduleError`]; the session is lost then.
-    pub fn into_data(self, th2: &Digest) -> Result<DataSecrets, KeyScheduleError> {
+    /// [`KeyScheduleError`].
+    pub fn data(&self, th2: &Digest) -> Result<DataSecrets, KeyScheduleError> {
         let schedule = self.schedule;
         let salt = schedule.derive(&self.root, b"derived", None)?;
         let zeros = [0; Digest::MAX];

@@ -209,7 +209,7 @@ fn the_data(log: &mut Log, cx: Cx<'_>, id: String, secrets: HandshakeSecrets) ->
     assert_eq!(master.is_some(), export.is_some());
     let (request, response) = (log.key().unwrap(), log.key().unwrap());
 
-    let secrets = secrets.into_data(&th2).unwrap();
+    let secrets = secrets.data(&th2).unwrap();
     assert!(same(cx.provider, &secrets.request.record_key().unwrap(), &request.0, &request.1));
     assert!(same(cx.provider, &secrets.response.record_key().unwrap(), &response.0, &response.1));
     if let Some(export) = export {

@@ -40,7 +40,7 @@ fn nothing_of_a_stage_is_shown() {
     assert_eq!(format!("{handshake:?}"), "HandshakeSecrets { .. }");
     let key = handshake.record_key(Direction::Request).unwrap();
     assert_eq!(format!("{key:?}"), "RecordKey { algorithm: Aes256Gcm, .. }");
-    let data = handshake.into_data(&digest(&TH)).unwrap();
+    let data = handshake.data(&digest(&TH)).unwrap();
     let shown = "DataSecrets { request: DataSecret { .. }, response: DataSecret { .. }, \
                  export: ExportSecret { .. } }";
     assert_eq!(format!("{data:?}"), shown);
@@ -72,7 +72,7 @@ fn a_changed_bit_or_length_of_verify_data_is_refused() {
     assert_eq!(handshake.verify_data(Direction::Response, &long), Err(wrong));
     let checked = handshake.check_verify_data(Direction::Response, &long, good.as_bytes());
     assert_eq!(checked, Err(Invalid));
-    assert_eq!(handshake.into_data(&long).err(), Some(wrong));
+    assert_eq!(handshake.data(&long).err(), Some(wrong));
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn every_version_direction_stage_and_leading_zero_gives_another_key() {
             let handshake = schedule(version).from_key_exchange(&shared(secret), &th).unwrap();
             add(handshake.record_key(Direction::Request).unwrap());
             add(handshake.record_key(Direction::Response).unwrap());
-            let data = handshake.into_data(&th).unwrap();
+            let data = handshake.data(&th).unwrap();
             for secret in [&data.request, &data.response] {
                 add(secret.record_key().unwrap());
                 add(secret.updated().unwrap().record_key().unwrap());

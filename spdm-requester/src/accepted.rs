@@ -2,7 +2,7 @@
 
 use spdm_codec::{
     Algorithms, Capabilities, Certificate, ChallengeAuth, Digests, ErrorResponse, Header,
-    Measurements, Version,
+    KeyExchangeRsp, Measurements, Version,
 };
 
 use crate::possession::Possession;
@@ -39,6 +39,13 @@ pub enum Accepted<'r, 'c> {
         message: Measurements<'r>,
         /// The signature, where one was requested.
         signature: MeasurementSignature<'c>,
+    },
+    /// KEY_EXCHANGE_RSP.
+    KeyExchangeRsp {
+        /// The message.
+        message: KeyExchangeRsp<'r>,
+        /// The proof; `None` where no identity was given to check the signature with.
+        possession: Option<Possession<'c>>,
     },
     /// ERROR, an answer like any other.
     Error(ErrorResponse<'r>),

@@ -4,10 +4,10 @@ use core::time::Duration;
 
 use spdm_codec::{
     AeadCipherSuite, AlgStructs, AlgorithmsBlock, BaseAsymAlgo, BaseHashAlgo, CapabilityFlags,
-    ConnectionKeys, DheNamedGroup, MeasurementSpecification, MelSpecification, OtherParams,
-    PqcAsymAlgo, SpdmVersion,
+    ConnectionKeys, DheNamedGroup, KeyScheduleAlgo, MeasurementSpecification, MelSpecification,
+    OtherParams, PqcAsymAlgo, SpdmVersion,
 };
-use spdm_crypto::Provider;
+use spdm_crypto::{KeyExchangeAlgorithm, Provider};
 
 use crate::connection::Connection;
 
@@ -81,6 +81,34 @@ impl Offer {
             mel_specification: MelSpecification::empty(),
             alg_structs: AlgStructs::default(),
         }
+    }
+
+    /// What sessions take, beside what is offered already: their capabilities, every key exchange and AEAD of the backend,
+    /// and room for the longest KEY_EXCHANGE. The key exchange is protected by HMACs from its start.
+    #[must_use]
+    pub fn with_sessions(mut self, provider: &Provider) -> Self {
+        self.capabilities |= CapabilityFlags::ENCRYPT_CAP
+            | CapabilityFlags::MAC_CAP
+            | CapabilityFlags::KEY_EX_CAP
+            | CapabilityFlags::HBEAT_CAP
+            | CapabilityFlags::KEY_UPD_CAP;
+        self.alg_structs.dhe = Some(provider.dhe_groups());
+        self.alg_structs.kem = Some(provider.kems());
+        self.alg_structs.aead = Some(provider.cipher_suites());
+        self.alg_structs.key_schedule = Some(KeyScheduleAlgo::SPDM);
+        let exchanges = KeyExchangeAlgorithm::ALL.into_iter();
+        let exchanges = exchanges.filter(|exchange| provider.key_exchange(*exchange).is_some());
+        let longest = exchanges.map(KeyExchangeAlgorithm::request_len).max().unwrap_or(0);
+        // What surrounds ExchangeData, opaque data included.
+        self.longest_request = self.longest_request.max(longest.saturating_add(128));
+        self
+    }
+
+    /// Offers sessions with a pre-shared key, too.
+    #[must_use]
+    pub fn with_psk(mut self) -> Self {
+        self.capabilities |= CapabilityFlags::PSK_CAP;
+        self
     }
 
     /// The version to use.

@@ -5,15 +5,17 @@ mod capabilities;
 mod certificates;
 mod challenge;
 mod errors;
+mod key_exchange;
 mod measurements;
 mod proof;
+mod psk_exchange;
 mod version;
 
 use spdm_codec::{
     CapabilityFlags, CertificateModel, Code, Cx, Decoded, Expected, Header, Message, SlotId,
     SlotKey, SlotMask, SpdmVersion, TransferSizes,
 };
-use spdm_crypto::Digest;
+use spdm_crypto::{Digest, HashAlgorithm};
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
@@ -50,6 +52,30 @@ struct Slot {
     chain_len: Option<u32>,
 }
 
+/// Where messages travel.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Scope {
+    /// In the clear.
+    Plain,
+    /// In a session, which has a transcript of measurements of its own, and nothing of B.
+    Session {
+        /// Of the session's measurements.
+        l1: RunningTranscript,
+    },
+}
+
+/// D: the first DIGESTS, where no other request than GET_DIGESTS came before it since ALGORITHMS (DSP0274 1.3
+/// §Transcript for KEY_EXCHANGE).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum AnnouncedKeys {
+    /// It may still come.
+    Awaited,
+    /// Its running hash, behind that of A, is in the bank.
+    Kept,
+    /// Another request came first: D is empty.
+    None,
+}
+
 /// A connection as plain data: no I/O, no time, no buffers.
 ///
 /// Feed it every request as it is sent ([`Self::sent`]) and every exchange as it is completed
@@ -81,6 +107,10 @@ pub struct Connection {
     pending: Option<Header>,
     /// The Responder answered with ERROR(LargeResponse): the answer is put together from chunks.
     large: bool,
+    /// Where messages travel.
+    scope: Scope,
+    /// D, the DIGESTS that sessions of a multi-key connection sign.
+    announced: AnnouncedKeys,
 }
 
 impl Default for Connection {
@@ -113,6 +143,8 @@ impl Connection {
             indices: None,
             pending: None,
             large: false,
+            scope: Scope::Plain,
+            announced: AnnouncedKeys::Awaited,
         }
     }
 
@@ -152,6 +184,8 @@ impl Connection {
             indices,
             pending,
             large,
+            scope,
+            announced,
         } = self;
         *stage = Stage::NotStarted;
         *versions = VersionSet::default();
@@ -169,6 +203,8 @@ impl Connection {
         *indices = None;
         *pending = None;
         *large = false;
+        *scope = Scope::Plain;
+        *announced = AnnouncedKeys::Awaited;
     }
 
     /// A connection whose negotiation is not on record, but known to the caller. Only measurements of 1.0
@@ -318,6 +354,16 @@ impl Connection {
         if let Some(pending) = self.pending {
             return Err(errors.misuse(Misuse::Unanswered { request: pending.code }));
         }
+        if let Scope::Session { l1 } = &mut self.scope {
+            if !travels_in_sessions(header.code) {
+                return Err(errors.order(header.code));
+            }
+            if header.code != Code::GET_MEASUREMENTS {
+                l1.reset();
+            }
+            (self.pending, self.large) = (Some(header), false);
+            return Ok(());
+        }
         // Without the negotiation on record, only measurements can be checked.
         let presumed = self.stage == Stage::Negotiated && self.vca.as_bytes().is_empty();
         if presumed && header.code != Code::GET_MEASUREMENTS {
@@ -325,6 +371,12 @@ impl Connection {
         }
         self.pending = Some(header);
         self.large = false;
+        if stage == Stage::Negotiated
+            && header.code != Code::GET_DIGESTS
+            && self.announced == AnnouncedKeys::Awaited
+        {
+            self.announced = AnnouncedKeys::None;
+        }
         if header.code != Code::GET_MEASUREMENTS {
             self.l1.reset();
         }
@@ -442,7 +494,52 @@ impl Connection {
 
     /// How many bytes may follow the answer: none where LargeMessageSize told how long it is.
     pub(crate) const fn answer_padding(&self) -> usize {
-        if self.large { 0 } else { self.padding }
+        if self.large { 0 } else { self.padding() }
+    }
+
+    /// How many bytes the transport may append to a message: none inside a record.
+    pub(crate) const fn padding(&self) -> usize {
+        match self.scope {
+            Scope::Plain => self.padding,
+            Scope::Session { .. } => 0,
+        }
+    }
+
+    /// Messages travel in the session with this index from now on; `measured` exchanges of measurements are not signed.
+    pub(crate) const fn enter_session(&mut self, index: usize, measured: u16) {
+        self.scope = Scope::Session { l1: RunningTranscript::of_session(index, measured) };
+    }
+
+    /// Messages travel in the clear from now on; the exchanges of measurements that are not signed.
+    pub(crate) const fn leave_session(&mut self) -> u16 {
+        let measured = match &self.scope {
+            Scope::Plain => 0,
+            Scope::Session { l1 } => l1.exchanges(),
+        };
+        self.scope = Scope::Plain;
+        measured
+    }
+
+    /// Adds an exchange to B, which nothing of a session belongs to.
+    fn add_to_b<'f>(
+        &mut self,
+        errors: &'f ErrorCell,
+        crypto: &mut Crypto<'_>,
+        hash: HashAlgorithm,
+        exchange: [&[u8]; 2],
+    ) -> Result<(), &'f Error> {
+        match self.scope {
+            Scope::Plain => self.m1.add(errors, crypto, hash, self.vca.as_bytes(), exchange),
+            Scope::Session { .. } => Ok(()),
+        }
+    }
+
+    /// L1 of where messages travel.
+    const fn l1(&mut self) -> &mut RunningTranscript {
+        match &mut self.scope {
+            Scope::Plain => &mut self.l1,
+            Scope::Session { l1 } => l1,
+        }
     }
 
     #[inline(never)]
@@ -474,4 +571,18 @@ impl Connection {
     ) -> Result<Decoded<'a, M>, &'f Error> {
         errors.decode_request(bytes, &Cx::new(version).with_padding(self.padding))
     }
+}
+
+/// Whether a request may travel in a session (DSP0274 §Sessions). What opens and closes sessions is among them: the
+/// operations know when it is their turn.
+const fn travels_in_sessions(request: Code) -> bool {
+    !matches!(
+        request,
+        Code::GET_VERSION
+            | Code::GET_CAPABILITIES
+            | Code::NEGOTIATE_ALGORITHMS
+            | Code::CHALLENGE
+            | Code::KEY_EXCHANGE
+            | Code::PSK_EXCHANGE
+    )
 }

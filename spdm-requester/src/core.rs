@@ -4,10 +4,11 @@ use core::fmt;
 use core::ops::Range;
 
 use spdm_codec::{
-    CapabilityFlags, Chunk, Code, MIN_DATA_TRANSFER_SIZE, SpdmVersion, TransferSizes,
+    CapabilityFlags, Chunk, Code, MIN_DATA_TRANSFER_SIZE, RecordBinding, RecordPrivacy,
+    SpdmVersion, TransferSizes,
 };
-use spdm_crypto::{HashBank, Provider};
-use spdm_transport::Limits;
+use spdm_crypto::{HashBank, Provider, RecordForm, TAG_LEN};
+use spdm_transport::{Instant, Limits};
 use spdm_untrusted::Untrusted;
 
 use crate::config::{Bounds, Offer, Timing};
@@ -15,6 +16,7 @@ use crate::connection::Connection;
 use crate::env::{Ask, Env};
 use crate::error::{Bound, Buffer, Error, Incompatible};
 use crate::error_cell::ErrorCell;
+use crate::session::{SessionBank, SessionHandle, SessionSlot};
 use crate::sink::Sink;
 
 /// Memory that a requester works in, lent by the caller.
@@ -24,22 +26,30 @@ pub struct Storage<'a> {
     /// certificate chain takes; [`Offer::longest_request`] + 42 + 16 bytes are the least from 1.2 on, 4 KiB are
     /// comfortable, ML-DSA needs 8 KiB.
     pub message: &'a mut [u8],
-    /// Running hashes: two places.
+    /// Running hashes: two places; with sessions one more, and one for each session.
     pub hashes: &'a mut (dyn HashBank + 'static),
     /// What is known of the connection: two kilobytes, lent so that a requester is small where it is moved from
     /// phase to phase. It is forgotten at the start.
     pub connection: &'a mut Connection,
+    sessions: Option<&'a mut (dyn SessionBank + 'static)>,
 }
 
 impl<'a> Storage<'a> {
-    /// All three.
+    /// All three; no memory for sessions.
     #[must_use]
     pub fn new(
         message: &'a mut [u8],
         hashes: &'a mut (dyn HashBank + 'static),
         connection: &'a mut Connection,
     ) -> Self {
-        Self { message, hashes, connection }
+        Self { message, hashes, connection, sessions: None }
+    }
+
+    /// Memory for sessions.
+    #[must_use]
+    pub fn with_sessions(mut self, sessions: &'a mut (dyn SessionBank + 'static)) -> Self {
+        self.sessions = Some(sessions);
+        self
     }
 }
 
@@ -58,6 +68,8 @@ pub(crate) struct Settings {
     pub(crate) bounds: Bounds,
     /// Bytes of [`Storage::message`].
     message_len: usize,
+    /// Bytes that a record adds to a message at most; 0 without sessions.
+    overhead: usize,
     /// `Handle` of the next large request.
     handle: u8,
 }
@@ -66,7 +78,18 @@ impl Settings {
     /// What a response may occupy of the message buffer behind a request of `request_len` bytes, in bytes,
     /// without padding.
     fn area(&self, request_len: usize) -> usize {
-        self.message_len.saturating_sub(request_len).saturating_sub(self.limits.padding)
+        let behind = self.message_len.saturating_sub(request_len);
+        behind.saturating_sub(self.limits.padding).saturating_sub(self.overhead)
+    }
+
+    /// The largest message that the transport delivers, in bytes, in a record or not.
+    const fn max_receive(&self) -> usize {
+        self.limits.max_receive.saturating_sub(self.overhead)
+    }
+
+    /// What a message may be longer by than [`Self::room`] where it arrives.
+    pub(crate) const fn around(&self) -> usize {
+        self.limits.padding.saturating_add(self.overhead)
     }
 
     /// Bytes that the headers of chunks need behind a whole message: chunks are compacted in place.
@@ -88,7 +111,7 @@ impl Settings {
         let (area, headers) = (self.area(self.offer.longest_request), self.chunk_headers());
         let whole = bytes(area.saturating_sub(headers));
         let one = whole
-            .min(bytes(self.limits.max_receive))
+            .min(bytes(self.max_receive()))
             .min(self.offer.data_transfer_size.max(MIN_DATA_TRANSFER_SIZE));
         let max_spdm_msg_size = if headers > 0 { whole } else { one };
         TransferSizes { data_transfer_size: one, max_spdm_msg_size }
@@ -99,7 +122,7 @@ impl Settings {
     pub(crate) fn room(&self, version: SpdmVersion) -> usize {
         match version {
             SpdmVersion::V1_0 | SpdmVersion::V1_1 => {
-                self.area(self.offer.longest_request).min(self.limits.max_receive)
+                self.area(self.offer.longest_request).min(self.max_receive())
             }
             SpdmVersion::V1_2 | SpdmVersion::V1_3 | SpdmVersion::V1_4 => {
                 length(self.sizes().data_transfer_size)
@@ -124,7 +147,7 @@ impl Settings {
     ) -> Result<Option<usize>, &'f Error> {
         let before_sizes = matches!(code, Code::GET_VERSION | Code::GET_CAPABILITIES);
         let sizes = connection.responder().sizes.filter(|_| !before_sizes);
-        let max_send = self.limits.max_send;
+        let max_send = self.limits.max_send.saturating_sub(self.overhead);
         let mut one = max_send;
         if let Some(sizes) = sizes {
             let limit = sizes.max_spdm_msg_size;
@@ -158,6 +181,11 @@ pub(crate) struct Core<'a> {
     pub(crate) message: &'a mut [u8],
     hashes: &'a mut (dyn HashBank + 'static),
     pub(crate) connection: &'a mut Connection,
+    pub(crate) sessions: Option<&'a mut (dyn SessionBank + 'static)>,
+    /// The session that messages travel in.
+    pub(crate) via: Option<SessionHandle>,
+    /// When the last message came.
+    pub(crate) now: Instant,
     pub(crate) provider: Provider,
     sink: Option<&'a mut (dyn Sink + Send + 'a)>,
     pub(crate) settings: Settings,
@@ -182,17 +210,27 @@ impl<'x> Buffers<'x> {
 impl<'a> Core<'a> {
     /// A connection that is not negotiated, with default settings.
     pub(crate) fn new(provider: Provider, storage: Storage<'a>, limits: Limits) -> Self {
-        let Storage { message, hashes, connection } = storage;
+        let Storage { message, hashes, connection, mut sessions } = storage;
         connection.renew(limits.padding);
+        if let Some(sessions) = &mut sessions {
+            sessions.end_all();
+        }
+        let overhead = match (&sessions, limits.records) {
+            (Some(_), Some(binding)) => record_overhead(binding),
+            _ => 0,
+        };
         let settings = Settings {
             limits,
             offer: Offer::everything(&provider),
             timing: Timing::default(),
             bounds: Bounds::default(),
             message_len: message.len(),
+            overhead,
             handle: 0,
         };
-        Self { message, hashes, connection, provider, sink: None, settings }
+        let via = None;
+        let now = Instant::from_micros(0);
+        Self { message, hashes, connection, sessions, via, now, provider, sink: None, settings }
     }
 
     /// Shows exchanges to another sink, which may live shorter than the memory.
@@ -200,8 +238,40 @@ impl<'a> Core<'a> {
     where
         'a: 'b,
     {
-        let Self { message, hashes, connection, provider, sink: _, settings } = self;
-        Core { message, hashes, connection, provider, sink: Some(sink), settings }
+        let Self { message, hashes, connection, sessions, via, now, provider, sink: _, settings } =
+            self;
+        let sink = Some(sink);
+        Core { message, hashes, connection, sessions, via, now, provider, sink, settings }
+    }
+
+    /// The session of this handle; `None` where it is over.
+    pub(crate) fn slot(&mut self, session: SessionHandle) -> Option<&mut SessionSlot> {
+        self.sessions.as_deref_mut()?.slot(session)
+    }
+
+    /// Messages travel in this session from now on.
+    pub(crate) fn enter(&mut self, session: SessionHandle) {
+        let measured = self.slot(session).map_or(0, |slot| slot.measured);
+        self.connection.enter_session(session.index(), measured);
+        self.via = Some(session);
+    }
+
+    /// Messages travel in the clear again. A handshake that is not complete is none.
+    pub(crate) fn leave(&mut self) {
+        let measured = self.connection.leave_session();
+        let Some(sessions) = self.sessions.as_deref_mut() else { return };
+        sessions.end_handshakes();
+        if let Some(slot) = self.via.take().and_then(|session| sessions.slot(session)) {
+            slot.left(measured);
+        }
+    }
+
+    /// Ends every session: the connection is over.
+    pub(crate) fn end_sessions(&mut self) {
+        self.leave();
+        if let Some(sessions) = self.sessions.as_deref_mut() {
+            sessions.end_all();
+        }
     }
 
     /// How long the next request may be: the response that was announced as the largest has room behind it. Where
@@ -226,8 +296,10 @@ impl<'a> Core<'a> {
             return Err(errors.stop(Error::BufferTooSmall { buffer, needed, len }));
         }
         let limit = self.request_room();
-        let Self { message, connection, provider, settings, .. } = self;
+        let Self { message, connection, sessions, provider, settings, .. } = self;
         let ask = Ask {
+            sessions: sessions.as_deref(),
+            records: settings.limits.records,
             room: settings.room(connection.version()),
             sizes: settings.sizes(),
             message_len: message.len(),
@@ -246,14 +318,25 @@ impl<'a> Core<'a> {
         errors: &'f ErrorCell,
         request_len: usize,
     ) -> (Env<'_, 'f>, &mut Settings, Buffers<'_>) {
-        let Self { message, hashes, connection, provider, sink, settings } = self;
+        let Self { message, hashes, connection, sessions, via, now, provider, sink, settings } =
+            self;
         // The request was written there, so it fits. Were it longer, it would be empty here, and no answer to it
         // is accepted.
         let (request, area) = message.split_at_mut_checked(request_len).unwrap_or_default();
         let sink = sink.as_deref_mut().map(|sink| -> &mut (dyn Sink + Send) { sink });
-        let env = Env { connection, provider, hashes: *hashes, sink, errors };
+        let sessions = sessions.as_mut().map(|sessions| &mut **sessions);
+        let records = settings.limits.records;
+        let hashes = &mut **hashes;
+        let now = *now;
+        let env = Env { connection, provider, hashes, sessions, via, records, now, sink, errors };
         (env, settings, Buffers { request, area })
     }
+}
+
+/// Bytes that a record adds to a message at most.
+fn record_overhead(binding: RecordBinding) -> usize {
+    let form = RecordForm { binding, privacy: RecordPrivacy::Encrypted, session_id: 0 };
+    form.head_len().saturating_add(binding.max_random_len()).saturating_add(TAG_LEN)
 }
 
 fn length(size: u32) -> usize {

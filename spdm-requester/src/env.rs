@@ -1,10 +1,11 @@
 //! What an operation works with: [`Ask`] while it makes a request, [`Env`] while it is answered.
 
 use spdm_codec::{
-    CapabilityFlags, EncodeError, Message, REQUESTER_CONTEXT_LEN, RequesterContext, SpdmVersion,
-    TransferSizes,
+    CapabilityFlags, EncodeError, Message, REQUESTER_CONTEXT_LEN, RecordBinding, RequesterContext,
+    SpdmVersion, TransferSizes,
 };
 use spdm_crypto::{HashBank, Provider};
+use spdm_transport::Instant;
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
@@ -15,6 +16,7 @@ use crate::connection::Connection;
 use crate::error::{Buffer, Error};
 use crate::error_cell::ErrorCell;
 use crate::negotiated::Negotiated;
+use crate::session::{SessionBank, SessionHandle};
 use crate::sink::{Exchange, Sink};
 use crate::transcript::Crypto;
 
@@ -31,6 +33,9 @@ pub struct Ask<'q, 'f> {
     pub(crate) sizes: TransferSizes,
     /// Bytes of the message buffer.
     pub(crate) message_len: usize,
+    pub(crate) sessions: Option<&'q (dyn SessionBank + 'static)>,
+    /// How the transport carries records.
+    pub(crate) records: Option<RecordBinding>,
     pub(crate) errors: &'f ErrorCell,
 }
 
@@ -106,6 +111,13 @@ pub struct Env<'x, 'f> {
     pub(crate) connection: &'x mut Connection,
     pub(crate) provider: &'x Provider,
     pub(crate) hashes: &'x mut dyn HashBank,
+    pub(crate) sessions: Option<&'x mut (dyn SessionBank + 'static)>,
+    /// The session that messages travel in.
+    pub(crate) via: &'x mut Option<SessionHandle>,
+    /// How the transport carries records.
+    pub(crate) records: Option<RecordBinding>,
+    /// When the answer came.
+    pub(crate) now: Instant,
     pub(crate) sink: Option<&'x mut (dyn Sink + Send + 'x)>,
     pub(crate) errors: &'f ErrorCell,
 }
@@ -116,6 +128,12 @@ impl<'f> Env<'_, 'f> {
         self.connection.negotiated().ok_or_else(|| self.errors.unfinished())
     }
 
+    /// Messages travel in this session from now on.
+    pub(crate) const fn enter(&mut self, session: SessionHandle) {
+        self.connection.enter_session(session.index(), 0);
+        *self.via = Some(session);
+    }
+
     /// Has the connection check an answer and accept it, and shows both to the sink.
     #[inline(never)]
     pub(crate) fn accept<'r, 'c>(
@@ -123,8 +141,23 @@ impl<'f> Env<'_, 'f> {
         answer: &Answer<'_, 'r>,
         identity: Option<&Identity<'c>>,
     ) -> Result<Accepted<'r, 'c>, &'f Error> {
+        self.accept_by(answer, |connection, errors, crypto| {
+            connection.accept_answer(errors, crypto, answer, identity)
+        })
+    }
+
+    /// [`Self::accept`] by checks of the caller's.
+    pub(crate) fn accept_by<'r, 'c>(
+        &mut self,
+        answer: &Answer<'_, 'r>,
+        check: impl FnOnce(
+            &mut Connection,
+            &'f ErrorCell,
+            &mut Crypto<'_>,
+        ) -> Result<Accepted<'r, 'c>, &'f Error>,
+    ) -> Result<Accepted<'r, 'c>, &'f Error> {
         let mut crypto = Crypto { provider: self.provider, hashes: self.hashes };
-        let result = self.connection.accept_answer(self.errors, &mut crypto, answer, identity);
+        let result = check(self.connection, self.errors, &mut crypto);
         if let Some(sink) = self.sink.as_deref_mut() {
             let exchange = Exchange { request: answer.request, response: answer.response };
             match &result {

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use spdm_codec::{ChunkError, Code, DecodeError, EncodeError, ErrorCode, Expected, SpdmVersion};
-use spdm_crypto::HashError;
+use spdm_crypto::{AeadError, HashError, KeyExchangeError, KeyScheduleError, RecordError};
 use spdm_x509::ChainError;
 
 /// Why an exchange, an operation or an attestation failed.
@@ -53,8 +53,140 @@ pub enum Error {
     Hash(HashError),
     /// The random source failed.
     Random,
+    /// A session could not be opened, or a message could not travel in it.
+    Session(SessionFault),
     /// The caller asked for something that makes no sense in this state.
     Misuse(Misuse),
+}
+
+/// What is wrong with a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SessionFault {
+    /// It is over, or it never was.
+    Over,
+    /// There is no memory for another one: see [`Storage::with_sessions`](crate::Storage::with_sessions).
+    NoRoom,
+    /// The transport cannot mark the records of sessions.
+    Transport,
+    /// A record was sent that nothing has answered: what comes next could be its answer. Only the end of the session can
+    /// follow.
+    Unanswered,
+    /// A message came that is not secured, where the answer in a session was due. Nobody knows who sent it.
+    PlainMessage,
+    /// The record belongs to another session.
+    OtherSession {
+        /// Its `SessionID`.
+        got: u32,
+    },
+    /// The record is malformed.
+    Record(DecodeError),
+    /// The record's sequence number is not the next one.
+    Sequence,
+    /// The record's MAC is wrong.
+    Tag,
+    /// The record was sealed with a key that its message may not come under while keys are updated.
+    Key,
+    /// The record holds no SPDM message.
+    Protocol,
+    /// A record of ours could not be made.
+    Encode(EncodeError),
+    /// The key has no sequence number left.
+    Exhausted,
+    /// The HMAC of the handshake is wrong: the peer has other keys, or has seen other messages.
+    VerifyData {
+        /// The message that carries it.
+        message: &'static str,
+    },
+    /// The crypto backend cannot encrypt.
+    Aead(AeadError),
+    /// The peer's or our own part of the key exchange cannot be used.
+    KeyExchange(KeyExchangeError),
+    /// No keys could be derived.
+    Keys(KeyScheduleError),
+    /// The random source failed.
+    Random,
+}
+
+impl SessionFault {
+    /// Whether the session is over with it.
+    pub(crate) const fn is_fatal(&self) -> bool {
+        !matches!(
+            self,
+            Self::Unanswered
+                | Self::PlainMessage
+                | Self::OtherSession { .. }
+                | Self::Encode(_)
+                | Self::Random
+                | Self::NoRoom
+                | Self::Transport
+        )
+    }
+}
+
+impl From<RecordError> for SessionFault {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Decode(error) => Self::Record(error),
+            RecordError::Encode(error) => Self::Encode(error),
+            RecordError::OtherSession { got } => Self::OtherSession { got },
+            RecordError::Sequence => Self::Sequence,
+            RecordError::Exhausted => Self::Exhausted,
+            RecordError::Protocol => Self::Protocol,
+            RecordError::Aead(error) => Self::Aead(error),
+            // Also what a later version of the crate may add: no reason to believe the record.
+            _ => Self::Tag,
+        }
+    }
+}
+
+impl From<KeyScheduleError> for SessionFault {
+    fn from(error: KeyScheduleError) -> Self {
+        Self::Keys(error)
+    }
+}
+
+impl From<KeyExchangeError> for SessionFault {
+    fn from(error: KeyExchangeError) -> Self {
+        Self::KeyExchange(error)
+    }
+}
+
+impl From<SessionFault> for Error {
+    fn from(fault: SessionFault) -> Self {
+        Self::Session(fault)
+    }
+}
+
+impl fmt::Display for SessionFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Over => f.write_str("the session is over"),
+            Self::NoRoom => f.write_str("there is no memory for another session"),
+            Self::Transport => f.write_str("the transport carries no sessions"),
+            Self::Unanswered => f.write_str("the session waits for an answer that did not come"),
+            Self::PlainMessage => {
+                f.write_str("a message came outside the session where its answer was due")
+            }
+            Self::OtherSession { got } => {
+                write!(f, "the answer is a record of session {got:#010x}")
+            }
+            Self::Record(error) => error.fmt(f),
+            Self::Sequence => f.write_str("the SequenceNumber of a record is not the next one"),
+            Self::Tag => f.write_str("the MAC of a record is wrong"),
+            Self::Key => f.write_str("a record came under the wrong one of two keys"),
+            Self::Protocol => f.write_str("a record holds no SPDM message"),
+            Self::Encode(error) => write!(f, "a message fits no record: {error}"),
+            Self::Exhausted => f.write_str("the session key has no sequence number left"),
+            Self::VerifyData { message } => {
+                write!(f, "{message}: the HMAC of the handshake does not verify")
+            }
+            Self::Aead(error) => error.fmt(f),
+            Self::KeyExchange(error) => error.fmt(f),
+            Self::Keys(error) => error.fmt(f),
+            Self::Random => f.write_str("the random source failed"),
+        }
+    }
 }
 
 /// A rule of the protocol that the peer broke.
@@ -231,6 +363,8 @@ pub enum Misuse {
     Overrun,
     /// The offered capabilities contradict each other; this is the rule.
     Offer(&'static str),
+    /// The operation needs a capability that the Requester did not offer, for example `KEY_EX_CAP`.
+    NotOffered(&'static str),
     /// An attestation without a policy: nobody could be trusted.
     Policy,
     /// A measurement selection without indices, or with an index twice or out of 1 to 0xFE.
@@ -243,6 +377,20 @@ impl Error {
         match self {
             Self::Refused(refusal) => refusal.code != ErrorCode::REQUEST_RESYNCH,
             Self::Incompatible(_) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Error {
+    /// Whether the session that it happened in goes on.
+    pub(crate) fn leaves_session(&self) -> bool {
+        match self {
+            Self::Refused(refusal) => {
+                !matches!(refusal.code, ErrorCode::REQUEST_RESYNCH | ErrorCode::DECRYPT_ERROR)
+            }
+            Self::Session(fault) => !fault.is_fatal(),
+            Self::Incompatible(_) | Self::Misuse(_) | Self::BufferTooSmall { .. } => true,
             _ => false,
         }
     }
@@ -319,6 +467,7 @@ impl fmt::Display for Error {
             }
             Self::Hash(error) => error.fmt(f),
             Self::Random => f.write_str("the random source failed"),
+            Self::Session(fault) => fault.fmt(f),
             Self::Misuse(misuse) => misuse.fmt(f),
         }
     }
@@ -423,6 +572,7 @@ impl fmt::Display for Misuse {
             Self::Unfinished => f.write_str("the flow is not at its end"),
             Self::Overrun => f.write_str("more was received than the buffer holds"),
             Self::Offer(rule) => write!(f, "the offered capabilities break a rule: {rule}"),
+            Self::NotOffered(name) => write!(f, "{name} was not offered to the device"),
             Self::Policy => f.write_str("an attestation needs a policy"),
             Self::Selection => f.write_str("the selection of measurements is not valid"),
         }

@@ -72,8 +72,7 @@ impl<O> fmt::Debug for Flow<'_, O> {
 pub enum Recovered<'a, P> {
     /// The peer merely refused: the requester is where it was.
     Kept(Requester<'a, P>),
-    /// The session that the operation ran in is over; the connection and its other sessions are as before. No
-    /// operation runs in a session yet.
+    /// The session that the operation ran in is over; the connection and its other sessions are as before.
     SessionLost(Requester<'a, P>),
     /// The connection is lost: negotiate again.
     Fresh(Requester<'a, Fresh>),
@@ -100,9 +99,19 @@ pub struct Failure<'a, P, E> {
     pub requester: Recovered<'a, P>,
 }
 
-/// The phase of the requester and the output of the operation; or the error, and the phase where the peer merely
-/// refused.
-pub(crate) type Ended<P, T> = Result<(P, T), (Error, Option<P>)>;
+/// What is left after an operation that failed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Left<P> {
+    /// Everything.
+    All(P),
+    /// The connection, but not the session that the operation ran in.
+    Connection(P),
+    /// Nothing.
+    Nothing,
+}
+
+/// The phase of the requester and the output of the operation; or the error, and what is left.
+pub(crate) type Ended<P, T, E = Error> = Result<(P, T), (E, Left<P>)>;
 
 /// What a driver has to do next.
 #[derive(Debug)]
@@ -173,13 +182,22 @@ impl<'a, O: Operation> Flow<'a, O> {
     }
 
     fn prepare(&mut self, now: Instant) {
-        while self.is_well() && self.transaction.state == State::Idle {
-            if self.begin().is_err() {
-                self.pass_over();
+        // A wait may end with a request that is made anew.
+        loop {
+            while self.is_well() && self.transaction.state == State::Idle {
+                if self.begin().is_err() {
+                    self.pass_over();
+                }
             }
-        }
-        if self.is_well() && self.transaction.advance(&self.errors, &mut self.core, now).is_err() {
-            self.fail();
+            if !self.is_well() {
+                return;
+            }
+            if self.transaction.advance(&self.errors, &mut self.core, now).is_err() {
+                return self.fail();
+            }
+            if self.transaction.state != State::Idle {
+                return;
+            }
         }
     }
 
@@ -246,6 +264,7 @@ impl<'a, O: Operation> Flow<'a, O> {
 
     fn receive(&mut self, now: Instant, received: Received) -> Result<(), &Error> {
         let Self { core, transaction, operation, errors } = self;
+        core.now = now;
         let (mut env, settings, buffers) = core.split(errors, transaction.request_len());
         if let Some(answer) = transaction.receive(&mut env, settings, buffers, now, received)? {
             transaction.proceed(operation.answered(&mut env, &answer)?);
@@ -256,7 +275,7 @@ impl<'a, O: Operation> Flow<'a, O> {
     /// No response came in time.
     fn expired(&mut self) {
         let Self { core, transaction, errors, .. } = self;
-        if transaction.expired(errors, &core.settings.bounds).is_err() {
+        if transaction.expired(errors, &core.settings.bounds, core.via).is_err() {
             self.fail();
         }
     }
@@ -297,8 +316,28 @@ impl<'a, O: Operation> Flow<'a, O> {
                 error
             }
         };
-        let kept = reason.is_refusal() && !self.core.connection.is_waiting();
-        Err((*reason, O::Phase::of(self.core.connection).filter(|_| kept)))
+        let reason = *reason;
+        let left = self.left(&reason);
+        Err((reason, left))
+    }
+
+    /// What is left after this error. In a session it is the session's, unless the connection was reset.
+    fn left(&mut self, reason: &Error) -> Left<O::Phase> {
+        let ends_session = self.operation.ends_session();
+        let Core { connection, sessions, via, .. } = &mut self.core;
+        let Some(phase) = O::Phase::of(connection) else { return Left::Nothing };
+        match (*via, sessions) {
+            (Some(session), Some(sessions)) => {
+                connection.give_up_request();
+                if reason.leaves_session() && !ends_session {
+                    return Left::All(phase);
+                }
+                sessions.end(session);
+                Left::Connection(phase)
+            }
+            _ if reason.is_refusal() && !connection.is_waiting() => Left::All(phase),
+            _ => Left::Nothing,
+        }
     }
 
     /// The transport failed: the operation is given up, and the connection is lost with it.
@@ -311,18 +350,20 @@ impl<'a, O: Operation> Flow<'a, O> {
     #[expect(clippy::result_large_err, reason = "the requester itself: it holds the lent buffers")]
     pub(crate) fn hand_back<E>(
         self,
-        ended: Result<(O::Phase, O::Output), (E, Option<O::Phase>)>,
+        ended: Ended<O::Phase, O::Output, E>,
     ) -> Result<(Requester<'a, O::Phase>, O::Output), Failure<'a, O::Phase, E>> {
-        let Self { core, .. } = self;
-        match ended {
-            Ok((phase, output)) => Ok((Requester { core, phase }, output)),
-            Err((error, Some(phase))) => {
-                Err(Failure { error, requester: Recovered::Kept(Requester { core, phase }) })
-            }
-            Err((error, None)) => {
-                Err(Failure { error, requester: Recovered::Fresh(Requester::fresh(core)) })
-            }
-        }
+        let Self { mut core, .. } = self;
+        core.leave();
+        let (error, left) = match ended {
+            Ok((phase, output)) => return Ok((Requester { core, phase }, output)),
+            Err(failed) => failed,
+        };
+        let requester = match left {
+            Left::All(phase) => Recovered::Kept(Requester { core, phase }),
+            Left::Connection(phase) => Recovered::SessionLost(Requester { core, phase }),
+            Left::Nothing => Recovered::Fresh(Requester::fresh(core)),
+        };
+        Err(Failure { error, requester })
     }
 
     /// Gives the operation up; the connection is lost with it.
@@ -337,7 +378,7 @@ impl<O: Operation> Transmit<'_, '_, O> {
     /// How the transport has to mark the message.
     #[must_use]
     pub const fn kind(&self) -> MessageKind {
-        MessageKind::Plain
+        self.flow.transaction.kind()
     }
 
     /// The message, the same for each retry.

@@ -11,8 +11,12 @@ pub(crate) mod fetch_digests;
 pub(crate) mod fetch_every_chain;
 pub(crate) mod measure;
 pub(crate) mod negotiate;
+pub(crate) mod open_psk_session;
+pub(crate) mod open_session;
 pub(crate) mod recognize;
 mod sequence;
+pub(crate) mod session_control;
+pub(crate) mod session_handshake;
 pub(crate) mod slot_choice;
 
 use crate::answer::Answer;
@@ -26,7 +30,10 @@ use crate::negotiated::Negotiated;
 /// [`Negotiate`](crate::Negotiate), [`FetchDigests`](crate::FetchDigests), [`FetchChain`](crate::FetchChain),
 /// [`FetchEveryChain`](crate::FetchEveryChain), [`ProvePossession`](crate::ProvePossession),
 /// [`Measure`](crate::Measure), [`Recognize`](crate::Recognize),
-/// [`SingleExchange`](crate::SingleExchange), [`Attest`](crate::Attest) and [`Examine`](crate::Examine).
+/// [`SingleExchange`](crate::SingleExchange), [`Attest`](crate::Attest), [`Examine`](crate::Examine),
+/// [`OpenSession`](crate::OpenSession), [`OpenPskSession`](crate::OpenPskSession),
+/// [`SendHeartbeat`](crate::SendHeartbeat), [`UpdateKeys`](crate::UpdateKeys) and
+/// [`CloseSession`](crate::CloseSession).
 pub trait Operation: sealed::Operation {}
 
 impl<O: sealed::Operation> Operation for O {}
@@ -59,6 +66,11 @@ pub(crate) mod sealed {
             _: &Error,
         ) -> Result<Option<Next>, &'f Error> {
             Ok(None)
+        }
+
+        /// Whether the session that it runs in is over where it fails, even where the peer merely refused.
+        fn ends_session(&self) -> bool {
+            false
         }
 
         /// The operation ends with this error.

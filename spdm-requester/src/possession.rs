@@ -13,6 +13,8 @@ pub enum Proof {
     Challenge,
     /// MEASUREMENTS.
     Measurements,
+    /// KEY_EXCHANGE_RSP: the session that it opened belongs to the holder of the key.
+    KeyExchange,
 }
 
 /// The peer holds the private key of an identity: a signature of it over a transcript with our nonce
@@ -76,17 +78,17 @@ impl<'c> Possession<'c> {
         self.proof
     }
 
-    /// What the signature says of the measurements, where CHALLENGE asked for it.
+    /// What the signature says of the measurements, where CHALLENGE or KEY_EXCHANGE asked for it.
     #[must_use]
     pub const fn summary(&self) -> Option<&SummaryHash> {
         self.summary.as_ref()
     }
 
-    /// Whether the signature covers the negotiation, GET_VERSION to ALGORITHMS: that of CHALLENGE_AUTH does in every
-    /// version, that of MEASUREMENTS since 1.2 (DSP0274 §Transcript and transcript hash calculation).
+    /// Whether the signature covers the negotiation, GET_VERSION to ALGORITHMS: those of CHALLENGE_AUTH and
+    /// KEY_EXCHANGE_RSP do in every version, that of MEASUREMENTS since 1.2 (DSP0274 §Transcript and transcript hash calculation).
     #[must_use]
     pub fn covers_negotiation(&self) -> bool {
-        self.proof == Proof::Challenge || self.version >= SpdmVersion::V1_2
+        self.proof != Proof::Measurements || self.version >= SpdmVersion::V1_2
     }
 
     /// The negotiated version.

@@ -4,13 +4,14 @@ use core::fmt;
 
 use spdm_codec::{NONCE_LEN, RequesterNonce};
 use spdm_crypto::Provider;
-use spdm_transport::Limits;
+use spdm_transport::{Instant, Limits};
 
 use crate::config::{Bounds, Compat, Offer, Timing};
 use crate::connection::Connection;
 use crate::core::{Core, Storage};
 use crate::error::Error;
 use crate::negotiated::Negotiated;
+use crate::session::SessionHandle;
 use crate::sink::Sink;
 
 /// The phase before a negotiation.
@@ -35,7 +36,8 @@ impl<P: fmt::Debug> fmt::Debug for Requester<'_, P> {
 
 impl<'a> Requester<'a, Fresh> {
     /// Forgets the connection.
-    pub(crate) fn fresh(core: Core<'a>) -> Self {
+    pub(crate) fn fresh(mut core: Core<'a>) -> Self {
+        core.end_sessions();
         core.connection.forget();
         Self { core, phase: Fresh }
     }
@@ -108,7 +110,31 @@ impl<'a, P> Requester<'a, P> {
     }
 }
 
+/// What a session needs, and when.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SessionDue {
+    /// [`Requester::heartbeat`] at this time, or the device ends the session.
+    Heartbeat {
+        /// The session.
+        session: SessionHandle,
+        /// When.
+        at: Instant,
+    },
+    /// [`Requester::update_keys`] now: three quarters of the records of a key were sent.
+    KeyUpdate {
+        /// The session.
+        session: SessionHandle,
+    },
+}
+
 impl<'a> Requester<'a, Negotiated> {
+    /// What is due next in a session. Nothing happens by itself: a driver that keeps sessions open asks.
+    #[must_use]
+    pub fn session_due(&self) -> Option<SessionDue> {
+        self.core.sessions.as_deref()?.due()
+    }
+
     /// What was agreed on.
     #[must_use]
     pub const fn negotiated(&self) -> &Negotiated {

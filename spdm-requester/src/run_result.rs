@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::error::Error;
-use crate::flow::{Failure, Flow};
+use crate::flow::{Ended, Failure, Flow, Left};
 use crate::operation::{Operation, sealed};
 use crate::requester::Requester;
 
@@ -41,10 +41,8 @@ pub type RunResult<'a, O, E> = Result<
 >;
 
 /// How a run of this flow ended.
-type RunEnded<O, E> = Result<
-    (<O as sealed::Operation>::Phase, <O as sealed::Operation>::Output),
-    (RunError<E>, Option<<O as sealed::Operation>::Phase>),
->;
+type RunEnded<O, E> =
+    Ended<<O as sealed::Operation>::Phase, <O as sealed::Operation>::Output, RunError<E>>;
 
 /// How a flow ended that a driver has brought to its end, or whose transport failed. [`Flow::hand_back`] follows: a
 /// flow is large, and stays where it is until nothing is left to take from it but the requester.
@@ -56,7 +54,7 @@ pub(crate) fn end<O: Operation, E>(
         Ok(()) => flow.end().map_err(|(error, phase)| (RunError::Requester(error), phase)),
         Err(error) => {
             flow.give_up();
-            Err((RunError::Transport(error), None))
+            Err((RunError::Transport(error), Left::Nothing))
         }
     }
 }

@@ -3,18 +3,20 @@
 
 mod chunk_send;
 mod reception;
+mod sealing;
 
 use spdm_codec::{
     ChunkGet, Code, ErrorCode, ErrorResponse, ExtendedErrorData, LargeMessage, Message,
     RespondIfReady, ResponseNotReady, SpdmVersion,
 };
-use spdm_transport::{Instant, micros};
+use spdm_transport::{Instant, MessageKind, micros};
 
 use crate::config::Bounds;
 use crate::core::{Core, Settings};
 use crate::error::{Bound, Error, Misuse, Refusal};
 use crate::error_cell::ErrorCell;
 use crate::operation::Next;
+use crate::session::SessionHandle;
 use chunk_send::Sending;
 
 /// A message of at most eight bytes: RESPOND_IF_READY or CHUNK_GET.
@@ -52,6 +54,8 @@ pub(crate) enum ToSend {
         /// Bytes.
         len: usize,
     },
+    /// The request, made anew: another key exchange for a device that was Busy with the first one.
+    Anew,
     /// RESPOND_IF_READY: for a response that is not ready.
     RespondIfReady(Short),
     /// CHUNK_GET.
@@ -99,6 +103,8 @@ enum Transfer {
 #[derive(Debug)]
 pub(crate) struct Transaction {
     pub(crate) state: State,
+    /// Bytes of the record at the start of the receive area that what is to be sent was sealed in.
+    record: Option<usize>,
     /// Length of the request in bytes.
     request_len: usize,
     code: Code,
@@ -117,12 +123,15 @@ pub(crate) struct Transaction {
     /// Of the message that was sent last.
     busy: u8,
     resends: u8,
+    /// How often a request was made anew.
+    renewals: u8,
 }
 
 impl Transaction {
     pub(crate) const fn new() -> Self {
         Self {
             state: State::Idle,
+            record: None,
             request_len: 0,
             code: Code::GET_VERSION,
             version: SpdmVersion::V1_0,
@@ -136,6 +145,7 @@ impl Transaction {
             restarts: 0,
             busy: 0,
             resends: 0,
+            renewals: 0,
         }
     }
 
@@ -192,7 +202,9 @@ impl Transaction {
         match self.outstanding {
             // The answer was received where the chunk was: it is encoded again.
             ToSend::NextChunk | ToSend::Chunk { .. } => ToSend::NextChunk,
-            ToSend::Request | ToSend::ChunkGet(_) | ToSend::RespondIfReady(_) => self.outstanding,
+            ToSend::Request | ToSend::Anew | ToSend::ChunkGet(_) | ToSend::RespondIfReady(_) => {
+                self.outstanding
+            }
         }
     }
 
@@ -222,6 +234,11 @@ impl Transaction {
             }
         }
         let State::Send(next) = self.state else { return Ok(()) };
+        if next == ToSend::Anew {
+            core.connection.give_up_request();
+            self.state = State::Idle;
+            return Ok(());
+        }
         if self.round_trips >= bounds.round_trips {
             let bound = Bound::RoundTrips(bounds.round_trips);
             return Err(errors.stop(Error::Bound(bound)));
@@ -230,16 +247,30 @@ impl Transaction {
             let len = self.load_chunk(errors, core)?;
             self.state = State::Send(ToSend::Chunk { len });
         }
-        Ok(())
+        match core.via {
+            Some(session) if self.record.is_none() => self.seal(errors, core, session, now),
+            _ => Ok(()),
+        }
+    }
+
+    /// How the transport has to mark what is to be sent.
+    pub(crate) const fn kind(&self) -> MessageKind {
+        match self.record {
+            None => MessageKind::Plain,
+            Some(_) => MessageKind::Secured,
+        }
     }
 
     /// The bytes to send; `buffer` is the message buffer.
     pub(crate) fn message<'m>(&'m self, next: &'m ToSend, buffer: &'m [u8]) -> &'m [u8] {
         let (request, area) = buffer.split_at_checked(self.request_len).unwrap_or_default();
+        if let Some(len) = self.record {
+            return area.get(..len).unwrap_or_default();
+        }
         match next {
             ToSend::RespondIfReady(short) | ToSend::ChunkGet(short) => short.as_bytes(),
             ToSend::Request => request,
-            ToSend::NextChunk => &[],
+            ToSend::NextChunk | ToSend::Anew => &[],
             ToSend::Chunk { len } => area.get(..*len).unwrap_or_default(),
         }
     }
@@ -249,6 +280,7 @@ impl Transaction {
         if let State::Send(out) = self.state {
             self.outstanding = out;
         }
+        self.record = None;
         self.round_trips = self.round_trips.saturating_add(1);
         let end = self.started.unwrap_or(now).after(core.settings.bounds.time);
         self.state = State::Receive { deadline: now.after_micros(self.timeout(core)).min(end) };
@@ -274,9 +306,11 @@ impl Transaction {
         &mut self,
         errors: &'f ErrorCell,
         bounds: &Bounds,
+        via: Option<SessionHandle>,
     ) -> Result<(), &'f Error> {
         self.state = State::Idle;
-        if self.resends >= bounds.resends {
+        // In a session the same message would be another record, and the device may have taken the first one.
+        if via.is_some() || self.resends >= bounds.resends {
             return Err(errors.stop(Error::Timeout { request: self.code }));
         }
         self.resends = self.resends.saturating_add(1);
@@ -323,7 +357,13 @@ impl Transaction {
         // With a message, or with the request that was handed over before.
         let whole = self.transfer == Transfer::Sent
             || matches!(self.outstanding, ToSend::RespondIfReady(_));
-        let count = if whole { &mut self.restarts } else { &mut self.busy };
+        // Random data and public values are used once (DSP0274 §KEY_EXCHANGE).
+        let anew = matches!(self.code, Code::KEY_EXCHANGE | Code::PSK_EXCHANGE);
+        let count = match (anew, whole) {
+            (true, _) => &mut self.renewals,
+            (false, true) => &mut self.restarts,
+            (false, false) => &mut self.busy,
+        };
         if *count >= settings.bounds.busy {
             let bound = Bound::Busy(settings.bounds.busy);
             return Err(errors.stop(Error::Bound(bound)));
@@ -331,7 +371,11 @@ impl Transaction {
         let factor = exponential(*count);
         *count = count.saturating_add(1);
         let until = now.after_micros(micros(settings.timing.busy_delay).saturating_mul(factor));
-        let then = if whole { self.start(settings) } else { self.again() };
+        let then = match (anew, whole) {
+            (true, _) => ToSend::Anew,
+            (false, true) => self.start(settings),
+            (false, false) => self.again(),
+        };
         self.state = State::Wait(Wait { until, then, latest: None });
         Ok(())
     }

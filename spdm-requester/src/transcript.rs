@@ -13,7 +13,8 @@ use crate::error_cell::ErrorCell;
 pub struct Crypto<'b> {
     /// Hashes and verifies.
     pub provider: &'b Provider,
-    /// The running hashes; two places are used: 0 for M1, 1 for L1.
+    /// The running hashes. Two places are used, 0 for M1 and 1 for L1; with sessions also 2 for A and D, and from 3 on
+    /// one for each session.
     pub hashes: &'b mut dyn HashBank,
 }
 
@@ -27,6 +28,18 @@ pub(crate) struct RunningTranscript {
 impl RunningTranscript {
     pub(crate) const M1: Self = Self { place: 0, exchanges: 0 };
     pub(crate) const L1: Self = Self { place: 1, exchanges: 0 };
+    /// A and D, which the transcripts of sessions begin with on a multi-key connection.
+    pub(crate) const D: usize = 2;
+
+    /// The place of the session with this index: of TH until it is established, then of its L1.
+    pub(crate) const fn place_of_session(index: usize) -> usize {
+        index.saturating_add(3)
+    }
+
+    /// L1 of the session with this index.
+    pub(crate) const fn of_session(index: usize, exchanges: u16) -> Self {
+        Self { place: Self::place_of_session(index), exchanges }
+    }
 
     /// How many exchanges were added since the last reset.
     pub(crate) const fn exchanges(&self) -> u16 {

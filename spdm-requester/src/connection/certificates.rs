@@ -35,7 +35,8 @@ impl Connection {
         let decoded = errors.decode::<Digests<'_>>(response, &cx)?;
         decoded.message.iter().try_for_each(|entry| check_key(errors, &entry))?;
         let exchange = [asked.bytes, decoded.bytes];
-        self.m1.add(errors, crypto, hash, self.vca.as_bytes(), exchange)?;
+        self.add_to_b(errors, crypto, hash, exchange)?;
+        self.keep_announced(errors, crypto, hash, decoded.bytes)?;
         self.slots.fill(Slot::default());
         for entry in decoded.message.iter() {
             if let Some(slot) = self.slots.get_mut(entry.slot.index()) {
@@ -86,7 +87,7 @@ impl Connection {
         };
         self.check_model(errors, negotiated, &message)?;
         let exchange = [asked.bytes, decoded.bytes];
-        self.m1.add(errors, crypto, hash, self.vca.as_bytes(), exchange)?;
+        self.add_to_b(errors, crypto, hash, exchange)?;
         if let (Some(slot), Some(_)) = (self.slots.get_mut(question.slot.index()), chain_len) {
             slot.chain_len = chain_len;
         }

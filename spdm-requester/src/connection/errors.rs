@@ -20,7 +20,7 @@ impl Connection {
         response: Untrusted<&'r [u8]>,
     ) -> Result<ErrorResponse<'r>, &'f Error> {
         let request = asked.code;
-        let cx = Cx::new(self.version).with_padding(self.padding);
+        let cx = Cx::new(self.version).with_padding(self.padding());
         let error = errors.decode::<ErrorResponse<'_>>(response, &cx)?.message;
         match error.extended {
             ExtendedErrorData::ResponseNotReady(data) => {
@@ -60,7 +60,7 @@ impl Connection {
                 (self.pending, self.large) = (None, false);
                 // The measurements before it are not covered by a later signature.
                 if request == Code::GET_MEASUREMENTS {
-                    self.l1.reset();
+                    self.l1().reset();
                 }
             }
         }

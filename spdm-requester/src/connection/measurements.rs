@@ -6,9 +6,9 @@ use spdm_codec::{
 };
 use spdm_x509::Identity;
 
-use super::Connection;
 use super::challenge::check_identity;
 use super::proof::{SignedExchange, prove};
+use super::{Connection, Scope};
 use crate::accepted::{Accepted, MeasurementSignature};
 use crate::answer::Answer;
 use crate::error::{Error, Violation};
@@ -45,23 +45,27 @@ impl Connection {
         check_echoes(errors, question, &message)?;
 
         let head = if negotiated.version >= SpdmVersion::V1_2 { self.vca.as_bytes() } else { &[] };
+        let l1 = match &mut self.scope {
+            Scope::Plain => &mut self.l1,
+            Scope::Session { l1 } => l1,
+        };
         let signature = match (&question.signature, negotiated.hash()) {
             (None, Ok(hash)) => {
-                self.l1.add(errors, crypto, hash, head, [asked.bytes, decoded.bytes])?;
+                l1.add(errors, crypto, hash, head, [asked.bytes, decoded.bytes])?;
                 MeasurementSignature::NotRequested
             }
             // A peer that never signs may have no hash; then there is no transcript to keep.
             (None, Err(_)) => MeasurementSignature::NotRequested,
             (Some(_), Err(error)) if identity.is_some() => return Err(errors.incompatible(error)),
             (Some(_), Err(_)) => {
-                self.l1.reset();
+                l1.reset();
                 MeasurementSignature::NotChecked
             }
             (Some(asks), Ok(_)) => {
                 // Before 1.1 there is no SlotIDParam: slot 0 signs.
                 let slot = asks.slot.unwrap_or(KeySlot::Slot(SlotId::ZERO));
                 check_identity(errors, negotiated, slot, identity)?;
-                let exchanges = self.l1.exchanges().saturating_add(1);
+                let exchanges = l1.exchanges().saturating_add(1);
                 let signed = SignedExchange {
                     proof: Proof::Measurements,
                     request: asked.bytes,
@@ -70,7 +74,6 @@ impl Connection {
                     nonce: &asks.nonce,
                     compat: self.compat,
                 };
-                let l1 = &mut self.l1;
                 match prove(errors, crypto, negotiated, l1, head, identity, &signed)? {
                     None => MeasurementSignature::NotChecked,
                     Some(possession) => MeasurementSignature::Verified { possession, exchanges },

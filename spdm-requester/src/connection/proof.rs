@@ -1,7 +1,7 @@
-//! What CHALLENGE_AUTH and MEASUREMENTS prove.
+//! What CHALLENGE_AUTH, MEASUREMENTS and KEY_EXCHANGE_RSP prove.
 
 use spdm_codec::{RequesterNonce, SpdmVersion};
-use spdm_crypto::{AsymAlgorithm, HashAlgorithm, Provider, SignedMessage, SigningContext};
+use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider, SignedMessage, SigningContext};
 use spdm_x509::Identity;
 
 use crate::config::Compat;
@@ -65,18 +65,33 @@ pub(super) fn prove<'f, 'c>(
     identity: Option<&Identity<'c>>,
     signed: &SignedExchange<'_>,
 ) -> Result<Option<Possession<'c>>, &'f Error> {
+    let hash = negotiated.hash().map_err(|error| errors.incompatible(error))?;
+    let SignedExchange { request, response, signature, .. } = *signed;
+    let digest = transcript.sign_off(errors, crypto, hash, head, [request, response], signature)?;
+    verify(errors, crypto.provider, negotiated, digest, identity, signed)
+}
+
+/// Verifies the signature over the transcript with this digest; `None` where no identity was given to do that with.
+pub(super) fn verify<'f, 'c>(
+    errors: &'f ErrorCell,
+    provider: &Provider,
+    negotiated: &Negotiated,
+    digest: Digest,
+    identity: Option<&Identity<'c>>,
+    signed: &SignedExchange<'_>,
+) -> Result<Option<Possession<'c>>, &'f Error> {
     let (message, context) = match signed.proof {
         Proof::Challenge => ("CHALLENGE_AUTH", SigningContext::ResponderChallengeAuth),
         Proof::Measurements => ("MEASUREMENTS", SigningContext::ResponderMeasurements),
+        Proof::KeyExchange => ("KEY_EXCHANGE_RSP", SigningContext::ResponderKeyExchangeRsp),
     };
     let hash = negotiated.hash().map_err(|error| errors.incompatible(error))?;
-    let SignedExchange { proof, request, response, signature, nonce, compat } = *signed;
-    let digest = transcript.sign_off(errors, crypto, hash, head, [request, response], signature)?;
     let Some(identity) = identity else { return Ok(None) };
+    let SignedExchange { proof, signature, nonce, compat, .. } = *signed;
     let signed = SignedMessage::new(negotiated.version, context, digest);
     let (asym, key) = (identity.asym(), identity.key());
-    if signed.verify(crypto.provider, asym, hash, key, signature).is_err() {
-        let swapped = is_swapped(crypto.provider, negotiated, hash, identity, &signed, signature);
+    if signed.verify(provider, asym, hash, key, signature).is_err() {
+        let swapped = is_swapped(provider, negotiated, hash, identity, &signed, signature);
         match (swapped, compat.little_endian_ecdsa) {
             (true, true) => {}
             (true, false) => return Err(errors.stop(Error::SignatureOrder { message })),

@@ -6,7 +6,7 @@ use core::ops::Range;
 use spdm_codec::{
     Acknowledged, ChunkResponse, ChunkSendAck, Code, Cx, ErrorCode, LargeMessage, Progress,
 };
-use spdm_transport::{Instant, MessageKind, Received};
+use spdm_transport::{Instant, Received};
 use spdm_untrusted::Untrusted;
 
 use super::chunk_send::Sending;
@@ -27,7 +27,7 @@ impl Transaction {
             Transfer::Whole | Transfer::Sending(_) | Transfer::Sent => 0,
         };
         let start = have.min(len);
-        let most = settings.room(self.version).saturating_add(settings.limits.padding);
+        let most = settings.room(self.version).saturating_add(settings.around());
         start..len.min(start.saturating_add(most))
     }
 
@@ -43,10 +43,7 @@ impl Transaction {
         received: Received,
     ) -> Result<Option<Answer<'x, 'x>>, &'f Error> {
         let errors = env.errors;
-        let Buffers { request, area } = &buffers;
-        if received.kind == MessageKind::Secured {
-            return Err(errors.unexpected(&At("response", "secured message")));
-        }
+        let Buffers { request, area } = buffers;
         let place = self.place(settings, area.len());
         if received.len > place.len() {
             return Err(errors.misuse(Misuse::Overrun));
@@ -57,13 +54,17 @@ impl Transaction {
         if self.bytes > settings.bounds.bytes {
             return Err(errors.stop(Error::Bound(Bound::Bytes(settings.bounds.bytes))));
         }
-        let place = place.start..place.start.saturating_add(received.len);
+        let start = place.start;
+        let place = start..start.saturating_add(received.len);
+        let padding = settings.limits.padding;
+        let place = Self::open(env, area, received.kind, place, padding, now)?;
         let message = Untrusted::new(area.get(place.clone()).unwrap_or_default());
         let header = errors.peek(message);
         let header = header.inspect_err(|error| env.reject(request, message, error))?;
+        let buffers = Buffers { request, area };
         match self.transfer {
             Transfer::Receiving(large) if header.code != Code::ERROR => {
-                self.chunk_response(env, settings, buffers, large, place)
+                self.chunk_response(env, buffers, large, start, place)
             }
             Transfer::Sending(sending) if header.code != Code::ERROR => {
                 self.chunk_send_ack(env, settings, buffers, now, sending, place)
@@ -116,19 +117,19 @@ impl Transaction {
     fn chunk_response<'x, 'f>(
         &mut self,
         env: &mut Env<'_, 'f>,
-        settings: &Settings,
         buffers: Buffers<'x>,
         mut large: LargeMessage,
+        start: usize,
         place: Range<usize>,
     ) -> Result<Option<Answer<'x, 'x>>, &'f Error> {
-        let cx = Cx::new(self.version).with_padding(settings.limits.padding);
+        let cx = Cx::new(self.version).with_padding(env.connection.padding());
         let (errors, Buffers { request, area }) = (env.errors, buffers);
-        let start = place.start;
+        let at = place.start;
         let message = Untrusted::new(area.get(place).unwrap_or_default());
         let (progress, chunk) = add(errors, &mut large, message, &cx)
             .inspect_err(|error| env.reject(request, message, error))?;
-        let chunk = start.saturating_add(chunk.start)..start.saturating_add(chunk.end);
-        // Compacted in place: behind the chunks before it.
+        let chunk = at.saturating_add(chunk.start)..at.saturating_add(chunk.end);
+        // Compacted in place: behind the chunks before it, which end at `start`.
         let bytes = Cell::from_mut(&mut *area).as_slice_of_cells();
         let from = bytes.get(chunk).ok_or_else(|| errors.misuse(Misuse::Overrun))?;
         let to = bytes.get(start..).unwrap_or_default();
@@ -158,7 +159,7 @@ impl Transaction {
         mut sending: Sending,
         place: Range<usize>,
     ) -> Result<Option<Answer<'x, 'x>>, &'f Error> {
-        let cx = Cx::new(self.version).with_padding(settings.limits.padding);
+        let cx = Cx::new(self.version).with_padding(env.connection.padding());
         let errors = env.errors;
         let message = Untrusted::new(buffers.area.get(place.clone()).unwrap_or_default());
         let acknowledged = acknowledge(errors, &sending, message, &cx)

@@ -1,0 +1,259 @@
+//! KEY_EXCHANGE and FINISH.
+
+use spdm_codec::{
+    CapabilityFlags, Code, FinishRsp, Handshake, KeyExchange, MeasCap, MeasurementSummary,
+    OpaqueData, RequesterNonce, SecuredMessageVersion,
+};
+use spdm_crypto::{Direction, EphemeralKey, SharedSecret};
+use spdm_x509::Identity;
+
+use super::session_handshake::{
+    OPAQUE_ROOM, Opened, SecondMessage, SessionPlan, establish, keep, offer, prepare, schedule,
+    transcript_of,
+};
+use crate::accepted::Accepted;
+use crate::answer::Answer;
+use crate::env::{Ask, Env, fill};
+use crate::error::{Error, SessionFault};
+use crate::error_cell::ErrorCell;
+use crate::flow::Flow;
+use crate::negotiated::Negotiated;
+use crate::operation::{Next, sealed};
+use crate::possession::Possession;
+use crate::requester::Requester;
+use crate::session::SessionHandle;
+
+/// Bytes of KEY_EXCHANGE in front of ExchangeData.
+const EXCHANGE_DATA_AT: usize = 40;
+/// As much ExchangeData as any key exchange has, until it is there: that of ML-KEM-1024.
+static NO_EXCHANGE_DATA: [u8; 1568] = [0; 1568];
+
+/// KEY_EXCHANGE and FINISH: see [`Requester::open_session`].
+#[derive(Debug)]
+pub struct OpenSession<'c> {
+    identity: Identity<'c>,
+    plan: SessionPlan,
+    session: Option<SessionHandle>,
+    /// Our part of the key exchange, from its request to its response.
+    key: Option<EphemeralKey>,
+    finish: Option<SecondMessage>,
+    /// What KEY_EXCHANGE_RSP agreed on.
+    agreed: Option<Agreed<'c>>,
+    opened: Option<(Opened, Possession<'c>)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Agreed<'c> {
+    session_id: u32,
+    heartbeat_period: u8,
+    secured_version: Option<SecuredMessageVersion>,
+    privacy: spdm_codec::RecordPrivacy,
+    possession: Possession<'c>,
+}
+
+impl<'a> Requester<'a, Negotiated> {
+    /// KEY_EXCHANGE and FINISH: a session with the holder of an identity's key. The memory for it comes with
+    /// [`Storage::with_sessions`](crate::Storage::with_sessions), and [`Offer::with_sessions`](crate::Offer::with_sessions)
+    /// offers what it takes.
+    ///
+    /// The signature of KEY_EXCHANGE_RSP proves possession of the key, and covers the negotiation. Whether the identity
+    /// can be trusted is another question: ask it before anything is sent in the session.
+    #[must_use]
+    pub fn open_session<'c>(
+        self,
+        plan: SessionPlan,
+        identity: Identity<'c>,
+    ) -> Flow<'a, OpenSession<'c>> {
+        let operation = OpenSession {
+            identity,
+            plan,
+            session: None,
+            key: None,
+            finish: None,
+            agreed: None,
+            opened: None,
+        };
+        Flow::new(self.core, operation)
+    }
+}
+
+impl OpenSession<'_> {
+    fn key_exchange<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
+        let errors = ask.errors;
+        let (agreed, session) = prepare(ask, CapabilityFlags::KEY_EX_CAP, "KEY_EX_CAP")?;
+        let exchange = agreed.key_exchange().map_err(|error| errors.incompatible(error))?;
+        let mut random_data = RequesterNonce([0; 32]);
+        fill(ask.provider, errors, &mut random_data.0)?;
+        let mut opaque = [0; OPAQUE_ROOM];
+        let opaque_len = offer(errors, agreed, self.plan.secured_versions, &mut opaque)?;
+        let measures = agreed.responder.flags.meas_cap() != MeasCap::None;
+        let request = KeyExchange {
+            summary: if measures { self.plan.summary } else { MeasurementSummary::None },
+            slot: self.identity.key_slot(),
+            req_session_id: session.req_session_id(),
+            session_policy: agreed.session_policy(self.plan.policy),
+            random_data,
+            exchange_data: NO_EXCHANGE_DATA.get(..exchange.request_len()).unwrap_or_default(),
+            opaque: OpaqueData::from_bytes(opaque.get(..opaque_len).unwrap_or_default()),
+        };
+        let len = ask.encode(&request, agreed.version, out)?;
+        let end = EXCHANGE_DATA_AT.saturating_add(exchange.request_len());
+        // The message was encoded with it.
+        let public = out.get_mut(EXCHANGE_DATA_AT..end).unwrap_or_default();
+        let key = ask.provider.start_key_exchange(exchange, public);
+        self.key = Some(key.map_err(|error| errors.stop(SessionFault::from(error)))?);
+        self.session = Some(session);
+        Ok(len)
+    }
+}
+
+impl<'c> OpenSession<'c> {
+    fn key_exchanged<'f>(
+        &mut self,
+        env: &mut Env<'_, 'f>,
+        answer: &Answer<'_, '_>,
+    ) -> Result<Next, &'f Error> {
+        let errors = env.errors;
+        let (Some(session), Some(key)) = (self.session, self.key.take()) else {
+            return Err(errors.unfinished());
+        };
+        let agreed = *env.agreed()?;
+        let th = transcript_of(session);
+        let mut handshake = None;
+        env.accept_by(answer, |connection, errors, crypto| {
+            let identity = Some(&self.identity);
+            let keyed = connection.accept_key_exchange(
+                errors,
+                crypto,
+                answer,
+                identity,
+                session.index(),
+            )?;
+            let mut shared = SharedSecret::new();
+            key.finish(keyed.message.exchange_data, &mut shared)
+                .map_err(|error| errors.stop(SessionFault::from(error)))?;
+            let schedule = schedule(errors, crypto.provider, &agreed)?;
+            let secrets = schedule
+                .from_key_exchange(&shared, &keyed.th1)
+                .map_err(|error| errors.stop(SessionFault::from(error)))?;
+            let verify_data = keyed.message.verify_data;
+            if agreed.handshake() == Handshake::Secured {
+                let message = "KEY_EXCHANGE_RSP";
+                secrets
+                    .check_verify_data(Direction::Response, &keyed.th1, verify_data)
+                    .map_err(|_| errors.stop(SessionFault::VerifyData { message }))?;
+            }
+            let hashes = &mut *crypto.hashes;
+            hashes.update(th, verify_data).map_err(|error| errors.stop(error))?;
+            let finish =
+                SecondMessage::new(errors, agreed.version, Code::FINISH, &secrets, hashes, th)?;
+            let accepted = keyed.accepted();
+            handshake = Some((keyed, secrets, finish));
+            Ok(accepted)
+        })?;
+        let Some((keyed, secrets, finish)) = handshake else { return Err(errors.unfinished()) };
+        // The identity was given, so the signature was checked.
+        let possession = keyed.possession.ok_or_else(|| errors.unfinished())?;
+        let heartbeat_period = keyed.message.heartbeat_period;
+        let privacy = keep(env, session, keyed.session_id, secrets, heartbeat_period)?;
+        self.finish = Some(finish);
+        self.agreed = Some(Agreed {
+            session_id: keyed.session_id,
+            heartbeat_period,
+            secured_version: keyed.secured_version,
+            privacy,
+            possession,
+        });
+        if agreed.handshake() == Handshake::Secured {
+            env.enter(session);
+        }
+        Ok(Next::Again)
+    }
+
+    fn finished<'f>(
+        &mut self,
+        env: &mut Env<'_, 'f>,
+        answer: &Answer<'_, '_>,
+    ) -> Result<Next, &'f Error> {
+        const MESSAGE: &str = "FINISH_RSP";
+        let errors = env.errors;
+        let (Some(session), Some(agreed)) = (self.session, self.agreed) else {
+            return Err(errors.unfinished());
+        };
+        let th = transcript_of(session);
+        let negotiated = *env.agreed()?;
+        let decoded = errors
+            .decode::<FinishRsp<'_>>(
+                answer.response,
+                &negotiated.session_cx(env.connection.answer_padding()),
+            )
+            .inspect_err(|error| env.reject(answer.request, answer.response, error))?;
+        let verify_data = decoded.message.verify_data;
+        let head = decoded.bytes.len().saturating_sub(verify_data.len());
+        let head = decoded.bytes.get(..head).unwrap_or_default();
+        env.hashes.update(th, head).map_err(|error| errors.stop(error))?;
+        if negotiated.handshake() == Handshake::InTheClear {
+            let digest = env.hashes.snapshot(th).map_err(|error| errors.stop(error))?;
+            let slot = env.sessions.as_deref_mut().and_then(|sessions| sessions.slot(session));
+            let slot = slot.and_then(|slot| {
+                slot.handshake().map(|secrets| {
+                    secrets.check_verify_data(Direction::Response, &digest, verify_data)
+                })
+            });
+            match slot {
+                Some(Ok(())) => {}
+                Some(Err(_)) => {
+                    let error = errors.stop(SessionFault::VerifyData { message: MESSAGE });
+                    env.reject(answer.request, answer.response, error);
+                    return Err(error);
+                }
+                None => return Err(errors.stop(SessionFault::Over)),
+            }
+            env.hashes.update(th, verify_data).map_err(|error| errors.stop(error))?;
+        }
+        let Accepted::Other(_) = env.accept(answer, None)? else {
+            return Err(errors.unfinished());
+        };
+        let export = establish(env, session, th)?;
+        let Agreed { session_id, heartbeat_period, secured_version, privacy, possession } = agreed;
+        let opened =
+            Opened { session, session_id, heartbeat_period, privacy, secured_version, export };
+        self.opened = Some((opened, possession));
+        Ok(Next::Done)
+    }
+}
+
+impl<'c> sealed::Operation for OpenSession<'c> {
+    type Phase = Negotiated;
+    type Output = (Opened, Possession<'c>);
+
+    fn request<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
+        match &self.finish {
+            None => self.key_exchange(ask, out),
+            Some(finish) => finish.encode(ask, ask.agreed()?.version, out),
+        }
+    }
+
+    fn answered<'f>(
+        &mut self,
+        env: &mut Env<'_, 'f>,
+        answer: &Answer<'_, '_>,
+    ) -> Result<Next, &'f Error> {
+        match self.finish {
+            None => self.key_exchanged(env, answer),
+            Some(_) => self.finished(env, answer),
+        }
+    }
+
+    fn ends_session(&self) -> bool {
+        true
+    }
+
+    fn failed(&mut self) {
+        self.key = None;
+    }
+
+    fn finish<'f>(&mut self, errors: &'f ErrorCell) -> Result<Self::Output, &'f Error> {
+        self.opened.take().ok_or_else(|| errors.unfinished())
+    }
+}

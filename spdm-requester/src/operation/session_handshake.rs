@@ -1,0 +1,223 @@
+//! What KEY_EXCHANGE and PSK_EXCHANGE have in common: the offer of secured messages, the second message, the keys.
+
+use spdm_codec::{
+    CapabilityFlags, Finish, Message, OpaqueData, OpaqueElement, PskFinish, RecordPrivacy,
+    SecuredMessageData, SecuredMessageVersion, SessionPolicy, SpdmVersion,
+};
+use spdm_codec::{Code, MeasurementSummary};
+use spdm_crypto::{Digest, Direction, ExportSecret, HandshakeSecrets, HashBank, KeySchedule};
+use spdm_crypto::{Provider, RecordForm};
+
+use crate::env::{Ask, Env};
+use crate::error::{Error, Incompatible, Misuse, SessionFault};
+use crate::error_cell::ErrorCell;
+use crate::negotiated::Negotiated;
+use crate::session::{Established, SessionHandle};
+use crate::transcript::RunningTranscript;
+
+/// What a session is to be like.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct SessionPlan {
+    /// Which measurements the signature or the HMAC is to cover as a hash.
+    pub summary: MeasurementSummary,
+    /// `SessionPolicy` (1.2): what becomes of the session when the device is updated.
+    pub policy: SessionPolicy,
+    /// The versions of DSP0277 that are offered, little-endian. Without any no opaque data is sent.
+    pub secured_versions: &'static [[u8; 2]],
+}
+
+impl SessionPlan {
+    /// No measurements, a session that ends with an update of the device, secured messages 1.0 to 1.2.
+    pub const DEFAULT: Self = Self {
+        summary: MeasurementSummary::None,
+        policy: SessionPolicy::empty(),
+        secured_versions: &[[0x00, 0x10], [0x00, 0x11], [0x00, 0x12]],
+    };
+}
+
+impl Default for SessionPlan {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// What a session agreed on.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Opened {
+    /// The session.
+    pub session: SessionHandle,
+    /// `SessionID`: the Responder's half is the high one.
+    pub session_id: u32,
+    /// `HeartbeatPeriod` in seconds; 0 for none.
+    pub heartbeat_period: u8,
+    /// Whether its records are encrypted.
+    pub privacy: RecordPrivacy,
+    /// The version of DSP0277 that was selected; `None` where none was offered.
+    pub secured_version: Option<SecuredMessageVersion>,
+    /// The export master secret, from which other protocols derive keys. It is erased when it is dropped.
+    pub export: ExportSecret,
+}
+
+/// Room for the opaque data of the largest offer.
+pub(super) const OPAQUE_ROOM: usize = 64;
+
+/// What both sides need to have for a session, and a place for it.
+pub(super) fn prepare<'q, 'f>(
+    ask: &Ask<'q, 'f>,
+    needs: CapabilityFlags,
+    name: &'static str,
+) -> Result<(&'q Negotiated, SessionHandle), &'f Error> {
+    let agreed = ask.require(needs, name)?;
+    if !agreed.both(needs) {
+        return Err(ask.errors.misuse(Misuse::NotOffered(name)));
+    }
+    if agreed.record_privacy().is_none() {
+        return Err(ask.errors.incompatible(Incompatible::Capability("MAC_CAP")));
+    }
+    if ask.records.is_none() {
+        return Err(ask.errors.stop(SessionFault::Transport));
+    }
+    let free = ask.sessions.and_then(|sessions| sessions.free());
+    let session = free.ok_or_else(|| ask.errors.stop(SessionFault::NoRoom))?;
+    Ok((agreed, session))
+}
+
+/// The opaque data that offers versions of DSP0277: how many bytes of `out` it takes.
+pub(super) fn offer<'f>(
+    errors: &'f ErrorCell,
+    agreed: &Negotiated,
+    versions: &'static [[u8; 2]],
+    out: &mut [u8; OPAQUE_ROOM],
+) -> Result<usize, &'f Error> {
+    if versions.is_empty() {
+        return Ok(0);
+    }
+    let mut data = [0; OPAQUE_ROOM];
+    let len = SecuredMessageData::SupportedVersions(versions).encode(&mut data);
+    let len = len.map_err(|error| errors.stop(error))?;
+    let data = data.get(..len).unwrap_or_default();
+    let element = OpaqueElement { id: 0, vendor_id: &[], data };
+    let format = agreed.session_opaque_format();
+    OpaqueData::encode_table(format, &[element], out).map_err(|error| errors.stop(error))
+}
+
+/// The key schedule of the connection.
+pub(super) fn schedule<'f>(
+    errors: &'f ErrorCell,
+    provider: &Provider,
+    agreed: &Negotiated,
+) -> Result<KeySchedule, &'f Error> {
+    let hash = agreed.hash().map_err(|error| errors.incompatible(error))?;
+    let aead = agreed.aead().map_err(|error| errors.incompatible(error))?;
+    KeySchedule::new(provider, agreed.version, hash, aead)
+        .map_err(|error| errors.stop(SessionFault::from(error)))
+}
+
+/// FINISH or PSK_FINISH that is to be sent: its HMAC covers everything before it, so that the message is known as soon as the
+/// answer before it is accepted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SecondMessage {
+    code: Code,
+    verify_data: Digest,
+}
+
+impl SecondMessage {
+    /// `th` is the place of the transcript, which holds everything up to here, and the whole message afterwards.
+    pub(super) fn new<'f>(
+        errors: &'f ErrorCell,
+        version: SpdmVersion,
+        code: Code,
+        secrets: &HandshakeSecrets,
+        hashes: &mut dyn HashBank,
+        th: usize,
+    ) -> Result<Self, &'f Error> {
+        // Without its HMAC.
+        let mut head = [0; 8];
+        let len = Self::encode_with(version, code, &[], &mut head);
+        let len = len.map_err(|error| errors.stop(error))?;
+        let head = head.get(..len).unwrap_or_default();
+        let digest = hashes.update(th, head).and_then(|()| hashes.snapshot(th));
+        let digest = digest.map_err(|error| errors.stop(error))?;
+        let verify_data = secrets.verify_data(Direction::Request, &digest);
+        let verify_data = verify_data.map_err(|error| errors.stop(SessionFault::from(error)))?;
+        hashes.update(th, verify_data.as_bytes()).map_err(|error| errors.stop(error))?;
+        Ok(Self { code, verify_data })
+    }
+
+    pub(super) fn encode<'f>(
+        &self,
+        ask: &Ask<'_, 'f>,
+        version: SpdmVersion,
+        out: &mut [u8],
+    ) -> Result<usize, &'f Error> {
+        let verify_data = self.verify_data.as_bytes();
+        let opaque = opaque_of(version);
+        match self.code {
+            Code::FINISH => {
+                ask.encode(&Finish { opaque, signature: None, verify_data }, version, out)
+            }
+            _ => ask.encode(&PskFinish { opaque, verify_data }, version, out),
+        }
+    }
+
+    fn encode_with(
+        version: SpdmVersion,
+        code: Code,
+        verify_data: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, spdm_codec::EncodeError> {
+        let opaque = opaque_of(version);
+        match code {
+            Code::FINISH => Finish { opaque, signature: None, verify_data }.encode(version, out),
+            _ => PskFinish { opaque, verify_data }.encode(version, out),
+        }
+    }
+}
+
+/// Opaque data, which is empty, from 1.4 on.
+fn opaque_of(version: SpdmVersion) -> Option<OpaqueData<'static>> {
+    (version >= SpdmVersion::V1_4).then_some(OpaqueData::EMPTY)
+}
+
+/// The session is established: everything of its handshake is in the transcript at `th`. Its handshake is erased.
+pub(super) fn establish<'f>(
+    env: &mut Env<'_, 'f>,
+    session: SessionHandle,
+    th: usize,
+) -> Result<ExportSecret, &'f Error> {
+    let errors = env.errors;
+    let th2 = env.hashes.snapshot(th).map_err(|error| errors.stop(error))?;
+    let slot = env.sessions.as_deref_mut().and_then(|sessions| sessions.slot(session));
+    let slot = slot.ok_or_else(|| errors.stop(SessionFault::Over))?;
+    let secrets = slot.handshake().ok_or_else(|| errors.stop(SessionFault::Over))?;
+    let data = secrets.data(&th2).map_err(|error| errors.stop(SessionFault::from(error)))?;
+    let keys = Established::new(data.request, data.response);
+    slot.establish(keys.map_err(|error| errors.stop(SessionFault::from(error)))?, env.now);
+    Ok(data.export)
+}
+
+/// Where the session's handshake is kept from now on.
+pub(super) fn keep<'f>(
+    env: &mut Env<'_, 'f>,
+    session: SessionHandle,
+    session_id: u32,
+    secrets: HandshakeSecrets,
+    heartbeat_period: u8,
+) -> Result<RecordPrivacy, &'f Error> {
+    let errors = env.errors;
+    let privacy = env.agreed()?.record_privacy();
+    let privacy =
+        privacy.ok_or_else(|| errors.incompatible(Incompatible::Capability("MAC_CAP")))?;
+    let binding = env.records.ok_or_else(|| errors.stop(SessionFault::Transport))?;
+    let slot = env.sessions.as_deref_mut().and_then(|sessions| sessions.slot(session));
+    let slot = slot.ok_or_else(|| errors.stop(SessionFault::NoRoom))?;
+    slot.begin(RecordForm { binding, privacy, session_id }, secrets, heartbeat_period);
+    Ok(privacy)
+}
+
+/// The place of a session's transcript.
+pub(super) fn transcript_of(session: SessionHandle) -> usize {
+    RunningTranscript::place_of_session(session.index())
+}

@@ -1,0 +1,12 @@
+//! Sessions: one more place that a message can travel in (DSP0274 §Sessions, DSP0277).
+
+mod bank;
+mod handle;
+mod slot;
+
+pub use bank::{SessionBank, Sessions};
+pub use handle::SessionHandle;
+pub(crate) use slot::Established;
+pub use slot::SessionSlot;
+
+pub use crate::error::SessionFault;

@@ -1,0 +1,294 @@
+//! The state of one session: keys, numbers, times.
+
+use core::fmt;
+use core::ops::Range;
+
+use spdm_codec::{Code, RecordBinding, RecordPrivacy};
+use spdm_crypto::{
+    DataSecret, Direction, HandshakeSecrets, KeyScheduleError, Provider, RecordError, RecordForm,
+    RecordStream,
+};
+use spdm_transport::Instant;
+
+use crate::error::SessionFault;
+
+/// Memory of one session, lent by the caller. Its keys are erased when the session ends, however it ends, and when the
+/// memory is dropped.
+pub struct SessionSlot {
+    /// How many sessions were here.
+    pub(super) generation: u32,
+    pub(crate) form: RecordForm,
+    /// A record was sent, and nothing has answered it yet.
+    unanswered: bool,
+    /// `HeartbeatPeriod` in seconds; 0 for none.
+    heartbeat_period: u8,
+    /// GET_MEASUREMENTS exchanges since the last signed one.
+    pub(crate) measured: u16,
+    /// The last record in either direction.
+    last: Option<Instant>,
+    pub(super) keys: Keys,
+}
+
+pub(super) enum Keys {
+    /// There is no session here.
+    None,
+    /// After KEY_EXCHANGE_RSP or PSK_EXCHANGE_RSP. Each direction has one record as a rule, whose key is derived then.
+    Handshake {
+        secrets: HandshakeSecrets,
+        sent: u64,
+        received: u64,
+    },
+    Established(Established),
+}
+
+/// The keys of a session that is established, with the secrets that the next ones are made of.
+pub(crate) struct Established {
+    pub(crate) request_secret: DataSecret,
+    pub(crate) request: RecordStream,
+    pub(crate) response_secret: DataSecret,
+    pub(crate) response: RecordStream,
+    /// KEY_UPDATE with UpdateAllKeys was sent: the answer comes under the next key of the Responder.
+    pub(crate) both_update: bool,
+}
+
+impl Established {
+    /// Both streams, from the first record.
+    pub(crate) fn new(
+        request_secret: DataSecret,
+        response_secret: DataSecret,
+    ) -> Result<Self, KeyScheduleError> {
+        let request = RecordStream::new(request_secret.record_key()?);
+        let response = RecordStream::new(response_secret.record_key()?);
+        Ok(Self { request_secret, request, response_secret, response, both_update: false })
+    }
+
+    /// Requests use the next key from now on.
+    pub(crate) fn update_request(&mut self) -> Result<(), KeyScheduleError> {
+        let secret = self.request_secret.updated()?;
+        let stream = RecordStream::new(secret.record_key()?);
+        (self.request_secret, self.request) = (secret, stream);
+        Ok(())
+    }
+
+    /// Opens a record. While an UpdateAllKeys is under way its answer comes under the next key, and errors under the old
+    /// one (DSP0274 §Key update): whichever opens the record is the right one.
+    fn open(
+        &mut self,
+        form: &RecordForm,
+        record: &mut [u8],
+        padding: usize,
+    ) -> Result<Range<usize>, SessionFault> {
+        if !self.both_update {
+            return Ok(self.response.open(form, record, padding)?);
+        }
+        let secret = self.response_secret.updated()?;
+        let mut stream = RecordStream::new(secret.record_key()?);
+        let (opened, only) = match stream.open(form, record, padding) {
+            Err(RecordError::Tag | RecordError::Sequence) => {
+                (self.response.open(form, record, padding)?, Code::ERROR)
+            }
+            opened => {
+                let opened = opened?;
+                (self.response_secret, self.response) = (secret, stream);
+                self.both_update = false;
+                (opened, Code::KEY_UPDATE_ACK)
+            }
+        };
+        match record.get(opened.start.saturating_add(1)) {
+            Some(code) if *code == only.0 => Ok(opened),
+            _ => Err(SessionFault::Key),
+        }
+    }
+}
+
+impl SessionSlot {
+    /// Memory without a session.
+    #[must_use]
+    pub const fn new() -> Self {
+        let form = RecordForm {
+            binding: RecordBinding::PciDoe,
+            privacy: RecordPrivacy::Encrypted,
+            session_id: 0,
+        };
+        Self {
+            generation: 0,
+            form,
+            unanswered: false,
+            heartbeat_period: 0,
+            measured: 0,
+            last: None,
+            keys: Keys::None,
+        }
+    }
+
+    pub(crate) const fn is_free(&self) -> bool {
+        matches!(self.keys, Keys::None)
+    }
+
+    pub(super) const fn is_established(&self) -> bool {
+        matches!(self.keys, Keys::Established(_))
+    }
+
+    /// A handshake begins where there is no session.
+    pub(crate) fn begin(
+        &mut self,
+        form: RecordForm,
+        secrets: HandshakeSecrets,
+        heartbeat_period: u8,
+    ) {
+        self.form = form;
+        self.heartbeat_period = heartbeat_period;
+        self.keys = Keys::Handshake { secrets, sent: 0, received: 0 };
+    }
+
+    /// Erases the keys.
+    pub(crate) fn end(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+        self.keys = Keys::None;
+        (self.unanswered, self.heartbeat_period, self.measured) = (false, 0, 0);
+        self.last = None;
+    }
+
+    pub(crate) const fn handshake(&self) -> Option<&HandshakeSecrets> {
+        match &self.keys {
+            Keys::Handshake { secrets, .. } => Some(secrets),
+            _ => None,
+        }
+    }
+
+    /// The session is established, with these keys. Those of the handshake are erased where they are.
+    pub(crate) fn establish(&mut self, keys: Established, now: Instant) {
+        self.keys = Keys::Established(keys);
+        self.last = Some(now);
+    }
+
+    /// The flow that ran in it is over: this many exchanges of measurements are not signed.
+    pub(crate) const fn left(&mut self, measured: u16) {
+        self.measured = measured;
+        if let Keys::Established(keys) = &mut self.keys {
+            keys.both_update = false;
+        }
+    }
+
+    /// The answer to the next request, UpdateAllKeys, comes under the next key.
+    pub(crate) const fn expect_both(&mut self) {
+        if let Keys::Established(keys) = &mut self.keys {
+            keys.both_update = true;
+        }
+    }
+
+    /// Whatever answer is still to come is not waited for.
+    pub(crate) const fn forgo_answer(&mut self) {
+        self.unanswered = false;
+    }
+
+    pub(crate) const fn established(&mut self) -> Option<&mut Established> {
+        match &mut self.keys {
+            Keys::Established(keys) => Some(keys),
+            _ => None,
+        }
+    }
+
+    /// The time at which a HEARTBEAT is due: half a period after the last record.
+    pub(super) fn heartbeat_due(&self) -> Option<Instant> {
+        let half = u64::from(self.heartbeat_period).saturating_mul(500_000);
+        match (&self.keys, self.last) {
+            (Keys::Established(_), Some(last)) if half > 0 => Some(last.after_micros(half)),
+            _ => None,
+        }
+    }
+
+    /// Whether the key of requests or of responses is nearly used up.
+    pub(super) const fn is_worn(&self) -> bool {
+        match &self.keys {
+            Keys::Established(keys) => keys.request.is_worn() || keys.response.is_worn(),
+            _ => false,
+        }
+    }
+
+    pub(super) fn seal(
+        &mut self,
+        provider: &Provider,
+        now: Instant,
+        buffer: &mut [u8],
+        len: usize,
+    ) -> Result<usize, SessionFault> {
+        // The device has ended a session that was silent for two periods (DSP0274 §HEARTBEAT).
+        let silence = u64::from(self.heartbeat_period).saturating_mul(2_000_000);
+        if silence > 0 && self.last.is_some_and(|last| now > last.after_micros(silence)) {
+            return Err(SessionFault::Over);
+        }
+        if self.unanswered {
+            return Err(SessionFault::Unanswered);
+        }
+        let mut random = [0; MAX_RANDOM];
+        let random = random_of(self.form.binding, provider, &mut random)?;
+        let form = &self.form;
+        let sealed = match &mut self.keys {
+            Keys::None => return Err(SessionFault::Over),
+            Keys::Handshake { secrets, sent, .. } => {
+                let key = secrets.record_key(Direction::Request)?;
+                let mut stream = RecordStream::resumed(key, *sent);
+                let sealed = stream.seal(form, buffer, len, random)?;
+                *sent = stream.sequence();
+                sealed
+            }
+            Keys::Established(keys) => keys.request.seal(form, buffer, len, random)?,
+        };
+        (self.unanswered, self.last) = (true, Some(now));
+        Ok(sealed)
+    }
+
+    pub(super) fn open(
+        &mut self,
+        now: Instant,
+        record: &mut [u8],
+        padding: usize,
+    ) -> Result<Range<usize>, SessionFault> {
+        let form = &self.form;
+        let opened = match &mut self.keys {
+            Keys::None => return Err(SessionFault::Over),
+            Keys::Handshake { secrets, received, .. } => {
+                let key = secrets.record_key(Direction::Response)?;
+                let mut stream = RecordStream::resumed(key, *received);
+                let opened = stream.open(form, record, padding)?;
+                *received = stream.sequence();
+                opened
+            }
+            Keys::Established(keys) => keys.open(form, record, padding)?,
+        };
+        (self.unanswered, self.last) = (false, Some(now));
+        Ok(opened)
+    }
+}
+
+/// The most random bytes behind a message that we send.
+const MAX_RANDOM: usize = 16;
+
+/// Random bytes, a random number of them, where the transport has them: they hide the length of the message.
+fn random_of<'r>(
+    binding: RecordBinding,
+    provider: &Provider,
+    bytes: &'r mut [u8; MAX_RANDOM],
+) -> Result<&'r [u8], SessionFault> {
+    if binding.max_random_len() < MAX_RANDOM {
+        return Ok(&[]);
+    }
+    provider.random.fill(bytes).map_err(|_| SessionFault::Random)?;
+    let [len, random @ ..] = bytes;
+    Ok(random.get(..usize::from(*len) % MAX_RANDOM).unwrap_or_default())
+}
+
+impl Default for SessionSlot {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for SessionSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionSlot")
+            .field("session_id", &self.form.session_id)
+            .finish_non_exhaustive()
+    }
+}
