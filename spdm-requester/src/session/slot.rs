@@ -292,3 +292,14 @@ impl fmt::Debug for SessionSlot {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::SessionSlot;
+
+    #[test]
+    fn a_session_takes_at_most_what_is_documented() {
+        assert!(size_of::<SessionSlot>() <= 640, "{}", size_of::<SessionSlot>());
+        assert!(size_of::<crate::Error>() <= 80, "{}", size_of::<crate::Error>());
+    }
+}
