@@ -74,10 +74,10 @@ impl ConnectionId {
     ///
     /// # Errors
     /// [`FieldError`] for any other number: no command can name it.
-    pub const fn new(number: u8) -> Result<Self, FieldError> {
+    pub fn new(number: u8) -> Result<Self, FieldError> {
         if number > Self::MAX {
-            let allowed = Allowed::Range(0, Self::MAX as u32);
-            return Err(FieldError { field: "ConnectionID", allowed, got: number as u32 });
+            let allowed = Allowed::Range(0, Self::MAX.into());
+            return Err(FieldError { field: "ConnectionID", allowed, got: number.into() });
         }
         Ok(Self(number))
     }
