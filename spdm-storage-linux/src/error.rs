@@ -30,7 +30,7 @@ pub enum DriveError {
     NoSecurityCommands,
     /// The device is of another kind: it takes none of these commands.
     NotADrive,
-    /// The controller refused the command.
+    /// The controller refused the command, or the kernel says in its place that it did not get there.
     Nvme(NvmeStatus),
     /// The operating system refused otherwise.
     Os(OsError),
@@ -104,6 +104,9 @@ impl fmt::Display for DriveError {
                 f.write_str("the drive says that it has no security commands")
             }
             Self::NotADrive => f.write_str("the device is no drive that takes these commands"),
+            Self::Nvme(status) if status.is_of_path() => {
+                write!(f, "the command did not get through: {status}")
+            }
             Self::Nvme(status) => write!(f, "the drive refused the command: {status}"),
             Self::Os(error) => write!(f, "the command was not carried out: {error}"),
             Self::Permission { right } => {

@@ -27,6 +27,8 @@ impl HostStatus {
             4 => "there is no such target",
             5 => "the command was aborted",
             6 => "parity error",
+            // Also what the kernel gives while a drive is being removed.
+            7 => "the kernel gave it up, or the drive is being removed",
             8 => "the bus or the drive was reset",
             0x0b => "soft error",
             0x0d => "the command was put back",

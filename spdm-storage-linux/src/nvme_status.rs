@@ -37,6 +37,13 @@ impl NvmeStatus {
         self.0 & 0x4000 != 0
     }
 
+    /// Whether the command was lost on its way: Linux gives such a status for commands that the drive never saw, or that
+    /// were taken back, as when the drive is being removed.
+    #[must_use]
+    pub const fn is_of_path(self) -> bool {
+        self.code_type() == 3
+    }
+
     const fn words(self) -> Option<&'static str> {
         Some(match (self.code_type(), self.code()) {
             (0, 0x01) => "Invalid Command Opcode",

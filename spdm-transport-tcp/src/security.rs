@@ -42,6 +42,15 @@ pub(crate) struct SecurityStatus(pub(crate) u16);
 impl SecurityStatus {
     pub(crate) const SUCCESS: Self = Self(0);
 
+    /// Whether a drive of this binding did what it was asked. On ATA the bytes are the registers STATUS and ERROR, or 0:
+    /// a peer that gives them has DRDY and DSC set, and no BSY, DF, ERR and ERROR.
+    pub(crate) const fn is_success(self, binding: Binding) -> bool {
+        match binding {
+            Binding::Ata => self.0 & 0xa1ff == 0,
+            _ => self.0 == Self::SUCCESS.0,
+        }
+    }
+
     /// The drive does not know the command, or not now.
     const fn invalid(binding: Binding) -> Self {
         Self(match binding {

@@ -74,9 +74,16 @@ impl SecuritySocket {
         Ok(Self { link: Link::new(stream, framing), payload: Vec::new() })
     }
 
+    const fn binding(&self) -> Option<Binding> {
+        match self.link.framing {
+            Framing::DmtfEmu(binding) => Some(binding),
+            Framing::Dsp0287 => None,
+        }
+    }
+
     /// Whether data goes in whole blocks: as with a real drive, what is behind a message is zeros.
     fn moves_blocks(&self) -> bool {
-        self.link.framing == Framing::DmtfEmu(Binding::Ata)
+        self.binding() == Some(Binding::Ata)
     }
 
     /// How many bytes move for data of this length.
@@ -104,10 +111,9 @@ impl SecuritySocket {
             let got = wire_len(status.len());
             return Err(self.wrong("PayloadSize", Allowed::Exactly(2), got).into());
         };
-        match SecurityStatus(u16::from_be_bytes(*status)) {
-            SecurityStatus::SUCCESS => Ok(()),
-            SecurityStatus(status) => Err(SecurityError::Refused(status)),
-        }
+        let status = SecurityStatus(u16::from_be_bytes(*status));
+        let done = self.binding().is_some_and(|binding| status.is_success(binding));
+        if done { Ok(()) } else { Err(SecurityError::Refused(status.0)) }
     }
 
     /// The payload of the next frame, which must be of this command. Without it, everything that follows would be

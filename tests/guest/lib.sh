@@ -31,6 +31,21 @@ says() {
     echo "ok $name"
 }
 
+# says_one NAME TEXT...: one of these was in the output.
+says_one() {
+    name=$1
+    shift
+    for text; do
+        if cat /tmp/out /tmp/err | grep -qF -e "$text"; then
+            echo "ok $name"
+            return
+        fi
+    done
+    echo "FAILED $name: none of $*"
+    cat /tmp/out /tmp/err
+    failed=1
+}
+
 # lacks NAME TEXT: this was not in the output.
 lacks() {
     if cat /tmp/out /tmp/err | grep -qF -e "$2"; then

@@ -1,11 +1,11 @@
 //! ATA PASS-THROUGH.
 
-use spdm_storage_linux::{AtaDrive, DriveError, OsError, ScsiOutcome};
+use spdm_storage_linux::{AtaDrive, DriveError, OsError, ScsiOutcome, SenseKey};
 use spdm_transport_storage::SecurityProtocol;
 use spdm_transport_storage::ata::AtaTransfer;
 
 use super::LONG;
-use super::fakes::{Came, Ending, Fake, fixed, left, sense};
+use super::fakes::{Came, Ending, Fake, SENSE_KEYS, fixed, left, sense, sentence};
 
 const GOOD: Result<ScsiOutcome, OsError> = Ok(ScsiOutcome::GOOD);
 
@@ -60,41 +60,126 @@ fn faults() {
     };
     let byte_14 = sense(&[0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x24, 0, 0, 0xc0, 0, 14]);
     let aborted = sense(&[0xf0, 0, 0x0b, 4, 0x41, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    for (outcome, sentence) in [
+    let host = |host_status| Ok(ScsiOutcome { host_status, ..ScsiOutcome::GOOD });
+    let status = |status| Ok(ScsiOutcome { status, ..ScsiOutcome::GOOD });
+    for (ending, said) in [
         (
-            byte_14,
+            Ok(byte_14),
             "the drive refused the command: ILLEGAL REQUEST, invalid field in CDB (05/24/00), byte 14 of the command",
         ),
         (
-            aborted,
+            Ok(aborted),
             "the drive refused the command: ABORTED COMMAND, no additional information (0b/00/00); ATA STATUS 0x41, \
              ERROR 0x04: the drive aborted the command",
         ),
         (
-            registers(0x51),
+            Ok(registers(0x51)),
             "the drive refused the command: RECOVERED ERROR, ATA pass-through information (01/00/1d); ATA STATUS \
              0x51, ERROR 0x04: the drive aborted the command",
         ),
-        (left(513), "the drive says that 513 of 512 bytes did not move"),
+        (Ok(fixed(3, 0x11)), "the drive refused the command: MEDIUM ERROR (03/11/00)"),
         (
-            ScsiOutcome { host_status: 3, ..ScsiOutcome::GOOD },
+            Ok(sense(&[])),
+            "the drive refused the command: CHECK CONDITION without sense data (0x02)",
+        ),
+        (status(0x08), "the drive refused the command: BUSY (0x08)"),
+        (status(0x18), "the drive refused the command: RESERVATION CONFLICT (0x18)"),
+        (status(0x28), "the drive refused the command: TASK SET FULL (0x28)"),
+        (status(0x40), "the drive refused the command: TASK ABORTED (0x40)"),
+        (Ok(left(513)), "the drive says that 513 of 512 bytes did not move"),
+        (Ok(left(-1)), "the drive says that -1 of 512 bytes did not move"),
+        (
+            host(3),
             "the command did not get through: the drive did not answer in time (host status 0x03)",
         ),
-        (fixed(3, 0x11), "the drive refused the command: MEDIUM ERROR (03/11/00)"),
+        (
+            host(0x14),
+            "the command did not get through: the medium's transport took too long (host status 0x14)",
+        ),
+        (
+            Err(OsError::INTERRUPTED),
+            "the kernel took the command back: the drive did not answer in time, or was reset",
+        ),
+        (host(1), "the command did not get through: the drive is not connected (host status 0x01)"),
+        (
+            host(7),
+            "the command did not get through: the kernel gave it up, or the drive is being removed (host status 0x07)",
+        ),
+        (host(4), "the command did not get through: there is no such target (host status 0x04)"),
+        (Err(OsError::NO_DEVICE), "the drive is gone"),
+        (Err(OsError::NO_ADDRESS), "the drive is gone"),
+        (
+            Ok(ScsiOutcome { driver_status: 6, ..ScsiOutcome::GOOD }),
+            "the kernel's driver reports an error (driver status 0x06)",
+        ),
+        (Err(OsError::ACCESS), "security commands need root, or CAP_SYS_RAWIO"),
+        (Err(OsError::NOT_PERMITTED), "security commands need root, or CAP_SYS_RAWIO"),
+        (Err(OsError::OTHER_DEVICE), "the device is no drive that takes these commands"),
+        (Err(OsError(12)), "the command was not carried out: Cannot allocate memory (os error 12)"),
     ] {
-        let rest = vec![(Ok(outcome.clone()), vec![1; 512]), (Ok(outcome), vec![])];
+        let rest = vec![(ending.clone(), vec![1; 512]), (ending, vec![])];
         let mut fake = Fake::new(endings(rest));
         let mut drive = AtaDrive::open(&mut fake, LONG).unwrap();
         let mut buffer = [0xee; 8];
         let error = drive.receive(0xe8, 0x14, &mut buffer, LONG).unwrap_err();
-        assert_eq!(error.to_string(), sentence);
+        assert_eq!(sentence(&error), said);
         assert_eq!(buffer, [0xee; 8]);
         assert_eq!(drive.send(0xe8, 0x14, &[1; 8], LONG).unwrap_err(), error);
+        assert_eq!(error.is_timeout(), said.contains("in time") || said.contains("too long"));
+        assert_eq!(fake.came.len(), 3, "nothing is tried twice");
     }
     // Some layers give the registers where nothing is wrong.
     let mut fake = Fake::new(endings(vec![(Ok(registers(0x50)), vec![3; 512])]));
     let mut drive = AtaDrive::open(&mut fake, LONG).unwrap();
     assert_eq!(drive.receive(0xe8, 0x14, &mut [0; 8], LONG), Ok(8));
+}
+
+/// What came counts, up to what was asked for; a part of a message that goes out is none.
+#[test]
+fn data_that_does_not_move() {
+    let rest = vec![
+        (Ok(left(508)), vec![1, 2, 3, 4]),
+        (Ok(left(512)), vec![]),
+        (GOOD, vec![5; 1024]),
+        (Ok(left(3)), vec![]),
+    ];
+    let mut fake = Fake::new(endings(rest));
+    let mut drive = AtaDrive::open(&mut fake, LONG).unwrap();
+    let mut buffer = [0xee; 8];
+    assert_eq!(drive.receive(0xe8, 0x14, &mut buffer, LONG), Ok(4));
+    assert_eq!(buffer, [1, 2, 3, 4, 0xee, 0xee, 0xee, 0xee]);
+    assert_eq!(drive.receive(0xe8, 0x14, &mut buffer, LONG), Ok(0));
+    assert_eq!(drive.receive(0xe8, 0x14, &mut buffer, LONG), Ok(8), "not the rest of the block");
+    let error = drive.send(0xe8, 0x14, &[1; 8], LONG).unwrap_err();
+    assert_eq!(error.to_string(), "the drive says that 3 of 512 bytes did not move");
+}
+
+#[test]
+fn sense_keys() {
+    for (key, said) in SENSE_KEYS {
+        let mut fake = Fake::new(endings(vec![(Ok(fixed(key, 0x44)), vec![])]));
+        let mut drive = AtaDrive::open(&mut fake, LONG).unwrap();
+        assert_eq!(drive.receive(0xe8, 0x14, &mut [0; 8], LONG).unwrap_err().to_string(), said);
+    }
+}
+
+/// As on SCSI: once more, and once only.
+#[test]
+fn unit_attention() {
+    let attention = || (Ok(fixed(6, 0x29)), vec![0xbb; 512]);
+    let rest = vec![attention(), (GOOD, vec![1, 2]), attention(), attention()];
+    let mut fake = Fake::new(endings(rest));
+    let mut drive = AtaDrive::open(&mut fake, LONG).unwrap();
+    let mut buffer = [0; 4];
+    assert_eq!(drive.receive(0xe8, 0x14, &mut buffer, LONG), Ok(4));
+    assert_eq!(buffer, [1, 2, 0, 0], "nothing of the command that failed");
+    let error = drive.receive(0xe8, 0x14, &mut buffer, LONG).unwrap_err();
+    assert!(matches!(error, DriveError::Sense(sense) if sense.key == SenseKey::UNIT_ATTENTION));
+    assert_eq!(
+        error.to_string(),
+        "the drive refused the command: UNIT ATTENTION, power on, reset, or bus device reset occurred (06/29/00)"
+    );
+    assert_eq!(fake.came.len(), 5);
 }
 
 #[test]

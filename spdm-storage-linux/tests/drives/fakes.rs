@@ -92,3 +92,22 @@ pub(crate) fn fixed(key: u8, code: u8) -> ScsiOutcome {
 pub(crate) fn left(residual: i32) -> ScsiOutcome {
     ScsiOutcome { residual, ..ScsiOutcome::GOOD }
 }
+
+/// Every sense key under which a drive fails a command that is not tried again, with additional sense code 0x44, and what is
+/// said of it. Not here: RECOVERED ERROR, after which the command was carried out, and UNIT ATTENTION.
+pub(crate) const SENSE_KEYS: [(u8, &str); 14] = [
+    (0, "the drive refused the command: NO SENSE, internal target failure (00/44/00)"),
+    (2, "the drive refused the command: NOT READY, internal target failure (02/44/00)"),
+    (3, "the drive refused the command: MEDIUM ERROR, internal target failure (03/44/00)"),
+    (4, "the drive refused the command: HARDWARE ERROR, internal target failure (04/44/00)"),
+    (5, "the drive refused the command: ILLEGAL REQUEST, internal target failure (05/44/00)"),
+    (7, "the drive refused the command: DATA PROTECT, internal target failure (07/44/00)"),
+    (8, "the drive refused the command: BLANK CHECK, internal target failure (08/44/00)"),
+    (9, "the drive refused the command: VENDOR SPECIFIC, internal target failure (09/44/00)"),
+    (10, "the drive refused the command: COPY ABORTED, internal target failure (0a/44/00)"),
+    (11, "the drive refused the command: ABORTED COMMAND, internal target failure (0b/44/00)"),
+    (12, "the drive refused the command: a reserved sense key, internal target failure (0c/44/00)"),
+    (13, "the drive refused the command: VOLUME OVERFLOW, internal target failure (0d/44/00)"),
+    (14, "the drive refused the command: MISCOMPARE, internal target failure (0e/44/00)"),
+    (15, "the drive refused the command: COMPLETED, internal target failure (0f/44/00)"),
+];

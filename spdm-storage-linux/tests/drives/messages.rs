@@ -21,15 +21,24 @@ struct Drive {
     answer: Option<Vec<u8>>,
     /// What it announces in the place of an answer's length.
     announces: Option<u32>,
+    /// How many bytes of an answer it keeps to itself.
+    keeps: usize,
     vendor: [u8; 8],
 }
 
 impl Drive {
     fn new() -> Self {
-        Self { protocols: vec![0, DMTF], answer: None, announces: None, vendor: *b"ACME    " }
+        Self {
+            protocols: vec![0, DMTF],
+            answer: None,
+            announces: None,
+            keeps: 0,
+            vendor: *b"ACME    ",
+        }
     }
 
-    fn security(&mut self, protocol: u8, specific: u16, data: Transfer<'_>) {
+    /// How many bytes of the data did not move.
+    fn security(&mut self, protocol: u8, specific: u16, data: Transfer<'_>) -> usize {
         match data {
             Transfer::ToDrive(data) => {
                 // As on ATA: what follows the message cannot be told from it, but for the zeros.
@@ -48,9 +57,14 @@ impl Drive {
                     let response = len.map(|len| self.announces.unwrap_or(len));
                     fill(data, &PendingInfo { response }.encode());
                 }
-                _ => fill(data, &self.answer.take().unwrap()),
+                _ => {
+                    let moved = data.len() - self.keeps;
+                    fill(&mut data[..moved], &self.answer.take().unwrap());
+                    return self.keeps;
+                }
             },
         }
+        0
     }
 }
 
@@ -69,7 +83,8 @@ impl NvmeAdmin for Drive {
         let [protocol, s1, s0, _] = command.cdw10.to_be_bytes();
         match (command.opcode, data) {
             (6, Transfer::FromDrive(data)) => data[256] = 1,
-            (_, data) => self.security(protocol, u16::from_be_bytes([s1, s0]), data),
+            // The interface does not say what did not move.
+            (_, data) => _ = self.security(protocol, u16::from_be_bytes([s1, s0]), data),
         }
         Ok(0)
     }
@@ -82,22 +97,24 @@ impl ScsiGeneric for Drive {
         data: Transfer<'_>,
         _: Duration,
     ) -> Result<ScsiOutcome, OsError> {
-        match (command[0], data) {
+        let left = match (command[0], data) {
             (0x12, Transfer::FromDrive(data)) if command[1] == 0 => {
                 data[8..16].copy_from_slice(&self.vendor);
+                0
             }
-            (0x12, _) => {}
+            (0x12, _) => 0,
             (0x85, Transfer::FromDrive(data)) if command[14] == 0xec => {
                 data[96..98].copy_from_slice(&[1, 0x40]);
+                0
             }
             (0x85, data) => {
-                self.security(command[4], u16::from_be_bytes([command[12], command[10]]), data);
+                self.security(command[4], u16::from_be_bytes([command[12], command[10]]), data)
             }
             (_, data) => {
-                self.security(command[1], u16::from_be_bytes([command[2], command[3]]), data);
+                self.security(command[1], u16::from_be_bytes([command[2], command[3]]), data)
             }
-        }
-        Ok(ScsiOutcome::GOOD)
+        };
+        Ok(ScsiOutcome { residual: left.try_into().unwrap(), ..ScsiOutcome::GOOD })
     }
 }
 
@@ -135,16 +152,42 @@ fn a_drive_without_the_protocol() {
     assert_eq!(link.unwrap_err(), StorageError::NoSpdm);
 }
 
+/// Sends three bytes, and asks for the answer: how long it is, and what came.
+fn ask<P: SecurityProtocol>(drive: P) -> Result<(usize, [u8; 3]), String>
+where
+    P::Error: core::fmt::Debug + core::fmt::Display,
+{
+    let mut buffer = vec![0; 100_000];
+    let mut link = StorageTransport::open(drive, StdClock::new(), &mut buffer, LONG).unwrap();
+    link.send(MessageKind::Plain, &[1, 2, 3], LONG).unwrap();
+    match link.receive(&mut buffer, LONG) {
+        Ok(received) => Ok((received.unwrap().len, [buffer[0], buffer[1], buffer[2]])),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// A length that a drive names is compared with what there is room for.
 #[test]
 fn announced_lengths() {
     for announces in [65537, 1 << 24, u32::MAX] {
-        let drive = Drive { announces: Some(announces), ..Drive::new() };
-        let drive = AtaDrive::open(drive, LONG).unwrap();
-        let mut buffer = vec![0; 100_000];
-        let mut link = StorageTransport::open(drive, StdClock::new(), &mut buffer, LONG).unwrap();
-        link.send(MessageKind::Plain, &[1], LONG).unwrap();
-        let error = link.receive(&mut buffer, LONG).unwrap_err();
-        assert_eq!(error, StorageError::TooLong { room: 65536, announced: announces });
+        let drive = || Drive { announces: Some(announces), ..Drive::new() };
+        let said = format!("the drive announced {announces} bytes, but 65536 fit");
+        assert_eq!(ask(NvmeDrive::open(drive(), LONG).unwrap()), Err(said.clone()));
+        assert_eq!(ask(ScsiDrive::open(drive(), LONG).unwrap()), Err(said.clone()));
+        assert_eq!(ask(AtaDrive::open(drive(), LONG).unwrap()), Err(said));
     }
+}
+
+/// A drive that moves less than it announced. NVMe does not tell: what did not come is 0, and the answer's reader sees that.
+#[test]
+fn less_than_announced() {
+    let drive = |keeps| Drive { keeps, ..Drive::new() };
+    let said = "the drive announced 3 bytes, but 2 came";
+    assert_eq!(ask(NvmeDrive::open(drive(1), LONG).unwrap()), Ok((3, [3, 2, 0])));
+    assert_eq!(ask(ScsiDrive::open(drive(1), LONG).unwrap()), Err(said.to_owned()));
+    assert_eq!(ask(AtaDrive::open(drive(510), LONG).unwrap()), Err(said.to_owned()));
+    let ata = Drive { vendor: *b"ATA     ", ..drive(510) };
+    assert_eq!(ask(ScsiDrive::open(ata, LONG).unwrap()), Err(said.to_owned()));
+    // Of the padding nothing is missed.
+    assert_eq!(ask(AtaDrive::open(drive(509), LONG).unwrap()), Ok((3, [3, 2, 1])));
 }

@@ -81,7 +81,17 @@ fn faults() {
         ),
         (Ok(0x0001), "the drive refused the command: Invalid Command Opcode (0x0001)"),
         (Ok(0x4004), "the drive refused the command: Data Transfer Error (0x4004, Do Not Retry)"),
-        (Ok(0x0371), "the drive refused the command: Command Aborted By Host (0x0371)"),
+        (Ok(0x0371), "the command did not get through: Command Aborted By Host (0x0371)"),
+        (Ok(0x0100), "the drive refused the command: status code 0x00 of type 1 (0x0100)"),
+        (
+            Ok(0x4281),
+            "the drive refused the command: status code 0x81 of type 2 (0x4281, Do Not Retry)",
+        ),
+        (Ok(0x0370), "the command did not get through: Host Pathing Error (0x0370)"),
+        (
+            Ok(0x47c5),
+            "the drive refused the command: status code 0xc5 of type 7 (0x47c5, Do Not Retry)",
+        ),
         (Ok(0x8000), "the kernel gave 0x8000, which is no NVMe status"),
         (Ok(-1), "the kernel gave 0xffffffff, which is no NVMe status"),
         (

@@ -4,7 +4,7 @@ use spdm_storage_linux::{DriveError, OsError, ScsiDrive, ScsiOutcome, SenseKey};
 use spdm_transport_storage::SecurityProtocol;
 
 use super::LONG;
-use super::fakes::{Came, Ending, Fake, fixed, left, sense, sentence};
+use super::fakes::{Came, Ending, Fake, SENSE_KEYS, fixed, left, sense, sentence};
 
 const GOOD: Result<ScsiOutcome, OsError> = Ok(ScsiOutcome::GOOD);
 
@@ -141,7 +141,10 @@ fn faults() {
             host(3),
             "the command did not get through: the drive did not answer in time (host status 0x03)",
         ),
-        (host(7), "the command did not get through: error (host status 0x07)"),
+        (
+            host(7),
+            "the command did not get through: the kernel gave it up, or the drive is being removed (host status 0x07)",
+        ),
         (host(0x99), "the command did not get through: error (host status 0x99)"),
         (
             Ok(ScsiOutcome { driver_status: 6, ..ScsiOutcome::GOOD }),
@@ -150,7 +153,18 @@ fn faults() {
         (Ok(left(9)), "the drive says that 9 of 8 bytes did not move"),
         (Ok(left(-1)), "the drive says that -1 of 8 bytes did not move"),
         (Ok(left(i32::MIN)), "the drive says that -2147483648 of 8 bytes did not move"),
+        (
+            host(0x14),
+            "the command did not get through: the medium's transport took too long (host status 0x14)",
+        ),
+        (
+            Err(OsError::INTERRUPTED),
+            "the kernel took the command back: the drive did not answer in time, or was reset",
+        ),
+        (host(4), "the command did not get through: there is no such target (host status 0x04)"),
         (Err(OsError::NO_DEVICE), "the drive is gone"),
+        (Err(OsError::NO_ADDRESS), "the drive is gone"),
+        (Err(OsError::ACCESS), "security commands need root, or CAP_SYS_RAWIO"),
         (Err(OsError::NOT_PERMITTED), "security commands need root, or CAP_SYS_RAWIO"),
         (Err(OsError::OTHER_DEVICE), "the device is no drive that takes these commands"),
         (Err(OsError(12)), "the command was not carried out: Cannot allocate memory (os error 12)"),
@@ -163,7 +177,7 @@ fn faults() {
         assert_eq!(sentence(&error), said);
         assert_eq!(buffer, [0xee; 8]);
         assert_eq!(drive.send(0xe8, 0x14, &[1; 8], LONG).unwrap_err(), error);
-        assert_eq!(error.is_timeout(), said.contains("in time"));
+        assert_eq!(error.is_timeout(), said.contains("in time") || said.contains("too long"));
         assert_eq!(fake.came.len(), 4, "nothing is tried twice");
     }
 }
@@ -176,7 +190,17 @@ fn data_that_does_not_move() {
     // A part of a message is none.
     let error = drive.send(0xe8, 0x14, &[1; 8], LONG).unwrap_err();
     assert_eq!(error, DriveError::Residual { asked: 8, residual: 3 });
+    assert_eq!(error.to_string(), "the drive says that 3 of 8 bytes did not move");
     assert_eq!(drive.receive(0xe8, 0x14, &mut [0; 8], LONG), Ok(0));
+}
+
+#[test]
+fn sense_keys() {
+    for (key, said) in SENSE_KEYS {
+        let mut fake = Fake::new(endings(b"ACME    ", vec![(Ok(fixed(key, 0x44)), vec![])]));
+        let mut drive = ScsiDrive::open(&mut fake, LONG).unwrap();
+        assert_eq!(drive.receive(0xe8, 0x14, &mut [0; 8], LONG).unwrap_err().to_string(), said);
+    }
 }
 
 /// A drive that was reset says so once, to whoever comes first.

@@ -27,8 +27,12 @@ fn specific(operation: SpdmOperation) -> u16 {
 
 /// A driver, and the bare socket of the emulated drive.
 fn driver() -> (SecuritySocket, TcpStream) {
+    driver_of(NVME)
+}
+
+fn driver_of(framing: Framing) -> (SecuritySocket, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let driver = SecuritySocket::connect(listener.local_addr().unwrap(), NVME, LONG).unwrap();
+    let driver = SecuritySocket::connect(listener.local_addr().unwrap(), framing, LONG).unwrap();
     (driver, listener.accept().unwrap().0)
 }
 
@@ -127,6 +131,35 @@ fn commands_on_the_wire() {
     );
     // The list of protocols never reaches the socket.
     assert_eq!(driver.receive(0, 0, &mut [0; 9], LONG), Ok(9));
+}
+
+/// How an emulated drive may say that a command went well: 0, or on ATA the registers STATUS and ERROR of a drive that is
+/// ready.
+#[test]
+fn statuses_of_drives() {
+    for (binding, transport) in BINDINGS {
+        for (status, on_ata, elsewhere) in [
+            (0, true, true),
+            (0x5000, true, false),
+            (0x4000, true, false),
+            (0x5100, false, false),
+            (0x5104, false, false),
+            (0x5004, false, false),
+            (0x7000, false, false),
+            (0x8000, false, false),
+            (0x0024, false, false),
+            (0x4002, false, false),
+            (0xffff, false, false),
+        ] {
+            let (mut driver, mut socket) = driver_of(Framing::DmtfEmu(binding));
+            let bytes = u16::to_be_bytes(status);
+            socket.write_all(&frame(4, transport, &bytes)).unwrap();
+            let is_done = if binding == Binding::Ata { on_ata } else { elsewhere };
+            let expected = if is_done { Ok(()) } else { Err(SecurityError::Refused(status)) };
+            let ended = driver.send(DMTF, specific(SpdmOperation::Message), &[1], LONG);
+            assert_eq!(ended, expected, "{binding:?} {status:#06x}");
+        }
+    }
 }
 
 #[test]

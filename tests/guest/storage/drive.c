@@ -1,8 +1,9 @@
 /* A SCSI or ATA drive of the guest: commands of the kernel's SCSI stack come through a ring of TCMU, security commands go
  * on to `spdm emulate --framing dmtf-emu --binding scsi|ata`, which is the drive's other half.
  *
- *   drive NUMBER scsi|ata PORT      the drive user_NUMBER; returns to the shell when /dev/sgN is there, and serves on
+ *   drive NUMBER scsi|ata PORT [short]      the drive user_NUMBER; returns to the shell when /dev/sgN is there, and serves on
  *
+ * A short drive keeps the last byte of each SPDM message to itself, with ata the end of its last block.
  * With ata the drive is one behind a layer that translates (SAT): it says so in INQUIRY, takes ATA PASS-THROUGH (16), moves
  * whole blocks only, and its protocol list is asked for in either way. A test tool: errors end it.
  */
@@ -24,7 +25,7 @@
 #include <linux/target_core_user.h>
 
 static uint8_t *map;
-static int host, is_ata, number;
+static int host, is_ata, is_short, number;
 static uint8_t data[1 << 20];
 
 /* How a command ended: data for the host, or sense key and code. */
@@ -102,6 +103,9 @@ static struct end security(uint8_t protocol, uint16_t specific, int to_drive, ui
         memset(data + end.len, 0, len - end.len);
         end.len = len;
     }
+    /* Operation 5 is a message. */
+    if (is_short && protocol == 0xe8 && specific >> 2 == 5 && end.len > 0)
+        end.len -= is_ata ? 500 : 1;
     return end;
 }
 
@@ -305,10 +309,11 @@ int main(int argc, char **argv)
     char backstore[128], unit[256], nexus[32];
     int on = 1, uio;
 
-    if (argc != 4)
-        errx(2, "drive NUMBER scsi|ata PORT");
+    if (argc != 4 && argc != 5)
+        errx(2, "drive NUMBER scsi|ata PORT [short]");
     number = atoi(argv[1]);
     is_ata = strcmp(argv[2], "ata") == 0;
+    is_short = argc == 5;
     port.sin_port = htons(atoi(argv[3]));
     host = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(host, (void *)&port, sizeof port) < 0)
