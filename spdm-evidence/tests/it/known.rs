@@ -48,7 +48,9 @@ fn report(shown: &(Vec<u8>, ChainContext), known: &(Vec<u8>, ChainContext)) -> R
 fn what_is_another_one_is_named() {
     let known = chain_of(1, "1", HashAlgorithm::Sha384);
     let pass = report(&known, &known);
-    assert_eq!(pass.status(AttestationCheck::KnownDevice), CheckStatus::Pass);
+    let row = pass.checks().last().unwrap();
+    assert_eq!((row.check, row.status), (AttestationCheck::KnownDevice, CheckStatus::Pass));
+    assert_eq!(row.detail, "it is the device that is known");
     for (shown, differs) in [
         (chain_of(1, "2", HashAlgorithm::Sha384), "the leaf certificate is another one"),
         // RootHash is of the negotiated hash.

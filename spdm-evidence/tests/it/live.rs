@@ -84,6 +84,37 @@ fn a_live_report_is_that_of_the_record() {
     }
 }
 
+/// What a person reads of each check.
+#[test]
+fn every_check_in_words() {
+    let [live, _] = both(SpdmVersion::V1_2, Vec::new(), None);
+    let rows = live.checks().iter().map(|row| (row.check.name(), row.status, row.detail.as_str()));
+    let signed = "signed by the device's key";
+    let nonce = "the signature covers the expected nonce";
+    let expected = [
+        ("chain.format", CheckStatus::Pass, "3 certificates"),
+        ("chain.digest", CheckStatus::Pass, "DIGESTS states the hash of the chain"),
+        ("chain.root", CheckStatus::Pass, "RootHash is that of a root certificate"),
+        (
+            "chain.certificates",
+            CheckStatus::Pass,
+            "names, validity and authority hold down to the leaf",
+        ),
+        ("chain.signatures", CheckStatus::Pass, "every certificate is signed by the one above"),
+        ("chain.anchor", CheckStatus::Pass, "the root is a trust anchor"),
+        ("leaf.profile", CheckStatus::Pass, "the leaf is as the profile demands"),
+        ("leaf.san", CheckStatus::Skipped, "no name is asked for"),
+        ("challenge.nonce", CheckStatus::Pass, nonce),
+        ("challenge.chain_hash", CheckStatus::Pass, "CertChainHash is that of the device's key"),
+        ("challenge.signature", CheckStatus::Pass, signed),
+        ("measurements.format", CheckStatus::Pass, "every block is well formed"),
+        ("measurements.nonce", CheckStatus::Pass, nonce),
+        ("measurements.signature", CheckStatus::Pass, signed),
+        ("measurements.reference", CheckStatus::Skipped, "no reference values are given"),
+    ];
+    assert_eq!(rows.collect::<Vec<_>>(), expected);
+}
+
 /// What fails is told in the same words, and the nonce that was asked with is shown.
 #[test]
 fn a_live_failure_is_that_of_the_record() {

@@ -241,12 +241,34 @@ fn the_digest_of_the_root() {
     let shown = |(file, a): (spdm_evidence::Evidence, Device)| {
         let report = report(&file, &a, |_| ());
         assert!(report.verified(), "{:?}", report.error());
+        if row(&report, AttestationCheck::ChainRoot).0 != CheckStatus::Pass {
+            let expected = (CheckStatus::Skipped, "the root certificate is not at hand");
+            assert_eq!(row(&report, AttestationCheck::ChainRoot), expected);
+        }
         report.identity().root_sha256.clone()
     };
     assert_eq!(shown(with_chain(BaseHashAlgo::SHA_256, |chain| chain)), digest);
     assert_eq!(shown(with_chain(BaseHashAlgo::SHA_384, |chain| chain)), digest);
     assert_eq!(shown(with_chain(BaseHashAlgo::SHA_256, without_root(32))), digest);
     assert_eq!(shown(with_chain(BaseHashAlgo::SHA_384, without_root(48))), None);
+}
+
+/// A device that is known by its key: no check of a chain is made, and each says why.
+#[test]
+fn a_public_key_has_no_chain() {
+    let mut a = device(1, |config| config.provisioning = KeyProvisioning::PublicKey);
+    let file = evidence(&[&negotiation(&mut a), &[measure(&mut a, 1, 0x0F, 7)]]);
+    let report = report(&file, &a, |_| ());
+    assert_eq!(report.slot(), Some(0xFF));
+    let chain = "slot 0xFF has a public key instead of a chain";
+    for (check, detail) in [
+        (AttestationCheck::ChainFormat, chain),
+        (AttestationCheck::ChainAnchor, chain),
+        (AttestationCheck::LeafSan, "a public key carries no name"),
+        (AttestationCheck::ChallengeSignature, "no CHALLENGE_AUTH"),
+    ] {
+        assert_eq!(row(&report, check), (CheckStatus::Skipped, detail));
+    }
 }
 
 /// DSP0274, "Device mode field of a measurement block".
