@@ -1,0 +1,150 @@
+//! NEGOTIATE_ALGORITHMS and ALGORITHMS (DSP0274 §NEGOTIATE_ALGORITHMS).
+
+use spdm_codec::{
+    AlgStructs, Algorithms, CapabilityFlags, ConnectionKeys, Cx, ExtAlgorithms, MeasCap,
+    MeasurementHashAlgo, MeasurementSpecification, MelSpecification, NegotiateAlgorithms,
+    OpaqueFormat, OtherParams, SpdmVersion,
+};
+use spdm_crypto::AsymAlgorithm;
+
+use crate::agreement::{Peer, Selection, Suite};
+use crate::config::Config;
+use crate::draft::Draft;
+use crate::refusal::Refusal;
+use crate::turn::Turn;
+
+/// What was selected, and the request's bytes.
+pub(crate) fn respond<'t>(
+    turn: &mut Turn<'t>,
+    peer: &Peer,
+    answer: &mut Draft<'_>,
+) -> Result<(Selection, &'t [u8]), Refusal> {
+    let request = turn.decode::<NegotiateAlgorithms<'_>>(peer.version)?;
+    check_lists(peer.version, &request.message)?;
+    let selection = select(turn.config, peer, &request.message)?;
+    let other_params = match selection.opaque {
+        OpaqueFormat::Table => OtherParams::OPAQUE_DATA_FMT_1,
+        OpaqueFormat::FreeForm if peer.version >= SpdmVersion::V1_2 => {
+            OtherParams::OPAQUE_DATA_FMT_0
+        }
+        _ => OtherParams::empty(),
+    };
+    let other_params = match selection.requester_keys {
+        ConnectionKeys::Multi => other_params | OtherParams::MULTI_KEY_CONN,
+        _ => other_params,
+    };
+    let algorithms = Algorithms {
+        measurement_specification: selection.measurement_specification,
+        other_params,
+        measurement_hash: selection.measurement_hash,
+        base_asym: selection.suite.and_then(|suite| suite.asym.base_asym()).unwrap_or_default(),
+        base_hash: selection.suite.map(|suite| suite.hash.base_hash()).unwrap_or_default(),
+        pqc_asym: selection.suite.and_then(|suite| suite.asym.pqc_asym()).unwrap_or_default(),
+        mel_specification: selection.mel,
+        ext_asym: ExtAlgorithms::default(),
+        ext_hash: ExtAlgorithms::default(),
+        // Without sessions there is nothing to select.
+        alg_structs: AlgStructs::default(),
+    };
+    answer.encode(&algorithms, peer.version)?;
+    turn.compose(Cx::new(peer.version), answer);
+    Ok((selection, request.bytes))
+}
+
+/// How many external algorithms an offer may name (DSP0274 §NEGOTIATE_ALGORITHMS); the device has none of them.
+fn check_lists(version: SpdmVersion, request: &NegotiateAlgorithms<'_>) -> Result<(), Refusal> {
+    let most = if version == SpdmVersion::V1_0 { 8 } else { 20 };
+    let lists = request.ext_asym.iter().chain(request.ext_hash.iter());
+    let count = lists.count() + request.external.iter().count();
+    if count > most { Err(Refusal::invalid()) } else { Ok(()) }
+}
+
+fn select(
+    config: &Config<'_>,
+    peer: &Peer,
+    request: &NegotiateAlgorithms<'_>,
+) -> Result<Selection, Refusal> {
+    let measures = peer.flags.meas_cap() != MeasCap::None
+        && request.measurement_specification.contains(MeasurementSpecification::DMTF);
+    let (measurement_specification, measurement_hash) = if measures {
+        (MeasurementSpecification::DMTF, config.measurement_hash)
+    } else {
+        (MeasurementSpecification::empty(), MeasurementHashAlgo::empty())
+    };
+    let (keys, requester_keys) = connection_keys(peer, request)?;
+    let logs = peer.version >= SpdmVersion::V1_3
+        && peer.flags.contains(CapabilityFlags::MEL_CAP)
+        && request.mel_specification.contains(MelSpecification::DMTF);
+    Ok(Selection {
+        suite: suite(config, peer, request)?,
+        measurement_specification,
+        measurement_hash,
+        opaque: opaque_format(config, peer.version, request),
+        keys,
+        requester_keys,
+        mel: if logs { MelSpecification::DMTF } else { MelSpecification::empty() },
+    })
+}
+
+/// The preferred algorithms of those that are offered, where some capability needs a key and a hash.
+fn suite(
+    config: &Config<'_>,
+    peer: &Peer,
+    request: &NegotiateAlgorithms<'_>,
+) -> Result<Option<Suite>, Refusal> {
+    if !needs_signatures(peer.flags) {
+        return Ok(None);
+    }
+    let asym = config.asyms.iter().find(|asym| {
+        let exists = **asym != AsymAlgorithm::Ed25519 || peer.version >= SpdmVersion::V1_2;
+        exists && asym.base_asym().is_some_and(|bit| request.base_asym.contains(bit))
+            || peer.version >= SpdmVersion::V1_4
+                && asym.pqc_asym().is_some_and(|bit| request.pqc_asym.contains(bit))
+    });
+    let hash = config.hashes.iter().find(|hash| request.base_hash.contains(hash.base_hash()));
+    match (asym, hash) {
+        (Some(asym), Some(hash)) => Ok(Some(Suite { asym: *asym, hash: *hash })),
+        _ => Err(Refusal::invalid()),
+    }
+}
+
+fn needs_signatures(flags: CapabilityFlags) -> bool {
+    flags.intersects(
+        CapabilityFlags::CERT_CAP | CapabilityFlags::CHAL_CAP | CapabilityFlags::PUB_KEY_ID_CAP,
+    ) || flags.meas_cap() == MeasCap::Signature
+}
+
+fn opaque_format(
+    config: &Config<'_>,
+    version: SpdmVersion,
+    request: &NegotiateAlgorithms<'_>,
+) -> OpaqueFormat {
+    let common = request.other_params & config.opaque_formats;
+    match version {
+        SpdmVersion::V1_0 | SpdmVersion::V1_1 => OpaqueFormat::FreeForm,
+        _ if common.contains(OtherParams::OPAQUE_DATA_FMT_1) => OpaqueFormat::Table,
+        _ if common.contains(OtherParams::OPAQUE_DATA_FMT_0) => OpaqueFormat::FreeForm,
+        _ => OpaqueFormat::None,
+    }
+}
+
+/// Whether the device and whether the Requester use several keys (1.3).
+fn connection_keys(
+    peer: &Peer,
+    request: &NegotiateAlgorithms<'_>,
+) -> Result<(ConnectionKeys, ConnectionKeys), Refusal> {
+    if peer.version < SpdmVersion::V1_3 {
+        return Ok((ConnectionKeys::Single, ConnectionKeys::Single));
+    }
+    let asked = request.other_params.contains(OtherParams::MULTI_KEY_CONN);
+    let keys = match (peer.flags.multi_key_cap(), asked) {
+        (0 | 2, false) => ConnectionKeys::Single,
+        (1 | 2, true) => ConnectionKeys::Multi,
+        _ => return Err(Refusal::invalid()),
+    };
+    let requester_keys = match peer.requester.multi_key_cap() {
+        1 => ConnectionKeys::Multi,
+        _ => ConnectionKeys::Single,
+    };
+    Ok((keys, requester_keys))
+}

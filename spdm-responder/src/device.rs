@@ -1,0 +1,116 @@
+//! What a responder needs of the device that it speaks for.
+
+use core::fmt;
+
+use spdm_codec::{
+    CertificateModel, EncodeError, KeySlot, KeyUsage, MeasurementForm, MeasurementHashAlgo,
+    OpaqueFormat, SlotId, SlotKey, SlotMask, SpdmVersion,
+};
+use spdm_crypto::{RandomUnavailable, SignError, SignedMessage};
+
+use crate::agreement::Suite;
+
+/// A device: its chains, keys, measurements and random numbers. What it can do stands in [`Config`](crate::Config).
+pub trait Device: fmt::Debug {
+    /// The slots that have a chain for this suite.
+    fn provisioned(&self, suite: &Suite) -> SlotMask;
+
+    /// The slots that could have one (1.3).
+    fn supported(&self, suite: &Suite) -> SlotMask {
+        self.provisioned(suite)
+    }
+
+    /// The certificate chain structure of a slot (DSP0274 §Certificates and certificate chains), for every hash the
+    /// same certificates behind another root hash.
+    fn chain(&self, slot: SlotId, suite: &Suite) -> Option<&[u8]>;
+
+    /// What a connection with several keys says of a slot's key (1.3).
+    fn slot_key(&self, slot: SlotId) -> SlotKey {
+        let usage = KeyUsage::CHALLENGE | KeyUsage::MEASUREMENT;
+        SlotKey { key_pair_id: slot.get() + 1, model: CertificateModel::DeviceCert, usage }
+    }
+
+    /// The DER SubjectPublicKeyInfo of the key that is provisioned to Requesters (PUB_KEY_ID_CAP): slot 0xFF.
+    fn public_key(&self, suite: &Suite) -> Option<&[u8]> {
+        let _ = suite;
+        None
+    }
+
+    /// Signs with the leaf's key of a slot, or with the provisioned one, and returns the length in bytes.
+    ///
+    /// # Errors
+    /// [`SignError`]; the Requester is told no more than that something failed.
+    fn sign(
+        &mut self,
+        slot: KeySlot,
+        suite: &Suite,
+        message: &SignedMessage,
+        out: &mut [u8],
+    ) -> Result<usize, SignError>;
+
+    /// Fills `out` with random bytes: nonces are made of them.
+    ///
+    /// # Errors
+    /// [`RandomUnavailable`]; then nothing is answered that needs them.
+    fn random(&mut self, out: &mut [u8]) -> Result<(), RandomUnavailable>;
+
+    /// How many measurements there are in this version.
+    fn measurement_count(&self, version: SpdmVersion) -> u8 {
+        let _ = version;
+        0
+    }
+
+    /// Writes the block of a measurement into `out`; `nth` counts from 0, in the order of indices.
+    ///
+    /// # Errors
+    /// [`EncodeError`], also where there is no such measurement.
+    fn measurement(
+        &self,
+        nth: u8,
+        wanted: &MeasurementWanted,
+        out: &mut [u8],
+    ) -> Result<MeasuredBlock, EncodeError> {
+        let _ = (nth, wanted, out);
+        Err(EncodeError::Missing { field: "MeasurementBlock" })
+    }
+
+    /// OpaqueData of CHALLENGE_AUTH and MEASUREMENTS in this format.
+    fn opaque_data(&self, format: OpaqueFormat) -> &[u8] {
+        let _ = format;
+        &[]
+    }
+}
+
+/// How a measurement is wanted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct MeasurementWanted {
+    /// The version of the connection.
+    pub version: SpdmVersion,
+    /// The selected `MeasurementHashAlgo`.
+    pub hash: MeasurementHashAlgo,
+    /// The form, where a measurement has both.
+    pub form: MeasurementForm,
+}
+
+/// A measurement block that was written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "devices build it")]
+pub struct MeasuredBlock {
+    /// `Index`.
+    pub index: u8,
+    /// Bytes of the block.
+    pub len: usize,
+    /// Which summaries cover it.
+    pub coverage: Coverage,
+}
+
+/// Which measurement summaries cover a measurement.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "DSP0274 has these two summaries")]
+pub enum Coverage {
+    /// Only the one of all measurements.
+    AllOnly,
+    /// The one of the trusted computing base, too.
+    TrustedComputingBase,
+}

@@ -1,0 +1,51 @@
+//! The device side of SPDM (a Responder of DMTF DSP0274 1.0 to 1.4): `no_std`, no allocation, bytes in, bytes out.
+//!
+//! A [`Responder`] works on memory that is lent to it ([`Memory`]), asks a [`Device`] for chains, signatures,
+//! measurements and random numbers, and offers what a [`Config`] says. It composes its transcripts itself and shares no
+//! check with a Requester, so that the two cannot be wrong together.
+//!
+//! ```text
+//! transport ─> process(message, out) ─> RESPOND_IF_READY · chunks ─> one handler per pair of messages ─> Device
+//!                                          └──── Hook: before · compose · sign · leave ────┘
+//! ```
+//!
+//! * Every buffer is the caller's; the answer is written where the transport sends from.
+//! * Large messages travel in chunks, both ways (CHUNK_CAP).
+//! * A [`Hook`] sees requests and answers and may change them: emulators and tests misbehave through it, slow devices
+//!   answer ResponseNotReady.
+//!
+//! Not there: sessions, mutual authentication, provisioning.
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod agreement;
+mod algorithms;
+mod capabilities;
+mod certificate;
+mod challenge;
+mod chunks;
+mod config;
+mod connection;
+mod device;
+mod digests;
+mod dispatch;
+mod draft;
+mod hook;
+mod measurements;
+mod refusal;
+mod responder;
+mod transcript;
+mod turn;
+mod version;
+
+pub use agreement::{Peer, Suite};
+pub use config::{Config, DOUBLEWORD_PADDING};
+pub use connection::Connection;
+pub use device::{Coverage, Device, MeasuredBlock, MeasurementWanted};
+pub use draft::Draft;
+pub use hook::{About, Arrival, Before, Hook, NoHook, Signing};
+pub use responder::{Memory, Responder};
+pub use transcript::HASH_PLACES;

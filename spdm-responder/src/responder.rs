@@ -1,0 +1,424 @@
+//! One message in, one message out: what is handled once, below the handlers.
+
+use core::fmt;
+
+use spdm_codec::{
+    ChunkAckAttributes, ChunkSend, ChunkSendAck, Code, ErrorCode, Header, Message as _, SpdmVersion,
+};
+use spdm_crypto::{HashBank, Provider};
+use spdm_untrusted::Untrusted;
+
+use crate::agreement::Peer;
+use crate::chunks::{Received, Transfer, one};
+use crate::config::Config;
+use crate::connection::{Connection, Kept, Pending, Retry};
+use crate::device::Device;
+use crate::draft::Draft;
+use crate::hook::{About, Arrival, Before, Hook};
+use crate::refusal::{Refusal, large_response};
+use crate::turn::{Turn, decode_padded};
+
+/// What a responder is lent.
+pub struct Memory<'a> {
+    /// What it keeps of the connection.
+    pub connection: &'a mut Connection,
+    /// One exchange: the longest request that is taken, and behind it twice the longest answer.
+    pub message: &'a mut [u8],
+    /// The transcripts: [`HASH_PLACES`](crate::HASH_PLACES) running hashes.
+    pub hashes: &'a mut (dyn HashBank + 'static),
+}
+
+impl fmt::Debug for Memory<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Memory").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
+
+/// A Responder of DSP0274: a view of lent memory, made anew for each message or kept.
+#[derive(Debug)]
+pub struct Responder<'a> {
+    provider: Provider,
+    config: Config<'a>,
+    memory: Memory<'a>,
+}
+
+/// Who takes part in one exchange.
+struct Parts<'p> {
+    device: &'p mut dyn Device,
+    hook: &'p mut dyn Hook,
+}
+
+/// How a request came, and so how its answer goes.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// In one message.
+    Direct(Arrival),
+    /// In chunks; this was the last one.
+    Chunked { handle: u8, seq_no: u32 },
+}
+
+impl Way {
+    const fn arrival(self) -> Arrival {
+        match self {
+            Self::Direct(arrival) => arrival,
+            Self::Chunked { .. } => Arrival::Reassembled,
+        }
+    }
+}
+
+/// Where a whole request is.
+#[derive(Clone, Copy, Debug)]
+enum Source<'r> {
+    Received(&'r [u8]),
+    /// In the first bytes of the message memory.
+    Stored(usize),
+}
+
+/// Where a whole answer is, and how long.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    /// At the start of what is sent.
+    Out(usize),
+    /// Behind the request in the message memory.
+    Kept(usize),
+}
+
+impl<'a> Responder<'a> {
+    /// A responder with this memory.
+    #[must_use]
+    pub const fn new(provider: Provider, config: Config<'a>, memory: Memory<'a>) -> Self {
+        Self { provider, config, memory }
+    }
+
+    /// What it keeps of the connection.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        self.memory.connection
+    }
+
+    /// Answers a message, transport framing removed: the length of the answer in `out`. `None` where a device stays
+    /// silent, because the request has no complete header or the hook says so.
+    ///
+    /// A repeated GET_CAPABILITIES, NEGOTIATE_ALGORITHMS, CHALLENGE or signed GET_MEASUREMENTS that equals the request
+    /// before it is taken for a retry and gets the same answer again.
+    pub fn process(
+        &mut self,
+        device: &mut dyn Device,
+        hook: &mut dyn Hook,
+        message: &[u8],
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let header = Header::peek(Untrusted::new(message)).ok()?;
+        let parts = &mut Parts { device, hook };
+        if let Some(pending) = self.memory.connection.pending.take()
+            && header.code == Code::RESPOND_IF_READY
+            && (Code(header.param1), header.param2) == (pending.code, pending.token)
+        {
+            self.memory.connection.pending = Some(pending);
+            let way = Way::Direct(Arrival::AskedAfter);
+            return self.whole(parts, way, Source::Stored(pending.len), out);
+        }
+        self.receive(parts, header.code, message, out)
+    }
+
+    /// Takes a message: a whole request, or a part of a transfer.
+    fn receive(
+        &mut self,
+        parts: &mut Parts<'_>,
+        code: Code,
+        message: &[u8],
+        out: &mut [u8],
+    ) -> Option<usize> {
+        if matches!(code, Code::CHUNK_SEND | Code::CHUNK_GET) {
+            let about = self.about(code, Arrival::Received);
+            let mut answer = Draft::new(out);
+            match parts.hook.before(&about, message, &mut answer) {
+                Before::Handle => {}
+                Before::Silence => return None,
+                deferred => {
+                    if deferred == Before::Reset {
+                        self.memory.connection.reset();
+                    }
+                    let len = answer.len();
+                    return Some(self.part(parts, code, len, out));
+                }
+            }
+        }
+        let longest = usize::try_from(self.config.sizes.data_transfer_size).unwrap_or(usize::MAX);
+        let too_long = message.len() > longest.saturating_add(self.config.padding);
+        let too_large = Refusal::new(ErrorCode::REQUEST_TOO_LARGE);
+        let active = self.memory.connection.transfers.is_active();
+        let peer = self.memory.connection.peer().copied();
+        let refusal = match (code, peer) {
+            (Code::GET_VERSION, _) => {
+                self.memory.connection.transfers.reset();
+                None
+            }
+            (Code::CHUNK_SEND | Code::CHUNK_GET, Some(peer)) if peer.chunks() => {
+                let done = match code {
+                    _ if too_long => Err(too_large),
+                    Code::CHUNK_GET => self.chunk_get(&peer, message, out),
+                    _ => match self.chunk_send(&peer, message, out) {
+                        Ok(Sent::Whole(way, len)) => {
+                            return self.whole(parts, way, Source::Stored(len), out);
+                        }
+                        Ok(Sent::Acknowledged(len)) => Ok(len),
+                        Err(refusal) => Err(refusal),
+                    },
+                };
+                match done {
+                    Ok(len) => return Some(self.part(parts, code, len, out)),
+                    Err(refusal) => Some(refusal),
+                }
+            }
+            // Nothing interrupts a transfer, and it goes on afterwards.
+            (_, Some(_)) if active => Some(Refusal::unexpected()),
+            (_, Some(peer)) if peer.version >= SpdmVersion::V1_2 && too_long => Some(too_large),
+            _ => None,
+        };
+        let Some(refusal) = refusal else {
+            let way = Way::Direct(Arrival::Received);
+            return self.whole(parts, way, Source::Received(message), out);
+        };
+        let mut answer = Draft::new(out);
+        refusal.write(self.memory.connection.version(), &mut answer);
+        let len = answer.len();
+        Some(self.part(parts, code, len, out))
+    }
+
+    fn chunk_get(&mut self, peer: &Peer, message: &[u8], out: &mut [u8]) -> Result<usize, Refusal> {
+        let Memory { connection, message: memory, .. } = &mut self.memory;
+        connection.transfers.chunk_get(&self.config, peer, message, memory, out)
+    }
+
+    fn chunk_send(
+        &mut self,
+        peer: &Peer,
+        message: &[u8],
+        out: &mut [u8],
+    ) -> Result<Sent, Refusal> {
+        let Memory { connection, message: memory, .. } = &mut self.memory;
+        if let Transfer::Response(_) = connection.transfers.transfer {
+            return Err(Refusal::unexpected());
+        }
+        let version = peer.version;
+        let chunk = decode_padded::<ChunkSend<'_>>(self.config.padding, message, version)?.message;
+        let (handle, seq_no) = (chunk.0.handle, chunk.0.seq_no);
+        // It takes the place of the exchange before.
+        connection.kept = Kept::default();
+        let mut error = [0; 8];
+        let mut error = Draft::new(&mut error);
+        let attributes = match connection.transfers.chunk_send(&self.config, &chunk, memory) {
+            Received::Whole(len) => return Ok(Sent::Whole(Way::Chunked { handle, seq_no }, len)),
+            Received::More => ChunkAckAttributes::empty(),
+            Received::Broken(refusal) => {
+                refusal.write(version, &mut error);
+                ChunkAckAttributes::EARLY_ERROR_DETECTED
+            }
+        };
+        let ack = ChunkSendAck { attributes, handle, seq_no, response: error.as_bytes() };
+        Ok(Sent::Acknowledged(ack.encode(version, out)?))
+    }
+
+    /// Answers a whole request.
+    fn whole(
+        &mut self,
+        parts: &mut Parts<'_>,
+        way: Way,
+        source: Source<'_>,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let request = match source {
+            Source::Received(request) => request,
+            Source::Stored(len) => self.memory.message.get(..len)?,
+        };
+        let code = Header::peek(Untrusted::new(request)).ok()?.code;
+        let about = self.about(code, way.arrival());
+        let mut deferral = Draft::new(out);
+        let before = parts.hook.before(&about, request, &mut deferral);
+        let deferred = Answer::Out(deferral.len());
+        let answer = match before {
+            Before::Handle => self.handle(parts, about, source, out)?,
+            Before::Silence => return None,
+            Before::Answer => deferred,
+            Before::Later { token } => {
+                let len = self.store(source)?;
+                self.memory.connection.pending = Some(Pending { code, token, len });
+                deferred
+            }
+            Before::Reset => {
+                self.memory.connection.reset();
+                deferred
+            }
+        };
+        Some(self.leave(parts, code, way, answer, out))
+    }
+
+    /// Puts a request where requests are kept: its length.
+    fn store(&mut self, source: Source<'_>) -> Option<usize> {
+        let Memory { connection, message, .. } = &mut self.memory;
+        let len = match source {
+            Source::Received(request) => {
+                connection.kept = Kept::default();
+                message.get_mut(..request.len())?.copy_from_slice(request);
+                request.len()
+            }
+            Source::Stored(len) => len,
+        };
+        connection.kept = Kept { request: len, answer: 0, retry: Retry::No };
+        Some(len)
+    }
+
+    /// Lets the handlers answer, or repeats their answer.
+    fn handle(
+        &mut self,
+        parts: &mut Parts<'_>,
+        about: About,
+        source: Source<'_>,
+        out: &mut [u8],
+    ) -> Option<Answer> {
+        let kept = self.memory.connection.kept;
+        let before = self.memory.message.get(..kept.request).unwrap_or_default();
+        let same = match source {
+            Source::Received(request) => request == before,
+            Source::Stored(len) => len == kept.request,
+        };
+        if same && kept.retry == Retry::SameAnswer {
+            return Some(Answer::Kept(kept.answer));
+        }
+        let Some(len) = self.store(source) else {
+            let mut answer = Draft::new(out);
+            let version = self.memory.connection.version();
+            Refusal::new(ErrorCode::INVALID_REQUEST).write(version, &mut answer);
+            return Some(Answer::Out(answer.len()));
+        };
+        let Memory { connection, message, hashes } = &mut self.memory;
+        let (request, room) = message.split_at_mut_checked(len)?;
+        let mut turn = Turn {
+            provider: &self.provider,
+            config: &self.config,
+            device: parts.device,
+            hook: parts.hook,
+            hashes: *hashes,
+            about,
+            request,
+        };
+        let mut answer = Draft::new(room);
+        let retry = connection.answer(&mut turn, &mut answer);
+        connection.kept = Kept { request: len, answer: answer.len(), retry };
+        Some(Answer::Kept(answer.len()))
+    }
+
+    /// Makes a message of an answer: the length of what is sent.
+    fn leave(
+        &mut self,
+        parts: &mut Parts<'_>,
+        code: Code,
+        way: Way,
+        answer: Answer,
+        out: &mut [u8],
+    ) -> usize {
+        let peer = self.memory.connection.peer().copied().filter(Peer::chunks);
+        let limit = peer.map_or(usize::MAX, |peer| one(&self.config, &peer));
+        let about = self.about(code, way.arrival());
+        let start = self.memory.connection.kept.request;
+        let answer = match (way, answer) {
+            (Way::Direct(_), Answer::Kept(len)) if len <= limit && len <= out.len() => {
+                let kept = self.memory.message.get(start..start + len).unwrap_or_default();
+                out.iter_mut().zip(kept).for_each(|(place, byte)| *place = *byte);
+                Answer::Out(len)
+            }
+            (Way::Chunked { .. }, Answer::Out(len)) => match (peer, self.keep(out, len)) {
+                (Some(_), Some(len)) => Answer::Kept(len),
+                // The hook ended the connection.
+                _ => {
+                    let mut answer = Draft::written(out, len);
+                    parts.hook.leave(&about, &mut answer);
+                    let len = answer.len();
+                    return self.part(parts, Code::CHUNK_SEND, len, out);
+                }
+            },
+            (_, answer) => answer,
+        };
+        let kept = match answer {
+            Answer::Kept(len) => {
+                let room = self.memory.message.get_mut(start..).unwrap_or_default();
+                let mut answer = Draft::written(room, len);
+                parts.hook.leave(&about, &mut answer);
+                answer.len()
+            }
+            Answer::Out(len) => {
+                let mut answer = Draft::written(out, len);
+                parts.hook.leave(&about, &mut answer);
+                let len = answer.len();
+                if len <= limit {
+                    return len;
+                }
+                self.keep(out, len).unwrap_or_default()
+            }
+        };
+        self.send_large(parts, way, start, kept, out)
+    }
+
+    /// Sends an answer that is in the message memory: in CHUNK_SEND_ACK, or to be fetched in chunks.
+    fn send_large(
+        &mut self,
+        parts: &mut Parts<'_>,
+        way: Way,
+        start: usize,
+        len: usize,
+        out: &mut [u8],
+    ) -> usize {
+        let version = self.memory.connection.version();
+        let Some(peer) = self.memory.connection.peer().copied().filter(Peer::chunks) else {
+            // The caller lent too little for what the device has to say.
+            let mut answer = Draft::new(out);
+            Refusal::too_large(len).write(version, &mut answer);
+            return answer.len();
+        };
+        let limit = one(&self.config, &peer);
+        if let Way::Chunked { handle, seq_no } = way {
+            let response = self.memory.message.get(start..start + len).unwrap_or_default();
+            let attributes = ChunkAckAttributes::empty();
+            let ack = ChunkSendAck { attributes, handle, seq_no, response };
+            if let Some(len) = ack.encode(version, out).ok().filter(|len| *len <= limit) {
+                return self.part(parts, Code::CHUNK_SEND, len, out);
+            }
+        }
+        let handle = self.memory.connection.transfers.offer(start, len);
+        let len = large_response(handle, version, out).unwrap_or_default();
+        match way {
+            Way::Direct(_) => len,
+            Way::Chunked { .. } => self.part(parts, Code::CHUNK_SEND, len, out),
+        }
+    }
+
+    /// Copies an answer behind the request in the message memory, where it fits.
+    fn keep(&mut self, out: &[u8], len: usize) -> Option<usize> {
+        let start = self.memory.connection.kept.request;
+        let answer = out.get(..len)?;
+        let place = self.memory.message.get_mut(start..start.saturating_add(len))?;
+        place.copy_from_slice(answer);
+        Some(len)
+    }
+
+    /// A chunk message, or an ERROR in place of one, is about to leave.
+    fn part(&self, parts: &mut Parts<'_>, code: Code, len: usize, out: &mut [u8]) -> usize {
+        let mut answer = Draft::written(out, len);
+        parts.hook.leave(&self.about(code, Arrival::Received), &mut answer);
+        answer.len()
+    }
+
+    fn about(&self, code: Code, arrival: Arrival) -> About {
+        let connection = &self.memory.connection;
+        About::new(code, arrival, connection.cx(), connection.peer().copied(), connection.suite())
+    }
+}
+
+/// What became of CHUNK_SEND.
+enum Sent {
+    /// So many bytes acknowledge it.
+    Acknowledged(usize),
+    /// The request is complete, and has so many bytes.
+    Whole(Way, usize),
+}

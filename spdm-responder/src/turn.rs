@@ -1,0 +1,125 @@
+//! One request and its answer: what a handler works with.
+
+use spdm_codec::{Cx, Decoded, KeySlot, Message, NONCE_LEN, ResponderNonce, SpdmVersion};
+use spdm_crypto::{HashBank, Provider, SigningContext};
+use spdm_untrusted::Untrusted;
+
+use crate::agreement::{Agreement, Suite};
+use crate::config::{Config, DOUBLEWORD_PADDING};
+use crate::device::Device;
+use crate::draft::Draft;
+use crate::hook::{About, Hook, Signing};
+use crate::refusal::Refusal;
+use crate::transcript;
+
+/// What the handler of one request works with.
+#[derive(Debug)]
+pub(crate) struct Turn<'t> {
+    pub(crate) provider: &'t Provider,
+    pub(crate) config: &'t Config<'t>,
+    pub(crate) device: &'t mut dyn Device,
+    pub(crate) hook: &'t mut dyn Hook,
+    pub(crate) hashes: &'t mut (dyn HashBank + 'static),
+    pub(crate) about: About,
+    /// As it was received.
+    pub(crate) request: &'t [u8],
+}
+
+impl<'t> Turn<'t> {
+    /// The request, and its bytes without what a transport appended.
+    pub(crate) fn decode<M: Message<'t>>(
+        &self,
+        version: SpdmVersion,
+    ) -> Result<Decoded<'t, M>, Refusal> {
+        decode_padded(self.config.padding, self.request, version)
+    }
+
+    /// Shows the answer to the hook, complete but for its signature; `cx` is what it can be decoded with.
+    pub(crate) fn compose(&mut self, cx: Cx, answer: &mut Draft<'_>) {
+        self.about.cx = cx;
+        self.hook.compose(&self.about, self.request, answer);
+    }
+
+    /// A nonce that was not there before.
+    pub(crate) fn nonce(&mut self) -> Result<ResponderNonce, Refusal> {
+        let mut nonce = [0; NONCE_LEN];
+        self.device.random(&mut nonce)?;
+        Ok(ResponderNonce(nonce))
+    }
+
+    /// Appends the signature of the transcript at `place` that ends with `request` and the answer so far.
+    pub(crate) fn sign(
+        &mut self,
+        agreement: &Agreement,
+        context: SigningContext,
+        slot: KeySlot,
+        place: usize,
+        request: &[u8],
+        answer: &mut Draft<'_>,
+    ) -> Result<(), Refusal> {
+        let (written, spare) = answer.parts();
+        let mut signing = Signing {
+            hashes: self.hashes,
+            place,
+            context,
+            version: agreement.peer.version,
+            slot,
+            suite: agreement.suite()?,
+            request,
+            answer: written,
+        };
+        let len = self.hook.sign(&self.about, &mut signing, self.device, spare)?;
+        answer.advance(len);
+        agreement.peer.check_size(answer.len())
+    }
+
+    /// Empties B, where signatures were negotiated.
+    pub(crate) fn reset_b(&mut self, agreement: &Agreement) -> Result<(), Refusal> {
+        match agreement.selection.suite {
+            Some(_) => Ok(transcript::reset_b(self.hashes)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Empties M.
+    pub(crate) fn reset_m(&mut self, agreement: &Agreement) -> Result<(), Refusal> {
+        match agreement.selection.suite {
+            Some(Suite { hash, .. }) => {
+                Ok(transcript::reset_m(self.hashes, agreement.peer.version, hash)?)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Adds an exchange to B or M.
+    pub(crate) fn append(
+        &mut self,
+        agreement: &Agreement,
+        place: usize,
+        request: &[u8],
+        answer: &Draft<'_>,
+    ) -> Result<(), Refusal> {
+        match agreement.selection.suite {
+            Some(_) => {
+                Ok(transcript::append(self.hashes, place, &[request, answer.as_bytes()])?)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// A message, and what a transport may have appended.
+pub(crate) fn decode_padded<'a, M: Message<'a>>(
+    padding: usize,
+    message: &'a [u8],
+    version: SpdmVersion,
+) -> Result<Decoded<'a, M>, Refusal> {
+    let cx = Cx::new(version).with_padding(padding);
+    let decoded = M::decode(Untrusted::new(message), &cx)?;
+    let appended = message.get(decoded.bytes.len()..).unwrap_or_default();
+    // Nobody says what fills up a doubleword; the rest of a drive's block is zeros.
+    if padding > DOUBLEWORD_PADDING && appended.iter().any(|byte| *byte != 0) {
+        return Err(Refusal::invalid());
+    }
+    Ok(decoded)
+}
