@@ -3,8 +3,8 @@
 use core::fmt;
 
 use spdm_codec::{
-    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Code, MeasurementHashAlgo, PciIdentity,
-    PqcAsymAlgo, SlotId, SpdmVersion,
+    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Code, MeasurementHashAlgo, OtherParams,
+    PciIdentity, PqcAsymAlgo, SlotId, SpdmVersion,
 };
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, RsaBits, RsaScheme};
 
@@ -126,6 +126,34 @@ impl Default for DeviceConfig {
             fault_target: None,
             script: Vec::new(),
         }
+    }
+}
+
+impl DeviceConfig {
+    /// What the device announces; the version of a connection may define less.
+    pub(crate) fn flags(&self) -> CapabilityFlags {
+        let measurements = CapabilityFlags::MEAS_CAP_SIG | CapabilityFlags::MEAS_FRESH_CAP;
+        let common = CapabilityFlags::CHAL_CAP | measurements | CapabilityFlags::LARGE_RESP_CAP;
+        self.capabilities.unwrap_or_else(|| {
+            let keys = match (self.provisioning, self.model) {
+                (KeyProvisioning::PublicKey, _) => CapabilityFlags::PUB_KEY_ID_CAP,
+                (KeyProvisioning::Certificates, DeviceModel::DeviceCert) => {
+                    CapabilityFlags::CERT_CAP
+                }
+                (KeyProvisioning::Certificates, DeviceModel::AliasCert) => {
+                    CapabilityFlags::CERT_CAP | CapabilityFlags::ALIAS_CERT_CAP
+                }
+            };
+            common | keys | self.more_capabilities
+        })
+    }
+
+    /// The opaque formats that the device selects one of.
+    pub(crate) fn opaque_formats(&self) -> OtherParams {
+        if self.faults.contains(&Fault::OpaqueWhenNone) {
+            return OtherParams::empty();
+        }
+        OtherParams::OPAQUE_DATA_FMT_0 | OtherParams::OPAQUE_DATA_FMT_1
     }
 }
 

@@ -1,23 +1,24 @@
 //! The device: one request in, one response out.
 
+use core::fmt;
 use core::time::Duration;
 
-use spdm_codec::{Code, Header, MeasurementHashAlgo};
-use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
+use spdm_codec::{Header, MeasurementHashAlgo, TransferSizes};
+use spdm_crypto::rustcrypto::{PROVIDER, Running};
+use spdm_crypto::{AsymAlgorithm, Bank, HashAlgorithm};
+use spdm_responder::{Config, Connection, HASH_PLACES, Memory, Responder};
 use spdm_untrusted::Untrusted;
 
-use crate::chunking::{Incoming, Sizes, Transfers, Way};
+use crate::chains::Chains;
 use crate::config::MAX_PADDING;
 use crate::config::{DeviceConfig, preferred_hashes};
 use crate::entropy::Entropy;
 use crate::error::DeviceError;
-use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
 use crate::key_ring::KeyRing;
-use crate::misbehaviour::{Attempt, Deferral, TOKEN, defer, on_wire};
-use crate::responder::Responder;
+use crate::misbehaviour::{History, MAX_RESPONSE, Misbehaviour};
+use crate::own_device::OwnDevice;
 use crate::script::{Act, Counters, Delivery, LinkState, ScriptStep};
-use crate::turn::{History, Turn};
 
 /// A software SPDM device (Responder) with its keys, certificates and one connection.
 ///
@@ -26,14 +27,38 @@ use crate::turn::{History, Turn};
 pub struct Device {
     config: DeviceConfig,
     keys: KeyRing,
+    /// What it prefers, the best first.
+    asyms: Vec<AsymAlgorithm>,
+    hashes: Vec<HashAlgorithm>,
     entropy: Entropy,
+    /// How often random bytes were asked for.
+    draws: u64,
     history: History,
-    connection: Responder,
-    transfers: Transfers,
+    chains: Chains,
+    lent: Box<Lent>,
     counters: Counters,
     /// The last response that left the device.
     last: Option<Vec<u8>>,
 }
+
+/// What the responder is lent. Pages that no message reaches are never touched.
+struct Lent {
+    connection: Connection,
+    running: Bank<Running, HASH_PLACES>,
+    message: Vec<u8>,
+    out: Vec<u8>,
+}
+
+impl fmt::Debug for Lent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lent").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
+
+/// Room for a response that a fault or a script makes long.
+const ROOM: usize = MAX_RESPONSE + 0x1_0000;
+/// The longest request that is put together, whatever MaxSPDMmsgSize says.
+const LONGEST_REQUEST: usize = 0x40_0000;
 
 impl Device {
     /// Makes the keys and certificates of a device. To make an RSA key takes up to seconds, unless there is a
@@ -56,16 +81,29 @@ impl Device {
         }
         let entropy = Entropy::new(config.seed).map_err(|_| DeviceError::RandomUnavailable)?;
         let keys = KeyRing::new(&config, &entropy)?;
-        if !preferred_hashes(config.base_hash).any(|hash| keys.supports(hash)) {
+        let hashes = preferred_hashes(config.base_hash).filter(|hash| keys.supports(*hash));
+        let hashes: Vec<_> = hashes.collect();
+        if hashes.is_empty() {
             return Err(DeviceError::NoHash);
         }
+        let whole = config.max_spdm_msg_size.max(config.data_transfer_size);
+        let whole = usize::try_from(whole).unwrap_or(usize::MAX).min(LONGEST_REQUEST);
+        let lent = Box::new(Lent {
+            connection: Connection::new(),
+            running: Bank::new(),
+            message: vec![0; whole + config.request_padding + ROOM],
+            out: vec![0; ROOM],
+        });
         Ok(Self {
             config,
+            asyms: keys.asyms().collect(),
             keys,
+            hashes,
             entropy,
+            draws: 0,
             history: History::default(),
-            connection: Responder::default(),
-            transfers: Transfers::default(),
+            chains: Chains::default(),
+            lent,
             counters: Counters::default(),
             last: None,
         })
@@ -96,7 +134,7 @@ impl Device {
         let script = core::mem::take(&mut self.config.script);
         let acts = self.counters.acts(&script, header.code);
         if !acts.contains(&&Act::LoseRequest) {
-            let response = self.take(&script, &acts, header, request);
+            let response = self.process(&script, &acts, request);
             self.line(&acts, response, &mut delivery);
         }
         self.config.script = script;
@@ -131,148 +169,48 @@ impl Device {
         delivery.messages = messages;
     }
 
-    /// Answers a message that arrived.
-    fn take(
+    /// Answers a message that arrived; `received` is what the script says of it.
+    fn process(
         &mut self,
         script: &[ScriptStep],
-        acts: &[&Act],
-        header: Header,
+        received: &[&Act],
         message: &[u8],
     ) -> Option<Vec<u8>> {
-        let (request, way, arrival) = match pending(&mut self.history, header) {
-            Some(request) => (request, Way::Direct, Attempt::Again),
-            None => match self.receive(acts, header.code, message)? {
-                Incoming::Request { bytes, way } => (bytes, way, Attempt::First),
-                Incoming::Part(reply) => return Some(self.part(acts, header.code, reply)),
+        let Self { config, keys, chains, entropy, history, counters, .. } = self;
+        let Lent { connection, running, message: memory, out } = &mut *self.lent;
+        chains.prepare(config, keys, connection.suite(), connection.version());
+        let offer = Config {
+            versions: &config.versions,
+            capabilities: config.flags(),
+            ct_exponent: config.ct_exponent,
+            sizes: TransferSizes {
+                data_transfer_size: config.data_transfer_size,
+                max_spdm_msg_size: config.max_spdm_msg_size,
             },
+            asyms: &self.asyms,
+            hashes: &self.hashes,
+            measurement_hash: config.measurement_hash,
+            opaque_formats: config.opaque_formats(),
+            padding: config.request_padding,
         };
-        let code = Header::peek(Untrusted::new(request.as_slice())).ok()?.code;
-        // What came in chunks is a request of its own.
-        let acts_of_request = match way {
-            Way::Direct => acts.to_vec(),
-            Way::Chunked { .. } => self.counters.acts(script, code),
+        let mut device = OwnDevice { config, keys, chains, entropy, draws: &mut self.draws };
+        let mut hook = Misbehaviour {
+            config,
+            offer,
+            chains,
+            entropy,
+            history,
+            script,
+            counters,
+            received: received.to_vec(),
+            reassembled: Vec::new(),
         };
-        let response = self.answer(&acts_of_request, arrival, code, &request)?;
-        let (sizes, peer) = (self.sizes(), self.connection.peer().copied());
-        let reply = self.transfers.send(sizes, peer.as_ref(), way, response);
-        Some(match way {
-            Way::Direct => self.padded(reply),
-            Way::Chunked { .. } => self.part(acts, header.code, reply),
-        })
-    }
-
-    /// Puts requests together.
-    fn receive(&mut self, acts: &[&Act], code: Code, message: &[u8]) -> Option<Incoming> {
-        if matches!(code, Code::CHUNK_SEND | Code::CHUNK_GET)
-            && let Some(deferral) = self.defer(acts, Attempt::First, code, message)
-        {
-            return self.deferred(deferral).map(Incoming::Part);
-        }
-        let (sizes, peer) = (self.sizes(), self.connection.peer().copied());
-        Some(self.transfers.receive(sizes, peer.as_ref(), message))
-    }
-
-    /// The response to a whole request, as it leaves the device.
-    fn answer(
-        &mut self,
-        acts: &[&Act],
-        arrival: Attempt,
-        code: Code,
-        request: &[u8],
-    ) -> Option<Vec<u8>> {
-        let mut response = match self.defer(acts, arrival, code, request) {
-            Some(deferral) => self.deferred(deferral)?,
-            None => {
-                let changes = acts.iter().filter_map(|act| match act {
-                    Act::Change(edit) => Some(edit.clone()),
-                    _ => None,
-                });
-                let changes = changes.collect();
-                let faults = self.faults(code);
-                let Self { config, keys, entropy, history, connection, .. } = self;
-                let mut turn = Turn { config, keys, entropy, history, faults, changes };
-                connection.answer(&mut turn, request)
-            }
-        };
-        self.tamper(acts, code, &mut response);
+        let memory = Memory { connection, message: memory, hashes: running };
+        let mut responder = Responder::new(PROVIDER, offer, memory);
+        let len = responder.process(&mut device, &mut hook, message, out)?;
+        let mut response = out.get(..len).unwrap_or_default().to_vec();
+        response.resize(len + config.padding, 0);
         Some(response)
-    }
-
-    /// Whether script or faults answer in place of the device.
-    fn defer(
-        &mut self,
-        acts: &[&Act],
-        arrival: Attempt,
-        code: Code,
-        request: &[u8],
-    ) -> Option<Deferral> {
-        let refusal = acts.iter().find_map(|act| match act {
-            Act::Refuse { code, data, extended } => {
-                Some(ErrorAnswer { code: *code, data: *data, extended: extended.clone() })
-            }
-            _ => None,
-        });
-        if let Some(refusal) = refusal {
-            return Some(Deferral::Error(refusal));
-        }
-        let faults = self.faults(code);
-        let version = self.connection.version();
-        let Self { config, keys, entropy, history, .. } = self;
-        let mut turn = Turn { config, keys, entropy, history, faults, changes: Vec::new() };
-        defer(&mut turn, arrival, code, request, version)
-    }
-
-    fn deferred(&mut self, deferral: Deferral) -> Option<Vec<u8>> {
-        let version = self.connection.version();
-        match deferral {
-            Deferral::Error(refusal) => Some(refusal.encode(version)),
-            Deferral::Resynch(refusal) => {
-                self.connection = Responder::default();
-                self.transfers.reset();
-                Some(refusal.encode(version))
-            }
-            Deferral::Broken(bytes) => Some(bytes),
-            Deferral::Silence => None,
-        }
-    }
-
-    /// A chunk message, or an ERROR in place of one, as it leaves the device.
-    fn part(&self, acts: &[&Act], code: Code, mut reply: Vec<u8>) -> Vec<u8> {
-        self.tamper(acts, code, &mut reply);
-        self.padded(reply)
-    }
-
-    /// Changes a message behind the back of the transcripts.
-    fn tamper(&self, acts: &[&Act], code: Code, bytes: &mut Vec<u8>) {
-        on_wire(&self.faults(code), code, self.connection.peer(), bytes);
-        let cx = self.connection.cx();
-        for act in acts {
-            match act {
-                Act::Tamper(edit) => edit.apply(&cx, bytes),
-                Act::Replace(other) => bytes.clone_from(other),
-                _ => {}
-            }
-        }
-    }
-
-    fn faults(&self, code: Code) -> Vec<Fault> {
-        let target = self.config.fault_target;
-        let faults = self.config.faults.iter().copied();
-        faults.filter(|fault| fault.concerns(code, target)).collect()
-    }
-
-    fn padded(&self, mut message: Vec<u8>) -> Vec<u8> {
-        message.resize(message.len() + self.config.padding, 0);
-        message
-    }
-
-    fn sizes(&self) -> Sizes {
-        let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
-        Sizes {
-            one: bytes(self.config.data_transfer_size),
-            whole: bytes(self.config.max_spdm_msg_size),
-            padding: self.config.request_padding,
-        }
     }
 
     /// Replaces the script from the next request on.
@@ -284,13 +222,13 @@ impl Device {
     /// Replaces the configured faults from the next request on.
     pub fn set_faults(&mut self, faults: Vec<Fault>) {
         self.config.faults = faults;
+        self.chains.forget();
     }
 
     /// Power off and on: the connection and what faults remember are gone, keys and certificates stay.
     pub fn reset(&mut self) {
         self.history = History::default();
-        self.connection = Responder::default();
-        self.transfers = Transfers::default();
+        self.lent.connection.reset();
         self.counters = Counters::default();
         self.last = None;
     }
@@ -324,17 +262,4 @@ impl Device {
     pub fn public_key_spki(&self, asym: AsymAlgorithm) -> Option<Vec<u8>> {
         self.keys.first(asym).map(|identity| identity.spki_der())
     }
-}
-
-/// The request that RESPOND_IF_READY asks after. Any other request gives it up; RESPOND_IF_READY again is taken for a
-/// retry.
-fn pending(history: &mut History, received: Header) -> Option<Vec<u8>> {
-    let pending = history.pending.take()?;
-    let code = Header::peek(Untrusted::new(pending.as_slice())).ok()?.code;
-    let asked = received.code == Code::RESPOND_IF_READY;
-    if asked && Code(received.param1) == code && received.param2 == TOKEN {
-        history.pending = Some(pending.clone());
-        return Some(pending);
-    }
-    None
 }

@@ -2,7 +2,6 @@
 
 use core::fmt;
 
-use spdm_codec::{NONCE_LEN, ResponderNonce};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{HashAlgorithm, RandomUnavailable};
 
@@ -10,7 +9,6 @@ use spdm_crypto::{HashAlgorithm, RandomUnavailable};
 pub(crate) struct Entropy {
     master: [u8; 32],
     seed: Option<u64>,
-    nonces: u64,
 }
 
 impl Entropy {
@@ -20,7 +18,7 @@ impl Entropy {
             Some(seed) => master = sha256(&[b"spdm emulator seed", &seed.to_le_bytes()]),
             None => PROVIDER.random.fill(&mut master)?,
         }
-        Ok(Self { master, seed, nonces: 0 })
+        Ok(Self { master, seed })
     }
 
     /// Whether keys and nonces are the same in every run.
@@ -41,11 +39,9 @@ impl Entropy {
         serial
     }
 
-    /// A nonce that was not there before.
-    pub(crate) fn nonce(&mut self) -> ResponderNonce {
-        const { assert!(NONCE_LEN == 32) };
-        self.nonces += 1;
-        ResponderNonce(sha256(&[&self.master, b"nonce", &self.nonces.to_le_bytes()]))
+    /// The nonce of this number.
+    pub(crate) fn nonce(&self, number: u64) -> [u8; 32] {
+        sha256(&[&self.master, b"nonce", &number.to_le_bytes()])
     }
 }
 

@@ -1,12 +1,8 @@
-//! An answer that is an ERROR.
+//! An ERROR that script or faults put in place of an answer.
 
-use spdm_codec::{
-    Code, DecodeError, EncodeError, ErrorCode, ErrorResponse, ExtendedErrorData, Message as _,
-    SpdmVersion,
-};
-use spdm_crypto::{SignError, Unsupported};
+use spdm_codec::{ErrorCode, ErrorResponse, ExtendedErrorData, Message as _, SpdmVersion};
 
-/// Why a request is answered with ERROR (DSP0274 §ERROR response message).
+/// An ERROR (DSP0274 §ERROR response message).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct ErrorAnswer {
     pub(crate) code: ErrorCode,
@@ -19,23 +15,6 @@ impl ErrorAnswer {
         Self { code, data: 0, extended: Vec::new() }
     }
 
-    pub(crate) fn unsupported(request: Code) -> Self {
-        Self { data: request.0, ..Self::new(ErrorCode::UNSUPPORTED_REQUEST) }
-    }
-
-    pub(crate) const fn invalid() -> Self {
-        Self::new(ErrorCode::INVALID_REQUEST)
-    }
-
-    pub(crate) const fn unexpected() -> Self {
-        Self::new(ErrorCode::UNEXPECTED_REQUEST)
-    }
-
-    pub(crate) fn too_large(len: usize) -> Self {
-        let extended = u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes().to_vec();
-        Self { extended, ..Self::new(ErrorCode::RESPONSE_TOO_LARGE) }
-    }
-
     pub(crate) fn encode(&self, version: SpdmVersion) -> Vec<u8> {
         let extended = ExtendedErrorData::Other(&self.extended);
         let error = ErrorResponse { code: self.code, data: self.data, extended };
@@ -43,29 +22,5 @@ impl ErrorAnswer {
         let len = error.encode(version, &mut out).unwrap_or_default();
         out.truncate(len);
         out
-    }
-}
-
-impl From<DecodeError> for ErrorAnswer {
-    fn from(_: DecodeError) -> Self {
-        Self::invalid()
-    }
-}
-
-impl From<EncodeError> for ErrorAnswer {
-    fn from(_: EncodeError) -> Self {
-        Self::new(ErrorCode::UNSPECIFIED)
-    }
-}
-
-impl From<SignError> for ErrorAnswer {
-    fn from(_: SignError) -> Self {
-        Self::new(ErrorCode::UNSPECIFIED)
-    }
-}
-
-impl From<Unsupported> for ErrorAnswer {
-    fn from(_: Unsupported) -> Self {
-        Self::new(ErrorCode::UNSPECIFIED)
     }
 }

@@ -73,7 +73,8 @@ impl KeyRing {
         self.entries.iter().map(|entry| entry.asym)
     }
 
-    fn slots(&self, asym: AsymAlgorithm) -> &[(SlotId, DeviceIdentity)] {
+    /// The identities of an algorithm.
+    pub(crate) fn slots(&self, asym: AsymAlgorithm) -> &[(SlotId, DeviceIdentity)] {
         let entry = self.entries.iter().find(|entry| entry.asym == asym);
         entry.map(|entry| entry.slots.as_slice()).unwrap_or_default()
     }

@@ -1,8 +1,9 @@
 //! A software SPDM device (a Responder of DMTF DSP0274 1.0 to 1.4) for tests, demos and QEMU.
 //!
 //! A [`Device`] makes its own keys and certificates, answers requests as bytes, and misbehaves in exactly one
-//! way when it is told to ([`Fault`]). It composes its transcripts itself and shares no check with a
-//! Requester, so that the two cannot be wrong together.
+//! way when it is told to ([`Fault`]). Its messages are handled by `spdm-responder`, which composes its transcripts
+//! itself and shares no check with a Requester, so that the two cannot be wrong together; faults and scripts act through
+//! the hook of that crate, and no handler knows one.
 //!
 //! ```
 //! use spdm_emulator::{Device, DeviceConfig};
@@ -20,16 +21,10 @@
 //! Not there: sessions, mutual authentication, PQC.
 #![forbid(unsafe_code)]
 
-mod agreement;
-mod algorithms;
-mod capabilities;
-mod certificates;
-mod challenge;
-mod chunking;
+mod chains;
 mod config;
 mod device;
 mod device_identity;
-mod device_transcript;
 mod entropy;
 mod error;
 mod error_answer;
@@ -37,18 +32,13 @@ mod fault;
 mod key_ring;
 mod keys;
 mod measurement_blocks;
-mod measurements;
 mod mint;
 mod misbehaviour;
-mod opaque;
+mod own_device;
 mod patch;
 mod pem_blocks;
 mod private_key;
-mod responder;
 mod script;
-mod signatures;
-mod turn;
-mod version;
 
 pub use config::{DeviceConfig, DeviceModel, DmtfName, KeyProvisioning};
 pub use device::Device;

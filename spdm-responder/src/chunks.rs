@@ -2,7 +2,8 @@
 //! in the lent message memory.
 
 use spdm_codec::{
-    Chunk, ChunkAttributes, ChunkGet, ChunkResponse, ChunkSend, MIN_DATA_TRANSFER_SIZE, Message as _,
+    Chunk, ChunkAttributes, ChunkGet, ChunkResponse, ChunkSend, MIN_DATA_TRANSFER_SIZE,
+    Message as _,
 };
 
 use crate::agreement::Peer;
@@ -77,8 +78,7 @@ impl Transfers {
     pub(crate) const fn offer(&mut self, start: usize, len: usize) -> u8 {
         self.handle = self.handle.wrapping_add(1);
         let end = start.saturating_add(len);
-        self.transfer =
-            Transfer::Response(LargeResponse { next: 0, at: start, end, total: len });
+        self.transfer = Transfer::Response(LargeResponse { next: 0, at: start, end, total: len });
         self.handle
     }
 
@@ -121,7 +121,12 @@ impl Transfers {
     }
 
     /// Takes a chunk of a request into `memory`.
-    pub(crate) fn chunk_send(&mut self, config: &Config<'_>, chunk: &ChunkSend<'_>, memory: &mut [u8]) -> Received {
+    pub(crate) fn chunk_send(
+        &mut self,
+        config: &Config<'_>,
+        chunk: &ChunkSend<'_>,
+        memory: &mut [u8],
+    ) -> Received {
         let whole = usize::try_from(config.sizes.max_spdm_msg_size).unwrap_or(usize::MAX);
         let chunk = &chunk.0;
         let begun = match core::mem::replace(&mut self.transfer, Transfer::None) {

@@ -30,13 +30,12 @@ pub(crate) fn respond(
     let (mut ids, mut models, mut usages) = ([0; SLOTS], [0; SLOTS], [[0; 2]; SLOTS]);
     let places = digests.chunks_mut(suite.hash.digest_len()).zip(&mut ids).zip(&mut models);
     let mut count = 0;
-    for (slot, (((digest, id), model), usage)) in
-        provisioned.slots().zip(places.zip(&mut usages))
-    {
+    for (slot, (((digest, id), model), usage)) in provisioned.slots().zip(places.zip(&mut usages)) {
         let of_chain = chain_hash(turn, slot, &suite)?;
         digest.copy_from_slice(of_chain.as_bytes());
         let key = turn.device.slot_key(slot);
-        (*id, *model, *usage) = (key.key_pair_id, key.model.to_byte(), key.usage.bits().to_le_bytes());
+        (*id, *model, *usage) =
+            (key.key_pair_id, key.model.to_byte(), key.usage.bits().to_le_bytes());
         count += 1;
     }
     let keys = SlotKeys {
@@ -56,11 +55,7 @@ pub(crate) fn respond(
 }
 
 /// The hash of a slot's chain, as DIGESTS and CHALLENGE_AUTH carry it.
-pub(crate) fn chain_hash(
-    turn: &Turn<'_>,
-    slot: SlotId,
-    suite: &Suite,
-) -> Result<Digest, Refusal> {
+pub(crate) fn chain_hash(turn: &Turn<'_>, slot: SlotId, suite: &Suite) -> Result<Digest, Refusal> {
     let chain = turn.device.chain(slot, suite).ok_or_else(Refusal::invalid)?;
     Ok(turn.provider.hash.digest(suite.hash, &[chain])?)
 }

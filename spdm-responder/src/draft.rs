@@ -48,7 +48,7 @@ impl<'o> Draft<'o> {
     }
 
     /// What was written, to be changed.
-    pub fn as_mut(&mut self) -> &mut [u8] {
+    pub fn as_bytes_mut(&mut self) -> &mut [u8] {
         self.room.get_mut(..self.len).unwrap_or_default()
     }
 

@@ -176,11 +176,7 @@ impl Signing<'_> {
     ///
     /// # Errors
     /// [`SignError`].
-    pub fn sign(
-        &mut self,
-        device: &mut dyn Device,
-        out: &mut [u8],
-    ) -> Result<usize, SignError> {
+    pub fn sign(&mut self, device: &mut dyn Device, out: &mut [u8]) -> Result<usize, SignError> {
         let digest = self.digest_after(self.request).map_err(|_| SignError::Failed)?;
         let message = SignedMessage::new(self.version, self.context, digest);
         device.sign(self.slot, &self.suite, &message, out)

@@ -191,12 +191,7 @@ impl<'a> Responder<'a> {
         connection.transfers.chunk_get(&self.config, peer, message, memory, out)
     }
 
-    fn chunk_send(
-        &mut self,
-        peer: &Peer,
-        message: &[u8],
-        out: &mut [u8],
-    ) -> Result<Sent, Refusal> {
+    fn chunk_send(&mut self, peer: &Peer, message: &[u8], out: &mut [u8]) -> Result<Sent, Refusal> {
         let Memory { connection, message: memory, .. } = &mut self.memory;
         if let Transfer::Response(_) = connection.transfers.transfer {
             return Err(Refusal::unexpected());

@@ -56,11 +56,7 @@ pub(crate) fn append(hashes: Lent<'_>, place: usize, parts: &[&[u8]]) -> Result<
 }
 
 /// The digest of a transcript that ends with these parts; it goes on without them.
-pub(crate) fn digest(
-    hashes: Lent<'_>,
-    place: usize,
-    parts: &[&[u8]],
-) -> Result<Digest, HashError> {
+pub(crate) fn digest(hashes: Lent<'_>, place: usize, parts: &[&[u8]]) -> Result<Digest, HashError> {
     hashes.fork(place, SCRATCH)?;
     append(hashes, SCRATCH, parts)?;
     hashes.snapshot(SCRATCH)

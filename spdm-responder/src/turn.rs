@@ -100,9 +100,7 @@ impl<'t> Turn<'t> {
         answer: &Draft<'_>,
     ) -> Result<(), Refusal> {
         match agreement.selection.suite {
-            Some(_) => {
-                Ok(transcript::append(self.hashes, place, &[request, answer.as_bytes()])?)
-            }
+            Some(_) => Ok(transcript::append(self.hashes, place, &[request, answer.as_bytes()])?),
             None => Ok(()),
         }
     }

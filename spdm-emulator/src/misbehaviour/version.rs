@@ -1,28 +1,13 @@
-//! VERSION.
+//! Faults of VERSION.
 
-use spdm_codec::{Cx, SpdmVersion, Version, VersionNumberEntry};
-
-use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
 use crate::patch::patch;
-use crate::turn::{Turn, encode};
 
 /// Offsets in VERSION.
 const COUNT: usize = 5;
 const ENTRIES: usize = 6;
 
-pub(crate) fn respond(turn: &Turn<'_>) -> Result<Vec<u8>, ErrorAnswer> {
-    let entry = |version: &SpdmVersion| VersionNumberEntry::new(*version).0.to_le_bytes();
-    let entries: Vec<_> = turn.config.versions.iter().map(entry).collect();
-    let mut bytes = encode(&Version { entries: &entries }, SpdmVersion::V1_0)?;
-    for fault in &turn.faults {
-        misbehave(*fault, &mut bytes);
-    }
-    turn.change(&Cx::new(SpdmVersion::V1_0), &mut bytes);
-    Ok(bytes)
-}
-
-fn misbehave(fault: Fault, bytes: &mut Vec<u8>) {
+pub(super) fn misbehave(fault: Fault, bytes: &mut Vec<u8>) {
     match fault {
         Fault::VersionCountZero => {
             bytes.truncate(ENTRIES);
@@ -47,7 +32,7 @@ fn misbehave(fault: Fault, bytes: &mut Vec<u8>) {
 }
 
 /// VERSION as an attacker on the wire leaves it; the device's transcript has the original.
-pub(crate) fn downgrade(bytes: &mut Vec<u8>) {
+pub(super) fn downgrade(bytes: &mut Vec<u8>) {
     let entries = bytes.get(ENTRIES..).unwrap_or_default();
     let versions = entries.as_chunks().0.iter().map(|entry| u16::from_le_bytes(*entry));
     if let Some(lowest) = versions.min() {

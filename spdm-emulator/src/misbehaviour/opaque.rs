@@ -1,42 +1,27 @@
-//! OpaqueData of CHALLENGE_AUTH and MEASUREMENTS.
+//! Faults of OpaqueData in CHALLENGE_AUTH and MEASUREMENTS.
 
-use spdm_codec::{OpaqueData, OpaqueElement, OpaqueFormat, SpdmVersion};
+use spdm_codec::SpdmVersion;
 
-use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
+use crate::own_device::OPAQUE_VENDOR;
 use crate::patch::{patch, put};
-
-/// PCI-SIG among the standards bodies, and a vendor of that registry.
-const PCI_SIG: u8 = 3;
-const VENDOR: [u8; 2] = 0x1B36_u16.to_le_bytes();
-const DATA: &[u8] = b"spdm-emulator";
-const ELEMENT: OpaqueElement<'static> =
-    OpaqueElement { id: PCI_SIG, vendor_id: &VENDOR, data: DATA };
-
-/// One vendor's element where the format is a table, the vendor's bytes where it is free.
-pub(crate) fn opaque_data(format: OpaqueFormat) -> Result<Vec<u8>, ErrorAnswer> {
-    let mut out = vec![0; 64];
-    match format {
-        OpaqueFormat::Table => {
-            let len = OpaqueData::encode_table(format, &[ELEMENT], &mut out)?;
-            out.truncate(len);
-            Ok(out)
-        }
-        OpaqueFormat::FreeForm => Ok(DATA.to_vec()),
-        _ => Ok(Vec::new()),
-    }
-}
 
 /// Offsets in a table behind OpaqueDataLength, which has two bytes.
 const LENGTH_LEN: usize = 2;
 const TOTAL_ELEMENTS: usize = LENGTH_LEN;
-const ELEMENT_DATA_LEN: usize = LENGTH_LEN + 4 + 2 + VENDOR.len();
+const ELEMENT_DATA_LEN: usize = LENGTH_LEN + 4 + 2 + OPAQUE_VENDOR.len();
 
 /// More than the 1024 bytes that are allowed, and a multiple of 4.
 const TOO_LONG: u16 = 1028;
 
-/// Changes the OpaqueData of a message; `at` is the offset of OpaqueDataLength.
-pub(crate) fn misbehave(
+/// OpaqueDataLength at this offset.
+pub(super) fn len(bytes: &[u8], at: usize) -> usize {
+    let len = bytes.get(at..).and_then(|bytes| bytes.first_chunk()).copied();
+    usize::from(len.map_or(0, u16::from_le_bytes))
+}
+
+/// Changes the OpaqueData of a message, which has `len` bytes; `at` is the offset of OpaqueDataLength.
+pub(super) fn misbehave(
     fault: Fault,
     version: SpdmVersion,
     at: usize,
@@ -67,7 +52,7 @@ pub(crate) fn misbehave(
 }
 
 /// RequesterContext is what a message before its signature ends with (1.3).
-pub(crate) fn misbehave_context(fault: Fault, version: SpdmVersion, bytes: &mut [u8]) {
+pub(super) fn misbehave_context(fault: Fault, version: SpdmVersion, bytes: &mut [u8]) {
     if fault == Fault::ContextMismatch && version >= SpdmVersion::V1_3 {
         let last = bytes.len().saturating_sub(1);
         patch(bytes, last, |byte| byte ^ 1);

@@ -1,0 +1,132 @@
+//! What the responder asks the emulated device for.
+
+use spdm_codec::{
+    CertificateModel, EncodeError, KeySlot, KeyUsage, OpaqueFormat, SlotId, SlotKey, SlotMask,
+    SpdmVersion,
+};
+use spdm_crypto::{RandomUnavailable, SignError, SignedMessage};
+use spdm_responder::{Coverage, Device, MeasuredBlock, MeasurementWanted, Suite};
+
+use crate::chains::Chains;
+use crate::config::{DeviceConfig, DeviceModel};
+use crate::entropy::Entropy;
+use crate::key_ring::KeyRing;
+use crate::measurement_blocks;
+
+/// A vendor of PCI-SIG's registry.
+pub(crate) const OPAQUE_VENDOR: [u8; 2] = 0x1B36_u16.to_le_bytes();
+const OPAQUE_TEXT: &[u8] = b"spdm-emulator";
+/// One element: PCI-SIG's registry, the vendor, 13 bytes of text, and padding to a multiple of 4.
+const OPAQUE_TABLE: &[u8] = b"\x01\0\0\0\x03\x02\x36\x1B\x0D\0spdm-emulator\0";
+
+/// Keys, chains, measurements and nonces during one exchange.
+#[derive(Debug)]
+pub(crate) struct OwnDevice<'d> {
+    pub(crate) config: &'d DeviceConfig,
+    pub(crate) keys: &'d KeyRing,
+    pub(crate) chains: &'d Chains,
+    pub(crate) entropy: &'d Entropy,
+    /// How often random bytes were asked for.
+    pub(crate) draws: &'d mut u64,
+}
+
+impl Device for OwnDevice<'_> {
+    fn provisioned(&self, _: &Suite) -> SlotMask {
+        let listed = self.chains.slots().filter(|slot| self.config.slots.contains(slot));
+        mask(listed)
+    }
+
+    fn supported(&self, suite: &Suite) -> SlotMask {
+        let more = mask(self.config.empty_slots.iter().copied());
+        SlotMask(self.provisioned(suite).0 | more.0)
+    }
+
+    fn chain(&self, slot: SlotId, _: &Suite) -> Option<&[u8]> {
+        self.chains.get(slot)
+    }
+
+    fn slot_key(&self, slot: SlotId) -> SlotKey {
+        let model = match self.config.model {
+            _ if self.config.generic_slots.contains(&slot) => CertificateModel::GenericCert,
+            DeviceModel::DeviceCert => CertificateModel::DeviceCert,
+            DeviceModel::AliasCert => CertificateModel::AliasCert,
+        };
+        // One key pair per slot, of which each may be used for everything.
+        let usage = KeyUsage::CHALLENGE | KeyUsage::MEASUREMENT;
+        SlotKey { key_pair_id: slot.get() + 1, model, usage }
+    }
+
+    fn public_key(&self, _: &Suite) -> Option<&[u8]> {
+        self.chains.public_key()
+    }
+
+    fn sign(
+        &mut self,
+        slot: KeySlot,
+        suite: &Suite,
+        message: &SignedMessage,
+        out: &mut [u8],
+    ) -> Result<usize, SignError> {
+        let identity = match slot {
+            KeySlot::Slot(slot) => self.keys.slot(suite.asym, slot),
+            KeySlot::PublicKey => self.keys.first(suite.asym),
+        };
+        message.sign(identity.ok_or(SignError::Unsupported)?.signer(), suite.hash, out)
+    }
+
+    fn random(&mut self, out: &mut [u8]) -> Result<(), RandomUnavailable> {
+        for chunk in out.chunks_mut(32) {
+            *self.draws += 1;
+            let nonce = self.entropy.nonce(*self.draws);
+            chunk.iter_mut().zip(nonce).for_each(|(place, byte)| *place = byte);
+        }
+        Ok(())
+    }
+
+    fn measurement_count(&self, version: SpdmVersion) -> u8 {
+        measurement_blocks::count(version)
+    }
+
+    fn measurement(
+        &self,
+        nth: u8,
+        wanted: &MeasurementWanted,
+        out: &mut [u8],
+    ) -> Result<MeasuredBlock, EncodeError> {
+        let block = measurement_blocks::nth(nth, wanted.version, wanted.hash, wanted.form)?;
+        let needed = block.bytes.len();
+        let place = out.get_mut(..needed).ok_or(EncodeError::BufferTooSmall { needed })?;
+        place.copy_from_slice(&block.bytes);
+        let coverage =
+            if block.is_tcb() { Coverage::TrustedComputingBase } else { Coverage::AllOnly };
+        Ok(MeasuredBlock { index: block.index, len: needed, coverage })
+    }
+
+    /// One vendor's element where the format is a table, the vendor's bytes where it is free.
+    fn opaque_data(&self, format: OpaqueFormat) -> &[u8] {
+        match format {
+            OpaqueFormat::Table => OPAQUE_TABLE,
+            OpaqueFormat::FreeForm => OPAQUE_TEXT,
+            _ => &[],
+        }
+    }
+}
+
+fn mask(slots: impl Iterator<Item = SlotId>) -> SlotMask {
+    SlotMask(slots.fold(0, |mask, slot| mask | 1 << slot.get()))
+}
+
+#[cfg(test)]
+mod tests {
+    use spdm_codec::{OpaqueData, OpaqueElement, OpaqueFormat};
+
+    use super::{OPAQUE_TABLE, OPAQUE_TEXT, OPAQUE_VENDOR};
+
+    #[test]
+    fn the_table_has_one_element_of_a_vendor() {
+        let element = OpaqueElement { id: 3, vendor_id: &OPAQUE_VENDOR, data: OPAQUE_TEXT };
+        let mut out = [0; 64];
+        let len = OpaqueData::encode_table(OpaqueFormat::Table, &[element], &mut out).unwrap();
+        assert_eq!(out[..len], *OPAQUE_TABLE);
+    }
+}
