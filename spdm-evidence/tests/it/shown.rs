@@ -271,6 +271,24 @@ fn a_public_key_has_no_chain() {
     }
 }
 
+/// A raw value as a version of firmware often is: text without the zeros behind it. What could steer a terminal is none.
+#[test]
+fn a_raw_value_as_text() {
+    let text = |value: &[u8]| {
+        let len = u8::try_from(value.len()).unwrap();
+        // Index 1, DMTF, and a raw bit stream of mutable firmware.
+        let block = [&[1, 1, len + 3, 0, 0x81, len, 0][..], value].concat();
+        let record = MeasurementRecord::decode(Untrusted::new(&block), 1).unwrap();
+        MeasuredValue::of_record(&record).remove(0).text
+    };
+    for value in [&b"96.00 A/b"[..], b"96.00 A/b\0", b"96.00 A/b\0\0\0"] {
+        assert_eq!(text(value).as_deref(), Some("96.00 A/b"));
+    }
+    for value in [&[0; 4][..], b"\x1b[2K", b"a\0b", b"a\n", "\u{e9}".as_bytes(), &[0xFF, 0x41]] {
+        assert_eq!(text(value), None, "{value:?}");
+    }
+}
+
 /// DSP0274, "Device mode field of a measurement block".
 #[test]
 fn the_modes_of_a_device_in_words() {

@@ -1,9 +1,10 @@
 //! A correct device is attested, whatever it legally does.
 
-use crate::sim::{Sim, attest};
-use spdm_codec::{BaseAsymAlgo, Code, SpdmVersion};
+use crate::sim::{Sim, attest, attest_with, with_policy};
+use spdm_codec::{BaseAsymAlgo, Code, RequesterNonce, SpdmVersion};
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 use spdm_emulator::{DeviceConfig, DeviceModel, Fault};
+use spdm_requester::{AttestationPlan, NegotiationSigning, Requirement};
 
 fn config(version: SpdmVersion) -> DeviceConfig {
     DeviceConfig {
@@ -83,5 +84,31 @@ fn alias_chains_and_padding() {
         let model = DeviceModel::AliasCert;
         let mut sim = Sim::new(DeviceConfig { model, padding, ..config(SpdmVersion::V1_2) });
         assert!(attest(&mut sim).is_ok(), "padding {padding}");
+    }
+}
+
+/// The nonce that the caller chose is signed once: with the measurements, or where none are required with CHALLENGE_AUTH.
+#[test]
+fn the_nonce_of_the_caller() {
+    let chosen = RequesterNonce([0xC7; 32]);
+    for version in SpdmVersion::ALL {
+        for (requirement, codes) in [
+            (Requirement::Challenge, &[Code::CHALLENGE][..]),
+            (Requirement::Measurements, &[Code::GET_MEASUREMENTS]),
+            (Requirement::ChallengeAndMeasurements, &[Code::GET_MEASUREMENTS]),
+        ] {
+            let mut sim = Sim::new(config(version));
+            let result = with_policy(&mut sim, |sim, policy| {
+                let mut plan = AttestationPlan::new(policy);
+                (plan.requirement, plan.nonce) = (requirement, Some(chosen));
+                plan.negotiation = NegotiationSigning::Waived;
+                attest_with(sim, plan)
+            });
+            assert!(result.is_ok(), "{version} {requirement:?}: {result:?}");
+            let with_nonce =
+                sim.requests.iter().filter(|request| request.get(4..36) == Some(&chosen.0));
+            let with_nonce: Vec<_> = with_nonce.map(|request| Code(request[1])).collect();
+            assert_eq!(with_nonce, codes, "{version} {requirement:?}");
+        }
     }
 }

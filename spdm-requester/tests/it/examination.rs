@@ -17,9 +17,10 @@ use spdm_requester::{
 };
 use spdm_x509::{Check, Policy, Rule};
 
-/// Every check that was decided, in order; and each error.
+/// Every step and every check that was decided, in order; and each error.
 #[derive(Default)]
 struct Heard {
+    steps: Vec<&'static str>,
     checks: Vec<(AttestationCheck, CheckStatus)>,
     errors: Vec<Error>,
     verified: usize,
@@ -28,6 +29,18 @@ struct Heard {
 impl Observer for Heard {
     fn observe(&mut self, observation: &Observation<'_>) {
         self.checks.extend(observation.checks());
+        self.steps.push(match observation {
+            Observation::Begun { .. } => "begun",
+            Observation::Negotiated(_) => "negotiated",
+            Observation::Chain { .. } => "chain",
+            Observation::Appraised(_) => "appraised",
+            Observation::Asked { proof: Proof::Challenge, .. } => "CHALLENGE asked",
+            Observation::Asked { .. } => "GET_MEASUREMENTS asked",
+            Observation::Challenged(_) => "challenged",
+            Observation::Measured { .. } => "measured",
+            Observation::Verified(_) => "verified",
+            _ => "other",
+        });
         match observation {
             Observation::Failed(error) => self.errors.push(**error),
             Observation::Verified(_) => self.verified += 1,
@@ -88,6 +101,19 @@ fn an_observer_hears_of_every_check_in_order() {
             assert_eq!(heard.status(check), Some(expected), "{version} {check:?}");
         }
         assert_eq!((heard.errors.len(), heard.verified), (0, 2));
+        let steps = [
+            "begun",
+            "negotiated",
+            "chain",
+            "appraised",
+            "CHALLENGE asked",
+            "challenged",
+            "verified",
+            "GET_MEASUREMENTS asked",
+            "measured",
+            "verified",
+        ];
+        assert_eq!(heard.steps, steps, "{version}");
         assert_eq!(sim.codes(), FLOW);
     }
 }

@@ -9,8 +9,8 @@ use crate::sim::{FLOW, HASH_LEN, Memory, Sim, config, error_of, until};
 use spdm_codec::{BaseAsymAlgo, Code, SlotId, SpdmVersion};
 use spdm_emulator::DeviceConfig;
 use spdm_requester::{
-    AttestationPlan, ChainCache, Error, Incompatible, KnownChain, Possession, Proof, Requester,
-    SlotChoice, blocking,
+    AttestationPlan, ChainCache, Error, Incompatible, KeySource, KnownChain, Possession, Proof,
+    Requester, SlotChoice, blocking,
 };
 use spdm_x509::{
     Check, Identity, LinkCache, LinkId, LinkTable, Policy, Rule, SanPolicy, ValidityCheck,
@@ -63,6 +63,30 @@ fn a_known_chain_costs_two_signatures_and_six_round_trips() {
             let (signatures, trusted) = reattest(sim, plan, cache, &mut []);
             assert!(trusted.is_ok());
             assert_eq!((signatures, sim.codes()), (2, WARM.to_vec()), "{version}");
+        });
+    }
+}
+
+/// The only chain of the device is known, and the policy of today trusts it no more: it is examined all the same, by that
+/// chain.
+#[test]
+fn a_known_chain_that_is_trusted_no_more_is_examined() {
+    let nobody = policy(&[]);
+    for version in SpdmVersion::ALL {
+        with_known(config(version), |sim, _, known| {
+            let (mut memory, mut record) = (Memory::new(), [0; 0x1000]);
+            let clock = sim.clock.clone();
+            sim.requests.clear();
+            let plan = plan_of(&nobody, SlotChoice::FirstTrusted);
+            let source = KeySource::Chain { known: ChainCache::new(known), buffer: &mut [] };
+            let requester = Requester::new(COUNTING, memory.storage(), sim.limits);
+            let result = blocking::run(requester.examine(plan, source, &mut record), sim, &clock);
+            let (_, examined) = result.map_err(|failure| failure.error).unwrap();
+            assert_eq!(examined.identity.unwrap().digest(), known[0].chain().digest());
+            assert!(examined.trusted.is_none() && examined.challenged.is_some());
+            let cause = chain(Check::Anchor, Rule::NoTrustAnchor);
+            assert_eq!(examined.verified.map(drop).map_err(Cause::from), Err(cause), "{version}");
+            assert_eq!(sim.codes(), WARM, "{version}");
         });
     }
 }
