@@ -373,9 +373,9 @@ pub enum Misuse {
 
 impl Error {
     /// Whether the peer merely refused: the connection is as before.
-    pub(crate) fn is_refusal(&self) -> bool {
+    pub(crate) const fn is_refusal(&self) -> bool {
         match self {
-            Self::Refused(refusal) => refusal.code != ErrorCode::REQUEST_RESYNCH,
+            Self::Refused(refusal) => refusal.code.0 != ErrorCode::REQUEST_RESYNCH.0,
             Self::Incompatible(_) => true,
             _ => false,
         }
@@ -383,6 +383,12 @@ impl Error {
 }
 
 impl Error {
+    /// Whether the connection goes on: the peer merely refused, or nothing was sent to it.
+    pub(crate) const fn leaves_connection(&self) -> bool {
+        self.is_refusal()
+            || matches!(self, Self::Session(SessionFault::NoRoom | SessionFault::Transport))
+    }
+
     /// Whether the session that it happened in goes on.
     pub(crate) fn leaves_session(&self) -> bool {
         match self {

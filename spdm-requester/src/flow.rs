@@ -335,7 +335,7 @@ impl<'a, O: Operation> Flow<'a, O> {
                 sessions.end(session);
                 Left::Connection(phase)
             }
-            _ if reason.is_refusal() && !connection.is_waiting() => Left::All(phase),
+            _ if reason.leaves_connection() && !connection.is_waiting() => Left::All(phase),
             _ => Left::Nothing,
         }
     }

@@ -244,7 +244,7 @@ impl sealed::Operation for OpenPskSession<'_> {
     }
 
     fn ends_session(&self) -> bool {
-        true
+        self.finish.is_some()
     }
 
     fn finish<'f>(&mut self, errors: &'f ErrorCell) -> Result<Self::Output, &'f Error> {

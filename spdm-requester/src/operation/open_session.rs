@@ -246,7 +246,7 @@ impl<'c> sealed::Operation for OpenSession<'c> {
     }
 
     fn ends_session(&self) -> bool {
-        true
+        self.finish.is_some()
     }
 
     fn failed(&mut self) {

@@ -1,0 +1,599 @@
+//! A device with sessions, written for these tests on the codec and the primitives alone: it shares no code with the
+//! requester. Transcripts are bytes that are hashed when they are needed.
+
+use core::fmt;
+use std::rc::Rc;
+
+use spdm_codec::{
+    AeadCipherSuite, AlgStructs, Algorithms, BaseAsymAlgo, BaseHashAlgo, Capabilities, Capability,
+    CapabilityFlags, Code, Cx, DheNamedGroup, EndSessionAck, ErrorCode, ExtAlgorithms, Finish,
+    FinishRsp, Handshake, HeartbeatAck, KeyExchange, KeyExchangeRsp, KeyOperation, KeyScheduleAlgo,
+    KeySlot, KeyUpdate, KeyUpdateAck, Message, MutAuthRequested, OpaqueData, OpaqueFormat,
+    OtherParams, PskExchange, PskExchangeRsp, PskFinish, PskFinishRsp, PskResponderContext,
+    RecordBinding, RecordPrivacy, ResponderNonce, SpdmVersion, TransferSizes, Version,
+};
+use spdm_crypto::rustcrypto::{PROVIDER, Running, SoftwareKey};
+use spdm_crypto::{
+    AeadAlgorithm, AsymAlgorithm, Bank, DataSecrets, Digest, Direction, EcCurve, HandshakeSecrets,
+    HashAlgorithm, KeyExchangeAlgorithm, KeySchedule, PskBytes, RecordForm, RecordStream,
+    SharedSecret, SignedMessage, SigningContext,
+};
+use spdm_requester::{Connection, Negotiated, Offer, Requester, Sessions, Storage, blocking};
+use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
+use spdm_untrusted::Untrusted;
+
+use crate::sim::SimClock;
+
+pub(crate) const PSK: &[u8] = b"a key that both sides have";
+pub(crate) const HINT: &[u8] = b"its name";
+const HASH: HashAlgorithm = HashAlgorithm::Sha256;
+const EXCHANGE: KeyExchangeAlgorithm = KeyExchangeAlgorithm::Ecdh(EcCurve::P256);
+const AEAD: AeadAlgorithm = AeadAlgorithm::Aes128Gcm;
+
+/// What an attacker does to bytes.
+pub(crate) type Change = Rc<dyn Fn(&mut Vec<u8>)>;
+
+/// Where a change is made.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    /// In an answer before it is signed and its HMAC is made: the device itself says so.
+    BeforeProofs,
+    /// In the whole answer, before it is sealed where it travels in a session.
+    Answer,
+    /// In what travels: a record or a message in the clear.
+    Wire,
+}
+
+/// The device.
+pub(crate) struct Peer {
+    pub(crate) version: SpdmVersion,
+    pub(crate) flags: CapabilityFlags,
+    pub(crate) binding: RecordBinding,
+    pub(crate) heartbeat_period: u8,
+    pub(crate) mut_auth: MutAuthRequested,
+    /// Opaque data of KEY_EXCHANGE_RSP and PSK_EXCHANGE_RSP instead of the selection of 1.2.
+    pub(crate) opaque: Option<Vec<u8>>,
+    /// Instead of as many bytes as a digest has.
+    pub(crate) psk_context: Option<usize>,
+    /// A change of the answers to a request.
+    pub(crate) change: Option<(Code, Place, Change)>,
+    /// Sends the answer to this request in the clear.
+    pub(crate) plain_answer: Option<Code>,
+    /// ERROR with these codes, before the first answers to a request.
+    pub(crate) errors: Vec<(Code, ErrorCode)>,
+    /// Does not answer this request.
+    pub(crate) silent: Option<Code>,
+    /// Every request, as it was before it was sealed.
+    pub(crate) requests: Vec<(MessageKind, Vec<u8>)>,
+    /// Every record and message that was sent to the requester.
+    pub(crate) sent: Vec<Vec<u8>>,
+    pub(crate) clock: SimClock,
+    key: SoftwareKey,
+    vca: Vec<u8>,
+    handshake: Handshake,
+    sessions: Vec<Session>,
+    pending: Option<(MessageKind, Vec<u8>)>,
+}
+
+struct Session {
+    form: RecordForm,
+    th: Vec<u8>,
+    keys: Keys,
+}
+
+enum Keys {
+    Handshake {
+        secrets: HandshakeSecrets,
+        request: RecordStream,
+        response: RecordStream,
+    },
+    Data {
+        secrets: DataSecrets,
+        request: RecordStream,
+        response: RecordStream,
+        next: Option<RecordStream>,
+    },
+}
+
+impl Peer {
+    pub(crate) fn new(version: SpdmVersion) -> Self {
+        let mut flags = CapabilityFlags::KEY_EX_CAP
+            | CapabilityFlags::PSK_CAP
+            | CapabilityFlags::ENCRYPT_CAP
+            | CapabilityFlags::MAC_CAP
+            | CapabilityFlags::HBEAT_CAP
+            | CapabilityFlags::KEY_UPD_CAP
+            | CapabilityFlags::PUB_KEY_ID_CAP;
+        if version >= SpdmVersion::V1_1 {
+            flags.remove(CapabilityFlags::PSK_CAP);
+            flags.insert(CapabilityFlags::PSK_CAP_CONTEXT);
+        }
+        Self {
+            version,
+            flags,
+            binding: RecordBinding::PciDoe,
+            heartbeat_period: 0,
+            mut_auth: MutAuthRequested::No,
+            opaque: None,
+            psk_context: None,
+            change: None,
+            plain_answer: None,
+            errors: Vec::new(),
+            silent: None,
+            requests: Vec::new(),
+            sent: Vec::new(),
+            clock: SimClock::default(),
+            key: SoftwareKey::from_seed(AsymAlgorithm::Ecdsa(EcCurve::P256), [3; 32]).unwrap(),
+            vca: Vec::new(),
+            handshake: Handshake::Secured,
+            sessions: Vec::new(),
+            pending: None,
+        }
+    }
+
+    pub(crate) fn change(
+        mut self,
+        request: Code,
+        place: Place,
+        change: impl Fn(&mut Vec<u8>) + 'static,
+    ) -> Self {
+        self.change = Some((request, place, Rc::new(change)));
+        self
+    }
+
+    /// The key, as it was given to the requester beforehand.
+    pub(crate) fn spki(&self) -> Vec<u8> {
+        self.key.to_spki_der()
+    }
+
+    /// The codes of the requests so far.
+    pub(crate) fn codes(&self) -> Vec<Code> {
+        self.requests.iter().map(|(_, request)| Code(request[1])).collect()
+    }
+
+    fn changed(&self, request: Code, at: Place, bytes: &mut Vec<u8>) {
+        if let Some((code, place, change)) = &self.change
+            && (*code, *place) == (request, at)
+        {
+            change(bytes);
+        }
+    }
+
+    fn format(&self) -> OpaqueFormat {
+        match self.version {
+            SpdmVersion::V1_0 | SpdmVersion::V1_1 => OpaqueFormat::TableWithSpecId,
+            _ => OpaqueFormat::Table,
+        }
+    }
+
+    fn cx(&self) -> Cx {
+        Cx::new(self.version)
+            .with_hash_len(32)
+            .with_opaque_format(self.format())
+            .with_exchange_lens(EXCHANGE.request_len(), EXCHANGE.response_len())
+            .with_handshake(self.handshake)
+    }
+
+    fn selection(&self) -> Vec<u8> {
+        let selected = match self.format() {
+            OpaqueFormat::Table => vec![1, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0x12],
+            _ => {
+                vec![0x46, 0x54, 0x4d, 0x44, 1, 1, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0x12]
+            }
+        };
+        self.opaque.clone().unwrap_or(selected)
+    }
+
+    fn digest(&self, bytes: &[u8]) -> Digest {
+        PROVIDER.hash.digest(HASH, &[bytes]).unwrap()
+    }
+
+    fn encode<'m>(&self, message: &impl Message<'m>) -> Vec<u8> {
+        let mut out = vec![0; 2048];
+        let len = message.encode(self.version, &mut out).unwrap();
+        out.truncate(len);
+        out
+    }
+
+    fn decode<'m, M: Message<'m>>(&self, bytes: &'m [u8]) -> M {
+        M::decode(Untrusted::new(bytes), &self.cx()).unwrap().message
+    }
+
+    fn schedule(&self) -> KeySchedule {
+        KeySchedule::new(&PROVIDER, self.version, HASH, AEAD).unwrap()
+    }
+
+    /// The answer to a message in the clear.
+    fn plain(&mut self, request: &[u8]) -> Vec<u8> {
+        let code = Code(request[1]);
+        let answer = match code {
+            Code::GET_VERSION => {
+                self.vca.clear();
+                self.sessions.clear();
+                let mut out = vec![0; 64];
+                let entries = [[0, self.version.to_byte()]];
+                let len = Version { entries: &entries }.encode(SpdmVersion::V1_0, &mut out);
+                out.truncate(len.unwrap());
+                out
+            }
+            Code::GET_CAPABILITIES => {
+                let asked = spdm_codec::GetCapabilities::decode(
+                    Untrusted::new(request),
+                    &Cx::new(self.version),
+                );
+                let theirs = asked.unwrap().message.capability.unwrap().flags;
+                let clear = CapabilityFlags::HANDSHAKE_IN_THE_CLEAR_CAP;
+                if (theirs & self.flags).contains(clear) {
+                    self.handshake = Handshake::InTheClear;
+                }
+                let sizes = (self.version >= SpdmVersion::V1_2).then_some(TransferSizes {
+                    data_transfer_size: 0x1000,
+                    max_spdm_msg_size: 0x1000,
+                });
+                let capability = Capability {
+                    ct_exponent: 10,
+                    ext_flags: Default::default(),
+                    flags: self.flags,
+                    sizes,
+                };
+                self.encode(&Capabilities { capability, supported_algorithms: None })
+            }
+            Code::NEGOTIATE_ALGORITHMS => {
+                let mut other_params = OtherParams::empty();
+                if self.version >= SpdmVersion::V1_2 {
+                    other_params = OtherParams::OPAQUE_DATA_FMT_1;
+                }
+                self.encode(&Algorithms {
+                    measurement_specification: Default::default(),
+                    other_params,
+                    measurement_hash: Default::default(),
+                    base_asym: BaseAsymAlgo::ECDSA_P256,
+                    base_hash: BaseHashAlgo::SHA_256,
+                    pqc_asym: Default::default(),
+                    mel_specification: Default::default(),
+                    ext_asym: ExtAlgorithms::default(),
+                    ext_hash: ExtAlgorithms::default(),
+                    alg_structs: AlgStructs {
+                        dhe: Some(DheNamedGroup::SECP_256_R1),
+                        aead: Some(AeadCipherSuite::AES_128_GCM),
+                        key_schedule: Some(KeyScheduleAlgo::SPDM),
+                        ..AlgStructs::default()
+                    },
+                })
+            }
+            Code::KEY_EXCHANGE => self.key_exchange(request),
+            Code::PSK_EXCHANGE => self.psk_exchange(request),
+            Code::FINISH => self.finish(self.sessions.len() - 1, request),
+            _ => vec![self.version.to_byte(), Code::ERROR.0, ErrorCode::UNSPECIFIED.0, 0],
+        };
+        if matches!(code, Code::GET_VERSION | Code::GET_CAPABILITIES | Code::NEGOTIATE_ALGORITHMS) {
+            self.vca.extend(request);
+            self.vca.extend(&answer);
+        }
+        answer
+    }
+
+    fn begin(&mut self, id: u32, secrets: HandshakeSecrets, th: Vec<u8>) {
+        let privacy = if self.flags.contains(CapabilityFlags::ENCRYPT_CAP) {
+            RecordPrivacy::Encrypted
+        } else {
+            RecordPrivacy::Authenticated
+        };
+        let form = RecordForm { binding: self.binding, privacy, session_id: id };
+        let stream = |sender| RecordStream::new(secrets.record_key(sender).unwrap());
+        let (request, response) = (stream(Direction::Request), stream(Direction::Response));
+        self.sessions.push(Session {
+            form,
+            th,
+            keys: Keys::Handshake { secrets, request, response },
+        });
+    }
+
+    fn key_exchange(&mut self, request: &[u8]) -> Vec<u8> {
+        let asked: KeyExchange<'_> = self.decode(request);
+        assert_eq!(asked.slot, KeySlot::PublicKey);
+        let mut public = vec![0; EXCHANGE.response_len()];
+        let mut shared = SharedSecret::new();
+        PROVIDER
+            .respond_key_exchange(EXCHANGE, asked.exchange_data, &mut public, &mut shared)
+            .unwrap();
+        let number = u16::try_from(self.sessions.len()).unwrap();
+        let opaque = if asked.opaque.as_bytes().is_empty() { Vec::new() } else { self.selection() };
+        let mut answer = self.encode(&KeyExchangeRsp {
+            heartbeat_period: self.heartbeat_period,
+            rsp_session_id: 0x4000 + number,
+            mut_auth: self.mut_auth,
+            req_slot: KeySlot::Slot(spdm_codec::SlotId::ZERO),
+            random_data: ResponderNonce([7; 32]),
+            exchange_data: &public,
+            measurement_summary_hash: &[],
+            opaque: OpaqueData::from_bytes(&opaque),
+            signature: &[],
+            verify_data: &[],
+        });
+        self.changed(Code::KEY_EXCHANGE, Place::BeforeProofs, &mut answer);
+        let ct = self.digest(&self.spki());
+        let mut th = self.vca.clone();
+        th.extend(ct.as_bytes());
+        th.extend(request);
+        th.extend(&answer);
+        let context = SigningContext::ResponderKeyExchangeRsp;
+        let signed = SignedMessage::new(self.version, context, self.digest(&th));
+        let mut signature = [0; 64];
+        let key: &dyn spdm_crypto::Sign = &self.key;
+        key.sign(HASH, signed.as_signed(), &mut signature).unwrap();
+        answer.extend(signature);
+        th.extend(signature);
+        let th1 = self.digest(&th);
+        let secrets = self.schedule().from_key_exchange(&shared, &th1).unwrap();
+        if self.handshake == Handshake::Secured {
+            let verify_data = secrets.verify_data(Direction::Response, &th1).unwrap();
+            answer.extend(verify_data.as_bytes());
+            th.extend(verify_data.as_bytes());
+        }
+        let id = (u32::from(0x4000 + number) << 16) | u32::from(asked.req_session_id);
+        self.begin(id, secrets, th);
+        answer
+    }
+
+    fn psk_exchange(&mut self, request: &[u8]) -> Vec<u8> {
+        let asked: PskExchange<'_> = self.decode(request);
+        assert_eq!(asked.psk_hint, HINT);
+        let number = u16::try_from(self.sessions.len()).unwrap();
+        let with_context = self.flags.contains(CapabilityFlags::PSK_CAP_CONTEXT);
+        let context = vec![9; self.psk_context.unwrap_or(if with_context { 32 } else { 0 })];
+        let opaque = self.selection();
+        let mut answer = self.encode(&PskExchangeRsp {
+            heartbeat_period: self.heartbeat_period,
+            rsp_session_id: 0x5000 + number,
+            measurement_summary_hash: &[],
+            context: PskResponderContext(&context),
+            opaque: OpaqueData::from_bytes(&opaque),
+            verify_data: &[],
+        });
+        self.changed(Code::PSK_EXCHANGE, Place::BeforeProofs, &mut answer);
+        let mut th = self.vca.clone();
+        th.extend(request);
+        th.extend(&answer);
+        let th1 = self.digest(&th);
+        let secrets = self.schedule().from_psk(&PskBytes(PSK), &th1).unwrap();
+        let verify_data = secrets.verify_data(Direction::Response, &th1).unwrap();
+        answer.extend(verify_data.as_bytes());
+        th.extend(verify_data.as_bytes());
+        let id = (u32::from(0x5000 + number) << 16) | u32::from(asked.req_session_id);
+        self.begin(id, secrets, th);
+        if !with_context {
+            let last = self.sessions.len() - 1;
+            self.establish(last);
+        }
+        answer
+    }
+
+    /// FINISH: in the clear, or in its session.
+    fn finish(&mut self, index: usize, request: &[u8]) -> Vec<u8> {
+        let asked: Finish<'_> = self.decode(request);
+        let head = request.len() - asked.verify_data.len();
+        self.sessions[index].th.extend(&request[..head]);
+        self.check(index, asked.verify_data);
+        let opaque = (self.version >= SpdmVersion::V1_4).then_some(OpaqueData::EMPTY);
+        let mut answer = self.encode(&FinishRsp { opaque, verify_data: &[] });
+        self.sessions[index].th.extend(&answer);
+        if self.handshake == Handshake::InTheClear {
+            let digest = self.digest(&self.sessions[index].th);
+            let Keys::Handshake { secrets, .. } = &self.sessions[index].keys else { panic!() };
+            let verify_data = secrets.verify_data(Direction::Response, &digest).unwrap();
+            answer.extend(verify_data.as_bytes());
+            self.sessions[index].th.extend(verify_data.as_bytes());
+        }
+        answer
+    }
+
+    /// RequesterVerifyData.
+    fn check(&mut self, index: usize, verify_data: &[u8]) {
+        let digest = self.digest(&self.sessions[index].th);
+        let Keys::Handshake { secrets, .. } = &self.sessions[index].keys else { panic!() };
+        secrets.check_verify_data(Direction::Request, &digest, verify_data).unwrap();
+        self.sessions[index].th.extend(verify_data);
+    }
+
+    fn establish(&mut self, index: usize) {
+        let th2 = self.digest(&self.sessions[index].th);
+        let Keys::Handshake { secrets, .. } = &self.sessions[index].keys else { panic!() };
+        let secrets = secrets.data(&th2).unwrap();
+        let request = RecordStream::new(secrets.request.record_key().unwrap());
+        let response = RecordStream::new(secrets.response.record_key().unwrap());
+        self.sessions[index].keys = Keys::Data { secrets, request, response, next: None };
+    }
+
+    /// The answer to a message in a session.
+    fn inside(&mut self, index: usize, request: &[u8]) -> Vec<u8> {
+        match Code(request[1]) {
+            Code::FINISH => self.finish(index, request),
+            Code::PSK_FINISH => {
+                let asked: PskFinish<'_> = self.decode(request);
+                let head = request.len() - asked.verify_data.len();
+                self.sessions[index].th.extend(&request[..head]);
+                self.check(index, asked.verify_data);
+                let opaque = (self.version >= SpdmVersion::V1_4).then_some(OpaqueData::EMPTY);
+                let answer = self.encode(&PskFinishRsp { opaque });
+                self.sessions[index].th.extend(&answer);
+                answer
+            }
+            Code::HEARTBEAT => self.encode(&HeartbeatAck),
+            Code::END_SESSION => self.encode(&EndSessionAck),
+            Code::KEY_UPDATE => {
+                let KeyUpdate { operation, tag } = self.decode(request);
+                let Keys::Data { secrets, request, response, next } =
+                    &mut self.sessions[index].keys
+                else {
+                    panic!()
+                };
+                match operation {
+                    KeyOperation::VerifyNewKey => *request = next.take().unwrap(),
+                    KeyOperation::UpdateKey | KeyOperation::UpdateAllKeys => {
+                        secrets.request = secrets.request.updated().unwrap();
+                        *next = Some(RecordStream::new(secrets.request.record_key().unwrap()));
+                    }
+                }
+                if operation == KeyOperation::UpdateAllKeys {
+                    secrets.response = secrets.response.updated().unwrap();
+                    *response = RecordStream::new(secrets.response.record_key().unwrap());
+                }
+                self.encode(&KeyUpdateAck { operation, tag })
+            }
+            _ => vec![self.version.to_byte(), Code::ERROR.0, ErrorCode::UNSUPPORTED_REQUEST.0, 0],
+        }
+    }
+
+    fn open(&mut self, record: &[u8]) -> (usize, Vec<u8>) {
+        for (index, session) in self.sessions.iter_mut().enumerate() {
+            let form = session.form;
+            let streams: Vec<&mut RecordStream> = match &mut session.keys {
+                Keys::Handshake { request, .. } => vec![request],
+                Keys::Data { request, next, .. } => next.iter_mut().chain([request]).collect(),
+            };
+            for stream in streams {
+                let mut bytes = record.to_vec();
+                if let Ok(place) = stream.open(&form, &mut bytes, 3) {
+                    return (index, bytes[place].to_vec());
+                }
+            }
+        }
+        panic!("a record that no key opens")
+    }
+
+    fn seal(&mut self, index: usize, answer: &[u8]) -> Vec<u8> {
+        let session = &mut self.sessions[index];
+        let head = session.form.head_len();
+        let mut record = vec![0; head + answer.len() + 64];
+        record[head..head + answer.len()].copy_from_slice(answer);
+        let stream = match &mut session.keys {
+            Keys::Handshake { response, .. } | Keys::Data { response, .. } => response,
+        };
+        let len = stream.seal(&session.form, &mut record, answer.len(), &[]).unwrap();
+        record.truncate(len);
+        record
+    }
+
+    fn respond(&mut self, kind: MessageKind, bytes: &[u8]) {
+        let (session, request) = match kind {
+            MessageKind::Plain => (None, bytes.to_vec()),
+            MessageKind::Secured => {
+                let (index, request) = self.open(bytes);
+                // Answers to the second message of a handshake still come under its keys.
+                (Some(index), request)
+            }
+        };
+        let code = Code(request[1]);
+        self.requests.push((kind, request.clone()));
+        if self.silent == Some(code) {
+            return;
+        }
+        let error = self.errors.iter().position(|(request, _)| *request == code);
+        let mut answer = match (error, session) {
+            (Some(at), _) => {
+                let (_, error) = self.errors.remove(at);
+                vec![self.version.to_byte(), Code::ERROR.0, error.0, 0]
+            }
+            (None, None) => self.plain(&request),
+            (None, Some(index)) => self.inside(index, &request),
+        };
+        let refused = answer[1] == Code::ERROR.0;
+        self.changed(code, Place::Answer, &mut answer);
+        let (kind, mut sent) = match session {
+            Some(index) if self.plain_answer != Some(code) => {
+                (MessageKind::Secured, self.seal(index, &answer))
+            }
+            _ => (MessageKind::Plain, answer),
+        };
+        self.changed(code, Place::Wire, &mut sent);
+        if !refused {
+            match (code, session) {
+                (Code::FINISH | Code::PSK_FINISH, Some(index)) => self.establish(index),
+                (Code::FINISH, None) => self.establish(self.sessions.len() - 1),
+                _ => {}
+            }
+        }
+        self.sent.push(sent.clone());
+        self.pending = Some((kind, sent));
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Never;
+
+impl fmt::Display for Never {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the message does not fit")
+    }
+}
+
+impl core::error::Error for Never {}
+
+impl Transport for Peer {
+    type Error = Never;
+
+    fn limits(&self) -> Limits {
+        let limits = Limits::new(0x1000, 0x1000).with_records(self.binding);
+        match self.binding {
+            RecordBinding::PciDoe => limits.with_padding(3),
+            _ => limits,
+        }
+    }
+
+    fn send(&mut self, kind: MessageKind, message: &[u8], _: Duration) -> Result<(), Never> {
+        self.respond(kind, message);
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<Option<Received>, Never> {
+        use spdm_transport::Clock as _;
+        let Some((kind, message)) = self.pending.take() else {
+            self.clock.sleep_until(self.clock.now().after(timeout));
+            return Ok(None);
+        };
+        let place = buffer.get_mut(..message.len()).ok_or(Never)?;
+        place.copy_from_slice(&message);
+        Ok(Some(Received { kind, len: message.len() }))
+    }
+
+    fn abandon(&mut self) {
+        self.pending = None;
+    }
+}
+
+/// What a requester is lent, with two sessions.
+pub(crate) struct Lent {
+    message: Vec<u8>,
+    hashes: Bank<Running, 5>,
+    connection: Connection,
+    pub(crate) sessions: Sessions<2>,
+}
+
+impl Lent {
+    pub(crate) fn new() -> Self {
+        Self {
+            message: vec![0; 0x1000],
+            hashes: Bank::new(),
+            connection: Connection::new(0),
+            sessions: Sessions::new(),
+        }
+    }
+
+    /// A requester that has negotiated, and offers `more`.
+    pub(crate) fn negotiated(
+        &mut self,
+        peer: &mut Peer,
+        more: CapabilityFlags,
+    ) -> Requester<'_, Negotiated> {
+        let storage = Storage::new(&mut self.message, &mut self.hashes, &mut self.connection)
+            .with_sessions(&mut self.sessions);
+        let mut offer = Offer::everything(&PROVIDER).with_sessions(&PROVIDER).with_psk();
+        offer.capabilities |= more;
+        let requester = Requester::new(PROVIDER, storage, peer.limits()).with_offer(offer);
+        let clock = peer.clock.clone();
+        let (requester, ()) = blocking::run(requester.negotiate(), peer, &clock).unwrap();
+        peer.requests.clear();
+        requester
+    }
+}

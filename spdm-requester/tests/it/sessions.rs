@@ -1,0 +1,287 @@
+//! Sessions: what is agreed, what travels in them, and when their keys change.
+
+use spdm_codec::{
+    CapabilityFlags, Code, ErrorCode, GetKeyPairInfo, KeyPairInfo, RecordBinding, SpdmVersion,
+};
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, PskBytes};
+use spdm_requester::{
+    Negotiated, Opened, Proof, Recovered, Requester, RunError, SessionDue, SessionFault,
+    SessionHandle, SessionPlan, UpdatedKeys, blocking,
+};
+use spdm_transport::{Clock as _, Instant, MessageKind};
+use spdm_untrusted::Untrusted;
+use spdm_x509::{Identity, ProvisionedKey};
+
+use crate::session_peer::{HINT, Lent, PSK, Peer};
+use crate::sim::since;
+
+pub(crate) fn key(spki: &[u8]) -> Identity<'_> {
+    let asym = AsymAlgorithm::Ecdsa(EcCurve::P256);
+    let hash = HashAlgorithm::Sha256;
+    let key = ProvisionedKey::parse(Untrusted::new(spki), asym, hash, &PROVIDER).unwrap();
+    Identity::Key(key)
+}
+
+/// A session by KEY_EXCHANGE.
+pub(crate) fn open<'a>(
+    requester: Requester<'a, Negotiated>,
+    peer: &mut Peer,
+) -> (Requester<'a, Negotiated>, Opened) {
+    let spki = peer.spki();
+    let clock = peer.clock.clone();
+    let flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+    let (requester, (opened, possession)) = blocking::run(flow, peer, &clock).unwrap();
+    assert_eq!(possession.proof(), Proof::KeyExchange);
+    assert!(possession.covers_negotiation());
+    (requester, opened)
+}
+
+/// A session by PSK_EXCHANGE.
+pub(crate) fn open_psk<'a>(
+    requester: Requester<'a, Negotiated>,
+    peer: &mut Peer,
+) -> (Requester<'a, Negotiated>, Opened) {
+    let clock = peer.clock.clone();
+    let psk = PskBytes(PSK);
+    let flow = requester.open_psk_session(SessionPlan::DEFAULT, HINT, &psk);
+    let (requester, (opened, _)) = blocking::run(flow, peer, &clock).unwrap();
+    (requester, opened)
+}
+
+pub(crate) fn heartbeat<'a>(
+    requester: Requester<'a, Negotiated>,
+    peer: &mut Peer,
+    session: SessionHandle,
+) -> Result<Requester<'a, Negotiated>, (Recovered<'a, Negotiated>, spdm_requester::Error)> {
+    let clock = peer.clock.clone();
+    match blocking::run(requester.heartbeat(session), peer, &clock) {
+        Ok((requester, ())) => Ok(requester),
+        Err(failure) => {
+            let RunError::Requester(error) = failure.error else { panic!("{:?}", failure.error) };
+            Err((failure.requester, error))
+        }
+    }
+}
+
+const IN_THE_CLEAR: CapabilityFlags = CapabilityFlags::HANDSHAKE_IN_THE_CLEAR_CAP;
+
+#[test]
+fn a_session_is_opened_used_and_closed_in_every_version() {
+    for version in since(SpdmVersion::V1_1) {
+        for clear in [CapabilityFlags::empty(), IN_THE_CLEAR] {
+            for binding in [RecordBinding::PciDoe, RecordBinding::Mctp, RecordBinding::Tcp] {
+                let mut peer = Peer::new(version);
+                peer.flags |= clear;
+                peer.binding = binding;
+                let clock = peer.clock.clone();
+                let mut lent = Lent::new();
+                let requester = lent.negotiated(&mut peer, clear);
+                let (requester, opened) = open(requester, &mut peer);
+                assert_eq!(opened.session_id, 0x4000_FFFF);
+                let requester = heartbeat(requester, &mut peer, opened.session).unwrap();
+                let flow = requester.close_session(opened.session);
+                let (requester, ()) = blocking::run(flow, &mut peer, &clock).unwrap();
+                let finish =
+                    if clear.is_empty() { MessageKind::Secured } else { MessageKind::Plain };
+                let kinds: Vec<_> =
+                    peer.requests.iter().map(|(kind, bytes)| (*kind, Code(bytes[1]))).collect();
+                assert_eq!(
+                    kinds,
+                    [
+                        (MessageKind::Plain, Code::KEY_EXCHANGE),
+                        (finish, Code::FINISH),
+                        (MessageKind::Secured, Code::HEARTBEAT),
+                        (MessageKind::Secured, Code::END_SESSION),
+                    ],
+                    "{version} {binding:?}"
+                );
+                let (_, error) = heartbeat(requester, &mut peer, opened.session).unwrap_err();
+                assert_eq!(error, SessionFault::Over.into());
+            }
+        }
+    }
+}
+
+#[test]
+fn s3_a_psk_session_is_opened_with_and_without_a_context_of_the_device() {
+    for version in since(SpdmVersion::V1_1) {
+        for (flag, requests) in [
+            (CapabilityFlags::PSK_CAP_CONTEXT, &[Code::PSK_EXCHANGE, Code::PSK_FINISH][..]),
+            (CapabilityFlags::PSK_CAP, &[Code::PSK_EXCHANGE]),
+        ] {
+            let mut peer = Peer::new(version);
+            peer.flags.remove(CapabilityFlags::PSK_CAP_CONTEXT);
+            peer.flags |= flag;
+            let mut lent = Lent::new();
+            let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+            let (requester, opened) = open_psk(requester, &mut peer);
+            assert_eq!(peer.codes(), requests, "{version}");
+            heartbeat(requester, &mut peer, opened.session).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_session_of_two_that_only_authenticate_is_not_encrypted() {
+    let mut peer = Peer::new(SpdmVersion::V1_3);
+    peer.flags.remove(CapabilityFlags::ENCRYPT_CAP);
+    let mut lent = Lent::new();
+    let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+    let (requester, opened) = open(requester, &mut peer);
+    assert_eq!(opened.privacy, spdm_codec::RecordPrivacy::Authenticated);
+    heartbeat(requester, &mut peer, opened.session).unwrap();
+    let record = peer.sent.last().unwrap();
+    assert_eq!(record[6..10], [0x13, Code::HEARTBEAT_ACK.0, 0, 0]);
+}
+
+#[test]
+fn two_sessions_live_beside_each_other_and_a_third_has_no_room() {
+    let mut peer = Peer::new(SpdmVersion::V1_2);
+    let mut lent = Lent::new();
+    let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+    let (requester, first) = open(requester, &mut peer);
+    let (requester, second) = open_psk(requester, &mut peer);
+    assert_ne!(first.session_id, second.session_id);
+    let requester = heartbeat(requester, &mut peer, first.session).unwrap();
+    let requester = heartbeat(requester, &mut peer, second.session).unwrap();
+    let spki = peer.spki();
+    let clock = peer.clock.clone();
+    let flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+    let failure = blocking::run(flow, &mut peer, &clock).unwrap_err();
+    assert_eq!(failure.error, RunError::Requester(SessionFault::NoRoom.into()));
+    let Recovered::Kept(requester) = failure.requester else { panic!() };
+    let flow = requester.close_session(first.session);
+    let (requester, ()) = blocking::run(flow, &mut peer, &clock).unwrap();
+    let requester = heartbeat(requester, &mut peer, second.session).unwrap();
+    let (requester, third) = open(requester, &mut peer);
+    heartbeat(requester, &mut peer, third.session).unwrap();
+}
+
+#[test]
+fn keys_are_updated_again_and_again() {
+    for binding in [RecordBinding::PciDoe, RecordBinding::Mctp] {
+        let mut peer = Peer::new(SpdmVersion::V1_2);
+        peer.binding = binding;
+        let clock = peer.clock.clone();
+        let mut lent = Lent::new();
+        let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+        let (mut requester, opened) = open(requester, &mut peer);
+        for keys in [UpdatedKeys::Requests, UpdatedKeys::Both, UpdatedKeys::Both] {
+            let flow = requester.update_keys(opened.session, keys);
+            (requester, ()) = blocking::run(flow, &mut peer, &clock).unwrap();
+            requester = heartbeat(requester, &mut peer, opened.session).unwrap();
+        }
+    }
+}
+
+#[test]
+fn s83_a_refused_key_update_leaves_the_keys_and_the_session() {
+    for keys in [UpdatedKeys::Requests, UpdatedKeys::Both] {
+        let mut peer = Peer::new(SpdmVersion::V1_2);
+        peer.errors = vec![(Code::KEY_UPDATE, ErrorCode::INVALID_REQUEST)];
+        let clock = peer.clock.clone();
+        let mut lent = Lent::new();
+        let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+        let (requester, opened) = open(requester, &mut peer);
+        let flow = requester.update_keys(opened.session, keys);
+        let failure = blocking::run(flow, &mut peer, &clock).unwrap_err();
+        let Recovered::Kept(requester) = failure.requester else { panic!("{:?}", failure.error) };
+        let requester = heartbeat(requester, &mut peer, opened.session).unwrap();
+        let flow = requester.update_keys(opened.session, keys);
+        let (requester, ()) = blocking::run(flow, &mut peer, &clock).unwrap();
+        heartbeat(requester, &mut peer, opened.session).unwrap();
+    }
+}
+
+#[test]
+fn s83_busy_is_tried_again_under_the_old_key() {
+    for keys in [UpdatedKeys::Requests, UpdatedKeys::Both] {
+        let mut peer = Peer::new(SpdmVersion::V1_2);
+        peer.errors = vec![(Code::KEY_UPDATE, ErrorCode::BUSY); 2];
+        let clock = peer.clock.clone();
+        let mut lent = Lent::new();
+        let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+        let (requester, opened) = open(requester, &mut peer);
+        let flow = requester.update_keys(opened.session, keys);
+        let (requester, ()) = blocking::run(flow, &mut peer, &clock).unwrap();
+        heartbeat(requester, &mut peer, opened.session).unwrap();
+    }
+}
+
+#[test]
+fn s28_a_busy_device_gets_another_key_exchange() {
+    let mut peer = Peer::new(SpdmVersion::V1_3);
+    peer.errors = vec![(Code::KEY_EXCHANGE, ErrorCode::BUSY); 2];
+    let mut lent = Lent::new();
+    let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+    let (requester, opened) = open(requester, &mut peer);
+    let requests: Vec<_> = peer.requests[..3].iter().map(|(_, bytes)| bytes.clone()).collect();
+    assert!(requests.iter().all(|bytes| bytes[1] == Code::KEY_EXCHANGE.0));
+    for pair in requests.windows(2) {
+        assert_ne!(pair[0][8..40], pair[1][8..40], "RandomData");
+        assert_ne!(pair[0][40..104], pair[1][40..104], "ExchangeData");
+    }
+    heartbeat(requester, &mut peer, opened.session).unwrap();
+
+    let mut peer = Peer::new(SpdmVersion::V1_3);
+    peer.errors = vec![(Code::KEY_EXCHANGE, ErrorCode::BUSY); 50];
+    let mut lent = Lent::new();
+    let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+    let (spki, clock) = (peer.spki(), peer.clock.clone());
+    let flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+    let failure = blocking::run(flow, &mut peer, &clock).unwrap_err();
+    assert_eq!(failure.error.to_string(), "the device was still busy after 5 attempts");
+    assert_eq!(peer.requests.len(), 6);
+}
+
+#[test]
+fn any_request_that_may_travels_in_a_session_and_no_other() {
+    let mut peer = Peer::new(SpdmVersion::V1_3);
+    let clock = peer.clock.clone();
+    let mut lent = Lent::new();
+    let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+    let (requester, opened) = open(requester, &mut peer);
+    let mut buffer = [0; 64];
+    let flow = requester
+        .in_session(opened.session)
+        .exchange::<_, KeyPairInfo<'_>>(GetKeyPairInfo { key_pair_id: 1 }, &mut buffer);
+    let failure = blocking::run(flow, &mut peer, &clock).unwrap_err();
+    assert_eq!(
+        failure.error.to_string(),
+        "the device answered GET_KEY_PAIR_INFO with ERROR UnsupportedRequest (data 0x00)"
+    );
+    let Recovered::Kept(requester) = failure.requester else { panic!() };
+    let (kind, _) = peer.requests.last().unwrap();
+    assert_eq!(*kind, MessageKind::Secured);
+
+    let (spki, sent) = (peer.spki(), peer.requests.len());
+    let flow = requester.in_session(opened.session).open_session(SessionPlan::DEFAULT, key(&spki));
+    let failure = blocking::run(flow, &mut peer, &clock).unwrap_err();
+    assert_eq!(failure.error.to_string(), "KEY_EXCHANGE may not be sent in this state");
+    assert_eq!(peer.requests.len(), sent);
+    let Recovered::Kept(requester) = failure.requester else { panic!() };
+    heartbeat(requester, &mut peer, opened.session).unwrap();
+}
+
+#[test]
+fn s90_a_heartbeat_is_due_after_half_a_period_and_a_silent_session_is_over() {
+    let mut peer = Peer::new(SpdmVersion::V1_2);
+    peer.heartbeat_period = 10;
+    let clock = peer.clock.clone();
+    let mut lent = Lent::new();
+    let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+    assert_eq!(requester.session_due(), None);
+    let (requester, opened) = open(requester, &mut peer);
+    let session = opened.session;
+    let at = |seconds: u64| Instant::from_micros(seconds * 1_000_000);
+    assert_eq!(requester.session_due(), Some(SessionDue::Heartbeat { session, at: at(5) }));
+    clock.sleep_until(at(19));
+    let requester = heartbeat(requester, &mut peer, session).unwrap();
+    assert_eq!(requester.session_due(), Some(SessionDue::Heartbeat { session, at: at(24) }));
+    clock.sleep_until(at(40));
+    let (left, error) = heartbeat(requester, &mut peer, session).unwrap_err();
+    assert_eq!(error, SessionFault::Over.into());
+    let Recovered::SessionLost(requester) = left else { panic!() };
+    assert_eq!(requester.session_due(), None);
+}
