@@ -3,10 +3,16 @@
 use core::fmt;
 
 use spdm_codec::{
-    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Code, MeasurementHashAlgo, OtherParams,
-    PciIdentity, PqcAsymAlgo, SlotId, SpdmVersion,
+    AeadCipherSuite, BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Code, DheNamedGroup, KemAlgo,
+    MeasurementHashAlgo, OtherParams, PciIdentity, PqcAsymAlgo, SlotId, SpdmVersion,
 };
-use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, RsaBits, RsaScheme};
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_crypto::{
+    AeadAlgorithm, AsymAlgorithm, EcCurve, FfdheGroup, HashAlgorithm, Kdf, KdfError,
+    KeyExchangeAlgorithm, MlDsaSet, MlKemSet, PreSharedKey, PskBytes, RsaBits, RsaScheme, Secret,
+};
+
+use spdm_responder::RecordFormat;
 
 use crate::device_identity::DeviceIdentity;
 use crate::fault::Fault;
@@ -64,6 +70,18 @@ pub struct DeviceConfig {
     /// `MaxSPDMmsgSize` in bytes: what the device puts together from chunks, and sends at most in such.
     /// Without CHUNK_CAP the device announces its DataTransferSize.
     pub max_spdm_msg_size: u32,
+    /// Groups of sessions that begin with KEY_EXCHANGE (KEY_EX_CAP in [`Self::more_capabilities`]).
+    pub dhe_groups: DheNamedGroup,
+    /// Key encapsulation in place of a group (1.4), which the device prefers.
+    pub kems: KemAlgo,
+    /// What the records of sessions are sealed with.
+    pub cipher_suites: AeadCipherSuite,
+    /// Pre-shared keys (PSK_CAP or PSK_CAP_CONTEXT in [`Self::more_capabilities`]): each with the hint that names it.
+    pub pre_shared_keys: Vec<SharedKey>,
+    /// HeartbeatPeriod in seconds (HBEAT_CAP).
+    pub heartbeat_period: u8,
+    /// What the transport does with the records of sessions.
+    pub records: RecordFormat,
     /// Makes keys, certificates and nonces the same in every run. The private keys are no secret then: RSA
     /// keys of roots, authorities and slot 0 are even the same for each seed, and published with this crate.
     pub seed: Option<u64>,
@@ -114,6 +132,12 @@ impl Default for DeviceConfig {
             ct_exponent: 14,
             data_transfer_size: 0x1200,
             max_spdm_msg_size: 0x1200,
+            dhe_groups: PROVIDER.dhe_groups(),
+            kems: PROVIDER.kems(),
+            cipher_suites: PROVIDER.cipher_suites(),
+            pre_shared_keys: Vec::new(),
+            heartbeat_period: 240,
+            records: RecordFormat::default(),
             seed: None,
             dmtf_name: Some(DmtfName::default()),
             pci_identity: None,
@@ -154,6 +178,33 @@ impl DeviceConfig {
             return OtherParams::empty();
         }
         OtherParams::OPAQUE_DATA_FMT_0 | OtherParams::OPAQUE_DATA_FMT_1
+    }
+}
+
+/// A pre-shared key of a device.
+#[derive(Clone, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it")]
+pub struct SharedKey {
+    /// `PSKHint`, at most 32 bytes.
+    pub hint: Vec<u8>,
+    /// The key.
+    pub key: Vec<u8>,
+}
+
+impl fmt::Debug for SharedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedKey").field("hint", &self.hint).finish_non_exhaustive()
+    }
+}
+
+impl PreSharedKey for SharedKey {
+    fn extract(
+        &self,
+        kdf: &dyn Kdf,
+        hash: HashAlgorithm,
+        salt: &Secret,
+    ) -> Result<Secret, KdfError> {
+        PskBytes(&self.key).extract(kdf, hash, salt)
     }
 }
 
@@ -250,4 +301,37 @@ pub(crate) fn preferred_asyms(
 /// The hashes of the set that can be used, the preferred one first.
 pub(crate) fn preferred_hashes(set: BaseHashAlgo) -> impl Iterator<Item = HashAlgorithm> {
     HASH_PREFERENCE.into_iter().filter(move |hash| set.contains(hash.base_hash()))
+}
+
+/// Which key exchange the device prefers: a KEM, then the strongest first, and of equals the one with less to send.
+const KEY_EXCHANGE_PREFERENCE: [KeyExchangeAlgorithm; 9] = [
+    KeyExchangeAlgorithm::MlKem(MlKemSet::K1024),
+    KeyExchangeAlgorithm::MlKem(MlKemSet::K768),
+    KeyExchangeAlgorithm::MlKem(MlKemSet::K512),
+    KeyExchangeAlgorithm::Ecdh(EcCurve::P521),
+    KeyExchangeAlgorithm::Ecdh(EcCurve::P384),
+    KeyExchangeAlgorithm::Ecdh(EcCurve::P256),
+    KeyExchangeAlgorithm::Ffdhe(FfdheGroup::B4096),
+    KeyExchangeAlgorithm::Ffdhe(FfdheGroup::B3072),
+    KeyExchangeAlgorithm::Ffdhe(FfdheGroup::B2048),
+];
+
+/// Which AEAD the device prefers.
+const AEAD_PREFERENCE: [AeadAlgorithm; 3] =
+    [AeadAlgorithm::Aes256Gcm, AeadAlgorithm::ChaCha20Poly1305, AeadAlgorithm::Aes128Gcm];
+
+/// The key exchanges of the sets, the preferred one first.
+pub(crate) fn preferred_key_exchanges(
+    groups: DheNamedGroup,
+    kems: KemAlgo,
+) -> impl Iterator<Item = KeyExchangeAlgorithm> {
+    KEY_EXCHANGE_PREFERENCE.into_iter().filter(move |exchange| {
+        exchange.dhe_group().is_some_and(|bit| groups.contains(bit))
+            || exchange.kem().is_some_and(|bit| kems.contains(bit))
+    })
+}
+
+/// The AEADs of the set, the preferred one first.
+pub(crate) fn preferred_aeads(set: AeadCipherSuite) -> impl Iterator<Item = AeadAlgorithm> {
+    AEAD_PREFERENCE.into_iter().filter(move |aead| set.contains(aead.cipher_suite()))
 }

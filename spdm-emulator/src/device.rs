@@ -5,13 +5,13 @@ use core::time::Duration;
 
 use spdm_codec::{Header, MeasurementHashAlgo, TransferSizes};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
-use spdm_crypto::{AsymAlgorithm, Bank, HashAlgorithm};
-use spdm_responder::{Config, Connection, HASH_PLACES, Memory, Responder};
+use spdm_crypto::{AeadAlgorithm, AsymAlgorithm, Bank, HashAlgorithm, KeyExchangeAlgorithm};
+use spdm_responder::{Config, Connection, Memory, Responder, SessionSlot, hash_places};
 use spdm_untrusted::Untrusted;
 
 use crate::chains::Chains;
 use crate::config::MAX_PADDING;
-use crate::config::{DeviceConfig, preferred_hashes};
+use crate::config::{DeviceConfig, preferred_aeads, preferred_hashes, preferred_key_exchanges};
 use crate::entropy::Entropy;
 use crate::error::DeviceError;
 use crate::fault::Fault;
@@ -30,6 +30,8 @@ pub struct Device {
     /// What it prefers, the best first.
     asyms: Vec<AsymAlgorithm>,
     hashes: Vec<HashAlgorithm>,
+    key_exchanges: Vec<KeyExchangeAlgorithm>,
+    aeads: Vec<AeadAlgorithm>,
     entropy: Entropy,
     /// How often random bytes were asked for.
     draws: u64,
@@ -44,7 +46,8 @@ pub struct Device {
 /// What the responder is lent. Pages that no message reaches are never touched.
 struct Lent {
     connection: Connection,
-    running: Bank<Running, HASH_PLACES>,
+    running: Bank<Running, { hash_places(SESSIONS) }>,
+    sessions: [SessionSlot; SESSIONS],
     message: Vec<u8>,
     out: Vec<u8>,
 }
@@ -55,10 +58,18 @@ impl fmt::Debug for Lent {
     }
 }
 
+/// How many sessions a device has at once.
+const SESSIONS: usize = 4;
 /// Room for a response that a fault or a script makes long.
 const ROOM: usize = MAX_RESPONSE + 0x1_0000;
 /// The longest request that is put together, whatever MaxSPDMmsgSize says.
 const LONGEST_REQUEST: usize = 0x40_0000;
+
+/// What arrived at a device.
+enum Received<'m> {
+    Plain(&'m [u8]),
+    Secured(&'m [u8]),
+}
 
 impl Device {
     /// Makes the keys and certificates of a device. To make an RSA key takes up to seconds, unless there is a
@@ -91,11 +102,16 @@ impl Device {
         let lent = Box::new(Lent {
             connection: Connection::new(),
             running: Bank::new(),
+            sessions: Default::default(),
             message: vec![0; whole + config.request_padding + ROOM],
             out: vec![0; ROOM],
         });
+        let key_exchanges = preferred_key_exchanges(config.dhe_groups, config.kems).collect();
+        let aeads = preferred_aeads(config.cipher_suites).collect();
         Ok(Self {
             config,
+            key_exchanges,
+            aeads,
             asyms: keys.asyms().collect(),
             keys,
             hashes,
@@ -134,9 +150,26 @@ impl Device {
         let script = core::mem::take(&mut self.config.script);
         let acts = self.counters.acts(&script, header.code);
         if !acts.contains(&&Act::LoseRequest) {
-            let response = self.process(&script, &acts, request);
+            let (response, acts) = self.process(&script, acts, Received::Plain(request));
             self.line(&acts, response, &mut delivery);
         }
+        self.config.script = script;
+        delivery
+    }
+
+    /// Answers one record of a session (DSP0277), transport framing removed. `None` where a device stays silent: there
+    /// is no such session, what is inside is no SPDM message, or a fault says so.
+    pub fn respond_secured(&mut self, record: &[u8]) -> Option<Vec<u8>> {
+        self.deliver_secured(record).messages.into_iter().next().map(|(_, record)| record)
+    }
+
+    /// Answers one record of a session, and tells what arrives when. A script that loses a request loses its answer,
+    /// too: what is inside is known only to the device.
+    pub fn deliver_secured(&mut self, record: &[u8]) -> Delivery {
+        let mut delivery = Delivery::default();
+        let script = core::mem::take(&mut self.config.script);
+        let (response, acts) = self.process(&script, Vec::new(), Received::Secured(record));
+        self.line(&acts, response, &mut delivery);
         self.config.script = script;
         delivery
     }
@@ -148,7 +181,7 @@ impl Device {
         let mut messages = vec![(Duration::ZERO, response)];
         for act in acts {
             match act {
-                Act::LoseResponse => messages.clear(),
+                Act::LoseRequest | Act::LoseResponse => messages.clear(),
                 Act::Delay(time) => messages.iter_mut().for_each(|(after, _)| *after += *time),
                 Act::Duplicate(time) => {
                     let again = messages.first().cloned();
@@ -169,15 +202,15 @@ impl Device {
         delivery.messages = messages;
     }
 
-    /// Answers a message that arrived; `received` is what the script says of it.
-    fn process(
+    /// Answers what arrived; `acts` is what the script says of it, which for a record shows on the way.
+    fn process<'s>(
         &mut self,
-        script: &[ScriptStep],
-        received: &[&Act],
-        message: &[u8],
-    ) -> Option<Vec<u8>> {
+        script: &'s [ScriptStep],
+        acts: Vec<&'s Act>,
+        received: Received<'_>,
+    ) -> (Option<Vec<u8>>, Vec<&'s Act>) {
         let Self { config, keys, chains, entropy, history, counters, .. } = self;
-        let Lent { connection, running, message: memory, out } = &mut *self.lent;
+        let Lent { connection, running, sessions, message: memory, out } = &mut *self.lent;
         chains.prepare(config, keys, connection.suite(), connection.version());
         let offer = Config {
             versions: &config.versions,
@@ -191,6 +224,10 @@ impl Device {
             hashes: &self.hashes,
             measurement_hash: config.measurement_hash,
             opaque_formats: config.opaque_formats(),
+            key_exchanges: &self.key_exchanges,
+            aeads: &self.aeads,
+            heartbeat_period: config.heartbeat_period,
+            records: config.records,
             padding: config.request_padding,
         };
         let mut device = OwnDevice { config, keys, chains, entropy, draws: &mut self.draws };
@@ -202,15 +239,23 @@ impl Device {
             history,
             script,
             counters,
-            received: received.to_vec(),
+            received: acts,
             reassembled: Vec::new(),
         };
-        let memory = Memory { connection, message: memory, hashes: running };
+        let memory = Memory { connection, message: memory, hashes: running, sessions };
         let mut responder = Responder::new(PROVIDER, offer, memory);
-        let len = responder.process(&mut device, &mut hook, message, out)?;
-        let mut response = out.get(..len).unwrap_or_default().to_vec();
-        response.resize(len + config.padding, 0);
-        Some(response)
+        let len = match received {
+            Received::Plain(message) => responder.process(&mut device, &mut hook, message, out),
+            Received::Secured(record) => {
+                responder.process_secured(&mut device, &mut hook, &mut record.to_vec(), out)
+            }
+        };
+        let response = len.map(|len| {
+            let mut response = out.get(..len).unwrap_or_default().to_vec();
+            response.resize(len + config.padding, 0);
+            response
+        });
+        (response, hook.received)
     }
 
     /// Replaces the script from the next request on.
@@ -229,6 +274,7 @@ impl Device {
     pub fn reset(&mut self) {
         self.history = History::default();
         self.lent.connection.reset();
+        self.lent.sessions.iter_mut().for_each(SessionSlot::end);
         self.counters = Counters::default();
         self.last = None;
     }

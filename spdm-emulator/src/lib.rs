@@ -18,7 +18,9 @@
 //! Beyond the named faults, a script ([`ScriptStep`]) changes any field of any message, at any step, and does
 //! whatever a transport can do: lose, delay, repeat, break. [`Device::deliver`] tells what arrives when.
 //!
-//! Not there: sessions, mutual authentication, PQC.
+//! Sessions are there where [`DeviceConfig::more_capabilities`] says so: [`Device::respond_secured`] takes their records.
+//!
+//! Not there: mutual authentication.
 #![forbid(unsafe_code)]
 
 mod chains;
@@ -40,12 +42,13 @@ mod pem_blocks;
 mod private_key;
 mod script;
 
-pub use config::{DeviceConfig, DeviceModel, DmtfName, KeyProvisioning};
+pub use config::{DeviceConfig, DeviceModel, DmtfName, KeyProvisioning, SharedKey};
 pub use device::Device;
 pub use device_identity::DeviceIdentity;
 pub use error::{DeviceError, EncodingError, IdentityError};
 pub use fault::{Fault, UnknownFault};
 pub use script::{Act, Delivery, Edit, LinkState, Position, ScriptStep, When};
+pub use spdm_responder::{InnerPrefix, RecordFormat};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

@@ -46,21 +46,21 @@ pub(crate) struct History {
 
 /// What misbehaves during one exchange.
 #[derive(Debug)]
-pub(crate) struct Misbehaviour<'d> {
+pub(crate) struct Misbehaviour<'d, 's> {
     pub(crate) config: &'d DeviceConfig,
     pub(crate) offer: Config<'d>,
     pub(crate) chains: &'d Chains,
     pub(crate) entropy: &'d Entropy,
     pub(crate) history: &'d mut History,
-    pub(crate) script: &'d [ScriptStep],
+    pub(crate) script: &'s [ScriptStep],
     pub(crate) counters: &'d mut Counters,
     /// What the script says of the message that was received.
-    pub(crate) received: Vec<&'d Act>,
+    pub(crate) received: Vec<&'s Act>,
     /// What it says of the request that came in chunks.
-    pub(crate) reassembled: Vec<&'d Act>,
+    pub(crate) reassembled: Vec<&'s Act>,
 }
 
-impl<'d> Misbehaviour<'d> {
+impl<'s> Misbehaviour<'_, 's> {
     /// The faults that concern the answers to this request.
     fn faults(&self, code: Code) -> Vec<Fault> {
         let target = self.config.fault_target;
@@ -68,7 +68,7 @@ impl<'d> Misbehaviour<'d> {
         faults.filter(|fault| fault.concerns(code, target)).collect()
     }
 
-    fn acts(&self, about: &About) -> &[&'d Act] {
+    fn acts(&self, about: &About) -> &[&'s Act] {
         match about.arrival {
             Arrival::Reassembled => &self.reassembled,
             _ => &self.received,
@@ -149,8 +149,11 @@ impl<'d> Misbehaviour<'d> {
     }
 }
 
-impl Hook for Misbehaviour<'_> {
+impl Hook for Misbehaviour<'_, '_> {
     fn before(&mut self, about: &About, request: &[u8], answer: &mut Draft<'_>) -> Before {
+        if about.session.is_some() && about.arrival == Arrival::Received {
+            self.received = self.counters.acts(self.script, about.code);
+        }
         if about.arrival == Arrival::Reassembled {
             self.reassembled = self.counters.acts(self.script, about.code);
         }

@@ -1,10 +1,10 @@
 //! What the responder asks the emulated device for.
 
 use spdm_codec::{
-    CertificateModel, EncodeError, KeySlot, KeyUsage, OpaqueFormat, SlotId, SlotKey, SlotMask,
-    SpdmVersion,
+    CapabilityFlags, CertificateModel, EncodeError, KeySlot, KeyUsage, OpaqueFormat, SlotId,
+    SlotKey, SlotMask, SpdmVersion,
 };
-use spdm_crypto::{RandomUnavailable, SignError, SignedMessage};
+use spdm_crypto::{PreSharedKey, RandomUnavailable, SignError, SignedMessage};
 use spdm_responder::{Coverage, Device, MeasuredBlock, MeasurementWanted, Suite};
 
 use crate::chains::Chains;
@@ -51,8 +51,11 @@ impl Device for OwnDevice<'_> {
             DeviceModel::DeviceCert => CertificateModel::DeviceCert,
             DeviceModel::AliasCert => CertificateModel::AliasCert,
         };
-        // One key pair per slot, of which each may be used for everything.
-        let usage = KeyUsage::CHALLENGE | KeyUsage::MEASUREMENT;
+        // One key pair per slot, of which each may be used for everything that the device does.
+        let mut usage = KeyUsage::CHALLENGE | KeyUsage::MEASUREMENT;
+        if self.config.flags().contains(CapabilityFlags::KEY_EX_CAP) {
+            usage |= KeyUsage::KEY_EX;
+        }
         SlotKey { key_pair_id: slot.get() + 1, model, usage }
     }
 
@@ -81,6 +84,11 @@ impl Device for OwnDevice<'_> {
             chunk.iter_mut().zip(nonce).for_each(|(place, byte)| *place = byte);
         }
         Ok(())
+    }
+
+    fn pre_shared_key(&self, hint: &[u8]) -> Option<&dyn PreSharedKey> {
+        let key = self.config.pre_shared_keys.iter().find(|key| key.hint == hint)?;
+        Some(key)
     }
 
     fn measurement_count(&self, version: SpdmVersion) -> u8 {

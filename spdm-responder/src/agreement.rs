@@ -1,10 +1,10 @@
 //! What Requester and device agreed on.
 
 use spdm_codec::{
-    CapabilityFlags, ConnectionKeys, Cx, MeasurementHashAlgo, MeasurementSpecification,
-    MelSpecification, OpaqueFormat, SpdmVersion, TransferSizes,
+    CapabilityFlags, ConnectionKeys, Cx, Handshake, MeasurementHashAlgo, MeasurementSpecification,
+    MelSpecification, OpaqueFormat, RecordPrivacy, SpdmVersion, TransferSizes,
 };
-use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
+use spdm_crypto::{AeadAlgorithm, AsymAlgorithm, HashAlgorithm, KeyExchangeAlgorithm};
 
 use crate::refusal::Refusal;
 
@@ -69,6 +69,12 @@ impl Peer {
         one.unwrap_or(usize::MAX)
     }
 
+    /// Whether both sides can make sessions with a pre-shared key (PSK_CAP).
+    pub(crate) fn pre_shared_keys(&self) -> bool {
+        let both = CapabilityFlags::PSK_CAP | CapabilityFlags::PSK_CAP_CONTEXT;
+        self.requester.contains(CapabilityFlags::PSK_CAP) && self.flags.intersects(both)
+    }
+
     /// Refuses a response that the Requester could not receive.
     pub(crate) fn check_size(&self, len: usize) -> Result<(), Refusal> {
         if len > self.most() { Err(Refusal::too_large(len)) } else { Ok(()) }
@@ -80,6 +86,12 @@ impl Peer {
 pub(crate) struct Selection {
     /// Absent where no capability needs them.
     pub(crate) suite: Option<Suite>,
+    /// The base hash: that of the suite, and there with PSK sessions, too.
+    pub(crate) hash: Option<HashAlgorithm>,
+    /// What sessions are made with.
+    pub(crate) key_exchange: Option<KeyExchangeAlgorithm>,
+    /// What their records are sealed with.
+    pub(crate) aead: Option<AeadAlgorithm>,
     pub(crate) measurement_specification: MeasurementSpecification,
     pub(crate) measurement_hash: MeasurementHashAlgo,
     pub(crate) opaque: OpaqueFormat,
@@ -96,20 +108,38 @@ pub(crate) struct Agreement {
     pub(crate) peer: Peer,
     pub(crate) selection: Selection,
     pub(crate) authentication: Authentication,
+    pub(crate) window: DigestsWindow,
 }
 
 impl Agreement {
     /// What the device's own messages can be decoded with.
     pub(crate) fn cx(&self) -> Cx {
-        let (asym, hash) = match self.selection.suite {
-            Some(suite) => (suite.asym.signature_len(), suite.hash.digest_len()),
-            None => (0, 0),
-        };
+        let asym = self.selection.suite.map_or(0, |suite| suite.asym.signature_len());
+        let hash = self.selection.hash.map_or(0, HashAlgorithm::digest_len);
         Cx::new(self.peer.version)
             .with_hash_len(hash)
             .with_signature_len(asym)
             .with_connection_keys(self.selection.keys)
             .with_opaque_format(self.selection.opaque)
+            .with_handshake(self.handshake())
+    }
+
+    /// Whether FINISH comes outside of its session.
+    pub(crate) fn handshake(&self) -> Handshake {
+        if self.peer.both().contains(CapabilityFlags::HANDSHAKE_IN_THE_CLEAR_CAP) {
+            Handshake::InTheClear
+        } else {
+            Handshake::Secured
+        }
+    }
+
+    /// Whether records are encrypted.
+    pub(crate) fn privacy(&self) -> RecordPrivacy {
+        if self.peer.both().contains(CapabilityFlags::ENCRYPT_CAP) {
+            RecordPrivacy::Encrypted
+        } else {
+            RecordPrivacy::Authenticated
+        }
     }
 
     pub(crate) fn suite(&self) -> Result<Suite, Refusal> {
@@ -122,6 +152,14 @@ impl Agreement {
 pub(crate) enum Authentication {
     Outstanding,
     Answered,
+}
+
+/// Which DIGESTS enters the transcripts of sessions on a connection with several keys (1.3): the first, where nothing
+/// but GET_DIGESTS came since ALGORITHMS.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DigestsWindow {
+    Open,
+    Closed,
 }
 
 /// How far the negotiation is.

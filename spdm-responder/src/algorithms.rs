@@ -1,11 +1,11 @@
 //! NEGOTIATE_ALGORITHMS and ALGORITHMS (DSP0274 §NEGOTIATE_ALGORITHMS).
 
 use spdm_codec::{
-    AlgStructs, Algorithms, CapabilityFlags, ConnectionKeys, Cx, ExtAlgorithms, MeasCap,
-    MeasurementHashAlgo, MeasurementSpecification, MelSpecification, NegotiateAlgorithms,
+    AlgStructs, Algorithms, CapabilityFlags, ConnectionKeys, Cx, ExtAlgorithms, KeyScheduleAlgo,
+    MeasCap, MeasurementHashAlgo, MeasurementSpecification, MelSpecification, NegotiateAlgorithms,
     OpaqueFormat, OtherParams, SpdmVersion,
 };
-use spdm_crypto::AsymAlgorithm;
+use spdm_crypto::{AeadAlgorithm, AsymAlgorithm, HashAlgorithm, KeyExchangeAlgorithm};
 
 use crate::agreement::{Peer, Selection, Suite};
 use crate::config::Config;
@@ -38,13 +38,18 @@ pub(crate) fn respond<'t>(
         other_params,
         measurement_hash: selection.measurement_hash,
         base_asym: selection.suite.and_then(|suite| suite.asym.base_asym()).unwrap_or_default(),
-        base_hash: selection.suite.map(|suite| suite.hash.base_hash()).unwrap_or_default(),
+        base_hash: selection.hash.map(HashAlgorithm::base_hash).unwrap_or_default(),
         pqc_asym: selection.suite.and_then(|suite| suite.asym.pqc_asym()).unwrap_or_default(),
         mel_specification: selection.mel,
         ext_asym: ExtAlgorithms::default(),
         ext_hash: ExtAlgorithms::default(),
-        // Without sessions there is nothing to select.
-        alg_structs: AlgStructs::default(),
+        alg_structs: AlgStructs {
+            dhe: selection.key_exchange.and_then(KeyExchangeAlgorithm::dhe_group),
+            aead: selection.aead.map(AeadAlgorithm::cipher_suite),
+            key_schedule: selection.aead.map(|_| KeyScheduleAlgo::SPDM),
+            kem: selection.key_exchange.and_then(KeyExchangeAlgorithm::kem),
+            ..AlgStructs::default()
+        },
     };
     answer.encode(&algorithms, peer.version)?;
     turn.compose(Cx::new(peer.version), answer);
@@ -75,8 +80,17 @@ fn select(
     let logs = peer.version >= SpdmVersion::V1_3
         && peer.flags.contains(CapabilityFlags::MEL_CAP)
         && request.mel_specification.contains(MelSpecification::DMTF);
+    let suite = suite(config, peer, request)?;
+    let hash = match suite {
+        Some(suite) => Some(suite.hash),
+        None if peer.pre_shared_keys() => Some(hash(config, request)?),
+        None => None,
+    };
     Ok(Selection {
-        suite: suite(config, peer, request)?,
+        suite,
+        hash,
+        key_exchange: key_exchange(config, peer, request),
+        aead: aead(config, peer, request),
         measurement_specification,
         measurement_hash,
         opaque: opaque_format(config, peer.version, request),
@@ -101,11 +115,44 @@ fn suite(
             || peer.version >= SpdmVersion::V1_4
                 && asym.pqc_asym().is_some_and(|bit| request.pqc_asym.contains(bit))
     });
+    let asym = *asym.ok_or_else(Refusal::invalid)?;
+    Ok(Some(Suite { asym, hash: hash(config, request)? }))
+}
+
+fn hash(config: &Config<'_>, request: &NegotiateAlgorithms<'_>) -> Result<HashAlgorithm, Refusal> {
     let hash = config.hashes.iter().find(|hash| request.base_hash.contains(hash.base_hash()));
-    match (asym, hash) {
-        (Some(asym), Some(hash)) => Ok(Some(Suite { asym: *asym, hash: *hash })),
-        _ => Err(Refusal::invalid()),
-    }
+    hash.copied().ok_or_else(Refusal::invalid)
+}
+
+/// The preferred key exchange of those that are offered, where both sides make sessions with one.
+fn key_exchange(
+    config: &Config<'_>,
+    peer: &Peer,
+    request: &NegotiateAlgorithms<'_>,
+) -> Option<KeyExchangeAlgorithm> {
+    let offer = &request.alg_structs;
+    let offered = |exchange: &KeyExchangeAlgorithm| {
+        let dhe = exchange.dhe_group().zip(offer.dhe);
+        let kem = exchange.kem().zip(offer.kem).filter(|_| peer.version >= SpdmVersion::V1_4);
+        dhe.is_some_and(|(bit, set)| set.contains(bit))
+            || kem.is_some_and(|(bit, set)| set.contains(bit))
+    };
+    let both = peer.both().contains(CapabilityFlags::KEY_EX_CAP);
+    config.key_exchanges.iter().copied().filter(|_| both).find(offered)
+}
+
+/// The preferred AEAD of those that are offered, where both sides make sessions.
+fn aead(
+    config: &Config<'_>,
+    peer: &Peer,
+    request: &NegotiateAlgorithms<'_>,
+) -> Option<AeadAlgorithm> {
+    let schedule = request.alg_structs.key_schedule.unwrap_or_default();
+    let both = peer.both().contains(CapabilityFlags::MAC_CAP)
+        && schedule.contains(KeyScheduleAlgo::SPDM)
+        && peer.version >= SpdmVersion::V1_1;
+    let offer = request.alg_structs.aead.filter(|_| both)?;
+    config.aeads.iter().copied().find(|aead| offer.contains(aead.cipher_suite()))
 }
 
 fn needs_signatures(flags: CapabilityFlags) -> bool {

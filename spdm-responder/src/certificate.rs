@@ -8,7 +8,6 @@ use spdm_codec::{
 use crate::agreement::Agreement;
 use crate::draft::Draft;
 use crate::refusal::Refusal;
-use crate::transcript::M1;
 use crate::turn::Turn;
 
 pub(crate) fn respond(
@@ -56,5 +55,5 @@ pub(crate) fn respond(
     };
     answer.encode(&message, peer.version)?;
     turn.compose(agreement.cx(), answer);
-    turn.append(agreement, M1, decoded.bytes, answer)
+    turn.append_b(agreement, decoded.bytes, answer)
 }

@@ -30,7 +30,7 @@ pub(crate) fn respond(
     }
     let suite = agreement.suite()?;
     let cert_chain_hash = key_hash(turn, request.slot, &suite)?;
-    let summary = summary_hash(turn, agreement, &suite, request.summary, answer)?;
+    let summary = summary_hash(turn, agreement, request.summary, answer)?;
     let nonce = turn.nonce()?;
     let message = ChallengeAuth {
         slot: request.slot,
@@ -54,7 +54,7 @@ pub(crate) fn respond(
 }
 
 /// What says whose key signs: the hash of a slot's chain, or of the public key that was provisioned.
-fn key_hash(turn: &Turn<'_>, slot: KeySlot, suite: &Suite) -> Result<Digest, Refusal> {
+pub(crate) fn key_hash(turn: &Turn<'_>, slot: KeySlot, suite: &Suite) -> Result<Digest, Refusal> {
     match slot {
         KeySlot::Slot(slot) => chain_hash(turn, slot, suite),
         KeySlot::PublicKey => {

@@ -2,13 +2,14 @@
 //! in the lent message memory.
 
 use spdm_codec::{
-    Chunk, ChunkAttributes, ChunkGet, ChunkResponse, ChunkSend, MIN_DATA_TRANSFER_SIZE,
+    Chunk, ChunkAttributes, ChunkGet, ChunkResponse, ChunkSend, Cx, MIN_DATA_TRANSFER_SIZE,
     Message as _,
 };
 
 use crate::agreement::Peer;
 use crate::config::Config;
 use crate::refusal::Refusal;
+use crate::scope::Scope;
 use crate::turn::decode_padded;
 
 /// CHUNK_SEND and CHUNK_RESPONSE without LargeMessageSize and chunk.
@@ -20,6 +21,8 @@ const SIZE_LEN: usize = 4;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Transfers {
     pub(crate) transfer: Transfer,
+    /// Where all of its messages travel.
+    pub(crate) scope: Scope,
     /// Of the last large response.
     handle: u8,
 }
@@ -63,7 +66,7 @@ pub(crate) enum Received {
 
 impl Transfers {
     pub(crate) const fn new() -> Self {
-        Self { transfer: Transfer::None, handle: 0 }
+        Self { transfer: Transfer::None, scope: Scope::Plain, handle: 0 }
     }
 
     pub(crate) const fn reset(&mut self) {
@@ -75,7 +78,8 @@ impl Transfers {
     }
 
     /// A response of `len` bytes at `start` of the message memory is to be fetched: its handle.
-    pub(crate) const fn offer(&mut self, start: usize, len: usize) -> u8 {
+    pub(crate) const fn offer(&mut self, scope: Scope, start: usize, len: usize) -> u8 {
+        self.scope = scope;
         self.handle = self.handle.wrapping_add(1);
         let end = start.saturating_add(len);
         self.transfer = Transfer::Response(LargeResponse { next: 0, at: start, end, total: len });
@@ -87,6 +91,7 @@ impl Transfers {
         &mut self,
         config: &Config<'_>,
         peer: &Peer,
+        padding: usize,
         message: &[u8],
         memory: &[u8],
         out: &mut [u8],
@@ -94,7 +99,7 @@ impl Transfers {
         let Transfer::Response(large) = &mut self.transfer else {
             return Err(Refusal::unexpected());
         };
-        let asked = decode_padded::<ChunkGet>(config.padding, message, peer.version)?.message;
+        let asked = decode_padded::<ChunkGet>(padding, message, Cx::new(peer.version))?.message;
         if asked.handle != self.handle || asked.seq_no != large.next {
             return Err(Refusal::invalid());
         }

@@ -1,11 +1,14 @@
 //! What a device offers, as plain data.
 
 use spdm_codec::{
-    AlgStructs, BaseHashAlgo, CapabilityFlags, ExtAlgorithms, ExternalAlgStructs,
-    MeasurementHashAlgo, MeasurementSpecification, MelSpecification, NegotiateAlgorithms,
-    OtherParams, PqcAsymAlgo, SpdmVersion, SupportedAlgorithms, TransferSizes,
+    AeadCipherSuite, AlgStructs, BaseHashAlgo, CapabilityFlags, DheNamedGroup, ExtAlgorithms,
+    ExternalAlgStructs, KemAlgo, KeyScheduleAlgo, MeasurementHashAlgo, MeasurementSpecification,
+    MelSpecification, NegotiateAlgorithms, OtherParams, PqcAsymAlgo, SpdmVersion,
+    SupportedAlgorithms, TransferSizes,
 };
-use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
+use spdm_crypto::{AeadAlgorithm, AsymAlgorithm, HashAlgorithm, KeyExchangeAlgorithm};
+
+use crate::record::RecordFormat;
 
 /// Bytes that a transport appends where messages come in doublewords.
 pub const DOUBLEWORD_PADDING: usize = 3;
@@ -30,6 +33,14 @@ pub struct Config<'c> {
     pub measurement_hash: MeasurementHashAlgo,
     /// The formats of OpaqueData that can be selected from 1.2 on: of these two bits, OpaqueDataFmt1 is preferred.
     pub opaque_formats: OtherParams,
+    /// Key exchanges for sessions (KEY_EX_CAP), the preferred one first.
+    pub key_exchanges: &'c [KeyExchangeAlgorithm],
+    /// What sessions are encrypted with, the preferred one first.
+    pub aeads: &'c [AeadAlgorithm],
+    /// After how many seconds without a message HEARTBEAT is due (HBEAT_CAP); 0 for never.
+    pub heartbeat_period: u8,
+    /// What the transport does with the records of sessions.
+    pub records: RecordFormat,
     /// How many bytes a transport may have appended to a request, which are no part of it. More than
     /// [`DOUBLEWORD_PADDING`] have to be zeros.
     pub padding: usize,
@@ -58,8 +69,27 @@ impl Config<'_> {
             mel_specification: MelSpecification::empty(),
             ext_asym: ExtAlgorithms::default(),
             ext_hash: ExtAlgorithms::default(),
-            alg_structs: AlgStructs::default(),
+            alg_structs: self.alg_structs(version),
             external: ExternalAlgStructs::default(),
         })
+    }
+
+    /// The tables for sessions, as far as the device has such.
+    fn alg_structs(&self, version: SpdmVersion) -> AlgStructs {
+        let exchanges = || self.key_exchanges.iter().copied();
+        let dhe: DheNamedGroup = exchanges().filter_map(KeyExchangeAlgorithm::dhe_group).collect();
+        let kem: KemAlgo = exchanges().filter_map(KeyExchangeAlgorithm::kem).collect();
+        let aead: AeadCipherSuite = self.aeads.iter().map(|aead| aead.cipher_suite()).collect();
+        let has = |flag| self.flags(version).contains(flag);
+        let (exchanges, records) =
+            (has(CapabilityFlags::KEY_EX_CAP), has(CapabilityFlags::MAC_CAP));
+        AlgStructs {
+            dhe: Some(dhe).filter(|set| exchanges && !set.is_empty()),
+            aead: Some(aead).filter(|set| records && !set.is_empty()),
+            key_schedule: Some(KeyScheduleAlgo::SPDM).filter(|_| records && !aead.is_empty()),
+            kem: Some(kem)
+                .filter(|set| exchanges && !set.is_empty() && version >= SpdmVersion::V1_4),
+            ..AlgStructs::default()
+        }
     }
 }

@@ -5,6 +5,7 @@ use spdm_codec::{Code, Cx, SpdmVersion};
 use crate::agreement::{Peer, Phase, Suite};
 use crate::chunks::Transfers;
 use crate::refusal::Refusal;
+use crate::scope::Scope;
 
 /// The longest negotiation that is kept, in bytes: six messages, the longest offer included.
 const MAX_NEGOTIATION: usize = 1024;
@@ -19,6 +20,8 @@ pub struct Connection {
     pub(crate) transfers: Transfers,
     pub(crate) pending: Option<Pending>,
     pub(crate) kept: Kept,
+    /// The session that a FINISH in the clear belongs to: that of the latest KEY_EXCHANGE.
+    pub(crate) clear_handshake: Option<usize>,
 }
 
 /// The exchange in the lent message memory: the request, and the answer behind it.
@@ -47,6 +50,8 @@ pub(crate) struct Pending {
     pub(crate) token: u8,
     /// Bytes of the request.
     pub(crate) len: usize,
+    /// Where RESPOND_IF_READY has to come.
+    pub(crate) scope: Scope,
 }
 
 impl Connection {
@@ -60,16 +65,18 @@ impl Connection {
             transfers: Transfers::new(),
             pending: None,
             kept: Kept { request: 0, answer: 0, retry: Retry::No },
+            clear_handshake: None,
         }
     }
 
-    /// Forgets everything, as a reset of the device does.
+    /// Forgets everything but sessions, as a reset of the device does: their slots are the caller's.
     pub const fn reset(&mut self) {
         self.phase = Phase::NotStarted;
         self.negotiation_len = 0;
         self.transfers = Transfers::new();
         self.pending = None;
         self.kept = Kept { request: 0, answer: 0, retry: Retry::No };
+        self.clear_handshake = None;
     }
 
     /// What CAPABILITIES settled.

@@ -6,7 +6,7 @@ use spdm_codec::{
     CertificateModel, EncodeError, KeySlot, KeyUsage, MeasurementForm, MeasurementHashAlgo,
     OpaqueFormat, SlotId, SlotKey, SlotMask, SpdmVersion,
 };
-use spdm_crypto::{RandomUnavailable, SignError, SignedMessage};
+use spdm_crypto::{PreSharedKey, RandomUnavailable, SignError, SignedMessage};
 
 use crate::agreement::Suite;
 
@@ -26,7 +26,7 @@ pub trait Device: fmt::Debug {
 
     /// What a connection with several keys says of a slot's key (1.3).
     fn slot_key(&self, slot: SlotId) -> SlotKey {
-        let usage = KeyUsage::CHALLENGE | KeyUsage::MEASUREMENT;
+        let usage = KeyUsage::KEY_EX | KeyUsage::CHALLENGE | KeyUsage::MEASUREMENT;
         SlotKey { key_pair_id: slot.get() + 1, model: CertificateModel::DeviceCert, usage }
     }
 
@@ -72,6 +72,12 @@ pub trait Device: fmt::Debug {
     ) -> Result<MeasuredBlock, EncodeError> {
         let _ = (nth, wanted, out);
         Err(EncodeError::Missing { field: "MeasurementBlock" })
+    }
+
+    /// The pre-shared key that a hint of up to 32 bytes names (PSK_CAP).
+    fn pre_shared_key(&self, hint: &[u8]) -> Option<&dyn PreSharedKey> {
+        let _ = hint;
+        None
     }
 
     /// OpaqueData of CHALLENGE_AUTH and MEASUREMENTS in this format.

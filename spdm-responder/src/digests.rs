@@ -8,7 +8,6 @@ use spdm_crypto::Digest;
 use crate::agreement::{Agreement, Suite};
 use crate::draft::Draft;
 use crate::refusal::Refusal;
-use crate::transcript::M1;
 use crate::turn::Turn;
 
 const SLOTS: usize = 8;
@@ -51,7 +50,7 @@ pub(crate) fn respond(
     };
     answer.encode(&message, version)?;
     turn.compose(agreement.cx(), answer);
-    turn.append(agreement, M1, request, answer)
+    turn.append_b(agreement, request, answer)
 }
 
 /// The hash of a slot's chain, as DIGESTS and CHALLENGE_AUTH carry it.

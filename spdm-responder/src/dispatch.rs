@@ -1,16 +1,20 @@
 //! Which request is legal when, and what it changes.
 
-use spdm_codec::{Code, ErrorCode, Header, SpdmVersion};
+use spdm_codec::{CapabilityFlags, Code, ConnectionKeys, ErrorCode, Header, SpdmVersion};
 use spdm_untrusted::Untrusted;
 
-use crate::agreement::{Agreement, Authentication, Phase};
+use crate::agreement::{Agreement, Authentication, DigestsWindow, Phase};
 use crate::config::Config;
 use crate::connection::{Connection, Retry};
 use crate::draft::Draft;
 use crate::refusal::Refusal;
+use crate::scope::Scope;
+use crate::session::SessionSlot;
+use crate::transcript::TH_BASE;
 use crate::turn::Turn;
 use crate::{
-    algorithms, capabilities, certificate, challenge, digests, measurements, transcript, version,
+    algorithms, capabilities, certificate, challenge, digests, end_session, finish, heartbeat,
+    key_exchange, key_update, measurements, psk_exchange, psk_finish, transcript, version,
 };
 
 impl Connection {
@@ -18,7 +22,8 @@ impl Connection {
     pub(crate) fn answer(&mut self, turn: &mut Turn<'_>, answer: &mut Draft<'_>) -> Retry {
         let version = self.refusal_version(turn.config, turn.request);
         match self.try_answer(turn, answer) {
-            Ok(()) => retry(turn.request),
+            Ok(()) if turn.scope == Scope::Plain => retry(turn.request),
+            Ok(()) => Retry::No,
             Err(refusal) => {
                 refusal.write(version, answer);
                 Retry::No
@@ -40,6 +45,13 @@ impl Connection {
 
     fn try_answer(&mut self, turn: &mut Turn<'_>, answer: &mut Draft<'_>) -> Result<(), Refusal> {
         let header = Header::peek(Untrusted::new(turn.request))?;
+        let begins = matches!(
+            header.code,
+            Code::GET_VERSION | Code::GET_CAPABILITIES | Code::NEGOTIATE_ALGORITHMS
+        );
+        if begins && turn.scope != Scope::Plain {
+            return Err(Refusal::unexpected());
+        }
         match header.code {
             Code::GET_VERSION => self.get_version(turn, header, answer),
             Code::GET_CAPABILITIES => self.get_capabilities(turn, header, answer),
@@ -61,6 +73,7 @@ impl Connection {
         check_version(header, SpdmVersion::V1_0)?;
         let request = version::respond(turn, answer)?;
         self.phase = Phase::AfterVersion;
+        turn.sessions.iter_mut().for_each(|slot| *slot = SessionSlot::new());
         self.begin_negotiation();
         self.add_to_negotiation(request, answer.as_bytes())
     }
@@ -92,11 +105,11 @@ impl Connection {
         check_version(header, peer.version)?;
         let (selection, request) = algorithms::respond(turn, &peer, answer)?;
         self.add_to_negotiation(request, answer.as_bytes())?;
-        if let Some(suite) = selection.suite {
-            transcript::begin(turn.hashes, peer.version, suite.hash, self.negotiation())?;
+        if let Some(hash) = selection.hash {
+            transcript::begin(turn.hashes, peer.version, hash, self.negotiation())?;
         }
-        let authentication = Authentication::Outstanding;
-        self.phase = Phase::Negotiated(Agreement { peer, selection, authentication });
+        let (authentication, window) = (Authentication::Outstanding, DigestsWindow::Open);
+        self.phase = Phase::Negotiated(Agreement { peer, selection, authentication, window });
         Ok(())
     }
 }
@@ -109,22 +122,118 @@ impl Agreement {
         answer: &mut Draft<'_>,
     ) -> Result<(), Refusal> {
         check_version(header, self.peer.version)?;
-        if header.code != Code::GET_MEASUREMENTS {
+        let code = header.code;
+        let digests_count = self.window == DigestsWindow::Open && code == Code::GET_DIGESTS;
+        self.window = if digests_count { DigestsWindow::Open } else { DigestsWindow::Closed };
+        if code != Code::GET_MEASUREMENTS {
             turn.reset_m(self)?;
         }
-        match header.code {
-            Code::GET_DIGESTS => digests::respond(turn, self, answer),
-            Code::GET_CERTIFICATE => certificate::respond(turn, self, answer),
-            Code::CHALLENGE => {
+        let session = self.admit(turn, code)?;
+        if empties_b(code) && self.authentication == Authentication::Outstanding {
+            turn.reset_b(self)?;
+        }
+        match (code, session) {
+            (Code::GET_DIGESTS, _) => {
+                digests::respond(turn, self, answer)?;
+                self.enter_digests(turn, digests_count, answer)
+            }
+            (Code::GET_CERTIFICATE, _) => certificate::respond(turn, self, answer),
+            (Code::CHALLENGE, _) => {
                 challenge::respond(turn, self, answer)?;
                 self.authentication = Authentication::Answered;
                 Ok(())
             }
-            Code::GET_MEASUREMENTS => measurements::respond(turn, self, answer),
-            Code::RESPOND_IF_READY => Err(Refusal::unexpected()),
-            code => Err(Refusal::unsupported(code)),
+            (Code::GET_MEASUREMENTS, _) => measurements::respond(turn, self, answer),
+            (Code::KEY_EXCHANGE, _) => key_exchange::respond(turn, self, answer),
+            (Code::FINISH, _) => finish::respond(turn, self, answer),
+            (Code::PSK_EXCHANGE, _) => psk_exchange::respond(turn, self, answer),
+            (Code::PSK_FINISH, _) => psk_finish::respond(turn, self, answer),
+            (Code::HEARTBEAT, Some(index)) => heartbeat::respond(turn, self, index, answer),
+            (Code::KEY_UPDATE, Some(index)) => key_update::respond(turn, self, index, answer),
+            (Code::END_SESSION, Some(index)) => end_session::respond(turn, self, index, answer),
+            (Code::RESPOND_IF_READY, _) => Err(Refusal::unexpected()),
+            (code, _) => Err(Refusal::unsupported(code)),
         }
     }
+
+    /// The first DIGESTS, where the connection has several keys, is what TH of a key exchange begins with.
+    fn enter_digests(
+        &mut self,
+        turn: &mut Turn<'_>,
+        counts: bool,
+        answer: &Draft<'_>,
+    ) -> Result<(), Refusal> {
+        if !counts {
+            return Ok(());
+        }
+        self.window = DigestsWindow::Closed;
+        let several = self.selection.keys == ConnectionKeys::Multi;
+        if several && turn.hashes.places() > TH_BASE && self.selection.hash.is_some() {
+            turn.hashes.update(TH_BASE, answer.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Which request may come where: its capability first, then the session that it needs or must not be in. The
+    /// established session that it is in.
+    fn admit(&self, turn: &Turn<'_>, code: Code) -> Result<Option<usize>, Refusal> {
+        let (peer, both) = (&self.peer, self.peer.both());
+        let sessions = !turn.sessions.is_empty() && peer.version >= SpdmVersion::V1_1;
+        let capable = match code {
+            Code::KEY_EXCHANGE | Code::FINISH => both.contains(CapabilityFlags::KEY_EX_CAP),
+            Code::PSK_EXCHANGE => peer.pre_shared_keys(),
+            Code::PSK_FINISH => {
+                peer.pre_shared_keys() && peer.flags.contains(CapabilityFlags::PSK_CAP_CONTEXT)
+            }
+            Code::HEARTBEAT => both.contains(CapabilityFlags::HBEAT_CAP),
+            Code::KEY_UPDATE => both.contains(CapabilityFlags::KEY_UPD_CAP),
+            Code::END_SESSION => {
+                both.contains(CapabilityFlags::KEY_EX_CAP) || peer.pre_shared_keys()
+            }
+            _ => return self.admit_others(turn, code),
+        };
+        if !capable || !sessions {
+            return Err(Refusal::unsupported(code));
+        }
+        match (code, turn.scope) {
+            // They look for their session themselves.
+            (Code::FINISH | Code::PSK_FINISH, _) => Ok(None),
+            (Code::KEY_EXCHANGE | Code::PSK_EXCHANGE, Scope::Plain) => Ok(None),
+            (Code::KEY_EXCHANGE | Code::PSK_EXCHANGE, Scope::Session(_)) => {
+                Err(Refusal::unexpected())
+            }
+            (_, Scope::Plain) => Err(Refusal::session_required(peer.version)),
+            (_, Scope::Session(index)) if turn.is_established(index) => Ok(Some(index)),
+            _ => Err(Refusal::unexpected()),
+        }
+    }
+
+    /// Requests that need no session.
+    fn admit_others(&self, turn: &Turn<'_>, code: Code) -> Result<Option<usize>, Refusal> {
+        let Scope::Session(index) = turn.scope else { return Ok(None) };
+        let known = matches!(
+            code,
+            Code::GET_DIGESTS | Code::GET_CERTIFICATE | Code::GET_MEASUREMENTS | Code::CHALLENGE
+        );
+        if known && (code == Code::CHALLENGE || !turn.is_established(index)) {
+            return Err(Refusal::unexpected());
+        }
+        Ok(None)
+    }
+}
+
+/// Requests that empty B before CHALLENGE was answered (DSP0274 §CHALLENGE_AUTH, M1/M2).
+const fn empties_b(code: Code) -> bool {
+    matches!(
+        code,
+        Code::KEY_EXCHANGE
+            | Code::FINISH
+            | Code::PSK_EXCHANGE
+            | Code::PSK_FINISH
+            | Code::KEY_UPDATE
+            | Code::HEARTBEAT
+            | Code::END_SESSION
+    )
 }
 
 /// The version of a message, where VERSION lists it.

@@ -20,6 +20,8 @@ pub struct About {
     pub arrival: Arrival,
     /// What the device's own messages can be decoded with.
     pub cx: Cx,
+    /// The session that the request came in.
+    pub session: Option<u32>,
     /// What was settled with CAPABILITIES.
     pub peer: Option<Peer>,
     /// The algorithms that ALGORITHMS selected, where signatures were negotiated.
@@ -31,10 +33,11 @@ impl About {
         code: Code,
         arrival: Arrival,
         cx: Cx,
+        session: Option<u32>,
         peer: Option<Peer>,
         suite: Option<Suite>,
     ) -> Self {
-        Self { code, arrival, cx, peer, suite }
+        Self { code, arrival, cx, session, peer, suite }
     }
 }
 

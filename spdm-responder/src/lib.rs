@@ -14,7 +14,10 @@
 //! * A [`Hook`] sees requests and answers and may change them: emulators and tests misbehave through it, slow devices
 //!   answer ResponseNotReady.
 //!
-//! Not there: sessions, mutual authentication, provisioning.
+//! * Sessions live in [`SessionSlot`]s that the caller lends, and are erased at each of their ends. A message of a session
+//!   comes as a record, to [`Responder::process_secured`], and nowhere else.
+//!
+//! Not there: mutual authentication, vendor-defined data, provisioning.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -27,16 +30,28 @@ mod capabilities;
 mod certificate;
 mod challenge;
 mod chunks;
+mod closing;
 mod config;
 mod connection;
 mod device;
 mod digests;
 mod dispatch;
 mod draft;
+mod end_session;
+mod finish;
+mod heartbeat;
 mod hook;
+mod key_exchange;
+mod key_update;
 mod measurements;
+mod opening;
+mod psk_exchange;
+mod psk_finish;
+mod record;
 mod refusal;
 mod responder;
+mod scope;
+mod session;
 mod transcript;
 mod turn;
 mod version;
@@ -47,5 +62,7 @@ pub use connection::Connection;
 pub use device::{Coverage, Device, MeasuredBlock, MeasurementWanted};
 pub use draft::Draft;
 pub use hook::{About, Arrival, Before, Hook, NoHook, Signing};
+pub use record::{InnerPrefix, RecordFormat};
 pub use responder::{Memory, Responder};
-pub use transcript::HASH_PLACES;
+pub use session::SessionSlot;
+pub use transcript::{HASH_PLACES, hash_places};

@@ -11,7 +11,7 @@ use crate::agreement::{Agreement, Authentication, Suite};
 use crate::device::{Coverage, MeasurementWanted};
 use crate::draft::Draft;
 use crate::refusal::Refusal;
-use crate::transcript::{L1, SCRATCH};
+use crate::transcript::SCRATCH;
 use crate::turn::Turn;
 
 /// M is emptied where the request is refused.
@@ -53,12 +53,12 @@ fn try_respond(
     turn.compose(agreement.cx(), answer);
     if request.signature.is_none() {
         peer.check_size(answer.len())?;
-        return turn.append(agreement, L1, decoded.bytes, answer);
+        return turn.append_m(agreement, decoded.bytes, answer);
     }
     let suite = agreement.suite()?;
     check_slot(turn, slot, &suite)?;
     let context = SigningContext::ResponderMeasurements;
-    turn.sign(agreement, context, slot, L1, decoded.bytes, answer)?;
+    turn.sign(agreement, context, slot, turn.l1(), decoded.bytes, answer)?;
     turn.reset_m(agreement)
 }
 
@@ -138,7 +138,6 @@ fn write(
 pub(crate) fn summary_hash(
     turn: &mut Turn<'_>,
     agreement: &Agreement,
-    suite: &Suite,
     asked: MeasurementSummary,
     scratch: &mut Draft<'_>,
 ) -> Result<Digest, Refusal> {
@@ -150,7 +149,8 @@ pub(crate) fn summary_hash(
         hash: agreement.selection.measurement_hash,
         form: MeasurementForm::Digest,
     };
-    turn.hashes.start(SCRATCH, suite.hash)?;
+    let hash = agreement.selection.hash.ok_or_else(Refusal::unexpected)?;
+    turn.hashes.start(SCRATCH, hash)?;
     let (_, place) = scratch.parts();
     for nth in 0..turn.device.measurement_count(wanted.version) {
         let block = turn.device.measurement(nth, &wanted, place)?;

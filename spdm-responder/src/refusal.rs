@@ -4,7 +4,7 @@ use spdm_codec::{
     Code, DecodeError, EncodeError, ErrorCode, ErrorResponse, ExtendedErrorData, Message as _,
     SpdmVersion,
 };
-use spdm_crypto::{HashError, RandomUnavailable, SignError, Unsupported};
+use spdm_crypto::{HashError, KeyScheduleError, RandomUnavailable, SignError, Unsupported};
 
 use crate::draft::Draft;
 
@@ -32,6 +32,19 @@ impl Refusal {
 
     pub(crate) const fn unexpected() -> Self {
         Self::new(ErrorCode::UNEXPECTED_REQUEST)
+    }
+
+    /// A failure of the device itself.
+    pub(crate) const fn unspecified() -> Self {
+        Self::new(ErrorCode::UNSPECIFIED)
+    }
+
+    /// The request belongs in a session. Before 1.2 there is no code for it.
+    pub(crate) const fn session_required(version: SpdmVersion) -> Self {
+        match version {
+            SpdmVersion::V1_0 | SpdmVersion::V1_1 => Self::unspecified(),
+            _ => Self::new(ErrorCode::SESSION_REQUIRED),
+        }
     }
 
     /// The response has so many bytes, more than the Requester takes.
@@ -72,10 +85,10 @@ macro_rules! unspecified {
         /// A failure of the device itself.
         impl From<$error> for Refusal {
             fn from(_: $error) -> Self {
-                Self::new(ErrorCode::UNSPECIFIED)
+                Self::unspecified()
             }
         }
     )*};
 }
 
-unspecified!(EncodeError, HashError, RandomUnavailable, SignError, Unsupported);
+unspecified!(EncodeError, HashError, KeyScheduleError, RandomUnavailable, SignError, Unsupported);

@@ -3,19 +3,23 @@
 use core::fmt;
 
 use spdm_codec::{
-    ChunkAckAttributes, ChunkSend, ChunkSendAck, Code, ErrorCode, Header, Message as _, SpdmVersion,
+    ChunkAckAttributes, ChunkSend, ChunkSendAck, Code, Cx, ErrorCode, Header, Message as _,
+    SpdmVersion,
 };
 use spdm_crypto::{HashBank, Provider};
 use spdm_untrusted::Untrusted;
 
-use crate::agreement::Peer;
+use crate::agreement::{Peer, Phase};
 use crate::chunks::{Received, Transfer, one};
 use crate::config::Config;
 use crate::connection::{Connection, Kept, Pending, Retry};
 use crate::device::Device;
 use crate::draft::Draft;
 use crate::hook::{About, Arrival, Before, Hook};
+use crate::record::{self, Opened};
 use crate::refusal::{Refusal, large_response};
+use crate::scope::Scope;
+use crate::session::{After, Session, SessionSlot, settle};
 use crate::turn::{Turn, decode_padded};
 
 /// What a responder is lent.
@@ -24,8 +28,10 @@ pub struct Memory<'a> {
     pub connection: &'a mut Connection,
     /// One exchange: the longest request that is taken, and behind it twice the longest answer.
     pub message: &'a mut [u8],
-    /// The transcripts: [`HASH_PLACES`](crate::HASH_PLACES) running hashes.
+    /// The transcripts: [`hash_places`](crate::hash_places) running hashes.
     pub hashes: &'a mut (dyn HashBank + 'static),
+    /// Room for sessions; none where the device has no such capability.
+    pub sessions: &'a mut [SessionSlot],
 }
 
 impl fmt::Debug for Memory<'_> {
@@ -46,6 +52,8 @@ pub struct Responder<'a> {
 struct Parts<'p> {
     device: &'p mut dyn Device,
     hook: &'p mut dyn Hook,
+    /// Where the exchange takes place.
+    scope: Scope,
 }
 
 /// How a request came, and so how its answer goes.
@@ -96,8 +104,8 @@ impl<'a> Responder<'a> {
         self.memory.connection
     }
 
-    /// Answers a message, transport framing removed: the length of the answer in `out`. `None` where a device stays
-    /// silent, because the request has no complete header or the hook says so.
+    /// Answers a message that came outside of a session, transport framing removed: the length of the answer in `out`.
+    /// `None` where a device stays silent, because the request has no complete header or the hook says so.
     ///
     /// A repeated GET_CAPABILITIES, NEGOTIATE_ALGORITHMS, CHALLENGE or signed GET_MEASUREMENTS that equals the request
     /// before it is taken for a retry and gets the same answer again.
@@ -108,11 +116,80 @@ impl<'a> Responder<'a> {
         message: &[u8],
         out: &mut [u8],
     ) -> Option<usize> {
+        let parts = &mut Parts { device, hook, scope: Scope::Plain };
+        let len = self.message(parts, message, out);
+        self.memory.sessions.iter_mut().for_each(settle);
+        len
+    }
+
+    /// Answers a record of a session (DSP0277), transport framing removed, which is decrypted in place: the length of the
+    /// record in `out`. `None` where a device stays silent: there is no such session, what is inside is no SPDM message,
+    /// or the hook says so.
+    ///
+    /// A record that is damaged, replayed or under another key ends its session, which the answer says.
+    pub fn process_secured(
+        &mut self,
+        device: &mut dyn Device,
+        hook: &mut dyn Hook,
+        record: &mut [u8],
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let Phase::Negotiated(agreement) = &self.memory.connection.phase else { return None };
+        let (privacy, version) = (agreement.privacy(), agreement.peer.version);
+        let format = self.config.records;
+        let id = record::session_id(record)?;
+        let slots = self.memory.sessions.iter();
+        let index = slots.map(SessionSlot::session_id).position(|other| other == Some(id))?;
+        let session = self.memory.sessions.get_mut(index)?.0.as_mut()?;
+        let head = record::head(&format, privacy);
+        let room = out.len().checked_sub(record::TAIL)?;
+        let inner = out.get_mut(head..room)?;
+        let len = match record::open(session, &format, privacy, self.config.padding, record) {
+            Opened::Other => None,
+            Opened::Bad => {
+                session.after = After::End;
+                let mut answer = Draft::new(inner);
+                Refusal::new(ErrorCode::DECRYPT_ERROR).write(version, &mut answer);
+                Some(answer.len())
+            }
+            Opened::Message(range) => {
+                let parts = &mut Parts { device, hook, scope: Scope::Session(index) };
+                self.message(parts, record.get(range).unwrap_or_default(), inner)
+            }
+        };
+        let slot = self.memory.sessions.get_mut(index)?;
+        let sealed = len.map(|len| {
+            let session = slot.0.as_mut()?;
+            record::seal(session, &format, privacy, device, len, out)
+        });
+        match sealed {
+            // There is no number left, or the backend failed: nothing more is said in this session.
+            Some(None) => *slot = SessionSlot::new(),
+            _ => settle(slot),
+        }
+        if slot.0.is_none() {
+            self.forget_transfers(Scope::Session(index));
+        }
+        sealed.flatten()
+    }
+
+    /// What was under way in a session ends with it.
+    fn forget_transfers(&mut self, scope: Scope) {
+        let connection = &mut self.memory.connection;
+        if connection.transfers.scope == scope {
+            connection.transfers.reset();
+        }
+        connection.pending = connection.pending.filter(|pending| pending.scope != scope);
+    }
+
+    /// Answers a message: RESPOND_IF_READY for the request that waits for it, or anything else.
+    fn message(&mut self, parts: &mut Parts<'_>, message: &[u8], out: &mut [u8]) -> Option<usize> {
         let header = Header::peek(Untrusted::new(message)).ok()?;
-        let parts = &mut Parts { device, hook };
+        // Whatever else comes, in whatever session, takes the place of the request that waits.
         if let Some(pending) = self.memory.connection.pending.take()
             && header.code == Code::RESPOND_IF_READY
             && (Code(header.param1), header.param2) == (pending.code, pending.token)
+            && pending.scope == parts.scope
         {
             self.memory.connection.pending = Some(pending);
             let way = Way::Direct(Arrival::AskedAfter);
@@ -130,14 +207,14 @@ impl<'a> Responder<'a> {
         out: &mut [u8],
     ) -> Option<usize> {
         if matches!(code, Code::CHUNK_SEND | Code::CHUNK_GET) {
-            let about = self.about(code, Arrival::Received);
+            let about = self.about(parts.scope, code, Arrival::Received);
             let mut answer = Draft::new(out);
             match parts.hook.before(&about, message, &mut answer) {
                 Before::Handle => {}
                 Before::Silence => return None,
                 deferred => {
                     if deferred == Before::Reset {
-                        self.memory.connection.reset();
+                        self.reset();
                     }
                     let len = answer.len();
                     return Some(self.part(parts, code, len, out));
@@ -145,20 +222,24 @@ impl<'a> Responder<'a> {
             }
         }
         let longest = usize::try_from(self.config.sizes.data_transfer_size).unwrap_or(usize::MAX);
-        let too_long = message.len() > longest.saturating_add(self.config.padding);
+        let padding = self.padding(parts.scope);
+        let too_long = message.len() > longest.saturating_add(padding);
         let too_large = Refusal::new(ErrorCode::REQUEST_TOO_LARGE);
         let active = self.memory.connection.transfers.is_active();
         let peer = self.memory.connection.peer().copied();
         let refusal = match (code, peer) {
-            (Code::GET_VERSION, _) => {
+            (Code::GET_VERSION, _) if parts.scope == Scope::Plain => {
                 self.memory.connection.transfers.reset();
                 None
+            }
+            (_, Some(_)) if active && self.memory.connection.transfers.scope != parts.scope => {
+                Some(Refusal::unexpected())
             }
             (Code::CHUNK_SEND | Code::CHUNK_GET, Some(peer)) if peer.chunks() => {
                 let done = match code {
                     _ if too_long => Err(too_large),
-                    Code::CHUNK_GET => self.chunk_get(&peer, message, out),
-                    _ => match self.chunk_send(&peer, message, out) {
+                    Code::CHUNK_GET => self.chunk_get(&peer, padding, message, out),
+                    _ => match self.chunk_send(&peer, parts.scope, message, out) {
                         Ok(Sent::Whole(way, len)) => {
                             return self.whole(parts, way, Source::Stored(len), out);
                         }
@@ -186,18 +267,33 @@ impl<'a> Responder<'a> {
         Some(self.part(parts, code, len, out))
     }
 
-    fn chunk_get(&mut self, peer: &Peer, message: &[u8], out: &mut [u8]) -> Result<usize, Refusal> {
+    fn chunk_get(
+        &mut self,
+        peer: &Peer,
+        padding: usize,
+        message: &[u8],
+        out: &mut [u8],
+    ) -> Result<usize, Refusal> {
         let Memory { connection, message: memory, .. } = &mut self.memory;
-        connection.transfers.chunk_get(&self.config, peer, message, memory, out)
+        connection.transfers.chunk_get(&self.config, peer, padding, message, memory, out)
     }
 
-    fn chunk_send(&mut self, peer: &Peer, message: &[u8], out: &mut [u8]) -> Result<Sent, Refusal> {
+    fn chunk_send(
+        &mut self,
+        peer: &Peer,
+        scope: Scope,
+        message: &[u8],
+        out: &mut [u8],
+    ) -> Result<Sent, Refusal> {
+        let padding = self.padding(scope);
         let Memory { connection, message: memory, .. } = &mut self.memory;
         if let Transfer::Response(_) = connection.transfers.transfer {
             return Err(Refusal::unexpected());
         }
         let version = peer.version;
-        let chunk = decode_padded::<ChunkSend<'_>>(self.config.padding, message, version)?.message;
+        let cx = Cx::new(version);
+        let chunk = decode_padded::<ChunkSend<'_>>(padding, message, cx)?.message;
+        connection.transfers.scope = scope;
         let (handle, seq_no) = (chunk.0.handle, chunk.0.seq_no);
         // It takes the place of the exchange before.
         connection.kept = Kept::default();
@@ -228,7 +324,7 @@ impl<'a> Responder<'a> {
             Source::Stored(len) => self.memory.message.get(..len)?,
         };
         let code = Header::peek(Untrusted::new(request)).ok()?.code;
-        let about = self.about(code, way.arrival());
+        let about = self.about(parts.scope, code, way.arrival());
         let mut deferral = Draft::new(out);
         let before = parts.hook.before(&about, request, &mut deferral);
         let deferred = Answer::Out(deferral.len());
@@ -238,11 +334,12 @@ impl<'a> Responder<'a> {
             Before::Answer => deferred,
             Before::Later { token } => {
                 let len = self.store(source)?;
-                self.memory.connection.pending = Some(Pending { code, token, len });
+                let scope = parts.scope;
+                self.memory.connection.pending = Some(Pending { code, token, len, scope });
                 deferred
             }
             Before::Reset => {
-                self.memory.connection.reset();
+                self.reset();
                 deferred
             }
         };
@@ -278,7 +375,8 @@ impl<'a> Responder<'a> {
             Source::Received(request) => request == before,
             Source::Stored(len) => len == kept.request,
         };
-        if same && kept.retry == Retry::SameAnswer {
+        // In a session a repeated request is a request of its own.
+        if same && kept.retry == Retry::SameAnswer && parts.scope == Scope::Plain {
             return Some(Answer::Kept(kept.answer));
         }
         let Some(len) = self.store(source) else {
@@ -287,7 +385,11 @@ impl<'a> Responder<'a> {
             Refusal::new(ErrorCode::INVALID_REQUEST).write(version, &mut answer);
             return Some(Answer::Out(answer.len()));
         };
-        let Memory { connection, message, hashes } = &mut self.memory;
+        let Memory { connection, message, hashes, sessions } = &mut self.memory;
+        let clear_handshake = connection.clear_handshake.filter(|index| {
+            let session = sessions.get(*index).and_then(|slot| slot.0.as_ref());
+            session.is_some_and(Session::is_clear_handshake)
+        });
         let (request, room) = message.split_at_mut_checked(len)?;
         let mut turn = Turn {
             provider: &self.provider,
@@ -295,11 +397,15 @@ impl<'a> Responder<'a> {
             device: parts.device,
             hook: parts.hook,
             hashes: *hashes,
+            sessions,
+            scope: parts.scope,
+            clear_handshake,
             about,
             request,
         };
         let mut answer = Draft::new(room);
         let retry = connection.answer(&mut turn, &mut answer);
+        connection.clear_handshake = turn.clear_handshake;
         connection.kept = Kept { request: len, answer: answer.len(), retry };
         Some(Answer::Kept(answer.len()))
     }
@@ -315,7 +421,7 @@ impl<'a> Responder<'a> {
     ) -> usize {
         let peer = self.memory.connection.peer().copied().filter(Peer::chunks);
         let limit = peer.map_or(usize::MAX, |peer| one(&self.config, &peer));
-        let about = self.about(code, way.arrival());
+        let about = self.about(parts.scope, code, way.arrival());
         let start = self.memory.connection.kept.request;
         let answer = match (way, answer) {
             (Way::Direct(_), Answer::Kept(len)) if len <= limit && len <= out.len() => {
@@ -380,7 +486,7 @@ impl<'a> Responder<'a> {
                 return self.part(parts, Code::CHUNK_SEND, len, out);
             }
         }
-        let handle = self.memory.connection.transfers.offer(start, len);
+        let handle = self.memory.connection.transfers.offer(parts.scope, start, len);
         let len = large_response(handle, version, out).unwrap_or_default();
         match way {
             Way::Direct(_) => len,
@@ -400,13 +506,34 @@ impl<'a> Responder<'a> {
     /// A chunk message, or an ERROR in place of one, is about to leave.
     fn part(&self, parts: &mut Parts<'_>, code: Code, len: usize, out: &mut [u8]) -> usize {
         let mut answer = Draft::written(out, len);
-        parts.hook.leave(&self.about(code, Arrival::Received), &mut answer);
+        parts.hook.leave(&self.about(parts.scope, code, Arrival::Received), &mut answer);
         answer.len()
     }
 
-    fn about(&self, code: Code, arrival: Arrival) -> About {
+    fn about(&self, scope: Scope, code: Code, arrival: Arrival) -> About {
         let connection = &self.memory.connection;
-        About::new(code, arrival, connection.cx(), connection.peer().copied(), connection.suite())
+        let session = match scope {
+            Scope::Plain => None,
+            Scope::Session(index) => {
+                self.memory.sessions.get(index).and_then(SessionSlot::session_id)
+            }
+        };
+        let (peer, suite) = (connection.peer().copied(), connection.suite());
+        About::new(code, arrival, connection.cx(), session, peer, suite)
+    }
+
+    /// What a transport may have appended.
+    const fn padding(&self, scope: Scope) -> usize {
+        match scope {
+            Scope::Plain => self.config.padding,
+            Scope::Session(_) => 0,
+        }
+    }
+
+    /// The connection is gone, and its sessions with it.
+    fn reset(&mut self) {
+        self.memory.connection.reset();
+        self.memory.sessions.iter_mut().for_each(|slot| *slot = SessionSlot::new());
     }
 }
 

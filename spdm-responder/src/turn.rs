@@ -4,12 +4,14 @@ use spdm_codec::{Cx, Decoded, KeySlot, Message, NONCE_LEN, ResponderNonce, SpdmV
 use spdm_crypto::{HashBank, Provider, SigningContext};
 use spdm_untrusted::Untrusted;
 
-use crate::agreement::{Agreement, Suite};
+use crate::agreement::Agreement;
 use crate::config::{Config, DOUBLEWORD_PADDING};
 use crate::device::Device;
 use crate::draft::Draft;
 use crate::hook::{About, Hook, Signing};
 use crate::refusal::Refusal;
+use crate::scope::Scope;
+use crate::session::SessionSlot;
 use crate::transcript;
 
 /// What the handler of one request works with.
@@ -20,6 +22,11 @@ pub(crate) struct Turn<'t> {
     pub(crate) device: &'t mut dyn Device,
     pub(crate) hook: &'t mut dyn Hook,
     pub(crate) hashes: &'t mut (dyn HashBank + 'static),
+    pub(crate) sessions: &'t mut [SessionSlot],
+    /// Where the request came.
+    pub(crate) scope: Scope,
+    /// The session that a FINISH in the clear belongs to.
+    pub(crate) clear_handshake: Option<usize>,
     pub(crate) about: About,
     /// As it was received.
     pub(crate) request: &'t [u8],
@@ -31,7 +38,28 @@ impl<'t> Turn<'t> {
         &self,
         version: SpdmVersion,
     ) -> Result<Decoded<'t, M>, Refusal> {
-        decode_padded(self.config.padding, self.request, version)
+        self.decode_with(Cx::new(version))
+    }
+
+    /// [`Self::decode`] of a request that depends on what was negotiated. In a session nothing is appended.
+    pub(crate) fn decode_with<M: Message<'t>>(&self, cx: Cx) -> Result<Decoded<'t, M>, Refusal> {
+        let padding = match self.scope {
+            Scope::Plain => self.config.padding,
+            Scope::Session(_) => 0,
+        };
+        decode_padded(padding, self.request, cx)
+    }
+
+    pub(crate) fn is_established(&self, index: usize) -> bool {
+        self.sessions.get(index).is_some_and(SessionSlot::is_established)
+    }
+
+    /// Where L1 is.
+    pub(crate) const fn l1(&self) -> usize {
+        match self.scope {
+            Scope::Plain => transcript::L1,
+            Scope::Session(index) => transcript::session_l1(index),
+        }
     }
 
     /// Shows the answer to the hook, complete but for its signature; `cx` is what it can be decoded with.
@@ -73,33 +101,54 @@ impl<'t> Turn<'t> {
         agreement.peer.check_size(answer.len())
     }
 
-    /// Empties B, where signatures were negotiated.
+    /// Empties B. What is said in sessions never enters it.
     pub(crate) fn reset_b(&mut self, agreement: &Agreement) -> Result<(), Refusal> {
-        match agreement.selection.suite {
-            Some(_) => Ok(transcript::reset_b(self.hashes)?),
-            None => Ok(()),
+        match (agreement.selection.hash, self.scope) {
+            (Some(_), Scope::Plain) => Ok(transcript::reset_b(self.hashes)?),
+            _ => Ok(()),
         }
     }
 
-    /// Empties M.
+    /// Empties M of this scope.
     pub(crate) fn reset_m(&mut self, agreement: &Agreement) -> Result<(), Refusal> {
-        match agreement.selection.suite {
-            Some(Suite { hash, .. }) => {
-                Ok(transcript::reset_m(self.hashes, agreement.peer.version, hash)?)
-            }
+        let (version, place) = (agreement.peer.version, self.l1());
+        match agreement.selection.hash {
+            Some(hash) => Ok(transcript::begin_l1(self.hashes, version, hash, place)?),
             None => Ok(()),
         }
     }
 
-    /// Adds an exchange to B or M.
-    pub(crate) fn append(
+    /// Adds an exchange to B.
+    pub(crate) fn append_b(
+        &mut self,
+        agreement: &Agreement,
+        request: &[u8],
+        answer: &Draft<'_>,
+    ) -> Result<(), Refusal> {
+        match self.scope {
+            Scope::Plain => self.append(agreement, transcript::M1, request, answer),
+            Scope::Session(_) => Ok(()),
+        }
+    }
+
+    /// Adds an exchange to M of this scope.
+    pub(crate) fn append_m(
+        &mut self,
+        agreement: &Agreement,
+        request: &[u8],
+        answer: &Draft<'_>,
+    ) -> Result<(), Refusal> {
+        self.append(agreement, self.l1(), request, answer)
+    }
+
+    fn append(
         &mut self,
         agreement: &Agreement,
         place: usize,
         request: &[u8],
         answer: &Draft<'_>,
     ) -> Result<(), Refusal> {
-        match agreement.selection.suite {
+        match agreement.selection.hash {
             Some(_) => Ok(transcript::append(self.hashes, place, &[request, answer.as_bytes()])?),
             None => Ok(()),
         }
@@ -110,10 +159,9 @@ impl<'t> Turn<'t> {
 pub(crate) fn decode_padded<'a, M: Message<'a>>(
     padding: usize,
     message: &'a [u8],
-    version: SpdmVersion,
+    cx: Cx,
 ) -> Result<Decoded<'a, M>, Refusal> {
-    let cx = Cx::new(version).with_padding(padding);
-    let decoded = M::decode(Untrusted::new(message), &cx)?;
+    let decoded = M::decode(Untrusted::new(message), &cx.with_padding(padding))?;
     let appended = message.get(decoded.bytes.len()..).unwrap_or_default();
     // Nobody says what fills up a doubleword; the rest of a drive's block is zeros.
     if padding > DOUBLEWORD_PADDING && appended.iter().any(|byte| *byte != 0) {

@@ -12,3 +12,4 @@ mod identity;
 mod negotiation;
 mod requester;
 mod script;
+mod sessions;

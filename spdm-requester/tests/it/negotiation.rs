@@ -267,6 +267,10 @@ fn with_sessions(version: SpdmVersion, tables: &[[u8; 4]]) -> Sim {
         |edit| ScriptStep::new(Code::NEGOTIATE_ALGORITHMS, When::Always, Act::Change(edit));
     Sim::new(DeviceConfig {
         more_capabilities: F::KEY_EX_CAP | F::MAC_CAP | F::ENCRYPT_CAP,
+        // It selects none of its own.
+        dhe_groups: DheNamedGroup::empty(),
+        kems: KemAlgo::empty(),
+        cipher_suites: AeadCipherSuite::empty(),
         script: vec![
             change(Edit::set("Length", 36 + 4 * count)),
             change(Edit::Set(Position::Offset(2), count)),

@@ -7,7 +7,7 @@ use crate::sim::{Sim, challenge, config, negotiation};
 #[test]
 fn too_little_memory_is_an_error_and_no_panic() {
     let version = SpdmVersion::V1_2;
-    let requests = negotiation(version, config().sizes);
+    let requests = negotiation(&config(), version);
     for room in (0..600).step_by(7) {
         for out in [0, 3, 7, 40, 200, 0x1200] {
             let mut sim = Sim::new(config());

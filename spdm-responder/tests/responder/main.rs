@@ -7,7 +7,11 @@
 
 mod attestation;
 mod bounds;
+mod establishment;
 mod hook;
+mod initiator;
 mod large;
 mod order;
+mod records;
+mod session_rules;
 mod sim;

@@ -64,7 +64,7 @@ fn every_truncation_is_an_invalid_request() {
 #[test]
 fn the_negotiation_happens_once() {
     let mut sim = Sim::negotiated(config(), V1_2);
-    let [version, capabilities, algorithms] = negotiation(V1_2, config().sizes);
+    let [version, capabilities, algorithms] = negotiation(&config(), V1_2);
     let again = sim.send(&algorithms).unwrap();
     assert_eq!(again[1], 0x63, "a retry");
     refused(&mut sim, &capabilities, [0x12, 0x7F, 0x04, 0]);

@@ -1,35 +1,48 @@
 //! A device with one key, and a connection to it.
 
 use spdm_codec::{
-    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Challenge, Cx, EncodeError, KeySlot,
-    MeasurementHashAlgo, MeasurementSummary, Message, OtherParams, RequesterNonce, SlotId,
-    SlotMask, SpdmVersion, TransferSizes,
+    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, CertificateModel, Challenge, Cx, EncodeError,
+    KeySlot, KeyUsage, MeasurementHashAlgo, MeasurementSummary, Message, OtherParams,
+    RequesterNonce, SlotId, SlotKey, SlotMask, SpdmVersion, TransferSizes,
 };
 use spdm_crypto::rustcrypto::{PROVIDER, Running, SoftwareKey};
 use spdm_crypto::{
-    AsymAlgorithm, Bank, EcCurve, HashAlgorithm, RandomUnavailable, SignError, SignedMessage,
+    AeadAlgorithm, AsymAlgorithm, Bank, EcCurve, HashAlgorithm, KeyExchangeAlgorithm, PreSharedKey,
+    PskBytes, RandomUnavailable, SignError, SignedMessage,
 };
 use spdm_responder::{
-    Config, Connection, Coverage, Device, HASH_PLACES, Hook, MeasuredBlock, MeasurementWanted,
-    Memory, NoHook, Responder, Suite,
+    Config, Connection, Coverage, Device, Hook, MeasuredBlock, MeasurementWanted, Memory, NoHook,
+    RecordFormat, Responder, SessionSlot, Suite, hash_places,
 };
 use spdm_untrusted::Untrusted;
 
 pub(crate) const ASYM: AsymAlgorithm = AsymAlgorithm::Ecdsa(EcCurve::P256);
 pub(crate) const HASH: HashAlgorithm = HashAlgorithm::Sha256;
+pub(crate) const PSK: &[u8] = b"TestPskData\0";
+const SESSIONS: usize = 4;
+
+/// What both sides can do of sessions, but for their pre-shared keys.
+pub(crate) const SESSION_FLAGS: CapabilityFlags = CapabilityFlags::ENCRYPT_CAP
+    .union(CapabilityFlags::MAC_CAP)
+    .union(CapabilityFlags::KEY_EX_CAP)
+    .union(CapabilityFlags::HBEAT_CAP)
+    .union(CapabilityFlags::KEY_UPD_CAP);
 
 /// Two measurements, one chain of bytes that are no certificates: a responder does not look.
 #[derive(Debug)]
 pub(crate) struct OneKey {
     pub(crate) key: SoftwareKey,
     pub(crate) chain: Vec<u8>,
+    /// What the key is for (1.3).
+    pub(crate) usage: KeyUsage,
     counter: u8,
 }
 
 impl OneKey {
     pub(crate) fn new() -> Self {
         let key = SoftwareKey::from_seed(ASYM, [7; 32]).unwrap();
-        Self { key, chain: (0..=255).cycle().take(1000).collect(), counter: 0 }
+        let chain = (0..=255).cycle().take(1000).collect();
+        Self { key, chain, usage: KeyUsage::KEY_EX, counter: 0 }
     }
 }
 
@@ -42,6 +55,11 @@ impl Device for OneKey {
         (slot == SlotId::ZERO).then_some(&self.chain)
     }
 
+    fn slot_key(&self, _: SlotId) -> SlotKey {
+        let model = CertificateModel::DeviceCert;
+        SlotKey { key_pair_id: 1, model, usage: self.usage }
+    }
+
     fn sign(
         &mut self,
         _: KeySlot,
@@ -50,6 +68,11 @@ impl Device for OneKey {
         out: &mut [u8],
     ) -> Result<usize, SignError> {
         message.sign(&self.key, suite.hash, out)
+    }
+
+    fn pre_shared_key(&self, hint: &[u8]) -> Option<&dyn PreSharedKey> {
+        const KEY: PskBytes<'_> = PskBytes(PSK);
+        (hint == b"hint").then_some(&KEY)
     }
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomUnavailable> {
@@ -90,8 +113,18 @@ pub(crate) fn config() -> Config<'static> {
         hashes: &[HASH],
         measurement_hash: MeasurementHashAlgo::SHA_256,
         opaque_formats: OtherParams::OPAQUE_DATA_FMT_1,
+        key_exchanges: &[KeyExchangeAlgorithm::Ecdh(EcCurve::P256)],
+        aeads: &[AeadAlgorithm::Aes256Gcm],
+        heartbeat_period: 240,
+        records: RecordFormat::default(),
         padding: 3,
     }
+}
+
+/// With sessions of both kinds.
+pub(crate) fn with_sessions() -> Config<'static> {
+    let flags = config().capabilities | SESSION_FLAGS | CapabilityFlags::PSK_CAP_CONTEXT;
+    Config { capabilities: flags, ..config() }
 }
 
 /// A device, and what its responder is lent.
@@ -99,11 +132,16 @@ pub(crate) struct Sim {
     pub(crate) device: OneKey,
     pub(crate) config: Config<'static>,
     pub(crate) connection: Box<Connection>,
-    bank: Bank<Running, HASH_PLACES>,
+    bank: Bank<Running, { hash_places(SESSIONS) }>,
+    pub(crate) sessions: [SessionSlot; SESSIONS],
     pub(crate) message: Vec<u8>,
     pub(crate) out: Vec<u8>,
     /// What was received and sent, negotiation first.
     pub(crate) said: Vec<u8>,
+    /// A.
+    pub(crate) negotiation: Vec<u8>,
+    /// D: DIGESTS that enters TH.
+    pub(crate) digests: Vec<u8>,
 }
 
 impl Sim {
@@ -113,9 +151,12 @@ impl Sim {
             config,
             connection: Box::default(),
             bank: Bank::new(),
+            sessions: Default::default(),
             message: vec![0; 0x4000],
             out: vec![0; 0x1200],
             said: Vec::new(),
+            negotiation: Vec::new(),
+            digests: Vec::new(),
         }
     }
 
@@ -127,11 +168,12 @@ impl Sim {
     }
 
     pub(crate) fn negotiate(&mut self, version: SpdmVersion) {
-        let sizes = self.config.sizes;
-        for request in negotiation(version, sizes) {
+        let before = self.said.len();
+        for request in negotiation(&self.config, version) {
             let answer = self.send(&request).unwrap();
             assert_ne!(answer[1], 0x7F, "{version} {answer:02x?}");
         }
+        self.negotiation = self.said[before..].to_vec();
     }
 
     pub(crate) fn send(&mut self, request: &[u8]) -> Option<Vec<u8>> {
@@ -143,6 +185,7 @@ impl Sim {
             connection: &mut self.connection,
             message: &mut self.message,
             hashes: &mut self.bank,
+            sessions: &mut self.sessions,
         };
         let mut responder = Responder::new(PROVIDER, self.config, memory);
         let len = responder.process(&mut self.device, hook, request, &mut self.out)?;
@@ -151,31 +194,80 @@ impl Sim {
         self.said.extend(&answer);
         Some(answer)
     }
+
+    pub(crate) fn send_record(&mut self, record: &[u8]) -> Option<Vec<u8>> {
+        self.send_record_with(&mut NoHook, record)
+    }
+
+    pub(crate) fn send_record_with(
+        &mut self,
+        hook: &mut dyn Hook,
+        record: &[u8],
+    ) -> Option<Vec<u8>> {
+        let memory = Memory {
+            connection: &mut self.connection,
+            message: &mut self.message,
+            hashes: &mut self.bank,
+            sessions: &mut self.sessions,
+        };
+        let mut record = record.to_vec();
+        let mut responder = Responder::new(PROVIDER, self.config, memory);
+        let (device, out) = (&mut self.device, &mut self.out);
+        let len = responder.process_secured(device, hook, &mut record, out)?;
+        Some(self.out[..len].to_vec())
+    }
+
+    /// How many sessions there are.
+    pub(crate) fn alive(&self) -> usize {
+        self.sessions.iter().filter(|slot| slot.session_id().is_some()).count()
+    }
 }
 
-/// GET_VERSION, GET_CAPABILITIES and NEGOTIATE_ALGORITHMS.
-pub(crate) fn negotiation(version: SpdmVersion, sizes: TransferSizes) -> [Vec<u8>; 3] {
-    let byte = version.to_byte();
+/// GET_VERSION, GET_CAPABILITIES and NEGOTIATE_ALGORITHMS, of a Requester that can do what the device can of sessions.
+pub(crate) fn negotiation(config: &Config<'_>, version: SpdmVersion) -> [Vec<u8>; 3] {
+    let (byte, sizes) = (version.to_byte(), config.sizes);
+    let session_flags = SESSION_FLAGS | CapabilityFlags::HANDSHAKE_IN_THE_CLEAR_CAP;
+    let mut flags = config.capabilities & session_flags;
+    if config.capabilities.intersects(CapabilityFlags::PSK_CAP | CapabilityFlags::PSK_CAP_CONTEXT) {
+        flags |= CapabilityFlags::PSK_CAP;
+    }
     let mut capabilities = vec![byte, 0xE1, 0, 0];
     if version > SpdmVersion::V1_0 {
-        let chunks = if version >= SpdmVersion::V1_2 {
-            CapabilityFlags::CHUNK_CAP
-        } else {
-            CapabilityFlags::empty()
-        };
+        if version >= SpdmVersion::V1_2 {
+            flags |= CapabilityFlags::CHUNK_CAP;
+        }
         capabilities.extend([0, 14, 0, 0]);
-        capabilities.extend(chunks.bits().to_le_bytes());
+        capabilities.extend(flags.bits().to_le_bytes());
     }
     if version >= SpdmVersion::V1_2 {
         capabilities.extend(sizes.data_transfer_size.to_le_bytes());
         capabilities.extend(sizes.max_spdm_msg_size.to_le_bytes());
     }
     let mut algorithms = vec![byte, 0xE3, 0, 0, 32, 0, 1, 2];
+    if config.capabilities.contains(CapabilityFlags::MULTI_KEY_CAP_ONLY) && byte >= 0x13 {
+        algorithms[7] |= 0x10;
+    }
     algorithms.extend(BaseAsymAlgo::ECDSA_P256.bits().to_le_bytes());
     algorithms.extend(BaseHashAlgo::SHA_256.bits().to_le_bytes());
     algorithms.extend([0; 16]);
     if version < SpdmVersion::V1_2 {
         algorithms[7] = 0;
+    }
+    if version > SpdmVersion::V1_0 && flags.contains(CapabilityFlags::MAC_CAP) {
+        let groups = config.key_exchanges.iter().filter_map(|exchange| exchange.dhe_group());
+        let [low, high] = groups.fold(0, |set, group| set | group.bits()).to_le_bytes();
+        let kems = config.key_exchanges.iter().filter_map(|exchange| exchange.kem());
+        let [kem_low, kem_high] = kems.fold(0, |set, kem| set | kem.bits()).to_le_bytes();
+        let mut tables = vec![[3, 0x20, 7, 0], [5, 0x20, 1, 0]];
+        if low | high != 0 {
+            tables.insert(0, [2, 0x20, low, high]);
+        }
+        if kem_low | kem_high != 0 {
+            tables.push([7, 0x20, kem_low, kem_high]);
+        }
+        algorithms[2] = u8::try_from(tables.len()).unwrap();
+        algorithms[4] += 4 * algorithms[2];
+        algorithms.extend(tables.as_flattened());
     }
     [vec![0x10, 0x84, 0, 0], capabilities, algorithms]
 }

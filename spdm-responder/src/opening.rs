@@ -1,0 +1,135 @@
+//! What KEY_EXCHANGE and PSK_EXCHANGE have in common: who may open a session, which version of DSP0277, and where it goes.
+
+use spdm_codec::{
+    CapabilityFlags, ErrorCode, MeasCap, MeasurementSummary, OpaqueData, OpaqueElement,
+    OpaqueFormat, SecuredMessageData, SecuredMessageVersion, SessionPolicy, SpdmVersion,
+};
+use spdm_crypto::{Direction, HandshakeSecrets, KeySchedule};
+
+use crate::agreement::Agreement;
+use crate::refusal::Refusal;
+use crate::session::{After, Channel, KeyUsed, Secrets, Session, SessionKind, SessionSlot};
+use crate::transcript;
+use crate::turn::Turn;
+
+/// Versions of DSP0277, the best first.
+const VERSIONS: [SecuredMessageVersion; 3] =
+    [SecuredMessageVersion(0x1200), SecuredMessageVersion(0x1100), SecuredMessageVersion(0x1000)];
+
+/// The longest table with one version, in 1.1.
+pub(crate) const OPAQUE_LEN: usize = 16;
+
+/// What both exchanges demand besides their own capability (DSP0274 §KEY_EXCHANGE, §PSK_EXCHANGE).
+pub(crate) fn check(
+    agreement: &Agreement,
+    summary: MeasurementSummary,
+    policy: SessionPolicy,
+) -> Result<(), Refusal> {
+    let (peer, selection) = (&agreement.peer, &agreement.selection);
+    let rules = [
+        peer.both().contains(CapabilityFlags::MAC_CAP),
+        peer.version < SpdmVersion::V1_2 || selection.opaque == OpaqueFormat::Table,
+        summary == MeasurementSummary::None
+            || peer.flags.meas_cap() != MeasCap::None
+                && !selection.measurement_specification.is_empty(),
+        peer.version < SpdmVersion::V1_3
+            || !policy.contains(SessionPolicy::EVENT_ALL_POLICY)
+            || peer.flags.contains(CapabilityFlags::EVENT_CAP),
+    ];
+    if rules.contains(&false) { Err(Refusal::invalid()) } else { Ok(()) }
+}
+
+/// Selects a version of DSP0277 out of the Requester's opaque data and writes ours: its length. Without an offer there
+/// is no selection.
+pub(crate) fn select_version(
+    agreement: &Agreement,
+    offer: &OpaqueData<'_>,
+    out: &mut [u8; OPAQUE_LEN],
+) -> Result<usize, Refusal> {
+    if offer.as_bytes().is_empty() {
+        return Ok(0);
+    }
+    let mut offered = None;
+    for element in offer.elements() {
+        match SecuredMessageData::decode(&element) {
+            Some(Ok(SecuredMessageData::SupportedVersions(versions))) if offered.is_none() => {
+                offered = Some(versions);
+            }
+            Some(Ok(SecuredMessageData::AeadLimit(_))) | None => {}
+            // A selection, a second list, or one that is malformed.
+            Some(_) => return Err(Refusal::invalid()),
+        }
+    }
+    let offered = offered.ok_or_else(Refusal::invalid)?;
+    let byte =
+        |version: &[u8; 2]| SecuredMessageVersion(u16::from_le_bytes(*version)).version_byte();
+    let best = VERSIONS
+        .into_iter()
+        .find(|version| offered.iter().any(|other| byte(other) == version.version_byte()));
+    let selection = SecuredMessageData::VersionSelection(best.ok_or_else(Refusal::invalid)?);
+    let mut data = [0; 4];
+    let len = selection.encode(&mut data)?;
+    let data = data.get(..len).unwrap_or_default();
+    let format = match agreement.peer.version {
+        SpdmVersion::V1_0 | SpdmVersion::V1_1 => OpaqueFormat::TableWithSpecId,
+        _ => OpaqueFormat::Table,
+    };
+    let element = OpaqueElement { id: 0, vendor_id: &[], data };
+    Ok(OpaqueData::encode_table(format, &[element], out)?)
+}
+
+/// A free place, and the id of the session that will be there. Each RspSessionID is another one, so that a recorded
+/// session cannot be played again; its low bits keep it apart from those of other sessions.
+pub(crate) fn reserve(turn: &mut Turn<'_>, req_session_id: u16) -> Result<(usize, u32), Refusal> {
+    let free = turn.sessions.iter().position(|slot| slot.0.is_none());
+    let limit = Refusal::new(ErrorCode::SESSION_LIMIT_EXCEEDED);
+    let index = free.ok_or(limit)?;
+    let low = u16::try_from(index).ok().filter(|low| *low < 0x100).ok_or(limit)?;
+    let mut random = [0];
+    turn.device.random(&mut random)?;
+    // Never 0: no id of a session is.
+    let rsp_session_id = 0x8000 | u16::from(random[0]) << 8 | low;
+    Ok((index, u32::from(rsp_session_id) << 16 | u32::from(req_session_id)))
+}
+
+/// The schedule of the connection's sessions.
+pub(crate) fn schedule(turn: &Turn<'_>, agreement: &Agreement) -> Result<KeySchedule, Refusal> {
+    let selection = &agreement.selection;
+    let (hash, aead) = selection.hash.zip(selection.aead).ok_or_else(Refusal::invalid)?;
+    Ok(KeySchedule::new(turn.provider, agreement.peer.version, hash, aead)?)
+}
+
+/// HeartbeatPeriod in seconds.
+pub(crate) fn heartbeat_period(turn: &Turn<'_>, agreement: &Agreement) -> u8 {
+    let both = agreement.peer.both().contains(CapabilityFlags::HBEAT_CAP);
+    if both { turn.config.heartbeat_period } else { 0 }
+}
+
+/// Puts a session in its place, with the handshake's keys; nothing fails afterwards.
+pub(crate) fn place(
+    turn: &mut Turn<'_>,
+    agreement: &Agreement,
+    index: usize,
+    id: u32,
+    kind: SessionKind,
+    secrets: HandshakeSecrets,
+) -> Result<(), Refusal> {
+    let hash = agreement.selection.hash.ok_or_else(Refusal::unexpected)?;
+    transcript::begin_l1(turn.hashes, agreement.peer.version, hash, transcript::session_l1(index))?;
+    let requests = Channel::new(secrets.record_key(Direction::Request)?);
+    let responses = Channel::new(secrets.record_key(Direction::Response)?);
+    let heartbeat_period = heartbeat_period(turn, agreement);
+    let slot = turn.sessions.get_mut(index).ok_or_else(Refusal::unexpected)?;
+    *slot = SessionSlot(Some(Session {
+        id,
+        kind,
+        secrets: Secrets::Handshake(secrets),
+        requests,
+        responses,
+        update: None,
+        used: KeyUsed::Due,
+        heartbeat_period,
+        after: After::Nothing,
+    }));
+    Ok(())
+}
