@@ -9,11 +9,12 @@ use std::path::PathBuf;
 use spdm_codec::{KeySlot, RequesterNonce, SlotId};
 use spdm_evidence::{
     AttestationCheck, ChainContent, CheckStatus, Error, Evidence, EvidenceReader, FileKind, Judge,
-    Negotiation, Presumption, ReadOptions, Recording, Report, ReportErrorKind, SlotChain, Verifier,
+    Negotiation, Presumption, ReadOptions, Recording, Report, ReportErrorKind, Signatures,
+    SlotChain, Verifier,
 };
 use spdm_x509::Revocations;
 
-use crate::args::{NonceChoice, RequiredSignature, SlotChoice, VerifyArgs, compat};
+use crate::args::{NonceChoice, SlotChoice, VerifyArgs, compat};
 use crate::attest::{nonce, reference};
 use crate::backend::Crypto;
 use crate::console::Console;
@@ -42,6 +43,7 @@ pub(crate) fn run(
     let chain = args.chain.as_deref().map(|path| trust::chain(path, console)).transpose()?;
     let anchors = trust.anchors();
     let revocations = trust.revocations();
+    let proofs: Vec<_> = args.require.iter().map(|required| required.proof()).collect();
     let verifier = Verifier {
         san: trust.san(),
         profile: trust.profile,
@@ -56,7 +58,10 @@ pub(crate) fn run(
             SlotChoice::Slot(slot) => Some(slot),
         },
         reference: reference.as_ref(),
-        required: RequiredSignature::all(&args.require),
+        required: match &proofs[..] {
+            [] => Signatures::AsRequested,
+            proofs => Signatures::Each(proofs),
+        },
         ..Verifier::new(crypto.provider, &anchors, trust.validity()?)
     };
     let run = Run { args, chain, verifier: &verifier, crypto, several: files.len() > 1 };
@@ -313,7 +318,10 @@ fn hint(verdict: &Verdict, args: &VerifyArgs, algorithms: Algorithms) -> Option<
     let (kind, _) = verdict.error()?;
     let report = &verdict.report;
     let passes = |check| report.status(check) == CheckStatus::Pass;
-    let is_signed = report.nonces().measurements.is_some() || report.nonces().challenge.is_some();
+    let nonces = report.nonces();
+    let is_signed = [&nonces.measurements, &nonces.challenge, &nonces.key_exchange]
+        .into_iter()
+        .any(Option::is_some);
     let lacks_chain = report.status(AttestationCheck::ChainFormat) == CheckStatus::Skipped;
     let has_slot = report.slot().is_some_and(|slot| slot != KeySlot::PublicKey.to_byte());
     match kind {

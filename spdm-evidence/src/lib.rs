@@ -53,6 +53,7 @@ mod recorder;
 mod recording;
 mod reference;
 mod replay;
+mod replay_hashes;
 mod report;
 #[cfg(feature = "schema")]
 pub mod schema;
@@ -92,7 +93,7 @@ pub use report::{
 };
 pub use secrets::Secrets;
 pub use secured_record::{NotOpened, SecuredRecord};
-pub use spdm_requester::{AttestationCheck, CheckStatus};
+pub use spdm_requester::{AttestationCheck, CheckStatus, Proof};
 pub use statement::Statement;
 pub use text::plain_text;
 pub use unpacked::Unpacked;

@@ -147,7 +147,12 @@ pub enum Note {
 impl Note {
     /// Whether it is a response without its request that may carry a signature: one that nobody can check.
     pub(crate) fn is_unjudged(&self) -> bool {
-        let signed = [Code::CHALLENGE_AUTH, Code::MEASUREMENTS, Code::CHUNK_RESPONSE];
+        let signed = [
+            Code::CHALLENGE_AUTH,
+            Code::MEASUREMENTS,
+            Code::KEY_EXCHANGE_RSP,
+            Code::CHUNK_RESPONSE,
+        ];
         matches!(self, Self::Stray { code } if signed.contains(code))
     }
 

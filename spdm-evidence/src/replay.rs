@@ -19,6 +19,7 @@ use spdm_x509::{Identity, ProvisionedKey};
 
 use crate::chain_library::{Candidates, ParsedChain};
 use crate::recording::{RecordedExchange, Recording};
+use crate::replay_hashes::ReplayHashes;
 use crate::report::MeasuredValue;
 
 /// An ERROR in answer to a request.
@@ -104,7 +105,8 @@ impl<'c> Replay<'_, 'c> {
                 return judgement;
             }
         };
-        let mut crypto = Crypto { provider: self.provider, hashes };
+        let mut hashes = ReplayHashes::new(hashes, self.provider);
+        let mut crypto = Crypto { provider: self.provider, hashes: &mut hashes };
         for (index, exchange) in self.recording.exchanges.iter().enumerate() {
             let result =
                 self.exchange(&mut connection, &mut crypto, index, exchange, &mut judgement);
@@ -156,8 +158,20 @@ impl<'c> Replay<'_, 'c> {
             Some((proof, slot, _)) => self.identity(proof, slot, index, response, connection)?,
             None => None,
         };
-        let accepted =
-            connection.accept(crypto, request, Untrusted::new(response), identity.as_ref());
+        let is_error = response.get(1) == Some(&Code::ERROR.0);
+        let response = Untrusted::new(response.as_slice());
+        let accepted = match (asked, &identity) {
+            // Without the chain nothing is known of the transcript.
+            (Some((Proof::KeyExchange, ..)), Some(_)) if !is_error => {
+                let begun =
+                    connection.begin_session(crypto, request, response, identity.as_ref(), 0);
+                begun.map(|begun| Accepted::KeyExchangeRsp {
+                    message: begun.message,
+                    possession: begun.possession,
+                })
+            }
+            _ => connection.accept(crypto, request, response, identity.as_ref()),
+        };
         let (mut values, mut summary) = (Vec::new(), None);
         let content_changed = match &accepted {
             Ok(Accepted::Measurements { message, .. }) => message.content_changed,
@@ -165,9 +179,10 @@ impl<'c> Replay<'_, 'c> {
         };
         let outcome = match &accepted {
             Err(_) => Some(AttemptOutcome::Failed),
-            Ok(Accepted::ChallengeAuth { possession, .. }) => {
-                Some(possession.map_or(AttemptOutcome::NotChecked, AttemptOutcome::Verified))
-            }
+            Ok(
+                Accepted::ChallengeAuth { possession, .. }
+                | Accepted::KeyExchangeRsp { possession, .. },
+            ) => Some(possession.map_or(AttemptOutcome::NotChecked, AttemptOutcome::Verified)),
             Ok(Accepted::Measurements { message, signature }) => {
                 let own = MeasuredValue::of_record(&message.record);
                 if let MeasurementSignature::Verified { possession, exchanges } = *signature {
@@ -199,7 +214,7 @@ impl<'c> Replay<'_, 'c> {
                 let request = Header::peek(Untrusted::new(request))?.code;
                 Some(AttemptOutcome::Refused(ErrorAnswer { request, code: error.code }))
             }
-            Ok(_) => None,
+            Ok(_) => asked.map(|_| AttemptOutcome::NotChecked),
         };
         if let (Some((proof, slot, nonce)), Some(outcome)) = (asked, outcome) {
             let attempt = Attempt { proof, slot, nonce, outcome, values, content_changed, summary };
@@ -306,6 +321,12 @@ fn asked_signature(
             // Before 1.1 there is no SlotIDParam: slot 0 signs.
             let slot = signature.slot.unwrap_or(KeySlot::Slot(SlotId::ZERO));
             Some((Proof::Measurements, slot, signature.nonce))
+        }
+        // Its first fields have their places whatever else was negotiated.
+        Code::KEY_EXCHANGE => {
+            let slot = KeySlot::from_byte(*request.get(3)?)?;
+            let random_data = request.get(8..)?.first_chunk()?;
+            Some((Proof::KeyExchange, slot, RequesterNonce(*random_data)))
         }
         _ => None,
     }

@@ -84,10 +84,14 @@ pub struct Report {
     verified: bool,
     /// What the verdict rests on; null where it is not verified.
     basis: Option<Basis>,
-    /// Every check, in order of evaluation; known.device only where a known device was asked for.
+    /// Every check, in order of evaluation; known.device only where a known device was asked for, those of sessions only
+    /// where one was opened or asked for.
     #[cfg_attr(
         feature = "schema",
-        schemars(length(min = AttestationCheck::ALL.len(), max = AttestationCheck::ALL.len() + 1))
+        schemars(length(
+            min = AttestationCheck::ALL.len(),
+            max = AttestationCheck::ALL.len() + AttestationCheck::OCCASIONAL.len()
+        ))
     )]
     checks: Vec<CheckResult>,
     /// The version that was negotiated.
@@ -142,6 +146,9 @@ pub struct Nonces {
     /// Of the signed GET_MEASUREMENTS.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = pattern::HEX_32)))]
     pub measurements: Option<String>,
+    /// Of KEY_EXCHANGE: its RandomData.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = pattern::HEX_32)))]
+    pub key_exchange: Option<String>,
 }
 
 /// Who the device says it is. Texts of the device are escaped.
@@ -195,7 +202,7 @@ impl Report {
         &self.target
     }
 
-    /// All checks, in order of evaluation; [`AttestationCheck::KnownDevice`] only where it was asked for.
+    /// All checks, in order of evaluation; those of [`AttestationCheck::OCCASIONAL`] only where there was a reason to.
     #[must_use]
     pub fn checks(&self) -> &[CheckResult] {
         &self.checks

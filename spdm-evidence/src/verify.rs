@@ -22,7 +22,7 @@ use crate::chain_library::{
 };
 use crate::evidence::Evidence;
 use crate::note::Note;
-use crate::recording::{ChainContent, RecordedExchange, Recording, SlotChain};
+use crate::recording::{ChainContent, Recording, SlotChain};
 use crate::reference::Reference;
 use crate::replay::{Attempt, AttemptOutcome, Judgement, Replay};
 use crate::report::{Freshness, Report, ReportBuilder};
@@ -33,31 +33,23 @@ const REMEMBERED_LINKS: usize = 1024;
 /// Which signatures a verdict needs.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Signatures {
-    /// Those that the recorded Requester asked for, at least one: a CHALLENGE or a GET_MEASUREMENTS with a signature
-    /// whose signed answer is not in the evidence leaves the device unverified.
+pub enum Signatures<'p> {
+    /// Those that the recorded Requester asked for, at least one: a CHALLENGE, a GET_MEASUREMENTS with a signature or a
+    /// KEY_EXCHANGE whose signed answer is not in the evidence leaves the device unverified.
     #[default]
     AsRequested,
     /// Whichever are in the evidence, at least one.
     Any,
-    /// That of CHALLENGE_AUTH.
-    Challenge,
-    /// That of MEASUREMENTS, over one block at least.
-    Measurements,
-    /// Both, of the same slot in the same connection.
-    ChallengeAndMeasurements,
+    /// Each of these, of the same slot in the same connection; that of MEASUREMENTS over one block at least.
+    Each(&'p [Proof]),
 }
 
-impl Signatures {
-    /// The checks that must pass.
-    const fn checks(self) -> &'static [AttestationCheck] {
+impl<'p> Signatures<'p> {
+    /// What must have signed.
+    const fn proofs(self) -> &'p [Proof] {
         match self {
             Self::AsRequested | Self::Any => &[],
-            Self::Challenge => &[AttestationCheck::ChallengeSignature],
-            Self::Measurements => &[AttestationCheck::MeasurementsSignature],
-            Self::ChallengeAndMeasurements => {
-                &[AttestationCheck::ChallengeSignature, AttestationCheck::MeasurementsSignature]
-            }
+            Self::Each(proofs) => proofs,
         }
     }
 }
@@ -81,9 +73,9 @@ pub struct Verifier<'p> {
     /// The largest chain.
     pub limits: ChainLimits,
     /// The signatures that must be there.
-    pub required: Signatures,
+    pub required: Signatures<'p>,
     /// The nonce that a signature must cover: that of GET_MEASUREMENTS, or of CHALLENGE where no
-    /// GET_MEASUREMENTS is on record.
+    /// GET_MEASUREMENTS is on record, or RandomData of KEY_EXCHANGE where it is all there is.
     pub nonce: Option<RequesterNonce>,
     /// The device's public key (DER SubjectPublicKeyInfo), for devices without a chain (slot 0xFF).
     pub peer_key: Option<&'p [u8]>,
@@ -325,8 +317,8 @@ impl<'c> JudgedRecording<'_, 'c> {
         let expected = |nonce| Freshness::Expected { proof: self.nonce_of(), nonce };
         let freshness = verifier.nonce.map_or(Freshness::Unknown, expected);
         let mut report = ReportBuilder::new(self.target, freshness, verifier.provider);
-        for check in verifier.required.checks() {
-            report.require(*check);
+        for proof in verifier.required.proofs() {
+            report.require(signature_check(*proof));
         }
         for note in &self.recording.notes {
             report.note(*note);
@@ -343,7 +335,8 @@ impl<'c> JudgedRecording<'_, 'c> {
         }
         let challenge = self.best(slot, Proof::Challenge);
         let measurements = self.best(slot, Proof::Measurements);
-        let proofs = [challenge, measurements];
+        let key_exchange = self.best(slot, Proof::KeyExchange);
+        let proofs = [key_exchange, challenge, measurements];
         let identity = proofs.iter().rev().flatten().find_map(|attempt| match attempt.outcome {
             AttemptOutcome::Verified(possession) => Some(*possession.identity()),
             _ => None,
@@ -360,7 +353,7 @@ impl<'c> JudgedRecording<'_, 'c> {
             self.require_requested(&mut report, slot);
         }
         self.show_measurements(&mut report, measurements);
-        self.judge_signed(&mut report, proofs);
+        self.judge_signed(&mut report, [challenge, measurements]);
         for failure in &self.judgement.failures {
             match failure.slot {
                 Some(other) if Some(other) != slot => {
@@ -395,11 +388,14 @@ impl<'c> JudgedRecording<'_, 'c> {
 
     /// Which request should have carried the expected nonce.
     fn nonce_of(&self) -> Proof {
-        let measures = |exchange: &RecordedExchange| {
-            exchange.request.get(1) == Some(&Code::GET_MEASUREMENTS.0)
+        let has = |code: Code| {
+            let mut exchanges = self.recording.exchanges.iter();
+            exchanges.any(|exchange| exchange.request.get(1) == Some(&code.0))
         };
-        if self.recording.exchanges.iter().any(measures) {
+        if has(Code::GET_MEASUREMENTS) {
             Proof::Measurements
+        } else if has(Code::KEY_EXCHANGE) && !has(Code::CHALLENGE) {
+            Proof::KeyExchange
         } else {
             Proof::Challenge
         }
@@ -447,7 +443,7 @@ impl<'c> JudgedRecording<'_, 'c> {
     /// Everything that the recorded Requester asked the slot's key to sign must be there: what is missing could be what
     /// fails. The same request may come again, answered or not; one over another nonce is another request.
     fn require_requested(&self, report: &mut ReportBuilder, slot: Option<KeySlot>) {
-        for proof in [Proof::Challenge, Proof::Measurements] {
+        for proof in [Proof::Challenge, Proof::Measurements, Proof::KeyExchange] {
             let attempts = self.judgement.attempts.iter();
             let requested = attempts.filter(|a| Some(a.slot) == slot && a.proof == proof);
             let verified = |a: &&Attempt<'_>| matches!(a.outcome, AttemptOutcome::Verified(_));
@@ -463,6 +459,7 @@ impl<'c> JudgedRecording<'_, 'c> {
             let Note::Stray { code } = *note else { continue };
             let check = match code {
                 Code::CHALLENGE_AUTH => AttestationCheck::ChallengeSignature,
+                Code::KEY_EXCHANGE_RSP => AttestationCheck::SessionKeyExchange,
                 _ => AttestationCheck::MeasurementsSignature,
             };
             report.unfulfilled(check, &format!("the request of a {code} is not on record"));
@@ -609,6 +606,7 @@ impl<'c> JudgedRecording<'_, 'c> {
 const fn signature_check(proof: Proof) -> AttestationCheck {
     match proof {
         Proof::Measurements => AttestationCheck::MeasurementsSignature,
+        Proof::KeyExchange => AttestationCheck::SessionKeyExchange,
         _ => AttestationCheck::ChallengeSignature,
     }
 }
@@ -627,6 +625,7 @@ fn unproven(outcome: &AttemptOutcome<'_>, attempt: &Attempt<'_>) -> Option<Strin
         AttemptOutcome::Unanswered => {
             let request = match attempt.proof {
                 Proof::Measurements => Code::GET_MEASUREMENTS,
+                Proof::KeyExchange => Code::KEY_EXCHANGE,
                 _ => Code::CHALLENGE,
             };
             format!("the answer to {request} is not on record")

@@ -15,12 +15,23 @@ macro_rules! checks {
             $($(#[doc = $doc])+ $check,)+
             /// The device is the one that was known for the target.
             KnownDevice,
+            /// The signature of KEY_EXCHANGE_RSP.
+            SessionKeyExchange,
+            /// The HMACs of PSK_EXCHANGE_RSP and PSK_FINISH.
+            SessionPsk,
+            /// The HMACs of a session that KEY_EXCHANGE opens, and its keys.
+            SessionFinish,
         }
 
         impl AttestationCheck {
-            /// Every check that belongs to each attestation, in order of evaluation. [`Self::KnownDevice`] is not
-            /// among them: it is made only where the caller knows a device.
+            /// Every check that belongs to each attestation, in order of evaluation. Those of [`Self::OCCASIONAL`] are
+            /// not among them.
             pub const ALL: [Self; 15] = [$(Self::$check,)+];
+
+            /// The checks that are made only where there is a reason to, behind the others: the caller knows a device,
+            /// the connection opened sessions.
+            pub const OCCASIONAL: [Self; 4] =
+                [Self::KnownDevice, Self::SessionKeyExchange, Self::SessionPsk, Self::SessionFinish];
 
             /// The name in reports.
             #[must_use]
@@ -28,6 +39,9 @@ macro_rules! checks {
                 match self {
                     $(Self::$check => $name,)+
                     Self::KnownDevice => "known.device",
+                    Self::SessionKeyExchange => "session.key_exchange",
+                    Self::SessionPsk => "session.psk",
+                    Self::SessionFinish => "session.finish",
                 }
             }
         }
@@ -172,6 +186,9 @@ impl AttestationCheck {
             ("MEASUREMENTS", "Nonce" | "RequesterContext") => Self::MeasurementsNonce,
             ("MEASUREMENTS", "Signature" | "SlotID" | "ErrorCode") => Self::MeasurementsSignature,
             ("MEASUREMENTS", _) => Self::MeasurementsFormat,
+            ("KEY_EXCHANGE_RSP", _) => Self::SessionKeyExchange,
+            ("PSK_EXCHANGE_RSP" | "PSK_FINISH_RSP", _) => Self::SessionPsk,
+            ("FINISH_RSP", _) => Self::SessionFinish,
             _ => return None,
         })
     }

@@ -11,6 +11,9 @@ mod proof;
 mod psk_exchange;
 mod version;
 
+pub use key_exchange::BegunSession;
+pub use psk_exchange::BegunPskSession;
+
 use spdm_codec::{
     CapabilityFlags, CertificateModel, Code, Cx, Decoded, Expected, Header, Message, SlotId,
     SlotKey, SlotMask, SpdmVersion, TransferSizes,
@@ -407,7 +410,9 @@ impl Connection {
     /// Each request is answered once. Busy, ResponseNotReady and LargeResponse are accepted, too, and leave
     /// the request waiting for its answer.
     ///
-    /// `identity` is whose key the signatures of CHALLENGE_AUTH and MEASUREMENTS are checked with.
+    /// `identity` is whose key the signatures of CHALLENGE_AUTH and MEASUREMENTS are checked with. Of KEY_EXCHANGE_RSP and
+    /// PSK_EXCHANGE_RSP only the header is checked here: [`Self::begin_session`] and [`Self::begin_psk_session`] are for
+    /// them.
     ///
     /// # Errors
     /// [`Error::Decode`], [`Error::Misbehaved`], [`Error::Signature`] for what the peer did wrong,
@@ -422,12 +427,25 @@ impl Connection {
     ) -> Result<Accepted<'r, 'c>, Error> {
         ErrorCell::by_value(|errors| {
             let asked = errors.peek_request(request)?.code;
-            let header = errors.peek(response)?;
-            if self.pending.is_none_or(|pending| pending.code != asked) {
-                return Err(errors.order(asked));
-            }
-            self.accept_answer(errors, crypto, &Answer { request, response, header }, identity)
+            let answer = self.answer_to(errors, asked, request, response)?;
+            self.accept_answer(errors, crypto, &answer, identity)
         })
+    }
+
+    /// The answer to the request that waits for one, which has this code.
+    fn answer_to<'f, 'q, 'r>(
+        &self,
+        errors: &'f ErrorCell,
+        code: Code,
+        request: &'q [u8],
+        response: Untrusted<&'r [u8]>,
+    ) -> Result<Answer<'q, 'r>, &'f Error> {
+        let asked = errors.peek_request(request)?.code;
+        let header = errors.peek(response)?;
+        if asked != code || self.pending.is_none_or(|pending| pending.code != asked) {
+            return Err(errors.order(asked));
+        }
+        Ok(Answer { request, response, header })
     }
 
     /// [`Self::accept`] for an answer whose headers were read.
@@ -505,13 +523,15 @@ impl Connection {
         }
     }
 
-    /// Messages travel in the session with this index from now on; `measured` exchanges of measurements are not signed.
-    pub(crate) const fn enter_session(&mut self, index: usize, measured: u16) {
+    /// Messages travel in the session with this index from now on; `measured` exchanges of measurements in it are not
+    /// signed yet. Its transcript of measurements takes the place of the one of its handshake.
+    pub const fn enter_session(&mut self, index: usize, measured: u16) {
         self.scope = Scope::Session { l1: RunningTranscript::of_session(index, measured) };
     }
 
-    /// Messages travel in the clear from now on; the exchanges of measurements that are not signed.
-    pub(crate) const fn leave_session(&mut self) -> u16 {
+    /// Messages travel in the clear from now on. Returns how many exchanges of measurements of the session are not signed
+    /// yet, for the next [`Self::enter_session`].
+    pub const fn leave_session(&mut self) -> u16 {
         let measured = match &self.scope {
             Scope::Plain => 0,
             Scope::Session { l1 } => l1.exchanges(),

@@ -86,7 +86,7 @@ pub use accepted::{Accepted, MeasurementSignature};
 pub use chain_cache::{ChainCache, KnownChain};
 pub use check::{AttestationCheck, CheckStatus};
 pub use config::{AlphaVersions, Bounds, Compat, Offer, Timing};
-pub use connection::{Connection, Stage};
+pub use connection::{BegunPskSession, BegunSession, Connection, Stage};
 pub use device_memory::DeviceMemory;
 pub use error::{Bound, Buffer, Error, Incompatible, Misbehaviour, Misuse, Refusal, Violation};
 pub use flow::{Failure, Flow, Receive, Recovered, Step, Transmit};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use spdm_codec::{SlotId, SpdmVersion};
 use spdm_crypto::AsymAlgorithm;
-use spdm_evidence::{Format, Signatures};
+use spdm_evidence::{Format, Proof};
 
 use super::values::{self, NonceChoice, SlotChoice};
 use super::{TrustArgs, Workaround};
@@ -27,8 +27,8 @@ pub(crate) struct VerifyArgs {
     /// The nonce that a signature must cover: 64 hex digits or @FILE; not given: freshness is not judged
     #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse)]
     pub(crate) nonce: Option<NonceChoice>,
-    /// Which signatures the verdict needs: challenge, measurements, or both; otherwise those that the recorded requester
-    /// asked for, at least one
+    /// Which signatures the verdict needs: challenge, measurements, key-exchange, or several of them; otherwise those
+    /// that the recorded requester asked for, at least one
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) require: Vec<RequiredSignature>,
     /// The only slot to judge, or any
@@ -61,16 +61,17 @@ pub(crate) enum RequiredSignature {
     Challenge,
     /// That of MEASUREMENTS, over one measurement at least
     Measurements,
+    /// That of KEY_EXCHANGE_RSP, which begins a session
+    KeyExchange,
 }
 
 impl RequiredSignature {
-    /// What the library is to require: nothing named is what the recorded requester asked for.
-    pub(crate) fn all(named: &[Self]) -> Signatures {
-        match (named.contains(&Self::Challenge), named.contains(&Self::Measurements)) {
-            (true, true) => Signatures::ChallengeAndMeasurements,
-            (true, false) => Signatures::Challenge,
-            (false, true) => Signatures::Measurements,
-            (false, false) => Signatures::AsRequested,
+    /// What the library is to require.
+    pub(crate) const fn proof(self) -> Proof {
+        match self {
+            Self::Challenge => Proof::Challenge,
+            Self::Measurements => Proof::Measurements,
+            Self::KeyExchange => Proof::KeyExchange,
         }
     }
 }

@@ -194,9 +194,8 @@ fn lacks_anchor(report: &Report) -> bool {
 }
 
 fn nothing_else_failed(report: &Report) -> bool {
-    let failed = |check: &AttestationCheck| report.status(*check) == CheckStatus::Fail;
-    AttestationCheck::ALL.iter().filter(|check| failed(check)).count() == 1
-        && report.error().is_none_or(|error| error.kind == ReportErrorKind::Chain)
+    let failed = report.checks().iter().filter(|result| result.status == CheckStatus::Fail);
+    failed.count() == 1 && report.error().is_none_or(|error| error.kind == ReportErrorKind::Chain)
 }
 
 fn device(report: &Report, style: Style) -> String {
@@ -228,13 +227,14 @@ fn device(report: &Report, style: Style) -> String {
     line("connection", (!agreed.is_empty()).then(|| agreed.join(", ")));
     line("nonce of CHALLENGE", report.nonces().challenge.clone());
     line("nonce of GET_MEASUREMENTS", report.nonces().measurements.clone());
+    line("nonce of KEY_EXCHANGE", report.nonces().key_exchange.clone());
     let table = table.plain(style);
     if table.is_empty() { table } else { format!("{}\n{table}", style.strong("Device")) }
 }
 
 fn checks(report: &Report, style: Style, wanted: impl Fn(AttestationCheck) -> bool) -> String {
     // Where nothing could be checked, the reason is in the headline.
-    if AttestationCheck::ALL.iter().all(|check| report.status(*check) == CheckStatus::Skipped) {
+    if report.checks().iter().all(|result| result.status == CheckStatus::Skipped) {
         return String::new();
     }
     let mut table = Table::default();

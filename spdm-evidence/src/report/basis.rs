@@ -16,6 +16,20 @@ pub enum BasisSignature {
     Measurements,
     /// That of MEASUREMENTS without a measurement block: it proves the key, but says nothing of measurements.
     EmptyMeasurements,
+    /// That of KEY_EXCHANGE_RSP: the session that it opened belongs to the device.
+    KeyExchange,
+}
+
+impl BasisSignature {
+    /// Its message, for people.
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Challenge => "CHALLENGE",
+            Self::Measurements => "signed MEASUREMENTS",
+            Self::EmptyMeasurements => "MEASUREMENTS without a measurement",
+            Self::KeyExchange => "KEY_EXCHANGE",
+        }
+    }
 }
 
 /// Whether one of the signatures covers GET_VERSION to ALGORITHMS.
@@ -26,7 +40,7 @@ pub enum BasisSignature {
 pub enum NegotiationCover {
     /// One does.
     Signed,
-    /// None does: through 1.1 only CHALLENGE_AUTH signs the negotiation. Who stood between the two sides may have
+    /// None does: through 1.1 only CHALLENGE_AUTH and KEY_EXCHANGE_RSP sign the negotiation. Who stood between the two sides may have
     /// changed it.
     Unsigned,
 }
@@ -37,7 +51,7 @@ pub enum NegotiationCover {
 #[non_exhaustive]
 pub struct Basis {
     /// The signatures of the device, at least one.
-    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 2)))]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 3)))]
     pub signatures: Vec<BasisSignature>,
     /// Whether one of them covers the negotiation.
     pub negotiation: NegotiationCover,
@@ -45,15 +59,12 @@ pub struct Basis {
 
 impl fmt::Display for Basis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.signatures[..] {
-            [BasisSignature::Challenge] => "CHALLENGE alone",
-            [BasisSignature::Measurements] => "signed MEASUREMENTS alone",
-            [BasisSignature::EmptyMeasurements] => "MEASUREMENTS without a measurement alone",
-            [_, BasisSignature::EmptyMeasurements] => {
-                "CHALLENGE and MEASUREMENTS without a measurement"
-            }
-            _ => "CHALLENGE and signed MEASUREMENTS",
-        })?;
+        let texts: Vec<&str> = self.signatures.iter().map(|signature| signature.text()).collect();
+        match &texts[..] {
+            [] => {}
+            [one] => write!(f, "{one} alone")?,
+            [others @ .., last] => write!(f, "{} and {last}", others.join(", "))?,
+        }
         match self.negotiation {
             NegotiationCover::Signed => Ok(()),
             NegotiationCover::Unsigned => f.write_str("; the negotiation is not signed"),

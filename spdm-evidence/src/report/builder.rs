@@ -52,8 +52,8 @@ pub struct ReportBuilder {
     results: BTreeMap<AttestationCheck, (CheckStatus, String)>,
     negotiated: Option<Negotiated>,
     slot: Option<KeySlot>,
-    nonces: [Option<RequesterNonce>; 2],
-    proven: [bool; 2],
+    nonces: [Option<RequesterNonce>; 3],
+    proven: [bool; 3],
     negotiation: NegotiationCover,
     identity: IdentitySummary,
     digest: Option<Vec<u8>>,
@@ -73,6 +73,7 @@ pub struct ReportBuilder {
 const fn place(proof: Proof) -> usize {
     match proof {
         Proof::Measurements => 1,
+        Proof::KeyExchange => 2,
         _ => 0,
     }
 }
@@ -89,8 +90,8 @@ impl ReportBuilder {
             results: BTreeMap::new(),
             negotiated: None,
             slot: None,
-            nonces: [None; 2],
-            proven: [false; 2],
+            nonces: [None; 3],
+            proven: [false; 3],
             negotiation: NegotiationCover::Unsigned,
             identity: IdentitySummary::default(),
             digest: None,
@@ -207,6 +208,10 @@ impl ReportBuilder {
     pub fn possession(&mut self, possession: &Possession<'_>) -> &mut Self {
         match possession.proof() {
             Proof::Challenge => self.observe(&Observation::Challenged(possession)),
+            Proof::KeyExchange => {
+                let check = AttestationCheck::SessionKeyExchange;
+                self.pass(check, holds(check)).signed(possession);
+            }
             _ => self.signed(possession),
         }
         self
@@ -428,12 +433,14 @@ impl ReportBuilder {
         // Anybody can sign a nonce: only a trusted device's signature is fresh.
         let fresh = self.judge_freshness().map(|fresh| fresh && self.authenticated);
         self.judge_claimed_nonce();
-        // Whether the device is known is a check only where somebody asks.
-        let known = AttestationCheck::KnownDevice;
-        let known = self.results.contains_key(&known).then_some(known);
+        // Whether the device is known is a check only where somebody asks, and so on.
+        let occasional = AttestationCheck::OCCASIONAL
+            .into_iter()
+            .filter(|check| self.results.contains_key(check) || self.required.contains(check));
+        let occasional: Vec<AttestationCheck> = occasional.collect();
         let checks: Vec<CheckResult> = AttestationCheck::ALL
             .into_iter()
-            .chain(known)
+            .chain(occasional)
             .map(|check| {
                 let nothing = || (CheckStatus::Skipped, untouched(check).to_owned());
                 let (status, detail) = self.results.remove(&check).unwrap_or_else(nothing);
@@ -455,7 +462,7 @@ impl ReportBuilder {
             None => (ExitClass::Ok, None),
         };
         // What is not signed is compared with nothing.
-        let [_, measured] = self.proven;
+        let [_, measured, _] = self.proven;
         let version = self.negotiated.map(|negotiated| negotiated.version);
         let content_changed =
             (measured && version >= Some(SpdmVersion::V1_2)).then_some(self.content_changed);
@@ -465,7 +472,7 @@ impl ReportBuilder {
         let measured = self.measured_summary.filter(|_| measured);
         let measurement_summary =
             SummaryAgreement::between(self.signed_summary.as_ref(), measured.as_ref());
-        let [challenge, measurements] =
+        let [challenge, measurements, key_exchange] =
             self.nonces.map(|nonce| nonce.map(|nonce| hex::encode(nonce.0)));
         Report {
             schema: SCHEMA,
@@ -476,7 +483,7 @@ impl ReportBuilder {
             version: version.map(SpdmVersion::as_str),
             algorithms,
             slot: self.slot.map(KeySlot::to_byte),
-            nonces: Nonces { challenge, measurements },
+            nonces: Nonces { challenge, measurements, key_exchange },
             fresh,
             identity: self.identity,
             leaf_sha256: self.fingerprint.map(|shown| hex::encode(shown.leaf)),
@@ -505,8 +512,11 @@ impl ReportBuilder {
             return new(Some(missing.check), ReportErrorKind::Required, message);
         }
         if !self.authenticated {
-            let proofs =
-                [AttestationCheck::ChallengeSignature, AttestationCheck::MeasurementsSignature];
+            let proofs = [
+                AttestationCheck::ChallengeSignature,
+                AttestationCheck::MeasurementsSignature,
+                AttestationCheck::SessionKeyExchange,
+            ];
             let why = checks.iter().find(|result| {
                 proofs.contains(&result.check) && result.detail != untouched(result.check)
             });
@@ -526,7 +536,7 @@ impl ReportBuilder {
 
     /// The signatures that were verified.
     fn basis(&self, checks: &[CheckResult]) -> Basis {
-        let [challenged, measured] = self.proven;
+        let [challenged, measured, keyed] = self.proven;
         let signed = checks.iter().any(|result| {
             result.check == AttestationCheck::MeasurementsSignature
                 && result.status == CheckStatus::Pass
@@ -536,14 +546,15 @@ impl ReportBuilder {
             false => BasisSignature::EmptyMeasurements,
         });
         let challenged = challenged.then_some(BasisSignature::Challenge);
-        let signatures = challenged.into_iter().chain(measured).collect();
+        let keyed = keyed.then_some(BasisSignature::KeyExchange);
+        let signatures = challenged.into_iter().chain(measured).chain(keyed).collect();
         Basis { signatures, negotiation: self.negotiation }
     }
 
     /// Decides over the measurements that are shown, by how many there are. Beside a device that is authenticated,
     /// none is shown that is not signed.
     fn judge_measurements(&mut self) {
-        let [_, measured] = self.proven;
+        let [_, measured, _] = self.proven;
         if !measured {
             if self.authenticated {
                 self.measurements.clear();

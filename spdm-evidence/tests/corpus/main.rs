@@ -17,6 +17,7 @@ mod nvidia;
 #[path = "../it/pcap.rs"]
 mod pcap;
 mod reencode;
+mod sessions;
 mod tampered;
 mod written;
 
@@ -61,6 +62,8 @@ fn main() {
         test(nvidia::every_element_verifies_under_the_pinned_root),
         test(nvidia::a_nonce_that_the_file_names_is_the_signed_one),
         test(nvidia::a_report_in_hexadecimal_with_its_chain),
+        test(sessions::every_key_exchange_is_signed),
+        test(sessions::nothing_that_a_key_exchange_signs_can_be_changed),
         test(tampered::the_failed_check_and_the_exit_code),
         test(tampered::several_connections_in_one_file),
         test(tampered::what_no_key_checked_is_never_listed_as_signed),

@@ -47,7 +47,6 @@ pub(crate) const ALLOWED: &[Allowed] = &[
 pub(crate) const ALLOWED_MESSAGES: &[Allowed] = &[
     allowed("ENCAPSULATED_REQUEST", "*", NOT_JUDGED),
     allowed("ENCAPSULATED_RESPONSE_ACK", "*", NOT_JUDGED),
-    allowed("KEY_EXCHANGE_RSP", "*", NOT_JUDGED),
     allowed("FINISH_RSP", "*", NOT_JUDGED),
     allowed("PSK_EXCHANGE_RSP", "*", NOT_JUDGED),
     allowed("CSR", "*", NOT_JUDGED),
@@ -84,7 +83,8 @@ impl Coverage {
             Code::GET_VERSION
             | Code::GET_CAPABILITIES
             | Code::NEGOTIATE_ALGORITHMS
-            | Code::CHALLENGE => true,
+            | Code::CHALLENGE
+            | Code::KEY_EXCHANGE => true,
             asked if chain(asked) => {
                 let mut behind = from_here.skip(1).map(code);
                 behind.find(|code| *code != Code::GET_CERTIFICATE) == Some(Code::CHALLENGE)
@@ -136,15 +136,24 @@ impl Layout {
         );
         if let Some(negotiated) = negotiated {
             let signed = match header.code {
-                Code::CHALLENGE_AUTH => true,
+                Code::CHALLENGE_AUTH | Code::KEY_EXCHANGE_RSP => true,
                 Code::MEASUREMENTS => exchange.request[2] & 1 != 0,
                 _ => false,
             };
             let measures = negotiated.responder.flags.meas_cap() != MeasCap::None;
-            let summary = exchange.request[3] != 0 && measures;
+            let summary = match header.code {
+                Code::KEY_EXCHANGE_RSP => exchange.request[2],
+                _ => exchange.request[3],
+            };
+            let summary = summary != 0 && measures;
             cx = cx
                 .with_signature_len(if signed { negotiated.signature_len() } else { 0 })
                 .with_summary_len(if summary { negotiated.hash_len() } else { 0 });
+            if let Ok(exchange) = negotiated.key_exchange() {
+                cx = cx
+                    .with_exchange_lens(exchange.request_len(), exchange.response_len())
+                    .with_handshake(negotiated.handshake());
+            }
         }
         let mut fields = Vec::new();
         let mut trace = |field: Field<'_>| fields.push((field.name, field.at));

@@ -8,7 +8,7 @@ use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm};
 use spdm_emulator::{Act, Device, DeviceConfig, Edit, KeyProvisioning, Position, ScriptStep, When};
 use spdm_evidence::{
-    AttestationCheck, CheckStatus, Evidence, ExitClass, Negotiation, NegotiationCover, Note,
+    AttestationCheck, CheckStatus, Evidence, ExitClass, Negotiation, NegotiationCover, Note, Proof,
     ReadOptions, RecordedExchange, Recording, Reference, Report, ReportErrorKind, Signatures,
     Verifier,
 };
@@ -161,9 +161,13 @@ const NO_MEASUREMENTS: (ReportErrorKind, &str, ExitClass) = (
     ExitClass::Rejected,
 );
 
+const CHALLENGE: &[Proof] = &[Proof::Challenge];
+const MEASUREMENTS: &[Proof] = &[Proof::Measurements];
+const BOTH: &[Proof] = &[Proof::Challenge, Proof::Measurements];
+
 #[test]
 fn a_file_with_one_of_the_signatures_is_refused_where_both_are_required() {
-    use Signatures::{Any, Challenge, ChallengeAndMeasurements, Measurements};
+    use Signatures::{Any, Each};
     let mut a = device(1, |_| ());
     let (vca, chain) = (negotiation(&mut a), chain(&mut a));
     let challenged = [challenge(&mut a, 0, 7)];
@@ -183,7 +187,7 @@ fn a_file_with_one_of_the_signatures_is_refused_where_both_are_required() {
     for (parts, expected) in rows {
         let file = evidence(parts);
         for (required, expected) in
-            [Any, Challenge, Measurements, ChallengeAndMeasurements].into_iter().zip(expected)
+            [Any, Each(CHALLENGE), Each(MEASUREMENTS), Each(BOTH)].into_iter().zip(expected)
         {
             let report = report(&file, &a, |verifier| verifier.required = required);
             assert_eq!(report.verified(), expected.is_none(), "{required:?}");
@@ -209,11 +213,11 @@ fn what_was_asked_for_and_is_not_in_the_file_is_not_verified() {
         "measurements.signature was asked for: the answer to GET_MEASUREMENTS is not on record";
     assert_eq!(refusal(&refused), Some((ReportErrorKind::Required, message, ExitClass::Rejected)));
     assert_eq!(refused.basis(), None);
-    let required = report(&file, &a, |verifier| verifier.required = Signatures::Measurements);
+    let required = report(&file, &a, |verifier| verifier.required = Signatures::Each(MEASUREMENTS));
     let message =
         "measurements.signature is required: the answer to GET_MEASUREMENTS is not on record";
     assert_eq!(refusal(&required), Some((ReportErrorKind::Required, message, ExitClass::Rejected)));
-    for required in [Signatures::Any, Signatures::Challenge] {
+    for required in [Signatures::Any, Signatures::Each(CHALLENGE)] {
         let alone = report(&file, &a, |verifier| verifier.required = required);
         assert_eq!(alone.basis().unwrap().to_string(), "CHALLENGE alone");
     }
@@ -223,7 +227,7 @@ fn what_was_asked_for_and_is_not_in_the_file_is_not_verified() {
     let refused = report(&file, &a, |_| ());
     let message = "challenge.signature was asked for: the answer to CHALLENGE is not on record";
     assert_eq!(refusal(&refused), Some((ReportErrorKind::Required, message, ExitClass::Rejected)));
-    let alone = report(&file, &a, |verifier| verifier.required = Signatures::Measurements);
+    let alone = report(&file, &a, |verifier| verifier.required = Signatures::Each(MEASUREMENTS));
     assert_eq!(alone.basis().unwrap().to_string(), "signed MEASUREMENTS alone");
 
     // What never held a CHALLENGE is judged by what it holds.
@@ -350,7 +354,7 @@ fn a_signature_that_covers_no_measurement_is_not_one_of_measurements() {
     let (vca, chain) = (negotiation(&mut a), chain(&mut a));
     let counted = [challenge(&mut a, 0, 7), measure(&mut a, 0, 0, 8)];
     let file = evidence(&[&vca, &chain, &counted]);
-    let required = Signatures::ChallengeAndMeasurements;
+    let required = Signatures::Each(BOTH);
     let report = report(&file, &a, |verifier| verifier.required = required);
     let message = "measurements.signature is required: no measurement was signed";
     assert_eq!(refusal(&report), Some((ReportErrorKind::Required, message, ExitClass::Rejected)));
@@ -360,7 +364,7 @@ fn a_signature_that_covers_no_measurement_is_not_one_of_measurements() {
 fn signatures_of_two_slots_or_connections_are_not_both_of_one() {
     let slots = vec![SlotId::ZERO, SlotId::new(1).unwrap()];
     let mut a = device(1, |config| config.slots = slots);
-    let required = Signatures::ChallengeAndMeasurements;
+    let required = Signatures::Each(BOTH);
     let vca = negotiation(&mut a);
     let chains = [chain_of(&mut a, 0), chain_of(&mut a, 1)].concat();
     let (challenged, measured) = ([challenge(&mut a, 0, 7)], [measure(&mut a, 1, 1, 8)]);

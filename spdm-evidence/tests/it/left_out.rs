@@ -5,7 +5,8 @@ use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_emulator::{Device, DeviceConfig};
 use spdm_evidence::{
-    Capture, Error, Evidence, Note, ReadOptions, Report, ReportErrorKind, Signatures, Verifier,
+    Capture, Error, Evidence, Note, Proof, ReadOptions, Report, ReportErrorKind, Signatures,
+    Verifier,
 };
 use spdm_x509::{Anchor, ValidityCheck};
 
@@ -52,7 +53,7 @@ fn read(file: &[u8]) -> Result<Evidence, Error> {
     Evidence::read(file, &ReadOptions::default())
 }
 
-fn verify(file: &[u8], device: &Device, required: Signatures) -> Vec<Report> {
+fn verify(file: &[u8], device: &Device, required: Signatures<'_>) -> Vec<Report> {
     let roots = device.trust_anchors();
     let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
     let verifier = Verifier { required, ..Verifier::new(&PROVIDER, &anchors, AT) };
@@ -151,7 +152,7 @@ fn a_signed_answer_without_its_request_is_not_verified() {
     let expected =
         "measurements.signature was asked for: the request of a MEASUREMENTS is not on record";
     assert_eq!((error.kind, error.message.as_str()), (ReportErrorKind::Required, expected));
-    let reports = verify(&without(12), &device, Signatures::Challenge);
+    let reports = verify(&without(12), &device, Signatures::Each(&[Proof::Challenge]));
     assert_eq!(reports[0].basis().unwrap().to_string(), "CHALLENGE alone");
     let reports = verify(&without(10), &device, Signatures::AsRequested);
     assert!(!reports[0].verified());

@@ -6,6 +6,7 @@ use spdm_codec::{
     RecordPrivacy, SecuredMessageData, SecuredMessageVersion, SessionPolicy, SpdmVersion,
 };
 use spdm_crypto::{AeadAlgorithm, Digest, HashAlgorithm, KeyExchangeAlgorithm};
+use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
 use super::challenge::check_identity;
@@ -22,18 +23,21 @@ use crate::transcript::{Crypto, RunningTranscript};
 
 const MESSAGE: &str = "KEY_EXCHANGE_RSP";
 
-/// What a KEY_EXCHANGE_RSP brought, and the transcript so far.
+/// A session whose KEY_EXCHANGE_RSP was accepted. Its `ResponderVerifyData` is not checked yet: that takes the shared
+/// secret.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Keyed<'r, 'c> {
-    pub(crate) message: KeyExchangeRsp<'r>,
-    /// `None` where no identity was given to check the signature with.
-    pub(crate) possession: Option<Possession<'c>>,
-    /// TH1: up to the signature.
-    pub(crate) th1: Digest,
-    /// `SessionID`.
-    pub(crate) session_id: u32,
+#[non_exhaustive]
+pub struct BegunSession<'r, 'c> {
+    /// The message.
+    pub message: KeyExchangeRsp<'r>,
+    /// The proof; `None` where no identity was given to check the signature with.
+    pub possession: Option<Possession<'c>>,
+    /// The transcript hash TH1, of which the secrets of the handshake are made: everything up to the signature.
+    pub th1: Digest,
+    /// `SessionID`: the Responder's half is the high one.
+    pub session_id: u32,
     /// The version of DSP0277 that was selected; `None` where none was offered.
-    pub(crate) secured_version: Option<SecuredMessageVersion>,
+    pub secured_version: Option<SecuredMessageVersion>,
 }
 
 impl Negotiated {
@@ -119,6 +123,30 @@ impl Negotiated {
 }
 
 impl Connection {
+    /// [`Self::accept`] for KEY_EXCHANGE_RSP, the message that begins a session: its fields are compared with the request
+    /// and the negotiation, and its signature is checked with the key of `identity`.
+    ///
+    /// The session has this index among those of the connection. Its transcript, A, D, the hash of the chain and both
+    /// messages up to the signature, is in the place of the bank that [`Crypto::hashes`] says, and goes on with what the
+    /// caller adds. An ERROR in answer is one for [`Self::accept`].
+    ///
+    /// # Errors
+    /// Those of [`Self::accept`]; then no session begins. [`Misuse`] also where neither `identity` nor DIGESTS says which
+    /// chain it is.
+    pub fn begin_session<'r, 'c>(
+        &mut self,
+        crypto: &mut Crypto<'_>,
+        request: &[u8],
+        response: Untrusted<&'r [u8]>,
+        identity: Option<&Identity<'c>>,
+        index: usize,
+    ) -> Result<BegunSession<'r, 'c>, Error> {
+        ErrorCell::by_value(|errors| {
+            let answer = self.answer_to(errors, Code::KEY_EXCHANGE, request, response)?;
+            self.accept_key_exchange(errors, crypto, &answer, identity, index)
+        })
+    }
+
     /// D: keeps the running hash of A and the first DIGESTS, where no other request came before it and the bank has a
     /// place for it.
     pub(super) fn keep_announced<'f>(
@@ -156,8 +184,9 @@ impl Connection {
         answer: &Answer<'_, 'r>,
         identity: Option<&Identity<'c>>,
         index: usize,
-    ) -> Result<Keyed<'r, 'c>, &'f Error> {
+    ) -> Result<BegunSession<'r, 'c>, &'f Error> {
         let Answer { request, response, .. } = *answer;
+        self.check_size(errors, answer)?;
         let Some(negotiated) = &self.negotiated else {
             return Err(errors.order(Code::KEY_EXCHANGE));
         };
@@ -226,11 +255,11 @@ impl Connection {
         let session_id =
             session_id(errors, MESSAGE, question.req_session_id, message.rsp_session_id)?;
         (self.pending, self.large) = (None, false);
-        Ok(Keyed { message, possession, th1, session_id, secured_version })
+        Ok(BegunSession { message, possession, th1, session_id, secured_version })
     }
 }
 
-impl<'r, 'c> Keyed<'r, 'c> {
+impl<'r, 'c> BegunSession<'r, 'c> {
     pub(crate) const fn accepted(&self) -> Accepted<'r, 'c> {
         Accepted::KeyExchangeRsp { message: self.message, possession: self.possession }
     }

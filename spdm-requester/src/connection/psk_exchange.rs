@@ -4,6 +4,7 @@ use spdm_codec::{
     Code, MeasCap, MeasurementSummary, PskExchange, PskExchangeRsp, SecuredMessageVersion,
 };
 use spdm_crypto::Digest;
+use spdm_untrusted::Untrusted;
 
 use super::Connection;
 use super::key_exchange::{check_heartbeat, check_opaque, session_id};
@@ -16,20 +17,45 @@ use crate::transcript::{Crypto, RunningTranscript};
 
 const MESSAGE: &str = "PSK_EXCHANGE_RSP";
 
-/// What a PSK_EXCHANGE_RSP brought, before its HMAC is checked, and the transcript so far.
+/// A session whose PSK_EXCHANGE_RSP was accepted, but for its HMAC: that takes the pre-shared key.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PskKeyed<'r> {
-    pub(crate) message: PskExchangeRsp<'r>,
-    /// TH1: up to the HMAC.
-    pub(crate) th1: Digest,
-    /// `SessionID`.
-    pub(crate) session_id: u32,
+#[non_exhaustive]
+pub struct BegunPskSession<'r> {
+    /// The message.
+    pub message: PskExchangeRsp<'r>,
+    /// The transcript hash TH1, of which the secrets of the handshake are made: everything up to the HMAC.
+    pub th1: Digest,
+    /// `SessionID`: the Responder's half is the high one.
+    pub session_id: u32,
     /// The version of DSP0277 that was selected; `None` where none was offered.
-    pub(crate) secured_version: Option<SecuredMessageVersion>,
-    pub(crate) summary: Option<SummaryHash>,
+    pub secured_version: Option<SecuredMessageVersion>,
+    /// What the HMAC says of the measurements, where PSK_EXCHANGE asked for it.
+    pub summary: Option<SummaryHash>,
 }
 
 impl Connection {
+    /// [`Self::accept`] for PSK_EXCHANGE_RSP, the message that begins a session with a pre-shared key: its fields are
+    /// compared with the request and the negotiation. Its HMAC is not checked yet.
+    ///
+    /// The session has this index among those of the connection. Its transcript, A and both messages up to the HMAC, is
+    /// in the place of the bank that [`Crypto::hashes`] says, and goes on with what the caller adds. An ERROR in answer
+    /// is one for [`Self::accept`].
+    ///
+    /// # Errors
+    /// Those of [`Self::accept`]; then no session begins.
+    pub fn begin_psk_session<'r>(
+        &mut self,
+        crypto: &mut Crypto<'_>,
+        request: &[u8],
+        response: Untrusted<&'r [u8]>,
+        index: usize,
+    ) -> Result<BegunPskSession<'r>, Error> {
+        ErrorCell::by_value(|errors| {
+            let answer = self.answer_to(errors, Code::PSK_EXCHANGE, request, response)?;
+            self.accept_psk_exchange(errors, crypto, &answer, index)
+        })
+    }
+
     /// Checks PSK_EXCHANGE_RSP but for its HMAC. The transcript of the session with this index begins: A, both messages up
     /// to the HMAC (DSP0274 §Transcript for PSK_EXCHANGE).
     #[inline(never)]
@@ -39,8 +65,9 @@ impl Connection {
         crypto: &mut Crypto<'_>,
         answer: &Answer<'_, 'r>,
         index: usize,
-    ) -> Result<PskKeyed<'r>, &'f Error> {
+    ) -> Result<BegunPskSession<'r>, &'f Error> {
         let Answer { request, response, .. } = *answer;
+        self.check_size(errors, answer)?;
         let Some(negotiated) = &self.negotiated else {
             return Err(errors.order(Code::PSK_EXCHANGE));
         };
@@ -76,6 +103,6 @@ impl Connection {
             .map_err(|error| errors.stop(error))?;
         let summary = SummaryHash::new(question.summary, message.measurement_summary_hash);
         (self.pending, self.large) = (None, false);
-        Ok(PskKeyed { message, th1, session_id, secured_version, summary })
+        Ok(BegunPskSession { message, th1, session_id, secured_version, summary })
     }
 }

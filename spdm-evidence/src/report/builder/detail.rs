@@ -13,6 +13,9 @@ pub(super) const fn untouched(check: AttestationCheck) -> &'static str {
         | AttestationCheck::MeasurementsNonce
         | AttestationCheck::MeasurementsSignature => "no signed MEASUREMENTS",
         AttestationCheck::MeasurementsReference => "no reference values are given",
+        AttestationCheck::SessionKeyExchange => "no KEY_EXCHANGE_RSP",
+        AttestationCheck::SessionPsk => "no PSK_EXCHANGE_RSP",
+        AttestationCheck::SessionFinish => "no FINISH_RSP",
         _ => "no certificate chain",
     }
 }
@@ -48,9 +51,9 @@ pub(super) const fn holds(check: AttestationCheck) -> &'static str {
             "the signature covers the expected nonce"
         }
         AttestationCheck::ChallengeChainHash => "CertChainHash is that of the device's key",
-        AttestationCheck::ChallengeSignature | AttestationCheck::MeasurementsSignature => {
-            "signed by the device's key"
-        }
+        AttestationCheck::ChallengeSignature
+        | AttestationCheck::MeasurementsSignature
+        | AttestationCheck::SessionKeyExchange => "signed by the device's key",
         AttestationCheck::MeasurementsFormat => "every block is well formed",
         AttestationCheck::KnownDevice => "it is the device that is known",
         _ => "ok",

@@ -33,7 +33,7 @@ impl ReportBuilder {
 
     /// Fails the check where the evidence names another nonce than the signed one.
     pub(super) fn judge_claimed_nonce(&mut self) {
-        let ([_, signed], Some(claimed)) = (self.nonces, self.claimed_nonce) else { return };
+        let ([_, signed, _], Some(claimed)) = (self.nonces, self.claimed_nonce) else { return };
         if signed.is_some_and(|signed| signed != claimed) {
             self.refuse_nonce(
                 AttestationCheck::MeasurementsNonce,
@@ -54,7 +54,7 @@ impl ReportBuilder {
 
     /// Sets the two nonce checks.
     pub(super) fn judge_freshness(&mut self) -> Option<bool> {
-        let [challenged, measured] = self.proven;
+        let [challenged, measured, keyed] = self.proven;
         let rows = [
             (challenged, AttestationCheck::ChallengeNonce),
             (measured, AttestationCheck::MeasurementsNonce),
@@ -66,7 +66,7 @@ impl ReportBuilder {
                         self.pass(check, holds(check));
                     }
                 }
-                Some(challenged || measured)
+                Some(challenged || measured || keyed)
             }
             Freshness::Unknown => {
                 for (proven, check) in rows {
@@ -81,10 +81,13 @@ impl ReportBuilder {
                     let detail = "the given nonce is that of GET_MEASUREMENTS";
                     self.skip(AttestationCheck::ChallengeNonce, detail);
                 }
-                let [of_challenge, of_measurements] = self.nonces;
+                let [of_challenge, of_measurements, of_key_exchange] = self.nonces;
                 let (signed, check, nonce) = match proof {
                     Proof::Measurements => {
                         (measured, AttestationCheck::MeasurementsNonce, of_measurements)
+                    }
+                    Proof::KeyExchange => {
+                        (keyed, AttestationCheck::SessionKeyExchange, of_key_exchange)
                     }
                     _ => (challenged, AttestationCheck::ChallengeNonce, of_challenge),
                 };
