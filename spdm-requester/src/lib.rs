@@ -5,6 +5,7 @@
 //!  Requester<Fresh> ── negotiate ──> Requester<Negotiated> ── fetch_chain ──> Chain ── Policy::validate ──> Trusted ─┐
 //!         │                                   ├── challenge ───────> Possession ────────── Verified::new ────────────┴─> Verified
 //!         │                                   └── measure_signed ──> Possession + measurement record
+//!         │                                   └── open_session ────> a session + Possession; in_session(..) runs the next operation there
 //!         └── attest: all of it as one operation
 //! ```
 //!

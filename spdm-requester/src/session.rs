@@ -4,6 +4,7 @@ mod bank;
 mod handle;
 mod slot;
 
+pub(crate) use bank::Unsealed;
 pub use bank::{SessionBank, Sessions};
 pub use handle::SessionHandle;
 pub(crate) use slot::Established;

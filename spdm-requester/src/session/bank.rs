@@ -31,6 +31,16 @@ impl<const N: usize> Default for Sessions<N> {
     }
 }
 
+/// A message that is to be sealed.
+#[expect(unnameable_types, reason = "sealed")]
+#[derive(Clone, Copy, Debug)]
+pub enum Unsealed<'m> {
+    /// So many bytes at the start of the buffer that the record is made in.
+    InPlace(usize),
+    /// These.
+    Bytes(&'m [u8]),
+}
+
 /// What a requester does with its sessions while messages travel. Sealed: [`Sessions`] implements it. A program that
 /// lends none contains no code of sessions.
 pub trait SessionBank: fmt::Debug + Send + sealed::Bank {}
@@ -38,7 +48,9 @@ pub trait SessionBank: fmt::Debug + Send + sealed::Bank {}
 impl<const N: usize> SessionBank for Sessions<N> {}
 
 pub(crate) mod sealed {
-    use super::{Instant, Provider, Range, SessionDue, SessionFault, SessionHandle, SessionSlot};
+    use super::{
+        Instant, Provider, Range, SessionDue, SessionFault, SessionHandle, SessionSlot, Unsealed,
+    };
 
     #[expect(unnameable_types, reason = "sealed")]
     pub trait Bank {
@@ -51,19 +63,15 @@ pub(crate) mod sealed {
         /// What is due next.
         fn due(&self) -> Option<SessionDue>;
 
-        /// Makes a record of the message of `len` bytes that is in `buffer` behind [`Self::head_len`] bytes; the length of
-        /// the record in bytes.
+        /// Makes a record of a message at the start of `buffer`; its length in bytes.
         fn seal(
             &mut self,
             session: SessionHandle,
             provider: &Provider,
             now: Instant,
+            message: Unsealed<'_>,
             buffer: &mut [u8],
-            len: usize,
         ) -> Result<usize, SessionFault>;
-
-        /// Bytes of a record in front of its message.
-        fn head_len(&mut self, session: SessionHandle) -> usize;
 
         /// Opens a record in place: where in it the message is.
         fn open(
@@ -116,19 +124,30 @@ impl<const N: usize> sealed::Bank for Sessions<N> {
         session: SessionHandle,
         provider: &Provider,
         now: Instant,
+        message: Unsealed<'_>,
         buffer: &mut [u8],
-        len: usize,
     ) -> Result<usize, SessionFault> {
         let slot = self.slot(session).ok_or(SessionFault::Over)?;
+        let head = slot.form.head_len();
+        // Where it does not fit, sealing says so.
+        let len = match message {
+            Unsealed::InPlace(len) => {
+                if head.saturating_add(len) <= buffer.len() {
+                    buffer.copy_within(..len, head);
+                }
+                len
+            }
+            Unsealed::Bytes(message) => {
+                let place = buffer.get_mut(head..).unwrap_or_default();
+                place.iter_mut().zip(message).for_each(|(place, byte)| *place = *byte);
+                message.len()
+            }
+        };
         slot.seal(provider, now, buffer, len).inspect_err(|fault| {
             if fault.is_fatal() {
                 slot.end()
             }
         })
-    }
-
-    fn head_len(&mut self, session: SessionHandle) -> usize {
-        self.slot(session).map_or(0, |slot| slot.form.head_len())
     }
 
     fn open(

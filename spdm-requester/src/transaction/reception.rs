@@ -10,6 +10,7 @@ use spdm_transport::{Instant, Received};
 use spdm_untrusted::Untrusted;
 
 use super::chunk_send::Sending;
+use super::sealing::open;
 use super::{State, ToSend, Transaction, Transfer};
 use crate::accepted::Accepted;
 use crate::answer::Answer;
@@ -57,7 +58,7 @@ impl Transaction {
         let start = place.start;
         let place = start..start.saturating_add(received.len);
         let padding = settings.limits.padding;
-        let place = Self::open(env, area, received.kind, place, padding, now)?;
+        let place = open(env, area, received.kind, place, padding)?;
         let message = Untrusted::new(area.get(place.clone()).unwrap_or_default());
         let header = errors.peek(message);
         let header = header.inspect_err(|error| env.reject(request, message, error))?;

@@ -30,6 +30,7 @@ mod negotiation;
 mod provisioned_key;
 mod send;
 mod session_peer;
+mod session_secrets;
 mod sessions;
 mod sim;
 mod slot_choice;

@@ -15,7 +15,7 @@ use spdm_codec::{
 use spdm_crypto::rustcrypto::{PROVIDER, Running, SoftwareKey};
 use spdm_crypto::{
     AeadAlgorithm, AsymAlgorithm, Bank, DataSecrets, Digest, Direction, EcCurve, HandshakeSecrets,
-    HashAlgorithm, KeyExchangeAlgorithm, KeySchedule, PskBytes, RecordForm, RecordStream,
+    HashAlgorithm, KeyExchangeAlgorithm, KeySchedule, Provider, PskBytes, RecordForm, RecordStream,
     SharedSecret, SignedMessage, SigningContext,
 };
 use spdm_requester::{Connection, Negotiated, Offer, Requester, Sessions, Storage, blocking};
@@ -567,12 +567,18 @@ pub(crate) struct Lent {
     message: Vec<u8>,
     hashes: Bank<Running, 5>,
     connection: Connection,
-    pub(crate) sessions: Sessions<2>,
+    sessions: Sessions<2>,
+    provider: Provider,
 }
 
 impl Lent {
     pub(crate) fn new() -> Self {
+        Self::with(PROVIDER)
+    }
+
+    pub(crate) fn with(provider: Provider) -> Self {
         Self {
+            provider,
             message: vec![0; 0x1000],
             hashes: Bank::new(),
             connection: Connection::new(0),
@@ -588,9 +594,10 @@ impl Lent {
     ) -> Requester<'_, Negotiated> {
         let storage = Storage::new(&mut self.message, &mut self.hashes, &mut self.connection)
             .with_sessions(&mut self.sessions);
-        let mut offer = Offer::everything(&PROVIDER).with_sessions(&PROVIDER).with_psk();
+        let provider = self.provider;
+        let mut offer = Offer::everything(&provider).with_sessions(&provider).with_psk();
         offer.capabilities |= more;
-        let requester = Requester::new(PROVIDER, storage, peer.limits()).with_offer(offer);
+        let requester = Requester::new(provider, storage, peer.limits()).with_offer(offer);
         let clock = peer.clock.clone();
         let (requester, ()) = blocking::run(requester.negotiate(), peer, &clock).unwrap();
         peer.requests.clear();

@@ -49,6 +49,7 @@ pub(crate) fn open_psk<'a>(
     (requester, opened)
 }
 
+#[expect(clippy::result_large_err, reason = "the requester itself")]
 pub(crate) fn heartbeat<'a>(
     requester: Requester<'a, Negotiated>,
     peer: &mut Peer,

@@ -1,0 +1,245 @@
+//! No key outlives its session: a backend counts what it has derived and what it was told to forget.
+
+use core::cell::Cell;
+
+use spdm_codec::{CapabilityFlags, Code, ErrorCode, SpdmVersion};
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_crypto::{
+    Aead, AeadAlgorithm, AeadError, Digest, HashAlgorithm, Invalid, Kdf, KdfError, NONCE_LEN,
+    Provider, PskBytes, Secret, TAG_LEN,
+};
+use spdm_requester::{Recovered, RunError, SessionPlan, UpdatedKeys, blocking};
+
+use crate::session_peer::{HINT, Lent, PSK, Peer, Place};
+use crate::sessions::{key, open};
+
+std::thread_local! {
+    /// Secrets that were derived on this thread and not forgotten.
+    static ALIVE: Cell<i64> = const { Cell::new(0) };
+}
+
+fn count(change: i64) {
+    ALIVE.with(|alive| alive.set(alive.get() + change));
+}
+
+fn alive() -> i64 {
+    ALIVE.with(Cell::get)
+}
+
+#[derive(Debug)]
+struct Counting;
+
+fn kdf(hash: HashAlgorithm) -> &'static dyn Kdf {
+    PROVIDER.kdf(hash).unwrap()
+}
+
+impl Kdf for Counting {
+    fn supports(&self, hash: HashAlgorithm) -> bool {
+        PROVIDER.kdf(hash).is_some()
+    }
+
+    fn hmac(&self, hash: HashAlgorithm, key: &Secret, parts: &[&[u8]]) -> Result<Digest, KdfError> {
+        kdf(hash).hmac(hash, key, parts)
+    }
+
+    fn extract(
+        &self,
+        hash: HashAlgorithm,
+        salt: &Secret,
+        input: &[u8],
+    ) -> Result<Secret, KdfError> {
+        count(1);
+        kdf(hash).extract(hash, salt, input)
+    }
+
+    fn expand_into(
+        &self,
+        hash: HashAlgorithm,
+        key: &Secret,
+        info: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), KdfError> {
+        kdf(hash).expand_into(hash, key, info, out)
+    }
+
+    fn expand(
+        &self,
+        hash: HashAlgorithm,
+        key: &Secret,
+        info: &[&[u8]],
+        len: usize,
+    ) -> Result<Secret, KdfError> {
+        count(1);
+        kdf(hash).expand(hash, key, info, len)
+    }
+
+    fn forget(&self, _: &Secret) {
+        count(-1);
+    }
+}
+
+impl Aead for Counting {
+    fn supports(&self, algorithm: AeadAlgorithm) -> bool {
+        PROVIDER.aead(algorithm).is_some()
+    }
+
+    fn seal(
+        &self,
+        algorithm: AeadAlgorithm,
+        key: &Secret,
+        nonce: &[u8; NONCE_LEN],
+        associated: &[u8],
+        in_out: &mut [u8],
+    ) -> Result<[u8; TAG_LEN], AeadError> {
+        PROVIDER.aead(algorithm).unwrap().seal(algorithm, key, nonce, associated, in_out)
+    }
+
+    fn open(
+        &self,
+        algorithm: AeadAlgorithm,
+        key: &Secret,
+        nonce: &[u8; NONCE_LEN],
+        associated: &[u8],
+        in_out: &mut [u8],
+        tag: &[u8; TAG_LEN],
+    ) -> Result<(), Invalid> {
+        PROVIDER.aead(algorithm).unwrap().open(algorithm, key, nonce, associated, in_out, tag)
+    }
+
+    fn forget(&self, _: &Secret) {
+        count(-1);
+    }
+}
+
+const COUNTED: Provider = Provider { kdfs: &[&Counting], aeads: &[&Counting], ..PROVIDER };
+const NOTHING: CapabilityFlags = CapabilityFlags::empty();
+const IN_THE_CLEAR: CapabilityFlags = CapabilityFlags::HANDSHAKE_IN_THE_CLEAR_CAP;
+
+#[test]
+fn s93_a_session_that_ends_leaves_no_key() {
+    let mut peer = Peer::new(SpdmVersion::V1_2);
+    let clock = peer.clock.clone();
+    let mut lent = Lent::with(COUNTED);
+    let requester = lent.negotiated(&mut peer, NOTHING);
+    assert_eq!(alive(), 0);
+    let (requester, opened) = open(requester, &mut peer);
+    // A secret and a key for each direction, and the export secret.
+    assert_eq!(alive(), 5);
+    let session = opened.session;
+    drop(opened);
+    assert_eq!(alive(), 4);
+    let mut requester = requester;
+    for keys in [UpdatedKeys::Requests, UpdatedKeys::Both] {
+        let flow = requester.update_keys(session, keys);
+        (requester, ()) = blocking::run(flow, &mut peer, &clock).unwrap();
+        assert_eq!(alive(), 4);
+    }
+    let flow = requester.close_session(session);
+    let (requester, ()) = blocking::run(flow, &mut peer, &clock).unwrap();
+    assert_eq!(alive(), 0);
+    // A negotiation ends every session.
+    let (requester, opened) = open(requester, &mut peer);
+    drop(opened);
+    let (requester, other) = open(requester, &mut peer);
+    drop(other);
+    assert_eq!(alive(), 8);
+    let _restarted = requester.restart();
+    assert_eq!(alive(), 0);
+}
+
+#[test]
+fn s93_memory_that_is_dropped_holds_no_key() {
+    let mut peer = Peer::new(SpdmVersion::V1_2);
+    let mut lent = Lent::with(COUNTED);
+    let requester = lent.negotiated(&mut peer, NOTHING);
+    let (_, opened) = open(requester, &mut peer);
+    drop(opened);
+    assert_eq!(alive(), 4);
+    drop(lent);
+    assert_eq!(alive(), 0);
+}
+
+/// A device that does this at some step of a handshake leaves no key.
+fn leaves_no_key(mut peer: Peer, more: CapabilityFlags) {
+    peer.flags |= more;
+    let mut lent = Lent::with(COUNTED);
+    let requester = lent.negotiated(&mut peer, more);
+    let (spki, clock) = (peer.spki(), peer.clock.clone());
+    let flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+    let failure = blocking::run(flow, &mut peer, &clock).unwrap_err();
+    assert!(matches!(failure.error, RunError::Requester(_)));
+    assert_eq!(alive(), 0, "{:?}", failure.error);
+}
+
+#[test]
+fn s93_a_handshake_that_fails_leaves_no_key() {
+    let new = || Peer::new(SpdmVersion::V1_2);
+    for more in [NOTHING, IN_THE_CLEAR] {
+        for request in [Code::KEY_EXCHANGE, Code::FINISH] {
+            for place in [Place::Answer, Place::Wire] {
+                leaves_no_key(new().change(request, place, |bytes| bytes.extend([0x55; 4])), more);
+                leaves_no_key(new().change(request, place, Vec::clear), more);
+                let flip = |bytes: &mut Vec<u8>| *bytes.last_mut().unwrap() ^= 1;
+                if request == Code::KEY_EXCHANGE || !more.is_empty() || place == Place::Wire {
+                    leaves_no_key(new().change(request, place, flip), more);
+                }
+            }
+            let mut peer = new();
+            peer.silent = Some(request);
+            leaves_no_key(peer, more);
+            for code in
+                [ErrorCode::DECRYPT_ERROR, ErrorCode::UNSPECIFIED, ErrorCode::REQUEST_RESYNCH]
+            {
+                let mut peer = new();
+                peer.errors = vec![(request, code)];
+                leaves_no_key(peer, more);
+            }
+        }
+    }
+}
+
+#[test]
+fn s93_a_psk_handshake_that_fails_leaves_no_key() {
+    for request in [Code::PSK_EXCHANGE, Code::PSK_FINISH] {
+        let flip = |bytes: &mut Vec<u8>| *bytes.last_mut().unwrap() ^= 1;
+        let mut peer = Peer::new(SpdmVersion::V1_3).change(request, Place::Wire, flip);
+        let mut lent = Lent::with(COUNTED);
+        let requester = lent.negotiated(&mut peer, NOTHING);
+        let clock = peer.clock.clone();
+        let psk = PskBytes(PSK);
+        let flow = requester.open_psk_session(SessionPlan::DEFAULT, HINT, &psk);
+        let failure = blocking::run(flow, &mut peer, &clock).unwrap_err();
+        assert_eq!(alive(), 0, "{:?}", failure.error);
+    }
+}
+
+#[test]
+fn s93_a_session_that_a_record_ends_leaves_no_key() {
+    let flip = |record: &mut Vec<u8>| *record.last_mut().unwrap() ^= 1;
+    for request in [Code::HEARTBEAT, Code::KEY_UPDATE, Code::END_SESSION] {
+        let mut peer = Peer::new(SpdmVersion::V1_4).change(request, Place::Wire, flip);
+        let clock = peer.clock.clone();
+        let mut lent = Lent::with(COUNTED);
+        let requester = lent.negotiated(&mut peer, NOTHING);
+        let (requester, opened) = open(requester, &mut peer);
+        let session = opened.session;
+        drop(opened);
+        let requester = match request {
+            Code::HEARTBEAT => {
+                blocking::run(requester.heartbeat(session), &mut peer, &clock)
+                    .unwrap_err()
+                    .requester
+            }
+            Code::KEY_UPDATE => {
+                let flow = requester.update_keys(session, UpdatedKeys::Both);
+                blocking::run(flow, &mut peer, &clock).unwrap_err().requester
+            }
+            _ => {
+                let flow = requester.close_session(session);
+                blocking::run(flow, &mut peer, &clock).unwrap_err().requester
+            }
+        };
+        assert!(matches!(requester, Recovered::SessionLost(_)));
+        assert_eq!(alive(), 0);
+    }
+}
