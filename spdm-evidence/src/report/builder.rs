@@ -120,7 +120,7 @@ impl ReportBuilder {
     pub fn unfulfilled(&mut self, check: AttestationCheck, why: &str) -> &mut Self {
         let message = format!("{} was asked for: {why}", check.name());
         self.unfulfilled.get_or_insert_with(|| {
-            Objection::new(Some(check), ReportErrorKind::Required, message, ExitClass::Rejected)
+            Objection::new(ReportErrorKind::Required, message, ExitClass::Rejected)
         });
         self
     }
@@ -288,7 +288,6 @@ impl ReportBuilder {
             Err(mismatch) => {
                 self.fail(check, mismatch.clone());
                 self.object(Objection::new(
-                    Some(check),
                     ReportErrorKind::Reference,
                     mismatch,
                     ExitClass::Rejected,
@@ -317,12 +316,7 @@ impl ReportBuilder {
         };
         let message = format!("not the device that is known for {}: {differs}", known.target());
         self.fail(check, message.clone());
-        self.object(Objection::new(
-            Some(check),
-            ReportErrorKind::Known,
-            message,
-            ExitClass::Rejected,
-        ))
+        self.object(Objection::new(ReportErrorKind::Known, message, ExitClass::Rejected))
     }
 
     /// A device has to be known, but none is for this target.
@@ -350,7 +344,7 @@ impl ReportBuilder {
     pub fn chain_rejected(&mut self, check: AttestationCheck, why: impl Into<String>) -> &mut Self {
         let (why, kind) = (why.into(), ReportErrorKind::Chain);
         self.fail(check, why.clone());
-        self.object(Objection::new(Some(check), kind, why, ExitClass::Rejected))
+        self.object(Objection::new(kind, why, ExitClass::Rejected))
     }
 
     /// A certificate, counted from the root's side, is of an algorithm that this build does not have: nothing can be said
@@ -369,13 +363,13 @@ impl ReportBuilder {
         let (why, kind) =
             (format!("{place}this build does not have {name}"), ReportErrorKind::Unsupported);
         self.fail(check, why.clone());
-        self.object(Objection::new(Some(check), kind, why, ExitClass::Usage))
+        self.object(Objection::new(kind, why, ExitClass::Usage))
     }
 
     /// Something went wrong. The first error is the one that is shown.
     pub fn failed(&mut self, error: &Error) -> &mut Self {
         let objection = self.objection_of(error);
-        if let Some(check) = objection.check {
+        if let Some(check) = AttestationCheck::decided_by(error) {
             self.fail(check, objection.error.message.clone());
             // The message is there: what else it would have shown is not missing.
             let of_message = [AttestationCheck::CHALLENGE, AttestationCheck::MEASUREMENTS]
@@ -405,7 +399,7 @@ impl ReportBuilder {
 
     /// A rule of the caller that is no check of its own, such as the lowest version, does not hold.
     pub fn rejected(&mut self, why: impl Into<String>) -> &mut Self {
-        self.object(Objection::new(None, ReportErrorKind::Policy, why.into(), ExitClass::Rejected))
+        self.object(Objection::new(ReportErrorKind::Policy, why.into(), ExitClass::Rejected))
     }
 
     /// What breaks the protocol outweighs what is merely rejected; of two equal ones the first stays.
@@ -498,18 +492,17 @@ impl ReportBuilder {
 
     /// Why it is not verified although no error was reported; `None` where it is.
     fn shortcoming(&self, checks: &[CheckResult], fresh: Option<bool>) -> Option<Objection> {
-        let new =
-            |check, kind, message| Some(Objection::new(check, kind, message, ExitClass::Rejected));
+        let new = |kind, message| Some(Objection::new(kind, message, ExitClass::Rejected));
         if let Some(failed) = checks.iter().find(|result| result.status == CheckStatus::Fail) {
             let message = format!("{}: {}", failed.check.name(), failed.detail);
-            return new(Some(failed.check), ReportErrorKind::Rejected, message);
+            return new(ReportErrorKind::Rejected, message);
         }
         let missing = checks.iter().find(|result| {
             result.status == CheckStatus::Skipped && self.required.contains(&result.check)
         });
         if let Some(missing) = missing {
             let message = format!("{} is required: {}", missing.check.name(), missing.detail);
-            return new(Some(missing.check), ReportErrorKind::Required, message);
+            return new(ReportErrorKind::Required, message);
         }
         if !self.authenticated {
             let proofs = [
@@ -522,11 +515,10 @@ impl ReportBuilder {
             });
             let why = why.map(|result| format!(": {}", result.detail)).unwrap_or_default();
             let message = format!("no signature of the device could be verified{why}");
-            return new(None, ReportErrorKind::Unproven, message);
+            return new(ReportErrorKind::Unproven, message);
         }
         if fresh == Some(false) {
             return new(
-                None,
                 ReportErrorKind::Nonce,
                 "no signature covers the expected nonce".to_owned(),
             );

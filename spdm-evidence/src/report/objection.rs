@@ -1,7 +1,7 @@
-//! From errors to a check, a word for programs and an exit code.
+//! From errors to a word for programs and an exit code.
 
 use spdm_codec::DecodeError;
-use spdm_requester::{AttestationCheck, Bound, Error, Incompatible, Misbehaviour, Misuse};
+use spdm_requester::{Bound, Error, Incompatible, Misbehaviour, Misuse};
 use spdm_x509::{ChainError, Rule};
 
 use super::{ExitClass, ReportError, ReportErrorKind};
@@ -10,20 +10,14 @@ use crate::recording::Broken;
 /// Why a device is not verified, as a report shows it.
 #[derive(Clone, Debug)]
 pub(super) struct Objection {
-    pub(super) check: Option<AttestationCheck>,
     pub(super) error: ReportError,
     pub(super) class: ExitClass,
 }
 
 impl Objection {
-    pub(super) fn new(
-        check: Option<AttestationCheck>,
-        kind: ReportErrorKind,
-        message: impl ToString,
-        class: ExitClass,
-    ) -> Self {
+    pub(super) fn new(kind: ReportErrorKind, message: impl ToString, class: ExitClass) -> Self {
         let error = ReportError { kind, message: message.to_string(), field: None, offset: None };
-        Self { check, error, class }
+        Self { error, class }
     }
 
     fn at(mut self, message: &str, field: &str, offset: Option<usize>) -> Self {
@@ -33,10 +27,9 @@ impl Objection {
     }
 
     pub(super) fn of(error: &Error) -> Self {
-        let check = AttestationCheck::decided_by(error);
-        let new = |kind, class| Self::new(check, kind, error, class);
+        let new = |kind, class| Self::new(kind, error, class);
         match error {
-            Error::Decode(decode) => Self::decode(check, decode),
+            Error::Decode(decode) => Self::decode(decode),
             Error::Misbehaved(Misbehaviour { message, field, .. }) => {
                 new(ReportErrorKind::Protocol, ExitClass::Protocol).at(message, field, None)
             }
@@ -75,16 +68,14 @@ impl Objection {
 
     pub(super) fn of_broken(broken: &Broken) -> Self {
         match broken {
-            Broken::Decode(decode) => Self::decode(None, decode),
-            Broken::BeginsLate => {
-                Self::new(None, ReportErrorKind::Unproven, broken, ExitClass::Rejected)
-            }
-            Broken::Chunk(error) => Self { check: None, ..Self::of(&Error::from(*error)) },
+            Broken::Decode(decode) => Self::decode(decode),
+            Broken::BeginsLate => Self::new(ReportErrorKind::Unproven, broken, ExitClass::Rejected),
+            Broken::Chunk(error) => Self::of(&Error::from(*error)),
         }
     }
 
-    fn decode(check: Option<AttestationCheck>, error: &DecodeError) -> Self {
-        Self::new(check, ReportErrorKind::Decode, error, ExitClass::Protocol).at(
+    fn decode(error: &DecodeError) -> Self {
+        Self::new(ReportErrorKind::Decode, error, ExitClass::Protocol).at(
             error.message,
             error.field,
             Some(error.at),

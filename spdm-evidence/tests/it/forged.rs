@@ -441,6 +441,20 @@ fn a_public_key_that_is_revoked_is_not_trusted() {
     assert_eq!(refused.status(AttestationCheck::MeasurementsSignature), CheckStatus::Pass);
 }
 
+/// That the recorded request is none is no fault of the device: it is named as what the caller handed in.
+#[test]
+fn a_recorded_request_that_is_cut_off() {
+    let mut a = device(1, |_| ());
+    let vca = negotiation(&mut a);
+    let mut cut = challenge(&mut a, 0, 7);
+    cut.request.truncate(20);
+    let report = report(&evidence(&[&vca, &[cut]]), &a, |_| ());
+    assert!(!report.verified());
+    let error = report.error().unwrap();
+    assert_eq!((error.kind, report.exit_class()), (ReportErrorKind::Request, ExitClass::Usage));
+    assert_eq!((error.field.as_deref(), error.offset), (Some("CHALLENGE.Nonce"), Some(4)));
+}
+
 #[test]
 fn digests_of_another_chain_fail_the_chain_digest() {
     let (mut a, mut b) = (device(1, |_| ()), device(2, |_| ()));

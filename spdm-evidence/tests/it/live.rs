@@ -5,8 +5,8 @@ use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_emulator::Fault;
 use spdm_evidence::{
-    AttestationCheck, CheckStatus, Freshness, NegotiationCover, Recorder, Report, ReportBuilder,
-    ReportErrorKind,
+    AttestationCheck, CheckStatus, ExitClass, Freshness, NegotiationCover, Recorder, Report,
+    ReportBuilder, ReportErrorKind,
 };
 use spdm_requester::{
     AttestationPlan, Connection, Error, Observation, Observer as _, Requester, Requirement,
@@ -134,6 +134,35 @@ fn a_live_failure_is_that_of_the_record() {
     assert_eq!(live.error().unwrap().kind, ReportErrorKind::Chain);
     assert_eq!(live.status(AttestationCheck::ChainAnchor), CheckStatus::Fail);
     assert!(live.nonces().challenge.is_none());
+}
+
+/// What a device does wrong: what it is called, the exit code, and the field and its place in the message.
+#[test]
+fn what_the_device_did_wrong_is_named() {
+    for (fault, kind, class, field, offset) in [
+        (
+            Fault::VersionCountPastEnd,
+            ReportErrorKind::Decode,
+            ExitClass::Protocol,
+            Some("VERSION.VersionNumberEntry"),
+            Some(6),
+        ),
+        (
+            Fault::AlgorithmNotOffered,
+            ReportErrorKind::Protocol,
+            ExitClass::Protocol,
+            Some("ALGORITHMS.BaseAsymSel"),
+            None,
+        ),
+        (Fault::UnknownErrorCode, ReportErrorKind::Refused, ExitClass::Rejected, None, None),
+        (Fault::AlwaysBusy, ReportErrorKind::Limit, ExitClass::Transport, None, None),
+    ] {
+        let [live, _] = both(SpdmVersion::V1_2, vec![fault], None);
+        assert!(!live.verified());
+        let error = live.error().unwrap();
+        assert_eq!((error.kind, live.exit_class()), (kind, class), "{error:?}");
+        assert_eq!((error.field.as_deref(), error.offset), (field, offset), "{error:?}");
+    }
 }
 
 /// What a plan requires is required of the report, whether or not the attestation comes that far.

@@ -3,13 +3,16 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use spdm_codec::{Code, KeySlot, SlotId};
+use spdm_codec::{Code, KeySlot, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, Provider};
 use spdm_evidence::{
     AttestationCheck, CheckStatus, Error, ExitClass, Freshness, Reference, ReportBuilder,
     ReportErrorKind,
 };
 use spdm_requester as requester;
+use spdm_untrusted::Untrusted;
+use spdm_x509::{ChainError, ProvisionedKey};
 
 fn schema(name: &str) -> Value {
     let text = match name {
@@ -94,6 +97,14 @@ fn the_worst_result_of_a_check_stays() {
     assert_eq!(report.error().unwrap().kind, ReportErrorKind::Rejected);
 }
 
+/// Why a key is refused where the crypto backend verifies nothing.
+fn without_verifiers() -> ChainError {
+    let provider = Provider { verifiers: &[], ..PROVIDER };
+    let asym = AsymAlgorithm::Ecdsa(EcCurve::P256);
+    let key = Untrusted::new(&[][..]);
+    ProvisionedKey::parse(key, asym, HashAlgorithm::Sha256, &provider).unwrap_err()
+}
+
 #[test]
 fn errors_of_a_live_connection() {
     let rows = [
@@ -133,6 +144,41 @@ fn errors_of_a_live_connection() {
                 selected: 0x200,
             }),
             None,
+            ReportErrorKind::Unsupported,
+            ExitClass::Usage,
+        ),
+        // Anybody on the way could have changed what was negotiated.
+        (
+            requester::Error::Incompatible(requester::Incompatible::UnsignedNegotiation(
+                SpdmVersion::V1_1,
+            )),
+            None,
+            ReportErrorKind::Unsigned,
+            ExitClass::Rejected,
+        ),
+        // Its negotiation is longer than any: the device's fault. That it does not come to an end may be the line's.
+        (
+            requester::Error::Bound(requester::Bound::Negotiation(0x1000)),
+            None,
+            ReportErrorKind::Limit,
+            ExitClass::Protocol,
+        ),
+        (
+            requester::Error::Bound(requester::Bound::Busy(8)),
+            None,
+            ReportErrorKind::Limit,
+            ExitClass::Transport,
+        ),
+        (
+            requester::Error::Misuse(requester::Misuse::Policy),
+            None,
+            ReportErrorKind::Request,
+            ExitClass::Usage,
+        ),
+        // It is the backend that lacks the algorithm: that says nothing of the device.
+        (
+            requester::Error::Chain(without_verifiers()),
+            Some(AttestationCheck::ChainFormat),
             ReportErrorKind::Unsupported,
             ExitClass::Usage,
         ),

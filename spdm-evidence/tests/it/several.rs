@@ -157,6 +157,23 @@ fn every_signed_answer_is_compared_with_the_summary_hash() {
     }
 }
 
+/// The word for it, which programs read.
+#[test]
+fn the_summary_hash_in_json() {
+    let (asked, [other, own]) = first_answer_changed(20, 1);
+    // Without the CHALLENGE at the end.
+    let not_asked = &asked[..asked.len() - 1];
+    for (start, answers, expected) in [
+        (not_asked, &[&own][..], "not_asked"),
+        (&asked, &[], "not_known"),
+        (&asked, &[&own], "agrees"),
+        (&asked, &[&other], "differs"),
+    ] {
+        let json = serde_json::to_value(report_on(start, answers)).unwrap();
+        assert_eq!(json["measurement_summary"], expected);
+    }
+}
+
 #[test]
 fn a_change_that_one_signed_answer_tells_of_counts() {
     use ContentChanged::{Changed, Unchanged};

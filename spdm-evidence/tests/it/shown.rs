@@ -289,6 +289,34 @@ fn a_raw_value_as_text() {
     }
 }
 
+/// A block whose format is not DMTF's is shown as it came: nothing is said of what it means.
+#[test]
+fn a_measurement_in_a_format_of_somebody_else() {
+    // Index 7, MeasurementSpecification 4, and three bytes that would be a DMTF header.
+    let block = [7, 4, 3, 0, 0x87, 0, 0];
+    let record = MeasurementRecord::decode(Untrusted::new(&block), 1).unwrap();
+    let value = MeasuredValue::of_record(&record).remove(0);
+    assert_eq!((value.index, value.kind, value.raw), (7, "other", true));
+    assert_eq!(value.value, [0x87, 0, 0]);
+    assert_eq!((value.text, value.svn, value.device_mode), (None, None, None));
+}
+
+/// It is a number of eight bytes, the lowest one first; in another length it is none, and never text.
+#[test]
+fn a_security_version_number() {
+    let shown = |value: &[u8]| {
+        let len = u8::try_from(value.len()).unwrap();
+        // Index 1, DMTF, and a raw bit stream of the type of security version numbers.
+        let block = [&[1, 1, len + 3, 0, 0x87, len, 0][..], value].concat();
+        let record = MeasurementRecord::decode(Untrusted::new(&block), 1).unwrap();
+        let value = MeasuredValue::of_record(&record).remove(0);
+        assert_eq!((value.kind, value.text), ("firmware_security_version", None));
+        value.svn
+    };
+    assert_eq!(shown(&[0x42, 1, 0, 0, 0, 0, 0, 0]), Some(0x142));
+    assert_eq!(shown(b"1.2"), None);
+}
+
 /// DSP0274, "Device mode field of a measurement block".
 #[test]
 fn the_modes_of_a_device_in_words() {

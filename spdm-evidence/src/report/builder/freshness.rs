@@ -44,12 +44,7 @@ impl ReportBuilder {
 
     fn refuse_nonce(&mut self, check: AttestationCheck, detail: &'static str) {
         self.fail(check, detail);
-        self.object(Objection::new(
-            Some(check),
-            ReportErrorKind::Nonce,
-            detail,
-            ExitClass::Rejected,
-        ));
+        self.object(Objection::new(ReportErrorKind::Nonce, detail, ExitClass::Rejected));
     }
 
     /// Sets the two nonce checks.
