@@ -1,34 +1,38 @@
 //! A session with a device that was authenticated, and signed measurements inside it, over the protocol of the DMTF emulator.
 //!
 //! ```text
+//! cargo run -p examples --example session                           # a software device
 //! cargo run -p examples --example session HOST:PORT BINDING ROOT    # BINDING: mctp, doe or tcp; ROOT is its root in DER
 //! ```
 
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use spdm_codec::{MeasurementAttributes, MeasurementSummary, SlotId};
+use spdm_codec::{CapabilityFlags, MeasurementAttributes, MeasurementSummary, SlotId};
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
+use spdm_emulator::{Device, DeviceConfig};
 use spdm_requester::{
     DeviceMemory, Offer, Requester, Selection, SessionPlan, Sessions, UpdatedKeys, Verified,
     blocking,
 };
-use spdm_transport::{Duration, StdClock, Transport};
-use spdm_transport_tcp::{Binding, Framing, TcpTransport};
+use spdm_transport::{Duration, MessageKind, StdClock, Transport};
+use spdm_transport_tcp::{Binding, Framing, Listener, TcpTransport};
 use spdm_x509::{Anchor, Identity, Policy, ValidityCheck};
 
 type Failure = Box<dyn core::error::Error>;
 
 fn main() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
-    let (Some(address), Some(binding), Some(root)) = (args.next(), args.next(), args.next()) else {
-        return Err("HOST:PORT, BINDING and ROOT are needed".into());
+    let (address, binding, roots) = match (args.next(), args.next(), args.next()) {
+        (Some(address), Some(binding), Some(root)) => {
+            (address, binding.parse()?, vec![std::fs::read(root)?])
+        }
+        _ => software_device()?,
     };
-    let root = std::fs::read(root)?;
-    let anchors = [Anchor::Certificate(&root)];
+    let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::At(now));
-    let binding: Binding = binding.parse()?;
     let framing = Framing::DmtfEmu(binding);
     let mut device = TcpTransport::connect(address.as_str(), framing, Duration::from_secs(5))?;
     let clock = StdClock::new();
@@ -84,4 +88,31 @@ fn main() -> Result<(), Failure> {
     blocking::run(flow, &mut device, &clock).map_err(|failure| failure.error)?;
     println!("closed");
     Ok(())
+}
+
+/// A device behind a socket of this process: its address, the binding that it speaks, and its roots.
+fn software_device() -> Result<(String, Binding, Vec<Vec<u8>>), Failure> {
+    let sessions = CapabilityFlags::KEY_EX_CAP
+        | CapabilityFlags::ENCRYPT_CAP
+        | CapabilityFlags::MAC_CAP
+        | CapabilityFlags::HBEAT_CAP
+        | CapabilityFlags::KEY_UPD_CAP;
+    let config = DeviceConfig { more_capabilities: sessions, ..DeviceConfig::default() };
+    let mut device = Device::new(config)?;
+    let roots = device.trust_anchors();
+    let listener = Listener::bind("127.0.0.1:0", Framing::DmtfEmu(Binding::Doe))?;
+    let address = listener.local_addr()?.to_string();
+    thread::spawn(move || {
+        let Ok(mut connection) = listener.accept() else { return };
+        while let Ok(Some((kind, message))) = connection.next() {
+            let answer = match kind {
+                MessageKind::Plain => device.respond(message),
+                MessageKind::Secured => device.respond_secured(message),
+            };
+            if answer.is_some_and(|answer| connection.answer(kind, &answer).is_err()) {
+                return;
+            }
+        }
+    });
+    Ok((address, Binding::Doe, roots))
 }
