@@ -4,15 +4,13 @@ use core::fmt;
 
 use spdm_codec::{
     AeadCipherSuite, BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Code, DheNamedGroup, KemAlgo,
-    MeasurementHashAlgo, OtherParams, PciIdentity, PqcAsymAlgo, SlotId, SpdmVersion,
+    MeasurementHashAlgo, OtherParams, PciIdentity, PqcAsymAlgo, RecordBinding, SlotId, SpdmVersion,
 };
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{
     AeadAlgorithm, AsymAlgorithm, EcCurve, FfdheGroup, HashAlgorithm, Kdf, KdfError,
     KeyExchangeAlgorithm, MlDsaSet, MlKemSet, PreSharedKey, PskBytes, RsaBits, RsaScheme, Secret,
 };
-
-use spdm_responder::RecordFormat;
 
 use crate::device_identity::DeviceIdentity;
 use crate::fault::Fault;
@@ -80,8 +78,8 @@ pub struct DeviceConfig {
     pub pre_shared_keys: Vec<SharedKey>,
     /// HeartbeatPeriod in seconds (HBEAT_CAP).
     pub heartbeat_period: u8,
-    /// What the transport does with the records of sessions.
-    pub records: RecordFormat,
+    /// How the transport carries the records of sessions.
+    pub records: RecordBinding,
     /// Makes keys, certificates and nonces the same in every run. The private keys are no secret then: RSA
     /// keys of roots, authorities and slot 0 are even the same for each seed, and published with this crate.
     pub seed: Option<u64>,
@@ -137,7 +135,7 @@ impl Default for DeviceConfig {
             cipher_suites: PROVIDER.cipher_suites(),
             pre_shared_keys: Vec::new(),
             heartbeat_period: 240,
-            records: RecordFormat::default(),
+            records: RecordBinding::PciDoe,
             seed: None,
             dmtf_name: Some(DmtfName::default()),
             pci_identity: None,

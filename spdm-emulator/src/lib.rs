@@ -48,7 +48,6 @@ pub use device_identity::DeviceIdentity;
 pub use error::{DeviceError, EncodingError, IdentityError};
 pub use fault::{Fault, UnknownFault};
 pub use script::{Act, Delivery, Edit, LinkState, Position, ScriptStep, When};
-pub use spdm_responder::{InnerPrefix, RecordFormat};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

@@ -3,12 +3,10 @@
 use spdm_codec::{
     AeadCipherSuite, AlgStructs, BaseHashAlgo, CapabilityFlags, DheNamedGroup, ExtAlgorithms,
     ExternalAlgStructs, KemAlgo, KeyScheduleAlgo, MeasurementHashAlgo, MeasurementSpecification,
-    MelSpecification, NegotiateAlgorithms, OtherParams, PqcAsymAlgo, SpdmVersion,
+    MelSpecification, NegotiateAlgorithms, OtherParams, PqcAsymAlgo, RecordBinding, SpdmVersion,
     SupportedAlgorithms, TransferSizes,
 };
 use spdm_crypto::{AeadAlgorithm, AsymAlgorithm, HashAlgorithm, KeyExchangeAlgorithm};
-
-use crate::record::RecordFormat;
 
 /// Bytes that a transport appends where messages come in doublewords.
 pub const DOUBLEWORD_PADDING: usize = 3;
@@ -39,8 +37,8 @@ pub struct Config<'c> {
     pub aeads: &'c [AeadAlgorithm],
     /// After how many seconds without a message HEARTBEAT is due (HBEAT_CAP); 0 for never.
     pub heartbeat_period: u8,
-    /// What the transport does with the records of sessions.
-    pub records: RecordFormat,
+    /// How the transport carries the records of sessions.
+    pub records: RecordBinding,
     /// How many bytes a transport may have appended to a request, which are no part of it. More than
     /// [`DOUBLEWORD_PADDING`] have to be zeros.
     pub padding: usize,

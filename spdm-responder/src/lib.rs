@@ -62,7 +62,6 @@ pub use connection::Connection;
 pub use device::{Coverage, Device, MeasuredBlock, MeasurementWanted};
 pub use draft::Draft;
 pub use hook::{About, Arrival, Before, Hook, NoHook, Signing};
-pub use record::{InnerPrefix, RecordFormat};
 pub use responder::{Memory, Responder};
 pub use session::SessionSlot;
 pub use transcript::{HASH_PLACES, hash_places};

@@ -4,11 +4,11 @@ use spdm_codec::{
     CapabilityFlags, ErrorCode, MeasCap, MeasurementSummary, OpaqueData, OpaqueElement,
     OpaqueFormat, SecuredMessageData, SecuredMessageVersion, SessionPolicy, SpdmVersion,
 };
-use spdm_crypto::{Direction, HandshakeSecrets, KeySchedule};
+use spdm_crypto::{Direction, HandshakeSecrets, KeySchedule, RecordStream};
 
 use crate::agreement::Agreement;
 use crate::refusal::Refusal;
-use crate::session::{After, Channel, KeyUsed, Secrets, Session, SessionKind, SessionSlot};
+use crate::session::{After, KeyUsed, Secrets, Session, SessionKind, SessionSlot};
 use crate::transcript;
 use crate::turn::Turn;
 
@@ -116,8 +116,8 @@ pub(crate) fn place(
 ) -> Result<(), Refusal> {
     let hash = agreement.selection.hash.ok_or_else(Refusal::unexpected)?;
     transcript::begin_l1(turn.hashes, agreement.peer.version, hash, transcript::session_l1(index))?;
-    let requests = Channel::new(secrets.record_key(Direction::Request)?);
-    let responses = Channel::new(secrets.record_key(Direction::Response)?);
+    let requests = RecordStream::new(secrets.record_key(Direction::Request)?);
+    let responses = RecordStream::new(secrets.record_key(Direction::Response)?);
     let heartbeat_period = heartbeat_period(turn, agreement);
     let slot = turn.sessions.get_mut(index).ok_or_else(Refusal::unexpected)?;
     *slot = SessionSlot(Some(Session {

@@ -6,7 +6,7 @@ use spdm_codec::{
     ChunkAckAttributes, ChunkSend, ChunkSendAck, Code, Cx, ErrorCode, Header, Message as _,
     SpdmVersion,
 };
-use spdm_crypto::{HashBank, Provider};
+use spdm_crypto::{HashBank, Provider, RecordForm, TAG_LEN};
 use spdm_untrusted::Untrusted;
 
 use crate::agreement::{Peer, Phase};
@@ -136,15 +136,14 @@ impl<'a> Responder<'a> {
     ) -> Option<usize> {
         let Phase::Negotiated(agreement) = &self.memory.connection.phase else { return None };
         let (privacy, version) = (agreement.privacy(), agreement.peer.version);
-        let format = self.config.records;
-        let id = record::session_id(record)?;
+        let session_id = record::session_id(record)?;
+        let form = RecordForm { binding: self.config.records, privacy, session_id };
         let slots = self.memory.sessions.iter();
-        let index = slots.map(SessionSlot::session_id).position(|other| other == Some(id))?;
+        let index = slots.map(SessionSlot::session_id).position(|id| id == Some(session_id))?;
         let session = self.memory.sessions.get_mut(index)?.0.as_mut()?;
-        let head = record::head(&format, privacy);
-        let room = out.len().checked_sub(record::TAIL)?;
-        let inner = out.get_mut(head..room)?;
-        let len = match record::open(session, &format, privacy, self.config.padding, record) {
+        let room = out.len().checked_sub(TAG_LEN)?;
+        let inner = out.get_mut(form.head_len()..room)?;
+        let len = match record::open(session, &form, self.config.padding, record) {
             Opened::Other => None,
             Opened::Bad => {
                 session.after = After::End;
@@ -160,7 +159,7 @@ impl<'a> Responder<'a> {
         let slot = self.memory.sessions.get_mut(index)?;
         let sealed = len.map(|len| {
             let session = slot.0.as_mut()?;
-            record::seal(session, &format, privacy, device, len, out)
+            record::seal(session, &form, device, len, out)
         });
         match sealed {
             // There is no number left, or the backend failed: nothing more is said in this session.

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use spdm_codec::{Handshake, KeyOperation};
-use spdm_crypto::{DataSecret, HandshakeSecrets, KeyScheduleError, RecordKey};
+use spdm_crypto::{DataSecret, HandshakeSecrets, KeyScheduleError, RecordStream};
 
 /// Room for one session, lent by the caller: plain data, erased at each end of a session and when it is dropped.
 #[derive(Default)]
@@ -56,18 +56,6 @@ pub(crate) enum SessionKind {
     PreSharedKey,
 }
 
-/// A key, and the number of the record that comes next.
-pub(crate) struct Channel {
-    pub(crate) key: RecordKey,
-    pub(crate) sequence: u64,
-}
-
-impl Channel {
-    pub(crate) const fn new(key: RecordKey) -> Self {
-        Self { key, sequence: 0 }
-    }
-}
-
 #[expect(clippy::large_enum_variant, reason = "it is in lent memory, and no allocator is there")]
 pub(crate) enum Secrets {
     Handshake(HandshakeSecrets),
@@ -79,7 +67,7 @@ pub(crate) struct Update {
     pub(crate) operation: KeyOperation,
     pub(crate) tag: u8,
     /// What the Requester may still use.
-    pub(crate) old_requests: Channel,
+    pub(crate) old_requests: RecordStream,
 }
 
 /// Which request key a record was under.
@@ -103,8 +91,8 @@ pub(crate) struct Session {
     pub(crate) id: u32,
     pub(crate) kind: SessionKind,
     pub(crate) secrets: Secrets,
-    pub(crate) requests: Channel,
-    pub(crate) responses: Channel,
+    pub(crate) requests: RecordStream,
+    pub(crate) responses: RecordStream,
     pub(crate) update: Option<Update>,
     /// What the record that is being answered was opened with.
     pub(crate) used: KeyUsed,
@@ -120,8 +108,8 @@ impl Session {
     /// Records are sealed with the keys of the data from now on.
     fn take_data_keys(&mut self) -> Result<(), KeyScheduleError> {
         if let Secrets::Data { request, response } = &self.secrets {
-            self.requests = Channel::new(request.record_key()?);
-            self.responses = Channel::new(response.record_key()?);
+            self.requests = RecordStream::new(request.record_key()?);
+            self.responses = RecordStream::new(response.record_key()?);
         }
         Ok(())
     }

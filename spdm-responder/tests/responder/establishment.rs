@@ -1,8 +1,8 @@
 //! S1 to S39: how sessions begin, and how they do not.
 
-use spdm_codec::{CapabilityFlags, MeasurementSummary, SpdmVersion};
+use spdm_codec::{CapabilityFlags, MeasurementSummary, RecordBinding, SpdmVersion};
 use spdm_crypto::{AeadAlgorithm, EcCurve, FfdheGroup, KeyExchangeAlgorithm, MlKemSet};
-use spdm_responder::{Config, InnerPrefix, RecordFormat};
+use spdm_responder::Config;
 
 use crate::initiator::{Initiator, KINDS, key_exchange, psk_exchange};
 use crate::sim::{Sim, config, with_sessions};
@@ -36,11 +36,7 @@ fn works(session: &mut Initiator, sim: &mut Sim, version: SpdmVersion) {
 
 #[test]
 fn sessions_of_each_version_kind_and_transport() {
-    let formats = [
-        RecordFormat::default(),
-        RecordFormat { sequence_len: 2, max_random: 32, prefix: InnerPrefix::Mctp },
-        RecordFormat { sequence_len: 0, max_random: 0, prefix: InnerPrefix::Tcp },
-    ];
+    let formats = [RecordBinding::PciDoe, RecordBinding::Mctp, RecordBinding::Tcp];
     for version in VERSIONS {
         for (config, records) in [with_sessions(), clear()]
             .into_iter()

@@ -2,15 +2,14 @@
 
 use spdm_codec::{
     CapabilityFlags, Cx, Handshake, KeyExchange, KeyExchangeRsp, KeySlot, MeasurementSummary,
-    Message as _, OpaqueData, PskExchange, PskExchangeRsp, PskRequesterContext, RecordPrivacy,
-    RequesterNonce, SecuredMessage, SessionPolicy, SlotId, SpdmVersion, TAG_LEN,
+    Message as _, OpaqueData, PskExchange, PskExchangeRsp, PskRequesterContext, RecordBinding,
+    RecordPrivacy, RequesterNonce, SecuredMessage, SessionPolicy, SlotId, SpdmVersion, TAG_LEN,
 };
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{
     AeadAlgorithm, DataSecrets, Direction, HandshakeSecrets, KeySchedule, PskBytes, RecordKey,
     SequenceOrder, SharedSecret, SignedMessage, SigningContext,
 };
-use spdm_responder::RecordFormat;
 
 use crate::sim::{ASYM, HASH, PSK, Sim, decode};
 
@@ -26,7 +25,7 @@ pub(crate) struct Initiator {
     version: SpdmVersion,
     handshake: Handshake,
     privacy: RecordPrivacy,
-    format: RecordFormat,
+    format: RecordBinding,
     /// TH.
     th: Vec<u8>,
     pub(crate) secrets: Option<HandshakeSecrets>,
@@ -215,9 +214,9 @@ impl Initiator {
 
     /// A record of this message.
     pub(crate) fn seal(&mut self, message: &[u8]) -> Vec<u8> {
-        let prefix: Vec<u8> = match self.format.prefix {
-            spdm_responder::InnerPrefix::Mctp => vec![5],
-            spdm_responder::InnerPrefix::Tcp => {
+        let prefix: Vec<u8> = match self.format {
+            RecordBinding::Mctp => vec![5],
+            RecordBinding::Tcp => {
                 let len = u16::try_from(message.len() + 2).unwrap().to_le_bytes();
                 vec![len[0], len[1], 1, 5]
             }
@@ -231,7 +230,7 @@ impl Initiator {
         let data = match self.privacy {
             RecordPrivacy::Encrypted => {
                 let len = u16::try_from(inner.len()).unwrap().to_le_bytes();
-                [&len, inner, &[7; 3][..self.format.max_random.min(3)]].concat()
+                [&len, inner, &[7; 3][..self.format.max_random_len().min(3)]].concat()
             }
             RecordPrivacy::Authenticated => inner.to_vec(),
         };
@@ -240,7 +239,7 @@ impl Initiator {
 
     pub(crate) fn seal_data(&mut self, mut data: Vec<u8>) -> Vec<u8> {
         let mut record = self.id.to_le_bytes().to_vec();
-        record.extend(&self.request.1.to_le_bytes()[..self.format.sequence_len]);
+        record.extend(&self.request.1.to_le_bytes()[..self.format.sequence_len()]);
         record.extend(u16::try_from(data.len() + TAG_LEN).unwrap().to_le_bytes());
         let (key, sequence) = (&self.request.0, self.request.1);
         let order = SequenceOrder::LittleEndian;
@@ -258,7 +257,7 @@ impl Initiator {
 
     /// The message in a record of the device.
     pub(crate) fn open(&mut self, mut record: Vec<u8>) -> Vec<u8> {
-        let n = self.format.sequence_len;
+        let n = self.format.sequence_len();
         let untrusted = spdm_untrusted::Untrusted::new(&record[..]);
         let decoded = SecuredMessage::decode(untrusted, n, 0).unwrap();
         assert_eq!(decoded.session_id, self.id);
@@ -280,9 +279,9 @@ impl Initiator {
             }
         };
         self.response.1 += 1;
-        match self.format.prefix {
-            spdm_responder::InnerPrefix::Mctp => inner[1..].to_vec(),
-            spdm_responder::InnerPrefix::Tcp => inner[4..].to_vec(),
+        match self.format {
+            RecordBinding::Mctp => inner[1..].to_vec(),
+            RecordBinding::Tcp => inner[4..].to_vec(),
             _ => inner,
         }
     }

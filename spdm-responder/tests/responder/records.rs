@@ -1,7 +1,7 @@
 //! S60 to S68, S70: records that are damaged, replayed, under another key, or in another session.
 
-use spdm_codec::{CapabilityFlags, SpdmVersion};
-use spdm_responder::{Config, InnerPrefix, RecordFormat};
+use spdm_codec::{CapabilityFlags, RecordBinding, SpdmVersion};
+use spdm_responder::Config;
 
 use crate::initiator::Initiator;
 use crate::sim::{Sim, with_sessions};
@@ -9,8 +9,7 @@ use crate::sim::{Sim, with_sessions};
 const V1_2: SpdmVersion = SpdmVersion::V1_2;
 const FINISH: u8 = 0xE5;
 const HEARTBEAT: [u8; 4] = [0x12, 0xE8, 0, 0];
-const MCTP: RecordFormat =
-    RecordFormat { sequence_len: 2, max_random: 32, prefix: InnerPrefix::Mctp };
+const MCTP: RecordBinding = RecordBinding::Mctp;
 
 fn established(config: Config<'static>, id: u16) -> (Sim, Initiator) {
     let mut sim = Sim::negotiated(config, V1_2);
@@ -37,9 +36,9 @@ fn ended(session: &mut Initiator, sim: &mut Sim, record: &[u8]) {
 fn s60_each_byte_of_a_record_counts() {
     let authenticated = with_sessions().capabilities - CapabilityFlags::ENCRYPT_CAP;
     for (records, capabilities) in [
-        (RecordFormat::default(), with_sessions().capabilities),
+        (RecordBinding::PciDoe, with_sessions().capabilities),
         (MCTP, with_sessions().capabilities),
-        (RecordFormat::default(), authenticated),
+        (RecordBinding::PciDoe, authenticated),
     ] {
         let config = Config { records, capabilities, ..with_sessions() };
         let len = established(config, 1).1.seal(&HEARTBEAT).len();
@@ -64,7 +63,7 @@ fn s60_each_byte_of_a_record_counts() {
 
 #[test]
 fn s61_replays_and_records_out_of_order() {
-    for records in [RecordFormat::default(), MCTP] {
+    for records in [RecordBinding::PciDoe, MCTP] {
         let config = Config { records, ..with_sessions() };
         let (mut sim, mut session) = established(config, 1);
         let record = session.seal(&HEARTBEAT);
@@ -149,7 +148,7 @@ fn s65_what_is_inside_is_no_spdm() {
         assert_eq!(sim.send_record(&record), None);
     }
     assert_eq!(session.exchange(&mut sim, &HEARTBEAT).unwrap()[1], 0x68);
-    let tcp = RecordFormat { sequence_len: 0, max_random: 0, prefix: InnerPrefix::Tcp };
+    let tcp = RecordBinding::Tcp;
     let (mut sim, mut session) = established(Config { records: tcp, ..with_sessions() }, 1);
     for head in [[6, 0, 0, 5], [5, 0, 1, 5], [7, 0, 1, 5], [6, 0, 1, 6]] {
         let record = session.seal_inner(&[&head[..], &HEARTBEAT].concat());
@@ -160,7 +159,7 @@ fn s65_what_is_inside_is_no_spdm() {
 
 #[test]
 fn s66_the_two_bytes_of_mctp_wrap() {
-    let records = RecordFormat { max_random: 0, ..MCTP };
+    let records = MCTP;
     let (mut sim, mut session) = established(Config { records, ..with_sessions() }, 1);
     for _ in 0..0x1_0002 {
         assert_eq!(session.exchange(&mut sim, &HEARTBEAT).unwrap()[1], 0x68);

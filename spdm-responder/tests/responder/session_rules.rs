@@ -1,9 +1,9 @@
 //! S23, S69, S80 to S107: what may be said in a session, key update, heartbeat, end, chunks.
 
-use spdm_codec::{CapabilityFlags, Measurements, SpdmVersion, TransferSizes};
+use spdm_codec::{CapabilityFlags, Measurements, RecordBinding, SpdmVersion, TransferSizes};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{SignedMessage, SigningContext};
-use spdm_responder::{About, Before, Config, Draft, Hook, InnerPrefix, RecordFormat};
+use spdm_responder::{About, Before, Config, Draft, Hook};
 
 use crate::initiator::{Initiator, KINDS, cx, key_exchange, psk_exchange};
 use crate::sim::{ASYM, HASH, Sim, challenge, decode, with_sessions};
@@ -109,8 +109,8 @@ fn s81_keys_at_the_wrong_time() {
 
 #[test]
 fn s83b_the_old_request_key_works_until_verify_new_key() {
-    let mctp = RecordFormat { sequence_len: 2, max_random: 32, prefix: InnerPrefix::Mctp };
-    for records in [RecordFormat::default(), mctp] {
+    let mctp = RecordBinding::Mctp;
+    for records in [RecordBinding::PciDoe, mctp] {
         let (mut sim, mut session) = established(Config { records, ..with_sessions() });
         beats(&mut session, &mut sim);
         let record = session.seal(&[0x12, 0xE9, 2, 7]);

@@ -3,7 +3,7 @@
 use spdm_codec::{
     BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, CertificateModel, Challenge, Cx, EncodeError,
     KeySlot, KeyUsage, MeasurementHashAlgo, MeasurementSummary, Message, OtherParams,
-    RequesterNonce, SlotId, SlotKey, SlotMask, SpdmVersion, TransferSizes,
+    RecordBinding, RequesterNonce, SlotId, SlotKey, SlotMask, SpdmVersion, TransferSizes,
 };
 use spdm_crypto::rustcrypto::{PROVIDER, Running, SoftwareKey};
 use spdm_crypto::{
@@ -12,7 +12,7 @@ use spdm_crypto::{
 };
 use spdm_responder::{
     Config, Connection, Coverage, Device, Hook, MeasuredBlock, MeasurementWanted, Memory, NoHook,
-    RecordFormat, Responder, SessionSlot, Suite, hash_places,
+    Responder, SessionSlot, Suite, hash_places,
 };
 use spdm_untrusted::Untrusted;
 
@@ -76,7 +76,7 @@ impl Device for OneKey {
     }
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomUnavailable> {
-        self.counter += 1;
+        self.counter = self.counter.wrapping_add(1);
         out.fill(self.counter);
         Ok(())
     }
@@ -116,7 +116,7 @@ pub(crate) fn config() -> Config<'static> {
         key_exchanges: &[KeyExchangeAlgorithm::Ecdh(EcCurve::P256)],
         aeads: &[AeadAlgorithm::Aes256Gcm],
         heartbeat_period: 240,
-        records: RecordFormat::default(),
+        records: RecordBinding::PciDoe,
         padding: 3,
     }
 }
