@@ -9,6 +9,7 @@
 
 mod attestation;
 mod chunking;
+mod emulated_sessions;
 mod examination;
 mod joined_proofs;
 mod judge;

@@ -1,0 +1,176 @@
+//! Sessions with the emulated device, whose responder shares no check with the requester.
+
+use spdm_codec::{
+    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, DheNamedGroup, KemAlgo, RecordBinding, SpdmVersion,
+};
+use spdm_crypto::rustcrypto::{PROVIDER, Running};
+use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, PskBytes};
+use spdm_emulator::{Device, DeviceConfig, KeyProvisioning, SharedKey};
+use spdm_requester::{
+    Connection, Negotiated, Offer, Requester, SessionHandle, SessionPlan, Sessions, Storage,
+    UpdatedKeys, blocking,
+};
+use spdm_transport::{Clock as _, Duration, Limits, MessageKind, Received, Transport};
+
+use crate::session_peer::{HINT, Never, PSK};
+use crate::sessions::key;
+use crate::sim::{SimClock, since};
+
+type F = CapabilityFlags;
+
+/// The device behind a transport.
+struct Emulated {
+    device: Device,
+    binding: RecordBinding,
+    clock: SimClock,
+    pending: Option<(MessageKind, Vec<u8>)>,
+}
+
+impl Transport for Emulated {
+    type Error = Never;
+
+    fn limits(&self) -> Limits {
+        let limits = Limits::new(0x1200, 0x1200).with_records(self.binding);
+        match self.binding {
+            RecordBinding::PciDoe => limits.with_padding(3),
+            _ => limits,
+        }
+    }
+
+    fn send(&mut self, kind: MessageKind, message: &[u8], _: Duration) -> Result<(), Never> {
+        let answer = match kind {
+            MessageKind::Plain => self.device.respond(message),
+            MessageKind::Secured => self.device.respond_secured(message),
+        };
+        self.pending = answer.map(|answer| (kind, answer));
+        Ok(())
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<Option<Received>, Never> {
+        let Some((kind, message)) = self.pending.take() else {
+            self.clock.sleep_until(self.clock.now().after(timeout));
+            return Ok(None);
+        };
+        let place = buffer.get_mut(..message.len()).ok_or(Never)?;
+        place.copy_from_slice(&message);
+        Ok(Some(Received { kind, len: message.len() }))
+    }
+
+    fn abandon(&mut self) {
+        self.pending = None;
+    }
+}
+
+struct Setup {
+    version: SpdmVersion,
+    binding: RecordBinding,
+    flags: F,
+    groups: DheNamedGroup,
+    kems: KemAlgo,
+}
+
+impl Setup {
+    fn new(version: SpdmVersion) -> Self {
+        Self {
+            version,
+            binding: RecordBinding::PciDoe,
+            flags: F::ENCRYPT_CAP | F::PSK_CAP_CONTEXT,
+            groups: DheNamedGroup::SECP_256_R1,
+            kems: KemAlgo::empty(),
+        }
+    }
+
+    fn device(&self) -> Device {
+        let common = F::KEY_EX_CAP | F::MAC_CAP | F::HBEAT_CAP | F::KEY_UPD_CAP;
+        Device::new(DeviceConfig {
+            seed: Some(7),
+            versions: vec![self.version],
+            base_asym: BaseAsymAlgo::ECDSA_P256,
+            base_hash: BaseHashAlgo::SHA_256,
+            provisioning: KeyProvisioning::PublicKey,
+            more_capabilities: common | self.flags,
+            dhe_groups: self.groups,
+            kems: self.kems,
+            pre_shared_keys: vec![SharedKey { hint: HINT.to_vec(), key: PSK.to_vec() }],
+            records: self.binding,
+            padding: if self.binding == RecordBinding::PciDoe { 2 } else { 0 },
+            ..DeviceConfig::default()
+        })
+        .unwrap()
+    }
+
+    /// Both kinds of sessions, used, with new keys, and closed.
+    fn run(&self) {
+        let clock = SimClock::default();
+        let mut device = Emulated {
+            device: self.device(),
+            binding: self.binding,
+            clock: clock.clone(),
+            pending: None,
+        };
+        let (mut message, mut connection) = (vec![0; 0x2000], Connection::new(0));
+        let (mut hashes, mut sessions) = (Bank::<Running, 5>::new(), Sessions::<2>::new());
+        let storage =
+            Storage::new(&mut message, &mut hashes, &mut connection).with_sessions(&mut sessions);
+        let mut offer = Offer::everything(&PROVIDER).with_sessions(&PROVIDER).with_psk();
+        offer.capabilities |= self.flags & F::HANDSHAKE_IN_THE_CLEAR_CAP;
+        let requester = Requester::new(PROVIDER, storage, device.limits()).with_offer(offer);
+        let (requester, ()) = blocking::run(requester.negotiate(), &mut device, &clock).unwrap();
+        let p256 = AsymAlgorithm::Ecdsa(EcCurve::P256);
+        let spki = device.device.public_key_spki(p256).unwrap();
+        let flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+        let (requester, (first, _)) = blocking::run(flow, &mut device, &clock).unwrap();
+        let requester = use_it(requester, &mut device, first.session);
+        let psk = PskBytes(PSK);
+        let flow = requester.open_psk_session(SessionPlan::DEFAULT, HINT, &psk);
+        let (requester, (second, _)) = blocking::run(flow, &mut device, &clock).unwrap();
+        let requester = use_it(requester, &mut device, second.session);
+        let requester = use_it(requester, &mut device, first.session);
+        let flow = requester.close_session(first.session);
+        let (requester, ()) = blocking::run(flow, &mut device, &clock).unwrap();
+        use_it(requester, &mut device, second.session);
+    }
+}
+
+fn use_it<'a>(
+    requester: Requester<'a, Negotiated>,
+    device: &mut Emulated,
+    session: SessionHandle,
+) -> Requester<'a, Negotiated> {
+    let clock = device.clock.clone();
+    let (requester, ()) = blocking::run(requester.heartbeat(session), device, &clock).unwrap();
+    let flow = requester.update_keys(session, UpdatedKeys::Requests);
+    let (requester, ()) = blocking::run(flow, device, &clock).unwrap();
+    let flow = requester.update_keys(session, UpdatedKeys::Both);
+    let (requester, ()) = blocking::run(flow, device, &clock).unwrap();
+    let (requester, ()) = blocking::run(requester.heartbeat(session), device, &clock).unwrap();
+    requester
+}
+
+#[test]
+fn sessions_with_the_emulated_device_in_every_version_and_on_every_transport() {
+    for version in since(SpdmVersion::V1_1) {
+        for binding in [RecordBinding::PciDoe, RecordBinding::Mctp, RecordBinding::Tcp] {
+            for more in [F::empty(), F::HANDSHAKE_IN_THE_CLEAR_CAP] {
+                let setup = Setup::new(version);
+                Setup { binding, flags: setup.flags | more, ..setup }.run();
+            }
+        }
+        let setup = Setup::new(version);
+        Setup { flags: F::PSK_CAP, ..setup }.run();
+        let setup = Setup::new(version);
+        Setup { flags: F::ENCRYPT_CAP | F::PSK_CAP, ..setup }.run();
+    }
+}
+
+#[test]
+fn sessions_with_the_emulated_device_by_every_key_exchange() {
+    for groups in DheNamedGroup::all().iter().filter(|group| PROVIDER.dhe_groups().contains(*group))
+    {
+        Setup { groups, ..Setup::new(SpdmVersion::V1_2) }.run();
+    }
+    for kems in PROVIDER.kems().iter() {
+        let none = DheNamedGroup::empty();
+        Setup { groups: none, kems, ..Setup::new(SpdmVersion::V1_4) }.run();
+    }
+}
