@@ -180,14 +180,19 @@ impl Initiator {
             Handshake::Secured => self.exchange(sim, &message).unwrap(),
         };
         assert_eq!(answer[1], code & 0x7F, "{answer:02x?}");
-        self.th.extend(&message);
+        self.finished(&message, &answer);
+    }
+
+    /// What both sides said at the end of the handshake makes the keys of the data.
+    pub(crate) fn finished(&mut self, message: &[u8], answer: &[u8]) {
+        self.th.extend(message);
         if self.handshake == Handshake::InTheClear {
             let (head, verify_data) = answer.split_at(answer.len() - HASH.digest_len());
             let digest = PROVIDER.hash.digest(HASH, &[&self.th, head]).unwrap();
             let secrets = self.secrets.as_ref().unwrap();
             secrets.check_verify_data(Direction::Response, &digest, verify_data).unwrap();
         }
-        self.th.extend(&answer);
+        self.th.extend(answer);
         self.establish();
     }
 

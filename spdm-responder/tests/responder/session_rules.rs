@@ -329,3 +329,100 @@ fn s107_measurements_of_each_session_are_their_own() {
         }
     }
 }
+
+/// Answers FINISH with Busy and then with ResponseNotReady.
+#[derive(Debug)]
+struct Hesitant(u8);
+
+impl Hook for Hesitant {
+    fn before(&mut self, about: &About, _: &[u8], answer: &mut Draft<'_>) -> Before {
+        if about.code != spdm_codec::Code::FINISH {
+            return Before::Handle;
+        }
+        self.0 += 1;
+        match self.0 {
+            1 => {
+                answer.replace(&[0x12, 0x7F, 0x03, 0]).unwrap();
+                Before::Answer
+            }
+            2 => {
+                answer.replace(&[0x12, 0x7F, 0x42, 0, 1, 0xE5, 0x33, 2]).unwrap();
+                Before::Later { token: 0x33 }
+            }
+            _ => Before::Handle,
+        }
+    }
+}
+
+#[test]
+fn s36_finish_counts_once() {
+    let mut sim = Sim::negotiated(with_sessions(), V1_2);
+    let mut session = Initiator::key_exchange(&mut sim, 1);
+    let finish = session.finish_message(FINISH);
+    let mut hook = Hesitant(0);
+    for code in [0x03, 0x42] {
+        let record = session.seal(&finish);
+        let answer = sim.send_record_with(&mut hook, &record).unwrap();
+        assert_eq!(session.open(answer)[2], code);
+    }
+    let record = session.seal(&[0x12, 0xFF, 0xE5, 0x33]);
+    let answer = sim.send_record_with(&mut hook, &record).unwrap();
+    let answer = session.open(answer);
+    assert_eq!(answer, [0x12, 0x65, 0, 0]);
+    session.finished(&finish, &answer);
+    beats(&mut session, &mut sim);
+}
+
+#[test]
+fn s90_a_session_that_is_silent_is_ended_by_who_watches_the_clock() {
+    let (mut sim, mut session) = established(with_sessions());
+    let mut other = another(&mut sim, 2);
+    let slot = sim.sessions.iter_mut().find(|slot| slot.session_id() == Some(session.id)).unwrap();
+    assert_eq!(slot.heartbeat_period(), 240);
+    slot.end();
+    let record = session.seal(&HEARTBEAT);
+    assert_eq!(sim.send_record(&record), None);
+    beats(&mut other, &mut sim);
+}
+
+/// Valid requests in any order and place: a session is established only by its own FINISH.
+#[test]
+fn s106_requests_in_any_order() {
+    let mut state = 7_u32;
+    let mut next = move |most: usize| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        usize::try_from(state >> 8).unwrap() % most
+    };
+    for round in 0..40 {
+        let mut sim = Sim::negotiated(with_sessions(), V1_2);
+        let mut sessions: Vec<(Initiator, u8, bool)> = Vec::new();
+        for _ in 0..60 {
+            if next(8) == 0 && sessions.len() < 4 {
+                let (begin, finish) = KINDS[next(2)];
+                sessions.push((begin(&mut sim, u16::try_from(round).unwrap()), finish, false));
+                continue;
+            }
+            let plain =
+                [[0x12, 0x81, 0, 0], [0x12, 0xE0, 0, 1], [0x12, 0xE5, 0, 0], [0x12, 0xE7, 0, 0]];
+            sim.send(&plain[next(4)]).unwrap();
+            if sessions.is_empty() {
+                continue;
+            }
+            let index = next(sessions.len());
+            let (session, finish, done) = &mut sessions[index];
+            if !*done && next(4) == 0 {
+                session.finish(&mut sim, *finish);
+                *done = true;
+                continue;
+            }
+            let inside =
+                [[0x12, 0xE8, 0, 0], [0x12, 0x81, 0, 0], [0x12, 0xE0, 0, 0xFF], [0x12, 0xE4, 0, 0]];
+            let request = inside[next(4)];
+            let answer = session.exchange(&mut sim, &request).unwrap();
+            let legal = *done && request[1] != 0xE4;
+            assert_eq!(answer[1] != 0x7F, legal, "{request:02x?} {answer:02x?}");
+            let established = sim.sessions.iter().filter(|slot| slot.is_established()).count();
+            assert_eq!(established, sessions.iter().filter(|(.., done)| *done).count());
+        }
+    }
+}

@@ -142,6 +142,20 @@ pub(crate) struct Sim {
     pub(crate) negotiation: Vec<u8>,
     /// D: DIGESTS that enters TH.
     pub(crate) digests: Vec<u8>,
+    /// What carries the responder out.
+    pub(crate) runner: Runner,
+}
+
+/// What carries something out, and may look at how.
+#[derive(Clone, Copy)]
+pub(crate) struct Runner(pub(crate) fn(&mut dyn FnMut()));
+
+impl Runner {
+    fn run<R>(self, run: impl FnOnce() -> R) -> R {
+        let (mut run, mut result) = (Some(run), None);
+        (self.0)(&mut || result = run.take().map(|run| run()));
+        result.unwrap()
+    }
 }
 
 impl Sim {
@@ -157,6 +171,7 @@ impl Sim {
             said: Vec::new(),
             negotiation: Vec::new(),
             digests: Vec::new(),
+            runner: Runner(|run| run()),
         }
     }
 
@@ -188,7 +203,8 @@ impl Sim {
             sessions: &mut self.sessions,
         };
         let mut responder = Responder::new(PROVIDER, self.config, memory);
-        let len = responder.process(&mut self.device, hook, request, &mut self.out)?;
+        let (device, out) = (&mut self.device, &mut self.out);
+        let len = self.runner.run(|| responder.process(device, hook, request, out))?;
         let answer = self.out[..len].to_vec();
         self.said.extend(request);
         self.said.extend(&answer);
@@ -213,7 +229,7 @@ impl Sim {
         let mut record = record.to_vec();
         let mut responder = Responder::new(PROVIDER, self.config, memory);
         let (device, out) = (&mut self.device, &mut self.out);
-        let len = responder.process_secured(device, hook, &mut record, out)?;
+        let len = self.runner.run(|| responder.process_secured(device, hook, &mut record, out))?;
         Some(self.out[..len].to_vec())
     }
 
