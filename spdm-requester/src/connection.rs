@@ -19,6 +19,7 @@ use spdm_codec::{
     SlotKey, SlotMask, SpdmVersion, TransferSizes,
 };
 use spdm_crypto::{Digest, HashAlgorithm};
+use spdm_transport::Instant;
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
@@ -28,6 +29,7 @@ use crate::config::{AlphaVersions, Compat};
 use crate::error::{Error, Misuse};
 use crate::error_cell::{At, ErrorCell};
 use crate::negotiated::{Announced, Negotiated};
+use crate::session::SessionHandle;
 use crate::transcript::{Crypto, RunningTranscript, Vca};
 use crate::version_set::VersionSet;
 
@@ -62,6 +64,8 @@ enum Scope {
     Plain,
     /// In a session, which has a transcript of measurements of its own, and nothing of B.
     Session {
+        /// Which one, live.
+        session: Option<SessionHandle>,
         /// Of the session's measurements.
         l1: RunningTranscript,
     },
@@ -114,6 +118,8 @@ pub struct Connection {
     scope: Scope,
     /// D, the DIGESTS that sessions of a multi-key connection sign.
     announced: AnnouncedKeys,
+    /// When the last message came, live.
+    pub(crate) now: Instant,
 }
 
 impl Default for Connection {
@@ -148,6 +154,7 @@ impl Connection {
             large: false,
             scope: Scope::Plain,
             announced: AnnouncedKeys::Awaited,
+            now: Instant::from_micros(0),
         }
     }
 
@@ -189,6 +196,7 @@ impl Connection {
             large,
             scope,
             announced,
+            now: _,
         } = self;
         *stage = Stage::NotStarted;
         *versions = VersionSet::default();
@@ -357,7 +365,7 @@ impl Connection {
         if let Some(pending) = self.pending {
             return Err(errors.misuse(Misuse::Unanswered { request: pending.code }));
         }
-        if let Scope::Session { l1 } = &mut self.scope {
+        if let Scope::Session { l1, .. } = &mut self.scope {
             if !travels_in_sessions(header.code) {
                 return Err(errors.order(header.code));
             }
@@ -526,7 +534,22 @@ impl Connection {
     /// Messages travel in the session with this index from now on; `measured` exchanges of measurements in it are not
     /// signed yet. Its transcript of measurements takes the place of the one of its handshake.
     pub const fn enter_session(&mut self, index: usize, measured: u16) {
-        self.scope = Scope::Session { l1: RunningTranscript::of_session(index, measured) };
+        let l1 = RunningTranscript::of_session(index, measured);
+        self.scope = Scope::Session { session: None, l1 };
+    }
+
+    /// [`Self::enter_session`] of a requester.
+    pub(crate) const fn enter(&mut self, session: SessionHandle, measured: u16) {
+        let l1 = RunningTranscript::of_session(session.index(), measured);
+        self.scope = Scope::Session { session: Some(session), l1 };
+    }
+
+    /// The session of a requester that messages travel in.
+    pub(crate) const fn via(&self) -> Option<SessionHandle> {
+        match &self.scope {
+            Scope::Plain => None,
+            Scope::Session { session, .. } => *session,
+        }
     }
 
     /// Messages travel in the clear from now on. Returns how many exchanges of measurements of the session are not signed
@@ -534,7 +557,7 @@ impl Connection {
     pub const fn leave_session(&mut self) -> u16 {
         let measured = match &self.scope {
             Scope::Plain => 0,
-            Scope::Session { l1 } => l1.exchanges(),
+            Scope::Session { l1, .. } => l1.exchanges(),
         };
         self.scope = Scope::Plain;
         measured
@@ -558,7 +581,7 @@ impl Connection {
     const fn l1(&mut self) -> &mut RunningTranscript {
         match &mut self.scope {
             Scope::Plain => &mut self.l1,
-            Scope::Session { l1 } => l1,
+            Scope::Session { l1, .. } => l1,
         }
     }
 

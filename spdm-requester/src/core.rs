@@ -8,7 +8,7 @@ use spdm_codec::{
     SpdmVersion, TransferSizes,
 };
 use spdm_crypto::{HashBank, Provider, RecordForm, TAG_LEN};
-use spdm_transport::{Instant, Limits};
+use spdm_transport::Limits;
 use spdm_untrusted::Untrusted;
 
 use crate::config::{Bounds, Offer, Timing};
@@ -67,9 +67,9 @@ pub(crate) struct Settings {
     pub(crate) timing: Timing,
     pub(crate) bounds: Bounds,
     /// Bytes of [`Storage::message`].
-    message_len: usize,
+    message_len: u32,
     /// Bytes that a record adds to a message at most; 0 without sessions.
-    overhead: usize,
+    overhead: u8,
     /// `Handle` of the next large request.
     handle: u8,
 }
@@ -78,18 +78,22 @@ impl Settings {
     /// What a response may occupy of the message buffer behind a request of `request_len` bytes, in bytes,
     /// without padding.
     fn area(&self, request_len: usize) -> usize {
-        let behind = self.message_len.saturating_sub(request_len);
-        behind.saturating_sub(self.limits.padding).saturating_sub(self.overhead)
+        let behind = length(self.message_len).saturating_sub(request_len);
+        behind.saturating_sub(self.limits.padding).saturating_sub(self.overhead())
     }
 
     /// The largest message that the transport delivers, in bytes, in a record or not.
-    const fn max_receive(&self) -> usize {
-        self.limits.max_receive.saturating_sub(self.overhead)
+    fn max_receive(&self) -> usize {
+        self.limits.max_receive.saturating_sub(self.overhead())
+    }
+
+    fn overhead(&self) -> usize {
+        self.overhead.into()
     }
 
     /// What a message may be longer by than [`Self::room`] where it arrives.
-    pub(crate) const fn around(&self) -> usize {
-        self.limits.padding.saturating_add(self.overhead)
+    pub(crate) fn around(&self) -> usize {
+        self.limits.padding.saturating_add(self.overhead())
     }
 
     /// Bytes that the headers of chunks need behind a whole message: chunks are compacted in place.
@@ -147,7 +151,7 @@ impl Settings {
     ) -> Result<Option<usize>, &'f Error> {
         let before_sizes = matches!(code, Code::GET_VERSION | Code::GET_CAPABILITIES);
         let sizes = connection.responder().sizes.filter(|_| !before_sizes);
-        let max_send = self.limits.max_send.saturating_sub(self.overhead);
+        let max_send = self.limits.max_send.saturating_sub(self.overhead());
         let mut one = max_send;
         if let Some(sizes) = sizes {
             let limit = sizes.max_spdm_msg_size;
@@ -182,10 +186,6 @@ pub(crate) struct Core<'a> {
     hashes: &'a mut (dyn HashBank + 'static),
     pub(crate) connection: &'a mut Connection,
     pub(crate) sessions: Option<&'a mut (dyn SessionBank + 'static)>,
-    /// The session that messages travel in.
-    pub(crate) via: Option<SessionHandle>,
-    /// When the last message came.
-    pub(crate) now: Instant,
     pub(crate) provider: Provider,
     sink: Option<&'a mut (dyn Sink + Send + 'a)>,
     pub(crate) settings: Settings,
@@ -224,13 +224,11 @@ impl<'a> Core<'a> {
             offer: Offer::everything(&provider),
             timing: Timing::default(),
             bounds: Bounds::default(),
-            message_len: message.len(),
+            message_len: u32::try_from(message.len()).unwrap_or(u32::MAX),
             overhead,
             handle: 0,
         };
-        let via = None;
-        let now = Instant::from_micros(0);
-        Self { message, hashes, connection, sessions, via, now, provider, sink: None, settings }
+        Self { message, hashes, connection, sessions, provider, sink: None, settings }
     }
 
     /// Shows exchanges to another sink, which may live shorter than the memory.
@@ -238,10 +236,8 @@ impl<'a> Core<'a> {
     where
         'a: 'b,
     {
-        let Self { message, hashes, connection, sessions, via, now, provider, sink: _, settings } =
-            self;
-        let sink = Some(sink);
-        Core { message, hashes, connection, sessions, via, now, provider, sink, settings }
+        let Self { message, hashes, connection, sessions, provider, sink: _, settings } = self;
+        Core { message, hashes, connection, sessions, provider, sink: Some(sink), settings }
     }
 
     /// The session of this handle; `None` where it is over.
@@ -252,16 +248,16 @@ impl<'a> Core<'a> {
     /// Messages travel in this session from now on.
     pub(crate) fn enter(&mut self, session: SessionHandle) {
         let measured = self.slot(session).map_or(0, |slot| slot.measured);
-        self.connection.enter_session(session.index(), measured);
-        self.via = Some(session);
+        self.connection.enter(session, measured);
     }
 
     /// Messages travel in the clear again. A handshake that is not complete is none.
     pub(crate) fn leave(&mut self) {
+        let via = self.connection.via();
         let measured = self.connection.leave_session();
         let Some(sessions) = self.sessions.as_deref_mut() else { return };
         sessions.end_handshakes();
-        if let Some(slot) = self.via.take().and_then(|session| sessions.slot(session)) {
+        if let Some(slot) = via.and_then(|session| sessions.slot(session)) {
             slot.left(measured);
         }
     }
@@ -318,25 +314,24 @@ impl<'a> Core<'a> {
         errors: &'f ErrorCell,
         request_len: usize,
     ) -> (Env<'_, 'f>, &mut Settings, Buffers<'_>) {
-        let Self { message, hashes, connection, sessions, via, now, provider, sink, settings } =
-            self;
+        let Self { message, hashes, connection, sessions, provider, sink, settings } = self;
         // The request was written there, so it fits. Were it longer, it would be empty here, and no answer to it
         // is accepted.
         let (request, area) = message.split_at_mut_checked(request_len).unwrap_or_default();
         let sink = sink.as_deref_mut().map(|sink| -> &mut (dyn Sink + Send) { sink });
         let sessions = sessions.as_mut().map(|sessions| &mut **sessions);
-        let records = settings.limits.records;
         let hashes = &mut **hashes;
-        let now = *now;
-        let env = Env { connection, provider, hashes, sessions, via, records, now, sink, errors };
+        let env = Env { connection, provider, hashes, sessions, sink, errors };
         (env, settings, Buffers { request, area })
     }
 }
 
 /// Bytes that a record adds to a message at most.
-fn record_overhead(binding: RecordBinding) -> usize {
+fn record_overhead(binding: RecordBinding) -> u8 {
     let form = RecordForm { binding, privacy: RecordPrivacy::Encrypted, session_id: 0 };
-    form.head_len().saturating_add(binding.max_random_len()).saturating_add(TAG_LEN)
+    let len = form.head_len().saturating_add(binding.max_random_len()).saturating_add(TAG_LEN);
+    // 60 at most.
+    u8::try_from(len).unwrap_or(u8::MAX)
 }
 
 fn length(size: u32) -> usize {

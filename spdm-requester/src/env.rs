@@ -5,7 +5,6 @@ use spdm_codec::{
     SpdmVersion, TransferSizes,
 };
 use spdm_crypto::{HashBank, Provider};
-use spdm_transport::Instant;
 use spdm_untrusted::Untrusted;
 use spdm_x509::Identity;
 
@@ -112,12 +111,6 @@ pub struct Env<'x, 'f> {
     pub(crate) provider: &'x Provider,
     pub(crate) hashes: &'x mut dyn HashBank,
     pub(crate) sessions: Option<&'x mut (dyn SessionBank + 'static)>,
-    /// The session that messages travel in.
-    pub(crate) via: &'x mut Option<SessionHandle>,
-    /// How the transport carries records.
-    pub(crate) records: Option<RecordBinding>,
-    /// When the answer came.
-    pub(crate) now: Instant,
     pub(crate) sink: Option<&'x mut (dyn Sink + Send + 'x)>,
     pub(crate) errors: &'f ErrorCell,
 }
@@ -130,8 +123,7 @@ impl<'f> Env<'_, 'f> {
 
     /// Messages travel in this session from now on.
     pub(crate) const fn enter(&mut self, session: SessionHandle) {
-        self.connection.enter_session(session.index(), 0);
-        *self.via = Some(session);
+        self.connection.enter(session, 0);
     }
 
     /// Has the connection check an answer and accept it, and shows both to the sink.

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::error_cell::ErrorCell;
 use crate::operation::{Operation, Phase};
 use crate::requester::{Fresh, Requester};
-use crate::transaction::{State, ToSend, Transaction};
+use crate::transaction::{SessionFate, State, ToSend, Transaction};
 
 /// An operation under way.
 ///
@@ -99,19 +99,8 @@ pub struct Failure<'a, P, E> {
     pub requester: Recovered<'a, P>,
 }
 
-/// What is left after an operation that failed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Left<P> {
-    /// Everything.
-    All(P),
-    /// The connection, but not the session that the operation ran in.
-    Connection(P),
-    /// Nothing.
-    Nothing,
-}
-
-/// The phase of the requester and the output of the operation; or the error, and what is left.
-pub(crate) type Ended<P, T, E = Error> = Result<(P, T), (E, Left<P>)>;
+/// The phase of the requester and the output of the operation; or the error, and the phase where the connection goes on.
+pub(crate) type Ended<P, T, E = Error> = Result<(P, T), (E, Option<P>)>;
 
 /// What a driver has to do next.
 #[derive(Debug)]
@@ -264,8 +253,8 @@ impl<'a, O: Operation> Flow<'a, O> {
 
     fn receive(&mut self, now: Instant, received: Received) -> Result<(), &Error> {
         let Self { core, transaction, operation, errors } = self;
-        core.now = now;
         let (mut env, settings, buffers) = core.split(errors, transaction.request_len());
+        env.connection.now = now;
         if let Some(answer) = transaction.receive(&mut env, settings, buffers, now, received)? {
             transaction.proceed(operation.answered(&mut env, &answer)?);
         }
@@ -275,7 +264,7 @@ impl<'a, O: Operation> Flow<'a, O> {
     /// No response came in time.
     fn expired(&mut self) {
         let Self { core, transaction, errors, .. } = self;
-        if transaction.expired(errors, &core.settings.bounds, core.via).is_err() {
+        if transaction.expired(errors, &core.settings.bounds, core.connection.via()).is_err() {
             self.fail();
         }
     }
@@ -301,6 +290,12 @@ impl<'a, O: Operation> Flow<'a, O> {
 
     /// How the flow ended, while it stays where it is: [`Self::hand_back`] follows.
     pub(crate) fn end(&mut self) -> Ended<O::Phase, O::Output> {
+        let ended = self.conclude();
+        self.core.leave();
+        ended
+    }
+
+    fn conclude(&mut self) -> Ended<O::Phase, O::Output> {
         let errors = &self.errors;
         let reason = match (errors.get(), self.transaction.finish(errors)) {
             (Some(error), _) => error,
@@ -317,26 +312,27 @@ impl<'a, O: Operation> Flow<'a, O> {
             }
         };
         let reason = *reason;
-        let left = self.left(&reason);
-        Err((reason, left))
+        let phase = self.left(&reason);
+        Err((reason, phase))
     }
 
-    /// What is left after this error. In a session it is the session's, unless the connection was reset.
-    fn left(&mut self, reason: &Error) -> Left<O::Phase> {
+    /// The phase where the connection goes on after this error. In a session it is the session's, unless the connection
+    /// was reset.
+    fn left(&mut self, reason: &Error) -> Option<O::Phase> {
         let ends_session = self.operation.ends_session();
-        let Core { connection, sessions, via, .. } = &mut self.core;
-        let Some(phase) = O::Phase::of(connection) else { return Left::Nothing };
-        match (*via, sessions) {
+        let Core { connection, sessions, .. } = &mut self.core;
+        let phase = O::Phase::of(connection);
+        match (connection.via(), sessions) {
             (Some(session), Some(sessions)) => {
                 connection.give_up_request();
-                if reason.leaves_session() && !ends_session {
-                    return Left::All(phase);
+                if !reason.leaves_session() || ends_session {
+                    sessions.end(session);
+                    self.transaction.session = SessionFate::Over;
                 }
-                sessions.end(session);
-                Left::Connection(phase)
+                phase
             }
-            _ if reason.leaves_connection() && !connection.is_waiting() => Left::All(phase),
-            _ => Left::Nothing,
+            _ if reason.leaves_connection() && !connection.is_waiting() => phase,
+            _ => None,
         }
     }
 
@@ -352,18 +348,23 @@ impl<'a, O: Operation> Flow<'a, O> {
         self,
         ended: Ended<O::Phase, O::Output, E>,
     ) -> Result<(Requester<'a, O::Phase>, O::Output), Failure<'a, O::Phase, E>> {
-        let Self { mut core, .. } = self;
-        core.leave();
-        let (error, left) = match ended {
-            Ok((phase, output)) => return Ok((Requester { core, phase }, output)),
-            Err(failed) => failed,
-        };
-        let requester = match left {
-            Left::All(phase) => Recovered::Kept(Requester { core, phase }),
-            Left::Connection(phase) => Recovered::SessionLost(Requester { core, phase }),
-            Left::Nothing => Recovered::Fresh(Requester::fresh(core)),
-        };
-        Err(Failure { error, requester })
+        // Each part is moved once: what is moved in between is on the stack twice.
+        let session = self.transaction.session;
+        let Self { core, .. } = self;
+        match ended {
+            Ok((phase, output)) => Ok((Requester { core, phase }, output)),
+            Err((error, Some(phase))) => {
+                let requester = Requester { core, phase };
+                let requester = match session {
+                    SessionFate::GoesOn => Recovered::Kept(requester),
+                    SessionFate::Over => Recovered::SessionLost(requester),
+                };
+                Err(Failure { error, requester })
+            }
+            Err((error, None)) => {
+                Err(Failure { error, requester: Recovered::Fresh(Requester::fresh(core)) })
+            }
+        }
     }
 
     /// Gives the operation up; the connection is lost with it.

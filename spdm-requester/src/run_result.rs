@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::error::Error;
-use crate::flow::{Ended, Failure, Flow, Left};
+use crate::flow::{Ended, Failure, Flow};
 use crate::operation::{Operation, sealed};
 use crate::requester::Requester;
 
@@ -54,7 +54,7 @@ pub(crate) fn end<O: Operation, E>(
         Ok(()) => flow.end().map_err(|(error, phase)| (RunError::Requester(error), phase)),
         Err(error) => {
             flow.give_up();
-            Err((RunError::Transport(error), Left::Nothing))
+            Err((RunError::Transport(error), None))
         }
     }
 }

@@ -23,7 +23,7 @@ use chunk_send::Sending;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Short {
     bytes: [u8; 8],
-    len: usize,
+    len: u8,
 }
 
 impl Short {
@@ -34,11 +34,12 @@ impl Short {
     ) -> Result<Self, &'f Error> {
         let mut bytes = [0; 8];
         let len = message.encode(version, &mut bytes).map_err(|error| errors.stop(error))?;
-        Ok(Self { bytes, len })
+        // Eight at most.
+        Ok(Self { bytes, len: u8::try_from(len).unwrap_or(u8::MAX) })
     }
 
     fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(..self.len.into()).unwrap_or_default()
     }
 }
 
@@ -99,12 +100,21 @@ enum Transfer {
     Receiving(LargeMessage),
 }
 
+/// What becomes of the session that messages travel in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SessionFate {
+    /// It goes on, or there is none.
+    GoesOn,
+    /// It is over.
+    Over,
+}
+
 /// A request, from its first byte to the answer that the operation can use.
 #[derive(Debug)]
 pub(crate) struct Transaction {
     pub(crate) state: State,
     /// Bytes of the record at the start of the receive area that what is to be sent was sealed in.
-    record: Option<usize>,
+    record: Option<u32>,
     /// Length of the request in bytes.
     request_len: usize,
     code: Code,
@@ -125,6 +135,7 @@ pub(crate) struct Transaction {
     resends: u8,
     /// How often a request was made anew.
     renewals: u8,
+    pub(crate) session: SessionFate,
 }
 
 impl Transaction {
@@ -146,6 +157,7 @@ impl Transaction {
             busy: 0,
             resends: 0,
             renewals: 0,
+            session: SessionFate::GoesOn,
         }
     }
 
@@ -247,7 +259,7 @@ impl Transaction {
             let len = self.load_chunk(errors, core)?;
             self.state = State::Send(ToSend::Chunk { len });
         }
-        match core.via {
+        match core.connection.via() {
             Some(session) if self.record.is_none() => self.seal(errors, core, session, now),
             _ => Ok(()),
         }
@@ -265,6 +277,7 @@ impl Transaction {
     pub(crate) fn message<'m>(&'m self, next: &'m ToSend, buffer: &'m [u8]) -> &'m [u8] {
         let (request, area) = buffer.split_at_checked(self.request_len).unwrap_or_default();
         if let Some(len) = self.record {
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
             return area.get(..len).unwrap_or_default();
         }
         match next {

@@ -47,7 +47,7 @@ impl Connection {
         let head = if negotiated.version >= SpdmVersion::V1_2 { self.vca.as_bytes() } else { &[] };
         let l1 = match &mut self.scope {
             Scope::Plain => &mut self.l1,
-            Scope::Session { l1 } => l1,
+            Scope::Session { l1, .. } => l1,
         };
         let signature = match (&question.signature, negotiated.hash()) {
             (None, Ok(hash)) => {

@@ -7,8 +7,8 @@ use spdm_codec::{
 use spdm_crypto::{Digest, Direction, PreSharedKey};
 
 use super::session_handshake::{
-    OPAQUE_ROOM, Opened, SecondMessage, SessionPlan, establish, keep, offer, prepare, schedule,
-    transcript_of,
+    OPAQUE_ROOM, Opened, Place, SecondMessage, SessionPlan, establish, keep, offer, prepare,
+    schedule, transcript_of,
 };
 use crate::accepted::Accepted;
 use crate::answer::Answer;
@@ -30,7 +30,7 @@ pub struct OpenPskSession<'k> {
     hint: &'k [u8],
     psk: &'k dyn PreSharedKey,
     plan: SessionPlan,
-    session: Option<SessionHandle>,
+    place: Option<Place>,
     finish: Option<SecondMessage>,
     /// All of the output but the export secret.
     agreed: Option<Agreed>,
@@ -63,7 +63,7 @@ impl<'a> Requester<'a, Negotiated> {
             hint,
             psk,
             plan,
-            session: None,
+            place: None,
             finish: None,
             agreed: None,
             opened: None,
@@ -76,7 +76,7 @@ impl OpenPskSession<'_> {
     fn psk_exchange<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
         let errors = ask.errors;
         let needs = CapabilityFlags::empty();
-        let (agreed, session) = prepare(ask, needs, "PSK_CAP")?;
+        let (agreed, place) = prepare(ask, needs, "PSK_CAP")?;
         if agreed.psk_context().is_none() {
             let what = crate::error::Incompatible::Capability("PSK_CAP");
             return Err(errors.incompatible(what));
@@ -90,12 +90,12 @@ impl OpenPskSession<'_> {
         let request = PskExchange {
             summary: if measures { self.plan.summary } else { MeasurementSummary::None },
             session_policy: agreed.session_policy(self.plan.policy),
-            req_session_id: session.req_session_id(),
+            req_session_id: place.session.req_session_id(),
             psk_hint: self.hint,
             context: PskRequesterContext(context),
             opaque: OpaqueData::from_bytes(opaque.get(..opaque_len).unwrap_or_default()),
         };
-        self.session = Some(session);
+        self.place = Some(place);
         ask.encode(&request, agreed.version, out)
     }
 
@@ -105,7 +105,7 @@ impl OpenPskSession<'_> {
         answer: &Answer<'_, '_>,
     ) -> Result<Next, &'f Error> {
         let errors = env.errors;
-        let session = self.session.ok_or_else(|| errors.unfinished())?;
+        let Place { session, binding } = self.place.ok_or_else(|| errors.unfinished())?;
         let agreed = *env.agreed()?;
         let th = transcript_of(session);
         let mut handshake = None;
@@ -133,7 +133,7 @@ impl OpenPskSession<'_> {
         })?;
         let Some((keyed, secrets, finish)) = handshake else { return Err(errors.unfinished()) };
         let heartbeat_period = keyed.message.heartbeat_period;
-        let privacy = keep(env, session, keyed.session_id, secrets, heartbeat_period)?;
+        let privacy = keep(env, session, binding, keyed.session_id, secrets, heartbeat_period)?;
         self.agreed = Some(Agreed {
             session_id: keyed.session_id,
             heartbeat_period,
@@ -157,7 +157,7 @@ impl OpenPskSession<'_> {
         answer: &Answer<'_, '_>,
     ) -> Result<Next, &'f Error> {
         let errors = env.errors;
-        let session = self.session.ok_or_else(|| errors.unfinished())?;
+        let Place { session, .. } = self.place.ok_or_else(|| errors.unfinished())?;
         let cx = env.agreed()?.session_cx(env.connection.answer_padding());
         let decoded = errors
             .decode::<PskFinishRsp<'_>>(answer.response, &cx)

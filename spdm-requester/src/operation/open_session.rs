@@ -8,8 +8,8 @@ use spdm_crypto::{Direction, EphemeralKey, SharedSecret};
 use spdm_x509::Identity;
 
 use super::session_handshake::{
-    OPAQUE_ROOM, Opened, SecondMessage, SessionPlan, establish, keep, offer, prepare, schedule,
-    transcript_of,
+    OPAQUE_ROOM, Opened, Place, SecondMessage, SessionPlan, establish, keep, offer, prepare,
+    schedule, transcript_of,
 };
 use crate::accepted::Accepted;
 use crate::answer::Answer;
@@ -21,7 +21,6 @@ use crate::negotiated::Negotiated;
 use crate::operation::{Next, sealed};
 use crate::possession::Possession;
 use crate::requester::Requester;
-use crate::session::SessionHandle;
 
 /// Bytes of KEY_EXCHANGE in front of ExchangeData.
 const EXCHANGE_DATA_AT: usize = 40;
@@ -33,7 +32,7 @@ static NO_EXCHANGE_DATA: [u8; 1568] = [0; 1568];
 pub struct OpenSession<'c> {
     identity: Identity<'c>,
     plan: SessionPlan,
-    session: Option<SessionHandle>,
+    place: Option<Place>,
     /// Our part of the key exchange, from its request to its response.
     key: Option<EphemeralKey>,
     finish: Option<SecondMessage>,
@@ -67,7 +66,7 @@ impl<'a> Requester<'a, Negotiated> {
         let operation = OpenSession {
             identity,
             plan,
-            session: None,
+            place: None,
             key: None,
             finish: None,
             agreed: None,
@@ -80,7 +79,7 @@ impl<'a> Requester<'a, Negotiated> {
 impl OpenSession<'_> {
     fn key_exchange<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
         let errors = ask.errors;
-        let (agreed, session) = prepare(ask, CapabilityFlags::KEY_EX_CAP, "KEY_EX_CAP")?;
+        let (agreed, place) = prepare(ask, CapabilityFlags::KEY_EX_CAP, "KEY_EX_CAP")?;
         let exchange = agreed.key_exchange().map_err(|error| errors.incompatible(error))?;
         let mut random_data = RequesterNonce([0; 32]);
         fill(ask.provider, errors, &mut random_data.0)?;
@@ -90,7 +89,7 @@ impl OpenSession<'_> {
         let request = KeyExchange {
             summary: if measures { self.plan.summary } else { MeasurementSummary::None },
             slot: self.identity.key_slot(),
-            req_session_id: session.req_session_id(),
+            req_session_id: place.session.req_session_id(),
             session_policy: agreed.session_policy(self.plan.policy),
             random_data,
             exchange_data: NO_EXCHANGE_DATA.get(..exchange.request_len()).unwrap_or_default(),
@@ -102,7 +101,7 @@ impl OpenSession<'_> {
         let public = out.get_mut(EXCHANGE_DATA_AT..end).unwrap_or_default();
         let key = ask.provider.start_key_exchange(exchange, public);
         self.key = Some(key.map_err(|error| errors.stop(SessionFault::from(error)))?);
-        self.session = Some(session);
+        self.place = Some(place);
         Ok(len)
     }
 }
@@ -114,7 +113,7 @@ impl<'c> OpenSession<'c> {
         answer: &Answer<'_, '_>,
     ) -> Result<Next, &'f Error> {
         let errors = env.errors;
-        let (Some(session), Some(key)) = (self.session, self.key.take()) else {
+        let (Some(Place { session, binding }), Some(key)) = (self.place, self.key.take()) else {
             return Err(errors.unfinished());
         };
         let agreed = *env.agreed()?;
@@ -155,7 +154,7 @@ impl<'c> OpenSession<'c> {
         // The identity was given, so the signature was checked.
         let possession = keyed.possession.ok_or_else(|| errors.unfinished())?;
         let heartbeat_period = keyed.message.heartbeat_period;
-        let privacy = keep(env, session, keyed.session_id, secrets, heartbeat_period)?;
+        let privacy = keep(env, session, binding, keyed.session_id, secrets, heartbeat_period)?;
         self.finish = Some(finish);
         self.agreed = Some(Agreed {
             session_id: keyed.session_id,
@@ -177,7 +176,7 @@ impl<'c> OpenSession<'c> {
     ) -> Result<Next, &'f Error> {
         const MESSAGE: &str = "FINISH_RSP";
         let errors = env.errors;
-        let (Some(session), Some(agreed)) = (self.session, self.agreed) else {
+        let (Some(Place { session, .. }), Some(agreed)) = (self.place, self.agreed) else {
             return Err(errors.unfinished());
         };
         let th = transcript_of(session);

@@ -152,7 +152,8 @@ impl sealed::Operation for CloseSession {
     ) -> Result<Next, &'f Error> {
         let EndSessionAck = decode(env, answer)?;
         env.accept(answer, None)?;
-        if let (Some(session), Some(sessions)) = (*env.via, env.sessions.as_deref_mut()) {
+        if let (Some(session), Some(sessions)) = (env.connection.via(), env.sessions.as_deref_mut())
+        {
             sessions.end(session);
         }
         Ok(Next::Done)
@@ -213,7 +214,7 @@ impl sealed::Operation for UpdateKeys {
         if self.stage == UpdateStage::Verify {
             return Ok(Next::Done);
         }
-        let session = (*env.via).ok_or_else(|| errors.unfinished())?;
+        let session = env.connection.via().ok_or_else(|| errors.unfinished())?;
         let slot = env.sessions.as_deref_mut().and_then(|sessions| sessions.slot(session));
         let keys = slot.and_then(|slot| slot.established());
         let keys = keys.ok_or_else(|| errors.stop(SessionFault::Over))?;

@@ -1,8 +1,8 @@
 //! What KEY_EXCHANGE and PSK_EXCHANGE have in common: the offer of secured messages, the second message, the keys.
 
 use spdm_codec::{
-    CapabilityFlags, Finish, Message, OpaqueData, OpaqueElement, PskFinish, RecordPrivacy,
-    SecuredMessageData, SecuredMessageVersion, SessionPolicy, SpdmVersion,
+    CapabilityFlags, Finish, Message, OpaqueData, OpaqueElement, PskFinish, RecordBinding,
+    RecordPrivacy, SecuredMessageData, SecuredMessageVersion, SessionPolicy, SpdmVersion,
 };
 use spdm_codec::{Code, MeasurementSummary};
 use spdm_crypto::{Digest, Direction, ExportSecret, HandshakeSecrets, HashBank, KeySchedule};
@@ -63,12 +63,19 @@ pub struct Opened {
 /// Room for the opaque data of the largest offer.
 pub(super) const OPAQUE_ROOM: usize = 64;
 
+/// Where a session will be, and how its records are carried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) session: SessionHandle,
+    pub(super) binding: RecordBinding,
+}
+
 /// What both sides need to have for a session, and a place for it.
 pub(super) fn prepare<'q, 'f>(
     ask: &Ask<'q, 'f>,
     needs: CapabilityFlags,
     name: &'static str,
-) -> Result<(&'q Negotiated, SessionHandle), &'f Error> {
+) -> Result<(&'q Negotiated, Place), &'f Error> {
     let agreed = ask.require(needs, name)?;
     if !agreed.both(needs) {
         return Err(ask.errors.misuse(Misuse::NotOffered(name)));
@@ -76,12 +83,10 @@ pub(super) fn prepare<'q, 'f>(
     if agreed.record_privacy().is_none() {
         return Err(ask.errors.incompatible(Incompatible::Capability("MAC_CAP")));
     }
-    if ask.records.is_none() {
-        return Err(ask.errors.stop(SessionFault::Transport));
-    }
+    let binding = ask.records.ok_or_else(|| ask.errors.stop(SessionFault::Transport))?;
     let free = ask.sessions.and_then(|sessions| sessions.free());
     let session = free.ok_or_else(|| ask.errors.stop(SessionFault::NoRoom))?;
-    Ok((agreed, session))
+    Ok((agreed, Place { session, binding }))
 }
 
 /// The opaque data that offers versions of DSP0277: how many bytes of `out` it takes.
@@ -194,7 +199,10 @@ pub(super) fn establish<'f>(
     let secrets = slot.handshake().ok_or_else(|| errors.stop(SessionFault::Over))?;
     let data = secrets.data(&th2).map_err(|error| errors.stop(SessionFault::from(error)))?;
     let keys = Established::new(data.request, data.response);
-    slot.establish(keys.map_err(|error| errors.stop(SessionFault::from(error)))?, env.now);
+    slot.establish(
+        keys.map_err(|error| errors.stop(SessionFault::from(error)))?,
+        env.connection.now,
+    );
     Ok(data.export)
 }
 
@@ -202,6 +210,7 @@ pub(super) fn establish<'f>(
 pub(super) fn keep<'f>(
     env: &mut Env<'_, 'f>,
     session: SessionHandle,
+    binding: RecordBinding,
     session_id: u32,
     secrets: HandshakeSecrets,
     heartbeat_period: u8,
@@ -210,7 +219,6 @@ pub(super) fn keep<'f>(
     let privacy = env.agreed()?.record_privacy();
     let privacy =
         privacy.ok_or_else(|| errors.incompatible(Incompatible::Capability("MAC_CAP")))?;
-    let binding = env.records.ok_or_else(|| errors.stop(SessionFault::Transport))?;
     let slot = env.sessions.as_deref_mut().and_then(|sessions| sessions.slot(session));
     let slot = slot.ok_or_else(|| errors.stop(SessionFault::NoRoom))?;
     slot.begin(RecordForm { binding, privacy, session_id }, secrets, heartbeat_period);

@@ -36,7 +36,9 @@ impl Transaction {
             Some(sessions) => sessions.seal(session, &provider, now, message, area),
             None => Err(SessionFault::Over),
         };
-        self.record = Some(sealed.map_err(|fault| errors.stop(fault))?);
+        // Length has 16 bits, so that a record has hardly more than 64 KiB.
+        let len = sealed.map_err(|fault| errors.stop(fault))?;
+        self.record = Some(u32::try_from(len).unwrap_or(u32::MAX));
         Ok(())
     }
 }
@@ -51,10 +53,10 @@ pub(super) fn open<'f>(
     padding: usize,
 ) -> Result<Range<usize>, &'f Error> {
     let errors = env.errors;
-    match (*env.via, &mut env.sessions, kind) {
+    match (env.connection.via(), &mut env.sessions, kind) {
         (Some(session), Some(sessions), MessageKind::Secured) => {
             let record = area.get_mut(place.clone()).unwrap_or_default();
-            let opened = sessions.open(session, env.now, record, padding);
+            let opened = sessions.open(session, env.connection.now, record, padding);
             let opened = opened.map_err(|fault| errors.stop(fault))?;
             let within = |at: usize| place.start.saturating_add(at);
             Ok(within(opened.start)..within(opened.end))
