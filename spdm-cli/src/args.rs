@@ -19,9 +19,7 @@ pub(crate) use live::{
     AttestArgs, CertsArgs, ChallengeChoice, CollectArgs, InfoArgs, KnownArgs, MeasureArgs,
     RecognizeArgs,
 };
-pub(crate) use offline::{
-    ChainArgs, DecodeArgs, InputFormat, ModelChoice, RequiredSignature, VerifyArgs,
-};
+pub(crate) use offline::{ChainArgs, DecodeArgs, InputFormat, ModelChoice, VerifyArgs};
 pub(crate) use trust::{JudgeArgs, TrustArgs, Workaround, compat};
 pub(crate) use values::{IndexList, NonceChoice, RootHash, San, SlotChoice, nonce_from_hex};
 

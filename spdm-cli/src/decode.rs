@@ -36,6 +36,12 @@ pub(crate) fn shows(path: &Path) -> bool {
         || matches!(found, Ok((Input::Pieces(pieces), _)) if pieces.first().is_some_and(Piece::begins))
 }
 
+/// The keys of sessions in a file.
+pub(crate) fn secrets(path: &Path) -> Result<Secrets, Failure> {
+    let wrong = |error| Failure::usage(format!("{}: {error}", file::name(path)));
+    Secrets::read(&file::read(path)?).map_err(wrong)
+}
+
 /// Decodes every message of the file; one that cannot be decoded does not stop the rest.
 pub(crate) fn run(
     args: &DecodeArgs,
@@ -46,14 +52,7 @@ pub(crate) fn run(
     let failed = |error: Error| Failure::usage(format!("{name}: {error}"));
     let unreadable = |error| file::of(&args.file, &error);
     let mut source = Unpacked::new(file::open(&args.file)?).map_err(unreadable)?;
-    let secrets = args.secrets.as_deref().map(file::read).transpose()?;
-    let secrets = match (&secrets, &args.secrets) {
-        (Some(bytes), Some(path)) => {
-            let wrong = |error| Failure::usage(format!("{}: {error}", file::name(path)));
-            Some(Secrets::read(bytes).map_err(wrong)?)
-        }
-        _ => None,
-    };
+    let secrets = args.secrets.as_deref().map(secrets).transpose()?;
     let mut decoder = Decoder::new(secrets, crypto);
     console.hold_back();
     let is_capture = Capture::sniff(source.peek(4).map_err(unreadable)?);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use spdm_codec::{KeySlot, RequesterNonce, SlotId};
 use spdm_evidence::{
     AttestationCheck, ChainContent, CheckStatus, Error, Evidence, EvidenceReader, FileKind, Judge,
-    Negotiation, Presumption, ReadOptions, Recording, Report, ReportErrorKind, Signatures,
+    Negotiation, Presumption, ReadOptions, Recording, Records, Report, ReportErrorKind, Signatures,
     SlotChain, Verifier,
 };
 use spdm_x509::Revocations;
@@ -41,6 +41,7 @@ pub(crate) fn run(
     let reference = args.reference.as_deref().map(reference).transpose()?;
     let Inputs { files, unread } = inputs::files(&args.files)?;
     let chain = args.chain.as_deref().map(|path| trust::chain(path, console)).transpose()?;
+    let secrets = args.secrets.as_deref().map(decode::secrets).transpose()?;
     let anchors = trust.anchors();
     let revocations = trust.revocations();
     let proofs: Vec<_> = args.require.iter().map(|required| required.proof()).collect();
@@ -58,6 +59,7 @@ pub(crate) fn run(
             SlotChoice::Slot(slot) => Some(slot),
         },
         reference: reference.as_ref(),
+        secrets: secrets.as_ref(),
         required: match &proofs[..] {
             [] => Signatures::AsRequested,
             proofs => Signatures::Each(proofs),
@@ -146,7 +148,11 @@ struct Run<'r> {
 impl Run<'_> {
     fn options(&self) -> ReadOptions {
         let presumption = Presumption { asym: self.args.base_asym, hash: self.args.base_hash };
-        ReadOptions { format: self.args.format, presumption }
+        let records = match self.args.secrets {
+            Some(_) => Records::Kept,
+            None => Records::LeftOut,
+        };
+        ReadOptions { format: self.args.format, presumption, records }
     }
 
     /// Whether a file that was not named is one to verify; what is damaged is.

@@ -5,11 +5,12 @@
 use spdm_codec::{
     Acknowledged, Chunk, ChunkGet, ChunkResponse, ChunkSend, ChunkSendAck, Code, Cx, ErrorCode,
     ErrorResponse, ExtendedErrorData, Follower, Header, LargeMessage, Message, Progress, SentChunk,
+    SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
 
 use crate::note::Note;
-use crate::recording::{Broken, Negotiation, RecordedExchange, Recording};
+use crate::recording::{Broken, CapturedRecord, Negotiation, RecordedExchange, Recording};
 
 /// What is still to come for a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -70,6 +71,8 @@ pub(crate) struct Collector {
     padding: usize,
     /// Knows the version of the current recording.
     follower: Follower,
+    /// The version of a session, whose negotiation is elsewhere.
+    version: Option<SpdmVersion>,
     done: Vec<Recording>,
     early: Vec<Note>,
     current: Option<Recording>,
@@ -85,6 +88,7 @@ impl Collector {
         Self {
             padding,
             follower: Follower::new(padding),
+            version: None,
             done: Vec::new(),
             early: Vec::new(),
             current: None,
@@ -93,6 +97,32 @@ impl Collector {
             sent: None,
             large_response: None,
         }
+    }
+
+    /// Collects the exchanges of a session, whose messages have no padding.
+    pub(crate) fn of_session(version: SpdmVersion) -> Self {
+        let current = Some(Recording::new(Negotiation::Recorded, 0));
+        Self { version: Some(version), current, ..Self::new(0) }
+    }
+
+    /// Of a session: the exchanges that are complete, what was left out, and why no more come.
+    pub(crate) fn exchanges(&mut self) -> (Vec<RecordedExchange>, Vec<Note>, Option<Broken>) {
+        let Some(recording) = &mut self.current else { return Default::default() };
+        let (exchanges, notes) = (&mut recording.exchanges, &mut recording.notes);
+        (core::mem::take(exchanges), core::mem::take(notes), recording.broken)
+    }
+
+    /// Of a session: the exchange that nothing more comes for.
+    pub(crate) fn unanswered(&mut self) -> Vec<RecordedExchange> {
+        self.settle();
+        self.exchanges().0
+    }
+
+    /// A record of a session, which only its keys can open.
+    pub(crate) fn take_record(&mut self, record: &[u8]) {
+        let Some(recording) = &mut self.current else { return };
+        let exchange = recording.exchanges.len();
+        recording.records.push(CapturedRecord { exchange, bytes: record.to_vec() });
     }
 
     /// Whether there is a recording that is not complete.
@@ -139,7 +169,8 @@ impl Collector {
         if header.code == Code::GET_CAPABILITIES {
             let _ = self.follower.decode(Untrusted::new(message));
         }
-        let cx = Cx::new(self.follower.version()).with_padding(self.padding);
+        let version = self.version.unwrap_or_else(|| self.follower.version());
+        let cx = Cx::new(version).with_padding(self.padding);
         let captured = Captured { code: header.code, bytes: message, cx };
         let result = match header.code.is_request() {
             true => self.request(captured),

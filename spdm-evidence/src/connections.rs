@@ -9,6 +9,7 @@ use crate::capture::{CaptureEvent, CaptureReader, CapturedMessage, Channel, Laye
 use crate::collector::Collector;
 use crate::error::Error;
 use crate::evidence::Evidence;
+use crate::format::Records;
 use crate::note::{Note, NoteCounter};
 use crate::recording::{Broken, Negotiation, Recording};
 
@@ -32,6 +33,7 @@ pub(crate) struct Connections {
     bytes: usize,
     secured: usize,
     seen: Seen,
+    records: Records,
 }
 
 /// A connection that is not complete, and the bytes of its messages.
@@ -54,14 +56,19 @@ struct Seen {
 impl Connections {
     pub(crate) fn message(&mut self, message: &CapturedMessage) {
         self.bytes = self.bytes.saturating_add(message.bytes.len());
-        if message.layer == Layer::Secured {
+        let is_record = message.layer == Layer::Secured;
+        if is_record && self.records == Records::LeftOut {
             self.secured += 1;
             return;
         }
         let collector = self.collectors.entry(message.channel);
         let Open { collector, bytes } = collector
             .or_insert_with(|| Open { collector: Collector::new(message.padding), bytes: 0 });
-        collector.take(&message.bytes);
+        match is_record {
+            true if !collector.is_open() => self.secured += 1,
+            true => collector.take_record(&message.bytes),
+            false => collector.take(&message.bytes),
+        }
         let collected = collector.collected();
         if !collected.0.is_empty() {
             self.open -= core::mem::take(bytes);
@@ -159,8 +166,9 @@ pub(crate) struct CapturedConnections<R: Read> {
 }
 
 impl<R: Read> CapturedConnections<R> {
-    pub(crate) fn new(reader: CaptureReader<R>) -> Self {
-        Self { reader, connections: Connections::default(), done: false }
+    pub(crate) fn new(reader: CaptureReader<R>, records: Records) -> Self {
+        let connections = Connections { records, ..Connections::default() };
+        Self { reader, connections, done: false }
     }
 
     /// All of them.

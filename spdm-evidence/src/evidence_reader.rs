@@ -64,7 +64,7 @@ impl<R: Read> EvidenceReader<R> {
             return Ok(Self(Source::Whole(Some(evidence))));
         }
         let reader = CaptureReader::unpacked(source)?;
-        Ok(Self(Source::Capture(Box::new(CapturedConnections::new(reader)))))
+        Ok(Self(Source::Capture(Box::new(CapturedConnections::new(reader, options.records)))))
     }
 }
 

@@ -75,7 +75,9 @@ pub(crate) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Evidence, Erro
         (Some(format), Err(_)) => (format, text::plain_text(bytes)),
     };
     match format {
-        Format::Capture => CapturedConnections::new(CaptureReader::new(&*bytes)?).all(),
+        Format::Capture => {
+            CapturedConnections::new(CaptureReader::new(&*bytes)?, options.records).all()
+        }
         Format::StandardTranscript => standard_transcript::read(&bytes, options.presumption),
         Format::NvidiaJson | Format::Json => tool_json::read(&bytes, options.presumption),
     }
@@ -104,6 +106,19 @@ pub struct ReadOptions {
     pub format: Option<Format>,
     /// The algorithms of measurements of 1.0 and 1.1 without a negotiation.
     pub presumption: Presumption,
+    /// What becomes of the records of sessions in captures.
+    pub records: Records,
+}
+
+/// What becomes of the records of sessions.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "they are kept or not")]
+pub enum Records {
+    /// They are counted in a note.
+    #[default]
+    LeftOut,
+    /// They are kept, for [`Verifier::secrets`](crate::Verifier::secrets).
+    Kept,
 }
 
 impl Evidence {

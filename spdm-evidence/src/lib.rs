@@ -60,6 +60,7 @@ pub mod schema;
 mod secrets;
 mod secured_record;
 mod session;
+mod session_judge;
 mod standard_transcript;
 mod statement;
 mod text;
@@ -77,14 +78,16 @@ pub use error::{Error, PemFault};
 pub use evidence::{Evidence, Presumption};
 pub use evidence_reader::EvidenceReader;
 pub use file_kind::FileKind;
-pub use format::{Format, ReadOptions};
+pub use format::{Format, ReadOptions, Records};
 pub use known_chains::KnownChains;
 pub use known_devices::{KnownDevice, KnownDevices};
 pub use listing::Listing;
 pub use note::{CountedNote, Note, NoteCounter};
 pub use public_key::public_key;
 pub use recorder::Recorder;
-pub use recording::{Broken, ChainContent, Negotiation, RecordedExchange, Recording, SlotChain};
+pub use recording::{
+    Broken, CapturedRecord, ChainContent, Negotiation, RecordedExchange, Recording, SlotChain,
+};
 pub use reference::{Reference, ReferenceValue};
 pub use report::{
     Basis, BasisSignature, CheckResult, DeviceModes, ExitClass, Freshness, IdentitySummary,

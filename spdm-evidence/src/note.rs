@@ -86,6 +86,11 @@ pub enum Note {
         /// How many.
         messages: usize,
     },
+    /// Sessions whose FINISH the requester signs: its signature and the HMACs behind it are not checked.
+    MutualSessions {
+        /// How many.
+        count: usize,
+    },
     /// A message that answers or continues nothing before it.
     Stray {
         /// Its code.
@@ -177,6 +182,10 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::MutualSessions { count } => write!(
+                f,
+                "{count} sessions with mutual authentication: the signature and the HMACs of FINISH are not checked"
+            ),
             Self::StartedOver => f.write_str(
                 "the device asked to start over (RequestResynch), and was asked once more",
             ),

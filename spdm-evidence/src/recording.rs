@@ -26,6 +26,16 @@ pub struct RecordedExchange {
     pub response: Option<Vec<u8>>,
 }
 
+/// A record of a session among the exchanges of its connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct CapturedRecord {
+    /// How many exchanges of the connection came before.
+    pub exchange: usize,
+    /// The record, with the transport's padding.
+    pub bytes: Vec<u8>,
+}
+
 /// Whether a message is an ERROR after which the answer is still to come.
 pub(crate) const fn is_interim(message: &[u8]) -> bool {
     match message {
@@ -160,6 +170,8 @@ pub struct Recording {
     pub padding: usize,
     /// The exchanges, in order.
     pub exchanges: Vec<RecordedExchange>,
+    /// The records of sessions between them, in order, where [`ReadOptions`](crate::ReadOptions) wants them.
+    pub records: Vec<CapturedRecord>,
     /// Chains that are not in the exchanges.
     pub chains: Vec<SlotChain>,
     /// The nonce that the file says the device was asked with, where it names one. Nothing signs what the file says:
@@ -179,6 +191,7 @@ impl Recording {
             negotiation,
             padding,
             exchanges: Vec::new(),
+            records: Vec::new(),
             chains: Vec::new(),
             claimed_nonce: None,
             broken: None,

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use spdm_codec::{
     Challenge, Code, ContentChanged, Cx, ErrorCode, GetCertificate, GetMeasurements, HEADER_LEN,
-    Header, KeySlot, MeasurementOperation, MeasurementRecord, Message, RequesterNonce, SlotId,
-    SpdmVersion,
+    Handshake, Header, KeySlot, MeasurementOperation, MeasurementRecord, Message, MutAuthRequested,
+    RequesterNonce, SlotId, SpdmVersion,
 };
 use spdm_crypto::{Digest, HashBank, Provider};
 use spdm_requester::{
@@ -18,9 +18,11 @@ use spdm_untrusted::Untrusted;
 use spdm_x509::{Identity, ProvisionedKey};
 
 use crate::chain_library::{Candidates, ParsedChain};
-use crate::recording::{RecordedExchange, Recording};
+use crate::recording::{CapturedRecord, RecordedExchange, Recording};
 use crate::replay_hashes::ReplayHashes;
 use crate::report::MeasuredValue;
+use crate::secrets::Secrets;
+use crate::session_judge::{Begun, Opening, SessionFindings, SessionJudge};
 
 /// An ERROR in answer to a request.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +77,8 @@ pub(crate) struct Judgement<'c> {
     pub(crate) stated: BTreeSet<(SlotId, Vec<u8>)>,
     /// What went wrong, in the order of the exchanges.
     pub(crate) failures: Vec<Failure>,
+    /// What was found about sessions, where there are secrets.
+    pub(crate) sessions: Option<SessionFindings>,
 }
 
 /// What went wrong in an exchange.
@@ -85,6 +89,33 @@ pub(crate) struct Failure {
     pub(crate) slot: Option<KeySlot>,
 }
 
+impl Judgement<'_> {
+    /// Notes what went wrong, and says whether the replay goes on.
+    fn goes_on(&mut self, result: Result<(), Error>, request: &[u8]) -> bool {
+        let Err(error) = result else { return true };
+        let slot = self.negotiated.and_then(|n| slot_of(request, n.version));
+        self.failures.push(Failure { error, slot });
+        // After these errors a live connection goes on as well.
+        matches!(
+            error,
+            Error::Signature { .. } | Error::SignatureOrder { .. } | Error::Incompatible(_)
+        )
+    }
+}
+
+/// Where an exchange travelled; the index is that of the exchange outside that comes with it or next.
+enum At<'s, 'j> {
+    Outside { index: usize, sessions: Option<&'s mut SessionJudge<'j>> },
+    Inside { index: usize },
+}
+
+/// An exchange in the session with this ID.
+struct Inside<'x> {
+    id: u32,
+    index: usize,
+    exchange: &'x RecordedExchange,
+}
+
 /// The second pass over a recording; the first one collects chains.
 pub(crate) struct Replay<'j, 'c> {
     pub(crate) recording: &'j Recording,
@@ -92,6 +123,8 @@ pub(crate) struct Replay<'j, 'c> {
     pub(crate) held: &'j Candidates<'j, 'c>,
     pub(crate) peer_key: Option<&'c [u8]>,
     pub(crate) compat: Compat,
+    /// What opens the sessions.
+    pub(crate) secrets: Option<&'j Secrets>,
 }
 
 impl<'c> Replay<'_, 'c> {
@@ -107,34 +140,107 @@ impl<'c> Replay<'_, 'c> {
         };
         let mut hashes = ReplayHashes::new(hashes, self.provider);
         let mut crypto = Crypto { provider: self.provider, hashes: &mut hashes };
-        for (index, exchange) in self.recording.exchanges.iter().enumerate() {
-            let result =
-                self.exchange(&mut connection, &mut crypto, index, exchange, &mut judgement);
-            judgement.negotiated = connection.negotiated().copied().or(judgement.negotiated);
-            if let Err(error) = result {
-                let slot = judgement.negotiated.and_then(|n| slot_of(&exchange.request, n.version));
-                judgement.failures.push(Failure { error, slot });
-                // After these two errors a live connection goes on as well.
-                if !matches!(
-                    error,
-                    Error::Signature { .. } | Error::SignatureOrder { .. } | Error::Incompatible(_)
-                ) {
-                    break;
+        let mut sessions = self.secrets.map(SessionJudge::new);
+        let mut records = self.recording.records.iter().peekable();
+        let exchanges = self.recording.exchanges.iter().map(Some).chain([None]);
+        'replay: for (index, exchange) in exchanges.enumerate() {
+            let is_due = |record: &&CapturedRecord| record.exchange <= index || exchange.is_none();
+            while let Some(record) = records.next_if(is_due) {
+                let Some(sessions) = &mut sessions else { continue };
+                let Some((id, exchanges)) = sessions.record(record, self.recording.padding) else {
+                    continue;
+                };
+                for exchange in &exchanges {
+                    let inside = Inside { id, index, exchange };
+                    let result = self.inside(
+                        &mut connection,
+                        &mut crypto,
+                        sessions,
+                        &inside,
+                        &mut judgement,
+                    );
+                    if !judgement.goes_on(result, &exchange.request) {
+                        break 'replay;
+                    }
                 }
             }
+            let Some(exchange) = exchange else {
+                let Some(sessions) = &mut sessions else { break };
+                for (id, exchange) in sessions.unanswered() {
+                    let inside = Inside { id, index, exchange: &exchange };
+                    let result = self.inside(
+                        &mut connection,
+                        &mut crypto,
+                        sessions,
+                        &inside,
+                        &mut judgement,
+                    );
+                    judgement.goes_on(result, &exchange.request);
+                }
+                break;
+            };
+            let sessions = sessions.as_mut();
+            let result = self.exchange(
+                &mut connection,
+                &mut crypto,
+                At::Outside { index, sessions },
+                exchange,
+                &mut judgement,
+            );
+            judgement.negotiated = connection.negotiated().copied().or(judgement.negotiated);
+            if !judgement.goes_on(result, &exchange.request) {
+                break;
+            }
+        }
+        if let Some(sessions) = sessions {
+            let (found, unsigned) = sessions.end();
+            judgement.unsigned.extend(unsigned);
+            judgement.sessions = Some(found);
         }
         judgement
+    }
+
+    /// An exchange that travelled in a session.
+    fn inside(
+        &self,
+        connection: &mut Connection,
+        crypto: &mut Crypto<'_>,
+        sessions: &mut SessionJudge<'_>,
+        inside: &Inside<'_>,
+        judgement: &mut Judgement<'c>,
+    ) -> Result<(), Error> {
+        let Inside { id, index, exchange } = *inside;
+        // The one that ended it.
+        let Some(session) = sessions.session(id) else { return Ok(()) };
+        // What no signature covers yet is apart from that of other sessions.
+        core::mem::swap(&mut judgement.unsigned, &mut session.unsigned);
+        connection.enter_session(session.index, session.measured);
+        let result = self.exchange(connection, crypto, At::Inside { index }, exchange, judgement);
+        session.measured = connection.leave_session();
+        core::mem::swap(&mut judgement.unsigned, &mut session.unsigned);
+        result?;
+        let code = exchange.request.get(1).copied().map(Code);
+        if let (Some(Code::FINISH | Code::PSK_FINISH), Some(negotiated)) =
+            (code, connection.negotiated())
+        {
+            sessions.finish(crypto, negotiated, Some(id), 0, exchange);
+        }
+        Ok(())
     }
 
     fn exchange(
         &self,
         connection: &mut Connection,
         crypto: &mut Crypto<'_>,
-        index: usize,
+        at: At<'_, '_>,
         exchange: &RecordedExchange,
         judgement: &mut Judgement<'c>,
     ) -> Result<(), Error> {
         let request = &exchange.request;
+        let (index, is_inside, mut sessions) = match at {
+            At::Inside { index } => (index, true, None),
+            At::Outside { index, sessions } => (index, false, sessions),
+        };
         // A recording may go on after a request without an answer that counts: it is given up.
         connection.give_up_request();
         connection.sent(request)?;
@@ -158,17 +264,50 @@ impl<'c> Replay<'_, 'c> {
             Some((proof, slot, _)) => self.identity(proof, slot, index, response, connection)?,
             None => None,
         };
+        let code = request.get(1).copied().map(Code);
         let is_error = response.get(1) == Some(&Code::ERROR.0);
+        // Until it is known what is in it. KEY_EXCHANGE and PSK_EXCHANGE have the halves in the same place.
+        if let (Some(sessions), Some(Code::KEY_EXCHANGE | Code::PSK_EXCHANGE), false) =
+            (&mut sessions, code, is_error)
+        {
+            sessions.unknown(session_id(request, response));
+        }
         let response = Untrusted::new(response.as_slice());
-        let accepted = match (asked, &identity) {
-            // Without the chain nothing is known of the transcript.
-            (Some((Proof::KeyExchange, ..)), Some(_)) if !is_error => {
-                let begun =
-                    connection.begin_session(crypto, request, response, identity.as_ref(), 0);
+        // Without the chain nothing is known of the transcript, and what names no slot is refused.
+        let begins = code == Some(Code::KEY_EXCHANGE) && (identity.is_some() || asked.is_none());
+        let accepted = match code {
+            Some(Code::KEY_EXCHANGE) if begins && !is_error => {
+                let place = sessions.as_ref().map_or(0, |sessions| sessions.next_index);
+                let identity = identity.as_ref();
+                let begun = connection.begin_session(crypto, request, response, identity, place);
+                if let (Ok(begun), Some(sessions), Some(negotiated)) =
+                    (&begun, &mut sessions, connection.negotiated())
+                {
+                    let opening = Opening::KeyExchange;
+                    let is_mutual = begun.message.mut_auth != MutAuthRequested::No;
+                    let (id, th1) = (begun.session_id, begun.th1);
+                    let verify_data = begun.message.verify_data;
+                    let begun = Begun { opening, id, th1, verify_data, is_mutual };
+                    sessions.begin(crypto, negotiated, &begun);
+                }
                 begun.map(|begun| Accepted::KeyExchangeRsp {
                     message: begun.message,
                     possession: begun.possession,
                 })
+            }
+            Some(Code::PSK_EXCHANGE) if !is_error && sessions.is_some() => {
+                let place = sessions.as_ref().map_or(0, |sessions| sessions.next_index);
+                let begun = connection.begin_psk_session(crypto, request, response, place);
+                if let (Ok(begun), Some(sessions), Some(negotiated)) =
+                    (&begun, &mut sessions, connection.negotiated())
+                {
+                    let (opening, is_mutual) = (Opening::Psk, false);
+                    let (id, th1) = (begun.session_id, begun.th1);
+                    let verify_data = begun.message.verify_data;
+                    let begun = Begun { opening, id, th1, verify_data, is_mutual };
+                    sessions.begin(crypto, negotiated, &begun);
+                }
+                begun.and_then(|_| Ok(Accepted::Other(Header::peek(response)?)))
             }
             _ => connection.accept(crypto, request, response, identity.as_ref()),
         };
@@ -206,6 +345,8 @@ impl<'c> Replay<'_, 'c> {
                 judgement.stated.extend(digests);
                 None
             }
+            // What was fetched in a session is not among the chains of the recording.
+            Ok(Accepted::Certificate { .. }) if is_inside => None,
             Ok(Accepted::Certificate { message, .. }) => {
                 self.check_digest(connection, index, message.slot, judgement)?;
                 None
@@ -220,7 +361,14 @@ impl<'c> Replay<'_, 'c> {
             let attempt = Attempt { proof, slot, nonce, outcome, values, content_changed, summary };
             judgement.attempts.push(attempt);
         }
-        accepted.map(drop)
+        accepted?;
+        if let (Some(sessions), Some(Code::FINISH), Some(negotiated)) =
+            (sessions, code, connection.negotiated())
+            && negotiated.handshake() == Handshake::InTheClear
+        {
+            sessions.finish(crypto, negotiated, None, self.recording.padding, exchange);
+        }
+        Ok(())
     }
 
     /// The identity whose key must have signed the answer.
@@ -292,6 +440,15 @@ impl<'c> Replay<'_, 'c> {
         judgement.digests_checked.insert((slot, digest.as_bytes().to_vec()));
         Ok(())
     }
+}
+
+/// `SessionID` by the halves in a request and its answer.
+fn session_id(request: &[u8], response: &[u8]) -> u32 {
+    let half = |message: &[u8]| {
+        let bytes = message.get(HEADER_LEN..).and_then(|bytes| bytes.first_chunk());
+        bytes.map_or(0, |bytes| u32::from(u16::from_le_bytes(*bytes)))
+    };
+    half(response) << 16 | half(request)
 }
 
 /// The slot that a request is about.

@@ -17,6 +17,8 @@ const DATA_KEYS: &str = "generate_session_data_key";
 /// |---|---|
 /// | `["#", "…generate_session_handshake_key[ID]"]` | a session begins: key and IV of the Requester follow, then those of the Responder |
 /// | `["#", "…generate_session_data_key[ID]"]` | the same for the keys behind the handshake |
+/// | `["DHE Secret", hex]` or `["KEM Secret", hex]` or `["PSK", hex]` | what the session's keys are made of |
+/// | `["th2 hash", hex]` | the transcript hash at the end of the handshake |
 /// | `["key", hex]`, `["iv", hex]` | a key and its IV; anywhere else they are an update |
 /// | `[">" or "<", "MESSAGE@ID"]` | a request or response, in the session ID or 0: updates before a request are of its session |
 /// | any other label | ignored |
@@ -33,6 +35,19 @@ pub(crate) struct SessionKeys {
     pub(crate) id: u32,
     pub(crate) requester: Vec<Key>,
     pub(crate) responder: Vec<Key>,
+    /// What they are made of, where the log says so.
+    pub(crate) origin: Option<KeyOrigin>,
+    /// TH2, where the log says so.
+    pub(crate) th2: Vec<u8>,
+}
+
+/// What the keys of a session are made of.
+#[derive(Clone, Eq, PartialEq)]
+pub(crate) enum KeyOrigin {
+    /// The shared secret of KEY_EXCHANGE.
+    Exchanged(Vec<u8>),
+    /// The key of PSK_EXCHANGE.
+    PreShared(Vec<u8>),
 }
 
 /// A key with its IV.
@@ -99,7 +114,8 @@ impl Reader {
                 let id = session_id(value.rsplit('[').next().unwrap_or_default())?;
                 self.group = Some((self.sessions.len(), 0));
                 let (requester, responder) = (Vec::new(), Vec::new());
-                self.sessions.push(SessionKeys { id, requester, responder });
+                let (origin, th2) = (None, Vec::new());
+                self.sessions.push(SessionKeys { id, requester, responder, origin, th2 });
             }
             "#" if value.contains(DATA_KEYS) => {
                 let id = session_id(value.rsplit('[').next().unwrap_or_default())?;
@@ -111,6 +127,16 @@ impl Reader {
                 hex::decode_to_slice(value, &mut iv).map_err(|_| Error::Hex { field: "iv" })?;
                 let key = core::mem::take(&mut self.key);
                 self.key(Key { key, iv });
+            }
+            "DHE Secret" | "KEM Secret" | "PSK" | "th2 hash" => {
+                let bytes = hex::decode(value).map_err(|_| Error::Hex { field: "secret" })?;
+                let of_group = self.group.and_then(|(index, _)| self.sessions.get_mut(index));
+                match (of_group, label) {
+                    (None, _) => {}
+                    (Some(session), "th2 hash") => session.th2 = bytes,
+                    (Some(session), "PSK") => session.origin = Some(KeyOrigin::PreShared(bytes)),
+                    (Some(session), _) => session.origin = Some(KeyOrigin::Exchanged(bytes)),
+                }
             }
             ">" => {
                 let id = session_id(value.rsplit('@').next().unwrap_or_default())?;

@@ -26,6 +26,8 @@ use crate::recording::{ChainContent, Recording, SlotChain};
 use crate::reference::Reference;
 use crate::replay::{Attempt, AttemptOutcome, Judgement, Replay};
 use crate::report::{Freshness, Report, ReportBuilder};
+use crate::secrets::Secrets;
+use crate::session_judge::{Opening, SessionFindings};
 
 /// How many certificate signatures one call of [`Verifier::verify`] remembers: 33 KiB.
 const REMEMBERED_LINKS: usize = 1024;
@@ -87,6 +89,9 @@ pub struct Verifier<'p> {
     pub reference: Option<&'p Reference>,
     /// Workarounds for known devices.
     pub compat: Compat,
+    /// What opens the sessions of captures that were read with [`Records::Kept`](crate::Records::Kept): their HMACs,
+    /// keys and records are judged then, and what is signed inside counts.
+    pub secrets: Option<&'p Secrets>,
     /// Certificate signatures that were verified before, shared with other verifiers. Without one the
     /// connections of one call of [`Self::verify`] share a store of their own.
     pub link_cache: Option<&'p dyn LinkCache>,
@@ -116,6 +121,7 @@ impl<'p> Verifier<'p> {
             slot: None,
             reference: None,
             compat: Compat::NONE,
+            secrets: None,
             link_cache: None,
         }
     }
@@ -191,7 +197,8 @@ impl<'p> Verifier<'p> {
         'p: 'c,
     {
         let (provider, peer_key, compat) = (self.provider, self.peer_key, self.compat);
-        let replay = Replay { recording, provider, held, peer_key, compat };
+        let secrets = self.secrets;
+        let replay = Replay { recording, provider, held, peer_key, compat, secrets };
         let judgement = replay.run(hashes);
         let policy = self.policy(links);
         let case = JudgedRecording { verifier: self, policy, recording, target, held, judgement };
@@ -361,6 +368,13 @@ impl<'c> JudgedRecording<'_, 'c> {
                 }
                 _ => report.failed(&failure.error),
             };
+        }
+        match (&self.judgement.sessions, self.recording.records.len()) {
+            (Some(found), _) => show_sessions(&mut report, found),
+            (None, 0) => {}
+            (None, messages) => {
+                report.note(Note::Secured { messages });
+            }
         }
         if let Some(broken) = &self.recording.broken {
             report.broken(broken);
@@ -599,6 +613,38 @@ impl<'c> JudgedRecording<'_, 'c> {
                 None
             }
         }
+    }
+}
+
+/// What was found with the secrets of sessions.
+fn show_sessions(report: &mut ReportBuilder, found: &SessionFindings) {
+    for failure in &found.failures {
+        report.session_failed(failure.check, &failure.why);
+    }
+    for (opening, counts) in
+        [(Opening::KeyExchange, &found.exchanged), (Opening::Psk, &found.pre_shared)]
+    {
+        let is_mutual = opening == Opening::KeyExchange && found.mutual > 0;
+        match (counts.sessions, is_mutual) {
+            (1.., _) => report.pass(opening.check(), counts.to_string()),
+            (0, true) => {
+                let why = format!("the requester signs FINISH, which is not checked: {counts}");
+                report.skip(opening.check(), why)
+            }
+            (0, false) if counts.hmacs > 0 => {
+                report.skip(opening.check(), "no handshake is complete")
+            }
+            (0, false) => &mut *report,
+        };
+    }
+    if found.mutual > 0 {
+        report.note(Note::MutualSessions { count: found.mutual });
+    }
+    for note in &found.notes {
+        report.note(*note);
+    }
+    if found.unopened > 0 {
+        report.note(Note::Secured { messages: found.unopened });
     }
 }
 

@@ -52,6 +52,9 @@ pub(crate) struct VerifyArgs {
     /// The hash algorithm of a bare measurement of 1.0 or 1.1; SHA_384 where the file does not name it either
     #[arg(long, value_name = "NAME", value_parser = values::hash)]
     pub(crate) base_hash: Option<spdm_crypto::HashAlgorithm>,
+    /// Keys of sessions, as decode takes them: the sessions of captures are judged, too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
 }
 
 /// A signature that a verdict needs.

@@ -392,6 +392,13 @@ impl ReportBuilder {
         self.object(objection)
     }
 
+    /// An HMAC, a key or a record of a session is not as it must be.
+    pub fn session_failed(&mut self, check: AttestationCheck, why: &str) -> &mut Self {
+        let kind = ReportErrorKind::Session;
+        self.fail(check, why);
+        self.object(Objection::new(kind, why, ExitClass::Rejected))
+    }
+
     /// The recording ends because its messages cannot be put together.
     pub fn broken(&mut self, broken: &Broken) -> &mut Self {
         self.object(Objection::of_broken(broken))

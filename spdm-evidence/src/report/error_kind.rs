@@ -30,6 +30,8 @@ pub enum ReportErrorKind {
     Nonce,
     /// A measurement does not have its reference value.
     Reference,
+    /// An HMAC, a key or a record of a session is wrong.
+    Session,
     /// It is not the device that is known for the target.
     Known,
     /// A rule of the caller that is no check of its own, such as the lowest version.

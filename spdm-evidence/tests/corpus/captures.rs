@@ -1,6 +1,6 @@
 //! Captures of the DMTF reference implementation.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -17,6 +17,7 @@ mod nvidia;
 #[path = "../it/pcap.rs"]
 mod pcap;
 mod reencode;
+mod session_faults;
 mod sessions;
 mod tampered;
 mod written;
@@ -62,7 +63,13 @@ fn main() {
         test(nvidia::every_element_verifies_under_the_pinned_root),
         test(nvidia::a_nonce_that_the_file_names_is_the_signed_one),
         test(nvidia::a_report_in_hexadecimal_with_its_chain),
+        test(session_faults::a_wrong_hmac_or_key_is_named),
+        test(session_faults::a_record_that_is_not_the_next_one_is_named),
+        test(session_faults::what_no_side_may_say_in_a_session_is_named),
+        test(session_faults::sessions_without_keys_are_counted),
         test(sessions::every_key_exchange_is_signed),
+        test(sessions::every_session_is_judged_with_its_secrets),
+        test(sessions::nothing_in_a_session_can_be_changed),
         test(sessions::nothing_that_a_key_exchange_signs_can_be_changed),
         test(tampered::the_failed_check_and_the_exit_code),
         test(tampered::several_connections_in_one_file),

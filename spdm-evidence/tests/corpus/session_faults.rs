@@ -1,0 +1,189 @@
+//! What is wrong in a session is named: each check of the judge has a row.
+
+use std::fs;
+use std::path::Path;
+
+use spdm_codec::{Code, RecordBinding, RecordPrivacy};
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_crypto::{AeadAlgorithm, RecordForm, RecordKey, RecordStream};
+use spdm_evidence::{
+    Evidence, ExitClass, ReadOptions, Records, Report, ReportErrorKind, Secrets, Verifier,
+};
+use spdm_x509::Anchor;
+
+use crate::{AT, folder, verify};
+
+type Log = Vec<(String, String)>;
+
+const IN_THE_CLEAR: &str = "asym_ECDSA_P256_SHA_256_v1.2_DOE_nomut";
+const PSK: &str = "psk_only_v1.2_MCTP";
+
+fn capture(folder: &Path, name: &str) -> (Evidence, Log) {
+    let options = ReadOptions { records: Records::Kept, ..ReadOptions::default() };
+    let file = fs::read(folder.join(format!("captures/{name}.pcap"))).unwrap();
+    let log = fs::read(folder.join(format!("captures/{name}.secrets.json"))).unwrap();
+    (Evidence::read(&file, &options).unwrap(), serde_json::from_slice(&log).unwrap())
+}
+
+fn judge(folder: &Path, evidence: &Evidence, log: &Log) -> Report {
+    let roots = folder::roots(folder);
+    let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
+    let secrets = Secrets::read(&serde_json::to_vec(log).unwrap()).unwrap();
+    let verifier = Verifier { secrets: Some(&secrets), ..Verifier::new(&PROVIDER, &anchors, AT) };
+    verify(&verifier, evidence).remove(0)
+}
+
+/// The message of the answer, or of the request, with its last byte flipped; behind it is what DOE appends.
+fn flip(evidence: &mut Evidence, request: Code, is_answer: bool, padding: usize) {
+    let exchanges = &mut evidence.recordings[0].exchanges;
+    let exchange = exchanges.iter_mut().find(|e| e.request[1] == request.0).unwrap();
+    let message = match is_answer {
+        true => exchange.response.as_mut().unwrap(),
+        false => &mut exchange.request,
+    };
+    let last = message.len() - 1 - padding;
+    message[last] ^= 1;
+}
+
+/// The value of the log with this name and number, with its last digit changed.
+fn change(log: &mut Log, name: &str, number: usize) {
+    let (_, value) = log.iter_mut().filter(|(of, _)| of == name).nth(number).unwrap();
+    let last = value.pop().unwrap();
+    value.push(if last == '0' { '1' } else { '0' });
+}
+
+/// A key of the log as a stream of records.
+fn stream(log: &Log, number: usize) -> RecordStream {
+    let value = |name: &str| {
+        let (_, value) = log.iter().filter(|(of, _)| of == name).nth(number).unwrap();
+        hex::decode(value).unwrap()
+    };
+    let iv = value("iv").try_into().unwrap();
+    let key = RecordKey::import(&PROVIDER, AeadAlgorithm::Aes256Gcm, &value("key"), &iv);
+    RecordStream::new(key.unwrap())
+}
+
+fn sealed(stream: &mut RecordStream, session_id: u32, message: &[u8]) -> Vec<u8> {
+    let (binding, privacy) = (RecordBinding::Mctp, RecordPrivacy::Encrypted);
+    let form = RecordForm { binding, privacy, session_id };
+    let mut record = vec![0; form.head_len() + message.len() + 16];
+    record[form.head_len()..][..message.len()].copy_from_slice(message);
+    let len = stream.seal(&form, &mut record, message.len(), &[]).unwrap();
+    record.truncate(len);
+    record
+}
+
+fn expect(folder: &Path, evidence: &Evidence, log: &Log, part: &str) {
+    let report = judge(folder, evidence, log);
+    let error = report.error().unwrap();
+    assert_eq!(error.kind, ReportErrorKind::Session, "{part}: {error:?}");
+    assert!(error.message.contains(part), "{part}: {error:?}");
+    assert_eq!(report.exit_class(), ExitClass::Rejected, "{part}");
+}
+
+pub(crate) fn a_wrong_hmac_or_key_is_named() {
+    let folder = test_corpus::folder();
+    let (clear, clear_log) = capture(&folder, IN_THE_CLEAR);
+    let (psk, psk_log) = capture(&folder, PSK);
+    type Change = fn(&mut Evidence, &mut Log);
+    let rows: [(bool, Change, &str); 7] = [
+        (
+            true,
+            |evidence, _| flip(evidence, Code::PSK_EXCHANGE, true, 0),
+            "ResponderVerifyData of the first answer is wrong",
+        ),
+        (
+            false,
+            |evidence, _| flip(evidence, Code::FINISH, false, 0),
+            "RequesterVerifyData of its last handshake messages is wrong",
+        ),
+        (
+            false,
+            |evidence, _| flip(evidence, Code::FINISH, true, 0),
+            "ResponderVerifyData of its last handshake messages is wrong",
+        ),
+        (false, |_, log| change(log, "key", 0), "the keys of the log are not those"),
+        (false, |_, log| change(log, "key", 1), "the keys of the log are not those"),
+        (false, |_, log| change(log, "key", 2), "the data keys of the log are not those"),
+        (false, |_, log| change(log, "iv", 3), "the data keys of the log are not those"),
+    ];
+    for (is_psk, changed, part) in rows {
+        let (mut evidence, mut log) = match is_psk {
+            true => (psk.clone(), psk_log.clone()),
+            false => (clear.clone(), clear_log.clone()),
+        };
+        changed(&mut evidence, &mut log);
+        expect(&folder, &evidence, &log, part);
+    }
+    // A handshake is finished once.
+    let mut again = clear.clone();
+    let recording = &mut again.recordings[0];
+    let exchanges = &mut recording.exchanges;
+    let at = exchanges.iter().position(|e| e.request[1] == Code::FINISH.0).unwrap();
+    exchanges.insert(at + 1, exchanges[at].clone());
+    for record in recording.records.iter_mut().filter(|record| record.exchange > at) {
+        record.exchange += 1;
+    }
+    expect(&folder, &again, &clear_log, "finished twice");
+}
+
+pub(crate) fn a_record_that_is_not_the_next_one_is_named() {
+    let folder = test_corpus::folder();
+    for name in [IN_THE_CLEAR, PSK] {
+        let (evidence, log) = capture(&folder, name);
+        let changed = |change: fn(&mut Vec<spdm_evidence::CapturedRecord>), part: &str| {
+            let mut evidence = evidence.clone();
+            change(&mut evidence.recordings[0].records);
+            expect(&folder, &evidence, &log, part);
+        };
+        changed(|records| drop(records.remove(1)), "MAC is wrong");
+        changed(|records| records.swap(0, 2), ": record 1: ");
+        changed(|records| records.insert(1, records[0].clone()), ": record 2: ");
+        changed(|records| records[0].bytes[0] ^= 1, "which is not open");
+        changed(|records| records[0].bytes.truncate(9), "secured message");
+        // Behind the end of its session.
+        changed(
+            |records| {
+                let mut again = records[0].clone();
+                again.exchange = usize::MAX;
+                records.push(again);
+            },
+            "which is not open",
+        );
+    }
+}
+
+pub(crate) fn what_no_side_may_say_in_a_session_is_named() {
+    let folder = test_corpus::folder();
+    let (evidence, log) = capture(&folder, PSK);
+    let records = &evidence.recordings[0].records;
+    let id = u32::from_le_bytes(records[0].bytes[..4].try_into().unwrap());
+    let (update, acknowledged) = ([0x12, 0xE9, 2, 5], [0x12, 0x69, 2, 5]);
+    let rows: [(&[&[u8]], &str); 4] = [
+        (&[&[0x10, 0x84, 0, 0]], "GET_VERSION inside a session"),
+        (&[&[0x12, 0x01, 0, 0]], "the requester sent DIGESTS"),
+        (&[&[0x12, 0x81, 0, 0], &[0x12, 0x81, 0, 0]], "the device sent GET_DIGESTS"),
+        (&[&update, &acknowledged], "KEY_UPDATE_ACK came under the old key"),
+    ];
+    // Behind PSK_FINISH and its answer come the data keys.
+    for (messages, part) in rows {
+        let mut evidence = evidence.clone();
+        let mut streams = [stream(&log, 2), stream(&log, 3)];
+        for (place, message) in messages.iter().enumerate() {
+            evidence.recordings[0].records[2 + place].bytes =
+                sealed(&mut streams[place], id, message);
+        }
+        expect(&folder, &evidence, &log, part);
+    }
+}
+
+/// A log of another run opens nothing, and says so; nothing is wrong then.
+pub(crate) fn sessions_without_keys_are_counted() {
+    let folder = test_corpus::folder();
+    let (evidence, _) = capture(&folder, IN_THE_CLEAR);
+    let report = judge(&folder, &evidence, &Log::new());
+    assert!(report.verified(), "{:?}", report.error());
+    let records = evidence.recordings[0].records.len();
+    let note = format!("{records} secured messages were not opened");
+    assert!(report.notes().iter().any(|of| of.to_string() == note), "{:?}", report.notes());
+}
