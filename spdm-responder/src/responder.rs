@@ -10,14 +10,15 @@ use spdm_crypto::{HashBank, Provider, RecordForm, TAG_LEN};
 use spdm_untrusted::Untrusted;
 
 use crate::agreement::{Peer, Phase};
-use crate::chunks::{Received, Transfer, one};
+use crate::chunks::{Received, Transfer};
 use crate::config::Config;
 use crate::connection::{Connection, Kept, Pending, Retry};
 use crate::device::Device;
 use crate::draft::Draft;
+use crate::exchange::{Answer, Parts, Source, Way};
 use crate::hook::{About, Arrival, Before, Hook};
 use crate::record::{self, Opened};
-use crate::refusal::{Refusal, large_response};
+use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::session::{After, Session, SessionSlot, settle};
 use crate::turn::{Turn, decode_padded};
@@ -44,51 +45,8 @@ impl fmt::Debug for Memory<'_> {
 #[derive(Debug)]
 pub struct Responder<'a> {
     provider: Provider,
-    config: Config<'a>,
-    memory: Memory<'a>,
-}
-
-/// Who takes part in one exchange.
-struct Parts<'p> {
-    device: &'p mut dyn Device,
-    hook: &'p mut dyn Hook,
-    /// Where the exchange takes place.
-    scope: Scope,
-}
-
-/// How a request came, and so how its answer goes.
-#[derive(Clone, Copy, Debug)]
-enum Way {
-    /// In one message.
-    Direct(Arrival),
-    /// In chunks; this was the last one.
-    Chunked { handle: u8, seq_no: u32 },
-}
-
-impl Way {
-    const fn arrival(self) -> Arrival {
-        match self {
-            Self::Direct(arrival) => arrival,
-            Self::Chunked { .. } => Arrival::Reassembled,
-        }
-    }
-}
-
-/// Where a whole request is.
-#[derive(Clone, Copy, Debug)]
-enum Source<'r> {
-    Received(&'r [u8]),
-    /// In the first bytes of the message memory.
-    Stored(usize),
-}
-
-/// Where a whole answer is, and how long.
-#[derive(Clone, Copy, Debug)]
-enum Answer {
-    /// At the start of what is sent.
-    Out(usize),
-    /// Behind the request in the message memory.
-    Kept(usize),
+    pub(crate) config: Config<'a>,
+    pub(crate) memory: Memory<'a>,
 }
 
 impl<'a> Responder<'a> {
@@ -409,107 +367,7 @@ impl<'a> Responder<'a> {
         Some(Answer::Kept(answer.len()))
     }
 
-    /// Makes a message of an answer: the length of what is sent.
-    fn leave(
-        &mut self,
-        parts: &mut Parts<'_>,
-        code: Code,
-        way: Way,
-        answer: Answer,
-        out: &mut [u8],
-    ) -> usize {
-        let peer = self.memory.connection.peer().copied().filter(Peer::chunks);
-        let limit = peer.map_or(usize::MAX, |peer| one(&self.config, &peer));
-        let about = self.about(parts.scope, code, way.arrival());
-        let start = self.memory.connection.kept.request;
-        let answer = match (way, answer) {
-            (Way::Direct(_), Answer::Kept(len)) if len <= limit && len <= out.len() => {
-                let kept = self.memory.message.get(start..start + len).unwrap_or_default();
-                out.iter_mut().zip(kept).for_each(|(place, byte)| *place = *byte);
-                Answer::Out(len)
-            }
-            (Way::Chunked { .. }, Answer::Out(len)) => match (peer, self.keep(out, len)) {
-                (Some(_), Some(len)) => Answer::Kept(len),
-                // The hook ended the connection.
-                _ => {
-                    let mut answer = Draft::written(out, len);
-                    parts.hook.leave(&about, &mut answer);
-                    let len = answer.len();
-                    return self.part(parts, Code::CHUNK_SEND, len, out);
-                }
-            },
-            (_, answer) => answer,
-        };
-        let kept = match answer {
-            Answer::Kept(len) => {
-                let room = self.memory.message.get_mut(start..).unwrap_or_default();
-                let mut answer = Draft::written(room, len);
-                parts.hook.leave(&about, &mut answer);
-                answer.len()
-            }
-            Answer::Out(len) => {
-                let mut answer = Draft::written(out, len);
-                parts.hook.leave(&about, &mut answer);
-                let len = answer.len();
-                if len <= limit {
-                    return len;
-                }
-                self.keep(out, len).unwrap_or_default()
-            }
-        };
-        self.send_large(parts, way, start, kept, out)
-    }
-
-    /// Sends an answer that is in the message memory: in CHUNK_SEND_ACK, or to be fetched in chunks.
-    fn send_large(
-        &mut self,
-        parts: &mut Parts<'_>,
-        way: Way,
-        start: usize,
-        len: usize,
-        out: &mut [u8],
-    ) -> usize {
-        let version = self.memory.connection.version();
-        let Some(peer) = self.memory.connection.peer().copied().filter(Peer::chunks) else {
-            // The caller lent too little for what the device has to say.
-            let mut answer = Draft::new(out);
-            Refusal::too_large(len).write(version, &mut answer);
-            return answer.len();
-        };
-        let limit = one(&self.config, &peer);
-        if let Way::Chunked { handle, seq_no } = way {
-            let response = self.memory.message.get(start..start + len).unwrap_or_default();
-            let attributes = ChunkAckAttributes::empty();
-            let ack = ChunkSendAck { attributes, handle, seq_no, response };
-            if let Some(len) = ack.encode(version, out).ok().filter(|len| *len <= limit) {
-                return self.part(parts, Code::CHUNK_SEND, len, out);
-            }
-        }
-        let handle = self.memory.connection.transfers.offer(parts.scope, start, len);
-        let len = large_response(handle, version, out).unwrap_or_default();
-        match way {
-            Way::Direct(_) => len,
-            Way::Chunked { .. } => self.part(parts, Code::CHUNK_SEND, len, out),
-        }
-    }
-
-    /// Copies an answer behind the request in the message memory, where it fits.
-    fn keep(&mut self, out: &[u8], len: usize) -> Option<usize> {
-        let start = self.memory.connection.kept.request;
-        let answer = out.get(..len)?;
-        let place = self.memory.message.get_mut(start..start.saturating_add(len))?;
-        place.copy_from_slice(answer);
-        Some(len)
-    }
-
-    /// A chunk message, or an ERROR in place of one, is about to leave.
-    fn part(&self, parts: &mut Parts<'_>, code: Code, len: usize, out: &mut [u8]) -> usize {
-        let mut answer = Draft::written(out, len);
-        parts.hook.leave(&self.about(parts.scope, code, Arrival::Received), &mut answer);
-        answer.len()
-    }
-
-    fn about(&self, scope: Scope, code: Code, arrival: Arrival) -> About {
+    pub(crate) fn about(&self, scope: Scope, code: Code, arrival: Arrival) -> About {
         let connection = &self.memory.connection;
         let session = match scope {
             Scope::Plain => None,
