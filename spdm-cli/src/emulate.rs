@@ -7,8 +7,11 @@ use std::net::ToSocketAddrs as _;
 use std::time::Instant;
 
 use serde::Serialize;
+use spdm_codec::CapabilityFlags;
 use spdm_crypto::AsymAlgorithm;
-use spdm_emulator::{Device, DeviceConfig, DeviceIdentity, DmtfName, Fault, KeyProvisioning};
+use spdm_emulator::{
+    Device, DeviceConfig, DeviceIdentity, DmtfName, Fault, KeyProvisioning, SharedKey,
+};
 use spdm_transport::MessageKind;
 use spdm_transport_storage::ata::BLOCK_LEN;
 use spdm_transport_tcp::{Listener, ServerConnection, TcpError};
@@ -22,6 +25,9 @@ use crate::render::{Style, Table, request_line, response_line};
 
 /// The version of the object's form.
 const SCHEMA: u32 = 1;
+
+/// The longest hint that the device looks up, in bytes.
+const MAX_HINT: usize = 32;
 
 /// Serves until the process is ended, or one connection with `--once`.
 pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Failure> {
@@ -103,15 +109,23 @@ fn serve(
     console: &Console,
 ) -> Result<(), TcpError> {
     while let Some((kind, request)) = requester.next()? {
-        if kind == MessageKind::Secured {
-            console.note("a secured message came; there are no sessions here");
-            continue;
-        }
-        console.detail(&request_line(request));
         let asked = Instant::now();
-        let Some(response) = device.respond(request) else { continue };
-        console.detail(&response_line(&response, asked.elapsed()));
-        match requester.answer(MessageKind::Plain, &response) {
+        let response = match kind {
+            MessageKind::Plain => {
+                console.detail(&request_line(request));
+                device.respond(request)
+            }
+            MessageKind::Secured => {
+                console.detail(&format!("> a record of {} bytes", request.len()));
+                device.respond_secured(request)
+            }
+        };
+        let Some(response) = response else { continue };
+        console.detail(&match kind {
+            MessageKind::Plain => response_line(&response, asked.elapsed()),
+            MessageKind::Secured => format!("< a record of {} bytes", response.len()),
+        });
+        match requester.answer(kind, &response) {
             // A fault may make what no framing carries.
             Err(TcpError::Encode(error)) => console.note(&format!("not sent: {error}")),
             other => other?,
@@ -152,6 +166,7 @@ fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
         config.slots.clone_from(&list.0);
     }
     config.capabilities = args.capabilities;
+    offer_sessions(args, &mut config)?;
     if let Some(size) = args.transfer_size {
         config.data_transfer_size = size;
         config.max_spdm_msg_size = config.max_spdm_msg_size.max(size);
@@ -176,6 +191,36 @@ fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
         config.faults.push(fault);
     }
     Ok(config)
+}
+
+/// Sessions, where the transport can mark their records.
+fn offer_sessions(args: &EmulateArgs, config: &mut DeviceConfig) -> Result<(), Failure> {
+    let Some(binding) = args.framing.framing()?.limits().records else {
+        return match &args.psk {
+            None => Ok(()),
+            Some(_) => Err(Failure::usage("--psk: this transport carries no sessions")),
+        };
+    };
+    config.records = binding;
+    config.more_capabilities |= CapabilityFlags::KEY_EX_CAP
+        | CapabilityFlags::ENCRYPT_CAP
+        | CapabilityFlags::MAC_CAP
+        | CapabilityFlags::HBEAT_CAP
+        | CapabilityFlags::KEY_UPD_CAP;
+    if let Some(path) = &args.psk {
+        let hint =
+            hex::decode(&args.psk_hint).ok().filter(|hint| hint.len() <= MAX_HINT).ok_or_else(
+                || Failure::usage("--psk-hint: expected at most 32 bytes in hexadecimal"),
+            )?;
+        let key = file::read(path)?;
+        if key.is_empty() {
+            let path = path.display();
+            return Err(Failure::usage(format!("{path}: a pre-shared key cannot be empty")));
+        }
+        config.more_capabilities |= CapabilityFlags::PSK_CAP_CONTEXT;
+        config.pre_shared_keys.push(SharedKey { hint, key });
+    }
+    Ok(())
 }
 
 fn name(args: &EmulateArgs, config: &mut DeviceConfig) -> Result<(), Failure> {

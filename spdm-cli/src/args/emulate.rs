@@ -50,6 +50,12 @@ pub(crate) struct EmulateArgs {
     /// Flags to announce, for example CERT_CAP,CHAL_CAP,MEAS_CAP_SIG, or a number
     #[arg(long, value_name = "LIST", value_parser = values::capabilities)]
     pub(crate) capabilities: Option<spdm_codec::CapabilityFlags>,
+    /// A pre-shared key for sessions (PSK_EXCHANGE): the bytes of this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) psk: Option<PathBuf>,
+    /// The hint that requesters name the key with: at most 32 bytes
+    #[arg(long, value_name = "HEX", requires = "psk", default_value = "")]
+    pub(crate) psk_hint: String,
     /// The name of the leaf: none, pci-cma (with --pci-id), dmtf or dmtf:MANUFACTURER:PRODUCT:SERIAL
     #[arg(long, value_name = "NAME", value_parser = San::parse)]
     pub(crate) san: Option<San>,
