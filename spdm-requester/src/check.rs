@@ -4,7 +4,7 @@
 use spdm_codec::DecodeError;
 use spdm_x509::{Appraisal, Check, CheckOutcome};
 
-use crate::error::{Error, Incompatible, Misbehaviour};
+use crate::error::{Error, Incompatible, Misbehaviour, SessionFault};
 
 macro_rules! checks {
     ($($(#[doc = $doc:literal])+ $check:ident => $name:literal,)+) => {
@@ -165,11 +165,17 @@ impl AttestationCheck {
             Error::Incompatible(Incompatible::Capability(name)) => match *name {
                 "CHAL_CAP" => Some(Self::ChallengeSignature),
                 "CERT_CAP" => Some(Self::ChainFormat),
+                "KEY_EX_CAP" => Some(Self::SessionKeyExchange),
+                "PSK_CAP" => Some(Self::SessionPsk),
                 name if name.starts_with("MEAS") => Some(Self::MeasurementsSignature),
                 _ => None,
             },
             Error::Chain(chain) => Some(Self::of_chain(chain.check)),
             Error::IdentityMismatch => Some(Self::ChallengeChainHash),
+            Error::Session(SessionFault::VerifyData { message }) => {
+                Self::of_field(message, "VerifyData")
+            }
+            Error::Session(SessionFault::KeyExchange(_)) => Some(Self::SessionKeyExchange),
             Error::Timeout { request } => Self::of_field(request.response().name()?, "ErrorCode"),
             _ => None,
         }

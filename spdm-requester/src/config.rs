@@ -104,6 +104,14 @@ impl Offer {
         self
     }
 
+    /// Offers a handshake in the clear, too: KEY_EXCHANGE_RSP is authenticated by its signature alone, and FINISH is a plain
+    /// message. The Responder decides. Sessions with a pre-shared key do not know it.
+    #[must_use]
+    pub fn with_clear_handshake(mut self) -> Self {
+        self.capabilities |= CapabilityFlags::HANDSHAKE_IN_THE_CLEAR_CAP;
+        self
+    }
+
     /// Offers sessions with a pre-shared key, too.
     #[must_use]
     pub fn with_psk(mut self) -> Self {

@@ -100,6 +100,7 @@ pub use operation::attestation_plan::{
 };
 pub use operation::challenge::ProvePossession;
 pub use operation::examine::Examine;
+pub use operation::examine_in_session::{ExamineInSession, ToUntrusted};
 pub use operation::examined::Examined;
 pub use operation::exchange::SingleExchange;
 pub use operation::fetch_chain::FetchChain;

@@ -10,6 +10,7 @@ use crate::check::{AttestationCheck, CheckStatus};
 use crate::error::Error;
 use crate::negotiated::Negotiated;
 use crate::operation::attestation_plan::AttestationPlan;
+use crate::operation::session_handshake::Opened;
 use crate::possession::{Possession, Proof};
 use crate::verified::Verified;
 
@@ -69,6 +70,14 @@ pub enum Observation<'e> {
     },
     /// The device answered CHALLENGE with a signature that verifies.
     Challenged(&'e Possession<'e>),
+    /// The attestation opens a session.
+    SessionAsked,
+    /// The device answered KEY_EXCHANGE with a signature that verifies, and with an HMAC that holds where there is one.
+    KeyExchanged(&'e Possession<'e>),
+    /// The session is open: both sides have its keys.
+    SessionOpened(&'e Opened),
+    /// The identity is not trusted: nothing is asked in the session.
+    Withheld,
     /// The device sent its measurements.
     Measured {
         /// The measurements.
@@ -119,7 +128,8 @@ impl Observation<'_> {
     pub fn checks(&self) -> impl Iterator<Item = (AttestationCheck, CheckStatus)> + use<> {
         use AttestationCheck::{
             ChainAnchor, ChainCertificates, ChainDigest, ChainFormat, ChainRoot, ChainSignatures,
-            LeafSan, MeasurementsFormat, MeasurementsNonce, MeasurementsSignature,
+            LeafSan, MeasurementsFormat, MeasurementsNonce, MeasurementsSignature, SessionFinish,
+            SessionKeyExchange,
         };
         use CheckStatus::{Fail, Pass, Skipped};
 
@@ -149,6 +159,9 @@ impl Observation<'_> {
                 }
             }
             Self::Challenged(_) => decided.add_all(AttestationCheck::CHALLENGE, Pass),
+            Self::KeyExchanged(_) => decided.add_all([SessionKeyExchange], Pass),
+            Self::SessionOpened(_) => decided.add_all([SessionFinish], Pass),
+            Self::Withheld => decided.add_all(AttestationCheck::MEASUREMENTS, Skipped),
             Self::Measured { possession: None, .. } => decided.add_all([MeasurementsFormat], Pass),
             Self::Measured { record, possession: Some(_), .. } => {
                 let blocks = record.number_of_blocks();
@@ -161,7 +174,7 @@ impl Observation<'_> {
                     decided.add_all([check], Fail);
                 }
             }
-            Self::Negotiated(_) | Self::Asked { .. } | Self::Verified(_) => {}
+            Self::Negotiated(_) | Self::Asked { .. } | Self::Verified(_) | Self::SessionAsked => {}
         }
         decided.checks.into_iter().flatten()
     }

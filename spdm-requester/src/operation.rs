@@ -4,6 +4,7 @@ pub(crate) mod attest;
 pub(crate) mod attestation_plan;
 pub(crate) mod challenge;
 pub(crate) mod examine;
+pub(crate) mod examine_in_session;
 pub(crate) mod examined;
 pub(crate) mod exchange;
 pub(crate) mod fetch_chain;
@@ -31,6 +32,7 @@ use crate::negotiated::Negotiated;
 /// [`FetchEveryChain`](crate::FetchEveryChain), [`ProvePossession`](crate::ProvePossession),
 /// [`Measure`](crate::Measure), [`Recognize`](crate::Recognize),
 /// [`SingleExchange`](crate::SingleExchange), [`Attest`](crate::Attest), [`Examine`](crate::Examine),
+/// [`ExamineInSession`](crate::ExamineInSession),
 /// [`OpenSession`](crate::OpenSession), [`OpenPskSession`](crate::OpenPskSession),
 /// [`SendHeartbeat`](crate::SendHeartbeat), [`UpdateKeys`](crate::UpdateKeys) and
 /// [`CloseSession`](crate::CloseSession).

@@ -113,7 +113,8 @@ pub(crate) enum SessionFate {
 #[derive(Debug)]
 pub(crate) struct Transaction {
     pub(crate) state: State,
-    /// Bytes of the record at the start of the receive area that what is to be sent was sealed in.
+    /// Bytes of the record that what is to be sent was sealed in: it is in the receive area, behind the chunks of a
+    /// response that have come.
     record: Option<u32>,
     /// Length of the request in bytes.
     request_len: usize,
@@ -278,7 +279,10 @@ impl Transaction {
         let (request, area) = buffer.split_at_checked(self.request_len).unwrap_or_default();
         if let Some(len) = self.record {
             let len = usize::try_from(len).unwrap_or(usize::MAX);
-            return area.get(..len).unwrap_or_default();
+            return area
+                .get(self.received()..)
+                .and_then(|area| area.get(..len))
+                .unwrap_or_default();
         }
         match next {
             ToSend::RespondIfReady(short) | ToSend::ChunkGet(short) => short.as_bytes(),

@@ -43,7 +43,7 @@ impl<'p, 'c, 'm> Attest<'p, 'c, 'm> {
         source: KeySource<'c>,
         record: &'m mut [u8],
     ) -> Self {
-        Self(Sequence::new(plan, source, record))
+        Self(Sequence::new(plan, source, record, UntilFailure))
     }
 }
 

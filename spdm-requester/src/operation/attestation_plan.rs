@@ -21,6 +21,10 @@ pub enum Requirement {
     /// Signed measurements only. Through 1.1 their signature does not cover the negotiation: see
     /// [`NegotiationSigning`].
     Measurements,
+    /// Neither: the signature of KEY_EXCHANGE_RSP is enough, which
+    /// [`Requester::examine_in_session`](crate::Requester::examine_in_session) requires in any case. Without a session nothing
+    /// is verified.
+    Session,
 }
 
 impl Requirement {
@@ -42,6 +46,7 @@ impl Requirement {
             Self::ChallengeAndMeasurements => KeyUsage::CHALLENGE | KeyUsage::MEASUREMENT,
             Self::Challenge => KeyUsage::CHALLENGE,
             Self::Measurements => KeyUsage::MEASUREMENT,
+            Self::Session => KeyUsage::empty(),
         }
     }
 }

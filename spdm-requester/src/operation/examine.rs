@@ -23,7 +23,7 @@ impl<'p, 'c, 'm> Examine<'p, 'c, 'm> {
         source: KeySource<'c>,
         record: &'m mut [u8],
     ) -> Self {
-        Self(Sequence::new(plan, source, record))
+        Self(Sequence::new(plan, source, record, ToTheEnd))
     }
 }
 

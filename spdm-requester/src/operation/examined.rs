@@ -23,6 +23,9 @@ pub struct Examined<'c, 'm> {
     pub trusted: Option<Trusted<'c>>,
     /// The proof by CHALLENGE.
     pub challenged: Option<Possession<'c>>,
+    /// The proof by KEY_EXCHANGE, where a session was opened
+    /// ([`Requester::examine_in_session`](crate::Requester::examine_in_session)).
+    pub keyed: Option<Possession<'c>>,
     /// The measurements; signed ones have the proof with them.
     pub measured: Option<Measured<'m, 'c>>,
     /// Whether the summary hash of CHALLENGE_AUTH is that of these measurements.

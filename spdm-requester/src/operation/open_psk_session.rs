@@ -75,12 +75,11 @@ impl<'a> Requester<'a, Negotiated> {
 impl OpenPskSession<'_> {
     fn psk_exchange<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
         let errors = ask.errors;
-        let needs = CapabilityFlags::empty();
-        let (agreed, place) = prepare(ask, needs, "PSK_CAP")?;
-        if agreed.psk_context().is_none() {
+        if ask.agreed()?.psk_context().is_none() {
             let what = crate::error::Incompatible::Capability("PSK_CAP");
             return Err(errors.incompatible(what));
         }
+        let (agreed, place) = prepare(ask, CapabilityFlags::empty(), "PSK_CAP")?;
         let mut context = [0; Digest::MAX];
         let context = context.get_mut(..agreed.hash_len()).unwrap_or_default();
         fill(ask.provider, errors, context)?;

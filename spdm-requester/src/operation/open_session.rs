@@ -63,16 +63,18 @@ impl<'a> Requester<'a, Negotiated> {
         plan: SessionPlan,
         identity: Identity<'c>,
     ) -> Flow<'a, OpenSession<'c>> {
-        let operation = OpenSession {
-            identity,
-            plan,
-            place: None,
-            key: None,
-            finish: None,
-            agreed: None,
-            opened: None,
-        };
-        Flow::new(self.core, operation)
+        Flow::new(self.core, OpenSession::new(plan, identity))
+    }
+}
+
+impl<'c> OpenSession<'c> {
+    pub(super) const fn new(plan: SessionPlan, identity: Identity<'c>) -> Self {
+        Self { identity, plan, place: None, key: None, finish: None, agreed: None, opened: None }
+    }
+
+    /// The proof by the signature of KEY_EXCHANGE_RSP, once that is accepted.
+    pub(super) fn possession(&self) -> Option<&Possession<'c>> {
+        self.agreed.as_ref().map(|agreed| &agreed.possession)
     }
 }
 

@@ -4,13 +4,12 @@
 //! ```text
 //!  Negotiate ──> FetchDigests ──> FetchChain … (slot after slot, where there is a choice)
 //!      │                            │
-//!      └ provisioned key, or none   └──> Challenge ──> Measure ──> Over
+//!      └ provisioned key, or none   └──> Challenge ──> Session ──> Measure ──> Over
 //! ```
 
-use core::marker::PhantomData;
 use core::mem;
 
-use spdm_codec::{NONCE_LEN, RequesterNonce, SlotId, SpdmVersion};
+use spdm_codec::{KeyUsage, NONCE_LEN, RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::Digest;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{
@@ -47,17 +46,31 @@ pub(super) enum Persistence {
     AsFarAsPossible,
 }
 
-/// The [`Persistence`] of an operation, as a type: a program that only attests does not link what only an
-/// examination needs.
-pub(super) trait Persistent {
+/// Where the measurements are asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Where {
+    InTheClear,
+    /// In a session: the sequence stops before it, and goes on with [`Sequence::measurements`].
+    InSession,
+}
+
+/// The course of an operation, as a type: a program that only attests does not link what only an examination or a
+/// session needs.
+pub(super) trait Course<'c> {
     const PERSISTENCE: Persistence;
+    const MEASURES: Where = Where::InTheClear;
+
+    /// The proof by KEY_EXCHANGE, where a session was opened.
+    fn keyed(&self) -> Option<&Possession<'c>> {
+        None
+    }
 }
 
 /// [`Persistence::FirstFailure`].
 #[derive(Debug)]
 pub(super) struct UntilFailure;
 
-impl Persistent for UntilFailure {
+impl Course<'_> for UntilFailure {
     const PERSISTENCE: Persistence = Persistence::FirstFailure;
 }
 
@@ -65,7 +78,7 @@ impl Persistent for UntilFailure {
 #[derive(Debug)]
 pub(super) struct ToTheEnd;
 
-impl Persistent for ToTheEnd {
+impl Course<'_> for ToTheEnd {
     const PERSISTENCE: Persistence = Persistence::AsFarAsPossible;
 }
 
@@ -76,6 +89,8 @@ enum Step<'p, 'c, 'm> {
     FetchDigests(FetchDigests),
     FetchChain(Portions<'c>),
     Challenge(Question),
+    /// A session is opened, by who runs the sequence.
+    Session,
     Measure(Reading<'p, 'm>),
     Over,
 }
@@ -115,7 +130,7 @@ pub(super) struct Sequence<'p, 'c, 'm, P> {
     pub(super) audience: Audience<'p>,
     source: KeySource<'c>,
     record: &'m mut [u8],
-    persistence: PhantomData<P>,
+    pub(super) course: P,
     step: Step<'p, 'c, 'm>,
     /// Of the slots that were tried.
     first_readable: Option<FirstReadable<'c>>,
@@ -129,23 +144,24 @@ pub(super) struct Sequence<'p, 'c, 'm, P> {
     error: Option<Error>,
 }
 
-impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
+impl<'p, 'c, 'm, P: Course<'c>> Sequence<'p, 'c, 'm, P> {
     pub(super) const fn new(
         plan: AttestationPlan<'p>,
         source: KeySource<'c>,
         record: &'m mut [u8],
+        course: P,
     ) -> Self {
-        // What nobody signs needs no signed negotiation either.
-        let least = match source {
-            KeySource::Nothing => SpdmVersion::V1_0,
-            KeySource::Chain { .. } | KeySource::Provisioned { .. } => plan.least_version(),
+        // What nobody signs needs no signed negotiation either, and KEY_EXCHANGE_RSP signs it in every version.
+        let least = match (&source, P::MEASURES) {
+            (KeySource::Nothing, _) | (_, Where::InSession) => SpdmVersion::V1_0,
+            _ => plan.least_version(),
         };
         Self {
             plan,
             audience: Audience::NOBODY,
             source,
             record,
-            persistence: PhantomData,
+            course,
             step: Step::Negotiate(Negotiate::at_least(least)),
             first_readable: None,
             objection: None,
@@ -172,6 +188,9 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
                         }
                     };
                     self.audience.tell(&Observation::Begun { plan: &self.plan, signed });
+                    if P::MEASURES == Where::InSession {
+                        self.audience.tell(&Observation::SessionAsked);
+                    }
                 }
                 step.request(ask, out)
             }
@@ -180,7 +199,9 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
             (Step::Challenge(question), Some(identity)) => question.request(ask, identity, out),
             (Step::Measure(reading), identity) => reading.request(ask, identity, out),
             // The step before Challenge sets the signer, and nothing is requested after the end.
-            (Step::Challenge(_), None) | (Step::Over, _) => Err(ask.errors.unfinished()),
+            (Step::Challenge(_), None) | (Step::Session | Step::Over, _) => {
+                Err(ask.errors.unfinished())
+            }
         }
     }
 
@@ -219,14 +240,14 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
                     self.measured(env, measured)?;
                 }
             }
-            (Step::Challenge(_), None) | (Step::Over, _) => {
+            (Step::Challenge(_), None) | (Step::Session | Step::Over, _) => {
                 return Err(env.errors.unfinished());
             }
         }
         Ok(self.next())
     }
 
-    const fn next(&self) -> Next {
+    pub(super) const fn next(&self) -> Next {
         match self.step {
             Step::Over => Next::Done,
             _ => Next::Again,
@@ -280,6 +301,10 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
                 self.take_key(env, spki_der)?;
                 self.first_signature(env)?;
             }
+            // A session belongs to somebody's key.
+            KeySource::Nothing if P::MEASURES == Where::InSession => {
+                return Err(env.errors.misuse(Misuse::Identity));
+            }
             KeySource::Nothing => self.measure(env)?,
         }
         Ok(())
@@ -319,7 +344,10 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
 
     /// The next slot from `first` on that comes into question.
     fn next_slot<'f>(&self, env: &Env<'_, 'f>, first: u8) -> Result<Option<SlotId>, &'f Error> {
-        let uses = self.plan.requirement.uses();
+        let mut uses = self.plan.requirement.uses();
+        if P::MEASURES == Where::InSession {
+            uses |= KeyUsage::KEY_EX;
+        }
         Ok(self.plan.slot.next(first, uses, env.connection, env.agreed()?))
     }
 
@@ -475,7 +503,7 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
     fn first_signature<'f>(&mut self, env: &Env<'_, 'f>) -> Result<(), &'f Error> {
         let requirement = self.plan.requirement;
         if !requirement.has_challenge() {
-            return self.measure(env);
+            return self.after_challenge(env);
         }
         let chosen = self.plan.nonce.filter(|_| !requirement.has_measurements());
         let question = Question { summary: self.plan.summary, nonce: nonce(env, chosen)? };
@@ -486,11 +514,34 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
     }
 
     fn after_challenge<'f>(&mut self, env: &Env<'_, 'f>) -> Result<(), &'f Error> {
+        if P::MEASURES == Where::InSession {
+            self.step = Step::Session;
+            return Ok(());
+        }
+        self.measurements(env)
+    }
+
+    /// What is left is measuring, where that is required.
+    pub(super) fn measurements<'f>(&mut self, env: &Env<'_, 'f>) -> Result<(), &'f Error> {
         if self.plan.requirement.has_measurements() {
             return self.measure(env);
         }
         self.step = Step::Over;
         Ok(())
+    }
+
+    /// Nothing is asked any more.
+    pub(super) fn withhold(&mut self) {
+        self.audience.tell(&Observation::Withheld);
+        self.step = Step::Over;
+    }
+
+    /// Whose session is to be opened now; `None` in every other step.
+    pub(super) const fn awaits_session(&self) -> Option<&Identity<'c>> {
+        match self.step {
+            Step::Session => self.signer.identity(),
+            _ => None,
+        }
     }
 
     /// Asks for measurements; signed ones, where it is known by whom.
@@ -515,7 +566,10 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
         measured: Measured<'m, 'c>,
     ) -> Result<(), &'f Error> {
         let (record, possession) = (&measured.record, measured.possession.as_ref());
-        let signed = self.challenged.as_ref().and_then(Possession::summary);
+        let signed = self.course.keyed().and_then(Possession::summary);
+        let signed = signed.or_else(|| self.challenged.as_ref().and_then(Possession::summary));
+        let signed = signed.copied();
+        let signed = signed.as_ref();
         let summary = match (signed, possession) {
             (Some(_), Some(_)) => self.summary_of(env, &measured)?,
             _ => None,
@@ -545,7 +599,7 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
     }
 
     /// The device holds the key; where that is trusted, too, the device is authenticated.
-    fn proven<'f>(
+    pub(super) fn proven<'f>(
         &mut self,
         env: &Env<'_, 'f>,
         possession: &Possession<'c>,
@@ -572,6 +626,7 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
         let signatures = [
             (requirement.has_measurements(), measured),
             (requirement.has_challenge(), self.challenged.as_ref()),
+            (P::MEASURES == Where::InSession, self.course.keyed()),
         ];
         let mut verified = None;
         for (_, possession) in signatures.into_iter().filter(|(is_required, _)| *is_required) {
@@ -593,12 +648,13 @@ impl<'p, 'c, 'm, P: Persistent> Sequence<'p, 'c, 'm, P> {
 
     /// What was found.
     pub(super) fn examined(&self) -> Examined<'c, 'm> {
-        let Self { signer, challenged, measured, summary, .. } = self;
+        let Self { signer, course, challenged, measured, summary, .. } = self;
         Examined {
             verified: self.verdict(),
             identity: signer.identity().copied(),
             trusted: self.trusted().copied(),
             challenged: *challenged,
+            keyed: course.keyed().copied(),
             measured: *measured,
             summary: *summary,
         }

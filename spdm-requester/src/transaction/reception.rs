@@ -23,13 +23,17 @@ impl Transaction {
     /// Where in the receive area, of `len` bytes, the transport may write the next message: behind the chunks that
     /// are there.
     pub(crate) fn place(&self, settings: &Settings, len: usize) -> Range<usize> {
-        let have = match &self.transfer {
-            Transfer::Receiving(large) => usize::try_from(large.len()).unwrap_or(usize::MAX),
-            Transfer::Whole | Transfer::Sending(_) | Transfer::Sent => 0,
-        };
-        let start = have.min(len);
+        let start = self.received().min(len);
         let most = settings.room(self.version).saturating_add(settings.around());
         start..len.min(start.saturating_add(most))
+    }
+
+    /// Bytes of the response at the start of the receive area, of which further chunks are to come.
+    pub(super) fn received(&self) -> usize {
+        match &self.transfer {
+            Transfer::Receiving(large) => usize::try_from(large.len()).unwrap_or(usize::MAX),
+            Transfer::Whole | Transfer::Sending(_) | Transfer::Sent => 0,
+        }
     }
 
     /// A message is in the receive area: the answer to the request, once that is complete. Not inlined: what is read of

@@ -13,7 +13,7 @@ use crate::session::{SessionHandle, Unsealed};
 
 impl Transaction {
     /// Seals what is to be sent in a record at the start of the receive area: the request itself is needed for the
-    /// transcript, and a chunk is encoded there already.
+    /// transcript, and a chunk is encoded there already. Chunks of a response that have come stay in front of it.
     #[inline(never)]
     pub(super) fn seal<'f>(
         &mut self,
@@ -24,7 +24,9 @@ impl Transaction {
     ) -> Result<(), &'f Error> {
         let State::Send(next) = self.state else { return Ok(()) };
         let provider = core.provider;
+        let have = self.received();
         let (env, _, Buffers { request, area }) = core.split(errors, self.request_len);
+        let area = area.get_mut(have..).unwrap_or_default();
         let message = match &next {
             ToSend::Chunk { len } => Unsealed::InPlace(*len),
             ToSend::RespondIfReady(short) | ToSend::ChunkGet(short) => {
