@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use spdm_codec::{CapabilityFlags, Code, SlotId, VersionNumberEntry};
-use spdm_requester::{Error, Incompatible, Misbehaviour, Refusal};
+use spdm_requester::{Error, Incompatible, Misbehaviour, Refusal, SessionFault};
 
 use crate::overheard::Overheard;
 use crate::render::version_entry;
@@ -15,6 +15,8 @@ pub(crate) enum Waivable {
     OneOfTwo,
     /// The signature of measurements: `--unsigned`.
     TheSignature,
+    /// Measurements: `--measurements none`, for a session proves the key as well.
+    Measurements,
     /// Nothing.
     Nothing,
     /// Nothing either, for there is no verdict.
@@ -52,6 +54,22 @@ pub(crate) fn hint(error: &Error, heard: &Overheard, waivable: Waivable) -> Opti
         }
         Error::Incompatible(Incompatible::Capability(name)) if name.starts_with("MEAS_CAP") => {
             without_signature(heard, waivable)
+        }
+        Error::Incompatible(Incompatible::Capability("KEY_EX_CAP"))
+            if heard.capabilities.is_some_and(|(_, own)| own.flags.psk_cap() != 0) =>
+        {
+            Some(
+                "this device has sessions with a pre-shared key: spdm session --psk FILE"
+                    .to_owned(),
+            )
+        }
+        Error::Incompatible(Incompatible::Capability("PSK_CAP"))
+            if heard.has(CapabilityFlags::KEY_EX_CAP) =>
+        {
+            Some("this device has sessions with its identity: leave out --psk".to_owned())
+        }
+        Error::Session(SessionFault::VerifyData { message: "PSK_EXCHANGE_RSP" }) => {
+            Some("is --psk the key that --psk-hint names?".to_owned())
         }
         Error::Incompatible(Incompatible::MeasurementSlot { .. }) => {
             let others =
@@ -143,6 +161,7 @@ fn without_challenge(heard: &Overheard, waivable: Waivable) -> Option<String> {
 
 fn without_signature(heard: &Overheard, waivable: Waivable) -> Option<String> {
     match waivable {
+        Waivable::Measurements => Some("--measurements none waives measurements".to_owned()),
         Waivable::OneOfTwo if heard.has(CapabilityFlags::CHAL_CAP) => {
             Some("--measurements none waives measurements".to_owned())
         }

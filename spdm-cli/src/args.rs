@@ -5,6 +5,7 @@ mod emulate;
 mod help;
 mod live;
 mod offline;
+mod session;
 mod trust;
 mod values;
 
@@ -20,6 +21,7 @@ pub(crate) use live::{
     RecognizeArgs,
 };
 pub(crate) use offline::{ChainArgs, DecodeArgs, InputFormat, ModelChoice, VerifyArgs};
+pub(crate) use session::SessionArgs;
 pub(crate) use trust::{JudgeArgs, TrustArgs, Workaround, compat};
 pub(crate) use values::{IndexList, NonceChoice, RootHash, San, SlotChoice, nonce_from_hex};
 
@@ -64,6 +66,9 @@ pub(crate) enum Verb {
     /// Evidence for somebody else to judge: no verdict
     #[command(after_help = help::COLLECT)]
     Collect(CollectArgs),
+    /// Open a session with the device, say what was agreed, measure inside, close it
+    #[command(after_help = help::SESSION)]
+    Session(Box<SessionArgs>),
     /// Is it the device that --known FILE holds? One signature
     #[command(after_help = help::RECOGNIZE)]
     Recognize(RecognizeArgs),
@@ -149,6 +154,7 @@ impl Verb {
             Self::Measure(args) => args.trust.at,
             Self::Certs(args) => args.trust.at,
             Self::Recognize(args) => args.trust.at,
+            Self::Session(args) => args.trust.at,
             Self::Verify(args) => args.trust.at,
             Self::Chain(args) => args.trust.at,
             Self::Info(_)

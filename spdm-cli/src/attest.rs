@@ -12,7 +12,8 @@ use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
 use crate::known::KnownFile;
-use crate::live::LiveDevice;
+use crate::live::{LiveDevice, SessionOffer};
+use crate::session::Course;
 use crate::trust::Trust;
 use crate::{file, render, trust};
 
@@ -36,6 +37,9 @@ pub(crate) fn run(
     console.share_output(&[args.device.pcap.as_deref(), args.evidence.as_deref()])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.repeat(args.repeat);
+    if args.session {
+        device.offer_sessions(SessionOffer::Identity);
+    }
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     let place = device.output_place();
     let output = args.evidence.as_deref().map(|path| Output::create(path, place)).transpose()?;
@@ -65,6 +69,7 @@ pub(crate) fn run(
             nonce: inputs.nonce,
             reference: inputs.reference.as_ref(),
             expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
+            session: args.session.then_some(Course::MEASUREMENTS),
         };
         let Examination { verdict, recordings: recording, learned } =
             examine(&mut device, &task, &mut known);

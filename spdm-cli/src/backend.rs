@@ -5,8 +5,8 @@ use spdm_crypto::{Bank, HashBank, Provider, rustcrypto};
 use crate::args::Backend;
 use crate::exit::Failure;
 
-/// Running hashes of one connection, or of one that is judged again.
-const HASHES: usize = 2;
+/// Running hashes of one connection, or of one that is judged again: two, and two more for one with a session.
+const HASHES: usize = 4;
 
 /// A backend that is built in.
 #[derive(Clone, Copy, Debug)]

@@ -47,6 +47,7 @@ pub(crate) fn run(
         nonce,
         reference: None,
         expected: None,
+        session: None,
     };
     let Examination { verdict, recordings, .. } =
         examine(&mut device, &task, &mut KnownChains::new(0));

@@ -8,27 +8,28 @@ use spdm_evidence::{
     ReportBuilder, ReportErrorKind,
 };
 use spdm_requester::{
-    AttestationPlan, ChainCache, ChainOrigin, Error, KeySource, KnownChain, NegotiationSigning,
-    Observation, Observer, Refusal, Requirement, Selection, blocking,
+    AttestationPlan, ChainCache, ChainOrigin, Error, Examined, KeySource, KnownChain,
+    NegotiationSigning, Observation, Observer, Refusal, Requirement, Selection, SessionPlan,
+    ToUntrusted, blocking,
 };
 use spdm_transport::Transport;
 use spdm_x509::Policy;
 
 use crate::advice::Waivable;
 use crate::args::{ChallengeChoice, DeviceArgs, IndexList, SlotChoice};
-use crate::backend::Crypto;
 use crate::exit::Failure;
 use crate::known::KnownFile;
 use crate::line::LineError;
 use crate::live::{LiveDevice, Memory, requester};
 use crate::overheard::Overheard;
+use crate::session::{self, Complaints, Course};
 use crate::tap::Tap;
 use crate::verdict::Verdict;
 
 /// The longest chain that is taken, in bytes.
 const CHAIN_LEN: usize = 0x1_0000;
 /// The largest measurement record that is taken, in bytes.
-const RECORD_LEN: usize = 0x10_0000;
+pub(crate) const RECORD_LEN: usize = 0x10_0000;
 
 /// Whose key must sign.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +106,8 @@ pub(crate) struct Task<'t> {
     pub(crate) reference: Option<&'t Reference>,
     /// Which device it should be, where `--known` asks.
     pub(crate) expected: Option<Expected<'t>>,
+    /// What happens in a session, where one is to be opened.
+    pub(crate) session: Option<Course<'t>>,
 }
 
 /// Which device the target should be.
@@ -194,7 +197,7 @@ impl<'t> Task<'t> {
                     report.skip(check, "waived: --unsigned");
                 }
             }
-            (_, Requirement::Challenge) => {
+            (_, Requirement::Challenge | Requirement::Session) => {
                 let reference = AttestationCheck::MeasurementsReference;
                 for check in AttestationCheck::MEASUREMENTS.into_iter().chain([reference]) {
                     report.skip(check, "waived: --measurements none");
@@ -256,6 +259,7 @@ pub(crate) fn examine(
 ) -> Examination {
     let (args, crypto) = (device.args, device.crypto);
     let name = device.name();
+    let mut memory = Memory::new(device);
     let begin = || {
         let mut report = ReportBuilder::new(&name, Freshness::Own, crypto.provider);
         task.explain_waived(&mut report);
@@ -268,11 +272,11 @@ pub(crate) fn examine(
             return Examination { verdict, recordings: Vec::new(), learned: None };
         }
     };
-    let mut attempt = attempt(args, crypto, &mut line, task, known, begin());
+    let mut attempt = attempt(args, &mut memory, &mut line, task, known, begin());
     if attempt.is_to_start_over() {
         let mut report = begin();
         report.note(Note::StartedOver);
-        attempt = self::attempt(args, crypto, &mut line, task, known, report);
+        attempt = self::attempt(args, &mut memory, &mut line, task, known, report);
     }
     let Attempt { mut report, mut heard, errors, failed, device } = attempt;
     if let Some(reference) = task.reference {
@@ -305,41 +309,74 @@ pub(crate) fn examine(
 
 fn attempt(
     args: &DeviceArgs,
-    crypto: Crypto,
+    memory: &mut Memory,
     line: &mut Tap<'_>,
     task: &Task<'_>,
     known: &mut KnownChains,
     mut report: ReportBuilder,
 ) -> Attempt {
     let mut heard = Overheard::new(line.limits().padding);
-    let mut memory = Memory::new(crypto);
     let (mut chain, mut record) = (vec![0; CHAIN_LEN], vec![0; RECORD_LEN]);
     let mut witness = Witness { report: &mut report, recalled: None, errors: Vec::new() };
     let earlier = known.clone();
-    let recalled = earlier.recall(crypto.provider);
+    let recalled = earlier.recall(memory.provider());
     let source = match task.signer {
         Signer::Chain => KeySource::Chain { known: ChainCache::new(&recalled), buffer: &mut chain },
         Signer::Key(spki_der) => KeySource::Provisioned { spki_der },
         Signer::Nobody => KeySource::Nothing,
     };
-    let requester = requester(args, line, &mut memory, &mut heard);
-    let flow = requester.examine(task.plan(), source, &mut record).observed_by(&mut witness);
-    let mut device = None;
+    let requester = requester(args, line, memory, &mut heard);
     let clock = line.clock();
-    let failed = match blocking::run(flow, line, &clock) {
-        Ok((_, examined)) => {
-            if let Some(chain) = examined.trusted.as_ref().and_then(KnownChain::new) {
-                known.add(&chain);
-                device = Some(KnownDevice::new(&args.target.to_string(), chain.chain()));
-            }
-            None
+    let mut device = None;
+    let mut examined = |examined: &Examined<'_, '_>| {
+        if let Some(chain) = examined.trusted.as_ref().and_then(KnownChain::new) {
+            known.add(&chain);
+            device = Some(KnownDevice::new(&args.target.to_string(), chain.chain()));
         }
-        // The report has observed every other error.
-        Err(failure) => line.failure(failure.error).ok(),
+    };
+    // The report has observed every error that is not the line's.
+    let failed = match task.session {
+        None => {
+            let flow = requester.examine(task.plan(), source, &mut record);
+            match blocking::run(flow.observed_by(&mut witness), line, &clock) {
+                Ok((_, output)) => {
+                    examined(&output);
+                    None
+                }
+                Err(failure) => line.failure(failure.error).ok(),
+            }
+        }
+        Some(course) => {
+            let (plan, mut session) = (task.plan(), SessionPlan::DEFAULT);
+            session.summary = plan.summary;
+            let flow =
+                requester.examine_in_session(plan, session, course.untrusted, source, &mut record);
+            match blocking::run(flow.observed_by(&mut witness), line, &clock) {
+                Ok((requester, (opened, output))) => {
+                    examined(&output);
+                    let quiet =
+                        output.trusted.is_none() && course.untrusted == ToUntrusted::Nothing;
+                    let course = if quiet { Course::MEASUREMENTS } else { course };
+                    session::run_course(requester, opened.session, course, line, &mut witness).err()
+                }
+                Err(failure) => line.failure(failure.error).ok(),
+            }
+        }
     };
     let Witness { recalled, errors, .. } = witness;
     if let Some((slot, bytes)) = recalled {
         heard.recorder.chain(slot, &bytes);
     }
     Attempt { report, heard, errors, failed, device }
+}
+
+impl Complaints for Witness<'_> {
+    fn report(&mut self) -> &mut ReportBuilder {
+        self.report
+    }
+
+    fn failed(&mut self, error: Error) {
+        self.report.failed(&error);
+        self.errors.push(error);
+    }
 }

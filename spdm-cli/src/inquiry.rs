@@ -46,6 +46,7 @@ pub(crate) fn inquire<T>(
 ) -> Inquired<T> {
     let mut report = ReportBuilder::new(&device.name(), Freshness::Own, device.crypto.provider);
     let (args, crypto) = (device.args, device.crypto);
+    let mut memory = Memory::new(device);
     let mut line = match device.connect() {
         Ok(line) => line,
         Err(error) => {
@@ -54,7 +55,6 @@ pub(crate) fn inquire<T>(
         }
     };
     let mut heard = Overheard::new(line.limits().padding);
-    let mut memory = Memory::new(crypto);
     let requester = requester(args, &line, &mut memory, &mut heard);
     let clock = line.clock();
     let result = match blocking::run(requester.negotiate(), &mut line, &clock) {

@@ -94,6 +94,11 @@ impl LineError {
         Self { exit: Exit::Protocol, kind: ReportErrorKind::Framing, ..Self::transport(message) }
     }
 
+    /// What is asked for cannot be done over this line.
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self { exit: Exit::Usage, kind: ReportErrorKind::Request, ..Self::transport(message) }
+    }
+
     /// Names the option whose bound was hit.
     pub(crate) fn named(mut self, option: &str) -> Self {
         self.message = format!("{} ({option})", self.message);

@@ -5,7 +5,9 @@ use std::io::BufWriter;
 use spdm_codec::{ConnectionKeys, PciIdentity};
 use spdm_crypto::{HashBank, Provider};
 use spdm_evidence::ReportErrorKind;
-use spdm_requester::{AlphaVersions, Bounds, Connection, Fresh, Offer, Requester, Storage};
+use spdm_requester::{
+    AlphaVersions, Bounds, Connection, Fresh, Offer, Requester, Sessions, Storage,
+};
 use spdm_transport::Transport;
 
 use crate::args::{DeviceArgs, compat};
@@ -25,6 +27,8 @@ use crate::waiting::Waiting;
 
 /// Bytes of a request and of the largest response that is taken.
 const MESSAGE_LEN: usize = 64 + 0x8000;
+/// Bytes by which the longest request is longer with sessions, and what a record adds to a message.
+const HANDSHAKE_LEN: usize = 0x800;
 /// Bytes that one operation may bring: the largest measurement record in small chunks.
 const MOST_BYTES: u32 = 1 << 24;
 
@@ -36,6 +40,7 @@ pub(crate) struct LiveDevice<'l> {
     device: Box<dyn OpenDevice>,
     recording: TapRecording,
     run_time: RunTime,
+    sessions: Option<SessionOffer>,
     /// Where a person is told what is being waited for.
     waiting_columns: Option<usize>,
 }
@@ -47,12 +52,43 @@ pub(crate) struct Memory {
     crypto: Crypto,
     hashes: Box<dyn HashBank>,
     connection: Box<Connection>,
+    sessions: Option<(SessionOffer, Box<Sessions<1>>)>,
+}
+
+/// The sessions that are offered to a device.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SessionOffer {
+    /// With the device's identity.
+    Identity,
+    /// That, with a handshake in the clear.
+    ClearHandshake,
+    /// With a pre-shared key.
+    Psk,
+}
+
+impl SessionOffer {
+    fn of(self, offer: Offer, provider: &Provider) -> Offer {
+        let offer = offer.with_sessions(provider);
+        match self {
+            Self::Identity => offer,
+            Self::ClearHandshake => offer.with_clear_handshake(),
+            Self::Psk => offer.with_psk(),
+        }
+    }
 }
 
 impl Memory {
-    pub(crate) fn new(crypto: Crypto) -> Self {
+    pub(crate) fn new(device: &LiveDevice<'_>) -> Self {
+        let crypto = device.crypto;
         let connection = Box::default();
-        Self { message: vec![0; MESSAGE_LEN], crypto, hashes: crypto.bank(), connection }
+        let sessions = device.sessions.map(|offer| (offer, Box::default()));
+        let len = if sessions.is_some() { MESSAGE_LEN + HANDSHAKE_LEN } else { MESSAGE_LEN };
+        Self { message: vec![0; len], crypto, hashes: crypto.bank(), connection, sessions }
+    }
+
+    /// The cryptography of the connection.
+    pub(crate) const fn provider(&self) -> &'static Provider {
+        self.crypto.provider
     }
 }
 
@@ -83,7 +119,13 @@ impl<'l> LiveDevice<'l> {
         };
         let recording = TapRecording::new(capture, console.verbosity());
         let waiting_columns = console.waiting_columns();
-        Ok(Self { args, crypto, device, recording, run_time, waiting_columns })
+        let sessions = None;
+        Ok(Self { args, crypto, device, recording, run_time, sessions, waiting_columns })
+    }
+
+    /// Connections have sessions, and offer them.
+    pub(crate) fn offer_sessions(&mut self, offer: SessionOffer) {
+        self.sessions = Some(offer);
     }
 
     /// The run has so many rounds.
@@ -139,6 +181,9 @@ impl<'l> LiveDevice<'l> {
             ReportErrorKind::Timeout => error.named("--timeout"),
             _ => error,
         })?;
+        if self.sessions.is_some() && line.limits().records.is_none() {
+            return Err(no_records(self.args));
+        }
         Ok(Tap::new(line, &mut self.recording, run_time, waiting))
     }
 
@@ -158,18 +203,33 @@ pub(crate) fn requester<'a>(
     memory: &'a mut Memory,
     heard: &'a mut Overheard,
 ) -> Requester<'a, Fresh> {
-    let Memory { message, crypto, hashes, connection } = memory;
+    let Memory { message, crypto, hashes, connection, sessions } = memory;
     let mut bounds = Bounds::default();
     // A device may hand out its chain byte by byte; time bounds it.
     bounds.round_trips = u16::MAX;
     bounds.bytes = MOST_BYTES;
     bounds.time = line.clock().left().unwrap_or_default();
-    let storage = Storage::new(message, hashes.as_mut(), connection);
+    let mut offer = offer(args, crypto.provider);
+    let mut storage = Storage::new(message, hashes.as_mut(), connection);
+    if let Some((sessions_offer, sessions)) = sessions {
+        offer = sessions_offer.of(offer, crypto.provider);
+        storage = storage.with_sessions(sessions.as_mut());
+    }
     Requester::new(*crypto.provider, storage, line.limits())
-        .with_offer(offer(args, crypto.provider))
+        .with_offer(offer)
         .with_bounds(bounds)
         .with_compat(compat(&args.compat))
         .with_sink(heard)
+}
+
+/// A way to a device on which nothing marks the records of sessions.
+fn no_records(args: &DeviceArgs) -> LineError {
+    let way = match args.target.address() {
+        Address::Emulated => "the emulated device has no sessions",
+        Address::Tcp(_) => "this --binding carries no sessions",
+        _ => "this way to a device carries no sessions",
+    };
+    LineError::usage(way)
 }
 
 /// What the options offer a device.

@@ -40,6 +40,7 @@ mod rights;
 mod run_time;
 #[cfg(test)]
 mod schemas;
+mod session;
 mod tap;
 mod target;
 mod terminal;
@@ -108,6 +109,7 @@ fn run(verb: &Verb, crypto: Crypto, console: &mut Console) -> Result<Exit, Failu
         Verb::Chain(args) => chain::run(args, crypto, console),
         Verb::Decode(args) => decode::run(args, crypto, console),
         Verb::Emulate(args) => emulate::run(args, console),
+        Verb::Session(args) => session::run(args, crypto, console),
         Verb::Recognize(args) => recognize::run(args, crypto, console),
         Verb::List(args) => list::run(args, console),
         Verb::Completions(args) => completions::run(args, console),

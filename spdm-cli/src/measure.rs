@@ -11,8 +11,9 @@ use crate::console::Console;
 use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::known::KnownFile;
-use crate::live::LiveDevice;
+use crate::live::{LiveDevice, SessionOffer};
 use crate::render;
+use crate::session::Course;
 use crate::trust::Trust;
 use crate::verdict::Verdict;
 
@@ -38,6 +39,9 @@ pub(crate) fn run(
     }
     console.share_output(&[args.device.pcap.as_deref()])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    if args.session {
+        device.offer_sessions(SessionOffer::Identity);
+    }
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     let mut known_file = KnownFile::of(&args.known, device.output_place())?;
     let name = device.name();
@@ -49,8 +53,11 @@ pub(crate) fn run(
     let anchors = trust.anchors();
     let revocations = trust.revocations();
     let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
-    let waived =
-        Waived { requirement: Requirement::Measurements, challenge: "measure sends no CHALLENGE" };
+    let challenge = match args.session {
+        true => "KEY_EXCHANGE takes the place of CHALLENGE",
+        false => "measure sends no CHALLENGE",
+    };
+    let waived = Waived { requirement: Requirement::Measurements, challenge };
     let task = Task {
         policy: Some(&policy),
         slot: args.slot,
@@ -64,6 +71,7 @@ pub(crate) fn run(
         nonce: inputs.nonce,
         reference: inputs.reference.as_ref(),
         expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
+        session: args.session.then_some(Course::MEASUREMENTS),
     };
     let Examination { verdict, learned, .. } =
         examine(&mut device, &task, &mut KnownChains::new(0));

@@ -3,13 +3,11 @@
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-use spdm_codec::{Code, Header};
 use spdm_evidence::{CaptureBinding, CaptureDirection, CaptureForm, CaptureWriter, Layer};
-use spdm_untrusted::Untrusted;
 
 use crate::args::PcapFormat;
 
-/// A capture of plain messages.
+/// A capture of messages, and of records of sessions as they are.
 #[derive(Debug)]
 pub(crate) struct CaptureFile<W: Write>(CaptureWriter<W>);
 
@@ -24,15 +22,14 @@ impl<W: Write> CaptureFile<W> {
         writer.map(Self).map_err(|error| error.to_string())
     }
 
-    /// Adds a message; its code says which way it went.
-    pub(crate) fn message(&mut self, message: &[u8]) -> Result<(), String> {
-        let code = Header::peek(Untrusted::new(message)).map(|header| header.code);
-        let direction = if code.is_ok_and(Code::is_request) {
-            CaptureDirection::Sent
-        } else {
-            CaptureDirection::Received
-        };
-        let written = self.0.write(SystemTime::now(), direction, Layer::Plain, message);
+    /// Adds a message.
+    pub(crate) fn message(
+        &mut self,
+        direction: CaptureDirection,
+        layer: Layer,
+        message: &[u8],
+    ) -> Result<(), String> {
+        let written = self.0.write(SystemTime::now(), direction, layer, message);
         written.map_err(|error: io::Error| error.to_string())
     }
 

@@ -99,6 +99,7 @@ fn learn(
         nonce: None,
         reference: None,
         expected: Some(Expected::Learned),
+        session: None,
     };
     let Examination { verdict, learned, .. } = examine(device, &task, &mut KnownChains::new(0));
     let report = &verdict.report;
@@ -171,12 +172,12 @@ impl From<Verdict> for NotRecognized {
 fn ask(device: &mut LiveDevice<'_>, chain: Chain<'_>) -> Result<String, NotRecognized> {
     let (args, crypto) = (device.args, device.crypto);
     let mut report = ReportBuilder::new(&device.name(), Freshness::Own, crypto.provider);
+    let mut memory = Memory::new(device);
     let mut line = match device.connect() {
         Ok(line) => line,
         Err(error) => return Err(Verdict::failed(report.build(), error).into()),
     };
     let mut heard = Overheard::new(line.limits().padding);
-    let mut memory = Memory::new(crypto);
     let requester = requester(args, &line, &mut memory, &mut heard);
     let nonce = match requester.nonce() {
         Ok(nonce) => nonce,

@@ -2,9 +2,8 @@
 
 use core::fmt;
 
-use spdm_codec::{Code, Header};
+use spdm_codec::Code;
 use spdm_transport::{Clock, Duration, Instant, StdClock};
-use spdm_untrusted::Untrusted;
 
 use crate::interrupt;
 use crate::line::LineError;
@@ -70,15 +69,15 @@ impl Clock for RunTime {
 /// What a device has answered on one connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Progress {
-    requested: Option<Code>,
-    answered: Option<(u32, Code)>,
+    /// `None` in the inside for a record of a session.
+    requested: Option<Option<Code>>,
+    answered: Option<(u32, Option<Code>)>,
 }
 
 impl Progress {
-    /// This request goes out.
-    pub(crate) fn request(&mut self, message: &[u8]) {
-        let header = Header::peek(Untrusted::new(message));
-        self.requested = header.ok().map(|header| header.code);
+    /// This request goes out; `None` for one in a record of a session.
+    pub(crate) const fn request(&mut self, code: Option<Code>) {
+        self.requested = Some(code);
     }
 
     /// It was answered.
@@ -101,9 +100,12 @@ impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.answered {
             None => f.write_str("the device answered nothing"),
-            Some((1, code)) => write!(f, "the device answered one request, {code}"),
-            Some((count, code)) => {
+            Some((1, Some(code))) => write!(f, "the device answered one request, {code}"),
+            Some((count, Some(code))) => {
                 write!(f, "the device answered {count} requests, the last one {code}")
+            }
+            Some((count, None)) => {
+                write!(f, "the device answered {count} requests, the last one in the session")
             }
         }
     }
@@ -112,6 +114,7 @@ impl fmt::Display for Progress {
 #[cfg(test)]
 mod tests {
     use super::{Progress, RunTime};
+    use spdm_codec::Code;
     use spdm_transport::{Clock, Duration, Instant};
 
     #[test]
@@ -127,7 +130,7 @@ mod tests {
     #[test]
     fn what_a_device_did_is_told() {
         let mut progress = Progress::default();
-        progress.request(&[0x10, 0x84, 0, 0]);
+        progress.request(Some(Code::GET_VERSION));
         let over = |progress: &Progress| {
             RunTime::new(Some(Duration::from_millis(1500)), 1).over(progress).message
         };
@@ -135,8 +138,11 @@ mod tests {
         assert_eq!(over(&progress), format!("{long} nothing"));
         progress.answer();
         assert_eq!(over(&progress), format!("{long} one request, GET_VERSION"));
-        progress.request(&[0x12, 0x82, 0, 0]);
+        progress.request(Some(Code::GET_CERTIFICATE));
         progress.answer();
         assert_eq!(over(&progress), format!("{long} 2 requests, the last one GET_CERTIFICATE"));
+        progress.request(None);
+        progress.answer();
+        assert_eq!(over(&progress), format!("{long} 3 requests, the last one in the session"));
     }
 }

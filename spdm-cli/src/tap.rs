@@ -4,7 +4,7 @@ use std::io::BufWriter;
 use std::time::Instant;
 
 use spdm_codec::{Code, Header};
-use spdm_evidence::ReportErrorKind;
+use spdm_evidence::{CaptureDirection, ReportErrorKind};
 use spdm_requester::{Bound, Error, RunError};
 use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 use spdm_untrusted::Untrusted;
@@ -14,7 +14,7 @@ use crate::file::OutputStream;
 use crate::interrupt;
 use crate::line::{DeviceLine, LineError};
 use crate::pcap::CaptureFile;
-use crate::render::{request_line, response_line};
+use crate::render::{received_record_line, request_line, response_line, sent_record_line};
 use crate::run_time::{Progress, RunTime};
 use crate::waiting::Waiting;
 
@@ -158,14 +158,22 @@ impl Transport for Tap<'_> {
         timeout: Duration,
     ) -> Result<(), LineError> {
         let timeout = self.within(timeout)?;
-        self.recording.message(message);
-        self.progress.request(message);
-        let code = Header::peek(Untrusted::new(message)).map(|header| header.code);
+        self.recording.message(CaptureDirection::Sent, kind, message);
+        let code = match kind {
+            MessageKind::Plain => Header::peek(Untrusted::new(message)).ok(),
+            MessageKind::Secured => None,
+        };
+        let code = code.map(|header| header.code);
+        self.progress.request(code);
         let fetches = [Code::CHUNK_SEND, Code::CHUNK_GET, Code::RESPOND_IF_READY];
-        if let Some(code) = code.ok().filter(|code| !fetches.contains(code)) {
+        if let Some(code) = code.filter(|code| !fetches.contains(code)) {
             self.waiting.asked(code);
             self.last_request.clear();
             self.last_request.extend_from_slice(message);
+        }
+        if kind == MessageKind::Secured {
+            // What is in a record is no request that evidence could show.
+            self.last_request.clear();
         }
         self.line.send(kind, message, timeout).map_err(|error| self.explain(error))
     }
@@ -181,7 +189,8 @@ impl Transport for Tap<'_> {
             Some(received) => {
                 self.progress.answer();
                 self.waiting.answered();
-                self.recording.message(buffer.get(..received.len).unwrap_or_default());
+                let message = buffer.get(..received.len).unwrap_or_default();
+                self.recording.message(CaptureDirection::Received, received.kind, message);
             }
             None if !self.run_time.goes_on() => return Err(self.over()),
             None => {
@@ -226,24 +235,24 @@ impl TapRecording {
         }
     }
 
-    fn message(&mut self, message: &[u8]) {
+    fn message(&mut self, direction: CaptureDirection, kind: MessageKind, message: &[u8]) {
         if let Some(capture) = &mut self.capture
-            && let Err(error) = capture.message(message)
+            && let Err(error) = capture.message(direction, kind.into(), message)
         {
             self.error.get_or_insert(error);
         }
         let now = Instant::now();
-        let header = Header::peek(Untrusted::new(message)).ok();
-        let code = header.map(|header| header.code);
-        let is_request = code.is_some_and(Code::is_request);
         let elapsed = self.sent_at.map(|sent| now.duration_since(sent));
+        let is_request = direction == CaptureDirection::Sent;
         if is_request {
             self.sent_at = Some(now);
         }
         if self.verbosity > 0 {
-            say(&match elapsed.filter(|_| !is_request) {
-                Some(elapsed) => response_line(message, elapsed),
-                None => request_line(message),
+            say(&match (kind, elapsed.filter(|_| !is_request)) {
+                (MessageKind::Plain, Some(elapsed)) => response_line(message, elapsed),
+                (MessageKind::Plain, None) => request_line(message),
+                (MessageKind::Secured, Some(elapsed)) => received_record_line(message, elapsed),
+                (MessageKind::Secured, None) => sent_record_line(message),
             });
         }
     }

@@ -90,9 +90,10 @@ pub use recording::{
 };
 pub use reference::{Reference, ReferenceValue};
 pub use report::{
-    Basis, BasisSignature, CheckResult, DeviceModes, ExitClass, Freshness, IdentitySummary,
-    MeasuredValue, NegotiationCover, Nonces, ReferenceStatus, Report, ReportBuilder, ReportError,
-    ReportErrorKind, missing_algorithm,
+    Basis, BasisSignature, CheckResult, DeviceModes, ExitClass, Freshness, HandshakeProtection,
+    IdentitySummary, MeasuredValue, NegotiationCover, Nonces, RecordProtection, ReferenceStatus,
+    Report, ReportBuilder, ReportError, ReportErrorKind, SessionEnd, SessionKeys, SessionKind,
+    SessionSummary, missing_algorithm,
 };
 pub use secrets::Secrets;
 pub use secured_record::{NotOpened, SecuredRecord};

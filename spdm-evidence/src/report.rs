@@ -8,6 +8,7 @@ mod error_kind;
 mod measured;
 mod missing_algorithm;
 mod objection;
+mod session;
 mod summary;
 
 pub use basis::{Basis, BasisSignature, NegotiationCover};
@@ -16,6 +17,9 @@ pub use check::CheckResult;
 pub use error_kind::ReportErrorKind;
 pub use measured::{DeviceModes, MeasuredValue, ReferenceStatus};
 pub use missing_algorithm::missing_algorithm;
+pub use session::{
+    HandshakeProtection, RecordProtection, SessionEnd, SessionKeys, SessionKind, SessionSummary,
+};
 
 use std::collections::BTreeMap;
 
@@ -116,11 +120,13 @@ pub struct Report {
     #[serde(serialize_with = "content_changed::word")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<content_changed::ContentChangedWord>"))]
     content_changed: Option<ContentChanged>,
-    /// Whether MeasurementSummaryHash of CHALLENGE_AUTH is the hash of the signed measurements. It decides nothing:
-    /// DSP0274 does not say exactly what it covers.
+    /// Whether MeasurementSummaryHash of CHALLENGE_AUTH, or that of KEY_EXCHANGE_RSP, is the hash of the signed measurements.
+    /// It decides nothing: DSP0274 does not say exactly what it covers.
     #[serde(serialize_with = "summary::word")]
     #[cfg_attr(feature = "schema", schemars(with = "summary::SummaryWord"))]
     measurement_summary: SummaryAgreement,
+    /// The session, where one was opened; null elsewhere, and for sessions on record.
+    session: Option<SessionSummary>,
     /// Why it is not verified; null exactly where it is.
     error: Option<ReportError>,
     /// What was left out of the evidence, in words. What a whole file leaves out is in its first report.
@@ -280,6 +286,12 @@ impl Report {
     #[must_use]
     pub const fn measurement_summary(&self) -> SummaryAgreement {
         self.measurement_summary
+    }
+
+    /// The session, where one was opened.
+    #[must_use]
+    pub const fn session(&self) -> Option<&SessionSummary> {
+        self.session.as_ref()
     }
 
     /// Why it is not verified.

@@ -39,6 +39,12 @@ Examples:
   spdm collect pci:0000:01:00.0 --nonce @nonce.hex --evidence evidence.json
   spdm collect mctp:9 | ssh verifier spdm verify - --trust vendor.pem";
 
+pub(super) const SESSION: &str = "\
+Examples:
+  spdm session pci:0000:01:00.0 --trust vendor.pem
+  spdm session mctp:9 --trust roots/ --update-keys both --heartbeat 2
+  spdm session tcp:127.0.0.1:2323 --framing dmtf-emu --psk key.bin --psk-hint 01";
+
 pub(super) const RECOGNIZE: &str = "\
 Examples:
   spdm attest pci:0000:01:00.0 --trust vendor.pem --known known.json --learn

@@ -28,8 +28,11 @@ pub(crate) struct AttestArgs {
     /// none waives CHALLENGE
     #[arg(long, value_name = "WHETHER", default_value = "required")]
     pub(crate) challenge: ChallengeChoice,
-    /// Writes evidence, whatever the verdict
-    #[arg(long, value_name = "FILE")]
+    /// Measures in a session, which KEY_EXCHANGE and FINISH open behind CHALLENGE; it is closed afterwards
+    #[arg(long)]
+    pub(crate) session: bool,
+    /// Writes evidence, whatever the verdict; not of a session, of which --pcap keeps the records
+    #[arg(long, value_name = "FILE", conflicts_with = "session")]
     pub(crate) evidence: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
@@ -120,8 +123,11 @@ pub(crate) struct MeasureArgs {
     #[command(flatten)]
     pub(crate) attributes: MeasuringArgs,
     /// Without a signature: nothing of the answer is authentic
-    #[arg(long)]
+    #[arg(long, conflicts_with = "session")]
     pub(crate) unsigned: bool,
+    /// In a session, which KEY_EXCHANGE and FINISH open; it is closed afterwards
+    #[arg(long)]
+    pub(crate) session: bool,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
 }

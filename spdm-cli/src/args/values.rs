@@ -47,6 +47,23 @@ fn from_hex(text: &str) -> Result<Vec<u8>, String> {
     hex::decode(digits).map_err(|_| "not pairs of hexadecimal digits".to_owned())
 }
 
+/// `--psk-hint`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct PskHint(pub(crate) Vec<u8>);
+
+impl PskHint {
+    /// The longest hint, in bytes: with everything around it, it has to fit a request.
+    const MOST: usize = 1024;
+
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let bytes = from_hex(text)?;
+        match bytes.len() {
+            len if len > Self::MOST => Err(format!("{len} bytes, but {} are the most", Self::MOST)),
+            _ => Ok(Self(bytes)),
+        }
+    }
+}
+
 /// `--trust-root-hash`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct RootHash {

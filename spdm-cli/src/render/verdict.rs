@@ -2,8 +2,9 @@
 
 use spdm_codec::ContentChanged;
 use spdm_evidence::{
-    AttestationCheck, CheckStatus, DeviceModes, MeasuredValue, ReferenceStatus, Report,
-    ReportErrorKind,
+    AttestationCheck, CheckStatus, DeviceModes, HandshakeProtection, MeasuredValue,
+    RecordProtection, ReferenceStatus, Report, ReportErrorKind, SessionEnd, SessionKeys,
+    SessionKind,
 };
 use spdm_requester::SummaryAgreement;
 
@@ -31,6 +32,7 @@ pub(crate) fn show(verdict: &Verdict, console: &mut Console) -> Result<(), Failu
     let parts = [
         headline(verdict, style),
         device(report, style),
+        session(report, style),
         checks(report, style, |_| true),
         measured(report, style, most),
         advice(report, style),
@@ -112,6 +114,7 @@ pub(crate) fn show_measured(verdict: &Verdict, console: &mut Console) -> Result<
     };
     let error = error.map(|message| format!("{}\n", style.faint(message)));
     let parts = [
+        session(report, style),
         measured(report, style, most),
         format!("{signature}\n"),
         error.unwrap_or_default(),
@@ -177,12 +180,20 @@ fn headline(verdict: &Verdict, style: Style) -> String {
         };
         return format!("{}  {target}: {why}\n", style.good("VERIFIED"));
     }
+    if is_of_psk(report) && matches!(verdict.error(), Some((ReportErrorKind::Unproven, _))) {
+        let what = "with a holder of the pre-shared key; no identity is proven";
+        return format!("{}  {target}: {what}\n", style.strong("PSK SESSION"));
+    }
     let why = match verdict.error() {
         _ if lacks_anchor(report) && nothing_else_failed(report) => "no trust anchor",
         Some((_, message)) => message,
         None => "nothing was proven",
     };
     format!("{}  {target}: {why}\n", style.bad("NOT VERIFIED"))
+}
+
+fn is_of_psk(report: &Report) -> bool {
+    report.session().is_some_and(|session| session.kind == SessionKind::Psk)
 }
 
 fn lacks_anchor(report: &Report) -> bool {
@@ -232,6 +243,54 @@ fn device(report: &Report, style: Style) -> String {
     if table.is_empty() { table } else { format!("{}\n{table}", style.strong("Device")) }
 }
 
+/// What was agreed for a session, and what became of it.
+fn session(report: &Report, style: Style) -> String {
+    let Some(session) = report.session() else { return String::new() };
+    let mut table = Table::default();
+    let mut line = |name: &str, value: String| table.row([name.to_owned(), value]);
+    line("id", session.id.clone());
+    let keys = match (session.kind, &session.key_exchange) {
+        (SessionKind::Psk, _) => "a pre-shared key".to_owned(),
+        (SessionKind::KeyExchange, Some(algorithm)) => format!("{algorithm}, signed by the device"),
+        (SessionKind::KeyExchange, None) => "signed by the device".to_owned(),
+    };
+    line("keys from", keys);
+    let handshake = match session.handshake {
+        HandshakeProtection::Secured => "secured",
+        HandshakeProtection::InTheClear => "in the clear",
+    };
+    line("handshake", handshake.to_owned());
+    let protection = match session.records {
+        RecordProtection::Encrypted => "encrypted",
+        RecordProtection::Authenticated => "authenticated, NOT encrypted",
+    };
+    let version = session.secured_messages.as_ref().map(|version| format!("DSP0277 {version}"));
+    let records = [Some(protection.to_owned()), session.aead.clone(), version];
+    line("records", records.into_iter().flatten().collect::<Vec<_>>().join(", "));
+    let period = match session.heartbeat_period {
+        0 => "not demanded".to_owned(),
+        period => format!("at least every {period} s"),
+    };
+    let answered = match session.heartbeats {
+        0 => String::new(),
+        count => format!("; {count} answered"),
+    };
+    line("heartbeat", format!("{period}{answered}"));
+    if !session.key_updates.is_empty() {
+        let updates = session.key_updates.iter().map(|keys| match keys {
+            SessionKeys::Requests => "requests",
+            SessionKeys::Both => "both directions",
+        });
+        line("new keys for", updates.collect::<Vec<_>>().join(", "));
+    }
+    let end = match session.end {
+        SessionEnd::Closed => "closed",
+        SessionEnd::Lost => "LOST",
+    };
+    line("end", end.to_owned());
+    format!("{}\n{}", style.strong("Session"), table.plain(style))
+}
+
 fn checks(report: &Report, style: Style, wanted: impl Fn(AttestationCheck) -> bool) -> String {
     // Where nothing could be checked, the reason is in the headline.
     if report.checks().iter().all(|result| result.status == CheckStatus::Skipped) {
@@ -264,7 +323,9 @@ pub(crate) fn measured(report: &Report, style: Style, most: usize) -> String {
         return String::new();
     }
     let signed = match report.status(AttestationCheck::MeasurementsSignature) {
+        CheckStatus::Pass if report.session().is_some() => "signed, in the session",
         CheckStatus::Pass => "signed",
+        _ if is_of_psk(report) => "not signed, in the session",
         CheckStatus::Skipped if report.nonces().measurements.is_some() => "signed, not checked",
         _ => "not signed",
     };

@@ -8,12 +8,13 @@ use serde_json::Value;
 use crate::process::{Folder, command, run};
 use crate::schema::{check, schema};
 
-const VERBS: [&str; 13] = [
+const VERBS: [&str; 14] = [
     "attest",
     "info",
     "certs",
     "measure",
     "collect",
+    "session",
     "recognize",
     "verify",
     "chain",

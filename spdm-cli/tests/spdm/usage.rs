@@ -43,6 +43,18 @@ fn usage_errors() {
         ("attest emulated --repeat 0", "0"),
         ("attest emulated --timeout 0", "seconds"),
         ("attest emulated -q -v", "cannot be used"),
+        ("session emulated --psk /does/not/exist", "/does/not/exist"),
+        ("session emulated --psk /dev/null", "/dev/null: a pre-shared key cannot be empty"),
+        ("session emulated --psk-hint 00", "--psk <FILE>"),
+        ("session emulated --psk x --psk-hint 0", "hexadecimal"),
+        ("session emulated --psk x --trust y", "cannot be used"),
+        ("session emulated --psk x --at unchecked", "cannot be used"),
+        ("session emulated --psk x --allow-untrusted", "cannot be used"),
+        ("session emulated --update-keys all", "possible values: requests, both"),
+        ("session emulated --heartbeat x", "--heartbeat"),
+        ("session emulated --measurements none --reference x", "x: "),
+        ("attest emulated --session --evidence e.json", "cannot be used"),
+        ("measure emulated --session --unsigned", "cannot be used"),
         ("verify /does/not/exist", "/does/not/exist"),
         ("verify x --nonce random", "--nonce HEX"),
         ("emulate --fault nonsense", "nonsense"),
@@ -55,6 +67,8 @@ fn usage_errors() {
         assert!(run.err.contains(word), "{line}: {}", run.err);
         assert_eq!(run.out, "", "{line}");
     }
+    let unused = format!("session emulated --measurements none --nonce {}", "00".repeat(32));
+    assert!(run(&unused).err.contains("--nonce is that of GET_MEASUREMENTS"));
     let repeated = format!("attest emulated --repeat 2 --nonce {}", "00".repeat(32));
     assert_eq!(run(&repeated).code, 2, "no nonce is used twice");
 }

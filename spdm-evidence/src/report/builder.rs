@@ -3,6 +3,7 @@
 mod detail;
 mod freshness;
 mod observed;
+mod session;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +20,7 @@ pub use freshness::Freshness;
 use super::objection::Objection;
 use super::{
     Basis, BasisSignature, CheckResult, ExitClass, IdentitySummary, MeasuredValue,
-    NegotiationCover, Nonces, Report, ReportErrorKind, SCHEMA,
+    NegotiationCover, Nonces, Report, ReportErrorKind, SCHEMA, SessionSummary,
 };
 use crate::known_devices::{Fingerprint, KnownDevice};
 use crate::listing::Listing;
@@ -27,6 +28,7 @@ use crate::note::{Note, NoteCounter};
 use crate::recording::Broken;
 use crate::reference::Reference;
 use detail::{holds, untouched, unusable};
+use session::NO_IDENTITY;
 
 /// Collects what was found, and draws the conclusion.
 ///
@@ -54,6 +56,7 @@ pub struct ReportBuilder {
     slot: Option<KeySlot>,
     nonces: [Option<RequesterNonce>; 3],
     proven: [bool; 3],
+    session: Option<SessionSummary>,
     negotiation: NegotiationCover,
     identity: IdentitySummary,
     digest: Option<Vec<u8>>,
@@ -92,6 +95,7 @@ impl ReportBuilder {
             slot: None,
             nonces: [None; 3],
             proven: [false; 3],
+            session: None,
             negotiation: NegotiationCover::Unsigned,
             identity: IdentitySummary::default(),
             digest: None,
@@ -208,10 +212,7 @@ impl ReportBuilder {
     pub fn possession(&mut self, possession: &Possession<'_>) -> &mut Self {
         match possession.proof() {
             Proof::Challenge => self.observe(&Observation::Challenged(possession)),
-            Proof::KeyExchange => {
-                let check = AttestationCheck::SessionKeyExchange;
-                self.pass(check, holds(check)).signed(possession);
-            }
+            Proof::KeyExchange => self.observe(&Observation::KeyExchanged(possession)),
             _ => self.signed(possession),
         }
         self
@@ -227,8 +228,8 @@ impl ReportBuilder {
         if possession.covers_negotiation() {
             self.negotiation = NegotiationCover::Signed;
         }
-        if proof == Proof::Challenge {
-            self.signed_summary = possession.summary().copied();
+        if let Some(summary) = possession.summary() {
+            self.signed_summary = Some(*summary);
         }
     }
 
@@ -491,6 +492,7 @@ impl ReportBuilder {
             measurements: self.measurements,
             content_changed,
             measurement_summary,
+            session: self.session,
             error,
             exit_class,
             notes: NoteCounter::count(self.notes),
@@ -512,6 +514,10 @@ impl ReportBuilder {
             return new(ReportErrorKind::Required, message);
         }
         if !self.authenticated {
+            if self.is_of_psk() {
+                let message = NO_IDENTITY.to_owned();
+                return new(ReportErrorKind::Unproven, message);
+            }
             let proofs = [
                 AttestationCheck::ChallengeSignature,
                 AttestationCheck::MeasurementsSignature,

@@ -30,7 +30,7 @@ pub enum ReportErrorKind {
     Nonce,
     /// A measurement does not have its reference value.
     Reference,
-    /// An HMAC, a key or a record of a session is wrong.
+    /// An HMAC, a key or a record of a session is wrong, or the session is over.
     Session,
     /// It is not the device that is known for the target.
     Known,

@@ -1,7 +1,8 @@
 //! From errors to a word for programs and an exit code.
 
 use spdm_codec::DecodeError;
-use spdm_requester::{Bound, Error, Incompatible, Misbehaviour, Misuse};
+use spdm_crypto::KeyExchangeError;
+use spdm_requester::{Bound, Error, Incompatible, Misbehaviour, Misuse, SessionFault};
 use spdm_x509::{ChainError, Rule};
 
 use super::{ExitClass, ReportError, ReportErrorKind};
@@ -54,6 +55,13 @@ impl Objection {
                 chain.at,
             ),
             Error::IdentityMismatch => new(ReportErrorKind::Identity, ExitClass::Rejected),
+            Error::Session(SessionFault::VerifyData { message }) => {
+                new(ReportErrorKind::Session, ExitClass::Rejected).at(message, "VerifyData", None)
+            }
+            Error::Session(fault) => {
+                let (kind, class) = of_session(fault);
+                new(kind, class)
+            }
             Error::Timeout { .. } => new(ReportErrorKind::Timeout, ExitClass::Transport),
             Error::Bound(Bound::Negotiation(_)) => new(ReportErrorKind::Limit, ExitClass::Protocol),
             Error::Bound(_) => new(ReportErrorKind::Limit, ExitClass::Transport),
@@ -80,5 +88,26 @@ impl Objection {
             error.field,
             Some(error.at),
         )
+    }
+}
+
+/// Whose fault it is that a session broke.
+const fn of_session(fault: &SessionFault) -> (ReportErrorKind, ExitClass) {
+    match fault {
+        SessionFault::Over | SessionFault::Unanswered | SessionFault::Exhausted => {
+            (ReportErrorKind::Session, ExitClass::Transport)
+        }
+        SessionFault::PlainMessage
+        | SessionFault::OtherSession { .. }
+        | SessionFault::Record(_)
+        | SessionFault::Sequence
+        | SessionFault::Tag
+        | SessionFault::Key
+        | SessionFault::Protocol
+        | SessionFault::KeyExchange(KeyExchangeError::InvalidPeer) => {
+            (ReportErrorKind::Session, ExitClass::Protocol)
+        }
+        SessionFault::Transport => (ReportErrorKind::Request, ExitClass::Usage),
+        _ => (ReportErrorKind::Internal, ExitClass::Usage),
     }
 }

@@ -55,6 +55,8 @@ pub(super) const fn holds(check: AttestationCheck) -> &'static str {
         | AttestationCheck::MeasurementsSignature
         | AttestationCheck::SessionKeyExchange => "signed by the device's key",
         AttestationCheck::MeasurementsFormat => "every block is well formed",
+        AttestationCheck::SessionPsk => "the device holds the pre-shared key",
+        AttestationCheck::SessionFinish => "both sides have the keys of the session",
         AttestationCheck::KnownDevice => "it is the device that is known",
         _ => "ok",
     }
@@ -71,6 +73,7 @@ pub(super) const fn passed_over(
             "a public key carries no name"
         }
         (Observation::ProvisionedKey { .. }, _) => "slot 0xFF has a public key instead of a chain",
+        (Observation::Withheld, _) => "nothing is asked in a session with who is not trusted",
         (Observation::Measured { .. }, _) => "no measurement was signed",
         (_, AttestationCheck::LeafSan) => "no name is asked for",
         _ => "the root certificate is not at hand",

@@ -25,7 +25,11 @@ impl Observer for ReportBuilder {
             Observation::Asked { proof, nonce } => {
                 self.asked(proof, nonce);
             }
-            Observation::Challenged(possession) => self.signed(possession),
+            Observation::Challenged(possession) | Observation::KeyExchanged(possession) => {
+                self.signed(possession);
+            }
+            Observation::SessionAsked => self.session_asked(),
+            Observation::SessionOpened(opened) => self.session_opened(opened),
             Observation::Measured { record, possession, content_changed, summary } => {
                 self.measurements(MeasuredValue::of_record(record));
                 self.content_changed(content_changed);

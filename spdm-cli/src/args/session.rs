@@ -1,0 +1,93 @@
+//! `spdm session`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use spdm_requester::UpdatedKeys;
+
+use super::live::{KnownArgs, MeasuringArgs};
+use super::values::{IndexList, PskHint, SlotChoice};
+use super::{DeviceArgs, JudgeArgs, TrustArgs};
+
+/// `spdm session`.
+#[derive(Args, Debug)]
+pub(crate) struct SessionArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArgs,
+    /// The slot whose key signs KEY_EXCHANGE, or any: the first one whose chain is trusted
+    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
+    pub(crate) slot: SlotChoice,
+    /// Which measurements are read in the session: all, none, or indices such as 1,3-5
+    #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
+    pub(crate) measurements: IndexList,
+    #[command(flatten)]
+    pub(crate) attributes: MeasuringArgs,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
+    #[command(flatten)]
+    pub(crate) course: CourseArgs,
+}
+
+/// What the session is like, and what happens in it.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Session")]
+pub(crate) struct CourseArgs {
+    /// Opens the session with a pre-shared key, the bytes of this file, instead of the device's identity: nothing is
+    /// verified, and measurements are not signed
+    #[arg(long, value_name = "FILE", conflicts_with_all = IDENTITY)]
+    pub(crate) psk: Option<PathBuf>,
+    /// Which key it is, in the device's words: hex digits (none where the device knows one key only)
+    #[arg(long, value_name = "HEX", value_parser = PskHint::parse, requires = "psk")]
+    pub(crate) psk_hint: Option<PskHint>,
+    /// New keys (KEY_UPDATE) for requests, or for both directions (repeatable: one update after the other)
+    #[arg(long, value_name = "WHOSE")]
+    pub(crate) update_keys: Vec<KeysChoice>,
+    /// Sends this many HEARTBEATs
+    #[arg(long, value_name = "N", default_value = "0")]
+    pub(crate) heartbeat: u32,
+    /// Offers a handshake in the clear (HANDSHAKE_IN_THE_CLEAR_CAP); the device decides
+    #[arg(long, conflicts_with = "psk")]
+    pub(crate) clear_handshake: bool,
+    /// Also asks a device in the session whose identity is not trusted. It is not verified all the same
+    #[arg(long, conflicts_with = "psk")]
+    pub(crate) allow_untrusted: bool,
+}
+
+/// Options about an identity: with a pre-shared key there is none.
+const IDENTITY: [&str; 13] = [
+    "trust",
+    "trust_root_hash",
+    "trust_intermediate",
+    "revoked",
+    "revoked_key",
+    "san",
+    "pci_id",
+    "peer_key",
+    "reference",
+    "nonce",
+    "slot",
+    "known",
+    "at",
+];
+
+/// Which keys are replaced.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum KeysChoice {
+    /// Those of requests (UpdateKey)
+    Requests,
+    /// Those of requests and of responses (UpdateAllKeys)
+    Both,
+}
+
+impl From<KeysChoice> for UpdatedKeys {
+    fn from(choice: KeysChoice) -> Self {
+        match choice {
+            KeysChoice::Requests => Self::Requests,
+            KeysChoice::Both => Self::Both,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! `spdm session`: a session with a device, which is opened, used and closed.
+
+mod course;
+mod psk;
+
+use spdm_evidence::KnownChains;
+use spdm_requester::{Requirement, ToUntrusted, UpdatedKeys};
+
+use crate::advice::Waivable;
+use crate::args::{IndexList, SessionArgs};
+use crate::attest::Inputs;
+use crate::backend::Crypto;
+use crate::console::Console;
+use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
+use crate::exit::{Exit, Failure};
+use crate::known::KnownFile;
+use crate::live::{LiveDevice, SessionOffer};
+use crate::render;
+use crate::trust::Trust;
+pub(crate) use course::{Complaints, Course, run as run_course};
+
+/// Opens a session, says what was agreed, measures inside, closes it.
+pub(crate) fn run(
+    args: &SessionArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let updates: Vec<UpdatedKeys> =
+        args.course.update_keys.iter().map(|choice| (*choice).into()).collect();
+    let untrusted = match args.course.allow_untrusted {
+        true => ToUntrusted::AsPlanned,
+        false => ToUntrusted::Nothing,
+    };
+    let course = Course { untrusted, updates: &updates, heartbeats: args.course.heartbeat };
+    console.share_output(&[args.device.pcap.as_deref()])?;
+    if let Some(path) = &args.course.psk {
+        return psk::run(args, path, course, crypto, console);
+    }
+    let inputs = Inputs::read(&args.judge, crypto)?;
+    let measures = args.measurements != IndexList::None;
+    if inputs.nonce.is_some() && !measures {
+        return Err(Failure::usage("--nonce is that of GET_MEASUREMENTS: it needs measurements"));
+    }
+    if inputs.reference.is_some() && !measures {
+        return Err(Failure::usage("--reference needs measurements"));
+    }
+    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.offer_sessions(match args.course.clear_handshake {
+        true => SessionOffer::ClearHandshake,
+        false => SessionOffer::Identity,
+    });
+    let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
+    let mut known_file = KnownFile::of(&args.known, device.output_place())?;
+    let name = device.name();
+    device.settle()?;
+    if trust.is_empty() {
+        trust.add(device.anchors());
+    }
+    let (anchors, revocations) = (trust.anchors(), trust.revocations());
+    let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
+    let requirement = if measures { Requirement::Measurements } else { Requirement::Session };
+    let task = Task {
+        policy: Some(&policy),
+        slot: args.slot,
+        signer: Signer::of(inputs.peer_key.as_deref()),
+        peer_key_path: args.judge.peer_key.as_deref(),
+        waived: Waived { requirement, challenge: "KEY_EXCHANGE takes the place of CHALLENGE" },
+        negotiation: args.device.negotiation(),
+        waivable: if measures { Waivable::Measurements } else { Waivable::Nothing },
+        measurements: &args.measurements,
+        attributes: args.attributes.attributes(),
+        nonce: inputs.nonce,
+        reference: inputs.reference.as_ref(),
+        expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
+        session: Some(course),
+    };
+    let Examination { verdict, learned, .. } =
+        examine(&mut device, &task, &mut KnownChains::new(0));
+    if let (Some(file), Some(learned)) = (&mut known_file, learned) {
+        file.learn(learned)?;
+    }
+    device.finish()?;
+    render::show(&verdict, console)?;
+    console.hint(verdict.hint());
+    Ok(verdict.exit)
+}

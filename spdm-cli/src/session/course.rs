@@ -1,0 +1,98 @@
+//! What happens in an open session, and its end.
+
+use spdm_evidence::ReportBuilder;
+use spdm_requester::{
+    Error, Failure, Negotiated, Recovered, Requester, RunError, SessionHandle, ToUntrusted,
+    UpdatedKeys, blocking,
+};
+
+use crate::line::LineError;
+use crate::tap::Tap;
+
+/// What the options ask for in a session, behind the measurements.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Course<'t> {
+    /// What is said to a device whose identity is not trusted.
+    pub(crate) untrusted: ToUntrusted,
+    pub(crate) updates: &'t [UpdatedKeys],
+    pub(crate) heartbeats: u32,
+}
+
+impl Course<'_> {
+    /// Nothing but the measurements.
+    pub(crate) const MEASUREMENTS: Self =
+        Self { untrusted: ToUntrusted::Nothing, updates: &[], heartbeats: 0 };
+}
+
+/// What went wrong in a session, where the connection is well.
+pub(crate) trait Complaints {
+    /// The report.
+    fn report(&mut self) -> &mut ReportBuilder;
+
+    /// An error of the protocol.
+    fn failed(&mut self, error: Error);
+}
+
+/// Does what the options ask for in the session, and closes it. What the device refuses ends the one, but not the other.
+///
+/// # Errors
+/// The line's.
+pub(crate) fn run(
+    requester: Requester<'_, Negotiated>,
+    session: SessionHandle,
+    course: Course<'_>,
+    line: &mut Tap<'_>,
+    complaints: &mut impl Complaints,
+) -> Result<(), LineError> {
+    let clock = line.clock();
+    let mut requester = requester;
+    let updates = course.updates.iter().map(|keys| Some(*keys));
+    let heartbeats = (0..course.heartbeats).map(|_| None);
+    for step in updates.chain(heartbeats) {
+        let result = match step {
+            Some(keys) => blocking::run(requester.update_keys(session, keys), line, &clock),
+            None => blocking::run(requester.heartbeat(session), line, &clock),
+        };
+        match result {
+            Ok((next, ())) => requester = next,
+            Err(failure) => match left(failure, line, complaints)? {
+                Some(next) => {
+                    requester = next;
+                    break;
+                }
+                None => return Ok(()),
+            },
+        }
+        match step {
+            Some(keys) => complaints.report().session_keys_updated(keys),
+            None => complaints.report().session_heartbeat(),
+        };
+    }
+    match blocking::run(requester.close_session(session), line, &clock) {
+        Ok(_) => {
+            complaints.report().session_closed();
+        }
+        Err(failure) => {
+            left(failure, line, complaints)?;
+        }
+    }
+    Ok(())
+}
+
+/// The requester, where the device merely refused something.
+pub(super) fn left<'a>(
+    failure: Failure<'a, Negotiated, RunError<LineError>>,
+    line: &Tap<'_>,
+    complaints: &mut impl Complaints,
+) -> Result<Option<Requester<'a, Negotiated>>, LineError> {
+    match line.failure(failure.error) {
+        Ok(error) => return Err(error),
+        Err(RunError::Requester(error)) => complaints.failed(error),
+        // `Tap::failure` takes those of the line.
+        Err(_) => {}
+    }
+    Ok(match failure.requester {
+        Recovered::Kept(requester) => Some(requester),
+        _ => None,
+    })
+}

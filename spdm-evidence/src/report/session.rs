@@ -1,0 +1,94 @@
+//! A session in a report: what was agreed, and how it ended.
+
+use serde::Serialize;
+
+/// What opened a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "DSP0274 has these two")]
+pub enum SessionKind {
+    /// KEY_EXCHANGE: the device signed it.
+    KeyExchange,
+    /// PSK_EXCHANGE: the device holds the pre-shared key.
+    Psk,
+}
+
+/// How the records of a session are protected.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "DSP0277 has these two")]
+pub enum RecordProtection {
+    /// Encrypted and authenticated.
+    Encrypted,
+    /// Authenticated only: whoever is on the bus can read them.
+    Authenticated,
+}
+
+/// How the end of the handshake was protected.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "DSP0274 has these two")]
+pub enum HandshakeProtection {
+    /// By the keys of the handshake.
+    Secured,
+    /// Not (HANDSHAKE_IN_THE_CLEAR_CAP of both sides).
+    InTheClear,
+}
+
+/// Which keys of a session were replaced.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "DSP0274 has these two")]
+pub enum SessionKeys {
+    /// Those of requests.
+    Requests,
+    /// Those of requests and of responses.
+    Both,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[expect(clippy::exhaustive_enums, reason = "it ended in good order or not")]
+pub enum SessionEnd {
+    /// The device acknowledged END_SESSION.
+    Closed,
+    /// Otherwise: the error says why.
+    Lost,
+}
+
+/// A session: what was agreed, what happened in it, and how it ended.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[non_exhaustive]
+pub struct SessionSummary {
+    /// What opened it.
+    pub kind: SessionKind,
+    /// SessionID in hexadecimal; the half of the device is the high one.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^0x[0-9a-f]{8}$")))]
+    pub id: String,
+    /// The version of DSP0277; null where none was offered.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::pattern::VERSION)))]
+    pub secured_messages: Option<String>,
+    /// The group or the KEM in the names of DSP0274; null with a pre-shared key.
+    pub key_exchange: Option<String>,
+    /// The AEAD in the names of DSP0274.
+    pub aead: Option<String>,
+    /// How its records are protected.
+    pub records: RecordProtection,
+    /// How the end of the handshake was protected.
+    pub handshake: HandshakeProtection,
+    /// HeartbeatPeriod in seconds; 0 for none.
+    pub heartbeat_period: u8,
+    /// How many HEARTBEATs the device answered.
+    pub heartbeats: u32,
+    /// The updates of keys, in their order.
+    pub key_updates: Vec<SessionKeys>,
+    /// How it ended.
+    pub end: SessionEnd,
+}
