@@ -256,7 +256,7 @@ fn assert_report(report: &Value) {
             has(&report["algorithms"], key, or_null(is_text));
         }
     }
-    for key in ["challenge", "measurements"] {
+    for key in ["challenge", "measurements", "key_exchange"] {
         has(&report["nonces"], key, or_null(is_hex));
     }
     let identity = &report["identity"];

@@ -66,6 +66,7 @@ fn main() {
         test(session_faults::a_wrong_hmac_or_key_is_named),
         test(session_faults::a_record_that_is_not_the_next_one_is_named),
         test(session_faults::what_no_side_may_say_in_a_session_is_named),
+        test(session_faults::a_key_exchange_counts_like_other_signatures),
         test(session_faults::sessions_without_keys_are_counted),
         test(sessions::every_key_exchange_is_signed),
         test(sessions::every_session_is_judged_with_its_secrets),

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use spdm_codec::{Code, RecordBinding, RecordPrivacy};
+use spdm_codec::{Code, RecordBinding, RecordPrivacy, RequesterNonce};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AeadAlgorithm, RecordForm, RecordKey, RecordStream};
 use spdm_evidence::{
-    Evidence, ExitClass, ReadOptions, Records, Report, ReportErrorKind, Secrets, Verifier,
+    Evidence, ExitClass, Proof, ReadOptions, RecordedExchange, Records, Report, ReportErrorKind,
+    Secrets, Signatures, Verifier,
 };
 use spdm_x509::Anchor;
 
@@ -186,4 +187,52 @@ pub(crate) fn sessions_without_keys_are_counted() {
     let records = evidence.recordings[0].records.len();
     let note = format!("{records} secured messages were not opened");
     assert!(report.notes().iter().any(|of| of.to_string() == note), "{:?}", report.notes());
+}
+
+/// A KEY_EXCHANGE whose answer is missing is a signature that is missing; one that is required must be there; and its
+/// RandomData is a nonce.
+pub(crate) fn a_key_exchange_counts_like_other_signatures() {
+    let folder = test_corpus::folder();
+    let roots = folder::roots(&folder);
+    let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
+    let verifier = Verifier::new(&PROVIDER, &anchors, AT);
+    let (evidence, _) = capture(&folder, IN_THE_CLEAR);
+    let judged =
+        |evidence: &Evidence, verifier: &Verifier<'_>| verify(verifier, evidence).remove(0);
+    let message = |report: &Report| report.error().map(|error| error.message.clone());
+    let is = |code: Code| move |e: &RecordedExchange| e.request[1] == code.0;
+
+    let mut unanswered = evidence.clone();
+    let exchanges = &mut unanswered.recordings[0].exchanges;
+    exchanges.iter_mut().find(|e| is(Code::KEY_EXCHANGE)(e)).unwrap().response = None;
+    let why = "session.key_exchange was asked for: the answer to KEY_EXCHANGE is not on record";
+    assert_eq!(message(&judged(&unanswered, &verifier)).as_deref(), Some(why));
+
+    let required = Verifier { required: Signatures::Each(&[Proof::KeyExchange]), ..verifier };
+    assert!(judged(&evidence, &required).verified());
+    let mut without = evidence.clone();
+    without.recordings[0].exchanges.retain(|e| !is(Code::KEY_EXCHANGE)(e) && !is(Code::FINISH)(e));
+    assert!(judged(&without, &verifier).verified());
+    let why = "session.key_exchange is required: no KEY_EXCHANGE_RSP";
+    assert_eq!(message(&judged(&without, &required)).as_deref(), Some(why));
+
+    // What names no slot is no KEY_EXCHANGE.
+    let mut slotless = evidence.clone();
+    let exchanges = &mut slotless.recordings[0].exchanges;
+    exchanges.iter_mut().find(|e| is(Code::KEY_EXCHANGE)(e)).unwrap().request[3] = 0x40;
+    assert!(!judged(&slotless, &verifier).verified());
+
+    // The only signature of the connection.
+    let mut alone = evidence.clone();
+    alone.recordings[0]
+        .exchanges
+        .retain(|e| !is(Code::CHALLENGE)(e) && !is(Code::GET_MEASUREMENTS)(e));
+    let report = judged(&alone, &verifier);
+    assert_eq!(report.basis().unwrap().to_string(), "KEY_EXCHANGE alone");
+    let nonce = hex::decode(report.nonces().key_exchange.as_ref().unwrap()).unwrap();
+    let nonce = RequesterNonce(nonce.try_into().unwrap());
+    assert_eq!(judged(&alone, &Verifier { nonce: Some(nonce), ..verifier }).fresh(), Some(true));
+    let other = Verifier { nonce: Some(RequesterNonce([7; 32])), ..verifier };
+    let report = judged(&alone, &other);
+    assert_eq!((report.verified(), report.fresh()), (false, Some(false)));
 }
