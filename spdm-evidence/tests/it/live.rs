@@ -165,6 +165,16 @@ fn what_the_device_did_wrong_is_named() {
     }
 }
 
+/// Of a message that came, but not as it must be, no check says that it is missing.
+#[test]
+fn what_is_said_of_the_other_checks_of_a_malformed_message() {
+    let [live, _] = both(SpdmVersion::V1_2, vec![Fault::WrongChainHash], None);
+    let row = |check| live.checks().iter().find(|row| row.check == check).unwrap();
+    let nonce = row(AttestationCheck::ChallengeNonce);
+    assert_eq!(nonce.detail, "CHALLENGE_AUTH is not as it must be");
+    assert_eq!(row(AttestationCheck::ChallengeChainHash).status, CheckStatus::Fail);
+}
+
 /// What a plan requires is required of the report, whether or not the attestation comes that far.
 #[test]
 fn a_plan_demands_its_signatures() {
