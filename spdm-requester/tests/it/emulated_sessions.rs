@@ -19,11 +19,17 @@ use crate::sim::{SimClock, since};
 type F = CapabilityFlags;
 
 /// The device behind a transport.
-struct Emulated {
+pub(crate) struct Emulated {
     device: Device,
     binding: RecordBinding,
     clock: SimClock,
     pending: Option<(MessageKind, Vec<u8>)>,
+}
+
+impl Emulated {
+    pub(crate) const fn new(device: Device, binding: RecordBinding, clock: SimClock) -> Self {
+        Self { device, binding, clock, pending: None }
+    }
 }
 
 impl Transport for Emulated {
@@ -102,12 +108,7 @@ impl Setup {
     /// Both kinds of sessions, used, with new keys, and closed.
     fn run(&self) {
         let clock = SimClock::default();
-        let mut device = Emulated {
-            device: self.device(),
-            binding: self.binding,
-            clock: clock.clone(),
-            pending: None,
-        };
+        let mut device = Emulated::new(self.device(), self.binding, clock.clone());
         let (mut message, mut connection) = (vec![0; 0x2000], Connection::new(0));
         let (mut hashes, mut sessions) = (Bank::<Running, 5>::new(), Sessions::<2>::new());
         let storage =

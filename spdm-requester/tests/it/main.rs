@@ -11,6 +11,7 @@ mod attestation;
 mod chunking;
 mod emulated_sessions;
 mod examination;
+mod examination_in_session;
 mod joined_proofs;
 mod judge;
 mod known_devices;
