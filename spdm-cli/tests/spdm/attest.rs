@@ -66,6 +66,7 @@ fn the_object_has_every_key() {
         "measurements",
         "content_changed",
         "measurement_summary",
+        "session",
         "leaf_sha256",
         "notes",
         "at",
