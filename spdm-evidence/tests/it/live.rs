@@ -175,6 +175,28 @@ fn what_is_said_of_the_other_checks_of_a_malformed_message() {
     assert_eq!(row(AttestationCheck::ChallengeChainHash).status, CheckStatus::Fail);
 }
 
+/// One signature over a nonce of our own is fresh, whatever else was not asked for.
+#[test]
+fn a_live_report_is_fresh_with_any_signature() {
+    for requirement in [Requirement::Challenge, Requirement::Measurements] {
+        let mut wire = wire(SpdmVersion::V1_2, Vec::new(), 0);
+        let roots = wire.device.trust_anchors();
+        let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
+        let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
+        let mut plan = AttestationPlan::new(&policy);
+        plan.requirement = requirement;
+        let (mut message, mut hashes) = (vec![0; 0x2000], Bank::<Running, 2>::new());
+        let (mut chain, mut record) = (vec![0; 0x2000], vec![0; 0x1000]);
+        let mut connection = Connection::default();
+        let storage = Storage::new(&mut message, &mut hashes, &mut connection);
+        let requester = Requester::new(PROVIDER, storage, wire.limits());
+        let mut report = ReportBuilder::new("here", Freshness::Own, &PROVIDER);
+        let flow = requester.attest(plan, &mut chain, &mut record).observed_by(&mut report);
+        blocking::run(flow, &mut wire, &Waiting::default()).unwrap();
+        assert_eq!(report.build().fresh(), Some(true), "{requirement:?}");
+    }
+}
+
 /// What a plan requires is required of the report, whether or not the attestation comes that far.
 #[test]
 fn a_plan_demands_its_signatures() {
