@@ -194,7 +194,11 @@ fn a_session_of_handles_is_that_of_bytes_and_leaves_nothing_behind() {
         let (hard, soft) = (hard.record_key(sender).unwrap(), soft.record_key(sender).unwrap());
         assert_eq!((sealed(&hard), kept()), (sealed(&soft), 6));
     }
-    let (hard, soft) = (hard.data(&th).unwrap(), soft.data(&th).unwrap());
+    let handshake = hard;
+    let (hard, soft) = (handshake.data(&th).unwrap(), soft.data(&th).unwrap());
+    assert_eq!(kept(), 8);
+    // Those of the handshake go where they are dropped.
+    drop(handshake);
     assert_eq!(kept(), 3);
     let (hard_key, soft_key) =
         (hard.request.record_key().unwrap(), soft.request.record_key().unwrap());
@@ -226,9 +230,11 @@ fn a_pre_shared_key_stays_in_the_hardware_and_a_failure_frees_what_was_made() {
     let soft = schedule(&PROVIDER).from_psk(&spdm_crypto::PskBytes(b"fused"), &th).unwrap();
     let verify_data = hard.verify_data(Direction::Request, &th).unwrap();
     assert_eq!(soft.check_verify_data(Direction::Request, &th, verify_data.as_bytes()), Ok(()));
-    // A transcript hash of another length loses the session.
+    // A transcript hash of another length makes nothing.
     let long = Digest::new(&[0x11; 48]).unwrap();
     assert!(hard.data(&long).is_err());
+    assert_eq!(kept(), 5);
+    drop(hard);
     assert_eq!(kept(), 0);
     assert!(schedule(&HARDWARE).from_psk(&Fused, &long).is_err());
     assert_eq!(kept(), 0);

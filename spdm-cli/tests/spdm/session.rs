@@ -39,3 +39,67 @@ fn a_device_without_sessions_is_rejected() {
     assert_eq!(psk.code, 1, "{psk:?}");
     assert!(psk.out.contains("PSK_CAP"), "{psk:?}");
 }
+
+/// Every way that carries sessions.
+const FRAMINGS: [&str; 4] = [
+    "--framing dsp0287",
+    "--framing dmtf-emu --binding doe",
+    "--framing dmtf-emu --binding mctp",
+    "--framing dmtf-emu --binding tcp",
+];
+
+#[test]
+fn a_session_with_a_device_that_is_trusted() {
+    for framing in FRAMINGS {
+        let device = Emulator::start(framing);
+        let (target, root) = (&device.target, device.root());
+        let keys = "--update-keys requests --update-keys both --heartbeat 2";
+        let json = run(&format!("session {target} {framing} --trust {root} {keys} --json"));
+        assert_eq!(json.code, 0, "{framing}: {json:?}");
+        let report = json.object();
+        assert_eq!(report["verified"], true);
+        for check in ["session.key_exchange", "session.finish", "measurements.signature"] {
+            assert_eq!(crate::process::status(&report, check), "pass", "{framing}: {check}");
+        }
+        for verb in ["session", "attest --session", "measure --session"] {
+            let told = run(&format!("{verb} {target} {framing} --trust {root}"));
+            assert_eq!(told.code, 0, "{framing}: {told:?}");
+            assert!(told.out.contains("closed"), "{framing}: {told:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_asked_in_a_session_of_a_device_that_is_not_trusted() {
+    let device = Emulator::start(FRAMINGS[1]);
+    let other = Emulator::start(FRAMINGS[1]);
+    let (target, root) = (&device.target, other.root());
+    let json = run(&format!("session {target} {} --trust {root} --json", FRAMINGS[1]));
+    assert_eq!(json.code, 1, "{json:?}");
+    let report = json.object();
+    assert_eq!(report["verified"], false);
+    assert_eq!(crate::process::status(&report, "chain.anchor"), "fail");
+    assert_eq!(crate::process::status(&report, "measurements.signature"), "skipped");
+    assert_eq!(report["measurements"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn a_session_with_a_pre_shared_key_verifies_nobody() {
+    let folder = crate::process::Folder::new();
+    let psk = folder.path("psk.bin");
+    std::fs::write(&psk, b"a key that both sides have").unwrap();
+    let framing = FRAMINGS[2];
+    let device = Emulator::start(&format!("{framing} --psk {psk} --psk-hint 0102"));
+    let target = &device.target;
+    let right = run(&format!("session {target} {framing} --psk {psk} --psk-hint 0102"));
+    assert_eq!(right.code, 0, "{right:?}");
+    assert!(right.out.starts_with("PSK SESSION"), "{right:?}");
+    let json = run(&format!("session {target} {framing} --psk {psk} --psk-hint 0102 --json"));
+    let report = json.object();
+    assert_eq!((json.code, &report["verified"]), (0, &false.into()));
+    assert_eq!(crate::process::status(&report, "session.psk"), "pass");
+    std::fs::write(&psk, b"another key").unwrap();
+    let wrong = run(&format!("session {target} {framing} --psk {psk} --psk-hint 0102 --json"));
+    assert_eq!(wrong.code, 1, "{wrong:?}");
+    assert_eq!(crate::process::status(&wrong.object(), "session.psk"), "fail");
+}
