@@ -52,6 +52,19 @@ pub(crate) struct Attempt<'c> {
     pub(crate) summary: Option<Digest>,
 }
 
+impl Attempt<'_> {
+    /// Whether the device was too busy to answer.
+    pub(crate) const fn was_busy(&self) -> bool {
+        matches!(
+            &self.outcome,
+            AttemptOutcome::Refused(ErrorAnswer {
+                code: ErrorCode::BUSY | ErrorCode::REQUEST_IN_FLIGHT,
+                ..
+            })
+        )
+    }
+}
+
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a few values per connection")]
 pub(crate) enum AttemptOutcome<'c> {

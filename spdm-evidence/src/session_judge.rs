@@ -6,8 +6,8 @@ use core::fmt;
 use std::collections::BTreeSet;
 
 use spdm_codec::{
-    Code, Finish, FinishRsp, HEADER_LEN, Handshake, KeyOperation, Message, PskFinish, PskFinishRsp,
-    RecordPrivacy, SecuredMessage, Side,
+    Code, ErrorCode, Finish, FinishRsp, HEADER_LEN, Handshake, KeyOperation, Message, PskFinish,
+    PskFinishRsp, RecordPrivacy, SecuredMessage, Side,
 };
 use spdm_crypto::{
     AeadAlgorithm, DataSecret, Digest, Direction, HandshakeSecrets, KeySchedule, PskBytes,
@@ -555,7 +555,10 @@ impl Session {
                     followed.updated = 1;
                 }
             }
-            (Side::Responder, Code::ERROR) => self.next_response = None,
+            // The answer that is not ready comes under the new key.
+            (Side::Responder, Code::ERROR) if param1 != ErrorCode::RESPONSE_NOT_READY.0 => {
+                self.next_response = None;
+            }
             (Side::Requester, Code::DELIVER_ENCAPSULATED_RESPONSE) => {
                 let inner = message.get(HEADER_LEN..).unwrap_or_default();
                 let is_update = matches!(inner, [_, code, operation, ..]

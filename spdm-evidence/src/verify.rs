@@ -406,7 +406,11 @@ impl<'c> JudgedRecording<'_, 'c> {
             let mut exchanges = self.recording.exchanges.iter();
             exchanges.any(|exchange| exchange.request.get(1) == Some(&code.0))
         };
-        if has(Code::GET_MEASUREMENTS) {
+        // Also in a session, which is not among the exchanges: a key log lets its owner seal an old answer there, and the
+        // nonce of KEY_EXCHANGE says nothing of it.
+        let mut attempts = self.judgement.attempts.iter();
+        let measured = attempts.any(|attempt| attempt.proof == Proof::Measurements);
+        if measured || has(Code::GET_MEASUREMENTS) {
             Proof::Measurements
         } else if has(Code::KEY_EXCHANGE) && !has(Code::CHALLENGE) {
             Proof::KeyExchange
@@ -463,7 +467,14 @@ impl<'c> JudgedRecording<'_, 'c> {
             let verified = |a: &&Attempt<'_>| matches!(a.outcome, AttemptOutcome::Verified(_));
             let answered: HashSet<_> =
                 requested.clone().filter(verified).map(|attempt| attempt.nonce.0).collect();
-            let mut missing = requested.rev().filter(|a| !answered.contains(&a.nonce.0));
+            // A device that was Busy gets another KEY_EXCHANGE, with a nonce of its own (DSP0274 §KEY_EXCHANGE).
+            let made_anew = |attempt: &&Attempt<'_>| {
+                proof == Proof::KeyExchange && !answered.is_empty() && attempt.was_busy()
+            };
+            let mut missing = requested
+                .rev()
+                .filter(|a| !answered.contains(&a.nonce.0))
+                .filter(|attempt| !made_anew(attempt));
             let missing = missing.find_map(|attempt| unproven(&attempt.outcome, attempt));
             if let Some(why) = missing {
                 report.unfulfilled(signature_check(proof), &why);

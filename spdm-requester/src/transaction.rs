@@ -375,7 +375,8 @@ impl Transaction {
         let whole = self.transfer == Transfer::Sent
             || matches!(self.outstanding, ToSend::RespondIfReady(_));
         // Random data and public values are used once (DSP0274 §KEY_EXCHANGE).
-        let anew = matches!(self.code, Code::KEY_EXCHANGE | Code::PSK_EXCHANGE);
+        let anew = matches!(self.code, Code::KEY_EXCHANGE | Code::PSK_EXCHANGE)
+            && (whole || self.outstanding == ToSend::Request);
         let count = match (anew, whole) {
             (true, _) => &mut self.renewals,
             (false, true) => &mut self.restarts,

@@ -78,17 +78,25 @@ pub(crate) fn select_version(
     Ok(OpaqueData::encode_table(format, &[element], out)?)
 }
 
-/// A free place, and the id of the session that will be there. Each RspSessionID is another one, so that a recorded
-/// session cannot be played again; its low bits keep it apart from those of other sessions.
+/// A free place, and the id of the session that will be there. RspSessionID is random: with PSK_CAP 1 nothing else of a
+/// handshake is, and a recorded session can be played again where it comes a second time. Only a context of the device's
+/// own (PSK_CAP 2) rules that out.
 pub(crate) fn reserve(turn: &mut Turn<'_>, req_session_id: u16) -> Result<(usize, u32), Refusal> {
     let free = turn.sessions.iter().position(|slot| slot.0.is_none());
     let limit = Refusal::new(ErrorCode::SESSION_LIMIT_EXCEEDED);
     let index = free.ok_or(limit)?;
-    let low = u16::try_from(index).ok().filter(|low| *low < 0x100).ok_or(limit)?;
-    let mut random = [0];
+    let mut random = [0; 2];
     turn.device.random(&mut random)?;
-    // Never 0: no id of a session is.
-    let rsp_session_id = 0x8000 | u16::from(random[0]) << 8 | low;
+    let first = u16::from_le_bytes(random);
+    // Never 0, as no id of a session is, nor that of another session.
+    let mut candidates = (0..=u16::MAX).map(|step| first.wrapping_add(step));
+    let sessions = &*turn.sessions;
+    let is_taken = |candidate: u16| {
+        let mut alive = sessions.iter().filter_map(SessionSlot::session_id);
+        alive.any(|id| id >> 16 == u32::from(candidate))
+    };
+    let rsp_session_id = candidates.find(|candidate| *candidate != 0 && !is_taken(*candidate));
+    let rsp_session_id = rsp_session_id.ok_or(limit)?;
     Ok((index, u32::from(rsp_session_id) << 16 | u32::from(req_session_id)))
 }
 

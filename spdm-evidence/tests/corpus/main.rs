@@ -68,6 +68,7 @@ fn main() {
         test(session_faults::what_no_side_may_say_in_a_session_is_named),
         test(session_faults::a_key_exchange_counts_like_other_signatures),
         test(session_faults::sessions_without_keys_are_counted),
+        test(session_faults::measurements_in_a_session_have_a_nonce_of_their_own),
         test(sessions::every_key_exchange_is_signed),
         test(sessions::every_session_is_judged_with_its_secrets),
         test(sessions::nothing_in_a_session_can_be_changed),

@@ -216,6 +216,17 @@ pub(crate) fn a_key_exchange_counts_like_other_signatures() {
     let why = "session.key_exchange is required: no KEY_EXCHANGE_RSP";
     assert_eq!(message(&judged(&without, &required)).as_deref(), Some(why));
 
+    // A device that was busy gets another KEY_EXCHANGE, and that one is answered.
+    let mut busy = evidence.clone();
+    let exchanges = &mut busy.recordings[0].exchanges;
+    let at = exchanges.iter().position(|e| is(Code::KEY_EXCHANGE)(e)).unwrap();
+    let mut first = exchanges[at].clone();
+    first.request[8..40].fill(0x5A);
+    first.response = Some(vec![first.request[0], Code::ERROR.0, 3, 0]);
+    exchanges.insert(at, first);
+    let report = judged(&busy, &verifier);
+    assert!(report.verified(), "{:?}", report.error());
+
     // What names no slot is no KEY_EXCHANGE.
     let mut slotless = evidence.clone();
     let exchanges = &mut slotless.recordings[0].exchanges;
@@ -235,4 +246,36 @@ pub(crate) fn a_key_exchange_counts_like_other_signatures() {
     let other = Verifier { nonce: Some(RequesterNonce([7; 32])), ..verifier };
     let report = judged(&alone, &other);
     assert_eq!((report.verified(), report.fresh()), (false, Some(false)));
+}
+
+/// Who has the key log can seal an old answer in a session of today: the nonce of KEY_EXCHANGE does not make the measurements
+/// in it fresh, but their own does.
+pub(crate) fn measurements_in_a_session_have_a_nonce_of_their_own() {
+    let folder = test_corpus::folder();
+    let roots = folder::roots(&folder);
+    let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
+    let (mut evidence, log) = capture(&folder, IN_THE_CLEAR);
+    let recording = &mut evidence.recordings[0];
+    let is_left_out = |e: &RecordedExchange| {
+        [Code::CHALLENGE.0, Code::GET_MEASUREMENTS.0].contains(&e.request[1])
+    };
+    for record in &mut recording.records {
+        let before = &recording.exchanges[..record.exchange];
+        record.exchange -= before.iter().filter(|e| is_left_out(e)).count();
+    }
+    recording.exchanges.retain(|e| !is_left_out(e));
+    let secrets = Secrets::read(&serde_json::to_vec(&log).unwrap()).unwrap();
+    let verifier = Verifier { secrets: Some(&secrets), ..Verifier::new(&PROVIDER, &anchors, AT) };
+    let report = verify(&verifier, &evidence).remove(0);
+    assert!(report.verified(), "{:?}", report.error());
+    let nonce = |text: &Option<String>| {
+        let bytes = hex::decode(text.as_ref().unwrap()).unwrap();
+        Some(RequesterNonce(bytes.try_into().unwrap()))
+    };
+    let of_session = nonce(&report.nonces().key_exchange);
+    let of_measurements = nonce(&report.nonces().measurements);
+    for (nonce, fresh) in [(of_session, false), (of_measurements, true)] {
+        let report = verify(&Verifier { nonce, ..verifier }, &evidence).remove(0);
+        assert_eq!((report.verified(), report.fresh()), (fresh, Some(fresh)));
+    }
 }

@@ -153,7 +153,7 @@ impl<'c, 'm> sealed::Operation for ExamineInSession<'_, 'c, 'm> {
     }
 
     fn ends_session(&self) -> bool {
-        self.opening.is_some()
+        self.opening.is_some() || self.opened.is_some()
     }
 
     fn stopped(&mut self, error: &Error) {

@@ -1,7 +1,8 @@
 //! Sessions with the emulated device, whose responder shares no check with the requester.
 
 use spdm_codec::{
-    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, DheNamedGroup, KemAlgo, RecordBinding, SpdmVersion,
+    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Code, DheNamedGroup, ErrorCode, KemAlgo,
+    RecordBinding, SpdmVersion,
 };
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, PskBytes};
@@ -174,4 +175,65 @@ fn sessions_with_the_emulated_device_by_every_key_exchange() {
         let none = DheNamedGroup::empty();
         Setup { groups: none, kems, ..Setup::new(SpdmVersion::V1_4) }.run();
     }
+}
+
+/// The device behind a line that answers the first CHUNK_GET with Busy.
+struct BusyWithChunk {
+    inner: Emulated,
+    was_busy: bool,
+    key_exchanges: usize,
+}
+
+impl Transport for BusyWithChunk {
+    type Error = Never;
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    fn send(&mut self, kind: MessageKind, message: &[u8], timeout: Duration) -> Result<(), Never> {
+        let code = (kind == MessageKind::Plain).then(|| Code(message[1]));
+        self.key_exchanges += usize::from(code == Some(Code::KEY_EXCHANGE));
+        if code == Some(Code::CHUNK_GET) && !self.was_busy {
+            self.was_busy = true;
+            let busy = vec![message[0], Code::ERROR.0, ErrorCode::BUSY.0, 0];
+            self.inner.pending = Some((kind, busy));
+            return Ok(());
+        }
+        self.inner.send(kind, message, timeout)
+    }
+
+    fn receive(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<Option<Received>, Never> {
+        self.inner.receive(buffer, timeout)
+    }
+
+    fn abandon(&mut self) {
+        self.inner.abandon();
+    }
+}
+
+/// What the device has answered is fetched again; only a KEY_EXCHANGE that it did not take is made anew.
+#[test]
+fn s28_busy_with_a_chunk_of_the_answer_does_not_begin_another_key_exchange() {
+    let mut setup = Setup::new(SpdmVersion::V1_2);
+    setup.flags |= F::CHUNK_CAP;
+    let mut config = setup.device().config().clone();
+    (config.data_transfer_size, config.max_spdm_msg_size) = (200, 0x1000);
+    let device = Device::new(config).unwrap();
+    let spki = device.public_key_spki(AsymAlgorithm::Ecdsa(EcCurve::P256)).unwrap();
+    let clock = SimClock::default();
+    let inner = Emulated::new(device, setup.binding, clock.clone());
+    let mut line = BusyWithChunk { inner, was_busy: false, key_exchanges: 0 };
+    let (mut message, mut hashes) = (vec![0; 0x4000], Bank::<Running, 4>::new());
+    let (mut connection, mut sessions) = (Connection::new(0), Sessions::<1>::new());
+    let storage = Storage::new(&mut message, &mut hashes, &mut connection);
+    let offer = Offer::everything(&PROVIDER).with_sessions(&PROVIDER);
+    let requester = Requester::new(PROVIDER, storage.with_sessions(&mut sessions), line.limits())
+        .with_offer(offer);
+    let (requester, ()) = blocking::run(requester.negotiate(), &mut line, &clock).unwrap();
+    line.was_busy = false;
+    let flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+    let (requester, (opened, _)) = blocking::run(flow, &mut line, &clock).unwrap();
+    assert_eq!((line.was_busy, line.key_exchanges), (true, 1));
+    blocking::run(requester.close_session(opened.session), &mut line, &clock).unwrap();
 }
