@@ -365,32 +365,15 @@ impl Connection {
         if let Some(pending) = self.pending {
             return Err(errors.misuse(Misuse::Unanswered { request: pending.code }));
         }
-        if let Scope::Session { l1, .. } = &mut self.scope {
-            if !travels_in_sessions(header.code) {
-                return Err(errors.order(header.code));
-            }
-            if header.code != Code::GET_MEASUREMENTS {
-                l1.reset();
-            }
-            (self.pending, self.large) = (Some(header), false);
-            return Ok(());
+        if matches!(self.scope, Scope::Session { .. }) && !travels_in_sessions(header.code) {
+            return Err(errors.order(header.code));
         }
         // Without the negotiation on record, only measurements can be checked.
         let presumed = self.stage == Stage::Negotiated && self.vca.as_bytes().is_empty();
         if presumed && header.code != Code::GET_MEASUREMENTS {
             return Err(errors.order(header.code));
         }
-        self.pending = Some(header);
-        self.large = false;
-        if stage == Stage::Negotiated
-            && header.code != Code::GET_DIGESTS
-            && self.announced == AnnouncedKeys::Awaited
-        {
-            self.announced = AnnouncedKeys::None;
-        }
-        if header.code != Code::GET_MEASUREMENTS {
-            self.l1.reset();
-        }
+        (self.pending, self.large) = (Some(header), false);
         let empties_b = match header.code {
             Code::GET_DIGESTS => true,
             Code::KEY_EXCHANGE
@@ -406,8 +389,16 @@ impl Connection {
             | Code::GET_MEASUREMENT_EXTENSION_LOG => !self.challenged,
             _ => false,
         };
+        // Also where it travels in a session: nothing said there enters B, but the rule that empties it makes no difference.
         if empties_b {
             self.m1.reset();
+        }
+        let window = self.announced == AnnouncedKeys::Awaited && self.scope == Scope::Plain;
+        if window && stage == Stage::Negotiated && header.code != Code::GET_DIGESTS {
+            self.announced = AnnouncedKeys::None;
+        }
+        if header.code != Code::GET_MEASUREMENTS {
+            self.l1().reset();
         }
         Ok(())
     }

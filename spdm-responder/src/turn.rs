@@ -101,11 +101,11 @@ impl<'t> Turn<'t> {
         agreement.peer.check_size(answer.len())
     }
 
-    /// Empties B. What is said in sessions never enters it.
+    /// Empties B, also where a request in a session does: what is said in sessions never enters it.
     pub(crate) fn reset_b(&mut self, agreement: &Agreement) -> Result<(), Refusal> {
-        match (agreement.selection.hash, self.scope) {
-            (Some(_), Scope::Plain) => Ok(transcript::reset_b(self.hashes)?),
-            _ => Ok(()),
+        match agreement.selection.hash {
+            Some(_) => Ok(transcript::reset_b(self.hashes)?),
+            None => Ok(()),
         }
     }
 

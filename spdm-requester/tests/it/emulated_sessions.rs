@@ -2,7 +2,7 @@
 
 use spdm_codec::{
     BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Code, DheNamedGroup, ErrorCode, KemAlgo,
-    RecordBinding, SpdmVersion,
+    MeasurementSummary, RecordBinding, SlotId, SpdmVersion,
 };
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, PskBytes};
@@ -12,6 +12,8 @@ use spdm_requester::{
     UpdatedKeys, blocking,
 };
 use spdm_transport::{Clock as _, Duration, Limits, MessageKind, Received, Transport};
+
+use spdm_x509::Identity;
 
 use crate::session_peer::{HINT, Never, PSK};
 use crate::sessions::key;
@@ -236,4 +238,40 @@ fn s28_busy_with_a_chunk_of_the_answer_does_not_begin_another_key_exchange() {
     let (requester, (opened, _)) = blocking::run(flow, &mut line, &clock).unwrap();
     assert_eq!((line.was_busy, line.key_exchanges), (true, 1));
     blocking::run(requester.close_session(opened.session), &mut line, &clock).unwrap();
+}
+
+/// What is said in a session is no part of B, but empties it as the same request in the clear does: seen with the reference
+/// implementation.
+#[test]
+fn a_challenge_after_a_request_in_a_session_is_signed_over_the_same_transcript() {
+    for version in since(SpdmVersion::V1_1) {
+        let mut setup = Setup::new(version);
+        setup.flags |= F::CERT_CAP;
+        let mut config = setup.device().config().clone();
+        config.provisioning = KeyProvisioning::Certificates;
+        let clock = SimClock::default();
+        let mut device = Emulated::new(Device::new(config).unwrap(), setup.binding, clock.clone());
+        let (mut message, mut hashes) = (vec![0; 0x4000], Bank::<Running, 4>::new());
+        let (mut connection, mut sessions) = (Connection::new(0), Sessions::<1>::new());
+        let storage = Storage::new(&mut message, &mut hashes, &mut connection);
+        let offer = Offer::everything(&PROVIDER).with_sessions(&PROVIDER);
+        let requester =
+            Requester::new(PROVIDER, storage.with_sessions(&mut sessions), device.limits())
+                .with_offer(offer);
+        let (requester, ()) = blocking::run(requester.negotiate(), &mut device, &clock).unwrap();
+        let (requester, _) = blocking::run(requester.get_digests(), &mut device, &clock).unwrap();
+        let (mut first, mut second) = (vec![0; 0x2000], vec![0; 0x2000]);
+        let flow = requester.fetch_chain(SlotId::ZERO, &mut first);
+        let (requester, chain) = blocking::run(flow, &mut device, &clock).unwrap();
+        let identity = Identity::Chain(chain);
+        let flow = requester.open_session(SessionPlan::DEFAULT, identity);
+        let (requester, (opened, _)) = blocking::run(flow, &mut device, &clock).unwrap();
+        let (requester, _) = blocking::run(requester.get_digests(), &mut device, &clock).unwrap();
+        let flow = requester.fetch_chain(SlotId::ZERO, &mut second);
+        let (requester, _) = blocking::run(flow, &mut device, &clock).unwrap();
+        let requester = use_it(requester, &mut device, opened.session);
+        let nonce = requester.nonce().unwrap();
+        let flow = requester.challenge(identity, MeasurementSummary::None, nonce);
+        blocking::run(flow, &mut device, &clock).unwrap();
+    }
 }
