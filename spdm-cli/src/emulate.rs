@@ -18,7 +18,7 @@ use spdm_transport_tcp::{Listener, ServerConnection, TcpError};
 
 use crate::args::{EmulateArgs, San};
 use crate::console::Console;
-use crate::device::chunking;
+use crate::device::{SESSIONS, chunking};
 use crate::exit::{Exit, Failure};
 use crate::file;
 use crate::render::{Style, Table, request_line, response_line};
@@ -202,11 +202,7 @@ fn offer_sessions(args: &EmulateArgs, config: &mut DeviceConfig) -> Result<(), F
         };
     };
     config.records = binding;
-    config.more_capabilities |= CapabilityFlags::KEY_EX_CAP
-        | CapabilityFlags::ENCRYPT_CAP
-        | CapabilityFlags::MAC_CAP
-        | CapabilityFlags::HBEAT_CAP
-        | CapabilityFlags::KEY_UPD_CAP;
+    config.more_capabilities |= SESSIONS;
     if let Some(path) = &args.psk {
         let hint =
             hex::decode(&args.psk_hint).ok().filter(|hint| hint.len() <= MAX_HINT).ok_or_else(

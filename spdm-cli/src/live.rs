@@ -225,7 +225,6 @@ pub(crate) fn requester<'a>(
 /// A way to a device on which nothing marks the records of sessions.
 fn no_records(args: &DeviceArgs) -> LineError {
     let way = match args.target.address() {
-        Address::Emulated => "the emulated device has no sessions",
         Address::Tcp(_) => "this --binding carries no sessions",
         _ => "this way to a device carries no sessions",
     };

@@ -1,6 +1,6 @@
 //! `emulated`: a software device in this process.
 
-use spdm_codec::CapabilityFlags;
+use spdm_codec::{CapabilityFlags, RecordBinding};
 use spdm_emulator::{Device, DeviceConfig};
 use spdm_evidence::CaptureBinding;
 use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
@@ -16,6 +16,7 @@ const MAX_MESSAGE: usize = 0x1_0000;
 /// Makes RSA keys only where RSA is asked for: they take seconds.
 pub(super) fn open(args: &DeviceArgs) -> Result<Box<dyn OpenDevice>, Failure> {
     let mut config = chunking();
+    config.more_capabilities |= SESSIONS;
     if let Some(list) = &args.base_asym {
         (config.base_asym, config.pqc_asym) = (list.base, list.pqc);
     }
@@ -29,13 +30,20 @@ impl OpenDevice for Device {
     }
 
     fn capture(&self) -> CaptureBinding {
-        CaptureBinding::Bare
+        CaptureBinding::PciDoe
     }
 
     fn anchors(&self) -> Vec<Vec<u8>> {
         self.trust_anchors()
     }
 }
+
+/// What a device announces that has sessions.
+pub(crate) const SESSIONS: CapabilityFlags = CapabilityFlags::KEY_EX_CAP
+    .union(CapabilityFlags::ENCRYPT_CAP)
+    .union(CapabilityFlags::MAC_CAP)
+    .union(CapabilityFlags::HBEAT_CAP)
+    .union(CapabilityFlags::KEY_UPD_CAP);
 
 /// A device with messages of any size, in chunks where a requester takes less at once.
 pub(crate) fn chunking() -> DeviceConfig {
@@ -50,7 +58,7 @@ pub(crate) fn chunking() -> DeviceConfig {
 #[derive(Debug)]
 struct Emulated<'d> {
     device: &'d mut Device,
-    answer: Option<Vec<u8>>,
+    answer: Option<(MessageKind, Vec<u8>)>,
 }
 
 impl DeviceLine for Emulated<'_> {}
@@ -59,22 +67,26 @@ impl Transport for Emulated<'_> {
     type Error = LineError;
 
     fn limits(&self) -> Limits {
-        Limits::new(MAX_MESSAGE, MAX_MESSAGE)
+        Limits::new(MAX_MESSAGE, MAX_MESSAGE).with_records(RecordBinding::PciDoe)
     }
 
-    fn send(&mut self, _: MessageKind, message: &[u8], _: Duration) -> Result<(), LineError> {
-        self.answer = self.device.respond(message);
+    fn send(&mut self, kind: MessageKind, message: &[u8], _: Duration) -> Result<(), LineError> {
+        let answer = match kind {
+            MessageKind::Plain => self.device.respond(message),
+            MessageKind::Secured => self.device.respond_secured(message),
+        };
+        self.answer = answer.map(|answer| (kind, answer));
         Ok(())
     }
 
     fn receive(&mut self, buffer: &mut [u8], _: Duration) -> Result<Option<Received>, LineError> {
-        let Some(answer) = self.answer.take() else { return Ok(None) };
+        let Some((kind, answer)) = self.answer.take() else { return Ok(None) };
         let (len, room) = (answer.len(), buffer.len());
         let place = buffer.get_mut(..len).ok_or_else(|| {
             LineError::framing(format!("a message of {len} bytes came, but {room} fit"))
         })?;
         place.copy_from_slice(&answer);
-        Ok(Some(Received { kind: MessageKind::Plain, len }))
+        Ok(Some(Received { kind, len }))
     }
 
     fn abandon(&mut self) {
