@@ -15,8 +15,8 @@ use core::hint::black_box;
 use core::panic::PanicInfo;
 
 use spdm_codec::{
-    CapabilityFlags, EncodeError, KeySlot, MeasurementHashAlgo, OtherParams, RecordBinding, SlotId, SlotMask,
-    SpdmVersion, TransferSizes,
+    CapabilityFlags, EncodeError, KeySlot, MeasurementHashAlgo, OtherParams, RecordBinding, SlotId,
+    SlotMask, SpdmVersion, TransferSizes,
 };
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{
