@@ -11,11 +11,11 @@ use spdm_requester::{
     Connection, Negotiated, Offer, Requester, SessionHandle, SessionPlan, Sessions, Storage,
     UpdatedKeys, blocking,
 };
-use spdm_transport::{Clock as _, Duration, Limits, MessageKind, Received, Transport};
+use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 
 use spdm_x509::Identity;
 
-use crate::session_peer::{HINT, Never, PSK};
+use crate::session_peer::{HINT, Never, PSK, deliver};
 use crate::sessions::key;
 use crate::sim::{SimClock, since};
 
@@ -56,13 +56,7 @@ impl Transport for Emulated {
     }
 
     fn receive(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<Option<Received>, Never> {
-        let Some((kind, message)) = self.pending.take() else {
-            self.clock.sleep_until(self.clock.now().after(timeout));
-            return Ok(None);
-        };
-        let place = buffer.get_mut(..message.len()).ok_or(Never)?;
-        place.copy_from_slice(&message);
-        Ok(Some(Received { kind, len: message.len() }))
+        deliver(self.pending.take(), &self.clock, buffer, timeout)
     }
 
     fn abandon(&mut self) {

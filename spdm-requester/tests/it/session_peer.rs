@@ -19,7 +19,7 @@ use spdm_crypto::{
     SharedSecret, SignedMessage, SigningContext,
 };
 use spdm_requester::{Connection, Negotiated, Offer, Requester, Sessions, Storage, blocking};
-use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
+use spdm_transport::{Clock as _, Duration, Limits, MessageKind, Received, Transport};
 use spdm_untrusted::Untrusted;
 
 use crate::sim::SimClock;
@@ -530,6 +530,22 @@ impl fmt::Display for Never {
 
 impl core::error::Error for Never {}
 
+/// What a device has answered, or nothing before the timeout.
+pub(crate) fn deliver(
+    pending: Option<(MessageKind, Vec<u8>)>,
+    clock: &SimClock,
+    buffer: &mut [u8],
+    timeout: Duration,
+) -> Result<Option<Received>, Never> {
+    let Some((kind, message)) = pending else {
+        clock.sleep_until(clock.now().after(timeout));
+        return Ok(None);
+    };
+    let place = buffer.get_mut(..message.len()).ok_or(Never)?;
+    place.copy_from_slice(&message);
+    Ok(Some(Received { kind, len: message.len() }))
+}
+
 impl Transport for Peer {
     type Error = Never;
 
@@ -547,14 +563,7 @@ impl Transport for Peer {
     }
 
     fn receive(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<Option<Received>, Never> {
-        use spdm_transport::Clock as _;
-        let Some((kind, message)) = self.pending.take() else {
-            self.clock.sleep_until(self.clock.now().after(timeout));
-            return Ok(None);
-        };
-        let place = buffer.get_mut(..message.len()).ok_or(Never)?;
-        place.copy_from_slice(&message);
-        Ok(Some(Received { kind, len: message.len() }))
+        deliver(self.pending.take(), &self.clock, buffer, timeout)
     }
 
     fn abandon(&mut self) {
