@@ -7,8 +7,8 @@ use spdm_codec::{
 use spdm_crypto::{Digest, Direction, PreSharedKey};
 
 use super::session_handshake::{
-    OPAQUE_ROOM, Opened, Place, SecondMessage, SessionPlan, establish, keep, offer, prepare,
-    schedule, transcript_of,
+    Agreement, OPAQUE_ROOM, Opened, Place, SecondMessage, SessionPlan, establish, keep, offer,
+    prepare, schedule, transcript_of,
 };
 use crate::accepted::Accepted;
 use crate::answer::Answer;
@@ -19,7 +19,6 @@ use crate::flow::Flow;
 use crate::negotiated::Negotiated;
 use crate::operation::{Next, sealed};
 use crate::requester::Requester;
-use crate::session::SessionHandle;
 use crate::summary::SummaryHash;
 
 const MESSAGE: &str = "PSK_EXCHANGE_RSP";
@@ -33,17 +32,8 @@ pub struct OpenPskSession<'k> {
     place: Option<Place>,
     finish: Option<SecondMessage>,
     /// All of the output but the export secret.
-    agreed: Option<Agreed>,
+    agreed: Option<(Agreement, Option<SummaryHash>)>,
     opened: Option<(Opened, Option<SummaryHash>)>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Agreed {
-    session_id: u32,
-    heartbeat_period: u8,
-    secured_version: Option<spdm_codec::SecuredMessageVersion>,
-    privacy: spdm_codec::RecordPrivacy,
-    summary: Option<SummaryHash>,
 }
 
 impl<'a> Requester<'a, Negotiated> {
@@ -104,7 +94,8 @@ impl OpenPskSession<'_> {
         answer: &Answer<'_, '_>,
     ) -> Result<Next, &'f Error> {
         let errors = env.errors;
-        let Place { session, binding } = self.place.ok_or_else(|| errors.unfinished())?;
+        let place = self.place.ok_or_else(|| errors.unfinished())?;
+        let session = place.session;
         let agreed = *env.agreed()?;
         let th = transcript_of(session);
         let mut handshake = None;
@@ -132,21 +123,16 @@ impl OpenPskSession<'_> {
         })?;
         let Some((keyed, secrets, finish)) = handshake else { return Err(errors.unfinished()) };
         let heartbeat_period = keyed.message.heartbeat_period;
-        let privacy = keep(env, session, binding, keyed.session_id, secrets, heartbeat_period)?;
-        self.agreed = Some(Agreed {
-            session_id: keyed.session_id,
-            heartbeat_period,
-            secured_version: keyed.secured_version,
-            privacy,
-            summary: keyed.summary,
-        });
+        let (id, version) = (keyed.session_id, keyed.secured_version);
+        let agreement = keep(env, place, id, heartbeat_period, version, secrets)?;
+        self.agreed = Some((agreement, keyed.summary));
         match finish {
             Some(finish) => {
                 self.finish = Some(finish);
                 env.enter(session);
                 Ok(Next::Again)
             }
-            None => self.established(env, session),
+            None => self.established(env),
         }
     }
 
@@ -164,20 +150,12 @@ impl OpenPskSession<'_> {
         let th = transcript_of(session);
         env.hashes.update(th, decoded.bytes).map_err(|error| errors.stop(error))?;
         env.accept(answer, None)?;
-        self.established(env, session)
+        self.established(env)
     }
 
-    fn established<'f>(
-        &mut self,
-        env: &mut Env<'_, 'f>,
-        session: SessionHandle,
-    ) -> Result<Next, &'f Error> {
-        let agreed = self.agreed.ok_or_else(|| env.errors.unfinished())?;
-        let export = establish(env, session, transcript_of(session))?;
-        let Agreed { session_id, heartbeat_period, secured_version, privacy, summary } = agreed;
-        let opened =
-            Opened { session, session_id, heartbeat_period, privacy, secured_version, export };
-        self.opened = Some((opened, summary));
+    fn established<'f>(&mut self, env: &mut Env<'_, 'f>) -> Result<Next, &'f Error> {
+        let (agreement, summary) = self.agreed.ok_or_else(|| env.errors.unfinished())?;
+        self.opened = Some((establish(env, &agreement)?, summary));
         Ok(Next::Done)
     }
 }

@@ -2,14 +2,14 @@
 
 use spdm_codec::{
     CapabilityFlags, Code, FinishRsp, Handshake, KeyExchange, MeasCap, MeasurementSummary,
-    OpaqueData, RequesterNonce, SecuredMessageVersion,
+    OpaqueData, RequesterNonce,
 };
 use spdm_crypto::{Direction, EphemeralKey, SharedSecret};
 use spdm_x509::Identity;
 
 use super::session_handshake::{
-    OPAQUE_ROOM, Opened, Place, SecondMessage, SessionPlan, establish, keep, offer, prepare,
-    schedule, transcript_of,
+    Agreement, OPAQUE_ROOM, Opened, Place, SecondMessage, SessionPlan, establish, keep, offer,
+    prepare, schedule, transcript_of,
 };
 use crate::accepted::Accepted;
 use crate::answer::Answer;
@@ -37,17 +37,8 @@ pub struct OpenSession<'c> {
     key: Option<EphemeralKey>,
     finish: Option<SecondMessage>,
     /// What KEY_EXCHANGE_RSP agreed on.
-    agreed: Option<Agreed<'c>>,
+    agreed: Option<(Agreement, Possession<'c>)>,
     opened: Option<(Opened, Possession<'c>)>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Agreed<'c> {
-    session_id: u32,
-    heartbeat_period: u8,
-    secured_version: Option<SecuredMessageVersion>,
-    privacy: spdm_codec::RecordPrivacy,
-    possession: Possession<'c>,
 }
 
 impl<'a> Requester<'a, Negotiated> {
@@ -74,7 +65,7 @@ impl<'c> OpenSession<'c> {
 
     /// The proof by the signature of KEY_EXCHANGE_RSP, once that is accepted.
     pub(super) fn possession(&self) -> Option<&Possession<'c>> {
-        self.agreed.as_ref().map(|agreed| &agreed.possession)
+        self.agreed.as_ref().map(|(_, possession)| possession)
     }
 }
 
@@ -115,9 +106,10 @@ impl<'c> OpenSession<'c> {
         answer: &Answer<'_, '_>,
     ) -> Result<Next, &'f Error> {
         let errors = env.errors;
-        let (Some(Place { session, binding }), Some(key)) = (self.place, self.key.take()) else {
+        let (Some(place), Some(key)) = (self.place, self.key.take()) else {
             return Err(errors.unfinished());
         };
+        let session = place.session;
         let agreed = *env.agreed()?;
         let th = transcript_of(session);
         let mut handshake = None;
@@ -156,15 +148,10 @@ impl<'c> OpenSession<'c> {
         // The identity was given, so the signature was checked.
         let possession = keyed.possession.ok_or_else(|| errors.unfinished())?;
         let heartbeat_period = keyed.message.heartbeat_period;
-        let privacy = keep(env, session, binding, keyed.session_id, secrets, heartbeat_period)?;
+        let (id, version) = (keyed.session_id, keyed.secured_version);
+        let agreement = keep(env, place, id, heartbeat_period, version, secrets)?;
         self.finish = Some(finish);
-        self.agreed = Some(Agreed {
-            session_id: keyed.session_id,
-            heartbeat_period,
-            secured_version: keyed.secured_version,
-            privacy,
-            possession,
-        });
+        self.agreed = Some((agreement, possession));
         if agreed.handshake() == Handshake::Secured {
             env.enter(session);
         }
@@ -178,9 +165,8 @@ impl<'c> OpenSession<'c> {
     ) -> Result<Next, &'f Error> {
         const MESSAGE: &str = "FINISH_RSP";
         let errors = env.errors;
-        let (Some(Place { session, .. }), Some(agreed)) = (self.place, self.agreed) else {
-            return Err(errors.unfinished());
-        };
+        let (agreement, possession) = self.agreed.ok_or_else(|| errors.unfinished())?;
+        let session = agreement.session;
         let th = transcript_of(session);
         let negotiated = *env.agreed()?;
         let decoded = errors
@@ -215,11 +201,7 @@ impl<'c> OpenSession<'c> {
         let Accepted::Other(_) = env.accept(answer, None)? else {
             return Err(errors.unfinished());
         };
-        let export = establish(env, session, th)?;
-        let Agreed { session_id, heartbeat_period, secured_version, privacy, possession } = agreed;
-        let opened =
-            Opened { session, session_id, heartbeat_period, privacy, secured_version, export };
-        self.opened = Some((opened, possession));
+        self.opened = Some((establish(env, &agreement)?, possession));
         Ok(Next::Done)
     }
 }

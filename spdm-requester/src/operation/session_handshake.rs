@@ -60,6 +60,16 @@ pub struct Opened {
     pub export: ExportSecret,
 }
 
+/// What a handshake agreed on, until the session is established.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Agreement {
+    pub(super) session: SessionHandle,
+    pub(super) session_id: u32,
+    pub(super) heartbeat_period: u8,
+    pub(super) privacy: RecordPrivacy,
+    pub(super) secured_version: Option<SecuredMessageVersion>,
+}
+
 /// Room for the opaque data of the largest offer.
 pub(super) const OPAQUE_ROOM: usize = 64;
 
@@ -186,13 +196,14 @@ fn opaque_of(version: SpdmVersion) -> Option<OpaqueData<'static>> {
     (version >= SpdmVersion::V1_4).then_some(OpaqueData::EMPTY)
 }
 
-/// The session is established: everything of its handshake is in the transcript at `th`. Its handshake is erased.
+/// The session is established: everything of its handshake is in its transcript. Its handshake is erased.
 pub(super) fn establish<'f>(
     env: &mut Env<'_, 'f>,
-    session: SessionHandle,
-    th: usize,
-) -> Result<ExportSecret, &'f Error> {
+    agreement: &Agreement,
+) -> Result<Opened, &'f Error> {
     let errors = env.errors;
+    let Agreement { session, session_id, heartbeat_period, privacy, secured_version } = *agreement;
+    let th = transcript_of(session);
     let th2 = env.hashes.snapshot(th).map_err(|error| errors.stop(error))?;
     let slot = env.sessions.as_deref_mut().and_then(|sessions| sessions.slot(session));
     let slot = slot.ok_or_else(|| errors.stop(SessionFault::Over))?;
@@ -203,26 +214,28 @@ pub(super) fn establish<'f>(
         keys.map_err(|error| errors.stop(SessionFault::from(error)))?,
         env.connection.now,
     );
-    Ok(data.export)
+    let export = data.export;
+    Ok(Opened { session, session_id, heartbeat_period, privacy, secured_version, export })
 }
 
-/// Where the session's handshake is kept from now on.
+/// The session's handshake is kept in its place from now on.
 pub(super) fn keep<'f>(
     env: &mut Env<'_, 'f>,
-    session: SessionHandle,
-    binding: RecordBinding,
+    place: Place,
     session_id: u32,
-    secrets: HandshakeSecrets,
     heartbeat_period: u8,
-) -> Result<RecordPrivacy, &'f Error> {
+    secured_version: Option<SecuredMessageVersion>,
+    secrets: HandshakeSecrets,
+) -> Result<Agreement, &'f Error> {
     let errors = env.errors;
+    let Place { session, binding } = place;
     let privacy = env.agreed()?.record_privacy();
     let privacy =
         privacy.ok_or_else(|| errors.incompatible(Incompatible::Capability("MAC_CAP")))?;
     let slot = env.sessions.as_deref_mut().and_then(|sessions| sessions.slot(session));
     let slot = slot.ok_or_else(|| errors.stop(SessionFault::NoRoom))?;
     slot.begin(RecordForm { binding, privacy, session_id }, secrets, heartbeat_period);
-    Ok(privacy)
+    Ok(Agreement { session, session_id, heartbeat_period, privacy, secured_version })
 }
 
 /// The place of a session's transcript.
