@@ -14,6 +14,7 @@ mod hidden;
 mod known;
 mod left_out;
 mod live;
+mod live_session;
 mod nonces;
 mod one_authority;
 mod pcap;
