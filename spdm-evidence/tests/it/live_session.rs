@@ -9,8 +9,9 @@ use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, PskBytes};
 use spdm_emulator::{Device, DeviceConfig, SharedKey};
 use spdm_evidence::{
-    AttestationCheck, CheckStatus, ExitClass, Freshness, HandshakeProtection, RecordProtection,
-    Report, ReportBuilder, ReportErrorKind, SessionEnd, SessionKeys, SessionKind,
+    AttestationCheck, CaptureDirection, CheckStatus, ExitClass, Freshness, HandshakeProtection,
+    Layer, RecordProtection, Report, ReportBuilder, ReportErrorKind, SessionEnd, SessionKeys,
+    SessionKind,
 };
 use spdm_requester::{
     AttestationPlan, ChainCache, Connection, KeySource, Negotiated, Observation, Observer as _,
@@ -24,17 +25,23 @@ use crate::recorder::{NOW, Waiting};
 
 type F = CapabilityFlags;
 
-const HINT: &[u8] = b"its name";
-const PSK: &[u8] = b"a key that both sides have";
+pub(crate) const HINT: &[u8] = b"its name";
+pub(crate) const PSK: &[u8] = b"a key that both sides have";
 
 /// A device with sessions, without a wire.
-struct Line {
-    device: Device,
+pub(crate) struct Line {
+    pub(crate) device: Device,
     answer: Option<(MessageKind, Vec<u8>)>,
+    /// What was sent and received.
+    pub(crate) messages: Vec<(CaptureDirection, Layer, Vec<u8>)>,
 }
 
 impl Line {
-    fn of(version: SpdmVersion, capabilities: F, change: impl FnOnce(&mut DeviceConfig)) -> Self {
+    pub(crate) fn of(
+        version: SpdmVersion,
+        capabilities: F,
+        change: impl FnOnce(&mut DeviceConfig),
+    ) -> Self {
         let mut config = DeviceConfig {
             seed: Some(1),
             versions: vec![version],
@@ -47,7 +54,7 @@ impl Line {
             ..DeviceConfig::default()
         };
         change(&mut config);
-        Self { device: Device::new(config).unwrap(), answer: None }
+        Self { device: Device::new(config).unwrap(), answer: None, messages: Vec::new() }
     }
 }
 
@@ -63,6 +70,13 @@ impl Transport for Line {
             MessageKind::Plain => self.device.respond(message),
             MessageKind::Secured => self.device.respond_secured(message),
         };
+        let layer = match kind {
+            MessageKind::Plain => Layer::Plain,
+            MessageKind::Secured => Layer::Secured,
+        };
+        self.messages.push((CaptureDirection::Sent, layer, message.to_vec()));
+        let received = |answer: &Vec<u8>| (CaptureDirection::Received, layer, answer.clone());
+        self.messages.extend(answer.as_ref().map(received));
         self.answer = answer.map(|answer| (kind, answer));
         Ok(())
     }

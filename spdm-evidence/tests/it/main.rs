@@ -18,6 +18,7 @@ mod live_session;
 mod nonces;
 mod one_authority;
 mod pcap;
+mod recorded_session;
 mod recorder;
 mod report;
 mod requests;

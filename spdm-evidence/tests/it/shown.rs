@@ -101,13 +101,15 @@ fn answers_without_their_request() {
     let mut a = device(1, |_| ());
     let (vca, chain) = (negotiation(&mut a), chain(&mut a));
     let both = [challenge(&mut a, 0, 7), measure(&mut a, 1, 0, 8)];
-    for (code, check) in [(Code::CHALLENGE_AUTH, "challenge"), (Code::MEASUREMENTS, "measurements")]
-    {
+    for (code, check) in [
+        (Code::CHALLENGE_AUTH, "challenge.signature"),
+        (Code::MEASUREMENTS, "measurements.signature"),
+        (Code::KEY_EXCHANGE_RSP, "session.key_exchange"),
+    ] {
         let mut file = evidence(&[&vca, &chain, &both]);
         file.recordings[0].notes.push(Note::Stray { code });
         let report = judged(&file, &a, |_| ()).remove(0);
-        let message =
-            format!("{check}.signature was asked for: the request of a {code} is not on record");
+        let message = format!("{check} was asked for: the request of a {code} is not on record");
         assert_eq!(error(&report), (ReportErrorKind::Required, &*message, ExitClass::Rejected));
     }
 }

@@ -1,0 +1,573 @@
+//! Captures of sessions, judged with their secrets: a crypto backend writes down what the requester derives.
+
+use core::cell::RefCell;
+
+use spdm_codec::{
+    BaseAsymAlgo, CapabilityFlags, Code, ErrorCode, RequesterNonce, SlotId, SpdmVersion,
+};
+use spdm_crypto::rustcrypto::{PROVIDER, Running};
+use spdm_crypto::{
+    Bank, Digest, HashAlgorithm, Kdf, KdfError, KeyExchangeAlgorithm, KeyExchangeError,
+    KeyExchangeMethod, NONCE_LEN, Provider, PskBytes, Secret, SecureRandom, SharedSecret,
+};
+use spdm_emulator::{Act, Edit, Position, ScriptStep, When};
+use spdm_evidence::{
+    AttestationCheck, CaptureBinding, CaptureForm, CaptureWriter, CheckStatus, Evidence,
+    ReadOptions, RecordedExchange, Records, Report, ReportErrorKind, Secrets, Verifier,
+};
+use spdm_requester::{
+    Connection, Negotiated, Offer, Requester, Selection, SessionHandle, SessionPlan, Sessions,
+    Storage, UpdatedKeys, blocking,
+};
+use spdm_transport::Transport as _;
+use spdm_x509::{Anchor, Identity, ValidityCheck};
+
+use crate::forged::indices;
+use crate::live_session::{HINT, Line, PSK};
+use crate::pcap::at;
+use crate::recorder::{NOW, Waiting};
+
+type F = CapabilityFlags;
+
+const ONE: SlotId = SlotId::new(1).unwrap();
+
+/// Names and values, as an endpoint that logs its secrets writes them.
+type Log = Vec<(String, String)>;
+
+std::thread_local! {
+    static DERIVED: RefCell<Log> = const { RefCell::new(Vec::new()) };
+}
+
+fn write_down(name: &str, value: impl AsRef<[u8]>) {
+    let entry = (name.to_owned(), hex::encode(value));
+    DERIVED.with(|derived| derived.borrow_mut().push(entry));
+}
+
+/// What was derived since the last call.
+fn derived() -> Log {
+    DERIVED.with(RefCell::take)
+}
+
+#[derive(Debug)]
+struct Logging;
+
+impl KeyExchangeMethod for Logging {
+    fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
+        PROVIDER.key_exchange(algorithm).is_some()
+    }
+
+    fn start(
+        &self,
+        algorithm: KeyExchangeAlgorithm,
+        random: &dyn SecureRandom,
+        public: &mut [u8],
+    ) -> Result<Secret, KeyExchangeError> {
+        PROVIDER.key_exchange(algorithm).unwrap().start(algorithm, random, public)
+    }
+
+    fn finish(
+        &self,
+        algorithm: KeyExchangeAlgorithm,
+        private: &Secret,
+        peer: &[u8],
+        shared: &mut SharedSecret,
+    ) -> Result<(), KeyExchangeError> {
+        let backend = PROVIDER.key_exchange(algorithm).unwrap();
+        backend.finish(algorithm, private, peer, shared)?;
+        write_down("DHE Secret", shared.expose_secret());
+        Ok(())
+    }
+}
+
+impl Logging {
+    /// The key and the IV of records under a secret: `version` is the label of the protocol's.
+    fn record_key(&self, hash: HashAlgorithm, secret: &Secret, version: &[u8]) -> [Vec<u8>; 2] {
+        [(32, &b"key"[..]), (NONCE_LEN, b"iv")].map(|(len, label)| {
+            let mut bytes = vec![0; len];
+            let len = u16::try_from(len).unwrap().to_le_bytes();
+            self.expand_into(hash, secret, &[&len, version, label], &mut bytes).unwrap();
+            bytes
+        })
+    }
+}
+
+impl Kdf for Logging {
+    fn supports(&self, hash: HashAlgorithm) -> bool {
+        PROVIDER.kdf(hash).is_some()
+    }
+
+    fn hmac(&self, hash: HashAlgorithm, key: &Secret, parts: &[&[u8]]) -> Result<Digest, KdfError> {
+        PROVIDER.kdf(hash).unwrap().hmac(hash, key, parts)
+    }
+
+    fn extract(
+        &self,
+        hash: HashAlgorithm,
+        salt: &Secret,
+        input: &[u8],
+    ) -> Result<Secret, KdfError> {
+        PROVIDER.kdf(hash).unwrap().extract(hash, salt, input)
+    }
+
+    fn expand_into(
+        &self,
+        hash: HashAlgorithm,
+        key: &Secret,
+        info: &[&[u8]],
+        out: &mut [u8],
+    ) -> Result<(), KdfError> {
+        PROVIDER.kdf(hash).unwrap().expand_into(hash, key, info, out)
+    }
+
+    fn expand(
+        &self,
+        hash: HashAlgorithm,
+        key: &Secret,
+        info: &[&[u8]],
+        len: usize,
+    ) -> Result<Secret, KdfError> {
+        let secret = PROVIDER.kdf(hash).unwrap().expand(hash, key, info, len)?;
+        // Length, version, label and context.
+        let info = info.concat();
+        let label = &info[10..];
+        if [&b"req hs data"[..], b"rsp hs data", b"req app data", b"rsp app data"]
+            .iter()
+            .any(|of| label.starts_with(of))
+        {
+            if let Some(th2) = label.strip_prefix(b"req app data") {
+                write_down("th2 hash", th2);
+            }
+            let [key, iv] = self.record_key(hash, &secret, &info[2..10]);
+            write_down("key", key);
+            write_down("iv", iv);
+        }
+        Ok(secret)
+    }
+}
+
+const LOGGED: Provider = Provider { kdfs: &[&Logging], key_exchanges: &[&Logging], ..PROVIDER };
+
+/// A capture of a connection and the log of its sessions.
+struct Recorded {
+    line: Line,
+    log: Log,
+}
+
+impl Recorded {
+    /// A session opened: its keys come in the order of the log, those of the handshake first.
+    fn opened(&mut self, id: u32, psk: Option<&[u8]>) {
+        let entry = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut derived = derived();
+        self.log.push(entry("#", &format!("generate_session_handshake_key[{id:x}]")));
+        match psk {
+            Some(psk) => self.log.push(entry("PSK", &hex::encode(psk))),
+            None => self.log.push(derived.remove(0)),
+        }
+        let data = derived.split_off(4);
+        self.log.extend(derived);
+        self.log.push(entry("<", "SPDM_FINISH_RSP@0"));
+        self.log.push(entry("#", &format!("generate_session_data_key[{id:x}]")));
+        self.log.extend(data);
+        self.log.push(entry("<", "SPDM_FINISH_RSP@0"));
+    }
+
+    fn evidence(&self) -> Evidence {
+        let binding = CaptureBinding::Dsp0287;
+        let mut writer = CaptureWriter::new(Vec::new(), CaptureForm::Dmtf, binding).unwrap();
+        for (direction, layer, message) in &self.line.messages {
+            writer.write(at(0), *direction, *layer, message).unwrap();
+        }
+        let options = ReadOptions { records: Records::Kept, ..ReadOptions::default() };
+        Evidence::read(&writer.finish().unwrap(), &options).unwrap()
+    }
+
+    /// The report on what was recorded, with these secrets.
+    fn judged(&self, evidence: &Evidence, log: Option<&Log>) -> Report {
+        self.judged_over(evidence, log, None)
+    }
+
+    fn judged_over(
+        &self,
+        evidence: &Evidence,
+        log: Option<&Log>,
+        nonce: Option<RequesterNonce>,
+    ) -> Report {
+        let secrets = log.map(|log| Secrets::read(&serde_json::to_vec(log).unwrap()).unwrap());
+        let roots = self.line.device.trust_anchors();
+        let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
+        let verifier = Verifier::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
+        let verifier = Verifier { secrets: secrets.as_ref(), nonce, ..verifier };
+        let mut reports = verifier.verify(&mut Bank::<Running, 8>::new(), evidence);
+        assert_eq!(reports.len(), 1);
+        reports.remove(0)
+    }
+}
+
+const COMMON: F = F::ENCRYPT_CAP.union(F::HBEAT_CAP).union(F::KEY_UPD_CAP).union(F::CERT_CAP);
+
+/// What opens a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Opens {
+    KeyExchange,
+    Psk,
+}
+
+/// A connection with these sessions, one behind the other; all of the device is measured in each: a part without a
+/// signature, and then everything, signed where there is an identity.
+fn recorded(version: SpdmVersion, capabilities: F, offered: F, sessions: &[Opens]) -> Recorded {
+    recorded_of(Line::of(version, COMMON | capabilities, |_| ()), offered, sessions)
+}
+
+fn recorded_of(line: Line, offered: F, sessions: &[Opens]) -> Recorded {
+    let mut recorded = Recorded { line, log: Log::new() };
+    let (mut message, mut hashes) = (vec![0; 0x2000], Bank::<Running, 4>::new());
+    let (mut connection, mut bank) = (Connection::default(), Sessions::<1>::new());
+    let storage = Storage::new(&mut message, &mut hashes, &mut connection).with_sessions(&mut bank);
+    let mut offer = Offer::everything(&LOGGED).with_sessions(&LOGGED).with_psk();
+    offer.capabilities |= offered;
+    if offered.contains(F::MUT_AUTH_CAP) {
+        offer.alg_structs.req_base_asym = Some(BaseAsymAlgo::ECDSA_P256);
+    }
+    let requester = Requester::new(LOGGED, storage, recorded.line.limits()).with_offer(offer);
+    let clock = Waiting::default();
+    let line = &mut recorded.line;
+    let (requester, ()) = blocking::run(requester.negotiate(), line, &clock).unwrap();
+    let (requester, _) = blocking::run(requester.get_digests(), line, &clock).unwrap();
+    let mut chain = vec![0; 0x2000];
+    let flow = requester.fetch_chain(SlotId::ZERO, &mut chain);
+    let (mut requester, chain) = blocking::run(flow, line, &clock).unwrap();
+    let identity = Identity::Chain(chain);
+    derived();
+    for opens in sessions {
+        let line = &mut recorded.line;
+        let (next, (opened, psk)) = match opens {
+            Opens::KeyExchange => {
+                let flow = requester.open_session(SessionPlan::DEFAULT, identity);
+                let (next, (opened, _)) = blocking::run(flow, line, &clock).unwrap();
+                (next, (opened, None))
+            }
+            Opens::Psk => {
+                let psk = PskBytes(PSK);
+                let flow = requester.open_psk_session(SessionPlan::DEFAULT, HINT, &psk);
+                let (next, (opened, _)) = blocking::run(flow, line, &clock).unwrap();
+                (next, (opened, Some(PSK)))
+            }
+        };
+        recorded.opened(opened.session_id, psk);
+        let identity = psk.is_none().then_some(identity);
+        requester = used(next, &mut recorded.line, opened.session, identity);
+    }
+    recorded
+}
+
+/// Measures, and so on, and closes the session; a chain of slot 1 is fetched there.
+fn used<'a>(
+    requester: Requester<'a, Negotiated>,
+    line: &mut Line,
+    session: SessionHandle,
+    identity: Option<Identity<'_>>,
+) -> Requester<'a, Negotiated> {
+    let (clock, mut record) = (Waiting::default(), vec![0; 0x1000]);
+    let flow = requester.in_session(session).measure_unsigned(
+        Selection::Indices(&[1]),
+        Default::default(),
+        &mut record,
+    );
+    let (requester, _) = blocking::run(flow, line, &clock).unwrap();
+    let requester = requester.in_session(session);
+    let (requester, _) = match identity {
+        Some(identity) => {
+            let nonce = requester.nonce().unwrap();
+            let flow = requester.measure_signed(
+                Selection::Indices(&[2]),
+                Default::default(),
+                identity,
+                nonce,
+                &mut record,
+            );
+            blocking::run(flow, line, &clock).unwrap()
+        }
+        None => {
+            let flow = requester.measure_unsigned(
+                Selection::Indices(&[2]),
+                Default::default(),
+                &mut record,
+            );
+            blocking::run(flow, line, &clock).unwrap()
+        }
+    };
+    let (mut requester, ()) = blocking::run(requester.heartbeat(session), line, &clock).unwrap();
+    if line.device.config().slots.contains(&ONE) {
+        let mut chain = vec![0; 0x2000];
+        let flow = requester.in_session(session).fetch_chain(ONE, &mut chain);
+        requester = blocking::run(flow, line, &clock).unwrap().0;
+    }
+    let flow = requester.update_keys(session, UpdatedKeys::Both);
+    let (requester, ()) = blocking::run(flow, line, &clock).unwrap();
+    blocking::run(requester.close_session(session), line, &clock).unwrap().0
+}
+
+fn row(report: &Report, check: AttestationCheck) -> Option<(CheckStatus, &str)> {
+    let row = report.checks().iter().find(|row| row.check == check)?;
+    Some((row.status, &row.detail))
+}
+
+const VERSIONS: [SpdmVersion; 4] =
+    [SpdmVersion::V1_1, SpdmVersion::V1_2, SpdmVersion::V1_3, SpdmVersion::V1_4];
+const EVERYTHING: &str = "1 sessions, 2 HMACs, 14 records, 2 key updates";
+
+fn passes(report: &Report, check: AttestationCheck, detail: &str) {
+    assert!(report.verified(), "{:?}", report.error());
+    assert_eq!(row(report, check), Some((CheckStatus::Pass, detail)));
+}
+
+fn notes(report: &Report) -> Vec<String> {
+    report.notes().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_session_is_judged_with_its_secrets() {
+    for version in VERSIONS {
+        let recorded = recorded(version, F::empty(), F::empty(), &[Opens::KeyExchange]);
+        let evidence = recorded.evidence();
+        let report = recorded.judged(&evidence, Some(&recorded.log));
+        passes(&report, AttestationCheck::SessionFinish, EVERYTHING);
+        assert_eq!((indices(&report), notes(&report)), (vec![1, 2], vec![]), "{version}");
+        assert_eq!(report.basis().unwrap().to_string(), "signed MEASUREMENTS and KEY_EXCHANGE");
+
+        // Without them the signature of KEY_EXCHANGE counts all the same.
+        let report = recorded.judged(&evidence, None);
+        assert!(report.verified(), "{:?}", report.error());
+        assert_eq!(report.basis().unwrap().to_string(), "KEY_EXCHANGE alone");
+        assert_eq!(row(&report, AttestationCheck::SessionFinish), None);
+        assert!(indices(&report).is_empty());
+        assert_eq!(notes(&report), ["14 secured messages were not opened"], "{version}");
+    }
+}
+
+#[test]
+fn sessions_of_both_kinds_follow_each_other() {
+    let clear = F::HANDSHAKE_IN_THE_CLEAR_CAP;
+    // FINISH and its answer are no records where the handshake is in the clear, and there is no PSK_FINISH where the device
+    // has no context.
+    let short = "1 sessions, 2 HMACs, 12 records, 2 key updates";
+    let shorter = "1 sessions, 1 HMACs, 12 records, 2 key updates";
+    for (flags, offered, of_identity, of_psk) in [
+        (F::PSK_CAP_CONTEXT, F::empty(), EVERYTHING, EVERYTHING),
+        (F::PSK_CAP, F::empty(), EVERYTHING, shorter),
+        (F::PSK_CAP_CONTEXT | clear, clear, short, EVERYTHING),
+    ] {
+        use Opens::{KeyExchange, Psk};
+        for sessions in [&[KeyExchange, Psk], &[Psk, KeyExchange]] {
+            let recorded = recorded(SpdmVersion::V1_2, flags, offered, sessions);
+            let report = recorded.judged(&recorded.evidence(), Some(&recorded.log));
+            passes(&report, AttestationCheck::SessionFinish, of_identity);
+            passes(&report, AttestationCheck::SessionPsk, of_psk);
+            assert_eq!(indices(&report), [1, 2]);
+        }
+        // Alone it proves no identity.
+        let recorded = recorded(SpdmVersion::V1_2, flags, offered, &[Psk]);
+        let report = recorded.judged(&recorded.evidence(), Some(&recorded.log));
+        assert_eq!(report.error().unwrap().kind, ReportErrorKind::Unproven);
+        assert_eq!(row(&report, AttestationCheck::SessionPsk), Some((CheckStatus::Pass, of_psk)));
+        assert_eq!(indices(&report), [1, 2]);
+    }
+}
+
+fn is(request: Code) -> impl Fn(&RecordedExchange) -> bool {
+    move |exchange| exchange.request[1] == request.0
+}
+
+/// The first exchange with this request, a second time before itself, with an ERROR of this code for an answer. A
+/// KEY_EXCHANGE has a nonce of its own.
+fn refused_before(evidence: &mut Evidence, request: Code, code: ErrorCode) {
+    let recording = &mut evidence.recordings[0];
+    let at = recording.exchanges.iter().position(is(request)).unwrap();
+    let mut refused = recording.exchanges[at].clone();
+    if request == Code::KEY_EXCHANGE {
+        refused.request[8..40].fill(0x5A);
+    }
+    refused.response = Some(vec![refused.request[0], Code::ERROR.0, code.0, 0]);
+    recording.exchanges.insert(at, refused);
+    let later = recording.records.iter_mut().filter(|record| record.exchange > at);
+    later.for_each(|record| record.exchange += 1);
+}
+
+/// What the device had no time for was asked for again; what it refused is missing.
+#[test]
+fn a_key_exchange_that_is_refused() {
+    let recorded = recorded(SpdmVersion::V1_2, F::empty(), F::empty(), &[Opens::KeyExchange]);
+    let mut busy = recorded.evidence();
+    refused_before(&mut busy, Code::KEY_EXCHANGE, ErrorCode::BUSY);
+    let report = recorded.judged(&busy, Some(&recorded.log));
+    passes(&report, AttestationCheck::SessionFinish, EVERYTHING);
+
+    let mut refused = recorded.evidence();
+    refused_before(&mut refused, Code::KEY_EXCHANGE, ErrorCode::INVALID_REQUEST);
+    let report = recorded.judged(&refused, Some(&recorded.log));
+    let message = "the device answered KEY_EXCHANGE with ERROR InvalidRequest";
+    is_missing(&report, "session.key_exchange", message);
+
+    let mut unanswered = recorded.evidence();
+    let recording = &mut unanswered.recordings[0];
+    let keyed = recording.exchanges.iter_mut().find(|exchange| is(Code::KEY_EXCHANGE)(exchange));
+    keyed.unwrap().response = None;
+    recording.records.clear();
+    let report = recorded.judged(&unanswered, Some(&recorded.log));
+    let error = report.error().unwrap();
+    let message = "no signature of the device could be verified: \
+                   the answer to KEY_EXCHANGE is not on record";
+    assert_eq!((error.kind, error.message.as_str()), (ReportErrorKind::Unproven, message));
+
+    // It never had time.
+    let mut busy = recorded.evidence();
+    refused_before(&mut busy, Code::KEY_EXCHANGE, ErrorCode::BUSY);
+    let recording = &mut busy.recordings[0];
+    let last = recording.exchanges.iter().rposition(is(Code::KEY_EXCHANGE)).unwrap();
+    recording.exchanges.truncate(last);
+    recording.records.clear();
+    let report = recorded.judged(&busy, Some(&recorded.log));
+    let error = report.error().unwrap();
+    let message = "no signature of the device could be verified: \
+                   the device answered KEY_EXCHANGE with ERROR Busy";
+    assert_eq!((error.kind, error.message.as_str()), (ReportErrorKind::Unproven, message));
+}
+
+fn is_missing(report: &Report, check: &str, why: &str) {
+    let error = report.error().unwrap();
+    let message = format!("{check} was asked for: {why}");
+    assert_eq!((error.kind, &error.message), (ReportErrorKind::Required, &message));
+}
+
+#[test]
+fn a_psk_exchange_that_is_refused() {
+    let recorded = recorded(SpdmVersion::V1_2, F::PSK_CAP_CONTEXT, F::empty(), &[Opens::Psk]);
+    let mut refused = recorded.evidence();
+    refused_before(&mut refused, Code::PSK_EXCHANGE, ErrorCode::INVALID_REQUEST);
+    let report = recorded.judged(&refused, Some(&recorded.log));
+    let opened = Some((CheckStatus::Pass, EVERYTHING));
+    assert_eq!(row(&report, AttestationCheck::SessionPsk), opened, "{:?}", report.error());
+}
+
+/// Without the chain nothing is known of the session's transcript: its records are counted, and are no failure.
+#[test]
+fn a_session_with_a_device_whose_chain_is_not_on_record() {
+    let recorded = recorded(SpdmVersion::V1_2, F::empty(), F::empty(), &[Opens::KeyExchange]);
+    let mut evidence = recorded.evidence();
+    let recording = &mut evidence.recordings[0];
+    recording.exchanges.retain(|exchange| !is(Code::GET_CERTIFICATE)(exchange));
+    recording.records.iter_mut().for_each(|record| record.exchange -= 1);
+    let report = recorded.judged(&evidence, Some(&recorded.log));
+    assert_eq!(report.error().unwrap().kind, ReportErrorKind::Unproven);
+    assert_eq!(notes(&report), ["14 secured messages were not opened"]);
+    assert!(report.checks().iter().all(|row| row.status != CheckStatus::Fail));
+}
+
+#[test]
+fn a_key_exchange_of_no_slot() {
+    let recorded = recorded(SpdmVersion::V1_2, F::empty(), F::empty(), &[Opens::KeyExchange]);
+    let mut evidence = recorded.evidence();
+    let exchanges = &mut evidence.recordings[0].exchanges;
+    exchanges.iter_mut().find(|exchange| is(Code::KEY_EXCHANGE)(exchange)).unwrap().request[3] =
+        0x40;
+    let report = recorded.judged(&evidence, Some(&recorded.log));
+    let error = report.error().unwrap();
+    assert_eq!(error.kind, ReportErrorKind::Request);
+    assert_eq!(error.field.as_deref(), Some("KEY_EXCHANGE.SlotID"));
+}
+
+/// The recording ends inside the session.
+#[test]
+fn a_request_in_a_session_without_its_answer() {
+    let recorded = recorded(SpdmVersion::V1_2, F::empty(), F::empty(), &[Opens::KeyExchange]);
+    let mut evidence = recorded.evidence();
+    // FINISH, the measurement without a signature, and the request for one with it.
+    evidence.recordings[0].records.truncate(5);
+    let report = recorded.judged(&evidence, Some(&recorded.log));
+    let message = "the answer to GET_MEASUREMENTS is not on record";
+    is_missing(&report, "measurements.signature", message);
+    let opened = "1 sessions, 2 HMACs, 5 records, 0 key updates";
+    let finish = row(&report, AttestationCheck::SessionFinish);
+    assert_eq!(finish, Some((CheckStatus::Pass, opened)));
+}
+
+/// Where the measurements of the session cannot be seen, the expected nonce is that of CHALLENGE, or else of KEY_EXCHANGE.
+#[test]
+fn the_nonce_of_a_connection_with_a_session() {
+    let mut recorded = recorded(SpdmVersion::V1_2, F::empty(), F::empty(), &[Opens::KeyExchange]);
+    let alone = recorded.evidence();
+    let challenge = [&[0x12, 0x83, 0, 0][..], &[7; 32]].concat();
+    let answer = recorded.line.device.respond(&challenge);
+    let mut both = alone.clone();
+    let exchanges = &mut both.recordings[0].exchanges;
+    exchanges.push(RecordedExchange { request: challenge, interim: Vec::new(), response: answer });
+    let keyed = exchanges.iter().find(|exchange| is(Code::KEY_EXCHANGE)(exchange)).unwrap();
+    let keyed = RequesterNonce(keyed.request[8..40].try_into().unwrap());
+    let challenged = RequesterNonce([7; 32]);
+    for (evidence, right, wrong) in [(&alone, keyed, challenged), (&both, challenged, keyed)] {
+        for (nonce, expected) in [(right, true), (wrong, false)] {
+            let report = recorded.judged_over(evidence, None, Some(nonce));
+            assert_eq!((report.verified(), report.fresh()), (expected, Some(expected)));
+        }
+    }
+}
+
+/// A chain that was fetched in the session is not compared with that of another slot, which comes next.
+#[test]
+fn a_chain_that_was_fetched_in_a_session() {
+    let slots = vec![SlotId::ZERO, ONE];
+    let line = Line::of(SpdmVersion::V1_2, COMMON, |config| config.slots = slots);
+    let mut recorded = recorded_of(line, F::empty(), &[Opens::KeyExchange]);
+    let mut evidence = recorded.evidence();
+    let request = vec![0x12, 0x82, 0, 0, 0, 0, 0, 0x10];
+    let response = recorded.line.device.respond(&request);
+    let again = RecordedExchange { request, interim: Vec::new(), response };
+    evidence.recordings[0].exchanges.push(again);
+    let report = recorded.judged(&evidence, Some(&recorded.log));
+    let fetched = "1 sessions, 2 HMACs, 16 records, 2 key updates";
+    passes(&report, AttestationCheck::SessionFinish, fetched);
+}
+
+#[test]
+fn a_session_that_is_not_complete() {
+    let recorded = recorded(SpdmVersion::V1_2, F::empty(), F::empty(), &[Opens::KeyExchange]);
+    let mut evidence = recorded.evidence();
+    // Only its FINISH.
+    evidence.recordings[0].records.truncate(1);
+    let report = recorded.judged(&evidence, Some(&recorded.log));
+    let incomplete = Some((CheckStatus::Skipped, "no handshake is complete"));
+    assert_eq!(row(&report, AttestationCheck::SessionFinish), incomplete);
+    // Of a session that the log does not have nothing is said but how much was not opened.
+    let report = recorded.judged(&recorded.evidence(), Some(&Log::new()));
+    assert_eq!(row(&report, AttestationCheck::SessionFinish), None);
+    assert_eq!(notes(&report), ["14 secured messages were not opened"]);
+}
+
+/// The device asks for the requester's signature in FINISH.
+#[test]
+fn a_session_with_mutual_authentication() {
+    let flags = F::MUT_AUTH_CAP | F::ENCAP_CAP;
+    let change = |request, edit| ScriptStep::new(request, When::Always, Act::Change(edit));
+    // Four tables of ALGORITHMS instead of three: ReqBaseAsymAlg with ECDSA_P256 before the last one, KeySchedule.
+    let algorithms = [
+        Edit::Set(Position::Offset(2), 4),
+        Edit::Set(Position::Offset(4), 52),
+        Edit::Insert(Position::FromEnd(3), vec![4, 0x20, 0x10, 0]),
+    ];
+    let line = Line::of(SpdmVersion::V1_2, COMMON | flags | F::PSK_CAP, |config| {
+        let algorithms = algorithms.map(|edit| change(Code::NEGOTIATE_ALGORITHMS, edit));
+        config.script = algorithms.into();
+        config.script.push(change(Code::KEY_EXCHANGE, Edit::set("MutAuthRequested", 1)));
+    });
+    let recorded = recorded_of(line, flags | F::CERT_CAP, &[Opens::KeyExchange]);
+    let report = recorded.judged(&recorded.evidence(), Some(&recorded.log));
+    let why = "the requester signs FINISH, which is not checked: \
+               0 sessions, 1 HMACs, 14 records, 2 key updates";
+    assert!(report.verified(), "{:?}", report.error());
+    let finish = row(&report, AttestationCheck::SessionFinish);
+    assert_eq!(finish, Some((CheckStatus::Skipped, why)));
+    assert_eq!(row(&report, AttestationCheck::SessionPsk), None);
+    let note = "1 sessions with mutual authentication: \
+                the signature and the HMACs of FINISH are not checked";
+    assert_eq!(notes(&report), [note]);
+}
