@@ -256,7 +256,7 @@ impl<'a> Core<'a> {
         let via = self.connection.via();
         let measured = self.connection.leave_session();
         let Some(sessions) = self.sessions.as_deref_mut() else { return };
-        sessions.end_handshakes();
+        sessions.end_flow();
         if let Some(slot) = via.and_then(|session| sessions.slot(session)) {
             slot.left(measured);
         }

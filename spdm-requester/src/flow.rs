@@ -264,7 +264,7 @@ impl<'a, O: Operation> Flow<'a, O> {
     /// No response came in time.
     fn expired(&mut self) {
         let Self { core, transaction, errors, .. } = self;
-        if transaction.expired(errors, &core.settings.bounds, core.connection.via()).is_err() {
+        if transaction.expired(errors, core).is_err() {
             self.fail();
         }
     }

@@ -16,7 +16,6 @@ use crate::core::{Core, Settings};
 use crate::error::{Bound, Error, Misuse, Refusal};
 use crate::error_cell::ErrorCell;
 use crate::operation::Next;
-use crate::session::SessionHandle;
 use chunk_send::Sending;
 
 /// A message of at most eight bytes: RESPOND_IF_READY or CHUNK_GET.
@@ -322,12 +321,17 @@ impl Transaction {
     pub(crate) fn expired<'f>(
         &mut self,
         errors: &'f ErrorCell,
-        bounds: &Bounds,
-        via: Option<SessionHandle>,
+        core: &Core<'_>,
     ) -> Result<(), &'f Error> {
         self.state = State::Idle;
         // In a session the same message would be another record, and the device may have taken the first one.
-        if via.is_some() || self.resends >= bounds.resends {
+        if core.connection.via().is_some() {
+            // Whatever came in place of the answer says more than that none came.
+            let instead = core.sessions.as_deref().and_then(|sessions| sessions.came_instead());
+            let timeout = Error::Timeout { request: self.code };
+            return Err(errors.stop(instead.map_or(timeout, Error::Session)));
+        }
+        if self.resends >= core.settings.bounds.resends {
             return Err(errors.stop(Error::Timeout { request: self.code }));
         }
         self.resends = self.resends.saturating_add(1);

@@ -3,8 +3,8 @@
 use core::fmt;
 
 use spdm_codec::{
-    ChunkAckAttributes, ChunkSend, ChunkSendAck, Code, Cx, ErrorCode, Header, Message as _,
-    SpdmVersion,
+    ChunkAckAttributes, ChunkSend, ChunkSendAck, Code, Cx, ErrorCode, GetVersion, Header,
+    Message as _, SpdmVersion,
 };
 use spdm_crypto::{HashBank, Provider, RecordForm, TAG_LEN};
 use spdm_untrusted::Untrusted;
@@ -74,6 +74,7 @@ impl<'a> Responder<'a> {
         message: &[u8],
         out: &mut [u8],
     ) -> Option<usize> {
+        self.forget_the_dead();
         let parts = &mut Parts { device, hook, scope: Scope::Plain };
         let len = self.message(parts, message, out);
         self.memory.sessions.iter_mut().for_each(settle);
@@ -92,6 +93,7 @@ impl<'a> Responder<'a> {
         record: &mut [u8],
         out: &mut [u8],
     ) -> Option<usize> {
+        self.forget_the_dead();
         let Phase::Negotiated(agreement) = &self.memory.connection.phase else { return None };
         let (privacy, version) = (agreement.privacy(), agreement.peer.version);
         let session_id = record::session_id(record)?;
@@ -128,6 +130,19 @@ impl<'a> Responder<'a> {
             self.forget_transfers(Scope::Session(index));
         }
         sealed.flatten()
+    }
+
+    /// The caller may have ended a session between two messages: what was under way in it is over, too, before another
+    /// session takes its place.
+    fn forget_the_dead(&mut self) {
+        let connection = &self.memory.connection;
+        let pending = connection.pending.map(|pending| pending.scope);
+        for scope in [Some(connection.transfers.scope), pending].into_iter().flatten() {
+            let Scope::Session(index) = scope else { continue };
+            if self.memory.sessions.get(index).is_none_or(|slot| slot.0.is_none()) {
+                self.forget_transfers(scope);
+            }
+        }
     }
 
     /// What was under way in a session ends with it.
@@ -185,7 +200,9 @@ impl<'a> Responder<'a> {
         let active = self.memory.connection.transfers.is_active();
         let peer = self.memory.connection.peer().copied();
         let refusal = match (code, peer) {
-            (Code::GET_VERSION, _) if parts.scope == Scope::Plain => {
+            (Code::GET_VERSION, _)
+                if parts.scope == Scope::Plain && begins_anew(padding, message) =>
+            {
                 self.memory.connection.transfers.reset();
                 None
             }
@@ -392,6 +409,11 @@ impl<'a> Responder<'a> {
         self.memory.connection.reset();
         self.memory.sessions.iter_mut().for_each(|slot| *slot = SessionSlot::new());
     }
+}
+
+/// Whether it is a GET_VERSION that will be answered: anyone can send a broken one.
+fn begins_anew(padding: usize, message: &[u8]) -> bool {
+    decode_padded::<GetVersion>(padding, message, Cx::new(SpdmVersion::V1_0)).is_ok()
 }
 
 /// What became of CHUNK_SEND.

@@ -174,13 +174,18 @@ impl<S: ConfigSpace> Engine<S> {
         self.mailbox.write(Register::Control, GO | self.interrupt)
     }
 
-    /// One look whether the answer is there; `None` when the time is over.
+    /// One look whether the answer is there; `None` when the time is over, and where the request was answered: a mailbox
+    /// has one object for each.
     pub(crate) fn await_answer(
         &mut self,
         span: Span,
         now: Instant,
     ) -> Result<Option<Readiness>, DoeError<S::Error>> {
-        let MailboxState::Awaiting(_) = self.state else { return Err(DoeError::NoRequest) };
+        match self.state {
+            MailboxState::Awaiting(_) => {}
+            MailboxState::Idle => return Ok(None),
+            _ => return Err(DoeError::NoRequest),
+        }
         let looked = self.look().and_then(|status| match status.error() {
             true => Err(DoeError::Failed { status }),
             false => Ok(status.data_object_ready()),

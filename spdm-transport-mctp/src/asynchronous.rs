@@ -72,7 +72,7 @@ where
         timeout: Duration,
     ) -> Result<Option<Received>, MctpError> {
         let room = buffer.len();
-        let channel = self.channels.live()?;
+        let Some(channel) = self.channels.live()? else { return Ok(None) };
         let received = within(&self.clock, timeout, channel.recv(buffer)).await;
         let received = received
             .map(|received| received.map(|(kind, check, message)| (kind, check, message.len())));

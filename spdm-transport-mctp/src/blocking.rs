@@ -65,7 +65,7 @@ where
         timeout: Duration,
     ) -> Result<Option<Received>, MctpError> {
         let room = buffer.len();
-        let channel = self.channels.live()?;
+        let Some(channel) = self.channels.live()? else { return Ok(None) };
         let received = match channel.set_receive_timeout(timeout) {
             Ok(()) => {
                 channel.recv(buffer).map(|(kind, check, message)| (kind, check, message.len()))

@@ -16,6 +16,8 @@ pub(crate) struct RequestChannels<E: Endpoint> {
     endpoint: E,
     pub(crate) limits: Limits,
     live: Option<E::Channel>,
+    /// The last request was answered.
+    answered: bool,
     retired: [Option<E::Channel>; RETIRED],
     /// The place in `retired` that is filled next.
     oldest: usize,
@@ -27,6 +29,7 @@ impl<E: Endpoint> RequestChannels<E> {
             endpoint,
             limits: Limits::new(max_message, max_message).with_records(RecordBinding::Mctp),
             live: None,
+            answered: false,
             retired: [const { None }; RETIRED],
             oldest: 0,
         }
@@ -43,6 +46,7 @@ impl<E: Endpoint> RequestChannels<E> {
             return Err(MctpError::MessageLength { max, got: len });
         }
         self.retire();
+        self.answered = false;
         let channel = self.endpoint.open()?;
         Ok(self.live.insert(channel))
     }
@@ -55,9 +59,12 @@ impl<E: Endpoint> RequestChannels<E> {
         sent
     }
 
-    /// The channel of the outstanding request.
-    pub(crate) fn live(&mut self) -> Result<&mut E::Channel, MctpError> {
-        self.live.as_mut().ok_or(MctpError::NoRequest)
+    /// The channel of the outstanding request; `None` where it was answered: there is one answer to each.
+    pub(crate) fn live(&mut self) -> Result<Option<&mut E::Channel>, MctpError> {
+        match &mut self.live {
+            None if !self.answered => Err(MctpError::NoRequest),
+            live => Ok(live.as_mut()),
+        }
     }
 
     /// Gives up the outstanding request. Its channel stays open, or else the stack would give its tag to the
@@ -80,7 +87,7 @@ impl<E: Endpoint> RequestChannels<E> {
         let checked = check(room.min(self.limits.max_receive), received);
         match checked {
             // Answered: the tag may be used again.
-            Ok(_) => self.live = None,
+            Ok(_) => (self.live, self.answered) = (None, true),
             Err(_) => self.retire(),
         }
         checked

@@ -42,6 +42,8 @@ enum StorageState {
     Idle,
     /// A request was sent.
     Awaiting,
+    /// It was answered, and nothing else is to come.
+    Answered,
     /// A request was given up; its answer may still come.
     OutOfStep,
 }
@@ -118,7 +120,7 @@ impl<P: SecurityProtocol, C: Clock> StorageTransport<P, C> {
         scratch: &mut [u8],
         timeout: Duration,
     ) -> Result<(), StorageError<P::Error>> {
-        if self.state == StorageState::Idle {
+        if matches!(self.state, StorageState::Idle | StorageState::Answered) {
             return Ok(());
         }
         self.state = StorageState::OutOfStep;
@@ -178,7 +180,7 @@ impl<P: SecurityProtocol, C: Clock> StorageTransport<P, C> {
         let deadline = self.clock.now().after(timeout);
         let Some(len) = self.await_answer(deadline)? else { return Ok(None) };
         let len = self.fetch(len, buffer, deadline.since(self.clock.now()))?;
-        self.state = StorageState::Idle;
+        self.state = StorageState::Answered;
         Ok(Some(Received { kind: self.asked, len }))
     }
 }
@@ -203,7 +205,7 @@ impl<P: SecurityProtocol, C: Clock> Transport for StorageTransport<P, C> {
         if message.is_empty() || message.len() > max {
             return Err(StorageError::MessageLength { max, got: message.len() });
         }
-        if self.state != StorageState::Idle {
+        if !matches!(self.state, StorageState::Idle | StorageState::Answered) {
             self.state = StorageState::OutOfStep;
             return Err(StorageError::OutOfStep);
         }
@@ -222,8 +224,10 @@ impl<P: SecurityProtocol, C: Clock> Transport for StorageTransport<P, C> {
         buffer: &mut [u8],
         timeout: Duration,
     ) -> Result<Option<Received>, Self::Error> {
-        if self.state != StorageState::Awaiting {
-            return Err(StorageError::NoRequest);
+        match self.state {
+            StorageState::Awaiting => {}
+            StorageState::Answered => return Ok(None),
+            StorageState::Idle | StorageState::OutOfStep => return Err(StorageError::NoRequest),
         }
         let result = self.answer(buffer, timeout);
         if result.is_err() {

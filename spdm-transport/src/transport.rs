@@ -47,7 +47,8 @@ pub trait Transport {
         timeout: Duration,
     ) -> Result<(), Self::Error>;
 
-    /// Receives one message into `buffer`, or `None` after `timeout`.
+    /// Receives one message into `buffer`, or `None` after `timeout`. A requester that finds that a message belongs elsewhere
+    /// receives again: where the medium has one answer for each request, that is `None` at once.
     ///
     /// # Errors
     /// When the transport failed or the message does not fit into `buffer`.
@@ -83,7 +84,8 @@ pub trait AsyncTransport {
         timeout: Duration,
     ) -> impl Future<Output = Result<(), Self::Error>>;
 
-    /// Receives one message into `buffer`, or `None` after `timeout`.
+    /// Receives one message into `buffer`, or `None` after `timeout`. A requester that finds that a message belongs elsewhere
+    /// receives again: where the medium has one answer for each request, that is `None` at once.
     ///
     /// # Errors
     /// When the transport failed or the message does not fit into `buffer`.

@@ -4,24 +4,51 @@ use core::fmt;
 use core::ops::Range;
 
 use spdm_crypto::Provider;
-use spdm_transport::Instant;
+use spdm_transport::{Instant, MessageKind};
 
 use super::handle::SessionHandle;
 use super::slot::SessionSlot;
 use crate::error::SessionFault;
 use crate::requester::SessionDue;
 
+/// How many messages that belong elsewhere are passed over while an answer is awaited. Whoever can write to the bus can
+/// send them: they cost the exchange time, and nobody else anything.
+const MAX_STRAYS: u8 = 8;
+
 /// Memory for `N` sessions, lent with [`Storage::with_sessions`](crate::Storage::with_sessions): 640 bytes each, and
 /// a place in the bank of running hashes.
 #[derive(Debug)]
-pub struct Sessions<const N: usize>([SessionSlot; N]);
+pub struct Sessions<const N: usize> {
+    slots: [SessionSlot; N],
+    strays: Strays,
+}
+
+/// What came since the last message that was awaited, and was passed over.
+#[derive(Debug)]
+struct Strays {
+    count: u8,
+    last: Option<SessionFault>,
+}
+
+impl Strays {
+    const NONE: Self = Self { count: 0, last: None };
+
+    /// Passes one over, unless it is one too many.
+    fn pass_over<T>(&mut self, fault: SessionFault) -> Result<Option<T>, SessionFault> {
+        if self.count >= MAX_STRAYS {
+            return Err(fault);
+        }
+        (self.count, self.last) = (self.count.saturating_add(1), Some(fault));
+        Ok(None)
+    }
+}
 
 impl<const N: usize> Sessions<N> {
     /// No session.
     #[must_use]
     pub const fn new() -> Self {
         const { assert!(N <= 0x100, "an index has eight bits") };
-        Self([const { SessionSlot::new() }; N])
+        Self { slots: [const { SessionSlot::new() }; N], strays: Strays::NONE }
     }
 }
 
@@ -49,7 +76,8 @@ impl<const N: usize> SessionBank for Sessions<N> {}
 
 pub(crate) mod sealed {
     use super::{
-        Instant, Provider, Range, SessionDue, SessionFault, SessionHandle, SessionSlot, Unsealed,
+        Instant, MessageKind, Provider, Range, SessionDue, SessionFault, SessionHandle,
+        SessionSlot, Unsealed,
     };
 
     #[expect(unnameable_types, reason = "sealed")]
@@ -73,20 +101,26 @@ pub(crate) mod sealed {
             buffer: &mut [u8],
         ) -> Result<usize, SessionFault>;
 
-        /// Opens a record in place: where in it the message is.
-        fn open(
+        /// Takes what came while an answer is awaited in this session, or in the clear; a record is opened in place. Where
+        /// in it the message is; `None` for one that belongs elsewhere and was passed over: a plain message where a record
+        /// is due, a record of another session, application data.
+        fn take(
             &mut self,
-            session: SessionHandle,
+            via: Option<SessionHandle>,
             now: Instant,
-            record: &mut [u8],
+            kind: MessageKind,
+            bytes: &mut [u8],
             padding: usize,
-        ) -> Result<Range<usize>, SessionFault>;
+        ) -> Result<Option<Range<usize>>, SessionFault>;
+
+        /// What was passed over last while nothing else came.
+        fn came_instead(&self) -> Option<SessionFault>;
 
         /// Ends a session.
         fn end(&mut self, session: SessionHandle);
 
-        /// Ends every session that is not established.
-        fn end_handshakes(&mut self);
+        /// A flow is over, and with it every handshake that is not complete.
+        fn end_flow(&mut self);
 
         /// Ends every session.
         fn end_all(&mut self);
@@ -95,18 +129,18 @@ pub(crate) mod sealed {
 
 impl<const N: usize> sealed::Bank for Sessions<N> {
     fn free(&self) -> Option<SessionHandle> {
-        let (index, slot) = self.0.iter().enumerate().find(|(_, slot)| slot.is_free())?;
+        let (index, slot) = self.slots.iter().enumerate().find(|(_, slot)| slot.is_free())?;
         Some(SessionHandle::new(u8::try_from(index).ok()?, slot.generation))
     }
 
     fn slot(&mut self, session: SessionHandle) -> Option<&mut SessionSlot> {
-        let slot = self.0.get_mut(session.index())?;
+        let slot = self.slots.get_mut(session.index())?;
         (slot.generation == session.generation()).then_some(slot)
     }
 
     fn due(&self) -> Option<SessionDue> {
         let slots = || {
-            let slots = self.0.iter().enumerate();
+            let slots = self.slots.iter().enumerate();
             slots.filter_map(|(index, slot)| {
                 Some((SessionHandle::new(u8::try_from(index).ok()?, slot.generation), slot))
             })
@@ -150,19 +184,45 @@ impl<const N: usize> sealed::Bank for Sessions<N> {
         })
     }
 
-    fn open(
+    fn take(
         &mut self,
-        session: SessionHandle,
+        via: Option<SessionHandle>,
         now: Instant,
-        record: &mut [u8],
+        kind: MessageKind,
+        bytes: &mut [u8],
         padding: usize,
-    ) -> Result<Range<usize>, SessionFault> {
-        let slot = self.slot(session).ok_or(SessionFault::Over)?;
-        slot.open(now, record, padding).inspect_err(|fault| {
-            if fault.is_fatal() {
-                slot.end()
+    ) -> Result<Option<Range<usize>>, SessionFault> {
+        let got = bytes.first_chunk().map(|id| u32::from_le_bytes(*id));
+        let message = match (via, kind) {
+            (None, MessageKind::Plain) => 0..bytes.len(),
+            (None, MessageKind::Secured) => {
+                return self.strays.pass_over(SessionFault::OtherSession { got: got.unwrap_or(0) });
             }
-        })
+            (Some(_), MessageKind::Plain) => {
+                return self.strays.pass_over(SessionFault::PlainMessage);
+            }
+            (Some(session), MessageKind::Secured) => {
+                let slot = self.slot(session).ok_or(SessionFault::Over)?;
+                if let Some(got) = got.filter(|got| *got != slot.form.session_id) {
+                    return self.strays.pass_over(SessionFault::OtherSession { got });
+                }
+                let opened = slot.open(now, bytes, padding).inspect_err(|fault| {
+                    if fault.is_fatal() {
+                        slot.end()
+                    }
+                })?;
+                match opened {
+                    Some(message) => message,
+                    None => return self.strays.pass_over(SessionFault::Protocol),
+                }
+            }
+        };
+        self.strays = Strays::NONE;
+        Ok(Some(message))
+    }
+
+    fn came_instead(&self) -> Option<SessionFault> {
+        self.strays.last
     }
 
     fn end(&mut self, session: SessionHandle) {
@@ -171,12 +231,13 @@ impl<const N: usize> sealed::Bank for Sessions<N> {
         }
     }
 
-    fn end_handshakes(&mut self) {
+    fn end_flow(&mut self) {
+        self.strays = Strays::NONE;
         let unfinished = |slot: &&mut SessionSlot| !slot.is_free() && !slot.is_established();
-        self.0.iter_mut().filter(unfinished).for_each(SessionSlot::end);
+        self.slots.iter_mut().filter(unfinished).for_each(SessionSlot::end);
     }
 
     fn end_all(&mut self) {
-        self.0.iter_mut().for_each(SessionSlot::end);
+        self.slots.iter_mut().for_each(SessionSlot::end);
     }
 }

@@ -70,16 +70,19 @@ impl Established {
         Ok(())
     }
 
-    /// Opens a record. While an UpdateAllKeys is under way its answer comes under the next key, and errors under the old
-    /// one (DSP0274 §Key update): whichever opens the record is the right one.
+    /// Opens a record; `None` for application data. While an UpdateAllKeys is under way its answer comes under the next key,
+    /// and errors under the old one (DSP0274 §Key update): whichever opens the record is the right one.
     fn open(
         &mut self,
         form: &RecordForm,
         record: &mut [u8],
         padding: usize,
-    ) -> Result<Range<usize>, SessionFault> {
+    ) -> Result<Option<Range<usize>>, SessionFault> {
         if !self.both_update {
-            return Ok(self.response.open(form, record, padding)?);
+            return match self.response.open(form, record, padding) {
+                Err(RecordError::Protocol) => Ok(None),
+                opened => Ok(Some(opened?)),
+            };
         }
         let secret = self.response_secret.updated()?;
         let mut stream = RecordStream::new(secret.record_key()?);
@@ -95,7 +98,7 @@ impl Established {
             }
         };
         match record.get(opened.start.saturating_add(1)) {
-            Some(code) if *code == only.0 => Ok(opened),
+            Some(code) if *code == only.0 => Ok(Some(opened)),
             _ => Err(SessionFault::Key),
         }
     }
@@ -239,12 +242,13 @@ impl SessionSlot {
         Ok(sealed)
     }
 
+    /// Opens a record; `None` for application data, which answers nothing.
     pub(super) fn open(
         &mut self,
         now: Instant,
         record: &mut [u8],
         padding: usize,
-    ) -> Result<Range<usize>, SessionFault> {
+    ) -> Result<Option<Range<usize>>, SessionFault> {
         let form = &self.form;
         let opened = match &mut self.keys {
             Keys::None => return Err(SessionFault::Over),
@@ -253,11 +257,14 @@ impl SessionSlot {
                 let mut stream = RecordStream::resumed(key, *received);
                 let opened = stream.open(form, record, padding)?;
                 *received = stream.sequence();
-                opened
+                Some(opened)
             }
             Keys::Established(keys) => keys.open(form, record, padding)?,
         };
-        (self.unanswered, self.last) = (false, Some(now));
+        self.last = Some(now);
+        if opened.is_some() {
+            self.unanswered = false;
+        }
         Ok(opened)
     }
 }

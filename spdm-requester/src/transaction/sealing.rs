@@ -45,7 +45,8 @@ impl Transaction {
     }
 }
 
-/// Where in the receive area the message is that came at `place`: inside its record, in a session.
+/// Where in the receive area the message is that came at `place`: inside its record, in a session. `None` for a message
+/// that belongs elsewhere: the awaited one may still come.
 #[inline(never)]
 pub(super) fn open<'f>(
     env: &mut Env<'_, 'f>,
@@ -53,18 +54,19 @@ pub(super) fn open<'f>(
     kind: MessageKind,
     place: Range<usize>,
     padding: usize,
-) -> Result<Range<usize>, &'f Error> {
+) -> Result<Option<Range<usize>>, &'f Error> {
     let errors = env.errors;
-    match (env.connection.via(), &mut env.sessions, kind) {
-        (Some(session), Some(sessions), MessageKind::Secured) => {
-            let record = area.get_mut(place.clone()).unwrap_or_default();
-            let opened = sessions.open(session, env.connection.now, record, padding);
-            let opened = opened.map_err(|fault| errors.stop(fault))?;
+    let via = env.connection.via();
+    match (&mut env.sessions, kind) {
+        (Some(sessions), _) => {
+            let bytes = area.get_mut(place.clone()).unwrap_or_default();
+            let taken = sessions.take(via, env.connection.now, kind, bytes, padding);
+            let message = taken.map_err(|fault| errors.stop(fault))?;
             let within = |at: usize| place.start.saturating_add(at);
-            Ok(within(opened.start)..within(opened.end))
+            Ok(message.map(|message| within(message.start)..within(message.end)))
         }
-        (Some(_), _, MessageKind::Plain) => Err(errors.stop(SessionFault::PlainMessage)),
-        (_, _, MessageKind::Secured) => Err(errors.unexpected(&At("response", "secured message"))),
-        (None, _, MessageKind::Plain) => Ok(place),
+        // Without memory for sessions there are none.
+        (None, MessageKind::Secured) => Err(errors.unexpected(&At("response", "secured message"))),
+        (None, MessageKind::Plain) => Ok(Some(place)),
     }
 }

@@ -36,4 +36,5 @@ mod session_secrets;
 mod sessions;
 mod sim;
 mod slot_choice;
+mod stray_messages;
 mod tokens;

@@ -2,6 +2,7 @@
 //! requester. Transcripts are bytes that are hashed when they are needed.
 
 use core::fmt;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use spdm_codec::{
@@ -16,7 +17,7 @@ use spdm_crypto::rustcrypto::{PROVIDER, Running, SoftwareKey};
 use spdm_crypto::{
     AeadAlgorithm, AsymAlgorithm, Bank, DataSecrets, Digest, Direction, EcCurve, HandshakeSecrets,
     HashAlgorithm, KeyExchangeAlgorithm, KeySchedule, Provider, PskBytes, RecordForm, RecordStream,
-    SharedSecret, SignedMessage, SigningContext,
+    SequenceOrder, SharedSecret, SignedMessage, SigningContext, TAG_LEN,
 };
 use spdm_requester::{Connection, Negotiated, Offer, Requester, Sessions, Storage, blocking};
 use spdm_transport::{Clock as _, Duration, Limits, MessageKind, Received, Transport};
@@ -44,6 +45,19 @@ pub(crate) enum Place {
     Wire,
 }
 
+/// What arrives at the requester before an answer, and belongs elsewhere.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Stray {
+    /// A message in the clear.
+    Plain(Vec<u8>),
+    /// A record of a session with this SessionID, which nobody has sealed.
+    Record(u32),
+    /// A record of this session of the device, counted from 0, as it seals it.
+    OfSession(usize),
+    /// Application data in the session that is answered in.
+    Application,
+}
+
 /// The device.
 pub(crate) struct Peer {
     pub(crate) version: SpdmVersion,
@@ -63,6 +77,8 @@ pub(crate) struct Peer {
     pub(crate) errors: Vec<(Code, ErrorCode)>,
     /// Does not answer this request.
     pub(crate) silent: Option<Code>,
+    /// What comes in front of the answer to this request.
+    pub(crate) strays: Option<(Code, Vec<Stray>)>,
     /// Every request, as it was before it was sealed.
     pub(crate) requests: Vec<(MessageKind, Vec<u8>)>,
     /// Every record and message that was sent to the requester.
@@ -72,7 +88,7 @@ pub(crate) struct Peer {
     vca: Vec<u8>,
     handshake: Handshake,
     sessions: Vec<Session>,
-    pending: Option<(MessageKind, Vec<u8>)>,
+    pending: VecDeque<(MessageKind, Vec<u8>)>,
 }
 
 struct Session {
@@ -120,6 +136,7 @@ impl Peer {
             plain_answer: None,
             errors: Vec::new(),
             silent: None,
+            strays: None,
             requests: Vec::new(),
             sent: Vec::new(),
             clock: SimClock::default(),
@@ -127,7 +144,7 @@ impl Peer {
             vca: Vec::new(),
             handshake: Handshake::Secured,
             sessions: Vec::new(),
-            pending: None,
+            pending: VecDeque::new(),
         }
     }
 
@@ -486,6 +503,12 @@ impl Peer {
         };
         let code = Code(request[1]);
         self.requests.push((kind, request.clone()));
+        if let Some((_, strays)) = self.strays.clone().filter(|(request, _)| *request == code) {
+            for stray in strays {
+                let arriving = self.stray(session, stray);
+                self.pending.push_back(arriving);
+            }
+        }
         if self.silent == Some(code) {
             return;
         }
@@ -515,7 +538,42 @@ impl Peer {
             }
         }
         self.sent.push(sent.clone());
-        self.pending = Some((kind, sent));
+        self.pending.push_back((kind, sent));
+    }
+
+    fn stray(&mut self, session: Option<usize>, stray: Stray) -> (MessageKind, Vec<u8>) {
+        let record = match stray {
+            Stray::Plain(message) => return (MessageKind::Plain, message),
+            Stray::Record(id) => {
+                let mut record = id.to_le_bytes().to_vec();
+                record.resize(4 + self.binding.sequence_len(), 0);
+                record.extend([40, 0]);
+                record.extend([0xA5; 40]);
+                record
+            }
+            Stray::OfSession(index) => self.seal(index, &[self.version.to_byte(), 0x68, 0, 0]),
+            Stray::Application => self.application(session.unwrap()),
+        };
+        (MessageKind::Secured, record)
+    }
+
+    /// A record of MCTP with PLDM inside.
+    fn application(&mut self, index: usize) -> Vec<u8> {
+        assert_eq!(self.binding, RecordBinding::Mctp);
+        let session = &mut self.sessions[index];
+        let Keys::Data { secrets, response, .. } = &mut session.keys else { panic!() };
+        let sequence = response.sequence();
+        let key = secrets.response.record_key().unwrap();
+        let mut data = vec![4, 0, 1, 0x80, 0x02, 0x03];
+        let mut record = session.form.session_id.to_le_bytes().to_vec();
+        record.extend(&sequence.to_le_bytes()[..2]);
+        record.extend(u16::try_from(data.len() + TAG_LEN).unwrap().to_le_bytes());
+        let order = SequenceOrder::LittleEndian;
+        let tag = key.seal(sequence, order, &record, &mut data).unwrap();
+        record.extend(data);
+        record.extend(tag);
+        *response = RecordStream::resumed(key, sequence + 1);
+        record
     }
 }
 
@@ -563,11 +621,11 @@ impl Transport for Peer {
     }
 
     fn receive(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<Option<Received>, Never> {
-        deliver(self.pending.take(), &self.clock, buffer, timeout)
+        deliver(self.pending.pop_front(), &self.clock, buffer, timeout)
     }
 
     fn abandon(&mut self) {
-        self.pending = None;
+        self.pending.clear();
     }
 }
 

@@ -258,6 +258,104 @@ fn s101_s103_a_large_request_stays_in_its_session() {
     beats(&mut session, &mut sim);
 }
 
+/// The first chunk of a request that has 44 bytes.
+fn first_chunk() -> Vec<u8> {
+    let mut chunk =
+        vec![0x12, 0x85, 0, 1, 0, 0, 0, 0, 26, 0, 0, 0, 44, 0, 0, 0, 0x12, 0xE0, 1, 0xFF];
+    chunk.extend([8; 22]);
+    chunk
+}
+
+/// A session that is ended between two messages, by a device that watches the clock or by itself, takes its transfer with
+/// it: the device goes on, and the next session in its place gets nothing of it.
+#[test]
+fn s100_s103_the_transfer_of_a_dead_session_is_over() {
+    let get_certificate = [0x12, 0x82, 0, 0, 0, 0, 100, 0];
+    for (begin, code) in [(first_chunk(), 0x05), (get_certificate.to_vec(), 0x7F)] {
+        for by_the_clock in [true, false] {
+            let (mut sim, mut session) = small_session();
+            let mut other = another_large(&mut sim);
+            let answer = session.exchange(&mut sim, &begin).unwrap();
+            assert_eq!(answer[1], code);
+            let get = [0x12, 0x86, 0, answer[4], 0, 0];
+            // It is the transfer that other requests wait for.
+            refused(&mut other, &mut sim, &HEARTBEAT, 0x04, 0);
+            if by_the_clock {
+                sim.sessions
+                    .iter_mut()
+                    .find(|slot| slot.session_id() == Some(session.id))
+                    .unwrap()
+                    .end();
+            } else {
+                let mut record = session.seal(&HEARTBEAT);
+                *record.last_mut().unwrap() ^= 1;
+                sim.send_record(&record).unwrap();
+            }
+            assert_eq!(sim.alive(), 1);
+            beats(&mut other, &mut sim);
+            assert_eq!(sim.send(&[0x12, 0x81, 0, 0]).unwrap()[1], 0x01);
+            let mut next = another_large(&mut sim);
+            refused(&mut next, &mut sim, &get, 0x04, 0);
+            assert_eq!(sim.send(&get).unwrap(), [0x12, 0x7F, 0x04, 0]);
+            beats(&mut next, &mut sim);
+        }
+    }
+}
+
+/// The same without a message between the end of the session and the next one, which takes its place.
+#[test]
+fn s100_s102_the_next_session_in_its_place_gets_nothing_of_a_dead_one() {
+    let (mut sim, mut session) = small_session();
+    let answer = session.exchange(&mut sim, &[0x12, 0x82, 0, 0, 0, 0, 100, 0]).unwrap();
+    sim.sessions[0].end();
+    let mut next = another_large(&mut sim);
+    assert_eq!(sim.sessions[0].session_id(), Some(next.id));
+    refused(&mut next, &mut sim, &[0x12, 0x86, 0, answer[4], 0, 0], 0x04, 0);
+
+    let (mut sim, mut session) = established(with_sessions());
+    let record = session.seal(&[0x12, 0x81, 0, 0]);
+    sim.send_record_with(&mut Later, &record).unwrap();
+    sim.sessions[0].end();
+    let mut next = another(&mut sim, 2);
+    refused(&mut next, &mut sim, &[0x12, 0xFF, 0x81, 0x33], 0x04, 0);
+}
+
+/// Anyone can send a broken GET_VERSION: the transfer goes on. A good one ends everything.
+#[test]
+fn s103_only_a_well_formed_get_version_ends_a_transfer() {
+    let mut second = vec![0x12, 0x85, 1, 1, 1, 0, 0, 0, 18, 0, 0, 0];
+    second.extend([0; 18]);
+    for broken in [&[0x12, 0x84, 0, 0][..], &[0x10, 0x84, 0, 0, 0, 0, 0, 0], &[0x10, 0x84]] {
+        let (mut sim, mut session) = small_session();
+        assert_eq!(session.exchange(&mut sim, &first_chunk()).unwrap()[1], 0x05);
+        if let Some(answer) = sim.send(broken) {
+            assert_eq!(answer[1..3], [0x7F, 0x04], "{broken:02x?}");
+        }
+        let answer = session.exchange(&mut sim, &second).unwrap();
+        assert_eq!(answer[..6], [0x12, 0x05, 0, 1, 1, 0], "{broken:02x?}");
+        assert_eq!(answer[6..], [0x12, 0x7F, 0x01, 0]);
+        beats(&mut session, &mut sim);
+
+        // In the clear, too, and where a response is fetched.
+        let error = sim.send(&[0x12, 0x82, 0, 0, 0, 0, 100, 0]).unwrap();
+        assert_eq!(error[..3], [0x12, 0x7F, 0x0F]);
+        if let Some(answer) = sim.send(broken) {
+            assert_eq!(answer[1..3], [0x7F, 0x04], "{broken:02x?}");
+        }
+        let chunk = sim.send(&[0x12, 0x86, 0, error[4], 0, 0]).unwrap();
+        assert_eq!(
+            chunk[16..],
+            [&[0x12, 0x02, 0, 0, 100, 0, 0x84, 3], &sim.device.chain[..18]].concat()
+        );
+        assert_eq!(sim.send(&[0x10, 0x84, 0, 0]).unwrap()[1], 0x04);
+        assert_eq!(sim.alive(), 0);
+        sim.config = with_sessions();
+        sim.negotiate(V1_2);
+        let mut next = another(&mut sim, 1);
+        beats(&mut next, &mut sim);
+    }
+}
+
 /// Puts GET_DIGESTS off.
 #[derive(Debug)]
 struct Later;
