@@ -240,7 +240,9 @@ pub struct Bounds {
     pub busy: u8,
     /// Answers of ERROR(ResponseNotReady) to one request.
     pub not_ready: u8,
-    /// How often a message that finds no answer in time is sent again, byte for byte the same.
+    /// How often a message that finds no answer in time is sent again, byte for byte the same. KEY_EXCHANGE and PSK_EXCHANGE are
+    /// made anew, for their random data and public values are used once. FINISH and what travels in a session is never sent
+    /// again.
     ///
     /// 0 by default: it helps where a transport loses messages and can tell a late answer from the next one
     /// (MCTP, DOE). A transport that has to close instead fails then. A device that did get the message may

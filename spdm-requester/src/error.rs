@@ -396,6 +396,8 @@ impl Error {
                 !matches!(refusal.code, ErrorCode::REQUEST_RESYNCH | ErrorCode::DECRYPT_ERROR)
             }
             Self::Session(fault) => !fault.is_fatal(),
+            // A device that says Busy has changed nothing.
+            Self::Bound(Bound::Busy(_)) => true,
             Self::Incompatible(_) | Self::Misuse(_) | Self::BufferTooSmall { .. } => true,
             _ => false,
         }

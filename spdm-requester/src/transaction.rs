@@ -181,8 +181,6 @@ impl Transaction {
         connection.send(errors, header)?;
         self.code = header.code;
         self.request_len = len;
-        self.not_ready = 0;
-        self.restarts = 0;
         let first = self.start(settings);
         self.send_next(first);
         Ok(())
@@ -241,12 +239,19 @@ impl Transaction {
             }
             if wait.until <= now {
                 let in_time = wait.latest.is_none_or(|latest| now <= latest);
-                let then = if in_time { wait.then } else { self.start(&mut core.settings) };
+                let then = if in_time {
+                    wait.then
+                } else if self.is_single_use() {
+                    ToSend::Anew
+                } else {
+                    self.start(&mut core.settings)
+                };
                 self.state = State::Send(then);
             }
         }
         let State::Send(next) = self.state else { return Ok(()) };
         if next == ToSend::Anew {
+            self.renewals = self.renewals.saturating_add(1);
             core.connection.give_up_request();
             self.state = State::Idle;
             return Ok(());
@@ -331,12 +336,21 @@ impl Transaction {
             let timeout = Error::Timeout { request: self.code };
             return Err(errors.stop(instead.map_or(timeout, Error::Session)));
         }
-        if self.resends >= core.settings.bounds.resends {
+        let anew = self.is_single_use() && self.outstanding == ToSend::Request;
+        let count = if anew { self.renewals } else { self.resends };
+        // What FINISH changes cannot be told from what was sent twice: the session is over.
+        if self.code == Code::FINISH || count >= core.settings.bounds.resends {
             return Err(errors.stop(Error::Timeout { request: self.code }));
         }
         self.resends = self.resends.saturating_add(1);
-        self.state = State::Send(self.again());
+        self.state = State::Send(if anew { ToSend::Anew } else { self.again() });
         Ok(())
+    }
+
+    /// Whether random data and public value of the request are used once (DSP0274 §KEY_EXCHANGE): instead of the same bytes
+    /// again, another request is made.
+    const fn is_single_use(&self) -> bool {
+        matches!(self.code, Code::KEY_EXCHANGE | Code::PSK_EXCHANGE)
     }
 
     /// What an accepted ERROR leads to.
@@ -378,11 +392,11 @@ impl Transaction {
         // With a message, or with the request that was handed over before.
         let whole = self.transfer == Transfer::Sent
             || matches!(self.outstanding, ToSend::RespondIfReady(_));
-        // Random data and public values are used once (DSP0274 §KEY_EXCHANGE).
-        let anew = matches!(self.code, Code::KEY_EXCHANGE | Code::PSK_EXCHANGE)
-            && (whole || self.outstanding == ToSend::Request);
+        let anew = self.is_single_use() && (whole || self.outstanding == ToSend::Request);
+        let mut renewals = self.renewals;
         let count = match (anew, whole) {
-            (true, _) => &mut self.renewals,
+            // Counted where it is made.
+            (true, _) => &mut renewals,
             (false, true) => &mut self.restarts,
             (false, false) => &mut self.busy,
         };
@@ -444,6 +458,7 @@ impl Transaction {
 
     /// The operation has used the answer: another request follows, or it is complete.
     pub(crate) const fn proceed(&mut self, next: Next) {
+        (self.not_ready, self.restarts) = (0, 0);
         self.state = match next {
             Next::Again => State::Idle,
             Next::Done => State::Done,

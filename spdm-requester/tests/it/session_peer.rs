@@ -75,8 +75,12 @@ pub(crate) struct Peer {
     pub(crate) plain_answer: Option<Code>,
     /// ERROR with these codes, before the first answers to a request.
     pub(crate) errors: Vec<(Code, ErrorCode)>,
+    /// RDTExponent, RequestCode, Token and RDTM of ERROR(ResponseNotReady) instead of good ones.
+    pub(crate) not_ready: Option<[u8; 4]>,
     /// Does not answer this request.
     pub(crate) silent: Option<Code>,
+    /// Loses so many answers to this request on the way.
+    pub(crate) lost: (Code, usize),
     /// What comes in front of the answer to this request.
     pub(crate) strays: Option<(Code, Vec<Stray>)>,
     /// Every request, as it was before it was sealed.
@@ -135,7 +139,9 @@ impl Peer {
             change: None,
             plain_answer: None,
             errors: Vec::new(),
+            not_ready: None,
             silent: None,
+            lost: (Code::GET_VERSION, 0),
             strays: None,
             requests: Vec::new(),
             sent: Vec::new(),
@@ -516,7 +522,11 @@ impl Peer {
         let mut answer = match (error, session) {
             (Some(at), _) => {
                 let (_, error) = self.errors.remove(at);
-                vec![self.version.to_byte(), Code::ERROR.0, error.0, 0]
+                let mut answer = vec![self.version.to_byte(), Code::ERROR.0, error.0, 0];
+                if error == ErrorCode::RESPONSE_NOT_READY {
+                    answer.extend(self.not_ready.unwrap_or([1, code.0, 1, 2]));
+                }
+                answer
             }
             (None, None) => self.plain(&request),
             (None, Some(index)) => self.inside(index, &request),
@@ -538,6 +548,11 @@ impl Peer {
             }
         }
         self.sent.push(sent.clone());
+        let (losing, times) = &mut self.lost;
+        if *losing == code && *times > 0 {
+            *times -= 1;
+            return;
+        }
         self.pending.push_back((kind, sent));
     }
 

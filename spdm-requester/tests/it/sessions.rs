@@ -236,6 +236,164 @@ fn s28_a_busy_device_gets_another_key_exchange() {
     assert_eq!(peer.requests.len(), 6);
 }
 
+/// How often the same bytes were sent as random data or as a public value.
+fn repeated(peer: &Peer, code: Code) -> usize {
+    let parts = |bytes: &[u8]| match code {
+        Code::KEY_EXCHANGE => vec![bytes[8..40].to_vec(), bytes[40..104].to_vec()],
+        // RequesterContext, behind the hint.
+        _ => vec![bytes[12 + HINT.len()..][..32].to_vec()],
+    };
+    let requests = peer.requests.iter().filter(|(_, bytes)| bytes[1] == code.0);
+    let mut all: Vec<Vec<u8>> = requests.flat_map(|(_, bytes)| parts(bytes)).collect();
+    let count = all.len();
+    all.sort();
+    all.dedup();
+    count - all.len()
+}
+
+#[test]
+fn s28_a_key_exchange_that_finds_no_answer_is_made_anew() {
+    let bounds = |resends| {
+        let mut bounds = spdm_requester::Bounds::default();
+        bounds.resends = resends;
+        bounds
+    };
+    for code in [Code::KEY_EXCHANGE, Code::PSK_EXCHANGE] {
+        // Lost twice, and too often.
+        for (resends, requests) in [(2, 3), (1, 2), (0, 1)] {
+            let mut peer = Peer::new(SpdmVersion::V1_3);
+            peer.lost = (code, 2);
+            let clock = peer.clock.clone();
+            let mut lent = Lent::new();
+            let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+            let requester = requester.with_bounds(bounds(resends));
+            let (spki, psk) = (peer.spki(), PskBytes(PSK));
+            let opened = if code == Code::KEY_EXCHANGE {
+                let flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+                let ended = blocking::run(flow, &mut peer, &clock);
+                ended.map(|(requester, (opened, _))| (requester, opened)).map_err(|it| it.error)
+            } else {
+                let flow = requester.open_psk_session(SessionPlan::DEFAULT, HINT, &psk);
+                let ended = blocking::run(flow, &mut peer, &clock);
+                ended.map(|(requester, (opened, _))| (requester, opened)).map_err(|it| it.error)
+            };
+            let asked = peer.codes().iter().filter(|asked| **asked == code).count();
+            assert_eq!(asked, requests, "{code}");
+            assert_eq!(repeated(&peer, code), 0, "{code}");
+            match opened {
+                Ok((requester, opened)) => {
+                    assert_eq!(resends, 2);
+                    heartbeat(requester, &mut peer, opened.session).unwrap();
+                }
+                Err(error) => {
+                    assert!(resends < 2);
+                    let timeout = spdm_requester::Error::Timeout { request: code };
+                    assert_eq!(error, RunError::Requester(timeout));
+                }
+            }
+        }
+    }
+}
+
+/// In the clear FINISH could be sent again: what it changed cannot be told then.
+#[test]
+fn s28_a_finish_that_finds_no_answer_is_not_sent_again() {
+    for more in [CapabilityFlags::empty(), IN_THE_CLEAR] {
+        let mut peer = Peer::new(SpdmVersion::V1_3);
+        peer.flags |= more;
+        peer.lost = (Code::FINISH, 1);
+        let clock = peer.clock.clone();
+        let mut lent = Lent::new();
+        let requester = lent.negotiated(&mut peer, more);
+        let mut bounds = spdm_requester::Bounds::default();
+        bounds.resends = 3;
+        let requester = requester.with_bounds(bounds);
+        let spki = peer.spki();
+        let flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+        let failure = blocking::run(flow, &mut peer, &clock).unwrap_err();
+        let timeout = spdm_requester::Error::Timeout { request: Code::FINISH };
+        assert_eq!(failure.error, RunError::Requester(timeout));
+        assert_eq!(peer.codes(), [Code::KEY_EXCHANGE, Code::FINISH]);
+        // In the clear a late answer could be taken for that of another request.
+        assert_eq!(matches!(failure.requester, Recovered::SessionLost(_)), more.is_empty());
+        assert_eq!(matches!(failure.requester, Recovered::Fresh(_)), !more.is_empty());
+    }
+}
+
+/// A driver that comes later than WTMax: the device may have forgotten the request.
+#[test]
+fn s28_a_response_that_was_fetched_too_late_takes_another_key_exchange() {
+    use spdm_requester::Step;
+    use spdm_transport::Transport as _;
+
+    for (late, requests) in [(1, 2), (9, 6)] {
+        let mut peer = Peer::new(SpdmVersion::V1_3);
+        peer.errors = vec![(Code::KEY_EXCHANGE, ErrorCode::RESPONSE_NOT_READY); late];
+        // 2 to the power of 24 microseconds, three times.
+        peer.not_ready = Some([24, Code::KEY_EXCHANGE.0, 1, 3]);
+        let clock = peer.clock.clone();
+        let mut lent = Lent::new();
+        let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+        let mut bounds = spdm_requester::Bounds::default();
+        bounds.time = spdm_transport::Duration::from_secs(10_000);
+        let spki = peer.spki();
+        let requester = requester.with_bounds(bounds);
+        let mut flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+        let ended = loop {
+            match flow.poll(clock.now()) {
+                Ok(Step::Transmit(token)) => {
+                    peer.send(token.kind(), token.bytes(), token.timeout()).unwrap();
+                    token.sent(clock.now());
+                }
+                Ok(Step::Receive(mut token)) => {
+                    let timeout = spdm_transport::Duration::from_secs(1);
+                    let received = peer.receive(token.buffer(), timeout).unwrap().unwrap();
+                    let _ = token.received(clock.now(), received);
+                }
+                Ok(Step::Wait { until }) => clock.sleep_until(until.after_micros(60_000_000)),
+                Ok(Step::Done) => break Ok(()),
+                Err(error) => break Err(error.to_string()),
+            }
+        };
+        let asked = peer.codes().iter().filter(|code| **code == Code::KEY_EXCHANGE).count();
+        assert_eq!((asked, repeated(&peer, Code::KEY_EXCHANGE)), (requests, 0));
+        if late == 1 {
+            assert_eq!(ended, Ok(()));
+            let (requester, (opened, _)) = flow.finish().unwrap();
+            heartbeat(requester, &mut peer, opened.session).unwrap();
+        } else {
+            let error = "the response was still not ready after 5 attempts";
+            assert_eq!(ended, Err(error.to_owned()));
+        }
+    }
+}
+
+#[test]
+fn s83_a_device_that_stays_busy_keeps_its_session_and_keys() {
+    for keys in [UpdatedKeys::Requests, UpdatedKeys::Both] {
+        for binding in [RecordBinding::PciDoe, RecordBinding::Mctp] {
+            let mut peer = Peer::new(SpdmVersion::V1_2);
+            peer.binding = binding;
+            let clock = peer.clock.clone();
+            let mut lent = Lent::new();
+            let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+            let (requester, opened) = open(requester, &mut peer);
+            let before = peer.requests.len();
+            peer.errors = vec![(Code::KEY_UPDATE, ErrorCode::BUSY); 50];
+            let flow = requester.update_keys(opened.session, keys);
+            let failure = blocking::run(flow, &mut peer, &clock).unwrap_err();
+            assert_eq!(failure.error.to_string(), "the device was still busy after 5 attempts");
+            assert_eq!(peer.requests.len(), before + 6);
+            peer.errors.clear();
+            let Recovered::Kept(requester) = failure.requester else { panic!() };
+            let requester = heartbeat(requester, &mut peer, opened.session).unwrap();
+            let flow = requester.update_keys(opened.session, keys);
+            let (requester, ()) = blocking::run(flow, &mut peer, &clock).unwrap();
+            heartbeat(requester, &mut peer, opened.session).unwrap();
+        }
+    }
+}
+
 #[test]
 fn any_request_that_may_travels_in_a_session_and_no_other() {
     let mut peer = Peer::new(SpdmVersion::V1_3);
