@@ -262,6 +262,22 @@ fn a_session_with_who_is_not_trusted() {
 }
 
 #[test]
+fn a_session_that_is_asked_for_is_required() {
+    let mut report = ReportBuilder::new("here", Freshness::Own, &PROVIDER);
+    report.observe(&Observation::SessionAsked);
+    let report = report.build();
+    let missing = [
+        (AttestationCheck::SessionKeyExchange, "no KEY_EXCHANGE_RSP"),
+        (AttestationCheck::SessionFinish, "no FINISH_RSP"),
+    ];
+    for (check, detail) in missing {
+        assert_eq!(row(&report, check), (CheckStatus::Skipped, detail));
+    }
+    let message = "session.key_exchange is required: no KEY_EXCHANGE_RSP";
+    assert_eq!(report.error().unwrap().message, message);
+}
+
+#[test]
 fn what_a_pre_shared_key_proves() {
     let why = "a pre-shared key proves no identity, only that the device holds the key";
     let unused = (CheckStatus::Skipped, "a pre-shared key is used instead of an identity");

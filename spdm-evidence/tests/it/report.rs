@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use spdm_codec::{Code, KeySlot, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, Provider};
+use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, KeyExchangeError, Provider};
 use spdm_evidence::{
     AttestationCheck, CheckStatus, Error, ExitClass, Freshness, Reference, ReportBuilder,
     ReportErrorKind,
@@ -184,6 +184,42 @@ fn errors_of_a_live_connection() {
         ),
         (requester::Error::Random, None, ReportErrorKind::Internal, ExitClass::Usage),
     ];
+    are_told(rows);
+}
+
+/// Whose fault it is that a session broke, and which check it decides.
+#[test]
+fn errors_of_a_session() {
+    use requester::SessionFault as Fault;
+    let invalid = |class| (ReportErrorKind::Session, class);
+    let rows = [
+        (Fault::Over, None, invalid(ExitClass::Transport)),
+        (Fault::Unanswered, None, invalid(ExitClass::Transport)),
+        (Fault::Tag, None, invalid(ExitClass::Protocol)),
+        (Fault::OtherSession { got: 1 }, None, invalid(ExitClass::Protocol)),
+        (
+            Fault::KeyExchange(KeyExchangeError::InvalidPeer),
+            Some(AttestationCheck::SessionKeyExchange),
+            invalid(ExitClass::Protocol),
+        ),
+        (Fault::Transport, None, (ReportErrorKind::Request, ExitClass::Usage)),
+        (Fault::Random, None, (ReportErrorKind::Internal, ExitClass::Usage)),
+        // The peer has other keys, or has seen other messages.
+        (
+            Fault::VerifyData { message: "FINISH_RSP" },
+            Some(AttestationCheck::SessionFinish),
+            invalid(ExitClass::Rejected),
+        ),
+    ];
+    are_told(rows.map(|(fault, check, (kind, class))| {
+        (requester::Error::Session(fault), check, kind, class)
+    }));
+}
+
+/// What the report on an error says: the check that fails, the kind, and the exit code.
+fn are_told<const N: usize>(
+    rows: [(requester::Error, Option<AttestationCheck>, ReportErrorKind, ExitClass); N],
+) {
     for (error, check, kind, class) in rows {
         let mut builder = ReportBuilder::new("", Freshness::Own, &PROVIDER);
         builder.failed(&error);
