@@ -35,7 +35,8 @@ impl RecordForm {
             RecordPrivacy::Authenticated => 0,
         };
         let header = SecuredMessage::header_len(self.binding.sequence_len());
-        header.saturating_add(length).saturating_add(self.binding.prefix_len())
+        let outside = self.binding.reserved_len().saturating_add(header);
+        outside.saturating_add(length).saturating_add(self.binding.prefix_len())
     }
 }
 
@@ -150,17 +151,21 @@ impl RecordStream {
         random: &[u8],
     ) -> Result<usize, RecordError> {
         let sequence = self.next()?;
+        let reserved_len = form.binding.reserved_len();
         let header_len = SecuredMessage::header_len(form.binding.sequence_len());
         let prefix_len = form.binding.prefix_len();
         let data_len = prefix_len.saturating_add(len);
-        let end = form.head_len().saturating_add(len);
+        let end = form.head_len().saturating_add(len).saturating_sub(reserved_len);
         let (protected_end, random) = match form.privacy {
             RecordPrivacy::Encrypted => (end.saturating_add(random.len()), random),
             RecordPrivacy::Authenticated => (end, &[][..]),
         };
         let record_len = protected_end.saturating_add(TAG_LEN);
-        let room = EncodeError::BufferTooSmall { needed: record_len };
-        let record = buffer.get_mut(..record_len).ok_or(RecordError::Encode(room))?;
+        let carried_len = reserved_len.saturating_add(record_len);
+        let room = EncodeError::BufferTooSmall { needed: carried_len };
+        let carried = buffer.get_mut(..carried_len).ok_or(RecordError::Encode(room))?;
+        let (reserved, record) = carried.split_at_mut(reserved_len);
+        reserved.fill(0);
         let too_large = |field| RecordError::Encode(EncodeError::TooLarge { field });
         let length = u16::try_from(record_len.saturating_sub(header_len));
         let length = length.map_err(|_| too_large("Length"))?.to_le_bytes();
@@ -198,7 +203,7 @@ impl RecordStream {
         let tag = record.get_mut(protected_end..).unwrap_or_default();
         tag.iter_mut().zip(sealed).for_each(|(place, byte)| *place = byte);
         self.sequence = sequence.saturating_add(1);
-        Ok(record_len)
+        Ok(carried_len)
     }
 
     /// Opens `record` in place, and returns where in it the SPDM message is. The transport may have appended `padding`
@@ -214,6 +219,8 @@ impl RecordStream {
     ) -> Result<Range<usize>, RecordError> {
         let sequence = self.next()?;
         let sequence_len = form.binding.sequence_len();
+        let reserved_len = form.binding.reserved_len();
+        let record = record.get_mut(reserved_len..).unwrap_or_default();
         let message = SecuredMessage::decode(Untrusted::new(&*record), sequence_len, padding)
             .map_err(RecordError::Decode)?;
         if message.session_id != form.session_id {
@@ -249,6 +256,7 @@ impl RecordStream {
         };
         let message = form.binding.spdm_message(data).ok_or(RecordError::Protocol)?;
         let start = data_start.saturating_add(data.len().saturating_sub(message.len()));
+        let start = reserved_len.saturating_add(start);
         Ok(start..start.saturating_add(message.len()))
     }
 }
@@ -268,7 +276,12 @@ mod tests {
     }
 
     fn forms() -> impl Iterator<Item = RecordForm> {
-        let bindings = [RecordBinding::PciDoe, RecordBinding::Mctp, RecordBinding::Tcp];
+        let bindings = [
+            RecordBinding::PciDoe,
+            RecordBinding::Mctp,
+            RecordBinding::Tcp,
+            RecordBinding::Storage,
+        ];
         bindings.into_iter().flat_map(|binding| {
             [RecordPrivacy::Encrypted, RecordPrivacy::Authenticated].map(|privacy| RecordForm {
                 binding,
@@ -304,7 +317,7 @@ mod tests {
     fn a_record_with_any_changed_byte_is_rejected_and_costs_no_number() {
         for form in forms() {
             let record = sealed(&mut stream(0), &form, b"\x14\xe8\0\0");
-            for place in 0..record.len() {
+            for place in form.binding.reserved_len()..record.len() {
                 let mut changed = record.clone();
                 *changed.get_mut(place).unwrap() ^= 0x10;
                 let before = changed.clone();
@@ -325,7 +338,7 @@ mod tests {
             let second = sealed(&mut sender, &form, b"two");
             let mut receiver = stream(0);
             let wrong = match form.binding {
-                RecordBinding::Mctp => RecordError::Sequence,
+                RecordBinding::Mctp | RecordBinding::Storage => RecordError::Sequence,
                 _ => RecordError::Tag,
             };
             assert_eq!(receiver.open(&form, &mut second.clone(), 0), Err(wrong));
@@ -350,6 +363,18 @@ mod tests {
             };
             let other = RecordForm { privacy, ..form };
             assert_eq!(stream(0).open(&other, &mut record.clone(), 0), Err(RecordError::Tag));
+        }
+    }
+
+    #[test]
+    fn reserved_bytes_in_front_of_a_record_are_zero_and_not_looked_at() {
+        for form in forms() {
+            let len = form.binding.reserved_len();
+            let mut record = sealed(&mut stream(0), &form, b"\x14\xe8\0\0");
+            let (reserved, _) = record.split_at_mut(len);
+            assert!(reserved.iter().all(|byte| *byte == 0));
+            reserved.fill(0xFF);
+            stream(0).open(&form, &mut record, 0).unwrap();
         }
     }
 

@@ -2,14 +2,15 @@
 
 use core::ops::Range;
 
+use spdm_codec::RecordBinding;
 use spdm_crypto::{RecordError, RecordForm};
 
 use crate::device::Device;
 use crate::session::{KeyUsed, Session};
 
 /// The session of a record.
-pub(crate) fn session_id(record: &[u8]) -> Option<u32> {
-    record.first_chunk().map(|id| u32::from_le_bytes(*id))
+pub(crate) fn session_id(binding: RecordBinding, carried: &[u8]) -> Option<u32> {
+    binding.record(carried).first_chunk().map(|id| u32::from_le_bytes(*id))
 }
 
 /// What a record is.

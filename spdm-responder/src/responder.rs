@@ -96,7 +96,7 @@ impl<'a> Responder<'a> {
         self.forget_the_dead();
         let Phase::Negotiated(agreement) = &self.memory.connection.phase else { return None };
         let (privacy, version) = (agreement.privacy(), agreement.peer.version);
-        let session_id = record::session_id(record)?;
+        let session_id = record::session_id(self.config.records, record)?;
         let form = RecordForm { binding: self.config.records, privacy, session_id };
         let slots = self.memory.sessions.iter();
         let index = slots.map(SessionSlot::session_id).position(|id| id == Some(session_id))?;

@@ -1,6 +1,8 @@
 //! Messages over security commands.
 
-use spdm_transport::{Clock, Duration, Instant, Limits, MessageKind, Received, Transport};
+use spdm_transport::{
+    Clock, Duration, Instant, Limits, MessageKind, Received, RecordBinding, Transport,
+};
 
 use crate::DMTF;
 use crate::discovery::Discovery;
@@ -79,13 +81,16 @@ impl<P: SecurityProtocol, C: Clock> StorageTransport<P, C> {
             return Err(StorageError::NoSpdm);
         }
         let max = protocol.max_transfer();
-        let limits = Limits::new(max, max);
+        let mut limits = Limits::new(max, max);
+        if discovery.supports(SpdmOperation::SecuredMessage) {
+            limits = limits.with_records(RecordBinding::Storage);
+        }
         let (poll_interval, state) = (POLL_INTERVAL, StorageState::Idle);
         let asked = MessageKind::Plain;
         let mut transport =
             Self { protocol, clock, limits, poll_interval, discovery, state, asked };
         if let Some(len) = transport.pending(timeout)? {
-            transport.fetch(len, scratch, timeout)?;
+            transport.forget(len, scratch, timeout)?;
         }
         Ok(transport)
     }
@@ -170,6 +175,23 @@ impl<P: SecurityProtocol, C: Clock> StorageTransport<P, C> {
             return Err(StorageError::Short { announced: place.len(), got });
         }
         Ok(place.len())
+    }
+
+    /// Fetches an answer of another program: a drive gives it as the kind that it is, which nothing says.
+    fn forget(
+        &mut self,
+        announced: u32,
+        buffer: &mut [u8],
+        timeout: Duration,
+    ) -> Result<(), StorageError<P::Error>> {
+        let mut fetched = self.fetch(announced, buffer, timeout);
+        if matches!(fetched, Err(StorageError::Command(_)))
+            && self.discovery.supports(SpdmOperation::SecuredMessage)
+        {
+            self.asked = MessageKind::Secured;
+            fetched = self.fetch(announced, buffer, timeout);
+        }
+        fetched.map(|_| ())
     }
 
     fn answer(

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use spdm_transport::MessageKind::{Plain, Secured};
-use spdm_transport::{Allowed, Clock, Instant, MessageKind, Received, Transport};
+use spdm_transport::{Allowed, Clock, Instant, MessageKind, Received, RecordBinding, Transport};
 use spdm_transport_storage::{
     ConnectionId, DMTF, Discovery, PendingInfo, ProtocolList, SecurityProtocol, SpdmOperation,
     Specific, StorageError, StorageTransport,
@@ -28,6 +28,9 @@ impl fmt::Display for Status {
 
 impl core::error::Error for Status {}
 
+/// The answer that is there is not of the kind that is fetched.
+const OTHER_KIND: Status = Status(0x4002);
+
 /// A drive. It answers each request with the request's bytes, reversed.
 #[derive(Debug)]
 struct Drive {
@@ -35,7 +38,7 @@ struct Drive {
     discovery: Vec<u8>,
     /// Sent instead of the true pending info.
     pending: VecDeque<Vec<u8>>,
-    answer: Option<Vec<u8>>,
+    answer: Option<(MessageKind, Vec<u8>)>,
     /// How often it says that the answer is not there yet.
     busy: usize,
     /// It moves this many bytes less than it announced.
@@ -80,11 +83,12 @@ impl SecurityProtocol for Shared {
         let mut drive = self.0.borrow_mut();
         let specific = Specific::decode(specific).unwrap();
         assert_eq!((protocol, specific.connection), (DMTF, ConnectionId::ZERO));
-        drive.log.push(match specific.operation.kind().unwrap() {
+        let kind = specific.operation.kind().unwrap();
+        drive.log.push(match kind {
             Plain => "message!",
             Secured => "secured!",
         });
-        drive.answer = Some(data.iter().rev().copied().collect());
+        drive.answer = Some((kind, data.iter().rev().copied().collect()));
         drive.refuse.take().map_or(Ok(()), Err)
     }
 
@@ -114,11 +118,16 @@ impl SecurityProtocol for Shared {
                     drive.pending_info()
                 }
                 operation => {
-                    drive.log.push(match operation.kind().unwrap() {
+                    let asked = operation.kind().unwrap();
+                    drive.log.push(match asked {
                         Plain => "message",
                         Secured => "secured",
                     });
-                    let mut answer = drive.answer.take().unwrap();
+                    let is_other = |answer: &(MessageKind, Vec<u8>)| answer.0 != asked;
+                    if drive.answer.as_ref().is_some_and(is_other) {
+                        return Err(OTHER_KIND);
+                    }
+                    let (_, mut answer) = drive.answer.take().unwrap();
                     answer.truncate(answer.len() - drive.short);
                     answer
                 }
@@ -139,7 +148,7 @@ impl Drive {
             self.busy -= 1;
             return PendingInfo { response: None }.encode().to_vec();
         }
-        let response = self.answer.as_ref().map(|answer| u32::try_from(answer.len()).unwrap());
+        let response = self.answer.as_ref().map(|(_, answer)| u32::try_from(answer.len()).unwrap());
         PendingInfo { response }.encode().to_vec()
     }
 }
@@ -185,6 +194,7 @@ fn one_exchange_is_three_commands() {
     let (mut link, drive, clock) = link();
     let (max_send, max_receive) = (link.limits().max_send, link.limits().max_receive);
     assert_eq!((max_send, max_receive, link.limits().padding), (64, 64, 0));
+    assert_eq!(link.limits().records, None);
     assert_eq!(link.discovery().connections(), 1);
     let mut buffer = [0xee; 64];
     for len in [1, 5, 64] {
@@ -203,6 +213,7 @@ fn secured_messages_are_another_operation() {
     let discovery = Discovery::new(1).with_secured_messages().encode().to_vec();
     let (link, drive, _) = open(Drive { discovery, ..Drive::default() });
     let mut link = link.unwrap();
+    assert_eq!(link.limits().records, Some(RecordBinding::Storage));
     drive.0.borrow_mut().log.clear();
     let mut exchange = |kind: MessageKind| {
         link.send(kind, &[1, 2], TIMEOUT).unwrap();
@@ -271,7 +282,8 @@ fn wrong_payloads_while_opening() {
 
 #[test]
 fn what_another_program_left_is_forgotten() {
-    let (link, drive, _) = open(Drive { answer: Some(vec![0xdd; 64]), ..Drive::default() });
+    let (link, drive, _) =
+        open(Drive { answer: Some((Plain, vec![0xdd; 64])), ..Drive::default() });
     let mut link = link.unwrap();
     assert_eq!(drive.0.borrow().log, ["protocols", "discovery", "pending", "message"]);
     link.send(Plain, &[1, 2], TIMEOUT).unwrap();
@@ -279,8 +291,21 @@ fn what_another_program_left_is_forgotten() {
     link.receive(&mut buffer, TIMEOUT).unwrap().unwrap();
     assert_eq!(buffer[..2], [2, 1]);
 
-    let (link, ..) = open(Drive { answer: Some(vec![0xdd; 65]), ..Drive::default() });
+    let (link, ..) = open(Drive { answer: Some((Plain, vec![0xdd; 65])), ..Drive::default() });
     assert_eq!(link.unwrap_err(), StorageError::TooLong { room: 64, announced: 65 });
+
+    // A secured one, which is fetched as such; a drive without secured messages is not asked for one.
+    let answer = || Some((Secured, vec![0xdd; 40]));
+    let discovery = Discovery::new(1).with_secured_messages().encode().to_vec();
+    let (link, drive, _) = open(Drive { answer: answer(), discovery, ..Drive::default() });
+    let mut link = link.unwrap();
+    let log = drive.0.borrow_mut().log.split_off(0);
+    assert_eq!(log, ["protocols", "discovery", "pending", "message", "secured"]);
+    link.send(Plain, &[1, 2], TIMEOUT).unwrap();
+    assert!(link.receive(&mut buffer, TIMEOUT).unwrap().is_some());
+    let (link, drive, _) = open(Drive { answer: answer(), ..Drive::default() });
+    assert_eq!(link.unwrap_err(), StorageError::Command(OTHER_KIND));
+    assert_eq!(drive.0.borrow().log.last(), Some(&"message"));
 }
 
 #[test]

@@ -73,13 +73,16 @@ impl Framing {
         }
     }
 
-    /// `None` where nothing marks a record, and for drives.
+    /// `None` where nothing marks a record.
     const fn records(self) -> Option<RecordBinding> {
         match self {
             Self::Dsp0287 | Self::DmtfEmu(Binding::Tcp) => Some(RecordBinding::Tcp),
             Self::DmtfEmu(Binding::Doe) => Some(RecordBinding::PciDoe),
             Self::DmtfEmu(Binding::Mctp) => Some(RecordBinding::Mctp),
-            Self::DmtfEmu(_) => None,
+            Self::DmtfEmu(Binding::Nvme | Binding::Scsi | Binding::Ata) => {
+                Some(RecordBinding::Storage)
+            }
+            Self::DmtfEmu(Binding::None) => None,
         }
     }
 

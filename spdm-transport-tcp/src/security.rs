@@ -104,7 +104,9 @@ impl Drive {
         let invalid = SecurityStatus::invalid(self.binding);
         let (command, specific, _) = dmtf(payload).ok_or(invalid)?;
         let data = match (specific.operation, &self.answer) {
-            (SpdmOperation::Discovery, _) => Discovery::new(1).encode().to_vec(),
+            (SpdmOperation::Discovery, _) => {
+                Discovery::new(1).with_secured_messages().encode().to_vec()
+            }
             (SpdmOperation::PendingInfo, answer) => {
                 let len = answer.as_ref().and_then(|(_, answer)| u32::try_from(answer.len()).ok());
                 PendingInfo { response: len }.encode().to_vec()

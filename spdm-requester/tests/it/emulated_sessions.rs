@@ -148,7 +148,9 @@ fn use_it<'a>(
 #[test]
 fn sessions_with_the_emulated_device_in_every_version_and_on_every_transport() {
     for version in since(SpdmVersion::V1_1) {
-        for binding in [RecordBinding::PciDoe, RecordBinding::Mctp, RecordBinding::Tcp] {
+        for binding in
+            [RecordBinding::PciDoe, RecordBinding::Mctp, RecordBinding::Tcp, RecordBinding::Storage]
+        {
             for more in [F::empty(), F::HANDSHAKE_IN_THE_CLEAR_CAP] {
                 let setup = Setup::new(version);
                 Setup { binding, flags: setup.flags | more, ..setup }.run();
