@@ -1,6 +1,6 @@
 -- What carries SPDM in the captures that `spdm --pcap` writes, for Wireshark and tshark 4.0 or later:
 --   113  Linux cooked, ETH_P_MCTP: MCTP message types 5 (SPDM) and 6 (secured messages)
---   147  USER0: PCIe data objects, and bare SPDM messages
+--   147  USER0: PCIe data objects, bare SPDM messages, and secured messages of drives
 --   148  USER1: DSP0287 (SPDM over TCP)
 --
 -- It needs spdm.lua, which is to be loaded first.
@@ -33,8 +33,13 @@ local function show(pinfo, text)
     pinfo.cols.info = text
 end
 
--- USER0: data objects begin with the vendor ID of the PCI-SIG, messages with a version.
+-- USER0: data objects begin with the vendor ID of the PCI-SIG, messages with a version, secured messages of drives
+-- (DSP0286) with four reserved bytes in front of a record as MCTP has it.
 function doe.dissector(tvb, pinfo, root)
+    if tvb:len() > 4 and tvb(0, 4):uint() == 0 then
+        secured_mctp:call(tvb(4):tvb(), pinfo, root)
+        return tvb:len()
+    end
     if tvb:len() < 8 or tvb:range(0, 2):le_uint() ~= PCI_SIG then
         spdm:call(tvb, pinfo, root)
         return tvb:len()

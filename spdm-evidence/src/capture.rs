@@ -11,7 +11,7 @@ mod writer;
 use core::iter::FusedIterator;
 use std::io::Read;
 
-use spdm_transport::MessageKind;
+use spdm_transport::{MessageKind, RecordBinding};
 
 use crate::error::Error;
 use crate::note::Note;
@@ -21,6 +21,10 @@ use events::Events;
 use link::{LinkType, Links};
 use packets::{PCAP, PCAPNG, Packets, Progress};
 pub use writer::{CaptureBinding, CaptureDirection, CaptureForm, CaptureWriter};
+
+/// What a secured message of a drive begins with (DSP0286). No message and no data object does, and no record.
+pub(crate) const STORAGE_RESERVED: [u8; RecordBinding::Storage.reserved_len()] =
+    [0; RecordBinding::Storage.reserved_len()];
 
 /// Whether a message travelled openly.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -5,8 +5,14 @@ use core::fmt;
 use spdm_codec::{AeadCipherSuite, DecodeError, RecordBinding, SecuredMessage, Side, Trace};
 use spdm_untrusted::Untrusted;
 
-/// Recognises how a transport carries records by its padding and by where `Length` is in the record.
+use crate::capture::STORAGE_RESERVED;
+
+/// Recognises how a transport carries records by the reserved bytes in front, where a `SessionID` is never 0, by its
+/// padding, and by where `Length` is in the record.
 pub(crate) fn binding_of(record: &[u8], padding: usize) -> RecordBinding {
+    if record.starts_with(&STORAGE_RESERVED) {
+        return RecordBinding::Storage;
+    }
     let raw = Untrusted::new(record);
     let decodes =
         |binding: RecordBinding| SecuredMessage::decode(raw, binding.sequence_len(), 0).is_ok();
@@ -44,8 +50,8 @@ impl SecuredRecord {
         trace: &mut T,
     ) -> Result<(), DecodeError> {
         let sequence_len = self.binding.sequence_len();
-        SecuredMessage::decode_traced(Untrusted::new(bytes), sequence_len, self.padding, trace)
-            .map(|_| ())
+        let record = Untrusted::new(self.binding.record(bytes));
+        SecuredMessage::decode_traced(record, sequence_len, self.padding, trace).map(|_| ())
     }
 }
 

@@ -80,6 +80,7 @@ impl Sessions {
         let mut record =
             SecuredRecord { binding, padding, session_id: None, opened: Err(NotOpened::NoSecrets) };
         let sequence_len = binding.sequence_len();
+        let bytes = binding.record(bytes);
         let message = match SecuredMessage::decode(Untrusted::new(bytes), sequence_len, padding) {
             Ok(message) => message,
             Err(error) => {

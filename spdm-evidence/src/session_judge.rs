@@ -388,7 +388,7 @@ impl<'j> SessionJudge<'j> {
     ) -> Option<(u32, Vec<RecordedExchange>)> {
         let bytes = &record.bytes;
         let binding = binding_of(bytes, padding);
-        let raw = Untrusted::new(bytes.as_slice());
+        let raw = Untrusted::new(binding.record(bytes));
         let id = match SecuredMessage::decode(raw, binding.sequence_len(), padding) {
             Ok(message) => message.session_id,
             Err(error) => {

@@ -6,12 +6,12 @@ use etherparse::{EtherType, LaxSlicedPacket};
 use spdm_transport_doe::{MAX_PADDING, ObjectHeader, ObjectType};
 use spdm_transport_tcp::{DecodedFrame, Frame, Framing};
 
-use super::Layer;
 use super::channel::{Channel, Peers, Wire};
 use super::events::Events;
 use super::mctp::Mctp;
 use super::packets::Packet;
 use super::tcp::{NoSegment, Segment, Tcp};
+use super::{Layer, STORAGE_RESERVED};
 use crate::note::Note;
 
 /// Vendor ID of the PCI-SIG, with which the DOE objects of SPDM begin (PCIe 6.0 §6.30.1).
@@ -30,7 +30,7 @@ const LOOPBACK_HEADER_LEN: usize = 4;
 pub(super) enum LinkType {
     Mctp,
     PciDoe,
-    /// 147, USER0: DOE objects or bare messages.
+    /// 147, USER0: DOE objects, bare messages, or the secured ones of drives.
     User0,
     /// 148: DSP0287 without TCP.
     Dsp0287,
@@ -118,6 +118,9 @@ impl Links {
             LinkType::Mctp => self.mctp.take(packet, wire, bytes, events),
             LinkType::PciDoe => self.doe(packet, events),
             LinkType::User0 if bytes.starts_with(&PCI_SIG) => self.doe(packet, events),
+            LinkType::User0 if bytes.starts_with(&STORAGE_RESERVED) => {
+                self.message(packet, Layer::Secured, bytes, 0, events)
+            }
             LinkType::User0 => self.message(packet, Layer::Plain, bytes, 0, events),
             LinkType::Dsp0287 => self.dsp0287(packet, events),
         };

@@ -9,9 +9,9 @@ use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
 use pcap_file::{DataLink, Endianness, PcapError, TsResolution};
 use spdm_transport_doe::{ObjectHeader, ObjectType};
 
-use super::Layer;
 use super::link::{DMTF_MCTP, DMTF_PCI_DOE, ETH_P_MCTP, LINUX_SLL, USER0, USER1};
 use super::mctp::{END_OF_MESSAGE, START_OF_MESSAGE};
+use super::{Layer, STORAGE_RESERVED};
 
 /// Wireshark opens no longer packets than this.
 const SNAP_LEN: u32 = 0x4_0000;
@@ -51,7 +51,8 @@ pub enum CaptureForm {
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum CaptureBinding {
-    /// Nothing. Secured messages cannot be told apart and are refused.
+    /// Nothing. Of secured messages only those of drives can be told apart, by the reserved bytes that they begin with
+    /// (DSP0286); others are refused.
     Bare,
     /// MCTP (DSP0236, DSP0275, DSP0276): one packet per message, between null endpoints.
     Mctp,
@@ -166,7 +167,9 @@ fn headers(
     message: &[u8],
 ) -> io::Result<Vec<u8>> {
     match binding {
-        CaptureBinding::Bare if layer == Layer::Secured => {
+        CaptureBinding::Bare
+            if layer == Layer::Secured && !message.starts_with(&STORAGE_RESERVED) =>
+        {
             Err(unfit("a bare secured message cannot be told from a plain one"))
         }
         CaptureBinding::Bare => Ok(Vec::new()),

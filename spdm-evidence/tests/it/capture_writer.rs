@@ -51,6 +51,24 @@ fn what_is_written_can_be_read() {
     }
 }
 
+/// They begin with four reserved bytes, as no message and no data object does.
+#[test]
+fn secured_messages_of_drives_are_told_apart_without_a_header() {
+    let record = [0, 0, 0, 0, 1, 2, 3, 4, 5];
+    for form in FORMS {
+        let messages = [
+            (CaptureDirection::Sent, Layer::Plain, &GET_VERSION[..]),
+            (CaptureDirection::Sent, Layer::Secured, &record),
+        ];
+        let file = write(form, CaptureBinding::Bare, &messages);
+        assert_eq!(packets(&file), (147, vec![&GET_VERSION[..], &record]), "{form:?}");
+        let capture = Capture::read(&file).unwrap();
+        assert_eq!(capture.notes, []);
+        let read = capture.messages.iter().map(|message| (message.layer, &message.bytes[..]));
+        assert!(read.eq(messages.map(|(_, layer, message)| (layer, message))), "{form:?}");
+    }
+}
+
 #[test]
 fn every_length_survives() {
     for form in FORMS {
