@@ -192,17 +192,20 @@ impl<const N: usize> sealed::Bank for Sessions<N> {
         bytes: &mut [u8],
         padding: usize,
     ) -> Result<Option<Range<usize>>, SessionFault> {
-        let got = bytes.first_chunk().map(|id| u32::from_le_bytes(*id));
+        let id = |carried: &[u8]| carried.first_chunk().map(|id| u32::from_le_bytes(*id));
         let message = match (via, kind) {
             (None, MessageKind::Plain) => 0..bytes.len(),
             (None, MessageKind::Secured) => {
-                return self.strays.pass_over(SessionFault::OtherSession { got: got.unwrap_or(0) });
+                return self
+                    .strays
+                    .pass_over(SessionFault::OtherSession { got: id(bytes).unwrap_or(0) });
             }
             (Some(_), MessageKind::Plain) => {
                 return self.strays.pass_over(SessionFault::PlainMessage);
             }
             (Some(session), MessageKind::Secured) => {
                 let slot = self.slot(session).ok_or(SessionFault::Over)?;
+                let got = id(slot.form.binding.record(bytes));
                 if let Some(got) = got.filter(|got| *got != slot.form.session_id) {
                     return self.strays.pass_over(SessionFault::OtherSession { got });
                 }
