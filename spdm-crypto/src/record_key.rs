@@ -63,6 +63,12 @@ impl RecordKey {
         self.algorithm
     }
 
+    /// The key and the IV, for a log of secrets: whoever has them reads the session. `None` where the backend keeps the key.
+    #[must_use]
+    pub fn expose_secret(&self) -> Option<(&[u8], &[u8; NONCE_LEN])> {
+        Some((self.key.expose_secret()?, &self.iv))
+    }
+
     /// Encrypts `in_out` and returns the tag. **Use a sequence number once**: two records with the same one
     /// reveal how they differ, and with AES-GCM the authentication key.
     ///

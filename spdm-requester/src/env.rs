@@ -151,7 +151,8 @@ impl<'f> Env<'_, 'f> {
         let mut crypto = Crypto { provider: self.provider, hashes: self.hashes };
         let result = check(self.connection, self.errors, &mut crypto);
         if let Some(sink) = self.sink.as_deref_mut() {
-            let exchange = Exchange { request: answer.request, response: answer.response };
+            let Answer { request, response, .. } = *answer;
+            let exchange = Exchange { request, response, session: self.connection.via() };
             match &result {
                 Ok(verdict) => sink.accepted(exchange, verdict, self.connection),
                 Err(error) => sink.rejected(exchange, error),
@@ -163,7 +164,8 @@ impl<'f> Env<'_, 'f> {
     /// Shows the sink a response that is refused before the connection sees it.
     pub(crate) fn reject(&mut self, request: &[u8], response: Untrusted<&[u8]>, error: &Error) {
         if let Some(sink) = self.sink.as_deref_mut() {
-            sink.rejected(Exchange { request, response }, error);
+            let session = self.connection.via();
+            sink.rejected(Exchange { request, response, session }, error);
         }
     }
 }

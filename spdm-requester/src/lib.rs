@@ -117,7 +117,10 @@ pub use operation::slot_choice::SlotChoice;
 pub use possession::{Possession, Proof};
 pub use requester::{Fresh, Requester, SessionDue};
 pub use run_result::{RunError, RunResult};
-pub use session::{SessionBank, SessionFault, SessionHandle, SessionSlot, Sessions};
+pub use session::{
+    KeyLog, LoggedSessions, SessionBank, SessionFault, SessionHandle, SessionSecret, SessionSlot,
+    Sessions,
+};
 pub use sink::{Exchange, Sink};
 pub use summary::{SummaryAgreement, SummaryHash, summary_of};
 pub use transcript::Crypto;

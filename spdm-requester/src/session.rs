@@ -2,11 +2,13 @@
 
 mod bank;
 mod handle;
+mod key_log;
 mod slot;
 
 pub(crate) use bank::Unsealed;
 pub use bank::{SessionBank, Sessions};
 pub use handle::SessionHandle;
+pub use key_log::{KeyLog, LoggedSessions, SessionSecret};
 pub(crate) use slot::Established;
 pub use slot::SessionSlot;
 

@@ -5,6 +5,7 @@ use spdm_untrusted::Untrusted;
 use crate::accepted::Accepted;
 use crate::connection::Connection;
 use crate::error::Error;
+use crate::session::SessionHandle;
 
 /// One request with its answer.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +15,8 @@ pub struct Exchange<'x> {
     pub request: &'x [u8],
     /// The response as it was received, transport padding included.
     pub response: Untrusted<&'x [u8]>,
+    /// The session that both travelled in, as records.
+    pub session: Option<SessionHandle>,
 }
 
 /// Sees every exchange after the connection accepted or rejected it. The requester itself never needs the bytes

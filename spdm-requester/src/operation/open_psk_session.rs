@@ -124,6 +124,7 @@ impl OpenPskSession<'_> {
         let Some((keyed, secrets, finish)) = handshake else { return Err(errors.unfinished()) };
         let heartbeat_period = keyed.message.heartbeat_period;
         let (id, version) = (keyed.session_id, keyed.secured_version);
+        env.log_handshake(id, None, &secrets)?;
         let agreement = keep(env, place, id, heartbeat_period, version, secrets)?;
         self.agreed = Some((agreement, keyed.summary));
         match finish {

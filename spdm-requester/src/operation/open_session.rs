@@ -113,6 +113,7 @@ impl<'c> OpenSession<'c> {
         let agreed = *env.agreed()?;
         let th = transcript_of(session);
         let mut handshake = None;
+        let mut shared = SharedSecret::new();
         env.accept_by(answer, |connection, errors, crypto| {
             let identity = Some(&self.identity);
             let keyed = connection.accept_key_exchange(
@@ -122,7 +123,6 @@ impl<'c> OpenSession<'c> {
                 identity,
                 session.index(),
             )?;
-            let mut shared = SharedSecret::new();
             key.finish(keyed.message.exchange_data, &mut shared)
                 .map_err(|error| errors.stop(SessionFault::from(error)))?;
             let schedule = schedule(errors, crypto.provider, &agreed)?;
@@ -149,6 +149,9 @@ impl<'c> OpenSession<'c> {
         let possession = keyed.possession.ok_or_else(|| errors.unfinished())?;
         let heartbeat_period = keyed.message.heartbeat_period;
         let (id, version) = (keyed.session_id, keyed.secured_version);
+        let algorithm = agreed.key_exchange().map_err(|error| errors.incompatible(error))?;
+        env.log_handshake(id, Some((algorithm, &shared)), &secrets)?;
+        shared.clear();
         let agreement = keep(env, place, id, heartbeat_period, version, secrets)?;
         self.finish = Some(finish);
         self.agreed = Some((agreement, possession));

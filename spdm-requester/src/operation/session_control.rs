@@ -220,6 +220,7 @@ impl sealed::Operation for UpdateKeys {
         let keys = keys.ok_or_else(|| errors.stop(SessionFault::Over))?;
         keys.update_request().map_err(|error| errors.stop(SessionFault::from(error)))?;
         self.stage = UpdateStage::Verify;
+        env.log_updated_request(session)?;
         Ok(Next::Again)
     }
 

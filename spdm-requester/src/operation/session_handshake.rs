@@ -215,6 +215,7 @@ pub(super) fn establish<'f>(
         env.connection.now,
     );
     let export = data.export;
+    env.log_data(session)?;
     Ok(Opened { session, session_id, heartbeat_period, privacy, secured_version, export })
 }
 

@@ -7,6 +7,7 @@ use spdm_crypto::Provider;
 use spdm_transport::{Instant, MessageKind};
 
 use super::handle::SessionHandle;
+use super::key_log::KeyLog;
 use super::slot::SessionSlot;
 use crate::error::SessionFault;
 use crate::requester::SessionDue;
@@ -76,7 +77,7 @@ impl<const N: usize> SessionBank for Sessions<N> {}
 
 pub(crate) mod sealed {
     use super::{
-        Instant, MessageKind, Provider, Range, SessionDue, SessionFault, SessionHandle,
+        Instant, KeyLog, MessageKind, Provider, Range, SessionDue, SessionFault, SessionHandle,
         SessionSlot, Unsealed,
     };
 
@@ -124,6 +125,11 @@ pub(crate) mod sealed {
 
         /// Ends every session.
         fn end_all(&mut self);
+
+        /// Who is told the secrets of sessions.
+        fn key_log(&mut self) -> Option<&mut dyn KeyLog> {
+            None
+        }
     }
 }
 

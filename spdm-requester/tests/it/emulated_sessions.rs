@@ -64,7 +64,7 @@ impl Transport for Emulated {
     }
 }
 
-struct Setup {
+pub(crate) struct Setup {
     version: SpdmVersion,
     binding: RecordBinding,
     flags: F,
@@ -73,7 +73,9 @@ struct Setup {
 }
 
 impl Setup {
-    fn new(version: SpdmVersion) -> Self {
+    pub(crate) const ASYM: AsymAlgorithm = AsymAlgorithm::Ecdsa(EcCurve::P256);
+
+    pub(crate) fn new(version: SpdmVersion) -> Self {
         Self {
             version,
             binding: RecordBinding::PciDoe,
@@ -83,7 +85,7 @@ impl Setup {
         }
     }
 
-    fn device(&self) -> Device {
+    pub(crate) fn device(&self) -> Device {
         let common = F::KEY_EX_CAP | F::MAC_CAP | F::HBEAT_CAP | F::KEY_UPD_CAP;
         Device::new(DeviceConfig {
             seed: Some(7),
@@ -114,8 +116,7 @@ impl Setup {
         offer.capabilities |= self.flags & F::HANDSHAKE_IN_THE_CLEAR_CAP;
         let requester = Requester::new(PROVIDER, storage, device.limits()).with_offer(offer);
         let (requester, ()) = blocking::run(requester.negotiate(), &mut device, &clock).unwrap();
-        let p256 = AsymAlgorithm::Ecdsa(EcCurve::P256);
-        let spki = device.device.public_key_spki(p256).unwrap();
+        let spki = device.device.public_key_spki(Self::ASYM).unwrap();
         let flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
         let (requester, (first, _)) = blocking::run(flow, &mut device, &clock).unwrap();
         let requester = use_it(requester, &mut device, first.session);

@@ -14,6 +14,7 @@ mod examination;
 mod examination_in_session;
 mod joined_proofs;
 mod judge;
+mod key_log;
 mod known_devices;
 mod large_chains;
 mod lost_messages;
