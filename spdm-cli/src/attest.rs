@@ -1,7 +1,7 @@
 //! `spdm attest`.
 
 use spdm_codec::RequesterNonce;
-use spdm_evidence::{KnownChains, Reference};
+use spdm_evidence::{KnownChains, Reference, SecretsLog};
 
 use crate::args::nonce_from_hex;
 use crate::args::{AttestArgs, IndexList, JudgeArgs, NonceChoice};
@@ -34,11 +34,14 @@ pub(crate) fn run(
     if inputs.reference.is_some() && args.measurements == IndexList::None {
         return Err(Failure::usage("--reference needs measurements"));
     }
-    console.share_output(&[args.device.pcap.as_deref(), args.evidence.as_deref()])?;
+    let secrets_out = args.secrets_out.as_deref();
+    let outputs = [args.device.pcap.as_deref(), args.evidence.as_deref(), secrets_out];
+    console.share_output(&outputs)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.repeat(args.repeat);
     if args.session {
         device.offer_sessions(SessionOffer::Identity);
+        device.log_secrets(secrets_out, SecretsLog::new())?;
     }
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     let place = device.output_place();

@@ -287,7 +287,9 @@ pub(crate) fn examine(
     if let Some(expected) = task.expected {
         expected.judge(device.as_ref(), &mut report);
     }
-    heard.recorder.sent(line.last_request());
+    if !line.last_request().is_empty() {
+        heard.recorder.sent(line.last_request());
+    }
     let silence = line.hang_up();
     // A device that refuses a signature may hang up at the next request: the refusal is what went wrong.
     let refused = errors.iter().any(|error| matches!(error, Error::Refused(_)));
@@ -315,7 +317,7 @@ fn attempt(
     known: &mut KnownChains,
     mut report: ReportBuilder,
 ) -> Attempt {
-    let mut heard = Overheard::new(line.limits().padding);
+    let mut heard = Overheard::new(line.limits().padding, line.records());
     let (mut chain, mut record) = (vec![0; CHAIN_LEN], vec![0; RECORD_LEN]);
     let mut witness = Witness { report: &mut report, recalled: None, errors: Vec::new() };
     let earlier = known.clone();

@@ -51,10 +51,10 @@ pub(crate) fn inquire<T>(
         Ok(line) => line,
         Err(error) => {
             let result = Err(Box::new(Verdict::failed(report.build(), error)));
-            return Inquired { result, heard: Overheard::new(0) };
+            return Inquired { result, heard: Overheard::new(0, None) };
         }
     };
-    let mut heard = Overheard::new(line.limits().padding);
+    let mut heard = Overheard::new(line.limits().padding, line.records());
     let requester = requester(args, &line, &mut memory, &mut heard);
     let clock = line.clock();
     let result = match blocking::run(requester.negotiate(), &mut line, &clock) {

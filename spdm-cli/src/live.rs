@@ -1,12 +1,14 @@
 //! Live devices: from options to a requester on a connection.
 
 use std::io::BufWriter;
+use std::path::Path;
 
 use spdm_codec::{ConnectionKeys, PciIdentity};
 use spdm_crypto::{HashBank, Provider};
-use spdm_evidence::ReportErrorKind;
+use spdm_evidence::{ReportErrorKind, SecretsLog};
 use spdm_requester::{
-    AlphaVersions, Bounds, Connection, Fresh, Offer, Requester, Sessions, Storage,
+    AlphaVersions, Bounds, Connection, Fresh, LoggedSessions, Offer, Requester, SessionBank,
+    Sessions, Storage,
 };
 use spdm_transport::Transport;
 
@@ -21,6 +23,7 @@ use crate::line::LineError;
 use crate::overheard::Overheard;
 use crate::pcap::CaptureFile;
 use crate::run_time::{Progress, RunTime};
+use crate::secrets_file::{SecretsFile, SharedLog};
 use crate::tap::{Tap, TapRecording};
 use crate::target::Address;
 use crate::waiting::Waiting;
@@ -41,6 +44,8 @@ pub(crate) struct LiveDevice<'l> {
     recording: TapRecording,
     run_time: RunTime,
     sessions: Option<SessionOffer>,
+    /// `--secrets-out`.
+    secrets: Option<SecretsFile<'l>>,
     /// Where a person is told what is being waited for.
     waiting_columns: Option<usize>,
 }
@@ -52,7 +57,25 @@ pub(crate) struct Memory {
     crypto: Crypto,
     hashes: Box<dyn HashBank>,
     connection: Box<Connection>,
-    sessions: Option<(SessionOffer, Box<Sessions<1>>)>,
+    sessions: Option<(SessionOffer, SessionMemory)>,
+}
+
+/// Memory of sessions.
+#[derive(Debug)]
+enum SessionMemory {
+    /// Nobody is told their secrets.
+    Silent(Box<Sessions<1>>),
+    /// `--secrets-out`.
+    Logged(Box<LoggedSessions<SharedLog, 1>>),
+}
+
+impl SessionMemory {
+    fn lend(&mut self) -> &mut (dyn SessionBank + 'static) {
+        match self {
+            Self::Silent(sessions) => sessions.as_mut(),
+            Self::Logged(sessions) => sessions.as_mut(),
+        }
+    }
 }
 
 /// The sessions that are offered to a device.
@@ -81,7 +104,13 @@ impl Memory {
     pub(crate) fn new(device: &LiveDevice<'_>) -> Self {
         let crypto = device.crypto;
         let connection = Box::default();
-        let sessions = device.sessions.map(|offer| (offer, Box::default()));
+        let sessions = device.sessions.map(|offer| {
+            let memory = match &device.secrets {
+                None => SessionMemory::Silent(Box::default()),
+                Some(file) => SessionMemory::Logged(Box::new(LoggedSessions::new(file.log()))),
+            };
+            (offer, memory)
+        });
         let len = if sessions.is_some() { MESSAGE_LEN + HANDSHAKE_LEN } else { MESSAGE_LEN };
         Self { message: vec![0; len], crypto, hashes: crypto.bank(), connection, sessions }
     }
@@ -119,13 +148,24 @@ impl<'l> LiveDevice<'l> {
         };
         let recording = TapRecording::new(capture, console.verbosity());
         let waiting_columns = console.waiting_columns();
-        let sessions = None;
-        Ok(Self { args, crypto, device, recording, run_time, sessions, waiting_columns })
+        let (sessions, secrets) = (None, None);
+        Ok(Self { args, crypto, device, recording, run_time, sessions, secrets, waiting_columns })
     }
 
     /// Connections have sessions, and offer them.
     pub(crate) fn offer_sessions(&mut self, offer: SessionOffer) {
         self.sessions = Some(offer);
+    }
+
+    /// The secrets of sessions go to this file, where one is given.
+    pub(crate) fn log_secrets(
+        &mut self,
+        path: Option<&'l Path>,
+        log: SecretsLog,
+    ) -> Result<(), Failure> {
+        let place = self.output_place();
+        self.secrets = path.map(|path| SecretsFile::create(path, log, place)).transpose()?;
+        Ok(())
     }
 
     /// The run has so many rounds.
@@ -187,8 +227,9 @@ impl<'l> LiveDevice<'l> {
         Ok(Tap::new(line, &mut self.recording, run_time, waiting))
     }
 
-    /// Writes the rest of the capture.
+    /// Writes the rest of the capture, and the secrets.
     pub(crate) fn finish(self) -> Result<(), Failure> {
+        self.secrets.map_or(Ok(()), SecretsFile::write)?;
         self.recording.finish().map_err(|error| match &self.args.pcap {
             Some(path) => Failure::usage(format!("{}: {error}", path.display())),
             None => Failure::usage(error),
@@ -213,7 +254,7 @@ pub(crate) fn requester<'a>(
     let mut storage = Storage::new(message, hashes.as_mut(), connection);
     if let Some((sessions_offer, sessions)) = sessions {
         offer = sessions_offer.of(offer, crypto.provider);
-        storage = storage.with_sessions(sessions.as_mut());
+        storage = storage.with_sessions(sessions.lend());
     }
     Requester::new(*crypto.provider, storage, line.limits())
         .with_offer(offer)

@@ -40,6 +40,7 @@ mod rights;
 mod run_time;
 #[cfg(test)]
 mod schemas;
+mod secrets_file;
 mod session;
 mod tap;
 mod target;

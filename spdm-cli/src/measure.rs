@@ -1,6 +1,6 @@
 //! `spdm measure`: measurements, signed unless told otherwise.
 
-use spdm_evidence::{AttestationCheck, CheckStatus, KnownChains};
+use spdm_evidence::{AttestationCheck, CheckStatus, KnownChains, SecretsLog};
 use spdm_requester::Requirement;
 
 use crate::advice::Waivable;
@@ -37,10 +37,12 @@ pub(crate) fn run(
     if args.unsigned && args.known.known.is_some() {
         return Err(Failure::usage("--known needs signed measurements"));
     }
-    console.share_output(&[args.device.pcap.as_deref()])?;
+    let secrets_out = args.secrets_out.as_deref();
+    console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     if args.session {
         device.offer_sessions(SessionOffer::Identity);
+        device.log_secrets(secrets_out, SecretsLog::new())?;
     }
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     let mut known_file = KnownFile::of(&args.known, device.output_place())?;

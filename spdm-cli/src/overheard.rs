@@ -7,7 +7,7 @@ use spdm_codec::{
     VersionNumberEntry,
 };
 use spdm_codec::{Cx, Header};
-use spdm_evidence::Recorder;
+use spdm_evidence::{Recorder, WireRecords};
 use spdm_requester::{Accepted, Connection, Error, Exchange, Sink};
 use spdm_untrusted::Untrusted;
 
@@ -36,10 +36,15 @@ pub(crate) struct Supported {
 }
 
 impl Overheard {
-    /// Nothing yet; `padding` is how many bytes the transport may append to a message.
-    pub(crate) const fn new(padding: usize) -> Self {
+    /// Nothing yet; `padding` is how many bytes the transport may append to a message, and `records` has those of
+    /// sessions.
+    pub(crate) fn new(padding: usize, records: Option<WireRecords>) -> Self {
+        let recorder = Recorder::new(padding);
         Self {
-            recorder: Recorder::new(padding),
+            recorder: match records {
+                Some(records) => recorder.with_records(records),
+                None => recorder,
+            },
             versions: Vec::new(),
             capabilities: None,
             supported: None,

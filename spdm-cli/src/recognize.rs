@@ -177,7 +177,7 @@ fn ask(device: &mut LiveDevice<'_>, chain: Chain<'_>) -> Result<String, NotRecog
         Ok(line) => line,
         Err(error) => return Err(Verdict::failed(report.build(), error).into()),
     };
-    let mut heard = Overheard::new(line.limits().padding);
+    let mut heard = Overheard::new(line.limits().padding, line.records());
     let requester = requester(args, &line, &mut memory, &mut heard);
     let nonce = match requester.nonce() {
         Ok(nonce) => nonce,

@@ -3,7 +3,7 @@
 mod course;
 mod psk;
 
-use spdm_evidence::KnownChains;
+use spdm_evidence::{KnownChains, SecretsLog};
 use spdm_requester::{Requirement, ToUntrusted, UpdatedKeys};
 
 use crate::advice::Waivable;
@@ -32,7 +32,8 @@ pub(crate) fn run(
         false => ToUntrusted::Nothing,
     };
     let course = Course { untrusted, updates: &updates, heartbeats: args.course.heartbeat };
-    console.share_output(&[args.device.pcap.as_deref()])?;
+    let secrets_out = args.course.secrets_out.as_deref();
+    console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     if let Some(path) = &args.course.psk {
         return psk::run(args, path, course, crypto, console);
     }
@@ -49,6 +50,7 @@ pub(crate) fn run(
         true => SessionOffer::ClearHandshake,
         false => SessionOffer::Identity,
     });
+    device.log_secrets(secrets_out, SecretsLog::new())?;
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     let mut known_file = KnownFile::of(&args.known, device.output_place())?;
     let name = device.name();

@@ -4,7 +4,7 @@ use std::io::BufWriter;
 use std::time::Instant;
 
 use spdm_codec::{Code, Header};
-use spdm_evidence::{CaptureDirection, ReportErrorKind};
+use spdm_evidence::{CaptureDirection, ReportErrorKind, WireRecords};
 use spdm_requester::{Bound, Error, RunError};
 use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 use spdm_untrusted::Untrusted;
@@ -29,6 +29,8 @@ pub(crate) struct Tap<'l> {
     /// The last request, without those that only fetch its answer.
     last_request: Vec<u8>,
     waiting: Waiting,
+    /// Records of sessions for evidence.
+    records: Option<WireRecords>,
 }
 
 /// What is known about a device that did not answer.
@@ -56,7 +58,14 @@ impl<'l> Tap<'l> {
             silence: None,
             last_request: Vec::new(),
             waiting,
+            records: None,
         }
+    }
+
+    /// The records of sessions from now on, where the line carries any.
+    pub(crate) fn records(&mut self) -> Option<WireRecords> {
+        self.records = self.line.limits().records.map(WireRecords::new);
+        self.records.clone()
     }
 
     /// The clock of this line's flows.
@@ -109,6 +118,12 @@ impl<'l> Tap<'l> {
     /// The last request, whether or not it was answered; empty where there was none.
     pub(crate) fn last_request(&self) -> &[u8] {
         &self.last_request
+    }
+
+    fn record_passed(&self, message: &[u8]) {
+        if let Some(records) = &self.records {
+            records.record(message);
+        }
     }
 
     /// Hangs up. What is known about a device that did not answer.
@@ -172,6 +187,7 @@ impl Transport for Tap<'_> {
             self.last_request.extend_from_slice(message);
         }
         if kind == MessageKind::Secured {
+            self.record_passed(message);
             // What is in a record is no request that evidence could show.
             self.last_request.clear();
         }
@@ -191,6 +207,9 @@ impl Transport for Tap<'_> {
                 self.waiting.answered();
                 let message = buffer.get(..received.len).unwrap_or_default();
                 self.recording.message(CaptureDirection::Received, received.kind, message);
+                if received.kind == MessageKind::Secured {
+                    self.record_passed(message);
+                }
             }
             None if !self.run_time.goes_on() => return Err(self.over()),
             None => {

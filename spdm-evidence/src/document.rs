@@ -1,16 +1,17 @@
 //! This crate's JSON: whole exchanges, so that everything can be verified again.
 
+use core::iter::Peekable;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use spdm_codec::{Code, SlotId};
+use spdm_codec::{Code, RecordBinding, SlotId};
 
 use crate::error::Error;
 use crate::evidence::Evidence;
 #[cfg(feature = "schema")]
 use crate::pattern::HEX_OF_ANY_CASE as HEX;
 use crate::recording::{
-    ChainContent, Negotiation, RecordedExchange, Recording, SlotChain, is_interim,
+    CapturedRecord, ChainContent, Negotiation, RecordedExchange, Recording, SlotChain, is_interim,
 };
 
 pub(crate) const FORMAT: &str = "spdm-evidence";
@@ -43,6 +44,12 @@ pub(crate) struct Document {
     padding: usize,
     /// In order, chunks reassembled. A connection begins with GET_VERSION.
     exchanges: Vec<ExchangeRow>,
+    /// The records of sessions, in the order in which they were on the wire. What is inside is not among the exchanges.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    records: Vec<RecordRow>,
+    /// How the transport carried the records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    record_binding: Option<BindingName>,
     /// Certificate chains that were not fetched in these exchanges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     chains: Vec<ChainRow>,
@@ -62,6 +69,54 @@ struct ExchangeRow {
     /// The final answer; null where none came.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = HEX)))]
     response: Option<String>,
+}
+
+/// A transport that carries records.
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+enum BindingName {
+    /// PCI DOE.
+    Doe,
+    /// DSP0276.
+    Mctp,
+    /// DSP0287.
+    Tcp,
+    /// DSP0286.
+    Storage,
+}
+
+impl BindingName {
+    const fn of(binding: RecordBinding) -> Option<Self> {
+        match binding {
+            RecordBinding::PciDoe => Some(Self::Doe),
+            RecordBinding::Mctp => Some(Self::Mctp),
+            RecordBinding::Tcp => Some(Self::Tcp),
+            RecordBinding::Storage => Some(Self::Storage),
+            _ => None,
+        }
+    }
+
+    const fn binding(self) -> RecordBinding {
+        match self {
+            Self::Doe => RecordBinding::PciDoe,
+            Self::Mctp => RecordBinding::Mctp,
+            Self::Tcp => RecordBinding::Tcp,
+            Self::Storage => RecordBinding::Storage,
+        }
+    }
+}
+
+/// A record of a session.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct RecordRow {
+    /// How many exchanges came before.
+    after: usize,
+    /// The record, with what the transport appended.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = HEX)))]
+    record: String,
 }
 
 /// The certificate chain of a slot.
@@ -105,7 +160,12 @@ pub(crate) fn read(json: &[u8]) -> Result<Evidence, Error> {
     });
     let chains: Vec<SlotChain> = chains.collect::<Result<_, Error>>()?;
     let mut recordings: Vec<Recording> = Vec::new();
-    for row in &document.exchanges {
+    let mut records = document.records.iter().peekable();
+    if document.records.windows(2).any(|pair| matches!(pair, [a, b] if a.after > b.after)) {
+        return Err(Error::Json("the records are not in order".to_owned()));
+    }
+    for (index, row) in document.exchanges.iter().enumerate() {
+        take_records(&mut records, index, &mut recordings)?;
         let exchange = RecordedExchange {
             request: bytes(&row.request, "request")?,
             interim: row.interim.iter().map(|text| interim(text)).collect::<Result<_, _>>()?,
@@ -119,6 +179,13 @@ pub(crate) fn read(json: &[u8]) -> Result<Evidence, Error> {
             recording.exchanges.push(exchange);
         }
     }
+    take_records(&mut records, document.exchanges.len(), &mut recordings)?;
+    if records.next().is_some() {
+        return Err(Error::Json("a record is behind more exchanges than there are".to_owned()));
+    }
+    for recording in &mut recordings {
+        recording.record_binding = document.record_binding.map(BindingName::binding);
+    }
     let mut evidence = Evidence::new(&document.target);
     evidence.created = document.created;
     evidence.recordings = recordings;
@@ -126,12 +193,39 @@ pub(crate) fn read(json: &[u8]) -> Result<Evidence, Error> {
     Ok(evidence)
 }
 
+/// Gives the last connection the records behind this many exchanges of the file.
+fn take_records<'d>(
+    records: &mut Peekable<impl Iterator<Item = &'d RecordRow>>,
+    after: usize,
+    recordings: &mut [Recording],
+) -> Result<(), Error> {
+    while let Some(row) = records.next_if(|row| row.after == after) {
+        let Some(recording) = recordings.last_mut() else {
+            return Err(Error::Json("a record is in front of every exchange".to_owned()));
+        };
+        let exchange = recording.exchanges.len();
+        let bytes = bytes(&row.record, "record")?;
+        recording.records.push(CapturedRecord { exchange, bytes });
+    }
+    Ok(())
+}
+
 pub(crate) fn write(evidence: &Evidence) -> Result<String, Error> {
-    let mut exchanges = Vec::new();
+    let (mut exchanges, mut records) = (Vec::new(), Vec::new());
+    let mut bindings = evidence.recordings.iter().filter(|recording| !recording.records.is_empty());
+    let binding = bindings.next().and_then(|recording| recording.record_binding);
+    if bindings.any(|recording| recording.record_binding != binding) {
+        return Err(Error::Unwritable("its records are of different transports"));
+    }
     for recording in &evidence.recordings {
         if recording.negotiation != Negotiation::Recorded {
             return Err(Error::Unwritable("the negotiation is not on record"));
         }
+        let before: usize = exchanges.len();
+        records.extend(recording.records.iter().map(|record| RecordRow {
+            after: before + record.exchange,
+            record: hex::encode(&record.bytes),
+        }));
         for exchange in &recording.exchanges {
             exchanges.push(ExchangeRow {
                 request: hex::encode(&exchange.request),
@@ -158,6 +252,8 @@ pub(crate) fn write(evidence: &Evidence) -> Result<String, Error> {
         created: evidence.created.clone(),
         padding: padding.unwrap_or(0),
         exchanges,
+        records,
+        record_binding: binding.and_then(BindingName::of),
         chains,
     };
     serde_json::to_string_pretty(&document).map_err(|error| Error::Json(error.to_string()))

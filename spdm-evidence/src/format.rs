@@ -8,6 +8,7 @@ use crate::document;
 use crate::error::Error;
 use crate::evidence::{Evidence, Presumption};
 use crate::file_kind::FileKind;
+use crate::recording::Recording;
 use crate::{standard_transcript, text, tool_json};
 
 /// A format of evidence.
@@ -79,7 +80,13 @@ pub(crate) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Evidence, Erro
             CapturedConnections::new(CaptureReader::new(&*bytes)?, options.records).all()
         }
         Format::StandardTranscript => standard_transcript::read(&bytes, options.presumption),
-        Format::NvidiaJson | Format::Json => tool_json::read(&bytes, options.presumption),
+        Format::NvidiaJson | Format::Json => {
+            let mut evidence = tool_json::read(&bytes, options.presumption)?;
+            if options.records == Records::LeftOut {
+                evidence.recordings.iter_mut().for_each(Recording::leave_out_records);
+            }
+            Ok(evidence)
+        }
     }
 }
 
@@ -106,7 +113,7 @@ pub struct ReadOptions {
     pub format: Option<Format>,
     /// The algorithms of measurements of 1.0 and 1.1 without a negotiation.
     pub presumption: Presumption,
-    /// What becomes of the records of sessions in captures.
+    /// What becomes of the records of sessions.
     pub records: Records,
 }
 

@@ -58,6 +58,7 @@ mod report;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod secrets;
+mod secrets_log;
 mod secured_record;
 mod session;
 mod session_judge;
@@ -67,6 +68,7 @@ mod text;
 mod tool_json;
 mod unpacked;
 mod verify;
+mod wire_records;
 
 pub use capture::{
     Capture, CaptureBinding, CaptureDirection, CaptureEvent, CaptureForm, CaptureReader,
@@ -93,15 +95,17 @@ pub use report::{
     Basis, BasisSignature, CheckResult, DeviceModes, ExitClass, Freshness, HandshakeProtection,
     IdentitySummary, MeasuredValue, NegotiationCover, Nonces, RecordProtection, ReferenceStatus,
     Report, ReportBuilder, ReportError, ReportErrorKind, SessionEnd, SessionKeys, SessionKind,
-    SessionSummary, missing_algorithm,
+    SessionSummary, VendorExchange, missing_algorithm,
 };
 pub use secrets::Secrets;
+pub use secrets_log::SecretsLog;
 pub use secured_record::{NotOpened, SecuredRecord};
 pub use spdm_requester::{AttestationCheck, CheckStatus, Proof};
 pub use statement::Statement;
 pub use text::plain_text;
 pub use unpacked::Unpacked;
 pub use verify::{Judge, Signatures, Verifier};
+pub use wire_records::WireRecords;
 
 /// The examples of the README compile.
 #[cfg(doctest)]

@@ -8,14 +8,18 @@ use spdm_requester::{Accepted, Connection, Error, Sink};
 
 use crate::evidence::Evidence;
 use crate::recording::{
-    ChainContent, Negotiation, RecordedExchange, Recording, SlotChain, is_interim,
+    CapturedRecord, ChainContent, Negotiation, RecordedExchange, Recording, SlotChain, is_interim,
 };
+use crate::wire_records::WireRecords;
 
 /// Records every exchange of one or more connections, including those whose response was refused: there is evidence
 /// whatever the verdict is.
 ///
 /// Each GET_VERSION begins a connection. Where there is a limit, the oldest connections go first; the newest
 /// one stays, however large it is.
+///
+/// What travels in a session is recorded as it was on the wire, where [`Self::with_records`] says who sees that; its
+/// plain messages never are, since nothing would say that they were inside. Otherwise they are counted in a note.
 ///
 /// ```
 /// use spdm_evidence::Recorder;
@@ -33,13 +37,22 @@ pub struct Recorder {
     kept: usize,
     recordings: VecDeque<Recording>,
     dropped: u64,
+    records: Option<WireRecords>,
 }
 
 impl Recorder {
     /// An empty recorder; `padding` is how many bytes the transport may append to a message.
     #[must_use]
     pub const fn new(padding: usize) -> Self {
-        Self { padding, limit: usize::MAX, kept: 0, recordings: VecDeque::new(), dropped: 0 }
+        let recordings = VecDeque::new();
+        Self { padding, limit: usize::MAX, kept: 0, recordings, dropped: 0, records: None }
+    }
+
+    /// Records the records of sessions, which the transport puts there.
+    #[must_use]
+    pub fn with_records(mut self, records: WireRecords) -> Self {
+        self.records = Some(records);
+        self
     }
 
     /// Keeps at most so many bytes of messages and chains.
@@ -64,6 +77,7 @@ impl Recorder {
     /// Adds the last request of the newest connection, where no answer to it was recorded: whoever judges the evidence
     /// sees that it was asked.
     pub fn sent(&mut self, request: &[u8]) {
+        self.take_records();
         let Some(recording) = self.recordings.back_mut() else { return };
         if recording.exchanges.last().is_some_and(|last| last.request == request) {
             return;
@@ -83,14 +97,15 @@ impl Recorder {
         self.dropped
     }
 
-    /// The connections that are kept, the oldest one first.
+    /// The connections that are kept, the oldest one first, up to the last exchange that was complete.
     pub fn recordings(&self) -> impl Iterator<Item = &Recording> {
         self.recordings.iter()
     }
 
     /// The connections that are kept, the oldest one first.
     #[must_use]
-    pub fn into_recordings(self) -> Vec<Recording> {
+    pub fn into_recordings(mut self) -> Vec<Recording> {
+        self.take_records();
         self.recordings.into()
     }
 
@@ -102,6 +117,10 @@ impl Recorder {
 
     fn add(&mut self, exchange: spdm_requester::Exchange<'_>) {
         let request = exchange.request;
+        self.take_records();
+        if exchange.session.is_some() {
+            return self.inside();
+        }
         if request.get(1) == Some(&Code::GET_VERSION.0) && !self.is_awaited(request) {
             self.recordings.push_back(Recording::new(Negotiation::Recorded, self.padding));
         }
@@ -127,6 +146,30 @@ impl Recorder {
                     response,
                 });
             }
+        }
+        self.shed();
+    }
+
+    /// An exchange in a session: its records are what there is of it.
+    fn inside(&mut self) {
+        if self.records.is_none()
+            && let Some(recording) = self.recordings.back_mut()
+        {
+            recording.count_secured(2);
+        }
+    }
+
+    /// The records that have passed belong behind the last exchange.
+    fn take_records(&mut self) {
+        let records = self.records.as_ref().map(WireRecords::take).unwrap_or_default();
+        let Some(recording) = self.recordings.back_mut() else { return };
+        let exchange = recording.exchanges.len();
+        if !records.is_empty() {
+            recording.record_binding = self.records.as_ref().map(WireRecords::binding);
+        }
+        for bytes in records {
+            self.kept += bytes.len();
+            recording.records.push(CapturedRecord { exchange, bytes });
         }
         self.shed();
     }
@@ -157,7 +200,8 @@ fn size(recording: &Recording) -> usize {
         ChainContent::Structure(structure) => structure.len(),
         ChainContent::Certificates(list) => list.certificates().iter().map(Vec::len).sum(),
     });
-    exchanges.chain(chains).sum()
+    let records = recording.records.iter().map(|record| record.bytes.len());
+    exchanges.chain(chains).chain(records).sum()
 }
 
 impl Sink for Recorder {

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use spdm_codec::{ChunkError, Code, DecodeError, ErrorCode, RequesterNonce, SlotId};
+use spdm_codec::{ChunkError, Code, DecodeError, ErrorCode, RecordBinding, RequesterNonce, SlotId};
 use spdm_requester::{Connection, Crypto, Negotiated};
 
 use crate::certificate_list::{CertificateList, HEADER_LEN};
@@ -172,6 +172,8 @@ pub struct Recording {
     pub exchanges: Vec<RecordedExchange>,
     /// The records of sessions between them, in order, where [`ReadOptions`](crate::ReadOptions) wants them.
     pub records: Vec<CapturedRecord>,
+    /// How the transport carried them, where that is known; otherwise they show it.
+    pub record_binding: Option<RecordBinding>,
     /// Chains that are not in the exchanges.
     pub chains: Vec<SlotChain>,
     /// The nonce that the file says the device was asked with, where it names one. Nothing signs what the file says:
@@ -192,6 +194,7 @@ impl Recording {
             padding,
             exchanges: Vec::new(),
             records: Vec::new(),
+            record_binding: None,
             chains: Vec::new(),
             claimed_nonce: None,
             broken: None,
@@ -209,6 +212,25 @@ impl Recording {
             content: Arc::new(ChainContent::Structure(chain.bytes.into_owned())),
         });
         chains.collect()
+    }
+
+    /// Messages in sessions that are not to be judged: they are counted in a note.
+    pub(crate) fn count_secured(&mut self, count: usize) {
+        let noted = self.notes.iter_mut().find_map(|note| match note {
+            Note::Secured { messages } => Some(messages),
+            _ => None,
+        });
+        match noted {
+            Some(messages) => *messages += count,
+            None if count > 0 => self.notes.push(Note::Secured { messages: count }),
+            None => {}
+        }
+    }
+
+    /// Counts its records instead of keeping them.
+    pub(crate) fn leave_out_records(&mut self) {
+        let count = core::mem::take(&mut self.records).len();
+        self.count_secured(count);
     }
 
     /// A connection before the first exchange.

@@ -160,7 +160,7 @@ impl<'c> Replay<'_, 'c> {
             let is_due = |record: &&CapturedRecord| record.exchange <= index || exchange.is_none();
             while let Some(record) = records.next_if(is_due) {
                 let Some(sessions) = &mut sessions else { continue };
-                let Some((id, exchanges)) = sessions.record(record, self.recording.padding) else {
+                let Some((id, exchanges)) = sessions.record(record, self.recording) else {
                     continue;
                 };
                 for exchange in &exchanges {

@@ -19,6 +19,7 @@ pub use measured::{DeviceModes, MeasuredValue, ReferenceStatus};
 pub use missing_algorithm::missing_algorithm;
 pub use session::{
     HandshakeProtection, RecordProtection, SessionEnd, SessionKeys, SessionKind, SessionSummary,
+    VendorExchange,
 };
 
 use std::collections::BTreeMap;

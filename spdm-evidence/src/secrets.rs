@@ -6,8 +6,8 @@ use spdm_crypto::NONCE_LEN;
 
 use crate::error::Error;
 
-const HANDSHAKE_KEYS: &str = "generate_session_handshake_key";
-const DATA_KEYS: &str = "generate_session_data_key";
+pub(crate) const HANDSHAKE_KEYS: &str = "generate_session_handshake_key";
+pub(crate) const DATA_KEYS: &str = "generate_session_data_key";
 
 /// Keys of sessions, in the order in which they came into use.
 ///

@@ -18,7 +18,7 @@ use spdm_untrusted::Untrusted;
 
 use crate::collector::Collector;
 use crate::note::Note;
-use crate::recording::{Broken, CapturedRecord, RecordedExchange};
+use crate::recording::{Broken, CapturedRecord, RecordedExchange, Recording};
 use crate::report::MeasuredValue;
 use crate::secrets::{Key, KeyOrigin, Secrets, SessionKeys};
 use crate::secured_record::binding_of;
@@ -384,10 +384,10 @@ impl<'j> SessionJudge<'j> {
     pub(crate) fn record(
         &mut self,
         record: &CapturedRecord,
-        padding: usize,
+        recording: &Recording,
     ) -> Option<(u32, Vec<RecordedExchange>)> {
-        let bytes = &record.bytes;
-        let binding = binding_of(bytes, padding);
+        let (bytes, padding) = (&record.bytes, recording.padding);
+        let binding = recording.record_binding.unwrap_or_else(|| binding_of(bytes, padding));
         let raw = Untrusted::new(binding.record(bytes));
         let id = match SecuredMessage::decode(raw, binding.sequence_len(), padding) {
             Ok(message) => message.session_id,

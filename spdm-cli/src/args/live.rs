@@ -31,8 +31,11 @@ pub(crate) struct AttestArgs {
     /// Measures in a session, which KEY_EXCHANGE and FINISH open behind CHALLENGE; it is closed afterwards
     #[arg(long)]
     pub(crate) session: bool,
-    /// Writes evidence, whatever the verdict; not of a session, of which --pcap keeps the records
-    #[arg(long, value_name = "FILE", conflicts_with = "session")]
+    /// Writes the keys of the session, for --secrets of verify and decode: whoever has them reads everything in it
+    #[arg(long, value_name = "FILE", requires = "session")]
+    pub(crate) secrets_out: Option<PathBuf>,
+    /// Writes evidence, whatever the verdict; of a session, its records
+    #[arg(long, value_name = "FILE")]
     pub(crate) evidence: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
@@ -128,6 +131,9 @@ pub(crate) struct MeasureArgs {
     /// In a session, which KEY_EXCHANGE and FINISH open; it is closed afterwards
     #[arg(long)]
     pub(crate) session: bool,
+    /// Writes the keys of the session, for --secrets of verify and decode: whoever has them reads everything in it
+    #[arg(long, value_name = "FILE", requires = "session")]
+    pub(crate) secrets_out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
 }

@@ -49,6 +49,9 @@ pub(crate) struct CourseArgs {
     /// Sends this many HEARTBEATs
     #[arg(long, value_name = "N", default_value = "0")]
     pub(crate) heartbeat: u32,
+    /// Writes the keys of the session, for --secrets of verify and decode: whoever has them reads everything in it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) secrets_out: Option<PathBuf>,
     /// Offers a handshake in the clear (HANDSHAKE_IN_THE_CLEAR_CAP); the device decides
     #[arg(long, conflicts_with = "psk")]
     pub(crate) clear_handshake: bool,

@@ -283,6 +283,9 @@ fn session(report: &Report, style: Style) -> String {
         });
         line("new keys for", updates.collect::<Vec<_>>().join(", "));
     }
+    for exchange in &session.vendor_defined {
+        line("vendor-defined", format!("{} -> {}", exchange.request, exchange.response));
+    }
     let end = match session.end {
         SessionEnd::Closed => "closed",
         SessionEnd::Lost => "LOST",

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use spdm_codec::MeasurementSummary;
 use spdm_crypto::PskBytes;
-use spdm_evidence::{AttestationCheck, CheckStatus, ReportBuilder, ReportErrorKind, SessionEnd};
+use spdm_evidence::{
+    AttestationCheck, CheckStatus, ReportBuilder, ReportErrorKind, SecretsLog, SessionEnd,
+};
 use spdm_requester::{
     Error, Observation, Observer as _, RunError, Selection, SessionPlan, blocking,
 };
@@ -40,6 +42,7 @@ pub(super) fn run(
     let hint = args.course.psk_hint.as_ref().map(|hint| hint.0.as_slice()).unwrap_or_default();
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.offer_sessions(SessionOffer::Psk);
+    device.log_secrets(args.course.secrets_out.as_deref(), SecretsLog::new().with_psk(&key))?;
     device.settle()?;
     let otherwise = WithoutAgreement::GiveUp;
     let inquired = inquire(&mut device, otherwise, |inquiry, requester| {

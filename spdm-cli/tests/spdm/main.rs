@@ -28,6 +28,7 @@ mod process;
 mod provenance;
 mod schema;
 mod scripted;
+mod secrets;
 mod session;
 mod tcp;
 mod usage;

@@ -39,7 +39,7 @@ fn a_device_without_sessions_is_rejected() {
 }
 
 /// Every way that carries sessions.
-const FRAMINGS: [&str; 7] = [
+pub(crate) const FRAMINGS: [&str; 7] = [
     "--framing dsp0287",
     "--framing dmtf-emu --binding doe",
     "--framing dmtf-emu --binding mctp",

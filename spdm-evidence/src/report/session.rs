@@ -1,6 +1,7 @@
 //! A session in a report: what was agreed, and how it ended.
 
 use serde::Serialize;
+use spdm_codec::VendorDefined;
 
 /// What opened a session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -89,6 +90,39 @@ pub struct SessionSummary {
     pub heartbeats: u32,
     /// The updates of keys, in their order.
     pub key_updates: Vec<SessionKeys>,
+    /// The vendor-defined messages in it, in their order.
+    pub vendor_defined: Vec<VendorExchange>,
     /// How it ended.
     pub end: SessionEnd,
+}
+
+/// A vendor-defined message and its answer.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[non_exhaustive]
+pub struct VendorExchange {
+    /// StandardID of the answer.
+    pub standard_id: u16,
+    /// VendorID of the answer.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::pattern::HEX)))]
+    pub vendor_id: String,
+    /// The payload of the request.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::pattern::HEX)))]
+    pub request: String,
+    /// The payload of the answer.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::pattern::HEX)))]
+    pub response: String,
+}
+
+impl VendorExchange {
+    /// A request with this payload, and its answer.
+    #[must_use]
+    pub fn new(request: &[u8], answer: &VendorDefined<'_>) -> Self {
+        Self {
+            standard_id: answer.standard_id.0,
+            vendor_id: hex::encode(answer.vendor_id),
+            request: hex::encode(request),
+            response: hex::encode(answer.payload),
+        }
+    }
 }

@@ -7,6 +7,7 @@ use super::ReportBuilder;
 use super::detail::holds;
 use crate::report::session::{
     HandshakeProtection, RecordProtection, SessionEnd, SessionKeys, SessionKind, SessionSummary,
+    VendorExchange,
 };
 
 /// What a session with a pre-shared key leaves open.
@@ -70,6 +71,14 @@ impl ReportBuilder {
         self
     }
 
+    /// The device answered a vendor-defined message.
+    pub fn session_answered(&mut self, exchange: VendorExchange) -> &mut Self {
+        if let Some(session) = &mut self.session {
+            session.vendor_defined.push(exchange);
+        }
+        self
+    }
+
     /// The device acknowledged END_SESSION. A session of which nothing is said is lost.
     pub fn session_closed(&mut self) -> &mut Self {
         if let Some(session) = &mut self.session {
@@ -109,6 +118,7 @@ fn summary(
         heartbeat_period: opened.heartbeat_period,
         heartbeats: 0,
         key_updates: Vec::new(),
+        vendor_defined: Vec::new(),
         end: SessionEnd::Lost,
     }
 }
