@@ -571,3 +571,17 @@ fn a_session_with_mutual_authentication() {
                 the signature and the HMACs of FINISH are not checked";
     assert_eq!(notes(&report), [note]);
 }
+
+/// Records are judged in their place among the exchanges: before one that ends the recording.
+#[test]
+fn a_message_behind_a_session_that_breaks_the_protocol() {
+    let recorded = recorded(SpdmVersion::V1_2, F::empty(), F::empty(), &[Opens::KeyExchange]);
+    let mut evidence = recorded.evidence();
+    let (request, response) = (vec![0x12, 0x81, 0, 0], Some(vec![0x12, 0x01]));
+    let broken = RecordedExchange { request, interim: Vec::new(), response };
+    evidence.recordings[0].exchanges.push(broken);
+    let report = recorded.judged(&evidence, Some(&recorded.log));
+    assert_eq!(report.error().unwrap().kind, ReportErrorKind::Decode);
+    let finish = row(&report, AttestationCheck::SessionFinish);
+    assert_eq!(finish, Some((CheckStatus::Pass, EVERYTHING)));
+}
