@@ -10,7 +10,7 @@ use spdm_evidence::{
 };
 use spdm_requester::{
     AttestationPlan, Connection, Error, Observation, Observer as _, Requester, Requirement,
-    SignedParts, Storage, Verified, blocking,
+    Selection, SignedParts, Storage, Verified, blocking,
 };
 use spdm_transport::Transport as _;
 use spdm_x509::{Anchor, Policy, ValidityCheck};
@@ -195,6 +195,30 @@ fn a_live_report_is_fresh_with_any_signature() {
         blocking::run(flow, &mut wire, &Waiting::default()).unwrap();
         assert_eq!(report.build().fresh(), Some(true), "{requirement:?}");
     }
+}
+
+/// A signature over how many measurements there are covers none of them.
+#[test]
+fn a_live_report_on_the_number_of_measurements() {
+    let mut wire = wire(SpdmVersion::V1_2, Vec::new(), 0);
+    let roots = wire.device.trust_anchors();
+    let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
+    let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
+    let mut plan = AttestationPlan::new(&policy);
+    plan.selection = Selection::Count;
+    let (mut message, mut hashes) = (vec![0; 0x2000], Bank::<Running, 2>::new());
+    let (mut chain, mut record) = (vec![0; 0x2000], vec![0; 0x1000]);
+    let mut connection = Connection::default();
+    let storage = Storage::new(&mut message, &mut hashes, &mut connection);
+    let requester = Requester::new(PROVIDER, storage, wire.limits());
+    let mut report = ReportBuilder::new("here", Freshness::Own, &PROVIDER);
+    let flow = requester.attest(plan, &mut chain, &mut record).observed_by(&mut report);
+    blocking::run(flow, &mut wire, &Waiting::default()).unwrap();
+    let report = report.build();
+    let row = report.checks().iter().find(|row| row.check == AttestationCheck::MeasurementsFormat);
+    let row = row.unwrap();
+    let none = (CheckStatus::Skipped, "no measurement was signed");
+    assert_eq!((row.status, row.detail.as_str()), none, "{:?}", report.error());
 }
 
 /// What a plan requires is required of the report, whether or not the attestation comes that far.

@@ -332,6 +332,7 @@ fn a_session_is_judged_with_its_secrets() {
         let evidence = recorded.evidence();
         let report = recorded.judged(&evidence, Some(&recorded.log));
         passes(&report, AttestationCheck::SessionFinish, EVERYTHING);
+        passes(&report, AttestationCheck::SessionKeyExchange, "signed by the device's key");
         assert_eq!((indices(&report), notes(&report)), (vec![1, 2], vec![]), "{version}");
         assert_eq!(report.basis().unwrap().to_string(), "signed MEASUREMENTS and KEY_EXCHANGE");
 
