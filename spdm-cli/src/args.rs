@@ -5,6 +5,7 @@ mod emulate;
 mod help;
 mod live;
 mod offline;
+mod send;
 mod session;
 mod trust;
 mod values;
@@ -21,6 +22,7 @@ pub(crate) use live::{
     RecognizeArgs,
 };
 pub(crate) use offline::{ChainArgs, DecodeArgs, InputFormat, ModelChoice, VerifyArgs};
+pub(crate) use send::{PayloadSource, SendArgs, Standard, VendorId};
 pub(crate) use session::SessionArgs;
 pub(crate) use trust::{JudgeArgs, TrustArgs, Workaround, compat};
 pub(crate) use values::{IndexList, NonceChoice, RootHash, San, SlotChoice, nonce_from_hex};
@@ -69,6 +71,9 @@ pub(crate) enum Verb {
     /// Open a session with the device, say what was agreed, measure inside, close it
     #[command(after_help = help::SESSION)]
     Session(Box<SessionArgs>),
+    /// Send one vendor-defined message, and print the answer
+    #[command(after_help = help::SEND)]
+    Send(Box<SendArgs>),
     /// Is it the device that --known FILE holds? One signature
     #[command(after_help = help::RECOGNIZE)]
     Recognize(RecognizeArgs),
@@ -155,6 +160,7 @@ impl Verb {
             Self::Certs(args) => args.trust.at,
             Self::Recognize(args) => args.trust.at,
             Self::Session(args) => args.trust.at,
+            Self::Send(args) => args.trust.at,
             Self::Verify(args) => args.trust.at,
             Self::Chain(args) => args.trust.at,
             Self::Info(_)

@@ -46,6 +46,8 @@ pub(crate) struct LiveDevice<'l> {
     sessions: Option<SessionOffer>,
     /// `--secrets-out`.
     secrets: Option<SecretsFile<'l>>,
+    /// Bytes of the longest request of a person's own.
+    own_request: usize,
     /// Where a person is told what is being waited for.
     waiting_columns: Option<usize>,
 }
@@ -58,6 +60,8 @@ pub(crate) struct Memory {
     hashes: Box<dyn HashBank>,
     connection: Box<Connection>,
     sessions: Option<(SessionOffer, SessionMemory)>,
+    /// Bytes of the longest request of a person's own.
+    own_request: usize,
 }
 
 /// Memory of sessions.
@@ -112,7 +116,9 @@ impl Memory {
             (offer, memory)
         });
         let len = if sessions.is_some() { MESSAGE_LEN + HANDSHAKE_LEN } else { MESSAGE_LEN };
-        Self { message: vec![0; len], crypto, hashes: crypto.bank(), connection, sessions }
+        let own_request = device.own_request;
+        let message = vec![0; len + own_request];
+        Self { message, crypto, hashes: crypto.bank(), connection, sessions, own_request }
     }
 
     /// The cryptography of the connection.
@@ -148,13 +154,27 @@ impl<'l> LiveDevice<'l> {
         };
         let recording = TapRecording::new(capture, console.verbosity());
         let waiting_columns = console.waiting_columns();
-        let (sessions, secrets) = (None, None);
-        Ok(Self { args, crypto, device, recording, run_time, sessions, secrets, waiting_columns })
+        Ok(Self {
+            args,
+            crypto,
+            device,
+            recording,
+            run_time,
+            sessions: None,
+            secrets: None,
+            own_request: 0,
+            waiting_columns,
+        })
     }
 
     /// Connections have sessions, and offer them.
     pub(crate) fn offer_sessions(&mut self, offer: SessionOffer) {
         self.sessions = Some(offer);
+    }
+
+    /// A request of a person's own will have so many bytes.
+    pub(crate) fn sends(&mut self, len: usize) {
+        self.own_request = len;
     }
 
     /// The secrets of sessions go to this file, where one is given.
@@ -244,13 +264,14 @@ pub(crate) fn requester<'a>(
     memory: &'a mut Memory,
     heard: &'a mut Overheard,
 ) -> Requester<'a, Fresh> {
-    let Memory { message, crypto, hashes, connection, sessions } = memory;
+    let Memory { message, crypto, hashes, connection, sessions, own_request } = memory;
     let mut bounds = Bounds::default();
     // A device may hand out its chain byte by byte; time bounds it.
     bounds.round_trips = u16::MAX;
     bounds.bytes = MOST_BYTES;
     bounds.time = line.clock().left().unwrap_or_default();
     let mut offer = offer(args, crypto.provider);
+    offer.longest_request = offer.longest_request.max(*own_request);
     let mut storage = Storage::new(message, hashes.as_mut(), connection);
     if let Some((sessions_offer, sessions)) = sessions {
         offer = sessions_offer.of(offer, crypto.provider);

@@ -41,6 +41,7 @@ mod run_time;
 #[cfg(test)]
 mod schemas;
 mod secrets_file;
+mod send;
 mod session;
 mod tap;
 mod target;
@@ -48,6 +49,7 @@ mod terminal;
 mod time;
 mod tips;
 mod trust;
+mod vendor_message;
 mod verdict;
 mod verify;
 mod waiting;
@@ -111,6 +113,7 @@ fn run(verb: &Verb, crypto: Crypto, console: &mut Console) -> Result<Exit, Failu
         Verb::Decode(args) => decode::run(args, crypto, console),
         Verb::Emulate(args) => emulate::run(args, console),
         Verb::Session(args) => session::run(args, crypto, console),
+        Verb::Send(args) => send::run(args, crypto, console),
         Verb::Recognize(args) => recognize::run(args, crypto, console),
         Verb::List(args) => list::run(args, console),
         Verb::Completions(args) => completions::run(args, console),

@@ -14,6 +14,7 @@ use crate::exit::FailureObject;
 use crate::list::FoundDevices;
 use crate::provenance::Provenance;
 use crate::render::{Info, Recognized};
+use crate::send::Sent;
 
 /// With this environment variable the test writes the files.
 const WRITE: &str = "SPDM_WRITE_SCHEMAS";
@@ -38,7 +39,7 @@ struct PrintedReport {
 
 #[test]
 fn the_files_are_those_that_the_types_make() {
-    let schemas: [(&str, Schema); 11] = [
+    let schemas: [(&str, Schema); 12] = [
         ("certs", schema::written::<ShownChain<'_>>()),
         ("decode", schema::written::<MessageView>()),
         ("emulate", schema::written::<Listening<'_>>()),
@@ -50,6 +51,7 @@ fn the_files_are_those_that_the_types_make() {
         ("recognize", schema::written::<Recognized>()),
         ("reference", schema::reference()),
         ("report", schema::written::<PrintedReport>()),
+        ("send", schema::written::<Sent>()),
     ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema");
     for (name, schema) in schemas {

@@ -17,6 +17,7 @@ use crate::known::KnownFile;
 use crate::live::{LiveDevice, SessionOffer};
 use crate::render;
 use crate::trust::Trust;
+use crate::vendor_message::VendorMessage;
 pub(crate) use course::{Complaints, Course, run as run_course};
 
 /// Opens a session, says what was agreed, measures inside, closes it.
@@ -31,7 +32,16 @@ pub(crate) fn run(
         true => ToUntrusted::AsPlanned,
         false => ToUntrusted::Nothing,
     };
-    let course = Course { untrusted, updates: &updates, heartbeats: args.course.heartbeat };
+    let messages = match args.messages.standard {
+        None => Vec::new(),
+        Some(standard) => {
+            let (vendor, send) = (&args.messages.vendor, args.messages.send.iter());
+            let read = send.map(|payload| VendorMessage::read(standard, vendor, payload));
+            read.collect::<Result<_, Failure>>()?
+        }
+    };
+    let heartbeats = args.course.heartbeat;
+    let course = Course { untrusted, updates: &updates, heartbeats, messages: &messages };
     let secrets_out = args.course.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     if let Some(path) = &args.course.psk {
@@ -50,6 +60,7 @@ pub(crate) fn run(
         true => SessionOffer::ClearHandshake,
         false => SessionOffer::Identity,
     });
+    device.sends(course.longest_request());
     device.log_secrets(secrets_out, SecretsLog::new())?;
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     let mut known_file = KnownFile::of(&args.known, device.output_place())?;

@@ -2,10 +2,10 @@
 
 use spdm_codec::{
     CapabilityFlags, CertificateModel, EncodeError, KeySlot, KeyUsage, OpaqueFormat, SlotId,
-    SlotKey, SlotMask, SpdmVersion,
+    SlotKey, SlotMask, SpdmVersion, VendorDefined,
 };
 use spdm_crypto::{PreSharedKey, RandomUnavailable, SignError, SignedMessage};
-use spdm_responder::{Coverage, Device, MeasuredBlock, MeasurementWanted, Suite};
+use spdm_responder::{Coverage, Device, MeasuredBlock, MeasurementWanted, Suite, VendorMessages};
 
 use crate::chains::Chains;
 use crate::config::{DeviceConfig, DeviceModel};
@@ -110,6 +110,10 @@ impl Device for OwnDevice<'_> {
         Ok(MeasuredBlock { index: block.index, len: needed, coverage })
     }
 
+    fn vendor_messages(&mut self) -> Option<&mut dyn VendorMessages> {
+        Some(self)
+    }
+
     /// One vendor's element where the format is a table, the vendor's bytes where it is free.
     fn opaque_data(&self, format: OpaqueFormat) -> &[u8] {
         match format {
@@ -117,6 +121,20 @@ impl Device for OwnDevice<'_> {
             OpaqueFormat::FreeForm => OPAQUE_TEXT,
             _ => &[],
         }
+    }
+}
+
+/// Every vendor's messages are sent back as they came.
+impl VendorMessages for OwnDevice<'_> {
+    fn answer(
+        &mut self,
+        request: &VendorDefined<'_>,
+        _: Option<u32>,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let len = request.payload.len();
+        out.get_mut(..len)?.copy_from_slice(request.payload);
+        Some(len)
     }
 }
 

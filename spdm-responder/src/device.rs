@@ -4,7 +4,7 @@ use core::fmt;
 
 use spdm_codec::{
     CertificateModel, EncodeError, KeySlot, KeyUsage, MeasurementForm, MeasurementHashAlgo,
-    OpaqueFormat, SlotId, SlotKey, SlotMask, SpdmVersion,
+    OpaqueFormat, SlotId, SlotKey, SlotMask, SpdmVersion, VendorDefined,
 };
 use spdm_crypto::{PreSharedKey, RandomUnavailable, SignError, SignedMessage};
 
@@ -80,11 +80,30 @@ pub trait Device: fmt::Debug {
         None
     }
 
+    /// Who answers vendor-defined messages; `None` where the device has none.
+    fn vendor_messages(&mut self) -> Option<&mut dyn VendorMessages> {
+        None
+    }
+
     /// OpaqueData of CHALLENGE_AUTH and MEASUREMENTS in this format.
     fn opaque_data(&self, format: OpaqueFormat) -> &[u8] {
         let _ = format;
         &[]
     }
+}
+
+/// The vendor-defined messages of a device.
+pub trait VendorMessages {
+    /// Answers VENDOR_DEFINED_REQUEST, in the session with this `SessionID` or outside of sessions: writes the payload of
+    /// the answer, which is of the same standards body and vendor, into `out`, and returns its length in bytes. `None`
+    /// for a standards body or a vendor that the device has no messages of: the Requester is told that they are not
+    /// supported.
+    fn answer(
+        &mut self,
+        request: &VendorDefined<'_>,
+        session_id: Option<u32>,
+        out: &mut [u8],
+    ) -> Option<usize>;
 }
 
 /// How a measurement is wanted.

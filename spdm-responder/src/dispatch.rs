@@ -14,7 +14,8 @@ use crate::transcript::TH_BASE;
 use crate::turn::Turn;
 use crate::{
     algorithms, capabilities, certificate, challenge, digests, end_session, finish, heartbeat,
-    key_exchange, key_update, measurements, psk_exchange, psk_finish, transcript, version,
+    key_exchange, key_update, measurements, psk_exchange, psk_finish, transcript, vendor_defined,
+    version,
 };
 
 impl Connection {
@@ -151,6 +152,7 @@ impl Agreement {
             (Code::HEARTBEAT, Some(index)) => heartbeat::respond(turn, self, index, answer),
             (Code::KEY_UPDATE, Some(index)) => key_update::respond(turn, self, index, answer),
             (Code::END_SESSION, Some(index)) => end_session::respond(turn, self, index, answer),
+            (Code::VENDOR_DEFINED_REQUEST, _) => vendor_defined::respond(turn, self, answer),
             (Code::RESPOND_IF_READY, _) => Err(Refusal::unexpected()),
             (code, _) => Err(Refusal::unsupported(code)),
         }

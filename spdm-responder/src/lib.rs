@@ -56,12 +56,13 @@ mod sending;
 mod session;
 mod transcript;
 mod turn;
+mod vendor_defined;
 mod version;
 
 pub use agreement::{Peer, Suite};
 pub use config::{Config, DOUBLEWORD_PADDING};
 pub use connection::Connection;
-pub use device::{Coverage, Device, MeasuredBlock, MeasurementWanted};
+pub use device::{Coverage, Device, MeasuredBlock, MeasurementWanted, VendorMessages};
 pub use draft::Draft;
 pub use hook::{About, Arrival, Before, Hook, NoHook, Signing};
 pub use responder::{Memory, Responder};

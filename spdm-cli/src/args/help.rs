@@ -45,6 +45,12 @@ Examples:
   spdm session mctp:9 --trust roots/ --update-keys both --heartbeat 2
   spdm session tcp:127.0.0.1:2323 --framing dmtf-emu --psk key.bin --psk-hint 01";
 
+pub(super) const SEND: &str = "\
+Examples:
+  spdm send emulated --standard PCI-SIG --vendor 0100 00ff
+  spdm send mctp:9 --standard IANA --vendor 00000157 @request.bin --json
+  spdm send tcp:10.0.0.7 --standard DMTF 01 --session --trust vendor.pem";
+
 pub(super) const RECOGNIZE: &str = "\
 Examples:
   spdm attest pci:0000:01:00.0 --trust vendor.pem --known known.json --learn

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use spdm_requester::UpdatedKeys;
 
 use super::live::{KnownArgs, MeasuringArgs};
+use super::send::MessagesArgs;
 use super::values::{IndexList, PskHint, SlotChoice};
 use super::{DeviceArgs, JudgeArgs, TrustArgs};
 
@@ -30,6 +31,8 @@ pub(crate) struct SessionArgs {
     pub(crate) known: KnownArgs,
     #[command(flatten)]
     pub(crate) course: CourseArgs,
+    #[command(flatten)]
+    pub(crate) messages: MessagesArgs,
 }
 
 /// What the session is like, and what happens in it.

@@ -42,7 +42,7 @@ pub(crate) fn nonce_from_hex(text: &str) -> Result<RequesterNonce, String> {
         .map_err(|_| format!("{len} bytes, but a nonce has {NONCE_LEN}"))
 }
 
-fn from_hex(text: &str) -> Result<Vec<u8>, String> {
+pub(super) fn from_hex(text: &str) -> Result<Vec<u8>, String> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     hex::decode(digits).map_err(|_| "not pairs of hexadecimal digits".to_owned())
 }

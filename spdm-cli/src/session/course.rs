@@ -8,6 +8,7 @@ use spdm_requester::{
 
 use crate::line::LineError;
 use crate::tap::Tap;
+use crate::vendor_message::VendorMessage;
 
 /// What the options ask for in a session, behind the measurements.
 #[derive(Clone, Copy, Debug)]
@@ -16,12 +17,27 @@ pub(crate) struct Course<'t> {
     pub(crate) untrusted: ToUntrusted,
     pub(crate) updates: &'t [UpdatedKeys],
     pub(crate) heartbeats: u32,
+    pub(crate) messages: &'t [VendorMessage],
+}
+
+/// One thing that happens in a session.
+enum CourseStep<'t> {
+    Update(UpdatedKeys),
+    Heartbeat,
+    Send(&'t VendorMessage),
 }
 
 impl Course<'_> {
     /// Nothing but the measurements.
     pub(crate) const MEASUREMENTS: Self =
-        Self { untrusted: ToUntrusted::Nothing, updates: &[], heartbeats: 0 };
+        Self { untrusted: ToUntrusted::Nothing, updates: &[], heartbeats: 0, messages: &[] };
+}
+
+impl Course<'_> {
+    /// Bytes of the longest message of a person's own.
+    pub(super) fn longest_request(&self) -> usize {
+        self.messages.iter().map(VendorMessage::request_len).max().unwrap_or(0)
+    }
 }
 
 /// What went wrong in a session, where the connection is well.
@@ -46,15 +62,35 @@ pub(crate) fn run(
 ) -> Result<(), LineError> {
     let clock = line.clock();
     let mut requester = requester;
-    let updates = course.updates.iter().map(|keys| Some(*keys));
-    let heartbeats = (0..course.heartbeats).map(|_| None);
-    for step in updates.chain(heartbeats) {
+    let updates = course.updates.iter().map(|keys| CourseStep::Update(*keys));
+    let heartbeats = (0..course.heartbeats).map(|_| CourseStep::Heartbeat);
+    let messages = course.messages.iter().map(CourseStep::Send);
+    for step in updates.chain(heartbeats).chain(messages) {
         let result = match step {
-            Some(keys) => blocking::run(requester.update_keys(session, keys), line, &clock),
-            None => blocking::run(requester.heartbeat(session), line, &clock),
+            CourseStep::Update(keys) => {
+                let done = blocking::run(requester.update_keys(session, keys), line, &clock);
+                done.map(|(requester, ())| {
+                    complaints.report().session_keys_updated(keys);
+                    requester
+                })
+            }
+            CourseStep::Heartbeat => {
+                let done = blocking::run(requester.heartbeat(session), line, &clock);
+                done.map(|(requester, ())| {
+                    complaints.report().session_heartbeat();
+                    requester
+                })
+            }
+            CourseStep::Send(message) => {
+                let done = message.send(requester.in_session(session), line);
+                done.map(|(requester, exchange)| {
+                    complaints.report().session_answered(exchange);
+                    requester
+                })
+            }
         };
         match result {
-            Ok((next, ())) => requester = next,
+            Ok(next) => requester = next,
             Err(failure) => match left(failure, line, complaints)? {
                 Some(next) => {
                     requester = next;
@@ -63,10 +99,6 @@ pub(crate) fn run(
                 None => return Ok(()),
             },
         }
-        match step {
-            Some(keys) => complaints.report().session_keys_updated(keys),
-            None => complaints.report().session_heartbeat(),
-        };
     }
     match blocking::run(requester.close_session(session), line, &clock) {
         Ok(_) => {

@@ -42,6 +42,7 @@ pub(super) fn run(
     let hint = args.course.psk_hint.as_ref().map(|hint| hint.0.as_slice()).unwrap_or_default();
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.offer_sessions(SessionOffer::Psk);
+    device.sends(course.longest_request());
     device.log_secrets(args.course.secrets_out.as_deref(), SecretsLog::new().with_psk(&key))?;
     device.settle()?;
     let otherwise = WithoutAgreement::GiveUp;

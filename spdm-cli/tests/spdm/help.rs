@@ -8,13 +8,14 @@ use serde_json::Value;
 use crate::process::{Folder, command, run};
 use crate::schema::{check, schema};
 
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 15] = [
     "attest",
     "info",
     "certs",
     "measure",
     "collect",
     "session",
+    "send",
     "recognize",
     "verify",
     "chain",

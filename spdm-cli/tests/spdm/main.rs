@@ -29,6 +29,7 @@ mod provenance;
 mod schema;
 mod scripted;
 mod secrets;
+mod send;
 mod session;
 mod tcp;
 mod usage;

@@ -64,7 +64,7 @@ fn wrong_order() {
 #[test]
 fn what_is_not_supported() {
     let mut device = Requester::connect(device(), V1_2, P384, SHA384).device;
-    for code in [0x85, 0x86, 0xE4, 0xE8, 0xC0, 0xFE] {
+    for code in [0x85, 0x86, 0xE4, 0xE8, 0xC0, 0xFC] {
         refused(&mut device, &[0x12, code, 0, 0], [0x12, 0x7F, 0x07, code]);
     }
     refused(&mut device, &[0x12, 0x01, 0, 0], [0x12, 0x7F, 0x01, 0]);
@@ -74,6 +74,25 @@ fn what_is_not_supported() {
     };
     let mut device = Requester::connect(Device::new(config).unwrap(), V1_2, P384, SHA384).device;
     refused(&mut device, &[0x12, 0xE0, 0, 0], [0x12, 0x7F, 0x07, 0xE0]);
+}
+
+/// Of any standards body and vendor, whatever is in them.
+#[test]
+fn vendor_defined_messages_come_back_as_they_went() {
+    let mut device = Requester::connect(device(), V1_2, P384, SHA384).device;
+    let requests: [&[u8]; 3] = [
+        &[0x12, 0xFE, 0, 0, 3, 0, 2, 0x36, 0x1B, 3, 0, 7, 8, 9],
+        &[0x12, 0xFE, 0, 0, 0, 0, 0, 0, 0],
+        &[0x12, 0xFE, 0, 0, 0xFF, 0xFF, 1, 5, 1, 0, 0xAA],
+    ];
+    for request in requests {
+        let mut expected = request.to_vec();
+        expected[1] = 0x7E;
+        assert_eq!(device.respond(request).unwrap(), expected);
+    }
+    for malformed in [&[0x12, 0xFE, 0, 0][..], &[0x12, 0xFE, 0, 0, 3, 0, 1, 9, 0, 0]] {
+        refused(&mut device, malformed, [0x12, 0x7F, 0x01, 0]);
+    }
 }
 
 #[test]
