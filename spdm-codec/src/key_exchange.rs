@@ -11,7 +11,7 @@ use crate::message::sealed::Body;
 use crate::nonce::{RequesterNonce, ResponderNonce};
 use crate::opaque::OpaqueData;
 use crate::reader::Reader;
-use crate::slot::KeySlot;
+use crate::slot::{KeySlot, SlotId};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::Writer;
@@ -157,8 +157,11 @@ impl MutAuthRequested {
         }
     }
 
-    const fn from_byte(byte: u8) -> Option<Self> {
-        match byte {
+    /// The bits that are not reserved.
+    const MASK: u8 = 7;
+
+    const fn from_bits(bits: u8) -> Option<Self> {
+        match bits {
             0 => Some(Self::No),
             1 => Some(Self::WithoutEncapsulation),
             2 => Some(Self::WithEncapsulation),
@@ -176,7 +179,7 @@ impl MutAuthRequested {
 /// | 2 | 1 | Param1: HeartbeatPeriod in seconds |
 /// | 3 | 1 | Reserved |
 /// | 4 | 2 | RspSessionID |
-/// | 6 | 1 | MutAuthRequested |
+/// | 6 | 1 | MutAuthRequested: 2:0 |
 /// | 7 | 1 | SlotIDParam: 3:0 slot of the Requester |
 /// | 8 | 32 | RandomData |
 /// | 40 | Dp | ExchangeData |
@@ -192,9 +195,10 @@ pub struct KeyExchangeRsp<'a> {
     pub heartbeat_period: u8,
     /// `RspSessionID`.
     pub rsp_session_id: u16,
-    /// `MutAuthRequested`.
+    /// `MutAuthRequested` bits 2:0.
     pub mut_auth: MutAuthRequested,
-    /// `SlotIDParam` bits 3:0.
+    /// `SlotIDParam` bits 3:0; they say something only where `mut_auth` is [`MutAuthRequested::WithoutEncapsulation`], and
+    /// what is neither a slot nor a public key is slot 0 elsewhere.
     pub req_slot: KeySlot,
     /// `RandomData`.
     pub random_data: ResponderNonce,
@@ -222,14 +226,24 @@ impl<'a> Body<'a> for KeyExchangeRsp<'a> {
         r.note_reserved(header.param2);
         let rsp_session_id = r.u16("RspSessionID")?;
         let at = r.mark("MutAuthRequested");
-        let mut_auth = r.u8("MutAuthRequested")?;
-        let mut_auth = MutAuthRequested::from_byte(mut_auth)
-            .ok_or_else(|| at.value(&Expected::Rule("0, 1, 2 or 4"), mut_auth))?;
+        let requested = r.u8("MutAuthRequested")?;
+        r.note_reserved(requested & !MutAuthRequested::MASK);
+        let mut_auth = MutAuthRequested::from_bits(requested & MutAuthRequested::MASK)
+            .ok_or_else(|| at.value(&Expected::Rule("0, 1, 2 or 4"), requested))?;
         let at = r.mark("SlotIDParam");
         let slot = r.u8("SlotIDParam")?;
         r.note_reserved(slot & 0xF0);
-        let req_slot = KeySlot::from_nibble(slot)
-            .ok_or_else(|| at.value(&Expected::Rule("a slot or a public key"), slot))?;
+        let req_slot = match (KeySlot::from_nibble(slot), mut_auth) {
+            (Some(slot), _) => slot,
+            (None, MutAuthRequested::WithoutEncapsulation) => {
+                return Err(at.value(&Expected::Rule("a slot or a public key"), slot));
+            }
+            // It says something only where no encapsulated request tells the slot.
+            (None, _) => {
+                r.note_reserved(slot);
+                KeySlot::Slot(SlotId::ZERO)
+            }
+        };
         let verify_len = match cx.handshake {
             Handshake::Secured => cx.hash_len,
             Handshake::InTheClear => 0,
@@ -269,7 +283,8 @@ impl<'a> Body<'a> for KeyExchangeRsp<'a> {
 mod tests {
     use super::{KeyExchange, KeyExchangeRsp, MutAuthRequested, SessionPolicy};
     use crate::testing::{every_prefix_fails, expect_value, one_byte_more, round_trip};
-    use crate::{Cx, Handshake, KeySlot, OpaqueFormat, SpdmVersion};
+    use crate::{Cx, Handshake, KeySlot, Message as _, OpaqueFormat, SlotId, SpdmVersion};
+    use spdm_untrusted::Untrusted;
     use std::vec::Vec;
 
     fn cx(version: SpdmVersion) -> Cx {
@@ -335,13 +350,39 @@ mod tests {
     #[test]
     fn n23_mut_auth_and_slot() {
         let cx = cx(SpdmVersion::V1_2);
-        for wrong in [3, 5, 6, 7, 8, 0x80] {
+        for wrong in [3, 5, 6, 7, 0x0B, 0xFF] {
             let mut bytes = response(SpdmVersion::V1_2, 48);
             bytes[6] = wrong;
             expect_value::<KeyExchangeRsp<'_>>(&bytes, &cx, "MutAuthRequested", 6, wrong.into());
         }
-        let mut bytes = response(SpdmVersion::V1_2, 48);
-        bytes[7] = 8;
-        expect_value::<KeyExchangeRsp<'_>>(&bytes, &cx, "SlotIDParam", 7, 8);
+        for slot in 8..=14 {
+            let mut bytes = response(SpdmVersion::V1_2, 48);
+            (bytes[6], bytes[7]) = (1, slot);
+            expect_value::<KeyExchangeRsp<'_>>(&bytes, &cx, "SlotIDParam", 7, slot.into());
+        }
+    }
+
+    #[test]
+    fn s12_reserved_bits_and_a_slot_that_says_nothing_are_ignored() {
+        let cx = cx(SpdmVersion::V1_2);
+        for (requested, mut_auth) in [
+            (0xF8, MutAuthRequested::No),
+            (0x09, MutAuthRequested::WithoutEncapsulation),
+            (0xFA, MutAuthRequested::WithEncapsulation),
+            (0x84, MutAuthRequested::WithGetDigests),
+        ] {
+            for slot in 0..=0xFF_u8 {
+                let named = matches!(slot & 0x0F, 0..=7 | 15);
+                if !named && mut_auth == MutAuthRequested::WithoutEncapsulation {
+                    continue;
+                }
+                let mut bytes = response(SpdmVersion::V1_2, 48);
+                (bytes[6], bytes[7]) = (requested, slot);
+                let decoded = KeyExchangeRsp::decode(Untrusted::new(&bytes), &cx).unwrap();
+                assert_eq!(decoded.message.mut_auth, mut_auth);
+                let expected = KeySlot::from_nibble(slot).unwrap_or(KeySlot::Slot(SlotId::ZERO));
+                assert_eq!(decoded.message.req_slot, expected);
+            }
+        }
     }
 }

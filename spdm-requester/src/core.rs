@@ -16,7 +16,7 @@ use crate::connection::Connection;
 use crate::env::{Ask, Env};
 use crate::error::{Bound, Buffer, Error, Incompatible};
 use crate::error_cell::ErrorCell;
-use crate::session::{SessionBank, SessionHandle, SessionSlot};
+use crate::session::{LentSessions, SessionBank, SessionHandle, SessionSlot};
 use crate::sink::Sink;
 
 /// Memory that a requester works in, lent by the caller.
@@ -185,7 +185,7 @@ pub(crate) struct Core<'a> {
     pub(crate) message: &'a mut [u8],
     hashes: &'a mut (dyn HashBank + 'static),
     pub(crate) connection: &'a mut Connection,
-    pub(crate) sessions: Option<&'a mut (dyn SessionBank + 'static)>,
+    pub(crate) sessions: LentSessions<'a>,
     pub(crate) provider: Provider,
     sink: Option<&'a mut (dyn Sink + Send + 'a)>,
     pub(crate) settings: Settings,
@@ -228,6 +228,7 @@ impl<'a> Core<'a> {
             overhead,
             handle: 0,
         };
+        let sessions = LentSessions::new(sessions);
         Self { message, hashes, connection, sessions, provider, sink: None, settings }
     }
 

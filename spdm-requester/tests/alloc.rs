@@ -1,4 +1,4 @@
-//! No allocation anywhere on the way of an attestation, but for RSA.
+//! No allocation anywhere on the way of an attestation or in a session, but for RSA.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -6,6 +6,8 @@
     reason = "helpers of tests: a panic is the failure"
 )]
 
+#[path = "alloc/sessions.rs"]
+mod sessions;
 #[path = "it/sim/mod.rs"]
 mod sim;
 

@@ -210,10 +210,9 @@ pub(super) fn establish<'f>(
     let secrets = slot.handshake().ok_or_else(|| errors.stop(SessionFault::Over))?;
     let data = secrets.data(&th2).map_err(|error| errors.stop(SessionFault::from(error)))?;
     let keys = Established::new(data.request, data.response);
-    slot.establish(
-        keys.map_err(|error| errors.stop(SessionFault::from(error)))?,
-        env.connection.now,
-    );
+    let keys = keys.map_err(|error| errors.stop(SessionFault::from(error)))?;
+    let session = session.established(&th2);
+    slot.establish(session, keys, env.connection.now);
     let export = data.export;
     env.log_data(session)?;
     Ok(Opened { session, session_id, heartbeat_period, privacy, secured_version, export })

@@ -1,7 +1,9 @@
 //! The name of a session.
 
-/// A session of a requester: its place in the lent memory, and which of the sessions that were there. The handle of a
-/// session that is over is refused.
+use spdm_crypto::Digest;
+
+/// A session of a requester: its place in the lent memory, and which of all sessions that could be there. The handle of a
+/// session that is over is refused, and so is that of a session of another requester.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct SessionHandle {
     index: u8,
@@ -21,6 +23,13 @@ impl SessionHandle {
 
     pub(super) const fn generation(self) -> u32 {
         self.generation
+    }
+
+    /// Its handle once it is established: the hash of its handshake, of which no two are alike, tells it from the sessions of
+    /// others.
+    pub(crate) fn established(self, th2: &Digest) -> Self {
+        let name = th2.as_bytes().first_chunk().map(|name| u32::from_le_bytes(*name));
+        Self { generation: name.unwrap_or(self.generation), ..self }
     }
 
     /// `ReqSessionID`: another one for each place, so that no two sessions alive have the same.

@@ -10,12 +10,13 @@ use spdm_crypto::{
 };
 use spdm_transport::Instant;
 
+use super::handle::SessionHandle;
 use crate::error::SessionFault;
 
 /// Memory of one session, lent by the caller. Its keys are erased when the session ends, however it ends, and when the
 /// memory is dropped.
 pub struct SessionSlot {
-    /// How many sessions were here.
+    /// Which session is here: that of the handle with the same one.
     pub(super) generation: u32,
     pub(crate) form: RecordForm,
     /// A record was sent, and nothing has answered it yet.
@@ -148,6 +149,7 @@ impl SessionSlot {
     pub(crate) fn end(&mut self) {
         self.generation = self.generation.wrapping_add(1);
         self.keys = Keys::None;
+        self.form.session_id = 0;
         (self.unanswered, self.heartbeat_period, self.measured) = (false, 0, 0);
         self.last = None;
     }
@@ -160,7 +162,8 @@ impl SessionSlot {
     }
 
     /// The session is established, with these keys. Those of the handshake are erased where they are.
-    pub(crate) fn establish(&mut self, keys: Established, now: Instant) {
+    pub(crate) fn establish(&mut self, session: SessionHandle, keys: Established, now: Instant) {
+        self.generation = session.generation();
         self.keys = Keys::Established(keys);
         self.last = Some(now);
     }

@@ -9,6 +9,7 @@ use spdm_requester::{
 
 use crate::session_peer::{HINT, Lent, PSK, Peer, Place};
 use crate::sessions::{heartbeat, key, open};
+use crate::sim::since;
 
 const NOTHING: CapabilityFlags = CapabilityFlags::empty();
 const IN_THE_CLEAR: CapabilityFlags = CapabilityFlags::HANDSHAKE_IN_THE_CLEAR_CAP;
@@ -120,6 +121,30 @@ fn s11_mutual_authentication_that_was_not_offered_is_refused() {
         let peer = Peer::new(V1_2).change(Code::KEY_EXCHANGE, Place::BeforeProofs, change);
         let (error, ..) = refused(peer, NOTHING);
         assert!(matches!(error, Error::Decode(error) if error.field == "MutAuthRequested"));
+    }
+}
+
+/// Reserved bits say nothing, and the slot of the requester neither where it is not to be authenticated.
+#[test]
+fn s11_s12_reserved_bits_of_mutual_authentication_are_ignored() {
+    for version in since(SpdmVersion::V1_1) {
+        for (requested, slot) in [(0xF8, 0), (0, 8), (0, 14), (0, 15), (0x08, 0xFE)] {
+            let change = move |answer: &mut Vec<u8>| (answer[6], answer[7]) = (requested, slot);
+            let mut peer =
+                Peer::new(version).change(Code::KEY_EXCHANGE, Place::BeforeProofs, change);
+            let mut lent = Lent::new();
+            let requester = lent.negotiated(&mut peer, NOTHING);
+            let (requester, opened) = open(requester, &mut peer);
+            heartbeat(requester, &mut peer, opened.session).unwrap();
+        }
+    }
+    // Asked for without encapsulated requests, it names a slot.
+    for slot in 8..=14 {
+        let change = move |answer: &mut Vec<u8>| (answer[6], answer[7]) = (1, slot);
+        let peer = Peer::new(V1_2).change(Code::KEY_EXCHANGE, Place::BeforeProofs, change);
+        let (error, left, requests) = refused(peer, NOTHING);
+        assert!(matches!(error, Error::Decode(error) if error.field == "SlotIDParam"));
+        assert_eq!((left, requests), (Left::Nothing, vec![Code::KEY_EXCHANGE]));
     }
 }
 

@@ -668,6 +668,13 @@ impl Lent {
         }
     }
 
+    /// Whether there are sessions in the memory: SessionID as its `Debug` shows it.
+    pub(crate) fn session_ids(&self) -> Vec<u32> {
+        let shown = format!("{:?}", self.sessions);
+        let ids = shown.split("session_id: ").skip(1);
+        ids.map(|rest| rest.split([',', ' ']).next().unwrap().parse().unwrap()).collect()
+    }
+
     /// A requester that has negotiated, and offers `more`.
     pub(crate) fn negotiated(
         &mut self,

@@ -8,7 +8,8 @@ use spdm_crypto::{
     Aead, AeadAlgorithm, AeadError, Digest, HashAlgorithm, Invalid, Kdf, KdfError, NONCE_LEN,
     Provider, PskBytes, Secret, TAG_LEN,
 };
-use spdm_requester::{Recovered, RunError, SessionPlan, UpdatedKeys, blocking};
+use spdm_requester::{Recovered, RunError, SessionPlan, Step, UpdatedKeys, blocking};
+use spdm_transport::{Clock as _, Duration, Transport as _};
 
 use crate::session_peer::{HINT, Lent, PSK, Peer, Place};
 use crate::sessions::{key, open};
@@ -152,8 +153,10 @@ fn s93_memory_that_is_dropped_holds_no_key() {
     let mut peer = Peer::new(SpdmVersion::V1_2);
     let mut lent = Lent::with(COUNTED);
     let requester = lent.negotiated(&mut peer, NOTHING);
-    let (_, opened) = open(requester, &mut peer);
+    let (requester, opened) = open(requester, &mut peer);
     drop(opened);
+    // A requester that is not dropped does not erase it.
+    core::mem::forget(requester);
     assert_eq!(alive(), 4);
     drop(lent);
     assert_eq!(alive(), 0);
@@ -169,6 +172,49 @@ fn leaves_no_key(mut peer: Peer, more: CapabilityFlags) {
     let failure = blocking::run(flow, &mut peer, &clock).unwrap_err();
     assert!(matches!(failure.error, RunError::Requester(_)));
     assert_eq!(alive(), 0, "{:?}", failure.error);
+}
+
+/// The memory is the caller's, and outlives the requester.
+#[test]
+fn s93_memory_that_a_requester_gives_back_holds_no_key() {
+    let new = || Peer::new(SpdmVersion::V1_4);
+    let (mut peer, mut lent) = (new(), Lent::with(COUNTED));
+    let requester = lent.negotiated(&mut peer, NOTHING);
+    let (requester, _) = open(requester, &mut peer);
+    let (requester, _) = open(requester, &mut peer);
+    assert_eq!(alive(), 8);
+    drop(requester);
+    assert_eq!(alive(), 0);
+    assert_eq!(lent.session_ids(), [0, 0]);
+
+    // A flow that is given up in the middle of a session, and of a handshake.
+    let (mut peer, mut lent) = (new(), Lent::with(COUNTED));
+    let requester = lent.negotiated(&mut peer, NOTHING);
+    let (requester, opened) = open(requester, &mut peer);
+    drop(requester.heartbeat(opened.session));
+    drop(opened);
+    assert_eq!(alive(), 0);
+    let (mut peer, mut lent) = (new(), Lent::with(COUNTED));
+    let requester = lent.negotiated(&mut peer, NOTHING);
+    let (spki, clock) = (peer.spki(), peer.clock.clone());
+    let mut flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+    for _ in 0..2 {
+        match flow.poll(clock.now()).unwrap() {
+            Step::Transmit(token) => {
+                peer.send(token.kind(), token.bytes(), token.timeout()).unwrap();
+                token.sent(clock.now());
+            }
+            Step::Receive(mut token) => {
+                let received = peer.receive(token.buffer(), Duration::from_secs(1)).unwrap();
+                token.received(clock.now(), received.unwrap()).unwrap();
+            }
+            step => panic!("{step:?}"),
+        }
+    }
+    assert!(alive() > 0);
+    drop(flow);
+    assert_eq!(alive(), 0);
+    assert_eq!(lent.session_ids(), [0, 0]);
 }
 
 #[test]

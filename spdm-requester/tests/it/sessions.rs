@@ -160,6 +160,26 @@ fn two_sessions_live_beside_each_other_and_a_third_has_no_room() {
 }
 
 #[test]
+fn a_session_of_one_requester_is_none_of_another() {
+    let (mut peers, mut lents) =
+        ([(); 2].map(|()| Peer::new(SpdmVersion::V1_2)), [(); 2].map(|()| Lent::new()));
+    let [one, two] = &mut peers;
+    let [lent_one, lent_two] = &mut lents;
+    let (requester, opened) = open(lent_one.negotiated(one, CapabilityFlags::empty()), one);
+    let (other, others) = open(lent_two.negotiated(two, CapabilityFlags::empty()), two);
+    // The same place, and the same SessionID.
+    assert_eq!(opened.session_id, others.session_id);
+    assert_ne!(opened.session, others.session);
+    let sent = two.requests.len();
+    let (recovered, error) = heartbeat(other, two, opened.session).unwrap_err();
+    assert_eq!(error, SessionFault::Over.into());
+    assert_eq!(two.requests.len(), sent);
+    let (Recovered::Kept(other) | Recovered::SessionLost(other)) = recovered else { panic!() };
+    heartbeat(other, two, others.session).unwrap();
+    heartbeat(requester, one, opened.session).unwrap();
+}
+
+#[test]
 fn keys_are_updated_again_and_again() {
     for binding in [RecordBinding::PciDoe, RecordBinding::Mctp] {
         let mut peer = Peer::new(SpdmVersion::V1_2);
