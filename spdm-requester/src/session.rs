@@ -6,7 +6,7 @@ mod key_log;
 mod lent;
 mod slot;
 
-pub(crate) use bank::Unsealed;
+pub(crate) use bank::{Arrived, Unsealed};
 pub use bank::{SessionBank, Sessions};
 pub use handle::SessionHandle;
 pub use key_log::{KeyLog, LoggedSessions, SessionSecret};

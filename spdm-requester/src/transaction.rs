@@ -127,14 +127,13 @@ pub(crate) struct Transaction {
     started: Option<Instant>,
     round_trips: u16,
     bytes: u32,
-    /// Of the request: how often it was not ready, and how often it starts anew because it was Busy.
+    /// Of the request, also where it was made anew: how often it was not ready, and how often it starts from its beginning
+    /// because it was Busy.
     not_ready: u8,
     restarts: u8,
     /// Of the message that was sent last.
     busy: u8,
     resends: u8,
-    /// How often a request was made anew.
-    renewals: u8,
     pub(crate) session: SessionFate,
 }
 
@@ -156,7 +155,6 @@ impl Transaction {
             restarts: 0,
             busy: 0,
             resends: 0,
-            renewals: 0,
             session: SessionFate::GoesOn,
         }
     }
@@ -181,8 +179,7 @@ impl Transaction {
         connection.send(errors, header)?;
         self.code = header.code;
         self.request_len = len;
-        let first = self.start(settings);
-        self.send_next(first);
+        self.state = State::Send(self.start(settings));
         Ok(())
     }
 
@@ -207,11 +204,23 @@ impl Transaction {
         self.state = State::Send(next);
     }
 
+    /// How the request is sent from its beginning once more.
+    fn restart(&mut self, settings: &mut Settings) -> ToSend {
+        if self.is_single_use() { ToSend::Anew } else { self.start(settings) }
+    }
+
+    /// Whether random data and public value of the request are used once (DSP0274 §KEY_EXCHANGE): instead of the same bytes
+    /// again, another request is made.
+    const fn is_single_use(&self) -> bool {
+        matches!(self.code, Code::KEY_EXCHANGE | Code::PSK_EXCHANGE)
+    }
+
     /// The last message once more.
     const fn again(&self) -> ToSend {
         match self.outstanding {
             // The answer was received where the chunk was: it is encoded again.
             ToSend::NextChunk | ToSend::Chunk { .. } => ToSend::NextChunk,
+            ToSend::Request if self.is_single_use() => ToSend::Anew,
             ToSend::Request | ToSend::Anew | ToSend::ChunkGet(_) | ToSend::RespondIfReady(_) => {
                 self.outstanding
             }
@@ -239,19 +248,12 @@ impl Transaction {
             }
             if wait.until <= now {
                 let in_time = wait.latest.is_none_or(|latest| now <= latest);
-                let then = if in_time {
-                    wait.then
-                } else if self.is_single_use() {
-                    ToSend::Anew
-                } else {
-                    self.start(&mut core.settings)
-                };
+                let then = if in_time { wait.then } else { self.restart(&mut core.settings) };
                 self.state = State::Send(then);
             }
         }
         let State::Send(next) = self.state else { return Ok(()) };
         if next == ToSend::Anew {
-            self.renewals = self.renewals.saturating_add(1);
             core.connection.give_up_request();
             self.state = State::Idle;
             return Ok(());
@@ -330,27 +332,16 @@ impl Transaction {
     ) -> Result<(), &'f Error> {
         self.state = State::Idle;
         // In a session the same message would be another record, and the device may have taken the first one.
-        if core.connection.via().is_some() {
-            // Whatever came in place of the answer says more than that none came.
-            let instead = core.sessions.as_deref().and_then(|sessions| sessions.came_instead());
-            let timeout = Error::Timeout { request: self.code };
-            return Err(errors.stop(instead.map_or(timeout, Error::Session)));
+        if let (Some(_), Some(sessions)) = (core.connection.via(), core.sessions.as_deref()) {
+            return Err(sessions.expired(errors, self.code));
         }
-        let anew = self.is_single_use() && self.outstanding == ToSend::Request;
-        let count = if anew { self.renewals } else { self.resends };
-        // What FINISH changes cannot be told from what was sent twice: the session is over.
-        if self.code == Code::FINISH || count >= core.settings.bounds.resends {
+        // What FINISH changes in the clear is not known either.
+        if self.code == Code::FINISH || self.resends >= core.settings.bounds.resends {
             return Err(errors.stop(Error::Timeout { request: self.code }));
         }
         self.resends = self.resends.saturating_add(1);
-        self.state = State::Send(if anew { ToSend::Anew } else { self.again() });
+        self.state = State::Send(self.again());
         Ok(())
-    }
-
-    /// Whether random data and public value of the request are used once (DSP0274 §KEY_EXCHANGE): instead of the same bytes
-    /// again, another request is made.
-    const fn is_single_use(&self) -> bool {
-        matches!(self.code, Code::KEY_EXCHANGE | Code::PSK_EXCHANGE)
     }
 
     /// What an accepted ERROR leads to.
@@ -392,14 +383,7 @@ impl Transaction {
         // With a message, or with the request that was handed over before.
         let whole = self.transfer == Transfer::Sent
             || matches!(self.outstanding, ToSend::RespondIfReady(_));
-        let anew = self.is_single_use() && (whole || self.outstanding == ToSend::Request);
-        let mut renewals = self.renewals;
-        let count = match (anew, whole) {
-            // Counted where it is made.
-            (true, _) => &mut renewals,
-            (false, true) => &mut self.restarts,
-            (false, false) => &mut self.busy,
-        };
+        let count = if whole { &mut self.restarts } else { &mut self.busy };
         if *count >= settings.bounds.busy {
             let bound = Bound::Busy(settings.bounds.busy);
             return Err(errors.stop(Error::Bound(bound)));
@@ -407,11 +391,7 @@ impl Transaction {
         let factor = exponential(*count);
         *count = count.saturating_add(1);
         let until = now.after_micros(micros(settings.timing.busy_delay).saturating_mul(factor));
-        let then = match (anew, whole) {
-            (true, _) => ToSend::Anew,
-            (false, true) => self.start(settings),
-            (false, false) => self.again(),
-        };
+        let then = if whole { self.restart(settings) } else { self.again() };
         self.state = State::Wait(Wait { until, then, latest: None });
         Ok(())
     }
@@ -458,7 +438,7 @@ impl Transaction {
 
     /// The operation has used the answer: another request follows, or it is complete.
     pub(crate) const fn proceed(&mut self, next: Next) {
-        (self.not_ready, self.restarts) = (0, 0);
+        (self.not_ready, self.restarts, self.busy, self.resends) = (0, 0, 0, 0);
         self.state = match next {
             Next::Again => State::Idle,
             Next::Done => State::Done,

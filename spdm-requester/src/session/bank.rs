@@ -3,13 +3,15 @@
 use core::fmt;
 use core::ops::Range;
 
+use spdm_codec::Code;
 use spdm_crypto::Provider;
 use spdm_transport::{Instant, MessageKind};
 
 use super::handle::SessionHandle;
 use super::key_log::KeyLog;
 use super::slot::SessionSlot;
-use crate::error::SessionFault;
+use crate::error::{Error, SessionFault};
+use crate::error_cell::ErrorCell;
 use crate::requester::SessionDue;
 
 /// How many messages that belong elsewhere are passed over while an answer is awaited. Whoever can write to the bus can
@@ -33,15 +35,24 @@ struct Strays {
 
 impl Strays {
     const NONE: Self = Self { count: 0, last: None };
+}
 
-    /// Passes one over, unless it is one too many.
-    fn pass_over<T>(&mut self, fault: SessionFault) -> Result<Option<T>, SessionFault> {
-        if self.count >= MAX_STRAYS {
-            return Err(fault);
-        }
-        (self.count, self.last) = (self.count.saturating_add(1), Some(fault));
-        Ok(None)
+/// Why what came is not the answer.
+enum Untaken {
+    /// It belongs elsewhere.
+    Stray(SessionFault),
+    /// It was to be the answer.
+    Wrong(SessionFault),
+}
+
+impl From<SessionFault> for Untaken {
+    fn from(fault: SessionFault) -> Self {
+        Self::Wrong(fault)
     }
+}
+
+fn session_id(record: &[u8]) -> Option<u32> {
+    record.first_chunk().map(|id| u32::from_le_bytes(*id))
 }
 
 impl<const N: usize> Sessions<N> {
@@ -50,6 +61,31 @@ impl<const N: usize> Sessions<N> {
     pub const fn new() -> Self {
         const { assert!(N <= 0x100, "an index has eight bits") };
         Self { slots: [const { SessionSlot::new() }; N], strays: Strays::NONE }
+    }
+}
+
+impl<const N: usize> Sessions<N> {
+    /// Opens a record in place: where in the area the message is.
+    fn open(
+        &mut self,
+        session: SessionHandle,
+        arrived: Arrived<'_>,
+    ) -> Result<Range<usize>, Untaken> {
+        let Arrived { now, area, place, padding, .. } = arrived;
+        let start = place.start;
+        let record = area.get_mut(place).unwrap_or_default();
+        let slot = self.slot(session).ok_or(SessionFault::Over)?;
+        let got = session_id(slot.form.binding.record(record));
+        if let Some(got) = got.filter(|got| *got != slot.form.session_id) {
+            return Err(Untaken::Stray(SessionFault::OtherSession { got }));
+        }
+        let opened = slot.open(now, record, padding).inspect_err(|fault| {
+            if fault.is_fatal() {
+                slot.end()
+            }
+        })?;
+        let message = opened.ok_or(Untaken::Stray(SessionFault::Protocol))?;
+        Ok(start.saturating_add(message.start)..start.saturating_add(message.end))
     }
 }
 
@@ -69,16 +105,31 @@ pub enum Unsealed<'m> {
     Bytes(&'m [u8]),
 }
 
+/// What has come, while an answer is awaited.
+#[expect(unnameable_types, reason = "sealed")]
+#[derive(Debug)]
+pub struct Arrived<'m> {
+    pub(crate) now: Instant,
+    pub(crate) kind: MessageKind,
+    pub(crate) area: &'m mut [u8],
+    /// Where in the area it is.
+    pub(crate) place: Range<usize>,
+    /// Bytes that the transport may have appended.
+    pub(crate) padding: usize,
+}
+
 /// What a requester does with its sessions while messages travel. Sealed: [`Sessions`] implements it. A program that
 /// lends none contains no code of sessions.
 pub trait SessionBank: fmt::Debug + Send + sealed::Bank {}
 
 impl<const N: usize> SessionBank for Sessions<N> {}
 
+use sealed::Bank as _;
+
 pub(crate) mod sealed {
     use super::{
-        Instant, KeyLog, MessageKind, Provider, Range, SessionDue, SessionFault, SessionHandle,
-        SessionSlot, Unsealed,
+        Arrived, Code, Error, ErrorCell, Instant, KeyLog, Provider, Range, SessionDue,
+        SessionHandle, SessionSlot, Unsealed,
     };
 
     #[expect(unnameable_types, reason = "sealed")]
@@ -93,29 +144,28 @@ pub(crate) mod sealed {
         fn due(&self) -> Option<SessionDue>;
 
         /// Makes a record of a message at the start of `buffer`; its length in bytes.
-        fn seal(
+        fn seal<'f>(
             &mut self,
+            errors: &'f ErrorCell,
             session: SessionHandle,
             provider: &Provider,
             now: Instant,
             message: Unsealed<'_>,
             buffer: &mut [u8],
-        ) -> Result<usize, SessionFault>;
+        ) -> Result<u32, &'f Error>;
 
-        /// Takes what came while an answer is awaited in this session, or in the clear; a record is opened in place. Where
-        /// in it the message is; `None` for one that belongs elsewhere and was passed over: a plain message where a record
-        /// is due, a record of another session, application data.
-        fn take(
+        /// Takes what came while an answer is awaited in this session, or in the clear; a record is opened in place. Where in
+        /// the area the message is; `None` for one that belongs elsewhere and was passed over: a plain message where a
+        /// record is due, a record of another session, application data.
+        fn take<'f>(
             &mut self,
+            errors: &'f ErrorCell,
             via: Option<SessionHandle>,
-            now: Instant,
-            kind: MessageKind,
-            bytes: &mut [u8],
-            padding: usize,
-        ) -> Result<Option<Range<usize>>, SessionFault>;
+            arrived: Arrived<'_>,
+        ) -> Result<Option<Range<usize>>, &'f Error>;
 
-        /// What was passed over last while nothing else came.
-        fn came_instead(&self) -> Option<SessionFault>;
+        /// No answer to this request came in a session. Whatever came in its place says more than that.
+        fn expired<'f>(&self, errors: &'f ErrorCell, request: Code) -> &'f Error;
 
         /// Ends a session.
         fn end(&mut self, session: SessionHandle);
@@ -159,15 +209,16 @@ impl<const N: usize> sealed::Bank for Sessions<N> {
         Some(SessionDue::Heartbeat { session, at })
     }
 
-    fn seal(
+    fn seal<'f>(
         &mut self,
+        errors: &'f ErrorCell,
         session: SessionHandle,
         provider: &Provider,
         now: Instant,
         message: Unsealed<'_>,
         buffer: &mut [u8],
-    ) -> Result<usize, SessionFault> {
-        let slot = self.slot(session).ok_or(SessionFault::Over)?;
+    ) -> Result<u32, &'f Error> {
+        let slot = self.slot(session).ok_or_else(|| errors.stop(SessionFault::Over))?;
         let head = slot.form.head_len();
         // Where it does not fit, sealing says so.
         let len = match message {
@@ -183,55 +234,50 @@ impl<const N: usize> sealed::Bank for Sessions<N> {
                 message.len()
             }
         };
-        slot.seal(provider, now, buffer, len).inspect_err(|fault| {
+        let sealed = slot.seal(provider, now, buffer, len).map_err(|fault| {
             if fault.is_fatal() {
-                slot.end()
+                slot.end();
             }
-        })
+            errors.stop(fault)
+        })?;
+        // Length has 16 bits, so that a record has hardly more than 64 KiB.
+        Ok(u32::try_from(sealed).unwrap_or(u32::MAX))
     }
 
-    fn take(
+    fn take<'f>(
         &mut self,
+        errors: &'f ErrorCell,
         via: Option<SessionHandle>,
-        now: Instant,
-        kind: MessageKind,
-        bytes: &mut [u8],
-        padding: usize,
-    ) -> Result<Option<Range<usize>>, SessionFault> {
-        let id = |carried: &[u8]| carried.first_chunk().map(|id| u32::from_le_bytes(*id));
-        let message = match (via, kind) {
-            (None, MessageKind::Plain) => 0..bytes.len(),
+        arrived: Arrived<'_>,
+    ) -> Result<Option<Range<usize>>, &'f Error> {
+        let taken = match (via, arrived.kind) {
+            (None, MessageKind::Plain) => Ok(arrived.place),
             (None, MessageKind::Secured) => {
-                return self
-                    .strays
-                    .pass_over(SessionFault::OtherSession { got: id(bytes).unwrap_or(0) });
+                let record = arrived.area.get(arrived.place).unwrap_or_default();
+                Err(Untaken::Stray(SessionFault::OtherSession {
+                    got: session_id(record).unwrap_or(0),
+                }))
             }
-            (Some(_), MessageKind::Plain) => {
-                return self.strays.pass_over(SessionFault::PlainMessage);
-            }
-            (Some(session), MessageKind::Secured) => {
-                let slot = self.slot(session).ok_or(SessionFault::Over)?;
-                let got = id(slot.form.binding.record(bytes));
-                if let Some(got) = got.filter(|got| *got != slot.form.session_id) {
-                    return self.strays.pass_over(SessionFault::OtherSession { got });
-                }
-                let opened = slot.open(now, bytes, padding).inspect_err(|fault| {
-                    if fault.is_fatal() {
-                        slot.end()
-                    }
-                })?;
-                match opened {
-                    Some(message) => message,
-                    None => return self.strays.pass_over(SessionFault::Protocol),
-                }
-            }
+            (Some(_), MessageKind::Plain) => Err(Untaken::Stray(SessionFault::PlainMessage)),
+            (Some(session), MessageKind::Secured) => self.open(session, arrived),
         };
-        self.strays = Strays::NONE;
-        Ok(Some(message))
+        let fault = match taken {
+            Ok(place) => {
+                self.strays = Strays::NONE;
+                return Ok(Some(place));
+            }
+            Err(Untaken::Stray(fault)) if self.strays.count < MAX_STRAYS => {
+                self.strays.count = self.strays.count.saturating_add(1);
+                self.strays.last = Some(fault);
+                return Ok(None);
+            }
+            Err(Untaken::Stray(fault) | Untaken::Wrong(fault)) => fault,
+        };
+        Err(errors.stop(fault))
     }
 
-    fn came_instead(&self) -> Option<SessionFault> {
-        self.strays.last
+    fn expired<'f>(&self, errors: &'f ErrorCell, request: Code) -> &'f Error {
+        errors.stop(self.strays.last.map_or(Error::Timeout { request }, Error::Session))
     }
 
     fn end(&mut self, session: SessionHandle) {

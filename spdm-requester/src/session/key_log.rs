@@ -3,16 +3,18 @@
 use core::fmt;
 use core::ops::Range;
 
+use spdm_codec::Code;
 use spdm_crypto::{
     Direction, HandshakeSecrets, KeyExchangeAlgorithm, Provider, RecordKey, SharedSecret,
 };
-use spdm_transport::{Instant, MessageKind};
+use spdm_transport::Instant;
 
-use super::bank::{SessionBank, Sessions, Unsealed, sealed};
+use super::bank::{Arrived, SessionBank, Sessions, Unsealed, sealed};
 use super::handle::SessionHandle;
 use super::slot::SessionSlot;
 use crate::env::Env;
 use crate::error::{Error, SessionFault};
+use crate::error_cell::ErrorCell;
 use crate::requester::SessionDue;
 
 /// Is told the secrets of sessions as they are made: for key logs, which open captures. **Whoever has them reads the
@@ -94,43 +96,44 @@ impl<L: KeyLog + 'static, const N: usize> sealed::Bank for LoggedSessions<L, N> 
         self.sessions.due()
     }
 
-    fn seal(
+    fn seal<'f>(
         &mut self,
+        errors: &'f ErrorCell,
         session: SessionHandle,
         provider: &Provider,
         now: Instant,
         message: Unsealed<'_>,
         buffer: &mut [u8],
-    ) -> Result<usize, SessionFault> {
-        self.sessions.seal(session, provider, now, message, buffer)
+    ) -> Result<u32, &'f Error> {
+        self.sessions.seal(errors, session, provider, now, message, buffer)
     }
 
     /// The Responder's key changes with the record that it first opens.
-    fn take(
+    fn take<'f>(
         &mut self,
+        errors: &'f ErrorCell,
         via: Option<SessionHandle>,
-        now: Instant,
-        kind: MessageKind,
-        bytes: &mut [u8],
-        padding: usize,
-    ) -> Result<Option<Range<usize>>, SessionFault> {
+        arrived: Arrived<'_>,
+    ) -> Result<Option<Range<usize>>, &'f Error> {
         let mut is_due = || Some(self.sessions.slot(via?)?.established()?.both_update);
         let was_due = is_due();
-        let taken = self.sessions.take(via, now, kind, bytes, padding)?;
+        let taken = self.sessions.take(errors, via, arrived)?;
         if was_due == Some(true)
             && let Some(slot) = via.and_then(|session| self.sessions.slot(session))
             && let session_id = slot.form.session_id
             && let Some(keys) = slot.established()
             && !keys.both_update
         {
-            let (sender, key) = (Direction::Response, keys.response_secret.record_key()?);
-            self.log.secret(session_id, SessionSecret::Updated { sender, key: &key });
+            let key = keys.response_secret.record_key();
+            let key = &key.map_err(|error| errors.stop(SessionFault::from(error)))?;
+            let sender = Direction::Response;
+            self.log.secret(session_id, SessionSecret::Updated { sender, key });
         }
         Ok(taken)
     }
 
-    fn came_instead(&self) -> Option<SessionFault> {
-        self.sessions.came_instead()
+    fn expired<'f>(&self, errors: &'f ErrorCell, request: Code) -> &'f Error {
+        self.sessions.expired(errors, request)
     }
 
     fn end(&mut self, session: SessionHandle) {

@@ -53,19 +53,20 @@ impl Transaction {
         if received.len > place.len() {
             return Err(errors.misuse(Misuse::Overrun));
         }
-        // Whatever is wrong with it: the answer has come, unless it is found to belong elsewhere.
-        let awaited = core::mem::replace(&mut self.state, State::Idle);
         self.bytes = self.bytes.saturating_add(u32::try_from(received.len).unwrap_or(u32::MAX));
+        let start = place.start;
+        let place = start..start.saturating_add(received.len);
+        let opened = open(env, area, received.kind, place, settings.limits.padding);
+        if let Ok(None) = opened {
+            // The answer may still come.
+            return Ok(None);
+        }
+        // Whatever is wrong with it: the answer has come.
+        self.state = State::Idle;
         if self.bytes > settings.bounds.bytes {
             return Err(errors.stop(Error::Bound(Bound::Bytes(settings.bounds.bytes))));
         }
-        let start = place.start;
-        let place = start..start.saturating_add(received.len);
-        let padding = settings.limits.padding;
-        let Some(place) = open(env, area, received.kind, place, padding)? else {
-            self.state = awaited;
-            return Ok(None);
-        };
+        let place = opened?.unwrap_or_default();
         let message = Untrusted::new(area.get(place.clone()).unwrap_or_default());
         let header = errors.peek(message);
         let header = header.inspect_err(|error| env.reject(request, message, error))?;

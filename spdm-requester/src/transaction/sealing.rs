@@ -9,7 +9,7 @@ use crate::core::{Buffers, Core};
 use crate::env::Env;
 use crate::error::{Error, SessionFault};
 use crate::error_cell::{At, ErrorCell};
-use crate::session::{SessionHandle, Unsealed};
+use crate::session::{Arrived, SessionHandle, Unsealed};
 
 impl Transaction {
     /// Seals what is to be sent in a record at the start of the receive area: the request itself is needed for the
@@ -34,13 +34,9 @@ impl Transaction {
             }
             ToSend::Request | ToSend::NextChunk | ToSend::Anew => Unsealed::Bytes(request),
         };
-        let sealed = match env.sessions {
-            Some(sessions) => sessions.seal(session, &provider, now, message, area),
-            None => Err(SessionFault::Over),
-        };
-        // Length has 16 bits, so that a record has hardly more than 64 KiB.
-        let len = sealed.map_err(|fault| errors.stop(fault))?;
-        self.record = Some(u32::try_from(len).unwrap_or(u32::MAX));
+        // Without memory there are none.
+        let sessions = env.sessions.ok_or_else(|| errors.stop(SessionFault::Over))?;
+        self.record = Some(sessions.seal(errors, session, &provider, now, message, area)?);
         Ok(())
     }
 }
@@ -55,18 +51,13 @@ pub(super) fn open<'f>(
     place: Range<usize>,
     padding: usize,
 ) -> Result<Option<Range<usize>>, &'f Error> {
-    let errors = env.errors;
-    let via = env.connection.via();
+    let arrived = Arrived { now: env.connection.now, kind, area, place, padding };
     match (&mut env.sessions, kind) {
-        (Some(sessions), _) => {
-            let bytes = area.get_mut(place.clone()).unwrap_or_default();
-            let taken = sessions.take(via, env.connection.now, kind, bytes, padding);
-            let message = taken.map_err(|fault| errors.stop(fault))?;
-            let within = |at: usize| place.start.saturating_add(at);
-            Ok(message.map(|message| within(message.start)..within(message.end)))
-        }
+        (Some(sessions), _) => sessions.take(env.errors, env.connection.via(), arrived),
         // Without memory for sessions there are none.
-        (None, MessageKind::Secured) => Err(errors.unexpected(&At("response", "secured message"))),
-        (None, MessageKind::Plain) => Ok(Some(place)),
+        (None, MessageKind::Secured) => {
+            Err(env.errors.unexpected(&At("response", "secured message")))
+        }
+        (None, MessageKind::Plain) => Ok(Some(arrived.place)),
     }
 }

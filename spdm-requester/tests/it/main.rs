@@ -27,6 +27,7 @@ mod negative_errors;
 mod negative_framing;
 mod negative_measurements;
 mod negative_negotiation;
+mod negative_records;
 mod negative_sessions;
 mod negative_slots;
 mod negotiation;

@@ -1,6 +1,8 @@
 //! Sessions with a device that lies, and with an attacker on the bus. The numbers are those of the list of negative tests
 //! for sessions.
 
+use std::rc::Rc;
+
 use spdm_codec::{CapabilityFlags, Code, ErrorCode, MutAuthRequested, RecordBinding, SpdmVersion};
 use spdm_crypto::PskBytes;
 use spdm_requester::{
@@ -93,6 +95,22 @@ fn s6_a_responder_context_as_psk_cap_says() {
     }
 }
 
+/// Each half is chosen by its side. Ours is never 0 and another one in each place, so that no choice of the device makes an
+/// id that is none, or that of another session.
+#[test]
+fn s7_no_choice_of_the_device_makes_two_sessions_one() {
+    let mut peer = Peer::new(V1_2);
+    peer.rsp_session_id = Some(0);
+    let mut lent = Lent::new();
+    let requester = lent.negotiated(&mut peer, NOTHING);
+    let (requester, first) = open(requester, &mut peer);
+    let (requester, second) = open(requester, &mut peer);
+    assert_eq!((first.session_id, second.session_id), (0xFFFF, 0xFFFE));
+    let requester = heartbeat(requester, &mut peer, first.session).unwrap();
+    let requester = heartbeat(requester, &mut peer, second.session).unwrap();
+    heartbeat(requester, &mut peer, first.session).unwrap();
+}
+
 #[test]
 fn s10_no_heartbeat_period_without_the_capability_of_both() {
     let mut peer = Peer::new(V1_2);
@@ -173,14 +191,47 @@ fn s16_a_signature_over_anything_else_is_refused() {
     }
 }
 
+/// How both kinds of handshakes end after somebody has changed the negotiation on its way.
+fn negotiation_is_signed(peer: impl Fn() -> Peer) {
+    let (error, left, requests) = refused(peer(), NOTHING);
+    assert_eq!(error, Error::Signature { message: "KEY_EXCHANGE_RSP" });
+    assert_eq!((left, requests), (Left::Nothing, vec![Code::KEY_EXCHANGE]));
+    let (error, left, requests) = refused_psk(peer());
+    assert_eq!(error, SessionFault::VerifyData { message: "PSK_EXCHANGE_RSP" }.into());
+    assert_eq!((left, requests), (Left::Nothing, vec![Code::PSK_EXCHANGE]));
+}
+
+type Edit = fn(&mut Vec<u8>);
+
 #[test]
 fn s17_a_negotiation_that_was_changed_is_not_signed() {
-    // Another capability than the device has: its signature is over what it said.
-    let change = |answer: &mut Vec<u8>| answer[9] &= !0x20;
-    let peer = Peer::new(SpdmVersion::V1_3).change(Code::GET_CAPABILITIES, Place::Wire, change);
-    let (error, left, _) = refused(peer, NOTHING);
-    assert_eq!(error, Error::Signature { message: "KEY_EXCHANGE_RSP" });
-    assert_eq!(left, Left::Nothing);
+    for version in since(SpdmVersion::V1_1) {
+        // An entry of VERSION is removed; HBEAT_CAP; what ALGORITHMS has in its reserved byte.
+        let answers: [(Code, Edit); 3] = [
+            (Code::GET_VERSION, |answer| {
+                answer.drain(6..8);
+                answer[5] -= 1;
+            }),
+            (Code::GET_CAPABILITIES, |answer| answer[9] &= !0x20),
+            (Code::NEGOTIATE_ALGORITHMS, |answer| answer[3] ^= 1),
+        ];
+        for (code, change) in answers {
+            negotiation_is_signed(|| Peer::new(version).change(code, Place::Wire, change));
+        }
+        // HBEAT_CAP of the requester; a hash function and a signature algorithm that it offers.
+        let requests: [(Code, Edit); 3] = [
+            (Code::GET_CAPABILITIES, |request| request[9] &= !0x20),
+            (Code::NEGOTIATE_ALGORITHMS, |request| request[12] &= !4),
+            (Code::NEGOTIATE_ALGORITHMS, |request| request[8] &= !1),
+        ];
+        for (code, change) in requests {
+            negotiation_is_signed(|| {
+                let mut peer = Peer::new(version);
+                peer.asked = Some((code, Rc::new(change)));
+                peer
+            });
+        }
+    }
 }
 
 #[test]

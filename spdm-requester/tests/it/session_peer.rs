@@ -1,6 +1,8 @@
 //! A device with sessions, written for these tests on the codec and the primitives alone: it shares no code with the
 //! requester. Transcripts are bytes that are hashed when they are needed.
 
+mod wrong_records;
+
 use core::fmt;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -17,13 +19,14 @@ use spdm_crypto::rustcrypto::{PROVIDER, Running, SoftwareKey};
 use spdm_crypto::{
     AeadAlgorithm, AsymAlgorithm, Bank, DataSecrets, Digest, Direction, EcCurve, HandshakeSecrets,
     HashAlgorithm, KeyExchangeAlgorithm, KeySchedule, Provider, PskBytes, RecordForm, RecordStream,
-    SequenceOrder, SharedSecret, SignedMessage, SigningContext, TAG_LEN,
+    SequenceOrder, SharedSecret, SignedMessage, SigningContext,
 };
 use spdm_requester::{Connection, Negotiated, Offer, Requester, Sessions, Storage, blocking};
 use spdm_transport::{Clock as _, Duration, Limits, MessageKind, Received, Transport};
 use spdm_untrusted::Untrusted;
 
 use crate::sim::SimClock;
+pub(crate) use wrong_records::{Sealing, Stray};
 
 pub(crate) const PSK: &[u8] = b"a key that both sides have";
 pub(crate) const HINT: &[u8] = b"its name";
@@ -45,19 +48,6 @@ pub(crate) enum Place {
     Wire,
 }
 
-/// What arrives at the requester before an answer, and belongs elsewhere.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Stray {
-    /// A message in the clear.
-    Plain(Vec<u8>),
-    /// A record of a session with this SessionID, which nobody has sealed.
-    Record(u32),
-    /// A record of this session of the device, counted from 0, as it seals it.
-    OfSession(usize),
-    /// Application data in the session that is answered in.
-    Application,
-}
-
 /// The device.
 pub(crate) struct Peer {
     pub(crate) version: SpdmVersion,
@@ -65,12 +55,16 @@ pub(crate) struct Peer {
     pub(crate) binding: RecordBinding,
     pub(crate) heartbeat_period: u8,
     pub(crate) mut_auth: MutAuthRequested,
+    /// RspSessionID instead of another one for each session.
+    pub(crate) rsp_session_id: Option<u16>,
     /// Opaque data of KEY_EXCHANGE_RSP and PSK_EXCHANGE_RSP instead of the selection of 1.2.
     pub(crate) opaque: Option<Vec<u8>>,
     /// Instead of as many bytes as a digest has.
     pub(crate) psk_context: Option<usize>,
     /// A change of the answers to a request.
     pub(crate) change: Option<(Code, Place, Change)>,
+    /// A change of what arrives as this request in the clear.
+    pub(crate) asked: Option<(Code, Change)>,
     /// Sends the answer to this request in the clear.
     pub(crate) plain_answer: Option<Code>,
     /// ERROR with these codes, before the first answers to a request.
@@ -81,6 +75,10 @@ pub(crate) struct Peer {
     pub(crate) silent: Option<Code>,
     /// Loses so many answers to this request on the way.
     pub(crate) lost: (Code, usize),
+    /// How the number of a record enters its nonce, in answers.
+    pub(crate) order: SequenceOrder,
+    /// Seals the answers to this request as it must not.
+    pub(crate) sealing: Option<(Code, Sealing)>,
     /// What comes in front of the answer to this request.
     pub(crate) strays: Option<(Code, Vec<Stray>)>,
     /// Every request, as it was before it was sealed.
@@ -92,6 +90,8 @@ pub(crate) struct Peer {
     vca: Vec<u8>,
     handshake: Handshake,
     sessions: Vec<Session>,
+    /// The request that RESPOND_IF_READY is for.
+    put_off: Option<Vec<u8>>,
     pending: VecDeque<(MessageKind, Vec<u8>)>,
 }
 
@@ -99,6 +99,8 @@ struct Session {
     form: RecordForm,
     th: Vec<u8>,
     keys: Keys,
+    /// Of answers, under the key before this one.
+    old: Option<RecordStream>,
 }
 
 enum Keys {
@@ -134,14 +136,18 @@ impl Peer {
             binding: RecordBinding::PciDoe,
             heartbeat_period: 0,
             mut_auth: MutAuthRequested::No,
+            rsp_session_id: None,
             opaque: None,
             psk_context: None,
             change: None,
+            asked: None,
             plain_answer: None,
             errors: Vec::new(),
             not_ready: None,
             silent: None,
             lost: (Code::GET_VERSION, 0),
+            order: SequenceOrder::LittleEndian,
+            sealing: None,
             strays: None,
             requests: Vec::new(),
             sent: Vec::new(),
@@ -150,6 +156,7 @@ impl Peer {
             vca: Vec::new(),
             handshake: Handshake::Secured,
             sessions: Vec::new(),
+            put_off: None,
             pending: VecDeque::new(),
         }
     }
@@ -234,7 +241,7 @@ impl Peer {
                 self.vca.clear();
                 self.sessions.clear();
                 let mut out = vec![0; 64];
-                let entries = [[0, self.version.to_byte()]];
+                let entries = [[0, 0x10], [0, self.version.to_byte()]];
                 let len = Version { entries: &entries }.encode(SpdmVersion::V1_0, &mut out);
                 out.truncate(len.unwrap());
                 out
@@ -309,6 +316,7 @@ impl Peer {
             form,
             th,
             keys: Keys::Handshake { secrets, request, response },
+            old: None,
         });
     }
 
@@ -322,9 +330,10 @@ impl Peer {
             .unwrap();
         let number = u16::try_from(self.sessions.len()).unwrap();
         let opaque = if asked.opaque.as_bytes().is_empty() { Vec::new() } else { self.selection() };
+        let rsp_session_id = self.rsp_session_id.unwrap_or(0x4000 + number);
         let mut answer = self.encode(&KeyExchangeRsp {
             heartbeat_period: self.heartbeat_period,
-            rsp_session_id: 0x4000 + number,
+            rsp_session_id,
             mut_auth: self.mut_auth,
             req_slot: KeySlot::Slot(spdm_codec::SlotId::ZERO),
             random_data: ResponderNonce([7; 32]),
@@ -354,7 +363,7 @@ impl Peer {
             answer.extend(verify_data.as_bytes());
             th.extend(verify_data.as_bytes());
         }
-        let id = (u32::from(0x4000 + number) << 16) | u32::from(asked.req_session_id);
+        let id = (u32::from(rsp_session_id) << 16) | u32::from(asked.req_session_id);
         self.begin(id, secrets, th);
         answer
     }
@@ -421,11 +430,17 @@ impl Peer {
 
     fn establish(&mut self, index: usize) {
         let th2 = self.digest(&self.sessions[index].th);
-        let Keys::Handshake { secrets, .. } = &self.sessions[index].keys else { panic!() };
+        // It may have been established too early.
+        let Keys::Handshake { secrets, .. } = &self.sessions[index].keys else { return };
         let secrets = secrets.data(&th2).unwrap();
         let request = RecordStream::new(secrets.request.record_key().unwrap());
         let response = RecordStream::new(secrets.response.record_key().unwrap());
-        self.sessions[index].keys = Keys::Data { secrets, request, response, next: None };
+        let response = response.with_order(self.order);
+        let data = Keys::Data { secrets, request, response, next: None };
+        let before = core::mem::replace(&mut self.sessions[index].keys, data);
+        if let Keys::Handshake { response, .. } = before {
+            self.sessions[index].old = Some(response);
+        }
     }
 
     /// The answer to a message in a session.
@@ -460,7 +475,9 @@ impl Peer {
                 }
                 if operation == KeyOperation::UpdateAllKeys {
                     secrets.response = secrets.response.updated().unwrap();
-                    *response = RecordStream::new(secrets.response.record_key().unwrap());
+                    let new = RecordStream::new(secrets.response.record_key().unwrap());
+                    let old = core::mem::replace(response, new);
+                    self.sessions[index].old = Some(old);
                 }
                 self.encode(&KeyUpdateAck { operation, tag })
             }
@@ -485,30 +502,29 @@ impl Peer {
         panic!("a record that no key opens")
     }
 
-    fn seal(&mut self, index: usize, answer: &[u8]) -> Vec<u8> {
-        let session = &mut self.sessions[index];
-        let head = session.form.head_len();
-        let mut record = vec![0; head + answer.len() + 64];
-        record[head..head + answer.len()].copy_from_slice(answer);
-        let stream = match &mut session.keys {
-            Keys::Handshake { response, .. } | Keys::Data { response, .. } => response,
-        };
-        let len = stream.seal(&session.form, &mut record, answer.len(), &[]).unwrap();
-        record.truncate(len);
-        record
-    }
-
     fn respond(&mut self, kind: MessageKind, bytes: &[u8]) {
         let (session, request) = match kind {
-            MessageKind::Plain => (None, bytes.to_vec()),
+            MessageKind::Plain => {
+                let mut request = bytes.to_vec();
+                if let Some((_, change)) =
+                    self.asked.as_ref().filter(|(code, _)| code.0 == request[1])
+                {
+                    change(&mut request);
+                }
+                (None, request)
+            }
             MessageKind::Secured => {
                 let (index, request) = self.open(bytes);
                 // Answers to the second message of a handshake still come under its keys.
                 (Some(index), request)
             }
         };
-        let code = Code(request[1]);
         self.requests.push((kind, request.clone()));
+        let request = match Code(request[1]) {
+            Code::RESPOND_IF_READY => self.put_off.take().unwrap(),
+            _ => request,
+        };
+        let code = Code(request[1]);
         if let Some((_, strays)) = self.strays.clone().filter(|(request, _)| *request == code) {
             for stray in strays {
                 let arriving = self.stray(session, stray);
@@ -524,6 +540,7 @@ impl Peer {
                 let (_, error) = self.errors.remove(at);
                 let mut answer = vec![self.version.to_byte(), Code::ERROR.0, error.0, 0];
                 if error == ErrorCode::RESPONSE_NOT_READY {
+                    self.put_off = Some(request.clone());
                     answer.extend(self.not_ready.unwrap_or([1, code.0, 1, 2]));
                 }
                 answer
@@ -535,7 +552,9 @@ impl Peer {
         self.changed(code, Place::Answer, &mut answer);
         let (kind, mut sent) = match session {
             Some(index) if self.plain_answer != Some(code) => {
-                (MessageKind::Secured, self.seal(index, &answer))
+                let wrong = self.sealing.filter(|(request, _)| *request == code);
+                let sealing = wrong.map_or(Sealing::Right, |(_, sealing)| sealing);
+                (MessageKind::Secured, self.seal_as(sealing, index, &answer))
             }
             _ => (MessageKind::Plain, answer),
         };
@@ -554,41 +573,6 @@ impl Peer {
             return;
         }
         self.pending.push_back((kind, sent));
-    }
-
-    fn stray(&mut self, session: Option<usize>, stray: Stray) -> (MessageKind, Vec<u8>) {
-        let record = match stray {
-            Stray::Plain(message) => return (MessageKind::Plain, message),
-            Stray::Record(id) => {
-                let mut record = id.to_le_bytes().to_vec();
-                record.resize(4 + self.binding.sequence_len(), 0);
-                record.extend([40, 0]);
-                record.extend([0xA5; 40]);
-                record
-            }
-            Stray::OfSession(index) => self.seal(index, &[self.version.to_byte(), 0x68, 0, 0]),
-            Stray::Application => self.application(session.unwrap()),
-        };
-        (MessageKind::Secured, record)
-    }
-
-    /// A record of MCTP with PLDM inside.
-    fn application(&mut self, index: usize) -> Vec<u8> {
-        assert_eq!(self.binding, RecordBinding::Mctp);
-        let session = &mut self.sessions[index];
-        let Keys::Data { secrets, response, .. } = &mut session.keys else { panic!() };
-        let sequence = response.sequence();
-        let key = secrets.response.record_key().unwrap();
-        let mut data = vec![4, 0, 1, 0x80, 0x02, 0x03];
-        let mut record = session.form.session_id.to_le_bytes().to_vec();
-        record.extend(&sequence.to_le_bytes()[..2]);
-        record.extend(u16::try_from(data.len() + TAG_LEN).unwrap().to_le_bytes());
-        let order = SequenceOrder::LittleEndian;
-        let tag = key.seal(sequence, order, &record, &mut data).unwrap();
-        record.extend(data);
-        record.extend(tag);
-        *response = RecordStream::resumed(key, sequence + 1);
-        record
     }
 }
 
