@@ -125,12 +125,12 @@ impl OpenPskSession<'_> {
         let heartbeat_period = keyed.message.heartbeat_period;
         let (id, version) = (keyed.session_id, keyed.secured_version);
         env.log_handshake(id, None, &secrets)?;
-        let agreement = keep(env, place, id, heartbeat_period, version, secrets)?;
+        let agreement = keep(env, place, &keyed.th1, id, heartbeat_period, version, secrets)?;
         self.agreed = Some((agreement, keyed.summary));
         match finish {
             Some(finish) => {
                 self.finish = Some(finish);
-                env.enter(session);
+                env.enter(agreement.session);
                 Ok(Next::Again)
             }
             None => self.established(env),

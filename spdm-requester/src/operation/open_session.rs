@@ -152,11 +152,11 @@ impl<'c> OpenSession<'c> {
         let algorithm = agreed.key_exchange().map_err(|error| errors.incompatible(error))?;
         env.log_handshake(id, Some((algorithm, &shared)), &secrets)?;
         shared.clear();
-        let agreement = keep(env, place, id, heartbeat_period, version, secrets)?;
+        let agreement = keep(env, place, &keyed.th1, id, heartbeat_period, version, secrets)?;
         self.finish = Some(finish);
         self.agreed = Some((agreement, possession));
         if agreed.handshake() == Handshake::Secured {
-            env.enter(session);
+            env.enter(agreement.session);
         }
         Ok(Next::Again)
     }

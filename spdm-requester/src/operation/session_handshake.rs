@@ -211,8 +211,7 @@ pub(super) fn establish<'f>(
     let data = secrets.data(&th2).map_err(|error| errors.stop(SessionFault::from(error)))?;
     let keys = Established::new(data.request, data.response);
     let keys = keys.map_err(|error| errors.stop(SessionFault::from(error)))?;
-    let session = session.established(&th2);
-    slot.establish(session, keys, env.connection.now);
+    slot.establish(keys, env.connection.now);
     let export = data.export;
     env.log_data(session)?;
     Ok(Opened { session, session_id, heartbeat_period, privacy, secured_version, export })
@@ -222,6 +221,7 @@ pub(super) fn establish<'f>(
 pub(super) fn keep<'f>(
     env: &mut Env<'_, 'f>,
     place: Place,
+    th1: &Digest,
     session_id: u32,
     heartbeat_period: u8,
     secured_version: Option<SecuredMessageVersion>,
@@ -234,7 +234,8 @@ pub(super) fn keep<'f>(
         privacy.ok_or_else(|| errors.incompatible(Incompatible::Capability("MAC_CAP")))?;
     let slot = env.sessions.as_deref_mut().and_then(|sessions| sessions.slot(session));
     let slot = slot.ok_or_else(|| errors.stop(SessionFault::NoRoom))?;
-    slot.begin(RecordForm { binding, privacy, session_id }, secrets, heartbeat_period);
+    let session = session.named(th1);
+    slot.begin(session, RecordForm { binding, privacy, session_id }, secrets, heartbeat_period);
     Ok(Agreement { session, session_id, heartbeat_period, privacy, secured_version })
 }
 

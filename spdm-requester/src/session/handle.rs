@@ -25,10 +25,10 @@ impl SessionHandle {
         self.generation
     }
 
-    /// Its handle once it is established: the hash of its handshake, of which no two are alike, tells it from the sessions of
-    /// others.
-    pub(crate) fn established(self, th2: &Digest) -> Self {
-        let name = th2.as_bytes().first_chunk().map(|name| u32::from_le_bytes(*name));
+    /// The handle of the session that begins in this place: the hash of its handshake, of which no two are alike, tells it
+    /// from the sessions of others.
+    pub(crate) fn named(self, th1: &Digest) -> Self {
+        let name = th1.as_bytes().first_chunk().map(|name| u32::from_le_bytes(*name));
         Self { generation: name.unwrap_or(self.generation), ..self }
     }
 

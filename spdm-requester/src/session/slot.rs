@@ -136,10 +136,12 @@ impl SessionSlot {
     /// A handshake begins where there is no session.
     pub(crate) fn begin(
         &mut self,
+        session: SessionHandle,
         form: RecordForm,
         secrets: HandshakeSecrets,
         heartbeat_period: u8,
     ) {
+        self.generation = session.generation();
         self.form = form;
         self.heartbeat_period = heartbeat_period;
         self.keys = Keys::Handshake { secrets, sent: 0, received: 0 };
@@ -162,8 +164,7 @@ impl SessionSlot {
     }
 
     /// The session is established, with these keys. Those of the handshake are erased where they are.
-    pub(crate) fn establish(&mut self, session: SessionHandle, keys: Established, now: Instant) {
-        self.generation = session.generation();
+    pub(crate) fn establish(&mut self, keys: Established, now: Instant) {
         self.keys = Keys::Established(keys);
         self.last = Some(now);
     }
