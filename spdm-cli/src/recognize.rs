@@ -189,10 +189,11 @@ fn ask(device: &mut LiveDevice<'_>, chain: Chain<'_>) -> Result<String, NotRecog
     let flow = requester.recognize(Identity::Chain(chain), nonce);
     let clock = line.clock();
     let result = blocking::run(flow, &mut line, &clock);
+    let result = result.map(|(_, possession)| possession);
     let result = result.map_err(|failure| line.failure(failure.error));
     let silence = line.hang_up();
     match result {
-        Ok((_, possession)) => Ok(hex::encode(possession.nonce().0)),
+        Ok(possession) => Ok(hex::encode(possession.nonce().0)),
         Err(Ok(error)) => Err(Verdict::failed(report.build(), error).into()),
         Err(Err(RunError::Requester(error))) if is_another(&error) => {
             let message = "another device answers: it signs for another chain than the known one";
