@@ -8,8 +8,8 @@ use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, PskBytes};
 use spdm_emulator::{Device, DeviceConfig, KeyProvisioning, SharedKey};
 use spdm_requester::{
-    Connection, Negotiated, Offer, Requester, SessionHandle, SessionPlan, Sessions, Storage,
-    UpdatedKeys, blocking,
+    Connection, Negotiated, Offer, Requester, Selection, SessionHandle, SessionPlan, Sessions,
+    Storage, UpdatedKeys, blocking,
 };
 use spdm_transport::{Duration, Limits, MessageKind, Received, Transport};
 
@@ -173,6 +173,51 @@ fn sessions_with_the_emulated_device_by_every_key_exchange() {
     for kems in PROVIDER.kems().iter() {
         let none = DheNamedGroup::empty();
         Setup { groups: none, kems, ..Setup::new(SpdmVersion::V1_4) }.run();
+    }
+}
+
+/// Each session has a transcript of its own: what is measured in the other one meanwhile is no part of what is signed.
+#[test]
+fn measurements_in_two_sessions_are_signed_apart() {
+    for version in since(SpdmVersion::V1_1) {
+        let (setup, clock) = (Setup::new(version), SimClock::default());
+        let mut device = Emulated::new(setup.device(), setup.binding, clock.clone());
+        let spki = device.device.public_key_spki(AsymAlgorithm::Ecdsa(EcCurve::P256)).unwrap();
+        let (mut message, mut hashes) = (vec![0; 0x4000], Bank::<Running, 5>::new());
+        let (mut connection, mut sessions) = (Connection::new(0), Sessions::<2>::new());
+        let storage = Storage::new(&mut message, &mut hashes, &mut connection);
+        let offer = Offer::everything(&PROVIDER).with_sessions(&PROVIDER);
+        let requester =
+            Requester::new(PROVIDER, storage.with_sessions(&mut sessions), device.limits())
+                .with_offer(offer);
+        let (requester, ()) = blocking::run(requester.negotiate(), &mut device, &clock).unwrap();
+        let flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+        let (requester, (first, _)) = blocking::run(flow, &mut device, &clock).unwrap();
+        let flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+        let (mut requester, (second, _)) = blocking::run(flow, &mut device, &clock).unwrap();
+        let mut record = vec![0; 0x1000];
+        let both = [first.session, second.session];
+        for session in both {
+            let flow = requester.in_session(session).measure_unsigned(
+                Selection::Indices(&[1]),
+                Default::default(),
+                &mut record,
+            );
+            requester = blocking::run(flow, &mut device, &clock).unwrap().0;
+        }
+        for session in both {
+            let nonce = requester.nonce().unwrap();
+            let flow = requester.in_session(session).measure_signed(
+                Selection::Indices(&[2]),
+                Default::default(),
+                key(&spki),
+                nonce,
+                &mut record,
+            );
+            let (next, measured) = blocking::run(flow, &mut device, &clock).unwrap();
+            assert!(measured.possession.is_some(), "{version}");
+            requester = next;
+        }
     }
 }
 

@@ -5,16 +5,28 @@ use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_emulator::{Device, DeviceConfig};
 use spdm_requester::{
-    AttestationPlan, ChainCache, Connection, KeySource, Offer, Requester, Requirement, SessionPlan,
-    Sessions, Storage, ToUntrusted, blocking,
+    AttestationPlan, ChainCache, Connection, Error, KeySource, Misuse, Offer, Requester,
+    Requirement, SessionPlan, Sessions, Storage, ToUntrusted, blocking,
 };
 use spdm_transport::Transport as _;
 use spdm_x509::{Anchor, Policy, ValidityCheck};
 
 use crate::emulated_sessions::Emulated;
-use crate::sim::{SimClock, since};
+use crate::sim::{SimClock, error_of, since};
 
 type F = CapabilityFlags;
+
+fn config(version: SpdmVersion) -> DeviceConfig {
+    DeviceConfig {
+        seed: Some(7),
+        versions: vec![version],
+        base_asym: BaseAsymAlgo::ECDSA_P256,
+        base_hash: BaseHashAlgo::SHA_256,
+        more_capabilities: F::KEY_EX_CAP | F::MAC_CAP | F::ENCRYPT_CAP | F::CHUNK_CAP,
+        max_spdm_msg_size: 0x4000,
+        ..DeviceConfig::default()
+    }
+}
 
 /// Whether it is verified, and whether measurements came.
 fn examine(
@@ -23,18 +35,8 @@ fn examine(
     trusted: bool,
     untrusted: ToUntrusted,
 ) -> [bool; 2] {
-    let sessions = F::KEY_EX_CAP | F::MAC_CAP | F::ENCRYPT_CAP | F::CHUNK_CAP;
-    let config = DeviceConfig {
-        seed: Some(7),
-        versions: vec![version],
-        base_asym: BaseAsymAlgo::ECDSA_P256,
-        base_hash: BaseHashAlgo::SHA_256,
-        more_capabilities: sessions,
-        max_spdm_msg_size: 0x4000,
-        ..DeviceConfig::default()
-    };
     let clock = SimClock::default();
-    let device = Device::new(config).unwrap();
+    let device = Device::new(config(version)).unwrap();
     let roots = device.trust_anchors();
     let mut device = Emulated::new(device, RecordBinding::PciDoe, clock.clone());
     let (mut message, mut connection) = (vec![0; 0x4000], Connection::new(0));
@@ -57,6 +59,30 @@ fn examine(
     let flow = requester.close_session(opened.session);
     blocking::run(flow, &mut device, &clock).unwrap();
     [examined.verified.is_ok(), examined.measured.is_some()]
+}
+
+/// A session is opened with somebody: without a key there is nobody.
+#[test]
+fn a_session_needs_a_key() {
+    let clock = SimClock::default();
+    let device = Device::new(config(SpdmVersion::V1_3)).unwrap();
+    let mut device = Emulated::new(device, RecordBinding::PciDoe, clock.clone());
+    let (mut message, mut connection) = (vec![0; 0x4000], Connection::new(0));
+    let (mut hashes, mut bank) = (Bank::<Running, 4>::new(), Sessions::<1>::new());
+    let storage = Storage::new(&mut message, &mut hashes, &mut connection).with_sessions(&mut bank);
+    let offer = Offer::everything(&PROVIDER).with_sessions(&PROVIDER);
+    let requester = Requester::new(PROVIDER, storage, device.limits()).with_offer(offer);
+    let policy = Policy::new(&PROVIDER, &[], ValidityCheck::Unchecked);
+    let mut record = vec![0; 0x4000];
+    let flow = requester.examine_in_session(
+        AttestationPlan::new(&policy),
+        SessionPlan::DEFAULT,
+        ToUntrusted::AsPlanned,
+        KeySource::Nothing,
+        &mut record,
+    );
+    let failure = blocking::run(flow, &mut device, &clock).unwrap_err();
+    assert_eq!(error_of(failure.error), Error::Misuse(Misuse::Identity));
 }
 
 #[test]
