@@ -177,7 +177,7 @@ pub use record_binding::RecordBinding;
 pub use record_protection::{RecordPrivacy, RecordProtection};
 pub use respond_if_ready::RespondIfReady;
 pub use secured_message::{
-    Plaintext, SecuredMessage, SecuredMessageData, SecuredMessageVersion, TAG_LEN,
+    NO_AEAD_LIMIT, Plaintext, SecuredMessage, SecuredMessageData, SecuredMessageVersion, TAG_LEN,
 };
 pub use sent_chunk::{Acknowledged, SentChunk};
 pub use set_certificate::{SetCertificate, SetCertificateOperation, SetCertificateRsp};

@@ -155,9 +155,13 @@ pub enum SecuredMessageData<'a> {
     VersionSelection(SecuredMessageVersion),
     /// SMDataID 1: the versions that the Requester offers, little-endian.
     SupportedVersions(&'a [[u8; 2]]),
-    /// SMDataID 2 (DSP0277 1.3): messages per key, as a power of two, at most 64.
+    /// SMDataID 2 (DSP0277 1.3): records per key, as a power of two, at most [`NO_AEAD_LIMIT`], which counts where there is
+    /// no such element.
     AeadLimit(u8),
 }
+
+/// The exponent of a limit that is none: the sequence number has no more bits (DSP0277 1.3 §AEAD limit).
+pub const NO_AEAD_LIMIT: u8 = 64;
 
 /// A version of DSP0277.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -165,6 +169,12 @@ pub enum SecuredMessageData<'a> {
 pub struct SecuredMessageVersion(pub u16);
 
 impl SecuredMessageVersion {
+    /// Whether an [AEAD limit](SecuredMessageData::AeadLimit) means something in it: from 1.3 on. It is ignored in others.
+    #[must_use]
+    pub const fn has_aead_limit(self) -> bool {
+        self.version_byte() >= 0x13
+    }
+
     /// Major and minor version, for example 0x11.
     #[must_use]
     pub const fn version_byte(self) -> u8 {
@@ -207,8 +217,8 @@ impl<'a> SecuredMessageData<'a> {
             _ => {
                 let at = r.mark("AEADLimitExponent");
                 let exponent = r.u8("AEADLimitExponent")?;
-                if exponent > 64 {
-                    return Err(at.value(&Expected::AtMost(64), exponent));
+                if exponent > NO_AEAD_LIMIT {
+                    return Err(at.value(&Expected::AtMost(NO_AEAD_LIMIT.into()), exponent));
                 }
                 Self::AeadLimit(exponent)
             }

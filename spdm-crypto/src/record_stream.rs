@@ -114,6 +114,12 @@ impl RecordStream {
         self
     }
 
+    /// The stream under the key that follows: from its first record, with the same limit.
+    #[must_use]
+    pub const fn renewed(&self, key: RecordKey) -> Self {
+        Self { key, order: self.order, sequence: 0, end: self.end }
+    }
+
     /// Sets how many records the key protects at most: 2 to the power of `exponent` (DSP0277 1.3 §AEAD limit). No
     /// limit is above that of 64 bits.
     #[must_use]

@@ -42,7 +42,7 @@ pub(crate) fn respond(
     let cert_chain_hash = key_hash(turn, request.slot, &suite)?;
     let schedule = schedule(turn, agreement)?;
     let mut opaque = [0; OPAQUE_LEN];
-    let opaque_len = select_version(agreement, &request.opaque, &mut opaque)?;
+    let selected = select_version(agreement, &request.opaque, &mut opaque)?;
     let summary = summary_hash(turn, agreement, request.summary, answer)?;
     let (index, id) = reserve(turn, request.req_session_id)?;
     let (mut front, back) = answer.halves();
@@ -64,7 +64,7 @@ pub(crate) fn respond(
         random_data,
         exchange_data: exchange,
         measurement_summary_hash: summary.as_bytes(),
-        opaque: OpaqueData::from_bytes(opaque.get(..opaque_len).unwrap_or_default()),
+        opaque: OpaqueData::from_bytes(opaque.get(..selected.len).unwrap_or_default()),
         signature: &[],
         verify_data: &[],
     };
@@ -89,7 +89,15 @@ pub(crate) fn respond(
         turn.hashes.update(th, verify_data.as_bytes())?;
     }
     peer.check_size(answer.len())?;
-    place(turn, agreement, index, id, SessionKind::KeyExchange(handshake), secrets)?;
+    place(
+        turn,
+        agreement,
+        index,
+        id,
+        SessionKind::KeyExchange(handshake),
+        selected.aead_limit,
+        secrets,
+    )?;
     if handshake == Handshake::InTheClear {
         turn.clear_handshake = Some(index);
     }

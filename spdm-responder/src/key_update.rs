@@ -1,7 +1,6 @@
 //! KEY_UPDATE and KEY_UPDATE_ACK (DSP0274 1.1 §KEY_UPDATE).
 
 use spdm_codec::{KeyOperation, KeyUpdate, KeyUpdateAck};
-use spdm_crypto::RecordStream;
 
 use crate::agreement::Agreement;
 use crate::closing::session;
@@ -45,10 +44,10 @@ fn update(session: &mut Session, operation: KeyOperation, tag: u8) -> Result<(),
         return Err(Refusal::unexpected());
     };
     let new_request = request.updated()?;
-    let requests = RecordStream::new(new_request.record_key()?);
+    let requests = session.requests.renewed(new_request.record_key()?);
     if operation == KeyOperation::UpdateAllKeys {
         let new_response = response.updated()?;
-        session.responses = RecordStream::new(new_response.record_key()?);
+        session.responses = session.responses.renewed(new_response.record_key()?);
         *response = new_response;
     }
     *request = new_request;

@@ -1,8 +1,9 @@
 //! What KEY_EXCHANGE and PSK_EXCHANGE have in common: who may open a session, which version of DSP0277, and where it goes.
 
 use spdm_codec::{
-    CapabilityFlags, ErrorCode, MeasCap, MeasurementSummary, OpaqueData, OpaqueElement,
-    OpaqueFormat, SecuredMessageData, SecuredMessageVersion, SessionPolicy, SpdmVersion,
+    CapabilityFlags, ErrorCode, MeasCap, MeasurementSummary, NO_AEAD_LIMIT, OpaqueData,
+    OpaqueElement, OpaqueFormat, SecuredMessageData, SecuredMessageVersion, SessionPolicy,
+    SpdmVersion,
 };
 use spdm_crypto::{Direction, HandshakeSecrets, KeySchedule, RecordStream};
 
@@ -13,8 +14,12 @@ use crate::transcript;
 use crate::turn::Turn;
 
 /// Versions of DSP0277, the best first.
-const VERSIONS: [SecuredMessageVersion; 3] =
-    [SecuredMessageVersion(0x1200), SecuredMessageVersion(0x1100), SecuredMessageVersion(0x1000)];
+const VERSIONS: [SecuredMessageVersion; 4] = [
+    SecuredMessageVersion(0x1300),
+    SecuredMessageVersion(0x1200),
+    SecuredMessageVersion(0x1100),
+    SecuredMessageVersion(0x1000),
+];
 
 /// The longest table with one version, in 1.1.
 pub(crate) const OPAQUE_LEN: usize = 16;
@@ -39,24 +44,35 @@ pub(crate) fn check(
     if rules.contains(&false) { Err(Refusal::invalid()) } else { Ok(()) }
 }
 
-/// Selects a version of DSP0277 out of the Requester's opaque data and writes ours: its length. Without an offer there
-/// is no selection.
+/// What the opaque data of KEY_EXCHANGE or PSK_EXCHANGE agree on.
+pub(crate) struct Selected {
+    /// Length of ours.
+    pub(crate) len: usize,
+    /// The exponent of how many records a key protects. Ours is none.
+    pub(crate) aead_limit: u8,
+}
+
+/// Selects a version of DSP0277 out of the Requester's opaque data and writes ours. Without an offer there is no
+/// selection.
 pub(crate) fn select_version(
     agreement: &Agreement,
     offer: &OpaqueData<'_>,
     out: &mut [u8; OPAQUE_LEN],
-) -> Result<usize, Refusal> {
+) -> Result<Selected, Refusal> {
     if offer.as_bytes().is_empty() {
-        return Ok(0);
+        return Ok(Selected { len: 0, aead_limit: NO_AEAD_LIMIT });
     }
-    let mut offered = None;
+    let (mut offered, mut limit) = (None, None);
     for element in offer.elements() {
         match SecuredMessageData::decode(&element) {
             Some(Ok(SecuredMessageData::SupportedVersions(versions))) if offered.is_none() => {
                 offered = Some(versions);
             }
-            Some(Ok(SecuredMessageData::AeadLimit(_))) | None => {}
-            // A selection, a second list, or one that is malformed.
+            Some(Ok(SecuredMessageData::AeadLimit(exponent))) if limit.is_none() => {
+                limit = Some(exponent);
+            }
+            None => {}
+            // A selection, a second list or limit, or one that is malformed.
             Some(_) => return Err(Refusal::invalid()),
         }
     }
@@ -66,7 +82,9 @@ pub(crate) fn select_version(
     let best = VERSIONS
         .into_iter()
         .find(|version| offered.iter().any(|other| byte(other) == version.version_byte()));
-    let selection = SecuredMessageData::VersionSelection(best.ok_or_else(Refusal::invalid)?);
+    let best = best.ok_or_else(Refusal::invalid)?;
+    let aead_limit = limit.filter(|_| best.has_aead_limit()).unwrap_or(NO_AEAD_LIMIT);
+    let selection = SecuredMessageData::VersionSelection(best);
     let mut data = [0; 4];
     let len = selection.encode(&mut data)?;
     let data = data.get(..len).unwrap_or_default();
@@ -75,7 +93,7 @@ pub(crate) fn select_version(
         _ => OpaqueFormat::Table,
     };
     let element = OpaqueElement { id: 0, vendor_id: &[], data };
-    Ok(OpaqueData::encode_table(format, &[element], out)?)
+    Ok(Selected { len: OpaqueData::encode_table(format, &[element], out)?, aead_limit })
 }
 
 /// A free place, and the id of the session that will be there. RspSessionID is random: with PSK_CAP 1 nothing else of a
@@ -120,12 +138,15 @@ pub(crate) fn place(
     index: usize,
     id: u32,
     kind: SessionKind,
+    aead_limit: u8,
     secrets: HandshakeSecrets,
 ) -> Result<(), Refusal> {
     let hash = agreement.selection.hash.ok_or_else(Refusal::unexpected)?;
     transcript::begin_l1(turn.hashes, agreement.peer.version, hash, transcript::session_l1(index))?;
-    let requests = RecordStream::new(secrets.record_key(Direction::Request)?);
-    let responses = RecordStream::new(secrets.record_key(Direction::Response)?);
+    let stream = |direction| -> Result<RecordStream, Refusal> {
+        Ok(RecordStream::new(secrets.record_key(direction)?).with_limit(aead_limit))
+    };
+    let (requests, responses) = (stream(Direction::Request)?, stream(Direction::Response)?);
     let heartbeat_period = heartbeat_period(turn, agreement);
     let slot = turn.sessions.get_mut(index).ok_or_else(Refusal::unexpected)?;
     *slot = SessionSlot(Some(Session {

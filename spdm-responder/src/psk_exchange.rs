@@ -33,7 +33,7 @@ pub(crate) fn respond(
     }
     let schedule = schedule(turn, agreement)?;
     let mut opaque = [0; OPAQUE_LEN];
-    let opaque_len = select_version(agreement, &request.opaque, &mut opaque)?;
+    let selected = select_version(agreement, &request.opaque, &mut opaque)?;
     let summary = summary_hash(turn, agreement, request.summary, answer)?;
     let (index, id) = reserve(turn, request.req_session_id)?;
     let mut context = [0; Digest::MAX];
@@ -48,7 +48,7 @@ pub(crate) fn respond(
         rsp_session_id: u16::from_le_bytes([low, high]),
         measurement_summary_hash: summary.as_bytes(),
         context: PskResponderContext(context),
-        opaque: OpaqueData::from_bytes(opaque.get(..opaque_len).unwrap_or_default()),
+        opaque: OpaqueData::from_bytes(opaque.get(..selected.len).unwrap_or_default()),
         verify_data: &[],
     };
     answer.encode(&message, peer.version)?;
@@ -64,7 +64,7 @@ pub(crate) fn respond(
     answer.append(verify_data.as_bytes())?;
     turn.hashes.update(th, verify_data.as_bytes())?;
     peer.check_size(answer.len())?;
-    place(turn, agreement, index, id, SessionKind::PreSharedKey, secrets)?;
+    place(turn, agreement, index, id, SessionKind::PreSharedKey, selected.aead_limit, secrets)?;
     if !gives_context {
         // There is no PSK_FINISH: the session is established at once.
         establish(turn, index)?;

@@ -108,8 +108,8 @@ impl Session {
     /// Records are sealed with the keys of the data from now on.
     fn take_data_keys(&mut self) -> Result<(), KeyScheduleError> {
         if let Secrets::Data { request, response } = &self.secrets {
-            self.requests = RecordStream::new(request.record_key()?);
-            self.responses = RecordStream::new(response.record_key()?);
+            self.requests = self.requests.renewed(request.record_key()?);
+            self.responses = self.responses.renewed(response.record_key()?);
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 
 use spdm_codec::{
     CapabilityFlags, Code, ConnectionKeys, Cx, Expected, Handshake, KeyExchange, KeyExchangeRsp,
-    KeySlot, MeasCap, MeasurementSummary, MutAuthRequested, OpaqueData, OpaqueFormat,
-    RecordPrivacy, SecuredMessageData, SecuredMessageVersion, SessionPolicy, SpdmVersion,
+    KeySlot, MeasCap, MeasurementSummary, MutAuthRequested, NO_AEAD_LIMIT, OpaqueData,
+    OpaqueFormat, RecordPrivacy, SecuredMessageData, SecuredMessageVersion, SessionPolicy,
+    SpdmVersion,
 };
 use spdm_crypto::{AeadAlgorithm, Digest, HashAlgorithm, KeyExchangeAlgorithm};
 use spdm_untrusted::Untrusted;
@@ -38,6 +39,8 @@ pub struct BegunSession<'r, 'c> {
     pub session_id: u32,
     /// The version of DSP0277 that was selected; `None` where none was offered.
     pub secured_version: Option<SecuredMessageVersion>,
+    /// How many records a key protects at most, as a power of two: what the device says (DSP0277 1.3 §AEAD limit).
+    pub aead_limit: u8,
 }
 
 impl Negotiated {
@@ -208,7 +211,8 @@ impl Connection {
         let decoded = errors.decode::<KeyExchangeRsp<'_>>(response, &cx)?;
         let message = decoded.message;
         check_fields(errors, negotiated, question, &message)?;
-        let secured_version = check_opaque(errors, MESSAGE, &question.opaque, &message.opaque)?;
+        let (secured_version, aead_limit) =
+            check_opaque(errors, MESSAGE, &question.opaque, &message.opaque)?;
 
         let ct = match (identity, question.slot) {
             (Some(identity), _) => *identity.digest(),
@@ -255,7 +259,7 @@ impl Connection {
         let session_id =
             session_id(errors, MESSAGE, question.req_session_id, message.rsp_session_id)?;
         (self.pending, self.large) = (None, false);
-        Ok(BegunSession { message, possession, th1, session_id, secured_version })
+        Ok(BegunSession { message, possession, th1, session_id, secured_version, aead_limit })
     }
 }
 
@@ -314,14 +318,14 @@ pub(super) fn session_id<'f>(
     }
 }
 
-/// The versions of DSP0277 that were offered, and the one that was selected (DSP0277 §Opaque data). `None` where none was
-/// offered.
+/// The version of DSP0277 that was selected out of those that were offered, `None` where none was (DSP0277 §Opaque data),
+/// and the exponent of how many records a key protects.
 pub(super) fn check_opaque<'f>(
     errors: &'f ErrorCell,
     message: &'static str,
     offered: &OpaqueData<'_>,
     answered: &OpaqueData<'_>,
-) -> Result<Option<SecuredMessageVersion>, &'f Error> {
+) -> Result<(Option<SecuredMessageVersion>, u8), &'f Error> {
     let mut offers = None;
     for element in offered.elements() {
         if let Some(Ok(SecuredMessageData::SupportedVersions(versions))) =
@@ -331,7 +335,7 @@ pub(super) fn check_opaque<'f>(
         }
     }
     let at = &At(message, "OpaqueData");
-    let mut selected = None;
+    let (mut selected, mut limit) = (None, None);
     for element in answered.elements() {
         match SecuredMessageData::decode(&element) {
             None => {}
@@ -342,14 +346,19 @@ pub(super) fn check_opaque<'f>(
             Some(Ok(SecuredMessageData::VersionSelection(_))) => {
                 return Err(errors.unexpected(&At(message, "SelectedVersion")));
             }
-            Some(Ok(SecuredMessageData::AeadLimit(_))) => {}
+            Some(Ok(SecuredMessageData::AeadLimit(exponent))) if limit.is_none() => {
+                limit = Some(exponent);
+            }
+            Some(Ok(SecuredMessageData::AeadLimit(_))) => {
+                return Err(errors.unexpected(&At(message, "AEADLimitExponent")));
+            }
             Some(Ok(_)) => {
                 return Err(errors.unexpected(&At(message, "SecuredMessageVersion")));
             }
         }
     }
     match (offers, selected) {
-        (None, None) => Ok(None),
+        (None, None) => Ok((None, NO_AEAD_LIMIT)),
         (None, Some(_)) => Err(errors.unexpected(&At(message, "SelectedVersion"))),
         (Some(_), None) => {
             let rule = &Expected::Rule("a selected version of secured messages");
@@ -360,7 +369,8 @@ pub(super) fn check_opaque<'f>(
             let mut offers =
                 offers.iter().map(|bytes| SecuredMessageVersion(u16::from_le_bytes(*bytes)));
             if offers.any(|offer| offer.version_byte() == version.version_byte()) {
-                return Ok(Some(version));
+                let limit = limit.filter(|_| version.has_aead_limit());
+                return Ok((Some(version), limit.unwrap_or(NO_AEAD_LIMIT)));
             }
             let from = "every version that was offered";
             Err(errors.differs(&At(message, "SelectedVersion"), from))

@@ -29,6 +29,8 @@ pub struct BegunPskSession<'r> {
     pub session_id: u32,
     /// The version of DSP0277 that was selected; `None` where none was offered.
     pub secured_version: Option<SecuredMessageVersion>,
+    /// How many records a key protects at most, as a power of two: what the device says (DSP0277 1.3 §AEAD limit).
+    pub aead_limit: u8,
     /// What the HMAC says of the measurements, where PSK_EXCHANGE asked for it.
     pub summary: Option<SummaryHash>,
 }
@@ -86,7 +88,8 @@ impl Connection {
         let message = decoded.message;
         check_heartbeat(errors, MESSAGE, negotiated, message.heartbeat_period)?;
         check_context(errors, negotiated, &message)?;
-        let secured_version = check_opaque(errors, MESSAGE, &question.opaque, &message.opaque)?;
+        let (secured_version, aead_limit) =
+            check_opaque(errors, MESSAGE, &question.opaque, &message.opaque)?;
         let (requester, responder) = (question.req_session_id, message.rsp_session_id);
         let session_id = session_id(errors, MESSAGE, requester, responder)?;
 
@@ -103,6 +106,6 @@ impl Connection {
             .map_err(|error| errors.stop(error))?;
         let summary = SummaryHash::new(question.summary, message.measurement_summary_hash);
         (self.pending, self.large) = (None, false);
-        Ok(BegunPskSession { message, th1, session_id, secured_version, summary })
+        Ok(BegunPskSession { message, th1, session_id, secured_version, aead_limit, summary })
     }
 }

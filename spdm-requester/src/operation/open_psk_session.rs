@@ -7,8 +7,8 @@ use spdm_codec::{
 use spdm_crypto::{Digest, Direction, PreSharedKey};
 
 use super::session_handshake::{
-    Agreement, OPAQUE_ROOM, Opened, Place, SecondMessage, SessionPlan, establish, keep, offer,
-    prepare, schedule, transcript_of,
+    Agreement, OPAQUE_ROOM, Opened, Place, SecondMessage, SessionPlan, SessionTerms, establish,
+    keep, offer, prepare, schedule, transcript_of,
 };
 use crate::accepted::Accepted;
 use crate::answer::Answer;
@@ -122,10 +122,14 @@ impl OpenPskSession<'_> {
             Ok(accepted)
         })?;
         let Some((keyed, secrets, finish)) = handshake else { return Err(errors.unfinished()) };
-        let heartbeat_period = keyed.message.heartbeat_period;
-        let (id, version) = (keyed.session_id, keyed.secured_version);
-        env.log_handshake(id, None, &secrets)?;
-        let agreement = keep(env, place, &keyed.th1, id, heartbeat_period, version, secrets)?;
+        env.log_handshake(keyed.session_id, None, &secrets)?;
+        let terms = SessionTerms {
+            session_id: keyed.session_id,
+            heartbeat_period: keyed.message.heartbeat_period,
+            secured_version: keyed.secured_version,
+            aead_limit: keyed.aead_limit,
+        };
+        let agreement = keep(env, place, &keyed.th1, terms, secrets)?;
         self.agreed = Some((agreement, keyed.summary));
         match finish {
             Some(finish) => {

@@ -8,8 +8,8 @@ use spdm_crypto::{Direction, EphemeralKey, SharedSecret};
 use spdm_x509::Identity;
 
 use super::session_handshake::{
-    Agreement, OPAQUE_ROOM, Opened, Place, SecondMessage, SessionPlan, establish, keep, offer,
-    prepare, schedule, transcript_of,
+    Agreement, OPAQUE_ROOM, Opened, Place, SecondMessage, SessionPlan, SessionTerms, establish,
+    keep, offer, prepare, schedule, transcript_of,
 };
 use crate::accepted::Accepted;
 use crate::answer::Answer;
@@ -147,12 +147,16 @@ impl<'c> OpenSession<'c> {
         let Some((keyed, secrets, finish)) = handshake else { return Err(errors.unfinished()) };
         // The identity was given, so the signature was checked.
         let possession = keyed.possession.ok_or_else(|| errors.unfinished())?;
-        let heartbeat_period = keyed.message.heartbeat_period;
-        let (id, version) = (keyed.session_id, keyed.secured_version);
         let algorithm = agreed.key_exchange().map_err(|error| errors.incompatible(error))?;
-        env.log_handshake(id, Some((algorithm, &shared)), &secrets)?;
+        env.log_handshake(keyed.session_id, Some((algorithm, &shared)), &secrets)?;
         shared.clear();
-        let agreement = keep(env, place, &keyed.th1, id, heartbeat_period, version, secrets)?;
+        let terms = SessionTerms {
+            session_id: keyed.session_id,
+            heartbeat_period: keyed.message.heartbeat_period,
+            secured_version: keyed.secured_version,
+            aead_limit: keyed.aead_limit,
+        };
+        let agreement = keep(env, place, &keyed.th1, terms, secrets)?;
         self.finish = Some(finish);
         self.agreed = Some((agreement, possession));
         if agreed.handshake() == Handshake::Secured {

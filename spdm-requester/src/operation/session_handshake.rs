@@ -28,11 +28,11 @@ pub struct SessionPlan {
 }
 
 impl SessionPlan {
-    /// No measurements, a session that ends with an update of the device, secured messages 1.0 to 1.2.
+    /// No measurements, a session that ends with an update of the device, secured messages 1.0 to 1.3.
     pub const DEFAULT: Self = Self {
         summary: MeasurementSummary::None,
         policy: SessionPolicy::empty(),
-        secured_versions: &[[0x00, 0x10], [0x00, 0x11], [0x00, 0x12]],
+        secured_versions: &[[0x00, 0x10], [0x00, 0x11], [0x00, 0x12], [0x00, 0x13]],
     };
 }
 
@@ -56,6 +56,9 @@ pub struct Opened {
     pub privacy: RecordPrivacy,
     /// The version of DSP0277 that was selected; `None` where none was offered.
     pub secured_version: Option<SecuredMessageVersion>,
+    /// How many records a key protects at most, as a power of two (DSP0277 1.3 §AEAD limit); 64 where the device says
+    /// nothing.
+    pub aead_limit: u8,
     /// The export master secret, from which other protocols derive keys. It is erased when it is dropped.
     pub export: ExportSecret,
 }
@@ -64,10 +67,17 @@ pub struct Opened {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Agreement {
     pub(super) session: SessionHandle,
+    pub(super) privacy: RecordPrivacy,
+    pub(super) terms: SessionTerms,
+}
+
+/// What the device's answer says of a session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SessionTerms {
     pub(super) session_id: u32,
     pub(super) heartbeat_period: u8,
-    pub(super) privacy: RecordPrivacy,
     pub(super) secured_version: Option<SecuredMessageVersion>,
+    pub(super) aead_limit: u8,
 }
 
 /// Room for the opaque data of the largest offer.
@@ -202,19 +212,28 @@ pub(super) fn establish<'f>(
     agreement: &Agreement,
 ) -> Result<Opened, &'f Error> {
     let errors = env.errors;
-    let Agreement { session, session_id, heartbeat_period, privacy, secured_version } = *agreement;
+    let Agreement { session, privacy, terms } = *agreement;
     let th = transcript_of(session);
     let th2 = env.hashes.snapshot(th).map_err(|error| errors.stop(error))?;
     let slot = env.sessions.as_deref_mut().and_then(|sessions| sessions.slot(session));
     let slot = slot.ok_or_else(|| errors.stop(SessionFault::Over))?;
     let secrets = slot.handshake().ok_or_else(|| errors.stop(SessionFault::Over))?;
     let data = secrets.data(&th2).map_err(|error| errors.stop(SessionFault::from(error)))?;
-    let keys = Established::new(data.request, data.response);
+    let keys = Established::new(data.request, data.response, terms.aead_limit);
     let keys = keys.map_err(|error| errors.stop(SessionFault::from(error)))?;
     slot.establish(keys, env.connection.now);
     let export = data.export;
     env.log_data(session)?;
-    Ok(Opened { session, session_id, heartbeat_period, privacy, secured_version, export })
+    let SessionTerms { session_id, heartbeat_period, secured_version, aead_limit } = terms;
+    Ok(Opened {
+        session,
+        session_id,
+        heartbeat_period,
+        privacy,
+        secured_version,
+        aead_limit,
+        export,
+    })
 }
 
 /// The session's handshake is kept in its place from now on.
@@ -222,9 +241,7 @@ pub(super) fn keep<'f>(
     env: &mut Env<'_, 'f>,
     place: Place,
     th1: &Digest,
-    session_id: u32,
-    heartbeat_period: u8,
-    secured_version: Option<SecuredMessageVersion>,
+    terms: SessionTerms,
     secrets: HandshakeSecrets,
 ) -> Result<Agreement, &'f Error> {
     let errors = env.errors;
@@ -235,8 +252,9 @@ pub(super) fn keep<'f>(
     let slot = env.sessions.as_deref_mut().and_then(|sessions| sessions.slot(session));
     let slot = slot.ok_or_else(|| errors.stop(SessionFault::NoRoom))?;
     let session = session.named(th1);
-    slot.begin(session, RecordForm { binding, privacy, session_id }, secrets, heartbeat_period);
-    Ok(Agreement { session, session_id, heartbeat_period, privacy, secured_version })
+    let form = RecordForm { binding, privacy, session_id: terms.session_id };
+    slot.begin(session, form, secrets, terms.heartbeat_period, terms.aead_limit);
+    Ok(Agreement { session, privacy, terms })
 }
 
 /// The place of a session's transcript.

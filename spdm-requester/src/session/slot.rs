@@ -23,6 +23,8 @@ pub struct SessionSlot {
     unanswered: bool,
     /// `HeartbeatPeriod` in seconds; 0 for none.
     heartbeat_period: u8,
+    /// How many records a key of the handshake protects, as a power of two.
+    aead_limit: u8,
     /// GET_MEASUREMENTS exchanges since the last signed one.
     pub(crate) measured: u16,
     /// The last record in either direction.
@@ -53,20 +55,21 @@ pub(crate) struct Established {
 }
 
 impl Established {
-    /// Both streams, from the first record.
+    /// Both streams, from the first record, each key for at most 2 to the power of `aead_limit` of them.
     pub(crate) fn new(
         request_secret: DataSecret,
         response_secret: DataSecret,
+        aead_limit: u8,
     ) -> Result<Self, KeyScheduleError> {
-        let request = RecordStream::new(request_secret.record_key()?);
-        let response = RecordStream::new(response_secret.record_key()?);
+        let request = RecordStream::new(request_secret.record_key()?).with_limit(aead_limit);
+        let response = RecordStream::new(response_secret.record_key()?).with_limit(aead_limit);
         Ok(Self { request_secret, request, response_secret, response, both_update: false })
     }
 
     /// Requests use the next key from now on.
     pub(crate) fn update_request(&mut self) -> Result<(), KeyScheduleError> {
         let secret = self.request_secret.updated()?;
-        let stream = RecordStream::new(secret.record_key()?);
+        let stream = self.request.renewed(secret.record_key()?);
         (self.request_secret, self.request) = (secret, stream);
         Ok(())
     }
@@ -86,7 +89,7 @@ impl Established {
             };
         }
         let secret = self.response_secret.updated()?;
-        let mut stream = RecordStream::new(secret.record_key()?);
+        let mut stream = self.response.renewed(secret.record_key()?);
         let (opened, only) = match stream.open(form, record, padding) {
             Err(RecordError::Tag | RecordError::Sequence) => {
                 (self.response.open(form, record, padding)?, Code::ERROR)
@@ -119,6 +122,7 @@ impl SessionSlot {
             form,
             unanswered: false,
             heartbeat_period: 0,
+            aead_limit: 0,
             measured: 0,
             last: None,
             keys: Keys::None,
@@ -140,10 +144,11 @@ impl SessionSlot {
         form: RecordForm,
         secrets: HandshakeSecrets,
         heartbeat_period: u8,
+        aead_limit: u8,
     ) {
         self.generation = session.generation();
         self.form = form;
-        self.heartbeat_period = heartbeat_period;
+        (self.heartbeat_period, self.aead_limit) = (heartbeat_period, aead_limit);
         self.keys = Keys::Handshake { secrets, sent: 0, received: 0 };
     }
 
@@ -235,7 +240,7 @@ impl SessionSlot {
             Keys::None => return Err(SessionFault::Over),
             Keys::Handshake { secrets, sent, .. } => {
                 let key = secrets.record_key(Direction::Request)?;
-                let mut stream = RecordStream::resumed(key, *sent);
+                let mut stream = RecordStream::resumed(key, *sent).with_limit(self.aead_limit);
                 let sealed = stream.seal(form, buffer, len, random)?;
                 *sent = stream.sequence();
                 sealed
@@ -258,7 +263,7 @@ impl SessionSlot {
             Keys::None => return Err(SessionFault::Over),
             Keys::Handshake { secrets, received, .. } => {
                 let key = secrets.record_key(Direction::Response)?;
-                let mut stream = RecordStream::resumed(key, *received);
+                let mut stream = RecordStream::resumed(key, *received).with_limit(self.aead_limit);
                 let opened = stream.open(form, record, padding)?;
                 *received = stream.sequence();
                 Some(opened)

@@ -299,6 +299,10 @@ fn s19_the_version_of_secured_messages_is_one_that_was_offered() {
         (table(&[&[2, 0, 0, 0x12]]), None),
         (table(&[&[1, 0, 0, 0x12, 0]]), None),
         (table(&[&[1, 0, 0, 0x12], &[1, 2, 65]]), None),
+        (
+            table(&[&[1, 0, 0, 0x13], &[1, 2, 9], &[1, 2, 9]]),
+            Some("KEY_EXCHANGE_RSP: AEADLimitExponent may not come here"),
+        ),
     ];
     for (opaque, sentence) in cases {
         let mut peer = Peer::new(V1_2);

@@ -1,7 +1,8 @@
 //! Sessions: what is agreed, what travels in them, and when their keys change.
 
 use spdm_codec::{
-    CapabilityFlags, Code, ErrorCode, GetKeyPairInfo, KeyPairInfo, RecordBinding, SpdmVersion,
+    CapabilityFlags, Code, ErrorCode, GetKeyPairInfo, KeyPairInfo, NO_AEAD_LIMIT, RecordBinding,
+    SpdmVersion,
 };
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, PskBytes};
@@ -193,6 +194,51 @@ fn keys_are_updated_again_and_again() {
             (requester, ()) = blocking::run(flow, &mut peer, &clock).unwrap();
             requester = heartbeat(requester, &mut peer, opened.session).unwrap();
         }
+    }
+}
+
+/// A limit of 2^3 records: a new key is due after six, the ninth is not sent, and each new key has its own eight.
+#[test]
+fn s66_no_key_protects_more_records_than_the_device_says() {
+    let is_worn = |requester: &Requester<'_, Negotiated>| {
+        matches!(requester.session_due(), Some(SessionDue::KeyUpdate { .. }))
+    };
+    let limit =
+        |version: u8| Some(vec![2, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, version, 0, 0, 3, 0, 1, 2, 3, 0]);
+    let mut peer = Peer::new(SpdmVersion::V1_2);
+    peer.opaque = limit(0x13);
+    let clock = peer.clock.clone();
+    let mut lent = Lent::new();
+    let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+    let (mut requester, opened) = open(requester, &mut peer);
+    let session = opened.session;
+    assert_eq!(opened.secured_version.map(|version| version.version_byte()), Some(0x13));
+    assert_eq!(opened.aead_limit, 3);
+    // Under a new key of the device are its answers to both KEY_UPDATE, too.
+    for count in [6, 4, 4] {
+        for _ in 0..count {
+            assert!(!is_worn(&requester));
+            requester = heartbeat(requester, &mut peer, session).unwrap();
+        }
+        assert!(is_worn(&requester));
+        let flow = requester.update_keys(session, UpdatedKeys::Both);
+        (requester, ()) = blocking::run(flow, &mut peer, &clock).unwrap();
+    }
+    for _ in 0..6 {
+        requester = heartbeat(requester, &mut peer, session).unwrap();
+    }
+    let Err((_, error)) = heartbeat(requester, &mut peer, session) else { panic!() };
+    assert_eq!(error, SessionFault::Exhausted.into());
+
+    // In a version that knows no limit it is ignored.
+    let mut peer = Peer::new(SpdmVersion::V1_2);
+    peer.opaque = limit(0x12);
+    let mut lent = Lent::new();
+    let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+    let (mut requester, opened) = open(requester, &mut peer);
+    assert_eq!(opened.aead_limit, NO_AEAD_LIMIT);
+    for _ in 0..9 {
+        requester = heartbeat(requester, &mut peer, opened.session).unwrap();
     }
 }
 

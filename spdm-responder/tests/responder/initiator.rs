@@ -62,7 +62,10 @@ pub(crate) fn cx(sim: &Sim) -> Cx {
 
 /// KEY_EXCHANGE with this public value.
 pub(crate) fn key_exchange(version: SpdmVersion, id: u16, public: &[u8]) -> Vec<u8> {
-    let opaque = offer_of_versions(version);
+    key_exchange_with(version, id, public, &offer_of_versions(version))
+}
+
+fn key_exchange_with(version: SpdmVersion, id: u16, public: &[u8], opaque: &[u8]) -> Vec<u8> {
     let message = KeyExchange {
         summary: MeasurementSummary::None,
         slot: KeySlot::Slot(SlotId::ZERO),
@@ -70,7 +73,7 @@ pub(crate) fn key_exchange(version: SpdmVersion, id: u16, public: &[u8]) -> Vec<
         session_policy: SessionPolicy::empty(),
         random_data: RequesterNonce([5; 32]),
         exchange_data: public,
-        opaque: OpaqueData::from_bytes(&opaque),
+        opaque: OpaqueData::from_bytes(opaque),
     };
     let mut out = vec![0; 4096];
     let len = message.encode(version, &mut out).unwrap();
@@ -97,15 +100,21 @@ pub(crate) fn psk_exchange(version: SpdmVersion, id: u16, hint: &[u8]) -> Vec<u8
 impl Initiator {
     /// KEY_EXCHANGE, whose answer is verified.
     pub(crate) fn key_exchange(sim: &mut Sim, id: u16) -> Self {
+        let opaque = offer_of_versions(cx(sim).version);
+        Self::key_exchange_with(sim, id, &opaque, 0x12)
+    }
+
+    /// [`Self::key_exchange`] with this opaque data, of which the device selects this version.
+    pub(crate) fn key_exchange_with(sim: &mut Sim, id: u16, opaque: &[u8], version: u8) -> Self {
         let cx = cx(sim);
         let exchange = sim.config.key_exchanges[0];
         let mut public = vec![0; exchange.request_len()];
         let private = PROVIDER.start_key_exchange(exchange, &mut public).unwrap();
-        let request = key_exchange(cx.version, id, &public);
+        let request = key_exchange_with(cx.version, id, &public, opaque);
         let answer = sim.send(&request).unwrap();
         assert_eq!(answer[1], 0x64, "{answer:02x?}");
         let message: KeyExchangeRsp<'_> = decode(&answer, &cx);
-        assert_eq!(message.opaque.as_bytes().last_chunk(), Some(&[0, 0x12]));
+        assert_eq!(message.opaque.as_bytes().last_chunk(), Some(&[0, version]));
         let mut shared = SharedSecret::new();
         private.finish(message.exchange_data, &mut shared).unwrap();
         let chain = PROVIDER.hash.digest(HASH, &[&sim.device.chain]).unwrap();

@@ -61,6 +61,47 @@ fn s60_each_byte_of_a_record_counts() {
     }
 }
 
+/// The Requester allows a key 2^3 records: the device opens eight, and answers no ninth, but goes on under a new key. In a
+/// version that knows no limit it is ignored.
+#[test]
+fn s66_no_key_protects_more_records_than_the_requester_says() {
+    let offer = |version: u8| {
+        vec![2, 0, 0, 0, 0, 0, 5, 0, 1, 1, 1, 0, version, 0, 0, 0, 0, 0, 3, 0, 1, 2, 3, 0]
+    };
+    let open = |version: u8| {
+        let mut sim = Sim::negotiated(with_sessions(), V1_2);
+        let mut session = Initiator::key_exchange_with(&mut sim, 1, &offer(version), version);
+        session.finish(&mut sim, FINISH);
+        (sim, session)
+    };
+    let (mut sim, mut session) = open(0x13);
+    for _ in 0..8 {
+        assert_eq!(session.exchange(&mut sim, &HEARTBEAT).unwrap()[1], 0x68);
+    }
+    let ninth = session.seal(&HEARTBEAT);
+    assert_eq!(sim.send_record(&ninth), None);
+    assert_eq!(sim.alive(), 0);
+
+    let (mut sim, mut session) = open(0x13);
+    for _ in 0..7 {
+        assert_eq!(session.exchange(&mut sim, &HEARTBEAT).unwrap()[1], 0x68);
+    }
+    let record = session.seal(&[0x12, 0xE9, 2, 9]);
+    let answer = sim.send_record(&record).unwrap();
+    session.update_responses();
+    assert_eq!(session.open(answer), [0x12, 0x69, 2, 9]);
+    session.update_requests();
+    assert_eq!(session.exchange(&mut sim, &[0x12, 0xE9, 3, 10]).unwrap()[1], 0x69);
+    for _ in 0..6 {
+        assert_eq!(session.exchange(&mut sim, &HEARTBEAT).unwrap()[1], 0x68);
+    }
+
+    let (mut sim, mut session) = open(0x12);
+    for _ in 0..9 {
+        assert_eq!(session.exchange(&mut sim, &HEARTBEAT).unwrap()[1], 0x68);
+    }
+}
+
 #[test]
 fn s61_replays_and_records_out_of_order() {
     for records in [RecordBinding::PciDoe, MCTP] {
