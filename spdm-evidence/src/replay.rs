@@ -283,7 +283,11 @@ impl<'c> Replay<'_, 'c> {
         if let (Some(sessions), Some(Code::KEY_EXCHANGE | Code::PSK_EXCHANGE), false) =
             (&mut sessions, code, is_error)
         {
-            sessions.unknown(session_id(request, response));
+            let opening = match code {
+                Some(Code::PSK_EXCHANGE) => Opening::Psk,
+                _ => Opening::KeyExchange,
+            };
+            sessions.unknown(opening, session_id(request, response));
         }
         let response = Untrusted::new(response.as_slice());
         // Without the chain nothing is known of the transcript, and what names no slot is refused.

@@ -7,6 +7,7 @@
 
 mod apart;
 mod capture_writer;
+mod clear_finish;
 mod conversation;
 mod forged;
 mod formats;
