@@ -10,7 +10,7 @@ use serde::Serialize;
 use spdm_codec::CapabilityFlags;
 use spdm_crypto::AsymAlgorithm;
 use spdm_emulator::{
-    Device, DeviceConfig, DeviceIdentity, DmtfName, Fault, KeyProvisioning, SharedKey,
+    Delivery, Device, DeviceConfig, DeviceIdentity, DmtfName, Fault, KeyProvisioning, SharedKey,
 };
 use spdm_transport::MessageKind;
 use spdm_transport_storage::ata::BLOCK_LEN;
@@ -21,7 +21,9 @@ use crate::console::Console;
 use crate::device::{SESSIONS, chunking};
 use crate::exit::{Exit, Failure};
 use crate::file;
-use crate::render::{Style, Table, request_line, response_line};
+use crate::render::{
+    Style, Table, request_line, request_record_line, response_line, response_record_line,
+};
 
 /// The version of the object's form.
 const SCHEMA: u32 = 1;
@@ -115,16 +117,12 @@ fn serve(
                 console.detail(&request_line(request));
                 device.respond(request)
             }
-            MessageKind::Secured => {
-                console.detail(&format!("> a record of {} bytes", request.len()));
-                device.respond_secured(request)
-            }
+            MessageKind::Secured => respond_secured(request, device, console),
         };
         let Some(response) = response else { continue };
-        console.detail(&match kind {
-            MessageKind::Plain => response_line(&response, asked.elapsed()),
-            MessageKind::Secured => format!("< a record of {} bytes", response.len()),
-        });
+        if kind == MessageKind::Plain {
+            console.detail(&response_line(&response, asked.elapsed()));
+        }
         match requester.answer(kind, &response) {
             // A fault may make what no framing carries.
             Err(TcpError::Encode(error)) => console.note(&format!("not sent: {error}")),
@@ -132,6 +130,27 @@ fn serve(
         }
     }
     Ok(())
+}
+
+/// Answers a record, and shows what was inside of both.
+fn respond_secured(record: &[u8], device: &mut Device, console: &Console) -> Option<Vec<u8>> {
+    let asked = Instant::now();
+    let Delivery { messages, inside, .. } = device.deliver_secured(record);
+    let elapsed = asked.elapsed();
+    let response = messages.into_iter().next().map(|(_, record)| record);
+    let (sent, received) = match &inside {
+        Some(inside) => (Some(inside.request.as_slice()), Some(inside.response.as_slice())),
+        None => (None, None),
+    };
+    let session = inside.as_ref().map(|inside| inside.session_id);
+    console.detail(&request_record_line(record, session, sent));
+    match &response {
+        Some(response) => {
+            console.detail(&response_record_line(response, session, received, elapsed))
+        }
+        None => console.detail("   not answered"),
+    }
+    response
 }
 
 fn described(args: &EmulateArgs) -> String {
@@ -195,7 +214,10 @@ fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
 
 /// Sessions, where the transport can mark their records.
 fn offer_sessions(args: &EmulateArgs, config: &mut DeviceConfig) -> Result<(), Failure> {
-    let Some(binding) = args.framing.framing()?.limits().records else {
+    // Behind AF_MCTP only message type 5 is answered.
+    let framed = mctp::network(args)?.is_none();
+    let binding = args.framing.framing()?.limits().records.filter(|_| framed);
+    let Some(binding) = binding else {
         return match &args.psk {
             None => Ok(()),
             Some(_) => Err(Failure::usage("--psk: this transport carries no sessions")),

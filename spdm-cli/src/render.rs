@@ -13,7 +13,10 @@ mod table;
 mod verdict;
 
 pub(crate) use certificate::{chain, explanation, readable};
-pub(crate) use exchange::{received_record_line, request_line, response_line, sent_record_line};
+pub(crate) use exchange::{
+    received_record_line, request_line, request_record_line, response_line, response_record_line,
+    sent_record_line,
+};
 pub(crate) use field::{Fields, Row, version_entry};
 pub(crate) use fold::fold_lines;
 pub(crate) use info::{Info, InfoError, Slot, SupportedAlgorithms, info};

@@ -18,7 +18,7 @@ use crate::fault::Fault;
 use crate::key_ring::KeyRing;
 use crate::misbehaviour::{History, MAX_RESPONSE, Misbehaviour};
 use crate::own_device::OwnDevice;
-use crate::script::{Act, Counters, Delivery, LinkState, ScriptStep};
+use crate::script::{Act, Counters, Delivery, Inside, LinkState, ScriptStep};
 
 /// A software SPDM device (Responder) with its keys, certificates and one connection.
 ///
@@ -150,7 +150,7 @@ impl Device {
         let script = core::mem::take(&mut self.config.script);
         let acts = self.counters.acts(&script, header.code);
         if !acts.contains(&&Act::LoseRequest) {
-            let (response, acts) = self.process(&script, acts, Received::Plain(request));
+            let (response, acts, _) = self.process(&script, acts, Received::Plain(request));
             self.line(&acts, response, &mut delivery);
         }
         self.config.script = script;
@@ -168,8 +168,9 @@ impl Device {
     pub fn deliver_secured(&mut self, record: &[u8]) -> Delivery {
         let mut delivery = Delivery::default();
         let script = core::mem::take(&mut self.config.script);
-        let (response, acts) = self.process(&script, Vec::new(), Received::Secured(record));
+        let (response, acts, inside) = self.process(&script, Vec::new(), Received::Secured(record));
         self.line(&acts, response, &mut delivery);
+        delivery.inside = inside;
         self.config.script = script;
         delivery
     }
@@ -208,7 +209,7 @@ impl Device {
         script: &'s [ScriptStep],
         acts: Vec<&'s Act>,
         received: Received<'_>,
-    ) -> (Option<Vec<u8>>, Vec<&'s Act>) {
+    ) -> (Option<Vec<u8>>, Vec<&'s Act>, Option<Inside>) {
         let Self { config, keys, chains, entropy, history, counters, .. } = self;
         let Lent { connection, running, sessions, message: memory, out } = &mut *self.lent;
         chains.prepare(config, keys, connection.suite(), connection.version());
@@ -241,6 +242,7 @@ impl Device {
             counters,
             received: acts,
             reassembled: Vec::new(),
+            inside: None,
         };
         let memory = Memory { connection, message: memory, hashes: running, sessions };
         let mut responder = Responder::new(PROVIDER, offer, memory);
@@ -255,7 +257,7 @@ impl Device {
             response.resize(len + config.padding, 0);
             response
         });
-        (response, hook.received)
+        (response, hook.received, hook.inside)
     }
 
     /// Replaces the script from the next request on.

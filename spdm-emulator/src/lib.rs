@@ -47,7 +47,7 @@ pub use device::Device;
 pub use device_identity::DeviceIdentity;
 pub use error::{DeviceError, EncodingError, IdentityError};
 pub use fault::{Fault, UnknownFault};
-pub use script::{Act, Delivery, Edit, LinkState, Position, ScriptStep, When};
+pub use script::{Act, Delivery, Edit, Inside, LinkState, Position, ScriptStep, When};
 
 /// The examples of the README compile.
 #[cfg(doctest)]

@@ -26,7 +26,7 @@ use crate::error_answer::ErrorAnswer;
 use crate::fault::Fault;
 use crate::measurement_blocks;
 use crate::misbehaviour::deferral::{Deferral, TOKEN, defer};
-use crate::script::{Act, Counters, ScriptStep};
+use crate::script::{Act, Counters, Inside, ScriptStep};
 
 pub(crate) use crate::misbehaviour::certificates::misbehave_chain;
 pub(crate) use crate::misbehaviour::on_wire::MAX_RESPONSE;
@@ -58,6 +58,8 @@ pub(crate) struct Misbehaviour<'d, 's> {
     pub(crate) received: Vec<&'s Act>,
     /// What it says of the request that came in chunks.
     pub(crate) reassembled: Vec<&'s Act>,
+    /// What the record held that was received.
+    pub(crate) inside: Option<Inside>,
 }
 
 impl<'s> Misbehaviour<'_, 's> {
@@ -151,7 +153,9 @@ impl<'s> Misbehaviour<'_, 's> {
 
 impl Hook for Misbehaviour<'_, '_> {
     fn before(&mut self, about: &About, request: &[u8], answer: &mut Draft<'_>) -> Before {
-        if about.session.is_some() && about.arrival == Arrival::Received {
+        if let (Some(session_id), Arrival::Received) = (about.session, about.arrival) {
+            let request = request.to_vec();
+            self.inside = Some(Inside { session_id, request, response: Vec::new() });
             self.received = self.counters.acts(self.script, about.code);
         }
         if about.arrival == Arrival::Reassembled {
@@ -220,6 +224,9 @@ impl Hook for Misbehaviour<'_, '_> {
             }
         }
         put(&bytes, answer);
+        if let Some(inside) = &mut self.inside {
+            inside.response = bytes;
+        }
     }
 }
 

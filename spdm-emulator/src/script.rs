@@ -208,6 +208,20 @@ pub struct Delivery {
     pub messages: Vec<(Duration, Vec<u8>)>,
     /// Whether the connection is still there afterwards.
     pub line: LinkState,
+    /// What a record of a session held, where the device opened it: for logs.
+    pub inside: Option<Inside>,
+}
+
+/// What is inside of a record that the device opened, and inside of the one that it answered with.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Inside {
+    /// `SessionID`.
+    pub session_id: u32,
+    /// The request.
+    pub request: Vec<u8>,
+    /// The answer before it was sealed; empty where there is none.
+    pub response: Vec<u8>,
 }
 
 /// The state of a connection.

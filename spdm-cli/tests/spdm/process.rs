@@ -129,6 +129,12 @@ impl Emulator {
         self.folder.path("root.pem")
     }
 
+    /// Waits until it ends by itself, and gives what it wrote to standard error.
+    pub(crate) fn told(mut self) -> String {
+        self.child.wait().unwrap();
+        std::io::read_to_string(self.child.stderr.take().unwrap()).unwrap()
+    }
+
     /// Waits until it ends by itself.
     pub(crate) fn wait(mut self) -> i32 {
         self.child.wait().unwrap().code().unwrap()

@@ -113,3 +113,20 @@ fn a_session_with_a_pre_shared_key_verifies_nobody() {
     assert_eq!(wrong.code, 1, "{wrong:?}");
     assert_eq!(crate::process::status(&wrong.object(), "session.psk"), "fail");
 }
+
+#[test]
+fn the_device_shows_what_was_in_the_records() {
+    let device = Emulator::start(&format!("{} -v --once", FRAMINGS[1]));
+    let (target, root) = (&device.target, device.root());
+    let session = run(&format!("session {target} {} --trust {root} --heartbeat 1", FRAMINGS[1]));
+    assert_eq!(session.code, 0, "{session:?}");
+    let told = device.told();
+    for message in ["FINISH", "FINISH_RSP", "GET_MEASUREMENTS", "HEARTBEAT_ACK", "END_SESSION_ACK"]
+    {
+        let lines = told.lines().filter(|line| {
+            line.contains(&format!(" {message} (")) && line.contains(" in a record of session ")
+        });
+        assert_eq!(lines.count(), 1, "{message}: {told}");
+    }
+    assert!(told.lines().all(|line| line.len() <= 80), "{told}");
+}
