@@ -1,12 +1,14 @@
 //! An examination whose measurements travel in a session.
 
-use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, RecordBinding, SpdmVersion};
+use spdm_codec::{
+    BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Code, KeySlot, RecordBinding, SlotId, SpdmVersion,
+};
 use spdm_crypto::Bank;
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
-use spdm_emulator::{Device, DeviceConfig};
+use spdm_emulator::{Act, Device, DeviceConfig, Edit, Position, ScriptStep, When};
 use spdm_requester::{
     AttestationPlan, ChainCache, Connection, Error, KeySource, Misuse, Offer, Requester,
-    Requirement, SessionPlan, Sessions, Storage, ToUntrusted, blocking,
+    Requirement, SessionPlan, Sessions, SlotChoice, Storage, ToUntrusted, blocking,
 };
 use spdm_transport::Transport as _;
 use spdm_x509::{Anchor, Policy, ValidityCheck};
@@ -35,8 +37,20 @@ fn examine(
     trusted: bool,
     untrusted: ToUntrusted,
 ) -> [bool; 2] {
+    let (found, slot) = examine_device(config(version), transfer, trusted, untrusted);
+    assert_eq!(slot, KeySlot::Slot(SlotId::ZERO));
+    found
+}
+
+/// The same of any device, and the slot whose key signed.
+fn examine_device(
+    config: DeviceConfig,
+    transfer: u32,
+    trusted: bool,
+    untrusted: ToUntrusted,
+) -> ([bool; 2], KeySlot) {
     let clock = SimClock::default();
-    let device = Device::new(config(version)).unwrap();
+    let device = Device::new(config).unwrap();
     let roots = device.trust_anchors();
     let mut device = Emulated::new(device, RecordBinding::PciDoe, clock.clone());
     let (mut message, mut connection) = (vec![0; 0x4000], Connection::new(0));
@@ -50,15 +64,16 @@ fn examine(
     let policy = Policy::new(&PROVIDER, anchors, ValidityCheck::Unchecked);
     let mut plan = AttestationPlan::new(&policy);
     plan.requirement = Requirement::Measurements;
+    plan.slot = SlotChoice::FirstTrusted;
     let (mut chain, mut record) = (vec![0; 0x4000], vec![0; 0x4000]);
     let source = KeySource::Chain { known: ChainCache::EMPTY, buffer: &mut chain };
     let flow =
         requester.examine_in_session(plan, SessionPlan::DEFAULT, untrusted, source, &mut record);
     let (requester, (opened, examined)) = blocking::run(flow, &mut device, &clock).unwrap();
-    assert!(examined.keyed.is_some());
+    let slot = examined.keyed.unwrap().identity().key_slot();
     let flow = requester.close_session(opened.session);
     blocking::run(flow, &mut device, &clock).unwrap();
-    [examined.verified.is_ok(), examined.measured.is_some()]
+    ([examined.verified.is_ok(), examined.measured.is_some()], slot)
 }
 
 /// A session is opened with somebody: without a key there is nobody.
@@ -100,4 +115,21 @@ fn nothing_is_asked_of_a_device_that_is_not_trusted() {
     let version = SpdmVersion::V1_3;
     assert_eq!(examine(version, u32::MAX, false, ToUntrusted::Nothing), [false, false]);
     assert_eq!(examine(version, u32::MAX, false, ToUntrusted::AsPlanned), [false, true]);
+}
+
+/// On a multi-key connection a key may be one that opens no session: that of the next slot does.
+#[test]
+fn the_key_of_a_session_is_one_for_sessions() {
+    for version in since(SpdmVersion::V1_3) {
+        let one = SlotId::new(1).unwrap();
+        let mut config = config(version);
+        config.slots.push(one);
+        config.generic_slots.push(one);
+        config.more_capabilities |= F::MULTI_KEY_CAP_ONLY | F::GET_KEY_PAIR_INFO_CAP;
+        // Of the two KeyUsageMasks at the end of DIGESTS the first one, without KEY_EX.
+        let change = Act::Change(Edit::Flip(Position::FromEnd(3), 1));
+        config.script.push(ScriptStep::new(Code::GET_DIGESTS, When::Always, change));
+        let seen = examine_device(config, u32::MAX, true, ToUntrusted::Nothing);
+        assert_eq!(seen, ([true, true], KeySlot::Slot(one)), "{version}");
+    }
 }
