@@ -33,6 +33,7 @@ mod negative_slots;
 mod negotiation;
 mod provisioned_key;
 mod send;
+mod session_answers;
 mod session_peer;
 mod session_secrets;
 mod sessions;

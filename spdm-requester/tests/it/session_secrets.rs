@@ -5,18 +5,35 @@ use core::cell::Cell;
 use spdm_codec::{CapabilityFlags, Code, ErrorCode, SpdmVersion};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{
-    Aead, AeadAlgorithm, AeadError, Digest, HashAlgorithm, Invalid, Kdf, KdfError, NONCE_LEN,
-    Provider, PskBytes, Secret, TAG_LEN,
+    Aead, AeadAlgorithm, AeadError, Digest, HashAlgorithm, Invalid, Kdf, KdfError,
+    KeyScheduleError, NONCE_LEN, Provider, PskBytes, Secret, TAG_LEN,
 };
-use spdm_requester::{Recovered, RunError, SessionPlan, Step, UpdatedKeys, blocking};
+use spdm_requester::{
+    Error, Recovered, RunError, SessionFault, SessionPlan, Step, UpdatedKeys, blocking,
+};
 use spdm_transport::{Clock as _, Duration, Transport as _};
 
 use crate::session_peer::{HINT, Lent, PSK, Peer, Place};
-use crate::sessions::{key, open};
+use crate::sessions::{heartbeat, key, open};
 
 std::thread_local! {
     /// Secrets that were derived on this thread and not forgotten.
     static ALIVE: Cell<i64> = const { Cell::new(0) };
+}
+
+std::thread_local! {
+    /// How many derivations succeed before the others fail; `None` for all.
+    static WORKING: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+/// A derivation, which may be one that fails.
+fn derive() -> Result<(), KdfError> {
+    match WORKING.with(Cell::get) {
+        Some(0) => return Err(KdfError::InvalidSecret),
+        Some(left) => WORKING.with(|working| working.set(Some(left - 1))),
+        None => {}
+    }
+    Ok(())
 }
 
 fn count(change: i64) {
@@ -49,6 +66,7 @@ impl Kdf for Counting {
         salt: &Secret,
         input: &[u8],
     ) -> Result<Secret, KdfError> {
+        derive()?;
         count(1);
         kdf(hash).extract(hash, salt, input)
     }
@@ -60,6 +78,7 @@ impl Kdf for Counting {
         info: &[&[u8]],
         out: &mut [u8],
     ) -> Result<(), KdfError> {
+        derive()?;
         kdf(hash).expand_into(hash, key, info, out)
     }
 
@@ -70,6 +89,7 @@ impl Kdf for Counting {
         info: &[&[u8]],
         len: usize,
     ) -> Result<Secret, KdfError> {
+        derive()?;
         count(1);
         kdf(hash).expand(hash, key, info, len)
     }
@@ -172,6 +192,63 @@ fn leaves_no_key(mut peer: Peer, more: CapabilityFlags) {
     let failure = blocking::run(flow, &mut peer, &clock).unwrap_err();
     assert!(matches!(failure.error, RunError::Requester(_)));
     assert_eq!(alive(), 0, "{:?}", failure.error);
+}
+
+/// The device has changed its keys, or waits for ours: a requester that cannot follow ends the session. The keys of another
+/// are as before.
+#[test]
+fn s85_a_derivation_that_fails_ends_the_session_and_leaves_no_key() {
+    for keys in [UpdatedKeys::Requests, UpdatedKeys::Both] {
+        let mut failures = 0;
+        for working in 0.. {
+            let mut peer = Peer::new(SpdmVersion::V1_2);
+            let clock = peer.clock.clone();
+            let mut lent = Lent::with(COUNTED);
+            let requester = lent.negotiated(&mut peer, NOTHING);
+            let (requester, first) = open(requester, &mut peer);
+            let (requester, second) = open(requester, &mut peer);
+            let (other, session) = (first.session, second.session);
+            drop((first, second));
+            WORKING.with(|left| left.set(Some(working)));
+            let flow = requester.update_keys(session, keys);
+            let ended = blocking::run(flow, &mut peer, &clock);
+            WORKING.with(|left| left.set(None));
+            let Err(failure) = ended else { break };
+            failures += 1;
+            let fault = SessionFault::Keys(KeyScheduleError::Kdf(KdfError::InvalidSecret));
+            assert_eq!(failure.error, RunError::Requester(fault.into()));
+            let Recovered::SessionLost(requester) = failure.requester else { panic!() };
+            assert_eq!(alive(), 4, "those of the other session");
+            heartbeat(requester, &mut peer, other).unwrap();
+        }
+        // A secret, a key and its salt, for each direction that changes.
+        assert_eq!(failures, if keys == UpdatedKeys::Both { 6 } else { 3 });
+    }
+}
+
+#[test]
+fn s85_a_derivation_that_fails_in_a_handshake_leaves_no_key() {
+    let mut failures = 0;
+    for working in 0.. {
+        let mut peer = Peer::new(SpdmVersion::V1_2);
+        let (spki, clock) = (peer.spki(), peer.clock.clone());
+        let mut lent = Lent::with(COUNTED);
+        let requester = lent.negotiated(&mut peer, NOTHING);
+        WORKING.with(|left| left.set(Some(working)));
+        let flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+        let ended = blocking::run(flow, &mut peer, &clock);
+        WORKING.with(|left| left.set(None));
+        let Err(failure) = ended else { break };
+        failures += 1;
+        let RunError::Requester(error) = failure.error else { panic!() };
+        assert!(matches!(
+            error,
+            Error::Session(SessionFault::Keys(_) | SessionFault::VerifyData { .. })
+        ));
+        assert_eq!(alive(), 0, "{working}");
+        assert_eq!(peer.requests.len(), if peer.codes().contains(&Code::FINISH) { 2 } else { 1 });
+    }
+    assert!(failures > 10, "{failures}");
 }
 
 /// The memory is the caller's, and outlives the requester.
