@@ -8,6 +8,7 @@
 mod attestation;
 mod bounds;
 mod establishment;
+mod failures;
 mod hook;
 mod initiator;
 mod large;

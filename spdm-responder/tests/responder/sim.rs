@@ -8,7 +8,7 @@ use spdm_codec::{
 use spdm_crypto::rustcrypto::{PROVIDER, Running, SoftwareKey};
 use spdm_crypto::{
     AeadAlgorithm, AsymAlgorithm, Bank, EcCurve, HashAlgorithm, KeyExchangeAlgorithm, PreSharedKey,
-    PskBytes, RandomUnavailable, SignError, SignedMessage,
+    Provider, PskBytes, RandomUnavailable, SignError, SignedMessage,
 };
 use spdm_responder::{
     Config, Connection, Coverage, Device, Hook, MeasuredBlock, MeasurementWanted, Memory, NoHook,
@@ -142,6 +142,8 @@ pub(crate) struct Sim {
     pub(crate) negotiation: Vec<u8>,
     /// D: DIGESTS that enters TH.
     pub(crate) digests: Vec<u8>,
+    /// What the responder computes with.
+    pub(crate) provider: Provider,
     /// What carries the responder out.
     pub(crate) runner: Runner,
 }
@@ -171,6 +173,7 @@ impl Sim {
             said: Vec::new(),
             negotiation: Vec::new(),
             digests: Vec::new(),
+            provider: PROVIDER,
             runner: Runner(|run| run()),
         }
     }
@@ -202,7 +205,7 @@ impl Sim {
             hashes: &mut self.bank,
             sessions: &mut self.sessions,
         };
-        let mut responder = Responder::new(PROVIDER, self.config, memory);
+        let mut responder = Responder::new(self.provider, self.config, memory);
         let (device, out) = (&mut self.device, &mut self.out);
         let len = self.runner.run(|| responder.process(device, hook, request, out))?;
         let answer = self.out[..len].to_vec();
@@ -227,7 +230,7 @@ impl Sim {
             sessions: &mut self.sessions,
         };
         let mut record = record.to_vec();
-        let mut responder = Responder::new(PROVIDER, self.config, memory);
+        let mut responder = Responder::new(self.provider, self.config, memory);
         let (device, out) = (&mut self.device, &mut self.out);
         let len = self.runner.run(|| responder.process_secured(device, hook, &mut record, out))?;
         Some(self.out[..len].to_vec())
