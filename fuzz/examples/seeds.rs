@@ -58,8 +58,53 @@ fn made(out: &Path) -> io::Result<()> {
             }
         }
     }
+    sessions(out)
+}
+
+/// Sessions in every version, on every transport, of every kind: a correct device and a correct requester.
+fn sessions(out: &Path) -> io::Result<()> {
+    for version in 0..4 {
+        for way in 0..3 {
+            for kinds in [0x00, 0x01, 0x02, 0x04, 0x06, 0x08, 0x10, 0x22, 0x29] {
+                let offer = [version, way, kinds, 0];
+                write(&out.join("session"), &[&offer[..], &[0]].concat())?;
+                for operations in OPERATIONS {
+                    let count = u8::try_from(operations.len()).unwrap_or(u8::MAX);
+                    let small = [version, way, kinds, count & 3];
+                    let seed = [&small[..], &[0, count], operations.as_flattened()].concat();
+                    write(&out.join("session"), &seed)?;
+                }
+                for begin in [1, 3] {
+                    let mut seed = [&offer[..], &[0, begin, 0, 0, 0, 4, 0]].concat();
+                    for request in 0..14 {
+                        seed.extend([9, request, 0]);
+                    }
+                    write(&out.join("responder"), &seed)?;
+                    for forged in [0, 1, 2] {
+                        seed.extend([1, 0, forged, 0, 4, 0, 9, 5, 0, 13, forged, 9, 0, 4]);
+                    }
+                    write(&out.join("responder"), &seed)?;
+                }
+            }
+        }
+    }
+    // The AEAD, what is protected, the transport; the first number, its limit; then records of several lengths.
+    for way in 0..0x30 {
+        for kind in 0..4 {
+            let seed = [way, kind, 1, 0, 12, 0, 0x08, 0, 4, 0, 0x58, 14, 0, 12, 0, 0x90, 40, 0, 7];
+            write(&out.join("record"), &seed)?;
+        }
+    }
     Ok(())
 }
+
+/// Operations of a requester with a session, and how.
+const OPERATIONS: [&[[u8; 2]]; 4] = [
+    &[[0, 1], [8, 5], [10, 0], [11, 0], [11, 1], [8, 4], [12, 0]],
+    &[[3, 1], [8, 4], [9, 0], [11, 1], [10, 0], [12, 0]],
+    &[[7, 0], [5, 1], [0, 0], [3, 0], [8, 0x45], [14, 0], [6, 5], [12, 0], [10, 0x40]],
+    &[[0, 0x1B], [13, 0], [4, 0], [0, 2], [0, 0], [12, 0], [10, 0], [15, 0], [0, 1], [8, 5]],
+];
 
 /// The frames that a message travels in: of sockets in every framing, and of a serial line. One message of each code.
 fn frames(out: &Path, message: &[u8]) -> io::Result<()> {

@@ -6,6 +6,7 @@
 
 mod line;
 mod operations;
+mod sessions;
 mod transcripts;
 
 use std::sync::{Arc, LazyLock};
@@ -25,8 +26,10 @@ use spdm_transport::{Duration, Limits};
 use spdm_x509::{Anchor, Policy, ValidityCheck};
 
 use crate::hashed::{HashedKey, PROVIDER, repeat_nonces};
+use crate::input::Input;
 use crate::testing::certificates_for;
-use line::{Input, Line, drive};
+use line::{Line, drive};
+pub use sessions::connect_with_sessions;
 use transcripts::Witness;
 
 const SIZES: [u32; 4] = [42, 64, 300, 4608];
@@ -202,11 +205,11 @@ pub fn connect(data: &[u8]) {
     }
 }
 
-fn attest(setup: &Setup, line: &mut Line<'_>) {
+fn attest(setup: &Setup, line: &mut Line<'_, Device>) {
     let anchors = line.device.trust_anchors();
     let anchors: Vec<_> = anchors.iter().map(|root| Anchor::Certificate(root)).collect();
     let policy = Policy::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
-    let witness = Witness::new(&line.device, setup.padding);
+    let witness = Witness::of_device(&line.device, setup.padding, &line.arrived);
     let (mut memory, mut sink) = (Memory::new(), witness.clone());
     let mut plan = AttestationPlan::new(&policy);
     plan.requirement = setup.requirement;

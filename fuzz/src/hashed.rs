@@ -1,4 +1,4 @@
-//! A signature scheme that costs two hashes, in place of one that costs a millisecond.
+//! A signature scheme and a key exchange that cost hashes, in place of those that cost a millisecond.
 //!
 //! A signature is a digest of the key and of what is signed, in the size and form of the algorithm that it stands for.
 //! So it fits no other key and no other bytes, which is the property that the targets check. Unlike a real one anybody
@@ -8,16 +8,21 @@ use std::cell::Cell;
 
 use spdm_crypto::rustcrypto::{self, SoftwareKey};
 use spdm_crypto::{
-    AsymAlgorithm, HashAlgorithm, Invalid, Provider, RandomUnavailable, SecureRandom, Sign,
+    AsymAlgorithm, HashAlgorithm, Invalid, KeyExchangeAlgorithm, KeyExchangeError,
+    KeyExchangeMethod, Provider, RandomUnavailable, Secret, SecureRandom, SharedSecret, Sign,
     SignError, Signed, Verify,
 };
 
 use crate::testing::{key_for, signature_algorithm, signature_value, tlv};
 use crate::tree::Node;
 
-/// The provider of `rustcrypto` with these signatures, and with nonces that a run repeats.
-pub const PROVIDER: Provider =
-    Provider { verifiers: &[&HashedSignatures], random: &Counter, ..rustcrypto::PROVIDER };
+/// The provider of `rustcrypto` with these signatures and key exchanges, and with nonces that a run repeats.
+pub const PROVIDER: Provider = Provider {
+    verifiers: &[&HashedSignatures],
+    key_exchanges: &[&HashedExchange],
+    random: &Counter,
+    ..rustcrypto::PROVIDER
+};
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
@@ -158,5 +163,91 @@ impl Sign for HashedKey {
         let place = out.get_mut(..needed).ok_or(SignError::BufferTooSmall { needed })?;
         place.copy_from_slice(&signature);
         Ok(needed)
+    }
+}
+
+/// Both sides' public values are random, and what they share is a hash of both. As with the signatures, anybody could
+/// compute it, and the device bytes of a target are not that clever.
+#[derive(Debug)]
+struct HashedExchange;
+
+/// Public values that begin with this byte are not valid.
+const INVALID: u8 = 0xFF;
+
+/// A public value of this length for this private key.
+fn public_of(private: &[u8], public: &mut [u8]) {
+    expand(&[b"public", private], public);
+    if let Some(first @ &mut INVALID) = public.first_mut() {
+        *first = 0;
+    }
+}
+
+/// As many bytes as `out` has, of these.
+fn expand(parts: &[&[u8]], out: &mut [u8]) {
+    for (block, place) in out.chunks_mut(32).enumerate() {
+        let block = block.to_le_bytes();
+        let parts = [parts, &[&block]].concat();
+        let digest = rustcrypto::PROVIDER.hash.digest(HashAlgorithm::Sha256, &parts);
+        place.copy_from_slice(&digest.expect("SHA-256").as_bytes()[..place.len()]);
+    }
+}
+
+/// What both sides share after they have sent these.
+pub fn shared_secret(
+    algorithm: KeyExchangeAlgorithm,
+    request: &[u8],
+    response: &[u8],
+    shared: &mut SharedSecret,
+) -> Result<(), KeyExchangeError> {
+    shared.clear();
+    let valid = |bytes: &[u8], len| bytes.len() == len && bytes.first() != Some(&INVALID);
+    if !valid(request, algorithm.request_len()) || !valid(response, algorithm.response_len()) {
+        return Err(KeyExchangeError::InvalidPeer);
+    }
+    let place = shared.place(algorithm.secret_len()).expect("it fits");
+    expand(&[b"shared", request, response], place);
+    Ok(())
+}
+
+impl KeyExchangeMethod for HashedExchange {
+    fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
+        rustcrypto::PROVIDER.key_exchange(algorithm).is_some()
+    }
+
+    fn start(
+        &self,
+        _: KeyExchangeAlgorithm,
+        random: &dyn SecureRandom,
+        public: &mut [u8],
+    ) -> Result<Secret, KeyExchangeError> {
+        let mut private = Secret::zeroed(32).expect("it fits");
+        random.fill(private.place())?;
+        public_of(private.place(), public);
+        Ok(private)
+    }
+
+    fn finish(
+        &self,
+        algorithm: KeyExchangeAlgorithm,
+        private: &Secret,
+        peer: &[u8],
+        shared: &mut SharedSecret,
+    ) -> Result<(), KeyExchangeError> {
+        let mut own = vec![0; algorithm.request_len()];
+        let private = private.expose_secret().ok_or(KeyExchangeError::InvalidPrivate)?;
+        public_of(private, &mut own);
+        shared_secret(algorithm, &own, peer, shared)
+    }
+
+    fn respond(
+        &self,
+        algorithm: KeyExchangeAlgorithm,
+        random: &dyn SecureRandom,
+        peer: &[u8],
+        public: &mut [u8],
+        shared: &mut SharedSecret,
+    ) -> Result<(), KeyExchangeError> {
+        self.start(algorithm, random, public)?;
+        shared_secret(algorithm, peer, public, shared)
     }
 }

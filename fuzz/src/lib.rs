@@ -12,6 +12,10 @@ pub mod certificates;
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]
 mod good;
 pub mod hashed;
+mod input;
+pub mod peer;
+pub mod records;
+pub mod responder;
 pub mod secured;
 #[path = "../../spdm-x509/src/testing.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]

@@ -1,62 +1,104 @@
 //! The input as a line to a device.
 
+use std::sync::{Arc, Mutex};
+
 use spdm_codec::{Code, ErrorCode};
 use spdm_emulator::Device;
 use spdm_requester::{Error, Flow, Operation, Step};
 use spdm_transport::{Instant, MessageKind, Received};
 
 use super::ROUND_TRIPS;
+use crate::input::Input;
+use crate::peer::Peer;
 
-/// The bytes that decide.
-pub(super) struct Input<'d>(&'d [u8]);
+/// Who answers.
+pub(super) trait Endpoint {
+    /// The answer to a message, as the input wants it.
+    fn answer(
+        &mut self,
+        input: &mut Input<'_>,
+        kind: MessageKind,
+        message: &[u8],
+    ) -> Option<Vec<u8>>;
 
-impl<'d> Input<'d> {
-    pub(super) const fn new(bytes: &'d [u8]) -> Self {
-        Self(bytes)
+    /// The last answer before it was sealed, where it was.
+    fn inner(&self) -> &[u8] {
+        &[]
     }
 
-    pub(super) fn byte(&mut self) -> u8 {
-        match self.0.split_first() {
-            Some((byte, rest)) => {
-                self.0 = rest;
-                *byte
-            }
-            None => 0,
-        }
-    }
-
-    fn number(&mut self) -> usize {
-        usize::from(u16::from_le_bytes([self.byte(), self.byte()]))
-    }
-
-    fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| self.byte()).collect()
+    /// Whether it sealed this record, behind which a transport may have appended bytes.
+    fn sealed(&self, record: &[u8]) -> bool {
+        let _ = record;
+        false
     }
 }
 
+impl Endpoint for Device {
+    fn answer(&mut self, _: &mut Input<'_>, _: MessageKind, message: &[u8]) -> Option<Vec<u8>> {
+        self.respond(message)
+    }
+}
+
+impl Endpoint for Peer {
+    fn answer(
+        &mut self,
+        input: &mut Input<'_>,
+        kind: MessageKind,
+        message: &[u8],
+    ) -> Option<Vec<u8>> {
+        Self::answer(self, input, kind, message)
+    }
+
+    fn inner(&self) -> &[u8] {
+        &self.inner
+    }
+
+    fn sealed(&self, record: &[u8]) -> bool {
+        self.sealed.iter().any(|sealed| {
+            let behind = record.strip_prefix(&sealed[..]);
+            behind.is_some_and(|behind| behind.len() <= self.config.padding)
+        })
+    }
+}
+
+/// What the requester was given last.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Arrival {
+    Plain,
+    /// A record that the device sealed.
+    Sealed,
+    /// What somebody else made up as a record.
+    Forged,
+}
+
+/// The last arrival, for who watches.
+pub(super) type Arrived = Arc<Mutex<Arrival>>;
+
 /// What the input makes of the device and the line to it.
-pub(super) struct Line<'d> {
+pub(super) struct Line<'d, E> {
     pub(super) input: Input<'d>,
-    pub(super) device: Device,
+    pub(super) device: E,
+    pub(super) arrived: Arrived,
     /// What arrives for the request before.
     before: Vec<u8>,
-    pending: Option<Vec<u8>>,
+    pending: Option<(MessageKind, Vec<u8>)>,
     now: u64,
     sent: u32,
 }
 
-impl<'d> Line<'d> {
-    pub(super) const fn new(input: Input<'d>, device: Device) -> Self {
-        Self { input, device, before: Vec::new(), pending: None, now: 0, sent: 0 }
+impl<'d, E: Endpoint> Line<'d, E> {
+    pub(super) fn new(input: Input<'d>, device: E) -> Self {
+        let arrived = Arc::new(Mutex::new(Arrival::Plain));
+        Self { input, device, arrived, before: Vec::new(), pending: None, now: 0, sent: 0 }
     }
 
-    fn send(&mut self, request: &[u8]) {
+    fn send(&mut self, mut kind: MessageKind, request: &[u8]) {
         self.sent += 1;
         // Without input left the device is a correct one.
         let honest = match self.input.byte() & 0x0F {
             // The request is lost.
             14 => None,
-            _ => self.device.respond(request),
+            _ => self.device.answer(&mut self.input, kind, request),
         };
         let mut answer = honest.unwrap_or_default();
         let keep = match self.input.byte() {
@@ -103,10 +145,29 @@ impl<'d> Line<'d> {
                 answer.clone_from(&self.before);
                 true
             }
+            // In the clear what is due in a session, or the other way round.
+            248..=251 => {
+                if kind == MessageKind::Secured && self.input.byte() & 1 == 0 {
+                    answer = self.device.inner().to_vec();
+                }
+                kind = match kind {
+                    MessageKind::Plain => MessageKind::Secured,
+                    MessageKind::Secured => MessageKind::Plain,
+                };
+                true
+            }
             _ => false,
         };
         self.before.clone_from(&answer);
-        self.pending = (keep && !answer.is_empty()).then_some(answer);
+        self.pending = (keep && !answer.is_empty()).then_some((kind, answer));
+    }
+
+    fn arrives(&self, kind: MessageKind, message: &[u8]) {
+        *self.arrived.lock().expect("nobody panicked") = match kind {
+            MessageKind::Plain => Arrival::Plain,
+            MessageKind::Secured if self.device.sealed(message) => Arrival::Sealed,
+            MessageKind::Secured => Arrival::Forged,
+        };
     }
 }
 
@@ -114,9 +175,9 @@ impl<'d> Line<'d> {
 ///
 /// # Panics
 /// When there are more messages than its bounds allow.
-pub(super) fn drive<O: Operation>(
+pub(super) fn drive<O: Operation, E: Endpoint>(
     flow: &mut Flow<'_, O>,
-    line: &mut Line<'_>,
+    line: &mut Line<'_, E>,
 ) -> Result<(), Error> {
     let before = line.sent;
     let result = steps(flow, line);
@@ -126,7 +187,10 @@ pub(super) fn drive<O: Operation>(
     result
 }
 
-fn steps<O: Operation>(flow: &mut Flow<'_, O>, line: &mut Line<'_>) -> Result<(), Error> {
+fn steps<O: Operation, E: Endpoint>(
+    flow: &mut Flow<'_, O>,
+    line: &mut Line<'_, E>,
+) -> Result<(), Error> {
     // Every step sends, receives, waits or ends: there are not more of them than this.
     let mut left = 6 * u32::from(ROUND_TRIPS);
     while left > 0 {
@@ -135,12 +199,12 @@ fn steps<O: Operation>(flow: &mut Flow<'_, O>, line: &mut Line<'_>) -> Result<()
         match flow.poll(Instant::from_micros(line.now))? {
             Step::Transmit(token) if !dropped => {
                 let bytes = token.bytes().to_vec();
-                line.send(&bytes);
+                line.send(token.kind(), &bytes);
                 token.sent(Instant::from_micros(line.now));
             }
             Step::Receive(mut token) if !dropped => {
                 let deadline = token.deadline().as_micros();
-                let Some(answer) = line.pending.take() else {
+                let Some((kind, answer)) = line.pending.take() else {
                     line.now = line.now.max(deadline) + 1;
                     token.expired()?;
                     continue;
@@ -152,7 +216,8 @@ fn steps<O: Operation>(flow: &mut Flow<'_, O>, line: &mut Line<'_>) -> Result<()
                 };
                 place.copy_from_slice(&answer);
                 line.now += u64::from(line.input.byte()) << 8;
-                let received = Received { kind: MessageKind::Plain, len: answer.len() };
+                line.arrives(kind, &answer);
+                let received = Received { kind, len: answer.len() };
                 token.received(Instant::from_micros(line.now), received)?;
             }
             Step::Wait { until } => line.now = line.now.max(until.as_micros()),

@@ -1,10 +1,11 @@
 //! Single operations, in any order.
 
 use spdm_codec::{MeasurementAttributes, MeasurementSummary, NONCE_LEN, RequesterNonce, SlotId};
+use spdm_emulator::Device;
 use spdm_requester::{Failure, Fresh, Negotiated, Proof, Recovered, Requester, Selection, Stage};
 use spdm_x509::{Chain, Identity};
 
-use super::line::{Line, drive};
+use super::line::{Endpoint, Line, drive};
 use super::transcripts::Witness;
 use super::{Memory, Setup};
 
@@ -12,16 +13,16 @@ use super::{Memory, Setup};
 const MOST: usize = 6;
 
 /// Where a requester is.
-enum At<'a> {
+pub(super) enum At<'a> {
     Start(Requester<'a, Fresh>),
     Negotiated(Requester<'a, Negotiated>),
 }
 
 impl<'a> At<'a> {
     /// What is left after an error is the whole connection or nothing of it.
-    fn after<E>(failure: Failure<'a, Negotiated, E>) -> Self {
+    pub(super) fn after<E>(failure: Failure<'a, Negotiated, E>) -> Self {
         match failure.requester {
-            Recovered::Kept(requester) => {
+            Recovered::Kept(requester) | Recovered::SessionLost(requester) => {
                 assert_eq!(requester.connection().stage(), Stage::Negotiated);
                 assert_eq!(requester.connection().negotiated(), Some(requester.negotiated()));
                 Self::Negotiated(requester)
@@ -39,8 +40,8 @@ impl<'a> At<'a> {
 }
 
 /// Negotiates, and then does what the input says.
-pub(super) fn run(setup: &Setup, line: &mut Line<'_>) {
-    let witness = Witness::new(&line.device, setup.padding);
+pub(super) fn run(setup: &Setup, line: &mut Line<'_, Device>) {
+    let witness = Witness::of_device(&line.device, setup.padding, &line.arrived);
     let (mut memory, mut sink) = (Memory::new(), witness.clone());
     let mut at = At::Start(setup.requester(&mut memory, &mut sink));
     let mut chains: [Vec<u8>; MOST] = core::array::from_fn(|_| vec![0; 0x4000]);
@@ -74,9 +75,9 @@ pub(super) fn run(setup: &Setup, line: &mut Line<'_>) {
     }
 }
 
-fn negotiate<'a>(
+pub(super) fn negotiate<'a, E: Endpoint>(
     requester: Requester<'a, Fresh>,
-    line: &mut Line<'_>,
+    line: &mut Line<'_, E>,
 ) -> Option<Requester<'a, Negotiated>> {
     let mut flow = requester.negotiate();
     let driven = drive(&mut flow, line);
@@ -92,7 +93,10 @@ fn negotiate<'a>(
     }
 }
 
-fn get_digests<'a>(requester: Requester<'a, Negotiated>, line: &mut Line<'_>) -> At<'a> {
+pub(super) fn get_digests<'a, E: Endpoint>(
+    requester: Requester<'a, Negotiated>,
+    line: &mut Line<'_, E>,
+) -> At<'a> {
     let mut flow = requester.get_digests();
     let driven = drive(&mut flow, line);
     match flow.finish() {
@@ -104,9 +108,9 @@ fn get_digests<'a>(requester: Requester<'a, Negotiated>, line: &mut Line<'_>) ->
     }
 }
 
-fn fetch_chain<'a, 'c>(
+pub(super) fn fetch_chain<'a, 'c, E: Endpoint>(
     mut flow: spdm_requester::Flow<'a, spdm_requester::FetchChain<'c>>,
-    line: &mut Line<'_>,
+    line: &mut Line<'_, E>,
 ) -> (At<'a>, Option<Chain<'c>>) {
     let driven = drive(&mut flow, line);
     match flow.finish() {
@@ -121,9 +125,9 @@ fn fetch_chain<'a, 'c>(
     }
 }
 
-fn challenge<'a>(
+pub(super) fn challenge<'a, E: Endpoint>(
     requester: Requester<'a, Negotiated>,
-    line: &mut Line<'_>,
+    line: &mut Line<'_, E>,
     witness: &Witness,
     chain: Chain<'_>,
     detail: u8,
@@ -150,9 +154,9 @@ fn challenge<'a>(
 }
 
 /// Measures, by index, by count, all or raw; with a signature where there is an identity.
-fn measure<'a>(
+pub(super) fn measure<'a, E: Endpoint>(
     requester: Requester<'a, Negotiated>,
-    line: &mut Line<'_>,
+    line: &mut Line<'_, E>,
     witness: &Witness,
     identity: Option<Identity<'_>>,
     detail: u8,
