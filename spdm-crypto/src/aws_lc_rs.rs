@@ -5,15 +5,20 @@
 //! RustCrypto: RSA, HMAC and HKDF with SHA-3, ML-DSA with a context string (as in SPDM messages), FFDHE, and
 //! ML-KEM with given private keys.
 //!
+//! Private keys of ECDH and ML-KEM stay in the backend from the request to the response of a key exchange, so that they are
+//! checked or expanded once. [`EphemeralKey`](crate::EphemeralKey) gives them up when it is dropped.
+//!
 //! Both backends accept and refuse the same inputs: the conformance suite runs on both.
 
 mod aead;
 mod ecdh;
 mod ecdsa;
 mod ed25519;
+mod ephemeral_keys;
 mod hash;
 mod hkdf;
 mod ml_dsa;
+mod ml_kem;
 mod rsa;
 mod signing_key;
 
@@ -24,6 +29,7 @@ pub use ed25519::Ed25519;
 pub use hash::{OneShot, Running};
 pub use hkdf::Hkdf;
 pub use ml_dsa::MlDsa;
+pub use ml_kem::MlKem;
 pub use rsa::Rsa;
 pub use signing_key::{KeyRejected, SigningKey};
 
@@ -36,7 +42,7 @@ use crate::rustcrypto;
 pub const PROVIDER: Provider = Provider {
     hash: &OneShot,
     verifiers: &[&Ecdsa, &Ed25519, &Rsa, &rustcrypto::Rsa, &MlDsa],
-    key_exchanges: &[&Ecdh, &rustcrypto::Ffdhe, &rustcrypto::MlKem],
+    key_exchanges: &[&Ecdh, &rustcrypto::Ffdhe, &MlKem],
     kdfs: &[&Hkdf, &rustcrypto::Hkdf],
     aeads: &[&Aeads],
     random: &rustcrypto::OsRandom,

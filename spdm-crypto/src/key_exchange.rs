@@ -332,7 +332,7 @@ pub trait KeyExchangeMethod: fmt::Debug + Send + Sync {
 pub(crate) fn draw_scalar(
     curve: EcCurve,
     random: &dyn SecureRandom,
-    is_scalar: impl Fn(&[u8]) -> bool,
+    mut is_scalar: impl FnMut(&[u8]) -> bool,
 ) -> Result<Secret, KeyExchangeError> {
     /// Each try succeeds with more than one half.
     const TRIES: usize = 128;

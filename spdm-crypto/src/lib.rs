@@ -24,7 +24,7 @@
 
 #[cfg(any(feature = "signing", feature = "aws-lc-rs"))]
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "aws-lc-rs"))]
 extern crate std;
 
 mod aead;

@@ -23,7 +23,7 @@ mod hkdf;
 #[cfg(feature = "ml-dsa")]
 mod ml_dsa;
 #[cfg(feature = "ml-kem")]
-mod ml_kem;
+pub(crate) mod ml_kem;
 #[cfg(feature = "getrandom")]
 mod random;
 #[cfg(feature = "rsa")]

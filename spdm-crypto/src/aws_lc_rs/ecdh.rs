@@ -4,6 +4,7 @@ use ::aws_lc_rs::agreement::{
     self, Algorithm, ECDH_P256, ECDH_P384, ECDH_P521, PrivateKey, UnparsedPublicKey,
 };
 
+use super::ephemeral_keys::EphemeralKeys;
 use crate::asym_algorithm::EcCurve;
 use crate::key_exchange::{
     KeyExchangeAlgorithm, KeyExchangeError, KeyExchangeMethod, SharedSecret, draw_scalar,
@@ -11,7 +12,10 @@ use crate::key_exchange::{
 use crate::random::SecureRandom;
 use crate::secret::Secret;
 
-/// Elliptic curve Diffie-Hellman on every curve.
+static KEYS: EphemeralKeys<PrivateKey> = EphemeralKeys::new();
+
+/// Elliptic curve Diffie-Hellman on every curve. A private key stays in AWS-LC; its secret is a handle, which is to be
+/// given to [`KeyExchangeMethod::forget`].
 #[derive(Clone, Copy, Debug)]
 pub struct Ecdh;
 
@@ -30,10 +34,12 @@ impl KeyExchangeMethod for Ecdh {
         public: &mut [u8],
     ) -> Result<Secret, KeyExchangeError> {
         let (curve, ecdh) = curve_of(algorithm)?;
-        let is_scalar = |bytes: &[u8]| PrivateKey::from_private_key(ecdh, bytes).is_ok();
-        let private = draw_scalar(curve, random, is_scalar)?;
-        write_public(curve, &key(ecdh, &private)?, public)?;
-        Ok(private)
+        let mut key = None;
+        draw_scalar(curve, random, |bytes| {
+            key = PrivateKey::from_private_key(ecdh, bytes).ok();
+            key.is_some()
+        })?;
+        keep(curve, key, public)
     }
 
     fn import(
@@ -43,9 +49,7 @@ impl KeyExchangeMethod for Ecdh {
         public: &mut [u8],
     ) -> Result<Secret, KeyExchangeError> {
         let (curve, ecdh) = curve_of(algorithm)?;
-        let private = Secret::new(private).ok_or(KeyExchangeError::InvalidPrivate)?;
-        write_public(curve, &key(ecdh, &private)?, public)?;
-        Ok(private)
+        keep(curve, PrivateKey::from_private_key(ecdh, private).ok(), public)
     }
 
     fn finish(
@@ -57,7 +61,8 @@ impl KeyExchangeMethod for Ecdh {
     ) -> Result<(), KeyExchangeError> {
         shared.clear();
         let (curve, ecdh) = curve_of(algorithm)?;
-        let key = key(ecdh, private)?;
+        let key = KEYS.get(private).filter(|key| key.algorithm() == ecdh);
+        let key = key.ok_or(KeyExchangeError::InvalidPrivate)?;
         let mut point = [4; MAX_POINT];
         let point = point.get_mut(..=2 * curve.coordinate_len());
         let point = point.ok_or(KeyExchangeError::InvalidPeer)?;
@@ -72,6 +77,10 @@ impl KeyExchangeMethod for Ecdh {
             Ok(())
         })
     }
+
+    fn forget(&self, private: &Secret) {
+        KEYS.forget(private);
+    }
 }
 
 const fn curve_of(
@@ -85,9 +94,15 @@ const fn curve_of(
     }
 }
 
-fn key(ecdh: &'static Algorithm, private: &Secret) -> Result<PrivateKey, KeyExchangeError> {
-    let private = private.expose_secret().ok_or(KeyExchangeError::InvalidPrivate)?;
-    PrivateKey::from_private_key(ecdh, private).map_err(|_| KeyExchangeError::InvalidPrivate)
+/// Writes the public value of a key, and keeps the key.
+fn keep(
+    curve: EcCurve,
+    key: Option<PrivateKey>,
+    public: &mut [u8],
+) -> Result<Secret, KeyExchangeError> {
+    let key = key.ok_or(KeyExchangeError::InvalidPrivate)?;
+    write_public(curve, &key, public)?;
+    Ok(KEYS.keep(key))
 }
 
 fn write_public(

@@ -46,7 +46,9 @@ fn exchange(
     let mut public = vec![0; algorithm.request_len()];
     let private = backend.import(algorithm, private, &mut public)?;
     let mut shared = SharedSecret::new();
-    backend.finish(algorithm, &private, peer, &mut shared)?;
+    let finished = backend.finish(algorithm, &private, peer, &mut shared);
+    backend.forget(&private);
+    finished?;
     Ok((public, shared.expose_secret().to_vec()))
 }
 
@@ -192,6 +194,7 @@ fn decapsulates(
     let Some(ciphertext) = &test.ct else { return Some(true) };
     let mut shared = SharedSecret::new();
     let finished = backend.finish(algorithm, &private, ciphertext, &mut shared);
+    backend.forget(&private);
     let expected = test.shared_secret.as_ref();
     Some(finished.is_ok() && expected.is_some_and(|k| k[..] == *shared.expose_secret()))
 }
@@ -258,6 +261,7 @@ pub(super) fn invalid_peers(provider: &Provider, suite: &mut Suite) {
                 suite.equal(finished, Ok(()), || format!("{algorithm}: {what}"));
             }
         }
+        backend.forget(&private);
     });
 }
 

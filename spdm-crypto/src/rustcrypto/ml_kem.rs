@@ -16,7 +16,7 @@ use crate::secret::Secret;
 #[derive(Clone, Copy, Debug)]
 pub struct MlKem;
 
-const SEED_LEN: usize = 64;
+pub(crate) const SEED_LEN: usize = 64;
 
 impl KeyExchangeMethod for MlKem {
     fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
@@ -96,14 +96,15 @@ impl KeyExchangeMethod for MlKem {
     }
 }
 
-const fn set_of(algorithm: KeyExchangeAlgorithm) -> Result<MlKemSet, KeyExchangeError> {
+pub(crate) const fn set_of(algorithm: KeyExchangeAlgorithm) -> Result<MlKemSet, KeyExchangeError> {
     match algorithm {
         KeyExchangeAlgorithm::MlKem(set) => Ok(set),
         _ => Err(KeyExchangeError::Unsupported(algorithm)),
     }
 }
 
-fn private_key<K>(seed: &Secret) -> Result<K::DecapsulationKey, KeyExchangeError>
+/// The private key of a seed.
+pub(crate) fn private_key<K>(seed: &Secret) -> Result<K::DecapsulationKey, KeyExchangeError>
 where
     K: Kem<DecapsulationKey: KeyInit>,
 {
@@ -129,7 +130,17 @@ fn write_public<K>(seed: &Secret, public: &mut [u8]) -> Result<(), KeyExchangeEr
 where
     K: Kem<DecapsulationKey: KeyInit>,
 {
-    let key = private_key::<K>(seed)?;
+    encode_public::<K>(&private_key::<K>(seed)?, public)
+}
+
+/// Writes the encapsulation key of a private key.
+pub(crate) fn encode_public<K>(
+    key: &K::DecapsulationKey,
+    public: &mut [u8],
+) -> Result<(), KeyExchangeError>
+where
+    K: Kem<DecapsulationKey: KeyInit>,
+{
     let encoded = key.encapsulation_key().to_bytes();
     if encoded.len() != public.len() {
         return Err(KeyExchangeError::PublicLength { needed: encoded.len() });
@@ -146,7 +157,18 @@ fn finish<K>(
 where
     K: Kem<SharedKeySize = U32, DecapsulationKey: KeyInit + Decapsulate<Kem = K>>,
 {
-    let key = private_key::<K>(private)?;
+    decapsulate::<K>(&private_key::<K>(private)?, peer, shared)
+}
+
+/// The shared secret out of a private key and the Responder's ciphertext.
+pub(crate) fn decapsulate<K>(
+    key: &K::DecapsulationKey,
+    peer: &[u8],
+    shared: &mut SharedSecret,
+) -> Result<(), KeyExchangeError>
+where
+    K: Kem<SharedKeySize = U32, DecapsulationKey: KeyInit + Decapsulate<Kem = K>>,
+{
     let ciphertext = <&Ciphertext<K>>::try_from(peer).map_err(|_| KeyExchangeError::InvalidPeer)?;
     store(key.decapsulate(ciphertext), shared)
 }
