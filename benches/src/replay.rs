@@ -5,7 +5,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use spdm_codec::{BaseAsymAlgo, PqcAsymAlgo, SpdmVersion};
+use spdm_codec::{
+    BaseAsymAlgo, CapabilityFlags, DheNamedGroup, KemAlgo, PqcAsymAlgo, RecordBinding, SpdmVersion,
+};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{Bank, HashAlgorithm, Provider, RandomUnavailable, SecureRandom};
 use spdm_emulator::{Device, DeviceConfig};
@@ -59,6 +61,56 @@ pub const SUITES: [Suite; 4] = [
     },
 ];
 
+/// What a session is opened with, besides.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionSuite {
+    pub suite: Suite,
+    pub dhe_groups: DheNamedGroup,
+    pub kems: KemAlgo,
+}
+
+/// The usual ones.
+pub const SESSION_SUITES: [SessionSuite; 3] = [
+    SessionSuite {
+        suite: classic("ECDSA_P256, SECP_256_R1", BaseAsymAlgo::ECDSA_P256, HashAlgorithm::Sha256),
+        dhe_groups: DheNamedGroup::SECP_256_R1,
+        kems: KemAlgo::empty(),
+    },
+    SessionSuite {
+        suite: classic("ECDSA_P384, SECP_384_R1", BaseAsymAlgo::ECDSA_P384, HashAlgorithm::Sha384),
+        dhe_groups: DheNamedGroup::SECP_384_R1,
+        kems: KemAlgo::empty(),
+    },
+    SessionSuite {
+        suite: Suite {
+            name: "ML_DSA_65, ML_KEM_768",
+            version: SpdmVersion::V1_4,
+            base_asym: BaseAsymAlgo::empty(),
+            pqc_asym: PqcAsymAlgo::ML_DSA_65,
+            hash: HashAlgorithm::Sha384,
+            message: LARGE_MESSAGE,
+        },
+        dhe_groups: DheNamedGroup::empty(),
+        kems: KemAlgo::ML_KEM_768,
+    },
+];
+
+impl Suite {
+    /// A device with it.
+    fn device(self) -> DeviceConfig {
+        DeviceConfig {
+            versions: vec![self.version],
+            base_asym: self.base_asym,
+            pqc_asym: self.pqc_asym,
+            base_hash: self.hash.base_hash(),
+            data_transfer_size: u32::try_from(self.message).expect("a size"),
+            max_spdm_msg_size: u32::try_from(self.message).expect("a size"),
+            seed: Some(1),
+            ..DeviceConfig::default()
+        }
+    }
+}
+
 /// The same number in every run, so that a recorded answer fits.
 #[derive(Debug)]
 pub struct Fixed;
@@ -92,10 +144,20 @@ impl Clock for Frozen {
     fn sleep_until(&self, _: Instant) {}
 }
 
-struct Recorder<'d> {
+/// The emulated device, whose answers are kept.
+#[derive(Debug)]
+pub struct Recorder<'d> {
     device: &'d mut Device,
     limits: Limits,
     recording: Recording,
+    kind: MessageKind,
+}
+
+impl<'d> Recorder<'d> {
+    fn new(device: &'d mut Device, limits: Limits) -> Self {
+        let (recording, kind) = (Recording::default(), MessageKind::Plain);
+        Self { device, limits, recording, kind }
+    }
 }
 
 impl Transport for Recorder<'_> {
@@ -105,8 +167,13 @@ impl Transport for Recorder<'_> {
         self.limits
     }
 
-    fn send(&mut self, _: MessageKind, message: &[u8], _: Duration) -> Result<(), Infallible> {
-        let answer = self.device.respond(message).expect("the device answers");
+    fn send(&mut self, kind: MessageKind, message: &[u8], _: Duration) -> Result<(), Infallible> {
+        let answer = match kind {
+            MessageKind::Plain => self.device.respond(message),
+            MessageKind::Secured => self.device.respond_secured(message),
+        };
+        let answer = answer.expect("the device answers");
+        self.kind = kind;
         self.recording.requests.push(message.to_vec());
         self.recording.responses.push(answer);
         Ok(())
@@ -115,7 +182,7 @@ impl Transport for Recorder<'_> {
     fn receive(&mut self, buffer: &mut [u8], _: Duration) -> Result<Option<Received>, Infallible> {
         let answer = self.recording.responses.last().expect("a request was sent");
         buffer[..answer.len()].copy_from_slice(answer);
-        Ok(Some(Received { kind: MessageKind::Plain, len: answer.len() }))
+        Ok(Some(Received { kind: self.kind, len: answer.len() }))
     }
 
     fn abandon(&mut self) {}
@@ -134,22 +201,12 @@ impl Recording {
     /// messages.
     #[must_use]
     pub fn by(suite: Suite, offer: Offer, limits: Limits, message: &mut [u8]) -> Self {
-        let mut device = Device::new(DeviceConfig {
-            versions: vec![suite.version],
-            base_asym: suite.base_asym,
-            pqc_asym: suite.pqc_asym,
-            base_hash: suite.hash.base_hash(),
-            data_transfer_size: u32::try_from(suite.message).expect("a size"),
-            max_spdm_msg_size: u32::try_from(suite.message).expect("a size"),
-            seed: Some(1),
-            ..DeviceConfig::default()
-        })
-        .expect("a device");
+        let mut device = Device::new(suite.device()).expect("a device");
         let root = device.trust_anchors().swap_remove(0);
         let anchors = [Anchor::Certificate(&root)];
         let provider = Provider { random: &Fixed, ..PROVIDER };
         let policy = Policy::new(&provider, &anchors, ValidityCheck::At(NOW));
-        let mut recorder = Recorder { device: &mut device, limits, recording: Self::default() };
+        let mut recorder = Recorder::new(&mut device, limits);
         let mut buffers = Buffers::of(suite.message);
         let mut hashes = Bank::<Running, 2>::new();
         let storage = Storage::new(message, &mut hashes, &mut buffers.connection);
@@ -159,6 +216,29 @@ impl Recording {
         let result = blocking::run(flow, &mut recorder, &Frozen);
         result.map_err(|failure| failure.error).expect("the device is attested");
         Self { message: suite.message, root: root.clone(), ..recorder.recording }
+    }
+
+    /// Records what `run` does with the emulated device of a suite that has sessions.
+    #[must_use]
+    pub fn of_session(suite: SessionSuite, run: impl FnOnce(&[u8], &mut Recorder<'_>)) -> Self {
+        let SessionSuite { suite, dhe_groups, kems } = suite;
+        let sessions = CapabilityFlags::KEY_EX_CAP
+            | CapabilityFlags::ENCRYPT_CAP
+            | CapabilityFlags::MAC_CAP
+            | CapabilityFlags::HBEAT_CAP
+            | CapabilityFlags::KEY_UPD_CAP;
+        let mut device = Device::new(DeviceConfig {
+            more_capabilities: sessions,
+            dhe_groups,
+            kems,
+            ..suite.device()
+        })
+        .expect("a device");
+        let root = device.trust_anchors().swap_remove(0);
+        let limits = Limits::new(suite.message, suite.message).with_records(RecordBinding::PciDoe);
+        let mut recorder = Recorder::new(&mut device, limits);
+        run(&root, &mut recorder);
+        Self { message: suite.message, root, ..recorder.recording }
     }
 
     /// Writes the recording to a file.
@@ -205,12 +285,13 @@ pub struct Replay<'r> {
     recording: &'r Recording,
     /// How many requests were sent.
     pub sent: usize,
+    kind: MessageKind,
 }
 
 impl<'r> Replay<'r> {
     #[must_use]
     pub const fn new(recording: &'r Recording) -> Self {
-        Self { recording, sent: 0 }
+        Self { recording, sent: 0, kind: MessageKind::Plain }
     }
 }
 
@@ -219,18 +300,20 @@ impl Transport for Replay<'_> {
 
     fn limits(&self) -> Limits {
         Limits::new(self.recording.message, self.recording.message)
+            .with_records(RecordBinding::PciDoe)
     }
 
-    fn send(&mut self, _: MessageKind, message: &[u8], _: Duration) -> Result<(), Infallible> {
+    fn send(&mut self, kind: MessageKind, message: &[u8], _: Duration) -> Result<(), Infallible> {
         assert_eq!(self.recording.requests[self.sent], message);
         self.sent += 1;
+        self.kind = kind;
         Ok(())
     }
 
     fn receive(&mut self, buffer: &mut [u8], _: Duration) -> Result<Option<Received>, Infallible> {
         let response = &self.recording.responses[self.sent - 1];
         buffer[..response.len()].copy_from_slice(response);
-        Ok(Some(Received { kind: MessageKind::Plain, len: response.len() }))
+        Ok(Some(Received { kind: self.kind, len: response.len() }))
     }
 
     fn abandon(&mut self) {}

@@ -12,8 +12,13 @@
 //! valgrind counts: it is the same on every machine. Time is reported. Exits 1 where a limit is exceeded. With
 //! `--gate` no time is measured, and what valgrind could not count is a limit exceeded.
 //!
+//! Behind it come sessions: KEY_EXCHANGE with FINISH, measurements in them, and single records.
+//!
 //! `--spdm FILE` counts the whole process, too: what the command takes for `attest` beyond `info`, with the last backend,
 //! is little more than the attestation measured here.
+
+mod exchange;
+mod session;
 
 use core::time::Duration;
 use std::io::{BufRead as _, BufReader};
@@ -24,7 +29,9 @@ use std::{env, fs, process};
 
 use allocation_counter::measure;
 use spdm_benches::floor::Floor;
-use spdm_benches::replay::{Buffers, Fixed, Frozen, NOW, Recording, Replay, SUITES, Suite};
+use spdm_benches::replay::{
+    Buffers, Fixed, Frozen, NOW, Recording, Replay, SESSION_SUITES, SUITES, Suite,
+};
 use spdm_crypto::{Bank, HashBank, Provider, RunningHash};
 use spdm_requester::{
     Attest, AttestationPlan, Connection, Flow, Negotiated, Requester, Storage, blocking,
@@ -66,6 +73,9 @@ trait Backend {
     const MOST_ML_DSA_87: u64;
     /// How often the backend itself allocates for ECDSA.
     const ALLOCATIONS: u64;
+    /// The most instructions of KEY_EXCHANGE and FINISH relative to the primitives, by suite.
+    const MOST_OF_SESSION: [f64; SESSION_SUITES.len()];
+    const EXCHANGE: session::RunExchange;
     type Running: RunningHash + 'static;
 }
 
@@ -77,6 +87,8 @@ impl Backend for RustCrypto {
     const MOST: f64 = 1.015;
     const MOST_ML_DSA_87: u64 = 21_000_000;
     const ALLOCATIONS: u64 = 0;
+    const MOST_OF_SESSION: [f64; SESSION_SUITES.len()] = [1.05, 1.05, 1.158];
+    const EXCHANGE: session::RunExchange = exchange::with_rustcrypto;
     type Running = spdm_crypto::rustcrypto::Running;
 }
 
@@ -90,6 +102,8 @@ impl Backend for AwsLc {
     const MOST: f64 = 1.04;
     const MOST_ML_DSA_87: u64 = 13_000_000;
     const ALLOCATIONS: u64 = 1;
+    const MOST_OF_SESSION: [f64; SESSION_SUITES.len()] = [1.10, 1.10, 1.10];
+    const EXCHANGE: session::RunExchange = exchange::with_aws_lc;
     type Running = spdm_crypto::aws_lc_rs::Running;
 }
 
@@ -124,6 +138,13 @@ const BACKENDS: &[Measured] = &[
     measured::<RustCrypto>(),
     #[cfg(feature = "crypto")]
     measured::<AwsLc>(),
+];
+
+/// What is measured of sessions.
+const SESSIONS: &[session::Measured] = &[
+    session::measured::<RustCrypto>(),
+    #[cfg(feature = "crypto")]
+    session::measured::<AwsLc>(),
 ];
 
 /// Attests; returns the number of round trips.
@@ -353,6 +374,13 @@ fn main() -> ExitCode {
         child(what, backend, Path::new(path), times.parse().expect("a number"));
         return ExitCode::SUCCESS;
     }
+    if let [_, flag, backend, paths @ ..] = args.as_slice()
+        && flag == "--session-child"
+    {
+        let backend = SESSIONS.iter().find(|known| known.name == backend).expect("a backend");
+        session::child(backend, paths);
+        return ExitCode::SUCCESS;
+    }
     let extent = match args.iter().any(|arg| arg == "--gate") {
         true => Extent::Gate,
         false => Extent::All,
@@ -389,6 +417,7 @@ fn main() -> ExitCode {
             good &= row(backend, suite, extent);
         }
     }
+    good &= session::all(SESSIONS, extent);
     let spdm = args.iter().position(|arg| arg == "--spdm").and_then(|place| args.get(place + 1));
     if let (Some(spdm), Some(backend)) = (spdm, BACKENDS.last()) {
         good &= process_is_within(Path::new(spdm), backend.name);
