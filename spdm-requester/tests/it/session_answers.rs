@@ -129,6 +129,22 @@ const PUT_OFF: [(Code, Doing); 5] = [
     (Code::END_SESSION, Doing::Close),
 ];
 
+/// The bound is that of one request, and not of all requests of a flow together.
+#[test]
+fn s28_s36_each_request_may_find_the_device_busy_as_often() {
+    for (more, busy) in [(NOTHING, 5), (IN_THE_CLEAR, 5), (NOTHING, 4)] {
+        let mut peer = Peer::new(V1_2);
+        peer.flags |= more;
+        let mut lent = Lent::new();
+        let requester = lent.negotiated(&mut peer, more);
+        let codes = [Code::KEY_EXCHANGE, Code::FINISH];
+        peer.errors = codes.iter().flat_map(|code| vec![(*code, ErrorCode::BUSY); busy]).collect();
+        let (requester, opened) = open(requester, &mut peer);
+        assert_eq!(peer.requests.len(), 2 * (busy + 1));
+        heartbeat(requester, &mut peer, opened.session).unwrap();
+    }
+}
+
 /// Of UpdateAllKeys ResponseNotReady comes under the old key, and what is fetched then under the new one.
 #[test]
 fn s83_what_is_not_ready_is_fetched_in_the_same_session() {
