@@ -586,3 +586,23 @@ fn a_message_behind_a_session_that_breaks_the_protocol() {
     let finish = row(&report, AttestationCheck::SessionFinish);
     assert_eq!(finish, Some((CheckStatus::Pass, EVERYTHING)));
 }
+
+/// FINISH in the clear is of the KEY_EXCHANGE before it, though a session with a pre-shared key was opened in between.
+#[test]
+fn a_psk_exchange_between_key_exchange_and_finish() {
+    let clear = F::HANDSHAKE_IN_THE_CLEAR_CAP;
+    let sessions = [Opens::Psk, Opens::KeyExchange];
+    let recorded = recorded(SpdmVersion::V1_2, F::PSK_CAP_CONTEXT | clear, clear, &sessions);
+    let mut evidence = recorded.evidence();
+    let recording = &mut evidence.recordings[0];
+    let place = |code| recording.exchanges.iter().position(is(code)).unwrap();
+    let (psk, keyed) = (place(Code::PSK_EXCHANGE), place(Code::KEY_EXCHANGE));
+    assert!(psk < keyed);
+    recording.exchanges[psk..=keyed].rotate_left(1);
+    let end = recording.exchanges.len();
+    recording.records.iter_mut().for_each(|record| record.exchange = end);
+    let report = recorded.judged(&evidence, Some(&recorded.log));
+    let keyed = "1 sessions, 2 HMACs, 12 records, 2 key updates";
+    passes(&report, AttestationCheck::SessionFinish, keyed);
+    passes(&report, AttestationCheck::SessionPsk, EVERYTHING);
+}
