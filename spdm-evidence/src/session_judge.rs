@@ -261,7 +261,8 @@ impl<'j> SessionJudge<'j> {
         let opening = session.opening;
         let Phase::Handshake(secrets) = &session.phase else { return };
         let th2 = match session.is_mutual {
-            true => Digest::new(&session.keys.th2),
+            // Not every log has it.
+            true => Digest::new(&session.keys.th2).filter(|th2| !th2.as_bytes().is_empty()),
             false => crypto.hashes.snapshot(session.place).ok(),
         };
         let Some(th2) = th2 else {

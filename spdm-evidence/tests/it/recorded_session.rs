@@ -1,23 +1,18 @@
-//! Captures of sessions, judged with their secrets: a crypto backend writes down what the requester derives.
-
-use core::cell::RefCell;
+//! Captures of sessions, judged with the secrets that the requester logged.
 
 use spdm_codec::{
     BaseAsymAlgo, CapabilityFlags, Code, ErrorCode, RequesterNonce, SlotId, SpdmVersion,
 };
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
-use spdm_crypto::{
-    Bank, Digest, HashAlgorithm, Kdf, KdfError, KeyExchangeAlgorithm, KeyExchangeError,
-    KeyExchangeMethod, NONCE_LEN, Provider, PskBytes, Secret, SecureRandom, SharedSecret,
-};
+use spdm_crypto::{Bank, PskBytes};
 use spdm_emulator::{Act, Edit, Position, ScriptStep, When};
 use spdm_evidence::{
     AttestationCheck, CaptureBinding, CaptureForm, CaptureWriter, CheckStatus, Evidence,
-    ReadOptions, RecordedExchange, Records, Report, ReportErrorKind, Secrets, Verifier,
+    ReadOptions, RecordedExchange, Records, Report, ReportErrorKind, Secrets, SecretsLog, Verifier,
 };
 use spdm_requester::{
-    Connection, Negotiated, Offer, Requester, Selection, SessionHandle, SessionPlan, Sessions,
-    Storage, UpdatedKeys, blocking,
+    Connection, LoggedSessions, Negotiated, Offer, Requester, Selection, SessionHandle,
+    SessionPlan, Storage, UpdatedKeys, blocking,
 };
 use spdm_transport::Transport as _;
 use spdm_x509::{Anchor, Identity, ValidityCheck};
@@ -31,146 +26,14 @@ type F = CapabilityFlags;
 
 const ONE: SlotId = SlotId::new(1).unwrap();
 
-/// Names and values, as an endpoint that logs its secrets writes them.
-type Log = Vec<(String, String)>;
-
-std::thread_local! {
-    static DERIVED: RefCell<Log> = const { RefCell::new(Vec::new()) };
-}
-
-fn write_down(name: &str, value: impl AsRef<[u8]>) {
-    let entry = (name.to_owned(), hex::encode(value));
-    DERIVED.with(|derived| derived.borrow_mut().push(entry));
-}
-
-/// What was derived since the last call.
-fn derived() -> Log {
-    DERIVED.with(RefCell::take)
-}
-
-#[derive(Debug)]
-struct Logging;
-
-impl KeyExchangeMethod for Logging {
-    fn supports(&self, algorithm: KeyExchangeAlgorithm) -> bool {
-        PROVIDER.key_exchange(algorithm).is_some()
-    }
-
-    fn start(
-        &self,
-        algorithm: KeyExchangeAlgorithm,
-        random: &dyn SecureRandom,
-        public: &mut [u8],
-    ) -> Result<Secret, KeyExchangeError> {
-        PROVIDER.key_exchange(algorithm).unwrap().start(algorithm, random, public)
-    }
-
-    fn finish(
-        &self,
-        algorithm: KeyExchangeAlgorithm,
-        private: &Secret,
-        peer: &[u8],
-        shared: &mut SharedSecret,
-    ) -> Result<(), KeyExchangeError> {
-        let backend = PROVIDER.key_exchange(algorithm).unwrap();
-        backend.finish(algorithm, private, peer, shared)?;
-        write_down("DHE Secret", shared.expose_secret());
-        Ok(())
-    }
-}
-
-impl Logging {
-    /// The key and the IV of records under a secret: `version` is the label of the protocol's.
-    fn record_key(&self, hash: HashAlgorithm, secret: &Secret, version: &[u8]) -> [Vec<u8>; 2] {
-        [(32, &b"key"[..]), (NONCE_LEN, b"iv")].map(|(len, label)| {
-            let mut bytes = vec![0; len];
-            let len = u16::try_from(len).unwrap().to_le_bytes();
-            self.expand_into(hash, secret, &[&len, version, label], &mut bytes).unwrap();
-            bytes
-        })
-    }
-}
-
-impl Kdf for Logging {
-    fn supports(&self, hash: HashAlgorithm) -> bool {
-        PROVIDER.kdf(hash).is_some()
-    }
-
-    fn hmac(&self, hash: HashAlgorithm, key: &Secret, parts: &[&[u8]]) -> Result<Digest, KdfError> {
-        PROVIDER.kdf(hash).unwrap().hmac(hash, key, parts)
-    }
-
-    fn extract(
-        &self,
-        hash: HashAlgorithm,
-        salt: &Secret,
-        input: &[u8],
-    ) -> Result<Secret, KdfError> {
-        PROVIDER.kdf(hash).unwrap().extract(hash, salt, input)
-    }
-
-    fn expand_into(
-        &self,
-        hash: HashAlgorithm,
-        key: &Secret,
-        info: &[&[u8]],
-        out: &mut [u8],
-    ) -> Result<(), KdfError> {
-        PROVIDER.kdf(hash).unwrap().expand_into(hash, key, info, out)
-    }
-
-    fn expand(
-        &self,
-        hash: HashAlgorithm,
-        key: &Secret,
-        info: &[&[u8]],
-        len: usize,
-    ) -> Result<Secret, KdfError> {
-        let secret = PROVIDER.kdf(hash).unwrap().expand(hash, key, info, len)?;
-        // Length, version, label and context.
-        let info = info.concat();
-        let label = &info[10..];
-        if [&b"req hs data"[..], b"rsp hs data", b"req app data", b"rsp app data"]
-            .iter()
-            .any(|of| label.starts_with(of))
-        {
-            if let Some(th2) = label.strip_prefix(b"req app data") {
-                write_down("th2 hash", th2);
-            }
-            let [key, iv] = self.record_key(hash, &secret, &info[2..10]);
-            write_down("key", key);
-            write_down("iv", iv);
-        }
-        Ok(secret)
-    }
-}
-
-const LOGGED: Provider = Provider { kdfs: &[&Logging], key_exchanges: &[&Logging], ..PROVIDER };
-
 /// A capture of a connection and the log of its sessions.
 struct Recorded {
     line: Line,
-    log: Log,
+    /// The log of secrets.
+    log: Vec<u8>,
 }
 
 impl Recorded {
-    /// A session opened: its keys come in the order of the log, those of the handshake first.
-    fn opened(&mut self, id: u32, psk: Option<&[u8]>) {
-        let entry = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let mut derived = derived();
-        self.log.push(entry("#", &format!("generate_session_handshake_key[{id:x}]")));
-        match psk {
-            Some(psk) => self.log.push(entry("PSK", &hex::encode(psk))),
-            None => self.log.push(derived.remove(0)),
-        }
-        let data = derived.split_off(4);
-        self.log.extend(derived);
-        self.log.push(entry("<", "SPDM_FINISH_RSP@0"));
-        self.log.push(entry("#", &format!("generate_session_data_key[{id:x}]")));
-        self.log.extend(data);
-        self.log.push(entry("<", "SPDM_FINISH_RSP@0"));
-    }
-
     fn evidence(&self) -> Evidence {
         let binding = CaptureBinding::Dsp0287;
         let mut writer = CaptureWriter::new(Vec::new(), CaptureForm::Dmtf, binding).unwrap();
@@ -182,17 +45,17 @@ impl Recorded {
     }
 
     /// The report on what was recorded, with these secrets.
-    fn judged(&self, evidence: &Evidence, log: Option<&Log>) -> Report {
+    fn judged(&self, evidence: &Evidence, log: Option<&[u8]>) -> Report {
         self.judged_over(evidence, log, None)
     }
 
     fn judged_over(
         &self,
         evidence: &Evidence,
-        log: Option<&Log>,
+        log: Option<&[u8]>,
         nonce: Option<RequesterNonce>,
     ) -> Report {
-        let secrets = log.map(|log| Secrets::read(&serde_json::to_vec(log).unwrap()).unwrap());
+        let secrets = log.map(|log| Secrets::read(log).unwrap());
         let roots = self.line.device.trust_anchors();
         let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
         let verifier = Verifier::new(&PROVIDER, &anchors, ValidityCheck::At(NOW));
@@ -219,45 +82,43 @@ fn recorded(version: SpdmVersion, capabilities: F, offered: F, sessions: &[Opens
 }
 
 fn recorded_of(line: Line, offered: F, sessions: &[Opens]) -> Recorded {
-    let mut recorded = Recorded { line, log: Log::new() };
+    let mut line = line;
     let (mut message, mut hashes) = (vec![0; 0x2000], Bank::<Running, 4>::new());
-    let (mut connection, mut bank) = (Connection::default(), Sessions::<1>::new());
+    let mut connection = Connection::default();
+    let mut bank = LoggedSessions::<SecretsLog, 1>::new(SecretsLog::new().with_psk(PSK));
     let storage = Storage::new(&mut message, &mut hashes, &mut connection).with_sessions(&mut bank);
-    let mut offer = Offer::everything(&LOGGED).with_sessions(&LOGGED).with_psk();
+    let mut offer = Offer::everything(&PROVIDER).with_sessions(&PROVIDER).with_psk();
     offer.capabilities |= offered;
     if offered.contains(F::MUT_AUTH_CAP) {
         offer.alg_structs.req_base_asym = Some(BaseAsymAlgo::ECDSA_P256);
     }
-    let requester = Requester::new(LOGGED, storage, recorded.line.limits()).with_offer(offer);
+    let requester = Requester::new(PROVIDER, storage, line.limits()).with_offer(offer);
     let clock = Waiting::default();
-    let line = &mut recorded.line;
-    let (requester, ()) = blocking::run(requester.negotiate(), line, &clock).unwrap();
-    let (requester, _) = blocking::run(requester.get_digests(), line, &clock).unwrap();
+    let (requester, ()) = blocking::run(requester.negotiate(), &mut line, &clock).unwrap();
+    let (requester, _) = blocking::run(requester.get_digests(), &mut line, &clock).unwrap();
     let mut chain = vec![0; 0x2000];
     let flow = requester.fetch_chain(SlotId::ZERO, &mut chain);
-    let (mut requester, chain) = blocking::run(flow, line, &clock).unwrap();
+    let (mut requester, chain) = blocking::run(flow, &mut line, &clock).unwrap();
     let identity = Identity::Chain(chain);
-    derived();
     for opens in sessions {
-        let line = &mut recorded.line;
-        let (next, (opened, psk)) = match opens {
+        let (next, session) = match opens {
             Opens::KeyExchange => {
                 let flow = requester.open_session(SessionPlan::DEFAULT, identity);
-                let (next, (opened, _)) = blocking::run(flow, line, &clock).unwrap();
-                (next, (opened, None))
+                let (next, (opened, _)) = blocking::run(flow, &mut line, &clock).unwrap();
+                (next, opened.session)
             }
             Opens::Psk => {
                 let psk = PskBytes(PSK);
                 let flow = requester.open_psk_session(SessionPlan::DEFAULT, HINT, &psk);
-                let (next, (opened, _)) = blocking::run(flow, line, &clock).unwrap();
-                (next, (opened, Some(PSK)))
+                let (next, (opened, _)) = blocking::run(flow, &mut line, &clock).unwrap();
+                (next, opened.session)
             }
         };
-        recorded.opened(opened.session_id, psk);
-        let identity = psk.is_none().then_some(identity);
-        requester = used(next, &mut recorded.line, opened.session, identity);
+        let signs = (*opens == Opens::KeyExchange).then_some(identity);
+        requester = used(next, &mut line, session, signs);
     }
-    recorded
+    drop(requester);
+    Recorded { line, log: bank.log().to_json().to_vec() }
 }
 
 /// Measures, and so on, and closes the session; a chain of slot 1 is fetched there.
@@ -539,7 +400,7 @@ fn a_session_that_is_not_complete() {
     let incomplete = Some((CheckStatus::Skipped, "no handshake is complete"));
     assert_eq!(row(&report, AttestationCheck::SessionFinish), incomplete);
     // Of a session that the log does not have nothing is said but how much was not opened.
-    let report = recorded.judged(&recorded.evidence(), Some(&Log::new()));
+    let report = recorded.judged(&recorded.evidence(), Some(b"[]"));
     assert_eq!(row(&report, AttestationCheck::SessionFinish), None);
     assert_eq!(notes(&report), ["14 secured messages were not opened"]);
 }
@@ -563,14 +424,15 @@ fn a_session_with_mutual_authentication() {
     let recorded = recorded_of(line, flags | F::CERT_CAP, &[Opens::KeyExchange]);
     let report = recorded.judged(&recorded.evidence(), Some(&recorded.log));
     let why = "the requester signs FINISH, which is not checked: \
-               0 sessions, 1 HMACs, 14 records, 2 key updates";
+               0 sessions, 1 HMACs, 2 records, 0 key updates";
     assert!(report.verified(), "{:?}", report.error());
     let finish = row(&report, AttestationCheck::SessionFinish);
     assert_eq!(finish, Some((CheckStatus::Skipped, why)));
     assert_eq!(row(&report, AttestationCheck::SessionPsk), None);
-    let note = "1 sessions with mutual authentication: \
-                the signature and the HMACs of FINISH are not checked";
-    assert_eq!(notes(&report), [note]);
+    let mutual = "1 sessions with mutual authentication: \
+                  the signature and the HMACs of FINISH are not checked";
+    // The keys behind it come of the transcript with that signature, which the log does not have.
+    assert_eq!(notes(&report), [mutual, "12 secured messages were not opened"]);
 }
 
 /// Records are judged in their place among the exchanges: before one that ends the recording.
