@@ -215,7 +215,7 @@ fn what_was_agreed_and_done_in_a_session() {
     assert_eq!(row(&report, AttestationCheck::SessionFinish), both);
     let session = report.session().unwrap();
     assert_eq!((session.kind, session.end), (SessionKind::KeyExchange, SessionEnd::Closed));
-    assert_eq!(session.secured_messages.as_deref(), Some("1.2"));
+    assert_eq!(session.secured_messages.as_deref(), Some("1.3"));
     assert_eq!(session.key_exchange.as_deref(), Some("SECP_384_R1"));
     assert_eq!(session.aead.as_deref(), Some("AES_256_GCM"));
     assert_eq!(session.records, RecordProtection::Encrypted);
