@@ -1,11 +1,11 @@
 //! NEGOTIATE_ALGORITHMS and ALGORITHMS (DSP0274 §NEGOTIATE_ALGORITHMS).
 
 use spdm_codec::{
-    AlgStructs, Algorithms, CapabilityFlags, ConnectionKeys, Cx, ExtAlgorithms, KeyScheduleAlgo,
-    MeasCap, MeasurementHashAlgo, MeasurementSpecification, MelSpecification, NegotiateAlgorithms,
-    OpaqueFormat, OtherParams, SpdmVersion,
+    AlgStructs, Algorithms, BaseAsymAlgo, CapabilityFlags, ConnectionKeys, Cx, ExtAlgorithms,
+    KeyScheduleAlgo, MeasCap, MeasurementHashAlgo, MeasurementSpecification, MelSpecification,
+    NegotiateAlgorithms, OpaqueFormat, OtherParams, PqcAsymAlgo, SpdmVersion,
 };
-use spdm_crypto::{AeadAlgorithm, AsymAlgorithm, HashAlgorithm, KeyExchangeAlgorithm};
+use spdm_crypto::{AeadAlgorithm, AsymAlgorithm, HashAlgorithm, KeyExchangeAlgorithm, Provider};
 
 use crate::agreement::{Peer, Selection, Suite};
 use crate::config::Config;
@@ -33,6 +33,7 @@ pub(crate) fn respond<'t>(
         ConnectionKeys::Multi => other_params | OtherParams::MULTI_KEY_CONN,
         _ => other_params,
     };
+    let (req_base_asym, req_pqc_asym) = requester_asym(turn.provider, peer, &request.message);
     let algorithms = Algorithms {
         measurement_specification: selection.measurement_specification,
         other_params,
@@ -46,7 +47,9 @@ pub(crate) fn respond<'t>(
         alg_structs: AlgStructs {
             dhe: selection.key_exchange.and_then(KeyExchangeAlgorithm::dhe_group),
             aead: selection.aead.map(AeadAlgorithm::cipher_suite),
+            req_base_asym,
             key_schedule: selection.aead.map(|_| KeyScheduleAlgo::SPDM),
+            req_pqc_asym,
             kem: selection.key_exchange.and_then(KeyExchangeAlgorithm::kem),
             ..AlgStructs::default()
         },
@@ -117,6 +120,28 @@ fn suite(
     });
     let asym = *asym.ok_or_else(Refusal::invalid)?;
     Ok(Some(Suite { asym, hash: hash(config, request)? }))
+}
+
+/// The algorithm of the Requester's own signatures: one that the backend verifies, the last of those that are offered. A
+/// Requester that could sign may demand one, whether the device will ask for a signature or not (DSP0274 1.3 §ALGORITHMS for
+/// EP_INFO_CAP 2; libspdm in every version).
+fn requester_asym(
+    provider: &Provider,
+    peer: &Peer,
+    request: &NegotiateAlgorithms<'_>,
+) -> (Option<BaseAsymAlgo>, Option<PqcAsymAlgo>) {
+    let signs = CapabilityFlags::MUT_AUTH_CAP | CapabilityFlags::EP_INFO_CAP_SIG;
+    if !peer.requester.intersects(signs) {
+        return (None, None);
+    }
+    let mut known = provider.base_asyms();
+    if peer.version < SpdmVersion::V1_2 {
+        known -= BaseAsymAlgo::EDDSA_ED25519;
+    }
+    let offer = &request.alg_structs;
+    let base = offer.req_base_asym.and_then(|offered| (offered & known).iter().last());
+    let pqc = offer.req_pqc_asym.filter(|_| base.is_none() && peer.version >= SpdmVersion::V1_4);
+    (base, pqc.and_then(|offered| (offered & provider.pqc_asyms()).iter().last()))
 }
 
 fn hash(config: &Config<'_>, request: &NegotiateAlgorithms<'_>) -> Result<HashAlgorithm, Refusal> {

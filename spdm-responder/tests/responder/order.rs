@@ -1,8 +1,8 @@
 //! Which test comes first: phase, version byte, capability, content.
 
-use spdm_codec::{CapabilityFlags, SpdmVersion};
+use spdm_codec::{Algorithms, BaseAsymAlgo, CapabilityFlags, Cx, SpdmVersion};
 
-use crate::sim::{Sim, challenge, config, negotiation};
+use crate::sim::{Sim, challenge, config, decode, negotiation, with_sessions};
 
 const V1_2: SpdmVersion = SpdmVersion::V1_2;
 
@@ -58,6 +58,42 @@ fn every_truncation_is_an_invalid_request() {
         let padded = [&whole[..], &[0; 3]].concat();
         assert_eq!(sim.send(&padded).unwrap()[1], 0x03);
         refused(&mut sim, &[&padded[..], &[0]].concat(), [byte, 0x7F, 0x01, 0]);
+    }
+}
+
+/// A Requester that could sign gets an algorithm for that, any other none.
+#[test]
+fn an_algorithm_of_the_requester_is_selected_where_it_may_demand_one() {
+    let config = with_sessions();
+    for version in [SpdmVersion::V1_1, V1_2, SpdmVersion::V1_3, SpdmVersion::V1_4] {
+        let is_new = version >= SpdmVersion::V1_3;
+        // MUT_AUTH_CAP with ENCAP_CAP; EP_INFO_CAP 2.
+        for (at, flag, signs) in [(9, 0, false), (9, 0x11, true), (10, 0x80, is_new)] {
+            for (offered, selected) in [
+                (0x90, Some(BaseAsymAlgo::ECDSA_P384)),
+                (0x0F, Some(BaseAsymAlgo::RSAPSS_3072)),
+                (0x00, None),
+            ] {
+                let mut sim = Sim::new(config);
+                let [get_version, mut capabilities, mut algorithms] = negotiation(&config, version);
+                // CERT_CAP and CHAL_CAP belong to both.
+                capabilities[8] |= 0x06;
+                capabilities[at] |= flag;
+                // ReqBaseAsymAlg, before KeySchedule.
+                let end = algorithms.len() - 4;
+                algorithms.splice(end..end, [4, 0x20, offered, 0]);
+                algorithms[2] += 1;
+                algorithms[4] += 4;
+                for request in [&get_version, &capabilities] {
+                    assert_ne!(sim.send(request).unwrap()[1], 0x7F, "{version:?} {flag:#x}");
+                }
+                let answer = sim.send(&algorithms).unwrap();
+                assert_eq!(answer[1], 0x63, "{version:?} {answer:02x?}");
+                let structs = decode::<Algorithms<'_>>(&answer, &Cx::new(version)).alg_structs;
+                let got = structs.req_base_asym.filter(|bits| !bits.is_empty());
+                assert_eq!(got, selected.filter(|_| signs), "{version:?} {flag:#x} {offered:#x}");
+            }
+        }
     }
 }
 
