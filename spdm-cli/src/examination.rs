@@ -350,7 +350,7 @@ fn attempt(
         }
         Some(course) => {
             let (plan, mut session) = (task.plan(), SessionPlan::DEFAULT);
-            session.summary = plan.summary;
+            (session.summary, session.policy) = (plan.summary, course.policy);
             let flow =
                 requester.examine_in_session(plan, session, course.untrusted, source, &mut record);
             match blocking::run(flow.observed_by(&mut witness), line, &clock) {

@@ -41,7 +41,8 @@ pub(crate) fn run(
         }
     };
     let heartbeats = args.course.heartbeat;
-    let course = Course { untrusted, updates: &updates, heartbeats, messages: &messages };
+    let policy = args.course.session_policy.into();
+    let course = Course { untrusted, updates: &updates, heartbeats, messages: &messages, policy };
     let secrets_out = args.course.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     if let Some(path) = &args.course.psk {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use spdm_codec::SessionPolicy;
 use spdm_requester::UpdatedKeys;
 
 use super::live::{KnownArgs, MeasuringArgs};
@@ -58,9 +59,31 @@ pub(crate) struct CourseArgs {
     /// Offers a handshake in the clear (HANDSHAKE_IN_THE_CLEAR_CAP); the device decides
     #[arg(long, conflicts_with = "psk")]
     pub(crate) clear_handshake: bool,
+    /// What becomes of the session when firmware or configuration of the device is updated (TerminationPolicy, 1.2): the
+    /// device ends it, or may keep it
+    #[arg(long, value_name = "WHAT", default_value = "end")]
+    pub(crate) session_policy: PolicyChoice,
     /// Also asks a device in the session whose identity is not trusted. It is not verified all the same
     #[arg(long, conflicts_with = "psk")]
     pub(crate) allow_untrusted: bool,
+}
+
+/// What becomes of a session when the device is updated.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum PolicyChoice {
+    /// The device ends it
+    End,
+    /// The device may keep it
+    Keep,
+}
+
+impl From<PolicyChoice> for SessionPolicy {
+    fn from(choice: PolicyChoice) -> Self {
+        match choice {
+            PolicyChoice::End => Self::empty(),
+            PolicyChoice::Keep => Self::TERMINATION_POLICY,
+        }
+    }
 }
 
 /// Options about an identity: with a pre-shared key there is none.

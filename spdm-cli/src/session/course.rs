@@ -1,5 +1,6 @@
 //! What happens in an open session, and its end.
 
+use spdm_codec::SessionPolicy;
 use spdm_evidence::ReportBuilder;
 use spdm_requester::{
     Error, Failure, Negotiated, Recovered, Requester, RunError, SessionHandle, ToUntrusted,
@@ -18,6 +19,7 @@ pub(crate) struct Course<'t> {
     pub(crate) updates: &'t [UpdatedKeys],
     pub(crate) heartbeats: u32,
     pub(crate) messages: &'t [VendorMessage],
+    pub(crate) policy: SessionPolicy,
 }
 
 /// One thing that happens in a session.
@@ -29,8 +31,13 @@ enum CourseStep<'t> {
 
 impl Course<'_> {
     /// Nothing but the measurements.
-    pub(crate) const MEASUREMENTS: Self =
-        Self { untrusted: ToUntrusted::Nothing, updates: &[], heartbeats: 0, messages: &[] };
+    pub(crate) const MEASUREMENTS: Self = Self {
+        untrusted: ToUntrusted::Nothing,
+        updates: &[],
+        heartbeats: 0,
+        messages: &[],
+        policy: SessionPolicy::empty(),
+    };
 }
 
 impl Course<'_> {

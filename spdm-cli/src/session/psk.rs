@@ -51,6 +51,7 @@ pub(super) fn run(
         let mut said = Said { report, errors: Vec::new() };
         said.report.psk_session_asked();
         let mut plan = SessionPlan::DEFAULT;
+        plan.policy = course.policy;
         if args.measurements != IndexList::None {
             plan.summary = MeasurementSummary::All;
         }

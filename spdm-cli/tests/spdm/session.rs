@@ -130,3 +130,25 @@ fn the_device_shows_what_was_in_the_records() {
     }
     assert!(told.lines().all(|line| line.len() <= 80), "{told}");
 }
+
+/// Byte 6 of KEY_EXCHANGE and Param2 of PSK_EXCHANGE, from 1.2 on.
+#[test]
+fn the_session_policy_is_what_was_asked_for() {
+    let folder = crate::process::Folder::new();
+    let pcap = folder.path("s.pcap");
+    for (version, asked, sent) in [
+        ("1.2", "", 0),
+        ("1.2", "--session-policy end", 0),
+        ("1.4", "--session-policy keep", 1),
+        ("1.1", "--session-policy keep", 0),
+    ] {
+        let line = format!("session emulated --max-version {version} {asked} --pcap {pcap}");
+        let session = run(&line);
+        assert_eq!(session.code, 0, "{asked}: {session:?}");
+        let bytes = std::fs::read(&pcap).unwrap();
+        let minor = version.as_bytes()[2] - b'0';
+        let begins = [0x10 | minor, 0xE4];
+        let at = bytes.windows(2).position(|pair| pair == begins).unwrap();
+        assert_eq!(bytes[at + 6], sent, "{version} {asked}");
+    }
+}

@@ -47,11 +47,9 @@ fn two_at_once() -> (Line, Evidence, Vec<[String; 2]>) {
     for session in opened.iter().chain(&opened) {
         (requester, ()) = blocking::run(requester.heartbeat(*session), &mut line, &clock).unwrap();
     }
-    for session in opened {
-        (requester, ()) =
-            blocking::run(requester.close_session(session), &mut line, &clock).unwrap();
-    }
-    drop(requester);
+    let flow = requester.close_session(opened[0]);
+    let (requester, ()) = blocking::run(flow, &mut line, &clock).unwrap();
+    blocking::run(requester.close_session(opened[1]), &mut line, &clock).unwrap();
     let mut writer =
         CaptureWriter::new(Vec::new(), CaptureForm::Dmtf, CaptureBinding::Dsp0287).unwrap();
     for (direction, layer, message) in &line.messages {
