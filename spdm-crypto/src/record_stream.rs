@@ -223,6 +223,24 @@ impl RecordStream {
         record: &mut [u8],
         padding: usize,
     ) -> Result<Range<usize>, RecordError> {
+        let data = self.open_data(form, record, padding)?;
+        let carried = record.get(data.clone()).unwrap_or_default();
+        let message = form.binding.spdm_message(carried).ok_or(RecordError::Protocol)?;
+        let start = data.start.saturating_add(carried.len().saturating_sub(message.len()));
+        Ok(start..start.saturating_add(message.len()))
+    }
+
+    /// [`Self::open`], but returns where all of the data is that was sent, with what the transport puts in front of a
+    /// message: it may be of another protocol than SPDM.
+    ///
+    /// # Errors
+    /// [`RecordError`], as [`Self::open`]; not [`RecordError::Protocol`].
+    pub fn open_data(
+        &mut self,
+        form: &RecordForm,
+        record: &mut [u8],
+        padding: usize,
+    ) -> Result<Range<usize>, RecordError> {
         let sequence = self.next()?;
         let sequence_len = form.binding.sequence_len();
         let reserved_len = form.binding.reserved_len();
@@ -260,10 +278,8 @@ impl RecordStream {
             }
             RecordPrivacy::Authenticated => (data, header_len),
         };
-        let message = form.binding.spdm_message(data).ok_or(RecordError::Protocol)?;
-        let start = data_start.saturating_add(data.len().saturating_sub(message.len()));
-        let start = reserved_len.saturating_add(start);
-        Ok(start..start.saturating_add(message.len()))
+        let start = reserved_len.saturating_add(data_start);
+        Ok(start..start.saturating_add(data.len()))
     }
 }
 

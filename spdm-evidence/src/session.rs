@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use spdm_codec::{
-    AeadCipherSuite, Plaintext, RecordBinding, RecordPrivacy, RecordProtection, SecuredMessage,
-    Side,
+use spdm_codec::{AeadCipherSuite, RecordBinding, RecordProtection, SecuredMessage, Side};
+use spdm_crypto::{
+    AeadAlgorithm, Provider, RecordError, RecordForm, RecordKey, RecordStream, SequenceOrder,
 };
-use spdm_crypto::{AeadAlgorithm, Provider, RecordKey, SequenceOrder};
 use spdm_untrusted::Untrusted;
 
 use crate::secrets::{Key, Secrets, SessionKeys};
@@ -31,15 +30,15 @@ struct Keys {
 /// A session whose keys are known.
 #[derive(Debug)]
 struct Session {
-    requester: RecordStream,
-    responder: RecordStream,
+    requester: KeyChain,
+    responder: KeyChain,
     /// The side whose record probably comes next.
     next: Side,
 }
 
 /// The records that one side sends in a session: its keys, in order of use, and the next sequence number.
 #[derive(Debug)]
-struct RecordStream {
+struct KeyChain {
     keys: Vec<Key>,
     current: usize,
     sequence: u64,
@@ -49,9 +48,9 @@ struct RecordStream {
 struct SealedRecord<'a> {
     provider: &'a Provider,
     algorithm: AeadAlgorithm,
-    privacy: RecordPrivacy,
-    header: &'a [u8],
-    message: SecuredMessage<'a>,
+    form: RecordForm,
+    bytes: &'a [u8],
+    padding: usize,
 }
 
 impl Sessions {
@@ -80,8 +79,8 @@ impl Sessions {
         let mut record =
             SecuredRecord { binding, padding, session_id: None, opened: Err(NotOpened::NoSecrets) };
         let sequence_len = binding.sequence_len();
-        let bytes = binding.record(bytes);
-        let message = match SecuredMessage::decode(Untrusted::new(bytes), sequence_len, padding) {
+        let raw = Untrusted::new(binding.record(bytes));
+        let message = match SecuredMessage::decode(raw, sequence_len, padding) {
             Ok(message) => message,
             Err(error) => {
                 record.opened = Err(NotOpened::Record(error));
@@ -89,8 +88,9 @@ impl Sessions {
             }
         };
         record.session_id = Some(message.session_id);
-        let header = bytes.get(..SecuredMessage::header_len(sequence_len)).unwrap_or_default();
-        match self.open_message(header, message, protection) {
+        let (session_id, privacy) = (message.session_id, protection.privacy);
+        let form = RecordForm { binding, privacy, session_id };
+        match self.open_record(bytes, form, padding, protection.suite) {
             Ok((sender, data)) => {
                 record.opened = Ok(sender);
                 (record, Some(data))
@@ -102,38 +102,38 @@ impl Sessions {
         }
     }
 
-    fn open_message(
+    fn open_record(
         &mut self,
-        header: &[u8],
-        message: SecuredMessage<'_>,
-        protection: RecordProtection,
+        bytes: &[u8],
+        form: RecordForm,
+        padding: usize,
+        suite: AeadCipherSuite,
     ) -> Result<(Side, Vec<u8>), NotOpened> {
         let Some(Keys { waiting, provider }) = &mut self.keys else {
             return Err(NotOpened::NoSecrets);
         };
-        let id = message.session_id;
+        let id = form.session_id;
         let known = self.open.get(&id).map(|session| session.key_len());
         let key_len = known.or_else(|| waiting.iter().find(|keys| keys.id == id)?.key_len());
         let Some(key_len) = key_len else { return Err(NotOpened::NoKeys) };
-        let suite = suite_of(protection.suite, key_len);
+        let suite = suite_of(suite, key_len);
         let algorithm = AeadAlgorithm::from_cipher_suite(suite)
             .filter(|algorithm| provider.aead(*algorithm).is_some())
             .ok_or(NotOpened::Cipher(suite))?;
-        let privacy = protection.privacy;
-        let sealed = SealedRecord { provider, algorithm, privacy, header, message };
+        let sealed = SealedRecord { provider, algorithm, form, bytes, padding };
         if let Some(session) = self.open.get_mut(&id) {
-            let (sender, plain) = session.open(&sealed).ok_or(NotOpened::Tag)?;
-            return sealed.data(&plain).map(|data| (sender, data));
+            let (sender, data) = session.open(&sealed).ok_or(NotOpened::Tag)?;
+            return data.map(|data| (sender, data));
         }
         // A session may have ended before its first record: its keys stay, and those of a later session with the
         // same ID open the record.
         for index in 0..waiting.len() {
             let Some(keys) = waiting.get(index).filter(|keys| keys.id == id) else { continue };
             let mut session = Session::new(keys);
-            if let Some((sender, plain)) = session.open(&sealed) {
+            if let Some((sender, data)) = session.open(&sealed) {
                 waiting.remove(index);
                 self.open.insert(id, session);
-                return sealed.data(&plain).map(|data| (sender, data));
+                return data.map(|data| (sender, data));
             }
         }
         Err(NotOpened::Tag)
@@ -157,8 +157,7 @@ impl SessionKeys {
 
 impl Session {
     fn new(keys: &SessionKeys) -> Self {
-        let direction =
-            |keys: &[Key]| RecordStream { keys: keys.to_vec(), current: 0, sequence: 0 };
+        let direction = |keys: &[Key]| KeyChain { keys: keys.to_vec(), current: 0, sequence: 0 };
         Self {
             requester: direction(&keys.requester),
             responder: direction(&keys.responder),
@@ -171,70 +170,53 @@ impl Session {
     }
 
     /// Captures do not say who sent a record: the tag does.
-    fn open(&mut self, sealed: &SealedRecord<'_>) -> Option<(Side, Vec<u8>)> {
+    fn open(&mut self, sealed: &SealedRecord<'_>) -> Option<(Side, Opened)> {
         [self.next, self.next.other()].into_iter().find_map(|sender| {
             let direction = match sender {
                 Side::Requester => &mut self.requester,
                 Side::Responder => &mut self.responder,
             };
-            let plain = direction.open(sealed)?;
+            let data = direction.open(sealed)?;
             self.next = sender.other();
-            Some((sender, plain))
+            Some((sender, data))
         })
     }
 }
 
-impl RecordStream {
+impl KeyChain {
     /// Opens a record with the current key, or with a later one that comes into use with it. Nothing
     /// changes where the tag is wrong.
-    fn open(&mut self, sealed: &SealedRecord<'_>) -> Option<Vec<u8>> {
+    fn open(&mut self, sealed: &SealedRecord<'_>) -> Option<Opened> {
         let later = self.keys.iter().enumerate().skip(self.current);
-        let (current, sequence, plain) = later.into_iter().find_map(|(index, key)| {
+        let (current, sequence, data) = later.into_iter().find_map(|(index, key)| {
             let sequence = if index == self.current { self.sequence } else { 0 };
             Some((index, sequence, sealed.open(key, sequence)?))
         })?;
         self.current = current;
         // At the end of the number space the key is used up: no record has the number `u64::MAX`.
         self.sequence = sequence.saturating_add(1);
-        Some(plain)
+        Some(data)
     }
 }
 
+/// What was sent, where the tag is right: it may be malformed all the same.
+type Opened = Result<Vec<u8>, NotOpened>;
+
 impl SealedRecord<'_> {
-    /// What was encrypted, or authenticated; `None` where the tag is wrong.
-    fn open(&self, key: &Key, sequence: u64) -> Option<Vec<u8>> {
-        let bytes = sequence.to_le_bytes();
-        if !bytes.starts_with(self.message.sequence) {
-            return None;
-        }
-        let (provider, algorithm) = (self.provider, self.algorithm);
-        let key = RecordKey::import(provider, algorithm, &key.key, &key.iv).ok()?;
+    /// `None` where the tag is wrong.
+    fn open(&self, key: &Key, sequence: u64) -> Option<Opened> {
         // What DSP0277 1.2 says, then the other reading of 1.0 and 1.1.
         let orders = [SequenceOrder::LittleEndian, SequenceOrder::BigEndian];
         orders.into_iter().find_map(|order| {
-            let tag = &self.message.tag;
-            match self.privacy {
-                RecordPrivacy::Encrypted => {
-                    let mut plain = self.message.data.to_vec();
-                    key.open(sequence, order, self.header, &mut plain, tag).ok()?;
-                    Some(plain)
-                }
-                RecordPrivacy::Authenticated => {
-                    let associated = [self.header, self.message.data].concat();
-                    key.open(sequence, order, &associated, &mut [], tag).ok()?;
-                    Some(self.message.data.to_vec())
-                }
+            let key = RecordKey::import(self.provider, self.algorithm, &key.key, &key.iv).ok()?;
+            let mut stream = RecordStream::resumed(key, sequence).with_order(order);
+            let mut record = self.bytes.to_vec();
+            match stream.open_data(&self.form, &mut record, self.padding) {
+                Ok(place) => Some(Ok(record.get(place).unwrap_or_default().to_vec())),
+                // Its header was decoded before.
+                Err(RecordError::Decode(error)) => Some(Err(NotOpened::Plaintext(error))),
+                Err(_) => None,
             }
         })
-    }
-
-    /// The data of the application.
-    fn data(&self, plain: &[u8]) -> Result<Vec<u8>, NotOpened> {
-        match self.privacy {
-            RecordPrivacy::Authenticated => Ok(plain.to_vec()),
-            RecordPrivacy::Encrypted => Plaintext::decode(Untrusted::new(plain))
-                .map(|plain| plain.data.to_vec())
-                .map_err(NotOpened::Plaintext),
-        }
     }
 }
