@@ -23,7 +23,9 @@ pub struct SessionPlan {
     pub summary: MeasurementSummary,
     /// `SessionPolicy` (1.2): what becomes of the session when the device is updated.
     pub policy: SessionPolicy,
-    /// The versions of DSP0277 that are offered, little-endian. Without any no opaque data is sent.
+    /// The versions of DSP0277 that are offered, little-endian, the lowest one first. Without any no opaque data is sent.
+    /// Of more than three the first three are offered through SPDM 1.1, and the last three from 1.2 on: some devices refuse
+    /// more.
     pub secured_versions: &'static [[u8; 2]],
 }
 
@@ -109,6 +111,9 @@ pub(super) fn prepare<'q, 'f>(
     Ok((agreed, Place { session, binding }))
 }
 
+/// How many versions of DSP0277 are offered: spdm-rs takes no more.
+const MOST_VERSIONS: usize = 3;
+
 /// The opaque data that offers versions of DSP0277: how many bytes of `out` it takes.
 pub(super) fn offer<'f>(
     errors: &'f ErrorCell,
@@ -119,6 +124,11 @@ pub(super) fn offer<'f>(
     if versions.is_empty() {
         return Ok(0);
     }
+    let versions = match agreed.version {
+        SpdmVersion::V1_1 => versions.first_chunk::<MOST_VERSIONS>(),
+        _ => versions.last_chunk(),
+    }
+    .map_or(versions, |few| few.as_slice());
     let mut data = [0; OPAQUE_ROOM];
     let len = SecuredMessageData::SupportedVersions(versions).encode(&mut data);
     let len = len.map_err(|error| errors.stop(error))?;

@@ -197,6 +197,24 @@ fn keys_are_updated_again_and_again() {
     }
 }
 
+/// Some devices refuse more than three versions of secured messages: those that go with the version of SPDM are offered.
+#[test]
+fn no_more_than_three_versions_of_secured_messages_are_offered() {
+    for version in since(SpdmVersion::V1_1) {
+        let offered = match version {
+            SpdmVersion::V1_1 => [1, 1, 3, 0, 0x10, 0, 0x11, 0, 0x12],
+            _ => [1, 1, 3, 0, 0x11, 0, 0x12, 0, 0x13],
+        };
+        let mut peer = Peer::new(version);
+        let mut lent = Lent::new();
+        let requester = lent.negotiated(&mut peer, CapabilityFlags::empty());
+        open(requester, &mut peer);
+        let exchange = peer.requests.iter().find(|(_, sent)| sent[1] == Code::KEY_EXCHANGE.0);
+        let (_, exchange) = exchange.unwrap();
+        assert!(exchange.windows(9).any(|bytes| bytes == offered), "{version} {exchange:02x?}");
+    }
+}
+
 /// A limit of 2^3 records: a new key is due after six, the ninth is not sent, and each new key has its own eight.
 #[test]
 fn s66_no_key_protects_more_records_than_the_device_says() {
