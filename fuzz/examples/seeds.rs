@@ -64,7 +64,7 @@ fn made(out: &Path) -> io::Result<()> {
 /// Sessions in every version, on every transport, of every kind: a correct device and a correct requester.
 fn sessions(out: &Path) -> io::Result<()> {
     for version in 0..4 {
-        for way in 0..3 {
+        for way in 0..4 {
             for kinds in [0x00, 0x01, 0x02, 0x04, 0x06, 0x08, 0x10, 0x22, 0x29] {
                 let offer = [version, way, kinds, 0];
                 write(&out.join("session"), &[&offer[..], &[0]].concat())?;

@@ -123,6 +123,7 @@ impl Offer {
         let binding = match way & 3 {
             1 => RecordBinding::Mctp,
             2 => RecordBinding::Tcp,
+            3 => RecordBinding::Storage,
             _ => RecordBinding::PciDoe,
         };
         let mut flags = F::CERT_CAP | F::CHAL_CAP | F::MEAS_CAP_SIG | F::MAC_CAP | F::KEY_EX_CAP;

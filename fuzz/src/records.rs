@@ -43,6 +43,7 @@ pub fn open(data: &[u8]) {
     let binding = match way & 3 {
         1 => RecordBinding::Mctp,
         2 => RecordBinding::Tcp,
+        3 => RecordBinding::Storage,
         _ => RecordBinding::PciDoe,
     };
     let privacy = match way & 4 {
@@ -149,7 +150,7 @@ impl Ends {
         };
         record.extend(data);
         record.extend(tag.expect("it can be sealed"));
-        record
+        [&[0; 4][..self.form.binding.reserved_len()], &record].concat()
     }
 
     /// Not, or not only, what was sealed.
@@ -180,7 +181,10 @@ impl Ends {
         let before = self.receiver.sequence();
         let mut opened = record.to_vec();
         let result = self.receiver.open(&self.form, &mut opened, self.padding);
-        let behind = record.strip_prefix(sealed).filter(|behind| behind.len() <= self.padding);
+        // Reserved bytes in front of it are not looked at.
+        let binding = self.form.binding;
+        let behind = binding.record(record).strip_prefix(binding.record(sealed));
+        let behind = behind.filter(|behind| behind.len() <= self.padding);
         let genuine = behind.is_some_and(|behind| behind.iter().all(|byte| *byte == 0));
         if self.receiver.sequence() == before {
             assert!(result.is_err() && !genuine, "{result:?}");
@@ -197,7 +201,8 @@ impl Ends {
 
     /// What is inside of an opened record without its tag, by the layouts alone.
     fn message<'r>(&self, record: &'r [u8]) -> Option<&'r [u8]> {
-        let data = record.get(6 + self.form.binding.sequence_len()..)?;
+        let binding = self.form.binding;
+        let data = record.get(binding.reserved_len() + 6 + binding.sequence_len()..)?;
         let data = match self.form.privacy {
             RecordPrivacy::Encrypted => {
                 let (len, rest) = data.split_first_chunk()?;
@@ -205,12 +210,19 @@ impl Ends {
             }
             RecordPrivacy::Authenticated => data,
         };
-        match self.form.binding {
+        match binding {
             RecordBinding::Mctp => data.strip_prefix(&[5]),
             RecordBinding::Tcp => {
                 let (len, rest) = data.split_first_chunk()?;
                 let message = rest.strip_prefix(&[1, 5])?;
                 (usize::from(u16::from_le_bytes(*len)) == message.len() + 2).then_some(message)
+            }
+            // One descriptor: of an SPDM message, status, its length, its place.
+            RecordBinding::Storage => {
+                let (descriptor, message) = data.split_first_chunk::<20>()?;
+                let len = u32::from_le_bytes(*descriptor.get(7..)?.first_chunk()?);
+                let len = usize::try_from(len).ok()?;
+                message.get(..len)
             }
             _ => Some(data),
         }

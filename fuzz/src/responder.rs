@@ -565,21 +565,26 @@ impl Asker {
             0 if !record.is_empty() => {}
             1 if !record.is_empty() => {
                 let at = input.number() % record.len();
-                record[at] ^= input.byte();
+                // Reserved bytes are not looked at.
+                let reserved = session.form.binding.reserved_len();
+                if at >= reserved {
+                    record[at] ^= input.byte();
+                }
             }
             _ => {
                 let len = usize::from(input.byte() & 0x3F);
                 let body = input.bytes(len);
                 let number = &[0, 0][..session.form.binding.sequence_len()];
                 let length = u16::try_from(body.len()).expect("it is short").to_le_bytes();
-                record = [&id.to_le_bytes()[..], number, &length, &body].concat();
+                let reserved = &[0; 4][..session.form.binding.reserved_len()];
+                record = [reserved, &id.to_le_bytes(), number, &length, &body].concat();
             }
         }
         let Some(answer) = self.secured(&record) else {
             self.forget_what_ended();
             return;
         };
-        let answered = answer.get(..4) == Some(&id.to_le_bytes()[..]);
+        let answered = self.offer.binding.record(&answer).starts_with(&id.to_le_bytes());
         if answered {
             let session = self.session.as_mut().expect("it is there");
             let answer = session.open(&answer);

@@ -54,8 +54,11 @@ impl Endpoint for Peer {
     }
 
     fn sealed(&self, record: &[u8]) -> bool {
+        // Reserved bytes in front of it are not looked at.
+        let binding = self.config.records;
+        let record = binding.record(record);
         self.sealed.iter().any(|sealed| {
-            let behind = record.strip_prefix(&sealed[..]);
+            let behind = record.strip_prefix(binding.record(sealed));
             behind.is_some_and(|behind| behind.len() <= self.config.padding)
         })
     }
