@@ -16,7 +16,7 @@ use crate::connection::Connection;
 use crate::env::{Ask, Env};
 use crate::error::{Bound, Buffer, Error, Incompatible};
 use crate::error_cell::ErrorCell;
-use crate::session::{LentSessions, SessionBank, SessionHandle, SessionSlot};
+use crate::session::{SessionBank, SessionHandle, SessionSlot};
 use crate::sink::Sink;
 
 /// Memory that a requester works in, lent by the caller.
@@ -45,7 +45,9 @@ impl<'a> Storage<'a> {
         Self { message, hashes, connection, sessions: None }
     }
 
-    /// Memory for sessions.
+    /// Memory for sessions. [`Requester::restart`](crate::Requester::restart) ends them, a requester that is dropped does
+    /// not: their keys are erased when the memory is lent again, dropped, or told to with
+    /// [`Sessions::erase`](crate::Sessions::erase).
     #[must_use]
     pub fn with_sessions(mut self, sessions: &'a mut (dyn SessionBank + 'static)) -> Self {
         self.sessions = Some(sessions);
@@ -185,7 +187,7 @@ pub(crate) struct Core<'a> {
     pub(crate) message: &'a mut [u8],
     hashes: &'a mut (dyn HashBank + 'static),
     pub(crate) connection: &'a mut Connection,
-    pub(crate) sessions: LentSessions<'a>,
+    pub(crate) sessions: Option<&'a mut (dyn SessionBank + 'static)>,
     pub(crate) provider: Provider,
     sink: Option<&'a mut (dyn Sink + Send + 'a)>,
     pub(crate) settings: Settings,
@@ -228,7 +230,6 @@ impl<'a> Core<'a> {
             overhead,
             handle: 0,
         };
-        let sessions = LentSessions::new(sessions);
         Self { message, hashes, connection, sessions, provider, sink: None, settings }
     }
 

@@ -322,7 +322,7 @@ impl<'a, O: Operation> Flow<'a, O> {
         let ends_session = self.operation.ends_session();
         let Core { connection, sessions, .. } = &mut self.core;
         let phase = O::Phase::of(connection);
-        match (connection.via(), sessions.as_deref_mut()) {
+        match (connection.via(), sessions) {
             (Some(session), Some(sessions)) => {
                 connection.give_up_request();
                 if !reason.leaves_session() || ends_session {

@@ -3,14 +3,12 @@
 mod bank;
 mod handle;
 mod key_log;
-mod lent;
 mod slot;
 
 pub(crate) use bank::{Arrived, Unsealed};
 pub use bank::{SessionBank, Sessions};
 pub use handle::SessionHandle;
 pub use key_log::{KeyLog, LoggedSessions, SessionSecret};
-pub(crate) use lent::LentSessions;
 pub(crate) use slot::Established;
 pub use slot::SessionSlot;
 

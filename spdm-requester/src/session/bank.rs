@@ -62,6 +62,11 @@ impl<const N: usize> Sessions<N> {
         const { assert!(N <= 0x100, "an index has eight bits") };
         Self { slots: [const { SessionSlot::new() }; N], strays: Strays::NONE }
     }
+
+    /// Ends every session and erases its keys: for who has dropped the requester that had them.
+    pub fn erase(&mut self) {
+        self.end_all();
+    }
 }
 
 impl<const N: usize> Sessions<N> {

@@ -147,8 +147,8 @@ fn a_whole_session() {
                 let psk = PskBytes(b"key");
                 let (requester, (opened, _)) =
                     run!(device, requester.open_psk_session(SessionPlan::DEFAULT, b"name", &psk));
-                let requester = use_it(requester, device, opened.session, key);
-                without_allocation("drop", move || drop(requester));
+                use_it(requester, device, opened.session, key);
+                without_allocation("erase", || sessions.erase());
             }
         }
     }

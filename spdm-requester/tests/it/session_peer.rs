@@ -652,6 +652,11 @@ impl Lent {
         }
     }
 
+    /// Erases the sessions of a requester that is no more.
+    pub(crate) fn erase(&mut self) {
+        self.sessions.erase();
+    }
+
     /// Whether there are sessions in the memory: SessionID as its `Debug` shows it.
     pub(crate) fn session_ids(&self) -> Vec<u32> {
         let shown = format!("{:?}", self.sessions);
