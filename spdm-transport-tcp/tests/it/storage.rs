@@ -231,10 +231,11 @@ fn what_a_host_may_ask_of_an_emulated_drive() {
             Ok(moved)
         };
         let none = PendingInfo { response: None }.encode();
-        assert_eq!(ask(3, &[DMTF, 0x04, 0, 32, 0, 0, 0]), moved(&Discovery::new(1).encode(), 32));
+        let discovery = Discovery::new(1).with_secured_messages().encode();
+        assert_eq!(ask(3, &[DMTF, 0x04, 0, 32, 0, 0, 0]), moved(&discovery, 32));
         assert_eq!(ask(3, &[DMTF, 0x08, 0, 32, 0, 0, 0]), moved(&none, 32));
         // Less than there is: what was asked for.
-        let cut = moved(&Discovery::new(1).encode(), 16);
+        let cut = moved(&discovery, 16);
         assert_eq!(ask(3, &[DMTF, 0x04, 0, 16, 0, 0, 0]), cut);
         assert_eq!(ask(3, &[DMTF, 0x08, 0, 11, 0, 0, 0]), moved(&none, 11));
         // Asked as often as somebody likes.
