@@ -117,7 +117,6 @@ fn recorded_of(line: Line, offered: F, sessions: &[Opens]) -> Recorded {
         let signs = (*opens == Opens::KeyExchange).then_some(identity);
         requester = used(next, &mut line, session, signs);
     }
-    drop(requester);
     Recorded { line, log: bank.log().to_json().to_vec() }
 }
 
