@@ -5,7 +5,7 @@ use spdm_codec::{
     KeyScheduleAlgo, MeasCap, MeasurementHashAlgo, MeasurementSpecification, MelSpecification,
     NegotiateAlgorithms, OpaqueFormat, OtherParams, PqcAsymAlgo, SpdmVersion,
 };
-use spdm_crypto::{AeadAlgorithm, AsymAlgorithm, HashAlgorithm, KeyExchangeAlgorithm, Provider};
+use spdm_crypto::{AeadAlgorithm, AsymAlgorithm, HashAlgorithm, KeyExchangeAlgorithm};
 
 use crate::agreement::{Peer, Selection, Suite};
 use crate::config::Config;
@@ -33,7 +33,7 @@ pub(crate) fn respond<'t>(
         ConnectionKeys::Multi => other_params | OtherParams::MULTI_KEY_CONN,
         _ => other_params,
     };
-    let (req_base_asym, req_pqc_asym) = requester_asym(turn.provider, peer, &request.message);
+    let (req_base_asym, req_pqc_asym) = requester_asym(peer, &request.message);
     let algorithms = Algorithms {
         measurement_specification: selection.measurement_specification,
         other_params,
@@ -122,11 +122,10 @@ fn suite(
     Ok(Some(Suite { asym, hash: hash(config, request)? }))
 }
 
-/// The algorithm of the Requester's own signatures: one that the backend verifies, the last of those that are offered. A
-/// Requester that could sign may demand one, whether the device will ask for a signature or not (DSP0274 1.3 §ALGORITHMS for
-/// EP_INFO_CAP 2; libspdm in every version).
+/// The algorithm of the Requester's own signatures, the first of those that are offered. A Requester that could sign may demand
+/// one, whether the device will ask for a signature or not (DSP0274 1.3 §ALGORITHMS for EP_INFO_CAP 2; libspdm in every
+/// version). This one asks for none, so that any will do.
 fn requester_asym(
-    provider: &Provider,
     peer: &Peer,
     request: &NegotiateAlgorithms<'_>,
 ) -> (Option<BaseAsymAlgo>, Option<PqcAsymAlgo>) {
@@ -134,14 +133,10 @@ fn requester_asym(
     if !peer.requester.intersects(signs) {
         return (None, None);
     }
-    let mut known = provider.base_asyms();
-    if peer.version < SpdmVersion::V1_2 {
-        known -= BaseAsymAlgo::EDDSA_ED25519;
-    }
     let offer = &request.alg_structs;
-    let base = offer.req_base_asym.and_then(|offered| (offered & known).iter().last());
+    let base = offer.req_base_asym.and_then(|offered| offered.iter().next());
     let pqc = offer.req_pqc_asym.filter(|_| base.is_none() && peer.version >= SpdmVersion::V1_4);
-    (base, pqc.and_then(|offered| (offered & provider.pqc_asyms()).iter().last()))
+    (base, pqc.and_then(|offered| offered.iter().next()))
 }
 
 fn hash(config: &Config<'_>, request: &NegotiateAlgorithms<'_>) -> Result<HashAlgorithm, Refusal> {

@@ -70,8 +70,8 @@ fn an_algorithm_of_the_requester_is_selected_where_it_may_demand_one() {
         // MUT_AUTH_CAP with ENCAP_CAP; EP_INFO_CAP 2.
         for (at, flag, signs) in [(9, 0, false), (9, 0x11, true), (10, 0x80, is_new)] {
             for (offered, selected) in [
-                (0x90, Some(BaseAsymAlgo::ECDSA_P384)),
-                (0x0F, Some(BaseAsymAlgo::RSAPSS_3072)),
+                (0x90, Some(BaseAsymAlgo::ECDSA_P256)),
+                (0x0E, Some(BaseAsymAlgo::RSAPSS_2048)),
                 (0x00, None),
             ] {
                 let mut sim = Sim::new(config);
