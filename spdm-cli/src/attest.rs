@@ -49,9 +49,7 @@ pub(crate) fn run(
     let mut known_file = KnownFile::of(&args.known, place)?;
     let name = device.name();
     device.settle()?;
-    if trust.is_empty() {
-        trust.add(device.anchors());
-    }
+    trust.or_own(device.anchors());
     let anchors = trust.anchors();
     let revocations = trust.revocations();
     let mut worst = Exit::Done;

@@ -88,9 +88,7 @@ pub(crate) fn run(
     if folder.is_none() {
         device.settle()?;
     }
-    if trust.is_empty() {
-        trust.add(device.anchors());
-    }
+    trust.or_own(device.anchors());
     let fetched = fetch(&mut device, args.slot);
     let target = device.name();
     device.finish()?;

@@ -49,9 +49,7 @@ pub(crate) fn run(
     let name = device.name();
     device.settle()?;
     let anyone = trust.is_empty();
-    if anyone {
-        trust.add(device.anchors());
-    }
+    trust.or_own(device.anchors());
     let anchors = trust.anchors();
     let revocations = trust.revocations();
     let policy = trust.policy(crypto.provider, &anchors, &revocations)?;

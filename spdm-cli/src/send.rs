@@ -84,9 +84,7 @@ fn in_session(
     let crypto = device.crypto;
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     device.settle()?;
-    if trust.is_empty() {
-        trust.add(device.anchors());
-    }
+    trust.or_own(device.anchors());
     let (anchors, revocations) = (trust.anchors(), trust.revocations());
     let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
     let messages = core::slice::from_ref(message);

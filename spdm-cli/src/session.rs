@@ -67,9 +67,7 @@ pub(crate) fn run(
     let mut known_file = KnownFile::of(&args.known, device.output_place())?;
     let name = device.name();
     device.settle()?;
-    if trust.is_empty() {
-        trust.add(device.anchors());
-    }
+    trust.or_own(device.anchors());
     let (anchors, revocations) = (trust.anchors(), trust.revocations());
     let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
     let requirement = if measures { Requirement::Measurements } else { Requirement::Session };

@@ -110,9 +110,11 @@ impl Trust {
         self.certificates.is_empty() && self.digests.is_empty() && self.intermediates.is_empty()
     }
 
-    /// Trusts these roots too.
-    pub(crate) fn add(&mut self, certificates: Vec<Vec<u8>>) {
-        self.certificates.extend(certificates);
+    /// Trusts the roots that a device brings with it, as the emulated one does, where the user names nobody.
+    pub(crate) fn or_own(&mut self, roots: Vec<Vec<u8>>) {
+        if self.is_empty() {
+            self.certificates = roots;
+        }
     }
 
     /// The anchors.
