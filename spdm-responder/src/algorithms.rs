@@ -122,15 +122,15 @@ fn suite(
     Ok(Some(Suite { asym, hash: hash(config, request)? }))
 }
 
-/// The algorithm of the Requester's own signatures, the first of those that are offered. A Requester that could sign may demand
-/// one, whether the device will ask for a signature or not (DSP0274 1.3 §ALGORITHMS for EP_INFO_CAP 2; libspdm in every
-/// version). This one asks for none, so that any will do.
+/// The algorithm of the Requester's own signatures, the first of those that are offered: where both sides authenticate each
+/// other, and for a Requester that signs its endpoint info, whether the device will ask for that or not (DSP0274 1.3
+/// §ALGORITHMS). Otherwise there is none. This device asks for no signature, so that any will do.
 fn requester_asym(
     peer: &Peer,
     request: &NegotiateAlgorithms<'_>,
 ) -> (Option<BaseAsymAlgo>, Option<PqcAsymAlgo>) {
-    let signs = CapabilityFlags::MUT_AUTH_CAP | CapabilityFlags::EP_INFO_CAP_SIG;
-    if !peer.requester.intersects(signs) {
+    let is_mutual = peer.both().contains(CapabilityFlags::MUT_AUTH_CAP);
+    if !is_mutual && !peer.requester.contains(CapabilityFlags::EP_INFO_CAP_SIG) {
         return (None, None);
     }
     let offer = &request.alg_structs;

@@ -1,8 +1,9 @@
 //! Which test comes first: phase, version byte, capability, content.
 
 use spdm_codec::{Algorithms, BaseAsymAlgo, CapabilityFlags, Cx, SpdmVersion};
+use spdm_responder::Config;
 
-use crate::sim::{Sim, challenge, config, decode, negotiation, with_sessions};
+use crate::sim::{Sim, challenge, config, decode, negotiation};
 
 const V1_2: SpdmVersion = SpdmVersion::V1_2;
 
@@ -33,7 +34,7 @@ fn the_version_byte_comes_before_everything_else() {
 #[test]
 fn a_capability_that_is_not_there_comes_before_the_content() {
     let none = CapabilityFlags::MEAS_CAP_SIG;
-    let mut sim = Sim::negotiated(spdm_responder::Config { capabilities: none, ..config() }, V1_2);
+    let mut sim = Sim::negotiated(Config { capabilities: none, ..config() }, V1_2);
     refused(&mut sim, &[0x12, 0x81, 0, 0], [0x12, 0x7F, 0x07, 0x81]);
     refused(&mut sim, &[0x12, 0x82, 0, 0, 0, 0, 0, 1], [0x12, 0x7F, 0x07, 0x82]);
     refused(&mut sim, &challenge(V1_2, 1), [0x12, 0x7F, 0x07, 0x83]);
@@ -61,14 +62,22 @@ fn every_truncation_is_an_invalid_request() {
     }
 }
 
-/// A Requester that could sign gets an algorithm for that, any other none.
+/// With mutual authentication, and for a Requester that signs its endpoint info (1.3); otherwise none, as the checks of the
+/// reference implementation demand.
 #[test]
-fn an_algorithm_of_the_requester_is_selected_where_it_may_demand_one() {
-    let config = with_sessions();
+fn an_algorithm_of_the_requester_is_selected_where_it_has_to_sign() {
+    type F = CapabilityFlags;
+    let both = F::MUT_AUTH_CAP | F::ENCAP_CAP;
+    let mutual = Config { capabilities: config().capabilities | both, ..config() };
     for version in [SpdmVersion::V1_1, V1_2, SpdmVersion::V1_3, SpdmVersion::V1_4] {
         let is_new = version >= SpdmVersion::V1_3;
-        // MUT_AUTH_CAP with ENCAP_CAP; EP_INFO_CAP 2.
-        for (at, flag, signs) in [(9, 0, false), (9, 0x11, true), (10, 0x80, is_new)] {
+        for (config, flags, signs) in [
+            (config(), F::empty(), false),
+            (config(), both, false),
+            (mutual, F::empty(), false),
+            (mutual, both, true),
+            (config(), F::EP_INFO_CAP_SIG, is_new),
+        ] {
             for (offered, selected) in [
                 (0x90, Some(BaseAsymAlgo::ECDSA_P256)),
                 (0x0E, Some(BaseAsymAlgo::RSAPSS_2048)),
@@ -76,22 +85,25 @@ fn an_algorithm_of_the_requester_is_selected_where_it_may_demand_one() {
             ] {
                 let mut sim = Sim::new(config);
                 let [get_version, mut capabilities, mut algorithms] = negotiation(&config, version);
-                // CERT_CAP and CHAL_CAP belong to both.
-                capabilities[8] |= 0x06;
-                capabilities[at] |= flag;
-                // ReqBaseAsymAlg, before KeySchedule.
-                let end = algorithms.len() - 4;
-                algorithms.splice(end..end, [4, 0x20, offered, 0]);
+                let flags = (flags | F::CERT_CAP | F::CHAL_CAP).bits().to_le_bytes();
+                for (byte, flag) in capabilities[8..12].iter_mut().zip(flags) {
+                    *byte |= flag;
+                }
+                algorithms.extend([4, 0x20, offered, 0]);
                 algorithms[2] += 1;
                 algorithms[4] += 4;
                 for request in [&get_version, &capabilities] {
-                    assert_ne!(sim.send(request).unwrap()[1], 0x7F, "{version:?} {flag:#x}");
+                    assert_ne!(sim.send(request).unwrap()[1], 0x7F, "{version:?} {flags:02x?}");
                 }
                 let answer = sim.send(&algorithms).unwrap();
                 assert_eq!(answer[1], 0x63, "{version:?} {answer:02x?}");
                 let structs = decode::<Algorithms<'_>>(&answer, &Cx::new(version)).alg_structs;
                 let got = structs.req_base_asym.filter(|bits| !bits.is_empty());
-                assert_eq!(got, selected.filter(|_| signs), "{version:?} {flag:#x} {offered:#x}");
+                assert_eq!(
+                    got,
+                    selected.filter(|_| signs),
+                    "{version:?} {flags:02x?} {offered:#x}"
+                );
             }
         }
     }
