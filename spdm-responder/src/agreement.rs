@@ -1,11 +1,13 @@
 //! What Requester and device agreed on.
 
 use spdm_codec::{
-    CapabilityFlags, ConnectionKeys, Cx, Handshake, MeasurementHashAlgo, MeasurementSpecification,
-    MelSpecification, OpaqueFormat, RecordPrivacy, SpdmVersion, TransferSizes,
+    BaseAsymAlgo, CapabilityFlags, ConnectionKeys, Cx, Handshake, MeasurementHashAlgo,
+    MeasurementSpecification, MelSpecification, OpaqueFormat, PqcAsymAlgo, RecordPrivacy,
+    SpdmVersion, TransferSizes,
 };
 use spdm_crypto::{AeadAlgorithm, AsymAlgorithm, HashAlgorithm, KeyExchangeAlgorithm};
 
+use crate::mutual::{self, Requester};
 use crate::refusal::Refusal;
 
 /// The signature and hash algorithms of a connection.
@@ -100,6 +102,8 @@ pub(crate) struct Selection {
     /// RequesterMultiKeyConnSel (1.3).
     pub(crate) requester_keys: ConnectionKeys,
     pub(crate) mel: MelSpecification,
+    /// ReqBaseAsymAlg and ReqPqcAsymAlg: at most one of them.
+    pub(crate) requester_asym: (Option<BaseAsymAlgo>, Option<PqcAsymAlgo>),
 }
 
 /// A connection after ALGORITHMS.
@@ -109,6 +113,8 @@ pub(crate) struct Agreement {
     pub(crate) selection: Selection,
     pub(crate) authentication: Authentication,
     pub(crate) window: DigestsWindow,
+    /// Who the Requester is, outside of sessions.
+    pub(crate) requester: Requester,
 }
 
 impl Agreement {
@@ -119,6 +125,7 @@ impl Agreement {
         Cx::new(self.peer.version)
             .with_hash_len(hash)
             .with_signature_len(asym)
+            .with_requester_signature_len(mutual::signature_len(&self.selection))
             .with_connection_keys(self.selection.keys)
             .with_opaque_format(self.selection.opaque)
             .with_handshake(self.handshake())

@@ -10,6 +10,7 @@ use spdm_crypto::{AeadAlgorithm, AsymAlgorithm, HashAlgorithm, KeyExchangeAlgori
 use crate::agreement::{Peer, Selection, Suite};
 use crate::config::Config;
 use crate::draft::Draft;
+use crate::mutual;
 use crate::refusal::Refusal;
 use crate::turn::Turn;
 
@@ -21,7 +22,7 @@ pub(crate) fn respond<'t>(
 ) -> Result<(Selection, &'t [u8]), Refusal> {
     let request = turn.decode::<NegotiateAlgorithms<'_>>(peer.version)?;
     check_lists(peer.version, &request.message)?;
-    let selection = select(turn.config, peer, &request.message)?;
+    let selection = select(turn, peer, &request.message)?;
     let other_params = match selection.opaque {
         OpaqueFormat::Table => OtherParams::OPAQUE_DATA_FMT_1,
         OpaqueFormat::FreeForm if peer.version >= SpdmVersion::V1_2 => {
@@ -33,7 +34,7 @@ pub(crate) fn respond<'t>(
         ConnectionKeys::Multi => other_params | OtherParams::MULTI_KEY_CONN,
         _ => other_params,
     };
-    let (req_base_asym, req_pqc_asym) = requester_asym(peer, &request.message);
+    let (req_base_asym, req_pqc_asym) = selection.requester_asym;
     let algorithms = Algorithms {
         measurement_specification: selection.measurement_specification,
         other_params,
@@ -68,10 +69,11 @@ fn check_lists(version: SpdmVersion, request: &NegotiateAlgorithms<'_>) -> Resul
 }
 
 fn select(
-    config: &Config<'_>,
+    turn: &Turn<'_>,
     peer: &Peer,
     request: &NegotiateAlgorithms<'_>,
 ) -> Result<Selection, Refusal> {
+    let config = turn.config;
     let measures = peer.flags.meas_cap() != MeasCap::None
         && request.measurement_specification.contains(MeasurementSpecification::DMTF);
     let (measurement_specification, measurement_hash) = if measures {
@@ -99,6 +101,7 @@ fn select(
         opaque: opaque_format(config, peer.version, request),
         keys,
         requester_keys,
+        requester_asym: requester_asym(turn, peer, request, hash),
         mel: if logs { MelSpecification::DMTF } else { MelSpecification::empty() },
     })
 }
@@ -122,21 +125,34 @@ fn suite(
     Ok(Some(Suite { asym, hash: hash(config, request)? }))
 }
 
-/// The algorithm of the Requester's own signatures, the first of those that are offered: where both sides authenticate each
-/// other, and for a Requester that signs its endpoint info, whether the device will ask for that or not (DSP0274 1.3
-/// §ALGORITHMS). Otherwise there is none. This device asks for no signature, so that any will do.
+/// The algorithm of the Requester's own signatures: where both sides authenticate each other, and for a Requester that signs
+/// its endpoint info, whether the device will ask for that or not (DSP0274 1.3 §ALGORITHMS). Otherwise there is none. Of
+/// those that are offered it is the first that the device can verify signatures of, and where there is no such, the first.
 fn requester_asym(
+    turn: &Turn<'_>,
     peer: &Peer,
     request: &NegotiateAlgorithms<'_>,
+    hash: Option<HashAlgorithm>,
 ) -> (Option<BaseAsymAlgo>, Option<PqcAsymAlgo>) {
     let is_mutual = peer.both().contains(CapabilityFlags::MUT_AUTH_CAP);
     if !is_mutual && !peer.requester.contains(CapabilityFlags::EP_INFO_CAP_SIG) {
         return (None, None);
     }
     let offer = &request.alg_structs;
-    let base = offer.req_base_asym.and_then(|offered| offered.iter().next());
-    let pqc = offer.req_pqc_asym.filter(|_| base.is_none() && peer.version >= SpdmVersion::V1_4);
-    (base, pqc.and_then(|offered| offered.iter().next()))
+    let usable = |asym| hash.is_some_and(|hash| mutual::can_verify(turn, asym, hash));
+    let base = offer.req_base_asym.unwrap_or_default();
+    let pqc = offer.req_pqc_asym.filter(|_| peer.version >= SpdmVersion::V1_4).unwrap_or_default();
+    let best_base =
+        || base.iter().find(|bit| AsymAlgorithm::from_base_asym(*bit).is_some_and(usable));
+    let best_pqc = || pqc.iter().find(|bit| AsymAlgorithm::from_pqc_asym(*bit).is_some_and(usable));
+    match (best_base(), best_pqc()) {
+        (Some(bit), _) => (Some(bit), None),
+        (None, Some(bit)) => (None, Some(bit)),
+        (None, None) => match base.iter().next() {
+            Some(bit) => (Some(bit), None),
+            None => (None, pqc.iter().next()),
+        },
+    }
 }
 
 fn hash(config: &Config<'_>, request: &NegotiateAlgorithms<'_>) -> Result<HashAlgorithm, Refusal> {

@@ -1,8 +1,8 @@
 //! CHALLENGE and CHALLENGE_AUTH (DSP0274 §CHALLENGE).
 
 use spdm_codec::{
-    BasicMutAuth, CapabilityFlags, Challenge, ChallengeAuth, Code, KeySlot, MeasCap,
-    MeasurementSummary, OpaqueData, SlotMask,
+    CapabilityFlags, Challenge, ChallengeAuth, Code, KeySlot, MeasCap, MeasurementSummary,
+    OpaqueData, SlotMask,
 };
 use spdm_crypto::{Digest, SigningContext};
 
@@ -10,16 +10,17 @@ use crate::agreement::{Agreement, Suite};
 use crate::digests::chain_hash;
 use crate::draft::Draft;
 use crate::measurements::summary_hash;
+use crate::mutual;
 use crate::refusal::Refusal;
 use crate::transcript::M1;
 use crate::turn::Turn;
 
 pub(crate) fn respond(
     turn: &mut Turn<'_>,
-    agreement: &Agreement,
+    agreement: &mut Agreement,
     answer: &mut Draft<'_>,
 ) -> Result<(), Refusal> {
-    let peer = &agreement.peer;
+    let peer = agreement.peer;
     let decoded = turn.decode::<Challenge>(peer.version)?;
     let request = decoded.message;
     if !peer.flags.contains(CapabilityFlags::CHAL_CAP) {
@@ -32,9 +33,10 @@ pub(crate) fn respond(
     let cert_chain_hash = key_hash(turn, request.slot, &suite)?;
     let summary = summary_hash(turn, agreement, request.summary, answer)?;
     let nonce = turn.nonce()?;
+    let basic_mut_auth = mutual::with_challenge(turn, agreement)?;
     let message = ChallengeAuth {
         slot: request.slot,
-        basic_mut_auth: BasicMutAuth::NotRequested,
+        basic_mut_auth,
         slot_mask: match request.slot {
             KeySlot::Slot(_) => turn.device.provisioned(&suite),
             KeySlot::PublicKey => SlotMask(0),
@@ -50,7 +52,8 @@ pub(crate) fn respond(
     turn.compose(agreement.cx(), answer);
     let context = SigningContext::ResponderChallengeAuth;
     turn.sign(agreement, context, request.slot, M1, decoded.bytes, answer)?;
-    turn.reset_b(agreement)
+    turn.reset_b(agreement)?;
+    mutual::challenge_answered(turn, agreement, basic_mut_auth)
 }
 
 /// What says whose key signs: the hash of a slot's chain, or of the public key that was provisioned.

@@ -9,6 +9,8 @@ use spdm_codec::{
 use spdm_crypto::{PreSharedKey, RandomUnavailable, SignError, SignedMessage};
 
 use crate::agreement::Suite;
+#[cfg(feature = "mutual-auth")]
+use crate::requester_authentication::{OwnRequests, RequesterAuthentication};
 
 /// A device: its chains, keys, measurements and random numbers. What it can do stands in [`Config`](crate::Config).
 pub trait Device: fmt::Debug {
@@ -82,6 +84,18 @@ pub trait Device: fmt::Debug {
 
     /// Who answers vendor-defined messages; `None` where the device has none.
     fn vendor_messages(&mut self) -> Option<&mut dyn VendorMessages> {
+        None
+    }
+
+    /// How the device authenticates its Requester; `None` where it does not.
+    #[cfg(feature = "mutual-auth")]
+    fn requester_authentication(&mut self) -> Option<&mut dyn RequesterAuthentication> {
+        None
+    }
+
+    /// What the device asks its Requester on its own; `None` where that is nothing.
+    #[cfg(feature = "mutual-auth")]
+    fn own_requests(&mut self) -> Option<&mut dyn OwnRequests> {
         None
     }
 

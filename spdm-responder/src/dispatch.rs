@@ -7,6 +7,9 @@ use crate::agreement::{Agreement, Authentication, DigestsWindow, Phase};
 use crate::config::Config;
 use crate::connection::{Connection, Retry};
 use crate::draft::Draft;
+#[cfg(feature = "mutual-auth")]
+use crate::encapsulated;
+use crate::mutual::{self, Requester};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::session::SessionSlot;
@@ -109,8 +112,13 @@ impl Connection {
         if let Some(hash) = selection.hash {
             transcript::begin(turn.hashes, peer.version, hash, self.negotiation())?;
         }
-        let (authentication, window) = (Authentication::Outstanding, DigestsWindow::Open);
-        self.phase = Phase::Negotiated(Agreement { peer, selection, authentication, window });
+        self.phase = Phase::Negotiated(Agreement {
+            peer,
+            selection,
+            authentication: Authentication::Outstanding,
+            window: DigestsWindow::Open,
+            requester: Requester::default(),
+        });
         Ok(())
     }
 }
@@ -124,6 +132,7 @@ impl Agreement {
     ) -> Result<(), Refusal> {
         check_version(header, self.peer.version)?;
         let code = header.code;
+        mutual::check_in_flight(turn, &self.requester, code)?;
         let digests_count = self.window == DigestsWindow::Open && code == Code::GET_DIGESTS;
         self.window = if digests_count { DigestsWindow::Open } else { DigestsWindow::Closed };
         if code != Code::GET_MEASUREMENTS {
@@ -153,6 +162,10 @@ impl Agreement {
             (Code::KEY_UPDATE, Some(index)) => key_update::respond(turn, self, index, answer),
             (Code::END_SESSION, Some(index)) => end_session::respond(turn, self, index, answer),
             (Code::VENDOR_DEFINED_REQUEST, _) => vendor_defined::respond(turn, self, answer),
+            #[cfg(feature = "mutual-auth")]
+            (Code::GET_ENCAPSULATED_REQUEST, _) => encapsulated::respond(turn, self, answer),
+            #[cfg(feature = "mutual-auth")]
+            (Code::DELIVER_ENCAPSULATED_RESPONSE, _) => encapsulated::deliver(turn, self, answer),
             (Code::RESPOND_IF_READY, _) => Err(Refusal::unexpected()),
             (code, _) => Err(Refusal::unsupported(code)),
         }
@@ -235,6 +248,8 @@ const fn empties_b(code: Code) -> bool {
             | Code::KEY_UPDATE
             | Code::HEARTBEAT
             | Code::END_SESSION
+            | Code::GET_ENCAPSULATED_REQUEST
+            | Code::DELIVER_ENCAPSULATED_RESPONSE
     )
 }
 

@@ -6,6 +6,7 @@ use spdm_crypto::Direction;
 use crate::agreement::Agreement;
 use crate::closing::{establish, session, verify};
 use crate::draft::Draft;
+use crate::mutual;
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::session::{Secrets, SessionKind};
@@ -35,14 +36,12 @@ pub(crate) fn respond(
         return Err(Refusal::session_required(version));
     }
     let decoded = turn.decode_with::<Finish<'_>>(agreement.cx())?;
-    // Mutual authentication was not requested.
-    if decoded.message.signature.is_some() {
-        return Err(Refusal::invalid());
-    }
+    mutual::check_finish(turn, index, &decoded.message)?;
     let verify_data = decoded.message.verify_data;
     if in_clear && is_of_another(turn, index, decoded.bytes, verify_data) {
         return Err(Refusal::new(ErrorCode::DECRYPT_ERROR));
     }
+    mutual::verify_finish(turn, agreement, index, decoded.bytes, &decoded.message)?;
     verify(turn, index, decoded.bytes, verify_data)?;
     let opaque = (version >= SpdmVersion::V1_4).then_some(OpaqueData::EMPTY);
     answer.encode(&FinishRsp { opaque, verify_data: &[] }, version)?;
@@ -55,7 +54,9 @@ pub(crate) fn respond(
         }
     }
     turn.hashes.update(th, answer.as_bytes())?;
-    establish(turn, index)
+    establish(turn, index)?;
+    mutual::finished(turn, index);
+    Ok(())
 }
 
 /// Whether FINISH is one of an older session whose handshake is in the clear, too: the latest stays as it is.

@@ -2,14 +2,16 @@
 
 use spdm_codec::{
     CapabilityFlags, ConnectionKeys, ErrorCode, Handshake, KeyExchange, KeyExchangeRsp, KeySlot,
-    KeyUsage, MutAuthRequested, OpaqueData, SlotId,
+    KeyUsage, OpaqueData,
 };
 use spdm_crypto::{Direction, KeyExchangeError, SharedSecret, SigningContext};
 
 use crate::agreement::Agreement;
 use crate::challenge::key_hash;
+use crate::closing::session;
 use crate::draft::Draft;
 use crate::measurements::summary_hash;
+use crate::mutual;
 use crate::opening::{
     OPAQUE_LEN, check, heartbeat_period, place, reserve, schedule, select_version,
 };
@@ -39,6 +41,7 @@ pub(crate) fn respond(
     {
         return Err(Refusal::invalid());
     }
+    let demand = mutual::in_session(turn, agreement)?;
     let cert_chain_hash = key_hash(turn, request.slot, &suite)?;
     let schedule = schedule(turn, agreement)?;
     let mut opaque = [0; OPAQUE_LEN];
@@ -59,8 +62,8 @@ pub(crate) fn respond(
     let message = KeyExchangeRsp {
         heartbeat_period: heartbeat_period(turn, agreement),
         rsp_session_id: u16::from_le_bytes([low, high]),
-        mut_auth: MutAuthRequested::No,
-        req_slot: KeySlot::Slot(SlotId::ZERO),
+        mut_auth: demand.requested(),
+        req_slot: demand.slot(),
         random_data,
         exchange_data: exchange,
         measurement_summary_hash: summary.as_bytes(),
@@ -89,6 +92,7 @@ pub(crate) fn respond(
         turn.hashes.update(th, verify_data.as_bytes())?;
     }
     peer.check_size(answer.len())?;
+    let requester = demand.enter(turn, th)?;
     place(
         turn,
         agreement,
@@ -98,6 +102,7 @@ pub(crate) fn respond(
         selected.aead_limit,
         secrets,
     )?;
+    session(turn, index)?.requester = requester;
     if handshake == Handshake::InTheClear {
         turn.clear_handshake = Some(index);
     }

@@ -37,6 +37,18 @@ pub(crate) fn respond(
     }
 }
 
+/// A new key for what the device sends, from the next record on. A failure leaves the old one.
+#[cfg(feature = "mutual-auth")]
+pub(crate) fn update_responses(session: &mut Session) -> Result<(), Refusal> {
+    let Secrets::Data { response, .. } = &mut session.secrets else {
+        return Err(Refusal::unexpected());
+    };
+    let new_response = response.updated()?;
+    session.responses = session.responses.renewed(new_response.record_key()?);
+    *response = new_response;
+    Ok(())
+}
+
 /// Derives first, commits last: a failure leaves both directions as they were. The acknowledgement of UpdateAllKeys is
 /// the first record under the new key.
 fn update(session: &mut Session, operation: KeyOperation, tag: u8) -> Result<(), Refusal> {

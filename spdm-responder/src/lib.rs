@@ -17,7 +17,9 @@
 //! * Sessions live in [`SessionSlot`]s that the caller lends, and are erased at each of their ends. A message of a session
 //!   comes as a record, to [`Responder::process_secured`], and nowhere else.
 //!
-//! Not there: mutual authentication, vendor-defined data, provisioning.
+//! * With the feature `mutual-auth` the device asks its Requester who it is (`RequesterAuthentication`).
+//!
+//! Not there: application data, provisioning.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -37,19 +39,36 @@ mod device;
 mod digests;
 mod dispatch;
 mod draft;
+#[cfg(feature = "mutual-auth")]
+mod encapsulated;
 mod end_session;
 mod exchange;
 mod finish;
+#[cfg(feature = "mutual-auth")]
+mod flow;
 mod heartbeat;
 mod hook;
 mod key_exchange;
 mod key_update;
 mod measurements;
+#[cfg(feature = "mutual-auth")]
+mod mutual;
+#[cfg(not(feature = "mutual-auth"))]
+#[path = "without_mutual.rs"]
+mod mutual;
 mod opening;
 mod psk_exchange;
 mod psk_finish;
 mod record;
 mod refusal;
+#[cfg(feature = "mutual-auth")]
+mod requester_authentication;
+#[cfg(feature = "mutual-auth")]
+mod requester_chain;
+#[cfg(feature = "mutual-auth")]
+mod requester_challenge;
+#[cfg(feature = "mutual-auth")]
+mod requester_key_update;
 mod responder;
 mod scope;
 mod sending;
@@ -65,6 +84,11 @@ pub use connection::Connection;
 pub use device::{Coverage, Device, MeasuredBlock, MeasurementWanted, VendorMessages};
 pub use draft::Draft;
 pub use hook::{About, Arrival, Before, Hook, NoHook, Signing};
+#[cfg(feature = "mutual-auth")]
+pub use requester_authentication::{
+    AuthenticationDemand, Judgement, OwnRequest, OwnRequests, ProvisionedRequester, RequestOutcome,
+    RequesterAuthentication, RequesterChain,
+};
 pub use responder::{Memory, Responder};
 pub use session::SessionSlot;
 pub use transcript::{HASH_PLACES, hash_places};

@@ -8,6 +8,7 @@ use spdm_codec::{
 use spdm_crypto::{Direction, HandshakeSecrets, KeySchedule, RecordStream};
 
 use crate::agreement::Agreement;
+use crate::mutual::Requester;
 use crate::refusal::Refusal;
 use crate::session::{After, KeyUsed, Secrets, Session, SessionKind, SessionSlot};
 use crate::transcript;
@@ -158,6 +159,7 @@ pub(crate) fn place(
         update: None,
         used: KeyUsed::Due,
         heartbeat_period,
+        requester: Requester::default(),
         after: After::Nothing,
     }));
     Ok(())

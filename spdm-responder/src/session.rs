@@ -5,6 +5,8 @@ use core::fmt;
 use spdm_codec::{Handshake, KeyOperation};
 use spdm_crypto::{DataSecret, HandshakeSecrets, KeyScheduleError, RecordStream};
 
+use crate::mutual::Requester;
+
 /// Room for one session, lent by the caller: plain data, erased at each end of a session and when it is dropped.
 #[derive(Default)]
 pub struct SessionSlot(pub(crate) Option<Session>);
@@ -97,6 +99,8 @@ pub(crate) struct Session {
     /// What the record that is being answered was opened with.
     pub(crate) used: KeyUsed,
     pub(crate) heartbeat_period: u8,
+    /// Who the Requester is.
+    pub(crate) requester: Requester,
     pub(crate) after: After,
 }
 

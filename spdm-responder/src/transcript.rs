@@ -14,12 +14,15 @@ pub(crate) const M1: usize = 1;
 pub(crate) const L1: usize = 2;
 /// What is computed and thrown away.
 pub(crate) const SCRATCH: usize = 3;
+/// What the Requester signs in CHALLENGE_AUTH: from 1.2 on A, then the encapsulated exchanges.
+#[cfg(feature = "mutual-auth")]
+pub(crate) const MUTUAL: usize = 4;
 
 /// A, and DIGESTS where it counts: what TH of a key exchange begins with.
-pub(crate) const TH_BASE: usize = 4;
+pub(crate) const TH_BASE: usize = HASH_PLACES;
 
 /// How many running hashes a connection without sessions needs.
-pub const HASH_PLACES: usize = 4;
+pub const HASH_PLACES: usize = if cfg!(feature = "mutual-auth") { 5 } else { 4 };
 
 /// How many running hashes a connection with so many sessions at once needs.
 #[must_use]

@@ -43,11 +43,15 @@ impl<'t> Turn<'t> {
 
     /// [`Self::decode`] of a request that depends on what was negotiated. In a session nothing is appended.
     pub(crate) fn decode_with<M: Message<'t>>(&self, cx: Cx) -> Result<Decoded<'t, M>, Refusal> {
-        let padding = match self.scope {
+        decode_padded(self.padding(), self.request, cx)
+    }
+
+    /// What a transport may have appended.
+    pub(crate) const fn padding(&self) -> usize {
+        match self.scope {
             Scope::Plain => self.config.padding,
             Scope::Session(_) => 0,
-        };
-        decode_padded(padding, self.request, cx)
+        }
     }
 
     pub(crate) fn is_established(&self, index: usize) -> bool {

@@ -5,7 +5,14 @@
     clippy::indexing_slicing,
     reason = "helpers of tests: a panic is the failure"
 )]
+#![cfg_attr(
+    feature = "mutual-auth",
+    expect(clippy::panic, reason = "helpers of tests: a panic is the failure")
+)]
 
+#[cfg(feature = "mutual-auth")]
+#[path = "responder/host.rs"]
+mod host;
 #[path = "responder/initiator.rs"]
 mod initiator;
 #[path = "responder/sim.rs"]

@@ -2,8 +2,9 @@
 
 use spdm_codec::{
     CapabilityFlags, Cx, Handshake, KeyExchange, KeyExchangeRsp, KeySlot, MeasurementSummary,
-    Message as _, OpaqueData, PskExchange, PskExchangeRsp, PskRequesterContext, RecordBinding,
-    RecordPrivacy, RequesterNonce, SecuredMessage, SessionPolicy, SlotId, SpdmVersion, TAG_LEN,
+    Message as _, MutAuthRequested, OpaqueData, PskExchange, PskExchangeRsp, PskRequesterContext,
+    RecordBinding, RecordPrivacy, RequesterNonce, SecuredMessage, SessionPolicy, SlotId,
+    SpdmVersion, TAG_LEN,
 };
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{
@@ -26,8 +27,10 @@ pub(crate) struct Initiator {
     handshake: Handshake,
     privacy: RecordPrivacy,
     format: RecordBinding,
+    /// What KEY_EXCHANGE_RSP asks for, and of which slot.
+    pub(crate) asked: (MutAuthRequested, KeySlot),
     /// TH.
-    th: Vec<u8>,
+    pub(crate) th: Vec<u8>,
     pub(crate) secrets: Option<HandshakeSecrets>,
     pub(crate) data: Option<DataSecrets>,
     pub(crate) request: (RecordKey, u64),
@@ -132,7 +135,8 @@ impl Initiator {
             secrets.check_verify_data(Direction::Response, &th1, message.verify_data).unwrap();
             th.extend(message.verify_data);
         }
-        Self::new(sim, id, message.rsp_session_id, th, secrets)
+        let asked = (message.mut_auth, message.req_slot);
+        Self { asked, ..Self::new(sim, id, message.rsp_session_id, th, secrets) }
     }
 
     pub(crate) fn psk_exchange(sim: &mut Sim, id: u16) -> Self {
@@ -161,12 +165,19 @@ impl Initiator {
             handshake: cx(sim).handshake,
             privacy: if encrypts { RecordPrivacy::Encrypted } else { RecordPrivacy::Authenticated },
             format: sim.config.records,
+            asked: (MutAuthRequested::No, KeySlot::Slot(SlotId::ZERO)),
             th,
             request: (secrets.record_key(Direction::Request).unwrap(), 0),
             response: (secrets.record_key(Direction::Response).unwrap(), 0),
             secrets: Some(secrets),
             data: None,
         }
+    }
+
+    /// Whether the messages of the handshake travel outside of the session.
+    #[cfg(feature = "mutual-auth")]
+    pub(crate) fn is_clear(&self) -> bool {
+        self.handshake == Handshake::InTheClear && self.secrets.is_some()
     }
 
     /// FINISH or PSK_FINISH.
@@ -183,6 +194,7 @@ impl Initiator {
 
     /// FINISH or PSK_FINISH, and the keys of the data.
     pub(crate) fn finish(&mut self, sim: &mut Sim, code: u8) {
+        assert_eq!(self.asked.0, MutAuthRequested::No);
         let message = self.finish_message(code);
         let answer = match self.handshake {
             Handshake::InTheClear => sim.send(&message).unwrap(),

@@ -4,14 +4,22 @@
     clippy::indexing_slicing,
     reason = "helpers of tests: a panic is the failure"
 )]
+#![cfg_attr(
+    feature = "mutual-auth",
+    expect(clippy::panic, reason = "helpers of tests: a panic is the failure")
+)]
 
 mod attestation;
 mod bounds;
 mod establishment;
 mod failures;
 mod hook;
+#[cfg(feature = "mutual-auth")]
+mod host;
 mod initiator;
 mod large;
+#[cfg(feature = "mutual-auth")]
+mod mutual_auth;
 mod order;
 mod records;
 mod session_rules;

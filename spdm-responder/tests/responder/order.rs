@@ -3,7 +3,7 @@
 use spdm_codec::{Algorithms, BaseAsymAlgo, CapabilityFlags, Cx, SpdmVersion};
 use spdm_responder::Config;
 
-use crate::sim::{Sim, challenge, config, decode, negotiation};
+use crate::sim::{Sim, challenge, config, decode, negotiation, negotiation_of};
 
 const V1_2: SpdmVersion = SpdmVersion::V1_2;
 
@@ -84,7 +84,8 @@ fn an_algorithm_of_the_requester_is_selected_where_it_has_to_sign() {
                 (0x00, None),
             ] {
                 let mut sim = Sim::new(config);
-                let [get_version, mut capabilities, mut algorithms] = negotiation(&config, version);
+                let [get_version, mut capabilities, mut algorithms] =
+                    negotiation_of(&config, version, |flags| flags - both);
                 let flags = (flags | F::CERT_CAP | F::CHAL_CAP).bits().to_le_bytes();
                 for (byte, flag) in capabilities[8..12].iter_mut().zip(flags) {
                     *byte |= flag;

@@ -35,6 +35,9 @@ pub(crate) struct OneKey {
     pub(crate) chain: Vec<u8>,
     /// What the key is for (1.3).
     pub(crate) usage: KeyUsage,
+    /// What it wants to know of its Requester.
+    #[cfg(feature = "mutual-auth")]
+    pub(crate) policy: Option<crate::host::Policy>,
     counter: u8,
 }
 
@@ -42,7 +45,14 @@ impl OneKey {
     pub(crate) fn new() -> Self {
         let key = SoftwareKey::from_seed(ASYM, [7; 32]).unwrap();
         let chain = (0..=255).cycle().take(1000).collect();
-        Self { key, chain, usage: KeyUsage::KEY_EX, counter: 0 }
+        Self {
+            key,
+            chain,
+            usage: KeyUsage::KEY_EX,
+            #[cfg(feature = "mutual-auth")]
+            policy: None,
+            counter: 0,
+        }
     }
 }
 
@@ -73,6 +83,20 @@ impl Device for OneKey {
     fn pre_shared_key(&self, hint: &[u8]) -> Option<&dyn PreSharedKey> {
         const KEY: PskBytes<'_> = PskBytes(PSK);
         (hint == b"hint").then_some(&KEY)
+    }
+
+    #[cfg(feature = "mutual-auth")]
+    fn requester_authentication(
+        &mut self,
+    ) -> Option<&mut dyn spdm_responder::RequesterAuthentication> {
+        self.policy
+            .as_mut()
+            .map(|policy| -> &mut dyn spdm_responder::RequesterAuthentication { policy })
+    }
+
+    #[cfg(feature = "mutual-auth")]
+    fn own_requests(&mut self) -> Option<&mut dyn spdm_responder::OwnRequests> {
+        self.policy.as_mut().map(|policy| -> &mut dyn spdm_responder::OwnRequests { policy })
     }
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomUnavailable> {
@@ -186,10 +210,15 @@ impl Sim {
     }
 
     pub(crate) fn negotiate(&mut self, version: SpdmVersion) {
+        self.negotiate_with(negotiation(&self.config, version));
+    }
+
+    pub(crate) fn negotiate_with(&mut self, requests: [Vec<u8>; 3]) {
         let before = self.said.len();
-        for request in negotiation(&self.config, version) {
+        let version = requests[1][0];
+        for request in requests {
             let answer = self.send(&request).unwrap();
-            assert_ne!(answer[1], 0x7F, "{version} {answer:02x?}");
+            assert_ne!(answer[1], 0x7F, "{version:#x} {answer:02x?}");
         }
         self.negotiation = self.said[before..].to_vec();
     }
@@ -244,12 +273,26 @@ impl Sim {
 
 /// GET_VERSION, GET_CAPABILITIES and NEGOTIATE_ALGORITHMS, of a Requester that can do what the device can of sessions.
 pub(crate) fn negotiation(config: &Config<'_>, version: SpdmVersion) -> [Vec<u8>; 3] {
+    negotiation_of(config, version, |flags| flags)
+}
+
+/// [`negotiation`] of a Requester whose flags are adjusted.
+pub(crate) fn negotiation_of(
+    config: &Config<'_>,
+    version: SpdmVersion,
+    adjust: impl Fn(CapabilityFlags) -> CapabilityFlags,
+) -> [Vec<u8>; 3] {
     let (byte, sizes) = (version.to_byte(), config.sizes);
     let session_flags = SESSION_FLAGS | CapabilityFlags::HANDSHAKE_IN_THE_CLEAR_CAP;
     let mut flags = config.capabilities & session_flags;
     if config.capabilities.intersects(CapabilityFlags::PSK_CAP | CapabilityFlags::PSK_CAP_CONTEXT) {
         flags |= CapabilityFlags::PSK_CAP;
     }
+    if config.capabilities.contains(CapabilityFlags::MUT_AUTH_CAP) {
+        flags |= CapabilityFlags::CERT_CAP | CapabilityFlags::CHAL_CAP;
+        flags |= config.capabilities & (CapabilityFlags::MUT_AUTH_CAP | CapabilityFlags::ENCAP_CAP);
+    }
+    flags = adjust(flags);
     let mut capabilities = vec![byte, 0xE1, 0, 0];
     if version > SpdmVersion::V1_0 {
         if version >= SpdmVersion::V1_2 {
@@ -283,6 +326,10 @@ pub(crate) fn negotiation(config: &Config<'_>, version: SpdmVersion) -> [Vec<u8>
         }
         if kem_low | kem_high != 0 {
             tables.push([7, 0x20, kem_low, kem_high]);
+        }
+        if flags.contains(CapabilityFlags::MUT_AUTH_CAP) {
+            // ReqBaseAsymAlg: one that the device cannot verify, and ECDSA_P256.
+            tables.insert(tables.len().min(2), [4, 0x20, 0x10, 2]);
         }
         algorithms[2] = u8::try_from(tables.len()).unwrap();
         algorithms[4] += 4 * algorithms[2];
