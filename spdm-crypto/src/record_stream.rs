@@ -30,13 +30,20 @@ impl RecordForm {
     /// Bytes in front of the SPDM message of a record.
     #[must_use]
     pub const fn head_len(&self) -> usize {
+        self.data_head_len().saturating_add(self.binding.prefix_len())
+    }
+
+    /// Bytes in front of the data of an application: in front of an SPDM message there is
+    /// [`RecordBinding::prefix_len`] more.
+    #[must_use]
+    pub const fn data_head_len(&self) -> usize {
         let length = match self.privacy {
             RecordPrivacy::Encrypted => DATA_LENGTH_LEN,
             RecordPrivacy::Authenticated => 0,
         };
         let header = SecuredMessage::header_len(self.binding.sequence_len());
         let outside = self.binding.reserved_len().saturating_add(header);
-        outside.saturating_add(length).saturating_add(self.binding.prefix_len())
+        outside.saturating_add(length)
     }
 }
 
@@ -156,12 +163,31 @@ impl RecordStream {
         len: usize,
         random: &[u8],
     ) -> Result<usize, RecordError> {
+        let (start, prefix_len) = (form.data_head_len(), form.binding.prefix_len());
+        let prefix = buffer.get_mut(start..start.saturating_add(prefix_len));
+        let needed = form.head_len().saturating_add(len).saturating_add(TAG_LEN);
+        let room = RecordError::Encode(EncodeError::BufferTooSmall { needed });
+        let prefix = prefix.ok_or(room)?;
+        form.binding.write_prefix(len, prefix).map_err(RecordError::Encode)?;
+        self.seal_data(form, buffer, prefix_len.saturating_add(len), random)
+    }
+
+    /// [`Self::seal`] for data of any protocol, `len` bytes behind [`RecordForm::data_head_len`]: what the transport puts
+    /// in front of a message is part of them.
+    ///
+    /// # Errors
+    /// As [`Self::seal`].
+    pub fn seal_data(
+        &mut self,
+        form: &RecordForm,
+        buffer: &mut [u8],
+        len: usize,
+        random: &[u8],
+    ) -> Result<usize, RecordError> {
         let sequence = self.next()?;
         let reserved_len = form.binding.reserved_len();
         let header_len = SecuredMessage::header_len(form.binding.sequence_len());
-        let prefix_len = form.binding.prefix_len();
-        let data_len = prefix_len.saturating_add(len);
-        let end = form.head_len().saturating_add(len).saturating_sub(reserved_len);
+        let end = form.data_head_len().saturating_add(len).saturating_sub(reserved_len);
         let (protected_end, random) = match form.privacy {
             RecordPrivacy::Encrypted => (end.saturating_add(random.len()), random),
             RecordPrivacy::Authenticated => (end, &[][..]),
@@ -175,7 +201,7 @@ impl RecordStream {
         let too_large = |field| RecordError::Encode(EncodeError::TooLarge { field });
         let length = u16::try_from(record_len.saturating_sub(header_len));
         let length = length.map_err(|_| too_large("Length"))?.to_le_bytes();
-        let data_length = u16::try_from(data_len);
+        let data_length = u16::try_from(len);
         let data_length = data_length.map_err(|_| too_large("ApplicationDataLength"))?;
 
         let number = sequence.to_le_bytes();
@@ -193,9 +219,7 @@ impl RecordStream {
             }
             RecordPrivacy::Authenticated => &mut *protected,
         };
-        let prefix = inside.get_mut(..prefix_len).ok_or(RecordError::Encode(room))?;
-        form.binding.write_prefix(len, prefix).map_err(RecordError::Encode)?;
-        let behind = inside.get_mut(data_len..).unwrap_or_default();
+        let behind = inside.get_mut(len..).unwrap_or_default();
         behind.iter_mut().zip(random).for_each(|(place, byte)| *place = *byte);
 
         let sealed = match form.privacy {

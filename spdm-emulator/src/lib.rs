@@ -19,6 +19,7 @@
 //! whatever a transport can do: lose, delay, repeat, break. [`Device::deliver`] tells what arrives when.
 //!
 //! Sessions are there where [`DeviceConfig::more_capabilities`] says so: [`Device::respond_secured`] takes their records.
+//! Over MCTP they reach a PLDM terminus, too.
 //!
 //! Not there: mutual authentication.
 #![forbid(unsafe_code)]
@@ -39,6 +40,7 @@ mod misbehaviour;
 mod own_device;
 mod patch;
 mod pem_blocks;
+mod pldm;
 mod private_key;
 mod script;
 

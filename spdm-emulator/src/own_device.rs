@@ -1,17 +1,19 @@
 //! What the responder asks the emulated device for.
 
 use spdm_codec::{
-    CapabilityFlags, CertificateModel, EncodeError, KeySlot, KeyUsage, OpaqueFormat, SlotId,
-    SlotKey, SlotMask, SpdmVersion, VendorDefined,
+    CapabilityFlags, CertificateModel, EncodeError, KeySlot, KeyUsage, OpaqueFormat, RecordBinding,
+    SlotId, SlotKey, SlotMask, SpdmVersion, VendorDefined,
 };
 use spdm_crypto::{PreSharedKey, RandomUnavailable, SignError, SignedMessage};
-use spdm_responder::{Coverage, Device, MeasuredBlock, MeasurementWanted, Suite, VendorMessages};
+use spdm_responder::{
+    ApplicationData, Coverage, Device, MeasuredBlock, MeasurementWanted, Suite, VendorMessages,
+};
 
 use crate::chains::Chains;
 use crate::config::{DeviceConfig, DeviceModel};
 use crate::entropy::Entropy;
 use crate::key_ring::KeyRing;
-use crate::measurement_blocks;
+use crate::{measurement_blocks, pldm};
 
 /// A vendor of PCI-SIG's registry.
 pub(crate) const OPAQUE_VENDOR: [u8; 2] = 0x1B36_u16.to_le_bytes();
@@ -114,6 +116,13 @@ impl Device for OwnDevice<'_> {
         Some(self)
     }
 
+    fn application_data(&mut self) -> Option<&mut dyn ApplicationData> {
+        match self.config.records {
+            RecordBinding::Mctp => Some(self),
+            _ => None,
+        }
+    }
+
     /// One vendor's element where the format is a table, the vendor's bytes where it is free.
     fn opaque_data(&self, format: OpaqueFormat) -> &[u8] {
         match format {
@@ -135,6 +144,13 @@ impl VendorMessages for OwnDevice<'_> {
         let len = request.payload.len();
         out.get_mut(..len)?.copy_from_slice(request.payload);
         Some(len)
+    }
+}
+
+/// PLDM over MCTP.
+impl ApplicationData for OwnDevice<'_> {
+    fn answer(&mut self, data: &[u8], _: u32, out: &mut [u8]) -> Option<usize> {
+        pldm::answer(data, out)
     }
 }
 

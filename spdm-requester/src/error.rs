@@ -89,6 +89,8 @@ pub enum SessionFault {
     Key,
     /// The record holds no SPDM message.
     Protocol,
+    /// The record holds a message of SPDM, where data of another protocol belong.
+    SpdmMessage,
     /// A record of ours could not be made.
     Encode(EncodeError),
     /// The key has no sequence number left.
@@ -116,6 +118,7 @@ impl SessionFault {
             Self::Unanswered
                 | Self::PlainMessage
                 | Self::OtherSession { .. }
+                | Self::SpdmMessage
                 | Self::Encode(_)
                 | Self::Random
                 | Self::NoRoom
@@ -176,6 +179,9 @@ impl fmt::Display for SessionFault {
             Self::Tag => f.write_str("the MAC of a record is wrong"),
             Self::Key => f.write_str("a record came under the wrong one of two keys"),
             Self::Protocol => f.write_str("a record holds no SPDM message"),
+            Self::SpdmMessage => {
+                f.write_str("a record holds an SPDM message, not data of another protocol")
+            }
             Self::Encode(error) => write!(f, "a message fits no record: {error}"),
             Self::Exhausted => f.write_str("the session key has no sequence number left"),
             Self::VerifyData { message } => {

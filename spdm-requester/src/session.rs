@@ -1,5 +1,6 @@
 //! Sessions: one more place that a message can travel in (DSP0274 §Sessions, DSP0277).
 
+mod application_data;
 mod bank;
 mod handle;
 mod key_log;

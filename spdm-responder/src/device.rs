@@ -99,6 +99,11 @@ pub trait Device: fmt::Debug {
         None
     }
 
+    /// Who answers data of other protocols in sessions; `None` where the device has none.
+    fn application_data(&mut self) -> Option<&mut dyn ApplicationData> {
+        None
+    }
+
     /// OpaqueData of CHALLENGE_AUTH and MEASUREMENTS in this format.
     fn opaque_data(&self, format: OpaqueFormat) -> &[u8] {
         let _ = format;
@@ -118,6 +123,14 @@ pub trait VendorMessages {
         session_id: Option<u32>,
         out: &mut [u8],
     ) -> Option<usize>;
+}
+
+/// The protocols besides SPDM that a device speaks in sessions, such as PLDM over MCTP (DSP0277 §Application data).
+pub trait ApplicationData {
+    /// Answers data that came in the established session with this `SessionID`: writes the answer into `out` and returns
+    /// its length in bytes. Both begin with what the transport puts in front of a message of that protocol: with MCTP, the
+    /// message type. `None` where the device stays silent.
+    fn answer(&mut self, data: &[u8], session_id: u32, out: &mut [u8]) -> Option<usize>;
 }
 
 /// How a measurement is wanted.

@@ -81,7 +81,9 @@ mod version;
 pub use agreement::{Peer, Suite};
 pub use config::{Config, DOUBLEWORD_PADDING};
 pub use connection::Connection;
-pub use device::{Coverage, Device, MeasuredBlock, MeasurementWanted, VendorMessages};
+pub use device::{
+    ApplicationData, Coverage, Device, MeasuredBlock, MeasurementWanted, VendorMessages,
+};
 pub use draft::Draft;
 pub use hook::{About, Arrival, Before, Hook, NoHook, Signing};
 #[cfg(feature = "mutual-auth")]

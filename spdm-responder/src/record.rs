@@ -17,8 +17,8 @@ pub(crate) fn session_id(binding: RecordBinding, carried: &[u8]) -> Option<u32> 
 pub(crate) enum Opened {
     /// A message, there in the record.
     Message(Range<usize>),
-    /// Application data, which is for others.
-    Other,
+    /// Data of another protocol, there in the record.
+    Data(Range<usize>),
     /// Damaged, replayed, or under another key: the session is lost.
     Bad,
 }
@@ -32,30 +32,40 @@ pub(crate) fn open(
     record: &mut [u8],
 ) -> Opened {
     session.used = KeyUsed::Due;
-    let mut opened = session.requests.open(form, record, padding);
+    let mut opened = session.requests.open_data(form, record, padding);
     if let (Err(RecordError::Sequence | RecordError::Tag), Some(update)) =
         (&opened, &mut session.update)
     {
         session.used = KeyUsed::Old;
-        opened = update.old_requests.open(form, record, padding);
+        opened = update.old_requests.open_data(form, record, padding);
     }
-    match opened {
-        Ok(message) => Opened::Message(message),
-        Err(RecordError::Protocol) => Opened::Other,
-        Err(_) => Opened::Bad,
+    let Ok(range) = opened else { return Opened::Bad };
+    let data = record.get(range.clone()).unwrap_or_default();
+    match form.binding.spdm_message(data) {
+        Some(message) => Opened::Message(range.end.saturating_sub(message.len())..range.end),
+        None => Opened::Data(range),
     }
 }
 
 /// The most RandomData that is sent.
 const MAX_RANDOM: usize = 32;
 
-/// Makes a record of the message that lies in `out` behind the head of `form`; its length. `None` where there is no
-/// number left or the backend fails: then nothing may be sent.
+/// What is to be sealed, `len` bytes of it.
+#[derive(Clone, Copy)]
+pub(crate) enum Unsealed {
+    /// A message, behind the head of the record's form.
+    Message { len: usize },
+    /// Data of another protocol, behind the head for data.
+    Data { len: usize },
+}
+
+/// Makes a record of what lies in `out`; its length. `None` where there is no number left or the backend fails: then
+/// nothing may be sent.
 pub(crate) fn seal(
     session: &mut Session,
     form: &RecordForm,
     device: &mut dyn Device,
-    len: usize,
+    unsealed: Unsealed,
     out: &mut [u8],
 ) -> Option<usize> {
     let mut random = [0; MAX_RANDOM];
@@ -65,8 +75,16 @@ pub(crate) fn seal(
     }
     let [count, ..] = random;
     let random = random.get(..usize::from(count) % (most + 1))?;
+    let taken = match unsealed {
+        Unsealed::Message { len } => form.head_len() + len,
+        Unsealed::Data { len } => form.data_head_len() + len,
+    };
     // What does not fit is left out: nobody misses it.
-    let room = out.len().checked_sub(form.head_len() + len + spdm_crypto::TAG_LEN)?;
+    let room = out.len().checked_sub(taken + spdm_crypto::TAG_LEN)?;
     let random = random.get(..room).unwrap_or(random);
-    session.responses.seal(form, out, len, random).ok()
+    let sealed = match unsealed {
+        Unsealed::Message { len } => session.responses.seal(form, out, len, random),
+        Unsealed::Data { len } => session.responses.seal_data(form, out, len, random),
+    };
+    sealed.ok()
 }

@@ -17,7 +17,7 @@ use crate::device::Device;
 use crate::draft::Draft;
 use crate::exchange::{Answer, Parts, Source, Way};
 use crate::hook::{About, Arrival, Before, Hook};
-use crate::record::{self, Opened};
+use crate::record::{self, Opened, Unsealed};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::session::{After, Session, SessionSlot, settle};
@@ -82,8 +82,8 @@ impl<'a> Responder<'a> {
     }
 
     /// Answers a record of a session (DSP0277), transport framing removed, which is decrypted in place: the length of the
-    /// record in `out`. `None` where a device stays silent: there is no such session, what is inside is no SPDM message,
-    /// or the hook says so.
+    /// record in `out`. `None` where a device stays silent: there is no such session, what is inside is of another protocol
+    /// that the device does not speak, or the hook says so.
     ///
     /// A record that is damaged, replayed or under another key ends its session, which the answer says.
     pub fn process_secured(
@@ -103,23 +103,29 @@ impl<'a> Responder<'a> {
         let session = self.memory.sessions.get_mut(index)?.0.as_mut()?;
         let room = out.len().checked_sub(TAG_LEN)?;
         let inner = out.get_mut(form.head_len()..room)?;
-        let len = match record::open(session, &form, self.config.padding, record) {
-            Opened::Other => None,
+        let answered = match record::open(session, &form, self.config.padding, record) {
+            Opened::Data(range) => {
+                let data = record.get(range).unwrap_or_default();
+                let place = out.get_mut(form.data_head_len()..room)?;
+                let len = answer_data(session, &form, device, data, place);
+                len.map(|len| Unsealed::Data { len })
+            }
             Opened::Bad => {
                 session.after = After::End;
                 let mut answer = Draft::new(inner);
                 Refusal::new(ErrorCode::DECRYPT_ERROR).write(version, &mut answer);
-                Some(answer.len())
+                Some(Unsealed::Message { len: answer.len() })
             }
             Opened::Message(range) => {
                 let parts = &mut Parts { device, hook, scope: Scope::Session(index) };
-                self.message(parts, record.get(range).unwrap_or_default(), inner)
+                let len = self.message(parts, record.get(range).unwrap_or_default(), inner);
+                len.map(|len| Unsealed::Message { len })
             }
         };
         let slot = self.memory.sessions.get_mut(index)?;
-        let sealed = len.map(|len| {
+        let sealed = answered.map(|unsealed| {
             let session = slot.0.as_mut()?;
-            record::seal(session, &form, device, len, out)
+            record::seal(session, &form, device, unsealed, out)
         });
         match sealed {
             // There is no number left, or the backend failed: nothing more is said in this session.
@@ -422,4 +428,20 @@ enum Sent {
     Acknowledged(usize),
     /// The request is complete, and has so many bytes.
     Whole(Way, usize),
+}
+
+/// The device's answer to data of another protocol. It is silent before the session is established, and never says what
+/// the Requester would take for a message of SPDM.
+fn answer_data(
+    session: &Session,
+    form: &RecordForm,
+    device: &mut dyn Device,
+    data: &[u8],
+    out: &mut [u8],
+) -> Option<usize> {
+    if !session.is_established() {
+        return None;
+    }
+    let len = device.application_data()?.answer(data, session.id, out)?;
+    form.binding.spdm_message(out.get(..len)?).is_none().then_some(len)
 }

@@ -104,6 +104,7 @@ const fn of_session(fault: &SessionFault) -> (ReportErrorKind, ExitClass) {
         | SessionFault::Tag
         | SessionFault::Key
         | SessionFault::Protocol
+        | SessionFault::SpdmMessage
         | SessionFault::KeyExchange(KeyExchangeError::InvalidPeer) => {
             (ReportErrorKind::Session, ExitClass::Protocol)
         }

@@ -218,6 +218,16 @@ impl SessionSlot {
         }
     }
 
+    /// Whether a record may be sent at `now`.
+    fn may_send(&self, now: Instant) -> Result<(), SessionFault> {
+        // The device has ended a session that was silent for two periods (DSP0274 §HEARTBEAT).
+        let silence = u64::from(self.heartbeat_period).saturating_mul(2_000_000);
+        if silence > 0 && self.last.is_some_and(|last| now > last.after_micros(silence)) {
+            return Err(SessionFault::Over);
+        }
+        if self.unanswered { Err(SessionFault::Unanswered) } else { Ok(()) }
+    }
+
     pub(super) fn seal(
         &mut self,
         provider: &Provider,
@@ -225,14 +235,7 @@ impl SessionSlot {
         buffer: &mut [u8],
         len: usize,
     ) -> Result<usize, SessionFault> {
-        // The device has ended a session that was silent for two periods (DSP0274 §HEARTBEAT).
-        let silence = u64::from(self.heartbeat_period).saturating_mul(2_000_000);
-        if silence > 0 && self.last.is_some_and(|last| now > last.after_micros(silence)) {
-            return Err(SessionFault::Over);
-        }
-        if self.unanswered {
-            return Err(SessionFault::Unanswered);
-        }
+        self.may_send(now)?;
         let mut random = [0; MAX_RANDOM];
         let random = random_of(self.form.binding, provider, &mut random)?;
         let form = &self.form;
@@ -249,6 +252,48 @@ impl SessionSlot {
         };
         (self.unanswered, self.last) = (true, Some(now));
         Ok(sealed)
+    }
+
+    /// Makes a record of data of another protocol; its length in bytes.
+    pub(super) fn seal_data(
+        &mut self,
+        provider: &Provider,
+        now: Instant,
+        data: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<usize, SessionFault> {
+        self.may_send(now)?;
+        let form = &self.form;
+        let Keys::Established(keys) = &mut self.keys else { return Err(SessionFault::Over) };
+        if form.binding.spdm_message(data).is_some() {
+            return Err(SessionFault::SpdmMessage);
+        }
+        let mut random = [0; MAX_RANDOM];
+        let random = random_of(form.binding, provider, &mut random)?;
+        // Where it does not fit, sealing says so.
+        let place = buffer.get_mut(form.data_head_len()..).unwrap_or_default();
+        place.iter_mut().zip(data).for_each(|(place, byte)| *place = *byte);
+        let sealed = keys.request.seal_data(form, buffer, data.len(), random)?;
+        self.last = Some(now);
+        Ok(sealed)
+    }
+
+    /// Opens a record of data of another protocol.
+    pub(super) fn open_data(
+        &mut self,
+        now: Instant,
+        record: &mut [u8],
+        padding: usize,
+    ) -> Result<Range<usize>, SessionFault> {
+        let form = &self.form;
+        let Keys::Established(keys) = &mut self.keys else { return Err(SessionFault::Over) };
+        let opened = keys.response.open_data(form, record, padding)?;
+        self.last = Some(now);
+        let data = record.get(opened.clone()).unwrap_or_default();
+        match form.binding.spdm_message(data) {
+            Some(_) => Err(SessionFault::SpdmMessage),
+            None => Ok(opened),
+        }
     }
 
     /// Opens a record; `None` for application data, which answers nothing.

@@ -85,6 +85,30 @@ impl Setup {
         }
     }
 
+    pub(crate) fn over(version: SpdmVersion, binding: RecordBinding) -> Self {
+        Self { binding, ..Self::new(version) }
+    }
+
+    /// A session with the device, by KEY_EXCHANGE.
+    pub(crate) fn in_a_session(
+        &self,
+        device: &mut Emulated,
+        clock: &SimClock,
+        then: impl FnOnce(Requester<'_, Negotiated>, &mut Emulated, SessionHandle),
+    ) {
+        let (mut message, mut connection) = (vec![0; 0x2000], Connection::new(0));
+        let (mut hashes, mut sessions) = (Bank::<Running, 5>::new(), Sessions::<2>::new());
+        let storage =
+            Storage::new(&mut message, &mut hashes, &mut connection).with_sessions(&mut sessions);
+        let offer = Offer::everything(&PROVIDER).with_sessions(&PROVIDER);
+        let requester = Requester::new(PROVIDER, storage, device.limits()).with_offer(offer);
+        let (requester, ()) = blocking::run(requester.negotiate(), device, clock).unwrap();
+        let spki = device.device.public_key_spki(Self::ASYM).unwrap();
+        let flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+        let (requester, (opened, _)) = blocking::run(flow, device, clock).unwrap();
+        then(requester, device, opened.session);
+    }
+
     pub(crate) fn device(&self) -> Device {
         let common = F::KEY_EX_CAP | F::MAC_CAP | F::HBEAT_CAP | F::KEY_UPD_CAP;
         Device::new(DeviceConfig {

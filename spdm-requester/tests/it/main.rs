@@ -7,6 +7,7 @@
     reason = "helpers of tests: a panic is the failure"
 )]
 
+mod application_data;
 mod attestation;
 mod chunking;
 mod emulated_sessions;

@@ -282,7 +282,17 @@ impl Initiator {
     }
 
     /// The message in a record of the device.
-    pub(crate) fn open(&mut self, mut record: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn open(&mut self, record: Vec<u8>) -> Vec<u8> {
+        let prefix = match self.format {
+            RecordBinding::Mctp => 1,
+            RecordBinding::Tcp => 4,
+            _ => 0,
+        };
+        self.open_inner(record).split_off(prefix)
+    }
+
+    /// All of the data in a record of the device.
+    pub(crate) fn open_inner(&mut self, mut record: Vec<u8>) -> Vec<u8> {
         let n = self.format.sequence_len();
         let untrusted = spdm_untrusted::Untrusted::new(&record[..]);
         let decoded = SecuredMessage::decode(untrusted, n, 0).unwrap();
@@ -305,11 +315,7 @@ impl Initiator {
             }
         };
         self.response.1 += 1;
-        match self.format {
-            RecordBinding::Mctp => inner[1..].to_vec(),
-            RecordBinding::Tcp => inner[4..].to_vec(),
-            _ => inner,
-        }
+        inner
     }
 
     /// One exchange in the session.

@@ -254,3 +254,32 @@ fn s70_no_padding_inside() {
     record.extend([0; 4]);
     ended(&mut session, &mut sim, &record);
 }
+
+/// Data of other protocols go to the device, once the session is established, and never come back as a message of SPDM.
+#[test]
+fn data_of_other_protocols_are_the_devices() {
+    let config = Config { records: MCTP, ..with_sessions() };
+    let (mut sim, mut session) = established(config, 1);
+    let record = session.seal_inner(&[1, 2, 3]);
+    let answer = sim.send_record(&record).unwrap();
+    assert_eq!(session.open_inner(answer), [1, 2, 3]);
+    // Another protocol, one whose answer looks like SPDM, and no protocol at all.
+    for silent in [&[7, 1][..], &[2, 0x12, 0x68, 0, 0], &[]] {
+        let record = session.seal_inner(silent);
+        assert_eq!(sim.send_record(&record), None, "{silent:?}");
+    }
+    assert_eq!(session.exchange(&mut sim, &HEARTBEAT).unwrap()[1], 0x68);
+    // Over PCI DOE there is nothing but SPDM.
+    let (mut sim, mut session) = established(with_sessions(), 1);
+    assert_eq!(session.exchange(&mut sim, &[1, 2, 3, 4]).unwrap()[1], 0x7F);
+}
+
+#[test]
+fn data_of_other_protocols_come_to_nothing_in_a_handshake() {
+    let mut sim = Sim::negotiated(Config { records: MCTP, ..with_sessions() }, V1_2);
+    let mut session = Initiator::key_exchange(&mut sim, 1);
+    let record = session.seal_inner(&[1, 2, 3]);
+    assert_eq!(sim.send_record(&record), None);
+    session.finish(&mut sim, FINISH);
+    assert_eq!(session.exchange(&mut sim, &HEARTBEAT).unwrap()[1], 0x68);
+}

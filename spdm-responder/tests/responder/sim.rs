@@ -11,8 +11,8 @@ use spdm_crypto::{
     Provider, PskBytes, RandomUnavailable, SignError, SignedMessage,
 };
 use spdm_responder::{
-    Config, Connection, Coverage, Device, Hook, MeasuredBlock, MeasurementWanted, Memory, NoHook,
-    Responder, SessionSlot, Suite, hash_places,
+    ApplicationData, Config, Connection, Coverage, Device, Hook, MeasuredBlock, MeasurementWanted,
+    Memory, NoHook, Responder, SessionSlot, Suite, hash_places,
 };
 use spdm_untrusted::Untrusted;
 
@@ -105,6 +105,10 @@ impl Device for OneKey {
         Ok(())
     }
 
+    fn application_data(&mut self) -> Option<&mut dyn ApplicationData> {
+        Some(self)
+    }
+
     fn measurement_count(&self, _: SpdmVersion) -> u8 {
         2
     }
@@ -121,6 +125,22 @@ impl Device for OneKey {
         place.copy_from_slice(&block);
         let coverage = if nth == 0 { Coverage::TrustedComputingBase } else { Coverage::AllOnly };
         Ok(MeasuredBlock { index: nth + 1, len: needed, coverage })
+    }
+}
+
+/// Data with MCTP message type 1 come back as they are, those with type 2 as what type 5, SPDM, would be.
+impl ApplicationData for OneKey {
+    fn answer(&mut self, data: &[u8], _: u32, out: &mut [u8]) -> Option<usize> {
+        let (kind, rest) = data.split_first()?;
+        let kind = match kind {
+            1 => 1,
+            2 => 5,
+            _ => return None,
+        };
+        let (first, place) = out.split_first_mut()?;
+        *first = kind;
+        place.get_mut(..rest.len())?.copy_from_slice(rest);
+        Some(data.len())
     }
 }
 
