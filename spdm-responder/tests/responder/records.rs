@@ -260,11 +260,11 @@ fn s70_no_padding_inside() {
 fn data_of_other_protocols_are_the_devices() {
     let config = Config { records: MCTP, ..with_sessions() };
     let (mut sim, mut session) = established(config, 1);
-    let record = session.seal_inner(&[1, 2, 3]);
+    let record = session.seal_inner(&[0x7E, 2, 3]);
     let answer = sim.send_record(&record).unwrap();
-    assert_eq!(session.open_inner(answer), [1, 2, 3]);
+    assert_eq!(session.open_inner(answer), [0x7E, 2, 3]);
     // Another protocol, one whose answer looks like SPDM, and no protocol at all.
-    for silent in [&[7, 1][..], &[2, 0x12, 0x68, 0, 0], &[]] {
+    for silent in [&[7, 1][..], &[0x7F, 0x12, 0x68, 0, 0], &[]] {
         let record = session.seal_inner(silent);
         assert_eq!(sim.send_record(&record), None, "{silent:?}");
     }
@@ -278,7 +278,7 @@ fn data_of_other_protocols_are_the_devices() {
 fn data_of_other_protocols_come_to_nothing_in_a_handshake() {
     let mut sim = Sim::negotiated(Config { records: MCTP, ..with_sessions() }, V1_2);
     let mut session = Initiator::key_exchange(&mut sim, 1);
-    let record = session.seal_inner(&[1, 2, 3]);
+    let record = session.seal_inner(&[0x7E, 2, 3]);
     assert_eq!(sim.send_record(&record), None);
     session.finish(&mut sim, FINISH);
     assert_eq!(session.exchange(&mut sim, &HEARTBEAT).unwrap()[1], 0x68);

@@ -128,13 +128,13 @@ impl Device for OneKey {
     }
 }
 
-/// Data with MCTP message type 1 come back as they are, those with type 2 as what type 5, SPDM, would be.
+/// Data with MCTP message type 0x7E come back as they are, those with 0x7F as if they were of SPDM.
 impl ApplicationData for OneKey {
     fn answer(&mut self, data: &[u8], _: u32, out: &mut [u8]) -> Option<usize> {
         let (kind, rest) = data.split_first()?;
         let kind = match kind {
-            1 => 1,
-            2 => 5,
+            0x7E => 0x7E,
+            0x7F => 5,
             _ => return None,
         };
         let (first, place) = out.split_first_mut()?;
