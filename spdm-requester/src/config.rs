@@ -112,6 +112,20 @@ impl Offer {
         self
     }
 
+    /// Offers mutual authentication, too, and encapsulated requests: what announces this identity, which is lent with
+    /// [`Storage::with_identity`](crate::Storage::with_identity), and room for what it signs.
+    #[cfg(feature = "mutual-auth")]
+    #[must_use]
+    pub fn with_identity(mut self, identity: &crate::local_identity::LocalIdentity<'_>) -> Self {
+        /// CHALLENGE_AUTH and FINISH without their signatures, and a portion of a chain that takes few round trips.
+        const ROOM: usize = 0x400;
+        self.capabilities |= identity.capabilities();
+        identity.announce(&mut self.alg_structs);
+        let longest = identity.signature_len().saturating_add(ROOM);
+        self.longest_request = self.longest_request.max(longest);
+        self
+    }
+
     /// Offers sessions with a pre-shared key, too.
     #[must_use]
     pub fn with_psk(mut self) -> Self {

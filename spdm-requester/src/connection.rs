@@ -7,6 +7,8 @@ mod challenge;
 mod errors;
 mod key_exchange;
 mod measurements;
+#[cfg(feature = "mutual-auth")]
+mod mutual_authentication;
 mod proof;
 mod psk_exchange;
 mod version;
@@ -120,6 +122,9 @@ pub struct Connection {
     announced: AnnouncedKeys,
     /// When the last message came, live.
     pub(crate) now: Instant,
+    /// Whose key has proven to the device who the requester is.
+    #[cfg(feature = "mutual-auth")]
+    pub(crate) authenticated_as: Option<spdm_codec::KeySlot>,
 }
 
 impl Default for Connection {
@@ -155,6 +160,8 @@ impl Connection {
             scope: Scope::Plain,
             announced: AnnouncedKeys::Awaited,
             now: Instant::from_micros(0),
+            #[cfg(feature = "mutual-auth")]
+            authenticated_as: None,
         }
     }
 
@@ -197,7 +204,13 @@ impl Connection {
             scope,
             announced,
             now: _,
+            #[cfg(feature = "mutual-auth")]
+            authenticated_as,
         } = self;
+        #[cfg(feature = "mutual-auth")]
+        {
+            *authenticated_as = None;
+        }
         *stage = Stage::NotStarted;
         *versions = VersionSet::default();
         *released = VersionSet::default();

@@ -13,9 +13,13 @@ use spdm_untrusted::Untrusted;
 
 use crate::config::{Bounds, Offer, Timing};
 use crate::connection::Connection;
+#[cfg(feature = "mutual-auth")]
+use crate::encapsulation::Encapsulation;
 use crate::env::{Ask, Env};
 use crate::error::{Bound, Buffer, Error, Incompatible};
 use crate::error_cell::ErrorCell;
+#[cfg(feature = "mutual-auth")]
+use crate::local_identity::LocalIdentity;
 use crate::session::{SessionBank, SessionHandle, SessionSlot};
 use crate::sink::Sink;
 
@@ -32,6 +36,8 @@ pub struct Storage<'a> {
     /// phase to phase. It is forgotten at the start.
     pub connection: &'a mut Connection,
     sessions: Option<&'a mut (dyn SessionBank + 'static)>,
+    #[cfg(feature = "mutual-auth")]
+    identity: Option<&'a LocalIdentity<'a>>,
 }
 
 impl<'a> Storage<'a> {
@@ -42,7 +48,14 @@ impl<'a> Storage<'a> {
         hashes: &'a mut (dyn HashBank + 'static),
         connection: &'a mut Connection,
     ) -> Self {
-        Self { message, hashes, connection, sessions: None }
+        Self {
+            message,
+            hashes,
+            connection,
+            sessions: None,
+            #[cfg(feature = "mutual-auth")]
+            identity: None,
+        }
     }
 
     /// Memory for sessions. [`Requester::restart`](crate::Requester::restart) ends them, a requester that is dropped does
@@ -51,6 +64,15 @@ impl<'a> Storage<'a> {
     #[must_use]
     pub fn with_sessions(mut self, sessions: &'a mut (dyn SessionBank + 'static)) -> Self {
         self.sessions = Some(sessions);
+        self
+    }
+
+    /// Who the requester is, where the device wants to authenticate it. [`Offer::with_identity`] announces it; an offer of
+    /// the caller's has to do the same.
+    #[cfg(feature = "mutual-auth")]
+    #[must_use]
+    pub const fn with_identity(mut self, identity: &'a LocalIdentity<'a>) -> Self {
+        self.identity = Some(identity);
         self
     }
 }
@@ -191,6 +213,10 @@ pub(crate) struct Core<'a> {
     pub(crate) provider: Provider,
     sink: Option<&'a mut (dyn Sink + Send + 'a)>,
     pub(crate) settings: Settings,
+    #[cfg(feature = "mutual-auth")]
+    pub(crate) identity: Option<&'a LocalIdentity<'a>>,
+    #[cfg(feature = "mutual-auth")]
+    pub(crate) encapsulation: Encapsulation,
 }
 
 /// The message buffer, divided for one exchange.
@@ -212,7 +238,9 @@ impl<'x> Buffers<'x> {
 impl<'a> Core<'a> {
     /// A connection that is not negotiated, with default settings.
     pub(crate) fn new(provider: Provider, storage: Storage<'a>, limits: Limits) -> Self {
-        let Storage { message, hashes, connection, mut sessions } = storage;
+        let Storage { message, hashes, connection, mut sessions, .. } = storage;
+        #[cfg(feature = "mutual-auth")]
+        let identity = storage.identity;
         connection.renew(limits.padding);
         if let Some(sessions) = &mut sessions {
             sessions.end_all();
@@ -223,14 +251,32 @@ impl<'a> Core<'a> {
         };
         let settings = Settings {
             limits,
+            #[cfg(not(feature = "mutual-auth"))]
             offer: Offer::everything(&provider),
+            #[cfg(feature = "mutual-auth")]
+            offer: identity.map_or_else(
+                || Offer::everything(&provider),
+                |identity| Offer::everything(&provider).with_identity(identity),
+            ),
             timing: Timing::default(),
             bounds: Bounds::default(),
             message_len: u32::try_from(message.len()).unwrap_or(u32::MAX),
             overhead,
             handle: 0,
         };
-        Self { message, hashes, connection, sessions, provider, sink: None, settings }
+        Self {
+            message,
+            hashes,
+            connection,
+            sessions,
+            provider,
+            sink: None,
+            settings,
+            #[cfg(feature = "mutual-auth")]
+            identity,
+            #[cfg(feature = "mutual-auth")]
+            encapsulation: Encapsulation::None,
+        }
     }
 
     /// Shows exchanges to another sink, which may live shorter than the memory.
@@ -238,8 +284,19 @@ impl<'a> Core<'a> {
     where
         'a: 'b,
     {
-        let Self { message, hashes, connection, sessions, provider, sink: _, settings } = self;
-        Core { message, hashes, connection, sessions, provider, sink: Some(sink), settings }
+        Core {
+            message: self.message,
+            hashes: self.hashes,
+            connection: self.connection,
+            sessions: self.sessions,
+            provider: self.provider,
+            sink: Some(sink),
+            settings: self.settings,
+            #[cfg(feature = "mutual-auth")]
+            identity: self.identity,
+            #[cfg(feature = "mutual-auth")]
+            encapsulation: self.encapsulation,
+        }
     }
 
     /// The session of this handle; `None` where it is over.
@@ -255,6 +312,10 @@ impl<'a> Core<'a> {
 
     /// Messages travel in the clear again. A handshake that is not complete is none.
     pub(crate) fn leave(&mut self) {
+        #[cfg(feature = "mutual-auth")]
+        {
+            self.encapsulation = Encapsulation::None;
+        }
         let via = self.connection.via();
         let measured = self.connection.leave_session();
         let Some(sessions) = self.sessions.as_deref_mut() else { return };
@@ -274,7 +335,7 @@ impl<'a> Core<'a> {
 
     /// How long the next request may be: the response that was announced as the largest has room behind it. Where
     /// none was announced, that is the smallest that every side has to take.
-    fn request_room(&self) -> usize {
+    pub(crate) fn request_room(&self) -> usize {
         let settings = &self.settings;
         let response = match self.connection.announced_sizes() {
             Some(sizes) => length(sizes.max_spdm_msg_size).saturating_add(settings.chunk_headers()),
@@ -316,15 +377,47 @@ impl<'a> Core<'a> {
         errors: &'f ErrorCell,
         request_len: usize,
     ) -> (Env<'_, 'f>, &mut Settings, Buffers<'_>) {
-        let Self { message, hashes, connection, sessions, provider, sink, settings } = self;
+        let Self { message, hashes, connection, sessions, provider, sink, settings, .. } = self;
         // The request was written there, so it fits. Were it longer, it would be empty here, and no answer to it
         // is accepted.
         let (request, area) = message.split_at_mut_checked(request_len).unwrap_or_default();
         let sink = sink.as_deref_mut().map(|sink| -> &mut (dyn Sink + Send) { sink });
         let sessions = sessions.as_mut().map(|sessions| &mut **sessions);
         let hashes = &mut **hashes;
-        let env = Env { connection, provider, hashes, sessions, sink, errors };
+        let env = Env {
+            connection,
+            provider,
+            hashes,
+            sessions,
+            sink,
+            errors,
+            #[cfg(feature = "mutual-auth")]
+            identity: self.identity,
+            #[cfg(feature = "mutual-auth")]
+            encapsulation: &mut self.encapsulation,
+        };
         (env, settings, Buffers { request, area })
+    }
+}
+
+#[cfg(feature = "mutual-auth")]
+impl Core<'_> {
+    /// How long the next request may be at most, in chunks where both sides know them.
+    pub(crate) fn most_to_send(&self) -> usize {
+        let one = self.settings.limits.max_send.saturating_sub(self.settings.overhead());
+        match self.connection.responder().sizes {
+            None => one,
+            Some(sizes) if self.connection.chunks() => length(sizes.max_spdm_msg_size),
+            Some(sizes) => one.min(length(sizes.data_transfer_size)),
+        }
+        .min(self.request_room())
+    }
+
+    /// What a request is made of that needs more than [`Self::ask`] lends, such as signatures, and where it is written.
+    pub(crate) fn compose<'f>(&mut self, errors: &'f ErrorCell) -> (Env<'_, 'f>, &mut [u8]) {
+        let limit = self.request_room();
+        let (env, _, Buffers { area, .. }) = self.split(errors, 0);
+        (env, area.get_mut(..limit).unwrap_or_default())
     }
 }
 

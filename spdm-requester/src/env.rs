@@ -12,8 +12,12 @@ use crate::accepted::Accepted;
 use crate::answer::Answer;
 use crate::config::Offer;
 use crate::connection::Connection;
+#[cfg(feature = "mutual-auth")]
+use crate::encapsulation::Encapsulation;
 use crate::error::{Buffer, Error};
 use crate::error_cell::ErrorCell;
+#[cfg(feature = "mutual-auth")]
+use crate::local_identity::LocalIdentity;
 use crate::negotiated::Negotiated;
 use crate::session::{SessionBank, SessionHandle};
 use crate::sink::{Exchange, Sink};
@@ -113,6 +117,10 @@ pub struct Env<'x, 'f> {
     pub(crate) sessions: Option<&'x mut (dyn SessionBank + 'static)>,
     pub(crate) sink: Option<&'x mut (dyn Sink + Send + 'x)>,
     pub(crate) errors: &'f ErrorCell,
+    #[cfg(feature = "mutual-auth")]
+    pub(crate) identity: Option<&'x LocalIdentity<'x>>,
+    #[cfg(feature = "mutual-auth")]
+    pub(crate) encapsulation: &'x mut Encapsulation,
 }
 
 impl<'f> Env<'_, 'f> {

@@ -6,6 +6,9 @@ use spdm_codec::{ChunkError, Code, DecodeError, EncodeError, ErrorCode, Expected
 use spdm_crypto::{AeadError, HashError, KeyExchangeError, KeyScheduleError, RecordError};
 use spdm_x509::ChainError;
 
+#[cfg(feature = "mutual-auth")]
+use crate::local_identity::AuthenticationFault;
+
 /// Why an exchange, an operation or an attestation failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -55,6 +58,9 @@ pub enum Error {
     Random,
     /// A session could not be opened, or a message could not travel in it.
     Session(SessionFault),
+    /// The requester cannot prove who it is.
+    #[cfg(feature = "mutual-auth")]
+    Authentication(AuthenticationFault),
     /// The caller asked for something that makes no sense in this state.
     Misuse(Misuse),
 }
@@ -316,6 +322,9 @@ pub enum Bound {
     Negotiation(usize),
     /// Bytes of the longest message that the transport sends.
     Send(usize),
+    /// Encapsulated requests of the device in a row.
+    #[cfg(feature = "mutual-auth")]
+    EncapsulatedRequests(u16),
 }
 
 /// Buffers that a caller lends.
@@ -442,6 +451,13 @@ impl From<ChainError> for Error {
     }
 }
 
+#[cfg(feature = "mutual-auth")]
+impl From<AuthenticationFault> for Error {
+    fn from(fault: AuthenticationFault) -> Self {
+        Self::Authentication(fault)
+    }
+}
+
 impl From<EncodeError> for Error {
     fn from(error: EncodeError) -> Self {
         Self::Misuse(Misuse::Encode(error))
@@ -482,6 +498,8 @@ impl fmt::Display for Error {
             Self::Hash(error) => error.fmt(f),
             Self::Random => f.write_str("the random source failed"),
             Self::Session(fault) => fault.fmt(f),
+            #[cfg(feature = "mutual-auth")]
+            Self::Authentication(fault) => fault.fmt(f),
             Self::Misuse(misuse) => misuse.fmt(f),
         }
     }
@@ -550,6 +568,10 @@ impl fmt::Display for Bound {
             Self::NotReady(n) => write!(f, "the response was still not ready after {n} attempts"),
             Self::Bytes(n) => write!(f, "the device sent more than {n} bytes"),
             Self::Time(ms) => write!(f, "the operation took longer than {ms} ms"),
+            #[cfg(feature = "mutual-auth")]
+            Self::EncapsulatedRequests(n) => {
+                write!(f, "the device asked more than {n} encapsulated requests in a row")
+            }
             Self::Send(n) => write!(f, "the transport sends no message longer than {n} bytes"),
             Self::Negotiation(n) => write!(f, "the negotiation has more than {n} bytes"),
         }

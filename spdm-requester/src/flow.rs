@@ -199,6 +199,10 @@ impl<'a, O: Operation> Flow<'a, O> {
     #[inline(never)]
     fn begin(&mut self) -> Result<(), &Error> {
         let Self { core, transaction, operation, errors } = self;
+        #[cfg(feature = "mutual-auth")]
+        if let Some(len) = core.encapsulated(errors, operation)? {
+            return transaction.begin(errors, core, len);
+        }
         let (ask, out) = core.ask(errors)?;
         let len = operation.request(&ask, out)?;
         transaction.begin(errors, core, len)
@@ -213,7 +217,11 @@ impl<'a, O: Operation> Flow<'a, O> {
         let Some(error) = self.errors.take() else { return };
         if error.is_refusal() {
             let (mut env, ..) = self.core.split(&self.errors, 0);
-            match self.operation.refused(&mut env, &error) {
+            #[cfg(not(feature = "mutual-auth"))]
+            let next = self.operation.refused(&mut env, &error);
+            #[cfg(feature = "mutual-auth")]
+            let next = env.refused_by(&mut self.operation, &error);
+            match next {
                 Ok(Some(next)) => return self.transaction.proceed(next),
                 Ok(None) => {}
                 // Another error is in the cell now.
@@ -256,7 +264,11 @@ impl<'a, O: Operation> Flow<'a, O> {
         let (mut env, settings, buffers) = core.split(errors, transaction.request_len());
         env.connection.now = now;
         if let Some(answer) = transaction.receive(&mut env, settings, buffers, now, received)? {
-            transaction.proceed(operation.answered(&mut env, &answer)?);
+            #[cfg(not(feature = "mutual-auth"))]
+            let next = operation.answered(&mut env, &answer)?;
+            #[cfg(feature = "mutual-auth")]
+            let next = env.answered_by(operation, &answer)?;
+            transaction.proceed(next);
         }
         Ok(())
     }

@@ -63,10 +63,14 @@ mod config;
 mod connection;
 mod core;
 mod device_memory;
+#[cfg(feature = "mutual-auth")]
+mod encapsulation;
 mod env;
 mod error;
 mod error_cell;
 mod flow;
+#[cfg(feature = "mutual-auth")]
+mod local_identity;
 mod negotiated;
 pub mod nonblocking;
 mod observer;
@@ -91,6 +95,8 @@ pub use connection::{BegunPskSession, BegunSession, Connection, Stage};
 pub use device_memory::DeviceMemory;
 pub use error::{Bound, Buffer, Error, Incompatible, Misbehaviour, Misuse, Refusal, Violation};
 pub use flow::{Failure, Flow, Receive, Recovered, Step, Transmit};
+#[cfg(feature = "mutual-auth")]
+pub use local_identity::{AuthenticationFault, LocalChain, LocalIdentity, LocalKey};
 pub use negotiated::{Announced, Negotiated, Selected};
 pub use observer::{ChainOrigin, Observation, Observer, SignedParts};
 pub use operation::Operation;
@@ -111,6 +117,8 @@ pub use operation::negotiate::Negotiate;
 pub use operation::open_psk_session::OpenPskSession;
 pub use operation::open_session::OpenSession;
 pub use operation::recognize::Recognize;
+#[cfg(feature = "mutual-auth")]
+pub use operation::serve_device::{ServeDevice, Served};
 pub use operation::session_control::{CloseSession, SendHeartbeat, UpdateKeys, UpdatedKeys};
 pub use operation::session_handshake::{Opened, SessionPlan};
 pub use operation::slot_choice::SlotChoice;

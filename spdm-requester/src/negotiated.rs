@@ -125,6 +125,24 @@ impl Negotiated {
             .ok_or_else(|| Incompatible::Algorithm { field, selected: selected.bits() })
     }
 
+    /// The signature algorithm of the Requester, where it is authenticated (1.1).
+    ///
+    /// # Errors
+    /// [`Incompatible`] where none was selected or it is not implemented.
+    pub fn requester_asym(&self) -> Result<AsymAlgorithm, Incompatible> {
+        let structs = &self.selected.alg_structs;
+        if let Some(pqc) = structs.req_pqc_asym.filter(|pqc| !pqc.is_empty()) {
+            let field = "ReqPqcAsymAlg";
+            return AsymAlgorithm::from_pqc_asym(pqc)
+                .ok_or_else(|| Incompatible::Algorithm { field, selected: pqc.bits() });
+        }
+        let field = "ReqBaseAsymAlg";
+        let base = structs.req_base_asym.filter(|base| !base.is_empty());
+        let base = base.ok_or(Incompatible::NoAlgorithm { field })?;
+        AsymAlgorithm::from_base_asym(base)
+            .ok_or_else(|| Incompatible::Algorithm { field, selected: base.bits() })
+    }
+
     /// Whether the Responder announced all of `flags`; `name` is what the error calls them.
     ///
     /// # Errors

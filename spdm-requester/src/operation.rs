@@ -16,8 +16,12 @@ pub(crate) mod open_psk_session;
 pub(crate) mod open_session;
 pub(crate) mod recognize;
 mod sequence;
+#[cfg(feature = "mutual-auth")]
+pub(crate) mod serve_device;
 pub(crate) mod session_control;
 pub(crate) mod session_handshake;
+#[cfg(feature = "mutual-auth")]
+mod signed_finish;
 pub(crate) mod slot_choice;
 
 use crate::answer::Answer;
@@ -34,8 +38,8 @@ use crate::negotiated::Negotiated;
 /// [`SingleExchange`](crate::SingleExchange), [`Attest`](crate::Attest), [`Examine`](crate::Examine),
 /// [`ExamineInSession`](crate::ExamineInSession),
 /// [`OpenSession`](crate::OpenSession), [`OpenPskSession`](crate::OpenPskSession),
-/// [`SendHeartbeat`](crate::SendHeartbeat), [`UpdateKeys`](crate::UpdateKeys) and
-/// [`CloseSession`](crate::CloseSession).
+/// [`SendHeartbeat`](crate::SendHeartbeat), [`UpdateKeys`](crate::UpdateKeys),
+/// [`CloseSession`](crate::CloseSession) and, with the feature `mutual-auth`, `ServeDevice`.
 pub trait Operation: sealed::Operation {}
 
 impl<O: sealed::Operation> Operation for O {}
@@ -52,6 +56,21 @@ pub(crate) mod sealed {
 
         /// Encodes the next request into `out` and returns its length in bytes.
         fn request<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error>;
+
+        /// Encodes the next request, where it takes more than [`Ask`] lends, such as the requester's signature; `None` where
+        /// [`Self::request`] makes it.
+        #[cfg(feature = "mutual-auth")]
+        fn signed_request<'f>(
+            &mut self,
+            _: &mut Env<'_, 'f>,
+            _: &mut [u8],
+        ) -> Result<Option<usize>, &'f Error> {
+            Ok(None)
+        }
+
+        /// A flow of encapsulated requests, which stood between two requests or was all of it, is over.
+        #[cfg(feature = "mutual-auth")]
+        fn encapsulated(&mut self, _: &crate::encapsulation::Outcome) {}
 
         /// The last request was answered, and not with ERROR: has the answer accepted, and uses it.
         fn answered<'f>(

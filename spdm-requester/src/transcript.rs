@@ -41,6 +41,12 @@ impl RunningTranscript {
         Self { place: Self::place_of_session(index), exchanges }
     }
 
+    /// Its place in the bank.
+    #[cfg(feature = "mutual-auth")]
+    pub(crate) const fn place(&self) -> usize {
+        self.place
+    }
+
     /// How many exchanges were added since the last reset.
     pub(crate) const fn exchanges(&self) -> u16 {
         self.exchanges

@@ -50,6 +50,20 @@ impl Negotiated {
         (self.requester.flags & self.responder.flags).contains(flags)
     }
 
+    /// Whether both sides know encapsulated requests. 1.2 has MUT_AUTH_CAP say so, too (an error in the text of 1.2.0).
+    #[must_use]
+    pub fn encapsulates(&self) -> bool {
+        type F = CapabilityFlags;
+        let knows = |flags: F| match self.version {
+            SpdmVersion::V1_0 => false,
+            SpdmVersion::V1_2 => flags.intersects(F::ENCAP_CAP | F::MUT_AUTH_CAP),
+            SpdmVersion::V1_1 | SpdmVersion::V1_3 | SpdmVersion::V1_4 => {
+                flags.contains(F::ENCAP_CAP)
+            }
+        };
+        knows(self.requester.flags) && knows(self.responder.flags)
+    }
+
     /// Whether the handshake of sessions is in the clear (HANDSHAKE_IN_THE_CLEAR_CAP of both sides).
     #[must_use]
     pub fn handshake(&self) -> Handshake {
@@ -276,14 +290,37 @@ fn check_fields<'f>(
     message: &KeyExchangeRsp<'_>,
 ) -> Result<(), &'f Error> {
     check_heartbeat(errors, MESSAGE, negotiated, message.heartbeat_period)?;
-    // Mutual authentication was not offered.
-    let mut_auth = CapabilityFlags::MUT_AUTH_CAP;
-    if message.mut_auth != MutAuthRequested::No && !negotiated.both(mut_auth) {
-        return Err(errors.unexpected(&At(MESSAGE, "MutAuthRequested")));
-    }
+    check_mutual_authentication(errors, negotiated, message)?;
     if message.random_data.0 == question.random_data.0 {
         let from = "random data of the Responder's own";
         return Err(errors.differs(&At(MESSAGE, "RandomData"), from));
+    }
+    Ok(())
+}
+
+/// `MutAuthRequested` and, where it says something, `SlotIDParam`: what both sides can do, and how the Requester has its key.
+fn check_mutual_authentication<'f>(
+    errors: &'f ErrorCell,
+    negotiated: &Negotiated,
+    message: &KeyExchangeRsp<'_>,
+) -> Result<(), &'f Error> {
+    let raw = negotiated.requester.flags.contains(CapabilityFlags::PUB_KEY_ID_CAP);
+    let allowed = match message.mut_auth {
+        MutAuthRequested::No => return Ok(()),
+        MutAuthRequested::WithoutEncapsulation => true,
+        MutAuthRequested::WithEncapsulation | MutAuthRequested::WithGetDigests => {
+            !raw && negotiated.encapsulates()
+        }
+    };
+    if !allowed || !negotiated.both(CapabilityFlags::MUT_AUTH_CAP) {
+        return Err(errors.unexpected(&At(MESSAGE, "MutAuthRequested")));
+    }
+    let without = message.mut_auth == MutAuthRequested::WithoutEncapsulation;
+    if without && raw != (message.req_slot == KeySlot::PublicKey) {
+        let rule =
+            if raw { "0xf, for the key has no slot" } else { "a slot, for there is no raw key" };
+        let at = &At(MESSAGE, "SlotIDParam");
+        return Err(errors.value(at, &Expected::Rule(rule), message.req_slot.to_nibble()));
     }
     Ok(())
 }

@@ -53,6 +53,14 @@ pub(super) fn answered<'f, 'c>(
     answer: &Answer<'_, '_>,
 ) -> Result<Possession<'c>, &'f Error> {
     match env.accept(answer, Some(identity))? {
+        #[cfg(feature = "mutual-auth")]
+        Accepted::ChallengeAuth { message, possession: Some(possession) } => {
+            if message.basic_mut_auth == spdm_codec::BasicMutAuth::Requested {
+                env.begin_basic()?;
+            }
+            Ok(possession)
+        }
+        #[cfg(not(feature = "mutual-auth"))]
         Accepted::ChallengeAuth { possession: Some(possession), .. } => Ok(possession),
         _ => Err(env.errors.unfinished()),
     }

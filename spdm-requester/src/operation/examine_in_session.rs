@@ -129,6 +129,25 @@ impl<'c, 'm> sealed::Operation for ExamineInSession<'_, 'c, 'm> {
         sealed::Operation::request(opening, ask, out)
     }
 
+    #[cfg(feature = "mutual-auth")]
+    fn signed_request<'f>(
+        &mut self,
+        env: &mut Env<'_, 'f>,
+        out: &mut [u8],
+    ) -> Result<Option<usize>, &'f Error> {
+        match &mut self.opening {
+            Some(opening) => opening.signed_request(env, out),
+            None => Ok(None),
+        }
+    }
+
+    #[cfg(feature = "mutual-auth")]
+    fn encapsulated(&mut self, outcome: &crate::encapsulation::Outcome) {
+        if let Some(opening) = &mut self.opening {
+            opening.encapsulated(outcome);
+        }
+    }
+
     fn answered<'f>(
         &mut self,
         env: &mut Env<'_, 'f>,

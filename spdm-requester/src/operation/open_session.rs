@@ -1,8 +1,10 @@
 //! KEY_EXCHANGE and FINISH.
 
+#[cfg(feature = "mutual-auth")]
+use spdm_codec::KeyExchangeRsp;
 use spdm_codec::{
     CapabilityFlags, Code, FinishRsp, Handshake, KeyExchange, MeasCap, MeasurementSummary,
-    OpaqueData, RequesterNonce,
+    MutAuthRequested, OpaqueData, RequesterNonce,
 };
 use spdm_crypto::{Direction, EphemeralKey, SharedSecret};
 use spdm_x509::Identity;
@@ -11,8 +13,12 @@ use super::session_handshake::{
     Agreement, OPAQUE_ROOM, Opened, Place, SecondMessage, SessionPlan, SessionTerms, establish,
     keep, offer, prepare, schedule, transcript_of,
 };
+#[cfg(feature = "mutual-auth")]
+use super::signed_finish::SignedFinish;
 use crate::accepted::Accepted;
 use crate::answer::Answer;
+#[cfg(feature = "mutual-auth")]
+use crate::encapsulation::Outcome;
 use crate::env::{Ask, Env, fill};
 use crate::error::{Error, SessionFault};
 use crate::error_cell::ErrorCell;
@@ -35,10 +41,18 @@ pub struct OpenSession<'c> {
     place: Option<Place>,
     /// Our part of the key exchange, from its request to its response.
     key: Option<EphemeralKey>,
-    finish: Option<SecondMessage>,
+    finish: Option<Second>,
     /// What KEY_EXCHANGE_RSP agreed on.
     agreed: Option<(Agreement, Possession<'c>)>,
     opened: Option<(Opened, Possession<'c>)>,
+}
+
+/// FINISH.
+#[derive(Clone, Copy, Debug)]
+enum Second {
+    Known(SecondMessage),
+    #[cfg(feature = "mutual-auth")]
+    Signed(SignedFinish),
 }
 
 impl<'a> Requester<'a, Negotiated> {
@@ -48,6 +62,9 @@ impl<'a> Requester<'a, Negotiated> {
     ///
     /// The signature of KEY_EXCHANGE_RSP proves possession of the key, and covers the negotiation. Whether the identity
     /// can be trusted is another question: ask it before anything is sent in the session.
+    ///
+    /// A device that wants to authenticate the requester, too (mutual authentication), gets what it wants where the
+    /// requester was lent an identity, with the feature `mutual-auth`; elsewhere no session begins.
     #[must_use]
     pub fn open_session<'c>(
         self,
@@ -138,8 +155,19 @@ impl<'c> OpenSession<'c> {
             }
             let hashes = &mut *crypto.hashes;
             hashes.update(th, verify_data).map_err(|error| errors.stop(error))?;
-            let finish =
-                SecondMessage::new(errors, agreed.version, Code::FINISH, &secrets, hashes, th)?;
+            let finish = match keyed.message.mut_auth {
+                MutAuthRequested::No => {
+                    let (version, code) = (agreed.version, Code::FINISH);
+                    Some(SecondMessage::new(errors, version, code, &secrets, hashes, th)?)
+                }
+                #[cfg(feature = "mutual-auth")]
+                _ => None,
+                #[cfg(not(feature = "mutual-auth"))]
+                _ => {
+                    let at = &crate::error_cell::At("KEY_EXCHANGE_RSP", "MutAuthRequested");
+                    return Err(errors.unexpected(at));
+                }
+            };
             let accepted = keyed.accepted();
             handshake = Some((keyed, secrets, finish));
             Ok(accepted)
@@ -157,12 +185,45 @@ impl<'c> OpenSession<'c> {
             aead_limit: keyed.aead_limit,
         };
         let agreement = keep(env, place, &keyed.th1, terms, secrets)?;
-        self.finish = Some(finish);
         self.agreed = Some((agreement, possession));
         if agreed.handshake() == Handshake::Secured {
             env.enter(agreement.session);
         }
+        self.finish = match finish {
+            Some(finish) => Some(Second::Known(finish)),
+            #[cfg(feature = "mutual-auth")]
+            None => Some(Second::Signed(self.authenticate(env, &keyed.message)?)),
+            #[cfg(not(feature = "mutual-auth"))]
+            None => None,
+        };
         Ok(Next::Again)
+    }
+
+    /// KEY_EXCHANGE_RSP wants to know who the requester is.
+    #[cfg(feature = "mutual-auth")]
+    fn authenticate<'f>(
+        &self,
+        env: &mut Env<'_, 'f>,
+        message: &KeyExchangeRsp<'_>,
+    ) -> Result<SignedFinish, &'f Error> {
+        let (agreement, _) = self.agreed.ok_or_else(|| env.errors.unfinished())?;
+        let session = agreement.session;
+        let finish = match message.mut_auth {
+            MutAuthRequested::WithEncapsulation => {
+                env.begin_in_handshake()?;
+                SignedFinish::to_be_chosen(session)
+            }
+            MutAuthRequested::WithGetDigests => {
+                env.begin_with_digests()?;
+                SignedFinish::to_be_chosen(session)
+            }
+            MutAuthRequested::WithoutEncapsulation | MutAuthRequested::No => {
+                let finish = SignedFinish::of_slot(session, message.req_slot);
+                finish.check(env)?;
+                finish
+            }
+        };
+        Ok(finish)
     }
 
     fn finished<'f>(
@@ -208,6 +269,10 @@ impl<'c> OpenSession<'c> {
         let Accepted::Other(_) = env.accept(answer, None)? else {
             return Err(errors.unfinished());
         };
+        #[cfg(feature = "mutual-auth")]
+        if let Some(Second::Signed(finish)) = &self.finish {
+            env.connection.authenticated_as = Some(finish.slot());
+        }
         self.opened = Some((establish(env, &agreement)?, possession));
         Ok(Next::Done)
     }
@@ -220,7 +285,28 @@ impl<'c> sealed::Operation for OpenSession<'c> {
     fn request<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
         match &self.finish {
             None => self.key_exchange(ask, out),
-            Some(finish) => finish.encode(ask, ask.agreed()?.version, out),
+            Some(Second::Known(finish)) => finish.encode(ask, ask.agreed()?.version, out),
+            #[cfg(feature = "mutual-auth")]
+            Some(Second::Signed(_)) => Err(ask.errors.unfinished()),
+        }
+    }
+
+    #[cfg(feature = "mutual-auth")]
+    fn signed_request<'f>(
+        &mut self,
+        env: &mut Env<'_, 'f>,
+        out: &mut [u8],
+    ) -> Result<Option<usize>, &'f Error> {
+        match &self.finish {
+            Some(Second::Signed(finish)) => finish.encode(env, out).map(Some),
+            Some(Second::Known(_)) | None => Ok(None),
+        }
+    }
+
+    #[cfg(feature = "mutual-auth")]
+    fn encapsulated(&mut self, outcome: &Outcome) {
+        if let Some(Second::Signed(finish)) = &mut self.finish {
+            finish.choose(outcome);
         }
     }
 
@@ -236,7 +322,7 @@ impl<'c> sealed::Operation for OpenSession<'c> {
     }
 
     fn ends_session(&self) -> bool {
-        self.finish.is_some()
+        self.agreed.is_some()
     }
 
     fn failed(&mut self) {

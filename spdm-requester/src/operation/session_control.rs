@@ -1,7 +1,7 @@
 //! HEARTBEAT, KEY_UPDATE and END_SESSION.
 
 use spdm_codec::{
-    CapabilityFlags, EndSession, EndSessionAck, EndSessionAttributes, Expected, Heartbeat,
+    CapabilityFlags, Code, EndSession, EndSessionAck, EndSessionAttributes, Expected, Heartbeat,
     HeartbeatAck, KeyOperation, KeyUpdate, KeyUpdateAck, Message,
 };
 
@@ -70,7 +70,7 @@ impl<'a> Requester<'a, Negotiated> {
     pub fn update_keys(self, session: SessionHandle, keys: UpdatedKeys) -> Flow<'a, UpdateKeys> {
         let mut core = self.in_session(session).core;
         if let (UpdatedKeys::Both, Some(slot)) = (keys, core.slot(session)) {
-            slot.expect_both();
+            slot.expect_next_key(Code::KEY_UPDATE_ACK);
         }
         Flow::new(core, UpdateKeys { keys, stage: UpdateStage::Update, tag: 0 })
     }

@@ -212,7 +212,7 @@ impl SecondMessage {
 }
 
 /// Opaque data, which is empty, from 1.4 on.
-fn opaque_of(version: SpdmVersion) -> Option<OpaqueData<'static>> {
+pub(super) fn opaque_of(version: SpdmVersion) -> Option<OpaqueData<'static>> {
     (version >= SpdmVersion::V1_4).then_some(OpaqueData::EMPTY)
 }
 

@@ -115,14 +115,14 @@ impl<L: KeyLog + 'static, const N: usize> sealed::Bank for LoggedSessions<L, N> 
         via: Option<SessionHandle>,
         arrived: Arrived<'_>,
     ) -> Result<Option<Range<usize>>, &'f Error> {
-        let mut is_due = || Some(self.sessions.slot(via?)?.established()?.both_update);
-        let was_due = is_due();
+        let mut next_key_with = || self.sessions.slot(via?)?.established()?.next_key_with;
+        let was_due = next_key_with().is_some();
         let taken = self.sessions.take(errors, via, arrived)?;
-        if was_due == Some(true)
+        if was_due
             && let Some(slot) = via.and_then(|session| self.sessions.slot(session))
             && let session_id = slot.form.session_id
             && let Some(keys) = slot.established()
-            && !keys.both_update
+            && keys.next_key_with.is_none()
         {
             let key = keys.response_secret.record_key();
             let key = &key.map_err(|error| errors.stop(SessionFault::from(error)))?;

@@ -50,8 +50,9 @@ pub(crate) struct Established {
     pub(crate) request: RecordStream,
     pub(crate) response_secret: DataSecret,
     pub(crate) response: RecordStream,
-    /// KEY_UPDATE with UpdateAllKeys was sent: the answer comes under the next key of the Responder.
-    pub(crate) both_update: bool,
+    /// The message that comes under the next key of the Responder: KEY_UPDATE_ACK, where UpdateAllKeys was sent, or what
+    /// follows the requester's own acknowledgement.
+    pub(crate) next_key_with: Option<Code>,
 }
 
 impl Established {
@@ -63,7 +64,7 @@ impl Established {
     ) -> Result<Self, KeyScheduleError> {
         let request = RecordStream::new(request_secret.record_key()?).with_limit(aead_limit);
         let response = RecordStream::new(response_secret.record_key()?).with_limit(aead_limit);
-        Ok(Self { request_secret, request, response_secret, response, both_update: false })
+        Ok(Self { request_secret, request, response_secret, response, next_key_with: None })
     }
 
     /// Requests use the next key from now on.
@@ -74,20 +75,20 @@ impl Established {
         Ok(())
     }
 
-    /// Opens a record; `None` for application data. While an UpdateAllKeys is under way its answer comes under the next key,
-    /// and errors under the old one (DSP0274 §Key update): whichever opens the record is the right one.
+    /// Opens a record; `None` for application data. While the Responder's key is replaced, one message comes under the next
+    /// key, and errors under the old one (DSP0274 §Key update): whichever opens the record is the right one.
     fn open(
         &mut self,
         form: &RecordForm,
         record: &mut [u8],
         padding: usize,
     ) -> Result<Option<Range<usize>>, SessionFault> {
-        if !self.both_update {
+        let Some(first) = self.next_key_with else {
             return match self.response.open(form, record, padding) {
                 Err(RecordError::Protocol) => Ok(None),
                 opened => Ok(Some(opened?)),
             };
-        }
+        };
         let secret = self.response_secret.updated()?;
         let mut stream = self.response.renewed(secret.record_key()?);
         let (opened, only) = match stream.open(form, record, padding) {
@@ -97,8 +98,8 @@ impl Established {
             opened => {
                 let opened = opened?;
                 (self.response_secret, self.response) = (secret, stream);
-                self.both_update = false;
-                (opened, Code::KEY_UPDATE_ACK)
+                self.next_key_with = None;
+                (opened, first)
             }
         };
         match record.get(opened.start.saturating_add(1)) {
@@ -178,14 +179,14 @@ impl SessionSlot {
     pub(crate) const fn left(&mut self, measured: u16) {
         self.measured = measured;
         if let Keys::Established(keys) = &mut self.keys {
-            keys.both_update = false;
+            keys.next_key_with = None;
         }
     }
 
-    /// The answer to the next request, UpdateAllKeys, comes under the next key.
-    pub(crate) const fn expect_both(&mut self) {
+    /// The next answer, this message, comes under the next key.
+    pub(crate) const fn expect_next_key(&mut self, with: Code) {
         if let Keys::Established(keys) = &mut self.keys {
-            keys.both_update = true;
+            keys.next_key_with = Some(with);
         }
     }
 

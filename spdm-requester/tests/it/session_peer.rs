@@ -1,6 +1,7 @@
 //! A device with sessions, written for these tests on the codec and the primitives alone: it shares no code with the
 //! requester. Transcripts are bytes that are hashed when they are needed.
 
+mod host;
 mod wrong_records;
 
 use core::fmt;
@@ -8,12 +9,13 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use spdm_codec::{
-    AeadCipherSuite, AlgStructs, Algorithms, BaseAsymAlgo, BaseHashAlgo, Capabilities, Capability,
-    CapabilityFlags, Code, Cx, DheNamedGroup, EndSessionAck, ErrorCode, ExtAlgorithms, Finish,
-    FinishRsp, Handshake, HeartbeatAck, KeyExchange, KeyExchangeRsp, KeyOperation, KeyScheduleAlgo,
-    KeySlot, KeyUpdate, KeyUpdateAck, Message, MutAuthRequested, OpaqueData, OpaqueFormat,
-    OtherParams, PskExchange, PskExchangeRsp, PskFinish, PskFinishRsp, PskResponderContext,
-    RecordBinding, RecordPrivacy, ResponderNonce, SpdmVersion, TransferSizes, Version,
+    AeadCipherSuite, AlgStructs, Algorithms, BaseAsymAlgo, BaseHashAlgo, BasicMutAuth,
+    Capabilities, Capability, CapabilityFlags, Code, Cx, DheNamedGroup, EndSessionAck, ErrorCode,
+    ExtAlgorithms, Finish, FinishRsp, Handshake, HeartbeatAck, KeyExchange, KeyExchangeRsp,
+    KeyOperation, KeyScheduleAlgo, KeySlot, KeyUpdate, KeyUpdateAck, Message, MutAuthRequested,
+    OpaqueData, OpaqueFormat, OtherParams, PskExchange, PskExchangeRsp, PskFinish, PskFinishRsp,
+    PskResponderContext, RecordBinding, RecordPrivacy, ResponderNonce, SpdmVersion, TransferSizes,
+    Version,
 };
 use spdm_crypto::rustcrypto::{PROVIDER, Running, SoftwareKey};
 use spdm_crypto::{
@@ -21,11 +23,14 @@ use spdm_crypto::{
     HashAlgorithm, KeyExchangeAlgorithm, KeySchedule, Provider, PskBytes, RecordForm, RecordStream,
     SequenceOrder, SharedSecret, SignedMessage, SigningContext,
 };
-use spdm_requester::{Connection, Negotiated, Offer, Requester, Sessions, Storage, blocking};
+use spdm_requester::{
+    Connection, LocalIdentity, Negotiated, Offer, Requester, Sessions, Storage, blocking,
+};
 use spdm_transport::{Clock as _, Duration, Limits, MessageKind, Received, Transport};
 use spdm_untrusted::Untrusted;
 
 use crate::sim::SimClock;
+pub(crate) use host::{Asking, GET_DIGESTS, Host, challenge, get_certificate};
 pub(crate) use wrong_records::{Sealing, Stray};
 
 pub(crate) const PSK: &[u8] = b"a key that both sides have";
@@ -55,6 +60,17 @@ pub(crate) struct Peer {
     pub(crate) binding: RecordBinding,
     pub(crate) heartbeat_period: u8,
     pub(crate) mut_auth: MutAuthRequested,
+    /// SlotIDParam.
+    pub(crate) req_slot: KeySlot,
+    pub(crate) basic_mut_auth: BasicMutAuth,
+    /// What the device receives at once (1.2).
+    pub(crate) data_transfer_size: u32,
+    large: Vec<u8>,
+    /// The requester, as the device knows it.
+    pub(crate) host: Host,
+    pub(crate) asking: Asking,
+    /// Whose key FINISH was signed with.
+    pub(crate) signed_by: Option<KeySlot>,
     /// RspSessionID instead of another one for each session.
     pub(crate) rsp_session_id: Option<u16>,
     /// Opaque data of KEY_EXCHANGE_RSP and PSK_EXCHANGE_RSP instead of the selection of 1.2.
@@ -136,6 +152,13 @@ impl Peer {
             binding: RecordBinding::PciDoe,
             heartbeat_period: 0,
             mut_auth: MutAuthRequested::No,
+            req_slot: KeySlot::Slot(spdm_codec::SlotId::ZERO),
+            basic_mut_auth: BasicMutAuth::NotRequested,
+            data_transfer_size: 0x1000,
+            large: Vec::new(),
+            host: Host::new(),
+            asking: Asking::new(),
+            signed_by: None,
             rsp_session_id: None,
             opaque: None,
             psk_context: None,
@@ -199,6 +222,7 @@ impl Peer {
     fn cx(&self) -> Cx {
         Cx::new(self.version)
             .with_hash_len(32)
+            .with_requester_signature_len(64)
             .with_opaque_format(self.format())
             .with_exchange_lens(EXCHANGE.request_len(), EXCHANGE.response_len())
             .with_handshake(self.handshake)
@@ -257,8 +281,11 @@ impl Peer {
                     self.handshake = Handshake::InTheClear;
                 }
                 let sizes = (self.version >= SpdmVersion::V1_2).then_some(TransferSizes {
-                    data_transfer_size: 0x1000,
-                    max_spdm_msg_size: 0x1000,
+                    data_transfer_size: self.data_transfer_size,
+                    max_spdm_msg_size: match self.flags.contains(CapabilityFlags::CHUNK_CAP) {
+                        true => 0x1000,
+                        false => self.data_transfer_size,
+                    },
                 });
                 let capability = Capability {
                     ct_exponent: 10,
@@ -269,6 +296,7 @@ impl Peer {
                 self.encode(&Capabilities { capability, supported_algorithms: None })
             }
             Code::NEGOTIATE_ALGORITHMS => {
+                let offered: spdm_codec::NegotiateAlgorithms<'_> = self.decode(request);
                 let mut other_params = OtherParams::empty();
                 if self.version >= SpdmVersion::V1_2 {
                     other_params = OtherParams::OPAQUE_DATA_FMT_1;
@@ -287,10 +315,15 @@ impl Peer {
                         dhe: Some(DheNamedGroup::SECP_256_R1),
                         aead: Some(AeadCipherSuite::AES_128_GCM),
                         key_schedule: Some(KeyScheduleAlgo::SPDM),
+                        req_base_asym: offered.alg_structs.req_base_asym,
                         ..AlgStructs::default()
                     },
                 })
             }
+            Code::CHUNK_SEND => self.chunk_send(request),
+            Code::CHALLENGE => self.challenge_auth(request),
+            Code::GET_ENCAPSULATED_REQUEST => self.get_encapsulated_request(),
+            Code::DELIVER_ENCAPSULATED_RESPONSE => self.deliver(None, request),
             Code::KEY_EXCHANGE => self.key_exchange(request),
             Code::PSK_EXCHANGE => self.psk_exchange(request),
             Code::FINISH => self.finish(self.sessions.len() - 1, request),
@@ -301,6 +334,22 @@ impl Peer {
             self.vca.extend(&answer);
         }
         answer
+    }
+
+    /// A large request, of which each piece is acknowledged; the last one with its answer.
+    fn chunk_send(&mut self, request: &[u8]) -> Vec<u8> {
+        let asked: spdm_codec::ChunkSend<'_> = self.decode(request);
+        let chunk = asked.0;
+        self.large.extend(chunk.bytes);
+        let last = chunk.attributes.contains(spdm_codec::ChunkAttributes::LAST_CHUNK);
+        let whole = if last { core::mem::take(&mut self.large) } else { Vec::new() };
+        let response = if last { self.plain(&whole) } else { Vec::new() };
+        self.encode(&spdm_codec::ChunkSendAck {
+            attributes: Default::default(),
+            handle: chunk.handle,
+            seq_no: chunk.seq_no,
+            response: &response,
+        })
     }
 
     fn begin(&mut self, id: u32, secrets: HandshakeSecrets, th: Vec<u8>) {
@@ -335,7 +384,7 @@ impl Peer {
             heartbeat_period: self.heartbeat_period,
             rsp_session_id,
             mut_auth: self.mut_auth,
-            req_slot: KeySlot::Slot(spdm_codec::SlotId::ZERO),
+            req_slot: self.req_slot,
             random_data: ResponderNonce([7; 32]),
             exchange_data: &public,
             measurement_summary_hash: &[],
@@ -405,7 +454,14 @@ impl Peer {
     fn finish(&mut self, index: usize, request: &[u8]) -> Vec<u8> {
         let asked: Finish<'_> = self.decode(request);
         let head = request.len() - asked.verify_data.len();
-        self.sessions[index].th.extend(&request[..head]);
+        assert_eq!(asked.signature.is_some(), self.mut_auth != MutAuthRequested::No);
+        match asked.signature {
+            Some(signature) => {
+                let head = head - signature.bytes.len();
+                self.check_signature(index, signature.slot, &request[..head], signature.bytes);
+            }
+            None => self.sessions[index].th.extend(&request[..head]),
+        }
         self.check(index, asked.verify_data);
         let opaque = (self.version >= SpdmVersion::V1_4).then_some(OpaqueData::EMPTY);
         let mut answer = self.encode(&FinishRsp { opaque, verify_data: &[] });
@@ -457,6 +513,8 @@ impl Peer {
                 self.sessions[index].th.extend(&answer);
                 answer
             }
+            Code::GET_ENCAPSULATED_REQUEST => self.get_encapsulated_request(),
+            Code::DELIVER_ENCAPSULATED_RESPONSE => self.deliver(Some(index), request),
             Code::HEARTBEAT => self.encode(&HeartbeatAck),
             Code::END_SESSION => self.encode(&EndSessionAck),
             Code::KEY_UPDATE => {
@@ -670,11 +728,28 @@ impl Lent {
         peer: &mut Peer,
         more: CapabilityFlags,
     ) -> Requester<'_, Negotiated> {
-        let storage = Storage::new(&mut self.message, &mut self.hashes, &mut self.connection)
+        self.identified(peer, more, None)
+    }
+
+    /// The same, with an identity.
+    pub(crate) fn identified<'i>(
+        &'i mut self,
+        peer: &mut Peer,
+        more: CapabilityFlags,
+        identity: Option<&'i LocalIdentity<'i>>,
+    ) -> Requester<'i, Negotiated> {
+        let mut storage = Storage::new(&mut self.message, &mut self.hashes, &mut self.connection)
             .with_sessions(&mut self.sessions);
         let provider = self.provider;
         let mut offer = Offer::everything(&provider).with_sessions(&provider).with_psk();
+        if let Some(identity) = identity {
+            storage = storage.with_identity(identity);
+            offer = offer.with_identity(identity);
+        }
         offer.capabilities |= more;
+        if more.contains(CapabilityFlags::MUT_AUTH_CAP) {
+            offer.alg_structs.req_base_asym = Some(BaseAsymAlgo::ECDSA_P256);
+        }
         let requester = Requester::new(provider, storage, peer.limits()).with_offer(offer);
         let clock = peer.clock.clone();
         let (requester, ()) = blocking::run(requester.negotiate(), peer, &clock).unwrap();

@@ -1,0 +1,197 @@
+//! The answers to encapsulated requests.
+
+use spdm_codec::{
+    BasicMutAuth, Certificate, CertificateForm, CertificateModel, Challenge, ChallengeAuth, Code,
+    Digests, ErrorCode, ErrorResponse, ExtendedErrorData, GetCertificate, KeyOperation, KeySlot,
+    KeyUpdateAck, Message, NONCE_LEN, OpaqueData, ResponderNonce, SlotMask, SpdmVersion,
+};
+use spdm_crypto::{Digest, SignedMessage, SigningContext};
+
+use super::{Purpose, Suite};
+use crate::env::{Env, fill};
+use crate::error::{Error, SessionFault};
+use crate::local_identity::AuthenticationFault;
+
+/// An answer that is to be delivered.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Reply {
+    Digests,
+    Certificate(GetCertificate),
+    ChallengeAuth(Challenge),
+    KeyUpdateAck { operation: KeyOperation, tag: u8 },
+    Error { code: ErrorCode, data: u8 },
+}
+
+const SLOTS: usize = 8;
+
+impl Reply {
+    pub(super) const fn error(code: ErrorCode) -> Self {
+        Self::Error { code, data: 0 }
+    }
+
+    /// Writes the answer; its length in bytes. What belongs to the transcript of a mutual authentication enters it.
+    pub(super) fn encode<'f>(
+        &self,
+        env: &mut Env<'_, 'f>,
+        purpose: Purpose,
+        out: &mut [u8],
+    ) -> Result<usize, &'f Error> {
+        let version = env.agreed()?.version;
+        match self {
+            Self::Digests => {
+                let len = digests(env, env.suite()?, out)?;
+                transcribe(env, purpose, out, len)
+            }
+            Self::Certificate(question) => {
+                let len = certificate(env, env.suite()?, question, out)?;
+                transcribe(env, purpose, out, len)
+            }
+            Self::ChallengeAuth(question) => challenge_auth(env, env.suite()?, question, out),
+            Self::KeyUpdateAck { operation, tag } => {
+                let len =
+                    encode(env, &KeyUpdateAck { operation: *operation, tag: *tag }, version, out)?;
+                if *operation == KeyOperation::UpdateKey {
+                    expect_next_key(env)?;
+                }
+                Ok(len)
+            }
+            Self::Error { code, data } => {
+                let extended = ExtendedErrorData::Other(&[]);
+                encode(env, &ErrorResponse { code: *code, data: *data, extended }, version, out)
+            }
+        }
+    }
+}
+
+fn encode<'f, 'm>(
+    env: &Env<'_, 'f>,
+    message: &impl Message<'m>,
+    version: SpdmVersion,
+    out: &mut [u8],
+) -> Result<usize, &'f Error> {
+    message.encode(version, out).map_err(|error| env.errors.stop(error))
+}
+
+fn transcribe<'f>(
+    env: &mut Env<'_, 'f>,
+    purpose: Purpose,
+    out: &[u8],
+    len: usize,
+) -> Result<usize, &'f Error> {
+    if purpose == Purpose::Basic {
+        let answer = out.get(..len).unwrap_or_default();
+        env.connection.add_to_mutual(env.errors, env.hashes, answer)?;
+    }
+    Ok(len)
+}
+
+/// The acknowledgement of KEY_UPDATE_ACK comes under the device's next key (DSP0274 §KEY_UPDATE).
+fn expect_next_key<'f>(env: &mut Env<'_, 'f>) -> Result<(), &'f Error> {
+    let session = env.connection.via();
+    let slot = session.zip(env.sessions.as_deref_mut());
+    let slot = slot.and_then(|(session, sessions)| sessions.slot(session));
+    let slot = slot.ok_or_else(|| env.errors.stop(SessionFault::Over))?;
+    slot.expect_next_key(Code::ENCAPSULATED_RESPONSE_ACK);
+    Ok(())
+}
+
+fn digests<'f>(env: &Env<'_, 'f>, suite: Suite, out: &mut [u8]) -> Result<usize, &'f Error> {
+    let errors = env.errors;
+    let identity = env.identity()?;
+    let provisioned = identity.provisioned(suite.asym);
+    let mut digests = [0; SLOTS * Digest::MAX];
+    let mut len = 0_usize;
+    for slot in provisioned.slots() {
+        let Some(chain) = identity.chain(slot, suite.asym) else { continue };
+        let digest = chain.digest(env.provider, suite.hash);
+        let digest = digest.map_err(|error| errors.stop(spdm_crypto::HashError::from(error)))?;
+        let end = len.saturating_add(digest.as_bytes().len());
+        if let Some(place) = digests.get_mut(len..end) {
+            place.copy_from_slice(digest.as_bytes());
+        }
+        len = end;
+    }
+    let message = Digests {
+        supported: (suite.version >= SpdmVersion::V1_3).then_some(provisioned),
+        provisioned,
+        digests: digests.get(..len).unwrap_or_default(),
+        keys: None,
+    };
+    encode(env, &message, suite.version, out)
+}
+
+fn certificate<'f>(
+    env: &Env<'_, 'f>,
+    suite: Suite,
+    question: &GetCertificate,
+    out: &mut [u8],
+) -> Result<usize, &'f Error> {
+    let errors = env.errors;
+    let header = match question.form {
+        CertificateForm::Normal => 8,
+        CertificateForm::Large => 16,
+    };
+    let empty = AuthenticationFault::SlotEmpty { slot: question.slot };
+    let chain = env.identity()?.chain(question.slot, suite.asym);
+    let chain = chain.ok_or_else(|| errors.stop(empty))?;
+    let offset = usize::try_from(question.offset).unwrap_or(usize::MAX);
+    // The portion is copied into the second half of the room, and from there into the message.
+    let most = out.len().saturating_sub(header) / 2;
+    let most = most.min(usize::try_from(question.length).unwrap_or(usize::MAX));
+    let (front, back) = out.split_at_mut(out.len().saturating_sub(most));
+    let len = chain.copy(env.provider, suite.hash, offset, back);
+    let len = len.map_err(|error| errors.stop(spdm_crypto::HashError::from(error)))?;
+    let remainder = chain.len(suite.hash).saturating_sub(offset).saturating_sub(len);
+    let message = Certificate {
+        slot: question.slot,
+        model: CertificateModel::None,
+        form: question.form,
+        portion: back.get(..len).unwrap_or_default(),
+        remainder: u32::try_from(remainder).unwrap_or(u32::MAX).min(question.form.max_len()),
+    };
+    encode(env, &message, suite.version, front)
+}
+
+fn challenge_auth<'f>(
+    env: &mut Env<'_, 'f>,
+    suite: Suite,
+    question: &Challenge,
+    out: &mut [u8],
+) -> Result<usize, &'f Error> {
+    let errors = env.errors;
+    let mut nonce = [0; NONCE_LEN];
+    fill(env.provider, errors, &mut nonce)?;
+    let signer = env.identity()?.signer(env.provider, question.slot, suite.asym, suite.hash);
+    let (key, digest) = signer.ok_or_else(|| errors.stop(missing(question.slot)))?;
+    let digest = digest.map_err(|error| errors.stop(spdm_crypto::HashError::from(error)))?;
+    let message = ChallengeAuth {
+        slot: question.slot,
+        basic_mut_auth: BasicMutAuth::NotRequested,
+        slot_mask: match question.slot {
+            KeySlot::Slot(_) => env.identity()?.provisioned(suite.asym),
+            KeySlot::PublicKey => SlotMask(0),
+        },
+        cert_chain_hash: digest.as_bytes(),
+        nonce: ResponderNonce(nonce),
+        measurement_summary_hash: &[],
+        opaque: OpaqueData::EMPTY,
+        context: question.context,
+        signature: &[],
+    };
+    let len = encode(env, &message, suite.version, out)?;
+    let (written, room) = out.split_at_mut(len);
+    let transcript = env.connection.sign_off_mutual(errors, env.hashes, written)?;
+    let context = SigningContext::RequesterChallengeAuth;
+    let signed = SignedMessage::new(suite.version, context, transcript);
+    let signature = signed.sign(key, suite.hash, room);
+    let signature = signature.map_err(|error| errors.stop(AuthenticationFault::Sign(error)))?;
+    Ok(len.saturating_add(signature))
+}
+
+/// There is no key for this slot.
+pub(crate) const fn missing(slot: KeySlot) -> AuthenticationFault {
+    match slot {
+        KeySlot::Slot(slot) => AuthenticationFault::SlotEmpty { slot },
+        KeySlot::PublicKey => AuthenticationFault::NoPublicKey,
+    }
+}
