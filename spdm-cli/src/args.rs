@@ -4,6 +4,7 @@ mod device;
 mod emulate;
 mod help;
 mod live;
+mod mutual_auth;
 mod offline;
 mod send;
 mod session;
@@ -21,6 +22,7 @@ pub(crate) use live::{
     AttestArgs, CertsArgs, ChallengeChoice, CollectArgs, InfoArgs, KnownArgs, MeasureArgs,
     RecognizeArgs,
 };
+pub(crate) use mutual_auth::{MutualAuthArgs, MutualAuthKind};
 pub(crate) use offline::{ChainArgs, DecodeArgs, InputFormat, ModelChoice, VerifyArgs};
 pub(crate) use send::{PayloadSource, SendArgs, Standard, VendorId};
 pub(crate) use session::SessionArgs;

@@ -1,6 +1,7 @@
 //! `spdm emulate`: the software device behind a socket.
 
 mod mctp;
+mod mutual_auth;
 
 use core::net::SocketAddr;
 use std::net::ToSocketAddrs as _;
@@ -38,7 +39,9 @@ pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Fai
         return Ok(Exit::Done);
     }
     let framing = args.framing.framing()?;
-    let mut device = Device::new(config(args)?).map_err(Failure::usage)?;
+    let mut config = config(args)?;
+    mutual_auth::configure(&args.mutual_auth, &mut config, console)?;
+    let mut device = Device::new(config).map_err(Failure::usage)?;
     if let Some(path) = &args.root_out {
         file::write(path, device.trust_anchors_pem().as_bytes())?;
     }

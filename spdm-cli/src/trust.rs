@@ -249,7 +249,7 @@ fn has_extension(path: &Path) -> bool {
 }
 
 /// The certificates in a file.
-fn certificates_of(path: &Path, console: &Console) -> Result<Vec<Vec<u8>>, Failure> {
+pub(crate) fn certificates_of(path: &Path, console: &Console) -> Result<Vec<Vec<u8>>, Failure> {
     usable(path, CertificateList::read(&file::read(path)?), console)
 }
 

@@ -14,6 +14,7 @@ use spdm_crypto::{
 
 use crate::device_identity::DeviceIdentity;
 use crate::fault::Fault;
+use crate::mutual_authentication::MutualAuthentication;
 use crate::script::ScriptStep;
 
 /// What a [`Device`](crate::Device) supports, who it is, and how it misbehaves.
@@ -91,6 +92,8 @@ pub struct DeviceConfig {
     pub not_before: u64,
     /// The last one.
     pub not_after: u64,
+    /// What the device wants to know of its Requesters. It announces MUT_AUTH_CAP and ENCAP_CAP where it asks.
+    pub mutual_authentication: MutualAuthentication,
     /// Own keys and chain instead of generated ones: the same in every slot, and the only algorithm.
     pub identity: Option<DeviceIdentity>,
     /// Zero bytes that are appended to every response, 0 to 3, as DOE does.
@@ -141,6 +144,7 @@ impl Default for DeviceConfig {
             pci_identity: None,
             not_before: 1_577_836_800,
             not_after: 253_402_300_799,
+            mutual_authentication: MutualAuthentication::default(),
             identity: None,
             padding: 0,
             request_padding: MAX_PADDING,
@@ -166,7 +170,7 @@ impl DeviceConfig {
                     CapabilityFlags::CERT_CAP | CapabilityFlags::ALIAS_CERT_CAP
                 }
             };
-            common | keys | self.more_capabilities
+            common | keys | self.more_capabilities | self.mutual_authentication.flags()
         })
     }
 

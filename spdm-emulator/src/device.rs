@@ -17,6 +17,7 @@ use crate::error::DeviceError;
 use crate::fault::Fault;
 use crate::key_ring::KeyRing;
 use crate::misbehaviour::{History, MAX_RESPONSE, Misbehaviour};
+use crate::mutual_authentication::KnownRequester;
 use crate::own_device::OwnDevice;
 use crate::script::{Act, Counters, Delivery, Inside, LinkState, ScriptStep};
 
@@ -37,6 +38,7 @@ pub struct Device {
     draws: u64,
     history: History,
     chains: Chains,
+    requester: KnownRequester,
     lent: Box<Lent>,
     counters: Counters,
     /// The last response that left the device.
@@ -119,6 +121,7 @@ impl Device {
             draws: 0,
             history: History::default(),
             chains: Chains::default(),
+            requester: KnownRequester::new(),
             lent,
             counters: Counters::default(),
             last: None,
@@ -231,7 +234,15 @@ impl Device {
             records: config.records,
             padding: config.request_padding,
         };
-        let mut device = OwnDevice { config, keys, chains, entropy, draws: &mut self.draws };
+        let mut device = OwnDevice {
+            config,
+            keys,
+            chains,
+            entropy,
+            draws: &mut self.draws,
+            requester: &mut self.requester,
+            version: connection.version(),
+        };
         let mut hook = Misbehaviour {
             config,
             offer,

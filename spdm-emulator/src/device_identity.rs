@@ -145,12 +145,7 @@ impl DeviceIdentity {
             (None, Some(root)) => digest(hash, root),
             (None, None) => Vec::new(),
         };
-        let certificates = self.certificates.concat();
-        let mut out = vec![0; CertChain::HEADER_LEN + root_hash.len() + certificates.len()];
-        let chain = CertChain { root_hash: &root_hash, certificates: &certificates };
-        let len = chain.encode(version, &mut out).unwrap_or_default();
-        out.truncate(len);
-        out
+        structure(&root_hash, &self.certificates, version)
     }
 
     /// An identity of certificates that were just made; none for a key that is provisioned without a chain.
@@ -164,6 +159,20 @@ impl DeviceIdentity {
         let key = key.with_scheme(scheme)?;
         Some(Self { key: LeafKey::Software(Box::new(key)), ..self.clone() })
     }
+}
+
+/// The certificate chain structure of these certificates.
+pub(crate) fn structure(
+    root_hash: &[u8],
+    certificates: &[Vec<u8>],
+    version: SpdmVersion,
+) -> Vec<u8> {
+    let certificates = certificates.concat();
+    let mut out = vec![0; CertChain::HEADER_LEN + root_hash.len() + certificates.len()];
+    let chain = CertChain { root_hash, certificates: &certificates };
+    let len = chain.encode(version, &mut out).unwrap_or_default();
+    out.truncate(len);
+    out
 }
 
 fn digest(hash: HashAlgorithm, bytes: &[u8]) -> Vec<u8> {

@@ -21,7 +21,8 @@
 //! Sessions are there where [`DeviceConfig::more_capabilities`] says so: [`Device::respond_secured`] takes their records.
 //! Over MCTP they reach a PLDM terminus, too.
 //!
-//! Not there: mutual authentication.
+//! What it wants to know of its Requesters says [`DeviceConfig::mutual_authentication`]; a [`RequesterIdentity`] is one that
+//! a Requester can prove.
 #![forbid(unsafe_code)]
 
 mod chains;
@@ -37,11 +38,13 @@ mod keys;
 mod measurement_blocks;
 mod mint;
 mod misbehaviour;
+mod mutual_authentication;
 mod own_device;
 mod patch;
 mod pem_blocks;
 mod pldm;
 mod private_key;
+mod requester_identity;
 mod script;
 
 pub use config::{DeviceConfig, DeviceModel, DmtfName, KeyProvisioning, SharedKey};
@@ -49,7 +52,11 @@ pub use device::Device;
 pub use device_identity::DeviceIdentity;
 pub use error::{DeviceError, EncodingError, IdentityError};
 pub use fault::{Fault, UnknownFault};
+pub use mutual_authentication::{KeyUpdates, MutualAuthentication};
+pub use requester_identity::RequesterIdentity;
 pub use script::{Act, Delivery, Edit, Inside, LinkState, Position, ScriptStep, When};
+
+pub use spdm_responder::AuthenticationDemand;
 
 /// The examples of the README compile.
 #[cfg(doctest)]

@@ -44,6 +44,8 @@ pub(crate) enum Role<'a> {
     Device(&'a Names<'a>),
     /// The leaf of the alias model.
     Alias(&'a Names<'a>),
+    /// The leaf of a Requester.
+    Requester,
 }
 
 /// The names of a leaf.
@@ -111,6 +113,7 @@ const PCI_CMA: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.23.147");
 const DEVICE_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.412.274.1");
 const HARDWARE_IDENTITY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.412.274.2");
 const RESPONDER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.412.274.3");
+const REQUESTER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.412.274.4");
 const MUTABLE_CERTIFICATE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.412.274.5");
 const SPDM_EXTENSION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.412.274.6");
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
@@ -122,13 +125,15 @@ const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.
 
 impl Role<'_> {
     fn extensions(&self) -> der::Result<Vec<Extension>> {
-        let ca = !matches!(self, Self::Device(_) | Self::Alias(_));
+        let ca = matches!(self, Self::Authority | Self::DeviceAuthority);
         let constraints = BasicConstraints { ca, path_len_constraint: None };
         let usage = match self {
             Self::Authority | Self::DeviceAuthority => {
                 KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign)
             }
-            Self::Device(_) | Self::Alias(_) => KeyUsage(KeyUsages::DigitalSignature.into()),
+            Self::Device(_) | Self::Alias(_) | Self::Requester => {
+                KeyUsage(KeyUsages::DigitalSignature.into())
+            }
         };
         let mut extensions = vec![
             critical(extension(BASIC_CONSTRAINTS, &constraints)?),
@@ -144,6 +149,10 @@ impl Role<'_> {
         }
         match self {
             Self::Authority => {}
+            Self::Requester => {
+                extensions
+                    .push(extension(EXTENDED_KEY_USAGE, &ExtendedKeyUsage(vec![REQUESTER_AUTH]))?);
+            }
             Self::DeviceAuthority | Self::Device(_) => {
                 extensions.push(extension(SPDM_EXTENSION, &vec![vec![HARDWARE_IDENTITY]])?);
             }

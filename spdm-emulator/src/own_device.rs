@@ -6,13 +6,15 @@ use spdm_codec::{
 };
 use spdm_crypto::{PreSharedKey, RandomUnavailable, SignError, SignedMessage};
 use spdm_responder::{
-    ApplicationData, Coverage, Device, MeasuredBlock, MeasurementWanted, Suite, VendorMessages,
+    ApplicationData, Coverage, Device, MeasuredBlock, MeasurementWanted, OwnRequests,
+    RequesterAuthentication, Suite, VendorMessages,
 };
 
 use crate::chains::Chains;
 use crate::config::{DeviceConfig, DeviceModel};
 use crate::entropy::Entropy;
 use crate::key_ring::KeyRing;
+use crate::mutual_authentication::KnownRequester;
 use crate::{measurement_blocks, pldm};
 
 /// A vendor of PCI-SIG's registry.
@@ -30,6 +32,10 @@ pub(crate) struct OwnDevice<'d> {
     pub(crate) entropy: &'d Entropy,
     /// How often random bytes were asked for.
     pub(crate) draws: &'d mut u64,
+    /// What the device has of its Requester.
+    pub(crate) requester: &'d mut KnownRequester,
+    /// The version of the connection.
+    pub(crate) version: SpdmVersion,
 }
 
 impl Device for OwnDevice<'_> {
@@ -121,6 +127,14 @@ impl Device for OwnDevice<'_> {
             RecordBinding::Mctp => Some(self),
             _ => None,
         }
+    }
+
+    fn requester_authentication(&mut self) -> Option<&mut dyn RequesterAuthentication> {
+        Some(self)
+    }
+
+    fn own_requests(&mut self) -> Option<&mut dyn OwnRequests> {
+        Some(self)
     }
 
     /// One vendor's element where the format is a table, the vendor's bytes where it is free.

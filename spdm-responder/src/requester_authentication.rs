@@ -45,7 +45,7 @@ pub trait RequesterAuthentication {
 
     /// What the device was told of a Requester before: the chain of a slot, or with [`KeySlot::PublicKey`] its public
     /// key. The device vouches for it, and that its key may sign FINISH and CHALLENGE_AUTH.
-    fn provisioned(&self, slot: KeySlot, suite: &Suite) -> Option<ProvisionedRequester<'_>> {
+    fn provisioned(&mut self, slot: KeySlot, suite: &Suite) -> Option<ProvisionedRequester<'_>> {
         let _ = (slot, suite);
         None
     }

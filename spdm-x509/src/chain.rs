@@ -29,6 +29,17 @@ pub enum CertModel {
     GenericCert,
 }
 
+/// Whose chain it is.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "a connection has two sides")]
+pub enum ChainHolder {
+    /// A Responder's.
+    #[default]
+    Responder,
+    /// A Requester's, which has to authenticate itself.
+    Requester,
+}
+
 /// What was negotiated, and which slot the chain is from: everything that its meaning depends on.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -43,10 +54,12 @@ pub struct ChainContext {
     pub asym: AsymAlgorithm,
     /// The negotiated hash: that of RootHash and of the chain's digest.
     pub hash: HashAlgorithm,
+    /// Whose chain it is: it decides over the leaf's extended key usage.
+    pub holder: ChainHolder,
 }
 
 impl ChainContext {
-    /// All five.
+    /// The chain of a Responder.
     #[must_use]
     pub const fn new(
         slot: SlotId,
@@ -55,7 +68,13 @@ impl ChainContext {
         asym: AsymAlgorithm,
         hash: HashAlgorithm,
     ) -> Self {
-        Self { slot, version, model, asym, hash }
+        Self { slot, version, model, asym, hash, holder: ChainHolder::Responder }
+    }
+
+    /// The same of a Requester, whose signature algorithm [`Self::asym`] is.
+    #[must_use]
+    pub const fn of_requester(self) -> Self {
+        Self { holder: ChainHolder::Requester, ..self }
     }
 }
 

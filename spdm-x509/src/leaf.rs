@@ -3,7 +3,7 @@
 use spdm_codec::SpdmVersion;
 
 use crate::certificate::X509Certificate;
-use crate::chain::{CertModel, Chain, ParsedChain};
+use crate::chain::{CertModel, Chain, ChainHolder, ParsedChain};
 use crate::ledger::Ledger;
 use crate::oid::Oid;
 use crate::outcome::Ending;
@@ -23,7 +23,7 @@ pub(crate) fn check(
     check_basic_constraints(chain, leaf, profile, ledger);
     check_key_usage(chain, leaf, profile, ledger);
     ledger.ask(Rule::LeafNameConstraints, !leaf.has_name_constraints());
-    check_extended_key_usage(leaf, profile, ledger);
+    check_extended_key_usage(chain, leaf, profile, ledger);
     check_hardware_identity(parsed, leaf, first_below_anchor, profile, ledger);
     ledger.ending()
 }
@@ -59,10 +59,18 @@ fn check_key_usage(
     ledger.ask_waivable(Rule::LeafKeyCertSign, !usage.key_cert_sign(), demanded);
 }
 
-/// A chain is a responder's here.
-fn check_extended_key_usage(leaf: &X509Certificate<'_>, profile: Profile, ledger: &mut Ledger<'_>) {
+fn check_extended_key_usage(
+    chain: &Chain<'_>,
+    leaf: &X509Certificate<'_>,
+    profile: Profile,
+    ledger: &mut Ledger<'_>,
+) {
     let names = |role: Oid<'_>| leaf.extended_key_usage().any(|purpose| purpose == role);
     let is_responder = names(Oid::DMTF_RESPONDER_AUTH);
+    if chain.context().holder == ChainHolder::Requester {
+        ledger.ask(Rule::ResponderOnly, names(Oid::DMTF_REQUESTER_AUTH) || !is_responder);
+        return;
+    }
     ledger.ask(Rule::RequesterOnly, is_responder || !names(Oid::DMTF_REQUESTER_AUTH));
     let demanded = profile.responder_role.applies(false);
     ledger.ask_waivable(Rule::ResponderMissing, is_responder, demanded);

@@ -86,7 +86,7 @@ mod verified_links;
 pub use anchor::Anchor;
 pub use appraisal::{Appraisal, Conclusion, ContentAppraisal};
 pub use certificate::X509Certificate;
-pub use chain::{CertModel, CertificateSpace, Chain, ChainContext, ParsedChain};
+pub use chain::{CertModel, CertificateSpace, Chain, ChainContext, ChainHolder, ParsedChain};
 pub use check::Check;
 pub use error::ChainError;
 pub use extension::{BasicConstraints, X509KeyUsage};

@@ -199,6 +199,8 @@ rules! {
     LeafNameConstraints in "nameConstraints" => "the leaf has nameConstraints",
     /// A responder's leaf is not for requesters only.
     RequesterOnly in "extKeyUsage" => "extKeyUsage of the leaf names the requester role without the responder role",
+    /// Of a Requester's leaf with DMTF roles, one is the requester's.
+    ResponderOnly in "extKeyUsage" => "extKeyUsage of the leaf names the responder role without the requester role",
     /// A responder's leaf names its role.
     /// See [`Profile::responder_role`](crate::Profile::responder_role).
     ResponderMissing in "extKeyUsage" => "extKeyUsage of the leaf does not name the responder role",

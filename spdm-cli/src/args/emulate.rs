@@ -6,6 +6,7 @@ use clap::Args;
 use spdm_codec::{PciIdentity, SpdmVersion};
 
 use super::FramingArgs;
+use super::mutual_auth::MutualAuthArgs;
 use super::trust::PCI_ID_HELP;
 use super::values::{self, AsymList, HashList, San, SlotList};
 
@@ -61,6 +62,8 @@ pub(crate) struct EmulateArgs {
     pub(crate) san: Option<San>,
     #[arg(long, value_name = "ID", help = PCI_ID_HELP)]
     pub(crate) pci_id: Option<PciIdentity>,
+    #[command(flatten)]
+    pub(crate) mutual_auth: MutualAuthArgs,
     /// A misbehaviour (repeatable); help lists them
     #[arg(long, value_name = "NAME")]
     pub(crate) fault: Vec<String>,

@@ -153,7 +153,7 @@ impl<'a> Explained<'a> {
             | Rule::DigitalSignature
             | Rule::LeafKeyCertSign
             | Rule::UntrimmedKeyUsage => usage.unwrap_or_else(|| "no keyUsage".to_owned()),
-            Rule::RequesterOnly | Rule::ResponderMissing => {
+            Rule::RequesterOnly | Rule::ResponderOnly | Rule::ResponderMissing => {
                 list(certificate.extended_key_usage().map(name_of).collect(), "no extKeyUsage")
             }
             Rule::HardwareIdentityInAlias | Rule::HardwareIdentityMissing => {

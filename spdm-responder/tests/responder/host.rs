@@ -83,7 +83,7 @@ impl RequesterAuthentication for Policy {
         &self.key
     }
 
-    fn provisioned(&self, slot: KeySlot, _: &Suite) -> Option<ProvisionedRequester<'_>> {
+    fn provisioned(&mut self, slot: KeySlot, _: &Suite) -> Option<ProvisionedRequester<'_>> {
         let (of, identity, key) = self.provisioned.as_ref()?;
         (*of == slot).then_some(ProvisionedRequester { identity, key })
     }
