@@ -3,7 +3,9 @@
 use core::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use spdm_codec::{CapabilityFlags, CertificateModel, KeySlot, MutAuthRequested, SlotId, SpdmVersion};
+use spdm_codec::{
+    CapabilityFlags, CertificateModel, KeySlot, MutAuthRequested, SlotId, SpdmVersion,
+};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_responder::{
     AuthenticationDemand, Judgement, OwnRequest, OwnRequests, ProvisionedRequester, RequestOutcome,
@@ -217,5 +219,88 @@ impl OwnRequests for OwnDevice<'_> {
         updated.extend(session_id);
         let too_many = updated.len().saturating_sub(REMEMBERED);
         updated.drain(..too_many);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
+
+    use super::*;
+    use crate::config::DeviceConfig;
+    use crate::entropy::Entropy;
+    use crate::key_ring::KeyRing;
+    use crate::requester_identity::RequesterIdentity;
+
+    const P256: AsymAlgorithm = AsymAlgorithm::Ecdsa(EcCurve::P256);
+    const SUITE: Suite = Suite { asym: P256, hash: HashAlgorithm::Sha256 };
+
+    fn identity(seed: u64, not_after: u64) -> RequesterIdentity {
+        RequesterIdentity::new(P256, Some(seed), 0, not_after).unwrap()
+    }
+
+    /// The key that a device takes for that of a Requester with these certificates.
+    fn judged(certificates: &[Vec<u8>], anchors: &[Vec<u8>], suite: Suite) -> Option<Vec<u8>> {
+        let version = SpdmVersion::V1_3;
+        let root_hash = PROVIDER.hash.digest(suite.hash, &[&certificates[0]]).unwrap();
+        let chain = structure(root_hash.as_bytes(), certificates, version);
+        let mut requester = KnownRequester::new();
+        requester.room[..chain.len()].copy_from_slice(&chain);
+        let (slot, len, model) = (SlotId::ZERO, chain.len(), CertificateModel::None);
+        let config =
+            MutualAuthentication { anchors: anchors.to_vec(), ..MutualAuthentication::default() };
+        requester.trusted_key(&config, &RequesterChain { slot, len, version, model, suite })
+    }
+
+    #[test]
+    fn s34_only_a_requester_below_an_anchor_is_trusted() {
+        let good = identity(1, u64::from(u32::MAX));
+        let (certificates, roots) = (&good.certificates, &good.certificates[..1]);
+        assert_eq!(judged(certificates, roots, SUITE), Some(good.key.public_key()));
+        assert_eq!(judged(certificates, &[], SUITE), None);
+        assert_eq!(
+            judged(certificates, &identity(2, u64::from(u32::MAX)).certificates[..1], SUITE),
+            None
+        );
+        let other = Suite { asym: AsymAlgorithm::Ecdsa(EcCurve::P384), ..SUITE };
+        assert_eq!(judged(certificates, roots, other), None);
+        let mut forged = certificates.clone();
+        *forged[1].last_mut().unwrap() ^= 1;
+        assert_eq!(judged(&forged, roots, SUITE), None);
+        let expired = identity(1, 1_000_000_000).certificates;
+        assert_eq!(judged(&expired, &expired[..1], SUITE), None);
+        // A device is no Requester.
+        let config = DeviceConfig { seed: Some(1), ..DeviceConfig::default() };
+        let keys = KeyRing::new(&config, &Entropy::new(Some(1)).unwrap()).unwrap();
+        let device = keys.first(P256).unwrap().certificates();
+        assert_eq!(judged(device, &device[..1], SUITE), None);
+    }
+
+    #[test]
+    fn what_the_device_was_told_fits_the_algorithms() {
+        let good = identity(1, u64::from(u32::MAX));
+        let config = MutualAuthentication {
+            chain: good.certificates.clone(),
+            public_key: Some(good.key.to_spki_der()),
+            ..MutualAuthentication::default()
+        };
+        let mut requester = KnownRequester::new();
+        requester.prepare(&config, SUITE, SpdmVersion::V1_2);
+        let slots: Vec<_> = requester.told.iter().map(|(slot, ..)| *slot).collect();
+        assert_eq!(slots, [KeySlot::Slot(SlotId::ZERO), KeySlot::PublicKey]);
+        assert!(requester.told.iter().all(|(.., key)| *key == good.key.public_key()));
+        let other = Suite { asym: AsymAlgorithm::Ecdsa(EcCurve::P384), ..SUITE };
+        requester.prepare(&config, other, SpdmVersion::V1_2);
+        assert!(requester.told.is_empty());
+    }
+
+    #[test]
+    fn a_session_gets_one_new_key() {
+        let wants = MutualAuthentication {
+            key_updates: KeyUpdates::OncePerSession,
+            ..MutualAuthentication::default()
+        };
+        assert_eq!(wants.flags(), CapabilityFlags::ENCAP_CAP);
+        assert_eq!(MutualAuthentication::default().flags(), CapabilityFlags::empty());
     }
 }

@@ -44,8 +44,7 @@ impl RequesterIdentity {
         {
             let serial = &entropy.serial_number(subject);
             let issuer = &root_name;
-            let template =
-                Template { subject, key, issuer, signer: &root, serial, valid, role };
+            let template = Template { subject, key, issuer, signer: &root, serial, valid, role };
             certificates.push(template.sign()?);
         }
         Ok(Self { key, certificates })

@@ -202,6 +202,19 @@ mod tests {
     }
 
     #[test]
+    fn roles_of_a_requester() {
+        let purposes = |last_arcs: &[u8]| {
+            rule_of(CONTEXT.of_requester(), &[signing(), extended_key_usage(last_arcs)])
+        };
+        assert_eq!(purposes(&[3]), Some(Rule::ResponderOnly));
+        assert_eq!(purposes(&[3, 1]), Some(Rule::ResponderOnly));
+        assert_eq!(purposes(&[4, 3]), None);
+        assert_eq!(purposes(&[4]), None);
+        assert_eq!(purposes(&[1]), None);
+        assert_eq!(rule_of(CONTEXT.of_requester(), &[signing()]), None);
+    }
+
+    #[test]
     fn name_constraints_are_for_authorities() {
         let value = directory_subtrees(&["Leaf"], &[]);
         for critical in [&[][..], TRUE] {

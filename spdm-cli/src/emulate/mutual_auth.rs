@@ -88,12 +88,11 @@ fn make(config: &DeviceConfig, folder: &Path) -> Result<Vec<Vec<u8>>, Failure> {
     let asym = all
         .find(|asym| asym.base_asym().is_some_and(|bit| config.base_asym.contains(bit)))
         .ok_or_else(|| Failure::usage("--requester-out needs a --base-asym"))?;
-    let identity =
-        RequesterIdentity::new(asym, config.seed, config.not_before, config.not_after)
-            .map_err(Failure::usage)?;
-    let key = identity.key.to_pkcs8_der().map_err(Failure::usage)?;
-    let key = pem_rfc7468::encode_string("PRIVATE KEY", LineEnding::LF, &key)
+    let identity = RequesterIdentity::new(asym, config.seed, config.not_before, config.not_after)
         .map_err(Failure::usage)?;
+    let key = identity.key.to_pkcs8_der().map_err(Failure::usage)?;
+    let key =
+        pem_rfc7468::encode_string("PRIVATE KEY", LineEnding::LF, &key).map_err(Failure::usage)?;
     let chain: Option<String> =
         identity.certificates.iter().map(|der| pem::certificate(der)).collect();
     fs::create_dir_all(folder).map_err(|error| file::of(folder, &error))?;
