@@ -71,6 +71,14 @@ pub(crate) fn hint(error: &Error, heard: &Overheard, waivable: Waivable) -> Opti
         Error::Session(SessionFault::VerifyData { message: "PSK_EXCHANGE_RSP" }) => {
             Some("is --psk the key that --psk-hint names?".to_owned())
         }
+        Error::Incompatible(Incompatible::Capability("EP_INFO_CAP with signatures"))
+            if heard.has(CapabilityFlags::EP_INFO_CAP_NO_SIG) =>
+        {
+            Some(
+                "--unsigned asks without a signature: nothing of the answer is authentic"
+                    .to_owned(),
+            )
+        }
         Error::Incompatible(Incompatible::MeasurementSlot { .. }) => {
             let others =
                 if waivable == Waivable::OneOfTwo { ", or --measurements none" } else { "" };

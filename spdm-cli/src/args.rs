@@ -3,6 +3,7 @@
 mod device;
 mod emulate;
 mod help;
+mod information;
 mod live;
 mod mutual_auth;
 mod offline;
@@ -18,6 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::time::At;
 pub(crate) use device::{DeviceArgs, FramingArgs, PcapFormat};
 pub(crate) use emulate::EmulateArgs;
+pub(crate) use information::{EndpointArgs, MelArgs};
 pub(crate) use live::{
     AttestArgs, CertsArgs, ChallengeChoice, CollectArgs, InfoArgs, KnownArgs, MeasureArgs,
     RecognizeArgs,
@@ -76,6 +78,12 @@ pub(crate) enum Verb {
     /// Send one vendor-defined message, and print the answer
     #[command(after_help = help::SEND)]
     Send(Box<SendArgs>),
+    /// The measurement extension log, which nothing signs (1.3)
+    #[command(after_help = help::MEL)]
+    Mel(MelArgs),
+    /// Which classes of devices it is of, signed unless --unsigned is given (1.3)
+    #[command(after_help = help::ENDPOINT)]
+    Endpoint(EndpointArgs),
     /// Is it the device that --known FILE holds? One signature
     #[command(after_help = help::RECOGNIZE)]
     Recognize(RecognizeArgs),
@@ -161,12 +169,14 @@ impl Verb {
             Self::Measure(args) => args.trust.at,
             Self::Certs(args) => args.trust.at,
             Self::Recognize(args) => args.trust.at,
+            Self::Endpoint(args) => args.trust.at,
             Self::Session(args) => args.trust.at,
             Self::Send(args) => args.trust.at,
             Self::Verify(args) => args.trust.at,
             Self::Chain(args) => args.trust.at,
             Self::Info(_)
             | Self::Collect(_)
+            | Self::Mel(_)
             | Self::Decode(_)
             | Self::Emulate(_)
             | Self::List(_)

@@ -3,7 +3,7 @@
 use std::io::BufWriter;
 use std::path::Path;
 
-use spdm_codec::{ConnectionKeys, PciIdentity};
+use spdm_codec::{ConnectionKeys, MelSpecification, PciIdentity};
 use spdm_crypto::{HashBank, Provider};
 use spdm_evidence::{ReportErrorKind, SecretsLog};
 use spdm_requester::{
@@ -48,6 +48,8 @@ pub(crate) struct LiveDevice<'l> {
     secrets: Option<SecretsFile<'l>>,
     /// Bytes of the longest request of a person's own.
     own_request: usize,
+    /// The formats of the measurement extension log that are offered.
+    mel_specification: MelSpecification,
     /// Where a person is told what is being waited for.
     waiting_columns: Option<usize>,
 }
@@ -62,6 +64,7 @@ pub(crate) struct Memory {
     sessions: Option<(SessionOffer, SessionMemory)>,
     /// Bytes of the longest request of a person's own.
     own_request: usize,
+    mel_specification: MelSpecification,
 }
 
 /// Memory of sessions.
@@ -116,9 +119,10 @@ impl Memory {
             (offer, memory)
         });
         let len = if sessions.is_some() { MESSAGE_LEN + HANDSHAKE_LEN } else { MESSAGE_LEN };
-        let own_request = device.own_request;
+        let (own_request, mel_specification) = (device.own_request, device.mel_specification);
         let message = vec![0; len + own_request];
-        Self { message, crypto, hashes: crypto.bank(), connection, sessions, own_request }
+        let hashes = crypto.bank();
+        Self { message, crypto, hashes, connection, sessions, own_request, mel_specification }
     }
 
     /// The cryptography of the connection.
@@ -163,6 +167,7 @@ impl<'l> LiveDevice<'l> {
             sessions: None,
             secrets: None,
             own_request: 0,
+            mel_specification: MelSpecification::empty(),
             waiting_columns,
         })
     }
@@ -175,6 +180,11 @@ impl<'l> LiveDevice<'l> {
     /// A request of a person's own will have so many bytes.
     pub(crate) fn sends(&mut self, len: usize) {
         self.own_request = len;
+    }
+
+    /// The format of the measurement extension log is negotiated.
+    pub(crate) fn offer_extension_log(&mut self) {
+        self.mel_specification = MelSpecification::DMTF;
     }
 
     /// The secrets of sessions go to this file, where one is given.
@@ -264,7 +274,8 @@ pub(crate) fn requester<'a>(
     memory: &'a mut Memory,
     heard: &'a mut Overheard,
 ) -> Requester<'a, Fresh> {
-    let Memory { message, crypto, hashes, connection, sessions, own_request } = memory;
+    let Memory { message, crypto, hashes, connection, sessions, own_request, mel_specification } =
+        memory;
     let mut bounds = Bounds::default();
     // A device may hand out its chain byte by byte; time bounds it.
     bounds.round_trips = u16::MAX;
@@ -272,6 +283,7 @@ pub(crate) fn requester<'a>(
     bounds.time = line.clock().left().unwrap_or_default();
     let mut offer = offer(args, crypto.provider);
     offer.longest_request = offer.longest_request.max(*own_request);
+    offer.mel_specification = *mel_specification;
     let mut storage = Storage::new(message, hashes.as_mut(), connection);
     if let Some((sessions_offer, sessions)) = sessions {
         offer = sessions_offer.of(offer, crypto.provider);

@@ -16,6 +16,7 @@ mod console;
 mod decode;
 mod device;
 mod emulate;
+mod endpoint;
 mod evidence;
 mod examination;
 mod exit;
@@ -29,6 +30,7 @@ mod line;
 mod list;
 mod live;
 mod measure;
+mod mel;
 mod overheard;
 mod pcap;
 mod pem;
@@ -114,6 +116,8 @@ fn run(verb: &Verb, crypto: Crypto, console: &mut Console) -> Result<Exit, Failu
         Verb::Emulate(args) => emulate::run(args, console),
         Verb::Session(args) => session::run(args, crypto, console),
         Verb::Send(args) => send::run(args, crypto, console),
+        Verb::Mel(args) => mel::run(args, crypto, console),
+        Verb::Endpoint(args) => endpoint::run(args, crypto, console),
         Verb::Recognize(args) => recognize::run(args, crypto, console),
         Verb::List(args) => list::run(args, console),
         Verb::Completions(args) => completions::run(args, console),

@@ -10,8 +10,10 @@ use crate::certs::ShownChain;
 use crate::chain::ChainObject;
 use crate::decode::MessageView;
 use crate::emulate::Listening;
+use crate::endpoint::ShownEndpoint;
 use crate::exit::FailureObject;
 use crate::list::FoundDevices;
+use crate::mel::ExtensionLog;
 use crate::provenance::Provenance;
 use crate::render::{Info, Recognized};
 use crate::send::Sent;
@@ -39,15 +41,17 @@ struct PrintedReport {
 
 #[test]
 fn the_files_are_those_that_the_types_make() {
-    let schemas: [(&str, Schema); 12] = [
+    let schemas: [(&str, Schema); 14] = [
         ("certs", schema::written::<ShownChain<'_>>()),
         ("decode", schema::written::<MessageView>()),
         ("emulate", schema::written::<Listening<'_>>()),
+        ("endpoint", schema::written::<ShownEndpoint>()),
         ("error", schema::written::<FailureObject<'_>>()),
         ("evidence", schema::evidence()),
         ("info", schema::written::<Info>()),
         ("known", schema::known_devices()),
         ("list", schema::written::<FoundDevices<'_>>()),
+        ("mel", schema::written::<ExtensionLog>()),
         ("recognize", schema::written::<Recognized>()),
         ("reference", schema::reference()),
         ("report", schema::written::<PrintedReport>()),

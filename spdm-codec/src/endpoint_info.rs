@@ -192,7 +192,7 @@ pub struct DeviceClassIdentifier<'a> {
 
 impl<'a> DeviceClassIdentifier<'a> {
     /// `SubIdentifier`s, as the standards body defines them.
-    pub fn sub_ids(&self) -> impl Iterator<Item = &'a [u8]> + 'a {
+    pub fn sub_ids(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.sub_ids;
         core::iter::from_fn(move || {
             let (len, after) = rest.split_first()?;

@@ -11,7 +11,7 @@ use crate::standards_body::{StandardsBody, VendorHeader};
 use crate::trace::Trace;
 use crate::writer::Writer;
 
-/// A list of event groups, not looked into: no source at hand tells its inner layout.
+/// A list of event groups, not looked into: [`EventGroupList`](crate::EventGroupList) reads it.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[expect(clippy::exhaustive_structs, reason = "callers build it")]
 pub struct EventGroups<'a> {

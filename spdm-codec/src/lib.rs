@@ -57,6 +57,7 @@ mod end_session;
 mod endpoint_info;
 mod error;
 mod error_response;
+mod event_groups;
 mod events;
 mod ext_algorithms;
 mod finish;
@@ -133,6 +134,7 @@ pub use endpoint_info::{
 };
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, Expected};
 pub use error_response::{ErrorCode, ErrorResponse, ExtendedErrorData, ResponseNotReady};
+pub use event_groups::{DmtfEventType, EventGroup, EventGroupAttributes, EventGroupList};
 pub use events::{
     DmtfEvent, Event, EventGroups, SendEvent, SubscribeEventTypes, SupportedEventTypes,
 };

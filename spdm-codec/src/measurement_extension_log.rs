@@ -139,6 +139,20 @@ impl<'a> MelEntry<'a> {
 }
 
 impl<'a> MeasurementExtensionLog<'a> {
+    /// Bytes of a whole log, its header included, as the header says: `None` where the header is not complete.
+    #[must_use]
+    pub fn stated_len(start: Untrusted<&[u8]>) -> Option<u64> {
+        let len = start.validate_with(|raw| {
+            read_from("measurement extension log", raw, NoTrace, |r| {
+                r.u32("NumberOfEntries")?;
+                let len = r.u32("MELEntriesLength")?;
+                r.reserved(8)?;
+                Ok(u64::from(len) + 16)
+            })
+        });
+        len.ok()
+    }
+
     /// Checks a whole log.
     ///
     /// # Errors
@@ -214,6 +228,8 @@ mod tests {
         let values: Vec<_> = decoded.iter().map(|e| (e.meas_index, e.measurement.value)).collect();
         assert_eq!(values, [(5, &[7, 8][..]), (6, &[])]);
         for len in 0..log.len() {
+            let stated = MeasurementExtensionLog::stated_len(Untrusted::new(&log[..len]));
+            assert_eq!(stated, (len >= 16).then_some(40));
             assert!(MeasurementExtensionLog::decode(Untrusted::new(&log[..len])).is_err());
         }
         for count in [0, 1, 3, 0xFF] {

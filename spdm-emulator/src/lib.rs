@@ -33,6 +33,7 @@ mod entropy;
 mod error;
 mod error_answer;
 mod fault;
+mod information;
 mod key_ring;
 mod keys;
 mod measurement_blocks;

@@ -6,8 +6,8 @@ use spdm_codec::{
 };
 use spdm_crypto::{PreSharedKey, RandomUnavailable, SignError, SignedMessage};
 use spdm_responder::{
-    ApplicationData, Coverage, Device, MeasuredBlock, MeasurementWanted, OwnRequests,
-    RequesterAuthentication, Suite, VendorMessages,
+    ApplicationData, Coverage, Device, EventSource, Information, MeasuredBlock, MeasurementWanted,
+    OwnRequests, RequesterAuthentication, Suite, VendorMessages,
 };
 
 use crate::chains::Chains;
@@ -63,6 +63,9 @@ impl Device for OwnDevice<'_> {
         let mut usage = KeyUsage::CHALLENGE | KeyUsage::MEASUREMENT;
         if self.config.flags().contains(CapabilityFlags::KEY_EX_CAP) {
             usage |= KeyUsage::KEY_EX;
+        }
+        if self.config.flags().contains(CapabilityFlags::EP_INFO_CAP_SIG) {
+            usage |= KeyUsage::ENDPOINT_INFO;
         }
         SlotKey { key_pair_id: slot.get() + 1, model, usage }
     }
@@ -134,6 +137,14 @@ impl Device for OwnDevice<'_> {
     }
 
     fn own_requests(&mut self) -> Option<&mut dyn OwnRequests> {
+        Some(self)
+    }
+
+    fn information(&mut self) -> Option<&mut dyn Information> {
+        Some(self)
+    }
+
+    fn event_source(&mut self) -> Option<&mut dyn EventSource> {
         Some(self)
     }
 

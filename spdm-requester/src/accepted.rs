@@ -1,10 +1,11 @@
 //! What the connection accepted.
 
 use spdm_codec::{
-    Algorithms, Capabilities, Certificate, ChallengeAuth, Digests, ErrorResponse, Header,
-    KeyExchangeRsp, Measurements, Version,
+    Algorithms, Capabilities, Certificate, ChallengeAuth, Digests, EndpointInfo, ErrorResponse,
+    Header, KeyExchangeRsp, Measurements, Version,
 };
 
+use crate::endpoint_proof::EndpointProof;
 use crate::possession::Possession;
 
 /// What an accepted exchange brought.
@@ -47,6 +48,13 @@ pub enum Accepted<'r, 'c> {
         /// The proof; `None` where no identity was given to check the signature with.
         possession: Option<Possession<'c>>,
     },
+    /// ENDPOINT_INFO.
+    EndpointInfo {
+        /// The message.
+        message: EndpointInfo<'r>,
+        /// The signature, where one was requested.
+        authenticity: EndpointInfoAuthenticity<'c>,
+    },
     /// ERROR, an answer like any other.
     Error(ErrorResponse<'r>),
     /// A message of which only the header is checked; its effect on transcripts is applied.
@@ -69,4 +77,16 @@ pub enum MeasurementSignature<'c> {
         /// How many exchanges it covers: this one and the unsigned ones directly before it.
         exchanges: u16,
     },
+}
+
+/// What is known of the authenticity of an ENDPOINT_INFO.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum EndpointInfoAuthenticity<'c> {
+    /// No signature was requested.
+    NotRequested,
+    /// No identity was given to check the signature with.
+    NotChecked,
+    /// The signature verified.
+    Verified(EndpointProof<'c>),
 }

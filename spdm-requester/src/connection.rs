@@ -4,6 +4,7 @@ mod algorithms;
 mod capabilities;
 mod certificates;
 mod challenge;
+mod endpoint_info;
 mod errors;
 mod key_exchange;
 mod measurements;
@@ -424,7 +425,7 @@ impl Connection {
     ///
     /// `identity` is whose key the signatures of CHALLENGE_AUTH and MEASUREMENTS are checked with. Of KEY_EXCHANGE_RSP and
     /// PSK_EXCHANGE_RSP only the header is checked here: [`Self::begin_session`] and [`Self::begin_psk_session`] are for
-    /// them.
+    /// them, and [`Self::accept_endpoint_info`] for ENDPOINT_INFO.
     ///
     /// # Errors
     /// [`Error::Decode`], [`Error::Misbehaved`], [`Error::Signature`] for what the peer did wrong,

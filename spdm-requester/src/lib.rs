@@ -65,9 +65,11 @@ mod core;
 mod device_memory;
 #[cfg(feature = "mutual-auth")]
 mod encapsulation;
+mod endpoint_proof;
 mod env;
 mod error;
 mod error_cell;
+mod events;
 mod flow;
 #[cfg(feature = "mutual-auth")]
 mod local_identity;
@@ -87,13 +89,15 @@ mod verified;
 mod version_set;
 
 pub use self::core::Storage;
-pub use accepted::{Accepted, MeasurementSignature};
+pub use accepted::{Accepted, EndpointInfoAuthenticity, MeasurementSignature};
 pub use chain_cache::{ChainCache, KnownChain};
 pub use check::{AttestationCheck, CheckStatus};
 pub use config::{AlphaVersions, Bounds, Compat, Offer, Timing};
 pub use connection::{BegunPskSession, BegunSession, Connection, Stage};
 pub use device_memory::DeviceMemory;
+pub use endpoint_proof::EndpointProof;
 pub use error::{Bound, Buffer, Error, Incompatible, Misbehaviour, Misuse, Refusal, Violation};
+pub use events::{Events, Subscription};
 pub use flow::{Failure, Flow, Receive, Recovered, Step, Transmit};
 #[cfg(feature = "mutual-auth")]
 pub use local_identity::{AuthenticationFault, LocalChain, LocalIdentity, LocalKey};
@@ -105,13 +109,16 @@ pub use operation::attestation_plan::{
     AttestationPlan, KeySource, NegotiationSigning, Requirement,
 };
 pub use operation::challenge::ProvePossession;
+pub use operation::event_types::{FetchEventTypes, Subscribe};
 pub use operation::examine::Examine;
 pub use operation::examine_in_session::{ExamineInSession, ToUntrusted};
 pub use operation::examined::Examined;
 pub use operation::exchange::SingleExchange;
 pub use operation::fetch_chain::FetchChain;
 pub use operation::fetch_digests::FetchDigests;
+pub use operation::fetch_endpoint_info::{DeviceClasses, FetchEndpointInfo};
 pub use operation::fetch_every_chain::{FetchEveryChain, SlotChains};
+pub use operation::fetch_log::{FetchLog, UnsignedLog};
 pub use operation::measure::{Measure, Measured, Selection};
 pub use operation::negotiate::Negotiate;
 pub use operation::open_psk_session::OpenPskSession;

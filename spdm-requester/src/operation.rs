@@ -3,13 +3,16 @@
 pub(crate) mod attest;
 pub(crate) mod attestation_plan;
 pub(crate) mod challenge;
+pub(crate) mod event_types;
 pub(crate) mod examine;
 pub(crate) mod examine_in_session;
 pub(crate) mod examined;
 pub(crate) mod exchange;
 pub(crate) mod fetch_chain;
 pub(crate) mod fetch_digests;
+pub(crate) mod fetch_endpoint_info;
 pub(crate) mod fetch_every_chain;
+pub(crate) mod fetch_log;
 pub(crate) mod measure;
 pub(crate) mod negotiate;
 pub(crate) mod open_psk_session;
@@ -34,7 +37,8 @@ use crate::negotiated::Negotiated;
 /// Something that a requester does in one or more exchanges. Sealed: the operations are
 /// [`Negotiate`](crate::Negotiate), [`FetchDigests`](crate::FetchDigests), [`FetchChain`](crate::FetchChain),
 /// [`FetchEveryChain`](crate::FetchEveryChain), [`ProvePossession`](crate::ProvePossession),
-/// [`Measure`](crate::Measure), [`Recognize`](crate::Recognize),
+/// [`Measure`](crate::Measure), [`FetchLog`](crate::FetchLog), [`FetchEndpointInfo`](crate::FetchEndpointInfo),
+/// [`FetchEventTypes`](crate::FetchEventTypes), [`Subscribe`](crate::Subscribe), [`Recognize`](crate::Recognize),
 /// [`SingleExchange`](crate::SingleExchange), [`Attest`](crate::Attest), [`Examine`](crate::Examine),
 /// [`ExamineInSession`](crate::ExamineInSession),
 /// [`OpenSession`](crate::OpenSession), [`OpenPskSession`](crate::OpenPskSession),

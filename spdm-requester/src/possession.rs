@@ -30,6 +30,20 @@ pub struct Possession<'c> {
     summary: Option<SummaryHash>,
 }
 
+/// Whether both are of the same slot, version, algorithms, key and digest.
+pub(crate) fn is_same(held: &Identity<'_>, trusted: &Identity<'_>) -> bool {
+    let context = |identity: &Identity<'_>| match identity {
+        Identity::Chain(chain) => Some(*chain.context()),
+        Identity::Key(_) => None,
+    };
+    context(held) == context(trusted)
+        && held.key_slot() == trusted.key_slot()
+        && held.hash() == trusted.hash()
+        && held.asym() == trusted.asym()
+        && held.digest() == trusted.digest()
+        && held.key() == trusted.key()
+}
+
 impl<'c> Possession<'c> {
     pub(crate) const fn new(
         identity: Identity<'c>,
@@ -47,17 +61,7 @@ impl<'c> Possession<'c> {
 
     /// Whether it is the trusted identity that signed: the same slot, version, algorithms, key and digest.
     pub(crate) fn is_of(&self, trusted: &Trusted<'_>) -> bool {
-        let (held, trusted) = (&self.identity, trusted.identity());
-        let context = |identity: &Identity<'_>| match identity {
-            Identity::Chain(chain) => Some(*chain.context()),
-            Identity::Key(_) => None,
-        };
-        context(held) == context(trusted)
-            && held.key_slot() == trusted.key_slot()
-            && held.hash() == trusted.hash()
-            && held.asym() == trusted.asym()
-            && held.digest() == trusted.digest()
-            && held.key() == trusted.key()
+        is_same(&self.identity, trusted.identity())
     }
 
     /// Whose key signed.

@@ -37,9 +37,7 @@ pub(crate) fn respond(
         return Err(Refusal::invalid());
     }
     let header = if large { 16 } else { 8 };
-    let sizes = turn.config.sizes;
-    let own = if peer.chunks() { sizes.max_spdm_msg_size } else { sizes.data_transfer_size };
-    let room = size(own).min(peer.most()).min(answer.capacity()).saturating_sub(header);
+    let room = turn.portion_room(peer, answer).saturating_sub(header);
     let len = rest.len().min(size(request.length)).min(room);
     let remainder = u32::try_from(rest.len() - len).unwrap_or(u32::MAX);
     let model = match agreement.selection.keys {

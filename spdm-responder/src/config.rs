@@ -64,12 +64,21 @@ impl Config<'_> {
                 SpdmVersion::V1_4 => asyms().filter_map(AsymAlgorithm::pqc_asym).collect(),
                 _ => PqcAsymAlgo::empty(),
             },
-            mel_specification: MelSpecification::empty(),
+            mel_specification: self.mel_specification(version),
             ext_asym: ExtAlgorithms::default(),
             ext_hash: ExtAlgorithms::default(),
             alg_structs: self.alg_structs(version),
             external: ExternalAlgStructs::default(),
         })
+    }
+
+    /// The formats of the measurement extension log.
+    fn mel_specification(&self, version: SpdmVersion) -> MelSpecification {
+        if self.flags(version).contains(CapabilityFlags::MEL_CAP) {
+            MelSpecification::DMTF
+        } else {
+            MelSpecification::empty()
+        }
     }
 
     /// The tables for sessions, as far as the device has such.

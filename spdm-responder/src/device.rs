@@ -9,6 +9,10 @@ use spdm_codec::{
 use spdm_crypto::{PreSharedKey, RandomUnavailable, SignError, SignedMessage};
 
 use crate::agreement::Suite;
+#[cfg(feature = "events")]
+use crate::events::EventSource;
+#[cfg(feature = "information")]
+use crate::information::Information;
 #[cfg(feature = "mutual-auth")]
 use crate::requester_authentication::{OwnRequests, RequesterAuthentication};
 
@@ -101,6 +105,18 @@ pub trait Device: fmt::Debug {
 
     /// Who answers data of other protocols in sessions; `None` where the device has none.
     fn application_data(&mut self) -> Option<&mut dyn ApplicationData> {
+        None
+    }
+
+    /// Who tells of the measurement extension log and the endpoint info; `None` where the device has neither.
+    #[cfg(feature = "information")]
+    fn information(&mut self) -> Option<&mut dyn Information> {
+        None
+    }
+
+    /// Where events come from; `None` where the device has none.
+    #[cfg(feature = "events")]
+    fn event_source(&mut self) -> Option<&mut dyn EventSource> {
         None
     }
 

@@ -9,6 +9,8 @@ use crate::connection::{Connection, Retry};
 use crate::draft::Draft;
 #[cfg(feature = "mutual-auth")]
 use crate::encapsulated;
+#[cfg(feature = "events")]
+use crate::events;
 use crate::mutual::{self, Requester};
 use crate::refusal::Refusal;
 use crate::scope::Scope;
@@ -20,6 +22,8 @@ use crate::{
     key_exchange, key_update, measurements, psk_exchange, psk_finish, transcript, vendor_defined,
     version,
 };
+#[cfg(feature = "information")]
+use crate::{endpoint_info, measurement_extension_log};
 
 impl Connection {
     /// Answers a whole request, with ERROR where it has to be refused; whether the same request again is a retry.
@@ -161,6 +165,20 @@ impl Agreement {
             (Code::HEARTBEAT, Some(index)) => heartbeat::respond(turn, self, index, answer),
             (Code::KEY_UPDATE, Some(index)) => key_update::respond(turn, self, index, answer),
             (Code::END_SESSION, Some(index)) => end_session::respond(turn, self, index, answer),
+            #[cfg(feature = "information")]
+            (Code::GET_MEASUREMENT_EXTENSION_LOG, _) => {
+                measurement_extension_log::respond(turn, self, answer)
+            }
+            #[cfg(feature = "information")]
+            (Code::GET_ENDPOINT_INFO, _) => endpoint_info::respond(turn, self, answer),
+            #[cfg(feature = "events")]
+            (Code::GET_SUPPORTED_EVENT_TYPES, Some(_)) => {
+                events::supported_types(turn, self, answer)
+            }
+            #[cfg(feature = "events")]
+            (Code::SUBSCRIBE_EVENT_TYPES, Some(index)) => {
+                events::subscribe(turn, self, index, answer)
+            }
             (Code::VENDOR_DEFINED_REQUEST, _) => vendor_defined::respond(turn, self, answer),
             #[cfg(feature = "mutual-auth")]
             (Code::GET_ENCAPSULATED_REQUEST, _) => encapsulated::respond(turn, self, answer),
@@ -205,6 +223,9 @@ impl Agreement {
             Code::END_SESSION => {
                 both.contains(CapabilityFlags::KEY_EX_CAP) || peer.pre_shared_keys()
             }
+            Code::GET_SUPPORTED_EVENT_TYPES | Code::SUBSCRIBE_EVENT_TYPES => {
+                peer.flags.contains(CapabilityFlags::EVENT_CAP)
+            }
             _ => return self.admit_others(turn, code),
         };
         if !capable || !sessions {
@@ -228,7 +249,12 @@ impl Agreement {
         let Scope::Session(index) = turn.scope else { return Ok(None) };
         let known = matches!(
             code,
-            Code::GET_DIGESTS | Code::GET_CERTIFICATE | Code::GET_MEASUREMENTS | Code::CHALLENGE
+            Code::GET_DIGESTS
+                | Code::GET_CERTIFICATE
+                | Code::GET_MEASUREMENTS
+                | Code::CHALLENGE
+                | Code::GET_MEASUREMENT_EXTENSION_LOG
+                | Code::GET_ENDPOINT_INFO
         );
         if known && (code == Code::CHALLENGE || !turn.is_established(index)) {
             return Err(Refusal::unexpected());
@@ -250,6 +276,7 @@ const fn empties_b(code: Code) -> bool {
             | Code::END_SESSION
             | Code::GET_ENCAPSULATED_REQUEST
             | Code::DELIVER_ENCAPSULATED_RESPONSE
+            | Code::GET_MEASUREMENT_EXTENSION_LOG
     )
 }
 

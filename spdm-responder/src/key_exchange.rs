@@ -103,6 +103,8 @@ pub(crate) fn respond(
         secrets,
     )?;
     session(turn, index)?.requester = requester;
+    #[cfg(feature = "events")]
+    crate::events::begin(turn, agreement, index, request.session_policy)?;
     if handshake == Handshake::InTheClear {
         turn.clear_handshake = Some(index);
     }

@@ -42,14 +42,22 @@ mod draft;
 #[cfg(feature = "mutual-auth")]
 mod encapsulated;
 mod end_session;
+#[cfg(feature = "information")]
+mod endpoint_info;
+#[cfg(feature = "events")]
+mod events;
 mod exchange;
 mod finish;
 #[cfg(feature = "mutual-auth")]
 mod flow;
 mod heartbeat;
 mod hook;
+#[cfg(feature = "information")]
+mod information;
 mod key_exchange;
 mod key_update;
+#[cfg(feature = "information")]
+mod measurement_extension_log;
 mod measurements;
 #[cfg(feature = "mutual-auth")]
 mod mutual;
@@ -85,7 +93,11 @@ pub use device::{
     ApplicationData, Coverage, Device, MeasuredBlock, MeasurementWanted, VendorMessages,
 };
 pub use draft::Draft;
+#[cfg(feature = "events")]
+pub use events::EventSource;
 pub use hook::{About, Arrival, Before, Hook, NoHook, Signing};
+#[cfg(feature = "information")]
+pub use information::{Information, LogProgress, LogReading};
 #[cfg(feature = "mutual-auth")]
 pub use requester_authentication::{
     AuthenticationDemand, Judgement, OwnRequest, OwnRequests, ProvisionedRequester, RequestOutcome,

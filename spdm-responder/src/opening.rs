@@ -8,6 +8,8 @@ use spdm_codec::{
 use spdm_crypto::{Direction, HandshakeSecrets, KeySchedule, RecordStream};
 
 use crate::agreement::Agreement;
+#[cfg(feature = "events")]
+use crate::events::SubscribedTypes;
 use crate::mutual::Requester;
 use crate::refusal::Refusal;
 use crate::session::{After, KeyUsed, Secrets, Session, SessionKind, SessionSlot};
@@ -161,6 +163,8 @@ pub(crate) fn place(
         heartbeat_period,
         requester: Requester::default(),
         after: After::Nothing,
+        #[cfg(feature = "events")]
+        subscription: SubscribedTypes::NONE,
     }));
     Ok(())
 }

@@ -65,6 +65,8 @@ pub(crate) fn respond(
     turn.hashes.update(th, verify_data.as_bytes())?;
     peer.check_size(answer.len())?;
     place(turn, agreement, index, id, SessionKind::PreSharedKey, selected.aead_limit, secrets)?;
+    #[cfg(feature = "events")]
+    crate::events::begin(turn, agreement, index, request.session_policy)?;
     if !gives_context {
         // There is no PSK_FINISH: the session is established at once.
         establish(turn, index)?;

@@ -5,6 +5,8 @@ use core::fmt;
 use spdm_codec::{Handshake, KeyOperation};
 use spdm_crypto::{DataSecret, HandshakeSecrets, KeyScheduleError, RecordStream};
 
+#[cfg(feature = "events")]
+use crate::events::SubscribedTypes;
 use crate::mutual::Requester;
 
 /// Room for one session, lent by the caller: plain data, erased at each end of a session and when it is dropped.
@@ -34,6 +36,13 @@ impl SessionSlot {
     /// Ends and erases the session that is here: for a device that watches the clock, or whose firmware changed.
     pub fn end(&mut self) {
         self.0 = None;
+    }
+
+    /// Whether the session that is here is to be told of events.
+    #[cfg(feature = "events")]
+    #[must_use]
+    pub fn wants_events(&self) -> bool {
+        self.0.as_ref().is_some_and(|session| session.subscription != SubscribedTypes::NONE)
     }
 
     /// Whether the session that is here is established.
@@ -102,6 +111,9 @@ pub(crate) struct Session {
     /// Who the Requester is.
     pub(crate) requester: Requester,
     pub(crate) after: After,
+    /// The events that are told in it.
+    #[cfg(feature = "events")]
+    pub(crate) subscription: SubscribedTypes,
 }
 
 impl Session {

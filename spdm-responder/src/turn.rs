@@ -4,7 +4,7 @@ use spdm_codec::{Cx, Decoded, KeySlot, Message, NONCE_LEN, ResponderNonce, SpdmV
 use spdm_crypto::{HashBank, Provider, SigningContext};
 use spdm_untrusted::Untrusted;
 
-use crate::agreement::Agreement;
+use crate::agreement::{Agreement, Peer};
 use crate::config::{Config, DOUBLEWORD_PADDING};
 use crate::device::Device;
 use crate::draft::Draft;
@@ -52,6 +52,22 @@ impl<'t> Turn<'t> {
             Scope::Plain => self.config.padding,
             Scope::Session(_) => 0,
         }
+    }
+
+    /// The session that the request came in.
+    pub(crate) fn session_id(&self) -> Option<u32> {
+        match self.scope {
+            Scope::Plain => None,
+            Scope::Session(index) => self.sessions.get(index).and_then(SessionSlot::session_id),
+        }
+    }
+
+    /// The largest response of which the Requester gets no more than fits, in bytes.
+    pub(crate) fn portion_room(&self, peer: &Peer, answer: &Draft<'_>) -> usize {
+        let sizes = self.config.sizes;
+        let own = if peer.chunks() { sizes.max_spdm_msg_size } else { sizes.data_transfer_size };
+        let own = usize::try_from(own).unwrap_or(usize::MAX);
+        own.min(peer.most()).min(answer.capacity())
     }
 
     pub(crate) fn is_established(&self, index: usize) -> bool {

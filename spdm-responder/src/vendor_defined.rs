@@ -5,8 +5,6 @@ use spdm_codec::{Code, VendorDefined, VendorDefinedRequest, VendorDefinedRespons
 use crate::agreement::Agreement;
 use crate::draft::Draft;
 use crate::refusal::Refusal;
-use crate::scope::Scope;
-use crate::session::SessionSlot;
 use crate::turn::Turn;
 
 /// The device says what is in the answer, which is in the request's form.
@@ -20,10 +18,7 @@ pub(crate) fn respond(
         return Err(unsupported());
     }
     let VendorDefinedRequest(asked) = turn.decode_with(agreement.cx())?.message;
-    let session = match turn.scope {
-        Scope::Plain => None,
-        Scope::Session(index) => turn.sessions.get(index).and_then(SessionSlot::session_id),
-    };
+    let session = turn.session_id();
     let (mut front, room) = answer.halves();
     let messages = turn.device.vendor_messages();
     let len = messages.and_then(|messages| messages.answer(&asked, session, room));

@@ -51,6 +51,17 @@ Examples:
   spdm send mctp:9 --standard IANA --vendor 00000157 @request.bin --json
   spdm send tcp:10.0.0.7 --standard DMTF 01 --session --trust vendor.pem";
 
+pub(super) const MEL: &str = "\
+Examples:
+  spdm mel emulated
+  spdm mel pci:0000:01:00.0 --json";
+
+pub(super) const ENDPOINT: &str = "\
+Examples:
+  spdm endpoint emulated
+  spdm endpoint pci:0000:01:00.0 --trust vendor.pem
+  spdm endpoint mctp:9 --unsigned --json";
+
 pub(super) const RECOGNIZE: &str = "\
 Examples:
   spdm attest pci:0000:01:00.0 --trust vendor.pem --known known.json --learn

@@ -45,10 +45,12 @@ pub(crate) const SESSIONS: CapabilityFlags = CapabilityFlags::KEY_EX_CAP
     .union(CapabilityFlags::HBEAT_CAP)
     .union(CapabilityFlags::KEY_UPD_CAP);
 
-/// A device with messages of any size, in chunks where a requester takes less at once.
+/// A device with messages of any size, in chunks where a requester takes less at once, and with the information of 1.3.
 pub(crate) fn chunking() -> DeviceConfig {
     DeviceConfig {
-        more_capabilities: CapabilityFlags::CHUNK_CAP,
+        more_capabilities: CapabilityFlags::CHUNK_CAP
+            | CapabilityFlags::MEL_CAP
+            | CapabilityFlags::EP_INFO_CAP_SIG,
         max_spdm_msg_size: 0x1_0000,
         ..DeviceConfig::default()
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::process::{Folder, command, run};
 use crate::schema::{check, schema};
 
-const VERBS: [&str; 15] = [
+const VERBS: [&str; 17] = [
     "attest",
     "info",
     "certs",
@@ -16,6 +16,8 @@ const VERBS: [&str; 15] = [
     "collect",
     "session",
     "send",
+    "mel",
+    "endpoint",
     "recognize",
     "verify",
     "chain",

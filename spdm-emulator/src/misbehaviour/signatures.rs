@@ -1,4 +1,4 @@
-//! Faults of the signatures of CHALLENGE_AUTH and MEASUREMENTS.
+//! Faults of the signatures of CHALLENGE_AUTH, MEASUREMENTS and ENDPOINT_INFO.
 
 use spdm_codec::{NONCE_LEN, RequesterNonce};
 use spdm_crypto::rustcrypto::PROVIDER;
@@ -11,8 +11,14 @@ use crate::keys::KeyRole;
 use crate::mint::ecdsa_der;
 use crate::patch::{patch, put};
 
-/// Offset of Nonce in CHALLENGE and GET_MEASUREMENTS.
-const REQUEST_NONCE: usize = 4;
+/// Offset of Nonce in the request that is answered.
+const fn request_nonce(context: SigningContext) -> usize {
+    match context {
+        SigningContext::ResponderEndpointInfo => 8,
+        // CHALLENGE and GET_MEASUREMENTS.
+        _ => 4,
+    }
+}
 
 /// Signs as the faults want it; `history` is the Requester's nonce in the signed request before.
 pub(super) fn sign(
@@ -23,7 +29,8 @@ pub(super) fn sign(
     device: &mut dyn Device,
 ) -> Result<Vec<u8>, SignError> {
     let request = signing.request().to_vec();
-    let nonce = request.get(REQUEST_NONCE..).and_then(|rest| rest.first_chunk()).copied();
+    let nonce_at = request_nonce(signing.context());
+    let nonce = request.get(nonce_at..).and_then(|rest| rest.first_chunk()).copied();
     let stale = history.replace(RequesterNonce(nonce.unwrap_or([0; NONCE_LEN])));
     let (mut context, suite) = (signing.context(), signing.suite());
     let mut digest = signing.digest_after(&request).map_err(no_hash)?;
@@ -32,7 +39,7 @@ pub(super) fn sign(
         match fault {
             Fault::StaleNonceSignature => {
                 let mut request = request.clone();
-                put(&mut request, REQUEST_NONCE, &stale.map_or([0; NONCE_LEN], |nonce| nonce.0));
+                put(&mut request, nonce_at, &stale.map_or([0; NONCE_LEN], |nonce| nonce.0));
                 digest = signing.digest_after(&request).map_err(no_hash)?;
             }
             Fault::MissingVcaSignature => {

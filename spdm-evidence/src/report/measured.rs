@@ -108,30 +108,35 @@ fn as_hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error>
 }
 
 impl MeasuredValue {
+    fn new(index: u8, kind: &'static str, raw: bool, value: &[u8]) -> Self {
+        Self {
+            index,
+            kind,
+            raw,
+            value: value.to_vec(),
+            text: None,
+            svn: None,
+            device_mode: None,
+            reference: ReferenceStatus::None,
+            expected: None,
+        }
+    }
+
+    /// A measurement of this index in the DMTF format, of a block or of an entry of the measurement extension log.
+    #[must_use]
+    pub fn of_measurement(index: u8, measurement: &DmtfMeasurement<'_>) -> Self {
+        let raw = measurement.form == MeasurementForm::RawBitStream;
+        let shown = Self::new(index, measurement.value_type.name(), raw, measurement.value);
+        if raw { shown.in_words(measurement) } else { shown }
+    }
+
     /// The blocks of a record.
     #[must_use]
     pub fn of_record(record: &MeasurementRecord<'_>) -> Vec<Self> {
-        let blocks = record.iter().map(|block| {
-            let value = |kind, raw, value: &[u8]| Self {
-                index: block.index,
-                kind,
-                raw,
-                value: value.to_vec(),
-                text: None,
-                svn: None,
-                device_mode: None,
-                reference: ReferenceStatus::None,
-                expected: None,
-            };
-            match block.measurement {
-                Measurement::Dmtf(measurement) => {
-                    let raw = measurement.form == MeasurementForm::RawBitStream;
-                    let shown = value(measurement.value_type.name(), raw, measurement.value);
-                    if raw { shown.in_words(&measurement) } else { shown }
-                }
-                Measurement::Other { bytes, .. } => value("other", true, bytes),
-                _ => value("other", true, &[]),
-            }
+        let blocks = record.iter().map(|block| match block.measurement {
+            Measurement::Dmtf(measurement) => Self::of_measurement(block.index, &measurement),
+            Measurement::Other { bytes, .. } => Self::new(block.index, "other", true, bytes),
+            _ => Self::new(block.index, "other", true, &[]),
         });
         blocks.collect()
     }

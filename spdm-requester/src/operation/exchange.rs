@@ -27,8 +27,7 @@ pub struct SingleExchange<'q, 'b, Q, R> {
 
 impl<'a> Requester<'a, Negotiated> {
     /// Sends any request of the codec that has no operation of its own, and decodes its response, which is copied
-    /// into `buffer`: vendor-defined messages (and what travels in them, IDE_KM and TDISP), key pairs, CSRs, slots,
-    /// events, the measurement extension log.
+    /// into `buffer`: vendor-defined messages (and what travels in them, IDE_KM and TDISP), key pairs, CSRs, slots.
     ///
     /// It is checked that the response is the one to this request, in the negotiated version, and well formed. What
     /// it says is for the caller to judge, and no signature in it is verified. Where a request is longer than
@@ -90,6 +89,10 @@ const fn has_own_operation(request: Code) -> bool {
             | Code::END_SESSION
             | Code::GET_ENCAPSULATED_REQUEST
             | Code::DELIVER_ENCAPSULATED_RESPONSE
+            | Code::GET_MEASUREMENT_EXTENSION_LOG
+            | Code::GET_ENDPOINT_INFO
+            | Code::GET_SUPPORTED_EVENT_TYPES
+            | Code::SUBSCRIBE_EVENT_TYPES
     )
 }
 

@@ -100,7 +100,7 @@ fn need<'f>(
 }
 
 /// Decodes an answer that is of no use before it is accepted.
-fn decode<'f, 'r, M: Message<'r>>(
+pub(super) fn decode<'f, 'r, M: Message<'r>>(
     env: &mut Env<'_, 'f>,
     answer: &Answer<'_, 'r>,
 ) -> Result<M, &'f Error> {

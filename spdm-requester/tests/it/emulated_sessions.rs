@@ -23,7 +23,7 @@ type F = CapabilityFlags;
 
 /// The device behind a transport.
 pub(crate) struct Emulated {
-    device: Device,
+    pub(crate) device: Device,
     binding: RecordBinding,
     clock: SimClock,
     pending: Option<(MessageKind, Vec<u8>)>,
@@ -66,8 +66,8 @@ impl Transport for Emulated {
 
 pub(crate) struct Setup {
     version: SpdmVersion,
-    binding: RecordBinding,
-    flags: F,
+    pub(crate) binding: RecordBinding,
+    pub(crate) flags: F,
     groups: DheNamedGroup,
     kems: KemAlgo,
 }

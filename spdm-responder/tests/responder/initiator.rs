@@ -113,7 +113,8 @@ impl Initiator {
         let exchange = sim.config.key_exchanges[0];
         let mut public = vec![0; exchange.request_len()];
         let private = PROVIDER.start_key_exchange(exchange, &mut public).unwrap();
-        let request = key_exchange_with(cx.version, id, &public, opaque);
+        let mut request = key_exchange_with(cx.version, id, &public, opaque);
+        request[6] |= sim.session_policy;
         let answer = sim.send(&request).unwrap();
         assert_eq!(answer[1], 0x64, "{answer:02x?}");
         let message: KeyExchangeRsp<'_> = decode(&answer, &cx);

@@ -12,10 +12,12 @@
 mod attestation;
 mod bounds;
 mod establishment;
+mod events;
 mod failures;
 mod hook;
 #[cfg(feature = "mutual-auth")]
 mod host;
+mod information;
 mod initiator;
 mod large;
 #[cfg(feature = "mutual-auth")]

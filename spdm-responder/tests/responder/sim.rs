@@ -2,8 +2,9 @@
 
 use spdm_codec::{
     BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, CertificateModel, Challenge, Cx, EncodeError,
-    KeySlot, KeyUsage, MeasurementHashAlgo, MeasurementSummary, Message, OtherParams,
-    RecordBinding, RequesterNonce, SlotId, SlotKey, SlotMask, SpdmVersion, TransferSizes,
+    EndpointInfoSubCode, EventGroups, KeySlot, KeyUsage, MeasurementHashAlgo, MeasurementSummary,
+    Message, OtherParams, RecordBinding, RequesterNonce, SlotId, SlotKey, SlotMask, SpdmVersion,
+    TransferSizes,
 };
 use spdm_crypto::rustcrypto::{PROVIDER, Running, SoftwareKey};
 use spdm_crypto::{
@@ -11,8 +12,9 @@ use spdm_crypto::{
     Provider, PskBytes, RandomUnavailable, SignError, SignedMessage,
 };
 use spdm_responder::{
-    ApplicationData, Config, Connection, Coverage, Device, Hook, MeasuredBlock, MeasurementWanted,
-    Memory, NoHook, Responder, SessionSlot, Suite, hash_places,
+    ApplicationData, Config, Connection, Coverage, Device, EventSource, Hook, Information,
+    LogProgress, LogReading, MeasuredBlock, MeasurementWanted, Memory, NoHook, Responder,
+    SessionSlot, Suite, hash_places,
 };
 use spdm_untrusted::Untrusted;
 
@@ -39,6 +41,50 @@ pub(crate) struct OneKey {
     #[cfg(feature = "mutual-auth")]
     pub(crate) policy: Option<crate::host::Policy>,
     counter: u8,
+    /// Entries of the measurement extension log as it is now; `None` while it cannot be had.
+    pub(crate) log_entries: Option<u32>,
+    /// The log as each reader began to read it.
+    readings: Vec<(Option<u32>, Vec<u8>)>,
+    pub(crate) endpoint_info: Vec<u8>,
+}
+
+/// A log with so many entries.
+pub(crate) fn log_of(entries: u32) -> Vec<u8> {
+    let mut log = [entries, entries * 13, 0, 0].map(u32::to_le_bytes).concat();
+    for entry in 1..=entries {
+        log.extend(entry.to_le_bytes());
+        log.extend([5, 0, 0, 0, 0x89, 2, 0, 0xAA, 0xBB]);
+    }
+    log
+}
+
+/// Both groups that the device tells of: DMTF's, and one of a vendor with one type.
+pub(crate) const EVENT_GROUPS: &[u8] = &[
+    0, 0, 4, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, // DMTF
+    3, 2, 0x36, 0x1B, 1, 0, 7, 0, 0, 0, 0, 0, 9, 0, 0, 0,
+];
+
+impl Information for OneKey {
+    fn measurement_extension_log(&mut self, reading: LogReading) -> Option<&[u8]> {
+        let entries = self.log_entries?;
+        if reading.progress == LogProgress::Begins {
+            self.readings.retain(|(reader, _)| *reader != reading.session_id);
+            self.readings.push((reading.session_id, log_of(entries)));
+        }
+        let mut readings = self.readings.iter();
+        readings.find(|(reader, _)| *reader == reading.session_id).map(|(_, log)| &log[..])
+    }
+
+    fn endpoint_info(&self, sub_code: EndpointInfoSubCode) -> Option<&[u8]> {
+        let known = sub_code == EndpointInfoSubCode::DEVICE_CLASS_IDENTIFIER;
+        known.then_some(&self.endpoint_info)
+    }
+}
+
+impl EventSource for OneKey {
+    fn supported(&self) -> EventGroups<'_> {
+        EventGroups { count: 2, list: EVENT_GROUPS }
+    }
 }
 
 impl OneKey {
@@ -52,6 +98,9 @@ impl OneKey {
             #[cfg(feature = "mutual-auth")]
             policy: None,
             counter: 0,
+            log_entries: Some(3),
+            readings: Vec::new(),
+            endpoint_info: vec![1, 0, 0, 0, 7, 0, 0, 1, 3, 0x12, 0x34, 0x56],
         }
     }
 }
@@ -97,6 +146,14 @@ impl Device for OneKey {
     #[cfg(feature = "mutual-auth")]
     fn own_requests(&mut self) -> Option<&mut dyn spdm_responder::OwnRequests> {
         self.policy.as_mut().map(|policy| -> &mut dyn spdm_responder::OwnRequests { policy })
+    }
+
+    fn information(&mut self) -> Option<&mut dyn Information> {
+        Some(self)
+    }
+
+    fn event_source(&mut self) -> Option<&mut dyn EventSource> {
+        Some(self)
     }
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), RandomUnavailable> {
@@ -171,6 +228,9 @@ pub(crate) fn with_sessions() -> Config<'static> {
     Config { capabilities: flags, ..config() }
 }
 
+/// `MELspecification` in NEGOTIATE_ALGORITHMS.
+const MEL_SPECIFICATION: usize = 31;
+
 /// A device, and what its responder is lent.
 pub(crate) struct Sim {
     pub(crate) device: OneKey,
@@ -188,6 +248,10 @@ pub(crate) struct Sim {
     pub(crate) digests: Vec<u8>,
     /// What the responder computes with.
     pub(crate) provider: Provider,
+    /// `MELspecification` of NEGOTIATE_ALGORITHMS from 1.3 on.
+    pub(crate) mel_offered: u8,
+    /// `SessionPolicy` of KEY_EXCHANGE.
+    pub(crate) session_policy: u8,
     /// What carries the responder out.
     pub(crate) runner: Runner,
 }
@@ -218,6 +282,8 @@ impl Sim {
             negotiation: Vec::new(),
             digests: Vec::new(),
             provider: PROVIDER,
+            mel_offered: 1,
+            session_policy: 0,
             runner: Runner(|run| run()),
         }
     }
@@ -236,7 +302,10 @@ impl Sim {
     pub(crate) fn negotiate_with(&mut self, requests: [Vec<u8>; 3]) {
         let before = self.said.len();
         let version = requests[1][0];
-        for request in requests {
+        for mut request in requests {
+            if request[1] == 0xE3 && version >= 0x13 {
+                request[MEL_SPECIFICATION] = self.mel_offered;
+            }
             let answer = self.send(&request).unwrap();
             assert_ne!(answer[1], 0x7F, "{version:#x} {answer:02x?}");
         }

@@ -1,0 +1,167 @@
+//! `spdm mel`: the measurement extension log, which nothing signs.
+
+use serde::Serialize;
+use spdm_codec::{MelEntry, SpdmVersion};
+use spdm_evidence::MeasuredValue;
+#[cfg(test)]
+use spdm_evidence::schema;
+use spdm_requester::{UnsignedLog, blocking};
+
+use crate::args::MelArgs;
+use crate::backend::Crypto;
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::inquiry::{WithoutAgreement, inquire};
+use crate::live::LiveDevice;
+use crate::render::{self, Style, Table};
+
+/// The version of the object's form.
+const SCHEMA: u32 = 1;
+/// The longest log that is taken, in bytes.
+const LOG_LEN: usize = 0x10_0000;
+
+/// What `spdm mel --json` prints: `docs/schema/mel.json`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        deny_unknown_fields,
+        title = "The measurement extension log of a device",
+        description = "What spdm mel --json prints; nothing signs it. Where there is no log, there is a report instead \
+                       (report.json), or an error (error.json) where the device cannot be reached."
+    )
+)]
+pub(crate) struct ExtensionLog {
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
+    schema: u32,
+    /// The device, as the command line names it.
+    target: String,
+    /// The version that was negotiated.
+    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
+    version: &'static str,
+    /// Always false: no message signs a log, in a session or not.
+    signed: bool,
+    /// How many responses it came in: only a log that came in one is sure to be of one moment.
+    responses: u32,
+    /// The entries, in the device's order.
+    entries: Vec<LogEntry>,
+    /// What a reader should know besides.
+    notes: Vec<String>,
+}
+
+/// An entry of the log.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+struct LogEntry {
+    /// MELIndex.
+    entry: u32,
+    /// MeasIndex: the measurement that it belongs to.
+    index: u8,
+    /// The type in snake case, for example informational.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// Whether the value is a raw bit stream instead of a digest.
+    raw: bool,
+    /// The value, in hexadecimal.
+    #[cfg_attr(test, schemars(regex(pattern = schema::HEX)))]
+    value: String,
+    /// A raw value as text, where it is printable.
+    text: Option<String>,
+    /// The security version number of mutable firmware, where the value is one.
+    svn: Option<u64>,
+}
+
+impl LogEntry {
+    fn of(entry: &MelEntry<'_>) -> Self {
+        let MeasuredValue { index, kind, raw, value, text, svn, .. } =
+            MeasuredValue::of_measurement(entry.meas_index, &entry.measurement);
+        let value = hex::encode(value);
+        Self { entry: entry.mel_index, index, kind, raw, value, text, svn }
+    }
+}
+
+/// What of a log outlives its memory.
+struct Fetched {
+    version: SpdmVersion,
+    responses: u32,
+    entries: Vec<LogEntry>,
+    notes: Vec<String>,
+}
+
+impl Fetched {
+    fn new(version: SpdmVersion, fetched: &UnsignedLog<'_>) -> Self {
+        let out_of_order = fetched.first_out_of_order().map(|entry| {
+            format!("entry {} is not above the entry before it (MELIndex)", entry.mel_index)
+        });
+        let several = (fetched.responses > 1).then(|| {
+            format!("it came in {} responses: it may have grown in between", fetched.responses)
+        });
+        Self {
+            version,
+            responses: fetched.responses,
+            entries: fetched.log.iter().map(|entry| LogEntry::of(&entry)).collect(),
+            notes: out_of_order.into_iter().chain(several).collect(),
+        }
+    }
+}
+
+/// Fetches the log and shows it.
+pub(crate) fn run(args: &MelArgs, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
+    console.share_output(&[args.device.pcap.as_deref()])?;
+    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.offer_extension_log();
+    device.settle()?;
+    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
+        let version = requester.negotiated().version;
+        let mut buffer = vec![0; LOG_LEN];
+        let flow = requester.fetch_measurement_extension_log(&mut buffer);
+        let (_, fetched) =
+            blocking::run(flow, inquiry.line, &inquiry.clock).map_err(|failure| failure.error)?;
+        Ok(Fetched::new(version, &fetched))
+    });
+    let target = device.name();
+    device.finish()?;
+    let Fetched { version, responses, entries, notes } = match inquired.result {
+        Ok(fetched) => fetched,
+        Err(verdict) => return render::not_done(&verdict, console),
+    };
+    let (schema, version, signed) = (SCHEMA, version.as_str(), false);
+    let log = ExtensionLog { schema, target, version, signed, responses, entries, notes };
+    if console.json() {
+        console.object(&log)?;
+        return Ok(Exit::Done);
+    }
+    for note in &log.notes {
+        console.note(&format!("note: {note}"));
+    }
+    console.report(&text(&log, console.style()))?;
+    Ok(Exit::Done)
+}
+
+/// The log for people.
+fn text(log: &ExtensionLog, style: Style) -> String {
+    let mut table = Table::default();
+    table.row(["entry", "measurement", "type", "value"].map(str::to_owned));
+    for entry in &log.entries {
+        let svn = entry.svn.map(|svn| svn.to_string());
+        let value = entry.text.clone().or(svn).unwrap_or_else(|| entry.value.clone());
+        let kind = entry.kind.replace('_', " ");
+        table.row([entry.entry.to_string(), entry.index.to_string(), kind, value]);
+    }
+    let style = style.whole_in_pipes();
+    let table = table.show(style, |row, _, cell| match row {
+        0 => style.faint(cell),
+        _ => cell.to_owned(),
+    });
+    let entries = match log.entries.len() {
+        1 => "1 entry".to_owned(),
+        count => format!("{count} entries"),
+    };
+    let said = "not signed: the device can say what it likes";
+    let table = if log.entries.is_empty() { String::new() } else { table };
+    format!(
+        "{}\n  measurement extension log, {entries}\n  {said}\n{table}",
+        style.strong(&log.target)
+    )
+}
