@@ -11,8 +11,9 @@ const LOG: &[u8] = b"\x03\0\0\0\x48\0\0\0\0\0\0\0\0\0\0\0\
     \x02\0\0\0\x02\0\0\0\x89\x13\0boot loader, 1.0.0\0\
     \x03\0\0\0\x02\0\0\0\x86\x05\x001.2.3";
 
-/// One identifier: a vendor of PCI-SIG's registry, and the class code of an NVMe controller.
-const ENDPOINT_INFO: &[u8] = b"\x01\0\0\0\x09\x03\x02\x36\x1B\x01\x03\x01\x08\x02";
+/// One identifier: a vendor of PCI-SIG's registry, and the class code and the revision of an NVMe controller. Whole
+/// doublewords: libspdm refuses a signed ENDPOINT_INFO that a DOE mailbox had to pad.
+const ENDPOINT_INFO: &[u8] = b"\x01\0\0\0\x0B\x03\x02\x36\x1B\x02\x03\x01\x08\x02\x01\x01";
 
 /// The DMTF group with its four types.
 const EVENT_GROUPS: &[u8] = b"\0\0\x04\0\x01\0\0\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0\0\x04\0\0\0";
@@ -58,7 +59,8 @@ mod tests {
             (class.header.id, class.header.vendor_id),
             (StandardsBody::PCI_SIG, &OPAQUE_VENDOR[..])
         );
-        assert_eq!(class.sub_ids().collect::<Vec<_>>(), [[1, 8, 2]]);
+        assert_eq!(class.sub_ids().collect::<Vec<_>>(), [&[1, 8, 2][..], &[1]]);
+        assert_eq!(ENDPOINT_INFO.len() % 4, 0);
     }
 
     #[test]

@@ -26,7 +26,7 @@ type F = CapabilityFlags;
 const CODE: Code = Code::GET_ENDPOINT_INFO;
 const MESSAGE: &str = "ENDPOINT_INFO";
 /// Bytes of the emulated device's EPInfo.
-const LEN: usize = 14;
+const LEN: usize = 16;
 /// EPInfo in a signed answer, and its end.
 const AT: usize = 44;
 const END: usize = AT + LEN;
@@ -82,7 +82,7 @@ fn fetch(sim: &mut Sim, signer: Signer) -> Fetched {
 }
 
 fn class() -> Fetched {
-    Ok(vec![vec![1, 8, 2]])
+    Ok(vec![vec![1, 8, 2], vec![1]])
 }
 
 fn lost(cause: Cause) -> Fetched {
@@ -102,7 +102,7 @@ fn with_and_without_a_signature() {
             let mut sim = Sim::new(device(version));
             assert_eq!(fetch(&mut sim, signer), class(), "{version} {signer:?}");
             assert_eq!(fetch_into(&mut sim, signer, LEN), class());
-            let error = Error::BufferTooSmall { buffer: Buffer::Response, needed: LEN, len: 13 };
+            let error = Error::BufferTooSmall { buffer: Buffer::Response, needed: LEN, len: 15 };
             assert_eq!(fetch_into(&mut sim, signer, LEN - 1), lost(Cause::Other(error)));
         }
     }
@@ -128,7 +128,7 @@ fn p22_lengths() {
     for (signer, at) in [(Signer::Nobody, 8), (Signer::Leaf, 40)] {
         let mut sim = attacked(move |response| response[at + 3] = 0x80);
         let left = if signer == Signer::Leaf { LEN + 64 } else { LEN };
-        let cause = truncated(MESSAGE, "EPInfo", at + 4, 0x8000_000E, left);
+        let cause = truncated(MESSAGE, "EPInfo", at + 4, 0x8000_0010, left);
         assert_eq!(fetch(&mut sim, signer), lost(cause));
     }
     let mut sim = attacked(|response| response[8] += 1);
@@ -143,11 +143,11 @@ fn p22_lengths() {
     let mut sim = attacked(|response| response[12] = 2);
     let cause = truncated("EPInfo", "IDElemLength", LEN, 1, 0);
     assert_eq!(fetch(&mut sim, Signer::Nobody), lost(cause));
-    let mut sim = attacked(|response| response[AT + 4] = 10);
-    let cause = truncated("EPInfo", "DeviceClassIdentifier", 5, 10, 9);
+    let mut sim = attacked(|response| response[AT + 4] = 12);
+    let cause = truncated("EPInfo", "DeviceClassIdentifier", 5, 12, 11);
     assert_eq!(fetch(&mut sim, Signer::Leaf), lost(cause));
-    let mut sim = attacked(|response| response[AT + 4] = 8);
-    let cause = truncated("EPInfo", "SubIdentifier", 11, 3, 2);
+    let mut sim = attacked(|response| response[AT + 4] = 10);
+    let cause = truncated("EPInfo", "SubIdentifier", 15, 1, 0);
     assert_eq!(fetch(&mut sim, Signer::Leaf), lost(cause));
 }
 
