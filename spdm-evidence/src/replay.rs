@@ -5,9 +5,9 @@ use core::fmt;
 use std::collections::BTreeSet;
 
 use spdm_codec::{
-    Challenge, Code, ContentChanged, Cx, ErrorCode, GetCertificate, GetMeasurements, HEADER_LEN,
-    Handshake, Header, KeySlot, MeasurementOperation, MeasurementRecord, Message, MutAuthRequested,
-    RequesterNonce, SlotId, SpdmVersion,
+    Challenge, Code, ContentChanged, Cx, ErrorCode, GetCertificate, GetEndpointInfo,
+    GetMeasurements, HEADER_LEN, Handshake, Header, KeySlot, MeasurementOperation,
+    MeasurementRecord, Message, MutAuthRequested, RequesterNonce, SlotId, SpdmVersion,
 };
 use spdm_crypto::{Digest, HashBank, Provider};
 use spdm_requester::{
@@ -326,6 +326,11 @@ impl<'c> Replay<'_, 'c> {
                 }
                 begun.and_then(|_| Ok(Accepted::Other(Header::peek(response)?)))
             }
+            Some(Code::GET_ENDPOINT_INFO) if !is_error => {
+                // No verdict depends on it; a wrong signature ends the connection all the same.
+                let signer = self.endpoint_signer(request, index, connection)?;
+                connection.accept_endpoint_info(crypto, request, response, signer.as_ref())
+            }
             _ => connection.accept(crypto, request, response, identity.as_ref()),
         };
         let (mut values, mut summary) = (Vec::new(), None);
@@ -422,6 +427,23 @@ impl<'c> Replay<'_, 'c> {
                 connection.check_chain_digest(slot, &other.digest).map(|()| None)
             }
             (None, None) => Ok(None),
+        }
+    }
+
+    /// The identity whose key must have signed ENDPOINT_INFO.
+    fn endpoint_signer(
+        &self,
+        request: &[u8],
+        index: usize,
+        connection: &Connection,
+    ) -> Result<Option<Identity<'c>>, Error> {
+        let Some(negotiated) = connection.negotiated() else { return Ok(None) };
+        let cx = Cx::new(negotiated.version).with_padding(usize::MAX);
+        match GetEndpointInfo::decode(Untrusted::new(request), &cx) {
+            Ok(asked) if asked.message.nonce.is_some() => {
+                self.identity(Proof::Measurements, asked.message.slot, index, &[], connection)
+            }
+            _ => Ok(None),
         }
     }
 

@@ -50,7 +50,6 @@ pub(crate) const ALLOWED_MESSAGES: &[Allowed] = &[
     allowed("FINISH_RSP", "*", NOT_JUDGED),
     allowed("PSK_EXCHANGE_RSP", "*", NOT_JUDGED),
     allowed("CSR", "*", NOT_JUDGED),
-    allowed("ENDPOINT_INFO", "*", NOT_JUDGED),
     allowed("KEY_PAIR_INFO", "*", NOT_JUDGED),
     allowed("SET_KEY_PAIR_INFO_ACK", "*", NOT_JUDGED),
     allowed("MEASUREMENT_EXTENSION_LOG", "*", NOT_JUDGED),
@@ -85,6 +84,7 @@ impl Coverage {
             | Code::NEGOTIATE_ALGORITHMS
             | Code::CHALLENGE
             | Code::KEY_EXCHANGE => true,
+            Code::GET_ENDPOINT_INFO => exchanges[index].request[4] & 1 != 0,
             asked if chain(asked) => {
                 let mut behind = from_here.skip(1).map(code);
                 behind.find(|code| *code != Code::GET_CERTIFICATE) == Some(Code::CHALLENGE)
