@@ -110,7 +110,7 @@ impl<'s> Subscription<'s> {
             self.check_type(errors, &event)?;
         }
         if let Some(next) = self.next
-            && next != first.instance_id.into()
+            && next != u64::from(first.instance_id)
             && !tells_of_loss(&first, next)
         {
             let expected = &Expected::Exactly(next);
