@@ -41,6 +41,7 @@ mod evidence;
 mod evidence_reader;
 mod file_kind;
 mod format;
+mod host;
 mod known_chains;
 mod known_devices;
 mod listing;

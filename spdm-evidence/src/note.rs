@@ -86,7 +86,8 @@ pub enum Note {
         /// How many.
         messages: usize,
     },
-    /// Sessions whose FINISH the requester signs: its signature and the HMACs behind it are not checked.
+    /// Sessions whose FINISH the host signs with a key that is not known: its signature and the HMACs behind it are not
+    /// checked.
     MutualSessions {
         /// How many.
         count: usize,
@@ -184,7 +185,7 @@ impl fmt::Display for Note {
         match self {
             Self::MutualSessions { count } => write!(
                 f,
-                "{count} sessions with mutual authentication: the signature and the HMACs of FINISH are not checked"
+                "{count} sessions with mutual authentication: the HMACs of FINISH are not checked, for the host's key is not known"
             ),
             Self::StartedOver => f.write_str(
                 "the device asked to start over (RequestResynch), and was asked once more",

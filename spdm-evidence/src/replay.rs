@@ -18,11 +18,12 @@ use spdm_untrusted::Untrusted;
 use spdm_x509::{Identity, ProvisionedKey};
 
 use crate::chain_library::{Candidates, ParsedChain};
+use crate::host::{Agreed, HostIdentity, HostJudge, HostTranscript, Place};
 use crate::recording::{CapturedRecord, RecordedExchange, Recording};
 use crate::replay_hashes::ReplayHashes;
 use crate::report::MeasuredValue;
 use crate::secrets::Secrets;
-use crate::session_judge::{Begun, Opening, SessionFindings, SessionJudge};
+use crate::session_judge::{Begun, Finished, Opening, SessionFindings, SessionJudge, place_of};
 
 /// An ERROR in answer to a request.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +93,8 @@ pub(crate) struct Judgement<'c> {
     pub(crate) failures: Vec<Failure>,
     /// What was found about sessions, where there are secrets.
     pub(crate) sessions: Option<SessionFindings>,
+    /// What the host proves of itself.
+    pub(crate) host: HostJudge<'c>,
 }
 
 /// What went wrong in an exchange.
@@ -135,6 +138,7 @@ pub(crate) struct Replay<'j, 'c> {
     pub(crate) provider: &'j Provider,
     pub(crate) held: &'j Candidates<'j, 'c>,
     pub(crate) peer_key: Option<&'c [u8]>,
+    pub(crate) host: HostIdentity<'c>,
     pub(crate) compat: Compat,
     /// What opens the sessions.
     pub(crate) secrets: Option<&'j Secrets>,
@@ -143,7 +147,7 @@ pub(crate) struct Replay<'j, 'c> {
 impl<'c> Replay<'_, 'c> {
     /// Judges every exchange, and stops where the peer broke the protocol.
     pub(crate) fn run(&self, hashes: &mut (dyn HashBank + 'static)) -> Judgement<'c> {
-        let mut judgement = Judgement::default();
+        let mut judgement = Judgement { host: HostJudge::new(self.host), ..Judgement::default() };
         let mut connection = match self.recording.connection() {
             Ok(connection) => connection.with_compat(self.compat),
             Err(error) => {
@@ -233,10 +237,16 @@ impl<'c> Replay<'_, 'c> {
         core::mem::swap(&mut judgement.unsigned, &mut session.unsigned);
         result?;
         let code = exchange.request.get(1).copied().map(Code);
-        if let (Some(Code::FINISH | Code::PSK_FINISH), Some(negotiated)) =
-            (code, connection.negotiated())
-        {
-            sessions.finish(crypto, negotiated, Some(id), 0, exchange);
+        let Some(negotiated) = connection.negotiated() else { return Ok(()) };
+        let agreed = Agreed { negotiated, vca: connection.vca(), padding: 0 };
+        judgement.host.exchange(crypto, &agreed, Place::Session(id), exchange);
+        if let Some(Code::FINISH | Code::PSK_FINISH) = code {
+            let host = match code {
+                Some(Code::FINISH) => judgement.host.finish(crypto, &agreed, Some(id), exchange),
+                _ => HostTranscript::Complete,
+            };
+            let finished = Finished { id: Some(id), padding: 0, exchange, host };
+            sessions.finish(crypto, negotiated, &finished);
         }
         Ok(())
     }
@@ -289,6 +299,15 @@ impl<'c> Replay<'_, 'c> {
             };
             sessions.unknown(opening, session_id(request, response));
         }
+        match code {
+            Some(Code::KEY_EXCHANGE) if !is_error => {
+                judgement.host.unknown(session_id(request, response));
+            }
+            Some(Code::PSK_EXCHANGE) if !is_error => {
+                judgement.host.forget(session_id(request, response));
+            }
+            _ => {}
+        }
         let response = Untrusted::new(response.as_slice());
         // Without the chain nothing is known of the transcript, and what names no slot is refused.
         let begins = code == Some(Code::KEY_EXCHANGE) && (identity.is_some() || asked.is_none());
@@ -297,6 +316,9 @@ impl<'c> Replay<'_, 'c> {
                 let place = sessions.as_ref().map_or(0, |sessions| sessions.next_index);
                 let identity = identity.as_ref();
                 let begun = connection.begin_session(crypto, request, response, identity, place);
+                if let Ok(begun) = &begun {
+                    judgement.host.begin(begun.session_id, place_of(place), &begun.message);
+                }
                 if let (Ok(begun), Some(sessions), Some(negotiated)) =
                     (&begun, &mut sessions, connection.negotiated())
                 {
@@ -383,12 +405,21 @@ impl<'c> Replay<'_, 'c> {
             let attempt = Attempt { proof, slot, nonce, outcome, values, content_changed, summary };
             judgement.attempts.push(attempt);
         }
-        accepted?;
-        if let (Some(sessions), Some(Code::FINISH), Some(negotiated)) =
-            (sessions, code, connection.negotiated())
-            && negotiated.handshake() == Handshake::InTheClear
-        {
-            sessions.finish(crypto, negotiated, None, self.recording.padding, exchange);
+        if let Accepted::ChallengeAuth { message, .. } = accepted? {
+            judgement.host.challenged(message.basic_mut_auth);
+        }
+        let Some(negotiated) = connection.negotiated().filter(|_| !is_inside) else {
+            return Ok(());
+        };
+        let padding = self.recording.padding;
+        let agreed = Agreed { negotiated, vca: connection.vca(), padding };
+        judgement.host.exchange(crypto, &agreed, Place::Plain, exchange);
+        if code == Some(Code::FINISH) && negotiated.handshake() == Handshake::InTheClear {
+            let host = judgement.host.finish(crypto, &agreed, None, exchange);
+            if let Some(sessions) = sessions {
+                let finished = Finished { id: None, padding, exchange, host };
+                sessions.finish(crypto, negotiated, &finished);
+            }
         }
         Ok(())
     }

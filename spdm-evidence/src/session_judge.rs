@@ -14,6 +14,7 @@ use spdm_requester::{Crypto, Negotiated};
 use spdm_untrusted::Untrusted;
 
 use crate::collector::Collector;
+use crate::host::{HostTranscript, finish_cx};
 use crate::recording::{CapturedRecord, RecordedExchange, Recording};
 use crate::secrets::{Key, Secrets, SessionKeys};
 use crate::secured_record::binding_of;
@@ -31,6 +32,15 @@ pub(crate) struct Begun<'r> {
     pub(crate) verify_data: &'r [u8],
     /// The requester is to sign FINISH.
     pub(crate) is_mutual: bool,
+}
+
+/// FINISH or PSK_FINISH and its answer.
+pub(crate) struct Finished<'x> {
+    /// `None` in the clear.
+    pub(crate) id: Option<u32>,
+    pub(crate) padding: usize,
+    pub(crate) exchange: &'x RecordedExchange,
+    pub(crate) host: HostTranscript,
 }
 
 /// The sessions of a recording.
@@ -54,7 +64,7 @@ pub(crate) struct SessionJudge<'j> {
 }
 
 /// The place of the session with this index in the bank, as [`Crypto::hashes`] says.
-const fn place_of(index: usize) -> usize {
+pub(crate) const fn place_of(index: usize) -> usize {
     index.saturating_add(3)
 }
 
@@ -172,6 +182,7 @@ impl<'j> SessionJudge<'j> {
             index,
             place,
             is_mutual: begun.is_mutual,
+            transcript: HostTranscript::Complete,
             keys,
             phase: Phase::Handshake(secrets),
             request,
@@ -191,15 +202,14 @@ impl<'j> SessionJudge<'j> {
     }
 
     /// FINISH or PSK_FINISH was answered: in the clear where `id` is `None`, of the session of the latest KEY_EXCHANGE then,
-    /// whether or not anything is known of that.
+    /// whether or not anything is known of that. What the host adds to the transcript is in its place of the bank.
     pub(crate) fn finish(
         &mut self,
         crypto: &mut Crypto<'_>,
         negotiated: &Negotiated,
-        id: Option<u32>,
-        padding: usize,
-        exchange: &RecordedExchange,
+        finished: &Finished<'_>,
     ) {
+        let Finished { id, padding, exchange, host } = *finished;
         let Some(id) = id.or(self.latest) else { return };
         let Some(session) = self.session(id) else { return };
         let opening = session.opening;
@@ -216,13 +226,17 @@ impl<'j> SessionJudge<'j> {
         if is_refused {
             return self.remove(id);
         }
-        if session.is_mutual {
+        if session.is_mutual && host == HostTranscript::Unknown {
+            session.transcript = host;
             self.found.mutual += 1;
             return self.establish(crypto, id);
         }
-        let cx = negotiated.cx(padding).with_handshake(negotiated.handshake());
+        let cx = finish_cx(negotiated, padding);
         let decoded = decode_finish(opening, &exchange.request, response, &cx);
-        let Some([request, answer]) = decoded else {
+        let is_signed = session.is_mutual;
+        let Some([request, answer]) =
+            decoded.filter(|decoded| decoded.is_signed == is_signed).map(|d| d.messages)
+        else {
             return self.fail(id, opening, "its last handshake messages are malformed");
         };
         let messages = [
@@ -260,10 +274,12 @@ impl<'j> SessionJudge<'j> {
         let Some(session) = self.alive.iter_mut().find(|s| s.form.session_id == id) else { return };
         let opening = session.opening;
         let Phase::Handshake(secrets) = &session.phase else { return };
-        let th2 = match session.is_mutual {
+        let th2 = match session.transcript {
             // Not every log has it.
-            true => Digest::new(&session.keys.th2).filter(|th2| !th2.as_bytes().is_empty()),
-            false => crypto.hashes.snapshot(session.place).ok(),
+            HostTranscript::Unknown => {
+                Digest::new(&session.keys.th2).filter(|th2| !th2.as_bytes().is_empty())
+            }
+            HostTranscript::Complete => crypto.hashes.snapshot(session.place).ok(),
         };
         let Some(th2) = th2 else {
             self.remove(id);
@@ -293,8 +309,7 @@ impl<'j> SessionJudge<'j> {
         session.request = RecordStream::new(request);
         session.response = RecordStream::new(response);
         session.phase = Phase::Established { request: data.request, response: data.response };
-        let is_mutual = session.is_mutual;
-        if !is_mutual {
+        if session.transcript == HostTranscript::Complete {
             self.counts(opening).sessions += 1;
         }
     }

@@ -21,6 +21,7 @@ use crate::chain_library::{
     Candidates, ChainId, ChainLibrary, FetchedChains, RecentChains, StoredChain, latest,
 };
 use crate::evidence::Evidence;
+use crate::host::HostIdentity;
 use crate::note::Note;
 use crate::recording::{ChainContent, Recording, SlotChain};
 use crate::reference::Reference;
@@ -81,6 +82,11 @@ pub struct Verifier<'p> {
     pub nonce: Option<RequesterNonce>,
     /// The device's public key (DER SubjectPublicKeyInfo), for devices without a chain (slot 0xFF).
     pub peer_key: Option<&'p [u8]>,
+    /// The host's certificate chain structure, for a slot that the device did not read in the evidence: it may know it
+    /// beforehand (MutAuthRequested 1). Nothing that the host signs verifies a device.
+    pub host_chain: Option<&'p [u8]>,
+    /// The host's public key (DER SubjectPublicKeyInfo), for hosts without a chain (slot 0xFF).
+    pub host_key: Option<&'p [u8]>,
     /// The lowest version to accept.
     pub min_version: Option<SpdmVersion>,
     /// The only slot to report on.
@@ -117,6 +123,8 @@ impl<'p> Verifier<'p> {
             required: Signatures::AsRequested,
             nonce: None,
             peer_key: None,
+            host_chain: None,
+            host_key: None,
             min_version: None,
             slot: None,
             reference: None,
@@ -198,7 +206,8 @@ impl<'p> Verifier<'p> {
     {
         let (provider, peer_key, compat) = (self.provider, self.peer_key, self.compat);
         let secrets = self.secrets;
-        let replay = Replay { recording, provider, held, peer_key, compat, secrets };
+        let host = HostIdentity { chain: self.host_chain, key: self.host_key };
+        let replay = Replay { recording, provider, held, peer_key, host, compat, secrets };
         let judgement = replay.run(hashes);
         let policy = self.policy(links);
         let case = JudgedRecording { verifier: self, policy, recording, target, held, judgement };
@@ -376,6 +385,7 @@ impl<'c> JudgedRecording<'_, 'c> {
                 report.note(Note::Secured { messages });
             }
         }
+        self.judgement.host.found().show(&mut report);
         if let Some(broken) = &self.recording.broken {
             report.broken(broken);
         }

@@ -21,6 +21,14 @@ macro_rules! checks {
             SessionPsk,
             /// The HMACs of a session that KEY_EXCHANGE opens, and its keys.
             SessionFinish,
+            /// The encapsulated requests, and what the host answers: no check of the device.
+            HostFlow,
+            /// The host's signature of CHALLENGE_AUTH, in mutual authentication: no check of the device.
+            HostChallenge,
+            /// The host's signature of FINISH, in mutual authentication: no check of the device.
+            HostFinish,
+            /// The host's signature of ENDPOINT_INFO: no check of the device.
+            HostEndpointInfo,
         }
 
         impl AttestationCheck {
@@ -29,9 +37,17 @@ macro_rules! checks {
             pub const ALL: [Self; 15] = [$(Self::$check,)+];
 
             /// The checks that are made only where there is a reason to, behind the others: the caller knows a device,
-            /// the connection opened sessions.
-            pub const OCCASIONAL: [Self; 4] =
-                [Self::KnownDevice, Self::SessionKeyExchange, Self::SessionPsk, Self::SessionFinish];
+            /// the connection opened sessions, the host proved something of itself.
+            pub const OCCASIONAL: [Self; 8] = [
+                Self::KnownDevice,
+                Self::SessionKeyExchange,
+                Self::SessionPsk,
+                Self::SessionFinish,
+                Self::HostFlow,
+                Self::HostChallenge,
+                Self::HostFinish,
+                Self::HostEndpointInfo,
+            ];
 
             /// The name in reports.
             #[must_use]
@@ -42,6 +58,10 @@ macro_rules! checks {
                     Self::SessionKeyExchange => "session.key_exchange",
                     Self::SessionPsk => "session.psk",
                     Self::SessionFinish => "session.finish",
+                    Self::HostFlow => "host.flow",
+                    Self::HostChallenge => "host.challenge",
+                    Self::HostFinish => "host.finish",
+                    Self::HostEndpointInfo => "host.endpoint_info",
                 }
             }
         }

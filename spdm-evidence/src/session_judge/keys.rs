@@ -54,26 +54,35 @@ pub(super) fn is_same(crypto: &Crypto<'_>, ours: &RecordKey, logged: &Key) -> bo
 pub(super) type Authenticated<'m> = (&'m [u8], usize);
 
 /// The last two messages of a handshake.
+pub(super) struct LastMessages<'m> {
+    pub(super) messages: [Authenticated<'m>; 2],
+    /// Whether the Requester signs.
+    pub(super) is_signed: bool,
+}
+
+/// Reads the last two messages of a handshake.
 pub(super) fn decode_finish<'m>(
     opening: Opening,
     request: &'m [u8],
     response: &'m [u8],
     cx: &spdm_codec::Cx,
-) -> Option<[Authenticated<'m>; 2]> {
+) -> Option<LastMessages<'m>> {
     let (request, response) = (Untrusted::new(request), Untrusted::new(response));
     match opening {
         Opening::KeyExchange => {
             let finish = Finish::decode(request, cx).ok()?;
             let answer = FinishRsp::decode(response, cx).ok()?;
-            finish.message.signature.is_none().then_some([
+            let messages = [
                 (finish.bytes, finish.message.verify_data.len()),
                 (answer.bytes, answer.message.verify_data.len()),
-            ])
+            ];
+            Some(LastMessages { messages, is_signed: finish.message.signature.is_some() })
         }
         Opening::Psk => {
             let finish = PskFinish::decode(request, cx).ok()?;
             let answer = PskFinishRsp::decode(response, cx).ok()?;
-            Some([(finish.bytes, finish.message.verify_data.len()), (answer.bytes, 0)])
+            let messages = [(finish.bytes, finish.message.verify_data.len()), (answer.bytes, 0)];
+            Some(LastMessages { messages, is_signed: false })
         }
     }
 }

@@ -5,6 +5,7 @@ use spdm_crypto::{DataSecret, HandshakeSecrets, RecordError, RecordForm, RecordS
 
 use super::findings::{Opening, Unsigned};
 use crate::collector::Collector;
+use crate::host::HostTranscript;
 use crate::note::Note;
 use crate::recording::{Broken, RecordedExchange};
 use crate::secrets::SessionKeys;
@@ -19,11 +20,13 @@ pub(crate) struct Session {
     /// The place of its transcript in the bank.
     pub(super) place: usize,
     pub(super) is_mutual: bool,
+    /// Whether its transcript has what the host adds.
+    pub(super) transcript: HostTranscript,
     pub(super) keys: SessionKeys,
     pub(super) phase: Phase,
     pub(super) request: RecordStream,
     pub(super) response: RecordStream,
-    /// The next key of the Responder, while an UpdateAllKeys is under way.
+    /// The next key of the Responder, while an UpdateAllKeys or an update that the device asked for is under way.
     pub(super) next_response: Option<(DataSecret, RecordStream)>,
     /// The side whose record probably comes next.
     pub(super) next: Side,
@@ -81,7 +84,8 @@ impl Session {
         Err(first.unwrap_or(RecordError::Tag))
     }
 
-    /// While an UpdateAllKeys is under way its answer comes under the next key, and an ERROR under the old one.
+    /// While an UpdateAllKeys or an update by the device is under way its answer comes under the next key, and an ERROR under
+    /// the old one.
     fn open_response(
         &mut self,
         bytes: &[u8],
@@ -140,18 +144,18 @@ impl Session {
             (Side::Responder, Code::ERROR) if param1 != ErrorCode::RESPONSE_NOT_READY.0 => {
                 self.next_response = None;
             }
+            // What acknowledges it comes under the new key.
             (Side::Requester, Code::DELIVER_ENCAPSULATED_RESPONSE) => {
                 let inner = message.get(HEADER_LEN..).unwrap_or_default();
                 let is_update = matches!(inner, [_, code, operation, ..]
                     if *code == Code::KEY_UPDATE_ACK.0
-                        && *operation != KeyOperation::VerifyNewKey.to_byte());
-                if is_update
-                    && let Some((secret, stream)) = self.updated(Side::Responder)
-                    && let Phase::Established { response, .. } = &mut self.phase
-                {
-                    (*response, self.response) = (secret, stream);
-                    followed.updated = 1;
+                        && *operation == KeyOperation::UpdateKey.to_byte());
+                if is_update {
+                    self.next_response = self.updated(Side::Responder);
                 }
+            }
+            (Side::Responder, Code::ENCAPSULATED_RESPONSE_ACK) if self.next_response.is_some() => {
+                return Err("ENCAPSULATED_RESPONSE_ACK came under the old key".to_owned());
             }
             _ => {}
         }

@@ -33,7 +33,7 @@ fn log(folder: &Path, capture: &Capture) -> Vec<u8> {
 }
 
 /// All that is in a capture.
-fn followed(folder: &Path, capture: &Capture) -> Vec<FoundMessage> {
+pub(crate) fn followed(folder: &Path, capture: &Capture) -> Vec<FoundMessage> {
     let file = spdm_evidence::Capture::read(&capture.read(folder)).unwrap();
     let secrets = Secrets::read(&log(folder, capture)).unwrap();
     let mut conversation =

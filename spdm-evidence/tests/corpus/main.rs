@@ -11,6 +11,7 @@ mod conversation;
 mod damaged;
 mod flow;
 mod folder;
+mod host;
 mod mutate;
 mod mutation;
 mod nvidia;
@@ -59,6 +60,10 @@ fn main() {
         test(damaged::truncated_and_flipped_files),
         test(damaged::pcapng_holds_the_same_messages),
         test(damaged::the_end_inside_a_packet_is_an_error),
+        test(host::what_hosts_sign_verifies),
+        test(host::nothing_that_a_host_signs_can_be_changed),
+        test(host::each_broken_rule_of_a_host_is_named),
+        test(host::a_host_verifies_no_device),
         test(mutation::changes_are_noticed),
         test(nvidia::every_element_verifies_under_the_pinned_root),
         test(nvidia::a_nonce_that_the_file_names_is_the_signed_one),
@@ -66,6 +71,7 @@ fn main() {
         test(session_faults::a_wrong_hmac_or_key_is_named),
         test(session_faults::a_record_that_is_not_the_next_one_is_named),
         test(session_faults::what_no_side_may_say_in_a_session_is_named),
+        test(session_faults::a_host_that_acknowledges_another_key_update_is_named),
         test(session_faults::a_key_exchange_counts_like_other_signatures),
         test(session_faults::sessions_without_keys_are_counted),
         test(session_faults::measurements_in_a_session_have_a_nonce_of_their_own),

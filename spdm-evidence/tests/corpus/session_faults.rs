@@ -7,8 +7,8 @@ use spdm_codec::{Code, RecordBinding, RecordPrivacy, RequesterNonce};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{AeadAlgorithm, RecordForm, RecordKey, RecordStream};
 use spdm_evidence::{
-    Evidence, ExitClass, Proof, ReadOptions, RecordedExchange, Records, Report, ReportErrorKind,
-    Secrets, Signatures, Verifier,
+    AttestationCheck, CheckStatus, Evidence, ExitClass, Proof, ReadOptions, RecordedExchange,
+    Records, Report, ReportErrorKind, Secrets, Signatures, Verifier,
 };
 use spdm_x509::Anchor;
 
@@ -160,11 +160,18 @@ pub(crate) fn what_no_side_may_say_in_a_session_is_named() {
     let records = &evidence.recordings[0].records;
     let id = u32::from_le_bytes(records[0].bytes[..4].try_into().unwrap());
     let (update, acknowledged) = ([0x12, 0xE9, 2, 5], [0x12, 0x69, 2, 5]);
-    let rows: [(&[&[u8]], &str); 4] = [
+    let asked = [0x12, 0x6A, 1, 0, 0x12, 0xE9, 1, 5];
+    let delivered = [0x12, 0xEB, 1, 0, 0x12, 0x69, 1, 5];
+    let rows: [(&[&[u8]], &str); 5] = [
         (&[&[0x10, 0x84, 0, 0]], "GET_VERSION inside a session"),
         (&[&[0x12, 0x01, 0, 0]], "the requester sent DIGESTS"),
         (&[&[0x12, 0x81, 0, 0], &[0x12, 0x81, 0, 0]], "the device sent GET_DIGESTS"),
         (&[&update, &acknowledged], "KEY_UPDATE_ACK came under the old key"),
+        // An update that the device asks for.
+        (
+            &[&[0x12, 0xEA, 0, 0], &asked, &delivered, &[0x12, 0x6B, 0, 0, 1, 0, 0, 0]],
+            "ENCAPSULATED_RESPONSE_ACK came under the old key",
+        ),
     ];
     // Behind PSK_FINISH and its answer come the data keys.
     for (messages, part) in rows {
@@ -172,10 +179,33 @@ pub(crate) fn what_no_side_may_say_in_a_session_is_named() {
         let mut streams = [stream(&log, 2), stream(&log, 3)];
         for (place, message) in messages.iter().enumerate() {
             evidence.recordings[0].records[2 + place].bytes =
-                sealed(&mut streams[place], id, message);
+                sealed(&mut streams[place % 2], id, message);
         }
         expect(&folder, &evidence, &log, part);
     }
+}
+
+/// Another tag than that of the KEY_UPDATE of the device.
+pub(crate) fn a_host_that_acknowledges_another_key_update_is_named() {
+    let folder = test_corpus::folder();
+    let (mut evidence, log) = capture(&folder, PSK);
+    let records = &mut evidence.recordings[0].records;
+    let id = u32::from_le_bytes(records[0].bytes[..4].try_into().unwrap());
+    let messages: [&[u8]; 4] = [
+        &[0x12, 0xEA, 0, 0],
+        &[0x12, 0x6A, 1, 0, 0x12, 0xE9, 3, 5],
+        &[0x12, 0xEB, 1, 0, 0x12, 0x69, 3, 6],
+        &[0x12, 0x6B, 0, 0, 1, 0, 0, 0],
+    ];
+    let mut streams = [stream(&log, 2), stream(&log, 3)];
+    for (place, message) in messages.iter().enumerate() {
+        records[2 + place].bytes = sealed(&mut streams[place % 2], id, message);
+    }
+    records.truncate(6);
+    let report = judge(&folder, &evidence, &log);
+    let check = report.checks().iter().find(|c| c.check == AttestationCheck::HostFlow).unwrap();
+    assert_eq!(check.status, CheckStatus::Fail);
+    assert_eq!(check.detail, "KEY_UPDATE_ACK is not the echo of KEY_UPDATE");
 }
 
 /// A log of another run opens nothing, and says so; nothing is wrong then.
