@@ -233,7 +233,10 @@ fn p33_m1_is_as_without_them() {
     sim.said = sim.negotiation.clone();
     sim.send(&[0x13, 0x81, 0, 0]).unwrap();
     let before = sim.said.clone();
-    sim.send(&get_signed(V1_3, 0, 1)).unwrap();
+    let request = get_signed(V1_3, 0, 1);
+    let answer = sim.send(&request).unwrap();
+    // Nor is B in IL1.
+    assert!(is_signed(&sim, &request, &answer));
     sim.send(&get_unsigned(V1_3)).unwrap();
     let request = challenge(V1_3, 1);
     let answer = sim.send(&request).unwrap();
