@@ -3,6 +3,7 @@
 mod device;
 mod emulate;
 mod help;
+mod identity;
 mod information;
 mod live;
 mod mutual_auth;
@@ -19,6 +20,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::time::At;
 pub(crate) use device::{DeviceArgs, FramingArgs, PcapFormat};
 pub(crate) use emulate::EmulateArgs;
+pub(crate) use identity::IdentityArgs;
 pub(crate) use information::{EndpointArgs, MelArgs};
 pub(crate) use live::{
     AttestArgs, CertsArgs, ChallengeChoice, CollectArgs, InfoArgs, KnownArgs, MeasureArgs,

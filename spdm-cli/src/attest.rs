@@ -11,6 +11,7 @@ use crate::evidence::evidence;
 use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::file::Output;
+use crate::host::Host;
 use crate::known::KnownFile;
 use crate::live::{LiveDevice, SessionOffer};
 use crate::session::Course;
@@ -37,7 +38,9 @@ pub(crate) fn run(
     let secrets_out = args.secrets_out.as_deref();
     let outputs = [args.device.pcap.as_deref(), args.evidence.as_deref(), secrets_out];
     console.share_output(&outputs)?;
+    let host = Host::read(&args.identity)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.identify(host.as_ref());
     device.repeat(args.repeat);
     if args.session {
         device.offer_sessions(SessionOffer::Identity);

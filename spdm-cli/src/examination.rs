@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
-use spdm_codec::{ErrorCode, MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId};
+use spdm_codec::{
+    ErrorCode, KeySlot, MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId,
+};
 use spdm_evidence::{
     AttestationCheck, Freshness, KnownChains, KnownDevice, Note, Recording, Reference,
     ReportBuilder, ReportErrorKind,
 };
 use spdm_requester::{
-    AttestationPlan, ChainCache, ChainOrigin, Error, Examined, KeySource, KnownChain,
+    AttestationPlan, ChainCache, ChainOrigin, Connection, Error, Examined, KeySource, KnownChain,
     NegotiationSigning, Observation, Observer, Refusal, Requirement, Selection, SessionPlan,
     ToUntrusted, blocking,
 };
@@ -217,6 +219,29 @@ struct Witness<'w> {
     errors: Vec<Error>,
 }
 
+/// Whether the host was given an identity.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum HasIdentity {
+    Yes,
+    No,
+}
+
+impl Witness<'_> {
+    /// What became of the host's identity.
+    fn authenticated(&mut self, has_identity: HasIdentity, connection: &Connection) {
+        match (has_identity, connection.authenticated_as()) {
+            (_, Some(KeySlot::Slot(slot))) => {
+                self.report.note(Note::HostAuthenticated { slot: Some(slot) })
+            }
+            (_, Some(KeySlot::PublicKey)) => {
+                self.report.note(Note::HostAuthenticated { slot: None })
+            }
+            (HasIdentity::Yes, None) => self.report.note(Note::HostNotAsked),
+            (HasIdentity::No, None) => return,
+        };
+    }
+}
+
 impl Observer for Witness<'_> {
     fn observe(&mut self, observation: &Observation<'_>) {
         if let Observation::Chain { chain, origin: ChainOrigin::Known } = observation {
@@ -311,7 +336,7 @@ pub(crate) fn examine(
 
 fn attempt(
     args: &DeviceArgs,
-    memory: &mut Memory,
+    memory: &mut Memory<'_>,
     line: &mut Tap<'_>,
     task: &Task<'_>,
     known: &mut KnownChains,
@@ -327,6 +352,7 @@ fn attempt(
         Signer::Key(spki_der) => KeySource::Provisioned { spki_der },
         Signer::Nobody => KeySource::Nothing,
     };
+    let has_identity = memory.has_identity();
     let requester = requester(args, line, memory, &mut heard);
     let clock = line.clock();
     let mut device = None;
@@ -341,8 +367,9 @@ fn attempt(
         None => {
             let flow = requester.examine(task.plan(), source, &mut record);
             match blocking::run(flow.observed_by(&mut witness), line, &clock) {
-                Ok((_, output)) => {
+                Ok((requester, output)) => {
                     examined(&output);
+                    witness.authenticated(has_identity, requester.connection());
                     None
                 }
                 Err(failure) => line.failure(failure.error).ok(),
@@ -356,6 +383,7 @@ fn attempt(
             match blocking::run(flow.observed_by(&mut witness), line, &clock) {
                 Ok((requester, (opened, output))) => {
                     examined(&output);
+                    witness.authenticated(has_identity, requester.connection());
                     let quiet =
                         output.trusted.is_none() && course.untrusted == ToUntrusted::Nothing;
                     let course = if quiet { Course::MEASUREMENTS } else { course };

@@ -7,8 +7,8 @@ use spdm_codec::{ConnectionKeys, MelSpecification, PciIdentity};
 use spdm_crypto::{HashBank, Provider};
 use spdm_evidence::{ReportErrorKind, SecretsLog};
 use spdm_requester::{
-    AlphaVersions, Bounds, Connection, Fresh, LoggedSessions, Offer, Requester, SessionBank,
-    Sessions, Storage,
+    AlphaVersions, Bounds, Connection, Fresh, LocalIdentity, LoggedSessions, Offer, Requester,
+    SessionBank, Sessions, Storage,
 };
 use spdm_transport::Transport;
 
@@ -16,8 +16,10 @@ use crate::args::{DeviceArgs, compat};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::device::{self, OpenDevice};
+use crate::examination::HasIdentity;
 use crate::exit::Failure;
 use crate::file::{OutputPlace, OutputStream};
+use crate::host::Host;
 use crate::interrupt;
 use crate::line::LineError;
 use crate::overheard::Overheard;
@@ -32,6 +34,8 @@ use crate::waiting::Waiting;
 const MESSAGE_LEN: usize = 64 + 0x8000;
 /// Bytes by which the longest request is longer with sessions, and what a record adds to a message.
 const HANDSHAKE_LEN: usize = 0x800;
+/// Bytes by which the longest request is longer where the host signs, too.
+const IDENTITY_LEN: usize = 0x2000;
 /// Bytes that one operation may bring: the largest measurement record in small chunks.
 const MOST_BYTES: u32 = 1 << 24;
 
@@ -46,6 +50,8 @@ pub(crate) struct LiveDevice<'l> {
     sessions: Option<SessionOffer>,
     /// `--secrets-out`.
     secrets: Option<SecretsFile<'l>>,
+    /// Who the host is.
+    host: Option<&'l Host>,
     /// Bytes of the longest request of a person's own.
     own_request: usize,
     /// The formats of the measurement extension log that are offered.
@@ -56,12 +62,13 @@ pub(crate) struct LiveDevice<'l> {
 
 /// Memory that a requester works in.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub(crate) struct Memory<'l> {
     message: Vec<u8>,
     crypto: Crypto,
     hashes: Box<dyn HashBank>,
     connection: Box<Connection>,
     sessions: Option<(SessionOffer, SessionMemory)>,
+    identity: Option<LocalIdentity<'l>>,
     /// Bytes of the longest request of a person's own.
     own_request: usize,
     mel_specification: MelSpecification,
@@ -107,8 +114,8 @@ impl SessionOffer {
     }
 }
 
-impl Memory {
-    pub(crate) fn new(device: &LiveDevice<'_>) -> Self {
+impl<'l> Memory<'l> {
+    pub(crate) fn new(device: &LiveDevice<'l>) -> Self {
         let crypto = device.crypto;
         let connection = Box::default();
         let sessions = device.sessions.map(|offer| {
@@ -118,11 +125,29 @@ impl Memory {
             };
             (offer, memory)
         });
-        let len = if sessions.is_some() { MESSAGE_LEN + HANDSHAKE_LEN } else { MESSAGE_LEN };
+        let mut len = if sessions.is_some() { MESSAGE_LEN + HANDSHAKE_LEN } else { MESSAGE_LEN };
+        let identity = device.host.map(Host::identity);
+        if identity.is_some() {
+            len += IDENTITY_LEN;
+        }
         let (own_request, mel_specification) = (device.own_request, device.mel_specification);
         let message = vec![0; len + own_request];
         let hashes = crypto.bank();
-        Self { message, crypto, hashes, connection, sessions, own_request, mel_specification }
+        Self {
+            message,
+            crypto,
+            hashes,
+            connection,
+            sessions,
+            identity,
+            own_request,
+            mel_specification,
+        }
+    }
+
+    /// Whether the host was given an identity.
+    pub(crate) const fn has_identity(&self) -> HasIdentity {
+        if self.identity.is_some() { HasIdentity::Yes } else { HasIdentity::No }
     }
 
     /// The cryptography of the connection.
@@ -166,6 +191,7 @@ impl<'l> LiveDevice<'l> {
             run_time,
             sessions: None,
             secrets: None,
+            host: None,
             own_request: 0,
             mel_specification: MelSpecification::empty(),
             waiting_columns,
@@ -175,6 +201,11 @@ impl<'l> LiveDevice<'l> {
     /// Connections have sessions, and offer them.
     pub(crate) fn offer_sessions(&mut self, offer: SessionOffer) {
         self.sessions = Some(offer);
+    }
+
+    /// The host proves who it is where the device wants to know.
+    pub(crate) fn identify(&mut self, host: Option<&'l Host>) {
+        self.host = host;
     }
 
     /// A request of a person's own will have so many bytes.
@@ -271,11 +302,19 @@ impl<'l> LiveDevice<'l> {
 pub(crate) fn requester<'a>(
     args: &DeviceArgs,
     line: &Tap<'_>,
-    memory: &'a mut Memory,
+    memory: &'a mut Memory<'_>,
     heard: &'a mut Overheard,
 ) -> Requester<'a, Fresh> {
-    let Memory { message, crypto, hashes, connection, sessions, own_request, mel_specification } =
-        memory;
+    let Memory {
+        message,
+        crypto,
+        hashes,
+        connection,
+        sessions,
+        identity,
+        own_request,
+        mel_specification,
+    } = memory;
     let mut bounds = Bounds::default();
     // A device may hand out its chain byte by byte; time bounds it.
     bounds.round_trips = u16::MAX;
@@ -288,6 +327,10 @@ pub(crate) fn requester<'a>(
     if let Some((sessions_offer, sessions)) = sessions {
         offer = sessions_offer.of(offer, crypto.provider);
         storage = storage.with_sessions(sessions.lend());
+    }
+    if let Some(identity) = identity {
+        offer = offer.with_identity(identity);
+        storage = storage.with_identity(identity);
     }
     Requester::new(*crypto.provider, storage, line.limits())
         .with_offer(offer)

@@ -22,6 +22,7 @@ mod examination;
 mod exit;
 mod file;
 mod file_kind;
+mod host;
 mod info;
 mod inquiry;
 mod interrupt;

@@ -10,6 +10,7 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
+use crate::host::Host;
 use crate::known::KnownFile;
 use crate::live::{LiveDevice, SessionOffer};
 use crate::render;
@@ -39,7 +40,9 @@ pub(crate) fn run(
     }
     let secrets_out = args.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
+    let host = Host::read(&args.identity)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.identify(host.as_ref());
     if args.session {
         device.offer_sessions(SessionOffer::Identity);
         device.log_secrets(secrets_out, SecretsLog::new())?;

@@ -13,6 +13,7 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
+use crate::host::Host;
 use crate::known::KnownFile;
 use crate::live::{LiveDevice, SessionOffer};
 use crate::render;
@@ -56,11 +57,13 @@ pub(crate) fn run(
     if inputs.reference.is_some() && !measures {
         return Err(Failure::usage("--reference needs measurements"));
     }
+    let host = Host::read(&args.identity)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.offer_sessions(match args.course.clear_handshake {
         true => SessionOffer::ClearHandshake,
         false => SessionOffer::Identity,
     });
+    device.identify(host.as_ref());
     device.sends(course.longest_request());
     device.log_secrets(secrets_out, SecretsLog::new())?;
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;

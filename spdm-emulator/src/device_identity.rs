@@ -106,6 +106,14 @@ impl DeviceIdentity {
         Err(IdentityError::Chain)
     }
 
+    /// The private key in a file: PKCS #8, SEC1 or PKCS #1, in PEM or DER, not encrypted. `file` is what errors call it.
+    ///
+    /// # Errors
+    /// [`IdentityError`].
+    pub fn private_key(file: &'static str, bytes: &[u8]) -> Result<SoftwareKey, IdentityError> {
+        private_key::read(file, bytes)
+    }
+
     /// The key's algorithm; an RSA key serves both schemes.
     #[must_use]
     pub fn algorithm(&self) -> AsymAlgorithm {

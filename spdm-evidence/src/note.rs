@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use std::collections::HashMap;
 
 use etherparse::IpNumber;
-use spdm_codec::Code;
+use spdm_codec::{Code, SlotId};
 
 /// Something that a reader left out and that is not an error.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -14,6 +14,13 @@ use spdm_codec::Code;
 pub enum Note {
     /// The device asked to start over (RequestResynch), and was asked once more.
     StartedOver,
+    /// The host has proven to the device who it is (mutual authentication).
+    HostAuthenticated {
+        /// The slot of the host's whose key has signed; `None` where that is a raw public key.
+        slot: Option<SlotId>,
+    },
+    /// The host could have proven who it is, and the device did not ask.
+    HostNotAsked,
     /// The file ends inside a packet, or holds only the beginning of one.
     CutPacket {
         /// The packet, counted from 1.
@@ -187,6 +194,16 @@ impl fmt::Display for Note {
                 f,
                 "{count} sessions with mutual authentication: the HMACs of FINISH are not checked, for the host's key is not known"
             ),
+            Self::HostAuthenticated { slot: Some(slot) } => write!(
+                f,
+                "the host authenticated itself to the device, with the chain in its slot {slot}"
+            ),
+            Self::HostAuthenticated { slot: None } => {
+                f.write_str("the host authenticated itself to the device, with its raw public key")
+            }
+            Self::HostNotAsked => {
+                f.write_str("the device did not ask the host to authenticate itself")
+            }
             Self::StartedOver => f.write_str(
                 "the device asked to start over (RequestResynch), and was asked once more",
             ),

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use spdm_codec::MeasurementAttributes;
 
 use super::values::{IndexList, NonceChoice, SlotChoice};
-use super::{DeviceArgs, JudgeArgs, TrustArgs};
+use super::{DeviceArgs, IdentityArgs, JudgeArgs, TrustArgs};
 
 /// `spdm attest`.
 #[derive(Args, Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct AttestArgs {
     pub(crate) trust: TrustArgs,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
     /// The slot, or any: the first one whose chain is trusted
     #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
     pub(crate) slot: SlotChoice,
@@ -117,6 +119,8 @@ pub(crate) struct MeasureArgs {
     pub(crate) trust: TrustArgs,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
     /// The slot whose key signs, or any
     #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
     pub(crate) slot: SlotChoice,

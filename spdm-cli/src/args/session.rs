@@ -9,7 +9,7 @@ use spdm_requester::UpdatedKeys;
 use super::live::{KnownArgs, MeasuringArgs};
 use super::send::MessagesArgs;
 use super::values::{IndexList, PskHint, SlotChoice};
-use super::{DeviceArgs, JudgeArgs, TrustArgs};
+use super::{DeviceArgs, IdentityArgs, JudgeArgs, TrustArgs};
 
 /// `spdm session`.
 #[derive(Args, Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct SessionArgs {
     pub(crate) trust: TrustArgs,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
     /// The slot whose key signs KEY_EXCHANGE, or any: the first one whose chain is trusted
     #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
     pub(crate) slot: SlotChoice,
@@ -87,7 +89,7 @@ impl From<PolicyChoice> for SessionPolicy {
 }
 
 /// Options about an identity: with a pre-shared key there is none.
-const IDENTITY: [&str; 13] = [
+const IDENTITY: [&str; 14] = [
     "trust",
     "trust_root_hash",
     "trust_intermediate",
@@ -101,6 +103,7 @@ const IDENTITY: [&str; 13] = [
     "slot",
     "known",
     "at",
+    "identity_key",
 ];
 
 /// Which keys are replaced.

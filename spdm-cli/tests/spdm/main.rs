@@ -16,6 +16,7 @@ mod decode;
 mod faults;
 mod help;
 mod hints;
+mod host;
 mod information;
 #[cfg(unix)]
 mod interrupt;

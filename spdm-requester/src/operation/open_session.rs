@@ -218,9 +218,8 @@ impl<'c> OpenSession<'c> {
                 SignedFinish::to_be_chosen(session)
             }
             MutAuthRequested::WithoutEncapsulation | MutAuthRequested::No => {
-                let finish = SignedFinish::of_slot(session, message.req_slot);
-                finish.check(env)?;
-                finish
+                env.identity()?;
+                SignedFinish::of_slot(session, message.req_slot)
             }
         };
         Ok(finish)

@@ -40,13 +40,6 @@ impl SignedFinish {
         self.slot
     }
 
-    /// Whether there is a key for its slot.
-    pub(super) fn check<'f>(&self, env: &Env<'_, 'f>) -> Result<(), &'f Error> {
-        let suite = env.suite()?;
-        let signer = env.identity()?.signer(env.provider, self.slot, suite.asym, suite.hash);
-        signer.map(|_| ()).ok_or_else(|| env.errors.stop(missing(self.slot)))
-    }
-
     /// Writes the message; its length in bytes. The transcript of the session goes on with CMt and the message (DSP0274
     /// §Transcript for FINISH, mutual authentication).
     pub(super) fn encode<'f>(

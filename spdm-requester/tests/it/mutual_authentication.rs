@@ -234,6 +234,26 @@ fn a_long_answer_travels_in_chunks_or_is_cut() {
 }
 
 #[test]
+fn the_large_form_is_for_requesters_that_announce_it() {
+    for without in [F::empty(), F::LARGE_RESP_CAP] {
+        let mut peer = peer(SpdmVersion::V1_4, MutAuthRequested::No);
+        let question = [&[0x82, 0x80, 0, 0, 0, 0, 0][..], &[1, 0, 0, 0, 100, 0, 0, 0]].concat();
+        peer.asking.script.push_back(question);
+        let host = Host::new();
+        let identity = host.with_chain(0);
+        let mut lent = Lent::new();
+        lent.without = without;
+        let requester = lent.identified(&mut peer, F::empty(), Some(&identity));
+        let clock = peer.clock.clone();
+        let (_, served) = blocking::run(requester.serve_device(), &mut peer, &clock).unwrap();
+        assert_eq!(served.refused, u16::from(!without.is_empty()));
+        if without.is_empty() {
+            assert_eq!(peer.asking.answers[0][16..], peer.host.structure()[1..101]);
+        }
+    }
+}
+
+#[test]
 fn a_plan_is_what_it_was() {
     // A device that does not ask is not told.
     let mut peer = peer(SpdmVersion::V1_2, MutAuthRequested::No);

@@ -264,7 +264,7 @@ fn s45_a_request_for_certificates_that_is_none_is_answered_with_error() {
         (get_certificate(0, len, 100), "behind the end"),
         (get_certificate(0, u16::MAX, u16::MAX), "far behind the end"),
         (get_certificate(0, 0, 0), "nothing"),
-        (vec![0x82, 0, 1, 0, 0, 0, 0], "size of the slot"),
+        (vec![0x82, 0, 1, 0, 0, 100, 0], "size of the slot"),
         (vec![0x82, 0, 0, 0], "short"),
     ] {
         let mut device = peer(SpdmVersion::V1_3, NONE);

@@ -693,6 +693,8 @@ pub(crate) struct Lent {
     connection: Connection,
     sessions: Sessions<2>,
     provider: Provider,
+    /// What is not offered.
+    pub(crate) without: CapabilityFlags,
 }
 
 impl Lent {
@@ -707,6 +709,7 @@ impl Lent {
             hashes: Bank::new(),
             connection: Connection::new(0),
             sessions: Sessions::new(),
+            without: CapabilityFlags::empty(),
         }
     }
 
@@ -747,6 +750,7 @@ impl Lent {
             offer = offer.with_identity(identity);
         }
         offer.capabilities |= more;
+        offer.capabilities -= self.without;
         if more.contains(CapabilityFlags::MUT_AUTH_CAP) {
             offer.alg_structs.req_base_asym = Some(BaseAsymAlgo::ECDSA_P256);
         }
