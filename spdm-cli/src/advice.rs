@@ -4,6 +4,7 @@ use std::path::Path;
 
 use spdm_codec::{CapabilityFlags, Code, SlotId, VersionNumberEntry};
 use spdm_requester::{Error, Incompatible, Misbehaviour, Refusal, SessionFault};
+use spdm_x509::{ChainError, Check, Rule};
 
 use crate::overheard::Overheard;
 use crate::render::version_entry;
@@ -23,6 +24,23 @@ pub(crate) enum Waivable {
     NoVerdict,
 }
 
+/// Whether only the extensions of a certification request are wrong.
+fn concerns_extensions(error: &ChainError) -> bool {
+    error.check == Check::LeafProfile
+        || matches!(
+            error.rule,
+            Rule::ExtensionSyntax
+                | Rule::TooManyExtensions
+                | Rule::DuplicateExtension
+                | Rule::BasicConstraintsSyntax
+                | Rule::KeyUsageSyntax
+                | Rule::ExtendedKeyUsageSyntax
+                | Rule::SanSyntax
+                | Rule::SpdmExtensionSyntax
+                | Rule::NameConstraintsSyntax
+        )
+}
+
 /// The next step, where there is one.
 pub(crate) fn hint(error: &Error, heard: &Overheard, waivable: Waivable) -> Option<String> {
     match error {
@@ -35,6 +53,13 @@ pub(crate) fn hint(error: &Error, heard: &Overheard, waivable: Waivable) -> Opti
                 false => "--min-version and --max-version say what is allowed",
             };
             Some(way.to_owned())
+        }
+        Error::Csr(error) if concerns_extensions(error) => Some(
+            "--any-extensions takes it without them, for an authority that brings its own"
+                .to_owned(),
+        ),
+        Error::Csr(ChainError { rule: Rule::RequestedKey, .. }) => {
+            Some("--any-key takes one for another key than that of --slot".to_owned())
         }
         Error::SignatureOrder { .. } => {
             Some("--compat little-endian-ecdsa accepts what such devices sign".to_owned())

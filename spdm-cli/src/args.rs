@@ -8,6 +8,7 @@ mod information;
 mod live;
 mod mutual_auth;
 mod offline;
+mod provision;
 mod send;
 mod session;
 mod trust;
@@ -19,7 +20,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::time::At;
 pub(crate) use device::{DeviceArgs, FramingArgs, PcapFormat};
-pub(crate) use emulate::EmulateArgs;
+pub(crate) use emulate::{EmulateArgs, ProvisioningChoice};
 pub(crate) use identity::IdentityArgs;
 pub(crate) use information::{EndpointArgs, MelArgs};
 pub(crate) use live::{
@@ -28,6 +29,7 @@ pub(crate) use live::{
 };
 pub(crate) use mutual_auth::{MutualAuthArgs, MutualAuthKind};
 pub(crate) use offline::{ChainArgs, DecodeArgs, InputFormat, ModelChoice, VerifyArgs};
+pub(crate) use provision::{CsrArgs, KeysArgs, SetCertArgs};
 pub(crate) use send::{PayloadSource, SendArgs, Standard, VendorId};
 pub(crate) use session::SessionArgs;
 pub(crate) use trust::{JudgeArgs, TrustArgs, Workaround, compat};
@@ -86,6 +88,15 @@ pub(crate) enum Verb {
     /// Which classes of devices it is of, signed unless --unsigned is given (1.3)
     #[command(after_help = help::ENDPOINT)]
     Endpoint(EndpointArgs),
+    /// A certification request of the device (PKCS #10), checked, as PEM
+    #[command(after_help = help::CSR)]
+    Csr(Box<CsrArgs>),
+    /// Put a certificate chain into a slot of the device, or remove one
+    #[command(after_help = help::SET_CERT)]
+    SetCert(Box<SetCertArgs>),
+    /// The key pairs of the device; change, erase or make one
+    #[command(after_help = help::KEYS)]
+    Keys(Box<KeysArgs>),
     /// Is it the device that --known FILE holds? One signature
     #[command(after_help = help::RECOGNIZE)]
     Recognize(RecognizeArgs),
@@ -174,9 +185,12 @@ impl Verb {
             Self::Endpoint(args) => args.trust.at,
             Self::Session(args) => args.trust.at,
             Self::Send(args) => args.trust.at,
+            Self::SetCert(args) => args.trust.at,
             Self::Verify(args) => args.trust.at,
             Self::Chain(args) => args.trust.at,
             Self::Info(_)
+            | Self::Csr(_)
+            | Self::Keys(_)
             | Self::Collect(_)
             | Self::Mel(_)
             | Self::Decode(_)

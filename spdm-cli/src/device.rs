@@ -27,7 +27,7 @@ use crate::args::{DeviceArgs, ListArgs};
 use crate::exit::Failure;
 use crate::line::{DeviceLine, LineError};
 use crate::target::Address;
-pub(crate) use emulated::{SESSIONS, chunking};
+pub(crate) use emulated::{PROVISIONING, SESSIONS, chunking};
 pub(crate) use listing::{FoundDevice, Listing};
 
 /// A device that connections lead to, one after another.

@@ -11,15 +11,16 @@ use serde::Serialize;
 use spdm_codec::CapabilityFlags;
 use spdm_crypto::AsymAlgorithm;
 use spdm_emulator::{
-    Delivery, Device, DeviceConfig, DeviceIdentity, DmtfName, Fault, KeyProvisioning, SharedKey,
+    Delivery, Device, DeviceConfig, DeviceIdentity, DmtfName, Environment, Fault, KeyProvisioning,
+    SharedKey,
 };
 use spdm_transport::MessageKind;
 use spdm_transport_storage::ata::BLOCK_LEN;
 use spdm_transport_tcp::{Listener, ServerConnection, TcpError};
 
-use crate::args::{EmulateArgs, San};
+use crate::args::{EmulateArgs, ProvisioningChoice, San};
 use crate::console::Console;
-use crate::device::{SESSIONS, chunking};
+use crate::device::{PROVISIONING, SESSIONS, chunking};
 use crate::exit::{Exit, Failure};
 use crate::file;
 use crate::render::{
@@ -188,6 +189,15 @@ fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
         config.slots.clone_from(&list.0);
     }
     config.capabilities = args.capabilities;
+    config.state.clone_from(&args.state);
+    match args.provisioning {
+        ProvisioningChoice::Everybody => config.more_capabilities |= PROVISIONING,
+        ProvisioningChoice::InSessions => {
+            config.more_capabilities |= PROVISIONING;
+            config.environment = Environment::Untrusted;
+        }
+        ProvisioningChoice::Nobody => {}
+    }
     offer_sessions(args, &mut config)?;
     if let Some(size) = args.transfer_size {
         config.data_transfer_size = size;
@@ -195,6 +205,7 @@ fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
     }
     if args.peer_key_out.is_some() {
         config.provisioning = KeyProvisioning::PublicKey;
+        config.more_capabilities -= PROVISIONING;
     }
     if args.framing.framing()?.is_storage() {
         // Drives move whole blocks.

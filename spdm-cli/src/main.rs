@@ -13,6 +13,7 @@ mod chain;
 mod collect;
 mod completions;
 mod console;
+mod csr;
 mod decode;
 mod device;
 mod emulate;
@@ -26,6 +27,7 @@ mod host;
 mod info;
 mod inquiry;
 mod interrupt;
+mod keys;
 mod known;
 mod line;
 mod list;
@@ -46,12 +48,14 @@ mod schemas;
 mod secrets_file;
 mod send;
 mod session;
+mod set_certificate;
 mod tap;
 mod target;
 mod terminal;
 mod time;
 mod tips;
 mod trust;
+mod trusted_session;
 mod vendor_message;
 mod verdict;
 mod verify;
@@ -119,6 +123,9 @@ fn run(verb: &Verb, crypto: Crypto, console: &mut Console) -> Result<Exit, Failu
         Verb::Send(args) => send::run(args, crypto, console),
         Verb::Mel(args) => mel::run(args, crypto, console),
         Verb::Endpoint(args) => endpoint::run(args, crypto, console),
+        Verb::Csr(args) => csr::run(args, crypto, console),
+        Verb::SetCert(args) => set_certificate::run(args, crypto, console),
+        Verb::Keys(args) => keys::run(args, crypto, console),
         Verb::Recognize(args) => recognize::run(args, crypto, console),
         Verb::List(args) => list::run(args, console),
         Verb::Completions(args) => completions::run(args, console),

@@ -10,6 +10,11 @@ pub(crate) fn certificate(der: &[u8]) -> Option<String> {
     pem_rfc7468::encode_string("CERTIFICATE", LineEnding::LF, der).ok()
 }
 
+/// A certification request as PEM.
+pub(crate) fn certification_request(der: &[u8]) -> Option<String> {
+    pem_rfc7468::encode_string("CERTIFICATE REQUEST", LineEnding::LF, der).ok()
+}
+
 /// What stands between the certificates of a bundle: `2 blocks that are no certificates were passed over: PRIVATE KEY,
 /// X509 CRL`.
 pub(crate) fn passed_over(list: &CertificateList) -> Option<String> {

@@ -8,15 +8,18 @@ use spdm_evidence::{Report, schema};
 
 use crate::certs::ShownChain;
 use crate::chain::ChainObject;
+use crate::csr::FetchedCsr;
 use crate::decode::MessageView;
 use crate::emulate::Listening;
 use crate::endpoint::ShownEndpoint;
 use crate::exit::FailureObject;
+use crate::keys::ShownKeys;
 use crate::list::FoundDevices;
 use crate::mel::ExtensionLog;
 use crate::provenance::Provenance;
 use crate::render::{Info, Recognized};
 use crate::send::Sent;
+use crate::set_certificate::SlotChange;
 
 /// With this environment variable the test writes the files.
 const WRITE: &str = "SPDM_WRITE_SCHEMAS";
@@ -41,14 +44,16 @@ struct PrintedReport {
 
 #[test]
 fn the_files_are_those_that_the_types_make() {
-    let schemas: [(&str, Schema); 14] = [
+    let schemas: [(&str, Schema); 17] = [
         ("certs", schema::written::<ShownChain<'_>>()),
+        ("csr", schema::written::<FetchedCsr>()),
         ("decode", schema::written::<MessageView>()),
         ("emulate", schema::written::<Listening<'_>>()),
         ("endpoint", schema::written::<ShownEndpoint>()),
         ("error", schema::written::<FailureObject<'_>>()),
         ("evidence", schema::evidence()),
         ("info", schema::written::<Info>()),
+        ("keys", schema::written::<ShownKeys>()),
         ("known", schema::known_devices()),
         ("list", schema::written::<FoundDevices<'_>>()),
         ("mel", schema::written::<ExtensionLog>()),
@@ -56,6 +61,7 @@ fn the_files_are_those_that_the_types_make() {
         ("reference", schema::reference()),
         ("report", schema::written::<PrintedReport>()),
         ("send", schema::written::<Sent>()),
+        ("set-cert", schema::written::<SlotChange>()),
     ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema");
     for (name, schema) in schemas {

@@ -52,6 +52,11 @@ impl Chains {
         *self = Self::default();
     }
 
+    /// The algorithms that were selected.
+    pub(crate) fn suite(&self) -> Option<Suite> {
+        self.of.map(|(suite, _)| suite)
+    }
+
     pub(crate) fn get(&self, slot: SlotId) -> Option<&[u8]> {
         self.slots.iter().find(|(other, _)| *other == slot).map(|(_, chain)| chain.as_slice())
     }

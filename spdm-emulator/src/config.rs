@@ -1,6 +1,7 @@
 //! What a device is like.
 
 use core::fmt;
+use std::path::PathBuf;
 
 use spdm_codec::{
     AeadCipherSuite, BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Code, DheNamedGroup, KemAlgo,
@@ -11,6 +12,7 @@ use spdm_crypto::{
     AeadAlgorithm, AsymAlgorithm, EcCurve, FfdheGroup, HashAlgorithm, Kdf, KdfError,
     KeyExchangeAlgorithm, MlDsaSet, MlKemSet, PreSharedKey, PskBytes, RsaBits, RsaScheme, Secret,
 };
+use spdm_responder::Environment;
 
 use crate::device_identity::DeviceIdentity;
 use crate::fault::Fault;
@@ -94,6 +96,12 @@ pub struct DeviceConfig {
     pub not_after: u64,
     /// What the device wants to know of its Requesters. It announces MUT_AUTH_CAP and ENCAP_CAP where it asks.
     pub mutual_authentication: MutualAuthentication,
+    /// Who may change slots and key pairs (SET_CERT_CAP and SET_KEY_PAIR_INFO_CAP in [`Self::more_capabilities`]): of a
+    /// device in a laboratory, which this one is, everybody.
+    pub environment: Environment,
+    /// The folder where the device keeps its keys and what it was given, so that another one that is made with it is the
+    /// same device. Without it what it was given is there as long as it is.
+    pub state: Option<PathBuf>,
     /// Own keys and chain instead of generated ones: the same in every slot, and the only algorithm.
     pub identity: Option<DeviceIdentity>,
     /// Zero bytes that are appended to every response, 0 to 3, as DOE does.
@@ -145,6 +153,8 @@ impl Default for DeviceConfig {
             not_before: 1_577_836_800,
             not_after: 253_402_300_799,
             mutual_authentication: MutualAuthentication::default(),
+            environment: Environment::Trusted,
+            state: None,
             identity: None,
             padding: 0,
             request_padding: MAX_PADDING,

@@ -13,13 +13,15 @@ use crate::chains::Chains;
 use crate::config::MAX_PADDING;
 use crate::config::{DeviceConfig, preferred_aeads, preferred_hashes, preferred_key_exchanges};
 use crate::entropy::Entropy;
-use crate::error::DeviceError;
+use crate::error::{DeviceError, StateError};
 use crate::fault::Fault;
 use crate::key_ring::KeyRing;
 use crate::misbehaviour::{History, MAX_RESPONSE, Misbehaviour};
 use crate::mutual_authentication::KnownRequester;
 use crate::own_device::OwnDevice;
+use crate::provisioned::Provisioned;
 use crate::script::{Act, Counters, Delivery, Inside, LinkState, ScriptStep};
+use crate::state_file::StateFile;
 
 /// A software SPDM device (Responder) with its keys, certificates and one connection.
 ///
@@ -34,6 +36,10 @@ pub struct Device {
     key_exchanges: Vec<KeyExchangeAlgorithm>,
     aeads: Vec<AeadAlgorithm>,
     entropy: Entropy,
+    /// What it was given since it was made.
+    provisioned: Provisioned,
+    /// Where that is kept.
+    state: Option<StateFile>,
     /// How often random bytes were asked for.
     draws: u64,
     history: History,
@@ -92,8 +98,9 @@ impl Device {
         {
             return Err(DeviceError::MeasurementHash);
         }
-        let entropy = Entropy::new(config.seed).map_err(|_| DeviceError::RandomUnavailable)?;
-        let keys = KeyRing::new(&config, &entropy)?;
+        let state = config.state.as_deref().map(StateFile::in_folder).transpose()?;
+        let entropy = origin(&config, state.as_ref())?;
+        let mut keys = KeyRing::new(&config, &entropy)?;
         let hashes = preferred_hashes(config.base_hash).filter(|hash| keys.supports(*hash));
         let hashes: Vec<_> = hashes.collect();
         if hashes.is_empty() {
@@ -110,12 +117,16 @@ impl Device {
         });
         let key_exchanges = preferred_key_exchanges(config.dhe_groups, config.kems).collect();
         let aeads = preferred_aeads(config.cipher_suites).collect();
+        let asyms = keys.asyms().collect();
+        let provisioned = Provisioned::new(&config, &mut keys, &entropy, state.as_ref())?;
         Ok(Self {
             config,
             key_exchanges,
             aeads,
-            asyms: keys.asyms().collect(),
+            asyms,
             keys,
+            provisioned,
+            state,
             hashes,
             entropy,
             draws: 0,
@@ -213,7 +224,9 @@ impl Device {
         acts: Vec<&'s Act>,
         received: Received<'_>,
     ) -> (Option<Vec<u8>>, Vec<&'s Act>, Option<Inside>) {
-        let Self { config, keys, chains, entropy, history, counters, .. } = self;
+        let Self { config, keys, chains, entropy, history, counters, provisioned, state, .. } =
+            self;
+        let (draws, mut changed) = (&mut self.draws, false);
         let Lent { connection, running, sessions, message: memory, out } = &mut *self.lent;
         chains.prepare(config, keys, connection.suite(), connection.version());
         let offer = Config {
@@ -239,9 +252,12 @@ impl Device {
             keys,
             chains,
             entropy,
-            draws: &mut self.draws,
             requester: &mut self.requester,
             version: connection.version(),
+            draws,
+            provisioned,
+            state: state.as_ref(),
+            changed: &mut changed,
         };
         let mut hook = Misbehaviour {
             config,
@@ -268,7 +284,11 @@ impl Device {
             response.resize(len + config.padding, 0);
             response
         });
-        (response, hook.received, hook.inside)
+        let heard = (response, hook.received, hook.inside);
+        if changed {
+            chains.forget();
+        }
+        heard
     }
 
     /// Replaces the script from the next request on.
@@ -283,8 +303,15 @@ impl Device {
         self.chains.forget();
     }
 
-    /// Power off and on: the connection and what faults remember are gone, keys and certificates stay.
+    /// Power off and on: the connection and what faults remember are gone, keys and certificates stay. What waited for a
+    /// reset takes effect.
     pub fn reset(&mut self) {
+        self.provisioned.reset(&mut self.keys);
+        self.chains.forget();
+        if let Some(state) = &self.state {
+            // Where it cannot be written, what waited for the reset still waits for the next one.
+            let _ = state.write(&self.provisioned, &self.entropy);
+        }
         self.history = History::default();
         self.lent.connection.reset();
         self.lent.sessions.iter_mut().for_each(SessionSlot::end);
@@ -320,5 +347,15 @@ impl Device {
     #[must_use]
     pub fn public_key_spki(&self, asym: AsymAlgorithm) -> Option<Vec<u8>> {
         self.keys.first(asym).map(|identity| identity.spki_der())
+    }
+}
+
+/// The origin of the device's secrets: that of the one that is kept, or a new one.
+fn origin(config: &DeviceConfig, state: Option<&StateFile>) -> Result<Entropy, DeviceError> {
+    let fresh = |seed| Entropy::new(seed).map_err(|_| DeviceError::RandomUnavailable);
+    match state.map(StateFile::origin).transpose()?.flatten() {
+        None => fresh(config.seed),
+        Some(kept) if config.seed.is_none() || config.seed == kept.seed() => Ok(kept),
+        Some(_) => Err(StateError::OtherSeed.into()),
     }
 }

@@ -12,6 +12,7 @@ use spdm_crypto::{AsymAlgorithm, HashAlgorithm, RsaScheme, Sign};
 use x509_cert::Certificate;
 
 use crate::error::IdentityError;
+use crate::mint::CertificateSigner;
 use crate::pem_blocks::blocks;
 use crate::private_key;
 
@@ -156,6 +157,19 @@ impl DeviceIdentity {
         structure(&root_hash, &self.certificates, version)
     }
 
+    /// The same key with other certificates.
+    pub(crate) fn with_certificates(&self, certificates: Vec<Vec<u8>>) -> Self {
+        Self { key: self.key.clone(), certificates, root_hash: None }
+    }
+
+    /// The key as it signs certification requests.
+    pub(crate) fn certificate_signer(&self) -> CertificateSigner {
+        match &self.key {
+            LeafKey::Software(key) => CertificateSigner::new(key),
+            LeafKey::Signer(signer, spki) => CertificateSigner::of(signer.clone(), spki.clone()),
+        }
+    }
+
     /// An identity of certificates that were just made; none for a key that is provisioned without a chain.
     pub(crate) fn made(key: SoftwareKey, certificates: Vec<Vec<u8>>) -> Self {
         Self { key: LeafKey::Software(Box::new(key)), certificates, root_hash: None }
@@ -210,7 +224,8 @@ fn certificates_of_pem(file: &'static str, pem: &[u8]) -> Result<Vec<Vec<u8>>, I
     certificates.map(|block| block.der.ok_or_else(|| damaged.clone())).collect()
 }
 
-fn split_certificates(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+/// Certificates that lie back to back.
+pub(crate) fn split_certificates(mut bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut certificates = Vec::new();
     while !bytes.is_empty() {
         let (_, rest) = AnyRef::from_der_partial(bytes).ok()?;

@@ -21,6 +21,21 @@ impl Entropy {
         Ok(Self { master, seed })
     }
 
+    /// The one of a device that is kept: its master secret.
+    pub(crate) const fn kept(master: [u8; 32], seed: Option<u64>) -> Self {
+        Self { master, seed }
+    }
+
+    /// What every secret is made of.
+    pub(crate) const fn master(&self) -> &[u8] {
+        &self.master
+    }
+
+    /// The number that it was made of.
+    pub(crate) const fn seed(&self) -> Option<u64> {
+        self.seed
+    }
+
     /// Whether keys and nonces are the same in every run.
     pub(crate) fn is_seeded(&self) -> bool {
         self.seed.is_some()

@@ -35,6 +35,8 @@ pub enum DeviceError {
         /// Bytes of the chain structure.
         len: usize,
     },
+    /// What is kept of the device cannot be used.
+    State(StateError),
     /// More padding than a transport may append.
     Padding {
         /// The bytes configured; at most 3 are possible.
@@ -62,6 +64,7 @@ impl fmt::Display for DeviceError {
                     "the {asym} certificate chain takes {len} bytes; at most 65535 are possible"
                 )
             }
+            Self::State(error) => error.fmt(f),
             Self::Padding { padding } => {
                 write!(f, "{padding} bytes of padding; a transport appends at most 3")
             }
@@ -85,6 +88,47 @@ impl From<SignError> for DeviceError {
         Self::Sign(error)
     }
 }
+
+impl From<StateError> for DeviceError {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
+}
+
+/// Why a folder that a device is kept in ([`DeviceConfig::state`](crate::DeviceConfig::state)) cannot be used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The file in it could not be read.
+    Read(ErrorKind),
+    /// The file in it could not be written.
+    Write(ErrorKind),
+    /// This line of the file, counted from 1, is damaged.
+    Line(usize),
+    /// The device was made from another seed.
+    OtherSeed,
+    /// The device was made with other algorithms or slots.
+    OtherKeys,
+}
+
+/// The name of the file.
+const STATE: &str = "device.state";
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(kind) => write!(f, "{STATE} could not be read: {kind}"),
+            Self::Write(kind) => write!(f, "{STATE} could not be written: {kind}"),
+            Self::Line(number) => write!(f, "{STATE}: line {number} is damaged"),
+            Self::OtherSeed => write!(f, "{STATE} is of a device with another seed"),
+            Self::OtherKeys => {
+                write!(f, "{STATE} is of a device with other algorithms or other slots")
+            }
+        }
+    }
+}
+
+impl core::error::Error for StateError {}
 
 /// Why a certificate could not be encoded, for people to read.
 // Opaque, so that the DER library is no part of this crate's public API.

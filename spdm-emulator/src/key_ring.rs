@@ -11,16 +11,17 @@ use crate::config::{DeviceConfig, DeviceModel, KeyProvisioning, preferred_asyms}
 use crate::device_identity::DeviceIdentity;
 use crate::entropy::Entropy;
 use crate::error::DeviceError;
+use crate::key_kind::KeyKind;
 use crate::keys::{KeyRole, key_name};
-use crate::mint::{Names, Role, Template, Valid};
+use crate::mint::{Issuer, Names, Role, Template, Valid};
 
 /// The keys and chains of a device: one per algorithm and slot.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct KeyRing {
     entries: Vec<Entry>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     asym: AsymAlgorithm,
     slots: Vec<(SlotId, DeviceIdentity)>,
@@ -87,6 +88,20 @@ impl KeyRing {
     /// The identity in the lowest configured slot.
     pub(crate) fn first(&self, asym: AsymAlgorithm) -> Option<&DeviceIdentity> {
         self.slots(asym).first().map(|(_, identity)| identity)
+    }
+
+    /// Puts an identity into a slot, or takes away the one that is there. The two schemes of an RSA key go together.
+    pub(crate) fn put(&mut self, kind: KeyKind, slot: SlotId, identity: Option<&DeviceIdentity>) {
+        for entry in self.entries.iter_mut().filter(|entry| KeyKind::of(entry.asym) == kind) {
+            entry.slots.retain(|(other, _)| *other != slot);
+            let Some(identity) = identity else { continue };
+            let own = match entry.asym {
+                AsymAlgorithm::Rsa(scheme, _) => identity.with_scheme(scheme),
+                _ => None,
+            };
+            entry.slots.push((slot, own.unwrap_or_else(|| identity.clone())));
+            entry.slots.sort_by_key(|(slot, _)| *slot);
+        }
     }
 
     pub(crate) fn supports(&self, hash: HashAlgorithm) -> bool {
@@ -168,8 +183,8 @@ impl Maker<'_> {
             let key = self.key(asym, key_role)?;
             let template = Template {
                 subject: &subject,
-                key: &key,
-                issuer: &issuer,
+                key_info: &key.to_spki_der(),
+                issuer: Issuer::Own(&issuer),
                 signer: &signer,
                 serial: &self.entropy.serial_number(&subject),
                 valid: Valid {

@@ -23,6 +23,8 @@
 //!
 //! What it wants to know of its Requesters says [`DeviceConfig::mutual_authentication`]; a [`RequesterIdentity`] is one that
 //! a Requester can prove.
+//! It makes certification requests, takes certificates and changes its key pairs where its capabilities say so;
+//! [`DeviceConfig::state`] keeps them.
 #![forbid(unsafe_code)]
 
 mod chains;
@@ -34,6 +36,9 @@ mod error;
 mod error_answer;
 mod fault;
 mod information;
+mod installed_chain;
+mod key_kind;
+mod key_pairs;
 mod key_ring;
 mod keys;
 mod measurement_blocks;
@@ -45,17 +50,21 @@ mod patch;
 mod pem_blocks;
 mod pldm;
 mod private_key;
+mod provisioned;
+mod provisioning;
 mod requester_identity;
 mod script;
+mod state_file;
 
 pub use config::{DeviceConfig, DeviceModel, DmtfName, KeyProvisioning, SharedKey};
 pub use device::Device;
 pub use device_identity::DeviceIdentity;
-pub use error::{DeviceError, EncodingError, IdentityError};
+pub use error::{DeviceError, EncodingError, IdentityError, StateError};
 pub use fault::{Fault, UnknownFault};
 pub use mutual_authentication::{KeyUpdates, MutualAuthentication};
 pub use requester_identity::RequesterIdentity;
 pub use script::{Act, Delivery, Edit, Inside, LinkState, Position, ScriptStep, When};
+pub use spdm_responder::Environment;
 
 pub use spdm_responder::AuthenticationDemand;
 

@@ -2,6 +2,7 @@
 
 use core::str::FromStr as _;
 use core::time::Duration;
+use std::sync::Arc;
 
 use der::asn1::{
     Any, BitString, GeneralizedTime, ObjectIdentifier, OctetString, UintRef, Utf8StringRef,
@@ -11,7 +12,7 @@ use signature::{Keypair, Signer};
 use spdm_codec::PciIdentity;
 use spdm_crypto::rustcrypto::SoftwareKey;
 use spdm_crypto::{
-    AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, RsaBits, RsaScheme, Sign as _, Signed,
+    AsymAlgorithm, EcCurve, HashAlgorithm, MlDsaSet, RsaBits, RsaScheme, Sign, SignError, Signed,
 };
 use x509_cert::TbsCertificate;
 use x509_cert::builder::profile::BuilderProfile;
@@ -23,6 +24,7 @@ use x509_cert::ext::pkix::{
     SubjectAltName, SubjectKeyIdentifier,
 };
 use x509_cert::name::Name;
+use x509_cert::request::{CertReq, CertReqInfo, ExtensionReq, Version};
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::{
     AlgorithmIdentifierOwned, Document, DynSignatureAlgorithmIdentifier, EncodePublicKey,
@@ -62,12 +64,21 @@ pub(crate) struct Valid {
     pub(crate) not_after: u64,
 }
 
-/// One certificate to be made; the subject and issuer are common names.
+/// Who issues a certificate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Issuer<'a> {
+    /// A name of this device's own, by its common name.
+    Own(&'a str),
+    /// Somebody else's.
+    Named(&'a Name),
+}
+
+/// One certificate to be made; the subject is a common name.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Template<'a> {
     pub(crate) subject: &'a str,
-    pub(crate) key: &'a SoftwareKey,
-    pub(crate) issuer: &'a str,
+    pub(crate) key_info: &'a [u8],
+    pub(crate) issuer: Issuer<'a>,
     pub(crate) signer: &'a SoftwareKey,
     pub(crate) serial: &'a [u8],
     pub(crate) valid: Valid,
@@ -79,7 +90,7 @@ impl Template<'_> {
     pub(crate) fn sign(&self) -> Result<Vec<u8>, DeviceError> {
         self.build().map_err(|error| match error {
             BuilderError::Asn1(error) => DeviceError::Encode(EncodingError(error.kind())),
-            BuilderError::Signature(_) => spdm_crypto::SignError::Failed.into(),
+            BuilderError::Signature(_) => SignError::Failed.into(),
             _ => DeviceError::Encode(EncodingError(der::ErrorKind::Failed)),
         })
     }
@@ -87,12 +98,15 @@ impl Template<'_> {
     fn build(&self) -> Result<Vec<u8>, BuilderError> {
         let profile = MintedProfile {
             subject: name(self.subject)?,
-            issuer: name(self.issuer)?,
+            issuer: match self.issuer {
+                Issuer::Own(common_name) => name(common_name)?,
+                Issuer::Named(name) => name.clone(),
+            },
             extensions: self.role.extensions()?,
         };
         let serial = SerialNumber::new(self.serial)?;
         let validity = Validity::new(time(self.valid.not_before)?, time(self.valid.not_after)?);
-        let key = SubjectPublicKeyInfoOwned::try_from(self.key.to_spki_der().as_slice())
+        let key = SubjectPublicKeyInfoOwned::try_from(self.key_info)
             .map_err(|_| der::Error::from(der::ErrorKind::Failed))?;
         let builder = CertificateBuilder::new(profile, serial, validity, key)?;
         let signer = CertificateSigner::new(self.signer);
@@ -101,7 +115,29 @@ impl Template<'_> {
     }
 }
 
-fn name(common_name: &str) -> der::Result<Name> {
+/// A certification request (PKCS #10) that asks for the extensions of a role.
+pub(crate) fn certification_request(
+    signer: &CertificateSigner,
+    subject: Name,
+    role: &Role<'_>,
+) -> Result<Vec<u8>, DeviceError> {
+    let build = || {
+        let extensions = ExtensionReq(role.extensions()?);
+        let mut attributes = x509_cert::attr::Attributes::default();
+        attributes.insert(extensions.try_into()?)?;
+        let public_key = SubjectPublicKeyInfoOwned::try_from(signer.spki.as_slice())
+            .map_err(|_| der::Error::from(der::ErrorKind::Failed))?;
+        Ok(CertReqInfo { version: Version::V1, subject, public_key, attributes })
+    };
+    let encode = |error: der::Error| DeviceError::Encode(EncodingError(error.kind()));
+    let info = build().map_err(encode)?;
+    let signed = info.to_der().map_err(encode)?;
+    let signature = signer.sign(&signed).map_err(|_| SignError::Failed)?;
+    let signature = BitString::from_bytes(&signature).map_err(encode)?;
+    CertReq { info, algorithm: signer.identifier(), signature }.to_der().map_err(encode)
+}
+
+pub(crate) fn name(common_name: &str) -> der::Result<Name> {
     Name::from_str(&format!("CN={common_name},O=SPDM emulator"))
 }
 
@@ -220,15 +256,23 @@ impl BuilderProfile for MintedProfile {
 }
 
 /// A key in the role of a certificate's signer: RSA with PKCS#1 padding, and the hash that fits the key.
-struct CertificateSigner {
-    key: SoftwareKey,
+pub(crate) struct CertificateSigner {
+    key: Arc<dyn Sign>,
+    spki: Vec<u8>,
     hash: HashAlgorithm,
     signature_algorithm: ObjectIdentifier,
 }
 
 impl CertificateSigner {
-    fn new(key: &SoftwareKey) -> Self {
-        let (hash, oid) = match key.algorithm() {
+    pub(crate) fn new(key: &SoftwareKey) -> Self {
+        let spki = key.to_spki_der();
+        let key = key.with_scheme(RsaScheme::Pkcs1).unwrap_or_else(|| key.clone());
+        Self::of(Arc::new(key), spki)
+    }
+
+    /// A key that is elsewhere, and its SubjectPublicKeyInfo.
+    pub(crate) fn of(key: Arc<dyn Sign>, spki: Vec<u8>) -> Self {
+        let (hash, signature_algorithm) = match key.algorithm() {
             AsymAlgorithm::Ecdsa(EcCurve::P384) => {
                 (HashAlgorithm::Sha384, ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3"))
             }
@@ -248,8 +292,27 @@ impl CertificateSigner {
             AsymAlgorithm::MlDsa(set) => (HashAlgorithm::Sha512, ml_dsa(set)),
             _ => (HashAlgorithm::Sha256, ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2")),
         };
-        let key = key.with_scheme(RsaScheme::Pkcs1).unwrap_or_else(|| key.clone());
-        Self { key, hash, signature_algorithm: oid }
+        Self { key, spki, hash, signature_algorithm }
+    }
+
+    fn identifier(&self) -> AlgorithmIdentifierOwned {
+        let parameters = match self.key.algorithm() {
+            AsymAlgorithm::Rsa(..) => Some(Any::null()),
+            _ => None,
+        };
+        AlgorithmIdentifierOwned { oid: self.signature_algorithm, parameters }
+    }
+
+    /// A signature as certificates carry it.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, signature::Error> {
+        let algorithm = self.key.algorithm();
+        let mut out = vec![0; algorithm.signature_len()];
+        let signed = Signed::Message { bytes: message, context: &[] };
+        self.key.sign(self.hash, signed, &mut out).map_err(|_| signature::Error::new())?;
+        match algorithm {
+            AsymAlgorithm::Ecdsa(_) => ecdsa_der(&out).map_err(|_| signature::Error::new()),
+            _ => Ok(out),
+        }
     }
 }
 
@@ -261,8 +324,9 @@ const fn ml_dsa(set: MlDsaSet) -> ObjectIdentifier {
     })
 }
 
+/// A DER SubjectPublicKeyInfo.
 #[derive(Clone)]
-struct SpkiDer(Vec<u8>);
+pub(crate) struct SpkiDer(Vec<u8>);
 
 impl EncodePublicKey for SpkiDer {
     fn to_public_key_der(&self) -> x509_cert::spki::Result<Document> {
@@ -274,17 +338,13 @@ impl Keypair for CertificateSigner {
     type VerifyingKey = SpkiDer;
 
     fn verifying_key(&self) -> SpkiDer {
-        SpkiDer(self.key.to_spki_der())
+        SpkiDer(self.spki.clone())
     }
 }
 
 impl DynSignatureAlgorithmIdentifier for CertificateSigner {
     fn signature_algorithm_identifier(&self) -> x509_cert::spki::Result<AlgorithmIdentifierOwned> {
-        let parameters = match self.key.algorithm() {
-            AsymAlgorithm::Rsa(..) => Some(Any::null()),
-            _ => None,
-        };
-        Ok(AlgorithmIdentifierOwned { oid: self.signature_algorithm, parameters })
+        Ok(self.identifier())
     }
 }
 
@@ -299,15 +359,7 @@ impl SignatureBitStringEncoding for CertificateSignature {
 
 impl Signer<CertificateSignature> for CertificateSigner {
     fn try_sign(&self, message: &[u8]) -> Result<CertificateSignature, signature::Error> {
-        let algorithm = self.key.algorithm();
-        let mut out = vec![0; algorithm.signature_len()];
-        let signed = Signed::Message { bytes: message, context: &[] };
-        self.key.sign(self.hash, signed, &mut out).map_err(|_| signature::Error::new())?;
-        match algorithm {
-            AsymAlgorithm::Ecdsa(_) => ecdsa_der(&out).map_err(|_| signature::Error::new()),
-            _ => Ok(out),
-        }
-        .map(CertificateSignature)
+        self.sign(message).map(CertificateSignature)
     }
 }
 

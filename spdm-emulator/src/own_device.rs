@@ -1,20 +1,23 @@
 //! What the responder asks the emulated device for.
 
 use spdm_codec::{
-    CapabilityFlags, CertificateModel, EncodeError, KeySlot, KeyUsage, OpaqueFormat, RecordBinding,
-    SlotId, SlotKey, SlotMask, SpdmVersion, VendorDefined,
+    CapabilityFlags, CertificateModel, EncodeError, KeySlot, OpaqueFormat, RecordBinding, SlotId,
+    SlotKey, SlotMask, SpdmVersion, VendorDefined,
 };
 use spdm_crypto::{PreSharedKey, RandomUnavailable, SignError, SignedMessage};
 use spdm_responder::{
     ApplicationData, Coverage, Device, EventSource, Information, MeasuredBlock, MeasurementWanted,
-    OwnRequests, RequesterAuthentication, Suite, VendorMessages,
+    OwnRequests, Provisioning, RequesterAuthentication, Suite, VendorMessages,
 };
 
 use crate::chains::Chains;
 use crate::config::{DeviceConfig, DeviceModel};
 use crate::entropy::Entropy;
+use crate::key_kind::KeyKind;
 use crate::key_ring::KeyRing;
 use crate::mutual_authentication::KnownRequester;
+use crate::provisioned::Provisioned;
+use crate::state_file::StateFile;
 use crate::{measurement_blocks, pldm};
 
 /// A vendor of PCI-SIG's registry.
@@ -27,7 +30,7 @@ const OPAQUE_TABLE: &[u8] = b"\x01\0\0\0\x03\x02\x36\x1B\x0D\0spdm-emulator\0";
 #[derive(Debug)]
 pub(crate) struct OwnDevice<'d> {
     pub(crate) config: &'d DeviceConfig,
-    pub(crate) keys: &'d KeyRing,
+    pub(crate) keys: &'d mut KeyRing,
     pub(crate) chains: &'d Chains,
     pub(crate) entropy: &'d Entropy,
     /// How often random bytes were asked for.
@@ -36,15 +39,23 @@ pub(crate) struct OwnDevice<'d> {
     pub(crate) requester: &'d mut KnownRequester,
     /// The version of the connection.
     pub(crate) version: SpdmVersion,
+    /// What it was given since it was made.
+    pub(crate) provisioned: &'d mut Provisioned,
+    /// Where it is kept.
+    pub(crate) state: Option<&'d StateFile>,
+    /// Whether chains are others now.
+    pub(crate) changed: &'d mut bool,
 }
 
 impl Device for OwnDevice<'_> {
     fn provisioned(&self, _: &Suite) -> SlotMask {
-        let listed = self.chains.slots().filter(|slot| self.config.slots.contains(slot));
-        mask(listed)
+        mask(self.chains.slots())
     }
 
     fn supported(&self, suite: &Suite) -> SlotMask {
+        if self.config.flags().contains(CapabilityFlags::SET_CERT_CAP) {
+            return SlotMask(0xFF);
+        }
         let more = mask(self.config.empty_slots.iter().copied());
         SlotMask(self.provisioned(suite).0 | more.0)
     }
@@ -59,15 +70,12 @@ impl Device for OwnDevice<'_> {
             DeviceModel::DeviceCert => CertificateModel::DeviceCert,
             DeviceModel::AliasCert => CertificateModel::AliasCert,
         };
-        // One key pair per slot, of which each may be used for everything that the device does.
-        let mut usage = KeyUsage::CHALLENGE | KeyUsage::MEASUREMENT;
-        if self.config.flags().contains(CapabilityFlags::KEY_EX_CAP) {
-            usage |= KeyUsage::KEY_EX;
-        }
-        if self.config.flags().contains(CapabilityFlags::EP_INFO_CAP_SIG) {
-            usage |= KeyUsage::ENDPOINT_INFO;
-        }
-        SlotKey { key_pair_id: slot.get() + 1, model, usage }
+        let kind = self.chains.suite().map(|suite| KeyKind::of(suite.asym));
+        let pairs = &self.provisioned.pairs;
+        let id = kind.and_then(|kind| pairs.of_slot(kind, slot));
+        let usage = id.and_then(|id| pairs.get(id)).map(|pair| pair.usage);
+        let (key_pair_id, usage) = (id.unwrap_or_default(), usage.unwrap_or_default());
+        SlotKey { key_pair_id, model, usage }
     }
 
     fn public_key(&self, _: &Suite) -> Option<&[u8]> {
@@ -119,6 +127,10 @@ impl Device for OwnDevice<'_> {
         let coverage =
             if block.is_tcb() { Coverage::TrustedComputingBase } else { Coverage::AllOnly };
         Ok(MeasuredBlock { index: block.index, len: needed, coverage })
+    }
+
+    fn provisioning(&mut self) -> Option<&mut dyn Provisioning> {
+        Some(self)
     }
 
     fn vendor_messages(&mut self) -> Option<&mut dyn VendorMessages> {

@@ -590,6 +590,12 @@ impl Connection {
         }
     }
 
+    /// DIGESTS and chains that are known are those of before: they have to be read again.
+    pub(crate) fn forget_slots(&mut self) {
+        self.slots.fill(Slot::default());
+        self.supported = None;
+    }
+
     #[inline(never)]
     fn accept_other<'f, 'r, 'c>(
         &self,

@@ -34,6 +34,8 @@ pub enum Error {
     Incompatible(Incompatible),
     /// The peer's certificate chain or key was refused.
     Chain(ChainError),
+    /// The peer's certification request was refused.
+    Csr(ChainError),
     /// The chain was changed, or another one was trusted than the one whose key answered.
     IdentityMismatch,
     /// No answer in time.
@@ -382,6 +384,8 @@ pub enum Misuse {
     NotOffered(&'static str),
     /// An attestation without a policy: nobody could be trusted.
     Policy,
+    /// What is to be provisioned contradicts the connection; this is the rule.
+    Provisioning(&'static str),
     /// A measurement selection without indices, or with an index twice or out of 1 to 0xFE.
     Selection,
 }
@@ -487,6 +491,7 @@ impl fmt::Display for Error {
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Incompatible(what) => what.fmt(f),
             Self::Chain(error) => error.fmt(f),
+            Self::Csr(error) => write!(f, "CSR: {error}"),
             Self::IdentityMismatch => {
                 f.write_str("the trusted chain is not the one whose key answered")
             }
@@ -610,6 +615,7 @@ impl fmt::Display for Misuse {
             Self::Offer(rule) => write!(f, "the offered capabilities break a rule: {rule}"),
             Self::NotOffered(name) => write!(f, "{name} was not offered to the device"),
             Self::Policy => f.write_str("an attestation needs a policy"),
+            Self::Provisioning(rule) => write!(f, "the request breaks a rule: {rule}"),
             Self::Selection => f.write_str("the selection of measurements is not valid"),
         }
     }

@@ -13,6 +13,8 @@ pub(crate) mod fetch_digests;
 pub(crate) mod fetch_endpoint_info;
 pub(crate) mod fetch_every_chain;
 pub(crate) mod fetch_log;
+pub(crate) mod get_csr;
+pub(crate) mod key_pairs;
 pub(crate) mod measure;
 pub(crate) mod negotiate;
 pub(crate) mod open_psk_session;
@@ -23,6 +25,7 @@ mod sequence;
 pub(crate) mod serve_device;
 pub(crate) mod session_control;
 pub(crate) mod session_handshake;
+pub(crate) mod set_certificate;
 #[cfg(feature = "mutual-auth")]
 mod signed_finish;
 pub(crate) mod slot_choice;
@@ -39,6 +42,8 @@ use crate::negotiated::Negotiated;
 /// [`FetchEveryChain`](crate::FetchEveryChain), [`ProvePossession`](crate::ProvePossession),
 /// [`Measure`](crate::Measure), [`FetchLog`](crate::FetchLog), [`FetchEndpointInfo`](crate::FetchEndpointInfo),
 /// [`FetchEventTypes`](crate::FetchEventTypes), [`Subscribe`](crate::Subscribe), [`Recognize`](crate::Recognize),
+/// [`FetchCsr`](crate::FetchCsr), [`SetSlot`](crate::SetSlot), [`FetchKeyPair`](crate::FetchKeyPair),
+/// [`SetKeyPair`](crate::SetKeyPair),
 /// [`SingleExchange`](crate::SingleExchange), [`Attest`](crate::Attest), [`Examine`](crate::Examine),
 /// [`ExamineInSession`](crate::ExamineInSession),
 /// [`OpenSession`](crate::OpenSession), [`OpenPskSession`](crate::OpenPskSession),

@@ -29,6 +29,8 @@ pub(crate) fn respond(
     if request.request == CertificateRequest::SlotSize {
         return Err(Refusal::invalid());
     }
+    #[cfg(feature = "provisioning")]
+    crate::provisioning::check_reset(turn, Some(request.slot))?;
     let suite = agreement.suite()?;
     let chain = turn.device.chain(request.slot, &suite).ok_or_else(Refusal::invalid)?;
     let size = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);

@@ -120,6 +120,12 @@ pub trait Device: fmt::Debug {
         None
     }
 
+    /// Who makes certification requests and takes certificates; `None` where the device does not.
+    #[cfg(feature = "provisioning")]
+    fn provisioning(&mut self) -> Option<&mut dyn crate::Provisioning> {
+        None
+    }
+
     /// OpaqueData of CHALLENGE_AUTH and MEASUREMENTS in this format.
     fn opaque_data(&self, format: OpaqueFormat) -> &[u8] {
         let _ = format;

@@ -23,6 +23,8 @@ pub(crate) fn respond(
     if !agreement.peer.flags.contains(CapabilityFlags::CERT_CAP) {
         return Err(Refusal::unsupported(Code::GET_DIGESTS));
     }
+    #[cfg(feature = "provisioning")]
+    crate::provisioning::check_reset(turn, None)?;
     let suite = agreement.suite()?;
     let provisioned = turn.device.provisioned(&suite);
     let mut digests = [0; SLOTS * Digest::MAX];

@@ -179,6 +179,14 @@ impl Agreement {
             (Code::SUBSCRIBE_EVENT_TYPES, Some(index)) => {
                 events::subscribe(turn, self, index, answer)
             }
+            #[cfg(feature = "provisioning")]
+            (Code::GET_CSR, _) => crate::csr::respond(turn, self, answer),
+            #[cfg(feature = "provisioning")]
+            (Code::SET_CERTIFICATE, _) => crate::set_certificate::respond(turn, self, answer),
+            #[cfg(feature = "provisioning")]
+            (Code::GET_KEY_PAIR_INFO, _) => crate::key_pairs::respond(turn, self, answer),
+            #[cfg(feature = "provisioning")]
+            (Code::SET_KEY_PAIR_INFO, _) => crate::key_pairs::respond_to_change(turn, self, answer),
             (Code::VENDOR_DEFINED_REQUEST, _) => vendor_defined::respond(turn, self, answer),
             #[cfg(feature = "mutual-auth")]
             (Code::GET_ENCAPSULATED_REQUEST, _) => encapsulated::respond(turn, self, answer),

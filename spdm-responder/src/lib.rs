@@ -18,8 +18,10 @@
 //!   comes as a record, to [`Responder::process_secured`], and nowhere else.
 //!
 //! * With the feature `mutual-auth` the device asks its Requester who it is (`RequesterAuthentication`).
+//! * With the feature `provisioning` it makes certification requests, takes certificates and changes key pairs
+//!   (`Provisioning`).
 //!
-//! Not there: application data, provisioning.
+//! Not there: application data.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -35,6 +37,8 @@ mod chunks;
 mod closing;
 mod config;
 mod connection;
+#[cfg(feature = "provisioning")]
+mod csr;
 mod device;
 mod digests;
 mod dispatch;
@@ -55,6 +59,8 @@ mod hook;
 #[cfg(feature = "information")]
 mod information;
 mod key_exchange;
+#[cfg(feature = "provisioning")]
+mod key_pairs;
 mod key_update;
 #[cfg(feature = "information")]
 mod measurement_extension_log;
@@ -65,6 +71,8 @@ mod mutual;
 #[path = "without_mutual.rs"]
 mod mutual;
 mod opening;
+#[cfg(feature = "provisioning")]
+mod provisioning;
 mod psk_exchange;
 mod psk_finish;
 mod record;
@@ -77,10 +85,14 @@ mod requester_chain;
 mod requester_challenge;
 #[cfg(feature = "mutual-auth")]
 mod requester_key_update;
+#[cfg(feature = "provisioning")]
+mod requester_info;
 mod responder;
 mod scope;
 mod sending;
 mod session;
+#[cfg(feature = "provisioning")]
+mod set_certificate;
 mod transcript;
 mod turn;
 mod vendor_defined;
@@ -98,6 +110,11 @@ pub use events::EventSource;
 pub use hook::{About, Arrival, Before, Hook, NoHook, Signing};
 #[cfg(feature = "information")]
 pub use information::{Information, LogProgress, LogReading};
+#[cfg(feature = "provisioning")]
+pub use provisioning::{
+    ChainOffered, CsrWanted, Environment, KeyPair, KeyPairChange, KeyPairWanted, Obstacle,
+    PostponedCsr, Provisioning, TakesEffect,
+};
 #[cfg(feature = "mutual-auth")]
 pub use requester_authentication::{
     AuthenticationDemand, Judgement, OwnRequest, OwnRequests, ProvisionedRequester, RequestOutcome,

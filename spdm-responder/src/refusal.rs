@@ -34,6 +34,17 @@ impl Refusal {
         Self::new(ErrorCode::UNEXPECTED_REQUEST)
     }
 
+    /// The device has to be reset; `tag` is the `CSRTrackingTag` of GET_CSR.
+    #[cfg(feature = "provisioning")]
+    pub(crate) const fn reset(tag: u8) -> Self {
+        Self { data: tag, ..Self::new(ErrorCode::RESET_REQUIRED) }
+    }
+
+    #[cfg(feature = "provisioning")]
+    pub(crate) fn is_reset(&self) -> bool {
+        self.code == ErrorCode::RESET_REQUIRED
+    }
+
     /// A failure of the device itself.
     pub(crate) const fn unspecified() -> Self {
         Self::new(ErrorCode::UNSPECIFIED)

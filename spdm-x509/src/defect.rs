@@ -20,6 +20,11 @@ impl Defect {
         Self { rule, address: place.as_ptr().addr() }
     }
 
+    /// Another rule is broken at this place.
+    pub(crate) const fn of(self, rule: Rule) -> Self {
+        Self { rule, ..self }
+    }
+
     /// The offset of the place in `der`, in bytes; `None` where the place does not lie in `der`.
     pub(crate) fn offset_in(self, der: &[u8]) -> Option<usize> {
         let offset = self.address.checked_sub(der.as_ptr().addr())?;

@@ -7,6 +7,8 @@
 //! Untrusted<&[u8]> ── Chain::parse ──> Chain ── Policy::validate ──> Trusted
 //!                                        └───── Policy::appraise ──> Appraisal: every check, to be shown
 //! Untrusted<&[u8]> ── ProvisionedKey::parse ── Trusted::provisioned ──> Trusted (slot 0xFF)
+//! Untrusted<&[u8]> ── SigningRequest::parse ──> SigningRequest (CSR)
+//!                     Chain ── Policy::validate_to_install ──> InstallableChain (SET_CERTIFICATE)
 //! ```
 //!
 //! What it does not do: it builds no paths (a chain is in order or refused), and fetches nothing: what is
@@ -58,6 +60,7 @@ mod extension;
 mod field;
 mod finding;
 mod identity;
+mod installation;
 mod leaf;
 mod ledger;
 mod link_cache;
@@ -74,6 +77,7 @@ mod revocation;
 mod rule;
 mod san_policy;
 mod signature;
+mod signing_request;
 mod subject_alt_name;
 #[cfg(test)]
 mod testing;
@@ -92,6 +96,7 @@ pub use error::ChainError;
 pub use extension::{BasicConstraints, X509KeyUsage};
 pub use finding::{Finding, Ruling};
 pub use identity::{Identity, ProvisionedKey};
+pub use installation::InstallableChain;
 pub use link_cache::{LinkCache, LinkId, LinkTable};
 pub use name::Name;
 pub use oid::Oid;
@@ -102,6 +107,7 @@ pub use public_key::KeyAlgorithm;
 pub use revocation::{Revocation, Revocations};
 pub use rule::Rule;
 pub use san_policy::SanPolicy;
+pub use signing_request::{RequestContext, SigningRequest};
 pub use subject_alt_name::{GeneralName, OtherName};
 pub use text::Text;
 pub use time::Time;

@@ -98,6 +98,7 @@ known! {
     pub(crate) KEY_USAGE = "2.5.29.15";
     pub(crate) EXTENDED_KEY_USAGE = "2.5.29.37";
     pub(crate) SUBJECT_ALT_NAME = "2.5.29.17";
+    pub(crate) EXTENSION_REQUEST = "1.2.840.113549.1.9.14";
     pub(crate) EC_PUBLIC_KEY = "1.2.840.10045.2.1";
     pub(crate) P256 = "1.2.840.10045.3.1.7";
     pub(crate) P384 = "1.3.132.0.34";

@@ -226,6 +226,14 @@ rules! {
     /// The pattern is manufacturer:product:serial.
     SanPattern in "subjectAltName" => "the policy's pattern is not manufacturer:product:serial",
 
+    // A certification request.
+    /// The fields of CertificationRequest and its info, and nothing else.
+    RequestSyntax in "CertificationRequest" => "a field of the CertificationRequest is missing, of another type or superfluous",
+    /// The request is for the device's key.
+    RequestedKey in "subjectPKInfo" => "the request is for another key than the one that the device has",
+    /// The request is signed with the key that it is for.
+    RequestSignature in "signature" => "the signature does not verify under the key that the request is for",
+
     /// Every check that trust needs was made.
     NotChecked in "Certificates" => "a check was skipped that trust depends on",
 }

@@ -122,6 +122,41 @@ impl LinkCheck<'_> {
     }
 }
 
+/// What is signed with the key that it holds.
+pub(crate) struct SelfSigned<'s, 'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) algorithm: &'s AlgorithmIdentifier<'a>,
+    pub(crate) signature: &'a [u8],
+    pub(crate) key: &'s PublicKey<'a>,
+}
+
+/// Checks the signature of a certification request; the broken rule otherwise. `negotiated` is for algorithms that bring
+/// their own hash.
+pub(crate) fn check_self_signed(
+    signed: &SelfSigned<'_, '_>,
+    negotiated: HashAlgorithm,
+    provider: &Provider,
+) -> Result<(), Rule> {
+    let scheme = SignatureScheme::of(signed.algorithm).ok_or(Rule::SignatureAlgorithm)?;
+    let asym = scheme.with_key(signed.key.algorithm).ok_or(Rule::SignatureAlgorithm)?;
+    let hash = scheme.hash.unwrap_or(negotiated);
+    if !provider.supports(asym, hash) {
+        return Err(Rule::UnsupportedAsym);
+    }
+    let request = SignedCertificate {
+        der: signed.bytes,
+        tbs: signed.bytes,
+        signature_algorithm: *signed.algorithm,
+        signature: signed.signature,
+        public_key: *signed.key,
+        is_self_issued: true,
+    };
+    match verifies(&request, signed.key.key, asym, hash, provider) {
+        true => Ok(()),
+        false => Err(Rule::RequestSignature),
+    }
+}
+
 fn verifies(
     certificate: &SignedCertificate<'_>,
     key: &[u8],

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use spdm_codec::{PciIdentity, SpdmVersion};
 
 use super::FramingArgs;
@@ -30,6 +30,12 @@ pub(crate) struct EmulateArgs {
     /// Own keys and chain: key.der or key.pem, chain.pem or chain.bin
     #[arg(long, value_name = "DIR")]
     pub(crate) chain: Option<PathBuf>,
+    /// Keeps the device in this folder: its keys, and what it is given by set-cert and keys
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Who may change slots and key pairs: everybody, in-sessions (slots 1 to 7 only) or nobody
+    #[arg(long, value_name = "WHO", default_value = "everybody")]
+    pub(crate) provisioning: ProvisioningChoice,
     /// Makes keys, certificates and nonces the same in every run
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
@@ -67,4 +73,15 @@ pub(crate) struct EmulateArgs {
     /// A misbehaviour (repeatable); help lists them
     #[arg(long, value_name = "NAME")]
     pub(crate) fault: Vec<String>,
+}
+
+/// `--provisioning`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ProvisioningChoice {
+    /// Every slot and key pair, by everybody
+    Everybody,
+    /// Slots 1 to 7, in sessions
+    InSessions,
+    /// The device has none of it
+    Nobody,
 }

@@ -62,6 +62,23 @@ Examples:
   spdm endpoint pci:0000:01:00.0 --trust vendor.pem
   spdm endpoint mctp:9 --unsigned --json";
 
+pub(super) const CSR: &str = "\
+Examples:
+  spdm csr emulated
+  spdm csr mctp:9 --out device.csr
+  spdm csr mctp:9 --tag 1 --out device.csr";
+
+pub(super) const SET_CERT: &str = "\
+Examples:
+  spdm set-cert mctp:9 chain.pem --slot 1 --yes
+  spdm set-cert mctp:9 --erase --slot 1 --yes";
+
+pub(super) const KEYS: &str = "\
+Examples:
+  spdm keys emulated
+  spdm keys mctp:9 --set 2 --slots 1 --yes
+  spdm keys mctp:9 --generate 3 --algorithm ECC_384 --slots none --yes";
+
 pub(super) const RECOGNIZE: &str = "\
 Examples:
   spdm attest pci:0000:01:00.0 --trust vendor.pem --known known.json --learn

@@ -10,6 +10,7 @@ mod certificates;
 mod faults;
 mod identity;
 mod negotiation;
+mod provisioning;
 mod requester;
 mod script;
 mod sessions;

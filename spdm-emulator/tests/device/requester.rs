@@ -125,7 +125,8 @@ impl Requester {
         let algorithms = Algorithms::decode(Untrusted::new(algorithms), &Cx::new(version)).unwrap();
         assert_eq!(algorithms.message.base_asym, asym.base_asym().unwrap());
         assert_eq!(algorithms.message.base_hash, hash.base_hash());
-        let key = raw_key(&device.public_key_spki(asym).unwrap());
+        // A key may be erased.
+        let key = device.public_key_spki(asym).map(|spki| raw_key(&spki)).unwrap_or_default();
         Self { device, version, asym, hash, a, b: Vec::new(), m: Vec::new(), key }
     }
 

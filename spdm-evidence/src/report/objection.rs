@@ -54,6 +54,15 @@ impl Objection {
                 chain.field,
                 chain.at,
             ),
+            Error::Csr(ChainError { rule: Rule::RequestSignature, .. }) => {
+                new(ReportErrorKind::Signature, ExitClass::Rejected).at("CSR", "signature", None)
+            }
+            Error::Csr(ChainError { rule: Rule::RequestedKey, field, .. }) => {
+                new(ReportErrorKind::Identity, ExitClass::Rejected).at("CSR", field, None)
+            }
+            Error::Csr(error) => {
+                new(ReportErrorKind::Protocol, ExitClass::Protocol).at("CSR", error.field, error.at)
+            }
             Error::IdentityMismatch => new(ReportErrorKind::Identity, ExitClass::Rejected),
             Error::Session(SessionFault::VerifyData { message }) => {
                 new(ReportErrorKind::Session, ExitClass::Rejected).at(message, "VerifyData", None)

@@ -27,7 +27,7 @@ pub struct SingleExchange<'q, 'b, Q, R> {
 
 impl<'a> Requester<'a, Negotiated> {
     /// Sends any request of the codec that has no operation of its own, and decodes its response, which is copied
-    /// into `buffer`: vendor-defined messages (and what travels in them, IDE_KM and TDISP), key pairs, CSRs, slots.
+    /// into `buffer`: vendor-defined messages (and what travels in them, IDE_KM and TDISP), slots.
     ///
     /// It is checked that the response is the one to this request, in the negotiated version, and well formed. What
     /// it says is for the caller to judge, and no signature in it is verified. Where a request is longer than
@@ -87,6 +87,8 @@ const fn has_own_operation(request: Code) -> bool {
             | Code::HEARTBEAT
             | Code::KEY_UPDATE
             | Code::END_SESSION
+            | Code::SET_CERTIFICATE
+            | Code::SET_KEY_PAIR_INFO
             | Code::GET_ENCAPSULATED_REQUEST
             | Code::DELIVER_ENCAPSULATED_RESPONSE
             | Code::GET_MEASUREMENT_EXTENSION_LOG

@@ -38,6 +38,7 @@ mod negative_sessions;
 mod negative_slots;
 mod negotiation;
 mod provisioned_key;
+mod provisioning;
 mod send;
 mod session_answers;
 mod session_peer;

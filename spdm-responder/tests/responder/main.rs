@@ -23,6 +23,8 @@ mod large;
 #[cfg(feature = "mutual-auth")]
 mod mutual_auth;
 mod order;
+#[cfg(feature = "provisioning")]
+mod provisioning;
 mod records;
 mod session_rules;
 mod sim;

@@ -40,7 +40,7 @@ fn a_capability_that_is_not_there_comes_before_the_content() {
     refused(&mut sim, &challenge(V1_2, 1), [0x12, 0x7F, 0x07, 0x83]);
     // What the crate does not have at all.
     for code in [0xFE, 0xE8, 0xEA, 0x87, 0xED, 0xFC] {
-        refused(&mut sim, &[0x12, code, 0, 0], [0x12, 0x7F, 0x07, code]);
+        refused(&mut sim, &[0x12, code, 0, 0, 0, 0, 0, 0], [0x12, 0x7F, 0x07, code]);
     }
     refused(&mut sim, &[0x12, 0xFF, 0x81, 0], [0x12, 0x7F, 0x04, 0]);
 }

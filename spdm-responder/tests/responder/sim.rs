@@ -18,6 +18,10 @@ use spdm_responder::{
 };
 use spdm_untrusted::Untrusted;
 
+#[cfg(feature = "provisioning")]
+#[path = "lab.rs"]
+pub(crate) mod lab;
+
 pub(crate) const ASYM: AsymAlgorithm = AsymAlgorithm::Ecdsa(EcCurve::P256);
 pub(crate) const HASH: HashAlgorithm = HashAlgorithm::Sha256;
 pub(crate) const PSK: &[u8] = b"TestPskData\0";
@@ -40,6 +44,8 @@ pub(crate) struct OneKey {
     /// What it wants to know of its Requester.
     #[cfg(feature = "mutual-auth")]
     pub(crate) policy: Option<crate::host::Policy>,
+    #[cfg(feature = "provisioning")]
+    pub(crate) lab: lab::Lab,
     counter: u8,
     /// Entries of the measurement extension log as it is now; `None` while it cannot be had.
     pub(crate) log_entries: Option<u32>,
@@ -97,6 +103,8 @@ impl OneKey {
             usage: KeyUsage::KEY_EX,
             #[cfg(feature = "mutual-auth")]
             policy: None,
+            #[cfg(feature = "provisioning")]
+            lab: lab::Lab::default(),
             counter: 0,
             log_entries: Some(3),
             readings: Vec::new(),
@@ -164,6 +172,11 @@ impl Device for OneKey {
 
     fn application_data(&mut self) -> Option<&mut dyn ApplicationData> {
         Some(self)
+    }
+
+    #[cfg(feature = "provisioning")]
+    fn provisioning(&mut self) -> Option<&mut dyn spdm_responder::Provisioning> {
+        Some(&mut self.lab)
     }
 
     fn measurement_count(&self, _: SpdmVersion) -> u8 {

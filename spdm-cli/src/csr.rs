@@ -1,0 +1,217 @@
+//! `spdm csr`: a certification request of a device.
+
+use std::path::Path;
+
+use serde::Serialize;
+use spdm_codec::{CapabilityFlags, ConnectionKeys, PendingCsr};
+#[cfg(test)]
+use spdm_evidence::schema;
+use spdm_requester::{CsrOutcome, CsrPlan, Negotiated, Requester, RunError, blocking};
+use spdm_x509::{CertModel, Chain, SigningRequest, Tolerance};
+
+use crate::args::CsrArgs;
+use crate::backend::Crypto;
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
+use crate::line::LineError;
+use crate::live::LiveDevice;
+use crate::{file, pem, render};
+
+/// The longest request and chain that are taken, in bytes.
+const LEN: usize = 0x1_0000;
+/// Bytes of GET_CSR beside what a person adds.
+const FIELDS: usize = 8;
+
+/// The version of the object's form.
+const SCHEMA: u32 = 1;
+
+/// What `spdm csr --json` prints: `docs/schema/csr.json`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        deny_unknown_fields,
+        title = "A certification request of a device",
+        description = "What spdm csr --json prints where the device answered; otherwise a report, or an error."
+    )
+)]
+pub(crate) struct FetchedCsr {
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
+    schema: u32,
+    /// The device.
+    target: String,
+    /// Whether the device makes the request in its next reset: nothing else is known then.
+    reset_required: bool,
+    /// What --tag fetches it with after the reset (1.3).
+    #[cfg_attr(test, schemars(range(min = 1, max = 7)))]
+    tracking_tag: Option<u8>,
+    /// The request as PEM, signed with the key that it is for.
+    csr: Option<String>,
+    /// The subject that it asks for.
+    subject: Option<String>,
+    /// The key's algorithm.
+    key: Option<String>,
+    /// The SubjectPublicKeyInfo of the key.
+    #[cfg_attr(test, schemars(regex(pattern = schema::HEX)))]
+    key_info: Option<String>,
+    /// The names that it asks for, as manufacturer:product:serial.
+    dmtf_name: Option<String>,
+    /// Whether the slot has a certificate for the same key; null where that was not asked.
+    key_is_known: Option<bool>,
+}
+
+/// Fetches it.
+pub(crate) fn run(args: &CsrArgs, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
+    let info = args.info.as_deref().map(file::read).transpose()?.unwrap_or_default();
+    if u16::try_from(info.len()).is_err() {
+        return Err(Failure::usage(format!("--info: {} bytes: 65535 are the most", info.len())));
+    }
+    console.share_output(&[args.device.pcap.as_deref(), args.out.as_deref()])?;
+    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.sends(FIELDS + info.len());
+    let out = match &args.out {
+        Some(path) => Some(file::Output::create(path, device.output_place())?),
+        None => None,
+    };
+    device.settle()?;
+    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
+        ask(args, &info, inquiry, requester)
+    });
+    let target = device.name();
+    device.finish()?;
+    let fetched = match inquired.result {
+        Ok(fetched) => FetchedCsr { target, ..fetched },
+        Err(verdict) => return render::not_done(&verdict, console),
+    };
+    if let (Some(out), Some(csr)) = (out, &fetched.csr) {
+        out.write(csr.as_bytes())?;
+    }
+    show(args, &fetched, console)
+}
+
+fn ask(
+    args: &CsrArgs,
+    info: &[u8],
+    inquiry: Inquiry<'_, '_>,
+    requester: Requester<'_, Negotiated>,
+) -> Result<FetchedCsr, RunError<LineError>> {
+    let Inquiry { line, clock, .. } = inquiry;
+    let negotiated = *requester.negotiated();
+    let single = negotiated.connection_keys != ConnectionKeys::Multi;
+    let has_chains = negotiated.responder.flags.contains(CapabilityFlags::CERT_CAP);
+    let mut known = None;
+    let mut requester = requester;
+    if single && has_chains && !args.any_key {
+        let flow = requester.get_digests();
+        let (next, ()) = blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
+        requester = next;
+        if requester.connection().provisioned_slots().any(|slot| slot == args.slot) {
+            let mut buffer = vec![0; LEN];
+            let flow = requester.fetch_chain(args.slot, &mut buffer);
+            let (next, chain) =
+                blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
+            known = requested_key(&chain);
+            requester = next;
+        }
+    }
+    let mut plan = CsrPlan::NEW;
+    plan.requester_info = info;
+    plan.key_pair_id = args.pair.id();
+    plan.model = args.pair.model();
+    plan.tracking_tag = args.tag.unwrap_or_default();
+    plan.pending = if args.overwrite { PendingCsr::Overwrite } else { PendingCsr::Keep };
+    plan.key_info = known.as_deref();
+    if args.any_extensions {
+        plan.odd_extensions = Tolerance::Accept;
+    }
+    let mut buffer = vec![0; LEN];
+    let flow = requester.get_csr(plan, &mut buffer);
+    let (_, outcome) = blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
+    Ok(described(&outcome, known.is_some()))
+}
+
+/// Whose key the device asks a certificate for: the leaf's, and in the alias model that of who has issued the leaf.
+fn requested_key(chain: &Chain<'_>) -> Option<Vec<u8>> {
+    let from_end = match chain.context().model {
+        CertModel::AliasCert => 2,
+        _ => 1,
+    };
+    let place = usize::from(chain.certificate_count()).checked_sub(from_end)?;
+    chain.certificates().nth(place).map(|certificate| certificate.key_info().to_vec())
+}
+
+fn described(outcome: &CsrOutcome<'_>, key_is_known: bool) -> FetchedCsr {
+    let nothing = FetchedCsr {
+        schema: SCHEMA,
+        target: String::new(),
+        reset_required: true,
+        tracking_tag: None,
+        csr: None,
+        subject: None,
+        key: None,
+        key_info: None,
+        dmtf_name: None,
+        key_is_known: None,
+    };
+    match outcome {
+        CsrOutcome::ResetRequired { tracking_tag } => {
+            FetchedCsr { tracking_tag: *tracking_tag, ..nothing }
+        }
+        CsrOutcome::Csr(request) => FetchedCsr {
+            reset_required: false,
+            csr: pem::certification_request(request.der()),
+            subject: Some(request.subject().to_string()),
+            key: Some(request.key_algorithm().to_string()),
+            key_info: Some(hex::encode(request.key_info())),
+            dmtf_name: name_of(request),
+            key_is_known: key_is_known.then_some(true),
+            ..nothing
+        },
+    }
+}
+
+fn name_of(request: &SigningRequest<'_>) -> Option<String> {
+    request.dmtf_name().map(|name| name.to_string())
+}
+
+fn show(args: &CsrArgs, fetched: &FetchedCsr, console: &mut Console) -> Result<Exit, Failure> {
+    if console.json() {
+        console.object(fetched)?;
+    }
+    let target = &fetched.target;
+    if args.any_extensions {
+        console.note("note: the extensions that it asks for were not read: sign it with others");
+    }
+    let Some(csr) = &fetched.csr else {
+        let next = match fetched.tracking_tag {
+            Some(tag) => format!("reset the device, then fetch it with --tag {tag}"),
+            None => "reset the device, then ask for the same again".to_owned(),
+        };
+        let message = format!("{target}: the device makes the request in its next reset");
+        return Err(Failure::new(Exit::Rejected, message).with_hint(Some(&next)));
+    };
+    if console.json() {
+        return Ok(Exit::Done);
+    }
+    match &args.out {
+        Some(path) if path != Path::new("-") => {
+            let subject = fetched.subject.as_deref().unwrap_or_default();
+            let key = fetched.key.as_deref().unwrap_or_default();
+            let whose = match fetched.key_is_known {
+                Some(_) => format!("the key of slot {}'s certificate", args.slot),
+                None => "nothing was known of the key".to_owned(),
+            };
+            let name = fetched.dmtf_name.as_deref().map(|name| format!("{name}\n"));
+            let name = name.unwrap_or_default();
+            console.report(&format!(
+                "CSR  {target}: signed with the key that it is for, {key}; {whose}\n{subject}\n{name}"
+            ))?;
+        }
+        Some(_) => {}
+        // It may be for a program.
+        None => console.result(csr)?,
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,243 @@
+//! `spdm keys`: the key pairs of a device.
+
+use bitflags::Flags;
+use serde::Serialize;
+use spdm_codec::{KeyPairInfo, SlotMask};
+#[cfg(test)]
+use spdm_evidence::schema;
+use spdm_requester::{DesiredKey, KeyPairAction, Negotiated, Requester, RunError, blocking};
+
+use crate::args::KeysArgs;
+use crate::backend::Crypto;
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
+use crate::line::LineError;
+use crate::live::LiveDevice;
+use crate::render::{self, Style, Table};
+use crate::run_time::RunTime;
+use crate::set_certificate::EffectWord;
+use crate::tap::Tap;
+
+/// The longest KEY_PAIR_INFO that is taken, in bytes.
+const LEN: usize = 0x1_1000;
+
+/// The version of the object's form.
+const SCHEMA: u32 = 1;
+
+/// What `spdm keys --json` prints: `docs/schema/keys.json`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        deny_unknown_fields,
+        title = "The key pairs of a device",
+        description = "What spdm keys --json prints where the device answered; otherwise a report, or an error."
+    )
+)]
+pub(crate) struct ShownKeys {
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
+    schema: u32,
+    /// The device.
+    target: String,
+    /// The key pair that was changed, and when that takes effect; null where nothing was.
+    changed: Option<ChangedKey>,
+    /// Every key pair, after the change.
+    key_pairs: Vec<ShownKey>,
+}
+
+/// A change that the device made.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub(crate) struct ChangedKey {
+    /// KeyPairID.
+    id: u8,
+    /// When it takes effect. After a reset the same has to be asked for once more.
+    effect: EffectWord,
+}
+
+/// A key pair.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+struct ShownKey {
+    /// KeyPairID, from 1.
+    id: u8,
+    /// What can be changed.
+    capabilities: Vec<String>,
+    /// What the key may be used for.
+    usage_capabilities: Vec<String>,
+    /// What it is used for.
+    usage: Vec<String>,
+    /// What its algorithm may be.
+    algorithms: Vec<String>,
+    /// What its algorithm is.
+    algorithm: Option<String>,
+    /// The slots that use it.
+    slots: Vec<u8>,
+    /// The DER AlgorithmIdentifier of the key; null where there is no key.
+    #[cfg_attr(test, schemars(regex(pattern = schema::HEX)))]
+    public_key_info: Option<String>,
+}
+
+/// Lists the key pairs, after a change where one is asked for.
+pub(crate) fn run(args: &KeysArgs, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
+    let change = args.set.or(args.erase).or(args.generate);
+    if let Some(id) = change
+        && !args.yes
+    {
+        let target = &args.device.target;
+        let message = format!("nothing was sent: key pair {id} of {target} would be changed");
+        return Err(Failure::usage(message).with_hint(Some("--yes does it")));
+    }
+    console.share_output(&[args.device.pcap.as_deref()])?;
+    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.settle()?;
+    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
+        let Inquiry { line, clock, .. } = inquiry;
+        let (requester, changed) = match change {
+            None => (requester, None),
+            Some(id) => {
+                let (requester, changed) = alter(args, id, line, &clock, requester)?;
+                (requester, Some(changed))
+            }
+        };
+        Ok((changed, list(line, &clock, requester)?))
+    });
+    let target = device.name();
+    device.finish()?;
+    match inquired.result {
+        Ok((changed, key_pairs)) => {
+            show(&ShownKeys { schema: SCHEMA, target, changed, key_pairs }, console)
+        }
+        Err(verdict) => render::not_done(&verdict, console),
+    }
+}
+
+/// What is not given stays: slots that are not named would be taken away.
+fn alter<'a>(
+    args: &KeysArgs,
+    id: u8,
+    line: &mut Tap<'_>,
+    clock: &RunTime,
+    requester: Requester<'a, Negotiated>,
+) -> Result<(Requester<'a, Negotiated>, ChangedKey), RunError<LineError>> {
+    let mut requester = requester;
+    let action = if args.erase.is_some() {
+        KeyPairAction::Erase
+    } else {
+        let slots = match &args.slots {
+            Some(list) => SlotMask(list.0.iter().fold(0, |mask, slot| mask | 1 << slot.get())),
+            None => {
+                let mut buffer = vec![0; LEN];
+                let flow = requester.key_pair_info(id, &mut buffer);
+                let (next, info) =
+                    blocking::run(flow, line, clock).map_err(|failure| failure.error)?;
+                requester = next;
+                info.assoc_cert_slot_mask
+            }
+        };
+        let algorithm = args.algorithm.unwrap_or_default();
+        let (asym, pqc) = (algorithm.asym, algorithm.pqc);
+        let desired = DesiredKey { usage: args.usage.unwrap_or_default(), asym, pqc, slots };
+        match args.generate {
+            Some(_) => KeyPairAction::Generate(desired),
+            None => KeyPairAction::Change(desired),
+        }
+    };
+    let flow = requester.set_key_pair_info(id, action);
+    let (requester, effect) = blocking::run(flow, line, clock).map_err(|failure| failure.error)?;
+    Ok((requester, ChangedKey { id, effect: effect.into() }))
+}
+
+fn list(
+    line: &mut Tap<'_>,
+    clock: &RunTime,
+    requester: Requester<'_, Negotiated>,
+) -> Result<Vec<ShownKey>, RunError<LineError>> {
+    let mut requester = requester;
+    let mut shown = Vec::new();
+    let mut total = 1;
+    let mut buffer = vec![0; LEN];
+    // 255 at most, whatever the device says.
+    for id in 1..=u8::MAX {
+        if id > total {
+            break;
+        }
+        let flow = requester.key_pair_info(id, &mut buffer);
+        let (next, info) = blocking::run(flow, line, clock).map_err(|failure| failure.error)?;
+        requester = next;
+        total = info.total_key_pairs;
+        shown.push(described(&info));
+    }
+    Ok(shown)
+}
+
+fn described(info: &KeyPairInfo<'_>) -> ShownKey {
+    let pqc = info.pqc.unwrap_or_default();
+    let algorithms = [names(info.asym_algo_capabilities), names(pqc.capabilities.algorithms())];
+    let current = [names(info.current_asym_algo), names(pqc.current.algorithms())];
+    let key = info.public_key_info;
+    ShownKey {
+        id: info.key_pair_id,
+        capabilities: names(info.capabilities),
+        usage_capabilities: names(info.key_usage_capabilities),
+        usage: names(info.current_key_usage),
+        algorithms: algorithms.concat(),
+        algorithm: current.concat().into_iter().next(),
+        slots: info.assoc_cert_slot_mask.slots().map(|slot| slot.get()).collect(),
+        public_key_info: (!key.is_empty()).then(|| hex::encode(key)),
+    }
+}
+
+/// The flags by name; those without a name together, in hexadecimal.
+fn names<F>(flags: F) -> Vec<String>
+where
+    F: Flags<Bits: core::fmt::LowerHex> + Copy,
+{
+    let named = flags.iter_names().map(|(name, _)| name.to_owned());
+    let rest = flags.iter_names().fold(flags, |rest, (_, flag)| rest.difference(flag));
+    named.chain((!rest.is_empty()).then(|| format!("{:#x}", rest.bits()))).collect()
+}
+
+fn show(shown: &ShownKeys, console: &mut Console) -> Result<Exit, Failure> {
+    if console.json() {
+        console.object(shown)?;
+        return Ok(Exit::Done);
+    }
+    let text = rendered(shown, console.style());
+    console.report(&text)?;
+    if shown.changed.is_some_and(|changed| changed.effect == EffectWord::AfterReset) {
+        console.hint(Some("reset the device, then ask for the same again"));
+    }
+    Ok(Exit::Done)
+}
+
+fn rendered(shown: &ShownKeys, style: Style) -> String {
+    let mut table = Table::default();
+    table.row(["pair", "algorithm", "slots", "used for"].map(str::to_owned));
+    for key in &shown.key_pairs {
+        let slots: Vec<String> = key.slots.iter().map(u8::to_string).collect();
+        let algorithm = key.algorithm.as_deref().unwrap_or("-");
+        let algorithm = match key.public_key_info {
+            Some(_) => algorithm.to_owned(),
+            None => format!("{algorithm}, no key"),
+        };
+        let slots = if slots.is_empty() { "-".to_owned() } else { slots.join(",") };
+        table.row([key.id.to_string(), algorithm, slots, key.usage.join(", ")]);
+    }
+    let changed = match shown.changed {
+        None => String::new(),
+        Some(ChangedKey { id, effect: EffectWord::Now }) => {
+            format!("{}  {}: key pair {id}\n", style.good("CHANGED"), shown.target)
+        }
+        Some(ChangedKey { id, effect: EffectWord::AfterReset }) => {
+            format!(
+                "{}  {}: key pair {id} waits for a reset\n",
+                style.good("ACCEPTED"),
+                shown.target
+            )
+        }
+    };
+    changed + &table.plain(style)
+}

@@ -1,0 +1,325 @@
+//! `spdm set-cert`: a chain for a slot of a device.
+
+use std::path::Path;
+
+use serde::Serialize;
+use spdm_codec::{CertificateModel, ConnectionKeys};
+use spdm_evidence::ChainContent;
+#[cfg(test)]
+use spdm_evidence::schema;
+use spdm_requester::{Effect, Incompatible, Negotiated, Requester, RunError, blocking};
+use spdm_untrusted::Untrusted;
+use spdm_x509::{Anchor, Chain, ChainContext, Policy, X509Certificate};
+
+use crate::args::SetCertArgs;
+use crate::backend::Crypto;
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::file_kind::Reader;
+use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
+use crate::line::LineError;
+use crate::live::{LiveDevice, SessionOffer};
+use crate::trust::{self, Trust};
+use crate::{file, render, trusted_session};
+
+/// The longest chain that is sent, in bytes.
+const LEN: usize = 0x1_0000;
+/// Bytes of SET_CERTIFICATE beside the chain.
+const FIELDS: usize = 4;
+
+/// The version of the object's form.
+const SCHEMA: u32 = 1;
+
+/// What `spdm set-cert --json` prints: `docs/schema/set-cert.json`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        deny_unknown_fields,
+        title = "What became of a slot",
+        description = "What spdm set-cert --json prints where the device did it; otherwise a report, or an error."
+    )
+)]
+pub(crate) struct SlotChange {
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
+    schema: u32,
+    /// The device.
+    target: String,
+    #[cfg_attr(test, schemars(range(max = 7)))]
+    slot: u8,
+    /// Whether the chain was removed.
+    erased: bool,
+    /// When it takes effect.
+    effect: EffectWord,
+    /// The digest of the chain that was sent, by the negotiated hash.
+    #[cfg_attr(test, schemars(regex(pattern = schema::HEX)))]
+    digest: Option<String>,
+    /// Whether the device was asked again and shows it; null where it was not asked, because a reset is due.
+    shown: Option<bool>,
+}
+
+/// When something takes effect.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EffectWord {
+    /// It has.
+    Now,
+    /// With the next reset of the device.
+    AfterReset,
+}
+
+impl From<Effect> for EffectWord {
+    fn from(effect: Effect) -> Self {
+        match effect {
+            Effect::Now => Self::Now,
+            Effect::AfterReset => Self::AfterReset,
+        }
+    }
+}
+
+/// Installs or erases.
+pub(crate) fn run(
+    args: &SetCertArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let mut trust = Trust::load(&args.trust, None, console)?;
+    let content = match &args.file {
+        Some(path) => Some(read(path, console)?),
+        None => None,
+    };
+    if !args.yes {
+        return Err(Failure::usage(format!("nothing was sent: {}", intention(args, &content)))
+            .with_hint(Some("--yes does it")));
+    }
+    console.share_output(&[args.device.pcap.as_deref()])?;
+    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.sends(FIELDS + LEN);
+    if args.session {
+        device.offer_sessions(SessionOffer::Identity);
+        trust.or_own(device.anchors());
+    }
+    device.settle()?;
+    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
+        let Some(content) = &content else {
+            return erase(args, &trust, crypto, inquiry, requester);
+        };
+        install(args, content, &trust, crypto, inquiry, requester)
+    });
+    let target = device.name();
+    device.finish()?;
+    match inquired.result {
+        Ok(change) => show(SlotChange { target, ..change? }, console),
+        Err(verdict) => render::not_done(&verdict, console),
+    }
+}
+
+/// What a person gave.
+struct Given<'p> {
+    path: &'p Path,
+    content: ChainContent,
+}
+
+fn read<'p>(path: &'p Path, console: &Console) -> Result<Given<'p>, Failure> {
+    let bytes = file::read_unpacked(path)?;
+    let content = ChainContent::read(&bytes);
+    let content = content.map_err(|error| Reader::Chain.refuses(path, &error))?;
+    if let ChainContent::Certificates(list) = &content {
+        trust::note_blocks(path, list, console);
+    }
+    Ok(Given { path, content })
+}
+
+/// What would be done.
+fn intention(args: &SetCertArgs, content: &Option<Given<'_>>) -> String {
+    let (target, slot) = (&args.device.target, args.slot);
+    match content {
+        None => format!("the chain of slot {slot} of {target} would be removed"),
+        Some(given) => {
+            let path = given.path.display();
+            format!("{path} would take the place of the chain of slot {slot} of {target}")
+        }
+    }
+}
+
+/// The chain structure for this connection.
+fn structure(
+    given: &Given<'_>,
+    trust: &Trust,
+    context: &ChainContext,
+    crypto: Crypto,
+) -> Result<Vec<u8>, Failure> {
+    match &given.content {
+        ChainContent::Structure(bytes) => Ok(bytes.clone()),
+        ChainContent::Certificates(list) => {
+            let anchors = trust.anchors();
+            list.to_structure(&anchors, context.hash, crypto.provider).map_err(Failure::usage)
+        }
+        _ => Err(Failure::usage("a chain of unknown form")),
+    }
+}
+
+fn install(
+    args: &SetCertArgs,
+    given: &Given<'_>,
+    trust: &Trust,
+    crypto: Crypto,
+    inquiry: Inquiry<'_, '_>,
+    requester: Requester<'_, Negotiated>,
+) -> Result<Result<SlotChange, Failure>, RunError<LineError>> {
+    let Inquiry { line, clock, .. } = inquiry;
+    let negotiated = *requester.negotiated();
+    let context = match context(args, &negotiated) {
+        Ok(context) => context,
+        Err(error) => return Err(RunError::Requester(error.into())),
+    };
+    let bytes = match structure(given, trust, &context, crypto) {
+        Ok(bytes) => bytes,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let refused = |error: &dyn core::fmt::Display| {
+        Failure::new(Exit::Rejected, format!("{}: {error}", given.path.display()))
+    };
+    let chain = match Chain::parse(Untrusted::new(&bytes), context, crypto.provider) {
+        Ok(chain) => chain,
+        Err(error) => {
+            let asym = context.asym.name();
+            let hint = format!("with this device the chain is one for {asym}");
+            return Ok(Err(refused(&error).with_hint(Some(&hint))));
+        }
+    };
+    let own = own_root(&chain);
+    let mut anchors = trust.anchors();
+    if trust.is_empty() || args.session {
+        anchors = own.as_deref().map(Anchor::Certificate).into_iter().collect();
+    }
+    let revocations = trust.revocations();
+    let policy: Policy<'_> = match trust.policy(crypto.provider, &anchors, &revocations) {
+        Ok(policy) => policy,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let installable = match policy.validate_to_install(&chain) {
+        Ok(installable) => installable,
+        Err(error) => return Ok(Err(refused(&error))),
+    };
+    let (requester, effect) = if args.session {
+        let devices = trust.anchors();
+        let policy = Policy { anchors: &devices, ..policy };
+        let slot = args.session_slot;
+        let (requester, session) = trusted_session::open(requester, slot, &policy, line, &clock)?;
+        let flow = requester.in_session(session).set_certificate(installable, args.pair.id());
+        let (requester, effect) =
+            blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
+        (trusted_session::close(requester, session, line, &clock)?, effect)
+    } else {
+        let flow = requester.set_certificate(installable, args.pair.id());
+        blocking::run(flow, line, &clock).map_err(|failure| failure.error)?
+    };
+    let shown = match effect {
+        Effect::AfterReset => None,
+        Effect::Now => {
+            let mut buffer = vec![0; LEN];
+            let flow = requester.fetch_chain(args.slot, &mut buffer);
+            let (_, now) = blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
+            // In the alias model the device adds its own certificate.
+            let sent = chain.certificate_ders();
+            let count = usize::from(chain.certificate_count());
+            Some(now.certificate_ders().take(count).eq(sent))
+        }
+    };
+    Ok(Ok(SlotChange {
+        schema: SCHEMA,
+        target: String::new(),
+        slot: args.slot.get(),
+        erased: false,
+        effect: effect.into(),
+        digest: Some(hex::encode(chain.digest().as_bytes())),
+        shown,
+    }))
+}
+
+/// How the chain has to be read for this connection.
+fn context(args: &SetCertArgs, negotiated: &Negotiated) -> Result<ChainContext, Incompatible> {
+    let model = match negotiated.connection_keys {
+        ConnectionKeys::Multi => args.pair.model(),
+        _ => CertificateModel::None,
+    };
+    negotiated.chain_context(args.slot, model)
+}
+
+/// The root in the chain: nobody else is to be trusted where the options name nobody.
+fn own_root(chain: &Chain<'_>) -> Option<Vec<u8>> {
+    let first = chain.certificates().next().filter(X509Certificate::is_self_issued);
+    first.map(|root| root.der().to_vec())
+}
+
+fn erase(
+    args: &SetCertArgs,
+    trust: &Trust,
+    crypto: Crypto,
+    inquiry: Inquiry<'_, '_>,
+    requester: Requester<'_, Negotiated>,
+) -> Result<Result<SlotChange, Failure>, RunError<LineError>> {
+    let Inquiry { line, clock, .. } = inquiry;
+    let (requester, effect) = if args.session {
+        let (anchors, revocations) = (trust.anchors(), trust.revocations());
+        let policy = match trust.policy(crypto.provider, &anchors, &revocations) {
+            Ok(policy) => policy,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let slot = args.session_slot;
+        let (requester, session) = trusted_session::open(requester, slot, &policy, line, &clock)?;
+        let flow = requester.in_session(session).erase_certificate(args.slot, args.pair.id());
+        let (requester, effect) =
+            blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
+        (trusted_session::close(requester, session, line, &clock)?, effect)
+    } else {
+        let flow = requester.erase_certificate(args.slot, args.pair.id());
+        blocking::run(flow, line, &clock).map_err(|failure| failure.error)?
+    };
+    let shown = match effect {
+        Effect::AfterReset => None,
+        Effect::Now => {
+            let flow = requester.get_digests();
+            let (requester, ()) =
+                blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
+            let mut slots = requester.connection().provisioned_slots();
+            Some(!slots.any(|slot| slot == args.slot))
+        }
+    };
+    Ok(Ok(SlotChange {
+        schema: SCHEMA,
+        target: String::new(),
+        slot: args.slot.get(),
+        erased: true,
+        effect: effect.into(),
+        digest: None,
+        shown,
+    }))
+}
+
+fn show(change: SlotChange, console: &mut Console) -> Result<Exit, Failure> {
+    let (target, slot) = (&change.target, change.slot);
+    if console.json() {
+        console.object(&change)?;
+    } else {
+        let (word, done) = match change.erased {
+            true => ("ERASED", "has no chain any more"),
+            false => ("INSTALLED", "has the new chain"),
+        };
+        let when = match (change.effect, change.shown) {
+            (EffectWord::AfterReset, _) => "after the next reset of the device",
+            (EffectWord::Now, Some(true)) => "the device shows it",
+            (EffectWord::Now, _) => "the device does not show it yet",
+        };
+        let digest = change.digest.as_deref().map(|digest| format!("{digest}\n"));
+        let digest = digest.unwrap_or_default();
+        console.report(&format!("{word}  {target}: slot {slot} {done}; {when}\n{digest}"))?;
+    }
+    if change.shown == Some(false) {
+        console.hint(Some("some devices show it after a restart: spdm certs"));
+    }
+    Ok(Exit::Done)
+}
