@@ -83,10 +83,10 @@ mod requester_authentication;
 mod requester_chain;
 #[cfg(feature = "mutual-auth")]
 mod requester_challenge;
-#[cfg(feature = "mutual-auth")]
-mod requester_key_update;
 #[cfg(feature = "provisioning")]
 mod requester_info;
+#[cfg(feature = "mutual-auth")]
+mod requester_key_update;
 mod responder;
 mod scope;
 mod sending;
