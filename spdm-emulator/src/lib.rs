@@ -23,6 +23,7 @@
 //!
 //! What it wants to know of its Requesters says [`DeviceConfig::mutual_authentication`]; a [`RequesterIdentity`] is one that
 //! a Requester can prove.
+//!
 //! It makes certification requests, takes certificates and changes its key pairs where its capabilities say so;
 //! [`DeviceConfig::state`] keeps them.
 #![forbid(unsafe_code)]

@@ -7,7 +7,7 @@ use spdm_crypto::rustcrypto::SoftwareKey;
 use crate::entropy::Entropy;
 use crate::error::DeviceError;
 use crate::keys::{KeyRole, key_name};
-use crate::mint::{Role, Template, Valid};
+use crate::mint::{Issuer, Role, Template, Valid};
 
 /// A private key for a Requester and its certificates: a root, and a leaf with the requester's extended key usage.
 #[derive(Clone, Debug)]
@@ -44,7 +44,10 @@ impl RequesterIdentity {
         {
             let serial = &entropy.serial_number(subject);
             let issuer = &root_name;
-            let template = Template { subject, key, issuer, signer: &root, serial, valid, role };
+            let issuer = Issuer::Own(issuer);
+            let key_info = &key.to_spki_der();
+            let template =
+                Template { subject, key_info, issuer, signer: &root, serial, valid, role };
             certificates.push(template.sign()?);
         }
         Ok(Self { key, certificates })
