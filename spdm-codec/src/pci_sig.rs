@@ -4,11 +4,13 @@
 //! through as bytes, and the bits of FunctionID above 15.
 
 mod ide_km;
+mod interface_report;
 mod tdisp;
 
 pub use ide_km::{
     IdeKeyFlags, IdeKeyProgram, IdeKeySlot, IdeKm, IdeKpAck, IdeQueryResp, KpAckStatus,
 };
+pub use interface_report::{InterfaceInfo, InterfaceReport, MmioAttributes, MmioRange};
 pub use tdisp::{
     FunctionId, InterfaceState, LockFlags, LockInterface, Tdisp, TdispBody, TdispCapabilities,
     TdispError,

@@ -19,6 +19,7 @@ use crate::key_ring::KeyRing;
 use crate::misbehaviour::{History, MAX_RESPONSE, Misbehaviour};
 use crate::mutual_authentication::KnownRequester;
 use crate::own_device::OwnDevice;
+use crate::pci_device::PciDevice;
 use crate::provisioned::Provisioned;
 use crate::script::{Act, Counters, Delivery, Inside, LinkState, ScriptStep};
 use crate::state_file::StateFile;
@@ -42,6 +43,7 @@ pub struct Device {
     state: Option<StateFile>,
     /// How often random bytes were asked for.
     draws: u64,
+    pci: PciDevice,
     history: History,
     chains: Chains,
     requester: KnownRequester,
@@ -130,6 +132,7 @@ impl Device {
             hashes,
             entropy,
             draws: 0,
+            pci: PciDevice::default(),
             history: History::default(),
             chains: Chains::default(),
             requester: KnownRequester::new(),
@@ -252,6 +255,7 @@ impl Device {
             keys,
             chains,
             entropy,
+            pci: &mut self.pci,
             requester: &mut self.requester,
             version: connection.version(),
             draws,

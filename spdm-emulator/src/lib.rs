@@ -48,6 +48,7 @@ mod misbehaviour;
 mod mutual_authentication;
 mod own_device;
 mod patch;
+mod pci_device;
 mod pem_blocks;
 mod pldm;
 mod private_key;

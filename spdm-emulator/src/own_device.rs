@@ -1,8 +1,9 @@
 //! What the responder asks the emulated device for.
 
+use spdm_codec::pci_sig::PCI_SIG_VENDOR_ID;
 use spdm_codec::{
     CapabilityFlags, CertificateModel, EncodeError, KeySlot, OpaqueFormat, RecordBinding, SlotId,
-    SlotKey, SlotMask, SpdmVersion, VendorDefined,
+    SlotKey, SlotMask, SpdmVersion, StandardsBody, VendorDefined,
 };
 use spdm_crypto::{PreSharedKey, RandomUnavailable, SignError, SignedMessage};
 use spdm_responder::{
@@ -16,6 +17,7 @@ use crate::entropy::Entropy;
 use crate::key_kind::KeyKind;
 use crate::key_ring::KeyRing;
 use crate::mutual_authentication::KnownRequester;
+use crate::pci_device::PciDevice;
 use crate::provisioned::Provisioned;
 use crate::state_file::StateFile;
 use crate::{measurement_blocks, pldm};
@@ -35,6 +37,8 @@ pub(crate) struct OwnDevice<'d> {
     pub(crate) entropy: &'d Entropy,
     /// How often random bytes were asked for.
     pub(crate) draws: &'d mut u64,
+    /// What it is on PCIe.
+    pub(crate) pci: &'d mut PciDevice,
     /// What the device has of its Requester.
     pub(crate) requester: &'d mut KnownRequester,
     /// The version of the connection.
@@ -170,14 +174,21 @@ impl Device for OwnDevice<'_> {
     }
 }
 
-/// Every vendor's messages are sent back as they came.
+/// PCI-SIG's protocols are answered in sessions alone, where they belong; every other vendor's messages are sent back as they
+/// came.
 impl VendorMessages for OwnDevice<'_> {
     fn answer(
         &mut self,
         request: &VendorDefined<'_>,
-        _: Option<u32>,
+        session: Option<u32>,
         out: &mut [u8],
     ) -> Option<usize> {
+        if request.standard_id == StandardsBody::PCI_SIG && request.vendor_id == PCI_SIG_VENDOR_ID {
+            session?;
+            let mut nonce = [0; 32];
+            self.random(&mut nonce).ok()?;
+            return self.pci.answer(request.payload, nonce, out);
+        }
         let len = request.payload.len();
         out.get_mut(..len)?.copy_from_slice(request.payload);
         Some(len)
