@@ -20,8 +20,6 @@
 //! * With the feature `mutual-auth` the device asks its Requester who it is (`RequesterAuthentication`).
 //! * With the feature `provisioning` it makes certification requests, takes certificates and changes key pairs
 //!   (`Provisioning`).
-//!
-//! Not there: application data.
 #![no_std]
 #![forbid(unsafe_code)]
 
