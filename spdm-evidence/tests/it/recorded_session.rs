@@ -1,18 +1,16 @@
 //! Captures of sessions, judged with the secrets that the requester logged.
 
-use spdm_codec::{
-    BaseAsymAlgo, CapabilityFlags, Code, ErrorCode, RequesterNonce, SlotId, SpdmVersion,
-};
+use spdm_codec::{CapabilityFlags, Code, ErrorCode, RequesterNonce, SlotId, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
-use spdm_crypto::{Bank, PskBytes};
-use spdm_emulator::{Act, Edit, ScriptStep, When};
+use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, PskBytes};
+use spdm_emulator::{AuthenticationDemand, MutualAuthentication, RequesterIdentity};
 use spdm_evidence::{
     AttestationCheck, CaptureBinding, CaptureForm, CaptureWriter, CheckStatus, Evidence,
     ReadOptions, RecordedExchange, Records, Report, ReportErrorKind, Secrets, SecretsLog, Verifier,
 };
 use spdm_requester::{
-    Connection, LoggedSessions, Negotiated, Offer, Requester, Selection, SessionHandle,
-    SessionPlan, Storage, UpdatedKeys, blocking,
+    Connection, LocalChain, LocalIdentity, LoggedSessions, Negotiated, Offer, Requester, Selection,
+    SessionHandle, SessionPlan, Storage, UpdatedKeys, blocking,
 };
 use spdm_transport::Transport as _;
 use spdm_x509::{Anchor, Identity, ValidityCheck};
@@ -82,15 +80,26 @@ fn recorded(version: SpdmVersion, capabilities: F, offered: F, sessions: &[Opens
 }
 
 fn recorded_of(line: Line, offered: F, sessions: &[Opens]) -> Recorded {
-    let mut line = line;
+    recorded_by(None, line, offered, sessions)
+}
+
+/// The same by a host that proves who it is, where it has an identity.
+fn recorded_by(
+    host: Option<&LocalIdentity<'_>>,
+    mut line: Line,
+    offered: F,
+    sessions: &[Opens],
+) -> Recorded {
     let (mut message, mut hashes) = (vec![0; 0x2000], Bank::<Running, 4>::new());
     let mut connection = Connection::default();
     let mut bank = LoggedSessions::<SecretsLog, 1>::new(SecretsLog::new().with_psk(PSK));
-    let storage = Storage::new(&mut message, &mut hashes, &mut connection).with_sessions(&mut bank);
+    let mut storage =
+        Storage::new(&mut message, &mut hashes, &mut connection).with_sessions(&mut bank);
     let mut offer = Offer::everything(&PROVIDER).with_sessions(&PROVIDER).with_psk();
     offer.capabilities |= offered;
-    if offered.contains(F::MUT_AUTH_CAP) {
-        offer.alg_structs.req_base_asym = Some(BaseAsymAlgo::ECDSA_P256);
+    if let Some(host) = host {
+        offer = offer.with_identity(host);
+        storage = storage.with_identity(host);
     }
     let requester = Requester::new(PROVIDER, storage, line.limits()).with_offer(offer);
     let clock = Waiting::default();
@@ -404,29 +413,51 @@ fn a_session_that_is_not_complete() {
     assert_eq!(notes(&report), ["14 secured messages were not opened"]);
 }
 
-/// The device asks for the requester's signature in FINISH, and takes it without one.
+/// A session of a device that authenticates its host by the chain that it reads.
+fn mutual(offered: F) -> Recorded {
+    let asym = AsymAlgorithm::Ecdsa(EcCurve::P256);
+    let host = RequesterIdentity::new(asym, Some(7), 0, 4_000_000_000).unwrap();
+    let certificates = host.certificates.concat();
+    let root = &host.certificates[0];
+    let chain = LocalChain { root, certificates: &certificates, key: &host.key };
+    let identity = LocalIdentity::with_chain(SlotId::ZERO, chain);
+    let line = Line::of(SpdmVersion::V1_2, COMMON | offered, |config| {
+        config.mutual_authentication = MutualAuthentication {
+            in_session: AuthenticationDemand::Required,
+            anchors: vec![root.clone()],
+            ..MutualAuthentication::default()
+        };
+    });
+    recorded_by(Some(&identity), line, offered, &[Opens::KeyExchange])
+}
+
 #[test]
 fn a_session_with_mutual_authentication() {
-    let flags = F::MUT_AUTH_CAP | F::ENCAP_CAP;
-    let line = Line::of(SpdmVersion::V1_2, COMMON | flags | F::PSK_CAP, |config| {
-        let edit = Act::Change(Edit::set("MutAuthRequested", 1));
-        config.script = vec![ScriptStep::new(Code::KEY_EXCHANGE, When::Always, edit)];
-    });
-    let recorded = recorded_of(line, flags | F::CERT_CAP, &[Opens::KeyExchange]);
-    let report = recorded.judged(&recorded.evidence(), Some(&recorded.log));
-    let unsigned = "FINISH is not signed, and the device asked for it";
-    let finish = row(&report, AttestationCheck::HostFinish);
-    assert_eq!(finish, Some((CheckStatus::Fail, unsigned)));
+    for offered in [F::empty(), F::HANDSHAKE_IN_THE_CLEAR_CAP] {
+        let recorded = mutual(offered);
+        let report = recorded.judged(&recorded.evidence(), Some(&recorded.log));
+        assert!(report.verified(), "{:?}", report.error());
+        for check in [AttestationCheck::HostFinish, AttestationCheck::SessionFinish] {
+            assert_eq!(row(&report, check).map(|row| row.0), Some(CheckStatus::Pass), "{check:?}");
+        }
+    }
+}
+
+/// The host's signature is judged apart from the device, and is nothing that the device has proven.
+#[test]
+fn a_host_whose_signature_of_finish_is_changed() {
+    let recorded = mutual(F::HANDSHAKE_IN_THE_CLEAR_CAP);
+    let mut evidence = recorded.evidence();
+    let exchanges = &mut evidence.recordings[0].exchanges;
+    let finish = exchanges.iter().position(is(Code::FINISH)).unwrap();
+    // Behind the header.
+    exchanges[finish].request[4] ^= 1;
+    let report = recorded.judged(&evidence, Some(&recorded.log));
     assert!(!report.verified());
-    let why = "the requester signs FINISH, which is not checked: \
-               0 sessions, 1 HMACs, 2 records, 0 key updates";
-    let finish = row(&report, AttestationCheck::SessionFinish);
-    assert_eq!(finish, Some((CheckStatus::Skipped, why)));
-    assert_eq!(row(&report, AttestationCheck::SessionPsk), None);
-    let mutual = "1 sessions with mutual authentication: \
-                  the HMACs of FINISH are not checked, for the host's key is not known";
-    // The keys behind it come of the transcript with that signature, which the log does not have.
-    assert_eq!(notes(&report), [mutual, "12 secured messages were not opened"]);
+    let host = row(&report, AttestationCheck::HostFinish).map(|row| row.0);
+    assert_eq!(host, Some(CheckStatus::Fail));
+    let device = row(&report, AttestationCheck::SessionKeyExchange).map(|row| row.0);
+    assert_eq!(device, Some(CheckStatus::Pass));
 }
 
 /// Records are judged in their place among the exchanges: before one that ends the recording.
