@@ -6,8 +6,8 @@ use spdm_codec::pci_sig::{
 };
 use spdm_untrusted::Untrusted;
 
-/// The device interface: bus 1, device 0, function 0.
-const FUNCTION: FunctionId = FunctionId(0x0100);
+/// The device interface: bus 0xBE, device 0x1D, function 7, which the DMTF requester asks for.
+const FUNCTION: FunctionId = FunctionId(0xBEEF);
 const VERSION: u8 = 0x10;
 const LOCK_FLAGS: LockFlags = LockFlags::NO_FW_UPDATE.union(LockFlags::LOCK_MSIX);
 /// `MaxPortIndex`.

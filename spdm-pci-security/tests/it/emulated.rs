@@ -23,7 +23,7 @@ use spdm_untrusted::Untrusted;
 use spdm_x509::{Identity, ProvisionedKey};
 
 const ASYM: AsymAlgorithm = AsymAlgorithm::Ecdsa(EcCurve::P256);
-const TDI: Interface = Interface::new(FunctionId(0x0100));
+const TDI: Interface = Interface::new(FunctionId(0xBEEF));
 
 /// Nothing fails on the way to the device.
 #[derive(Clone, Copy, Debug)]
