@@ -70,7 +70,7 @@ pub struct SessionSuite {
 }
 
 /// The usual ones.
-pub const SESSION_SUITES: [SessionSuite; 3] = [
+pub const SESSION_SUITES: [SessionSuite; 4] = [
     SessionSuite {
         suite: classic("ECDSA_P256, SECP_256_R1", BaseAsymAlgo::ECDSA_P256, HashAlgorithm::Sha256),
         dhe_groups: DheNamedGroup::SECP_256_R1,
@@ -92,6 +92,18 @@ pub const SESSION_SUITES: [SessionSuite; 3] = [
         },
         dhe_groups: DheNamedGroup::empty(),
         kems: KemAlgo::ML_KEM_768,
+    },
+    SessionSuite {
+        suite: Suite {
+            name: "ML_DSA_87, ML_KEM_1024",
+            version: SpdmVersion::V1_4,
+            base_asym: BaseAsymAlgo::empty(),
+            pqc_asym: PqcAsymAlgo::ML_DSA_87,
+            hash: HashAlgorithm::Sha384,
+            message: LARGE_MESSAGE,
+        },
+        dhe_groups: DheNamedGroup::empty(),
+        kems: KemAlgo::ML_KEM_1024,
     },
 ];
 

@@ -15,6 +15,7 @@ pub(crate) fn with_rustcrypto(exchange: &Exchange) {
     match exchange.algorithm {
         KeyExchangeAlgorithm::Ecdh(_) => ecdh(exchange),
         KeyExchangeAlgorithm::MlKem(MlKemSet::K768) => ml_kem_768(exchange),
+        KeyExchangeAlgorithm::MlKem(MlKemSet::K1024) => ml_kem_1024(exchange),
         other => panic!("{other} is not measured"),
     }
 }
@@ -32,6 +33,16 @@ fn ml_kem_768(exchange: &Exchange) {
     let Exchange { private, peer, .. } = exchange;
     let seed = private.as_slice().try_into().expect("a seed");
     let key = ml_kem::DecapsulationKey::<ml_kem::MlKem768>::new(seed);
+    black_box(key.encapsulation_key().to_bytes());
+    let ciphertext = peer.as_slice().try_into().expect("a ciphertext");
+    black_box(key.decapsulate(ciphertext));
+}
+
+fn ml_kem_1024(exchange: &Exchange) {
+    use ml_kem::kem::{Decapsulate as _, KeyExport as _, KeyInit as _};
+    let Exchange { private, peer, .. } = exchange;
+    let seed = private.as_slice().try_into().expect("a seed");
+    let key = ml_kem::DecapsulationKey::<ml_kem::MlKem1024>::new(seed);
     black_box(key.encapsulation_key().to_bytes());
     let ciphertext = peer.as_slice().try_into().expect("a ciphertext");
     black_box(key.decapsulate(ciphertext));

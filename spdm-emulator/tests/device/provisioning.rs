@@ -128,6 +128,15 @@ fn p7_what_is_wrong_with_a_chain_leaves_the_old_one() {
     let own = alias.chain(u32::from(u16::MAX));
     // In the alias model a chain ends with an authority.
     assert_eq!(set(&mut alias, 1, &own), UNSPECIFIED);
+    // It is the device's own one, that certifies the leaf.
+    let authorities = |chain: &[u8]| {
+        let certs = certificates(chain);
+        structure(&certs[..certs.len() - 1].concat(), &certs[0])
+    };
+    let other = DeviceConfig { model: DeviceModel::AliasCert, ..config() };
+    let other = connect(other).chain(u32::from(u16::MAX));
+    assert_eq!(set(&mut alias, 1, &authorities(&other)), UNSPECIFIED);
+    assert_eq!(set(&mut alias, 1, &authorities(&own)), (DONE, 1));
 }
 
 #[test]
