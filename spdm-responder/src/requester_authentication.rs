@@ -15,7 +15,9 @@ pub trait RequesterAuthentication {
         AuthenticationDemand::No
     }
 
-    /// Whether KEY_EXCHANGE_RSP asks for mutual authentication.
+    /// Whether KEY_EXCHANGE_RSP asks for mutual authentication. PSK_EXCHANGE is not held back by it, also where it is
+    /// [`AuthenticationDemand::Required`]: who opens such a session has the pre-shared key. A device to which that is not
+    /// enough announces no PSK_CAP.
     fn in_session(&self) -> AuthenticationDemand {
         AuthenticationDemand::No
     }

@@ -18,15 +18,8 @@ pub(super) enum HostAsym {
 }
 
 impl HostAsym {
-    /// `ReqPqcAsymAlg`, or else `ReqBaseAsymAlg`.
     pub(super) fn of(negotiated: &Negotiated) -> Self {
-        let structs = &negotiated.selected.alg_structs;
-        let pqc = structs.req_pqc_asym.filter(|asym| !asym.is_empty());
-        let asym = match pqc {
-            Some(pqc) => AsymAlgorithm::from_pqc_asym(pqc),
-            None => structs.req_base_asym.and_then(AsymAlgorithm::from_base_asym),
-        };
-        asym.map_or(Self::Missing, Self::Known)
+        negotiated.requester_asym().map_or(Self::Missing, Self::Known)
     }
 }
 
