@@ -11,6 +11,8 @@ mod offline;
 mod provision;
 mod send;
 mod session;
+mod session_peer;
+mod tdisp;
 mod trust;
 mod values;
 
@@ -32,6 +34,8 @@ pub(crate) use offline::{ChainArgs, DecodeArgs, InputFormat, ModelChoice, Verify
 pub(crate) use provision::{CsrArgs, KeysArgs, SetCertArgs};
 pub(crate) use send::{PayloadSource, SendArgs, Standard, VendorId};
 pub(crate) use session::SessionArgs;
+pub(crate) use session_peer::{OptionalSessionArgs, PeerArgs, PeerChoice};
+pub(crate) use tdisp::{TdispArgs, TdispStep};
 pub(crate) use trust::{JudgeArgs, TrustArgs, Workaround, compat};
 pub(crate) use values::{IndexList, NonceChoice, RootHash, San, SlotChoice, nonce_from_hex};
 
@@ -84,10 +88,10 @@ pub(crate) enum Verb {
     Send(Box<SendArgs>),
     /// The measurement extension log, which nothing signs (1.3)
     #[command(after_help = help::MEL)]
-    Mel(MelArgs),
+    Mel(Box<MelArgs>),
     /// Which classes of devices it is of, signed unless --unsigned is given (1.3)
     #[command(after_help = help::ENDPOINT)]
-    Endpoint(EndpointArgs),
+    Endpoint(Box<EndpointArgs>),
     /// A certification request of the device (PKCS #10), checked, as PEM
     #[command(after_help = help::CSR)]
     Csr(Box<CsrArgs>),
@@ -97,6 +101,9 @@ pub(crate) enum Verb {
     /// The key pairs of the device; change, erase or make one
     #[command(after_help = help::KEYS)]
     Keys(Box<KeysArgs>),
+    /// A device interface (TDISP): its versions, report and states; lock, start, stop
+    #[command(after_help = help::TDISP)]
+    Tdisp(Box<TdispArgs>),
     /// Is it the device that --known FILE holds? One signature
     #[command(after_help = help::RECOGNIZE)]
     Recognize(RecognizeArgs),
@@ -185,14 +192,15 @@ impl Verb {
             Self::Endpoint(args) => args.trust.at,
             Self::Session(args) => args.trust.at,
             Self::Send(args) => args.trust.at,
+            Self::Csr(args) => args.trust.at,
             Self::SetCert(args) => args.trust.at,
+            Self::Keys(args) => args.trust.at,
+            Self::Mel(args) => args.trust.at,
+            Self::Tdisp(args) => args.trust.at,
             Self::Verify(args) => args.trust.at,
             Self::Chain(args) => args.trust.at,
             Self::Info(_)
-            | Self::Csr(_)
-            | Self::Keys(_)
             | Self::Collect(_)
-            | Self::Mel(_)
             | Self::Decode(_)
             | Self::Emulate(_)
             | Self::List(_)

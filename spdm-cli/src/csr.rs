@@ -16,6 +16,8 @@ use crate::exit::{Exit, Failure};
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::line::LineError;
 use crate::live::LiveDevice;
+use crate::trust::Trust;
+use crate::trusted_session::{TrustedPeer, converse};
 use crate::{file, pem, render};
 
 /// The longest request and chain that are taken, in bytes.
@@ -42,6 +44,8 @@ pub(crate) struct FetchedCsr {
     schema: u32,
     /// The device.
     target: String,
+    /// SessionID in hexadecimal; null outside of sessions.
+    session: Option<String>,
     /// Whether the device makes the request in its next reset: nothing else is known then.
     reset_required: bool,
     /// What --tag fetches it with after the reset (1.3).
@@ -68,16 +72,22 @@ pub(crate) fn run(args: &CsrArgs, crypto: Crypto, console: &mut Console) -> Resu
     if u16::try_from(info.len()).is_err() {
         return Err(Failure::usage(format!("--info: {} bytes: 65535 are the most", info.len())));
     }
-    console.share_output(&[args.device.pcap.as_deref(), args.out.as_deref()])?;
+    args.session.check_unused(&args.trust)?;
+    let secrets_out = args.session.secrets_out.as_deref();
+    console.share_output(&[args.device.pcap.as_deref(), args.out.as_deref(), secrets_out])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.sends(FIELDS + info.len());
+    let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
+    trust.or_own(device.anchors());
+    let peer = args.session.choice().map(|choice| TrustedPeer::read(&choice, &trust, &mut device));
+    let peer = peer.transpose()?;
     let out = match &args.out {
         Some(path) => Some(file::Output::create(path, device.output_place())?),
         None => None,
     };
     device.settle()?;
     let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
-        ask(args, &info, inquiry, requester)
+        ask(args, &info, peer.as_ref(), inquiry, requester)
     });
     let target = device.name();
     device.finish()?;
@@ -94,6 +104,7 @@ pub(crate) fn run(args: &CsrArgs, crypto: Crypto, console: &mut Console) -> Resu
 fn ask(
     args: &CsrArgs,
     info: &[u8],
+    peer: Option<&TrustedPeer<'_>>,
     inquiry: Inquiry<'_, '_>,
     requester: Requester<'_, Negotiated>,
 ) -> Result<FetchedCsr, RunError<LineError>> {
@@ -126,10 +137,14 @@ fn ask(
     if args.any_extensions {
         plan.odd_extensions = Tolerance::Accept;
     }
-    let mut buffer = vec![0; LEN];
-    let flow = requester.get_csr(plan, &mut buffer);
-    let (_, outcome) = blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
-    Ok(described(&outcome, known.is_some()))
+    let asked = converse(peer, requester, line, |requester, place, line| {
+        let mut buffer = vec![0; LEN];
+        let flow = place.enter(requester).get_csr(plan, &mut buffer);
+        let (requester, outcome) = blocking::run(flow, line, &clock)?;
+        let session = place.session_id();
+        Ok((requester, FetchedCsr { session, ..described(&outcome, known.is_some()) }))
+    });
+    asked.map(|(_, fetched)| fetched)
 }
 
 /// Whose key the device asks a certificate for: the leaf's, and in the alias model that of who has issued the leaf.
@@ -146,6 +161,7 @@ fn described(outcome: &CsrOutcome<'_>, key_is_known: bool) -> FetchedCsr {
     let nothing = FetchedCsr {
         schema: SCHEMA,
         target: String::new(),
+        session: None,
         reset_required: true,
         tracking_tag: None,
         csr: None,

@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 use spdm_codec::{DeviceClassIdentifiers, SlotId};
+use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 #[cfg(test)]
 use spdm_evidence::schema;
 use spdm_evidence::{AttestationCheck, CheckStatus};
 use spdm_requester::{Error, Negotiated, Requester, RunError, blocking};
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Chain, ChainContext, Identity, Policy};
+use spdm_x509::{Chain, ChainContext, Identity, Policy, ProvisionedKey};
 
 use crate::args::{EndpointArgs, SlotChoice};
 use crate::backend::Crypto;
@@ -18,7 +19,9 @@ use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::line::LineError;
 use crate::live::LiveDevice;
 use crate::render::{self, Style, Table};
-use crate::trust::Trust;
+use crate::tap::Tap;
+use crate::trust::{self, Trust};
+use crate::trusted_session::{TrustedPeer, converse, provisioned_key, trusted_key};
 use crate::verdict::Verdict;
 
 /// The version of the object's form.
@@ -47,6 +50,8 @@ pub(crate) struct ShownEndpoint {
     /// The version that was negotiated.
     #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
     version: &'static str,
+    /// SessionID in hexadecimal; null outside of sessions.
+    session: Option<String>,
     /// Who signed; null with --unsigned, where nothing is authentic.
     signature: Option<ShownSignature>,
     /// The device classes.
@@ -57,13 +62,13 @@ pub(crate) struct ShownEndpoint {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
 struct ShownSignature {
-    /// The slot whose key signed.
+    /// The slot whose key signed; null for the key of --peer-key.
     #[cfg_attr(test, schemars(range(max = 7)))]
-    slot: u8,
+    slot: Option<u8>,
     /// Our nonce in what was signed.
     #[cfg_attr(test, schemars(regex(pattern = schema::HEX)))]
     nonce: String,
-    /// Whether the chain of that key is trusted.
+    /// Whether that key is trusted: its chain, or the file that names it.
     trusted: bool,
     /// Why it is not.
     error: Option<String>,
@@ -99,15 +104,29 @@ impl DeviceClass {
 /// What came, and whose key signed it.
 struct Fetched {
     version: &'static str,
+    session: Option<String>,
     classes: Vec<DeviceClass>,
-    signer: Option<SigningChain>,
+    signer: Option<Signer>,
 }
 
-/// A chain whose key signed.
-struct SigningChain {
-    context: ChainContext,
-    bytes: Vec<u8>,
+/// Whose key signed.
+struct Signer {
+    identity: SigningIdentity,
     nonce: String,
+}
+
+/// What judges the key.
+enum SigningIdentity {
+    Chain {
+        context: ChainContext,
+        bytes: Vec<u8>,
+    },
+    /// `--peer-key`.
+    Key {
+        spki: Vec<u8>,
+        asym: AsymAlgorithm,
+        hash: HashAlgorithm,
+    },
 }
 
 /// Asks, and judges the chain of the key that signed.
@@ -116,59 +135,80 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    if args.unsigned && args.trust.names_anchors() {
-        return Err(Failure::usage("nobody is verified with --unsigned: leave out --trust"));
+    if args.unsigned && !args.session.session {
+        let option = match args.session.peer_key {
+            Some(_) => Some("--peer-key"),
+            None => args.trust.names_anchors().then_some("--trust"),
+        };
+        if let Some(option) = option {
+            let message = format!("nobody is verified with --unsigned: leave out {option}");
+            return Err(Failure::usage(message));
+        }
     }
-    console.share_output(&[args.device.pcap.as_deref()])?;
+    let secrets_out = args.session.secrets_out.as_deref();
+    console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
-    device.settle()?;
-    let anyone = trust.is_empty();
+    let whom = if trust.is_empty() { Whom::Anyone } else { Whom::Trusted };
     trust.or_own(device.anchors());
-    let inquired =
-        inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| match args.unsigned {
-            true => unsigned(inquiry, requester),
-            false => signed(inquiry, requester, args.slot),
-        });
+    let peer_key = args.session.peer_key.as_deref();
+    let key = peer_key.map(|path| trust::public_key(path, crypto.provider)).transpose()?;
+    device.takes_peer_key(peer_key);
+    let peer = args.session.choice().map(|choice| TrustedPeer::read(&choice, &trust, &mut device));
+    let peer = peer.transpose()?;
+    device.settle()?;
+    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
+        match (args.unsigned, &key) {
+            (true, _) => unsigned(inquiry, requester, peer.as_ref()),
+            (false, None) => signed_by_chain(inquiry, requester, args.slot, peer.as_ref()),
+            (false, Some(spki)) => signed_by_key(inquiry, requester, spki, peer.as_ref(), crypto),
+        }
+    });
     let target = device.name();
     device.finish()?;
-    let Fetched { version, classes, signer } = match inquired.result {
+    let Fetched { version, session, classes, signer } = match inquired.result {
         Ok(fetched) => fetched,
         Err(verdict) => return render::not_done(&verdict, console),
     };
     let (anchors, revocations) = (trust.anchors(), trust.revocations());
     let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
-    let judged = signer.map(|signer| signer.judge(&target, &policy, crypto)).transpose()?;
-    let (signature, verdict) = judged.unzip();
-    let shown = ShownEndpoint { schema: SCHEMA, target, version, signature, classes };
+    let judged = signer.map(|signer| signer.judge(&target, &policy, crypto, whom)).transpose()?;
+    let (signature, exit) = judged.unzip();
+    let shown = ShownEndpoint { schema: SCHEMA, target, version, session, signature, classes };
     if console.json() {
         console.object(&shown)?;
     } else {
         console.report(&text(&shown, console.style()))?;
     }
-    Ok(verdict.map_or(Exit::Done, |verdict| exit(&verdict, anyone)))
+    Ok(exit.unwrap_or_default())
 }
 
 fn unsigned(
     inquiry: Inquiry<'_, '_>,
     requester: Requester<'_, Negotiated>,
-) -> Result<Fetched, RunError<LineError>> {
-    let version = requester.negotiated().version.as_str();
-    let mut buffer = vec![0; INFO_LEN];
-    let flow = requester.fetch_endpoint_info_unsigned(&mut buffer);
-    let (_, info) =
-        blocking::run(flow, inquiry.line, &inquiry.clock).map_err(|failure| failure.error)?;
-    Ok(Fetched { version, classes: DeviceClass::all(&info.identifiers), signer: None })
-}
-
-fn signed(
-    inquiry: Inquiry<'_, '_>,
-    requester: Requester<'_, Negotiated>,
-    choice: SlotChoice,
+    peer: Option<&TrustedPeer<'_>>,
 ) -> Result<Fetched, RunError<LineError>> {
     let Inquiry { line, clock, .. } = inquiry;
     let version = requester.negotiated().version.as_str();
-    let (mut chain, mut buffer) = (vec![0; CHAIN_LEN], vec![0; INFO_LEN]);
+    let asked = converse(peer, requester, line, |requester, place, line| {
+        let mut buffer = vec![0; INFO_LEN];
+        let flow = place.enter(requester).fetch_endpoint_info_unsigned(&mut buffer);
+        let (requester, info) = blocking::run(flow, line, &clock)?;
+        let classes = DeviceClass::all(&info.identifiers);
+        let session = place.session_id();
+        Ok((requester, Fetched { version, session, classes, signer: None }))
+    });
+    asked.map(|(_, fetched)| fetched)
+}
+
+fn signed_by_chain(
+    inquiry: Inquiry<'_, '_>,
+    requester: Requester<'_, Negotiated>,
+    choice: SlotChoice,
+    peer: Option<&TrustedPeer<'_>>,
+) -> Result<Fetched, RunError<LineError>> {
+    let Inquiry { line, clock, .. } = inquiry;
+    let mut chain = vec![0; CHAIN_LEN];
     let (requester, _) =
         blocking::run(requester.get_digests(), line, &clock).map_err(|failure| failure.error)?;
     let first = requester.connection().provisioned_slots().next();
@@ -179,42 +219,99 @@ fn signed(
     };
     let flow = requester.fetch_chain(slot, &mut chain);
     let (requester, chain) = blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
-    let nonce = requester.nonce().map_err(RunError::Requester)?;
-    let identity = Identity::Chain(chain);
-    let flow = requester.fetch_endpoint_info_signed(identity, nonce, &mut buffer);
-    let (_, info) = blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
-    let proof = info.proof.ok_or(RunError::Requester(Error::IdentityMismatch))?;
-    let signer = SigningChain {
-        context: *chain.context(),
-        bytes: chain.bytes().to_vec(),
-        nonce: hex::encode(proof.nonce().0),
-    };
-    Ok(Fetched { version, classes: DeviceClass::all(&info.identifiers), signer: Some(signer) })
+    let (context, bytes) = (*chain.context(), chain.bytes().to_vec());
+    let identity = SigningIdentity::Chain { context, bytes };
+    signed(line, requester, Identity::Chain(chain), identity, peer)
 }
 
-impl SigningChain {
+fn signed_by_key(
+    inquiry: Inquiry<'_, '_>,
+    requester: Requester<'_, Negotiated>,
+    spki: &[u8],
+    peer: Option<&TrustedPeer<'_>>,
+    crypto: Crypto,
+) -> Result<Fetched, RunError<LineError>> {
+    let negotiated = requester.negotiated();
+    let key = provisioned_key(spki, negotiated, crypto)?;
+    let (asym, hash) =
+        (negotiated.asym().map_err(Error::from)?, negotiated.hash().map_err(Error::from)?);
+    let identity = SigningIdentity::Key { spki: spki.to_vec(), asym, hash };
+    signed(inquiry.line, requester, Identity::Key(key), identity, peer)
+}
+
+/// Asks for the signature of `signer`, which `identity` judges afterwards.
+fn signed(
+    line: &mut Tap<'_>,
+    requester: Requester<'_, Negotiated>,
+    signer: Identity<'_>,
+    identity: SigningIdentity,
+    peer: Option<&TrustedPeer<'_>>,
+) -> Result<Fetched, RunError<LineError>> {
+    let clock = line.clock();
+    let version = requester.negotiated().version.as_str();
+    let nonce = requester.nonce().map_err(RunError::Requester)?;
+    let mut buffer = vec![0; INFO_LEN];
+    let asked = converse(peer, requester, line, |requester, place, line| {
+        let requester = place.enter(requester);
+        let flow = requester.fetch_endpoint_info_signed(signer, nonce, &mut buffer);
+        let (requester, info) = blocking::run(flow, line, &clock)?;
+        Ok((requester, (place.session_id(), info)))
+    });
+    let (_, (session, info)) = asked?;
+    let proof = info.proof.ok_or(RunError::Requester(Error::IdentityMismatch))?;
+    let signer = Signer { identity, nonce: hex::encode(proof.nonce().0) };
+    let classes = DeviceClass::all(&info.identifiers);
+    Ok(Fetched { version, session, classes, signer: Some(signer) })
+}
+
+/// Whom the options want to have signed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Whom {
+    /// Somebody who is trusted.
+    Trusted,
+    /// They name nobody.
+    Anyone,
+}
+
+impl Signer {
     fn judge(
         self,
         target: &str,
         policy: &Policy<'_>,
         crypto: Crypto,
-    ) -> Result<(ShownSignature, Verdict), Failure> {
-        // It was parsed once, while it was fetched.
-        let raw = Untrusted::new(self.bytes.as_slice());
-        let chain = Chain::parse(raw, self.context, crypto.provider).map_err(Failure::usage)?;
-        let verdict = judge(builder(target, crypto.provider), &chain, policy);
-        let trusted = verdict.verified();
-        let error = verdict.error().filter(|_| !trusted).map(|(_, message)| message.to_owned());
-        let slot = chain.slot().get();
-        Ok((ShownSignature { slot, nonce: self.nonce, trusted, error }, verdict))
+        whom: Whom,
+    ) -> Result<(ShownSignature, Exit), Failure> {
+        let nonce = self.nonce;
+        match self.identity {
+            SigningIdentity::Chain { context, bytes } => {
+                // It was parsed once, while it was fetched.
+                let raw = Untrusted::new(bytes.as_slice());
+                let chain = Chain::parse(raw, context, crypto.provider).map_err(Failure::usage)?;
+                let verdict = judge(builder(target, crypto.provider), &chain, policy);
+                let trusted = verdict.verified();
+                let error =
+                    verdict.error().filter(|_| !trusted).map(|(_, message)| message.to_owned());
+                let slot = Some(chain.slot().get());
+                Ok((ShownSignature { slot, nonce, trusted, error }, exit(&verdict, whom)))
+            }
+            SigningIdentity::Key { spki, asym, hash } => {
+                let raw = Untrusted::new(spki.as_slice());
+                let key = ProvisionedKey::parse(raw, asym, hash, crypto.provider);
+                let judged = trusted_key(key.map_err(Failure::usage)?, policy);
+                let exit = if judged.is_ok() { Exit::Done } else { Exit::Rejected };
+                let (trusted, error) =
+                    (judged.is_ok(), judged.err().map(|error| error.to_string()));
+                Ok((ShownSignature { slot: None, nonce, trusted, error }, exit))
+            }
+        }
     }
 }
 
 /// Who asks whom to trust decides: without an anchor, what the device signed is what was asked for.
-fn exit(verdict: &Verdict, anyone: bool) -> Exit {
+fn exit(verdict: &Verdict, whom: Whom) -> Exit {
     let failed = |check: &AttestationCheck| verdict.report.status(*check) == CheckStatus::Fail;
     let mut failed = AttestationCheck::ALL.iter().filter(|check| failed(check));
-    match anyone && failed.all(|check| *check == AttestationCheck::ChainAnchor) {
+    match whom == Whom::Anyone && failed.all(|check| *check == AttestationCheck::ChainAnchor) {
         true => Exit::Done,
         false => verdict.exit,
     }
@@ -241,13 +338,17 @@ fn text(shown: &ShownEndpoint, style: Style) -> String {
     match &shown.signature {
         None => line("signature", "none: nothing of this is authentic".to_owned()),
         Some(signature) => {
-            line("signature", format!("right, by the key of slot {}", signature.slot));
+            let (whose, what) = match signature.slot {
+                Some(slot) => (format!("the key of slot {slot}"), "chain"),
+                None => ("the key of --peer-key".to_owned(), "key"),
+            };
+            line("signature", format!("right, by {whose}"));
             let chain = match &signature.error {
                 _ if signature.trusted => "trusted".to_owned(),
                 Some(error) => format!("not trusted: {error}"),
                 None => "not trusted".to_owned(),
             };
-            line("chain", chain);
+            line(what, chain);
         }
     }
     format!("{}\n{}", style.strong(&shown.target), table.plain(style.whole_in_pipes()))

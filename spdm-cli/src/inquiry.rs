@@ -9,7 +9,7 @@ use spdm_transport::Transport;
 
 use crate::advice::Waivable;
 use crate::line::LineError;
-use crate::live::{LiveDevice, Memory, offer, requester};
+use crate::live::{LiveDevice, Memory, PeerKeyOption, offer, requester};
 use crate::overheard::Overheard;
 use crate::run_time::RunTime;
 use crate::tap::Tap;
@@ -45,7 +45,7 @@ pub(crate) fn inquire<T>(
     ask: impl FnOnce(Inquiry<'_, '_>, Requester<'_, Negotiated>) -> Result<T, RunError<LineError>>,
 ) -> Inquired<T> {
     let mut report = ReportBuilder::new(&device.name(), Freshness::Own, device.crypto.provider);
-    let (args, crypto) = (device.args, device.crypto);
+    let (args, crypto, peer_key) = (device.args, device.crypto, device.peer_key());
     let mut memory = Memory::new(device);
     let mut line = match device.connect() {
         Ok(line) => line,
@@ -77,7 +77,14 @@ pub(crate) fn inquire<T>(
     let silence = line.hang_up();
     let result = result.map_err(|error| {
         let (verdict, errors) = lost(report, error);
-        Box::new(verdict.explained(silence).advised(&errors, &heard, Waivable::NoVerdict))
+        let verdict = verdict.explained(silence);
+        Box::new(match peer_key {
+            PeerKeyOption::Lacking => verdict.advised(&errors, &heard, Waivable::NoVerdict),
+            PeerKeyOption::Unused => verdict.advised(&errors, &heard, Waivable::Nothing),
+            PeerKeyOption::Given(path) => {
+                verdict.advised(&errors, &heard, Waivable::Nothing).of_key(&errors, path)
+            }
+        })
     });
     Inquired { result, heard }
 }

@@ -1,23 +1,23 @@
 //! `spdm keys`: the key pairs of a device.
 
-use bitflags::Flags;
 use serde::Serialize;
 use spdm_codec::{KeyPairInfo, SlotMask};
 #[cfg(test)]
 use spdm_evidence::schema;
-use spdm_requester::{DesiredKey, KeyPairAction, Negotiated, Requester, RunError, blocking};
+use spdm_requester::{DesiredKey, KeyPairAction, Negotiated, Requester, blocking};
 
 use crate::args::KeysArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
-use crate::line::LineError;
 use crate::live::LiveDevice;
-use crate::render::{self, Style, Table};
+use crate::render::{self, Style, Table, flag_names as names};
 use crate::run_time::RunTime;
 use crate::set_certificate::EffectWord;
 use crate::tap::Tap;
+use crate::trust::Trust;
+use crate::trusted_session::{Failed, Place, TrustedPeer, converse};
 
 /// The longest KEY_PAIR_INFO that is taken, in bytes.
 const LEN: usize = 0x1_1000;
@@ -41,6 +41,8 @@ pub(crate) struct ShownKeys {
     schema: u32,
     /// The device.
     target: String,
+    /// SessionID in hexadecimal; null outside of sessions.
+    session: Option<String>,
     /// The key pair that was changed, and when that takes effect; null where nothing was.
     changed: Option<ChangedKey>,
     /// Every key pair, after the change.
@@ -90,25 +92,35 @@ pub(crate) fn run(args: &KeysArgs, crypto: Crypto, console: &mut Console) -> Res
         let message = format!("nothing was sent: key pair {id} of {target} would be changed");
         return Err(Failure::usage(message).with_hint(Some("--yes does it")));
     }
-    console.share_output(&[args.device.pcap.as_deref()])?;
+    args.session.check_unused(&args.trust)?;
+    let secrets_out = args.session.secrets_out.as_deref();
+    console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
+    trust.or_own(device.anchors());
+    let peer = args.session.choice().map(|choice| TrustedPeer::read(&choice, &trust, &mut device));
+    let peer = peer.transpose()?;
     device.settle()?;
     let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
         let Inquiry { line, clock, .. } = inquiry;
-        let (requester, changed) = match change {
-            None => (requester, None),
-            Some(id) => {
-                let (requester, changed) = alter(args, id, line, &clock, requester)?;
-                (requester, Some(changed))
-            }
-        };
-        Ok((changed, list(line, &clock, requester)?))
+        let asked = converse(peer.as_ref(), requester, line, |requester, place, line| {
+            let (requester, changed) = match change {
+                None => (requester, None),
+                Some(id) => {
+                    let (requester, changed) = alter(args, id, place, line, &clock, requester)?;
+                    (requester, Some(changed))
+                }
+            };
+            let (requester, key_pairs) = list(place, line, &clock, requester)?;
+            Ok((requester, (place.session_id(), changed, key_pairs)))
+        });
+        asked.map(|(_, shown)| shown)
     });
     let target = device.name();
     device.finish()?;
     match inquired.result {
-        Ok((changed, key_pairs)) => {
-            show(&ShownKeys { schema: SCHEMA, target, changed, key_pairs }, console)
+        Ok((session, changed, key_pairs)) => {
+            show(&ShownKeys { schema: SCHEMA, target, session, changed, key_pairs }, console)
         }
         Err(verdict) => render::not_done(&verdict, console),
     }
@@ -118,10 +130,11 @@ pub(crate) fn run(args: &KeysArgs, crypto: Crypto, console: &mut Console) -> Res
 fn alter<'a>(
     args: &KeysArgs,
     id: u8,
+    place: Place,
     line: &mut Tap<'_>,
     clock: &RunTime,
     requester: Requester<'a, Negotiated>,
-) -> Result<(Requester<'a, Negotiated>, ChangedKey), RunError<LineError>> {
+) -> Result<(Requester<'a, Negotiated>, ChangedKey), Failed<'a>> {
     let mut requester = requester;
     let action = if args.erase.is_some() {
         KeyPairAction::Erase
@@ -130,9 +143,8 @@ fn alter<'a>(
             Some(list) => SlotMask(list.0.iter().fold(0, |mask, slot| mask | 1 << slot.get())),
             None => {
                 let mut buffer = vec![0; LEN];
-                let flow = requester.key_pair_info(id, &mut buffer);
-                let (next, info) =
-                    blocking::run(flow, line, clock).map_err(|failure| failure.error)?;
+                let flow = place.enter(requester).key_pair_info(id, &mut buffer);
+                let (next, info) = blocking::run(flow, line, clock)?;
                 requester = next;
                 info.assoc_cert_slot_mask
             }
@@ -145,16 +157,17 @@ fn alter<'a>(
             None => KeyPairAction::Change(desired),
         }
     };
-    let flow = requester.set_key_pair_info(id, action);
-    let (requester, effect) = blocking::run(flow, line, clock).map_err(|failure| failure.error)?;
+    let flow = place.enter(requester).set_key_pair_info(id, action);
+    let (requester, effect) = blocking::run(flow, line, clock)?;
     Ok((requester, ChangedKey { id, effect: effect.into() }))
 }
 
-fn list(
+fn list<'a>(
+    place: Place,
     line: &mut Tap<'_>,
     clock: &RunTime,
-    requester: Requester<'_, Negotiated>,
-) -> Result<Vec<ShownKey>, RunError<LineError>> {
+    requester: Requester<'a, Negotiated>,
+) -> Result<(Requester<'a, Negotiated>, Vec<ShownKey>), Failed<'a>> {
     let mut requester = requester;
     let mut shown = Vec::new();
     let mut total = 1;
@@ -164,13 +177,13 @@ fn list(
         if id > total {
             break;
         }
-        let flow = requester.key_pair_info(id, &mut buffer);
-        let (next, info) = blocking::run(flow, line, clock).map_err(|failure| failure.error)?;
+        let flow = place.enter(requester).key_pair_info(id, &mut buffer);
+        let (next, info) = blocking::run(flow, line, clock)?;
         requester = next;
         total = info.total_key_pairs;
         shown.push(described(&info));
     }
-    Ok(shown)
+    Ok((requester, shown))
 }
 
 fn described(info: &KeyPairInfo<'_>) -> ShownKey {
@@ -188,16 +201,6 @@ fn described(info: &KeyPairInfo<'_>) -> ShownKey {
         slots: info.assoc_cert_slot_mask.slots().map(|slot| slot.get()).collect(),
         public_key_info: (!key.is_empty()).then(|| hex::encode(key)),
     }
-}
-
-/// The flags by name; those without a name together, in hexadecimal.
-fn names<F>(flags: F) -> Vec<String>
-where
-    F: Flags<Bits: core::fmt::LowerHex> + Copy,
-{
-    let named = flags.iter_names().map(|(name, _)| name.to_owned());
-    let rest = flags.iter_names().fold(flags, |rest, (_, flag)| rest.difference(flag));
-    named.chain((!rest.is_empty()).then(|| format!("{:#x}", rest.bits()))).collect()
 }
 
 fn show(shown: &ShownKeys, console: &mut Console) -> Result<Exit, Failure> {

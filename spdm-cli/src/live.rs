@@ -56,6 +56,7 @@ pub(crate) struct LiveDevice<'l> {
     own_request: usize,
     /// The formats of the measurement extension log that are offered.
     mel_specification: MelSpecification,
+    peer_key: PeerKeyOption<'l>,
     /// Where a person is told what is being waited for.
     waiting_columns: Option<usize>,
 }
@@ -90,6 +91,17 @@ impl SessionMemory {
             Self::Logged(sessions) => sessions.as_mut(),
         }
     }
+}
+
+/// Whether the verb has `--peer-key`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum PeerKeyOption<'l> {
+    /// It has no such option, or does not need it.
+    Lacking,
+    /// It was not given.
+    Unused,
+    /// The file.
+    Given(&'l Path),
 }
 
 /// The sessions that are offered to a device.
@@ -194,6 +206,7 @@ impl<'l> LiveDevice<'l> {
             host: None,
             own_request: 0,
             mel_specification: MelSpecification::empty(),
+            peer_key: PeerKeyOption::Lacking,
             waiting_columns,
         })
     }
@@ -211,6 +224,16 @@ impl<'l> LiveDevice<'l> {
     /// A request of a person's own will have so many bytes.
     pub(crate) fn sends(&mut self, len: usize) {
         self.own_request = len;
+    }
+
+    /// The device may be known by the key in this file.
+    pub(crate) fn takes_peer_key(&mut self, path: Option<&'l Path>) {
+        self.peer_key = path.map_or(PeerKeyOption::Unused, PeerKeyOption::Given);
+    }
+
+    /// Whether the verb has `--peer-key`.
+    pub(crate) const fn peer_key(&self) -> PeerKeyOption<'l> {
+        self.peer_key
     }
 
     /// The format of the measurement extension log is negotiated.

@@ -36,6 +36,7 @@ mod measure;
 mod mel;
 mod overheard;
 mod pcap;
+mod pci_session;
 mod pem;
 mod provenance;
 mod recognize;
@@ -51,6 +52,7 @@ mod session;
 mod set_certificate;
 mod tap;
 mod target;
+mod tdisp;
 mod terminal;
 mod time;
 mod tips;
@@ -126,6 +128,7 @@ fn run(verb: &Verb, crypto: Crypto, console: &mut Console) -> Result<Exit, Failu
         Verb::Csr(args) => csr::run(args, crypto, console),
         Verb::SetCert(args) => set_certificate::run(args, crypto, console),
         Verb::Keys(args) => keys::run(args, crypto, console),
+        Verb::Tdisp(args) => tdisp::run(args, crypto, console),
         Verb::Recognize(args) => recognize::run(args, crypto, console),
         Verb::List(args) => list::run(args, console),
         Verb::Completions(args) => completions::run(args, console),

@@ -11,9 +11,11 @@ use crate::args::MelArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
-use crate::inquiry::{WithoutAgreement, inquire};
+use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::live::LiveDevice;
 use crate::render::{self, Style, Table};
+use crate::trust::Trust;
+use crate::trusted_session::{Place, TrustedPeer, converse};
 
 /// The version of the object's form.
 const SCHEMA: u32 = 1;
@@ -40,6 +42,8 @@ pub(crate) struct ExtensionLog {
     /// The version that was negotiated.
     #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
     version: &'static str,
+    /// SessionID in hexadecimal; null outside of sessions.
+    session: Option<String>,
     /// Always false: no message signs a log, in a session or not.
     signed: bool,
     /// How many responses it came in: only a log that came in one is sure to be of one moment.
@@ -84,13 +88,14 @@ impl LogEntry {
 /// What of a log outlives its memory.
 struct Fetched {
     version: SpdmVersion,
+    session: Option<String>,
     responses: u32,
     entries: Vec<LogEntry>,
     notes: Vec<String>,
 }
 
 impl Fetched {
-    fn new(version: SpdmVersion, fetched: &UnsignedLog<'_>) -> Self {
+    fn new(version: SpdmVersion, place: Place, fetched: &UnsignedLog<'_>) -> Self {
         let out_of_order = fetched.first_out_of_order().map(|entry| {
             format!("entry {} is not above the entry before it (MELIndex)", entry.mel_index)
         });
@@ -99,6 +104,7 @@ impl Fetched {
         });
         Self {
             version,
+            session: place.session_id(),
             responses: fetched.responses,
             entries: fetched.log.iter().map(|entry| LogEntry::of(&entry)).collect(),
             notes: out_of_order.into_iter().chain(several).collect(),
@@ -108,26 +114,35 @@ impl Fetched {
 
 /// Fetches the log and shows it.
 pub(crate) fn run(args: &MelArgs, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
-    console.share_output(&[args.device.pcap.as_deref()])?;
+    args.session.check_unused(&args.trust)?;
+    let secrets_out = args.session.secrets_out.as_deref();
+    console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.offer_extension_log();
+    let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
+    trust.or_own(device.anchors());
+    let peer = args.session.choice().map(|choice| TrustedPeer::read(&choice, &trust, &mut device));
+    let peer = peer.transpose()?;
     device.settle()?;
     let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
+        let Inquiry { line, clock, .. } = inquiry;
         let version = requester.negotiated().version;
-        let mut buffer = vec![0; LOG_LEN];
-        let flow = requester.fetch_measurement_extension_log(&mut buffer);
-        let (_, fetched) =
-            blocking::run(flow, inquiry.line, &inquiry.clock).map_err(|failure| failure.error)?;
-        Ok(Fetched::new(version, &fetched))
+        let asked = converse(peer.as_ref(), requester, line, |requester, place, line| {
+            let mut buffer = vec![0; LOG_LEN];
+            let flow = place.enter(requester).fetch_measurement_extension_log(&mut buffer);
+            let (requester, fetched) = blocking::run(flow, line, &clock)?;
+            Ok((requester, Fetched::new(version, place, &fetched)))
+        });
+        asked.map(|(_, fetched)| fetched)
     });
     let target = device.name();
     device.finish()?;
-    let Fetched { version, responses, entries, notes } = match inquired.result {
+    let Fetched { version, session, responses, entries, notes } = match inquired.result {
         Ok(fetched) => fetched,
         Err(verdict) => return render::not_done(&verdict, console),
     };
     let (schema, version, signed) = (SCHEMA, version.as_str(), false);
-    let log = ExtensionLog { schema, target, version, signed, responses, entries, notes };
+    let log = ExtensionLog { schema, target, version, session, signed, responses, entries, notes };
     if console.json() {
         console.object(&log)?;
         return Ok(Exit::Done);
@@ -158,7 +173,10 @@ fn text(log: &ExtensionLog, style: Style) -> String {
         1 => "1 entry".to_owned(),
         count => format!("{count} entries"),
     };
-    let said = "not signed: the device can say what it likes";
+    let said = match log.session {
+        None => "not signed: whoever answers can say what it likes",
+        Some(_) => "not signed; in a session with the device, which can say what it likes",
+    };
     let table = if log.entries.is_empty() { String::new() } else { table };
     format!(
         "{}\n  measurement extension log, {entries}\n  {said}\n{table}",

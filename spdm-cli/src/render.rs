@@ -5,6 +5,7 @@ mod exchange;
 mod field;
 mod fold;
 mod info;
+mod interface;
 mod listing;
 mod message;
 mod recognize;
@@ -20,6 +21,9 @@ pub(crate) use exchange::{
 pub(crate) use field::{Fields, Row, version_entry};
 pub(crate) use fold::fold_lines;
 pub(crate) use info::{Info, InfoError, Slot, SupportedAlgorithms, info};
+pub(crate) use interface::{
+    ShownInterface, ShownTdispStep, TdispError, flag_names, function, interface,
+};
 pub(crate) use listing::listing;
 pub(crate) use message::{request, response, version};
 pub(crate) use recognize::{RecognizeError, Recognized, recognized};

@@ -17,7 +17,7 @@ use crate::keys::ShownKeys;
 use crate::list::FoundDevices;
 use crate::mel::ExtensionLog;
 use crate::provenance::Provenance;
-use crate::render::{Info, Recognized};
+use crate::render::{Info, Recognized, ShownInterface};
 use crate::send::Sent;
 use crate::set_certificate::SlotChange;
 
@@ -44,7 +44,7 @@ struct PrintedReport {
 
 #[test]
 fn the_files_are_those_that_the_types_make() {
-    let schemas: [(&str, Schema); 17] = [
+    let schemas: [(&str, Schema); 18] = [
         ("certs", schema::written::<ShownChain<'_>>()),
         ("csr", schema::written::<FetchedCsr>()),
         ("decode", schema::written::<MessageView>()),
@@ -62,6 +62,7 @@ fn the_files_are_those_that_the_types_make() {
         ("report", schema::written::<PrintedReport>()),
         ("send", schema::written::<Sent>()),
         ("set-cert", schema::written::<SlotChange>()),
+        ("tdisp", schema::written::<ShownInterface>()),
     ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema");
     for (name, schema) in schemas {

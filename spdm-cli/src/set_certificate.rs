@@ -18,9 +18,10 @@ use crate::exit::{Exit, Failure};
 use crate::file_kind::Reader;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::line::LineError;
-use crate::live::{LiveDevice, SessionOffer};
+use crate::live::LiveDevice;
 use crate::trust::{self, Trust};
-use crate::{file, render, trusted_session};
+use crate::trusted_session::{TrustedPeer, converse};
+use crate::{file, render};
 
 /// The longest chain that is sent, in bytes.
 const LEN: usize = 0x1_0000;
@@ -46,6 +47,8 @@ pub(crate) struct SlotChange {
     schema: u32,
     /// The device.
     target: String,
+    /// SessionID in hexadecimal; null outside of sessions.
+    session: Option<String>,
     #[cfg_attr(test, schemars(range(max = 7)))]
     slot: u8,
     /// Whether the chain was removed.
@@ -94,19 +97,22 @@ pub(crate) fn run(
         return Err(Failure::usage(format!("nothing was sent: {}", intention(args, &content)))
             .with_hint(Some("--yes does it")));
     }
-    console.share_output(&[args.device.pcap.as_deref()])?;
+    args.session.check_key_unused()?;
+    let secrets_out = args.session.secrets_out.as_deref();
+    console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.sends(FIELDS + LEN);
-    if args.session {
-        device.offer_sessions(SessionOffer::Identity);
+    if args.session.session {
         trust.or_own(device.anchors());
     }
+    let peer = args.session.choice().map(|choice| TrustedPeer::read(&choice, &trust, &mut device));
+    let peer = peer.transpose()?;
     device.settle()?;
     let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
         let Some(content) = &content else {
-            return erase(args, &trust, crypto, inquiry, requester);
+            return erase(args, peer.as_ref(), inquiry, requester).map(Ok);
         };
-        install(args, content, &trust, crypto, inquiry, requester)
+        install(args, content, &trust, peer.as_ref(), inquiry, requester, crypto)
     });
     let target = device.name();
     device.finish()?;
@@ -165,9 +171,10 @@ fn install(
     args: &SetCertArgs,
     given: &Given<'_>,
     trust: &Trust,
-    crypto: Crypto,
+    peer: Option<&TrustedPeer<'_>>,
     inquiry: Inquiry<'_, '_>,
     requester: Requester<'_, Negotiated>,
+    crypto: Crypto,
 ) -> Result<Result<SlotChange, Failure>, RunError<LineError>> {
     let Inquiry { line, clock, .. } = inquiry;
     let negotiated = *requester.negotiated();
@@ -192,7 +199,7 @@ fn install(
     };
     let own = own_root(&chain);
     let mut anchors = trust.anchors();
-    if trust.is_empty() || args.session {
+    if trust.is_empty() || peer.is_some() {
         anchors = own.as_deref().map(Anchor::Certificate).into_iter().collect();
     }
     let revocations = trust.revocations();
@@ -204,19 +211,12 @@ fn install(
         Ok(installable) => installable,
         Err(error) => return Ok(Err(refused(&error))),
     };
-    let (requester, effect) = if args.session {
-        let devices = trust.anchors();
-        let policy = Policy { anchors: &devices, ..policy };
-        let slot = args.session_slot;
-        let (requester, session) = trusted_session::open(requester, slot, &policy, line, &clock)?;
-        let flow = requester.in_session(session).set_certificate(installable, args.pair.id());
-        let (requester, effect) =
-            blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
-        (trusted_session::close(requester, session, line, &clock)?, effect)
-    } else {
-        let flow = requester.set_certificate(installable, args.pair.id());
-        blocking::run(flow, line, &clock).map_err(|failure| failure.error)?
-    };
+    let (requester, (effect, session)) =
+        converse(peer, requester, line, |requester, place, line| {
+            let flow = place.enter(requester).set_certificate(installable, args.pair.id());
+            let (requester, effect) = blocking::run(flow, line, &clock)?;
+            Ok((requester, (effect, place.session_id())))
+        })?;
     let shown = match effect {
         Effect::AfterReset => None,
         Effect::Now => {
@@ -232,6 +232,7 @@ fn install(
     Ok(Ok(SlotChange {
         schema: SCHEMA,
         target: String::new(),
+        session,
         slot: args.slot.get(),
         erased: false,
         effect: effect.into(),
@@ -257,28 +258,17 @@ fn own_root(chain: &Chain<'_>) -> Option<Vec<u8>> {
 
 fn erase(
     args: &SetCertArgs,
-    trust: &Trust,
-    crypto: Crypto,
+    peer: Option<&TrustedPeer<'_>>,
     inquiry: Inquiry<'_, '_>,
     requester: Requester<'_, Negotiated>,
-) -> Result<Result<SlotChange, Failure>, RunError<LineError>> {
+) -> Result<SlotChange, RunError<LineError>> {
     let Inquiry { line, clock, .. } = inquiry;
-    let (requester, effect) = if args.session {
-        let (anchors, revocations) = (trust.anchors(), trust.revocations());
-        let policy = match trust.policy(crypto.provider, &anchors, &revocations) {
-            Ok(policy) => policy,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        let slot = args.session_slot;
-        let (requester, session) = trusted_session::open(requester, slot, &policy, line, &clock)?;
-        let flow = requester.in_session(session).erase_certificate(args.slot, args.pair.id());
-        let (requester, effect) =
-            blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
-        (trusted_session::close(requester, session, line, &clock)?, effect)
-    } else {
-        let flow = requester.erase_certificate(args.slot, args.pair.id());
-        blocking::run(flow, line, &clock).map_err(|failure| failure.error)?
-    };
+    let (requester, (effect, session)) =
+        converse(peer, requester, line, |requester, place, line| {
+            let flow = place.enter(requester).erase_certificate(args.slot, args.pair.id());
+            let (requester, effect) = blocking::run(flow, line, &clock)?;
+            Ok((requester, (effect, place.session_id())))
+        })?;
     let shown = match effect {
         Effect::AfterReset => None,
         Effect::Now => {
@@ -289,15 +279,16 @@ fn erase(
             Some(!slots.any(|slot| slot == args.slot))
         }
     };
-    Ok(Ok(SlotChange {
+    Ok(SlotChange {
         schema: SCHEMA,
         target: String::new(),
+        session,
         slot: args.slot.get(),
         erased: true,
         effect: effect.into(),
         digest: None,
         shown,
-    }))
+    })
 }
 
 fn show(change: SlotChange, console: &mut Console) -> Result<Exit, Failure> {

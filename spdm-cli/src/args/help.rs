@@ -79,6 +79,12 @@ Examples:
   spdm keys mctp:9 --set 2 --slots 1 --yes
   spdm keys mctp:9 --generate 3 --algorithm ECC_384 --slots none --yes";
 
+pub(super) const TDISP: &str = "\
+Examples:
+  spdm tdisp emulated --function be:1d.7 version capabilities state
+  spdm tdisp emulated --function be:1d.7 lock report start state stop --yes
+  spdm tdisp pci:0000:01:00.0 --function 01:00.0 state --trust vendor.pem";
+
 pub(super) const RECOGNIZE: &str = "\
 Examples:
   spdm attest pci:0000:01:00.0 --trust vendor.pem --known known.json --learn

@@ -3,13 +3,17 @@
 use clap::Args;
 
 use super::values::SlotChoice;
-use super::{DeviceArgs, TrustArgs};
+use super::{DeviceArgs, OptionalSessionArgs, TrustArgs};
 
 /// `spdm mel`.
 #[derive(Args, Debug)]
 pub(crate) struct MelArgs {
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
+    #[command(flatten)]
+    pub(crate) session: OptionalSessionArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 }
 
 /// `spdm endpoint`.
@@ -19,8 +23,11 @@ pub(crate) struct EndpointArgs {
     pub(crate) device: DeviceArgs,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
-    /// The slot whose key signs, or any: the first one that is provisioned
-    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
+    #[command(flatten)]
+    pub(crate) session: OptionalSessionArgs,
+    /// The slot whose key signs the info, or any: the first one that is provisioned. --peer-key FILE stands for a device
+    /// without slots
+    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0", conflicts_with = "peer_key")]
     pub(crate) slot: SlotChoice,
     /// Without a signature: nothing of the answer is authentic
     #[arg(long)]

@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use spdm_codec::{CertificateModel, KeyPairAsymAlgo, KeyUsage, PqcAsymAlgo, SlotId};
 
 use super::values::{self, SlotList};
-use super::{DeviceArgs, TrustArgs};
+use super::{DeviceArgs, OptionalSessionArgs, TrustArgs};
 
 /// `spdm csr`.
 #[derive(Args, Debug)]
@@ -37,6 +37,10 @@ pub(crate) struct CsrArgs {
     /// Writes the request as PEM; standard output otherwise
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) session: OptionalSessionArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
 }
 
 /// Which key pair, on a connection with several keys.
@@ -85,7 +89,8 @@ pub(crate) struct SetCertArgs {
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
     /// The chain, from its root on: PEM or DER certificates in either order, or a chain as GET_CERTIFICATE delivers it. It is
-    /// held to the rules of spdm chain before it is sent; without --trust its own root is the anchor
+    /// held to the rules of spdm chain before it is sent; without --trust its own root is the anchor, and with --session,
+    /// where --trust is about the device
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// The slot
@@ -96,13 +101,8 @@ pub(crate) struct SetCertArgs {
     pub(crate) erase: bool,
     #[command(flatten)]
     pub(crate) pair: PairArgs,
-    /// In a session, which KEY_EXCHANGE and FINISH open with a device that is trusted: --trust is about the device then, and
-    /// the own root of the chain in FILE is its anchor
-    #[arg(long)]
-    pub(crate) session: bool,
-    /// The slot whose key signs KEY_EXCHANGE
-    #[arg(long, value_name = "N", value_parser = values::slot, default_value = "0", requires = "session")]
-    pub(crate) session_slot: SlotId,
+    #[command(flatten)]
+    pub(crate) session: OptionalSessionArgs,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     /// Does it: without, nothing is sent
@@ -134,6 +134,10 @@ pub(crate) struct KeysArgs {
     /// The slots that use it, for example 0,1, or none
     #[arg(long, value_name = "LIST", value_parser = slots, requires = "change", conflicts_with = "erase")]
     pub(crate) slots: Option<SlotList>,
+    #[command(flatten)]
+    pub(crate) session: OptionalSessionArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
     /// Does it: without, nothing is changed
     #[arg(long)]
     pub(crate) yes: bool,

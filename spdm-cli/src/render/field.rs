@@ -15,7 +15,7 @@ use spdm_codec::{
 use spdm_untrusted::Untrusted;
 
 pub(crate) use param::key_operation;
-pub(crate) use pci_sig::{ide_km, protocol, tdisp};
+pub(crate) use pci_sig::{ide_km, interface_state, protocol, tdisp};
 
 const RAW_BIT_STREAM: u8 = 0x80;
 

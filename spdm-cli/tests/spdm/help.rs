@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::process::{Folder, command, run};
 use crate::schema::{check, schema};
 
-const VERBS: [&str; 17] = [
+const VERBS: [&str; 21] = [
     "attest",
     "info",
     "certs",
@@ -18,6 +18,10 @@ const VERBS: [&str; 17] = [
     "send",
     "mel",
     "endpoint",
+    "csr",
+    "set-cert",
+    "keys",
+    "tdisp",
     "recognize",
     "verify",
     "chain",

@@ -17,6 +17,7 @@ mod faults;
 mod help;
 mod hints;
 mod host;
+mod in_session;
 mod information;
 #[cfg(unix)]
 mod interrupt;
@@ -26,6 +27,7 @@ mod mctp;
 mod newcomers;
 mod output;
 mod pcap;
+mod pci_sig;
 mod process;
 mod provenance;
 mod provisioning;

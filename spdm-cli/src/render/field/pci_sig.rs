@@ -134,7 +134,8 @@ const fn kp_ack_status(byte: u8) -> Option<&'static str> {
     })
 }
 
-const fn interface_state(byte: u8) -> Option<&'static str> {
+/// The name of a state of a device interface.
+pub(crate) const fn interface_state(byte: u8) -> Option<&'static str> {
     Some(match byte {
         0 => "CONFIG_UNLOCKED",
         1 => "CONFIG_LOCKED",
