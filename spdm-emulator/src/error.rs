@@ -109,6 +109,8 @@ pub enum StateError {
     OtherSeed,
     /// The device was made with other algorithms or slots.
     OtherKeys,
+    /// Another device has written the file since.
+    Changed,
 }
 
 /// The name of the file.
@@ -124,6 +126,7 @@ impl fmt::Display for StateError {
             Self::OtherKeys => {
                 write!(f, "{STATE} is of a device with other algorithms or other slots")
             }
+            Self::Changed => write!(f, "{STATE} was changed by another device"),
         }
     }
 }

@@ -9,7 +9,7 @@ use spdm_responder::{
 use x509_cert::name::Name;
 
 use crate::device_identity::DeviceIdentity;
-use crate::error::DeviceError;
+use crate::error::{DeviceError, StateError};
 use crate::installed_chain::{self, CheckedChain};
 use crate::key_kind::KeyKind;
 use crate::keys::{KeyRole, key_name};
@@ -26,7 +26,10 @@ impl OwnDevice<'_> {
         let mut next = self.provisioned.clone();
         change(&mut next);
         if let Some(file) = self.state {
-            file.write(&next, self.entropy).map_err(|_| Obstacle::Failed)?;
+            file.write(&next, self.entropy).map_err(|error| match error {
+                StateError::Changed => Obstacle::Busy,
+                _ => Obstacle::Failed,
+            })?;
         }
         *self.provisioned = next;
         Ok(())

@@ -9,6 +9,7 @@
 //! csr TAG ASYM HASH PAIR MODEL INFO OPAQUE            a certification request
 //! ```
 
+use core::cell::RefCell;
 use core::fmt::Write as _;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
@@ -37,13 +38,15 @@ const NOTHING: &str = "-";
 #[derive(Debug)]
 pub(crate) struct StateFile {
     path: PathBuf,
+    /// What was in it when this device read or wrote it last.
+    known: RefCell<Option<String>>,
 }
 
 impl StateFile {
     /// The file in this folder, which is made where it is missing.
     pub(crate) fn in_folder(folder: &Path) -> Result<Self, StateError> {
         fs::create_dir_all(folder).map_err(|error| StateError::Write(error.kind()))?;
-        Ok(Self { path: folder.join(NAME) })
+        Ok(Self { path: folder.join(NAME), known: RefCell::default() })
     }
 
     /// `None` where there is no file yet.
@@ -80,6 +83,7 @@ impl StateFile {
         entropy: &Entropy,
     ) -> Result<Provisioned, DeviceError> {
         let Some(text) = self.text()? else { return Ok(provisioned) };
+        *self.known.borrow_mut() = Some(text.clone());
         for (number, line) in (1_usize..).zip(text.lines()).skip(2) {
             let words: Vec<&str> = line.split(' ').collect();
             let damaged = || DeviceError::State(StateError::Line(number));
@@ -101,12 +105,17 @@ impl StateFile {
         Ok(provisioned)
     }
 
-    /// Replaces what is kept: whatever happens meanwhile, the old or the new state is there afterwards.
+    /// Replaces what is kept: whatever happens meanwhile, the old or the new state is there afterwards. Where another
+    /// device has changed it, what this one knows is old, and nothing is written.
     pub(crate) fn write(
         &self,
         provisioned: &Provisioned,
         entropy: &Entropy,
     ) -> Result<(), StateError> {
+        // A folder that was lost is no other device: to write says what is wrong.
+        if self.text()?.is_some_and(|text| self.known.borrow().as_ref() != Some(&text)) {
+            return Err(StateError::Changed);
+        }
         let text = described(provisioned, entropy);
         let part = self.path.with_extension("part");
         let written = write_secret(&part, text.as_bytes())
@@ -116,7 +125,9 @@ impl StateFile {
                 Some(folder) => fs::File::open(folder).map_or(Ok(()), |folder| folder.sync_all()),
                 None => Ok(()),
             });
-        written.map_err(|error| StateError::Write(error.kind()))
+        written.map_err(|error| StateError::Write(error.kind()))?;
+        *self.known.borrow_mut() = Some(text);
+        Ok(())
     }
 }
 

@@ -362,6 +362,12 @@ pub(crate) fn finished(turn: &mut Turn<'_>, index: usize) {
     }
 }
 
+/// Whether the Requester of this session has proven who it is.
+#[cfg(feature = "provisioning")]
+pub(crate) fn has_proven(turn: &Turn<'_>, index: usize) -> bool {
+    turn.sessions.get(index).is_some_and(|slot| slot.authenticated_requester().is_some())
+}
+
 /// Nothing else comes while a Requester proves who it is, and no other KEY_UPDATE while a key is being updated.
 pub(crate) fn check_in_flight(
     turn: &Turn<'_>,

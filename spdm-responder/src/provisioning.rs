@@ -8,6 +8,7 @@ use spdm_codec::{
 };
 
 use crate::agreement::{Agreement, Suite};
+use crate::mutual;
 use crate::refusal::Refusal;
 use crate::scope::Scope;
 use crate::turn::Turn;
@@ -114,7 +115,8 @@ impl fmt::Debug for dyn Provisioning + '_ {
 pub enum Environment {
     /// A factory or a laboratory: everybody who reaches the device may change every slot and key pair.
     Trusted,
-    /// Anywhere else: slots 1 to 7 may be changed in an established session; slot 0 and the key pairs by nobody.
+    /// Anywhere else: slots 1 to 7 may be changed in an established session; slot 0 and the key pairs in one whose Requester
+    /// has proven who it is (the feature `mutual-auth`).
     Untrusted,
 }
 
@@ -278,11 +280,15 @@ pub(crate) enum Change {
 
 /// Whether this change may be made where the request came (DSP0274 §SET_CERTIFICATE).
 pub(crate) fn permit(turn: &mut Turn<'_>, change: &Change) -> Result<(), Refusal> {
-    let in_session = matches!(turn.scope, Scope::Session(_));
-    let permitted = match (provisioning(turn)?.environment(), change) {
-        (Environment::Trusted, _) => true,
-        (Environment::Untrusted, Change::Slot(SlotId::ZERO) | Change::KeyPair) => false,
-        (Environment::Untrusted, Change::Slot(_)) => in_session,
+    let permitted = match (provisioning(turn)?.environment(), turn.scope, change) {
+        (Environment::Trusted, _, _) => true,
+        (Environment::Untrusted, Scope::Plain, _) => false,
+        (
+            Environment::Untrusted,
+            Scope::Session(index),
+            Change::Slot(SlotId::ZERO) | Change::KeyPair,
+        ) => mutual::has_proven(turn, index),
+        (Environment::Untrusted, Scope::Session(_), Change::Slot(_)) => true,
     };
     if permitted { Ok(()) } else { Err(Refusal::unexpected()) }
 }

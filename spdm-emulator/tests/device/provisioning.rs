@@ -140,6 +140,26 @@ fn p7_what_is_wrong_with_a_chain_leaves_the_old_one() {
 }
 
 #[test]
+fn p7_a_chain_for_a_key_pair_is_for_its_key() {
+    let slots = vec![SlotId::ZERO, SlotId::new(1).unwrap()];
+    let more_capabilities = CAPABLE | F::MULTI_KEY_CAP_ONLY;
+    let device = Device::new(DeviceConfig { slots, more_capabilities, ..config() }).unwrap();
+    let mut requester = Requester::connect_multi_key(device, V1_3, P256, HASH);
+    let own = requester.chain(u32::from(u16::MAX));
+    let mut offer = |slot: u8, pair: u8| {
+        let header = [0x13, 0xEE, 1 << 4 | slot, pair];
+        let answer = requester.exchange(&[&header[..], &own].concat());
+        (answer[1], answer[2])
+    };
+    // The chain of slot 0 is for pair 1, and slot 1 is pair 2's.
+    assert_eq!(offer(2, 2), UNSPECIFIED);
+    assert_eq!(offer(1, 1), UNSPECIFIED);
+    assert_eq!(offer(1, 2), UNSPECIFIED);
+    assert_eq!(offer(2, 1), (DONE, 2));
+    assert_eq!(requester.digests()[3], 0b111);
+}
+
+#[test]
 fn what_a_device_was_given_is_there_after_a_restart() {
     let folder = Folder::new("restart");
     let mut requester = connect(folder.kept());
@@ -185,6 +205,30 @@ fn p11_a_loss_of_power_leaves_the_old_or_the_new_state() {
     assert_eq!(requester.digests(), after);
     assert_eq!(requester.exchange(&[0x13, 0xEE, 0x81, 0])[1..3], [0x7F, 0x44]);
     assert_eq!(requester.digests(), after);
+}
+
+#[test]
+fn p11_of_two_requesters_at_once_the_second_gets_busy() {
+    let folder = Folder::new("two");
+    drop(connect(folder.kept()));
+    let mut first = connect(folder.kept());
+    let mut second = connect(folder.kept());
+    let own = first.chain(u32::from(u16::MAX));
+    let before = second.digests();
+    assert_eq!(set(&mut first, 1, &own), (DONE, 1));
+    let after = first.digests();
+    for slot in [1, 2] {
+        assert_eq!(set(&mut second, slot, &own), (0x7F, 0x03));
+        assert_eq!(second.exchange(&[0x13, 0xEE, 0x80 | slot, 0])[1..3], [0x7F, 0x03]);
+    }
+    assert_eq!(second.exchange(&[0x13, 0xFD, 1, 0, 1])[1..3], [0x7F, 0x44], "slot 0 uses it");
+    // For the second it is as before, for the first as it made it; the folder has that.
+    assert_eq!(second.digests(), before);
+    assert_eq!(first.digests(), after);
+    assert_eq!(set(&mut first, 2, &own), (DONE, 2));
+    let mut again = connect(folder.kept());
+    assert_eq!(again.digests(), first.digests());
+    assert_eq!(set(&mut again, 3, &own), (DONE, 3));
 }
 
 #[test]

@@ -105,17 +105,36 @@ pub(crate) struct Requester {
 impl Requester {
     /// Negotiates exactly these.
     pub(crate) fn connect(
-        mut device: Device,
+        device: Device,
         version: SpdmVersion,
         asym: AsymAlgorithm,
         hash: HashAlgorithm,
     ) -> Self {
+        let algorithms = negotiate(version, asym.base_asym().unwrap(), hash.base_hash());
+        Self::negotiate(device, version, asym, hash, algorithms)
+    }
+
+    /// Negotiates exactly these, and several keys.
+    pub(crate) fn connect_multi_key(
+        device: Device,
+        version: SpdmVersion,
+        asym: AsymAlgorithm,
+        hash: HashAlgorithm,
+    ) -> Self {
+        let mut algorithms = negotiate(version, asym.base_asym().unwrap(), hash.base_hash());
+        algorithms[7] |= OtherParams::MULTI_KEY_CONN.bits();
+        Self::negotiate(device, version, asym, hash, algorithms)
+    }
+
+    fn negotiate(
+        mut device: Device,
+        version: SpdmVersion,
+        asym: AsymAlgorithm,
+        hash: HashAlgorithm,
+        algorithms: Vec<u8>,
+    ) -> Self {
         let mut a = Vec::new();
-        for request in [
-            GET_VERSION.to_vec(),
-            get_capabilities(version),
-            negotiate(version, asym.base_asym().unwrap(), hash.base_hash()),
-        ] {
+        for request in [GET_VERSION.to_vec(), get_capabilities(version), algorithms] {
             let response = device.respond(&request).unwrap();
             assert_eq!(response[1], request[1] & 0x7F, "{version} {response:02x?}");
             a.extend(request);

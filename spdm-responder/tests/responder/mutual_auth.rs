@@ -193,6 +193,42 @@ fn sessions_of_every_kind() {
     }
 }
 
+/// Outside of a trusted environment slot 0 and the key pairs are changed by who has proven who it is, and by nobody else.
+#[cfg(feature = "provisioning")]
+#[test]
+fn p8_p14_who_has_proven_who_it_is_may_provision() {
+    use spdm_responder::Environment;
+    let provisioning = CapabilityFlags::SET_CERT_CAP
+        | CapabilityFlags::GET_KEY_PAIR_INFO_CAP
+        | CapabilityFlags::SET_KEY_PAIR_INFO_CAP;
+    let requests = [vec![0x13, 0xEE, 0x80, 0], vec![0x13, 0xFD, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]];
+    let unexpected = error(SpdmVersion::V1_3, 0x04);
+    for kind in KINDS {
+        let (mut sim, mut host) = connected(SpdmVersion::V1_3, provisioning, kind);
+        sim.device.lab.environment = Environment::Untrusted;
+        let mut session = Initiator::key_exchange(&mut sim, 1);
+        flow_of_session(&mut sim, &mut session, &mut host);
+        session.th.extend(host.chain_hash());
+        let message = finish(&session, &host, 0);
+        for request in &requests {
+            // Before FINISH nothing is proven.
+            assert_eq!(session.exchange(&mut sim, request).unwrap(), unexpected);
+        }
+        finished(&mut sim, &mut session, &message);
+        for request in &requests {
+            assert_eq!(sim.send(request).unwrap(), unexpected);
+            assert_eq!(session.exchange(&mut sim, request).unwrap()[1], request[1] & 0x7F);
+        }
+        // The session of somebody else proves nothing for this one.
+        sim.device.policy = None;
+        let mut other = Initiator::key_exchange(&mut sim, 2);
+        other.finish(&mut sim, 0xE5);
+        for request in &requests {
+            assert_eq!(other.exchange(&mut sim, request).unwrap(), unexpected);
+        }
+    }
+}
+
 #[test]
 fn a_provisioned_key_signs_for_slot_0xff() {
     for version in SINCE_1_1 {
