@@ -249,6 +249,13 @@ fn delivered(exchanges: &mut [RecordedExchange], inner: Code) -> &mut RecordedEx
     all.find(|e| e.request[1] == deliver && e.request[5] == inner.0).unwrap()
 }
 
+/// The place of the exchange whose acknowledgement carries such a request.
+fn inner_request(exchanges: &[RecordedExchange], inner: Code) -> usize {
+    let ack = Code::ENCAPSULATED_RESPONSE_ACK.0;
+    let mut answers = exchanges.iter().map(|e| e.response.as_deref().unwrap_or_default());
+    answers.position(|a| a.get(1) == Some(&ack) && a.get(9) == Some(&inner.0)).unwrap()
+}
+
 fn finish(exchanges: &mut [RecordedExchange]) -> &mut RecordedExchange {
     exchanges.iter_mut().find(|e| e.request[1] == Code::FINISH.0).unwrap()
 }
@@ -269,7 +276,7 @@ pub(crate) fn each_broken_rule_of_a_host_is_named() {
         AttestationCheck::HostFinish,
         AttestationCheck::HostEndpointInfo,
     );
-    let rows: [(Change, AttestationCheck, &str); 20] = [
+    let rows: [(Change, AttestationCheck, &str); 24] = [
         (
             |all| delivered(all, Code::CHALLENGE_AUTH).request[2] ^= 8,
             flow,
@@ -384,9 +391,88 @@ pub(crate) fn each_broken_rule_of_a_host_is_named() {
             endpoint_info,
             "the signature of the host's ENDPOINT_INFO does not verify",
         ),
+        (
+            |all| {
+                let asked = inner_request(all, Code::CHALLENGE);
+                let nonce = all[asked].response.as_ref().unwrap()[8 + 4..][..32].to_vec();
+                delivered(all, Code::CHALLENGE_AUTH).request[8 + 48..][..32]
+                    .copy_from_slice(&nonce);
+            },
+            challenge,
+            "Nonce of the host's CHALLENGE_AUTH is the request's",
+        ),
+        (
+            |all| {
+                let asked = inner_request(all, Code::CHALLENGE);
+                let start = Code::GET_ENCAPSULATED_REQUEST;
+                let mut again = all[position(all, start, start)].clone();
+                let ack = all[asked].response.as_ref().unwrap();
+                let mut question = vec![0x14, Code::ENCAPSULATED_REQUEST.0, ack[2], 0];
+                question.extend_from_slice(&ack[8..]);
+                again.response = Some(question);
+                all.splice(asked + 2..asked + 2, [again, all[asked + 1].clone()]);
+            },
+            flow,
+            "a CHALLENGE came where the device had not asked for it",
+        ),
+        (
+            |all| delivered(all, Code::ENDPOINT_INFO).request[4 + 3] ^= 1,
+            endpoint_info,
+            "ENDPOINT_INFO of the host is of another slot than was asked for",
+        ),
+        (
+            |all| {
+                let at = position(all, Code::DELIVER_ENCAPSULATED_RESPONSE, Code::ENDPOINT_INFO);
+                let mut asked = all[..at].iter().rev().filter_map(|e| e.response.as_ref());
+                let asked = asked.find(|answer| {
+                    answer[1] == Code::ENCAPSULATED_REQUEST.0
+                        && answer[5] == Code::GET_ENDPOINT_INFO.0
+                });
+                let nonce = asked.unwrap()[4 + 8..][..32].to_vec();
+                all[at].request[4 + 8..][..32].copy_from_slice(&nonce);
+            },
+            endpoint_info,
+            "Nonce of the host's ENDPOINT_INFO is the request's",
+        ),
     ];
-    for (change, check, part) in rows {
-        let mut evidence = named(&folder, OF_1_4);
+    let rows = rows.map(|(change, check, part)| (OF_1_4, change, check, part));
+    let not_asked = "answers an encapsulated request that is none";
+    let of_others: [(&str, Change, AttestationCheck, &str); 3] = [
+        (
+            CHANGED[1],
+            |all| {
+                let asked = inner_request(all, Code::GET_CERTIFICATE);
+                all[asked].response.as_mut().unwrap()[8 + 6..][..2].copy_from_slice(&[16, 0]);
+            },
+            flow,
+            "CERTIFICATE is longer than what was asked for",
+        ),
+        (
+            CHANGED[0],
+            |all| {
+                let exchanged = position(all, Code::KEY_EXCHANGE, Code::KEY_EXCHANGE);
+                assert_eq!(all[exchanged + 1].request[1], Code::GET_ENCAPSULATED_REQUEST.0);
+                all.remove(exchanged + 1);
+            },
+            flow,
+            not_asked,
+        ),
+        (
+            CHANGED[2],
+            |all| {
+                // The implied GET_DIGESTS is answered; nothing is asked behind it.
+                let exchanged = position(all, Code::KEY_EXCHANGE, Code::KEY_EXCHANGE);
+                let ack = all[exchanged + 1].response.as_mut().unwrap();
+                assert_eq!(ack[9], Code::GET_CERTIFICATE.0);
+                ack[3] = 0;
+                ack.truncate(8);
+            },
+            flow,
+            not_asked,
+        ),
+    ];
+    for (name, change, check, part) in rows.into_iter().chain(of_others) {
+        let mut evidence = named(&folder, name);
         change(&mut evidence.recordings[0].exchanges);
         let report = verify(&verifier, &evidence).remove(0);
         let result = report.checks().iter().find(|result| result.check == check);
@@ -402,6 +488,45 @@ pub(crate) fn each_broken_rule_of_a_host_is_named() {
             let result = report.checks().iter().find(|result| result.check == check).unwrap();
             assert_eq!(result.status, CheckStatus::Pass, "{part}: {result:?}");
         }
+    }
+}
+
+/// Nothing that the host said there is wrong, and it proves nothing.
+pub(crate) fn what_a_host_proves_needs_its_whole_chain_and_an_answer() {
+    let folder = test_corpus::folder();
+    let roots = folder::roots(&folder);
+    let anchors: Vec<_> = roots.iter().map(|root| Anchor::Certificate(root)).collect();
+    let verifier = Verifier::new(&PROVIDER, &anchors, AT);
+    let rows: [(&str, Change, AttestationCheck); 2] = [
+        // A portion whose beginning nobody read.
+        (
+            CHANGED[1],
+            |all| {
+                let asked = inner_request(all, Code::GET_CERTIFICATE);
+                all[asked].response.as_mut().unwrap()[8 + 4] = 1;
+            },
+            AttestationCheck::HostChallenge,
+        ),
+        // The device refused FINISH, as it has to.
+        (
+            OF_1_4,
+            |all| {
+                let finish = finish(all);
+                finish.request[6 + SIGNATURE_LEN - 1] ^= 1;
+                finish.response = Some(vec![0x14, Code::ERROR.0, 6, 0]);
+            },
+            AttestationCheck::HostFinish,
+        ),
+    ];
+    for (name, change, check) in rows {
+        let mut evidence = named(&folder, name);
+        change(&mut evidence.recordings[0].exchanges);
+        let report = verify(&verifier, &evidence).remove(0);
+        let result = report.checks().iter().find(|result| result.check == check);
+        assert!(
+            result.is_none_or(|result| result.status != CheckStatus::Fail),
+            "{check:?}: {result:?}"
+        );
     }
 }
 

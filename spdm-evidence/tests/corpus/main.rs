@@ -64,6 +64,7 @@ fn main() {
         test(host::nothing_that_a_host_signs_can_be_changed),
         test(host::each_broken_rule_of_a_host_is_named),
         test(host::a_host_verifies_no_device),
+        test(host::what_a_host_proves_needs_its_whole_chain_and_an_answer),
         test(mutation::changes_are_noticed),
         test(nvidia::every_element_verifies_under_the_pinned_root),
         test(nvidia::a_nonce_that_the_file_names_is_the_signed_one),
