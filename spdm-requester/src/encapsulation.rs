@@ -20,6 +20,7 @@ use crate::error::{Bound, Error, Incompatible};
 use crate::error_cell::{At, ErrorCell};
 use crate::local_identity::{AuthenticationFault, LocalIdentity};
 use crate::operation::Next;
+use crate::operation::receive_events::EventReceiver;
 use crate::operation::sealed::Operation;
 use reply::Reply;
 pub(crate) use reply::missing;
@@ -160,7 +161,7 @@ impl<'x, 'f> Env<'x, 'f> {
             begun.then = next;
             return Ok(Next::Again);
         };
-        match flow.take(self, answer)? {
+        match flow.take(self, operation.event_receiver(), answer)? {
             Progress::More => {
                 *self.encapsulation = Encapsulation::Running(flow);
                 Ok(Next::Again)
@@ -269,6 +270,7 @@ impl Running {
     fn take<'f>(
         &mut self,
         env: &mut Env<'_, 'f>,
+        events: Option<&mut dyn EventReceiver>,
         answer: &Answer<'_, '_>,
     ) -> Result<Progress, &'f Error> {
         let checked = self.check(env, answer);
@@ -277,7 +279,7 @@ impl Running {
         env.accept(answer, None)?;
         match payload {
             AckPayload::Request(inner) => {
-                let reply = self.judge(env, &inner)?;
+                let reply = self.judge(env, events, &inner)?;
                 self.count(env, &reply)?;
                 self.turn = Turn::Deliver { request_id, reply };
                 Ok(Progress::More)

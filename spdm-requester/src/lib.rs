@@ -125,6 +125,8 @@ pub use operation::measure::{Measure, Measured, Selection};
 pub use operation::negotiate::Negotiate;
 pub use operation::open_psk_session::OpenPskSession;
 pub use operation::open_session::OpenSession;
+#[cfg(feature = "mutual-auth")]
+pub use operation::receive_events::{EventSink, ReceiveEvents};
 pub use operation::recognize::Recognize;
 #[cfg(feature = "mutual-auth")]
 pub use operation::serve_device::{ServeDevice, Served};

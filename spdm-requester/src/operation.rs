@@ -19,6 +19,8 @@ pub(crate) mod measure;
 pub(crate) mod negotiate;
 pub(crate) mod open_psk_session;
 pub(crate) mod open_session;
+#[cfg(feature = "mutual-auth")]
+pub(crate) mod receive_events;
 pub(crate) mod recognize;
 mod sequence;
 #[cfg(feature = "mutual-auth")]
@@ -48,7 +50,7 @@ use crate::negotiated::Negotiated;
 /// [`ExamineInSession`](crate::ExamineInSession),
 /// [`OpenSession`](crate::OpenSession), [`OpenPskSession`](crate::OpenPskSession),
 /// [`SendHeartbeat`](crate::SendHeartbeat), [`UpdateKeys`](crate::UpdateKeys),
-/// [`CloseSession`](crate::CloseSession) and, with the feature `mutual-auth`, `ServeDevice`.
+/// [`CloseSession`](crate::CloseSession) and, with the feature `mutual-auth`, `ServeDevice` and `ReceiveEvents`.
 pub trait Operation: sealed::Operation {}
 
 impl<O: sealed::Operation> Operation for O {}
@@ -80,6 +82,12 @@ pub(crate) mod sealed {
         /// A flow of encapsulated requests, which stood between two requests or was all of it, is over.
         #[cfg(feature = "mutual-auth")]
         fn encapsulated(&mut self, _: &crate::encapsulation::Outcome) {}
+
+        /// What takes the events that the device tells meanwhile; `None` where nothing is subscribed to.
+        #[cfg(feature = "mutual-auth")]
+        fn event_receiver(&mut self) -> Option<&mut dyn super::receive_events::EventReceiver> {
+            None
+        }
 
         /// The last request was answered, and not with ERROR: has the answer accepted, and uses it.
         fn answered<'f>(

@@ -10,6 +10,7 @@ use super::reply::Reply;
 use super::{KeyChange, Purpose, Running, is_allowed};
 use crate::env::Env;
 use crate::error::Error;
+use crate::operation::receive_events::EventReceiver;
 
 /// The answer, or the ERROR that takes its place.
 type Verdict = Result<Reply, Reply>;
@@ -28,6 +29,7 @@ impl Running {
     pub(super) fn judge<'f>(
         &mut self,
         env: &mut Env<'_, 'f>,
+        events: Option<&mut dyn EventReceiver>,
         inner: &InnerMessage<'_>,
     ) -> Result<Reply, &'f Error> {
         let header = env.errors.peek(inner.bytes())?;
@@ -43,6 +45,7 @@ impl Running {
             Code::GET_CERTIFICATE => self.certificate(env, inner),
             Code::CHALLENGE => self.challenge(env, inner),
             Code::KEY_UPDATE => self.key_update(env, inner),
+            Code::SEND_EVENT => send_event(env, events, inner),
             code => Err(unsupported(code)),
         };
         Ok(verdict.unwrap_or_else(|refusal| refusal))
@@ -114,12 +117,7 @@ impl Running {
         if !agreed.both(CapabilityFlags::KEY_UPD_CAP) {
             return Err(unsupported(Code::KEY_UPDATE));
         }
-        if env.connection.via().is_none() {
-            return Err(Reply::error(match agreed.version {
-                SpdmVersion::V1_0 | SpdmVersion::V1_1 => ErrorCode::UNSPECIFIED,
-                _ => ErrorCode::SESSION_REQUIRED,
-            }));
-        }
+        in_session(env, agreed.version)?;
         let KeyUpdate { operation, tag } = decode::<KeyUpdate>(env, inner)?.0;
         self.key_change = match (operation, self.key_change) {
             (KeyOperation::UpdateKey, KeyChange::None) => KeyChange::Unverified,
@@ -137,6 +135,35 @@ impl Running {
         let added = env.connection.add_to_mutual(env.errors, env.hashes, request);
         added.map_err(|_| Reply::error(ErrorCode::UNSPECIFIED))
     }
+}
+
+/// The device tells of events, in a session that is subscribed to some.
+fn send_event(
+    env: &Env<'_, '_>,
+    events: Option<&mut dyn EventReceiver>,
+    inner: &InnerMessage<'_>,
+) -> Verdict {
+    let agreed = env.agreed().map_err(|_| UNEXPECTED)?;
+    if !agreed.responder.flags.contains(CapabilityFlags::EVENT_CAP) {
+        return Err(unsupported(Code::SEND_EVENT));
+    }
+    in_session(env, agreed.version)?;
+    let received = events.map(|events| events.receive(agreed.version, inner.bytes()));
+    match received {
+        Some(Ok(())) => Ok(Reply::EventAck),
+        Some(Err(_)) | None => Err(INVALID),
+    }
+}
+
+/// Refuses what comes outside of sessions.
+fn in_session(env: &Env<'_, '_>, version: SpdmVersion) -> Result<(), Reply> {
+    if env.connection.via().is_some() {
+        return Ok(());
+    }
+    Err(Reply::error(match version {
+        SpdmVersion::V1_0 | SpdmVersion::V1_1 => ErrorCode::UNSPECIFIED,
+        _ => ErrorCode::SESSION_REQUIRED,
+    }))
 }
 
 /// The request, and its bytes without what a transport appended.

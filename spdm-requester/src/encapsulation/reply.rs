@@ -2,8 +2,8 @@
 
 use spdm_codec::{
     BasicMutAuth, Certificate, CertificateForm, CertificateModel, Challenge, ChallengeAuth, Code,
-    Digests, ErrorCode, ErrorResponse, ExtendedErrorData, GetCertificate, KeyOperation, KeySlot,
-    KeyUpdateAck, Message, NONCE_LEN, OpaqueData, ResponderNonce, SlotMask, SpdmVersion,
+    Digests, ErrorCode, ErrorResponse, EventAck, ExtendedErrorData, GetCertificate, KeyOperation,
+    KeySlot, KeyUpdateAck, Message, NONCE_LEN, OpaqueData, ResponderNonce, SlotMask, SpdmVersion,
 };
 use spdm_crypto::{Digest, SignedMessage, SigningContext};
 
@@ -19,6 +19,7 @@ pub(super) enum Reply {
     Certificate(GetCertificate),
     ChallengeAuth(Challenge),
     KeyUpdateAck { operation: KeyOperation, tag: u8 },
+    EventAck,
     Error { code: ErrorCode, data: u8 },
 }
 
@@ -55,6 +56,7 @@ impl Reply {
                 }
                 Ok(len)
             }
+            Self::EventAck => encode(env, &EventAck, version, out),
             Self::Error { code, data } => {
                 let extended = ExtendedErrorData::Other(&[]);
                 encode(env, &ErrorResponse { code: *code, data: *data, extended }, version, out)

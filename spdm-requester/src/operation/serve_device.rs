@@ -26,12 +26,20 @@ pub struct Served {
     pub refused: u16,
 }
 
+impl Served {
+    pub(super) const fn of(outcome: &Outcome) -> Self {
+        let Outcome { requests, refused, .. } = *outcome;
+        Self { requests, refused }
+    }
+}
+
 impl<'a> Requester<'a, Negotiated> {
     /// Asks the device whether it wants something, and answers its encapsulated requests until it wants nothing more (both
     /// sides need ENCAP_CAP). A device that wants nothing says so, which is no failure.
     ///
     /// Answered are GET_DIGESTS and GET_CERTIFICATE, and behind [`Self::in_session`] KEY_UPDATE, by which the device replaces
     /// the key of its answers. Never CHALLENGE: who asks for it here wants something signed, not to know who it talks to.
+    /// Nor SEND_EVENT: [`Self::receive_events`] takes it.
     #[must_use]
     pub fn serve_device(mut self) -> Flow<'a, ServeDevice> {
         self.core.poll();
@@ -57,8 +65,7 @@ impl sealed::Operation for ServeDevice {
     }
 
     fn encapsulated(&mut self, outcome: &Outcome) {
-        let Outcome { requests, refused, .. } = *outcome;
-        self.served = Some(Served { requests, refused });
+        self.served = Some(Served::of(outcome));
     }
 
     fn finish<'f>(&mut self, errors: &'f ErrorCell) -> Result<Served, &'f Error> {

@@ -10,6 +10,7 @@
 mod application_data;
 mod attestation;
 mod chunking;
+mod device_events;
 mod emulated_sessions;
 mod endpoint_info;
 mod event_types;
