@@ -87,7 +87,8 @@ fn events_come_where_the_subscriber_asks_for_them() {
         let (requester, served) =
             poll(requester, &mut device, session, &mut subscription, &mut told);
         assert_eq!((served.requests, served.refused), (3, 0));
-        assert_eq!(told, Told(vec![1, 2, 3, 4], vec![]));
+        assert_eq!(told.0, [1, 2, 3, 4]);
+        assert!(told.1.is_empty());
         heartbeat(requester, &mut device, session).unwrap();
     }
 }
@@ -201,5 +202,5 @@ fn p27_without_a_subscription_nothing_is_delivered() {
     poll(requester, &mut device, opened.session, &mut subscription, &mut told);
     let invalid = (Code::ERROR, ErrorCode::INVALID_REQUEST.0);
     assert_eq!(device.asking.answered(), [invalid; 2]);
-    assert_eq!(told.0, []);
+    assert!(told.0.is_empty());
 }
