@@ -3,6 +3,7 @@
 mod device;
 mod emulate;
 mod help;
+mod ide;
 mod identity;
 mod information;
 mod live;
@@ -23,6 +24,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::time::At;
 pub(crate) use device::{DeviceArgs, FramingArgs, PcapFormat};
 pub(crate) use emulate::{EmulateArgs, ProvisioningChoice};
+pub(crate) use ide::{IdeArgs, IdeStep};
 pub(crate) use identity::IdentityArgs;
 pub(crate) use information::{EndpointArgs, MelArgs};
 pub(crate) use live::{
@@ -34,7 +36,7 @@ pub(crate) use offline::{ChainArgs, DecodeArgs, InputFormat, ModelChoice, Verify
 pub(crate) use provision::{CsrArgs, KeysArgs, SetCertArgs};
 pub(crate) use send::{PayloadSource, SendArgs, Standard, VendorId};
 pub(crate) use session::SessionArgs;
-pub(crate) use session_peer::{OptionalSessionArgs, PeerArgs, PeerChoice};
+pub(crate) use session_peer::{OptionalSessionArgs, PeerChoice, SessionVerbArgs};
 pub(crate) use tdisp::{TdispArgs, TdispStep};
 pub(crate) use trust::{JudgeArgs, TrustArgs, Workaround, compat};
 pub(crate) use values::{IndexList, NonceChoice, RootHash, San, SlotChoice, nonce_from_hex};
@@ -104,6 +106,9 @@ pub(crate) enum Verb {
     /// A device interface (TDISP): its versions, report and states; lock, start, stop
     #[command(after_help = help::TDISP)]
     Tdisp(Box<TdispArgs>),
+    /// Ports and keys of link and stream encryption (IDE_KM): query, program, go, stop
+    #[command(after_help = help::IDE)]
+    Ide(Box<IdeArgs>),
     /// Is it the device that --known FILE holds? One signature
     #[command(after_help = help::RECOGNIZE)]
     Recognize(RecognizeArgs),
@@ -196,7 +201,8 @@ impl Verb {
             Self::SetCert(args) => args.trust.at,
             Self::Keys(args) => args.trust.at,
             Self::Mel(args) => args.trust.at,
-            Self::Tdisp(args) => args.trust.at,
+            Self::Ide(args) => args.verb.trust.at,
+            Self::Tdisp(args) => args.verb.trust.at,
             Self::Verify(args) => args.trust.at,
             Self::Chain(args) => args.trust.at,
             Self::Info(_)

@@ -24,6 +24,7 @@ mod exit;
 mod file;
 mod file_kind;
 mod host;
+mod ide;
 mod info;
 mod inquiry;
 mod interrupt;
@@ -129,6 +130,7 @@ fn run(verb: &Verb, crypto: Crypto, console: &mut Console) -> Result<Exit, Failu
         Verb::SetCert(args) => set_certificate::run(args, crypto, console),
         Verb::Keys(args) => keys::run(args, crypto, console),
         Verb::Tdisp(args) => tdisp::run(args, crypto, console),
+        Verb::Ide(args) => ide::run(args, crypto, console),
         Verb::Recognize(args) => recognize::run(args, crypto, console),
         Verb::List(args) => list::run(args, console),
         Verb::Completions(args) => completions::run(args, console),

@@ -1,25 +1,88 @@
-//! Questions of PCI-SIG's protocols, one after the other in a session.
+//! Questions of PCI-SIG's protocols, one after the other in a session with a device that is trusted.
 
 use core::fmt;
 
+use serde::Serialize;
 use spdm_codec::{EncodeError, VendorDefinedResponse};
 use spdm_pci_security::{Fault, Payload, Question};
-use spdm_requester::{
-    Error, Failure, Negotiated, Recovered, Refusal, Requester, RunError, blocking,
-};
+use spdm_requester::{Error, Negotiated, Recovered, Refusal, Requester, RunError, blocking};
 
-use crate::exit::Exit;
+use crate::args::SessionVerbArgs;
+use crate::backend::Crypto;
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
+use crate::live::LiveDevice;
 use crate::tap::Tap;
-use crate::trusted_session::{Failed, Place};
+use crate::trust::Trust;
+use crate::trusted_session::{Failed, Place, TrustedPeer, converse};
+use crate::verdict::Verdict;
 
 /// The longest answer that is taken, in bytes.
 const ANSWER_LEN: usize = 0x1_0100;
 
 /// A session in which a device is asked.
 pub(crate) struct PciSession<'a, 's, 'l> {
-    pub(crate) requester: Requester<'a, Negotiated>,
-    pub(crate) place: Place,
-    pub(crate) line: &'s mut Tap<'l>,
+    requester: Requester<'a, Negotiated>,
+    place: Place,
+    line: &'s mut Tap<'l>,
+}
+
+/// The session, where it goes on, and what came of something.
+pub(crate) type Reached<'a, 's, 'l, T> = Result<(PciSession<'a, 's, 'l>, T), Failed<'a>>;
+
+/// What came of a question: trouble where the device refuses it.
+pub(crate) type Asked<'a, 's, 'l, T> = Reached<'a, 's, 'l, Result<T, Trouble>>;
+
+/// What the steps of a verb leave for the next one.
+pub(crate) trait Course {
+    /// A step.
+    type Step: Copy;
+    /// What is shown of a step that was taken.
+    type Shown;
+
+    /// Takes a step.
+    fn step<'a, 's, 'l>(
+        &mut self,
+        session: PciSession<'a, 's, 'l>,
+        step: Self::Step,
+    ) -> Asked<'a, 's, 'l, Self::Shown>;
+
+    /// Takes back what the device would be left with: a step could not be taken, and none behind it is. `None` where there is
+    /// nothing to take back.
+    fn take_back<'a, 's, 'l>(
+        &mut self,
+        session: PciSession<'a, 's, 'l>,
+    ) -> Reached<'a, 's, 'l, Option<TakenBack<Self::Shown>>>;
+}
+
+/// What became of what was done before.
+pub(crate) struct TakenBack<T> {
+    /// The step that took it back.
+    pub(crate) step: Option<T>,
+    /// A sentence for people.
+    pub(crate) note: String,
+}
+
+/// What came of the steps.
+pub(crate) struct Taken<S, T> {
+    /// `SessionID`.
+    pub(crate) session: Option<String>,
+    pub(crate) steps: Vec<T>,
+    /// The step that was not taken.
+    pub(crate) failed: Option<(S, Trouble)>,
+    /// What a person should know besides.
+    pub(crate) note: Option<String>,
+}
+
+/// Why a step could not be taken, for programs.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub(crate) struct StepError {
+    /// The step.
+    pub(crate) step: &'static str,
+    /// A sentence for people.
+    pub(crate) message: String,
 }
 
 /// Why a step was not done, where the session is well.
@@ -31,12 +94,14 @@ pub(crate) enum Trouble {
     Answer(Fault),
     /// ERROR of SPDM.
     Refused(Refusal),
+    /// One of several questions of a step.
+    Of(String, Box<Self>),
 }
 
 impl Trouble {
     /// A refusal is the device's right; an answer that does not fit is none.
     pub(crate) const fn exit(&self) -> Exit {
-        match self {
+        match self.innermost() {
             Self::Refused(_)
             | Self::Answer(
                 Fault::Refused { .. }
@@ -46,8 +111,22 @@ impl Trouble {
                 | Fault::ReportTooLarge { .. },
             ) => Exit::Rejected,
             Self::Question(_) => Exit::Usage,
-            Self::Answer(_) => Exit::Protocol,
+            Self::Answer(_) | Self::Of(..) => Exit::Protocol,
         }
+    }
+
+    /// It is about one of several questions of a step.
+    pub(crate) fn about(self, what: String) -> Self {
+        Self::Of(what, Box::new(self))
+    }
+
+    /// It without what it is about.
+    pub(crate) const fn innermost(&self) -> &Self {
+        let mut inner = self;
+        while let Self::Of(_, trouble) = inner {
+            inner = trouble;
+        }
+        inner
     }
 }
 
@@ -56,6 +135,7 @@ impl fmt::Display for Trouble {
         match self {
             Self::Question(error) => error.fmt(f),
             Self::Answer(fault) => fault.fmt(f),
+            Self::Of(what, trouble) => write!(f, "{what}: {trouble}"),
             Self::Refused(refusal) => Error::Refused(*refusal).fmt(f),
         }
     }
@@ -67,13 +147,73 @@ impl From<Fault> for Trouble {
     }
 }
 
-impl<'a> PciSession<'a, '_, '_> {
+/// Opens a session with the device, takes the steps, closes it. The name of the target, and what came of it.
+#[expect(clippy::type_complexity, reason = "what came of it, or why nothing did")]
+pub(crate) fn run<C: Course>(
+    mut course: C,
+    steps: &[C::Step],
+    args: &SessionVerbArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<(String, Result<Taken<C::Step, C::Shown>, Box<Verdict>>), Failure> {
+    let secrets_out = args.peer.secrets_out.as_deref();
+    console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
+    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
+    trust.or_own(device.anchors());
+    let peer = TrustedPeer::read(&args.peer.choice(), &trust, &mut device)?;
+    device.settle()?;
+    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
+        let Inquiry { line, .. } = inquiry;
+        let asked = converse(Some(&peer), requester, line, |requester, place, line| {
+            take(&mut course, steps, PciSession { requester, place, line })
+        });
+        asked.map(|(_, taken)| taken)
+    });
+    let target = device.name();
+    device.finish()?;
+    Ok((target, inquired.result))
+}
+
+/// Takes all steps. Where one cannot be taken, no further one is.
+#[expect(clippy::type_complexity, reason = "the requester, and what came of the steps")]
+fn take<'a, C: Course>(
+    course: &mut C,
+    steps: &[C::Step],
+    session: PciSession<'a, '_, '_>,
+) -> Result<(Requester<'a, Negotiated>, Taken<C::Step, C::Shown>), Failed<'a>> {
+    let mut taken =
+        Taken { session: session.place.session_id(), steps: Vec::new(), failed: None, note: None };
+    let mut session = session;
+    for step in steps {
+        let (next, result) = course.step(session, *step)?;
+        session = next;
+        match result {
+            Ok(shown) => taken.steps.push(shown),
+            Err(trouble) => {
+                taken.failed = Some((*step, trouble));
+                break;
+            }
+        }
+    }
+    if taken.failed.is_some() {
+        let (next, back) = course.take_back(session)?;
+        session = next;
+        if let Some(TakenBack { step, note }) = back {
+            taken.steps.extend(step);
+            taken.note = Some(note);
+        }
+    }
+    Ok((session.requester, taken))
+}
+
+impl<'a, 's, 'l> PciSession<'a, 's, 'l> {
     /// The answer as the question takes it, read by `look`.
     pub(crate) fn ask<Q: Question, R>(
         self,
         question: &Q,
         look: impl FnOnce(Q::Answer<'_>) -> R,
-    ) -> Result<(Self, Result<R, Trouble>), Failed<'a>> {
+    ) -> Asked<'a, 's, 'l, R> {
         let payload = match Payload::of(question) {
             Ok(payload) => payload,
             Err(error) => return Ok((self, Err(Trouble::Question(error)))),
@@ -88,7 +228,7 @@ impl<'a> PciSession<'a, '_, '_> {
             Ok((requester, answer)) => {
                 (requester, question.judge(&answer).map(look).map_err(Trouble::Answer))
             }
-            Err(Failure {
+            Err(spdm_requester::Failure {
                 error: RunError::Requester(Error::Refused(refusal)),
                 requester: Recovered::Kept(requester),
                 ..

@@ -21,9 +21,7 @@ pub(crate) use exchange::{
 pub(crate) use field::{Fields, Row, version_entry};
 pub(crate) use fold::fold_lines;
 pub(crate) use info::{Info, InfoError, Slot, SupportedAlgorithms, info};
-pub(crate) use interface::{
-    ShownInterface, ShownTdispStep, TdispError, flag_names, function, interface,
-};
+pub(crate) use interface::{ShownInterface, ShownTdispStep, flag_names, function, interface};
 pub(crate) use listing::listing;
 pub(crate) use message::{request, response, version};
 pub(crate) use recognize::{RecognizeError, Recognized, recognized};

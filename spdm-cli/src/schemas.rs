@@ -13,6 +13,7 @@ use crate::decode::MessageView;
 use crate::emulate::Listening;
 use crate::endpoint::ShownEndpoint;
 use crate::exit::FailureObject;
+use crate::ide::{KeyFile, ShownIde};
 use crate::keys::ShownKeys;
 use crate::list::FoundDevices;
 use crate::mel::ExtensionLog;
@@ -44,7 +45,7 @@ struct PrintedReport {
 
 #[test]
 fn the_files_are_those_that_the_types_make() {
-    let schemas: [(&str, Schema); 18] = [
+    let schemas: [(&str, Schema); 20] = [
         ("certs", schema::written::<ShownChain<'_>>()),
         ("csr", schema::written::<FetchedCsr>()),
         ("decode", schema::written::<MessageView>()),
@@ -52,6 +53,8 @@ fn the_files_are_those_that_the_types_make() {
         ("endpoint", schema::written::<ShownEndpoint>()),
         ("error", schema::written::<FailureObject<'_>>()),
         ("evidence", schema::evidence()),
+        ("ide", schema::written::<ShownIde>()),
+        ("ide-keys", schema::written::<KeyFile<'_>>()),
         ("info", schema::written::<Info>()),
         ("keys", schema::written::<ShownKeys>()),
         ("known", schema::known_devices()),

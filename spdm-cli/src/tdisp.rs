@@ -5,18 +5,15 @@ use spdm_pci_security::{
     Fault, GetCapabilities, GetState, GetVersion, Interface, Lock, ReportReader, Start, StartNonce,
     StopInterface,
 };
-use spdm_requester::{Negotiated, Requester};
 
 use crate::args::{TdispArgs, TdispStep};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
-use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
-use crate::live::LiveDevice;
-use crate::pci_session::{PciSession, Trouble};
-use crate::render::{self, ShownInterface, ShownTdispStep, TdispError, flag_names};
-use crate::trust::Trust;
-use crate::trusted_session::{Failed, TrustedPeer, converse};
+use crate::pci_session::{
+    self, Asked, Course, PciSession, Reached, StepError, Taken, TakenBack, Trouble,
+};
+use crate::render::{self, ShownInterface, ShownTdispStep, flag_names};
 
 /// The longest report, in bytes: OFFSET has 16 bits.
 const REPORT_LEN: usize = 0xFFFF;
@@ -30,27 +27,10 @@ pub(crate) fn run(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     check(args)?;
-    let secrets_out = args.peer.secrets_out.as_deref();
-    console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
-    let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
-    trust.or_own(device.anchors());
-    let peer = TrustedPeer::read(&args.peer.choice(), &trust, &mut device)?;
-    device.settle()?;
-    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
-        let Inquiry { line, .. } = inquiry;
-        let asked = converse(Some(&peer), requester, line, |requester, place, line| {
-            let session_id = place.session_id();
-            let session = PciSession { requester, place, line };
-            let (requester, taken) = Course::new(args).take(session)?;
-            Ok((requester, (session_id, taken)))
-        });
-        asked.map(|(_, taken)| taken)
-    });
-    let target = device.name();
-    device.finish()?;
-    match inquired.result {
-        Ok((session, taken)) => show(args, target, session, taken, console),
+    let course = InterfaceCourse::new(args);
+    let (target, result) = pci_session::run(course, &args.steps, &args.verb, crypto, console)?;
+    match result {
+        Ok(taken) => show(args, target, taken, console),
         Err(verdict) => render::not_done(&verdict, console),
     }
 }
@@ -87,23 +67,14 @@ fn check(args: &TdispArgs) -> Result<(), Failure> {
     if changes.is_empty() || args.yes {
         return Ok(());
     }
-    let (function, target) = (render::function(args.function), &args.device.target);
+    let (function, target) = (render::function(args.function), &args.verb.device.target);
     let changes = changes.join(", ");
     Err(Failure::usage(format!("nothing was sent: {changes} would change {function} of {target}"))
         .with_hint(Some("--yes does it")))
 }
 
-/// What came of the steps.
-struct Taken {
-    steps: Vec<ShownTdispStep>,
-    /// The step that was not done.
-    failed: Option<(TdispStep, Trouble)>,
-    /// What a person should know besides.
-    note: Option<String>,
-}
-
-/// The steps, and what they leave for the next one.
-struct Course<'t> {
+/// The interface, and what the steps leave for the next one.
+struct InterfaceCourse<'t> {
     args: &'t TdispArgs,
     interface: Interface,
     /// Until it has started the interface.
@@ -112,80 +83,17 @@ struct Course<'t> {
     is_locked: bool,
 }
 
-impl<'t> Course<'t> {
+impl<'t> InterfaceCourse<'t> {
     const fn new(args: &'t TdispArgs) -> Self {
         let interface = Interface::new(args.function);
         Self { args, interface, nonce: None, is_locked: false }
-    }
-
-    /// Takes all steps. Where one cannot be taken, no further one is, and an interface that was locked before is unlocked.
-    fn take<'a>(
-        mut self,
-        session: PciSession<'a, '_, '_>,
-    ) -> Result<(Requester<'a, Negotiated>, Taken), Failed<'a>> {
-        let mut session = session;
-        let mut taken = Taken { steps: Vec::new(), failed: None, note: None };
-        for step in &self.args.steps {
-            let (next, result) = self.step(session, *step)?;
-            session = next;
-            match result {
-                Ok(shown) => taken.steps.push(shown),
-                Err(trouble) => {
-                    taken.failed = Some((*step, trouble));
-                    break;
-                }
-            }
-        }
-        if taken.failed.is_some() && self.is_locked {
-            let (next, stopped) = session.ask(&self.interface.ask(StopInterface), drop)?;
-            session = next;
-            taken.note = Some(match stopped {
-                Ok(()) => {
-                    taken.steps.push(ShownTdispStep::Stop);
-                    "the interface that was locked is unlocked again".to_owned()
-                }
-                Err(trouble) => format!("the interface is still locked: {trouble}"),
-            });
-        }
-        Ok((session.requester, taken))
-    }
-
-    fn step<'a, 's, 'l>(
-        &mut self,
-        session: PciSession<'a, 's, 'l>,
-        step: TdispStep,
-    ) -> Result<(PciSession<'a, 's, 'l>, Result<ShownTdispStep, Trouble>), Failed<'a>> {
-        let interface = self.interface;
-        match step {
-            TdispStep::Version => session.ask(&interface.ask(GetVersion), ShownTdispStep::version),
-            TdispStep::Capabilities => {
-                let question = interface.ask(GetCapabilities::default());
-                session.ask(&question, |answer| ShownTdispStep::capabilities(&answer))
-            }
-            TdispStep::Lock => self.lock(session),
-            TdispStep::Report => self.report(session),
-            TdispStep::State => session.ask(&interface.ask(GetState), ShownTdispStep::state),
-            TdispStep::Start => {
-                // `check` sees to a lock before it, and where that failed, no step follows.
-                let nonce = self.nonce.take().unwrap_or(StartNonce([0; 32]));
-                session.ask(&interface.ask(Start(nonce)), |()| ShownTdispStep::Start)
-            }
-            TdispStep::Stop => {
-                let (session, stopped) =
-                    session.ask(&interface.ask(StopInterface), |()| ShownTdispStep::Stop)?;
-                if stopped.is_ok() {
-                    (self.nonce, self.is_locked) = (None, false);
-                }
-                Ok((session, stopped))
-            }
-        }
     }
 
     /// Which flags the device knows is asked before.
     fn lock<'a, 's, 'l>(
         &mut self,
         session: PciSession<'a, 's, 'l>,
-    ) -> Result<(PciSession<'a, 's, 'l>, Result<ShownTdispStep, Trouble>), Failed<'a>> {
+    ) -> Asked<'a, 's, 'l, ShownTdispStep> {
         let args = self.args;
         let fields = LockInterface {
             flags: args.lock_flags.unwrap_or_default(),
@@ -213,7 +121,7 @@ impl<'t> Course<'t> {
     fn report<'a, 's, 'l>(
         &self,
         session: PciSession<'a, 's, 'l>,
-    ) -> Result<(PciSession<'a, 's, 'l>, Result<ShownTdispStep, Trouble>), Failed<'a>> {
+    ) -> Asked<'a, 's, 'l, ShownTdispStep> {
         let mut session = session;
         let mut memory = vec![0; REPORT_LEN];
         let mut reader = ReportReader::new(&mut memory, PORTION);
@@ -230,17 +138,67 @@ impl<'t> Course<'t> {
     }
 }
 
+impl Course for InterfaceCourse<'_> {
+    type Step = TdispStep;
+    type Shown = ShownTdispStep;
+
+    fn step<'a, 's, 'l>(
+        &mut self,
+        session: PciSession<'a, 's, 'l>,
+        step: TdispStep,
+    ) -> Asked<'a, 's, 'l, ShownTdispStep> {
+        let interface = self.interface;
+        match step {
+            TdispStep::Version => session.ask(&interface.ask(GetVersion), ShownTdispStep::version),
+            TdispStep::Capabilities => {
+                let question = interface.ask(GetCapabilities::default());
+                session.ask(&question, |answer| ShownTdispStep::capabilities(&answer))
+            }
+            TdispStep::Lock => self.lock(session),
+            TdispStep::Report => self.report(session),
+            TdispStep::State => session.ask(&interface.ask(GetState), ShownTdispStep::state),
+            TdispStep::Start => {
+                // `check` sees to a lock before it, and where that failed, no step follows.
+                let nonce = self.nonce.take().unwrap_or(StartNonce([0; 32]));
+                session.ask(&interface.ask(Start(nonce)), |()| ShownTdispStep::Start)
+            }
+            TdispStep::Stop => {
+                let (session, stopped) =
+                    session.ask(&interface.ask(StopInterface), |()| ShownTdispStep::Stop)?;
+                if stopped.is_ok() {
+                    (self.nonce, self.is_locked) = (None, false);
+                }
+                Ok((session, stopped))
+            }
+        }
+    }
+
+    fn take_back<'a, 's, 'l>(
+        &mut self,
+        session: PciSession<'a, 's, 'l>,
+    ) -> Reached<'a, 's, 'l, Option<TakenBack<ShownTdispStep>>> {
+        if !self.is_locked {
+            return Ok((session, None));
+        }
+        let (session, stopped) = self.step(session, TdispStep::Stop)?;
+        let note = match &stopped {
+            Ok(_) => "the interface that was locked is unlocked again".to_owned(),
+            Err(trouble) => format!("the interface is still locked: {trouble}"),
+        };
+        Ok((session, Some(TakenBack { step: stopped.ok(), note })))
+    }
+}
+
 fn show(
     args: &TdispArgs,
     target: String,
-    session: Option<String>,
-    taken: Taken,
+    taken: Taken<TdispStep, ShownTdispStep>,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let Taken { steps, failed, note } = taken;
+    let Taken { session, steps, failed, note } = taken;
     let error = failed
         .as_ref()
-        .map(|(step, trouble)| TdispError { step: step.name(), message: sentence(trouble) });
+        .map(|(step, trouble)| StepError { step: step.name(), message: sentence(trouble) });
     let shown = ShownInterface::new(target, args.function, session, steps, error);
     if console.json() {
         console.object(&shown)?;

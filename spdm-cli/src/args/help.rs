@@ -85,6 +85,12 @@ Examples:
   spdm tdisp emulated --function be:1d.7 lock report start state stop --yes
   spdm tdisp pci:0000:01:00.0 --function 01:00.0 state --trust vendor.pem";
 
+pub(super) const IDE: &str = "\
+Examples:
+  spdm ide emulated query
+  spdm ide emulated program go stop --keys keys.json --port 1 --yes
+  spdm ide pci:0000:01:00.0 query --trust vendor.pem --json";
+
 pub(super) const RECOGNIZE: &str = "\
 Examples:
   spdm attest pci:0000:01:00.0 --trust vendor.pem --known known.json --learn

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use spdm_codec::SlotId;
 
-use super::{TrustArgs, values};
+use super::{DeviceArgs, TrustArgs, values};
 use crate::exit::Failure;
 
 /// What both kinds of options say.
@@ -17,6 +17,17 @@ pub(crate) struct PeerChoice<'p> {
 }
 
 /// Of a verb that is nothing without a session.
+#[derive(Args, Debug)]
+pub(crate) struct SessionVerbArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) peer: PeerArgs,
+}
+
+/// With whom its session is opened.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Session")]
 pub(crate) struct PeerArgs {

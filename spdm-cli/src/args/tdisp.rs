@@ -1,19 +1,15 @@
-//! `spdm tdisp` and `spdm ide`: the protocols of PCI-SIG.
+//! `spdm tdisp`.
 
 use clap::{Args, ValueEnum};
 use spdm_codec::pci_sig::{FunctionId, LockFlags};
 
-use super::{DeviceArgs, PeerArgs, TrustArgs};
+use super::SessionVerbArgs;
 
 /// `spdm tdisp`.
 #[derive(Args, Debug)]
 pub(crate) struct TdispArgs {
     #[command(flatten)]
-    pub(crate) device: DeviceArgs,
-    #[command(flatten)]
-    pub(crate) trust: TrustArgs,
-    #[command(flatten)]
-    pub(crate) peer: PeerArgs,
+    pub(crate) verb: SessionVerbArgs,
     /// What is done, in this order, in one session: a lock ends with its session
     #[arg(value_name = "STEP", required = true)]
     pub(crate) steps: Vec<TdispStep>,

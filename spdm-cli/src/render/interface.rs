@@ -10,6 +10,7 @@ use spdm_untrusted::Untrusted;
 
 use super::field::interface_state;
 use super::{Style, Table};
+use crate::pci_session::StepError;
 
 /// What `spdm tdisp --json` prints: `docs/schema/tdisp.json`.
 #[derive(Debug, Serialize)]
@@ -35,17 +36,7 @@ pub(crate) struct ShownInterface {
     /// taken.
     steps: Vec<ShownTdispStep>,
     /// The step that could not be taken: none behind it was.
-    error: Option<TdispError>,
-}
-
-/// Why a step could not be taken.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(crate) struct TdispError {
-    /// The step.
-    pub(crate) step: &'static str,
-    /// A sentence for people.
-    pub(crate) message: String,
+    error: Option<StepError>,
 }
 
 /// A step that was taken.
@@ -138,7 +129,7 @@ impl ShownInterface {
         function_id: FunctionId,
         session: Option<String>,
         steps: Vec<ShownTdispStep>,
-        error: Option<TdispError>,
+        error: Option<StepError>,
     ) -> Self {
         let FunctionId(function_id) = function_id;
         Self { schema: Self::SCHEMA, target, function_id, session, steps, error }

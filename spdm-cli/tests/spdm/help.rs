@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::process::{Folder, command, run};
 use crate::schema::{check, schema};
 
-const VERBS: [&str; 21] = [
+const VERBS: [&str; 22] = [
     "attest",
     "info",
     "certs",
@@ -22,6 +22,7 @@ const VERBS: [&str; 21] = [
     "set-cert",
     "keys",
     "tdisp",
+    "ide",
     "recognize",
     "verify",
     "chain",

@@ -1,8 +1,8 @@
-//! `spdm tdisp`: the device interface that the emulated device plays, be:1d.7.
+//! `spdm tdisp` and `spdm ide`: the device interface that the emulated device plays, be:1d.7, and its two ports.
 
 use serde_json::Value;
 
-use crate::process::{Emulator, run};
+use crate::process::{Emulator, Folder, run};
 use crate::schema::{check, schema};
 use crate::session::FRAMINGS;
 
@@ -125,11 +125,11 @@ fn nothing_is_asked_of_a_device_that_is_not_trusted() {
 
 #[test]
 fn a_device_with_a_raw_key() {
-    let folder = crate::process::Folder::new();
+    let folder = Folder::new();
     let (key, other) = (folder.path("key.der"), folder.path("other.der"));
     let start = |key: &str| {
         let line = format!("--base-asym ECDSA_P256 --peer-key-out {key}");
-        Emulator::listen(crate::process::Folder::new(), &line)
+        Emulator::listen(Folder::new(), &line)
     };
     let (device, _stranger) = (start(&key), start(&other));
     let line = format!("tdisp {} --function be:1d.7 state", device.target);
@@ -142,4 +142,120 @@ fn a_device_with_a_raw_key() {
     assert!(without.err.contains("needs its public key: --peer-key FILE"), "{without:?}");
     // No key has a name.
     assert_ne!(run(&format!("{line} --peer-key {key} --san dmtf")).code, 0);
+}
+
+const STREAM: [(&str, &str); 6] = [
+    ("receive", "PR"),
+    ("receive", "NPR"),
+    ("receive", "CPL"),
+    ("transmit", "PR"),
+    ("transmit", "NPR"),
+    ("transmit", "CPL"),
+];
+
+/// A file of keys whose bytes are all `5a`.
+fn key_file(folder: &Folder, name: &str, places: &[(&str, &str)]) -> String {
+    let (key, ifv) = ("5a".repeat(32), "5a".repeat(8));
+    let key = |(direction, sub_stream): &(&str, &str)| serde_json::json!({"direction": direction, "sub_stream": sub_stream, "key": key, "ifv": ifv});
+    let file = serde_json::json!({"keys": places.iter().map(key).collect::<Vec<_>>()});
+    check(&schema("ide-keys"), &file);
+    folder.write(name, file.to_string())
+}
+
+#[test]
+fn the_ports_are_shown() {
+    let all = run("ide emulated query --json");
+    assert_eq!(all.code, 0, "{all:?}");
+    let object = all.object();
+    check(&schema("ide"), &object);
+    let step = &object["steps"][0];
+    assert_eq!((&step["last_port"], step["ports"].as_array().map(Vec::len)), (&1.into(), Some(2)));
+    assert_eq!(step["ports"][1]["function"], "00:01:00.1");
+    assert_eq!(step["ports"][1]["registers"][0], "0x00000002");
+    let one = run("ide emulated query --port 1 --json").object();
+    assert_eq!(one["steps"][0]["ports"].as_array().map(Vec::len), Some(1));
+    let none = run("ide emulated query --port 2");
+    assert_eq!(none.code, 1, "{none:?}");
+    assert!(none.err.contains("query: port 2: the device answered"), "{none:?}");
+}
+
+#[test]
+fn keys_are_programmed_used_and_stopped_and_never_shown() {
+    let folder = Folder::new();
+    let keys = key_file(&folder, "keys.json", &STREAM);
+    let device = Emulator::start("-v");
+    let (target, root) = (&device.target, device.root());
+    let line = format!("ide {target} program go stop --keys {keys} --trust {root}");
+    let options = "--port 1 --stream-id 7 --key-set 1";
+    let unsure = run(&format!("{line} {options}"));
+    assert_eq!(unsure.code, 2, "{unsure:?}");
+    assert!(unsure.err.contains("nothing was sent: program, go, stop would change stream 7"));
+    let done = run(&format!("{line} {options} --yes --json"));
+    assert_eq!(done.code, 0, "{done:?}");
+    let object = done.object();
+    check(&schema("ide"), &object);
+    assert_eq!(steps(&object), ["program", "go", "stop"]);
+    assert_eq!((&object["port"], &object["stream_id"]), (&1.into(), &7.into()));
+    for step in object["steps"].as_array().unwrap() {
+        let keys = step["keys"].as_array().unwrap();
+        let place = |key: &Value| [&key["direction"], &key["sub_stream"]].map(ToString::to_string);
+        let shown: Vec<_> = keys.iter().map(place).collect();
+        let expected =
+            STREAM.map(|(direction, stream)| [direction, stream].map(|text| format!("{text:?}")));
+        assert_eq!(shown, expected);
+    }
+    let shown = run(&format!("{line} {options} --yes -v"));
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert!(shown.out.contains("port 1, stream 7, key set 1: receive PR"), "{shown:?}");
+    for told in [&shown.out, &shown.err, &done.out, &done.err] {
+        assert!(!told.contains("5a5a"), "{told}");
+    }
+}
+
+#[test]
+fn keys_that_are_refused_leave_none_behind() {
+    let folder = Folder::new();
+    let half = key_file(&folder, "half.json", &STREAM[..3]);
+    let keys = key_file(&folder, "keys.json", &STREAM);
+    let port = run(&format!("ide emulated program --keys {keys} --port 2 --yes"));
+    assert_eq!(port.code, 1, "{port:?}");
+    assert!(
+        port.err.contains("program: port 2, receive PR: the device refuses the key"),
+        "{port:?}"
+    );
+    assert!(port.err.contains("query without --port"), "{port:?}");
+    // Go is for keys that were programmed: the transmitting ones were not.
+    let device = Emulator::start("");
+    let (target, root) = (&device.target, device.root());
+    let line = format!("ide {target} --trust {root} --yes --json");
+    let programmed = run(&format!("{line} program --keys {half}"));
+    assert_eq!(programmed.code, 0, "{programmed:?}");
+    let early = run(&format!("{line} program go stop --keys {keys} --port 5"));
+    assert_eq!(early.code, 1, "{early:?}");
+    assert_eq!(early.object()["error"]["step"], "program");
+    let all = run(&format!("{line} go"));
+    assert_eq!(all.code, 1, "{all:?}");
+    let message = all.object()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("port 0, "), "{message}");
+}
+
+#[test]
+fn files_and_steps_that_lead_nowhere() {
+    let folder = Folder::new();
+    let keys = key_file(&folder, "keys.json", &STREAM);
+    let secret = folder.write("secret.json", format!("{{\"keys\": \"{}\"}}", "5a".repeat(32)));
+    for (line, part) in [
+        ("program --yes".to_owned(), "program: no keys are given"),
+        ("query --stream-id 1".to_owned(), "--stream-id: no step is about keys"),
+        (format!("query --keys {keys}"), "--keys: no step is about keys"),
+        ("go --key-set 2 --yes".to_owned(), "--key-set"),
+        ("program --keys /nowhere --yes".to_owned(), "/nowhere"),
+        (format!("program --keys {secret} --yes"), "secret.json (--keys): line 1, column"),
+        ("".to_owned(), "STEP"),
+    ] {
+        let refused = run(&format!("ide tcp:127.0.0.1:1 {line}"));
+        assert_eq!(refused.code, 2, "{line}: {refused:?}");
+        assert!(refused.err.contains(part), "{line}: {refused:?}");
+        assert!(!refused.err.contains("5a5a"), "{refused:?}");
+    }
 }

@@ -1,0 +1,139 @@
+//! What the ports of a device answered, for programs and for people.
+
+use serde::Serialize;
+use spdm_pci_security::IdePort;
+
+use super::keys::KeyPlace;
+use crate::args::IdeArgs;
+use crate::pci_session::StepError;
+use crate::render::{Style, Table};
+
+/// The version of the object's form.
+const SCHEMA: u32 = 1;
+
+/// What `spdm ide --json` prints: `docs/schema/ide.json`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        deny_unknown_fields,
+        title = "Ports and keys of link and stream encryption (IDE_KM)",
+        description = "What spdm ide --json prints where a session was opened; otherwise a report, or an error. There is no key in it."
+    )
+)]
+pub(crate) struct ShownIde {
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
+    schema: u32,
+    /// The device.
+    target: String,
+    /// SessionID in hexadecimal.
+    session: Option<String>,
+    /// PortIndex of the keys.
+    port: u8,
+    /// StreamID of the keys.
+    stream_id: u8,
+    /// The key set of the keys.
+    #[cfg_attr(test, schemars(range(max = 1)))]
+    key_set: u8,
+    /// What was done, in this order; a stop at the end may be one that nobody asked for, behind a step that could not be
+    /// taken.
+    steps: Vec<ShownIdeStep>,
+    /// The step that could not be taken: none behind it was.
+    error: Option<StepError>,
+}
+
+/// A step that was taken.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub(super) enum ShownIdeStep {
+    /// QUERY_RESP.
+    Query {
+        /// The ports that were asked for.
+        ports: Vec<ShownPort>,
+        /// MaxPortIndex.
+        last_port: u8,
+    },
+    /// KEY_PROG: the device has the keys.
+    Program {
+        /// Which.
+        keys: Vec<KeyPlace>,
+    },
+    /// K_SET_GO: the keys are in use.
+    Go {
+        /// Which.
+        keys: Vec<KeyPlace>,
+    },
+    /// K_SET_STOP: the keys are in use no more.
+    Stop {
+        /// Which.
+        keys: Vec<KeyPlace>,
+    },
+}
+
+/// A port.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub(super) struct ShownPort {
+    /// PortIndex.
+    port: u8,
+    /// Segment, bus, device and function of the port: SS:BB:DD.F in hexadecimal.
+    function: String,
+    /// The registers of the IDE extended capability from its capability register on, in hexadecimal.
+    registers: Vec<String>,
+}
+
+impl ShownPort {
+    pub(super) fn new(port: &IdePort<'_>) -> Self {
+        let (device, function) = (port.dev_func >> 3, port.dev_func & 7);
+        let (segment, bus) = (port.segment, port.bus);
+        let register = |bytes: &[u8; 4]| format!("{:#010x}", u32::from_le_bytes(*bytes));
+        Self {
+            port: port.port_index,
+            function: format!("{segment:02x}:{bus:02x}:{device:02x}.{function}"),
+            registers: port.registers.iter().map(register).collect(),
+        }
+    }
+}
+
+impl ShownIde {
+    /// What came of the steps.
+    pub(super) fn new(
+        target: String,
+        args: &IdeArgs,
+        session: Option<String>,
+        steps: Vec<ShownIdeStep>,
+        error: Option<StepError>,
+    ) -> Self {
+        let port = args.port.unwrap_or_default();
+        let (stream_id, key_set) =
+            (args.stream_id.unwrap_or_default(), args.key_set.unwrap_or_default());
+        Self { schema: SCHEMA, target, session, port, stream_id, key_set, steps, error }
+    }
+
+    /// For people.
+    pub(super) fn text(&self, style: Style) -> String {
+        let mut table = Table::default();
+        let names = |keys: &[KeyPlace]| {
+            let names: Vec<&str> = keys.iter().map(|place| place.name()).collect();
+            let (port, stream, set) = (self.port, self.stream_id, self.key_set);
+            format!("port {port}, stream {stream}, key set {set}: {}", names.join(", "))
+        };
+        for step in &self.steps {
+            let mut row = |step: &str, value: String| table.row([step.to_owned(), value]);
+            match step {
+                ShownIdeStep::Query { ports, last_port } => {
+                    row("query", format!("the last port is {last_port}"));
+                    for ShownPort { port, function, registers } in ports {
+                        row("", format!("port {port}, {function}: {}", registers.join(" ")));
+                    }
+                }
+                ShownIdeStep::Program { keys } => row("program", names(keys)),
+                ShownIdeStep::Go { keys } => row("go", names(keys)),
+                ShownIdeStep::Stop { keys } => row("stop", names(keys)),
+            }
+        }
+        format!("{}\n{}", style.strong(&self.target), table.plain(style))
+    }
+}
