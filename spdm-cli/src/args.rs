@@ -2,6 +2,7 @@
 
 mod device;
 mod emulate;
+mod events;
 mod help;
 mod ide;
 mod identity;
@@ -24,6 +25,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::time::At;
 pub(crate) use device::{DeviceArgs, FramingArgs, PcapFormat};
 pub(crate) use emulate::{EmulateArgs, ProvisioningChoice};
+pub(crate) use events::{EventsArgs, WantedEvents};
 pub(crate) use ide::{IdeArgs, IdeStep};
 pub(crate) use identity::IdentityArgs;
 pub(crate) use information::{EndpointArgs, MelArgs};
@@ -103,6 +105,9 @@ pub(crate) enum Verb {
     /// The key pairs of the device; change, erase or make one
     #[command(after_help = help::KEYS)]
     Keys(Box<KeysArgs>),
+    /// Which events the device can tell of; --subscribe waits for them (1.3)
+    #[command(after_help = help::EVENTS)]
+    Events(Box<EventsArgs>),
     /// A device interface (TDISP): its versions, report and states; lock, start, stop
     #[command(after_help = help::TDISP)]
     Tdisp(Box<TdispArgs>),
@@ -201,6 +206,7 @@ impl Verb {
             Self::SetCert(args) => args.trust.at,
             Self::Keys(args) => args.trust.at,
             Self::Mel(args) => args.trust.at,
+            Self::Events(args) => args.verb.trust.at,
             Self::Ide(args) => args.verb.trust.at,
             Self::Tdisp(args) => args.verb.trust.at,
             Self::Verify(args) => args.trust.at,

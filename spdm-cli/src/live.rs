@@ -3,14 +3,14 @@
 use std::io::BufWriter;
 use std::path::Path;
 
-use spdm_codec::{ConnectionKeys, MelSpecification, PciIdentity};
+use spdm_codec::{CapabilityFlags, ConnectionKeys, MelSpecification, PciIdentity};
 use spdm_crypto::{HashBank, Provider};
 use spdm_evidence::{ReportErrorKind, SecretsLog};
 use spdm_requester::{
     AlphaVersions, Bounds, Connection, Fresh, LocalIdentity, LoggedSessions, Offer, Requester,
     SessionBank, Sessions, Storage,
 };
-use spdm_transport::Transport;
+use spdm_transport::{Duration, Transport};
 
 use crate::args::{DeviceArgs, compat};
 use crate::backend::Crypto;
@@ -57,6 +57,8 @@ pub(crate) struct LiveDevice<'l> {
     /// The formats of the measurement extension log that are offered.
     mel_specification: MelSpecification,
     peer_key: PeerKeyOption<'l>,
+    /// What is announced besides.
+    more_capabilities: CapabilityFlags,
     /// Where a person is told what is being waited for.
     waiting_columns: Option<usize>,
 }
@@ -73,6 +75,7 @@ pub(crate) struct Memory<'l> {
     /// Bytes of the longest request of a person's own.
     own_request: usize,
     mel_specification: MelSpecification,
+    more_capabilities: CapabilityFlags,
 }
 
 /// Memory of sessions.
@@ -143,6 +146,7 @@ impl<'l> Memory<'l> {
             len += IDENTITY_LEN;
         }
         let (own_request, mel_specification) = (device.own_request, device.mel_specification);
+        let more_capabilities = device.more_capabilities;
         let message = vec![0; len + own_request];
         let hashes = crypto.bank();
         Self {
@@ -154,6 +158,7 @@ impl<'l> Memory<'l> {
             identity,
             own_request,
             mel_specification,
+            more_capabilities,
         }
     }
 
@@ -207,6 +212,7 @@ impl<'l> LiveDevice<'l> {
             own_request: 0,
             mel_specification: MelSpecification::empty(),
             peer_key: PeerKeyOption::Lacking,
+            more_capabilities: CapabilityFlags::empty(),
             waiting_columns,
         })
     }
@@ -224,6 +230,16 @@ impl<'l> LiveDevice<'l> {
     /// A request of a person's own will have so many bytes.
     pub(crate) fn sends(&mut self, len: usize) {
         self.own_request = len;
+    }
+
+    /// Encapsulated requests of the device are answered.
+    pub(crate) fn serves_device(&mut self) {
+        self.more_capabilities |= CapabilityFlags::ENCAP_CAP;
+    }
+
+    /// So much time passes on purpose.
+    pub(crate) fn waits(&mut self, time: Duration) {
+        self.run_time = RunTime::waiting(self.args.deadline, time);
     }
 
     /// The device may be known by the key in this file.
@@ -337,6 +353,7 @@ pub(crate) fn requester<'a>(
         identity,
         own_request,
         mel_specification,
+        more_capabilities,
     } = memory;
     let mut bounds = Bounds::default();
     // A device may hand out its chain byte by byte; time bounds it.
@@ -346,6 +363,7 @@ pub(crate) fn requester<'a>(
     let mut offer = offer(args, crypto.provider);
     offer.longest_request = offer.longest_request.max(*own_request);
     offer.mel_specification = *mel_specification;
+    offer.capabilities |= *more_capabilities;
     let mut storage = Storage::new(message, hashes.as_mut(), connection);
     if let Some((sessions_offer, sessions)) = sessions {
         offer = sessions_offer.of(offer, crypto.provider);

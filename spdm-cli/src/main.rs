@@ -18,6 +18,7 @@ mod decode;
 mod device;
 mod emulate;
 mod endpoint;
+mod events;
 mod evidence;
 mod examination;
 mod exit;
@@ -129,6 +130,7 @@ fn run(verb: &Verb, crypto: Crypto, console: &mut Console) -> Result<Exit, Failu
         Verb::Csr(args) => csr::run(args, crypto, console),
         Verb::SetCert(args) => set_certificate::run(args, crypto, console),
         Verb::Keys(args) => keys::run(args, crypto, console),
+        Verb::Events(args) => events::run(args, crypto, console),
         Verb::Tdisp(args) => tdisp::run(args, crypto, console),
         Verb::Ide(args) => ide::run(args, crypto, console),
         Verb::Recognize(args) => recognize::run(args, crypto, console),

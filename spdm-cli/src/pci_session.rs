@@ -15,7 +15,7 @@ use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::live::LiveDevice;
 use crate::tap::Tap;
 use crate::trust::Trust;
-use crate::trusted_session::{Failed, Place, TrustedPeer, converse};
+use crate::trusted_session::{Failed, Meeting, TrustedPeer, meet};
 use crate::verdict::Verdict;
 
 /// The longest answer that is taken, in bytes.
@@ -24,7 +24,7 @@ const ANSWER_LEN: usize = 0x1_0100;
 /// A session in which a device is asked.
 pub(crate) struct PciSession<'a, 's, 'l> {
     requester: Requester<'a, Negotiated>,
-    place: Place,
+    meeting: Meeting,
     line: &'s mut Tap<'l>,
 }
 
@@ -67,7 +67,7 @@ pub(crate) struct TakenBack<T> {
 /// What came of the steps.
 pub(crate) struct Taken<S, T> {
     /// `SessionID`.
-    pub(crate) session: Option<String>,
+    pub(crate) session: String,
     pub(crate) steps: Vec<T>,
     /// The step that was not taken.
     pub(crate) failed: Option<(S, Trouble)>,
@@ -165,8 +165,8 @@ pub(crate) fn run<C: Course>(
     device.settle()?;
     let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
         let Inquiry { line, .. } = inquiry;
-        let asked = converse(Some(&peer), requester, line, |requester, place, line| {
-            take(&mut course, steps, PciSession { requester, place, line })
+        let asked = meet(&peer, requester, line, |requester, meeting, line| {
+            take(&mut course, steps, PciSession { requester, meeting, line })
         });
         asked.map(|(_, taken)| taken)
     });
@@ -183,7 +183,7 @@ fn take<'a, C: Course>(
     session: PciSession<'a, '_, '_>,
 ) -> Result<(Requester<'a, Negotiated>, Taken<C::Step, C::Shown>), Failed<'a>> {
     let mut taken =
-        Taken { session: session.place.session_id(), steps: Vec::new(), failed: None, note: None };
+        Taken { session: session.meeting.id(), steps: Vec::new(), failed: None, note: None };
     let mut session = session;
     for step in steps {
         let (next, result) = course.step(session, *step)?;
@@ -218,10 +218,10 @@ impl<'a, 's, 'l> PciSession<'a, 's, 'l> {
             Ok(payload) => payload,
             Err(error) => return Ok((self, Err(Trouble::Question(error)))),
         };
-        let Self { requester, place, line } = self;
+        let Self { requester, meeting, line } = self;
         let clock = line.clock();
         let mut buffer = vec![0; ANSWER_LEN];
-        let requester = place.enter(requester);
+        let requester = requester.in_session(meeting.session);
         let flow =
             requester.exchange::<_, VendorDefinedResponse<'_>>(payload.request(), &mut buffer);
         let (requester, asked) = match blocking::run(flow, line, &clock) {
@@ -235,6 +235,6 @@ impl<'a, 's, 'l> PciSession<'a, 's, 'l> {
             }) => (requester, Err(Trouble::Refused(refusal))),
             Err(failure) => return Err(failure.into()),
         };
-        Ok((Self { requester, place, line }, asked))
+        Ok((Self { requester, meeting, line }, asked))
     }
 }

@@ -26,6 +26,11 @@ impl RunTime {
         Self { clock: StdClock::new(), deadline }
     }
 
+    /// Begins now: `--deadline`, or a minute and the time that passes on purpose.
+    pub(crate) fn waiting(deadline: Option<Duration>, time: Duration) -> Self {
+        Self::new(Some(deadline.unwrap_or_else(|| EACH_ROUND.saturating_add(time))), 1)
+    }
+
     /// What is left; `None` where nothing is.
     pub(crate) fn left(&self) -> Option<Duration> {
         let end = Instant::default().after(self.deadline);

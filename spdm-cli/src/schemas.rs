@@ -12,6 +12,7 @@ use crate::csr::FetchedCsr;
 use crate::decode::MessageView;
 use crate::emulate::Listening;
 use crate::endpoint::ShownEndpoint;
+use crate::events::{ShownEvent, ShownEventTypes};
 use crate::exit::FailureObject;
 use crate::ide::{KeyFile, ShownIde};
 use crate::keys::ShownKeys;
@@ -45,13 +46,15 @@ struct PrintedReport {
 
 #[test]
 fn the_files_are_those_that_the_types_make() {
-    let schemas: [(&str, Schema); 20] = [
+    let schemas: [(&str, Schema); 22] = [
         ("certs", schema::written::<ShownChain<'_>>()),
         ("csr", schema::written::<FetchedCsr>()),
         ("decode", schema::written::<MessageView>()),
         ("emulate", schema::written::<Listening<'_>>()),
         ("endpoint", schema::written::<ShownEndpoint>()),
         ("error", schema::written::<FailureObject<'_>>()),
+        ("event", schema::written::<ShownEvent>()),
+        ("events", schema::written::<ShownEventTypes>()),
         ("evidence", schema::evidence()),
         ("ide", schema::written::<ShownIde>()),
         ("ide-keys", schema::written::<KeyFile<'_>>()),

@@ -127,9 +127,23 @@ pub(crate) fn trusted_key<'k>(
     }
 }
 
+/// A session that was opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Meeting {
+    pub(crate) session: SessionHandle,
+    session_id: u32,
+}
+
+impl Meeting {
+    /// `SessionID` as reports show it.
+    pub(crate) fn id(self) -> String {
+        format!("{:#010x}", self.session_id)
+    }
+}
+
 /// Where something is asked: outside of sessions, or in one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place(Option<(SessionHandle, u32)>);
+pub(crate) struct Place(Option<Meeting>);
 
 impl Place {
     /// The requester, whose next operation runs there.
@@ -139,35 +153,30 @@ impl Place {
     ) -> Requester<'a, Negotiated> {
         match self.0 {
             None => requester,
-            Some((session, _)) => requester.in_session(session),
+            Some(meeting) => requester.in_session(meeting.session),
         }
     }
 
     /// `SessionID` as reports show it; `None` outside of sessions.
     pub(crate) fn session_id(self) -> Option<String> {
-        self.0.map(|(_, id)| format!("{id:#010x}"))
+        self.0.map(Meeting::id)
     }
 }
 
-/// Lets `ask` ask: in a session with the peer, or outside of sessions where there is none. The session is closed afterwards,
-/// also where the device refused something.
-pub(crate) fn converse<'a, T>(
-    peer: Option<&TrustedPeer<'_>>,
+/// Lets `ask` ask in a session with the peer, which is closed afterwards, also where the device refused something.
+pub(crate) fn meet<'a, 'l, T>(
+    peer: &TrustedPeer<'_>,
     requester: Requester<'a, Negotiated>,
-    line: &mut Tap<'_>,
+    line: &mut Tap<'l>,
     ask: impl FnOnce(
         Requester<'a, Negotiated>,
-        Place,
-        &mut Tap<'_>,
+        Meeting,
+        &mut Tap<'l>,
     ) -> Result<(Requester<'a, Negotiated>, T), Failed<'a>>,
 ) -> Result<(Requester<'a, Negotiated>, T), RunError<LineError>> {
     let clock = line.clock();
-    let Some(peer) = peer else {
-        return ask(requester, Place(None), line).map_err(|failure| failure.error);
-    };
-    let (requester, opened) = peer.open(requester, line, &clock)?;
-    let session = opened.session;
-    match ask(requester, Place(Some((session, opened.session_id))), line) {
+    let (requester, Opened { session, session_id, .. }) = peer.open(requester, line, &clock)?;
+    match ask(requester, Meeting { session, session_id }, line) {
         Ok((requester, asked)) => {
             let closed = blocking::run(requester.close_session(session), line, &clock);
             let (requester, _) = closed.map_err(|failure| failure.error)?;
@@ -180,5 +189,24 @@ pub(crate) fn converse<'a, T>(
             }
             Err(failure.error)
         }
+    }
+}
+
+/// [`meet`] where there is a peer; otherwise `ask` asks outside of sessions.
+pub(crate) fn converse<'a, T>(
+    peer: Option<&TrustedPeer<'_>>,
+    requester: Requester<'a, Negotiated>,
+    line: &mut Tap<'_>,
+    ask: impl FnOnce(
+        Requester<'a, Negotiated>,
+        Place,
+        &mut Tap<'_>,
+    ) -> Result<(Requester<'a, Negotiated>, T), Failed<'a>>,
+) -> Result<(Requester<'a, Negotiated>, T), RunError<LineError>> {
+    match peer {
+        None => ask(requester, Place(None), line).map_err(|failure| failure.error),
+        Some(peer) => meet(peer, requester, line, |requester, meeting, line| {
+            ask(requester, Place(Some(meeting)), line)
+        }),
     }
 }

@@ -79,6 +79,12 @@ Examples:
   spdm keys mctp:9 --set 2 --slots 1 --yes
   spdm keys mctp:9 --generate 3 --algorithm ECC_384 --slots none --yes";
 
+pub(super) const EVENTS: &str = "\
+Examples:
+  spdm events emulated
+  spdm events mctp:9 --subscribe all --wait 600 --json --trust vendor.pem
+  spdm events mctp:9 --subscribe CertificateChanged --count 1";
+
 pub(super) const TDISP: &str = "\
 Examples:
   spdm tdisp emulated --function be:1d.7 version capabilities state

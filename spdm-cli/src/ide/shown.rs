@@ -28,7 +28,7 @@ pub(crate) struct ShownIde {
     /// The device.
     target: String,
     /// SessionID in hexadecimal.
-    session: Option<String>,
+    session: String,
     /// PortIndex of the keys.
     port: u8,
     /// StreamID of the keys.
@@ -102,7 +102,7 @@ impl ShownIde {
     pub(super) fn new(
         target: String,
         args: &IdeArgs,
-        session: Option<String>,
+        session: String,
         steps: Vec<ShownIdeStep>,
         error: Option<StepError>,
     ) -> Self {

@@ -31,7 +31,7 @@ pub(crate) struct ShownInterface {
     /// FunctionID.
     function_id: u32,
     /// SessionID in hexadecimal.
-    session: Option<String>,
+    session: String,
     /// What was done, in this order; a stop at the end may be one that nobody asked for, behind a step that could not be
     /// taken.
     steps: Vec<ShownTdispStep>,
@@ -127,7 +127,7 @@ impl ShownInterface {
     pub(crate) const fn new(
         target: String,
         function_id: FunctionId,
-        session: Option<String>,
+        session: String,
         steps: Vec<ShownTdispStep>,
         error: Option<StepError>,
     ) -> Self {

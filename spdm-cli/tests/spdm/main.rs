@@ -13,6 +13,7 @@ mod bounds;
 mod chain;
 mod contract;
 mod decode;
+mod events;
 mod faults;
 mod help;
 mod hints;

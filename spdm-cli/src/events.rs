@@ -1,0 +1,129 @@
+//! `spdm events`: which events a device can tell of, and those that it tells of.
+
+mod shown;
+mod subscriber;
+
+use spdm_codec::{
+    DmtfEventType, EventGroup, EventGroupAttributes, EventGroupList, EventGroups, StandardsBody,
+};
+use spdm_requester::blocking;
+
+use crate::args::{EventsArgs, WantedEvents};
+use crate::backend::Crypto;
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
+use crate::live::LiveDevice;
+use crate::render;
+use crate::trust::Trust;
+use crate::trusted_session::{TrustedPeer, meet};
+#[cfg(test)]
+pub(crate) use shown::ShownEvent;
+pub(crate) use shown::ShownEventTypes;
+use subscriber::Subscriber;
+
+/// The longest list of groups, in bytes.
+const LEN: usize = 0x1_0000;
+
+/// Shows the types, or waits for events.
+pub(crate) fn run(
+    args: &EventsArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let verb = &args.verb;
+    let secrets_out = verb.peer.secrets_out.as_deref();
+    console.share_output(&[verb.device.pcap.as_deref(), secrets_out])?;
+    let mut device = LiveDevice::new(&verb.device, crypto, console)?;
+    if !args.subscribe.is_empty() {
+        device.serves_device();
+        device.waits(args.wait);
+    }
+    let mut trust = Trust::load(&verb.trust, device.pci_identity(), console)?;
+    trust.or_own(device.anchors());
+    let peer = TrustedPeer::read(&verb.peer.choice(), &trust, &mut device)?;
+    device.settle()?;
+    let target = device.name();
+    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
+        let Inquiry { line, clock, .. } = inquiry;
+        let asked = meet(&peer, requester, line, |requester, meeting, line| {
+            let mut buffer = vec![0; LEN];
+            let flow = requester.fetch_event_types(meeting.session, &mut buffer);
+            let (requester, types) = blocking::run(flow, line, &clock)?;
+            if args.subscribe.is_empty() {
+                let shown = ShownEventTypes::new(&target, meeting.id(), &types);
+                return Ok((requester, show(&shown, console)));
+            }
+            let wanted = match wanted(&args.subscribe, &types) {
+                Ok(wanted) => wanted,
+                Err(failure) => return Ok((requester, Err(failure))),
+            };
+            let subscriber = Subscriber { args, target: &target, meeting, line, console };
+            subscriber.wait(requester, &wanted)
+        });
+        asked.map(|(_, shown)| shown)
+    });
+    device.finish()?;
+    match inquired.result {
+        Ok(shown) => shown,
+        Err(verdict) => render::not_done(&verdict, console),
+    }
+}
+
+fn show(shown: &ShownEventTypes, console: &mut Console) -> Result<Exit, Failure> {
+    match console.json() {
+        true => console.object(shown)?,
+        false => console.report(&shown.text(console.style()))?,
+    }
+    Ok(Exit::Done)
+}
+
+/// Groups as SUBSCRIBE_EVENT_TYPES takes them.
+struct WantedList {
+    count: u8,
+    list: Vec<u8>,
+}
+
+impl WantedList {
+    fn groups(&self) -> Result<EventGroupList<'_>, Failure> {
+        let groups = EventGroups { count: self.count, list: &self.list };
+        EventGroupList::decode(groups).map_err(Failure::usage)
+    }
+}
+
+/// What is wanted of what there is, and EventLost: without it, a gap could not be explained.
+fn wanted(wanted: &[WantedEvents], types: &EventGroupList<'_>) -> Result<WantedList, Failure> {
+    for item in wanted {
+        let is_there = types
+            .iter()
+            .any(|group| item.is_of(&group) && group.type_ids().any(|id| item.has_type(id)));
+        if !is_there {
+            let message = format!("--subscribe: the device has no events {item}");
+            return Err(Failure::new(Exit::Rejected, message)
+                .with_hint(Some("without --subscribe, the events of the device are shown")));
+        }
+    }
+    let is_wanted = |group: &EventGroup<'_>, id: u16| {
+        let lost = group.id.id == StandardsBody::DMTF && id == DmtfEventType::EVENT_LOST.0;
+        lost || wanted.iter().any(|item| item.is_of(group) && item.has_type(id))
+    };
+    let mut all = WantedList { count: 0, list: Vec::new() };
+    for group in types.iter() {
+        let ids: Vec<u16> = group.type_ids().filter(|id| is_wanted(&group, *id)).collect();
+        if ids.is_empty() {
+            continue;
+        }
+        let mut buffer = vec![0; LEN];
+        let len = EventGroup::encode(
+            &group.id,
+            group.version,
+            EventGroupAttributes::empty(),
+            &ids,
+            &mut buffer,
+        )
+        .map_err(Failure::usage)?;
+        all.list.extend(buffer.iter().take(len));
+        all.count = all.count.saturating_add(1);
+    }
+    Ok(all)
+}

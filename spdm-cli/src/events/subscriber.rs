@@ -1,0 +1,135 @@
+//! Waiting for the events of a session.
+
+use spdm_requester::{
+    Error, EventSink, Events, Negotiated, Requester, SessionDue, UpdatedKeys, blocking,
+};
+use spdm_transport::{Clock as _, Duration};
+
+use super::WantedList;
+use super::shown::{self, ShownEvent};
+use crate::args::EventsArgs;
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::run_time::RunTime;
+use crate::tap::Tap;
+use crate::trusted_session::{Failed, Meeting};
+
+/// How long nobody asks a device that had nothing to tell.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Who waits.
+pub(super) struct Subscriber<'w, 'l> {
+    pub(super) args: &'w EventsArgs,
+    pub(super) target: &'w str,
+    pub(super) meeting: Meeting,
+    pub(super) line: &'w mut Tap<'l>,
+    pub(super) console: &'w mut Console,
+}
+
+/// What one poll brought.
+#[derive(Default)]
+struct Heard {
+    events: Vec<ShownEvent>,
+    /// Why a SEND_EVENT was refused.
+    refused: Vec<String>,
+}
+
+impl EventSink for Heard {
+    fn received(&mut self, events: &Events<'_>) {
+        self.events.extend(events.iter().map(|event| ShownEvent::new(&event)));
+    }
+
+    fn refused(&mut self, error: &Error) {
+        self.refused.push(error.to_string());
+    }
+}
+
+/// A requester, and what its session came to.
+type Waited<'a> = Result<(Requester<'a, Negotiated>, Result<Exit, Failure>), Failed<'a>>;
+
+impl Subscriber<'_, '_> {
+    /// Subscribes, and shows what comes until the time is over or enough came.
+    pub(super) fn wait<'a>(
+        mut self,
+        requester: Requester<'a, Negotiated>,
+        wanted: &WantedList,
+    ) -> Waited<'a> {
+        let clock = self.line.clock();
+        let groups = match wanted.groups() {
+            Ok(groups) => groups,
+            Err(failure) => return Ok((requester, Err(failure))),
+        };
+        let session = self.meeting.session;
+        let flow = requester.subscribe(session, groups);
+        let (mut requester, mut subscription) = blocking::run(flow, self.line, &clock)?;
+        let names = shown::type_names(&groups).join(", ");
+        self.console.note(&format!("{}: subscribed to {names}", self.target));
+        let end = clock.now().after(self.args.wait);
+        let (mut count, mut refused) = (0_u32, Vec::new());
+        loop {
+            let mut heard = Heard::default();
+            let flow = requester.receive_events(session, &mut subscription, &mut heard);
+            let (next, served) = blocking::run(flow, self.line, &clock)?;
+            requester = next;
+            for event in heard.events {
+                count = count.saturating_add(1);
+                if let Err(failure) = self.show(event) {
+                    return Ok((requester, Err(failure)));
+                }
+            }
+            refused.extend(heard.refused);
+            if self.args.count.is_some_and(|most| count >= most) || clock.now() >= end {
+                break;
+            }
+            if served.requests == 0 {
+                clock.sleep_until(end.min(clock.now().after(PAUSE)));
+            }
+            requester = self.attend(requester, &clock)?;
+        }
+        Ok((requester, self.judge(count, &refused)))
+    }
+
+    /// What keeps the session alive.
+    fn attend<'a>(
+        &mut self,
+        requester: Requester<'a, Negotiated>,
+        clock: &RunTime,
+    ) -> Result<Requester<'a, Negotiated>, Failed<'a>> {
+        let (requester, ()) = match requester.session_due() {
+            Some(SessionDue::Heartbeat { session, at }) if at <= clock.now() => {
+                blocking::run(requester.heartbeat(session), self.line, clock)?
+            }
+            Some(SessionDue::KeyUpdate { session }) => {
+                let flow = requester.update_keys(session, UpdatedKeys::Both);
+                blocking::run(flow, self.line, clock)?
+            }
+            _ => (requester, ()),
+        };
+        Ok(requester)
+    }
+
+    fn show(&mut self, event: ShownEvent) -> Result<(), Failure> {
+        let event = event.of(self.target, self.meeting.id());
+        match self.console.json() {
+            true => self.console.object(&event),
+            false => self.console.report(&event.text()),
+        }
+    }
+
+    /// Events that break a rule count for nothing, and are not passed over.
+    fn judge(&self, count: u32, refused: &[String]) -> Result<Exit, Failure> {
+        if let Some(first) = refused.first() {
+            let many = refused.len();
+            let message = format!("{many} SEND_EVENT were refused, the first because {first}");
+            return Err(Failure::new(Exit::Protocol, message));
+        }
+        match self.args.count {
+            Some(most) if count < most => {
+                let seconds = self.args.wait.as_secs_f64();
+                let message = format!("{count} of {most} events came within {seconds} s (--wait)");
+                Err(Failure::transport(message))
+            }
+            _ => Ok(Exit::Done),
+        }
+    }
+}
