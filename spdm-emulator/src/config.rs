@@ -62,7 +62,7 @@ pub struct DeviceConfig {
     /// version does not define are left out.
     pub capabilities: Option<CapabilityFlags>,
     /// Flags to announce besides those that fit the rest: CHUNK_CAP (1.2), MULTI_KEY_CAP with
-    /// GET_KEY_PAIR_INFO_CAP, MEL_CAP (1.3). Without effect where [`Self::capabilities`] is given.
+    /// GET_KEY_PAIR_INFO_CAP, MEL_CAP, EVENT_CAP, with which comes ENCAP_CAP (1.3). Without effect where [`Self::capabilities`] is given.
     pub more_capabilities: CapabilityFlags,
     /// `CTExponent`: cryptographic answers take up to 2^n microseconds.
     pub ct_exponent: u8,
@@ -180,7 +180,13 @@ impl DeviceConfig {
                     CapabilityFlags::CERT_CAP | CapabilityFlags::ALIAS_CERT_CAP
                 }
             };
-            common | keys | self.more_capabilities | self.mutual_authentication.flags()
+            let events = match self.more_capabilities.contains(CapabilityFlags::EVENT_CAP) {
+                // A Requester polls for what it is told.
+                true => CapabilityFlags::ENCAP_CAP,
+                false => CapabilityFlags::empty(),
+            };
+            let mutual = self.mutual_authentication.flags();
+            common | keys | self.more_capabilities | mutual | events
         })
     }
 

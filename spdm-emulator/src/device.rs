@@ -12,6 +12,7 @@ use spdm_untrusted::Untrusted;
 use crate::chains::Chains;
 use crate::config::MAX_PADDING;
 use crate::config::{DeviceConfig, preferred_aeads, preferred_hashes, preferred_key_exchanges};
+use crate::device_events::ToldSessions;
 use crate::entropy::Entropy;
 use crate::error::{DeviceError, StateError};
 use crate::fault::Fault;
@@ -47,6 +48,7 @@ pub struct Device {
     history: History,
     chains: Chains,
     requester: KnownRequester,
+    told: ToldSessions,
     lent: Box<Lent>,
     counters: Counters,
     /// The last response that left the device.
@@ -136,6 +138,7 @@ impl Device {
             history: History::default(),
             chains: Chains::default(),
             requester: KnownRequester::new(),
+            told: ToldSessions::default(),
             lent,
             counters: Counters::default(),
             last: None,
@@ -231,6 +234,7 @@ impl Device {
             self;
         let (draws, mut changed) = (&mut self.draws, false);
         let Lent { connection, running, sessions, message: memory, out } = &mut *self.lent;
+        self.told.keep(sessions);
         chains.prepare(config, keys, connection.suite(), connection.version());
         let offer = Config {
             versions: &config.versions,
@@ -257,6 +261,7 @@ impl Device {
             entropy,
             pci: &mut self.pci,
             requester: &mut self.requester,
+            told: &mut self.told,
             version: connection.version(),
             draws,
             provisioned,

@@ -1,7 +1,7 @@
-//! What the device tells besides measurements: its measurement extension log, its device class, and events (1.3).
+//! What the device tells besides measurements: its measurement extension log and its device class (1.3).
 
-use spdm_codec::{EndpointInfoSubCode, EventGroups};
-use spdm_responder::{EventSource, Information, LogReading};
+use spdm_codec::EndpointInfoSubCode;
+use spdm_responder::{Information, LogReading};
 
 use crate::own_device::OwnDevice;
 
@@ -15,9 +15,6 @@ const LOG: &[u8] = b"\x03\0\0\0\x48\0\0\0\0\0\0\0\0\0\0\0\
 /// doublewords: libspdm refuses a signed ENDPOINT_INFO that a DOE mailbox had to pad.
 const ENDPOINT_INFO: &[u8] = b"\x01\0\0\0\x0B\x03\x02\x36\x1B\x02\x03\x01\x08\x02\x01\x01";
 
-/// The DMTF group with its four types.
-const EVENT_GROUPS: &[u8] = b"\0\0\x04\0\x01\0\0\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0\0\x04\0\0\0";
-
 impl Information for OwnDevice<'_> {
     fn measurement_extension_log(&mut self, _: LogReading) -> Option<&[u8]> {
         Some(LOG)
@@ -28,20 +25,11 @@ impl Information for OwnDevice<'_> {
     }
 }
 
-impl EventSource for OwnDevice<'_> {
-    fn supported(&self) -> EventGroups<'_> {
-        EventGroups { count: 1, list: EVENT_GROUPS }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use spdm_codec::{
-        DeviceClassIdentifiers, DmtfEventType, EventGroupList, EventGroups,
-        MeasurementExtensionLog, StandardsBody, Untrusted,
-    };
+    use spdm_codec::{DeviceClassIdentifiers, MeasurementExtensionLog, StandardsBody, Untrusted};
 
-    use super::{ENDPOINT_INFO, EVENT_GROUPS, LOG};
+    use super::{ENDPOINT_INFO, LOG};
     use crate::own_device::OPAQUE_VENDOR;
 
     #[test]
@@ -61,12 +49,5 @@ mod tests {
         );
         assert_eq!(class.sub_ids().collect::<Vec<_>>(), [&[1, 8, 2][..], &[1]]);
         assert_eq!(ENDPOINT_INFO.len() % 4, 0);
-    }
-
-    #[test]
-    fn the_events_are_those_of_dmtf() {
-        let groups = EventGroups { count: 1, list: EVENT_GROUPS };
-        let group = EventGroupList::decode(groups).unwrap().iter().next().unwrap();
-        assert_eq!(group.type_ids().collect::<Vec<_>>(), DmtfEventType::ALL.map(|id| id.0));
     }
 }

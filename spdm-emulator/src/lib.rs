@@ -31,6 +31,7 @@
 mod chains;
 mod config;
 mod device;
+mod device_events;
 mod device_identity;
 mod entropy;
 mod error;

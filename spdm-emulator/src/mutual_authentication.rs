@@ -206,15 +206,22 @@ impl RequesterAuthentication for OwnDevice<'_> {
     }
 }
 
-/// A new key in each session.
+/// A new key in each session, and an event in each that is subscribed to some.
 impl OwnRequests for OwnDevice<'_> {
     fn next(&mut self, session_id: Option<u32>) -> Option<OwnRequest> {
         let session_id = session_id?;
         let wanted = self.config.mutual_authentication.key_updates == KeyUpdates::OncePerSession;
-        (wanted && !self.requester.updated.contains(&session_id)).then_some(OwnRequest::UpdateKey)
+        if wanted && !self.requester.updated.contains(&session_id) {
+            return Some(OwnRequest::UpdateKey);
+        }
+        (!self.told.contains(session_id)).then_some(OwnRequest::SendEvent)
     }
 
-    fn ended(&mut self, session_id: Option<u32>, _: OwnRequest, _: RequestOutcome) {
+    fn ended(&mut self, session_id: Option<u32>, request: OwnRequest, _: RequestOutcome) {
+        if let (OwnRequest::SendEvent, Some(session_id)) = (request, session_id) {
+            self.told.add(session_id);
+            return;
+        }
         let updated = &mut self.requester.updated;
         updated.extend(session_id);
         let too_many = updated.len().saturating_sub(REMEMBERED);

@@ -13,6 +13,7 @@ use spdm_responder::{
 
 use crate::chains::Chains;
 use crate::config::{DeviceConfig, DeviceModel};
+use crate::device_events::ToldSessions;
 use crate::entropy::Entropy;
 use crate::key_kind::KeyKind;
 use crate::key_ring::KeyRing;
@@ -41,6 +42,8 @@ pub(crate) struct OwnDevice<'d> {
     pub(crate) pci: &'d mut PciDevice,
     /// What the device has of its Requester.
     pub(crate) requester: &'d mut KnownRequester,
+    /// Whom it told of events.
+    pub(crate) told: &'d mut ToldSessions,
     /// The version of the connection.
     pub(crate) version: SpdmVersion,
     /// What it was given since it was made.

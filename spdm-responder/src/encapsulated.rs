@@ -12,6 +12,8 @@ use crate::closing::session;
 use crate::draft::Draft;
 use crate::flow::{Flow, Purpose, Step};
 use crate::mutual::{Proof, Requester, encapsulates};
+#[cfg(feature = "events")]
+use crate::own_event;
 use crate::refusal::Refusal;
 use crate::requester_authentication::{OwnRequest, RequestOutcome};
 use crate::requester_chain::Rest;
@@ -20,7 +22,7 @@ use crate::session::{After, Session, SessionSlot};
 use crate::turn::{Turn, decode_padded};
 use crate::{requester_chain, requester_challenge, requester_key_update};
 
-/// The longest request that is made: CHALLENGE.
+/// The longest request but SEND_EVENT that is made: CHALLENGE.
 pub(crate) const MAX_REQUEST: usize = 64;
 
 impl Refusal {
@@ -116,12 +118,26 @@ pub(crate) fn respond(
         Step::Announced => begun.goes_on(first(turn, agreement, begun.purpose)?)?,
         _ => begun,
     };
-    let mut room = [0; MAX_REQUEST];
-    let mut request = Draft::new(&mut room);
-    flow.step.write(version, &mut request)?;
     let request_id = flow.request_id.unwrap_or_default();
-    let request = InnerMessage::new(request.as_bytes());
+    let request = InnerMessage::new(&[]);
     answer.encode(&EncapsulatedRequest { request_id, request }, version)?;
+    let (_, room) = answer.parts();
+    let mut request = Draft::new(room);
+    let written = match &flow.step {
+        #[cfg(feature = "events")]
+        Step::SendEvent => own_event::write(turn, version, owner, &mut request),
+        step => step.write(version, &mut request),
+    };
+    let len = request.len();
+    answer.advance(len);
+    if let Err(refusal) = written.and_then(|()| agreement.peer.check_size(answer.len())) {
+        // What cannot be asked now, is not asked for ever.
+        if let Purpose::Own(_) = flow.purpose {
+            requester(turn, agreement, owner)?.flow = None;
+            ended(turn, owner, &flow, RequestOutcome::Failed);
+        }
+        return Err(refusal);
+    }
     turn.compose(agreement.cx(), answer);
     requester(turn, agreement, owner)?.flow = Some(flow);
     Ok(())
@@ -147,6 +163,8 @@ fn first(
             let [tag] = tag;
             Ok(Step::update_key(tag))
         }
+        #[cfg(feature = "events")]
+        Purpose::Own(OwnRequest::SendEvent) => Ok(Step::SendEvent),
     }
 }
 
@@ -170,7 +188,9 @@ fn own_request(
             let ready = slot.is_some_and(|s| s.is_established() && s.update.is_none());
             both.contains(CapabilityFlags::KEY_UPD_CAP) && ready
         }
-        (OwnRequest::UpdateKey, Scope::Plain) => false,
+        #[cfg(feature = "events")]
+        (OwnRequest::SendEvent, Scope::Session(index)) => own_event::is_due(turn, agreement, index),
+        (_, Scope::Plain) => false,
     };
     if allowed { Ok(request) } else { Err(nothing) }
 }
@@ -268,6 +288,11 @@ fn accept(
         }
         Step::KeyUpdate(request) => {
             requester_key_update::accept(turn, agreement, owner, *request, response)?
+        }
+        #[cfg(feature = "events")]
+        Step::SendEvent => {
+            own_event::accept(turn, agreement, owner, response)?;
+            None
         }
     };
     match step {

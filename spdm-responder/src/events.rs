@@ -1,5 +1,7 @@
 //! GET_SUPPORTED_EVENT_TYPES and SUBSCRIBE_EVENT_TYPES (DSP0274 1.3 §Event mechanism).
 
+#[cfg(feature = "mutual-auth")]
+use spdm_codec::VendorHeader;
 use spdm_codec::{
     CapabilityFlags, EventGroup, EventGroupAttributes, EventGroupList, EventGroups,
     GetSupportedEventTypes, SessionPolicy, SubscribeEventTypes, SubscribeEventTypesAck,
@@ -17,6 +19,46 @@ pub trait EventSource {
     /// The groups and types that it can tell of, as they are encoded: the DMTF group with EventLost is always among them.
     /// At most 64 types can be subscribed to; they stay the same while the device is on.
     fn supported(&self) -> EventGroups<'_>;
+
+    /// The oldest event that the session with this `SessionID` is to be told of and that is of a type it wants. It stays the
+    /// same until the flow of [`OwnRequest::SendEvent`](crate::OwnRequest::SendEvent), by which the device asks to tell it,
+    /// has [`ended`](crate::OwnRequests::ended).
+    #[cfg(feature = "mutual-auth")]
+    fn pending(&self, session_id: u32, wanted: &WantedEvents<'_>) -> Option<EventToTell<'_>> {
+        let _ = (session_id, wanted);
+        None
+    }
+}
+
+/// An event that a device tells; the number is given by the session.
+#[cfg(feature = "mutual-auth")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "devices build it")]
+pub struct EventToTell<'a> {
+    /// `EventGroupID`: who defines the type.
+    pub group: VendorHeader<'a>,
+    /// `EventTypeID`.
+    pub type_id: u16,
+    /// `EventDetail`.
+    pub detail: &'a [u8],
+}
+
+/// Which events a session is subscribed to.
+#[cfg(feature = "mutual-auth")]
+#[derive(Clone, Copy, Debug)]
+pub struct WantedEvents<'a> {
+    pub(crate) supported: EventGroupList<'a>,
+    pub(crate) types: SubscribedTypes,
+}
+
+#[cfg(feature = "mutual-auth")]
+impl WantedEvents<'_> {
+    /// Whether events of this type are told.
+    #[must_use]
+    pub fn contains(&self, group: &VendorHeader<'_>, type_id: u16) -> bool {
+        numbered(&self.supported)
+            .any(|(bit, other, id)| other.id == *group && id == type_id && self.types.0 & bit != 0)
+    }
 }
 
 /// What a session is subscribed to: a bit for each type, in the order in which the device lists them.

@@ -4,6 +4,7 @@
 //! Challenge: GET_DIGESTS ─> GET_CERTIFICATE … ─> CHALLENGE      (of a provisioned key only CHALLENGE)
 //! Session:   GET_DIGESTS ─> GET_CERTIFICATE …                   (then FINISH is signed)
 //! Own:       KEY_UPDATE(UpdateKey) ─> KEY_UPDATE(VerifyNewKey)
+//!            SEND_EVENT
 //! ```
 
 use spdm_codec::{
@@ -51,6 +52,8 @@ pub(crate) enum Step {
     GetCertificate(Reading),
     Challenge(Asked),
     KeyUpdate(KeyUpdate),
+    #[cfg(feature = "events")]
+    SendEvent,
 }
 
 impl Flow {
@@ -71,6 +74,8 @@ impl Flow {
         match self.purpose {
             Purpose::Challenge | Purpose::Session => true,
             Purpose::Own(OwnRequest::UpdateKey) => code == Code::KEY_UPDATE,
+            #[cfg(feature = "events")]
+            Purpose::Own(OwnRequest::SendEvent) => false,
         }
     }
 
@@ -90,10 +95,12 @@ impl Flow {
 }
 
 impl Step {
-    /// Writes the request, the same each time.
+    /// Writes the request, the same each time. SEND_EVENT is written by [`own_event`](crate::own_event).
     pub(crate) fn write(&self, version: SpdmVersion, out: &mut Draft<'_>) -> Result<(), Refusal> {
         match self {
             Self::Announced => Err(Refusal::unexpected()),
+            #[cfg(feature = "events")]
+            Self::SendEvent => Err(Refusal::unexpected()),
             Self::GetDigests => Ok(out.encode(&GetDigests, version)?),
             Self::GetCertificate(reading) => {
                 let request = GetCertificate {

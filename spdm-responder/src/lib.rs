@@ -69,6 +69,8 @@ mod mutual;
 #[path = "without_mutual.rs"]
 mod mutual;
 mod opening;
+#[cfg(all(feature = "events", feature = "mutual-auth"))]
+mod own_event;
 #[cfg(feature = "provisioning")]
 mod provisioning;
 mod psk_exchange;
@@ -105,6 +107,8 @@ pub use device::{
 pub use draft::Draft;
 #[cfg(feature = "events")]
 pub use events::EventSource;
+#[cfg(all(feature = "events", feature = "mutual-auth"))]
+pub use events::{EventToTell, WantedEvents};
 pub use hook::{About, Arrival, Before, Hook, NoHook, Signing};
 #[cfg(feature = "information")]
 pub use information::{Information, LogProgress, LogReading};

@@ -165,6 +165,8 @@ pub(crate) fn place(
         after: After::Nothing,
         #[cfg(feature = "events")]
         subscription: SubscribedTypes::NONE,
+        #[cfg(all(feature = "events", feature = "mutual-auth"))]
+        next_event: Some(crate::own_event::FIRST_ID),
     }));
     Ok(())
 }

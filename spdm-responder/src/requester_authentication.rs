@@ -126,6 +126,10 @@ pub trait OwnRequests {
 pub enum OwnRequest {
     /// KEY_UPDATE: a new key for what the device sends, in an established session.
     UpdateKey,
+    /// SEND_EVENT: the oldest event of [`EventSource::pending`](crate::EventSource::pending), in an established session that
+    /// is subscribed to such.
+    #[cfg(feature = "events")]
+    SendEvent,
 }
 
 /// What became of a request that a device made on its own.

@@ -136,6 +136,8 @@ impl Requester {
             Step::GetCertificate(_) => true,
             Step::Challenge(asked) => judged(&asked.key),
             Step::Announced | Step::GetDigests | Step::KeyUpdate(_) => false,
+            #[cfg(feature = "events")]
+            Step::SendEvent => false,
         });
         flow || matches!(&self.proof, Proof::Due(key) if judged(key))
     }

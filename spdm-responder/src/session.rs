@@ -114,6 +114,9 @@ pub(crate) struct Session {
     /// The events that are told in it.
     #[cfg(feature = "events")]
     pub(crate) subscription: SubscribedTypes,
+    /// `EventInstanceID` of the next event; behind the last number there is none.
+    #[cfg(all(feature = "events", feature = "mutual-auth"))]
+    pub(crate) next_event: Option<u32>,
 }
 
 impl Session {

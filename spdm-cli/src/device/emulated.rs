@@ -38,12 +38,13 @@ impl OpenDevice for Device {
     }
 }
 
-/// What a device announces that has sessions.
+/// What a device announces that has sessions, and tells of events in them.
 pub(crate) const SESSIONS: CapabilityFlags = CapabilityFlags::KEY_EX_CAP
     .union(CapabilityFlags::ENCRYPT_CAP)
     .union(CapabilityFlags::MAC_CAP)
     .union(CapabilityFlags::HBEAT_CAP)
-    .union(CapabilityFlags::KEY_UPD_CAP);
+    .union(CapabilityFlags::KEY_UPD_CAP)
+    .union(CapabilityFlags::EVENT_CAP);
 
 /// What a device announces that can be provisioned.
 pub(crate) const PROVISIONING: CapabilityFlags = CapabilityFlags::CSR_CAP

@@ -1,14 +1,19 @@
 //! P25, P27: a device tells of events in encapsulated requests.
 
 use spdm_codec::{CapabilityFlags, Code, ErrorCode, EventGroupList, EventGroups, SpdmVersion};
+use spdm_crypto::Bank;
+use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_requester::{
-    Error, EventSink, Events, Negotiated, Requester, Served, SessionHandle, Subscription, blocking,
+    Connection, Error, EventSink, Events, Negotiated, Offer, Requester, Served, SessionHandle,
+    SessionPlan, Sessions, Storage, Subscription, blocking,
 };
+use spdm_transport::Transport;
 
+use crate::emulated_sessions::{Emulated, Setup};
 use crate::mutual_authentication::{MUTUAL, peer};
 use crate::session_peer::{Host, Lent, Peer};
-use crate::sessions::{heartbeat, open};
-use crate::sim::{V1_3, since};
+use crate::sessions::{heartbeat, key, open};
+use crate::sim::{SimClock, V1_3, since};
 
 type F = CapabilityFlags;
 const NONE: spdm_codec::MutAuthRequested = spdm_codec::MutAuthRequested::No;
@@ -203,4 +208,48 @@ fn p27_without_a_subscription_nothing_is_delivered() {
     let invalid = (Code::ERROR, ErrorCode::INVALID_REQUEST.0);
     assert_eq!(device.asking.answered(), [invalid; 2]);
     assert!(told.0.is_empty());
+}
+
+#[test]
+fn an_emulated_device_tells_each_subscriber_once() {
+    for version in since(V1_3) {
+        let mut setup = Setup::new(version);
+        setup.flags |= F::EVENT_CAP;
+        let clock = SimClock::default();
+        let mut device = Emulated::new(setup.device(), setup.binding, clock.clone());
+        let spki = device.device.public_key_spki(Setup::ASYM).unwrap();
+        let (mut message, mut hashes) = (vec![0; 0x4000], Bank::<Running, 4>::new());
+        let (mut connection, mut sessions) = (Connection::new(0), Sessions::<1>::new());
+        let storage = Storage::new(&mut message, &mut hashes, &mut connection);
+        let mut offer = Offer::everything(&PROVIDER).with_sessions(&PROVIDER);
+        offer.capabilities |= F::ENCAP_CAP;
+        let requester =
+            Requester::new(PROVIDER, storage.with_sessions(&mut sessions), device.limits())
+                .with_offer(offer);
+        let (mut requester, ()) =
+            blocking::run(requester.negotiate(), &mut device, &clock).unwrap();
+        for _ in 0..2 {
+            let flow = requester.open_session(SessionPlan::DEFAULT, key(&spki));
+            let (opened_in, (opened, _)) = blocking::run(flow, &mut device, &clock).unwrap();
+            let (session, mut told) = (opened.session, Told::default());
+            // Nothing before a subscription.
+            let mut nothing = subscription();
+            let flow = opened_in.receive_events(session, &mut nothing, &mut told);
+            let (opened_in, served) = blocking::run(flow, &mut device, &clock).unwrap();
+            assert_eq!(served, Served::default());
+            let groups = EventGroupList::decode(EventGroups { count: 1, list: &SUBSCRIBED });
+            let flow = opened_in.subscribe(session, groups.unwrap());
+            let (mut polls, mut subscription) = blocking::run(flow, &mut device, &clock).unwrap();
+            let mut counts = Vec::new();
+            for _ in 0..3 {
+                let flow = polls.receive_events(session, &mut subscription, &mut told);
+                let served;
+                (polls, served) = blocking::run(flow, &mut device, &clock).unwrap();
+                counts.push((served.requests, served.refused));
+            }
+            assert_eq!((&counts[..], &told.0[..]), (&[(1, 0), (0, 0), (0, 0)][..], &[0][..]));
+            let flow = polls.close_session(session);
+            (requester, ()) = blocking::run(flow, &mut device, &clock).unwrap();
+        }
+    }
 }

@@ -23,6 +23,8 @@ mod large;
 #[cfg(feature = "mutual-auth")]
 mod mutual_auth;
 mod order;
+#[cfg(feature = "mutual-auth")]
+mod own_events;
 #[cfg(feature = "provisioning")]
 mod provisioning;
 mod records;

@@ -52,6 +52,9 @@ pub(crate) struct OneKey {
     /// The log as each reader began to read it.
     readings: Vec<(Option<u32>, Vec<u8>)>,
     pub(crate) endpoint_info: Vec<u8>,
+    /// Vendor (none is DMTF), type and detail of events.
+    #[cfg(feature = "mutual-auth")]
+    pub(crate) to_tell: Vec<(&'static [u8], u16, &'static [u8])>,
 }
 
 /// A log with so many entries.
@@ -91,6 +94,21 @@ impl EventSource for OneKey {
     fn supported(&self) -> EventGroups<'_> {
         EventGroups { count: 2, list: EVENT_GROUPS }
     }
+
+    #[cfg(feature = "mutual-auth")]
+    fn pending(
+        &self,
+        _: u32,
+        _: &spdm_responder::WantedEvents<'_>,
+    ) -> Option<spdm_responder::EventToTell<'_>> {
+        let (vendor_id, type_id, detail) = *self.to_tell.first()?;
+        let id = match vendor_id {
+            [] => spdm_codec::StandardsBody::DMTF,
+            _ => spdm_codec::StandardsBody::PCI_SIG,
+        };
+        let group = spdm_codec::VendorHeader { id, vendor_id };
+        Some(spdm_responder::EventToTell { group, type_id, detail })
+    }
 }
 
 impl OneKey {
@@ -108,6 +126,8 @@ impl OneKey {
             counter: 0,
             log_entries: Some(3),
             readings: Vec::new(),
+            #[cfg(feature = "mutual-auth")]
+            to_tell: Vec::new(),
             endpoint_info: vec![1, 0, 0, 0, 7, 0, 0, 1, 3, 0x12, 0x34, 0x56],
         }
     }
