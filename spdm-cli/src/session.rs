@@ -41,9 +41,10 @@ pub(crate) fn run(
             read.collect::<Result<_, Failure>>()?
         }
     };
-    let heartbeats = args.course.heartbeat;
+    let (heartbeats, polls) = (args.course.heartbeat, args.course.poll);
     let policy = args.course.session_policy.into();
-    let course = Course { untrusted, updates: &updates, heartbeats, messages: &messages, policy };
+    let course =
+        Course { untrusted, updates: &updates, heartbeats, polls, messages: &messages, policy };
     let secrets_out = args.course.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     if let Some(path) = &args.course.psk {
@@ -64,6 +65,9 @@ pub(crate) fn run(
         false => SessionOffer::Identity,
     });
     device.identify(host.as_ref());
+    if polls > 0 {
+        device.serves_device();
+    }
     device.sends(course.longest_request());
     device.log_secrets(secrets_out, SecretsLog::new())?;
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;

@@ -93,10 +93,10 @@ pub use recording::{
 };
 pub use reference::{Reference, ReferenceValue};
 pub use report::{
-    Basis, BasisSignature, CheckResult, DeviceModes, ExitClass, Freshness, HandshakeProtection,
-    IdentitySummary, MeasuredValue, NegotiationCover, Nonces, RecordProtection, ReferenceStatus,
-    Report, ReportBuilder, ReportError, ReportErrorKind, SessionEnd, SessionKeys, SessionKind,
-    SessionSummary, VendorExchange, missing_algorithm,
+    Basis, BasisSignature, CheckResult, DeviceModes, DeviceRequests, ExitClass, Freshness,
+    HandshakeProtection, IdentitySummary, MeasuredValue, NegotiationCover, Nonces,
+    RecordProtection, ReferenceStatus, Report, ReportBuilder, ReportError, ReportErrorKind,
+    SessionEnd, SessionKeys, SessionKind, SessionSummary, VendorExchange, missing_algorithm,
 };
 pub use secrets::Secrets;
 pub use secrets_log::SecretsLog;

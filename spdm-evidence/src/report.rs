@@ -18,8 +18,8 @@ pub use error_kind::ReportErrorKind;
 pub use measured::{DeviceModes, MeasuredValue, ReferenceStatus};
 pub use missing_algorithm::missing_algorithm;
 pub use session::{
-    HandshakeProtection, RecordProtection, SessionEnd, SessionKeys, SessionKind, SessionSummary,
-    VendorExchange,
+    DeviceRequests, HandshakeProtection, RecordProtection, SessionEnd, SessionKeys, SessionKind,
+    SessionSummary, VendorExchange,
 };
 
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 use spdm_codec::ContentChanged;
 use spdm_evidence::{
-    AttestationCheck, CheckStatus, DeviceModes, HandshakeProtection, MeasuredValue,
+    AttestationCheck, CheckStatus, DeviceModes, DeviceRequests, HandshakeProtection, MeasuredValue,
     RecordProtection, ReferenceStatus, Report, ReportErrorKind, SessionEnd, SessionKeys,
     SessionKind,
 };
@@ -282,6 +282,13 @@ fn session(report: &Report, style: Style) -> String {
             SessionKeys::Both => "both directions",
         });
         line("new keys for", updates.collect::<Vec<_>>().join(", "));
+    }
+    if let Some(DeviceRequests { polls, requests, refused, .. }) = session.polled {
+        let refused = match refused {
+            0 => String::new(),
+            refused => format!(", {refused} of them refused"),
+        };
+        line("polls", format!("{polls}; requests of the device: {requests}{refused}"));
     }
     for exchange in &session.vendor_defined {
         line("vendor-defined", format!("{} -> {}", exchange.request, exchange.response));

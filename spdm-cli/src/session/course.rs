@@ -18,6 +18,7 @@ pub(crate) struct Course<'t> {
     pub(crate) untrusted: ToUntrusted,
     pub(crate) updates: &'t [UpdatedKeys],
     pub(crate) heartbeats: u32,
+    pub(crate) polls: u32,
     pub(crate) messages: &'t [VendorMessage],
     pub(crate) policy: SessionPolicy,
 }
@@ -26,6 +27,7 @@ pub(crate) struct Course<'t> {
 enum CourseStep<'t> {
     Update(UpdatedKeys),
     Heartbeat,
+    Poll,
     Send(&'t VendorMessage),
 }
 
@@ -35,6 +37,7 @@ impl Course<'_> {
         untrusted: ToUntrusted::Nothing,
         updates: &[],
         heartbeats: 0,
+        polls: 0,
         messages: &[],
         policy: SessionPolicy::empty(),
     };
@@ -71,8 +74,9 @@ pub(crate) fn run(
     let mut requester = requester;
     let updates = course.updates.iter().map(|keys| CourseStep::Update(*keys));
     let heartbeats = (0..course.heartbeats).map(|_| CourseStep::Heartbeat);
+    let polls = (0..course.polls).map(|_| CourseStep::Poll);
     let messages = course.messages.iter().map(CourseStep::Send);
-    for step in updates.chain(heartbeats).chain(messages) {
+    for step in updates.chain(heartbeats).chain(polls).chain(messages) {
         let result = match step {
             CourseStep::Update(keys) => {
                 let done = blocking::run(requester.update_keys(session, keys), line, &clock);
@@ -85,6 +89,13 @@ pub(crate) fn run(
                 let done = blocking::run(requester.heartbeat(session), line, &clock);
                 done.map(|(requester, ())| {
                     complaints.report().session_heartbeat();
+                    requester
+                })
+            }
+            CourseStep::Poll => {
+                let flow = requester.in_session(session).serve_device();
+                blocking::run(flow, line, &clock).map(|(requester, served)| {
+                    complaints.report().session_polled(served.requests, served.refused);
                     requester
                 })
             }

@@ -42,6 +42,9 @@ pub(super) fn run(
     let hint = args.course.psk_hint.as_ref().map(|hint| hint.0.as_slice()).unwrap_or_default();
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.offer_sessions(SessionOffer::Psk);
+    if course.polls > 0 {
+        device.serves_device();
+    }
     device.sends(course.longest_request());
     device.log_secrets(args.course.secrets_out.as_deref(), SecretsLog::new().with_psk(&key))?;
     device.settle()?;

@@ -152,3 +152,32 @@ fn the_session_policy_is_what_was_asked_for() {
         assert_eq!(bytes[at + 6], sent, "{version} {asked}");
     }
 }
+
+#[test]
+fn what_the_device_asks_is_answered_where_somebody_polls() {
+    let framing = FRAMINGS[1];
+    let device = Emulator::start(&format!("{framing} --ask-key-update"));
+    let (target, root) = (&device.target, device.root());
+    let line = format!("session {target} {framing} --trust {root}");
+    let polled = run(&format!("{line} --poll 3 --json"));
+    assert_eq!(polled.code, 0, "{polled:?}");
+    let report = polled.object();
+    crate::schema::check(&crate::schema::schema("report"), &report);
+    let told = &report["session"]["polled"];
+    // Once, and with the new key once more.
+    assert_eq!((&told["polls"], &told["requests"]), (&3.into(), &2.into()), "{report}");
+    assert_eq!((&told["refused"], &report["session"]["end"]), (&0.into(), &"closed".into()));
+    let shown = run(&format!("{line} --poll 1"));
+    assert!(shown.out.contains("1; requests of the device: 2"), "{shown:?}");
+    // Who does not ask is told nothing.
+    let quiet = run(&format!("{line} --json"));
+    assert_eq!(quiet.code, 0, "{quiet:?}");
+    assert!(quiet.object()["session"]["polled"].is_null(), "{quiet:?}");
+    // A device without encapsulated requests.
+    let other = Emulator::start(framing);
+    let line = format!("session {} {framing} --trust {}", other.target, other.root());
+    let lacks = run(&format!("{line} --poll 1 --json"));
+    assert_eq!(lacks.code, 1, "{lacks:?}");
+    assert!(lacks.err.contains("ENCAP_CAP") || lacks.out.contains("ENCAP_CAP"), "{lacks:?}");
+    assert_eq!(lacks.object()["session"]["end"], "closed");
+}

@@ -90,10 +90,25 @@ pub struct SessionSummary {
     pub heartbeats: u32,
     /// The updates of keys, in their order.
     pub key_updates: Vec<SessionKeys>,
+    /// What the device wanted when it was asked; null where nobody asked.
+    pub polled: Option<DeviceRequests>,
     /// The vendor-defined messages in it, in their order.
     pub vendor_defined: Vec<VendorExchange>,
     /// How it ended.
     pub end: SessionEnd,
+}
+
+/// What a device asked in encapsulated requests.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[non_exhaustive]
+pub struct DeviceRequests {
+    /// How often it was asked whether it wants something.
+    pub polls: u32,
+    /// How many requests it sent.
+    pub requests: u32,
+    /// How many of them were answered with ERROR.
+    pub refused: u32,
 }
 
 /// A vendor-defined message and its answer.

@@ -71,6 +71,18 @@ impl ReportBuilder {
         self
     }
 
+    /// The device was asked whether it wants something. It sent so many `requests`, and so many of them were `refused` with
+    /// ERROR.
+    pub fn session_polled(&mut self, requests: u16, refused: u16) -> &mut Self {
+        if let Some(session) = &mut self.session {
+            let polled = session.polled.get_or_insert_default();
+            polled.polls = polled.polls.saturating_add(1);
+            polled.requests = polled.requests.saturating_add(requests.into());
+            polled.refused = polled.refused.saturating_add(refused.into());
+        }
+        self
+    }
+
     /// The device answered a vendor-defined message.
     pub fn session_answered(&mut self, exchange: VendorExchange) -> &mut Self {
         if let Some(session) = &mut self.session {
@@ -118,6 +130,7 @@ fn summary(
         heartbeat_period: opened.heartbeat_period,
         heartbeats: 0,
         key_updates: Vec::new(),
+        polled: None,
         vendor_defined: Vec::new(),
         end: SessionEnd::Lost,
     }
