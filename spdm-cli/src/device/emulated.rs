@@ -16,7 +16,7 @@ const MAX_MESSAGE: usize = 0x1_0000;
 /// Makes RSA keys only where RSA is asked for: they take seconds.
 pub(super) fn open(args: &DeviceArgs) -> Result<Box<dyn OpenDevice>, Failure> {
     let mut config = chunking();
-    config.more_capabilities |= SESSIONS | PROVISIONING | EVENTS;
+    config.more_capabilities |= SESSIONS | PROVISIONING;
     if let Some(list) = &args.base_asym {
         (config.base_asym, config.pqc_asym) = (list.base, list.pqc);
     }
@@ -51,9 +51,6 @@ pub(crate) const PROVISIONING: CapabilityFlags = CapabilityFlags::CSR_CAP
     .union(CapabilityFlags::SET_CERT_CAP)
     .union(CapabilityFlags::GET_KEY_PAIR_INFO_CAP)
     .union(CapabilityFlags::SET_KEY_PAIR_INFO_CAP);
-
-/// What a device announces that tells of events: it asks to be asked.
-const EVENTS: CapabilityFlags = CapabilityFlags::EVENT_CAP.union(CapabilityFlags::ENCAP_CAP);
 
 /// A device with messages of any size, in chunks where a requester takes less at once, and with the information of 1.3.
 pub(crate) fn chunking() -> DeviceConfig {

@@ -86,7 +86,8 @@ impl Subscriber<'_, '_> {
             }
             requester = self.attend(requester, &clock)?;
         }
-        Ok((requester, self.judge(count, &refused)))
+        let EventsArgs { count: wanted, wait, .. } = *self.args;
+        Ok((requester, judge(count, wanted, wait, &refused)))
     }
 
     /// What keeps the session alive.
@@ -115,21 +116,45 @@ impl Subscriber<'_, '_> {
             false => self.console.report(&event.text()),
         }
     }
+}
 
-    /// Events that break a rule count for nothing, and are not passed over.
-    fn judge(&self, count: u32, refused: &[String]) -> Result<Exit, Failure> {
-        if let Some(first) = refused.first() {
-            let many = refused.len();
-            let message = format!("{many} SEND_EVENT were refused, the first because {first}");
-            return Err(Failure::new(Exit::Protocol, message));
+/// Events that break a rule count for nothing, and are not passed over.
+fn judge(
+    count: u32,
+    wanted: Option<u32>,
+    wait: Duration,
+    refused: &[String],
+) -> Result<Exit, Failure> {
+    if let Some(first) = refused.first() {
+        let many = refused.len();
+        let message = format!("SEND_EVENT was refused, {many} in all; the first because {first}");
+        return Err(Failure::new(Exit::Protocol, message));
+    }
+    match wanted {
+        Some(wanted) if count < wanted => {
+            let seconds = wait.as_secs_f64();
+            let message = format!("{count} of {wanted} events came within {seconds} s (--wait)");
+            Err(Failure::transport(message))
         }
-        match self.args.count {
-            Some(most) if count < most => {
-                let seconds = self.args.wait.as_secs_f64();
-                let message = format!("{count} of {most} events came within {seconds} s (--wait)");
-                Err(Failure::transport(message))
-            }
-            _ => Ok(Exit::Done),
-        }
+        _ => Ok(Exit::Done),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+    use crate::exit::Exit;
+    use spdm_transport::Duration;
+
+    #[test]
+    fn what_breaks_a_rule_counts_more_than_what_came() {
+        let wait = Duration::from_secs(1);
+        assert_eq!(judge(2, Some(2), wait, &[]), Ok(Exit::Done));
+        assert_eq!(judge(0, None, wait, &[]), Ok(Exit::Done));
+        assert_eq!(judge(1, Some(2), wait, &[]).unwrap_err().exit, Exit::Transport);
+        let refused = ["EventInstanceID".to_owned()];
+        let failure = judge(2, Some(2), wait, &refused).unwrap_err();
+        assert_eq!(failure.exit, Exit::Protocol);
+        assert!(failure.message.contains("EventInstanceID"), "{failure:?}");
     }
 }

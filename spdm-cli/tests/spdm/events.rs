@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use serde_json::Value;
+
 use crate::process::{Emulator, command, run};
 use crate::schema::{check, schema};
 
@@ -50,6 +52,38 @@ fn what_is_subscribed_to_is_said_with_event_lost() {
     let many = run("events emulated --subscribe all --wait 0.1 --count 1000");
     assert_eq!(many.code, 3, "{many:?}");
     assert!(many.err.contains("of 1000 events came within 0.1 s (--wait)"), "{many:?}");
+}
+
+#[test]
+fn each_event_is_shown_as_it_comes() {
+    let device = Emulator::start("--base-asym ECDSA_P256 -v");
+    let (target, root) = (&device.target, device.root());
+    let line = format!("events {target} --trust {root} --count 1");
+    let one = run(&format!("{line} --subscribe all --json"));
+    assert_eq!(one.code, 0, "{one:?}");
+    let event = one.object();
+    check(&schema("event"), &event);
+    assert_eq!(
+        (&event["name"], &event["standard"]),
+        (&"MeasurementChanged".into(), &"DMTF".into())
+    );
+    assert_eq!((&event["measurements"][0], &event["slots"]), (&2.into(), &Value::Null));
+    let shown = run(&format!("{line} --subscribe CertificateChanged"));
+    assert_eq!(shown.code, 0, "{shown:?}");
+    assert!(shown.out.ends_with("DMTF CertificateChanged  slots 0\n"), "{shown:?}");
+    // It was acknowledged in the session, and the session was closed.
+    let waited = run(&format!("events {target} --trust {root} --subscribe all --wait 0.1"));
+    assert_eq!((waited.code, waited.out.lines().count()), (0, 1), "{waited:?}");
+}
+
+#[test]
+fn a_subscription_ends_with_its_session() {
+    let device = Emulator::start("--base-asym ECDSA_P256");
+    let (target, root) = (&device.target, device.root());
+    let line = format!("events {target} --trust {root} --count 1 --subscribe all --json");
+    let (first, second) = (run(&line).object(), run(&line).object());
+    assert_eq!(first["instance_id"], second["instance_id"]);
+    assert_ne!(first["session"], second["session"]);
 }
 
 #[test]

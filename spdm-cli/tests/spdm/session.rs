@@ -174,7 +174,8 @@ fn what_the_device_asks_is_answered_where_somebody_polls() {
     assert_eq!(quiet.code, 0, "{quiet:?}");
     assert!(quiet.object()["session"]["polled"].is_null(), "{quiet:?}");
     // A device without encapsulated requests.
-    let other = Emulator::start(framing);
+    let flags = "CERT_CAP,CHAL_CAP,MEAS_CAP_SIG,KEY_EX_CAP,ENCRYPT_CAP,MAC_CAP";
+    let other = Emulator::start(&format!("{framing} --capabilities {flags}"));
     let line = format!("session {} {framing} --trust {}", other.target, other.root());
     let lacks = run(&format!("{line} --poll 1 --json"));
     assert_eq!(lacks.code, 1, "{lacks:?}");
