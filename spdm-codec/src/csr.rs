@@ -7,7 +7,7 @@ use crate::error::{DecodeError, EncodeError, Expected};
 use crate::header::Header;
 use crate::message::sealed::Body;
 use crate::opaque::OpaqueData;
-use crate::reader::Reader;
+use crate::reader::{Mark, Reader};
 use crate::spdm_version::SpdmVersion;
 use crate::trace::Trace;
 use crate::writer::{Writer, absent};
@@ -37,6 +37,34 @@ pub struct CsrAttributes {
     pub tracking_tag: u8,
     /// Param2 bit 7.
     pub pending: PendingCsr,
+}
+
+impl CsrAttributes {
+    /// What the bits of Param2, which are at `at`, mean.
+    pub(crate) fn read<'a, 't, T: Trace<'a>>(
+        r: &mut Reader<'a, 't, T>,
+        key_pair_id: u8,
+        bits: u8,
+        at: Mark<'t>,
+    ) -> Result<Self, &'t DecodeError> {
+        r.note_reserved(bits & 0x40);
+        let model = CertificateModel::from_bits(bits & 7);
+        let model = model.ok_or_else(|| at.value(&CERT_MODEL, bits & 7))?;
+        let pending = if bits & OVERWRITE == 0 { PendingCsr::Keep } else { PendingCsr::Overwrite };
+        Ok(Self { key_pair_id, model, tracking_tag: (bits >> 3) & 7, pending })
+    }
+
+    /// Param2.
+    pub(crate) const fn bits(&self) -> Result<u8, EncodeError> {
+        if self.tracking_tag > 7 {
+            return Err(EncodeError::TooLarge { field: "CSRTrackingTag" });
+        }
+        let overwrite = match self.pending {
+            PendingCsr::Keep => 0,
+            PendingCsr::Overwrite => OVERWRITE,
+        };
+        Ok(self.model.to_byte() | self.tracking_tag << 3 | overwrite)
+    }
 }
 
 /// GET_CSR (DSP0274 1.2 §GET_CSR).
@@ -70,14 +98,8 @@ impl<'a> Body<'a> for GetCsr<'a> {
         cx: &Cx,
     ) -> Result<Self, &'t DecodeError> {
         let attributes = if cx.version >= SpdmVersion::V1_3 {
-            let bits = header.param2;
-            r.note_reserved(bits & 0x40);
-            let model = CertificateModel::from_bits(bits & 7)
-                .ok_or_else(|| r.param2("CSRCertModel").value(&CERT_MODEL, bits & 7))?;
-            let pending =
-                if bits & OVERWRITE == 0 { PendingCsr::Keep } else { PendingCsr::Overwrite };
-            let tracking_tag = (bits >> 3) & 7;
-            Some(CsrAttributes { key_pair_id: header.param1, model, tracking_tag, pending })
+            let at = r.param2("CSRCertModel");
+            Some(CsrAttributes::read(r, header.param1, header.param2, at)?)
         } else {
             r.note_reserved(header.param1 | header.param2);
             None
@@ -97,15 +119,7 @@ impl<'a> Body<'a> for GetCsr<'a> {
             return Ok([0, 0]);
         }
         let attributes = self.attributes.ok_or(EncodeError::Missing { field: "CSRTrackingTag" })?;
-        if attributes.tracking_tag > 7 {
-            return Err(EncodeError::TooLarge { field: "CSRTrackingTag" });
-        }
-        let overwrite = match attributes.pending {
-            PendingCsr::Keep => 0,
-            PendingCsr::Overwrite => OVERWRITE,
-        };
-        let bits = attributes.model.to_byte() | attributes.tracking_tag << 3 | overwrite;
-        Ok([attributes.key_pair_id, bits])
+        Ok([attributes.key_pair_id, attributes.bits()?])
     }
 
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {

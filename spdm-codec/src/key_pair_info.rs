@@ -114,7 +114,7 @@ impl<'a> SizedPqcAsymAlgo<'a> {
         PqcAsymAlgo::from_bits_retain(u32::from_le_bytes(bits))
     }
 
-    fn read<'t, T: Trace<'a>>(
+    pub(crate) fn read<'t, T: Trace<'a>>(
         r: &mut Reader<'a, 't, T>,
         fields: [&'static str; 2],
     ) -> Result<Self, &'t DecodeError> {
@@ -123,7 +123,7 @@ impl<'a> SizedPqcAsymAlgo<'a> {
         Ok(Self { bytes: r.bytes(field, len.into())? })
     }
 
-    fn write(&self, w: &mut Writer<'_>, field: &'static str) -> Result<(), EncodeError> {
+    pub(crate) fn write(&self, w: &mut Writer<'_>, field: &'static str) -> Result<(), EncodeError> {
         w.u8(u8::try_from(self.bytes.len()).map_err(|_| EncodeError::TooLarge { field })?);
         w.bytes(self.bytes);
         Ok(())

@@ -186,7 +186,10 @@ pub use set_certificate::{SetCertificate, SetCertificateOperation, SetCertificat
 pub use slot::{KeySlot, SlotId, SlotMask};
 #[cfg(feature = "experimental")]
 pub use slot_management::{
-    SlotAddress, SlotManagement, SlotManagementBody, SlotManagementResp, SlotManagementSubCode,
+    BankAttributes, BankDetails, BankElement, BankElements, BankInfo, KeyAlgorithms, MAX_BANK_ID,
+    ManageBank, ManageSlot, SlotAddress, SlotAttributes, SlotBytes, SlotCertificate,
+    SlotCsrRequest, SlotElement, SlotElements, SlotManagement, SlotManagementBody,
+    SlotManagementResp, SlotManagementSubCode, SlotSubCodes,
 };
 pub use spdm_untrusted::{Untrusted, Validate};
 pub use spdm_version::{SpdmVersion, UnknownVersion};

@@ -4,8 +4,9 @@ use core::fmt;
 use std::path::PathBuf;
 
 use spdm_codec::{
-    AeadCipherSuite, BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, Code, DheNamedGroup, KemAlgo,
-    MeasurementHashAlgo, OtherParams, PciIdentity, PqcAsymAlgo, RecordBinding, SlotId, SpdmVersion,
+    AeadCipherSuite, BaseAsymAlgo, BaseHashAlgo, CapabilityExtFlags, CapabilityFlags, Code,
+    DheNamedGroup, KemAlgo, MeasurementHashAlgo, OtherParams, PciIdentity, PqcAsymAlgo,
+    RecordBinding, SlotId, SpdmVersion,
 };
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_crypto::{
@@ -64,6 +65,8 @@ pub struct DeviceConfig {
     /// Flags to announce besides those that fit the rest: CHUNK_CAP (1.2), MULTI_KEY_CAP with
     /// GET_KEY_PAIR_INFO_CAP, MEL_CAP, EVENT_CAP, with which comes ENCAP_CAP (1.3). Without effect where [`Self::capabilities`] is given.
     pub more_capabilities: CapabilityFlags,
+    /// `ExtFlags` (1.4): SLOT_MGMT_CAP for SLOT_MANAGEMENT, whose layouts no released specification at hand confirms.
+    pub ext_capabilities: CapabilityExtFlags,
     /// `CTExponent`: cryptographic answers take up to 2^n microseconds.
     pub ct_exponent: u8,
     /// `DataTransferSize` in bytes: what the device receives and sends at most in one message.
@@ -138,6 +141,7 @@ impl Default for DeviceConfig {
             model: DeviceModel::default(),
             capabilities: None,
             more_capabilities: CapabilityFlags::empty(),
+            ext_capabilities: CapabilityExtFlags::empty(),
             ct_exponent: 14,
             data_transfer_size: 0x1200,
             max_spdm_msg_size: 0x1200,

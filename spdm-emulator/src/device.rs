@@ -267,6 +267,7 @@ impl Device {
             provisioned,
             state: state.as_ref(),
             changed: &mut changed,
+            shown: Vec::new(),
         };
         let mut hook = Misbehaviour {
             config,

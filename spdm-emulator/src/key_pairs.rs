@@ -78,6 +78,11 @@ impl KeyPairs {
         u8::try_from(self.pairs.len()).unwrap_or(u8::MAX)
     }
 
+    /// The kinds of keys that there are, each with the algorithm that is preferred of it.
+    pub(crate) fn kinds(&self) -> &[(KeyKind, AsymAlgorithm)] {
+        &self.kinds
+    }
+
     /// The pairs with their numbers.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (u8, &OwnPair)> {
         (1..=self.total()).zip(&self.pairs)

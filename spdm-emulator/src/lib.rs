@@ -57,6 +57,7 @@ mod provisioned;
 mod provisioning;
 mod requester_identity;
 mod script;
+mod slot_banks;
 mod state_file;
 
 pub use config::{DeviceConfig, DeviceModel, DmtfName, KeyProvisioning, SharedKey};

@@ -2,13 +2,13 @@
 
 use spdm_codec::pci_sig::PCI_SIG_VENDOR_ID;
 use spdm_codec::{
-    CapabilityFlags, CertificateModel, EncodeError, KeySlot, OpaqueFormat, RecordBinding, SlotId,
-    SlotKey, SlotMask, SpdmVersion, StandardsBody, VendorDefined,
+    CapabilityExtFlags, CapabilityFlags, CertificateModel, EncodeError, KeySlot, OpaqueFormat,
+    RecordBinding, SlotId, SlotKey, SlotMask, SpdmVersion, StandardsBody, VendorDefined,
 };
 use spdm_crypto::{PreSharedKey, RandomUnavailable, SignError, SignedMessage};
 use spdm_responder::{
     ApplicationData, Coverage, Device, EventSource, Information, MeasuredBlock, MeasurementWanted,
-    OwnRequests, Provisioning, RequesterAuthentication, Suite, VendorMessages,
+    OwnRequests, Provisioning, RequesterAuthentication, SlotBanks, Suite, VendorMessages,
 };
 
 use crate::chains::Chains;
@@ -52,6 +52,24 @@ pub(crate) struct OwnDevice<'d> {
     pub(crate) state: Option<&'d StateFile>,
     /// Whether chains are others now.
     pub(crate) changed: &'d mut bool,
+    /// The chain of a bank that was looked at last.
+    pub(crate) shown: Vec<u8>,
+}
+
+impl OwnDevice<'_> {
+    /// What is said of the key of this kind in a slot.
+    pub(crate) fn key_of(&self, kind: Option<KeyKind>, slot: SlotId) -> SlotKey {
+        let model = match self.config.model {
+            _ if self.config.generic_slots.contains(&slot) => CertificateModel::GenericCert,
+            DeviceModel::DeviceCert => CertificateModel::DeviceCert,
+            DeviceModel::AliasCert => CertificateModel::AliasCert,
+        };
+        let pairs = &self.provisioned.pairs;
+        let id = kind.and_then(|kind| pairs.of_slot(kind, slot));
+        let usage = id.and_then(|id| pairs.get(id)).map(|pair| pair.usage);
+        let (key_pair_id, usage) = (id.unwrap_or_default(), usage.unwrap_or_default());
+        SlotKey { key_pair_id, model, usage }
+    }
 }
 
 impl Device for OwnDevice<'_> {
@@ -72,17 +90,7 @@ impl Device for OwnDevice<'_> {
     }
 
     fn slot_key(&self, slot: SlotId) -> SlotKey {
-        let model = match self.config.model {
-            _ if self.config.generic_slots.contains(&slot) => CertificateModel::GenericCert,
-            DeviceModel::DeviceCert => CertificateModel::DeviceCert,
-            DeviceModel::AliasCert => CertificateModel::AliasCert,
-        };
-        let kind = self.chains.suite().map(|suite| KeyKind::of(suite.asym));
-        let pairs = &self.provisioned.pairs;
-        let id = kind.and_then(|kind| pairs.of_slot(kind, slot));
-        let usage = id.and_then(|id| pairs.get(id)).map(|pair| pair.usage);
-        let (key_pair_id, usage) = (id.unwrap_or_default(), usage.unwrap_or_default());
-        SlotKey { key_pair_id, model, usage }
+        self.key_of(self.chains.suite().map(|suite| KeyKind::of(suite.asym)), slot)
     }
 
     fn public_key(&self, _: &Suite) -> Option<&[u8]> {
@@ -137,6 +145,13 @@ impl Device for OwnDevice<'_> {
     }
 
     fn provisioning(&mut self) -> Option<&mut dyn Provisioning> {
+        Some(self)
+    }
+
+    fn slot_banks(&mut self) -> Option<&mut dyn SlotBanks> {
+        if !self.config.ext_capabilities.contains(CapabilityExtFlags::SLOT_MGMT_CAP) {
+            return None;
+        }
         Some(self)
     }
 

@@ -28,7 +28,7 @@ pub(crate) fn respond<'t>(
     let peer = Peer::new(version, flags, requester, sizes);
     let capability = Capability {
         ct_exponent: turn.config.ct_exponent,
-        ext_flags: CapabilityExtFlags::empty(),
+        ext_flags: ext_flags(turn, version),
         flags,
         sizes: announced_sizes(turn, version, flags),
     };
@@ -42,6 +42,20 @@ pub(crate) fn respond<'t>(
     }
     turn.compose(Cx::new(version), answer);
     Ok((peer, bytes))
+}
+
+/// Banks are there where the device lends them: `Config` has nothing of what is not settled yet.
+#[cfg(feature = "experimental")]
+fn ext_flags(turn: &mut Turn<'_>, version: SpdmVersion) -> CapabilityExtFlags {
+    let manages = version >= SpdmVersion::V1_4
+        && turn.device.provisioning().is_some()
+        && turn.device.slot_banks().is_some();
+    if manages { CapabilityExtFlags::SLOT_MGMT_CAP } else { CapabilityExtFlags::empty() }
+}
+
+#[cfg(not(feature = "experimental"))]
+fn ext_flags(_: &mut Turn<'_>, _: SpdmVersion) -> CapabilityExtFlags {
+    CapabilityExtFlags::empty()
 }
 
 fn announced_sizes(

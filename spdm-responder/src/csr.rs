@@ -5,7 +5,7 @@ use spdm_codec::{
     OpaqueFormat, PendingCsr, SpdmVersion,
 };
 
-use crate::agreement::Agreement;
+use crate::agreement::{Agreement, Suite};
 use crate::draft::Draft;
 use crate::provisioning::{
     CsrWanted, PostponedCsr, Provisioning, admit, implied_model, provisioning,
@@ -24,29 +24,14 @@ pub(crate) fn respond(
 ) -> Result<(), Refusal> {
     admit(turn, agreement, Code::GET_CSR)?;
     let request: GetCsr<'_> = turn.decode_with(agreement.cx())?.message;
-    let attributes = request.attributes.unwrap_or_default();
-    check(agreement, &request, &attributes)?;
-    let wanted = CsrWanted {
+    let asked = Asked {
         suite: agreement.suite()?,
-        key_pair_id: attributes.key_pair_id,
-        model: match attributes.model {
-            CertificateModel::None => implied_model(agreement),
-            model => model,
-        },
+        attributes: request.attributes.unwrap_or_default(),
         requester_info: request.requester_info,
         opaque: request.opaque.as_bytes(),
     };
-    let device = provisioning(turn)?;
-    if attributes.key_pair_id > device.total_key_pairs() {
-        return Err(Refusal::invalid());
-    }
     let (mut front, room) = answer.halves();
-    let len = match agreement.peer.flags.contains(CapabilityFlags::CERT_INSTALL_RESET_CAP) {
-        false => device.make_csr(&wanted, room)?,
-        true if agreement.peer.version < SpdmVersion::V1_3 => repeated(device, &wanted, room)?,
-        true => tracked(device, &wanted, &attributes, room)?,
-    };
-    let csr = room.get(..len).ok_or_else(Refusal::unspecified)?;
+    let csr = make(provisioning(turn)?, agreement, &asked, room)?;
     front.encode(&Csr { csr }, agreement.peer.version)?;
     let len = front.len();
     answer.advance(len);
@@ -55,12 +40,48 @@ pub(crate) fn respond(
     Ok(())
 }
 
-/// What the fields say of each other and of the connection.
-fn check(
+/// What a Requester asks for, with GET_CSR or another message.
+pub(crate) struct Asked<'r> {
+    /// What the request is signed with.
+    pub(crate) suite: Suite,
+    pub(crate) attributes: CsrAttributes,
+    pub(crate) requester_info: &'r [u8],
+    pub(crate) opaque: &'r [u8],
+}
+
+/// Has the device make what is asked for, or fetches what it has made.
+pub(crate) fn make<'o>(
+    device: &mut dyn Provisioning,
     agreement: &Agreement,
-    request: &GetCsr<'_>,
-    attributes: &CsrAttributes,
-) -> Result<(), Refusal> {
+    asked: &Asked<'_>,
+    room: &'o mut [u8],
+) -> Result<&'o [u8], Refusal> {
+    let attributes = &asked.attributes;
+    check(agreement, asked)?;
+    let wanted = CsrWanted {
+        suite: asked.suite,
+        key_pair_id: attributes.key_pair_id,
+        model: match attributes.model {
+            CertificateModel::None => implied_model(agreement),
+            model => model,
+        },
+        requester_info: asked.requester_info,
+        opaque: asked.opaque,
+    };
+    if attributes.key_pair_id > device.total_key_pairs() {
+        return Err(Refusal::invalid());
+    }
+    let len = match agreement.peer.flags.contains(CapabilityFlags::CERT_INSTALL_RESET_CAP) {
+        false => device.make_csr(&wanted, room)?,
+        true if agreement.peer.version < SpdmVersion::V1_3 => repeated(device, &wanted, room)?,
+        true => tracked(device, &wanted, attributes, room)?,
+    };
+    room.get(..len).ok_or_else(Refusal::unspecified)
+}
+
+/// What the fields say of each other and of the connection.
+fn check(agreement: &Agreement, asked: &Asked<'_>) -> Result<(), Refusal> {
+    let attributes = &asked.attributes;
     let multi = agreement.selection.keys == ConnectionKeys::Multi;
     let has_key = attributes.key_pair_id != 0;
     let has_model = attributes.model != CertificateModel::None;
@@ -71,8 +92,8 @@ fn check(
     let broken = [
         multi != has_key || multi != has_model,
         tracks && (overwrites || !resets),
-        no_format && !request.opaque.as_bytes().is_empty(),
-        !requester_info::is_well_formed(request.requester_info),
+        no_format && !asked.opaque.is_empty(),
+        !requester_info::is_well_formed(asked.requester_info),
     ];
     if broken.contains(&true) { Err(Refusal::invalid()) } else { Ok(()) }
 }

@@ -126,6 +126,13 @@ pub trait Device: fmt::Debug {
         None
     }
 
+    /// The banks that its slots are in, for SLOT_MANAGEMENT (1.4), which is announced where there are some and
+    /// [`Self::provisioning`] is there, too.
+    #[cfg(feature = "experimental")]
+    fn slot_banks(&mut self) -> Option<&mut dyn crate::SlotBanks> {
+        None
+    }
+
     /// OpaqueData of CHALLENGE_AUTH and MEASUREMENTS in this format.
     fn opaque_data(&self, format: OpaqueFormat) -> &[u8] {
         let _ = format;

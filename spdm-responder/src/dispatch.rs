@@ -187,6 +187,8 @@ impl Agreement {
             (Code::GET_KEY_PAIR_INFO, _) => crate::key_pairs::respond(turn, self, answer),
             #[cfg(feature = "provisioning")]
             (Code::SET_KEY_PAIR_INFO, _) => crate::key_pairs::respond_to_change(turn, self, answer),
+            #[cfg(feature = "experimental")]
+            (Code::SLOT_MANAGEMENT, _) => crate::slot_management::respond(turn, self, answer),
             (Code::VENDOR_DEFINED_REQUEST, _) => vendor_defined::respond(turn, self, answer),
             #[cfg(feature = "mutual-auth")]
             (Code::GET_ENCAPSULATED_REQUEST, _) => encapsulated::respond(turn, self, answer),

@@ -93,6 +93,10 @@ mod sending;
 mod session;
 #[cfg(feature = "provisioning")]
 mod set_certificate;
+#[cfg(feature = "experimental")]
+mod slot_banks;
+#[cfg(feature = "experimental")]
+mod slot_management;
 mod transcript;
 mod turn;
 mod vendor_defined;
@@ -124,4 +128,6 @@ pub use requester_authentication::{
 };
 pub use responder::{Memory, Responder};
 pub use session::SessionSlot;
+#[cfg(feature = "experimental")]
+pub use slot_banks::{BankAlgorithms, BankSlot, SlotBank, SlotBanks};
 pub use transcript::{HASH_PLACES, hash_places};

@@ -276,6 +276,9 @@ pub(crate) fn admit(turn: &mut Turn<'_>, agreement: &Agreement, code: Code) -> R
 pub(crate) enum Change {
     Slot(SlotId),
     KeyPair,
+    /// The algorithm of a bank, and so all of its slots.
+    #[cfg(feature = "experimental")]
+    Bank,
 }
 
 /// Whether this change may be made where the request came (DSP0274 §SET_CERTIFICATE).
@@ -283,12 +286,12 @@ pub(crate) fn permit(turn: &mut Turn<'_>, change: &Change) -> Result<(), Refusal
     let permitted = match (provisioning(turn)?.environment(), turn.scope, change) {
         (Environment::Trusted, _, _) => true,
         (Environment::Untrusted, Scope::Plain, _) => false,
-        (
-            Environment::Untrusted,
-            Scope::Session(index),
-            Change::Slot(SlotId::ZERO) | Change::KeyPair,
-        ) => mutual::has_proven(turn, index),
-        (Environment::Untrusted, Scope::Session(_), Change::Slot(_)) => true,
+        (Environment::Untrusted, Scope::Session(_), Change::Slot(slot))
+            if *slot != SlotId::ZERO =>
+        {
+            true
+        }
+        (Environment::Untrusted, Scope::Session(index), _) => mutual::has_proven(turn, index),
     };
     if permitted { Ok(()) } else { Err(Refusal::unexpected()) }
 }

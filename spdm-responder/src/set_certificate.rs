@@ -23,46 +23,82 @@ pub(crate) fn respond(
 ) -> Result<(), Refusal> {
     admit(turn, agreement, Code::SET_CERTIFICATE)?;
     let request: SetCertificate<'_> = turn.decode_with(agreement.cx())?.message;
-    check_model(agreement, &request)?;
-    let (slot, suite) = (request.slot, agreement.suite()?);
-    let total = provisioning(turn)?.total_key_pairs();
-    if request.key_pair_id > total {
-        return Err(Refusal::invalid());
-    }
-    let effect = match request.operation {
+    let slot = request.slot;
+    let place = Place {
+        slot,
+        suite: agreement.suite()?,
+        key_pair_id: request.key_pair_id,
+        model: request.model,
+    };
+    match request.operation {
         SetCertificateOperation::Install(structure) => {
-            let certificates = check_structure(turn, agreement, &suite, structure)?;
-            permit(turn, &Change::Slot(slot))?;
-            let model = match request.model {
-                CertificateModel::None => implied_model(agreement),
-                model => model,
-            };
-            let key_pair_id = request.key_pair_id;
-            let offered = ChainOffered { slot, key_pair_id, model, suite, certificates };
-            provisioning(turn)?.install(&offered)?
+            install(turn, agreement, &place, structure)?;
         }
         SetCertificateOperation::Erase => {
-            permit(turn, &Change::Slot(slot))?;
-            provisioning(turn)?.erase(slot, &suite)?
+            if place.model != CertificateModel::None {
+                return Err(Refusal::invalid());
+            }
+            check_key_pair(turn, agreement, place.key_pair_id)?;
+            erase(turn, slot, &place.suite)?;
         }
-    };
-    if effect == TakesEffect::AfterReset {
-        return Err(Refusal::new(ErrorCode::RESET_REQUIRED));
     }
     answer.encode(&SetCertificateRsp { slot }, agreement.peer.version)?;
     turn.compose(agreement.cx(), answer);
     Ok(())
 }
+/// Where a chain is put, and as what.
+pub(crate) struct Place {
+    pub(crate) slot: SlotId,
+    /// What its key signs with.
+    pub(crate) suite: Suite,
+    /// The key pair and the model on a multi-key connection (1.3).
+    pub(crate) key_pair_id: u8,
+    pub(crate) model: CertificateModel,
+}
 
-/// Which key pair and model there has to be (1.3).
-fn check_model(agreement: &Agreement, request: &SetCertificate<'_>) -> Result<(), Refusal> {
+/// Puts a chain structure into a slot.
+pub(crate) fn install(
+    turn: &mut Turn<'_>,
+    agreement: &Agreement,
+    place: &Place,
+    structure: &[u8],
+) -> Result<(), Refusal> {
+    let &Place { slot, suite, key_pair_id, model } = place;
     let multi = agreement.selection.keys == ConnectionKeys::Multi;
-    let installs = matches!(request.operation, SetCertificateOperation::Install(_));
-    let has_model = request.model != CertificateModel::None;
-    let generic_in_0 =
-        request.slot == SlotId::ZERO && request.model == CertificateModel::GenericCert;
-    let fits = (request.key_pair_id != 0) == multi && has_model == (multi && installs);
-    if fits && !generic_in_0 { Ok(()) } else { Err(Refusal::invalid()) }
+    let generic_in_0 = slot == SlotId::ZERO && model == CertificateModel::GenericCert;
+    if (model != CertificateModel::None) != multi || generic_in_0 {
+        return Err(Refusal::invalid());
+    }
+    check_key_pair(turn, agreement, key_pair_id)?;
+    let certificates = check_structure(turn, agreement, &suite, structure)?;
+    permit(turn, &Change::Slot(slot))?;
+    let model = match model {
+        CertificateModel::None => implied_model(agreement),
+        model => model,
+    };
+    let offered = ChainOffered { slot, key_pair_id, model, suite, certificates };
+    settled(provisioning(turn)?.install(&offered)?)
+}
+
+/// Removes the chain of a slot.
+pub(crate) fn erase(turn: &mut Turn<'_>, slot: SlotId, suite: &Suite) -> Result<(), Refusal> {
+    permit(turn, &Change::Slot(slot))?;
+    settled(provisioning(turn)?.erase(slot, suite)?)
+}
+
+/// A reset that is due is told with an ERROR.
+pub(crate) const fn settled(effect: TakesEffect) -> Result<(), Refusal> {
+    match effect {
+        TakesEffect::Now => Ok(()),
+        TakesEffect::AfterReset => Err(Refusal::new(ErrorCode::RESET_REQUIRED)),
+    }
+}
+
+/// Which key pair there has to be (1.3).
+fn check_key_pair(turn: &mut Turn<'_>, agreement: &Agreement, id: u8) -> Result<(), Refusal> {
+    let multi = agreement.selection.keys == ConnectionKeys::Multi;
+    let total = provisioning(turn)?.total_key_pairs();
+    if (id != 0) == multi && id <= total { Ok(()) } else { Err(Refusal::invalid()) }
 }
 
 /// The certificates of a chain whose Length and RootHash are right. What is behind Length, a transport has appended.

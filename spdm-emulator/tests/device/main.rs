@@ -14,3 +14,4 @@ mod provisioning;
 mod requester;
 mod script;
 mod sessions;
+mod slot_management;

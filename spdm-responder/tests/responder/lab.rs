@@ -22,6 +22,56 @@ pub(crate) struct Lab {
     pub(crate) pairs: Vec<KeyPair<'static>>,
     pub(crate) changes: Vec<(u8, KeyPairChange)>,
     pub(crate) answer: Result<TakesEffect, Obstacle>,
+    /// The banks, each with the slots that have a chain.
+    #[cfg(feature = "experimental")]
+    pub(crate) banks: Vec<(spdm_responder::SlotBank, SlotMask)>,
+    #[cfg(feature = "experimental")]
+    pub(crate) sub_codes: spdm_codec::SlotSubCodes,
+    #[cfg(feature = "experimental")]
+    pub(crate) configured: Vec<(u8, spdm_responder::BankAlgorithms)>,
+}
+
+/// What is in every slot that has a chain.
+#[cfg(feature = "experimental")]
+pub(crate) const CHAIN: &[u8] = &[0xC4; 50];
+
+#[cfg(feature = "experimental")]
+impl spdm_responder::SlotBanks for Lab {
+    fn sub_codes(&self) -> spdm_codec::SlotSubCodes {
+        self.sub_codes
+    }
+
+    fn count(&self) -> u8 {
+        u8::try_from(self.banks.len()).unwrap()
+    }
+
+    fn bank(&self, bank: u8) -> Option<spdm_responder::SlotBank> {
+        self.banks.get(usize::from(bank)).map(|(bank, _)| *bank)
+    }
+
+    fn slot(&self, bank: u8, slot: SlotId) -> Option<spdm_responder::BankSlot> {
+        Some(spdm_responder::BankSlot {
+            key_pair_id: bank * 8 + slot.get(),
+            model: CertificateModel::DeviceCert,
+            usage: KeyUsage::CHALLENGE,
+            size: 0x1000,
+        })
+    }
+
+    fn chain(&mut self, bank: u8, slot: SlotId, _: spdm_crypto::HashAlgorithm) -> Option<&[u8]> {
+        let (_, provisioned) = self.banks.get(usize::from(bank))?;
+        provisioned.contains(slot).then_some(CHAIN)
+    }
+
+    fn configure(
+        &mut self,
+        bank: u8,
+        algorithm: &spdm_responder::BankAlgorithms,
+    ) -> Result<TakesEffect, Obstacle> {
+        let effect = self.answer?;
+        self.configured.push((bank, *algorithm));
+        Ok(effect)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -41,6 +91,12 @@ impl Default for Lab {
             pairs: vec![PAIR, KeyPair { slots: SlotMask(2), ..PAIR }],
             changes: Vec::new(),
             answer: Ok(TakesEffect::Now),
+            #[cfg(feature = "experimental")]
+            banks: Vec::new(),
+            #[cfg(feature = "experimental")]
+            sub_codes: spdm_codec::SlotSubCodes::default(),
+            #[cfg(feature = "experimental")]
+            configured: Vec::new(),
         }
     }
 }

@@ -30,3 +30,5 @@ mod provisioning;
 mod records;
 mod session_rules;
 mod sim;
+#[cfg(feature = "experimental")]
+mod slot_management;

@@ -199,6 +199,11 @@ impl Device for OneKey {
         Some(&mut self.lab)
     }
 
+    #[cfg(feature = "experimental")]
+    fn slot_banks(&mut self) -> Option<&mut dyn spdm_responder::SlotBanks> {
+        (!self.lab.banks.is_empty()).then_some(&mut self.lab)
+    }
+
     fn measurement_count(&self, _: SpdmVersion) -> u8 {
         2
     }
