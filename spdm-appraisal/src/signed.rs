@@ -1,0 +1,357 @@
+//! Who signed reference values, and whether the caller trusts them.
+
+use spdm_codec::{SlotId, SpdmVersion};
+use spdm_crypto::Provider;
+use spdm_untrusted::Untrusted;
+use spdm_x509::{
+    Anchor, CertModel, Chain, ChainContext, ChainError, Demand, Policy, Profile, ProvisionedKey,
+    ValidityCheck, X509Certificate,
+};
+
+use crate::cbor::{Item, Label, Reader, Result};
+use crate::cose::{Scheme, Sign1};
+use crate::dialect::Form;
+use crate::error::{Error, ReadError, Rule};
+use crate::state::Authority;
+use crate::validity::{Validity, read_seconds};
+
+/// What the leaf of a signer of reference values must say: keyUsage with digitalSignature. All else is as strict as for a
+/// device.
+pub const REFERENCE_SIGNER: Profile = Profile {
+    basic_constraints: Demand::Never,
+    key_usage: Demand::Always,
+    responder_role: Demand::Never,
+    hardware_identity: Demand::Never,
+    ..Profile::STRICT
+};
+
+/// Whose reference values are taken. It is apart from whom devices are trusted by: an anchor for devices is none here,
+/// unless the caller says so.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it field by field")]
+pub struct ReferenceTrust<'t> {
+    /// Hashes and verifies.
+    pub provider: &'t Provider,
+    /// Roots of signers of reference values.
+    pub anchors: &'t [Anchor<'t>],
+    /// Keys of signers, for files that bring no certificates.
+    pub keys: &'t [ReferenceKey<'t>],
+    /// The time to hold validities against: of files and of certificates.
+    pub validity: ValidityCheck,
+}
+
+/// A key that the caller trusts to sign reference values.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "callers build it")]
+pub struct ReferenceKey<'t> {
+    /// The DER SubjectPublicKeyInfo.
+    pub key_info: &'t [u8],
+    /// The `kid` that a file must have; any or none where this is `None`.
+    pub id: Option<&'t [u8]>,
+}
+
+/// What a signature that was verified is over.
+pub(crate) struct Verified<'a> {
+    pub(crate) payload: Reader<'a>,
+    pub(crate) authority: Authority<'a>,
+    pub(crate) has_old_content_type: bool,
+}
+
+/// Verifies a signed CoRIM: what tag 18 holds.
+pub(crate) fn verify<'a>(
+    message: Item<'a>,
+    form: Form,
+    trust: &ReferenceTrust<'_>,
+    scratch: &mut [u8],
+) -> core::result::Result<Verified<'a>, Error> {
+    let sign1 = Sign1::read(message)?;
+    let has_old_content_type = check_content_type(&sign1)?;
+    let signer = read_signer(&sign1, form, trust.validity)?;
+    let chain =
+        sign1.headers.x5chain.filter(|_| !trust.anchors.is_empty() || trust.keys.is_empty());
+    let authority = match chain {
+        Some(chain) => verify_by_chain(&sign1, chain, signer, trust, scratch)?,
+        None => verify_by_key(&sign1, signer, trust, scratch)?,
+    };
+    Ok(Verified { payload: sign1.payload, authority, has_old_content_type })
+}
+
+/// Whether the content type is that of drafts up to 06.
+fn check_content_type(sign1: &Sign1<'_>) -> Result<bool> {
+    let missing = ReadError::new(Rule::ContentType, "content-type", sign1.headers.at);
+    let item = sign1.headers.content_type.ok_or(missing)?;
+    match item.reader().label("content-type")? {
+        Label::Name("application/rim+cbor") => Ok(false),
+        Label::Name("application/corim-unsigned+cbor") => Ok(true),
+        _ => Err(ReadError::new(Rule::ContentType, "content-type", item.at())),
+    }
+}
+
+/// Who signed: a name, and until when it holds.
+#[derive(Clone, Copy, Eq, PartialEq)]
+struct Claimed<'a> {
+    name: &'a str,
+    validity: Validity,
+}
+
+/// The name of the signer, by `corim-meta`, `CWT-Claims` or both; holds their times against the caller's.
+fn read_signer<'a>(sign1: &Sign1<'a>, form: Form, now: ValidityCheck) -> Result<&'a str> {
+    let headers = &sign1.headers;
+    let meta = headers.meta.map(|item| read_meta(item, form)).transpose()?;
+    let cwt = headers.cwt.map(read_cwt).transpose()?;
+    let both = [meta, cwt];
+    for claimed in both.iter().flatten() {
+        claimed.validity.check(now)?;
+    }
+    match both {
+        [Some(meta), Some(cwt)] => {
+            let times =
+                |claimed: &Claimed<'_>| (claimed.validity.not_before, claimed.validity.not_after);
+            if meta.name == cwt.name && times(&meta) == times(&cwt) {
+                Ok(meta.name)
+            } else {
+                Err(ReadError::new(Rule::MetaDiffers, "CWT-Claims", cwt.validity.at))
+            }
+        }
+        [Some(claimed), None] | [None, Some(claimed)] => Ok(claimed.name),
+        [None, None] => Err(ReadError::new(Rule::MetaMissing, "corim-meta", headers.at)),
+    }
+}
+
+/// `corim-meta`: `bstr .cbor {0: {0: name, ?1: uri}, ?1: validity}`. The sample tool leaves the byte string out, and writes
+/// a list of signers.
+fn read_meta<'a>(item: Item<'a>, form: Form) -> Result<Claimed<'a>> {
+    let at = item.at();
+    let is_sample = form == Form::Sample && item.reader().bytes("corim-meta").is_err();
+    let mut reader =
+        if is_sample { item.reader() } else { item.reader().embedded("corim-meta")? };
+    let (mut name, mut validity) = (None, None);
+    reader.map("corim-meta", |reader, label| {
+        match label {
+            Label::Number(0) if is_sample => {
+                reader.array("signer", |reader| read_signer_name(reader, &mut name))?;
+            }
+            Label::Number(0) => read_signer_name(reader, &mut name)?,
+            Label::Number(1) => validity = Some(Validity::read(reader, "signature-validity")?),
+            _ => reader.skip("corim-meta")?,
+        }
+        Ok(())
+    })?;
+    reader_finish(&reader, is_sample)?;
+    let name = name.ok_or_else(|| ReadError::new(Rule::Missing, "signer-name", at))?;
+    let none = Validity { field: "signature-validity", at, not_before: None, not_after: None };
+    Ok(Claimed { name, validity: validity.unwrap_or(none) })
+}
+
+/// Nothing may follow in a document of its own.
+fn reader_finish(reader: &Reader<'_>, is_sample: bool) -> Result<()> {
+    if is_sample { Ok(()) } else { reader.finish("corim-meta") }
+}
+
+fn read_signer_name<'a>(reader: &mut Reader<'a>, name: &mut Option<&'a str>) -> Result<()> {
+    reader.map("signer", |reader, label| {
+        match label {
+            Label::Number(0) => *name = Some(reader.text("signer-name")?),
+            _ => reader.skip("signer")?,
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// `CWT-Claims`: `{1: iss, ?2: sub, ?4: exp, ?5: nbf}` (RFC 8392).
+fn read_cwt<'a>(item: Item<'a>) -> Result<Claimed<'a>> {
+    let at = item.at();
+    let mut name = None;
+    let mut validity = Validity { field: "CWT-Claims", at, not_before: None, not_after: None };
+    item.reader().map("CWT-Claims", |reader, label| {
+        match label {
+            Label::Number(1) => name = Some(reader.text("iss")?),
+            Label::Number(4) => validity.not_after = Some(read_seconds(reader, "exp")?),
+            Label::Number(5) => validity.not_before = Some(read_seconds(reader, "nbf")?),
+            _ => reader.skip("CWT-Claims")?,
+        }
+        Ok(())
+    })?;
+    let name = name.ok_or_else(|| ReadError::new(Rule::Missing, "iss", at))?;
+    Ok(Claimed { name, validity })
+}
+
+/// Verifies with the first of the caller's keys that fits.
+fn verify_by_key<'a>(
+    sign1: &Sign1<'a>,
+    signer: &'a str,
+    trust: &ReferenceTrust<'_>,
+    scratch: &mut [u8],
+) -> Result<Authority<'a>> {
+    let mut last = ReadError::new(Rule::NoKey, "x5chain", sign1.headers.at);
+    for (key, ReferenceKey { key_info, id }) in trust.keys.iter().enumerate() {
+        if id.is_some_and(|id| sign1.headers.kid != Some(id)) {
+            continue;
+        }
+        match verify_with(sign1, key_info, trust.provider, scratch) {
+            Ok(()) => return Ok(Authority::Key { signer, key }),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+fn verify_with(
+    sign1: &Sign1<'_>,
+    key_info: &[u8],
+    provider: &Provider,
+    scratch: &mut [u8],
+) -> Result<()> {
+    let at = sign1.headers.at;
+    for scheme in sign1.headers.algorithm.schemes() {
+        let Scheme { asym, hash } = scheme;
+        match ProvisionedKey::parse(Untrusted::new(key_info), asym, hash, provider) {
+            Ok(key) => return sign1.verify(scheme, key.key(), provider, scratch),
+            Err(error) if error.rule == spdm_x509::Rule::KeyAlgorithm => {}
+            Err(error) if error.rule == spdm_x509::Rule::UnsupportedAsym => {
+                return Err(ReadError::new(Rule::AlgBackend, "alg", at));
+            }
+            Err(_) => return Err(ReadError::new(Rule::Key, "key", at)),
+        }
+    }
+    Err(ReadError::new(Rule::AlgKey, "alg", at))
+}
+
+/// What the header and the key of this certificate make together.
+fn scheme_of(sign1: &Sign1<'_>, leaf: &X509Certificate<'_>, provider: &Provider) -> Result<Scheme> {
+    let error = |rule| ReadError::new(rule, "alg", sign1.headers.at);
+    let mut schemes = sign1.headers.algorithm.schemes();
+    let scheme = schemes.find(|scheme| leaf.key_algorithm().fits(scheme.asym));
+    let scheme = scheme.ok_or_else(|| error(Rule::AlgKey))?;
+    if provider.supports(scheme.asym, scheme.hash) {
+        Ok(scheme)
+    } else {
+        Err(error(Rule::AlgBackend))
+    }
+}
+
+/// How many certificates an x5chain may have.
+const MAX_CERTIFICATES: usize = 16;
+
+/// The certificates of an x5chain, leaf first.
+struct X5chain<'a> {
+    certificates: [&'a [u8]; MAX_CERTIFICATES],
+    count: usize,
+    at: usize,
+}
+
+impl<'a> X5chain<'a> {
+    /// One byte string, or an array. RFC 9360 §2 has at least two in an array; one is harmless, and is seen.
+    fn read(item: Item<'a>) -> Result<Self> {
+        let mut chain = Self { certificates: [&[][..]; MAX_CERTIFICATES], count: 0, at: item.at() };
+        if let Ok(certificate) = item.reader().bytes("x5chain") {
+            chain.push(certificate)?;
+            return Ok(chain);
+        }
+        item.reader().array("x5chain", |reader| chain.push(reader.bytes("x5chain")?))?;
+        if chain.count == 0 { Err(chain.unusable()) } else { Ok(chain) }
+    }
+
+    fn push(&mut self, certificate: &'a [u8]) -> Result<()> {
+        let unusable = self.unusable();
+        *self.certificates.get_mut(self.count).ok_or(unusable)? = certificate;
+        self.count += 1;
+        Ok(())
+    }
+
+    const fn unusable(&self) -> ReadError {
+        ReadError::new(Rule::X5chain, "x5chain", self.at)
+    }
+
+    fn certificates(&self) -> &[&'a [u8]] {
+        self.certificates.get(..self.count).unwrap_or_default()
+    }
+
+    /// The chain in the format of DSP0274: length, RootHash, root's side first.
+    fn structure<'s>(&self, root_hash: &[u8], scratch: &'s mut [u8]) -> Result<&'s [u8]> {
+        let certificates = self.certificates().iter();
+        let len = certificates.clone().map(|certificate| certificate.len()).sum::<usize>();
+        let len = u16::try_from(len + 4 + root_hash.len()).map_err(|_| self.unusable())?;
+        let [low, high] = len.to_le_bytes();
+        let head = [low, high, 0, 0];
+        let mut parts = [&[][..]; MAX_CERTIFICATES + 2];
+        let all = [&head[..], root_hash].into_iter().chain(certificates.rev().copied());
+        for (place, part) in parts.iter_mut().zip(all) {
+            *place = part;
+        }
+        let room = ReadError::new(Rule::Scratch, "x5chain", self.at);
+        crate::cose::concatenate(&parts, scratch).ok_or(room)
+    }
+}
+
+fn verify_by_chain<'a>(
+    sign1: &Sign1<'a>,
+    item: Item<'a>,
+    signer: &'a str,
+    trust: &ReferenceTrust<'_>,
+    scratch: &mut [u8],
+) -> core::result::Result<Authority<'a>, Error> {
+    let chain = X5chain::read(item)?;
+    let [certificate, ..] = *chain.certificates() else { return Err(chain.unusable().into()) };
+    let leaf = X509Certificate::parse(Untrusted::new(certificate)).map_err(Error::Signer)?;
+    let scheme = scheme_of(sign1, &leaf, trust.provider)?;
+    let anchor = judge(&chain, scheme, trust, scratch)?;
+    // The leaf of the chain that was judged is this certificate, and its key is one of this algorithm.
+    sign1.verify(scheme, leaf.key(), trust.provider, scratch)?;
+    Ok(Authority::Chain { signer, certificate, anchor })
+}
+
+/// Judges the chain below each anchor that can be its root; gives the number of the anchor.
+fn judge(
+    chain: &X5chain<'_>,
+    scheme: Scheme,
+    trust: &ReferenceTrust<'_>,
+    scratch: &mut [u8],
+) -> core::result::Result<Option<usize>, Error> {
+    let [.., last] = chain.certificates() else { return Err(chain.unusable().into()) };
+    let top = X509Certificate::parse(Untrusted::new(last)).map_err(Error::Signer)?;
+    if top.is_self_issued() {
+        return judge_below(chain, last, scheme, trust, scratch);
+    }
+    let mut outcome = None;
+    for anchor in trust.anchors {
+        let Anchor::Certificate(der) = anchor else { continue };
+        let Ok(root) = X509Certificate::parse(Untrusted::new(der)) else { continue };
+        if root.subject() != top.issuer() {
+            continue;
+        }
+        match judge_below(chain, der, scheme, trust, scratch) {
+            Ok(anchor) => return Ok(anchor),
+            Err(error) => outcome = Some(error),
+        }
+    }
+    // No anchor issued it: the judge says so.
+    match outcome {
+        Some(error) => Err(error),
+        None => judge_below(chain, &[], scheme, trust, scratch),
+    }
+}
+
+/// Judges the chain with the RootHash of this certificate.
+fn judge_below(
+    chain: &X5chain<'_>,
+    root: &[u8],
+    scheme: Scheme,
+    trust: &ReferenceTrust<'_>,
+    scratch: &mut [u8],
+) -> core::result::Result<Option<usize>, Error> {
+    let Scheme { asym, hash } = scheme;
+    let digest = trust.provider.hash.digest(hash, &[root]);
+    let digest = digest.map_err(|_| ReadError::new(Rule::AlgBackend, "alg", chain.at))?;
+    let structure = chain.structure(digest.as_bytes(), scratch)?;
+    let context =
+        ChainContext::new(SlotId::ZERO, SpdmVersion::V1_2, CertModel::GenericCert, asym, hash);
+    let policy = Policy::new(trust.provider, trust.anchors, trust.validity);
+    let policy = Policy { profile: REFERENCE_SIGNER, ..policy };
+    let judged = || -> core::result::Result<Option<usize>, ChainError> {
+        let chain = Chain::parse(Untrusted::new(structure), context, trust.provider)?;
+        Ok(policy.validate(&chain)?.anchor_index())
+    };
+    judged().map_err(Error::Signer)
+}

@@ -1,0 +1,17 @@
+//! CoRIM and comparison, with files that are made here.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests say what they expect with a panic"
+)]
+
+mod build;
+mod comparing;
+mod manifest;
+mod reading;
+mod setting;
+mod signing;
+#[path = "../../../spdm-x509/src/testing.rs"]
+#[allow(dead_code, reason = "shared with the tests of spdm-x509")]
+mod testing;
