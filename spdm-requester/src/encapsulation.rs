@@ -8,8 +8,9 @@ mod judge;
 mod reply;
 
 use spdm_codec::{
-    AckPayload, Code, EncapsulatedRequest, EncapsulatedResponseAck, ErrorCode, Expected,
-    GetEncapsulatedRequest, HEADER_LEN, InnerMessage, KeySlot, Message, SlotId, SpdmVersion,
+    AckPayload, Code, ConnectionKeys, EncapsulatedRequest, EncapsulatedResponseAck, ErrorCode,
+    Expected, GetEncapsulatedRequest, HEADER_LEN, InnerMessage, KeySlot, Message, SlotId,
+    SpdmVersion,
 };
 use spdm_crypto::{AsymAlgorithm, HashAlgorithm};
 
@@ -22,8 +23,8 @@ use crate::local_identity::{AuthenticationFault, LocalIdentity};
 use crate::operation::Next;
 use crate::operation::receive_events::EventReceiver;
 use crate::operation::sealed::Operation;
+use crate::session::SessionHandle;
 use reply::Reply;
-pub(crate) use reply::missing;
 
 /// Encapsulated requests of one flow that are answered whatever the chains are like.
 const MOST_REQUESTS: usize = 64;
@@ -37,7 +38,7 @@ pub(crate) enum Purpose {
     /// have signed whatever it likes.
     Basic,
     /// Between KEY_EXCHANGE_RSP and FINISH.
-    Session,
+    Session(SessionHandle),
     /// The requester asks whether the device wants something.
     Poll,
 }
@@ -103,6 +104,8 @@ pub(crate) struct Suite {
     pub(crate) version: SpdmVersion,
     pub(crate) asym: AsymAlgorithm,
     pub(crate) hash: HashAlgorithm,
+    /// Whether the Requester has several keys.
+    pub(crate) keys: ConnectionKeys,
 }
 
 impl<'x, 'f> Env<'x, 'f> {
@@ -112,7 +115,7 @@ impl<'x, 'f> Env<'x, 'f> {
         let agreed = self.agreed()?;
         let hash = agreed.hash().map_err(|error| errors.incompatible(error))?;
         let asym = agreed.requester_asym().map_err(|error| errors.incompatible(error))?;
-        Ok(Suite { version: agreed.version, asym, hash })
+        Ok(Suite { version: agreed.version, asym, hash, keys: agreed.requester_keys() })
     }
 
     /// Who the requester is.
@@ -133,14 +136,14 @@ impl<'x, 'f> Env<'x, 'f> {
     }
 
     /// KEY_EXCHANGE_RSP asks for mutual authentication with encapsulated requests.
-    pub(crate) fn begin_in_handshake(&mut self) -> Result<(), &'f Error> {
-        self.begin(Running::new(Purpose::Session, Turn::Ask))
+    pub(crate) fn begin_in_handshake(&mut self, session: SessionHandle) -> Result<(), &'f Error> {
+        self.begin(Running::new(Purpose::Session(session), Turn::Ask))
     }
 
     /// The same, with GET_DIGESTS as asked.
-    pub(crate) fn begin_with_digests(&mut self) -> Result<(), &'f Error> {
+    pub(crate) fn begin_with_digests(&mut self, session: SessionHandle) -> Result<(), &'f Error> {
         let turn = Turn::Deliver { request_id: 0, reply: Reply::Digests };
-        self.begin(Running { requests: 1, ..Running::new(Purpose::Session, turn) })
+        self.begin(Running { requests: 1, ..Running::new(Purpose::Session(session), turn) })
     }
 
     fn begin(&mut self, flow: Running) -> Result<(), &'f Error> {
@@ -196,7 +199,7 @@ impl<'x, 'f> Env<'x, 'f> {
             matches!(refusal.code, ErrorCode::NO_PENDING_REQUESTS | ErrorCode::UNEXPECTED_REQUEST);
         let goes_on = match flow.purpose {
             Purpose::Basic => false,
-            Purpose::Session => error.leaves_session(),
+            Purpose::Session(_) => error.leaves_session(),
             Purpose::Poll => nothing && matches!(flow.turn, Turn::Ask),
         };
         Ok(goes_on.then(|| self.end(operation, flow.then, &flow.outcome(None))))
@@ -261,7 +264,7 @@ impl Running {
                 };
                 let len =
                     deliver.encode(agreed.version, head).map_err(|error| errors.stop(error))?;
-                Ok(len.saturating_add(reply.encode(env, self.purpose, inner)?))
+                Ok(len.saturating_add(reply.encode(env, self, inner)?))
             }
         }
     }

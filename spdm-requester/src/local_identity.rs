@@ -3,9 +3,12 @@
 use core::fmt;
 
 use spdm_codec::{
-    AlgStructs, BaseAsymAlgo, CapabilityFlags, KeySlot, PqcAsymAlgo, SlotId, SlotMask,
+    AlgStructs, BaseAsymAlgo, CapabilityFlags, CertificateModel, ConnectionKeys, KeySlot, KeyUsage,
+    PqcAsymAlgo, SlotId, SlotKey, SlotMask,
 };
 use spdm_crypto::{AsymAlgorithm, Digest, HashAlgorithm, Provider, Sign, Unsupported};
+
+use crate::encapsulation::Suite;
 
 /// A certificate chain of the requester and the key of its leaf, which never comes out of its handle.
 #[derive(Clone, Copy, Debug)]
@@ -38,8 +41,16 @@ pub struct LocalIdentity<'a>(Keys<'a>);
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::large_enum_variant, reason = "one, lent by reference")]
 enum Keys<'a> {
-    Chains([Option<LocalChain<'a>>; 8]),
+    Chains([Option<Slot<'a>>; 8]),
     PublicKey(LocalKey<'a>),
+}
+
+/// A chain in its slot.
+#[derive(Clone, Copy, Debug)]
+struct Slot<'a> {
+    chain: LocalChain<'a>,
+    /// What a connection with several keys says of its key, where the caller said it.
+    key: Option<SlotKey>,
 }
 
 impl<'a> LocalIdentity<'a> {
@@ -57,9 +68,23 @@ impl<'a> LocalIdentity<'a> {
             Keys::PublicKey(_) => [None; 8],
         };
         if let Some(place) = chains.get_mut(slot.index()) {
-            *place = Some(chain);
+            *place = Some(Slot { chain, key: None });
         }
         Self(Keys::Chains(chains))
+    }
+
+    /// What DIGESTS says of the key in this slot where the connection has several keys of the Requester (1.3), which such a
+    /// word announces (MULTI_KEY_CAP 2; the device chooses): its key pair, its certificate model and what it may sign. It does
+    /// not count where the slot is empty. A key of which nothing is said is one for FINISH, CHALLENGE_AUTH and ENDPOINT_INFO,
+    /// with a device certificate.
+    #[must_use]
+    pub fn and_key(mut self, slot: SlotId, key: SlotKey) -> Self {
+        if let Keys::Chains(chains) = &mut self.0
+            && let Some(Some(slot)) = chains.get_mut(slot.index())
+        {
+            slot.key = Some(key);
+        }
+        self
     }
 
     /// A public key without certificates (PUB_KEY_ID_CAP).
@@ -71,7 +96,10 @@ impl<'a> LocalIdentity<'a> {
     /// `Flags` of GET_CAPABILITIES that announce it.
     #[must_use]
     pub fn capabilities(&self) -> CapabilityFlags {
-        let kind = match self.0 {
+        let kind = match &self.0 {
+            Keys::Chains(chains) if chains.iter().flatten().any(|slot| slot.key.is_some()) => {
+                CapabilityFlags::CERT_CAP | CapabilityFlags::MULTI_KEY_CAP_NEG
+            }
             Keys::Chains(_) => CapabilityFlags::CERT_CAP,
             Keys::PublicKey(_) => CapabilityFlags::PUB_KEY_ID_CAP,
         };
@@ -87,7 +115,7 @@ impl<'a> LocalIdentity<'a> {
             pqc |= key.algorithm().pqc_asym().unwrap_or_default();
         };
         match &self.0 {
-            Keys::Chains(chains) => chains.iter().flatten().for_each(|chain| add(chain.key)),
+            Keys::Chains(chains) => chains.iter().flatten().for_each(|slot| add(slot.chain.key)),
             Keys::PublicKey(key) => add(key.key),
         }
         (base, pqc)
@@ -105,7 +133,7 @@ impl<'a> LocalIdentity<'a> {
         let longest = |key: &dyn Sign| key.algorithm().signature_len();
         match &self.0 {
             Keys::Chains(chains) => {
-                chains.iter().flatten().map(|chain| longest(chain.key)).max().unwrap_or(0)
+                chains.iter().flatten().map(|slot| longest(slot.chain.key)).max().unwrap_or(0)
             }
             Keys::PublicKey(key) => longest(key.key),
         }
@@ -115,7 +143,8 @@ impl<'a> LocalIdentity<'a> {
     pub(crate) fn longest_chain(&self) -> usize {
         match &self.0 {
             Keys::Chains(chains) => {
-                let lens = chains.iter().flatten().map(|chain| chain.len(HashAlgorithm::Sha512));
+                let lens =
+                    chains.iter().flatten().map(|slot| slot.chain.len(HashAlgorithm::Sha512));
                 lens.max().unwrap_or(0)
             }
             Keys::PublicKey(_) => 0,
@@ -126,7 +155,7 @@ impl<'a> LocalIdentity<'a> {
     pub(crate) fn chain(&self, slot: SlotId, asym: AsymAlgorithm) -> Option<&LocalChain<'a>> {
         match &self.0 {
             Keys::Chains(chains) => {
-                let chain = chains.get(slot.index())?.as_ref()?;
+                let chain = &chains.get(slot.index())?.as_ref()?.chain;
                 (chain.key.algorithm() == asym).then_some(chain)
             }
             Keys::PublicKey(_) => None,
@@ -140,23 +169,45 @@ impl<'a> LocalIdentity<'a> {
         SlotMask(with_chain.fold(0, |mask, slot| mask | (1 << slot.get())))
     }
 
-    /// What signs for a slot, and the hash that says whose key that is; `None` where there is no key of this algorithm.
+    /// What a connection with several keys says of the key in a slot.
+    pub(crate) fn slot_key(&self, slot: SlotId) -> SlotKey {
+        let said = match &self.0 {
+            Keys::Chains(chains) => chains.get(slot.index()).and_then(|slot| slot.as_ref()?.key),
+            Keys::PublicKey(_) => None,
+        };
+        said.unwrap_or_else(|| SlotKey {
+            key_pair_id: slot.get().saturating_add(1),
+            model: CertificateModel::DeviceCert,
+            usage: KeyUsage::KEY_EX | KeyUsage::CHALLENGE | KeyUsage::ENDPOINT_INFO,
+        })
+    }
+
+    /// What signs for a slot, and the hash that says whose key that is; on a connection with several keys only where it is a
+    /// key for this.
+    ///
+    /// # Errors
+    /// [`AuthenticationFault`] where there is no such key of the suite.
     pub(crate) fn signer(
         &self,
         provider: &Provider,
         slot: KeySlot,
-        asym: AsymAlgorithm,
-        hash: HashAlgorithm,
-    ) -> Option<(&'a dyn Sign, Result<Digest, Unsupported>)> {
+        suite: &Suite,
+        usage: KeyUsage,
+    ) -> Result<(&'a dyn Sign, Result<Digest, Unsupported>), AuthenticationFault> {
         match (slot, &self.0) {
             (KeySlot::Slot(slot), _) => {
-                let chain = self.chain(slot, asym)?;
-                Some((chain.key, chain.digest(provider, hash)))
+                let chain = self.chain(slot, suite.asym);
+                let chain = chain.ok_or(AuthenticationFault::SlotEmpty { slot })?;
+                let several = suite.keys == ConnectionKeys::Multi;
+                if several && !self.slot_key(slot).usage.contains(usage) {
+                    return Err(AuthenticationFault::KeyUsage { slot });
+                }
+                Ok((chain.key, chain.digest(provider, suite.hash)))
             }
-            (KeySlot::PublicKey, Keys::PublicKey(key)) if key.key.algorithm() == asym => {
-                Some((key.key, provider.hash.digest(hash, &[key.public_key])))
+            (KeySlot::PublicKey, Keys::PublicKey(key)) if key.key.algorithm() == suite.asym => {
+                Ok((key.key, provider.hash.digest(suite.hash, &[key.public_key])))
             }
-            (KeySlot::PublicKey, _) => None,
+            (KeySlot::PublicKey, _) => Err(AuthenticationFault::NoPublicKey),
         }
     }
 }
@@ -217,6 +268,11 @@ pub enum AuthenticationFault {
         /// The slot.
         slot: SlotId,
     },
+    /// The key in the slot that the device wants is not one for this: `KeyUsageMask`, on a connection with several keys (1.3).
+    KeyUsage {
+        /// The slot.
+        slot: SlotId,
+    },
     /// There is no public key of the negotiated algorithm.
     NoPublicKey,
     /// The key did not sign.
@@ -232,6 +288,10 @@ impl fmt::Display for AuthenticationFault {
             Self::SlotEmpty { slot } => {
                 write!(f, "the device wants the host's chain in slot {slot}, which is empty")
             }
+            Self::KeyUsage { slot } => write!(
+                f,
+                "the device wants a signature of the host's key in slot {slot}, which is not for that"
+            ),
             Self::NoPublicKey => {
                 f.write_str("the device wants the host's public key, and it has certificates only")
             }
@@ -242,8 +302,11 @@ impl fmt::Display for AuthenticationFault {
 
 #[cfg(test)]
 mod tests {
-    use super::{LocalChain, LocalIdentity, LocalKey};
-    use spdm_codec::{CapabilityFlags, KeySlot, SlotId, SlotMask, SpdmVersion};
+    use super::{AuthenticationFault, LocalChain, LocalIdentity, LocalKey, Suite};
+    use spdm_codec::{
+        CapabilityFlags, CertificateModel, ConnectionKeys, KeySlot, KeyUsage, SlotId, SlotKey,
+        SlotMask, SpdmVersion,
+    };
     use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
     use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm};
     use std::vec;
@@ -288,21 +351,35 @@ mod tests {
         assert_eq!(identity.provisioned(P384), SlotMask(4));
         assert_eq!(identity.signature_len(), 96);
         let hash = HashAlgorithm::Sha256;
-        let signer = |slot, asym| identity.signer(&PROVIDER, slot, asym, hash).is_some();
+        let (version, keys) = (SpdmVersion::V1_3, ConnectionKeys::Single);
+        let suite = |asym| Suite { version, asym, hash, keys };
+        let usage = KeyUsage::KEY_EX;
+        let signer = |slot, asym| identity.signer(&PROVIDER, slot, &suite(asym), usage).is_ok();
         assert!(signer(KeySlot::Slot(two), P384) && !signer(KeySlot::Slot(two), P256));
         assert!(!signer(KeySlot::PublicKey, P256));
         let key = LocalIdentity::with_public_key(LocalKey { public_key: b"spki", key: &small });
-        assert!(key.signer(&PROVIDER, KeySlot::PublicKey, P256, hash).is_some());
-        assert!(key.signer(&PROVIDER, KeySlot::PublicKey, P384, hash).is_none());
-        assert!(key.signer(&PROVIDER, KeySlot::Slot(SlotId::ZERO), P256, hash).is_none());
+        assert!(key.signer(&PROVIDER, KeySlot::PublicKey, &suite(P256), usage).is_ok());
+        assert!(key.signer(&PROVIDER, KeySlot::PublicKey, &suite(P384), usage).is_err());
+        assert!(key.signer(&PROVIDER, KeySlot::Slot(SlotId::ZERO), &suite(P256), usage).is_err());
+        // Where there are several keys, each is for something.
+        let mut suite = suite(P384);
+        suite.keys = ConnectionKeys::Multi;
+        let said = SlotKey { usage: KeyUsage::CHALLENGE, ..identity.slot_key(two) };
+        let identity = identity.and_key(two, said);
+        let signer = |usage| identity.signer(&PROVIDER, KeySlot::Slot(two), &suite, usage).err();
+        assert_eq!(signer(KeyUsage::CHALLENGE), None);
+        assert_eq!(signer(usage), Some(AuthenticationFault::KeyUsage { slot: two }));
     }
 
     #[test]
     fn what_announces_an_identity_breaks_no_rule() {
         let key = key(P256);
         let chain = LocalChain { root: b"r", certificates: b"rl", key: &key };
+        let (key_pair_id, model) = (1, CertificateModel::DeviceCert);
+        let said = SlotKey { key_pair_id, model, usage: KeyUsage::KEY_EX };
         let kinds = [
             LocalIdentity::with_chain(SlotId::ZERO, chain),
+            LocalIdentity::with_chain(SlotId::ZERO, chain).and_key(SlotId::ZERO, said),
             LocalIdentity::with_public_key(LocalKey { public_key: b"spki", key: &key }),
         ];
         for identity in kinds {

@@ -143,6 +143,18 @@ impl Negotiated {
             .ok_or_else(|| Incompatible::Algorithm { field, selected: base.bits() })
     }
 
+    /// Whether the Requester uses several keys (RequesterMultiKeyConn): the Responder selected it, and the Requester has them
+    /// (1.3).
+    #[must_use]
+    pub fn requester_keys(&self) -> ConnectionKeys {
+        let selected = self.selected.other_params.contains(OtherParams::MULTI_KEY_CONN);
+        if selected && self.requester.flags.multi_key_cap() != 0 {
+            ConnectionKeys::Multi
+        } else {
+            ConnectionKeys::Single
+        }
+    }
+
     /// Whether the Responder announced all of `flags`; `name` is what the error calls them.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use spdm_crypto::SigningContext;
 use spdm_requester::{AttestationCheck, Crypto};
 use spdm_untrusted::Untrusted;
 
-use super::signer::{HostSigned, finish_cx, host_key, host_keys, unsigned};
+use super::signer::{HostSigned, finish_cx, host_key, unsigned};
 use super::{Agreed, FirstExchange, HandshakingSession, HostJudge};
 use crate::recording::RecordedExchange;
 
@@ -83,7 +83,9 @@ impl HostJudge<'_> {
             return Ok(HostTranscript::Unknown);
         };
         let digests = match &session.first {
-            FirstExchange::Digests(digests) if host_keys(negotiated) == ConnectionKeys::Multi => {
+            FirstExchange::Digests(digests)
+                if negotiated.requester_keys() == ConnectionKeys::Multi =>
+            {
                 digests.as_slice()
             }
             _ => &[],

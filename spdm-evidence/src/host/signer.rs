@@ -1,6 +1,6 @@
 //! The key that the host signs with, and how its messages are read.
 
-use spdm_codec::{ConnectionKeys, Cx, KeySlot, OtherParams};
+use spdm_codec::{Cx, KeySlot};
 use spdm_crypto::{AsymAlgorithm, Digest, SignedMessage, SigningContext};
 use spdm_requester::{Crypto, Negotiated};
 use spdm_untrusted::Untrusted;
@@ -36,7 +36,7 @@ pub(super) fn host_cx(negotiated: &Negotiated, padding: usize) -> Cx {
     negotiated
         .cx(padding)
         .with_signature_len(signature_len(negotiated))
-        .with_connection_keys(host_keys(negotiated))
+        .with_connection_keys(negotiated.requester_keys())
 }
 
 /// To decode FINISH and FINISH_RSP with.
@@ -45,15 +45,6 @@ pub(crate) fn finish_cx(negotiated: &Negotiated, padding: usize) -> Cx {
         .cx(padding)
         .with_handshake(negotiated.handshake())
         .with_requester_signature_len(signature_len(negotiated))
-}
-
-/// Whether RequesterMultiKeyConn holds: the Responder selected it, and the Requester has keys for it (1.3).
-pub(super) fn host_keys(negotiated: &Negotiated) -> ConnectionKeys {
-    let selected = negotiated.selected.other_params.contains(OtherParams::MULTI_KEY_CONN);
-    match selected && negotiated.requester.flags.multi_key_cap() != 0 {
-        true => ConnectionKeys::Multi,
-        false => ConnectionKeys::Single,
-    }
 }
 
 /// A key of the host, as far as the recording tells.

@@ -2,8 +2,8 @@
 
 use spdm_codec::{
     CapabilityFlags, CertificateForm, CertificateRequest, Challenge, Code, ErrorCode,
-    GetCertificate, GetDigests, InnerMessage, KeyOperation, KeySlot, KeyUpdate, MeasurementSummary,
-    Message, SpdmVersion,
+    GetCertificate, GetDigests, InnerMessage, KeyOperation, KeyUpdate, KeyUsage,
+    MeasurementSummary, Message, SpdmVersion,
 };
 
 use super::reply::Reply;
@@ -101,9 +101,9 @@ impl Running {
             return Err(INVALID);
         }
         let suite = env.suite().map_err(|_| UNEXPECTED)?;
-        let signer =
-            |slot: KeySlot| env.identity?.signer(env.provider, slot, suite.asym, suite.hash);
-        if signer(question.slot).is_none() {
+        let identity = env.identity.ok_or(INVALID)?;
+        let signer = identity.signer(env.provider, question.slot, &suite, KeyUsage::CHALLENGE);
+        if signer.is_err() {
             return Err(INVALID);
         }
         self.transcribe(env, request)?;

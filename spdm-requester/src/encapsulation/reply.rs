@@ -2,15 +2,18 @@
 
 use spdm_codec::{
     BasicMutAuth, Certificate, CertificateForm, CertificateModel, Challenge, ChallengeAuth, Code,
-    Digests, ErrorCode, ErrorResponse, EventAck, ExtendedErrorData, GetCertificate, KeyOperation,
-    KeySlot, KeyUpdateAck, Message, NONCE_LEN, OpaqueData, ResponderNonce, SlotMask, SpdmVersion,
+    ConnectionKeys, Digests, ErrorCode, ErrorResponse, EventAck, ExtendedErrorData, GetCertificate,
+    KeyOperation, KeySlot, KeyUpdateAck, KeyUsage, Message, NONCE_LEN, OpaqueData, ResponderNonce,
+    SlotKeys, SlotMask, SpdmVersion,
 };
 use spdm_crypto::{Digest, SignedMessage, SigningContext};
 
-use super::{Purpose, Suite};
+use super::{Purpose, Running, Suite};
 use crate::env::{Env, fill};
 use crate::error::{Error, SessionFault};
 use crate::local_identity::AuthenticationFault;
+use crate::session::SessionHandle;
+use crate::transcript::RunningTranscript;
 
 /// An answer that is to be delivered.
 #[derive(Clone, Copy, Debug)]
@@ -34,18 +37,27 @@ impl Reply {
     pub(super) fn encode<'f>(
         &self,
         env: &mut Env<'_, 'f>,
-        purpose: Purpose,
+        flow: &Running,
         out: &mut [u8],
     ) -> Result<usize, &'f Error> {
         let version = env.agreed()?.version;
         match self {
             Self::Digests => {
-                let len = digests(env, env.suite()?, out)?;
-                transcribe(env, purpose, out, len)
+                let suite = env.suite()?;
+                let len = digests(env, suite, out)?;
+                let answer = out.get(..len).unwrap_or_default();
+                match flow.purpose {
+                    Purpose::Session(session) if flow.requests == 1 => {
+                        enter_keys(env, session, suite, answer)?;
+                    }
+                    _ => transcribe(env, flow.purpose, answer)?,
+                }
+                Ok(len)
             }
             Self::Certificate(question) => {
                 let len = certificate(env, env.suite()?, question, out)?;
-                transcribe(env, purpose, out, len)
+                transcribe(env, flow.purpose, out.get(..len).unwrap_or_default())?;
+                Ok(len)
             }
             Self::ChallengeAuth(question) => challenge_auth(env, env.suite()?, question, out),
             Self::KeyUpdateAck { operation, tag } => {
@@ -74,17 +86,28 @@ fn encode<'f, 'm>(
     message.encode(version, out).map_err(|error| env.errors.stop(error))
 }
 
-fn transcribe<'f>(
-    env: &mut Env<'_, 'f>,
-    purpose: Purpose,
-    out: &[u8],
-    len: usize,
-) -> Result<usize, &'f Error> {
-    if purpose == Purpose::Basic {
-        let answer = out.get(..len).unwrap_or_default();
-        env.connection.add_to_mutual(env.errors, env.hashes, answer)?;
+fn transcribe<'f>(env: &mut Env<'_, 'f>, purpose: Purpose, answer: &[u8]) -> Result<(), &'f Error> {
+    match purpose {
+        Purpose::Basic => env.connection.add_to_mutual(env.errors, env.hashes, answer),
+        Purpose::Session(_) | Purpose::Poll => Ok(()),
     }
-    Ok(len)
+}
+
+/// encapD: DIGESTS enters the transcript of a session where it answers the first request of its flow and the Requester has
+/// several keys (DSP0274 1.3 §Transcript for KEY_EXCHANGE). A later one does not.
+fn enter_keys<'f>(
+    env: &mut Env<'_, 'f>,
+    session: SessionHandle,
+    suite: Suite,
+    digests: &[u8],
+) -> Result<(), &'f Error> {
+    match suite.keys {
+        ConnectionKeys::Multi => {
+            let th = RunningTranscript::place_of_session(session.index());
+            env.hashes.update(th, digests).map_err(|error| env.errors.stop(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The acknowledgement of KEY_UPDATE_ACK comes under the device's next key (DSP0274 §KEY_UPDATE).
@@ -103,7 +126,13 @@ fn digests<'f>(env: &Env<'_, 'f>, suite: Suite, out: &mut [u8]) -> Result<usize,
     let provisioned = identity.provisioned(suite.asym);
     let mut digests = [0; SLOTS * Digest::MAX];
     let mut len = 0_usize;
-    for slot in provisioned.slots() {
+    let (mut pairs, mut infos, mut usages) = ([0; SLOTS], [0; SLOTS], [[0; 2]; SLOTS]);
+    let places = pairs.iter_mut().zip(&mut infos).zip(&mut usages);
+    for (slot, ((pair, info), usage)) in provisioned.slots().zip(places) {
+        let key = identity.slot_key(slot);
+        *pair = key.key_pair_id;
+        *info = key.model.to_byte();
+        *usage = key.usage.bits().to_le_bytes();
         let Some(chain) = identity.chain(slot, suite.asym) else { continue };
         let digest = chain.digest(env.provider, suite.hash);
         let digest = digest.map_err(|error| errors.stop(spdm_crypto::HashError::from(error)))?;
@@ -113,11 +142,17 @@ fn digests<'f>(env: &Env<'_, 'f>, suite: Suite, out: &mut [u8]) -> Result<usize,
         }
         len = end;
     }
+    let count = provisioned.count();
+    let keys = SlotKeys {
+        key_pair_id: pairs.get(..count).unwrap_or_default(),
+        certificate_info: infos.get(..count).unwrap_or_default(),
+        key_usage: usages.get(..count).unwrap_or_default(),
+    };
     let message = Digests {
         supported: (suite.version >= SpdmVersion::V1_3).then_some(provisioned),
         provisioned,
         digests: digests.get(..len).unwrap_or_default(),
-        keys: None,
+        keys: (suite.keys == ConnectionKeys::Multi).then_some(keys),
     };
     encode(env, &message, suite.version, out)
 }
@@ -134,7 +169,8 @@ fn certificate<'f>(
         CertificateForm::Large => 16,
     };
     let empty = AuthenticationFault::SlotEmpty { slot: question.slot };
-    let chain = env.identity()?.chain(question.slot, suite.asym);
+    let identity = env.identity()?;
+    let chain = identity.chain(question.slot, suite.asym);
     let chain = chain.ok_or_else(|| errors.stop(empty))?;
     let offset = usize::try_from(question.offset).unwrap_or(usize::MAX);
     // The portion is copied into the second half of the room, and from there into the message.
@@ -146,7 +182,10 @@ fn certificate<'f>(
     let remainder = chain.len(suite.hash).saturating_sub(offset).saturating_sub(len);
     let message = Certificate {
         slot: question.slot,
-        model: CertificateModel::None,
+        model: match suite.keys {
+            ConnectionKeys::Multi => identity.slot_key(question.slot).model,
+            _ => CertificateModel::None,
+        },
         form: question.form,
         portion: back.get(..len).unwrap_or_default(),
         remainder: u32::try_from(remainder).unwrap_or(u32::MAX).min(question.form.max_len()),
@@ -163,14 +202,15 @@ fn challenge_auth<'f>(
     let errors = env.errors;
     let mut nonce = [0; NONCE_LEN];
     fill(env.provider, errors, &mut nonce)?;
-    let signer = env.identity()?.signer(env.provider, question.slot, suite.asym, suite.hash);
-    let (key, digest) = signer.ok_or_else(|| errors.stop(missing(question.slot)))?;
+    let identity = env.identity()?;
+    let signer = identity.signer(env.provider, question.slot, &suite, KeyUsage::CHALLENGE);
+    let (key, digest) = signer.map_err(|fault| errors.stop(fault))?;
     let digest = digest.map_err(|error| errors.stop(spdm_crypto::HashError::from(error)))?;
     let message = ChallengeAuth {
         slot: question.slot,
         basic_mut_auth: BasicMutAuth::NotRequested,
         slot_mask: match question.slot {
-            KeySlot::Slot(_) => env.identity()?.provisioned(suite.asym),
+            KeySlot::Slot(_) => identity.provisioned(suite.asym),
             KeySlot::PublicKey => SlotMask(0),
         },
         cert_chain_hash: digest.as_bytes(),
@@ -188,12 +228,4 @@ fn challenge_auth<'f>(
     let signature = signed.sign(key, suite.hash, room);
     let signature = signature.map_err(|error| errors.stop(AuthenticationFault::Sign(error)))?;
     Ok(len.saturating_add(signature))
-}
-
-/// There is no key for this slot.
-pub(crate) const fn missing(slot: KeySlot) -> AuthenticationFault {
-    match slot {
-        KeySlot::Slot(slot) => AuthenticationFault::SlotEmpty { slot },
-        KeySlot::PublicKey => AuthenticationFault::NoPublicKey,
-    }
 }

@@ -210,11 +210,11 @@ impl<'c> OpenSession<'c> {
         let session = agreement.session;
         let finish = match message.mut_auth {
             MutAuthRequested::WithEncapsulation => {
-                env.begin_in_handshake()?;
+                env.begin_in_handshake(session)?;
                 SignedFinish::to_be_chosen(session)
             }
             MutAuthRequested::WithGetDigests => {
-                env.begin_with_digests()?;
+                env.begin_with_digests(session)?;
                 SignedFinish::to_be_chosen(session)
             }
             MutAuthRequested::WithoutEncapsulation | MutAuthRequested::No => {

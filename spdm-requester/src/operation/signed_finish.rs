@@ -1,10 +1,10 @@
 //! FINISH with the signature of the requester (mutual authentication).
 
-use spdm_codec::{Finish, KeySlot, Message as _, RequesterSignature, SlotId};
+use spdm_codec::{Finish, KeySlot, KeyUsage, Message as _, RequesterSignature, SlotId};
 use spdm_crypto::{Direction, HashError, SignedMessage, SigningContext};
 
 use super::session_handshake::{opaque_of, transcript_of};
-use crate::encapsulation::{Outcome, missing};
+use crate::encapsulation::Outcome;
 use crate::env::Env;
 use crate::error::{Buffer, Error, SessionFault};
 use crate::local_identity::AuthenticationFault;
@@ -49,8 +49,8 @@ impl SignedFinish {
     ) -> Result<usize, &'f Error> {
         let errors = env.errors;
         let suite = env.suite()?;
-        let signer = env.identity()?.signer(env.provider, self.slot, suite.asym, suite.hash);
-        let (key, chain) = signer.ok_or_else(|| errors.stop(missing(self.slot)))?;
+        let signer = env.identity()?.signer(env.provider, self.slot, &suite, KeyUsage::KEY_EX);
+        let (key, chain) = signer.map_err(|fault| errors.stop(fault))?;
         let chain = chain.map_err(|error| errors.stop(HashError::from(error)))?;
         let slot = env.sessions.as_deref_mut().and_then(|sessions| sessions.slot(self.session));
         let secrets = slot.as_ref().and_then(|slot| slot.handshake());

@@ -40,6 +40,7 @@ mod negative_slots;
 mod negotiation;
 mod provisioned_key;
 mod provisioning;
+mod requester_keys;
 mod send;
 mod session_answers;
 mod session_peer;

@@ -10,12 +10,12 @@ use std::rc::Rc;
 
 use spdm_codec::{
     AeadCipherSuite, AlgStructs, Algorithms, BaseAsymAlgo, BaseHashAlgo, BasicMutAuth,
-    Capabilities, Capability, CapabilityFlags, Code, Cx, DheNamedGroup, EndSessionAck, ErrorCode,
-    ExtAlgorithms, Finish, FinishRsp, Handshake, HeartbeatAck, KeyExchange, KeyExchangeRsp,
-    KeyOperation, KeyScheduleAlgo, KeySlot, KeyUpdate, KeyUpdateAck, Message, MutAuthRequested,
-    OpaqueData, OpaqueFormat, OtherParams, PskExchange, PskExchangeRsp, PskFinish, PskFinishRsp,
-    PskResponderContext, RecordBinding, RecordPrivacy, ResponderNonce, SpdmVersion, TransferSizes,
-    Version,
+    Capabilities, Capability, CapabilityFlags, Code, ConnectionKeys, Cx, DheNamedGroup,
+    EndSessionAck, ErrorCode, ExtAlgorithms, Finish, FinishRsp, Handshake, HeartbeatAck,
+    KeyExchange, KeyExchangeRsp, KeyOperation, KeyScheduleAlgo, KeySlot, KeyUpdate, KeyUpdateAck,
+    Message, MutAuthRequested, OpaqueData, OpaqueFormat, OtherParams, PskExchange, PskExchangeRsp,
+    PskFinish, PskFinishRsp, PskResponderContext, RecordBinding, RecordPrivacy, ResponderNonce,
+    SpdmVersion, TransferSizes, Version,
 };
 use spdm_crypto::rustcrypto::{PROVIDER, Running, SoftwareKey};
 use spdm_crypto::{
@@ -68,6 +68,8 @@ pub(crate) struct Peer {
     large: Vec<u8>,
     /// The requester, as the device knows it.
     pub(crate) host: Host,
+    /// RequesterMultiKeyConnSel.
+    pub(crate) host_keys: ConnectionKeys,
     pub(crate) asking: Asking,
     /// Whose key FINISH was signed with.
     pub(crate) signed_by: Option<KeySlot>,
@@ -157,6 +159,7 @@ impl Peer {
             data_transfer_size: 0x1000,
             large: Vec::new(),
             host: Host::new(),
+            host_keys: ConnectionKeys::Single,
             asking: Asking::new(),
             signed_by: None,
             rsp_session_id: None,
@@ -300,6 +303,9 @@ impl Peer {
                 let mut other_params = OtherParams::empty();
                 if self.version >= SpdmVersion::V1_2 {
                     other_params = OtherParams::OPAQUE_DATA_FMT_1;
+                }
+                if self.host_keys == ConnectionKeys::Multi {
+                    other_params |= OtherParams::MULTI_KEY_CONN;
                 }
                 self.encode(&Algorithms {
                     measurement_specification: Default::default(),

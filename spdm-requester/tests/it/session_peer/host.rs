@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use spdm_codec::{
-    AckPayload, ChallengeAuth, Code, DeliverEncapsulatedResponse, EncapsulatedRequest,
-    EncapsulatedResponseAck, ErrorCode, InnerMessage, KeyOperation, KeySlot, Message, SlotId,
-    SpdmVersion,
+    AckPayload, ChallengeAuth, Code, ConnectionKeys, DeliverEncapsulatedResponse,
+    EncapsulatedRequest, EncapsulatedResponseAck, ErrorCode, InnerMessage, KeyOperation, KeySlot,
+    Message, SlotId, SpdmVersion,
 };
 use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
 use spdm_crypto::{AsymAlgorithm, EcCurve, RecordStream, SignedMessage, SigningContext};
@@ -157,6 +157,12 @@ impl Peer {
             && (*code, *operation) == (Code::KEY_UPDATE_ACK.0, KeyOperation::UpdateKey.to_byte())
         {
             self.update_response(index);
+        }
+        // encapD: the answer to the first request, where that is GET_DIGESTS.
+        let first = self.asking.answers.is_empty() && answer[1] == Code::DIGESTS.0;
+        if self.host_keys == ConnectionKeys::Multi && first {
+            let last = self.sessions.len() - 1;
+            self.sessions[session.unwrap_or(last)].th.extend(&answer);
         }
         self.asking.answers.push(answer);
         let acknowledged = self.asking.acknowledged.unwrap_or(self.asking.request_id);
