@@ -225,8 +225,9 @@ fn connection_keys(
         (1 | 2, true) => ConnectionKeys::Multi,
         _ => return Err(Refusal::invalid()),
     };
-    let requester_keys = match peer.requester.multi_key_cap() {
-        1 => ConnectionKeys::Multi,
+    // Where the Requester leaves the choice, a device that knows several keys itself takes them.
+    let requester_keys = match (peer.requester.multi_key_cap(), peer.flags.multi_key_cap()) {
+        (1, _) | (2, 1 | 2) => ConnectionKeys::Multi,
         _ => ConnectionKeys::Single,
     };
     Ok((keys, requester_keys))

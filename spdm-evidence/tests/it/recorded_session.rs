@@ -1,6 +1,9 @@
 //! Captures of sessions, judged with the secrets that the requester logged.
 
-use spdm_codec::{CapabilityFlags, Code, ErrorCode, RequesterNonce, SlotId, SpdmVersion};
+use spdm_codec::{
+    CapabilityFlags, CertificateModel, Code, ErrorCode, KeyUsage, RequesterNonce, SlotId, SlotKey,
+    SpdmVersion,
+};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
 use spdm_crypto::{AsymAlgorithm, Bank, EcCurve, PskBytes};
 use spdm_emulator::{AuthenticationDemand, MutualAuthentication, RequesterIdentity};
@@ -415,13 +418,21 @@ fn a_session_that_is_not_complete() {
 
 /// A session of a device that authenticates its host by the chain that it reads.
 fn mutual(offered: F) -> Recorded {
+    mutual_of(SpdmVersion::V1_2, F::empty(), offered, None)
+}
+
+/// The same with this version and device, and with what is said of the host's key.
+fn mutual_of(version: SpdmVersion, device: F, offered: F, said: Option<SlotKey>) -> Recorded {
     let asym = AsymAlgorithm::Ecdsa(EcCurve::P256);
     let host = RequesterIdentity::new(asym, Some(7), 0, 4_000_000_000).unwrap();
     let certificates = host.certificates.concat();
     let root = &host.certificates[0];
     let chain = LocalChain { root, certificates: &certificates, key: &host.key };
-    let identity = LocalIdentity::with_chain(SlotId::ZERO, chain);
-    let line = Line::of(SpdmVersion::V1_2, COMMON | offered, |config| {
+    let mut identity = LocalIdentity::with_chain(SlotId::ZERO, chain);
+    if let Some(said) = said {
+        identity = identity.and_key(SlotId::ZERO, said);
+    }
+    let line = Line::of(version, COMMON | device | offered, |config| {
         config.mutual_authentication = MutualAuthentication {
             in_session: AuthenticationDemand::Required,
             anchors: vec![root.clone()],
@@ -439,6 +450,30 @@ fn a_session_with_mutual_authentication() {
         assert!(report.verified(), "{:?}", report.error());
         for check in [AttestationCheck::HostFinish, AttestationCheck::SessionFinish] {
             assert_eq!(row(&report, check).map(|row| row.0), Some(CheckStatus::Pass), "{check:?}");
+        }
+    }
+}
+
+#[test]
+fn s42_a_host_with_several_keys() {
+    let (key_pair_id, model) = (7, CertificateModel::DeviceCert);
+    let said = SlotKey { key_pair_id, model, usage: KeyUsage::KEY_EX };
+    for version in [SpdmVersion::V1_3, SpdmVersion::V1_4] {
+        for several in [F::MULTI_KEY_CAP_ONLY, F::MULTI_KEY_CAP_NEG] {
+            let device = several | F::GET_KEY_PAIR_INFO_CAP;
+            let recorded = mutual_of(version, device, F::HANDSHAKE_IN_THE_CLEAR_CAP, Some(said));
+            let evidence = recorded.evidence();
+            let exchanges = &evidence.recordings[0].exchanges;
+            let delivers = is(Code::DELIVER_ENCAPSULATED_RESPONSE);
+            let digests = exchanges.iter().find(|exchange| delivers(exchange)).unwrap();
+            // One digest, and the lists about its key.
+            assert_eq!(digests.request[digests.request.len() - 4..], [7, 1, 1, 0]);
+            let report = recorded.judged(&evidence, Some(&recorded.log));
+            assert!(report.verified(), "{:?}", report.error());
+            for check in [AttestationCheck::HostFinish, AttestationCheck::SessionFinish] {
+                let status = row(&report, check).map(|row| row.0);
+                assert_eq!(status, Some(CheckStatus::Pass), "{check:?}");
+            }
         }
     }
 }

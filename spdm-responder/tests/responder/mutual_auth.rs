@@ -249,23 +249,34 @@ fn a_provisioned_key_signs_for_slot_0xff() {
     }
 }
 
+/// Of a device that has several keys itself.
+fn several_keys() -> CapabilityFlags {
+    CapabilityFlags::MULTI_KEY_CAP_ONLY | CapabilityFlags::GET_KEY_PAIR_INFO_CAP
+}
+
 #[test]
 fn s42_digests_of_a_requester_with_several_keys_enter_th() {
     for version in [SpdmVersion::V1_3, SpdmVersion::V1_4] {
         for kind in KINDS {
-            let (mut sim, mut host) = connected(version, CapabilityFlags::empty(), kind);
-            host.usage = Some(KeyUsage::KEY_EX);
-            sim.negotiate_with(negotiation_of(&sim.config, version, |flags| {
-                flags | CapabilityFlags::MULTI_KEY_CAP_ONLY
-            }));
-            let mut session = Initiator::key_exchange(&mut sim, 1);
-            flow_of_session(&mut sim, &mut session, &mut host);
-            if kind != MutAuthRequested::WithoutEncapsulation {
-                session.th.extend(host.digests());
+            for (device, own) in [
+                (CapabilityFlags::empty(), CapabilityFlags::MULTI_KEY_CAP_ONLY),
+                (CapabilityFlags::empty(), CapabilityFlags::MULTI_KEY_CAP_NEG),
+                (several_keys(), CapabilityFlags::MULTI_KEY_CAP_NEG),
+            ] {
+                let (mut sim, mut host) = connected(version, device, kind);
+                // The device chooses, where it may, what it has itself.
+                let several = own == CapabilityFlags::MULTI_KEY_CAP_ONLY || !device.is_empty();
+                host.usage = several.then_some(KeyUsage::KEY_EX);
+                sim.negotiate_with(negotiation_of(&sim.config, version, |flags| flags | own));
+                let mut session = Initiator::key_exchange(&mut sim, 1);
+                flow_of_session(&mut sim, &mut session, &mut host);
+                if several && kind != MutAuthRequested::WithoutEncapsulation {
+                    session.th.extend(host.digests());
+                }
+                session.th.extend(host.chain_hash());
+                let message = finish(&session, &host, 0);
+                finished(&mut sim, &mut session, &message);
             }
-            session.th.extend(host.chain_hash());
-            let message = finish(&session, &host, 0);
-            finished(&mut sim, &mut session, &message);
         }
     }
     // A key that is not one for sessions.
