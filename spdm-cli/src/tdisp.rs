@@ -77,6 +77,8 @@ fn check(args: &TdispArgs) -> Result<(), Failure> {
 struct InterfaceCourse<'t> {
     args: &'t TdispArgs,
     interface: Interface,
+    /// Whether the device has said that it speaks the version that is spoken here.
+    is_agreed: bool,
     /// Until it has started the interface.
     nonce: Option<StartNonce>,
     /// Whether a step has locked it, and none has unlocked it.
@@ -86,7 +88,7 @@ struct InterfaceCourse<'t> {
 impl<'t> InterfaceCourse<'t> {
     const fn new(args: &'t TdispArgs) -> Self {
         let interface = Interface::new(args.function);
-        Self { args, interface, nonce: None, is_locked: false }
+        Self { args, interface, is_agreed: false, nonce: None, is_locked: false }
     }
 
     /// Which flags the device knows is asked before.
@@ -148,6 +150,16 @@ impl Course for InterfaceCourse<'_> {
         step: TdispStep,
     ) -> Asked<'a, 's, 'l, ShownTdispStep> {
         let interface = self.interface;
+        let mut session = session;
+        if !self.is_agreed {
+            let (next, versions) =
+                session.ask(&interface.ask(GetVersion), ShownTdispStep::version)?;
+            self.is_agreed = versions.is_ok();
+            if step == TdispStep::Version || versions.is_err() {
+                return Ok((next, versions));
+            }
+            session = next;
+        }
         match step {
             TdispStep::Version => session.ask(&interface.ask(GetVersion), ShownTdispStep::version),
             TdispStep::Capabilities => {

@@ -166,7 +166,7 @@ fn values_that_cannot_be_are_refused() {
         field(TdispCapabilities { dev_addr_width: 65, ..CAPABILITIES }),
         Some("DEV_ADDR_WIDTH")
     );
-    assert_eq!(field(TdispCapabilities { num_req_this: 0, ..CAPABILITIES }), Some("NUM_REQ_THIS"));
+    assert_eq!(field(TdispCapabilities { num_req_this: 0, num_req_all: 0, ..CAPABILITIES }), None);
     assert_eq!(field(TdispCapabilities { num_req_this: 2, ..CAPABILITIES }), Some("NUM_REQ_THIS"));
     for portion in [&[][..], &[1, 2, 3]] {
         let body = TdispBody::Report { portion, remainder: 0 };
