@@ -38,7 +38,7 @@ pub(crate) use offline::{ChainArgs, DecodeArgs, InputFormat, ModelChoice, Verify
 pub(crate) use provision::{CsrArgs, KeysArgs, SetCertArgs};
 pub(crate) use send::{PayloadSource, SendArgs, Standard, VendorId};
 pub(crate) use session::SessionArgs;
-pub(crate) use session_peer::{OptionalSessionArgs, PeerChoice, SessionVerbArgs};
+pub(crate) use session_peer::{OptionalSessionArgs, PeerChoice, SessionVerbArgs, unverified};
 pub(crate) use tdisp::{TdispArgs, TdispStep};
 pub(crate) use trust::{JudgeArgs, TrustArgs, Workaround, compat};
 pub(crate) use values::{IndexList, NonceChoice, RootHash, San, SlotChoice, nonce_from_hex};

@@ -13,6 +13,7 @@ use crate::args::CsrArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
+use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::line::LineError;
 use crate::live::LiveDevice;
@@ -75,7 +76,9 @@ pub(crate) fn run(args: &CsrArgs, crypto: Crypto, console: &mut Console) -> Resu
     args.session.check_unused(&args.trust)?;
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), args.out.as_deref(), secrets_out])?;
+    let host = Host::read(&args.session.identity)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.identify(host.as_ref());
     device.sends(FIELDS + info.len());
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     trust.or_own(device.anchors());

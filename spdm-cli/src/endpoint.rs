@@ -15,6 +15,7 @@ use crate::backend::Crypto;
 use crate::chain::{builder, judge};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
+use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::line::LineError;
 use crate::live::LiveDevice;
@@ -135,6 +136,7 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
+    args.session.check_identity_unused()?;
     if args.unsigned && !args.session.session {
         let option = match args.session.peer_key {
             Some(_) => Some("--peer-key"),
@@ -147,7 +149,9 @@ pub(crate) fn run(
     }
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
+    let host = Host::read(&args.session.identity)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.identify(host.as_ref());
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     let whom = if trust.is_empty() { Whom::Anyone } else { Whom::Trusted };
     trust.or_own(device.anchors());

@@ -12,6 +12,7 @@ use crate::args::{EventsArgs, WantedEvents};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
+use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::live::LiveDevice;
 use crate::render;
@@ -34,7 +35,9 @@ pub(crate) fn run(
     let verb = &args.verb;
     let secrets_out = verb.peer.secrets_out.as_deref();
     console.share_output(&[verb.device.pcap.as_deref(), secrets_out])?;
+    let host = Host::read(&verb.peer.identity)?;
     let mut device = LiveDevice::new(&verb.device, crypto, console)?;
+    device.identify(host.as_ref());
     if !args.subscribe.is_empty() {
         device.serves_device();
         device.waits(args.wait);

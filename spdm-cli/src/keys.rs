@@ -10,6 +10,7 @@ use crate::args::KeysArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
+use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::live::LiveDevice;
 use crate::render::{self, Style, Table, flag_names as names};
@@ -95,7 +96,9 @@ pub(crate) fn run(args: &KeysArgs, crypto: Crypto, console: &mut Console) -> Res
     args.session.check_unused(&args.trust)?;
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
+    let host = Host::read(&args.session.identity)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.identify(host.as_ref());
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     trust.or_own(device.anchors());
     let peer = args.session.choice().map(|choice| TrustedPeer::read(&choice, &trust, &mut device));

@@ -11,6 +11,7 @@ use crate::args::MelArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
+use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::live::LiveDevice;
 use crate::render::{self, Style, Table};
@@ -117,7 +118,9 @@ pub(crate) fn run(args: &MelArgs, crypto: Crypto, console: &mut Console) -> Resu
     args.session.check_unused(&args.trust)?;
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
+    let host = Host::read(&args.session.identity)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.identify(host.as_ref());
     device.offer_extension_log();
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     trust.or_own(device.anchors());

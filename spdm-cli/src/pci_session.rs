@@ -11,6 +11,7 @@ use crate::args::SessionVerbArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
+use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::live::LiveDevice;
 use crate::tap::Tap;
@@ -158,7 +159,9 @@ pub(crate) fn run<C: Course>(
 ) -> Result<(String, Result<Taken<C::Step, C::Shown>, Box<Verdict>>), Failure> {
     let secrets_out = args.peer.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
+    let host = Host::read(&args.peer.identity)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.identify(host.as_ref());
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     trust.or_own(device.anchors());
     let peer = TrustedPeer::read(&args.peer.choice(), &trust, &mut device)?;

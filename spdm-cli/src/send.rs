@@ -6,11 +6,12 @@ use spdm_evidence::{KnownChains, SecretsLog, VendorExchange};
 use spdm_requester::{Requirement, ToUntrusted};
 
 use crate::advice::Waivable;
-use crate::args::{IndexList, SendArgs};
+use crate::args::{IndexList, SendArgs, unverified};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::examination::{Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
+use crate::host::Host;
 use crate::inquiry::{WithoutAgreement, inquire};
 use crate::live::{LiveDevice, SessionOffer};
 use crate::render;
@@ -50,11 +51,16 @@ pub(crate) struct Sent {
 pub(crate) fn run(args: &SendArgs, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
     let message = VendorMessage::read(args.standard, &args.vendor, &args.payload)?;
     if !args.session && args.trust.names_anchors() {
-        return Err(Failure::usage("nobody is verified without --session: leave out --trust"));
+        return Err(unverified("--trust"));
+    }
+    if !args.session && args.identity.identity_key.is_some() {
+        return Err(unverified("--identity-key"));
     }
     let secrets_out = args.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
+    let host = Host::read(&args.identity)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.identify(host.as_ref());
     device.sends(message.request_len());
     if args.session {
         device.offer_sessions(SessionOffer::Identity);

@@ -16,6 +16,7 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::file_kind::Reader;
+use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::line::LineError;
 use crate::live::LiveDevice;
@@ -97,10 +98,12 @@ pub(crate) fn run(
         return Err(Failure::usage(format!("nothing was sent: {}", intention(args, &content)))
             .with_hint(Some("--yes does it")));
     }
-    args.session.check_key_unused()?;
+    args.session.check_keys_unused()?;
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
+    let host = Host::read(&args.session.identity)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.identify(host.as_ref());
     device.sends(FIELDS + LEN);
     if args.session.session {
         trust.or_own(device.anchors());

@@ -6,7 +6,7 @@ use clap::Args;
 use spdm_codec::StandardsBody;
 
 use super::values::{SlotChoice, from_hex};
-use super::{DeviceArgs, TrustArgs};
+use super::{DeviceArgs, IdentityArgs, TrustArgs};
 
 /// `spdm send`.
 #[derive(Args, Debug)]
@@ -15,6 +15,8 @@ pub(crate) struct SendArgs {
     pub(crate) device: DeviceArgs,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
     /// What is sent: hex digits, or @FILE for the bytes of a file
     #[arg(value_name = "HEX|@FILE", value_parser = PayloadSource::parse)]
     pub(crate) payload: PayloadSource,

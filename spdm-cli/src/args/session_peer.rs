@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use spdm_codec::SlotId;
 
-use super::{DeviceArgs, TrustArgs, values};
+use super::{DeviceArgs, IdentityArgs, TrustArgs, values};
 use crate::exit::Failure;
 
 /// What both kinds of options say.
@@ -40,6 +40,8 @@ pub(crate) struct PeerArgs {
     /// Writes the keys of the session, for --secrets of verify and decode: whoever has them reads everything in it
     #[arg(long, value_name = "FILE")]
     pub(crate) secrets_out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
 }
 
 impl PeerArgs {
@@ -68,6 +70,8 @@ pub(crate) struct OptionalSessionArgs {
     /// Writes the keys of the session, for --secrets of verify and decode: whoever has them reads everything in it
     #[arg(long, value_name = "FILE", requires = "session")]
     pub(crate) secrets_out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArgs,
 }
 
 impl OptionalSessionArgs {
@@ -80,17 +84,25 @@ impl OptionalSessionArgs {
         })
     }
 
-    /// Without a session there is nobody to know by a key.
-    pub(crate) fn check_key_unused(&self) -> Result<(), Failure> {
+    /// Without a session nobody is known by a key, and nobody is told who the host is.
+    pub(crate) fn check_keys_unused(&self) -> Result<(), Failure> {
         match self.peer_key {
             Some(_) if !self.session => Err(unverified("--peer-key")),
+            _ => self.check_identity_unused(),
+        }
+    }
+
+    /// Without a session nobody is told who the host is.
+    pub(crate) fn check_identity_unused(&self) -> Result<(), Failure> {
+        match self.identity.identity_key {
+            Some(_) if !self.session => Err(unverified("--identity-key")),
             _ => Ok(()),
         }
     }
 
-    /// [`Self::check_key_unused`], also for anchors: who says whom to trust expects that somebody is verified.
+    /// [`Self::check_keys_unused`], also for anchors: who says whom to trust expects that somebody is verified.
     pub(crate) fn check_unused(&self, trust: &TrustArgs) -> Result<(), Failure> {
-        self.check_key_unused()?;
+        self.check_keys_unused()?;
         match trust.names_anchors() && !self.session {
             true => Err(unverified("--trust")),
             false => Ok(()),
@@ -98,6 +110,7 @@ impl OptionalSessionArgs {
     }
 }
 
-fn unverified(option: &str) -> Failure {
+/// An option that says nothing without a session.
+pub(crate) fn unverified(option: &str) -> Failure {
     Failure::usage(format!("nobody is verified without --session: leave out {option}"))
 }

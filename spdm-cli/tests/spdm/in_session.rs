@@ -158,3 +158,37 @@ fn spki_digest(path: &str) -> String {
     let digest = provider.hash.digest(HashAlgorithm::Sha256, &[&bytes]).unwrap();
     digest.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// A device that authenticates the host, too, and serves nobody whom it does not know.
+#[test]
+fn the_host_proves_who_it_is() {
+    for kind in ["session", "encapsulated", "digests"] {
+        let folder = Folder::new();
+        let own = folder.path("host");
+        std::fs::create_dir(&own).unwrap();
+        let line =
+            format!("{P256} --mutual-auth {kind} --require-mutual-auth --requester-out {own}");
+        let device = Emulator::start(&line);
+        let (target, root) = (&device.target, device.root());
+        let identity = format!("--identity {own}/chain.pem --identity-key {own}/key.pem");
+        for (verb, more) in [
+            ("mel", "--session"),
+            ("keys", "--session"),
+            ("csr", "--session"),
+            ("endpoint", "--session"),
+            ("events", ""),
+            ("tdisp", "--function be:1d.7 state"),
+            ("ide", "query"),
+            ("send", "--standard DMTF 01 --session"),
+        ] {
+            let line = format!("{verb} {target} {more} --trust {root}");
+            let known = run(&format!("{line} {identity}"));
+            assert_eq!(known.code, 0, "{kind} {verb}: {known:?}");
+            let unknown = run(&line);
+            assert_eq!(unknown.code, 1, "{kind} {verb}: {unknown:?}");
+        }
+        let without = run(&format!("mel {target} {identity}"));
+        assert_eq!(without.code, 2, "{without:?}");
+        assert!(without.err.contains("leave out --identity-key"), "{without:?}");
+    }
+}
