@@ -119,9 +119,12 @@ impl Offer {
     pub fn with_identity(mut self, identity: &crate::local_identity::LocalIdentity<'_>) -> Self {
         /// CHALLENGE_AUTH and FINISH without their signatures, and a portion of a chain that takes few round trips.
         const ROOM: usize = 0x400;
+        /// DELIVER_ENCAPSULATED_RESPONSE and ENDPOINT_INFO without its information.
+        const AROUND: usize = 64;
         self.capabilities |= identity.capabilities();
         identity.announce(&mut self.alg_structs);
-        let longest = identity.signature_len().saturating_add(ROOM);
+        let info = identity.endpoint_info().map_or(0, <[u8]>::len).saturating_add(AROUND);
+        let longest = identity.signature_len().saturating_add(ROOM.max(info));
         self.longest_request = self.longest_request.max(longest);
         self
     }

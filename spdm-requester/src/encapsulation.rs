@@ -70,6 +70,7 @@ pub(crate) struct Running {
     requests: u16,
     refused: u16,
     key_change: KeyChange,
+    session: SessionFate,
     /// Whose key has answered CHALLENGE.
     challenged: Option<KeySlot>,
 }
@@ -90,6 +91,18 @@ pub struct Outcome {
     /// Encapsulated requests, and how many of them were answered with ERROR.
     pub(crate) requests: u16,
     pub(crate) refused: u16,
+    pub(crate) session: SessionFate,
+}
+
+/// Whether the session in which a device was asked what it wants goes on.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "it goes on or it does not")]
+pub enum SessionFate {
+    /// It does, or there is none.
+    #[default]
+    GoesOn,
+    /// The device has ended it with END_SESSION (1.4): its keys are erased.
+    Ended,
 }
 
 /// What follows an ENCAPSULATED_RESPONSE_ACK.
@@ -170,6 +183,12 @@ impl<'x, 'f> Env<'x, 'f> {
                 Ok(Next::Again)
             }
             Progress::Over(outcome) => {
+                if flow.session == SessionFate::Ended
+                    && let Some((session, sessions)) =
+                        self.connection.via().zip(self.sessions.as_deref_mut())
+                {
+                    sessions.end(session);
+                }
                 if let Some(slot) = flow.challenged {
                     self.connection.authenticated_as = Some(slot);
                 }
@@ -237,12 +256,14 @@ impl Running {
             requests: 0,
             refused: 0,
             key_change: KeyChange::None,
+            session: SessionFate::GoesOn,
             challenged: None,
         }
     }
 
     const fn outcome(&self, slot: Option<SlotId>) -> Outcome {
-        Outcome { slot, requests: self.requests, refused: self.refused }
+        let Self { requests, refused, session, .. } = *self;
+        Outcome { slot, requests, refused, session }
     }
 
     fn request<'f>(&self, env: &mut Env<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
@@ -343,12 +364,17 @@ impl Running {
 }
 
 /// Which encapsulated requests a flow answers (DSP0274 §Encapsulated request).
-const fn is_allowed(purpose: Purpose, code: Code) -> bool {
+const fn is_allowed(purpose: Purpose, code: Code, version: SpdmVersion) -> bool {
     match code {
         Code::GET_DIGESTS | Code::GET_CERTIFICATE => true,
         Code::CHALLENGE => matches!(purpose, Purpose::Basic),
-        Code::KEY_UPDATE | Code::GET_ENDPOINT_INFO | Code::SEND_EVENT => {
-            matches!(purpose, Purpose::Poll)
+        Code::KEY_UPDATE
+        | Code::GET_ENDPOINT_INFO
+        | Code::SEND_EVENT
+        | Code::GET_SUPPORTED_EVENT_TYPES
+        | Code::SUBSCRIBE_EVENT_TYPES => matches!(purpose, Purpose::Poll),
+        Code::END_SESSION => {
+            matches!((purpose, version), (Purpose::Poll, SpdmVersion::V1_4))
         }
         _ => false,
     }

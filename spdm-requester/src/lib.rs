@@ -95,6 +95,8 @@ pub use check::{AttestationCheck, CheckStatus};
 pub use config::{AlphaVersions, Bounds, Compat, Offer, Timing};
 pub use connection::{BegunPskSession, BegunSession, Connection, Stage};
 pub use device_memory::DeviceMemory;
+#[cfg(feature = "mutual-auth")]
+pub use encapsulation::SessionFate;
 pub use endpoint_proof::EndpointProof;
 pub use error::{Bound, Buffer, Error, Incompatible, Misbehaviour, Misuse, Refusal, Violation};
 pub use events::{Events, Subscription};

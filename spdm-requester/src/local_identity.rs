@@ -36,7 +36,11 @@ pub struct LocalKey<'a> {
 /// before. It is lent with [`Storage::with_identity`](crate::Storage::with_identity), and
 /// [`Offer::with_identity`](crate::Offer::with_identity) announces it.
 #[derive(Clone, Copy, Debug)]
-pub struct LocalIdentity<'a>(Keys<'a>);
+pub struct LocalIdentity<'a> {
+    keys: Keys<'a>,
+    /// `EPInfo`.
+    endpoint_info: Option<&'a [u8]>,
+}
 
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::large_enum_variant, reason = "one, lent by reference")]
@@ -57,20 +61,20 @@ impl<'a> LocalIdentity<'a> {
     /// A certificate chain in this slot (CERT_CAP). Slot 0 is the one that most devices ask for.
     #[must_use]
     pub fn with_chain(slot: SlotId, chain: LocalChain<'a>) -> Self {
-        Self(Keys::Chains([None; 8])).and_chain(slot, chain)
+        Self::of(Keys::Chains([None; 8])).and_chain(slot, chain)
     }
 
     /// A further chain. It takes the place of a public key, and of another chain in this slot.
     #[must_use]
     pub fn and_chain(self, slot: SlotId, chain: LocalChain<'a>) -> Self {
-        let mut chains = match self.0 {
+        let mut chains = match self.keys {
             Keys::Chains(chains) => chains,
             Keys::PublicKey(_) => [None; 8],
         };
         if let Some(place) = chains.get_mut(slot.index()) {
             *place = Some(Slot { chain, key: None });
         }
-        Self(Keys::Chains(chains))
+        Self { keys: Keys::Chains(chains), ..self }
     }
 
     /// What DIGESTS says of the key in this slot where the connection has several keys of the Requester (1.3), which such a
@@ -79,7 +83,7 @@ impl<'a> LocalIdentity<'a> {
     /// with a device certificate.
     #[must_use]
     pub fn and_key(mut self, slot: SlotId, key: SlotKey) -> Self {
-        if let Keys::Chains(chains) = &mut self.0
+        if let Keys::Chains(chains) = &mut self.keys
             && let Some(Some(slot)) = chains.get_mut(slot.index())
         {
             slot.key = Some(key);
@@ -90,13 +94,30 @@ impl<'a> LocalIdentity<'a> {
     /// A public key without certificates (PUB_KEY_ID_CAP).
     #[must_use]
     pub const fn with_public_key(key: LocalKey<'a>) -> Self {
-        Self(Keys::PublicKey(key))
+        Self::of(Keys::PublicKey(key))
+    }
+
+    const fn of(keys: Keys<'a>) -> Self {
+        Self { keys, endpoint_info: None }
+    }
+
+    /// What the requester says of itself where the device asks with GET_ENDPOINT_INFO (1.3): encoded
+    /// [`DeviceClassIdentifiers`](spdm_codec::DeviceClassIdentifiers), which the same keys sign (EP_INFO_CAP 2).
+    #[must_use]
+    pub const fn with_endpoint_info(mut self, info: &'a [u8]) -> Self {
+        self.endpoint_info = Some(info);
+        self
+    }
+
+    /// `EPInfo`.
+    pub(crate) const fn endpoint_info(&self) -> Option<&'a [u8]> {
+        self.endpoint_info
     }
 
     /// `Flags` of GET_CAPABILITIES that announce it.
     #[must_use]
     pub fn capabilities(&self) -> CapabilityFlags {
-        let kind = match &self.0 {
+        let kind = match &self.keys {
             Keys::Chains(chains) if chains.iter().flatten().any(|slot| slot.key.is_some()) => {
                 CapabilityFlags::CERT_CAP | CapabilityFlags::MULTI_KEY_CAP_NEG
             }
@@ -104,7 +125,11 @@ impl<'a> LocalIdentity<'a> {
             Keys::PublicKey(_) => CapabilityFlags::PUB_KEY_ID_CAP,
         };
         let answers = CapabilityFlags::CHAL_CAP | CapabilityFlags::ENCAP_CAP;
-        kind | answers | CapabilityFlags::MUT_AUTH_CAP
+        let endpoint = match self.endpoint_info {
+            Some(_) => CapabilityFlags::EP_INFO_CAP_SIG,
+            None => CapabilityFlags::empty(),
+        };
+        kind | answers | CapabilityFlags::MUT_AUTH_CAP | endpoint
     }
 
     /// The algorithms of its keys, as ReqBaseAsymAlg and ReqPqcAsymAlg.
@@ -114,7 +139,7 @@ impl<'a> LocalIdentity<'a> {
             base |= key.algorithm().base_asym().unwrap_or_default();
             pqc |= key.algorithm().pqc_asym().unwrap_or_default();
         };
-        match &self.0 {
+        match &self.keys {
             Keys::Chains(chains) => chains.iter().flatten().for_each(|slot| add(slot.chain.key)),
             Keys::PublicKey(key) => add(key.key),
         }
@@ -131,7 +156,7 @@ impl<'a> LocalIdentity<'a> {
     /// Bytes of the longest signature.
     pub(crate) fn signature_len(&self) -> usize {
         let longest = |key: &dyn Sign| key.algorithm().signature_len();
-        match &self.0 {
+        match &self.keys {
             Keys::Chains(chains) => {
                 chains.iter().flatten().map(|slot| longest(slot.chain.key)).max().unwrap_or(0)
             }
@@ -141,7 +166,7 @@ impl<'a> LocalIdentity<'a> {
 
     /// Bytes of the longest chain, with the longest hash.
     pub(crate) fn longest_chain(&self) -> usize {
-        match &self.0 {
+        match &self.keys {
             Keys::Chains(chains) => {
                 let lens =
                     chains.iter().flatten().map(|slot| slot.chain.len(HashAlgorithm::Sha512));
@@ -153,7 +178,7 @@ impl<'a> LocalIdentity<'a> {
 
     /// The chain in a slot, where it is one of this algorithm.
     pub(crate) fn chain(&self, slot: SlotId, asym: AsymAlgorithm) -> Option<&LocalChain<'a>> {
-        match &self.0 {
+        match &self.keys {
             Keys::Chains(chains) => {
                 let chain = &chains.get(slot.index())?.as_ref()?.chain;
                 (chain.key.algorithm() == asym).then_some(chain)
@@ -171,7 +196,7 @@ impl<'a> LocalIdentity<'a> {
 
     /// What a connection with several keys says of the key in a slot.
     pub(crate) fn slot_key(&self, slot: SlotId) -> SlotKey {
-        let said = match &self.0 {
+        let said = match &self.keys {
             Keys::Chains(chains) => chains.get(slot.index()).and_then(|slot| slot.as_ref()?.key),
             Keys::PublicKey(_) => None,
         };
@@ -194,7 +219,7 @@ impl<'a> LocalIdentity<'a> {
         suite: &Suite,
         usage: KeyUsage,
     ) -> Result<(&'a dyn Sign, Result<Digest, Unsupported>), AuthenticationFault> {
-        match (slot, &self.0) {
+        match (slot, &self.keys) {
             (KeySlot::Slot(slot), _) => {
                 let chain = self.chain(slot, suite.asym);
                 let chain = chain.ok_or(AuthenticationFault::SlotEmpty { slot })?;
@@ -380,6 +405,7 @@ mod tests {
         let kinds = [
             LocalIdentity::with_chain(SlotId::ZERO, chain),
             LocalIdentity::with_chain(SlotId::ZERO, chain).and_key(SlotId::ZERO, said),
+            LocalIdentity::with_chain(SlotId::ZERO, chain).with_endpoint_info(b"info"),
             LocalIdentity::with_public_key(LocalKey { public_key: b"spki", key: &key }),
         ];
         for identity in kinds {

@@ -2,8 +2,8 @@
 
 use spdm_codec::{
     AckPayload, CapabilityFlags, Code, Cx, Decoded, DeliverEncapsulatedResponse,
-    EncapsulatedRequest, EncapsulatedResponseAck, ErrorCode, GetEncapsulatedRequest, HEADER_LEN,
-    Header, InnerMessage, KeyOperation, KeyUpdate, Message, SlotId, SpdmVersion,
+    EncapsulatedRequest, EncapsulatedResponseAck, EndSessionAck, ErrorCode, GetEncapsulatedRequest,
+    HEADER_LEN, Header, InnerMessage, KeyOperation, KeyUpdate, Message, SlotId, SpdmVersion,
 };
 use spdm_untrusted::Untrusted;
 
@@ -163,6 +163,7 @@ fn first(
             let [tag] = tag;
             Ok(Step::update_key(tag))
         }
+        Purpose::Own(OwnRequest::EndSession) => Ok(Step::EndSession),
         #[cfg(feature = "events")]
         Purpose::Own(OwnRequest::SendEvent) => Ok(Step::SendEvent),
     }
@@ -187,6 +188,9 @@ fn own_request(
             let slot = turn.sessions.get(index).and_then(|slot| slot.0.as_ref());
             let ready = slot.is_some_and(|s| s.is_established() && s.update.is_none());
             both.contains(CapabilityFlags::KEY_UPD_CAP) && ready
+        }
+        (OwnRequest::EndSession, Scope::Session(index)) => {
+            agreement.peer.version >= SpdmVersion::V1_4 && turn.is_established(index)
         }
         #[cfg(feature = "events")]
         (OwnRequest::SendEvent, Scope::Session(index)) => own_event::is_due(turn, agreement, index),
@@ -288,6 +292,13 @@ fn accept(
         }
         Step::KeyUpdate(request) => {
             requester_key_update::accept(turn, agreement, owner, *request, response)?
+        }
+        Step::EndSession => {
+            turn.decode_inner::<EndSessionAck>(response, agreement.cx())?;
+            let Scope::Session(index) = owner else { return Err(Refusal::unexpected()) };
+            // The last acknowledgement leaves under its keys.
+            session(turn, index)?.after = After::End;
+            None
         }
         #[cfg(feature = "events")]
         Step::SendEvent => {

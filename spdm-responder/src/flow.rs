@@ -5,11 +5,12 @@
 //! Session:   GET_DIGESTS ─> GET_CERTIFICATE …                   (then FINISH is signed)
 //! Own:       KEY_UPDATE(UpdateKey) ─> KEY_UPDATE(VerifyNewKey)
 //!            SEND_EVENT
+//!            END_SESSION
 //! ```
 
 use spdm_codec::{
-    CertificateForm, CertificateRequest, Challenge, Code, GetCertificate, GetDigests, KeyOperation,
-    KeyUpdate, MeasurementSummary, SpdmVersion,
+    CertificateForm, CertificateRequest, Challenge, Code, EndSession, EndSessionAttributes,
+    GetCertificate, GetDigests, KeyOperation, KeyUpdate, MeasurementSummary, SpdmVersion,
 };
 
 use crate::draft::Draft;
@@ -52,6 +53,7 @@ pub(crate) enum Step {
     GetCertificate(Reading),
     Challenge(Asked),
     KeyUpdate(KeyUpdate),
+    EndSession,
     #[cfg(feature = "events")]
     SendEvent,
 }
@@ -74,6 +76,7 @@ impl Flow {
         match self.purpose {
             Purpose::Challenge | Purpose::Session => true,
             Purpose::Own(OwnRequest::UpdateKey) => code == Code::KEY_UPDATE,
+            Purpose::Own(OwnRequest::EndSession) => false,
             #[cfg(feature = "events")]
             Purpose::Own(OwnRequest::SendEvent) => false,
         }
@@ -122,6 +125,10 @@ impl Step {
                 Ok(out.encode(&request, version)?)
             }
             Self::KeyUpdate(request) => Ok(out.encode(request, version)?),
+            Self::EndSession => {
+                let attributes = EndSessionAttributes::empty();
+                Ok(out.encode(&EndSession { attributes }, version)?)
+            }
         }
     }
 

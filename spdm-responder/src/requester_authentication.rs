@@ -126,6 +126,8 @@ pub trait OwnRequests {
 pub enum OwnRequest {
     /// KEY_UPDATE: a new key for what the device sends, in an established session.
     UpdateKey,
+    /// END_SESSION (1.4): an established session is over once the Requester has acknowledged it.
+    EndSession,
     /// SEND_EVENT: the oldest event of [`EventSource::pending`](crate::EventSource::pending), in an established session that
     /// is subscribed to such.
     #[cfg(feature = "events")]

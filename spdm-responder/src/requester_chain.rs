@@ -135,7 +135,7 @@ impl Requester {
         let flow = self.flow.as_ref().is_some_and(|flow| match &flow.step {
             Step::GetCertificate(_) => true,
             Step::Challenge(asked) => judged(&asked.key),
-            Step::Announced | Step::GetDigests | Step::KeyUpdate(_) => false,
+            Step::Announced | Step::GetDigests | Step::KeyUpdate(_) | Step::EndSession => false,
             #[cfg(feature = "events")]
             Step::SendEvent => false,
         });

@@ -18,6 +18,11 @@ impl Connection {
         self.authenticated_as
     }
 
+    /// A: what was said in the negotiation.
+    pub(crate) fn negotiation(&self) -> &[u8] {
+        self.vca.as_bytes()
+    }
+
     /// It begins: with A, from 1.2 on.
     pub(crate) fn begin_mutual<'f>(
         &mut self,

@@ -1,13 +1,13 @@
 //! What an encapsulated request is answered with.
 
 use spdm_codec::{
-    CapabilityFlags, CertificateForm, CertificateRequest, Challenge, Code, ErrorCode,
-    GetCertificate, GetDigests, InnerMessage, KeyOperation, KeyUpdate, KeyUsage,
-    MeasurementSummary, Message, SpdmVersion,
+    CapabilityFlags, CertificateForm, CertificateRequest, Challenge, Code, EndSession,
+    EndpointInfoSubCode, ErrorCode, GetCertificate, GetDigests, GetEndpointInfo, InnerMessage,
+    KeyOperation, KeyUpdate, KeyUsage, MeasurementSummary, Message, SpdmVersion,
 };
 
-use super::reply::Reply;
-use super::{KeyChange, Purpose, Running, is_allowed};
+use super::reply::{Reply, SignedInfo};
+use super::{KeyChange, Purpose, Running, SessionFate, is_allowed};
 use crate::env::Env;
 use crate::error::Error;
 use crate::operation::receive_events::EventReceiver;
@@ -37,7 +37,13 @@ impl Running {
         if header.version != agreed.version.to_byte() {
             return Ok(Reply::error(ErrorCode::VERSION_MISMATCH));
         }
-        if !is_allowed(self.purpose, header.code) {
+        if self.session == SessionFate::Ended {
+            return Ok(UNEXPECTED);
+        }
+        if let (Code::GET_ENDPOINT_INFO, Purpose::Session(_)) = (header.code, self.purpose) {
+            return Ok(INVALID);
+        }
+        if !is_allowed(self.purpose, header.code, agreed.version) {
             return Ok(UNEXPECTED);
         }
         let verdict = match header.code {
@@ -46,6 +52,8 @@ impl Running {
             Code::CHALLENGE => self.challenge(env, inner),
             Code::KEY_UPDATE => self.key_update(env, inner),
             Code::SEND_EVENT => send_event(env, events, inner),
+            Code::GET_ENDPOINT_INFO => endpoint_info(env, inner),
+            Code::END_SESSION => self.end_session(env, inner),
             code => Err(unsupported(code)),
         };
         Ok(verdict.unwrap_or_else(|refusal| refusal))
@@ -127,6 +135,15 @@ impl Running {
         Ok(Reply::KeyUpdateAck { operation, tag })
     }
 
+    /// The device ends the session: nothing else follows.
+    fn end_session(&mut self, env: &Env<'_, '_>, inner: &InnerMessage<'_>) -> Verdict {
+        let agreed = env.agreed().map_err(|_| UNEXPECTED)?;
+        in_session(env, agreed.version)?;
+        decode::<EndSession>(env, inner)?;
+        self.session = SessionFate::Ended;
+        Ok(Reply::EndSessionAck)
+    }
+
     /// The request enters the transcript that CHALLENGE_AUTH signs.
     fn transcribe(&self, env: &mut Env<'_, '_>, request: &[u8]) -> Result<(), Reply> {
         if self.purpose != Purpose::Basic {
@@ -153,6 +170,31 @@ fn send_event(
         Some(Ok(())) => Ok(Reply::EventAck),
         Some(Err(_)) | None => Err(INVALID),
     }
+}
+
+/// The device asks what the requester is.
+fn endpoint_info(env: &Env<'_, '_>, inner: &InnerMessage<'_>) -> Verdict {
+    let unsupported = unsupported(Code::GET_ENDPOINT_INFO);
+    let own = env.agreed().map_err(|_| UNEXPECTED)?.requester.flags;
+    let identity = env.identity.filter(|identity| identity.endpoint_info().is_some());
+    let identity = identity.filter(|_| own.ep_info_cap() != 0).ok_or(unsupported)?;
+    let (question, bytes) = decode::<GetEndpointInfo>(env, inner)?;
+    if question.sub_code != EndpointInfoSubCode::DEVICE_CLASS_IDENTIFIER {
+        return Err(INVALID);
+    }
+    if question.nonce.is_none() {
+        return Ok(Reply::EndpointInfo(None));
+    }
+    if !own.contains(CapabilityFlags::EP_INFO_CAP_SIG) {
+        return Err(unsupported);
+    }
+    let suite = env.suite().map_err(|_| UNEXPECTED)?;
+    let usage = KeyUsage::ENDPOINT_INFO;
+    if identity.signer(env.provider, question.slot, &suite, usage).is_err() {
+        return Err(INVALID);
+    }
+    let request = *bytes.first_chunk().ok_or(INVALID)?;
+    Ok(Reply::EndpointInfo(Some(SignedInfo { slot: question.slot, request })))
 }
 
 /// Refuses what comes outside of sessions.

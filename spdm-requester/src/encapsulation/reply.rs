@@ -2,9 +2,10 @@
 
 use spdm_codec::{
     BasicMutAuth, Certificate, CertificateForm, CertificateModel, Challenge, ChallengeAuth, Code,
-    ConnectionKeys, Digests, ErrorCode, ErrorResponse, EventAck, ExtendedErrorData, GetCertificate,
-    KeyOperation, KeySlot, KeyUpdateAck, KeyUsage, Message, NONCE_LEN, OpaqueData, ResponderNonce,
-    SlotKeys, SlotMask, SpdmVersion,
+    ConnectionKeys, Digests, EndSessionAck, EndpointInfo, EndpointInfoSignature, ErrorCode,
+    ErrorResponse, EventAck, ExtendedErrorData, GetCertificate, KeyOperation, KeySlot,
+    KeyUpdateAck, KeyUsage, Message, NONCE_LEN, OpaqueData, ResponderNonce, SlotId, SlotKeys,
+    SlotMask, SpdmVersion,
 };
 use spdm_crypto::{Digest, SignedMessage, SigningContext};
 
@@ -21,10 +22,30 @@ pub(super) enum Reply {
     Digests,
     Certificate(GetCertificate),
     ChallengeAuth(Challenge),
-    KeyUpdateAck { operation: KeyOperation, tag: u8 },
+    KeyUpdateAck {
+        operation: KeyOperation,
+        tag: u8,
+    },
     EventAck,
-    Error { code: ErrorCode, data: u8 },
+    /// With a signature, where one was asked for.
+    EndpointInfo(Option<SignedInfo>),
+    EndSessionAck,
+    Error {
+        code: ErrorCode,
+        data: u8,
+    },
 }
+
+/// GET_ENDPOINT_INFO with a nonce.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SignedInfo {
+    pub(super) slot: KeySlot,
+    /// The request, which is signed with the answer.
+    pub(super) request: [u8; GET_ENDPOINT_INFO_LEN],
+}
+
+/// GET_ENDPOINT_INFO with a nonce, in bytes.
+const GET_ENDPOINT_INFO_LEN: usize = 40;
 
 const SLOTS: usize = 8;
 
@@ -68,6 +89,8 @@ impl Reply {
                 }
                 Ok(len)
             }
+            Self::EndpointInfo(asked) => endpoint_info(env, asked.as_ref(), out),
+            Self::EndSessionAck => encode(env, &EndSessionAck, version, out),
             Self::EventAck => encode(env, &EventAck, version, out),
             Self::Error { code, data } => {
                 let extended = ExtendedErrorData::Other(&[]);
@@ -225,6 +248,37 @@ fn challenge_auth<'f>(
     let transcript = env.connection.sign_off_mutual(errors, env.hashes, written)?;
     let context = SigningContext::RequesterChallengeAuth;
     let signed = SignedMessage::new(suite.version, context, transcript);
+    let signature = signed.sign(key, suite.hash, room);
+    let signature = signature.map_err(|error| errors.stop(AuthenticationFault::Sign(error)))?;
+    Ok(len.saturating_add(signature))
+}
+
+/// ENDPOINT_INFO, signed where that was asked for: over A and this exchange (IL1, DSP0274 1.3 §ENDPOINT_INFO).
+fn endpoint_info<'f>(
+    env: &Env<'_, 'f>,
+    asked: Option<&SignedInfo>,
+    out: &mut [u8],
+) -> Result<usize, &'f Error> {
+    let errors = env.errors;
+    let version = env.agreed()?.version;
+    let identity = env.identity()?;
+    let info = identity.endpoint_info().unwrap_or_default();
+    let Some(SignedInfo { slot, request }) = asked else {
+        let slot = KeySlot::Slot(SlotId::ZERO);
+        return encode(env, &EndpointInfo { slot, info, signature: None }, version, out);
+    };
+    let suite = env.suite()?;
+    let signer = identity.signer(env.provider, *slot, &suite, KeyUsage::ENDPOINT_INFO);
+    let (key, _) = signer.map_err(|fault| errors.stop(fault))?;
+    let mut nonce = [0; NONCE_LEN];
+    fill(env.provider, errors, &mut nonce)?;
+    let signature = Some(EndpointInfoSignature { nonce: ResponderNonce(nonce), bytes: &[] });
+    let len = encode(env, &EndpointInfo { slot: *slot, info, signature }, version, out)?;
+    let (written, room) = out.split_at_mut(len);
+    let il1 = [env.connection.negotiation(), &request[..], written];
+    let digest = env.provider.hash.digest(suite.hash, &il1);
+    let digest = digest.map_err(|error| errors.stop(spdm_crypto::HashError::from(error)))?;
+    let signed = SignedMessage::new(version, SigningContext::RequesterEndpointInfo, digest);
     let signature = signed.sign(key, suite.hash, room);
     let signature = signature.map_err(|error| errors.stop(AuthenticationFault::Sign(error)))?;
     Ok(len.saturating_add(signature))

@@ -1,7 +1,7 @@
 //! What does the device want?
 
 use crate::answer::Answer;
-use crate::encapsulation::Outcome;
+use crate::encapsulation::{Outcome, SessionFate};
 use crate::env::{Ask, Env};
 use crate::error::Error;
 use crate::error_cell::ErrorCell;
@@ -24,12 +24,14 @@ pub struct Served {
     pub requests: u16,
     /// How many of them were answered with ERROR.
     pub refused: u16,
+    /// Whether the session goes on in which it was asked.
+    pub session: SessionFate,
 }
 
 impl Served {
     pub(super) const fn of(outcome: &Outcome) -> Self {
-        let Outcome { requests, refused, .. } = *outcome;
-        Self { requests, refused }
+        let Outcome { requests, refused, session, .. } = *outcome;
+        Self { requests, refused, session }
     }
 }
 
@@ -37,8 +39,8 @@ impl<'a> Requester<'a, Negotiated> {
     /// Asks the device whether it wants something, and answers its encapsulated requests until it wants nothing more (both
     /// sides need ENCAP_CAP). A device that wants nothing says so, which is no failure.
     ///
-    /// Answered are GET_DIGESTS and GET_CERTIFICATE, and behind [`Self::in_session`] KEY_UPDATE, by which the device replaces
-    /// the key of its answers. Never CHALLENGE: who asks for it here wants something signed, not to know who it talks to.
+    /// Answered are GET_DIGESTS, GET_CERTIFICATE and GET_ENDPOINT_INFO, and behind [`Self::in_session`] KEY_UPDATE, by which
+    /// the device replaces the key of its answers, and END_SESSION (1.4). Never CHALLENGE: who asks for it here wants something signed, not to know who it talks to.
     /// Nor SEND_EVENT: [`Self::receive_events`] takes it.
     #[must_use]
     pub fn serve_device(mut self) -> Flow<'a, ServeDevice> {

@@ -11,6 +11,7 @@ mod application_data;
 mod attestation;
 mod chunking;
 mod device_events;
+mod device_questions;
 mod emulated_sessions;
 mod endpoint_info;
 mod event_types;

@@ -417,6 +417,7 @@ fn s21_a_key_that_is_not_for_sessions() {
 #[test]
 fn room_for_a_session_is_small() {
     let size = size_of::<spdm_responder::SessionSlot>();
-    let most = if cfg!(feature = "mutual-auth") { 1152 } else { 1104 };
+    // Who the Requester is, and the number of the next event.
+    let most = if cfg!(feature = "mutual-auth") { 1160 } else { 1104 };
     assert!(size <= most, "{size}");
 }

@@ -904,6 +904,38 @@ fn the_device_updates_its_key() {
 }
 
 #[test]
+fn the_device_ends_a_session() {
+    for version in SINCE_1_1 {
+        let (mut sim, mut session, host) = asks_for_a_new_key(version);
+        policy(&mut sim).own = Some(OwnRequest::EndSession);
+        let heartbeat = [version.to_byte(), 0xE8, 0, 0];
+        if version < SpdmVersion::V1_4 {
+            let nothing = error(version, if version >= SpdmVersion::V1_3 { 0x45 } else { 0x04 });
+            assert_eq!(session.exchange(&mut sim, &poll(version)).unwrap(), nothing);
+            continue;
+        }
+        // What is no acknowledgement ends nothing.
+        for wrong in [error(version, 0x03), vec![version.to_byte(), 0x69, 0, 0]] {
+            let (id, request) = begin(&mut sim, &mut Place::In(&mut session), &host);
+            assert_eq!(request, [version.to_byte(), 0xEC, 0, 0]);
+            session.exchange(&mut sim, &deliver(version, id, &wrong)).unwrap();
+            assert_eq!(session.exchange(&mut sim, &heartbeat).unwrap()[1], 0x68);
+            policy(&mut sim).own = Some(OwnRequest::EndSession);
+        }
+        // Not in the clear, nor while a session is being opened.
+        assert_eq!(sim.send(&poll(version)).unwrap(), error(version, 0x45));
+        let mut other = Initiator::key_exchange(&mut sim, 2);
+        assert_eq!(other.exchange(&mut sim, &poll(version)).unwrap(), error(version, 0x45));
+        let (id, _) = begin(&mut sim, &mut Place::In(&mut session), &host);
+        let acknowledged = deliver(version, id, &[version.to_byte(), 0x6C, 0, 0]);
+        let ack = session.exchange(&mut sim, &acknowledged).unwrap();
+        assert_eq!(ack, end(version, id));
+        assert_eq!(sim.alive(), 1);
+        assert!(sim.send_record(&session.seal(&heartbeat)).is_none());
+    }
+}
+
+#[test]
 fn a_key_update_of_the_device_that_is_refused() {
     let version = SpdmVersion::V1_3;
     let heartbeat = [0x13, 0xE8, 0, 0];

@@ -192,6 +192,9 @@ impl Peer {
         if code == Code::ERROR {
             return;
         }
+        if code == Code::ENDPOINT_INFO {
+            return self.judge_endpoint_info(answer);
+        }
         if code == Code::DIGESTS {
             self.asking.mutual.clear();
         }
@@ -211,6 +214,20 @@ impl Peer {
         let key = self.host.key.public_key();
         let asym = AsymAlgorithm::Ecdsa(EcCurve::P256);
         signed.verify(&PROVIDER, asym, HASH, &key, auth.signature).unwrap();
+    }
+
+    /// IL1, and the signature that is over it where one was asked for.
+    fn judge_endpoint_info(&self, answer: &[u8]) {
+        let asked = &self.asking.asked;
+        if asked[4] & 1 == 0 {
+            return;
+        }
+        let (unsigned, signature) = answer.split_at(answer.len() - 64);
+        let digest = self.digest(&[&self.vca[..], asked, unsigned].concat());
+        let context = SigningContext::RequesterEndpointInfo;
+        let signed = SignedMessage::new(self.version, context, digest);
+        let asym = AsymAlgorithm::Ecdsa(EcCurve::P256);
+        signed.verify(&PROVIDER, asym, HASH, &self.host.key.public_key(), signature).unwrap();
     }
 
     /// FINISH with a signature, as far as that goes: CMt enters the transcript.
