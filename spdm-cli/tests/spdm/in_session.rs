@@ -144,6 +144,11 @@ fn a_device_with_a_raw_key() {
     assert!(without.err.contains("its public key: --peer-key FILE"), "{without:?}");
     let usage = run(&format!("endpoint {target} --unsigned --peer-key {key}"));
     assert_eq!(usage.code, 2, "{usage:?}");
+    // A device with certificates has no such key.
+    let certified = Emulator::start(P256);
+    let other = run(&format!("mel {} --session --peer-key {key}", certified.target));
+    assert_eq!(other.code, 1, "{other:?}");
+    assert!(other.err.contains("leave out --peer-key"), "{other:?}");
     // A revoked key is trusted by nobody.
     let hash = spki_digest(&key);
     let revoked = run(&format!("endpoint {target} --peer-key {key} --revoked-key {hash} --json"));
