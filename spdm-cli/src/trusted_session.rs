@@ -3,8 +3,8 @@
 use spdm_codec::{CapabilityFlags, SlotId};
 use spdm_evidence::SecretsLog;
 use spdm_requester::{
-    Error, Incompatible, Misuse, Negotiated, Opened, Recovered, Requester, RunError, SessionHandle,
-    SessionPlan, Verified, blocking,
+    Error, Incompatible, Misuse, Negotiated, Opened, Recovered, Requester, RunError, SessionFault,
+    SessionHandle, SessionPlan, Verified, blocking,
 };
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Identity, Policy, ProvisionedKey, SanPolicy, Trusted};
@@ -178,9 +178,16 @@ pub(crate) fn meet<'a, 'l, T>(
     let (requester, Opened { session, session_id, .. }) = peer.open(requester, line, &clock)?;
     match ask(requester, Meeting { session, session_id }, line) {
         Ok((requester, asked)) => {
-            let closed = blocking::run(requester.close_session(session), line, &clock);
-            let (requester, _) = closed.map_err(|failure| failure.error)?;
-            Ok((requester, asked))
+            match blocking::run(requester.close_session(session), line, &clock) {
+                Ok((requester, _)) => Ok((requester, asked)),
+                // The device has ended it itself, and `ask` knows: a session that is lost is its error.
+                Err(spdm_requester::Failure {
+                    error: RunError::Requester(Error::Session(SessionFault::Over)),
+                    requester: Recovered::Kept(requester),
+                    ..
+                }) => Ok((requester, asked)),
+                Err(failure) => Err(failure.error),
+            }
         }
         Err(failure) => {
             if let Recovered::Kept(requester) = failure.requester {

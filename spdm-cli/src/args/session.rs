@@ -55,8 +55,8 @@ pub(crate) struct CourseArgs {
     /// Sends this many HEARTBEATs
     #[arg(long, value_name = "N", default_value = "0")]
     pub(crate) heartbeat: u32,
-    /// Asks the device this many times whether it wants something, and answers what it asks: GET_DIGESTS, GET_CERTIFICATE and
-    /// KEY_UPDATE (GET_ENCAPSULATED_REQUEST)
+    /// Asks the device this many times whether it wants something, and answers what it asks: GET_DIGESTS, GET_CERTIFICATE,
+    /// GET_ENDPOINT_INFO, KEY_UPDATE and END_SESSION (GET_ENCAPSULATED_REQUEST)
     #[arg(long, value_name = "N", default_value = "0")]
     pub(crate) poll: u32,
     /// Writes the keys of the session, for --secrets of verify and decode: whoever has them reads everything in it

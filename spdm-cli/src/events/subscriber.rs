@@ -1,7 +1,7 @@
 //! Waiting for the events of a session.
 
 use spdm_requester::{
-    Error, EventSink, Events, Negotiated, Requester, SessionDue, UpdatedKeys, blocking,
+    Error, EventSink, Events, Negotiated, Requester, SessionDue, SessionFate, UpdatedKeys, blocking,
 };
 use spdm_transport::{Clock as _, Duration};
 
@@ -78,6 +78,15 @@ impl Subscriber<'_, '_> {
                 }
             }
             refused.extend(heard.refused);
+            if served.session == SessionFate::Ended {
+                let enough = self.args.count.is_some_and(|most| count >= most);
+                let ended = Failure::new(Exit::Rejected, "the device ended the session");
+                let judged = match enough || !refused.is_empty() {
+                    true => judge(count, self.args.count, self.args.wait, &refused),
+                    false => Err(ended),
+                };
+                return Ok((requester, judged));
+            }
             if self.args.count.is_some_and(|most| count >= most) || clock.now() >= end {
                 break;
             }

@@ -3,8 +3,8 @@
 use spdm_codec::SessionPolicy;
 use spdm_evidence::ReportBuilder;
 use spdm_requester::{
-    Error, Failure, Negotiated, Recovered, Requester, RunError, SessionHandle, ToUntrusted,
-    UpdatedKeys, blocking,
+    Error, Failure, Negotiated, Recovered, Requester, RunError, SessionFate, SessionFault,
+    SessionHandle, ToUntrusted, UpdatedKeys, blocking,
 };
 
 use crate::line::LineError;
@@ -76,7 +76,8 @@ pub(crate) fn run(
     let heartbeats = (0..course.heartbeats).map(|_| CourseStep::Heartbeat);
     let polls = (0..course.polls).map(|_| CourseStep::Poll);
     let messages = course.messages.iter().map(CourseStep::Send);
-    for step in updates.chain(heartbeats).chain(polls).chain(messages) {
+    let mut steps = updates.chain(heartbeats).chain(polls).chain(messages);
+    while let Some(step) = steps.next() {
         let result = match step {
             CourseStep::Update(keys) => {
                 let done = blocking::run(requester.update_keys(session, keys), line, &clock);
@@ -94,10 +95,20 @@ pub(crate) fn run(
             }
             CourseStep::Poll => {
                 let flow = requester.in_session(session).serve_device();
-                blocking::run(flow, line, &clock).map(|(requester, served)| {
-                    complaints.report().session_polled(served.requests, served.refused);
-                    requester
-                })
+                match blocking::run(flow, line, &clock) {
+                    Ok((requester, served)) => {
+                        complaints.report().session_polled(served.requests, served.refused);
+                        if served.session == SessionFate::Ended {
+                            complaints.report().session_closed();
+                            if steps.next().is_some() {
+                                complaints.failed(SessionFault::Over.into());
+                            }
+                            return Ok(());
+                        }
+                        Ok(requester)
+                    }
+                    Err(failure) => Err(failure),
+                }
             }
             CourseStep::Send(message) => {
                 let done = message.send(requester.in_session(session), line);

@@ -57,7 +57,7 @@ pub enum SessionKeys {
 #[serde(rename_all = "snake_case")]
 #[expect(clippy::exhaustive_enums, reason = "it ended in good order or not")]
 pub enum SessionEnd {
-    /// The device acknowledged END_SESSION.
+    /// By END_SESSION, which the other side acknowledged.
     Closed,
     /// Otherwise: the error says why.
     Lost,

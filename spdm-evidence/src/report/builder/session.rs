@@ -91,7 +91,7 @@ impl ReportBuilder {
         self
     }
 
-    /// The device acknowledged END_SESSION. A session of which nothing is said is lost.
+    /// END_SESSION was acknowledged. A session of which nothing is said is lost.
     pub fn session_closed(&mut self) -> &mut Self {
         if let Some(session) = &mut self.session {
             session.end = SessionEnd::Closed;
