@@ -72,7 +72,7 @@ impl<'q, 'f> Ask<'q, 'f> {
 
     #[cold]
     #[inline(never)]
-    fn encode_error(&self, error: &EncodeError, room: usize) -> &'f Error {
+    pub(crate) fn encode_error(&self, error: &EncodeError, room: usize) -> &'f Error {
         let EncodeError::BufferTooSmall { needed } = *error else {
             return self.errors.stop(*error);
         };

@@ -136,6 +136,8 @@ pub use operation::session_control::{CloseSession, SendHeartbeat, UpdateKeys, Up
 pub use operation::session_handshake::{Opened, SessionPlan};
 pub use operation::set_certificate::{Effect, SetSlot};
 pub use operation::slot_choice::SlotChoice;
+#[cfg(feature = "experimental")]
+pub use operation::slots::{BankChange, ChangeBank, FetchSlotCsr, FetchSlots, SlotAnswer};
 pub use possession::{Possession, Proof};
 pub use requester::{Fresh, Requester, SessionDue};
 pub use run_result::{RunError, RunResult};

@@ -31,6 +31,8 @@ pub(crate) mod set_certificate;
 #[cfg(feature = "mutual-auth")]
 mod signed_finish;
 pub(crate) mod slot_choice;
+#[cfg(feature = "experimental")]
+pub(crate) mod slots;
 
 use crate::answer::Answer;
 use crate::connection::Connection;
@@ -50,7 +52,7 @@ use crate::negotiated::Negotiated;
 /// [`ExamineInSession`](crate::ExamineInSession),
 /// [`OpenSession`](crate::OpenSession), [`OpenPskSession`](crate::OpenPskSession),
 /// [`SendHeartbeat`](crate::SendHeartbeat), [`UpdateKeys`](crate::UpdateKeys),
-/// [`CloseSession`](crate::CloseSession) and, with the feature `mutual-auth`, `ServeDevice` and `ReceiveEvents`.
+/// [`CloseSession`](crate::CloseSession) and, with the feature `experimental`, those of SLOT_MANAGEMENT, with `mutual-auth` `ServeDevice` and `ReceiveEvents`.
 pub trait Operation: sealed::Operation {}
 
 impl<O: sealed::Operation> Operation for O {}

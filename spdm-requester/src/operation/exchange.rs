@@ -27,7 +27,7 @@ pub struct SingleExchange<'q, 'b, Q, R> {
 
 impl<'a> Requester<'a, Negotiated> {
     /// Sends any request of the codec that has no operation of its own, and decodes its response, which is copied
-    /// into `buffer`: vendor-defined messages (and what travels in them, IDE_KM and TDISP), slots.
+    /// into `buffer`: vendor-defined messages (and what travels in them, IDE_KM and TDISP).
     ///
     /// It is checked that the response is the one to this request, in the negotiated version, and well formed. What
     /// it says is for the caller to judge, and no signature in it is verified. Where a request is longer than
@@ -89,6 +89,7 @@ const fn has_own_operation(request: Code) -> bool {
             | Code::END_SESSION
             | Code::SET_CERTIFICATE
             | Code::SET_KEY_PAIR_INFO
+            | Code::SLOT_MANAGEMENT
             | Code::GET_ENCAPSULATED_REQUEST
             | Code::DELIVER_ENCAPSULATED_RESPONSE
             | Code::GET_MEASUREMENT_EXTENSION_LOG

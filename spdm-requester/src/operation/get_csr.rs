@@ -6,6 +6,7 @@ use spdm_codec::{
     CapabilityFlags, CertificateModel, Code, ConnectionKeys, Csr, CsrAttributes, ErrorCode,
     Expected, GetCsr, OpaqueData, OpaqueFormat, PendingCsr, SpdmVersion,
 };
+use spdm_crypto::AsymAlgorithm;
 use spdm_untrusted::Untrusted;
 use spdm_x509::{RequestContext, SigningRequest, Tolerance};
 
@@ -128,10 +129,10 @@ pub(super) fn may_need_reset(agreed: &Negotiated) -> bool {
     agreed.version < SpdmVersion::V1_3 || agreed.responder.flags.contains(flag)
 }
 
-impl FetchCsr<'_, '_> {
+impl CsrPlan<'_> {
     /// The rule that the plan breaks on this connection.
-    fn broken(&self, agreed: &Negotiated) -> Option<&'static str> {
-        let plan = &self.plan;
+    pub(super) fn broken(&self, agreed: &Negotiated) -> Option<&'static str> {
+        let plan = self;
         let multi = agreed.connection_keys == ConnectionKeys::Multi;
         let names_key = plan.key_pair_id != 0 && plan.model != CertificateModel::None;
         let names_nothing = plan.key_pair_id == 0 && plan.model == CertificateModel::None;
@@ -158,10 +159,62 @@ impl FetchCsr<'_, '_> {
         ];
         rules.into_iter().find(|(is_broken, _)| *is_broken).map(|(_, rule)| rule)
     }
+
+    /// What the request says besides `RequesterInfo` and `OpaqueData`.
+    pub(super) const fn attributes(&self) -> CsrAttributes {
+        let Self { key_pair_id, model, tracking_tag, pending, .. } = *self;
+        CsrAttributes { key_pair_id, model, tracking_tag, pending }
+    }
+}
+
+/// Copies a CSR out of the message buffer into the caller's and checks it; `asym` is the algorithm of its key.
+pub(super) fn checked_csr<'b, 'f>(
+    env: &Env<'_, 'f>,
+    csr: &[u8],
+    buffer: &'b mut [u8],
+    plan: &CsrPlan<'_>,
+    asym: AsymAlgorithm,
+) -> Result<SigningRequest<'b>, &'f Error> {
+    let errors = env.errors;
+    let agreed = env.agreed()?;
+    let (needed, len) = (csr.len(), buffer.len());
+    let place = buffer.get_mut(..needed).ok_or_else(|| {
+        errors.stop(Error::BufferTooSmall { buffer: Buffer::Response, needed, len })
+    })?;
+    place.copy_from_slice(csr);
+    let hash = agreed.hash().map_err(|error| errors.incompatible(error))?;
+    let mut context = RequestContext::new(agreed.cert_model(plan.model), asym, hash);
+    context.key_info = plan.key_info;
+    context.odd_extensions = plan.odd_extensions;
+    SigningRequest::parse(Untrusted::new(place), &context, env.provider)
+        .map_err(|error| errors.stop(Error::Csr(error)))
+}
+
+/// What ResetRequired means where a certification request was asked for; `None` where the ERROR is another one, or may
+/// not come here.
+pub(super) fn postponed<'b, 'f>(
+    env: &Env<'_, 'f>,
+    error: &Error,
+    request: Code,
+) -> Result<Option<CsrOutcome<'b>>, &'f Error> {
+    let Some(data) = asks_for_reset(error, request) else { return Ok(None) };
+    let agreed = env.agreed()?;
+    if !may_need_reset(agreed) {
+        return Ok(None);
+    }
+    let tracking_tag = match (agreed.version >= SpdmVersion::V1_3, data) {
+        (false, _) => None,
+        (true, 1..=7) => Some(data),
+        (true, _) => {
+            let at = At("ERROR", "CSRTrackingTag");
+            let expected = Expected::Range(1, 7);
+            return Err(env.errors.value(&at, &expected, data));
+        }
+    };
+    Ok(Some(CsrOutcome::ResetRequired { tracking_tag }))
 }
 
 impl<'b> FetchCsr<'_, 'b> {
-    /// Copies the CSR out of the message buffer and checks it.
     fn check<'f>(
         &mut self,
         env: &Env<'_, 'f>,
@@ -171,19 +224,8 @@ impl<'b> FetchCsr<'_, 'b> {
         let agreed = env.agreed()?;
         let cx = agreed.cx(env.connection.answer_padding());
         let csr = errors.decode::<Csr<'_>>(answer.response, &cx)?.message.csr;
-        let buffer = mem::take(&mut self.buffer);
-        let (needed, len) = (csr.len(), buffer.len());
-        let place = buffer.get_mut(..needed).ok_or_else(|| {
-            errors.stop(Error::BufferTooSmall { buffer: Buffer::Response, needed, len })
-        })?;
-        place.copy_from_slice(csr);
         let asym = agreed.asym().map_err(|error| errors.incompatible(error))?;
-        let hash = agreed.hash().map_err(|error| errors.incompatible(error))?;
-        let mut context = RequestContext::new(agreed.cert_model(self.plan.model), asym, hash);
-        context.key_info = self.plan.key_info;
-        context.odd_extensions = self.plan.odd_extensions;
-        SigningRequest::parse(Untrusted::new(place), &context, env.provider)
-            .map_err(|error| errors.stop(Error::Csr(error)))
+        checked_csr(env, csr, mem::take(&mut self.buffer), &self.plan, asym)
     }
 }
 
@@ -193,13 +235,11 @@ impl<'b> sealed::Operation for FetchCsr<'_, 'b> {
 
     fn request<'f>(&mut self, ask: &Ask<'_, 'f>, out: &mut [u8]) -> Result<usize, &'f Error> {
         let agreed = require_since_1_3(ask, CapabilityFlags::CSR_CAP, "CSR_CAP")?;
-        if let Some(rule) = self.broken(agreed) {
+        if let Some(rule) = self.plan.broken(agreed) {
             return Err(ask.errors.misuse(Misuse::Provisioning(rule)));
         }
-        let CsrPlan { requester_info, opaque, key_pair_id, model, tracking_tag, pending, .. } =
-            self.plan;
-        let attributes = CsrAttributes { key_pair_id, model, tracking_tag, pending };
-        let attributes = (agreed.version >= SpdmVersion::V1_3).then_some(attributes);
+        let CsrPlan { requester_info, opaque, .. } = self.plan;
+        let attributes = (agreed.version >= SpdmVersion::V1_3).then_some(self.plan.attributes());
         ask.encode(&GetCsr { attributes, requester_info, opaque }, agreed.version, out)
     }
 
@@ -222,22 +262,8 @@ impl<'b> sealed::Operation for FetchCsr<'_, 'b> {
         env: &mut Env<'_, 'f>,
         error: &Error,
     ) -> Result<Option<Next>, &'f Error> {
-        let Some(data) = asks_for_reset(error, Code::GET_CSR) else { return Ok(None) };
-        let agreed = env.agreed()?;
-        if !may_need_reset(agreed) {
-            return Ok(None);
-        }
-        let tracking_tag = match (agreed.version >= SpdmVersion::V1_3, data) {
-            (false, _) => None,
-            (true, 1..=7) => Some(data),
-            (true, _) => {
-                let at = At("ERROR", "CSRTrackingTag");
-                let expected = Expected::Range(1, 7);
-                return Err(env.errors.value(&at, &expected, data));
-            }
-        };
-        self.outcome = Some(CsrOutcome::ResetRequired { tracking_tag });
-        Ok(Some(Next::Done))
+        self.outcome = postponed(env, error, Code::GET_CSR)?;
+        Ok(self.outcome.is_some().then_some(Next::Done))
     }
 
     fn finish<'f>(&mut self, errors: &'f ErrorCell) -> Result<CsrOutcome<'b>, &'f Error> {

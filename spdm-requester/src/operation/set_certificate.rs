@@ -66,18 +66,21 @@ impl<'a> Requester<'a, Negotiated> {
     }
 }
 
-impl SetSlot<'_> {
-    /// `SetCertModel`, which is sent with a chain on a multi-key connection.
-    fn model(&self, agreed: &Negotiated) -> CertificateModel {
-        let model = self.chain.map(|chain| chain.chain().context().model);
-        match model.filter(|_| agreed.connection_keys == ConnectionKeys::Multi) {
-            Some(CertModel::DeviceCert) => CertificateModel::DeviceCert,
-            Some(CertModel::AliasCert) => CertificateModel::AliasCert,
-            Some(CertModel::GenericCert) => CertificateModel::GenericCert,
-            Some(CertModel::Unknown) | None => CertificateModel::None,
-        }
+/// `SetCertModel`, which is sent with a chain on a multi-key connection.
+pub(super) fn sent_model(
+    agreed: &Negotiated,
+    chain: Option<&InstallableChain<'_>>,
+) -> CertificateModel {
+    let model = chain.map(|chain| chain.chain().context().model);
+    match model.filter(|_| agreed.connection_keys == ConnectionKeys::Multi) {
+        Some(CertModel::DeviceCert) => CertificateModel::DeviceCert,
+        Some(CertModel::AliasCert) => CertificateModel::AliasCert,
+        Some(CertModel::GenericCert) => CertificateModel::GenericCert,
+        Some(CertModel::Unknown) | None => CertificateModel::None,
     }
+}
 
+impl SetSlot<'_> {
     fn check<'f>(&self, errors: &'f ErrorCell, agreed: &Negotiated) -> Result<(), &'f Error> {
         let multi = agreed.connection_keys == ConnectionKeys::Multi;
         let broken = |rule| Err(errors.misuse(Misuse::Provisioning(rule)));
@@ -92,7 +95,7 @@ impl SetSlot<'_> {
             return Ok(());
         };
         agreed.check_identity(errors, &Identity::Chain(*chain.chain()))?;
-        let model = self.model(agreed);
+        let model = sent_model(agreed, Some(chain));
         if multi && model == CertificateModel::None {
             return broken("SetCertModel on a multi-key connection");
         }
@@ -119,7 +122,8 @@ impl sealed::Operation for SetSlot<'_> {
             Some(chain) => SetCertificateOperation::Install(chain.chain().bytes()),
             None => SetCertificateOperation::Erase,
         };
-        let (slot, key_pair_id, model) = (self.slot, self.key_pair_id, self.model(agreed));
+        let model = sent_model(agreed, self.chain.as_ref());
+        let (slot, key_pair_id) = (self.slot, self.key_pair_id);
         ask.encode(&SetCertificate { slot, model, key_pair_id, operation }, agreed.version, out)
     }
 

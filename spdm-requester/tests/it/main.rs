@@ -49,5 +49,6 @@ mod session_secrets;
 mod sessions;
 mod sim;
 mod slot_choice;
+mod slot_management;
 mod stray_messages;
 mod tokens;
