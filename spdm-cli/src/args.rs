@@ -35,7 +35,7 @@ pub(crate) use live::{
 };
 pub(crate) use mutual_auth::{MutualAuthArgs, MutualAuthKind};
 pub(crate) use offline::{ChainArgs, DecodeArgs, InputFormat, ModelChoice, VerifyArgs};
-pub(crate) use provision::{CsrArgs, KeysArgs, SetCertArgs};
+pub(crate) use provision::{CsrArgs, KeysArgs, SetCertArgs, SlotsArgs};
 pub(crate) use send::{PayloadSource, SendArgs, Standard, VendorId};
 pub(crate) use session::SessionArgs;
 pub(crate) use session_peer::{OptionalSessionArgs, PeerChoice, SessionVerbArgs, unverified};
@@ -105,6 +105,9 @@ pub(crate) enum Verb {
     /// The key pairs of the device; change, erase or make one
     #[command(after_help = help::KEYS)]
     Keys(Box<KeysArgs>),
+    /// The banks of the device and their slots; install or erase a chain, choose an algorithm (1.4, experimental)
+    #[command(after_help = help::SLOTS)]
+    Slots(Box<SlotsArgs>),
     /// Which events the device can tell of; --subscribe waits for them (1.3)
     #[command(after_help = help::EVENTS)]
     Events(Box<EventsArgs>),
@@ -205,6 +208,7 @@ impl Verb {
             Self::Csr(args) => args.trust.at,
             Self::SetCert(args) => args.trust.at,
             Self::Keys(args) => args.trust.at,
+            Self::Slots(args) => args.trust.at,
             Self::Mel(args) => args.trust.at,
             Self::Events(args) => args.verb.trust.at,
             Self::Ide(args) => args.verb.trust.at,

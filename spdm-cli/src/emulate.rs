@@ -8,7 +8,7 @@ use std::net::ToSocketAddrs as _;
 use std::time::Instant;
 
 use serde::Serialize;
-use spdm_codec::CapabilityFlags;
+use spdm_codec::{CapabilityExtFlags, CapabilityFlags};
 use spdm_crypto::AsymAlgorithm;
 use spdm_emulator::{
     Delivery, Device, DeviceConfig, DeviceIdentity, DmtfName, Environment, Fault, KeyProvisioning,
@@ -197,6 +197,9 @@ fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
             config.environment = Environment::Untrusted;
         }
         ProvisioningChoice::Nobody => {}
+    }
+    if args.experimental {
+        config.ext_capabilities |= CapabilityExtFlags::SLOT_MGMT_CAP;
     }
     offer_sessions(args, &mut config)?;
     if let Some(size) = args.transfer_size {

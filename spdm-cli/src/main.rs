@@ -52,6 +52,7 @@ mod secrets_file;
 mod send;
 mod session;
 mod set_certificate;
+mod slots;
 mod tap;
 mod target;
 mod tdisp;
@@ -130,6 +131,7 @@ fn run(verb: &Verb, crypto: Crypto, console: &mut Console) -> Result<Exit, Failu
         Verb::Csr(args) => csr::run(args, crypto, console),
         Verb::SetCert(args) => set_certificate::run(args, crypto, console),
         Verb::Keys(args) => keys::run(args, crypto, console),
+        Verb::Slots(args) => slots::run(args, crypto, console),
         Verb::Events(args) => events::run(args, crypto, console),
         Verb::Tdisp(args) => tdisp::run(args, crypto, console),
         Verb::Ide(args) => ide::run(args, crypto, console),

@@ -22,6 +22,7 @@ use crate::provenance::Provenance;
 use crate::render::{Info, Recognized, ShownInterface};
 use crate::send::Sent;
 use crate::set_certificate::SlotChange;
+use crate::slots::ShownSlots;
 
 /// With this environment variable the test writes the files.
 const WRITE: &str = "SPDM_WRITE_SCHEMAS";
@@ -46,7 +47,7 @@ struct PrintedReport {
 
 #[test]
 fn the_files_are_those_that_the_types_make() {
-    let schemas: [(&str, Schema); 22] = [
+    let schemas: [(&str, Schema); 23] = [
         ("certs", schema::written::<ShownChain<'_>>()),
         ("csr", schema::written::<FetchedCsr>()),
         ("decode", schema::written::<MessageView>()),
@@ -68,6 +69,7 @@ fn the_files_are_those_that_the_types_make() {
         ("report", schema::written::<PrintedReport>()),
         ("send", schema::written::<Sent>()),
         ("set-cert", schema::written::<SlotChange>()),
+        ("slots", schema::written::<ShownSlots>()),
         ("tdisp", schema::written::<ShownInterface>()),
     ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema");

@@ -9,7 +9,7 @@ use spdm_evidence::ChainContent;
 use spdm_evidence::schema;
 use spdm_requester::{Effect, Incompatible, Negotiated, Requester, RunError, blocking};
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Anchor, Chain, ChainContext, Policy, X509Certificate};
+use spdm_x509::{Anchor, Chain, ChainContext, InstallableChain, Policy, X509Certificate};
 
 use crate::args::SetCertArgs;
 use crate::backend::Crypto;
@@ -126,12 +126,13 @@ pub(crate) fn run(
 }
 
 /// What a person gave.
-struct Given<'p> {
+pub(crate) struct Given<'p> {
     path: &'p Path,
     content: ChainContent,
 }
 
-fn read<'p>(path: &'p Path, console: &Console) -> Result<Given<'p>, Failure> {
+/// Reads the file of a chain.
+pub(crate) fn read<'p>(path: &'p Path, console: &Console) -> Result<Given<'p>, Failure> {
     let bytes = file::read_unpacked(path)?;
     let content = ChainContent::read(&bytes);
     let content = content.map_err(|error| Reader::Chain.refuses(path, &error))?;
@@ -185,6 +186,48 @@ fn install(
         Ok(context) => context,
         Err(error) => return Err(RunError::Requester(error.into())),
     };
+    with_installable(given, trust, peer, context, crypto, |chain, installable| {
+        let (requester, (effect, session)) =
+            converse(peer, requester, line, |requester, place, line| {
+                let flow = place.enter(requester).set_certificate(installable, args.pair.id());
+                let (requester, effect) = blocking::run(flow, line, &clock)?;
+                Ok((requester, (effect, place.session_id())))
+            })?;
+        let shown = match effect {
+            Effect::AfterReset => None,
+            Effect::Now => {
+                let mut buffer = vec![0; LEN];
+                let flow = requester.fetch_chain(args.slot, &mut buffer);
+                let (_, now) =
+                    blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
+                // In the alias model the device adds its own certificate.
+                let sent = chain.certificate_ders();
+                let count = usize::from(chain.certificate_count());
+                Some(now.certificate_ders().take(count).eq(sent))
+            }
+        };
+        Ok(SlotChange {
+            schema: SCHEMA,
+            target: String::new(),
+            session,
+            slot: args.slot.get(),
+            erased: false,
+            effect: effect.into(),
+            digest: Some(hex::encode(chain.digest().as_bytes())),
+            shown,
+        })
+    })
+}
+
+/// Reads what a person gave as a chain of this context, holds it to the rules of chains that are installed, and has it sent.
+pub(crate) fn with_installable<T>(
+    given: &Given<'_>,
+    trust: &Trust,
+    peer: Option<&TrustedPeer<'_>>,
+    context: ChainContext,
+    crypto: Crypto,
+    send: impl FnOnce(&Chain<'_>, InstallableChain<'_>) -> Result<T, RunError<LineError>>,
+) -> Result<Result<T, Failure>, RunError<LineError>> {
     let bytes = match structure(given, trust, &context, crypto) {
         Ok(bytes) => bytes,
         Err(failure) => return Ok(Err(failure)),
@@ -214,34 +257,7 @@ fn install(
         Ok(installable) => installable,
         Err(error) => return Ok(Err(refused(&error))),
     };
-    let (requester, (effect, session)) =
-        converse(peer, requester, line, |requester, place, line| {
-            let flow = place.enter(requester).set_certificate(installable, args.pair.id());
-            let (requester, effect) = blocking::run(flow, line, &clock)?;
-            Ok((requester, (effect, place.session_id())))
-        })?;
-    let shown = match effect {
-        Effect::AfterReset => None,
-        Effect::Now => {
-            let mut buffer = vec![0; LEN];
-            let flow = requester.fetch_chain(args.slot, &mut buffer);
-            let (_, now) = blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
-            // In the alias model the device adds its own certificate.
-            let sent = chain.certificate_ders();
-            let count = usize::from(chain.certificate_count());
-            Some(now.certificate_ders().take(count).eq(sent))
-        }
-    };
-    Ok(Ok(SlotChange {
-        schema: SCHEMA,
-        target: String::new(),
-        session,
-        slot: args.slot.get(),
-        erased: false,
-        effect: effect.into(),
-        digest: Some(hex::encode(chain.digest().as_bytes())),
-        shown,
-    }))
+    send(&chain, installable).map(Ok)
 }
 
 /// How the chain has to be read for this connection.

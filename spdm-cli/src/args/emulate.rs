@@ -37,6 +37,9 @@ pub(crate) struct EmulateArgs {
     /// proven who it is, too) or nobody
     #[arg(long, value_name = "WHO", default_value = "everybody")]
     pub(crate) provisioning: ProvisioningChoice,
+    /// Also messages whose layout no released specification confirms: SLOT_MANAGEMENT (1.4)
+    #[arg(long)]
+    pub(crate) experimental: bool,
     /// Makes keys, certificates and nonces the same in every run
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,

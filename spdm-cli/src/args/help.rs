@@ -79,6 +79,12 @@ Examples:
   spdm keys mctp:9 --set 2 --slots 1 --yes
   spdm keys mctp:9 --generate 3 --algorithm ECC_384 --slots none --yes";
 
+pub(super) const SLOTS: &str = "\
+Examples:
+  spdm slots mctp:9
+  spdm slots mctp:9 --bank 1 --slot 1 --install chain.pem --yes
+  spdm slots mctp:9 --bank 1 --slot 1 --erase --session --trust vendor.pem --yes";
+
 pub(super) const EVENTS: &str = "\
 Examples:
   spdm events emulated

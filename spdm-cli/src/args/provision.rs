@@ -143,6 +143,38 @@ pub(crate) struct KeysArgs {
     pub(crate) yes: bool,
 }
 
+/// `spdm slots`.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("slot_change").args(["install", "erase", "algorithm"]))]
+pub(crate) struct SlotsArgs {
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    /// Puts the chain of this file, as set-cert takes it, into the slot of the bank; it has to be one for the bank's algorithm
+    #[arg(long, value_name = "FILE", requires_all = ["bank", "slot"])]
+    pub(crate) install: Option<PathBuf>,
+    /// Removes the chain of the slot of the bank
+    #[arg(long, requires_all = ["bank", "slot"])]
+    pub(crate) erase: bool,
+    /// Gives a bank whose slots have no chains another algorithm, named as keys names it
+    #[arg(long, value_name = "NAME", value_parser = KeyAlgorithmChoice::parse, requires = "bank")]
+    pub(crate) algorithm: Option<KeyAlgorithmChoice>,
+    /// The bank that is changed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..240), requires = "slot_change")]
+    pub(crate) bank: Option<u8>,
+    /// The slot that is changed
+    #[arg(long, value_name = "N", value_parser = values::slot, requires = "slot_change", conflicts_with = "algorithm")]
+    pub(crate) slot: Option<SlotId>,
+    #[command(flatten)]
+    pub(crate) pair: PairArgs,
+    #[command(flatten)]
+    pub(crate) session: OptionalSessionArgs,
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    /// Does it: without, nothing is changed
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
 /// The algorithm of a key pair.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct KeyAlgorithmChoice {

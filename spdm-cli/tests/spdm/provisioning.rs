@@ -1,6 +1,7 @@
-//! `spdm csr`, `spdm set-cert` and `spdm keys`: from a request to a device that is verified with what it was given.
+//! `spdm csr`, `spdm set-cert`, `spdm keys` and `spdm slots`: from a request to a device that is verified with what it was given.
 
 use crate::process::{Emulator, Folder, run, status};
+use crate::schema::{check, schema};
 use crate::small_ca::SmallCa;
 
 const P256: &str = "--base-asym ECDSA_P256 --base-hash SHA_256";
@@ -160,4 +161,70 @@ fn key_pairs_are_listed_and_changed() {
     assert!(busy.err.contains("OperationFailed"), "{busy:?}");
     let refused = run(&format!("keys {target} --usage KEY_EX"));
     assert_eq!(refused.code, 2, "{refused:?}");
+}
+
+#[test]
+fn banks_are_listed_and_changed() {
+    let folder = Folder::new();
+    let chain = folder.path("chain.pem");
+    let ca = SmallCa::new("Small CA");
+    let emulate = format!("{P256} --experimental --versions 1.4");
+    let device = Emulator::start(&emulate);
+    let target = &device.target;
+    let listed = run(&format!("slots {target} --json"));
+    assert_eq!(listed.code, 0, "{listed:?}");
+    let object = listed.object();
+    check(&schema("slots"), &object);
+    let banks = object["banks"].as_array().unwrap();
+    assert_eq!((banks.len(), &banks[0]["algorithm"]), (1, &"ECC_256".into()));
+    assert_eq!(banks[0]["slots"].as_array().unwrap().len(), 8);
+    assert_eq!(banks[0]["slots"][0]["provisioned"], true);
+    assert!(object["changed"].is_null() && banks[0]["slots"][1]["digest"].is_null());
+    let words = run(&format!("slots {target}"));
+    assert!(words.out.contains("ECC_256, selected") && words.out.contains("empty"), "{words:?}");
+
+    folder.write("chain.pem", ca.sign(&run(&format!("csr {target}")).out));
+    let line = format!("slots {target} --bank 0 --slot 1 --install {chain}");
+    let unsure = run(&line);
+    assert_eq!(unsure.code, 2, "{unsure:?}");
+    assert!(unsure.err.contains("nothing was sent") && unsure.err.contains("--yes"), "{unsure:?}");
+    let done = run(&format!("{line} --yes"));
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.out.starts_with("CHANGED") && done.out.contains("bank 0, slot 1"), "{done:?}");
+    let own = format!("{target} --bank 0 --slot 1 --erase --yes --json");
+    let erased = run(&format!("slots {own}")).object();
+    assert_eq!(
+        (&erased["changed"]["slot"], &erased["changed"]["effect"]),
+        (&1.into(), &"now".into())
+    );
+    assert_eq!(erased["banks"][0]["slots"][1]["provisioned"], false);
+    // There is nothing to erase any more, and no such bank.
+    for what in [format!("slots {own}"), format!("slots {target} --bank 7 --slot 1 --erase --yes")]
+    {
+        let refused = run(&what);
+        assert_eq!(refused.code, 1, "{refused:?}");
+    }
+    let provisioned = run(&format!("slots {target} --bank 0 --algorithm ECC_256 --yes"));
+    assert_eq!(provisioned.code, 1, "{provisioned:?}");
+    assert!(provisioned.err.contains("InvalidState"), "{provisioned:?}");
+    for wrong in ["--erase --yes", "--bank 0 --yes", "--bank 240 --slot 1 --erase --yes"] {
+        assert_eq!(run(&format!("slots {target} {wrong}")).code, 2, "{wrong}");
+    }
+
+    let guarded = Emulator::start(&format!("{emulate} --provisioning in-sessions"));
+    folder.write("chain.pem", ca.sign(&run(&format!("csr {}", guarded.target)).out));
+    let line = format!("slots {} --bank 0 --slot 1 --install {chain} --yes", guarded.target);
+    let plain = run(&line);
+    assert_eq!(plain.code, 1, "{plain:?}");
+    assert!(plain.err.contains("UnexpectedRequest"), "{plain:?}");
+    let inside = run(&format!("{line} --session --trust {} --json", guarded.root()));
+    assert_eq!(inside.code, 0, "{inside:?}");
+    let object = inside.object();
+    assert!(object["session"].is_string(), "{object}");
+    assert_eq!(object["banks"][0]["slots"][1]["provisioned"], true);
+
+    let without = Emulator::start(P256);
+    let lacks = run(&format!("slots {}", without.target));
+    assert_eq!(lacks.code, 1, "{lacks:?}");
+    assert!(lacks.err.contains("the device lacks SLOT_MGMT_CAP"), "{lacks:?}");
 }
