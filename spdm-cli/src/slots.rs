@@ -14,6 +14,7 @@ use crate::args::SlotsArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
+use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::live::LiveDevice;
 use crate::render::{self, Style, Table, flag_names as names};
@@ -130,10 +131,12 @@ pub(crate) fn run(
         let message = format!("nothing was sent: {}", intention(args));
         return Err(Failure::usage(message).with_hint(Some("--yes does it")));
     }
-    args.session.check_key_unused()?;
+    args.session.check_keys_unused()?;
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
+    let host = Host::read(&args.session.identity)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    device.identify(host.as_ref());
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     device.sends(FIELDS + LEN);
     if args.session.session {

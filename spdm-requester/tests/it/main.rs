@@ -41,6 +41,7 @@ mod negative_slots;
 mod negotiation;
 mod provisioned_key;
 mod provisioning;
+mod provisioning_transcripts;
 mod requester_keys;
 mod send;
 mod session_answers;
