@@ -193,7 +193,7 @@ fn own_request(
             agreement.peer.version >= SpdmVersion::V1_4 && turn.is_established(index)
         }
         #[cfg(feature = "events")]
-        (OwnRequest::SendEvent, Scope::Session(index)) => own_event::is_due(turn, agreement, index),
+        (OwnRequest::SendEvent, Scope::Session(index)) => own_event::is_due(turn, index),
         (_, Scope::Plain) => false,
     };
     if allowed { Ok(request) } else { Err(nothing) }

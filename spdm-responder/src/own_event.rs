@@ -1,8 +1,6 @@
 //! SEND_EVENT by the device (DSP0274 1.3 §SEND_EVENT), in sessions that are subscribed to what it tells.
 
-use spdm_codec::{
-    CapabilityFlags, Event, EventAck, EventGroupList, SendEvent, SpdmVersion, VendorHeader,
-};
+use spdm_codec::{Event, EventAck, EventGroupList, SendEvent, SpdmVersion, VendorHeader};
 
 use crate::agreement::Agreement;
 use crate::closing::session;
@@ -16,11 +14,9 @@ use crate::turn::Turn;
 /// The first `EventInstanceID` of a session.
 pub(crate) const FIRST_ID: u32 = 0;
 
-/// Whether an event is to be told in this session now.
-pub(crate) fn is_due(turn: &mut Turn<'_>, agreement: &Agreement, index: usize) -> bool {
-    if !agreement.peer.flags.contains(CapabilityFlags::EVENT_CAP) {
-        return false;
-    }
+/// Whether an event is to be told in this session now. Only a device with EVENT_CAP has sessions that are subscribed to any;
+/// one can be while it is being opened (`EventAllPolicy`).
+pub(crate) fn is_due(turn: &mut Turn<'_>, index: usize) -> bool {
     let Some(slot) = turn.sessions.get(index).and_then(|slot| slot.0.as_ref()) else {
         return false;
     };

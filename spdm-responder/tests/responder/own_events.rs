@@ -125,6 +125,12 @@ fn p25_events_are_told_in_established_sessions_that_are_subscribed_to_them() {
     sim.device.to_tell = vec![EVENT];
     assert_eq!(session.exchange(&mut sim, &[0x13, 0xF0, 0, 0]).unwrap()[1], 0x70);
     assert_eq!(session.exchange(&mut sim, &POLL).unwrap(), NOTHING);
+    // EventAllPolicy subscribes a session from its start: it is told once it is established.
+    sim.session_policy = 0x02;
+    let mut all = Initiator::key_exchange(&mut sim, 2);
+    assert_eq!(all.exchange(&mut sim, &POLL).unwrap(), NOTHING);
+    all.finish(&mut sim, FINISH);
+    assert_eq!(all.exchange(&mut sim, &POLL).unwrap(), told(0));
 }
 
 #[test]
