@@ -17,6 +17,8 @@ use crate::render::{self, ShownInterface, ShownTdispStep, flag_names};
 
 /// The longest report, in bytes: OFFSET has 16 bits.
 const REPORT_LEN: usize = 0xFFFF;
+/// `ERROR_CODE` of TDISP_ERROR for a function that is no interface.
+const INVALID_INTERFACE: u32 = 0x101;
 /// Bytes of a report that are asked for at once.
 const PORTION: u16 = 0x1000;
 
@@ -210,7 +212,7 @@ fn show(
     let Taken { session, steps, failed, note } = taken;
     let error = failed
         .as_ref()
-        .map(|(step, trouble)| StepError { step: step.name(), message: sentence(trouble) });
+        .map(|(step, trouble)| StepError { step: step.name(), message: sentence(args, trouble) });
     let shown = ShownInterface::new(target, args.function, session, steps, error);
     if console.json() {
         console.object(&shown)?;
@@ -223,7 +225,7 @@ fn show(
     match failed {
         None => Ok(Exit::Done),
         Some((step, trouble)) => {
-            let message = format!("{}: {}", step.name(), sentence(&trouble));
+            let message = format!("{}: {}", step.name(), sentence(args, &trouble));
             let first_locks = !args.steps.contains(&TdispStep::Lock);
             let hint = (step == TdispStep::Report && first_locks)
                 .then_some("a report is of a locked interface: lock before report");
@@ -233,8 +235,11 @@ fn show(
 }
 
 /// Why a step was not taken, in the words of the options.
-fn sentence(trouble: &Trouble) -> String {
+fn sentence(args: &TdispArgs, trouble: &Trouble) -> String {
     match trouble {
+        Trouble::Answer(fault @ Fault::Refused { code: INVALID_INTERFACE, .. }) => {
+            format!("{} of --function: {fault}", render::function(args.function))
+        }
         Trouble::Answer(Fault::UnsupportedFlags(flags)) => {
             let flags = flag_names(LockFlags::from_bits_retain(*flags)).join(", ");
             format!("the device does not support {flags} of --lock-flags")
