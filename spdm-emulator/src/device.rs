@@ -235,6 +235,7 @@ impl Device {
         let (draws, mut changed) = (&mut self.draws, false);
         let Lent { connection, running, sessions, message: memory, out } = &mut *self.lent;
         self.told.keep(sessions);
+        self.pci.keep(sessions);
         chains.prepare(config, keys, connection.suite(), connection.version());
         let offer = Config {
             versions: &config.versions,
@@ -326,6 +327,7 @@ impl Device {
         self.lent.connection.reset();
         self.lent.sessions.iter_mut().for_each(SessionSlot::end);
         self.counters = Counters::default();
+        self.pci = PciDevice::default();
         self.last = None;
     }
 

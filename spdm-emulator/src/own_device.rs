@@ -202,10 +202,10 @@ impl VendorMessages for OwnDevice<'_> {
         out: &mut [u8],
     ) -> Option<usize> {
         if request.standard_id == StandardsBody::PCI_SIG && request.vendor_id == PCI_SIG_VENDOR_ID {
-            session?;
+            let session = session?;
             let mut nonce = [0; 32];
             self.random(&mut nonce).ok()?;
-            return self.pci.answer(request.payload, nonce, out);
+            return self.pci.answer(request.payload, session, nonce, out);
         }
         let len = request.payload.len();
         out.get_mut(..len)?.copy_from_slice(request.payload);

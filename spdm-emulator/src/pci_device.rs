@@ -4,6 +4,7 @@ use spdm_codec::pci_sig::{
     FunctionId, IdeKeySlot, IdeKm, IdeKpAck, IdeQueryResp, InterfaceState, KpAckStatus, LockFlags,
     LockInterface, PciSigProtocol, Tdisp, TdispBody, TdispCapabilities, TdispError,
 };
+use spdm_responder::SessionSlot;
 use spdm_untrusted::Untrusted;
 
 /// The device interface: bus 0xBE, device 0x1D, function 7, which the DMTF requester asks for.
@@ -43,6 +44,8 @@ struct Locked {
     /// `START_INTERFACE_NONCE`, until it has started the interface.
     nonce: Option<[u8; 32]>,
     mmio_reporting_offset: u64,
+    /// `SessionID` of the session that locked it; `None` once that is over, which leaves the interface in ERROR.
+    session: Option<u32>,
 }
 
 /// What the device interface and the ports remember.
@@ -59,6 +62,7 @@ impl PciDevice {
     pub(crate) fn answer(
         &mut self,
         payload: &[u8],
+        session: u32,
         nonce: [u8; 32],
         out: &mut [u8],
     ) -> Option<usize> {
@@ -66,7 +70,7 @@ impl PciDevice {
         match asked {
             PciSigProtocol::Tdisp(asked) => {
                 let mut report = REPORT;
-                let body = self.tdisp(&asked, &nonce, &mut report);
+                let body = self.tdisp(&asked, session, &nonce, &mut report);
                 let body = body.unwrap_or_else(|code| {
                     let data = if code == VERSION_MISMATCH { VERSION.into() } else { 0 };
                     TdispBody::Error(TdispError { code, data, extended: &[] })
@@ -81,9 +85,19 @@ impl PciDevice {
         }
     }
 
+    /// A lock ends with its session. UNVERIFIED: PCIe 6.1 §11.2 was not at hand; that the interface is in ERROR then, and
+    /// not unlocked, is what keeps its configuration from changing unseen.
+    pub(crate) fn keep(&mut self, sessions: &[SessionSlot]) {
+        if let Some(locked) = &mut self.locked {
+            let is_alive = |id: &u32| sessions.iter().any(|slot| slot.session_id() == Some(*id));
+            locked.session = locked.session.filter(is_alive);
+        }
+    }
+
     fn state(&self) -> InterfaceState {
         match self.locked {
             None => InterfaceState::CONFIG_UNLOCKED,
+            Some(Locked { session: None, .. }) => InterfaceState::ERROR,
             Some(Locked { nonce: Some(_), .. }) => InterfaceState::CONFIG_LOCKED,
             Some(Locked { nonce: None, .. }) => InterfaceState::RUN,
         }
@@ -93,6 +107,7 @@ impl PciDevice {
     fn tdisp<'o>(
         &mut self,
         asked: &Tdisp<'_>,
+        session: u32,
         nonce: &'o [u8; 32],
         report: &'o mut [u8; REPORT.len()],
     ) -> Result<TdispBody<'o>, u32> {
@@ -120,11 +135,13 @@ impl PciDevice {
                 if !LOCK_FLAGS.contains(flags) {
                     return Err(INVALID_REQUEST);
                 }
-                self.locked = Some(Locked { nonce: Some(*nonce), mmio_reporting_offset });
+                let (nonce_left, session) = (Some(*nonce), Some(session));
+                self.locked = Some(Locked { nonce: nonce_left, mmio_reporting_offset, session });
                 Ok(TdispBody::LockInterfaceResponse(nonce))
             }
             TdispBody::GetReport { offset, length } => {
-                let locked = self.locked.ok_or(INVALID_INTERFACE_STATE)?;
+                let locked = self.locked.filter(|locked| locked.session.is_some());
+                let locked = locked.ok_or(INVALID_INTERFACE_STATE)?;
                 let page = 0x0C00_u64.wrapping_add(locked.mmio_reporting_offset >> 12);
                 let place = report.iter_mut().skip(FIRST_PAGE_AT);
                 place.zip(page.to_le_bytes()).for_each(|(place, byte)| *place = byte);
@@ -139,7 +156,8 @@ impl PciDevice {
             }
             TdispBody::GetState => Ok(TdispBody::State(self.state())),
             TdispBody::StartInterface(given) => {
-                let locked = self.locked.as_mut().ok_or(INVALID_INTERFACE_STATE)?;
+                let locked = self.locked.as_mut().filter(|locked| locked.session.is_some());
+                let locked = locked.ok_or(INVALID_INTERFACE_STATE)?;
                 let own = locked.nonce.ok_or(INVALID_INTERFACE_STATE)?;
                 if own != *given {
                     return Err(INVALID_NONCE);

@@ -125,13 +125,20 @@ fn in_session(test: impl FnOnce(&mut Host<'_, '_>)) {
     let requester = Requester::new(PROVIDER, storage, line.limits()).with_offer(offer);
     let run = blocking::run(requester.negotiate(), &mut line, &clock);
     let (requester, ()) = run.map_err(|failure| failure.error).unwrap();
+    let (requester, session) = open(requester, &mut line);
+    test(&mut Host { requester: Some(requester), session, line: &mut line });
+}
+
+fn open<'a>(
+    requester: Requester<'a, Negotiated>,
+    line: &mut Line,
+) -> (Requester<'a, Negotiated>, SessionHandle) {
     let spki = line.device.public_key_spki(ASYM).unwrap();
     let key = ProvisionedKey::parse(Untrusted::new(&spki), ASYM, HashAlgorithm::Sha256, &PROVIDER);
     let flow = requester.open_session(SessionPlan::DEFAULT, Identity::Key(key.unwrap()));
-    let run = blocking::run(flow, &mut line, &clock);
+    let run = blocking::run(flow, line, &StdClock::new());
     let (requester, (opened, _)) = run.map_err(|failure| failure.error).unwrap();
-    let session = opened.session;
-    test(&mut Host { requester: Some(requester), session, line: &mut line });
+    (requester, opened.session)
 }
 
 const LOCK: LockInterface = LockInterface {
@@ -140,6 +147,30 @@ const LOCK: LockInterface = LockInterface {
     mmio_reporting_offset: 0x1000_0000,
     bind_p2p_addr_mask: 0,
 };
+
+#[test]
+fn a_lock_ends_with_its_session() {
+    in_session(|host| {
+        let lock = Lock::new(LOCK, LockFlags::NO_FW_UPDATE).unwrap();
+        let nonce = host.ask(&TDI.ask(lock), |nonce| nonce).unwrap();
+        let requester = host.requester.take().unwrap();
+        let flow = requester.close_session(host.session);
+        let run = blocking::run(flow, host.line, &StdClock::new());
+        let (requester, ()) = run.map_err(|failure| failure.error).unwrap();
+        let (requester, session) = open(requester, host.line);
+        (host.requester, host.session) = (Some(requester), session);
+        let state = |host: &mut Host<'_, '_>| host.ask(&TDI.ask(GetState), |state| state).unwrap();
+        assert_eq!(state(host), InterfaceState::ERROR);
+        let refused = Err(Fault::Refused { code: 4, data: 0 });
+        assert_eq!(host.ask(&TDI.ask(Start(nonce)), drop), refused);
+        let mut memory = [0; 64];
+        let portion = ReportReader::new(&mut memory, 32).next().unwrap();
+        assert_eq!(host.ask(&TDI.ask(portion), |_| ()), refused);
+        assert_eq!(host.ask(&TDI.ask(lock), drop), refused);
+        host.ask(&TDI.ask(StopInterface), drop).unwrap();
+        assert_eq!(state(host), InterfaceState::CONFIG_UNLOCKED);
+    });
+}
 
 #[test]
 fn an_interface_is_locked_reported_started_and_stopped() {
