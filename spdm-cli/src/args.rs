@@ -100,7 +100,10 @@ pub(crate) enum Verb {
     #[command(after_help = help::CSR)]
     Csr(Box<CsrArgs>),
     /// Put a certificate chain into a slot of the device, or remove one
-    #[command(after_help = help::SET_CERT)]
+    #[command(
+        after_help = help::SET_CERT,
+        override_usage = "spdm set-cert [OPTIONS] --slot <N> <TARGET> <FILE|--erase>"
+    )]
     SetCert(Box<SetCertArgs>),
     /// The key pairs of the device; change, erase or make one
     #[command(after_help = help::KEYS)]

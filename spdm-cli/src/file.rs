@@ -182,6 +182,19 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     written.map_err(|error| of(path, &error))
 }
 
+/// Writes a file that only its owner reads; one that was there is replaced, a link is not followed.
+pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let failed = |error: io::Error| of(path, &error);
+    if fs::symlink_metadata(path).is_ok() {
+        fs::remove_file(path).map_err(failed)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).and_then(|mut file| file.write_all(bytes)).map_err(failed)
+}
+
 /// A failure of the file system.
 pub(crate) fn of(path: &Path, error: &io::Error) -> Failure {
     Failure::usage(format!("{}: {error}", path.display()))

@@ -22,6 +22,9 @@ const INVALID_INTERFACE: u32 = 0x101;
 /// Bytes of a report that are asked for at once.
 const PORTION: u16 = 0x1000;
 
+/// `ERROR_CODE` INVALID_INTERFACE_STATE.
+const INVALID_STATE: u32 = 4;
+
 /// Takes the steps in one session.
 pub(crate) fn run(
     args: &TdispArgs,
@@ -37,19 +40,34 @@ pub(crate) fn run(
     }
 }
 
+/// What the steps so far leave to start the interface with.
+#[derive(Clone, Copy)]
+enum Nonce {
+    None,
+    /// That of a lock.
+    Fresh,
+    /// It has started the interface.
+    Used,
+}
+
 /// What cannot come to a good end is refused before anything is sent.
 fn check(args: &TdispArgs) -> Result<(), Failure> {
     let has = |step| args.steps.contains(&step);
-    let mut nonce = false;
-    for step in &args.steps {
-        match step {
-            TdispStep::Lock => nonce = true,
-            TdispStep::Start if !nonce => {
-                let message = "start: the nonce that starts an interface comes with its lock";
+    let mut lock = Nonce::None;
+    for (nth, step) in (1_usize..).zip(&args.steps) {
+        match (step, lock) {
+            (TdispStep::Lock, _) => lock = Nonce::Fresh,
+            (TdispStep::Start, Nonce::Fresh) => lock = Nonce::Used,
+            (TdispStep::Start, Nonce::Used) => {
+                let message = format!("step {nth}, start: a lock starts an interface once");
+                return Err(Failure::usage(message).with_hint(Some("stop and lock before it")));
+            }
+            (TdispStep::Start, Nonce::None) => {
+                let message =
+                    format!("step {nth}, start: what starts an interface comes with its lock");
                 return Err(Failure::usage(message).with_hint(Some("lock before start")));
             }
-            // A nonce starts it once.
-            TdispStep::Start | TdispStep::Stop => nonce = false,
+            (TdispStep::Stop, _) => lock = Nonce::None,
             _ => {}
         }
     }
@@ -226,9 +244,17 @@ fn show(
         None => Ok(Exit::Done),
         Some((step, trouble)) => {
             let message = format!("{}: {}", step.name(), sentence(args, &trouble));
-            let first_locks = !args.steps.contains(&TdispStep::Lock);
-            let hint = (step == TdispStep::Report && first_locks)
-                .then_some("a report is of a locked interface: lock before report");
+            let is_state =
+                matches!(trouble, Trouble::Answer(Fault::Refused { code: INVALID_STATE, .. }));
+            let hint = match step {
+                TdispStep::Report if !args.steps.contains(&TdispStep::Lock) => {
+                    Some("a report is of a locked interface: lock before report")
+                }
+                TdispStep::Lock if is_state => {
+                    Some("it is locked, or was left in ERROR: stop before lock frees it")
+                }
+                _ => None,
+            };
             Err(Failure::new(trouble.exit(), message).with_hint(hint))
         }
     }

@@ -96,7 +96,7 @@ fn make(config: &DeviceConfig, folder: &Path) -> Result<Vec<Vec<u8>>, Failure> {
     let chain: Option<String> =
         identity.certificates.iter().map(|der| pem::certificate(der)).collect();
     fs::create_dir_all(folder).map_err(|error| file::of(folder, &error))?;
-    file::write(&folder.join("key.pem"), key.as_bytes())?;
+    file::write_secret(&folder.join("key.pem"), key.as_bytes())?;
     file::write(&folder.join("chain.pem"), chain.unwrap_or_default().as_bytes())?;
     Ok(identity.certificates)
 }

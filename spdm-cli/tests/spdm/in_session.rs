@@ -176,6 +176,12 @@ fn the_host_proves_who_it_is() {
         let device = Emulator::start(&line);
         let (target, root) = (&device.target, device.root());
         let identity = format!("--identity {own}/chain.pem --identity-key {own}/key.pem");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let key = std::fs::metadata(format!("{own}/key.pem")).unwrap();
+            assert_eq!(key.permissions().mode() & 0o777, 0o600, "nobody else reads the key");
+        }
         for (verb, more) in [
             ("mel", "--session"),
             ("keys", "--session"),

@@ -67,7 +67,7 @@ fn what_changes_an_interface_is_done_with_yes_only() {
 fn steps_that_lead_nowhere_are_refused_before_anything_is_sent() {
     for (line, part) in [
         ("start --yes", "lock before start"),
-        ("lock start start --yes", "lock before start"),
+        ("lock start start --yes", "step 3, start: a lock starts an interface once"),
         ("lock stop start --yes", "lock before start"),
         ("state --stream-id 1", "--stream-id"),
         ("state --mmio-offset 0", "--mmio-offset"),
