@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::process::{Folder, command, run};
 use crate::schema::{check, schema};
 
-const VERBS: [&str; 23] = [
+const VERBS: [&str; 24] = [
     "attest",
     "info",
     "certs",
@@ -21,6 +21,7 @@ const VERBS: [&str; 23] = [
     "csr",
     "set-cert",
     "keys",
+    "slots",
     "events",
     "tdisp",
     "ide",

@@ -15,7 +15,7 @@ fn an_option_of_another_verb_is_named_with_its_verbs() {
         ("measure emulated --chain x", "--chain is an option of spdm verify, emulate"),
         (
             "info emulated --trust x",
-            "--trust is an option of spdm attest, certs, measure, session, send, mel, endpoint, csr, set-cert, keys, events, tdisp, ide, recognize, verify, chain",
+            "--trust is an option of spdm attest, certs, measure, session, send, mel, endpoint, csr, set-cert, keys, slots, events, tdisp, ide, recognize, verify, chain",
         ),
         (
             "certs emulated --measurements 1",
@@ -140,7 +140,7 @@ fn chains_and_manual_pages_on_standard_output() {
     assert_eq!(json.out.matches("BEGIN CERTIFICATE").count(), 3);
     let pages = command(&["man", "-"]).current_dir(folder.path("")).output().unwrap();
     let text = String::from_utf8(pages.stdout).unwrap();
-    assert_eq!(text.matches("\n.TH ").count(), 24, "{text}");
+    assert_eq!(text.matches("\n.TH ").count(), 25, "{text}");
     assert!(text.contains(".TH spdm 1") && text.contains(".TH spdm-recognize 1"));
     let names = std::fs::read_dir(folder.path("")).unwrap().count();
     assert_eq!(names, 1, "nothing is written beside");
