@@ -123,6 +123,13 @@ impl Scene {
         let agreed = *requester.negotiated();
         let (model, key_pair_id) = self.named();
         let mut buffer = vec![0; 0x1000];
+        let mut requester = requester;
+        // First: it empties B, and would hide that something else had come into it.
+        if self.version >= V1_3 {
+            let mut log = [0; 0x400];
+            let flow = place(requester).fetch_measurement_extension_log(&mut log);
+            requester = blocking::run(flow, device, clock).unwrap().0;
+        }
         let mut plan = CsrPlan::NEW;
         (plan.model, plan.key_pair_id) = (model, key_pair_id);
         let flow = place(requester).get_csr(plan, &mut buffer);
@@ -143,9 +150,6 @@ impl Scene {
             assert_ne!(desired.slots, SlotMask(0));
             let flow = place(next).set_key_pair_info(1, KeyPairAction::Change(desired));
             let (next, _) = blocking::run(flow, device, clock).unwrap();
-            let mut log = [0; 0x400];
-            let flow = place(next).fetch_measurement_extension_log(&mut log);
-            let (next, _) = blocking::run(flow, device, clock).unwrap();
             let flow = place(next).fetch_endpoint_info_unsigned(&mut buffer);
             requester = blocking::run(flow, device, clock).unwrap().0;
         }
@@ -157,6 +161,11 @@ impl Scene {
             let (next, shown) = blocking::run(flow, device, clock).unwrap();
             assert_eq!(shown.bytes, own);
             let flow = place(next).change_bank(BankChange::Erase(address));
+            requester = blocking::run(flow, device, clock).unwrap().0;
+        }
+        // Last: whatever follows but measurements empties M.
+        if self.version >= V1_3 {
+            let flow = place(requester).key_pair_info(1, &mut buffer);
             requester = blocking::run(flow, device, clock).unwrap().0;
         }
         requester
