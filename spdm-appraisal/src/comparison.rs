@@ -358,13 +358,14 @@ impl<'e, 'a> Judge<'e, 'a> {
         let mut is_empty = true;
         for value in state.values.iter() {
             is_empty = false;
-            let (mut is_there, mut is_satisfied) = (false, false);
+            let (mut is_there, mut all_satisfy) = (false, true);
+            // All of them: a manifest that claims the right digest of an element cannot make up for the block of it.
             for (place, element) in self.places_of(state, &value) {
                 is_there = true;
                 judged.named.add(place);
-                is_satisfied |= satisfy(&value, &element.claims, self.keys, self.provider).is_ok();
+                all_satisfy &= satisfy(&value, &element.claims, self.keys, self.provider).is_ok();
             }
-            judged.is_whole &= is_satisfied;
+            judged.is_whole &= is_there && all_satisfy;
             judged.lacks = judged.lacks.saturating_add(u32::from(!is_there));
         }
         judged.is_whole &= !is_empty;

@@ -236,6 +236,12 @@ impl<'a> Corim<'a> {
         Self { name, ..self }
     }
 
+    /// The name that [`Self::named`] gave it.
+    #[must_use]
+    pub const fn name(&self) -> &'a str {
+        self.name
+    }
+
     /// `id`.
     #[must_use]
     pub const fn id(&self) -> CorimId<'a> {

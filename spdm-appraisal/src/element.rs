@@ -29,6 +29,18 @@ impl Element<'_> {
     pub const EMPTY: Self =
         Self { environment: None, id: ElementId::Absent, claims: Claims::NOTHING };
 
+    /// The element of a measurement block in the DMTF format. `hash` is the negotiated MeasurementHashAlgo; without it a digest
+    /// is of no known algorithm, and matches nothing.
+    #[must_use]
+    pub fn of_block<'a>(
+        index: u8,
+        measurement: &DmtfMeasurement<'a>,
+        hash: Option<HashAlgorithm>,
+    ) -> Element<'a> {
+        let id = ElementId::Index(index.into());
+        Element { environment: None, id, claims: block_claims(index, measurement, hash) }
+    }
+
     /// The index of the measurement block, where that is what it is.
     #[must_use]
     pub fn index(&self) -> Option<u8> {
@@ -52,8 +64,8 @@ impl fmt::Display for TooManyElements {
 
 impl core::error::Error for TooManyElements {}
 
-/// Makes an element of each DMTF block of a measurement record. `hash` is the negotiated MeasurementHashAlgo; without it
-/// digests are of no known algorithm, and match nothing. Blocks of other specifications have no claims.
+/// Makes an element of each block of a measurement record, as [`Element::of_block`]. Blocks of other specifications have no
+/// claims.
 ///
 /// # Errors
 /// [`TooManyElements`] where `places` has fewer than the record has blocks.
@@ -64,12 +76,11 @@ pub fn record_elements<'e, 'a>(
 ) -> Result<&'e [Element<'a>], TooManyElements> {
     let mut count = 0;
     for block in record.iter() {
-        let claims = match block.measurement {
-            Measurement::Dmtf(measurement) => block_claims(block.index, &measurement, hash),
-            _ => Claims::NOTHING,
-        };
         let id = ElementId::Index(block.index.into());
-        *places.get_mut(count).ok_or(TooManyElements)? = Element { environment: None, id, claims };
+        *places.get_mut(count).ok_or(TooManyElements)? = match block.measurement {
+            Measurement::Dmtf(measurement) => Element::of_block(block.index, &measurement, hash),
+            _ => Element { id, ..Element::EMPTY },
+        };
         count += 1;
     }
     Ok(places.get(..count).unwrap_or_default())

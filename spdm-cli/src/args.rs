@@ -11,6 +11,7 @@ mod live;
 mod mutual_auth;
 mod offline;
 mod provision;
+mod reference;
 mod send;
 mod session;
 mod session_peer;
@@ -36,11 +37,12 @@ pub(crate) use live::{
 pub(crate) use mutual_auth::{MutualAuthArgs, MutualAuthKind};
 pub(crate) use offline::{ChainArgs, DecodeArgs, InputFormat, ModelChoice, VerifyArgs};
 pub(crate) use provision::{CsrArgs, KeysArgs, SetCertArgs, SlotsArgs};
+pub(crate) use reference::ReferenceArgs;
 pub(crate) use send::{PayloadSource, SendArgs, Standard, VendorId};
 pub(crate) use session::SessionArgs;
 pub(crate) use session_peer::{OptionalSessionArgs, PeerChoice, SessionVerbArgs, unverified};
 pub(crate) use tdisp::{TdispArgs, TdispStep};
-pub(crate) use trust::{JudgeArgs, TrustArgs, Workaround, compat};
+pub(crate) use trust::{JudgeArgs, ProfileChoice, TrustArgs, Workaround, compat};
 pub(crate) use values::{IndexList, NonceChoice, RootHash, San, SlotChoice, nonce_from_hex};
 
 /// The version with what it was built from.

@@ -4,7 +4,7 @@ use spdm_codec::RequesterNonce;
 use spdm_evidence::{KnownChains, Reference, SecretsLog};
 
 use crate::args::nonce_from_hex;
-use crate::args::{AttestArgs, IndexList, JudgeArgs, NonceChoice};
+use crate::args::{AttestArgs, IndexList, JudgeArgs, NonceChoice, TrustArgs};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::evidence::evidence;
@@ -16,7 +16,7 @@ use crate::known::KnownFile;
 use crate::live::{LiveDevice, SessionOffer};
 use crate::session::Course;
 use crate::trust::Trust;
-use crate::{file, render, trust};
+use crate::{file, reference, render, trust};
 
 /// Chains that are remembered: two of each slot.
 const KNOWN_CHAINS: usize = 16;
@@ -28,7 +28,7 @@ pub(crate) fn run(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     let waived = Waived::new(args.challenge, &args.measurements)?;
-    let inputs = Inputs::read(&args.judge, crypto)?;
+    let inputs = Inputs::read(&args.judge, &args.trust, crypto, console)?;
     if inputs.nonce.is_some() && args.repeat > 1 {
         return Err(Failure::usage("no nonce is used twice: --repeat needs --nonce random"));
     }
@@ -108,23 +108,20 @@ pub(crate) struct Inputs {
 }
 
 impl Inputs {
-    pub(crate) fn read(args: &JudgeArgs, crypto: Crypto) -> Result<Self, Failure> {
+    pub(crate) fn read(
+        args: &JudgeArgs,
+        judged: &TrustArgs,
+        crypto: Crypto,
+        console: &Console,
+    ) -> Result<Self, Failure> {
         let peer_key = args
             .peer_key
             .as_deref()
             .map(|path| trust::public_key(path, crypto.provider))
             .transpose()?;
-        let reference = args.reference.as_deref().map(reference).transpose()?;
+        let reference = reference::read(&args.reference, judged, crypto, console)?;
         Ok(Self { nonce: nonce(&args.nonce)?, peer_key, reference })
     }
-}
-
-/// Reference values out of a file.
-pub(crate) fn reference(path: &std::path::Path) -> Result<Reference, Failure> {
-    let bytes = file::read(path)?;
-    Reference::read(&bytes).map_err(|error| {
-        Failure::usage(format!("{}: no reference values: {error}", path.display()))
-    })
 }
 
 /// The nonce that was given; `None` for a random one. A file holds 32 bytes or 64 hexadecimal digits.

@@ -42,6 +42,7 @@ mod pci_session;
 mod pem;
 mod provenance;
 mod recognize;
+mod reference;
 mod render;
 #[cfg(target_os = "linux")]
 mod rights;

@@ -27,7 +27,7 @@ pub(crate) fn run(
     if args.measurements == IndexList::None {
         return Err(Failure::usage("--measurements none leaves measure nothing to do"));
     }
-    let inputs = Inputs::read(&args.judge, crypto)?;
+    let inputs = Inputs::read(&args.judge, &args.trust, crypto, console)?;
     let signer = match args.unsigned {
         true => Signer::Nobody,
         false => Signer::of(inputs.peer_key.as_deref()),

@@ -50,7 +50,7 @@ pub(crate) fn run(
     if let Some(path) = &args.course.psk {
         return psk::run(args, path, course, crypto, console);
     }
-    let inputs = Inputs::read(&args.judge, crypto)?;
+    let inputs = Inputs::read(&args.judge, &args.trust, crypto, console)?;
     let measures = args.measurements != IndexList::None;
     if inputs.nonce.is_some() && !measures {
         return Err(Failure::usage("--nonce is that of GET_MEASUREMENTS: it needs measurements"));

@@ -248,6 +248,11 @@ fn has_extension(path: &Path) -> bool {
     extension.is_some_and(|own| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(own)))
 }
 
+/// Anchors of those who sign reference values: apart from those of devices.
+pub(crate) fn signers(paths: &[PathBuf], console: &Console) -> Result<Vec<Vec<u8>>, Failure> {
+    all_certificates(paths, Unreadable::PassedOver, console)
+}
+
 /// The certificates in a file.
 pub(crate) fn certificates_of(path: &Path, console: &Console) -> Result<Vec<Vec<u8>>, Failure> {
     usable(path, CertificateList::read(&file::read(path)?), console)

@@ -15,14 +15,14 @@ use spdm_evidence::{
 use spdm_x509::Revocations;
 
 use crate::args::{NonceChoice, SlotChoice, VerifyArgs, compat};
-use crate::attest::{nonce, reference};
+use crate::attest::nonce;
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::file_kind::Reader;
 use crate::trust::Trust;
 use crate::verdict::Verdict;
-use crate::{decode, file, render, trust};
+use crate::{decode, file, reference, render, trust};
 use inputs::{Found, InputFile, Inputs};
 
 /// Verifies every connection in the files. The worst exit code counts.
@@ -38,7 +38,7 @@ pub(crate) fn run(
         .as_deref()
         .map(|path| trust::public_key(path, crypto.provider))
         .transpose()?;
-    let reference = args.reference.as_deref().map(reference).transpose()?;
+    let reference = reference::read(&args.reference, &args.trust, crypto, console)?;
     let Inputs { files, unread } = inputs::files(&args.files)?;
     let chain = args.chain.as_deref().map(|path| trust::chain(path, console)).transpose()?;
     let secrets = args.secrets.as_deref().map(decode::secrets).transpose()?;

@@ -91,7 +91,7 @@ pub use recorder::Recorder;
 pub use recording::{
     Broken, CapturedRecord, ChainContent, Negotiation, RecordedExchange, Recording, SlotChain,
 };
-pub use reference::{Reference, ReferenceValue};
+pub use reference::{CorimFile, Reference, ReferenceValue};
 pub use report::{
     Basis, BasisSignature, CheckResult, DeviceModes, DeviceRequests, ExitClass, Freshness,
     HandshakeProtection, IdentitySummary, MeasuredValue, NegotiationCover, Nonces,

@@ -1,7 +1,13 @@
 //! Reference values: what the measurements of a device should be.
 
-use serde::Deserialize;
+mod corim;
+mod subject;
 
+use serde::Deserialize;
+use spdm_crypto::Provider;
+
+pub use self::corim::CorimFile;
+pub(crate) use self::subject::Subject;
 use crate::error::Error;
 use crate::report::{MeasuredValue, ReferenceStatus};
 
@@ -11,6 +17,8 @@ use crate::report::{MeasuredValue, ReferenceStatus};
 pub struct Reference {
     /// The values.
     pub measurements: Vec<ReferenceValue>,
+    /// The file that they are in instead.
+    corim: Option<CorimFile>,
 }
 
 /// The value that a measurement should have.
@@ -75,20 +83,46 @@ impl Reference {
             let value = hex::decode(&row.value).map_err(|_| Error::Hex { field: "value" })?;
             Ok(ReferenceValue { index: row.index, kind: row.kind, raw: row.raw, value })
         });
-        Ok(Self { measurements: values.collect::<Result<_, Error>>()? })
+        Ok(Self { measurements: values.collect::<Result<_, Error>>()?, corim: None })
     }
 
-    /// Marks every measured value, and gives the number of values that match or, in one sentence, all that do not.
-    pub(crate) fn compare(&self, measured: &mut [MeasuredValue]) -> Result<usize, String> {
+    /// Takes the reference values of a CoRIM whose signature, where it has one, verifies.
+    ///
+    /// # Errors
+    /// What is wrong with the file or its signer.
+    pub fn of_corim(file: CorimFile, provider: &Provider) -> Result<Self, spdm_appraisal::Error> {
+        file.read(provider, |_| ())?;
+        Ok(Self { measurements: Vec::new(), corim: Some(file) })
+    }
+
+    /// Marks every measured value, and says in one sentence what matches, or all that does not.
+    pub(crate) fn compare(
+        &self,
+        measured: &mut [MeasuredValue],
+        subject: &Subject,
+        provider: &Provider,
+    ) -> Result<String, String> {
+        if let Some(corim) = &self.corim {
+            return corim.compare(measured, subject, provider);
+        }
         self.mark(measured);
         let is_missing =
             |reference: &&ReferenceValue| !measured.iter().any(|value| reference.is_about(value));
         let missing: Vec<&ReferenceValue> = self.measurements.iter().filter(is_missing).collect();
-        self.judge(measured, &missing).map(|()| self.measurements.len())
+        self.judge(measured, &missing)?;
+        Ok(format!("{} reference values match", self.measurements.len()))
     }
 
     /// As [`Self::compare`], for measurements that need not be all: none of them may differ.
-    pub(crate) fn check(&self, measured: &mut [MeasuredValue]) -> Result<(), String> {
+    pub(crate) fn check(
+        &self,
+        measured: &mut [MeasuredValue],
+        subject: &Subject,
+        provider: &Provider,
+    ) -> Result<(), String> {
+        if let Some(corim) = &self.corim {
+            return corim.check(measured, subject, provider);
+        }
         self.mark(measured);
         self.judge(measured, &[])
     }

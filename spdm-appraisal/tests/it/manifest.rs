@@ -105,6 +105,25 @@ fn na10_a_manifest_that_points_to_itself() {
 }
 
 #[test]
+fn a_manifest_cannot_make_up_for_a_block() {
+    let rom = |value: &[u8]| measurement(1, &[(2, digests(&[(7, value)]))]);
+    let (honest, liar) = (toc(&[rom(&ROM)]), toc(&[rom(&[9; 48])]));
+    let judge = |toc: &[u8], value: &[u8]| {
+        let file = corim(&[triple(class("ACME", "WIDGET"), &[rom(value)])]);
+        let corim = read(&file).unwrap();
+        elements(toc, |elements| {
+            let environments = Environments::Known(&[DEVICE]);
+            let evidence = Evidence { environments, elements, keys: &[], extent: Extent::Whole };
+            Comparison::new(&evidence, corim.states(), &PROVIDER).unwrap().verdict()
+        })
+    };
+    assert_eq!(judge(&honest, &ROM), Ok(Verdict::Match));
+    // The reference is what the manifest says, and not what the block says, or the other way round.
+    assert_eq!(judge(&liar, &[9; 48]), Ok(Verdict::Mismatch));
+    assert_eq!(judge(&liar, &ROM), Ok(Verdict::Mismatch));
+}
+
+#[test]
 fn a_value_beside_must_be_that_of_the_block() {
     for (index, beside) in [
         (1, (2, digests(&[(7, &FIRMWARE)]))),

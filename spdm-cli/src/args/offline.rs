@@ -8,7 +8,7 @@ use spdm_crypto::AsymAlgorithm;
 use spdm_evidence::{Format, Proof};
 
 use super::values::{self, NonceChoice, SlotChoice};
-use super::{TrustArgs, Workaround};
+use super::{ReferenceArgs, TrustArgs, Workaround};
 
 /// `spdm verify`.
 #[derive(Args, Debug)]
@@ -21,9 +21,8 @@ pub(crate) struct VerifyArgs {
     /// The public key of a device without certificates (slot 0xFF): SubjectPublicKeyInfo in DER or PEM, or a certificate
     #[arg(long, value_name = "FILE")]
     pub(crate) peer_key: Option<PathBuf>,
-    /// Reference measurements (docs/schema/reference.json)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) reference: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reference: ReferenceArgs,
     /// The nonce that a signature must cover: 64 hex digits or @FILE; not given: freshness is not judged
     #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse)]
     pub(crate) nonce: Option<NonceChoice>,

@@ -93,7 +93,7 @@ impl From<PolicyChoice> for SessionPolicy {
 }
 
 /// Options about an identity: with a pre-shared key there is none.
-const IDENTITY: [&str; 14] = [
+const IDENTITY: [&str; 16] = [
     "trust",
     "trust_root_hash",
     "trust_intermediate",
@@ -103,6 +103,8 @@ const IDENTITY: [&str; 14] = [
     "pci_id",
     "peer_key",
     "reference",
+    "reference_trust",
+    "reference_key",
     "nonce",
     "slot",
     "known",

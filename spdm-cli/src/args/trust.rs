@@ -7,6 +7,7 @@ use spdm_codec::PciIdentity;
 use spdm_requester::Compat;
 use spdm_x509::{ChainLimits, Profile};
 
+use super::reference::ReferenceArgs;
 use super::values::{NonceChoice, RootHash, San};
 use crate::time::At;
 
@@ -82,9 +83,8 @@ pub(crate) struct JudgeArgs {
     /// The public key of a device without certificates (slot 0xFF): SubjectPublicKeyInfo in DER or PEM, or a certificate
     #[arg(long, value_name = "FILE")]
     pub(crate) peer_key: Option<PathBuf>,
-    /// Reference measurements (docs/schema/reference.json)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) reference: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reference: ReferenceArgs,
     /// The nonce of GET_MEASUREMENTS (of CHALLENGE with --measurements none): 64 hex digits, @FILE or random
     #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse, default_value = "random")]
     pub(crate) nonce: NonceChoice,

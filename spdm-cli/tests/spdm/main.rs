@@ -10,8 +10,12 @@ mod attest;
 mod backend;
 mod basis;
 mod bounds;
+#[path = "../../../spdm-appraisal/tests/it/build.rs"]
+#[allow(dead_code, reason = "shared with the tests of spdm-appraisal")]
+mod build;
 mod chain;
 mod contract;
+mod corim;
 mod decode;
 mod events;
 mod faults;

@@ -8,7 +8,7 @@ mod session;
 use std::collections::BTreeMap;
 
 use spdm_codec::{ContentChanged, KeySlot, RequesterNonce, SpdmVersion};
-use spdm_crypto::{Digest, Provider};
+use spdm_crypto::{Digest, HashAlgorithm, Provider};
 use spdm_requester::{
     AttestationCheck, CheckStatus, Error, Negotiated, Observation, Observer, Possession, Proof,
     SummaryAgreement, SummaryHash, Verified,
@@ -26,7 +26,7 @@ use crate::known_devices::{Fingerprint, KnownDevice};
 use crate::listing::Listing;
 use crate::note::{Note, NoteCounter};
 use crate::recording::Broken;
-use crate::reference::Reference;
+use crate::reference::{Reference, Subject};
 use detail::{holds, untouched, unusable};
 use session::NO_IDENTITY;
 
@@ -61,6 +61,7 @@ pub struct ReportBuilder {
     identity: IdentitySummary,
     digest: Option<Vec<u8>>,
     fingerprint: Option<Fingerprint>,
+    subject: Subject,
     measurements: Vec<MeasuredValue>,
     content_changed: ContentChanged,
     measured_before: Vec<MeasuredValue>,
@@ -100,6 +101,7 @@ impl ReportBuilder {
             identity: IdentitySummary::default(),
             digest: None,
             fingerprint: None,
+            subject: Subject::default(),
             measurements: Vec::new(),
             content_changed: ContentChanged::NotDetected,
             measured_before: Vec::new(),
@@ -275,17 +277,22 @@ impl ReportBuilder {
             });
             return self.skip(check, why.unwrap_or_else(|| "no signed measurements".to_owned()));
         }
-        let compared = reference.compare(&mut self.measurements);
-        let compared = compared.and_then(|count| match self.content_changed {
+        let measurement_hash = |negotiated: &Negotiated| negotiated.selected.measurement_hash;
+        let hash = self.negotiated.as_ref().map(measurement_hash);
+        self.subject.hash = hash.and_then(HashAlgorithm::from_measurement_hash);
+        let (subject, provider) = (&self.subject, &self.provider);
+        let compared = reference.compare(&mut self.measurements, subject, provider);
+        let compared = compared.and_then(|told| match self.content_changed {
             ContentChanged::Changed => Err("measurements changed while they were read, as the \
                                             device says: the values may be out of date"
                 .to_owned()),
-            ContentChanged::NotDetected | ContentChanged::Unchanged => Ok(count),
+            ContentChanged::NotDetected | ContentChanged::Unchanged => Ok(told),
         });
-        let compared =
-            compared.and_then(|count| reference.check(&mut self.measured_before).map(|()| count));
+        let compared = compared.and_then(|told| {
+            reference.check(&mut self.measured_before, subject, provider).map(|()| told)
+        });
         match compared {
-            Ok(count) => self.pass(check, format!("{count} reference values match")),
+            Ok(told) => self.pass(check, told),
             Err(mismatch) => {
                 self.fail(check, mismatch.clone());
                 self.object(Objection::new(

@@ -46,6 +46,9 @@ pub struct MeasuredValue {
     pub svn: Option<u64>,
     /// The device's modes, where the value is the bits of them.
     pub device_mode: Option<DeviceModes>,
+    /// The type, where the format is DMTF's.
+    #[serde(skip)]
+    pub(crate) value_type: Option<MeasurementType>,
     /// How it compares with the reference values.
     pub reference: ReferenceStatus,
     /// The reference value that it is compared with, in hexadecimal: the first that differs, else the first.
@@ -117,6 +120,7 @@ impl MeasuredValue {
             text: None,
             svn: None,
             device_mode: None,
+            value_type: None,
             reference: ReferenceStatus::None,
             expected: None,
         }
@@ -126,7 +130,8 @@ impl MeasuredValue {
     #[must_use]
     pub fn of_measurement(index: u8, measurement: &DmtfMeasurement<'_>) -> Self {
         let raw = measurement.form == MeasurementForm::RawBitStream;
-        let shown = Self::new(index, measurement.value_type.name(), raw, measurement.value);
+        let mut shown = Self::new(index, measurement.value_type.name(), raw, measurement.value);
+        shown.value_type = Some(measurement.value_type);
         if raw { shown.in_words(measurement) } else { shown }
     }
 

@@ -10,6 +10,7 @@ use spdm_x509::{Appraisal, Chain, ChainError, CheckOutcome, Policy, Rule, SanPol
 use super::ReportBuilder;
 use super::detail::{holds, passed_over};
 use crate::known_devices::Fingerprint;
+use crate::reference::Subject;
 use crate::report::missing_algorithm::missing_algorithm;
 use crate::report::{IdentitySummary, MeasuredValue};
 
@@ -94,6 +95,7 @@ impl ReportBuilder {
         };
         self.digest = Some(chain.digest().as_bytes().to_vec());
         self.fingerprint = Fingerprint::of(chain, &self.provider);
+        self.subject = Subject::of(chain);
         self.slot(KeySlot::Slot(chain.slot()));
         let count = chain.certificate_count();
         self.pass(AttestationCheck::ChainFormat, format!("{count} certificates"));
