@@ -12,7 +12,7 @@ use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
     Capture, CapturedMessage, Content, Conversation, FoundMessage, Layer, Secrets,
 };
-use spdm_fuzz::{certificates, context, prefix, secured, transports};
+use spdm_fuzz::{certificates, context, prefix, references, secured, transports};
 use spdm_transport::MessageKind;
 use spdm_transport_mctp::serial::{MAX_PACKET, frame, max_frame};
 use spdm_transport_tcp::Frame;
@@ -49,6 +49,9 @@ fn made(out: &Path) -> io::Result<()> {
     write(&out.join("chain"), &certificates::good_chain())?;
     write(&out.join("x509_der"), &certificates::good_certificate())?;
     write(&out.join("x509_san"), &certificates::good_names())?;
+    for file in references::good_files() {
+        write(&out.join("corim"), &file)?;
+    }
     // Algorithms and kind of run, version, sizes and requirement, options: the rest is a correct device.
     for choice in 0..8 {
         for version in 0..5 {

@@ -8,6 +8,8 @@ mod shuffled;
 mod tcp_packets;
 
 pub mod certificates;
+#[path = "../../spdm-appraisal/tests/it/build.rs"]
+mod corim_build;
 #[path = "../../spdm-x509/tests/hostile/good.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]
 mod good;
@@ -15,8 +17,12 @@ pub mod hashed;
 mod input;
 pub mod peer;
 pub mod records;
+pub mod references;
 pub mod responder;
 pub mod secured;
+#[path = "../../spdm-appraisal/tests/it/setting.rs"]
+#[allow(dead_code, reason = "shared with the tests of spdm-appraisal")]
+mod setting;
 #[path = "../../spdm-x509/src/testing.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]
 mod testing;

@@ -105,6 +105,12 @@ fn na10_a_manifest_that_points_to_itself() {
 }
 
 #[test]
+fn an_algorithm_that_both_name_and_nobody_knows_matches_nothing() {
+    let unknown = map(&[(0, text("fw")), (1, map(&[(2, digests(&[(99, &ROM)]))]))]);
+    assert_eq!(verdict(&toc(core::slice::from_ref(&unknown)), &[unknown]), Verdict::Mismatch);
+}
+
+#[test]
 fn a_manifest_cannot_make_up_for_a_block() {
     let rom = |value: &[u8]| measurement(1, &[(2, digests(&[(7, value)]))]);
     let (honest, liar) = (toc(&[rom(&ROM)]), toc(&[rom(&[9; 48])]));

@@ -175,6 +175,7 @@ fn what_must_be_there_is_demanded() {
         (of(measurement(1, &[(2, digests(&[(7, &ROM[..47])]))])), Rule::Length),
         (of(measurement(1, &[(4, tag(563, array(&[bytes(&[1, 2]), bytes(&[1])])))])), Rule::Mask),
         (of(measurement(1, &[(5, bytes(&[1]))])), Rule::Mask),
+        (of(measurement(1, &[(4, tag(560, bytes(&[1, 2]))), (5, bytes(&[1]))])), Rule::Mask),
         (corim_map(&triples, &[(4, map(&[(0, tag(1, uint(1)))]))]), Rule::Missing),
         (corim_map(&triples, &[(4, map(&[(1, uint(1))]))]), Rule::Time),
         (corim_map(&triples, &[(4, map(&[(1, tag(1, uint(1)))]))]), Rule::Expired),
