@@ -70,6 +70,8 @@ fn an_element_that_is_not_there_is_missing() {
     assert_eq!(verdict(&alone), Verdict::Mismatch);
     let part = Setting { extent: Extent::Part, ..Setting::default() };
     assert_eq!(part.appraise(&read(&alone).unwrap()).0, Verdict::Match);
+    let nothing_else = corim(&[widget(core::slice::from_ref(&absent))]);
+    assert_eq!(part.appraise(&read(&nothing_else).unwrap()).0, Verdict::Mismatch);
     // Another variant of the firmware, to which a state that matches is the alternative.
     let variant = corim(&[widget(&[rom(&ROM)]), widget(&[rom(&[9; 48]), absent])]);
     assert_eq!(verdict(&variant), Verdict::Match);
@@ -268,6 +270,18 @@ fn authorized_by_is_a_key_of_the_evidence() {
         assert_eq!(verdict(&file), Verdict::Mismatch);
         let both = with(&[key, tag(557, digest(&[1]))]);
         assert_eq!(setting.appraise(&read(&both).unwrap()).0, Verdict::Mismatch);
+    }
+}
+
+#[test]
+fn no_certificate_is_no_certificate_of_the_evidence() {
+    let keys = [EvidenceKey { key_info: &[], certificate: &[] }];
+    let setting = Setting { keys: &keys, ..Setting::default() };
+    for key in [tag(554, text("")), tag(555, text("")), tag(562, bytes(&[]))] {
+        let claims = map(&[(2, digests(&[(7, &ROM)]))]);
+        let value = map(&[(0, uint(1)), (1, claims), (2, array(&[key]))]);
+        let file = corim(&[widget(&[value])]);
+        assert_eq!(setting.appraise(&read(&file).unwrap()).0, Verdict::Mismatch);
     }
 }
 

@@ -111,6 +111,14 @@ fn an_algorithm_that_both_name_and_nobody_knows_matches_nothing() {
 }
 
 #[test]
+fn a_block_is_not_of_the_environment_that_a_manifest_names() {
+    // The table is about ACME WIDGET and has no block 2; nothing says that the record is.
+    let rom = measurement(1, &[(2, digests(&[(7, &ROM)]))]);
+    let firmware = measurement(2, &[(2, digests(&[(7, &FIRMWARE)]))]);
+    assert_eq!(verdict(&toc(core::slice::from_ref(&rom)), &[rom, firmware]), Verdict::Mismatch);
+}
+
+#[test]
 fn a_manifest_cannot_make_up_for_a_block() {
     let rom = |value: &[u8]| measurement(1, &[(2, digests(&[(7, value)]))]);
     let (honest, liar) = (toc(&[rom(&ROM)]), toc(&[rom(&[9; 48])]));
