@@ -115,8 +115,8 @@ impl fmt::Debug for dyn Provisioning + '_ {
 pub enum Environment {
     /// A factory or a laboratory: everybody who reaches the device may change every slot and key pair.
     Trusted,
-    /// Anywhere else: slots 1 to 7 may be changed in an established session; slot 0 and the key pairs in one whose Requester
-    /// has proven who it is (the feature `mutual-auth`).
+    /// Anywhere else: slots 1 to 7 may be changed in an established session, key pairs in one whose Requester has proven who
+    /// it is (the feature `mutual-auth`), slot 0 by nobody.
     Untrusted,
 }
 
@@ -286,12 +286,13 @@ pub(crate) fn permit(turn: &mut Turn<'_>, change: &Change) -> Result<(), Refusal
     let permitted = match (provisioning(turn)?.environment(), turn.scope, change) {
         (Environment::Trusted, _, _) => true,
         (Environment::Untrusted, Scope::Plain, _) => false,
-        (Environment::Untrusted, Scope::Session(_), Change::Slot(slot))
-            if *slot != SlotId::ZERO =>
-        {
-            true
+        (Environment::Untrusted, Scope::Session(_), Change::Slot(slot)) => *slot != SlotId::ZERO,
+        (Environment::Untrusted, Scope::Session(index), Change::KeyPair) => {
+            mutual::has_proven(turn, index)
         }
-        (Environment::Untrusted, Scope::Session(index), _) => mutual::has_proven(turn, index),
+        // It has slot 0, too.
+        #[cfg(feature = "experimental")]
+        (Environment::Untrusted, Scope::Session(_), Change::Bank) => false,
     };
     if permitted { Ok(()) } else { Err(Refusal::unexpected()) }
 }

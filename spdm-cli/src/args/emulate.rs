@@ -33,8 +33,8 @@ pub(crate) struct EmulateArgs {
     /// Keeps the device in this folder: its keys, and what it is given by set-cert and keys
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
-    /// Who may change slots and key pairs: everybody, in-sessions (slots 1 to 7; slot 0 and key pairs where the host has
-    /// proven who it is, too) or nobody
+    /// Who may change slots and key pairs: everybody, in-sessions (slots 1 to 7; key pairs where the host has proven who it
+    /// is) or nobody
     #[arg(long, value_name = "WHO", default_value = "everybody")]
     pub(crate) provisioning: ProvisioningChoice,
     /// Also messages whose layout no released specification confirms: SLOT_MANAGEMENT (1.4)
@@ -84,7 +84,7 @@ pub(crate) struct EmulateArgs {
 pub(crate) enum ProvisioningChoice {
     /// Every slot and key pair, by everybody
     Everybody,
-    /// Slots 1 to 7, in sessions; slot 0 and key pairs in sessions with mutual authentication
+    /// Slots 1 to 7, in sessions; key pairs in sessions with mutual authentication
     InSessions,
     /// The device has none of it
     Nobody,

@@ -193,15 +193,16 @@ fn sessions_of_every_kind() {
     }
 }
 
-/// Outside of a trusted environment slot 0 and the key pairs are changed by who has proven who it is, and by nobody else.
+/// Outside of a trusted environment key pairs are changed by who has proven who it is, and slot 0 by nobody.
 #[cfg(feature = "provisioning")]
 #[test]
-fn p8_p14_who_has_proven_who_it_is_may_provision() {
+fn p8_p14_who_has_proven_who_it_is_may_change_key_pairs_and_not_slot_0() {
     use spdm_responder::Environment;
     let provisioning = CapabilityFlags::SET_CERT_CAP
         | CapabilityFlags::GET_KEY_PAIR_INFO_CAP
         | CapabilityFlags::SET_KEY_PAIR_INFO_CAP;
-    let requests = [vec![0x13, 0xEE, 0x80, 0], vec![0x13, 0xFD, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]];
+    let erase_slot_0 = [0x13, 0xEE, 0x80, 0];
+    let requests = [vec![0x13, 0xFD, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]];
     let unexpected = error(SpdmVersion::V1_3, 0x04);
     for kind in KINDS {
         let (mut sim, mut host) = connected(SpdmVersion::V1_3, provisioning, kind);
@@ -219,6 +220,7 @@ fn p8_p14_who_has_proven_who_it_is_may_provision() {
             assert_eq!(sim.send(request).unwrap(), unexpected);
             assert_eq!(session.exchange(&mut sim, request).unwrap()[1], request[1] & 0x7F);
         }
+        assert_eq!(session.exchange(&mut sim, &erase_slot_0).unwrap(), unexpected);
         // The session of somebody else proves nothing for this one.
         sim.device.policy = None;
         let mut other = Initiator::key_exchange(&mut sim, 2);
