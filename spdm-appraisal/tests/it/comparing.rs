@@ -217,6 +217,13 @@ fn every_attribute_must_be_there() {
 }
 
 #[test]
+fn an_entry_of_a_measurement_that_is_not_known_matches_nothing() {
+    let claims = map(&[(2, digests(&[(7, &ROM)]))]);
+    let value = map(&[(0, uint(1)), (1, claims), (9, uint(1))]);
+    assert_eq!(verdict(&corim(&[widget(&[value])])), Verdict::Mismatch);
+}
+
+#[test]
 fn element_ids_are_equal() {
     let claims = (1, map(&[(2, digests(&[(7, &ROM)]))]));
     for key in [
