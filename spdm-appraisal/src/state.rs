@@ -39,9 +39,9 @@ pub enum Authority<'a> {
 pub struct Origin<'a> {
     /// The file.
     pub file: &'a str,
-    /// The number of the tag (CoMID) in the file, from 0.
+    /// The number of the tag (CoMID) in the file, from 0; 0 in formats without tags.
     pub tag: u32,
-    /// The number of the reference triple in the tag, from 0.
+    /// The number of the reference triple in the tag, or of the entry in formats without triples, from 0.
     pub triple: u32,
 }
 
@@ -106,7 +106,9 @@ impl<'a> ReferenceValue<'a> {
 pub struct ReferenceValues<'a>(Source<'a>);
 
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is no heap, and one is made at a time")]
 enum Source<'a> {
+    One(ReferenceValue<'a>),
     List(&'a [ReferenceValue<'a>]),
     Cbor(Triple<'a>),
 }
@@ -122,6 +124,12 @@ pub(crate) struct Triple<'a> {
 }
 
 impl<'a> ReferenceValues<'a> {
+    /// A single value. Alternatives for one element are several states with a value each.
+    #[must_use]
+    pub const fn one(value: ReferenceValue<'a>) -> Self {
+        Self(Source::One(value))
+    }
+
     /// Values that the caller keeps.
     #[must_use]
     pub const fn list(values: &'a [ReferenceValue<'a>]) -> Self {
@@ -130,11 +138,13 @@ impl<'a> ReferenceValues<'a> {
 
     /// The values, in their order.
     pub fn iter(&self) -> impl Iterator<Item = ReferenceValue<'a>> + use<'a> {
-        let (list, triple) = match self.0 {
-            Source::List(list) => (list, None),
-            Source::Cbor(triple) => (&[][..], Some(triple)),
+        let (one, list, triple) = match self.0 {
+            Source::One(value) => (Some(value), &[][..], None),
+            Source::List(list) => (None, list, None),
+            Source::Cbor(triple) => (None, &[][..], Some(triple)),
         };
-        list.iter().copied().chain(triple.into_iter().flat_map(Triple::values))
+        let kept = one.into_iter().chain(list.iter().copied());
+        kept.chain(triple.into_iter().flat_map(Triple::values))
     }
 }
 

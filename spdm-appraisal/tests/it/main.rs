@@ -15,3 +15,4 @@ mod signing;
 #[path = "../../../spdm-x509/src/testing.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]
 mod testing;
+mod values;
