@@ -119,6 +119,40 @@ rules! {
     Key in "cose.key" => "the given key cannot be used",
     /// Neither corim-meta nor CWT-Claims.
     MetaMissing in "corim.meta" => "neither corim-meta nor CWT-Claims say who signed",
+    /// Neither SoftwareIdentity is the root nor is it of ISO/IEC 19770-2.
+    NotSwid in "swid" => "it is no SWID tag (ISO/IEC 19770-2:2015)",
+    /// An element that is missing, occurs twice or is not of the form.
+    SwidElement in "swid" => "it is missing, occurs twice or is not expected there",
+    /// An attribute that is missing, not of the form, or has a value that it cannot have.
+    SwidValue in "swid" => "it is missing or has a value that it cannot have",
+    /// One measurement index is in the file twice.
+    SwidTwice in "swid" => "the measurement index occurs twice",
+    /// A document type, comment, CDATA section or processing instruction.
+    XmlMarkup in "xml" => "signed reference values have no such markup",
+    /// An entity that is none of the five of XML.
+    XmlEntity in "xml" => "the entity is none of the five of XML",
+    /// An attribute of the namespace xml, or one that names an element.
+    XmlAttribute in "xml" => "signed reference values have no such attribute",
+    /// A prefix that stands for two namespaces, or for none.
+    XmlNamespace in "xml" => "a prefix stands for two namespaces, or for none",
+    /// No XML in UTF-8.
+    XmlMalformed in "xml" => "it is not well-formed XML in UTF-8",
+    /// Elements nest more than sixteen deep.
+    XmlDepth in "xml" => "it nests more than sixteen deep",
+    /// More elements, attributes or namespaces than the reader takes.
+    XmlTooMany in "xml" => "there are too many of them",
+    /// There is no signature.
+    XmlUnsigned in "xml.signature" => "there is no signature",
+    /// The signature has another form than the one that is accepted.
+    XmlSignatureForm in "xml.signature" => "it is not the one form of signature that is accepted",
+    /// X509Data holds no certificate, too many, or more bytes than there is room for.
+    X509Data in "xml.signature" => "the chain of certificates cannot be used",
+    /// The signer's key is on another curve, or none of ECDSA.
+    XmlKey in "xml.signature" => "the signer's key is not one on P-384",
+    /// The signature does not verify.
+    XmlSignature in "xml.signature" => "the signature is not valid",
+    /// What is signed is the digest of another document.
+    XmlDigest in "xml.digest" => "the digest of the document is not the one that is signed",
     /// corim-meta and CWT-Claims differ.
     MetaDiffers in "corim.meta" => "corim-meta and CWT-Claims say different things",
 }
@@ -135,7 +169,7 @@ impl fmt::Display for Rule {
 pub struct ReadError {
     /// The broken rule.
     pub rule: Rule,
-    /// The field, in the spelling of the CoRIM and COSE specifications.
+    /// The field, in the spelling of the CoRIM, COSE and XML specifications.
     pub field: &'static str,
     /// Where, in bytes from the start of the file.
     pub at: usize,

@@ -42,6 +42,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "swid")]
+extern crate alloc;
+
 mod cbor;
 mod claims;
 mod comid;
@@ -54,9 +57,14 @@ mod element;
 mod environment;
 mod error;
 mod keys;
+mod nvidia;
+
 mod satisfaction;
 mod signed;
+mod signer_chain;
 mod state;
+#[cfg(feature = "swid")]
+mod swid;
 mod toc;
 mod validity;
 
@@ -73,7 +81,10 @@ pub use element::{Element, TooManyElements, record_elements};
 pub use environment::{ElementId, Environment, Identifier};
 pub use error::{Error, ReadError, Rule};
 pub use keys::{CryptoKey, EvidenceKey, KeyList};
+pub use nvidia::{Nvdec0, NvidiaOpaque, OpaqueError, RimName, VbiosVersion};
 pub use satisfaction::Difference;
 pub use signed::{REFERENCE_SIGNER, ReferenceKey, ReferenceTrust};
 pub use state::{Authority, Origin, ReferenceState, ReferenceValue, ReferenceValues};
+#[cfg(feature = "swid")]
+pub use swid::{Swid, SwidMismatch, SwidStates};
 pub use toc::SpdmToc;

@@ -1,17 +1,14 @@
 //! Who signed reference values, and whether the caller trusts them.
 
-use spdm_codec::{SlotId, SpdmVersion};
 use spdm_crypto::Provider;
 use spdm_untrusted::Untrusted;
-use spdm_x509::{
-    Anchor, CertModel, Chain, ChainContext, ChainError, Demand, Policy, Profile, ProvisionedKey,
-    ValidityCheck, X509Certificate,
-};
+use spdm_x509::{Anchor, Demand, Profile, ProvisionedKey, ValidityCheck, X509Certificate};
 
 use crate::cbor::{Item, Label, Reader, Result};
 use crate::cose::{Scheme, Sign1};
 use crate::dialect::Form;
 use crate::error::{Error, ReadError, Rule};
+use crate::signer_chain::SignerChain;
 use crate::state::Authority;
 use crate::validity::{Validity, read_seconds};
 
@@ -231,58 +228,17 @@ fn scheme_of(sign1: &Sign1<'_>, leaf: &X509Certificate<'_>, provider: &Provider)
     }
 }
 
-/// How many certificates an x5chain may have.
-const MAX_CERTIFICATES: usize = 16;
-
-/// The certificates of an x5chain, leaf first.
-struct X5chain<'a> {
-    certificates: [&'a [u8]; MAX_CERTIFICATES],
-    count: usize,
-    at: usize,
-}
-
-impl<'a> X5chain<'a> {
-    /// One byte string, or an array. RFC 9360 §2 has at least two in an array; one is harmless, and is seen.
-    fn read(item: Item<'a>) -> Result<Self> {
-        let mut chain = Self { certificates: [&[][..]; MAX_CERTIFICATES], count: 0, at: item.at() };
-        if let Ok(certificate) = item.reader().bytes("x5chain") {
-            chain.push(certificate)?;
-            return Ok(chain);
-        }
-        item.reader().array("x5chain", |reader| chain.push(reader.bytes("x5chain")?))?;
-        if chain.count == 0 { Err(chain.unusable()) } else { Ok(chain) }
+/// The certificates of an x5chain: one byte string, or an array. RFC 9360 §2 has at least two in an array; one is harmless,
+/// and is seen.
+fn read_x5chain(item: Item<'_>) -> Result<SignerChain<'_>> {
+    let unusable = ReadError::new(Rule::X5chain, "x5chain", item.at());
+    let mut chain = SignerChain::new(REFERENCE_SIGNER, unusable);
+    if let Ok(certificate) = item.reader().bytes("x5chain") {
+        chain.push(certificate)?;
+        return Ok(chain);
     }
-
-    fn push(&mut self, certificate: &'a [u8]) -> Result<()> {
-        let unusable = self.unusable();
-        *self.certificates.get_mut(self.count).ok_or(unusable)? = certificate;
-        self.count += 1;
-        Ok(())
-    }
-
-    const fn unusable(&self) -> ReadError {
-        ReadError::new(Rule::X5chain, "x5chain", self.at)
-    }
-
-    fn certificates(&self) -> &[&'a [u8]] {
-        self.certificates.get(..self.count).unwrap_or_default()
-    }
-
-    /// The chain in the format of DSP0274: length, RootHash, root's side first.
-    fn structure<'s>(&self, root_hash: &[u8], scratch: &'s mut [u8]) -> Result<&'s [u8]> {
-        let certificates = self.certificates().iter();
-        let len = certificates.clone().map(|certificate| certificate.len()).sum::<usize>();
-        let len = u16::try_from(len + 4 + root_hash.len()).map_err(|_| self.unusable())?;
-        let [low, high] = len.to_le_bytes();
-        let head = [low, high, 0, 0];
-        let mut parts = [&[][..]; MAX_CERTIFICATES + 2];
-        let all = [&head[..], root_hash].into_iter().chain(certificates.rev().copied());
-        for (place, part) in parts.iter_mut().zip(all) {
-            *place = part;
-        }
-        let room = ReadError::new(Rule::Scratch, "x5chain", self.at);
-        crate::cose::concatenate(&parts, scratch).ok_or(room)
-    }
+    item.reader().array("x5chain", |reader| chain.push(reader.bytes("x5chain")?))?;
+    Ok(chain)
 }
 
 fn verify_by_chain<'a>(
@@ -292,66 +248,12 @@ fn verify_by_chain<'a>(
     trust: &ReferenceTrust<'_>,
     scratch: &mut [u8],
 ) -> core::result::Result<Authority<'a>, Error> {
-    let chain = X5chain::read(item)?;
-    let [certificate, ..] = *chain.certificates() else { return Err(chain.unusable().into()) };
+    let chain = read_x5chain(item)?;
+    let certificate = chain.leaf()?;
     let leaf = X509Certificate::parse(Untrusted::new(certificate)).map_err(Error::Signer)?;
     let scheme = scheme_of(sign1, &leaf, trust.provider)?;
-    let anchor = judge(&chain, scheme, trust, scratch)?;
+    let anchor = chain.judge(scheme, trust, scratch)?;
     // The leaf of the chain that was judged is this certificate, and its key is one of this algorithm.
     sign1.verify(scheme, leaf.key(), trust.provider, scratch)?;
     Ok(Authority::Chain { signer, certificate, anchor })
-}
-
-/// Judges the chain below each anchor that can be its root; gives the number of the anchor.
-fn judge(
-    chain: &X5chain<'_>,
-    scheme: Scheme,
-    trust: &ReferenceTrust<'_>,
-    scratch: &mut [u8],
-) -> core::result::Result<Option<usize>, Error> {
-    let [.., last] = chain.certificates() else { return Err(chain.unusable().into()) };
-    let top = X509Certificate::parse(Untrusted::new(last)).map_err(Error::Signer)?;
-    if top.is_self_issued() {
-        return judge_below(chain, last, scheme, trust, scratch);
-    }
-    let mut outcome = None;
-    for anchor in trust.anchors {
-        let Anchor::Certificate(der) = anchor else { continue };
-        let Ok(root) = X509Certificate::parse(Untrusted::new(der)) else { continue };
-        if root.subject() != top.issuer() {
-            continue;
-        }
-        match judge_below(chain, der, scheme, trust, scratch) {
-            Ok(anchor) => return Ok(anchor),
-            Err(error) => outcome = Some(error),
-        }
-    }
-    // No anchor issued it: the judge says so.
-    match outcome {
-        Some(error) => Err(error),
-        None => judge_below(chain, &[], scheme, trust, scratch),
-    }
-}
-
-/// Judges the chain with the RootHash of this certificate.
-fn judge_below(
-    chain: &X5chain<'_>,
-    root: &[u8],
-    scheme: Scheme,
-    trust: &ReferenceTrust<'_>,
-    scratch: &mut [u8],
-) -> core::result::Result<Option<usize>, Error> {
-    let Scheme { asym, hash } = scheme;
-    let digest = trust.provider.hash.digest(hash, &[root]);
-    let digest = digest.map_err(|_| ReadError::new(Rule::AlgBackend, "alg", chain.at))?;
-    let structure = chain.structure(digest.as_bytes(), scratch)?;
-    let context =
-        ChainContext::new(SlotId::ZERO, SpdmVersion::V1_2, CertModel::GenericCert, asym, hash);
-    let policy = Policy::new(trust.provider, trust.anchors, trust.validity);
-    let policy = Policy { profile: REFERENCE_SIGNER, ..policy };
-    let judged = || -> core::result::Result<Option<usize>, ChainError> {
-        let chain = Chain::parse(Untrusted::new(structure), context, trust.provider)?;
-        Ok(policy.validate(&chain)?.anchor_index())
-    };
-    judged().map_err(Error::Signer)
 }

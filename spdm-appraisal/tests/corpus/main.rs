@@ -8,15 +8,28 @@
 
 mod files;
 mod own;
+#[cfg(feature = "swid")]
+mod swid;
 mod toc;
 
 fn main() {
-    test_corpus::run([
+    #[cfg(not(feature = "swid"))]
+    let swid = [];
+    #[cfg(feature = "swid")]
+    let swid = [
+        test_corpus::test(swid::genuine_files_are_read_and_changed_ones_are_not),
+        test_corpus::test(swid::each_value_of_a_switch_matches),
+        test_corpus::test(swid::a_differing_value_has_its_index_in_spdm_numbering),
+        test_corpus::test(swid::another_version_is_named),
+        test_corpus::test(swid::na13_no_one_byte_mutant_is_read_as_something_else),
+    ];
+    let corim = [
         test_corpus::test(own::every_corim_gives_its_verdict),
         test_corpus::test(files::na1_prefixes_and_mutants_of_each_file),
         test_corpus::test(files::na4_an_anchor_for_devices_is_none_for_references),
         test_corpus::test(files::both_forms_of_the_sample_tool_under_compatible_only),
         test_corpus::test(files::files_of_others_are_read_or_refused_with_a_reason),
         test_corpus::test(toc::three_indirect_elements_of_each_table),
-    ]);
+    ];
+    test_corpus::run(corim.into_iter().chain(swid));
 }

@@ -1,4 +1,4 @@
-//! CoRIM and comparison, with files that are made here.
+//! CoRIM, SWID tags and comparison, with files that are made here.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -9,9 +9,16 @@
 mod build;
 mod comparing;
 mod manifest;
+mod nvidia;
 mod reading;
 mod setting;
 mod signing;
+#[cfg(feature = "swid")]
+mod swid;
+#[cfg(feature = "swid")]
+mod swid_file;
+#[cfg(feature = "swid")]
+mod swid_signature;
 #[path = "../../../spdm-x509/src/testing.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]
 mod testing;
