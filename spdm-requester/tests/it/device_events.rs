@@ -11,7 +11,7 @@ use spdm_transport::Transport;
 
 use crate::emulated_sessions::{Emulated, Setup};
 use crate::mutual_authentication::{MUTUAL, peer};
-use crate::session_peer::{Host, Lent, Peer};
+use crate::session_peer::{Host, Lent, Peer, Place};
 use crate::sessions::{heartbeat, key, open};
 use crate::sim::{SimClock, V1_3, since};
 
@@ -148,6 +148,72 @@ fn p25_encapsulated_events_in_established_sessions_of_devices_with_events_alone(
     let unsupported = [0x12, 0x7F, ErrorCode::UNSUPPORTED_REQUEST.0, Code::SEND_EVENT.0];
     assert_eq!(refused(&device), unsupported);
     assert_eq!(told, Told::default());
+}
+
+/// SEND_EVENT of a vendor's event with a detail of `len` bytes.
+fn send_long(id: u32, len: u16) -> Vec<u8> {
+    let mut message = vec![0xF1, 0, 0, 1, 0, 0, 0];
+    message.extend(id.to_le_bytes());
+    message.extend([0, 0, 0, 0, 3, 2, 0x36, 0x1B, 9, 0]);
+    message.extend(len.to_le_bytes());
+    message.extend(vec![7; len.into()]);
+    message
+}
+
+/// PCI-SIG's vendor 0x1B36, all events.
+const OF_VENDOR: [u8; 12] = [3, 2, 0x36, 0x1B, 0, 0, 9, 0, 1, 0, 0, 0];
+
+#[test]
+fn an_event_that_is_larger_than_what_the_requester_receives_at_once_comes_in_chunks() {
+    for version in since(V1_3) {
+        let mut device = telling(version);
+        device.flags |= F::CHUNK_CAP;
+        device.transfer = 0x100;
+        let mut lent = Lent::new();
+        let requester = lent.negotiated(&mut device, F::ENCAP_CAP);
+        let (requester, opened) = open(requester, &mut device);
+        let groups = EventGroupList::decode(EventGroups { count: 1, list: &OF_VENDOR }).unwrap();
+        let (mut subscription, mut told) = (Subscription::to(groups), Told::default());
+        device.asking.script.extend([send_long(1, 700), send_long(2, 3), send_long(3, 900)]);
+        device.requests.clear();
+        let session = opened.session;
+        let (requester, served) =
+            poll(requester, &mut device, session, &mut subscription, &mut told);
+        assert_eq!((served.requests, served.refused), (3, 0), "{:?}", told.1);
+        assert_eq!(told.0, [1, 2, 3]);
+        let ack = [version.to_byte(), Code::EVENT_ACK.0, 0, 0];
+        assert_eq!(device.asking.answers, [ack; 3]);
+        let chunks = device.codes().iter().filter(|code| **code == Code::CHUNK_GET).count();
+        assert!(chunks >= 7, "{chunks}");
+        heartbeat(requester, &mut device, session).unwrap();
+    }
+}
+
+/// A piece that breaks a rule ends the flow; nothing of the event is told.
+#[test]
+fn p27_an_event_in_chunks_that_do_not_fit_together_is_not_delivered() {
+    let changes: [(&str, fn(&mut Vec<u8>)); 4] = [
+        ("handle", |chunk| chunk[3] ^= 1),
+        ("number", |chunk| chunk[4] ^= 1),
+        ("size", |chunk| chunk[12] = chunk[12].wrapping_add(1)),
+        ("cut", |chunk| chunk.truncate(chunk.len() - 1)),
+    ];
+    for (what, change) in changes {
+        let mut device = telling(V1_3).change(Code::CHUNK_GET, Place::Answer, change);
+        device.flags |= F::CHUNK_CAP;
+        device.transfer = 0x100;
+        let mut lent = Lent::new();
+        let requester = lent.negotiated(&mut device, F::ENCAP_CAP);
+        let (requester, opened) = open(requester, &mut device);
+        let groups = EventGroupList::decode(EventGroups { count: 1, list: &OF_VENDOR }).unwrap();
+        let (mut subscription, mut told) = (Subscription::to(groups), Told::default());
+        device.asking.script.push_back(send_long(1, 700));
+        let clock = device.clock.clone();
+        let flow = requester.receive_events(opened.session, &mut subscription, &mut told);
+        let failed = blocking::run(flow, &mut device, &clock).unwrap_err().error.to_string();
+        assert!(failed.contains("CHUNK_RESPONSE"), "{what}: {failed}");
+        assert_eq!((&told.0[..], device.asking.answers.len()), (&[][..], 0), "{what}");
+    }
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! A device with sessions, written for these tests on the codec and the primitives alone: it shares no code with the
 //! requester. Transcripts are bytes that are hashed when they are needed.
 
+mod handshake;
 mod host;
+mod large;
+mod lent;
 mod wrong_records;
 
 use core::fmt;
@@ -11,26 +14,22 @@ use std::rc::Rc;
 use spdm_codec::{
     AeadCipherSuite, AlgStructs, Algorithms, BaseAsymAlgo, BaseHashAlgo, BasicMutAuth,
     Capabilities, Capability, CapabilityFlags, Code, ConnectionKeys, Cx, DheNamedGroup,
-    EndSessionAck, ErrorCode, ExtAlgorithms, Finish, FinishRsp, Handshake, HeartbeatAck,
-    KeyExchange, KeyExchangeRsp, KeyOperation, KeyScheduleAlgo, KeySlot, KeyUpdate, KeyUpdateAck,
-    Message, MutAuthRequested, OpaqueData, OpaqueFormat, OtherParams, PskExchange, PskExchangeRsp,
-    PskFinish, PskFinishRsp, PskResponderContext, RecordBinding, RecordPrivacy, ResponderNonce,
-    SpdmVersion, TransferSizes, Version,
+    EndSessionAck, ErrorCode, ExtAlgorithms, Handshake, HeartbeatAck, KeyOperation,
+    KeyScheduleAlgo, KeySlot, KeyUpdate, KeyUpdateAck, Message, MutAuthRequested, OpaqueData,
+    OpaqueFormat, OtherParams, PskFinish, PskFinishRsp, RecordBinding, SpdmVersion, TransferSizes,
+    Version,
 };
-use spdm_crypto::rustcrypto::{PROVIDER, Running, SoftwareKey};
+use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
 use spdm_crypto::{
-    AeadAlgorithm, AsymAlgorithm, Bank, DataSecrets, Digest, Direction, EcCurve, HandshakeSecrets,
-    HashAlgorithm, KeyExchangeAlgorithm, KeySchedule, Provider, PskBytes, RecordForm, RecordStream,
-    SequenceOrder, SharedSecret, SignedMessage, SigningContext,
-};
-use spdm_requester::{
-    Connection, LocalIdentity, Negotiated, Offer, Requester, Sessions, Storage, blocking,
+    AeadAlgorithm, AsymAlgorithm, DataSecrets, Digest, EcCurve, HandshakeSecrets, HashAlgorithm,
+    KeyExchangeAlgorithm, KeySchedule, RecordForm, RecordStream, SequenceOrder,
 };
 use spdm_transport::{Clock as _, Duration, Limits, MessageKind, Received, Transport};
 use spdm_untrusted::Untrusted;
 
 use crate::sim::SimClock;
 pub(crate) use host::{Asking, GET_DIGESTS, Host, challenge, get_certificate};
+pub(crate) use lent::Lent;
 pub(crate) use wrong_records::{Sealing, Stray};
 
 pub(crate) const PSK: &[u8] = b"a key that both sides have";
@@ -65,7 +64,9 @@ pub(crate) struct Peer {
     pub(crate) basic_mut_auth: BasicMutAuth,
     /// What the device receives at once (1.2).
     pub(crate) data_transfer_size: u32,
-    large: Vec<u8>,
+    large: large::Large,
+    /// What the requester receives at once (1.2).
+    pub(crate) transfer: usize,
     /// The requester, as the device knows it.
     pub(crate) host: Host,
     /// RequesterMultiKeyConnSel.
@@ -157,7 +158,8 @@ impl Peer {
             req_slot: KeySlot::Slot(spdm_codec::SlotId::ZERO),
             basic_mut_auth: BasicMutAuth::NotRequested,
             data_transfer_size: 0x1000,
-            large: Vec::new(),
+            large: large::Large::default(),
+            transfer: 0x1000,
             host: Host::new(),
             host_keys: ConnectionKeys::Single,
             asking: Asking::new(),
@@ -246,7 +248,7 @@ impl Peer {
     }
 
     fn encode<'m>(&self, message: &impl Message<'m>) -> Vec<u8> {
-        let mut out = vec![0; 2048];
+        let mut out = vec![0; 0x1000];
         let len = message.encode(self.version, &mut out).unwrap();
         out.truncate(len);
         out
@@ -278,7 +280,12 @@ impl Peer {
                     Untrusted::new(request),
                     &Cx::new(self.version),
                 );
-                let theirs = asked.unwrap().message.capability.unwrap().flags;
+                let asked = asked.unwrap().message.capability.unwrap();
+                self.large.fits = asked
+                    .sizes
+                    .filter(|_| self.flags.contains(CapabilityFlags::CHUNK_CAP))
+                    .map(|sizes| usize::try_from(sizes.data_transfer_size).unwrap());
+                let theirs = asked.flags;
                 let clear = CapabilityFlags::HANDSHAKE_IN_THE_CLEAR_CAP;
                 if (theirs & self.flags).contains(clear) {
                     self.handshake = Handshake::InTheClear;
@@ -326,7 +333,8 @@ impl Peer {
                     },
                 })
             }
-            Code::CHUNK_SEND => self.chunk_send(request),
+            Code::CHUNK_SEND => self.chunk_send(None, request),
+            Code::CHUNK_GET => self.chunk_get(None, request),
             Code::CHALLENGE => self.challenge_auth(request),
             Code::GET_ENCAPSULATED_REQUEST => self.get_encapsulated_request(),
             Code::DELIVER_ENCAPSULATED_RESPONSE => self.deliver(None, request),
@@ -342,166 +350,10 @@ impl Peer {
         answer
     }
 
-    /// A large request, of which each piece is acknowledged; the last one with its answer.
-    fn chunk_send(&mut self, request: &[u8]) -> Vec<u8> {
-        let asked: spdm_codec::ChunkSend<'_> = self.decode(request);
-        let chunk = asked.0;
-        self.large.extend(chunk.bytes);
-        let last = chunk.attributes.contains(spdm_codec::ChunkAttributes::LAST_CHUNK);
-        let whole = if last { core::mem::take(&mut self.large) } else { Vec::new() };
-        let response = if last { self.plain(&whole) } else { Vec::new() };
-        self.encode(&spdm_codec::ChunkSendAck {
-            attributes: Default::default(),
-            handle: chunk.handle,
-            seq_no: chunk.seq_no,
-            response: &response,
-        })
-    }
-
-    fn begin(&mut self, id: u32, secrets: HandshakeSecrets, th: Vec<u8>) {
-        let privacy = if self.flags.contains(CapabilityFlags::ENCRYPT_CAP) {
-            RecordPrivacy::Encrypted
-        } else {
-            RecordPrivacy::Authenticated
-        };
-        let form = RecordForm { binding: self.binding, privacy, session_id: id };
-        let stream = |sender| RecordStream::new(secrets.record_key(sender).unwrap());
-        let (request, response) = (stream(Direction::Request), stream(Direction::Response));
-        self.sessions.push(Session {
-            form,
-            th,
-            keys: Keys::Handshake { secrets, request, response },
-            old: None,
-        });
-    }
-
-    fn key_exchange(&mut self, request: &[u8]) -> Vec<u8> {
-        let asked: KeyExchange<'_> = self.decode(request);
-        assert_eq!(asked.slot, KeySlot::PublicKey);
-        let mut public = vec![0; EXCHANGE.response_len()];
-        let mut shared = SharedSecret::new();
-        PROVIDER
-            .respond_key_exchange(EXCHANGE, asked.exchange_data, &mut public, &mut shared)
-            .unwrap();
-        let number = u16::try_from(self.sessions.len()).unwrap();
-        let opaque = if asked.opaque.as_bytes().is_empty() { Vec::new() } else { self.selection() };
-        let rsp_session_id = self.rsp_session_id.unwrap_or(0x4000 + number);
-        let mut answer = self.encode(&KeyExchangeRsp {
-            heartbeat_period: self.heartbeat_period,
-            rsp_session_id,
-            mut_auth: self.mut_auth,
-            req_slot: self.req_slot,
-            random_data: ResponderNonce([7; 32]),
-            exchange_data: &public,
-            measurement_summary_hash: &[],
-            opaque: OpaqueData::from_bytes(&opaque),
-            signature: &[],
-            verify_data: &[],
-        });
-        self.changed(Code::KEY_EXCHANGE, Place::BeforeProofs, &mut answer);
-        let ct = self.digest(&self.spki());
-        let mut th = self.vca.clone();
-        th.extend(ct.as_bytes());
-        th.extend(request);
-        th.extend(&answer);
-        let context = SigningContext::ResponderKeyExchangeRsp;
-        let signed = SignedMessage::new(self.version, context, self.digest(&th));
-        let mut signature = [0; 64];
-        let key: &dyn spdm_crypto::Sign = &self.key;
-        key.sign(HASH, signed.as_signed(), &mut signature).unwrap();
-        answer.extend(signature);
-        th.extend(signature);
-        let th1 = self.digest(&th);
-        let secrets = self.schedule().from_key_exchange(&shared, &th1).unwrap();
-        if self.handshake == Handshake::Secured {
-            let verify_data = secrets.verify_data(Direction::Response, &th1).unwrap();
-            answer.extend(verify_data.as_bytes());
-            th.extend(verify_data.as_bytes());
-        }
-        let id = (u32::from(rsp_session_id) << 16) | u32::from(asked.req_session_id);
-        self.begin(id, secrets, th);
-        answer
-    }
-
-    fn psk_exchange(&mut self, request: &[u8]) -> Vec<u8> {
-        let asked: PskExchange<'_> = self.decode(request);
-        assert_eq!(asked.psk_hint, HINT);
-        let number = u16::try_from(self.sessions.len()).unwrap();
-        let with_context = self.flags.contains(CapabilityFlags::PSK_CAP_CONTEXT);
-        let context = vec![9; self.psk_context.unwrap_or(if with_context { 32 } else { 0 })];
-        let opaque = self.selection();
-        let mut answer = self.encode(&PskExchangeRsp {
-            heartbeat_period: self.heartbeat_period,
-            rsp_session_id: 0x5000 + number,
-            measurement_summary_hash: &[],
-            context: PskResponderContext(&context),
-            opaque: OpaqueData::from_bytes(&opaque),
-            verify_data: &[],
-        });
-        self.changed(Code::PSK_EXCHANGE, Place::BeforeProofs, &mut answer);
-        let mut th = self.vca.clone();
-        th.extend(request);
-        th.extend(&answer);
-        let th1 = self.digest(&th);
-        let secrets = self.schedule().from_psk(&PskBytes(PSK), &th1).unwrap();
-        let verify_data = secrets.verify_data(Direction::Response, &th1).unwrap();
-        answer.extend(verify_data.as_bytes());
-        th.extend(verify_data.as_bytes());
-        let id = (u32::from(0x5000 + number) << 16) | u32::from(asked.req_session_id);
-        self.begin(id, secrets, th);
-        if !with_context {
-            let last = self.sessions.len() - 1;
-            self.establish(last);
-        }
-        answer
-    }
-
-    /// FINISH: in the clear, or in its session.
-    fn finish(&mut self, index: usize, request: &[u8]) -> Vec<u8> {
-        let asked: Finish<'_> = self.decode(request);
-        let head = request.len() - asked.verify_data.len();
-        assert_eq!(asked.signature.is_some(), self.mut_auth != MutAuthRequested::No);
-        match asked.signature {
-            Some(signature) => {
-                let head = head - signature.bytes.len();
-                self.check_signature(index, signature.slot, &request[..head], signature.bytes);
-            }
-            None => self.sessions[index].th.extend(&request[..head]),
-        }
-        self.check(index, asked.verify_data);
-        let opaque = (self.version >= SpdmVersion::V1_4).then_some(OpaqueData::EMPTY);
-        let mut answer = self.encode(&FinishRsp { opaque, verify_data: &[] });
-        self.sessions[index].th.extend(&answer);
-        if self.handshake == Handshake::InTheClear {
-            let digest = self.digest(&self.sessions[index].th);
-            let Keys::Handshake { secrets, .. } = &self.sessions[index].keys else { panic!() };
-            let verify_data = secrets.verify_data(Direction::Response, &digest).unwrap();
-            answer.extend(verify_data.as_bytes());
-            self.sessions[index].th.extend(verify_data.as_bytes());
-        }
-        answer
-    }
-
-    /// RequesterVerifyData.
-    fn check(&mut self, index: usize, verify_data: &[u8]) {
-        let digest = self.digest(&self.sessions[index].th);
-        let Keys::Handshake { secrets, .. } = &self.sessions[index].keys else { panic!() };
-        secrets.check_verify_data(Direction::Request, &digest, verify_data).unwrap();
-        self.sessions[index].th.extend(verify_data);
-    }
-
-    fn establish(&mut self, index: usize) {
-        let th2 = self.digest(&self.sessions[index].th);
-        // It may have been established too early.
-        let Keys::Handshake { secrets, .. } = &self.sessions[index].keys else { return };
-        let secrets = secrets.data(&th2).unwrap();
-        let request = RecordStream::new(secrets.request.record_key().unwrap());
-        let response = RecordStream::new(secrets.response.record_key().unwrap());
-        let response = response.with_order(self.order);
-        let data = Keys::Data { secrets, request, response, next: None };
-        let before = core::mem::replace(&mut self.sessions[index].keys, data);
-        if let Keys::Handshake { response, .. } = before {
-            self.sessions[index].old = Some(response);
+    fn answer(&mut self, session: Option<usize>, request: &[u8]) -> Vec<u8> {
+        match session {
+            Some(index) => self.inside(index, request),
+            None => self.plain(request),
         }
     }
 
@@ -519,6 +371,8 @@ impl Peer {
                 self.sessions[index].th.extend(&answer);
                 answer
             }
+            Code::CHUNK_SEND => self.chunk_send(Some(index), request),
+            Code::CHUNK_GET => self.chunk_get(Some(index), request),
             Code::GET_ENCAPSULATED_REQUEST => self.get_encapsulated_request(),
             Code::DELIVER_ENCAPSULATED_RESPONSE => self.deliver(Some(index), request),
             Code::HEARTBEAT => self.encode(&HeartbeatAck),
@@ -609,8 +463,10 @@ impl Peer {
                 }
                 answer
             }
-            (None, None) => self.plain(&request),
-            (None, Some(index)) => self.inside(index, &request),
+            (None, session) => {
+                let answer = self.answer(session, &request);
+                self.held(session, answer)
+            }
         };
         let refused = answer[1] == Code::ERROR.0;
         self.changed(code, Place::Answer, &mut answer);
@@ -671,7 +527,7 @@ impl Transport for Peer {
     type Error = Never;
 
     fn limits(&self) -> Limits {
-        let limits = Limits::new(0x1000, 0x1000).with_records(self.binding);
+        let limits = Limits::new(0x1000, self.transfer).with_records(self.binding);
         match self.binding {
             RecordBinding::PciDoe => limits.with_padding(3),
             _ => limits,
@@ -689,81 +545,5 @@ impl Transport for Peer {
 
     fn abandon(&mut self) {
         self.pending.clear();
-    }
-}
-
-/// What a requester is lent, with two sessions.
-pub(crate) struct Lent {
-    message: Vec<u8>,
-    hashes: Bank<Running, 5>,
-    connection: Connection,
-    sessions: Sessions<2>,
-    provider: Provider,
-    /// What is not offered.
-    pub(crate) without: CapabilityFlags,
-}
-
-impl Lent {
-    pub(crate) fn new() -> Self {
-        Self::with(PROVIDER)
-    }
-
-    pub(crate) fn with(provider: Provider) -> Self {
-        Self {
-            provider,
-            message: vec![0; 0x1000],
-            hashes: Bank::new(),
-            connection: Connection::new(0),
-            sessions: Sessions::new(),
-            without: CapabilityFlags::empty(),
-        }
-    }
-
-    /// Erases the sessions of a requester that is no more.
-    pub(crate) fn erase(&mut self) {
-        self.sessions.erase();
-    }
-
-    /// Whether there are sessions in the memory: SessionID as its `Debug` shows it.
-    pub(crate) fn session_ids(&self) -> Vec<u32> {
-        let shown = format!("{:?}", self.sessions);
-        let ids = shown.split("session_id: ").skip(1);
-        ids.map(|rest| rest.split([',', ' ']).next().unwrap().parse().unwrap()).collect()
-    }
-
-    /// A requester that has negotiated, and offers `more`.
-    pub(crate) fn negotiated(
-        &mut self,
-        peer: &mut Peer,
-        more: CapabilityFlags,
-    ) -> Requester<'_, Negotiated> {
-        self.identified(peer, more, None)
-    }
-
-    /// The same, with an identity.
-    pub(crate) fn identified<'i>(
-        &'i mut self,
-        peer: &mut Peer,
-        more: CapabilityFlags,
-        identity: Option<&'i LocalIdentity<'i>>,
-    ) -> Requester<'i, Negotiated> {
-        let mut storage = Storage::new(&mut self.message, &mut self.hashes, &mut self.connection)
-            .with_sessions(&mut self.sessions);
-        let provider = self.provider;
-        let mut offer = Offer::everything(&provider).with_sessions(&provider).with_psk();
-        if let Some(identity) = identity {
-            storage = storage.with_identity(identity);
-            offer = offer.with_identity(identity);
-        }
-        offer.capabilities |= more;
-        offer.capabilities -= self.without;
-        if more.contains(CapabilityFlags::MUT_AUTH_CAP) {
-            offer.alg_structs.req_base_asym = Some(BaseAsymAlgo::ECDSA_P256);
-        }
-        let requester = Requester::new(provider, storage, peer.limits()).with_offer(offer);
-        let clock = peer.clock.clone();
-        let (requester, ()) = blocking::run(requester.negotiate(), peer, &clock).unwrap();
-        peer.requests.clear();
-        requester
     }
 }

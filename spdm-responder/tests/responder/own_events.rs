@@ -171,3 +171,34 @@ fn an_event_that_is_too_large_for_the_requester_is_not_told() {
     // Nothing is left of it.
     assert_eq!(session.exchange(&mut sim, &POLL).unwrap(), NOTHING);
 }
+
+/// An event of 300 bytes for a Requester that receives 256 at once.
+#[test]
+fn an_event_that_is_too_large_for_one_message_is_told_in_chunks() {
+    static DETAIL: [u8; 300] = [7; 300];
+    let mut sim = with_events(telling(F::EVENT_CAP | F::CHUNK_CAP));
+    let mut negotiation = negotiation_of(&sim.config, V1_3, |flags| flags);
+    negotiation[1][12..16].copy_from_slice(&256_u32.to_le_bytes());
+    sim.negotiate_with(negotiation);
+    sim.device.to_tell = vec![(&[0x36, 0x1B], 9, &DETAIL)];
+    let mut session = established(&mut sim, 1);
+    let all = [&[0x13, 0xF0, 1, 0, 12, 0, 0, 0], &[3, 2, 0x36, 0x1B, 0, 0, 7, 0, 1, 0, 0, 0][..]];
+    assert_eq!(session.exchange(&mut sim, &all.concat()).unwrap()[1], 0x70);
+    let error = session.exchange(&mut sim, &POLL).unwrap();
+    assert_eq!((error.len(), &error[..4]), (5, &[0x13, 0x7F, 0x0F, 0][..]));
+    // It belongs to its session.
+    assert_eq!(sim.send(&[0x13, 0x86, 0, error[4], 0, 0]).unwrap(), [0x13, 0x7F, 0x04, 0]);
+    let mut whole = Vec::new();
+    for number in 0_u8.. {
+        let chunk = session.exchange(&mut sim, &[0x13, 0x86, 0, error[4], number, 0]).unwrap();
+        assert!(chunk.len() <= 256 && chunk[1] == 0x06, "{chunk:02x?}");
+        whole.extend(&chunk[if number == 0 { 16 } else { 12 }..]);
+        if chunk[2] & 1 != 0 {
+            break;
+        }
+    }
+    assert_eq!(whole[..6], [0x13, 0x6A, 1, 0, 0x13, 0xF1]);
+    assert!(whole.ends_with(&DETAIL));
+    assert_eq!(session.exchange(&mut sim, &deliver(&ACK)).unwrap(), end());
+    assert_eq!(policy(&mut sim).ended, [RequestOutcome::Answered]);
+}
