@@ -192,7 +192,8 @@ fn an_event_that_is_larger_than_what_the_requester_receives_at_once_comes_in_chu
 /// A piece that breaks a rule ends the flow; nothing of the event is told.
 #[test]
 fn p27_an_event_in_chunks_that_do_not_fit_together_is_not_delivered() {
-    let changes: [(&str, fn(&mut Vec<u8>)); 4] = [
+    type Change = fn(&mut Vec<u8>);
+    let changes: [(&str, Change); 4] = [
         ("handle", |chunk| chunk[3] ^= 1),
         ("number", |chunk| chunk[4] ^= 1),
         ("size", |chunk| chunk[12] = chunk[12].wrapping_add(1)),
