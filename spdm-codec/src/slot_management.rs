@@ -2,26 +2,33 @@
 //! source for the layouts was at hand, and no recording. They come from definitions and reviews of changes that others
 //! have not published yet, so the structures are parsed by their declared lengths.
 
+mod bank_details;
+mod banks;
 mod requests;
-mod responses;
+mod slot_bytes;
+mod sub_codes;
+
+use spdm_untrusted::Untrusted;
 
 use crate::code::Code;
 use crate::cx::Cx;
 use crate::error::{DecodeError, EncodeError, Expected};
 use crate::header::Header;
 use crate::message::sealed::Body;
-use crate::reader::Reader;
+use crate::reader::{Reader, read_from};
 use crate::spdm_version::SpdmVersion;
-use crate::trace::Trace;
+use crate::trace::{NoTrace, Trace};
 use crate::writer::Writer;
 
+pub use bank_details::{
+    BankAttributes, BankDetails, KeyAlgorithms, SlotAttributes, SlotElement, SlotElements,
+};
+pub use banks::{BankElement, BankElements, BankInfo};
 pub use requests::{
     MAX_BANK_ID, ManageBank, ManageSlot, SlotAddress, SlotCertificate, SlotCsrRequest,
 };
-pub use responses::{
-    BankAttributes, BankDetails, BankElement, BankElements, BankInfo, KeyAlgorithms,
-    SlotAttributes, SlotBytes, SlotElement, SlotElements, SlotSubCodes,
-};
+pub use slot_bytes::SlotBytes;
+pub use sub_codes::SlotSubCodes;
 
 /// `SubCode`: Param1 of both messages. Unknown values survive.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -153,6 +160,27 @@ impl<'a> Body<'a> for SlotManagementResp<'a> {
     fn write(&self, w: &mut Writer<'_>, _: SpdmVersion) -> Result<(), EncodeError> {
         self.0.write(w)
     }
+}
+
+/// Reads a structure that begins with `RespLength`, which counts from its first byte, and what a transport has appended.
+fn read_stated<'a, R>(
+    name: &'static str,
+    structure: Untrusted<&'a [u8]>,
+    cx: &Cx,
+    read: impl for<'t> FnOnce(&mut Reader<'a, 't, NoTrace>) -> Result<R, &'t DecodeError>,
+) -> Result<R, DecodeError> {
+    structure.validate_with(|raw| {
+        read_from(name, raw, NoTrace, |r| {
+            let at = r.mark("RespLength");
+            let len = r.u16("RespLength")?;
+            let Some(rest) = len.checked_sub(2) else {
+                return Err(at.value(&Expected::AtLeast(2), len));
+            };
+            let value = r.within("RespLength", rest.into(), read)?;
+            r.finish(cx.padding)?;
+            Ok(value)
+        })
+    })
 }
 
 #[cfg(test)]
