@@ -216,6 +216,10 @@ impl Run<'_> {
             Error::SignatureLength { fitting, .. } => {
                 fitting.first().map(|name| format!("--base-asym {name} says so"))
             }
+            Error::MissingEvidence => Some(format!(
+                "--chain {} gives evidence in another file its certificates",
+                file::name(&file.path)
+            )),
             Error::Format | Error::NotEvidence(FileKind::Hex | FileKind::Message { .. })
                 if decode::shows(&file.path) =>
             {
@@ -273,7 +277,7 @@ impl Run<'_> {
     fn attach_chain(&self, evidence: &mut Evidence) -> Result<Option<String>, Failure> {
         let Some(chain) = &self.chain else { return Ok(None) };
         let slot = match self.args.slot {
-            SlotChoice::Any => SlotId::ZERO,
+            SlotChoice::Any => measured_slot(&evidence.recordings).unwrap_or(SlotId::ZERO),
             SlotChoice::Slot(slot) => slot,
         };
         let mut bank = self.crypto.bank();
@@ -308,6 +312,13 @@ impl Run<'_> {
         evidence.attach(slot, chain.clone());
         Ok(note)
     }
+}
+
+/// The one slot whose key signed the measurements of all connections.
+fn measured_slot(recordings: &[Recording]) -> Option<SlotId> {
+    let mut slots = recordings.iter().map(Recording::measured_slot);
+    let first = slots.next()??;
+    slots.all(|slot| slot == Some(first)).then_some(first)
 }
 
 /// Where the algorithms of a connection come from.

@@ -1,6 +1,6 @@
 //! Lists of certificates, as vendors ship them, and the chain structure of DSP0274 that is made of them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use spdm_crypto::{HashAlgorithm, Provider, Unsupported};
 use spdm_untrusted::Untrusted;
@@ -178,6 +178,45 @@ impl CertificateList {
             _ => None,
         });
         order.unwrap_or(ListOrder::RootFirst)
+    }
+
+    /// The same certificates from the root's side to the leaf, each behind its issuer, where they are one chain in no
+    /// order. Otherwise the list stays as it is.
+    #[must_use]
+    pub fn by_issuer(mut self) -> Self {
+        if self.misplaced().is_some()
+            && let Some(order) = self.path()
+        {
+            let certificates = order.into_iter().filter_map(|index| self.certificates.get(index));
+            self.certificates = certificates.cloned().collect();
+        }
+        self
+    }
+
+    /// The numbers of the certificates from the root's side to the leaf; `None` where they are not one chain.
+    fn path(&self) -> Option<Vec<usize>> {
+        let ders = self.certificates.iter().map(|der| Untrusted::new(der.as_slice()));
+        let parsed: Vec<_> =
+            ders.map(|der| X509Certificate::parse(der).ok()).collect::<Option<_>>()?;
+        let mut issued = HashMap::new();
+        let mut roots = Vec::new();
+        let subjects: HashSet<&[u8]> = parsed.iter().map(|own| own.subject().der()).collect();
+        for (index, own) in parsed.iter().enumerate() {
+            if own.is_self_issued() || !subjects.contains(own.issuer().der()) {
+                roots.push(index);
+            } else if issued.insert(own.issuer().der(), index).is_some() {
+                return None;
+            }
+        }
+        let [root] = roots[..] else { return None };
+        let mut path = vec![root];
+        while path.len() <= parsed.len()
+            && let Some(next) = path.last().and_then(|last| parsed.get(*last))
+            && let Some(next) = issued.remove(next.subject().der())
+        {
+            path.push(next);
+        }
+        (path.len() == parsed.len()).then_some(path)
     }
 
     /// The number of a certificate whose issuer is in the list, but not beside it: the list is in no order.

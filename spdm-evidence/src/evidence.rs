@@ -32,6 +32,15 @@ impl Presumption {
     /// The base hash that nobody names.
     pub const HASH: HashAlgorithm = HashAlgorithm::Sha384;
 
+    /// The base hash that is as strong as the signature algorithm, which devices have with it as a rule.
+    pub(crate) const fn usual_hash(asym: AsymAlgorithm) -> HashAlgorithm {
+        match asym {
+            AsymAlgorithm::Ecdsa(EcCurve::P256) => HashAlgorithm::Sha256,
+            AsymAlgorithm::Ecdsa(EcCurve::P521) => HashAlgorithm::Sha512,
+            _ => Self::HASH,
+        }
+    }
+
     /// What a connection of this version agreed on.
     pub(crate) fn negotiated(self, version: SpdmVersion) -> Negotiated {
         let (asym, hash) = (self.asym.unwrap_or(Self::ASYM), self.hash.unwrap_or(Self::HASH));

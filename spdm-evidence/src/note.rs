@@ -120,6 +120,13 @@ pub enum Note {
     NoValue,
     /// A member of JSON that is called nonce and lies around the evidence, but cannot be a nonce of SPDM.
     OtherNonce,
+    /// The file names another base hash than the connection has.
+    OtherHash {
+        /// The hash that the file names.
+        named: &'static str,
+        /// That of the connection.
+        used: &'static str,
+    },
     /// No signature covers the negotiation, and the algorithms that only the negotiation states are left out of the
     /// report.
     UnsignedNegotiation,
@@ -270,6 +277,9 @@ impl fmt::Display for Note {
             }
             Self::NoValue => f.write_str("a member without a value beside a device was left out"),
             Self::OtherNonce => f.write_str("a nonce that is not 32 bytes long was left out"),
+            Self::OtherHash { named, used } => {
+                write!(f, "the file says that the hash algorithm is {named}; it is {used}")
+            }
             Self::UnsignedNegotiation => f.write_str(
                 "no signature covers the negotiation: algorithms that only it states are left out",
             ),

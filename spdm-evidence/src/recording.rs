@@ -3,12 +3,18 @@
 use core::fmt;
 use std::sync::Arc;
 
-use spdm_codec::{ChunkError, Code, DecodeError, ErrorCode, RecordBinding, RequesterNonce, SlotId};
+use spdm_codec::{
+    ChunkError, Code, Cx, DecodeError, ErrorCode, GetMeasurements, Header, KeySlot, Message,
+    RecordBinding, RequesterNonce, SignatureRequest, SlotId, SpdmVersion,
+};
+use spdm_crypto::HashAlgorithm;
 use spdm_requester::{Connection, Crypto, Negotiated};
+use spdm_untrusted::Untrusted;
 
 use crate::certificate_list::{CertificateList, HEADER_LEN};
 use crate::chain_library::FetchedChains;
 use crate::error::Error;
+use crate::evidence::Presumption;
 use crate::file_kind::FileKind;
 use crate::note::Note;
 use crate::text;
@@ -179,6 +185,9 @@ pub struct Recording {
     /// The nonce that the file says the device was asked with, where it names one. Nothing signs what the file says:
     /// the signature must cover this nonce, but that does not make the evidence fresh.
     pub claimed_nonce: Option<RequesterNonce>,
+    /// The base hash that the file names. Nothing signs what the file says, and tools are seen to name another one: where
+    /// the negotiation is not on record, the usual hash of the signature algorithm is tried, too.
+    pub claimed_hash: Option<HashAlgorithm>,
     /// Why the recording ends early.
     pub broken: Option<Broken>,
     /// What was left out of the recording.
@@ -197,6 +206,7 @@ impl Recording {
             record_binding: None,
             chains: Vec::new(),
             claimed_nonce: None,
+            claimed_hash: None,
             broken: None,
             notes: Vec::new(),
         }
@@ -212,6 +222,34 @@ impl Recording {
             content: Arc::new(ChainContent::Structure(chain.bytes.into_owned())),
         });
         chains.collect()
+    }
+
+    /// The slot whose key the last GET_MEASUREMENTS asked to sign; `None` where the last request is another one, names no
+    /// slot (1.0), or asks for the raw public key.
+    #[must_use]
+    pub fn measured_slot(&self) -> Option<SlotId> {
+        match self.measurement_request()?.slot? {
+            KeySlot::Slot(slot) => Some(slot),
+            KeySlot::PublicKey => None,
+        }
+    }
+
+    /// What the last request asks for, where it is a GET_MEASUREMENTS with a signature.
+    pub(crate) fn measurement_request(&self) -> Option<SignatureRequest> {
+        let request = Untrusted::new(self.exchanges.last()?.request.as_slice());
+        let header = Header::peek(request).ok().filter(|h| h.code == Code::GET_MEASUREMENTS)?;
+        let cx = Cx::new(SpdmVersion::from_byte(header.version)?);
+        GetMeasurements::decode(request, &cx).ok()?.message.signature
+    }
+
+    /// The same with the usual hash of the signature algorithm, where the hash is only what the file names.
+    pub(crate) fn with_usual_hash(&self) -> Option<Self> {
+        let Negotiation::Presumed(negotiated) = self.negotiation else { return None };
+        let (claimed, asym) = (self.claimed_hash?, negotiated.asym().ok()?);
+        let usual = Presumption::usual_hash(asym);
+        let is_other = usual != claimed && negotiated.hash() == Ok(claimed);
+        let presumed = Negotiated::presumed(negotiated.version, asym, usual);
+        is_other.then(|| Self { negotiation: Negotiation::Presumed(presumed), ..self.clone() })
     }
 
     /// Messages in sessions that are not to be judged: they are counted in a note.

@@ -43,7 +43,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "NAME", value_parser = values::format)]
     pub(crate) format: Option<Format>,
     /// The chain of evidence that has none: a chain structure, or certificates in PEM, DER or JSON
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, visible_alias = "certificate", value_name = "FILE")]
     pub(crate) chain: Option<PathBuf>,
     /// The signature algorithm of a bare measurement of 1.0 or 1.1; ECDSA_P384 where the file does not name it either
     #[arg(long, value_name = "NAME", value_parser = values::asym)]

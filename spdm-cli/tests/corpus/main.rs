@@ -17,6 +17,7 @@ mod offline;
 #[path = "../spdm/process.rs"]
 #[expect(dead_code, reason = "the other target uses more of it")]
 mod process;
+mod redfish;
 #[path = "../spdm/schema.rs"]
 mod schema;
 mod wrong_files;
@@ -68,6 +69,10 @@ fn main() {
         test(offline::captures_of_the_reference_implementation),
         test(offline::evidence_of_real_hardware),
         test(offline::a_report_and_its_chain_in_two_files),
+        test(redfish::the_answer_and_its_certificate_in_two_files),
+        test(redfish::the_request_of_a_task_names_the_signed_nonce),
+        test(redfish::the_named_hash_is_a_hint),
+        test(redfish::certificates_are_ordered_by_their_issuers),
         #[cfg(feature = "aws-lc-rs")]
         test(backend::captures_and_chains_get_the_same_verdict_from_both_backends),
     ]);

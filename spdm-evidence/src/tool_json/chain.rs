@@ -33,6 +33,13 @@ pub(super) fn chain_of(
             },
             None => continue,
         };
+        let chain = match chain {
+            // Redfish does not say in which order they are.
+            ChainContent::Certificates(list) if names::is_unordered(name) => {
+                ChainContent::Certificates(list.by_issuer())
+            }
+            chain => chain,
+        };
         if names::is_certificate(name) {
             named = Some(match named {
                 None => chain,

@@ -60,6 +60,21 @@ pub(super) fn is_certificate(name: &str) -> bool {
     CERTIFICATE.iter().any(|wanted| is(name, wanted))
 }
 
+/// Whether certificates in this member are in no certain order: it is Redfish's.
+pub(super) fn is_unordered(name: &str) -> bool {
+    is(name, "certificatestring")
+}
+
+/// Whether a member holds the request that a Task of Redfish is about.
+pub(super) fn is_request_of_task(name: &str) -> bool {
+    is(name, "payload")
+}
+
+/// Whether it holds the body of that request.
+pub(super) fn is_request_body(name: &str) -> bool {
+    is(name, "jsonbody")
+}
+
 pub(super) fn is_nonce(name: &str) -> bool {
     NONCE.iter().any(|wanted| is(name, wanted))
 }

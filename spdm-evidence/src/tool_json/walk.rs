@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use spdm_codec::{
-    Cx, GetMeasurements, Header, KeySlot, Message, SignatureRequest, SlotId, SpdmVersion,
-};
-use spdm_untrusted::Untrusted;
+use spdm_codec::{KeySlot, RequesterNonce, SlotId};
 
 use super::chain::chain_of;
 use super::members::{Members, content, evidence_of, is_document, items, members, transcript_in};
@@ -18,7 +15,7 @@ use crate::document;
 use crate::error::Error;
 use crate::evidence::{CONNECTIONS, Evidence, Presumption};
 use crate::note::{Note, NoteCounter};
-use crate::recording::{ChainContent, Recording, SlotChain};
+use crate::recording::{ChainContent, SlotChain};
 use crate::{standard_transcript, text};
 
 /// How many chains the connections of several documents may have together.
@@ -183,7 +180,7 @@ impl Walk {
     ) -> Result<(), Error> {
         let recording = standard_transcript::read_one(transcript, around.presumption);
         let mut recording = recording.map_err(|error| place.fails(error))?;
-        let request = signature_request(&recording);
+        let request = recording.measurement_request();
         if let Some(content) = chain.or_else(|| around.chain.clone()) {
             let slot = match request.and_then(|request| request.slot) {
                 Some(KeySlot::Slot(slot)) => slot,
@@ -191,6 +188,8 @@ impl Walk {
             };
             recording.chains.push(SlotChain { slot, content });
         }
+        // What the caller says is no claim of the file.
+        recording.claimed_hash = around.presumption.hash.filter(|_| self.given.hash.is_none());
         recording.claimed_nonce = around.nonces.claim(request.map(|request| request.nonce));
         let recordings = vec![recording];
         self.add(Evidence { recordings, ..Evidence::default() })
@@ -226,6 +225,9 @@ impl Walk {
                 None => self.notes.push(Note::OtherNonce),
             }
         }
+        if let Some(nonce) = requested_nonce(members) {
+            nonces.add(nonce);
+        }
         Ok(nonces)
     }
 
@@ -256,12 +258,20 @@ impl Walk {
     }
 }
 
-/// What the signed request of a transcript asks for.
-fn signature_request(recording: &Recording) -> Option<SignatureRequest> {
-    let request = &recording.exchanges.last()?.request;
-    let request = Untrusted::new(request.as_slice());
-    let version =
-        Header::peek(request).ok().and_then(|header| SpdmVersion::from_byte(header.version));
-    let cx = Cx::new(version.unwrap_or(SpdmVersion::V1_1));
-    GetMeasurements::decode(request, &cx).ok()?.message.signature
+/// The nonce in the request of a Task of Redfish, which stands beside the answer: the body is an object or the text of one.
+fn requested_nonce(task: &Members<'_>) -> Option<RequesterNonce> {
+    let member = |members: &Members<'_>, named: fn(&str) -> bool| {
+        let (_, value) = members.iter().find(|(name, _)| named(name))?;
+        Some(match content(value) {
+            Some(text) => String::from_utf8(text).ok()?,
+            None => value.get().to_owned(),
+        })
+    };
+    let inside = |object: &str, named: fn(&str) -> bool| {
+        let object: &RawValue = serde_json::from_str(object).ok()?;
+        member(&members(object, &Place::ROOT).ok()?, named)
+    };
+    let request = member(task, names::is_request_of_task)?;
+    let body = inside(&request, names::is_request_body)?;
+    nonce(inside(&body, names::is_nonce)?.as_bytes())
 }

@@ -1,14 +1,16 @@
 //! Evidence that comes in portions.
 
+use std::borrow::Cow;
 use std::sync::Mutex;
 
 use spdm_crypto::HashBank;
-use spdm_requester::Crypto;
+use spdm_requester::{AttestationCheck, CheckStatus, Crypto};
 use spdm_x509::LinkTable;
 
 use super::Verifier;
 use crate::chain_library::{Candidates, ChainLibrary, FetchedChains, RecentChains, StoredChain};
 use crate::evidence::Evidence;
+use crate::recording::Recording;
 use crate::report::Report;
 
 /// How many certificate signatures one call of [`Verifier::verify`] remembers: 33 KiB.
@@ -48,6 +50,7 @@ impl<'v, 'p> Judge<'v, 'p> {
         hashes: &mut (dyn HashBank + 'static),
         evidence: &Evidence,
     ) -> Vec<Report> {
+        let evidence = &*self.settled(hashes, evidence);
         let verifier = self.verifier;
         let links = verifier.link_cache.unwrap_or(&*self.links);
         let mut stored: Vec<StoredChain<'_>> = core::mem::take(&mut self.remembered);
@@ -91,5 +94,33 @@ impl<'v, 'p> Judge<'v, 'p> {
             first.note_first(&evidence.notes);
         }
         reports
+    }
+
+    /// The evidence with the hash algorithms that the signatures are over, where the file only names one.
+    fn settled<'e>(
+        &self,
+        hashes: &mut (dyn HashBank + 'static),
+        evidence: &'e Evidence,
+    ) -> Cow<'e, Evidence> {
+        let mut settled = Cow::Borrowed(evidence);
+        for (index, recording) in evidence.recordings.iter().enumerate() {
+            let Some(other) = recording.with_usual_hash() else { continue };
+            let mut holds = |recording: &Recording| {
+                // As it is, it would be settled once more.
+                let recordings = vec![Recording { claimed_hash: None, ..recording.clone() }];
+                let chains = evidence.chains.clone();
+                let one = Evidence { recordings, chains, ..Evidence::default() };
+                let reports = Judge::new(self.verifier).verify(hashes, &one);
+                let signature = AttestationCheck::MeasurementsSignature;
+                reports.iter().any(|report| report.status(signature) == CheckStatus::Pass)
+            };
+            if !holds(recording)
+                && holds(&other)
+                && let Some(place) = settled.to_mut().recordings.get_mut(index)
+            {
+                *place = other;
+            }
+        }
+        settled
     }
 }

@@ -44,6 +44,12 @@ impl<'c> JudgedRecording<'_, 'c> {
         if let Some(nonce) = self.recording.claimed_nonce {
             report.claimed_nonce(nonce);
         }
+        let used = self.judgement.negotiated.as_ref().and_then(|n| n.hash().ok());
+        if let (Some(named), Some(used)) = (self.recording.claimed_hash, used)
+            && named != used
+        {
+            report.note(Note::OtherHash { named: named.name(), used: used.name() });
+        }
         if let Some(slot) = slot {
             report.slot(slot);
         }
