@@ -12,7 +12,7 @@ use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
     Capture, CapturedMessage, Content, Conversation, FoundMessage, Layer, Secrets,
 };
-use spdm_fuzz::{certificates, context, prefix, references, secured, transports};
+use spdm_fuzz::{certificates, context, prefix, references, secured, tokens, transports};
 use spdm_transport::MessageKind;
 use spdm_transport_mctp::serial::{MAX_PACKET, frame, max_frame};
 use spdm_transport_tcp::Frame;
@@ -51,6 +51,9 @@ fn made(out: &Path) -> io::Result<()> {
     write(&out.join("x509_san"), &certificates::good_names())?;
     for file in references::good_files() {
         write(&out.join("corim"), &file)?;
+    }
+    for file in tokens::good_files() {
+        write(&out.join("eat"), &file)?;
     }
     // Algorithms and kind of run, version, sizes and requirement, options: the rest is a correct device.
     for choice in 0..8 {

@@ -26,6 +26,7 @@ mod setting;
 #[path = "../../spdm-x509/src/testing.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]
 mod testing;
+pub mod tokens;
 pub mod transports;
 #[path = "../../spdm-x509/tests/hostile/tree.rs"]
 mod tree;

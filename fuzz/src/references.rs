@@ -2,9 +2,9 @@
 
 use spdm_appraisal::{
     Authority, Comparison, Corim, Dialect, Element, Environments, Evidence, Extent, Outcome,
-    ReferenceTrust, SpdmToc, Verdict, alternatives, record_elements,
+    ManifestBlock, ReferenceTrust, Verdict, alternatives, record_elements,
 };
-use spdm_codec::{MeasurementRecord, MeasurementType};
+use spdm_codec::{DmtfMeasurement, MeasurementForm, MeasurementRecord, MeasurementType};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_untrusted::Untrusted;
@@ -34,12 +34,14 @@ pub fn appraise(data: &[u8]) {
         }
     }
     for kind in [MeasurementType::FreeformManifest, MeasurementType::StructuredManifest] {
-        let Ok(toc) = SpdmToc::read(Untrusted::new(data), kind) else { continue };
+        let form = MeasurementForm::RawBitStream;
+        let manifest = DmtfMeasurement { value_type: kind, form, value: data };
+        let Ok(Some(block)) = ManifestBlock::read(0xFD, &manifest) else { continue };
         let record = record();
         let record = MeasurementRecord::decode(Untrusted::new(&record), 4).unwrap();
         let mut places = [Element::EMPTY; 64];
         record_elements(&record, Some(HashAlgorithm::Sha384), &mut places).unwrap();
-        let _ = toc.elements(4, &mut places);
+        let _ = block.elements(4, &mut places);
     }
 }
 

@@ -287,6 +287,19 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Reads a map with names as keys with `each`, which reads the value, and gives the number of its entries. The caller
+    /// looks for names that occur twice.
+    pub(crate) fn named(
+        &mut self,
+        field: &'static str,
+        mut each: impl FnMut(&mut Self, &'a str) -> Result<()>,
+    ) -> Result<u64> {
+        self.container(field, true, |reader| {
+            let name = reader.text(field)?;
+            each(reader, name)
+        })
+    }
+
     /// The elements of an array, which are read one after the other.
     pub(crate) fn into_elements(mut self, field: &'static str) -> Result<Items<'a>> {
         let len = self.enter(field, false)?;

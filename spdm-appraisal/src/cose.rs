@@ -49,6 +49,7 @@ pub(crate) struct Headers<'a> {
     pub(crate) x5chain: Option<Item<'a>>,
     pub(crate) meta: Option<Item<'a>>,
     pub(crate) cwt: Option<Item<'a>>,
+    crit: Option<Item<'a>>,
     /// Where the protected headers are.
     pub(crate) at: usize,
 }
@@ -251,8 +252,22 @@ impl<'a> Headers<'a> {
             x5chain: inside.x5chain.or(outside.x5chain),
             meta: inside.meta,
             cwt: inside.cwt,
+            crit: inside.crit,
             at,
         })
+    }
+
+    /// Refuses these headers where crit says that they have to be understood: in messages of some kinds they mean nothing.
+    pub(crate) fn check_not_critical(&self, labels: &[i64]) -> Result<()> {
+        let Some(crit) = self.crit else { return Ok(()) };
+        crit.reader().array("crit", |reader| {
+            let wrong = reader.error(Rule::Crit, "crit");
+            match reader.label("crit")? {
+                Label::Number(number) if labels.contains(&number) => Err(wrong),
+                _ => Ok(()),
+            }
+        })?;
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use spdm_x509::ChainError;
 
 macro_rules! rules {
     ($($(#[doc = $doc:literal])+ $rule:ident in $clause:literal => $text:literal,)+) => {
-        /// What a file of reference values can break.
+        /// What a file of reference values, or evidence, can break.
         #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
         #[non_exhaustive]
         pub enum Rule {
@@ -81,8 +81,6 @@ rules! {
     Expired in "corim.validity" => "it is not valid any more",
     /// Reference values cannot point to blocks of a measurement record.
     Indirect in "spdm-indirect" => "reference values cannot be spdm-indirect",
-    /// The manifest is no spdm-toc.
-    NotToc in "manifest.format" => "it is no spdm-toc (tag 570)",
     /// spdm-indirect points to a block that the record lacks, or to the manifest itself.
     IndirectIndex in "spdm-indirect" => "it points to no other block of the measurement record",
     /// A value beside spdm-indirect is not that of the block.
@@ -105,8 +103,8 @@ rules! {
     HashEnvelope in "cose.header" => "a hash envelope is not supported",
     /// The payload is not in the message.
     Detached in "cose.payload" => "the payload is detached",
-    /// The content is not declared to be a CoRIM.
-    ContentType in "cose.content-type" => "the content type is not that of a CoRIM",
+    /// The content is declared to be something else.
+    ContentType in "cose.content-type" => "the content type is not that of what is read here",
     /// The signature does not verify.
     Signature in "cose.signature" => "the signature is not valid",
     /// x5chain holds no certificate, too many, or more bytes than there is room for.
@@ -155,6 +153,40 @@ rules! {
     XmlDigest in "xml.digest" => "the digest of the document is not the one that is signed",
     /// corim-meta and CWT-Claims differ.
     MetaDiffers in "corim.meta" => "corim-meta and CWT-Claims say different things",
+    /// Neither tag 61 nor tag 18 begins the token.
+    NotToken in "eat.format" => "it is no token (tags 55799, 61 and 18)",
+    /// The kid of a token is of no certificate that the caller has, or there is none.
+    KeyId in "eat.key" => "no certificate here has its key id",
+    /// The token is signed by another key than the record that holds it.
+    OtherKey in "eat.key" => "it is signed by another key than the measurement record that holds it",
+    /// The token has no profile.
+    EatProfileMissing in "eat.profile" => "the token has no profile",
+    /// The profile of the token is not that of OCP.
+    EatProfile in "eat.profile" => "the profile is not that of OCP (1.3.6.1.4.1.42623.1.3)",
+    /// The profile is written as text, which only the compatible dialect reads.
+    EatProfileText in "eat.profile" => "the profile is written as text, which only the compatible dialect reads",
+    /// The token has no nonce.
+    NonceMissing in "eat.nonce" => "the token has no nonce",
+    /// The nonce of the token has fewer than 8 bytes, or more than 64.
+    NonceLength in "eat.nonce" => "the nonce has not 8 to 64 bytes",
+    /// The nonce of the token is none of those that were sent.
+    Nonce in "eat.nonce" => "the nonce is not one that was sent",
+    /// The token has no dbgstat, or a value that is not known.
+    DebugStatus in "eat.dbgstat" => "the token does not say whether debugging is enabled",
+    /// The token has no concise evidence.
+    NoMeasurements in "eat.measurements" => "the token has no measurements",
+    /// Tag 602 does not begin the file.
+    NotBundle in "deb.format" => "it is no detached EAT bundle (tag 602)",
+    /// A bundle has more than 256 parts, or a token more than 256 submodules.
+    TooManyParts in "deb.format" => "there are more than 256 parts",
+    /// A part of a bundle is not what the main token says.
+    PartDigest in "deb.digest" => "the part has another digest than the main token says",
+    /// The main token has no digest of a part.
+    PartUnnamed in "deb.digest" => "the main token has no digest of the part",
+    /// A part that the main token has a digest of is not there.
+    PartMissing in "deb.digest" => "the bundle lacks the part that the main token has a digest of",
+    /// The digest of a part is of an algorithm that is not known.
+    PartAlgorithm in "deb.digest" => "the digest is of an unknown algorithm",
 }
 
 impl fmt::Display for Rule {
@@ -163,7 +195,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// Why a file of reference values was refused.
+/// Why a file of reference values, or evidence, was refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ReadError {
@@ -190,7 +222,7 @@ impl fmt::Display for ReadError {
 
 impl core::error::Error for ReadError {}
 
-/// Why a file of reference values was refused, its signer included.
+/// Why a file of reference values, or evidence, was refused, its signer included.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
@@ -216,7 +248,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read(error) => error.fmt(f),
-            Self::Signer(error) => write!(f, "the signer of the reference values: {error}"),
+            Self::Signer(error) => write!(f, "the signer: {error}"),
         }
     }
 }

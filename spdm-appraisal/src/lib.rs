@@ -45,20 +45,24 @@
 #[cfg(feature = "swid")]
 extern crate alloc;
 
+mod bundle;
 mod cbor;
 mod claims;
 mod comid;
 mod comparison;
+mod concise_evidence;
 mod corim;
 mod cose;
 mod dialect;
 mod digest;
+mod eat;
 mod element;
 mod environment;
 mod error;
 mod keys;
+mod manifest;
 mod nvidia;
-
+mod rim_locators;
 mod satisfaction;
 mod signed;
 mod signer_chain;
@@ -66,25 +70,33 @@ mod state;
 #[cfg(feature = "swid")]
 mod swid;
 mod toc;
+mod token;
 mod validity;
+mod x5chain;
 
+pub use bundle::{Bundle, BundlePart, DevicePart, MAX_PARTS};
 pub use cbor::Label;
 pub use claims::{Claims, Flags, Indirect, IntRange, RawValue, Registers, Svn, Version};
 pub use comparison::{
     Alternative, Comparison, Environments, Evidence, Extent, MAX_ELEMENTS, Outcome, TooMany,
     Verdict, alternatives,
 };
+pub use concise_evidence::ConciseEvidence;
 pub use corim::{Corim, CorimId, Ignored, MAX_FILE, MAX_MEASUREMENTS, Notes, States};
 pub use dialect::Dialect;
 pub use digest::{Digest, DigestAlgorithm, DigestValue, Digests};
+pub use eat::{DebugStatus, Divergence, Eat, OemId};
 pub use element::{Element, TooManyElements, record_elements};
 pub use environment::{ElementId, Environment, Identifier};
 pub use error::{Error, ReadError, Rule};
 pub use keys::{CryptoKey, EvidenceKey, KeyList};
+pub use manifest::{MANIFEST_INDICES, Manifest, ManifestBlock};
 pub use nvidia::{Nvdec0, NvidiaOpaque, OpaqueError, RimName, VbiosVersion};
+pub use rim_locators::RimLocators;
 pub use satisfaction::Difference;
 pub use signed::{REFERENCE_SIGNER, ReferenceKey, ReferenceTrust};
 pub use state::{Authority, Origin, ReferenceState, ReferenceValue, ReferenceValues};
 #[cfg(feature = "swid")]
 pub use swid::{Swid, SwidMismatch, SwidStates};
 pub use toc::SpdmToc;
+pub use token::{Token, TokenSigner, TokenTrust};

@@ -2,18 +2,18 @@
 
 use spdm_crypto::Provider;
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Anchor, Demand, Profile, ProvisionedKey, ValidityCheck, X509Certificate};
+use spdm_x509::{Anchor, Demand, Profile, ProvisionedKey, ValidityCheck};
 
 use crate::cbor::{Item, Label, Reader, Result};
 use crate::cose::{Scheme, Sign1};
 use crate::dialect::Form;
 use crate::error::{Error, ReadError, Rule};
-use crate::signer_chain::SignerChain;
 use crate::state::Authority;
 use crate::validity::{Validity, read_seconds};
+use crate::x5chain::{self, ChainSigner};
 
-/// What the leaf of a signer of reference values must say: keyUsage with digitalSignature. All else is as strict as for a
-/// device.
+/// What the leaf of a signer of reference values or of a token must say: keyUsage with digitalSignature. All else is as
+/// strict as for a device.
 pub const REFERENCE_SIGNER: Profile = Profile {
     basic_constraints: Demand::Never,
     key_usage: Demand::Always,
@@ -67,7 +67,11 @@ pub(crate) fn verify<'a>(
     let chain =
         sign1.headers.x5chain.filter(|_| !trust.anchors.is_empty() || trust.keys.is_empty());
     let authority = match chain {
-        Some(chain) => verify_by_chain(&sign1, chain, signer, trust, scratch)?,
+        Some(chain) => {
+            let ChainSigner { certificate, anchor, .. } =
+                x5chain::verify(&sign1, chain, trust, scratch)?;
+            Authority::Chain { signer, certificate, anchor }
+        }
         None => verify_by_key(&sign1, signer, trust, scratch)?,
     };
     Ok(Verified { payload: sign1.payload, authority, has_old_content_type })
@@ -194,7 +198,8 @@ fn verify_by_key<'a>(
     Err(last)
 }
 
-fn verify_with(
+/// Verifies with this DER SubjectPublicKeyInfo.
+pub(crate) fn verify_with(
     sign1: &Sign1<'_>,
     key_info: &[u8],
     provider: &Provider,
@@ -213,47 +218,4 @@ fn verify_with(
         }
     }
     Err(ReadError::new(Rule::AlgKey, "alg", at))
-}
-
-/// What the header and the key of this certificate make together.
-fn scheme_of(sign1: &Sign1<'_>, leaf: &X509Certificate<'_>, provider: &Provider) -> Result<Scheme> {
-    let error = |rule| ReadError::new(rule, "alg", sign1.headers.at);
-    let mut schemes = sign1.headers.algorithm.schemes();
-    let scheme = schemes.find(|scheme| leaf.key_algorithm().fits(scheme.asym));
-    let scheme = scheme.ok_or_else(|| error(Rule::AlgKey))?;
-    if provider.supports(scheme.asym, scheme.hash) {
-        Ok(scheme)
-    } else {
-        Err(error(Rule::AlgBackend))
-    }
-}
-
-/// The certificates of an x5chain: one byte string, or an array. RFC 9360 §2 has at least two in an array; one is harmless,
-/// and is seen.
-fn read_x5chain(item: Item<'_>) -> Result<SignerChain<'_>> {
-    let unusable = ReadError::new(Rule::X5chain, "x5chain", item.at());
-    let mut chain = SignerChain::new(REFERENCE_SIGNER, unusable);
-    if let Ok(certificate) = item.reader().bytes("x5chain") {
-        chain.push(certificate)?;
-        return Ok(chain);
-    }
-    item.reader().array("x5chain", |reader| chain.push(reader.bytes("x5chain")?))?;
-    Ok(chain)
-}
-
-fn verify_by_chain<'a>(
-    sign1: &Sign1<'a>,
-    item: Item<'a>,
-    signer: &'a str,
-    trust: &ReferenceTrust<'_>,
-    scratch: &mut [u8],
-) -> core::result::Result<Authority<'a>, Error> {
-    let chain = read_x5chain(item)?;
-    let certificate = chain.leaf()?;
-    let leaf = X509Certificate::parse(Untrusted::new(certificate)).map_err(Error::Signer)?;
-    let scheme = scheme_of(sign1, &leaf, trust.provider)?;
-    let anchor = chain.judge(scheme, trust, scratch)?;
-    // The leaf of the chain that was judged is this certificate, and its key is one of this algorithm.
-    sign1.verify(scheme, leaf.key(), trust.provider, scratch)?;
-    Ok(Authority::Chain { signer, certificate, anchor })
 }

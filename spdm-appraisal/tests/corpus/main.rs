@@ -1,4 +1,4 @@
-//! CoRIM files of the corpus.
+//! CoRIM files, tokens and bundles of the corpus.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -11,6 +11,7 @@ mod own;
 #[cfg(feature = "swid")]
 mod swid;
 mod toc;
+mod token;
 
 fn main() {
     #[cfg(not(feature = "swid"))]
@@ -30,6 +31,12 @@ fn main() {
         test_corpus::test(files::both_forms_of_the_sample_tool_under_compatible_only),
         test_corpus::test(files::files_of_others_are_read_or_refused_with_a_reason),
         test_corpus::test(toc::three_indirect_elements_of_each_table),
+        test_corpus::test(token::every_token_and_bundle_gives_its_verdict),
+        test_corpus::test(token::divergences_are_read_under_compatible_and_named),
+        test_corpus::test(token::tokens_in_blocks),
+        test_corpus::test(token::reference_values_for_a_token),
+        test_corpus::test(token::parts_of_the_bundle),
+        test_corpus::test(token::na1_no_mutant_of_a_token_or_bundle_verifies),
     ];
     test_corpus::run(corim.into_iter().chain(swid));
 }

@@ -16,13 +16,13 @@ use spdm_untrusted::Untrusted;
 use spdm_x509::{Anchor, ValidityCheck};
 
 /// 2026-06-01T00:00:00Z.
-const NOW: u64 = 1_780_272_000;
+pub(crate) const NOW: u64 = 1_780_272_000;
 
 #[derive(Deserialize)]
-struct Row {
-    file: String,
-    verdict: String,
-    clause: Option<String>,
+pub(crate) struct Row {
+    pub(crate) file: String,
+    pub(crate) verdict: String,
+    pub(crate) clause: Option<String>,
     index: Option<u8>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn folder() -> PathBuf {
     test_corpus::folder().join("appraisal")
 }
 
-fn pem(path: &str) -> Vec<u8> {
+pub(crate) fn pem(path: &str) -> Vec<u8> {
     pem_rfc7468::decode_vec(&fs::read(folder().join(path)).unwrap()).unwrap().1
 }
 
@@ -127,7 +127,7 @@ impl Setting {
     }
 }
 
-fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     let manifest = fs::read(folder().join("own/manifest.json")).unwrap();
     serde_json::from_slice(&manifest).unwrap()
 }

@@ -124,3 +124,13 @@ pub(crate) fn sign(
     assert_eq!(key.sign(hash, signed, &mut signature), Ok(len));
     signature
 }
+
+/// Entries with names.
+pub(crate) fn named(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut out = head(5, entries.len().try_into().unwrap());
+    for (name, value) in entries {
+        out.extend(text(name));
+        out.extend(value);
+    }
+    out
+}

@@ -7,6 +7,7 @@
 )]
 
 mod build;
+mod bundle;
 mod comparing;
 mod manifest;
 mod nvidia;
@@ -22,4 +23,5 @@ mod swid_signature;
 #[path = "../../../spdm-x509/src/testing.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]
 mod testing;
+mod token;
 mod values;
