@@ -6,7 +6,7 @@ use spdm_codec::{CapabilityFlags, Code, SlotId, VersionNumberEntry};
 use spdm_requester::{Error, Incompatible, Misbehaviour, Refusal, SessionFault};
 use spdm_x509::{ChainError, Check, Rule};
 
-use crate::overheard::Overheard;
+use crate::overheard::{Overheard, SlotOption};
 use crate::render::version_entry;
 
 /// What the options of a verb can do without.
@@ -166,12 +166,17 @@ pub(crate) fn of_key(error: &Error, path: &Path) -> Option<String> {
 fn slots(heard: &Overheard) -> Option<String> {
     let numbers =
         |slots: &[SlotId]| slots.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let (option, any) = match heard.slot_option {
+        SlotOption::SlotOrAny => ("--slot", ", or --slot any"),
+        SlotOption::Slot => ("--slot", ""),
+        SlotOption::SessionSlot => ("--session-slot", ""),
+    };
     match heard.slots.as_deref()? {
         [] => None,
-        [only] => Some(format!("slot {only} has one: --slot {only}")),
+        [only] => Some(format!("slot {only} has one: {option} {only}")),
         several @ [first, ..] => {
             let several = numbers(several);
-            Some(format!("slots {several} have one: --slot {first}, or --slot any"))
+            Some(format!("slots {several} have one: {option} {first}{any}"))
         }
     }
 }

@@ -108,10 +108,10 @@ fn ask(
     args: &CsrArgs,
     info: &[u8],
     peer: Option<&TrustedPeer<'_>>,
-    inquiry: Inquiry<'_, '_>,
+    mut inquiry: Inquiry<'_, '_>,
     requester: Requester<'_, Negotiated>,
 ) -> Result<FetchedCsr, RunError<LineError>> {
-    let Inquiry { line, clock, .. } = inquiry;
+    let (line, clock) = (&mut *inquiry.line, inquiry.clock);
     let negotiated = *requester.negotiated();
     let single = negotiated.connection_keys != ConnectionKeys::Multi;
     let has_chains = negotiated.responder.flags.contains(CapabilityFlags::CERT_CAP);
@@ -140,7 +140,7 @@ fn ask(
     if args.any_extensions {
         plan.odd_extensions = Tolerance::Accept;
     }
-    let asked = converse(peer, requester, line, |requester, place, line| {
+    let asked = converse(peer, requester, &mut inquiry, |requester, place, line| {
         let mut buffer = vec![0; LEN];
         let flow = place.enter(requester).get_csr(plan, &mut buffer);
         let (requester, outcome) = blocking::run(flow, line, &clock)?;

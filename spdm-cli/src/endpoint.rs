@@ -20,7 +20,6 @@ use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::line::LineError;
 use crate::live::LiveDevice;
 use crate::render::{self, Style, Table};
-use crate::tap::Tap;
 use crate::trust::{self, Trust};
 use crate::trusted_session::{TrustedPeer, converse, provisioned_key, trusted_key};
 use crate::verdict::Verdict;
@@ -188,13 +187,13 @@ pub(crate) fn run(
 }
 
 fn unsigned(
-    inquiry: Inquiry<'_, '_>,
+    mut inquiry: Inquiry<'_, '_>,
     requester: Requester<'_, Negotiated>,
     peer: Option<&TrustedPeer<'_>>,
 ) -> Result<Fetched, RunError<LineError>> {
-    let Inquiry { line, clock, .. } = inquiry;
+    let clock = inquiry.clock;
     let version = requester.negotiated().version.as_str();
-    let asked = converse(peer, requester, line, |requester, place, line| {
+    let asked = converse(peer, requester, &mut inquiry, |requester, place, line| {
         let mut buffer = vec![0; INFO_LEN];
         let flow = place.enter(requester).fetch_endpoint_info_unsigned(&mut buffer);
         let (requester, info) = blocking::run(flow, line, &clock)?;
@@ -211,7 +210,7 @@ fn signed_by_chain(
     choice: SlotChoice,
     peer: Option<&TrustedPeer<'_>>,
 ) -> Result<Fetched, RunError<LineError>> {
-    let Inquiry { line, clock, .. } = inquiry;
+    let (line, clock) = (&mut *inquiry.line, inquiry.clock);
     let mut chain = vec![0; CHAIN_LEN];
     let (requester, _) =
         blocking::run(requester.get_digests(), line, &clock).map_err(|failure| failure.error)?;
@@ -225,7 +224,7 @@ fn signed_by_chain(
     let (requester, chain) = blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
     let (context, bytes) = (*chain.context(), chain.bytes().to_vec());
     let identity = SigningIdentity::Chain { context, bytes };
-    signed(line, requester, Identity::Chain(chain), identity, peer)
+    signed(inquiry, requester, Identity::Chain(chain), identity, peer)
 }
 
 fn signed_by_key(
@@ -240,22 +239,22 @@ fn signed_by_key(
     let (asym, hash) =
         (negotiated.asym().map_err(Error::from)?, negotiated.hash().map_err(Error::from)?);
     let identity = SigningIdentity::Key { spki: spki.to_vec(), asym, hash };
-    signed(inquiry.line, requester, Identity::Key(key), identity, peer)
+    signed(inquiry, requester, Identity::Key(key), identity, peer)
 }
 
 /// Asks for the signature of `signer`, which `identity` judges afterwards.
 fn signed(
-    line: &mut Tap<'_>,
+    mut inquiry: Inquiry<'_, '_>,
     requester: Requester<'_, Negotiated>,
     signer: Identity<'_>,
     identity: SigningIdentity,
     peer: Option<&TrustedPeer<'_>>,
 ) -> Result<Fetched, RunError<LineError>> {
-    let clock = line.clock();
+    let clock = inquiry.clock;
     let version = requester.negotiated().version.as_str();
     let nonce = requester.nonce().map_err(RunError::Requester)?;
     let mut buffer = vec![0; INFO_LEN];
-    let asked = converse(peer, requester, line, |requester, place, line| {
+    let asked = converse(peer, requester, &mut inquiry, |requester, place, line| {
         let requester = place.enter(requester);
         let flow = requester.fetch_endpoint_info_signed(signer, nonce, &mut buffer);
         let (requester, info) = blocking::run(flow, line, &clock)?;

@@ -13,7 +13,7 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
-use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
+use crate::inquiry::{WithoutAgreement, inquire};
 use crate::live::LiveDevice;
 use crate::render;
 use crate::trust::Trust;
@@ -47,9 +47,9 @@ pub(crate) fn run(
     let peer = TrustedPeer::read(&verb.peer.choice(), &trust, &mut device)?;
     device.settle()?;
     let target = device.name();
-    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
-        let Inquiry { line, clock, .. } = inquiry;
-        let asked = meet(&peer, requester, line, |requester, meeting, line| {
+    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |mut inquiry, requester| {
+        let clock = inquiry.clock;
+        let asked = meet(&peer, requester, &mut inquiry, |requester, meeting, line| {
             let mut buffer = vec![0; LEN];
             let flow = requester.fetch_event_types(meeting.session, &mut buffer);
             let (requester, types) = blocking::run(flow, line, &clock)?;

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use serde::Serialize;
 use spdm_evidence::ReportErrorKind;
 
+use crate::verdict::Verdict;
+
 /// The exit codes, the better ones first.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Exit {
@@ -56,21 +58,22 @@ pub(crate) struct Failure {
         description = "What any verb prints with --json in place of its result."
     )
 )]
-pub(crate) struct FailureObject<'f> {
-    error: FailureError<'f>,
+pub(crate) struct FailureObject {
+    error: ErrorObject,
 }
 
-/// The same members as the error of a report.
-#[derive(Debug, Serialize)]
+/// Why something could not be done: the same members in every object of this command.
+#[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-struct FailureError<'f> {
+pub(crate) struct ErrorObject {
+    /// A word for programs.
     kind: AnyKind,
     /// A sentence for people.
-    message: &'f str,
-    /// Always null.
-    field: Option<()>,
-    /// Always null.
-    offset: Option<()>,
+    message: String,
+    /// MESSAGE.Field, in the spelling of DSP0274; null where the message is no report's.
+    field: Option<String>,
+    /// Offset of the field in bytes; null where the message is no report's.
+    offset: Option<usize>,
 }
 
 /// A word for programs.
@@ -99,8 +102,14 @@ enum FailureKind {
     Protocol,
 }
 
-impl<'f> FailureObject<'f> {
-    pub(crate) fn of(failure: &'f Failure) -> Self {
+impl FailureObject {
+    pub(crate) fn of(failure: &Failure) -> Self {
+        Self { error: ErrorObject::of(failure) }
+    }
+}
+
+impl ErrorObject {
+    pub(crate) fn of(failure: &Failure) -> Self {
         let kind = match failure.exit {
             Exit::Rejected => FailureKind::Rejected,
             Exit::Done | Exit::Usage => FailureKind::Usage,
@@ -108,8 +117,30 @@ impl<'f> FailureObject<'f> {
             Exit::Protocol => FailureKind::Protocol,
         };
         let kind = failure.kind.map_or(AnyKind::Failure(kind), AnyKind::Device);
-        let message = &failure.message;
-        Self { error: FailureError { kind, message, field: None, offset: None } }
+        Self { kind, message: failure.message.clone(), field: None, offset: None }
+    }
+
+    /// The error of a verdict, with its place where a report has one.
+    pub(crate) fn of_verdict(verdict: &Verdict) -> Self {
+        let (kind, message) =
+            verdict.error().unwrap_or((ReportErrorKind::Unproven, "nothing was proven"));
+        let reported = verdict.report.error().filter(|error| error.kind == kind);
+        Self {
+            field: reported.and_then(|error| error.field.clone()),
+            offset: reported.and_then(|error| error.offset),
+            ..Self::of_device(kind, message)
+        }
+    }
+
+    /// As a report says it, where no report does.
+    pub(crate) fn of_device(kind: ReportErrorKind, message: &str) -> Self {
+        let kind = AnyKind::Device(kind);
+        Self { kind, message: message.to_owned(), field: None, offset: None }
+    }
+
+    /// The sentence.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use spdm_evidence::{Error, FileKind};
+use spdm_evidence::{Error, EvidenceReader, FileKind, ReadOptions};
 
 use crate::exit::Failure;
 use crate::file;
@@ -31,7 +31,8 @@ impl Reader {
     /// The command that reads such a file, where it is another one.
     pub(crate) fn other(self, kind: FileKind, name: &str) -> Option<String> {
         let reader = match kind {
-            FileKind::Capture | FileKind::Transcript | FileKind::Json => Self::Verify,
+            FileKind::Capture | FileKind::Transcript => Self::Verify,
+            FileKind::Json if is_evidence(name) => Self::Verify,
             FileKind::Certificates | FileKind::Chain => Self::Chain,
             FileKind::PublicKey => {
                 return Some(format!("--peer-key {name} gives spdm verify a device's public key"));
@@ -45,4 +46,10 @@ impl Reader {
             _ => format!("spdm verify {name} judges it"),
         })
     }
+}
+
+/// Whether there is evidence in the file: JSON may be anything.
+fn is_evidence(name: &str) -> bool {
+    file::open(Path::new(name))
+        .is_ok_and(|source| EvidenceReader::new(source, &ReadOptions::default()).is_ok())
 }

@@ -11,7 +11,7 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::pci_session::{
-    self, Asked, Course, PciSession, Reached, StepError, Taken, TakenBack, Trouble,
+    self, Asked, Course, Ended, Left, PciSession, Reached, Taken, TakenBack, Trouble,
 };
 use crate::render;
 #[cfg(test)]
@@ -73,16 +73,23 @@ impl KeySet {
     }
 }
 
-/// The keys, and which of them these steps have programmed.
+/// The keys, and what these steps have made of them.
 struct KeyCourse<'k> {
-    port: Option<u8>,
+    args: &'k IdeArgs,
     set: KeySet,
     keys: Option<&'k KeyRing>,
+    /// The keys that the device has from these steps.
     programmed: Vec<KeyPlace>,
+    /// The keys that came into use by them.
+    in_use: Vec<KeyPlace>,
+    /// What was done of the step that is under way.
+    begun: Option<ShownIdeStep>,
+    /// A change of a key, from its request on until the answer, and how many messages went out before.
+    unanswered: Option<(IdeStep, KeyPlace, u32)>,
 }
 
 impl<'k> KeyCourse<'k> {
-    fn new(args: &IdeArgs, keys: Option<&'k KeyRing>) -> Self {
+    fn new(args: &'k IdeArgs, keys: Option<&'k KeyRing>) -> Self {
         let set = KeySet {
             port_index: args.port.unwrap_or_default(),
             stream_id: args.stream_id.unwrap_or_default(),
@@ -91,7 +98,8 @@ impl<'k> KeyCourse<'k> {
                 _ => IdeKeyFlags::empty(),
             },
         };
-        Self { port: args.port, set, keys, programmed: Vec::new() }
+        let (programmed, in_use, begun, unanswered) = (Vec::new(), Vec::new(), None, None);
+        Self { args, set, keys, programmed, in_use, begun, unanswered }
     }
 
     /// What go and stop concern.
@@ -103,12 +111,8 @@ impl<'k> KeyCourse<'k> {
     }
 
     /// The port, or all of them.
-    fn query<'a, 's, 'l>(
-        &self,
-        session: PciSession<'a, 's, 'l>,
-    ) -> Asked<'a, 's, 'l, ShownIdeStep> {
+    fn query<'a, 's, 'l>(&mut self, session: PciSession<'a, 's, 'l>) -> Asked<'a, 's, 'l, ()> {
         let mut session = session;
-        let mut ports = Vec::new();
         let mut port_index = self.set.port_index;
         loop {
             let (next, asked) = session.ask(&QueryPort { port_index }, |port| {
@@ -121,47 +125,55 @@ impl<'k> KeyCourse<'k> {
                     return Ok((session, Err(trouble.about(format!("port {port_index}")))));
                 }
             };
-            ports.push(port);
-            match port_index.checked_add(1).filter(|next| self.port.is_none() && *next <= last) {
+            self.begun.get_or_insert_with(|| ShownIdeStep::query(last)).port(port);
+            let is_all = self.args.port.is_none();
+            match port_index.checked_add(1).filter(|next| is_all && *next <= last) {
                 Some(next) => port_index = next,
-                None => return Ok((session, Ok(ShownIdeStep::Query { ports, last_port: last }))),
+                None => return Ok((session, Ok(()))),
             }
         }
+    }
+
+    /// Asks one question for each key, up to the first that is refused.
+    fn each<'a, 's, 'l, Q: for<'r> Question<Answer<'r> = ()>>(
+        &mut self,
+        session: PciSession<'a, 's, 'l>,
+        step: IdeStep,
+        questions: impl Iterator<Item = (KeyPlace, Q)>,
+    ) -> Asked<'a, 's, 'l, ()> {
+        let mut session = session;
+        for (place, question) in questions {
+            self.unanswered = Some((step, place, session.sent()));
+            let (next, asked) = session.ask(&question, drop)?;
+            self.unanswered = None;
+            session = next;
+            if let Err(trouble) = asked {
+                let what = format!("port {}, {}", self.set.port_index, place.name());
+                return Ok((session, Err(trouble.about(what))));
+            }
+            match step {
+                IdeStep::Program => self.programmed.push(place),
+                IdeStep::Go => self.in_use.push(place),
+                IdeStep::Stop | IdeStep::Query => {
+                    let others = |known: &KeyPlace| *known != place;
+                    self.programmed.retain(others);
+                    self.in_use.retain(others);
+                }
+            }
+            self.begun.get_or_insert_with(|| ShownIdeStep::of_keys(step)).key(place);
+        }
+        Ok((session, Ok(())))
     }
 
     fn stop<'a, 's, 'l>(
         &mut self,
         session: PciSession<'a, 's, 'l>,
         places: Vec<KeyPlace>,
-    ) -> Asked<'a, 's, 'l, ShownIdeStep> {
-        let (set, programmed) = (self.set, &mut self.programmed);
+    ) -> Asked<'a, 's, 'l, ()> {
+        let set = self.set;
         let keys = places.into_iter().map(|place| (place, Stop(set.slot(place))));
-        let (session, stopped) =
-            each(session, set, keys, |place| programmed.retain(|known| *known != place))?;
-        Ok((session, stopped.map(|keys| ShownIdeStep::Stop { keys })))
+        self.each(session, IdeStep::Stop, keys)
     }
-}
-
-/// Asks one question for each key, up to the first that is refused.
-fn each<'a, 's, 'l, Q: for<'r> Question<Answer<'r> = ()>>(
-    session: PciSession<'a, 's, 'l>,
-    set: KeySet,
-    questions: impl Iterator<Item = (KeyPlace, Q)>,
-    mut done: impl FnMut(KeyPlace),
-) -> Asked<'a, 's, 'l, Vec<KeyPlace>> {
-    let mut session = session;
-    let mut keys = Vec::new();
-    for (place, question) in questions {
-        let (next, asked) = session.ask(&question, drop)?;
-        session = next;
-        if let Err(trouble) = asked {
-            let what = format!("port {}, {}", set.port_index, place.name());
-            return Ok((session, Err(trouble.about(what))));
-        }
-        done(place);
-        keys.push(place);
-    }
-    Ok((session, Ok(keys)))
 }
 
 impl Course for KeyCourse<'_> {
@@ -173,29 +185,31 @@ impl Course for KeyCourse<'_> {
         session: PciSession<'a, 's, 'l>,
         step: IdeStep,
     ) -> Asked<'a, 's, 'l, ShownIdeStep> {
-        match step {
-            IdeStep::Query => self.query(session),
+        let set = self.set;
+        let (session, done) = match step {
+            IdeStep::Query => self.query(session)?,
             IdeStep::Program => {
-                let (set, programmed) = (self.set, &mut self.programmed);
-                let keys = self.keys.iter().flat_map(|keys| keys.iter());
+                let keys = self.keys;
+                let keys = keys.iter().flat_map(|keys| keys.iter());
                 let questions =
                     keys.map(|(place, key)| (place, KeyProgram { slot: set.slot(place), key }));
-                let (session, done) =
-                    each(session, set, questions, |place| programmed.push(place))?;
-                Ok((session, done.map(|keys| ShownIdeStep::Program { keys })))
+                self.each(session, step, questions)?
             }
             IdeStep::Go => {
-                let set = self.set;
                 let places = self.places().into_iter();
-                let questions = places.map(|place| (place, Go(set.slot(place))));
-                let (session, done) = each(session, set, questions, drop)?;
-                Ok((session, done.map(|keys| ShownIdeStep::Go { keys })))
+                self.each(session, step, places.map(|place| (place, Go(set.slot(place)))))?
             }
             IdeStep::Stop => {
                 let places = self.places();
-                self.stop(session, places)
+                self.stop(session, places)?
             }
-        }
+        };
+        let done = done.map(|()| self.begun.take().unwrap_or_else(|| ShownIdeStep::of_keys(step)));
+        Ok((session, done))
+    }
+
+    fn part(&mut self) -> Option<ShownIdeStep> {
+        self.begun.take()
     }
 
     fn take_back<'a, 's, 'l>(
@@ -207,10 +221,46 @@ impl Course for KeyCourse<'_> {
         }
         let (session, stopped) = self.stop(session, self.programmed.clone())?;
         let note = match &stopped {
-            Ok(_) => "the keys that were programmed are stopped again".to_owned(),
-            Err(trouble) => format!("the device still has the keys: {trouble}"),
+            Ok(()) => "the keys that were programmed are stopped again".to_owned(),
+            Err(trouble) => format!("the keys could not be stopped: {trouble}"),
         };
-        Ok((session, Some(TakenBack { step: stopped.ok(), note })))
+        Ok((session, Some(TakenBack { step: self.begun.take(), note })))
+    }
+
+    fn left(&self, sent: u32) -> Option<Left> {
+        let names = |places: &[KeyPlace]| {
+            places.iter().map(|place| place.name()).collect::<Vec<_>>().join(", ")
+        };
+        let unanswered = self.unanswered.filter(|(.., before)| *before < sent);
+        let mut parts = Vec::new();
+        if !self.programmed.is_empty() {
+            parts.push(format!("has the programmed keys {}", names(&self.programmed)));
+        }
+        if !self.in_use.is_empty() {
+            parts.push(format!("uses {}", names(&self.in_use)));
+        }
+        if let Some((step, place, _)) = unanswered {
+            let name = step.name();
+            parts
+                .push(format!("may have done {name} for {}, which was not answered", place.name()));
+        }
+        if parts.is_empty() {
+            return None;
+        }
+        let Self { args, .. } = self;
+        let (port, stream) = (self.set.port_index, self.set.stream_id);
+        let key_set = args.key_set.unwrap_or_default();
+        let target = &args.verb.device.target;
+        Some(Left {
+            state: format!(
+                "the device {} (port {port}, stream {stream}, key set {key_set})",
+                parts.join(", and ")
+            ),
+            undo: format!(
+                "spdm ide {target} stop --port {port} --stream-id {stream} --key-set {key_set} --yes stops them, with the \
+                 same options for the way to the device and its trust; a reset of the device ends them, too"
+            ),
+        })
     }
 }
 
@@ -220,29 +270,21 @@ fn show(
     taken: Taken<IdeStep, ShownIdeStep>,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let Taken { session, steps, failed, note } = taken;
-    let error = failed
-        .as_ref()
-        .map(|(step, trouble)| StepError { step: step.name(), message: trouble.to_string() });
-    let shown = ShownIde::new(target, args, session, steps, error);
+    let Ended { session, steps, error, left, outcome } =
+        taken.ended(IdeStep::name, |_, trouble| {
+            let no_port = matches!(
+                trouble.innermost(),
+                Trouble::Answer(Fault::KeyRefused(KpAckStatus::UNSUPPORTED_PORT_INDEX))
+            );
+            let hint = no_port.then(|| "query without --port shows the ports".to_owned());
+            (trouble.to_string(), hint)
+        });
+    let mut shown = ShownIde::new(target, args);
+    (shown.session, shown.steps, shown.error, shown.left) = (session, steps, error, left);
     if console.json() {
         console.object(&shown)?;
     } else {
         console.report(&shown.text(console.style()))?;
     }
-    if let Some(note) = note {
-        console.note(&format!("note: {note}"));
-    }
-    match failed {
-        None => Ok(Exit::Done),
-        Some((step, trouble)) => {
-            let no_port = matches!(
-                trouble.innermost(),
-                Trouble::Answer(Fault::KeyRefused(KpAckStatus::UNSUPPORTED_PORT_INDEX))
-            );
-            let hint = no_port.then_some("query without --port shows the ports");
-            let message = format!("{}: {trouble}", step.name());
-            Err(Failure::new(trouble.exit(), message).with_hint(hint))
-        }
-    }
+    outcome.end(console)
 }

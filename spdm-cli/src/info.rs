@@ -9,11 +9,11 @@ use spdm_requester::blocking;
 use crate::args::InfoArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
-use crate::exit::{Exit, Failure};
+use crate::exit::{ErrorObject, Exit, Failure};
 use crate::inquiry::{Inquired, WithoutAgreement, inquire};
 use crate::live::LiveDevice;
 use crate::overheard::Overheard;
-use crate::render::{self, Info, InfoError, Slot, SupportedAlgorithms};
+use crate::render::{self, Info, Slot, SupportedAlgorithms};
 
 /// Negotiates, and asks for digests where the device has certificates.
 pub(crate) fn run(args: &InfoArgs, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
@@ -46,10 +46,7 @@ pub(crate) fn run(args: &InfoArgs, crypto: Crypto, console: &mut Console) -> Res
         Err(verdict) if heard.versions.is_empty() => return render::not_done(&verdict, console),
         Err(verdict) => (None, Some(verdict)),
     };
-    let error = verdict.as_ref().and_then(|verdict| {
-        let (kind, message) = verdict.error()?;
-        Some(InfoError { kind, message: message.to_owned() })
-    });
+    let error = verdict.as_deref().map(ErrorObject::of_verdict);
     let info = describe(target, &heard, agreed, error);
     if console.json() {
         console.object(&info)?;
@@ -77,7 +74,7 @@ fn describe(
     target: String,
     heard: &Overheard,
     agreed: Option<Agreed>,
-    error: Option<InfoError>,
+    error: Option<ErrorObject>,
 ) -> Info {
     let capability = heard.capabilities.map(|(_, capability)| capability);
     let sizes = capability.and_then(|capability| capability.sizes);

@@ -10,7 +10,7 @@ use spdm_transport::Transport;
 use crate::advice::Waivable;
 use crate::line::LineError;
 use crate::live::{LiveDevice, Memory, PeerKeyOption, offer, requester};
-use crate::overheard::Overheard;
+use crate::overheard::{Overheard, SlotOption};
 use crate::run_time::RunTime;
 use crate::tap::Tap;
 use crate::verdict::Verdict;
@@ -20,6 +20,8 @@ pub(crate) struct Inquiry<'q, 'l> {
     pub(crate) line: &'q mut Tap<'l>,
     pub(crate) clock: RunTime,
     pub(crate) report: &'q mut ReportBuilder,
+    /// The option that names the slot whose chain is asked for.
+    pub(crate) slot_option: &'q mut SlotOption,
 }
 
 /// What is asked where nothing can be agreed on.
@@ -57,10 +59,12 @@ pub(crate) fn inquire<T>(
     let mut heard = Overheard::new(line.limits().padding, line.records());
     let requester = requester(args, &line, &mut memory, &mut heard);
     let clock = line.clock();
+    let mut slot_option = SlotOption::default();
     let result = match blocking::run(requester.negotiate(), &mut line, &clock) {
         Ok((requester, ())) => {
             report.negotiated(requester.negotiated());
-            ask(Inquiry { line: &mut line, clock, report: &mut report }, requester)
+            let (line, report, slot_option) = (&mut line, &mut report, &mut slot_option);
+            ask(Inquiry { line, clock, report, slot_option }, requester)
         }
         Err(failure) => {
             if otherwise == WithoutAgreement::AskForAlgorithms
@@ -75,6 +79,7 @@ pub(crate) fn inquire<T>(
     };
     let result = result.map_err(|error| line.failure(error));
     let silence = line.hang_up();
+    heard.slot_option = slot_option;
     let result = result.map_err(|error| {
         let (verdict, errors) = lost(report, error);
         let verdict = verdict.explained(silence);

@@ -9,9 +9,10 @@ use spdm_requester::{DesiredKey, KeyPairAction, Negotiated, Requester, blocking}
 use crate::args::KeysArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
+use crate::device_change::DeviceChange;
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
-use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
+use crate::inquiry::{WithoutAgreement, inquire};
 use crate::live::LiveDevice;
 use crate::render::{self, Style, Table, flag_names as names};
 use crate::run_time::RunTime;
@@ -104,13 +105,21 @@ pub(crate) fn run(args: &KeysArgs, crypto: Crypto, console: &mut Console) -> Res
     let peer = args.session.choice().map(|choice| TrustedPeer::read(&choice, &trust, &mut device));
     let peer = peer.transpose()?;
     device.settle()?;
-    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
-        let Inquiry { line, clock, .. } = inquiry;
-        let asked = converse(peer.as_ref(), requester, line, |requester, place, line| {
+    let target = device.name();
+    let which = change.unwrap_or_default();
+    let watched = DeviceChange::new(
+        format!("SET_KEY_PAIR_INFO was sent and not answered: key pair {which} may be changed"),
+        format!("key pair {which} is changed, as the device has answered"),
+        format!("spdm keys {target}"),
+    );
+    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |mut inquiry, requester| {
+        let clock = inquiry.clock;
+        let asked = converse(peer.as_ref(), requester, &mut inquiry, |requester, place, line| {
             let (requester, changed) = match change {
                 None => (requester, None),
                 Some(id) => {
-                    let (requester, changed) = alter(args, id, place, line, &clock, requester)?;
+                    let (requester, changed) =
+                        alter(args, id, &watched, place, line, &clock, requester)?;
                     (requester, Some(changed))
                 }
             };
@@ -119,13 +128,12 @@ pub(crate) fn run(args: &KeysArgs, crypto: Crypto, console: &mut Console) -> Res
         });
         asked.map(|(_, shown)| shown)
     });
-    let target = device.name();
     device.finish()?;
     match inquired.result {
         Ok((session, changed, key_pairs)) => {
             show(&ShownKeys { schema: SCHEMA, target, session, changed, key_pairs }, console)
         }
-        Err(verdict) => render::not_done(&verdict, console),
+        Err(verdict) => render::not_done(&watched.told(verdict), console),
     }
 }
 
@@ -133,6 +141,7 @@ pub(crate) fn run(args: &KeysArgs, crypto: Crypto, console: &mut Console) -> Res
 fn alter<'a>(
     args: &KeysArgs,
     id: u8,
+    change: &DeviceChange,
     place: Place,
     line: &mut Tap<'_>,
     clock: &RunTime,
@@ -161,7 +170,7 @@ fn alter<'a>(
         }
     };
     let flow = place.enter(requester).set_key_pair_info(id, action);
-    let (requester, effect) = blocking::run(flow, line, clock)?;
+    let (requester, effect) = change.ask(line, |line| Ok(blocking::run(flow, line, clock)?))?;
     Ok((requester, ChangedKey { id, effect: effect.into() }))
 }
 

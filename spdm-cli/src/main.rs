@@ -16,6 +16,7 @@ mod console;
 mod csr;
 mod decode;
 mod device;
+mod device_change;
 mod emulate;
 mod endpoint;
 mod events;

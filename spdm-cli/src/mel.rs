@@ -12,7 +12,7 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
-use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
+use crate::inquiry::{WithoutAgreement, inquire};
 use crate::live::LiveDevice;
 use crate::render::{self, Style, Table};
 use crate::trust::Trust;
@@ -127,10 +127,10 @@ pub(crate) fn run(args: &MelArgs, crypto: Crypto, console: &mut Console) -> Resu
     let peer = args.session.choice().map(|choice| TrustedPeer::read(&choice, &trust, &mut device));
     let peer = peer.transpose()?;
     device.settle()?;
-    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
-        let Inquiry { line, clock, .. } = inquiry;
+    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |mut inquiry, requester| {
+        let clock = inquiry.clock;
         let version = requester.negotiated().version;
-        let asked = converse(peer.as_ref(), requester, line, |requester, place, line| {
+        let asked = converse(peer.as_ref(), requester, &mut inquiry, |requester, place, line| {
             let mut buffer = vec![0; LOG_LEN];
             let flow = place.enter(requester).fetch_measurement_extension_log(&mut buffer);
             let (requester, fetched) = blocking::run(flow, line, &clock)?;

@@ -25,6 +25,20 @@ pub(crate) struct Overheard {
     pub(crate) slots: Option<Vec<SlotId>>,
     /// The measurement that was asked for last, where it was one.
     pub(crate) index: Option<u8>,
+    /// The option that names the slot whose chain was asked for last.
+    pub(crate) slot_option: SlotOption,
+}
+
+/// How a verb names a slot.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum SlotOption {
+    /// `--slot N`, or `--slot any`.
+    #[default]
+    SlotOrAny,
+    /// `--slot N`.
+    Slot,
+    /// `--session-slot N`.
+    SessionSlot,
 }
 
 /// Algorithms of the block in CAPABILITIES.
@@ -50,6 +64,7 @@ impl Overheard {
             supported: None,
             slots: None,
             index: None,
+            slot_option: SlotOption::default(),
         }
     }
 

@@ -10,10 +10,11 @@ use spdm_requester::{Error, Negotiated, Recovered, Refusal, Requester, RunError,
 use crate::args::SessionVerbArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
-use crate::exit::{Exit, Failure};
+use crate::exit::{ErrorObject, Exit, Failure};
 use crate::host::Host;
-use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
+use crate::inquiry::{WithoutAgreement, inquire};
 use crate::live::LiveDevice;
+use crate::render;
 use crate::tap::Tap;
 use crate::trust::Trust;
 use crate::trusted_session::{Failed, Meeting, TrustedPeer, meet};
@@ -49,12 +50,18 @@ pub(crate) trait Course {
         step: Self::Step,
     ) -> Asked<'a, 's, 'l, Self::Shown>;
 
+    /// What was done of a step that could not be taken as a whole.
+    fn part(&mut self) -> Option<Self::Shown>;
+
     /// Takes back what the device would be left with: a step could not be taken, and none behind it is. `None` where there is
     /// nothing to take back.
     fn take_back<'a, 's, 'l>(
         &mut self,
         session: PciSession<'a, 's, 'l>,
     ) -> Reached<'a, 's, 'l, Option<TakenBack<Self::Shown>>>;
+
+    /// What the device is left with, where nothing takes it back; `sent` messages went out in all.
+    fn left(&self, sent: u32) -> Option<Left>;
 }
 
 /// What became of what was done before.
@@ -65,25 +72,120 @@ pub(crate) struct TakenBack<T> {
     pub(crate) note: String,
 }
 
+/// What a device is left with behind steps that did not come to their end.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+pub(crate) struct Left {
+    /// As far as it is known here.
+    pub(crate) state: String,
+    /// What undoes it.
+    pub(crate) undo: String,
+}
+
 /// What came of the steps.
 pub(crate) struct Taken<S, T> {
+    /// `SessionID`; empty where no session was opened.
+    pub(crate) session: String,
+    /// Those that were taken; of the last one maybe a part.
+    pub(crate) steps: Vec<T>,
+    /// The step that the device refused.
+    failed: Option<(S, Trouble)>,
+    /// What a person should know besides.
+    note: Option<String>,
+    /// The step that was begun last, until it is taken.
+    begun: Option<S>,
+    /// Why the session ended early.
+    lost: Option<Box<Verdict>>,
+    left: Option<Left>,
+}
+
+impl<S, T> Default for Taken<S, T> {
+    fn default() -> Self {
+        Self {
+            session: String::new(),
+            steps: Vec::new(),
+            failed: None,
+            note: None,
+            begun: None,
+            lost: None,
+            left: None,
+        }
+    }
+}
+
+/// What came of the steps, to be shown.
+pub(crate) struct Ended<T> {
     /// `SessionID`.
     pub(crate) session: String,
     pub(crate) steps: Vec<T>,
-    /// The step that was not taken.
-    pub(crate) failed: Option<(S, Trouble)>,
-    /// What a person should know besides.
-    pub(crate) note: Option<String>,
+    /// Why they did not come to their end, for programs.
+    pub(crate) error: Option<StepError>,
+    pub(crate) left: Option<Left>,
+    pub(crate) outcome: Outcome,
+}
+
+/// What is said behind the steps.
+pub(crate) struct Outcome {
+    note: Option<String>,
+    failure: Option<Failure>,
+}
+
+impl Outcome {
+    /// Says it: the exit code.
+    pub(crate) fn end(self, console: &Console) -> Result<Exit, Failure> {
+        if let Some(note) = self.note {
+            console.note(&format!("note: {note}"));
+        }
+        self.failure.map_or(Ok(Exit::Done), Err)
+    }
 }
 
 /// Why a step could not be taken, for programs.
 #[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct StepError {
-    /// The step.
-    pub(crate) step: &'static str,
-    /// A sentence for people.
-    pub(crate) message: String,
+    /// The step; null where the session could not be closed behind them.
+    step: Option<&'static str>,
+    #[serde(flatten)]
+    error: ErrorObject,
+}
+
+impl<S: Copy, T> Taken<S, T> {
+    /// What is to be shown: `name` names a step, `refused` says in the words of the options why the device refused it, and
+    /// what a person can try.
+    pub(crate) fn ended(
+        self,
+        name: fn(S) -> &'static str,
+        refused: impl FnOnce(S, &Trouble) -> (String, Option<String>),
+    ) -> Ended<T> {
+        let Self { session, steps, failed, note, begun, lost, left } = self;
+        let refused = failed.map(|(step, trouble)| {
+            let (message, hint) = refused(step, &trouble);
+            let failure = Failure::new(trouble.exit(), message);
+            (Some(name(step)), failure.with_hint(hint.as_deref()))
+        });
+        let lost = lost.map(|verdict| render::failure(&verdict));
+        let ending = match (refused, lost) {
+            (Some((step, failure)), Some(lost)) => {
+                let message = format!("{}; then {}", failure.message, lost.message);
+                Some((step, Failure { message, ..failure }))
+            }
+            (Some(refused), None) => Some(refused),
+            (None, lost) => lost.map(|lost| (begun.map(name), lost)),
+        };
+        let error = ending.as_ref().map(|(step, failure)| {
+            let error = ErrorObject::of(failure);
+            StepError { step: *step, error }
+        });
+        let failure = ending.map(|(step, failure)| {
+            let of_step = step.map_or_else(String::new, |step| format!("{step}: "));
+            let state = left.as_ref().map(|left| format!("; {}", left.state)).unwrap_or_default();
+            let message = format!("{of_step}{}{state}", failure.message);
+            let hint = left.as_ref().map(|left| left.undo.clone()).or(failure.hint);
+            Failure { message, hint, ..failure }
+        });
+        Ended { session, steps, error, left, outcome: Outcome { note, failure } }
+    }
 }
 
 /// Why a step was not done, where the session is well.
@@ -148,7 +250,8 @@ impl From<Fault> for Trouble {
     }
 }
 
-/// Opens a session with the device, takes the steps, closes it. The name of the target, and what came of it.
+/// Opens a session with the device, takes the steps, closes it. The name of the target, and what came of it: a verdict where
+/// no session was opened.
 #[expect(clippy::type_complexity, reason = "what came of it, or why nothing did")]
 pub(crate) fn run<C: Course>(
     mut course: C,
@@ -166,30 +269,43 @@ pub(crate) fn run<C: Course>(
     trust.or_own(device.anchors());
     let peer = TrustedPeer::read(&args.peer.choice(), &trust, &mut device)?;
     device.settle()?;
-    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
-        let Inquiry { line, .. } = inquiry;
-        let asked = meet(&peer, requester, line, |requester, meeting, line| {
-            take(&mut course, steps, PciSession { requester, meeting, line })
+    let mut taken = Taken::default();
+    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |mut inquiry, requester| {
+        let asked = meet(&peer, requester, &mut inquiry, |requester, meeting, line| {
+            taken.session = meeting.id();
+            take(&mut course, steps, &mut taken, PciSession { requester, meeting, line })
         });
-        asked.map(|(_, taken)| taken)
+        if asked.is_err() || taken.failed.is_some() {
+            taken.left = course.left(inquiry.line.sent());
+        }
+        asked.map(drop)
     });
     let target = device.name();
     device.finish()?;
-    Ok((target, inquired.result))
+    Ok(match inquired.result {
+        Err(verdict) if taken.session.is_empty() => (target, Err(verdict)),
+        result => {
+            taken.lost = result.err();
+            (target, Ok(taken))
+        }
+    })
 }
 
 /// Takes all steps. Where one cannot be taken, no further one is.
-#[expect(clippy::type_complexity, reason = "the requester, and what came of the steps")]
 fn take<'a, C: Course>(
     course: &mut C,
     steps: &[C::Step],
+    taken: &mut Taken<C::Step, C::Shown>,
     session: PciSession<'a, '_, '_>,
-) -> Result<(Requester<'a, Negotiated>, Taken<C::Step, C::Shown>), Failed<'a>> {
-    let mut taken =
-        Taken { session: session.meeting.id(), steps: Vec::new(), failed: None, note: None };
+) -> Result<(Requester<'a, Negotiated>, ()), Failed<'a>> {
     let mut session = session;
     for step in steps {
-        let (next, result) = course.step(session, *step)?;
+        taken.begun = Some(*step);
+        let asked = course.step(session, *step);
+        if !matches!(asked, Ok((_, Ok(_)))) {
+            taken.steps.extend(course.part());
+        }
+        let (next, result) = asked?;
         session = next;
         match result {
             Ok(shown) => taken.steps.push(shown),
@@ -198,6 +314,7 @@ fn take<'a, C: Course>(
                 break;
             }
         }
+        taken.begun = None;
     }
     if taken.failed.is_some() {
         let (next, back) = course.take_back(session)?;
@@ -207,10 +324,15 @@ fn take<'a, C: Course>(
             taken.note = Some(note);
         }
     }
-    Ok((session.requester, taken))
+    Ok((session.requester, ()))
 }
 
 impl<'a, 's, 'l> PciSession<'a, 's, 'l> {
+    /// How many messages went out on the connection.
+    pub(crate) const fn sent(&self) -> u32 {
+        self.line.sent()
+    }
+
     /// The answer as the question takes it, read by `look`.
     pub(crate) fn ask<Q: Question, R>(
         self,

@@ -14,11 +14,11 @@ use crate::args::{IndexList, RecognizeArgs, SlotChoice};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
-use crate::exit::{Exit, Failure};
+use crate::exit::{ErrorObject, Exit, Failure};
 use crate::known::{KnownFile, Learning};
 use crate::live::{LiveDevice, Memory, requester};
 use crate::overheard::Overheard;
-use crate::render::{self, RecognizeError, Recognized};
+use crate::render::{self, Recognized};
 use crate::trust::Trust;
 use crate::verdict::Verdict;
 
@@ -113,7 +113,7 @@ fn learn(
         (recognized.recognized, recognized.learned) = (true, true);
         recognized.nonce = report.nonces().challenge.clone();
     } else {
-        recognized.error = Some(error_of(&verdict));
+        recognized.error = Some(ErrorObject::of_verdict(&verdict));
     }
     Ok(Outcome {
         exit: verdict.exit,
@@ -155,13 +155,13 @@ fn recognize(device: &mut LiveDevice<'_>, chain: Chain<'_>) -> Outcome {
 /// Why a known device is not recognized.
 struct NotRecognized {
     exit: Exit,
-    error: RecognizeError,
+    error: ErrorObject,
     hint: Option<String>,
 }
 
 impl From<Verdict> for NotRecognized {
     fn from(verdict: Verdict) -> Self {
-        let (exit, error) = (verdict.exit, error_of(&verdict));
+        let (exit, error) = (verdict.exit, ErrorObject::of_verdict(&verdict));
         Self { exit, error, hint: verdict.hint().map(str::to_owned) }
     }
 }
@@ -195,8 +195,7 @@ fn ask(device: &mut LiveDevice<'_>, chain: Chain<'_>) -> Result<String, NotRecog
         Err(Ok(error)) => Err(Verdict::failed(report.build(), error).into()),
         Err(Err(RunError::Requester(error))) if is_another(&error) => {
             let message = "another device answers: it signs for another chain than the known one";
-            let error =
-                RecognizeError { kind: ReportErrorKind::Known, message: message.to_owned() };
+            let error = ErrorObject::of_device(ReportErrorKind::Known, message);
             let hint = Some("spdm attest with --known says what is different".to_owned());
             Err(NotRecognized { exit: Exit::Rejected, error, hint })
         }
@@ -222,10 +221,4 @@ fn is_another(error: &Error) -> bool {
         error,
         Error::Misbehaved(Misbehaviour { message: "CHALLENGE_AUTH", field: "CertChainHash", .. })
     )
-}
-
-fn error_of(verdict: &Verdict) -> RecognizeError {
-    let (kind, message) =
-        verdict.error().unwrap_or((ReportErrorKind::Unproven, "nothing was proven"));
-    RecognizeError { kind, message: message.to_owned() }
 }

@@ -20,14 +20,16 @@ pub(crate) use exchange::{
 };
 pub(crate) use field::{Fields, Row, version_entry};
 pub(crate) use fold::fold_lines;
-pub(crate) use info::{Info, InfoError, Slot, SupportedAlgorithms, info};
-pub(crate) use interface::{ShownInterface, ShownTdispStep, flag_names, function, interface};
+pub(crate) use info::{Info, Slot, SupportedAlgorithms, info};
+pub(crate) use interface::{
+    ShownInterface, ShownTdispStep, flag_names, function, function_value, interface,
+};
 pub(crate) use listing::listing;
 pub(crate) use message::{request, response, version};
-pub(crate) use recognize::{RecognizeError, Recognized, recognized};
+pub(crate) use recognize::{Recognized, recognized};
 pub(crate) use style::Style;
 pub(crate) use table::Table;
-pub(crate) use verdict::{not_done, notes, show, show_chain, show_measured};
+pub(crate) use verdict::{failure, not_done, notes, show, show_chain, show_measured};
 
 /// Hexadecimal digits, cut after `most` bytes.
 pub(crate) fn hex_cut(bytes: &[u8], most: usize) -> String {

@@ -53,7 +53,7 @@ fn the_files_are_those_that_the_types_make() {
         ("decode", schema::written::<MessageView>()),
         ("emulate", schema::written::<Listening<'_>>()),
         ("endpoint", schema::written::<ShownEndpoint>()),
-        ("error", schema::written::<FailureObject<'_>>()),
+        ("error", schema::written::<FailureObject>()),
         ("event", schema::written::<ShownEvent>()),
         ("events", schema::written::<ShownEventTypes>()),
         ("evidence", schema::evidence()),

@@ -7,19 +7,23 @@ use spdm_codec::{CertificateModel, ConnectionKeys};
 use spdm_evidence::ChainContent;
 #[cfg(test)]
 use spdm_evidence::schema;
-use spdm_requester::{Effect, Incompatible, Negotiated, Requester, RunError, blocking};
+use spdm_requester::{
+    Effect, Error, Incompatible, Negotiated, Recovered, Requester, RunError, blocking,
+};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Anchor, Chain, ChainContext, InstallableChain, Policy, X509Certificate};
 
 use crate::args::SetCertArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
+use crate::device_change::DeviceChange;
 use crate::exit::{Exit, Failure};
 use crate::file_kind::Reader;
 use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::line::LineError;
 use crate::live::LiveDevice;
+use crate::render::Table;
 use crate::trust::{self, Trust};
 use crate::trusted_session::{TrustedPeer, converse};
 use crate::{file, render};
@@ -111,17 +115,19 @@ pub(crate) fn run(
     let peer = args.session.choice().map(|choice| TrustedPeer::read(&choice, &trust, &mut device));
     let peer = peer.transpose()?;
     device.settle()?;
+    let target = device.name();
+    let change = change(args, &content, &target);
+    let peer = peer.as_ref();
     let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
         let Some(content) = &content else {
-            return erase(args, peer.as_ref(), inquiry, requester).map(Ok);
+            return erase(args, &change, peer, inquiry, requester);
         };
-        install(args, content, &trust, peer.as_ref(), inquiry, requester, crypto)
+        install(args, content, &change, &trust, peer, inquiry, requester, crypto)
     });
-    let target = device.name();
     device.finish()?;
     match inquired.result {
-        Ok(change) => show(SlotChange { target, ..change? }, console),
-        Err(verdict) => render::not_done(&verdict, console),
+        Ok(done) => show(SlotChange { target, ..done? }, console),
+        Err(verdict) => render::not_done(&change.told(verdict), console),
     }
 }
 
@@ -149,9 +155,23 @@ fn intention(args: &SetCertArgs, content: &Option<Given<'_>>) -> String {
         None => format!("the chain of slot {slot} of {target} would be removed"),
         Some(given) => {
             let path = given.path.display();
-            format!("{path} would take the place of the chain of slot {slot} of {target}")
+            format!(
+                "{path} would be put into slot {slot} of {target}, in place of a chain that is there"
+            )
         }
     }
+}
+
+/// What is asked for.
+fn change(args: &SetCertArgs, content: &Option<Given<'_>>, target: &str) -> DeviceChange {
+    let slot = args.slot;
+    let (may, has) = match content {
+        Some(_) => ("may have the new chain", "has the new chain, as the device has answered"),
+        None => ("may have no chain any more", "has no chain any more, as the device has answered"),
+    };
+    let may = format!("SET_CERTIFICATE was sent and not answered: slot {slot} {may}");
+    let look = format!("spdm certs {target} --slot {slot}");
+    DeviceChange::new(may, format!("slot {slot} {has}"), look)
 }
 
 /// The chain structure for this connection.
@@ -171,16 +191,18 @@ fn structure(
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "what is sent, to whom, and where")]
 fn install(
     args: &SetCertArgs,
     given: &Given<'_>,
+    change: &DeviceChange,
     trust: &Trust,
     peer: Option<&TrustedPeer<'_>>,
-    inquiry: Inquiry<'_, '_>,
+    mut inquiry: Inquiry<'_, '_>,
     requester: Requester<'_, Negotiated>,
     crypto: Crypto,
 ) -> Result<Result<SlotChange, Failure>, RunError<LineError>> {
-    let Inquiry { line, clock, .. } = inquiry;
+    let clock = inquiry.clock;
     let negotiated = *requester.negotiated();
     let context = match context(args, &negotiated) {
         Ok(context) => context,
@@ -188,9 +210,10 @@ fn install(
     };
     with_installable(given, trust, peer, context, crypto, |chain, installable| {
         let (requester, (effect, session)) =
-            converse(peer, requester, line, |requester, place, line| {
+            converse(peer, requester, &mut inquiry, |requester, place, line| {
                 let flow = place.enter(requester).set_certificate(installable, args.pair.id());
-                let (requester, effect) = blocking::run(flow, line, &clock)?;
+                let (requester, effect) =
+                    change.ask(line, |line| Ok(blocking::run(flow, line, &clock)?))?;
                 Ok((requester, (effect, place.session_id())))
             })?;
         let shown = match effect {
@@ -199,7 +222,7 @@ fn install(
                 let mut buffer = vec![0; LEN];
                 let flow = requester.fetch_chain(args.slot, &mut buffer);
                 let (_, now) =
-                    blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
+                    blocking::run(flow, inquiry.line, &clock).map_err(|failure| failure.error)?;
                 // In the alias model the device adds its own certificate.
                 let sent = chain.certificate_ders();
                 let count = usize::from(chain.certificate_count());
@@ -246,6 +269,22 @@ pub(crate) fn with_installable<T>(
     let own = own_root(&chain);
     let mut anchors = trust.anchors();
     if trust.is_empty() || peer.is_some() {
+        if own.is_none()
+            && let Some(first) = chain.certificates().next()
+        {
+            let why = format!("its issuer {} is not in the file", first.issuer());
+            let which = match chain.certificate_count() {
+                1 => "there is the leaf alone",
+                _ => "the first certificate is no root",
+            };
+            let hint = match peer {
+                None => {
+                    "put the certificates of the issuers into the file, or name the root with --trust"
+                }
+                Some(_) => "put the certificates of the issuers into the file",
+            };
+            return Ok(Err(refused(&format_args!("{which}: {why}")).with_hint(Some(hint))));
+        }
         anchors = own.as_deref().map(Anchor::Certificate).into_iter().collect();
     }
     let revocations = trust.revocations();
@@ -277,15 +316,38 @@ fn own_root(chain: &Chain<'_>) -> Option<Vec<u8>> {
 
 fn erase(
     args: &SetCertArgs,
+    change: &DeviceChange,
     peer: Option<&TrustedPeer<'_>>,
-    inquiry: Inquiry<'_, '_>,
+    mut inquiry: Inquiry<'_, '_>,
     requester: Requester<'_, Negotiated>,
-) -> Result<SlotChange, RunError<LineError>> {
-    let Inquiry { line, clock, .. } = inquiry;
+) -> Result<Result<SlotChange, Failure>, RunError<LineError>> {
+    let clock = inquiry.clock;
+    let (requester, filled) = match blocking::run(requester.get_digests(), inquiry.line, &clock) {
+        Ok((requester, ())) => {
+            let filled: Vec<_> = requester.connection().provisioned_slots().collect();
+            (requester, Some(filled))
+        }
+        // A device that waits for a reset may refuse to tell.
+        Err(spdm_requester::Failure {
+            error: RunError::Requester(Error::Refused(_) | Error::Incompatible(_)),
+            requester: Recovered::Kept(requester),
+            ..
+        }) => (requester, None),
+        Err(failure) => return Err(failure.error),
+    };
+    if filled.as_ref().is_some_and(|filled| !filled.contains(&args.slot)) {
+        let (slot, target) = (args.slot, &args.device.target);
+        let message = format!("{target}: slot {slot} has no chain: nothing was erased");
+        let filled: Vec<String> = filled.iter().flatten().map(ToString::to_string).collect();
+        let hint = format!("slots with a chain: {}", filled.join(", "));
+        let hint = (!filled.is_empty()).then_some(hint.as_str());
+        return Ok(Err(Failure::new(Exit::Rejected, message).with_hint(hint)));
+    }
     let (requester, (effect, session)) =
-        converse(peer, requester, line, |requester, place, line| {
+        converse(peer, requester, &mut inquiry, |requester, place, line| {
             let flow = place.enter(requester).erase_certificate(args.slot, args.pair.id());
-            let (requester, effect) = blocking::run(flow, line, &clock)?;
+            let (requester, effect) =
+                change.ask(line, |line| Ok(blocking::run(flow, line, &clock)?))?;
             Ok((requester, (effect, place.session_id())))
         })?;
     let shown = match effect {
@@ -293,12 +355,12 @@ fn erase(
         Effect::Now => {
             let flow = requester.get_digests();
             let (requester, ()) =
-                blocking::run(flow, line, &clock).map_err(|failure| failure.error)?;
+                blocking::run(flow, inquiry.line, &clock).map_err(|failure| failure.error)?;
             let mut slots = requester.connection().provisioned_slots();
             Some(!slots.any(|slot| slot == args.slot))
         }
     };
-    Ok(SlotChange {
+    Ok(Ok(SlotChange {
         schema: SCHEMA,
         target: String::new(),
         session,
@@ -307,7 +369,7 @@ fn erase(
         effect: effect.into(),
         digest: None,
         shown,
-    })
+    }))
 }
 
 fn show(change: SlotChange, console: &mut Console) -> Result<Exit, Failure> {
@@ -324,8 +386,11 @@ fn show(change: SlotChange, console: &mut Console) -> Result<Exit, Failure> {
             (EffectWord::Now, Some(true)) => "the device shows it",
             (EffectWord::Now, _) => "the device does not show it yet",
         };
-        let digest = change.digest.as_deref().map(|digest| format!("{digest}\n"));
-        let digest = digest.unwrap_or_default();
+        let mut table = Table::default();
+        if let Some(digest) = &change.digest {
+            table.row(["digest of the chain".to_owned(), digest.clone()]);
+        }
+        let digest = table.plain(console.style());
         console.report(&format!("{word}  {target}: slot {slot} {done}; {when}\n{digest}"))?;
     }
     if change.shown == Some(false) {

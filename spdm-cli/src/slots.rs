@@ -13,9 +13,10 @@ use spdm_requester::{BankChange, Negotiated, Requester, RunError, blocking};
 use crate::args::SlotsArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
+use crate::device_change::DeviceChange;
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
-use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
+use crate::inquiry::{WithoutAgreement, inquire};
 use crate::live::LiveDevice;
 use crate::render::{self, Style, Table, flag_names as names};
 use crate::run_time::RunTime;
@@ -145,27 +146,33 @@ pub(crate) fn run(
     let peer = args.session.choice().map(|choice| TrustedPeer::read(&choice, &trust, &mut device));
     let peer = peer.transpose()?;
     device.settle()?;
-    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
-        let Inquiry { line, clock, .. } = inquiry;
+    let target = device.name();
+    let what = match args.slot {
+        Some(slot) => format!("bank {}, slot {slot}", args.bank.unwrap_or_default()),
+        None => format!("bank {}", args.bank.unwrap_or_default()),
+    };
+    let watched = DeviceChange::new(
+        format!("SLOT_MANAGEMENT was sent and not answered: {what} may be changed"),
+        format!("{what} is changed, as the device has answered"),
+        format!("spdm slots {target}"),
+    );
+    let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |mut inquiry, requester| {
+        let clock = inquiry.clock;
         let peer = peer.as_ref();
-        let read = |requester, line: &mut Tap<'_>| {
-            converse(peer, requester, line, |requester, place, line| {
-                list(place, line, &clock, requester)
-            })
-        };
         let (requester, changed) = match change {
             None => (requester, None),
             Some(Change::Other(change)) => {
                 let (requester, effect) =
-                    converse(peer, requester, line, |requester, place, line| {
-                        Ok(blocking::run(place.enter(requester).change_bank(change), line, &clock)?)
+                    converse(peer, requester, &mut inquiry, |requester, place, line| {
+                        let flow = place.enter(requester).change_bank(change);
+                        watched.ask(line, |line| Ok(blocking::run(flow, line, &clock)?))
                     })?;
                 (requester, Some(effect))
             }
             Some(Change::Install(bank_id, slot, given)) => {
                 let agreed = *requester.negotiated();
                 let (requester, asym) =
-                    converse(peer, requester, line, |requester, place, line| {
+                    converse(peer, requester, &mut inquiry, |requester, place, line| {
                         algorithm_of(bank_id, place, line, &clock, requester)
                     })?;
                 let model = match agreed.connection_keys {
@@ -177,10 +184,11 @@ pub(crate) fn run(
                     .map_err(|error| RunError::Requester(error.into()))?;
                 context.asym = asym.unwrap_or(context.asym);
                 let sent = with_installable(&given, &trust, peer, context, crypto, |_, chain| {
-                    converse(peer, requester, line, |requester, place, line| {
+                    converse(peer, requester, &mut inquiry, |requester, place, line| {
                         let key_pair_id = args.pair.id();
                         let change = BankChange::Install { bank_id, chain, key_pair_id };
-                        Ok(blocking::run(place.enter(requester).change_bank(change), line, &clock)?)
+                        let flow = place.enter(requester).change_bank(change);
+                        watched.ask(line, |line| Ok(blocking::run(flow, line, &clock)?))
                     })
                 })?;
                 match sent {
@@ -189,10 +197,11 @@ pub(crate) fn run(
                 }
             }
         };
-        let (_, listed) = read(requester, line)?;
+        let (_, listed) = converse(peer, requester, &mut inquiry, |requester, place, line| {
+            list(place, line, &clock, requester)
+        })?;
         Ok(Ok((changed, listed)))
     });
-    let target = device.name();
     device.finish()?;
     match inquired.result {
         Ok(asked) => {
@@ -207,7 +216,7 @@ pub(crate) fn run(
                 console,
             )
         }
-        Err(verdict) => render::not_done(&verdict, console),
+        Err(verdict) => render::not_done(&watched.told(verdict), console),
     }
 }
 
@@ -236,7 +245,7 @@ fn intention(args: &SlotsArgs) -> String {
         (Some(slot), Some(path)) => {
             let path = path.display();
             format!(
-                "{path} would take the place of the chain of bank {bank}, slot {slot} of {target}"
+                "{path} would be put into bank {bank}, slot {slot} of {target}, in place of a chain that is there"
             )
         }
         (Some(slot), None) => {

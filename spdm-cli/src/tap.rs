@@ -25,6 +25,8 @@ pub(crate) struct Tap<'l> {
     recording: &'l mut TapRecording,
     run_time: RunTime,
     progress: Progress,
+    /// How many messages went out, or may have.
+    sent: u32,
     silence: Option<Silence>,
     /// The last request, without those that only fetch its answer.
     last_request: Vec<u8>,
@@ -55,6 +57,7 @@ impl<'l> Tap<'l> {
             recording,
             run_time,
             progress: Progress::default(),
+            sent: 0,
             silence: None,
             last_request: Vec::new(),
             waiting,
@@ -115,6 +118,11 @@ impl<'l> Tap<'l> {
         }
     }
 
+    /// How many messages went out, or may have: where the connection broke, nobody knows.
+    pub(crate) const fn sent(&self) -> u32 {
+        self.sent
+    }
+
     /// The last request, whether or not it was answered; empty where there was none.
     pub(crate) fn last_request(&self) -> &[u8] {
         &self.last_request
@@ -173,6 +181,7 @@ impl Transport for Tap<'_> {
         timeout: Duration,
     ) -> Result<(), LineError> {
         let timeout = self.within(timeout)?;
+        self.sent = self.sent.saturating_add(1);
         self.recording.message(CaptureDirection::Sent, kind, message);
         let code = match kind {
             MessageKind::Plain => Header::peek(Untrusted::new(message)).ok(),

@@ -2,8 +2,8 @@
 
 use spdm_codec::pci_sig::{LockFlags, LockInterface};
 use spdm_pci_security::{
-    Fault, GetCapabilities, GetState, GetVersion, Interface, Lock, ReportReader, Start, StartNonce,
-    StopInterface,
+    Fault, GetCapabilities, GetState, GetVersion, Interface, Lock, Question, ReportReader, Start,
+    StartNonce, StopInterface,
 };
 
 use crate::args::{TdispArgs, TdispStep};
@@ -11,7 +11,7 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::pci_session::{
-    self, Asked, Course, PciSession, Reached, StepError, Taken, TakenBack, Trouble,
+    self, Asked, Course, Ended, Left, PciSession, Reached, Taken, TakenBack, Trouble,
 };
 use crate::render::{self, ShownInterface, ShownTdispStep, flag_names};
 
@@ -101,14 +101,52 @@ struct InterfaceCourse<'t> {
     is_agreed: bool,
     /// Until it has started the interface.
     nonce: Option<StartNonce>,
-    /// Whether a step has locked it, and none has unlocked it.
-    is_locked: bool,
+    known: KnownState,
+    /// A step that changes the interface, from its request on until the answer, and how many messages went out before.
+    unanswered: Option<(TdispStep, u32)>,
+}
+
+/// What these steps have made of the interface.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum KnownState {
+    /// Nothing, or it is unlocked again.
+    AsBefore,
+    Locked,
+    Running,
 }
 
 impl<'t> InterfaceCourse<'t> {
     const fn new(args: &'t TdispArgs) -> Self {
         let interface = Interface::new(args.function);
-        Self { args, interface, is_agreed: false, nonce: None, is_locked: false }
+        Self {
+            args,
+            interface,
+            is_agreed: false,
+            nonce: None,
+            known: KnownState::AsBefore,
+            unanswered: None,
+        }
+    }
+
+    /// Asks for a change; where an answer came, it is known what became of it.
+    fn change<'a, 's, 'l, Q: Question, R>(
+        &mut self,
+        session: PciSession<'a, 's, 'l>,
+        step: TdispStep,
+        question: &Q,
+        look: impl FnOnce(Q::Answer<'_>) -> R,
+    ) -> Asked<'a, 's, 'l, R> {
+        self.unanswered = Some((step, session.sent()));
+        let (session, asked) = session.ask(question, look)?;
+        self.unanswered = None;
+        if asked.is_ok() {
+            self.known = match step {
+                TdispStep::Lock => KnownState::Locked,
+                TdispStep::Start => KnownState::Running,
+                _ => KnownState::AsBefore,
+            };
+        }
+        Ok((session, asked))
     }
 
     /// Which flags the device knows is asked before.
@@ -130,11 +168,12 @@ impl<'t> InterfaceCourse<'t> {
             Ok(lock) => lock,
             Err(trouble) => return Ok((session, Err(trouble))),
         };
-        let (session, locked) = session.ask(&self.interface.ask(lock), |nonce| nonce)?;
+        let question = self.interface.ask(lock);
+        let (session, locked) = self.change(session, TdispStep::Lock, &question, |nonce| nonce)?;
         Ok((
             session,
             locked.map(|nonce| {
-                (self.nonce, self.is_locked) = (Some(nonce), true);
+                self.nonce = Some(nonce);
                 ShownTdispStep::lock(&fields)
             }),
         ))
@@ -192,32 +231,65 @@ impl Course for InterfaceCourse<'_> {
             TdispStep::Start => {
                 // `check` sees to a lock before it, and where that failed, no step follows.
                 let nonce = self.nonce.take().unwrap_or(StartNonce([0; 32]));
-                session.ask(&interface.ask(Start(nonce)), |()| ShownTdispStep::Start)
+                self.change(session, step, &interface.ask(Start(nonce)), |()| ShownTdispStep::Start)
             }
             TdispStep::Stop => {
-                let (session, stopped) =
-                    session.ask(&interface.ask(StopInterface), |()| ShownTdispStep::Stop)?;
-                if stopped.is_ok() {
-                    (self.nonce, self.is_locked) = (None, false);
-                }
-                Ok((session, stopped))
+                let question = interface.ask(StopInterface);
+                self.change(session, step, &question, |()| ShownTdispStep::Stop)
             }
         }
+    }
+
+    /// A step is one change, or none.
+    fn part(&mut self) -> Option<ShownTdispStep> {
+        None
     }
 
     fn take_back<'a, 's, 'l>(
         &mut self,
         session: PciSession<'a, 's, 'l>,
     ) -> Reached<'a, 's, 'l, Option<TakenBack<ShownTdispStep>>> {
-        if !self.is_locked {
+        if self.known == KnownState::AsBefore {
             return Ok((session, None));
         }
         let (session, stopped) = self.step(session, TdispStep::Stop)?;
         let note = match &stopped {
             Ok(_) => "the interface that was locked is unlocked again".to_owned(),
-            Err(trouble) => format!("the interface is still locked: {trouble}"),
+            Err(trouble) => format!("the interface could not be unlocked: {trouble}"),
         };
         Ok((session, Some(TakenBack { step: stopped.ok(), note })))
+    }
+
+    fn left(&self, sent: u32) -> Option<Left> {
+        let function = render::function(self.args.function);
+        let unanswered = self.unanswered.filter(|(_, before)| *before < sent);
+        let state = match (unanswered, self.known) {
+            (None, KnownState::AsBefore) => return None,
+            (None, KnownState::Locked) => "is left locked".to_owned(),
+            (None, KnownState::Running) => "is left running".to_owned(),
+            (Some((step, _)), known) => {
+                let before = match known {
+                    KnownState::AsBefore => "as it was before",
+                    KnownState::Locked => "locked",
+                    KnownState::Running => "running",
+                };
+                let after = match step {
+                    TdispStep::Lock => "locked",
+                    TdispStep::Start => "running",
+                    _ => "unlocked",
+                };
+                format!("is {before} or {after}: {} was not answered", step.name())
+            }
+        };
+        let Self { args, .. } = self;
+        let (target, option) = (&args.verb.device.target, render::function_value(args.function));
+        Some(Left {
+            state: format!("{function} {state}"),
+            undo: format!(
+                "spdm tdisp {target} --function {option} stop --yes unlocks it, with the same options for the way to the \
+                 device and its trust; so does a reset of the device"
+            ),
+        })
     }
 }
 
@@ -227,36 +299,31 @@ fn show(
     taken: Taken<TdispStep, ShownTdispStep>,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let Taken { session, steps, failed, note } = taken;
-    let error = failed
-        .as_ref()
-        .map(|(step, trouble)| StepError { step: step.name(), message: sentence(args, trouble) });
-    let shown = ShownInterface::new(target, args.function, session, steps, error);
+    let Ended { session, steps, error, left, outcome } = taken
+        .ended(TdispStep::name, |step, trouble| {
+            (sentence(args, trouble), hint(args, step, trouble).map(str::to_owned))
+        });
+    let mut shown = ShownInterface::new(target, args.function);
+    (shown.session, shown.steps, shown.error, shown.left) = (session, steps, error, left);
     if console.json() {
         console.object(&shown)?;
     } else {
         console.report(&render::interface(&shown, console.style()))?;
     }
-    if let Some(note) = note {
-        console.note(&format!("note: {note}"));
-    }
-    match failed {
-        None => Ok(Exit::Done),
-        Some((step, trouble)) => {
-            let message = format!("{}: {}", step.name(), sentence(args, &trouble));
-            let is_state =
-                matches!(trouble, Trouble::Answer(Fault::Refused { code: INVALID_STATE, .. }));
-            let hint = match step {
-                TdispStep::Report if !args.steps.contains(&TdispStep::Lock) => {
-                    Some("a report is of a locked interface: lock before report")
-                }
-                TdispStep::Lock if is_state => {
-                    Some("it is locked, or was left in ERROR: stop before lock frees it")
-                }
-                _ => None,
-            };
-            Err(Failure::new(trouble.exit(), message).with_hint(hint))
+    outcome.end(console)
+}
+
+/// What a person can try behind a step that was refused.
+fn hint(args: &TdispArgs, step: TdispStep, trouble: &Trouble) -> Option<&'static str> {
+    let is_state = matches!(trouble, Trouble::Answer(Fault::Refused { code: INVALID_STATE, .. }));
+    match step {
+        TdispStep::Report if !args.steps.contains(&TdispStep::Lock) => {
+            Some("a report is of a locked interface: lock before report")
         }
+        TdispStep::Lock if is_state => {
+            Some("it is locked, or was left in ERROR: stop before lock frees it")
+        }
+        _ => None,
     }
 }
 

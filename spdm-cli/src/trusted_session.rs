@@ -3,8 +3,8 @@
 use spdm_codec::{CapabilityFlags, SlotId};
 use spdm_evidence::SecretsLog;
 use spdm_requester::{
-    Error, Incompatible, Misuse, Negotiated, Opened, Recovered, Requester, RunError, SessionFault,
-    SessionHandle, SessionPlan, Verified, blocking,
+    Error, Incompatible, Misuse, Negotiated, Observation, Observer as _, Opened, Recovered,
+    Requester, RunError, SessionFault, SessionHandle, SessionPlan, Verified, blocking,
 };
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Identity, Policy, ProvisionedKey, SanPolicy, Trusted};
@@ -12,8 +12,10 @@ use spdm_x509::{Identity, Policy, ProvisionedKey, SanPolicy, Trusted};
 use crate::args::PeerChoice;
 use crate::backend::Crypto;
 use crate::exit::Failure;
+use crate::inquiry::Inquiry;
 use crate::line::LineError;
 use crate::live::{LiveDevice, SessionOffer};
+use crate::overheard::SlotOption;
 use crate::run_time::RunTime;
 use crate::tap::Tap;
 use crate::trust::{self, Trust};
@@ -29,6 +31,7 @@ pub(crate) type Failed<'a> = Box<spdm_requester::Failure<'a, Negotiated, RunErro
 pub(crate) struct TrustedPeer<'t> {
     trust: &'t Trust,
     key: PeerKey,
+    slot_option: SlotOption,
     crypto: Crypto,
 }
 
@@ -56,16 +59,16 @@ impl<'t> TrustedPeer<'t> {
         device.offer_sessions(SessionOffer::Identity);
         device.takes_peer_key(choice.peer_key);
         device.log_secrets(choice.secrets_out, SecretsLog::new())?;
-        Ok(Self { trust, key, crypto })
+        Ok(Self { trust, key, slot_option: choice.slot_option, crypto })
     }
 
     /// Opens it. Nothing is said in it before it is known who is there.
     fn open<'a>(
         &self,
         requester: Requester<'a, Negotiated>,
-        line: &mut Tap<'_>,
-        clock: &RunTime,
+        inquiry: &mut Inquiry<'_, '_>,
     ) -> Result<(Requester<'a, Negotiated>, Opened), RunError<LineError>> {
+        let (line, clock) = (&mut *inquiry.line, &inquiry.clock);
         let (anchors, revocations) = (self.trust.anchors(), self.trust.revocations());
         let policy = self.trust.policy(self.crypto.provider, &anchors, &revocations);
         let policy =
@@ -76,7 +79,10 @@ impl<'t> TrustedPeer<'t> {
                 let flow = requester.fetch_chain(*slot, &mut buffer);
                 let (requester, chain) =
                     blocking::run(flow, line, clock).map_err(|failure| failure.error)?;
-                let trusted = policy.validate(&chain).map_err(Error::from)?;
+                let appraisal = policy.appraise(&chain);
+                // Of a chain that leads to no anchor, the report names the root.
+                inquiry.report.observe(&Observation::Appraised(&appraisal));
+                let trusted = appraisal.into_trusted().map_err(Error::from)?;
                 open_with(requester, Identity::Chain(chain), &trusted, line, clock)
             }
             PeerKey::Provisioned(spki) => {
@@ -167,15 +173,17 @@ impl Place {
 pub(crate) fn meet<'a, 'l, T>(
     peer: &TrustedPeer<'_>,
     requester: Requester<'a, Negotiated>,
-    line: &mut Tap<'l>,
+    inquiry: &mut Inquiry<'_, 'l>,
     ask: impl FnOnce(
         Requester<'a, Negotiated>,
         Meeting,
         &mut Tap<'l>,
     ) -> Result<(Requester<'a, Negotiated>, T), Failed<'a>>,
 ) -> Result<(Requester<'a, Negotiated>, T), RunError<LineError>> {
-    let clock = line.clock();
-    let (requester, Opened { session, session_id, .. }) = peer.open(requester, line, &clock)?;
+    *inquiry.slot_option = peer.slot_option;
+    let (requester, Opened { session, session_id, .. }) = peer.open(requester, inquiry)?;
+    *inquiry.slot_option = SlotOption::default();
+    let (line, clock) = (&mut *inquiry.line, inquiry.clock);
     match ask(requester, Meeting { session, session_id }, line) {
         Ok((requester, asked)) => {
             match blocking::run(requester.close_session(session), line, &clock) {
@@ -203,7 +211,7 @@ pub(crate) fn meet<'a, 'l, T>(
 pub(crate) fn converse<'a, T>(
     peer: Option<&TrustedPeer<'_>>,
     requester: Requester<'a, Negotiated>,
-    line: &mut Tap<'_>,
+    inquiry: &mut Inquiry<'_, '_>,
     ask: impl FnOnce(
         Requester<'a, Negotiated>,
         Place,
@@ -211,8 +219,8 @@ pub(crate) fn converse<'a, T>(
     ) -> Result<(Requester<'a, Negotiated>, T), Failed<'a>>,
 ) -> Result<(Requester<'a, Negotiated>, T), RunError<LineError>> {
     match peer {
-        None => ask(requester, Place(None), line).map_err(|failure| failure.error),
-        Some(peer) => meet(peer, requester, line, |requester, meeting, line| {
+        None => ask(requester, Place(None), inquiry.line).map_err(|failure| failure.error),
+        Some(peer) => meet(peer, requester, inquiry, |requester, meeting, line| {
             ask(requester, Place(Some(meeting)), line)
         }),
     }

@@ -130,6 +130,18 @@ impl Verdict {
         self
     }
 
+    /// Adds a sentence to why it is not verified, with what a person can do about that.
+    pub(crate) fn with_more(mut self, sentence: &str, hint: String) -> Self {
+        let message = self.error().map_or("nothing was proven", |(_, message)| message);
+        let message = format!("{message}; {sentence}");
+        self.outcome = match self.outcome {
+            Outcome::Failed(error) => Outcome::Failed(LineError { message, ..error }),
+            _ => Outcome::Reworded(message),
+        };
+        self.hint = Some(hint);
+        self
+    }
+
     /// A chain without a device is trusted: a report is never verified without a signature of the device.
     pub(crate) const fn chain_trusted(report: Report) -> Self {
         Self {

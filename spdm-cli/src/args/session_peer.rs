@@ -7,11 +7,14 @@ use spdm_codec::SlotId;
 
 use super::{DeviceArgs, IdentityArgs, TrustArgs, values};
 use crate::exit::Failure;
+use crate::overheard::SlotOption;
 
 /// What both kinds of options say.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PeerChoice<'p> {
     pub(crate) slot: SlotId,
+    /// The option that names it.
+    pub(crate) slot_option: SlotOption,
     pub(crate) peer_key: Option<&'p Path>,
     pub(crate) secrets_out: Option<&'p Path>,
 }
@@ -48,6 +51,7 @@ impl PeerArgs {
     pub(crate) fn choice(&self) -> PeerChoice<'_> {
         PeerChoice {
             slot: self.slot,
+            slot_option: SlotOption::Slot,
             peer_key: self.peer_key.as_deref(),
             secrets_out: self.secrets_out.as_deref(),
         }
@@ -79,6 +83,7 @@ impl OptionalSessionArgs {
     pub(crate) fn choice(&self) -> Option<PeerChoice<'_>> {
         self.session.then_some(PeerChoice {
             slot: self.session_slot,
+            slot_option: SlotOption::SessionSlot,
             peer_key: self.peer_key.as_deref(),
             secrets_out: self.secrets_out.as_deref(),
         })

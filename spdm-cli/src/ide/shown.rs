@@ -4,8 +4,8 @@ use serde::Serialize;
 use spdm_pci_security::IdePort;
 
 use super::keys::KeyPlace;
-use crate::args::IdeArgs;
-use crate::pci_session::StepError;
+use crate::args::{IdeArgs, IdeStep};
+use crate::pci_session::{Left, StepError};
 use crate::render::{Style, Table};
 
 /// The version of the object's form.
@@ -28,9 +28,9 @@ pub(crate) struct ShownIde {
     /// The device.
     target: String,
     /// SessionID in hexadecimal.
-    session: String,
-    /// PortIndex of the keys.
-    port: u8,
+    pub(super) session: String,
+    /// PortIndex of the keys, and of query; null where all ports are queried, and keys are those of port 0.
+    port: Option<u8>,
     /// StreamID of the keys.
     stream_id: u8,
     /// The key set of the keys.
@@ -38,9 +38,12 @@ pub(crate) struct ShownIde {
     key_set: u8,
     /// What was done, in this order; a stop at the end may be one that nobody asked for, behind a step that could not be
     /// taken.
-    steps: Vec<ShownIdeStep>,
+    /// Behind a step that error names, what was done of it.
+    pub(super) steps: Vec<ShownIdeStep>,
     /// The step that could not be taken: none behind it was.
-    error: Option<StepError>,
+    pub(super) error: Option<StepError>,
+    /// What the device is left with; null where nothing is known that differs from before, or all steps were taken.
+    pub(super) left: Option<Left>,
 }
 
 /// A step that was taken.
@@ -84,6 +87,39 @@ pub(super) struct ShownPort {
     registers: Vec<String>,
 }
 
+impl ShownIdeStep {
+    /// No port yet.
+    pub(super) const fn query(last_port: u8) -> Self {
+        Self::Query { ports: Vec::new(), last_port }
+    }
+
+    /// No key yet.
+    pub(super) fn of_keys(step: IdeStep) -> Self {
+        let keys = Vec::new();
+        match step {
+            IdeStep::Query => Self::query(0),
+            IdeStep::Program => Self::Program { keys },
+            IdeStep::Go => Self::Go { keys },
+            IdeStep::Stop => Self::Stop { keys },
+        }
+    }
+
+    /// One more port.
+    pub(super) fn port(&mut self, port: ShownPort) {
+        if let Self::Query { ports, .. } = self {
+            ports.push(port);
+        }
+    }
+
+    /// One more key.
+    pub(super) fn key(&mut self, key: KeyPlace) {
+        match self {
+            Self::Program { keys } | Self::Go { keys } | Self::Stop { keys } => keys.push(key),
+            Self::Query { .. } => {}
+        }
+    }
+}
+
 impl ShownPort {
     pub(super) fn new(port: &IdePort<'_>) -> Self {
         let (device, function) = (port.dev_func >> 3, port.dev_func & 7);
@@ -98,18 +134,13 @@ impl ShownPort {
 }
 
 impl ShownIde {
-    /// What came of the steps.
-    pub(super) fn new(
-        target: String,
-        args: &IdeArgs,
-        session: String,
-        steps: Vec<ShownIdeStep>,
-        error: Option<StepError>,
-    ) -> Self {
-        let port = args.port.unwrap_or_default();
+    /// Nothing was done yet.
+    pub(super) fn new(target: String, args: &IdeArgs) -> Self {
+        let (schema, session, steps) = (SCHEMA, String::new(), Vec::new());
+        let (port, error, left) = (args.port, None, None);
         let (stream_id, key_set) =
             (args.stream_id.unwrap_or_default(), args.key_set.unwrap_or_default());
-        Self { schema: SCHEMA, target, session, port, stream_id, key_set, steps, error }
+        Self { schema, target, session, port, stream_id, key_set, steps, error, left }
     }
 
     /// For people.
@@ -117,7 +148,8 @@ impl ShownIde {
         let mut table = Table::default();
         let names = |keys: &[KeyPlace]| {
             let names: Vec<&str> = keys.iter().map(|place| place.name()).collect();
-            let (port, stream, set) = (self.port, self.stream_id, self.key_set);
+            let port = self.port.unwrap_or_default();
+            let (stream, set) = (self.stream_id, self.key_set);
             format!("port {port}, stream {stream}, key set {set}: {}", names.join(", "))
         };
         for step in &self.steps {

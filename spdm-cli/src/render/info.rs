@@ -1,11 +1,11 @@
 //! What a negotiation told, for programs and for people.
 
 use serde::Serialize;
-use spdm_evidence::ReportErrorKind;
 #[cfg(test)]
 use spdm_evidence::schema;
 
 use super::{Style, Table};
+use crate::exit::ErrorObject;
 
 /// What a device says of itself; nothing of it is authentic. `docs/schema/info.json`.
 #[derive(Debug, Serialize)]
@@ -50,7 +50,7 @@ pub(crate) struct Info {
     /// The provisioned slots, where the device has certificates.
     pub(crate) slots: Vec<Slot>,
     /// Why nothing was agreed on.
-    pub(crate) error: Option<InfoError>,
+    pub(crate) error: Option<ErrorObject>,
 }
 
 /// Algorithms that a device supports, by name; those without a name together, in hexadecimal.
@@ -60,16 +60,6 @@ pub(crate) struct SupportedAlgorithms {
     pub(crate) base_asym: Vec<String>,
     pub(crate) base_hash: Vec<String>,
     pub(crate) pqc_asym: Vec<String>,
-}
-
-/// Why a negotiation failed.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(crate) struct InfoError {
-    /// A word for programs, as in a report.
-    pub(crate) kind: ReportErrorKind,
-    /// A sentence for people.
-    pub(crate) message: String,
 }
 
 /// A provisioned slot.

@@ -10,7 +10,7 @@ use spdm_untrusted::Untrusted;
 
 use super::field::interface_state;
 use super::{Style, Table};
-use crate::pci_session::StepError;
+use crate::pci_session::{Left, StepError};
 
 /// What `spdm tdisp --json` prints: `docs/schema/tdisp.json`.
 #[derive(Debug, Serialize)]
@@ -28,15 +28,19 @@ pub(crate) struct ShownInterface {
     schema: u32,
     /// The device.
     target: String,
+    /// The function as --function takes it: BB:DD.F, or FunctionID in hexadecimal where it has a segment.
+    function: String,
     /// FunctionID.
     function_id: u32,
     /// SessionID in hexadecimal.
-    session: String,
+    pub(crate) session: String,
     /// What was done, in this order; a stop at the end may be one that nobody asked for, behind a step that could not be
     /// taken.
-    steps: Vec<ShownTdispStep>,
+    pub(crate) steps: Vec<ShownTdispStep>,
     /// The step that could not be taken: none behind it was.
-    error: Option<StepError>,
+    pub(crate) error: Option<StepError>,
+    /// What the device is left with; null where nothing is known that differs from before, or all steps were taken.
+    pub(crate) left: Option<Left>,
 }
 
 /// A step that was taken.
@@ -123,16 +127,13 @@ pub(crate) struct ShownRange {
 impl ShownInterface {
     const SCHEMA: u32 = 1;
 
-    /// What came of the steps.
-    pub(crate) const fn new(
-        target: String,
-        function_id: FunctionId,
-        session: String,
-        steps: Vec<ShownTdispStep>,
-        error: Option<StepError>,
-    ) -> Self {
-        let FunctionId(function_id) = function_id;
-        Self { schema: Self::SCHEMA, target, function_id, session, steps, error }
+    /// Nothing was done yet.
+    pub(crate) fn new(target: String, function: FunctionId) -> Self {
+        let (session, steps) = (String::new(), Vec::new());
+        let FunctionId(function_id) = function;
+        let function = function_value(function);
+        let (schema, error, left) = (Self::SCHEMA, None, None);
+        Self { schema, target, function, function_id, session, steps, error, left }
     }
 }
 
@@ -203,11 +204,21 @@ where
 }
 
 /// A FunctionID for people: the function, and the segment where one is valid.
-pub(crate) fn function(FunctionId(id): FunctionId) -> String {
+pub(crate) fn function(function: FunctionId) -> String {
+    let value = function_value(function);
+    if value.starts_with("0x") {
+        format!("FunctionID {value}")
+    } else {
+        format!("function {value}")
+    }
+}
+
+/// A FunctionID as `--function` takes it.
+pub(crate) fn function_value(FunctionId(id): FunctionId) -> String {
     let (bus, device, function) = (id >> 8 & 0xFF, id >> 3 & 0x1F, id & 7);
     match id >> 16 {
-        0 => format!("function {bus:02x}:{device:02x}.{function}"),
-        _ => format!("FunctionID {id:#010x}"),
+        0 => format!("{bus:02x}:{device:02x}.{function}"),
+        _ => format!("{id:#010x}"),
     }
 }
 

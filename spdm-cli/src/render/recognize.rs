@@ -1,11 +1,11 @@
 //! Whether a device was recognized, for programs and for people.
 
 use serde::Serialize;
-use spdm_evidence::ReportErrorKind;
 #[cfg(test)]
 use spdm_evidence::schema;
 
 use super::Style;
+use crate::exit::ErrorObject;
 
 /// What came of it: `docs/schema/recognize.json`.
 #[derive(Debug, Serialize)]
@@ -39,17 +39,8 @@ pub(crate) struct Recognized {
     /// The nonce that the signature covers.
     #[cfg_attr(test, schemars(regex(pattern = schema::HEX_32)))]
     pub(crate) nonce: Option<String>,
-    pub(crate) error: Option<RecognizeError>,
-}
-
-/// Why it was not recognized.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
-pub(crate) struct RecognizeError {
-    /// A word for programs, as in reports; known where another device answers.
-    pub(crate) kind: ReportErrorKind,
-    /// A sentence for people.
-    pub(crate) message: String,
+    /// Why it was not recognized; its kind is known where another device answers.
+    pub(crate) error: Option<ErrorObject>,
 }
 
 impl Recognized {
@@ -95,7 +86,7 @@ pub(crate) fn recognized(found: &Recognized, style: Style) -> String {
             )
         }
         Some(error) => {
-            format!("{}  {target}: {}\n", style.bad("NOT RECOGNIZED"), error.message)
+            format!("{}  {target}: {}\n", style.bad("NOT RECOGNIZED"), error.message())
         }
     }
 }

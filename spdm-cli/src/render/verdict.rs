@@ -146,15 +146,34 @@ fn not_measured(verdict: &Verdict) -> Failure {
 pub(crate) fn not_done(verdict: &Verdict, console: &mut Console) -> Result<Exit, Failure> {
     if console.json() && verdict.exit != Exit::Transport {
         console.verdict(verdict, None)?;
-        console.hint(verdict.hint());
+        console.hint(next_step(verdict).as_deref());
         return Ok(verdict.exit);
     }
+    let failure = failure(verdict);
+    let message = format!("{}: {}", verdict.report.target(), failure.message);
+    Err(Failure { message, ..failure })
+}
+
+/// Why a verb that gives no verdict could not do its job.
+pub(crate) fn failure(verdict: &Verdict) -> Failure {
     let (kind, message) = verdict
         .error()
         .map_or((None, "nothing was found"), |(kind, message)| (Some(kind), message));
-    let message = format!("{}: {message}", verdict.report.target());
-    let failure = Failure::new(verdict.exit, message).with_hint(verdict.hint());
-    Err(Failure { kind, ..failure })
+    let hint = next_step(verdict);
+    let failure = Failure::new(verdict.exit, message).with_hint(hint.as_deref());
+    Failure { kind, ..failure }
+}
+
+/// What a person can try: where nobody vouches for the chain, the root that they may know from elsewhere.
+fn next_step(verdict: &Verdict) -> Option<String> {
+    let pin = || {
+        let report = &verdict.report;
+        let root = report.identity().root_sha256.as_ref().filter(|_| lacks_anchor(report))?;
+        Some(format!(
+            "if you know from elsewhere that this root is the vendor's, pin it: --trust-root-hash {root}"
+        ))
+    };
+    verdict.hint().map(str::to_owned).or_else(pin)
 }
 
 fn value_len(console: &Console) -> usize {

@@ -50,7 +50,7 @@ pub(super) fn run(
     device.settle()?;
     let otherwise = WithoutAgreement::GiveUp;
     let inquired = inquire(&mut device, otherwise, |inquiry, requester| {
-        let Inquiry { line, clock, report } = inquiry;
+        let Inquiry { line, clock, report, .. } = inquiry;
         let mut said = Said { report, errors: Vec::new() };
         said.report.psk_session_asked();
         let mut plan = SessionPlan::DEFAULT;

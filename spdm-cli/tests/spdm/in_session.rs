@@ -203,3 +203,46 @@ fn the_host_proves_who_it_is() {
         assert!(without.err.contains("leave out --identity-key"), "{without:?}");
     }
 }
+
+#[test]
+fn verbs_of_sessions_name_the_root_that_nobody_vouches_for() {
+    let device = Emulator::start(P256);
+    let target = &device.target;
+    for line in [
+        format!("tdisp {target} --function be:1d.7 state"),
+        format!("ide {target} query"),
+        format!("events {target}"),
+        format!("keys {target} --session"),
+    ] {
+        let unknown = run(&line);
+        assert_eq!(unknown.code, 1, "{unknown:?}");
+        let told = unknown.err.lines().collect::<Vec<_>>().join(" ");
+        let (_, root) = told.split_once("--trust-root-hash ").unwrap_or_else(|| panic!("{told}"));
+        let root: String = root.chars().take(64).collect();
+        let json = run(&format!("{line} --json"));
+        assert_eq!(json.object()["identity"]["root_sha256"], root.as_str());
+        assert!(json.err.contains("--trust-root-hash"), "{json:?}");
+        assert_eq!(run(&format!("{line} --trust-root-hash {root} -q")).code, 0, "{line}");
+    }
+}
+
+#[test]
+fn the_slot_of_a_session_is_named_by_its_option() {
+    let device = Emulator::start(&format!("{P256} --slots 1,3"));
+    let line = |verb: &str| format!("{verb} {} --trust {}", device.target, device.root());
+    for (verb, hint) in [
+        ("csr --session", "slots 1, 3 have one: --session-slot 1"),
+        ("endpoint --slot 3 --session", "slots 1, 3 have one: --session-slot 1"),
+        (
+            "endpoint --slot 0 --session --session-slot 1",
+            "slots 1, 3 have one: --slot 1, or --slot any",
+        ),
+        ("events", "slots 1, 3 have one: --slot 1"),
+    ] {
+        let empty = run(&line(verb));
+        assert_eq!(empty.code, 1, "{empty:?}");
+        let told = empty.err.lines().find_map(|line| line.strip_prefix("hint: "));
+        assert_eq!(told, Some(hint), "{verb}: {empty:?}");
+    }
+    assert_eq!(run(&line("csr --session --session-slot 1 --slot 1")).code, 0);
+}

@@ -16,6 +16,7 @@ mod build;
 mod chain;
 mod contract;
 mod corim;
+mod cut_short;
 mod decode;
 mod events;
 mod faults;

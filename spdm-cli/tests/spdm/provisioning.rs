@@ -32,6 +32,9 @@ fn a_device_is_verified_with_the_chain_it_was_given_also_after_a_restart() {
         let object = done.object();
         assert_eq!((&object["effect"], &object["shown"]), (&"now".into(), &true.into()));
     }
+    let shown = run(&format!("set-cert {target} {chain} --slot 1 --yes"));
+    assert!(shown.out.starts_with("INSTALLED"), "{shown:?}");
+    assert!(shown.out.lines().skip(1).all(|line| line.len() <= 80), "{shown:?}");
     let verified = |target: &str| {
         let attested = run(&format!("attest {target} --slot 1 --trust {root}"));
         assert_eq!(attested.code, 0, "{attested:?}");
@@ -49,6 +52,10 @@ fn a_device_is_verified_with_the_chain_it_was_given_also_after_a_restart() {
     let erased = run(&format!("set-cert {} --erase --slot 1 --yes", again.target));
     assert_eq!(erased.code, 0, "{erased:?}");
     assert!(erased.out.starts_with("ERASED"), "{erased:?}");
+    let nothing = run(&format!("set-cert {} --erase --slot 1 --yes", again.target));
+    assert_eq!((nothing.code, nothing.out.as_str()), (1, ""), "{nothing:?}");
+    assert!(nothing.err.contains("slot 1 has no chain: nothing was erased"), "{nothing:?}");
+    assert!(nothing.err.contains("slots with a chain: 0"), "{nothing:?}");
     let empty = run(&format!("attest {} --slot 1 --trust {root}", again.target));
     assert_eq!(empty.code, 1, "{empty:?}");
 }
@@ -98,6 +105,15 @@ fn what_is_wrong_with_a_chain_is_said_before_it_is_sent() {
         authority.err.contains("chain.pem") && authority.err.contains("cA TRUE"),
         "{authority:?}"
     );
+    folder.write("chain.pem", &good);
+    // A leaf without its issuer.
+    let leaf = good.rsplit_once("-----BEGIN").unwrap().1;
+    folder.write("chain.pem", format!("-----BEGIN{leaf}"));
+    let alone = set("");
+    assert_eq!(alone.code, 1, "{alone:?}");
+    let told = alone.err.lines().collect::<Vec<_>>().join(" ");
+    let why = "the leaf alone: its issuer CN=Small CA is not in the file";
+    assert!(told.contains(why) && told.contains("--trust"), "{alone:?}");
     folder.write("chain.pem", &good);
     // Somebody else is trusted.
     let other = set(&format!("--trust {}", device.root()));

@@ -5,10 +5,11 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use spdm_codec::{BaseAsymAlgo, Code, ErrorCode, SlotId, SpdmVersion};
+use spdm_codec::{BaseAsymAlgo, CapabilityFlags, Code, ErrorCode, SlotId, SpdmVersion};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{Act, Device, DeviceConfig, Edit, Position, ScriptStep, When};
+use spdm_transport::MessageKind;
 use spdm_transport_tcp::{Framing, Listener};
 
 use crate::process::{Folder, run, status};
@@ -70,6 +71,68 @@ pub(crate) fn small() -> DeviceConfig {
         seed: Some(1),
         ..DeviceConfig::default()
     }
+}
+
+/// What a device does behind the records of a session that it has answered.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Then {
+    /// It hangs up.
+    HangsUp,
+    /// It says no more.
+    FallsSilent,
+}
+
+/// A device with sessions.
+pub(crate) fn with_sessions() -> DeviceConfig {
+    DeviceConfig {
+        versions: vec![SpdmVersion::V1_3],
+        records: Framing::Dsp0287.limits().records.unwrap(),
+        more_capabilities: CapabilityFlags::KEY_EX_CAP
+            | CapabilityFlags::ENCRYPT_CAP
+            | CapabilityFlags::MAC_CAP
+            | CapabilityFlags::EVENT_CAP,
+        ..small()
+    }
+}
+
+/// Serves one connection after another, of each so many messages; the last one of these is carried out, and its answer is
+/// lost where `then` follows. Nothing resets the device in between. Messages that come then are told to `told`.
+pub(crate) fn serve_up_to(
+    config: DeviceConfig,
+    messages: Vec<usize>,
+    then: Then,
+    told: std::sync::mpsc::Sender<()>,
+) -> Served {
+    let folder = Folder::new();
+    let mut device = Device::new(config).unwrap();
+    let root = folder.write("root.pem", device.trust_anchors_pem());
+    let listener = Listener::bind("127.0.0.1:0", Framing::Dsp0287).unwrap();
+    let target = format!("tcp:{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for most in messages {
+            let mut requester = listener.accept().unwrap();
+            let mut count = 0;
+            while let Ok(Some((kind, request))) = requester.next() {
+                count += 1;
+                let response = match kind {
+                    MessageKind::Plain => device.respond(request),
+                    MessageKind::Secured => device.respond_secured(request),
+                };
+                if count > most {
+                    let _ = told.send(());
+                    match then {
+                        Then::HangsUp => break,
+                        Then::FallsSilent => continue,
+                    }
+                }
+                let Some(response) = response else { continue };
+                if requester.answer(kind, &response).is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    Served { target, root, folder }
 }
 
 /// Keys in slots 0 and 1.
