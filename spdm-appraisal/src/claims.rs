@@ -1,6 +1,7 @@
 //! What is said of a measured element: `measurement-values-map`.
 
 use minicbor::data::Type;
+use spdm_codec::MeasurementType;
 
 use crate::cbor::{Item, Label, Reader, Result};
 use crate::dialect::Form;
@@ -200,6 +201,8 @@ pub struct Claims<'a> {
     pub registers: Option<Registers<'a>>,
     /// `int-range`.
     pub int_range: Option<IntRange>,
+    /// DMTFSpecMeasurementValueType of the measurement block: no attribute of CoRIM.
+    pub measurement_type: Option<MeasurementType>,
     /// An attribute that this crate does not know, or which needs a profile: then nothing matches.
     pub unknown: Option<Label<'a>>,
 }
@@ -222,6 +225,7 @@ impl<'a> Claims<'a> {
         keys: None,
         registers: None,
         int_range: None,
+        measurement_type: None,
         unknown: None,
     };
 
@@ -246,6 +250,7 @@ impl<'a> Claims<'a> {
                 keys: None,
                 registers: None,
                 int_range: None,
+                measurement_type: None,
                 unknown: None,
             }
         )
@@ -311,6 +316,7 @@ impl<'a> Claims<'a> {
             flags: merge(self.flags, block.flags, PartialEq::eq)?,
             raw: merge(self.raw, block.raw, PartialEq::eq)?,
             registers,
+            measurement_type: block.measurement_type,
             ..*self
         })
     }

@@ -148,14 +148,18 @@ impl Comparison {
             applicable: 0,
             missing: 0,
             is_undecidable: false,
-            is_assumed: judge.is_unknown(),
+            is_assumed: false,
         };
         let mut first = None;
         let mut lacks_any = false;
         for state in states.clone() {
             comparison.states = comparison.states.saturating_add(1);
-            let environment = *first.get_or_insert(state.environment);
-            comparison.is_undecidable |= judge.is_unknown() && environment != state.environment;
+            // What is about no environment is about every device, so that nothing has to be decided or assumed.
+            if judge.is_unknown && state.environment != Environment::default() {
+                let environment = *first.get_or_insert(state.environment);
+                comparison.is_undecidable |= environment != state.environment;
+                comparison.is_assumed = true;
+            }
             if !judge.is_about(&state) {
                 continue;
             }
@@ -168,9 +172,26 @@ impl Comparison {
             lacks_any |= judged.lacks > 0;
         }
         if lacks_any && evidence.extent == Extent::Whole {
-            comparison.missing = judge.count_missing(states, &comparison.matched);
+            let missing = &mut comparison.missing;
+            judge.missing(states, &comparison.matched, |_, _| *missing = missing.saturating_add(1));
         }
         Ok(comparison)
+    }
+
+    /// Tells `each` every value of an element that the evidence lacks, with its state: as many as [`Self::missing`] says,
+    /// where the arguments are those of [`Self::new`] and the extent is [`Extent::Whole`].
+    ///
+    /// # Errors
+    /// [`TooMany`] elements.
+    pub fn each_missing<'s>(
+        &self,
+        evidence: &Evidence<'_, '_>,
+        states: impl Iterator<Item = ReferenceState<'s>>,
+        provider: &Provider,
+        each: impl FnMut(&ReferenceState<'s>, ReferenceValue<'s>),
+    ) -> Result<(), TooMany> {
+        Judge::new(evidence, provider)?.missing(states, &self.matched, each);
+        Ok(())
     }
 
     /// What is said of the device.
@@ -229,31 +250,56 @@ pub struct Alternative<'a> {
     pub difference: Option<Difference>,
 }
 
-/// What is expected of an element: each alternative, with its origin, in the order of the states.
+/// Tells `each` what is expected of the elements: every alternative, with the place of the element in
+/// [`Evidence::elements`], in the order of the states. Takes time in proportion to the reference values, as
+/// [`Comparison::new`] does.
 ///
 /// # Errors
 /// [`TooMany`] elements.
-pub fn alternatives<'e, 's>(
-    evidence: &'e Evidence<'e, '_>,
-    place: usize,
-    states: impl Iterator<Item = ReferenceState<'s>> + 'e,
-    provider: &'e Provider,
-) -> Result<impl Iterator<Item = Alternative<'s>> + 'e, TooMany>
-where
-    's: 'e,
-{
+pub fn alternatives<'s>(
+    evidence: &Evidence<'_, '_>,
+    states: impl Iterator<Item = ReferenceState<'s>>,
+    provider: &Provider,
+    mut each: impl FnMut(usize, Alternative<'s>),
+) -> Result<(), TooMany> {
     let judge = Judge::new(evidence, provider)?;
-    let states = states.filter(move |state| judge.is_about(state));
-    Ok(states.flat_map(move |state| {
-        let values = state.values.iter();
-        values.filter_map(move |value| {
-            let element = judge.elements.get(place)?;
-            judge.is_of(element, &state, &value).then(|| {
+    for state in states.filter(|state| judge.is_about(state)) {
+        for value in state.values.iter() {
+            for (place, element) in judge.places_of(&state, &value) {
                 let difference = satisfy(&value, &element.claims, judge.keys, provider).err();
-                Alternative { state, value, difference }
-            })
-        })
-    }))
+                each(place, Alternative { state, value, difference });
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Evidence<'_, '_> {
+    /// Whether reference values for this environment are about the device. Where nothing says what it is, all are.
+    #[must_use]
+    pub fn is_in(&self, wanted: &Environment<'_>) -> bool {
+        let mut own = self.elements.iter().filter_map(|element| element.environment);
+        is_record_in(self.environments, self.is_unknown(), wanted)
+            || own.any(|own| wanted.covers(&own))
+    }
+
+    /// Whether nothing says what it is of.
+    fn is_unknown(&self) -> bool {
+        matches!(self.environments, Environments::Known([]))
+            && self.elements.iter().all(|element| element.environment.is_none())
+    }
+}
+
+fn is_record_in(
+    environments: Environments<'_, '_>,
+    is_unknown: bool,
+    wanted: &Environment<'_>,
+) -> bool {
+    match environments {
+        Environments::Any => true,
+        Environments::Known([]) => is_unknown || *wanted == Environment::default(),
+        Environments::Known(known) => known.iter().any(|device| wanted.covers(device)),
+    }
 }
 
 /// The evidence with a table of its measurement indices.
@@ -263,6 +309,7 @@ struct Judge<'e, 'a> {
     elements: &'e [Element<'a>],
     keys: &'e [EvidenceKey<'a>],
     provider: &'e Provider,
+    is_unknown: bool,
     /// The place of each measurement block, by its index.
     places: [Option<u8>; 256],
     /// The elements that are not in that table.
@@ -294,35 +341,23 @@ impl<'e, 'a> Judge<'e, 'a> {
                 _ => others.add(place.into()),
             }
         }
-        Ok(Self { environments, elements, keys, provider, places, others })
-    }
-
-    /// Whether nothing says what the evidence is of.
-    fn is_unknown(&self) -> bool {
-        matches!(self.environments, Environments::Known([]))
-            && self.elements.iter().all(|element| element.environment.is_none())
-    }
-
-    fn is_record_in(&self, wanted: &Environment<'_>) -> bool {
-        match self.environments {
-            Environments::Any => true,
-            Environments::Known([]) => self.is_unknown(),
-            Environments::Known(known) => known.iter().any(|device| wanted.covers(device)),
-        }
+        let is_unknown = evidence.is_unknown();
+        Ok(Self { environments, elements, keys, provider, is_unknown, places, others })
     }
 
     fn is_in(&self, element: &Element<'_>, wanted: &Environment<'_>) -> bool {
         match &element.environment {
             Some(own) => wanted.covers(own),
-            None => self.is_record_in(wanted),
+            None => is_record_in(self.environments, self.is_unknown, wanted),
         }
     }
 
-    /// Whether a state is about any of the elements' environments.
+    /// Whether a state is about any of the elements' environments. Those that name one of their own are among the others.
     fn is_about(&self, state: &ReferenceState<'_>) -> bool {
-        self.is_record_in(&state.environment)
-            || self.elements.iter().any(|element| {
-                element.environment.is_some_and(|own| state.environment.covers(&own))
+        is_record_in(self.environments, self.is_unknown, &state.environment)
+            || self.others.places().any(|place| {
+                let own = self.elements.get(place).and_then(|element| element.environment);
+                own.is_some_and(|own| state.environment.covers(&own))
             })
     }
 
@@ -372,16 +407,24 @@ impl<'e, 'a> Judge<'e, 'a> {
         judged
     }
 
-    /// How many values are of elements that are not there, in states without an alternative that matches: one which names
-    /// an element of theirs.
-    fn count_missing<'s>(
+    /// Tells `each` the values of elements that are not there, in states without an alternative that matches: one which
+    /// names an element of theirs.
+    fn missing<'s>(
         &self,
         states: impl Iterator<Item = ReferenceState<'s>>,
         matched: &Set,
-    ) -> u32 {
-        let judged = states.filter(|state| self.is_about(state)).map(|state| self.state(&state));
-        let missing = judged.filter(|judged| !judged.is_whole && !judged.named.meets(matched));
-        missing.fold(0, |count, judged| count.saturating_add(judged.lacks))
+        mut each: impl FnMut(&ReferenceState<'s>, ReferenceValue<'s>),
+    ) {
+        for state in states.filter(|state| self.is_about(state)) {
+            let judged = self.state(&state);
+            if judged.is_whole || judged.lacks == 0 || judged.named.meets(matched) {
+                continue;
+            }
+            let values = state.values.iter();
+            for value in values.filter(|value| self.places_of(&state, value).next().is_none()) {
+                each(&state, value);
+            }
+        }
     }
 }
 
@@ -413,6 +456,7 @@ impl Set {
     }
 
     fn places(self) -> impl Iterator<Item = usize> {
-        (0..MAX_ELEMENTS).filter(move |_| self != Self::EMPTY).filter(move |place| self.has(*place))
+        let end = if self == Self::EMPTY { 0 } else { MAX_ELEMENTS };
+        (0..end).filter(move |place| self.has(*place))
     }
 }

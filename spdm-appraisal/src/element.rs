@@ -38,7 +38,11 @@ impl Element<'_> {
         hash: Option<HashAlgorithm>,
     ) -> Element<'a> {
         let id = ElementId::Index(index.into());
-        Element { environment: None, id, claims: block_claims(index, measurement, hash) }
+        let claims = Claims {
+            measurement_type: Some(measurement.value_type),
+            ..block_claims(index, measurement, hash)
+        };
+        Element { environment: None, id, claims }
     }
 
     /// The index of the measurement block, where that is what it is.

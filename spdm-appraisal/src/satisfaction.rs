@@ -20,6 +20,8 @@ pub enum Difference {
     Unknown,
     /// Nothing is expected, which nothing satisfies.
     Nothing,
+    /// DMTFSpecMeasurementValueType.
+    MeasurementType,
     /// `version`.
     Version,
     /// `svn`.
@@ -47,6 +49,7 @@ impl fmt::Display for Difference {
             Self::AuthorizedBy => "authorized-by is a key that does not vouch for the evidence",
             Self::Unknown => "an attribute is expected that is not understood",
             Self::Nothing => "no attribute is expected",
+            Self::MeasurementType => "the type of the measurement is another one",
             Self::Version => "version differs",
             Self::Svn => "svn is not the expected one",
             Self::Digests => "digests differ, or have no algorithm in common",
@@ -79,6 +82,10 @@ pub(crate) fn satisfy(
     }
     let checks = [
         (Difference::AuthorizedBy, authorized(expected.authorized_by, keys, provider)),
+        (
+            Difference::MeasurementType,
+            is_equal(&claims.measurement_type, &got.measurement_type),
+        ),
         (Difference::Version, is_equal(&claims.version, &got.version)),
         (Difference::Svn, has(claims.svn, got.svn, svn_is_satisfied)),
         (Difference::Digests, has(claims.digests, got.digests, |e, g| e.agree(&g))),
