@@ -61,13 +61,18 @@ fn compare(corim: &Corim<'_>) {
         if comparison.verdict() == Verdict::Match {
             assert!(count(Outcome::Match) > 0 && count(Outcome::Mismatch) == 0);
         }
-        for place in 0..elements.len() {
-            let expected = alternatives(&evidence, place, corim.states(), &PROVIDER).unwrap();
-            let (mut any, mut any_satisfied) = (false, false);
-            for alternative in expected {
-                any = true;
-                any_satisfied |= alternative.difference.is_none();
-            }
+        let mut found = [(false, false); 8];
+        alternatives(&evidence, corim.states(), &PROVIDER, |place, alternative| {
+            let (any, any_satisfied) = &mut found[place];
+            *any = true;
+            *any_satisfied |= alternative.difference.is_none();
+        })
+        .unwrap();
+        let mut missing = 0;
+        let states = corim.states();
+        comparison.each_missing(&evidence, states, &PROVIDER, |_, _| missing += 1).unwrap();
+        assert_eq!(missing, comparison.missing());
+        for (place, (any, any_satisfied)) in found.into_iter().enumerate().take(elements.len()) {
             match comparison.outcome(place) {
                 Outcome::Match => assert!(any_satisfied),
                 Outcome::Mismatch => assert!(any),

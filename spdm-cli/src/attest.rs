@@ -1,7 +1,7 @@
 //! `spdm attest`.
 
 use spdm_codec::RequesterNonce;
-use spdm_evidence::{KnownChains, Reference, SecretsLog};
+use spdm_evidence::{KnownChains, SecretsLog};
 
 use crate::args::nonce_from_hex;
 use crate::args::{AttestArgs, IndexList, JudgeArgs, NonceChoice, TrustArgs};
@@ -14,9 +14,10 @@ use crate::file::Output;
 use crate::host::Host;
 use crate::known::KnownFile;
 use crate::live::{LiveDevice, SessionOffer};
+use crate::reference::ReferenceInput;
 use crate::session::Course;
 use crate::trust::Trust;
-use crate::{file, reference, render, trust};
+use crate::{file, render, trust};
 
 /// Chains that are remembered: two of each slot.
 const KNOWN_CHAINS: usize = 16;
@@ -32,9 +33,10 @@ pub(crate) fn run(
     if inputs.nonce.is_some() && args.repeat > 1 {
         return Err(Failure::usage("no nonce is used twice: --repeat needs --nonce random"));
     }
-    if inputs.reference.is_some() && args.measurements == IndexList::None {
+    if inputs.reference.is_given() && args.measurements == IndexList::None {
         return Err(Failure::usage("--reference needs measurements"));
     }
+    let reference = inputs.reference.read(crypto)?;
     let secrets_out = args.secrets_out.as_deref();
     let outputs = [args.device.pcap.as_deref(), args.evidence.as_deref(), secrets_out];
     console.share_output(&outputs)?;
@@ -71,7 +73,7 @@ pub(crate) fn run(
             measurements: &args.measurements,
             attributes: args.attributes.attributes(),
             nonce: inputs.nonce,
-            reference: inputs.reference.as_ref(),
+            reference: reference.as_ref(),
             expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
             session: args.session.then_some(Course::MEASUREMENTS),
         };
@@ -104,7 +106,7 @@ pub(crate) fn run(
 pub(crate) struct Inputs {
     pub(crate) nonce: Option<RequesterNonce>,
     pub(crate) peer_key: Option<Vec<u8>>,
-    pub(crate) reference: Option<Reference>,
+    pub(crate) reference: ReferenceInput,
 }
 
 impl Inputs {
@@ -119,7 +121,7 @@ impl Inputs {
             .as_deref()
             .map(|path| trust::public_key(path, crypto.provider))
             .transpose()?;
-        let reference = reference::read(&args.reference, judged, crypto, console)?;
+        let reference = ReferenceInput::load(&args.reference, judged, crypto, console)?;
         Ok(Self { nonce: nonce(&args.nonce)?, peer_key, reference })
     }
 }

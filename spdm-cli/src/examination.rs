@@ -105,7 +105,7 @@ pub(crate) struct Task<'t> {
     pub(crate) attributes: MeasurementAttributes,
     /// The nonce of the last signature; random where `None`.
     pub(crate) nonce: Option<RequesterNonce>,
-    pub(crate) reference: Option<&'t Reference>,
+    pub(crate) reference: Option<&'t Reference<'t>>,
     /// Which device it should be, where `--known` asks.
     pub(crate) expected: Option<Expected<'t>>,
     /// What happens in a session, where one is to be opened.

@@ -32,12 +32,13 @@ pub(crate) fn run(
         true => Signer::Nobody,
         false => Signer::of(inputs.peer_key.as_deref()),
     };
-    if args.unsigned && inputs.reference.is_some() {
+    if args.unsigned && inputs.reference.is_given() {
         return Err(Failure::usage("--reference needs signed measurements"));
     }
     if args.unsigned && args.known.known.is_some() {
         return Err(Failure::usage("--known needs signed measurements"));
     }
+    let reference = inputs.reference.read(crypto)?;
     let secrets_out = args.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     let host = Host::read(&args.identity)?;
@@ -72,7 +73,7 @@ pub(crate) fn run(
         measurements: &args.measurements,
         attributes: args.attributes.attributes(),
         nonce: inputs.nonce,
-        reference: inputs.reference.as_ref(),
+        reference: reference.as_ref(),
         expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
         session: args.session.then_some(Course::MEASUREMENTS),
     };
@@ -94,11 +95,10 @@ pub(crate) fn run(
 /// Who asks whom to trust decides: without an anchor, measurements that the device signed are what was asked
 /// for, and without a signature those that came.
 fn exit(verdict: &Verdict, signer: Signer<'_>, anyone: bool) -> Exit {
-    let failed = |check: &AttestationCheck| verdict.report.status(*check) == CheckStatus::Fail;
-    let nothing_but_trust = AttestationCheck::ALL
-        .iter()
-        .filter(|check| failed(check))
-        .all(|check| *check == AttestationCheck::ChainAnchor);
+    let checks = verdict.report.checks().iter();
+    let nothing_but_trust = checks
+        .filter(|row| row.status == CheckStatus::Fail)
+        .all(|row| row.check == AttestationCheck::ChainAnchor);
     let signed =
         verdict.report.status(AttestationCheck::MeasurementsSignature) == CheckStatus::Pass;
     let formed = verdict.report.status(AttestationCheck::MeasurementsFormat) == CheckStatus::Pass;

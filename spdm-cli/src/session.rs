@@ -55,9 +55,10 @@ pub(crate) fn run(
     if inputs.nonce.is_some() && !measures {
         return Err(Failure::usage("--nonce is that of GET_MEASUREMENTS: it needs measurements"));
     }
-    if inputs.reference.is_some() && !measures {
+    if inputs.reference.is_given() && !measures {
         return Err(Failure::usage("--reference needs measurements"));
     }
+    let reference = inputs.reference.read(crypto)?;
     let host = Host::read(&args.identity)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.offer_sessions(match args.course.clear_handshake {
@@ -89,7 +90,7 @@ pub(crate) fn run(
         measurements: &args.measurements,
         attributes: args.attributes.attributes(),
         nonce: inputs.nonce,
-        reference: inputs.reference.as_ref(),
+        reference: reference.as_ref(),
         expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
         session: Some(course),
     };

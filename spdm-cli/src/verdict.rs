@@ -12,6 +12,7 @@ use crate::exit::Exit;
 use crate::line::LineError;
 use crate::overheard::Overheard;
 use crate::provenance::Provenance;
+use crate::reference;
 use crate::tap::Silence;
 
 /// A report with its exit code.
@@ -57,11 +58,12 @@ impl Verdict {
     /// What the report says.
     pub(crate) fn new(report: Report) -> Self {
         let exit = report.exit_class().into();
+        let hint = reference::hint(&report).map(str::to_owned);
         Self {
             report,
             exit,
             outcome: Outcome::Reported,
-            hint: None,
+            hint,
             reworded: Vec::new(),
             file: None,
             notes: Vec::new(),
@@ -106,7 +108,8 @@ impl Verdict {
             return self;
         }
         self.reword(errors, |error| advice::sentence(error, heard));
-        self.hint = errors.iter().find_map(|error| advice::hint(error, heard, waivable));
+        let advice = errors.iter().find_map(|error| advice::hint(error, heard, waivable));
+        self.hint = advice.or(self.hint);
         self
     }
 

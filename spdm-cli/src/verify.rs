@@ -20,9 +20,10 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::file_kind::Reader;
+use crate::reference::ReferenceInput;
 use crate::trust::Trust;
 use crate::verdict::Verdict;
-use crate::{decode, file, reference, render, trust};
+use crate::{decode, file, render, trust};
 use inputs::{Found, InputFile, Inputs};
 
 /// Verifies every connection in the files. The worst exit code counts.
@@ -38,7 +39,8 @@ pub(crate) fn run(
         .as_deref()
         .map(|path| trust::public_key(path, crypto.provider))
         .transpose()?;
-    let reference = reference::read(&args.reference, &args.trust, crypto, console)?;
+    let references = ReferenceInput::load(&args.reference, &args.trust, crypto, console)?;
+    let reference = references.read(crypto)?;
     let Inputs { files, unread } = inputs::files(&args.files)?;
     let chain = args.chain.as_deref().map(|path| trust::chain(path, console)).transpose()?;
     let secrets = args.secrets.as_deref().map(decode::secrets).transpose()?;
@@ -331,7 +333,11 @@ enum Algorithms {
 
 /// What a person can do where the recorded requester asked for more than the file holds, or where nothing was there to
 /// check a signature with.
-fn hint(verdict: &Verdict, args: &VerifyArgs, algorithms: Algorithms) -> Option<&'static str> {
+fn hint<'v>(
+    verdict: &'v Verdict,
+    args: &VerifyArgs,
+    algorithms: Algorithms,
+) -> Option<&'v str> {
     let (kind, _) = verdict.error()?;
     let report = &verdict.report;
     let passes = |check| report.status(check) == CheckStatus::Pass;
@@ -365,6 +371,7 @@ fn hint(verdict: &Verdict, args: &VerifyArgs, algorithms: Algorithms) -> Option<
         ReportErrorKind::Required if passes(AttestationCheck::MeasurementsSignature) => {
             Some("--require measurements judges by MEASUREMENTS alone")
         }
+        ReportErrorKind::Reference => verdict.hint(),
         _ => None,
     }
 }

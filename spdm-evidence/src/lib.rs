@@ -91,11 +91,14 @@ pub use recorder::Recorder;
 pub use recording::{
     Broken, CapturedRecord, ChainContent, Negotiation, RecordedExchange, Recording, SlotChain,
 };
-pub use reference::{CorimFile, Reference, ReferenceValue};
+pub use reference::{
+    AssertedEnvironment, ClassId, Completeness, DeviceEnvironment, ExpectedForm, ExpectedOrigin,
+    ExpectedValue, Reference, ReferenceFile, ReferenceFormat, ReferenceVerdict,
+};
 pub use report::{
     Basis, BasisSignature, CheckResult, DeviceModes, DeviceRequests, ExitClass, Freshness,
     HandshakeProtection, IdentitySummary, MeasuredValue, NegotiationCover, Nonces,
-    RecordProtection, ReferenceStatus, Report, ReportBuilder, ReportError, ReportErrorKind,
+    RecordProtection, ReferenceFileSummary, ReferenceStatus, ReferenceSummary, Report, ReportBuilder, ReportError, ReportErrorKind,
     SessionEnd, SessionKeys, SessionKind, SessionSummary, VendorExchange, missing_algorithm,
 };
 pub use secrets::Secrets;

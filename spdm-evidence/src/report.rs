@@ -8,6 +8,7 @@ mod error_kind;
 mod measured;
 mod missing_algorithm;
 mod objection;
+mod reference;
 mod session;
 mod summary;
 
@@ -17,6 +18,7 @@ pub use check::CheckResult;
 pub use error_kind::ReportErrorKind;
 pub use measured::{DeviceModes, MeasuredValue, ReferenceStatus};
 pub use missing_algorithm::missing_algorithm;
+pub use reference::{ReferenceFileSummary, ReferenceSummary};
 pub use session::{
     DeviceRequests, HandshakeProtection, RecordProtection, SessionEnd, SessionKeys, SessionKind,
     SessionSummary, VendorExchange,
@@ -116,6 +118,8 @@ pub struct Report {
     leaf_sha256: Option<String>,
     /// The measurements: signed ones, or unsigned ones where nothing is signed.
     measurements: Vec<MeasuredValue>,
+    /// The files of reference values, and what they say of the measurements; null where none are given.
+    reference: Option<ReferenceSummary>,
     /// Whether the device says that measurements changed while they were read: what was read before is then not what the
     /// device holds. Null where it signed no such statement: without signed measurements, and before 1.2.
     #[serde(serialize_with = "content_changed::word")]
@@ -270,6 +274,12 @@ impl Report {
     #[must_use]
     pub fn measurements(&self) -> &[MeasuredValue] {
         &self.measurements
+    }
+
+    /// The files of reference values, and what they say of the measurements; `None` where none are given.
+    #[must_use]
+    pub const fn reference(&self) -> Option<&ReferenceSummary> {
+        self.reference.as_ref()
     }
 
     /// Whether the device says that measurements changed while they were read; `None` where it signed no such statement:

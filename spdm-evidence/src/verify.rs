@@ -82,7 +82,7 @@ pub struct Verifier<'p> {
     /// The only slot to report on.
     pub slot: Option<SlotId>,
     /// What the measurements should be.
-    pub reference: Option<&'p Reference>,
+    pub reference: Option<&'p Reference<'p>>,
     /// Workarounds for known devices.
     pub compat: Compat,
     /// What opens the sessions of captures that were read with [`Records::Kept`](crate::Records::Kept): their HMACs,

@@ -29,6 +29,10 @@ macro_rules! checks {
             HostFinish,
             /// The host's signature of ENDPOINT_INFO: no check of the device.
             HostEndpointInfo,
+            /// Who signed the files of reference values: no check of the device.
+            ReferenceSignature,
+            /// The times in which the files of reference values hold: no check of the device.
+            ReferenceValidity,
         }
 
         impl AttestationCheck {
@@ -37,8 +41,8 @@ macro_rules! checks {
             pub const ALL: [Self; 15] = [$(Self::$check,)+];
 
             /// The checks that are made only where there is a reason to, behind the others: the caller knows a device,
-            /// the connection opened sessions, the host proved something of itself.
-            pub const OCCASIONAL: [Self; 8] = [
+            /// the connection opened sessions, the host proved something of itself, reference values are given.
+            pub const OCCASIONAL: [Self; 10] = [
                 Self::KnownDevice,
                 Self::SessionKeyExchange,
                 Self::SessionPsk,
@@ -47,6 +51,8 @@ macro_rules! checks {
                 Self::HostChallenge,
                 Self::HostFinish,
                 Self::HostEndpointInfo,
+                Self::ReferenceSignature,
+                Self::ReferenceValidity,
             ];
 
             /// The name in reports.
@@ -62,6 +68,8 @@ macro_rules! checks {
                     Self::HostChallenge => "host.challenge",
                     Self::HostFinish => "host.finish",
                     Self::HostEndpointInfo => "host.endpoint_info",
+                    Self::ReferenceSignature => "reference.signature",
+                    Self::ReferenceValidity => "reference.validity",
                 }
             }
         }

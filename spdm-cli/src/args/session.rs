@@ -93,7 +93,7 @@ impl From<PolicyChoice> for SessionPolicy {
 }
 
 /// Options about an identity: with a pre-shared key there is none.
-const IDENTITY: [&str; 16] = [
+const IDENTITY: [&str; 18] = [
     "trust",
     "trust_root_hash",
     "trust_intermediate",
@@ -105,6 +105,8 @@ const IDENTITY: [&str; 16] = [
     "reference",
     "reference_trust",
     "reference_key",
+    "reference_complete",
+    "environment",
     "nonce",
     "slot",
     "known",

@@ -7,10 +7,12 @@ use crate::build::{
     class, corim, corim_map, digests, measurement, negative, protected, sign1, tag, text, triple,
     uint,
 };
-use crate::process::{Folder, run, status};
+use serde_json::{Value, json};
+
+use crate::process::{Emulator, Folder, Run, run, status};
 
 /// A reference triple for these measurements of a report, as they are.
-fn widget(model: &str, measured: &[serde_json::Value]) -> Vec<u8> {
+fn widget(model: &str, measured: &[Value]) -> Vec<u8> {
     let values = measured.iter().map(|row| {
         let value = hex::decode(row["value"].as_str().unwrap()).unwrap();
         let algorithm = if value.len() == 32 {
@@ -25,7 +27,7 @@ fn widget(model: &str, measured: &[serde_json::Value]) -> Vec<u8> {
     triple(class("ACME", model), &values.collect::<Vec<_>>())
 }
 
-fn measured() -> Vec<serde_json::Value> {
+fn measured() -> Vec<Value> {
     let report = run("attest emulated --json").object();
     let measured = report["measurements"].as_array().unwrap();
     measured.iter().filter(|row| row["raw"] == false).cloned().collect()
@@ -39,7 +41,15 @@ fn an_unsigned_file_that_matches() {
     let report = run.object();
     assert_eq!((run.code, status(&report, "measurements.reference")), (0, "pass"), "{run:?}");
     let first = &report["measurements"][0];
-    assert_eq!((&first["reference"], &first["expected"]), (&"match".into(), &first["value"]));
+    let expected = &first["expected"][0];
+    assert_eq!((&first["reference"], &expected["value"]), (&"match".into(), &first["value"]));
+    let origin = json!({"file": file, "tag": 0, "triple": 0, "signer": null});
+    assert_eq!((&expected["origin"], &expected["difference"]), (&origin, &Value::Null));
+    let summary = json!({
+        "files": [{"name": file, "format": "corim", "signer": null, "valid": true, "states": 1, "ignored": 0}],
+        "verdict": "match"
+    });
+    assert_eq!(report["reference"], summary);
     let checks = report["checks"].as_array().unwrap();
     let check = checks.iter().find(|row| row["check"] == "measurements.reference").unwrap();
     assert!(check["detail"].as_str().unwrap().ends_with(", which nobody signed"), "{check}");
@@ -59,7 +69,7 @@ fn what_differs_and_what_is_missing_is_named() {
     let message = report["error"]["message"].as_str().unwrap();
     assert!(message.contains(&format!("{index} (")), "{message}");
     let row = report["measurements"].as_array().unwrap().iter().find(|row| row["index"] == index);
-    assert_eq!(row.unwrap()["expected"], rows[1]["value"]);
+    assert_eq!(row.unwrap()["expected"][0]["value"], rows[1]["value"]);
     rows.truncate(1);
     rows[0]["index"] = 200.into();
     let file = folder.write("missing.corim", corim(&[widget("WIDGET", &rows)]));
@@ -92,12 +102,31 @@ fn a_signature_is_of_a_key_that_was_given() {
     let line = format!("attest emulated --json --reference {file}");
     let good = run(&format!("{line} --reference-key {key}"));
     assert_eq!((good.code, status(&good.object(), "measurements.reference")), (0, "pass"));
+    assert_eq!(status(&good.object(), "reference.signature"), "pass");
+    assert_eq!(good.object()["reference"]["files"][0]["signer"], "signer");
+    let refused = |run: Run| {
+        let report = run.object();
+        assert_eq!((run.code, status(&report, "reference.signature")), (1, "fail"));
+        assert_eq!(status(&report, "measurements.reference"), "skipped");
+        let reference = &report["reference"];
+        assert_eq!(reference["verdict"], "not_compared");
+        assert_eq!(
+            (&reference["files"][0]["valid"], &reference["files"][0]["signer"]),
+            (&false.into(), &Value::Null)
+        );
+        assert!(report["measurements"][0]["reference"] == "none" && report["verified"] == false);
+        report["error"]["message"].as_str().unwrap().to_owned()
+    };
     let nobody = run(&line);
-    assert_eq!(nobody.code, 2);
     assert!(nobody.err.contains("--reference-key"), "{}", nobody.err);
+    assert!(refused(nobody).contains("there is no key to verify the signature with"));
     let wrong = run(&format!("{line} --reference-key {other}"));
-    assert_eq!(wrong.code, 2);
-    assert!(wrong.err.contains("the signature is not valid"), "{}", wrong.err);
+    assert!(refused(wrong).contains("the signature is not valid"));
+    // Nobody says whom to trust, so that measure is content with a signature of the device; but not with these values.
+    let device = Emulator::start("--seed 1");
+    let measure = format!("measure {} --json --reference {file}", device.target);
+    assert_eq!(run(&format!("{measure} --reference-key {other}")).code, 1);
+    assert_eq!(run(&format!("{measure} --reference-key {key}")).code, 0);
     assert_eq!(run(&format!("attest emulated --reference-key {key}")).code, 2);
 }
 

@@ -37,6 +37,7 @@ mod pci_sig;
 mod process;
 mod provenance;
 mod provisioning;
+mod references;
 mod schema;
 mod scripted;
 mod secrets;

@@ -2,9 +2,12 @@
 
 use core::fmt;
 
-use spdm_appraisal::{Environment, EvidenceKey, Identifier};
+use spdm_appraisal::{Element, ElementId, Environment, EvidenceKey, Identifier};
+use spdm_codec::{DmtfMeasurement, MeasurementForm};
 use spdm_crypto::HashAlgorithm;
 use spdm_x509::Chain;
+
+use crate::report::MeasuredValue;
 
 /// Whose measurements are compared, and what their digests are of.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +34,8 @@ impl Subject {
         Self { name, keys: keys.collect(), hash: None }
     }
 
-    pub(crate) fn environment(&self) -> Option<Environment<'_>> {
+    /// What the certificate says that it is.
+    pub(super) fn environment(&self) -> Option<Environment<'_>> {
         let [vendor, model, serial] = self.name.as_ref()?;
         Some(Environment {
             vendor: Some(vendor),
@@ -41,10 +45,34 @@ impl Subject {
         })
     }
 
-    pub(crate) fn keys(&self) -> Vec<EvidenceKey<'_>> {
+    pub(super) fn keys(&self) -> Vec<EvidenceKey<'_>> {
         let keys =
             self.keys.iter().map(|[key_info, certificate]| EvidenceKey { key_info, certificate });
         keys.collect()
+    }
+
+    /// The algorithm of a measurement digest of this length. Evidence of 1.0 and 1.1 without its negotiation states none;
+    /// then it is the one of SHA-2.
+    pub(super) fn hash_of(&self, len: usize) -> Option<HashAlgorithm> {
+        let presumed = [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512];
+        let all = match &self.hash {
+            Some(hash) => core::slice::from_ref(hash),
+            None => &presumed,
+        };
+        all.iter().copied().find(|hash| hash.digest_len() == len)
+    }
+
+    /// A measurement of it, in the form that is compared.
+    pub(super) fn element<'v>(&self, value: &'v MeasuredValue) -> Element<'v> {
+        let Some(value_type) = value.value_type else {
+            return Element { id: ElementId::Index(value.index.into()), ..Element::EMPTY };
+        };
+        let form = match value.raw {
+            true => MeasurementForm::RawBitStream,
+            false => MeasurementForm::Digest,
+        };
+        let measurement = DmtfMeasurement { value_type, form, value: &value.value };
+        Element::of_block(value.index, &measurement, self.hash_of(value.value.len()))
     }
 }
 

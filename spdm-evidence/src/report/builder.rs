@@ -3,12 +3,13 @@
 mod detail;
 mod freshness;
 mod observed;
+mod reference;
 mod session;
 
 use std::collections::BTreeMap;
 
 use spdm_codec::{ContentChanged, KeySlot, RequesterNonce, SpdmVersion};
-use spdm_crypto::{Digest, HashAlgorithm, Provider};
+use spdm_crypto::{Digest, Provider};
 use spdm_requester::{
     AttestationCheck, CheckStatus, Error, Negotiated, Observation, Observer, Possession, Proof,
     SummaryAgreement, SummaryHash, Verified,
@@ -20,13 +21,13 @@ pub use freshness::Freshness;
 use super::objection::Objection;
 use super::{
     Basis, BasisSignature, CheckResult, ExitClass, IdentitySummary, MeasuredValue,
-    NegotiationCover, Nonces, Report, ReportErrorKind, SCHEMA, SessionSummary,
+    NegotiationCover, Nonces, ReferenceSummary, Report, ReportErrorKind, SCHEMA, SessionSummary,
 };
 use crate::known_devices::{Fingerprint, KnownDevice};
 use crate::listing::Listing;
 use crate::note::{Note, NoteCounter};
 use crate::recording::Broken;
-use crate::reference::{Reference, Subject};
+use crate::reference::Subject;
 use detail::{holds, untouched, unusable};
 use session::NO_IDENTITY;
 
@@ -62,6 +63,7 @@ pub struct ReportBuilder {
     digest: Option<Vec<u8>>,
     fingerprint: Option<Fingerprint>,
     subject: Subject,
+    reference: Option<ReferenceSummary>,
     measurements: Vec<MeasuredValue>,
     content_changed: ContentChanged,
     measured_before: Vec<MeasuredValue>,
@@ -102,6 +104,7 @@ impl ReportBuilder {
             digest: None,
             fingerprint: None,
             subject: Subject::default(),
+            reference: None,
             measurements: Vec::new(),
             content_changed: ContentChanged::NotDetected,
             measured_before: Vec::new(),
@@ -260,48 +263,6 @@ impl ReportBuilder {
     pub fn measured_summary(&mut self, digest: Option<Digest>) -> &mut Self {
         self.measured_summary = digest;
         self
-    }
-
-    /// Compares the measurements with reference values, and demands that they match: to be called behind
-    /// [`Self::measurements`] and [`Self::possession`], for unsigned measurements match nothing.
-    ///
-    /// Where the device says that something changed while it was read, the check fails: what was compared is not what
-    /// the device holds by now, and it does not say which of the values is meant.
-    pub fn reference(&mut self, reference: &Reference) -> &mut Self {
-        let check = AttestationCheck::MeasurementsReference;
-        self.require(check);
-        if !self.proven.get(place(Proof::Measurements)).is_some_and(|proven| *proven) {
-            let why = AttestationCheck::MEASUREMENTS.iter().find_map(|of_message| {
-                let (status, why) = self.results.get(of_message)?;
-                (*status == CheckStatus::Skipped).then(|| why.clone())
-            });
-            return self.skip(check, why.unwrap_or_else(|| "no signed measurements".to_owned()));
-        }
-        let measurement_hash = |negotiated: &Negotiated| negotiated.selected.measurement_hash;
-        let hash = self.negotiated.as_ref().map(measurement_hash);
-        self.subject.hash = hash.and_then(HashAlgorithm::from_measurement_hash);
-        let (subject, provider) = (&self.subject, &self.provider);
-        let compared = reference.compare(&mut self.measurements, subject, provider);
-        let compared = compared.and_then(|told| match self.content_changed {
-            ContentChanged::Changed => Err("measurements changed while they were read, as the \
-                                            device says: the values may be out of date"
-                .to_owned()),
-            ContentChanged::NotDetected | ContentChanged::Unchanged => Ok(told),
-        });
-        let compared = compared.and_then(|told| {
-            reference.check(&mut self.measured_before, subject, provider).map(|()| told)
-        });
-        match compared {
-            Ok(told) => self.pass(check, told),
-            Err(mismatch) => {
-                self.fail(check, mismatch.clone());
-                self.object(Objection::new(
-                    ReportErrorKind::Reference,
-                    mismatch,
-                    ExitClass::Rejected,
-                ))
-            }
-        }
     }
 
     /// Compares leaf and root with the device that is `known` for the target, and demands that they are the same: to
@@ -497,6 +458,7 @@ impl ReportBuilder {
             identity: self.identity,
             leaf_sha256: self.fingerprint.map(|shown| hex::encode(shown.leaf)),
             measurements: self.measurements,
+            reference: self.reference,
             content_changed,
             measurement_summary,
             session: self.session,

@@ -28,7 +28,7 @@ pub enum ReportErrorKind {
     Identity,
     /// No signature covers the expected nonce.
     Nonce,
-    /// A measurement does not have its reference value.
+    /// A measurement does not have its reference value, or a file of reference values does not count.
     Reference,
     /// An HMAC, a key or a record of a session is wrong, or the session is over.
     Session,

@@ -5,15 +5,17 @@ use spdm_codec::{
     DeviceMode, DmtfMeasurement, Measurement, MeasurementForm, MeasurementRecord, MeasurementType,
 };
 
+use crate::reference::ExpectedValue;
+
 /// How a measurement compares with the reference values.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 #[expect(clippy::exhaustive_enums, reason = "the command's contract")]
 pub enum ReferenceStatus {
-    /// It is the reference value.
+    /// It is as expected.
     Match,
-    /// There is another reference value.
+    /// It is not: there are other reference values, or this one belongs together with others that differ.
     Mismatch,
     /// There is no reference value.
     #[default]
@@ -51,9 +53,8 @@ pub struct MeasuredValue {
     pub(crate) value_type: Option<MeasurementType>,
     /// How it compares with the reference values.
     pub reference: ReferenceStatus,
-    /// The reference value that it is compared with, in hexadecimal: the first that differs, else the first.
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = crate::pattern::HEX)))]
-    pub expected: Option<String>,
+    /// What is expected: every alternative, the one first that differs least.
+    pub expected: Vec<ExpectedValue>,
 }
 
 /// The modes of a device in words (DSP0274 §Device mode field of a measurement block). A bit without a name is its number.
@@ -122,7 +123,7 @@ impl MeasuredValue {
             device_mode: None,
             value_type: None,
             reference: ReferenceStatus::None,
-            expected: None,
+            expected: Vec::new(),
         }
     }
 

@@ -253,21 +253,49 @@ fn what_breaks_the_protocol_outweighs_what_is_rejected() {
 
 #[test]
 fn reference_values_are_json_of_one_form() {
-    let read = |text: &str| Reference::read(text.as_bytes());
-    let good = read(r#"{"measurements": [{"index": 1, "value": "00ff"}]}"#).unwrap();
-    assert_eq!((good.measurements[0].index, &good.measurements[0].value[..]), (1, &[0, 0xFF][..]));
-    assert!(!good.measurements[0].raw);
-    let raw = read(r#"{"measurements": [{"index": 1, "value": "00ff", "raw": true}]}"#).unwrap();
-    assert!(raw.measurements[0].raw);
-    let row = &schema("reference")["$defs"]["ValueRow"]["properties"];
-    assert_eq!(row["raw"]["default"], false);
+    let read = |text: &str| Reference::read(text.as_bytes()).map(|_| ());
+    let row = |row: &str| read(&format!(r#"{{"measurements": [{row}]}}"#));
+    for good in [
+        r#"{"index": 1, "value": "00ff"}"#,
+        r#"{"index": 1, "value": "00FF", "raw": true, "mask": "0f00"}"#,
+        r#"{"index": 254, "type": "mutable_firmware", "any_of": ["00ff", "01"]}"#,
+        r#"{"index": 4, "raw": true, "any_of": ["00ff", "0100"], "mask": "ffff"}"#,
+        r#"{"index": 4, "type": "firmware_security_version", "raw": true, "min_svn": 7}"#,
+        r#"{"index": 4, "min_svn": 0}, {"index": 5, "min_svn": 0}"#,
+    ] {
+        assert_eq!(row(good), Ok(()), "{good}");
+    }
+    let properties = &schema("reference")["$defs"]["ValueRow"]["properties"];
+    assert_eq!(properties["raw"]["default"], false);
     let empty = read(r#"{"measurements": []}"#);
     assert_eq!(empty, Err(Error::Json("measurements is empty".to_owned())));
-    let odd = read(r#"{"measurements": [{"index": 1, "value": "0"}]}"#);
-    assert_eq!(odd, Err(Error::Hex { field: "value" }));
-    for text in ["", "{}", r#"{"measurements": [{"index": 1}]}"#, r#"{"measurements": [], "x": 1}"#]
-    {
+    for field in ["value", "mask"] {
+        let odd = row(&format!(r#"{{"index": 1, "raw": true, "value": "00", "{field}": "0"}}"#));
+        assert!(matches!(odd, Err(Error::Hex { .. } | Error::Json(_))), "{field}");
+    }
+    assert_eq!(row(r#"{"index": 1, "any_of": ["00", "0"]}"#), Err(Error::Hex { field: "any_of" }));
+    for text in ["", "{}", r#"{"measurements": [], "x": 1}"#] {
         assert!(matches!(read(text), Err(Error::Json(_))), "{text}");
+    }
+    for (bad, why) in [
+        (r#"{"index": 1}"#, "exactly one of value, any_of and min_svn"),
+        (r#"{"index": 1, "value": "00", "min_svn": 1}"#, "exactly one of value, any_of and min_svn"),
+        (r#"{"index": 1, "value": "00", "any_of": ["00"]}"#, "exactly one of value, any_of and min_svn"),
+        (r#"{"index": 1, "any_of": ["00"], "min_svn": 1}"#, "exactly one of value, any_of and min_svn"),
+        (r#"{"index": 1, "any_of": []}"#, "any_of is empty"),
+        (r#"{"index": 1, "min_svn": -1}"#, "invalid value"),
+        (r#"{"index": 1, "min_svn": 1, "mask": "00"}"#, "a mask goes with value or any_of"),
+        (r#"{"index": 1, "value": "00", "mask": "00"}"#, "a mask is for raw values only"),
+        (r#"{"index": 1, "raw": true, "value": "00", "mask": "0000"}"#, "not as long as each value"),
+        (r#"{"index": 1, "raw": true, "any_of": ["0000", "00"], "mask": "0000"}"#, "not as long as each value"),
+        (r#"{"index": 0, "value": "00"}"#, "an index is 1 to 254"),
+        (r#"{"index": 255, "value": "00"}"#, "an index is 1 to 254"),
+        (r#"{"index": 1, "type": "firmware", "value": "00"}"#, "type is none that reports name"),
+        (r#"{"index": 1, "value": "00"}, {"index": 1, "value": "00"}"#, "index 1 is there twice"),
+        (r#"{"index": 1, "value": "00", "x": 1}"#, "unknown field"),
+    ] {
+        let Err(Error::Json(what)) = row(bad) else { panic!("{bad}") };
+        assert!(what.contains(why), "{bad}: {what}");
     }
 }
 
