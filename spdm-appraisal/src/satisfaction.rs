@@ -82,10 +82,7 @@ pub(crate) fn satisfy(
     }
     let checks = [
         (Difference::AuthorizedBy, authorized(expected.authorized_by, keys, provider)),
-        (
-            Difference::MeasurementType,
-            is_equal(&claims.measurement_type, &got.measurement_type),
-        ),
+        (Difference::MeasurementType, is_equal(&claims.measurement_type, &got.measurement_type)),
         (Difference::Version, is_equal(&claims.version, &got.version)),
         (Difference::Svn, has(claims.svn, got.svn, svn_is_satisfied)),
         (Difference::Digests, has(claims.digests, got.digests, |e, g| e.agree(&g))),

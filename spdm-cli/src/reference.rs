@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use spdm_appraisal::{Dialect, ReferenceKey, ReferenceTrust};
 use spdm_evidence::{
-    Completeness, DeviceEnvironment, Error, Reference, ReferenceFile, ReferenceFormat, Report,
-    ReferenceVerdict,
+    Completeness, DeviceEnvironment, Error, Reference, ReferenceFile, ReferenceFormat,
+    ReferenceVerdict, Report,
 };
 use spdm_x509::{Anchor, ValidityCheck};
 
@@ -81,7 +81,8 @@ impl ReferenceInput {
         let anchors: Vec<_> = self.anchors.iter().map(|der| Anchor::Certificate(der)).collect();
         let keys: Vec<_> =
             self.key.iter().map(|key_info| ReferenceKey { key_info, id: None }).collect();
-        let validity = self.validity.ok_or_else(|| Failure::usage("the clock is before 1970: --at"))?;
+        let validity =
+            self.validity.ok_or_else(|| Failure::usage("the clock is before 1970: --at"))?;
         let trust =
             ReferenceTrust { provider: crypto.provider, anchors: &anchors, keys: &keys, validity };
         let files = self.files.iter().map(|InputFile { name, bytes }| {

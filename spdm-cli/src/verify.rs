@@ -333,11 +333,7 @@ enum Algorithms {
 
 /// What a person can do where the recorded requester asked for more than the file holds, or where nothing was there to
 /// check a signature with.
-fn hint<'v>(
-    verdict: &'v Verdict,
-    args: &VerifyArgs,
-    algorithms: Algorithms,
-) -> Option<&'v str> {
+fn hint<'v>(verdict: &'v Verdict, args: &VerifyArgs, algorithms: Algorithms) -> Option<&'v str> {
     let (kind, _) = verdict.error()?;
     let report = &verdict.report;
     let passes = |check| report.status(check) == CheckStatus::Pass;

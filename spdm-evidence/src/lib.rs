@@ -98,8 +98,9 @@ pub use reference::{
 pub use report::{
     Basis, BasisSignature, CheckResult, DeviceModes, DeviceRequests, ExitClass, Freshness,
     HandshakeProtection, IdentitySummary, MeasuredValue, NegotiationCover, Nonces,
-    RecordProtection, ReferenceFileSummary, ReferenceStatus, ReferenceSummary, Report, ReportBuilder, ReportError, ReportErrorKind,
-    SessionEnd, SessionKeys, SessionKind, SessionSummary, VendorExchange, missing_algorithm,
+    RecordProtection, ReferenceFileSummary, ReferenceStatus, ReferenceSummary, Report,
+    ReportBuilder, ReportError, ReportErrorKind, SessionEnd, SessionKeys, SessionKind,
+    SessionSummary, VendorExchange, missing_algorithm,
 };
 pub use secrets::Secrets;
 pub use secrets_log::SecretsLog;

@@ -42,9 +42,8 @@ fn environment(text: &str) -> Result<DeviceEnvironment, String> {
     }
     let mut asserted = AssertedEnvironment::default();
     for part in text.split(',') {
-        let (key, value) = part
-            .split_once('=')
-            .ok_or_else(|| format!("{part:?} is neither any nor KEY=VALUE"))?;
+        let (key, value) =
+            part.split_once('=').ok_or_else(|| format!("{part:?} is neither any nor KEY=VALUE"))?;
         let is_new = match key {
             "vendor" => asserted.vendor.replace(value.to_owned()).is_none(),
             "model" => asserted.model.replace(value.to_owned()).is_none(),
@@ -63,9 +62,8 @@ fn environment(text: &str) -> Result<DeviceEnvironment, String> {
 
 /// An object identifier in dots, a UUID in its groups, or bytes in hexadecimal.
 fn class_id(text: &str) -> Result<ClassId, String> {
-    let wrong = || {
-        format!("class-id {text:?} is no object identifier (1.2.3), UUID or hexadecimal number")
-    };
+    let wrong =
+        || format!("class-id {text:?} is no object identifier (1.2.3), UUID or hexadecimal number");
     if text.contains('.') {
         return oid(text).map(ClassId::Oid).ok_or_else(wrong);
     }
@@ -119,7 +117,16 @@ mod tests {
         };
         let read = environment("vendor=ACME,model=WIDGET 2,class-id=ab");
         assert_eq!(read, Ok(DeviceEnvironment::Asserted(asserted)));
-        for wrong in ["", "all", "vendor", "vendor=", "vendor=a,vendor=b", "layer=1", "class-id=x", "any,model=x"] {
+        for wrong in [
+            "",
+            "all",
+            "vendor",
+            "vendor=",
+            "vendor=a,vendor=b",
+            "layer=1",
+            "class-id=x",
+            "any,model=x",
+        ] {
             assert!(environment(wrong).is_err(), "{wrong}");
         }
     }

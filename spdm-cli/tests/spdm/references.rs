@@ -68,7 +68,10 @@ fn any_of_several_values_is_expected() {
     // What it is, then what differs least.
     assert_eq!(values, [&good, &near, &other]);
     assert!(expected[0]["difference"].is_null() && !expected[1]["difference"].is_null());
-    assert_eq!((&expected[0]["form"], &expected[0]["algorithm"]), (&json!("digest"), &json!("SHA_384")));
+    assert_eq!(
+        (&expected[0]["form"], &expected[0]["algorithm"]),
+        (&json!("digest"), &json!("SHA_384"))
+    );
     let file = json_file(&folder, "r.json", &[json!({"index": 1, "any_of": [other, near]})]);
     let message = rejected(&format!("--reference {file}"));
     assert!(message.ends_with(&format!("but {near} or another value is expected")), "{message}");
@@ -95,9 +98,8 @@ fn the_least_svn() {
 #[test]
 fn a_mask_says_which_bits_count() {
     let folder = Folder::new();
-    let row = |value: &str, mask: &str| {
-        json!({"index": 17, "raw": true, "value": value, "mask": mask})
-    };
+    let row =
+        |value: &str, mask: &str| json!({"index": 17, "raw": true, "value": value, "mask": mask});
     let file = json_file(&folder, "r.json", &[row("312e322eff", "ffffffff00")]);
     accepted(&format!("--reference {file}"));
     let file = json_file(&folder, "r.json", &[row("312e322eff", "ffffffff33")]);
@@ -105,7 +107,6 @@ fn a_mask_says_which_bits_count() {
     let file = json_file(&folder, "r.json", &[row("312e322eff", "ffffffff80")]);
     rejected(&format!("--reference {file}"));
 }
-
 
 #[test]
 fn the_type_counts_where_it_is_given() {
@@ -127,7 +128,10 @@ fn files_of_several_formats_are_taken_together() {
     assert!(rows[0]["reference"] == "match" && rows[1]["reference"] == "match");
     let files = report["reference"]["files"].as_array().unwrap();
     let formats: Vec<_> = files.iter().map(|file| file["format"].as_str().unwrap()).collect();
-    assert_eq!((formats, &report["reference"]["verdict"]), (vec!["json", "corim"], &json!("match")));
+    assert_eq!(
+        (formats, &report["reference"]["verdict"]),
+        (vec!["json", "corim"], &json!("match"))
+    );
     assert_eq!(status(&report, "reference.signature"), "skipped");
     // What one of them says of an index is an alternative to what the other says.
     let wrong = json_file(&folder, "wrong.json", &[json!({"index": 2, "value": "00".repeat(48)})]);
@@ -157,7 +161,8 @@ fn na9_a_file_about_another_model_beside_one_that_fits() {
 #[test]
 fn every_measurement_where_that_is_asked() {
     let folder = Folder::new();
-    let row = |row: &Value| json!({"index": row["index"], "raw": row["raw"], "value": row["value"]});
+    let row =
+        |row: &Value| json!({"index": row["index"], "raw": row["raw"], "value": row["value"]});
     let mut rows: Vec<_> = measured().iter().map(row).collect();
     let all = json_file(&folder, "all.json", &rows);
     accepted(&format!("--reference {all} --reference-complete"));
@@ -194,17 +199,25 @@ fn what_the_device_is_can_be_said() {
 fn an_unknown_device_is_undecidable() {
     let folder = Folder::new();
     let values = || [measurement(1, &[(2, digests(&[(7, &hex::decode(digest(1)).unwrap())]))])];
-    let rim = corim(&[triple(class("ACME", "A"), &values()), triple(class("ACME", "B"), &values())]);
+    let rim =
+        corim(&[triple(class("ACME", "A"), &values()), triple(class("ACME", "B"), &values())]);
     let rim = folder.write("rim.cbor", rim);
     // Without certificates it has no name.
     let key = folder.path("key.der");
-    let device = Emulator::listen(Folder::new(), &format!("--seed 1 --base-asym ECDSA_P256 --peer-key-out {key}"));
+    let device = Emulator::listen(
+        Folder::new(),
+        &format!("--seed 1 --base-asym ECDSA_P256 --peer-key-out {key}"),
+    );
     let device_line = format!("attest {} --peer-key {key} --json", device.target);
     let line = format!("{device_line} --reference {rim}");
     let undecidable = run(&line);
     let report = undecidable.object();
     assert_eq!((undecidable.code, &report["reference"]["verdict"]), (1, &json!("undecidable")));
-    assert!(undecidable.err.contains("hint: --environment vendor=NAME,model=NAME"), "{}", undecidable.err);
+    assert!(
+        undecidable.err.contains("hint: --environment vendor=NAME,model=NAME"),
+        "{}",
+        undecidable.err
+    );
     assert!(report["measurements"][0]["reference"] != "mismatch");
     assert_eq!(run(&format!("{line} --environment any")).code, 0);
     assert_eq!(run(&format!("{line} --environment vendor=ACME,model=A")).code, 0);

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use spdm_appraisal::{
-    Comparison, Element, Environment, Environments, Evidence, EvidenceKey, Extent, Outcome, Verdict,
-    alternatives,
+    Comparison, Element, Environment, Environments, Evidence, EvidenceKey, Extent, Outcome,
+    Verdict, alternatives,
 };
 use spdm_crypto::Provider;
 
@@ -110,9 +110,10 @@ impl<'f> Reference<'f> {
         if let Err(error) = collected.and(lacking) {
             return Appraised::new(ReferenceVerdict::Mismatch, error.to_string());
         }
-        let elsewhere = self.files.iter().find(|file| {
-            !file.states(subject).any(|state| evidence.is_in(&state.environment))
-        });
+        let elsewhere = self
+            .files
+            .iter()
+            .find(|file| !file.states(subject).any(|state| evidence.is_in(&state.environment)));
         let verdict = comparison.verdict();
         let is_undecidable = matches!(verdict, Verdict::Undecidable { .. });
         let statuses: Vec<_> =
@@ -210,15 +211,19 @@ impl<'f> Reference<'f> {
         let matching = measured.iter().filter(|value| value.reference == ReferenceStatus::Match);
         let about = match (&self.environment, comparison.is_environment_assumed()) {
             (DeviceEnvironment::Any, _) => "; what they are about was not looked at".to_owned(),
-            (DeviceEnvironment::Asserted(asserted), _) => format!("; that it is {asserted} is asserted"),
+            (DeviceEnvironment::Asserted(asserted), _) => {
+                format!("; that it is {asserted} is asserted")
+            }
             (DeviceEnvironment::OfCertificate, true) => {
-                "; that they are about this device is assumed, for nothing says what it is".to_owned()
+                "; that they are about this device is assumed, for nothing says what it is"
+                    .to_owned()
             }
             (DeviceEnvironment::OfCertificate, false) => String::new(),
         };
         let count = matching.count();
         let authorities = self.authorities();
-        let told = format!("{count} measurements match the reference values of {authorities}{about}");
+        let told =
+            format!("{count} measurements match the reference values of {authorities}{about}");
         Appraised::new(ReferenceVerdict::Match, told)
     }
 

@@ -64,8 +64,7 @@ impl fmt::Display for AssertedEnvironment {
             ClassId::Oid(bytes) | ClassId::Bytes(bytes) => hex::encode(bytes),
             ClassId::Uuid(uuid) => hex::encode(uuid),
         });
-        let parts =
-            [("vendor", &self.vendor), ("model", &self.model), ("class-id", &class_id)];
+        let parts = [("vendor", &self.vendor), ("model", &self.model), ("class-id", &class_id)];
         let mut separator = "";
         for (name, value) in parts {
             if let Some(value) = value {

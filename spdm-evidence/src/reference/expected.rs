@@ -156,11 +156,7 @@ struct Shown {
 
 impl Shown {
     /// The attribute that differs, else the first of those that a measurement block has as its value.
-    fn of(
-        claims: &Claims<'_>,
-        difference: Option<Difference>,
-        digest: Option<Digest<'_>>,
-    ) -> Self {
+    fn of(claims: &Claims<'_>, difference: Option<Difference>, digest: Option<Digest<'_>>) -> Self {
         let digest = || {
             let digest = digest?;
             let bytes: Vec<u8> = digest.value.bytes().collect();

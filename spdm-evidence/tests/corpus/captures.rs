@@ -240,7 +240,7 @@ pub(crate) fn options_of_the_verifier() {
     assert_eq!(report.error().unwrap().kind, ReportErrorKind::Chain);
 }
 
-fn with(verifier: &Verifier<'_>, evidence: &Evidence, reference: &Reference) -> Report {
+fn with(verifier: &Verifier<'_>, evidence: &Evidence, reference: &Reference<'_>) -> Report {
     only(&Verifier { reference: Some(reference), ..*verifier }, evidence)
 }
 

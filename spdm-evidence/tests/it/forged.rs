@@ -621,7 +621,8 @@ fn several_signed_measurements_are_all_judged() {
     };
     let wanted = hex::encode(&value(&new).value);
     let expected = format!(r#"{{"measurements":[{{"index":1,"value":"{wanted}"}}]}}"#);
-    let expected: &Reference = Box::leak(Box::new(Reference::read(expected.as_bytes()).unwrap()));
+    let expected: &Reference<'_> =
+        Box::leak(Box::new(Reference::read(expected.as_bytes()).unwrap()));
     let all = [old.clone(), new.clone(), other.clone()];
     let both = report(&evidence(&[&vca, &chain, &all]), &a, |_| ());
     assert!(both.verified());

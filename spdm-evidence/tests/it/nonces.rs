@@ -105,7 +105,8 @@ fn references_say_why_there_is_nothing_to_compare() {
     let mut a = device(1, |_| ());
     let file = evidence(&[&negotiation(&mut a), &[measure(&mut a, 1, 0, 7)]]);
     let expected = r#"{"measurements":[{"index":1,"value":"00"}]}"#;
-    let expected: &Reference = Box::leak(Box::new(Reference::read(expected.as_bytes()).unwrap()));
+    let expected: &Reference<'_> =
+        Box::leak(Box::new(Reference::read(expected.as_bytes()).unwrap()));
     let compared = report(&file, &a, |verifier| verifier.reference = Some(expected));
     let why = "signed, not checked: no usable certificate chain of this slot";
     let why = (CheckStatus::Skipped, why);

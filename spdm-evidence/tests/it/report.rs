@@ -279,15 +279,30 @@ fn reference_values_are_json_of_one_form() {
     }
     for (bad, why) in [
         (r#"{"index": 1}"#, "exactly one of value, any_of and min_svn"),
-        (r#"{"index": 1, "value": "00", "min_svn": 1}"#, "exactly one of value, any_of and min_svn"),
-        (r#"{"index": 1, "value": "00", "any_of": ["00"]}"#, "exactly one of value, any_of and min_svn"),
-        (r#"{"index": 1, "any_of": ["00"], "min_svn": 1}"#, "exactly one of value, any_of and min_svn"),
+        (
+            r#"{"index": 1, "value": "00", "min_svn": 1}"#,
+            "exactly one of value, any_of and min_svn",
+        ),
+        (
+            r#"{"index": 1, "value": "00", "any_of": ["00"]}"#,
+            "exactly one of value, any_of and min_svn",
+        ),
+        (
+            r#"{"index": 1, "any_of": ["00"], "min_svn": 1}"#,
+            "exactly one of value, any_of and min_svn",
+        ),
         (r#"{"index": 1, "any_of": []}"#, "any_of is empty"),
         (r#"{"index": 1, "min_svn": -1}"#, "invalid value"),
         (r#"{"index": 1, "min_svn": 1, "mask": "00"}"#, "a mask goes with value or any_of"),
         (r#"{"index": 1, "value": "00", "mask": "00"}"#, "a mask is for raw values only"),
-        (r#"{"index": 1, "raw": true, "value": "00", "mask": "0000"}"#, "not as long as each value"),
-        (r#"{"index": 1, "raw": true, "any_of": ["0000", "00"], "mask": "0000"}"#, "not as long as each value"),
+        (
+            r#"{"index": 1, "raw": true, "value": "00", "mask": "0000"}"#,
+            "not as long as each value",
+        ),
+        (
+            r#"{"index": 1, "raw": true, "any_of": ["0000", "00"], "mask": "0000"}"#,
+            "not as long as each value",
+        ),
         (r#"{"index": 0, "value": "00"}"#, "an index is 1 to 254"),
         (r#"{"index": 255, "value": "00"}"#, "an index is 1 to 254"),
         (r#"{"index": 1, "type": "firmware", "value": "00"}"#, "type is none that reports name"),
