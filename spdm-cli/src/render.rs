@@ -1,5 +1,6 @@
 //! Results for people.
 
+mod appraised;
 mod certificate;
 mod exchange;
 mod field;

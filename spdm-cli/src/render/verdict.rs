@@ -3,11 +3,11 @@
 use spdm_codec::ContentChanged;
 use spdm_evidence::{
     AttestationCheck, CheckStatus, DeviceModes, DeviceRequests, HandshakeProtection, MeasuredValue,
-    RecordProtection, ReferenceStatus, Report, ReportErrorKind, SessionEnd, SessionKeys,
-    SessionKind,
+    RecordProtection, Report, ReportErrorKind, SessionEnd, SessionKeys, SessionKind,
 };
 use spdm_requester::SummaryAgreement;
 
+use super::appraised::appraised;
 use super::certificate::certificates;
 use super::{Style, Table, hex_cut};
 use crate::chain::Explained;
@@ -358,30 +358,8 @@ pub(crate) fn measured(report: &Report, style: Style, most: usize) -> String {
         CheckStatus::Skipped if report.nonces().measurements.is_some() => "signed, not checked",
         _ => "not signed",
     };
-    // The column of the comparison is there where something is compared.
-    let compared = values.iter().any(|value| value.reference != ReferenceStatus::None);
-    let columns = |index: &str, kind: &str, form: &str, value: &str, reference: &str| {
-        let mut row = vec![index.to_owned(), kind.to_owned(), form.to_owned()];
-        row.extend(compared.then(|| reference.to_owned()));
-        row.push(value.to_owned());
-        row
-    };
-    let mut table = Table::default();
-    table.row(columns("index", "type", "form", "value", "reference"));
-    for value in values {
-        let form = if value.raw { "raw" } else { "digest" };
-        let shown = hex_cut(&value.value, most);
-        table.row(columns(&value.index.to_string(), value.kind, form, &shown, reference(value)));
-        for words in in_words(value, most) {
-            table.row([String::new(), words]);
-        }
-    }
-    let rows = table.show(style, |row, column, cell| match (row, column, cell) {
-        (0, ..) => style.faint(cell),
-        (_, 3, "match") => style.good(cell),
-        (_, 3, "MISMATCH") => style.bad(cell),
-        _ => cell.to_owned(),
-    });
+    let rows = appraised(report, style, most)
+        .unwrap_or_else(|| table(&values.iter().collect::<Vec<_>>(), style, most));
     let warning = match report.measurement_summary() {
         SummaryAgreement::Differs => style.bad(SUMMARY_DIFFERS) + "\n",
         _ => String::new(),
@@ -395,8 +373,23 @@ pub(crate) fn measured(report: &Report, style: Style, most: usize) -> String {
     format!("{} ({signed}{changed})\n{rows}{warning}", style.strong("Measurements"))
 }
 
+/// Measurements with their values.
+pub(super) fn table(values: &[&MeasuredValue], style: Style, most: usize) -> String {
+    let mut table = Table::default();
+    table.row(["index", "type", "form", "value"].map(str::to_owned));
+    for value in values {
+        let form = if value.raw { "raw" } else { "digest" };
+        let shown = hex_cut(&value.value, most);
+        table.row([value.index.to_string(), value.kind.to_owned(), form.to_owned(), shown]);
+        for words in in_words(value, most) {
+            table.row([String::new(), words]);
+        }
+    }
+    table.show(style, |row, _, cell| if row == 0 { style.faint(cell) } else { cell.to_owned() })
+}
+
 /// What a raw value means.
-fn in_words(value: &MeasuredValue, most: usize) -> Vec<String> {
+pub(super) fn in_words(value: &MeasuredValue, most: usize) -> Vec<String> {
     let text = value.text.as_ref().map(|text| {
         // It is printable, but may hold quotes.
         let shown: String = text.chars().take(most).collect();
@@ -424,14 +417,6 @@ fn modes(modes: &DeviceModes) -> [String; 2] {
     .map(|(what, state, possible)| {
         format!("{what}: {} (possible: {})", list(state), list(possible))
     })
-}
-
-const fn reference(value: &MeasuredValue) -> &'static str {
-    match value.reference {
-        ReferenceStatus::Match => "match",
-        ReferenceStatus::Mismatch => "MISMATCH",
-        ReferenceStatus::None => "-",
-    }
 }
 
 /// How to go on where only the anchor is missing.

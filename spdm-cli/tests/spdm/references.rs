@@ -259,3 +259,70 @@ fn a_validity_that_is_over_is_a_check_that_fails() {
     assert_eq!((run.code, states), (1, ["fail", "skipped"]));
     assert!(report["error"]["message"].as_str().unwrap().contains("it is not valid any more"));
 }
+
+/// As expected, differing, unknown; values below each other with marks below what differs.
+#[test]
+fn the_text_groups_measurements() {
+    let folder = Folder::new();
+    let mut near = digest(2);
+    near.replace_range(20..22, if &near[20..22] == "00" { "01" } else { "00" });
+    let rows = [
+        json!({"index": 1, "value": digest(1)}),
+        json!({"index": 2, "any_of": ["11".repeat(48), near]}),
+        json!({"index": 16, "min_svn": 9}),
+    ];
+    let file = json_file(&folder, "own.json", &rows);
+    let shown = run(&format!("attest emulated --reference {file}")).out;
+    let lines: Vec<_> = shown.lines().collect();
+    let at = |wanted: &str| {
+        lines.iter().position(|line| line.starts_with(wanted)).unwrap_or_else(|| panic!("{shown}"))
+    };
+    let order = [
+        "As expected",
+        "DIFFERING",
+        "Unknown: nothing is expected of them",
+        "The comparison rests on",
+    ];
+    let places = order.map(at);
+    assert!(places.is_sorted(), "{shown}");
+    assert_eq!(lines[places[3]], format!("The comparison rests on {file}, which nobody signed."));
+    let differing = &lines[places[1] + 1..places[2]];
+    assert_eq!(differing[0], "  2  mutable_firmware, digest");
+    let groups = |value: &str| {
+        let groups: Vec<_> = (0..7).map(|at| value[8 * at..8 * at + 8].to_owned()).collect();
+        groups.join(" ")
+    };
+    assert_eq!(differing[1], format!("     is        {}", groups(&digest(2))));
+    assert_eq!(differing[2], format!("     expected  {}", groups(&near)));
+    assert_eq!(differing[3], format!("{}^^", " ".repeat(15 + 22)));
+    let compared = &lines[places[0]..];
+    assert!(compared.iter().all(|line| line.len() <= 80 || line.contains(&file)), "{shown}");
+    for part in [
+        "and 1 other alternative: -v shows them",
+        "security version 7",
+        "security version 9 or higher",
+    ] {
+        assert!(differing.iter().any(|line| line.contains(part)), "{part}: {shown}");
+    }
+    let all = run(&format!("attest emulated -v --reference {file}")).out;
+    assert!(all.contains("expected  11111111") && !all.contains("-v shows"), "{all}");
+}
+
+/// A long value whose difference is far behind is shown where it differs.
+#[test]
+fn a_difference_far_behind_is_shown() {
+    let folder = Folder::new();
+    let long = of_index(&measured(), 253)["value"].as_str().unwrap().to_owned();
+    let file = json_file(
+        &folder,
+        "own.json",
+        &[json!({"index": 253, "raw": true, "value": format!("{}00", &long[..long.len() - 2])})],
+    );
+    let shown = run(&format!("attest emulated --reference {file}")).out;
+    assert!(shown.contains("^^"), "{shown}");
+    // Longer than what is expected.
+    let value = json!({"index": 253, "raw": true, "value": &long[..8]});
+    let file = json_file(&folder, "own.json", &[value]);
+    let shown = run(&format!("attest emulated --reference {file}")).out;
+    assert!(shown.contains("^^^^^^^^ ^^^^^^^^"), "{shown}");
+}

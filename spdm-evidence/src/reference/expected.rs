@@ -112,8 +112,9 @@ impl ExpectedValue {
         (distance, expected)
     }
 
-    /// As the end of `but … is expected`.
-    pub(super) fn words(&self) -> String {
+    /// The value in words, as in `but … is expected`.
+    #[must_use]
+    pub fn words(&self) -> String {
         match self.form {
             ExpectedForm::Digest | ExpectedForm::Raw => self.value.clone(),
             ExpectedForm::Svn => format!("security version {}", self.value),
