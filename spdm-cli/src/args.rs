@@ -37,7 +37,7 @@ pub(crate) use live::{
 pub(crate) use mutual_auth::{MutualAuthArgs, MutualAuthKind};
 pub(crate) use offline::{ChainArgs, DecodeArgs, InputFormat, ModelChoice, VerifyArgs};
 pub(crate) use provision::{CsrArgs, KeysArgs, SetCertArgs, SlotsArgs};
-pub(crate) use reference::ReferenceArgs;
+pub(crate) use reference::{ReferenceArgs, ReferenceShowArgs, ReferenceVerb, ReferenceVerbArgs};
 pub(crate) use send::{PayloadSource, SendArgs, Standard, VendorId};
 pub(crate) use session::SessionArgs;
 pub(crate) use session_peer::{OptionalSessionArgs, PeerChoice, SessionVerbArgs, unverified};
@@ -128,6 +128,9 @@ pub(crate) enum Verb {
     /// The same verdict offline: evidence, captures, or vendors' evidence files
     #[command(after_help = help::VERIFY)]
     Verify(VerifyArgs),
+    /// Reference values: show a file of any format as JSON, make one from a verified device
+    #[command(after_help = help::REFERENCE)]
+    Reference(ReferenceVerbArgs),
     /// Validate one SPDM certificate chain or PEM bundle
     #[command(after_help = help::CHAIN)]
     Chain(ChainArgs),
@@ -220,6 +223,10 @@ impl Verb {
             Self::Tdisp(args) => args.verb.trust.at,
             Self::Verify(args) => args.trust.at,
             Self::Chain(args) => args.trust.at,
+            Self::Reference(args) => match &args.verb {
+                ReferenceVerb::Show(args) => args.at,
+                ReferenceVerb::Make(args) => args.trust.at,
+            },
             Self::Info(_)
             | Self::Collect(_)
             | Self::Decode(_)

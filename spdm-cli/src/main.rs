@@ -123,6 +123,7 @@ fn run(verb: &Verb, crypto: Crypto, console: &mut Console) -> Result<Exit, Failu
         Verb::Measure(args) => measure::run(args, crypto, console),
         Verb::Collect(args) => collect::run(args, crypto, console),
         Verb::Verify(args) => verify::run(args, crypto, console),
+        Verb::Reference(args) => reference::run(args, crypto, console),
         Verb::Chain(args) => chain::run(args, crypto, console),
         Verb::Decode(args) => decode::run(args, crypto, console),
         Verb::Emulate(args) => emulate::run(args, console),

@@ -1,19 +1,24 @@
 //! Reference values out of the files that options name.
 
-use std::path::PathBuf;
+use core::cell::RefCell;
+use std::path::{Path, PathBuf};
 
 use spdm_appraisal::{Dialect, ReferenceKey, ReferenceTrust};
 use spdm_evidence::{
     Completeness, DeviceEnvironment, Error, Reference, ReferenceFile, ReferenceFormat,
-    ReferenceVerdict, Report,
+    ReferenceVerdict, Report, WrittenReference,
 };
 use spdm_x509::{Anchor, ValidityCheck};
 
-use crate::args::{ProfileChoice, ReferenceArgs, TrustArgs};
+use crate::args::{
+    ProfileChoice, ReferenceArgs, ReferenceShowArgs, ReferenceVerb, ReferenceVerbArgs, TrustArgs,
+    VerifyArgs,
+};
 use crate::backend::Crypto;
 use crate::console::Console;
-use crate::exit::Failure;
-use crate::{file, trust};
+use crate::exit::{Exit, Failure};
+use crate::time::At;
+use crate::{file, trust, verify};
 
 /// The files that options name, and whose signatures count.
 #[derive(Debug)]
@@ -33,6 +38,14 @@ struct InputFile {
     bytes: Vec<u8>,
 }
 
+/// Who may sign files, and when.
+struct SignerOptions<'a> {
+    trust: &'a [PathBuf],
+    key: Option<&'a Path>,
+    at: At,
+    profile: ProfileChoice,
+}
+
 impl ReferenceInput {
     /// Takes the files from disk.
     pub(crate) fn load(
@@ -41,11 +54,28 @@ impl ReferenceInput {
         crypto: Crypto,
         console: &Console,
     ) -> Result<Self, Failure> {
+        let signers = SignerOptions {
+            trust: &args.reference_trust,
+            key: args.reference_key.as_deref(),
+            at: judged.at,
+            profile: judged.profile,
+        };
+        let input = Self::take(&args.reference, &signers, crypto, console)?;
+        let environment = args.environment.clone().unwrap_or_default();
+        Ok(Self { environment, completeness: args.completeness(), ..input })
+    }
+
+    fn take(
+        files: &[PathBuf],
+        signers: &SignerOptions<'_>,
+        crypto: Crypto,
+        console: &Console,
+    ) -> Result<Self, Failure> {
         let load = |path: &PathBuf| -> Result<InputFile, Failure> {
             Ok(InputFile { name: path.display().to_string(), bytes: file::read(path)? })
         };
-        let files = args.reference.iter().map(load).collect::<Result<Vec<_>, _>>()?;
-        let asks_for_signer = !args.reference_trust.is_empty() || args.reference_key.is_some();
+        let files = files.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        let asks_for_signer = !signers.trust.is_empty() || signers.key.is_some();
         let can_be_signed =
             |file: &InputFile| ReferenceFormat::of(&file.bytes) != ReferenceFormat::Json;
         if let Some(first) = files.first().filter(|_| asks_for_signer)
@@ -53,18 +83,17 @@ impl ReferenceInput {
         {
             return Err(unusable(&first.name, "no CoRIM, and only those are signed"));
         }
-        let key = args.reference_key.as_deref();
         Ok(Self {
             files,
-            dialect: match judged.profile {
+            dialect: match signers.profile {
                 ProfileChoice::Strict => Dialect::Strict,
                 ProfileChoice::Compatible => Dialect::Compatible,
             },
-            anchors: trust::signers(&args.reference_trust, console)?,
-            key: key.map(|path| trust::public_key(path, crypto.provider)).transpose()?,
-            validity: judged.at.validity(),
-            environment: args.environment.clone().unwrap_or_default(),
-            completeness: args.completeness(),
+            anchors: trust::signers(signers.trust, console)?,
+            key: signers.key.map(|path| trust::public_key(path, crypto.provider)).transpose()?,
+            validity: signers.at.validity(),
+            environment: DeviceEnvironment::default(),
+            completeness: Completeness::default(),
         })
     }
 
@@ -113,14 +142,116 @@ fn unusable(name: &str, why: impl core::fmt::Display) -> Failure {
 pub(crate) fn hint(report: &Report) -> Option<&'static str> {
     let reference = report.reference()?;
     let clause = reference.files.iter().find_map(|file| file.clause());
-    match (clause, reference.verdict) {
-        (Some("chain.anchor"), _) => Some("--reference-trust names whom to trust"),
-        (Some("cose.key"), _) => {
-            Some("--reference-key names the key, --reference-trust the root of certificates")
-        }
-        (_, ReferenceVerdict::Undecidable) => Some(
+    match reference.verdict {
+        ReferenceVerdict::Undecidable => Some(
             "--environment vendor=NAME,model=NAME says what the device is; --environment any compares by index alone",
         ),
+        _ => signer_hint(clause?),
+    }
+}
+
+/// What a person can do where a file breaks a rule of this group.
+fn signer_hint(clause: &str) -> Option<&'static str> {
+    match clause {
+        "chain.anchor" => Some("--reference-trust names whom to trust"),
+        "cose.key" => {
+            Some("--reference-key names the key, --reference-trust the root of certificates")
+        }
         _ => None,
     }
+}
+
+/// `spdm reference`.
+pub(crate) fn run(
+    args: &ReferenceVerbArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    match &args.verb {
+        ReferenceVerb::Show(args) => show(args, crypto, console),
+        ReferenceVerb::Make(args) => make(args, crypto, console),
+    }
+}
+
+fn show(args: &ReferenceShowArgs, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
+    let signers = SignerOptions {
+        trust: &args.reference_trust,
+        key: args.reference_key.as_deref(),
+        at: args.at,
+        profile: args.profile,
+    };
+    let files = core::slice::from_ref(&args.file);
+    let input = ReferenceInput::take(files, &signers, crypto, console)?;
+    let reference = input.read(crypto)?;
+    let name = args.file.display();
+    let Some(file) = reference.as_ref().and_then(|reference| reference.files.first()) else {
+        return Err(Failure::usage(format_args!("{name}: no reference values")));
+    };
+    if let Some((clause, why)) = file.refused() {
+        return Err(Failure::new(Exit::Rejected, format_args!("{name}: {why}"))
+            .with_hint(signer_hint(clause)));
+    }
+    let environment = args.environment.clone().unwrap_or_default();
+    let written = WrittenReference::of_file(file, &environment).map_err(|environments| {
+        let message = format!("{name}: about several devices: {}", environments.join("; "));
+        Failure::new(Exit::Rejected, message)
+            .with_hint(Some("--environment vendor=NAME,model=NAME names one of them"))
+    })?;
+    print(&written, &name.to_string(), console)
+}
+
+/// From a report of --json, or from evidence, of one device.
+fn make(args: &VerifyArgs, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
+    let name = args.files.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+    let name = name.join(", ");
+    if let [path] = &args.files[..]
+        && path.is_file()
+        && let Some(made) = of_printed(&file::read(path)?)
+    {
+        let written = made.map_err(|error| {
+            let exit = if error == Error::NotVerified { Exit::Rejected } else { Exit::Usage };
+            Failure::new(exit, format_args!("{name}: {error}"))
+        })?;
+        return print(&written, &name, console);
+    }
+    let verdicts = RefCell::new(Vec::new());
+    let exit = verify::verify(args, crypto, console, &|verdict, _| {
+        verdicts.borrow_mut().push(verdict.clone());
+        Ok(())
+    })?;
+    let verdicts = verdicts.into_inner();
+    let [verdict] = &verdicts[..] else {
+        let what = "one connection with a device is what reference values are made of";
+        return Err(Failure::usage(format_args!("{name}: {} connections; {what}", verdicts.len())));
+    };
+    match WrittenReference::of_report(&verdict.report) {
+        Ok(written) if exit == Exit::Done => print(&written, &name, console),
+        Ok(_) | Err(_) => {
+            let why = verdict.error().map_or_else(
+                || Error::NotVerified.to_string(),
+                |(_, message)| format!("not verified: {message}"),
+            );
+            Err(Failure::new(exit.max(Exit::Rejected), format_args!("{name}: {why}")))
+        }
+    }
+}
+
+/// Of a report that was printed; `None` where the file is something else.
+fn of_printed(bytes: &[u8]) -> Option<Result<WrittenReference, Error>> {
+    let made = WrittenReference::of_printed_report(bytes);
+    let is_report = serde_json::from_slice::<serde_json::Value>(bytes)
+        .is_ok_and(|value| value.get("checks").is_some());
+    is_report.then_some(made)
+}
+
+fn print(written: &WrittenReference, name: &str, console: &mut Console) -> Result<Exit, Failure> {
+    for what in written.left_out() {
+        console.note(&format!("note: {name}: left out: {what}"));
+    }
+    if written.is_empty() {
+        let message = "nothing that reference values in JSON could say";
+        return Err(Failure::new(Exit::Rejected, format_args!("{name}: {message}")));
+    }
+    console.result(&written.to_json())?;
+    Ok(Exit::Done)
 }

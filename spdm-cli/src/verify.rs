@@ -32,6 +32,20 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
+    console.hold_back();
+    verify(args, crypto, console, &render::show)
+}
+
+/// What is done with each verdict.
+type Shows<'r> = &'r dyn Fn(&Verdict, &mut Console) -> Result<(), Failure>;
+
+/// Verifies every connection in the files, and shows each verdict. The worst exit code counts.
+pub(crate) fn verify(
+    args: &VerifyArgs,
+    crypto: Crypto,
+    console: &mut Console,
+    show: Shows<'_>,
+) -> Result<Exit, Failure> {
     let nonce = expected_nonce(args.nonce.as_ref())?;
     let trust = Trust::load(&args.trust, None, console)?;
     let peer_key = args
@@ -68,8 +82,7 @@ pub(crate) fn run(
         },
         ..Verifier::new(crypto.provider, &anchors, trust.validity()?)
     };
-    let run = Run { args, chain, verifier: &verifier, crypto, several: files.len() > 1 };
-    console.hold_back();
+    let run = Run { args, chain, verifier: &verifier, crypto, several: files.len() > 1, show };
     let mut told = Told::default();
     if console.json() {
         // Programs find it in the first report, so it has to be known before.
@@ -145,6 +158,7 @@ struct Run<'r> {
     verifier: &'r Verifier<'r>,
     crypto: Crypto,
     several: bool,
+    show: Shows<'r>,
 }
 
 impl Run<'_> {
@@ -263,7 +277,7 @@ impl Run<'_> {
             };
             let same = same.map(|same| format!("{} {same}", verdict.report.target()));
             let verdict = verdict.noted(told.notes.drain(..).chain(same.clone()));
-            render::show(&verdict, console)?;
+            (self.show)(&verdict, console)?;
             if let Some(same) = same {
                 console.note(&format!("note: {same}"));
             }

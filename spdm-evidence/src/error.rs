@@ -33,6 +33,8 @@ pub enum Error {
     BeginsLate,
     /// The text is not JSON of the expected form.
     Json(String),
+    /// Reference values are made of a verified device only, from signed measurements that did not change meanwhile.
+    NotVerified,
     /// A file of reference values cannot be read.
     Reference(spdm_appraisal::Error),
     /// A field holds no hexadecimal digits.
@@ -152,6 +154,9 @@ impl fmt::Display for Error {
             Self::Empty => f.write_str("there is no SPDM message in the file"),
             Self::Json(what) => write!(f, "JSON: {}", what.escape_debug()),
             Self::Reference(error) => error.fmt(f),
+            Self::NotVerified => f.write_str(
+                "no device that is verified, with signed measurements that did not change while they were read",
+            ),
             Self::Hex { field } => write!(f, "{field} is not hexadecimal"),
             Self::Base64 { field } => write!(f, "{field} is not base64"),
             Self::Pem { line, label, fault } => {

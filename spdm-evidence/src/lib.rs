@@ -93,7 +93,7 @@ pub use recording::{
 };
 pub use reference::{
     AssertedEnvironment, ClassId, Completeness, DeviceEnvironment, ExpectedForm, ExpectedOrigin,
-    ExpectedValue, Reference, ReferenceFile, ReferenceFormat, ReferenceVerdict,
+    ExpectedValue, Reference, ReferenceFile, ReferenceFormat, ReferenceVerdict, WrittenReference,
 };
 pub use report::{
     Basis, BasisSignature, CheckResult, DeviceModes, DeviceRequests, ExitClass, Freshness,

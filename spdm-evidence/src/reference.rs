@@ -6,6 +6,7 @@ mod expected;
 mod file;
 mod own;
 mod subject;
+mod written;
 
 pub use self::appraisal::{Completeness, Reference, ReferenceVerdict};
 pub use self::environment::{AssertedEnvironment, ClassId, DeviceEnvironment};
@@ -14,3 +15,4 @@ pub use self::file::{ReferenceFile, ReferenceFormat};
 #[cfg(feature = "schema")]
 pub(crate) use self::own::Document;
 pub(crate) use self::subject::Subject;
+pub use self::written::WrittenReference;

@@ -115,6 +115,23 @@ Examples:
   spdm verify capture.pcap --trust vendor.pem --at 2026-01-31T12:00:00Z
   spdm verify transcript.bin --chain chain.pem --trust vendor.pem --json";
 
+pub(super) const REFERENCE: &str = "\
+Examples:
+  spdm reference show rim.cbor --reference-trust vendor-rim-root.pem > own.json
+  spdm reference make evidence.json --trust vendor.pem > own.json
+  spdm attest mctp:9 --trust vendor.pem --reference own.json";
+
+pub(super) const REFERENCE_SHOW: &str = "\
+Examples:
+  spdm reference show rim.cbor --reference-trust vendor-rim-root.pem
+  spdm reference show rims.cbor --environment vendor=ACME,model=WIDGET";
+
+pub(super) const REFERENCE_MAKE: &str = "\
+Examples:
+  spdm reference make evidence.json --trust vendor.pem > own.json
+  spdm attest mctp:9 --trust vendor.pem --json > report.json
+  spdm reference make report.json > own.json";
+
 pub(super) const CHAIN: &str = "\
 Examples:
   spdm chain slot0.bin --trust vendor.pem

@@ -2,8 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use spdm_evidence::{AssertedEnvironment, ClassId, Completeness, DeviceEnvironment};
+
+use super::{ProfileChoice, VerifyArgs, help};
+use crate::time::At;
 
 /// Reference values.
 #[derive(Args, Debug)]
@@ -33,6 +36,49 @@ impl ReferenceArgs {
     pub(crate) const fn completeness(&self) -> Completeness {
         if self.reference_complete { Completeness::Every } else { Completeness::Some }
     }
+}
+
+/// `spdm reference`.
+#[derive(Args, Debug)]
+pub(crate) struct ReferenceVerbArgs {
+    #[command(subcommand)]
+    pub(crate) verb: ReferenceVerb,
+}
+
+/// What to do with reference values.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReferenceVerb {
+    /// A file of any format as JSON (docs/schema/reference.json); what JSON cannot say is named on standard error
+    #[command(after_help = help::REFERENCE_SHOW)]
+    Show(ReferenceShowArgs),
+    /// What the measurements of a verified device should be, as JSON to be edited: from evidence, which is verified as
+    /// verify does, or from a report of --json, which is taken at its word
+    #[command(after_help = help::REFERENCE_MAKE)]
+    Make(Box<VerifyArgs>),
+}
+
+/// `spdm reference show`.
+#[derive(Args, Debug)]
+pub(crate) struct ReferenceShowArgs {
+    /// Reference values: JSON or CoRIM
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Trust anchors of those who sign CoRIM files, PEM or DER (repeatable)
+    #[arg(long, value_name = "FILE|DIR")]
+    pub(crate) reference_trust: Vec<PathBuf>,
+    /// The public key that a CoRIM file without certificates is signed by: SubjectPublicKeyInfo in DER or PEM, or a
+    /// certificate
+    #[arg(long, value_name = "FILE")]
+    pub(crate) reference_key: Option<PathBuf>,
+    /// For which device: vendor=NAME,model=NAME,class-id=ID, any of them; or any: the values for all devices together
+    #[arg(long, value_name = "WHICH", value_parser = environment)]
+    pub(crate) environment: Option<DeviceEnvironment>,
+    /// The time of validity: RFC 3339, unix:N, now or unchecked
+    #[arg(long, value_name = "TIME", value_parser = At::parse, default_value = "now")]
+    pub(crate) at: At,
+    /// strict, or compatible, which reads older forms
+    #[arg(long, value_name = "PROFILE", default_value = "strict")]
+    pub(crate) profile: ProfileChoice,
 }
 
 /// `any`, or a list of what it is.

@@ -37,6 +37,7 @@ mod pci_sig;
 mod process;
 mod provenance;
 mod provisioning;
+mod reference_files;
 mod references;
 mod schema;
 mod scripted;

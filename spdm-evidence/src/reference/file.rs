@@ -125,6 +125,12 @@ impl<'f> ReferenceFile<'f> {
         }
     }
 
+    /// The group of the rule that it breaks ([`spdm_appraisal::Error::clause`]), and a sentence; `None` where it counts.
+    #[must_use]
+    pub fn refused(&self) -> Option<(&'static str, &str)> {
+        self.refusal().map(|refusal| (refusal.clause, refusal.why.as_str()))
+    }
+
     /// Why it does not count; `None` where it does.
     pub(crate) fn refusal(&self) -> Option<&Refusal> {
         self.content.as_ref().err()

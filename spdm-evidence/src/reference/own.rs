@@ -164,10 +164,7 @@ impl OwnValue {
         let kind = match &row.kind {
             None => None,
             Some(name) => {
-                let known = (0..=u8::MAX).map(MeasurementType::from_bits);
-                let mut known = known.filter(|kind| !matches!(kind, MeasurementType::Other(_)));
-                let found = known.find(|kind| kind.name() == name);
-                Some(found.ok_or_else(|| wrong("type is none that reports name"))?)
+                Some(type_named(name).ok_or_else(|| wrong("type is none that reports name"))?)
             }
         };
         let bytes = |field, text: &str| hex::decode(text).map_err(|_| Error::Hex { field });
@@ -216,6 +213,13 @@ impl OwnValue {
             Expectation::LeastSvn(least) => Claims { svn: Some(Svn::AtLeast(*least)), ..claims },
         })
     }
+}
+
+/// The type that reports give this name; `None` also for those without a name of their own.
+pub(super) fn type_named(name: &str) -> Option<MeasurementType> {
+    let known = (0..=u8::MAX).map(MeasurementType::from_bits);
+    let mut known = known.filter(|kind| !matches!(kind, MeasurementType::Other(_)));
+    known.find(|kind| kind.name() == name)
 }
 
 impl Expectation {
