@@ -258,6 +258,16 @@ impl<'a> Reader<'a> {
         Ok(len)
     }
 
+    /// Goes into an array; its elements are next.
+    pub(crate) fn enter_array(&mut self, field: &'static str) -> Result<()> {
+        self.enter(field, false).map(drop)
+    }
+
+    /// Goes into a map; its first label is next.
+    pub(crate) fn enter_map(&mut self, field: &'static str) -> Result<()> {
+        self.enter(field, true).map(drop)
+    }
+
     /// Whether there is no further element.
     fn leave(&mut self, len: Option<u64>, count: u64, field: &'static str) -> Result<bool> {
         match len {

@@ -73,6 +73,16 @@ rules! {
     Legacy in "corim.tag" => "it has the form of the DMTF sample tool, which only the compatible dialect reads",
     /// An unknown profile, which changes what the file means.
     Profile in "corim.profile" => "the profile is unknown, and without it the file cannot be understood",
+    /// Neither a record nor a collection, nor the tag of a content format.
+    WrapperForm in "cmw" => "it is neither a record nor a collection of messages",
+    /// A collection without a member.
+    WrapperEmpty in "cmw" => "the collection has no member",
+    /// Collections nest more than four deep.
+    WrapperDepth in "cmw" => "collections nest more than four deep",
+    /// A message of a type that is not known and may be evidence.
+    WrapperType in "cmw.type" => "the type of the message is not known",
+    /// A bit of the indicator that has no meaning.
+    WrapperIndicator in "cmw.ind" => "the indicator has a bit without a meaning",
     /// A validity that is no pair of whole seconds.
     Time in "corim.validity" => "it is not a time in whole seconds",
     /// The validity has not begun.

@@ -48,6 +48,7 @@ extern crate alloc;
 mod bundle;
 mod cbor;
 mod claims;
+mod cmw;
 mod comid;
 mod comparison;
 mod concise_evidence;
@@ -77,6 +78,10 @@ mod x5chain;
 pub use bundle::{Bundle, BundlePart, DevicePart, MAX_PARTS};
 pub use cbor::Label;
 pub use claims::{Claims, Flags, Indirect, IntRange, RawValue, Registers, Svn, Version};
+pub use cmw::{
+    CBOR_TUNNEL, COLLECTION_TYPE, Indicator, JSON_TUNNEL, MAX_COLLECTIONS, MessageKind,
+    MessageType, WrappedMessage, WrapperEvent, WrapperPlace, is_wrapper, read_wrapper,
+};
 pub use comparison::{
     Alternative, Comparison, Environments, Evidence, Extent, MAX_ELEMENTS, Outcome, TooMany,
     Verdict, alternatives,

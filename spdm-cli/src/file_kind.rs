@@ -31,7 +31,7 @@ impl Reader {
     /// The command that reads such a file, where it is another one.
     pub(crate) fn other(self, kind: FileKind, name: &str) -> Option<String> {
         let reader = match kind {
-            FileKind::Capture | FileKind::Transcript => Self::Verify,
+            FileKind::Capture | FileKind::Transcript | FileKind::Wrapper => Self::Verify,
             FileKind::Json if is_evidence(name) => Self::Verify,
             FileKind::Certificates | FileKind::Chain => Self::Chain,
             FileKind::PublicKey => {

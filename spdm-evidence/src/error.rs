@@ -3,6 +3,7 @@
 use core::fmt;
 use std::io;
 
+use spdm_appraisal::MessageKind;
 use spdm_codec::DecodeError;
 
 use crate::file_kind::FileKind;
@@ -74,6 +75,18 @@ pub enum Error {
     NoEvidence,
     /// An object of JSON has certificates, but no evidence that they belong to.
     MissingEvidence,
+    /// A conceptual message wrapper (CMW) breaks a rule.
+    Wrapper {
+        /// The rule.
+        rule: spdm_appraisal::Rule,
+        /// Where, in bytes from the start of the wrapper in CBOR; in JSON the place tells.
+        at: Option<usize>,
+    },
+    /// The messages in a conceptual message wrapper are known, but none of them is a signed transcript.
+    OtherMessages {
+        /// What they are.
+        kinds: Vec<MessageKind>,
+    },
     /// What a member of JSON holds is no signed transcript.
     NotTranscript,
     /// What a member of JSON holds is no certificate.
@@ -183,6 +196,12 @@ impl fmt::Display for Error {
             Self::NotEvidence(kind) => f.write_str(&kind.sentence("evidence")),
             Self::NotChain(kind) => f.write_str(&kind.sentence("certificate chain")),
             Self::NoEvidence => f.write_str("there is no SPDM evidence in this JSON"),
+            Self::Wrapper { rule, at: Some(at) } => write!(f, "CMW: {rule} (byte {at})"),
+            Self::Wrapper { rule, at: None } => write!(f, "CMW: {rule}"),
+            Self::OtherMessages { kinds } => {
+                let kinds: Vec<_> = kinds.iter().map(|kind| kind.media_type()).collect();
+                write!(f, "a CMW with {}, and without a signed transcript of SPDM", kinds.join(", "))
+            }
             Self::MissingEvidence => f.write_str("certificates, but no SPDM evidence beside them"),
             Self::NotTranscript => f.write_str(
                 "no signed transcript: base64 or hexadecimal of GET_MEASUREMENTS and MEASUREMENTS was expected",

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use spdm_appraisal::is_wrapper;
 use spdm_codec::{Code, SpdmVersion};
 use spdm_untrusted::Untrusted;
 use spdm_x509::X509Certificate;
@@ -41,6 +42,8 @@ pub enum FileKind {
         /// Its code.
         code: Code,
     },
+    /// Conceptual message wrappers in CBOR.
+    Wrapper,
     /// A JSON value.
     Json,
     /// Hexadecimal of something else.
@@ -135,6 +138,9 @@ impl FileKind {
         if is_structure(bytes) {
             return Some(Self::Chain);
         }
+        if is_wrapper(bytes) {
+            return Some(Self::Wrapper);
+        }
         let is_json = |json| serde_json::from_slice::<serde::de::IgnoredAny>(json).is_ok();
         if tool_json::sniff(bytes).is_some_and(is_json) {
             return Some(Self::Json);
@@ -221,6 +227,7 @@ impl fmt::Display for FileKind {
             Self::Der => f.write_str("is DER"),
             Self::Transcript => f.write_str("is a transcript of messages"),
             Self::Message { code } => write!(f, "begins with a message, {code}"),
+            Self::Wrapper => f.write_str("is a conceptual message wrapper (CMW)"),
             Self::Json => f.write_str("is JSON"),
             Self::Hex => f.write_str("is hexadecimal of something else"),
             Self::Base64 => f.write_str("is base64 of something else"),

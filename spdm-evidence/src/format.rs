@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use spdm_appraisal::is_wrapper;
+
 use crate::capture::{Capture, CaptureReader};
 use crate::connections::CapturedConnections;
 use crate::document;
@@ -21,18 +23,21 @@ pub enum Format {
     StandardTranscript,
     /// The JSON of attestation tools, NVIDIA's first of all: transcripts in base64 with their chains.
     NvidiaJson,
+    /// Conceptual message wrappers (CMW, draft-ietf-rats-msg-wrap) in CBOR or JSON.
+    Cmw,
     /// The JSON of this crate: `docs/schema/evidence.json`.
     Json,
 }
 
 impl Format {
-    /// The formats' names for command lines: `capture`, `transcript`, `nvidia`, `json`.
+    /// The formats' names for command lines: `capture`, `transcript`, `nvidia`, `cmw`, `json`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Capture => "capture",
             Self::StandardTranscript => "transcript",
             Self::NvidiaJson => "nvidia",
+            Self::Cmw => "cmw",
             Self::Json => "json",
         }
     }
@@ -40,7 +45,7 @@ impl Format {
     /// The format of this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Capture, Self::StandardTranscript, Self::NvidiaJson, Self::Json]
+        [Self::Capture, Self::StandardTranscript, Self::NvidiaJson, Self::Cmw, Self::Json]
             .into_iter()
             .find(|format| format.name() == name)
     }
@@ -61,6 +66,9 @@ impl Format {
         if standard_transcript::sniff(bytes) {
             return Some(Self::StandardTranscript);
         }
+        if is_wrapper(bytes) {
+            return Some(Self::Cmw);
+        }
         match tool_json::sniff(bytes)?.first() {
             Some(b'{') => Some(Self::Json),
             _ => Some(Self::NvidiaJson),
@@ -80,7 +88,10 @@ pub(crate) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Evidence, Erro
             CapturedConnections::new(CaptureReader::new(&*bytes)?, options.records).all()
         }
         Format::StandardTranscript => standard_transcript::read(&bytes, options.presumption),
-        Format::NvidiaJson | Format::Json => {
+        Format::Cmw if tool_json::sniff(&bytes).is_none() => {
+            tool_json::read_wrapper(&bytes, options.presumption)
+        }
+        Format::NvidiaJson | Format::Cmw | Format::Json => {
             let mut evidence = tool_json::read(&bytes, options.presumption)?;
             if options.records == Records::LeftOut {
                 evidence.recordings.iter_mut().for_each(Recording::leave_out_records);

@@ -120,6 +120,15 @@ pub enum Note {
     NoValue,
     /// A member of JSON that is called nonce and lies around the evidence, but cannot be a nonce of SPDM.
     OtherNonce,
+    /// Reference values in a conceptual message wrapper, which the evidence must not choose for itself.
+    WrappedReference,
+    /// Another message in a conceptual message wrapper.
+    OtherMessage {
+        /// Its type.
+        media_type: &'static str,
+    },
+    /// A message of unknown type in a conceptual message wrapper that says that it is no evidence.
+    UnknownMessage,
     /// The file names another base hash than the connection has.
     OtherHash {
         /// The hash that the file names.
@@ -277,6 +286,15 @@ impl fmt::Display for Note {
             }
             Self::NoValue => f.write_str("a member without a value beside a device was left out"),
             Self::OtherNonce => f.write_str("a nonce that is not 32 bytes long was left out"),
+            Self::WrappedReference => f.write_str(
+                "reference values beside the evidence were not taken: --reference names whose count",
+            ),
+            Self::OtherMessage { media_type } => {
+                write!(f, "a message of type {media_type} was not judged")
+            }
+            Self::UnknownMessage => {
+                f.write_str("a message of unknown type, which is no evidence, was left out")
+            }
             Self::OtherHash { named, used } => {
                 write!(f, "the file says that the hash algorithm is {named}; it is {used}")
             }

@@ -12,6 +12,7 @@ mod nonces;
 mod place;
 mod siblings;
 mod walk;
+mod wrapper;
 
 use serde_json::value::RawValue;
 
@@ -21,6 +22,7 @@ use self::nonces::Nonces;
 use self::place::Place;
 use self::siblings::Elements;
 use self::walk::{Around, Walk};
+use self::wrapper::Wrapper;
 use crate::certificate_list::CertificateList;
 use crate::error::Error;
 use crate::evidence::{Evidence, Presumption};
@@ -52,6 +54,15 @@ pub(crate) fn read(json: &[u8], presumption: Presumption) -> Result<Evidence, Er
         }
     }
     elements.finish(&Place::ROOT)?;
+    walk.finish()
+}
+
+/// The evidence in a conceptual message wrapper in CBOR.
+pub(crate) fn read_wrapper(cbor: &[u8], presumption: Presumption) -> Result<Evidence, Error> {
+    let mut walk = Walk::new(presumption);
+    let around = Around { presumption, nonces: Nonces::default(), chain: None };
+    let wrapper = Wrapper::of_cbor(cbor, 0, &Place::ROOT)?;
+    walk.wrapper(&wrapper, &Place::ROOT, &around)?;
     walk.finish()
 }
 

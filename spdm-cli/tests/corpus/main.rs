@@ -9,6 +9,7 @@
 mod backend;
 mod captures;
 mod chain;
+mod cmw;
 mod decode;
 mod hidden;
 mod input_certificates;
@@ -73,6 +74,11 @@ fn main() {
         test(redfish::the_request_of_a_task_names_the_signed_nonce),
         test(redfish::the_named_hash_is_a_hint),
         test(redfish::certificates_are_ordered_by_their_issuers),
+        test(cmw::each_wrapper_of_the_corpus_gives_its_verdict),
+        test(cmw::a_transcript_in_a_wrapper_verifies_with_its_certificates),
+        test(cmw::other_messages_beside_evidence),
+        test(cmw::collections_nest_four_deep),
+        test(cmw::na1_prefixes_and_mutants_of_wrappers),
         #[cfg(feature = "aws-lc-rs")]
         test(backend::captures_and_chains_get_the_same_verdict_from_both_backends),
     ]);

@@ -55,7 +55,7 @@ pub(super) fn chain_of(
 }
 
 /// The one chain that two members hold.
-fn one_of(known: ChainContent, chain: ChainContent) -> Option<ChainContent> {
+pub(super) fn one_of(known: ChainContent, chain: ChainContent) -> Option<ChainContent> {
     match (known, chain) {
         (ChainContent::Certificates(known), ChainContent::Certificates(list)) => {
             known.longer(list).map(ChainContent::Certificates)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
+use spdm_appraisal::{MessageKind, WrapperPlace};
 use spdm_codec::{KeySlot, RequesterNonce, SlotId};
 
 use super::chain::chain_of;
@@ -10,7 +11,9 @@ use super::members::{Members, content, evidence_of, is_document, items, members,
 use super::nonces::{Nonces, nonce};
 use super::place::{Place, Step};
 use super::siblings::{Elements, Found, Siblings, is_empty_class};
+use super::wrapper::{Wrapper, is_collection, is_record};
 use super::{DEEPEST, names, sniff};
+use crate::certificate_list::CertificateList;
 use crate::document;
 use crate::error::Error;
 use crate::evidence::{CONNECTIONS, Evidence, Presumption};
@@ -39,6 +42,8 @@ pub(super) struct Walk {
     connections: usize,
     /// How many chains these would have, where each had those of its document.
     shared: usize,
+    /// What is in wrappers instead of transcripts.
+    messages: Vec<MessageKind>,
     /// The first place where a device should be and none is. Beside a device that is an error.
     missing: Option<Error>,
 }
@@ -94,10 +99,24 @@ impl Walk {
         around: &Around,
     ) -> Result<Found, Error> {
         let mut elements = Elements::default();
-        for (index, item) in items(value)?.into_iter().enumerate() {
+        let list = items(value)?;
+        if is_record(&list) {
+            return self.json_wrapper(value, place, around);
+        }
+        for (index, item) in list.into_iter().enumerate() {
             elements.add(index, self.value(item, &place.item(index), around)?);
         }
         elements.finish(place)
+    }
+
+    fn json_wrapper(
+        &mut self,
+        value: &RawValue,
+        place: &Place<'_>,
+        around: &Around,
+    ) -> Result<Found, Error> {
+        let wrapper = Wrapper::of_json(value, 0, WrapperPlace::Alone, place)?;
+        self.wrapper(&wrapper, place, around)
     }
 
     fn object(
@@ -116,13 +135,14 @@ impl Walk {
             self.add(document)?;
             return Ok(Found::Device);
         }
+        if is_collection(&members) {
+            return self.json_wrapper(value, place, around);
+        }
         let evidence = evidence_of(&members);
         let nonces = self.nonces_of(&members, evidence.is_some(), place, around.nonces)?;
         let own_chain = chain_of(&members, place)?;
         if let Some(ChainContent::Certificates(list)) = &own_chain {
-            self.notes.extend(list.passed_over().iter().map(|_| Note::OtherPem));
-            let bytes = list.behind().len();
-            self.notes.extend((bytes > 0).then_some(Note::BehindCertificates { bytes }));
+            self.note_passed_over(list);
         }
         let has_own = own_chain.is_some() || members.iter().any(|(n, _)| names::is_certificate(n));
         let presumption = names::presumption(&members, around.presumption, self.given)
@@ -171,7 +191,26 @@ impl Walk {
         Ok(found)
     }
 
-    fn device(
+    /// What is among certificates and is none.
+    pub(super) fn note_passed_over(&mut self, list: &CertificateList) {
+        self.notes.extend(list.passed_over().iter().map(|_| Note::OtherPem));
+        let bytes = list.behind().len();
+        self.notes.extend((bytes > 0).then_some(Note::BehindCertificates { bytes }));
+    }
+
+    pub(super) fn add_note(&mut self, note: Note) {
+        self.notes.push(note);
+    }
+
+    /// A message in a wrapper that is no transcript.
+    pub(super) fn note_message(&mut self, note: Note, kind: MessageKind) {
+        self.notes.push(note);
+        if !self.messages.contains(&kind) {
+            self.messages.push(kind);
+        }
+    }
+
+    pub(super) fn device(
         &mut self,
         transcript: &[u8],
         chain: Option<Arc<ChainContent>>,
@@ -244,6 +283,9 @@ impl Walk {
             return Ok(only);
         }
         if self.found.is_empty() {
+            if !self.messages.is_empty() {
+                return Err(Error::OtherMessages { kinds: self.messages });
+            }
             return Err(Error::NoEvidence);
         }
         let mut all = Evidence { notes, ..Evidence::default() };
