@@ -54,6 +54,8 @@ fn made(out: &Path) -> io::Result<()> {
     }
     for file in tokens::good_files() {
         write(&out.join("eat"), &file)?;
+    for file in wrappers() {
+        write(&out.join("cmw"), &file)?;
     }
     // Algorithms and kind of run, version, sizes and requirement, options: the rest is a correct device.
     for choice in 0..8 {
@@ -249,4 +251,21 @@ fn target(code: Code) -> Option<&'static str> {
         Code::VENDOR_DEFINED_REQUEST | Code::VENDOR_DEFINED_RESPONSE => "vendor_defined",
         _ => return None,
     })
+}
+
+/// Conceptual message wrappers of each kind; the transcript in them is only a beginning.
+fn wrappers() -> Vec<Vec<u8>> {
+    let kind = b"application/vnd.dmtf.spdm.transcript";
+    let record = [&[0x83, 0x78, 36][..], kind, &[0x43, 0x11, 0xE0, 1, 4]].concat();
+    let json = br#"{"a": ["application/vnd.dmtf.spdm.transcript", "EeAB", 4], "__cmwc_t": "x"}"#;
+    let tunnel = [&[0xA1, 1, 0x82, 0x6F][..], b"#cmw-j2c-tunnel", &[0x58, 75], json].concat();
+    vec![
+        [&[0xA1, 0x61, b'a'][..], &record].concat(),
+        [&[0xA1, 0, 0xA1, 0x61, b'a'][..], &record].concat(),
+        record,
+        vec![0xDA, 0x63, 0x74, 0x02, 0x09, 0x41, 0xD2],
+        json.to_vec(),
+        tunnel,
+        br##"{"a": ["#cmw-c2j-tunnel", "gxkBB0HSBA"]}"##.to_vec(),
+    ]
 }

@@ -131,12 +131,38 @@ pub fn tcp(data: &[u8]) {
 
 /// Judges a file as evidence that nobody vouches for: nothing may be verified.
 pub fn verify(file: &[u8]) {
+    judge(file, &spdm_evidence::ReadOptions::default());
+}
+
+/// Reads the bytes as a conceptual message wrapper: what is read begins like one, and its collections are closed and not too
+/// deep. In CBOR or JSON it is judged as [`verify`] does.
+pub fn verify_wrapper(file: &[u8]) {
+    use spdm_appraisal::{MAX_COLLECTIONS, WrapperEvent, is_wrapper, read_wrapper};
+    use spdm_evidence::{Format, ReadOptions};
+    use spdm_untrusted::Untrusted;
+
+    let mut depth = 0;
+    let read = read_wrapper(Untrusted::new(file), &mut |event| match event {
+        WrapperEvent::Begin(_) => {
+            depth += 1;
+            assert!(depth <= MAX_COLLECTIONS);
+        }
+        WrapperEvent::End => depth -= 1,
+        WrapperEvent::Message(..) | WrapperEvent::Json(..) => {}
+    });
+    if read.is_ok() {
+        assert!(depth == 0 && is_wrapper(file));
+    }
+    judge(file, &ReadOptions { format: Some(Format::Cmw), ..ReadOptions::default() });
+}
+
+fn judge(file: &[u8], options: &spdm_evidence::ReadOptions) {
     use spdm_crypto::Bank;
     use spdm_crypto::rustcrypto::{PROVIDER, Running};
-    use spdm_evidence::{Evidence, ReadOptions, Verifier};
+    use spdm_evidence::{Evidence, Verifier};
     use spdm_x509::ValidityCheck;
 
-    let Ok(evidence) = Evidence::read(file, &ReadOptions::default()) else { return };
+    let Ok(evidence) = Evidence::read(file, options) else { return };
     let verifier = Verifier::new(&PROVIDER, &[], ValidityCheck::At(0));
     for report in verifier.verify(&mut Bank::<Running, 2>::new(), &evidence) {
         assert!(!report.verified());

@@ -33,11 +33,11 @@ const FORMATS: u64 = 255;
 
 /// What a message is used for, as the wrapper says (`ind`).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Indicator(u8);
+pub struct Indicator(u64);
 
 impl Indicator {
     /// Bit 2: evidence.
-    const EVIDENCE: u8 = 4;
+    const EVIDENCE: u64 = 4;
     /// Bits 0 to 4: reference values, endorsements, evidence, attestation results, appraisal policies.
     const KNOWN: u64 = 0x1F;
 
@@ -49,8 +49,7 @@ impl Indicator {
         if bits & !Self::KNOWN != 0 {
             return Err(Rule::WrapperIndicator);
         }
-        #[expect(clippy::cast_possible_truncation, reason = "five bits")]
-        Ok(Self(bits as u8))
+        Ok(Self(bits))
     }
 
     /// Whether it says what the message is, and not that it is evidence.

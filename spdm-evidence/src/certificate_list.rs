@@ -89,6 +89,22 @@ impl CertificateList {
         Ok(Self { certificates, passed_over, behind: Vec::new() })
     }
 
+    /// The certificates of a chain structure of DSP0274 with a RootHash of this algorithm.
+    pub(crate) fn from_structure(structure: &[u8], hash: HashAlgorithm) -> Option<Self> {
+        let list = Self::from_der(structure.get(HEADER_LEN + hash.digest_len()..)?)?;
+        list.behind.is_empty().then_some(list)
+    }
+
+    /// The certificates in PEM from the leaf to the root's side, as TLS has them.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        let mut ders: Vec<&[u8]> = self.certificates.iter().map(Vec::as_slice).collect();
+        if self.order() == ListOrder::RootFirst {
+            ders.reverse();
+        }
+        ders.into_iter().map(pem::certificate).collect()
+    }
+
     /// Certificates in DER, back to back.
     fn from_der(bytes: &[u8]) -> Option<Self> {
         let mut certificates = Vec::new();
@@ -128,7 +144,8 @@ impl CertificateList {
     }
 
     /// The certificate at the leaf's end.
-    pub(crate) fn leaf(&self) -> Option<&[u8]> {
+    #[must_use]
+    pub fn leaf(&self) -> Option<&[u8]> {
         let leaf = match self.order() {
             ListOrder::RootFirst => self.certificates.last(),
             ListOrder::LeafFirst => self.certificates.first(),

@@ -23,6 +23,8 @@ pub enum Format {
     StandardTranscript,
     /// The JSON of attestation tools, NVIDIA's first of all: transcripts in base64 with their chains.
     NvidiaJson,
+    /// What SPDMGetSignedMeasurements of Redfish answers, read as [`Self::NvidiaJson`].
+    Redfish,
     /// Conceptual message wrappers (CMW, draft-ietf-rats-msg-wrap) in CBOR or JSON.
     Cmw,
     /// The JSON of this crate: `docs/schema/evidence.json`.
@@ -30,24 +32,34 @@ pub enum Format {
 }
 
 impl Format {
-    /// The formats' names for command lines: `capture`, `transcript`, `nvidia`, `cmw`, `json`.
+    /// The formats' names for command lines: `capture`, `transcript`, `nvidia`, `redfish`, `cmw`, `json`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Capture => "capture",
             Self::StandardTranscript => "transcript",
             Self::NvidiaJson => "nvidia",
+            Self::Redfish => "redfish",
             Self::Cmw => "cmw",
             Self::Json => "json",
         }
     }
 
-    /// The format of this name.
+    /// Every format.
+    pub const ALL: [Self; 6] = [
+        Self::Capture,
+        Self::StandardTranscript,
+        Self::NvidiaJson,
+        Self::Redfish,
+        Self::Cmw,
+        Self::Json,
+    ];
+
+    /// The format of this name; `spdm` is another name of `json`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Capture, Self::StandardTranscript, Self::NvidiaJson, Self::Cmw, Self::Json]
-            .into_iter()
-            .find(|format| format.name() == name)
+        let name = if name == "spdm" { Self::Json.name() } else { name };
+        Self::ALL.into_iter().find(|format| format.name() == name)
     }
 
     /// Recognises the format by what a file, without the encodings around it, begins with.
@@ -91,7 +103,7 @@ pub(crate) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Evidence, Erro
         Format::Cmw if tool_json::sniff(&bytes).is_none() => {
             tool_json::read_wrapper(&bytes, options.presumption)
         }
-        Format::NvidiaJson | Format::Cmw | Format::Json => {
+        Format::NvidiaJson | Format::Redfish | Format::Cmw | Format::Json => {
             let mut evidence = tool_json::read(&bytes, options.presumption)?;
             if options.records == Records::LeftOut {
                 evidence.recordings.iter_mut().for_each(Recording::leave_out_records);

@@ -70,6 +70,7 @@ mod tool_json;
 mod unpacked;
 mod verify;
 mod wire_records;
+mod written;
 
 pub use capture::{
     Capture, CaptureBinding, CaptureDirection, CaptureEvent, CaptureForm, CaptureReader,
@@ -111,6 +112,7 @@ pub use text::plain_text;
 pub use unpacked::Unpacked;
 pub use verify::{Judge, Signatures, Verifier};
 pub use wire_records::WireRecords;
+pub use written::Written;
 
 /// The examples of the README compile.
 #[cfg(doctest)]

@@ -120,6 +120,24 @@ pub enum Note {
     NoValue,
     /// A member of JSON that is called nonce and lies around the evidence, but cannot be a nonce of SPDM.
     OtherNonce,
+    /// A signed answer that a form of evidence has no place for.
+    NotInForm {
+        /// Its code.
+        code: Code,
+    },
+    /// The form has no place for certificates, without which nothing can be verified.
+    NoCertificates,
+    /// A connection without signed measurements, which are all that a form has a place for.
+    NotMeasured,
+    /// The form names no algorithms, and those of the measurements are not the ones that are presumed.
+    UnnamedAlgorithms {
+        /// The signature algorithm.
+        asym: &'static str,
+        /// The base hash.
+        hash: &'static str,
+    },
+    /// The vendor's own verifier reads measurements of 1.1 only, without the negotiation that signatures of 1.2 cover.
+    NewerThanForm,
     /// Reference values in a conceptual message wrapper, which the evidence must not choose for itself.
     WrappedReference,
     /// Another message in a conceptual message wrapper.
@@ -286,6 +304,22 @@ impl fmt::Display for Note {
             }
             Self::NoValue => f.write_str("a member without a value beside a device was left out"),
             Self::OtherNonce => f.write_str("a nonce that is not 32 bytes long was left out"),
+            Self::NotInForm { code } => {
+                write!(f, "{code} was left out: the form is for signed measurements")
+            }
+            Self::NoCertificates => f.write_str(
+                "the certificates were left out: the form is for signed measurements, and spdm verify needs --chain",
+            ),
+            Self::NotMeasured => {
+                f.write_str("a connection without signed measurements was left out")
+            }
+            Self::UnnamedAlgorithms { asym, hash } => write!(
+                f,
+                "the form names no algorithms: spdm verify needs --base-asym {asym} --base-hash {hash}"
+            ),
+            Self::NewerThanForm => f.write_str(
+                "NVIDIA's own verifier reads measurements of 1.1 only: --max-version 1.1 asks for them",
+            ),
             Self::WrappedReference => f.write_str(
                 "reference values beside the evidence were not taken: --reference names whose count",
             ),

@@ -1,5 +1,7 @@
 //! PEM (RFC 7468), as tools and people write it: blocks of any kind, lines of any length, text between them.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+
 use crate::error::{Error, PemFault};
 use crate::text;
 
@@ -17,6 +19,27 @@ pub(crate) struct Block<'t> {
     body: &'t [u8],
     /// The line of BEGIN, counted from 1.
     line: usize,
+}
+
+/// How many characters a line of base64 has (RFC 7468 §2).
+const LINE: usize = 64;
+
+/// A certificate as PEM.
+pub(crate) fn certificate(der: &[u8]) -> String {
+    let body = BASE64_STANDARD.encode(der);
+    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = body.as_str();
+    while let Some((line, behind)) = rest.split_at_checked(LINE) {
+        text.push_str(line);
+        text.push('\n');
+        rest = behind;
+    }
+    if !rest.is_empty() {
+        text.push_str(rest);
+        text.push('\n');
+    }
+    text.push_str("-----END CERTIFICATE-----\n");
+    text
 }
 
 /// Whether there is a block in it.

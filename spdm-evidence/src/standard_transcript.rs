@@ -4,13 +4,13 @@
 
 use spdm_codec::{
     Algorithms, Capabilities, Code, Cx, GetCapabilities, GetMeasurements, GetVersion, Header,
-    Measurements, Message, NegotiateAlgorithms, SpdmVersion, Version,
+    Measurements, Message, NegotiateAlgorithms, SignatureRequest, SpdmVersion, Version,
 };
 use spdm_crypto::{
     AsymAlgorithm, Digest, Hash, HashAlgorithm, HashBank, HashError, NoRandom, Provider,
     Unsupported,
 };
-use spdm_requester::{Connection, Crypto};
+use spdm_requester::{Connection, Crypto, Negotiated};
 use spdm_untrusted::Untrusted;
 
 use crate::error::Error;
@@ -216,6 +216,10 @@ impl Recording {
     /// [`Error::Unwritable`] where nothing is signed or the negotiation is not on record as it should be,
     /// [`Error::Message`] where a message cannot be decoded.
     pub fn to_standard_transcript(&self) -> Result<Vec<u8>, Error> {
+        self.signed_transcript().map(|signed| signed.bytes)
+    }
+
+    pub(crate) fn signed_transcript(&self) -> Result<SignedTranscript, Error> {
         let (negotiated, vca) = match self.negotiation {
             Negotiation::Presumed(negotiated) => (negotiated, Vec::new()),
             Negotiation::Recorded => {
@@ -232,26 +236,34 @@ impl Recording {
         let mut signed = None;
         for exchange in &self.exchanges {
             let measurement = measurement(exchange, &cx, negotiated.signature_len())?;
-            let Some((bytes, is_signed)) = measurement else {
+            let Some((bytes, request)) = measurement else {
                 sequence.clear();
                 continue;
             };
             sequence.extend(bytes);
-            if is_signed {
-                signed = Some(core::mem::take(&mut sequence));
+            if let Some(request) = request {
+                signed = Some((core::mem::take(&mut sequence), request));
             }
         }
-        let signed = signed.ok_or(Error::Unwritable("there are no signed measurements"))?;
-        Ok([vca, signed].concat())
+        let (signed, request) =
+            signed.ok_or(Error::Unwritable("there are no signed measurements"))?;
+        Ok(SignedTranscript { bytes: [vca, signed].concat(), request, negotiated })
     }
 }
 
-/// The exact bytes of GET_MEASUREMENTS and MEASUREMENTS, and whether they are signed.
+/// A transcript, and what its signature is about.
+pub(crate) struct SignedTranscript {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) request: SignatureRequest,
+    pub(crate) negotiated: Negotiated,
+}
+
+/// The exact bytes of GET_MEASUREMENTS and MEASUREMENTS, and what is asked of a signature, where they are signed.
 fn measurement(
     exchange: &RecordedExchange,
     cx: &Cx,
     signature_len: usize,
-) -> Result<Option<(Vec<u8>, bool)>, Error> {
+) -> Result<Option<(Vec<u8>, Option<SignatureRequest>)>, Error> {
     let request = Untrusted::new(exchange.request.as_slice());
     let Some(response) = &exchange.response else { return Ok(None) };
     let response = Untrusted::new(response.as_slice());
@@ -260,8 +272,8 @@ fn measurement(
         return Ok(None);
     }
     let asked = GetMeasurements::decode(request, cx)?;
-    let is_signed = asked.message.signature.is_some();
-    let cx = cx.with_signature_len(if is_signed { signature_len } else { 0 });
+    let request = asked.message.signature;
+    let cx = cx.with_signature_len(request.map_or(0, |_| signature_len));
     let answer = Measurements::decode(response, &cx)?;
-    Ok(Some(([asked.bytes, answer.bytes].concat(), is_signed)))
+    Ok(Some(([asked.bytes, answer.bytes].concat(), request)))
 }

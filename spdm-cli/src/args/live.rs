@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use spdm_codec::MeasurementAttributes;
+use spdm_evidence::Format;
 
-use super::values::{IndexList, NonceChoice, SlotChoice};
+use super::values::{self, IndexList, NonceChoice, SlotChoice};
 use super::{DeviceArgs, IdentityArgs, JudgeArgs, TrustArgs};
 
 /// `spdm attest`.
@@ -167,6 +168,13 @@ pub(crate) struct CollectArgs {
     /// Where to write; standard output otherwise
     #[arg(long, value_name = "FILE")]
     pub(crate) evidence: Option<PathBuf>,
+    /// In which form: json holds every exchange; transcript, redfish, cmw and nvidia hold the signed measurements for
+    /// other verifiers
+    #[arg(long, value_name = "NAME", value_parser = values::written_format, default_value = "json")]
+    pub(crate) format: Format,
+    /// Where to write the certificates of the slot that signed, too (PEM, the leaf first)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chain: Option<PathBuf>,
 }
 
 /// `spdm recognize`.

@@ -20,6 +20,7 @@ mod cut_short;
 mod decode;
 mod events;
 mod faults;
+mod forms;
 mod help;
 mod hints;
 mod host;
