@@ -236,7 +236,7 @@ impl Recording {
         let mut signed = None;
         for exchange in &self.exchanges {
             let measurement = measurement(exchange, &cx, negotiated.signature_len())?;
-            let Some((bytes, request)) = measurement else {
+            let Some(MeasuredBytes { bytes, request }) = measurement else {
                 sequence.clear();
                 continue;
             };
@@ -258,12 +258,19 @@ pub(crate) struct SignedTranscript {
     pub(crate) negotiated: Negotiated,
 }
 
+/// GET_MEASUREMENTS and MEASUREMENTS without what a transport appended.
+struct MeasuredBytes {
+    bytes: Vec<u8>,
+    /// What is asked of a signature, where they are signed.
+    request: Option<SignatureRequest>,
+}
+
 /// The exact bytes of GET_MEASUREMENTS and MEASUREMENTS, and what is asked of a signature, where they are signed.
 fn measurement(
     exchange: &RecordedExchange,
     cx: &Cx,
     signature_len: usize,
-) -> Result<Option<(Vec<u8>, Option<SignatureRequest>)>, Error> {
+) -> Result<Option<MeasuredBytes>, Error> {
     let request = Untrusted::new(exchange.request.as_slice());
     let Some(response) = &exchange.response else { return Ok(None) };
     let response = Untrusted::new(response.as_slice());
@@ -275,5 +282,5 @@ fn measurement(
     let request = asked.message.signature;
     let cx = cx.with_signature_len(request.map_or(0, |_| signature_len));
     let answer = Measurements::decode(response, &cx)?;
-    Ok(Some(([asked.bytes, answer.bytes].concat(), request)))
+    Ok(Some(MeasuredBytes { bytes: [asked.bytes, answer.bytes].concat(), request }))
 }

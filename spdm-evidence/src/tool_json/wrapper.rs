@@ -90,7 +90,7 @@ impl Wrapper {
             let closed = match event {
                 WrapperEvent::Begin(label) => {
                     if depth + usize::from(collections) > usize::from(MAX_COLLECTIONS) {
-                        failed.get_or_insert(place.fails(broken(Rule::WrapperDepth)));
+                        failed.get_or_insert_with(|| place.fails(broken(Rule::WrapperDepth)));
                     }
                     open.push((name(label), Vec::new()));
                     return;
