@@ -36,7 +36,7 @@ pub(crate) fn run(
         .transpose()?;
     let nonce = nonce(&args.nonce)?;
     let evidence_path = args.evidence.as_deref().unwrap_or_else(|| Path::new("-"));
-    let chain_path = args.chain.as_deref();
+    let chain_path = args.chain_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), Some(evidence_path), chain_path])?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     let place = device.output_place();
@@ -102,7 +102,7 @@ pub(crate) fn run(
 /// The certificates of the one slot that signed.
 fn certificates(lists: &[CertificateList]) -> Result<String, Failure> {
     match lists {
-        [] => Err(Failure::usage("--chain: no slot with certificates signed measurements")),
+        [] => Err(Failure::usage("--chain-out: no slot with certificates signed measurements")),
         [first, ..] => Ok(first.to_pem()),
     }
 }

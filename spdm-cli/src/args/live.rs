@@ -174,7 +174,7 @@ pub(crate) struct CollectArgs {
     pub(crate) format: Format,
     /// Where to write the certificates of the slot that signed, too (PEM, the leaf first)
     #[arg(long, value_name = "FILE")]
-    pub(crate) chain: Option<PathBuf>,
+    pub(crate) chain_out: Option<PathBuf>,
 }
 
 /// `spdm recognize`.

@@ -15,7 +15,7 @@ fn collect(device: &Emulator, folder: &Folder, form: &str, more: &[&str]) -> (St
     let (file, chain) = (folder.path(form), folder.path("chain.pem"));
     let nonce = NONCE.repeat(32);
     let args = ["collect", &device.target, "--format", form, "--evidence", &file];
-    let run = spdm(&[&args[..], &["--chain", &chain, "--nonce", &nonce], more].concat());
+    let run = spdm(&[&args[..], &["--chain-out", &chain, "--nonce", &nonce], more].concat());
     (file, chain, run)
 }
 
