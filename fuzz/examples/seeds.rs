@@ -54,6 +54,7 @@ fn made(out: &Path) -> io::Result<()> {
     }
     for file in tokens::good_files() {
         write(&out.join("eat"), &file)?;
+    }
     for file in wrappers() {
         write(&out.join("cmw"), &file)?;
     }
