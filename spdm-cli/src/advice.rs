@@ -1,11 +1,16 @@
 //! What a person can do about a device that lacks or refuses something: only what leads on with this device.
 
+mod provisioning;
+mod refusal;
+mod version;
+
 use std::path::Path;
 
 use spdm_codec::{CapabilityFlags, Code, SlotId, VersionNumberEntry};
-use spdm_requester::{Error, Incompatible, Misbehaviour, Refusal, SessionFault};
+use spdm_requester::{Error, Incompatible, Misbehaviour, Misuse, Refusal, SessionFault};
 use spdm_x509::{ChainError, Check, Rule};
 
+use crate::exit::Exit;
 use crate::overheard::{Overheard, SlotOption};
 use crate::render::version_entry;
 
@@ -93,6 +98,14 @@ pub(crate) fn hint(error: &Error, heard: &Overheard, waivable: Waivable) -> Opti
         {
             Some("this device has sessions with its identity: leave out --psk".to_owned())
         }
+        Error::Incompatible(Incompatible::Capability(name))
+            if version::hint(name, heard).is_some() =>
+        {
+            version::hint(name, heard)
+        }
+        Error::Misuse(Misuse::Provisioning(rule)) => {
+            provisioning::broken(rule, heard)?.hint.map(str::to_owned)
+        }
         Error::Session(SessionFault::VerifyData { message: "PSK_EXCHANGE_RSP" }) => {
             Some("is --psk the key that --psk-hint names?".to_owned())
         }
@@ -124,6 +137,17 @@ pub(crate) fn hint(error: &Error, heard: &Overheard, waivable: Waivable) -> Opti
         Error::Refused(Refusal { request: Code::GET_MEASUREMENTS, .. }) => {
             without_signature(heard, waivable)
         }
+        Error::Refused(refusal) => refusal::hint(refusal, heard).map(str::to_owned),
+        _ => None,
+    }
+}
+
+/// How the command ends, where the library cannot tell whether the options or the device are to blame.
+pub(crate) fn exit(error: &Error, heard: &Overheard) -> Option<Exit> {
+    match error {
+        Error::Misuse(Misuse::Provisioning(rule)) => {
+            provisioning::broken(rule, heard).map(|broken| broken.exit)
+        }
         _ => None,
     }
 }
@@ -135,6 +159,10 @@ pub(crate) fn sentence(error: &Error, heard: &Overheard) -> Option<String> {
             let versions = heard.versions.iter().map(|entry| version_entry(*entry));
             let versions = versions.collect::<Vec<_>>().join(", ");
             Some(format!("{what}; it speaks {versions}"))
+        }
+        (Error::Incompatible(Incompatible::Capability(name)), _) => version::sentence(name, heard),
+        (Error::Misuse(Misuse::Provisioning(rule)), _) => {
+            provisioning::broken(rule, heard).map(|broken| broken.sentence.to_owned())
         }
         (
             Error::Refused(Refusal { request: Code::GET_MEASUREMENTS, code, data, .. }),

@@ -45,6 +45,9 @@ pub(crate) use tdisp::{TdispArgs, TdispStep};
 pub(crate) use trust::{JudgeArgs, ProfileChoice, TrustArgs, Workaround, compat};
 pub(crate) use values::{IndexList, NonceChoice, RootHash, San, SlotChoice, nonce_from_hex};
 
+/// The heading of what belongs to one verb alone: the one of the options in front, which all others follow.
+const OWN: Option<&str> = None;
+
 /// The version with what it was built from.
 const LONG_VERSION: &str = concat!(
     env!("CARGO_PKG_VERSION"),

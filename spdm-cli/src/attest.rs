@@ -40,7 +40,7 @@ pub(crate) fn run(
     let secrets_out = args.secrets_out.as_deref();
     let outputs = [args.device.pcap.as_deref(), args.evidence.as_deref(), secrets_out];
     console.share_output(&outputs)?;
-    let host = Host::read(&args.identity)?;
+    let host = Host::read(&args.identity, console)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.identify(host.as_ref());
     device.repeat(args.repeat);

@@ -7,7 +7,8 @@ use spdm_codec::{CapabilityFlags, ConnectionKeys, PendingCsr};
 #[cfg(test)]
 use spdm_evidence::schema;
 use spdm_requester::{CsrOutcome, CsrPlan, Negotiated, Requester, RunError, blocking};
-use spdm_x509::{CertModel, Chain, SigningRequest, Tolerance};
+use spdm_untrusted::Untrusted;
+use spdm_x509::{CertModel, Chain, RequesterInfo, SigningRequest, Tolerance};
 
 use crate::args::CsrArgs;
 use crate::backend::Crypto;
@@ -69,14 +70,11 @@ pub(crate) struct FetchedCsr {
 
 /// Fetches it.
 pub(crate) fn run(args: &CsrArgs, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
-    let info = args.info.as_deref().map(file::read).transpose()?.unwrap_or_default();
-    if u16::try_from(info.len()).is_err() {
-        return Err(Failure::usage(format!("--info: {} bytes: 65535 are the most", info.len())));
-    }
+    let info = args.info.as_deref().map(requester_info).transpose()?.unwrap_or_default();
     args.session.check_unused(&args.trust)?;
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), args.out.as_deref(), secrets_out])?;
-    let host = Host::read(&args.session.identity)?;
+    let host = Host::read(&args.session.identity, console)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.identify(host.as_ref());
     device.sends(FIELDS + info.len());
@@ -96,12 +94,36 @@ pub(crate) fn run(args: &CsrArgs, crypto: Crypto, console: &mut Console) -> Resu
     device.finish()?;
     let fetched = match inquired.result {
         Ok(fetched) => FetchedCsr { target, ..fetched },
-        Err(verdict) => return render::not_done(&verdict, console),
+        Err(verdict) => {
+            let of_info =
+                "a device takes of --info what its policy allows: without, it decides itself";
+            let verdict = verdict.or_hint(args.info.as_ref().map(|_| of_info));
+            return render::not_done(&verdict, console);
+        }
     };
     if let (Some(out), Some(csr)) = (out, &fetched.csr) {
         out.write(csr.as_bytes())?;
     }
     show(args, &fetched, console)
+}
+
+/// The file of `--info`.
+fn requester_info(path: &Path) -> Result<Vec<u8>, Failure> {
+    let info = file::read(path)?;
+    let name = path.display();
+    let refused = |why: &dyn core::fmt::Display| Failure::usage(format!("{name} (--info): {why}"));
+    if info.is_empty() {
+        return Err(refused(&"it is empty, and a DER CertificationRequestInfo is expected"));
+    }
+    if let Err(error) = RequesterInfo::parse(Untrusted::new(&info)) {
+        return Err(refused(&format_args!("no DER CertificationRequestInfo: {error}")).with_hint(
+            Some("it is SEQUENCE { 0, subject, subjectPKInfo, [0] attributes }, the first element of a PKCS #10 request"),
+        ));
+    }
+    match u16::try_from(info.len()) {
+        Ok(_) => Ok(info),
+        Err(_) => Err(refused(&format_args!("{} bytes: 65535 are the most", info.len()))),
+    }
 }
 
 fn ask(

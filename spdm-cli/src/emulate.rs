@@ -11,8 +11,8 @@ use serde::Serialize;
 use spdm_codec::{CapabilityExtFlags, CapabilityFlags};
 use spdm_crypto::AsymAlgorithm;
 use spdm_emulator::{
-    Delivery, Device, DeviceConfig, DeviceIdentity, DmtfName, Environment, Fault, KeyProvisioning,
-    SharedKey,
+    Delivery, Device, DeviceConfig, DeviceError, DeviceIdentity, DmtfName, Environment, Fault,
+    KeyProvisioning, SharedKey,
 };
 use spdm_transport::MessageKind;
 use spdm_transport_storage::ata::BLOCK_LEN;
@@ -40,9 +40,14 @@ pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Fai
         return Ok(Exit::Done);
     }
     let framing = args.framing.framing()?;
-    let mut config = config(args)?;
+    let mut config = config(args, console)?;
     mutual_auth::configure(&args.mutual_auth, &mut config, console)?;
-    let mut device = Device::new(config).map_err(Failure::usage)?;
+    let mut device = Device::new(config).map_err(|error| match (&args.state, error) {
+        (Some(path), DeviceError::State(error)) => {
+            Failure::usage(format!("{} (--state): {error}", path.display()))
+        }
+        (_, error) => Failure::usage(error),
+    })?;
     if let Some(path) = &args.root_out {
         file::write(path, device.trust_anchors_pem().as_bytes())?;
     }
@@ -174,7 +179,7 @@ fn fault_list(style: Style) -> String {
     table.plain(style).lines().map(|line| format!("{}\n", line.get(2..).unwrap_or(line))).collect()
 }
 
-fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
+fn config(args: &EmulateArgs, console: &Console) -> Result<DeviceConfig, Failure> {
     let mut config = DeviceConfig { seed: args.seed, ..chunking() };
     if !args.versions.is_empty() {
         config.versions.clone_from(&args.versions);
@@ -189,6 +194,12 @@ fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
         config.slots.clone_from(&list.0);
     }
     config.capabilities = args.capabilities;
+    if let Some(path) = args.state.as_deref().filter(|path| path.exists() && !path.is_dir()) {
+        let path = path.display();
+        return Err(Failure::usage(format!(
+            "{path} (--state): a file, and a folder is expected: what the device is given is kept in it"
+        )));
+    }
     config.state.clone_from(&args.state);
     match args.provisioning {
         ProvisioningChoice::Everybody => config.more_capabilities |= PROVISIONING,
@@ -201,7 +212,7 @@ fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
     if args.experimental {
         config.ext_capabilities |= CapabilityExtFlags::SLOT_MGMT_CAP;
     }
-    offer_sessions(args, &mut config)?;
+    offer_sessions(args, &mut config, console)?;
     if let Some(size) = args.transfer_size {
         config.data_transfer_size = size;
         config.max_spdm_msg_size = config.max_spdm_msg_size.max(size);
@@ -219,6 +230,9 @@ fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
         let identity = DeviceIdentity::from_dir(folder)
             .map_err(|error| Failure::usage(format!("{}: {error}", folder.display())))?;
         config.identity = Some(identity);
+        for name in ["key.der", "key.pem"] {
+            file::warn_of_readers(&folder.join(name), console);
+        }
     }
     for name in &args.fault {
         let fault = name.parse().map_err(|error| {
@@ -230,7 +244,11 @@ fn config(args: &EmulateArgs) -> Result<DeviceConfig, Failure> {
 }
 
 /// Sessions, where the transport can mark their records.
-fn offer_sessions(args: &EmulateArgs, config: &mut DeviceConfig) -> Result<(), Failure> {
+fn offer_sessions(
+    args: &EmulateArgs,
+    config: &mut DeviceConfig,
+    console: &Console,
+) -> Result<(), Failure> {
     // Behind AF_MCTP only message type 5 is answered.
     let framed = mctp::network(args)?.is_none();
     let binding = args.framing.framing()?.limits().records.filter(|_| framed);
@@ -247,7 +265,7 @@ fn offer_sessions(args: &EmulateArgs, config: &mut DeviceConfig) -> Result<(), F
             hex::decode(&args.psk_hint).ok().filter(|hint| hint.len() <= MAX_HINT).ok_or_else(
                 || Failure::usage("--psk-hint: expected at most 32 bytes in hexadecimal"),
             )?;
-        let key = file::read(path)?;
+        let key = file::read_secret(path, console)?.to_vec();
         if key.is_empty() {
             let path = path.display();
             return Err(Failure::usage(format!("{path}: a pre-shared key cannot be empty")));

@@ -148,7 +148,7 @@ pub(crate) fn run(
     }
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
-    let host = Host::read(&args.session.identity)?;
+    let host = Host::read(&args.session.identity, console)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.identify(host.as_ref());
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;

@@ -20,7 +20,7 @@ use crate::trust::Trust;
 use crate::trusted_session::{TrustedPeer, meet};
 #[cfg(test)]
 pub(crate) use shown::ShownEvent;
-pub(crate) use shown::ShownEventTypes;
+pub(crate) use shown::{EventsEnd, ShownEventTypes};
 use subscriber::Subscriber;
 
 /// The longest list of groups, in bytes.
@@ -35,7 +35,7 @@ pub(crate) fn run(
     let verb = &args.verb;
     let secrets_out = verb.peer.secrets_out.as_deref();
     console.share_output(&[verb.device.pcap.as_deref(), secrets_out])?;
-    let host = Host::read(&verb.peer.identity)?;
+    let host = Host::read(&verb.peer.identity, console)?;
     let mut device = LiveDevice::new(&verb.device, crypto, console)?;
     device.identify(host.as_ref());
     if !args.subscribe.is_empty() {
@@ -47,9 +47,11 @@ pub(crate) fn run(
     let peer = TrustedPeer::read(&verb.peer.choice(), &trust, &mut device)?;
     device.settle()?;
     let target = device.name();
+    let mut end = EventsEnd::new(target.clone());
     let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |mut inquiry, requester| {
         let clock = inquiry.clock;
         let asked = meet(&peer, requester, &mut inquiry, |requester, meeting, line| {
+            end.session = meeting.id();
             let mut buffer = vec![0; LEN];
             let flow = requester.fetch_event_types(meeting.session, &mut buffer);
             let (requester, types) = blocking::run(flow, line, &clock)?;
@@ -61,16 +63,26 @@ pub(crate) fn run(
                 Ok(wanted) => wanted,
                 Err(failure) => return Ok((requester, Err(failure))),
             };
-            let subscriber = Subscriber { args, target: &target, meeting, line, console };
+            let received = &mut end.received;
+            let subscriber = Subscriber { args, target: &target, meeting, line, console, received };
             subscriber.wait(requester, &wanted)
         });
         asked.map(|(_, shown)| shown)
     });
     device.finish()?;
-    match inquired.result {
-        Ok(shown) => shown,
-        Err(verdict) => render::not_done(&verdict, console),
+    let failure = match inquired.result {
+        Ok(Ok(exit)) => return Ok(exit),
+        Ok(Err(failure)) => failure,
+        Err(verdict) if end.session.is_empty() => return render::not_done(&verdict, console),
+        Err(verdict) => {
+            let failure = render::failure(&verdict);
+            Failure { message: format!("{target}: {}", failure.message), ..failure }
+        }
+    };
+    if console.json() && failure.exit != Exit::Usage {
+        console.object(&end.because(&failure))?;
     }
+    Err(failure)
 }
 
 fn show(shown: &ShownEventTypes, console: &mut Console) -> Result<Exit, Failure> {

@@ -5,11 +5,16 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use spdm_evidence::Unpacked;
+use zeroize::Zeroizing;
 
+use crate::console::Console;
 use crate::exit::Failure;
 
 /// The largest file that is read, in bytes. A larger one is refused.
 const MAX_LEN: u64 = 1 << 30;
+/// The permissions to read of everybody but the owner.
+#[cfg(unix)]
+const OTHERS_READ: u32 = 0o044;
 
 /// A file that is read bit by bit; `-` is standard input.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
@@ -35,6 +40,31 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         Ok(metadata) if metadata.len() > MAX_LEN => Err(too_large(MAX_LEN, path)),
         _ => read_whole(file, MAX_LEN, path),
     }
+}
+
+/// The bytes of a file that nobody else should read: a private key, a pre-shared key, keys of sessions or streams.
+pub(crate) fn read_secret(path: &Path, console: &Console) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let bytes = Zeroizing::new(read(path)?);
+    warn_of_readers(path, console);
+    Ok(bytes)
+}
+
+/// Warns of a secret file that others can read. What is no file, such as a pipe, was made for this run.
+pub(crate) fn warn_of_readers(path: &Path, console: &Console) {
+    #[cfg(unix)]
+    if let Ok(metadata) = fs::metadata(path)
+        && metadata.is_file()
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
+        if mode & OTHERS_READ != 0 {
+            let name = path.display();
+            console.note(&format!(
+                "warning: {name} is secret, and others than its owner can read it (mode {mode:03o}): chmod 600 {name}"
+            ));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (path, console);
 }
 
 /// The bytes of a file, which may be compressed with gzip or zstd; `-` is standard input.

@@ -9,9 +9,9 @@ use spdm_evidence::{CertificateList, ChainContent, ListOrder};
 use spdm_requester::{LocalChain, LocalIdentity, LocalKey};
 use spdm_untrusted::Untrusted;
 use spdm_x509::X509Certificate;
-use zeroize::Zeroizing;
 
 use crate::args::IdentityArgs;
+use crate::console::Console;
 use crate::exit::Failure;
 use crate::file;
 use crate::file_kind::Reader;
@@ -34,9 +34,9 @@ struct Certificates {
 
 impl Host {
     /// What the options name; `None` where they name nobody.
-    pub(crate) fn read(args: &IdentityArgs) -> Result<Option<Self>, Failure> {
+    pub(crate) fn read(args: &IdentityArgs, console: &Console) -> Result<Option<Self>, Failure> {
         let Some(path) = &args.identity_key else { return Ok(None) };
-        let bytes = Zeroizing::new(file::read(path)?);
+        let bytes = file::read_secret(path, console)?;
         let key = DeviceIdentity::private_key("the file", &bytes)
             .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
         let public_key = key.to_spki_der();

@@ -23,7 +23,10 @@ use shown::{ShownIdeStep, ShownPort};
 /// Takes the steps in one session.
 pub(crate) fn run(args: &IdeArgs, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
     check(args)?;
-    let keys = args.keys.as_deref().map(KeyRing::read).transpose()?;
+    let keys = args.keys.as_deref().map(|path| KeyRing::read(path, console)).transpose()?;
+    if let Some(what) = unsure(args) {
+        return Err(args.verb.files().withheld(&what, crypto, console));
+    }
     let course = KeyCourse::new(args, keys.as_ref());
     let (target, result) = pci_session::run(course, &args.steps, &args.verb, crypto, console)?;
     match result {
@@ -38,8 +41,7 @@ fn check(args: &IdeArgs) -> Result<(), Failure> {
     if has(IdeStep::Program) && args.keys.is_none() {
         return Err(Failure::usage("program: no keys are given").with_hint(Some("--keys FILE")));
     }
-    let changes: Vec<&str> =
-        args.steps.iter().filter(|step| step.changes()).map(|step| step.name()).collect();
+    let changes = changes(args);
     let of_keys = [
         ("--stream-id", args.stream_id.is_some()),
         ("--key-set", args.key_set.is_some()),
@@ -49,13 +51,23 @@ fn check(args: &IdeArgs) -> Result<(), Failure> {
     {
         return Err(Failure::usage(format!("{option}: no step is about keys")));
     }
+    Ok(())
+}
+
+/// What would be done without `--yes`.
+fn unsure(args: &IdeArgs) -> Option<String> {
+    let changes = changes(args);
     if changes.is_empty() || args.yes {
-        return Ok(());
+        return None;
     }
     let (changes, target) = (changes.join(", "), &args.verb.device.target);
     let stream = args.stream_id.unwrap_or_default();
-    let message = format!("nothing was sent: {changes} would change stream {stream} of {target}");
-    Err(Failure::usage(message).with_hint(Some("--yes does it")))
+    Some(format!("{changes} would change stream {stream} of {target}"))
+}
+
+/// The steps that change the device.
+fn changes(args: &IdeArgs) -> Vec<&'static str> {
+    args.steps.iter().filter(|step| step.changes()).map(|step| step.name()).collect()
 }
 
 /// A key set of a stream at a port.

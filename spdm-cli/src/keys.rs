@@ -91,13 +91,13 @@ pub(crate) fn run(args: &KeysArgs, crypto: Crypto, console: &mut Console) -> Res
         && !args.yes
     {
         let target = &args.device.target;
-        let message = format!("nothing was sent: key pair {id} of {target} would be changed");
-        return Err(Failure::usage(message).with_hint(Some("--yes does it")));
+        let what = format!("key pair {id} of {target} would be changed");
+        return Err(args.session.files(&args.trust).withheld(&what, crypto, console));
     }
     args.session.check_unused(&args.trust)?;
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
-    let host = Host::read(&args.session.identity)?;
+    let host = Host::read(&args.session.identity, console)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.identify(host.as_ref());
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;

@@ -12,6 +12,7 @@ mod certs;
 mod chain;
 mod collect;
 mod completions;
+mod consent;
 mod console;
 mod csr;
 mod decode;

@@ -118,7 +118,7 @@ pub(crate) fn run(args: &MelArgs, crypto: Crypto, console: &mut Console) -> Resu
     args.session.check_unused(&args.trust)?;
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
-    let host = Host::read(&args.session.identity)?;
+    let host = Host::read(&args.session.identity, console)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.identify(host.as_ref());
     device.offer_extension_log();

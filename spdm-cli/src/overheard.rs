@@ -25,6 +25,8 @@ pub(crate) struct Overheard {
     pub(crate) slots: Option<Vec<SlotId>>,
     /// The measurement that was asked for last, where it was one.
     pub(crate) index: Option<u8>,
+    /// Whether anything was asked in a session.
+    pub(crate) in_session: bool,
     /// The option that names the slot whose chain was asked for last.
     pub(crate) slot_option: SlotOption,
 }
@@ -64,6 +66,7 @@ impl Overheard {
             supported: None,
             slots: None,
             index: None,
+            in_session: false,
             slot_option: SlotOption::default(),
         }
     }
@@ -90,6 +93,7 @@ impl Overheard {
 impl Sink for Overheard {
     fn accepted(&mut self, exchange: Exchange<'_>, verdict: &Accepted<'_, '_>, to: &Connection) {
         self.request(exchange.request);
+        self.in_session |= exchange.session.is_some();
         match verdict {
             Accepted::Version(version) => self.versions = version.iter().collect(),
             Accepted::Capabilities(message) => {
@@ -110,6 +114,7 @@ impl Sink for Overheard {
 
     fn rejected(&mut self, exchange: Exchange<'_>, error: &Error) {
         self.request(exchange.request);
+        self.in_session |= exchange.session.is_some();
         self.recorder.rejected(exchange, error);
     }
 }

@@ -262,7 +262,7 @@ pub(crate) fn run<C: Course>(
 ) -> Result<(String, Result<Taken<C::Step, C::Shown>, Box<Verdict>>), Failure> {
     let secrets_out = args.peer.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
-    let host = Host::read(&args.peer.identity)?;
+    let host = Host::read(&args.peer.identity, console)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.identify(host.as_ref());
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;

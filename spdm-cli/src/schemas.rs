@@ -12,7 +12,7 @@ use crate::csr::FetchedCsr;
 use crate::decode::MessageView;
 use crate::emulate::Listening;
 use crate::endpoint::ShownEndpoint;
-use crate::events::{ShownEvent, ShownEventTypes};
+use crate::events::{EventsEnd, ShownEvent, ShownEventTypes};
 use crate::exit::FailureObject;
 use crate::ide::{KeyFile, ShownIde};
 use crate::keys::ShownKeys;
@@ -47,7 +47,7 @@ struct PrintedReport {
 
 #[test]
 fn the_files_are_those_that_the_types_make() {
-    let schemas: [(&str, Schema); 23] = [
+    let schemas: [(&str, Schema); 24] = [
         ("certs", schema::written::<ShownChain<'_>>()),
         ("csr", schema::written::<FetchedCsr>()),
         ("decode", schema::written::<MessageView>()),
@@ -56,6 +56,7 @@ fn the_files_are_those_that_the_types_make() {
         ("error", schema::written::<FailureObject>()),
         ("event", schema::written::<ShownEvent>()),
         ("events", schema::written::<ShownEventTypes>()),
+        ("events-end", schema::written::<EventsEnd>()),
         ("evidence", schema::evidence()),
         ("ide", schema::written::<ShownIde>()),
         ("ide-keys", schema::written::<KeyFile<'_>>()),

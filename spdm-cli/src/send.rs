@@ -58,7 +58,7 @@ pub(crate) fn run(args: &SendArgs, crypto: Crypto, console: &mut Console) -> Res
     }
     let secrets_out = args.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
-    let host = Host::read(&args.identity)?;
+    let host = Host::read(&args.identity, console)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.identify(host.as_ref());
     device.sends(message.request_len());

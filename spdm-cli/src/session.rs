@@ -59,7 +59,7 @@ pub(crate) fn run(
         return Err(Failure::usage("--reference needs measurements"));
     }
     let reference = inputs.reference.read(crypto)?;
-    let host = Host::read(&args.identity)?;
+    let host = Host::read(&args.identity, console)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.offer_sessions(match args.course.clear_handshake {
         true => SessionOffer::ClearHandshake,

@@ -99,13 +99,13 @@ pub(crate) fn run(
         None => None,
     };
     if !args.yes {
-        return Err(Failure::usage(format!("nothing was sent: {}", intention(args, &content)))
-            .with_hint(Some("--yes does it")));
+        let files = args.session.files(&args.trust);
+        return Err(files.withheld(&intention(args, &content), crypto, console));
     }
     args.session.check_keys_unused()?;
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
-    let host = Host::read(&args.session.identity)?;
+    let host = Host::read(&args.session.identity, console)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.identify(host.as_ref());
     device.sends(FIELDS + LEN);

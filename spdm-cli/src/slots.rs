@@ -129,13 +129,13 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     let change = change(args, console)?;
     if change.is_some() && !args.yes {
-        let message = format!("nothing was sent: {}", intention(args));
-        return Err(Failure::usage(message).with_hint(Some("--yes does it")));
+        let files = args.session.files(&args.trust);
+        return Err(files.withheld(&intention(args), crypto, console));
     }
     args.session.check_keys_unused()?;
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
-    let host = Host::read(&args.session.identity)?;
+    let host = Host::read(&args.session.identity, console)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.identify(host.as_ref());
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;

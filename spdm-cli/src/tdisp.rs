@@ -14,6 +14,7 @@ use crate::pci_session::{
     self, Asked, Course, Ended, Left, PciSession, Reached, Taken, TakenBack, Trouble,
 };
 use crate::render::{self, ShownInterface, ShownTdispStep, flag_names};
+use crate::target::Address;
 
 /// The longest report, in bytes: OFFSET has 16 bits.
 const REPORT_LEN: usize = 0xFFFF;
@@ -32,6 +33,9 @@ pub(crate) fn run(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     check(args)?;
+    if let Some(what) = unsure(args) {
+        return Err(args.verb.files().withheld(&what, crypto, console));
+    }
     let course = InterfaceCourse::new(args);
     let (target, result) = pci_session::run(course, &args.steps, &args.verb, crypto, console)?;
     match result {
@@ -82,15 +86,18 @@ fn check(args: &TdispArgs) -> Result<(), Failure> {
     {
         return Err(Failure::usage(format!("{option}: no step is a lock")));
     }
+    Ok(())
+}
+
+/// What would be done without `--yes`.
+fn unsure(args: &TdispArgs) -> Option<String> {
     let changes: Vec<&str> =
         args.steps.iter().filter(|step| step.changes()).map(|step| step.name()).collect();
     if changes.is_empty() || args.yes {
-        return Ok(());
+        return None;
     }
     let (function, target) = (render::function(args.function), &args.verb.device.target);
-    let changes = changes.join(", ");
-    Err(Failure::usage(format!("nothing was sent: {changes} would change {function} of {target}"))
-        .with_hint(Some("--yes does it")))
+    Some(format!("{} would change {function} of {target}", changes.join(", ")))
 }
 
 /// The interface, and what the steps leave for the next one.
@@ -316,7 +323,15 @@ fn show(
 /// What a person can try behind a step that was refused.
 fn hint(args: &TdispArgs, step: TdispStep, trouble: &Trouble) -> Option<&'static str> {
     let is_state = matches!(trouble, Trouble::Answer(Fault::Refused { code: INVALID_STATE, .. }));
+    let is_interface =
+        matches!(trouble, Trouble::Answer(Fault::Refused { code: INVALID_INTERFACE, .. }));
     match step {
+        _ if is_interface && matches!(args.verb.device.target.address(), Address::Emulated) => {
+            Some("the emulated device has one interface: --function be:1d.7")
+        }
+        _ if is_interface => {
+            Some("--function names an interface of the device, as its driver or spdm list shows it")
+        }
         TdispStep::Report if !args.steps.contains(&TdispStep::Lock) => {
             Some("a report is of a locked interface: lock before report")
         }

@@ -105,6 +105,14 @@ impl Trust {
         })
     }
 
+    /// Reads the files that the options name, for somebody who is told something else then.
+    pub(crate) fn check_files(args: &TrustArgs, console: &Console) -> Result<(), Failure> {
+        all_certificates(&args.trust, Unreadable::PassedOver, console)?;
+        all_certificates(&args.trust_intermediate, Unreadable::PassedOver, console)?;
+        let revoked = all_certificates(&args.revoked, Unreadable::Refused, console)?;
+        revoked.iter().try_for_each(|der| RevokedCertificate::of(der).map(drop))
+    }
+
     /// Whether nothing is trusted.
     pub(crate) fn is_empty(&self) -> bool {
         self.certificates.is_empty() && self.digests.is_empty() && self.intermediates.is_empty()

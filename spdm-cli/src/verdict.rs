@@ -110,6 +110,8 @@ impl Verdict {
         self.reword(errors, |error| advice::sentence(error, heard));
         let advice = errors.iter().find_map(|error| advice::hint(error, heard, waivable));
         self.hint = advice.or(self.hint);
+        let exit = errors.iter().find_map(|error| advice::exit(error, heard));
+        self.exit = exit.unwrap_or(self.exit);
         self
     }
 
@@ -142,6 +144,14 @@ impl Verdict {
             _ => Outcome::Reworded(message),
         };
         self.hint = Some(hint);
+        self
+    }
+
+    /// Adds what a person can do where the device refused something, and nothing else is known to help.
+    pub(crate) fn or_hint(mut self, hint: Option<&str>) -> Self {
+        if self.exit == Exit::Rejected && self.hint.is_none() {
+            self.hint = hint.map(str::to_owned);
+        }
         self
     }
 

@@ -57,7 +57,7 @@ pub(crate) fn verify(
     let reference = references.read(crypto)?;
     let Inputs { files, unread } = inputs::files(&args.files)?;
     let chain = args.chain.as_deref().map(|path| trust::chain(path, console)).transpose()?;
-    let secrets = args.secrets.as_deref().map(decode::secrets).transpose()?;
+    let secrets = args.secrets.as_deref().map(|path| decode::secrets(path, console)).transpose()?;
     let anchors = trust.anchors();
     let revocations = trust.revocations();
     let proofs: Vec<_> = args.require.iter().map(|required| required.proof()).collect();

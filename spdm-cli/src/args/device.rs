@@ -8,8 +8,8 @@ use spdm_requester::NegotiationSigning;
 use spdm_transport::Duration;
 use spdm_transport_tcp::Framing;
 
-use super::Workaround;
 use super::values::{self, AsymList, HashList};
+use super::{OWN, Workaround};
 use crate::exit::Failure;
 use crate::target::Target;
 
@@ -19,7 +19,7 @@ use crate::target::Target;
 pub(crate) struct DeviceArgs {
     /// emulated, pci:DDDD:BB:DD.F, tcp:HOST or tcp:HOST:PORT (the port is 4194, with dmtf-emu 2323), mctp:EID or
     /// mctp:NET,EID, nvme:/dev/nvmeN, scsi:/dev/sgN or scsi:/dev/sdX, ata:/dev/sdX
-    #[arg(value_name = "TARGET")]
+    #[arg(help_heading = OWN, value_name = "TARGET")]
     pub(crate) target: Target,
     /// Also a PCI function whose driver is bound: there is no lock between the driver and this command
     #[arg(long)]

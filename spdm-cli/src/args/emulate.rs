@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use spdm_codec::{PciIdentity, SpdmVersion};
 
-use super::FramingArgs;
 use super::mutual_auth::MutualAuthArgs;
 use super::trust::PCI_ID_HELP;
 use super::values::{self, AsymList, HashList, San, SlotList};
+use super::{FramingArgs, OWN};
 
 /// `spdm emulate`.
 #[derive(Args, Debug)]
@@ -19,63 +19,63 @@ pub(crate) struct EmulateArgs {
     #[command(flatten)]
     pub(crate) framing: FramingArgs,
     /// Serves one connection, then exits
-    #[arg(long)]
+    #[arg(help_heading = OWN, long)]
     pub(crate) once: bool,
     /// Writes the trust anchors as PEM
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = OWN, long, value_name = "FILE")]
     pub(crate) root_out: Option<PathBuf>,
     /// No certificates: the public key is provisioned to requesters; writes it (DER) for --peer-key
-    #[arg(long, value_name = "FILE", conflicts_with = "root_out")]
+    #[arg(help_heading = OWN, long, value_name = "FILE", conflicts_with = "root_out")]
     pub(crate) peer_key_out: Option<PathBuf>,
     /// Own keys and chain: key.der or key.pem, chain.pem or chain.bin
-    #[arg(long, value_name = "DIR")]
+    #[arg(help_heading = OWN, long, value_name = "DIR")]
     pub(crate) chain: Option<PathBuf>,
     /// Keeps the device in this folder: its keys, and what it is given by set-cert and keys
-    #[arg(long, value_name = "DIR")]
+    #[arg(help_heading = OWN, long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// Who may change slots and key pairs: everybody, in-sessions (slots 1 to 7; key pairs where the host has proven who it
     /// is) or nobody
-    #[arg(long, value_name = "WHO", default_value = "everybody")]
+    #[arg(help_heading = OWN, long, value_name = "WHO", default_value = "everybody")]
     pub(crate) provisioning: ProvisioningChoice,
     /// Also messages whose layout no released specification confirms: SLOT_MANAGEMENT (1.4)
-    #[arg(long)]
+    #[arg(help_heading = OWN, long)]
     pub(crate) experimental: bool,
     /// Makes keys, certificates and nonces the same in every run
-    #[arg(long, value_name = "N")]
+    #[arg(help_heading = OWN, long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// Versions, in the order in which VERSION lists them
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    #[arg(help_heading = OWN, long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) versions: Vec<SpdmVersion>,
     /// Signature algorithms; RSA keys take seconds to make
-    #[arg(long, value_name = "LIST", value_parser = AsymList::parse)]
+    #[arg(help_heading = OWN, long, value_name = "LIST", value_parser = AsymList::parse)]
     pub(crate) base_asym: Option<AsymList>,
     /// Hash algorithms
-    #[arg(long, value_name = "LIST", value_parser = HashList::parse)]
+    #[arg(help_heading = OWN, long, value_name = "LIST", value_parser = HashList::parse)]
     pub(crate) base_hash: Option<HashList>,
     /// The largest message that the device takes and sends at once, in bytes
-    #[arg(long, value_name = "BYTES", value_parser = values::transfer_size)]
+    #[arg(help_heading = OWN, long, value_name = "BYTES", value_parser = values::transfer_size)]
     pub(crate) transfer_size: Option<u32>,
     /// The provisioned slots, for example 0,1
-    #[arg(long, value_name = "LIST", value_parser = SlotList::parse)]
+    #[arg(help_heading = OWN, long, value_name = "LIST", value_parser = SlotList::parse)]
     pub(crate) slots: Option<SlotList>,
     /// Flags to announce, for example CERT_CAP,CHAL_CAP,MEAS_CAP_SIG, or a number
-    #[arg(long, value_name = "LIST", value_parser = values::capabilities)]
+    #[arg(help_heading = OWN, long, value_name = "LIST", value_parser = values::capabilities)]
     pub(crate) capabilities: Option<spdm_codec::CapabilityFlags>,
     /// A pre-shared key for sessions (PSK_EXCHANGE): the bytes of this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = OWN, long, value_name = "FILE")]
     pub(crate) psk: Option<PathBuf>,
     /// The hint that requesters name the key with: at most 32 bytes
-    #[arg(long, value_name = "HEX", requires = "psk", default_value = "")]
+    #[arg(help_heading = OWN, long, value_name = "HEX", requires = "psk", default_value = "")]
     pub(crate) psk_hint: String,
     /// The name of the leaf: none, pci-cma (with --pci-id), dmtf or dmtf:MANUFACTURER:PRODUCT:SERIAL
-    #[arg(long, value_name = "NAME", value_parser = San::parse)]
+    #[arg(help_heading = OWN, long, value_name = "NAME", value_parser = San::parse)]
     pub(crate) san: Option<San>,
-    #[arg(long, value_name = "ID", help = PCI_ID_HELP)]
+    #[arg(help_heading = OWN, long, value_name = "ID", help = PCI_ID_HELP)]
     pub(crate) pci_id: Option<PciIdentity>,
     #[command(flatten)]
     pub(crate) mutual_auth: MutualAuthArgs,
     /// A misbehaviour (repeatable); help lists them
-    #[arg(long, value_name = "NAME")]
+    #[arg(help_heading = OWN, long, value_name = "NAME")]
     pub(crate) fault: Vec<String>,
 }
 

@@ -7,7 +7,7 @@ use spdm_codec::{DmtfEventType, EventGroup, StandardsBody};
 use spdm_transport::Duration;
 
 use super::send::{Standard, VendorId};
-use super::{SessionVerbArgs, values};
+use super::{OWN, SessionVerbArgs, values};
 
 /// `spdm events`.
 #[derive(Args, Debug)]
@@ -16,13 +16,13 @@ pub(crate) struct EventsArgs {
     pub(crate) verb: SessionVerbArgs,
     /// Waits for events, and shows each one: all that the device supports, or a list of groups such as DMTF or PCI-SIG:VENDOR,
     /// of DMTF's types by name, and of GROUP/NUMBER. DMTF's EventLost is always among them
-    #[arg(long, value_name = "all|LIST", value_delimiter = ',', value_parser = WantedEvents::parse)]
+    #[arg(help_heading = OWN, long, value_name = "all|LIST", value_delimiter = ',', value_parser = WantedEvents::parse)]
     pub(crate) subscribe: Vec<WantedEvents>,
     /// Ends behind so many events; fewer are an error
-    #[arg(long, value_name = "N", requires = "subscribe", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(help_heading = OWN, long, value_name = "N", requires = "subscribe", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) count: Option<u32>,
     /// How many seconds it waits for events; they come on top of those of --deadline where that is not given
-    #[arg(long, value_name = "SECS", requires = "subscribe", value_parser = values::seconds, default_value = "10")]
+    #[arg(help_heading = OWN, long, value_name = "SECS", requires = "subscribe", value_parser = values::seconds, default_value = "10")]
     pub(crate) wait: Duration,
 }
 

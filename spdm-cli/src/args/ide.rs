@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::SessionVerbArgs;
+use super::{OWN, SessionVerbArgs};
 
 /// `spdm ide`.
 #[derive(Args, Debug)]
@@ -12,22 +12,22 @@ pub(crate) struct IdeArgs {
     #[command(flatten)]
     pub(crate) verb: SessionVerbArgs,
     /// What is done, in this order, in one session
-    #[arg(value_name = "STEP", required = true)]
+    #[arg(help_heading = OWN, value_name = "STEP", required = true)]
     pub(crate) steps: Vec<IdeStep>,
     /// The port (PortIndex): otherwise every one for query, and 0 for keys
-    #[arg(long, value_name = "N")]
+    #[arg(help_heading = OWN, long, value_name = "N")]
     pub(crate) port: Option<u8>,
     /// The stream (StreamID): otherwise 0
-    #[arg(long, value_name = "N")]
+    #[arg(help_heading = OWN, long, value_name = "N")]
     pub(crate) stream_id: Option<u8>,
     /// The key set, 0 or 1: otherwise 0
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=1))]
+    #[arg(help_heading = OWN, long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=1))]
     pub(crate) key_set: Option<u8>,
     /// The keys of program (docs/schema/ide-keys.json); go and stop concern the same ones, and without all of the key set
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = OWN, long, value_name = "FILE")]
     pub(crate) keys: Option<PathBuf>,
     /// Does program, go and stop: without, nothing is sent
-    #[arg(long)]
+    #[arg(help_heading = OWN, long)]
     pub(crate) yes: bool,
 }
 

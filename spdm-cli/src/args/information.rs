@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::values::SlotChoice;
-use super::{DeviceArgs, OptionalSessionArgs, TrustArgs};
+use super::{DeviceArgs, OWN, OptionalSessionArgs, TrustArgs};
 
 /// `spdm mel`.
 #[derive(Args, Debug)]
@@ -27,9 +27,9 @@ pub(crate) struct EndpointArgs {
     pub(crate) session: OptionalSessionArgs,
     /// The slot whose key signs the info, or any: the first one that is provisioned. --peer-key FILE stands for a device
     /// without slots
-    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0", conflicts_with = "peer_key")]
+    #[arg(help_heading = OWN, long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0", conflicts_with = "peer_key")]
     pub(crate) slot: SlotChoice,
     /// Without a signature: nothing of the answer is authentic
-    #[arg(long)]
+    #[arg(help_heading = OWN, long)]
     pub(crate) unsigned: bool,
 }

@@ -7,7 +7,7 @@ use spdm_codec::MeasurementAttributes;
 use spdm_evidence::Format;
 
 use super::values::{self, IndexList, NonceChoice, SlotChoice};
-use super::{DeviceArgs, IdentityArgs, JudgeArgs, TrustArgs};
+use super::{DeviceArgs, IdentityArgs, JudgeArgs, OWN, TrustArgs};
 
 /// `spdm attest`.
 #[derive(Args, Debug)]
@@ -21,29 +21,29 @@ pub(crate) struct AttestArgs {
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,
     /// The slot, or any: the first one whose chain is trusted
-    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
+    #[arg(help_heading = OWN, long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
     pub(crate) slot: SlotChoice,
     /// Which measurements: all, none, or indices such as 1,3-5
-    #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
+    #[arg(help_heading = OWN, long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
     pub(crate) measurements: IndexList,
     #[command(flatten)]
     pub(crate) attributes: MeasuringArgs,
     /// none waives CHALLENGE
-    #[arg(long, value_name = "WHETHER", default_value = "required")]
+    #[arg(help_heading = OWN, long, value_name = "WHETHER", default_value = "required")]
     pub(crate) challenge: ChallengeChoice,
     /// Measures in a session, which KEY_EXCHANGE and FINISH open behind CHALLENGE; it is closed afterwards
-    #[arg(long)]
+    #[arg(help_heading = OWN, long)]
     pub(crate) session: bool,
     /// Writes the keys of the session, for --secrets of verify and decode: whoever has them reads everything in it
-    #[arg(long, value_name = "FILE", requires = "session")]
+    #[arg(help_heading = OWN, long, value_name = "FILE", requires = "session")]
     pub(crate) secrets_out: Option<PathBuf>,
     /// Writes evidence, whatever the verdict; of a session, its records
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = OWN, long, value_name = "FILE")]
     pub(crate) evidence: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
     /// Attests this many times, each over a new connection
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(help_heading = OWN, long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: u32,
 }
 
@@ -103,11 +103,11 @@ pub(crate) struct CertsArgs {
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     /// Only this slot
-    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "any")]
+    #[arg(help_heading = OWN, long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "any")]
     pub(crate) slot: SlotChoice,
     /// Writes slotN.pem and slotN.bin (the chain as GET_CERTIFICATE delivers it) into this folder; - writes PEM to standard
     /// output
-    #[arg(long, value_name = "DIR")]
+    #[arg(help_heading = OWN, long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }
 
@@ -123,21 +123,21 @@ pub(crate) struct MeasureArgs {
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,
     /// The slot whose key signs, or any
-    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
+    #[arg(help_heading = OWN, long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
     pub(crate) slot: SlotChoice,
     /// Which measurements: all, or indices such as 1,3-5
-    #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
+    #[arg(help_heading = OWN, long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
     pub(crate) measurements: IndexList,
     #[command(flatten)]
     pub(crate) attributes: MeasuringArgs,
     /// Without a signature: nothing of the answer is authentic
-    #[arg(long, conflicts_with = "session")]
+    #[arg(help_heading = OWN, long, conflicts_with = "session")]
     pub(crate) unsigned: bool,
     /// In a session, which KEY_EXCHANGE and FINISH open; it is closed afterwards
-    #[arg(long)]
+    #[arg(help_heading = OWN, long)]
     pub(crate) session: bool,
     /// Writes the keys of the session, for --secrets of verify and decode: whoever has them reads everything in it
-    #[arg(long, value_name = "FILE", requires = "session")]
+    #[arg(help_heading = OWN, long, value_name = "FILE", requires = "session")]
     pub(crate) secrets_out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
@@ -149,31 +149,31 @@ pub(crate) struct CollectArgs {
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
     /// The nonce of GET_MEASUREMENTS (of CHALLENGE with --measurements none): 64 hex digits, @FILE or random
-    #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse, default_value = "random")]
+    #[arg(help_heading = OWN, long, value_name = "NONCE", value_parser = NonceChoice::parse, default_value = "random")]
     pub(crate) nonce: NonceChoice,
     /// The slot, or any: the first one that is provisioned
-    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
+    #[arg(help_heading = OWN, long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
     pub(crate) slot: SlotChoice,
     /// The public key of a device without certificates (slot 0xFF): SubjectPublicKeyInfo in DER or PEM, or a certificate
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = OWN, long, value_name = "FILE")]
     pub(crate) peer_key: Option<PathBuf>,
     /// Which measurements: all, none, or indices such as 1,3-5
-    #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
+    #[arg(help_heading = OWN, long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
     pub(crate) measurements: IndexList,
     #[command(flatten)]
     pub(crate) attributes: MeasuringArgs,
     /// none waives CHALLENGE
-    #[arg(long, value_name = "WHETHER", default_value = "required")]
+    #[arg(help_heading = OWN, long, value_name = "WHETHER", default_value = "required")]
     pub(crate) challenge: ChallengeChoice,
     /// Where to write; standard output otherwise
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = OWN, long, value_name = "FILE")]
     pub(crate) evidence: Option<PathBuf>,
     /// In which form: json holds every exchange; transcript, redfish, cmw and nvidia hold the signed measurements for
     /// other verifiers
-    #[arg(long, value_name = "NAME", value_parser = values::written_format, default_value = "json")]
+    #[arg(help_heading = OWN, long, value_name = "NAME", value_parser = values::written_format, default_value = "json")]
     pub(crate) format: Format,
     /// Where to write the certificates of the slot that signed, too (PEM, the leaf first)
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = OWN, long, value_name = "FILE")]
     pub(crate) chain_out: Option<PathBuf>,
 }
 
@@ -185,10 +185,10 @@ pub(crate) struct RecognizeArgs {
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     /// Known devices, by target (docs/schema/known.json)
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = OWN, long, value_name = "FILE")]
     pub(crate) known: PathBuf,
     /// Attests a device that is not known yet, as spdm attest does, and adds it to the known ones once it is verified; the
     /// options of trust are for this
-    #[arg(long)]
+    #[arg(help_heading = OWN, long)]
     pub(crate) learn: bool,
 }

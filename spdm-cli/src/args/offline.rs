@@ -8,7 +8,7 @@ use spdm_crypto::AsymAlgorithm;
 use spdm_evidence::{Format, Proof};
 
 use super::values::{self, NonceChoice, SlotChoice};
-use super::{ReferenceArgs, TrustArgs, Workaround};
+use super::{OWN, ReferenceArgs, TrustArgs, Workaround};
 
 /// `spdm verify`.
 #[derive(Args, Debug)]
@@ -19,40 +19,40 @@ pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     /// The public key of a device without certificates (slot 0xFF): SubjectPublicKeyInfo in DER or PEM, or a certificate
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = OWN, long, value_name = "FILE")]
     pub(crate) peer_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reference: ReferenceArgs,
     /// The nonce that a signature must cover: 64 hex digits or @FILE; not given: freshness is not judged
-    #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse)]
+    #[arg(help_heading = OWN, long, value_name = "NONCE", value_parser = NonceChoice::parse)]
     pub(crate) nonce: Option<NonceChoice>,
     /// Which signatures the verdict needs: challenge, measurements, key-exchange, or several of them; otherwise those
     /// that the recorded requester asked for, at least one
-    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    #[arg(help_heading = OWN, long, value_name = "LIST", value_delimiter = ',')]
     pub(crate) require: Vec<RequiredSignature>,
     /// The only slot to judge, or any
-    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "any")]
+    #[arg(help_heading = OWN, long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "any")]
     pub(crate) slot: SlotChoice,
     /// The lowest version to accept
-    #[arg(long, value_name = "1.x")]
+    #[arg(help_heading = OWN, long, value_name = "1.x")]
     pub(crate) min_version: Option<SpdmVersion>,
     /// A workaround for known devices (repeatable)
-    #[arg(long, value_name = "NAME")]
+    #[arg(help_heading = OWN, long, value_name = "NAME")]
     pub(crate) compat: Vec<Workaround>,
     /// capture, transcript, nvidia, redfish, cmw or json; otherwise the file's beginning tells
-    #[arg(long, value_name = "NAME", value_parser = values::format)]
+    #[arg(help_heading = OWN, long, value_name = "NAME", value_parser = values::format)]
     pub(crate) format: Option<Format>,
     /// The chain of evidence that has none: a chain structure, or certificates in PEM, DER or JSON
-    #[arg(long, visible_alias = "certificate", value_name = "FILE")]
+    #[arg(help_heading = OWN, long, visible_alias = "certificate", value_name = "FILE")]
     pub(crate) chain: Option<PathBuf>,
     /// The signature algorithm of a bare measurement of 1.0 or 1.1; ECDSA_P384 where the file does not name it either
-    #[arg(long, value_name = "NAME", value_parser = values::asym)]
+    #[arg(help_heading = OWN, long, value_name = "NAME", value_parser = values::asym)]
     pub(crate) base_asym: Option<AsymAlgorithm>,
     /// The hash algorithm of a bare measurement of 1.0 or 1.1; SHA_384 where the file does not name it either
-    #[arg(long, value_name = "NAME", value_parser = values::hash)]
+    #[arg(help_heading = OWN, long, value_name = "NAME", value_parser = values::hash)]
     pub(crate) base_hash: Option<spdm_crypto::HashAlgorithm>,
     /// Keys of sessions, as decode takes them: the sessions of captures are judged, too
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = OWN, long, value_name = "FILE")]
     pub(crate) secrets: Option<PathBuf>,
 }
 
@@ -87,22 +87,22 @@ pub(crate) struct ChainArgs {
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     /// The slot that it is from
-    #[arg(long, value_name = "N", value_parser = values::slot, default_value = "0")]
+    #[arg(help_heading = OWN, long, value_name = "N", value_parser = values::slot, default_value = "0")]
     pub(crate) slot: SlotId,
     /// The negotiated version: it decides over the leaf's profile
-    #[arg(long, value_name = "1.x", default_value = "1.2")]
+    #[arg(help_heading = OWN, long, value_name = "1.x", default_value = "1.2")]
     pub(crate) max_version: SpdmVersion,
     /// The certificate model of the slot
-    #[arg(long, value_name = "MODEL", default_value = "unknown")]
+    #[arg(help_heading = OWN, long, value_name = "MODEL", default_value = "unknown")]
     pub(crate) model: ModelChoice,
     /// The negotiated signature algorithm; the leaf's key tells otherwise
-    #[arg(long, value_name = "NAME", value_parser = values::any_asym)]
+    #[arg(help_heading = OWN, long, value_name = "NAME", value_parser = values::any_asym)]
     pub(crate) base_asym: Option<AsymAlgorithm>,
     /// The negotiated hash algorithm; RootHash tells otherwise
-    #[arg(long, value_name = "NAME", value_parser = values::hash)]
+    #[arg(help_heading = OWN, long, value_name = "NAME", value_parser = values::hash)]
     pub(crate) base_hash: Option<spdm_crypto::HashAlgorithm>,
     /// What was found for every rule
-    #[arg(long)]
+    #[arg(help_heading = OWN, long)]
     pub(crate) explain: bool,
 }
 

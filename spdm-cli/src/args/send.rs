@@ -6,7 +6,7 @@ use clap::Args;
 use spdm_codec::StandardsBody;
 
 use super::values::{SlotChoice, from_hex};
-use super::{DeviceArgs, IdentityArgs, TrustArgs};
+use super::{DeviceArgs, IdentityArgs, OWN, TrustArgs};
 
 /// `spdm send`.
 #[derive(Args, Debug)]
@@ -18,22 +18,22 @@ pub(crate) struct SendArgs {
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,
     /// What is sent: hex digits, or @FILE for the bytes of a file
-    #[arg(value_name = "HEX|@FILE", value_parser = PayloadSource::parse)]
+    #[arg(help_heading = OWN, value_name = "HEX|@FILE", value_parser = PayloadSource::parse)]
     pub(crate) payload: PayloadSource,
     /// Whose message it is: DMTF, TCG, USB, PCI-SIG, IANA, HDBaseT, MIPI, CXL, JEDEC, VESA or a number (StandardID)
-    #[arg(long, value_name = "NAME|ID", value_parser = Standard::parse)]
+    #[arg(help_heading = OWN, long, value_name = "NAME|ID", value_parser = Standard::parse)]
     pub(crate) standard: Standard,
     /// The vendor in the registry of that body: hex digits in the order in which they are sent (VendorID)
-    #[arg(long, value_name = "HEX", value_parser = VendorId::parse, default_value = "")]
+    #[arg(help_heading = OWN, long, value_name = "HEX", value_parser = VendorId::parse, default_value = "")]
     pub(crate) vendor: VendorId,
     /// In a session, which KEY_EXCHANGE and FINISH open with a device that is trusted; it is closed afterwards
-    #[arg(long)]
+    #[arg(help_heading = OWN, long)]
     pub(crate) session: bool,
     /// The slot whose key signs KEY_EXCHANGE, or any: the first one whose chain is trusted
-    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
+    #[arg(help_heading = OWN, long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
     pub(crate) slot: SlotChoice,
     /// Writes the keys of the session, for --secrets of verify and decode: whoever has them reads everything in it
-    #[arg(long, value_name = "FILE", requires = "session")]
+    #[arg(help_heading = OWN, long, value_name = "FILE", requires = "session")]
     pub(crate) secrets_out: Option<PathBuf>,
 }
 

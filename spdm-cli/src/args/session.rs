@@ -9,7 +9,7 @@ use spdm_requester::UpdatedKeys;
 use super::live::{KnownArgs, MeasuringArgs};
 use super::send::MessagesArgs;
 use super::values::{IndexList, PskHint, SlotChoice};
-use super::{DeviceArgs, IdentityArgs, JudgeArgs, TrustArgs};
+use super::{DeviceArgs, IdentityArgs, JudgeArgs, OWN, TrustArgs};
 
 /// `spdm session`.
 #[derive(Args, Debug)]
@@ -23,10 +23,10 @@ pub(crate) struct SessionArgs {
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,
     /// The slot whose key signs KEY_EXCHANGE, or any: the first one whose chain is trusted
-    #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
+    #[arg(help_heading = OWN, long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
     pub(crate) slot: SlotChoice,
     /// Which measurements are read in the session: all, none, or indices such as 1,3-5
-    #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
+    #[arg(help_heading = OWN, long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
     pub(crate) measurements: IndexList,
     #[command(flatten)]
     pub(crate) attributes: MeasuringArgs,

@@ -6,6 +6,7 @@ use clap::Args;
 use spdm_codec::SlotId;
 
 use super::{DeviceArgs, IdentityArgs, TrustArgs, values};
+use crate::consent::OptionFiles;
 use crate::exit::Failure;
 use crate::overheard::SlotOption;
 
@@ -47,6 +48,14 @@ pub(crate) struct PeerArgs {
     pub(crate) identity: IdentityArgs,
 }
 
+impl SessionVerbArgs {
+    /// The files that the options name.
+    pub(crate) fn files(&self) -> OptionFiles<'_> {
+        let peer_key = self.peer.peer_key.as_deref();
+        OptionFiles { trust: &self.trust, peer_key, identity: &self.peer.identity }
+    }
+}
+
 impl PeerArgs {
     pub(crate) fn choice(&self) -> PeerChoice<'_> {
         PeerChoice {
@@ -79,6 +88,11 @@ pub(crate) struct OptionalSessionArgs {
 }
 
 impl OptionalSessionArgs {
+    /// The files that the options name.
+    pub(crate) fn files<'f>(&'f self, trust: &'f TrustArgs) -> OptionFiles<'f> {
+        OptionFiles { trust, peer_key: self.peer_key.as_deref(), identity: &self.identity }
+    }
+
     /// With whom; `None` where nothing is asked in a session.
     pub(crate) fn choice(&self) -> Option<PeerChoice<'_>> {
         self.session.then_some(PeerChoice {

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use spdm_codec::pci_sig::{FunctionId, LockFlags};
 
-use super::SessionVerbArgs;
+use super::{OWN, SessionVerbArgs};
 
 /// `spdm tdisp`.
 #[derive(Args, Debug)]
@@ -11,25 +11,25 @@ pub(crate) struct TdispArgs {
     #[command(flatten)]
     pub(crate) verb: SessionVerbArgs,
     /// What is done, in this order, in one session: a lock ends with its session
-    #[arg(value_name = "STEP", required = true)]
+    #[arg(help_heading = OWN, value_name = "STEP", required = true)]
     pub(crate) steps: Vec<TdispStep>,
     /// The device interface: its function as BB:DD.F, or FunctionID as hex digits
-    #[arg(long, value_name = "FUNCTION", value_parser = function)]
+    #[arg(help_heading = OWN, long, value_name = "FUNCTION", value_parser = function)]
     pub(crate) function: FunctionId,
     /// Of lock: NO_FW_UPDATE, SYSTEM_CACHE_LINE_SIZE, LOCK_MSIX, BIND_P2P, ALL_REQUEST_REDIRECT (FLAGS)
-    #[arg(long, value_name = "LIST", value_parser = lock_flags)]
+    #[arg(help_heading = OWN, long, value_name = "LIST", value_parser = lock_flags)]
     pub(crate) lock_flags: Option<LockFlags>,
     /// Of lock: the stream of link encryption that the interface uses by default (Default StreamID); otherwise 0
-    #[arg(long, value_name = "N")]
+    #[arg(help_heading = OWN, long, value_name = "N")]
     pub(crate) stream_id: Option<u8>,
     /// Of lock: what the report adds to addresses (MMIO_REPORTING_OFFSET), hex digits; otherwise 0
-    #[arg(long, value_name = "HEX", value_parser = address)]
+    #[arg(help_heading = OWN, long, value_name = "HEX", value_parser = address)]
     pub(crate) mmio_offset: Option<u64>,
     /// Of lock: BIND_P2P_ADDR_MASK, hex digits; otherwise 0
-    #[arg(long, value_name = "HEX", value_parser = address)]
+    #[arg(help_heading = OWN, long, value_name = "HEX", value_parser = address)]
     pub(crate) p2p_mask: Option<u64>,
     /// Does lock, start and stop: without, nothing is sent
-    #[arg(long)]
+    #[arg(help_heading = OWN, long)]
     pub(crate) yes: bool,
 }
 
@@ -74,7 +74,9 @@ impl TdispStep {
 
 /// `--function`.
 fn function(text: &str) -> Result<FunctionId, String> {
-    let expected = || "expected a function as BB:DD.F, or FunctionID as hex digits".to_owned();
+    let expected = || {
+        "expected a function as BB:DD.F in hexadecimal (DD up to 1f, F up to 7), or FunctionID as hex digits".to_owned()
+    };
     if let Some((bus, rest)) = text.split_once(':') {
         let (device, function) = rest.split_once('.').ok_or_else(expected)?;
         let part = |digits: &str, most: u32| {
@@ -88,9 +90,9 @@ fn function(text: &str) -> Result<FunctionId, String> {
 }
 
 fn lock_flags(text: &str) -> Result<LockFlags, String> {
-    let flag = |name| {
+    let flag = |name: &str| {
         let known = || LockFlags::all().iter_names().map(|(known, _)| known).collect::<Vec<_>>();
-        LockFlags::from_name(name)
+        LockFlags::from_name(&name.trim().to_ascii_uppercase())
             .ok_or_else(|| format!("{name} is no flag of a lock; there are {}", known().join(", ")))
     };
     text.split(',').map(flag).collect()

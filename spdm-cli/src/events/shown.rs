@@ -5,6 +5,7 @@ use spdm_codec::{DmtfEvent, DmtfEventType, Event, EventGroupList, StandardsBody,
 #[cfg(test)]
 use spdm_evidence::schema;
 
+use crate::exit::{ErrorObject, Failure};
 use crate::render::{Style, Table};
 
 /// The version of the objects' form.
@@ -74,8 +75,8 @@ struct EventType {
     derive(schemars::JsonSchema),
     schemars(
         title = "An event of a device",
-        description = "What spdm events --subscribe … --json prints, one object for each event; a report behind them, or an error, says \
-                       why it ended early."
+        description = "What spdm events --subscribe … --json prints, one object for each event; where it ended early, one behind them \
+                       says why (events-end.json)."
     )
 )]
 pub(crate) struct ShownEvent {
@@ -102,6 +103,42 @@ pub(crate) struct ShownEvent {
     measurements: Option<Vec<u8>>,
     /// Of CertificateChanged: the slots.
     slots: Option<Vec<u8>>,
+}
+
+/// Why the wait for events ended early: `docs/schema/events-end.json`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(
+    test,
+    derive(schemars::JsonSchema),
+    schemars(
+        deny_unknown_fields,
+        title = "The early end of the events of a device",
+        description = "What spdm events --json prints last, where it ended early behind the opening of the session."
+    )
+)]
+pub(crate) struct EventsEnd {
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
+    schema: u32,
+    /// The device.
+    target: String,
+    /// SessionID in hexadecimal.
+    pub(super) session: String,
+    /// How many events came before.
+    pub(super) received: u32,
+    /// Why it ended.
+    error: Option<ErrorObject>,
+}
+
+impl EventsEnd {
+    /// No session was opened yet.
+    pub(super) const fn new(target: String) -> Self {
+        Self { schema: SCHEMA, target, session: String::new(), received: 0, error: None }
+    }
+
+    /// It ended because of this.
+    pub(super) fn because(self, failure: &Failure) -> Self {
+        Self { error: Some(ErrorObject::of(failure)), ..self }
+    }
 }
 
 /// Events that did not come.

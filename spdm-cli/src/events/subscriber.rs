@@ -24,6 +24,8 @@ pub(super) struct Subscriber<'w, 'l> {
     pub(super) meeting: Meeting,
     pub(super) line: &'w mut Tap<'l>,
     pub(super) console: &'w mut Console,
+    /// How many events came.
+    pub(super) received: &'w mut u32,
 }
 
 /// What one poll brought.
@@ -65,19 +67,20 @@ impl Subscriber<'_, '_> {
         let names = shown::type_names(&groups).join(", ");
         self.console.note(&format!("{}: subscribed to {names}", self.target));
         let end = clock.now().after(self.args.wait);
-        let (mut count, mut refused) = (0_u32, Vec::new());
+        let mut refused = Vec::new();
         loop {
             let mut heard = Heard::default();
             let flow = requester.receive_events(session, &mut subscription, &mut heard);
             let (next, served) = blocking::run(flow, self.line, &clock)?;
             requester = next;
             for event in heard.events {
-                count = count.saturating_add(1);
+                *self.received = self.received.saturating_add(1);
                 if let Err(failure) = self.show(event) {
                     return Ok((requester, Err(failure)));
                 }
             }
             refused.extend(heard.refused);
+            let count = *self.received;
             if served.session == SessionFate::Ended {
                 let enough = self.args.count.is_some_and(|most| count >= most);
                 let ended = Failure::new(Exit::Rejected, "the device ended the session");
@@ -96,7 +99,7 @@ impl Subscriber<'_, '_> {
             requester = self.attend(requester, &clock)?;
         }
         let EventsArgs { count: wanted, wait, .. } = *self.args;
-        Ok((requester, judge(count, wanted, wait, &refused)))
+        Ok((requester, judge(*self.received, wanted, wait, &refused)))
     }
 
     /// What keeps the session alive.

@@ -3,15 +3,20 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 use spdm_codec::pci_sig::IdeKeyFlags;
 use spdm_pci_security::IdeKey;
 use zeroize::Zeroizing;
 
+use crate::console::Console;
 use crate::exit::Failure;
 use crate::file;
 
 /// Bytes of a key; its initial value is behind it.
 const KEY_LEN: usize = 32;
+
+/// What is in a file, in a few words: a message of the parser could show a key.
+const FORM: &str = r#"a file is {"keys": [{"direction": "receive" or "transmit", "sub_stream": "PR", "NPR" or "CPL", "key": 64 hex digits, "ifv": 16 hex digits}, ...]}"#;
 
 /// What `--keys` reads: `docs/schema/ide-keys.json`. It borrows from the bytes of the file, which are erased.
 #[derive(Deserialize)]
@@ -128,8 +133,8 @@ pub(super) struct KeyRing(Vec<(KeyPlace, IdeKey)>);
 
 impl KeyRing {
     /// Reads them. No message shows what is in the file.
-    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
-        let bytes = Zeroizing::new(file::read(path)?);
+    pub(super) fn read(path: &Path, console: &Console) -> Result<Self, Failure> {
+        let bytes = file::read_secret(path, console)?;
         Self::parse(&bytes)
             .map_err(|why| Failure::usage(format!("{} (--keys): {why}", path.display())))
     }
@@ -137,7 +142,12 @@ impl KeyRing {
     fn parse(bytes: &[u8]) -> Result<Self, String> {
         let file: KeyFile<'_> = serde_json::from_slice(bytes).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            format!("line {line}, column {column}: not what docs/schema/ide-keys.json describes")
+            let what = match error.classify() {
+                Category::Data => "not the form that is expected",
+                Category::Eof => "the file ends here",
+                Category::Syntax | Category::Io => "not JSON",
+            };
+            format!("line {line}, column {column}: {what}; {FORM}")
         })?;
         let mut keys: Vec<(KeyPlace, IdeKey)> = Vec::new();
         for KeyEntry { direction, sub_stream, key, ifv } in file.keys {

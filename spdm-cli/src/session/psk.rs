@@ -10,7 +10,6 @@ use spdm_evidence::{
 use spdm_requester::{
     Error, Observation, Observer as _, RunError, Selection, SessionPlan, blocking,
 };
-use zeroize::Zeroizing;
 
 use super::course::{self, Complaints, Course};
 use crate::advice::Waivable;
@@ -32,7 +31,7 @@ pub(super) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let key = Zeroizing::new(file::read(path)?);
+    let key = file::read_secret(path, console)?;
     if key.is_empty() {
         return Err(Failure::usage(format!(
             "{}: a pre-shared key cannot be empty",

@@ -40,6 +40,7 @@ mod provenance;
 mod provisioning;
 mod reference_files;
 mod references;
+mod refusals;
 mod schema;
 mod scripted;
 mod secrets;
