@@ -1,123 +1,28 @@
 //! A recording is replayed: [`Connection`] judges every exchange, as it does live.
 
-use core::fmt;
-
-use std::collections::BTreeSet;
+mod judgement;
+mod request;
+mod signer;
 
 use spdm_codec::{
-    Challenge, Code, ContentChanged, Cx, ErrorCode, GetCertificate, GetEndpointInfo,
-    GetMeasurements, HEADER_LEN, Handshake, Header, KeySlot, MeasurementOperation,
-    MeasurementRecord, Message, MutAuthRequested, RequesterNonce, SlotId, SpdmVersion,
+    Code, ContentChanged, Cx, GetMeasurements, Handshake, Header, MeasurementOperation,
+    MeasurementRecord, Message, MutAuthRequested, SlotId,
 };
 use spdm_crypto::{Digest, HashBank, Provider};
 use spdm_requester::{
-    Accepted, Compat, Connection, Crypto, Error, MeasurementSignature, Negotiated, Possession,
-    Proof, summary_of,
+    Accepted, Compat, Connection, Crypto, Error, MeasurementSignature, summary_of,
 };
 use spdm_untrusted::Untrusted;
-use spdm_x509::{Identity, ProvisionedKey};
 
-use crate::chain_library::{Candidates, ParsedChain};
+pub(crate) use self::judgement::{Attempt, AttemptOutcome, ErrorAnswer, Failure, Judgement};
+use self::request::{asked_signature, session_id};
+use crate::chain_library::Candidates;
 use crate::host::{Agreed, HostIdentity, HostJudge, HostTranscript, Place};
 use crate::recording::{CapturedRecord, RecordedExchange, Recording};
 use crate::replay_hashes::ReplayHashes;
 use crate::report::MeasuredValue;
 use crate::secrets::Secrets;
-use crate::session_judge::{Begun, Finished, Opening, SessionFindings, SessionJudge, place_of};
-
-/// An ERROR in answer to a request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ErrorAnswer {
-    pub(crate) request: Code,
-    pub(crate) code: ErrorCode,
-}
-
-impl fmt::Display for ErrorAnswer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the device answered {} with ERROR {}", self.request, self.code)
-    }
-}
-
-/// A signature that was asked for, and what became of it.
-#[derive(Debug)]
-pub(crate) struct Attempt<'c> {
-    pub(crate) proof: Proof,
-    pub(crate) slot: KeySlot,
-    pub(crate) nonce: RequesterNonce,
-    pub(crate) outcome: AttemptOutcome<'c>,
-    /// What a signature over measurements covers.
-    pub(crate) values: Vec<MeasuredValue>,
-    /// Whether they changed while they were read.
-    pub(crate) content_changed: ContentChanged,
-    /// The summary hash of the record that carries the signature, where it has one.
-    pub(crate) summary: Option<Digest>,
-}
-
-impl Attempt<'_> {
-    /// Whether the device was too busy to answer.
-    pub(crate) const fn was_busy(&self) -> bool {
-        matches!(
-            &self.outcome,
-            AttemptOutcome::Refused(ErrorAnswer {
-                code: ErrorCode::BUSY | ErrorCode::REQUEST_IN_FLIGHT,
-                ..
-            })
-        )
-    }
-}
-
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a few values per connection")]
-pub(crate) enum AttemptOutcome<'c> {
-    Verified(Possession<'c>),
-    /// No key to check it with.
-    NotChecked,
-    Failed,
-    Refused(ErrorAnswer),
-    /// The answer is not in the recording.
-    Unanswered,
-}
-
-/// What [`Connection`] said about every exchange of a recording.
-#[derive(Debug, Default)]
-pub(crate) struct Judgement<'c> {
-    pub(crate) negotiated: Option<Negotiated>,
-    pub(crate) attempts: Vec<Attempt<'c>>,
-    /// Measurements that no signature covers, per exchange.
-    pub(crate) unsigned: Vec<Vec<MeasuredValue>>,
-    /// Chains whose digest is the one in DIGESTS. Mismatches are in `failures`.
-    pub(crate) digests_checked: BTreeSet<(SlotId, Vec<u8>)>,
-    /// Every digest that a DIGESTS stated for a slot.
-    pub(crate) stated: BTreeSet<(SlotId, Vec<u8>)>,
-    /// What went wrong, in the order of the exchanges.
-    pub(crate) failures: Vec<Failure>,
-    /// What was found about sessions, where there are secrets.
-    pub(crate) sessions: Option<SessionFindings>,
-    /// What the host proves of itself.
-    pub(crate) host: HostJudge<'c>,
-}
-
-/// What went wrong in an exchange.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Failure {
-    pub(crate) error: Error,
-    /// The slot that the exchange is about; `None` where it concerns all of them.
-    pub(crate) slot: Option<KeySlot>,
-}
-
-impl Judgement<'_> {
-    /// Notes what went wrong, and says whether the replay goes on.
-    fn goes_on(&mut self, result: Result<(), Error>, request: &[u8]) -> bool {
-        let Err(error) = result else { return true };
-        let slot = self.negotiated.and_then(|n| slot_of(request, n.version));
-        self.failures.push(Failure { error, slot });
-        // After these errors a live connection goes on as well.
-        matches!(
-            error,
-            Error::Signature { .. } | Error::SignatureOrder { .. } | Error::Incompatible(_)
-        )
-    }
-}
+use crate::session_judge::{Begun, Finished, Opening, SessionJudge, place_of};
 
 /// Where an exchange travelled; the index is that of the exchange outside that comes with it or next.
 enum At<'s, 'j> {
@@ -424,60 +329,6 @@ impl<'c> Replay<'_, 'c> {
         Ok(())
     }
 
-    /// The identity whose key must have signed the answer.
-    fn identity(
-        &self,
-        proof: Proof,
-        slot: KeySlot,
-        index: usize,
-        response: &[u8],
-        connection: &Connection,
-    ) -> Result<Option<Identity<'c>>, Error> {
-        let KeySlot::Slot(slot) = slot else {
-            let (Some(der), Some(negotiated)) = (self.peer_key, connection.negotiated()) else {
-                return Ok(None);
-            };
-            let (asym, hash) = (negotiated.asym()?, negotiated.hash()?);
-            let key = ProvisionedKey::parse(Untrusted::new(der), asym, hash, self.provider)?;
-            return Ok(Some(Identity::Key(key)));
-        };
-        let Some(negotiated) = connection.negotiated() else { return Ok(None) };
-        let stated = connection.slot_digest(slot);
-        let fits = |chain: &&ParsedChain<'_>| stated.is_none_or(|stated| *stated == chain.digest);
-        // CertChainHash of CHALLENGE_AUTH is all that names a chain that was not fetched in this connection.
-        let hash = response.get(HEADER_LEN..HEADER_LEN + negotiated.hash_len());
-        let named = |chain: &&ParsedChain<'_>| {
-            proof == Proof::Challenge && hash == Some(chain.digest.as_bytes())
-        };
-        let chains = self.held.at(index, slot, negotiated);
-        let fitting = || chains.iter().filter(fits);
-        let chosen = fitting().find(named).or_else(|| fitting().find(|c| c.parsed.is_ok()));
-        match (chosen.or_else(|| fitting().next()), chains.first()) {
-            (Some(chain), _) => Ok(chain.parsed.as_ref().ok().copied().map(Identity::Chain)),
-            (None, Some(other)) => {
-                connection.check_chain_digest(slot, &other.digest).map(|()| None)
-            }
-            (None, None) => Ok(None),
-        }
-    }
-
-    /// The identity whose key must have signed ENDPOINT_INFO.
-    fn endpoint_signer(
-        &self,
-        request: &[u8],
-        index: usize,
-        connection: &Connection,
-    ) -> Result<Option<Identity<'c>>, Error> {
-        let Some(negotiated) = connection.negotiated() else { return Ok(None) };
-        let cx = Cx::new(negotiated.version).with_padding(usize::MAX);
-        match GetEndpointInfo::decode(Untrusted::new(request), &cx) {
-            Ok(asked) if asked.message.nonce.is_some() => {
-                self.identity(Proof::Measurements, asked.message.slot, index, &[], connection)
-            }
-            _ => Ok(None),
-        }
-    }
-
     /// The summary hash over these measurements.
     fn summary(
         &self,
@@ -509,52 +360,5 @@ impl<'c> Replay<'_, 'c> {
         connection.check_chain_digest(slot, &digest)?;
         judgement.digests_checked.insert((slot, digest.as_bytes().to_vec()));
         Ok(())
-    }
-}
-
-/// `SessionID` by the halves in a request and its answer.
-fn session_id(request: &[u8], response: &[u8]) -> u32 {
-    let half = |message: &[u8]| {
-        let bytes = message.get(HEADER_LEN..).and_then(|bytes| bytes.first_chunk());
-        bytes.map_or(0, |bytes| u32::from(u16::from_le_bytes(*bytes)))
-    };
-    half(response) << 16 | half(request)
-}
-
-/// The slot that a request is about.
-fn slot_of(request: &[u8], version: SpdmVersion) -> Option<KeySlot> {
-    if let Some((_, slot, _)) = asked_signature(request, version) {
-        return Some(slot);
-    }
-    let cx = Cx::new(version).with_padding(usize::MAX);
-    let message = GetCertificate::decode(Untrusted::new(request), &cx).ok()?.message;
-    Some(KeySlot::Slot(message.slot))
-}
-
-/// For a request that asks for a signature: which proof it gives, by which slot's key, over which nonce.
-fn asked_signature(
-    request: &[u8],
-    version: SpdmVersion,
-) -> Option<(Proof, KeySlot, RequesterNonce)> {
-    let raw = Untrusted::new(request);
-    let cx = Cx::new(version).with_padding(usize::MAX);
-    match Header::peek(raw).ok()?.code {
-        Code::CHALLENGE => {
-            let message = Challenge::decode(raw, &cx).ok()?.message;
-            Some((Proof::Challenge, message.slot, message.nonce))
-        }
-        Code::GET_MEASUREMENTS => {
-            let signature = GetMeasurements::decode(raw, &cx).ok()?.message.signature?;
-            // Before 1.1 there is no SlotIDParam: slot 0 signs.
-            let slot = signature.slot.unwrap_or(KeySlot::Slot(SlotId::ZERO));
-            Some((Proof::Measurements, slot, signature.nonce))
-        }
-        // Its first fields have their places whatever else was negotiated.
-        Code::KEY_EXCHANGE => {
-            let slot = KeySlot::from_byte(*request.get(3)?)?;
-            let random_data = request.get(8..)?.first_chunk()?;
-            Some((Proof::KeyExchange, slot, RequesterNonce(*random_data)))
-        }
-        _ => None,
     }
 }
