@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use spdm_appraisal::{Dialect, ReferenceKey, ReferenceTrust};
 use spdm_evidence::{
     Completeness, DeviceEnvironment, Error, Reference, ReferenceFile, ReferenceFormat,
-    ReferenceVerdict, Report, WrittenReference,
+    ReferenceVerdict, Report, WrittenReference, wrapped_references,
 };
 use spdm_x509::{Anchor, ValidityCheck};
 
@@ -36,6 +36,20 @@ pub(crate) struct ReferenceInput {
 struct InputFile {
     name: String,
     bytes: Vec<u8>,
+}
+
+impl InputFile {
+    /// The file, or the files in a conceptual message wrapper.
+    fn load(path: &Path) -> Result<Vec<Self>, Failure> {
+        let (name, bytes) = (path.display().to_string(), file::read(path)?);
+        let wrapped = wrapped_references(&bytes).map_err(|error| unusable(&name, error))?;
+        let Some(wrapped) = wrapped else { return Ok(vec![Self { name, bytes }]) };
+        let files = wrapped.into_iter().map(|(label, bytes)| match label.is_empty() {
+            true => Self { name: name.clone(), bytes },
+            false => Self { name: format!("{name}: {}", label.escape_debug()), bytes },
+        });
+        Ok(files.collect())
+    }
 }
 
 /// Who may sign files, and when.
@@ -71,10 +85,9 @@ impl ReferenceInput {
         crypto: Crypto,
         console: &Console,
     ) -> Result<Self, Failure> {
-        let load = |path: &PathBuf| -> Result<InputFile, Failure> {
-            Ok(InputFile { name: path.display().to_string(), bytes: file::read(path)? })
-        };
-        let files = files.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        let files =
+            files.iter().map(|path| InputFile::load(path)).collect::<Result<Vec<_>, _>>()?;
+        let files: Vec<_> = files.into_iter().flatten().collect();
         let asks_for_signer = !signers.trust.is_empty() || signers.key.is_some();
         let can_be_signed =
             |file: &InputFile| ReferenceFormat::of(&file.bytes) != ReferenceFormat::Json;

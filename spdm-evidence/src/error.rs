@@ -87,6 +87,8 @@ pub enum Error {
         /// What they are.
         kinds: Vec<MessageKind>,
     },
+    /// A conceptual message wrapper that should hold reference values holds none.
+    NoWrappedReference,
     /// What a member of JSON holds is no signed transcript.
     NotTranscript,
     /// What a member of JSON holds is no certificate.
@@ -198,6 +200,9 @@ impl fmt::Display for Error {
             Self::NoEvidence => f.write_str("there is no SPDM evidence in this JSON"),
             Self::Wrapper { rule, at: Some(at) } => write!(f, "CMW: {rule} (byte {at})"),
             Self::Wrapper { rule, at: None } => write!(f, "CMW: {rule}"),
+            Self::NoWrappedReference => {
+                f.write_str("a CMW without application/rim+cbor or application/rim+cose")
+            }
             Self::OtherMessages { kinds } => {
                 let kinds: Vec<_> = kinds.iter().map(|kind| kind.media_type()).collect();
                 write!(f, "a CMW with {}, and without a signed transcript of SPDM", kinds.join(", "))

@@ -15,6 +15,7 @@ mod walk;
 mod wrapper;
 
 use serde_json::value::RawValue;
+use spdm_appraisal::{WrapperPlace, is_wrapper};
 
 use self::chain::{chain_in, chain_of};
 use self::members::members;
@@ -27,6 +28,7 @@ use crate::certificate_list::CertificateList;
 use crate::error::Error;
 use crate::evidence::{Evidence, Presumption};
 use crate::recording::ChainContent;
+use crate::text;
 
 /// How deep evidence may lie. Every level is read once more.
 const DEEPEST: usize = 16;
@@ -64,6 +66,26 @@ pub(crate) fn read_wrapper(cbor: &[u8], presumption: Presumption) -> Result<Evid
     let wrapper = Wrapper::of_cbor(cbor, 0, &Place::ROOT)?;
     walk.wrapper(&wrapper, &Place::ROOT, &around)?;
     walk.finish()
+}
+
+/// The files of reference values in a conceptual message wrapper, with their labels; `None` where the file is none.
+///
+/// # Errors
+/// [`Error::Wrapper`] where it breaks a rule, [`Error::NoWrappedReference`] where it has none.
+pub fn wrapped_references(file: &[u8]) -> Result<Option<Vec<(String, Vec<u8>)>>, Error> {
+    let wrapper = if is_wrapper(file) {
+        Wrapper::of_cbor(file, 0, &Place::ROOT)?
+    } else {
+        let text = text::plain_text(file);
+        let json = sniff(&text).and_then(|json| serde_json::from_slice::<&RawValue>(json).ok());
+        let Some(value) = json else { return Ok(None) };
+        if !wrapper::is_wrapper(value) {
+            return Ok(None);
+        }
+        Wrapper::of_json(value, 0, WrapperPlace::Alone, &Place::ROOT)?
+    };
+    let references = wrapper.references();
+    if references.is_empty() { Err(Error::NoWrappedReference) } else { Ok(Some(references)) }
 }
 
 /// The certificates in a file of JSON, such as the CertificateString of Redfish.

@@ -210,6 +210,42 @@ pub(crate) fn other_messages_beside_evidence() {
     assert!(run.code == 2 && run.err.contains("bytes follow"), "{}", run.err);
 }
 
+/// Reference values in a wrapper count where --reference names the wrapper.
+pub(crate) fn reference_values_in_a_wrapper_that_is_named() {
+    let own = |name: &str| {
+        let path = test_corpus::folder().join("appraisal/own").join(name);
+        path.to_str().unwrap().to_owned()
+    };
+    let judge = |file: &str, trust: &str| {
+        let (file, trust) = (own(file), own(trust));
+        let options = ["--reference", &file, "--reference-trust", &trust, "--json"];
+        verify(&crate::inputs::input("ok_nvidia.json"), "root11.pem", &options)
+    };
+    let check = |run: &crate::process::Run, name: &str| {
+        crate::process::status(&run.object(), name).to_owned()
+    };
+    // They are about another device, and their signature is checked.
+    let run = judge("cmw_collection.json", "rim_root.pem");
+    assert_eq!(run.code, 1, "{}", run.err);
+    assert_eq!(check(&run, "reference.signature"), "pass", "{}", run.out);
+    assert_eq!(check(&run, "measurements.reference"), "fail", "{}", run.out);
+    assert!(run.out.contains("cmw_collection.json: rim"), "{}", run.out);
+    let run = judge("cmw_collection.json", "other_root.pem");
+    assert_eq!(run.code, 1, "{}", run.err);
+    assert_eq!(check(&run, "reference.signature"), "fail", "{}", run.out);
+    for (file, why) in [
+        ("cmw_record.json", "no reference values: a CMW without application/rim+cbor"),
+        ("cmw_record.cbor", "no reference values: a CMW without application/rim+cbor"),
+        ("cmw_ind_32.json", "no reference values: [2]: CMW: the indicator"),
+        ("cmw_empty_collection.json", "no reference values: CMW: the collection has no member"),
+    ] {
+        let run = judge(file, "rim_root.pem");
+        assert_eq!(run.code, 2, "{file}");
+        let message = run.object()["error"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(why), "{file}: {message}");
+    }
+}
+
 /// Four collections may be in each other, also where one is in JSON and the next in CBOR.
 pub(crate) fn collections_nest_four_deep() {
     let folder = Folder::new();

@@ -74,6 +74,15 @@ fn is_collection_within(object: &Members<'_>, deepest: u8) -> bool {
     says_so || !object.is_empty() && object.iter().all(is_wrapper)
 }
 
+/// Whether a value is a message with its type, or a collection of messages.
+pub(super) fn is_wrapper(value: &RawValue) -> bool {
+    match value.get().as_bytes().first() {
+        Some(b'[') => items(value).is_ok_and(|list| is_record(&list)),
+        Some(b'{') => members(value, &Place::ROOT).is_ok_and(|inner| is_collection(&inner)),
+        _ => false,
+    }
+}
+
 /// A rule that a wrapper breaks, in JSON.
 const fn broken(rule: Rule) -> Error {
     Error::Wrapper { rule, at: None }
@@ -203,6 +212,25 @@ impl Wrapper {
         };
         let message = WrappedMessage::new(message_type, &value, indicator, within);
         message.map(|message| Self::message(&message)).map_err(|rule| place.fails(broken(rule)))
+    }
+
+    /// The reference values in it, with the labels that lead to them.
+    pub(super) fn references(self) -> Vec<(String, Vec<u8>)> {
+        match self {
+            Self::Message { kind: Some(kind), value } if kind.is_reference() => {
+                vec![(String::new(), value)]
+            }
+            Self::Message { .. } => Vec::new(),
+            Self::Collection(members) => {
+                let inside = members.into_iter().flat_map(|(label, member)| {
+                    member.references().into_iter().map(move |(path, value)| {
+                        let path = if path.is_empty() { path } else { format!(".{path}") };
+                        (format!("{label}{path}"), value)
+                    })
+                });
+                inside.collect()
+            }
+        }
     }
 
     fn message(message: &WrappedMessage<'_>) -> Self {
