@@ -44,9 +44,12 @@ impl InputFile {
         let (name, bytes) = (path.display().to_string(), file::read(path)?);
         let wrapped = wrapped_references(&bytes).map_err(|error| unusable(&name, error))?;
         let Some(wrapped) = wrapped else { return Ok(vec![Self { name, bytes }]) };
-        let files = wrapped.into_iter().map(|(label, bytes)| match label.is_empty() {
-            true => Self { name: name.clone(), bytes },
-            false => Self { name: format!("{name}: {}", label.escape_debug()), bytes },
+        let files = wrapped.into_iter().map(|inner| match inner.label.is_empty() {
+            true => Self { name: name.clone(), bytes: inner.bytes },
+            false => {
+                let name = format!("{name}: {}", inner.label.escape_debug());
+                Self { name, bytes: inner.bytes }
+            }
         });
         Ok(files.collect())
     }

@@ -75,6 +75,13 @@ pub enum Error {
     NoEvidence,
     /// An object of JSON has certificates, but no evidence that they belong to.
     MissingEvidence,
+    /// The tool that should have collected the evidence says that it failed.
+    NotCollected {
+        /// Its code.
+        code: i64,
+        /// What it says; empty where it says nothing.
+        message: String,
+    },
     /// A conceptual message wrapper (CMW) breaks a rule.
     Wrapper {
         /// The rule.
@@ -198,6 +205,11 @@ impl fmt::Display for Error {
             Self::NotEvidence(kind) => f.write_str(&kind.sentence("evidence")),
             Self::NotChain(kind) => f.write_str(&kind.sentence("certificate chain")),
             Self::NoEvidence => f.write_str("there is no SPDM evidence in this JSON"),
+            Self::NotCollected { code, message } => {
+                let what = "there is no SPDM evidence in this JSON, for its collector failed";
+                let colon = if message.is_empty() { "" } else { ": " };
+                write!(f, "{what} (result_code {code}){colon}{}", message.escape_debug())
+            }
             Self::Wrapper { rule, at: Some(at) } => write!(f, "CMW: {rule} (byte {at})"),
             Self::Wrapper { rule, at: None } => write!(f, "CMW: {rule}"),
             Self::NoWrappedReference => {

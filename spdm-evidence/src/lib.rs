@@ -109,7 +109,7 @@ pub use secured_record::{NotOpened, SecuredRecord};
 pub use spdm_requester::{AttestationCheck, CheckStatus, Proof};
 pub use statement::Statement;
 pub use text::plain_text;
-pub use tool_json::wrapped_references;
+pub use tool_json::{WrappedReference, wrapped_references};
 pub use unpacked::Unpacked;
 pub use verify::{Judge, Signatures, Verifier};
 pub use wire_records::WireRecords;

@@ -68,11 +68,21 @@ pub(crate) fn read_wrapper(cbor: &[u8], presumption: Presumption) -> Result<Evid
     walk.finish()
 }
 
-/// The files of reference values in a conceptual message wrapper, with their labels; `None` where the file is none.
+/// A file of reference values in a conceptual message wrapper.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct WrappedReference {
+    /// The labels that lead to it, such as `platform.rim`; empty where it is alone.
+    pub label: String,
+    /// The file.
+    pub bytes: Vec<u8>,
+}
+
+/// The files of reference values in a conceptual message wrapper; `None` where the file is none.
 ///
 /// # Errors
 /// [`Error::Wrapper`] where it breaks a rule, [`Error::NoWrappedReference`] where it has none.
-pub fn wrapped_references(file: &[u8]) -> Result<Option<Vec<(String, Vec<u8>)>>, Error> {
+pub fn wrapped_references(file: &[u8]) -> Result<Option<Vec<WrappedReference>>, Error> {
     let wrapper = if is_wrapper(file) {
         Wrapper::of_cbor(file, 0, &Place::ROOT)?
     } else {

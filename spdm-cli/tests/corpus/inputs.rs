@@ -43,6 +43,19 @@ pub(crate) fn collectors_and_lists_of_devices() {
     }
 }
 
+/// A collector that failed says why.
+pub(crate) fn a_collector_that_failed() {
+    let folder = Folder::new();
+    for evidences in [json!(null), json!([])] {
+        let file =
+            json!({"result_code": 9, "result_message": "NVML\nerror", "evidences": evidences});
+        let run = verify(&folder.write("failed.json", file.to_string()), "root11.pem", &[]);
+        assert_eq!(run.code, 2);
+        let said = "for its collector failed (result_code 9): NVML\\nerror\n";
+        assert!(run.err.ends_with(said), "{}", run.err);
+    }
+}
+
 /// The same device in the forms of other tools.
 pub(crate) fn json_of_other_tools() {
     let folder = Folder::new();

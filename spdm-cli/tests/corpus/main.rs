@@ -49,6 +49,7 @@ fn main() {
         test(hidden::other_certificates),
         test(hidden::a_long_name_in_front_of_many_places),
         test(inputs::collectors_and_lists_of_devices),
+        test(inputs::a_collector_that_failed),
         test(inputs::json_of_other_tools),
         test(inputs::a_nonce_beside_or_around_the_evidence_is_the_signed_one),
         test(inputs::what_is_wrong_in_json_is_named_by_its_place),

@@ -60,6 +60,16 @@ pub(super) fn is_certificate(name: &str) -> bool {
     CERTIFICATE.iter().any(|wanted| is(name, wanted))
 }
 
+/// Whether a collector says in this member how it ended; 0 is well.
+pub(super) fn is_result_code(name: &str) -> bool {
+    is(name, "resultcode")
+}
+
+/// Whether it says in this member why.
+pub(super) fn is_result_message(name: &str) -> bool {
+    is(name, "resultmessage")
+}
+
 /// Whether certificates in this member are in no certain order: it is Redfish's.
 pub(super) fn is_unordered(name: &str) -> bool {
     is(name, "certificatestring")

@@ -44,6 +44,8 @@ pub(super) struct Walk {
     shared: usize,
     /// What is in wrappers instead of transcripts.
     messages: Vec<MessageKind>,
+    /// What a collector says that collected nothing.
+    not_collected: Option<Error>,
     /// The first place where a device should be and none is. Beside a device that is an error.
     missing: Option<Error>,
 }
@@ -138,6 +140,7 @@ impl Walk {
         if is_collection(&members) {
             return self.json_wrapper(value, place, around);
         }
+        self.not_collected = self.not_collected.take().or_else(|| not_collected(&members));
         let evidence = evidence_of(&members);
         let nonces = self.nonces_of(&members, evidence.is_some(), place, around.nonces)?;
         let own_chain = chain_of(&members, place)?;
@@ -283,6 +286,9 @@ impl Walk {
             return Ok(only);
         }
         if self.found.is_empty() {
+            if let Some(error) = self.not_collected {
+                return Err(error);
+            }
             if !self.messages.is_empty() {
                 return Err(Error::OtherMessages { kinds: self.messages });
             }
@@ -316,4 +322,13 @@ fn requested_nonce(task: &Members<'_>) -> Option<RequesterNonce> {
     let request = member(task, names::is_request_of_task)?;
     let body = inside(&request, names::is_request_body)?;
     nonce(inside(&body, names::is_nonce)?.as_bytes())
+}
+
+/// Why there is no evidence, where a collector says so.
+fn not_collected(members: &Members<'_>) -> Option<Error> {
+    let (_, code) = members.iter().find(|(name, _)| names::is_result_code(name))?;
+    let code: i64 = serde_json::from_str(code.get()).ok().filter(|code| *code != 0)?;
+    let message = members.iter().find(|(name, _)| names::is_result_message(name));
+    let message = message.and_then(|(_, text)| serde_json::from_str(text.get()).ok());
+    Some(Error::NotCollected { code, message: message.unwrap_or_default() })
 }

@@ -9,6 +9,7 @@ use spdm_appraisal::{
 };
 use spdm_untrusted::Untrusted;
 
+use super::WrappedReference;
 use super::chain::one_of;
 use super::members::{Members, items, members};
 use super::place::Place;
@@ -214,18 +215,19 @@ impl Wrapper {
         message.map(|message| Self::message(&message)).map_err(|rule| place.fails(broken(rule)))
     }
 
-    /// The reference values in it, with the labels that lead to them.
-    pub(super) fn references(self) -> Vec<(String, Vec<u8>)> {
+    /// The reference values in it.
+    pub(super) fn references(self) -> Vec<WrappedReference> {
         match self {
             Self::Message { kind: Some(kind), value } if kind.is_reference() => {
-                vec![(String::new(), value)]
+                vec![WrappedReference { label: String::new(), bytes: value }]
             }
             Self::Message { .. } => Vec::new(),
             Self::Collection(members) => {
                 let inside = members.into_iter().flat_map(|(label, member)| {
-                    member.references().into_iter().map(move |(path, value)| {
-                        let path = if path.is_empty() { path } else { format!(".{path}") };
-                        (format!("{label}{path}"), value)
+                    member.references().into_iter().map(move |inner| {
+                        let dot = if inner.label.is_empty() { "" } else { "." };
+                        let label = format!("{label}{dot}{}", inner.label);
+                        WrappedReference { label, bytes: inner.bytes }
                     })
                 });
                 inside.collect()
