@@ -161,7 +161,7 @@ pub(crate) struct Output {
     /// One JSON object per line instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// No text on standard output and no notes: the exit code tells
+    /// No text on standard output, no notes and no warnings: the exit code tells. Files are written, also to -
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
     /// Each exchange of a live connection; every field for decode

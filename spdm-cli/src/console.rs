@@ -142,6 +142,11 @@ impl Console {
         if self.quiet { Ok(()) } else { self.result(&fold_lines(text, self.style)) }
     }
 
+    /// Writes a result that may be for a program, as it is; nothing with `--quiet`.
+    pub(crate) fn payload(&mut self, text: &str) -> Result<(), Failure> {
+        if self.quiet { Ok(()) } else { self.result(text) }
+    }
+
     /// Writes one JSON object as a line.
     pub(crate) fn object(&mut self, value: &impl serde::Serialize) -> Result<(), Failure> {
         let mut line = serde_json::to_string(value).map_err(Failure::usage)?;

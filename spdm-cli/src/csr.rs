@@ -27,6 +27,10 @@ const LEN: usize = 0x1_0000;
 /// Bytes of GET_CSR beside what a person adds.
 const FIELDS: usize = 8;
 
+/// What `--any-extensions` does.
+const UNREAD_EXTENSIONS: &str =
+    "the extensions that it asks for were not read: sign it with others";
+
 /// The version of the object's form.
 const SCHEMA: u32 = 1;
 
@@ -46,6 +50,9 @@ pub(crate) struct FetchedCsr {
     schema: u32,
     /// The device.
     target: String,
+    /// The version that was negotiated.
+    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
+    version: &'static str,
     /// SessionID in hexadecimal; null outside of sessions.
     session: Option<String>,
     /// Whether the device makes the request in its next reset: nothing else is known then.
@@ -66,6 +73,8 @@ pub(crate) struct FetchedCsr {
     dmtf_name: Option<String>,
     /// Whether the slot has a certificate for the same key; null where that was not asked.
     key_is_known: Option<bool>,
+    /// What a reader should know besides.
+    notes: Vec<String>,
 }
 
 /// Fetches it.
@@ -166,8 +175,11 @@ fn ask(
         let mut buffer = vec![0; LEN];
         let flow = place.enter(requester).get_csr(plan, &mut buffer);
         let (requester, outcome) = blocking::run(flow, line, &clock)?;
-        let session = place.session_id();
-        Ok((requester, FetchedCsr { session, ..described(&outcome, known.is_some()) }))
+        let (version, session) = (negotiated.version.as_str(), place.session_id());
+        let notes = args.any_extensions.then(|| UNREAD_EXTENSIONS.to_owned());
+        let notes = notes.into_iter().collect();
+        let described = described(&outcome, known.is_some());
+        Ok((requester, FetchedCsr { version, session, notes, ..described }))
     });
     asked.map(|(_, fetched)| fetched)
 }
@@ -186,6 +198,7 @@ fn described(outcome: &CsrOutcome<'_>, key_is_known: bool) -> FetchedCsr {
     let nothing = FetchedCsr {
         schema: SCHEMA,
         target: String::new(),
+        version: "",
         session: None,
         reset_required: true,
         tracking_tag: None,
@@ -195,6 +208,7 @@ fn described(outcome: &CsrOutcome<'_>, key_is_known: bool) -> FetchedCsr {
         key_info: None,
         dmtf_name: None,
         key_is_known: None,
+        notes: Vec::new(),
     };
     match outcome {
         CsrOutcome::ResetRequired { tracking_tag } => {
@@ -222,8 +236,8 @@ fn show(args: &CsrArgs, fetched: &FetchedCsr, console: &mut Console) -> Result<E
         console.object(fetched)?;
     }
     let target = &fetched.target;
-    if args.any_extensions {
-        console.note("note: the extensions that it asks for were not read: sign it with others");
+    for note in &fetched.notes {
+        console.note(&format!("note: {note}"));
     }
     let Some(csr) = &fetched.csr else {
         let next = match fetched.tracking_tag {
@@ -251,8 +265,7 @@ fn show(args: &CsrArgs, fetched: &FetchedCsr, console: &mut Console) -> Result<E
             ))?;
         }
         Some(_) => {}
-        // It may be for a program.
-        None => console.result(csr)?,
+        None => console.payload(csr)?,
     }
     Ok(Exit::Done)
 }

@@ -56,7 +56,8 @@ pub(crate) fn run(
             let flow = requester.fetch_event_types(meeting.session, &mut buffer);
             let (requester, types) = blocking::run(flow, line, &clock)?;
             if args.subscribe.is_empty() {
-                let shown = ShownEventTypes::new(&target, meeting.id(), &types);
+                let version = requester.negotiated().version.as_str();
+                let shown = ShownEventTypes::new(&target, version, meeting.id(), &types);
                 return Ok((requester, show(&shown, console)));
             }
             let wanted = match wanted(&args.subscribe, &types) {

@@ -11,7 +11,7 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::pci_session::{
-    self, Asked, Course, Ended, Left, PciSession, Reached, Taken, TakenBack, Trouble,
+    self, Asked, Course, Ended, Left, PciSession, Reached, Taken, TakenBack, Trouble, end,
 };
 use crate::render;
 #[cfg(test)]
@@ -282,7 +282,7 @@ fn show(
     taken: Taken<IdeStep, ShownIdeStep>,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let Ended { session, steps, error, left, outcome } =
+    let Ended { version, session, steps, error, left, notes, failure } =
         taken.ended(IdeStep::name, |_, trouble| {
             let no_port = matches!(
                 trouble.innermost(),
@@ -292,11 +292,12 @@ fn show(
             (trouble.to_string(), hint)
         });
     let mut shown = ShownIde::new(target, args);
-    (shown.session, shown.steps, shown.error, shown.left) = (session, steps, error, left);
+    (shown.version, shown.session) = (version, session);
+    (shown.steps, shown.error, shown.left, shown.notes) = (steps, error, left, notes);
     if console.json() {
         console.object(&shown)?;
     } else {
         console.report(&shown.text(console.style()))?;
     }
-    outcome.end(console)
+    end(&shown.notes, failure, console)
 }

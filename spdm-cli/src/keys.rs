@@ -43,6 +43,9 @@ pub(crate) struct ShownKeys {
     schema: u32,
     /// The device.
     target: String,
+    /// The version that was negotiated.
+    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
+    version: &'static str,
     /// SessionID in hexadecimal; null outside of sessions.
     session: Option<String>,
     /// The key pair that was changed, and when that takes effect; null where nothing was.
@@ -114,6 +117,7 @@ pub(crate) fn run(args: &KeysArgs, crypto: Crypto, console: &mut Console) -> Res
     );
     let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |mut inquiry, requester| {
         let clock = inquiry.clock;
+        let version = requester.negotiated().version.as_str();
         let asked = converse(peer.as_ref(), requester, &mut inquiry, |requester, place, line| {
             let (requester, changed) = match change {
                 None => (requester, None),
@@ -124,14 +128,15 @@ pub(crate) fn run(args: &KeysArgs, crypto: Crypto, console: &mut Console) -> Res
                 }
             };
             let (requester, key_pairs) = list(place, line, &clock, requester)?;
-            Ok((requester, (place.session_id(), changed, key_pairs)))
+            Ok((requester, (version, place.session_id(), changed, key_pairs)))
         });
         asked.map(|(_, shown)| shown)
     });
     device.finish()?;
     match inquired.result {
-        Ok((session, changed, key_pairs)) => {
-            show(&ShownKeys { schema: SCHEMA, target, session, changed, key_pairs }, console)
+        Ok((version, session, changed, key_pairs)) => {
+            let schema = SCHEMA;
+            show(&ShownKeys { schema, target, version, session, changed, key_pairs }, console)
         }
         Err(verdict) => render::not_done(&watched.told(verdict), console),
     }

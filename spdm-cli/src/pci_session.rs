@@ -84,10 +84,12 @@ pub(crate) struct Left {
 
 /// What came of the steps.
 pub(crate) struct Taken<S, T> {
+    /// The version that was negotiated.
+    version: &'static str,
     /// `SessionID`; empty where no session was opened.
-    pub(crate) session: String,
+    session: String,
     /// Those that were taken; of the last one maybe a part.
-    pub(crate) steps: Vec<T>,
+    steps: Vec<T>,
     /// The step that the device refused.
     failed: Option<(S, Trouble)>,
     /// What a person should know besides.
@@ -102,6 +104,7 @@ pub(crate) struct Taken<S, T> {
 impl<S, T> Default for Taken<S, T> {
     fn default() -> Self {
         Self {
+            version: "",
             session: String::new(),
             steps: Vec::new(),
             failed: None,
@@ -115,29 +118,30 @@ impl<S, T> Default for Taken<S, T> {
 
 /// What came of the steps, to be shown.
 pub(crate) struct Ended<T> {
+    /// The version that was negotiated.
+    pub(crate) version: &'static str,
     /// `SessionID`.
     pub(crate) session: String,
     pub(crate) steps: Vec<T>,
     /// Why they did not come to their end, for programs.
     pub(crate) error: Option<StepError>,
     pub(crate) left: Option<Left>,
-    pub(crate) outcome: Outcome,
+    /// What a reader should know besides.
+    pub(crate) notes: Vec<String>,
+    /// Why they did not come to their end, for people.
+    pub(crate) failure: Option<Failure>,
 }
 
-/// What is said behind the steps.
-pub(crate) struct Outcome {
-    note: Option<String>,
+/// Says what came besides the steps that were shown: the exit code.
+pub(crate) fn end(
+    notes: &[String],
     failure: Option<Failure>,
-}
-
-impl Outcome {
-    /// Says it: the exit code.
-    pub(crate) fn end(self, console: &Console) -> Result<Exit, Failure> {
-        if let Some(note) = self.note {
-            console.note(&format!("note: {note}"));
-        }
-        self.failure.map_or(Ok(Exit::Done), Err)
+    console: &Console,
+) -> Result<Exit, Failure> {
+    for note in notes {
+        console.note(&format!("note: {note}"));
     }
+    failure.map_or(Ok(Exit::Done), Err)
 }
 
 /// Why a step could not be taken, for programs.
@@ -158,7 +162,7 @@ impl<S: Copy, T> Taken<S, T> {
         name: fn(S) -> &'static str,
         refused: impl FnOnce(S, &Trouble) -> (String, Option<String>),
     ) -> Ended<T> {
-        let Self { session, steps, failed, note, begun, lost, left } = self;
+        let Self { version, session, steps, failed, note, begun, lost, left } = self;
         let refused = failed.map(|(step, trouble)| {
             let (message, hint) = refused(step, &trouble);
             let failure = Failure::new(trouble.exit(), message);
@@ -184,7 +188,8 @@ impl<S: Copy, T> Taken<S, T> {
             let hint = left.as_ref().map(|left| left.undo.clone()).or(failure.hint);
             Failure { message, hint, ..failure }
         });
-        Ended { session, steps, error, left, outcome: Outcome { note, failure } }
+        let notes = note.into_iter().collect();
+        Ended { version, session, steps, error, left, notes, failure }
     }
 }
 
@@ -272,7 +277,8 @@ pub(crate) fn run<C: Course>(
     let mut taken = Taken::default();
     let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |mut inquiry, requester| {
         let asked = meet(&peer, requester, &mut inquiry, |requester, meeting, line| {
-            taken.session = meeting.id();
+            (taken.version, taken.session) =
+                (requester.negotiated().version.as_str(), meeting.id());
             take(&mut course, steps, &mut taken, PciSession { requester, meeting, line })
         });
         if asked.is_err() || taken.failed.is_some() {

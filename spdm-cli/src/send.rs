@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 use spdm_codec::MeasurementAttributes;
+#[cfg(test)]
+use spdm_evidence::schema;
 use spdm_evidence::{KnownChains, SecretsLog, VendorExchange};
 use spdm_requester::{Requirement, ToUntrusted};
 
@@ -40,6 +42,9 @@ pub(crate) struct Sent {
     schema: u32,
     /// The device.
     target: String,
+    /// The version that was negotiated.
+    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
+    version: &'static str,
     /// SessionID in hexadecimal; null outside of sessions.
     session: Option<String>,
     /// The message and its answer.
@@ -69,13 +74,16 @@ pub(crate) fn run(args: &SendArgs, crypto: Crypto, console: &mut Console) -> Res
     }
     device.settle()?;
     let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
+        let version = requester.negotiated().version.as_str();
         let sent = message.send(requester, inquiry.line);
-        sent.map(|(_, exchange)| exchange).map_err(|failure| failure.error)
+        sent.map(|(_, exchange)| (version, exchange)).map_err(|failure| failure.error)
     });
     let target = device.name();
     device.finish()?;
     match inquired.result {
-        Ok(exchange) => show(Sent { schema: SCHEMA, target, session: None, exchange }, console),
+        Ok((version, exchange)) => {
+            show(Sent { schema: SCHEMA, target, version, session: None, exchange }, console)
+        }
         Err(verdict) => render::not_done(&verdict, console),
     }
 }
@@ -120,7 +128,9 @@ fn in_session(
         .and_then(|session| Some((session.id.clone(), session.vendor_defined.first()?.clone())));
     match sent.filter(|_| verdict.exit == Exit::Done) {
         Some((id, exchange)) => {
-            show(Sent { schema: SCHEMA, target, session: Some(id), exchange }, console)
+            // What has a session has a version.
+            let version = verdict.report.version().unwrap_or_default();
+            show(Sent { schema: SCHEMA, target, version, session: Some(id), exchange }, console)
         }
         None => {
             render::show(&verdict, console)?;
@@ -130,7 +140,7 @@ fn in_session(
     }
 }
 
-/// Nothing but the answer: it may be for a program.
+/// Nothing but the answer.
 fn show(sent: Sent, console: &mut Console) -> Result<Exit, Failure> {
     if console.json() {
         console.object(&sent)?;
@@ -138,6 +148,6 @@ fn show(sent: Sent, console: &mut Console) -> Result<Exit, Failure> {
     }
     let digits = sent.exchange.response.as_bytes().chunks(2 * LINE_LEN);
     let lines = digits.map(|line| format!("{}\n", String::from_utf8_lossy(line)));
-    console.result(&lines.collect::<String>())?;
+    console.payload(&lines.collect::<String>())?;
     Ok(Exit::Done)
 }

@@ -52,6 +52,9 @@ pub(crate) struct SlotChange {
     schema: u32,
     /// The device.
     target: String,
+    /// The version that was negotiated.
+    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
+    version: &'static str,
     /// SessionID in hexadecimal; null outside of sessions.
     session: Option<String>,
     #[cfg_attr(test, schemars(range(max = 7)))]
@@ -65,6 +68,8 @@ pub(crate) struct SlotChange {
     digest: Option<String>,
     /// Whether the device was asked again and shows it; null where it was not asked, because a reset is due.
     shown: Option<bool>,
+    /// What a reader should know besides.
+    notes: Vec<String>,
 }
 
 /// When something takes effect.
@@ -232,12 +237,14 @@ fn install(
         Ok(SlotChange {
             schema: SCHEMA,
             target: String::new(),
+            version: negotiated.version.as_str(),
             session,
             slot: args.slot.get(),
             erased: false,
             effect: effect.into(),
             digest: Some(hex::encode(chain.digest().as_bytes())),
             shown,
+            notes: notes(shown),
         })
     })
 }
@@ -322,6 +329,7 @@ fn erase(
     requester: Requester<'_, Negotiated>,
 ) -> Result<Result<SlotChange, Failure>, RunError<LineError>> {
     let clock = inquiry.clock;
+    let version = requester.negotiated().version.as_str();
     let (requester, filled) = match blocking::run(requester.get_digests(), inquiry.line, &clock) {
         Ok((requester, ())) => {
             let filled: Vec<_> = requester.connection().provisioned_slots().collect();
@@ -363,13 +371,22 @@ fn erase(
     Ok(Ok(SlotChange {
         schema: SCHEMA,
         target: String::new(),
+        version,
         session,
         slot: args.slot.get(),
         erased: true,
         effect: effect.into(),
         digest: None,
         shown,
+        notes: notes(shown),
     }))
+}
+
+/// What a device that does not show a change may still do.
+fn notes(shown: Option<bool>) -> Vec<String> {
+    let late = (shown == Some(false))
+        .then(|| "some devices show it after a restart: spdm certs".to_owned());
+    late.into_iter().collect()
 }
 
 fn show(change: SlotChange, console: &mut Console) -> Result<Exit, Failure> {
@@ -393,8 +410,8 @@ fn show(change: SlotChange, console: &mut Console) -> Result<Exit, Failure> {
         let digest = table.plain(console.style());
         console.report(&format!("{word}  {target}: slot {slot} {done}; {when}\n{digest}"))?;
     }
-    if change.shown == Some(false) {
-        console.hint(Some("some devices show it after a restart: spdm certs"));
+    for note in &change.notes {
+        console.note(&format!("note: {note}"));
     }
     Ok(Exit::Done)
 }

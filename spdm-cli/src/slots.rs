@@ -49,6 +49,9 @@ pub(crate) struct ShownSlots {
     schema: u32,
     /// The device.
     target: String,
+    /// The version that was negotiated.
+    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
+    version: &'static str,
     /// SessionID in hexadecimal; null outside of sessions.
     session: Option<String>,
     /// What was changed, and when that takes effect; null where nothing was.
@@ -158,6 +161,7 @@ pub(crate) fn run(
     );
     let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |mut inquiry, requester| {
         let clock = inquiry.clock;
+        let version = requester.negotiated().version.as_str();
         let peer = peer.as_ref();
         let (requester, changed) = match change {
             None => (requester, None),
@@ -200,19 +204,20 @@ pub(crate) fn run(
         let (_, listed) = converse(peer, requester, &mut inquiry, |requester, place, line| {
             list(place, line, &clock, requester)
         })?;
-        Ok(Ok((changed, listed)))
+        Ok(Ok((version, changed, listed)))
     });
     device.finish()?;
     match inquired.result {
         Ok(asked) => {
-            let (effect, Listed { session, sub_codes, banks }) = asked?;
+            let (version, effect, Listed { session, sub_codes, banks }) = asked?;
             let changed = effect.zip(args.bank).map(|(effect, bank)| ChangedBank {
                 bank,
                 slot: args.slot.map(SlotId::get),
                 effect: effect.into(),
             });
+            let schema = SCHEMA;
             show(
-                &ShownSlots { schema: SCHEMA, target, session, changed, sub_codes, banks },
+                &ShownSlots { schema, target, version, session, changed, sub_codes, banks },
                 console,
             )
         }

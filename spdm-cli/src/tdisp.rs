@@ -11,7 +11,7 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::pci_session::{
-    self, Asked, Course, Ended, Left, PciSession, Reached, Taken, TakenBack, Trouble,
+    self, Asked, Course, Ended, Left, PciSession, Reached, Taken, TakenBack, Trouble, end,
 };
 use crate::render::{self, ShownInterface, ShownTdispStep, flag_names};
 use crate::target::Address;
@@ -306,18 +306,19 @@ fn show(
     taken: Taken<TdispStep, ShownTdispStep>,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let Ended { session, steps, error, left, outcome } = taken
+    let Ended { version, session, steps, error, left, notes, failure } = taken
         .ended(TdispStep::name, |step, trouble| {
             (sentence(args, trouble), hint(args, step, trouble).map(str::to_owned))
         });
     let mut shown = ShownInterface::new(target, args.function);
-    (shown.session, shown.steps, shown.error, shown.left) = (session, steps, error, left);
+    (shown.version, shown.session) = (version, session);
+    (shown.steps, shown.error, shown.left, shown.notes) = (steps, error, left, notes);
     if console.json() {
         console.object(&shown)?;
     } else {
         console.report(&render::interface(&shown, console.style()))?;
     }
-    outcome.end(console)
+    end(&shown.notes, failure, console)
 }
 
 /// What a person can try behind a step that was refused.

@@ -27,6 +27,9 @@ pub(crate) struct ShownEventTypes {
     schema: u32,
     /// The device.
     target: String,
+    /// The version that was negotiated.
+    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
+    version: &'static str,
     /// SessionID in hexadecimal.
     session: String,
     /// The groups.
@@ -183,7 +186,12 @@ pub(super) fn type_names(list: &EventGroupList<'_>) -> Vec<String> {
 }
 
 impl ShownEventTypes {
-    pub(super) fn new(target: &str, session: String, list: &EventGroupList<'_>) -> Self {
+    pub(super) fn new(
+        target: &str,
+        version: &'static str,
+        session: String,
+        list: &EventGroupList<'_>,
+    ) -> Self {
         let groups = list.iter().map(|group| ShownGroup {
             id: GroupId::new(&group.id),
             version: group.version,
@@ -192,7 +200,8 @@ impl ShownEventTypes {
                 .map(|id| EventType { id, name: type_name(&group.id, id) })
                 .collect(),
         });
-        Self { schema: SCHEMA, target: target.to_owned(), session, groups: groups.collect() }
+        let (target, groups) = (target.to_owned(), groups.collect());
+        Self { schema: SCHEMA, target, version, session, groups }
     }
 
     pub(super) fn text(&self, style: Style) -> String {

@@ -1,6 +1,8 @@
 //! What the ports of a device answered, for programs and for people.
 
 use serde::Serialize;
+#[cfg(test)]
+use spdm_evidence::schema;
 use spdm_pci_security::IdePort;
 
 use super::keys::KeyPlace;
@@ -27,6 +29,9 @@ pub(crate) struct ShownIde {
     schema: u32,
     /// The device.
     target: String,
+    /// The version that was negotiated.
+    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
+    pub(super) version: &'static str,
     /// SessionID in hexadecimal.
     pub(super) session: String,
     /// PortIndex of the keys, and of query; null where all ports are queried, and keys are those of port 0.
@@ -44,6 +49,8 @@ pub(crate) struct ShownIde {
     pub(super) error: Option<StepError>,
     /// What the device is left with; null where nothing is known that differs from before, or all steps were taken.
     pub(super) left: Option<Left>,
+    /// What a reader should know besides.
+    pub(super) notes: Vec<String>,
 }
 
 /// A step that was taken.
@@ -137,10 +144,23 @@ impl ShownIde {
     /// Nothing was done yet.
     pub(super) fn new(target: String, args: &IdeArgs) -> Self {
         let (schema, session, steps) = (SCHEMA, String::new(), Vec::new());
-        let (port, error, left) = (args.port, None, None);
+        let (port, error, left, version) = (args.port, None, None, "");
+        let notes = Vec::new();
         let (stream_id, key_set) =
             (args.stream_id.unwrap_or_default(), args.key_set.unwrap_or_default());
-        Self { schema, target, session, port, stream_id, key_set, steps, error, left }
+        Self {
+            schema,
+            target,
+            version,
+            session,
+            port,
+            stream_id,
+            key_set,
+            steps,
+            error,
+            left,
+            notes,
+        }
     }
 
     /// For people.

@@ -28,6 +28,9 @@ pub(crate) struct ShownInterface {
     schema: u32,
     /// The device.
     target: String,
+    /// The version that was negotiated.
+    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
+    pub(crate) version: &'static str,
     /// The function as --function takes it: BB:DD.F, or FunctionID in hexadecimal where it has a segment.
     function: String,
     /// FunctionID.
@@ -41,6 +44,8 @@ pub(crate) struct ShownInterface {
     pub(crate) error: Option<StepError>,
     /// What the device is left with; null where nothing is known that differs from before, or all steps were taken.
     pub(crate) left: Option<Left>,
+    /// What a reader should know besides.
+    pub(crate) notes: Vec<String>,
 }
 
 /// A step that was taken.
@@ -132,8 +137,9 @@ impl ShownInterface {
         let (session, steps) = (String::new(), Vec::new());
         let FunctionId(function_id) = function;
         let function = function_value(function);
-        let (schema, error, left) = (Self::SCHEMA, None, None);
-        Self { schema, target, function, function_id, session, steps, error, left }
+        let (schema, version, notes) = (Self::SCHEMA, "", Vec::new());
+        let (error, left) = (None, None);
+        Self { schema, target, version, function, function_id, session, steps, error, left, notes }
     }
 }
 

@@ -233,3 +233,43 @@ fn the_options_of_a_verb_are_not_those_of_its_identity() {
     let pair = help.find("Key pair:").unwrap();
     assert!(help[pair..].contains("--key-pair"), "{help}");
 }
+
+#[test]
+fn objects_of_all_verbs_say_the_version() {
+    for line in [
+        "csr emulated",
+        "keys emulated",
+        "events emulated",
+        "mel emulated",
+        "endpoint emulated",
+        "tdisp emulated --function be:1d.7 state",
+        "ide emulated query",
+    ] {
+        let object = run(&format!("{line} --json --max-version 1.3")).object();
+        check(&schema(line.split(' ').next().unwrap()), &object);
+        assert_eq!(object["version"], "1.3", "{line}");
+    }
+    let interface = run("tdisp emulated --function be:1d.7 state --json").object();
+    assert_eq!(
+        (&interface["function"], &interface["function_id"]),
+        (&"be:1d.7".into(), &0xBEEF.into())
+    );
+    let port = |options: &str| {
+        run(&format!("ide emulated query {options} --json")).object()["port"].clone()
+    };
+    assert_eq!((port(""), port("--port 1")), (Value::Null, 1.into()));
+    let unread = run("csr emulated --any-extensions --json").object();
+    assert!(unread["notes"][0].as_str().unwrap().contains("extensions"), "{unread}");
+    let twice = run("tdisp emulated --function be:1d.7 lock lock --yes --json").object();
+    assert!(twice["notes"][0].as_str().unwrap().contains("unlocked again"), "{twice}");
+}
+
+#[test]
+fn quiet_verbs_write_what_they_are_told_to_write() {
+    for verb in ["csr emulated", "keys emulated", "ide emulated query"] {
+        let quiet = run(&format!("{verb} -q"));
+        assert_eq!((quiet.code, quiet.out.as_str(), quiet.err.as_str()), (0, "", ""), "{verb}");
+    }
+    let told = run("csr emulated -q --out -");
+    assert!(told.out.starts_with("-----BEGIN CERTIFICATE REQUEST-----"), "{told:?}");
+}
