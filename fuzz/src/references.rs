@@ -41,7 +41,9 @@ pub fn appraise(data: &[u8]) {
         let record = MeasurementRecord::decode(Untrusted::new(&record), 4).unwrap();
         let mut places = [Element::EMPTY; 64];
         record_elements(&record, Some(HashAlgorithm::Sha384), &mut places).unwrap();
-        let _ = block.elements(4, &mut places);
+        for evidence in block.manifest.evidence() {
+            let _ = evidence.elements(0xFD, 4, &mut places);
+        }
     }
 }
 

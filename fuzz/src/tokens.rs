@@ -85,10 +85,15 @@ fn look(eat: &Eat<'_>) {
     let record = MeasurementRecord::decode(Untrusted::new(&record), 4).unwrap();
     let mut places = [Element::EMPTY; 64];
     record_elements(&record, Some(HashAlgorithm::Sha384), &mut places).unwrap();
-    if let Ok(elements) = eat.elements(0xFD, 4, &mut places) {
-        assert!(elements.len() > 4);
-        assert!(elements.iter().skip(4).all(|element| element.environment.is_some()));
+    let mut count = 0;
+    for evidence in eat.evidence() {
+        count += 1;
+        if let Ok(elements) = evidence.elements(0xFD, 4, &mut places) {
+            assert!(elements.len() > 4);
+            assert!(elements.iter().skip(4).all(|element| element.environment.is_some()));
+        }
     }
+    assert!(count > 0);
 }
 
 /// Tokens with every claim, by a chain and by a key id, and a bundle.

@@ -49,17 +49,48 @@ impl<'a> ConciseEvidence<'a> {
         self.ignored
     }
 
-    /// Makes elements of it behind those that `list` has.
-    pub(crate) fn add_to(&self, list: &mut ElementList<'_, 'a>) -> Result<()> {
+    /// The encoding of what tag 571 holds.
+    #[must_use]
+    pub const fn content(&self) -> &'a [u8] {
+        self.content.bytes()
+    }
+
+    /// Reads what tag 571 holds: [`Self::content`] of evidence that somebody else vouches for.
+    ///
+    /// # Errors
+    /// [`ReadError`] with the offset in `content`.
+    pub fn read_content(content: Untrusted<&'a [u8]>) -> Result<Self> {
+        let mut reader = Reader::new(content.into_inner_less_safe(), 0);
+        let evidence = Self::read(&mut reader)?;
+        reader.finish("concise-evidence")?;
+        Ok(evidence)
+    }
+
+    /// Makes elements of it behind the first `count` of `places`, among which are those of the measurement record that holds
+    /// it in the block with the index `holder`, and gives all. What is indirect has the claims of the blocks of that record.
+    ///
+    /// # Errors
+    /// [`ReadError`], also where an index is not in the record or that of the holder itself, and where a value beside it is
+    /// not that of the block: [`Rule::IndirectIndex`], [`Rule::IndirectDiffers`]; [`Rule::TooManyElements`].
+    pub fn elements<'e>(
+        &self,
+        holder: u8,
+        count: usize,
+        places: &'e mut [Element<'a>],
+    ) -> Result<&'e [Element<'a>]> {
+        let too_many = ReadError::new(Rule::TooManyElements, "concise-evidence", 0);
+        let (record, free) = places.split_at_mut_checked(count).ok_or(too_many)?;
+        let mut list = ElementList { record, free, added: 0, holder };
         read_all(&mut self.content.reader(), &mut |environment, value, at| {
             list.resolve(environment, &value, at)
         })?;
-        Ok(())
+        let added = list.added;
+        Ok(places.get(..count.saturating_add(added)).unwrap_or_default())
     }
 }
 
 /// The elements of the measurement record that holds evidence, and behind them those of the evidence.
-pub(crate) struct ElementList<'e, 'a> {
+struct ElementList<'e, 'a> {
     record: &'e [Element<'a>],
     free: &'e mut [Element<'a>],
     added: usize,
@@ -68,21 +99,6 @@ pub(crate) struct ElementList<'e, 'a> {
 }
 
 impl<'e, 'a> ElementList<'e, 'a> {
-    /// Fills `places` behind the first `count`, which are those of the record, with what `add` adds, and gives all.
-    pub(crate) fn fill(
-        places: &'e mut [Element<'a>],
-        count: usize,
-        holder: u8,
-        add: impl FnOnce(&mut ElementList<'_, 'a>) -> Result<()>,
-    ) -> Result<&'e [Element<'a>]> {
-        let too_many = ReadError::new(Rule::TooManyElements, "concise-evidence", 0);
-        let (record, free) = places.split_at_mut_checked(count).ok_or(too_many)?;
-        let mut list = ElementList { record, free, added: 0, holder };
-        add(&mut list)?;
-        let added = list.added;
-        Ok(places.get(..count.saturating_add(added)).unwrap_or_default())
-    }
-
     /// Adds an element with the claims themselves, or one for each block that they point to.
     fn resolve(
         &mut self,

@@ -5,9 +5,8 @@ use core::fmt;
 use minicbor::data::Type;
 
 use crate::cbor::{Item, Label, Reader, Result};
-use crate::concise_evidence::{ConciseEvidence, ElementList};
+use crate::concise_evidence::ConciseEvidence;
 use crate::dialect::Dialect;
-use crate::element::Element;
 use crate::error::{Error, ReadError, Rule};
 use crate::rim_locators::RimLocators;
 use crate::token::{Token, TokenSigner, TokenTrust, VerifiedToken};
@@ -214,7 +213,7 @@ impl<'a> Eat<'a> {
         trust: &TokenTrust<'_>,
         scratch: &mut [u8],
     ) -> core::result::Result<Self, Error> {
-        let VerifiedToken { mut payload, signer, has_content_type } =
+        let VerifiedToken { mut payload, signer, has_content_type, has_certificates } =
             token.verify(trust, scratch)?;
         let at = payload.at();
         let mut claims = Claims::default();
@@ -234,7 +233,7 @@ impl<'a> Eat<'a> {
         if !has_content_type {
             divergences.add(Divergence::NoContentType);
         }
-        if !matches!(signer, TokenSigner::Chain { .. }) {
+        if !has_certificates {
             divergences.add(Divergence::KeyId);
         }
         Ok(Self {
@@ -276,19 +275,14 @@ impl<'a> Eat<'a> {
         Divergence::ALL.into_iter().filter(move |divergence| bits & divergence.bit() != 0)
     }
 
-    /// Makes elements of its concise evidence behind the first `count` of `places`, among which are those of the measurement
-    /// record that holds it in the block `holder`, and gives all.
-    ///
-    /// # Errors
-    /// As [`ManifestBlock::elements`](crate::ManifestBlock::elements).
-    pub fn elements<'e>(
-        &self,
-        holder: u8,
-        count: usize,
-        places: &'e mut [Element<'a>],
-    ) -> Result<&'e [Element<'a>]> {
-        ElementList::fill(places, count, holder, |list| {
-            read_measurements(self.measurements, |evidence, _| evidence.add_to(list)).map(drop)
+    /// Its concise evidence, at least one.
+    pub fn evidence(&self) -> impl Iterator<Item = ConciseEvidence<'a>> + use<'a> {
+        let items = self.measurements.elements("measurements").ok();
+        items.into_iter().flatten().filter_map(|item| {
+            let mut evidence = None;
+            read_measurement(&mut item.ok()?.reader(), &mut |read, _| evidence = Some(read))
+                .ok()?;
+            evidence
         })
     }
 }
@@ -355,16 +349,24 @@ impl<'a> Claims<'a> {
 
     fn read_measurements(&mut self, reader: &mut Reader<'a>) -> Result<()> {
         let item = reader.item("measurements")?;
-        let (mut ignored, mut is_untagged) = (0_u32, false);
-        let others = read_measurements(item, |evidence, is_tagged| {
-            ignored = ignored.saturating_add(evidence.ignored());
-            is_untagged |= !is_tagged;
-            Ok(())
+        let (mut count, mut known, mut ignored) = (0_u32, 0_u32, 0_u32);
+        let mut is_untagged = false;
+        item.reader().array("measurements", |reader| {
+            count = count.saturating_add(1);
+            read_measurement(reader, &mut |evidence, is_tagged| {
+                known = known.saturating_add(1);
+                ignored = ignored.saturating_add(evidence.ignored());
+                is_untagged |= !is_tagged;
+            })
         })?;
+        if known == 0 {
+            return Err(ReadError::new(Rule::NoMeasurements, "measurements", item.at()));
+        }
         if is_untagged {
             self.divergences.add(Divergence::EvidenceUntagged);
         }
-        self.ignored = self.ignored.saturating_add(ignored).saturating_add(others);
+        let others = ignored.saturating_add(count.saturating_sub(known));
+        self.ignored = self.ignored.saturating_add(others);
         self.measurements = Some(item);
         Ok(())
     }
@@ -380,39 +382,31 @@ pub(crate) fn read_nonce<'a>(reader: &mut Reader<'a>) -> Result<(&'a [u8], usize
     }
 }
 
-/// `[+ [type, bstr]]`; tells `each` all concise evidence and whether it is tagged, and gives the number of others.
-fn read_measurements<'a>(
-    item: Item<'a>,
-    mut each: impl FnMut(&ConciseEvidence<'a>, bool) -> Result<()>,
-) -> Result<u32> {
-    let (mut count, mut others) = (0_u32, 0_u32);
-    item.reader().array("measurements", |reader| {
-        let (mut kind, mut is_there) = (None, false);
-        let at = reader.at();
-        reader.array("measurements", |reader| match kind {
-            None => {
-                kind = Some(reader.label("measurements")?);
-                Ok(())
-            }
-            Some(_) if is_there => Err(reader.error(Rule::Excess, "measurements")),
-            Some(Label::Number(CONCISE_EVIDENCE) | Label::Name("application/ce+cbor")) => {
-                is_there = true;
-                count = count.saturating_add(1);
-                let mut inside = reader.embedded("measurements")?;
-                let (evidence, is_tagged) = ConciseEvidence::read_either(&mut inside)?;
-                inside.finish("concise-evidence")?;
-                each(&evidence, is_tagged)
-            }
-            Some(_) => {
-                is_there = true;
-                others = others.saturating_add(1);
-                reader.skip("measurements")
-            }
-        })?;
-        if is_there { Ok(()) } else { Err(ReadError::new(Rule::Missing, "measurements", at)) }
+/// `[type, bstr]`; tells `each` concise evidence, and whether it is tagged.
+fn read_measurement<'a>(
+    reader: &mut Reader<'a>,
+    each: &mut dyn FnMut(ConciseEvidence<'a>, bool),
+) -> Result<()> {
+    let (mut kind, mut is_there) = (None, false);
+    let at = reader.at();
+    reader.array("measurements", |reader| match kind {
+        None => {
+            kind = Some(reader.label("measurements")?);
+            Ok(())
+        }
+        Some(_) if is_there => Err(reader.error(Rule::Excess, "measurements")),
+        Some(Label::Number(CONCISE_EVIDENCE) | Label::Name("application/ce+cbor")) => {
+            is_there = true;
+            let mut inside = reader.embedded("measurements")?;
+            let (evidence, is_tagged) = ConciseEvidence::read_either(&mut inside)?;
+            inside.finish("concise-evidence")?;
+            each(evidence, is_tagged);
+            Ok(())
+        }
+        Some(_) => {
+            is_there = true;
+            reader.skip("measurements")
+        }
     })?;
-    if count == 0 {
-        return Err(ReadError::new(Rule::NoMeasurements, "measurements", item.at()));
-    }
-    Ok(others)
+    if is_there { Ok(()) } else { Err(ReadError::new(Rule::Missing, "measurements", at)) }
 }

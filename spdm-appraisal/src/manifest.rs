@@ -4,8 +4,7 @@ use spdm_codec::{DmtfMeasurement, MANIFEST_INDEX, MeasurementForm, MeasurementTy
 use spdm_untrusted::Untrusted;
 
 use crate::cbor::{Reader, Result};
-use crate::concise_evidence::{ConciseEvidence, ElementList};
-use crate::element::Element;
+use crate::concise_evidence::ConciseEvidence;
 use crate::error::{ReadError, Rule};
 use crate::toc::SpdmToc;
 use crate::token::{TAG_CWT, TAG_SELF_DESCRIBED, TAG_SIGN1, Token};
@@ -61,28 +60,20 @@ impl<'a> ManifestBlock<'a> {
             Self { index, manifest, lacks_header: is_structured && !has_header }
         }))
     }
-
-    /// Makes elements of a table of contents or of concise evidence behind the first `count` of `places`, among which are
-    /// those of the measurement record that holds it, and gives all. What is indirect has the claims of the blocks of that
-    /// record. A token has none here: [`Eat::elements`](crate::Eat::elements).
-    ///
-    /// # Errors
-    /// [`ReadError`], also where an index is not in the record or that of the manifest itself, and where a value beside it
-    /// is not that of the block: [`Rule::IndirectIndex`], [`Rule::IndirectDiffers`]; [`Rule::TooManyElements`].
-    pub fn elements<'e>(
-        &self,
-        count: usize,
-        places: &'e mut [Element<'a>],
-    ) -> Result<&'e [Element<'a>]> {
-        ElementList::fill(places, count, self.index, |list| match &self.manifest {
-            Manifest::Toc(toc) => toc.add_to(list),
-            Manifest::Evidence(evidence) => evidence.add_to(list),
-            Manifest::Token(_) => Ok(()),
-        })
-    }
 }
 
 impl<'a> Manifest<'a> {
+    /// The concise evidence in it: at least one, but none of a token, whose signature has to be verified first:
+    /// [`Eat::evidence`](crate::Eat::evidence).
+    pub fn evidence(&self) -> impl Iterator<Item = ConciseEvidence<'a>> + use<'a> {
+        let (toc, one) = match self {
+            Self::Toc(toc) => (Some(*toc), None),
+            Self::Evidence(evidence) => (None, Some(*evidence)),
+            Self::Token(_) => (None, None),
+        };
+        toc.into_iter().flat_map(|toc| toc.evidence()).chain(one)
+    }
+
     /// Reads the value of a block, and says whether a standards body header is in front; `None` where it is of no known
     /// form.
     pub(crate) fn read(

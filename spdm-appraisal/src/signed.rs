@@ -68,7 +68,7 @@ pub(crate) fn verify<'a>(
         sign1.headers.x5chain.filter(|_| !trust.anchors.is_empty() || trust.keys.is_empty());
     let authority = match chain {
         Some(chain) => {
-            let ChainSigner { certificate, anchor, .. } =
+            let ChainSigner { certificate, anchor } =
                 x5chain::verify(&sign1, chain, trust, scratch)?;
             Authority::Chain { signer, certificate, anchor }
         }

@@ -1,7 +1,7 @@
 //! spdm-toc (TCG DICE Concise Evidence Binding for SPDM 1.1): the table of contents in a measurement manifest.
 
 use crate::cbor::{Item, Label, Reader, Result};
-use crate::concise_evidence::{ConciseEvidence, ElementList};
+use crate::concise_evidence::ConciseEvidence;
 use crate::error::{ReadError, Rule};
 use crate::rim_locators::RimLocators;
 
@@ -56,10 +56,12 @@ impl<'a> SpdmToc<'a> {
         self.ignored
     }
 
-    pub(crate) fn add_to(&self, list: &mut ElementList<'_, 'a>) -> Result<()> {
-        for item in self.evidence.elements("spdm-toc")? {
-            ConciseEvidence::read_tagged(&mut item?.reader())?.add_to(list)?;
-        }
-        Ok(())
+    /// The concise evidence that it lists, at least one.
+    pub fn evidence(&self) -> impl Iterator<Item = ConciseEvidence<'a>> + use<'a> {
+        let items = self.evidence.elements("spdm-toc").ok();
+        items
+            .into_iter()
+            .flatten()
+            .map_while(|item| ConciseEvidence::read_tagged(&mut item.ok()?.reader()).ok())
     }
 }

@@ -24,10 +24,11 @@ pub(crate) const TAG_SELF_DESCRIBED: u64 = 55799;
 pub struct TokenTrust<'t> {
     /// Hashes and verifies.
     pub provider: &'t Provider,
-    /// Roots of devices, for tokens that bring certificates.
+    /// Roots of devices, for tokens that come by themselves, with certificates.
     pub anchors: &'t [Anchor<'t>],
-    /// The leaf whose key signed the measurement record that holds the token, and that is trusted. No other key may have
-    /// signed the token, for it could be one of another device, and a key id can name it. `None`: the token comes by itself.
+    /// The leaf whose key signed the measurement record that holds the token: the caller judges its chain. No other key may
+    /// have signed the token, which could be one of another device; certificates in the token are not judged. `None`: the
+    /// token comes by itself.
     pub leaf: Option<EvidenceKey<'t>>,
     /// DER SubjectPublicKeyInfos that the caller vouches for. With one of them no other key is taken.
     pub keys: &'t [&'t [u8]],
@@ -46,7 +47,7 @@ pub enum TokenSigner<'a> {
         /// Which of the caller's anchors, from 0.
         anchor: Option<usize>,
     },
-    /// That of the leaf which the token names by its key id: [`TokenTrust::leaf`].
+    /// That of the leaf which signed the measurement record: [`TokenTrust::leaf`].
     Leaf,
     /// One that the caller gave: which of [`TokenTrust::keys`], from 0.
     Key(usize),
@@ -62,6 +63,8 @@ pub(crate) struct VerifiedToken<'a> {
     pub(crate) payload: Reader<'a>,
     pub(crate) signer: TokenSigner<'a>,
     pub(crate) has_content_type: bool,
+    /// Certificates are in the headers.
+    pub(crate) has_certificates: bool,
 }
 
 impl<'a> Token<'a> {
@@ -116,7 +119,8 @@ impl<'a> Token<'a> {
         sign1.headers.check_not_critical(&[label::META, label::CWT])?;
         let has_content_type = check_content_type(&sign1)?;
         let signer = verify_signer(&sign1, trust, scratch)?;
-        Ok(VerifiedToken { payload: sign1.payload, signer, has_content_type })
+        let has_certificates = sign1.headers.x5chain.is_some();
+        Ok(VerifiedToken { payload: sign1.payload, signer, has_content_type, has_certificates })
     }
 }
 
@@ -139,19 +143,27 @@ fn verify_signer<'a>(
     if !keys.is_empty() {
         return verify_by_given(sign1, keys, provider, scratch).map_err(Error::from);
     }
-    if let Some(chain) = headers.x5chain {
+    let Some(leaf) = leaf else {
+        let unknown = ReadError::new(Rule::KeyId, "kid", headers.at);
         // The chain is judged like that of a signer of reference values, below the anchors of devices.
         let trust = ReferenceTrust { provider, anchors, keys: &[], validity };
+        let chain = headers.x5chain.ok_or(unknown)?;
         let signer = x5chain::verify(sign1, chain, &trust, scratch)?;
-        if leaf.is_some_and(|leaf| leaf.key_info != signer.key_info) {
-            return Err(ReadError::new(Rule::OtherKey, "x5chain", chain.at()).into());
-        }
         let (certificate, anchor) = (signer.certificate, signer.anchor);
         return Ok(TokenSigner::Chain { certificate, anchor });
-    }
-    let unknown = ReadError::new(Rule::KeyId, "kid", headers.at);
-    let leaf = leaf.filter(|leaf| headers.kid.is_some_and(|kid| is_id(kid, leaf, provider)));
-    verify_with(sign1, leaf.ok_or(unknown)?.key_info, provider, scratch)?;
+    };
+    let other = match headers.x5chain {
+        Some(chain) => {
+            let is_other = x5chain::key_info(chain)? != leaf.key_info;
+            is_other.then(|| ReadError::new(Rule::OtherKey, "x5chain", chain.at()))
+        }
+        None => {
+            let is_other = !headers.kid.is_some_and(|kid| is_id(kid, &leaf, provider));
+            is_other.then(|| ReadError::new(Rule::KeyId, "kid", headers.at))
+        }
+    };
+    other.map_or(Ok(()), Err)?;
+    verify_with(sign1, leaf.key_info, provider, scratch)?;
     Ok(TokenSigner::Leaf)
 }
 

@@ -15,8 +15,6 @@ use crate::signer_chain::SignerChain;
 pub(crate) struct ChainSigner<'a> {
     /// DER.
     pub(crate) certificate: &'a [u8],
-    /// The DER SubjectPublicKeyInfo in it.
-    pub(crate) key_info: &'a [u8],
     /// The number of the anchor, from 0.
     pub(crate) anchor: Option<usize>,
 }
@@ -35,7 +33,13 @@ pub(crate) fn verify<'a>(
     let anchor = chain.judge(scheme, trust, scratch)?;
     // The leaf of the chain that was judged is this certificate, and its key is one of this algorithm.
     sign1.verify(scheme, leaf.key(), trust.provider, scratch)?;
-    Ok(ChainSigner { certificate, key_info: leaf.key_info(), anchor })
+    Ok(ChainSigner { certificate, anchor })
+}
+
+/// The DER SubjectPublicKeyInfo in the first certificate. Nothing is judged.
+pub(crate) fn key_info(item: Item<'_>) -> core::result::Result<&[u8], Error> {
+    let leaf = X509Certificate::parse(Untrusted::new(read(item)?.leaf()?));
+    leaf.map(|leaf| leaf.key_info()).map_err(Error::Signer)
 }
 
 /// What the header and the key of this certificate make together.

@@ -34,8 +34,11 @@ fn added(block: &ManifestBlock<'_>) -> Vec<(Option<String>, ElementId<'static>)>
     // The lifetimes of both are those of this function.
     let mut all = [Element::EMPTY; 16];
     all.copy_from_slice(&places);
-    let elements = block.elements(7, &mut all).unwrap();
-    let added = elements[7..].iter().map(|element| {
+    let mut len = 7;
+    for evidence in block.manifest.evidence() {
+        len = evidence.elements(block.index, len, &mut all).unwrap().len();
+    }
+    let added = all[7..len].iter().map(|element| {
         let ElementId::Index(index) = element.id else { panic!("{:?}", element.id) };
         (element.claims.name.map(str::to_owned), ElementId::Index(index))
     });

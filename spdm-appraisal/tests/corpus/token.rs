@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 use spdm_appraisal::{
     Bundle, Comparison, Corim, Dialect, Divergence, Eat, Element, Environments, Error, Evidence,
-    EvidenceKey, Extent, Manifest, Token, TokenSigner, TokenTrust, Verdict,
+    EvidenceKey, Extent, Manifest, Rule, Token, TokenSigner, TokenTrust, Verdict,
 };
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_untrusted::Untrusted;
@@ -41,9 +41,14 @@ impl Device {
         judge(&TokenTrust { provider: &PROVIDER, anchors: &anchors, leaf, keys: &[], validity })
     }
 
-    /// Reads a token in a record of the device, and checks its nonce.
+    /// Reads a token by its certificates, or else as one in a record of the device, and checks its nonce.
     fn token<'a>(&self, token: &Token<'a>, dialect: Dialect) -> Result<Eat<'a>, Error> {
-        let eat = self.with_trust(|trust| Eat::read(token, dialect, trust, &mut [0; 4096]))?;
+        let read = |trust: &TokenTrust<'_>| Eat::read(token, dialect, trust, &mut [0; 4096]);
+        let eat = self.with_trust(|trust| match read(&TokenTrust { leaf: None, ..*trust }) {
+            Err(Error::Read(error)) if error.rule == Rule::KeyId => read(trust),
+            // The key is that of the leaf, too.
+            read_alone => read_alone.inspect(|_| assert!(read(trust).is_ok())),
+        })?;
         eat.check_nonce(&[&self.nonce])?;
         Ok(eat)
     }
@@ -142,7 +147,8 @@ pub(crate) fn reference_values_for_a_token() {
         let trust = Setting::trust_nobody();
         let corim = Corim::read(Untrusted::new(&file), Dialect::Strict, &trust, &mut []).unwrap();
         let mut places = [Element::EMPTY; 4];
-        let elements = eat.elements(0xFD, 0, &mut places).unwrap();
+        let evidence = eat.evidence().next().unwrap();
+        let elements = evidence.elements(0xFD, 0, &mut places).unwrap();
         let environments = Environments::Known(&[]);
         let evidence = Evidence { environments, elements, keys: &[], extent: Extent::Whole };
         let verdict = Comparison::new(&evidence, corim.states(), &PROVIDER).unwrap().verdict();

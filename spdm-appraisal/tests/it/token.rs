@@ -4,8 +4,9 @@ use std::vec;
 use std::vec::Vec;
 
 use spdm_appraisal::{
-    Comparison, DebugStatus, Dialect, Divergence, Eat, Element, ElementId, Environments, Error,
-    Evidence, EvidenceKey, Extent, Rule, Token, TokenSigner, TokenTrust, Verdict, record_elements,
+    Comparison, ConciseEvidence, DebugStatus, Dialect, Divergence, Eat, Element, ElementId,
+    Environments, Error, Evidence, EvidenceKey, Extent, ReadError, Rule, Token, TokenSigner,
+    TokenTrust, Verdict, record_elements,
 };
 use spdm_codec::MeasurementRecord;
 use spdm_crypto::HashAlgorithm;
@@ -304,6 +305,20 @@ fn headers_that_are_about_something_else() {
     assert_eq!(read(&[(1, negative(34))]), Rule::AlgKey);
 }
 
+/// The elements behind the first `count` of `places`, for a token in block 0xFD.
+fn add<'e, 'a>(
+    eat: &Eat<'a>,
+    count: usize,
+    places: &'e mut [Element<'a>],
+) -> Result<&'e [Element<'a>], ReadError> {
+    let mut len = count;
+    for evidence in eat.evidence() {
+        let again = ConciseEvidence::read_content(Untrusted::new(evidence.content()))?;
+        len = again.elements(0xFD, len, places)?.len();
+    }
+    Ok(&places[..len])
+}
+
 /// The verdict on the record of the device with a token in its block 0xFD, by these reference values.
 fn verdict(token_measurements: &[Vec<u8>], reference: &[Vec<u8>]) -> Result<Verdict, Rule> {
     let file = token(&claims(&[(273, Some(measurements(token_measurements)))]));
@@ -312,7 +327,7 @@ fn verdict(token_measurements: &[Vec<u8>], reference: &[Vec<u8>]) -> Result<Verd
     let record = MeasurementRecord::decode(Untrusted::new(&record), 4).unwrap();
     let mut places = [Element::EMPTY; 8];
     record_elements(&record, Some(HashAlgorithm::Sha384), &mut places).unwrap();
-    let elements = eat.elements(0xFD, 4, &mut places).map_err(|error| error.rule)?;
+    let elements = add(&eat, 4, &mut places).map_err(|error| error.rule)?;
     let reference = corim(&[triple(class("ACME", "WIDGET"), reference)]);
     let corim = read(&reference).unwrap();
     let environments = Environments::Known(&[]);
@@ -350,15 +365,15 @@ fn na10_a_token_points_to_blocks_of_its_record() {
     // A token by itself has no record.
     let file = token(&claims(&[(273, Some(measurements(&[pointing(1)])))]));
     let eat = read_token(&file).unwrap();
-    let read = eat.elements(0xFD, 0, &mut [Element::EMPTY; 2]).map(<[_]>::len);
+    let read = add(&eat, 0, &mut [Element::EMPTY; 2]).map(<[_]>::len);
     assert_eq!(read.unwrap_err().rule, Rule::IndirectIndex);
     let mut places = [Element::EMPTY; 2];
     let file = token(&claims(&[]));
     let eat = read_token(&file).unwrap();
-    let elements = eat.elements(0xFD, 0, &mut places).unwrap();
+    let elements = add(&eat, 0, &mut places).unwrap();
     assert_eq!((elements.len(), elements[0].id), (1, ElementId::Index(1)));
     let mut none = [];
-    let full = eat.elements(0xFD, 0, &mut none).map(<[_]>::len);
+    let full = add(&eat, 0, &mut none).map(<[_]>::len);
     assert_eq!(full.unwrap_err().rule, Rule::TooManyElements);
 }
 
