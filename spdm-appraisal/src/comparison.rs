@@ -280,7 +280,7 @@ impl Evidence<'_, '_> {
     pub fn is_in(&self, wanted: &Environment<'_>) -> bool {
         let mut own = self.elements.iter().filter_map(|element| element.environment);
         is_record_in(self.environments, self.is_unknown(), wanted)
-            || own.any(|own| wanted.covers(&own))
+            || own.any(|own| is_of_own(&own, wanted))
     }
 
     /// Whether nothing says what it is of.
@@ -300,6 +300,12 @@ fn is_record_in(
         Environments::Known([]) => is_unknown || *wanted == Environment::default(),
         Environments::Known(known) => known.iter().any(|device| wanted.covers(device)),
     }
+}
+
+/// Whether an element that names its environment is of a wanted one. Where no environment is wanted, the measurement record
+/// is meant: what a manifest claims of other elements cannot make up for a block that is not there.
+fn is_of_own(own: &Environment<'_>, wanted: &Environment<'_>) -> bool {
+    *wanted != Environment::default() && wanted.covers(own)
 }
 
 /// The evidence with a table of its measurement indices.
@@ -347,7 +353,7 @@ impl<'e, 'a> Judge<'e, 'a> {
 
     fn is_in(&self, element: &Element<'_>, wanted: &Environment<'_>) -> bool {
         match &element.environment {
-            Some(own) => wanted.covers(own),
+            Some(own) => is_of_own(own, wanted),
             None => is_record_in(self.environments, self.is_unknown, wanted),
         }
     }
@@ -357,7 +363,7 @@ impl<'e, 'a> Judge<'e, 'a> {
         is_record_in(self.environments, self.is_unknown, &state.environment)
             || self.others.places().any(|place| {
                 let own = self.elements.get(place).and_then(|element| element.environment);
-                own.is_some_and(|own| state.environment.covers(&own))
+                own.is_some_and(|own| is_of_own(&own, &state.environment))
             })
     }
 

@@ -77,7 +77,7 @@ impl DebugStatus {
 }
 
 /// Where a token differs from the profile, or one of two ways that documents of it name.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Divergence {
     /// The profile is a tagged OID.

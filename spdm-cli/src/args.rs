@@ -16,6 +16,7 @@ mod send;
 mod session;
 mod session_peer;
 mod tdisp;
+mod token;
 mod trust;
 mod values;
 
@@ -42,6 +43,7 @@ pub(crate) use send::{PayloadSource, SendArgs, Standard, VendorId};
 pub(crate) use session::SessionArgs;
 pub(crate) use session_peer::{OptionalSessionArgs, PeerChoice, SessionVerbArgs, unverified};
 pub(crate) use tdisp::{TdispArgs, TdispStep};
+pub(crate) use token::TokenArgs;
 pub(crate) use trust::{JudgeArgs, ProfileChoice, TrustArgs, Workaround, compat};
 pub(crate) use values::{IndexList, NonceChoice, RootHash, San, SlotChoice, nonce_from_hex};
 

@@ -16,6 +16,7 @@ use crate::known::KnownFile;
 use crate::live::{LiveDevice, SessionOffer};
 use crate::reference::ReferenceInput;
 use crate::session::Course;
+use crate::token::TokenInput;
 use crate::trust::Trust;
 use crate::{file, render, trust};
 
@@ -37,6 +38,7 @@ pub(crate) fn run(
         return Err(Failure::usage("--reference needs measurements"));
     }
     let reference = inputs.reference.read(crypto)?;
+    let token_keys = inputs.tokens.keys();
     let secrets_out = args.secrets_out.as_deref();
     let outputs = [args.device.pcap.as_deref(), args.evidence.as_deref(), secrets_out];
     console.share_output(&outputs)?;
@@ -74,6 +76,7 @@ pub(crate) fn run(
             attributes: args.attributes.attributes(),
             nonce: inputs.nonce,
             reference: reference.as_ref(),
+            tokens: inputs.tokens.options(&token_keys),
             expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
             session: args.session.then_some(Course::MEASUREMENTS),
         };
@@ -107,6 +110,7 @@ pub(crate) struct Inputs {
     pub(crate) nonce: Option<RequesterNonce>,
     pub(crate) peer_key: Option<Vec<u8>>,
     pub(crate) reference: ReferenceInput,
+    pub(crate) tokens: TokenInput,
 }
 
 impl Inputs {
@@ -122,7 +126,8 @@ impl Inputs {
             .map(|path| trust::public_key(path, crypto.provider))
             .transpose()?;
         let reference = ReferenceInput::load(&args.reference, judged, crypto, console)?;
-        Ok(Self { nonce: nonce(&args.nonce)?, peer_key, reference })
+        let tokens = TokenInput::load(&args.token, judged, crypto)?;
+        Ok(Self { nonce: nonce(&args.nonce)?, peer_key, reference, tokens })
     }
 }
 

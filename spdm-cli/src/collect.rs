@@ -13,7 +13,9 @@ use crate::file::Output;
 use crate::live::LiveDevice;
 use crate::render;
 use crate::trust;
-use spdm_evidence::{AttestationCheck, CertificateList, CheckStatus, Format, KnownChains, Note};
+use spdm_evidence::{
+    AttestationCheck, CertificateList, CheckStatus, Format, KnownChains, Note, TokenOptions,
+};
 
 /// Collects; there is no verdict, but evidence that could never be verified is not complete.
 pub(crate) fn run(
@@ -55,6 +57,7 @@ pub(crate) fn run(
         attributes: args.attributes.attributes(),
         nonce,
         reference: None,
+        tokens: TokenOptions::NONE,
         expected: None,
         session: None,
     };

@@ -7,7 +7,7 @@ use spdm_codec::{
 };
 use spdm_evidence::{
     AttestationCheck, Freshness, KnownChains, KnownDevice, Note, Recording, Reference,
-    ReportBuilder, ReportErrorKind,
+    ReportBuilder, ReportErrorKind, TokenOptions,
 };
 use spdm_requester::{
     AttestationPlan, ChainCache, ChainOrigin, Connection, Error, Examined, KeySource, KnownChain,
@@ -106,6 +106,8 @@ pub(crate) struct Task<'t> {
     /// The nonce of the last signature; random where `None`.
     pub(crate) nonce: Option<RequesterNonce>,
     pub(crate) reference: Option<&'t Reference<'t>>,
+    /// What is known of tokens in measurement manifests.
+    pub(crate) tokens: TokenOptions<'t>,
     /// Which device it should be, where `--known` asks.
     pub(crate) expected: Option<Expected<'t>>,
     /// What happens in a session, where one is to be opened.
@@ -304,6 +306,10 @@ pub(crate) fn examine(
         attempt = self::attempt(args, &mut memory, &mut line, task, known, report);
     }
     let Attempt { mut report, mut heard, errors, failed, device } = attempt;
+    // Where nobody judges, a manifest is only collected.
+    if task.policy.is_some() {
+        report.claims(&task.tokens);
+    }
     if let Some(reference) = task.reference {
         report.reference(reference);
     } else {

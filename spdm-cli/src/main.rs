@@ -62,6 +62,7 @@ mod tdisp;
 mod terminal;
 mod time;
 mod tips;
+mod token;
 mod trust;
 mod trusted_session;
 mod vendor_message;

@@ -39,6 +39,7 @@ pub(crate) fn run(
         return Err(Failure::usage("--known needs signed measurements"));
     }
     let reference = inputs.reference.read(crypto)?;
+    let token_keys = inputs.tokens.keys();
     let secrets_out = args.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     let host = Host::read(&args.identity, console)?;
@@ -74,6 +75,7 @@ pub(crate) fn run(
         attributes: args.attributes.attributes(),
         nonce: inputs.nonce,
         reference: reference.as_ref(),
+        tokens: inputs.tokens.options(&token_keys),
         expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
         session: args.session.then_some(Course::MEASUREMENTS),
     };

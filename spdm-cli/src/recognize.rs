@@ -3,7 +3,7 @@
 use spdm_codec::MeasurementAttributes;
 use spdm_evidence::{
     AttestationCheck, CheckStatus, Freshness, KnownChains, KnownDevice, ReportBuilder,
-    ReportErrorKind,
+    ReportErrorKind, TokenOptions,
 };
 use spdm_requester::{Error, Incompatible, Misbehaviour, Requirement, RunError, blocking};
 use spdm_transport::Transport;
@@ -96,6 +96,7 @@ fn learn(
         attributes: MeasurementAttributes::empty(),
         nonce: None,
         reference: None,
+        tokens: TokenOptions::NONE,
         expected: Some(Expected::Learned),
         session: None,
     };

@@ -4,7 +4,7 @@ use serde::Serialize;
 use spdm_codec::MeasurementAttributes;
 #[cfg(test)]
 use spdm_evidence::schema;
-use spdm_evidence::{KnownChains, SecretsLog, VendorExchange};
+use spdm_evidence::{KnownChains, SecretsLog, TokenOptions, VendorExchange};
 use spdm_requester::{Requirement, ToUntrusted};
 
 use crate::advice::Waivable;
@@ -117,6 +117,7 @@ fn in_session(
         attributes: MeasurementAttributes::empty(),
         nonce: None,
         reference: None,
+        tokens: TokenOptions::NONE,
         expected: None,
         session: Some(Course { untrusted: ToUntrusted::Nothing, messages, ..Course::MEASUREMENTS }),
     };

@@ -59,6 +59,7 @@ pub(crate) fn run(
         return Err(Failure::usage("--reference needs measurements"));
     }
     let reference = inputs.reference.read(crypto)?;
+    let token_keys = inputs.tokens.keys();
     let host = Host::read(&args.identity, console)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.offer_sessions(match args.course.clear_handshake {
@@ -91,6 +92,7 @@ pub(crate) fn run(
         attributes: args.attributes.attributes(),
         nonce: inputs.nonce,
         reference: reference.as_ref(),
+        tokens: inputs.tokens.options(&token_keys),
         expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
         session: Some(course),
     };

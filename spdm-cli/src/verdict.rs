@@ -12,8 +12,8 @@ use crate::exit::Exit;
 use crate::line::LineError;
 use crate::overheard::Overheard;
 use crate::provenance::Provenance;
-use crate::reference;
 use crate::tap::Silence;
+use crate::{reference, token};
 
 /// A report with its exit code.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl Verdict {
     /// What the report says.
     pub(crate) fn new(report: Report) -> Self {
         let exit = report.exit_class().into();
-        let hint = reference::hint(&report).map(str::to_owned);
+        let hint = reference::hint(&report).or_else(|| token::hint(&report)).map(str::to_owned);
         Self {
             report,
             exit,

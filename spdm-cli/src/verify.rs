@@ -21,6 +21,7 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::file_kind::Reader;
 use crate::reference::ReferenceInput;
+use crate::token::TokenInput;
 use crate::trust::Trust;
 use crate::verdict::Verdict;
 use crate::{decode, file, render, trust};
@@ -55,6 +56,8 @@ pub(crate) fn verify(
         .transpose()?;
     let references = ReferenceInput::load(&args.reference, &args.trust, crypto, console)?;
     let reference = references.read(crypto)?;
+    let tokens = TokenInput::load(&args.token, &args.trust, crypto)?;
+    let token_keys = tokens.keys();
     let Inputs { files, unread } = inputs::files(&args.files)?;
     let chain = args.chain.as_deref().map(|path| trust::chain(path, console)).transpose()?;
     let secrets = args.secrets.as_deref().map(|path| decode::secrets(path, console)).transpose()?;
@@ -75,6 +78,7 @@ pub(crate) fn verify(
             SlotChoice::Slot(slot) => Some(slot),
         },
         reference: reference.as_ref(),
+        tokens: tokens.options(&token_keys),
         secrets: secrets.as_ref(),
         required: match &proofs[..] {
             [] => Signatures::AsRequested,

@@ -1,5 +1,5 @@
 //! What DICE devices say of their firmware in their certificates (TCG DICE Attestation Architecture §6.1): to be
-//! shown. Nothing of it is compared with anything, and no part of it decides over trust.
+//! shown, and what reference values may be about. No part of it decides over trust.
 
 use core::fmt;
 use core::iter::Peekable;

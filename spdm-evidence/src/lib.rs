@@ -97,11 +97,12 @@ pub use reference::{
     ExpectedValue, Reference, ReferenceFile, ReferenceFormat, ReferenceVerdict, WrittenReference,
 };
 pub use report::{
-    Basis, BasisSignature, CheckResult, DeviceModes, DeviceRequests, ExitClass, Freshness,
+    Basis, BasisSignature, CheckResult, ClaimedDigest, ClaimedElement, ClaimedEnvironment,
+    ClaimedRegister, ClaimsSummary, DeviceModes, DeviceRequests, ExitClass, Freshness,
     HandshakeProtection, IdentitySummary, MeasuredValue, NegotiationCover, Nonces,
     RecordProtection, ReferenceFileSummary, ReferenceStatus, ReferenceSummary, Report,
     ReportBuilder, ReportError, ReportErrorKind, SessionEnd, SessionKeys, SessionKind,
-    SessionSummary, VendorExchange, missing_algorithm,
+    SessionSummary, TokenClaims, TokenOptions, VendorExchange, missing_algorithm,
 };
 pub use secrets::Secrets;
 pub use secrets_log::SecretsLog;

@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use std::collections::HashMap;
 
 use etherparse::IpNumber;
+use spdm_appraisal::Divergence;
 use spdm_codec::{Code, SlotId};
 
 /// Something that a reader left out and that is not an error.
@@ -184,6 +185,21 @@ pub enum Note {
         /// How many.
         count: usize,
     },
+    /// A structured measurement manifest without the header that DSP0274 has there.
+    ManifestHeader {
+        /// Index of the block.
+        index: u8,
+    },
+    /// What is in a measurement manifest or a bundle and was not looked into.
+    ClaimsIgnored {
+        /// How much: claims, kinds of triples, entries of maps.
+        count: u32,
+    },
+    /// Where a token differs from its profile.
+    Token {
+        /// How.
+        divergence: Divergence,
+    },
     /// A signed measurement that has another value than in the signed MEASUREMENTS before.
     ChangedMeasurement {
         /// Index of the block.
@@ -349,6 +365,17 @@ impl fmt::Display for Note {
             Self::SeveralMeasurements { count } => {
                 write!(f, "{count} signed MEASUREMENTS were verified, and all of them were judged")
             }
+            Self::ManifestHeader { index } => write!(
+                f,
+                "the structured manifest in measurement {index} lacks its standards body header"
+            ),
+            Self::ClaimsIgnored { count: 1 } => {
+                f.write_str("one claim or list of the manifest was not looked into")
+            }
+            Self::ClaimsIgnored { count } => {
+                write!(f, "{count} claims and lists of the manifest were not looked into")
+            }
+            Self::Token { divergence } => divergence.fmt(f),
             Self::ChangedMeasurement { index } => {
                 write!(f, "measurement {index} has another value in a later signed MEASUREMENTS")
             }

@@ -14,5 +14,5 @@ pub use self::expected::{ExpectedForm, ExpectedOrigin, ExpectedValue};
 pub use self::file::{ReferenceFile, ReferenceFormat};
 #[cfg(feature = "schema")]
 pub(crate) use self::own::Document;
-pub(crate) use self::subject::Subject;
+pub(crate) use self::subject::{ClaimedEvidence, Subject};
 pub use self::written::WrittenReference;

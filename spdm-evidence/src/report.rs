@@ -3,6 +3,7 @@
 mod basis;
 mod builder;
 mod check;
+mod claims;
 mod content_changed;
 mod error_kind;
 mod measured;
@@ -13,8 +14,11 @@ mod session;
 mod summary;
 
 pub use basis::{Basis, BasisSignature, NegotiationCover};
-pub use builder::{Freshness, ReportBuilder};
+pub use builder::{Freshness, ReportBuilder, TokenOptions};
 pub use check::CheckResult;
+pub use claims::{
+    ClaimedDigest, ClaimedElement, ClaimedEnvironment, ClaimedRegister, ClaimsSummary, TokenClaims,
+};
 pub use error_kind::ReportErrorKind;
 pub use measured::{DeviceModes, MeasuredValue, ReferenceStatus};
 pub use missing_algorithm::missing_algorithm;
@@ -130,6 +134,9 @@ pub struct Report {
     #[serde(serialize_with = "summary::word")]
     #[cfg_attr(feature = "schema", schemars(with = "summary::SummaryWord"))]
     measurement_summary: SummaryAgreement,
+    /// What the device claims in a signed measurement manifest, and whoever signed a bundle; null where there is none, or none
+    /// whose signature verifies.
+    claims: Option<ClaimsSummary>,
     /// The session, where one was opened; null elsewhere, and for sessions on record.
     session: Option<SessionSummary>,
     /// Why it is not verified; null exactly where it is.
@@ -297,6 +304,12 @@ impl Report {
     #[must_use]
     pub const fn measurement_summary(&self) -> SummaryAgreement {
         self.measurement_summary
+    }
+
+    /// What the device claims in a signed measurement manifest.
+    #[must_use]
+    pub const fn claims(&self) -> Option<&ClaimsSummary> {
+        self.claims.as_ref()
     }
 
     /// The session, where one was opened.

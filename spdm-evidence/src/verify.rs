@@ -20,7 +20,7 @@ use crate::host::HostIdentity;
 use crate::recording::{ChainContent, Recording, SlotChain};
 use crate::reference::Reference;
 use crate::replay::Replay;
-use crate::report::Report;
+use crate::report::{Report, TokenOptions};
 use crate::secrets::Secrets;
 
 /// Which signatures a verdict needs.
@@ -83,6 +83,8 @@ pub struct Verifier<'p> {
     pub slot: Option<SlotId>,
     /// What the measurements should be.
     pub reference: Option<&'p Reference<'p>>,
+    /// What is known of tokens in measurement manifests.
+    pub tokens: TokenOptions<'p>,
     /// Workarounds for known devices.
     pub compat: Compat,
     /// What opens the sessions of captures that were read with [`Records::Kept`](crate::Records::Kept): their HMACs,
@@ -118,6 +120,7 @@ impl<'p> Verifier<'p> {
             min_version: None,
             slot: None,
             reference: None,
+            tokens: TokenOptions::NONE,
             compat: Compat::NONE,
             secrets: None,
             link_cache: None,

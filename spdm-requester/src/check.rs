@@ -33,6 +33,14 @@ macro_rules! checks {
             ReferenceSignature,
             /// The times in which the files of reference values hold: no check of the device.
             ReferenceValidity,
+            /// The measurement manifest, or a bundle of evidence, is of a known form and well formed.
+            ManifestFormat,
+            /// The signature of an Entity Attestation Token.
+            EatSignature,
+            /// The nonce of such a token.
+            EatNonce,
+            /// The profile of such a token.
+            EatProfile,
         }
 
         impl AttestationCheck {
@@ -41,8 +49,9 @@ macro_rules! checks {
             pub const ALL: [Self; 15] = [$(Self::$check,)+];
 
             /// The checks that are made only where there is a reason to, behind the others: the caller knows a device,
-            /// the connection opened sessions, the host proved something of itself, reference values are given.
-            pub const OCCASIONAL: [Self; 10] = [
+            /// the connection opened sessions, the host proved something of itself, reference values are given, the device
+            /// claims something in a manifest.
+            pub const OCCASIONAL: [Self; 14] = [
                 Self::KnownDevice,
                 Self::SessionKeyExchange,
                 Self::SessionPsk,
@@ -53,6 +62,10 @@ macro_rules! checks {
                 Self::HostEndpointInfo,
                 Self::ReferenceSignature,
                 Self::ReferenceValidity,
+                Self::ManifestFormat,
+                Self::EatSignature,
+                Self::EatNonce,
+                Self::EatProfile,
             ];
 
             /// The name in reports.
@@ -70,6 +83,10 @@ macro_rules! checks {
                     Self::HostEndpointInfo => "host.endpoint_info",
                     Self::ReferenceSignature => "reference.signature",
                     Self::ReferenceValidity => "reference.validity",
+                    Self::ManifestFormat => "manifest.format",
+                    Self::EatSignature => "eat.signature",
+                    Self::EatNonce => "eat.nonce",
+                    Self::EatProfile => "eat.profile",
                 }
             }
         }

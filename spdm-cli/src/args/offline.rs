@@ -8,7 +8,7 @@ use spdm_crypto::AsymAlgorithm;
 use spdm_evidence::{Format, Proof};
 
 use super::values::{self, NonceChoice, SlotChoice};
-use super::{OWN, ReferenceArgs, TrustArgs, Workaround};
+use super::{OWN, ReferenceArgs, TokenArgs, TrustArgs, Workaround};
 
 /// `spdm verify`.
 #[derive(Args, Debug)]
@@ -23,6 +23,8 @@ pub(crate) struct VerifyArgs {
     pub(crate) peer_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reference: ReferenceArgs,
+    #[command(flatten)]
+    pub(crate) token: TokenArgs,
     /// The nonce that a signature must cover: 64 hex digits or @FILE; not given: freshness is not judged
     #[arg(help_heading = OWN, long, value_name = "NONCE", value_parser = NonceChoice::parse)]
     pub(crate) nonce: Option<NonceChoice>,

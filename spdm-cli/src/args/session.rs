@@ -93,7 +93,7 @@ impl From<PolicyChoice> for SessionPolicy {
 }
 
 /// Options about an identity: with a pre-shared key there is none.
-const IDENTITY: [&str; 18] = [
+const IDENTITY: [&str; 20] = [
     "trust",
     "trust_root_hash",
     "trust_intermediate",
@@ -107,6 +107,8 @@ const IDENTITY: [&str; 18] = [
     "reference_key",
     "reference_complete",
     "environment",
+    "eat_nonce",
+    "evidence_key",
     "nonce",
     "slot",
     "known",

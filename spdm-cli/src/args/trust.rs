@@ -8,6 +8,7 @@ use spdm_requester::Compat;
 use spdm_x509::{ChainLimits, Profile};
 
 use super::reference::ReferenceArgs;
+use super::token::TokenArgs;
 use super::values::{NonceChoice, RootHash, San};
 use crate::time::At;
 
@@ -85,6 +86,8 @@ pub(crate) struct JudgeArgs {
     pub(crate) peer_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reference: ReferenceArgs,
+    #[command(flatten)]
+    pub(crate) token: TokenArgs,
     /// The nonce of GET_MEASUREMENTS (of CHALLENGE with --measurements none): 64 hex digits, @FILE or random
     #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse, default_value = "random")]
     pub(crate) nonce: NonceChoice,

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use spdm_appraisal::{
-    Comparison, Element, Environment, Environments, Evidence, EvidenceKey, Extent, Outcome,
-    Verdict, alternatives,
+    Comparison, Element, ElementId, Environment, Environments, Evidence, EvidenceKey, Extent,
+    Outcome, Verdict, alternatives,
 };
 use spdm_crypto::Provider;
 
@@ -89,7 +89,8 @@ impl<'f> Reference<'f> {
         subject: &Subject,
         provider: &Provider,
     ) -> Appraised {
-        let elements: Vec<_> = measured.iter().map(|value| subject.element(value)).collect();
+        let elements = measured.iter().map(|value| subject.element(value)).collect();
+        let elements = subject.with_claimed(elements);
         let (environments, keys) = (self.environments(subject), subject.keys());
         let evidence = self.evidence(&environments, &elements, &keys, Extent::Whole);
         let states = || self.files.iter().flat_map(|file| file.states(subject));
@@ -118,6 +119,9 @@ impl<'f> Reference<'f> {
         let is_undecidable = matches!(verdict, Verdict::Undecidable { .. });
         let statuses: Vec<_> =
             (0..measured.len()).map(|place| status(comparison.outcome(place))).collect();
+        let claimed = elements.iter().enumerate().skip(measured.len());
+        let claimed = claimed.filter(|(place, _)| comparison.outcome(*place) == Outcome::Mismatch);
+        let claimed: Vec<_> = claimed.map(|(_, element)| claimed_words(element)).collect();
         drop(elements);
         for ((value, mut all), status) in measured.iter_mut().zip(expected).zip(statuses) {
             all.sort_by_key(|(distance, _)| *distance);
@@ -137,7 +141,18 @@ impl<'f> Reference<'f> {
             (Verdict::Match, _) => self.complete(measured, &comparison),
             (Verdict::Mismatch, _) => {
                 let missing: Vec<_> = missing.into_iter().collect();
-                Appraised::new(ReferenceVerdict::Mismatch, self.differences(measured, &missing))
+                let differs = |value: &MeasuredValue| value.reference == ReferenceStatus::Mismatch;
+                let of_record = !missing.is_empty() || measured.iter().any(differs);
+                let mut told = Vec::new();
+                if of_record || claimed.is_empty() {
+                    told.push(self.differences(measured, &missing));
+                }
+                if !claimed.is_empty() {
+                    let names = claimed.join(", ");
+                    told.push(format!("the device claims what is not expected: {names}"));
+                }
+                let told = told.join("; ");
+                Appraised::new(ReferenceVerdict::Mismatch, told)
             }
             (Verdict::Undecidable { .. }, _) => {
                 Appraised::new(ReferenceVerdict::Undecidable, verdict.to_string())
@@ -170,7 +185,7 @@ impl<'f> Reference<'f> {
             DeviceEnvironment::Asserted(asserted) => Some(asserted.environment()),
             DeviceEnvironment::OfCertificate | DeviceEnvironment::Any => None,
         };
-        subject.environment().into_iter().chain(asserted).collect()
+        subject.environments().chain(asserted).collect()
     }
 
     fn evidence<'e, 'a>(
@@ -304,4 +319,17 @@ const fn status(outcome: Outcome) -> ReferenceStatus {
         Outcome::Mismatch => ReferenceStatus::Mismatch,
         Outcome::None => ReferenceStatus::None,
     }
+}
+
+/// An element of a manifest, as a sentence names it.
+fn claimed_words(element: &Element<'_>) -> String {
+    let id = match element.id {
+        ElementId::Index(index) => format!("element {index}"),
+        ElementId::Name(name) => format!("element \"{}\"", name.escape_debug()),
+        _ => "an element without an index".to_owned(),
+    };
+    let environment = element.environment.unwrap_or_default();
+    let names = [environment.vendor, environment.model].into_iter().flatten();
+    let names = names.map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(" ");
+    if names.is_empty() { id } else { format!("{id} of {names}") }
 }

@@ -2,11 +2,16 @@
 
 use core::fmt;
 
-use spdm_appraisal::{Element, ElementId, Environment, EvidenceKey, Identifier};
+use spdm_appraisal::{
+    ConciseEvidence, Element, ElementId, Environment, EvidenceKey, Identifier, MAX_ELEMENTS,
+    ReadError,
+};
 use spdm_codec::{DmtfMeasurement, MeasurementForm};
 use spdm_crypto::HashAlgorithm;
-use spdm_x509::Chain;
+use spdm_untrusted::Untrusted;
+use spdm_x509::{Chain, Text};
 
+use crate::dice::{self, DiceInfo};
 use crate::report::MeasuredValue;
 
 /// Whose measurements are compared, and what their digests are of.
@@ -16,6 +21,10 @@ pub(crate) struct Subject {
     name: Option<[String; 3]>,
     /// Key and certificate of the leaf and of each certificate above it.
     keys: Vec<[Vec<u8>; 2]>,
+    /// What DICE says of the leaf.
+    layers: Vec<DiceLayer>,
+    /// Concise evidence that the device vouches for, by the block that holds it.
+    pub(crate) claimed: Vec<ClaimedEvidence>,
     /// MeasurementHashAlgo.
     pub(crate) hash: Option<HashAlgorithm>,
 }
@@ -31,18 +40,35 @@ impl Subject {
         let keys = chain
             .certificates()
             .map(|certificate| [certificate.key_info().to_vec(), certificate.der().to_vec()]);
-        Self { name, keys: keys.collect(), hash: None }
+        let infos = dice::infos(&chain.leaf());
+        let layers = infos.iter().filter_map(DiceLayer::of).collect();
+        Self { name, keys: keys.collect(), layers, claimed: Vec::new(), hash: None }
     }
 
-    /// What the certificate says that it is.
-    pub(super) fn environment(&self) -> Option<Environment<'_>> {
-        let [vendor, model, serial] = self.name.as_ref()?;
-        Some(Environment {
+    /// What it is: by the name in the leaf, and by each statement of DICE there.
+    pub(crate) fn environments(&self) -> impl Iterator<Item = Environment<'_>> {
+        let named = self.name.as_ref().map(|[vendor, model, serial]| Environment {
             vendor: Some(vendor),
             model: Some(model),
             instance: Some(Identifier::Bytes(serial.as_bytes())),
             ..Environment::default()
-        })
+        });
+        named.into_iter().chain(self.layers.iter().map(DiceLayer::environment))
+    }
+
+    /// The leaf, where there is a chain.
+    pub(crate) fn leaf(&self) -> Option<EvidenceKey<'_>> {
+        let [key_info, certificate] = self.keys.last()?;
+        Some(EvidenceKey { key_info, certificate })
+    }
+
+    /// The elements of a record, and behind them what the device claims of others.
+    pub(crate) fn with_claimed<'v>(&'v self, mut elements: Vec<Element<'v>>) -> Vec<Element<'v>> {
+        for claimed in &self.claimed {
+            // It was read before, of the same record.
+            let _ = claimed.add_to(&mut elements);
+        }
+        elements
     }
 
     pub(super) fn keys(&self) -> Vec<EvidenceKey<'_>> {
@@ -63,7 +89,7 @@ impl Subject {
     }
 
     /// A measurement of it, in the form that is compared.
-    pub(super) fn element<'v>(&self, value: &'v MeasuredValue) -> Element<'v> {
+    pub(crate) fn element<'v>(&self, value: &'v MeasuredValue) -> Element<'v> {
         let Some(value_type) = value.value_type else {
             return Element { id: ElementId::Index(value.index.into()), ..Element::EMPTY };
         };
@@ -76,14 +102,78 @@ impl Subject {
     }
 }
 
+/// Concise evidence.
+#[derive(Clone, Debug)]
+pub(crate) struct ClaimedEvidence {
+    /// Index of the block that holds it.
+    pub(crate) holder: u8,
+    /// What tag 571 holds.
+    pub(crate) content: Vec<u8>,
+}
+
+impl ClaimedEvidence {
+    /// Adds its elements behind those of the record that holds it.
+    pub(crate) fn add_to<'v>(&'v self, elements: &mut Vec<Element<'v>>) -> Result<(), ReadError> {
+        let evidence = ConciseEvidence::read_content(Untrusted::new(&self.content))?;
+        let count = elements.len();
+        // One more than can be compared, so that they are too many where they are.
+        elements.resize(count.max(MAX_ELEMENTS + 1), Element::EMPTY);
+        let added = evidence.elements(self.holder, count, elements).map(<[_]>::len);
+        elements.truncate(*added.as_ref().unwrap_or(&count));
+        added.map(drop)
+    }
+}
+
+/// A layer of a device, as `DiceTcbInfo` has it.
+#[derive(Clone, Debug)]
+struct DiceLayer {
+    vendor: Option<String>,
+    model: Option<String>,
+    layer: Option<u64>,
+    index: Option<u64>,
+    /// `type`.
+    class_id: Option<Vec<u8>>,
+}
+
+impl DiceLayer {
+    /// `None` where nothing in it says what the device is.
+    fn of(info: &DiceInfo<'_>) -> Option<Self> {
+        let DiceInfo::Tcb(info) = info else { return None };
+        let text = |text: Option<Text<'_>>| text.and_then(Text::as_str).map(str::to_owned);
+        let (vendor, model) = (text(info.vendor), text(info.model));
+        let class_id = info.kind.map(<[u8]>::to_vec);
+        let says_nothing = vendor.is_none() && model.is_none() && class_id.is_none();
+        let (layer, index) = (info.layer, info.index);
+        (!says_nothing).then_some(Self { vendor, model, layer, index, class_id })
+    }
+
+    fn environment(&self) -> Environment<'_> {
+        Environment {
+            vendor: self.vendor.as_deref(),
+            model: self.model.as_deref(),
+            layer: self.layer,
+            index: self.index,
+            class_id: self.class_id.as_deref().map(Identifier::Bytes),
+            ..Environment::default()
+        }
+    }
+}
+
 /// `vendor …, model …`, for a sentence.
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some([vendor, model, _]) => {
-                write!(f, "vendor {}, model {}", vendor.escape_debug(), model.escape_debug())
-            }
-            None => f.write_str("whose certificate has no name of vendor and model"),
+        let mut environments = self.environments().peekable();
+        if environments.peek().is_none() {
+            return f.write_str("whose certificate has no name of vendor and model");
         }
+        let mut separator = "";
+        for environment in environments {
+            f.write_str(separator)?;
+            separator = "; ";
+            let shown = |text: Option<&str>| text.unwrap_or("not named").escape_debug().to_string();
+            let (vendor, model) = (shown(environment.vendor), shown(environment.model));
+            write!(f, "vendor {vendor}, model {model}")?;
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Filling a report, live or offline.
 
+mod claims;
 mod detail;
 mod freshness;
 mod observed;
@@ -16,11 +17,12 @@ use spdm_requester::{
 };
 use spdm_x509::ChainError;
 
+pub use claims::TokenOptions;
 pub use freshness::Freshness;
 
 use super::objection::Objection;
 use super::{
-    Basis, BasisSignature, CheckResult, ExitClass, IdentitySummary, MeasuredValue,
+    Basis, BasisSignature, CheckResult, ClaimsSummary, ExitClass, IdentitySummary, MeasuredValue,
     NegotiationCover, Nonces, ReferenceSummary, Report, ReportErrorKind, SCHEMA, SessionSummary,
 };
 use crate::known_devices::{Fingerprint, KnownDevice};
@@ -57,6 +59,9 @@ pub struct ReportBuilder {
     slot: Option<KeySlot>,
     nonces: [Option<RequesterNonce>; 3],
     proven: [bool; 3],
+    /// The nonces of the signed GET_MEASUREMENTS whose measurements are shown.
+    measured_nonces: Vec<RequesterNonce>,
+    claims: Option<ClaimsSummary>,
     session: Option<SessionSummary>,
     negotiation: NegotiationCover,
     identity: IdentitySummary,
@@ -98,6 +103,8 @@ impl ReportBuilder {
             slot: None,
             nonces: [None; 3],
             proven: [false; 3],
+            measured_nonces: Vec::new(),
+            claims: None,
             session: None,
             negotiation: NegotiationCover::Unsigned,
             identity: IdentitySummary::default(),
@@ -461,6 +468,7 @@ impl ReportBuilder {
             reference: self.reference,
             content_changed,
             measurement_summary,
+            claims: self.claims,
             session: self.session,
             error,
             exit_class,

@@ -97,6 +97,7 @@ impl<'c> JudgedRecording<'_, 'c> {
         if let Some(broken) = &self.recording.broken {
             report.broken(broken);
         }
+        report.claims(&verifier.tokens);
         if let Some(reference) = verifier.reference {
             report.reference(reference);
         }
@@ -252,6 +253,9 @@ impl<'c> JudgedRecording<'_, 'c> {
         let (mut seen, mut last) = (HashSet::new(), HashMap::new());
         for attempt in all() {
             let is_fresh = nonce.is_none_or(|nonce| nonce == attempt.nonce);
+            if is_fresh {
+                report.measured_with(attempt.nonce);
+            }
             for value in &attempt.values {
                 let about = (value.index, value.kind, value.raw);
                 let before = last.insert(about, &value.value);

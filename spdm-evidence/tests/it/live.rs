@@ -19,7 +19,7 @@ use crate::forged::device;
 use crate::recorder::{NOW, Waiting, Wire, filed, verify, wire};
 
 /// Attests under the device's own root, or another one, and tells the report of it. `see` gets what is verified.
-fn attest(
+pub(crate) fn attest(
     wire: &mut Wire,
     roots: &[Vec<u8>],
     recorder: &mut Recorder,

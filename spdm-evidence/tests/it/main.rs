@@ -2,13 +2,18 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "tests say what they expect with a panic"
 )]
 
 mod apart;
 mod capture_writer;
+mod claims;
 mod clear_finish;
 mod conversation;
+#[path = "../../../spdm-appraisal/tests/it/build.rs"]
+#[allow(dead_code, reason = "shared with the tests of spdm-appraisal")]
+mod corim_build;
 mod forged;
 mod formats;
 mod hidden;
@@ -30,4 +35,7 @@ mod shuffled;
 mod streamed;
 mod tcp;
 mod tcp_packets;
+#[path = "../../../spdm-x509/src/testing.rs"]
+#[allow(dead_code, reason = "shared with the tests of spdm-x509")]
+mod testing;
 mod work;

@@ -13,6 +13,10 @@ pub(super) const fn untouched(check: AttestationCheck) -> &'static str {
         | AttestationCheck::MeasurementsNonce
         | AttestationCheck::MeasurementsSignature => "no signed MEASUREMENTS",
         AttestationCheck::MeasurementsReference => "no reference values are given",
+        AttestationCheck::ManifestFormat => "no measurement manifest of a known form was signed",
+        AttestationCheck::EatSignature
+        | AttestationCheck::EatNonce
+        | AttestationCheck::EatProfile => "no token",
         AttestationCheck::SessionKeyExchange => "no KEY_EXCHANGE_RSP",
         AttestationCheck::SessionPsk => "no PSK_EXCHANGE_RSP",
         AttestationCheck::SessionFinish => "no FINISH_RSP",

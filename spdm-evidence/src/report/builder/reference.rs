@@ -1,8 +1,7 @@
 //! What a report makes of reference values.
 
 use spdm_codec::ContentChanged;
-use spdm_crypto::HashAlgorithm;
-use spdm_requester::{AttestationCheck, CheckStatus, Negotiated, Proof};
+use spdm_requester::{AttestationCheck, CheckStatus, Proof};
 
 use super::{ReportBuilder, place};
 use crate::reference::{Reference, ReferenceFormat, ReferenceVerdict};
@@ -29,9 +28,7 @@ impl ReportBuilder {
             });
             return self.skip(check, why.unwrap_or_else(|| "no signed measurements".to_owned()));
         }
-        let measurement_hash = |negotiated: &Negotiated| negotiated.selected.measurement_hash;
-        let hash = self.negotiated.as_ref().map(measurement_hash);
-        self.subject.hash = hash.and_then(HashAlgorithm::from_measurement_hash);
+        self.subject.hash = self.measurement_hash();
         let (subject, provider) = (&self.subject, &self.provider);
         let mut compared = reference.compare(&mut self.measurements, subject, provider);
         if compared.verdict == ReferenceVerdict::Match && !self.measured_before.is_empty() {
