@@ -2,6 +2,7 @@
 
 mod appraised;
 mod certificate;
+mod claims;
 mod exchange;
 mod field;
 mod fold;

@@ -2,14 +2,14 @@
 
 use spdm_codec::ContentChanged;
 use spdm_evidence::{
-    AttestationCheck, CheckStatus, ClaimedEnvironment, DeviceModes, DeviceRequests,
-    HandshakeProtection, MeasuredValue, RecordProtection, Report, ReportErrorKind, SessionEnd,
-    SessionKeys, SessionKind,
+    AttestationCheck, CheckStatus, DeviceModes, DeviceRequests, HandshakeProtection, MeasuredValue,
+    RecordProtection, Report, ReportErrorKind, SessionEnd, SessionKeys, SessionKind,
 };
 use spdm_requester::SummaryAgreement;
 
 use super::appraised::appraised;
 use super::certificate::certificates;
+use super::claims::claims;
 use super::{Style, Table, hex_cut};
 use crate::chain::Explained;
 use crate::console::Console;
@@ -263,34 +263,6 @@ fn device(report: &Report, style: Style) -> String {
     line("nonce of KEY_EXCHANGE", report.nonces().key_exchange.clone());
     let table = table.plain(style);
     if table.is_empty() { table } else { format!("{}\n{table}", style.strong("Device")) }
-}
-
-/// What the device claims in its measurement manifest, a line for each kind.
-fn claims(report: &Report, style: Style) -> String {
-    let Some(claims) = report.claims() else { return String::new() };
-    let mut table = Table::default();
-    if let Some(token) = &claims.token {
-        let issuer = token.issuer.as_deref().unwrap_or("nobody named");
-        let debug = token.debug.replace('_', " ");
-        table.row(["token".to_owned(), format!("by {issuer}; debugging: {debug}")]);
-    }
-    if !claims.elements.is_empty() {
-        let mut about: Vec<String> = Vec::new();
-        for element in &claims.elements {
-            let ClaimedEnvironment { vendor, model, .. } = &element.environment;
-            let names = [vendor.as_deref(), model.as_deref()].into_iter().flatten();
-            let name = names.collect::<Vec<_>>().join(" ");
-            if !name.is_empty() && !about.contains(&name) {
-                about.push(name);
-            }
-        }
-        let of = if about.is_empty() { String::new() } else { format!(" of {}", about.join(", ")) };
-        table.row(["elements".to_owned(), format!("{}{of}", claims.elements.len())]);
-    }
-    if !claims.rim_locators.is_empty() {
-        table.row(["reference values".to_owned(), claims.rim_locators.join(", ")]);
-    }
-    format!("{}\n{}", style.strong("Claims of the device"), table.plain(style))
 }
 
 /// What was agreed for a session, and what became of it.

@@ -66,6 +66,8 @@ fn the_object_has_every_key() {
         "measurements",
         "content_changed",
         "measurement_summary",
+        "reference",
+        "claims",
         "session",
         "leaf_sha256",
         "notes",
