@@ -363,7 +363,40 @@ const fn content_format(tag: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FIRST_TAG, LAST_TAG, content_format};
+    use spdm_untrusted::Untrusted;
+
+    use super::{FIRST_TAG, LAST_TAG, content_format, read_wrapper};
+    use crate::error::Rule;
+
+    /// What breaks a rule, where it is said.
+    #[test]
+    fn rules_and_their_places() {
+        let read = |bytes: &[u8]| {
+            let read = read_wrapper(Untrusted::new(bytes), &mut |_| {});
+            read.map_err(|error| (error.rule, error.at))
+        };
+        let collections = |count: usize| {
+            let mut file = [0xA1; 64];
+            for label in file.iter_mut().skip(1).step_by(2).take(count) {
+                *label = 0;
+            }
+            let end = 2 * count;
+            file[end..end + 6].copy_from_slice(&[0x82, 0x19, 1, 7, 0x41, 0xD2]);
+            (file, end + 6)
+        };
+        for (count, verdict) in [(0, Ok(())), (4, Ok(())), (5, Err((Rule::WrapperDepth, 8)))] {
+            let (file, len) = collections(count);
+            assert_eq!(read(&file[..len]), verdict, "{count}");
+        }
+        let (file, len) = collections(1);
+        assert_eq!(read(&file[..len + 1]), Err((Rule::Trailing, len)));
+        assert_eq!(read(&[0xA1, 0, 0xA0]), Err((Rule::WrapperEmpty, 2)));
+        assert_eq!(read(&[0x82, 0, 0x40]), Err((Rule::WrapperType, 0)));
+        assert_eq!(read(&[0x83, 0x19, 1, 7, 0x40, 0x18, 32]), Err((Rule::WrapperIndicator, 5)));
+        assert_eq!(read(&[0x84, 0x19, 1, 7, 0x40, 4, 4]), Err((Rule::Excess, 6)));
+        assert_eq!(read(&[0x81, 0x19, 1, 7]), Err((Rule::Missing, 0)));
+        assert_eq!(read(&[0x18, 0x20]), Err((Rule::WrapperForm, 0)));
+    }
 
     #[test]
     fn content_formats_of_tags() {

@@ -210,6 +210,17 @@ pub(crate) fn other_messages_beside_evidence() {
     assert!(run.code == 2 && run.err.contains("bytes follow"), "{}", run.err);
 }
 
+/// Lists of media types are in much JSON, and are no wrapper.
+pub(crate) fn lists_of_media_types_are_no_wrapper() {
+    let mut device = device();
+    device["accept"] = json!(["application/json", "text/plain"]);
+    device["links"] = json!({"self": ["application/json", "x"]});
+    let folder = Folder::new();
+    let file = folder.write("device.json", json!({"gpus": [device]}).to_string());
+    let run = verify(&file, "root11.pem", &[]);
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
+}
+
 /// Reference values in a wrapper count where --reference names the wrapper.
 pub(crate) fn reference_values_in_a_wrapper_that_is_named() {
     let own = |name: &str| {

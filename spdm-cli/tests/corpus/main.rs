@@ -78,6 +78,7 @@ fn main() {
         test(cmw::each_wrapper_of_the_corpus_gives_its_verdict),
         test(cmw::a_transcript_in_a_wrapper_verifies_with_its_certificates),
         test(cmw::other_messages_beside_evidence),
+        test(cmw::lists_of_media_types_are_no_wrapper),
         test(cmw::reference_values_in_a_wrapper_that_is_named),
         test(cmw::collections_nest_four_deep),
         test(cmw::na1_prefixes_and_mutants_of_wrappers),

@@ -11,7 +11,7 @@ use super::members::{Members, content, evidence_of, is_document, items, members,
 use super::nonces::{Nonces, nonce};
 use super::place::{Place, Step};
 use super::siblings::{Elements, Found, Siblings, is_empty_class};
-use super::wrapper::{Wrapper, is_collection, is_record};
+use super::wrapper::{Wrapper, is_collection, is_meant, is_record};
 use super::{DEEPEST, names, sniff};
 use crate::certificate_list::CertificateList;
 use crate::document;
@@ -102,7 +102,7 @@ impl Walk {
     ) -> Result<Found, Error> {
         let mut elements = Elements::default();
         let list = items(value)?;
-        if is_record(&list) {
+        if is_record(&list) && (place.depth == 0 || is_meant(value)) {
             return self.json_wrapper(value, place, around);
         }
         for (index, item) in list.into_iter().enumerate() {
@@ -137,7 +137,7 @@ impl Walk {
             self.add(document)?;
             return Ok(Found::Device);
         }
-        if is_collection(&members) {
+        if is_collection(&members) && (place.depth == 0 || is_meant(value)) {
             return self.json_wrapper(value, place, around);
         }
         self.not_collected = self.not_collected.take().or_else(|| not_collected(&members));

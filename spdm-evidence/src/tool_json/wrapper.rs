@@ -58,6 +58,30 @@ fn is_type(value: &RawValue) -> bool {
     name == CBOR_TUNNEL || MEDIA.iter().any(|media| name.starts_with(media))
 }
 
+/// Whether a wrapper in other JSON is meant as one: it says that it is a collection, or has a type that is known. Lists of
+/// media types are in much JSON.
+pub(super) fn is_meant(value: &RawValue) -> bool {
+    is_meant_within(value, MAX_COLLECTIONS)
+}
+
+fn is_meant_within(value: &RawValue, deepest: u8) -> bool {
+    match value.get().as_bytes().first() {
+        Some(b'[') => items(value).is_ok_and(|list| {
+            let first = list.first().and_then(|first| serde_json::from_str(first.get()).ok());
+            first.is_some_and(|name: String| {
+                name == CBOR_TUNNEL || MessageKind::of(MessageType::MediaType(&name)).is_some()
+            })
+        }),
+        Some(b'{') => members(value, &Place::ROOT).is_ok_and(|object| {
+            object.iter().any(|(name, inner)| {
+                name == COLLECTION_TYPE
+                    || deepest.checked_sub(1).is_some_and(|deepest| is_meant_within(inner, deepest))
+            })
+        }),
+        _ => false,
+    }
+}
+
 /// Whether an object is a collection of messages: it says so, or each of its members is a message or such an object.
 pub(super) fn is_collection(object: &Members<'_>) -> bool {
     is_collection_within(object, MAX_COLLECTIONS)
