@@ -12,7 +12,9 @@ use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
     Capture, CapturedMessage, Content, Conversation, FoundMessage, Layer, Secrets,
 };
-use spdm_fuzz::{certificates, context, prefix, references, secured, tokens, transports};
+use spdm_fuzz::{
+    certificates, context, prefix, references, secured, swid, tokens, transports,
+};
 use spdm_transport::MessageKind;
 use spdm_transport_mctp::serial::{MAX_PACKET, frame, max_frame};
 use spdm_transport_tcp::Frame;
@@ -57,6 +59,9 @@ fn made(out: &Path) -> io::Result<()> {
     }
     for file in wrappers() {
         write(&out.join("cmw"), &file)?;
+    }
+    for file in swid::good_files() {
+        write(&out.join("swid"), &file)?;
     }
     // Algorithms and kind of run, version, sizes and requirement, options: the rest is a correct device.
     for choice in 0..8 {

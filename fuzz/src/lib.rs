@@ -23,6 +23,10 @@ pub mod secured;
 #[path = "../../spdm-appraisal/tests/it/setting.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-appraisal")]
 mod setting;
+pub mod swid;
+#[path = "../../spdm-appraisal/tests/it/swid_file.rs"]
+#[allow(dead_code, reason = "shared with the tests of spdm-appraisal")]
+mod swid_file;
 #[path = "../../spdm-x509/src/testing.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]
 mod testing;
