@@ -141,8 +141,8 @@ rules! {
     XmlEntity in "xml" => "the entity is none of the five of XML",
     /// An attribute of the namespace xml, or one that names an element.
     XmlAttribute in "xml" => "signed reference values have no such attribute",
-    /// A prefix that stands for two namespaces, or for none.
-    XmlNamespace in "xml" => "a prefix stands for two namespaces, or for none",
+    /// A prefix that stands for two namespaces.
+    XmlNamespace in "xml" => "a prefix stands for two namespaces",
     /// No XML in UTF-8.
     XmlMalformed in "xml" => "it is not well-formed XML in UTF-8",
     /// Elements nest more than sixteen deep.

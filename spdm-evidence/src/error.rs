@@ -32,6 +32,8 @@ pub enum Error {
     Empty,
     /// The file holds messages, but none of them is GET_VERSION: it begins after the negotiation.
     BeginsLate,
+    /// The file is no policy, or not one that can be followed.
+    Policy(String),
     /// The text is not JSON of the expected form.
     Json(String),
     /// Reference values are made of a verified device only, from signed measurements that did not change meanwhile.
@@ -174,6 +176,7 @@ impl fmt::Display for Error {
                 f.write_str("the negotiation is not in the file: no GET_VERSION comes before the messages in it")
             }
             Self::Empty => f.write_str("there is no SPDM message in the file"),
+            Self::Policy(what) => write!(f, "no policy that can be followed: {}", what.escape_debug()),
             Self::Json(what) => write!(f, "JSON: {}", what.escape_debug()),
             Self::Reference(error) => error.fmt(f),
             Self::NotVerified => f.write_str(

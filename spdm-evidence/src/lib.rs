@@ -49,6 +49,7 @@ mod note;
 #[cfg(feature = "schema")]
 mod pattern;
 mod pem;
+mod policy;
 mod public_key;
 mod recorder;
 mod recording;
@@ -87,6 +88,7 @@ pub use known_chains::KnownChains;
 pub use known_devices::{KnownDevice, KnownDevices};
 pub use listing::Listing;
 pub use note::{CountedNote, Note, NoteCounter};
+pub use policy::{PolicySummary, VerdictPolicy, WAIVABLE, WaiverStatus, WaiverSummary};
 pub use public_key::public_key;
 pub use recorder::Recorder;
 pub use recording::{

@@ -37,6 +37,7 @@ use spdm_requester::{AttestationCheck, CheckStatus, SummaryAgreement};
 use crate::note::CountedNote;
 #[cfg(feature = "schema")]
 use crate::pattern;
+use crate::policy::PolicySummary;
 
 /// The version of the report's form.
 const SCHEMA: u32 = 1;
@@ -137,6 +138,8 @@ pub struct Report {
     /// What the device claims in a signed measurement manifest, and whoever signed a bundle; null where there is none, or none
     /// whose signature verifies.
     claims: Option<ClaimsSummary>,
+    /// What the policy says; null without one.
+    policy: Option<PolicySummary>,
     /// The session, where one was opened; null elsewhere, and for sessions on record.
     session: Option<SessionSummary>,
     /// Why it is not verified; null exactly where it is.
@@ -310,6 +313,12 @@ impl Report {
     #[must_use]
     pub const fn claims(&self) -> Option<&ClaimsSummary> {
         self.claims.as_ref()
+    }
+
+    /// What the policy says; `None` without one.
+    #[must_use]
+    pub const fn policy(&self) -> Option<&PolicySummary> {
+        self.policy.as_ref()
     }
 
     /// The session, where one was opened.

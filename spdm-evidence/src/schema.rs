@@ -7,7 +7,7 @@ use serde_json::Value;
 
 pub use crate::pattern::{HEX, HEX_32, VERSION};
 use crate::report::Report;
-use crate::{document, known_devices, reference};
+use crate::{document, known_devices, policy, reference};
 
 /// The schema of a [`Report`].
 #[must_use]
@@ -25,6 +25,12 @@ pub fn evidence() -> Schema {
 #[must_use]
 pub fn known_devices() -> Schema {
     read::<known_devices::Document>()
+}
+
+/// The schema of a [`VerdictPolicy`](crate::VerdictPolicy).
+#[must_use]
+pub fn policy() -> Schema {
+    read::<policy::PolicyDocument>()
 }
 
 /// The schema of a [`Reference`](crate::Reference).

@@ -17,6 +17,7 @@ use self::judged_recording::JudgedRecording;
 use crate::chain_library::{Candidates, ChainId, FetchedChains, StoredChain, latest};
 use crate::evidence::Evidence;
 use crate::host::HostIdentity;
+use crate::policy::VerdictPolicy;
 use crate::recording::{ChainContent, Recording, SlotChain};
 use crate::reference::Reference;
 use crate::replay::Replay;
@@ -85,6 +86,8 @@ pub struct Verifier<'p> {
     pub reference: Option<&'p Reference<'p>>,
     /// What is known of tokens in measurement manifests.
     pub tokens: TokenOptions<'p>,
+    /// What a verdict needs beyond the checks.
+    pub verdict_policy: Option<&'p VerdictPolicy>,
     /// Workarounds for known devices.
     pub compat: Compat,
     /// What opens the sessions of captures that were read with [`Records::Kept`](crate::Records::Kept): their HMACs,
@@ -121,6 +124,7 @@ impl<'p> Verifier<'p> {
             slot: None,
             reference: None,
             tokens: TokenOptions::NONE,
+            verdict_policy: None,
             compat: Compat::NONE,
             secrets: None,
             link_cache: None,

@@ -41,6 +41,8 @@ macro_rules! checks {
             EatNonce,
             /// The profile of such a token.
             EatProfile,
+            /// The caller's policy.
+            Policy,
         }
 
         impl AttestationCheck {
@@ -51,7 +53,7 @@ macro_rules! checks {
             /// The checks that are made only where there is a reason to, behind the others: the caller knows a device,
             /// the connection opened sessions, the host proved something of itself, reference values are given, the device
             /// claims something in a manifest.
-            pub const OCCASIONAL: [Self; 14] = [
+            pub const OCCASIONAL: [Self; 15] = [
                 Self::KnownDevice,
                 Self::SessionKeyExchange,
                 Self::SessionPsk,
@@ -66,6 +68,7 @@ macro_rules! checks {
                 Self::EatSignature,
                 Self::EatNonce,
                 Self::EatProfile,
+                Self::Policy,
             ];
 
             /// The name in reports.
@@ -87,6 +90,7 @@ macro_rules! checks {
                     Self::EatSignature => "eat.signature",
                     Self::EatNonce => "eat.nonce",
                     Self::EatProfile => "eat.profile",
+                    Self::Policy => "policy",
                 }
             }
         }

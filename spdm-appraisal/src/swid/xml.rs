@@ -1,7 +1,5 @@
 //! XML as far as signed reference values need it, bounded before a parser sees it.
 
-use alloc::vec::Vec;
-
 use roxmltree::{Document, Node, ParsingOptions, TextPos};
 
 use crate::cbor::Result;
@@ -140,20 +138,17 @@ impl Tag {
     }
 }
 
-/// A prefix stands for one namespace all the way down, and for one that has a name. So nobody who looks at a part of the
-/// document, or at the prefixes alone, sees another name than the one that was hashed.
+/// A prefix stands for one namespace all the way down. So nobody who looks at a part of the
+/// document, or at the prefixes alone, sees another name than the one that was hashed. An element that declares one prefix
+/// twice, which the parser takes, is found by the elements in it.
 fn check_namespaces(node: Node<'_, '_>) -> Result<()> {
     let wrong = ReadError::new(Rule::XmlNamespace, "xmlns", node.range().start);
-    let mut prefixes: Vec<_> = node.namespaces().map(|namespace| namespace.name()).collect();
-    prefixes.sort_unstable();
-    let is_twice = prefixes.windows(2).any(|pair| pair.first() == pair.last());
-    let is_nameless = node.namespaces().any(|namespace| namespace.uri().is_empty());
     let is_other = |(prefix, uri): (Option<&str>, &str)| {
         let around = node.parent_element().map(|parent| parent.lookup_namespace_uri(prefix));
         around.flatten().is_some_and(|around| around != uri)
     };
     let mut declared = node.namespaces().map(|namespace| (namespace.name(), namespace.uri()));
-    if is_twice || is_nameless || declared.any(is_other) { Err(wrong) } else { Ok(()) }
+    if declared.any(is_other) { Err(wrong) } else { Ok(()) }
 }
 
 /// Attributes that mean something to every element below, or make it one that a reference can name.

@@ -4,6 +4,7 @@ mod claims;
 mod detail;
 mod freshness;
 mod observed;
+mod policy;
 mod reference;
 mod session;
 
@@ -15,7 +16,7 @@ use spdm_requester::{
     AttestationCheck, CheckStatus, Error, Negotiated, Observation, Observer, Possession, Proof,
     SummaryAgreement, SummaryHash, Verified,
 };
-use spdm_x509::ChainError;
+use spdm_x509::{ChainError, ValidityCheck};
 
 pub use claims::TokenOptions;
 pub use freshness::Freshness;
@@ -28,6 +29,7 @@ use super::{
 use crate::known_devices::{Fingerprint, KnownDevice};
 use crate::listing::Listing;
 use crate::note::{Note, NoteCounter};
+use crate::policy::VerdictPolicy;
 use crate::recording::Broken;
 use crate::reference::Subject;
 use detail::{holds, untouched, unusable};
@@ -75,6 +77,8 @@ pub struct ReportBuilder {
     signed_summary: Option<SummaryHash>,
     measured_summary: Option<Digest>,
     objection: Option<Objection>,
+    contested: Vec<(AttestationCheck, Objection)>,
+    policy: Option<(VerdictPolicy, ValidityCheck)>,
     authenticated: bool,
     claimed_nonce: Option<RequesterNonce>,
     listing: Option<Listing>,
@@ -118,6 +122,8 @@ impl ReportBuilder {
             signed_summary: None,
             measured_summary: None,
             objection: None,
+            contested: Vec::new(),
+            policy: None,
             authenticated: false,
             claimed_nonce: None,
             listing: None,
@@ -410,6 +416,7 @@ impl ReportBuilder {
         // Anybody can sign a nonce: only a trusted device's signature is fresh.
         let fresh = self.judge_freshness().map(|fresh| fresh && self.authenticated);
         self.judge_claimed_nonce();
+        self.settle();
         // Whether the device is known is a check only where somebody asks, and so on.
         let occasional = AttestationCheck::OCCASIONAL
             .into_iter()
@@ -451,7 +458,7 @@ impl ReportBuilder {
             SummaryAgreement::between(self.signed_summary.as_ref(), measured.as_ref());
         let [challenge, measurements, key_exchange] =
             self.nonces.map(|nonce| nonce.map(|nonce| hex::encode(nonce.0)));
-        Report {
+        let report = Report {
             schema: SCHEMA,
             target: self.target,
             verified,
@@ -473,18 +480,28 @@ impl ReportBuilder {
             error,
             exit_class,
             notes: NoteCounter::count(self.notes),
+            policy: None,
+        };
+        match &self.policy {
+            Some((policy, now)) => report.judged_by(policy, &self.required, *now),
+            None => report,
         }
     }
 
     /// Why it is not verified although no error was reported; `None` where it is.
     fn shortcoming(&self, checks: &[CheckResult], fresh: Option<bool>) -> Option<Objection> {
         let new = |kind, message| Some(Objection::new(kind, message, ExitClass::Rejected));
-        if let Some(failed) = checks.iter().find(|result| result.status == CheckStatus::Fail) {
+        if let Some(failed) = checks
+            .iter()
+            .find(|result| result.status == CheckStatus::Fail && !self.is_waived(result.check))
+        {
             let message = format!("{}: {}", failed.check.name(), failed.detail);
             return new(ReportErrorKind::Rejected, message);
         }
         let missing = checks.iter().find(|result| {
-            result.status == CheckStatus::Skipped && self.required.contains(&result.check)
+            result.status == CheckStatus::Skipped
+                && self.required.contains(&result.check)
+                && !self.is_waived(result.check)
         });
         if let Some(missing) = missing {
             let message = format!("{} is required: {}", missing.check.name(), missing.detail);

@@ -98,6 +98,9 @@ impl<'c> JudgedRecording<'_, 'c> {
             report.broken(broken);
         }
         report.claims(&verifier.tokens);
+        if let Some(policy) = verifier.verdict_policy {
+            report.policy(policy, verifier.validity);
+        }
         if let Some(reference) = verifier.reference {
             report.reference(reference);
         }

@@ -24,6 +24,7 @@ mod live_session;
 mod nonces;
 mod one_authority;
 mod pcap;
+mod policy;
 mod recorded_session;
 mod recorder;
 mod report;

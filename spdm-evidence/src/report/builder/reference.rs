@@ -50,7 +50,8 @@ impl ReportBuilder {
             _ => compared.told,
         };
         self.fail(check, mismatch.clone());
-        self.object(Objection::new(ReportErrorKind::Reference, mismatch, ExitClass::Rejected))
+        let kind = ReportErrorKind::Reference;
+        self.contest(check, Objection::new(kind, mismatch, ExitClass::Rejected))
     }
 
     /// Decides over signature and validity of each file that can have them. Whether all of them count.
