@@ -1,7 +1,7 @@
 //! `spdm attest`.
 
 use spdm_codec::RequesterNonce;
-use spdm_evidence::{KnownChains, SecretsLog};
+use spdm_evidence::{KnownChains, SecretsLog, VerdictPolicy};
 
 use crate::args::nonce_from_hex;
 use crate::args::{AttestArgs, IndexList, JudgeArgs, NonceChoice, TrustArgs};
@@ -18,7 +18,7 @@ use crate::reference::ReferenceInput;
 use crate::session::Course;
 use crate::token::TokenInput;
 use crate::trust::Trust;
-use crate::{file, render, trust};
+use crate::{file, policy, render, trust};
 
 /// Chains that are remembered: two of each slot.
 const KNOWN_CHAINS: usize = 16;
@@ -77,6 +77,7 @@ pub(crate) fn run(
             nonce: inputs.nonce,
             reference: reference.as_ref(),
             tokens: inputs.tokens.options(&token_keys),
+            verdict_policy: inputs.policy.as_ref(),
             expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
             session: args.session.then_some(Course::MEASUREMENTS),
         };
@@ -111,6 +112,7 @@ pub(crate) struct Inputs {
     pub(crate) peer_key: Option<Vec<u8>>,
     pub(crate) reference: ReferenceInput,
     pub(crate) tokens: TokenInput,
+    pub(crate) policy: Option<VerdictPolicy>,
 }
 
 impl Inputs {
@@ -127,7 +129,8 @@ impl Inputs {
             .transpose()?;
         let reference = ReferenceInput::load(&args.reference, judged, crypto, console)?;
         let tokens = TokenInput::load(&args.token, judged, crypto)?;
-        Ok(Self { nonce: nonce(&args.nonce)?, peer_key, reference, tokens })
+        let policy = policy::read(args.policy.as_deref(), crypto)?;
+        Ok(Self { nonce: nonce(&args.nonce)?, peer_key, reference, tokens, policy })
     }
 }
 

@@ -58,6 +58,7 @@ pub(crate) fn run(
         nonce,
         reference: None,
         tokens: TokenOptions::NONE,
+        verdict_policy: None,
         expected: None,
         session: None,
     };

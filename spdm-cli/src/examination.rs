@@ -7,7 +7,7 @@ use spdm_codec::{
 };
 use spdm_evidence::{
     AttestationCheck, Freshness, KnownChains, KnownDevice, Note, Recording, Reference,
-    ReportBuilder, ReportErrorKind, TokenOptions,
+    ReportBuilder, ReportErrorKind, TokenOptions, VerdictPolicy,
 };
 use spdm_requester::{
     AttestationPlan, ChainCache, ChainOrigin, Connection, Error, Examined, KeySource, KnownChain,
@@ -108,6 +108,8 @@ pub(crate) struct Task<'t> {
     pub(crate) reference: Option<&'t Reference<'t>>,
     /// What is known of tokens in measurement manifests.
     pub(crate) tokens: TokenOptions<'t>,
+    /// What the verdict needs beyond its checks, where somebody judges the chain.
+    pub(crate) verdict_policy: Option<&'t VerdictPolicy>,
     /// Which device it should be, where `--known` asks.
     pub(crate) expected: Option<Expected<'t>>,
     /// What happens in a session, where one is to be opened.
@@ -290,6 +292,9 @@ pub(crate) fn examine(
     let begin = || {
         let mut report = ReportBuilder::new(&name, Freshness::Own, crypto.provider);
         task.explain_waived(&mut report);
+        if let (Some(policy), Some(judged)) = (task.verdict_policy, task.policy) {
+            report.policy(policy, judged.validity);
+        }
         report
     };
     let mut line = match device.connect() {

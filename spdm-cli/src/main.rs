@@ -42,6 +42,7 @@ mod overheard;
 mod pcap;
 mod pci_session;
 mod pem;
+mod policy;
 mod provenance;
 mod recognize;
 mod reference;

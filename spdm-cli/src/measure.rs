@@ -76,6 +76,7 @@ pub(crate) fn run(
         nonce: inputs.nonce,
         reference: reference.as_ref(),
         tokens: inputs.tokens.options(&token_keys),
+        verdict_policy: inputs.policy.as_ref(),
         expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
         session: args.session.then_some(Course::MEASUREMENTS),
     };
@@ -87,8 +88,8 @@ pub(crate) fn run(
     device.finish()?;
     render::show_measured(&verdict, console)?;
     console.hint(verdict.hint());
-    // Who has to be known has to be trusted, too.
-    if known_file.is_some() {
+    // Who has to be known, or to meet a policy, has to be trusted, too.
+    if known_file.is_some() || inputs.policy.is_some() {
         return Ok(verdict.exit);
     }
     Ok(exit(&verdict, signer, anyone))

@@ -97,6 +97,7 @@ fn learn(
         nonce: None,
         reference: None,
         tokens: TokenOptions::NONE,
+        verdict_policy: None,
         expected: Some(Expected::Learned),
         session: None,
     };

@@ -97,7 +97,10 @@ impl ReferenceInput {
         if let Some(first) = files.first().filter(|_| asks_for_signer)
             && !files.iter().any(can_be_signed)
         {
-            return Err(unusable(&first.name, "no CoRIM, and only those are signed"));
+            return Err(unusable(
+                &first.name,
+                "neither CoRIM nor SWID tag, and only those are signed",
+            ));
         }
         Ok(Self {
             files,

@@ -65,6 +65,7 @@ fn the_files_are_those_that_the_types_make() {
         ("known", schema::known_devices()),
         ("list", schema::written::<FoundDevices<'_>>()),
         ("mel", schema::written::<ExtensionLog>()),
+        ("policy", schema::policy()),
         ("recognize", schema::written::<Recognized>()),
         ("reference", schema::reference()),
         ("report", schema::written::<PrintedReport>()),

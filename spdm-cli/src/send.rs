@@ -118,6 +118,7 @@ fn in_session(
         nonce: None,
         reference: None,
         tokens: TokenOptions::NONE,
+        verdict_policy: None,
         expected: None,
         session: Some(Course { untrusted: ToUntrusted::Nothing, messages, ..Course::MEASUREMENTS }),
     };

@@ -93,6 +93,7 @@ pub(crate) fn run(
         nonce: inputs.nonce,
         reference: reference.as_ref(),
         tokens: inputs.tokens.options(&token_keys),
+        verdict_policy: inputs.policy.as_ref(),
         expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
         session: Some(course),
     };

@@ -24,7 +24,7 @@ use crate::reference::ReferenceInput;
 use crate::token::TokenInput;
 use crate::trust::Trust;
 use crate::verdict::Verdict;
-use crate::{decode, file, render, trust};
+use crate::{decode, file, policy, render, trust};
 use inputs::{Found, InputFile, Inputs};
 
 /// Verifies every connection in the files. The worst exit code counts.
@@ -58,6 +58,7 @@ pub(crate) fn verify(
     let reference = references.read(crypto)?;
     let tokens = TokenInput::load(&args.token, &args.trust, crypto)?;
     let token_keys = tokens.keys();
+    let policy = policy::read(args.policy.as_deref(), crypto)?;
     let Inputs { files, unread } = inputs::files(&args.files)?;
     let chain = args.chain.as_deref().map(|path| trust::chain(path, console)).transpose()?;
     let secrets = args.secrets.as_deref().map(|path| decode::secrets(path, console)).transpose()?;
@@ -79,6 +80,7 @@ pub(crate) fn verify(
         },
         reference: reference.as_ref(),
         tokens: tokens.options(&token_keys),
+        verdict_policy: policy.as_ref(),
         secrets: secrets.as_ref(),
         required: match &proofs[..] {
             [] => Signatures::AsRequested,

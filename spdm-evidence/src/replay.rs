@@ -183,6 +183,7 @@ impl<'c> Replay<'_, 'c> {
                 nonce,
                 outcome: AttemptOutcome::Unanswered,
                 values: Vec::new(),
+                opaque: Vec::new(),
                 content_changed: ContentChanged::NotDetected,
                 summary: None,
             }));
@@ -261,9 +262,11 @@ impl<'c> Replay<'_, 'c> {
             _ => connection.accept(crypto, request, response, identity.as_ref()),
         };
         let (mut values, mut summary) = (Vec::new(), None);
-        let content_changed = match &accepted {
-            Ok(Accepted::Measurements { message, .. }) => message.content_changed,
-            _ => ContentChanged::NotDetected,
+        let (content_changed, opaque) = match &accepted {
+            Ok(Accepted::Measurements { message, .. }) => {
+                (message.content_changed, message.opaque.as_bytes().to_vec())
+            }
+            _ => (ContentChanged::NotDetected, Vec::new()),
         };
         let outcome = match &accepted {
             Err(_) => Some(AttemptOutcome::Failed),
@@ -307,7 +310,8 @@ impl<'c> Replay<'_, 'c> {
             Ok(_) => asked.map(|_| AttemptOutcome::NotChecked),
         };
         if let (Some((proof, slot, nonce)), Some(outcome)) = (asked, outcome) {
-            let attempt = Attempt { proof, slot, nonce, outcome, values, content_changed, summary };
+            let attempt =
+                Attempt { proof, slot, nonce, outcome, values, opaque, content_changed, summary };
             judgement.attempts.push(attempt);
         }
         if let Accepted::ChallengeAuth { message, .. } = accepted? {

@@ -11,11 +11,12 @@ use crate::time::At;
 /// Reference values.
 #[derive(Args, Debug)]
 pub(crate) struct ReferenceArgs {
-    /// Reference measurements: JSON (docs/schema/reference.json) or CoRIM (repeatable: what they allow is taken together)
+    /// Reference measurements: JSON (docs/schema/reference.json), CoRIM, or a SWID tag of NVIDIA's (repeatable: what they
+    /// allow is taken together)
     #[arg(long, value_name = "FILE")]
     pub(crate) reference: Vec<PathBuf>,
-    /// Trust anchors of those who sign CoRIM files, PEM or DER (repeatable); those of --trust are none of them. A CoRIM
-    /// file that nobody signed does not count then
+    /// Trust anchors of those who sign CoRIM files and SWID tags, PEM or DER (repeatable); those of --trust are none of
+    /// them. A CoRIM file that nobody signed does not count then
     #[arg(long, value_name = "FILE|DIR", requires = "reference")]
     pub(crate) reference_trust: Vec<PathBuf>,
     /// The public key that a CoRIM file without certificates is signed by: SubjectPublicKeyInfo in DER or PEM, or a

@@ -93,7 +93,7 @@ impl From<PolicyChoice> for SessionPolicy {
 }
 
 /// Options about an identity: with a pre-shared key there is none.
-const IDENTITY: [&str; 20] = [
+const IDENTITY: [&str; 21] = [
     "trust",
     "trust_root_hash",
     "trust_intermediate",
@@ -109,6 +109,7 @@ const IDENTITY: [&str; 20] = [
     "environment",
     "eat_nonce",
     "evidence_key",
+    "policy",
     "nonce",
     "slot",
     "known",

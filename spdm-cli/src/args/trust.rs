@@ -88,6 +88,9 @@ pub(crate) struct JudgeArgs {
     pub(crate) reference: ReferenceArgs,
     #[command(flatten)]
     pub(crate) token: TokenArgs,
+    /// What the verdict needs beyond its checks: JSON (docs/schema/policy.json)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// The nonce of GET_MEASUREMENTS (of CHALLENGE with --measurements none): 64 hex digits, @FILE or random
     #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse, default_value = "random")]
     pub(crate) nonce: NonceChoice,

@@ -3,7 +3,8 @@
 use spdm_codec::ContentChanged;
 use spdm_evidence::{
     AttestationCheck, CheckStatus, DeviceModes, DeviceRequests, HandshakeProtection, MeasuredValue,
-    RecordProtection, Report, ReportErrorKind, SessionEnd, SessionKeys, SessionKind,
+    PolicySummary, RecordProtection, Report, ReportErrorKind, SessionEnd, SessionKeys,
+    SessionKind, WaiverSummary,
 };
 use spdm_requester::SummaryAgreement;
 
@@ -200,7 +201,8 @@ fn headline(verdict: &Verdict, style: Style) -> String {
             (Some(basis), _) => format!("{basis}; freshness was not asked"),
             (None, _) => "the chain is trusted".to_owned(),
         };
-        return format!("{}  {target}: {why}\n", style.good("VERIFIED"));
+        let waived = waived(report, style);
+        return format!("{}  {target}: {why}\n{waived}", style.good("VERIFIED"));
     }
     if is_of_psk(report) && matches!(verdict.error(), Some((ReportErrorKind::Unproven, _))) {
         let what = "with a holder of the pre-shared key; no identity is proven";
@@ -212,6 +214,21 @@ fn headline(verdict: &Verdict, style: Style) -> String {
         None => "nothing was proven",
     };
     format!("{}  {target}: {why}\n", style.bad("NOT VERIFIED"))
+}
+
+/// What the verdict passes over because a policy says so, counted.
+fn waived(report: &Report, style: Style) -> String {
+    let applied: Vec<_> = report.policy().into_iter().flat_map(PolicySummary::applied).collect();
+    let rows = applied.iter().map(|waiver| {
+        let WaiverSummary { check, until, reason, .. } = waiver;
+        format!("          {check} until {until}: {reason}\n")
+    });
+    let rows: String = rows.collect();
+    match applied.len() {
+        0 => String::new(),
+        1 => format!("  {}\n{rows}", style.strong("1 check is waived:")),
+        count => format!("  {}\n{rows}", style.strong(&format!("{count} checks are waived:"))),
+    }
 }
 
 fn is_of_psk(report: &Report) -> bool {

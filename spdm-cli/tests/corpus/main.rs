@@ -21,6 +21,7 @@ mod process;
 mod redfish;
 #[path = "../spdm/schema.rs"]
 mod schema;
+mod swid;
 mod wrong_files;
 
 use test_corpus::test;
@@ -71,6 +72,10 @@ fn main() {
         test(offline::captures_of_the_reference_implementation),
         test(offline::evidence_of_real_hardware),
         test(offline::a_report_and_its_chain_in_two_files),
+        test(swid::every_value_of_a_switch_matches),
+        test(swid::the_differing_index_of_a_gpu_is_that_of_spdm),
+        test(swid::changed_expired_and_untrusted_files_do_not_count),
+        test(swid::files_for_another_version_or_device),
         test(redfish::the_answer_and_its_certificate_in_two_files),
         test(redfish::the_request_of_a_task_names_the_signed_nonce),
         test(redfish::the_named_hash_is_a_hint),

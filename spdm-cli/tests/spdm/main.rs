@@ -35,6 +35,7 @@ mod newcomers;
 mod output;
 mod pcap;
 mod pci_sig;
+mod policy;
 mod process;
 mod provenance;
 mod provisioning;

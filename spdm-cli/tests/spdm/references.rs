@@ -243,7 +243,11 @@ fn an_unsigned_file_does_not_count_where_a_signer_is_asked_for() {
         assert!(message.ends_with("nobody signed it, and a signer is asked for"), "{message}");
         let usage = crate::process::run(&format!("attest emulated --reference {own} {options}"));
         assert_eq!(usage.code, 2);
-        assert!(usage.err.contains("no CoRIM, and only those are signed"), "{}", usage.err);
+        assert!(
+            usage.err.contains("neither CoRIM nor SWID tag, and only those are signed"),
+            "{}",
+            usage.err
+        );
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) struct Require {
     pub(super) version: Option<VersionRule>,
     /// The algorithm of the device's signatures: one of these, in the names of DSP0274.
     #[serde(default, deserialize_with = "algorithms")]
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    #[cfg_attr(feature = "schema", schemars(extend("type" = "array"), length(min = 1)))]
     pub(super) base_asym: Option<Vec<String>>,
     /// A verified signature must cover the expected nonce.
     #[serde(default)]
@@ -112,13 +112,13 @@ pub(super) struct SvnRule {
 pub(super) struct IdentityRule {
     /// One of these must be a name in the leaf certificate; an asterisk stands for any text.
     #[serde(default, deserialize_with = "names")]
-    #[cfg_attr(feature = "schema", schemars(length(min = 1)))]
+    #[cfg_attr(feature = "schema", schemars(extend("type" = "array"), length(min = 1)))]
     pub(super) san: Option<Vec<String>>,
     /// SHA-256 of the root certificate: one of these.
     #[serde(default, deserialize_with = "digests")]
     #[cfg_attr(
         feature = "schema",
-        schemars(length(min = 1), inner(regex(pattern = crate::pattern::HEX_32)))
+        schemars(extend("type" = "array"), length(min = 1), inner(regex(pattern = crate::pattern::HEX_32)))
     )]
     pub(super) root_sha256: Option<Vec<String>>,
 }

@@ -89,6 +89,9 @@ impl<'f> Reference<'f> {
         subject: &Subject,
         provider: &Provider,
     ) -> Appraised {
+        if let Some(appraised) = self.misfit(subject) {
+            return appraised;
+        }
         let elements = measured.iter().map(|value| subject.element(value)).collect();
         let elements = subject.with_claimed(elements);
         let (environments, keys) = (self.environments(subject), subject.keys());
@@ -159,6 +162,26 @@ impl<'f> Reference<'f> {
             }
             (other, _) => Appraised::new(ReferenceVerdict::NotAbout, other.to_string()),
         }
+    }
+
+    /// Files that cannot be compared with this device, or not together.
+    fn misfit(&self, subject: &Subject) -> Option<Appraised> {
+        if let Some(told) = self.files.iter().find_map(|file| file.misfit(subject)) {
+            return Some(Appraised::new(ReferenceVerdict::NotAbout, told));
+        }
+        let mut rest = &self.files[..];
+        while let [file, others @ ..] = rest {
+            for other in others {
+                if let Some(index) = file.overlap(other) {
+                    let (file, other) = (file.name(), other.name());
+                    let told =
+                        format!("both {file} and {other} expect something of measurement {index}");
+                    return Some(Appraised::new(ReferenceVerdict::NotCompared, told));
+                }
+            }
+            rest = others;
+        }
+        None
     }
 
     /// As [`Self::compare`], for measurements that need not be all: none of them may differ.

@@ -1,7 +1,7 @@
 //! A file of reference values, of any format.
 
 use serde::Serialize;
-use spdm_appraisal::{Authority, Corim, Dialect, ReferenceState, ReferenceTrust};
+use spdm_appraisal::{Authority, Corim, Dialect, ReferenceState, ReferenceTrust, Swid, SwidStates};
 use spdm_requester::AttestationCheck;
 use spdm_untrusted::Untrusted;
 
@@ -19,14 +19,17 @@ pub enum ReferenceFormat {
     Json,
     /// CoRIM (draft-ietf-rats-corim).
     Corim,
+    /// A SWID tag of NVIDIA's: XML with a signature.
+    Swid,
 }
 
 impl ReferenceFormat {
-    /// The format of a file, by its first bytes: a CoRIM begins with the head of a CBOR tag.
+    /// The format of a file, by its first bytes: a CoRIM begins with the head of a CBOR tag, XML with an angle bracket.
     #[must_use]
     pub const fn of(bytes: &[u8]) -> Self {
         match bytes {
             [0xC0..=0xDF, ..] => Self::Corim,
+            [b'<', ..] => Self::Swid,
             _ => Self::Json,
         }
     }
@@ -46,6 +49,7 @@ pub struct ReferenceFile<'f> {
 pub(super) enum Content<'f> {
     Own(OwnValues),
     Corim(Corim<'f>),
+    Swid(Swid),
 }
 
 /// Why a file that can be read does not count.
@@ -84,6 +88,11 @@ impl<'f> ReferenceFile<'f> {
                 let corim = Corim::read(Untrusted::new(bytes), dialect, trust, &mut scratch);
                 of_corim(corim.map(|corim| corim.named(name)), trust)?
             }
+            ReferenceFormat::Swid => {
+                let swid = Swid::read(Untrusted::new(bytes), trust);
+                swid.map(|swid| Content::Swid(swid.named(name)))
+                    .map_or_else(refused, |it| Ok(Ok(it)))?
+            }
         };
         Ok(Self { name, content, format })
     }
@@ -118,9 +127,10 @@ impl<'f> ReferenceFile<'f> {
         }
     }
 
-    fn authority(&self) -> Authority<'f> {
+    fn authority(&self) -> Authority<'_> {
         match &self.content {
             Ok(Content::Corim(corim)) => corim.authority(),
+            Ok(Content::Swid(swid)) => swid.authority(),
             Ok(Content::Own(_)) | Err(_) => Authority::None,
         }
     }
@@ -140,14 +150,18 @@ impl<'f> ReferenceFile<'f> {
         match &self.content {
             Ok(Content::Own(own)) => own.state_count(),
             Ok(Content::Corim(corim)) => corim.state_count(),
+            Ok(Content::Swid(swid)) => swid.states().count().try_into().unwrap_or(u32::MAX),
             Err(_) => 0,
         }
     }
 
     /// How much is in it that is no reference value.
     pub(crate) fn ignored(&self) -> u32 {
-        let Ok(Content::Corim(corim)) = &self.content else { return 0 };
-        let ignored = corim.ignored();
+        let ignored = match &self.content {
+            Ok(Content::Corim(corim)) => corim.ignored(),
+            Ok(Content::Swid(swid)) => return swid.inactive(),
+            Ok(Content::Own(_)) | Err(_) => return 0,
+        };
         let parts = [ignored.coswids, ignored.tags, ignored.triples, ignored.entries];
         parts.into_iter().fold(0, u32::saturating_add)
     }
@@ -157,13 +171,29 @@ impl<'f> ReferenceFile<'f> {
         &'s self,
         subject: &'s Subject,
     ) -> impl Iterator<Item = ReferenceState<'s>> + Clone {
-        let (own, corim) = match &self.content {
-            Ok(Content::Own(own)) => (Some(own), None),
-            Ok(Content::Corim(corim)) => (None, Some(corim)),
-            Err(_) => (None, None),
+        let (own, corim, swid) = match &self.content {
+            Ok(Content::Own(own)) => (Some(own), None, None),
+            Ok(Content::Corim(corim)) => (None, Some(corim), None),
+            Ok(Content::Swid(swid)) => (None, None, swid_states(swid, subject).ok()),
+            Err(_) => (None, None, None),
         };
         let own = own.into_iter().flat_map(move |own| own.states(self.name, subject));
-        own.chain(corim.into_iter().flat_map(Corim::states))
+        own.chain(corim.into_iter().flat_map(Corim::states)).chain(swid.into_iter().flatten())
+    }
+
+    /// Why its states cannot be compared with the measurements of this device.
+    pub(super) fn misfit(&self, subject: &Subject) -> Option<String> {
+        let Ok(Content::Swid(swid)) = &self.content else { return None };
+        let why = swid_states(swid, subject).err()?;
+        Some(format!("{}: {why}", self.name))
+    }
+
+    /// The first measurement of which both files expect something, where that cannot be for one device.
+    pub(super) fn overlap(&self, other: &Self) -> Option<u8> {
+        match (&self.content, &other.content) {
+            (Ok(Content::Swid(swid)), Ok(Content::Swid(other))) => swid.overlap(other),
+            _ => None,
+        }
     }
 }
 
@@ -192,13 +222,22 @@ fn of_corim<'f>(
             clause: "cose.signature",
         })),
         Ok(corim) => Ok(Ok(Content::Corim(corim))),
-        Err(error) => match check_of(&error) {
-            Some(check) => {
-                Ok(Err(Refusal { check, why: error.to_string(), clause: error.clause() }))
-            }
-            None => Err(Error::Reference(error)),
-        },
+        Err(error) => refused(error),
     }
+}
+
+/// A file that can be read and does not count, or one that cannot be read.
+fn refused<'f>(error: spdm_appraisal::Error) -> Result<Result<Content<'f>, Refusal>, Error> {
+    match check_of(&error) {
+        Some(check) => Ok(Err(Refusal { check, why: error.to_string(), clause: error.clause() })),
+        None => Err(Error::Reference(error)),
+    }
+}
+
+/// The states for the device that signed this of itself.
+fn swid_states<'s>(swid: &'s Swid, subject: &'s Subject) -> Result<SwidStates<'s>, String> {
+    let device = subject.nvidia()?;
+    swid.states_of(&device, subject.model()).map_err(|mismatch| mismatch.to_string())
 }
 
 /// The check that an error decides; `None` where the file cannot be read, or not with this build.
@@ -215,7 +254,12 @@ fn check_of(error: &spdm_appraisal::Error) -> Option<AttestationCheck> {
             None
         }
         Rule::MetaMissing | Rule::MetaDiffers => Some(AttestationCheck::ReferenceSignature),
-        rule if rule.clause().starts_with("cose.") => Some(AttestationCheck::ReferenceSignature),
+        rule if ["cose.", "xml.signature", "xml.digest"]
+            .iter()
+            .any(|group| rule.clause().starts_with(group)) =>
+        {
+            Some(AttestationCheck::ReferenceSignature)
+        }
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use spdm_appraisal::{
     ConciseEvidence, Element, ElementId, Environment, EvidenceKey, Identifier, MAX_ELEMENTS,
-    ReadError,
+    NvidiaOpaque, ReadError,
 };
 use spdm_codec::{DmtfMeasurement, MeasurementForm};
 use spdm_crypto::HashAlgorithm;
@@ -27,6 +27,8 @@ pub(crate) struct Subject {
     pub(crate) claimed: Vec<ClaimedEvidence>,
     /// MeasurementHashAlgo.
     pub(crate) hash: Option<HashAlgorithm>,
+    /// OpaqueData of each signed MEASUREMENTS.
+    pub(crate) opaque: Vec<Vec<u8>>,
 }
 
 impl Subject {
@@ -42,7 +44,7 @@ impl Subject {
             .map(|certificate| [certificate.key_info().to_vec(), certificate.der().to_vec()]);
         let infos = dice::infos(&chain.leaf());
         let layers = infos.iter().filter_map(DiceLayer::of).collect();
-        Self { name, keys: keys.collect(), layers, claimed: Vec::new(), hash: None }
+        Self { name, keys: keys.collect(), layers, claimed: Vec::new(), hash: None, opaque: Vec::new() }
     }
 
     /// What it is: by the name in the leaf, and by each statement of DICE there.
@@ -69,6 +71,27 @@ impl Subject {
             let _ = claimed.add_to(&mut elements);
         }
         elements
+    }
+
+    /// Its product, by its certificate.
+    pub(super) fn model(&self) -> Option<&str> {
+        self.name.as_ref().map(|[_, model, _]| model.as_str())
+    }
+
+    /// What it signed of itself, as NVIDIA's devices write it. Of several MEASUREMENTS all have to say the same.
+    pub(super) fn nvidia(&self) -> Result<NvidiaOpaque<'_>, String> {
+        let mut all = self.opaque.iter().map(|opaque| NvidiaOpaque::read(Untrusted::new(opaque)));
+        let unknown = || {
+            "the device's version is in the OpaqueData of its signed MEASUREMENTS, which is judged in evidence only: \
+             spdm verify"
+                .to_owned()
+        };
+        let first = all.next().ok_or_else(unknown)?.map_err(|error| error.to_string())?;
+        if all.all(|other| other == Ok(first)) {
+            Ok(first)
+        } else {
+            Err("the device says different things of itself in its signed MEASUREMENTS".to_owned())
+        }
     }
 
     pub(super) fn keys(&self) -> Vec<EvidenceKey<'_>> {

@@ -34,6 +34,8 @@ pub(crate) struct Attempt<'c> {
     pub(crate) outcome: AttemptOutcome<'c>,
     /// What a signature over measurements covers.
     pub(crate) values: Vec<MeasuredValue>,
+    /// OpaqueData of the MEASUREMENTS that carries the signature.
+    pub(crate) opaque: Vec<u8>,
     /// Whether they changed while they were read.
     pub(crate) content_changed: ContentChanged,
     /// The summary hash of the record that carries the signature, where it has one.

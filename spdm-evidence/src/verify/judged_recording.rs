@@ -287,6 +287,7 @@ impl<'c> JudgedRecording<'_, 'c> {
         let content = all().find(changed).unwrap_or(shown).content_changed;
         report.measurements(values).measured_before(stale).content_changed(content);
         report.measured_summary(differing.or(shown.summary));
+        report.opaque(all().map(|attempt| attempt.opaque.clone()).collect());
     }
 
     /// The chain of a slot: the one whose key signed, else the last one.

@@ -224,7 +224,7 @@ fn a_waiver_covers_its_check_only() {
     assert!(!untrusted.verified());
     let subject = Subject::new();
     let leaked: &VerdictPolicy = Box::leak(Box::new(policy));
-    let wrong: &Reference = Box::leak(Box::new(Reference::read(WRONG.as_bytes()).unwrap()));
+    let wrong: &Reference<'_> = Box::leak(Box::new(Reference::read(WRONG.as_bytes()).unwrap()));
     let stale = judged(&subject.evidence, &subject.device, |verifier| {
         verifier.verdict_policy = Some(leaked);
         verifier.reference = Some(wrong);

@@ -18,6 +18,7 @@ fn schema(name: &str) -> Value {
     let text = match name {
         "report" => include_str!("../../../docs/schema/report.json"),
         "evidence" => include_str!("../../../docs/schema/evidence.json"),
+        "policy" => include_str!("../../../docs/schema/policy.json"),
         _ => include_str!("../../../docs/schema/reference.json"),
     };
     serde_json::from_str(text).unwrap()
@@ -33,7 +34,7 @@ fn keys(value: &Value) -> BTreeSet<String> {
 
 #[test]
 fn the_schemas_are_json() {
-    for name in ["report", "evidence", "reference"] {
+    for name in ["report", "evidence", "policy", "reference"] {
         assert_eq!(schema(name)["type"], "object");
     }
 }

@@ -9,6 +9,12 @@ use crate::report::objection::Objection;
 use crate::report::{ExitClass, ReferenceSummary, ReportErrorKind};
 
 impl ReportBuilder {
+    /// OpaqueData of each MEASUREMENTS whose signature covers the measurements: to be called before [`Self::reference`].
+    pub(crate) fn opaque(&mut self, opaque: Vec<Vec<u8>>) -> &mut Self {
+        self.subject.opaque = opaque;
+        self
+    }
+
     /// Compares the measurements with reference values, and demands that they match: to be called behind
     /// [`Self::measurements`] and [`Self::possession`], for unsigned measurements match nothing.
     ///
