@@ -14,6 +14,7 @@ mod recognize;
 mod style;
 mod table;
 mod verdict;
+mod waived;
 
 pub(crate) use certificate::{chain, explanation, readable};
 pub(crate) use exchange::{

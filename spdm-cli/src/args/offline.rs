@@ -26,7 +26,7 @@ pub(crate) struct VerifyArgs {
     #[command(flatten)]
     pub(crate) token: TokenArgs,
     /// What the verdict needs beyond its checks: JSON (docs/schema/policy.json)
-    #[arg(long, value_name = "FILE")]
+    #[arg(help_heading = OWN, long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     /// The nonce that a signature must cover: 64 hex digits or @FILE; not given: freshness is not judged
     #[arg(help_heading = OWN, long, value_name = "NONCE", value_parser = NonceChoice::parse)]

@@ -61,10 +61,10 @@ pub(crate) enum ReferenceVerb {
 /// `spdm reference show`.
 #[derive(Args, Debug)]
 pub(crate) struct ReferenceShowArgs {
-    /// Reference values: JSON or CoRIM
+    /// Reference values: JSON, CoRIM, or a SWID tag of NVIDIA's
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Trust anchors of those who sign CoRIM files, PEM or DER (repeatable)
+    /// Trust anchors of those who sign CoRIM files and SWID tags, PEM or DER (repeatable)
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) reference_trust: Vec<PathBuf>,
     /// The public key that a CoRIM file without certificates is signed by: SubjectPublicKeyInfo in DER or PEM, or a

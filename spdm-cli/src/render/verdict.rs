@@ -3,15 +3,14 @@
 use spdm_codec::ContentChanged;
 use spdm_evidence::{
     AttestationCheck, CheckStatus, DeviceModes, DeviceRequests, HandshakeProtection, MeasuredValue,
-    PolicySummary, RecordProtection, Report, ReportErrorKind, SessionEnd, SessionKeys,
-    SessionKind, WaiverSummary,
+    RecordProtection, Report, ReportErrorKind, SessionEnd, SessionKeys, SessionKind,
 };
 use spdm_requester::SummaryAgreement;
 
 use super::appraised::appraised;
 use super::certificate::certificates;
 use super::claims::claims;
-use super::{Style, Table, hex_cut};
+use super::{Style, Table, hex_cut, waived};
 use crate::chain::Explained;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
@@ -201,7 +200,7 @@ fn headline(verdict: &Verdict, style: Style) -> String {
             (Some(basis), _) => format!("{basis}; freshness was not asked"),
             (None, _) => "the chain is trusted".to_owned(),
         };
-        let waived = waived(report, style);
+        let waived = waived::rows(report, style);
         return format!("{}  {target}: {why}\n{waived}", style.good("VERIFIED"));
     }
     if is_of_psk(report) && matches!(verdict.error(), Some((ReportErrorKind::Unproven, _))) {
@@ -214,21 +213,6 @@ fn headline(verdict: &Verdict, style: Style) -> String {
         None => "nothing was proven",
     };
     format!("{}  {target}: {why}\n", style.bad("NOT VERIFIED"))
-}
-
-/// What the verdict passes over because a policy says so, counted.
-fn waived(report: &Report, style: Style) -> String {
-    let applied: Vec<_> = report.policy().into_iter().flat_map(PolicySummary::applied).collect();
-    let rows = applied.iter().map(|waiver| {
-        let WaiverSummary { check, until, reason, .. } = waiver;
-        format!("          {check} until {until}: {reason}\n")
-    });
-    let rows: String = rows.collect();
-    match applied.len() {
-        0 => String::new(),
-        1 => format!("  {}\n{rows}", style.strong("1 check is waived:")),
-        count => format!("  {}\n{rows}", style.strong(&format!("{count} checks are waived:"))),
-    }
 }
 
 fn is_of_psk(report: &Report) -> bool {

@@ -72,6 +72,7 @@ fn main() {
         test(offline::captures_of_the_reference_implementation),
         test(offline::evidence_of_real_hardware),
         test(offline::a_report_and_its_chain_in_two_files),
+        test(swid::a_file_is_shown_as_json_that_the_evidence_meets),
         test(swid::every_value_of_a_switch_matches),
         test(swid::the_differing_index_of_a_gpu_is_that_of_spdm),
         test(swid::changed_expired_and_untrusted_files_do_not_count),

@@ -120,3 +120,26 @@ pub(crate) fn files_for_another_version_or_device() {
     assert_eq!(report["verified"], false);
     assert!(self::message(&report).contains("expect something of measurement 1"), "{report}");
 }
+
+pub(crate) fn a_file_is_shown_as_json_that_the_evidence_meets() {
+    let folder = Folder::new();
+    let trust = path("rim_root.crt");
+    let run = spdm(&[
+        "reference",
+        "show",
+        &path(SWITCH),
+        "--reference-trust",
+        &trust,
+        "--at",
+        "2026-10-01T00:00:00Z",
+    ]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    let shown = folder.write("shown.json", &run.out);
+    let rows: Value = serde_json::from_str(&run.out).unwrap();
+    assert_eq!(rows["measurements"].as_array().unwrap().len(), 31);
+    let evidence = path("switch_evidence_ls10.json");
+    let probe = spdm(&["verify", &evidence, "--json"]);
+    let root = probe.object()["identity"]["root_sha256"].as_str().unwrap().to_owned();
+    let run = spdm(&["verify", &evidence, "--trust-root-hash", &root, "--reference", &shown]);
+    assert_eq!(run.code, 0, "{}", run.out);
+}

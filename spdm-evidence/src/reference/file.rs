@@ -166,34 +166,53 @@ impl<'f> ReferenceFile<'f> {
         parts.into_iter().fold(0, u32::saturating_add)
     }
 
-    /// Its reference states, in their order.
+    /// Its reference states for this device, in their order.
     pub(super) fn states<'s>(
         &'s self,
         subject: &'s Subject,
     ) -> impl Iterator<Item = ReferenceState<'s>> + Clone {
-        let (own, corim, swid) = match &self.content {
-            Ok(Content::Own(own)) => (Some(own), None, None),
-            Ok(Content::Corim(corim)) => (None, Some(corim), None),
-            Ok(Content::Swid(swid)) => (None, None, swid_states(swid, subject).ok()),
-            Err(_) => (None, None, None),
+        let swid = self.swid().and_then(|swid| swid_states(swid, subject).ok());
+        self.states_beside(subject, swid)
+    }
+
+    /// Its reference states, in their order, whatever version of firmware they are for.
+    pub(super) fn all_states<'s>(
+        &'s self,
+        subject: &'s Subject,
+    ) -> impl Iterator<Item = ReferenceState<'s>> + Clone {
+        self.states_beside(subject, self.swid().map(Swid::states))
+    }
+
+    fn states_beside<'s>(
+        &'s self,
+        subject: &'s Subject,
+        swid: Option<SwidStates<'s>>,
+    ) -> impl Iterator<Item = ReferenceState<'s>> + Clone {
+        let (own, corim) = match &self.content {
+            Ok(Content::Own(own)) => (Some(own), None),
+            Ok(Content::Corim(corim)) => (None, Some(corim)),
+            Ok(Content::Swid(_)) | Err(_) => (None, None),
         };
         let own = own.into_iter().flat_map(move |own| own.states(self.name, subject));
         own.chain(corim.into_iter().flat_map(Corim::states)).chain(swid.into_iter().flatten())
     }
 
+    const fn swid(&self) -> Option<&Swid> {
+        match &self.content {
+            Ok(Content::Swid(swid)) => Some(swid),
+            Ok(_) | Err(_) => None,
+        }
+    }
+
     /// Why its states cannot be compared with the measurements of this device.
     pub(super) fn misfit(&self, subject: &Subject) -> Option<String> {
-        let Ok(Content::Swid(swid)) = &self.content else { return None };
-        let why = swid_states(swid, subject).err()?;
+        let why = swid_states(self.swid()?, subject).err()?;
         Some(format!("{}: {why}", self.name))
     }
 
     /// The first measurement of which both files expect something, where that cannot be for one device.
     pub(super) fn overlap(&self, other: &Self) -> Option<u8> {
-        match (&self.content, &other.content) {
-            (Ok(Content::Swid(swid)), Ok(Content::Swid(other))) => swid.overlap(other),
-            _ => None,
-        }
+        self.swid()?.overlap(other.swid()?)
     }
 }
 

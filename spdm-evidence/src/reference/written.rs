@@ -138,7 +138,7 @@ impl WrittenReference {
             DeviceEnvironment::OfCertificate | DeviceEnvironment::Any => None,
         };
         let states: Vec<_> = file
-            .states(&subject)
+            .all_states(&subject)
             .filter(|state| asserted.is_none_or(|device| state.environment.covers(&device)))
             .collect();
         let mut environments: Vec<Environment<'_>> = Vec::new();
