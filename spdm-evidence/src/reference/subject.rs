@@ -44,7 +44,14 @@ impl Subject {
             .map(|certificate| [certificate.key_info().to_vec(), certificate.der().to_vec()]);
         let infos = dice::infos(&chain.leaf());
         let layers = infos.iter().filter_map(DiceLayer::of).collect();
-        Self { name, keys: keys.collect(), layers, claimed: Vec::new(), hash: None, opaque: Vec::new() }
+        Self {
+            name,
+            keys: keys.collect(),
+            layers,
+            claimed: Vec::new(),
+            hash: None,
+            opaque: Vec::new(),
+        }
     }
 
     /// What it is: by the name in the leaf, and by each statement of DICE there.
