@@ -301,3 +301,29 @@ fn show(
     }
     end(&shown.notes, failure, console)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{KeyCourse, KeyPlace};
+    use crate::args::{Cli, IdeStep, Verb};
+    use crate::pci_session::Course as _;
+    use clap::Parser as _;
+
+    #[test]
+    fn keys_that_are_left_are_those_that_were_sent() {
+        let Verb::Ide(args) = Cli::try_parse_from(["spdm", "ide", "emulated", "go"]).unwrap().verb
+        else {
+            panic!("ide")
+        };
+        let mut course = KeyCourse::new(&args, None);
+        assert_eq!(course.left(9), None);
+        let [first, second, ..] = KeyPlace::ALL;
+        course.unanswered = Some((IdeStep::Go, second, 9));
+        assert_eq!(course.left(9), None);
+        course.in_use.push(first);
+        let left = course.left(9).unwrap();
+        assert!(left.state.starts_with("the device uses receive PR (port 0"), "{left:?}");
+        let left = course.left(10).unwrap();
+        assert!(left.state.contains("may have done go for receive NPR"), "{left:?}");
+    }
+}

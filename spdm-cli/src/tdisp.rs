@@ -356,3 +356,34 @@ fn sentence(args: &TdispArgs, trouble: &Trouble) -> String {
         trouble => trouble.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{InterfaceCourse, KnownState};
+    use crate::args::{Cli, TdispStep, Verb};
+    use crate::pci_session::Course as _;
+    use clap::Parser as _;
+
+    #[test]
+    fn what_is_left_is_what_was_answered_and_what_was_sent() {
+        let line = ["spdm", "tdisp", "emulated", "--function", "be:1d.7", "lock"];
+        let Verb::Tdisp(args) = Cli::try_parse_from(line).unwrap().verb else { panic!("tdisp") };
+        let mut course = InterfaceCourse::new(&args);
+        assert_eq!(course.left(9), None);
+        // The ninth message was never sent: a signal came before.
+        course.unanswered = Some((TdispStep::Lock, 8));
+        assert_eq!(course.left(8), None);
+        let left = course.left(9).unwrap();
+        assert!(left.state.contains("as it was before or locked"), "{left:?}");
+        course.known = KnownState::Locked;
+        course.unanswered = Some((TdispStep::Stop, 9));
+        assert_eq!(course.left(9).unwrap().state, "function be:1d.7 is left locked");
+        assert!(
+            course.left(10).unwrap().state.contains("locked or unlocked: stop was not answered")
+        );
+        assert!(
+            left.undo.starts_with("spdm tdisp emulated --function be:1d.7 stop --yes"),
+            "{left:?}"
+        );
+    }
+}

@@ -232,4 +232,10 @@ fn what_was_never_sent_is_not_feared_for() {
     let refused = run(&format!("keys {target} --erase 1 --yes"));
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(!refused.err.contains("may be changed"), "{refused:?}");
+    // The device lacks the capability: nothing was sent.
+    let lacking = serve_up_to(with_sessions(), vec![100], Then::HangsUp, mpsc::channel().0);
+    let lacks = run(&format!("set-cert {} {chain} --slot 1 --yes", lacking.target));
+    assert_eq!(lacks.code, 1, "{lacks:?}");
+    assert!(lacks.err.contains("lacks SET_CERT_CAP"), "{lacks:?}");
+    assert!(!lacks.err.contains("was sent"), "{lacks:?}");
 }
