@@ -15,7 +15,7 @@ pub(crate) fn run(args: &CompletionsArgs, console: &mut Console) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-/// Writes a manual page for the command and one for each verb; with `-` all of them, one behind the other.
+/// Writes a manual page for the command, one for each verb and one for each of what a verb can do; with `-` all of them, one behind the other.
 pub(crate) fn man(args: &ManArgs, console: &mut Console) -> Result<Exit, Failure> {
     if !file::is_standard(Some(&args.dir)) {
         clap_mangen::generate_to(Cli::command(), &args.dir)
@@ -25,7 +25,10 @@ pub(crate) fn man(args: &ManArgs, console: &mut Console) -> Result<Exit, Failure
     let mut command = Cli::command().disable_help_subcommand(true);
     command.build();
     let mut text = Vec::new();
-    let verbs = command.get_subcommands().cloned().collect::<Vec<_>>();
+    let verbs = command
+        .get_subcommands()
+        .flat_map(|verb| core::iter::once(verb.clone()).chain(verb.get_subcommands().cloned()));
+    let verbs = verbs.collect::<Vec<_>>();
     for page in [command].into_iter().chain(verbs) {
         clap_mangen::Man::new(page).render(&mut text).map_err(Failure::usage)?;
     }

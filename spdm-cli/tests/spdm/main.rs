@@ -18,6 +18,7 @@ mod contract;
 mod corim;
 mod cut_short;
 mod decode;
+mod documentation;
 mod events;
 mod faults;
 mod forms;
@@ -49,5 +50,8 @@ mod send;
 mod session;
 mod small_ca;
 mod tcp;
+#[path = "../../../spdm-x509/src/testing.rs"]
+#[allow(dead_code, reason = "shared with the tests of spdm-x509")]
+mod testing;
 mod usage;
 mod workarounds;
