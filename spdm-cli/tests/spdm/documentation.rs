@@ -73,7 +73,7 @@ fn commands(text: &str) -> Vec<(String, Vec<String>)> {
             }
             None => goes_on.then(|| line.strip_prefix("> ").unwrap_or(line)),
         };
-        let (last, shown) = found.last_mut().expect("a command comes first");
+        let (last, shown) = found.last_mut().unwrap();
         match command {
             Some(command) => {
                 goes_on = command.ends_with('\\');
