@@ -62,7 +62,7 @@ pub fn judge(data: &[u8]) {
         if let Ok(bundle) = Bundle::read(Untrusted::new(data), &trust, &mut [0; 4096]) {
             assert!(Bundle::sniff(data) && (8..=64).contains(&bundle.nonce.len()));
             let mut count = 0;
-            let all = bundle.for_each(|part| {
+            let all = bundle.parts.for_each(|part| {
                 count += 1;
                 let _ = part.device();
                 Ok::<_, ()>(())

@@ -27,8 +27,13 @@ pub struct Bundle<'a> {
     nonce_at: usize,
     /// How many claims and submodules are in the main token that are not looked into.
     pub ignored: u32,
-    parts: Item<'a>,
+    /// The parts, which have the digests that the main token signs.
+    pub parts: BundleParts<'a>,
 }
+
+/// The parts of a bundle.
+#[derive(Clone, Copy, Debug)]
+pub struct BundleParts<'a>(Item<'a>);
 
 /// A part of a bundle.
 #[derive(Clone, Copy, Debug)]
@@ -74,11 +79,7 @@ impl<'a> Bundle<'a> {
         trust: &TokenTrust<'_>,
         scratch: &mut [u8],
     ) -> core::result::Result<Self, Error> {
-        let bytes = file.into_inner_less_safe();
-        if bytes.len() > crate::MAX_FILE {
-            return Err(ReadError::new(Rule::TooLarge, "bundle", crate::MAX_FILE).into());
-        }
-        let (token, parts) = read_outer(bytes)?;
+        let (token, parts) = read_file(file)?;
         let VerifiedToken { payload, signer, .. } = token.verify(trust, scratch)?;
         let Claims { nonce: (nonce, nonce_at), submodules, ignored } = Claims::read(payload)?;
         let count = parts.reader().named("detached", |reader, name| {
@@ -101,7 +102,13 @@ impl<'a> Bundle<'a> {
             }
         })?;
         check_count(count, submodules)?;
-        Ok(Self { signer, nonce, nonce_at, ignored: ignored.saturating_add(nested), parts })
+        Ok(Self {
+            signer,
+            nonce,
+            nonce_at,
+            ignored: ignored.saturating_add(nested),
+            parts: BundleParts(parts),
+        })
     }
 
     /// Whether the nonce of the main token is one of those that were sent. Without one of them none is.
@@ -115,6 +122,20 @@ impl<'a> Bundle<'a> {
             Err(ReadError::new(Rule::Nonce, "eat_nonce", self.nonce_at))
         }
     }
+}
+
+impl<'a> BundleParts<'a> {
+    /// Reads the parts of a file of which nobody vouches for anything: [`Bundle::read`] says whose they are.
+    ///
+    /// # Errors
+    /// [`ReadError`] where it is no bundle, or not well-formed.
+    pub fn read(file: Untrusted<&'a [u8]>) -> Result<Self> {
+        let (_, parts) = read_file(file)?;
+        let count =
+            parts.reader().named("detached", |reader, _| reader.bytes("detached").map(drop))?;
+        check_count(count, parts)?;
+        Ok(Self(parts))
+    }
 
     /// Tells `each` every part, in the order of the file, until it fails.
     ///
@@ -126,7 +147,7 @@ impl<'a> Bundle<'a> {
     ) -> core::result::Result<(), E> {
         let mut outcome = Ok(());
         // It was read before, so that no part is missing.
-        let _ = self.parts.reader().named("detached", |reader, name| {
+        let _ = self.0.reader().named("detached", |reader, name| {
             let content = reader.bytes("detached")?;
             let at = reader.at().saturating_sub(content.len());
             if outcome.is_ok() {
@@ -171,7 +192,11 @@ impl<'a> BundlePart<'a> {
 }
 
 /// `#6.602([token, {+ name => bstr}])`, in self-described CBOR or not.
-fn read_outer(bytes: &[u8]) -> Result<(Token<'_>, Item<'_>)> {
+fn read_file(file: Untrusted<&[u8]>) -> Result<(Token<'_>, Item<'_>)> {
+    let bytes = file.into_inner_less_safe();
+    if bytes.len() > crate::MAX_FILE {
+        return Err(ReadError::new(Rule::TooLarge, "bundle", crate::MAX_FILE));
+    }
     let not_bundle = ReadError::new(Rule::NotBundle, "bundle", 0);
     let mut reader = Reader::new(bytes, 0);
     let tag = match reader.tag("bundle").map_err(|_| not_bundle)? {

@@ -75,7 +75,7 @@ mod token;
 mod validity;
 mod x5chain;
 
-pub use bundle::{Bundle, BundlePart, DevicePart, MAX_PARTS};
+pub use bundle::{Bundle, BundlePart, BundleParts, DevicePart, MAX_PARTS};
 pub use cbor::Label;
 pub use claims::{Claims, Flags, Indirect, IntRange, RawValue, Registers, Svn, Version};
 pub use cmw::{

@@ -84,6 +84,8 @@ pub enum Error {
         /// What it says; empty where it says nothing.
         message: String,
     },
+    /// A detached EAT bundle breaks a rule.
+    Bundle(spdm_appraisal::ReadError),
     /// A conceptual message wrapper (CMW) breaks a rule.
     Wrapper {
         /// The rule.
@@ -213,6 +215,7 @@ impl fmt::Display for Error {
                 let colon = if message.is_empty() { "" } else { ": " };
                 write!(f, "{what} (result_code {code}){colon}{}", message.escape_debug())
             }
+            Self::Bundle(error) => write!(f, "the bundle: {error}"),
             Self::Wrapper { rule, at: Some(at) } => write!(f, "CMW: {rule} (byte {at})"),
             Self::Wrapper { rule, at: None } => write!(f, "CMW: {rule}"),
             Self::NoWrappedReference => {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use spdm_appraisal::is_wrapper;
+use spdm_appraisal::{Bundle, is_wrapper};
 
 use crate::capture::{Capture, CaptureReader};
 use crate::connections::CapturedConnections;
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::evidence::{Evidence, Presumption};
 use crate::file_kind::FileKind;
 use crate::recording::Recording;
-use crate::{standard_transcript, text, tool_json};
+use crate::{bundle, standard_transcript, text, tool_json};
 
 /// A format of evidence.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,12 +27,14 @@ pub enum Format {
     Redfish,
     /// Conceptual message wrappers (CMW, draft-ietf-rats-msg-wrap) in CBOR or JSON.
     Cmw,
+    /// A detached EAT bundle (RFC 9711), whose parts hold a transcript and a chain, as management controllers send it.
+    Bundle,
     /// The JSON of this crate: `docs/schema/evidence.json`.
     Json,
 }
 
 impl Format {
-    /// The formats' names for command lines: `capture`, `transcript`, `nvidia`, `redfish`, `cmw`, `json`.
+    /// The formats' names for command lines: `capture`, `transcript`, `nvidia`, `redfish`, `cmw`, `bundle`, `json`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -41,17 +43,19 @@ impl Format {
             Self::NvidiaJson => "nvidia",
             Self::Redfish => "redfish",
             Self::Cmw => "cmw",
+            Self::Bundle => "bundle",
             Self::Json => "json",
         }
     }
 
     /// Every format.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Capture,
         Self::StandardTranscript,
         Self::NvidiaJson,
         Self::Redfish,
         Self::Cmw,
+        Self::Bundle,
         Self::Json,
     ];
 
@@ -78,6 +82,9 @@ impl Format {
         if standard_transcript::sniff(bytes) {
             return Some(Self::StandardTranscript);
         }
+        if Bundle::sniff(bytes) {
+            return Some(Self::Bundle);
+        }
         if is_wrapper(bytes) {
             return Some(Self::Cmw);
         }
@@ -100,6 +107,7 @@ pub(crate) fn read(bytes: &[u8], options: &ReadOptions) -> Result<Evidence, Erro
             CapturedConnections::new(CaptureReader::new(&*bytes)?, options.records).all()
         }
         Format::StandardTranscript => standard_transcript::read(&bytes, options.presumption),
+        Format::Bundle => bundle::read(&bytes, options.presumption),
         Format::Cmw if tool_json::sniff(&bytes).is_none() => {
             tool_json::read_wrapper(&bytes, options.presumption)
         }

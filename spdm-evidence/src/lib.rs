@@ -28,6 +28,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod bundle;
 mod capture;
 mod certificate_list;
 mod chain_library;
@@ -73,6 +74,7 @@ mod verify;
 mod wire_records;
 mod written;
 
+pub use bundle::BundledPart;
 pub use capture::{
     Capture, CaptureBinding, CaptureDirection, CaptureEvent, CaptureForm, CaptureReader,
     CaptureWriter, CapturedMessage, Channel, Layer, Peers,

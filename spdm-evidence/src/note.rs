@@ -195,6 +195,8 @@ pub enum Note {
         /// How much: claims, kinds of triples, entries of maps.
         count: u32,
     },
+    /// The evidence is a part of a bundle.
+    BundledPart,
     /// Where a token differs from its profile.
     Token {
         /// How.
@@ -375,6 +377,9 @@ impl fmt::Display for Note {
             Self::ClaimsIgnored { count } => {
                 write!(f, "{count} claims and lists of the manifest were not looked into")
             }
+            Self::BundledPart => f.write_str(
+                "a part of a bundle is as fresh as the bundle's token: the nonce of its measurements is another one",
+            ),
             Self::Token { divergence } => divergence.fmt(f),
             Self::ChangedMeasurement { index } => {
                 write!(f, "measurement {index} has another value in a later signed MEASUREMENTS")

@@ -11,6 +11,7 @@ use spdm_crypto::HashAlgorithm;
 use spdm_requester::{Connection, Crypto, Negotiated};
 use spdm_untrusted::Untrusted;
 
+use crate::bundle::BundledPart;
 use crate::certificate_list::{CertificateList, HEADER_LEN};
 use crate::chain_library::FetchedChains;
 use crate::error::Error;
@@ -188,6 +189,8 @@ pub struct Recording {
     /// The base hash that the file names. Nothing signs what the file says, and tools are seen to name another one: where
     /// the negotiation is not on record, the usual hash of the signature algorithm is tried, too.
     pub claimed_hash: Option<HashAlgorithm>,
+    /// The part of a detached EAT bundle that it is of.
+    pub bundle: Option<BundledPart>,
     /// Why the recording ends early.
     pub broken: Option<Broken>,
     /// What was left out of the recording.
@@ -207,6 +210,7 @@ impl Recording {
             chains: Vec::new(),
             claimed_nonce: None,
             claimed_hash: None,
+            bundle: None,
             broken: None,
             notes: Vec::new(),
         }

@@ -88,6 +88,9 @@ impl Evidence {
                 let members = members.map(|(number, one)| (number.to_string(), one.wrapper()));
                 text(&Value::Object(members.collect()))?
             }
+            (Format::Bundle, _) => {
+                return Err(Error::Unwritable("only who signs its token writes a bundle"));
+            }
             (Format::Capture | Format::Json, _) => {
                 return Err(Error::Unwritable("a capture is written while the device speaks"));
             }

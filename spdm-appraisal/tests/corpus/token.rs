@@ -164,6 +164,7 @@ pub(crate) fn parts_of_the_bundle() {
     let bundle = device.bundle(&file).unwrap();
     let mut parts = Vec::new();
     bundle
+        .parts
         .for_each(|part| {
             let device = part.device().unwrap();
             parts.push((part.name, device.cert_chain.len(), device.signed_measurements.len()));

@@ -49,7 +49,7 @@ fn read(file: &[u8]) -> Result<Bundle<'_>, Error> {
 
 fn names(bundle: &Bundle<'_>) -> Vec<String> {
     let mut names = Vec::new();
-    let all = bundle.for_each(|part: BundlePart<'_>| {
+    let all = bundle.parts.for_each(|part: BundlePart<'_>| {
         names.push(part.name.to_owned());
         Ok::<_, ()>(())
     });
@@ -74,7 +74,7 @@ fn a_good_bundle_and_its_parts() {
     assert_eq!(read_bundle.check_nonce(&[&[0; 32]]).unwrap_err().rule, Rule::Nonce);
     assert_eq!(read_bundle.check_nonce(&[]).unwrap_err().rule, Rule::Nonce);
     let mut chains = Vec::new();
-    let stopped = read_bundle.for_each(|part| {
+    let stopped = read_bundle.parts.for_each(|part| {
         chains.push(part.device().unwrap().cert_chain);
         if chains.len() == 2 { Err("enough") } else { Ok(()) }
     });
@@ -154,6 +154,7 @@ fn what_a_part_of_a_device_holds() {
         let mut rule = None;
         read(&file)
             .unwrap()
+            .parts
             .for_each(|part| {
                 rule = part.device().err().map(|error| error.rule);
                 Ok::<_, ()>(())

@@ -44,7 +44,7 @@ pub(crate) struct VerifyArgs {
     /// A workaround for known devices (repeatable)
     #[arg(help_heading = OWN, long, value_name = "NAME")]
     pub(crate) compat: Vec<Workaround>,
-    /// capture, transcript, nvidia, redfish, cmw or json; otherwise the file's beginning tells
+    /// capture, transcript, nvidia, redfish, cmw, bundle or json; otherwise the file's beginning tells
     #[arg(help_heading = OWN, long, value_name = "NAME", value_parser = values::format)]
     pub(crate) format: Option<Format>,
     /// The chain of evidence that has none: a chain structure, or certificates in PEM, DER or JSON

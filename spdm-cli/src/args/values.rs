@@ -278,14 +278,16 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
 
 /// `--format` of evidence.
 pub(crate) fn format(name: &str) -> Result<Format, String> {
-    Format::from_name(name)
-        .ok_or_else(|| "expected capture, transcript, nvidia, redfish, cmw or json".to_owned())
+    Format::from_name(name).ok_or_else(|| {
+        "expected capture, transcript, nvidia, redfish, cmw, bundle or json".to_owned()
+    })
 }
 
 /// `--format` of evidence to write.
 pub(crate) fn written_format(name: &str) -> Result<Format, String> {
     match Format::from_name(name) {
         Some(Format::Capture) => Err("--pcap FILE writes a capture".to_owned()),
+        Some(Format::Bundle) => Err("only who signs its token writes a bundle".to_owned()),
         Some(format) => Ok(format),
         None => Err("expected json, transcript, redfish, cmw or nvidia".to_owned()),
     }

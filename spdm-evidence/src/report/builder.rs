@@ -1,5 +1,6 @@
 //! Filling a report, live or offline.
 
+mod bundle;
 mod claims;
 mod detail;
 mod freshness;

@@ -98,6 +98,9 @@ impl<'c> JudgedRecording<'_, 'c> {
             report.broken(broken);
         }
         report.claims(&verifier.tokens);
+        if let Some(part) = &self.recording.bundle {
+            report.bundle(part, verifier.anchors, verifier.validity, &verifier.tokens);
+        }
         if let Some(policy) = verifier.verdict_policy {
             report.policy(policy, verifier.validity);
         }

@@ -7,6 +7,7 @@
 )]
 
 mod apart;
+mod bundle;
 mod capture_writer;
 mod claims;
 mod clear_finish;

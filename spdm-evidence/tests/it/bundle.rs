@@ -1,0 +1,114 @@
+//! Detached EAT bundles with the measurements of devices.
+
+use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, SpdmVersion};
+use spdm_crypto::rustcrypto::{PROVIDER, Running};
+use spdm_crypto::{Bank, HashAlgorithm};
+use spdm_emulator::{Device, DeviceConfig, DeviceIdentity};
+use spdm_evidence::{
+    AttestationCheck, CheckStatus, Error, Evidence, Format, Freshness, ReadOptions, Recorder,
+    Report, ReportBuilder, Signatures, TokenOptions, Verifier,
+};
+use spdm_x509::{Anchor, ValidityCheck};
+
+use crate::corim_build::{array, bytes, map, named, negative, sign1, tag, uint};
+use crate::live::attest;
+use crate::recorder::{NOW, Wire};
+use crate::testing::{certificates, key};
+
+const NONCE: [u8; 32] = [7; 32];
+
+/// The part of a device whose leaf is that of the minted chain, as a management controller makes it.
+fn part() -> Vec<u8> {
+    let all = certificates(1);
+    let config = DeviceConfig {
+        versions: vec![SpdmVersion::V1_2],
+        base_asym: BaseAsymAlgo::ECDSA_P256,
+        base_hash: BaseHashAlgo::SHA_256,
+        identity: Some(DeviceIdentity::new(key("Leaf"), all.clone()).unwrap()),
+        ..DeviceConfig::default()
+    };
+    let mut wire = Wire::of(Device::new(config).unwrap());
+    let mut report = ReportBuilder::new("here", Freshness::Own, &PROVIDER);
+    let mut recorder = Recorder::new(0);
+    attest(&mut wire, &all[..1], &mut recorder, &mut report, |_| ());
+    let evidence = recorder.into_evidence("here");
+    let transcript = evidence.recordings[0].to_standard_transcript().unwrap();
+    named(&[("cert_chain", bytes(&all.concat())), ("signed_measurements", bytes(&transcript))])
+}
+
+/// A bundle with this part, whose token signs the digest of another or of the same.
+fn bundle(part: &[u8], signed: &[u8]) -> Vec<u8> {
+    let digest = PROVIDER.hash.digest(HashAlgorithm::Sha384, &[signed]).unwrap();
+    let digest = array(&[negative(42), bytes(digest.as_bytes())]);
+    let claims = map(&[(10, bytes(&NONCE)), (266, named(&[("a", digest)]))]);
+    let [_, authority, leaf] = certificates(1).try_into().unwrap();
+    let chain = [(33, array(&[bytes(&leaf), bytes(&authority)]))];
+    let token = sign1(&key("Leaf"), &[(1, negative(6)), (3, uint(263))], &chain, &claims);
+    tag(602, array(&[tag(61, token), named(&[("a", bytes(part))])]))
+}
+
+fn judge(file: &[u8], root: &[u8], nonce: Option<&[u8]>) -> Report {
+    let evidence = Evidence::read(file, &ReadOptions::default()).unwrap();
+    let anchors = [Anchor::Certificate(root)];
+    let verifier = Verifier {
+        tokens: TokenOptions { nonce, ..TokenOptions::NONE },
+        required: Signatures::Any,
+        ..Verifier::new(&PROVIDER, &anchors, ValidityCheck::At(NOW))
+    };
+    let mut reports = verifier.verify(&mut Bank::<Running, 2>::new(), &evidence);
+    assert_eq!(reports.len(), 1);
+    reports.remove(0)
+}
+
+#[test]
+fn each_part_is_verified_and_so_is_the_token() {
+    let (part, root) = (part(), certificates(1).remove(0));
+    let file = bundle(&part, &part);
+    assert_eq!(Format::sniff(&file), Ok(Format::Bundle));
+    let report = judge(&file, &root, None);
+    assert!(report.verified(), "{:?}", report.error());
+    assert_eq!(report.status(AttestationCheck::EatSignature), CheckStatus::Pass);
+    assert_eq!(report.status(AttestationCheck::EatNonce), CheckStatus::Skipped);
+    let notes: Vec<_> = report.notes().iter().map(ToString::to_string).collect();
+    assert!(notes.iter().any(|note| note.contains("as fresh as the bundle's token")), "{notes:?}");
+    let report = judge(&file, &root, Some(&NONCE));
+    assert!(report.verified(), "{:?}", report.error());
+    assert_eq!(report.status(AttestationCheck::EatNonce), CheckStatus::Pass);
+    let report = judge(&file, &root, Some(&[8; 32]));
+    assert_eq!(report.status(AttestationCheck::EatNonce), CheckStatus::Fail);
+    assert!(!report.verified());
+}
+
+#[test]
+fn na12_a_part_that_the_token_does_not_sign() {
+    let (part, root) = (part(), certificates(1).remove(0));
+    // Each is verified by itself.
+    let report = judge(&bundle(&part, b"another"), &root, Some(&NONCE));
+    assert_eq!(report.status(AttestationCheck::MeasurementsSignature), CheckStatus::Pass);
+    assert_eq!(report.status(AttestationCheck::ManifestFormat), CheckStatus::Fail);
+    assert!(!report.verified());
+    let mut changed = bundle(&part, &part);
+    let at = changed.windows(NONCE.len()).position(|part| part == NONCE).unwrap();
+    changed[at] ^= 1;
+    let report = judge(&changed, &root, None);
+    assert_eq!(report.status(AttestationCheck::EatSignature), CheckStatus::Fail);
+    assert!(!report.verified());
+}
+
+#[test]
+fn nobody_vouches_for_the_token() {
+    let part = part();
+    let other = certificates(0).remove(1);
+    let report = judge(&bundle(&part, &part), &other, None);
+    assert_eq!(report.status(AttestationCheck::EatSignature), CheckStatus::Fail);
+    assert!(!report.verified());
+}
+
+#[test]
+fn a_part_of_another_form_is_an_error() {
+    let odd = named(&[("cert_chain", bytes(b"x"))]);
+    let read = |file: &[u8]| Evidence::read(file, &ReadOptions::default()).unwrap_err();
+    assert!(matches!(read(&bundle(&odd, &odd)), Error::Bundle(_)));
+    let file = bundle(&odd, &odd);
+    assert!(matches!(read(&file[..file.len() - 1]), Error::Bundle(_)));
+}
