@@ -108,9 +108,12 @@ impl<'f> Reference<'f> {
             }
         });
         let mut missing = BTreeSet::new();
-        let lacking = comparison.each_missing(&evidence, states(), provider, |_, value| {
-            missing.insert(missing_words(&value.id, &value.claims));
-        });
+        let lacking = match comparison.missing() {
+            0 => Ok(()),
+            _ => comparison.each_missing(&evidence, states(), provider, |_, value| {
+                missing.insert(missing_words(&value.id, &value.claims));
+            }),
+        };
         if let Err(error) = collected.and(lacking) {
             return Appraised::new(ReferenceVerdict::Mismatch, error.to_string());
         }

@@ -1,7 +1,10 @@
 //! A file of reference values, of any format.
 
 use serde::Serialize;
-use spdm_appraisal::{Authority, Corim, Dialect, ReferenceState, ReferenceTrust, Swid, SwidStates};
+use spdm_appraisal::{
+    Authority, Corim, Dialect, ReferenceState, ReferenceTrust, ReferenceValue, ReferenceValues,
+    Swid, SwidStates,
+};
 use spdm_requester::AttestationCheck;
 use spdm_untrusted::Untrusted;
 
@@ -48,8 +51,25 @@ pub struct ReferenceFile<'f> {
 #[derive(Clone, Debug)]
 pub(super) enum Content<'f> {
     Own(OwnValues),
-    Corim(Corim<'f>),
+    Corim { corim: Corim<'f>, states: Vec<KeptState<'f>> },
     Swid(Swid),
+}
+
+/// A state whose values were decoded once: a comparison goes through all of them several times.
+#[derive(Clone, Debug)]
+pub(super) struct KeptState<'f> {
+    state: ReferenceState<'f>,
+    values: Vec<ReferenceValue<'f>>,
+}
+
+impl<'f> KeptState<'f> {
+    fn of(state: ReferenceState<'f>) -> Self {
+        Self { state, values: state.values.iter().collect() }
+    }
+
+    fn state(&self) -> ReferenceState<'_> {
+        ReferenceState { values: ReferenceValues::list(&self.values), ..self.state }
+    }
 }
 
 /// Why a file that can be read does not count.
@@ -129,7 +149,7 @@ impl<'f> ReferenceFile<'f> {
 
     fn authority(&self) -> Authority<'_> {
         match &self.content {
-            Ok(Content::Corim(corim)) => corim.authority(),
+            Ok(Content::Corim { corim, .. }) => corim.authority(),
             Ok(Content::Swid(swid)) => swid.authority(),
             Ok(Content::Own(_)) | Err(_) => Authority::None,
         }
@@ -149,7 +169,7 @@ impl<'f> ReferenceFile<'f> {
     pub(crate) fn state_count(&self) -> u32 {
         match &self.content {
             Ok(Content::Own(own)) => own.state_count(),
-            Ok(Content::Corim(corim)) => corim.state_count(),
+            Ok(Content::Corim { corim, .. }) => corim.state_count(),
             Ok(Content::Swid(swid)) => swid.states().count().try_into().unwrap_or(u32::MAX),
             Err(_) => 0,
         }
@@ -158,7 +178,7 @@ impl<'f> ReferenceFile<'f> {
     /// How much is in it that is no reference value.
     pub(crate) fn ignored(&self) -> u32 {
         let ignored = match &self.content {
-            Ok(Content::Corim(corim)) => corim.ignored(),
+            Ok(Content::Corim { corim, .. }) => corim.ignored(),
             Ok(Content::Swid(swid)) => return swid.inactive(),
             Ok(Content::Own(_)) | Err(_) => return 0,
         };
@@ -190,11 +210,12 @@ impl<'f> ReferenceFile<'f> {
     ) -> impl Iterator<Item = ReferenceState<'s>> + Clone {
         let (own, corim) = match &self.content {
             Ok(Content::Own(own)) => (Some(own), None),
-            Ok(Content::Corim(corim)) => (None, Some(corim)),
+            Ok(Content::Corim { states, .. }) => (None, Some(states)),
             Ok(Content::Swid(_)) | Err(_) => (None, None),
         };
         let own = own.into_iter().flat_map(move |own| own.states(self.name, subject));
-        own.chain(corim.into_iter().flat_map(Corim::states)).chain(swid.into_iter().flatten())
+        own.chain(corim.into_iter().flatten().map(KeptState::state))
+            .chain(swid.into_iter().flatten())
     }
 
     const fn swid(&self) -> Option<&Swid> {
@@ -240,7 +261,10 @@ fn of_corim<'f>(
             why: "nobody signed it, and a signer is asked for".to_owned(),
             clause: "cose.signature",
         })),
-        Ok(corim) => Ok(Ok(Content::Corim(corim))),
+        Ok(corim) => {
+            let states = corim.states().map(KeptState::of).collect();
+            Ok(Ok(Content::Corim { corim, states }))
+        }
         Err(error) => refused(error),
     }
 }
