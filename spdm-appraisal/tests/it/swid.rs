@@ -3,6 +3,7 @@
 use std::format;
 use std::string::{String, ToString as _};
 use std::sync::OnceLock;
+use std::vec;
 use std::vec::Vec;
 
 use spdm_appraisal::{
@@ -271,6 +272,22 @@ fn values_have_one_form() {
     assert_eq!(meta("></ns0:Meta>", "></ns0:Meta>text"), (Rule::SwidElement, "SoftwareIdentity"));
     let other = SwidFile { meta: "<ns0:Evidence></ns0:Evidence>".into(), ..SwidFile::new() };
     assert_eq!(refusal(&other.signed()), (Rule::SwidElement, "SoftwareIdentity"));
+}
+
+#[test]
+fn more_alternatives_than_the_limit() {
+    let other = hex(&OTHER);
+    let full =
+        |index: usize, count: usize| resource(&index.to_string(), "True", &vec![&other[..]; count]);
+    let mut resources: Vec<_> = (0..16).map(|index| full(index, 240)).collect();
+    resources.push(full(16, 256 - 10));
+    resources.push(full(17, 10));
+    let payload =
+        |resources: &[String]| format!("<ns0:Payload>{}</ns0:Payload>", resources.concat());
+    let file = SwidFile { payload: payload(&resources), ..SwidFile::new() };
+    assert_eq!(read(&file.signed()).unwrap().states().count(), 4096);
+    resources.push(full(18, 1));
+    assert_eq!(refused_payload(&resources), (Rule::TooManyMeasurements, "Payload"));
 }
 
 #[test]

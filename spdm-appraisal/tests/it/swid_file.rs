@@ -29,11 +29,11 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// A measurement with its attributes in canonical order.
 pub(crate) fn resource(index: &str, active: &str, hashes: &[&str]) -> String {
-    let named: String = hashes
-        .iter()
-        .enumerate()
-        .map(|(number, hash)| format!(" ns2:Hash{number}=\"{hash}\""))
-        .collect();
+    let named = hashes.iter().enumerate();
+    let mut named: Vec<_> = named.map(|(number, hash)| (format!("Hash{number}"), hash)).collect();
+    named.sort_unstable();
+    let named: String =
+        named.iter().map(|(name, hash)| format!(" ns2:{name}=\"{hash}\"")).collect();
     let count = hashes.len();
     format!(
         "<ns0:Resource active=\"{active}\" alternatives=\"{count}\" index=\"{index}\" name=\"M\" \
