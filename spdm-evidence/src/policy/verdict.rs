@@ -141,8 +141,9 @@ impl VerdictPolicy {
             }
         }
         for (index, rule) in &require.svn {
-            let mut values = measurements.iter().filter(|value| value.index == *index);
-            let svn = values.next().and_then(|value| value.svn);
+            // Where an index is there more than once, the least of its values counts.
+            let values = measurements.iter().filter(|value| value.index == *index);
+            let svn = values.map(|value| value.svn).min().flatten();
             if svn.is_none_or(|svn| svn < rule.min) {
                 let got = match svn {
                     Some(svn) => format!("has the security version number {svn}"),
