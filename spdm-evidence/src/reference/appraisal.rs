@@ -92,9 +92,12 @@ impl<'f> Reference<'f> {
         if let Some(appraised) = self.misfit(subject) {
             return appraised;
         }
-        let elements = measured.iter().map(|value| subject.element(value)).collect();
-        let elements = subject.with_claimed(elements);
         let (environments, keys) = (self.environments(subject), subject.keys());
+        let elements = measured.iter().map(|value| subject.element(value)).collect();
+        let mut elements = subject.with_claimed(elements);
+        if self.environment != DeviceEnvironment::Any {
+            elements.retain(|element| !is_of_another(element, &environments));
+        }
         let evidence = self.evidence(&environments, &elements, &keys, Extent::Whole);
         let states = || self.files.iter().flat_map(|file| file.states(subject));
         let comparison = match Comparison::new(&evidence, states(), provider) {
@@ -337,6 +340,18 @@ impl Appraised {
     const fn new(verdict: ReferenceVerdict, told: String) -> Self {
         Self { verdict, told }
     }
+}
+
+/// Whether a manifest claims an element of another vendor or model than what the device is known to be. It may have such a
+/// part, but what is expected of another device cannot be fulfilled by claiming to be that one.
+fn is_of_another(element: &Element<'_>, known: &[Environment<'_>]) -> bool {
+    let Some(claimed) = &element.environment else { return false };
+    let differs = |attribute: for<'e, 'a> fn(&'e Environment<'a>) -> Option<&'a str>| {
+        let mut names = known.iter().filter_map(attribute).peekable();
+        let value = attribute(claimed);
+        value.is_some() && names.peek().is_some() && names.all(|name| Some(name) != value)
+    };
+    differs(|environment| environment.vendor) || differs(|environment| environment.model)
 }
 
 const fn status(outcome: Outcome) -> ReferenceStatus {

@@ -97,9 +97,13 @@ impl Attested {
 
 /// Concise evidence of ACME WIDGET: a firmware that the record has no block of, and the ROM by its block.
 fn evidence() -> Vec<u8> {
+    evidence_of("WIDGET")
+}
+
+fn evidence_of(model: &str) -> Vec<u8> {
     let rom = map(&[(1, map(&[(11, text("ROM")), (12, map(&[(0, array(&[uint(1)]))]))]))]);
     let firmware = measurement(7, &[(2, digests(&[(7, &[9; 48])])), (1, uint(3))]);
-    let triples = array(&[triple(class("ACME", "WIDGET"), &[rom, firmware])]);
+    let triples = array(&[triple(class("ACME", model), &[rom, firmware])]);
     tag(571, map(&[(0, map(&[(0, triples)]))]))
 }
 
@@ -356,6 +360,14 @@ fn what_dice_says_of_the_leaf_is_what_reference_values_can_be_about() {
     let other = about("ACME", "GADGET", &ROM);
     let message = &other.error().unwrap().message;
     assert!(message.contains("vendor ACME, model WIDGET"), "{message}");
+    // Nor if the manifest claims to be that model.
+    for (model, counts) in [("WIDGET", true), ("GADGET", false)] {
+        let manifest = tag(570, map(&[(0, array(&[evidence_of(model)]))]));
+        let firmware = measurement(7, &[(2, digests(&[(7, &[9; 48])]))]);
+        let report =
+            judged(&attested, &manifest, &corim(&[triple(class("ACME", model), &[firmware])]));
+        assert_eq!(report.verified(), counts, "{:?}", report.error());
+    }
 }
 
 #[test]
