@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use spdm_appraisal::{
     Comparison, Element, ElementId, Environment, Environments, Evidence, EvidenceKey, Extent,
-    Outcome, Verdict, alternatives,
+    MAX_ELEMENTS, Outcome, Verdict, alternatives,
 };
 use spdm_crypto::Provider;
 
@@ -89,20 +89,53 @@ impl<'f> Reference<'f> {
         subject: &Subject,
         provider: &Provider,
     ) -> Appraised {
+        self.judge(measured, subject, provider, Extent::Whole)
+    }
+
+    /// As [`Self::compare`], for measurements that need not be all, and however many: none of them may differ.
+    pub(crate) fn check(
+        &self,
+        measured: &mut [MeasuredValue],
+        subject: &Subject,
+        provider: &Provider,
+    ) -> Result<(), Appraised> {
+        for part in measured.chunks_mut(MAX_ELEMENTS) {
+            let appraised = self.judge(part, subject, provider, Extent::Part);
+            let differs = part.iter().any(|value| value.reference == ReferenceStatus::Mismatch);
+            match appraised.verdict {
+                ReferenceVerdict::Match => {}
+                // None of them matches, for nothing is expected of them.
+                ReferenceVerdict::Mismatch if !differs => {}
+                _ => return Err(appraised),
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(
+        &self,
+        measured: &mut [MeasuredValue],
+        subject: &Subject,
+        provider: &Provider,
+        extent: Extent,
+    ) -> Appraised {
         if let Some(appraised) = self.misfit(subject) {
             return appraised;
         }
         let (environments, keys) = (self.environments(subject), subject.keys());
-        let elements = measured.iter().map(|value| subject.element(value)).collect();
-        let mut elements = subject.with_claimed(elements);
+        let mut elements = measured.iter().map(|value| subject.element(value)).collect();
+        // What the device claims is in the latest record, of which a part says nothing.
+        if extent == Extent::Whole {
+            elements = subject.with_claimed(elements);
+        }
         if self.environment != DeviceEnvironment::Any {
             elements.retain(|element| !is_of_another(element, &environments));
         }
-        let evidence = self.evidence(&environments, &elements, &keys, Extent::Whole);
+        let evidence = self.evidence(&environments, &elements, &keys, extent);
         let states = || self.files.iter().flat_map(|file| file.states(subject));
         let comparison = match Comparison::new(&evidence, states(), provider) {
             Ok(comparison) => comparison,
-            Err(error) => return Appraised::new(ReferenceVerdict::Mismatch, error.to_string()),
+            Err(error) => return Appraised::new(ReferenceVerdict::NotCompared, error.to_string()),
         };
         let mut expected: Vec<Vec<_>> = vec![Vec::new(); measured.len()];
         let collected = alternatives(&evidence, states(), provider, |place, alternative| {
@@ -118,7 +151,7 @@ impl<'f> Reference<'f> {
             }),
         };
         if let Err(error) = collected.and(lacking) {
-            return Appraised::new(ReferenceVerdict::Mismatch, error.to_string());
+            return Appraised::new(ReferenceVerdict::NotCompared, error.to_string());
         }
         let elsewhere = self
             .files
@@ -188,25 +221,6 @@ impl<'f> Reference<'f> {
             rest = others;
         }
         None
-    }
-
-    /// As [`Self::compare`], for measurements that need not be all: none of them may differ.
-    pub(crate) fn check(
-        &self,
-        measured: &mut [MeasuredValue],
-        subject: &Subject,
-        provider: &Provider,
-    ) -> Appraised {
-        let mut appraised = self.compare(measured, subject, provider);
-        let differs = measured.iter().any(|value| value.reference == ReferenceStatus::Mismatch);
-        if appraised.verdict == ReferenceVerdict::Mismatch {
-            if differs {
-                appraised.told = self.differences(measured, &[]);
-            } else {
-                appraised.verdict = ReferenceVerdict::Match;
-            }
-        }
-        appraised
     }
 
     fn environments<'s>(&'s self, subject: &'s Subject) -> Vec<Environment<'s>> {
@@ -373,4 +387,49 @@ fn claimed_words(element: &Element<'_>) -> String {
     let names = [environment.vendor, environment.model].into_iter().flatten();
     let names = names.map(|name| name.escape_debug().to_string()).collect::<Vec<_>>().join(" ");
     if names.is_empty() { id } else { format!("{id} of {names}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use spdm_codec::{DmtfMeasurement, MeasurementForm, MeasurementType};
+    use spdm_crypto::rustcrypto::PROVIDER;
+
+    use super::super::Subject;
+    use super::{MAX_ELEMENTS, Reference};
+    use crate::report::MeasuredValue;
+
+    fn digest(index: u8, first: u8, second: u8) -> MeasuredValue {
+        let mut value = [first; 48];
+        value[1] = second;
+        let (value_type, form) = (MeasurementType::MutableFirmware, MeasurementForm::Digest);
+        MeasuredValue::of_measurement(index, &DmtfMeasurement { value_type, form, value: &value })
+    }
+
+    /// A device that was measured again and again: however many values there are, each is judged.
+    #[test]
+    fn earlier_measurements_are_judged_however_many_there_are() {
+        let expected = hex::encode(digest(1, 5, 5).value);
+        let json = format!(r#"{{"measurements": [{{"index": 1, "value": "{expected}"}}]}}"#);
+        let reference = Reference::read(json.as_bytes()).unwrap();
+        let check = |values: &[MeasuredValue]| {
+            let judged = reference.check(&mut values.to_vec(), &Subject::default(), &PROVIDER);
+            judged.map_err(|appraised| appraised.told)
+        };
+        // Of the others nothing is expected.
+        let others = (0..=u8::MAX).flat_map(|number| [digest(2, 1, number), digest(2, 2, number)]);
+        let mut values: Vec<_> = others.collect();
+        assert!(values.len() > MAX_ELEMENTS);
+        assert_eq!(check(&values), Ok(()));
+        for place in [0, MAX_ELEMENTS - 1, MAX_ELEMENTS, values.len() - 1] {
+            values[place] = digest(1, 5, 5);
+        }
+        assert_eq!(check(&values), Ok(()));
+        assert_eq!(check(&[]), Ok(()));
+        for place in [0, MAX_ELEMENTS - 1, MAX_ELEMENTS, values.len() - 1] {
+            let mut changed = values.clone();
+            changed[place] = digest(1, 5, 6);
+            let told = check(&changed).unwrap_err();
+            assert!(told.contains("1 (mutable_firmware)"), "{told}");
+        }
+    }
 }

@@ -37,11 +37,10 @@ impl ReportBuilder {
         self.subject.hash = self.measurement_hash();
         let (subject, provider) = (&self.subject, &self.provider);
         let mut compared = reference.compare(&mut self.measurements, subject, provider);
-        if compared.verdict == ReferenceVerdict::Match && !self.measured_before.is_empty() {
-            let before = reference.check(&mut self.measured_before, subject, provider);
-            if before.verdict != ReferenceVerdict::Match {
-                compared = before;
-            }
+        if compared.verdict == ReferenceVerdict::Match
+            && let Err(before) = reference.check(&mut self.measured_before, subject, provider)
+        {
+            compared = before;
         }
         if let Some(summary) = &mut self.reference {
             summary.verdict = compared.verdict;
