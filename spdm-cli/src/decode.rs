@@ -13,6 +13,7 @@ use spdm_evidence::{
     Capture, CaptureEvent, CaptureReader, CapturedMessage, Channel, Conversation, Error, Evidence,
     Layer, Note, NoteCounter, Secrets, Unpacked,
 };
+use zeroize::Zeroizing;
 
 use crate::args::{DecodeArgs, InputFormat};
 use crate::backend::Crypto;
@@ -36,10 +37,11 @@ pub(crate) fn shows(path: &Path) -> bool {
         || matches!(found, Ok((Input::Pieces(pieces), _)) if pieces.first().is_some_and(Piece::begins))
 }
 
-/// The keys of sessions in a file.
-pub(crate) fn secrets(path: &Path, console: &Console) -> Result<Secrets, Failure> {
+/// The keys of sessions in a file. They belong to sessions that are over, and open no other: who else can read them is not
+/// looked at.
+pub(crate) fn secrets(path: &Path) -> Result<Secrets, Failure> {
     let wrong = |error| Failure::usage(format!("{}: {error}", file::name(path)));
-    Secrets::read(&file::read_secret(path, console)?).map_err(wrong)
+    Secrets::read(&Zeroizing::new(file::read(path)?)).map_err(wrong)
 }
 
 /// Decodes every message of the file; one that cannot be decoded does not stop the rest.
@@ -52,7 +54,7 @@ pub(crate) fn run(
     let failed = |error: Error| Failure::usage(format!("{name}: {error}"));
     let unreadable = |error| file::of(&args.file, &error);
     let mut source = Unpacked::new(file::open(&args.file)?).map_err(unreadable)?;
-    let secrets = args.secrets.as_deref().map(|path| secrets(path, console)).transpose()?;
+    let secrets = args.secrets.as_deref().map(secrets).transpose()?;
     let mut decoder = Decoder::new(secrets, crypto);
     console.hold_back();
     let is_capture = Capture::sniff(source.peek(4).map_err(unreadable)?);

@@ -42,7 +42,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// The bytes of a file that nobody else should read: a private key, a pre-shared key, keys of sessions or streams.
+/// The bytes of a file that nobody else should read: a private key, a pre-shared key, keys of streams.
 pub(crate) fn read_secret(path: &Path, console: &Console) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let bytes = Zeroizing::new(read(path)?);
     warn_of_readers(path, console);

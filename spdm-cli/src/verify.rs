@@ -61,7 +61,7 @@ pub(crate) fn verify(
     let policy = policy::read(args.policy.as_deref(), crypto)?;
     let Inputs { files, unread } = inputs::files(&args.files)?;
     let chain = args.chain.as_deref().map(|path| trust::chain(path, console)).transpose()?;
-    let secrets = args.secrets.as_deref().map(|path| decode::secrets(path, console)).transpose()?;
+    let secrets = args.secrets.as_deref().map(decode::secrets).transpose()?;
     let anchors = trust.anchors();
     let revocations = trust.revocations();
     let proofs: Vec<_> = args.require.iter().map(|required| required.proof()).collect();
