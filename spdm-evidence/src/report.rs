@@ -123,8 +123,7 @@ pub struct Report {
     leaf_sha256: Option<String>,
     /// The measurements: signed ones, or unsigned ones where nothing is signed.
     measurements: Vec<MeasuredValue>,
-    /// The files of reference values, and what they say of the measurements; only where some are given.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The files of reference values, and what they say of the measurements; null without any.
     reference: Option<ReferenceSummary>,
     /// Whether the device says that measurements changed while they were read: what was read before is then not what the
     /// device holds. Null where it signed no such statement: without signed measurements, and before 1.2.

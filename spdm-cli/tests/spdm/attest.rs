@@ -68,6 +68,7 @@ fn the_object_has_every_key() {
         "measurement_summary",
         "reference",
         "claims",
+        "policy",
         "session",
         "leaf_sha256",
         "notes",
