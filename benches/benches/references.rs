@@ -2,8 +2,8 @@
 //! the largest number of measurements and values that a file can have.
 //!
 //! ```text
-//! cargo bench --manifest-path benches/Cargo.toml --bench references
-//! cargo bench --manifest-path benches/Cargo.toml --bench references -- --gate
+//! cargo bench --manifest-path benches/Cargo.toml --bench references --features references
+//! cargo bench --manifest-path benches/Cargo.toml --bench references --features references -- --gate
 //! ```
 //!
 //! With `--gate` it exits 1 where 64 measurements against 1 000 values take more than a millisecond, or where the time grows
