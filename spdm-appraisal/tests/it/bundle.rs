@@ -2,7 +2,7 @@
 
 use std::vec::Vec;
 
-use spdm_appraisal::{Bundle, BundlePart, Error, Rule};
+use spdm_appraisal::{Bundle, BundlePart, BundleParts, Error, MAX_PARTS, Rule};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_untrusted::Untrusted;
@@ -181,4 +181,19 @@ fn na12_no_mutant_of_a_bundle_verifies() {
         mutant[at] ^= 1 << (at % 8);
         assert!(read(&mutant).is_err(), "byte {at}");
     }
+}
+
+/// The parts are read before anybody has vouched for them.
+#[test]
+fn na2_more_parts_than_a_bundle_may_have() {
+    let with = |count: u64| {
+        let names: Vec<_> = (0..count).map(|number| std::format!("part {number}")).collect();
+        let content = part(b"chain");
+        let parts: Vec<_> = names.iter().map(|name| (name.as_str(), content.clone())).collect();
+        let file = bundle(&[("part 0", digest_of(&content, SHA_384))], &parts);
+        BundleParts::read(Untrusted::new(&file)).map(drop).map_err(|error| error.rule)
+    };
+    assert_eq!(with(MAX_PARTS), Ok(()));
+    assert_eq!(with(MAX_PARTS + 1), Err(Rule::TooManyParts));
+    assert_eq!(with(0), Err(Rule::Empty));
 }
