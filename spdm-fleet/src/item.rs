@@ -1,0 +1,104 @@
+//! Items of work: one target of one job.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+use spdm_crypto::{HashAlgorithm, Provider};
+
+use crate::target::Target;
+
+/// The longest item in JSON, in bytes (fleet: one message of a queue).
+pub const MAX_ITEM_LEN: usize = 4096;
+
+/// A run over a list of targets.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 over targets, profiles, references and policies, in hexadecimal digits: a run that is resumed must be about the
+    /// same.
+    pub digest: String,
+}
+
+/// The name of an item: `sha256:` and the digest of job, target and class.
+///
+/// The same target in one job is the same item, whoever submits it and how often.
+#[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct ItemId(String);
+
+impl ItemId {
+    /// The item of a target. `None` where the backend has no SHA-256.
+    #[must_use]
+    pub fn of(provider: &Provider, job: &str, target: &str, class: &str) -> Option<Self> {
+        let parts = [job.as_bytes(), &[0], target.as_bytes(), &[0], class.as_bytes()];
+        let digest = provider.hash.digest(HashAlgorithm::Sha256, &parts).ok()?;
+        Some(Self(format!("sha256:{}", hex::encode(digest.as_bytes()))))
+    }
+
+    /// As results show it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One target of one job.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Item {
+    /// The job's name.
+    pub job: String,
+    /// Its own name.
+    pub item: ItemId,
+    /// What is to be attested.
+    #[serde(flatten)]
+    pub target: Target,
+}
+
+impl Item {
+    /// The item of a target. `None` where the backend has no SHA-256.
+    #[must_use]
+    pub fn new(provider: &Provider, job: &str, target: Target) -> Option<Self> {
+        let item = ItemId::of(provider, job, &target.target, &target.class)?;
+        Some(Self { job: job.to_owned(), item, target })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spdm_crypto::rustcrypto::PROVIDER;
+
+    use super::{Item, ItemId, MAX_ITEM_LEN};
+    use crate::target::Target;
+
+    #[test]
+    fn an_item_is_named_by_job_target_and_class() {
+        let id = |job, target, class| ItemId::of(&PROVIDER, job, target, class).unwrap();
+        let one = id("job", "tcp:a", "gpu");
+        assert_eq!(one, id("job", "tcp:a", "gpu"));
+        // Nothing moves from one part into the next.
+        for other in [
+            id("job2", "tcp:a", "gpu"),
+            id("job", "tcp:b", "gpu"),
+            id("job", "tcp:a", "ssd"),
+            id("job\0tcp", ":a", "gpu"),
+        ] {
+            assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn json_holds_an_item() {
+        let item = Item::new(&PROVIDER, "job", Target::new("tcp:a")).unwrap();
+        let json = serde_json::to_string(&item).unwrap();
+        assert!(json.len() < MAX_ITEM_LEN);
+        assert_eq!(serde_json::from_str::<Item>(&json).unwrap(), item);
+    }
+}

@@ -1,0 +1,27 @@
+//! Attestation of many devices: a list of targets goes in, one outcome for each comes out.
+//!
+//! ```text
+//! targets ──> Item ──> Attester::attest ──> Attempt ──> Outcome ──> journal, tables, metrics
+//!                        (once per attempt)              (one JSON line)
+//! ```
+//!
+//! An [`Outcome`] is one of a closed set, and says whose fault it is. It is `verified` only where a report of spdm-evidence
+//! says so: what could not be checked, and what this program got wrong, never is.
+#![forbid(unsafe_code)]
+
+mod attester;
+mod item;
+mod journal;
+mod outcome;
+mod target;
+mod timestamp;
+
+pub use attester::{Attempt, Attester, Work};
+pub use item::{Item, ItemId, Job, MAX_ITEM_LEN};
+pub use journal::{Journal, JournalError, JournalFile, JournalHead, JournalReader, MAX_LINE_LEN};
+pub use outcome::{
+    EvidenceFile, Fault, Finality, Finding, Inputs, Milliseconds, Outcome, OutcomeKind, Reason,
+    SCHEMA, Span,
+};
+pub use target::{Target, Transport};
+pub use timestamp::Timestamp;

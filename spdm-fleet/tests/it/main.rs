@@ -1,0 +1,4 @@
+//! Tests of many devices.
+
+mod journal;
+mod sample;
