@@ -1,7 +1,6 @@
 //! Many devices, without any.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "tests say what they expect with a panic"
 )]
 
