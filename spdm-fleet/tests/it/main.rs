@@ -1,8 +1,5 @@
 //! Many devices, without any.
-#![expect(
-    clippy::unwrap_used,
-    reason = "tests say what they expect with a panic"
-)]
+#![expect(clippy::unwrap_used, reason = "tests say what they expect with a panic")]
 
 mod journal;
 mod sample;
