@@ -3,6 +3,7 @@
 mod device;
 mod emulate;
 mod events;
+mod fleet;
 mod help;
 mod ide;
 mod identity;
@@ -28,6 +29,7 @@ use crate::time::At;
 pub(crate) use device::{DeviceArgs, FramingArgs, PcapFormat};
 pub(crate) use emulate::{EmulateArgs, ProvisioningChoice};
 pub(crate) use events::{EventsArgs, WantedEvents};
+pub(crate) use fleet::{FleetArgs, FleetAttestArgs, FleetVerb};
 pub(crate) use ide::{IdeArgs, IdeStep};
 pub(crate) use identity::IdentityArgs;
 pub(crate) use information::{EndpointArgs, MelArgs};
@@ -142,6 +144,9 @@ pub(crate) enum Verb {
     /// Messages of a pcap, pcapng, hex or binary file, field by field with -v
     #[command(after_help = help::DECODE)]
     Decode(DecodeArgs),
+    /// Many devices: attest every one of a list
+    #[command(after_help = help::FLEET)]
+    Fleet(FleetArgs),
     /// A software device behind a socket
     #[command(after_help = help::EMULATE)]
     Emulate(EmulateArgs),
@@ -228,6 +233,7 @@ impl Verb {
             Self::Tdisp(args) => args.verb.trust.at,
             Self::Verify(args) => args.trust.at,
             Self::Chain(args) => args.trust.at,
+            Self::Fleet(args) => args.at(),
             Self::Reference(args) => match &args.verb {
                 ReferenceVerb::Show(args) => args.at,
                 ReferenceVerb::Make(args) => args.trust.at,

@@ -26,6 +26,7 @@ mod examination;
 mod exit;
 mod file;
 mod file_kind;
+mod fleet;
 mod host;
 mod ide;
 mod info;
@@ -129,6 +130,7 @@ fn run(verb: &Verb, crypto: Crypto, console: &mut Console) -> Result<Exit, Failu
         Verb::Reference(args) => reference::run(args, crypto, console),
         Verb::Chain(args) => chain::run(args, crypto, console),
         Verb::Decode(args) => decode::run(args, crypto, console),
+        Verb::Fleet(args) => fleet::run(args, crypto, console),
         Verb::Emulate(args) => emulate::run(args, console),
         Verb::Session(args) => session::run(args, crypto, console),
         Verb::Send(args) => send::run(args, crypto, console),

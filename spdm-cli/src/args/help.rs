@@ -145,6 +145,17 @@ Examples:
   spdm decode capture.pcap -v --secrets keys.json
   echo 10 84 00 00 | spdm decode -";
 
+pub(super) const FLEET: &str = "\
+Examples:
+  spdm fleet attest --targets rack.txt --trust vendor.pem --out results.jsonl";
+
+pub(super) const FLEET_ATTEST: &str = "\
+Examples:
+  spdm fleet attest --targets rack.txt --trust vendor.pem
+  spdm list --json | spdm fleet attest --targets - --trust roots/
+  spdm fleet attest --targets site.csv --class-profile classes.json -j 256
+  spdm fleet attest --targets site.csv --out results.jsonl --resume";
+
 pub(super) const EMULATE: &str = "\
 Examples:
   spdm emulate --seed 1 --root-out root.pem

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::process::{Folder, command, run};
 use crate::schema::{check, schema};
 
-const VERBS: [&str; 24] = [
+const VERBS: [&str; 25] = [
     "attest",
     "info",
     "certs",
@@ -29,6 +29,7 @@ const VERBS: [&str; 24] = [
     "verify",
     "chain",
     "decode",
+    "fleet",
     "emulate",
     "list",
     "completions",

@@ -1,0 +1,33 @@
+//! Many devices. One file per verb.
+
+mod attest;
+
+use clap::{Args, Subcommand};
+
+use super::help;
+use crate::time::At;
+pub(crate) use attest::FleetAttestArgs;
+
+/// `spdm fleet`.
+#[derive(Args, Debug)]
+pub(crate) struct FleetArgs {
+    #[command(subcommand)]
+    pub(crate) verb: FleetVerb,
+}
+
+/// What to do with many devices.
+#[derive(Debug, Subcommand)]
+pub(crate) enum FleetVerb {
+    /// Attest every device of a list: one outcome for each, whatever happens on the way
+    #[command(after_help = help::FLEET_ATTEST)]
+    Attest(Box<FleetAttestArgs>),
+}
+
+impl FleetArgs {
+    /// The time that validity periods are held against.
+    pub(crate) const fn at(&self) -> At {
+        match &self.verb {
+            FleetVerb::Attest(_) => At::Now,
+        }
+    }
+}

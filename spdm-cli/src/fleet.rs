@@ -1,0 +1,19 @@
+//! `spdm fleet`: many devices. One file per verb.
+
+mod attest;
+
+use crate::args::{FleetArgs, FleetVerb};
+use crate::backend::Crypto;
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+
+/// Does what the verb says.
+pub(crate) fn run(
+    args: &FleetArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    match &args.verb {
+        FleetVerb::Attest(args) => attest::run(args, crypto, console),
+    }
+}
