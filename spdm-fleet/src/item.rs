@@ -25,8 +25,27 @@ pub struct Job {
 ///
 /// The same target in one job is the same item, whoever submits it and how often.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 pub struct ItemId(String);
+
+/// What stands before the digits of an item's name.
+const ID_PREFIX: &str = "sha256:";
+/// Digits of an item's name.
+const ID_DIGITS: usize = 64;
+
+impl TryFrom<String> for ItemId {
+    type Error = &'static str;
+
+    /// It has one length and one spelling: it goes into MACs and into names of messages.
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let digits = name.strip_prefix(ID_PREFIX).unwrap_or_default();
+        if digits.len() == ID_DIGITS && digits.bytes().all(is_digit) {
+            return Ok(Self(name));
+        }
+        Err("expected the name of an item: sha256: and 64 hexadecimal digits in lower case")
+    }
+}
 
 impl ItemId {
     /// The item of a target. `None` where the backend has no SHA-256.
@@ -34,7 +53,13 @@ impl ItemId {
     pub fn of(provider: &Provider, job: &str, target: &str, class: &str) -> Option<Self> {
         let parts = [job.as_bytes(), &[0], target.as_bytes(), &[0], class.as_bytes()];
         let digest = provider.hash.digest(HashAlgorithm::Sha256, &parts).ok()?;
-        Some(Self(format!("sha256:{}", hex::encode(digest.as_bytes()))))
+        Some(Self(format!("{ID_PREFIX}{}", hex::encode(digest.as_bytes()))))
+    }
+
+    /// The digits alone.
+    #[must_use]
+    pub fn digits(&self) -> &str {
+        self.0.strip_prefix(ID_PREFIX).unwrap_or_default()
     }
 
     /// As results show it.
@@ -91,6 +116,17 @@ mod tests {
             id("job\0tcp", ":a", "gpu"),
         ] {
             assert_ne!(one, other);
+        }
+    }
+
+    #[test]
+    fn a_name_has_one_spelling() {
+        let id = ItemId::of(&PROVIDER, "job", "tcp:a", "gpu").unwrap();
+        assert_eq!(ItemId::try_from(id.as_str().to_owned()), Ok(id.clone()));
+        for wrong in
+            [id.digits().to_owned(), format!("{id}0"), id.as_str().to_uppercase(), String::new()]
+        {
+            ItemId::try_from(wrong).unwrap_err();
         }
     }
 

@@ -10,15 +10,25 @@
 #![forbid(unsafe_code)]
 
 mod attester;
+mod evidence_message;
 mod item;
 mod journal;
+mod judge;
+mod key;
+mod nonce;
 mod outcome;
 mod target;
 mod timestamp;
 
 pub use attester::{Attempt, Attester, Work};
+pub use evidence_message::{CollectFailure, EvidenceMessage};
 pub use item::{Item, ItemId, Job, MAX_ITEM_LEN};
 pub use journal::{Journal, JournalError, JournalFile, JournalHead, JournalReader, MAX_LINE_LEN};
+pub use judge::{
+    Case, EVIDENCE_CHECK, EvidenceCheck, FRESHNESS_CHECK, ITEM_CHECK, Judge, Submitted,
+};
+pub use key::{FleetKey, FleetKeyError};
+pub use nonce::{NonceFault, NonceKind, Nonces};
 pub use outcome::{
     EvidenceFile, Fault, Finality, Finding, Inputs, Milliseconds, Outcome, OutcomeKind, Reason,
     SCHEMA, Span,

@@ -1,0 +1,243 @@
+//! Who judges what others collected.
+
+use core::time::Duration;
+
+use spdm_codec::{Code, NONCE_LEN, RequesterNonce};
+use spdm_crypto::{HashAlgorithm, KdfError};
+use spdm_evidence::{Evidence, Format, ReadOptions, Recording};
+
+use crate::attester::Attempt;
+use crate::evidence_message::{CollectFailure, EvidenceMessage};
+use crate::item::{Item, ItemId};
+use crate::nonce::{NonceFault, NonceKind, Nonces};
+use crate::outcome::{EvidenceFile, Fault, Finding, OutcomeKind, Reason};
+use crate::timestamp::Timestamp;
+
+/// The check of an outcome where a collector hands on another item than the submitted one.
+pub const ITEM_CHECK: &str = "item";
+/// The check of an outcome where evidence is not of this attempt, or old.
+pub const FRESHNESS_CHECK: &str = "freshness";
+/// The check of an outcome where evidence cannot be read.
+pub const EVIDENCE_CHECK: &str = "evidence";
+
+/// Evidence whose item and nonce hold.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Case<'c> {
+    /// The item, as it was submitted.
+    pub item: &'c Item,
+    /// One connection.
+    pub evidence: &'c Evidence,
+    /// The nonce that the deciding signature must cover. Whoever judges must require it.
+    pub nonce: RequesterNonce,
+}
+
+/// Judges evidence, in the thread of the caller. Several threads call it at once.
+pub trait Judge: Sync {
+    /// The verdict over evidence. It is a function of the evidence and of what this judge was made with. A panic becomes
+    /// [`OutcomeKind::InternalError`].
+    fn judge(&self, case: &Case<'_>) -> Attempt;
+}
+
+/// Where a judge has the item from, which no collector has touched.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third")]
+pub enum Submitted<'s> {
+    /// From the list of whoever submits.
+    Listed(&'s Item),
+    /// From the message, under the mark of whoever submits.
+    Sealed,
+}
+
+/// Believes a collector nothing, and asks a [`Judge`] for the verdict over what is left.
+///
+/// The deciding signature is that of MEASUREMENTS, and that of CHALLENGE_AUTH where nothing was measured: its nonce must be ours.
+/// One is enough: the signature of MEASUREMENTS proves the possession of the same key over the same negotiation as that of
+/// CHALLENGE_AUTH, and all that CHALLENGE_AUTH says besides is compared with the measurements.
+#[derive(Clone, Copy)]
+pub struct EvidenceCheck<'b> {
+    nonces: Nonces<'b>,
+    window: Duration,
+    judge: &'b dyn Judge,
+}
+
+impl core::fmt::Debug for EvidenceCheck<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("EvidenceCheck").field("window", &self.window).finish_non_exhaustive()
+    }
+}
+
+impl<'b> EvidenceCheck<'b> {
+    /// A check that takes evidence whose nonce is not older than `window`.
+    #[must_use]
+    pub const fn new(nonces: Nonces<'b>, window: Duration, judge: &'b dyn Judge) -> Self {
+        Self { nonces, window, judge }
+    }
+
+    /// Judges a message. `now` is the time on this machine's clock.
+    #[must_use]
+    pub fn judge(
+        &self,
+        message: &EvidenceMessage,
+        submitted: Submitted<'_>,
+        now: Timestamp,
+    ) -> Attempt {
+        let mut attempt = self.verdict(message, submitted, now).unwrap_or_else(|refused| {
+            let Refused { kind, fault, check, detail } = refused;
+            Attempt::without_device(kind, fault, check, detail)
+        });
+        if let Some(evidence) = &message.evidence {
+            attempt.evidence = self.digest(evidence.get().as_bytes());
+        }
+        (attempt.device_ms, attempt.round_trips) = (message.device_ms, message.round_trips);
+        attempt
+    }
+
+    fn verdict(
+        &self,
+        message: &EvidenceMessage,
+        submitted: Submitted<'_>,
+        now: Timestamp,
+    ) -> Result<Attempt, Refused> {
+        let item = self.item(message, submitted)?;
+        let Some(json) = &message.evidence else {
+            return Ok(without_evidence(message.failure.as_ref()));
+        };
+        let options = ReadOptions { format: Some(Format::Json), ..ReadOptions::default() };
+        let evidence = Evidence::read(json.get().as_bytes(), &options)
+            .map_err(|error| Refused::evidence(error.to_string()))?;
+        let [recording] = evidence.recordings.as_slice() else {
+            let got = evidence.recordings.len();
+            return Err(Refused::evidence(format!("it holds {got} connections instead of one")));
+        };
+        let (kind, nonce) = deciding_nonce(recording)?;
+        let checked = self.nonces.check(&nonce, kind, item, message.attempt, now, self.window)?;
+        checked.map_err(Refused::stale)?;
+        Ok(self.judge.judge(&Case { item, evidence: &evidence, nonce }))
+    }
+
+    /// The item as it was submitted, where the message is about it.
+    fn item<'m>(
+        &self,
+        message: &'m EvidenceMessage,
+        submitted: Submitted<'m>,
+    ) -> Result<&'m Item, Refused> {
+        let given = &message.item;
+        let own = ItemId::of(
+            self.nonces.provider(),
+            &given.job,
+            &given.target.target,
+            &given.target.class,
+        );
+        if own.as_ref() != Some(&given.item) {
+            return Err(Refused::item("the collector changed job, target or class"));
+        }
+        match submitted {
+            Submitted::Listed(item) if item.item == given.item => Ok(item),
+            Submitted::Listed(_) => Err(Refused::item("it is the evidence of another item")),
+            Submitted::Sealed => {
+                let seal = message.seal.as_deref().unwrap_or_default();
+                match self.nonces.has_sealed(given, seal)? {
+                    true => Ok(given),
+                    false => Err(Refused::item("nobody with the key submitted this item")),
+                }
+            }
+        }
+    }
+
+    fn digest(&self, evidence: &[u8]) -> Option<EvidenceFile> {
+        let hash = self.nonces.provider().hash;
+        let digest = hash.digest(HashAlgorithm::Sha256, &[evidence]).ok()?;
+        let bytes = u64::try_from(evidence.len()).ok()?;
+        Some(EvidenceFile { sha256: hex::encode(digest.as_bytes()), file: None, bytes })
+    }
+}
+
+/// Why a message does not come to a verdict.
+struct Refused {
+    kind: OutcomeKind,
+    fault: Fault,
+    check: &'static str,
+    detail: String,
+}
+
+impl Refused {
+    fn item(detail: &str) -> Self {
+        let detail = detail.to_owned();
+        Self { kind: OutcomeKind::Rejected, fault: Fault::Transport, check: ITEM_CHECK, detail }
+    }
+
+    fn evidence(detail: String) -> Self {
+        Self { kind: OutcomeKind::Rejected, fault: Fault::Transport, check: EVIDENCE_CHECK, detail }
+    }
+
+    fn stale(fault: NonceFault) -> Self {
+        let whose = match fault {
+            NonceFault::Ahead { .. } => Fault::Configuration,
+            NonceFault::NotOurs | NonceFault::Old { .. } => Fault::Transport,
+        };
+        Self {
+            kind: OutcomeKind::Rejected,
+            fault: whose,
+            check: FRESHNESS_CHECK,
+            detail: fault.to_string(),
+        }
+    }
+}
+
+/// The backend lacks something.
+impl From<KdfError> for Refused {
+    fn from(error: KdfError) -> Self {
+        let detail = error.to_string();
+        Self { kind: OutcomeKind::Undecidable, fault: Fault::Us, check: FRESHNESS_CHECK, detail }
+    }
+}
+
+/// A collector says why there is nothing to judge. A verdict it has none.
+fn without_evidence(failure: Option<&CollectFailure>) -> Attempt {
+    match failure {
+        Some(CollectFailure { outcome: OutcomeKind::Verified | OutcomeKind::Rejected, .. })
+        | None => Attempt::without_device(
+            OutcomeKind::Undecidable,
+            Fault::Transport,
+            EVIDENCE_CHECK,
+            "the collector sent no evidence",
+        ),
+        Some(CollectFailure { outcome, fault, reason, passing }) => {
+            let Reason { check, detail, .. } = reason.clone().unwrap_or_else(|| Reason {
+                check: "collector".to_owned(),
+                index: None,
+                detail: "the collector does not say why".to_owned(),
+            });
+            let mut attempt = Attempt::without_device(*outcome, *fault, &check, detail);
+            attempt.finding = Finding { passing: *passing, ..attempt.finding };
+            attempt
+        }
+    }
+}
+
+/// Where the nonce is in CHALLENGE and in GET_MEASUREMENTS with a signature (DSP0274 §CHALLENGE, §GET_MEASUREMENTS).
+const NONCE_OFFSET: usize = 4;
+/// `SignatureRequested` in the attributes of GET_MEASUREMENTS.
+const SIGNATURE_REQUESTED: u8 = 1;
+
+/// The nonce of the last request for the deciding signature.
+fn deciding_nonce(recording: &Recording) -> Result<(NonceKind, RequesterNonce), Refused> {
+    let of = |code: Code| {
+        let requests = recording.exchanges.iter().map(|exchange| exchange.request.as_slice());
+        requests.rev().filter(move |request| request.get(1) == Some(&code.0))
+    };
+    let mut measuring = of(Code::GET_MEASUREMENTS).peekable();
+    let (kind, request) = if measuring.peek().is_some() {
+        let is_signed = |request: &&[u8]| {
+            request.get(2).is_some_and(|attributes| attributes & SIGNATURE_REQUESTED != 0)
+        };
+        (NonceKind::Measurements, measuring.find(is_signed))
+    } else {
+        (NonceKind::Challenge, of(Code::CHALLENGE).next())
+    };
+    let nonce = request
+        .and_then(|request| request.get(NONCE_OFFSET..)?.first_chunk::<NONCE_LEN>())
+        .ok_or_else(|| Refused::evidence("nothing in it was to be signed".to_owned()))?;
+    Ok((kind, RequesterNonce(*nonce)))
+}
