@@ -15,10 +15,16 @@ mod item;
 mod journal;
 mod judge;
 mod key;
+mod memory_site;
 mod nonce;
 mod outcome;
+mod queue;
+mod site;
+mod submit;
 mod target;
 mod timestamp;
+mod work_message;
+mod worker;
 
 pub use attester::{Attempt, Attester, Work};
 pub use evidence_message::{CollectFailure, EvidenceMessage};
@@ -28,10 +34,18 @@ pub use judge::{
     Case, EVIDENCE_CHECK, EvidenceCheck, FRESHNESS_CHECK, ITEM_CHECK, Judge, Submitted,
 };
 pub use key::{FleetKey, FleetKeyError};
+pub use memory_site::MemorySite;
 pub use nonce::{NonceFault, NonceKind, Nonces};
 pub use outcome::{
     EvidenceFile, Fault, Finality, Finding, Inputs, Milliseconds, Outcome, OutcomeKind, Reason,
     SCHEMA, Span,
 };
+pub use queue::{Delivery, Message, Queue, QueueError, Stage, Submission};
+pub use site::{DeadMessage, Lease, Site, TargetState};
+pub use submit::{SubmittedCount, submit};
 pub use target::{Target, Transport};
 pub use timestamp::Timestamp;
+pub use work_message::{Want, WorkMessage, WorkNonces};
+pub use worker::{
+    CollectRole, Collected, Collector, Handled, JudgeRole, Role, Step, WorkObserver, Worker,
+};

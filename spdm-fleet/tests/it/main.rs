@@ -4,4 +4,6 @@
 mod freshness;
 mod journal;
 mod lies;
+mod memory_site;
 mod sample;
+mod stand;
