@@ -113,7 +113,7 @@ pub use secrets_log::SecretsLog;
 pub use secured_record::{NotOpened, SecuredRecord};
 pub use spdm_requester::{AttestationCheck, CheckStatus, Proof};
 pub use statement::Statement;
-pub use text::plain_text;
+pub use text::{plain_text, printable_text};
 pub use tool_json::{WrappedReference, wrapped_references};
 pub use unpacked::Unpacked;
 pub use verify::{Judge, Signatures, Verifier};

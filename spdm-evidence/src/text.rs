@@ -40,6 +40,24 @@ pub fn plain_text(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
+/// Escapes every character that has no picture of its own: control characters, line separators, and what
+/// changes the direction of text. Backslashes and quotes stay, for paths have them.
+///
+/// ```
+/// assert_eq!(spdm_evidence::printable_text("\\\u{1b}[2J\u{202e}é"), r"\\u{1b}[2J\u{202e}é");
+/// ```
+#[must_use]
+pub fn printable_text(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' | '\'' | '"' => shown.push(character),
+            _ => shown.extend(character.escape_debug()),
+        }
+    }
+    shown
+}
+
 /// Little-endian UTF-16 without a byte order mark.
 fn is_ascii_in_utf_16(bytes: &[u8]) -> bool {
     let (pairs, rest) = bytes.as_chunks::<2>();

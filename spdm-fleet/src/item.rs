@@ -13,6 +13,7 @@ pub const MAX_ITEM_LEN: usize = 4096;
 /// A run over a list of targets.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Job {
     /// Its name.
     pub name: String,
@@ -26,7 +27,10 @@ pub struct Job {
 /// The same target in one job is the same item, whoever submits it and how often.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String")]
-pub struct ItemId(String);
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ItemId(
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^sha256:[0-9a-f]{64}$")))] String,
+);
 
 /// What stands before the digits of an item's name.
 const ID_PREFIX: &str = "sha256:";

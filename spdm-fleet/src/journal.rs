@@ -24,8 +24,17 @@ const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 /// The first line: which job it is about.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(
+        title = "What a run of spdm fleet is about",
+        description = "The first line of its journal."
+    )
+)]
 pub struct JournalHead {
     /// The version of the journal.
+    #[cfg_attr(feature = "schema", schemars(extend("const" = SCHEMA)))]
     pub schema: u32,
     /// The job.
     pub job: Job,

@@ -10,23 +10,24 @@
 #![forbid(unsafe_code)]
 
 mod attester;
+mod durations;
 mod evidence_message;
 mod item;
 mod journal;
 mod judge;
+pub mod junit;
 mod key;
-mod memory_site;
+mod metrics;
 mod nonce;
 mod outcome;
-mod queue;
-mod site;
-mod submit;
+#[cfg(feature = "schema")]
+pub mod schema;
+mod summary;
 mod target;
 mod timestamp;
-mod work_message;
-mod worker;
 
 pub use attester::{Attempt, Attester, Work};
+pub use durations::{Durations, Percentiles};
 pub use evidence_message::{CollectFailure, EvidenceMessage};
 pub use item::{Item, ItemId, Job, MAX_ITEM_LEN};
 pub use journal::{Journal, JournalError, JournalFile, JournalHead, JournalReader, MAX_LINE_LEN};
@@ -34,18 +35,12 @@ pub use judge::{
     Case, EVIDENCE_CHECK, EvidenceCheck, FRESHNESS_CHECK, ITEM_CHECK, Judge, Submitted,
 };
 pub use key::{FleetKey, FleetKeyError};
-pub use memory_site::MemorySite;
+pub use metrics::{Metrics, MetricsServer};
 pub use nonce::{NonceFault, NonceKind, Nonces};
 pub use outcome::{
     EvidenceFile, Fault, Finality, Finding, Inputs, Milliseconds, Outcome, OutcomeKind, Reason,
     SCHEMA, Span,
 };
-pub use queue::{Delivery, Message, Queue, QueueError, Stage, Submission};
-pub use site::{DeadMessage, Lease, Site, TargetState};
-pub use submit::{SubmittedCount, submit};
+pub use summary::{Counts, Grouping, ItemSummary, Summary};
 pub use target::{Target, Transport};
 pub use timestamp::Timestamp;
-pub use work_message::{Want, WorkMessage, WorkNonces};
-pub use worker::{
-    CollectRole, Collected, Collector, Handled, JudgeRole, Role, Step, WorkObserver, Worker,
-};

@@ -15,6 +15,7 @@ pub const SCHEMA: u32 = 1;
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[expect(
     clippy::exhaustive_enums,
@@ -78,6 +79,7 @@ impl fmt::Display for OutcomeKind {
 
 /// Whose fault it is that an item is not verified.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[expect(
     clippy::exhaustive_enums,
@@ -135,6 +137,7 @@ impl fmt::Display for Fault {
 
 /// Why an item is not verified.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Reason {
     /// The check that failed, as reports name it; another word where no check did, such as `connection` or `profile`.
@@ -161,9 +164,11 @@ pub struct Finding {
 
 /// Where the evidence of an item is.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EvidenceFile {
     /// SHA-256 of the file, in hexadecimal digits.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = spdm_evidence::schema::HEX_32)))]
     pub sha256: String,
     /// The file, where it was kept.
     #[serde(default)]
@@ -174,13 +179,17 @@ pub struct EvidenceFile {
 
 /// What an item was judged by: SHA-256 of the files, in hexadecimal digits; null where there is none.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Inputs {
     /// `--policy`.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = spdm_evidence::schema::HEX_32)))]
     pub policy_sha256: Option<String>,
     /// Every `--reference`, in the order of the options.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = spdm_evidence::schema::HEX_32)))]
     pub references_sha256: Option<String>,
     /// The trust anchors.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = spdm_evidence::schema::HEX_32)))]
     pub anchors_sha256: Option<String>,
     /// The version of this program.
     pub tool: String,
@@ -190,6 +199,7 @@ pub struct Inputs {
 
 /// How long things took, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Milliseconds {
     /// From when the attempt was due to its begin.
@@ -202,8 +212,18 @@ pub struct Milliseconds {
 
 /// How an attempt at an item ended. One JSON line.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[cfg_attr(
+    feature = "schema",
+    derive(schemars::JsonSchema),
+    schemars(
+        deny_unknown_fields,
+        title = "How an attempt at an item ended",
+        description = "A line of a journal of spdm fleet, but the first."
+    )
+)]
 pub struct Outcome {
     /// [`SCHEMA`].
+    #[cfg_attr(feature = "schema", schemars(description = "The version of the form.", extend("const" = SCHEMA)))]
     pub schema: u32,
     /// The job's name.
     pub job: String,
@@ -232,6 +252,10 @@ pub struct Outcome {
     pub reason: Option<Reason>,
     /// The report of `spdm attest --json`; null where there is none, or where it was left out.
     #[serde(default)]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<std::collections::BTreeMap<String, serde_json::Value>>")
+    )]
     pub report: Option<Box<RawValue>>,
     /// The evidence; null where none was kept.
     #[serde(default)]

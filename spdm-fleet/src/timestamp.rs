@@ -1,7 +1,6 @@
 //! Times in results.
 
 use core::fmt;
-use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::de::Error as _;
@@ -9,7 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A time in milliseconds since 1970; RFC 3339 with milliseconds in JSON.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Timestamp(u64);
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Timestamp(
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))] u64,
+);
 
 impl Timestamp {
     /// So many milliseconds after 1970 began.
@@ -29,12 +31,6 @@ impl Timestamp {
     #[must_use]
     pub const fn unix_ms(self) -> u64 {
         self.0
-    }
-
-    /// So much later.
-    #[must_use]
-    pub fn after(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)))
     }
 
     /// Milliseconds from `earlier` to this time; 0 where it is not earlier.

@@ -33,6 +33,7 @@ use crate::note::{Note, NoteCounter};
 use crate::policy::VerdictPolicy;
 use crate::recording::Broken;
 use crate::reference::Subject;
+use crate::text::printable_text;
 use detail::{holds, untouched, unusable};
 use session::NO_IDENTITY;
 
@@ -98,7 +99,7 @@ impl ReportBuilder {
     /// Nothing found yet. What could steer a terminal is escaped in `target`; `provider` hashes.
     pub fn new(target: &str, freshness: Freshness, provider: &Provider) -> Self {
         Self {
-            target: printable(target),
+            target: printable_text(target),
             freshness,
             provider: *provider,
             required: Vec::new(),
@@ -571,19 +572,6 @@ impl ReportBuilder {
             self.set(check, status, detail.to_owned());
         }
     }
-}
-
-/// Escapes every character that has no picture of its own: control characters, line separators, and what
-/// changes the direction of text. Backslashes and quotes stay, for paths have them.
-fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\\' | '\'' | '"' => shown.push(character),
-            _ => shown.extend(character.escape_debug()),
-        }
-    }
-    shown
 }
 
 /// Takes out what nothing but the negotiation states, and says how much that was. That the signatures verify shows which

@@ -4,6 +4,5 @@
 mod freshness;
 mod journal;
 mod lies;
-mod memory_site;
 mod sample;
-mod stand;
+mod views;

@@ -1,0 +1,328 @@
+//! What a journal says in the end: the last outcome of each item.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::BufRead;
+use std::sync::Arc;
+
+use crate::durations::Durations;
+use crate::item::ItemId;
+use crate::journal::{JournalError, JournalHead, JournalReader};
+use crate::outcome::{Fault, Outcome, OutcomeKind, Reason};
+use crate::timestamp::Timestamp;
+
+/// Characters of a sentence that are kept; the journal has all of it.
+const MAX_DETAIL: usize = 2048;
+/// The check of an item of which the journal says two things at once.
+const CONTRADICTION: &str = "journal";
+
+/// The last outcome of an item. No report is kept.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ItemSummary {
+    /// The item's name.
+    pub item: ItemId,
+    /// What was attested.
+    pub target: String,
+    /// Whose rules held.
+    pub class: Arc<str>,
+    /// The machine that answers for it.
+    pub host: Arc<str>,
+    /// Where it is: the label `site`, else the host.
+    pub site: Arc<str>,
+    /// The number of its last attempt, from 1.
+    pub attempt: u32,
+    /// How that ended.
+    pub outcome: OutcomeKind,
+    /// Whether no other attempt follows.
+    pub is_final: bool,
+    /// Whose fault it is.
+    pub fault: Fault,
+    /// Why it is not verified. The sentence may quote the device: escape it where it is shown.
+    pub reason: Option<Reason>,
+    /// When the last attempt began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub finished: Timestamp,
+}
+
+/// Items by how they ended.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Counts(BTreeMap<OutcomeKind, u64>);
+
+impl Counts {
+    fn add(&mut self, kind: OutcomeKind) {
+        *self.0.entry(kind).or_default() += 1;
+    }
+
+    fn remove(&mut self, kind: OutcomeKind) {
+        if let Some(count) = self.0.get_mut(&kind) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// Items that ended so.
+    #[must_use]
+    pub fn of(&self, kind: OutcomeKind) -> u64 {
+        self.0.get(&kind).copied().unwrap_or_default()
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// Those that are not verified.
+    #[must_use]
+    pub fn not_verified(&self) -> u64 {
+        self.total() - self.of(OutcomeKind::Verified)
+    }
+
+    /// What occurs, in the order of tables.
+    pub fn iter(&self) -> impl Iterator<Item = (OutcomeKind, u64)> {
+        self.0.iter().filter(|(_, count)| **count > 0).map(|(kind, count)| (*kind, *count))
+    }
+}
+
+/// By what items are counted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Grouping {
+    /// The class.
+    Class,
+    /// The machine that answers for it.
+    Host,
+    /// Whose fault it is.
+    Fault,
+}
+
+impl Grouping {
+    /// Its name in results.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Class => "class",
+            Self::Host => "host",
+            Self::Fault => "fault",
+        }
+    }
+}
+
+/// The last outcome of each item, in the order in which they came first.
+#[derive(Debug)]
+pub struct Summary {
+    head: JournalHead,
+    items: Vec<ItemSummary>,
+    index: HashMap<ItemId, usize>,
+    names: HashSet<Arc<str>>,
+    counts: Counts,
+    attempts: u64,
+    device: Durations,
+    verify: Durations,
+    is_torn: bool,
+}
+
+impl Summary {
+    /// Of a job of which nothing is known yet.
+    #[must_use]
+    pub fn new(head: JournalHead) -> Self {
+        Self {
+            head,
+            items: Vec::new(),
+            index: HashMap::new(),
+            names: HashSet::new(),
+            counts: Counts::default(),
+            attempts: 0,
+            device: Durations::default(),
+            verify: Durations::default(),
+            is_torn: false,
+        }
+    }
+
+    /// Reads a journal to its end.
+    ///
+    /// # Errors
+    /// What [`JournalReader`] says of its lines.
+    pub fn read<R: BufRead>(reader: &mut JournalReader<R>) -> Result<Self, JournalError> {
+        let mut summary = Self::new(reader.head().clone());
+        for outcome in &mut *reader {
+            summary.take(&outcome?);
+        }
+        summary.is_torn = reader.is_torn();
+        Ok(summary)
+    }
+
+    /// Counts an outcome, and says which of [`Self::items`] it is about.
+    ///
+    /// The attempt with the highest number is the last one, in whatever order they come. Of two that differ about the same
+    /// attempt neither counts: the item is then an internal error.
+    pub fn take(&mut self, outcome: &Outcome) -> usize {
+        self.attempts += 1;
+        if outcome.round_trips > 0 {
+            self.device.add(outcome.ms.device);
+            self.verify.add(outcome.ms.verify);
+        }
+        if let Some(number) = self.index.get(&outcome.item).copied() {
+            if let Some(known) = self.items.get_mut(number) {
+                self.counts.remove(known.outcome);
+                known.follow(outcome);
+                self.counts.add(known.outcome);
+            }
+            return number;
+        }
+        let number = self.items.len();
+        self.index.insert(outcome.item.clone(), number);
+        let site = outcome.labels.get("site").unwrap_or(&outcome.host);
+        let item = ItemSummary {
+            item: outcome.item.clone(),
+            target: outcome.target.clone(),
+            class: self.name(&outcome.class),
+            host: self.name(&outcome.host),
+            site: self.name(site),
+            attempt: outcome.attempt,
+            outcome: outcome.outcome,
+            is_final: outcome.is_final,
+            fault: outcome.fault,
+            reason: outcome.reason.as_ref().map(shortened),
+            started: outcome.started,
+            finished: outcome.finished,
+        };
+        self.counts.add(item.outcome);
+        self.items.push(item);
+        number
+    }
+
+    fn name(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.names.get(name) {
+            return known.clone();
+        }
+        let new: Arc<str> = name.into();
+        self.names.insert(new.clone());
+        new
+    }
+
+    /// The first line of the journal.
+    #[must_use]
+    pub const fn head(&self) -> &JournalHead {
+        &self.head
+    }
+
+    /// The items of which there is an outcome.
+    #[must_use]
+    pub fn items(&self) -> &[ItemSummary] {
+        &self.items
+    }
+
+    /// Items of the job of which the journal says nothing: they were not tried.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.head.items.saturating_sub(self.counts().total())
+    }
+
+    /// Items that another attempt should have followed, but the run ended before.
+    #[must_use]
+    pub fn unfinished(&self) -> u64 {
+        self.items.iter().map(|item| u64::from(!item.is_final)).sum()
+    }
+
+    /// Attempts in all.
+    #[must_use]
+    pub const fn attempts(&self) -> u64 {
+        self.attempts
+    }
+
+    /// Whether a crash has cut off the last line of the journal, which then counts for nothing.
+    #[must_use]
+    pub const fn is_torn(&self) -> bool {
+        self.is_torn
+    }
+
+    /// How long the exchange with the device took, of the attempts in which one answered.
+    #[must_use]
+    pub const fn device_ms(&self) -> &Durations {
+        &self.device
+    }
+
+    /// How long judging took after it, of the attempts in which a device answered.
+    #[must_use]
+    pub const fn verify_ms(&self) -> &Durations {
+        &self.verify
+    }
+
+    /// All items by how they ended.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Items in groups: those with most items that are not verified first, then by name; faults in the order of tables.
+    #[must_use]
+    pub fn groups(&self, by: Grouping) -> Vec<(&str, Counts)> {
+        let mut groups: BTreeMap<&str, Counts> = BTreeMap::new();
+        for item in &self.items {
+            let name = match by {
+                Grouping::Class => &item.class,
+                Grouping::Host => &item.host,
+                Grouping::Fault => item.fault.name(),
+            };
+            groups.entry(name).or_default().add(item.outcome);
+        }
+        let mut groups: Vec<_> = groups.into_iter().collect();
+        match by {
+            Grouping::Fault => groups
+                .sort_by_key(|(name, _)| Fault::ALL.iter().position(|fault| fault.name() == *name)),
+            Grouping::Class | Grouping::Host => {
+                groups.sort_by_key(|(_, counts)| core::cmp::Reverse(counts.not_verified()));
+            }
+        }
+        groups
+    }
+
+    /// The items that are not verified, in the order of [`OutcomeKind::ALL`].
+    #[must_use]
+    pub fn not_verified(&self) -> Vec<&ItemSummary> {
+        let failed = self.items.iter().filter(|item| item.outcome != OutcomeKind::Verified);
+        let mut failed: Vec<_> = failed.collect();
+        failed.sort_by_key(|item| item.outcome);
+        failed
+    }
+}
+
+impl ItemSummary {
+    /// Another outcome of the same item.
+    fn follow(&mut self, outcome: &Outcome) {
+        if outcome.attempt < self.attempt {
+            return;
+        }
+        // What was cancelled was not tried, and may be under the same number.
+        let said =
+            self.outcome != OutcomeKind::Cancelled && outcome.outcome != OutcomeKind::Cancelled;
+        if outcome.attempt == self.attempt && said {
+            if (outcome.outcome, outcome.fault) != (self.outcome, self.fault) {
+                let detail = format!(
+                    "of attempt {} the journal says both {} and {}",
+                    self.attempt, self.outcome, outcome.outcome
+                );
+                (self.outcome, self.fault) = (OutcomeKind::InternalError, Fault::Us);
+                self.reason = Some(Reason { check: CONTRADICTION.to_owned(), index: None, detail });
+            }
+            return;
+        }
+        self.attempt = outcome.attempt;
+        self.outcome = outcome.outcome;
+        self.is_final = outcome.is_final;
+        self.fault = outcome.fault;
+        self.reason = outcome.reason.as_ref().map(shortened);
+        self.started = outcome.started;
+        self.finished = outcome.finished;
+    }
+}
+
+fn shortened(reason: &Reason) -> Reason {
+    let mut reason = reason.clone();
+    if let Some((end, _)) = reason.detail.char_indices().nth(MAX_DETAIL) {
+        reason.detail.truncate(end);
+        reason.detail.push('…');
+    }
+    reason
+}
