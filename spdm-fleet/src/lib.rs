@@ -12,7 +12,9 @@
 mod attester;
 mod durations;
 mod evidence_message;
+mod finding;
 mod item;
+mod job_digest;
 mod journal;
 mod judge;
 pub mod junit;
@@ -20,16 +22,22 @@ mod key;
 mod metrics;
 mod nonce;
 mod outcome;
+mod runner;
+mod schedule;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod summary;
+mod tally;
 mod target;
+mod targets;
 mod timestamp;
 
 pub use attester::{Attempt, Attester, Work};
 pub use durations::{Durations, Percentiles};
 pub use evidence_message::{CollectFailure, EvidenceMessage};
+pub use finding::Failed;
 pub use item::{Item, ItemId, Job, MAX_ITEM_LEN};
+pub use job_digest::JobDigest;
 pub use journal::{Journal, JournalError, JournalFile, JournalHead, JournalReader, MAX_LINE_LEN};
 pub use judge::{
     Case, EVIDENCE_CHECK, EvidenceCheck, FRESHNESS_CHECK, ITEM_CHECK, Judge, Submitted,
@@ -41,6 +49,12 @@ pub use outcome::{
     EvidenceFile, Fault, Finality, Finding, Inputs, Milliseconds, Outcome, OutcomeKind, Reason,
     SCHEMA, Span,
 };
+pub use runner::{OutcomeSink, Run, Watcher, run};
+pub use schedule::{Limits, Next, Schedule, Ticket};
 pub use summary::{Counts, Grouping, ItemSummary, Summary};
+pub use tally::{FailOn, Tally};
 pub use target::{Target, Transport};
+pub use targets::{
+    MAX_CLASS_LEN, MAX_TARGET_LINE_LEN, MAX_TARGETS, TargetsError, TargetsFault, read_targets,
+};
 pub use timestamp::Timestamp;

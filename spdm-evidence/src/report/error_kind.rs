@@ -55,3 +55,32 @@ pub enum ReportErrorKind {
     /// A failure of this program.
     Internal,
 }
+
+impl ReportErrorKind {
+    /// Every kind, for tables that must have all of them.
+    pub const ALL: [Self; 23] = [
+        Self::Decode,
+        Self::Protocol,
+        Self::Signature,
+        Self::Refused,
+        Self::Unsupported,
+        Self::Incompatible,
+        Self::Unsigned,
+        Self::Chain,
+        Self::Identity,
+        Self::Nonce,
+        Self::Reference,
+        Self::Session,
+        Self::Known,
+        Self::Policy,
+        Self::Required,
+        Self::Rejected,
+        Self::Unproven,
+        Self::Transport,
+        Self::Framing,
+        Self::Timeout,
+        Self::Limit,
+        Self::Request,
+        Self::Internal,
+    ];
+}

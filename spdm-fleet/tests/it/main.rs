@@ -1,8 +1,17 @@
 //! Many devices, without any.
-#![expect(clippy::unwrap_used, reason = "tests say what they expect with a panic")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests say what they expect with a panic"
+)]
 
 mod freshness;
 mod journal;
 mod lies;
+mod runner;
 mod sample;
+mod schedule;
+mod tally;
+mod targets;
 mod views;
