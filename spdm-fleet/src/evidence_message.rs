@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use crate::item::Item;
 use crate::outcome::{Fault, Finding, OutcomeKind, Reason, SCHEMA};
 use crate::timestamp::Timestamp;
+use crate::work_message::Want;
 
 /// Evidence of one attempt, or why there is none. One JSON object.
 ///
@@ -34,6 +35,9 @@ pub struct EvidenceMessage {
     /// Requests that were answered.
     #[serde(default)]
     pub round_trips: u32,
+    /// What was to be collected, as the collector repeats it: another attempt is to collect the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub want: Option<Want>,
     /// The evidence file (docs/schema/evidence.json); null where there is none.
     #[serde(default)]
     pub evidence: Option<Box<RawValue>>,

@@ -19,18 +19,24 @@ mod journal;
 mod judge;
 pub mod junit;
 mod key;
+mod memory_site;
 mod metrics;
 mod nonce;
 mod outcome;
+mod queue;
 mod runner;
 mod schedule;
 #[cfg(feature = "schema")]
 pub mod schema;
+mod site;
+mod submit;
 mod summary;
 mod tally;
 mod target;
 mod targets;
 mod timestamp;
+mod work_message;
+mod worker;
 
 pub use attester::{Attempt, Attester, Work};
 pub use durations::{Durations, Percentiles};
@@ -43,14 +49,18 @@ pub use judge::{
     Case, EVIDENCE_CHECK, EvidenceCheck, FRESHNESS_CHECK, ITEM_CHECK, Judge, Submitted,
 };
 pub use key::{FleetKey, FleetKeyError};
+pub use memory_site::MemorySite;
 pub use metrics::{Metrics, MetricsServer};
 pub use nonce::{NonceFault, NonceKind, Nonces};
 pub use outcome::{
     EvidenceFile, Fault, Finality, Finding, Inputs, Milliseconds, Outcome, OutcomeKind, Reason,
     SCHEMA, Span,
 };
+pub use queue::{Delivery, Message, Queue, QueueError, Stage, Submission};
 pub use runner::{OutcomeSink, Run, Watcher, run};
 pub use schedule::{Limits, Next, Schedule, Ticket};
+pub use site::{DeadMessage, Lease, Site, TargetState};
+pub use submit::{SubmittedCount, submit};
 pub use summary::{Counts, Grouping, ItemSummary, Summary};
 pub use tally::{FailOn, Tally};
 pub use target::{Target, Transport};
@@ -58,3 +68,7 @@ pub use targets::{
     MAX_CLASS_LEN, MAX_TARGET_LINE_LEN, MAX_TARGETS, TargetsError, TargetsFault, read_targets,
 };
 pub use timestamp::Timestamp;
+pub use work_message::{Want, WorkMessage, WorkNonces};
+pub use worker::{
+    CollectRole, Collected, Collector, Handled, JudgeRole, Role, Step, WorkObserver, Worker,
+};

@@ -1,6 +1,7 @@
 //! Times in results.
 
 use core::fmt;
+use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::de::Error as _;
@@ -31,6 +32,12 @@ impl Timestamp {
     #[must_use]
     pub const fn unix_ms(self) -> u64 {
         self.0
+    }
+
+    /// So much later.
+    #[must_use]
+    pub fn after(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)))
     }
 
     /// Milliseconds from `earlier` to this time; 0 where it is not earlier.

@@ -70,6 +70,7 @@ fn message(item: &Item, attempt: u32, evidence: &Evidence) -> EvidenceMessage {
         collected_at: NOW,
         device_ms: 3,
         round_trips: 7,
+        want: None,
         evidence: Some(json),
         failure: None,
     }

@@ -9,9 +9,11 @@
 mod freshness;
 mod journal;
 mod lies;
+mod memory_site;
 mod runner;
 mod sample;
 mod schedule;
+mod stand;
 mod tally;
 mod targets;
 mod views;

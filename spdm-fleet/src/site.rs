@@ -1,0 +1,151 @@
+//! What the workers of a site share.
+
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::{Outcome, OutcomeKind};
+use crate::queue::{Queue, QueueError, Submission};
+use crate::timestamp::Timestamp;
+
+/// Queues and memory that workers share. Everything in it can be done twice.
+pub trait Site: Send + Sync {
+    /// Attempts that collectors are to make.
+    fn work(&self) -> &dyn Queue;
+
+    /// Evidence that is to be judged.
+    fn evidence(&self) -> &dyn Queue;
+
+    /// Stores an outcome, once for each attempt.
+    ///
+    /// # Errors
+    /// [`QueueError`]; then it is not stored.
+    fn publish(&self, outcome: &Outcome) -> Result<Submission, QueueError>;
+
+    /// Remembers an outcome as the last of its target.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    fn record(&self, outcome: &Outcome) -> Result<(), QueueError>;
+
+    /// Puts aside a message that nobody can work on.
+    ///
+    /// # Errors
+    /// [`QueueError`]; then it is not stored.
+    fn bury(&self, dead: &DeadMessage<'_>) -> Result<(), QueueError>;
+
+    /// Counts that a message was begun again, and says how often.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    fn begun_again(&self, id: &str) -> Result<u64, QueueError>;
+
+    /// Takes one of `places` places of a host, for a while; `None` where all are taken.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    fn lease(&self, host: &str, places: u32) -> Result<Option<Lease>, QueueError>;
+
+    /// Gives a place back.
+    ///
+    /// # Errors
+    /// [`QueueError`]; then it is free after a while.
+    fn release(&self, lease: &Lease) -> Result<(), QueueError>;
+}
+
+/// A place of a host.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Lease {
+    name: String,
+    revision: u64,
+}
+
+impl Lease {
+    /// A place of this name, in the state of this number.
+    #[must_use]
+    pub const fn new(name: String, revision: u64) -> Self {
+        Self { name, revision }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number of its state.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+}
+
+/// A message that nobody can work on.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a worker makes it")]
+pub struct DeadMessage<'d> {
+    /// The message's name.
+    pub id: &'d str,
+    /// The class of its item, where that is known.
+    pub class: &'d str,
+    /// The message.
+    pub body: &'d [u8],
+    /// What went wrong last.
+    pub error: &'d str,
+}
+
+/// What is remembered of a target.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct TargetState {
+    /// What was attested.
+    pub target: String,
+    /// Whose rules held.
+    pub class: String,
+    /// The end of the last attempt.
+    pub last_attempt: Timestamp,
+    /// The end of the last one that was verified.
+    pub last_success: Option<Timestamp>,
+    /// How the last attempt ended.
+    pub last_outcome: OutcomeKind,
+    /// The job of the last attempt.
+    pub job: String,
+    /// Its number.
+    pub attempt: u32,
+    /// Outcomes since the last success, of attempts that no other one followed.
+    pub consecutive_failures: u64,
+}
+
+impl TargetState {
+    /// What is remembered after an outcome; `None` where it says nothing new.
+    #[must_use]
+    pub fn after(before: Option<&Self>, outcome: &Outcome) -> Option<Self> {
+        if let Some(before) = before {
+            let is_same_job = before.job == outcome.job;
+            let is_old = match is_same_job {
+                true => outcome.attempt <= before.attempt,
+                false => outcome.finished < before.last_attempt,
+            };
+            if is_old {
+                return None;
+            }
+        }
+        let verified = outcome.outcome == OutcomeKind::Verified;
+        let failures = before.map_or(0, |before| before.consecutive_failures);
+        Some(Self {
+            target: outcome.target.clone(),
+            class: outcome.class.clone(),
+            last_attempt: outcome.finished,
+            last_success: match verified {
+                true => Some(outcome.finished),
+                false => before.and_then(|before| before.last_success),
+            },
+            last_outcome: outcome.outcome,
+            job: outcome.job.clone(),
+            attempt: outcome.attempt,
+            consecutive_failures: match (verified, outcome.is_final) {
+                (true, _) => 0,
+                (false, true) => failures.saturating_add(1),
+                (false, false) => failures,
+            },
+        })
+    }
+}

@@ -1,0 +1,314 @@
+//! Workers: they take messages of a queue, as many as they have places, and hand back what they do not finish.
+
+mod collect;
+mod judge;
+
+use core::any::Any;
+use core::panic::AssertUnwindSafe;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::io;
+use std::panic::catch_unwind;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Scope};
+use std::time::Instant;
+
+pub use self::collect::{CollectRole, Collected, Collector};
+pub use self::judge::JudgeRole;
+use crate::queue::{Delivery, Queue, QueueError};
+
+/// The most messages that are taken at once: what a worker holds and has not begun waits for it.
+const MOST_FETCHED: usize = 8;
+/// How long one look into a queue waits for a message.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often the queue is told that a message is still worked on.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+/// How long a message waits whose work went wrong here, by how often.
+const BACKOFF: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
+/// How often a message is begun before it is given up.
+const MOST_BEGUN: u64 = 5;
+/// Bytes of a thread's stack, as of the threads that attest.
+const STACK_LEN: usize = 2 << 20;
+
+/// What a worker did. An observer of the order of effects, and of logs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Step {
+    /// The evidence of a message is stored.
+    EvidenceSubmitted,
+    /// An outcome is stored.
+    OutcomePublished,
+    /// The target's state is stored.
+    TargetRecorded,
+    /// The message is removed from its queue.
+    Acknowledged,
+    /// The message was handed back.
+    HandedBack,
+    /// The message was given up.
+    GivenUp,
+}
+
+/// Who wants to know what a worker does. Any thread calls it.
+pub trait WorkObserver: Sync {
+    /// Something was done for the message of this name.
+    fn after(&self, _step: Step, _id: &str) {}
+
+    /// Something went wrong that is tried again.
+    fn failed(&self, _id: &str, _error: &str) {}
+}
+
+/// Nobody wants to know.
+impl WorkObserver for () {}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third")]
+pub enum Handled {
+    /// Everything that follows from it is stored.
+    Done,
+    /// Somebody is to take it after a delay.
+    Later(Duration),
+}
+
+/// What a worker does with a message.
+pub trait Role: Sync {
+    /// Where messages come from.
+    fn queue(&self) -> &dyn Queue;
+
+    /// How often a message that was delivered before was begun, with this time.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    fn begun_again(&self, id: &str) -> Result<u64, QueueError>;
+
+    /// Whether a message may begin now; otherwise how long it is to wait. A message that waits was not begun.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    fn admits(&self, _delivery: &Delivery) -> Result<Option<Duration>, QueueError> {
+        Ok(None)
+    }
+
+    /// Does the work of a message. It may be done again by somebody else.
+    ///
+    /// # Errors
+    /// [`QueueError`]; then it is tried again.
+    fn handle(
+        &self,
+        delivery: &Delivery,
+        observer: &dyn WorkObserver,
+    ) -> Result<Handled, QueueError>;
+
+    /// Gives a message up whose work went wrong too often.
+    ///
+    /// # Errors
+    /// [`QueueError`]; then it is tried again.
+    fn give_up(
+        &self,
+        delivery: &Delivery,
+        error: &str,
+        observer: &dyn WorkObserver,
+    ) -> Result<(), QueueError>;
+}
+
+/// A worker of one role.
+#[derive(Clone, Copy)]
+pub struct Worker<'w> {
+    /// What it does.
+    role: &'w dyn Role,
+    /// How many messages it works on at once.
+    places: usize,
+    /// Nothing is begun any more once this is true.
+    stop: &'w AtomicBool,
+    observer: &'w dyn WorkObserver,
+}
+
+impl core::fmt::Debug for Worker<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Worker").field("places", &self.places).finish_non_exhaustive()
+    }
+}
+
+impl<'w> Worker<'w> {
+    /// A worker with so many places.
+    #[must_use]
+    pub fn new(
+        role: &'w dyn Role,
+        places: usize,
+        stop: &'w AtomicBool,
+        observer: &'w dyn WorkObserver,
+    ) -> Self {
+        Self { role, places: places.max(1), stop, observer }
+    }
+
+    /// Works until it is asked to stop; what was begun is finished, what was not is handed back.
+    ///
+    /// # Errors
+    /// No thread can be made.
+    pub fn run(&self) -> io::Result<()> {
+        let shared = Shared {
+            worker: self,
+            held: Mutex::new(Vec::new()),
+            news: Condvar::new(),
+            is_over: AtomicBool::new(false),
+        };
+        thread::scope(|scope| {
+            let builder = thread::Builder::new().name("alive".to_owned());
+            builder.spawn_scoped(scope, || shared.keep_alive())?;
+            let result = shared.fetch(scope);
+            shared.wait_for_places(self.places);
+            shared.is_over.store(true, Ordering::Relaxed);
+            shared.news.notify_all();
+            result
+        })
+    }
+
+    fn stops(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+struct Shared<'s> {
+    worker: &'s Worker<'s>,
+    /// What is worked on, and since when nothing was said of it.
+    held: Mutex<Vec<(std::sync::Arc<Delivery>, Instant)>>,
+    news: Condvar,
+    is_over: AtomicBool,
+}
+
+impl<'s> Shared<'s> {
+    fn held(&self) -> MutexGuard<'_, Vec<(std::sync::Arc<Delivery>, Instant)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until so many places are free, and says how many are.
+    fn wait_for_places(&self, places: usize) -> usize {
+        let mut held = self.held();
+        loop {
+            let free = self.worker.places.saturating_sub(held.len());
+            if free >= places {
+                return free;
+            }
+            held = self.news.wait(held).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn fetch<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> io::Result<()> {
+        let Worker { role, observer, .. } = self.worker;
+        while !self.worker.stops() {
+            let free = self.wait_for_places(1).min(MOST_FETCHED);
+            let deliveries = match role.queue().fetch(free, LOOK) {
+                Ok(deliveries) => deliveries,
+                Err(error) => {
+                    observer.failed("", &error.to_string());
+                    thread::sleep(LOOK);
+                    continue;
+                }
+            };
+            for delivery in deliveries {
+                if self.worker.stops() {
+                    self.hand_back(&delivery, Duration::ZERO);
+                    continue;
+                }
+                let delivery = std::sync::Arc::new(delivery);
+                self.held().push((delivery.clone(), Instant::now()));
+                let builder = thread::Builder::new().stack_size(STACK_LEN);
+                let work = {
+                    let delivery = delivery.clone();
+                    move || {
+                        self.work(&delivery);
+                        self.held().retain(|(held, _)| held.token() != delivery.token());
+                        self.news.notify_all();
+                    }
+                };
+                if let Err(error) = builder.spawn_scoped(scope, work) {
+                    self.held().retain(|(held, _)| held.token() != delivery.token());
+                    self.hand_back(&delivery, Duration::ZERO);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn work(&self, delivery: &Delivery) {
+        let Worker { role, observer, .. } = *self.worker;
+        let result = catch_unwind(AssertUnwindSafe(|| self.attempt(delivery)));
+        match result {
+            Ok(Ok(Handled::Done)) => match role.queue().done(delivery) {
+                Ok(()) => observer.after(Step::Acknowledged, delivery.id()),
+                Err(error) => observer.failed(delivery.id(), &error.to_string()),
+            },
+            Ok(Ok(Handled::Later(delay))) => self.hand_back(delivery, delay),
+            Ok(Err(error)) => {
+                observer.failed(delivery.id(), &error.to_string());
+                self.hand_back(delivery, backoff(delivery));
+            }
+            Err(panic) => {
+                observer.failed(delivery.id(), panic_text(&*panic));
+                self.hand_back(delivery, backoff(delivery));
+            }
+        }
+    }
+
+    fn attempt(&self, delivery: &Delivery) -> Result<Handled, QueueError> {
+        let Worker { role, observer, .. } = *self.worker;
+        if let Some(delay) = role.admits(delivery)? {
+            return Ok(Handled::Later(delay));
+        }
+        // What was handed back was delivered, too, but not begun: only what is begun again is counted.
+        if delivery.number() > 1 {
+            let begun = role.begun_again(delivery.id())?.saturating_add(1);
+            if begun > MOST_BEGUN {
+                let error = "the work on it ended without a result each time";
+                role.give_up(delivery, error, observer)?;
+                observer.after(Step::GivenUp, delivery.id());
+                return Ok(Handled::Done);
+            }
+        }
+        role.handle(delivery, observer)
+    }
+
+    fn hand_back(&self, delivery: &Delivery, delay: Duration) {
+        let Worker { role, observer, .. } = self.worker;
+        match role.queue().later(delivery, delay) {
+            Ok(()) => observer.after(Step::HandedBack, delivery.id()),
+            Err(error) => observer.failed(delivery.id(), &error.to_string()),
+        }
+    }
+
+    /// Tells the queue of what takes long.
+    fn keep_alive(&self) {
+        let mut held = self.held();
+        while !self.is_over.load(Ordering::Relaxed) {
+            let waited = self.news.wait_timeout(held, Duration::from_secs(1));
+            held = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let silent: Vec<_> = held
+                .iter_mut()
+                .filter(|(_, since)| since.elapsed() >= SIGN_OF_LIFE)
+                .map(|(delivery, since)| {
+                    *since = Instant::now();
+                    delivery.clone()
+                })
+                .collect();
+            drop(held);
+            for delivery in silent {
+                if let Err(error) = self.worker.role.queue().alive(&delivery) {
+                    self.worker.observer.failed(delivery.id(), &error.to_string());
+                }
+            }
+            held = self.held();
+        }
+    }
+}
+
+fn backoff(delivery: &Delivery) -> Duration {
+    let number = usize::try_from(delivery.number().saturating_sub(1)).unwrap_or(usize::MAX);
+    BACKOFF.get(number.min(BACKOFF.len() - 1)).copied().unwrap_or(Duration::ZERO)
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic")
+}

@@ -1,0 +1,176 @@
+//! Collectors: they bring evidence, and have no verdict.
+
+use core::time::Duration;
+
+use serde_json::value::RawValue;
+
+use super::{Handled, Role, Step, WorkObserver};
+use crate::evidence_message::{CollectFailure, EvidenceMessage};
+use crate::outcome::{Fault, OutcomeKind, Reason, SCHEMA};
+use crate::queue::{Delivery, Message, Queue, QueueError, Stage};
+use crate::site::Site;
+use crate::timestamp::Timestamp;
+use crate::work_message::WorkMessage;
+
+/// How long a message waits for a place at its host.
+const NO_PLACE: Duration = Duration::from_secs(2);
+
+/// Collects evidence of one device, in the thread of the caller. Several threads call it at once, for different devices.
+pub trait Collector: Sync {
+    /// Makes one attempt. What goes wrong is in the result.
+    fn collect(&self, work: &WorkMessage) -> Collected;
+}
+
+/// What a collector brought.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a collector makes it")]
+pub struct Collected {
+    /// The evidence file, of one connection.
+    pub evidence: Option<Box<RawValue>>,
+    /// Why there is none, or none that is complete.
+    pub failure: Option<CollectFailure>,
+    /// How long the device took, in milliseconds.
+    pub device_ms: u64,
+    /// Requests that were answered.
+    pub round_trips: u32,
+}
+
+impl Collected {
+    /// Nothing, and why.
+    #[must_use]
+    pub fn nothing(outcome: OutcomeKind, fault: Fault, check: &str, detail: &str) -> Self {
+        let reason = Reason { check: check.to_owned(), index: None, detail: detail.to_owned() };
+        let reason = Some(reason);
+        // Another collector may reach what this one cannot, and a queue may be shorter the next time.
+        let passing = matches!(outcome, OutcomeKind::Unreachable | OutcomeKind::Cancelled);
+        let failure = Some(CollectFailure { outcome, fault, reason, passing });
+        Self { evidence: None, failure, device_ms: 0, round_trips: 0 }
+    }
+}
+
+/// The role of a collector.
+pub struct CollectRole<'r> {
+    site: &'r dyn Site,
+    collector: &'r dyn Collector,
+    /// Places at each host, of all workers together.
+    per_host: u32,
+    /// Who collects: host and process.
+    name: &'r str,
+}
+
+impl core::fmt::Debug for CollectRole<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CollectRole").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl<'r> CollectRole<'r> {
+    /// The role of `name`, `host/pid`, with so many places at each host, of all workers together.
+    #[must_use]
+    pub const fn new(
+        site: &'r dyn Site,
+        collector: &'r dyn Collector,
+        per_host: u32,
+        name: &'r str,
+    ) -> Self {
+        Self { site, collector, per_host, name }
+    }
+
+    fn hand_on(
+        &self,
+        work: &WorkMessage,
+        collected: Collected,
+        observer: &dyn WorkObserver,
+        delivery: &Delivery,
+    ) -> Result<(), QueueError> {
+        let Collected { evidence, failure, device_ms, round_trips } = collected;
+        let message = EvidenceMessage {
+            schema: SCHEMA,
+            item: work.item.clone(),
+            seal: Some(work.seal.clone()),
+            attempt: work.attempt,
+            collector: self.name.to_owned(),
+            collected_at: Timestamp::now(),
+            device_ms,
+            round_trips,
+            want: Some(work.want.clone()),
+            evidence,
+            failure,
+        };
+        let body =
+            serde_json::to_vec(&message).map_err(|error| QueueError::Failed(error.to_string()))?;
+        let item = &work.item.item;
+        let id = Stage::Evidence.message_id(item, work.attempt);
+        let class = &work.item.target.class;
+        self.site.evidence().submit(&Message { id: &id, class, item, body: &body })?;
+        observer.after(Step::EvidenceSubmitted, delivery.id());
+        Ok(())
+    }
+}
+
+impl Role for CollectRole<'_> {
+    fn queue(&self) -> &dyn Queue {
+        self.site.work()
+    }
+
+    fn begun_again(&self, id: &str) -> Result<u64, QueueError> {
+        self.site.begun_again(id)
+    }
+
+    fn admits(&self, delivery: &Delivery) -> Result<Option<Duration>, QueueError> {
+        let Ok(work) = WorkMessage::read(delivery.body()) else { return Ok(None) };
+        let wait = work.not_before.ms_since(Timestamp::now());
+        Ok((wait > 0).then(|| Duration::from_millis(wait)))
+    }
+
+    fn handle(
+        &self,
+        delivery: &Delivery,
+        observer: &dyn WorkObserver,
+    ) -> Result<Handled, QueueError> {
+        let work = match WorkMessage::read(delivery.body()) {
+            Ok(work) => work,
+            Err(error) => {
+                self.give_up(delivery, &error.to_string(), observer)?;
+                observer.after(Step::GivenUp, delivery.id());
+                return Ok(Handled::Done);
+            }
+        };
+        if Timestamp::now() > work.not_after {
+            let collected = Collected::nothing(
+                OutcomeKind::Cancelled,
+                Fault::Configuration,
+                "queue",
+                "it waited in the queue until its nonces were too old: more collectors are needed, or a longer --freshness",
+            );
+            self.hand_on(&work, collected, observer, delivery)?;
+            return Ok(Handled::Done);
+        }
+        let host = work.item.target.own_host();
+        let Some(lease) = self.site.lease(host, self.per_host)? else {
+            return Ok(Handled::Later(NO_PLACE));
+        };
+        let collected = self.collector.collect(&work);
+        if let Err(error) = self.site.release(&lease) {
+            observer.failed(delivery.id(), &error.to_string());
+        }
+        self.hand_on(&work, collected, observer, delivery)?;
+        Ok(Handled::Done)
+    }
+
+    fn give_up(
+        &self,
+        delivery: &Delivery,
+        error: &str,
+        observer: &dyn WorkObserver,
+    ) -> Result<(), QueueError> {
+        // Whoever judges says what it came to, and puts it aside.
+        let Ok(work) = WorkMessage::read(delivery.body()) else {
+            observer.failed(delivery.id(), error);
+            return Ok(());
+        };
+        let collected =
+            Collected::nothing(OutcomeKind::InternalError, Fault::Us, "collector", error);
+        self.hand_on(&work, collected, observer, delivery)
+    }
+}
