@@ -25,7 +25,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) reference: ReferenceArgs,
     #[command(flatten)]
     pub(crate) token: TokenArgs,
-    /// What the verdict needs beyond its checks: JSON (docs/schema/policy.json)
+    /// What the verdict needs beyond its checks: JSON (docs/schema/policy.json), or Rego in a build with that feature
     #[arg(help_heading = OWN, long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     /// The nonce that a signature must cover: 64 hex digits or @FILE; not given: freshness is not judged

@@ -88,7 +88,7 @@ pub(crate) struct JudgeArgs {
     pub(crate) reference: ReferenceArgs,
     #[command(flatten)]
     pub(crate) token: TokenArgs,
-    /// What the verdict needs beyond its checks: JSON (docs/schema/policy.json)
+    /// What the verdict needs beyond its checks: JSON (docs/schema/policy.json), or Rego in a build with that feature
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
     /// The nonce of GET_MEASUREMENTS (of CHALLENGE with --measurements none): 64 hex digits, @FILE or random

@@ -53,6 +53,50 @@ fn a_policy_that_cannot_be_followed_is_a_wrong_input() {
     assert_eq!(run.code, 2);
 }
 
+#[cfg(not(feature = "rego"))]
+#[test]
+fn a_policy_in_rego_needs_a_build_with_it() {
+    let folder = Folder::new();
+    for (name, text) in [("gate.rego", "x"), ("gate", "package spdm\nallow := true\n")] {
+        let path = folder.write(name, text);
+        let run = run(&format!("attest emulated --policy {path}"));
+        assert_eq!(run.code, 2);
+        assert!(run.err.contains(name) && run.err.contains("--features rego"), "{}", run.err);
+    }
+}
+
+#[cfg(feature = "rego")]
+#[test]
+fn na14_a_policy_in_rego_rejects_with_exit_code_1() {
+    let folder = Folder::new();
+    let ten = "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]";
+    let steps: String = (0..10).map(|at| format!(" some a{at} in {ten}\n")).collect();
+    let loops = format!("deny contains \"x\" if {{\n{steps} a0 > 9 }}");
+    for (rules, code, why) in [
+        ("allow if input.verified", 0, ""),
+        ("deny contains \"too old\" if input.version < \"1.9\"", 1, "too old"),
+        (&loops, 1, "the policy does not end within 100 ms"),
+        ("", 1, "the policy has neither data.spdm.deny nor data.spdm.allow"),
+    ] {
+        let path = folder.write("gate.rego", format!("package spdm\n{rules}\n"));
+        let run = run(&format!("attest emulated --json --policy {path}"));
+        let report = run.object();
+        check(&schema("report"), &report);
+        assert_eq!(run.code, code, "{rules}: {report}");
+        if code == 1 {
+            assert_eq!(
+                (&report["error"]["kind"], status(&report, "policy")),
+                (&json!("policy"), "fail")
+            );
+            assert!(report["error"]["message"].as_str().unwrap().ends_with(why), "{report}");
+        }
+    }
+    let path = folder.write("gate.rego", "package spdm\nallow if {\n");
+    let run = run(&format!("attest emulated --policy {path}"));
+    assert_eq!(run.code, 2);
+    assert!(run.err.contains("gate.rego") && run.err.contains("line 3, column 1"), "{}", run.err);
+}
+
 #[test]
 fn what_is_waived_is_below_the_verdict() {
     let folder = Folder::new();

@@ -6,7 +6,7 @@ use spdm_requester::{AttestationCheck, CheckStatus};
 use spdm_x509::ValidityCheck;
 
 use super::document::{DebugRule, ReferenceRule};
-use super::{VerdictPolicy, san_pattern};
+use super::{Closed, Demands, VerdictPolicy, san_pattern};
 use crate::report::{DeviceModes, MeasuredValue, ReferenceStatus, Report};
 
 /// What a policy says of a verdict.
@@ -70,10 +70,20 @@ impl VerdictPolicy {
         required: &[AttestationCheck],
         now: ValidityCheck,
     ) -> PolicySummary {
-        let mut denied = self.connection(report);
-        denied.extend(self.measurements(report, now));
-        denied.extend(self.identity(report));
-        let waivers = self.waivers.iter().map(|waiver| {
+        let denied = match &self.demands {
+            Demands::Closed(closed) => {
+                let mut denied = closed.connection(report);
+                if !self.waives(AttestationCheck::MeasurementsReference, now) {
+                    denied.extend(closed.references(report));
+                }
+                denied.extend(closed.measurements(report));
+                denied.extend(closed.identity(report));
+                denied
+            }
+            #[cfg(feature = "rego")]
+            Demands::Rego(rego) => rego.denied(report),
+        };
+        let waivers = self.waivers().iter().map(|waiver| {
             let is_needed = match report.status(waiver.check) {
                 CheckStatus::Pass => false,
                 CheckStatus::Fail => true,
@@ -90,7 +100,9 @@ impl VerdictPolicy {
         let (name, sha256) = (self.name.clone(), self.sha256.clone());
         PolicySummary { name, sha256, denied, waivers: waivers.collect() }
     }
+}
 
+impl Closed {
     fn connection(&self, report: &Report) -> Vec<String> {
         let require = &self.document.require;
         let mut denied = Vec::new();
@@ -115,30 +127,30 @@ impl VerdictPolicy {
         denied
     }
 
-    fn measurements(&self, report: &Report, now: ValidityCheck) -> Vec<String> {
+    fn references(&self, report: &Report) -> Option<String> {
+        let rule = self.document.require.reference;
+        if rule == ReferenceRule::None {
+            return None;
+        }
+        if report.status(AttestationCheck::MeasurementsReference) != CheckStatus::Pass {
+            return Some("the measurements do not have reference values".to_owned());
+        }
+        let mut without =
+            signed(report).iter().filter(|value| value.reference != ReferenceStatus::Match);
+        match (rule, without.next()) {
+            (ReferenceRule::All, Some(value)) => {
+                Some(format!("measurement {} has no reference value", value.index))
+            }
+            _ => None,
+        }
+    }
+
+    fn measurements(&self, report: &Report) -> Vec<String> {
         let require = &self.document.require;
         let mut denied = Vec::new();
-        // What nobody signed is not there.
-        let measurements = match report.status(AttestationCheck::MeasurementsSignature) {
-            CheckStatus::Pass => report.measurements(),
-            CheckStatus::Fail | CheckStatus::Skipped => &[],
-        };
+        let measurements = signed(report);
         if require.debug == DebugRule::Disabled {
             denied.extend(debugging(measurements));
-        }
-        let check = AttestationCheck::MeasurementsReference;
-        if require.reference != ReferenceRule::None && !self.waives(check, now) {
-            let without =
-                measurements.iter().find(|value| value.reference != ReferenceStatus::Match);
-            match (report.status(check), without) {
-                (CheckStatus::Fail | CheckStatus::Skipped, _) => {
-                    denied.push("the measurements do not have reference values".to_owned());
-                }
-                (CheckStatus::Pass, Some(value)) if require.reference == ReferenceRule::All => {
-                    denied.push(format!("measurement {} has no reference value", value.index));
-                }
-                (CheckStatus::Pass, _) => {}
-            }
         }
         for (index, rule) in &require.svn {
             // Where an index is there more than once, the least of its values counts.
@@ -176,6 +188,14 @@ impl VerdictPolicy {
             }
         }
         denied
+    }
+}
+
+/// The measurements that somebody signed: others are not there.
+fn signed(report: &Report) -> &[MeasuredValue] {
+    match report.status(AttestationCheck::MeasurementsSignature) {
+        CheckStatus::Pass => report.measurements(),
+        CheckStatus::Fail | CheckStatus::Skipped => &[],
     }
 }
 

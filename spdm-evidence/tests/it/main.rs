@@ -28,6 +28,8 @@ mod pcap;
 mod policy;
 mod recorded_session;
 mod recorder;
+#[cfg(feature = "rego")]
+mod rego;
 mod report;
 mod requests;
 mod session;

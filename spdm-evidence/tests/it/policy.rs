@@ -24,13 +24,13 @@ fn unusable(json: &str) -> String {
 }
 
 /// A device with evidence of all its measurements, fresh for the nonce of sevens.
-struct Subject {
-    device: Device,
-    evidence: Evidence,
+pub(crate) struct Subject {
+    pub(crate) device: Device,
+    pub(crate) evidence: Evidence,
 }
 
 impl Subject {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut device = device(1, |_| ());
         let parts = [
             negotiation(&mut device),
@@ -41,7 +41,7 @@ impl Subject {
         Self { device, evidence }
     }
 
-    fn judge(&self, policy: Option<&VerdictPolicy>, reference: Option<&str>) -> Report {
+    pub(crate) fn judge(&self, policy: Option<&VerdictPolicy>, reference: Option<&str>) -> Report {
         self.judge_at(policy, reference, None)
     }
 
@@ -64,7 +64,7 @@ impl Subject {
     }
 }
 
-const WRONG: &str = r#"{"measurements":[{"index":1,"value":"00"}]}"#;
+pub(crate) const WRONG: &str = r#"{"measurements":[{"index":1,"value":"00"}]}"#;
 
 fn waiver(until: &str) -> VerdictPolicy {
     policy(&format!(
@@ -339,5 +339,14 @@ fn a_file_that_is_no_policy_says_why() {
     ] {
         let why = unusable(json);
         assert!(why.contains(what), "{json}: {why}");
+    }
+}
+
+#[cfg(not(feature = "rego"))]
+#[test]
+fn rego_is_named_where_it_is_not_built_in() {
+    for (name, text) in [("gate.rego", ""), ("gate", "# x\n package spdm\n"), ("gate.REGO", "{}")] {
+        let error = VerdictPolicy::read(name, text.as_bytes(), &PROVIDER).unwrap_err();
+        assert!(error.to_string().contains("--features rego"), "{error}");
     }
 }
