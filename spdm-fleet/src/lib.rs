@@ -24,6 +24,8 @@ mod metrics;
 mod nonce;
 mod outcome;
 mod queue;
+#[cfg(feature = "redfish")]
+pub mod redfish;
 mod runner;
 mod schedule;
 #[cfg(feature = "schema")]

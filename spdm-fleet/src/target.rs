@@ -58,7 +58,7 @@ impl Target {
         }
         let host = match self.transport() {
             Transport::Tcp => self.target.strip_prefix("tcp:").map(without_port),
-            Transport::Redfish => self.target.strip_prefix("redfish://").map(|rest| {
+            Transport::Redfish => self.target.split_once("://").map(|(_, rest)| {
                 let authority = rest.split(['/', '?']).next().unwrap_or(rest);
                 without_port(authority)
             }),
@@ -120,7 +120,7 @@ impl Transport {
             "pci" => Self::Pci,
             "mctp" => Self::Mctp,
             "nvme" | "scsi" | "ata" => Self::Storage,
-            "redfish" => Self::Redfish,
+            "redfish" | "redfish+http" => Self::Redfish,
             _ => Self::Other,
         }
     }
@@ -152,6 +152,7 @@ mod tests {
             ("tcp:[fe80::1]:4194", "fe80::1", Transport::Tcp),
             ("tcp:fe80::1", "fe80::1", Transport::Tcp),
             ("redfish://bmc-7:8443/redfish/v1/ComponentIntegrity/0", "bmc-7", Transport::Redfish),
+            ("redfish+http://[::1]:8000", "::1", Transport::Redfish),
             ("pci:0000:01:00.0", "local", Transport::Pci),
             ("nvme:/dev/nvme0", "local", Transport::Storage),
             ("emulated", "local", Transport::Emulated),

@@ -1,0 +1,116 @@
+//! What services list.
+
+use serde_json::{Value, json};
+use spdm_fleet::redfish::{Deadline, MAX_COMPONENTS, RedfishError, collect, components, expand};
+use spdm_fleet::{OutcomeKind, Target};
+use test_redfish::{AttestedDevice, Controller, Response, TaskForm};
+
+use crate::{TIME, access, controller, request, target};
+
+const COLLECTION: &str = "GET /redfish/v1/ComponentIntegrity";
+
+fn three() -> Controller {
+    let devices = (1..=3).map(AttestedDevice::new).collect();
+    let mut controller = Controller::new(devices);
+    controller.components[1].1["ComponentIntegrityEnabled"] = json!(false);
+    let mut tpm = Controller::component("TPM_0");
+    tpm["ComponentIntegrityType"] = json!("TPM");
+    controller.components.push(("TPM_0".to_owned(), tpm));
+    controller
+}
+
+#[test]
+fn f19_a_service_stands_for_its_enabled_components_and_says_what_is_left_out() {
+    let (service, _) = three().start();
+    let mut list = Target::new(service.target(""));
+    list.class = "gpu".to_owned();
+    list.labels.insert("rack".to_owned(), "r12".to_owned());
+    let other = Target::new("tcp:10.0.0.7");
+    let expansion = expand(vec![other.clone(), list.clone()], &access(), 8, TIME);
+    let of = |name| Target { target: service.target(&Controller::path(name)), ..list.clone() };
+    assert_eq!(expansion.targets, [other, of("GPU_0"), of("GPU_2")]);
+    let [note] = &expansion.notes[..] else { panic!("{:?}", expansion.notes) };
+    let expected = format!(
+        "{}: components that are not attested: 1 disabled ({}); 1 not of SPDM ({})",
+        service.target(""),
+        Controller::path("GPU_1"),
+        Controller::path("TPM_0")
+    );
+    assert_eq!(*note, expected);
+}
+
+#[test]
+fn f19_a_service_that_lists_nothing_stays_an_item_that_is_not_verified() {
+    let mut none = three();
+    none.components.remove(2);
+    none.components.remove(0);
+    let mut denied = three();
+    denied.login = Some(("x-auth-token".to_owned(), "x".to_owned()));
+    let broken = Controller {
+        replaced: vec![(COLLECTION.to_owned(), Response::new(200, "[]"))],
+        ..controller()
+    };
+    let later = controller();
+    for (controller, expanded, kind) in [
+        (none, 1, OutcomeKind::Undecidable),
+        (denied, 1, OutcomeKind::Undecidable),
+        (broken, 1, OutcomeKind::DeviceError),
+        (later, 1, OutcomeKind::Undecidable),
+    ] {
+        let (service, _) = controller.start();
+        let list = vec![Target::new(service.target(""))];
+        let expansion = expand(list, &access(), 1, TIME);
+        assert_eq!(expansion.targets.len(), expanded);
+        // Whoever attests the service as a whole says why there is nothing to attest.
+        let collected =
+            collect(&access(), &target(&service, ""), &request(), Deadline::after(TIME));
+        let error = collected.evidence.unwrap_err();
+        assert_eq!(error.finding().kind, kind, "{error}");
+    }
+}
+
+#[test]
+fn a_component_that_cannot_be_read_is_an_item() {
+    let line = format!("GET {}", Controller::path("GPU_0"));
+    let (service, _) =
+        Controller { replaced: vec![(line, Response::new(500, ""))], ..three() }.start();
+    let found = components(&access(), &target(&service, ""), Deadline::after(TIME)).unwrap();
+    assert_eq!(found.targets.len(), 2);
+}
+
+fn listed(controller: Controller) -> Result<usize, RedfishError> {
+    let (service, _) = controller.start();
+    let found = components(&access(), &target(&service, ""), Deadline::after(TIME))?;
+    Ok(found.targets.len())
+}
+
+fn page(members: impl IntoIterator<Item = String>, next: &str) -> Value {
+    let members: Vec<_> = members.into_iter().map(|path| json!({"@odata.id": path})).collect();
+    json!({"Members": members, "Members@odata.nextLink": next})
+}
+
+#[test]
+fn f19_lists_in_portions_end() {
+    let line = |path: &str| format!("GET {path}");
+    let body = |value: Value| Response::new(200, value.to_string());
+    let first = page([Controller::path("GPU_0")], "/redfish/v1/ComponentIntegrity?$skip=1");
+    let last = json!({"Members": [{"@odata.id": Controller::path("GPU_2")}]});
+    let replaced = vec![
+        (COLLECTION.to_owned(), body(first)),
+        (line("/redfish/v1/ComponentIntegrity?$skip=1"), body(last)),
+    ];
+    assert_eq!(listed(Controller { replaced, ..three() }), Ok(2));
+
+    for (list, why) in [
+        (page([], "/redfish/v1/ComponentIntegrity"), "portions"),
+        (page([], "https://bmc/redfish/v1/ComponentIntegrity"), "absolute path"),
+        (page(["https://bmc/redfish/v1/ComponentIntegrity/0".to_owned()], "/a"), "absolute path"),
+        (page([Controller::path("a"), Controller::path("a")], "/a"), "twice"),
+        (page((0..=MAX_COMPONENTS).map(|n| Controller::path(&n.to_string())), "/a"), "more than"),
+    ] {
+        let replaced = vec![(COLLECTION.to_owned(), body(list))];
+        let error = listed(Controller { replaced, task: TaskForm::None, ..three() }).unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+        assert_eq!(error.finding().kind, OutcomeKind::DeviceError);
+    }
+}
