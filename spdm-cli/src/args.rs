@@ -1,6 +1,7 @@
 //! The command line.
 
 mod device;
+mod ear;
 mod emulate;
 mod events;
 mod fleet;
@@ -27,6 +28,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::time::At;
 pub(crate) use device::{DeviceArgs, FramingArgs, PcapFormat};
+pub(crate) use ear::EarArgs;
 pub(crate) use emulate::{EmulateArgs, ProvisioningChoice};
 pub(crate) use events::{EventsArgs, WantedEvents};
 pub(crate) use fleet::{FleetArgs, FleetAttestArgs, FleetVerb};
@@ -38,7 +40,9 @@ pub(crate) use live::{
     RecognizeArgs,
 };
 pub(crate) use mutual_auth::{MutualAuthArgs, MutualAuthKind};
-pub(crate) use offline::{ChainArgs, DecodeArgs, InputFormat, ModelChoice, VerifyArgs};
+pub(crate) use offline::{
+    ChainArgs, DecodeArgs, InputFormat, ModelChoice, VerifyArgs, VerifyVerbArgs,
+};
 pub(crate) use provision::{CsrArgs, KeysArgs, SetCertArgs, SlotsArgs};
 pub(crate) use reference::{ReferenceArgs, ReferenceShowArgs, ReferenceVerb, ReferenceVerbArgs};
 pub(crate) use send::{PayloadSource, SendArgs, Standard, VendorId};
@@ -134,7 +138,7 @@ pub(crate) enum Verb {
     Recognize(RecognizeArgs),
     /// The same verdict offline: evidence, captures, or vendors' evidence files
     #[command(after_help = help::VERIFY)]
-    Verify(VerifyArgs),
+    Verify(Box<VerifyVerbArgs>),
     /// Reference values: show a file of any format as JSON, make one from a verified device
     #[command(after_help = help::REFERENCE)]
     Reference(ReferenceVerbArgs),
@@ -231,7 +235,7 @@ impl Verb {
             Self::Events(args) => args.verb.trust.at,
             Self::Ide(args) => args.verb.trust.at,
             Self::Tdisp(args) => args.verb.trust.at,
-            Self::Verify(args) => args.trust.at,
+            Self::Verify(args) => args.verify.trust.at,
             Self::Chain(args) => args.trust.at,
             Self::Fleet(args) => args.at(),
             Self::Reference(args) => match &args.verb {

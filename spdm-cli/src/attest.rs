@@ -7,6 +7,7 @@ use crate::args::nonce_from_hex;
 use crate::args::{AttestArgs, IndexList, JudgeArgs, NonceChoice, TrustArgs};
 use crate::backend::Crypto;
 use crate::console::Console;
+use crate::ear::EarFile;
 use crate::evidence::evidence;
 use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
@@ -40,7 +41,12 @@ pub(crate) fn run(
     let reference = inputs.reference.read(crypto)?;
     let token_keys = inputs.tokens.keys();
     let secrets_out = args.secrets_out.as_deref();
-    let outputs = [args.device.pcap.as_deref(), args.evidence.as_deref(), secrets_out];
+    let outputs = [
+        args.device.pcap.as_deref(),
+        args.evidence.as_deref(),
+        args.ear.ear.as_deref(),
+        secrets_out,
+    ];
     console.share_output(&outputs)?;
     let host = Host::read(&args.identity, console)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
@@ -53,6 +59,7 @@ pub(crate) fn run(
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     let place = device.output_place();
     let output = args.evidence.as_deref().map(|path| Output::create(path, place)).transpose()?;
+    let mut ear = EarFile::create(&args.ear, inputs.nonce.as_ref(), place, console)?;
     let mut known_file = KnownFile::of(&args.known, place)?;
     let name = device.name();
     device.settle()?;
@@ -89,6 +96,9 @@ pub(crate) fn run(
         if output.is_some() {
             recordings.extend(recording);
         }
+        if let Some(ear) = &mut ear {
+            ear.add(&verdict);
+        }
         render::show(&verdict, console)?;
         console.hint(verdict.hint());
         worst = worst.max(verdict.exit);
@@ -101,6 +111,7 @@ pub(crate) fn run(
         let evidence = evidence(&device.name(), recordings);
         output.write(format!("{}\n", evidence.to_json().map_err(Failure::usage)?).as_bytes())?;
     }
+    ear.map_or(Ok(()), |ear| ear.write(console))?;
     device.finish()?;
     Ok(worst)
 }

@@ -36,9 +36,7 @@ impl Host {
     /// What the options name; `None` where they name nobody.
     pub(crate) fn read(args: &IdentityArgs, console: &Console) -> Result<Option<Self>, Failure> {
         let Some(path) = &args.identity_key else { return Ok(None) };
-        let bytes = file::read_secret(path, console)?;
-        let key = DeviceIdentity::private_key("the file", &bytes)
-            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+        let key = private_key(path, console)?;
         let public_key = key.to_spki_der();
         let slot = SlotId::new(args.identity_slot).unwrap_or(SlotId::ZERO);
         let certificates = match &args.identity {
@@ -58,6 +56,13 @@ impl Host {
             None => LocalIdentity::with_public_key(LocalKey { public_key, key }),
         }
     }
+}
+
+/// A private key: PKCS #8, SEC1 or PKCS #1, PEM or DER.
+pub(crate) fn private_key(path: &Path, console: &Console) -> Result<SoftwareKey, Failure> {
+    let bytes = file::read_secret(path, console)?;
+    DeviceIdentity::private_key("the file", &bytes)
+        .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }
 
 /// The chain in a file, which has to lead from its root to the key.

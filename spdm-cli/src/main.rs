@@ -18,6 +18,7 @@ mod csr;
 mod decode;
 mod device;
 mod device_change;
+mod ear;
 mod emulate;
 mod endpoint;
 mod events;

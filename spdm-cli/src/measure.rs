@@ -8,6 +8,7 @@ use crate::args::{IndexList, MeasureArgs};
 use crate::attest::Inputs;
 use crate::backend::Crypto;
 use crate::console::Console;
+use crate::ear::EarFile;
 use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
@@ -41,7 +42,8 @@ pub(crate) fn run(
     let reference = inputs.reference.read(crypto)?;
     let token_keys = inputs.tokens.keys();
     let secrets_out = args.secrets_out.as_deref();
-    console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
+    let outputs = [args.device.pcap.as_deref(), args.ear.ear.as_deref(), secrets_out];
+    console.share_output(&outputs)?;
     let host = Host::read(&args.identity, console)?;
     let mut device = LiveDevice::new(&args.device, crypto, console)?;
     device.identify(host.as_ref());
@@ -50,7 +52,9 @@ pub(crate) fn run(
         device.log_secrets(secrets_out, SecretsLog::new())?;
     }
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
-    let mut known_file = KnownFile::of(&args.known, device.output_place())?;
+    let place = device.output_place();
+    let ear = EarFile::create(&args.ear, inputs.nonce.as_ref(), place, console)?;
+    let mut known_file = KnownFile::of(&args.known, place)?;
     let name = device.name();
     device.settle()?;
     let anyone = trust.is_empty();
@@ -84,6 +88,10 @@ pub(crate) fn run(
         examine(&mut device, &task, &mut KnownChains::new(0));
     if let (Some(file), Some(learned)) = (&mut known_file, learned) {
         file.learn(learned)?;
+    }
+    if let Some(mut ear) = ear {
+        ear.add(&verdict);
+        ear.write(console)?;
     }
     device.finish()?;
     render::show_measured(&verdict, console)?;

@@ -18,7 +18,8 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::time::At;
-use crate::{file, trust, verify};
+use crate::verify::{self, Judged};
+use crate::{file, trust};
 
 /// The files that options name, and whose signatures count.
 #[derive(Debug)]
@@ -234,8 +235,10 @@ fn make(args: &VerifyArgs, crypto: Crypto, console: &mut Console) -> Result<Exit
         return print(&written, &name, console);
     }
     let verdicts = RefCell::new(Vec::new());
-    let exit = verify::verify(args, crypto, console, &|verdict, _| {
-        verdicts.borrow_mut().push(verdict.clone());
+    let exit = verify::verify(args, crypto, console, &|judged, _| {
+        if let Judged::Verdict(verdict) = judged {
+            verdicts.borrow_mut().push(verdict.clone());
+        }
         Ok(())
     })?;
     let verdicts = verdicts.into_inner();

@@ -47,10 +47,11 @@ struct PrintedReport {
 
 #[test]
 fn the_files_are_those_that_the_types_make() {
-    let schemas: [(&str, Schema); 25] = [
+    let schemas: [(&str, Schema); 26] = [
         ("certs", schema::written::<ShownChain<'_>>()),
         ("csr", schema::written::<FetchedCsr>()),
         ("decode", schema::written::<MessageView>()),
+        ("ear", schema::ear()),
         ("emulate", schema::written::<Listening<'_>>()),
         ("endpoint", schema::written::<ShownEndpoint>()),
         ("error", schema::written::<FailureObject>()),

@@ -208,6 +208,14 @@ impl Verdict {
         }
     }
 
+    /// How the connection failed behind what the report knows.
+    pub(crate) const fn failed_kind(&self) -> Option<ReportErrorKind> {
+        match &self.outcome {
+            Outcome::Failed(error) => Some(error.kind),
+            Outcome::Reported | Outcome::Reworded(_) | Outcome::ChainTrusted => None,
+        }
+    }
+
     /// A sentence of the report, or the one that knows more.
     pub(crate) fn worded<'v>(&'v self, sentence: &'v str) -> &'v str {
         let reworded = self.reworded.iter().find(|(text, _)| text == sentence);

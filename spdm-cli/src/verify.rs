@@ -1,24 +1,26 @@
 //! `spdm verify`: the verdict offline.
 
 mod inputs;
+mod seen;
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 
 use spdm_codec::{KeySlot, RequesterNonce, SlotId};
 use spdm_evidence::{
     AttestationCheck, ChainContent, CheckStatus, Error, Evidence, EvidenceReader, FileKind, Judge,
-    Negotiation, Presumption, ReadOptions, Recording, Records, Report, ReportErrorKind, Signatures,
+    Negotiation, Presumption, ReadOptions, Recording, Records, ReportErrorKind, Signatures,
     SlotChain, Verifier,
 };
 use spdm_x509::Revocations;
 
-use crate::args::{NonceChoice, SlotChoice, VerifyArgs, compat};
+use crate::args::{NonceChoice, SlotChoice, VerifyArgs, VerifyVerbArgs, compat};
 use crate::attest::nonce;
 use crate::backend::Crypto;
 use crate::console::Console;
+use crate::ear::EarFile;
 use crate::exit::{Exit, Failure};
+use crate::file::OutputPlace;
 use crate::file_kind::Reader;
 use crate::reference::ReferenceInput;
 use crate::token::TokenInput;
@@ -26,19 +28,46 @@ use crate::trust::Trust;
 use crate::verdict::Verdict;
 use crate::{decode, file, policy, render, trust};
 use inputs::{Found, InputFile, Inputs};
+use seen::SeenDevices;
 
 /// Verifies every connection in the files. The worst exit code counts.
 pub(crate) fn run(
-    args: &VerifyArgs,
+    args: &VerifyVerbArgs,
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     console.hold_back();
-    verify(args, crypto, console, &render::show)
+    console.share_output(&[args.ear.ear.as_deref()])?;
+    let nonce = expected_nonce(args.verify.nonce.as_ref())?;
+    let ear = EarFile::create(&args.ear, nonce.as_ref(), OutputPlace::Beside, console)?;
+    let ear = RefCell::new(ear);
+    let exit = verify(&args.verify, crypto, console, &|judged, console| {
+        if let Some(ear) = &mut *ear.borrow_mut() {
+            match judged {
+                Judged::Verdict(verdict) => ear.add(verdict),
+                Judged::Unreadable(path) => ear.add_unjudged(path),
+            }
+        }
+        match judged {
+            Judged::Verdict(verdict) => render::show(verdict, console),
+            Judged::Unreadable(_) => Ok(()),
+        }
+    })?;
+    ear.into_inner().map_or(Ok(()), |ear| ear.write(console))?;
+    Ok(exit)
+}
+
+/// What became of a connection, or of a file.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Judged<'v> {
+    /// It was judged.
+    Verdict(&'v Verdict),
+    /// One of several files cannot be read to its end, as was said.
+    Unreadable(&'v Path),
 }
 
 /// What is done with each verdict.
-type Shows<'r> = &'r dyn Fn(&Verdict, &mut Console) -> Result<(), Failure>;
+type Shows<'r> = &'r dyn Fn(Judged<'_>, &mut Console) -> Result<(), Failure>;
 
 /// Verifies every connection in the files, and shows each verdict. The worst exit code counts.
 pub(crate) fn verify(
@@ -104,6 +133,7 @@ pub(crate) fn verify(
             Ok(None) => passed_over.push(file.path.display().to_string()),
             Err(failure) if run.several => {
                 console.failure(&failure);
+                show(Judged::Unreadable(&file.path), console)?;
                 worst = worst.max(failure.exit);
             }
             Err(failure) => return Err(failure),
@@ -283,7 +313,7 @@ impl Run<'_> {
             };
             let same = same.map(|same| format!("{} {same}", verdict.report.target()));
             let verdict = verdict.noted(told.notes.drain(..).chain(same.clone()));
-            (self.show)(&verdict, console)?;
+            (self.show)(Judged::Verdict(&verdict), console)?;
             if let Some(same) = same {
                 console.note(&format!("note: {same}"));
             }
@@ -389,52 +419,6 @@ fn hint<'v>(verdict: &'v Verdict, args: &VerifyArgs, algorithms: Algorithms) -> 
         }
         ReportErrorKind::Reference => verdict.hint(),
         _ => None,
-    }
-}
-
-/// The devices that were judged, by what their leaf says.
-#[derive(Debug, Default)]
-struct SeenDevices(BTreeMap<(String, Option<String>), SeenDevice>);
-
-/// The first report about a device, the first verified one where there is one.
-#[derive(Debug)]
-struct SeenDevice {
-    file: String,
-    target: String,
-    verified: bool,
-}
-
-impl SeenDevices {
-    /// That an earlier report is about the same device, in another file, or in a file that lists devices. What is not
-    /// verified only claims so.
-    fn add(&mut self, report: &Report, file: &str, are_devices: bool) -> Option<String> {
-        let identity = report.identity();
-        let serial = identity.serial.clone()?;
-        let key = (serial, identity.root_sha256.clone());
-        let seen = SeenDevice {
-            file: file.to_owned(),
-            target: report.target().to_owned(),
-            verified: report.verified(),
-        };
-        let known = match self.0.entry(key) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => {
-                place.insert(seen);
-                return None;
-            }
-        };
-        let other = known.target != seen.target && (known.file != seen.file || are_devices);
-        let what = match known.verified && seen.verified {
-            true => format!("is the same device as {}", known.target),
-            false => format!(
-                "shows the certificate of the same device as {}, but not both are verified",
-                known.target
-            ),
-        };
-        if seen.verified && !known.verified {
-            *known = seen;
-        }
-        other.then_some(what)
     }
 }
 

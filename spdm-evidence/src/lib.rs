@@ -37,6 +37,7 @@ mod connections;
 mod conversation;
 pub mod dice;
 mod document;
+mod ear;
 mod error;
 mod evidence;
 mod evidence_reader;
@@ -81,6 +82,7 @@ pub use capture::{
 };
 pub use certificate_list::{CertificateList, ListOrder};
 pub use conversation::{Content, Conversation, FoundMessage, Origin};
+pub use ear::{Ear, EarKeyError};
 pub use error::{Error, PemFault};
 pub use evidence::{Evidence, Presumption};
 pub use evidence_reader::EvidenceReader;

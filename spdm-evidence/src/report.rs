@@ -20,6 +20,7 @@ pub use claims::{
     ClaimedDigest, ClaimedElement, ClaimedEnvironment, ClaimedRegister, ClaimsSummary, TokenClaims,
 };
 pub use error_kind::ReportErrorKind;
+pub(crate) use measured::Debugging;
 pub use measured::{DeviceModes, MeasuredValue, ReferenceStatus};
 pub use missing_algorithm::missing_algorithm;
 pub use reference::{ReferenceFileSummary, ReferenceSummary};

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 pub use crate::pattern::{HEX, HEX_32, VERSION};
 use crate::report::Report;
-use crate::{document, known_devices, policy, reference};
+use crate::{document, ear, known_devices, policy, reference};
 
 /// The schema of a [`Report`].
 #[must_use]
@@ -37,6 +37,12 @@ pub fn policy() -> Schema {
 #[must_use]
 pub fn reference() -> Schema {
     read::<reference::Document>()
+}
+
+/// The schema of the claims of an [`Ear`](crate::Ear).
+#[must_use]
+pub fn ear() -> Schema {
+    written::<ear::Claims>()
 }
 
 /// The schema of a type that is only written.

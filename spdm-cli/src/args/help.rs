@@ -16,6 +16,7 @@ Examples:
   spdm attest emulated
   spdm attest pci:0000:01:00.0 --trust vendor.pem
   spdm attest mctp:9 --trust roots/ --reference golden.json --evidence e.json
+  spdm attest mctp:9 --trust roots/ --ear result.jwt --ear-key verifier.pem
   spdm attest tcp:127.0.0.1:2323 --framing dmtf-emu --trust root.pem --json";
 
 pub(super) const INFO: &str = "\

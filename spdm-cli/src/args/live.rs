@@ -7,7 +7,7 @@ use spdm_codec::MeasurementAttributes;
 use spdm_evidence::Format;
 
 use super::values::{self, IndexList, NonceChoice, SlotChoice};
-use super::{DeviceArgs, IdentityArgs, JudgeArgs, OWN, TrustArgs};
+use super::{DeviceArgs, EarArgs, IdentityArgs, JudgeArgs, OWN, TrustArgs};
 
 /// `spdm attest`.
 #[derive(Args, Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct AttestArgs {
     /// Writes evidence, whatever the verdict; of a session, its records
     #[arg(help_heading = OWN, long, value_name = "FILE")]
     pub(crate) evidence: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) ear: EarArgs,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
     /// Attests this many times, each over a new connection
@@ -131,7 +133,7 @@ pub(crate) struct MeasureArgs {
     #[command(flatten)]
     pub(crate) attributes: MeasuringArgs,
     /// Without a signature: nothing of the answer is authentic
-    #[arg(help_heading = OWN, long, conflicts_with = "session")]
+    #[arg(help_heading = OWN, long, conflicts_with_all = ["session", "ear"])]
     pub(crate) unsigned: bool,
     /// In a session, which KEY_EXCHANGE and FINISH open; it is closed afterwards
     #[arg(help_heading = OWN, long)]
@@ -139,6 +141,8 @@ pub(crate) struct MeasureArgs {
     /// Writes the keys of the session, for --secrets of verify and decode: whoever has them reads everything in it
     #[arg(help_heading = OWN, long, value_name = "FILE", requires = "session")]
     pub(crate) secrets_out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) ear: EarArgs,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
 }

@@ -8,9 +8,18 @@ use spdm_crypto::AsymAlgorithm;
 use spdm_evidence::{Format, Proof};
 
 use super::values::{self, NonceChoice, SlotChoice};
-use super::{OWN, ReferenceArgs, TokenArgs, TrustArgs, Workaround};
+use super::{EarArgs, OWN, ReferenceArgs, TokenArgs, TrustArgs, Workaround};
 
 /// `spdm verify`.
+#[derive(Args, Debug)]
+pub(crate) struct VerifyVerbArgs {
+    #[command(flatten)]
+    pub(crate) verify: VerifyArgs,
+    #[command(flatten)]
+    pub(crate) ear: EarArgs,
+}
+
+/// What to verify, and how.
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArgs {
     /// Files, or - for standard input; folders are walked

@@ -19,6 +19,7 @@ mod corim;
 mod cut_short;
 mod decode;
 mod documentation;
+mod ear;
 mod events;
 mod faults;
 mod forms;

@@ -1,13 +1,12 @@
 //! A verdict, judged by a policy.
 
 use serde::Serialize;
-use spdm_codec::MeasurementType;
 use spdm_requester::{AttestationCheck, CheckStatus};
 use spdm_x509::ValidityCheck;
 
 use super::document::{DebugRule, ReferenceRule};
 use super::{Closed, Demands, VerdictPolicy, san_pattern};
-use crate::report::{DeviceModes, MeasuredValue, ReferenceStatus, Report};
+use crate::report::{Debugging, MeasuredValue, ReferenceStatus, Report};
 
 /// What a policy says of a verdict.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -201,23 +200,14 @@ fn signed(report: &Report) -> &[MeasuredValue] {
 
 /// Why a device may be debugged; `None` where it says that it is not.
 fn debugging(measurements: &[MeasuredValue]) -> Option<String> {
-    let is_mode = |value: &&MeasuredValue| value.value_type == Some(MeasurementType::DeviceMode);
-    let mut modes = measurements.iter().filter(is_mode).peekable();
-    if modes.peek().is_none() {
-        return Some("no measurement says whether the device can be debugged".to_owned());
-    }
-    let mut unlike = modes.filter_map(|value| match &value.device_mode {
-        Some(modes) => active(modes).map(|mode| format!("debugging is {mode}")),
-        None => {
-            Some(format!("measurement {} does not say whether it can be debugged", value.index))
+    match Debugging::of(measurements) {
+        Debugging::Inactive => None,
+        Debugging::Unsaid => {
+            Some("no measurement says whether the device can be debugged".to_owned())
         }
-    });
-    unlike.next()
-}
-
-/// A debug mode that is active, or was since the reset. That it once was since the device was made does not count, as for
-/// reference values.
-fn active(modes: &DeviceModes) -> Option<&str> {
-    let mut states = modes.debug_state.iter().map(String::as_str);
-    states.find(|state| *state != "invasive_was_active_after_manufacturing")
+        Debugging::Unreadable(index) => {
+            Some(format!("measurement {index} does not say whether it can be debugged"))
+        }
+        Debugging::Active(mode) => Some(format!("debugging is {mode}")),
+    }
 }

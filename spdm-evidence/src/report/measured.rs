@@ -97,6 +97,45 @@ impl DeviceModes {
             debug_state: words(mode.device_mode_state, &DEBUG),
         }
     }
+
+    /// A debug mode that is active, or was since the reset.
+    fn active(&self) -> Option<&str> {
+        let mut states = self.debug_state.iter().map(String::as_str);
+        states.find(|state| *state != "invasive_was_active_after_manufacturing")
+    }
+}
+
+/// What a device says of its debug modes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Debugging<'m> {
+    /// No measurement says it.
+    Unsaid,
+    /// The measurement of this index should say it, and does not.
+    Unreadable(u8),
+    /// This mode is active, or was since the reset.
+    Active(&'m str),
+    /// None is. That one once was since the device was made does not count, as for reference values.
+    Inactive,
+}
+
+impl<'m> Debugging<'m> {
+    /// What these measurements say.
+    pub(crate) fn of(measurements: &'m [MeasuredValue]) -> Self {
+        let is_mode =
+            |value: &&MeasuredValue| value.value_type == Some(MeasurementType::DeviceMode);
+        let said = measurements.iter().filter(is_mode).map(|value| match &value.device_mode {
+            Some(modes) => modes.active().map_or(Self::Inactive, Self::Active),
+            None => Self::Unreadable(value.index),
+        });
+        // Of several the worst one counts.
+        said.max_by_key(|said| match said {
+            Self::Unsaid => 0,
+            Self::Inactive => 1,
+            Self::Unreadable(_) => 2,
+            Self::Active(_) => 3,
+        })
+        .unwrap_or(Self::Unsaid)
+    }
 }
 
 /// Text of a raw value, without the zero bytes behind it. What could steer a terminal is none.

@@ -34,18 +34,24 @@ fn value(index: u8, kind: MeasurementType, form: MeasurementForm, value: &[u8]) 
 }
 
 /// What the attestation of a device gave, whose leaf is that of the minted chain.
-struct Attested {
-    report: ReportBuilder,
+pub(crate) struct Attested {
+    pub(crate) report: ReportBuilder,
     nonce: Vec<u8>,
 }
 
 impl Attested {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of(certificates(1))
     }
 
     fn of(all: Vec<Vec<u8>>) -> Self {
-        let identity = DeviceIdentity::new(key("Leaf"), all.clone()).unwrap();
+        let trusted = all[..1].to_vec();
+        Self::trusting(all, &trusted)
+    }
+
+    /// Of these certificates, whose root need not be one of the trusted ones.
+    pub(crate) fn trusting(all: Vec<Vec<u8>>, trusted: &[Vec<u8>]) -> Self {
+        let identity = DeviceIdentity::new(key("Leaf"), all).unwrap();
         let config = DeviceConfig {
             versions: vec![SpdmVersion::V1_2],
             base_asym: BaseAsymAlgo::ECDSA_P256,
@@ -55,13 +61,13 @@ impl Attested {
         };
         let mut wire = Wire::of(Device::new(config).unwrap());
         let mut report = ReportBuilder::new("here", Freshness::Own, &PROVIDER);
-        attest(&mut wire, &all[..1], &mut Recorder::new(0), &mut report, |_| ());
-        let nonce = report.clone().build().nonces().measurements.clone().unwrap();
+        attest(&mut wire, trusted, &mut Recorder::new(0), &mut report, |_| ());
+        let nonce = report.clone().build().nonces().measurements.clone().unwrap_or_default();
         Self { report, nonce: hex::decode(nonce).unwrap() }
     }
 
     /// As if the signed measurements had been the ROM's digest and this manifest.
-    fn judge(&self, manifest: &[u8], options: &TokenOptions<'_>) -> ReportBuilder {
+    pub(crate) fn judge(&self, manifest: &[u8], options: &TokenOptions<'_>) -> ReportBuilder {
         let mut report = self.report.clone();
         let kind = MeasurementType::FreeformManifest;
         report.measurements(vec![
@@ -72,7 +78,7 @@ impl Attested {
         report
     }
 
-    fn claims(&self) -> Vec<(i64, Vec<u8>)> {
+    pub(crate) fn claims(&self) -> Vec<(i64, Vec<u8>)> {
         let profile = [0x2B, 6, 1, 4, 1, 0x82, 0xCC, 0x7F, 1, 3];
         vec![
             (1, text("Le\u{1b}af")),
@@ -84,13 +90,13 @@ impl Attested {
     }
 
     /// A token with these claims by this key, which it names by the certificate of the leaf.
-    fn token(&self, signer: &SoftwareKey, claims: &[(i64, Vec<u8>)]) -> Vec<u8> {
+    pub(crate) fn token(&self, signer: &SoftwareKey, claims: &[(i64, Vec<u8>)]) -> Vec<u8> {
         let leaf = certificates(1).pop().unwrap();
         let unprotected = [(33, bytes(&leaf))];
         sign1(signer, &[(1, negative(6)), (3, uint(263))], &unprotected, &map(claims))
     }
 
-    fn good(&self) -> Vec<u8> {
+    pub(crate) fn good(&self) -> Vec<u8> {
         self.token(&key("Leaf"), &self.claims())
     }
 }

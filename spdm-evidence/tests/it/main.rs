@@ -15,6 +15,7 @@ mod conversation;
 #[path = "../../../spdm-appraisal/tests/it/build.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-appraisal")]
 mod corim_build;
+mod ear;
 mod forged;
 mod formats;
 mod hidden;
