@@ -95,8 +95,12 @@ pub(crate) enum Verb {
     #[command(after_help = help::MEASURE)]
     Measure(MeasureArgs),
     /// Evidence for somebody else to judge: no verdict
-    #[command(after_help = help::COLLECT)]
-    Collect(CollectArgs),
+    #[command(
+        after_help = help::COLLECT,
+        mut_arg("target", |target| target.required(false).required_unless_present("from")),
+        override_usage = "spdm collect [OPTIONS] <TARGET|--from <FILE>>"
+    )]
+    Collect(Box<CollectArgs>),
     /// Open a session with the device, say what was agreed, measure inside, close it
     #[command(after_help = help::SESSION)]
     Session(Box<SessionArgs>),

@@ -1,5 +1,7 @@
 //! `spdm collect`: evidence for somebody else to judge.
 
+mod from_file;
+
 use std::path::Path;
 
 use crate::args::{CollectArgs, IndexList};
@@ -9,12 +11,13 @@ use crate::console::Console;
 use crate::evidence::evidence;
 use crate::examination::{Examination, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
-use crate::file::Output;
+use crate::file::{Output, OutputPlace};
 use crate::live::LiveDevice;
 use crate::render;
 use crate::trust;
 use spdm_evidence::{
     AttestationCheck, CertificateList, CheckStatus, Format, KnownChains, Note, TokenOptions,
+    Written,
 };
 
 /// Collects; there is no verdict, but evidence that could never be verified is not complete.
@@ -23,6 +26,11 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
+    let connection = match (&args.from, &args.device) {
+        (Some(path), _) => return from_file::run(path, args, crypto, console),
+        (None, Some(device)) => device,
+        (None, None) => return Err(Failure::usage("nothing to collect: TARGET or --from FILE")),
+    };
     let waived = Waived::new(args.challenge, &args.measurements)?;
     if args.format != Format::Json && matches!(args.measurements, IndexList::None) {
         let message = format!(
@@ -37,13 +45,9 @@ pub(crate) fn run(
         .map(|path| trust::public_key(path, crypto.provider))
         .transpose()?;
     let nonce = nonce(&args.nonce)?;
-    let evidence_path = args.evidence.as_deref().unwrap_or_else(|| Path::new("-"));
-    let chain_path = args.chain_out.as_deref();
-    console.share_output(&[args.device.pcap.as_deref(), Some(evidence_path), chain_path])?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
-    let place = device.output_place();
-    let output = Output::create(evidence_path, place)?;
-    let chain = chain_path.map(|path| Output::create(path, place)).transpose()?;
+    Outputs::share(args, connection.pcap.as_deref(), console)?;
+    let mut device = LiveDevice::new(connection, crypto, console)?;
+    let outputs = Outputs::create(args, device.output_place())?;
     device.settle()?;
     let task = Task {
         policy: None,
@@ -51,7 +55,7 @@ pub(crate) fn run(
         signer: Signer::of(peer_key.as_deref()),
         peer_key_path: args.peer_key.as_deref(),
         waived,
-        negotiation: args.device.negotiation(),
+        negotiation: connection.negotiation(),
         waivable: waived.waivable(),
         measurements: &args.measurements,
         attributes: args.attributes.attributes(),
@@ -77,23 +81,10 @@ pub(crate) fn run(
         !requirement.has_measurements() || passed(AttestationCheck::MeasurementsSignature);
     let is_complete = challenged && measured;
     // Where the device is why there is nothing to write, that is what went wrong.
-    match (written, chain) {
-        (Err(_), _) if !is_complete => {}
-        (Err(error), _) => return Err(Failure::usage(error)),
-        (Ok(written), chain) => {
-            let is_text = args.format != Format::StandardTranscript;
-            let end: &[u8] = if is_text { b"\n" } else { b"" };
-            output.write(&[&written.bytes[..], end].concat())?;
-            for note in &written.notes {
-                let is_given = note.note == Note::NoCertificates && chain.is_some();
-                if !is_given {
-                    console.note(&format!("note: {note}"));
-                }
-            }
-            if let Some(chain) = chain {
-                chain.write(certificates(&written.certificates)?.as_bytes())?;
-            }
-        }
+    match written {
+        Err(_) if !is_complete => {}
+        Err(error) => return Err(Failure::usage(error)),
+        Ok(written) => outputs.write(args.format, &written, console)?,
     }
     if is_complete {
         return Ok(Exit::Done);
@@ -103,10 +94,58 @@ pub(crate) fn run(
     Err(Failure::new(verdict.exit, message).with_hint(verdict.hint()))
 }
 
+/// The files that evidence is written into.
+struct Outputs<'p> {
+    evidence: Output<'p>,
+    chain: Option<Output<'p>>,
+}
+
+impl<'p> Outputs<'p> {
+    /// Leaves standard output to one of them, or to `other`.
+    fn share(
+        args: &CollectArgs,
+        other: Option<&Path>,
+        console: &mut Console,
+    ) -> Result<(), Failure> {
+        console.share_output(&[other, Some(evidence_path(args)), args.chain_out.as_deref()])
+    }
+
+    /// Makes them.
+    fn create(args: &'p CollectArgs, place: OutputPlace) -> Result<Self, Failure> {
+        let evidence = Output::create(evidence_path(args), place)?;
+        let chain =
+            args.chain_out.as_deref().map(|path| Output::create(path, place)).transpose()?;
+        Ok(Self { evidence, chain })
+    }
+
+    /// Fills them, and says what the form has no place for.
+    fn write(self, format: Format, written: &Written, console: &Console) -> Result<(), Failure> {
+        let chain = match self.chain {
+            Some(output) => Some((output, certificates(&written.certificates)?)),
+            None => None,
+        };
+        let is_text = format != Format::StandardTranscript;
+        let end: &[u8] = if is_text { b"\n" } else { b"" };
+        self.evidence.write(&[&written.bytes[..], end].concat())?;
+        for note in &written.notes {
+            let is_given = note.note == Note::NoCertificates && chain.is_some();
+            if !is_given {
+                console.note(&format!("note: {note}"));
+            }
+        }
+        chain.map_or(Ok(()), |(output, pem)| output.write(pem.as_bytes()))
+    }
+}
+
+fn evidence_path(args: &CollectArgs) -> &Path {
+    args.evidence.as_deref().unwrap_or_else(|| Path::new("-"))
+}
+
 /// The certificates of the one slot that signed.
 fn certificates(lists: &[CertificateList]) -> Result<String, Failure> {
     match lists {
         [] => Err(Failure::usage("--chain-out: no slot with certificates signed measurements")),
-        [first, ..] => Ok(first.to_pem()),
+        [first, others @ ..] if others.iter().all(|other| other == first) => Ok(first.to_pem()),
+        _ => Err(Failure::usage("--chain-out: the devices have different certificates")),
     }
 }

@@ -6,6 +6,7 @@
 
 mod advice;
 mod args;
+mod attached_chain;
 mod attest;
 mod backend;
 mod certs;

@@ -3,18 +3,18 @@
 mod inputs;
 mod seen;
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-use spdm_codec::{KeySlot, RequesterNonce, SlotId};
+use spdm_codec::{KeySlot, RequesterNonce};
 use spdm_evidence::{
-    AttestationCheck, ChainContent, CheckStatus, Error, Evidence, EvidenceReader, FileKind, Judge,
-    Negotiation, Presumption, ReadOptions, Recording, Records, ReportErrorKind, Signatures,
-    SlotChain, Verifier,
+    AttestationCheck, CheckStatus, Error, Evidence, EvidenceReader, FileKind, Judge, Negotiation,
+    Presumption, ReadOptions, Recording, Records, ReportErrorKind, Signatures, Verifier,
 };
 use spdm_x509::Revocations;
 
 use crate::args::{NonceChoice, SlotChoice, VerifyArgs, VerifyVerbArgs, compat};
+use crate::attached_chain::{GivenChain, attach_chain};
 use crate::attest::nonce;
 use crate::backend::Crypto;
 use crate::console::Console;
@@ -89,7 +89,7 @@ pub(crate) fn verify(
     let token_keys = tokens.keys();
     let policy = policy::read(args.policy.as_deref(), crypto)?;
     let Inputs { files, unread } = inputs::files(&args.files)?;
-    let chain = args.chain.as_deref().map(|path| trust::chain(path, console)).transpose()?;
+    let chain = GivenChain::read(args.chain.as_deref(), console)?;
     let secrets = args.secrets.as_deref().map(decode::secrets).transpose()?;
     let anchors = trust.anchors();
     let revocations = trust.revocations();
@@ -190,7 +190,7 @@ fn named(paths: &[PathBuf]) -> String {
 /// What one run of the command verifies each of its files with.
 struct Run<'r> {
     args: &'r VerifyArgs,
-    chain: Option<ChainContent>,
+    chain: Option<GivenChain<'r>>,
     verifier: &'r Verifier<'r>,
     crypto: Crypto,
     several: bool,
@@ -243,7 +243,11 @@ impl Run<'_> {
                 judge.number_all();
             }
             evidence.target.clone_from(&name);
-            if let Some(note) = self.attach_chain(&mut evidence)? {
+            let attached = self
+                .chain
+                .as_ref()
+                .map(|chain| attach_chain(&mut evidence, chain, self.args.slot, self.crypto));
+            if let Some(note) = attached.transpose()?.flatten() {
                 console.note(&format!("note: {note}"));
                 told.notes.push(note);
             }
@@ -324,53 +328,6 @@ impl Run<'_> {
         }
         Ok(worst)
     }
-
-    /// Gives the connections the chain of the options. One that they hold themselves must be the same.
-    fn attach_chain(&self, evidence: &mut Evidence) -> Result<Option<String>, Failure> {
-        let Some(chain) = &self.chain else { return Ok(None) };
-        let slot = match self.args.slot {
-            SlotChoice::Any => measured_slot(&evidence.recordings).unwrap_or(SlotId::ZERO),
-            SlotChoice::Slot(slot) => slot,
-        };
-        let mut bank = self.crypto.bank();
-        let mut crypto =
-            spdm_requester::Crypto { provider: self.crypto.provider, hashes: bank.as_mut() };
-        let fetched = evidence.recordings.iter().flat_map(|recording| {
-            let own = recording.chains.iter().cloned();
-            own.chain(recording.fetched(&mut crypto)).collect::<Vec<_>>()
-        });
-        let held: Vec<SlotChain> = evidence.chains.iter().cloned().chain(fetched).collect();
-        let of_slot = || held.iter().filter(|held| held.slot == slot);
-        let target = &evidence.target;
-        if of_slot().any(|held| !held.content.agrees(chain)) {
-            let path = self.args.chain.as_deref().map(file::name).unwrap_or_default();
-            let message = format!(
-                "--chain {path} is not the chain of slot {slot} that {target} holds itself"
-            );
-            return Err(Failure::usage(message).with_hint(Some("leave out --chain")));
-        }
-        let other = held.first();
-        let note = match of_slot().next() {
-            Some(_) => Some(format!(
-                "{target} holds this chain of slot {slot} itself: --chain is not needed"
-            )),
-            None => other.map(|other| {
-                let other = other.slot;
-                format!(
-                    "--chain is taken for slot {slot}; {target} holds the chain of slot {other}"
-                )
-            }),
-        };
-        evidence.attach(slot, chain.clone());
-        Ok(note)
-    }
-}
-
-/// The one slot whose key signed the measurements of all connections.
-fn measured_slot(recordings: &[Recording]) -> Option<SlotId> {
-    let mut slots = recordings.iter().map(Recording::measured_slot);
-    let first = slots.next()??;
-    slots.all(|slot| slot == Some(first)).then_some(first)
 }
 
 /// Where the algorithms of a connection come from.

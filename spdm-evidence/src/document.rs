@@ -210,6 +210,22 @@ fn take_records<'d>(
     Ok(())
 }
 
+/// Whether connections are of different devices, as far as chains go that they did not fetch: the form does not say which
+/// of them a chain belongs to.
+fn holds_several_chains_of_a_slot(evidence: &Evidence) -> bool {
+    let mut seen: Vec<&SlotChain> = Vec::new();
+    for recording in &evidence.recordings {
+        let differs = |chain: &SlotChain| {
+            seen.iter().any(|other| other.slot == chain.slot && other.content != chain.content)
+        };
+        if recording.chains.iter().any(differs) {
+            return true;
+        }
+        seen.extend(&recording.chains);
+    }
+    false
+}
+
 pub(crate) fn write(evidence: &Evidence) -> Result<String, Error> {
     let (mut exchanges, mut records) = (Vec::new(), Vec::new());
     let mut bindings = evidence.recordings.iter().filter(|recording| !recording.records.is_empty());
@@ -233,6 +249,9 @@ pub(crate) fn write(evidence: &Evidence) -> Result<String, Error> {
                 response: exchange.response.as_ref().map(hex::encode),
             });
         }
+    }
+    if holds_several_chains_of_a_slot(evidence) {
+        return Err(Error::Unwritable("its connections have different chains in one slot"));
     }
     let of_recordings = evidence.recordings.iter().flat_map(|recording| &recording.chains);
     let chains = of_recordings.chain(&evidence.chains).map(|chain| match &*chain.content {

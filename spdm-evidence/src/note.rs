@@ -197,6 +197,8 @@ pub enum Note {
     },
     /// The evidence is a part of a bundle.
     BundledPart,
+    /// The form has no place for the token of a bundle.
+    BundleToken,
     /// Where a token differs from its profile.
     Token {
         /// How.
@@ -322,6 +324,9 @@ impl fmt::Display for Note {
             }
             Self::NoValue => f.write_str("a member without a value beside a device was left out"),
             Self::OtherNonce => f.write_str("a nonce that is not 32 bytes long was left out"),
+            Self::NotInForm { code: Code::MEASUREMENTS } => f.write_str(
+                "earlier signed MEASUREMENTS were left out: the form has a place for the last ones",
+            ),
             Self::NotInForm { code } => {
                 write!(f, "{code} was left out: the form is for signed measurements")
             }
@@ -380,6 +385,9 @@ impl fmt::Display for Note {
             Self::BundledPart => f.write_str(
                 "a part of a bundle is as fresh as the bundle's token: the nonce of its measurements is another one",
             ),
+            Self::BundleToken => {
+                f.write_str("the token was left out, and with it what says that a part is fresh")
+            }
             Self::Token { divergence } => divergence.fmt(f),
             Self::ChangedMeasurement { index } => {
                 write!(f, "measurement {index} has another value in a later signed MEASUREMENTS")

@@ -233,7 +233,7 @@ impl Recording {
         };
         let cx = negotiated.cx(self.padding);
         let mut sequence = Vec::new();
-        let mut signed = None;
+        let (mut signed, mut earlier) = (None, 0);
         for exchange in &self.exchanges {
             let measurement = measurement(exchange, &cx, negotiated.signature_len())?;
             let Some(MeasuredBytes { bytes, request }) = measurement else {
@@ -242,12 +242,13 @@ impl Recording {
             };
             sequence.extend(bytes);
             if let Some(request) = request {
+                earlier += usize::from(signed.is_some());
                 signed = Some((core::mem::take(&mut sequence), request));
             }
         }
         let (signed, request) =
             signed.ok_or(Error::Unwritable("there are no signed measurements"))?;
-        Ok(SignedTranscript { bytes: [vca, signed].concat(), request, negotiated })
+        Ok(SignedTranscript { bytes: [vca, signed].concat(), request, negotiated, earlier })
     }
 }
 
@@ -256,6 +257,8 @@ pub(crate) struct SignedTranscript {
     pub(crate) bytes: Vec<u8>,
     pub(crate) request: SignatureRequest,
     pub(crate) negotiated: Negotiated,
+    /// How many signed sequences of measurements come before the one that it holds.
+    pub(crate) earlier: usize,
 }
 
 /// GET_MEASUREMENTS and MEASUREMENTS without what a transport appended.

@@ -1,5 +1,7 @@
 //! Evidence in the forms of other verifiers: signed measurements with their certificates.
 
+use std::sync::Arc;
+
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
 use serde_json::{Map, Value, json};
 use spdm_appraisal::MessageKind;
@@ -10,6 +12,7 @@ use spdm_untrusted::Untrusted;
 use spdm_x509::X509Certificate;
 
 use crate::certificate_list::CertificateList;
+use crate::chain_library::FetchedChains;
 use crate::error::Error;
 use crate::evidence::{Evidence, Presumption};
 use crate::format::Format;
@@ -54,17 +57,22 @@ impl Evidence {
     ///
     /// # Errors
     /// [`Error::Unwritable`] where the form has no place for the evidence: without signed measurements, with those of
-    /// several connections where it holds one, or for [`Format::Capture`].
+    /// several connections where it holds one, or for [`Format::Capture`]; and where the form would hide that the evidence
+    /// is damaged, or is not what it says of itself.
     pub fn write(&self, format: Format, crypto: &mut Crypto<'_>) -> Result<Written, Error> {
         let only_one = Error::Unwritable("the form holds one connection, and there are several");
+        self.check_writable()?;
+        let bundled = self.recordings.iter().filter(|recording| recording.bundle.is_some());
+        let mut notes: Vec<Note> = bundled.map(|_| Note::BundleToken).take(1).collect();
         if format == Format::Json {
-            let bytes = self.to_json()?.into_bytes();
+            let bytes = self.with_structures(crypto)?.to_json()?.into_bytes();
             let measured = self.measured(crypto);
             let certificates = measured.ok().into_iter().flat_map(|(measured, _)| measured);
             let certificates = certificates.filter_map(|one| one.certificates).collect();
-            return Ok(Written { bytes, notes: Vec::new(), certificates });
+            return Ok(Written { bytes, notes: NoteCounter::count(notes), certificates });
         }
-        let (measured, mut notes) = self.measured(crypto)?;
+        let (measured, left_out) = self.measured(crypto)?;
+        notes.extend(left_out);
         if format != Format::Redfish {
             notes.extend(measured.iter().filter_map(|one| unnamed(&one.signed.negotiated)));
         }
@@ -99,6 +107,55 @@ impl Evidence {
         Ok(Written { bytes, notes: NoteCounter::count(notes), certificates })
     }
 
+    /// No form says that a connection breaks off, or which nonce the file claims: what is wrong with it would be hidden.
+    fn check_writable(&self) -> Result<(), Error> {
+        for recording in &self.recordings {
+            if recording.broken.is_some() {
+                return Err(Error::Unwritable(
+                    "a connection in it breaks off, for a message is damaged",
+                ));
+            }
+            let signed = recording.signed_transcript().map(|signed| signed.request.nonce);
+            if let (Some(claimed), Ok(signed)) = (recording.claimed_nonce, signed)
+                && claimed != signed
+            {
+                return Err(Error::Unwritable(
+                    "the signed nonce is not the one that the evidence names",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The same with chain structures in place of lists of certificates.
+    fn with_structures(&self, crypto: &mut Crypto<'_>) -> Result<Self, Error> {
+        let unusable = || {
+            Error::Unwritable(
+                "there are certificates, and no hash algorithm to name their root with",
+            )
+        };
+        let mut evidence = self.clone();
+        let mut hash = |recording| {
+            let fetched = FetchedChains::of(recording, crypto, &mut Vec::new());
+            fetched.negotiated?.hash().ok()
+        };
+        let hashes: Vec<_> = self.recordings.iter().map(&mut hash).collect();
+        let own = evidence.recordings.iter_mut().map(|recording| &mut recording.chains);
+        // Those of all connections are named with the hash of the first one.
+        let first = hashes.first().copied().flatten();
+        let all = own.zip(hashes).chain(core::iter::once((&mut evidence.chains, first)));
+        for (chains, hash) in all {
+            for chain in chains {
+                let ChainContent::Certificates(list) = &*chain.content else { continue };
+                let hash = hash.ok_or_else(unusable)?;
+                let structure = list.to_structure(&[], hash, crypto.provider);
+                let structure = structure.map_err(|_| unusable())?;
+                chain.content = Arc::new(ChainContent::Structure(structure));
+            }
+        }
+        Ok(evidence)
+    }
+
     /// The signed measurements of each connection, and what stands beside them.
     fn measured(&self, crypto: &mut Crypto<'_>) -> Result<(Vec<Measured>, Vec<Note>), Error> {
         let nothing = Error::Unwritable("there are no signed measurements");
@@ -112,6 +169,8 @@ impl Evidence {
                 signed => signed?,
             };
             notes.extend(other_signatures(recording).map(|code| Note::NotInForm { code }));
+            let earlier = core::iter::repeat_n(Code::MEASUREMENTS, signed.earlier);
+            notes.extend(earlier.map(|code| Note::NotInForm { code }));
             let certificates = self.certificates(recording, &signed, crypto);
             all.push(Measured { signed, certificates });
         }

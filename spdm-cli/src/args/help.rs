@@ -39,7 +39,8 @@ pub(super) const COLLECT: &str = "\
 Examples:
   spdm collect pci:0000:01:00.0 --nonce @nonce.hex --evidence evidence.json
   spdm collect mctp:9 | ssh verifier spdm verify - --trust vendor.pem
-  spdm collect mctp:9 --format redfish --evidence measurements.json";
+  spdm collect mctp:9 --format redfish --evidence measurements.json
+  spdm collect --from capture.pcap --format nvidia --evidence devices.json";
 
 pub(super) const SESSION: &str = "\
 Examples:

@@ -147,11 +147,30 @@ pub(crate) struct MeasureArgs {
     pub(crate) known: KnownArgs,
 }
 
+/// What is asked of a device: a file has its answers already.
+const OF_DEVICE: [&str; 8] = [
+    "DeviceArgs",
+    "FramingArgs",
+    "nonce",
+    "slot",
+    "peer_key",
+    "measurements",
+    "MeasuringArgs",
+    "challenge",
+];
+
 /// `spdm collect`.
 #[derive(Args, Debug)]
 pub(crate) struct CollectArgs {
     #[command(flatten)]
-    pub(crate) device: DeviceArgs,
+    pub(crate) device: Option<DeviceArgs>,
+    /// Writes the evidence of this file in another form, and asks no device: whatever verify reads, - for standard input.
+    /// There is no verdict
+    #[arg(help_heading = OWN, long, value_name = "FILE", conflicts_with_all = OF_DEVICE)]
+    pub(crate) from: Option<PathBuf>,
+    /// The chain of evidence in a file that has none: a chain structure, or certificates in PEM, DER or JSON
+    #[arg(help_heading = OWN, long, visible_alias = "certificate", value_name = "FILE", requires = "from")]
+    pub(crate) chain: Option<PathBuf>,
     /// The nonce of GET_MEASUREMENTS (of CHALLENGE with --measurements none): 64 hex digits, @FILE or random
     #[arg(help_heading = OWN, long, value_name = "NONCE", value_parser = NonceChoice::parse, default_value = "random")]
     pub(crate) nonce: NonceChoice,

@@ -96,8 +96,9 @@ impl<'v, 'p> Judge<'v, 'p> {
         reports
     }
 
-    /// The evidence with the hash algorithms that the signatures are over, where the file only names one.
-    fn settled<'e>(
+    /// The evidence with the hash algorithms that the signatures are over, where the file only names one: what
+    /// [`Self::verify`] judges, and what is to be written in another form.
+    pub fn settled<'e>(
         &self,
         hashes: &mut (dyn HashBank + 'static),
         evidence: &'e Evidence,
