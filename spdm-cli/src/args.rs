@@ -98,6 +98,7 @@ pub(crate) enum Verb {
     #[command(
         after_help = help::COLLECT,
         mut_arg("target", |target| target.required(false).required_unless_present("from")),
+        mut_group("DeviceArgs", |group| group.args(device::OPTIONS)),
         override_usage = "spdm collect [OPTIONS] <TARGET|--from <FILE>>"
     )]
     Collect(Box<CollectArgs>),

@@ -374,7 +374,7 @@ fn hint<'v>(verdict: &'v Verdict, args: &VerifyArgs, algorithms: Algorithms) -> 
         ReportErrorKind::Required if passes(AttestationCheck::MeasurementsSignature) => {
             Some("--require measurements judges by MEASUREMENTS alone")
         }
-        ReportErrorKind::Reference => verdict.hint(),
+        ReportErrorKind::Reference | ReportErrorKind::Rejected => verdict.hint(),
         _ => None,
     }
 }

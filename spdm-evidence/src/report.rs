@@ -14,6 +14,7 @@ mod session;
 mod summary;
 
 pub use basis::{Basis, BasisSignature, NegotiationCover};
+pub(crate) use builder::BundleFindings;
 pub use builder::{Freshness, ReportBuilder, TokenOptions};
 pub use check::CheckResult;
 pub use claims::{

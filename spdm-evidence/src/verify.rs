@@ -21,7 +21,7 @@ use crate::policy::VerdictPolicy;
 use crate::recording::{ChainContent, Recording, SlotChain};
 use crate::reference::Reference;
 use crate::replay::Replay;
-use crate::report::{Report, TokenOptions};
+use crate::report::{BundleFindings, Report, TokenOptions};
 use crate::secrets::Secrets;
 
 /// Which signatures a verdict needs.
@@ -196,6 +196,7 @@ impl<'p> Verifier<'p> {
         recording: &Recording,
         target: &str,
         held: &Candidates<'_, 'c>,
+        bundle: Option<&BundleFindings>,
         links: &dyn LinkCache,
     ) -> Vec<Report>
     where
@@ -207,7 +208,8 @@ impl<'p> Verifier<'p> {
         let replay = Replay { recording, provider, held, peer_key, host, compat, secrets };
         let judgement = replay.run(hashes);
         let policy = self.policy(links);
-        let case = JudgedRecording { verifier: self, policy, recording, target, held, judgement };
+        let verifier = self;
+        let case = JudgedRecording { verifier, policy, recording, target, held, judgement, bundle };
         let mut slots: Vec<KeySlot> = Vec::new();
         for attempt in &case.judgement.attempts {
             if !slots.contains(&attempt.slot) {

@@ -70,6 +70,26 @@ pub(crate) struct DeviceArgs {
     pub(crate) pcap_format: PcapFormat,
 }
 
+/// What [`DeviceArgs`] is made of, for a verb that can do without a device: clap leaves the group of a struct empty that has
+/// another one in it.
+pub(super) const OPTIONS: [&str; 15] = [
+    "target",
+    "allow_bound",
+    "allow_tsm",
+    "timeout",
+    "deadline",
+    "min_version",
+    "max_version",
+    "compat",
+    "alpha_versions",
+    "base_asym",
+    "base_hash",
+    "transfer_size",
+    "multi_key",
+    "pcap",
+    "pcap_format",
+];
+
 impl DeviceArgs {
     /// Who names the lowest version accepts it, signed or not.
     pub(crate) const fn negotiation(&self) -> NegotiationSigning {

@@ -169,7 +169,7 @@ pub(crate) struct CollectArgs {
     #[arg(help_heading = OWN, long, value_name = "FILE", conflicts_with_all = OF_DEVICE)]
     pub(crate) from: Option<PathBuf>,
     /// The chain of evidence in a file that has none: a chain structure, or certificates in PEM, DER or JSON
-    #[arg(help_heading = OWN, long, visible_alias = "certificate", value_name = "FILE", requires = "from")]
+    #[arg(help_heading = OWN, long, visible_alias = "certificate", value_name = "FILE", requires = "from", conflicts_with_all = OF_DEVICE)]
     pub(crate) chain: Option<PathBuf>,
     /// The nonce of GET_MEASUREMENTS (of CHALLENGE with --measurements none): 64 hex digits, @FILE or random
     #[arg(help_heading = OWN, long, value_name = "NONCE", value_parser = NonceChoice::parse, default_value = "random")]

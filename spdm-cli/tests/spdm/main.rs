@@ -23,6 +23,7 @@ mod ear;
 mod events;
 mod faults;
 mod forms;
+mod from_file;
 mod help;
 mod hints;
 mod host;
@@ -54,5 +55,6 @@ mod tcp;
 #[path = "../../../spdm-x509/src/testing.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]
 mod testing;
+mod token;
 mod usage;
 mod workarounds;

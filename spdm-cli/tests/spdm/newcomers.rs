@@ -11,8 +11,8 @@ use crate::scripted::{Served, serve_each, small};
 #[test]
 fn an_option_of_another_verb_is_named_with_its_verbs() {
     for (line, tip) in [
-        ("attest emulated --chain x", "--chain is an option of spdm verify, emulate"),
-        ("measure emulated --chain x", "--chain is an option of spdm verify, emulate"),
+        ("attest emulated --chain x", "--chain is an option of spdm collect, verify, emulate"),
+        ("measure emulated --chain x", "--chain is an option of spdm collect, verify, emulate"),
         (
             "info emulated --trust x",
             "--trust is an option of spdm attest, certs, measure, session, send, mel, endpoint, csr, set-cert, keys, slots, events, tdisp, ide, recognize, verify, chain",

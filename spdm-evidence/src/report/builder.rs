@@ -19,6 +19,7 @@ use spdm_requester::{
 };
 use spdm_x509::{ChainError, ValidityCheck};
 
+pub(crate) use bundle::BundleFindings;
 pub use claims::TokenOptions;
 pub use freshness::Freshness;
 

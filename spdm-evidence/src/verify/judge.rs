@@ -1,17 +1,18 @@
 //! Evidence that comes in portions.
 
 use std::borrow::Cow;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use spdm_crypto::HashBank;
 use spdm_requester::{AttestationCheck, CheckStatus, Crypto};
 use spdm_x509::LinkTable;
 
 use super::Verifier;
+use crate::bundle::BundledPart;
 use crate::chain_library::{Candidates, ChainLibrary, FetchedChains, RecentChains, StoredChain};
 use crate::evidence::Evidence;
 use crate::recording::Recording;
-use crate::report::Report;
+use crate::report::{BundleFindings, Report};
 
 /// How many certificate signatures one call of [`Verifier::verify`] remembers: 33 KiB.
 const REMEMBERED_LINKS: usize = 1024;
@@ -28,6 +29,26 @@ pub struct Judge<'v, 'p> {
     connections: usize,
     /// There is more than one connection: reports number them.
     several: bool,
+}
+
+/// What was found of the last bundle: its parts follow each other.
+#[derive(Debug, Default)]
+struct LastBundle(Option<(Arc<Vec<u8>>, Arc<BundleFindings>)>);
+
+impl LastBundle {
+    /// What was found of the bundle that this is a part of.
+    fn of(&mut self, part: &BundledPart, verifier: &Verifier<'_>) -> Arc<BundleFindings> {
+        if let Some((bundle, found)) = &self.0
+            && Arc::ptr_eq(bundle, &part.bundle)
+        {
+            return Arc::clone(found);
+        }
+        let Verifier { provider, anchors, validity, tokens, .. } = verifier;
+        let found = BundleFindings::of(&part.bundle, provider, anchors, *validity, tokens);
+        let found = Arc::new(found);
+        self.0 = Some((Arc::clone(&part.bundle), Arc::clone(&found)));
+        found
+    }
 }
 
 impl<'v, 'p> Judge<'v, 'p> {
@@ -67,7 +88,7 @@ impl<'v, 'p> Judge<'v, 'p> {
         let library = ChainLibrary::new(verifier.provider, &stored);
 
         self.several |= evidence.recordings.len() > 1 || self.connections > 0;
-        let mut reports = Vec::new();
+        let (mut reports, mut last_bundle) = (Vec::new(), LastBundle::default());
         let parts = evidence.recordings.iter().zip(&fetched).zip(&attached);
         for ((recording, fetched), attached) in parts {
             let target = match self.several {
@@ -84,7 +105,9 @@ impl<'v, 'p> Judge<'v, 'p> {
             }
             let held =
                 Candidates { library: &library, fetched, candidates: &candidates, given: &given };
-            reports.extend(verifier.verify_one(hashes, recording, &target, &held, links));
+            let bundle = recording.bundle.as_ref().map(|part| last_bundle.of(part, verifier));
+            let bundle = bundle.as_deref();
+            reports.extend(verifier.verify_one(hashes, recording, &target, &held, bundle, links));
             for chain in fetched.own() {
                 library.remember(&mut remembered, chain);
             }

@@ -15,7 +15,7 @@ use crate::chain_library::Candidates;
 use crate::note::Note;
 use crate::recording::Recording;
 use crate::replay::{Attempt, AttemptOutcome, Judgement};
-use crate::report::{Freshness, Report, ReportBuilder};
+use crate::report::{BundleFindings, Freshness, Report, ReportBuilder};
 use crate::session_judge::{Opening, SessionFindings};
 
 /// A recording, and what the judge said about it.
@@ -26,6 +26,8 @@ pub(super) struct JudgedRecording<'e, 'c> {
     pub(super) target: &'e str,
     pub(super) held: &'e Candidates<'e, 'c>,
     pub(super) judgement: Judgement<'c>,
+    /// What was found of the bundle that the recording is a part of.
+    pub(super) bundle: Option<&'e BundleFindings>,
 }
 
 impl<'c> JudgedRecording<'_, 'c> {
@@ -98,8 +100,8 @@ impl<'c> JudgedRecording<'_, 'c> {
             report.broken(broken);
         }
         report.claims(&verifier.tokens);
-        if let Some(part) = &self.recording.bundle {
-            report.bundle(part, verifier.anchors, verifier.validity, &verifier.tokens);
+        if let (Some(part), Some(found)) = (&self.recording.bundle, self.bundle) {
+            report.bundle(part, found);
         }
         if let Some(policy) = verifier.verdict_policy {
             report.policy(policy, verifier.validity);
