@@ -52,12 +52,12 @@ pub(super) fn verify<'d, 'i>(
     trust: &ReferenceTrust<'_>,
 ) -> core::result::Result<(Signer, Node<'d, 'i>), Error> {
     let root = document.root_element();
-    let mut all = document.descendants().filter(|node| node.tag_name().name() == "Signature");
+    let first = document.descendants().find(|node| node.tag_name().name() == "Signature");
     let unsigned = ReadError::new(Rule::XmlUnsigned, "Signature", root.range().start);
-    let signature = all.next().ok_or(unsigned)?;
-    let is_last = root.last_element_child() == Some(signature);
-    if let Some(wrong) = all.next().or_else(|| (!is_last).then_some(signature)) {
-        return Err(form("Signature", wrong).into());
+    let signature = first.ok_or(unsigned)?;
+    // So there is no other: it would come first, or be in this one, whose form has no place for it.
+    if root.last_element_child() != Some(signature) {
+        return Err(form("Signature", signature).into());
     }
     let parts = Parts::read(signature)?;
     let unusable = ReadError { rule: Rule::X509Data, ..form("X509Data", parts.certificates_in) };

@@ -228,7 +228,6 @@ fn identity(report: &Report, is_verified: bool, kind: Option<ReportErrorKind>) -
     let ended = |check, status| report.status(check) == status;
     // What was not verified for what runs on the device, or what a policy wants besides, is still that device.
     let is_appraised = matches!(kind, Some(ReportErrorKind::Reference | ReportErrorKind::Policy))
-        && ended(Check::ChainAnchor, CheckStatus::Pass)
         && PROOFS.into_iter().any(|check| ended(check, CheckStatus::Pass))
         && report.fresh() != Some(false)
         && report
@@ -293,14 +292,11 @@ fn is_signed(report: &Report) -> bool {
 }
 
 fn configuration(report: &Report, signed: &[MeasuredValue]) -> Option<Finding> {
-    let holds = |check| report.status(check) == CheckStatus::Pass;
-    let token = report.claims().and_then(|claims| claims.token.as_ref());
-    let token = token.filter(|_| holds(Check::EatSignature)).map(|token| token.debug);
+    let token = report.claims().and_then(|claims| claims.token.as_ref()).map(|token| token.debug);
     match (Debugging::of(signed), token) {
         (Debugging::Active(_), _) | (_, Some("enabled")) => Some(Finding::DebuggingActive),
-        (Debugging::Inactive, _) => Some(Finding::DebuggingInactive),
-        (Debugging::Unsaid, Some(_)) if holds(Check::EatNonce) => Some(Finding::DebuggingInactive),
-        (Debugging::Unsaid | Debugging::Unreadable(_), _) => None,
+        (Debugging::Inactive, _) | (Debugging::Unsaid, Some(_)) => Some(Finding::DebuggingInactive),
+        (Debugging::Unsaid, None) | (Debugging::Unreadable(_), _) => None,
     }
 }
 

@@ -9,8 +9,8 @@ use spdm_codec::{
 use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
 use spdm_crypto::{AsymAlgorithm, EcCurve, HashAlgorithm, Signed};
 use spdm_evidence::{
-    AttestationCheck, Completeness, Ear, EarKeyError, MeasuredValue, Reference, ReferenceFile,
-    Report, ReportBuilder, ReportErrorKind, TokenOptions, VerdictPolicy,
+    AttestationCheck, Completeness, Ear, EarKeyError, Freshness, MeasuredValue, Reference,
+    ReferenceFile, Report, ReportBuilder, ReportErrorKind, TokenOptions, VerdictPolicy,
 };
 use spdm_requester::Error;
 use spdm_x509::ValidityCheck;
@@ -260,12 +260,13 @@ fn rows_of_hardware() {
     let more = value(4, MeasurementType::HardwareConfiguration, &OTHER);
     assert_row(judged(&STRAPS, vec![rom(), straps(), more]), "affirming", [2, 0, 2, 0]);
     assert_row(judged(&OTHER, vec![rom(), straps()]), "contraindicated", [2, 0, 96, 96]);
+    let other_rom = value(1, MeasurementType::ImmutableRom, &OTHER);
+    assert_row(judged(&STRAPS, vec![other_rom, straps()]), "contraindicated", [2, 0, 96, 0]);
 }
 
 /// However a device comes to be rejected, nothing affirms it.
 #[test]
 fn a_rejected_device_is_never_affirming() {
-    use ReportErrorKind as Kind;
     let complete = || {
         let mut report = signed(vec![rom(), value(5, MeasurementType::DeviceMode, &QUIET)]);
         compare(&mut report, &[(1, &ROM)], &Signer::Somebody, Completeness::Some);
@@ -273,31 +274,7 @@ fn a_rejected_device_is_never_affirming() {
     };
     let good = complete().build();
     assert_eq!(appraised(&good)["ear_status"], "affirming");
-    for kind in [
-        Kind::Decode,
-        Kind::Protocol,
-        Kind::Signature,
-        Kind::Refused,
-        Kind::Unsupported,
-        Kind::Incompatible,
-        Kind::Unsigned,
-        Kind::Chain,
-        Kind::Identity,
-        Kind::Nonce,
-        Kind::Reference,
-        Kind::Session,
-        Kind::Known,
-        Kind::Policy,
-        Kind::Required,
-        Kind::Rejected,
-        Kind::Unproven,
-        Kind::Transport,
-        Kind::Framing,
-        Kind::Timeout,
-        Kind::Limit,
-        Kind::Request,
-        Kind::Internal,
-    ] {
+    for kind in ReportErrorKind::ALL {
         let submodule = claims(&ear_of(&good, Some(kind)))["submods"]["here"].clone();
         let status = submodule["ear_status"].as_str().unwrap();
         assert!(["none", "contraindicated"].contains(&status), "{kind:?} {submodule}");
@@ -311,11 +288,18 @@ fn a_rejected_device_is_never_affirming() {
         let submodule = appraised(&report);
         let status = submodule["ear_status"].as_str().unwrap();
         assert_eq!(status, "contraindicated", "{check:?}");
+        let vector = submodule["ear_trustworthiness_vector"].as_object().unwrap();
+        let affirms = |number: &Value| (2..32).contains(&number.as_u64().unwrap());
+        assert!(!vector.values().any(affirms), "{check:?} {submodule}");
         assert!(submodule.get("spdm_identity").is_none(), "{check:?}");
     }
     let mut old = complete();
     old.rejected("the version is 1.2, but 1.3 or later is required");
     assert_row(old, "contraindicated", [2, 3, 2, 0]);
+    // Nothing is proven, and no check fails.
+    let mut nothing = ReportBuilder::new("here", Freshness::Own, &PROVIDER);
+    nothing.rejected("the version is 1.2, but 1.3 or later is required");
+    assert_row(nothing, "contraindicated", [0, 0, 0, 0]);
     let mut missing = complete();
     missing.require(AttestationCheck::KnownDevice);
     assert_row(missing, "none", [0, 0, 0, 0]);
