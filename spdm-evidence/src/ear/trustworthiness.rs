@@ -229,7 +229,6 @@ fn identity(report: &Report, is_verified: bool, kind: Option<ReportErrorKind>) -
     // What was not verified for what runs on the device, or what a policy wants besides, is still that device.
     let is_appraised = matches!(kind, Some(ReportErrorKind::Reference | ReportErrorKind::Policy))
         && PROOFS.into_iter().any(|check| ended(check, CheckStatus::Pass))
-        && report.fresh() != Some(false)
         && report
             .checks()
             .iter()

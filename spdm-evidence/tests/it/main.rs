@@ -16,6 +16,7 @@ mod conversation;
 #[allow(dead_code, reason = "shared with the tests of spdm-appraisal")]
 mod corim_build;
 mod ear;
+mod ear_token;
 mod forged;
 mod formats;
 mod hidden;
