@@ -31,7 +31,9 @@ pub(crate) use device::{DeviceArgs, FramingArgs, PcapFormat};
 pub(crate) use ear::EarArgs;
 pub(crate) use emulate::{EmulateArgs, ProvisioningChoice};
 pub(crate) use events::{EventsArgs, WantedEvents};
-pub(crate) use fleet::{FleetArgs, FleetAttestArgs, FleetVerb};
+pub(crate) use fleet::{
+    FleetArgs, FleetAttestArgs, FleetReportArgs, FleetVerb, FleetViewArgs, GroupingChoice,
+};
 pub(crate) use ide::{IdeArgs, IdeStep};
 pub(crate) use identity::IdentityArgs;
 pub(crate) use information::{EndpointArgs, MelArgs};

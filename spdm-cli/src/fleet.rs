@@ -1,6 +1,12 @@
 //! `spdm fleet`: many devices. One file per verb.
 
 mod attest;
+mod report;
+mod shown;
+mod views;
+
+#[cfg(test)]
+pub(crate) use shown::ShownSummary;
 
 use crate::args::{FleetArgs, FleetVerb};
 use crate::backend::Crypto;
@@ -15,5 +21,6 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     match &args.verb {
         FleetVerb::Attest(args) => attest::run(args, crypto, console),
+        FleetVerb::Report(args) => report::run(args, crypto, console),
     }
 }

@@ -5,6 +5,7 @@ mod certificate;
 mod claims;
 mod exchange;
 mod field;
+mod fleet;
 mod fold;
 mod info;
 mod interface;
@@ -22,6 +23,7 @@ pub(crate) use exchange::{
     sent_record_line,
 };
 pub(crate) use field::{Fields, Row, version_entry};
+pub(crate) use fleet::fleet;
 pub(crate) use fold::fold_lines;
 pub(crate) use info::{Info, Slot, SupportedAlgorithms, info};
 pub(crate) use interface::{

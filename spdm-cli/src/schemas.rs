@@ -14,6 +14,7 @@ use crate::emulate::Listening;
 use crate::endpoint::ShownEndpoint;
 use crate::events::{EventsEnd, ShownEvent, ShownEventTypes};
 use crate::exit::FailureObject;
+use crate::fleet::ShownSummary;
 use crate::ide::{KeyFile, ShownIde};
 use crate::keys::ShownKeys;
 use crate::list::FoundDevices;
@@ -47,7 +48,7 @@ struct PrintedReport {
 
 #[test]
 fn the_files_are_those_that_the_types_make() {
-    let schemas: [(&str, Schema); 26] = [
+    let schemas: [(&str, Schema); 29] = [
         ("certs", schema::written::<ShownChain<'_>>()),
         ("csr", schema::written::<FetchedCsr>()),
         ("decode", schema::written::<MessageView>()),
@@ -59,13 +60,16 @@ fn the_files_are_those_that_the_types_make() {
         ("events", schema::written::<ShownEventTypes>()),
         ("events-end", schema::written::<EventsEnd>()),
         ("evidence", schema::evidence()),
+        ("fleet-report", schema::written::<ShownSummary<'_>>()),
         ("ide", schema::written::<ShownIde>()),
         ("ide-keys", schema::written::<KeyFile<'_>>()),
         ("info", schema::written::<Info>()),
+        ("journal", spdm_fleet::schema::journal_head()),
         ("keys", schema::written::<ShownKeys>()),
         ("known", schema::known_devices()),
         ("list", schema::written::<FoundDevices<'_>>()),
         ("mel", schema::written::<ExtensionLog>()),
+        ("outcome", spdm_fleet::schema::outcome()),
         ("policy", schema::policy()),
         ("recognize", schema::written::<Recognized>()),
         ("reference", schema::reference()),

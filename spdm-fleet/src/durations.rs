@@ -31,6 +31,17 @@ impl Durations {
         self.ms.len()
     }
 
+    /// How many are above the bound before, and at most as large as each of these; and how many are larger than all of them.
+    pub(crate) fn distribution(&self, bounds: &[u32]) -> Vec<u64> {
+        let mut counts = vec![0; bounds.len().saturating_add(1)];
+        for ms in &self.ms {
+            if let Some(count) = counts.get_mut(bounds.partition_point(|bound| bound < ms)) {
+                *count += 1;
+            }
+        }
+        counts
+    }
+
     /// The percentiles (nearest rank); `None` of nothing.
     #[must_use]
     pub fn percentiles(&self) -> Option<Percentiles> {
@@ -61,6 +72,9 @@ mod tests {
         assert_eq!(of(&[7]), Some(Percentiles { p50: 7, p90: 7, p99: 7, max: 7 }));
         let hundred: Vec<u64> = (1..=100).rev().collect();
         assert_eq!(of(&hundred), Some(Percentiles { p50: 50, p90: 90, p99: 99, max: 100 }));
+        let mut durations = Durations::default();
+        [0, 1, 2, 3, 10, 11].iter().for_each(|ms| durations.add(*ms));
+        assert_eq!(durations.distribution(&[1, 2, 10]), [2, 1, 2, 1]);
         assert_eq!(of(&[1, 2, u64::MAX]).unwrap().max, u32::MAX);
     }
 }

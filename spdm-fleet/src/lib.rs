@@ -23,6 +23,7 @@ mod memory_site;
 mod metrics;
 mod nonce;
 mod outcome;
+mod page;
 mod queue;
 #[cfg(feature = "redfish")]
 pub mod redfish;
@@ -58,12 +59,13 @@ pub use outcome::{
     EvidenceFile, Fault, Finality, Finding, Inputs, Milliseconds, Outcome, OutcomeKind, Reason,
     SCHEMA, Span,
 };
+pub use page::Page;
 pub use queue::{Delivery, Message, Queue, QueueError, Stage, Submission};
 pub use runner::{OutcomeSink, Run, Watcher, run};
 pub use schedule::{Limits, Next, Schedule, Ticket};
 pub use site::{DeadMessage, Lease, Site, TargetState};
 pub use submit::{SubmittedCount, submit};
-pub use summary::{Counts, Grouping, ItemSummary, Summary};
+pub use summary::{Grouping, ItemSummary, Summary};
 pub use tally::{FailOn, Tally};
 pub use target::{Target, Transport};
 pub use targets::{

@@ -16,7 +16,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::outcome::{Outcome, OutcomeKind};
-use crate::summary::{Counts, Summary};
+use crate::summary::Summary;
+use crate::tally::Tally;
 use crate::target::Target;
 use labels::{ByClass, ByOutcome, ByReason, ByStage, ByState, ByStream, ByTransport, Names};
 pub use server::MetricsServer;
@@ -84,7 +85,7 @@ impl Metrics {
         for stage in STAGES {
             drop(metrics.stages.get_or_create(&ByStage { stage }));
         }
-        metrics.set_items(&Counts::default(), items);
+        metrics.set_items(&Tally::default(), items);
         metrics.registered()
     }
 
@@ -153,7 +154,7 @@ impl Metrics {
         self.redelivered.inc();
     }
 
-    /// Counts an outcome that the summary has taken.
+    /// Tally an outcome that the summary has taken.
     pub fn take(&self, outcome: &Outcome, summary: &Summary) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let class = known.classes.label(&outcome.class);
@@ -186,8 +187,8 @@ impl Metrics {
     }
 
     /// Every state is there from the beginning, so that nobody waits for one that does not occur.
-    fn set_items(&self, counts: &Counts, missing: u64) {
-        let states = OutcomeKind::ALL.map(|kind| (kind.name(), counts.of(kind)));
+    fn set_items(&self, counts: &Tally, missing: u64) {
+        let states = OutcomeKind::ALL.map(|kind| (kind.name(), counts.count(kind)));
         for (state, items) in states.into_iter().chain([(PENDING, missing)]) {
             let items = i64::try_from(items).unwrap_or(i64::MAX);
             self.items.get_or_create(&ByState { state }).set(items);

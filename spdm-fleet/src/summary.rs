@@ -8,6 +8,7 @@ use crate::durations::Durations;
 use crate::item::ItemId;
 use crate::journal::{JournalError, JournalHead, JournalReader};
 use crate::outcome::{Fault, Outcome, OutcomeKind, Reason};
+use crate::tally::{FailOn, Tally};
 use crate::timestamp::Timestamp;
 
 /// Characters of a sentence that are kept; the journal has all of it.
@@ -45,45 +46,6 @@ pub struct ItemSummary {
     pub finished: Timestamp,
 }
 
-/// Items by how they ended.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Counts(BTreeMap<OutcomeKind, u64>);
-
-impl Counts {
-    fn add(&mut self, kind: OutcomeKind) {
-        *self.0.entry(kind).or_default() += 1;
-    }
-
-    fn remove(&mut self, kind: OutcomeKind) {
-        if let Some(count) = self.0.get_mut(&kind) {
-            *count = count.saturating_sub(1);
-        }
-    }
-
-    /// Items that ended so.
-    #[must_use]
-    pub fn of(&self, kind: OutcomeKind) -> u64 {
-        self.0.get(&kind).copied().unwrap_or_default()
-    }
-
-    /// All of them.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.0.values().sum()
-    }
-
-    /// Those that are not verified.
-    #[must_use]
-    pub fn not_verified(&self) -> u64 {
-        self.total() - self.of(OutcomeKind::Verified)
-    }
-
-    /// What occurs, in the order of tables.
-    pub fn iter(&self) -> impl Iterator<Item = (OutcomeKind, u64)> {
-        self.0.iter().filter(|(_, count)| **count > 0).map(|(kind, count)| (*kind, *count))
-    }
-}
-
 /// By what items are counted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -115,7 +77,7 @@ pub struct Summary {
     items: Vec<ItemSummary>,
     index: HashMap<ItemId, usize>,
     names: HashSet<Arc<str>>,
-    counts: Counts,
+    counts: Tally,
     attempts: u64,
     device: Durations,
     verify: Durations,
@@ -131,7 +93,7 @@ impl Summary {
             items: Vec::new(),
             index: HashMap::new(),
             names: HashSet::new(),
-            counts: Counts::default(),
+            counts: Tally::default(),
             attempts: 0,
             device: Durations::default(),
             verify: Durations::default(),
@@ -225,10 +187,25 @@ impl Summary {
         self.items.iter().map(|item| u64::from(!item.is_final)).sum()
     }
 
+    /// The exit code of the run. What should have been tried again did not end.
+    #[must_use]
+    pub fn exit_code(&self, fail_on: &FailOn) -> u8 {
+        let mut ended = Tally::default();
+        for item in self.items.iter().filter(|item| item.is_final) {
+            ended.add(item.outcome);
+        }
+        ended.exit_code(self.head.items, fail_on)
+    }
+
     /// Attempts in all.
     #[must_use]
     pub const fn attempts(&self) -> u64 {
         self.attempts
+    }
+
+    /// The last line of the journal was cut off.
+    pub const fn note_torn(&mut self) {
+        self.is_torn = true;
     }
 
     /// Whether a crash has cut off the last line of the journal, which then counts for nothing.
@@ -251,14 +228,14 @@ impl Summary {
 
     /// All items by how they ended.
     #[must_use]
-    pub const fn counts(&self) -> &Counts {
+    pub const fn counts(&self) -> &Tally {
         &self.counts
     }
 
     /// Items in groups: those with most items that are not verified first, then by name; faults in the order of tables.
     #[must_use]
-    pub fn groups(&self, by: Grouping) -> Vec<(&str, Counts)> {
-        let mut groups: BTreeMap<&str, Counts> = BTreeMap::new();
+    pub fn groups(&self, by: Grouping) -> Vec<(&str, Tally)> {
+        let mut groups: BTreeMap<&str, Tally> = BTreeMap::new();
         for item in &self.items {
             let name = match by {
                 Grouping::Class => &item.class,
@@ -276,6 +253,19 @@ impl Summary {
             }
         }
         groups
+    }
+
+    /// Why items are not verified: whose fault it is and which check failed, most frequent first.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<((Fault, &str), Tally)> {
+        let mut reasons: BTreeMap<(Fault, &str), Tally> = BTreeMap::new();
+        for item in self.items.iter().filter(|item| item.outcome != OutcomeKind::Verified) {
+            let check = item.reason.as_ref().map_or("", |reason| &reason.check);
+            reasons.entry((item.fault, check)).or_default().add(item.outcome);
+        }
+        let mut reasons: Vec<_> = reasons.into_iter().collect();
+        reasons.sort_by_key(|(_, counts)| core::cmp::Reverse(counts.total()));
+        reasons
     }
 
     /// The items that are not verified, in the order of [`OutcomeKind::ALL`].

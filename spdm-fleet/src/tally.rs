@@ -39,6 +39,13 @@ impl Tally {
         }
     }
 
+    /// The last attempt at an item, which ended so, was not the last one.
+    pub(crate) fn remove(&mut self, kind: OutcomeKind) {
+        if let Some(count) = self.count_mut(kind) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
     /// How many items ended so.
     #[must_use]
     pub fn count(&self, kind: OutcomeKind) -> u64 {
@@ -50,6 +57,12 @@ impl Tally {
     #[must_use]
     pub fn total(&self) -> u64 {
         self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// How many items ended, but are not verified.
+    #[must_use]
+    pub fn not_verified(&self) -> u64 {
+        self.total().saturating_sub(self.count(OutcomeKind::Verified))
     }
 
     /// The exit code for a run over so many `items`: 0 where all are verified; 1 where one is rejected, undecidable, left out,

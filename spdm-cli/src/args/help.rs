@@ -158,6 +158,12 @@ Examples:
   spdm fleet attest --targets site.csv --class-profile classes.json -j 256
   spdm fleet attest --targets site.csv --out results.jsonl --resume";
 
+pub(super) const FLEET_REPORT: &str = "\
+Examples:
+  spdm fleet report results.jsonl --by host
+  spdm fleet report results.jsonl --junit junit.xml --html report.html
+  ssh site cat results.jsonl | spdm fleet report - --json";
+
 pub(super) const EMULATE: &str = "\
 Examples:
   spdm emulate --seed 1 --root-out root.pem

@@ -22,6 +22,7 @@ mod documentation;
 mod ear;
 mod events;
 mod faults;
+mod fleet_report;
 mod forms;
 mod from_file;
 mod help;

@@ -87,7 +87,7 @@ fn junit_of(summary: &Summary) -> String {
 fn summary_counts_the_last_attempt_of_each_item() {
     let (summary, _) = read(10, &journal());
     let counts = summary.counts();
-    let of = OutcomeKind::ALL.map(|kind| counts.of(kind));
+    let of = OutcomeKind::ALL.map(|kind| counts.count(kind));
     assert_eq!(of, [2, 1, 1, 2, 1, 1, 1]);
     assert_eq!((summary.missing(), summary.unfinished(), summary.attempts()), (1, 1, 11));
     let names: Vec<_> = summary.groups(Grouping::Fault).into_iter().map(|(name, _)| name).collect();
@@ -120,10 +120,10 @@ fn summary_does_not_choose_between_two_outcomes_of_one_attempt() {
     }
     // Delivered twice is no contradiction, and what was cancelled may be done under the same number.
     let (summary, _) = read(1, &[verified("tcp:a"), verified("tcp:a")]);
-    assert_eq!(summary.counts().of(OutcomeKind::Verified), 1);
+    assert_eq!(summary.counts().count(OutcomeKind::Verified), 1);
     let cancelled = tried_again(outcome("tcp:a", OutcomeKind::Cancelled, Fault::None));
     let (summary, _) = read(1, &[cancelled, verified("tcp:a")]);
-    assert_eq!((summary.counts().of(OutcomeKind::Verified), summary.unfinished()), (1, 0));
+    assert_eq!((summary.counts().count(OutcomeKind::Verified), summary.unfinished()), (1, 0));
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn metrics_are_those_of_the_journal() {
     metrics.redelivered();
     let text = metrics.text();
     for kind in OutcomeKind::ALL {
-        let line = format!("spdm_items{{state=\"{kind}\"}} {}\n", summary.counts().of(kind));
+        let line = format!("spdm_items{{state=\"{kind}\"}} {}\n", summary.counts().count(kind));
         assert!(text.contains(&line), "{line}{text}");
     }
     for line in [

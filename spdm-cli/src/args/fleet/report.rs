@@ -1,0 +1,66 @@
+//! `spdm fleet report`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use spdm_fleet::{FailOn, OutcomeKind};
+
+/// `spdm fleet report`.
+#[derive(Args, Debug)]
+pub(crate) struct FleetReportArgs {
+    /// The journal of a run; - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) journal: PathBuf,
+    /// By what items are counted
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    pub(crate) by: GroupingChoice,
+    #[command(flatten)]
+    pub(crate) views: FleetViewArgs,
+    /// Which outcomes make the exit code another than 0: all but verified, or these
+    #[arg(long, value_name = "OUTCOME,…", value_delimiter = ',', value_parser = outcome_kind)]
+    pub(crate) fail_on: Vec<OutcomeKind>,
+    /// The metrics of the run, as the textfile collector of node_exporter reads them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<PathBuf>,
+}
+
+impl FleetReportArgs {
+    /// Which outcomes make the exit code another than 0.
+    pub(crate) fn fail_on(&self) -> FailOn {
+        match self.fail_on.as_slice() {
+            [] => FailOn::ANYTHING,
+            kinds => FailOn::only(kinds.iter().copied()),
+        }
+    }
+}
+
+/// An outcome by its name.
+fn outcome_kind(name: &str) -> Result<OutcomeKind, String> {
+    OutcomeKind::named(name).ok_or_else(|| {
+        let names = OutcomeKind::ALL.map(OutcomeKind::name).join(", ");
+        format!("expected one of {names}")
+    })
+}
+
+/// What else is made of a journal.
+#[derive(Args, Debug)]
+pub(crate) struct FleetViewArgs {
+    /// JUnit XML: a suite per class, a case per device
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// A page to look at: one file, which needs no server and no network
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+}
+
+/// By what items are counted.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum GroupingChoice {
+    /// Whose rules held
+    #[default]
+    Class,
+    /// The machine that answers for it
+    Host,
+    /// Whose fault it is
+    Fault,
+}

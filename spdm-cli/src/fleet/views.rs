@@ -1,0 +1,106 @@
+//! What a run, or its journal, is turned into: a table, and files for other programs.
+
+use std::path::Path;
+
+use spdm_fleet::{FailOn, Grouping, JournalHead, Metrics, Outcome, Page, Summary, junit};
+
+use super::shown::ShownSummary;
+use crate::args::{FleetViewArgs, GroupingChoice};
+use crate::backend::Crypto;
+use crate::console::Console;
+use crate::exit::{Exit, Failure};
+use crate::file::{Output, OutputPlace};
+use crate::render;
+
+/// Takes outcomes one by one, and keeps no report.
+#[derive(Debug)]
+pub(crate) struct FleetViews<'a> {
+    summary: Summary,
+    metrics: Option<Metrics>,
+    metrics_file: Option<Output<'a>>,
+    junit: Option<Output<'a>>,
+    page: Option<(Page, Output<'a>)>,
+    crypto: Crypto,
+}
+
+impl<'a> FleetViews<'a> {
+    /// Makes the files, which are filled in the end.
+    pub(crate) fn open(
+        args: &'a FleetViewArgs,
+        metrics_path: Option<&'a Path>,
+        head: &JournalHead,
+        crypto: Crypto,
+        console: &mut Console,
+    ) -> Result<Self, Failure> {
+        let paths = [metrics_path, args.junit.as_deref(), args.html.as_deref()];
+        console.share_output(&paths)?;
+        let file = |path: Option<&'a Path>| {
+            path.map(|path| Output::create(path, OutputPlace::Beside)).transpose()
+        };
+        let [metrics_path, junit, html] = paths;
+        Ok(Self {
+            summary: Summary::new(head.clone()),
+            metrics: metrics_path.map(|_| Metrics::new(head.items)),
+            metrics_file: file(metrics_path)?,
+            junit: file(junit)?,
+            page: file(html)?.map(|file| (Page::default(), file)),
+            crypto,
+        })
+    }
+
+    /// Counts an outcome.
+    pub(crate) fn take(&mut self, outcome: &Outcome) {
+        let item = self.summary.take(outcome);
+        if let Some((page, _)) = &mut self.page {
+            page.take(item, outcome);
+        }
+        if let Some(metrics) = &self.metrics {
+            metrics.take(outcome, &self.summary);
+        }
+    }
+
+    /// The last line of the journal was cut off.
+    pub(crate) const fn note_torn(&mut self) {
+        self.summary.note_torn();
+    }
+
+    /// Fills the files, shows the table, and says how the command ends.
+    pub(crate) fn finish(
+        self,
+        by: Grouping,
+        fail_on: &FailOn,
+        console: &mut Console,
+    ) -> Result<Exit, Failure> {
+        if let Some(file) = self.junit {
+            let mut xml = Vec::new();
+            junit::write(&self.summary, &mut xml).map_err(Failure::usage)?;
+            file.write(&xml)?;
+        }
+        if let (Some(file), Some(metrics)) = (self.metrics_file, &self.metrics) {
+            file.write(metrics.text().as_bytes())?;
+        }
+        let summary = &self.summary;
+        if let Some((page, file)) = self.page {
+            let mut html = Vec::new();
+            page.write(summary, self.crypto.provider, &mut html).map_err(Failure::usage)?;
+            file.write(&html)?;
+        }
+        if console.json() {
+            console.object(&ShownSummary::of(summary, by))?;
+        } else {
+            let text = render::fleet(summary, by, console.verbosity(), console.style());
+            console.report(&text)?;
+        }
+        Ok(Exit::of_fleet(summary.exit_code(fail_on)))
+    }
+}
+
+impl From<GroupingChoice> for Grouping {
+    fn from(choice: GroupingChoice) -> Self {
+        match choice {
+            GroupingChoice::Class => Self::Class,
+            GroupingChoice::Host => Self::Host,
+            GroupingChoice::Fault => Self::Fault,
+        }
+    }
+}
