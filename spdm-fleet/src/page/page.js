@@ -55,6 +55,7 @@
 
   const filter = { failed: failed > 0, outcome: null, why: null, c: null, s: null, text: "" };
   const order = { by: "o", down: false };
+  const known = new Map();
   let list = [];
   let chosen = null;
 
@@ -219,6 +220,12 @@
     for (const [part, anchor] of [[0, "start"], [0.5, "middle"], [1, "end"]]) {
       chart.append(svg("text", { x: LEFT + part * (width - LEFT), y: HEIGHT - 6, "text-anchor": anchor }, `+${duration(Math.round(begin + part * span))}`));
     }
+    for (const kind of [...kinds].reverse()) {
+      if (!slots.some((slot) => slot[kind])) continue;
+      const part = make("span", `legend tone-${data.outcomes[kind]}`);
+      part.append(make("i", "key fill"), words(data.outcomes[kind]));
+      at("legend").append(part);
+    }
     const again = count - rows.length;
     at("time-note").textContent = `when they ended, after the run began; ${number(again)} of ${number(count)} were tried again`;
   };
@@ -274,6 +281,7 @@
   ];
   const NUMBERS = ["n", "ms"];
   const haystack = (row) => {
+    // Made when somebody searches, and kept.
     if (row.hay === undefined) {
       row.hay = [row.t, data.classes[row.c], data.hosts[row.h], data.sites[row.s], row.i, ...Object.entries(row.l || {}).flat(),
         check(row), row.r ? row.r.detail : ""].join("\n").toLowerCase();
@@ -286,18 +294,25 @@
     else if (["c", "s"].includes(key) && filter[key] !== null && !rows.some((row) => row[key] === value && row.o !== VERIFIED)) filter.failed = false;
     update();
   };
+  /** The place of each row by a column, found once: 10.0.0.9 is in front of 10.0.0.10. */
+  const ranks = (by) => {
+    if (!known.has(by)) {
+      const [, , value] = COLUMNS.find(([key]) => key === by);
+      const natural = (key) => (typeof key === "string" ? key.replace(/\d+/g, (digits) => digits.padStart(12, "0")) : key);
+      const keys = rows.map((row) => [natural(value(row)), row]);
+      keys.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+      known.set(by, new Map(keys.map(([, row], place) => [row, place])));
+    }
+    return known.get(by);
+  };
   const update = () => {
     const terms = filter.text.toLowerCase().split(/\s+/).filter(Boolean);
     list = rows.filter((row) =>
       (!filter.failed || row.o !== VERIFIED) && (filter.outcome === null || row.o === filter.outcome) &&
       (filter.c === null || row.c === filter.c) && (filter.s === null || row.s === filter.s) &&
       (filter.why === null || why(row) === filter.why) && terms.every((term) => haystack(row).includes(term)));
-    const [, , value] = COLUMNS.find(([key]) => key === order.by);
-    const compare = (a, b) => {
-      const [x, y] = [value(a), value(b)];
-      return typeof x === "string" ? x.localeCompare(y, "en", { numeric: true }) : x - y;
-    };
-    list.sort((a, b) => (order.down ? compare(b, a) : compare(a, b)));
+    const place = ranks(order.by);
+    list.sort((a, b) => (order.down ? place.get(b) - place.get(a) : place.get(a) - place.get(b)));
     at("scroll").scrollTop = 0;
     marks();
     draw(true);
