@@ -316,7 +316,7 @@ pub(crate) fn examine(
         report.claims(&task.tokens);
     }
     if let Some(reference) = task.reference {
-        report.reference(reference);
+        report.recorded(&heard.recorder).reference(reference);
     } else {
         report.skip(AttestationCheck::MeasurementsReference, "no reference values are given");
     }

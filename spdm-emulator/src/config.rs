@@ -18,6 +18,7 @@ use spdm_responder::Environment;
 use crate::device_identity::DeviceIdentity;
 use crate::fault::Fault;
 use crate::mutual_authentication::MutualAuthentication;
+use crate::own_device::OPAQUE_TEXT;
 use crate::script::ScriptStep;
 
 /// What a [`Device`](crate::Device) supports, who it is, and how it misbehaves.
@@ -107,6 +108,8 @@ pub struct DeviceConfig {
     pub state: Option<PathBuf>,
     /// Own keys and chain instead of generated ones: the same in every slot, and the only algorithm.
     pub identity: Option<DeviceIdentity>,
+    /// OpaqueData of CHALLENGE_AUTH and MEASUREMENTS where its form is free, as before 1.2: at most 1024 bytes.
+    pub free_opaque_data: Vec<u8>,
     /// Zero bytes that are appended to every response, 0 to 3, as DOE does.
     pub padding: usize,
     /// How many bytes a transport may have appended to a request, which are no part of it: 3 with DOE, 511 where it
@@ -160,6 +163,7 @@ impl Default for DeviceConfig {
             environment: Environment::Trusted,
             state: None,
             identity: None,
+            free_opaque_data: OPAQUE_TEXT.to_vec(),
             padding: 0,
             request_padding: MAX_PADDING,
             faults: Vec::new(),

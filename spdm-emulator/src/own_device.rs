@@ -25,7 +25,7 @@ use crate::{measurement_blocks, pldm};
 
 /// A vendor of PCI-SIG's registry.
 pub(crate) const OPAQUE_VENDOR: [u8; 2] = 0x1B36_u16.to_le_bytes();
-const OPAQUE_TEXT: &[u8] = b"spdm-emulator";
+pub(crate) const OPAQUE_TEXT: &[u8] = b"spdm-emulator";
 /// One element: PCI-SIG's registry, the vendor, 13 bytes of text, and padding to a multiple of 4.
 const OPAQUE_TABLE: &[u8] = b"\x01\0\0\0\x03\x02\x36\x1B\x0D\0spdm-emulator\0";
 
@@ -186,7 +186,7 @@ impl Device for OwnDevice<'_> {
     fn opaque_data(&self, format: OpaqueFormat) -> &[u8] {
         match format {
             OpaqueFormat::Table => OPAQUE_TABLE,
-            OpaqueFormat::FreeForm => OPAQUE_TEXT,
+            OpaqueFormat::FreeForm => &self.config.free_opaque_data,
             _ => &[],
         }
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use spdm_codec::{Code, SlotId};
-use spdm_requester::{Accepted, Connection, Error, Sink};
+use spdm_requester::{Accepted, Connection, Error, MeasurementSignature, Sink};
 
 use crate::evidence::Evidence;
 use crate::recording::{
@@ -38,14 +38,31 @@ pub struct Recorder {
     recordings: VecDeque<Recording>,
     dropped: u64,
     records: Option<WireRecords>,
+    /// Of the newest connection, each once.
+    signed_opaque: Vec<SignedOpaque>,
+}
+
+/// OpaqueData of a MEASUREMENTS whose signature was verified.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct SignedOpaque {
+    /// The digest of the chain or key that signed.
+    pub(crate) signer: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Recorder {
     /// An empty recorder; `padding` is how many bytes the transport may append to a message.
     #[must_use]
     pub const fn new(padding: usize) -> Self {
-        let recordings = VecDeque::new();
-        Self { padding, limit: usize::MAX, kept: 0, recordings, dropped: 0, records: None }
+        Self {
+            padding,
+            limit: usize::MAX,
+            kept: 0,
+            recordings: VecDeque::new(),
+            dropped: 0,
+            records: None,
+            signed_opaque: Vec::new(),
+        }
     }
 
     /// Records the records of sessions, which the transport puts there.
@@ -113,6 +130,11 @@ impl Recorder {
     #[must_use]
     pub fn into_evidence(self, target: &str) -> Evidence {
         Evidence { recordings: self.into_recordings(), ..Evidence::new(target) }
+    }
+
+    /// What the device of the newest connection signed besides its measurements.
+    pub(crate) fn signed_opaque(&self) -> &[SignedOpaque] {
+        &self.signed_opaque
     }
 
     fn add(&mut self, exchange: spdm_requester::Exchange<'_>) {
@@ -208,10 +230,24 @@ impl Sink for Recorder {
     fn accepted(
         &mut self,
         exchange: spdm_requester::Exchange<'_>,
-        _: &Accepted<'_, '_>,
+        verdict: &Accepted<'_, '_>,
         _: &Connection,
     ) {
         self.add(exchange);
+        match verdict {
+            Accepted::Version(_) => self.signed_opaque.clear(),
+            Accepted::Measurements {
+                message,
+                signature: MeasurementSignature::Verified { possession, .. },
+            } => {
+                let signer = possession.identity().digest().as_bytes().to_vec();
+                let opaque = SignedOpaque { signer, bytes: message.opaque.as_bytes().to_vec() };
+                if !self.signed_opaque.contains(&opaque) {
+                    self.signed_opaque.push(opaque);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn rejected(&mut self, exchange: spdm_requester::Exchange<'_>, _: &Error) {

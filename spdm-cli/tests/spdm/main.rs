@@ -52,6 +52,9 @@ mod secrets;
 mod send;
 mod session;
 mod small_ca;
+#[path = "../../../spdm-appraisal/tests/it/swid_file.rs"]
+#[allow(dead_code, reason = "shared with the tests of spdm-appraisal")]
+mod swid_file;
 mod tcp;
 #[path = "../../../spdm-x509/src/testing.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]

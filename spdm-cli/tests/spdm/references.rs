@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::build::{class, corim, digests, measurement, tag, triple, uint};
 use crate::process::{Emulator, Folder, Run, run, status};
 use crate::schema::{check, schema};
+use crate::swid_file::{P384, SwidFile};
+use crate::testing;
 
 /// The measurements of the emulated device.
 fn measured() -> Vec<Value> {
@@ -329,4 +331,25 @@ fn a_difference_far_behind_is_shown() {
     let file = json_file(&folder, "own.json", &[value]);
     let shown = run(&format!("attest emulated --reference {file}")).out;
     assert!(shown.contains("^^^^^^^^ ^^^^^^^^"), "{shown}");
+}
+
+/// The software device says something in its OpaqueData, if nothing of NVIDIA's: a run and the evidence of it judge the same.
+#[test]
+fn a_swid_tag_is_held_against_the_device_as_against_its_evidence() {
+    let folder = Folder::new();
+    let tag = folder.write("tag.xml", SwidFile::new().signed());
+    let rim_root = folder.write("rim-root.der", testing::certificates_for(P384, 1).remove(0));
+    let options = format!("--reference {tag} --reference-trust {rim_root} --json");
+    let evidence = folder.path("evidence.json");
+    let device = Emulator::start("--seed 1 --base-asym ECDSA_P384");
+    let (target, root) = (&device.target, device.root());
+    let live = run(&format!(
+        "attest {target} --trust {root} --max-version 1.1 --evidence {evidence} {options}"
+    ));
+    let offline = run(&format!("verify {evidence} --trust {root} {options}"));
+    let [live, offline] = [live, offline].map(|run| (run.code, run.object()["error"].clone()));
+    assert_eq!(live, offline);
+    assert_eq!(live.0, 1);
+    let message = live.1["message"].as_str().unwrap();
+    assert!(message.contains("OpaqueData ends inside the value at byte 0"), "{message}");
 }

@@ -89,8 +89,7 @@ impl Subject {
     pub(super) fn nvidia(&self) -> Result<NvidiaOpaque<'_>, String> {
         let mut all = self.opaque.iter().map(|opaque| NvidiaOpaque::read(Untrusted::new(opaque)));
         let unknown = || {
-            "the device's version is in the OpaqueData of its signed MEASUREMENTS, which is judged in evidence only: \
-             spdm verify"
+            "the device's version is in the OpaqueData of its signed MEASUREMENTS, and that is not known here"
                 .to_owned()
         };
         let first = all.next().ok_or_else(unknown)?.map_err(|error| error.to_string())?;

@@ -24,10 +24,12 @@ mod known;
 mod left_out;
 mod live;
 mod live_session;
+mod live_swid;
 mod nonces;
 mod one_authority;
 mod pcap;
 mod policy;
+mod policy_values;
 mod recorded_session;
 mod recorder;
 #[cfg(feature = "rego")]
@@ -39,6 +41,9 @@ mod several;
 mod shown;
 mod shuffled;
 mod streamed;
+#[path = "../../../spdm-appraisal/tests/it/swid_file.rs"]
+#[allow(dead_code, reason = "shared with the tests of spdm-appraisal")]
+mod swid_file;
 mod tcp;
 mod tcp_packets;
 #[path = "../../../spdm-x509/src/testing.rs"]

@@ -4,11 +4,23 @@ use spdm_codec::ContentChanged;
 use spdm_requester::{AttestationCheck, CheckStatus, Proof};
 
 use super::{ReportBuilder, place};
+use crate::recorder::Recorder;
 use crate::reference::{Reference, ReferenceFormat, ReferenceVerdict};
 use crate::report::objection::Objection;
 use crate::report::{ExitClass, ReferenceSummary, ReportErrorKind};
 
 impl ReportBuilder {
+    /// What the device signed besides its measurements, as the sink of the same connection heard it: the versions that SWID
+    /// tags are about. To be called behind the flow that this report observed, and before [`Self::reference`].
+    pub fn recorded(&mut self, recorder: &Recorder) -> &mut Self {
+        let opaque = recorder
+            .signed_opaque()
+            .iter()
+            .filter(|opaque| self.digest.as_ref().is_none_or(|digest| *digest == opaque.signer));
+        let opaque = opaque.map(|opaque| opaque.bytes.clone()).collect();
+        self.opaque(opaque)
+    }
+
     /// OpaqueData of each MEASUREMENTS whose signature covers the measurements: to be called before [`Self::reference`].
     pub(crate) fn opaque(&mut self, opaque: Vec<Vec<u8>>) -> &mut Self {
         self.subject.opaque = opaque;
