@@ -21,6 +21,8 @@ pub mod junit;
 mod key;
 mod memory_site;
 mod metrics;
+#[cfg(feature = "nats")]
+mod nats;
 mod nonce;
 mod outcome;
 mod page;
@@ -54,6 +56,8 @@ pub use judge::{
 pub use key::{FleetKey, FleetKeyError};
 pub use memory_site::MemorySite;
 pub use metrics::{Metrics, MetricsServer};
+#[cfg(feature = "nats")]
+pub use nats::{Classes, Goes, JobRecord, NatsAccess, NatsSettings, NatsSite};
 pub use nonce::{NonceFault, NonceKind, Nonces};
 pub use outcome::{
     EvidenceFile, Fault, Finality, Finding, Inputs, Milliseconds, Outcome, OutcomeKind, Reason,

@@ -1,0 +1,203 @@
+//! Names and settings of streams, consumers and buckets.
+
+use core::time::Duration;
+
+use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, StorageType};
+use async_nats::jetstream::{kv, object_store};
+use spdm_crypto::{HashAlgorithm, Provider};
+
+use crate::queue::{QueueError, Stage};
+
+/// What stands before every subject.
+const PREFIX: &str = "spdm.v1";
+/// The longest text that is its own token.
+const TOKEN_LEN: usize = 32;
+/// Bytes of the digest that stands for other text.
+const TOKEN_DIGEST_LEN: usize = 12;
+/// So much of a message are its headers and its subject, at most.
+const HEADER_ROOM: usize = 8 << 10;
+/// The largest message of a stream, in bytes; evidence that is longer is an object.
+const MAX_MESSAGE: i32 = 1 << 20;
+
+pub(super) const STATE_BUCKET: &str = "spdm-state";
+pub(super) const JOB_BUCKET: &str = "spdm-job";
+pub(super) const LEASE_BUCKET: &str = "spdm-lease";
+pub(super) const BEGUN_BUCKET: &str = "spdm-begun";
+pub(super) const OBJECT_BUCKET: &str = "spdm-evidence";
+pub(super) const RESULT_STREAM: &str = "SPDM_RESULT";
+pub(super) const DEAD_STREAM: &str = "SPDM_DEAD";
+
+/// How streams and buckets are made where there are none yet. What is there already stays as it is.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a caller chooses")]
+pub struct NatsSettings {
+    /// Copies of each stream: 1 or 3.
+    pub replicas: usize,
+    /// The most bytes of the streams of work and of evidence.
+    pub max_bytes: i64,
+    /// How long work and evidence are kept that nobody takes.
+    pub max_age: Duration,
+    /// How long outcomes are kept.
+    pub result_age: Duration,
+    /// How long a message of the same name is refused.
+    pub duplicate_window: Duration,
+    /// How long nothing may be heard of a message before it is given to somebody else.
+    pub ack_wait: Duration,
+    /// Messages of a queue that are worked on at once, by all workers.
+    pub max_ack_pending: i64,
+    /// How long a place at a host is kept for a worker of which nothing is heard: longer than an attempt may take.
+    pub lease: Duration,
+}
+
+impl Default for NatsSettings {
+    fn default() -> Self {
+        const DAY: u64 = 24 * 3600;
+        Self {
+            replicas: 1,
+            max_bytes: 1 << 30,
+            max_age: Duration::from_secs(DAY),
+            result_age: Duration::from_secs(90 * DAY),
+            duplicate_window: Duration::from_secs(600),
+            ack_wait: Duration::from_secs(30),
+            max_ack_pending: 4096,
+            lease: Duration::from_secs(120),
+        }
+    }
+}
+
+impl NatsSettings {
+    /// A stream from which messages are taken.
+    pub(super) fn queue(&self, stage: Stage) -> stream::Config {
+        stream::Config {
+            retention: RetentionPolicy::WorkQueue,
+            discard: DiscardPolicy::New,
+            max_age: self.max_age,
+            ..self.stream(stream_name(stage), format!("{}.>", subject_prefix(stage)), self.max_bytes)
+        }
+    }
+
+    /// A stream that is read.
+    pub(super) fn log(&self, name: &str, subjects: &str) -> stream::Config {
+        let subjects = format!("{PREFIX}.{subjects}.>");
+        stream::Config {
+            max_age: self.result_age,
+            ..self.stream(name, subjects, -1)
+        }
+    }
+
+    fn stream(&self, name: &str, subjects: String, max_bytes: i64) -> stream::Config {
+        stream::Config {
+            name: name.to_owned(),
+            subjects: vec![subjects],
+            storage: StorageType::File,
+            num_replicas: self.replicas,
+            max_bytes,
+            max_message_size: MAX_MESSAGE,
+            duplicate_window: self.duplicate_window.min(self.max_age),
+            ..stream::Config::default()
+        }
+    }
+
+    /// A consumer whose messages come back after silence, however often. Whoever works on them counts: a message that was
+    /// handed back was delivered, too, but not begun.
+    pub(super) fn consumer(&self, name: &str, filter: String) -> pull::Config {
+        pull::Config {
+            durable_name: Some(name.to_owned()),
+            filter_subject: filter,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: self.ack_wait,
+            max_deliver: -1,
+            max_ack_pending: self.max_ack_pending,
+            ..pull::Config::default()
+        }
+    }
+
+    pub(super) fn bucket(&self, name: &str, history: i64, max_age: Duration) -> kv::Config {
+        kv::Config {
+            bucket: name.to_owned(),
+            history,
+            max_age,
+            storage: StorageType::File,
+            num_replicas: self.replicas,
+            ..kv::Config::default()
+        }
+    }
+
+    pub(super) fn objects(&self) -> object_store::Config {
+        object_store::Config {
+            bucket: OBJECT_BUCKET.to_owned(),
+            max_age: self.result_age,
+            storage: StorageType::File,
+            num_replicas: self.replicas,
+            ..object_store::Config::default()
+        }
+    }
+}
+
+pub(super) const fn stream_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Work => "SPDM_WORK",
+        Stage::Evidence => "SPDM_EVIDENCE",
+        Stage::Result => RESULT_STREAM,
+    }
+}
+
+pub(super) fn subject_prefix(stage: Stage) -> String {
+    format!("{PREFIX}.{}", stage.name())
+}
+
+pub(super) fn dead_subject(class: &str) -> String {
+    format!("{PREFIX}.dead.{class}")
+}
+
+/// The longest body that is in a message itself.
+pub(super) fn longest_body(server: usize) -> usize {
+    let stream = usize::try_from(MAX_MESSAGE).unwrap_or(usize::MAX);
+    server.min(stream).saturating_sub(HEADER_ROOM)
+}
+
+/// A text as one part of a subject, of a key or of a name. What is more than letters, digits and hyphens, or long, becomes a
+/// digest behind an underscore.
+pub(super) fn token(provider: &Provider, text: &str) -> Result<String, QueueError> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if (1..=TOKEN_LEN).contains(&text.len()) && text.bytes().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    let digest = sha256(provider, text.as_bytes())?;
+    let digest = digest.get(..2 * TOKEN_DIGEST_LEN).unwrap_or_default();
+    Ok(format!("_{digest}"))
+}
+
+/// SHA-256 in hexadecimal digits.
+pub(super) fn sha256(provider: &Provider, bytes: &[u8]) -> Result<String, QueueError> {
+    let digest = provider
+        .hash
+        .digest(HashAlgorithm::Sha256, &[bytes])
+        .map_err(|error| QueueError::Failed(error.to_string()))?;
+    Ok(hex::encode(digest.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use spdm_crypto::rustcrypto::PROVIDER;
+
+    use super::{longest_body, token};
+
+    #[test]
+    fn no_text_of_a_list_has_a_say_in_subjects() {
+        assert_eq!(token(&PROVIDER, "gpu-7").unwrap(), "gpu-7");
+        for text in ["", "*", ">", "a.b", "a b", "rack_7", "\r\n", "é", &"x".repeat(33)] {
+            let token = token(&PROVIDER, text).unwrap();
+            assert_eq!(token.len(), 25, "{text}");
+            assert!(token.strip_prefix('_').unwrap().bytes().all(|byte| byte.is_ascii_hexdigit()));
+        }
+    }
+
+    #[test]
+    fn headers_have_room() {
+        assert_eq!(longest_body(1 << 20), (1 << 20) - 8192);
+        assert_eq!(longest_body(4 << 20), (1 << 20) - 8192);
+        assert_eq!(longest_body(0), 0);
+    }
+}

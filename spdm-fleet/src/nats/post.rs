@@ -1,0 +1,144 @@
+//! Sends messages, and what is too long for one as an object.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use async_nats::jetstream::Context;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::object_store::{GetErrorKind, ObjectStore};
+use async_nats::{HeaderMap, header};
+use serde_json::value::RawValue;
+use spdm_crypto::Provider;
+use tokio::io::AsyncReadExt as _;
+
+use super::layout::{longest_body, sha256};
+use crate::queue::{QueueError, Submission};
+
+/// The header that names the object of a message's body.
+const OBJECT_HEADER: &str = "Spdm-Object";
+/// The header that says what went wrong with a message.
+const ERROR_HEADER: &str = "Spdm-Error";
+/// The longest object that is read, in bytes.
+const MAX_OBJECT: usize = 1 << 26;
+/// The longest member of JSON that stands in a message whose body is an object, in bytes.
+const SHORT_MEMBER: usize = 4 << 10;
+
+/// What a server is told, and asked for, by every queue.
+pub(super) struct Post {
+    pub(super) context: Context,
+    pub(super) objects: ObjectStore,
+    pub(super) provider: &'static Provider,
+}
+
+/// A message that is to be sent.
+pub(super) struct Letter<'l> {
+    pub(super) stream: &'l str,
+    pub(super) subject: String,
+    pub(super) id: &'l str,
+    pub(super) body: &'l [u8],
+    /// What went wrong with it.
+    pub(super) error: Option<&'l str>,
+}
+
+pub(super) type SharedPost = Arc<Post>;
+
+impl Post {
+    /// Sends a message, and waits until it is stored.
+    pub(super) async fn send(&self, letter: Letter<'_>) -> Result<Submission, QueueError> {
+        let Letter { stream, subject, id, body, error } = letter;
+        let mut message = PublishMessage::build().message_id(id);
+        if let Some(error) = error {
+            let text: String = error.escape_debug().take(500).collect();
+            message = message.header(ERROR_HEADER, text.as_str());
+        }
+        let most = longest_body(self.context.client().server_info().max_payload);
+        let message = if body.len() > most {
+            let name = format!("{id}/{}", sha256(self.provider, body)?);
+            let mut rest = body;
+            self.objects.put(name.as_str(), &mut rest).await.map_err(failed)?;
+            message.header(OBJECT_HEADER, name.as_str()).payload(stub(body).into())
+        } else {
+            message.payload(body.to_vec().into())
+        };
+        let acknowledged = match self.context.send_publish(subject, message).await {
+            Ok(acknowledged) => acknowledged.await,
+            Err(error) => Err(error),
+        };
+        match acknowledged {
+            Ok(stored) if stored.duplicate => Ok(Submission::Duplicate),
+            Ok(_) => Ok(Submission::New),
+            Err(error) => Err(refused(stream, &error)),
+        }
+    }
+
+    /// The body of a message, wherever it is. Where its object is gone, or is not what the message names, its short members
+    /// are left: a message without evidence, which no judge takes for one.
+    pub(super) async fn body(
+        &self,
+        headers: Option<&HeaderMap>,
+        payload: &[u8],
+    ) -> Result<Vec<u8>, QueueError> {
+        let Some(name) = object_name(headers) else { return Ok(payload.to_vec()) };
+        let object = match self.objects.get(name).await {
+            Ok(object) => object,
+            Err(error) if error.kind() == GetErrorKind::NotFound => return Ok(payload.to_vec()),
+            Err(error) => return Err(failed(error)),
+        };
+        let most = u64::try_from(MAX_OBJECT).unwrap_or(u64::MAX);
+        let mut bytes = Vec::new();
+        let read = object.take(most).read_to_end(&mut bytes).await;
+        let digest = sha256(self.provider, &bytes)?;
+        let is_whole = name.rsplit('/').next() == Some(digest.as_str());
+        match read {
+            Ok(_) if is_whole => Ok(bytes),
+            // The client checks a digest of its own first.
+            Err(error) if error.kind() != io::ErrorKind::InvalidData => Err(failed(error)),
+            _ => Ok(payload.to_vec()),
+        }
+    }
+
+    /// Removes what only a message names that is no more.
+    pub(super) async fn forget(&self, object: &str) -> Result<(), QueueError> {
+        self.objects.delete(object).await.map_err(failed)
+    }
+}
+
+/// An object of JSON without its long members.
+fn stub(body: &[u8]) -> Vec<u8> {
+    let members: BTreeMap<&str, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
+    let short: BTreeMap<_, _> =
+        members.into_iter().filter(|(_, value)| value.get().len() <= SHORT_MEMBER).collect();
+    serde_json::to_vec(&short).unwrap_or_default()
+}
+
+/// The object that a message names.
+pub(super) fn object_name(headers: Option<&HeaderMap>) -> Option<&str> {
+    headers?.get(OBJECT_HEADER).map(header::HeaderValue::as_str)
+}
+
+/// The name of a message.
+pub(super) fn message_id(headers: Option<&HeaderMap>) -> String {
+    let id = headers.and_then(|headers| headers.get(header::NATS_MESSAGE_ID));
+    id.map(|id| id.as_str().to_owned()).unwrap_or_default()
+}
+
+/// What a person is told of a client's error.
+pub(super) fn failed(error: impl core::fmt::Display) -> QueueError {
+    QueueError::Failed(format!("NATS: {error}"))
+}
+
+fn refused(stream: &str, error: &PublishError) -> QueueError {
+    let source = core::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>());
+    // The server has one number for all that a store refuses, and says which in words.
+    let is_full = source.is_some_and(|source| source.to_string().contains("maximum bytes exceeded"));
+    match error.kind() {
+        _ if is_full => QueueError::Full { queue: format!("the stream {stream}") },
+        PublishErrorKind::StreamNotFound => {
+            QueueError::Failed(format!("NATS: there is no stream {stream}"))
+        }
+        _ => failed(error),
+    }
+}

@@ -1,0 +1,10 @@
+//! Workers on a real server of NATS JetStream, some of them processes of their own.
+#![expect(clippy::unwrap_used, reason = "tests say what they expect with a panic")]
+
+mod crashes;
+mod process;
+mod queues;
+mod server;
+#[path = "../it/stand.rs"]
+mod stand;
+mod throughput;

@@ -1,0 +1,119 @@
+//! A server on loopback, with a store that is gone after the test and a port that the system picks.
+
+use core::time::Duration;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Instant;
+
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_fleet::{Classes, Goes, NatsAccess, NatsSettings, NatsSite, Outcome};
+
+use crate::stand::{JOB, PATIENCE};
+
+/// A server that runs.
+pub(crate) struct Server {
+    folder: PathBuf,
+    process: Child,
+    address: String,
+}
+
+impl Server {
+    /// Starts one; `None`, with a line about it, where the program is missing. In CI that is an error.
+    pub(crate) fn start(name: &str) -> Option<Self> {
+        let is_there = Command::new("nats-server").arg("--version").stdout(Stdio::null()).status();
+        if is_there.is_err() {
+            let is_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+            assert!(!is_ci, "nats-server is not installed: apt-get install nats-server");
+            eprintln!("SKIPPED {name}: nats-server is not installed");
+            return None;
+        }
+        let folder = std::env::temp_dir().join(format!("spdm-nats-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let process = spawn(&folder, "-1");
+        let mut server = Self { folder, process, address: String::new() };
+        server.address = server.announced();
+        Some(server)
+    }
+
+    /// Where it is.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Kills it, and starts it again at the same address with the same store.
+    pub(crate) fn restart(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        let port = self.address.rsplit(':').next().unwrap().to_owned();
+        self.process = spawn(&self.folder, &port);
+    }
+
+    /// A site on it whose messages come back after so many seconds.
+    pub(crate) fn site(&self, ack_wait: u64) -> NatsSite {
+        let ack_wait = Duration::from_secs(ack_wait);
+        self.site_of(&NatsSettings { ack_wait, ..NatsSettings::default() })
+    }
+
+    pub(crate) fn site_of(&self, settings: &NatsSettings) -> NatsSite {
+        open(&self.address, settings)
+    }
+
+    /// The file in which the server says on which port it listens.
+    fn announced(&self) -> String {
+        let begun = Instant::now();
+        let file = self.folder.join(format!("nats-server_{}.ports", self.process.id()));
+        loop {
+            if let Ok(text) = fs::read_to_string(&file)
+                && let Ok(ports) = serde_json::from_str::<serde_json::Value>(&text)
+                && let Some(address) = ports["nats"][0].as_str()
+            {
+                return address.to_owned();
+            }
+            assert!(begun.elapsed() < PATIENCE, "the server does not start");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn spawn(folder: &PathBuf, port: &str) -> Child {
+    let mut command = Command::new("nats-server");
+    command.args(["-a", "127.0.0.1", "-p", port, "-js"]);
+    command.arg("-sd").arg(folder).arg("--ports_file_dir").arg(folder);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// A site at an address.
+pub(crate) fn open(address: &str, settings: &NatsSettings) -> NatsSite {
+    let access = NatsAccess { servers: address.to_owned(), ..NatsAccess::default() };
+    NatsSite::open(&access, settings, Classes::Only(classes()), &PROVIDER).unwrap()
+}
+
+fn classes() -> Vec<String> {
+    vec!["gpu".to_owned(), "ssd of rack 7".to_owned()]
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Every outcome of the job until now.
+pub(crate) fn outcomes(site: &NatsSite) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let take = |outcome| {
+        outcomes.push(outcome);
+        Goes::On
+    };
+    site.outcomes(JOB, take, || Goes::Enough).unwrap();
+    outcomes
+}
+
+/// How many items have their last outcome.
+pub(crate) fn finals(site: &NatsSite) -> usize {
+    outcomes(site).iter().filter(|outcome| outcome.is_final).count()
+}
