@@ -106,11 +106,13 @@ impl Site for MemorySite {
         Ok(())
     }
 
-    fn begun_again(&self, id: &str) -> Result<u64, QueueError> {
-        let mut memory = self.memory();
-        let count = memory.begun.entry(id.to_owned()).or_default();
-        *count += 1;
-        Ok(*count)
+    fn begun(&self, id: &str) -> Result<u64, QueueError> {
+        Ok(self.memory().begun.get(id).copied().unwrap_or_default())
+    }
+
+    fn set_begun(&self, id: &str, count: u64) -> Result<(), QueueError> {
+        self.memory().begun.insert(id.to_owned(), count);
+        Ok(())
     }
 
     fn lease(&self, host: &str, places: u32) -> Result<Option<Lease>, QueueError> {

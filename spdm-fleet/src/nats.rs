@@ -2,8 +2,8 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | work | stream `SPDM_WORK`, `spdm.v1.work.<class>.<item>`; consumers `collect-<class>` |
-//! | evidence | stream `SPDM_EVIDENCE`, `spdm.v1.evidence.<class>.<item>`; consumer `judge`; what is longer than a message in the object store `spdm-evidence` |
+//! | work | stream `SPDM_WORK`, `spdm.v1.work.<class>.<item>.<attempt>`; consumers `collect-<class>` |
+//! | evidence | stream `SPDM_EVIDENCE`, `spdm.v1.evidence.<class>.<item>.<attempt>`; consumer `judge`; what is longer than a message in the object store `spdm-evidence` |
 //! | outcomes | stream `SPDM_RESULT`, `spdm.v1.result.<job>.<outcome>` |
 //! | what nobody can work on | stream `SPDM_DEAD`, `spdm.v1.dead.<class>` |
 //! | targets, jobs, places at hosts, messages that were begun again | buckets `spdm-state`, `spdm-job`, `spdm-lease`, `spdm-begun` |
@@ -31,7 +31,7 @@ use self::layout::{
     BEGUN_BUCKET, DEAD_STREAM, JOB_BUCKET, LEASE_BUCKET, RESULT_STREAM, STATE_BUCKET, dead_subject,
     sha256, stream_name, subject_prefix, token,
 };
-use self::post::{Letter, Post, SharedPost, failed};
+use self::post::{Letter, Once, Post, SharedPost, failed};
 pub use self::queue::Classes;
 use self::queue::NatsQueue;
 use crate::outcome::Outcome;
@@ -115,13 +115,10 @@ impl NatsSite {
             let context = jetstream::new(client);
             let objects = match context.get_object_store(layout::OBJECT_BUCKET).await {
                 Ok(objects) => objects,
-                Err(_) => {
-                    context.create_object_store(settings.objects()).await.map_err(failed)?
-                }
+                Err(_) => context.create_object_store(settings.objects()).await.map_err(failed)?,
             };
-            let stream = |config| async {
-                context.get_or_create_stream(config).await.map_err(failed)
-            };
+            let stream =
+                |config| async { context.get_or_create_stream(config).await.map_err(failed) };
             let streams = (
                 stream(settings.queue(Stage::Work)).await?,
                 stream(settings.queue(Stage::Evidence)).await?,
@@ -131,10 +128,8 @@ impl NatsSite {
             let bucket = |name, history, age| {
                 let (context, config) = (&context, settings.bucket(name, history, age));
                 async move {
-                    match context.get_key_value(name).await {
-                        Ok(bucket) => Ok(bucket),
-                        Err(_) => context.create_key_value(config).await.map_err(failed),
-                    }
+                    context.get_or_create_stream(config).await.map_err(failed)?;
+                    context.get_key_value(name).await.map_err(failed)
                 }
             };
             let buckets = (
@@ -292,7 +287,9 @@ impl NatsSite {
                 let is_lost = match entry {
                     Some(entry) => match store.update(key, after.into(), entry.revision).await {
                         Ok(_) => return Ok(()),
-                        Err(error) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => true,
+                        Err(error) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => {
+                            true
+                        }
                         Err(error) => return Err(failed(error)),
                     },
                     None => match store.create(key, after.into()).await {
@@ -336,6 +333,7 @@ impl Site for NatsSite {
             subject: format!("{prefix}.{job}.{}", outcome.outcome),
             id: &Stage::Result.message_id(&outcome.item, outcome.attempt),
             body: &body,
+            once: Once::ByName,
             error: None,
         }))
     }
@@ -358,21 +356,25 @@ impl Site for NatsSite {
             subject: dead_subject(&class),
             id: &id,
             body: dead.body,
+            once: Once::ByName,
             error: Some(dead.error),
         };
         self.runtime.block_on(self.post.send(letter)).map(|_| ())
     }
 
-    fn begun_again(&self, id: &str) -> Result<u64, QueueError> {
+    fn begun(&self, id: &str) -> Result<u64, QueueError> {
         let key = sha256(self.post.provider, id.as_bytes())?;
-        let count = core::cell::Cell::new(0);
-        self.change(&self.begun, &key, |before| {
-            let before = before.and_then(|before| core::str::from_utf8(before).ok());
-            let before = before.and_then(|before| before.parse::<u64>().ok()).unwrap_or_default();
-            count.set(before.saturating_add(1));
-            Ok(Some(count.get().to_string().into_bytes()))
-        })?;
-        Ok(count.get())
+        let value = self.runtime.block_on(self.begun.get(key)).map_err(failed)?;
+        let value = value.as_deref().and_then(|value| core::str::from_utf8(value).ok());
+        Ok(value.and_then(|value| value.parse().ok()).unwrap_or_default())
+    }
+
+    fn set_begun(&self, id: &str, count: u64) -> Result<(), QueueError> {
+        // Who holds the message is alone.
+        let key = sha256(self.post.provider, id.as_bytes())?;
+        let value = count.to_string().into_bytes();
+        self.runtime.block_on(self.begun.put(key, value.into())).map_err(failed)?;
+        Ok(())
     }
 
     fn lease(&self, host: &str, places: u32) -> Result<Option<Lease>, QueueError> {

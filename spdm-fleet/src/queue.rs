@@ -45,6 +45,8 @@ pub struct Message<'m> {
     pub class: &'m str,
     /// The item.
     pub item: &'m ItemId,
+    /// The number of the attempt.
+    pub attempt: u32,
     /// JSON.
     pub body: &'m [u8],
 }

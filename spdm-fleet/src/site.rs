@@ -32,11 +32,17 @@ pub trait Site: Send + Sync {
     /// [`QueueError`]; then it is not stored.
     fn bury(&self, dead: &DeadMessage<'_>) -> Result<(), QueueError>;
 
-    /// Counts that a message was begun again, and says how often.
+    /// How often a message was begun again without an end.
     ///
     /// # Errors
     /// [`QueueError`].
-    fn begun_again(&self, id: &str) -> Result<u64, QueueError>;
+    fn begun(&self, id: &str) -> Result<u64, QueueError>;
+
+    /// Remembers how often that was.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    fn set_begun(&self, id: &str, count: u64) -> Result<(), QueueError>;
 
     /// Takes one of `places` places of a host, for a while; `None` where all are taken.
     ///

@@ -41,7 +41,7 @@ pub fn submit<'i>(
         }
         let (id, item) = (Stage::Work.message_id(&item.item, 1), &item.item);
         let class = &work.item.target.class;
-        match queue.submit(&Message { id: &id, class, item, body: &body })? {
+        match queue.submit(&Message { id: &id, class, item, attempt: 1, body: &body })? {
             Submission::New => submitted.new += 1,
             Submission::Duplicate => submitted.duplicate += 1,
         }

@@ -9,13 +9,14 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io;
 use std::panic::catch_unwind;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, Scope};
 use std::time::Instant;
 
 pub use self::collect::{CollectRole, Collected, Collector};
 pub use self::judge::JudgeRole;
 use crate::queue::{Delivery, Queue, QueueError};
+use crate::site::Site;
 
 /// The most messages that are taken at once: what a worker holds and has not begun waits for it.
 const MOST_FETCHED: usize = 8;
@@ -28,6 +29,10 @@ const BACKOFF: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
 /// How often a message is begun before it is given up.
 const MOST_BEGUN: u64 = 5;
+/// How often a message is begun without an end before it is worked on alone: what ends a process ends what is beside it, too.
+const SUSPICIOUS: u64 = 1;
+/// Held shared by all work of this process, and alone by the work on what is suspicious.
+static BESIDE_OTHERS: RwLock<()> = RwLock::new(());
 /// Bytes of a thread's stack, as of the threads that attest.
 const STACK_LEN: usize = 2 << 20;
 
@@ -76,11 +81,8 @@ pub trait Role: Sync {
     /// Where messages come from.
     fn queue(&self) -> &dyn Queue;
 
-    /// How often a message that was delivered before was begun, with this time.
-    ///
-    /// # Errors
-    /// [`QueueError`].
-    fn begun_again(&self, id: &str) -> Result<u64, QueueError>;
+    /// What it shares with other workers.
+    fn site(&self) -> &dyn Site;
 
     /// Whether a message may begin now; otherwise how long it is to wait. A message that waits was not begun.
     ///
@@ -122,6 +124,7 @@ pub struct Worker<'w> {
     /// Nothing is begun any more once this is true.
     stop: &'w AtomicBool,
     observer: &'w dyn WorkObserver,
+    sign_of_life: Duration,
 }
 
 impl core::fmt::Debug for Worker<'_> {
@@ -139,7 +142,15 @@ impl<'w> Worker<'w> {
         stop: &'w AtomicBool,
         observer: &'w dyn WorkObserver,
     ) -> Self {
-        Self { role, places: places.max(1), stop, observer }
+        Self { role, places: places.max(1), stop, observer, sign_of_life: SIGN_OF_LIFE }
+    }
+
+    /// Tells the queue so often that a message is still worked on: it must be well below the time after which the queue gives
+    /// it to somebody else.
+    #[must_use]
+    pub const fn with_sign_of_life(mut self, interval: Duration) -> Self {
+        self.sign_of_life = interval;
+        self
     }
 
     /// Works until it is asked to stop; what was begun is finished, what was not is handed back.
@@ -243,7 +254,11 @@ impl<'s> Shared<'s> {
             Ok(Ok(Handled::Later(delay))) => self.hand_back(delivery, delay),
             Ok(Err(error)) => {
                 observer.failed(delivery.id(), &error.to_string());
-                self.hand_back(delivery, backoff(delivery));
+                let delay = match error {
+                    QueueError::Full { .. } => LOOK,
+                    _ => backoff(delivery),
+                };
+                self.hand_back(delivery, delay);
             }
             Err(panic) => {
                 observer.failed(delivery.id(), panic_text(&*panic));
@@ -258,16 +273,28 @@ impl<'s> Shared<'s> {
             return Ok(Handled::Later(delay));
         }
         // What was handed back was delivered, too, but not begun: only what is begun again is counted.
-        if delivery.number() > 1 {
-            let begun = role.begun_again(delivery.id())?.saturating_add(1);
-            if begun > MOST_BEGUN {
-                let error = "the work on it ended without a result each time";
-                role.give_up(delivery, error, observer)?;
-                observer.after(Step::GivenUp, delivery.id());
-                return Ok(Handled::Done);
-            }
+        if delivery.number() == 1 {
+            let _shared = BESIDE_OTHERS.read().unwrap_or_else(PoisonError::into_inner);
+            return role.handle(delivery, observer);
         }
-        role.handle(delivery, observer)
+        let (site, id) = (role.site(), delivery.id());
+        let begun = site.begun(id)?;
+        let (_alone, _shared) = match begun >= SUSPICIOUS {
+            true => (Some(BESIDE_OTHERS.write().unwrap_or_else(PoisonError::into_inner)), None),
+            false => (None, Some(BESIDE_OTHERS.read().unwrap_or_else(PoisonError::into_inner))),
+        };
+        if begun + 1 >= MOST_BEGUN {
+            role.give_up(delivery, "the work on it ended without a result each time", observer)?;
+            observer.after(Step::GivenUp, id);
+            return Ok(Handled::Done);
+        }
+        site.set_begun(id, begun + 1)?;
+        let handled = role.handle(delivery, observer);
+        // It came to an end, if not to a good one: the site is why, and not the message.
+        if handled != Ok(Handled::Done) {
+            site.set_begun(id, begun)?;
+        }
+        handled
     }
 
     fn hand_back(&self, delivery: &Delivery, delay: Duration) {
@@ -280,13 +307,14 @@ impl<'s> Shared<'s> {
 
     /// Tells the queue of what takes long.
     fn keep_alive(&self) {
+        let sign_of_life = self.worker.sign_of_life;
         let mut held = self.held();
         while !self.is_over.load(Ordering::Relaxed) {
-            let waited = self.news.wait_timeout(held, Duration::from_secs(1));
+            let waited = self.news.wait_timeout(held, sign_of_life / 4);
             held = waited.unwrap_or_else(PoisonError::into_inner).0;
             let silent: Vec<_> = held
                 .iter_mut()
-                .filter(|(_, since)| since.elapsed() >= SIGN_OF_LIFE)
+                .filter(|(_, since)| since.elapsed() >= sign_of_life)
                 .map(|(delivery, since)| {
                     *since = Instant::now();
                     delivery.clone()

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::object_store;
 use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, StorageType};
-use async_nats::jetstream::{kv, object_store};
 use spdm_crypto::{HashAlgorithm, Provider};
 
 use crate::queue::{QueueError, Stage};
@@ -34,8 +34,9 @@ pub(super) const DEAD_STREAM: &str = "SPDM_DEAD";
 pub struct NatsSettings {
     /// Copies of each stream: 1 or 3.
     pub replicas: usize,
-    /// The most bytes of the streams of work and of evidence.
-    pub max_bytes: i64,
+    /// The most messages of the streams of work and of evidence. There is no limit of bytes: near one, a server of 2.9 takes a
+    /// message and drops the oldest for it, whatever the stream says.
+    pub max_messages: i64,
     /// How long work and evidence are kept that nobody takes.
     pub max_age: Duration,
     /// How long outcomes are kept.
@@ -55,7 +56,7 @@ impl Default for NatsSettings {
         const DAY: u64 = 24 * 3600;
         Self {
             replicas: 1,
-            max_bytes: 1 << 30,
+            max_messages: 200_000,
             max_age: Duration::from_secs(DAY),
             result_age: Duration::from_secs(90 * DAY),
             duplicate_window: Duration::from_secs(600),
@@ -73,26 +74,23 @@ impl NatsSettings {
             retention: RetentionPolicy::WorkQueue,
             discard: DiscardPolicy::New,
             max_age: self.max_age,
-            ..self.stream(stream_name(stage), format!("{}.>", subject_prefix(stage)), self.max_bytes)
+            max_messages: self.max_messages,
+            ..self.stream(stream_name(stage), format!("{}.>", subject_prefix(stage)))
         }
     }
 
     /// A stream that is read.
     pub(super) fn log(&self, name: &str, subjects: &str) -> stream::Config {
         let subjects = format!("{PREFIX}.{subjects}.>");
-        stream::Config {
-            max_age: self.result_age,
-            ..self.stream(name, subjects, -1)
-        }
+        stream::Config { max_age: self.result_age, ..self.stream(name, subjects) }
     }
 
-    fn stream(&self, name: &str, subjects: String, max_bytes: i64) -> stream::Config {
+    fn stream(&self, name: &str, subjects: String) -> stream::Config {
         stream::Config {
             name: name.to_owned(),
             subjects: vec![subjects],
             storage: StorageType::File,
             num_replicas: self.replicas,
-            max_bytes,
             max_message_size: MAX_MESSAGE,
             duplicate_window: self.duplicate_window.min(self.max_age),
             ..stream::Config::default()
@@ -113,14 +111,21 @@ impl NatsSettings {
         }
     }
 
-    pub(super) fn bucket(&self, name: &str, history: i64, max_age: Duration) -> kv::Config {
-        kv::Config {
-            bucket: name.to_owned(),
-            history,
+    /// The stream of a bucket of values. The client would first ask for the account, and does not read what a server before 2.10
+    /// answers.
+    pub(super) fn bucket(&self, name: &str, history: i64, max_age: Duration) -> stream::Config {
+        const TWO_MINUTES: Duration = Duration::from_secs(120);
+        let window = if max_age.is_zero() { TWO_MINUTES } else { max_age.min(TWO_MINUTES) };
+        stream::Config {
+            max_messages_per_subject: history,
             max_age,
-            storage: StorageType::File,
-            num_replicas: self.replicas,
-            ..kv::Config::default()
+            max_message_size: -1,
+            duplicate_window: window,
+            discard: DiscardPolicy::New,
+            allow_rollup: true,
+            deny_delete: true,
+            allow_direct: true,
+            ..self.stream(&format!("KV_{name}"), format!("$KV.{name}.>"))
         }
     }
 

@@ -16,6 +16,8 @@ use tokio::io::AsyncReadExt as _;
 use super::layout::{longest_body, sha256};
 use crate::queue::{QueueError, Submission};
 
+/// The header with a message's name.
+const ID_HEADER: &str = "Spdm-Id";
 /// The header that names the object of a message's body.
 const OBJECT_HEADER: &str = "Spdm-Object";
 /// The header that says what went wrong with a message.
@@ -38,8 +40,19 @@ pub(super) struct Letter<'l> {
     pub(super) subject: String,
     pub(super) id: &'l str,
     pub(super) body: &'l [u8],
+    pub(super) once: Once,
     /// What went wrong with it.
     pub(super) error: Option<&'l str>,
+}
+
+/// How the server knows that it has a message already.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Once {
+    /// For a while, it remembers the names of messages. This is not for streams with a limit: what becomes of the name of a
+    /// message that is refused is the server's affair.
+    ByName,
+    /// As long as the message is there, nothing else has its subject.
+    BySubject,
 }
 
 pub(super) type SharedPost = Arc<Post>;
@@ -47,8 +60,8 @@ pub(super) type SharedPost = Arc<Post>;
 impl Post {
     /// Sends a message, and waits until it is stored.
     pub(super) async fn send(&self, letter: Letter<'_>) -> Result<Submission, QueueError> {
-        let Letter { stream, subject, id, body, error } = letter;
-        let mut message = PublishMessage::build().message_id(id);
+        let Letter { stream, subject, id, body, once, error } = letter;
+        let mut message = PublishMessage::build().header(ID_HEADER, id);
         if let Some(error) = error {
             let text: String = error.escape_debug().take(500).collect();
             message = message.header(ERROR_HEADER, text.as_str());
@@ -62,6 +75,10 @@ impl Post {
         } else {
             message.payload(body.to_vec().into())
         };
+        let message = match once {
+            Once::ByName => message.message_id(id),
+            Once::BySubject => message.expected_last_subject_sequence(0),
+        };
         let acknowledged = match self.context.send_publish(subject, message).await {
             Ok(acknowledged) => acknowledged.await,
             Err(error) => Err(error),
@@ -69,6 +86,9 @@ impl Post {
         match acknowledged {
             Ok(stored) if stored.duplicate => Ok(Submission::Duplicate),
             Ok(_) => Ok(Submission::New),
+            Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => {
+                Ok(Submission::Duplicate)
+            }
             Err(error) => Err(refused(stream, &error)),
         }
     }
@@ -120,7 +140,7 @@ pub(super) fn object_name(headers: Option<&HeaderMap>) -> Option<&str> {
 
 /// The name of a message.
 pub(super) fn message_id(headers: Option<&HeaderMap>) -> String {
-    let id = headers.and_then(|headers| headers.get(header::NATS_MESSAGE_ID));
+    let id = headers.and_then(|headers| headers.get(ID_HEADER));
     id.map(|id| id.as_str().to_owned()).unwrap_or_default()
 }
 
@@ -133,7 +153,8 @@ fn refused(stream: &str, error: &PublishError) -> QueueError {
     let source = core::error::Error::source(error)
         .and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>());
     // The server has one number for all that a store refuses, and says which in words.
-    let is_full = source.is_some_and(|source| source.to_string().contains("maximum bytes exceeded"));
+    let is_full =
+        source.is_some_and(|source| source.to_string().contains("maximum messages exceeded"));
     match error.kind() {
         _ if is_full => QueueError::Full { queue: format!("the stream {stream}") },
         PublishErrorKind::StreamNotFound => {

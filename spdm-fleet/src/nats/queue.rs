@@ -14,11 +14,14 @@ use tokio::runtime::Handle;
 
 use super::job::JobRecord;
 use super::layout::{NatsSettings, stream_name, subject_prefix, token};
-use super::post::{Letter, SharedPost, failed, message_id, object_name};
+use super::post::{Letter, Once, SharedPost, failed, message_id, object_name};
 use crate::queue::{Delivery, Message, Queue, QueueError, Stage, Submission};
 
 /// How often classes of new jobs are looked for.
 const NEW_CLASSES: Duration = Duration::from_secs(2);
+
+/// How long an answer of the server is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Which messages are taken.
 #[derive(Clone, Debug)]
@@ -112,7 +115,7 @@ impl NatsQueue {
             let (name, filter) = match self.stage {
                 Stage::Work => {
                     let class = token(self.post.provider, &class)?;
-                    (format!("collect-{class}"), format!("{prefix}.{class}.*"))
+                    (format!("collect-{class}"), format!("{prefix}.{class}.>"))
                 }
                 _ => ("judge".to_owned(), format!("{prefix}.>")),
             };
@@ -183,7 +186,8 @@ impl NatsQueue {
             if !is_last {
                 return message.ack_with(kind).await.map_err(failed);
             }
-            message.double_ack().await.map_err(failed)?;
+            let confirmed = tokio::time::timeout(PATIENCE, message.double_ack()).await;
+            confirmed.map_err(|_| failed("no answer"))?.map_err(failed)?;
             match object_name(message.headers.as_ref()) {
                 // It is gone by itself after a while.
                 Some(object) => self.post.forget(object).await.or(Ok(())),
@@ -199,16 +203,19 @@ impl Queue for NatsQueue {
         let prefix = subject_prefix(self.stage);
         self.runtime.block_on(self.post.send(Letter {
             stream: stream_name(self.stage),
-            subject: format!("{prefix}.{class}.{}", message.item.digits()),
+            subject: format!("{prefix}.{class}.{}.{}", message.item.digits(), message.attempt),
             id: message.id,
             body: message.body,
+            once: Once::BySubject,
             error: None,
         }))
     }
 
     fn fetch(&self, most: usize, wait: Duration) -> Result<Vec<Delivery>, QueueError> {
         self.runtime.block_on(async {
-            let messages = self.take(most, wait).await?;
+            // A question that the server took with it when it ended is not answered.
+            let taken = tokio::time::timeout(wait + PATIENCE, self.take(most, wait)).await;
+            let messages = taken.map_err(|_| failed("no answer"))??;
             let mut deliveries = Vec::new();
             let mut error = None;
             for message in messages {

@@ -102,7 +102,8 @@ impl<'r> CollectRole<'r> {
         let item = &work.item.item;
         let id = Stage::Evidence.message_id(item, work.attempt);
         let class = &work.item.target.class;
-        self.site.evidence().submit(&Message { id: &id, class, item, body: &body })?;
+        let attempt = work.attempt;
+        self.site.evidence().submit(&Message { id: &id, class, item, attempt, body: &body })?;
         observer.after(Step::EvidenceSubmitted, delivery.id());
         Ok(())
     }
@@ -113,8 +114,8 @@ impl Role for CollectRole<'_> {
         self.site.work()
     }
 
-    fn begun_again(&self, id: &str) -> Result<u64, QueueError> {
-        self.site.begun_again(id)
+    fn site(&self) -> &dyn Site {
+        self.site
     }
 
     fn admits(&self, delivery: &Delivery) -> Result<Option<Duration>, QueueError> {

@@ -95,7 +95,7 @@ impl<'r> JudgeRole<'r> {
         let item = &work.item.item;
         let id = Stage::Work.message_id(item, attempt);
         let class = &work.item.target.class;
-        self.site.0.work().submit(&Message { id: &id, class, item, body: &body })?;
+        self.site.0.work().submit(&Message { id: &id, class, item, attempt, body: &body })?;
         Ok(())
     }
 }
@@ -111,8 +111,8 @@ impl Role for JudgeRole<'_> {
         self.site.0.evidence()
     }
 
-    fn begun_again(&self, id: &str) -> Result<u64, QueueError> {
-        self.site.0.begun_again(id)
+    fn site(&self) -> &dyn Site {
+        self.site.0
     }
 
     fn handle(

@@ -113,10 +113,7 @@ fn f14_evidence_that_no_judge_bears_is_put_aside_and_not_verified() {
     let judge = spdm_fleet::JudgeRole::new(&site, nonces, Nonces::WINDOW, &verdicts, 3, "judge/2");
     let patient = AtomicBool::new(false);
     let worker = Worker::new(&judge, 1, &patient, &());
-    for _ in 0..3 {
-        let id = Stage::Evidence.message_id(&items[1].item, 1);
-        site.begun_again(&id).unwrap();
-    }
+    site.set_begun(&Stage::Evidence.message_id(&items[1].item, 1), 4).unwrap();
     thread::scope(|scope| {
         let running = scope.spawn(move || worker.run().unwrap());
         while site.dead().is_empty() || finals(&site) < 3 {
@@ -175,7 +172,7 @@ fn a_message_that_nobody_speaks_of_is_given_to_somebody_else() {
     let site = MemorySite::with_silence(ROOM, Duration::from_millis(50));
     let item = &items(1)[0];
     let id = Stage::Work.message_id(&item.item, 1);
-    let message = Message { id: &id, class: "gpu", item: &item.item, body: b"{}" };
+    let message = Message { id: &id, class: "gpu", item: &item.item, attempt: 1, body: b"{}" };
     assert_eq!(site.work().submit(&message), Ok(Submission::New));
     let first = site.work().fetch(1, Duration::ZERO).unwrap().remove(0);
     assert!(site.work().fetch(1, Duration::ZERO).unwrap().is_empty());

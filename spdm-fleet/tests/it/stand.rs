@@ -133,7 +133,9 @@ pub(crate) fn work(
     thread::scope(|scope| {
         for role in roles {
             let stop = &stop;
-            scope.spawn(move || Worker::new(role, places, stop, observer).run().unwrap());
+            let worker = Worker::new(role, places, stop, observer);
+            let worker = worker.with_sign_of_life(Duration::from_millis(300));
+            scope.spawn(move || worker.run().unwrap());
         }
         while !is_over() {
             assert!(begun.elapsed() < PATIENCE, "it takes too long");

@@ -8,9 +8,7 @@ use std::sync::Arc;
 use std::thread;
 
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_fleet::{
-    CollectRole, JudgeRole, NatsSettings, Nonces, Role, Step, WorkObserver, Worker,
-};
+use spdm_fleet::{CollectRole, JudgeRole, NatsSettings, Nonces, Role, Step, WorkObserver, Worker};
 
 use crate::server::{Server, open};
 use crate::stand::{Devices, Verdicts, key};
@@ -125,7 +123,9 @@ fn the_worker() {
     thread::scope(|scope| {
         for role in roles {
             let (stop, halt) = (&stop, &halt);
-            scope.spawn(move || Worker::new(role, places, stop, halt).run().unwrap());
+            let worker = Worker::new(role, places, stop, halt);
+            let worker = worker.with_sign_of_life(ack_wait.min(Duration::from_secs(30)) / 4);
+            scope.spawn(move || worker.run().unwrap());
         }
     });
 }

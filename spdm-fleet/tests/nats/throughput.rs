@@ -32,8 +32,12 @@ fn throughput_of_one_worker_with_64_places() {
     println!("submitted {COUNT} in {:?}", begun.elapsed());
     let (devices, done) = (Devices::default(), Done::default());
     let verdicts = Verdicts::default();
-    let took = work(&site, &devices, &verdicts, 64, &done, || done.0.load(Ordering::Relaxed) >= COUNT);
-    println!("1 process: {:.0} items/s", f64::from(u32::try_from(COUNT).unwrap()) / took.as_secs_f64());
+    let took =
+        work(&site, &devices, &verdicts, 64, &done, || done.0.load(Ordering::Relaxed) >= COUNT);
+    println!(
+        "1 process: {:.0} items/s",
+        f64::from(u32::try_from(COUNT).unwrap()) / took.as_secs_f64()
+    );
 }
 
 #[test]
@@ -51,6 +55,9 @@ fn throughput_of_several_processes() {
         let took = begun.elapsed().as_secs_f64();
         drop(running);
         assert_eq!(finals(&site), COUNT);
-        println!("{processes} processes: {:.0} items/s", f64::from(u32::try_from(COUNT).unwrap()) / took);
+        println!(
+            "{processes} processes: {:.0} items/s",
+            f64::from(u32::try_from(COUNT).unwrap()) / took
+        );
     }
 }
