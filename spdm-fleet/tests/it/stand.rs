@@ -152,9 +152,7 @@ pub(crate) fn each_once(outcomes: &[Outcome], items: &[Item], kind: OutcomeKind)
     let last = || outcomes.iter().filter(|outcome| outcome.is_final);
     for item in items {
         let of_item: Vec<_> = last().filter(|outcome| outcome.item == item.item).collect();
-        let [last] = of_item.as_slice() else {
-            panic!("{}: {} last outcomes", item.target.target, of_item.len());
-        };
+        let last = of_item.first().filter(|_| of_item.len() == 1).unwrap();
         assert_eq!(last.outcome, kind, "{last:?}");
         assert!(kind != OutcomeKind::Verified || last.evidence.is_some());
     }

@@ -1,7 +1,7 @@
 //! F4, F7, F16, F17: what the streams hold.
 
+use core::sync::atomic::Ordering;
 use core::time::Duration;
-use std::sync::atomic::Ordering;
 
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_fleet::{

@@ -67,7 +67,7 @@ impl Server {
         loop {
             if let Ok(text) = fs::read_to_string(&file)
                 && let Ok(ports) = serde_json::from_str::<serde_json::Value>(&text)
-                && let Some(address) = ports["nats"][0].as_str()
+                && let Some(address) = ports.pointer("/nats/0").and_then(|port| port.as_str())
             {
                 return address.to_owned();
             }
