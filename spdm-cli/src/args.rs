@@ -27,19 +27,20 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::time::At;
-pub(crate) use device::{DeviceArgs, FramingArgs, PcapFormat};
+pub(crate) use device::{ConnectionArgs, DeviceArgs, FramingArgs, PcapFormat};
 pub(crate) use ear::EarArgs;
 pub(crate) use emulate::{EmulateArgs, ProvisioningChoice};
 pub(crate) use events::{EventsArgs, WantedEvents};
 pub(crate) use fleet::{
-    FleetArgs, FleetAttestArgs, FleetReportArgs, FleetVerb, FleetViewArgs, GroupingChoice,
+    ClassArgs, FleetArgs, FleetAttestArgs, FleetReportArgs, FleetVerb, FleetViewArgs,
+    GroupingChoice, ProfileArgs,
 };
 pub(crate) use ide::{IdeArgs, IdeStep};
 pub(crate) use identity::IdentityArgs;
 pub(crate) use information::{EndpointArgs, MelArgs};
 pub(crate) use live::{
-    AttestArgs, CertsArgs, ChallengeChoice, CollectArgs, InfoArgs, KnownArgs, MeasureArgs,
-    RecognizeArgs,
+    AttestArgs, AttestOptions, CertsArgs, ChallengeChoice, CollectArgs, InfoArgs, KnownArgs,
+    MeasureArgs, RecognizeArgs,
 };
 pub(crate) use mutual_auth::{MutualAuthArgs, MutualAuthKind};
 pub(crate) use offline::{
@@ -52,7 +53,7 @@ pub(crate) use session::SessionArgs;
 pub(crate) use session_peer::{OptionalSessionArgs, PeerChoice, SessionVerbArgs, unverified};
 pub(crate) use tdisp::{TdispArgs, TdispStep};
 pub(crate) use token::TokenArgs;
-pub(crate) use trust::{JudgeArgs, ProfileChoice, TrustArgs, Workaround, compat};
+pub(crate) use trust::{JudgeArgs, NonceArgs, ProfileChoice, TrustArgs, Workaround, compat};
 pub(crate) use values::{IndexList, NonceChoice, RootHash, San, SlotChoice, nonce_from_hex};
 
 /// The heading of what belongs to one verb alone: the one of the options in front, which all others follow.
@@ -227,7 +228,7 @@ impl Verb {
     /// The time that validity periods are held against.
     pub(crate) const fn at(&self) -> At {
         match self {
-            Self::Attest(args) => args.trust.at,
+            Self::Attest(args) => args.options.trust.at,
             Self::Measure(args) => args.trust.at,
             Self::Certs(args) => args.trust.at,
             Self::Recognize(args) => args.trust.at,

@@ -1,10 +1,11 @@
 //! `spdm attest`.
 
 use spdm_codec::RequesterNonce;
-use spdm_evidence::{KnownChains, SecretsLog, VerdictPolicy};
+use spdm_evidence::{KnownChains, Reference, SecretsLog, VerdictPolicy};
+use spdm_x509::{Anchor, Revocation};
 
 use crate::args::nonce_from_hex;
-use crate::args::{AttestArgs, IndexList, JudgeArgs, NonceChoice, TrustArgs};
+use crate::args::{AttestArgs, AttestOptions, IndexList, JudgeArgs, NonceChoice, TrustArgs};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::ear::EarFile;
@@ -14,11 +15,11 @@ use crate::exit::{Exit, Failure};
 use crate::file::Output;
 use crate::host::Host;
 use crate::known::KnownFile;
-use crate::live::{LiveDevice, SessionOffer};
+use crate::live::{LiveDevice, SessionOffer, Telling};
 use crate::reference::ReferenceInput;
 use crate::session::Course;
 use crate::token::TokenInput;
-use crate::trust::Trust;
+use crate::trust::{LeafName, Trust};
 use crate::{file, policy, render, trust};
 
 /// Chains that are remembered: two of each slot.
@@ -30,14 +31,14 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let waived = Waived::new(args.challenge, &args.measurements)?;
-    let inputs = Inputs::read(&args.judge, &args.trust, crypto, console)?;
-    if inputs.nonce.is_some() && args.repeat > 1 {
+    let options = &args.options;
+    let waived = options.waived()?;
+    let inputs = Inputs::read(&options.judge, &options.trust, crypto, console)?;
+    let nonce = nonce(&args.nonce.nonce)?;
+    if nonce.is_some() && args.repeat > 1 {
         return Err(Failure::usage("no nonce is used twice: --repeat needs --nonce random"));
     }
-    if inputs.reference.is_given() && args.measurements == IndexList::None {
-        return Err(Failure::usage("--reference needs measurements"));
-    }
+    inputs.check_measurements(options)?;
     let reference = inputs.reference.read(crypto)?;
     let token_keys = inputs.tokens.keys();
     let secrets_out = args.secrets_out.as_deref();
@@ -48,50 +49,42 @@ pub(crate) fn run(
         secrets_out,
     ];
     console.share_output(&outputs)?;
-    let host = Host::read(&args.identity, console)?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let host = Host::read(&options.identity, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     device.identify(host.as_ref());
     device.repeat(args.repeat);
-    if args.session {
+    if options.session {
         device.offer_sessions(SessionOffer::Identity);
         device.log_secrets(secrets_out, SecretsLog::new())?;
     }
-    let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
+    let mut trust = Trust::load(&options.trust, device.pci_identity(), console)?;
     let place = device.output_place();
     let output = args.evidence.as_deref().map(|path| Output::create(path, place)).transpose()?;
-    let mut ear = EarFile::create(&args.ear, inputs.nonce.as_ref(), place, console)?;
+    let mut ear = EarFile::create(&args.ear, nonce.as_ref(), place, console)?;
     let mut known_file = KnownFile::of(&args.known, place)?;
     let name = device.name();
     device.settle()?;
     trust.or_own(device.anchors());
-    let anchors = trust.anchors();
-    let revocations = trust.revocations();
+    let round = Round {
+        options,
+        inputs: &inputs,
+        reference: reference.as_ref(),
+        token_keys: &token_keys,
+        anchors: &trust.anchors(),
+        revocations: &trust.revocations(),
+        trust: &trust,
+        waived,
+        nonce,
+        crypto,
+    };
     let mut worst = Exit::Done;
     let (mut recordings, mut known) = (Vec::new(), KnownChains::new(KNOWN_CHAINS));
     for _ in 0..args.repeat {
-        // The time is that of this round: certificates may expire in between.
-        let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
-        let task = Task {
-            policy: Some(&policy),
-            slot: args.slot,
-            signer: Signer::of(inputs.peer_key.as_deref()),
-            peer_key_path: args.judge.peer_key.as_deref(),
-            waived,
-            negotiation: args.device.negotiation(),
-            waivable: waived.waivable(),
-            measurements: &args.measurements,
-            attributes: args.attributes.attributes(),
-            nonce: inputs.nonce,
-            reference: reference.as_ref(),
-            tokens: inputs.tokens.options(&token_keys),
-            verdict_policy: inputs.policy.as_ref(),
-            expected: known_file.as_ref().map(|file| Expected::of(file, &name)),
-            session: args.session.then_some(Course::MEASUREMENTS),
-        };
-        let Examination { verdict, recordings: recording, learned } =
-            examine(&mut device, &task, &mut known);
+        let expected = known_file.as_ref().map(|file| Expected::of(file, &name));
+        let examined = round.attest(&mut device, trust.name(), expected, &mut known)?;
+        let Examination { verdict, recordings: recording, learned, .. } = examined;
         if let (Some(file), Some(learned)) = (&mut known_file, learned) {
-            file.learn(learned)?;
+            file.learn(vec![learned])?;
         }
         if output.is_some() {
             recordings.extend(recording);
@@ -116,10 +109,65 @@ pub(crate) fn run(
     Ok(worst)
 }
 
+impl AttestOptions {
+    /// What they waive.
+    pub(crate) fn waived(&self) -> Result<Waived, Failure> {
+        Waived::new(self.challenge, &self.measurements)
+    }
+}
+
+/// What attestations under the same options have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Round<'r> {
+    pub(crate) options: &'r AttestOptions,
+    pub(crate) inputs: &'r Inputs,
+    pub(crate) reference: Option<&'r Reference<'r>>,
+    pub(crate) token_keys: &'r [&'r [u8]],
+    pub(crate) trust: &'r Trust,
+    pub(crate) anchors: &'r [Anchor<'r>],
+    pub(crate) revocations: &'r [Revocation<'r>],
+    pub(crate) waived: Waived,
+    /// The nonce of the last signature; random where `None`.
+    pub(crate) nonce: Option<RequesterNonce>,
+    pub(crate) crypto: Crypto,
+}
+
+impl Round<'_> {
+    /// Attests a device over a new connection. The time is that of this round: certificates may expire in between.
+    pub(crate) fn attest(
+        &self,
+        device: &mut LiveDevice<'_>,
+        name: &LeafName,
+        expected: Option<Expected<'_>>,
+        known: &mut KnownChains,
+    ) -> Result<Examination, Failure> {
+        let Self { options, inputs, trust, .. } = self;
+        let provider = self.crypto.provider;
+        let policy = trust.policy_of(name, provider, self.anchors, self.revocations)?;
+        let task = Task {
+            policy: Some(&policy),
+            slot: options.slot,
+            signer: Signer::of(inputs.peer_key.as_deref()),
+            peer_key_path: options.judge.peer_key.as_deref(),
+            waived: self.waived,
+            negotiation: device.args.connection.negotiation(),
+            waivable: self.waived.waivable(),
+            measurements: &options.measurements,
+            attributes: options.attributes.attributes(),
+            nonce: self.nonce,
+            reference: self.reference,
+            tokens: inputs.tokens.options(self.token_keys),
+            verdict_policy: inputs.policy.as_ref(),
+            expected,
+            session: options.session.then_some(Course::MEASUREMENTS),
+        };
+        Ok(examine(device, &task, known))
+    }
+}
+
 /// What the options of a verdict name, files read.
 #[derive(Debug)]
 pub(crate) struct Inputs {
-    pub(crate) nonce: Option<RequesterNonce>,
     pub(crate) peer_key: Option<Vec<u8>>,
     pub(crate) reference: ReferenceInput,
     pub(crate) tokens: TokenInput,
@@ -141,7 +189,23 @@ impl Inputs {
         let reference = ReferenceInput::load(&args.reference, judged, crypto, console)?;
         let tokens = TokenInput::load(&args.token, judged, crypto)?;
         let policy = policy::read(args.policy.as_deref(), crypto)?;
-        Ok(Self { nonce: nonce(&args.nonce)?, peer_key, reference, tokens, policy })
+        Ok(Self { peer_key, reference, tokens, policy })
+    }
+
+    /// What is in the files, each with a word for what it is.
+    pub(crate) fn files_in(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        let policy = self.policy.iter().map(|policy| ("policy", policy.sha256().as_bytes()));
+        let key = self.peer_key.iter().map(|key| ("peer-key", key.as_slice()));
+        let tokens = self.tokens.keys().into_iter().map(|key| ("evidence-key", key));
+        self.reference.files_in().chain(policy).chain(key).chain(tokens)
+    }
+
+    /// Reference values are of measurements.
+    pub(crate) fn check_measurements(&self, options: &AttestOptions) -> Result<(), Failure> {
+        if self.reference.is_given() && options.measurements == IndexList::None {
+            return Err(Failure::usage("--reference needs measurements"));
+        }
+        Ok(())
     }
 }
 

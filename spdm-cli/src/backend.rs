@@ -12,6 +12,8 @@ const HASHES: usize = 4;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Crypto {
     pub(crate) provider: &'static Provider,
+    /// As `--backend` names it.
+    pub(crate) backend: Backend,
     bank: fn() -> Box<dyn HashBank>,
 }
 
@@ -21,11 +23,13 @@ impl Crypto {
         match backend {
             Backend::Rustcrypto => Ok(Self {
                 provider: &rustcrypto::PROVIDER,
+                backend,
                 bank: || Box::new(Bank::<rustcrypto::Running, HASHES>::new()),
             }),
             #[cfg(feature = "aws-lc-rs")]
             Backend::AwsLcRs => Ok(Self {
                 provider: &spdm_crypto::aws_lc_rs::PROVIDER,
+                backend,
                 bank: || Box::new(Bank::<spdm_crypto::aws_lc_rs::Running, HASHES>::new()),
             }),
             #[cfg(not(feature = "aws-lc-rs"))]

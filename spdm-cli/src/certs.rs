@@ -17,7 +17,7 @@ use crate::chain::{builder, judge};
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
-use crate::live::LiveDevice;
+use crate::live::{LiveDevice, Telling};
 use crate::trust::Trust;
 use crate::verdict::Verdict;
 use crate::{file, pem, render};
@@ -80,7 +80,7 @@ pub(crate) fn run(
     console: &mut Console,
 ) -> Result<Exit, Failure> {
     console.share_output(&[args.device.pcap.as_deref(), args.out.as_deref()])?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     // Which files there will be, the device's slots decide.
     let is_standard = file::is_standard(args.out.as_deref());

@@ -12,7 +12,7 @@ use crate::evidence::evidence;
 use crate::examination::{Examination, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::file::{Output, OutputPlace};
-use crate::live::LiveDevice;
+use crate::live::{LiveDevice, Telling};
 use crate::render;
 use crate::trust;
 use spdm_evidence::{
@@ -26,7 +26,7 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let connection = match (&args.from, &args.device) {
+    let device_args = match (&args.from, &args.device) {
         (Some(path), _) => return from_file::run(path, args, crypto, console),
         (None, Some(device)) => device,
         (None, None) => return Err(Failure::usage("nothing to collect: TARGET or --from FILE")),
@@ -45,8 +45,8 @@ pub(crate) fn run(
         .map(|path| trust::public_key(path, crypto.provider))
         .transpose()?;
     let nonce = nonce(&args.nonce)?;
-    Outputs::share(args, connection.pcap.as_deref(), console)?;
-    let mut device = LiveDevice::new(connection, crypto, console)?;
+    Outputs::share(args, device_args.pcap.as_deref(), console)?;
+    let mut device = LiveDevice::new(device_args, crypto, Telling::of(console))?;
     let outputs = Outputs::create(args, device.output_place())?;
     device.settle()?;
     let task = Task {
@@ -55,7 +55,7 @@ pub(crate) fn run(
         signer: Signer::of(peer_key.as_deref()),
         peer_key_path: args.peer_key.as_deref(),
         waived,
-        negotiation: connection.negotiation(),
+        negotiation: device_args.connection.negotiation(),
         waivable: waived.waivable(),
         measurements: &args.measurements,
         attributes: args.attributes.attributes(),

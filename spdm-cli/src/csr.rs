@@ -17,7 +17,7 @@ use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::line::LineError;
-use crate::live::LiveDevice;
+use crate::live::{LiveDevice, Telling};
 use crate::trust::Trust;
 use crate::trusted_session::{TrustedPeer, converse};
 use crate::{file, pem, render};
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &CsrArgs, crypto: Crypto, console: &mut Console) -> Resu
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), args.out.as_deref(), secrets_out])?;
     let host = Host::read(&args.session.identity, console)?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     device.identify(host.as_ref());
     device.sends(FIELDS + info.len());
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;

@@ -18,7 +18,7 @@ use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::line::LineError;
-use crate::live::LiveDevice;
+use crate::live::{LiveDevice, Telling};
 use crate::render::{self, Style, Table};
 use crate::trust::{self, Trust};
 use crate::trusted_session::{TrustedPeer, converse, provisioned_key, trusted_key};
@@ -149,7 +149,7 @@ pub(crate) fn run(
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     let host = Host::read(&args.session.identity, console)?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     device.identify(host.as_ref());
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     let whom = if trust.is_empty() { Whom::Anyone } else { Whom::Trusted };

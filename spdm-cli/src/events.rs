@@ -14,7 +14,7 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::inquiry::{WithoutAgreement, inquire};
-use crate::live::LiveDevice;
+use crate::live::{LiveDevice, Telling};
 use crate::render;
 use crate::trust::Trust;
 use crate::trusted_session::{TrustedPeer, meet};
@@ -36,7 +36,7 @@ pub(crate) fn run(
     let secrets_out = verb.peer.secrets_out.as_deref();
     console.share_output(&[verb.device.pcap.as_deref(), secrets_out])?;
     let host = Host::read(&verb.peer.identity, console)?;
-    let mut device = LiveDevice::new(&verb.device, crypto, console)?;
+    let mut device = LiveDevice::new(&verb.device, crypto, Telling::of(console))?;
     device.identify(host.as_ref());
     if !args.subscribe.is_empty() {
         device.serves_device();

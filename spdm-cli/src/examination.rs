@@ -1,6 +1,8 @@
 //! One examination of a device over one connection: the library's, with a report that observes it.
 
+use core::time::Duration;
 use std::path::Path;
+use std::time::Instant;
 
 use spdm_codec::{
     ErrorCode, KeySlot, MeasurementAttributes, MeasurementSummary, RequesterNonce, SlotId,
@@ -162,6 +164,10 @@ pub(crate) struct Examination {
     pub(crate) recordings: Vec<Recording>,
     /// The device, where it was to be learned and is verified.
     pub(crate) learned: Option<KnownDevice>,
+    /// Requests that were answered.
+    pub(crate) round_trips: u32,
+    /// How long the exchange took; what is judged behind it comes on top.
+    pub(crate) exchange: Duration,
 }
 
 impl<'t> Task<'t> {
@@ -297,11 +303,18 @@ pub(crate) fn examine(
         }
         report
     };
+    let begun = Instant::now();
     let mut line = match device.connect() {
         Ok(line) => line,
         Err(error) => {
             let verdict = Verdict::failed(begin().build(), error);
-            return Examination { verdict, recordings: Vec::new(), learned: None };
+            return Examination {
+                verdict,
+                recordings: Vec::new(),
+                learned: None,
+                round_trips: 0,
+                exchange: begun.elapsed(),
+            };
         }
     };
     let mut attempt = attempt(args, &mut memory, &mut line, task, known, begin());
@@ -311,6 +324,7 @@ pub(crate) fn examine(
         attempt = self::attempt(args, &mut memory, &mut line, task, known, report);
     }
     let Attempt { mut report, mut heard, errors, failed, device } = attempt;
+    let (round_trips, exchange) = (line.answers(), begun.elapsed());
     // Where nobody judges, a manifest is only collected.
     if task.policy.is_some() {
         report.claims(&task.tokens);
@@ -342,7 +356,8 @@ pub(crate) fn examine(
     };
     let learns = matches!(task.expected, Some(Expected::Learned)) && verdict.verified();
     let learned = device.filter(|_| learns);
-    Examination { verdict, recordings: heard.recorder.into_recordings(), learned }
+    let recordings = heard.recorder.into_recordings();
+    Examination { verdict, recordings, learned, round_trips, exchange }
 }
 
 fn attempt(

@@ -1,8 +1,15 @@
 //! `spdm fleet`: many devices. One file per verb.
 
 mod attest;
+mod attester;
+pub(crate) mod class_profile;
+mod class_rules;
+mod progress;
 mod report;
+mod resume;
 mod shown;
+mod sink;
+mod targets;
 mod views;
 
 #[cfg(test)]

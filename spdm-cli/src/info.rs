@@ -11,14 +11,14 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{ErrorObject, Exit, Failure};
 use crate::inquiry::{Inquired, WithoutAgreement, inquire};
-use crate::live::LiveDevice;
+use crate::live::{LiveDevice, Telling};
 use crate::overheard::Overheard;
 use crate::render::{self, Info, Slot, SupportedAlgorithms};
 
 /// Negotiates, and asks for digests where the device has certificates.
 pub(crate) fn run(args: &InfoArgs, crypto: Crypto, console: &mut Console) -> Result<Exit, Failure> {
     console.share_output(&[args.device.pcap.as_deref()])?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     device.settle()?;
     let otherwise = WithoutAgreement::AskForAlgorithms;
     let Inquired { result, heard } = inquire(&mut device, otherwise, |inquiry, requester| {

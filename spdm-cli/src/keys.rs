@@ -13,7 +13,7 @@ use crate::device_change::DeviceChange;
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::inquiry::{WithoutAgreement, inquire};
-use crate::live::LiveDevice;
+use crate::live::{LiveDevice, Telling};
 use crate::render::{self, Style, Table, flag_names as names};
 use crate::run_time::RunTime;
 use crate::set_certificate::EffectWord;
@@ -101,7 +101,7 @@ pub(crate) fn run(args: &KeysArgs, crypto: Crypto, console: &mut Console) -> Res
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     let host = Host::read(&args.session.identity, console)?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     device.identify(host.as_ref());
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     trust.or_own(device.anchors());

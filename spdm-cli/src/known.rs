@@ -76,8 +76,8 @@ impl<'p> KnownFile<'p> {
         self.addition.is_some()
     }
 
-    /// Adds a device that was verified to what is in the file by now: another run may have learned one in between.
-    pub(crate) fn learn(&mut self, device: KnownDevice) -> Result<(), Failure> {
+    /// Adds devices that were verified to what is in the file by now: another run may have learned some in between.
+    pub(crate) fn learn(&mut self, learned: Vec<KnownDevice>) -> Result<(), Failure> {
         let Some(addition) = &mut self.addition else { return Ok(()) };
         let path = self.path;
         let failed = |error: io::Error| file::of(path, &error);
@@ -93,9 +93,7 @@ impl<'p> KnownFile<'p> {
                 Err(error) => return Err(failed(error)),
             },
         };
-        devices.add(device.clone());
-        if devices.find(device.target()).is_some_and(|known| *known != device) {
-            let target = device.target();
+        if let Some(target) = devices.add_all(learned) {
             return Err(Failure::new(
                 Exit::Rejected,
                 format_args!(

@@ -63,6 +63,22 @@ pub(crate) struct LiveDevice<'l> {
     waiting_columns: Option<usize>,
 }
 
+/// What a person is told while a device is asked.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Telling {
+    /// Above 0, every message is shown.
+    verbosity: u8,
+    /// The columns of a terminal that says what is being waited for.
+    waiting_columns: Option<usize>,
+}
+
+impl Telling {
+    /// As the options want it.
+    pub(crate) fn of(console: &Console) -> Self {
+        Self { verbosity: console.verbosity(), waiting_columns: console.waiting_columns() }
+    }
+}
+
 /// Memory that a requester works in.
 #[derive(Debug)]
 pub(crate) struct Memory<'l> {
@@ -178,16 +194,16 @@ impl<'l> LiveDevice<'l> {
     pub(crate) fn new(
         args: &'l DeviceArgs,
         crypto: Crypto,
-        console: &Console,
+        telling: Telling,
     ) -> Result<Self, Failure> {
         let run_time = RunTime::new(args.deadline, 1);
-        if args.min_version.is_some_and(|least| least > args.max_version) {
+        if args.connection.min_version.is_some_and(|least| least > args.connection.max_version) {
             return Err(Failure::usage("--min-version is above --max-version"));
         }
         if !matches!(args.target.address(), Address::Tcp(_)) {
-            args.framing.check_unused()?;
+            args.connection.framing.check_unused()?;
         }
-        args.framing.framing()?;
+        args.connection.framing.framing()?;
         interrupt::catch()?;
         let device = device::open(args)?;
         let capture = match &args.pcap {
@@ -198,8 +214,8 @@ impl<'l> LiveDevice<'l> {
                 Some(capture.map_err(Failure::usage)?)
             }
         };
-        let recording = TapRecording::new(capture, console.verbosity());
-        let waiting_columns = console.waiting_columns();
+        let recording = TapRecording::new(capture, telling.verbosity);
+        let waiting_columns = telling.waiting_columns;
         Ok(Self {
             args,
             crypto,
@@ -314,7 +330,7 @@ impl<'l> LiveDevice<'l> {
         let run_time = self.run_time;
         let nothing = Progress::default();
         let left = run_time.left().ok_or_else(|| run_time.over(&nothing))?;
-        let timeout = self.args.timeout;
+        let timeout = self.args.connection.timeout;
         let waiting = Waiting::begin(self.waiting_columns);
         let line = self.device.connect(timeout.min(left)).map_err(|error| match error.kind {
             ReportErrorKind::Timeout if left < timeout => run_time.over(&nothing),
@@ -376,7 +392,7 @@ pub(crate) fn requester<'a>(
     Requester::new(*crypto.provider, storage, line.limits())
         .with_offer(offer)
         .with_bounds(bounds)
-        .with_compat(compat(&args.compat))
+        .with_compat(compat(&args.connection.compat))
         .with_sink(heard)
 }
 
@@ -392,21 +408,21 @@ fn no_records(args: &DeviceArgs) -> LineError {
 /// What the options offer a device.
 pub(crate) fn offer(args: &DeviceArgs, provider: &Provider) -> Offer {
     let mut offer = Offer::everything(provider);
-    if let Some(least) = args.min_version {
+    if let Some(least) = args.connection.min_version {
         offer.min_version = least;
     }
-    offer.max_version = args.max_version;
-    if args.alpha_versions {
+    offer.max_version = args.connection.max_version;
+    if args.connection.alpha_versions {
         offer.alpha_versions = AlphaVersions::Taken;
     }
-    offer.data_transfer_size = args.transfer_size.unwrap_or(u32::MAX);
-    if args.multi_key {
+    offer.data_transfer_size = args.connection.transfer_size.unwrap_or(u32::MAX);
+    if args.connection.multi_key {
         offer.connection_keys = ConnectionKeys::Multi;
     }
-    if let Some(list) = &args.base_asym {
+    if let Some(list) = &args.connection.base_asym {
         (offer.base_asym, offer.pqc_asym) = (list.base, list.pqc);
     }
-    if let Some(list) = &args.base_hash {
+    if let Some(list) = &args.connection.base_hash {
         offer.base_hash = list.0;
     }
     offer

@@ -5,7 +5,7 @@ use spdm_requester::Requirement;
 
 use crate::advice::Waivable;
 use crate::args::{IndexList, MeasureArgs};
-use crate::attest::Inputs;
+use crate::attest::{Inputs, nonce};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::ear::EarFile;
@@ -13,7 +13,7 @@ use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::known::KnownFile;
-use crate::live::{LiveDevice, SessionOffer};
+use crate::live::{LiveDevice, SessionOffer, Telling};
 use crate::render;
 use crate::session::Course;
 use crate::trust::Trust;
@@ -29,6 +29,7 @@ pub(crate) fn run(
         return Err(Failure::usage("--measurements none leaves measure nothing to do"));
     }
     let inputs = Inputs::read(&args.judge, &args.trust, crypto, console)?;
+    let nonce = nonce(&args.nonce.nonce)?;
     let signer = match args.unsigned {
         true => Signer::Nobody,
         false => Signer::of(inputs.peer_key.as_deref()),
@@ -45,7 +46,7 @@ pub(crate) fn run(
     let outputs = [args.device.pcap.as_deref(), args.ear.ear.as_deref(), secrets_out];
     console.share_output(&outputs)?;
     let host = Host::read(&args.identity, console)?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     device.identify(host.as_ref());
     if args.session {
         device.offer_sessions(SessionOffer::Identity);
@@ -53,7 +54,7 @@ pub(crate) fn run(
     }
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     let place = device.output_place();
-    let ear = EarFile::create(&args.ear, inputs.nonce.as_ref(), place, console)?;
+    let ear = EarFile::create(&args.ear, nonce.as_ref(), place, console)?;
     let mut known_file = KnownFile::of(&args.known, place)?;
     let name = device.name();
     device.settle()?;
@@ -73,11 +74,11 @@ pub(crate) fn run(
         signer,
         peer_key_path: args.judge.peer_key.as_deref(),
         waived,
-        negotiation: args.device.negotiation(),
+        negotiation: args.device.connection.negotiation(),
         waivable: if args.unsigned { Waivable::Nothing } else { Waivable::TheSignature },
         measurements: &args.measurements,
         attributes: args.attributes.attributes(),
-        nonce: inputs.nonce,
+        nonce,
         reference: reference.as_ref(),
         tokens: inputs.tokens.options(&token_keys),
         verdict_policy: inputs.policy.as_ref(),
@@ -87,7 +88,7 @@ pub(crate) fn run(
     let Examination { verdict, learned, .. } =
         examine(&mut device, &task, &mut KnownChains::new(0));
     if let (Some(file), Some(learned)) = (&mut known_file, learned) {
-        file.learn(learned)?;
+        file.learn(vec![learned])?;
     }
     if let Some(mut ear) = ear {
         ear.add(&verdict);

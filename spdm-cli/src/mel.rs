@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::inquiry::{WithoutAgreement, inquire};
-use crate::live::LiveDevice;
+use crate::live::{LiveDevice, Telling};
 use crate::render::{self, Style, Table};
 use crate::trust::Trust;
 use crate::trusted_session::{Place, TrustedPeer, converse};
@@ -119,7 +119,7 @@ pub(crate) fn run(args: &MelArgs, crypto: Crypto, console: &mut Console) -> Resu
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     let host = Host::read(&args.session.identity, console)?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     device.identify(host.as_ref());
     device.offer_extension_log();
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;

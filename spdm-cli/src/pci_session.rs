@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::exit::{ErrorObject, Exit, Failure};
 use crate::host::Host;
 use crate::inquiry::{WithoutAgreement, inquire};
-use crate::live::LiveDevice;
+use crate::live::{LiveDevice, Telling};
 use crate::render;
 use crate::tap::Tap;
 use crate::trust::Trust;
@@ -268,7 +268,7 @@ pub(crate) fn run<C: Course>(
     let secrets_out = args.peer.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     let host = Host::read(&args.peer.identity, console)?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     device.identify(host.as_ref());
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     trust.or_own(device.anchors());

@@ -41,8 +41,13 @@ pub(crate) struct Stopwatch {
 impl Stopwatch {
     /// The command begins.
     pub(crate) fn start(backend: Backend, verb: &Verb) -> Self {
+        Self::of(backend, verb.at())
+    }
+
+    /// A run begins that holds certificates against this time.
+    pub(crate) fn of(backend: Backend, at: At) -> Self {
         let tool = Tool { version: env!("CARGO_PKG_VERSION"), backend: backend.name() };
-        Self { at: verb.at(), tool, since: Instant::now() }
+        Self { at, tool, since: Instant::now() }
     }
 
     /// A report is complete.

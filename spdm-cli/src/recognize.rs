@@ -16,7 +16,7 @@ use crate::console::Console;
 use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{ErrorObject, Exit, Failure};
 use crate::known::{KnownFile, Learning};
-use crate::live::{LiveDevice, Memory, requester};
+use crate::live::{LiveDevice, Memory, Telling, requester};
 use crate::overheard::Overheard;
 use crate::render::{self, Recognized};
 use crate::trust::Trust;
@@ -32,7 +32,7 @@ pub(crate) fn run(
         return Err(Failure::usage("what is to be trusted is asked with --learn only"));
     }
     console.share_output(&[args.device.pcap.as_deref()])?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     let learning = if args.learn { Learning::On(device.output_place()) } else { Learning::Off };
     let mut file = KnownFile::open(&args.known, learning)?;
     let name = device.name();
@@ -90,7 +90,7 @@ fn learn(
         signer: Signer::Chain,
         peer_key_path: None,
         waived,
-        negotiation: args.device.negotiation(),
+        negotiation: args.device.connection.negotiation(),
         waivable: Waivable::Nothing,
         measurements: &IndexList::All,
         attributes: MeasurementAttributes::empty(),
@@ -111,7 +111,7 @@ fn learn(
     recognized.slot = report.slot();
     recognized.subject = report.identity().subject.clone();
     if let Some(learned) = learned {
-        file.learn(learned)?;
+        file.learn(vec![learned])?;
         (recognized.recognized, recognized.learned) = (true, true);
         recognized.nonce = report.nonces().challenge.clone();
     } else {

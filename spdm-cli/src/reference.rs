@@ -122,6 +122,13 @@ impl ReferenceInput {
         !self.files.is_empty()
     }
 
+    /// The files, and whose signatures count.
+    pub(crate) fn files_in(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        let files = self.files.iter().map(|file| ("reference", file.bytes.as_slice()));
+        let anchors = self.anchors.iter().map(|der| ("reference-trust", der.as_slice()));
+        files.chain(anchors).chain(self.key.iter().map(|key| ("reference-key", key.as_slice())))
+    }
+
     /// Reads the files, each by how it begins, and verifies signatures; `None` where no file is named.
     pub(crate) fn read(&self, crypto: Crypto) -> Result<Option<Reference<'_>>, Failure> {
         if !self.is_given() {

@@ -95,6 +95,14 @@ impl Progress {
 }
 
 impl Progress {
+    /// How many requests were answered.
+    pub(crate) const fn answers(&self) -> u32 {
+        match self.answered {
+            Some((count, _)) => count,
+            None => 0,
+        }
+    }
+
     /// Whether the device has answered anything.
     pub(crate) const fn has_answer(&self) -> bool {
         self.answered.is_some()

@@ -15,6 +15,7 @@ use crate::endpoint::ShownEndpoint;
 use crate::events::{EventsEnd, ShownEvent, ShownEventTypes};
 use crate::exit::FailureObject;
 use crate::fleet::ShownSummary;
+use crate::fleet::class_profile::ClassProfile;
 use crate::ide::{KeyFile, ShownIde};
 use crate::keys::ShownKeys;
 use crate::list::FoundDevices;
@@ -48,8 +49,9 @@ struct PrintedReport {
 
 #[test]
 fn the_files_are_those_that_the_types_make() {
-    let schemas: [(&str, Schema); 29] = [
+    let schemas: [(&str, Schema); 30] = [
         ("certs", schema::written::<ShownChain<'_>>()),
+        ("class-profile", schema::read::<ClassProfile>()),
         ("csr", schema::written::<FetchedCsr>()),
         ("decode", schema::written::<MessageView>()),
         ("ear", schema::ear()),

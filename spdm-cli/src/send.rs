@@ -15,7 +15,7 @@ use crate::examination::{Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::inquiry::{WithoutAgreement, inquire};
-use crate::live::{LiveDevice, SessionOffer};
+use crate::live::{LiveDevice, SessionOffer, Telling};
 use crate::render;
 use crate::session::Course;
 use crate::trust::Trust;
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &SendArgs, crypto: Crypto, console: &mut Console) -> Res
     let secrets_out = args.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     let host = Host::read(&args.identity, console)?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     device.identify(host.as_ref());
     device.sends(message.request_len());
     if args.session {
@@ -111,7 +111,7 @@ fn in_session(
             requirement: Requirement::Session,
             challenge: "KEY_EXCHANGE takes the place of CHALLENGE",
         },
-        negotiation: args.device.negotiation(),
+        negotiation: args.device.connection.negotiation(),
         waivable: Waivable::Nothing,
         measurements: &IndexList::None,
         attributes: MeasurementAttributes::empty(),

@@ -8,14 +8,14 @@ use spdm_requester::{Requirement, ToUntrusted, UpdatedKeys};
 
 use crate::advice::Waivable;
 use crate::args::{IndexList, SessionArgs};
-use crate::attest::Inputs;
+use crate::attest::{Inputs, nonce};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::known::KnownFile;
-use crate::live::{LiveDevice, SessionOffer};
+use crate::live::{LiveDevice, SessionOffer, Telling};
 use crate::render;
 use crate::trust::Trust;
 use crate::vendor_message::VendorMessage;
@@ -51,8 +51,9 @@ pub(crate) fn run(
         return psk::run(args, path, course, crypto, console);
     }
     let inputs = Inputs::read(&args.judge, &args.trust, crypto, console)?;
+    let nonce = nonce(&args.nonce.nonce)?;
     let measures = args.measurements != IndexList::None;
-    if inputs.nonce.is_some() && !measures {
+    if nonce.is_some() && !measures {
         return Err(Failure::usage("--nonce is that of GET_MEASUREMENTS: it needs measurements"));
     }
     if inputs.reference.is_given() && !measures {
@@ -61,7 +62,7 @@ pub(crate) fn run(
     let reference = inputs.reference.read(crypto)?;
     let token_keys = inputs.tokens.keys();
     let host = Host::read(&args.identity, console)?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     device.offer_sessions(match args.course.clear_handshake {
         true => SessionOffer::ClearHandshake,
         false => SessionOffer::Identity,
@@ -86,11 +87,11 @@ pub(crate) fn run(
         signer: Signer::of(inputs.peer_key.as_deref()),
         peer_key_path: args.judge.peer_key.as_deref(),
         waived: Waived { requirement, challenge: "KEY_EXCHANGE takes the place of CHALLENGE" },
-        negotiation: args.device.negotiation(),
+        negotiation: args.device.connection.negotiation(),
         waivable: if measures { Waivable::Measurements } else { Waivable::Nothing },
         measurements: &args.measurements,
         attributes: args.attributes.attributes(),
-        nonce: inputs.nonce,
+        nonce,
         reference: reference.as_ref(),
         tokens: inputs.tokens.options(&token_keys),
         verdict_policy: inputs.policy.as_ref(),
@@ -100,7 +101,7 @@ pub(crate) fn run(
     let Examination { verdict, learned, .. } =
         examine(&mut device, &task, &mut KnownChains::new(0));
     if let (Some(file), Some(learned)) = (&mut known_file, learned) {
-        file.learn(learned)?;
+        file.learn(vec![learned])?;
     }
     device.finish()?;
     render::show(&verdict, console)?;

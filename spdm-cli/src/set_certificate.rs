@@ -22,7 +22,7 @@ use crate::file_kind::Reader;
 use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::line::LineError;
-use crate::live::LiveDevice;
+use crate::live::{LiveDevice, Telling};
 use crate::render::Table;
 use crate::trust::{self, Trust};
 use crate::trusted_session::{TrustedPeer, converse};
@@ -111,7 +111,7 @@ pub(crate) fn run(
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     let host = Host::read(&args.session.identity, console)?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     device.identify(host.as_ref());
     device.sends(FIELDS + LEN);
     if args.session.session {

@@ -17,7 +17,7 @@ use crate::device_change::DeviceChange;
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::inquiry::{WithoutAgreement, inquire};
-use crate::live::LiveDevice;
+use crate::live::{LiveDevice, Telling};
 use crate::render::{self, Style, Table, flag_names as names};
 use crate::run_time::RunTime;
 use crate::set_certificate::{self, EffectWord, Given, with_installable};
@@ -139,7 +139,7 @@ pub(crate) fn run(
     let secrets_out = args.session.secrets_out.as_deref();
     console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
     let host = Host::read(&args.session.identity, console)?;
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     device.identify(host.as_ref());
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
     device.sends(FIELDS + LEN);

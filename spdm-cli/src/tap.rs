@@ -123,6 +123,11 @@ impl<'l> Tap<'l> {
         self.sent
     }
 
+    /// How many requests were answered.
+    pub(crate) const fn answers(&self) -> u32 {
+        self.progress.answers()
+    }
+
     /// The last request, whether or not it was answered; empty where there was none.
     pub(crate) fn last_request(&self) -> &[u8] {
         &self.last_request

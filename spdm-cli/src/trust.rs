@@ -38,11 +38,56 @@ pub(crate) struct Trust {
     at: At,
     pub(crate) profile: Profile,
     pub(crate) limits: ChainLimits,
+    name: LeafName,
+    /// Signatures that one run has verified, for its further rounds, slots and connections.
+    links: Mutex<LinkTable<LINKS>>,
+}
+
+/// The name that a leaf must carry.
+#[derive(Clone, Debug)]
+pub(crate) struct LeafName {
     san: San,
     /// The function that [`San::PciCma`] is about.
     pci_id: Option<PciIdentity>,
-    /// Signatures that one run has verified, for its further rounds, slots and connections.
-    links: Mutex<LinkTable<LINKS>>,
+}
+
+impl LeafName {
+    /// Any.
+    pub(crate) const NONE: Self = Self { san: San::None, pci_id: None };
+
+    /// As options name it: `given` is `--pci-id`, `function` the PCI function that the device is.
+    pub(crate) fn of(
+        san: Option<&San>,
+        given: Option<PciIdentity>,
+        function: Option<PciIdentity>,
+    ) -> Result<Self, Failure> {
+        let (san, pci_id) = match (san, given, function) {
+            (None, None, None) => (San::None, None),
+            (None | Some(San::PciCma), None, Some(function)) => (San::PciCma, Some(function)),
+            (Some(San::PciCma), None, None) => {
+                return Err(Failure::usage("--san pci-cma needs the function: --pci-id"));
+            }
+            (_, Some(_), Some(_)) => {
+                return Err(Failure::usage(
+                    "--pci-id: this target is held against the configuration space of its own PCI function",
+                ));
+            }
+            (Some(San::PciCma), Some(given), None) => (San::PciCma, Some(given)),
+            (_, Some(_), None) => return Err(Failure::usage("--pci-id belongs to --san pci-cma")),
+            (Some(san), None, _) => (san.clone(), None),
+        };
+        Ok(Self { san, pci_id })
+    }
+
+    fn san(&self) -> SanPolicy<'_> {
+        match (&self.san, self.pci_id) {
+            (San::PciCma, Some(identity)) => SanPolicy::PciCma(identity),
+            (San::Dmtf(pattern), _) => {
+                SanPolicy::Dmtf { pattern: pattern.as_deref().unwrap_or(ANY_NAME) }
+            }
+            _ => SanPolicy::None,
+        }
+    }
 }
 
 /// The issuer (a DER Name) and serial number of a revoked certificate.
@@ -70,21 +115,12 @@ impl Trust {
         function: Option<PciIdentity>,
         console: &Console,
     ) -> Result<Self, Failure> {
-        let (san, pci_id) = match (&args.san, args.pci_id, function) {
-            (None, None, None) => (San::None, None),
-            (None | Some(San::PciCma), None, Some(function)) => (San::PciCma, Some(function)),
-            (Some(San::PciCma), None, None) => {
-                return Err(Failure::usage("--san pci-cma needs the function: --pci-id"));
-            }
-            (_, Some(_), Some(_)) => {
-                return Err(Failure::usage(
-                    "--pci-id: this target is held against the configuration space of its own PCI function",
-                ));
-            }
-            (Some(San::PciCma), Some(given), None) => (San::PciCma, Some(given)),
-            (_, Some(_), None) => return Err(Failure::usage("--pci-id belongs to --san pci-cma")),
-            (Some(san), None, _) => (san.clone(), None),
-        };
+        let name = LeafName::of(args.san.as_ref(), args.pci_id, function)?;
+        Ok(Self { name, ..Self::files(args, console)? })
+    }
+
+    /// Reads the anchors. No name is asked for: [`Self::policy_of`] takes one.
+    pub(crate) fn files(args: &TrustArgs, console: &Console) -> Result<Self, Failure> {
         let certificates = all_certificates(&args.trust, Unreadable::PassedOver, console)?;
         let intermediates =
             all_certificates(&args.trust_intermediate, Unreadable::PassedOver, console)?;
@@ -99,8 +135,7 @@ impl Trust {
             at: args.at,
             profile: args.profile.into(),
             limits: ChainLimits { max_certificates: args.max_certificates, ..ChainLimits::DEFAULT },
-            san,
-            pci_id,
+            name: LeafName::NONE,
             links: Mutex::default(),
         })
     }
@@ -123,6 +158,23 @@ impl Trust {
         if self.is_empty() {
             self.certificates = roots;
         }
+    }
+
+    /// What decides who is trusted, each with a word for what it is.
+    pub(crate) fn files_in(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        let revoked = self.revoked.iter().flat_map(|revoked| {
+            [("issuer", revoked.issuer.as_slice()), ("serial", revoked.serial.as_slice())]
+        });
+        let keys = self.revoked_keys.iter().map(|key| ("revoked", key.digest.as_slice()));
+        self.anchors_in().chain(revoked).chain(keys)
+    }
+
+    /// The anchors as bytes, each with a word for what it is.
+    pub(crate) fn anchors_in(&self) -> impl Iterator<Item = (&'static str, &[u8])> {
+        let certificates = self.certificates.iter().map(|der| ("trust", der.as_slice()));
+        let digests = self.digests.iter().map(|root| ("root", root.digest.as_slice()));
+        let below = self.intermediates.iter().map(|der| ("intermediate", der.as_slice()));
+        certificates.chain(digests).chain(below)
     }
 
     /// The anchors.
@@ -149,15 +201,14 @@ impl Trust {
         certificates.chain(keys).collect()
     }
 
+    /// The name that the options ask for.
+    pub(crate) const fn name(&self) -> &LeafName {
+        &self.name
+    }
+
     /// The name that the leaf must carry.
     pub(crate) fn san(&self) -> SanPolicy<'_> {
-        match (&self.san, self.pci_id) {
-            (San::PciCma, Some(identity)) => SanPolicy::PciCma(identity),
-            (San::Dmtf(pattern), _) => {
-                SanPolicy::Dmtf { pattern: pattern.as_deref().unwrap_or(ANY_NAME) }
-            }
-            _ => SanPolicy::None,
-        }
+        self.name.san()
     }
 
     /// The time to hold validity periods against. Where it is the clock's, it is read anew each time.
@@ -172,9 +223,20 @@ impl Trust {
         anchors: &'p [Anchor<'p>],
         revocations: &'p [Revocation<'p>],
     ) -> Result<Policy<'p>, Failure> {
+        self.policy_of(&self.name, provider, anchors, revocations)
+    }
+
+    /// The same for a leaf of another name.
+    pub(crate) fn policy_of<'p>(
+        &'p self,
+        name: &'p LeafName,
+        provider: &'p Provider,
+        anchors: &'p [Anchor<'p>],
+        revocations: &'p [Revocation<'p>],
+    ) -> Result<Policy<'p>, Failure> {
         Ok(Policy {
             revocations: Revocations::new(revocations),
-            san: self.san(),
+            san: name.san(),
             profile: self.profile,
             limits: self.limits,
             link_cache: Some(&self.links),

@@ -216,6 +216,14 @@ impl Verdict {
         }
     }
 
+    /// Why the connection failed, where it did.
+    pub(crate) const fn line_error(&self) -> Option<&LineError> {
+        match &self.outcome {
+            Outcome::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// A sentence of the report, or the one that knows more.
     pub(crate) fn worded<'v>(&'v self, sentence: &'v str) -> &'v str {
         let reworded = self.reworded.iter().find(|(text, _)| text == sentence);

@@ -1,6 +1,6 @@
 //! Devices that are known by their chain: what `known_hosts` is for hosts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use spdm_codec::{SlotId, SpdmVersion};
@@ -179,12 +179,39 @@ impl KnownDevices {
         self.devices.iter().find(|device| device.target == target)
     }
 
+    /// Every device.
+    pub fn iter(&self) -> impl Iterator<Item = &KnownDevice> {
+        self.devices.iter()
+    }
+
     /// Adds a device, which the caller has verified. One that is known for the target stays: nothing replaces a
     /// device in silence.
     pub fn add(&mut self, device: KnownDevice) {
         if self.find(&device.target).is_none() {
             self.devices.push(device);
         }
+    }
+
+    /// Adds several as [`Self::add`] does. The first target for which another device is known than the one that is to be
+    /// added: nothing is added then.
+    #[must_use]
+    pub fn add_all(&mut self, devices: Vec<KnownDevice>) -> Option<String> {
+        let known: HashMap<&str, &KnownDevice> =
+            self.devices.iter().map(|device| (device.target(), device)).collect();
+        let mut new = HashMap::new();
+        for device in devices {
+            match known.get(device.target()).copied().or_else(|| new.get(device.target())) {
+                Some(known) if *known == device => {}
+                Some(_) => return Some(device.target),
+                None => {
+                    new.insert(device.target.clone(), device);
+                }
+            }
+        }
+        let mut new: Vec<_> = new.into_values().collect();
+        new.sort_unstable_by(|one, other| one.target.cmp(&other.target));
+        self.devices.append(&mut new);
+        None
     }
 }
 

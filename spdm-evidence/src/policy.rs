@@ -77,6 +77,12 @@ impl VerdictPolicy {
         Ok(Self { name, sha256: hex::encode(sha256.as_bytes()), demands })
     }
 
+    /// SHA-256 of the file in hexadecimal.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
     /// Whether a check may fail at this time. Without a time nothing may.
     pub(crate) fn waives(&self, check: AttestationCheck, now: ValidityCheck) -> bool {
         self.waivers().iter().any(|waiver| waiver.check == check && waiver.holds(now))

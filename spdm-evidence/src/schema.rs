@@ -52,7 +52,8 @@ pub fn written<T: JsonSchema>() -> Schema {
 }
 
 /// The schema of a type that is read, and may be written too.
-fn read<T: JsonSchema>() -> Schema {
+#[must_use]
+pub fn read<T: JsonSchema>() -> Schema {
     generate::<T>(SchemaSettings::draft2020_12().for_deserialize())
 }
 

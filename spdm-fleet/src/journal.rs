@@ -212,13 +212,19 @@ impl Journal<'_> {
     pub fn append(&mut self, outcome: &Outcome) -> Result<(), JournalError> {
         self.write_line(outcome)?;
         self.unsynced += 1;
-        if self.unsynced >= LINES_PER_SYNC || self.synced.elapsed() >= SYNC_INTERVAL {
-            self.sync()?;
-        }
-        Ok(())
+        if self.unsynced >= LINES_PER_SYNC { self.sync() } else { self.sync_if_due() }
     }
 
-    /// Brings what was added to the disk. Call it once a second, and at the end.
+    /// Brings what was added to the disk, where it has waited for a second. Call it several times a second.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`].
+    pub fn sync_if_due(&mut self) -> Result<(), JournalError> {
+        let is_due = self.unsynced > 0 && self.synced.elapsed() >= SYNC_INTERVAL;
+        if is_due { self.sync() } else { Ok(()) }
+    }
+
+    /// Brings what was added to the disk. Call it at the end.
     ///
     /// # Errors
     /// [`JournalError::Io`].

@@ -21,6 +21,23 @@ pub(crate) struct DeviceArgs {
     /// mctp:NET,EID, nvme:/dev/nvmeN, scsi:/dev/sgN or scsi:/dev/sdX, ata:/dev/sdX
     #[arg(help_heading = OWN, value_name = "TARGET")]
     pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    /// Seconds that the whole run may take; 60 for each round of --repeat where it is not given
+    #[arg(long, value_name = "SECS", value_parser = values::seconds)]
+    pub(crate) deadline: Option<Duration>,
+    /// Writes a capture of the exchange (pcap)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcap: Option<PathBuf>,
+    /// Who reads the capture: stock Wireshark, or the tools of the DMTF reference implementation
+    #[arg(long, value_name = "FORM", default_value = "wireshark", requires = "pcap")]
+    pub(crate) pcap_format: PcapFormat,
+}
+
+/// What holds for connections to any device.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct ConnectionArgs {
     /// Also a PCI function whose driver is bound: there is no lock between the driver and this command
     #[arg(long)]
     pub(crate) allow_bound: bool,
@@ -33,9 +50,6 @@ pub(crate) struct DeviceArgs {
     /// Seconds to wait for the connection, and for an answer beyond the device's own computing time
     #[arg(long, value_name = "SECS", value_parser = values::seconds, default_value = "5")]
     pub(crate) timeout: Duration,
-    /// Seconds that the whole run may take; 60 for each round of --repeat where it is not given
-    #[arg(long, value_name = "SECS", value_parser = values::seconds)]
-    pub(crate) deadline: Option<Duration>,
     /// The lowest version to accept; otherwise 1.0, but 1.2 where a verdict rests on measurements without CHALLENGE, whose
     /// signature does not cover the negotiation before
     #[arg(long, value_name = "1.x")]
@@ -62,12 +76,6 @@ pub(crate) struct DeviceArgs {
     /// slots on one
     #[arg(long)]
     pub(crate) multi_key: bool,
-    /// Writes a capture of the exchange (pcap)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) pcap: Option<PathBuf>,
-    /// Who reads the capture: stock Wireshark, or the tools of the DMTF reference implementation
-    #[arg(long, value_name = "FORM", default_value = "wireshark", requires = "pcap")]
-    pub(crate) pcap_format: PcapFormat,
 }
 
 /// What [`DeviceArgs`] is made of, for a verb that can do without a device: clap leaves the group of a struct empty that has
@@ -90,7 +98,7 @@ pub(super) const OPTIONS: [&str; 15] = [
     "pcap_format",
 ];
 
-impl DeviceArgs {
+impl ConnectionArgs {
     /// Who names the lowest version accepts it, signed or not.
     pub(crate) const fn negotiation(&self) -> NegotiationSigning {
         match self.min_version {

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::help;
 use crate::time::At;
-pub(crate) use attest::FleetAttestArgs;
+pub(crate) use attest::{ClassArgs, FleetAttestArgs, ProfileArgs};
 pub(crate) use report::{FleetReportArgs, FleetViewArgs, GroupingChoice};
 
 /// `spdm fleet`.
@@ -32,7 +32,8 @@ impl FleetArgs {
     /// The time that validity periods are held against.
     pub(crate) const fn at(&self) -> At {
         match &self.verb {
-            FleetVerb::Attest(_) | FleetVerb::Report(_) => At::Now,
+            FleetVerb::Attest(args) => args.class.options.trust.at,
+            FleetVerb::Report(_) => At::Now,
         }
     }
 }

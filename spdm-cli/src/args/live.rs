@@ -7,13 +7,35 @@ use spdm_codec::MeasurementAttributes;
 use spdm_evidence::Format;
 
 use super::values::{self, IndexList, NonceChoice, SlotChoice};
-use super::{DeviceArgs, EarArgs, IdentityArgs, JudgeArgs, OWN, TrustArgs};
+use super::{DeviceArgs, EarArgs, IdentityArgs, JudgeArgs, NonceArgs, OWN, TrustArgs};
 
 /// `spdm attest`.
 #[derive(Args, Debug)]
 pub(crate) struct AttestArgs {
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
+    #[command(flatten)]
+    pub(crate) options: AttestOptions,
+    #[command(flatten)]
+    pub(crate) nonce: NonceArgs,
+    /// Writes the keys of the session, for --secrets of verify and decode: whoever has them reads everything in it
+    #[arg(help_heading = OWN, long, value_name = "FILE", requires = "session")]
+    pub(crate) secrets_out: Option<PathBuf>,
+    /// Writes evidence, whatever the verdict; of a session, its records
+    #[arg(help_heading = OWN, long, value_name = "FILE")]
+    pub(crate) evidence: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) ear: EarArgs,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
+    /// Attests this many times, each over a new connection
+    #[arg(help_heading = OWN, long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: u32,
+}
+
+/// What is asked of a device, and what its answers are held against.
+#[derive(Args, Debug)]
+pub(crate) struct AttestOptions {
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
     #[command(flatten)]
@@ -34,19 +56,6 @@ pub(crate) struct AttestArgs {
     /// Measures in a session, which KEY_EXCHANGE and FINISH open behind CHALLENGE; it is closed afterwards
     #[arg(help_heading = OWN, long)]
     pub(crate) session: bool,
-    /// Writes the keys of the session, for --secrets of verify and decode: whoever has them reads everything in it
-    #[arg(help_heading = OWN, long, value_name = "FILE", requires = "session")]
-    pub(crate) secrets_out: Option<PathBuf>,
-    /// Writes evidence, whatever the verdict; of a session, its records
-    #[arg(help_heading = OWN, long, value_name = "FILE")]
-    pub(crate) evidence: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) ear: EarArgs,
-    #[command(flatten)]
-    pub(crate) known: KnownArgs,
-    /// Attests this many times, each over a new connection
-    #[arg(help_heading = OWN, long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) repeat: u32,
 }
 
 /// Which device it has to be.
@@ -122,6 +131,8 @@ pub(crate) struct MeasureArgs {
     pub(crate) trust: TrustArgs,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) nonce: NonceArgs,
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,
     /// The slot whose key signs, or any

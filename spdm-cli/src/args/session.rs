@@ -9,7 +9,7 @@ use spdm_requester::UpdatedKeys;
 use super::live::{KnownArgs, MeasuringArgs};
 use super::send::MessagesArgs;
 use super::values::{IndexList, PskHint, SlotChoice};
-use super::{DeviceArgs, IdentityArgs, JudgeArgs, OWN, TrustArgs};
+use super::{DeviceArgs, IdentityArgs, JudgeArgs, NonceArgs, OWN, TrustArgs};
 
 /// `spdm session`.
 #[derive(Args, Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct SessionArgs {
     pub(crate) trust: TrustArgs,
     #[command(flatten)]
     pub(crate) judge: JudgeArgs,
+    #[command(flatten)]
+    pub(crate) nonce: NonceArgs,
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,
     /// The slot whose key signs KEY_EXCHANGE, or any: the first one whose chain is trusted

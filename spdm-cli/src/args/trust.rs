@@ -91,6 +91,12 @@ pub(crate) struct JudgeArgs {
     /// What the verdict needs beyond its checks: JSON (docs/schema/policy.json), or Rego in a build with that feature
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
+}
+
+/// The nonce of a verdict.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Judgement")]
+pub(crate) struct NonceArgs {
     /// The nonce of GET_MEASUREMENTS (of CHALLENGE with --measurements none): 64 hex digits, @FILE or random
     #[arg(long, value_name = "NONCE", value_parser = NonceChoice::parse, default_value = "random")]
     pub(crate) nonce: NonceChoice,

@@ -32,8 +32,8 @@ pub(super) fn open(name: &DriveName, args: &DeviceArgs) -> Result<Box<dyn OpenDe
     };
     let of_drive = |error: DriveError| Failure::transport(format!("{target}: {error}"));
     let node = DriveNode::open(&name.node).map_err(of_node)?;
-    node.lock(args.timeout).map_err(of_node)?;
-    let (function, timeout) = (node.pci_address(), args.timeout);
+    node.lock(args.connection.timeout).map_err(of_node)?;
+    let (function, timeout) = (node.pci_address(), args.connection.timeout);
     match name.commands {
         DriveCommands::Nvme => {
             let drive = NvmeDrive::open(node.into_nvme().map_err(of_node)?, timeout);

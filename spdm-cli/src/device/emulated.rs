@@ -17,7 +17,7 @@ const MAX_MESSAGE: usize = 0x1_0000;
 pub(super) fn open(args: &DeviceArgs) -> Result<Box<dyn OpenDevice>, Failure> {
     let mut config = chunking();
     config.more_capabilities |= SESSIONS | PROVISIONING;
-    if let Some(list) = &args.base_asym {
+    if let Some(list) = &args.connection.base_asym {
         (config.base_asym, config.pqc_asym) = (list.base, list.pqc);
     }
     Ok(Box::new(Device::new(config).map_err(Failure::usage)?))

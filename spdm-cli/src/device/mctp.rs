@@ -12,7 +12,7 @@ use crate::line::{DeviceLine, LineError};
 pub(super) use listing::list;
 
 pub(super) fn open(endpoint: LinuxEndpoint, args: &DeviceArgs) -> Box<dyn OpenDevice> {
-    Box::new(MctpPeer { endpoint, timeout: args.timeout })
+    Box::new(MctpPeer { endpoint, timeout: args.connection.timeout })
 }
 
 #[derive(Debug)]

@@ -27,18 +27,27 @@ pub(super) fn open(address: PciAddress, args: &DeviceArgs) -> Result<Box<dyn Ope
     let function = PciFunction::new(address);
     let config = open_config(&function, args)?;
     let failed = |error| Failure::transport(format!("{}: {error}", args.target));
-    config.lock(args.timeout).map_err(|error| failed(ConfigError::Access { offset: 0, error }))?;
+    config
+        .lock(args.connection.timeout)
+        .map_err(|error| failed(ConfigError::Access { offset: 0, error }))?;
     let (identity, mailboxes) = config
         .identity()
         .and_then(|identity| Ok((identity, config.mailboxes()?)))
         .map_err(failed)?;
-    Ok(Box::new(Function { config, identity, mailboxes, cma: None, timeout: args.timeout }))
+    Ok(Box::new(Function {
+        config,
+        identity,
+        mailboxes,
+        cma: None,
+        timeout: args.connection.timeout,
+    }))
 }
 
 /// The function's configuration space, for use of a mailbox.
 fn open_config(function: &PciFunction, args: &DeviceArgs) -> Result<SysfsConfig, Failure> {
-    let bound = if args.allow_bound { BoundDriver::Allowed } else { BoundDriver::Refused };
-    let tsm = if args.allow_tsm { ConnectedTsm::Allowed } else { ConnectedTsm::Refused };
+    let bound =
+        if args.connection.allow_bound { BoundDriver::Allowed } else { BoundDriver::Refused };
+    let tsm = if args.connection.allow_tsm { ConnectedTsm::Allowed } else { ConnectedTsm::Refused };
     function.open(bound, tsm).map_err(|error| match error {
         PciError::Bound => {
             let driver = function.driver().unwrap_or_default();

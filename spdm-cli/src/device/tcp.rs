@@ -23,8 +23,8 @@ const DMTF_EMU_PORT: u16 = 2323;
 const FRAMING_HINT: &str = "is --framing (and --binding) what the device speaks?";
 
 pub(super) fn open(server: &ServerName, args: &DeviceArgs) -> Result<Box<dyn OpenDevice>, Failure> {
-    let framing = args.framing.framing()?;
-    Ok(Box::new(Server { name: server.clone(), framing, timeout: args.timeout }))
+    let framing = args.connection.framing.framing()?;
+    Ok(Box::new(Server { name: server.clone(), framing, timeout: args.connection.timeout }))
 }
 
 #[derive(Debug)]

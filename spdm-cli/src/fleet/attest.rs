@@ -1,11 +1,218 @@
 //! `spdm fleet attest`.
 
+use core::sync::atomic::Ordering;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use spdm_evidence::KnownDevices;
+use spdm_fleet::{
+    FailOn, JobDigest, JournalFile, Limits, OutcomeKind, Run, Tally, Target, Timestamp,
+};
+
 use crate::args::FleetAttestArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
+use crate::file::{self, OutputPlace};
+use crate::fleet::attester::{DeviceAttester, KnownByTarget};
+use crate::fleet::class_profile::Classes;
+use crate::fleet::class_rules::{ClassInputs, ClassRules};
+use crate::fleet::progress::{InFlight, Progress};
+use crate::fleet::resume::{self, Before};
+use crate::fleet::sink::FleetSink;
+use crate::fleet::targets;
+use crate::interrupt;
+use crate::known::KnownFile;
 
 /// Attests every device of the list.
-pub(crate) fn run(args: &FleetAttestArgs, _: Crypto, _: &mut Console) -> Result<Exit, Failure> {
-    Err(Failure::usage(format!("{}: nothing attests a list yet", args.targets.display())))
+pub(crate) fn run(
+    args: &FleetAttestArgs,
+    crypto: Crypto,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    let stop = interrupt::catch_to_stop()?;
+    let targets = targets::read(&args.targets)?;
+    let profile = args.class_profile.as_deref().map(Classes::read).transpose()?;
+    let classes = Inputs::read(args, profile.as_ref(), crypto, console)?;
+    let digest = classes.digest(&targets, profile.as_ref(), crypto);
+    let digest = digest.ok_or_else(|| Failure::usage("SHA-256 is not implemented here"))?;
+    if let Some(dir) = &args.evidence_dir {
+        fs::create_dir_all(dir).map_err(|error| file::of(dir, &error))?;
+    }
+    let mut known = KnownFile::of(&args.known, OutputPlace::Beside)?;
+    let devices = known.as_mut().map(|file| core::mem::take(&mut file.devices));
+    let attester = DeviceAttester {
+        classes: classes.rules(crypto)?,
+        default: classes
+            .default
+            .as_ref()
+            .map(|class| ClassRules::new(class, crypto))
+            .transpose()?,
+        known: devices.as_ref().map(|devices| by_target(devices, known.as_ref())),
+        evidence_dir: args.evidence_dir.as_deref(),
+        crypto,
+        learned: Mutex::default(),
+        lost: Mutex::default(),
+        stop,
+    };
+    let head = resume::head(args.out.as_deref(), args.resume, &digest, &targets);
+    let mut file = args.out.as_deref().map(open_journal).transpose()?;
+    let (journal, before) = match (&mut file, args.out.as_deref()) {
+        (Some(file), Some(path)) => {
+            let (journal, before) = resume::begin(file, path, args.resume, &head, &targets)?;
+            (Some(journal), before)
+        }
+        _ => (None, Before::default()),
+    };
+    let mut tally = Tally::default();
+    before.ended.iter().for_each(|kind| tally.add(*kind));
+    let in_flight = InFlight::default();
+    let progress = Progress::new(&targets, tally.total(), &in_flight, console);
+    let mut sink = FleetSink {
+        journal,
+        console,
+        tally,
+        progress,
+        known: known.filter(KnownFile::learns),
+        attester: &attester,
+        waiting: Vec::new(),
+        waiting_since: Instant::now(),
+        failure: None,
+    };
+    let run = Run {
+        job: &head.job.name,
+        targets: &targets,
+        before: &before.attempts,
+        limits: Limits {
+            in_flight: usize::from(args.jobs),
+            per_host: usize::from(args.per_host),
+            rate: args.rate,
+            attempts: args.attempts,
+        },
+        deadline: args.deadline,
+        worker: &worker(),
+        provider: crypto.provider,
+        cancel: stop,
+        seed: Timestamp::now().unix_ms() ^ u64::from(std::process::id()),
+    };
+    let ran = spdm_fleet::run(&run, &attester, &mut sink, &in_flight);
+    let ran = ran.and_then(|()| sink.finish());
+    sink.progress.end();
+    let FleetSink { failure, tally, console, .. } = sink;
+    let lost = attester.lost.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(failure) = failure.or(lost) {
+        return Err(failure);
+    }
+    ran.map_err(|error| {
+        let name = args.out.as_deref().unwrap_or_else(|| Path::new("standard output"));
+        file::of(name, &error)
+    })?;
+    if stop.load(Ordering::Relaxed) {
+        console.note("stopped; with --out, --resume goes on from here");
+    }
+    show(&tally, &targets, console)?;
+    Ok(exit(&tally, &targets, args))
+}
+
+/// What holds for each class, files read.
+struct Inputs<'i> {
+    named: BTreeMap<&'i str, ClassInputs<'i>>,
+    default: Option<ClassInputs<'i>>,
+}
+
+impl<'i> Inputs<'i> {
+    fn read(
+        args: &'i FleetAttestArgs,
+        profile: Option<&'i Classes>,
+        crypto: Crypto,
+        console: &Console,
+    ) -> Result<Self, Failure> {
+        let default = match profile {
+            Some(profile) => profile.default.as_ref(),
+            None => Some(&args.class),
+        };
+        let mut named = BTreeMap::new();
+        for (class, args) in profile.into_iter().flat_map(|profile| &profile.named) {
+            let inputs = ClassInputs::read(args, crypto, console).map_err(|failure| Failure {
+                message: format!("class {class}: {}", failure.message),
+                ..failure
+            })?;
+            named.insert(class.as_str(), inputs);
+        }
+        let default = default.map(|args| ClassInputs::read(args, crypto, console));
+        Ok(Self { named, default: default.transpose()? })
+    }
+
+    fn rules(&self, crypto: Crypto) -> Result<BTreeMap<&str, ClassRules<'_>>, Failure> {
+        let rules = self
+            .named
+            .iter()
+            .map(|(class, inputs)| ClassRules::new(inputs, crypto).map(|rules| (*class, rules)));
+        rules.collect()
+    }
+
+    /// Everything that decides about the devices; `None` where the backend has no SHA-256.
+    fn digest(
+        &self,
+        targets: &[Target],
+        profile: Option<&Classes>,
+        crypto: Crypto,
+    ) -> Option<JobDigest> {
+        let provider = crypto.provider;
+        let mut digest = JobDigest::new().with_targets(provider, targets)?;
+        if let Some(profile) = profile {
+            digest = digest.with(provider, "profile", &profile.bytes)?;
+        }
+        let mut classes = self.named.values().chain(&self.default);
+        classes.try_fold(digest, |digest, class| class.digest(provider, digest))
+    }
+}
+
+fn by_target<'d>(devices: &'d KnownDevices, file: Option<&KnownFile<'_>>) -> KnownByTarget<'d> {
+    KnownByTarget {
+        devices: devices.iter().map(|device| (device.target(), device)).collect(),
+        learns: file.is_some_and(KnownFile::learns),
+    }
+}
+
+fn open_journal(path: &Path) -> Result<JournalFile, Failure> {
+    JournalFile::open(path).map_err(|error| resume::of(path, &error))
+}
+
+/// Host and process.
+fn worker() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = if name.trim().is_empty() { "localhost" } else { name.trim() };
+    format!("{name}/{}", std::process::id())
+}
+
+/// How many devices came to what.
+fn show(tally: &Tally, targets: &[Target], console: &mut Console) -> Result<(), Failure> {
+    if console.json() {
+        return Ok(());
+    }
+    let kinds = OutcomeKind::ALL.into_iter().filter(|kind| tally.count(*kind) > 0);
+    let counts: Vec<_> = kinds.map(|kind| format!("{} {kind}", tally.count(kind))).collect();
+    let ended = usize::try_from(tally.total()).unwrap_or(usize::MAX);
+    let left = targets.len().saturating_sub(ended);
+    let left = (left > 0).then(|| format!("{left} without an outcome"));
+    let counts: Vec<_> = counts.into_iter().chain(left).collect();
+    console.report(&format!("{} devices: {}\n", targets.len(), counts.join(", ")))
+}
+
+fn exit(tally: &Tally, targets: &[Target], args: &FleetAttestArgs) -> Exit {
+    let fail_on = match args.fail_on.is_empty() {
+        true => FailOn::ANYTHING,
+        false => FailOn::only(args.fail_on.iter().copied()),
+    };
+    let items = u64::try_from(targets.len()).unwrap_or(u64::MAX);
+    match tally.exit_code(items, &fail_on) {
+        0 => Exit::Done,
+        3 => Exit::Transport,
+        4 => Exit::Protocol,
+        _ => Exit::Rejected,
+    }
 }

@@ -19,7 +19,7 @@ use crate::console::Console;
 use crate::examination::RECORD_LEN;
 use crate::exit::{Exit, Failure};
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
-use crate::live::{LiveDevice, SessionOffer};
+use crate::live::{LiveDevice, SessionOffer, Telling};
 use crate::verdict::Verdict;
 use crate::{file, render};
 
@@ -39,7 +39,7 @@ pub(super) fn run(
         )));
     }
     let hint = args.course.psk_hint.as_ref().map(|hint| hint.0.as_slice()).unwrap_or_default();
-    let mut device = LiveDevice::new(&args.device, crypto, console)?;
+    let mut device = LiveDevice::new(&args.device, crypto, Telling::of(console))?;
     device.offer_sessions(SessionOffer::Psk);
     if course.polls > 0 {
         device.serves_device();

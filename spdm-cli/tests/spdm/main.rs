@@ -22,6 +22,8 @@ mod documentation;
 mod ear;
 mod events;
 mod faults;
+#[cfg(target_os = "linux")]
+mod fleet;
 mod fleet_report;
 mod forms;
 mod from_file;

@@ -2,12 +2,142 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Parser};
+use spdm_fleet::OutcomeKind;
+use spdm_transport::Duration;
+
+use super::super::values;
+use super::super::{AttestOptions, ConnectionArgs, KnownArgs};
+
+/// The options that a class profile has instead. By name: clap leaves the group of a struct empty that has another one in it.
+const OF_CLASSES: [&str; 41] = [
+    "allow_bound",
+    "allow_tsm",
+    "framing",
+    "binding",
+    "timeout",
+    "min_version",
+    "max_version",
+    "compat",
+    "alpha_versions",
+    "base_asym",
+    "base_hash",
+    "transfer_size",
+    "multi_key",
+    "trust",
+    "trust_root_hash",
+    "trust_intermediate",
+    "revoked",
+    "revoked_key",
+    "san",
+    "pci_id",
+    "at",
+    "profile",
+    "max_certificates",
+    "peer_key",
+    "reference",
+    "reference_trust",
+    "reference_key",
+    "reference_complete",
+    "environment",
+    "eat_nonce",
+    "evidence_key",
+    "policy",
+    "identity",
+    "identity_key",
+    "identity_slot",
+    "slot",
+    "measurements",
+    "raw",
+    "new_measurements",
+    "challenge",
+    "session",
+];
 
 /// `spdm fleet attest`.
 #[derive(Args, Debug)]
 pub(crate) struct FleetAttestArgs {
-    /// The devices: text, CSV or JSON lines; - for standard input
-    #[arg(long, value_name = "FILE")]
+    /// The devices, one per line: text (tcp:10.0.0.7:4194 class=ssd rack=r12), CSV with a header, JSON, or what spdm list
+    /// --json prints; - for standard input
+    #[arg(long, value_name = "FILE|-")]
     pub(crate) targets: PathBuf,
+    /// Devices that are attested at once
+    #[arg(short = 'j', long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) jobs: u16,
+    /// Of them, those of one host
+    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) per_host: u16,
+    /// The most attempts that begin in a second, such as 50/s
+    #[arg(long, value_name = "N/s", value_parser = rate)]
+    pub(crate) rate: Option<f64>,
+    /// How often a device is tried that does not answer
+    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) attempts: u32,
+    /// Seconds that one attempt at a device may take
+    #[arg(long, value_name = "SECS", value_parser = values::seconds, default_value = "60")]
+    pub(crate) deadline: Duration,
+    /// The options of each class of devices: JSON (docs/schema/class-profile.json). The options below are not given then
+    #[arg(long, value_name = "FILE", conflicts_with_all = OF_CLASSES)]
+    pub(crate) class_profile: Option<PathBuf>,
+    /// Writes the outcomes, one JSON object per line: the result, and what --resume goes on from
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Goes on with the run in --out: devices that have an outcome are left out
+    #[arg(long, requires = "out")]
+    pub(crate) resume: bool,
+    /// Writes the evidence of each attempt into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) evidence_dir: Option<PathBuf>,
+    /// Which outcomes make the exit code another than 0, beside others that are verified: rejected, undecidable,
+    /// unreachable, device_error; all of them where it is not given
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = outcome)]
+    pub(crate) fail_on: Vec<OutcomeKind>,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
+    #[command(flatten)]
+    pub(crate) class: ClassArgs,
+}
+
+/// What holds for the devices of a class: the options of `spdm attest`.
+#[derive(Args, Debug)]
+pub(crate) struct ClassArgs {
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) options: AttestOptions,
+}
+
+/// The options of a class, as a profile has them.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true, disable_help_flag = true)]
+pub(crate) struct ProfileArgs {
+    #[command(flatten)]
+    pub(crate) class: ClassArgs,
+}
+
+/// `50/s`, or `50`.
+fn rate(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    let rate = number.parse().ok().filter(|rate: &f64| (0.001..=1e6).contains(rate));
+    rate.ok_or_else(|| "expected a number per second such as 50/s".to_owned())
+}
+
+fn outcome(name: &str) -> Result<OutcomeKind, String> {
+    let kind = OutcomeKind::named(name).filter(|kind| *kind != OutcomeKind::Verified);
+    kind.ok_or_else(|| "expected rejected, undecidable, unreachable or device_error".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::{OF_CLASSES, ProfileArgs};
+
+    #[test]
+    fn a_profile_has_all_of_its_options_instead() {
+        let command = ProfileArgs::command();
+        let options: Vec<_> =
+            command.get_arguments().map(|option| option.get_id().as_str()).collect();
+        assert_eq!(options, OF_CLASSES);
+    }
 }

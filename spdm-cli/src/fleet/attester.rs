@@ -1,0 +1,215 @@
+//! Attests one device of many: [`spdm_fleet::Attester`] over [`Round`](crate::attest::Round).
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use spdm_evidence::{ExitClass, KnownChains, KnownDevice, Recording};
+use spdm_fleet::{
+    Attempt, Attester, EvidenceFile, Failed, Fault, Finding, Inputs, OutcomeKind, Work,
+};
+use spdm_x509::Anchor;
+
+use crate::args::{DeviceArgs, PcapFormat, San};
+use crate::attest::Round;
+use crate::backend::Crypto;
+use crate::evidence::evidence;
+use crate::examination::{Examination, Expected};
+use crate::exit::{Exit, Failure};
+use crate::file;
+use crate::fleet::class_rules::ClassRules;
+use crate::live::{LiveDevice, SessionOffer, Telling};
+use crate::provenance::Stopwatch;
+use crate::trust::LeafName;
+use crate::verdict::{PrintedVerdict, Verdict};
+
+/// Devices that are known, by target.
+#[derive(Debug)]
+pub(crate) struct KnownByTarget<'k> {
+    pub(crate) devices: HashMap<&'k str, &'k KnownDevice>,
+    /// Whether a new device is learned.
+    pub(crate) learns: bool,
+}
+
+/// Attests devices of every class.
+#[derive(Debug)]
+pub(crate) struct DeviceAttester<'a> {
+    pub(crate) classes: BTreeMap<&'a str, ClassRules<'a>>,
+    /// For classes that are not among them.
+    pub(crate) default: Option<ClassRules<'a>>,
+    pub(crate) known: Option<KnownByTarget<'a>>,
+    pub(crate) evidence_dir: Option<&'a Path>,
+    pub(crate) crypto: Crypto,
+    /// Devices that were verified for the first time, until they are in the file.
+    pub(crate) learned: Mutex<Vec<KnownDevice>>,
+    /// Why files cannot be written any more, and what ends the run then.
+    pub(crate) lost: Mutex<Option<Failure>>,
+    pub(crate) stop: &'a AtomicBool,
+}
+
+impl Attester for DeviceAttester<'_> {
+    fn attest(&self, work: &Work<'_>) -> Attempt {
+        let class = work.item.target.class.as_str();
+        let Some(rules) = self.classes.get(class).or(self.default.as_ref()) else {
+            let detail = format!("no profile is for the class {class}, and none for all others");
+            return undecidable("profile", detail);
+        };
+        let begun = Instant::now();
+        let attempt = self.attest_by(rules, work);
+        let took = begun.elapsed().as_millis();
+        let took = u64::try_from(took).unwrap_or(u64::MAX);
+        match attempt {
+            Ok(mut attempt) => {
+                attempt.inputs = rules.digests.clone();
+                attempt.verify_ms = took.saturating_sub(attempt.device_ms);
+                attempt
+            }
+            Err(failure) => Attempt { inputs: rules.digests.clone(), ..of_failure(&failure) },
+        }
+    }
+}
+
+impl DeviceAttester<'_> {
+    fn attest_by(&self, rules: &ClassRules<'_>, work: &Work<'_>) -> Result<Attempt, Failure> {
+        let class = rules.args();
+        let target = &work.item.target;
+        let args = DeviceArgs {
+            target: target.target.parse().map_err(Failure::usage)?,
+            connection: class.connection.clone(),
+            deadline: Some(work.deadline),
+            pcap: None,
+            pcap_format: PcapFormat::Wireshark,
+        };
+        let mut device = LiveDevice::new(&args, self.crypto, Telling::default())?;
+        device.identify(rules.host());
+        if class.options.session {
+            device.offer_sessions(SessionOffer::Identity);
+        }
+        let own = device.anchors();
+        if rules.trusts_nobody() && own.is_empty() {
+            return Ok(undecidable(
+                "chain.anchor",
+                "nobody is trusted for this class: --trust names who is".to_owned(),
+            ));
+        }
+        let own: Vec<_> = own.iter().map(|der| Anchor::Certificate(der)).collect();
+        let trust = &class.options.trust;
+        let given = target.san.as_deref().map(San::parse).transpose().map_err(Failure::usage)?;
+        let san = given.as_ref().or(trust.san.as_ref());
+        let name = LeafName::of(san, trust.pci_id, device.pci_identity())?;
+        let round = rules.round(&own, self.crypto);
+        self.examine(&round, &mut device, &name, work)
+    }
+
+    fn examine(
+        &self,
+        round: &Round<'_>,
+        device: &mut LiveDevice<'_>,
+        name: &LeafName,
+        work: &Work<'_>,
+    ) -> Result<Attempt, Failure> {
+        let mut stopwatch = Stopwatch::of(self.crypto.backend, round.options.trust.at);
+        let expected = self.known.as_ref().map(|known| {
+            match (known.devices.get(work.item.target.target.as_str()), known.learns) {
+                (Some(device), _) => Expected::Known(device),
+                (None, true) => Expected::Learned,
+                (None, false) => Expected::Unknown,
+            }
+        });
+        // A device is attested once: nothing is to be remembered for a second connection.
+        let mut chains = KnownChains::new(0);
+        let examined = round.attest(device, name, expected, &mut chains)?;
+        let Examination { verdict, recordings, learned, round_trips, exchange } = examined;
+        let finding = finding(&verdict);
+        let evidence = self.evidence_dir.map(|dir| {
+            self.write_evidence(dir, device, recordings, work).inspect_err(|failure| {
+                let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+                lost.get_or_insert_with(|| failure.clone());
+                self.stop.store(true, Ordering::Relaxed);
+            })
+        });
+        let evidence = evidence.transpose()?;
+        if finding.kind == OutcomeKind::Verified
+            && let Some(learned) = learned
+        {
+            self.learned.lock().unwrap_or_else(PoisonError::into_inner).push(learned);
+        }
+        let printed =
+            PrintedVerdict { verdict: &verdict, provenance: stopwatch.lap(), chain: None };
+        let report = serde_json::value::to_raw_value(&printed).map_err(Failure::usage)?;
+        Ok(Attempt {
+            finding,
+            report: Some(report),
+            evidence,
+            inputs: Inputs::default(),
+            device_ms: u64::try_from(exchange.as_millis()).unwrap_or(u64::MAX),
+            verify_ms: 0,
+            round_trips,
+        })
+    }
+
+    /// Writes what the device said, under the names of item and attempt.
+    fn write_evidence(
+        &self,
+        dir: &Path,
+        device: &LiveDevice<'_>,
+        recordings: Vec<Recording>,
+        work: &Work<'_>,
+    ) -> Result<EvidenceFile, Failure> {
+        let item = work.item.item.as_str().trim_start_matches("sha256:");
+        let name = format!("{item}-{}.json", work.attempt);
+        let json = evidence(&device.name(), recordings).to_json().map_err(Failure::usage)?;
+        let bytes = format!("{json}\n").into_bytes();
+        let path = dir.join(&name);
+        file::write(&path, &bytes)?;
+        let digest =
+            self.crypto.provider.hash.digest(spdm_crypto::HashAlgorithm::Sha256, &[&bytes]);
+        let digest = digest.map_err(|_| Failure::usage("SHA-256 is not implemented here"))?;
+        Ok(EvidenceFile {
+            sha256: hex::encode(digest.as_bytes()),
+            file: Some(name),
+            bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+/// What a verdict comes to: the library decides, over the report and over what only the connection knows.
+fn finding(verdict: &Verdict) -> Finding {
+    let line = verdict.line_error();
+    let failed = line.map(|error| Failed {
+        kind: error.kind,
+        message: &error.message,
+        class: match error.exit {
+            Exit::Done | Exit::Rejected => ExitClass::Rejected,
+            Exit::Usage => ExitClass::Usage,
+            Exit::Transport => ExitClass::Transport,
+            Exit::Protocol => ExitClass::Protocol,
+        },
+    });
+    let mut finding = Finding::of(&verdict.report, failed);
+    // The same in a sentence that knows more.
+    if let Some(reason) = &mut finding.reason {
+        reason.detail = verdict.worded(&reason.detail).to_owned();
+    }
+    finding
+}
+
+fn undecidable(check: &str, detail: String) -> Attempt {
+    Attempt::without_device(OutcomeKind::Undecidable, Fault::Configuration, check, detail)
+}
+
+/// What a device comes to that could not even be opened.
+fn of_failure(failure: &Failure) -> Attempt {
+    let (kind, fault, passing) = match failure.exit {
+        Exit::Transport => (OutcomeKind::Unreachable, Fault::Transport, true),
+        Exit::Protocol => (OutcomeKind::DeviceError, Fault::Device, false),
+        Exit::Done | Exit::Rejected | Exit::Usage => {
+            (OutcomeKind::Undecidable, Fault::Configuration, false)
+        }
+    };
+    let mut attempt = Attempt::without_device(kind, fault, "device", failure.message.clone());
+    attempt.finding.passing = passing;
+    attempt
+}

@@ -1,0 +1,77 @@
+//! `--out` and `--resume`: the journal of this run, and what is in it already.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use spdm_fleet::{
+    JobDigest, Journal, JournalError, JournalFile, JournalHead, JournalReader, OutcomeKind, Target,
+    Timestamp,
+};
+
+use crate::exit::Failure;
+
+/// What runs before came to.
+#[derive(Debug, Default)]
+pub(crate) struct Before {
+    /// For each target how many attempts were made; `None` where its outcome is final.
+    pub(crate) attempts: Vec<Option<u32>>,
+    /// Final outcomes.
+    pub(crate) ended: Vec<OutcomeKind>,
+}
+
+/// The head of the journal: where a run goes on, the job has the name that it has there.
+pub(crate) fn head(
+    out: Option<&Path>,
+    resumes: bool,
+    digest: &JobDigest,
+    targets: &[Target],
+) -> JournalHead {
+    let now = Timestamp::now();
+    let mut job = digest.job(now);
+    let found = out.filter(|_| resumes).and_then(|path| File::open(path).ok());
+    let found = found.and_then(|file| JournalReader::new(BufReader::new(file)).ok());
+    if let Some(found) = found {
+        job.name.clone_from(&found.head().job.name);
+    }
+    JournalHead::new(job, u64::try_from(targets.len()).unwrap_or(u64::MAX), now)
+}
+
+/// Begins the journal, or goes on with it.
+pub(crate) fn begin<'f>(
+    file: &'f mut JournalFile,
+    path: &Path,
+    resumes: bool,
+    head: &JournalHead,
+    targets: &[Target],
+) -> Result<(Journal<'f>, Before), Failure> {
+    if !resumes {
+        let journal = file.begin(head).map_err(|error| of(path, &error))?;
+        return Ok((journal, Before::default()));
+    }
+    let places: HashMap<&str, usize> =
+        targets.iter().enumerate().map(|(index, target)| (target.target.as_str(), index)).collect();
+    let mut last = vec![(Some(0), None); targets.len()];
+    let journal = file.resume(head, |outcome| {
+        let place = places.get(outcome.target.as_str()).and_then(|place| last.get_mut(*place));
+        if let Some(last) = place {
+            *last = match outcome.is_final {
+                true => (None, Some(outcome.outcome)),
+                false => (Some(outcome.attempt), None),
+            };
+        }
+    });
+    let journal = journal.map_err(|error| of(path, &error))?;
+    let ended = last.iter().filter_map(|(_, kind)| *kind).collect();
+    Ok((journal, Before { attempts: last.into_iter().map(|(made, _)| made).collect(), ended }))
+}
+
+/// A journal that cannot be used.
+pub(crate) fn of(path: &Path, error: &JournalError) -> Failure {
+    let hint = match error {
+        JournalError::NotEmpty => Some("--resume goes on with the run that is in it"),
+        _ => None,
+    };
+    Failure::usage(format!("{}: {error}", path.display())).with_hint(hint)
+}
