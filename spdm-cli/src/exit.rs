@@ -24,19 +24,6 @@ pub(crate) enum Exit {
     Protocol,
 }
 
-impl Exit {
-    /// The exit code of a run over many devices.
-    pub(crate) const fn of_fleet(code: u8) -> Self {
-        match code {
-            0 => Self::Done,
-            1 => Self::Rejected,
-            3 => Self::Transport,
-            4 => Self::Protocol,
-            _ => Self::Usage,
-        }
-    }
-}
-
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {

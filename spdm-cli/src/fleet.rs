@@ -4,6 +4,7 @@ mod attest;
 mod attester;
 pub(crate) mod class_profile;
 mod class_rules;
+mod live_metrics;
 mod progress;
 mod report;
 mod resume;

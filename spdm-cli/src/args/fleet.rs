@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::help;
 use crate::time::At;
-pub(crate) use attest::{ClassArgs, FleetAttestArgs, ProfileArgs};
+pub(crate) use attest::{ClassArgs, FleetAttestArgs, MetricsPlace, ProfileArgs};
 pub(crate) use report::{FleetReportArgs, FleetViewArgs, GroupingChoice};
 
 /// `spdm fleet`.

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use spdm_evidence::KnownDevices;
 use spdm_fleet::{
-    FailOn, JobDigest, JournalFile, Limits, OutcomeKind, Run, Tally, Target, Timestamp,
+    Grouping, JobDigest, JournalFile, Limits, Outcome, Run, Tally, Target, Timestamp,
 };
 
 use crate::args::FleetAttestArgs;
@@ -20,10 +20,12 @@ use crate::file::{self, OutputPlace};
 use crate::fleet::attester::{DeviceAttester, KnownByTarget};
 use crate::fleet::class_profile::Classes;
 use crate::fleet::class_rules::{ClassInputs, ClassRules};
+use crate::fleet::live_metrics::LiveMetrics;
 use crate::fleet::progress::{InFlight, Progress};
 use crate::fleet::resume::{self, Before};
 use crate::fleet::sink::FleetSink;
 use crate::fleet::targets;
+use crate::fleet::views::{self, FleetViews};
 use crate::interrupt;
 use crate::known::KnownFile;
 
@@ -59,10 +61,14 @@ pub(crate) fn run(
         stop,
     };
     let head = resume::head(args.out.as_deref(), args.resume, &digest, &targets);
+    let metrics = LiveMetrics::start(args.metrics.as_ref(), head.items, console)?;
+    let mut views = FleetViews::open(&args.views, metrics.view(), &head, crypto, console)?;
     let mut file = args.out.as_deref().map(open_journal).transpose()?;
     let (journal, before) = match (&mut file, args.out.as_deref()) {
         (Some(file), Some(path)) => {
-            let (journal, before) = resume::begin(file, path, args.resume, &head, &targets)?;
+            let mut seen = |outcome: &Outcome| views.take(outcome);
+            let (journal, before) =
+                resume::begin(file, path, args.resume, &head, &targets, &mut seen)?;
             (Some(journal), before)
         }
         _ => (None, Before::default()),
@@ -75,6 +81,7 @@ pub(crate) fn run(
         journal,
         console,
         tally,
+        views,
         progress,
         known: known.filter(KnownFile::learns),
         attester: &attester,
@@ -98,10 +105,10 @@ pub(crate) fn run(
         cancel: stop,
         seed: Timestamp::now().unix_ms() ^ u64::from(std::process::id()),
     };
-    let ran = spdm_fleet::run(&run, &attester, &mut sink, &in_flight);
+    let ran = spdm_fleet::run(&run, &attester, &mut sink, &metrics.watch(&in_flight));
     let ran = ran.and_then(|()| sink.finish());
     sink.progress.end();
-    let FleetSink { failure, tally, console, .. } = sink;
+    let FleetSink { failure, views, console, .. } = sink;
     let lost = attester.lost.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(failure) = failure.or(lost) {
         return Err(failure);
@@ -113,8 +120,12 @@ pub(crate) fn run(
     if stop.load(Ordering::Relaxed) {
         console.note("stopped; with --out, --resume goes on from here");
     }
-    show(&tally, &targets, console)?;
-    Ok(exit(&tally, &targets, args))
+    let summary = views.finish()?;
+    // With --json every outcome has been written as it came.
+    match console.json() {
+        true => Ok(views::exit(&summary, &args.fail_on())),
+        false => views::show(&summary, Grouping::Class, &args.fail_on(), console),
+    }
 }
 
 /// What holds for each class, files read.
@@ -187,32 +198,4 @@ fn worker() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = if name.trim().is_empty() { "localhost" } else { name.trim() };
     format!("{name}/{}", std::process::id())
-}
-
-/// How many devices came to what.
-fn show(tally: &Tally, targets: &[Target], console: &mut Console) -> Result<(), Failure> {
-    if console.json() {
-        return Ok(());
-    }
-    let kinds = OutcomeKind::ALL.into_iter().filter(|kind| tally.count(*kind) > 0);
-    let counts: Vec<_> = kinds.map(|kind| format!("{} {kind}", tally.count(kind))).collect();
-    let ended = usize::try_from(tally.total()).unwrap_or(usize::MAX);
-    let left = targets.len().saturating_sub(ended);
-    let left = (left > 0).then(|| format!("{left} without an outcome"));
-    let counts: Vec<_> = counts.into_iter().chain(left).collect();
-    console.report(&format!("{} devices: {}\n", targets.len(), counts.join(", ")))
-}
-
-fn exit(tally: &Tally, targets: &[Target], args: &FleetAttestArgs) -> Exit {
-    let fail_on = match args.fail_on.is_empty() {
-        true => FailOn::ANYTHING,
-        false => FailOn::only(args.fail_on.iter().copied()),
-    };
-    let items = u64::try_from(targets.len()).unwrap_or(u64::MAX);
-    match tally.exit_code(items, &fail_on) {
-        0 => Exit::Done,
-        3 => Exit::Transport,
-        4 => Exit::Protocol,
-        _ => Exit::Rejected,
-    }
 }

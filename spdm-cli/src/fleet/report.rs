@@ -5,7 +5,7 @@ use std::path::Path;
 
 use spdm_fleet::{JournalError, JournalReader};
 
-use super::views::FleetViews;
+use super::views::{FleetViews, MetricsView, show};
 use crate::args::FleetReportArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
@@ -22,7 +22,7 @@ pub(crate) fn run(
     let of = |error: JournalError| of_journal(name, &error);
     let source = BufReader::new(file::open(name)?);
     let mut reader = JournalReader::new(source).map_err(of)?;
-    let metrics = args.metrics.as_deref();
+    let metrics = args.metrics.as_deref().map_or(MetricsView::None, MetricsView::File);
     // Files are made before a long journal is read, and filled when it has been.
     let mut views = FleetViews::open(&args.views, metrics, reader.head(), crypto, console)?;
     for outcome in &mut reader {
@@ -34,7 +34,7 @@ pub(crate) fn run(
         console
             .note(&format!("{name}: the last line was cut off by a crash, and counts for nothing"));
     }
-    views.finish(args.by.into(), &args.fail_on(), console)
+    show(&views.finish()?, args.by.into(), &args.fail_on(), console)
 }
 
 /// Why a journal cannot be read or written.

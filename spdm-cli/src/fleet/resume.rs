@@ -6,8 +6,8 @@ use std::io::BufReader;
 use std::path::Path;
 
 use spdm_fleet::{
-    JobDigest, Journal, JournalError, JournalFile, JournalHead, JournalReader, OutcomeKind, Target,
-    Timestamp,
+    JobDigest, Journal, JournalError, JournalFile, JournalHead, JournalReader, Outcome,
+    OutcomeKind, Target, Timestamp,
 };
 
 use crate::exit::Failure;
@@ -38,13 +38,14 @@ pub(crate) fn head(
     JournalHead::new(job, u64::try_from(targets.len()).unwrap_or(u64::MAX), now)
 }
 
-/// Begins the journal, or goes on with it.
+/// Begins the journal, or goes on with it: `seen` is given what is in it.
 pub(crate) fn begin<'f>(
     file: &'f mut JournalFile,
     path: &Path,
     resumes: bool,
     head: &JournalHead,
     targets: &[Target],
+    seen: &mut dyn FnMut(&Outcome),
 ) -> Result<(Journal<'f>, Before), Failure> {
     if !resumes {
         let journal = file.begin(head).map_err(|error| of(path, &error))?;
@@ -54,6 +55,7 @@ pub(crate) fn begin<'f>(
         targets.iter().enumerate().map(|(index, target)| (target.target.as_str(), index)).collect();
     let mut last = vec![(Some(0), None); targets.len()];
     let journal = file.resume(head, |outcome| {
+        seen(&outcome);
         let place = places.get(outcome.target.as_str()).and_then(|place| last.get_mut(*place));
         if let Some(last) = place {
             *last = match outcome.is_final {

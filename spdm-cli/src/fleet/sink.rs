@@ -11,6 +11,7 @@ use crate::console::Console;
 use crate::exit::Failure;
 use crate::fleet::attester::DeviceAttester;
 use crate::fleet::progress::Progress;
+use crate::fleet::views::FleetViews;
 use crate::known::KnownFile;
 
 /// So long outcomes wait for each other where devices are learned: the file is written once for all of them.
@@ -23,6 +24,8 @@ pub(crate) struct FleetSink<'s, 'j> {
     pub(crate) journal: Option<Journal<'j>>,
     pub(crate) console: &'s mut Console,
     pub(crate) tally: Tally,
+    /// What is made of the outcomes beside the journal.
+    pub(crate) views: FleetViews<'s>,
     pub(crate) progress: Progress<'s>,
     /// The file that devices are learned into.
     pub(crate) known: Option<KnownFile<'s>>,
@@ -90,6 +93,7 @@ impl FleetSink<'_, '_> {
                 io::Error::other(message)
             })?;
         }
+        self.views.take(outcome);
         if outcome.is_final {
             self.tally.add(outcome.outcome);
         }

@@ -1,6 +1,7 @@
 //! What a run, or its journal, is turned into: a table, and files for other programs.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use spdm_fleet::{FailOn, Grouping, JournalHead, Metrics, Outcome, Page, Summary, junit};
 
@@ -12,11 +13,22 @@ use crate::exit::{Exit, Failure};
 use crate::file::{Output, OutputPlace};
 use crate::render;
 
+/// Where metrics go.
+#[derive(Debug)]
+pub(crate) enum MetricsView<'a> {
+    /// Nowhere.
+    None,
+    /// Into a file in the end.
+    File(&'a Path),
+    /// To whoever asks while the run goes on.
+    Live(Arc<Metrics>),
+}
+
 /// Takes outcomes one by one, and keeps no report.
 #[derive(Debug)]
 pub(crate) struct FleetViews<'a> {
     summary: Summary,
-    metrics: Option<Metrics>,
+    metrics: Option<Arc<Metrics>>,
     metrics_file: Option<Output<'a>>,
     junit: Option<Output<'a>>,
     page: Option<(Page, Output<'a>)>,
@@ -27,11 +39,16 @@ impl<'a> FleetViews<'a> {
     /// Makes the files, which are filled in the end.
     pub(crate) fn open(
         args: &'a FleetViewArgs,
-        metrics_path: Option<&'a Path>,
+        metrics: MetricsView<'a>,
         head: &JournalHead,
         crypto: Crypto,
         console: &mut Console,
     ) -> Result<Self, Failure> {
+        let (metrics, metrics_path) = match metrics {
+            MetricsView::None => (None, None),
+            MetricsView::Live(metrics) => (Some(metrics), None),
+            MetricsView::File(path) => (Some(Arc::new(Metrics::new(head.items))), Some(path)),
+        };
         let paths = [metrics_path, args.junit.as_deref(), args.html.as_deref()];
         console.share_output(&paths)?;
         let file = |path: Option<&'a Path>| {
@@ -40,7 +57,7 @@ impl<'a> FleetViews<'a> {
         let [metrics_path, junit, html] = paths;
         Ok(Self {
             summary: Summary::new(head.clone()),
-            metrics: metrics_path.map(|_| Metrics::new(head.items)),
+            metrics: metrics,
             metrics_file: file(metrics_path)?,
             junit: file(junit)?,
             page: file(html)?.map(|file| (Page::default(), file)),
@@ -64,13 +81,8 @@ impl<'a> FleetViews<'a> {
         self.summary.note_torn();
     }
 
-    /// Fills the files, shows the table, and says how the command ends.
-    pub(crate) fn finish(
-        self,
-        by: Grouping,
-        fail_on: &FailOn,
-        console: &mut Console,
-    ) -> Result<Exit, Failure> {
+    /// Fills the files, and hands out what is to be shown.
+    pub(crate) fn finish(self) -> Result<Summary, Failure> {
         if let Some(file) = self.junit {
             let mut xml = Vec::new();
             junit::write(&self.summary, &mut xml).map_err(Failure::usage)?;
@@ -85,13 +97,33 @@ impl<'a> FleetViews<'a> {
             page.write(summary, self.crypto.provider, &mut html).map_err(Failure::usage)?;
             file.write(&html)?;
         }
-        if console.json() {
-            console.object(&ShownSummary::of(summary, by))?;
-        } else {
-            let text = render::fleet(summary, by, console.verbosity(), console.style());
-            console.report(&text)?;
-        }
-        Ok(Exit::of_fleet(summary.exit_code(fail_on)))
+        Ok(self.summary)
+    }
+}
+
+/// Shows the table, or writes the object, and says how the command ends.
+pub(crate) fn show(
+    summary: &Summary,
+    by: Grouping,
+    fail_on: &FailOn,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
+    if console.json() {
+        console.object(&ShownSummary::of(summary, by))?;
+    } else {
+        let text = render::fleet(summary, by, console.verbosity(), console.style());
+        console.report(&text)?;
+    }
+    Ok(exit(summary, fail_on))
+}
+
+/// How the command ends.
+pub(crate) fn exit(summary: &Summary, fail_on: &FailOn) -> Exit {
+    match summary.exit_code(fail_on) {
+        0 => Exit::Done,
+        3 => Exit::Transport,
+        4 => Exit::Protocol,
+        _ => Exit::Rejected,
     }
 }
 

@@ -1,13 +1,15 @@
 //! `spdm fleet attest`.
 
+use core::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
-use spdm_fleet::OutcomeKind;
+use spdm_fleet::{FailOn, OutcomeKind};
 use spdm_transport::Duration;
 
 use super::super::values;
 use super::super::{AttestOptions, ConnectionArgs, KnownArgs};
+use super::FleetViewArgs;
 
 /// The options that a class profile has instead. By name: clap leaves the group of a struct empty that has another one in it.
 const OF_CLASSES: [&str; 41] = [
@@ -93,9 +95,47 @@ pub(crate) struct FleetAttestArgs {
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = outcome)]
     pub(crate) fail_on: Vec<OutcomeKind>,
     #[command(flatten)]
+    pub(crate) views: FleetViewArgs,
+    /// The metrics: at an address such as 127.0.0.1:9464, for whoever scrapes them while the run goes on; or in a file in
+    /// the end, for the textfile collector of node_exporter
+    #[arg(long, value_name = "ADDR|FILE", value_parser = MetricsPlace::parse)]
+    pub(crate) metrics: Option<MetricsPlace>,
+    #[command(flatten)]
     pub(crate) known: KnownArgs,
     #[command(flatten)]
     pub(crate) class: ClassArgs,
+}
+
+/// Where the metrics of a run are.
+#[derive(Clone, Debug)]
+pub(crate) enum MetricsPlace {
+    /// Whoever connects gets them.
+    Address(SocketAddr),
+    /// They are written in the end.
+    File(PathBuf),
+}
+
+impl MetricsPlace {
+    /// What is no address is the name of a file.
+    #[expect(clippy::unnecessary_wraps, reason = "the form of a value parser")]
+    fn parse(text: &str) -> Result<Self, String> {
+        Ok(text.parse().map_or_else(|_| Self::File(text.into()), Self::Address))
+    }
+}
+
+impl FleetAttestArgs {
+    /// Which outcomes make the exit code another than 0.
+    pub(crate) fn fail_on(&self) -> FailOn {
+        fail_on(&self.fail_on)
+    }
+}
+
+/// Of `--fail-on`.
+pub(super) fn fail_on(kinds: &[OutcomeKind]) -> FailOn {
+    match kinds {
+        [] => FailOn::ANYTHING,
+        kinds => FailOn::only(kinds.iter().copied()),
+    }
 }
 
 /// What holds for the devices of a class: the options of `spdm attest`.
@@ -122,7 +162,8 @@ fn rate(text: &str) -> Result<f64, String> {
     rate.ok_or_else(|| "expected a number per second such as 50/s".to_owned())
 }
 
-fn outcome(name: &str) -> Result<OutcomeKind, String> {
+/// An outcome that `--fail-on` can name.
+pub(super) fn outcome(name: &str) -> Result<OutcomeKind, String> {
     let kind = OutcomeKind::named(name).filter(|kind| *kind != OutcomeKind::Verified);
     kind.ok_or_else(|| "expected rejected, undecidable, unreachable or device_error".to_owned())
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use spdm_fleet::{FailOn, OutcomeKind};
 
+use super::attest::{fail_on, outcome};
+
 /// `spdm fleet report`.
 #[derive(Args, Debug)]
 pub(crate) struct FleetReportArgs {
@@ -17,7 +19,7 @@ pub(crate) struct FleetReportArgs {
     #[command(flatten)]
     pub(crate) views: FleetViewArgs,
     /// Which outcomes make the exit code another than 0: all but verified, or these
-    #[arg(long, value_name = "OUTCOME,…", value_delimiter = ',', value_parser = outcome_kind)]
+    #[arg(long, value_name = "OUTCOME,…", value_delimiter = ',', value_parser = outcome)]
     pub(crate) fail_on: Vec<OutcomeKind>,
     /// The metrics of the run, as the textfile collector of node_exporter reads them
     #[arg(long, value_name = "FILE")]
@@ -27,19 +29,8 @@ pub(crate) struct FleetReportArgs {
 impl FleetReportArgs {
     /// Which outcomes make the exit code another than 0.
     pub(crate) fn fail_on(&self) -> FailOn {
-        match self.fail_on.as_slice() {
-            [] => FailOn::ANYTHING,
-            kinds => FailOn::only(kinds.iter().copied()),
-        }
+        fail_on(&self.fail_on)
     }
-}
-
-/// An outcome by its name.
-fn outcome_kind(name: &str) -> Result<OutcomeKind, String> {
-    OutcomeKind::named(name).ok_or_else(|| {
-        let names = OutcomeKind::ALL.map(OutcomeKind::name).join(", ");
-        format!("expected one of {names}")
-    })
 }
 
 /// What else is made of a journal.
