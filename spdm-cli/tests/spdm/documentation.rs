@@ -1,4 +1,4 @@
-//! docs/appraisal.md: every command in it is run, and what it shows has to be what is written there.
+//! docs/appraisal.md and docs/fleet.md: every command in them is run, and what it shows has to be what is written there.
 //!
 //! A block of `console` has commands behind `$ ` and what they show; `...` stands for lines that are left out. Values that are
 //! others in each run count by their length only.
@@ -118,19 +118,11 @@ fn fits(written: &[String], shown: &[String]) -> bool {
     }
 }
 
-#[test]
+/// Runs every command of a text in this folder.
 #[cfg(unix)]
-fn the_commands_of_appraisal_show_what_is_written() {
-    let path = format!("{}/../docs/appraisal.md", env!("CARGO_MANIFEST_DIR"));
-    let text = fs::read_to_string(path).unwrap();
-    let commands = commands(&text);
+fn shows_what_is_written(name: &str, text: &str, folder: &Folder) {
+    let commands = commands(text);
     assert!(commands.len() > 10, "{commands:?}");
-    let folder = Folder::new();
-    vendor_files(
-        &folder,
-        run("attest emulated --json").object()["measurements"].as_array().unwrap(),
-    );
-    folder.write("gate.sh", script(&text));
     let program = env!("CARGO_BIN_EXE_spdm");
     let bin = std::path::Path::new(program).parent().unwrap();
     let mut device: Option<Emulator> = None;
@@ -161,9 +153,33 @@ fn the_commands_of_appraisal_show_what_is_written() {
         let shown: Vec<_> = shown.lines().map(|line| line.trim_end().to_owned()).collect();
         assert!(
             fits(written, &shown),
-            "docs/appraisal.md: $ {command}\nis written to show\n{}\nand shows\n{}",
+            "docs/{name}: $ {command}\nis written to show\n{}\nand shows\n{}",
             written.join("\n"),
             shown.join("\n")
         );
     }
+}
+
+fn text_of(name: &str) -> String {
+    fs::read_to_string(format!("{}/../docs/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[test]
+#[cfg(unix)]
+fn the_commands_of_appraisal_show_what_is_written() {
+    let text = text_of("appraisal.md");
+    let folder = Folder::new();
+    vendor_files(
+        &folder,
+        run("attest emulated --json").object()["measurements"].as_array().unwrap(),
+    );
+    folder.write("gate.sh", script(&text));
+    shows_what_is_written("appraisal.md", &text, &folder);
+}
+
+#[test]
+#[cfg(unix)]
+fn the_commands_of_fleet_show_what_is_written() {
+    let text = text_of("fleet.md");
+    shows_what_is_written("fleet.md", &text, &Folder::new());
 }
