@@ -333,7 +333,11 @@ fn f18_exit_codes_are_those_of_the_worst() {
         twice.err
     );
     let shown = attest(&[&fine, &wrong], "");
-    assert!(shown.out.contains("1 of 2 devices") && shown.out.contains("1 rejected"), "{}", shown.out);
+    assert!(
+        shown.out.contains("1 of 2 devices") && shown.out.contains("1 rejected"),
+        "{}",
+        shown.out
+    );
 }
 
 #[test]
