@@ -57,7 +57,7 @@ impl<'a> FleetViews<'a> {
         let [metrics_path, junit, html] = paths;
         Ok(Self {
             summary: Summary::new(head.clone()),
-            metrics: metrics,
+            metrics,
             metrics_file: file(metrics_path)?,
             junit: file(junit)?,
             page: file(html)?.map(|file| (Page::default(), file)),
