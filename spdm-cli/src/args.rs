@@ -33,7 +33,7 @@ pub(crate) use emulate::{EmulateArgs, ProvisioningChoice};
 pub(crate) use events::{EventsArgs, WantedEvents};
 pub(crate) use fleet::{
     ClassArgs, FleetArgs, FleetAttestArgs, FleetReportArgs, FleetVerb, FleetViewArgs,
-    GroupingChoice, MetricsPlace, ProfileArgs,
+    GroupingChoice, MetricsPlace, ProfileArgs, RedfishArgs,
 };
 pub(crate) use ide::{IdeArgs, IdeStep};
 pub(crate) use identity::IdentityArgs;

@@ -6,6 +6,7 @@ pub(crate) mod class_profile;
 mod class_rules;
 mod live_metrics;
 mod progress;
+mod redfish;
 mod report;
 mod resume;
 mod shown;

@@ -1,6 +1,7 @@
 //! Many devices. One file per verb.
 
 mod attest;
+mod redfish;
 mod report;
 
 use clap::{Args, Subcommand};
@@ -8,6 +9,7 @@ use clap::{Args, Subcommand};
 use super::help;
 use crate::time::At;
 pub(crate) use attest::{ClassArgs, FleetAttestArgs, MetricsPlace, ProfileArgs};
+pub(crate) use redfish::RedfishArgs;
 pub(crate) use report::{FleetReportArgs, FleetViewArgs, GroupingChoice};
 
 /// `spdm fleet`.

@@ -22,6 +22,7 @@ use crate::fleet::class_profile::Classes;
 use crate::fleet::class_rules::{ClassInputs, ClassRules};
 use crate::fleet::live_metrics::LiveMetrics;
 use crate::fleet::progress::{InFlight, Progress};
+use crate::fleet::redfish::RedfishSource;
 use crate::fleet::resume::{self, Before};
 use crate::fleet::sink::FleetSink;
 use crate::fleet::targets;
@@ -41,6 +42,9 @@ pub(crate) fn run(
     let classes = Inputs::read(args, profile.as_ref(), crypto, console)?;
     let digest = classes.digest(&targets, profile.as_ref(), crypto);
     let digest = digest.ok_or_else(|| Failure::usage("SHA-256 is not implemented here"))?;
+    // The job is about the list; what services list today are its items.
+    let redfish = RedfishSource::read(&args.redfish, crypto, console)?;
+    let targets = redfish.expand(targets, args, console);
     if let Some(dir) = &args.evidence_dir {
         fs::create_dir_all(dir).map_err(|error| file::of(dir, &error))?;
     }
@@ -55,6 +59,7 @@ pub(crate) fn run(
             .transpose()?,
         known: devices.as_ref().map(|devices| by_target(devices, known.as_ref())),
         evidence_dir: args.evidence_dir.as_deref(),
+        redfish,
         crypto,
         learned: Mutex::default(),
         lost: Mutex::default(),

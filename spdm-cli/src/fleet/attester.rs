@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use spdm_evidence::{ExitClass, KnownChains, KnownDevice, Recording};
+use spdm_evidence::{ExitClass, KnownChains, KnownDevice};
 use spdm_fleet::{
-    Attempt, Attester, EvidenceFile, Failed, Fault, Finding, Inputs, OutcomeKind, Work,
+    Attempt, Attester, EvidenceFile, Failed, Fault, Finding, Inputs, OutcomeKind, Transport, Work,
 };
 use spdm_x509::Anchor;
 
@@ -20,6 +20,7 @@ use crate::examination::{Examination, Expected};
 use crate::exit::{Exit, Failure};
 use crate::file;
 use crate::fleet::class_rules::ClassRules;
+use crate::fleet::redfish::RedfishSource;
 use crate::live::{LiveDevice, SessionOffer, Telling};
 use crate::provenance::Stopwatch;
 use crate::trust::LeafName;
@@ -41,6 +42,8 @@ pub(crate) struct DeviceAttester<'a> {
     pub(crate) default: Option<ClassRules<'a>>,
     pub(crate) known: Option<KnownByTarget<'a>>,
     pub(crate) evidence_dir: Option<&'a Path>,
+    /// Services that answer for devices.
+    pub(crate) redfish: RedfishSource,
     pub(crate) crypto: Crypto,
     /// Devices that were verified for the first time, until they are in the file.
     pub(crate) learned: Mutex<Vec<KnownDevice>>,
@@ -57,7 +60,10 @@ impl Attester for DeviceAttester<'_> {
             return undecidable("profile", detail);
         };
         let begun = Instant::now();
-        let attempt = self.attest_by(rules, work);
+        let attempt = match work.item.target.transport() {
+            Transport::Redfish => self.redfish.attest(self, rules, work),
+            _ => self.attest_by(rules, work),
+        };
         let took = begun.elapsed().as_millis();
         let took = u64::try_from(took).unwrap_or(u64::MAX);
         match attempt {
@@ -123,14 +129,10 @@ impl DeviceAttester<'_> {
         let examined = round.attest(device, name, expected, &mut chains)?;
         let Examination { verdict, recordings, learned, round_trips, exchange } = examined;
         let finding = finding(&verdict);
-        let evidence = self.evidence_dir.map(|dir| {
-            self.write_evidence(dir, device, recordings, work).inspect_err(|failure| {
-                let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-                lost.get_or_insert_with(|| failure.clone());
-                self.stop.store(true, Ordering::Relaxed);
-            })
-        });
-        let evidence = evidence.transpose()?;
+        let evidence = self.keep(work, || {
+            let json = evidence(&device.name(), recordings).to_json().map_err(Failure::usage)?;
+            Ok(format!("{json}\n").into_bytes())
+        })?;
         if finding.kind == OutcomeKind::Verified
             && let Some(learned) = learned
         {
@@ -150,22 +152,32 @@ impl DeviceAttester<'_> {
         })
     }
 
-    /// Writes what the device said, under the names of item and attempt.
+    /// Writes what the device said, where a folder is named for it. Where that fails, the run ends.
+    pub(super) fn keep(
+        &self,
+        work: &Work<'_>,
+        bytes: impl FnOnce() -> Result<Vec<u8>, Failure>,
+    ) -> Result<Option<EvidenceFile>, Failure> {
+        let Some(dir) = self.evidence_dir else { return Ok(None) };
+        let kept = bytes().and_then(|bytes| self.write_evidence(dir, &bytes, work));
+        kept.map(Some).inspect_err(|failure| {
+            let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+            lost.get_or_insert_with(|| failure.clone());
+            self.stop.store(true, Ordering::Relaxed);
+        })
+    }
+
+    /// Under the names of item and attempt.
     fn write_evidence(
         &self,
         dir: &Path,
-        device: &LiveDevice<'_>,
-        recordings: Vec<Recording>,
+        bytes: &[u8],
         work: &Work<'_>,
     ) -> Result<EvidenceFile, Failure> {
         let item = work.item.item.as_str().trim_start_matches("sha256:");
         let name = format!("{item}-{}.json", work.attempt);
-        let json = evidence(&device.name(), recordings).to_json().map_err(Failure::usage)?;
-        let bytes = format!("{json}\n").into_bytes();
-        let path = dir.join(&name);
-        file::write(&path, &bytes)?;
-        let digest =
-            self.crypto.provider.hash.digest(spdm_crypto::HashAlgorithm::Sha256, &[&bytes]);
+        file::write(&dir.join(&name), bytes)?;
+        let digest = self.crypto.provider.hash.digest(spdm_crypto::HashAlgorithm::Sha256, &[bytes]);
         let digest = digest.map_err(|_| Failure::usage("SHA-256 is not implemented here"))?;
         Ok(EvidenceFile {
             sha256: hex::encode(digest.as_bytes()),
@@ -176,7 +188,7 @@ impl DeviceAttester<'_> {
 }
 
 /// What a verdict comes to: the library decides, over the report and over what only the connection knows.
-fn finding(verdict: &Verdict) -> Finding {
+pub(super) fn finding(verdict: &Verdict) -> Finding {
     let line = verdict.line_error();
     let failed = line.map(|error| Failed {
         kind: error.kind,
@@ -196,7 +208,7 @@ fn finding(verdict: &Verdict) -> Finding {
     finding
 }
 
-fn undecidable(check: &str, detail: String) -> Attempt {
+pub(super) fn undecidable(check: &str, detail: String) -> Attempt {
     Attempt::without_device(OutcomeKind::Undecidable, Fault::Configuration, check, detail)
 }
 

@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
-use spdm_fleet::{Target, read_targets};
+use spdm_fleet::{Target, Transport, read_targets};
 
 use crate::args::San;
 use crate::exit::Failure;
+use crate::fleet::redfish;
 use crate::{file, target};
 
 /// Reads the list; every target in it has the right form.
@@ -21,7 +22,11 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Target>, Failure> {
 
 fn parse(reader: impl BufRead, name: &str) -> Result<Vec<Target>, Failure> {
     let check = |target: &Target| {
-        target.target.parse::<target::Target>().map_err(|why| ("target", why))?;
+        let form = match target.transport() {
+            Transport::Redfish => redfish::check(&target.target),
+            _ => target.target.parse::<target::Target>().map(drop),
+        };
+        form.map_err(|why| ("target", why))?;
         match target.san.as_deref().map(San::parse) {
             None | Some(Ok(San::None | San::Dmtf(_))) => Ok(()),
             Some(Ok(San::PciCma)) => {

@@ -45,6 +45,7 @@ mod policy;
 mod process;
 mod provenance;
 mod provisioning;
+mod redfish;
 mod reference_files;
 mod references;
 mod refusals;

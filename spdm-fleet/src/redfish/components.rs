@@ -3,6 +3,7 @@
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -181,8 +182,8 @@ pub struct Expansion {
     pub notes: Vec<String>,
 }
 
-/// Puts in the place of each `redfish://HOST` its components, with class, host, labels and name of it. So many services are
-/// asked at once, each for so long at most.
+/// Puts in the place of each `redfish://HOST` its components, with class, host, labels and name of it. One that is a target
+/// by itself stays as it is, with the class that it has there. So many services are asked at once, each for so long at most.
 #[must_use]
 pub fn expand(targets: Vec<Target>, access: &Access, jobs: usize, time: Duration) -> Expansion {
     let services: Vec<Option<RedfishTarget>> = targets
@@ -207,6 +208,12 @@ pub fn expand(targets: Vec<Target>, access: &Access, jobs: usize, time: Duration
             });
         }
     });
+    // As services write them.
+    let written = |target: &Target| {
+        let parsed = RedfishTarget::parse(&target.target)?.ok()?;
+        parsed.component.as_ref().map(|path| parsed.of_component(path))
+    };
+    let mut known: HashSet<String> = targets.iter().filter_map(written).collect();
     let mut expansion = Expansion::default();
     for ((target, service), found) in targets.into_iter().zip(&services).zip(found) {
         let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -216,8 +223,9 @@ pub fn expand(targets: Vec<Target>, access: &Access, jobs: usize, time: Duration
             continue;
         };
         expansion.notes.extend(found.note(&service.origin));
+        let new = found.targets.into_iter().filter(|component| known.insert(component.clone()));
         let of = |component| Target { target: component, ..target.clone() };
-        expansion.targets.extend(found.targets.into_iter().map(of));
+        expansion.targets.extend(new.map(of));
     }
     expansion
 }

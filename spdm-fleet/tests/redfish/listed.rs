@@ -40,6 +40,17 @@ fn f19_a_service_stands_for_its_enabled_components_and_says_what_is_left_out() {
 }
 
 #[test]
+fn a_component_that_is_listed_by_itself_keeps_its_class() {
+    let (service, _) = three().start();
+    let mut own = Target::new(service.target(&Controller::path("GPU_2")));
+    own.class = "special".to_owned();
+    let whole = Target::new(service.target(""));
+    let expansion = expand(vec![whole.clone(), own.clone(), whole], &access(), 8, TIME);
+    let first = Target::new(service.target(&Controller::path("GPU_0")));
+    assert_eq!(expansion.targets, [first, own]);
+}
+
+#[test]
 fn f19_a_service_that_lists_nothing_stays_an_item_that_is_not_verified() {
     let mut none = three();
     none.components.remove(2);

@@ -9,7 +9,7 @@ use spdm_transport::Duration;
 
 use super::super::values;
 use super::super::{AttestOptions, ConnectionArgs, KnownArgs};
-use super::FleetViewArgs;
+use super::{FleetViewArgs, RedfishArgs};
 
 /// The options that a class profile has instead. By name: clap leaves the group of a struct empty that has another one in it.
 const OF_CLASSES: [&str; 41] = [
@@ -100,6 +100,8 @@ pub(crate) struct FleetAttestArgs {
     /// the end, for the textfile collector of node_exporter
     #[arg(long, value_name = "ADDR|FILE", value_parser = MetricsPlace::parse)]
     pub(crate) metrics: Option<MetricsPlace>,
+    #[command(flatten)]
+    pub(crate) redfish: RedfishArgs,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
     #[command(flatten)]

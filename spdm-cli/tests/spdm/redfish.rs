@@ -1,0 +1,144 @@
+//! Devices behind Redfish services, in `spdm fleet attest`.
+
+use serde_json::{Value, json};
+use test_redfish::{AttestedDevice, Controller, Service, TaskForm};
+
+use crate::process::{Folder, Run, run};
+
+/// Two devices of one class, of which only the first one's root is trusted.
+fn controller() -> Controller {
+    Controller {
+        task: TaskForm::Monitor(1),
+        ..Controller::new(vec![AttestedDevice::new(1), AttestedDevice::new(2)])
+    }
+}
+
+struct Site {
+    folder: Folder,
+    service: Service,
+}
+
+impl Site {
+    fn start(controller: Controller) -> Self {
+        let folder = Folder::new();
+        folder.write("root.pem", &AttestedDevice::new(1).root_pem());
+        let (service, _) = controller.start();
+        folder.write("targets", &format!("{} class=gpu rack=r1\n", service.target("")));
+        Self { folder, service }
+    }
+
+    fn attest(&self, options: &str) -> (Run, Vec<Value>) {
+        let [targets, root, out] =
+            ["targets", "root.pem", "out.jsonl"].map(|name| self.folder.path(name));
+        let _ = std::fs::remove_file(&out);
+        let outcome = run(&format!(
+            "fleet attest --targets {targets} --trust {root} --attempts 1 --out {out} {options}"
+        ));
+        let lines = std::fs::read_to_string(self.folder.path("out.jsonl")).unwrap_or_default();
+        let lines = lines.lines().skip(1).map(|line| serde_json::from_str(line).unwrap());
+        (outcome, lines.collect())
+    }
+
+    fn outcome(&self, lines: &[Value], name: &str) -> Value {
+        let target = self.service.target(&Controller::path(name));
+        lines.iter().find(|line| line["target"] == target.as_str()).unwrap().clone()
+    }
+}
+
+#[cfg(feature = "redfish")]
+#[test]
+fn each_component_of_a_service_is_an_item_with_a_report() {
+    let mut controller = controller();
+    let mut off = Controller::component("GPU_2");
+    off["ComponentIntegrityEnabled"] = json!(false);
+    controller.components.push(("GPU_2".to_owned(), off));
+    let site = Site::start(controller);
+    let (outcome, lines) = site.attest("");
+    assert_eq!(outcome.code, 1, "{}", outcome.err);
+    assert_eq!(lines.len(), 2);
+    let first = site.outcome(&lines, "GPU_0");
+    assert_eq!((&first["outcome"], &first["class"]), (&json!("verified"), &json!("gpu")));
+    assert_eq!(first["labels"]["rack"], "r1");
+    assert_eq!(first["report"]["verified"], true);
+    assert_eq!(first["report"]["fresh"], true);
+    assert_eq!(first["round_trips"], 5);
+    let other = site.outcome(&lines, "GPU_1");
+    assert_eq!((&other["outcome"], &other["fault"]), (&json!("rejected"), &json!("device")));
+    assert_eq!(other["reason"]["check"], "chain.anchor");
+    assert!(outcome.err.contains("1 disabled"), "{}", outcome.err);
+}
+
+#[cfg(feature = "redfish")]
+#[test]
+fn f19_what_a_service_gets_wrong_is_never_verified() {
+    let of = |change: &dyn Fn(&mut Controller)| {
+        let mut controller = controller();
+        change(&mut controller);
+        let site = Site::start(controller);
+        let (outcome, lines) = site.attest("--deadline 2");
+        let line = site.outcome(&lines, "GPU_0");
+        (outcome.code, line["outcome"].clone(), line["reason"]["check"].clone())
+    };
+    let nonce = of(&|controller| controller.nonce = Some([9; 32]));
+    assert_eq!(nonce, (1, json!("rejected"), json!("measurements.nonce")));
+    let forever = of(&|controller| {
+        controller.task = TaskForm::Forever;
+        controller.components.pop();
+    });
+    assert_eq!(forever, (3, json!("unreachable"), json!("connection")));
+    let less = of(&|controller| controller.index = Some(1));
+    assert_eq!(less, (1, json!("device_error"), json!("redfish")));
+    let certificate = of(&|controller| {
+        let linked = &mut controller.components[0].1["SPDM"]["IdentityAuthentication"];
+        linked["ResponderAuthentication"]["ComponentCertificate"]["@odata.id"] =
+            json!(Controller::certificate("GPU_1"));
+    });
+    assert_eq!((certificate.0, certificate.1), (1, json!("rejected")));
+}
+
+#[cfg(feature = "redfish")]
+#[test]
+fn options_that_a_service_cannot_fulfil_leave_the_item_undecided() {
+    let site = Site::start(controller());
+    for option in ["--measurements none", "--session", "--raw"] {
+        let (outcome, lines) = site.attest(option);
+        let line = site.outcome(&lines, "GPU_0");
+        assert_eq!(line["outcome"], "undecidable", "{option} {}", outcome.err);
+    }
+}
+
+#[cfg(feature = "redfish")]
+#[test]
+fn f19_credentials_come_from_a_file_and_are_shown_nowhere() {
+    let mut controller = controller();
+    controller.login = Some(("authorization".to_owned(), "Basic dTpodW50ZXIy".to_owned()));
+    let site = Site::start(controller);
+    let secret = r#"{"default": {"user": "u", "password": "hunter2"}}"#;
+    site.folder.write("secret.json", secret);
+    let option = format!("--redfish-credentials {}", site.folder.path("secret.json"));
+    let (outcome, lines) = site.attest(&option);
+    assert_eq!(site.outcome(&lines, "GPU_0")["outcome"], "verified");
+    // Files of tests are for everybody.
+    assert!(outcome.err.contains("is secret, and others than its owner can read it"));
+    site.folder.write("secret.json", &secret.replace("hunter2", "hunter3"));
+    let (wrong, lines) = site.attest(&option);
+    assert_eq!((wrong.code, lines.len()), (1, 1));
+    assert_eq!(lines[0]["fault"], "configuration");
+    assert_eq!(lines[0]["reason"]["check"], "credentials");
+    let shown = format!("{}{}{}{}{lines:?}", outcome.out, outcome.err, wrong.out, wrong.err);
+    assert!(!shown.contains("hunter") && !shown.contains("dTpodW50ZXIy"), "{shown}");
+}
+
+#[cfg(not(feature = "redfish"))]
+#[test]
+fn without_the_feature_an_item_is_undecidable_and_names_it() {
+    let site = Site::start(controller());
+    let (outcome, lines) = site.attest("");
+    assert_eq!((outcome.code, lines.len()), (1, 1), "{}", outcome.err);
+    assert_eq!(lines[0]["outcome"], "undecidable");
+    let detail = lines[0]["reason"]["detail"].as_str().unwrap();
+    assert!(detail.contains("the feature redfish"), "{detail}");
+    let refused = site.attest("--redfish-ca root.pem").0;
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("the feature redfish"), "{}", refused.err);
+}
