@@ -1,6 +1,8 @@
 //! Devices behind Redfish services, in `spdm fleet attest`.
 
-use serde_json::{Value, json};
+use serde_json::Value;
+#[cfg(feature = "redfish")]
+use serde_json::json;
 use test_redfish::{AttestedDevice, Controller, Service, TaskForm};
 
 use crate::process::{Folder, Run, run};
@@ -39,6 +41,7 @@ impl Site {
         (outcome, lines.collect())
     }
 
+    #[cfg(feature = "redfish")]
     fn outcome(&self, lines: &[Value], name: &str) -> Value {
         let target = self.service.target(&Controller::path(name));
         lines.iter().find(|line| line["target"] == target.as_str()).unwrap().clone()
