@@ -23,9 +23,9 @@ struct Site {
 impl Site {
     fn start(controller: Controller) -> Self {
         let folder = Folder::new();
-        folder.write("root.pem", &AttestedDevice::new(1).root_pem());
+        folder.write("root.pem", AttestedDevice::new(1).root_pem());
         let (service, _) = controller.start();
-        folder.write("targets", &format!("{} class=gpu rack=r1\n", service.target("")));
+        folder.write("targets", format!("{} class=gpu rack=r1\n", service.target("")));
         Self { folder, service }
     }
 
@@ -123,7 +123,7 @@ fn f19_credentials_come_from_a_file_and_are_shown_nowhere() {
     assert_eq!(site.outcome(&lines, "GPU_0")["outcome"], "verified");
     // Files of tests are for everybody.
     assert!(outcome.err.contains("is secret, and others than its owner can read it"));
-    site.folder.write("secret.json", &secret.replace("hunter2", "hunter3"));
+    site.folder.write("secret.json", secret.replace("hunter2", "hunter3"));
     let (wrong, lines) = site.attest(&option);
     assert_eq!((wrong.code, lines.len()), (1, 1));
     assert_eq!(lines[0]["fault"], "configuration");
