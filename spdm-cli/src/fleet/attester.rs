@@ -1,4 +1,4 @@
-//! Attests one device of many: [`spdm_fleet::Attester`] over [`Round`](crate::attest::Round).
+//! Attests one device of many: [`spdm_fleet::Attester`] over [`Round`].
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::{BTreeMap, HashMap};
