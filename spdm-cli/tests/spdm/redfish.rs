@@ -33,8 +33,9 @@ impl Site {
         let [targets, root, out] =
             ["targets", "root.pem", "out.jsonl"].map(|name| self.folder.path(name));
         let _ = std::fs::remove_file(&out);
+        // One after the other: the service keeps the result of one task.
         let outcome = run(&format!(
-            "fleet attest --targets {targets} --trust {root} --attempts 1 --out {out} {options}"
+            "fleet attest --targets {targets} --trust {root} --per-host 1 --attempts 1 --out {out} {options}"
         ));
         let lines = std::fs::read_to_string(self.folder.path("out.jsonl")).unwrap_or_default();
         let lines = lines.lines().skip(1).map(|line| serde_json::from_str(line).unwrap());
