@@ -65,7 +65,7 @@ fn each_component_of_a_service_is_an_item_with_a_report() {
     assert_eq!(first["labels"]["rack"], "r1");
     assert_eq!(first["report"]["verified"], true);
     assert_eq!(first["report"]["fresh"], true);
-    assert_eq!(first["round_trips"], 4);
+    assert_eq!(first["round_trips"], 5);
     let other = site.outcome(&lines, "GPU_1");
     assert_eq!((&other["outcome"], &other["fault"]), (&json!("rejected"), &json!("device")));
     assert_eq!(other["reason"]["check"], "chain.anchor");
