@@ -214,7 +214,7 @@ fn logged(text: &str, before: Before) -> Option<Line> {
 fn decimal_bytes(text: &str) -> Option<Vec<u8>> {
     let inside = text.strip_prefix('[')?.trim_end_matches([',', ';']).strip_suffix(']')?;
     let words = inside.split(|c: char| c.is_whitespace() || c == ',');
-    let bytes = words.filter(|word| !word.is_empty()).map(|word| word.parse().ok());
+    let bytes = words.filter(|word| !word.is_empty()).map(|word| word.parse::<u8>().ok());
     bytes.collect::<Option<Vec<u8>>>().filter(|bytes| begins(bytes))
 }
 
