@@ -17,6 +17,10 @@ fn controller() -> Controller {
 
 struct Site {
     folder: Folder,
+    #[cfg_attr(
+        not(feature = "redfish"),
+        expect(dead_code, reason = "it serves until it is dropped")
+    )]
     service: Service,
 }
 
