@@ -118,10 +118,19 @@ pub(crate) enum MetricsPlace {
 }
 
 impl MetricsPlace {
-    /// What is no address is the name of a file.
-    #[expect(clippy::unnecessary_wraps, reason = "the form of a value parser")]
+    /// What is no address is the name of a file, but for the name of a host with a port.
     fn parse(text: &str) -> Result<Self, String> {
-        Ok(text.parse().map_or_else(|_| Self::File(text.into()), Self::Address))
+        if let Ok(address) = text.parse() {
+            return Ok(Self::Address(address));
+        }
+        match text.rsplit_once(':') {
+            Some((host, port)) if !host.contains('/') && port.parse::<u16>().is_ok() => {
+                Err(format!(
+                    "expected an IP address with a port such as 127.0.0.1:{port}, or a file such as ./{text}"
+                ))
+            }
+            _ => Ok(Self::File(text.into())),
+        }
     }
 }
 
@@ -174,7 +183,27 @@ pub(super) fn outcome(name: &str) -> Result<OutcomeKind, String> {
 mod tests {
     use clap::CommandFactory as _;
 
-    use super::{OF_CLASSES, ProfileArgs};
+    use super::{MetricsPlace, OF_CLASSES, ProfileArgs};
+
+    #[test]
+    fn a_host_with_a_port_is_no_file_of_metrics() {
+        for address in ["127.0.0.1:9464", "[::1]:9464"] {
+            assert!(
+                matches!(MetricsPlace::parse(address), Ok(MetricsPlace::Address(_))),
+                "{address}"
+            );
+        }
+        for file in ["metrics.prom", "./localhost:9464", "a:b"] {
+            assert!(matches!(MetricsPlace::parse(file), Ok(MetricsPlace::File(_))), "{file}");
+        }
+        let error = MetricsPlace::parse("localhost:9464").err();
+        assert_eq!(
+            error.as_deref(),
+            Some(
+                "expected an IP address with a port such as 127.0.0.1:9464, or a file such as ./localhost:9464"
+            )
+        );
+    }
 
     #[test]
     fn a_profile_has_all_of_its_options_instead() {

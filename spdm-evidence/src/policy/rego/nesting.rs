@@ -12,11 +12,15 @@ const MAX_DEPTH: usize = 12;
 /// The place where there is one too many.
 pub(super) fn check(text: &str) -> Result<(), String> {
     let mut depth = 0_usize;
+    // Text between backquotes goes on behind the end of a line, and has no escapes.
+    let mut in_raw_string = false;
     for (line, row) in (1..).zip(text.split('\n')) {
         let mut in_string = false;
         let mut is_escaped = false;
         for (column, character) in (1..).zip(row.chars()) {
             match character {
+                '`' if !in_string => in_raw_string = !in_raw_string,
+                _ if in_raw_string => {}
                 _ if is_escaped => is_escaped = false,
                 '\\' if in_string => is_escaped = true,
                 '"' => in_string = !in_string,
@@ -49,6 +53,13 @@ mod tests {
         assert_eq!(check(&format!("\n{}", nested(MAX_DEPTH + 1))), Err(why.to_owned()));
         for text in ["# [[[[[[[[[[[[[[", r#""[[[[[\"[[[[[[[[[""#] {
             assert_eq!(check(text), Ok(()), "{text}");
+        }
+        for text in ["`[[[[[[[[[[[[[[`", "`\n[[[[[[[[[[[[[[\n`", "\"`\" == `[[[[[[[[[[[[[`"] {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
+        // A quote between backquotes begins no text that would hide brackets.
+        for text in ["`\"`", "`\\`", "`\n`"] {
+            assert!(check(&format!("{text} {}", "[".repeat(13))).is_err(), "{text}");
         }
         assert!(check(&format!("# x\n{}", "{[".repeat(7))).is_err());
         assert!(check(&format!("\"\\\\\" {}", "[".repeat(13))).is_err());
