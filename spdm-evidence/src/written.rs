@@ -1,5 +1,6 @@
 //! Evidence in the forms of other verifiers: signed measurements with their certificates.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
@@ -71,6 +72,11 @@ impl Evidence {
             let certificates = certificates.filter_map(|one| one.certificates).collect();
             return Ok(Written { bytes, notes: NoteCounter::count(notes), certificates });
         }
+        if self.recordings.iter().any(lacks_signature) {
+            return Err(Error::Unwritable(
+                "the device was asked for a signature that is not in it, which this form does not show",
+            ));
+        }
         let (measured, left_out) = self.measured(crypto)?;
         notes.extend(left_out);
         if format != Format::Redfish {
@@ -107,18 +113,23 @@ impl Evidence {
         Ok(Written { bytes, notes: NoteCounter::count(notes), certificates })
     }
 
-    /// No form says that a connection breaks off, or which nonce the file claims: what is wrong with it would be hidden.
+    /// No form says that a connection breaks off, that an answer has no request, or which nonce the file claims: what is
+    /// wrong with it would be hidden.
     fn check_writable(&self) -> Result<(), Error> {
         for recording in &self.recordings {
+            if recording.notes.iter().any(Note::is_unjudged) {
+                return Err(Error::Unwritable(
+                    "there is an answer in it that may be signed, and its request is not on record",
+                ));
+            }
             if recording.broken.is_some() {
                 return Err(Error::Unwritable(
                     "a connection in it breaks off, for a message is damaged",
                 ));
             }
+            let Some(claimed) = recording.claimed_nonce else { continue };
             let signed = recording.signed_transcript().map(|signed| signed.request.nonce);
-            if let (Some(claimed), Ok(signed)) = (recording.claimed_nonce, signed)
-                && claimed != signed
-            {
+            if signed.is_ok_and(|signed| claimed != signed) {
                 return Err(Error::Unwritable(
                     "the signed nonce is not the one that the evidence names",
                 ));
@@ -208,6 +219,28 @@ fn unnamed(negotiated: &Negotiated) -> Option<Note> {
     let is_named = negotiated.version >= SpdmVersion::V1_2;
     (!is_presumed && !is_named)
         .then(|| Note::UnnamedAlgorithms { asym: asym.name(), hash: hash.name() })
+}
+
+/// Whether a signature was asked for, and no answer to that request brings one: what is missing could be what fails. The same
+/// request may come again, as to a device that was Busy.
+fn lacks_signature(recording: &Recording) -> bool {
+    let asks = |request: &[u8]| match request {
+        [_, code, param1, ..] => match Code(*code) {
+            Code::CHALLENGE | Code::KEY_EXCHANGE => true,
+            Code::GET_MEASUREMENTS => param1 & 1 != 0,
+            _ => false,
+        },
+        _ => false,
+    };
+    let brings = |answer: &[u8]| answer.get(1).is_some_and(|code| Code(*code) != Code::ERROR);
+    let exchanges = || recording.exchanges.iter();
+    let answered: HashSet<&[u8]> = exchanges()
+        .filter(|exchange| exchange.response.as_deref().is_some_and(brings))
+        .map(|exchange| exchange.request.as_slice())
+        .collect();
+    exchanges()
+        .map(|exchange| exchange.request.as_slice())
+        .any(|request| asks(request) && !answered.contains(request))
 }
 
 /// The signed answers of a connection that are no measurements.

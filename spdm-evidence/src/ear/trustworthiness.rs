@@ -226,8 +226,10 @@ impl Appraised {
 
 fn identity(report: &Report, is_verified: bool, kind: Option<ReportErrorKind>) -> Option<Finding> {
     let ended = |check, status| report.status(check) == status;
-    // What was not verified for what runs on the device, or what a policy wants besides, is still that device.
+    // What was not verified for what runs on the device, or what a policy wants besides, is still that device: where its
+    // signature covers the nonce that was asked for.
     let is_appraised = matches!(kind, Some(ReportErrorKind::Reference | ReportErrorKind::Policy))
+        && report.fresh() != Some(false)
         && PROOFS.into_iter().any(|check| ended(check, CheckStatus::Pass))
         && report
             .checks()

@@ -1,8 +1,8 @@
 //! Detached EAT bundles with the measurements of devices.
 
-use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, SpdmVersion};
+use spdm_codec::{BaseAsymAlgo, BaseHashAlgo, MANIFEST_INDEX, SpdmVersion};
 use spdm_crypto::rustcrypto::{PROVIDER, Running};
-use spdm_crypto::{Bank, HashAlgorithm};
+use spdm_crypto::{Bank, HashAlgorithm, SignedMessage, SigningContext};
 use spdm_emulator::{Device, DeviceConfig, DeviceIdentity};
 use spdm_evidence::{
     AttestationCheck, CheckStatus, Error, Evidence, Format, Freshness, ReadOptions, Recorder,
@@ -10,6 +10,7 @@ use spdm_evidence::{
 };
 use spdm_x509::{Anchor, ValidityCheck};
 
+use crate::claims::token_over;
 use crate::corim_build::{array, bytes, map, named, negative, sign1, tag, uint};
 use crate::live::attest;
 use crate::recorder::{NOW, Wire};
@@ -19,6 +20,51 @@ const NONCE: [u8; 32] = [7; 32];
 
 /// The part of a device whose leaf is that of the minted chain, as a management controller makes it.
 fn part() -> Vec<u8> {
+    let transcript = evidence().recordings[0].to_standard_transcript().unwrap();
+    part_of(&transcript)
+}
+
+fn part_of(transcript: &[u8]) -> Vec<u8> {
+    let chain = bytes(&certificates(1).concat());
+    named(&[("cert_chain", chain), ("signed_measurements", bytes(transcript))])
+}
+
+/// The part of such a device whose manifest is a token of its own, over the nonce that it was asked with.
+fn part_with_token() -> Vec<u8> {
+    let recording = &evidence().recordings[0];
+    let exchange = recording.exchanges.last().unwrap();
+    let (request, answer) = (&exchange.request, exchange.response.as_ref().unwrap());
+    let transcript = recording.to_standard_transcript().unwrap();
+    let vca = &transcript[..transcript.len() - request.len() - answer.len()];
+    let len = usize::from(u16::from_le_bytes([answer[5], answer[6]]));
+    let (mut record, mut left) = (Vec::new(), &answer[8..8 + len]);
+    while let [index, specification, low, high, ..] = *left {
+        let (block, behind) = left.split_at(4 + usize::from(u16::from_le_bytes([low, high])));
+        if index == MANIFEST_INDEX {
+            let token = token_over(&request[4..36]);
+            let size = |more: usize| u16::try_from(token.len() + more).unwrap().to_le_bytes();
+            record.extend(
+                [&[index, specification][..], &size(3), &[0x84], &size(0), &token].concat(),
+            );
+        } else {
+            record.extend(block);
+        }
+        left = behind;
+    }
+    let mut signed = answer[..8].to_vec();
+    signed[5..7].copy_from_slice(&u16::try_from(record.len()).unwrap().to_le_bytes());
+    signed.extend([&record[..], &answer[8 + len..answer.len() - 64]].concat());
+    let transcript = [vca, request, &signed].concat();
+    let digest = PROVIDER.hash.digest(HashAlgorithm::Sha256, &[&transcript]).unwrap();
+    let message =
+        SignedMessage::new(SpdmVersion::V1_2, SigningContext::ResponderMeasurements, digest);
+    let mut signature = [0; 64];
+    message.sign(&key("Leaf"), HashAlgorithm::Sha256, &mut signature).unwrap();
+    part_of(&[&transcript[..], &signature].concat())
+}
+
+/// What such a device says.
+pub(crate) fn evidence() -> Evidence {
     let all = certificates(1);
     let config = DeviceConfig {
         versions: vec![SpdmVersion::V1_2],
@@ -31,19 +77,21 @@ fn part() -> Vec<u8> {
     let mut report = ReportBuilder::new("here", Freshness::Own, &PROVIDER);
     let mut recorder = Recorder::new(0);
     attest(&mut wire, &all[..1], &mut recorder, &mut report, |_| ());
-    let evidence = recorder.into_evidence("here");
-    let transcript = evidence.recordings[0].to_standard_transcript().unwrap();
-    named(&[("cert_chain", bytes(&all.concat())), ("signed_measurements", bytes(&transcript))])
+    recorder.into_evidence("here")
 }
 
 /// A bundle with this part, whose token signs the digest of another or of the same.
 fn bundle(part: &[u8], signed: &[u8]) -> Vec<u8> {
+    let [_, authority, leaf] = certificates(1).try_into().unwrap();
+    bundle_by(part, signed, &[(33, array(&[bytes(&leaf), bytes(&authority)]))])
+}
+
+/// The same, whose token names its signer so.
+fn bundle_by(part: &[u8], signed: &[u8], signer: &[(i64, Vec<u8>)]) -> Vec<u8> {
     let digest = PROVIDER.hash.digest(HashAlgorithm::Sha384, &[signed]).unwrap();
     let digest = array(&[negative(42), bytes(digest.as_bytes())]);
     let claims = map(&[(10, bytes(&NONCE)), (266, named(&[("a", digest)]))]);
-    let [_, authority, leaf] = certificates(1).try_into().unwrap();
-    let chain = [(33, array(&[bytes(&leaf), bytes(&authority)]))];
-    let token = sign1(&key("Leaf"), &[(1, negative(6)), (3, uint(263))], &chain, &claims);
+    let token = sign1(&key("Leaf"), &[(1, negative(6)), (3, uint(263))], signer, &claims);
     tag(602, array(&[tag(61, token), named(&[("a", bytes(part))])]))
 }
 
@@ -102,6 +150,21 @@ fn nobody_vouches_for_the_token() {
     let report = judge(&bundle(&part, &part), &other, None);
     assert_eq!(report.status(AttestationCheck::EatSignature), CheckStatus::Fail);
     assert!(!report.verified());
+}
+
+#[test]
+fn na12_the_token_of_a_part_does_not_stand_for_that_of_the_bundle() {
+    let (part, root) = (part_with_token(), certificates(1).remove(0));
+    let report = judge(&bundle(&part, &part), &root, None);
+    assert!(report.verified(), "{:?}", report.error());
+    // It names nobody, so nobody has looked at its signature: neither at what it signs, nor at its nonce.
+    for (signed, nonce) in [(&part[..], None), (b"another", None), (&part[..], Some(&NONCE[..]))] {
+        let report = judge(&bundle_by(&part, signed, &[]), &root, nonce);
+        assert_eq!(report.status(AttestationCheck::EatSignature), CheckStatus::Pass);
+        assert!(!report.verified());
+        let error = &report.error().unwrap().message;
+        assert!(error.starts_with("eat.signature was asked for: the bundle: "), "{error}");
+    }
 }
 
 #[test]

@@ -51,6 +51,11 @@ impl Attested {
 
     /// Of these certificates, whose root need not be one of the trusted ones.
     pub(crate) fn trusting(all: Vec<Vec<u8>>, trusted: &[Vec<u8>]) -> Self {
+        Self::expecting(Freshness::Own, all, trusted)
+    }
+
+    /// As [`Self::trusting`], with what is known of nonces.
+    pub(crate) fn expecting(freshness: Freshness, all: Vec<Vec<u8>>, trusted: &[Vec<u8>]) -> Self {
         let identity = DeviceIdentity::new(key("Leaf"), all).unwrap();
         let config = DeviceConfig {
             versions: vec![SpdmVersion::V1_2],
@@ -60,7 +65,7 @@ impl Attested {
             ..DeviceConfig::default()
         };
         let mut wire = Wire::of(Device::new(config).unwrap());
-        let mut report = ReportBuilder::new("here", Freshness::Own, &PROVIDER);
+        let mut report = ReportBuilder::new("here", freshness, &PROVIDER);
         attest(&mut wire, trusted, &mut Recorder::new(0), &mut report, |_| ());
         let nonce = report.clone().build().nonces().measurements.clone().unwrap_or_default();
         Self { report, nonce: hex::decode(nonce).unwrap() }
@@ -79,26 +84,39 @@ impl Attested {
     }
 
     pub(crate) fn claims(&self) -> Vec<(i64, Vec<u8>)> {
-        let profile = [0x2B, 6, 1, 4, 1, 0x82, 0xCC, 0x7F, 1, 3];
-        vec![
-            (1, text("Le\u{1b}af")),
-            (10, bytes(&self.nonce)),
-            (263, uint(2)),
-            (265, bytes(&profile)),
-            (273, array(&[array(&[uint(10571), bytes(&evidence())])])),
-        ]
+        claims_over(&self.nonce)
     }
 
-    /// A token with these claims by this key, which it names by the certificate of the leaf.
     pub(crate) fn token(&self, signer: &SoftwareKey, claims: &[(i64, Vec<u8>)]) -> Vec<u8> {
-        let leaf = certificates(1).pop().unwrap();
-        let unprotected = [(33, bytes(&leaf))];
-        sign1(signer, &[(1, negative(6)), (3, uint(263))], &unprotected, &map(claims))
+        token(signer, claims)
     }
 
     pub(crate) fn good(&self) -> Vec<u8> {
         self.token(&key("Leaf"), &self.claims())
     }
+}
+
+fn claims_over(nonce: &[u8]) -> Vec<(i64, Vec<u8>)> {
+    let profile = [0x2B, 6, 1, 4, 1, 0x82, 0xCC, 0x7F, 1, 3];
+    vec![
+        (1, text("Le\u{1b}af")),
+        (10, bytes(nonce)),
+        (263, uint(2)),
+        (265, bytes(&profile)),
+        (273, array(&[array(&[uint(10571), bytes(&evidence())])])),
+    ]
+}
+
+/// A token with these claims by this key, which it names by the certificate of the leaf.
+fn token(signer: &SoftwareKey, claims: &[(i64, Vec<u8>)]) -> Vec<u8> {
+    let leaf = certificates(1).pop().unwrap();
+    let unprotected = [(33, bytes(&leaf))];
+    sign1(signer, &[(1, negative(6)), (3, uint(263))], &unprotected, &map(claims))
+}
+
+/// The token of the device over this nonce.
+pub(crate) fn token_over(nonce: &[u8]) -> Vec<u8> {
+    token(&key("Leaf"), &claims_over(nonce))
 }
 
 /// Concise evidence of ACME WIDGET: a firmware that the record has no block of, and the ROM by its block.

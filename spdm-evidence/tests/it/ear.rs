@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 use spdm_appraisal::{Dialect, ReferenceKey, ReferenceTrust};
-use spdm_codec::{ContentChanged, DmtfMeasurement, MeasurementForm, MeasurementType};
+use spdm_codec::{
+    ContentChanged, DmtfMeasurement, MeasurementForm, MeasurementType, RequesterNonce,
+};
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
     AttestationCheck, Completeness, Ear, Freshness, MeasuredValue, Reference, ReferenceFile,
     Report, ReportBuilder, ReportErrorKind, TokenOptions, VerdictPolicy,
 };
-use spdm_requester::Error;
+use spdm_requester::{Error, Proof};
 use spdm_x509::ValidityCheck;
 
 use crate::claims::Attested;
@@ -307,6 +309,13 @@ fn a_rejected_device_is_never_affirming() {
     let mut old = complete();
     old.rejected("the version is 1.2, but 1.3 or later is required");
     assert_row(old, "contraindicated", [2, 3, 2, 0]);
+    // No signature covers the nonce that was asked for, and no check fails for that.
+    let all = certificates(1);
+    let asked = Freshness::Expected { proof: Proof::KeyExchange, nonce: RequesterNonce([7; 32]) };
+    let mut stale = Attested::expecting(asked, all.clone(), &all[..1]).report;
+    stale.measurements(vec![rom()]);
+    stale.rejected("the version is 1.2, but 1.3 or later is required");
+    assert_row(stale, "contraindicated", [0, 0, 0, 0]);
     // Nothing is proven, and no check fails.
     let mut nothing = ReportBuilder::new("here", Freshness::Unknown, &PROVIDER);
     nothing.rejected("the version is 1.2, but 1.3 or later is required");

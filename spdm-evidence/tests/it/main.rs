@@ -50,3 +50,4 @@ mod tcp_packets;
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]
 mod testing;
 mod work;
+mod written;

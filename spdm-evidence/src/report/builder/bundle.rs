@@ -98,6 +98,10 @@ impl ReportBuilder {
         }
         for (check, status, detail) in &found.rows {
             self.set(*check, *status, detail.clone());
+            // The token of the part's own manifest decides the same checks, and proves nothing of the bundle's.
+            if !found.is_whole && *status == CheckStatus::Skipped {
+                self.unfulfilled(*check, detail);
+            }
         }
         self
     }
