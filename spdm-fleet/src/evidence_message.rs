@@ -35,7 +35,8 @@ pub struct EvidenceMessage {
     /// Requests that were answered.
     #[serde(default)]
     pub round_trips: u32,
-    /// What was to be collected, as the collector repeats it: another attempt is to collect the same.
+    /// What was to be collected, as the collector repeats it: another attempt is to collect the same. Everything where it is
+    /// left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub want: Option<Want>,
     /// The evidence file (docs/schema/evidence.json); null where there is none.

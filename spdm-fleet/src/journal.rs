@@ -76,6 +76,13 @@ pub enum JournalError {
         /// Its number, from 1.
         line: u64,
     },
+    /// A line is of another job, or of another version of this program.
+    ForeignLine {
+        /// Its number, from 1.
+        line: u64,
+        /// The job that it names.
+        job: String,
+    },
     /// It is of another version of this program.
     Schema {
         /// The version that it names.
@@ -100,6 +107,13 @@ impl fmt::Display for JournalError {
             Self::Line { line, error } => write!(f, "line {line}: {error}"),
             Self::LongLine { line } => {
                 write!(f, "line {line} is longer than {MAX_LINE_LEN} bytes")
+            }
+            Self::ForeignLine { line, job } => {
+                let job = job.escape_debug();
+                write!(
+                    f,
+                    "line {line} is of the job \"{job}\", or of another version of this program"
+                )
             }
             Self::Schema { got } => write!(f, "schema {got} instead of {SCHEMA}"),
             Self::OtherJob { expected, got } => write!(
@@ -295,8 +309,12 @@ impl<R: BufRead> JournalReader<R> {
             self.torn = !self.buffer.is_empty();
             return Ok(None);
         };
-        let outcome = serde_json::from_slice(&self.buffer)
+        let outcome: Outcome = serde_json::from_slice(&self.buffer)
             .map_err(|error| JournalError::Line { line, error })?;
+        // What was found under other rules says nothing of this job.
+        if outcome.schema != SCHEMA || outcome.job != self.head.job.name {
+            return Err(JournalError::ForeignLine { line, job: outcome.job });
+        }
         (self.line, self.whole) = (line, self.whole + len);
         Ok(Some(outcome))
     }

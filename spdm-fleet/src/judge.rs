@@ -12,6 +12,7 @@ use crate::item::{Item, ItemId};
 use crate::nonce::{NonceFault, NonceKind, Nonces};
 use crate::outcome::{EvidenceFile, Fault, Finding, OutcomeKind, Reason};
 use crate::timestamp::Timestamp;
+use crate::work_message::Want;
 
 /// The check of an outcome where a collector hands on another item than the submitted one.
 pub const ITEM_CHECK: &str = "item";
@@ -28,6 +29,8 @@ pub struct Case<'c> {
     pub item: &'c Item,
     /// One connection.
     pub evidence: &'c Evidence,
+    /// What was to be collected. Whoever judges must require no less.
+    pub want: &'c Want,
     /// The nonce that the deciding signature must cover. Whoever judges must require it.
     pub nonce: RequesterNonce,
 }
@@ -43,8 +46,8 @@ pub trait Judge: Sync {
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "there is no third")]
 pub enum Submitted<'s> {
-    /// From the list of whoever submits.
-    Listed(&'s Item),
+    /// From the list of whoever submits, and what was to be collected.
+    Listed(&'s Item, &'s Want),
     /// From the message, under the mark of whoever submits.
     Sealed,
 }
@@ -99,7 +102,9 @@ impl<'b> EvidenceCheck<'b> {
         submitted: Submitted<'_>,
         now: Timestamp,
     ) -> Result<Attempt, Refused> {
-        let item = self.item(message, submitted)?;
+        let everything = Want::default();
+        let repeated = message.want.as_ref().unwrap_or(&everything);
+        let (item, want) = self.submitted(message, repeated, submitted)?;
         let Some(json) = &message.evidence else {
             return Ok(without_evidence(message.failure.as_ref()));
         };
@@ -111,17 +116,23 @@ impl<'b> EvidenceCheck<'b> {
             return Err(Refused::evidence(format!("it holds {got} connections instead of one")));
         };
         let (kind, nonce) = deciding_nonce(recording)?;
+        // A collector that leaves the measurements out leaves out what could be what is wrong.
+        if kind == NonceKind::Challenge && want.wants_measurements() {
+            return Err(Refused::evidence("measurements were wanted, and it has none".to_owned()));
+        }
         let checked = self.nonces.check(&nonce, kind, item, message.attempt, now, self.window)?;
         checked.map_err(Refused::stale)?;
-        Ok(self.judge.judge(&Case { item, evidence: &evidence, nonce }))
+        Ok(self.judge.judge(&Case { item, want, evidence: &evidence, nonce }))
     }
 
-    /// The item as it was submitted, where the message is about it.
-    fn item<'m>(
+    /// The item as it was submitted, where the message is about it, and what was to be collected: `repeated` is what the
+    /// collector says of that.
+    fn submitted<'m>(
         &self,
         message: &'m EvidenceMessage,
+        repeated: &'m Want,
         submitted: Submitted<'m>,
-    ) -> Result<&'m Item, Refused> {
+    ) -> Result<(&'m Item, &'m Want), Refused> {
         let given = &message.item;
         let own = ItemId::of(
             self.nonces.provider(),
@@ -133,12 +144,12 @@ impl<'b> EvidenceCheck<'b> {
             return Err(Refused::item("the collector changed job, target or class"));
         }
         match submitted {
-            Submitted::Listed(item) if item.item == given.item => Ok(item),
-            Submitted::Listed(_) => Err(Refused::item("it is the evidence of another item")),
+            Submitted::Listed(item, want) if item.item == given.item => Ok((item, want)),
+            Submitted::Listed(..) => Err(Refused::item("it is the evidence of another item")),
             Submitted::Sealed => {
                 let seal = message.seal.as_deref().unwrap_or_default();
-                match self.nonces.has_sealed(given, seal)? {
-                    true => Ok(given),
+                match self.nonces.has_sealed(given, repeated, seal)? {
+                    true => Ok((given, repeated)),
                     false => Err(Refused::item("nobody with the key submitted this item")),
                 }
             }

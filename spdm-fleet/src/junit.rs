@@ -129,7 +129,7 @@ impl Totals {
     fn add(&mut self, items: &[&ItemSummary]) {
         for item in items {
             self.tests += 1;
-            self.ms += item.finished.ms_since(item.started);
+            self.ms = self.ms.saturating_add(item.finished.ms_since(item.started));
             match element(item.outcome) {
                 None => {}
                 Some("failure") => self.failures += 1,

@@ -13,6 +13,7 @@ use subtle::ConstantTimeEq as _;
 use crate::item::Item;
 use crate::key::FleetKey;
 use crate::timestamp::Timestamp;
+use crate::work_message::Want;
 
 const NONCE_LABEL: &[u8] = b"spdm-fleet-nonce v1";
 const SEAL_LABEL: &[u8] = b"spdm-fleet-item v1";
@@ -159,29 +160,30 @@ impl<'k> Nonces<'k> {
         })
     }
 
-    /// A mark of whoever submits over an item, 64 hexadecimal digits: what of it the name does not cover (host, labels, the
+    /// A mark of whoever submits over an item and what is to be collected, 64 hexadecimal digits: what the name does not cover (host, labels, the
     /// name that the leaf must carry) comes back from a collector, too.
     ///
     /// # Errors
     /// The backend has no HMAC with SHA-256.
-    pub fn seal(&self, item: &Item) -> Result<String, KdfError> {
-        Ok(hex::encode(self.seal_bytes(item)?))
+    pub fn seal(&self, item: &Item, want: &Want) -> Result<String, KdfError> {
+        Ok(hex::encode(self.seal_bytes(item, want)?))
     }
 
-    /// Whether whoever submits has marked this item.
+    /// Whether whoever submits has marked this item, of which so much is to be collected.
     ///
     /// # Errors
     /// The backend has no HMAC with SHA-256.
-    pub fn has_sealed(&self, item: &Item, seal: &str) -> Result<bool, KdfError> {
-        let expected = self.seal_bytes(item)?;
+    pub fn has_sealed(&self, item: &Item, want: &Want, seal: &str) -> Result<bool, KdfError> {
+        let expected = self.seal_bytes(item, want)?;
         let given = hex::decode(seal).unwrap_or_default();
         Ok(expected.as_slice().ct_eq(&given).into())
     }
 
-    fn seal_bytes(&self, item: &Item) -> Result<[u8; FleetKey::LEN], KdfError> {
-        // The members of an item in JSON have one order, and labels are sorted.
+    fn seal_bytes(&self, item: &Item, want: &Want) -> Result<[u8; FleetKey::LEN], KdfError> {
+        // The members of both in JSON have one order, and labels are sorted. Where one object ends the other begins.
         let json = serde_json::to_vec(item).unwrap_or_default();
-        self.key.mac(self.provider, &[SEAL_LABEL, &json])
+        let wanted = serde_json::to_vec(want).unwrap_or_default();
+        self.key.mac(self.provider, &[SEAL_LABEL, &json, &wanted])
     }
 
     fn mac(

@@ -100,9 +100,8 @@ pub fn run(
     });
     let schedule = Schedule::new(run.limits, items, run.seed);
     let begun = (Instant::now(), Timestamp::now());
-    let state = State { schedule, is_watched: false };
-    let shared =
-        Shared { run, attester, watcher, begun, state: Mutex::new(state), news: Condvar::new() };
+    let schedule = Mutex::new(schedule);
+    let shared = Shared { run, attester, watcher, begun, schedule, news: Condvar::new() };
     let threads = run.limits.in_flight.clamp(1, run.targets.len().max(1));
     let (sender, outcomes) = sync_channel(OUTCOMES_IN_FLIGHT);
     thread::scope(|scope| {
@@ -130,20 +129,14 @@ struct Shared<'s> {
     attester: &'s dyn Attester,
     watcher: &'s dyn Watcher,
     begun: (Instant, Timestamp),
-    state: Mutex<State>,
+    schedule: Mutex<Schedule>,
     news: Condvar,
 }
 
-struct State {
-    schedule: Schedule,
-    /// Whether a thread waits for the next time: the others wait for news.
-    is_watched: bool,
-}
-
 impl Shared<'_> {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn schedule(&self) -> MutexGuard<'_, Schedule> {
         // Nothing in it panics.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> Duration {
@@ -165,7 +158,7 @@ impl Shared<'_> {
             let finished = self.now();
             self.watcher.ends(&ticket);
             let finding = attempt.finding.clone();
-            let finality = self.state().schedule.finality(&ticket, &finding);
+            let finality = self.schedule().finality(&ticket, &finding);
             let at = |since| self.timestamp(since);
             let span = Span { due: at(ticket.due), started: at(started), finished: at(finished) };
             let outcome =
@@ -173,7 +166,7 @@ impl Shared<'_> {
             // The writer has gone only where the run is over.
             let _ = outcomes.send(outcome);
             // Behind it, so that the outcome of the next attempt cannot overtake this one.
-            self.state().schedule.ended(&ticket, &finding, finality, self.now());
+            self.schedule().ended(&ticket, &finding, finality, self.now());
             if finality == Finality::TriedAgain {
                 self.news.notify_all();
             }
@@ -182,10 +175,10 @@ impl Shared<'_> {
 
     /// The next attempt; `None` at the end.
     fn next(&self) -> Option<Ticket> {
-        let mut state = self.state();
+        let mut schedule = self.schedule();
         loop {
             let now = self.now();
-            match state.schedule.next(now) {
+            match schedule.next(now) {
                 Next::Start(ticket) => {
                     // Somebody else looks after what comes then.
                     self.news.notify_one();
@@ -195,14 +188,13 @@ impl Shared<'_> {
                     self.news.notify_all();
                     return None;
                 }
-                Next::Wait(Some(until)) if !state.is_watched => {
-                    state.is_watched = true;
-                    let waited = self.news.wait_timeout(state, until.saturating_sub(now));
-                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
-                    state.is_watched = false;
+                // Each by itself: the thread that waits for the longest knows of no time that came later.
+                Next::Wait(Some(until)) => {
+                    let waited = self.news.wait_timeout(schedule, until.saturating_sub(now));
+                    schedule = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
-                Next::Wait(_) => {
-                    state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
+                Next::Wait(None) => {
+                    schedule = self.news.wait(schedule).unwrap_or_else(PoisonError::into_inner);
                 }
             }
         }
@@ -231,7 +223,7 @@ impl Shared<'_> {
         loop {
             let received = outcomes.recv_timeout(STEP);
             if left.is_none() && (result.is_err() || self.run.cancel.load(Ordering::Relaxed)) {
-                left = Some(self.state().schedule.cancel());
+                left = Some(self.schedule().cancel());
                 self.news.notify_all();
             }
             match received {

@@ -13,6 +13,8 @@ use crate::timestamp::Timestamp;
 
 /// Characters of a sentence that are kept; the journal has all of it.
 const MAX_DETAIL: usize = 2048;
+/// The exit code of a run that did not end: something may be rejected.
+const UNFINISHED: u8 = 1;
 /// The check of an item of which the journal says two things at once.
 const CONTRADICTION: &str = "journal";
 
@@ -190,6 +192,10 @@ impl Summary {
     /// The exit code of the run. What should have been tried again did not end.
     #[must_use]
     pub fn exit_code(&self, fail_on: &FailOn) -> u8 {
+        // Where services list other devices than before, the ended ones may be as many as there were.
+        if self.unfinished() > 0 {
+            return UNFINISHED;
+        }
         let mut ended = Tally::default();
         for item in self.items.iter().filter(|item| item.is_final) {
             ended.add(item.outcome);

@@ -20,7 +20,7 @@ pub struct WorkMessage {
     /// The item.
     #[serde(flatten)]
     pub item: Item,
-    /// The mark of whoever submits over the item ([`Nonces::seal`]).
+    /// The mark of whoever submits over the item, and what is to be collected ([`Nonces::seal`]).
     pub seal: String,
     /// The number of the attempt, from 1.
     pub attempt: u32,
@@ -43,6 +43,14 @@ pub struct Want {
     pub challenge: bool,
     /// Which measurements, in the words of the option `--measurements`.
     pub measurements: String,
+}
+
+impl Want {
+    /// Whether there are measurements among what is to be collected.
+    #[must_use]
+    pub fn wants_measurements(&self) -> bool {
+        self.measurements != "none"
+    }
 }
 
 impl Default for Want {
@@ -80,7 +88,7 @@ impl WorkMessage {
         let issue = |kind| nonces.issue(kind, &item, attempt, not_before);
         Ok(Self {
             schema: SCHEMA,
-            seal: nonces.seal(&item)?,
+            seal: nonces.seal(&item, &want)?,
             nonces: WorkNonces {
                 challenge: issue(NonceKind::Challenge)?,
                 measurements: issue(NonceKind::Measurements)?,

@@ -40,7 +40,9 @@ pub(crate) fn run(
     let targets = targets::read(&args.targets)?;
     let profile = args.class_profile.as_deref().map(Classes::read).transpose()?;
     let classes = Inputs::read(args, profile.as_ref(), crypto, console)?;
+    let mut known = KnownFile::of(&args.known, OutputPlace::Beside)?;
     let digest = classes.digest(&targets, profile.as_ref(), crypto);
+    let digest = digest.and_then(|digest| with_known(digest, known.as_ref(), crypto));
     let digest = digest.ok_or_else(|| Failure::usage("SHA-256 is not implemented here"))?;
     // The job is about the list; what services list today are its items.
     let redfish = RedfishSource::read(&args.redfish, crypto, console)?;
@@ -48,7 +50,6 @@ pub(crate) fn run(
     if let Some(dir) = &args.evidence_dir {
         fs::create_dir_all(dir).map_err(|error| file::of(dir, &error))?;
     }
-    let mut known = KnownFile::of(&args.known, OutputPlace::Beside)?;
     let devices = known.as_mut().map(|file| core::mem::take(&mut file.devices));
     let attester = DeviceAttester {
         classes: classes.rules(crypto)?,
@@ -72,12 +73,25 @@ pub(crate) fn run(
     let (journal, before) = match (&mut file, args.out.as_deref()) {
         (Some(file), Some(path)) => {
             let mut seen = |outcome: &Outcome| views.take(outcome);
-            let (journal, before) =
-                resume::begin(file, path, args.resume, &head, &targets, &mut seen)?;
+            let (journal, before) = resume::begin(
+                file,
+                path,
+                args.resume,
+                &head,
+                &targets,
+                crypto.provider,
+                &mut seen,
+            )?;
             (Some(journal), before)
         }
         _ => (None, Before::default()),
     };
+    if before.others > 0 {
+        let others = before.others;
+        console.note(&format!(
+            "note: {others} outcomes in the journal are of devices that are not among those of today, and count for nothing"
+        ));
+    }
     let mut tally = Tally::default();
     before.ended.iter().for_each(|kind| tally.add(*kind));
     let in_flight = InFlight::default();
@@ -185,6 +199,20 @@ impl<'i> Inputs<'i> {
         let mut classes = self.named.values().chain(&self.default);
         classes.try_fold(digest, |digest, class| class.digest(provider, digest))
     }
+}
+
+/// What is known of the devices decides, too. Where a run learns it changes on the way: then it counts that one learns.
+fn with_known(
+    digest: JobDigest,
+    known: Option<&KnownFile<'_>>,
+    crypto: Crypto,
+) -> Option<JobDigest> {
+    let bytes = match known {
+        None => return Some(digest),
+        Some(file) if file.learns() => String::new(),
+        Some(file) => file.devices.to_json().ok()?,
+    };
+    digest.with(crypto.provider, "known", bytes.as_bytes())
 }
 
 fn by_target<'d>(devices: &'d KnownDevices, file: Option<&KnownFile<'_>>) -> KnownByTarget<'d> {

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
+use spdm_crypto::Provider;
 use spdm_fleet::{
-    JobDigest, Journal, JournalError, JournalFile, JournalHead, JournalReader, Outcome,
+    ItemId, JobDigest, Journal, JournalError, JournalFile, JournalHead, JournalReader, Outcome,
     OutcomeKind, Target, Timestamp,
 };
 
@@ -19,6 +20,8 @@ pub(crate) struct Before {
     pub(crate) attempts: Vec<Option<u32>>,
     /// Final outcomes.
     pub(crate) ended: Vec<OutcomeKind>,
+    /// Outcomes of devices that are not among those of today: a service listed others then.
+    pub(crate) others: u64,
 }
 
 /// The head of the journal: where a run goes on, the job has the name that it has there.
@@ -38,35 +41,48 @@ pub(crate) fn head(
     JournalHead::new(job, u64::try_from(targets.len()).unwrap_or(u64::MAX), now)
 }
 
-/// Begins the journal, or goes on with it: `seen` is given what is in it.
+/// Begins the journal, or goes on with it: `seen` is given what is in it of the targets.
 pub(crate) fn begin<'f>(
     file: &'f mut JournalFile,
     path: &Path,
     resumes: bool,
     head: &JournalHead,
     targets: &[Target],
+    provider: &Provider,
     seen: &mut dyn FnMut(&Outcome),
 ) -> Result<(Journal<'f>, Before), Failure> {
     if !resumes {
         let journal = file.begin(head).map_err(|error| of(path, &error))?;
         return Ok((journal, Before::default()));
     }
-    let places: HashMap<&str, usize> =
-        targets.iter().enumerate().map(|(index, target)| (target.target.as_str(), index)).collect();
+    let named =
+        |target: &Target| ItemId::of(provider, &head.job.name, &target.target, &target.class);
+    let named =
+        targets.iter().enumerate().filter_map(|(index, target)| Some((named(target)?, index)));
+    let places: HashMap<ItemId, usize> = named.collect();
     let mut last = vec![(Some(0), None); targets.len()];
+    let mut others = 0;
     let journal = file.resume(head, |outcome| {
+        // The item says what the line is about, and the line must say the same.
+        let place = places.get(&outcome.item).copied();
+        let place = place.filter(|place| {
+            let target = targets.get(*place);
+            target.is_some_and(|it| it.target == outcome.target && it.class == outcome.class)
+        });
+        let Some(last) = place.and_then(|place| last.get_mut(place)) else {
+            others += 1;
+            return;
+        };
         seen(&outcome);
-        let place = places.get(outcome.target.as_str()).and_then(|place| last.get_mut(*place));
-        if let Some(last) = place {
-            *last = match outcome.is_final {
-                true => (None, Some(outcome.outcome)),
-                false => (Some(outcome.attempt), None),
-            };
-        }
+        *last = match outcome.is_final {
+            true => (None, Some(outcome.outcome)),
+            false => (Some(outcome.attempt), None),
+        };
     });
     let journal = journal.map_err(|error| of(path, &error))?;
     let ended = last.iter().filter_map(|(_, kind)| *kind).collect();
-    Ok((journal, Before { attempts: last.into_iter().map(|(made, _)| made).collect(), ended }))
+    let attempts = last.into_iter().map(|(made, _)| made).collect();
+    Ok((journal, Before { attempts, ended, others }))
 }
 
 /// A journal that cannot be used.

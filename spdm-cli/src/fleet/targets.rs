@@ -28,11 +28,17 @@ fn parse(reader: impl BufRead, name: &str) -> Result<Vec<Target>, Failure> {
         };
         form.map_err(|why| ("target", why))?;
         match target.san.as_deref().map(San::parse) {
-            None | Some(Ok(San::None | San::Dmtf(_))) => Ok(()),
-            Some(Ok(San::PciCma)) => {
-                Err(("san", "a name of a PCI function belongs into a profile".to_owned()))
-            }
+            None => Ok(()),
             Some(Err(why)) => Err(("san", why)),
+            Some(Ok(_)) if target.transport() == Transport::Pci => {
+                Err(("san", "this target is held against its own PCI function".to_owned()))
+            }
+            Some(Ok(San::Dmtf(Some(name)))) if !name.contains('*') => Ok(()),
+            // A list says which device it is. What a class demands it does not loosen.
+            Some(Ok(_)) => Err((
+                "san",
+                "expected the name of one device: dmtf:MANUFACTURER:PRODUCT:SERIAL".to_owned(),
+            )),
         }
     };
     read_targets(reader, check).map_err(|error| Failure::usage(format!("{name}: {error}")))

@@ -139,6 +139,10 @@ impl<'f> Reference<'f> {
         };
         let mut expected: Vec<Vec<_>> = vec![Vec::new(); measured.len()];
         let collected = alternatives(&evidence, states(), provider, |place, alternative| {
+            // What else a measurement could have been that is as expected, tells nobody anything.
+            if alternative.difference.is_some() && comparison.outcome(place) == Outcome::Match {
+                return;
+            }
             if let (Some(all), Some(value)) = (expected.get_mut(place), measured.get(place)) {
                 all.push(ExpectedValue::of(&alternative, value, subject));
             }

@@ -186,8 +186,7 @@ impl NatsQueue {
             if !is_last {
                 return message.ack_with(kind).await.map_err(failed);
             }
-            let confirmed = tokio::time::timeout(PATIENCE, message.double_ack()).await;
-            confirmed.map_err(|_| failed("no answer"))?.map_err(failed)?;
+            within(async { message.double_ack().await.map_err(failed) }).await?;
             match object_name(message.headers.as_ref()) {
                 // It is gone by itself after a while.
                 Some(object) => self.post.forget(object).await.or(Ok(())),
@@ -219,7 +218,7 @@ impl Queue for NatsQueue {
             let mut deliveries = Vec::new();
             let mut error = None;
             for message in messages {
-                match self.deliver(message).await {
+                match within(self.deliver(message)).await {
                     Ok(delivery) => deliveries.push(delivery),
                     // It comes back after silence; the others are here.
                     Err(failed) => error = Some(failed),
@@ -240,12 +239,18 @@ impl Queue for NatsQueue {
         let delay = (!delay.is_zero()).then_some(delay);
         self.acknowledge(delivery, AckKind::Nak(delay))?;
         // A message that is handed back at the end of the process is to reach the server.
-        self.runtime.block_on(self.post.context.client().flush()).map_err(failed)
+        let client = self.post.context.client();
+        self.runtime.block_on(within(async { client.flush().await.map_err(failed) }))
     }
 
     fn alive(&self, delivery: &Delivery) -> Result<(), QueueError> {
         self.acknowledge(delivery, AckKind::Progress)
     }
+}
+
+/// An answer that does not come is an error: a server may go away with the question.
+async fn within<T>(answer: impl Future<Output = Result<T, QueueError>>) -> Result<T, QueueError> {
+    tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(failed("no answer")))
 }
 
 /// Every job that is known.

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use spdm_codec::RequesterNonce;
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_fleet::{FleetKey, Item, NonceFault, NonceKind, Nonces, Target, Timestamp};
+use spdm_fleet::{FleetKey, Item, NonceFault, NonceKind, Nonces, Target, Timestamp, Want};
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_764_513_600_000);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -93,17 +93,20 @@ fn a_seal_covers_what_the_name_does_not() {
     let key = key(1);
     let nonces = Nonces::new(&PROVIDER, &key);
     let own = item("job", "tcp:a", "gpu");
-    let seal = nonces.seal(&own).unwrap();
-    assert!(nonces.has_sealed(&own, &seal).unwrap());
+    let want = Want::default();
+    let seal = nonces.seal(&own, &want).unwrap();
+    assert!(nonces.has_sealed(&own, &want, &seal).unwrap());
     let mut renamed = own.clone();
     renamed.target.san = Some("dmtf:*:*:*".to_owned());
     let mut labelled = own.clone();
     labelled.target.labels.insert("rack".to_owned(), "r1".to_owned());
     for changed in [renamed, labelled] {
         assert_eq!(changed.item, own.item);
-        assert!(!nonces.has_sealed(&changed, &seal).unwrap());
+        assert!(!nonces.has_sealed(&changed, &want, &seal).unwrap());
     }
+    let less = Want { measurements: "none".to_owned(), ..Want::default() };
+    assert!(!nonces.has_sealed(&own, &less, &seal).unwrap());
     for wrong in ["", "00", &seal[2..], "no digits"] {
-        assert!(!nonces.has_sealed(&own, wrong).unwrap());
+        assert!(!nonces.has_sealed(&own, &want, wrong).unwrap());
     }
 }

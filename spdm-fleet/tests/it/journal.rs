@@ -109,6 +109,22 @@ fn f10_the_journal_of_another_job_is_refused() {
 }
 
 #[test]
+fn f10_a_line_of_another_job_is_refused() {
+    let folder = Folder::new("f10-line");
+    let text = String::from_utf8(written(&folder)).unwrap();
+    for (from, to) in [
+        ("\"job\":\"job\",\"item\"", "\"job\":\"old\",\"item\""),
+        ("{\"schema\":1,\"job\":\"job\"", "{\"schema\":2,\"job\":\"job\""),
+    ] {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text);
+        fs::write(folder.journal(), &changed).unwrap();
+        assert!(matches!(resumed(&folder, "aa"), Err(JournalError::ForeignLine { line: 2, .. })));
+        assert_eq!(fs::read_to_string(folder.journal()).unwrap(), changed, "nothing was changed");
+    }
+}
+
+#[test]
 fn what_is_no_journal_is_refused() {
     for (bytes, error) in [
         (&b""[..], "the first line names no job"),

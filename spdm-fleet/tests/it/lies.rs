@@ -5,7 +5,7 @@ use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{Evidence, Negotiation, RecordedExchange, Recording};
 use spdm_fleet::{
     Attempt, Case, CollectFailure, EvidenceCheck, EvidenceMessage, Fault, Finding, FleetKey, Item,
-    Judge, NonceKind, Nonces, OutcomeKind, SCHEMA, Submitted, Target, Timestamp,
+    Judge, NonceKind, Nonces, OutcomeKind, SCHEMA, Submitted, Target, Timestamp, Want,
 };
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_764_513_600_000);
@@ -64,7 +64,7 @@ fn message(item: &Item, attempt: u32, evidence: &Evidence) -> EvidenceMessage {
     EvidenceMessage {
         schema: SCHEMA,
         item: item.clone(),
-        seal: Some(Nonces::new(&PROVIDER, &key()).seal(item).unwrap()),
+        seal: Some(Nonces::new(&PROVIDER, &key()).seal(item, &all()).unwrap()),
         attempt,
         collector: "host/1".to_owned(),
         collected_at: NOW,
@@ -74,6 +74,11 @@ fn message(item: &Item, attempt: u32, evidence: &Evidence) -> EvidenceMessage {
         evidence: Some(json),
         failure: None,
     }
+}
+
+/// Everything is to be collected.
+fn all() -> Want {
+    Want::default()
 }
 
 fn honest(item: &Item) -> EvidenceMessage {
@@ -100,17 +105,31 @@ fn rejected(message: &EvidenceMessage, submitted: Submitted<'_>, check: &str) {
 #[test]
 fn honest_evidence_comes_to_a_verdict() {
     let own = item("tcp:a");
-    for submitted in [Submitted::Listed(&own), Submitted::Sealed] {
+    for submitted in [Submitted::Listed(&own, &all()), Submitted::Sealed] {
         let attempt = judged(&honest(&own), submitted);
         assert_eq!(attempt.finding.kind, OutcomeKind::Verified);
         assert_eq!(attempt.evidence.unwrap().sha256.len(), 64);
         assert_eq!((attempt.device_ms, attempt.round_trips), (3, 7));
     }
-    // Nothing was measured: the nonce of CHALLENGE decides.
+    // Nothing was to be measured: the nonce of CHALLENGE decides.
     let challenge = nonce(NonceKind::Challenge, &own, 1, NOW);
     let challenged = message(&own, 1, &evidence(vec![exchange(0x83, 0, &challenge)]));
-    let attempt = judged(&challenged, Submitted::Listed(&own));
+    let none = Want { measurements: "none".to_owned(), ..all() };
+    let attempt = judged(&challenged, Submitted::Listed(&own, &none));
     assert_eq!(attempt.finding.kind, OutcomeKind::Verified);
+}
+
+#[test]
+fn f9_a_collector_that_leaves_measurements_out_is_rejected() {
+    let own = item("tcp:a");
+    let challenge = nonce(NonceKind::Challenge, &own, 1, NOW);
+    let mut lie = message(&own, 1, &evidence(vec![exchange(0x83, 0, &challenge)]));
+    rejected(&lie, Submitted::Listed(&own, &all()), "evidence");
+    rejected(&lie, Submitted::Sealed, "evidence");
+    // Nor can it say that none were wanted.
+    lie.want = Some(Want { measurements: "none".to_owned(), ..all() });
+    rejected(&lie, Submitted::Listed(&own, &all()), "evidence");
+    rejected(&lie, Submitted::Sealed, "item");
 }
 
 #[test]
@@ -121,7 +140,7 @@ fn f9_a_changed_target_or_class_is_rejected() {
     let mut reclassed = honest(&own);
     reclassed.item.target.class = "lax".to_owned();
     for lie in [retargeted, reclassed] {
-        rejected(&lie, Submitted::Listed(&own), "item");
+        rejected(&lie, Submitted::Listed(&own, &all()), "item");
         rejected(&lie, Submitted::Sealed, "item");
     }
 }
@@ -129,7 +148,7 @@ fn f9_a_changed_target_or_class_is_rejected() {
 #[test]
 fn f9_a_changed_target_with_a_name_that_fits_is_rejected() {
     let (own, other) = (item("tcp:a"), item("tcp:b"));
-    rejected(&honest(&other), Submitted::Listed(&own), "item");
+    rejected(&honest(&other), Submitted::Listed(&own, &all()), "item");
     let mut lie = honest(&own);
     lie.item = other;
     rejected(&lie, Submitted::Sealed, "item");
@@ -144,7 +163,7 @@ fn f9_a_changed_name_of_the_leaf_is_rejected() {
     lie.seal = None;
     rejected(&lie, Submitted::Sealed, "item");
     // Whoever has the list takes it from there, whatever the collector says.
-    assert_eq!(judged(&lie, Submitted::Listed(&own)).finding.kind, OutcomeKind::Verified);
+    assert_eq!(judged(&lie, Submitted::Listed(&own, &all())).finding.kind, OutcomeKind::Verified);
 }
 
 #[test]
@@ -152,7 +171,7 @@ fn f9_evidence_of_another_device_is_rejected() {
     let (own, other) = (item("tcp:a"), item("tcp:b"));
     let mut lie = honest(&own);
     lie.evidence = honest(&other).evidence;
-    rejected(&lie, Submitted::Listed(&own), "freshness");
+    rejected(&lie, Submitted::Listed(&own, &all()), "freshness");
 }
 
 #[test]
@@ -160,12 +179,12 @@ fn f8_old_evidence_and_evidence_of_another_attempt_is_rejected() {
     let own = item("tcp:a");
     let old = Timestamp::from_unix_ms(NOW.unix_ms() - 600_001);
     let stale = nonce(NonceKind::Measurements, &own, 1, old);
-    rejected(&message(&own, 1, &measured(&stale)), Submitted::Listed(&own), "freshness");
+    rejected(&message(&own, 1, &measured(&stale)), Submitted::Listed(&own, &all()), "freshness");
     let mut second = honest(&own);
     second.attempt = 2;
-    rejected(&second, Submitted::Listed(&own), "freshness");
+    rejected(&second, Submitted::Listed(&own, &all()), "freshness");
     let random = RequesterNonce([5; 32]);
-    rejected(&message(&own, 1, &measured(&random)), Submitted::Listed(&own), "freshness");
+    rejected(&message(&own, 1, &measured(&random)), Submitted::Listed(&own, &all()), "freshness");
 }
 
 #[test]
@@ -173,7 +192,7 @@ fn f15_a_clock_that_is_ahead_is_a_fault_of_configuration() {
     let own = item("tcp:a");
     let ahead = Timestamp::from_unix_ms(NOW.unix_ms() + 3_600_000);
     let early = nonce(NonceKind::Measurements, &own, 1, ahead);
-    let attempt = judged(&message(&own, 1, &measured(&early)), Submitted::Listed(&own));
+    let attempt = judged(&message(&own, 1, &measured(&early)), Submitted::Listed(&own, &all()));
     assert_eq!(attempt.finding.kind, OutcomeKind::Rejected);
     assert_eq!(attempt.finding.fault, Fault::Configuration);
     assert_eq!(attempt.finding.reason.unwrap().check, "freshness");
@@ -185,10 +204,10 @@ fn f9_a_fresh_challenge_does_not_freshen_old_measurements() {
     let fresh = nonce(NonceKind::Challenge, &own, 1, NOW);
     let old = RequesterNonce([9; 32]);
     let spliced = vec![exchange(0x83, 0, &fresh), exchange(0xE0, 1, &old)];
-    rejected(&message(&own, 1, &evidence(spliced)), Submitted::Listed(&own), "freshness");
+    rejected(&message(&own, 1, &evidence(spliced)), Submitted::Listed(&own, &all()), "freshness");
     // Nor do measurements that nobody signed.
     let unsigned = vec![exchange(0x83, 0, &fresh), exchange(0xE0, 0, &old)];
-    rejected(&message(&own, 1, &evidence(unsigned)), Submitted::Listed(&own), "evidence");
+    rejected(&message(&own, 1, &evidence(unsigned)), Submitted::Listed(&own, &all()), "evidence");
 }
 
 #[test]
@@ -197,11 +216,11 @@ fn f9_several_connections_and_no_evidence_are_refused() {
     let good = nonce(NonceKind::Measurements, &own, 1, NOW);
     let mut two = measured(&good);
     two.recordings.push(two.recordings[0].clone());
-    rejected(&message(&own, 1, &two), Submitted::Listed(&own), "evidence");
-    rejected(&message(&own, 1, &evidence(Vec::new())), Submitted::Listed(&own), "evidence");
+    rejected(&message(&own, 1, &two), Submitted::Listed(&own, &all()), "evidence");
+    rejected(&message(&own, 1, &evidence(Vec::new())), Submitted::Listed(&own, &all()), "evidence");
     let mut garbage = honest(&own);
     garbage.evidence = Some(serde_json::value::RawValue::from_string("[1]".to_owned()).unwrap());
-    rejected(&garbage, Submitted::Listed(&own), "evidence");
+    rejected(&garbage, Submitted::Listed(&own, &all()), "evidence");
 }
 
 #[test]
@@ -216,11 +235,11 @@ fn f9_a_collector_has_no_verdict() {
         [None, failure(OutcomeKind::Verified, false), failure(OutcomeKind::Rejected, true)]
     {
         lie.failure = failure;
-        let attempt = judged(&lie, Submitted::Listed(&own));
+        let attempt = judged(&lie, Submitted::Listed(&own, &all()));
         assert_eq!(attempt.finding.kind, OutcomeKind::Undecidable);
     }
     lie.failure = failure(OutcomeKind::Unreachable, true);
-    let attempt = judged(&lie, Submitted::Listed(&own));
+    let attempt = judged(&lie, Submitted::Listed(&own, &all()));
     assert_eq!(attempt.finding.kind, OutcomeKind::Unreachable);
     assert!(attempt.finding.passing);
 }

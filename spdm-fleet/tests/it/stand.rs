@@ -116,6 +116,15 @@ impl Judge for Verdicts {
     }
 }
 
+/// Tells workers to end.
+struct Told<'s>(&'s AtomicBool);
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Runs a collector and a judge until `is_over`, then stops both. Says how long.
 pub(crate) fn work(
     site: &dyn Site,
@@ -137,11 +146,12 @@ pub(crate) fn work(
             let worker = worker.with_sign_of_life(Duration::from_millis(300));
             scope.spawn(move || worker.run().unwrap());
         }
+        // Whatever ends this, the workers are told: the scope waits for them.
+        let _told = Told(&stop);
         while !is_over() {
             assert!(begun.elapsed() < PATIENCE, "it takes too long");
             thread::sleep(Duration::from_millis(20));
         }
-        stop.store(true, Ordering::Relaxed);
     });
     begun.elapsed()
 }

@@ -53,7 +53,9 @@ impl Server {
     /// A site on it whose messages come back after so many seconds.
     pub(crate) fn site(&self, ack_wait: u64) -> NatsSite {
         let ack_wait = Duration::from_secs(ack_wait);
-        self.site_of(&NatsSettings { ack_wait, ..NatsSettings::default() })
+        // A place at a host that a server took with it is free again before the test loses its patience.
+        let lease = Duration::from_secs(5);
+        self.site_of(&NatsSettings { ack_wait, lease, ..NatsSettings::default() })
     }
 
     pub(crate) fn site_of(&self, settings: &NatsSettings) -> NatsSite {
