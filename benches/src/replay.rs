@@ -213,21 +213,30 @@ impl Recording {
     /// messages.
     #[must_use]
     pub fn by(suite: Suite, offer: Offer, limits: Limits, message: &mut [u8]) -> Self {
+        Self::with(suite, limits, |root, recorder| {
+            let anchors = [Anchor::Certificate(root)];
+            let provider = Provider { random: &Fixed, ..PROVIDER };
+            let policy = Policy::new(&provider, &anchors, ValidityCheck::At(NOW));
+            let mut buffers = Buffers::of(suite.message);
+            let mut hashes = Bank::<Running, 2>::new();
+            let storage = Storage::new(message, &mut hashes, &mut buffers.connection);
+            let requester = Requester::new(provider, storage, recorder.limits()).with_offer(offer);
+            let plan = AttestationPlan::new(&policy);
+            let flow = requester.attest(plan, &mut buffers.chain, &mut buffers.record);
+            let result = blocking::run(flow, recorder, &Frozen);
+            result.map_err(|failure| failure.error).expect("the device is attested");
+        })
+    }
+
+    /// Records what `run` does with the emulated device of a suite, over a transport with these limits. The device has the same
+    /// chain each time.
+    #[must_use]
+    pub fn with(suite: Suite, limits: Limits, run: impl FnOnce(&[u8], &mut Recorder<'_>)) -> Self {
         let mut device = Device::new(suite.device()).expect("a device");
         let root = device.trust_anchors().swap_remove(0);
-        let anchors = [Anchor::Certificate(&root)];
-        let provider = Provider { random: &Fixed, ..PROVIDER };
-        let policy = Policy::new(&provider, &anchors, ValidityCheck::At(NOW));
         let mut recorder = Recorder::new(&mut device, limits);
-        let mut buffers = Buffers::of(suite.message);
-        let mut hashes = Bank::<Running, 2>::new();
-        let storage = Storage::new(message, &mut hashes, &mut buffers.connection);
-        let requester = Requester::new(provider, storage, recorder.limits()).with_offer(offer);
-        let plan = AttestationPlan::new(&policy);
-        let flow = requester.attest(plan, &mut buffers.chain, &mut buffers.record);
-        let result = blocking::run(flow, &mut recorder, &Frozen);
-        result.map_err(|failure| failure.error).expect("the device is attested");
-        Self { message: suite.message, root: root.clone(), ..recorder.recording }
+        run(&root, &mut recorder);
+        Self { message: suite.message, root, ..recorder.recording }
     }
 
     /// Records what `run` does with the emulated device of a suite that has sessions.

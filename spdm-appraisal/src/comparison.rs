@@ -188,7 +188,7 @@ impl Comparison {
         evidence: &Evidence<'_, '_>,
         states: impl Iterator<Item = ReferenceState<'s>>,
         provider: &Provider,
-        each: impl FnMut(&ReferenceState<'s>, ReferenceValue<'s>),
+        each: impl FnMut(&ReferenceState<'s>, &ReferenceValue<'s>),
     ) -> Result<(), TooMany> {
         Judge::new(evidence, provider)?.missing(states, &self.matched, each);
         Ok(())
@@ -241,11 +241,11 @@ impl Comparison {
 /// An alternative for an element.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Alternative<'a> {
+pub struct Alternative<'r, 'a> {
     /// The state that it is in.
-    pub state: ReferenceState<'a>,
+    pub state: &'r ReferenceState<'a>,
     /// What is expected.
-    pub value: ReferenceValue<'a>,
+    pub value: &'r ReferenceValue<'a>,
     /// What differs; `None`: this value is as expected, which alone does not make the state match.
     pub difference: Option<Difference>,
 }
@@ -260,16 +260,16 @@ pub fn alternatives<'s>(
     evidence: &Evidence<'_, '_>,
     states: impl Iterator<Item = ReferenceState<'s>>,
     provider: &Provider,
-    mut each: impl FnMut(usize, Alternative<'s>),
+    mut each: impl FnMut(usize, Alternative<'_, 's>),
 ) -> Result<(), TooMany> {
     let judge = Judge::new(evidence, provider)?;
     for state in states.filter(|state| judge.is_about(state)) {
-        for value in state.values.iter() {
-            for (place, element) in judge.places_of(&state, &value) {
-                let difference = satisfy(&value, &element.claims, judge.keys, provider).err();
-                each(place, Alternative { state, value, difference });
+        state.values.each(|value| {
+            for (place, element) in judge.places_of(&state, value) {
+                let difference = satisfy(value, &element.claims, judge.keys, provider).err();
+                each(place, Alternative { state: &state, value, difference });
             }
-        }
+        });
     }
     Ok(())
 }
@@ -397,18 +397,18 @@ impl<'e, 'a> Judge<'e, 'a> {
     fn state(&self, state: &ReferenceState<'_>) -> Judged {
         let mut judged = Judged { named: Set::EMPTY, lacks: 0, is_whole: true };
         let mut is_empty = true;
-        for value in state.values.iter() {
+        state.values.each(|value| {
             is_empty = false;
             let (mut is_there, mut all_satisfy) = (false, true);
             // All of them: a manifest that claims the right digest of an element cannot make up for the block of it.
-            for (place, element) in self.places_of(state, &value) {
+            for (place, element) in self.places_of(state, value) {
                 is_there = true;
                 judged.named.add(place);
-                all_satisfy &= satisfy(&value, &element.claims, self.keys, self.provider).is_ok();
+                all_satisfy &= satisfy(value, &element.claims, self.keys, self.provider).is_ok();
             }
             judged.is_whole &= is_there && all_satisfy;
             judged.lacks = judged.lacks.saturating_add(u32::from(!is_there));
-        }
+        });
         judged.is_whole &= !is_empty;
         judged
     }
@@ -419,17 +419,18 @@ impl<'e, 'a> Judge<'e, 'a> {
         &self,
         states: impl Iterator<Item = ReferenceState<'s>>,
         matched: &Set,
-        mut each: impl FnMut(&ReferenceState<'s>, ReferenceValue<'s>),
+        mut each: impl FnMut(&ReferenceState<'s>, &ReferenceValue<'s>),
     ) {
         for state in states.filter(|state| self.is_about(state)) {
             let judged = self.state(&state);
             if judged.is_whole || judged.lacks == 0 || judged.named.meets(matched) {
                 continue;
             }
-            let values = state.values.iter();
-            for value in values.filter(|value| self.places_of(&state, value).next().is_none()) {
-                each(&state, value);
-            }
+            state.values.each(|value| {
+                if self.places_of(&state, value).next().is_none() {
+                    each(&state, value);
+                }
+            });
         }
     }
 }

@@ -136,6 +136,15 @@ impl<'a> ReferenceValues<'a> {
         Self(Source::List(values))
     }
 
+    /// Tells `tell` the values, in their order. Those that the caller keeps are not copied.
+    pub fn each(&self, mut tell: impl FnMut(&ReferenceValue<'a>)) {
+        match &self.0 {
+            Source::One(value) => tell(value),
+            Source::List(list) => list.iter().for_each(tell),
+            Source::Cbor(triple) => triple.values().for_each(|value| tell(&value)),
+        }
+    }
+
     /// The values, in their order.
     pub fn iter(&self) -> impl Iterator<Item = ReferenceValue<'a>> + use<'a> {
         let (one, list, triple) = match self.0 {

@@ -32,8 +32,9 @@ pub(crate) use ear::EarArgs;
 pub(crate) use emulate::{EmulateArgs, ProvisioningChoice};
 pub(crate) use events::{EventsArgs, WantedEvents};
 pub(crate) use fleet::{
-    ClassArgs, FleetArgs, FleetAttestArgs, FleetReportArgs, FleetVerb, FleetViewArgs,
-    GroupingChoice, MetricsPlace, ProfileArgs, RedfishArgs,
+    ClassArgs, FleetArgs, FleetAttestArgs, FleetCollectArgs, FleetReportArgs, FleetVerb,
+    FleetVerifyArgs, FleetViewArgs, FleetWantArgs, GroupingChoice, MetricsPlace, ProfileArgs,
+    RedfishArgs,
 };
 pub(crate) use ide::{IdeArgs, IdeStep};
 pub(crate) use identity::IdentityArgs;

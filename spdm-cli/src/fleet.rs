@@ -4,14 +4,20 @@ mod attest;
 mod attester;
 pub(crate) mod class_profile;
 mod class_rules;
+mod collect;
+mod collector;
+mod evidence_files;
 mod live_metrics;
+mod offline_judge;
 mod progress;
 mod redfish;
 mod report;
 mod resume;
 mod shown;
 mod sink;
+mod site_rules;
 mod targets;
+mod verify;
 mod views;
 
 #[cfg(test)]
@@ -30,6 +36,8 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     match &args.verb {
         FleetVerb::Attest(args) => attest::run(args, crypto, console),
+        FleetVerb::Collect(args) => collect::run(args, crypto, console),
+        FleetVerb::Verify(args) => verify::run(args, crypto, console),
         FleetVerb::Report(args) => report::run(args, crypto, console),
     }
 }

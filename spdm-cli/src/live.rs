@@ -197,13 +197,10 @@ impl<'l> LiveDevice<'l> {
         telling: Telling,
     ) -> Result<Self, Failure> {
         let run_time = RunTime::new(args.deadline, 1);
-        if args.connection.min_version.is_some_and(|least| least > args.connection.max_version) {
-            return Err(Failure::usage("--min-version is above --max-version"));
-        }
         if !matches!(args.target.address(), Address::Tcp(_)) {
             args.connection.framing.check_unused()?;
         }
-        args.connection.framing.framing()?;
+        args.connection.check()?;
         interrupt::catch()?;
         let device = device::open(args)?;
         let capture = match &args.pcap {

@@ -226,7 +226,19 @@ fn holds_several_chains_of_a_slot(evidence: &Evidence) -> bool {
     false
 }
 
+/// Over several lines, for people.
 pub(crate) fn write(evidence: &Evidence) -> Result<String, Error> {
+    let document = document(evidence)?;
+    serde_json::to_string_pretty(&document).map_err(|error| Error::Json(error.to_string()))
+}
+
+/// In one line.
+pub(crate) fn write_line(evidence: &Evidence) -> Result<String, Error> {
+    let document = document(evidence)?;
+    serde_json::to_string(&document).map_err(|error| Error::Json(error.to_string()))
+}
+
+fn document(evidence: &Evidence) -> Result<Document, Error> {
     let (mut exchanges, mut records) = (Vec::new(), Vec::new());
     let mut bindings = evidence.recordings.iter().filter(|recording| !recording.records.is_empty());
     let binding = bindings.next().and_then(|recording| recording.record_binding);
@@ -264,7 +276,7 @@ pub(crate) fn write(evidence: &Evidence) -> Result<String, Error> {
     });
     let chains = chains.collect::<Result<_, Error>>()?;
     let padding = evidence.recordings.iter().map(|recording| recording.padding).max();
-    let document = Document {
+    Ok(Document {
         format: FORMAT.to_owned(),
         version: VERSION,
         target: evidence.target.clone(),
@@ -274,6 +286,5 @@ pub(crate) fn write(evidence: &Evidence) -> Result<String, Error> {
         records,
         record_binding: binding.and_then(BindingName::of),
         chains,
-    };
-    serde_json::to_string_pretty(&document).map_err(|error| Error::Json(error.to_string()))
+    })
 }

@@ -167,4 +167,12 @@ impl Evidence {
     pub fn to_json(&self) -> Result<String, Error> {
         document::write(self)
     }
+
+    /// The same in one line, for files of lines and for messages.
+    ///
+    /// # Errors
+    /// [`Error::Unwritable`] where the negotiation of a connection was not recorded.
+    pub fn to_json_line(&self) -> Result<String, Error> {
+        document::write_line(self)
+    }
 }

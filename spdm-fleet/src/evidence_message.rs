@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::item::Item;
 use crate::outcome::{Fault, Finding, OutcomeKind, Reason, SCHEMA};
 use crate::timestamp::Timestamp;
-use crate::work_message::Want;
+use crate::want::Want;
 
 /// Evidence of one attempt, or why there is none. One JSON object.
 ///

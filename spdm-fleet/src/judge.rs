@@ -7,12 +7,13 @@ use spdm_crypto::{HashAlgorithm, KdfError};
 use spdm_evidence::{Evidence, Format, ReadOptions, Recording};
 
 use crate::attester::Attempt;
+use crate::coverage::{SIGNATURE_REQUESTED, covers};
 use crate::evidence_message::{CollectFailure, EvidenceMessage};
 use crate::item::{Item, ItemId};
 use crate::nonce::{NonceFault, NonceKind, Nonces};
 use crate::outcome::{EvidenceFile, Fault, Finding, OutcomeKind, Reason};
 use crate::timestamp::Timestamp;
-use crate::work_message::Want;
+use crate::want::{Want, WantedMeasurements};
 
 /// The check of an outcome where a collector hands on another item than the submitted one.
 pub const ITEM_CHECK: &str = "item";
@@ -116,12 +117,14 @@ impl<'b> EvidenceCheck<'b> {
             return Err(Refused::evidence(format!("it holds {got} connections instead of one")));
         };
         let (kind, nonce) = deciding_nonce(recording)?;
-        // A collector that leaves the measurements out leaves out what could be what is wrong.
-        if kind == NonceKind::Challenge && want.wants_measurements() {
-            return Err(Refused::evidence("measurements were wanted, and it has none".to_owned()));
-        }
         let checked = self.nonces.check(&nonce, kind, item, message.attempt, now, self.window)?;
         checked.map_err(Refused::stale)?;
+        // A collector that leaves measurements out leaves out what could be what is wrong.
+        let wanted = &want.measurements;
+        if *wanted != WantedMeasurements::None && !covers(recording, wanted, &nonce) {
+            let detail = format!("the device was not asked for what was wanted: {wanted}");
+            return Err(Refused::evidence(detail));
+        }
         Ok(self.judge.judge(&Case { item, want, evidence: &evidence, nonce }))
     }
 
@@ -229,8 +232,6 @@ fn without_evidence(failure: Option<&CollectFailure>) -> Attempt {
 
 /// Where the nonce is in CHALLENGE and in GET_MEASUREMENTS with a signature (DSP0274 §CHALLENGE, §GET_MEASUREMENTS).
 const NONCE_OFFSET: usize = 4;
-/// `SignatureRequested` in the attributes of GET_MEASUREMENTS.
-const SIGNATURE_REQUESTED: u8 = 1;
 
 /// The nonce of the last request for the deciding signature.
 fn deciding_nonce(recording: &Recording) -> Result<(NonceKind, RequesterNonce), Refused> {

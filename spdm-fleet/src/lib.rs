@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 mod attester;
+mod coverage;
 mod durations;
 mod evidence_message;
 mod finding;
@@ -40,10 +41,12 @@ mod tally;
 mod target;
 mod targets;
 mod timestamp;
+mod want;
 mod work_message;
 mod worker;
 
 pub use attester::{Attempt, Attester, Work};
+pub use coverage::covers;
 pub use durations::{Durations, Percentiles};
 pub use evidence_message::{CollectFailure, EvidenceMessage};
 pub use finding::Failed;
@@ -76,7 +79,8 @@ pub use targets::{
     MAX_CLASS_LEN, MAX_TARGET_LINE_LEN, MAX_TARGETS, TargetsError, TargetsFault, read_targets,
 };
 pub use timestamp::Timestamp;
-pub use work_message::{Want, WorkMessage, WorkNonces};
+pub use want::{Want, WantedMeasurements};
+pub use work_message::{WorkMessage, WorkNonces};
 pub use worker::{
     CollectRole, Collected, Collector, Handled, JudgeRole, Role, Step, WorkObserver, Worker,
 };

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq as _;
 use crate::item::Item;
 use crate::key::FleetKey;
 use crate::timestamp::Timestamp;
-use crate::work_message::Want;
+use crate::want::Want;
 
 const NONCE_LABEL: &[u8] = b"spdm-fleet-nonce v1";
 const SEAL_LABEL: &[u8] = b"spdm-fleet-item v1";

@@ -6,7 +6,8 @@ use crate::item::{Item, MAX_ITEM_LEN};
 use crate::nonce::Nonces;
 use crate::queue::{Message, Queue, QueueError, Stage, Submission};
 use crate::timestamp::Timestamp;
-use crate::work_message::{Want, WorkMessage};
+use crate::want::Want;
+use crate::work_message::WorkMessage;
 
 /// What was submitted.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -10,6 +10,7 @@ use crate::item::Item;
 use crate::nonce::{NonceKind, Nonces};
 use crate::outcome::SCHEMA;
 use crate::timestamp::Timestamp;
+use crate::want::Want;
 
 /// One attempt that a collector is to make. One JSON object of [`MAX_ITEM_LEN`](crate::MAX_ITEM_LEN) bytes at most.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -32,31 +33,6 @@ pub struct WorkMessage {
     pub want: Want,
     /// With which nonces.
     pub nonces: WorkNonces,
-}
-
-/// What is to be collected.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-#[expect(clippy::exhaustive_structs, reason = "whoever submits makes it")]
-pub struct Want {
-    /// Whether the device is to answer CHALLENGE.
-    pub challenge: bool,
-    /// Which measurements, in the words of the option `--measurements`.
-    pub measurements: String,
-}
-
-impl Want {
-    /// Whether there are measurements among what is to be collected.
-    #[must_use]
-    pub fn wants_measurements(&self) -> bool {
-        self.measurements != "none"
-    }
-}
-
-impl Default for Want {
-    fn default() -> Self {
-        Self { challenge: true, measurements: "all".to_owned() }
-    }
 }
 
 /// The nonces of an attempt.

@@ -106,6 +106,14 @@ impl ConnectionArgs {
             Some(_) => NegotiationSigning::Waived,
         }
     }
+
+    /// Whether the options fit each other.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        if self.min_version.is_some_and(|least| least > self.max_version) {
+            return Err(Failure::usage("--min-version is above --max-version"));
+        }
+        self.framing.framing().map(drop)
+    }
 }
 
 /// The form of a capture.

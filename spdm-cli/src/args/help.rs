@@ -158,6 +158,16 @@ Examples:
   spdm fleet attest --targets site.csv --class-profile classes.json -j 256
   spdm fleet attest --targets site.csv --out results.jsonl --resume";
 
+pub(super) const FLEET_COLLECT: &str = "\
+Examples:
+  head -c 32 /dev/urandom > job.key
+  spdm fleet collect --targets rack.txt --key job.key --out evidence.jsonl";
+
+pub(super) const FLEET_VERIFY: &str = "\
+Examples:
+  spdm fleet verify evidence.jsonl --targets rack.txt --key job.key --trust vendor.pem
+  spdm fleet verify evidence/ --targets site.csv --key job.key --class-profile classes.json --out results.jsonl";
+
 pub(super) const FLEET_REPORT: &str = "\
 Examples:
   spdm fleet report results.jsonl --by host

@@ -1,16 +1,13 @@
 //! `spdm fleet attest`.
 
 use core::sync::atomic::Ordering;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use spdm_evidence::KnownDevices;
-use spdm_fleet::{
-    Grouping, JobDigest, JournalFile, Limits, Outcome, Run, Tally, Target, Timestamp,
-};
+use spdm_fleet::{Grouping, JobDigest, JournalFile, Limits, Outcome, Run, Tally, Timestamp};
 
 use crate::args::FleetAttestArgs;
 use crate::backend::Crypto;
@@ -19,12 +16,12 @@ use crate::exit::{Exit, Failure};
 use crate::file::{self, OutputPlace};
 use crate::fleet::attester::{DeviceAttester, KnownByTarget};
 use crate::fleet::class_profile::Classes;
-use crate::fleet::class_rules::{ClassInputs, ClassRules};
 use crate::fleet::live_metrics::LiveMetrics;
 use crate::fleet::progress::{InFlight, Progress};
 use crate::fleet::redfish::RedfishSource;
 use crate::fleet::resume::{self, Before};
 use crate::fleet::sink::FleetSink;
+use crate::fleet::site_rules::SiteInputs;
 use crate::fleet::targets;
 use crate::fleet::views::{self, FleetViews};
 use crate::interrupt;
@@ -39,7 +36,7 @@ pub(crate) fn run(
     let stop = interrupt::catch_to_stop()?;
     let targets = targets::read(&args.targets)?;
     let profile = args.class_profile.as_deref().map(Classes::read).transpose()?;
-    let classes = Inputs::read(args, profile.as_ref(), crypto, console)?;
+    let classes = SiteInputs::read(&args.class, profile.as_ref(), crypto, console)?;
     let mut known = KnownFile::of(&args.known, OutputPlace::Beside)?;
     let digest = classes.digest(&targets, profile.as_ref(), crypto);
     let digest = digest.and_then(|digest| with_known(digest, known.as_ref(), crypto));
@@ -52,12 +49,7 @@ pub(crate) fn run(
     }
     let devices = known.as_mut().map(|file| core::mem::take(&mut file.devices));
     let attester = DeviceAttester {
-        classes: classes.rules(crypto)?,
-        default: classes
-            .default
-            .as_ref()
-            .map(|class| ClassRules::new(class, crypto))
-            .transpose()?,
+        rules: classes.rules(crypto)?,
         known: devices.as_ref().map(|devices| by_target(devices, known.as_ref())),
         evidence_dir: args.evidence_dir.as_deref(),
         redfish,
@@ -147,60 +139,6 @@ pub(crate) fn run(
     }
 }
 
-/// What holds for each class, files read.
-struct Inputs<'i> {
-    named: BTreeMap<&'i str, ClassInputs<'i>>,
-    default: Option<ClassInputs<'i>>,
-}
-
-impl<'i> Inputs<'i> {
-    fn read(
-        args: &'i FleetAttestArgs,
-        profile: Option<&'i Classes>,
-        crypto: Crypto,
-        console: &Console,
-    ) -> Result<Self, Failure> {
-        let default = match profile {
-            Some(profile) => profile.default.as_ref(),
-            None => Some(&args.class),
-        };
-        let mut named = BTreeMap::new();
-        for (class, args) in profile.into_iter().flat_map(|profile| &profile.named) {
-            let inputs = ClassInputs::read(args, crypto, console).map_err(|failure| Failure {
-                message: format!("class {class}: {}", failure.message),
-                ..failure
-            })?;
-            named.insert(class.as_str(), inputs);
-        }
-        let default = default.map(|args| ClassInputs::read(args, crypto, console));
-        Ok(Self { named, default: default.transpose()? })
-    }
-
-    fn rules(&self, crypto: Crypto) -> Result<BTreeMap<&str, ClassRules<'_>>, Failure> {
-        let rules = self
-            .named
-            .iter()
-            .map(|(class, inputs)| ClassRules::new(inputs, crypto).map(|rules| (*class, rules)));
-        rules.collect()
-    }
-
-    /// Everything that decides about the devices; `None` where the backend has no SHA-256.
-    fn digest(
-        &self,
-        targets: &[Target],
-        profile: Option<&Classes>,
-        crypto: Crypto,
-    ) -> Option<JobDigest> {
-        let provider = crypto.provider;
-        let mut digest = JobDigest::new().with_targets(provider, targets)?;
-        if let Some(profile) = profile {
-            digest = digest.with(provider, "profile", &profile.bytes)?;
-        }
-        let mut classes = self.named.values().chain(&self.default);
-        classes.try_fold(digest, |digest, class| class.digest(provider, digest))
-    }
-}
-
 /// What is known of the devices decides, too. Where a run learns it changes on the way: then it counts that one learns.
 fn with_known(
     digest: JobDigest,
@@ -222,12 +160,12 @@ fn by_target<'d>(devices: &'d KnownDevices, file: Option<&KnownFile<'_>>) -> Kno
     }
 }
 
-fn open_journal(path: &Path) -> Result<JournalFile, Failure> {
+pub(super) fn open_journal(path: &Path) -> Result<JournalFile, Failure> {
     JournalFile::open(path).map_err(|error| resume::of(path, &error))
 }
 
 /// Host and process.
-fn worker() -> String {
+pub(super) fn worker() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = if name.trim().is_empty() { "localhost" } else { name.trim() };
     format!("{name}/{}", std::process::id())

@@ -1,7 +1,7 @@
 //! Attests one device of many: [`spdm_fleet::Attester`] over [`Round`].
 
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -21,6 +21,7 @@ use crate::exit::{Exit, Failure};
 use crate::file;
 use crate::fleet::class_rules::ClassRules;
 use crate::fleet::redfish::RedfishSource;
+use crate::fleet::site_rules::SiteRules;
 use crate::live::{LiveDevice, SessionOffer, Telling};
 use crate::provenance::Stopwatch;
 use crate::trust::LeafName;
@@ -37,9 +38,7 @@ pub(crate) struct KnownByTarget<'k> {
 /// Attests devices of every class.
 #[derive(Debug)]
 pub(crate) struct DeviceAttester<'a> {
-    pub(crate) classes: BTreeMap<&'a str, ClassRules<'a>>,
-    /// For classes that are not among them.
-    pub(crate) default: Option<ClassRules<'a>>,
+    pub(crate) rules: SiteRules<'a>,
     pub(crate) known: Option<KnownByTarget<'a>>,
     pub(crate) evidence_dir: Option<&'a Path>,
     /// Services that answer for devices.
@@ -54,10 +53,9 @@ pub(crate) struct DeviceAttester<'a> {
 
 impl Attester for DeviceAttester<'_> {
     fn attest(&self, work: &Work<'_>) -> Attempt {
-        let class = work.item.target.class.as_str();
-        let Some(rules) = self.classes.get(class).or(self.default.as_ref()) else {
-            let detail = format!("no profile is for the class {class}, and none for all others");
-            return undecidable("profile", detail);
+        let rules = match self.rules.of(&work.item.target.class) {
+            Ok(rules) => rules,
+            Err(attempt) => return attempt,
         };
         let begun = Instant::now();
         let attempt = match work.item.target.transport() {
@@ -95,10 +93,7 @@ impl DeviceAttester<'_> {
         }
         let own = device.anchors();
         if rules.trusts_nobody() && own.is_empty() {
-            return Ok(undecidable(
-                "chain.anchor",
-                "nobody is trusted for this class: --trust names who is".to_owned(),
-            ));
+            return Ok(trusts_nobody());
         }
         let own: Vec<_> = own.iter().map(|der| Anchor::Certificate(der)).collect();
         let trust = &class.options.trust;
@@ -212,8 +207,14 @@ pub(super) fn undecidable(check: &str, detail: String) -> Attempt {
     Attempt::without_device(OutcomeKind::Undecidable, Fault::Configuration, check, detail)
 }
 
+/// What a device comes to of a class for which nobody is trusted.
+pub(super) fn trusts_nobody() -> Attempt {
+    let detail = "nobody is trusted for this class: --trust names who is";
+    undecidable("chain.anchor", detail.to_owned())
+}
+
 /// What a device comes to that could not even be opened.
-fn of_failure(failure: &Failure) -> Attempt {
+pub(super) fn of_failure(failure: &Failure) -> Attempt {
     let (kind, fault, passing) = match failure.exit {
         Exit::Transport => (OutcomeKind::Unreachable, Fault::Transport, true),
         Exit::Protocol => (OutcomeKind::DeviceError, Fault::Device, false),

@@ -33,10 +33,7 @@ impl<'a> ClassInputs<'a> {
         console: &Console,
     ) -> Result<Self, Failure> {
         let ClassArgs { connection, options } = args;
-        if connection.min_version.is_some_and(|least| least > connection.max_version) {
-            return Err(Failure::usage("--min-version is above --max-version"));
-        }
-        connection.framing.framing()?;
+        connection.check()?;
         if options.judge.token.eat_nonce.is_some() {
             return Err(Failure::usage("--eat-nonce: no nonce is used for several devices"));
         }

@@ -79,12 +79,13 @@ impl<'p> Progress<'p> {
         Self { targets, in_flight, begun: now, before, told: now, display }
     }
 
-    /// Shows how far it is.
-    pub(crate) fn show(&mut self, tally: &Tally, console: &Console) {
+    /// Shows how far it is: so many items ended, in these words.
+    pub(crate) fn show(&mut self, ended: u64, words: Vec<String>, console: &Console) {
         let state = State {
-            tally,
-            total: self.targets.len(),
-            done: self.done(tally),
+            ended,
+            words,
+            total: u64::try_from(self.targets.len()).unwrap_or(u64::MAX),
+            done: ended.saturating_sub(self.before),
             took: self.begun.elapsed(),
         };
         if let Some(display) = &self.display {
@@ -93,11 +94,6 @@ impl<'p> Progress<'p> {
             self.told = Instant::now();
             console.detail(&state.to_string());
         }
-    }
-
-    /// Items that ended in this run.
-    fn done(&self, tally: &Tally) -> u64 {
-        tally.total().saturating_sub(self.before)
     }
 
     /// Takes everything off the terminal.
@@ -127,8 +123,8 @@ impl Display {
         Self { bar, slow, all }
     }
 
-    fn show(&self, state: &State<'_>, targets: &[Target], slowest: &[(usize, Duration)]) {
-        self.bar.set_position(state.tally.total());
+    fn show(&self, state: &State, targets: &[Target], slowest: &[(usize, Duration)]) {
+        self.bar.set_position(state.ended);
         self.bar.set_message(state.counts());
         for (place, line) in self.slow.iter().enumerate() {
             let slow = slowest.get(place);
@@ -140,25 +136,30 @@ impl Display {
     }
 }
 
+/// Items by how they ended, in words.
+pub(crate) fn outcomes(tally: &Tally) -> Vec<String> {
+    let counts = OutcomeKind::ALL.into_iter().map(|kind| (kind, tally.count(kind)));
+    let counts = counts.filter(|(_, count)| *count > 0);
+    counts.map(|(kind, count)| format!("{count} {kind}")).collect()
+}
+
 /// How far a run is.
-struct State<'s> {
-    tally: &'s Tally,
-    total: usize,
+struct State {
+    /// Items that ended, in this run and before.
+    ended: u64,
+    /// What there is of each kind.
+    words: Vec<String>,
+    total: u64,
     /// Items that ended in this run.
     done: u64,
     took: Duration,
 }
 
-impl State<'_> {
+impl State {
     /// What there is of each kind, the rate, and how long it takes at that.
     fn counts(&self) -> String {
-        let kinds = OutcomeKind::ALL.into_iter().filter_map(|kind| {
-            let count = self.tally.count(kind);
-            let shown = count > 0 || kind == OutcomeKind::Verified;
-            shown.then(|| format!("{count} {kind}"))
-        });
-        let mut words: Vec<_> = kinds.collect();
-        let left = u64::try_from(self.total).unwrap_or(u64::MAX).saturating_sub(self.tally.total());
+        let mut words = self.words.clone();
+        let left = self.total.saturating_sub(self.ended);
         let seconds = self.took.as_secs();
         if let Some(rate) = self.done.checked_div(seconds).filter(|rate| *rate > 0) {
             words.push(format!("{rate}/s"));
@@ -170,8 +171,8 @@ impl State<'_> {
     }
 }
 
-impl fmt::Display for State<'_> {
+impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}: {}", self.tally.total(), self.total, self.counts())
+        write!(f, "{}/{}: {}", self.ended, self.total, self.counts())
     }
 }

@@ -10,7 +10,7 @@ use spdm_fleet::{Journal, JournalError, Outcome, OutcomeSink, Tally};
 use crate::console::Console;
 use crate::exit::Failure;
 use crate::fleet::attester::DeviceAttester;
-use crate::fleet::progress::Progress;
+use crate::fleet::progress::{self, Progress};
 use crate::fleet::views::FleetViews;
 use crate::known::KnownFile;
 
@@ -56,7 +56,7 @@ impl OutcomeSink for FleetSink<'_, '_> {
         if let Some(journal) = &mut self.journal {
             journal.sync_if_due().map_err(io_error)?;
         }
-        self.progress.show(&self.tally, self.console);
+        self.progress.show(self.tally.total(), progress::outcomes(&self.tally), self.console);
         Ok(())
     }
 }

@@ -19,9 +19,9 @@ use crate::schema::{check, schema};
 use crate::scripted::small;
 
 /// Devices that are equal, at every address of the loopback network.
-struct Site {
+pub(crate) struct Site {
     port: u16,
-    root: String,
+    pub(crate) root: String,
 }
 
 impl Site {
@@ -49,22 +49,22 @@ impl Site {
         Self { port, root: folder.write(name, root) }
     }
 
-    fn target(&self, number: usize) -> String {
+    pub(crate) fn target(&self, number: usize) -> String {
         format!("tcp:127.1.{}.{}:{}", number / 250, number % 250 + 1, self.port)
     }
 }
 
-fn good(folder: &Folder) -> Site {
+pub(crate) fn good(folder: &Folder) -> Site {
     Site::of(&small(), 4, folder, "root.pem")
 }
 
 /// A device of another manufacturer.
-fn other(folder: &Folder) -> Site {
+pub(crate) fn other(folder: &Folder) -> Site {
     Site::of(&DeviceConfig { seed: Some(2), ..small() }, 1, folder, "other.pem")
 }
 
 /// The outcomes of a journal, behind its head.
-fn outcomes(path: &str) -> Vec<Value> {
+pub(crate) fn outcomes(path: &str) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap();
     let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     assert!(lines.next().unwrap()["job"]["digest"].is_string());
@@ -72,7 +72,7 @@ fn outcomes(path: &str) -> Vec<Value> {
 }
 
 /// How often each final outcome is there.
-fn finals(outcomes: &[Value]) -> BTreeMap<String, usize> {
+pub(crate) fn finals(outcomes: &[Value]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for outcome in outcomes.iter().filter(|outcome| outcome["final"] == true) {
         *counts.entry(outcome["outcome"].as_str().unwrap().to_owned()).or_default() += 1;
@@ -80,7 +80,7 @@ fn finals(outcomes: &[Value]) -> BTreeMap<String, usize> {
     counts
 }
 
-fn counts(expected: &[(&str, usize)]) -> BTreeMap<String, usize> {
+pub(crate) fn counts(expected: &[(&str, usize)]) -> BTreeMap<String, usize> {
     expected.iter().map(|(kind, count)| ((*kind).to_owned(), *count)).collect()
 }
 

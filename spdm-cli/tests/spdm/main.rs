@@ -24,6 +24,7 @@ mod events;
 mod faults;
 #[cfg(target_os = "linux")]
 mod fleet;
+mod fleet_files;
 mod fleet_report;
 mod forms;
 mod from_file;

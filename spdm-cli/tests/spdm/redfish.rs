@@ -94,7 +94,10 @@ fn f19_what_a_service_gets_wrong_is_never_verified() {
         controller.components.pop();
     });
     assert_eq!(forever, (3, json!("unreachable"), json!("connection")));
-    let less = of(&|controller| controller.index = Some(1));
+    let less = of(&|controller| {
+        controller.index = Some(1);
+        controller.components.pop();
+    });
     assert_eq!(less, (4, json!("device_error"), json!("redfish")));
     let certificate = of(&|controller| {
         let linked = &mut controller.components[0].1["SPDM"]["IdentityAuthentication"];

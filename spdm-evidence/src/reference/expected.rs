@@ -83,7 +83,7 @@ pub(super) type Distance = usize;
 impl ExpectedValue {
     /// An alternative for a measurement, and how far this one is from it.
     pub(super) fn of(
-        alternative: &Alternative<'_>,
+        alternative: &Alternative<'_, '_>,
         value: &MeasuredValue,
         subject: &Subject,
     ) -> (Distance, Self) {
@@ -107,7 +107,7 @@ impl ExpectedValue {
             algorithm: shown.algorithm,
             mask: mask.map(hex::encode),
             difference: alternative.difference.map(|difference| difference.to_string()),
-            origin: ExpectedOrigin::of(&alternative.state),
+            origin: ExpectedOrigin::of(alternative.state),
         };
         (distance, expected)
     }

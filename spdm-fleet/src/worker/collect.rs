@@ -46,6 +46,25 @@ impl Collected {
         let failure = Some(CollectFailure { outcome, fault, reason, passing });
         Self { evidence: None, failure, device_ms: 0, round_trips: 0 }
     }
+
+    /// What is handed on to whoever judges. `collector` says who collected: host and process.
+    #[must_use]
+    pub fn into_message(self, work: &WorkMessage, collector: &str) -> EvidenceMessage {
+        let Self { evidence, failure, device_ms, round_trips } = self;
+        EvidenceMessage {
+            schema: SCHEMA,
+            item: work.item.clone(),
+            seal: Some(work.seal.clone()),
+            attempt: work.attempt,
+            collector: collector.to_owned(),
+            collected_at: Timestamp::now(),
+            device_ms,
+            round_trips,
+            want: Some(work.want.clone()),
+            evidence,
+            failure,
+        }
+    }
 }
 
 /// The role of a collector.
@@ -83,20 +102,7 @@ impl<'r> CollectRole<'r> {
         observer: &dyn WorkObserver,
         delivery: &Delivery,
     ) -> Result<(), QueueError> {
-        let Collected { evidence, failure, device_ms, round_trips } = collected;
-        let message = EvidenceMessage {
-            schema: SCHEMA,
-            item: work.item.clone(),
-            seal: Some(work.seal.clone()),
-            attempt: work.attempt,
-            collector: self.name.to_owned(),
-            collected_at: Timestamp::now(),
-            device_ms,
-            round_trips,
-            want: Some(work.want.clone()),
-            evidence,
-            failure,
-        };
+        let message = collected.into_message(work, self.name);
         let body =
             serde_json::to_vec(&message).map_err(|error| QueueError::Failed(error.to_string()))?;
         let item = &work.item.item;

@@ -4,7 +4,9 @@ use core::time::Duration;
 
 use spdm_codec::RequesterNonce;
 use spdm_crypto::rustcrypto::PROVIDER;
-use spdm_fleet::{FleetKey, Item, NonceFault, NonceKind, Nonces, Target, Timestamp, Want};
+use spdm_fleet::{
+    FleetKey, Item, NonceFault, NonceKind, Nonces, Target, Timestamp, Want, WantedMeasurements,
+};
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_764_513_600_000);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -104,7 +106,7 @@ fn a_seal_covers_what_the_name_does_not() {
         assert_eq!(changed.item, own.item);
         assert!(!nonces.has_sealed(&changed, &want, &seal).unwrap());
     }
-    let less = Want { measurements: "none".to_owned(), ..Want::default() };
+    let less = Want { measurements: WantedMeasurements::None, ..Want::default() };
     assert!(!nonces.has_sealed(&own, &less, &seal).unwrap());
     for wrong in ["", "00", &seal[2..], "no digits"] {
         assert!(!nonces.has_sealed(&own, &want, wrong).unwrap());

@@ -6,6 +6,7 @@ use spdm_evidence::{Evidence, Negotiation, RecordedExchange, Recording};
 use spdm_fleet::{
     Attempt, Case, CollectFailure, EvidenceCheck, EvidenceMessage, Fault, Finding, FleetKey, Item,
     Judge, NonceKind, Nonces, OutcomeKind, SCHEMA, Submitted, Target, Timestamp, Want,
+    WantedMeasurements,
 };
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_764_513_600_000);
@@ -40,8 +41,8 @@ fn nonce(kind: NonceKind, item: &Item, attempt: u32, at: Timestamp) -> Requester
     Nonces::new(&PROVIDER, &key()).issue(kind, item, attempt, at).unwrap()
 }
 
-fn exchange(code: u8, attributes: u8, nonce: &RequesterNonce) -> RecordedExchange {
-    let request = [&[0x12, code, attributes, 0][..], &nonce.0, &[0]].concat();
+fn exchange(code: u8, attributes: u8, operation: u8, nonce: &RequesterNonce) -> RecordedExchange {
+    let request = [&[0x12, code, attributes, operation][..], &nonce.0, &[0]].concat();
     RecordedExchange { request, interim: Vec::new(), response: None }
 }
 
@@ -56,7 +57,7 @@ fn evidence(exchanges: Vec<RecordedExchange>) -> Evidence {
 
 /// Of a GET_MEASUREMENTS with a signature over this nonce.
 fn measured(nonce: &RequesterNonce) -> Evidence {
-    evidence(vec![exchange(0xE0, 1, nonce)])
+    evidence(vec![exchange(0xE0, 1, 0xFF, nonce)])
 }
 
 fn message(item: &Item, attempt: u32, evidence: &Evidence) -> EvidenceMessage {
@@ -113,8 +114,8 @@ fn honest_evidence_comes_to_a_verdict() {
     }
     // Nothing was to be measured: the nonce of CHALLENGE decides.
     let challenge = nonce(NonceKind::Challenge, &own, 1, NOW);
-    let challenged = message(&own, 1, &evidence(vec![exchange(0x83, 0, &challenge)]));
-    let none = Want { measurements: "none".to_owned(), ..all() };
+    let challenged = message(&own, 1, &evidence(vec![exchange(0x83, 0, 0, &challenge)]));
+    let none = Want { measurements: WantedMeasurements::None, ..all() };
     let attempt = judged(&challenged, Submitted::Listed(&own, &none));
     assert_eq!(attempt.finding.kind, OutcomeKind::Verified);
 }
@@ -123,13 +124,29 @@ fn honest_evidence_comes_to_a_verdict() {
 fn f9_a_collector_that_leaves_measurements_out_is_rejected() {
     let own = item("tcp:a");
     let challenge = nonce(NonceKind::Challenge, &own, 1, NOW);
-    let mut lie = message(&own, 1, &evidence(vec![exchange(0x83, 0, &challenge)]));
+    let mut lie = message(&own, 1, &evidence(vec![exchange(0x83, 0, 0, &challenge)]));
     rejected(&lie, Submitted::Listed(&own, &all()), "evidence");
     rejected(&lie, Submitted::Sealed, "evidence");
     // Nor can it say that none were wanted.
-    lie.want = Some(Want { measurements: "none".to_owned(), ..all() });
+    lie.want = Some(Want { measurements: WantedMeasurements::None, ..all() });
     rejected(&lie, Submitted::Listed(&own, &all()), "evidence");
     rejected(&lie, Submitted::Sealed, "item");
+}
+
+#[test]
+fn f9_a_collector_that_asks_for_fewer_measurements_is_rejected() {
+    let own = item("tcp:a");
+    let nonce = nonce(NonceKind::Measurements, &own, 1, NOW);
+    let fewer = message(&own, 1, &evidence(vec![exchange(0xE0, 1, 3, &nonce)]));
+    rejected(&fewer, Submitted::Listed(&own, &all()), "evidence");
+    rejected(&fewer, Submitted::Sealed, "evidence");
+    let of = |indices: &[u8]| Want {
+        measurements: WantedMeasurements::Indices(indices.to_vec()),
+        ..all()
+    };
+    rejected(&fewer, Submitted::Listed(&own, &of(&[3, 4])), "evidence");
+    let attempt = judged(&fewer, Submitted::Listed(&own, &of(&[3])));
+    assert_eq!(attempt.finding.kind, OutcomeKind::Verified);
 }
 
 #[test]
@@ -203,10 +220,10 @@ fn f9_a_fresh_challenge_does_not_freshen_old_measurements() {
     let own = item("tcp:a");
     let fresh = nonce(NonceKind::Challenge, &own, 1, NOW);
     let old = RequesterNonce([9; 32]);
-    let spliced = vec![exchange(0x83, 0, &fresh), exchange(0xE0, 1, &old)];
+    let spliced = vec![exchange(0x83, 0, 0, &fresh), exchange(0xE0, 1, 0xFF, &old)];
     rejected(&message(&own, 1, &evidence(spliced)), Submitted::Listed(&own, &all()), "freshness");
     // Nor do measurements that nobody signed.
-    let unsigned = vec![exchange(0x83, 0, &fresh), exchange(0xE0, 0, &old)];
+    let unsigned = vec![exchange(0x83, 0, 0, &fresh), exchange(0xE0, 0, 0xFF, &old)];
     rejected(&message(&own, 1, &evidence(unsigned)), Submitted::Listed(&own, &all()), "evidence");
 }
 

@@ -83,7 +83,7 @@ impl Collector for Devices {
             return Collected::nothing(outcome, fault, "connection", "nobody answers");
         }
         let nonce = &work.nonces.measurements.0;
-        let request = [&[0x12, 0xE0, 1, 0][..], nonce, &[0]].concat();
+        let request = [&[0x12, 0xE0, 1, 0xFF][..], nonce, &[0]].concat();
         let mut recording = Recording::new(Negotiation::Recorded, 0);
         let response = Some(vec![0x60; self.padding / 2]);
         recording.exchanges.push(RecordedExchange { request, interim: Vec::new(), response });

@@ -12,7 +12,7 @@ use super::super::{AttestOptions, ConnectionArgs, KnownArgs};
 use super::{FleetViewArgs, RedfishArgs};
 
 /// The options that a class profile has instead. By name: clap leaves the group of a struct empty that has another one in it.
-const OF_CLASSES: [&str; 41] = [
+pub(super) const OF_CLASSES: [&str; 41] = [
     "allow_bound",
     "allow_tsm",
     "framing",

@@ -1,0 +1,219 @@
+//! `spdm fleet collect` and `spdm fleet verify`: evidence in files between whoever reaches devices and whoever judges them.
+
+use std::fs;
+use std::net::TcpListener;
+
+use serde_json::{Value, json};
+
+use crate::fleet::{counts, finals, good, other, outcomes};
+use crate::process::{Folder, Run, run};
+use crate::schema::{check, schema};
+
+/// What is collected of good devices.
+struct Collected {
+    folder: Folder,
+    targets: String,
+    key: String,
+    root: String,
+    evidence: String,
+}
+
+impl Collected {
+    /// Of so many, into one file.
+    fn of(count: usize) -> Self {
+        let folder = Folder::new();
+        let site = good(&folder);
+        let list: String =
+            (0..count).map(|number| format!("{} class=ssd\n", site.target(number))).collect();
+        let (targets, key) = (folder.write("targets.txt", list), folder.write("key", [7; 32]));
+        let evidence = folder.path("evidence.jsonl");
+        let collected =
+            run(&format!("fleet collect --targets {targets} --key {key} --out {evidence}"));
+        assert_eq!(collected.code, 0, "{collected:?}");
+        assert!(collected.err.contains(&format!("evidence of {count} of {count} devices")));
+        Self { root: site.root, folder, targets, key, evidence }
+    }
+
+    fn messages(&self) -> Vec<Value> {
+        let text = fs::read_to_string(&self.evidence).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Writes other messages in place of what was collected.
+    fn replace(&self, messages: &[Value]) {
+        let lines: String = messages.iter().map(|message| format!("{message}\n")).collect();
+        fs::write(&self.evidence, lines).unwrap();
+    }
+
+    fn verify(&self, more: &str) -> Run {
+        let Self { targets, key, root, evidence, .. } = self;
+        run(&format!(
+            "fleet verify {evidence} --targets {targets} --key {key} --trust {root} {more}"
+        ))
+    }
+
+    /// The one outcome that is not verified.
+    fn rejected(&self, check: &str) -> Value {
+        let out = self.folder.path("rejected.jsonl");
+        let _ = fs::remove_file(&out);
+        let ran = self.verify(&format!("--out {out}"));
+        assert_eq!(ran.code, 1, "{ran:?}");
+        let outcomes = outcomes(&out);
+        let mut bad = outcomes.iter().filter(|outcome| outcome["outcome"] != "verified");
+        let one = bad.next().unwrap().clone();
+        assert!(bad.next().is_none(), "{outcomes:#?}");
+        assert_eq!(one["reason"]["check"], check, "{one}");
+        one
+    }
+}
+
+#[test]
+fn what_is_collected_is_verified_somewhere_else() {
+    let collected = Collected::of(5);
+    let out = collected.folder.path("out.jsonl");
+    let junit = collected.folder.path("junit.xml");
+    let ran = collected.verify(&format!("--out {out} --junit {junit}"));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.out.contains("5 of 5 devices"), "{}", ran.out);
+    assert!(fs::read_to_string(junit).unwrap().contains("tests=\"5\" failures=\"0\""));
+    let outcomes = outcomes(&out);
+    assert_eq!(finals(&outcomes), counts(&[("verified", 5)]));
+    for outcome in &outcomes {
+        check(&schema("outcome"), outcome);
+        assert_eq!((&outcome["job"], &outcome["fault"]), (&json!("fleet"), &json!("none")));
+        assert_eq!(outcome["report"]["verified"], true);
+        assert_eq!(outcome["report"]["fresh"], true);
+        assert_eq!(outcome["evidence"]["sha256"].as_str().unwrap().len(), 64);
+        assert!(outcome["round_trips"].as_u64().unwrap() > 4);
+    }
+    // fleet report reads what it writes.
+    assert_eq!(run(&format!("fleet report {out}")).code, 0);
+    // A name of the job that fleet collect was not given: no item is that of the list.
+    assert_eq!(collected.verify("--job another").code, 1);
+}
+
+#[test]
+fn a_folder_has_one_file_for_each_device() {
+    let folder = Folder::new();
+    let (site, bad) = (good(&folder), other(&folder));
+    // It takes connections, and never says a word.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("tcp:{}", silent.local_addr().unwrap());
+    let list = format!("{}\n{}\n{silent}\n", site.target(1), bad.target(2));
+    let (targets, key) = (folder.write("targets.txt", list), folder.write("key", "07".repeat(32)));
+    let evidence = folder.path("evidence");
+    let collected = run(&format!(
+        "fleet collect --targets {targets} --key {key} --out {evidence} --attempts 1 --timeout 1"
+    ));
+    // A collector trusts nobody, and so rejects nobody.
+    assert_eq!(collected.code, 3, "{collected:?}");
+    assert!(collected.err.contains(&format!("{silent}: unreachable: ")), "{}", collected.err);
+    assert_eq!(fs::read_dir(&evidence).unwrap().count(), 3);
+    let out = folder.path("out.jsonl");
+    let verify = format!(
+        "fleet verify {evidence} --targets {targets} --key {key} --trust {} --out {out}",
+        site.root
+    );
+    assert_eq!(run(&verify).code, 1);
+    let outcomes = outcomes(&out);
+    let expected = counts(&[("verified", 1), ("rejected", 1), ("unreachable", 1)]);
+    assert_eq!(finals(&outcomes), expected);
+    let rejected = outcomes.iter().find(|outcome| outcome["outcome"] == "rejected").unwrap();
+    assert_eq!(rejected["reason"]["check"], "chain.anchor");
+    // With its own root the other one is verified, and the silent one decides.
+    fs::remove_file(&out).unwrap();
+    let both = run(&format!("{verify} --trust {}", bad.root));
+    assert_eq!(both.code, 3, "{both:?}");
+}
+
+#[test]
+fn f8_f9_what_a_collector_changes_is_rejected() {
+    let collected = Collected::of(2);
+    let honest = collected.messages();
+    let changed = |change: &dyn Fn(&mut Vec<Value>)| {
+        let mut messages = honest.clone();
+        change(&mut messages);
+        collected.replace(&messages);
+    };
+    changed(&|messages| messages[0]["evidence"] = messages[1]["evidence"].clone());
+    collected.rejected("freshness");
+    changed(&|messages| messages[0]["attempt"] = json!(2));
+    collected.rejected("freshness");
+    changed(&|messages| messages[0]["class"] = json!("lax"));
+    collected.rejected("item");
+    changed(&|messages| {
+        messages[0]["evidence"] = Value::Null;
+        messages[0]["failure"] =
+            json!({"outcome": "verified", "fault": "none", "reason": null, "passing": false});
+    });
+    collected.rejected("evidence");
+    // The list of whoever judges says which devices there are.
+    changed(&|messages| drop(messages.remove(0)));
+    let missing = collected.rejected("evidence");
+    assert_eq!(missing["outcome"], "undecidable");
+    changed(&|messages| {
+        messages[0]["target"] = json!("tcp:127.9.9.9:1");
+    });
+    // One that nobody listed, and one that is missing.
+    let ran = collected.verify("");
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.out.contains("1 of 2") || ran.out.contains("1 of 3"), "{}", ran.out);
+    // The key of somebody else.
+    collected.replace(&honest);
+    assert_eq!(collected.verify("").code, 0);
+    collected.folder.write("key", [8; 32]);
+    let ran = collected.verify("");
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.out.contains("freshness"), "{}", ran.out);
+}
+
+#[test]
+fn measurements_that_a_class_wants_must_have_been_collected() {
+    let folder = Folder::new();
+    let site = good(&folder);
+    let targets = folder.write("targets.txt", site.target(1));
+    let (key, evidence) = (folder.write("key", [7; 32]), folder.path("evidence.jsonl"));
+    let collect = format!("fleet collect --targets {targets} --key {key} --out {evidence}");
+    let verify =
+        format!("fleet verify {evidence} --targets {targets} --key {key} --trust {}", site.root);
+    assert_eq!(run(&format!("{collect} --measurements 1,2")).code, 0);
+    let ran = run(&verify);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.out.contains("not asked for what was wanted: all"), "{}", ran.out);
+    assert_eq!(run(&format!("{verify} --measurements 1")).code, 0);
+    assert_eq!(run(&format!("{verify} --measurements 3")).code, 1);
+    assert_eq!(run(&format!("{collect} --measurements none")).code, 0);
+    assert_eq!(run(&verify).code, 1);
+    assert_eq!(run(&format!("{verify} --measurements none")).code, 0);
+    assert_eq!(run(&format!("{collect} --challenge none")).code, 0);
+    assert_eq!(run(&verify).code, 1);
+    assert_eq!(run(&format!("{verify} --challenge none")).code, 0);
+}
+
+#[test]
+fn what_cannot_be_collected_or_read_is_said() {
+    let folder = Folder::new();
+    let (key, short) = (folder.write("key", [7; 32]), folder.write("short", [7; 31]));
+    let targets = folder.write("targets.txt", "tcp:127.0.0.1:1");
+    let out = folder.path("out.jsonl");
+    let refused = |line: String, why: &str| {
+        let ran = run(&line);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.err.contains(why), "{}", ran.err);
+    };
+    let collect = |key: &str, targets: &str| {
+        format!("fleet collect --targets {targets} --key {key} --out {out}")
+    };
+    refused(collect(&short, &targets), "expected a key of 32 bytes");
+    let services = folder.write("services.txt", "redfish://bmc1");
+    refused(collect(&key, &services), "is judged where it is collected");
+    refused(
+        format!("{} --measurements none --challenge none", collect(&key, &targets)),
+        "leave nothing that the device signs",
+    );
+    let bad = folder.write("bad.jsonl", "{}\n");
+    let verify = format!("fleet verify {bad} --targets {targets} --key {key}");
+    refused(verify.clone(), "bad.jsonl: line 1: ");
+    refused(format!("{verify} --freshness 29"), "at least 30");
+    refused(verify.replace("bad.jsonl", "none.jsonl"), "none.jsonl");
+}
