@@ -12,6 +12,7 @@ mod information;
 mod live;
 mod mutual_auth;
 mod offline;
+mod presumed;
 mod provision;
 mod reference;
 mod send;
@@ -47,6 +48,7 @@ pub(crate) use mutual_auth::{MutualAuthArgs, MutualAuthKind};
 pub(crate) use offline::{
     ChainArgs, DecodeArgs, InputFormat, ModelChoice, VerifyArgs, VerifyVerbArgs,
 };
+pub(crate) use presumed::PresumedArgs;
 pub(crate) use provision::{CsrArgs, KeysArgs, SetCertArgs, SlotsArgs};
 pub(crate) use reference::{ReferenceArgs, ReferenceShowArgs, ReferenceVerb, ReferenceVerbArgs};
 pub(crate) use send::{PayloadSource, SendArgs, Standard, VendorId};
@@ -103,6 +105,8 @@ pub(crate) enum Verb {
         after_help = help::COLLECT,
         mut_arg("target", |target| target.required(false).required_unless_present("from")),
         mut_group("DeviceArgs", |group| group.args(device::OPTIONS)),
+        mut_arg("base_asym", |option| option.help(help::COLLECT_BASE_ASYM)),
+        mut_arg("base_hash", |option| option.help(help::COLLECT_BASE_HASH)),
         override_usage = "spdm collect [OPTIONS] <TARGET|--from <FILE>>"
     )]
     Collect(Box<CollectArgs>),

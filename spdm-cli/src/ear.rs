@@ -73,6 +73,17 @@ impl<'p> EarFile<'p> {
     }
 }
 
+/// Writes the verdict of a run that has one, where somebody asks for it.
+pub(crate) fn write(
+    file: Option<EarFile<'_>>,
+    verdict: &Verdict,
+    console: &Console,
+) -> Result<(), Failure> {
+    let Some(mut file) = file else { return Ok(()) };
+    file.add(verdict);
+    file.write(console)
+}
+
 fn key(path: &Path, console: &Console) -> Result<SoftwareKey, Failure> {
     let key = host::private_key(path, console)?;
     let unusable = |error| Failure::usage(format!("{}: {error}", path.display()));

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use spdm_evidence::{Error, EvidenceReader, FileKind, ReadOptions};
+use spdm_evidence::{Error, EvidenceReader, FileKind, Presumption, ReadOptions};
 
 use crate::exit::Failure;
-use crate::file;
+use crate::{decode, file};
 
 /// The commands that read files.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -46,6 +46,36 @@ impl Reader {
             _ => format!("spdm verify {name} judges it"),
         })
     }
+}
+
+/// Evidence that cannot be read, and what helps: `given` is what the options say of its algorithms.
+pub(crate) fn evidence_refused(path: &Path, error: &Error, given: &Presumption) -> Failure {
+    let failure = Reader::Verify.refuses(path, error);
+    let name = file::name(path);
+    let inner = match error {
+        Error::At { error, .. } => error,
+        error => error,
+    };
+    let hint = match inner {
+        Error::OtherAlgorithm { given: other, .. } => {
+            let is_asym = given.asym.is_some_and(|asym| asym.name() == *other);
+            let option = if is_asym { "--base-asym" } else { "--base-hash" };
+            Some(format!("{option} contradicts the file: leave it out"))
+        }
+        Error::SignatureLength { fitting, .. } => {
+            fitting.first().map(|name| format!("--base-asym {name} says so"))
+        }
+        Error::MissingEvidence => {
+            Some(format!("--chain {name} gives evidence in another file its certificates"))
+        }
+        Error::Format | Error::NotEvidence(FileKind::Hex | FileKind::Message { .. })
+            if decode::shows(path) =>
+        {
+            Some(format!("spdm decode {name} shows the messages in it"))
+        }
+        _ => return failure,
+    };
+    failure.with_hint(hint.as_deref())
 }
 
 /// Whether there is evidence in the file: JSON may be anything.

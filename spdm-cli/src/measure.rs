@@ -8,7 +8,7 @@ use crate::args::{IndexList, MeasureArgs};
 use crate::attest::{Inputs, nonce};
 use crate::backend::Crypto;
 use crate::console::Console;
-use crate::ear::EarFile;
+use crate::ear::{self, EarFile};
 use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
@@ -90,10 +90,7 @@ pub(crate) fn run(
     if let (Some(file), Some(learned)) = (&mut known_file, learned) {
         file.learn(vec![learned])?;
     }
-    if let Some(mut ear) = ear {
-        ear.add(&verdict);
-        ear.write(console)?;
-    }
+    ear::write(ear, &verdict, console)?;
     device.finish()?;
     render::show_measured(&verdict, console)?;
     console.hint(verdict.hint());

@@ -11,6 +11,7 @@ use crate::args::{IndexList, SessionArgs};
 use crate::attest::{Inputs, nonce};
 use crate::backend::Crypto;
 use crate::console::Console;
+use crate::ear::{self, EarFile};
 use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
 use crate::exit::{Exit, Failure};
 use crate::host::Host;
@@ -46,7 +47,8 @@ pub(crate) fn run(
     let course =
         Course { untrusted, updates: &updates, heartbeats, polls, messages: &messages, policy };
     let secrets_out = args.course.secrets_out.as_deref();
-    console.share_output(&[args.device.pcap.as_deref(), secrets_out])?;
+    let outputs = [args.device.pcap.as_deref(), args.ear.ear.as_deref(), secrets_out];
+    console.share_output(&outputs)?;
     if let Some(path) = &args.course.psk {
         return psk::run(args, path, course, crypto, console);
     }
@@ -74,7 +76,9 @@ pub(crate) fn run(
     device.sends(course.longest_request());
     device.log_secrets(secrets_out, SecretsLog::new())?;
     let mut trust = Trust::load(&args.trust, device.pci_identity(), console)?;
-    let mut known_file = KnownFile::of(&args.known, device.output_place())?;
+    let place = device.output_place();
+    let ear = EarFile::create(&args.ear, nonce.as_ref(), place, console)?;
+    let mut known_file = KnownFile::of(&args.known, place)?;
     let name = device.name();
     device.settle()?;
     trust.or_own(device.anchors());
@@ -103,6 +107,7 @@ pub(crate) fn run(
     if let (Some(file), Some(learned)) = (&mut known_file, learned) {
         file.learn(vec![learned])?;
     }
+    ear::write(ear, &verdict, console)?;
     device.finish()?;
     render::show(&verdict, console)?;
     console.hint(verdict.hint());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use spdm_codec::{KeySlot, RequesterNonce};
 use spdm_evidence::{
-    AttestationCheck, CheckStatus, Error, Evidence, EvidenceReader, FileKind, Judge, Negotiation,
+    AttestationCheck, CheckStatus, Error, Evidence, EvidenceReader, Judge, Negotiation,
     Presumption, ReadOptions, Recording, Records, ReportErrorKind, Signatures, Verifier,
 };
 use spdm_x509::Revocations;
@@ -21,7 +21,7 @@ use crate::console::Console;
 use crate::ear::EarFile;
 use crate::exit::{Exit, Failure};
 use crate::file::OutputPlace;
-use crate::file_kind::Reader;
+use crate::file_kind::evidence_refused;
 use crate::reference::ReferenceInput;
 use crate::token::TokenInput;
 use crate::trust::Trust;
@@ -225,7 +225,8 @@ impl Run<'_> {
     ) -> Result<Option<Exit>, Failure> {
         // The target that the file names is not signed, so the report shows the name of the file instead.
         let name = file::name(&file.path);
-        let failed = |error: Error| self.refused(file, &error);
+        let presumption = &self.options().presumption;
+        let failed = |error: Error| evidence_refused(&file.path, &error, presumption);
         let mut portions = match EvidenceReader::new(file::open(&file.path)?, &self.options()) {
             Ok(portions) => portions.peekable(),
             Err(Error::Format | Error::NotEvidence(_) | Error::NoEvidence)
@@ -254,36 +255,6 @@ impl Run<'_> {
             worst = worst.max(self.portion(&evidence, &mut judge, told, console)?);
         }
         Ok(Some(worst))
-    }
-
-    /// A file that cannot be read.
-    fn refused(&self, file: &InputFile, error: &Error) -> Failure {
-        let failure = Reader::Verify.refuses(&file.path, error);
-        let inner = match error {
-            Error::At { error, .. } => error,
-            error => error,
-        };
-        let hint = match inner {
-            Error::OtherAlgorithm { given, .. } => {
-                let is_asym = self.args.base_asym.is_some_and(|asym| asym.name() == *given);
-                let option = if is_asym { "--base-asym" } else { "--base-hash" };
-                Some(format!("{option} contradicts the file: leave it out"))
-            }
-            Error::SignatureLength { fitting, .. } => {
-                fitting.first().map(|name| format!("--base-asym {name} says so"))
-            }
-            Error::MissingEvidence => Some(format!(
-                "--chain {} gives evidence in another file its certificates",
-                file::name(&file.path)
-            )),
-            Error::Format | Error::NotEvidence(FileKind::Hex | FileKind::Message { .. })
-                if decode::shows(&file.path) =>
-            {
-                Some(format!("spdm decode {} shows the messages in it", file::name(&file.path)))
-            }
-            _ => return failure,
-        };
-        failure.with_hint(hint.as_deref())
     }
 
     fn portion(

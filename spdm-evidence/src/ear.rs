@@ -35,6 +35,8 @@ pub struct Ear {
     claims: Claims,
     /// The nonces of the submodules; `None` where one is not known to be fresh.
     fresh: BTreeSet<Option<String>>,
+    /// The last number behind each name that came more than once.
+    numbers: BTreeMap<String, usize>,
 }
 
 /// The claims of an EAR, as its payload has them.
@@ -119,7 +121,7 @@ impl Ear {
             eat_nonce: None,
             submods: BTreeMap::new(),
         };
-        Self { claims, fresh: BTreeSet::new() }
+        Self { claims, fresh: BTreeSet::new(), numbers: BTreeMap::new() }
     }
 
     /// The nonce that a relying party gave. Whatever is affirmed was signed over it: where a report was asked for a nonce,
@@ -166,11 +168,14 @@ impl Ear {
     /// Whatever was added stays: two devices under one name would be one verdict.
     fn insert(&mut self, name: &str, submodule: Submodule) -> &mut Self {
         let submods = &mut self.claims.submods;
-        let numbered = (2_usize..).map(|number| format!("{name} ({number})"));
-        let mut names = core::iter::once(name.to_owned()).chain(numbered);
-        if let Some(free) = names.find(|name| !submods.contains_key(name)) {
-            submods.insert(free, submodule);
+        let mut free = name.to_owned();
+        // Numbers that were tried are not tried again: there may be thousands of one name.
+        while submods.contains_key(&free) {
+            let number = self.numbers.entry(name.to_owned()).or_insert(1);
+            *number = number.saturating_add(1);
+            free = format!("{name} ({number})");
         }
+        submods.insert(free, submodule);
         self
     }
 

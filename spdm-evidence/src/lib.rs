@@ -66,6 +66,7 @@ mod secrets_log;
 mod secured_record;
 mod session;
 mod session_judge;
+mod sha256;
 mod standard_transcript;
 mod statement;
 mod text;
@@ -113,6 +114,7 @@ pub use report::{
 pub use secrets::Secrets;
 pub use secrets_log::SecretsLog;
 pub use secured_record::{NotOpened, SecuredRecord};
+pub use sha256::sha256_hex;
 pub use spdm_requester::{AttestationCheck, CheckStatus, Proof};
 pub use statement::Statement;
 pub use text::{plain_text, printable_text};

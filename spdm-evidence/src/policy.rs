@@ -9,7 +9,7 @@ mod rego;
 mod san_pattern;
 mod verdict;
 
-use spdm_crypto::{HashAlgorithm, Provider};
+use spdm_crypto::Provider;
 use spdm_requester::AttestationCheck;
 use spdm_x509::ValidityCheck;
 
@@ -18,6 +18,7 @@ pub(crate) use self::document::Document as PolicyDocument;
 use self::document::Document;
 pub use self::verdict::{PolicySummary, WaiverStatus, WaiverSummary};
 use crate::error::Error;
+use crate::sha256::sha256_hex;
 
 /// The checks that a policy can waive. All others hold up what a verdict means: whose signature it is, over what, and that
 /// it is new.
@@ -68,13 +69,13 @@ impl VerdictPolicy {
     /// [`Error::Policy`]: it is of another form, waives what cannot be waived, or is in Rego, which this build does not have.
     pub fn read(name: &str, bytes: &[u8], provider: &Provider) -> Result<Self, Error> {
         let unusable = |why| Error::Policy(why);
-        let sha256 = provider.hash.digest(HashAlgorithm::Sha256, &[bytes]);
-        let sha256 = sha256.map_err(|_| unusable("SHA-256 is not implemented here".to_owned()))?;
+        let sha256 = sha256_hex(provider, &[bytes])
+            .ok_or_else(|| unusable("SHA-256 is not implemented here".to_owned()))?;
         let demands =
             if is_rego(name, bytes) { Demands::rego(bytes) } else { Demands::closed(bytes) };
         let demands = demands.map_err(unusable)?;
         let name = name.escape_debug().to_string();
-        Ok(Self { name, sha256: hex::encode(sha256.as_bytes()), demands })
+        Ok(Self { name, sha256, demands })
     }
 
     /// SHA-256 of the file in hexadecimal.

@@ -1,6 +1,6 @@
 //! A sink that records what live requesters exchange.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use spdm_codec::{Code, SlotId};
@@ -33,17 +33,17 @@ use crate::wire_records::WireRecords;
 pub struct Recorder {
     padding: usize,
     limit: usize,
-    /// Bytes of messages and chains that are kept.
+    /// Bytes of messages, chains and OpaqueData that are kept.
     kept: usize,
     recordings: VecDeque<Recording>,
     dropped: u64,
     records: Option<WireRecords>,
-    /// Of the newest connection, each once.
-    signed_opaque: Vec<SignedOpaque>,
+    /// Of the newest connection.
+    signed_opaque: BTreeSet<SignedOpaque>,
 }
 
 /// OpaqueData of a MEASUREMENTS whose signature was verified.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) struct SignedOpaque {
     /// The digest of the chain or key that signed.
     pub(crate) signer: Vec<u8>,
@@ -61,7 +61,7 @@ impl Recorder {
             recordings: VecDeque::new(),
             dropped: 0,
             records: None,
-            signed_opaque: Vec::new(),
+            signed_opaque: BTreeSet::new(),
         }
     }
 
@@ -72,7 +72,8 @@ impl Recorder {
         self
     }
 
-    /// Keeps at most so many bytes of messages and chains.
+    /// Keeps at most so many bytes of messages and chains, and of what is kept beside them for
+    /// [`ReportBuilder::recorded`](crate::ReportBuilder::recorded).
     #[must_use]
     pub const fn with_limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
@@ -133,7 +134,7 @@ impl Recorder {
     }
 
     /// What the device of the newest connection signed besides its measurements.
-    pub(crate) fn signed_opaque(&self) -> &[SignedOpaque] {
+    pub(crate) const fn signed_opaque(&self) -> &BTreeSet<SignedOpaque> {
         &self.signed_opaque
     }
 
@@ -144,6 +145,7 @@ impl Recorder {
             return self.inside();
         }
         if request.get(1) == Some(&Code::GET_VERSION.0) && !self.is_awaited(request) {
+            self.forget_opaque();
             self.recordings.push_back(Recording::new(Negotiation::Recorded, self.padding));
         }
         if self.recordings.is_empty() {
@@ -204,6 +206,21 @@ impl Recorder {
         })
     }
 
+    /// OpaqueData of a MEASUREMENTS whose signature was verified, each once.
+    fn opaque(&mut self, opaque: SignedOpaque) {
+        let len = opaque.bytes.len();
+        if self.signed_opaque.insert(opaque) {
+            self.kept += len;
+            self.shed();
+        }
+    }
+
+    /// A new connection may be to another device.
+    fn forget_opaque(&mut self) {
+        let opaque = core::mem::take(&mut self.signed_opaque);
+        self.kept -= opaque.iter().map(|opaque| opaque.bytes.len()).sum::<usize>();
+    }
+
     fn shed(&mut self) {
         while self.kept > self.limit && self.recordings.len() > 1 {
             self.kept -= self.recordings.pop_front().as_ref().map_or(0, size);
@@ -234,19 +251,13 @@ impl Sink for Recorder {
         _: &Connection,
     ) {
         self.add(exchange);
-        match verdict {
-            Accepted::Version(_) => self.signed_opaque.clear(),
-            Accepted::Measurements {
-                message,
-                signature: MeasurementSignature::Verified { possession, .. },
-            } => {
-                let signer = possession.identity().digest().as_bytes().to_vec();
-                let opaque = SignedOpaque { signer, bytes: message.opaque.as_bytes().to_vec() };
-                if !self.signed_opaque.contains(&opaque) {
-                    self.signed_opaque.push(opaque);
-                }
-            }
-            _ => {}
+        if let Accepted::Measurements {
+            message,
+            signature: MeasurementSignature::Verified { possession, .. },
+        } = verdict
+        {
+            let signer = possession.identity().digest().as_bytes().to_vec();
+            self.opaque(SignedOpaque { signer, bytes: message.opaque.as_bytes().to_vec() });
         }
     }
 

@@ -152,6 +152,19 @@ pub struct Report {
     notes: Vec<CountedNote>,
     #[serde(skip)]
     exit_class: ExitClass,
+    /// How another slot of the same connection fared.
+    #[serde(skip)]
+    other_slots: OtherSlots,
+}
+
+/// How the slots of a connection fared that a report is not about.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum OtherSlots {
+    /// Nothing is known to be wrong with them.
+    #[default]
+    Hold,
+    /// What was asked of one of them does not hold.
+    Failed,
 }
 
 fn in_words<S: Serializer>(notes: &[CountedNote], serializer: S) -> Result<S::Ok, S::Error> {
@@ -286,6 +299,19 @@ impl Report {
     #[must_use]
     pub fn measurements(&self) -> &[MeasuredValue] {
         &self.measurements
+    }
+
+    /// The measurements that somebody signed: others are not there.
+    pub(crate) fn signed_measurements(&self) -> &[MeasuredValue] {
+        match self.status(AttestationCheck::MeasurementsSignature) {
+            CheckStatus::Pass => &self.measurements,
+            CheckStatus::Fail | CheckStatus::Skipped => &[],
+        }
+    }
+
+    /// How the slots of the connection fared that it is not about.
+    pub(crate) const fn other_slots(&self) -> OtherSlots {
+        self.other_slots
     }
 
     /// The files of reference values, and what they say of the measurements; `None` where none are given.

@@ -3,7 +3,8 @@
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
-use spdm_crypto::{HashAlgorithm, Provider};
+use spdm_crypto::Provider;
+use spdm_evidence::sha256_hex;
 
 use crate::target::Target;
 
@@ -56,8 +57,7 @@ impl ItemId {
     #[must_use]
     pub fn of(provider: &Provider, job: &str, target: &str, class: &str) -> Option<Self> {
         let parts = [job.as_bytes(), &[0], target.as_bytes(), &[0], class.as_bytes()];
-        let digest = provider.hash.digest(HashAlgorithm::Sha256, &parts).ok()?;
-        Some(Self(format!("{ID_PREFIX}{}", hex::encode(digest.as_bytes()))))
+        Some(Self(format!("{ID_PREFIX}{}", sha256_hex(provider, &parts)?)))
     }
 
     /// The digits alone.

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use spdm_codec::{Code, NONCE_LEN, RequesterNonce};
-use spdm_crypto::{HashAlgorithm, KdfError};
-use spdm_evidence::{Evidence, Format, ReadOptions, Recording};
+use spdm_crypto::KdfError;
+use spdm_evidence::{Evidence, Format, ReadOptions, Recording, sha256_hex};
 
 use crate::attester::Attempt;
 use crate::coverage::{SIGNATURE_REQUESTED, covers};
@@ -160,10 +160,9 @@ impl<'b> EvidenceCheck<'b> {
     }
 
     fn digest(&self, evidence: &[u8]) -> Option<EvidenceFile> {
-        let hash = self.nonces.provider().hash;
-        let digest = hash.digest(HashAlgorithm::Sha256, &[evidence]).ok()?;
+        let sha256 = sha256_hex(self.nonces.provider(), &[evidence])?;
         let bytes = u64::try_from(evidence.len()).ok()?;
-        Some(EvidenceFile { sha256: hex::encode(digest.as_bytes()), file: None, bytes })
+        Some(EvidenceFile { sha256, file: None, bytes })
     }
 }
 

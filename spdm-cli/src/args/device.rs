@@ -79,8 +79,8 @@ pub(crate) struct ConnectionArgs {
 }
 
 /// What [`DeviceArgs`] is made of, for a verb that can do without a device: clap leaves the group of a struct empty that has
-/// another one in it.
-pub(super) const OPTIONS: [&str; 15] = [
+/// another one in it. Not among them are the algorithms, which can also be said of a file ([`PresumedArgs`](super::PresumedArgs)).
+pub(super) const OPTIONS: [&str; 13] = [
     "target",
     "allow_bound",
     "allow_tsm",
@@ -90,8 +90,6 @@ pub(super) const OPTIONS: [&str; 15] = [
     "max_version",
     "compat",
     "alpha_versions",
-    "base_asym",
-    "base_hash",
     "transfer_size",
     "multi_key",
     "pcap",

@@ -42,6 +42,13 @@ Examples:
   spdm collect mctp:9 --format redfish --evidence measurements.json
   spdm collect --from capture.pcap --format nvidia --evidence devices.json";
 
+pub(super) const COLLECT_BASE_ASYM: &str = "\
+Signature algorithms to offer, for example ECDSA_P384,RSAPSS_3072,ML_DSA_87; with --from, the one of a bare measurement \
+of 1.0 or 1.1, ECDSA_P384 where the file does not name it either";
+pub(super) const COLLECT_BASE_HASH: &str = "\
+Hash algorithms to offer, for example SHA_384; with --from, the one of a bare measurement of 1.0 or 1.1, SHA_384 where \
+the file does not name it either";
+
 pub(super) const SESSION: &str = "\
 Examples:
   spdm session pci:0000:01:00.0 --trust vendor.pem

@@ -7,7 +7,9 @@ use spdm_codec::MeasurementAttributes;
 use spdm_evidence::Format;
 
 use super::values::{self, IndexList, NonceChoice, SlotChoice};
-use super::{DeviceArgs, EarArgs, IdentityArgs, JudgeArgs, NonceArgs, OWN, TrustArgs};
+use super::{
+    DeviceArgs, EarArgs, IdentityArgs, JudgeArgs, NonceArgs, OWN, PresumedArgs, TrustArgs,
+};
 
 /// `spdm attest`.
 #[derive(Args, Debug)]
@@ -173,6 +175,9 @@ const OF_DEVICE: [&str; 8] = [
 /// `spdm collect`.
 #[derive(Args, Debug)]
 pub(crate) struct CollectArgs {
+    // In front of the device, which takes these options out of what was given.
+    #[command(flatten)]
+    pub(crate) presumed: PresumedArgs,
     #[command(flatten)]
     pub(crate) device: Option<DeviceArgs>,
     /// Writes the evidence of this file in another form, and asks no device: whatever verify reads, - for standard input.

@@ -9,7 +9,7 @@ use spdm_requester::UpdatedKeys;
 use super::live::{KnownArgs, MeasuringArgs};
 use super::send::MessagesArgs;
 use super::values::{IndexList, PskHint, SlotChoice};
-use super::{DeviceArgs, IdentityArgs, JudgeArgs, NonceArgs, OWN, TrustArgs};
+use super::{DeviceArgs, EarArgs, IdentityArgs, JudgeArgs, NonceArgs, OWN, TrustArgs};
 
 /// `spdm session`.
 #[derive(Args, Debug)]
@@ -32,6 +32,8 @@ pub(crate) struct SessionArgs {
     pub(crate) measurements: IndexList,
     #[command(flatten)]
     pub(crate) attributes: MeasuringArgs,
+    #[command(flatten)]
+    pub(crate) ear: EarArgs,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
     #[command(flatten)]
@@ -95,7 +97,7 @@ impl From<PolicyChoice> for SessionPolicy {
 }
 
 /// Options about an identity: with a pre-shared key there is none.
-const IDENTITY: [&str; 21] = [
+const IDENTITY: [&str; 22] = [
     "trust",
     "trust_root_hash",
     "trust_intermediate",
@@ -112,6 +114,7 @@ const IDENTITY: [&str; 21] = [
     "eat_nonce",
     "evidence_key",
     "policy",
+    "ear",
     "nonce",
     "slot",
     "known",

@@ -191,6 +191,15 @@ impl AsymList {
             pqc: asyms.iter().copied().filter_map(AsymAlgorithm::pqc_asym).collect(),
         })
     }
+
+    /// The algorithm, where there is one alone.
+    pub(super) fn only(self) -> Option<AsymAlgorithm> {
+        let is_in = |asym: &AsymAlgorithm| {
+            asym.base_asym().is_some_and(|bit| self.base.contains(bit))
+                || asym.pqc_asym().is_some_and(|bit| self.pqc.contains(bit))
+        };
+        only(AsymAlgorithm::ALL.into_iter().filter(is_in))
+    }
 }
 
 /// `--base-hash` where several may be given.
@@ -202,6 +211,15 @@ impl HashList {
         let bits = text.split(',').map(|name| hash(name).map(HashAlgorithm::base_hash));
         bits.collect::<Result<_, _>>().map(Self)
     }
+
+    /// The algorithm, where there is one alone.
+    pub(super) fn only(self) -> Option<HashAlgorithm> {
+        only(HashAlgorithm::ALL.into_iter().filter(|hash| self.0.contains(hash.base_hash())))
+    }
+}
+
+fn only<T>(mut all: impl Iterator<Item = T>) -> Option<T> {
+    all.next().filter(|_| all.next().is_none())
 }
 
 /// A signature algorithm by its name in DSP0274.

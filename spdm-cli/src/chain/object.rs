@@ -1,10 +1,10 @@
 //! `spdm chain --json`: the key `chain` of a report.
 
 use serde::Serialize;
-use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
 #[cfg(test)]
 use spdm_evidence::schema;
+use spdm_evidence::sha256_hex;
 use spdm_x509::{Finding, Ruling, X509Certificate};
 
 use super::explained::{CertificateRole, ChainOutcome, Explained, name_of};
@@ -144,15 +144,10 @@ impl AnchorObject {
         let anchor = explained.anchor_certificate()?;
         Some(Self {
             subject: anchor.subject().to_string(),
-            sha256: sha256(anchor.der()),
+            sha256: sha256_hex(&PROVIDER, &[anchor.der()]),
             in_chain: explained.chain.certificate_ders().any(|sent| sent == anchor.der()),
         })
     }
-}
-
-fn sha256(der: &[u8]) -> Option<String> {
-    let digest = PROVIDER.hash.digest(HashAlgorithm::Sha256, &[der]).ok()?;
-    Some(hex::encode(digest.as_bytes()))
 }
 
 impl CertificateObject {
@@ -176,7 +171,7 @@ impl CertificateObject {
             spdm_oids: certificate.spdm_oids().map(name_of).collect(),
             san: certificate.general_names().map(|name| name.to_string()).collect(),
             dice: dice.iter().map(ToString::to_string).collect(),
-            sha256: sha256(certificate.der()),
+            sha256: sha256_hex(&PROVIDER, &[certificate.der()]),
             broken: explained.broken(index).map(|rule| format!("{rule:?}")).collect(),
         }
     }

@@ -12,7 +12,7 @@ use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::file::{self, OutputPlace};
-use crate::file_kind::Reader;
+use crate::file_kind::evidence_refused;
 
 /// Writes what is in the file, whoever signed it: there is no verdict.
 pub(super) fn run(
@@ -21,6 +21,7 @@ pub(super) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
+    let presumption = args.presumed.presumption()?;
     let chain = GivenChain::read(args.chain.as_deref(), console)?;
     Outputs::share(args, None, console)?;
     let outputs = Outputs::create(args, OutputPlace::Beside)?;
@@ -28,9 +29,9 @@ pub(super) fn run(
         Format::Json => Records::Kept,
         _ => Records::LeftOut,
     };
-    let options = ReadOptions { records, ..ReadOptions::default() };
+    let options = ReadOptions { format: None, presumption, records };
     let evidence = Evidence::read(&file::read(path)?, &options);
-    let mut evidence = evidence.map_err(|error| Reader::Verify.refuses(path, &error))?;
+    let mut evidence = evidence.map_err(|error| evidence_refused(path, &error, &presumption))?;
     if evidence.target.is_empty() {
         evidence.target = file::name(path);
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use spdm_evidence::{ExitClass, KnownChains, KnownDevice};
+use spdm_evidence::{ExitClass, KnownChains, KnownDevice, sha256_hex};
 use spdm_fleet::{
     Attempt, Attester, EvidenceFile, Failed, Fault, Finding, Inputs, OutcomeKind, Transport, Work,
 };
@@ -172,10 +172,10 @@ impl DeviceAttester<'_> {
         let item = work.item.item.as_str().trim_start_matches("sha256:");
         let name = format!("{item}-{}.json", work.attempt);
         file::write(&dir.join(&name), bytes)?;
-        let digest = self.crypto.provider.hash.digest(spdm_crypto::HashAlgorithm::Sha256, &[bytes]);
-        let digest = digest.map_err(|_| Failure::usage("SHA-256 is not implemented here"))?;
+        let sha256 = sha256_hex(self.crypto.provider, &[bytes])
+            .ok_or_else(|| Failure::usage("SHA-256 is not implemented here"))?;
         Ok(EvidenceFile {
-            sha256: hex::encode(digest.as_bytes()),
+            sha256,
             file: Some(name),
             bytes: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
         })

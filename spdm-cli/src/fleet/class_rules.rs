@@ -1,7 +1,7 @@
 //! What holds for a class of devices, files read once and shared by all threads.
 
-use spdm_crypto::{HashAlgorithm, Provider};
-use spdm_evidence::Reference;
+use spdm_crypto::Provider;
+use spdm_evidence::{Reference, sha256_hex};
 use spdm_fleet::{Inputs as InputDigests, JobDigest};
 use spdm_x509::{Anchor, Revocation};
 
@@ -113,9 +113,7 @@ impl<'c> ClassRules<'c> {
 fn digests(class: &ClassInputs<'_>, provider: &Provider) -> InputDigests {
     let of = |parts: Vec<(&str, &[u8])>| {
         let bytes: Vec<_> = parts.into_iter().map(|(_, bytes)| bytes).collect();
-        let digest = provider.hash.digest(HashAlgorithm::Sha256, &bytes);
-        let digest = digest.ok().filter(|_| !bytes.is_empty());
-        digest.map(|digest| hex::encode(digest.as_bytes()))
+        sha256_hex(provider, &bytes).filter(|_| !bytes.is_empty())
     };
     InputDigests {
         policy_sha256: class.inputs.policy.as_ref().map(|policy| policy.sha256().to_owned()),

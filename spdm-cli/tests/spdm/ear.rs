@@ -175,6 +175,43 @@ fn a_result_is_written_of_a_rejected_device_too() {
     assert_eq!(claims(&ear)["submods"][&device.target]["ear_status"], "none");
 }
 
+/// A session says as much of a device as an attestation; a pre-shared key says nothing.
+#[test]
+fn a_session_has_a_result_too() {
+    let folder = Folder::new();
+    let (ear, key) = (folder.path("ear.jwt"), key_file(&folder, P384));
+    let nonce = "5a".repeat(32);
+    let line = format!("session emulated -q --nonce {nonce} --ear {ear} --ear-key {key}");
+    let signed = run(&line);
+    assert_eq!((signed.code, signed.out.as_str(), signed.err.as_str()), (0, "", ""));
+    let (header, claims, ..) = token(&ear);
+    assert_eq!(header["alg"], "ES384");
+    assert_eq!(claims["eat_nonce"], BASE64_URL_SAFE_NO_PAD.encode([0x5A; 32]));
+    let submodule = &claims["submods"]["emulated"];
+    assert_eq!(submodule["ear_status"], "affirming");
+    assert_eq!(vector(submodule), [2, 3, 0, 0]);
+    // Without measurements the signature of KEY_EXCHANGE_RSP is what there is.
+    let line = format!("session emulated -q --measurements none --ear {ear} --ear-key {key}");
+    assert_eq!(run(&line).code, 0);
+    let (_, claims, ..) = token(&ear);
+    assert_eq!(vector(&claims["submods"]["emulated"]), [2, 0, 0, 0]);
+    assert!(claims["eat_nonce"].is_string());
+    // It is written whatever the verdict is.
+    let device = Emulator::start("--seed 1 --fault bad-signature");
+    let (target, root) = (&device.target, device.root());
+    let run = run(&format!("session {target} -q --trust {root} --ear {ear} --ear-key {key}"));
+    assert_ne!(run.code, 0);
+    let (_, claims, ..) = token(&ear);
+    assert_eq!(claims["submods"][target]["ear_status"], "contraindicated");
+    let psk = private(&folder, "psk.bin", "a key");
+    let run = spdm(&["session", target, "--psk", &psk, "--ear", &ear]);
+    assert_eq!(run.code, 2);
+    assert!(run.err.contains("cannot be used with"), "{}", run.err);
+    let run = spdm(&["session", target, "--pcap", "-", "--ear", "-"]);
+    assert_eq!(run.code, 2);
+    assert!(run.err.contains("standard output"), "{}", run.err);
+}
+
 #[test]
 fn a_policy_is_named_by_its_digest() {
     let folder = Folder::new();

@@ -150,6 +150,52 @@ fn a_target_and_a_file_exclude_each_other() {
     }
 }
 
+/// A transcript of 1.1 says neither of its algorithms.
+#[test]
+fn algorithms_that_the_file_does_not_say() {
+    let sources = Sources::new("--versions 1.1 --base-asym ECDSA_P256 --base-hash SHA_256");
+    let (file, to) = (sources.path("transcript"), sources.path("to"));
+    let chain = sources.chain("transcript");
+    let convert = |form: &str, options: &[&str]| {
+        let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
+        sources.convert(&file, form, &to, &[&chain[..], &options].concat())
+    };
+    let run = convert("redfish", &[]);
+    assert_eq!(run.code, 2);
+    assert!(run.err.contains("hint: --base-asym ECDSA_P256 says so\n"), "{}", run.err);
+    assert!(fs::read(&to).is_err());
+    let both = ["--base-asym", "ECDSA_P256", "--base-hash", "SHA_256"];
+    let run = convert("redfish", &both);
+    assert_eq!((run.code, run.err.as_str()), (0, ""));
+    // The form says them.
+    let run = sources.verify(&to, &[]);
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert_eq!(run.object()["verified"], true);
+    // What the file says itself is not overruled.
+    let run = sources.convert(
+        &to,
+        "nvidia",
+        &sources.path("more"),
+        &["--base-asym".to_owned(), "ECDSA_P384".to_owned()],
+    );
+    assert_eq!(run.code, 2);
+    assert!(run.err.contains("--base-asym contradicts the file: leave it out"), "{}", run.err);
+    for (options, words) in [
+        (["--base-asym", "ECDSA_P256,ECDSA_P384"], "--base-asym: a file is signed with one"),
+        (["--base-hash", "SHA_256,SHA_384"], "--base-hash: a file is signed with one"),
+        (["--base-asym", "P256"], "is no algorithm"),
+    ] {
+        let run = convert("redfish", &options);
+        assert_eq!(run.code, 2, "{options:?}");
+        assert!(run.err.contains(words), "{options:?}: {}", run.err);
+    }
+    // They are what is offered to a device.
+    let line = ["collect", "emulated", "-q", "--base-asym", "ECDSA_P521", "--evidence", &to];
+    assert_eq!(spdm(&line).code, 0);
+    let report = spdm(&["verify", &to, "--json"]).object();
+    assert_eq!(report["algorithms"]["base_asym"], "ECDSA_P521", "{report}");
+}
+
 /// What is wrong with a file is not hidden by another form.
 #[test]
 fn what_another_form_would_hide_is_an_error() {

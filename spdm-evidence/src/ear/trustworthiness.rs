@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | a trusted chain, and a signature of its key | instance-identity | 2 |
 //! | the chain, a name or a signature does not hold, or it is not the known device | instance-identity | 97 |
-//! | nobody vouches for the root, or nothing was proven | instance-identity | 0 |
+//! | nobody vouches for the root, nothing was proven, or another slot of the connection does not hold | instance-identity | 0 |
 //! | all firmware has the values of signed reference files | executables | 2 |
 //! | firmware has its values, but a file is unsigned, or other firmware has none | executables | 3 |
 //! | a waiver of the policy covers what differs; firmware lacks a value that it must have; or it changed meanwhile | executables | 33 |
@@ -25,7 +25,9 @@ use spdm_codec::MeasurementType;
 use spdm_requester::{AttestationCheck as Check, CheckStatus};
 
 use crate::reference::ReferenceVerdict;
-use crate::report::{Debugging, MeasuredValue, ReferenceStatus, Report, ReportErrorKind};
+use crate::report::{
+    Debugging, MeasuredValue, OtherSlots, ReferenceStatus, Report, ReportErrorKind,
+};
 
 /// A tier of trustworthiness, the better ones first; none says nothing.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -168,10 +170,7 @@ impl Appraised {
         let is_verified = report.verified() && failed.is_none();
         let identity = identity(report, is_verified, kind);
         let is_proven = identity == Some(Finding::IdentityProven);
-        let signed = match report.status(Check::MeasurementsSignature) {
-            CheckStatus::Pass => report.measurements(),
-            CheckStatus::Fail | CheckStatus::Skipped => &[],
-        };
+        let signed = report.signed_measurements();
         let is_waived = report.policy().is_some_and(|policy| policy.applied().next().is_some());
         let findings = [
             identity,
@@ -227,8 +226,10 @@ impl Appraised {
 fn identity(report: &Report, is_verified: bool, kind: Option<ReportErrorKind>) -> Option<Finding> {
     let ended = |check, status| report.status(check) == status;
     // What was not verified for what runs on the device, or what a policy wants besides, is still that device: where its
-    // signature covers the nonce that was asked for.
+    // signature covers the nonce that was asked for, and nothing is wrong with another slot of the connection, which may be
+    // another error than the one that is shown.
     let is_appraised = matches!(kind, Some(ReportErrorKind::Reference | ReportErrorKind::Policy))
+        && report.other_slots() == OtherSlots::Hold
         && report.fresh() != Some(false)
         && PROOFS.into_iter().any(|check| ended(check, CheckStatus::Pass))
         && report

@@ -134,8 +134,10 @@ impl Closed {
         if report.status(AttestationCheck::MeasurementsReference) != CheckStatus::Pass {
             return Some("the measurements do not have reference values".to_owned());
         }
-        let mut without =
-            signed(report).iter().filter(|value| value.reference != ReferenceStatus::Match);
+        let mut without = report
+            .signed_measurements()
+            .iter()
+            .filter(|value| value.reference != ReferenceStatus::Match);
         match (rule, without.next()) {
             (ReferenceRule::All, Some(value)) => {
                 Some(format!("measurement {} has no reference value", value.index))
@@ -147,7 +149,7 @@ impl Closed {
     fn measurements(&self, report: &Report) -> Vec<String> {
         let require = &self.document.require;
         let mut denied = Vec::new();
-        let measurements = signed(report);
+        let measurements = report.signed_measurements();
         if require.debug == DebugRule::Disabled {
             denied.extend(debugging(measurements));
         }
@@ -187,14 +189,6 @@ impl Closed {
             }
         }
         denied
-    }
-}
-
-/// The measurements that somebody signed: others are not there.
-fn signed(report: &Report) -> &[MeasuredValue] {
-    match report.status(AttestationCheck::MeasurementsSignature) {
-        CheckStatus::Pass => report.measurements(),
-        CheckStatus::Fail | CheckStatus::Skipped => &[],
     }
 }
 

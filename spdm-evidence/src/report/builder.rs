@@ -26,7 +26,8 @@ pub use freshness::Freshness;
 use super::objection::Objection;
 use super::{
     Basis, BasisSignature, CheckResult, ClaimsSummary, ExitClass, IdentitySummary, MeasuredValue,
-    NegotiationCover, Nonces, ReferenceSummary, Report, ReportErrorKind, SCHEMA, SessionSummary,
+    NegotiationCover, Nonces, OtherSlots, ReferenceSummary, Report, ReportErrorKind, SCHEMA,
+    SessionSummary,
 };
 use crate::known_devices::{Fingerprint, KnownDevice};
 use crate::listing::Listing;
@@ -81,6 +82,7 @@ pub struct ReportBuilder {
     measured_summary: Option<Digest>,
     objection: Option<Objection>,
     contested: Vec<(AttestationCheck, Objection)>,
+    other_slots: OtherSlots,
     policy: Option<(VerdictPolicy, ValidityCheck)>,
     authenticated: bool,
     claimed_nonce: Option<RequesterNonce>,
@@ -126,6 +128,7 @@ impl ReportBuilder {
             measured_summary: None,
             objection: None,
             contested: Vec::new(),
+            other_slots: OtherSlots::Hold,
             policy: None,
             authenticated: false,
             claimed_nonce: None,
@@ -374,6 +377,7 @@ impl ReportBuilder {
     pub fn failed_elsewhere(&mut self, slot: KeySlot, error: &Error) -> &mut Self {
         let mut objection = Objection::of(error);
         objection.error.message = format!("slot {}: {}", slot.to_byte(), objection.error.message);
+        self.other_slots = OtherSlots::Failed;
         self.object(objection)
     }
 
@@ -482,6 +486,7 @@ impl ReportBuilder {
             session: self.session,
             error,
             exit_class,
+            other_slots: self.other_slots,
             notes: NoteCounter::count(self.notes),
             policy: None,
         };

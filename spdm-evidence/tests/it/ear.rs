@@ -160,6 +160,14 @@ fn rows_of_instance_identity() {
         &Error::Signature { message: "CHALLENGE_AUTH" },
     );
     assert_row(report, "contraindicated", [0, 0, 0, 0]);
+    // Nor is it this device for a rule of the caller that is broken, too, and that is shown.
+    let mut report = signed(vec![rom()]);
+    report.rejected("the version is 1.2, but 1.3 or later is required");
+    report.failed_elsewhere(
+        spdm_codec::KeySlot::PublicKey,
+        &Error::Signature { message: "CHALLENGE_AUTH" },
+    );
+    assert_row(report, "contraindicated", [0, 0, 0, 0]);
 }
 
 #[test]

@@ -120,6 +120,23 @@ fn devices_never_collapse_into_one() {
     }
 }
 
+/// A folder may have thousands of files that have nothing to say.
+#[test]
+fn names_are_numbered_in_one_pass() {
+    let began = std::time::Instant::now();
+    let mut ear = Ear::new("", "", 0);
+    let count = 30_000;
+    (0..count).for_each(|_| {
+        ear.add_unjudged("-");
+    });
+    // Where each begins again at 2, it takes many minutes.
+    assert!(began.elapsed().as_secs() < 60);
+    let all = claims(&ear);
+    let submods = all["submods"].as_object().unwrap();
+    assert_eq!(submods.len(), count);
+    assert!(submods.contains_key("-") && submods.contains_key(&format!("- ({count})")));
+}
+
 /// A device and a file name themselves so that they would be read as something else.
 #[test]
 fn hostile_text_stays_text() {

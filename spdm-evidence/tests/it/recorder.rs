@@ -280,9 +280,11 @@ fn linux_w41_the_newest_connection_is_kept_whatever_the_limit() {
             exchanges.map(|e| e.request.len() + e.response.as_ref().map_or(0, Vec::len)).sum()
         })
         .unwrap();
+    // OpaqueData of the newest one.
+    let opaque = 24;
     let rows = [(3 * one, 3, 0), (3 * one - 1, 2, 1), (2 * one, 2, 1), (one, 1, 2), (0, 1, 2)];
     for (limit, kept, dropped) in rows {
-        let recorder = record(3, limit);
+        let recorder = record(3, limit + opaque);
         assert_eq!((recorder.recordings().count(), recorder.dropped()), (kept, dropped));
         // The last one is whole.
         let last = recorder.recordings().last().unwrap();
@@ -291,8 +293,38 @@ fn linux_w41_the_newest_connection_is_kept_whatever_the_limit() {
         assert_eq!((code(0), code(6)), (Code::GET_VERSION, Code::GET_MEASUREMENTS));
     }
     // A chain counts, too.
-    let mut recorder = record(2, 2 * one);
+    let mut recorder = record(2, 2 * one + opaque);
     assert_eq!(recorder.dropped(), 0);
     recorder.chain(SlotId::ZERO, &[0]);
     assert_eq!((recorder.recordings().count(), recorder.dropped()), (1, 1));
+}
+
+#[test]
+fn opaque_data_that_is_kept_counts() {
+    let len = 500;
+    let config = DeviceConfig {
+        versions: vec![SpdmVersion::V1_1],
+        base_asym: BaseAsymAlgo::ECDSA_P256,
+        base_hash: HASH.base_hash(),
+        seed: Some(1),
+        free_opaque_data: vec![0x5A; len],
+        ..DeviceConfig::default()
+    };
+    let mut wire = Wire::of(Device::new(config).unwrap());
+    let mut record = |times: usize, limit| {
+        let mut recorder = Recorder::new(0).with_limit(limit);
+        for _ in 0..times {
+            let mut buffer = [0; 0x2000];
+            attest(&mut wire, &mut recorder, ChainCache::EMPTY, &mut buffer, None).unwrap();
+        }
+        recorder
+    };
+    let whole = record(1, usize::MAX);
+    let exchanges = whole.recordings().flat_map(|recording| &recording.exchanges);
+    let one: usize =
+        exchanges.map(|e| e.request.len() + e.response.as_ref().map_or(0, Vec::len)).sum();
+    let mut dropped = |times, limit| record(times, limit).dropped();
+    assert_eq!((dropped(2, 2 * one + len), dropped(2, 2 * one + len - 1)), (0, 1));
+    // That of earlier connections is not kept.
+    assert_eq!((dropped(3, 3 * one + len), dropped(3, 3 * one + len - 1)), (0, 1));
 }

@@ -5,7 +5,8 @@ use core::time::Duration;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::object_store;
 use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, StorageType};
-use spdm_crypto::{HashAlgorithm, Provider};
+use spdm_crypto::Provider;
+use spdm_evidence::sha256_hex;
 
 use crate::queue::{QueueError, Stage};
 
@@ -176,11 +177,8 @@ pub(super) fn token(provider: &Provider, text: &str) -> Result<String, QueueErro
 
 /// SHA-256 in hexadecimal digits.
 pub(super) fn sha256(provider: &Provider, bytes: &[u8]) -> Result<String, QueueError> {
-    let digest = provider
-        .hash
-        .digest(HashAlgorithm::Sha256, &[bytes])
-        .map_err(|error| QueueError::Failed(error.to_string()))?;
-    Ok(hex::encode(digest.as_bytes()))
+    let digest = sha256_hex(provider, &[bytes]);
+    digest.ok_or_else(|| QueueError::Failed("SHA-256 is not implemented here".to_owned()))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::known_devices::Fingerprint;
 use crate::reference::Subject;
 use crate::report::missing_algorithm::missing_algorithm;
 use crate::report::{IdentitySummary, MeasuredValue};
+use crate::sha256::sha256_hex;
 
 impl Observer for ReportBuilder {
     fn observe(&mut self, observation: &Observation<'_>) {
@@ -134,8 +135,7 @@ fn root_sha256(chain: &Chain<'_>, provider: &Provider) -> Option<String> {
     let first = chain.certificate_ders().next()?;
     let digest = provider.hash.digest(hash, &[first]).ok()?;
     if digest.as_bytes() == chain.root_hash() {
-        let digest = provider.hash.digest(HashAlgorithm::Sha256, &[first]).ok()?;
-        return Some(hex::encode(digest.as_bytes()));
+        return sha256_hex(provider, &[first]);
     }
     (hash == HashAlgorithm::Sha256).then(|| hex::encode(chain.root_hash()))
 }
