@@ -19,10 +19,9 @@ pub(super) fn canonical(element: Node<'_, '_>, left_out: Option<NodeId>) -> Resu
 /// Prefix and name of a namespace.
 type Namespace<'n> = (&'n str, &'n str);
 
-/// The namespaces in scope, but for the one that is always there.
+/// The namespaces in scope. The one that is always there, and is not to be declared, the parser leaves out.
 fn in_scope<'n>(node: Node<'n, '_>) -> Vec<Namespace<'n>> {
-    let all = node.namespaces().map(|it| (it.name().unwrap_or_default(), it.uri()));
-    all.filter(|(prefix, _)| *prefix != "xml").collect()
+    node.namespaces().map(|it| (it.name().unwrap_or_default(), it.uri())).collect()
 }
 
 struct Writer {
@@ -125,4 +124,22 @@ fn written<'i>(
         None => name == local,
     };
     if is_it { Ok(name) } else { Err(ReadError::new(Rule::XmlMalformed, "name", at)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use roxmltree::Document;
+
+    use super::canonical;
+    use crate::error::Rule;
+
+    /// Markup is refused before a parser sees it. What is left out here would not be hashed.
+    #[test]
+    fn na13_markup_is_not_passed_over() {
+        for text in ["<a>1<!-- -->2</a>", "<a><?b c?></a>"] {
+            let document = Document::parse(text).unwrap();
+            let refused = canonical(document.root_element(), None).unwrap_err();
+            assert_eq!(refused.rule, Rule::XmlMarkup, "{text}");
+        }
+    }
 }

@@ -70,6 +70,35 @@ fn each_alternative_is_a_state_in_spdm_numbering() {
     assert_eq!(origins[0].file, "rim.xml");
 }
 
+/// Measurements in another order are the same.
+#[test]
+fn states_come_by_rising_index() {
+    let file = SwidFile::new();
+    let expected = values(&read(&file.signed()).unwrap());
+    let resources = [
+        resource("1", "True", &[&hex(&OTHER), &hex(&FIRMWARE)]),
+        resource("0", "True", &[&hex(&ROM)]),
+    ];
+    let payload = format!("<ns0:Payload>{}</ns0:Payload>", resources.concat());
+    let swid = read(&SwidFile { payload, ..file }.signed()).unwrap();
+    assert_eq!(values(&swid), expected);
+    assert_eq!(swid.overlap(&swid), Some(1));
+}
+
+/// What has to be escaped in canonical form, and what must not be.
+#[test]
+fn characters_that_are_escaped() {
+    let root = "name=\"&amp;&lt;>'&quot;&#x9;&#xA;&#xD;\"".into();
+    let entity = "<ns0:Entity name=\"E\">&amp;&lt;&gt;\"'\t\n&#xD;</ns0:Entity>";
+    let file = SwidFile::new();
+    let meta = format!("{}{entity}", file.meta);
+    let signed = SwidFile { root, meta, ..file }.signed();
+    read(&signed).unwrap();
+    for (written, other) in [("&#x9;", " "), ("&#xD;</", "\n</"), ("&lt;>", "&lt; ")] {
+        assert_eq!(refusal(&signed.replace(written, other)), (Rule::XmlDigest, "DigestValue"));
+    }
+}
+
 /// One document, written in several ways: what is hashed is the same.
 #[test]
 fn how_it_is_written_does_not_matter() {
@@ -89,6 +118,7 @@ fn how_it_is_written_does_not_matter() {
             "<ns0:Payload>",
             "<ns0:Payload xmlns:ns0=\"http://standards.iso.org/iso/19770/-2/2015/schema.xsd\">",
         ),
+        head.replacen(" xmlns=", " xmlns:xml=\"http://www.w3.org/XML/1998/namespace\" xmlns=", 1),
         format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{head}"),
     ] {
         assert_eq!(read(&format!("{head}<ds:Signature{tail}")).as_ref(), Ok(&expected), "{head}");
@@ -171,6 +201,20 @@ fn na13_namespace_redeclared() {
     // A parser that takes the one and a hash that takes the other.
     let twice = file.signed().replacen("xmlns=", "xmlns=\"urn:x\" xmlns=", 1);
     assert_eq!(refusal(&twice), expected);
+    // Elements that are named like the right ones.
+    let rule = |file: SwidFile| refusal(&file.signed());
+    let meta = file.meta.replace("ns0:", "ns2:");
+    let unknown = (Rule::SwidElement, "SoftwareIdentity");
+    assert_eq!(rule(SwidFile { meta, ..file.clone() }), unknown);
+    let meta = format!("{}<ns2:Entity></ns2:Entity>", file.meta);
+    assert_eq!(rule(SwidFile { meta, ..file.clone() }), unknown);
+    let payload = file.payload.replace("ns0:Payload", "ns2:Payload");
+    assert_eq!(rule(SwidFile { payload, ..file.clone() }), unknown);
+    let payload = file.payload.replace("ns0:Resource", "ns2:Resource");
+    assert_eq!(rule(SwidFile { payload, ..file.clone() }), (Rule::SwidElement, "Payload"));
+    for root in ["<SoftwareIdentity/>", "<SoftwareIdentity xmlns=\"urn:x\"/>"] {
+        assert_eq!(refusal(root), (Rule::NotSwid, "SoftwareIdentity"));
+    }
     // Hashes that are named like the right ones, and are in no namespace or in another.
     for other in ["Hash0", "ns0:Hash0"] {
         let payload = file.payload.replace("ns2:Hash0", other);
@@ -196,10 +240,15 @@ fn na13_a_hundred_thousand_nested_elements_and_other_sizes() {
     };
     assert_eq!(attributes(256).0, Rule::NotSwid);
     assert_eq!(attributes(257), (Rule::XmlTooMany, "attributes"));
-    let equals = format!("<a>{}</a>", "=".repeat(0x4001));
-    assert_eq!(refusal(&equals), (Rule::XmlTooMany, "attributes"));
-    let prefixes: String = (0..65).map(|number| format!(" xmlns:a{number}=\"u\"")).collect();
-    assert_eq!(refusal(&format!("<a{prefixes}/>")), (Rule::XmlTooMany, "namespaces"));
+    let equals = |count: usize| refusal(&format!("<a>{}</a>", "=".repeat(count)));
+    assert_eq!(equals(0x4000).0, Rule::NotSwid);
+    assert_eq!(equals(0x4001), (Rule::XmlTooMany, "attributes"));
+    let prefixes = |count: usize| {
+        let all: String = (0..count).map(|number| format!(" xmlns:a{number}=\"u\"")).collect();
+        refusal(&format!("<a{all}/>"))
+    };
+    assert_eq!(prefixes(64).0, Rule::NotSwid);
+    assert_eq!(prefixes(65), (Rule::XmlTooMany, "namespaces"));
     assert_eq!(refusal(&" ".repeat(0x10_0001)), (Rule::TooLarge, "XML"));
     assert_eq!(refusal(&" ".repeat(0x10_0000)).0, Rule::XmlMalformed);
 }
@@ -249,6 +298,8 @@ fn values_have_one_form() {
     assert_eq!(changed(&hex(&ROM), &"0g".repeat(48)), wrong("Hash"));
     assert_eq!(changed("size=", "role=\"x\" size="), wrong("Resource"));
     assert_eq!(changed("></", "><a></a></"), wrong("Resource"));
+    // One that is active and expects nothing would be met by anything.
+    assert_eq!(refused_payload(&[resource("0", "True", &[]), good("1")]), wrong("alternatives"));
     for index in ["254", "-1", "+1", "01", "", "1 "] {
         assert_eq!(refused_payload(&[good(index)]), wrong("index"), "{index}");
     }

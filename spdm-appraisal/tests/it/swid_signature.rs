@@ -3,8 +3,9 @@
 use std::vec;
 use std::vec::Vec;
 
-use spdm_appraisal::{Authority, Error, Rule};
-use spdm_crypto::{AsymAlgorithm, EcCurve};
+use spdm_appraisal::{Authority, Error, ReferenceTrust, Rule};
+use spdm_crypto::rustcrypto::PROVIDER;
+use spdm_crypto::{AsymAlgorithm, EcCurve, Provider};
 use spdm_x509::{Anchor, Rule as ChainRule};
 
 use crate::setting::trust;
@@ -79,6 +80,7 @@ fn another_form_of_signature() {
         ("<ds:DigestValue>", "<ds:DigestValue A=\"\">", "DigestValue"),
         ("DIGEST", "DIGEST=", "DigestValue"),
         ("DIGEST", "<ds:a></ds:a>DIGEST", "DigestValue"),
+        ("ds:Transforms>", "ns0:Transforms>", "Transforms"),
         ("</ds:Transforms>", "text</ds:Transforms>", "Signature"),
         ("</ds:Transforms>", "<ds:Transform></ds:Transform></ds:Transforms>", "Signature"),
         ("<ds:Transforms>", "<ds:a></ds:a><ds:Transforms>", "Transforms"),
@@ -103,6 +105,10 @@ fn another_form_of_signature() {
     ] {
         assert_eq!(refusal(&signed.replacen(from, to, 1)), (FORM, field), "{to}");
     }
+    let certificate = signed
+        .replace("<ds:X509Certificate>", "<ns0:X509Certificate>")
+        .replace("</ds:X509Certificate>", "</ns0:X509Certificate>");
+    assert_eq!(refusal(&certificate), (FORM, "X509Data"));
     let other =
         signed.replace("2000/09/xmldsig#\"><ds:SignedInfo", "2000/10/xmldsig#\"><ds:SignedInfo");
     assert_eq!(refusal(&other), (FORM, "Signature"));
@@ -152,10 +158,8 @@ fn signers_that_nobody_trusts() {
     let other_root = Template::authority("Other", "Other").keyed(P384, "Other").signed_by("Other");
     let other = trust(&[], &[]).provider;
     let anchors = [Anchor::Certificate(&other_root)];
-    let under_other = read_with(
-        &file.signed(),
-        &spdm_appraisal::ReferenceTrust { provider: other, ..trust(&anchors, &[]) },
-    );
+    let under_other =
+        read_with(&file.signed(), &ReferenceTrust { provider: other, ..trust(&anchors, &[]) });
     assert!(matches!(under_other, Err(Error::Signer(_))), "{under_other:?}");
     assert_eq!(
         refusal(&SwidFile { signer: "Other", ..file.clone() }.signed()).0,
@@ -166,6 +170,11 @@ fn signers_that_nobody_trusts() {
     let leaf = file.certificates[0].clone();
     let many = SwidFile { certificates: vec![leaf; 17], ..file.clone() };
     assert_eq!(refusal(&many.signed()), (Rule::X509Data, "X509Data"));
+    // Nobody is wrong where the algorithm is not there.
+    let provider = Provider { verifiers: &[], ..PROVIDER };
+    let none = ReferenceTrust { provider: &provider, ..trust(&anchors, &[]) };
+    let Err(Error::Read(lacking)) = read_with(&file.signed(), &none) else { panic!("it is read") };
+    assert_eq!((lacking.rule, lacking.field), (Rule::AlgBackend, "SignatureMethod"));
     let p256 = SwidFile {
         certificates: certificates_for(AsymAlgorithm::Ecdsa(EcCurve::P256), 0)
             .into_iter()
