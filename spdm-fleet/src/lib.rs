@@ -60,7 +60,9 @@ pub use key::{FleetKey, FleetKeyError};
 pub use memory_site::MemorySite;
 pub use metrics::{Metrics, MetricsServer};
 #[cfg(feature = "nats")]
-pub use nats::{Classes, Goes, JobRecord, NatsAccess, NatsSettings, NatsSite};
+pub use nats::{
+    Classes, Goes, JobRecord, NatsAccess, NatsLogin, NatsLoginError, NatsSettings, NatsSite,
+};
 pub use nonce::{NonceFault, NonceKind, Nonces};
 pub use outcome::{
     EvidenceFile, Fault, Finality, Finding, Inputs, Milliseconds, Outcome, OutcomeKind, Reason,

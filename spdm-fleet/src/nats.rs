@@ -8,28 +8,32 @@
 //! | what nobody can work on | stream `SPDM_DEAD`, `spdm.v1.dead.<class>` |
 //! | targets, jobs, places at hosts, messages that were begun again | buckets `spdm-state`, `spdm-job`, `spdm-lease`, `spdm-begun` |
 
+mod access;
+mod bucket;
+mod consumers;
 mod job;
 mod layout;
 mod post;
 mod queue;
 
 use core::time::Duration;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_nats::ConnectOptions;
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
-use async_nats::jetstream::stream::Stream;
-use async_nats::jetstream::{self, kv};
+use async_nats::jetstream::kv;
 use futures_util::StreamExt as _;
 use spdm_crypto::Provider;
 use tokio::runtime::{Builder, Runtime};
 
+pub use self::access::{NatsAccess, NatsLogin, NatsLoginError};
+use self::bucket::{Bucket, Objects};
+use self::consumers::{Consumers, Origin};
 pub use self::job::JobRecord;
+use self::job::Jobs;
 pub use self::layout::NatsSettings;
 use self::layout::{
-    BEGUN_BUCKET, DEAD_STREAM, JOB_BUCKET, LEASE_BUCKET, RESULT_STREAM, STATE_BUCKET, dead_subject,
-    sha256, stream_name, subject_prefix, token,
+    BEGUN_BUCKET, DEAD_STREAM, JOB_BUCKET, LEASE_BUCKET, RESULT_STREAM, STATE_BUCKET, begun_key,
+    dead_subject, sha256, stream_name, subject_prefix, token,
 };
 use self::post::{Letter, Once, Post, SharedPost, failed};
 pub use self::queue::Classes;
@@ -38,39 +42,20 @@ use crate::outcome::Outcome;
 use crate::queue::{Queue, QueueError, Stage, Submission};
 use crate::site::{DeadMessage, Lease, Site, TargetState};
 
-/// States of a target that are kept.
-const STATE_HISTORY: i64 = 5;
-/// How long it is counted how often a message was begun.
-const BEGUN_AGE: Duration = Duration::from_secs(24 * 3600);
 /// How often a value is written again that somebody else changed meanwhile.
 const MOST_RACES: u32 = 20;
 /// Threads that speak with the server.
 const THREADS: usize = 2;
-
-/// How a server is reached, and who asks.
-#[derive(Clone, Debug, Default)]
-#[expect(clippy::exhaustive_structs, reason = "a caller chooses")]
-pub struct NatsAccess {
-    /// `nats://HOST:PORT` or `tls://HOST:PORT`; several with commas.
-    pub servers: String,
-    /// Who asks, where the server wants a token.
-    pub token: Option<String>,
-    /// Roots of the server's certificate (PEM), instead of those of this machine.
-    pub roots: Option<PathBuf>,
-    /// Who asks: a certificate and its key (PEM).
-    pub identity: Option<(PathBuf, PathBuf)>,
-}
 
 /// A site on a server.
 pub struct NatsSite {
     work: NatsQueue,
     evidence: NatsQueue,
     post: SharedPost,
-    results: Stream,
-    states: kv::Store,
-    jobs: kv::Store,
-    leases: kv::Store,
-    begun: kv::Store,
+    jobs: Jobs,
+    states: Bucket,
+    leases: Bucket,
+    begun: Bucket,
     runtime: Runtime,
 }
 
@@ -81,7 +66,8 @@ impl core::fmt::Debug for NatsSite {
 }
 
 impl NatsSite {
-    /// Connects, and makes what is not there yet. A connection that is lost later is made again.
+    /// Connects, and makes what is not there yet: this is for whoever submits, who has every right. A connection that is lost
+    /// later is made again.
     ///
     /// # Errors
     /// [`QueueError::Failed`].
@@ -91,97 +77,74 @@ impl NatsSite {
         classes: Classes,
         provider: &'static Provider,
     ) -> Result<Self, QueueError> {
+        Self::connect(access, Some(settings), classes, provider)
+    }
+
+    /// Connects to what [`NatsSite::open`] has made, and makes nothing: this is for workers, each with the rights of its role,
+    /// and for whoever watches. What is not there, or not permitted, is an error of what needs it first.
+    ///
+    /// # Errors
+    /// [`QueueError::Failed`].
+    pub fn join(
+        access: &NatsAccess,
+        classes: Classes,
+        provider: &'static Provider,
+    ) -> Result<Self, QueueError> {
+        Self::connect(access, None, classes, provider)
+    }
+
+    fn connect(
+        access: &NatsAccess,
+        settings: Option<&NatsSettings>,
+        classes: Classes,
+        provider: &'static Provider,
+    ) -> Result<Self, QueueError> {
         let mut runtime = Builder::new_multi_thread();
         let runtime = runtime.worker_threads(THREADS).enable_all().build().map_err(failed)?;
-        let mut options = ConnectOptions::new().name("spdm");
-        if let Some(token) = &access.token {
-            options = options.token(token.clone());
-        }
-        if let Some(roots) = &access.roots {
-            options = options.add_root_certificates(roots.clone());
-        }
-        if let Some((certificate, key)) = &access.identity {
-            options = options.add_client_certificate(certificate.clone(), key.clone());
-        }
-        let servers = access
-            .servers
-            .split(',')
-            .map(str::parse)
-            .collect::<Result<Vec<async_nats::ServerAddr>, _>>()
-            .map_err(failed)?;
-        let handle = runtime.handle().clone();
-        let (post, streams, buckets) = runtime.block_on(async {
-            let client = options.connect(servers).await.map_err(failed)?;
-            let context = jetstream::new(client);
-            let objects = match context.get_object_store(layout::OBJECT_BUCKET).await {
-                Ok(objects) => objects,
-                Err(_) => context.create_object_store(settings.objects()).await.map_err(failed)?,
-            };
-            let stream =
-                |config| async { context.get_or_create_stream(config).await.map_err(failed) };
-            let streams = (
-                stream(settings.queue(Stage::Work)).await?,
-                stream(settings.queue(Stage::Evidence)).await?,
-                stream(settings.log(RESULT_STREAM, Stage::Result.name())).await?,
-                stream(settings.log(DEAD_STREAM, "dead")).await?,
-            );
-            let bucket = |name, history, age| {
-                let (context, config) = (&context, settings.bucket(name, history, age));
-                async move {
-                    context.get_or_create_stream(config).await.map_err(failed)?;
-                    context.get_key_value(name).await.map_err(failed)
-                }
-            };
-            let buckets = (
-                bucket(STATE_BUCKET, STATE_HISTORY, Duration::ZERO).await?,
-                bucket(JOB_BUCKET, 1, Duration::ZERO).await?,
-                bucket(LEASE_BUCKET, 1, settings.lease).await?,
-                bucket(BEGUN_BUCKET, 1, BEGUN_AGE).await?,
-            );
-            Ok::<_, QueueError>((Arc::new(Post { context, objects, provider }), streams, buckets))
+        let post = runtime.block_on(async {
+            let (context, refusals) = access.connect().await?;
+            let post = Post { context, objects: Objects::default(), provider, refusals };
+            if let Some(settings) = settings {
+                make(&post, settings).await?;
+            }
+            Ok::<_, QueueError>(Arc::new(post))
         })?;
-        let (work, evidence, results, _) = streams;
-        let (states, jobs, leases, begun) = buckets;
-        let queue = |stage, stream| {
-            let (post, settings) = (post.clone(), settings.clone());
-            let (handle, jobs) = (handle.clone(), jobs.clone());
-            NatsQueue::new(stage, post, stream, settings, handle, jobs, classes.clone())
+        let bucket = |name| Bucket::new(name, post.context.clone());
+        let jobs = Jobs::new(bucket(JOB_BUCKET));
+        let queue = |stage| {
+            let stream = runtime.block_on(post.context.get_stream_no_info(stream_name(stage)));
+            let stream = stream.map_err(failed)?;
+            let origin = settings.map_or(Origin::Found, |settings| Origin::Made(settings.clone()));
+            let (classes, jobs) = (classes.clone(), jobs.clone());
+            let consumers = Consumers::new(stage, stream, post.clone(), jobs, classes, origin);
+            let handle = runtime.handle().clone();
+            Ok::<_, QueueError>(NatsQueue::new(stage, post.clone(), handle, consumers))
         };
         Ok(Self {
-            work: queue(Stage::Work, work),
-            evidence: queue(Stage::Evidence, evidence),
-            post,
-            results,
-            states,
+            work: queue(Stage::Work)?,
+            evidence: queue(Stage::Evidence)?,
+            states: bucket(STATE_BUCKET),
+            leases: bucket(LEASE_BUCKET),
+            begun: bucket(BEGUN_BUCKET),
             jobs,
-            leases,
-            begun,
+            post,
             runtime,
         })
     }
 
-    /// Announces a job: its classes are looked for from now on. Says whether it was known.
+    /// Waits for an answer, but not for ever.
+    fn ask<T>(&self, answer: impl Future<Output = Result<T, QueueError>>) -> Result<T, QueueError> {
+        self.runtime.block_on(self.post.within(answer))
+    }
+
+    /// Announces a job: whoever works looks for its classes from now on. Says whether it was known.
     ///
     /// # Errors
     /// [`QueueError::OtherJob`] where a job of this name is about something else.
     pub fn announce(&self, record: &JobRecord) -> Result<Submission, QueueError> {
-        let key = token(self.post.provider, &record.job.name)?;
-        let value = serde_json::to_vec(record).map_err(failed)?;
-        self.runtime.block_on(async {
-            match self.jobs.create(&key, value.into()).await {
-                Ok(_) => return Ok(Submission::New),
-                Err(error) if error.kind() != kv::CreateErrorKind::AlreadyExists => {
-                    return Err(failed(error));
-                }
-                Err(_) => {}
-            }
-            let known = self.jobs.get(key).await.map_err(failed)?.unwrap_or_default();
-            let known: JobRecord = serde_json::from_slice(&known).map_err(failed)?;
-            if known.job != record.job || known.key != record.key {
-                return Err(QueueError::OtherJob { job: record.job.name.clone() });
-            }
-            Ok(Submission::Duplicate)
-        })
+        let submission = self.ask(self.jobs.announce(&self.post, record))?;
+        self.runtime.block_on(self.work.make_for(record))?;
+        Ok(submission)
     }
 
     /// What is known of a job.
@@ -189,9 +152,7 @@ impl NatsSite {
     /// # Errors
     /// [`QueueError::Failed`].
     pub fn job(&self, name: &str) -> Result<Option<JobRecord>, QueueError> {
-        let key = token(self.post.provider, name)?;
-        let value = self.runtime.block_on(self.jobs.get(key)).map_err(failed)?;
-        value.map(|value| serde_json::from_slice(&value).map_err(failed)).transpose()
+        self.ask(self.jobs.get(&self.post, name))
     }
 
     /// What is remembered of a target.
@@ -200,7 +161,7 @@ impl NatsSite {
     /// [`QueueError::Failed`].
     pub fn target(&self, target: &str) -> Result<Option<TargetState>, QueueError> {
         let key = sha256(self.post.provider, target.as_bytes())?;
-        let value = self.runtime.block_on(self.states.get(key)).map_err(failed)?;
+        let value = self.ask(self.states.get(&key))?;
         value.map(|value| serde_json::from_slice(&value).map_err(failed)).transpose()
     }
 
@@ -222,9 +183,14 @@ impl NatsSite {
             deliver_policy: DeliverPolicy::All,
             ..pull::OrderedConfig::default()
         };
+        let context = &self.post.context;
+        let opened = async {
+            let stream = context.get_stream_no_info(RESULT_STREAM).await.map_err(failed)?;
+            let consumer = stream.create_consumer(config).await.map_err(failed)?;
+            consumer.messages().await.map_err(failed)
+        };
         self.runtime.block_on(async {
-            let consumer = self.results.create_consumer(config).await.map_err(failed)?;
-            let mut messages = consumer.messages().await.map_err(failed)?;
+            let mut messages = self.post.within(opened).await?;
             loop {
                 let goes = match tokio::time::timeout(SHORT, messages.next()).await {
                     Err(_) => idle(),
@@ -248,61 +214,61 @@ impl NatsSite {
     /// # Errors
     /// [`QueueError::Failed`].
     pub fn dead(&self) -> Result<u64, QueueError> {
-        self.runtime.block_on(async {
+        self.ask(async {
             let stream = self.post.context.get_stream(DEAD_STREAM).await.map_err(failed)?;
-            Ok(stream.get_info().await.map_err(failed)?.state.messages)
+            Ok(stream.cached_info().state.messages)
         })
     }
 
-    /// Messages that wait or are worked on, of work and of evidence.
+    /// Messages that wait or are worked on, of work and of evidence, as far as somebody is there for their classes.
     ///
     /// # Errors
     /// [`QueueError::Failed`].
     pub fn pending(&self) -> Result<(u64, u64), QueueError> {
-        self.runtime.block_on(async {
-            let mut pending = [0; 2];
-            for (count, stage) in pending.iter_mut().zip([Stage::Work, Stage::Evidence]) {
-                let stream = self.post.context.get_stream(stream_name(stage)).await;
-                let stream = stream.map_err(failed)?;
-                *count = stream.get_info().await.map_err(failed)?.state.messages;
-            }
-            let [work, evidence] = pending;
-            Ok((work, evidence))
-        })
+        self.runtime
+            .block_on(async { Ok((self.work.pending().await?, self.evidence.pending().await?)) })
     }
 
     /// Changes a value, as often as somebody else is faster. `change` says what becomes of it; `None` leaves it.
-    fn change(
+    async fn change(
         &self,
-        store: &kv::Store,
+        bucket: &Bucket,
         key: &str,
         change: impl Fn(Option<&[u8]>) -> Result<Option<Vec<u8>>, QueueError>,
     ) -> Result<(), QueueError> {
-        self.runtime.block_on(async {
-            for _ in 0..MOST_RACES {
-                let entry = store.entry(key).await.map_err(failed)?;
-                let entry = entry.filter(|entry| entry.operation == kv::Operation::Put);
-                let before = entry.as_ref().map(|entry| &*entry.value);
-                let Some(after) = change(before)? else { return Ok(()) };
-                let is_lost = match entry {
-                    Some(entry) => match store.update(key, after.into(), entry.revision).await {
-                        Ok(_) => return Ok(()),
-                        Err(error) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => {
-                            true
-                        }
-                        Err(error) => return Err(failed(error)),
-                    },
-                    None => match store.create(key, after.into()).await {
-                        Ok(_) => return Ok(()),
-                        Err(error) if error.kind() == kv::CreateErrorKind::AlreadyExists => true,
-                        Err(error) => return Err(failed(error)),
-                    },
-                };
-                debug_assert!(is_lost);
+        let store = bucket.open().await?;
+        for _ in 0..MOST_RACES {
+            let entry = store.entry(key).await.map_err(failed)?;
+            let entry = entry.filter(|entry| entry.operation == kv::Operation::Put);
+            let before = entry.as_ref().map(|entry| &*entry.value);
+            let Some(after) = change(before)? else { return Ok(()) };
+            match entry {
+                Some(entry) => match store.update(key, after.into(), entry.revision).await {
+                    Ok(_) => return Ok(()),
+                    Err(error) if error.kind() == kv::UpdateErrorKind::WrongLastRevision => {}
+                    Err(error) => return Err(failed(error)),
+                },
+                None => match store.create(key, after.into()).await {
+                    Ok(_) => return Ok(()),
+                    Err(error) if error.kind() == kv::CreateErrorKind::AlreadyExists => {}
+                    Err(error) => return Err(failed(error)),
+                },
             }
-            Err(QueueError::Failed(format!("NATS: {key} changes faster than it can be written")))
-        })
+        }
+        Err(QueueError::Failed(format!("NATS: {key} changes faster than it can be written")))
     }
+}
+
+/// Makes streams and buckets that are not there yet.
+async fn make(post: &Post, settings: &NatsSettings) -> Result<(), QueueError> {
+    let context = &post.context;
+    if context.get_object_store(layout::OBJECT_BUCKET).await.is_err() {
+        context.create_object_store(settings.objects()).await.map_err(failed)?;
+    }
+    for config in settings.streams() {
+        post.within(async { context.get_or_create_stream(config).await.map_err(failed) }).await?;
+    }
+    Ok(())
 }
 
 /// Whether a reader wants more.
@@ -340,12 +306,12 @@ impl Site for NatsSite {
 
     fn record(&self, outcome: &Outcome) -> Result<(), QueueError> {
         let key = sha256(self.post.provider, outcome.target.as_bytes())?;
-        self.change(&self.states, &key, |before| {
+        self.ask(self.change(&self.states, &key, |before| {
             let before = before.map(serde_json::from_slice::<TargetState>);
             let before = before.transpose().map_err(failed)?;
             let after = TargetState::after(before.as_ref(), outcome);
             after.map(|after| serde_json::to_vec(&after).map_err(failed)).transpose()
-        })
+        }))
     }
 
     fn bury(&self, dead: &DeadMessage<'_>) -> Result<(), QueueError> {
@@ -363,26 +329,28 @@ impl Site for NatsSite {
     }
 
     fn begun(&self, id: &str) -> Result<u64, QueueError> {
-        let key = sha256(self.post.provider, id.as_bytes())?;
-        let value = self.runtime.block_on(self.begun.get(key)).map_err(failed)?;
+        let key = begun_key(self.post.provider, id)?;
+        let value = self.ask(self.begun.get(&key))?;
         let value = value.as_deref().and_then(|value| core::str::from_utf8(value).ok());
         Ok(value.and_then(|value| value.parse().ok()).unwrap_or_default())
     }
 
     fn set_begun(&self, id: &str, count: u64) -> Result<(), QueueError> {
         // Who holds the message is alone.
-        let key = sha256(self.post.provider, id.as_bytes())?;
+        let key = begun_key(self.post.provider, id)?;
         let value = count.to_string().into_bytes();
-        self.runtime.block_on(self.begun.put(key, value.into())).map_err(failed)?;
-        Ok(())
+        self.ask(async {
+            self.begun.open().await?.put(key, value.into()).await.map(|_| ()).map_err(failed)
+        })
     }
 
     fn lease(&self, host: &str, places: u32) -> Result<Option<Lease>, QueueError> {
         let host = token(self.post.provider, host)?;
-        self.runtime.block_on(async {
+        self.ask(async {
+            let leases = self.leases.open().await?;
             for place in 0..places {
                 let key = format!("{host}.{place}");
-                match self.leases.create(&key, "taken".into()).await {
+                match leases.create(&key, "taken".into()).await {
                     Ok(revision) => return Ok(Some(Lease::new(key, revision))),
                     Err(error) if error.kind() == kv::CreateErrorKind::AlreadyExists => {}
                     Err(error) => return Err(failed(error)),
@@ -393,7 +361,10 @@ impl Site for NatsSite {
     }
 
     fn release(&self, lease: &Lease) -> Result<(), QueueError> {
-        let deleted = self.leases.delete_expect_revision(lease.name(), Some(lease.revision()));
-        self.runtime.block_on(deleted).map_err(failed)
+        self.ask(async {
+            let leases = self.leases.open().await?;
+            let revision = Some(lease.revision());
+            leases.delete_expect_revision(lease.name(), revision).await.map_err(failed)
+        })
     }
 }

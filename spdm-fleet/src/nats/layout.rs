@@ -18,6 +18,10 @@ const TOKEN_LEN: usize = 32;
 const TOKEN_DIGEST_LEN: usize = 12;
 /// So much of a message are its headers and its subject, at most.
 const HEADER_ROOM: usize = 8 << 10;
+/// States of a target that are kept.
+const STATE_HISTORY: i64 = 5;
+/// How long it is counted how often a message was begun.
+const BEGUN_AGE: Duration = Duration::from_secs(24 * 3600);
 /// The largest message of a stream, in bytes; evidence that is longer is an object.
 const MAX_MESSAGE: i32 = 1 << 20;
 
@@ -69,8 +73,23 @@ impl Default for NatsSettings {
 }
 
 impl NatsSettings {
+    /// Every stream, those of buckets included; the store of objects is apart.
+    pub(super) fn streams(&self) -> [stream::Config; 8] {
+        [
+            self.queue(Stage::Work),
+            self.queue(Stage::Evidence),
+            self.log(RESULT_STREAM, Stage::Result.name()),
+            self.log(DEAD_STREAM, "dead"),
+            self.bucket(STATE_BUCKET, STATE_HISTORY, Duration::ZERO),
+            // A job is of no use without its outcomes.
+            self.bucket(JOB_BUCKET, 1, self.result_age),
+            self.bucket(LEASE_BUCKET, 1, self.lease),
+            self.bucket(BEGUN_BUCKET, 1, BEGUN_AGE),
+        ]
+    }
+
     /// A stream from which messages are taken.
-    pub(super) fn queue(&self, stage: Stage) -> stream::Config {
+    fn queue(&self, stage: Stage) -> stream::Config {
         stream::Config {
             retention: RetentionPolicy::WorkQueue,
             discard: DiscardPolicy::New,
@@ -81,7 +100,7 @@ impl NatsSettings {
     }
 
     /// A stream that is read.
-    pub(super) fn log(&self, name: &str, subjects: &str) -> stream::Config {
+    fn log(&self, name: &str, subjects: &str) -> stream::Config {
         let subjects = format!("{PREFIX}.{subjects}.>");
         stream::Config { max_age: self.result_age, ..self.stream(name, subjects) }
     }
@@ -114,7 +133,7 @@ impl NatsSettings {
 
     /// The stream of a bucket of values. The client would first ask for the account, and does not read what a server before 2.10
     /// answers.
-    pub(super) fn bucket(&self, name: &str, history: i64, max_age: Duration) -> stream::Config {
+    fn bucket(&self, name: &str, history: i64, max_age: Duration) -> stream::Config {
         const TWO_MINUTES: Duration = Duration::from_secs(120);
         let window = if max_age.is_zero() { TWO_MINUTES } else { max_age.min(TWO_MINUTES) };
         stream::Config {
@@ -155,6 +174,37 @@ pub(super) fn subject_prefix(stage: Stage) -> String {
 
 pub(super) fn dead_subject(class: &str) -> String {
     format!("{PREFIX}.dead.{class}")
+}
+
+/// What stands before the class in the name of a consumer of work.
+const COLLECT: &str = "collect-";
+
+/// The name of the consumer of a class.
+pub(super) fn consumer_name(
+    provider: &Provider,
+    stage: Stage,
+    class: &str,
+) -> Result<String, QueueError> {
+    match stage {
+        Stage::Work => Ok(format!("{COLLECT}{}", token(provider, class)?)),
+        _ => Ok("judge".to_owned()),
+    }
+}
+
+/// Which messages a consumer of this name is for.
+pub(super) fn consumer_filter(stage: Stage, name: &str) -> String {
+    let prefix = subject_prefix(stage);
+    match name.strip_prefix(COLLECT) {
+        Some(class) => format!("{prefix}.{class}.>"),
+        None => format!("{prefix}.>"),
+    }
+}
+
+/// The key of a count of messages that were begun. Those of a stage have a part of their own, so that a collector does not
+/// reach those of judges.
+pub(super) fn begun_key(provider: &Provider, id: &str) -> Result<String, QueueError> {
+    let stage = id.rsplit('/').next().unwrap_or_default();
+    Ok(format!("{}.{}", token(provider, stage)?, sha256(provider, id.as_bytes())?))
 }
 
 /// The longest body that is in a message itself.

@@ -1,18 +1,22 @@
 //! Sends messages, and what is too long for one as an object.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::object_store::{GetErrorKind, ObjectStore};
+use async_nats::jetstream::object_store::GetErrorKind;
 use async_nats::{HeaderMap, header};
 use serde_json::value::RawValue;
 use spdm_crypto::Provider;
 use tokio::io::AsyncReadExt as _;
 
+use super::access::Refusals;
+use super::bucket::Objects;
 use super::layout::{longest_body, sha256};
 use crate::queue::{QueueError, Submission};
 
@@ -22,16 +26,21 @@ const ID_HEADER: &str = "Spdm-Id";
 const OBJECT_HEADER: &str = "Spdm-Object";
 /// The header that says what went wrong with a message.
 const ERROR_HEADER: &str = "Spdm-Error";
-/// The longest object that is read, in bytes.
-const MAX_OBJECT: usize = 1 << 26;
+/// The longest body that is sent and read, in bytes.
+pub(super) const MAX_OBJECT: usize = 1 << 26;
+/// How long an answer of the server is waited for.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of an object that take a second more.
+const BYTES_IN_A_SECOND: usize = 1 << 20;
 /// The longest member of JSON that stands in a message whose body is an object, in bytes.
 const SHORT_MEMBER: usize = 4 << 10;
 
 /// What a server is told, and asked for, by every queue.
 pub(super) struct Post {
     pub(super) context: Context,
-    pub(super) objects: ObjectStore,
+    pub(super) objects: Objects,
     pub(super) provider: &'static Provider,
+    pub(super) refusals: Refusals,
 }
 
 /// A message that is to be sent.
@@ -58,19 +67,71 @@ pub(super) enum Once {
 pub(super) type SharedPost = Arc<Post>;
 
 impl Post {
+    /// An answer that does not come is an error: a server may go away with the question.
+    pub(super) async fn within<T>(
+        &self,
+        answer: impl Future<Output = Result<T, QueueError>>,
+    ) -> Result<T, QueueError> {
+        self.within_time(PATIENCE, answer).await
+    }
+
+    /// The same of a body of so many bytes.
+    async fn within_time_of<T>(
+        &self,
+        len: usize,
+        answer: impl Future<Output = Result<T, QueueError>>,
+    ) -> Result<T, QueueError> {
+        let seconds = u64::try_from(len / BYTES_IN_A_SECOND).unwrap_or(u64::MAX);
+        let patience = PATIENCE.saturating_add(Duration::from_secs(seconds));
+        self.within_time(patience, answer).await
+    }
+
+    pub(super) async fn within_time<T>(
+        &self,
+        patience: Duration,
+        answer: impl Future<Output = Result<T, QueueError>>,
+    ) -> Result<T, QueueError> {
+        let begun = Instant::now();
+        let answer = tokio::time::timeout(patience, answer).await;
+        let error = match answer {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => error,
+            Err(_) => failed("no answer"),
+        };
+        // What a user has no right to is not answered.
+        match (error, self.refusals.since(begun)) {
+            (QueueError::Failed(error), Some(refusal)) => {
+                Err(QueueError::Failed(format!("{error}; the server said: {refusal}")))
+            }
+            (error, _) => Err(error),
+        }
+    }
+
     /// Sends a message, and waits until it is stored.
     pub(super) async fn send(&self, letter: Letter<'_>) -> Result<Submission, QueueError> {
+        self.within_time_of(letter.body.len(), self.send_now(letter)).await
+    }
+
+    async fn send_now(&self, letter: Letter<'_>) -> Result<Submission, QueueError> {
         let Letter { stream, subject, id, body, once, error } = letter;
         let mut message = PublishMessage::build().header(ID_HEADER, id);
         if let Some(error) = error {
             let text: String = error.escape_debug().take(500).collect();
             message = message.header(ERROR_HEADER, text.as_str());
         }
+        if body.len() > MAX_OBJECT {
+            return Err(QueueError::TooLong { got: body.len(), most: MAX_OBJECT });
+        }
         let most = longest_body(self.context.client().server_info().max_payload);
         let message = if body.len() > most {
             let name = format!("{id}/{}", sha256(self.provider, body)?);
             let mut rest = body;
-            self.objects.put(name.as_str(), &mut rest).await.map_err(failed)?;
+            self.objects
+                .open(&self.context)
+                .await?
+                .put(name.as_str(), &mut rest)
+                .await
+                .map_err(failed)?;
             message.header(OBJECT_HEADER, name.as_str()).payload(stub(body).into())
         } else {
             message.payload(body.to_vec().into())
@@ -101,27 +162,36 @@ impl Post {
         payload: &[u8],
     ) -> Result<Vec<u8>, QueueError> {
         let Some(name) = object_name(headers) else { return Ok(payload.to_vec()) };
-        let object = match self.objects.get(name).await {
-            Ok(object) => object,
-            Err(error) if error.kind() == GetErrorKind::NotFound => return Ok(payload.to_vec()),
-            Err(error) => return Err(failed(error)),
+        let object = self.within(async {
+            match self.objects.open(&self.context).await?.get(name).await {
+                Ok(object) => Ok(Some(object)),
+                Err(error) if error.kind() == GetErrorKind::NotFound => Ok(None),
+                Err(error) => Err(failed(error)),
+            }
+        });
+        // Whoever sends sends nothing longer.
+        let Some(object) = object.await?.filter(|object| object.info.size <= MAX_OBJECT) else {
+            return Ok(payload.to_vec());
         };
-        let most = u64::try_from(MAX_OBJECT).unwrap_or(u64::MAX);
-        let mut bytes = Vec::new();
-        let read = object.take(most).read_to_end(&mut bytes).await;
+        let (size, mut bytes) = (object.info.size, Vec::new());
+        let most = u64::try_from(size).unwrap_or(u64::MAX);
+        let read = self.within_time_of(size, async {
+            match object.take(most).read_to_end(&mut bytes).await {
+                Ok(_) => Ok(()),
+                // The client checks a digest of its own first.
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(()),
+                Err(error) => Err(failed(error)),
+            }
+        });
+        read.await?;
         let digest = sha256(self.provider, &bytes)?;
         let is_whole = name.rsplit('/').next() == Some(digest.as_str());
-        match read {
-            Ok(_) if is_whole => Ok(bytes),
-            // The client checks a digest of its own first.
-            Err(error) if error.kind() != io::ErrorKind::InvalidData => Err(failed(error)),
-            _ => Ok(payload.to_vec()),
-        }
+        Ok(if is_whole { bytes } else { payload.to_vec() })
     }
 
     /// Removes what only a message names that is no more.
     pub(super) async fn forget(&self, object: &str) -> Result<(), QueueError> {
-        self.objects.delete(object).await.map_err(failed)
+        self.objects.open(&self.context).await?.delete(object).await.map_err(failed)
     }
 }
 

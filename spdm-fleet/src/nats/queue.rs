@@ -4,24 +4,23 @@ use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use async_nats::jetstream::consumer::PullConsumer;
-use async_nats::jetstream::stream::Stream;
-use async_nats::jetstream::{AckKind, Message as JetMessage, kv};
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use async_nats::jetstream::consumer::pull::Batch;
+use async_nats::jetstream::{AckKind, Message as JetMessage};
+use futures_util::StreamExt as _;
 use tokio::runtime::Handle;
 
+use super::consumers::Consumers;
 use super::job::JobRecord;
-use super::layout::{NatsSettings, stream_name, subject_prefix, token};
-use super::post::{Letter, Once, SharedPost, failed, message_id, object_name};
+use super::layout::{stream_name, subject_prefix, token};
+use super::post::{Letter, Once, PATIENCE, SharedPost, failed, message_id, object_name};
 use crate::queue::{Delivery, Message, Queue, QueueError, Stage, Submission};
 
-/// How often classes of new jobs are looked for.
-const NEW_CLASSES: Duration = Duration::from_secs(2);
-
-/// How long an answer of the server is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a message waits whose object could not be read.
+const OBJECT_PAUSE: Duration = Duration::from_secs(1);
+/// How often that is tried before the message is taken for one without an object.
+const MOST_READS: u64 = 3;
 
 /// Which messages are taken.
 #[derive(Clone, Debug)]
@@ -36,44 +35,26 @@ pub enum Classes {
 pub(super) struct NatsQueue {
     stage: Stage,
     post: SharedPost,
-    stream: Stream,
-    settings: NatsSettings,
     runtime: Handle,
-    jobs: kv::Store,
-    classes: Classes,
-    consumers: Mutex<Consumers>,
+    consumers: Consumers,
     /// Messages that are worked on, by the token of their delivery.
     held: Mutex<HashMap<u64, JetMessage>>,
     next_token: AtomicU64,
     turn: AtomicUsize,
 }
 
-#[derive(Default)]
-struct Consumers {
-    /// By class.
-    known: Vec<(String, PullConsumer)>,
-    looked: Option<Instant>,
-}
-
 impl NatsQueue {
     pub(super) fn new(
         stage: Stage,
         post: SharedPost,
-        stream: Stream,
-        settings: NatsSettings,
         runtime: Handle,
-        jobs: kv::Store,
-        classes: Classes,
+        consumers: Consumers,
     ) -> Self {
         Self {
             stage,
             post,
-            stream,
-            settings,
             runtime,
-            jobs,
-            classes,
-            consumers: Mutex::default(),
+            consumers,
             held: Mutex::default(),
             next_token: AtomicU64::new(1),
             turn: AtomicUsize::new(0),
@@ -84,93 +65,90 @@ impl NatsQueue {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn consumers(&self) -> MutexGuard<'_, Consumers> {
-        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Makes what messages of a job are taken from.
+    pub(super) async fn make_for(&self, job: &JobRecord) -> Result<(), QueueError> {
+        self.consumers.make_for(job).await
     }
 
-    /// The consumers of this worker: one for each class where devices are reached, one for all where they are judged.
-    async fn current(&self) -> Result<Vec<PullConsumer>, QueueError> {
-        let known = {
-            let consumers = self.consumers();
-            if consumers.looked.is_some_and(|looked| looked.elapsed() < NEW_CLASSES) {
-                return Ok(consumers.known.iter().map(|(_, consumer)| consumer.clone()).collect());
-            }
-            consumers.known.iter().map(|(class, _)| class.clone()).collect::<Vec<_>>()
-        };
-        let prefix = subject_prefix(self.stage);
-        let mut wanted = Vec::new();
-        match (self.stage, &self.classes) {
-            (Stage::Work, Classes::Only(classes)) => wanted.clone_from(classes),
-            (Stage::Work, Classes::All) => {
-                for job in job_records(&self.jobs).await? {
-                    wanted.extend(job.classes);
-                }
-                wanted.sort_unstable();
-                wanted.dedup();
-            }
-            _ => wanted.push(String::new()),
-        }
-        let mut made = Vec::new();
-        for class in wanted.into_iter().filter(|class| !known.contains(class)) {
-            let (name, filter) = match self.stage {
-                Stage::Work => {
-                    let class = token(self.post.provider, &class)?;
-                    (format!("collect-{class}"), format!("{prefix}.{class}.>"))
-                }
-                _ => ("judge".to_owned(), format!("{prefix}.>")),
-            };
-            let config = self.settings.consumer(&name, filter);
-            let consumer =
-                self.stream.get_or_create_consumer(&name, config).await.map_err(failed)?;
-            made.push((class, consumer));
-        }
-        let mut consumers = self.consumers();
-        for (class, consumer) in made {
-            if !consumers.known.iter().any(|(known, _)| *known == class) {
-                consumers.known.push((class, consumer));
-            }
-        }
-        consumers.looked = Some(Instant::now());
-        Ok(consumers.known.iter().map(|(_, consumer)| consumer.clone()).collect())
+    /// How many messages wait, or are worked on.
+    pub(super) async fn pending(&self) -> Result<u64, QueueError> {
+        self.post.within(self.consumers.pending()).await
     }
 
-    async fn take(&self, most: usize, wait: Duration) -> Result<Vec<JetMessage>, QueueError> {
-        let consumers = self.current().await?;
+    /// Takes messages. What was taken before an error is in `messages`, and is not lost.
+    async fn take(
+        &self,
+        most: usize,
+        wait: Duration,
+        messages: &mut Vec<JetMessage>,
+    ) -> Result<(), QueueError> {
+        let (consumers, mut trouble) = self.consumers.current().await;
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let Some(first) = turn.checked_rem(consumers.len()) else {
-            tokio::time::sleep(wait).await;
-            return Ok(Vec::new());
-        };
+        let first = turn.checked_rem(consumers.len()).unwrap_or_default();
         let (before, from) = consumers.split_at(first);
-        let mut messages = Vec::new();
-        for consumer in from.iter().chain(before) {
+        for (name, consumer) in from.iter().chain(before) {
             let most = most - messages.len();
-            let fetched = consumer.fetch().max_messages(most).messages().await.map_err(failed)?;
-            messages.extend(fetched.try_collect::<Vec<_>>().await.map_err(failed)?);
+            if let Err(error) = self.pull(consumer, most, None, messages).await {
+                self.consumers.lost(name);
+                trouble = Some(error);
+            }
             if messages.len() >= most {
-                return Ok(messages);
+                return Ok(());
             }
         }
-        let Some(consumer) = from.first().filter(|_| messages.is_empty()) else {
-            return Ok(messages);
-        };
-        // Whatever has come by then is taken, be it one.
-        let batch = consumer.batch().max_messages(1).expires(wait);
-        let mut fetched = batch.messages().await.map_err(failed)?;
-        while let Some(message) = fetched.next().await {
-            messages.push(message.map_err(failed)?);
+        match (trouble, from.first()) {
+            (Some(error), _) => Err(error),
+            _ if !messages.is_empty() => Ok(()),
+            (None, None) => {
+                tokio::time::sleep(wait).await;
+                Ok(())
+            }
+            // Whatever has come by then is taken, be it one.
+            (None, Some((name, consumer))) => {
+                let pulled = self.pull(consumer, 1, Some(wait), messages).await;
+                pulled.inspect_err(|_| self.consumers.lost(name))
+            }
         }
-        Ok(messages)
+    }
+
+    /// Takes messages of one consumer: what is there, or the first within a time.
+    async fn pull(
+        &self,
+        consumer: &PullConsumer,
+        most: usize,
+        wait: Option<Duration>,
+        messages: &mut Vec<JetMessage>,
+    ) -> Result<(), QueueError> {
+        let patience = PATIENCE.saturating_add(wait.unwrap_or_default());
+        let pulled = async {
+            let mut batch: Batch = match wait {
+                None => consumer.fetch().max_messages(most).messages().await,
+                Some(wait) => consumer.batch().max_messages(most).expires(wait).messages().await,
+            }
+            .map_err(failed)?;
+            while let Some(message) = batch.next().await {
+                messages.push(message.map_err(failed)?);
+            }
+            Ok(())
+        };
+        self.post.within_time(patience, pulled).await
     }
 
     async fn deliver(&self, message: JetMessage) -> Result<Delivery, QueueError> {
-        let number = message.info().map_err(failed)?.delivered;
+        let number = u64::try_from(message.info().map_err(failed)?.delivered).unwrap_or(1);
         let headers = message.headers.as_ref();
         let id = message_id(headers);
-        let body = self.post.body(headers, &message.payload).await?;
+        let body = match self.post.body(headers, &message.payload).await {
+            Ok(body) => body,
+            Err(_) if number >= MOST_READS => message.payload.to_vec(),
+            Err(error) => {
+                // It comes back after silence, too.
+                let _ = self.post.within(nak(&message, OBJECT_PAUSE)).await;
+                return Err(error);
+            }
+        };
         let token = self.next_token.fetch_add(1, Ordering::Relaxed);
         self.held().insert(token, message);
-        let number = u64::try_from(number).unwrap_or(1);
         Ok(Delivery::new(token, id, body, number))
     }
 
@@ -184,16 +162,22 @@ impl NatsQueue {
         let is_last = matches!(kind, AckKind::Ack);
         self.runtime.block_on(async {
             if !is_last {
-                return message.ack_with(kind).await.map_err(failed);
+                let told = async { message.ack_with(kind).await.map_err(failed) };
+                return self.post.within(told).await;
             }
-            within(async { message.double_ack().await.map_err(failed) }).await?;
+            let removed = async { message.double_ack().await.map_err(failed) };
+            self.post.within(removed).await?;
             match object_name(message.headers.as_ref()) {
                 // It is gone by itself after a while.
-                Some(object) => self.post.forget(object).await.or(Ok(())),
+                Some(object) => self.post.within(self.post.forget(object)).await.or(Ok(())),
                 None => Ok(()),
             }
         })
     }
+}
+
+async fn nak(message: &JetMessage, delay: Duration) -> Result<(), QueueError> {
+    message.ack_with(AckKind::Nak(Some(delay))).await.map_err(failed)
 }
 
 impl Queue for NatsQueue {
@@ -212,19 +196,16 @@ impl Queue for NatsQueue {
 
     fn fetch(&self, most: usize, wait: Duration) -> Result<Vec<Delivery>, QueueError> {
         self.runtime.block_on(async {
-            // A question that the server took with it when it ended is not answered.
-            let taken = tokio::time::timeout(wait + PATIENCE, self.take(most, wait)).await;
-            let messages = taken.map_err(|_| failed("no answer"))??;
+            let mut messages = Vec::new();
+            let mut trouble = self.take(most, wait, &mut messages).await.err();
             let mut deliveries = Vec::new();
-            let mut error = None;
             for message in messages {
-                match within(self.deliver(message)).await {
+                match self.deliver(message).await {
                     Ok(delivery) => deliveries.push(delivery),
-                    // It comes back after silence; the others are here.
-                    Err(failed) => error = Some(failed),
+                    Err(error) => trouble = Some(error),
                 }
             }
-            match error {
+            match trouble {
                 Some(error) if deliveries.is_empty() => Err(error),
                 _ => Ok(deliveries),
             }
@@ -240,28 +221,10 @@ impl Queue for NatsQueue {
         self.acknowledge(delivery, AckKind::Nak(delay))?;
         // A message that is handed back at the end of the process is to reach the server.
         let client = self.post.context.client();
-        self.runtime.block_on(within(async { client.flush().await.map_err(failed) }))
+        self.runtime.block_on(self.post.within(async { client.flush().await.map_err(failed) }))
     }
 
     fn alive(&self, delivery: &Delivery) -> Result<(), QueueError> {
         self.acknowledge(delivery, AckKind::Progress)
     }
-}
-
-/// An answer that does not come is an error: a server may go away with the question.
-async fn within<T>(answer: impl Future<Output = Result<T, QueueError>>) -> Result<T, QueueError> {
-    tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(failed("no answer")))
-}
-
-/// Every job that is known.
-pub(super) async fn job_records(jobs: &kv::Store) -> Result<Vec<JobRecord>, QueueError> {
-    let mut keys = jobs.keys().await.map_err(failed)?;
-    let mut records = Vec::new();
-    while let Some(key) = keys.next().await {
-        let key = key.map_err(failed)?;
-        if let Some(value) = jobs.get(key).await.map_err(failed)? {
-            records.push(serde_json::from_slice(&value).map_err(failed)?);
-        }
-    }
-    Ok(records)
 }

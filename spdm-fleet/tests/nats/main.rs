@@ -1,7 +1,9 @@
 //! Workers on a real server of NATS JetStream, some of them processes of their own.
 #![expect(clippy::unwrap_used, reason = "tests say what they expect with a panic")]
 
+mod client;
 mod crashes;
+mod faults;
 mod process;
 mod queues;
 mod server;

@@ -10,7 +10,7 @@ use std::thread;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_fleet::{CollectRole, JudgeRole, NatsSettings, Nonces, Role, Step, WorkObserver, Worker};
 
-use crate::server::{Server, open};
+use crate::server::{Server, open, signal};
 use crate::stand::{Devices, Verdicts, key};
 
 /// What the process says once it has come to where it is to be killed.
@@ -63,8 +63,7 @@ impl Process {
 
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
-        let id = self.0.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        signal(&self.0, "-TERM");
     }
 }
 

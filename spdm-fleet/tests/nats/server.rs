@@ -59,7 +59,26 @@ impl Server {
     }
 
     pub(crate) fn site_of(&self, settings: &NatsSettings) -> NatsSite {
-        open(&self.address, settings)
+        self.site_for(settings, Classes::Only(classes()))
+    }
+
+    pub(crate) fn site_for(&self, settings: &NatsSettings, classes: Classes) -> NatsSite {
+        NatsSite::open(&access(&self.address), settings, classes, &PROVIDER).unwrap()
+    }
+
+    /// A site that makes nothing.
+    pub(crate) fn joined(&self, classes: Classes) -> NatsSite {
+        NatsSite::join(&access(&self.address), classes, &PROVIDER).unwrap()
+    }
+
+    /// It does not answer any more.
+    pub(crate) fn pause(&self) {
+        signal(&self.process, "-STOP");
+    }
+
+    /// It goes on.
+    pub(crate) fn resume(&self) {
+        signal(&self.process, "-CONT");
     }
 
     /// The file in which the server says on which port it listens.
@@ -86,10 +105,19 @@ fn spawn(folder: &PathBuf, port: &str) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
+/// Sends a signal.
+pub(crate) fn signal(process: &Child, name: &str) {
+    let id = process.id().to_string();
+    assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+}
+
+fn access(address: &str) -> NatsAccess {
+    NatsAccess { servers: address.to_owned(), ..NatsAccess::default() }
+}
+
 /// A site at an address.
 pub(crate) fn open(address: &str, settings: &NatsSettings) -> NatsSite {
-    let access = NatsAccess { servers: address.to_owned(), ..NatsAccess::default() };
-    NatsSite::open(&access, settings, Classes::Only(classes()), &PROVIDER).unwrap()
+    NatsSite::open(&access(address), settings, Classes::Only(classes()), &PROVIDER).unwrap()
 }
 
 fn classes() -> Vec<String> {

@@ -1,0 +1,42 @@
+//! The server as somebody else reaches it, who knows nothing of sites.
+
+use async_nats::jetstream::{self, Context};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::server::Server;
+
+/// A client.
+pub(crate) struct Client {
+    pub(crate) runtime: Runtime,
+    pub(crate) context: Context,
+}
+
+impl Client {
+    pub(crate) fn new(server: &Server) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let context = runtime.block_on(async {
+            jetstream::new(async_nats::connect(server.address()).await.unwrap())
+        });
+        Self { runtime, context }
+    }
+
+    pub(crate) fn delete_consumer(&self, stream: &str, name: &str) {
+        self.runtime.block_on(async {
+            let stream = self.context.get_stream(stream).await.unwrap();
+            assert!(stream.delete_consumer(name).await.unwrap().success);
+        });
+    }
+
+    /// Publishes to a stream.
+    pub(crate) fn publish(&self, subject: &str, headers: &[(&str, &str)], body: &[u8]) {
+        let mut map = async_nats::HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, *value);
+        }
+        let (subject, body) = (subject.to_owned(), body.to_vec().into());
+        self.runtime.block_on(async {
+            let sent = self.context.publish_with_headers(subject, map, body).await.unwrap();
+            sent.await.unwrap();
+        });
+    }
+}
