@@ -4,7 +4,7 @@
 //! |---|---|
 //! | work | stream `SPDM_WORK`, `spdm.v1.work.<class>.<item>.<attempt>`; consumers `collect-<class>` |
 //! | evidence | stream `SPDM_EVIDENCE`, `spdm.v1.evidence.<class>.<item>.<attempt>`; consumer `judge`; what is longer than a message in the object store `spdm-evidence` |
-//! | outcomes | stream `SPDM_RESULT`, `spdm.v1.result.<job>.<outcome>` |
+//! | outcomes | stream `SPDM_RESULT`, `spdm.v1.result.<job>.<outcome>.<item>.<attempt>` |
 //! | what nobody can work on | stream `SPDM_DEAD`, `spdm.v1.dead.<class>` |
 //! | targets, jobs, places at hosts, messages that were begun again | buckets `spdm-state`, `spdm-job`, `spdm-lease`, `spdm-begun` |
 
@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::jetstream::kv;
+use async_nats::jetstream::stream::LastRawMessageErrorKind;
 use futures_util::StreamExt as _;
 use spdm_crypto::Provider;
 use tokio::runtime::{Builder, Runtime};
@@ -33,7 +34,7 @@ use self::job::Jobs;
 pub use self::layout::NatsSettings;
 use self::layout::{
     BEGUN_BUCKET, DEAD_STREAM, JOB_BUCKET, LEASE_BUCKET, RESULT_STREAM, STATE_BUCKET, begun_key,
-    dead_subject, sha256, stream_name, subject_prefix, token,
+    dead_subject, result_subject, sha256, stream_name, subject_prefix, token,
 };
 use self::post::{Letter, Once, Post, SharedPost, failed};
 pub use self::queue::Classes;
@@ -143,8 +144,11 @@ impl NatsSite {
     /// [`QueueError::OtherJob`] where a job of this name is about something else.
     pub fn announce(&self, record: &JobRecord) -> Result<Submission, QueueError> {
         let submission = self.ask(self.jobs.announce(&self.post, record))?;
-        self.runtime.block_on(self.work.make_for(record))?;
-        Ok(submission)
+        self.runtime.block_on(async {
+            self.work.make_for(record).await?;
+            self.evidence.make_for(record).await?;
+            Ok(submission)
+        })
     }
 
     /// What is known of a job.
@@ -179,7 +183,7 @@ impl NatsSite {
         const SHORT: Duration = Duration::from_millis(200);
         let job = token(self.post.provider, job)?;
         let config = pull::OrderedConfig {
-            filter_subject: format!("{}.{job}.*", subject_prefix(Stage::Result)),
+            filter_subject: format!("{}.{job}.>", subject_prefix(Stage::Result)),
             deliver_policy: DeliverPolicy::All,
             ..pull::OrderedConfig::default()
         };
@@ -292,16 +296,32 @@ impl Site for NatsSite {
 
     fn publish(&self, outcome: &Outcome) -> Result<Submission, QueueError> {
         let job = token(self.post.provider, &outcome.job)?;
-        let prefix = subject_prefix(Stage::Result);
         let body = serde_json::to_vec(outcome).map_err(failed)?;
         self.runtime.block_on(self.post.send(Letter {
             stream: RESULT_STREAM,
-            subject: format!("{prefix}.{job}.{}", outcome.outcome),
+            subject: result_subject(&job, &outcome.outcome.to_string(), outcome),
             id: &Stage::Result.message_id(&outcome.item, outcome.attempt),
             body: &body,
             once: Once::ByName,
             error: None,
         }))
+    }
+
+    fn stored(&self, outcome: &Outcome) -> Result<Option<Outcome>, QueueError> {
+        let job = token(self.post.provider, &outcome.job)?;
+        let subject = result_subject(&job, "*", outcome);
+        let message = self.ask(async {
+            let stream = self.post.context.get_stream_no_info(RESULT_STREAM).await;
+            match stream.map_err(failed)?.get_last_raw_message_by_subject(&subject).await {
+                Ok(message) => Ok(Some(message)),
+                Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+                Err(error) => Err(failed(error)),
+            }
+        })?;
+        let Some(message) = message else { return Ok(None) };
+        let body = self.post.body(Some(&message.headers), &message.payload);
+        let body = self.runtime.block_on(body)?;
+        serde_json::from_slice(&body).map(Some).map_err(failed)
     }
 
     fn record(&self, outcome: &Outcome) -> Result<(), QueueError> {

@@ -20,6 +20,12 @@ pub trait Site: Send + Sync {
     /// [`QueueError`]; then it is not stored.
     fn publish(&self, outcome: &Outcome) -> Result<Submission, QueueError>;
 
+    /// The outcome that is stored of the same attempt, where one is.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    fn stored(&self, outcome: &Outcome) -> Result<Option<Outcome>, QueueError>;
+
     /// Remembers an outcome as the last of its target.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! The consumers that a worker takes messages from.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -89,8 +89,8 @@ impl Consumers {
 
     /// Makes the consumers of a job.
     pub(super) async fn make_for(&self, job: &JobRecord) -> Result<(), QueueError> {
-        for class in &job.classes {
-            let name = consumer_name(self.post.provider, self.stage, class)?;
+        let name = |class: &String| consumer_name(self.post.provider, self.stage, class);
+        for name in job.classes.iter().map(name).collect::<Result<BTreeSet<_>, _>>()? {
             self.post.within(self.find(&name)).await?;
         }
         Ok(())
@@ -99,7 +99,9 @@ impl Consumers {
     /// How many messages wait, or are worked on. Consumers say so: after a server was killed, messages that they removed may be in
     /// the stream again, where nobody is given them.
     pub(super) async fn pending(&self) -> Result<u64, QueueError> {
-        if let (_, Some(trouble)) = self.current().await {
+        if let Origin::Made(_) = self.origin
+            && let (_, Some(trouble)) = self.current().await
+        {
             return Err(trouble);
         }
         let mut infos = self.stream.consumers();

@@ -8,6 +8,7 @@ use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, Storag
 use spdm_crypto::Provider;
 use spdm_evidence::sha256_hex;
 
+use crate::outcome::Outcome;
 use crate::queue::{QueueError, Stage};
 
 /// What stands before every subject.
@@ -174,6 +175,12 @@ pub(super) fn subject_prefix(stage: Stage) -> String {
 
 pub(super) fn dead_subject(class: &str) -> String {
     format!("{PREFIX}.dead.{class}")
+}
+
+/// Where an outcome is published. `kind` is its outcome, or a star for whichever the same attempt has.
+pub(super) fn result_subject(job: &str, kind: &str, outcome: &Outcome) -> String {
+    let (item, attempt) = (outcome.item.digits(), outcome.attempt);
+    format!("{}.{job}.{kind}.{item}.{attempt}", subject_prefix(Stage::Result))
 }
 
 /// What stands before the class in the name of a consumer of work.

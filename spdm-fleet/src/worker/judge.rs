@@ -8,7 +8,7 @@ use crate::evidence_message::EvidenceMessage;
 use crate::judge::{EvidenceCheck, Submitted};
 use crate::nonce::Nonces;
 use crate::outcome::{Fault, Finality, Finding, Outcome, OutcomeKind, Span};
-use crate::queue::{Delivery, Message, Queue, QueueError, Stage};
+use crate::queue::{Delivery, Message, Queue, QueueError, Stage, Submission};
 use crate::site::{DeadMessage, Site};
 use crate::timestamp::Timestamp;
 use crate::work_message::WorkMessage;
@@ -71,11 +71,16 @@ impl<'r> JudgeRole<'r> {
         let site = self.site.0;
         let finality = self.finality(&attempt.finding, message.attempt);
         let span = Span { due: message.collected_at, started, finished: Timestamp::now() };
-        let outcome =
-            Outcome::new(&message.item, message.attempt, attempt, finality, span, self.name);
-        site.publish(&outcome)?;
+        let own = Outcome::new(&message.item, message.attempt, attempt, finality, span, self.name);
+        let stored = match site.publish(&own)? {
+            Submission::New => None,
+            // The attempt was judged before, and perhaps over other evidence: a collector that did not come to its end was followed
+            // by another one. What follows is as the first outcome says, or the item would have two last ones.
+            Submission::Duplicate => site.stored(&own)?,
+        };
         observer.after(Step::OutcomePublished, delivery.id());
-        if finality == Finality::TriedAgain {
+        let outcome = stored.unwrap_or(own);
+        if !outcome.is_final {
             self.try_again(message)?;
         }
         site.record(&outcome)?;

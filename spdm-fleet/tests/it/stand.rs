@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::value::RawValue;
 use spdm_crypto::rustcrypto::PROVIDER;
@@ -58,6 +58,8 @@ pub(crate) struct Devices {
     pub(crate) pause: Duration,
     /// A target that does not answer at the first attempt.
     pub(crate) shy: Option<String>,
+    /// One attempt of so many finds nobody, by the nanoseconds of the clock; 0 is none.
+    pub(crate) one_fails_in: u32,
     /// Bytes of evidence besides.
     pub(crate) padding: usize,
     /// Now, by host, and the most ever.
@@ -78,7 +80,9 @@ impl Collector for Devices {
         }
         thread::sleep(self.pause);
         self.busy.lock().unwrap().get_mut(&host).unwrap().0 -= 1;
-        if work.attempt == 1 && self.shy.as_ref() == Some(&work.item.target.target) {
+        let is_shy = work.attempt == 1 && self.shy.as_ref() == Some(&work.item.target.target);
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        if is_shy || since.subsec_nanos().checked_rem(self.one_fails_in) == Some(0) {
             let (outcome, fault) = (OutcomeKind::Unreachable, Fault::Transport);
             return Collected::nothing(outcome, fault, "connection", "nobody answers");
         }

@@ -1,5 +1,6 @@
 //! The server as somebody else reaches it, who knows nothing of sites.
 
+use async_nats::ConnectOptions;
 use async_nats::jetstream::{self, Context};
 use tokio::runtime::{Builder, Runtime};
 
@@ -18,6 +19,33 @@ impl Client {
             jetstream::new(async_nats::connect(server.address()).await.unwrap())
         });
         Self { runtime, context }
+    }
+
+    /// A client of a user.
+    pub(crate) fn of(address: &str, user: &str, password: &str) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let context = runtime.block_on(async {
+            let options = ConnectOptions::new();
+            let options = options.user_and_password(user.to_owned(), password.to_owned());
+            jetstream::new(options.connect(address).await.unwrap())
+        });
+        Self { runtime, context }
+    }
+
+    /// The answer to a request without a body.
+    pub(crate) fn ask(&self, subject: &str) -> Vec<u8> {
+        let client = self.context.client();
+        self.runtime
+            .block_on(client.request(subject.to_owned(), "".into()))
+            .unwrap()
+            .payload
+            .to_vec()
+    }
+
+    /// How many messages a stream has.
+    pub(crate) fn messages(&self, stream: &str) -> u64 {
+        let stream = self.runtime.block_on(self.context.get_stream(stream)).unwrap();
+        stream.cached_info().state.messages
     }
 
     pub(crate) fn delete_consumer(&self, stream: &str, name: &str) {

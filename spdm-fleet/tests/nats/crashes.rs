@@ -112,30 +112,3 @@ fn f14_evidence_that_ends_every_judge_is_put_aside() {
     each_once(&bad, &poisoned, OutcomeKind::InternalError);
     assert_eq!(site.dead().unwrap(), 1);
 }
-
-#[test]
-#[ignore = "a minute"]
-fn workers_that_are_killed_at_random_lose_nothing() {
-    let Some(server) = Server::start("random") else { return };
-    let (site, items) = (server.site(2), items(2000));
-    submitted(&site, &items);
-    let orders = Orders { pause_ms: 20, ack_wait: 2, places: 8, ..Orders::default() };
-    let start = || Process::start(&server, orders);
-    let (mut workers, begun) = ([start(), start(), start()], Instant::now());
-    let mut number = 7_u64;
-    while begun.elapsed() < Duration::from_secs(60) && finals(&site) < 2000 {
-        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let [a, b, c] = &mut workers;
-        let victim = match (number >> 33) % 3 {
-            0 => a,
-            1 => b,
-            _ => c,
-        };
-        *victim = start();
-        thread::sleep(Duration::from_millis(300 + (number >> 40) % 1500));
-    }
-    drop(workers);
-    let devices = Devices::default();
-    work(&site, &devices, &Verdicts::default(), 16, &(), || finals(&site) == 2000);
-    each_once(&outcomes(&site), &items, OutcomeKind::Verified);
-}

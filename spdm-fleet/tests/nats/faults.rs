@@ -21,7 +21,8 @@ use crate::stand::{Devices, JOB, Verdicts, each_once, items, key, submitted, wor
 /// The consumer of the class that has no plain name.
 const SSD: &str = "collect-_9fe06c582182a39acb0351b6";
 
-fn record(classes: &[&str]) -> JobRecord {
+/// A job of these classes.
+pub(crate) fn record(classes: &[&str]) -> JobRecord {
     JobRecord {
         job: Job { name: JOB.to_owned(), digest: "aa".to_owned() },
         items: 40,
@@ -32,7 +33,7 @@ fn record(classes: &[&str]) -> JobRecord {
 }
 
 /// An item that was rejected.
-fn outcome_of(item: &Item) -> Outcome {
+pub(crate) fn outcome_of(item: &Item) -> Outcome {
     let attempt = Attempt::without_device(OutcomeKind::Rejected, Fault::Device, "test", "so");
     let at = Timestamp::from_unix_ms(0);
     let span = Span { due: at, started: at, finished: at };

@@ -4,8 +4,10 @@
 mod client;
 mod crashes;
 mod faults;
+mod killed;
 mod process;
 mod queues;
+mod rights;
 mod server;
 #[path = "../it/stand.rs"]
 mod stand;

@@ -23,6 +23,8 @@ pub(crate) struct Orders<'o> {
     pub(crate) halt: Option<(Step, usize)>,
     /// Aborts when it judges this target.
     pub(crate) poison: Option<&'o str>,
+    /// One attempt of so many fails, whichever; 0 is none.
+    pub(crate) one_fails_in: u32,
     /// How long a device takes.
     pub(crate) pause_ms: u64,
     /// Seconds after which messages of a lost worker come back.
@@ -44,6 +46,7 @@ impl Process {
             .env("SPDM_TEST_SERVER", server.address())
             .env("SPDM_TEST_HALT", step.unwrap_or_default())
             .env("SPDM_TEST_POISON", orders.poison.unwrap_or_default())
+            .env("SPDM_TEST_ONE_FAILS_IN", orders.one_fails_in.to_string())
             .env("SPDM_TEST_PAUSE", orders.pause_ms.to_string())
             .env("SPDM_TEST_ACK_WAIT", orders.ack_wait.to_string())
             .env("SPDM_TEST_PLACES", orders.places.to_string())
@@ -107,7 +110,8 @@ fn the_worker() {
     let ack_wait = Duration::from_secs(order("ACK_WAIT").parse().unwrap());
     let site = open(&address, &NatsSettings { ack_wait, ..NatsSettings::default() });
     let pause = Duration::from_millis(order("PAUSE").parse().unwrap());
-    let devices = Devices { pause, ..Devices::default() };
+    let one_fails_in = order("ONE_FAILS_IN").parse().unwrap();
+    let devices = Devices { pause, one_fails_in, ..Devices::default() };
     let poison = order("POISON");
     let verdicts = Verdicts { panics_at: None, aborts_at: (!poison.is_empty()).then_some(poison) };
     let halt = order("HALT");

@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_fleet::{
-    Job, JobRecord, NatsSettings, Nonces, OutcomeKind, QueueError, Site as _, Submission,
-    Timestamp, Want, submit,
+    CollectRole, Handled, Job, JobRecord, JudgeRole, NatsSettings, Nonces, OutcomeKind, QueueError,
+    Role as _, Site as _, Submission, Timestamp, Want, submit,
 };
 
 use crate::server::{Server, finals, outcomes};
@@ -43,6 +43,33 @@ fn f4_a_job_has_one_content() {
     assert_eq!(site.announce(&record("bb")), Err(QueueError::OtherJob { job: JOB.to_owned() }));
     assert_eq!(site.job(JOB).unwrap().unwrap(), record("aa"));
     assert_eq!(site.job("another").unwrap(), None);
+}
+
+/// A collector is followed by another one, because it did not come to its end in time: there is evidence of the same attempt once
+/// more, that of a device that does not answer any more.
+#[test]
+fn an_attempt_that_is_judged_twice_ends_as_it_ended_first() {
+    const SHORT: Duration = Duration::from_millis(500);
+    let Some(server) = Server::start("twice") else { return };
+    let (site, items, key) = (server.site(30), items(1), key());
+    submitted(&site, &items);
+    let (devices, verdicts) = (Devices::default(), Verdicts::default());
+    let shy = Devices { shy: Some("emulated:0".to_owned()), ..Devices::default() };
+    let nonces = Nonces::new(&PROVIDER, &key);
+    let judge = JudgeRole::new(&site, nonces, Nonces::WINDOW, &verdicts, 3, "judge/2");
+    let work = site.work().fetch(1, SHORT).unwrap().pop().unwrap();
+    for devices in [&devices, &shy] {
+        let collect = CollectRole::new(&site, devices, 2, "collector/1");
+        assert_eq!(collect.handle(&work, &()), Ok(Handled::Done));
+        let evidence = site.evidence().fetch(1, SHORT).unwrap().pop().unwrap();
+        assert_eq!(judge.handle(&evidence, &()), Ok(Handled::Done));
+        site.evidence().done(&evidence).unwrap();
+    }
+    site.work().done(&work).unwrap();
+    assert!(site.work().fetch(1, SHORT).unwrap().is_empty(), "nothing is tried again");
+    each_once(&outcomes(&site), &items, OutcomeKind::Verified);
+    let state = site.target("emulated:0").unwrap().unwrap();
+    assert_eq!(state.last_outcome, OutcomeKind::Verified);
 }
 
 #[test]

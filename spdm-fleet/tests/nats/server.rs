@@ -22,6 +22,29 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one; `None`, with a line about it, where the program is missing. In CI that is an error.
     pub(crate) fn start(name: &str) -> Option<Self> {
+        let folder = Self::folder(name)?;
+        let process = spawn(&folder, "-1");
+        Some(Self::listening(folder, process))
+    }
+
+    /// Starts one with a configuration, but for its address and its store. The password of each user is `password-of-USER`.
+    pub(crate) fn with_configuration(name: &str, text: &str) -> Option<Self> {
+        let folder = Self::folder(name)?;
+        let text = text.replace("127.0.0.1:4222", "127.0.0.1:-1");
+        let text = text.replace("/var/lib/nats", folder.to_str().unwrap());
+        let file = folder.join("nats.conf");
+        fs::write(&file, text).unwrap();
+        let mut command = Command::new("nats-server");
+        command.arg("-c").arg(file).arg("--ports_file_dir").arg(&folder);
+        for user in ["submit", "collect", "judge", "watch"] {
+            let name = format!("SPDM_{}_PASSWORD", user.to_uppercase());
+            command.env(name, format!("password-of-{user}"));
+        }
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        Some(Self::listening(folder, process))
+    }
+
+    fn folder(name: &str) -> Option<PathBuf> {
         let is_there = Command::new("nats-server").arg("--version").stdout(Stdio::null()).status();
         if is_there.is_err() {
             let is_ci = std::env::var_os("CI").is_some_and(|value| value == "true");
@@ -31,10 +54,13 @@ impl Server {
         }
         let folder = std::env::temp_dir().join(format!("spdm-nats-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let process = spawn(&folder, "-1");
+        Some(folder)
+    }
+
+    fn listening(folder: PathBuf, process: Child) -> Self {
         let mut server = Self { folder, process, address: String::new() };
         server.address = server.announced();
-        Some(server)
+        server
     }
 
     /// Where it is.
