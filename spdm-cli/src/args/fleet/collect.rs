@@ -15,7 +15,7 @@ pub(crate) struct FleetCollectArgs {
     #[arg(long, value_name = "FILE|-")]
     pub(crate) targets: PathBuf,
     /// Where evidence goes: one line for each device in FILE.jsonl, otherwise one file for each in this folder
-    #[arg(long, value_name = "DIR|FILE.jsonl")]
+    #[arg(long, value_name = "PATH")]
     pub(crate) out: PathBuf,
     /// The key of nonces, for fleet verify to tell fresh evidence from old: 32 bytes, or 64 hex digits. Whoever has it can make
     /// evidence look later than it is

@@ -12,8 +12,8 @@ use super::attest::{ClassArgs, OF_CLASSES, fail_on, outcome};
 /// `spdm fleet verify`.
 #[derive(Args, Debug)]
 pub(crate) struct FleetVerifyArgs {
-    /// What fleet collect wrote
-    #[arg(value_name = "DIR|FILE.jsonl")]
+    /// What fleet collect wrote: FILE.jsonl, or a folder
+    #[arg(value_name = "EVIDENCE")]
     pub(crate) evidence: PathBuf,
     /// The devices, as whoever judges lists them: what a collector says of target and class does not count
     #[arg(long, value_name = "FILE|-")]
