@@ -35,7 +35,7 @@ pub(crate) use events::{EventsArgs, WantedEvents};
 pub(crate) use fleet::{
     ClassArgs, FleetArgs, FleetAttestArgs, FleetCollectArgs, FleetReportArgs, FleetVerb,
     FleetVerifyArgs, FleetViewArgs, FleetWantArgs, GroupingChoice, MetricsPlace, ProfileArgs,
-    RedfishArgs,
+    RedfishArgs, StorePlace,
 };
 pub(crate) use ide::{IdeArgs, IdeStep};
 pub(crate) use identity::IdentityArgs;

@@ -16,6 +16,7 @@ mod resume;
 mod shown;
 mod sink;
 mod site_rules;
+mod store;
 mod targets;
 mod verify;
 mod views;

@@ -17,9 +17,9 @@ use crate::timestamp::Timestamp;
 /// The longest line that is read, in bytes: a report names every measurement, of which there are 254 at most.
 pub const MAX_LINE_LEN: usize = 1 << 24;
 /// So many lines may be lost with the machine.
-const LINES_PER_SYNC: u32 = 100;
+pub(crate) const LINES_PER_SYNC: u32 = 100;
 /// So long a line may wait for the disk.
-const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The first line: which job it is about.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -35,6 +35,8 @@ mod schedule;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod site;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod submit;
 mod summary;
 mod tally;
@@ -73,6 +75,8 @@ pub use queue::{Delivery, Message, Queue, QueueError, Stage, Submission};
 pub use runner::{OutcomeSink, Run, Watcher, run};
 pub use schedule::{Limits, Next, Schedule, Ticket};
 pub use site::{DeadMessage, Lease, Site, TargetState};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Store, StoreError};
 pub use submit::{SubmittedCount, submit};
 pub use summary::{Grouping, ItemSummary, Summary};
 pub use tally::{FailOn, Tally};

@@ -290,11 +290,10 @@ impl ItemSummary {
         if outcome.attempt < self.attempt {
             return;
         }
-        // What was cancelled was not tried, and may be under the same number.
-        let said =
-            self.outcome != OutcomeKind::Cancelled && outcome.outcome != OutcomeKind::Cancelled;
-        if outcome.attempt == self.attempt && said {
-            if (outcome.outcome, outcome.fault) != (self.outcome, self.fault) {
+        // What was cancelled was not tried, and may be under the same number: it says nothing beside what was.
+        if outcome.attempt == self.attempt && self.outcome != OutcomeKind::Cancelled {
+            let is_same = (outcome.outcome, outcome.fault) == (self.outcome, self.fault);
+            if !is_same && outcome.outcome != OutcomeKind::Cancelled {
                 let detail = format!(
                     "of attempt {} the journal says both {} and {}",
                     self.attempt, self.outcome, outcome.outcome

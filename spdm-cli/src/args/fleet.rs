@@ -13,7 +13,7 @@ use crate::time::At;
 pub(crate) use attest::{ClassArgs, FleetAttestArgs, MetricsPlace, ProfileArgs};
 pub(crate) use collect::{FleetCollectArgs, FleetWantArgs};
 pub(crate) use redfish::RedfishArgs;
-pub(crate) use report::{FleetReportArgs, FleetViewArgs, GroupingChoice};
+pub(crate) use report::{FleetReportArgs, FleetViewArgs, GroupingChoice, StorePlace};
 pub(crate) use verify::FleetVerifyArgs;
 
 /// `spdm fleet`.

@@ -64,7 +64,12 @@ pub(crate) fn run(
     let mut file = args.out.as_deref().map(open_journal).transpose()?;
     let (journal, before) = match (&mut file, args.out.as_deref()) {
         (Some(file), Some(path)) => {
-            let mut seen = |outcome: &Outcome| views.take(outcome);
+            let mut taken = Ok(());
+            let mut seen = |outcome: &Outcome| {
+                if taken.is_ok() {
+                    taken = views.take(outcome);
+                }
+            };
             let (journal, before) = resume::begin(
                 file,
                 path,
@@ -74,6 +79,7 @@ pub(crate) fn run(
                 crypto.provider,
                 &mut seen,
             )?;
+            taken?;
             (Some(journal), before)
         }
         _ => (None, Before::default()),

@@ -26,7 +26,7 @@ pub(crate) fn run(
     // Files are made before a long journal is read, and filled when it has been.
     let mut views = FleetViews::open(&args.views, metrics, reader.head(), crypto, console)?;
     for outcome in &mut reader {
-        views.take(&outcome.map_err(of)?);
+        views.take(&outcome.map_err(of)?)?;
     }
     if reader.is_torn() {
         views.note_torn();

@@ -56,6 +56,7 @@ impl OutcomeSink for FleetSink<'_, '_> {
         if let Some(journal) = &mut self.journal {
             journal.sync_if_due().map_err(io_error)?;
         }
+        self.sync_views()?;
         self.progress.show(self.tally.total(), progress::outcomes(&self.tally), self.console);
         Ok(())
     }
@@ -75,11 +76,28 @@ impl FleetSink<'_, '_> {
         if let Some(file) = self.known.as_mut().filter(|_| !learned.is_empty())
             && let Err(failure) = file.learn(learned)
         {
-            let message = failure.message.clone();
-            self.failure = Some(failure);
-            return Err(io::Error::other(message));
+            return self.keep(Err(failure));
         }
         core::mem::take(&mut self.waiting).iter().try_for_each(|outcome| self.write(outcome))
+    }
+
+    /// First the journal, so that a store never holds an outcome that the journal lost.
+    fn sync_views(&mut self) -> io::Result<()> {
+        if !self.views.is_due() {
+            return Ok(());
+        }
+        self.journal.as_mut().map_or(Ok(()), Journal::sync).map_err(io_error)?;
+        let synced = self.views.sync();
+        self.keep(synced)
+    }
+
+    /// Keeps why it cannot go on.
+    fn keep(&mut self, result: Result<(), Failure>) -> io::Result<()> {
+        result.map_err(|failure| {
+            let message = failure.message.clone();
+            self.failure = Some(failure);
+            io::Error::other(message)
+        })
     }
 
     fn write(&mut self, outcome: &Outcome) -> io::Result<()> {
@@ -87,13 +105,12 @@ impl FleetSink<'_, '_> {
             journal.append(outcome).map_err(io_error)?;
         }
         if self.console.json() {
-            self.console.object(outcome).map_err(|failure| {
-                let message = failure.message.clone();
-                self.failure = Some(failure);
-                io::Error::other(message)
-            })?;
+            let written = self.console.object(outcome);
+            self.keep(written)?;
         }
-        self.views.take(outcome);
+        self.sync_views()?;
+        let taken = self.views.take(outcome);
+        self.keep(taken)?;
         if outcome.is_final {
             self.tally.add(outcome.outcome);
         }

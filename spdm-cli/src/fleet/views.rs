@@ -6,6 +6,7 @@ use std::sync::Arc;
 use spdm_fleet::{FailOn, Grouping, JournalHead, Metrics, Outcome, Page, Summary, junit};
 
 use super::shown::ShownSummary;
+use super::store::FleetStore;
 use crate::args::{FleetViewArgs, GroupingChoice};
 use crate::backend::Crypto;
 use crate::console::Console;
@@ -32,6 +33,7 @@ pub(crate) struct FleetViews<'a> {
     metrics_file: Option<Output<'a>>,
     junit: Option<Output<'a>>,
     page: Option<(Page, Output<'a>)>,
+    store: Option<FleetStore>,
     crypto: Crypto,
 }
 
@@ -55,18 +57,33 @@ impl<'a> FleetViews<'a> {
             path.map(|path| Output::create(path, OutputPlace::Beside)).transpose()
         };
         let [metrics_path, junit, html] = paths;
+        let store = args.store.as_ref().map(|place| FleetStore::open(place, head));
         Ok(Self {
             summary: Summary::new(head.clone()),
             metrics,
             metrics_file: file(metrics_path)?,
             junit: file(junit)?,
             page: file(html)?.map(|file| (Page::default(), file)),
+            store: store.transpose()?,
             crypto,
         })
     }
 
-    /// Counts an outcome.
-    pub(crate) fn take(&mut self, outcome: &Outcome) {
+    /// Whether outcomes wait for [`Self::sync`].
+    pub(crate) fn is_due(&self) -> bool {
+        self.store.as_ref().is_some_and(FleetStore::is_due)
+    }
+
+    /// Writes into the store what waits for it.
+    pub(crate) fn sync(&mut self) -> Result<(), Failure> {
+        self.store.as_mut().map_or(Ok(()), FleetStore::sync)
+    }
+
+    /// Counts an outcome. Without [`Self::sync`] at times, the store is written by itself.
+    pub(crate) fn take(&mut self, outcome: &Outcome) -> Result<(), Failure> {
+        if let Some(store) = &mut self.store {
+            store.take(outcome)?;
+        }
         let item = self.summary.take(outcome);
         if let Some((page, _)) = &mut self.page {
             page.take(item, outcome);
@@ -74,6 +91,7 @@ impl<'a> FleetViews<'a> {
         if let Some(metrics) = &self.metrics {
             metrics.take(outcome, &self.summary);
         }
+        Ok(())
     }
 
     /// The last line of the journal was cut off.
@@ -83,6 +101,9 @@ impl<'a> FleetViews<'a> {
 
     /// Fills the files, and hands out what is to be shown.
     pub(crate) fn finish(self) -> Result<Summary, Failure> {
+        if let Some(mut store) = self.store {
+            store.sync()?;
+        }
         if let Some(file) = self.junit {
             let mut xml = Vec::new();
             junit::write(&self.summary, &mut xml).map_err(Failure::usage)?;

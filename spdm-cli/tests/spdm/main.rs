@@ -24,8 +24,18 @@ mod events;
 mod faults;
 #[cfg(target_os = "linux")]
 mod fleet;
+#[cfg(target_os = "linux")]
+mod fleet_examples;
 mod fleet_files;
+#[cfg(target_os = "linux")]
+mod fleet_metrics;
 mod fleet_report;
+#[cfg(target_os = "linux")]
+mod fleet_stop;
+#[cfg(target_os = "linux")]
+mod fleet_store;
+#[cfg(target_os = "linux")]
+mod fleet_terminal;
 mod forms;
 mod from_file;
 mod help;
@@ -60,6 +70,8 @@ mod small_ca;
 #[allow(dead_code, reason = "shared with the tests of spdm-appraisal")]
 mod swid_file;
 mod tcp;
+#[cfg(target_os = "linux")]
+mod terminal;
 #[path = "../../../spdm-x509/src/testing.rs"]
 #[allow(dead_code, reason = "shared with the tests of spdm-x509")]
 mod testing;

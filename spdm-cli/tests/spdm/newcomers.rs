@@ -7,6 +7,8 @@ use spdm_codec::Code;
 use crate::process::{Emulator, Folder, command, run};
 use crate::schema::{check, schema};
 use crate::scripted::{Served, serve_each, small};
+#[cfg(target_os = "linux")]
+use crate::terminal::on_terminal;
 
 #[test]
 fn an_option_of_another_verb_is_named_with_its_verbs() {
@@ -159,29 +161,11 @@ fn slow() -> Served {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_slow_device_is_waited_for_on_a_terminal() {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    use std::fs::File;
-    use std::io::Read;
-    use std::os::unix::ffi::OsStrExt;
-
     let device = slow();
     let told = |options: &str| {
-        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&terminal).unwrap();
-        unlockpt(&terminal).unwrap();
-        let name = ptsname(&terminal, Vec::new()).unwrap();
-        let name = std::ffi::OsStr::from_bytes(name.as_bytes());
-        let stderr = File::options().read(true).write(true).open(name).unwrap();
         let line = format!("attest {} --trust {} {options}", device.target, device.root);
-        let args: Vec<_> = line.split_whitespace().collect();
-        // The end of the command is the end of what the terminal gets.
-        let output = command(&args).env("TERM", "xterm").stderr(stderr).output().unwrap();
-        assert_eq!(output.status.code(), Some(0));
-        let mut bytes = vec![0; 4096];
-        let mut text = String::new();
-        while let Ok(len @ 1..) = File::from(terminal.try_clone().unwrap()).read(&mut bytes) {
-            text.push_str(core::str::from_utf8(&bytes[..len]).unwrap());
-        }
+        let (code, text) = on_terminal(command(&line.split_whitespace().collect::<Vec<_>>()));
+        assert_eq!(code, Some(0));
         text
     };
     let text = told("");

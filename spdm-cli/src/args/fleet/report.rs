@@ -42,6 +42,25 @@ pub(crate) struct FleetViewArgs {
     /// A page to look at: one file, which needs no server and no network
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+    /// Adds the outcomes to an SQLite file, which holds those of many runs; in programs with the feature sqlite
+    #[arg(long, value_name = "sqlite:FILE", value_parser = StorePlace::parse)]
+    pub(crate) store: Option<StorePlace>,
+}
+
+/// Where outcomes are stored.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct StorePlace {
+    /// A file of SQLite.
+    pub(crate) path: PathBuf,
+}
+
+impl StorePlace {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("sqlite:") {
+            None | Some("" | "-") => Err("expected sqlite: and the name of a file".to_owned()),
+            Some(path) => Ok(Self { path: path.into() }),
+        }
+    }
 }
 
 /// By what items are counted.
@@ -54,4 +73,18 @@ pub(crate) enum GroupingChoice {
     Host,
     /// Whose fault it is
     Fault,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StorePlace;
+
+    #[test]
+    fn a_store_is_a_file_of_sqlite() {
+        let place = StorePlace::parse("sqlite:a:b.db").unwrap();
+        assert_eq!(place, StorePlace { path: "a:b.db".into() });
+        for wrong in ["a.db", "sqlite:", "sqlite:-", "postgres:a", ""] {
+            assert!(StorePlace::parse(wrong).is_err(), "{wrong}");
+        }
+    }
 }

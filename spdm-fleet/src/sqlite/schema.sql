@@ -1,0 +1,90 @@
+-- Times are RFC 3339 in UTC, which SQLite's date functions read; durations are milliseconds; digests are hexadecimal digits.
+-- Text is as lists, devices and services have it.
+CREATE TABLE job (
+    job TEXT NOT NULL PRIMARY KEY,
+    digest TEXT NOT NULL,
+    items INTEGER NOT NULL,
+    started TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE item (
+    item TEXT NOT NULL PRIMARY KEY,
+    job TEXT NOT NULL REFERENCES job (job),
+    target TEXT NOT NULL,
+    class TEXT NOT NULL,
+    host TEXT NOT NULL,
+    site TEXT NOT NULL,
+    labels TEXT NOT NULL -- a JSON object
+) STRICT;
+
+CREATE INDEX item_of_target ON item (target, class);
+
+-- One row for each verdict about an attempt: a second one that differs is a contradiction, and is kept beside the first.
+CREATE TABLE outcome (
+    item TEXT NOT NULL REFERENCES item (item),
+    attempt INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    fault TEXT NOT NULL,
+    final INTEGER NOT NULL,
+    reason TEXT, -- the check
+    measurement INTEGER,
+    detail TEXT,
+    started TEXT NOT NULL,
+    finished TEXT NOT NULL,
+    queued_ms INTEGER NOT NULL,
+    device_ms INTEGER NOT NULL,
+    verify_ms INTEGER NOT NULL,
+    round_trips INTEGER NOT NULL,
+    worker TEXT NOT NULL,
+    evidence_sha256 TEXT,
+    evidence_file TEXT,
+    evidence_bytes INTEGER,
+    policy_sha256 TEXT,
+    references_sha256 TEXT,
+    anchors_sha256 TEXT,
+    tool TEXT NOT NULL,
+    at TEXT,
+    report TEXT, -- JSON, as spdm attest --json writes it
+    PRIMARY KEY (item, attempt, outcome, fault)
+) STRICT;
+
+-- How the last attempt at each item ended. What was cancelled was not tried, and says nothing beside a verdict about the same
+-- attempt. Of two verdicts neither counts.
+CREATE VIEW latest AS
+WITH said AS (
+    SELECT
+        *,
+        count(*) FILTER (WHERE outcome <> 'cancelled') OVER (PARTITION BY item, attempt) > 1 AS contradiction,
+        row_number() OVER (PARTITION BY item ORDER BY attempt DESC, outcome = 'cancelled', rowid) AS place
+    FROM outcome
+)
+SELECT
+    item.job,
+    item.item,
+    item.target,
+    item.class,
+    item.host,
+    item.site,
+    item.labels,
+    said.attempt,
+    iif(contradiction, 'internal_error', said.outcome) AS outcome,
+    iif(contradiction, 'us', said.fault) AS fault,
+    said.final,
+    iif(contradiction, 'journal', said.reason) AS reason,
+    iif(contradiction, NULL, said.measurement) AS measurement,
+    iif(
+        contradiction,
+        'of attempt ' || said.attempt || ' there are several outcomes: ' || (
+            SELECT group_concat(verdict.outcome || ' (fault: ' || verdict.fault || ')', ', ')
+            FROM outcome AS verdict
+            WHERE verdict.item = said.item AND verdict.attempt = said.attempt AND verdict.outcome <> 'cancelled'
+        ),
+        said.detail
+    ) AS detail,
+    said.started,
+    said.finished,
+    said.worker,
+    iif(contradiction, NULL, said.evidence_file) AS evidence_file,
+    iif(contradiction, NULL, said.report) AS report
+FROM said JOIN item ON item.item = said.item
+WHERE said.place = 1;
