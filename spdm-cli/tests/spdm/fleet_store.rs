@@ -143,17 +143,22 @@ mod with_the_feature {
             assert!(!std::path::Path::new(&out).exists(), "nothing was attested");
         }
         assert_eq!(fs::read_to_string(text).unwrap(), "{}\n".repeat(500));
-        // Each file may have 128 KiB: the journal is still valid where the store is full.
+        // A store that holds a run, and has no room for another one; the journal has.
+        let first = attest.replace(&out, &folder.path("first.jsonl"));
+        assert_eq!(run(&format!("{first} --store sqlite:{store}")).code, 0);
+        let limit = fs::metadata(&store).unwrap().len() / 1024 + 8;
         let spdm = env!("CARGO_BIN_EXE_spdm");
         let script =
-            format!("trap '' XFSZ; ulimit -f 128; exec {spdm} {attest} --store sqlite:{store}");
+            format!("trap '' XFSZ; ulimit -f {limit}; exec {spdm} {attest} --store sqlite:{store}");
         let ran: Run = Command::new("bash").args(["-c", &script]).output().unwrap().into();
         assert_eq!(ran.code, 2, "{ran:?}");
-        assert!(!outcomes(&out).is_empty());
+        assert!(ran.err.starts_with(&format!("error: {store}: ")), "{}", ran.err);
+        assert_eq!(outcomes(&out).len(), 40);
         assert_eq!(ask(&store, "PRAGMA integrity_check"), ["ok"]);
+        assert_eq!(ask(&store, "SELECT count(*) FROM job"), ["1"]);
         let resumed = run(&format!("{attest} --store sqlite:{store} --resume"));
         assert_eq!(resumed.code, 0, "{resumed:?}");
-        assert_eq!(ask(&store, "SELECT count(*) FROM latest WHERE outcome = 'verified'"), ["40"]);
+        assert_eq!(ask(&store, "SELECT count(*) FROM latest WHERE outcome = 'verified'"), ["80"]);
     }
 
     #[test]

@@ -124,6 +124,12 @@ fn summary_does_not_choose_between_two_outcomes_of_one_attempt() {
     let cancelled = tried_again(outcome("tcp:a", OutcomeKind::Cancelled, Fault::None));
     let (summary, _) = read(1, &[cancelled, verified("tcp:a")]);
     assert_eq!((summary.counts().count(OutcomeKind::Verified), summary.unfinished()), (1, 0));
+    // It takes nothing back.
+    let cancelled = || tried_again(outcome("tcp:a", OutcomeKind::Cancelled, Fault::None));
+    let (summary, _) = read(1, &[rejected("tcp:a"), cancelled(), verified("tcp:a")]);
+    assert_eq!(summary.items()[0].outcome, OutcomeKind::InternalError);
+    let (summary, _) = read(1, &[rejected("tcp:a"), cancelled()]);
+    assert_eq!((summary.items()[0].outcome, summary.unfinished()), (OutcomeKind::Rejected, 0));
 }
 
 #[test]

@@ -1,9 +1,5 @@
 //! A store says what the journal says, and nothing of a device gets out of its column.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests say what they expect with a panic"
-)]
+#![expect(clippy::unwrap_used, reason = "tests say what they expect with a panic")]
 
 mod files;
 mod rows;
