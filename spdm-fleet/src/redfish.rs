@@ -26,7 +26,7 @@ mod tls;
 pub use access::{Access, AccessError};
 pub use address::{AddressError, Origin, RedfishTarget, ResourcePath};
 pub use client::{Deadline, MAX_BODY_LEN};
-pub use components::{Components, Expansion, MAX_COMPONENTS, components, expand};
+pub use components::{Components, Disabled, Expansion, MAX_COMPONENTS, components, expand};
 pub use credentials::{Credentials, CredentialsError, EntryFault};
 pub use error::RedfishError;
 pub use measurements::{Collected, MeasurementRequest, collect};

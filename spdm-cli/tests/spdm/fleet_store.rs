@@ -162,6 +162,21 @@ mod with_the_feature {
     }
 
     #[test]
+    fn names_with_a_meaning_for_sqlite_are_names_of_files() {
+        let folder = Folder::new();
+        let site = good(&folder);
+        let targets = folder.write("targets.txt", site.target(1));
+        for name in [":memory:", "file:a.db?mode=memory", "a?b#c%20d.db"] {
+            let place = format!("sqlite:{name}");
+            let args =
+                ["fleet", "attest", "--targets", &targets, "--trust", &site.root, "--store", &place];
+            let ran: Run = command(&args).current_dir(folder.path(".")).output().unwrap().into();
+            assert_eq!(ran.code, 0, "{ran:?}");
+            assert!(fs::read(folder.path(name)).unwrap().starts_with(b"SQLite format 3"), "{name}");
+        }
+    }
+
+    #[test]
     fn two_runs_share_a_store() {
         let folder = Folder::new();
         let site = good(&folder);

@@ -1,5 +1,10 @@
 //! Devices behind Redfish services, in `spdm fleet attest`.
 
+#[cfg(feature = "redfish")]
+use core::sync::atomic::{AtomicUsize, Ordering};
+#[cfg(feature = "redfish")]
+use std::sync::Arc;
+
 use serde_json::Value;
 #[cfg(feature = "redfish")]
 use serde_json::json;
@@ -34,9 +39,14 @@ impl Site {
     }
 
     fn attest(&self, options: &str) -> (Run, Vec<Value>) {
+        let _ = std::fs::remove_file(self.folder.path("out.jsonl"));
+        self.go_on(options)
+    }
+
+    /// Behind what is in the journal, with `--resume`.
+    fn go_on(&self, options: &str) -> (Run, Vec<Value>) {
         let [targets, root, out] =
             ["targets", "root.pem", "out.jsonl"].map(|name| self.folder.path(name));
-        let _ = std::fs::remove_file(&out);
         // One after the other: the service keeps the result of one task.
         let outcome = run(&format!(
             "fleet attest --targets {targets} --trust {root} --per-host 1 --attempts 1 --out {out} {options}"
@@ -63,7 +73,7 @@ fn each_component_of_a_service_is_an_item_with_a_report() {
     let site = Site::start(controller);
     let (outcome, lines) = site.attest("");
     assert_eq!(outcome.code, 1, "{}", outcome.err);
-    assert_eq!(lines.len(), 2);
+    assert_eq!(lines.len(), 3);
     let first = site.outcome(&lines, "GPU_0");
     assert_eq!((&first["outcome"], &first["class"]), (&json!("verified"), &json!("gpu")));
     assert_eq!(first["labels"]["rack"], "r1");
@@ -73,7 +83,59 @@ fn each_component_of_a_service_is_an_item_with_a_report() {
     let other = site.outcome(&lines, "GPU_1");
     assert_eq!((&other["outcome"], &other["fault"]), (&json!("rejected"), &json!("device")));
     assert_eq!(other["reason"]["check"], "chain.anchor");
+    // A service does not take a device out of the run by calling it disabled; whoever runs it does.
+    let off = site.outcome(&lines, "GPU_2");
+    assert_eq!((&off["outcome"], &off["reason"]["check"]), (&json!("undecidable"), &json!("redfish")));
+    let detail = off["reason"]["detail"].as_str().unwrap();
+    assert!(detail.contains("ComponentIntegrityEnabled is not true"), "{detail}");
+    assert!(!outcome.err.contains("disabled"), "{}", outcome.err);
+    let (outcome, lines) = site.attest("--redfish-skip-disabled");
+    assert_eq!(lines.len(), 2);
     assert!(outcome.err.contains("1 disabled"), "{}", outcome.err);
+}
+
+/// A service that lists other components in the second run than in the first.
+#[cfg(feature = "redfish")]
+#[test]
+fn a_run_goes_on_with_what_the_service_lists_today() {
+    let equal = |count: usize| {
+        Controller::new((0..count).map(|_| AttestedDevice::new(1)).collect::<Vec<_>>())
+    };
+    let (yesterday, mut today) = (equal(2), equal(4));
+    today.components.remove(1);
+    let mut off = Controller::component("GPU_3");
+    off["ComponentIntegrityEnabled"] = json!(false);
+    today.components[2].1 = off;
+    let controllers = [yesterday, today];
+    let day = Arc::new(AtomicUsize::new(0));
+    let shown = Arc::clone(&day);
+    let service = Service::start(move |mut stream| {
+        let controller = &controllers[shown.load(Ordering::Relaxed)];
+        drop(controller.serve(&mut stream));
+    });
+    let folder = Folder::new();
+    folder.write("root.pem", AttestedDevice::new(1).root_pem());
+    folder.write("targets", format!("{} class=gpu\n", service.target("")));
+    let site = Site { folder, service };
+    let (first, lines) = site.attest("");
+    assert_eq!((first.code, lines.len()), (0, 2), "{}", first.err);
+    day.store(1, Ordering::Relaxed);
+    let (second, all) = site.go_on("--resume");
+    // What is new is attested, what has an outcome is not, and what is gone is told.
+    assert_eq!(all[..2], lines[..]);
+    assert_eq!(all.len(), 4, "{}", second.err);
+    assert_eq!(site.outcome(&all, "GPU_2")["outcome"], "verified");
+    assert_eq!(site.outcome(&all, "GPU_3")["outcome"], "undecidable");
+    assert_eq!(second.code, 1, "{}", second.err);
+    let told = "1 outcomes in the journal are of devices that are not among those of today";
+    assert!(second.err.contains(told), "{}", second.err);
+    // Nothing is left to do.
+    let (third, again) = site.go_on("--resume");
+    assert_eq!((third.code, &again), (1, &all), "{}", third.err);
+    // Another list is another job, whatever a service lists.
+    site.folder.write("targets", format!("{} class=other\n", site.service.target("")));
+    let (other, again) = site.go_on("--resume");
+    assert_eq!((other.code, &again), (2, &all), "{}", other.err);
 }
 
 #[cfg(feature = "redfish")]
@@ -149,7 +211,9 @@ fn without_the_feature_an_item_is_undecidable_and_names_it() {
     assert_eq!(lines[0]["outcome"], "undecidable");
     let detail = lines[0]["reason"]["detail"].as_str().unwrap();
     assert!(detail.contains("the feature redfish"), "{detail}");
-    let refused = site.attest("--redfish-ca root.pem").0;
-    assert_eq!(refused.code, 2);
-    assert!(refused.err.contains("the feature redfish"), "{}", refused.err);
+    for option in ["--redfish-ca root.pem", "--redfish-skip-disabled"] {
+        let refused = site.attest(option).0;
+        assert_eq!(refused.code, 2);
+        assert!(refused.err.contains("the feature redfish"), "{}", refused.err);
+    }
 }

@@ -171,6 +171,17 @@ fn members(client: &mut Client<'_>) -> Result<Vec<ResourcePath>, RedfishError> {
     Err(RedfishError::protocol(&page, format!("a list of more than {MAX_PAGES} portions")))
 }
 
+/// What components of SPDM are that a service calls disabled.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "there is no third")]
+pub enum Disabled {
+    /// Targets as the others. Nobody attests them, so that their items are not verified, and say why.
+    #[default]
+    Targets,
+    /// Left out and noted, as whoever runs it wants.
+    LeftOut,
+}
+
 /// Targets with each service in the place of its components.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -185,7 +196,13 @@ pub struct Expansion {
 /// Puts in the place of each `redfish://HOST` its components, with class, host, labels and name of it. One that is a target
 /// by itself stays as it is, with the class that it has there. So many services are asked at once, each for so long at most.
 #[must_use]
-pub fn expand(targets: Vec<Target>, access: &Access, jobs: usize, time: Duration) -> Expansion {
+pub fn expand(
+    targets: Vec<Target>,
+    access: &Access,
+    disabled: Disabled,
+    jobs: usize,
+    time: Duration,
+) -> Expansion {
     let services: Vec<Option<RedfishTarget>> = targets
         .iter()
         .map(|target| RedfishTarget::parse(&target.target)?.ok())
@@ -202,7 +219,12 @@ pub fn expand(targets: Vec<Target>, access: &Access, jobs: usize, time: Duration
                     services.get(index).zip(found.get(index))
                 } {
                     let Some(service) = service else { continue };
-                    let components = components(access, service, Deadline::after(time)).ok();
+                    let mut components = components(access, service, Deadline::after(time)).ok();
+                    if let (Disabled::Targets, Some(found)) = (disabled, &mut components) {
+                        let disabled = core::mem::take(&mut found.disabled);
+                        let disabled = disabled.iter().map(|path| service.of_component(path));
+                        found.targets.extend(disabled);
+                    }
                     *place.lock().unwrap_or_else(PoisonError::into_inner) = components;
                 }
             });

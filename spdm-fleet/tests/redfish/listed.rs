@@ -1,7 +1,7 @@
 //! What services list.
 
 use serde_json::{Value, json};
-use spdm_fleet::redfish::{Deadline, MAX_COMPONENTS, RedfishError, collect, components, expand};
+use spdm_fleet::redfish::{Deadline, Disabled, MAX_COMPONENTS, RedfishError, collect, components, expand};
 use spdm_fleet::{OutcomeKind, Target};
 use test_redfish::{AttestedDevice, Controller, Response, TaskForm};
 
@@ -26,9 +26,10 @@ fn f19_a_service_stands_for_its_enabled_components_and_says_what_is_left_out() {
     list.class = "gpu".to_owned();
     list.labels.insert("rack".to_owned(), "r12".to_owned());
     let other = Target::new("tcp:10.0.0.7");
-    let expansion = expand(vec![other.clone(), list.clone()], &access(), 8, TIME);
     let of = |name| Target { target: service.target(&Controller::path(name)), ..list.clone() };
-    assert_eq!(expansion.targets, [other, of("GPU_0"), of("GPU_2")]);
+    let targets = || vec![other.clone(), list.clone()];
+    let expansion = expand(targets(), &access(), Disabled::LeftOut, 8, TIME);
+    assert_eq!(expansion.targets, [other.clone(), of("GPU_0"), of("GPU_2")]);
     let [note] = &expansion.notes[..] else { panic!("{:?}", expansion.notes) };
     let expected = format!(
         "{}: components that are not attested: 1 disabled ({}); 1 not of SPDM ({})",
@@ -37,6 +38,14 @@ fn f19_a_service_stands_for_its_enabled_components_and_says_what_is_left_out() {
         Controller::path("TPM_0")
     );
     assert_eq!(*note, expected);
+    // What nobody left out is an item, and nobody attests it.
+    let expansion = expand(targets(), &access(), Disabled::Targets, 8, TIME);
+    assert_eq!(expansion.targets, [other.clone(), of("GPU_0"), of("GPU_2"), of("GPU_1")]);
+    assert!(!expansion.notes[0].contains("disabled"), "{:?}", expansion.notes);
+    let disabled = target(&service, &Controller::path("GPU_1"));
+    let collected = collect(&access(), &disabled, &request(), Deadline::after(TIME));
+    let finding = collected.evidence.unwrap_err().finding();
+    assert_eq!((finding.kind, finding.passing), (OutcomeKind::Undecidable, false));
 }
 
 #[test]
@@ -45,7 +54,7 @@ fn a_component_that_is_listed_by_itself_keeps_its_class() {
     let mut own = Target::new(service.target(&Controller::path("GPU_2")));
     own.class = "special".to_owned();
     let whole = Target::new(service.target(""));
-    let expansion = expand(vec![whole.clone(), own.clone(), whole], &access(), 8, TIME);
+    let expansion = expand(vec![whole.clone(), own.clone(), whole], &access(), Disabled::LeftOut, 8, TIME);
     let first = Target::new(service.target(&Controller::path("GPU_0")));
     assert_eq!(expansion.targets, [first, own]);
 }
@@ -70,7 +79,7 @@ fn f19_a_service_that_lists_nothing_stays_an_item_that_is_not_verified() {
     ] {
         let (service, _) = controller.start();
         let list = vec![Target::new(service.target(""))];
-        let expansion = expand(list, &access(), 1, TIME);
+        let expansion = expand(list, &access(), Disabled::LeftOut, 1, TIME);
         assert_eq!(expansion.targets.len(), expanded);
         // Whoever attests the service as a whole says why there is nothing to attest.
         let collected =

@@ -66,17 +66,6 @@ fn a_damaged_store_is_refused() {
 }
 
 #[test]
-fn names_with_a_meaning_for_sqlite_are_names_of_files() {
-    let folder = Folder::new("names");
-    for name in ["file:a.db?mode=memory", ":memory:", "a?b#c%20d.db"] {
-        let mut store = Store::open(&folder.path(name), &head("aa")).unwrap();
-        store.append(&verified("tcp:a")).unwrap();
-        store.sync().unwrap();
-        assert!(fs::metadata(folder.path(name)).unwrap().len() > 0, "{name}");
-    }
-}
-
-#[test]
 fn a_job_of_the_same_name_must_be_the_same() {
     let folder = Folder::new("job");
     folder.store(&[verified("tcp:a")]);

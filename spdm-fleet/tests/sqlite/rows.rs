@@ -86,7 +86,9 @@ fn an_outcome_that_comes_twice_is_there_once() {
     let folder = Folder::new("twice");
     folder.store(&[verified("tcp:a"), verified("tcp:a")]);
     // A run that goes on hands over everything again.
-    folder.store(&[verified("tcp:a"), rejected("tcp:b")]);
+    let again = Outcome { worker: "host/2".to_owned(), ..verified("tcp:a") };
+    folder.store(&[again, rejected("tcp:b")]);
+    assert_eq!(folder.count("SELECT count(*) FROM outcome WHERE worker = 'host/1'"), 2);
     assert_eq!(folder.count("SELECT count(*) FROM outcome"), 2);
     assert_eq!(folder.count("SELECT count(*) FROM item"), 2);
     assert_eq!(folder.count("SELECT count(*) FROM job"), 1);

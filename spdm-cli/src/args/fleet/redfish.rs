@@ -13,4 +13,7 @@ pub(crate) struct RedfishArgs {
     /// Certificates of the authorities that sign those of Redfish services, in PEM
     #[arg(long, value_name = "FILE")]
     pub(crate) redfish_ca: Option<PathBuf>,
+    /// Leaves out components that a Redfish service calls disabled; without it they are undecidable
+    #[arg(long)]
+    pub(crate) redfish_skip_disabled: bool,
 }

@@ -24,10 +24,11 @@ pub(crate) const fn check(_: &str) -> Result<(), String> {
 impl RedfishSource {
     pub(crate) fn read(args: &RedfishArgs, _: Crypto, _: &Console) -> Result<Self, Failure> {
         let given = [
-            ("--redfish-credentials", &args.redfish_credentials),
-            ("--redfish-ca", &args.redfish_ca),
+            ("--redfish-credentials", args.redfish_credentials.is_some()),
+            ("--redfish-ca", args.redfish_ca.is_some()),
+            ("--redfish-skip-disabled", args.redfish_skip_disabled),
         ];
-        match given.into_iter().find(|(_, path)| path.is_some()) {
+        match given.into_iter().find(|(_, is_given)| *is_given) {
             Some((option, _)) => Err(Failure::usage(format!("{option}: {ABSENT}"))),
             None => Ok(Self),
         }

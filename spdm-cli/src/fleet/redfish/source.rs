@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use spdm_codec::RequesterNonce;
 use spdm_fleet::redfish::{
-    Access, Authorities, Credentials, Deadline, MeasurementRequest, RedfishTarget, collect, expand,
+    Access, Authorities, Credentials, Deadline, Disabled, MeasurementRequest, RedfishTarget, collect, expand,
 };
 use spdm_fleet::{Attempt, Fault, OutcomeKind, Target, Work};
 
@@ -60,7 +60,11 @@ impl RedfishSource {
         args: &FleetAttestArgs,
         console: &Console,
     ) -> Vec<Target> {
-        let expansion = expand(targets, &self.0, usize::from(args.jobs), args.deadline);
+        let disabled = match args.redfish.redfish_skip_disabled {
+            true => Disabled::LeftOut,
+            false => Disabled::Targets,
+        };
+        let expansion = expand(targets, &self.0, disabled, usize::from(args.jobs), args.deadline);
         for note in &expansion.notes {
             console.note(&format!("note: {note}"));
         }
