@@ -48,14 +48,21 @@ pub(crate) fn run(
     };
     let mut journal = file.as_mut().map(|file| file.begin(&head)).transpose().map_err(of)?;
     let mut tell = |outcome: &Outcome, console: &mut Console| {
+        // First the journal, so that a store never holds an outcome that the journal lost.
+        let is_due = views.is_due();
         if let Some(journal) = &mut journal {
             journal.append(outcome).map_err(of)?;
+            if is_due {
+                journal.sync().map_err(of)?;
+            }
+        }
+        if is_due {
+            views.sync()?;
         }
         if console.json() {
             console.object(outcome)?;
         }
-        views.take(outcome);
-        Ok::<_, Failure>(())
+        views.take(outcome)
     };
     let worker = worker();
     let mut seen = HashSet::new();

@@ -162,14 +162,41 @@ mod with_the_feature {
     }
 
     #[test]
+    fn verdicts_over_collected_evidence_are_stored_too() {
+        let folder = Folder::new();
+        let site = good(&folder);
+        let targets =
+            folder.write("targets.txt", format!("{}\n{}\n", site.target(1), site.target(2)));
+        let [key, evidence, store] =
+            ["key", "evidence.jsonl", "store.db"].map(|name| folder.path(name));
+        fs::write(&key, [7; 32]).unwrap();
+        let files = format!("--targets {targets} --key {key}");
+        assert_eq!(run(&format!("fleet collect {files} --out {evidence}")).code, 0);
+        let verified = run(&format!(
+            "fleet verify {evidence} {files} --trust {} -q --store sqlite:{store}",
+            site.root
+        ));
+        assert_eq!(verified.code, 0, "{verified:?}");
+        assert_eq!(ask(&store, "SELECT count(*) FROM latest WHERE outcome = 'verified'"), ["2"]);
+    }
+
+    #[test]
     fn names_with_a_meaning_for_sqlite_are_names_of_files() {
         let folder = Folder::new();
         let site = good(&folder);
         let targets = folder.write("targets.txt", site.target(1));
         for name in [":memory:", "file:a.db?mode=memory", "a?b#c%20d.db"] {
             let place = format!("sqlite:{name}");
-            let args =
-                ["fleet", "attest", "--targets", &targets, "--trust", &site.root, "--store", &place];
+            let args = [
+                "fleet",
+                "attest",
+                "--targets",
+                &targets,
+                "--trust",
+                &site.root,
+                "--store",
+                &place,
+            ];
             let ran: Run = command(&args).current_dir(folder.path(".")).output().unwrap().into();
             assert_eq!(ran.code, 0, "{ran:?}");
             assert!(fs::read(folder.path(name)).unwrap().starts_with(b"SQLite format 3"), "{name}");

@@ -85,7 +85,10 @@ fn each_component_of_a_service_is_an_item_with_a_report() {
     assert_eq!(other["reason"]["check"], "chain.anchor");
     // A service does not take a device out of the run by calling it disabled; whoever runs it does.
     let off = site.outcome(&lines, "GPU_2");
-    assert_eq!((&off["outcome"], &off["reason"]["check"]), (&json!("undecidable"), &json!("redfish")));
+    assert_eq!(
+        (&off["outcome"], &off["reason"]["check"]),
+        (&json!("undecidable"), &json!("redfish"))
+    );
     let detail = off["reason"]["detail"].as_str().unwrap();
     assert!(detail.contains("ComponentIntegrityEnabled is not true"), "{detail}");
     assert!(!outcome.err.contains("disabled"), "{}", outcome.err);

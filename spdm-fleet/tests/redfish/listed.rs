@@ -1,7 +1,9 @@
 //! What services list.
 
 use serde_json::{Value, json};
-use spdm_fleet::redfish::{Deadline, Disabled, MAX_COMPONENTS, RedfishError, collect, components, expand};
+use spdm_fleet::redfish::{
+    Deadline, Disabled, MAX_COMPONENTS, RedfishError, collect, components, expand,
+};
 use spdm_fleet::{OutcomeKind, Target};
 use test_redfish::{AttestedDevice, Controller, Response, TaskForm};
 
@@ -54,7 +56,8 @@ fn a_component_that_is_listed_by_itself_keeps_its_class() {
     let mut own = Target::new(service.target(&Controller::path("GPU_2")));
     own.class = "special".to_owned();
     let whole = Target::new(service.target(""));
-    let expansion = expand(vec![whole.clone(), own.clone(), whole], &access(), Disabled::LeftOut, 8, TIME);
+    let expansion =
+        expand(vec![whole.clone(), own.clone(), whole], &access(), Disabled::LeftOut, 8, TIME);
     let first = Target::new(service.target(&Controller::path("GPU_0")));
     assert_eq!(expansion.targets, [first, own]);
 }

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use spdm_codec::RequesterNonce;
 use spdm_fleet::redfish::{
-    Access, Authorities, Credentials, Deadline, Disabled, MeasurementRequest, RedfishTarget, collect, expand,
+    Access, Authorities, Credentials, Deadline, Disabled, MeasurementRequest, RedfishTarget,
+    collect, expand,
 };
 use spdm_fleet::{Attempt, Fault, OutcomeKind, Target, Work};
 
