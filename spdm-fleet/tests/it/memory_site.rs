@@ -104,7 +104,7 @@ fn f14_evidence_that_no_judge_bears_is_put_aside_and_not_verified() {
     let (site, items) = (MemorySite::new(ROOM), items(3));
     submitted(&site, &items);
     let poison = "emulated:1".to_owned();
-    let verdicts = Verdicts { panics_at: Some(poison.clone()), aborts_at: None };
+    let verdicts = Verdicts { panics_at: Some(poison.clone()), ..Verdicts::default() };
     let stop = || site.outcomes().len() == 2;
     work(&site, &Devices::default(), &verdicts, 4, &(), stop);
     // It comes back after seconds; here its turn comes at once.

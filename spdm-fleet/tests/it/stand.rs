@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::value::RawValue;
+use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{Evidence, Negotiation, RecordedExchange, Recording};
 use spdm_fleet::{
@@ -105,6 +106,16 @@ pub(crate) struct Verdicts {
     pub(crate) panics_at: Option<String>,
     /// Another one, with which this process ends.
     pub(crate) aborts_at: Option<String>,
+    /// How many digests it makes for a verdict.
+    pub(crate) digests: u32,
+}
+
+/// Makes so many digests.
+pub(crate) fn effort(digests: u32) {
+    for _ in 0..digests {
+        let digest = PROVIDER.hash.digest(HashAlgorithm::Sha256, &[&[7; 1024]]).unwrap();
+        core::hint::black_box(digest);
+    }
 }
 
 impl Judge for Verdicts {
@@ -114,6 +125,7 @@ impl Judge for Verdicts {
         if self.aborts_at.as_ref() == target {
             std::process::abort();
         }
+        effort(self.digests);
         let (kind, fault) = (OutcomeKind::Verified, Fault::None);
         let finding = Finding { kind, fault, reason: None, passing: false };
         Attempt { finding, ..Attempt::without_device(kind, fault, "none", "") }

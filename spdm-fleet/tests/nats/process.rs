@@ -23,6 +23,8 @@ pub(crate) struct Orders<'o> {
     pub(crate) halt: Option<(Step, usize)>,
     /// Aborts when it judges this target.
     pub(crate) poison: Option<&'o str>,
+    /// How many digests a verdict takes.
+    pub(crate) digests: u32,
     /// One attempt of so many fails, whichever; 0 is none.
     pub(crate) one_fails_in: u32,
     /// How long a device takes.
@@ -47,6 +49,7 @@ impl Process {
             .env("SPDM_TEST_HALT", step.unwrap_or_default())
             .env("SPDM_TEST_POISON", orders.poison.unwrap_or_default())
             .env("SPDM_TEST_ONE_FAILS_IN", orders.one_fails_in.to_string())
+            .env("SPDM_TEST_DIGESTS", orders.digests.to_string())
             .env("SPDM_TEST_PAUSE", orders.pause_ms.to_string())
             .env("SPDM_TEST_ACK_WAIT", orders.ack_wait.to_string())
             .env("SPDM_TEST_PLACES", orders.places.to_string())
@@ -113,7 +116,9 @@ fn the_worker() {
     let one_fails_in = order("ONE_FAILS_IN").parse().unwrap();
     let devices = Devices { pause, one_fails_in, ..Devices::default() };
     let poison = order("POISON");
-    let verdicts = Verdicts { panics_at: None, aborts_at: (!poison.is_empty()).then_some(poison) };
+    let aborts_at = (!poison.is_empty()).then_some(poison);
+    let digests = order("DIGESTS").parse().unwrap();
+    let verdicts = Verdicts { aborts_at, digests, ..Verdicts::default() };
     let halt = order("HALT");
     let (at, left) = halt.split_once(' ').unwrap_or(("", "0"));
     let halt = Halt { at: at.to_owned(), left: AtomicUsize::new(left.parse().unwrap()) };
