@@ -33,8 +33,9 @@ pub use self::job::JobRecord;
 use self::job::Jobs;
 pub use self::layout::NatsSettings;
 use self::layout::{
-    BEGUN_BUCKET, DEAD_STREAM, JOB_BUCKET, LEASE_BUCKET, RESULT_STREAM, STATE_BUCKET, begun_key,
-    dead_subject, result_subject, sha256, stream_name, subject_prefix, token,
+    BEGUN_BUCKET, DEAD_STREAM, JOB_BUCKET, LEASE_BUCKET, OBJECT_BUCKET, RESULT_STREAM,
+    STATE_BUCKET, begun_key, dead_subject, result_subject, sha256, stream_name, subject_prefix,
+    token,
 };
 use self::post::{Letter, Once, Post, SharedPost, failed};
 pub use self::queue::Classes;
@@ -266,9 +267,15 @@ impl NatsSite {
 /// Makes streams and buckets that are not there yet.
 async fn make(post: &Post, settings: &NatsSettings) -> Result<(), QueueError> {
     let context = &post.context;
-    if context.get_object_store(layout::OBJECT_BUCKET).await.is_err() {
-        context.create_object_store(settings.objects()).await.map_err(failed)?;
-    }
+    let made = async {
+        match context.get_object_store(OBJECT_BUCKET).await {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                context.create_object_store(settings.objects()).await.map(drop).map_err(failed)
+            }
+        }
+    };
+    post.within(made).await?;
     for config in settings.streams() {
         post.within(async { context.get_or_create_stream(config).await.map_err(failed) }).await?;
     }

@@ -21,7 +21,8 @@ const MAX_REFUSAL: usize = 200;
 #[derive(Clone, Default)]
 #[expect(clippy::exhaustive_structs, reason = "a caller chooses")]
 pub struct NatsAccess {
-    /// `nats://HOST:PORT` or `tls://HOST:PORT`; several with commas. No name and no password stands in it.
+    /// `nats://HOST:PORT` or `tls://HOST:PORT`; several with commas, and TLS with all where it is with one. No name and no
+    /// password stands in it.
     pub servers: String,
     /// Who asks, where the server wants a token.
     pub token: Option<String>,
@@ -124,12 +125,14 @@ impl NatsAccess {
             options = options.user_and_password(user.clone(), password.as_str().to_owned());
         }
         if let Some(roots) = &self.roots {
-            options = options.add_root_certificates(roots.clone()).require_tls(true);
+            options = options.add_root_certificates(roots.clone());
         }
         if let Some((certificate, key)) = &self.identity {
             options = options.add_client_certificate(certificate.clone(), key.clone());
-            options = options.require_tls(true);
         }
+        // Of every server, those included that the first one names.
+        let wants_tls = servers.iter().any(ServerAddr::tls_required);
+        options = options.require_tls(wants_tls || self.roots.is_some() || self.identity.is_some());
         let client = options.connect(servers).await.map_err(failed)?;
         let context = match &self.domain {
             Some(domain) => jetstream::with_domain(client, domain),

@@ -1,6 +1,7 @@
 //! Workers on a real server of NATS JetStream, some of them processes of their own.
 #![expect(clippy::unwrap_used, reason = "tests say what they expect with a panic")]
 
+mod access;
 mod client;
 mod crashes;
 mod faults;
