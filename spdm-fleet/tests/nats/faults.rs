@@ -156,7 +156,7 @@ fn an_object_that_is_too_long_is_not_read() {
 fn an_object_that_does_not_come_stops_nobody_for_ever() {
     let Some(server) = Server::start("object-lost") else { return };
     let site = server.site(600);
-    evidence_with_object(&Client::new(&server), 1000);
+    evidence_with_object(&Client::new(&server), 1 << 26);
     let begun = Instant::now();
     loop {
         match site.evidence().fetch(1, Duration::from_secs(1)) {
