@@ -12,6 +12,47 @@ use rustix::termios::{Winsize, tcsetwinsize};
 /// The columns of the terminal.
 pub(crate) const COLUMNS: u16 = 80;
 
+/// What is on the terminal in the end, after text that moves, wraps and clears lines as progress displays do.
+pub(crate) fn screen(text: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let (mut row, mut column) = (0_usize, 0_usize);
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
+        match character {
+            '\r' => column = 0,
+            '\n' => row += 1,
+            '\u{1b}' => {
+                assert_eq!(rest.next(), Some('['), "{text:?}");
+                let sequence = |c: &char| !c.is_ascii_alphabetic();
+                let number: String = rest.by_ref().take_while(sequence).collect();
+                let after = rest.as_str();
+                let letter = text[..text.len() - after.len()].chars().last().unwrap();
+                match letter {
+                    'A' => row -= number.parse().unwrap_or(1),
+                    'B' => row += number.parse().unwrap_or(1),
+                    'K' => lines[row].clear(),
+                    'm' | 'h' | 'l' => {}
+                    _ => panic!("ESC [ {number} {letter}: {text:?}"),
+                }
+            }
+            shown => {
+                if column == usize::from(COLUMNS) {
+                    (row, column) = (row + 1, 0);
+                    lines.resize(lines.len().max(row + 1), String::new());
+                }
+                let line = &mut lines[row];
+                let before = line.chars().chain(core::iter::repeat(' ')).take(column);
+                *line = before.chain([shown]).chain(line.chars().skip(column + 1)).collect();
+                column += 1;
+            }
+        }
+        if lines.len() <= row {
+            lines.resize(row + 1, String::new());
+        }
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
 /// Runs a command to its end, and gives its exit code and what the terminal got.
 pub(crate) fn on_terminal(mut command: Command) -> (Option<i32>, String) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();

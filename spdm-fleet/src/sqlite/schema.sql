@@ -53,7 +53,7 @@ CREATE TABLE outcome (
 CREATE VIEW latest AS
 WITH said AS (
     SELECT
-        *,
+        rowid AS entry,
         count(*) FILTER (WHERE outcome <> 'cancelled') OVER (PARTITION BY item, attempt) > 1 AS contradiction,
         row_number() OVER (PARTITION BY item ORDER BY attempt DESC, outcome = 'cancelled', rowid) AS place
     FROM outcome
@@ -66,25 +66,27 @@ SELECT
     item.host,
     item.site,
     item.labels,
-    said.attempt,
-    iif(contradiction, 'internal_error', said.outcome) AS outcome,
-    iif(contradiction, 'us', said.fault) AS fault,
-    said.final,
-    iif(contradiction, 'journal', said.reason) AS reason,
-    iif(contradiction, NULL, said.measurement) AS measurement,
+    last.attempt,
+    iif(contradiction, 'internal_error', last.outcome) AS outcome,
+    iif(contradiction, 'us', last.fault) AS fault,
+    last.final,
+    iif(contradiction, 'journal', last.reason) AS reason,
+    iif(contradiction, NULL, last.measurement) AS measurement,
     iif(
         contradiction,
-        'of attempt ' || said.attempt || ' there are several outcomes: ' || (
+        'of attempt ' || last.attempt || ' there are several outcomes: ' || (
             SELECT group_concat(verdict.outcome || ' (fault: ' || verdict.fault || ')', ', ')
             FROM outcome AS verdict
-            WHERE verdict.item = said.item AND verdict.attempt = said.attempt AND verdict.outcome <> 'cancelled'
+            WHERE verdict.item = last.item AND verdict.attempt = last.attempt AND verdict.outcome <> 'cancelled'
         ),
-        said.detail
+        last.detail
     ) AS detail,
-    said.started,
-    said.finished,
-    said.worker,
-    iif(contradiction, NULL, said.evidence_file) AS evidence_file,
-    iif(contradiction, NULL, said.report) AS report
-FROM said JOIN item ON item.item = said.item
+    last.started,
+    last.finished,
+    last.worker,
+    iif(contradiction, NULL, last.evidence_file) AS evidence_file,
+    iif(contradiction, NULL, last.report) AS report
+FROM said
+    JOIN outcome AS last ON last.rowid = said.entry
+    JOIN item ON item.item = last.item
 WHERE said.place = 1;
