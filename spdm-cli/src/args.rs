@@ -33,10 +33,12 @@ pub(crate) use ear::EarArgs;
 pub(crate) use emulate::{EmulateArgs, ProvisioningChoice};
 pub(crate) use events::{EventsArgs, WantedEvents};
 pub(crate) use fleet::{
-    ClassArgs, FleetArgs, FleetAttestArgs, FleetCollectArgs, FleetReportArgs, FleetVerb,
-    FleetVerifyArgs, FleetViewArgs, FleetWantArgs, GroupingChoice, MetricsPlace, ProfileArgs,
-    RedfishArgs, StorePlace,
+    ClassArgs, FleetArgs, FleetAttestArgs, FleetCollectArgs, FleetReportArgs, FleetSubmitArgs,
+    FleetVerb, FleetVerifyArgs, FleetViewArgs, FleetWantArgs, FleetWatchArgs, FleetWorkArgs,
+    GroupingChoice, MetricsPlace, ProfileArgs, RedfishArgs, StorePlace,
 };
+#[cfg(feature = "nats")]
+pub(crate) use fleet::{QueueArgs, RoleChoice};
 pub(crate) use ide::{IdeArgs, IdeStep};
 pub(crate) use identity::IdentityArgs;
 pub(crate) use information::{EndpointArgs, MelArgs};

@@ -70,6 +70,12 @@ impl Console {
         self.json
     }
 
+    /// Whether `--quiet` was given.
+    #[cfg(feature = "nats")]
+    pub(crate) const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// How often `-v` was given.
     pub(crate) const fn verbosity(&self) -> u8 {
         self.verbosity

@@ -10,6 +10,7 @@ mod evidence_files;
 mod live_metrics;
 mod offline_judge;
 mod progress;
+mod queue;
 mod redfish;
 mod report;
 mod resume;
@@ -21,6 +22,8 @@ mod targets;
 mod verify;
 mod views;
 
+#[cfg(test)]
+pub(crate) use queue::{ShownSubmission, ShownWork};
 #[cfg(test)]
 pub(crate) use shown::ShownSummary;
 
@@ -40,5 +43,8 @@ pub(crate) fn run(
         FleetVerb::Collect(args) => collect::run(args, crypto, console),
         FleetVerb::Verify(args) => verify::run(args, crypto, console),
         FleetVerb::Report(args) => report::run(args, crypto, console),
+        FleetVerb::Submit(args) => queue::submit(args, crypto, console),
+        FleetVerb::Work(args) => queue::work(args, crypto, console),
+        FleetVerb::Watch(args) => queue::watch(args, crypto, console),
     }
 }

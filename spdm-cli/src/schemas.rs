@@ -14,8 +14,8 @@ use crate::emulate::Listening;
 use crate::endpoint::ShownEndpoint;
 use crate::events::{EventsEnd, ShownEvent, ShownEventTypes};
 use crate::exit::FailureObject;
-use crate::fleet::ShownSummary;
 use crate::fleet::class_profile::ClassProfile;
+use crate::fleet::{ShownSubmission, ShownSummary, ShownWork};
 use crate::ide::{KeyFile, ShownIde};
 use crate::keys::ShownKeys;
 use crate::list::FoundDevices;
@@ -49,7 +49,7 @@ struct PrintedReport {
 
 #[test]
 fn the_files_are_those_that_the_types_make() {
-    let schemas: [(&str, Schema); 30] = [
+    let schemas: [(&str, Schema); 32] = [
         ("certs", schema::written::<ShownChain<'_>>()),
         ("class-profile", schema::read::<ClassProfile>()),
         ("csr", schema::written::<FetchedCsr>()),
@@ -63,6 +63,8 @@ fn the_files_are_those_that_the_types_make() {
         ("events-end", schema::written::<EventsEnd>()),
         ("evidence", schema::evidence()),
         ("fleet-report", schema::written::<ShownSummary<'_>>()),
+        ("fleet-submit", schema::written::<ShownSubmission<'_>>()),
+        ("fleet-work", schema::written::<ShownWork<'_>>()),
         ("ide", schema::written::<ShownIde>()),
         ("ide-keys", schema::written::<KeyFile<'_>>()),
         ("info", schema::written::<Info>()),

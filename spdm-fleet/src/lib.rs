@@ -9,6 +9,7 @@
 //! says so: what could not be checked, and what this program got wrong, never is.
 #![forbid(unsafe_code)]
 
+mod arrivals;
 mod attester;
 mod coverage;
 mod durations;
@@ -47,6 +48,7 @@ mod want;
 mod work_message;
 mod worker;
 
+pub use arrivals::{Arrival, Arrivals};
 pub use attester::{Attempt, Attester, Work};
 pub use coverage::covers;
 pub use durations::{Durations, Percentiles};
@@ -77,7 +79,7 @@ pub use schedule::{Limits, Next, Schedule, Ticket};
 pub use site::{DeadMessage, Lease, Site, TargetState};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Store, StoreError};
-pub use submit::{SubmittedCount, submit};
+pub use submit::{SubmittedCount, submit, too_long};
 pub use summary::{Grouping, ItemSummary, Summary};
 pub use tally::{FailOn, Tally};
 pub use target::{Target, Transport};

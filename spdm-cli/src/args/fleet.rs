@@ -2,6 +2,8 @@
 
 mod attest;
 mod collect;
+#[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "read where the feature is"))]
+mod queue;
 mod redfish;
 mod report;
 mod verify;
@@ -12,6 +14,9 @@ use super::help;
 use crate::time::At;
 pub(crate) use attest::{ClassArgs, FleetAttestArgs, MetricsPlace, ProfileArgs};
 pub(crate) use collect::{FleetCollectArgs, FleetWantArgs};
+pub(crate) use queue::{FleetSubmitArgs, FleetWatchArgs, FleetWorkArgs};
+#[cfg(feature = "nats")]
+pub(crate) use queue::{QueueArgs, RoleChoice};
 pub(crate) use redfish::RedfishArgs;
 pub(crate) use report::{FleetReportArgs, FleetViewArgs, GroupingChoice, StorePlace};
 pub(crate) use verify::FleetVerifyArgs;
@@ -38,6 +43,19 @@ pub(crate) enum FleetVerb {
     /// What the journal of a run says: a table, and files for other programs
     #[command(after_help = help::FLEET_REPORT)]
     Report(FleetReportArgs),
+    /// Put the devices of a list into a queue, for workers on any machine (feature nats)
+    #[command(
+        after_help = help::FLEET_SUBMIT,
+        override_usage = "spdm fleet submit [OPTIONS] --queue <URL> --job <NAME>
+                         --targets <FILE|-> --key <FILE>"
+    )]
+    Submit(FleetSubmitArgs),
+    /// Work for queues: collect evidence of devices, judge what others collected (feature nats)
+    #[command(after_help = help::FLEET_WORK)]
+    Work(Box<FleetWorkArgs>),
+    /// Wait for the outcomes of a job: what fleet attest shows, of many workers (feature nats)
+    #[command(after_help = help::FLEET_WATCH)]
+    Watch(FleetWatchArgs),
 }
 
 impl FleetArgs {
@@ -46,7 +64,11 @@ impl FleetArgs {
         match &self.verb {
             FleetVerb::Attest(args) => args.class.options.trust.at,
             FleetVerb::Verify(args) => args.class.options.trust.at,
-            FleetVerb::Collect(_) | FleetVerb::Report(_) => At::Now,
+            FleetVerb::Work(args) => args.class.options.trust.at,
+            FleetVerb::Collect(_)
+            | FleetVerb::Report(_)
+            | FleetVerb::Submit(_)
+            | FleetVerb::Watch(_) => At::Now,
         }
     }
 }

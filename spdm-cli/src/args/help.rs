@@ -181,6 +181,24 @@ Examples:
   spdm fleet report results.jsonl --junit junit.xml --html report.html
   ssh site cat results.jsonl | spdm fleet report - --json";
 
+pub(super) const FLEET_SUBMIT: &str = "\
+Examples:
+  head -c 32 /dev/urandom > fleet.key
+  spdm fleet submit --queue nats://hub:4222 --job nightly --targets site.csv \\
+    --key fleet.key";
+
+pub(super) const FLEET_WORK: &str = "\
+Examples:
+  spdm fleet work --queue nats://hub:4222 --roles collect --classes gpu,ssd
+  spdm fleet work --queue nats://hub:4222 --roles judge --key fleet.key \\
+    --class-profile classes.json
+  spdm fleet work --queue nats://hub:4222 --key fleet.key --trust roots/ --drain";
+
+pub(super) const FLEET_WATCH: &str = "\
+Examples:
+  spdm fleet watch --queue nats://hub:4222 --job nightly --out results.jsonl
+  spdm fleet watch --queue nats://hub:4222 --job nightly --wait 600 --json";
+
 pub(super) const EMULATE: &str = "\
 Examples:
   spdm emulate --seed 1 --root-out root.pem

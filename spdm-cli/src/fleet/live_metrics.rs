@@ -51,6 +51,12 @@ impl<'a> LiveMetrics<'a> {
         }
     }
 
+    /// The metrics that somebody can ask for now.
+    #[cfg(feature = "nats")]
+    pub(crate) const fn live(&self) -> Option<&Arc<Metrics>> {
+        self.live.as_ref()
+    }
+
     /// Counts what is in flight.
     pub(crate) fn watch<'w>(&self, in_flight: &'w InFlight) -> Watch<'w> {
         Watch { in_flight, metrics: self.live.clone() }

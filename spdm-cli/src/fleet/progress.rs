@@ -50,7 +50,9 @@ impl InFlight {
 
 /// Shows how far a run is.
 pub(crate) struct Progress<'p> {
+    /// Names of those in flight.
     targets: &'p [Target],
+    items: u64,
     in_flight: &'p InFlight,
     begun: Instant,
     /// Items that had ended before.
@@ -74,9 +76,15 @@ impl<'p> Progress<'p> {
         in_flight: &'p InFlight,
         console: &Console,
     ) -> Self {
+        let items = u64::try_from(targets.len()).unwrap_or(u64::MAX);
+        Self { targets, before, ..Self::of_others(items, in_flight, console) }
+    }
+
+    /// A run over so many items, which others work on: nobody here knows who is in flight.
+    pub(crate) fn of_others(items: u64, in_flight: &'p InFlight, console: &Console) -> Self {
         let now = Instant::now();
-        let display = console.waiting_columns().map(|_| Display::new(targets.len()));
-        Self { targets, in_flight, begun: now, before, told: now, display }
+        let display = console.waiting_columns().map(|_| Display::new(items));
+        Self { targets: &[], items, in_flight, begun: now, before: 0, told: now, display }
     }
 
     /// Shows how far it is: so many items ended, in these words.
@@ -84,7 +92,7 @@ impl<'p> Progress<'p> {
         let state = State {
             ended,
             words,
-            total: u64::try_from(self.targets.len()).unwrap_or(u64::MAX),
+            total: self.items,
             done: ended.saturating_sub(self.before),
             took: self.begun.elapsed(),
         };
@@ -106,12 +114,12 @@ impl<'p> Progress<'p> {
 }
 
 impl Display {
-    fn new(targets: usize) -> Self {
+    fn new(items: u64) -> Self {
         let all = MultiProgress::new();
         let style = |template: &str| {
             ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
         };
-        let bar = ProgressBar::new(u64::try_from(targets).unwrap_or(u64::MAX));
+        let bar = ProgressBar::new(items);
         bar.set_style(style("{bar:24} {pos}/{len}  {msg}").progress_chars("━━─"));
         let bar = all.add(bar);
         let line = |_| {

@@ -6,62 +6,15 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use spdm_emulator::{Device, DeviceConfig};
-use spdm_transport_tcp::{Framing, Listener};
 
+use crate::devices::Site;
+pub(crate) use crate::devices::{good, other};
 use crate::process::{Folder, Run, command, run};
 use crate::schema::{check, schema};
-use crate::scripted::small;
-
-/// Devices that are equal, at every address of the loopback network.
-pub(crate) struct Site {
-    port: u16,
-    pub(crate) root: String,
-}
-
-impl Site {
-    /// So many of them answer at once.
-    fn of(config: &DeviceConfig, at_once: usize, folder: &Folder, name: &str) -> Self {
-        let listener = Arc::new(Listener::bind("0.0.0.0:0", Framing::Dsp0287).unwrap());
-        let port = listener.local_addr().unwrap().port();
-        let mut root = String::new();
-        for _ in 0..at_once {
-            let mut device = Device::new(config.clone()).unwrap();
-            root = device.trust_anchors_pem();
-            let listener = Arc::clone(&listener);
-            thread::spawn(move || {
-                while let Ok(mut requester) = listener.accept() {
-                    device.reset();
-                    while let Ok(Some((kind, request))) = requester.next() {
-                        let Some(response) = device.respond(request) else { continue };
-                        if requester.answer(kind, &response).is_err() {
-                            break;
-                        }
-                    }
-                }
-            });
-        }
-        Self { port, root: folder.write(name, root) }
-    }
-
-    pub(crate) fn target(&self, number: usize) -> String {
-        format!("tcp:127.1.{}.{}:{}", number / 250, number % 250 + 1, self.port)
-    }
-}
-
-pub(crate) fn good(folder: &Folder) -> Site {
-    Site::of(&small(), 4, folder, "root.pem")
-}
-
-/// A device of another manufacturer.
-pub(crate) fn other(folder: &Folder) -> Site {
-    Site::of(&DeviceConfig { seed: Some(2), ..small() }, 1, folder, "other.pem")
-}
 
 /// The outcomes of a journal, behind its head.
 pub(crate) fn outcomes(path: &str) -> Vec<Value> {

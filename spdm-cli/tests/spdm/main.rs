@@ -14,10 +14,13 @@ mod bounds;
 #[allow(dead_code, reason = "shared with the tests of spdm-appraisal")]
 mod build;
 mod chain;
+mod console;
 mod contract;
 mod corim;
 mod cut_short;
 mod decode;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "loopback has one address"))]
+mod devices;
 mod documentation;
 mod ear;
 mod events;
@@ -56,6 +59,7 @@ mod policy;
 mod process;
 mod provenance;
 mod provisioning;
+mod queue;
 mod redfish;
 mod reference_files;
 mod references;

@@ -5,13 +5,14 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use spdm_codec::{BaseAsymAlgo, CapabilityFlags, Code, ErrorCode, SlotId, SpdmVersion};
+use spdm_codec::{CapabilityFlags, Code, ErrorCode, SlotId, SpdmVersion};
 use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_emulator::{Act, Device, DeviceConfig, Edit, Position, ScriptStep, When};
 use spdm_transport::MessageKind;
 use spdm_transport_tcp::{Framing, Listener};
 
+pub(crate) use crate::devices::small;
 use crate::process::{Folder, run, status};
 
 /// Bytes of CERTIFICATE before the chain, and of DIGESTS before the first digest.
@@ -60,17 +61,6 @@ pub(crate) fn serve_each(
         }
     });
     Served { target, root, folder }
-}
-
-/// A device with a small key, the same in every run.
-pub(crate) fn small() -> DeviceConfig {
-    DeviceConfig {
-        versions: vec![SpdmVersion::V1_2],
-        base_asym: BaseAsymAlgo::ECDSA_P256,
-        base_hash: HashAlgorithm::Sha256.base_hash(),
-        seed: Some(1),
-        ..DeviceConfig::default()
-    }
 }
 
 /// What a device does behind the records of a session that it has answered.

@@ -6,6 +6,7 @@
     reason = "tests say what they expect with a panic"
 )]
 
+mod arrivals;
 mod deploy;
 mod freshness;
 mod journal;

@@ -119,7 +119,7 @@ pub(crate) enum MetricsPlace {
 
 impl MetricsPlace {
     /// What is no address is the name of a file, but for the name of a host with a port.
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
         if let Ok(address) = text.parse() {
             return Ok(Self::Address(address));
         }
