@@ -1,6 +1,7 @@
 //! What others do to a site, or do not do: consumers that are deleted, records that are none, objects that are not there, a
 //! server that says nothing.
 
+use core::sync::atomic::Ordering;
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::thread;
@@ -62,15 +63,15 @@ fn a_consumer_that_was_deleted_is_made_again() {
     let (site, items) = (server.site(600), items(60));
     submitted(&site, &items);
     let client = Client::new(&server);
-    let devices = Devices { pause: Duration::from_millis(30), ..Devices::default() };
+    let devices = Devices { pause: Duration::from_millis(200), ..Devices::default() };
     let mut deleted = false;
     let done = || {
-        if !deleted && finals(&site) >= 10 {
+        if !deleted && devices.asked.load(Ordering::Relaxed) > 4 {
             client.delete_consumer("SPDM_WORK", SSD);
             client.delete_consumer("SPDM_EVIDENCE", "judge");
             deleted = true;
         }
-        finals(&site) == 60
+        deleted && finals(&site) == 60
     };
     work(&site, &devices, &Verdicts::default(), 4, &(), done);
     each_once(&outcomes(&site), &items, OutcomeKind::Verified);

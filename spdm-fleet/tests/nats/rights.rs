@@ -112,6 +112,7 @@ fn every_role_does_its_work_with_its_rights() {
         .bury(&DeadMessage { id: "a/1/evidence", class: "gpu", body: b"{}", error: "so" })
         .unwrap();
     assert_eq!(watch.dead().unwrap(), 1);
+    assert_eq!(server.violations(), Vec::<String>::new());
 }
 
 #[test]
@@ -200,4 +201,5 @@ fn who_watches_publishes_nothing_and_is_told_why() {
     let (_site, watch) = (submitter(&server), joined(&server, "watch"));
     let error = watch.publish(&outcome_of(&items(1)[0])).unwrap_err().to_string();
     assert!(error.contains("Permissions Violation for Publish to \\\"spdm.v1.result."), "{error}");
+    assert_eq!(server.violations().len(), 1);
 }

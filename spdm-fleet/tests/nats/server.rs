@@ -36,6 +36,7 @@ impl Server {
         fs::write(&file, text).unwrap();
         let mut command = Command::new("nats-server");
         command.arg("-c").arg(file).arg("--ports_file_dir").arg(&folder);
+        command.arg("-l").arg(folder.join("log"));
         for user in ["submit", "collect", "judge", "watch"] {
             let name = format!("SPDM_{}_PASSWORD", user.to_uppercase());
             command.env(name, format!("password-of-{user}"));
@@ -95,6 +96,13 @@ impl Server {
     /// A site that makes nothing.
     pub(crate) fn joined(&self, classes: Classes) -> NatsSite {
         NatsSite::join(&access(&self.address), classes, &PROVIDER).unwrap()
+    }
+
+    /// What a server with a configuration logged of requests that it refused.
+    pub(crate) fn violations(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.folder.join("log")).unwrap();
+        assert!(log.contains("Server is ready"));
+        log.lines().filter(|line| line.contains("Violation")).map(str::to_owned).collect()
     }
 
     /// It does not answer any more.
