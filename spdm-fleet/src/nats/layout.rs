@@ -47,7 +47,7 @@ pub struct NatsSettings {
     pub max_age: Duration,
     /// How long outcomes are kept.
     pub result_age: Duration,
-    /// How long a message of the same name is refused.
+    /// How long a message of the same name is refused; that of an outcome as long as work is kept, too.
     pub duplicate_window: Duration,
     /// How long nothing may be heard of a message before it is given to somebody else.
     pub ack_wait: Duration,
@@ -103,7 +103,10 @@ impl NatsSettings {
     /// A stream that is read.
     fn log(&self, name: &str, subjects: &str) -> stream::Config {
         let subjects = format!("{PREFIX}.{subjects}.>");
-        stream::Config { max_age: self.result_age, ..self.stream(name, subjects) }
+        // As long as work may wait, an attempt may be made once more.
+        let duplicate_window = self.max_age.max(self.duplicate_window).min(self.result_age);
+        let stream = self.stream(name, subjects);
+        stream::Config { max_age: self.result_age, duplicate_window, ..stream }
     }
 
     fn stream(&self, name: &str, subjects: String) -> stream::Config {

@@ -1,6 +1,7 @@
 //! The server as somebody else reaches it, who knows nothing of sites.
 
 use async_nats::ConnectOptions;
+use async_nats::jetstream::stream::Config;
 use async_nats::jetstream::{self, Context};
 use tokio::runtime::{Builder, Runtime};
 
@@ -46,6 +47,12 @@ impl Client {
     pub(crate) fn messages(&self, stream: &str) -> u64 {
         let stream = self.runtime.block_on(self.context.get_stream(stream)).unwrap();
         stream.cached_info().state.messages
+    }
+
+    /// How a stream was made.
+    pub(crate) fn config(&self, stream: &str) -> Config {
+        let stream = self.runtime.block_on(self.context.get_stream(stream)).unwrap();
+        stream.cached_info().config.clone()
     }
 
     pub(crate) fn delete_consumer(&self, stream: &str, name: &str) {

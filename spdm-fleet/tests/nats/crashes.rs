@@ -21,11 +21,12 @@ fn killed_after(step: Step) {
     let before = finals(&site);
     assert!(before < 200, "there is something left to do");
     let devices = Devices::default();
-    work(&site, &devices, &Verdicts::default(), 16, &(), || finals(&site) == 200);
+    // What the killed one held comes back after a while.
+    let done = || finals(&site) == 200 && site.pending() == Ok((0, 0));
+    work(&site, &devices, &Verdicts::default(), 16, &(), done);
     each_once(&outcomes(&site), &items, OutcomeKind::Verified);
     assert_eq!(site.dead().unwrap(), 0);
     assert_eq!(site.target("emulated:0").unwrap().unwrap().consecutive_failures, 0);
-    assert_eq!(site.pending().unwrap(), (0, 0), "every message is done");
 }
 
 #[test]
