@@ -130,7 +130,7 @@ fn written<'i>(
 mod tests {
     use roxmltree::Document;
 
-    use super::canonical;
+    use super::{canonical, written};
     use crate::error::Rule;
 
     /// Markup is refused before a parser sees it. What is left out here would not be hashed.
@@ -141,5 +141,20 @@ mod tests {
             let refused = canonical(document.root_element(), None).unwrap_err();
             assert_eq!(refused.rule, Rule::XmlMarkup, "{text}");
         }
+    }
+
+    /// What is hashed is what the tree says, wherever the parser says that it stands.
+    #[test]
+    fn na13_a_name_is_the_one_in_the_tree() {
+        let document = Document::parse("<a:b xmlns:a='u' xmlns:c='v' d=''/>").unwrap();
+        let root = document.root_element();
+        let name = |at, local, namespace| written(root, at, local, namespace).ok();
+        assert_eq!(name(1, "b", Some("u")), Some("a:b"));
+        assert_eq!(name(1, "c", Some("u")), None);
+        assert_eq!(name(1, "b", Some("v")), None);
+        let at = document.input_text().find("d=").unwrap();
+        assert_eq!(name(at, "d", None), Some("d"));
+        assert_eq!(name(at, "e", None), None);
+        assert_eq!((name(0, "b", Some("u")), name(1000, "b", Some("u"))), (None, None));
     }
 }

@@ -1,6 +1,6 @@
 //! XML as far as signed reference values need it, bounded before a parser sees it.
 
-use roxmltree::{Document, Node, ParsingOptions, TextPos};
+use roxmltree::{Document, Node, TextPos};
 
 use crate::cbor::Result;
 use crate::error::{ReadError, Rule};
@@ -15,8 +15,6 @@ const MAX_ATTRIBUTES: usize = 256;
 const MAX_EQUALS: usize = 0x4000;
 /// How many times a file may say `xmlns`.
 const MAX_NAMESPACES: usize = 64;
-/// An element, the text in front of it and the text behind it.
-const MAX_NODES: u32 = 3 * 4096;
 
 const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 
@@ -25,9 +23,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Document<'_>> {
     let text = core::str::from_utf8(bytes)
         .map_err(|error| ReadError::new(Rule::XmlMalformed, "XML", error.valid_up_to()))?;
     check_bounds(bytes)?;
-    let options = ParsingOptions { nodes_limit: MAX_NODES, ..ParsingOptions::default() };
-    let document =
-        Document::parse_with_options(text, options).map_err(|error| refusal(text, &error))?;
+    let document = Document::parse(text).map_err(|error| refusal(text, &error))?;
     for node in document.descendants().filter(Node::is_element) {
         check_namespaces(node)?;
         check_attributes(node)?;
