@@ -230,6 +230,9 @@ fn na13_a_hundred_thousand_nested_elements_and_other_sizes() {
     let sixteen =
         |depth: usize| refusal(&format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth))).0;
     assert_eq!((sixteen(16), sixteen(17)), (Rule::NotSwid, Rule::XmlDepth));
+    // What looks like the end of an element is in a value.
+    let hidden = format!("{}{}", "<a b=\"/>\">".repeat(17), "</a>".repeat(17));
+    assert_eq!(refusal(&hidden), (Rule::XmlDepth, "elements"));
     let flat = |count: usize| refusal(&format!("<a>{}</a>", "<b/>".repeat(count)));
     assert_eq!(flat(4095).0, Rule::NotSwid);
     assert_eq!(flat(4096), (Rule::XmlTooMany, "elements"));

@@ -69,11 +69,14 @@ impl VerdictPolicy {
         required: &[AttestationCheck],
         now: ValidityCheck,
     ) -> PolicySummary {
+        let mut waived = None;
         let denied = match &self.demands {
             Demands::Closed(closed) => {
                 let mut denied = closed.connection(report);
-                if !self.waives(AttestationCheck::MeasurementsReference, now) {
-                    denied.extend(closed.references(report));
+                let references = closed.references(report);
+                match self.waives(AttestationCheck::MeasurementsReference, now) {
+                    true => waived = references,
+                    false => denied.extend(references),
                 }
                 denied.extend(closed.measurements(report));
                 denied.extend(closed.identity(report));
@@ -83,7 +86,9 @@ impl VerdictPolicy {
             Demands::Rego(rego) => rego.denied(report),
         };
         let waivers = self.waivers().iter().map(|waiver| {
+            let is_of_demand = waiver.check == AttestationCheck::MeasurementsReference;
             let is_needed = match report.status(waiver.check) {
+                _ if is_of_demand && waived.is_some() => true,
                 CheckStatus::Pass => false,
                 CheckStatus::Fail => true,
                 CheckStatus::Skipped => required.contains(&waiver.check),

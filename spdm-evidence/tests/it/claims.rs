@@ -2,8 +2,8 @@
 
 use spdm_appraisal::Dialect;
 use spdm_codec::{
-    BaseAsymAlgo, BaseHashAlgo, DmtfMeasurement, MANIFEST_INDEX, MeasurementForm, MeasurementType,
-    SpdmVersion,
+    BaseAsymAlgo, BaseHashAlgo, DmtfMeasurement, MANIFEST_INDEX, MeasurementForm,
+    MeasurementHashAlgo, MeasurementType, SpdmVersion,
 };
 use spdm_crypto::rustcrypto::{PROVIDER, SoftwareKey};
 use spdm_emulator::{Device, DeviceConfig, DeviceIdentity};
@@ -23,13 +23,18 @@ use crate::testing::{
 };
 
 /// The value that the device measures for index 1.
-const ROM: [u8; 48] = [1; 48];
+pub(crate) const ROM: [u8; 48] = [1; 48];
 const MANIFEST: AttestationCheck = AttestationCheck::ManifestFormat;
 const SIGNATURE: AttestationCheck = AttestationCheck::EatSignature;
 const NONCE: AttestationCheck = AttestationCheck::EatNonce;
 const PROFILE: AttestationCheck = AttestationCheck::EatProfile;
 
-fn value(index: u8, kind: MeasurementType, form: MeasurementForm, value: &[u8]) -> MeasuredValue {
+pub(crate) fn value(
+    index: u8,
+    kind: MeasurementType,
+    form: MeasurementForm,
+    value: &[u8],
+) -> MeasuredValue {
     MeasuredValue::of_measurement(index, &DmtfMeasurement { value_type: kind, form, value })
 }
 
@@ -56,13 +61,30 @@ impl Attested {
 
     /// As [`Self::trusting`], with what is known of nonces.
     pub(crate) fn expecting(freshness: Freshness, all: Vec<Vec<u8>>, trusted: &[Vec<u8>]) -> Self {
+        Self::configured(freshness, all, trusted, DeviceConfig::default())
+    }
+
+    /// Of a device whose measurement digests are of this algorithm.
+    pub(crate) fn measuring(measurement_hash: MeasurementHashAlgo) -> Self {
+        let all = certificates(1);
+        let trusted = all[..1].to_vec();
+        let config = DeviceConfig { measurement_hash, ..DeviceConfig::default() };
+        Self::configured(Freshness::Own, all, &trusted, config)
+    }
+
+    fn configured(
+        freshness: Freshness,
+        all: Vec<Vec<u8>>,
+        trusted: &[Vec<u8>],
+        config: DeviceConfig,
+    ) -> Self {
         let identity = DeviceIdentity::new(key("Leaf"), all).unwrap();
         let config = DeviceConfig {
             versions: vec![SpdmVersion::V1_2],
             base_asym: BaseAsymAlgo::ECDSA_P256,
             base_hash: BaseHashAlgo::SHA_256,
             identity: Some(identity),
-            ..DeviceConfig::default()
+            ..config
         };
         let mut wire = Wire::of(Device::new(config).unwrap());
         let mut report = ReportBuilder::new("here", freshness, &PROVIDER);
@@ -73,12 +95,22 @@ impl Attested {
 
     /// As if the signed measurements had been the ROM's digest and this manifest.
     pub(crate) fn judge(&self, manifest: &[u8], options: &TokenOptions<'_>) -> ReportBuilder {
-        let mut report = self.report.clone();
         let kind = MeasurementType::FreeformManifest;
-        report.measurements(vec![
-            value(1, MeasurementType::ImmutableRom, MeasurementForm::Digest, &ROM),
-            value(MANIFEST_INDEX, kind, MeasurementForm::RawBitStream, manifest),
-        ]);
+        self.judge_all(
+            &[value(MANIFEST_INDEX, kind, MeasurementForm::RawBitStream, manifest)],
+            options,
+        )
+    }
+
+    /// As if the signed measurements had been the ROM's digest and these.
+    pub(crate) fn judge_all(
+        &self,
+        values: &[MeasuredValue],
+        options: &TokenOptions<'_>,
+    ) -> ReportBuilder {
+        let rom = value(1, MeasurementType::ImmutableRom, MeasurementForm::Digest, &ROM);
+        let mut report = self.report.clone();
+        report.measurements([&[rom], values].concat());
         report.claims(options);
         report
     }
@@ -120,7 +152,7 @@ pub(crate) fn token_over(nonce: &[u8]) -> Vec<u8> {
 }
 
 /// Concise evidence of ACME WIDGET: a firmware that the record has no block of, and the ROM by its block.
-fn evidence() -> Vec<u8> {
+pub(crate) fn evidence() -> Vec<u8> {
     evidence_of("WIDGET")
 }
 
@@ -131,18 +163,18 @@ fn evidence_of(model: &str) -> Vec<u8> {
     tag(571, map(&[(0, map(&[(0, triples)]))]))
 }
 
-fn toc() -> Vec<u8> {
+pub(crate) fn toc() -> Vec<u8> {
     let locators = array(&[map(&[(0, tag(32, text("https://a.example/")))])]);
     tag(570, map(&[(0, array(&[evidence()])), (1, locators)]))
 }
 
-fn built(mut report: ReportBuilder) -> Report {
+pub(crate) fn built(mut report: ReportBuilder) -> Report {
     let check = AttestationCheck::MeasurementsReference;
     report.skip(check, "no reference values are given");
     report.build()
 }
 
-fn statuses(report: &Report) -> Vec<(AttestationCheck, CheckStatus)> {
+pub(crate) fn statuses(report: &Report) -> Vec<(AttestationCheck, CheckStatus)> {
     let results = report.checks().iter().map(|result| (result.check, result.status));
     results.filter(|(check, _)| [MANIFEST, SIGNATURE, NONCE, PROFILE].contains(check)).collect()
 }
@@ -228,6 +260,7 @@ fn na11_a_token_that_is_stale_or_by_somebody_else() {
         (nonce(&[7; 7]), NONCE),
         (of_another, SIGNATURE),
         (attested.token(&key("Other"), &attested.claims()), SIGNATURE),
+        (sign1(&key("Leaf"), &headers, &[(33, bytes(b"no certificate"))], &claims), SIGNATURE),
         (other_profile, PROFILE),
         (attested.token(&key("Leaf"), &attested.claims()[..4]), MANIFEST),
     ] {
@@ -262,8 +295,8 @@ fn what_is_asked_for_must_be_there() {
     for options in [with_nonce, with_key] {
         let report = built(attested.judge(&toc(), &options));
         assert!(!report.verified());
-        let skipped = [(MANIFEST, CheckStatus::Pass), (SIGNATURE, CheckStatus::Skipped)];
-        assert_eq!(statuses(&report)[..2], skipped);
+        let skipped = [SIGNATURE, NONCE].map(|check| (check, CheckStatus::Skipped));
+        assert_eq!(statuses(&report), [&[(MANIFEST, CheckStatus::Pass)], &skipped[..]].concat());
         let message = &report.error().unwrap().message;
         assert_eq!(message, "eat.signature is required: no token");
     }
@@ -323,7 +356,7 @@ fn compared(attested: &Attested, manifest: &[u8], values: &[Vec<u8>]) -> Report 
     judged(attested, manifest, &corim(&[triple(class("ACME", "WIDGET"), values)]))
 }
 
-fn judged(attested: &Attested, manifest: &[u8], file: &[u8]) -> Report {
+pub(crate) fn judged(attested: &Attested, manifest: &[u8], file: &[u8]) -> Report {
     let trust = spdm_appraisal::ReferenceTrust {
         provider: &PROVIDER,
         anchors: &[],

@@ -25,6 +25,7 @@ mod left_out;
 mod live;
 mod live_session;
 mod live_swid;
+mod manifests;
 mod nonces;
 mod one_authority;
 mod pcap;

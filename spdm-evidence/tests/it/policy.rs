@@ -195,6 +195,59 @@ fn a_waiver_is_in_the_verdict() {
     assert_eq!(report.policy().unwrap().waivers[0].status, WaiverStatus::Unused);
 }
 
+/// What the policy itself demands of reference values is waived with them, and the verdict says that it needs the waiver.
+#[test]
+fn a_waiver_that_a_demand_needs_is_applied() {
+    let subject = Subject::new();
+    let all = subject.judge(None, None);
+    let row = |value: &spdm_evidence::MeasuredValue| {
+        let (index, raw) = (value.index, value.raw);
+        format!(r#"{{"index":{index},"raw":{raw},"value":"{}"}}"#, hex(&value.value))
+    };
+    let rows: Vec<String> = all.measurements().iter().map(row).collect();
+    let file = |rows: &[String]| format!(r#"{{"measurements":[{}]}}"#, rows.join(","));
+    let (every, one) = (file(&rows), file(&rows[..1]));
+    let policy = |rule: &str| {
+        policy(&format!(
+            r#"{{"schema":1,"require":{{"reference":"{rule}"}},"waive":[{{"check":"measurements.reference","until":"2099-01-01T00:00:00Z","reason":"x"}}]}}"#
+        ))
+    };
+    for (rule, reference, needed) in [
+        ("all", Some(&*every), false),
+        ("all", Some(&*one), true),
+        ("listed", Some(&*one), false),
+        ("listed", Some(WRONG), true),
+        ("listed", None, true),
+        ("none", None, false),
+    ] {
+        let report = subject.judge(Some(&policy(rule)), reference);
+        assert!(report.verified(), "{rule}: {:?}", report.error());
+        let applied = report.policy().unwrap().applied().count();
+        assert_eq!(applied, usize::from(needed), "{rule} {reference:?}");
+    }
+}
+
+#[test]
+fn a_waiver_of_a_comparison_that_was_not_made_is_applied() {
+    let mut device = device(1, |_| ());
+    let parts = [negotiation(&mut device), chain(&mut device), vec![challenge(&mut device, 0, 5)]];
+    let evidence = evidence(&[&parts.concat()]);
+    let policy: &VerdictPolicy = Box::leak(Box::new(waiver("2099-01-01T00:00:00Z")));
+    let wrong: &Reference<'_> = Box::leak(Box::new(Reference::read(WRONG.as_bytes()).unwrap()));
+    let judge = |policy| {
+        let judge = judged(&evidence, &device, |verifier| {
+            verifier.verdict_policy = policy;
+            verifier.reference = Some(wrong);
+        });
+        judge.into_iter().next().unwrap()
+    };
+    let report = judge(Some(policy));
+    assert!(report.verified(), "{:?}", report.error());
+    assert_eq!(report.status(AttestationCheck::MeasurementsReference), CheckStatus::Skipped);
+    assert_eq!(report.policy().unwrap().applied().count(), 1);
+    assert!(!judge(None).verified());
+}
+
 #[test]
 fn na15_waiver_past_until() {
     let subject = Subject::new();
@@ -322,6 +375,14 @@ fn a_file_that_is_no_policy_says_why() {
         (r#"{"schema":1,"identity":{"san":["*"]}}"#, "is met by every name"),
         (r#"{"schema":1,"identity":{"san":[]}}"#, "the list is empty"),
         (r#"{"schema":1,"identity":{"root_sha256":["00"]}}"#, "64 hexadecimal digits"),
+        (
+            r#"{"schema":1,"identity":{"root_sha256":["AB00000000000000000000000000000000000000000000000000000000000000"]}}"#,
+            "64 hexadecimal digits in lower case",
+        ),
+        (
+            r#"{"schema":1,"identity":{"root_sha256":["0g00000000000000000000000000000000000000000000000000000000000000"]}}"#,
+            "64 hexadecimal digits",
+        ),
         (r#"{"schema":1,"waive":[{"check":"x","until":"","reason":""}]}"#, "there is no check"),
         (
             r#"{"schema":1,"waive":[{"check":"measurements.reference","until":"tomorrow","reason":"x"}]}"#,

@@ -1,11 +1,12 @@
 //! The token of a bundle that the evidence is a part of.
 
-use spdm_appraisal::{Bundle, Error, Rule, TokenSigner, TokenTrust};
+use spdm_appraisal::{Bundle, Error, TokenSigner, TokenTrust};
 use spdm_crypto::Provider;
 use spdm_requester::{AttestationCheck, CheckStatus};
 use spdm_untrusted::Untrusted;
 use spdm_x509::{Anchor, ValidityCheck, X509Certificate};
 
+use super::claims::check_of;
 use super::{ReportBuilder, TokenOptions};
 use crate::bundle::BundledPart;
 use crate::note::Note;
@@ -65,27 +66,17 @@ impl BundleFindings {
 /// The check that an error of a bundle decides.
 fn failed(error: &Error) -> (AttestationCheck, CheckStatus, String) {
     let why = format!("the bundle: {error}");
-    let rule = match error {
-        Error::Read(error) => Some(error.rule),
-        _ => None,
-    };
-    let (check, status) = match error.clause() {
-        _ if rule == Some(Rule::KeyId) => (AttestationCheck::EatSignature, CheckStatus::Skipped),
-        "eat.nonce" => (AttestationCheck::EatNonce, CheckStatus::Fail),
-        clause if clause.starts_with("cose.") || rule.is_none() => {
-            (AttestationCheck::EatSignature, CheckStatus::Fail)
-        }
-        _ => (AttestationCheck::ManifestFormat, CheckStatus::Fail),
-    };
-    (check, status, why)
+    match check_of(error) {
+        Some(check) => (check, CheckStatus::Fail, why),
+        None => (AttestationCheck::EatSignature, CheckStatus::Skipped, why),
+    }
 }
 
 impl ReportBuilder {
     /// Demands that the token of the bundle that the evidence is a part of holds, and signs every part's digest. The part is
     /// as fresh as the token is: its own nonce is another one.
     pub(crate) fn bundle(&mut self, part: &BundledPart, found: &BundleFindings) -> &mut Self {
-        self.require(AttestationCheck::EatSignature).require(AttestationCheck::ManifestFormat);
-        self.note(Note::BundledPart);
+        self.require(AttestationCheck::EatSignature).note(Note::BundledPart);
         if found.is_whole {
             let name = part.name.escape_debug();
             self.pass(
@@ -99,7 +90,7 @@ impl ReportBuilder {
         for (check, status, detail) in &found.rows {
             self.set(*check, *status, detail.clone());
             // The token of the part's own manifest decides the same checks, and proves nothing of the bundle's.
-            if !found.is_whole && *status == CheckStatus::Skipped {
+            if !found.is_whole {
                 self.unfulfilled(*check, detail);
             }
         }

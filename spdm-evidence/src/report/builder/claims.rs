@@ -186,29 +186,33 @@ impl ReportBuilder {
         Some(eat)
     }
 
-    /// Which check an error of a manifest or a token decides.
+    /// An error of a manifest or a token decides its check.
     fn claims_failed(&mut self, index: u8, error: &Error) {
         let why = format!("measurement {index}: {error}");
-        let rule = match error {
-            Error::Read(error) => Some(error.rule),
-            _ => None,
+        match check_of(error) {
+            Some(check) => self.fail(check, why),
+            None => self
+                .skip(AttestationCheck::EatSignature, why.clone())
+                .skip(AttestationCheck::EatNonce, why),
         };
-        if rule == Some(Rule::KeyId) {
-            self.skip(AttestationCheck::EatSignature, why.clone());
-            self.skip(AttestationCheck::EatNonce, why);
-            return;
-        }
-        let check = match error.clause() {
-            "eat.profile" => AttestationCheck::EatProfile,
-            "eat.nonce" => AttestationCheck::EatNonce,
-            "eat.key" => AttestationCheck::EatSignature,
-            clause if clause.starts_with("cose.") || rule.is_none() => {
-                AttestationCheck::EatSignature
-            }
-            _ => AttestationCheck::ManifestFormat,
-        };
-        self.fail(check, why);
     }
+}
+
+/// The check that an error of a manifest, a token or a bundle decides; `None` where it names a key that nobody here has,
+/// which says nothing.
+pub(super) fn check_of(error: &Error) -> Option<AttestationCheck> {
+    let rule = match error {
+        Error::Read(error) => Some(error.rule),
+        _ => None,
+    };
+    Some(match error.clause() {
+        _ if rule == Some(Rule::KeyId) => return None,
+        "eat.profile" => AttestationCheck::EatProfile,
+        "eat.nonce" => AttestationCheck::EatNonce,
+        "eat.key" => AttestationCheck::EatSignature,
+        clause if clause.starts_with("cose.") || rule.is_none() => AttestationCheck::EatSignature,
+        _ => AttestationCheck::ManifestFormat,
+    })
 }
 
 /// Adds where the device says that its reference values are.
