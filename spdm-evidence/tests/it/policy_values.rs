@@ -2,11 +2,12 @@
 
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{
-    AttestationCheck, Freshness, MeasuredValue, Report, ReportBuilder, ReportErrorKind,
-    VerdictPolicy,
+    AttestationCheck, CheckStatus, Freshness, MeasuredValue, Report, ReportBuilder,
+    ReportErrorKind, VerdictPolicy,
 };
 use spdm_x509::ValidityCheck;
 
+use crate::ear::{rom, signed};
 use crate::policy::Subject;
 
 /// Whether somebody signed them.
@@ -149,4 +150,28 @@ fn names_and_reasons_do_not_steer_a_terminal() {
     let summary = report.policy().unwrap();
     assert_eq!(summary.name, "a\\u{1b}[2J.json");
     assert_eq!(summary.waivers[0].reason, "\\u{1b}[2J");
+}
+
+/// A waiver is of its check alone, whichever other one fails or is missing.
+#[test]
+fn na15_no_other_check_is_waived() {
+    let json = r#"{"schema":1,"waive":[{"check":"measurements.reference","until":"2099-01-01T00:00:00Z","reason":"x"}]}"#;
+    let policy = VerdictPolicy::read("gate.json", json.as_bytes(), &PROVIDER).unwrap();
+    let mut waived = signed(vec![rom()]);
+    waived.policy(&policy, ValidityCheck::At(1));
+    let good = waived.clone().build();
+    assert!(good.verified(), "{:?}", good.error());
+    for check in AttestationCheck::ALL.into_iter().chain(AttestationCheck::OCCASIONAL) {
+        let is_waived = check == AttestationCheck::MeasurementsReference;
+        let mut report = waived.clone();
+        report.fail(check, "it does not hold");
+        assert_eq!(report.build().verified(), is_waived, "{check:?} fails");
+        let mut report = waived.clone();
+        report.require(check);
+        let is_there = good.status(check) == CheckStatus::Pass;
+        // What a policy comes to is no check that can be asked for.
+        if check != AttestationCheck::Policy {
+            assert_eq!(report.build().verified(), is_waived || is_there, "{check:?} is missing");
+        }
+    }
 }
