@@ -43,6 +43,9 @@ mod tests {
             ("a*a", "a"),
             ("ab*ba", "aba"),
             ("a*b*c", "acb"),
+            ("a*b*c", "axc"),
+            ("*b*b*", "ab"),
+            ("*ab*b", "ab"),
             ("a", "ab"),
             ("", "a"),
         ] {

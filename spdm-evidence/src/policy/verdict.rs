@@ -86,9 +86,9 @@ impl VerdictPolicy {
             Demands::Rego(rego) => rego.denied(report),
         };
         let waivers = self.waivers().iter().map(|waiver| {
-            let is_of_demand = waiver.check == AttestationCheck::MeasurementsReference;
             let is_needed = match report.status(waiver.check) {
-                _ if is_of_demand && waived.is_some() => true,
+                // There are waivers of no other check.
+                _ if waived.is_some() => true,
                 CheckStatus::Pass => false,
                 CheckStatus::Fail => true,
                 CheckStatus::Skipped => required.contains(&waiver.check),
