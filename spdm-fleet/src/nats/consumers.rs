@@ -99,9 +99,12 @@ impl Consumers {
     /// How many messages wait, or are worked on. Consumers say so: after a server was killed, messages that they removed may be in
     /// the stream again, where nobody is given them.
     pub(super) async fn pending(&self) -> Result<u64, QueueError> {
-        if let Origin::Made(_) = self.origin
-            && let (_, Some(trouble)) = self.current().await
-        {
+        // What waits for a consumer that is not there is not counted. Whoever only watches takes no messages, and looks for none.
+        let trouble = match self.origin {
+            Origin::Made(_) => self.current().await.1,
+            Origin::Found => self.state().trouble.clone(),
+        };
+        if let Some(trouble) = trouble {
             return Err(trouble);
         }
         let mut infos = self.stream.consumers();

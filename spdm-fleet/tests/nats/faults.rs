@@ -86,6 +86,7 @@ fn a_site_that_was_joined_makes_nothing_and_says_what_is_missing() {
     };
     let fetch = || joined.work().fetch(8, Duration::from_millis(100));
     missing(fetch().unwrap_err(), "collect-gpu");
+    missing(joined.pending().unwrap_err(), "collect-gpu");
     let outcome = outcome_of(&items(1)[0]);
     missing(joined.record(&outcome).unwrap_err(), "spdm-state");
     missing(joined.lease("host", 1).unwrap_err(), "spdm-lease");
