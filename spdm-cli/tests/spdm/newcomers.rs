@@ -142,7 +142,7 @@ fn chains_and_manual_pages_on_standard_output() {
     assert_eq!(json.out.matches("BEGIN CERTIFICATE").count(), 3);
     let pages = command(&["man", "-"]).current_dir(folder.path("")).output().unwrap();
     let text = String::from_utf8(pages.stdout).unwrap();
-    assert_eq!(text.matches("\n.TH ").count(), 33, "{text}");
+    assert_eq!(text.matches("\n.TH ").count(), 36, "{text}");
     assert!(text.contains(".TH spdm 1") && text.contains(".TH spdm-recognize 1"));
     let names = std::fs::read_dir(folder.path("")).unwrap().count();
     assert_eq!(names, 1, "nothing is written beside");
