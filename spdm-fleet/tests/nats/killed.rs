@@ -55,7 +55,7 @@ fn killed_at_random(name: &str, time: Duration, count: usize, pause_ms: u64) {
         killed += 1;
     }
     let finals = || outcomes(&site).iter().filter(|outcome| outcome.is_final).count();
-    let at_end = finals();
+    let (work, evidence) = site.pending().unwrap();
     let patience = time + Duration::from_secs(90);
     while finals() < count || site.pending() != Ok((0, 0)) {
         assert!(begun.elapsed() < patience, "seed {seed}: {} of {count} have ended", finals());
@@ -63,7 +63,10 @@ fn killed_at_random(name: &str, time: Duration, count: usize, pause_ms: u64) {
     }
     drop(workers);
     let outcomes = outcomes(&site);
-    println!("{killed} killed; {at_end} of {count} had ended then; {} outcomes", outcomes.len());
+    println!(
+        "{killed} killed; {work} and {evidence} messages waited then; {} outcomes",
+        outcomes.len()
+    );
     let mut attempts: BTreeMap<_, Vec<&Outcome>> = BTreeMap::new();
     for outcome in &outcomes {
         attempts.entry(outcome.item.digits()).or_default().push(outcome);
