@@ -70,7 +70,11 @@ fn what_is_not_of_the_job_counts_for_nothing() {
         outcome
     };
     for foreign in [
-        change(&|outcome| outcome.job = "another".to_owned()),
+        change(&|outcome| {
+            // Of another job in all that it says.
+            let item = Item::new(&PROVIDER, "another", Target::new("tcp:a")).unwrap();
+            (outcome.job, outcome.item) = (item.job, item.item);
+        }),
         change(&|outcome| outcome.schema = 2),
         // The item of one device under the name of another.
         change(&|outcome| outcome.target = "tcp:b".to_owned()),
