@@ -240,23 +240,26 @@ fn a_collector_takes_its_classes_alone_and_a_profile_holds_for_both_roles() {
         format!("{} class=ssd", site.target(1)),
         format!("{} class=gpu", bad.target(2)),
         format!("{} class=nic", site.target(3)),
+        // How it is reached is said by its class, too: the device has no version that is offered.
+        format!("{} class=old", site.target(4)),
     ];
     queue.list(&list);
     let profile = json!({"schema": 1, "classes": {
-        "ssd": {"trust": site.root, "timeout": 3}, "gpu": {"trust": bad.root}}});
+        "ssd": {"trust": site.root, "timeout": 3}, "gpu": {"trust": bad.root},
+        "old": {"trust": site.root, "max-version": "1.1"}}});
     let profile = queue.folder.write("classes.json", profile.to_string());
     assert_eq!(queue.submit("").code, 0);
     let options = format!("--class-profile {profile} {}", queue.key());
     let worker = queue.worker("some", &format!("{options} --classes ssd,gpu"));
     let pending = queue.server.site(30);
-    until("two are judged", || pending.pending().unwrap() == (1, 0));
+    until("two are judged", || pending.pending().unwrap() == (2, 0));
     worker.terminate();
     assert!(worker.ended().1.contains("2 collected, 2 judged"));
     let _all = queue.worker("all", &format!("{options} --drain"));
     let out = queue.folder.path("out.jsonl");
     assert_eq!(queue.watch(&format!("--out {out} --wait 20")).code, 1);
     let outcomes = outcomes(&out);
-    assert_eq!(finals(&outcomes), counts(&[("verified", 2), ("undecidable", 1)]));
+    assert_eq!(finals(&outcomes), counts(&[("verified", 2), ("undecidable", 1), ("rejected", 1)]));
     let nic = outcomes.iter().find(|outcome| outcome["class"] == "nic").unwrap();
     assert_eq!(nic["reason"]["check"], "profile");
 }
