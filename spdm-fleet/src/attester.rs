@@ -1,6 +1,9 @@
 //! Who attests one device.
 
+use core::any::Any;
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
+use std::panic::catch_unwind;
 
 use serde_json::value::RawValue;
 
@@ -45,6 +48,15 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// What some work came to. A panic in it is a failure of this program, and of no other attempt.
+    #[must_use]
+    pub fn of(work: impl FnOnce() -> Self) -> Self {
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+            let detail = format!("panic: {}", panic_message(panic.as_ref()));
+            Self::without_device(OutcomeKind::InternalError, Fault::Us, "panic", detail)
+        })
+    }
+
     /// An attempt that brought nothing but why.
     #[must_use]
     pub fn without_device(
@@ -64,4 +76,10 @@ impl Attempt {
             round_trips: 0,
         }
     }
+}
+
+/// What a panic says.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

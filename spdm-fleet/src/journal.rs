@@ -224,7 +224,12 @@ impl Journal<'_> {
     /// # Errors
     /// [`JournalError::Io`], such as a full disk.
     pub fn append(&mut self, outcome: &Outcome) -> Result<(), JournalError> {
-        self.write_line(outcome)?;
+        match &outcome.report {
+            Some(report) if report.get().len() > MAX_LINE_LEN / 2 => {
+                self.write_line(&Outcome { report: None, ..outcome.clone() })?;
+            }
+            _ => self.write_line(outcome)?,
+        }
         self.unsynced += 1;
         if self.unsynced >= LINES_PER_SYNC { self.sync() } else { self.sync_if_due() }
     }
@@ -252,6 +257,14 @@ impl Journal<'_> {
         self.line.clear();
         serde_json::to_writer(&mut self.line, line).map_err(io::Error::from)?;
         self.line.push(b'\n');
+        // Nobody would read it again, nor what stands behind it.
+        if self.line.len() > MAX_LINE_LEN {
+            return Err(io::Error::other(format!(
+                "an outcome of {} bytes, and {MAX_LINE_LEN} are the most",
+                self.line.len()
+            ))
+            .into());
+        }
         if let Err(error) = self.file.write_all(&self.line) {
             // Half a line would be taken for a crash; the next line would make it one in the middle.
             let _ = self.file.set_len(self.len);

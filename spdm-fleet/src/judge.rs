@@ -56,8 +56,8 @@ pub enum Submitted<'s> {
 /// Believes a collector nothing, and asks a [`Judge`] for the verdict over what is left.
 ///
 /// The deciding signature is that of MEASUREMENTS, and that of CHALLENGE_AUTH where nothing was measured: its nonce must be ours.
-/// One is enough: the signature of MEASUREMENTS proves the possession of the same key over the same negotiation as that of
-/// CHALLENGE_AUTH, and all that CHALLENGE_AUTH says besides is compared with the measurements.
+/// One is enough: the signature of MEASUREMENTS proves the possession of the same key as that of CHALLENGE_AUTH, which may be
+/// older, and all that CHALLENGE_AUTH says besides is compared with the measurements.
 #[derive(Clone, Copy)]
 pub struct EvidenceCheck<'b> {
     nonces: Nonces<'b>,
@@ -116,7 +116,7 @@ impl<'b> EvidenceCheck<'b> {
             let got = evidence.recordings.len();
             return Err(Refused::evidence(format!("it holds {got} connections instead of one")));
         };
-        let (kind, nonce) = deciding_nonce(recording)?;
+        let (kind, nonce) = deciding_nonce(recording, &want.measurements)?;
         let checked = self.nonces.check(&nonce, kind, item, message.attempt, now, self.window)?;
         checked.map_err(Refused::stale)?;
         // A collector that leaves measurements out leaves out what could be what is wrong.
@@ -222,6 +222,7 @@ fn without_evidence(failure: Option<&CollectFailure>) -> Attempt {
                 index: None,
                 detail: "the collector does not say why".to_owned(),
             });
+            let (check, detail) = (shortened(&check, MAX_CHECK), shortened(&detail, MAX_DETAIL));
             let mut attempt = Attempt::without_device(*outcome, *fault, &check, detail);
             attempt.finding = Finding { passing: *passing, ..attempt.finding };
             attempt
@@ -229,26 +230,39 @@ fn without_evidence(failure: Option<&CollectFailure>) -> Attempt {
     }
 }
 
+/// Characters of what a collector says that are kept.
+const MAX_CHECK: usize = 64;
+const MAX_DETAIL: usize = 2048;
+
+fn shortened(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}
+
 /// Where the nonce is in CHALLENGE and in GET_MEASUREMENTS with a signature (DSP0274 §CHALLENGE, §GET_MEASUREMENTS).
 const NONCE_OFFSET: usize = 4;
 
-/// The nonce of the last request for the deciding signature.
-fn deciding_nonce(recording: &Recording) -> Result<(NonceKind, RequesterNonce), Refused> {
+/// The nonce of the last request for the deciding signature: where measurements were wanted, no other one decides.
+fn deciding_nonce(
+    recording: &Recording,
+    wanted: &WantedMeasurements,
+) -> Result<(NonceKind, RequesterNonce), Refused> {
     let of = |code: Code| {
         let requests = recording.exchanges.iter().map(|exchange| exchange.request.as_slice());
         requests.rev().filter(move |request| request.get(1) == Some(&code.0))
     };
     let mut measuring = of(Code::GET_MEASUREMENTS).peekable();
-    let (kind, request) = if measuring.peek().is_some() {
+    let is_measured = *wanted != WantedMeasurements::None || measuring.peek().is_some();
+    let (kind, request, without) = if is_measured {
         let is_signed = |request: &&[u8]| {
             request.get(2).is_some_and(|attributes| attributes & SIGNATURE_REQUESTED != 0)
         };
-        (NonceKind::Measurements, measuring.find(is_signed))
+        let why = "no measurements were to be signed: the device has none, or the collector did not ask for them";
+        (NonceKind::Measurements, measuring.find(is_signed), why)
     } else {
-        (NonceKind::Challenge, of(Code::CHALLENGE).next())
+        (NonceKind::Challenge, of(Code::CHALLENGE).next(), "nothing in it was to be signed")
     };
     let nonce = request
         .and_then(|request| request.get(NONCE_OFFSET..)?.first_chunk::<NONCE_LEN>())
-        .ok_or_else(|| Refused::evidence("nothing in it was to be signed".to_owned()))?;
+        .ok_or_else(|| Refused::evidence(without.to_owned()))?;
     Ok((kind, RequesterNonce(*nonce)))
 }

@@ -1,11 +1,8 @@
 //! Runs a schedule: threads that attest, and one that writes.
 
-use core::any::Any;
-use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io;
-use std::panic::catch_unwind;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -205,14 +202,9 @@ impl Shared<'_> {
         Item::new(self.run.provider, self.run.job, target)
     }
 
-    /// One attempt. A panic is a failure of this program, and of no other attempt.
     fn attempt(&self, item: &Item, ticket: &Ticket) -> Attempt {
         let work = Work { item, attempt: ticket.attempt, deadline: self.run.deadline };
-        let attempt = catch_unwind(AssertUnwindSafe(|| self.attester.attest(&work)));
-        attempt.unwrap_or_else(|panic| {
-            let detail = format!("panic: {}", panic_message(panic.as_ref()));
-            Attempt::without_device(OutcomeKind::InternalError, Fault::Us, "panic", detail)
-        })
+        Attempt::of(|| self.attester.attest(&work))
     }
 
     /// Hands outcomes to the sink until every thread has ended.
@@ -254,10 +246,4 @@ impl Shared<'_> {
         let finality = Finality::TriedAgain;
         Some(Outcome::new(&item, ticket.attempt, attempt, finality, span, self.run.worker))
     }
-}
-
-/// What a panic says.
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

@@ -1,5 +1,6 @@
 //! What a journal says in the end: the last outcome of each item.
 
+use core::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::BufRead;
 use std::sync::Arc;
@@ -46,6 +47,9 @@ pub struct ItemSummary {
     pub started: Timestamp,
     /// When it ended.
     pub finished: Timestamp,
+    /// The last attempt was cancelled.
+    is_cancelled: bool,
+    verdicts: Verdicts,
 }
 
 /// By what items are counted.
@@ -137,6 +141,8 @@ impl Summary {
         let number = self.items.len();
         self.index.insert(outcome.item.clone(), number);
         let site = outcome.labels.get("site").unwrap_or(&outcome.host);
+        let mut verdicts = Verdicts::default();
+        verdicts.add(outcome);
         let item = ItemSummary {
             item: outcome.item.clone(),
             target: outcome.target.clone(),
@@ -150,6 +156,8 @@ impl Summary {
             reason: outcome.reason.as_ref().map(shortened),
             started: outcome.started,
             finished: outcome.finished,
+            is_cancelled: outcome.outcome == OutcomeKind::Cancelled,
+            verdicts,
         };
         self.counts.add(item.outcome);
         self.items.push(item);
@@ -284,32 +292,76 @@ impl Summary {
     }
 }
 
+/// The verdicts about an item that decide whether they can all be: in whatever order they come. What was cancelled was not
+/// tried, and is none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Verdicts {
+    /// The highest attempt, and what was said of it first.
+    last: Option<(u32, OutcomeKind, Fault)>,
+    /// What else was said of it.
+    other: Option<OutcomeKind>,
+    /// The lowest attempt that no other one was to follow.
+    ended: Option<u32>,
+}
+
+impl Verdicts {
+    fn add(&mut self, outcome: &Outcome) {
+        let &Outcome { attempt, outcome: kind, fault, .. } = outcome;
+        if kind == OutcomeKind::Cancelled {
+            return;
+        }
+        match self.last {
+            Some((last, ..)) if attempt < last => {}
+            Some((last, before, whose)) if attempt == last => {
+                if (before, whose) != (kind, fault) {
+                    self.other.get_or_insert(kind);
+                }
+            }
+            _ => (self.last, self.other) = (Some((attempt, kind, fault)), None),
+        }
+        if outcome.is_final {
+            self.ended = Some(self.ended.map_or(attempt, |ended| ended.min(attempt)));
+        }
+    }
+
+    /// Why they cannot all be.
+    fn contradiction(&self) -> Option<String> {
+        let (last, kind, _) = self.last?;
+        if let Some(other) = self.other {
+            return Some(format!("of attempt {last} the journal says both {kind} and {other}"));
+        }
+        // Nobody tries again what has ended: who adds an attempt would hide how it did.
+        let ended = self.ended.filter(|ended| *ended < last)?;
+        Some(format!(
+            "the journal has an attempt {last} behind attempt {ended}, which was the last"
+        ))
+    }
+}
+
 impl ItemSummary {
     /// Another outcome of the same item.
     fn follow(&mut self, outcome: &Outcome) {
-        if outcome.attempt < self.attempt {
-            return;
+        self.verdicts.add(outcome);
+        let is_later = match outcome.attempt.cmp(&self.attempt) {
+            Ordering::Less => false,
+            Ordering::Equal => self.is_cancelled,
+            Ordering::Greater => true,
+        };
+        if is_later {
+            self.attempt = outcome.attempt;
+            self.is_cancelled = outcome.outcome == OutcomeKind::Cancelled;
+            self.outcome = outcome.outcome;
+            self.is_final = outcome.is_final;
+            self.fault = outcome.fault;
+            self.reason = outcome.reason.as_ref().map(shortened);
+            self.started = outcome.started;
+            self.finished = outcome.finished;
         }
-        // What was cancelled was not tried, and may be under the same number: it says nothing beside what was.
-        if outcome.attempt == self.attempt && self.outcome != OutcomeKind::Cancelled {
-            let is_same = (outcome.outcome, outcome.fault) == (self.outcome, self.fault);
-            if !is_same && outcome.outcome != OutcomeKind::Cancelled {
-                let detail = format!(
-                    "of attempt {} the journal says both {} and {}",
-                    self.attempt, self.outcome, outcome.outcome
-                );
-                (self.outcome, self.fault) = (OutcomeKind::InternalError, Fault::Us);
-                self.reason = Some(Reason { check: CONTRADICTION.to_owned(), index: None, detail });
-            }
-            return;
+        if let Some(detail) = self.verdicts.contradiction() {
+            (self.outcome, self.fault) = (OutcomeKind::InternalError, Fault::Us);
+            self.reason = Some(Reason { check: CONTRADICTION.to_owned(), index: None, detail });
+            self.is_final = true;
         }
-        self.attempt = outcome.attempt;
-        self.outcome = outcome.outcome;
-        self.is_final = outcome.is_final;
-        self.fault = outcome.fault;
-        self.reason = outcome.reason.as_ref().map(shortened);
-        self.started = outcome.started;
-        self.finished = outcome.finished;
     }
 }
 

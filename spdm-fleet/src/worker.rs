@@ -3,7 +3,6 @@
 mod collect;
 mod judge;
 
-use core::any::Any;
 use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
@@ -15,6 +14,7 @@ use std::time::Instant;
 
 pub use self::collect::{CollectRole, Collected, Collector};
 pub use self::judge::JudgeRole;
+use crate::attester::panic_message;
 use crate::queue::{Delivery, Queue, QueueError};
 use crate::site::Site;
 
@@ -261,7 +261,7 @@ impl<'s> Shared<'s> {
                 self.hand_back(delivery, delay);
             }
             Err(panic) => {
-                observer.failed(delivery.id(), panic_text(&*panic));
+                observer.failed(delivery.id(), panic_message(&*panic));
                 self.hand_back(delivery, backoff(delivery));
             }
         }
@@ -334,9 +334,4 @@ impl<'s> Shared<'s> {
 fn backoff(delivery: &Delivery) -> Duration {
     let number = usize::try_from(delivery.number().saturating_sub(1)).unwrap_or(usize::MAX);
     BACKOFF.get(number.min(BACKOFF.len() - 1)).copied().unwrap_or(Duration::ZERO)
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic")
 }

@@ -1,5 +1,6 @@
 //! `spdm fleet collect`: evidence of many devices, for somebody else to judge.
 
+use core::sync::atomic::Ordering;
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
@@ -83,6 +84,9 @@ pub(crate) fn run(
     for reason in &reasons {
         console.note(reason);
     }
+    if stop.load(Ordering::Relaxed) {
+        console.note("stopped: there is no evidence of devices that were not asked yet");
+    }
     let all = u64::try_from(targets.len()).unwrap_or(u64::MAX);
     console.note(&format!("evidence of {collected} of {all} devices is in {}", args.out.display()));
     Ok(exit(all.saturating_sub(collected), &others))
@@ -136,7 +140,8 @@ struct Collecting<'c> {
     brought: Brought,
 }
 
-type Brought = Mutex<HashMap<ItemId, EvidenceMessage>>;
+/// By item and attempt.
+type Brought = Mutex<HashMap<(ItemId, u32), EvidenceMessage>>;
 
 impl Attester for Collecting<'_> {
     fn attest(&self, work: &Work<'_>) -> Attempt {
@@ -159,7 +164,7 @@ impl Attester for Collecting<'_> {
         };
         (attempt.device_ms, attempt.round_trips) = (message.device_ms, message.round_trips);
         let mut brought = self.brought.lock().unwrap_or_else(PoisonError::into_inner);
-        brought.insert(work.item.item.clone(), message);
+        brought.insert((work.item.item.clone(), work.attempt), message);
         attempt
     }
 }
@@ -181,12 +186,12 @@ struct EvidenceSink<'s> {
 impl OutcomeSink for EvidenceSink<'_> {
     fn outcome(&mut self, outcome: Outcome) -> io::Result<()> {
         let mut brought = self.brought.lock().unwrap_or_else(PoisonError::into_inner);
-        let message = brought.remove(&outcome.item);
+        let message = brought.remove(&(outcome.item.clone(), outcome.attempt));
         drop(brought);
         if !outcome.is_final {
             return Ok(());
         }
-        let is_collected = message.as_ref().is_some_and(|message| message.evidence.is_some());
+        let is_collected = message.as_ref().is_some_and(|message| message.failure.is_none());
         if is_collected {
             self.collected += 1;
         } else {

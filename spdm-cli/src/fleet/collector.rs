@@ -81,17 +81,18 @@ impl DeviceCollector<'_> {
         let Examination { verdict, mut recordings, round_trips, exchange, .. } = examined;
         let device_ms = u64::try_from(exchange.as_millis()).unwrap_or(u64::MAX);
         let found = finding(&verdict);
+        let is_complete = is_complete(&verdict, waived);
         // What did not come through is tried again. About everything else the judge decides, from what the device said.
         let is_broken = matches!(found.kind, OutcomeKind::Unreachable | OutcomeKind::DeviceError);
-        if is_broken && !is_complete(&verdict, waived) {
-            let failure = Some(found.into());
+        let failure = (!is_complete).then(|| found.into());
+        if is_broken && !is_complete {
             return Ok(Collected { evidence: None, failure, device_ms, round_trips });
         }
         // Of a device that asked to start over, the last connection counts.
         let last = recordings.pop().into_iter().collect();
         let json = evidence(&device.name(), last).to_json_line().map_err(Failure::usage)?;
         let evidence = Some(RawValue::from_string(json).map_err(Failure::usage)?);
-        Ok(Collected { evidence, failure: None, device_ms, round_trips })
+        Ok(Collected { evidence, failure, device_ms, round_trips })
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Instant;
 use spdm_codec::RequesterNonce;
 use spdm_evidence::{Evidence, Proof, Report, Signatures, Verifier};
 use spdm_fleet::{
-    Attempt, Case, FRESHNESS_CHECK, Fault, Finding, Judge, OutcomeKind, Want, WantedMeasurements,
+    Attempt, Case, EVIDENCE_CHECK, FRESHNESS_CHECK, Fault, Finding, Judge, OutcomeKind, Target,
+    Transport, Want, WantedMeasurements,
 };
 
 use crate::args::{ConnectionArgs, San, SlotChoice, compat};
@@ -46,6 +47,15 @@ impl Judge for OfflineJudge<'_> {
 }
 
 impl OfflineJudge<'_> {
+    /// Whether something says which device, or which model, must have signed: the list, or the options of its class.
+    pub(crate) fn names(&self, target: &Target) -> bool {
+        let trust = |rules: &ClassRules<'_>| {
+            let trust = &rules.args().options.trust;
+            trust.san.as_ref().is_some_and(|san| *san != San::None) || trust.pci_id.is_some()
+        };
+        target.san.is_some() || self.rules.of(&target.class).is_ok_and(trust)
+    }
+
     /// What the options of a class want of a device; `None` where there are none.
     pub(crate) fn want(&self, class: &str) -> Option<Want> {
         let options = &self.rules.of(class).ok()?.args().options;
@@ -55,6 +65,10 @@ impl OfflineJudge<'_> {
     fn verdict(&self, rules: &ClassRules<'_>, case: &Case<'_>) -> Result<Attempt, Failure> {
         let round = rules.round(&[], self.crypto);
         let name = leaf_name(&round, case.item.target.san.as_deref())?;
+        if case.item.target.transport() == Transport::Pci && !self.names(&case.item.target) {
+            let detail = "the function of a PCI device cannot be seen from here: --san or --pci-id of its class must say what its certificate names";
+            return Ok(undecidable("leaf.name", detail.to_owned()));
+        }
         let mut stopwatch = Stopwatch::of(self.crypto.backend, round.options.trust.at);
         let mut evidence = case.evidence.clone();
         evidence.target.clone_from(&case.item.target.target);
@@ -70,12 +84,25 @@ impl OfflineJudge<'_> {
         if finding.kind == OutcomeKind::Verified && !is_fresh {
             finding = not_fresh();
         }
+        if finding.kind == OutcomeKind::Verified
+            && let Some(index) = lacking(&verdict, &case.want.measurements)
+        {
+            finding = not_measured(index);
+        }
         let printed =
             PrintedVerdict { verdict: &verdict, provenance: stopwatch.lap(), chain: None };
         let report = serde_json::value::to_raw_value(&printed).map_err(Failure::usage)?;
         let attempt = undecidable("", String::new());
         Ok(Attempt { finding, report: Some(report), ..attempt })
     }
+}
+
+/// A wanted measurement that is not among those whose signature was verified.
+fn lacking(verdict: &Verdict, wanted: &WantedMeasurements) -> Option<u8> {
+    let WantedMeasurements::Indices(indices) = wanted else { return None };
+    let measured = verdict.report.measurements();
+    let is_there = |index: &&u8| measured.iter().any(|value| value.index == **index);
+    indices.iter().find(|index| !is_there(index)).copied()
 }
 
 /// The name that the leaf of an item must carry: that of the list, or that of its class.
@@ -138,6 +165,12 @@ fn deciding(mut reports: Vec<Report>) -> Option<Report> {
 
 fn is_fresh(report: &Report) -> bool {
     report.fresh() == Some(true)
+}
+
+fn not_measured(index: u8) -> Finding {
+    let detail = format!("measurement {index} was wanted, and is not among those that were signed");
+    let (kind, fault) = (OutcomeKind::Rejected, Fault::Device);
+    Attempt::without_device(kind, fault, EVIDENCE_CHECK, detail).finding
 }
 
 fn not_fresh() -> Finding {

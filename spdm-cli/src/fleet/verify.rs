@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use spdm_evidence::printable_text;
 use spdm_fleet::{
-    Attempt, EVIDENCE_CHECK, EvidenceCheck, Fault, Finality, Grouping, ITEM_CHECK, Item, ItemId,
-    Job, JobDigest, JournalError, JournalHead, Nonces, Outcome, OutcomeKind, Span, Submitted,
-    Target, Timestamp,
+    Attempt, EVIDENCE_CHECK, EvidenceCheck, Fault, Finality, Grouping, Item, ItemId, Job,
+    JobDigest, JournalError, JournalHead, Nonces, Outcome, OutcomeKind, Span, Submitted, Target,
+    Timestamp,
 };
 
 use crate::args::FleetVerifyArgs;
@@ -64,21 +65,31 @@ pub(crate) fn run(
         }
         views.take(outcome)
     };
-    let worker = worker();
-    let mut seen = HashSet::new();
+    let (worker, now) = (worker(), Timestamp::now());
+    let (mut seen, mut passed_over) = (HashSet::new(), 0_u64);
+    // Evidence in a file becomes no older while others are judged.
     evidence_files::read(&args.evidence, &mut |message| {
-        let started = Timestamp::now();
-        let submitted = listed.get(&message.item.item).copied();
-        let attempt = match submitted {
-            Some(item) => {
-                // What a collector says that was wanted does not count: the options of the class say it.
-                let want = judge.want(&item.target.class).unwrap_or_default();
-                check.judge(&message, Submitted::Listed(item, &want), started)
+        let message = match message {
+            Ok(message) => message,
+            Err(why) => {
+                passed_over += 1;
+                console.note(&format!("note: {why}: it counts for nothing"));
+                return Ok(());
             }
-            None => not_listed(),
         };
-        let item = submitted.unwrap_or(&message.item);
-        seen.insert(item.item.clone());
+        let Some(item) = listed.get(&message.item.item).copied() else {
+            passed_over += 1;
+            console.note(&format!(
+                "note: evidence of what is not on the list counts for nothing: {}",
+                printable_text(&message.item.target.target.chars().take(200).collect::<String>())
+            ));
+            return Ok(());
+        };
+        seen.insert(&item.item);
+        let started = Timestamp::now();
+        // What a collector says that was wanted does not count: the options of the class say it.
+        let want = judge.want(&item.target.class).unwrap_or_default();
+        let attempt = Attempt::of(|| check.judge(&message, Submitted::Listed(item, &want), now));
         let span = Span { due: message.collected_at, started, finished: Timestamp::now() };
         let outcome = Outcome::new(item, message.attempt, attempt, Finality::Final, span, &worker);
         tell(&outcome, console)
@@ -91,25 +102,25 @@ pub(crate) fn run(
     if let Some(journal) = &mut journal {
         journal.sync().map_err(of)?;
     }
-    let summary = views.finish()?;
-    match console.json() {
-        true => Ok(views::exit(&summary, &args.fail_on())),
-        false => views::show(&summary, Grouping::Class, &args.fail_on(), console),
+    let nameless = items.iter().filter(|item| !judge.names(&item.target)).count();
+    if nameless > 0 {
+        console.note(&format!(
+            "note: nothing names the devices of {nameless} targets (san in the list, --san): a collector can ask another device of the same maker in their place"
+        ));
     }
+    let summary = views.finish()?;
+    let exit = match console.json() {
+        true => views::exit(&summary, &args.fail_on()),
+        false => views::show(&summary, Grouping::Class, &args.fail_on(), console)?,
+    };
+    // Something was handed on that cannot be judged: nobody knows what it would have said.
+    Ok(if passed_over > 0 { Exit::Rejected } else { exit })
 }
 
 fn head(name: &str, digest: &JobDigest, targets: &[Target]) -> JournalHead {
     let now = Timestamp::now();
     let job = Job { name: name.to_owned(), ..digest.job(now) };
     JournalHead::new(job, u64::try_from(targets.len()).unwrap_or(u64::MAX), now)
-}
-
-/// A collector handed on what nobody listed.
-fn not_listed() -> Attempt {
-    let detail =
-        "it is not among the targets of this job: the collector changed target, class or job";
-    let (kind, fault) = (OutcomeKind::Rejected, Fault::Transport);
-    Attempt::without_device(kind, fault, ITEM_CHECK, detail)
 }
 
 fn missing() -> Attempt {

@@ -86,6 +86,7 @@ fn what_is_collected_is_verified_somewhere_else() {
         assert_eq!(outcome["evidence"]["sha256"].as_str().unwrap().len(), 64);
         assert!(outcome["round_trips"].as_u64().unwrap() > 4);
     }
+    assert!(ran.err.contains("nothing names the devices of 5 targets"), "{}", ran.err);
     // fleet report reads what it writes.
     assert_eq!(run(&format!("fleet report {out}")).code, 0);
     // A name of the job that fleet collect was not given: no item is that of the list.
@@ -151,13 +152,31 @@ fn f8_f9_what_a_collector_changes_is_rejected() {
     changed(&|messages| drop(messages.remove(0)));
     let missing = collected.rejected("evidence");
     assert_eq!(missing["outcome"], "undecidable");
+    changed(&|messages| messages[0]["target"] = json!("tcp:127.9.9.9:1"));
+    collected.rejected("item");
+    // Under the name of an item that nobody listed: that one is missing.
+    changed(&|messages| messages[0]["item"] = json!(format!("sha256:{}", "0".repeat(64))));
+    collected.rejected("evidence");
+    // An attempt behind the last one would hide how that ended.
     changed(&|messages| {
-        messages[0]["target"] = json!("tcp:127.9.9.9:1");
+        let mut later = messages[0].clone();
+        messages[0]["evidence"] = messages[1]["evidence"].clone();
+        later["attempt"] = json!(u32::MAX);
+        later["evidence"] = Value::Null;
+        later["failure"] = json!({
+            "outcome": "unreachable", "fault": "transport", "reason": null, "passing": true
+        });
+        messages.push(later);
     });
-    // One that nobody listed, and one that is missing.
+    let ran = collected.verify("--fail-on rejected,undecidable");
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.out.contains("behind attempt 1, which was the last"), "{}", ran.out);
+    // What cannot be read is passed over, the others are judged, and it is no success.
+    fs::write(&collected.evidence, format!("{{}}\n{}\n{}\n{{\"sch", honest[0], honest[1])).unwrap();
     let ran = collected.verify("");
     assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(ran.out.contains("1 of 2") || ran.out.contains("1 of 3"), "{}", ran.out);
+    assert!(ran.out.contains("2 of 2 devices"), "{}", ran.out);
+    assert!(ran.err.contains("evidence.jsonl: line 1: ") && ran.err.contains("line 4: "));
     // The key of somebody else.
     collected.replace(&honest);
     assert_eq!(collected.verify("").code, 0);
@@ -173,19 +192,23 @@ fn measurements_that_a_class_wants_must_have_been_collected() {
     let site = good(&folder);
     let targets = folder.write("targets.txt", site.target(1));
     let (key, evidence) = (folder.write("key", [7; 32]), folder.path("evidence.jsonl"));
-    let collect = format!("fleet collect --targets {targets} --key {key} --out {evidence}");
+    let collect = |options: &str| {
+        let _ = fs::remove_file(&evidence);
+        run(&format!("fleet collect --targets {targets} --key {key} --out {evidence} {options}"))
+            .code
+    };
     let verify =
         format!("fleet verify {evidence} --targets {targets} --key {key} --trust {}", site.root);
-    assert_eq!(run(&format!("{collect} --measurements 1,2")).code, 0);
+    assert_eq!(collect("--measurements 1,2"), 0);
     let ran = run(&verify);
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.out.contains("not asked for what was wanted: all"), "{}", ran.out);
     assert_eq!(run(&format!("{verify} --measurements 1")).code, 0);
     assert_eq!(run(&format!("{verify} --measurements 3")).code, 1);
-    assert_eq!(run(&format!("{collect} --measurements none")).code, 0);
+    assert_eq!(collect("--measurements none"), 0);
     assert_eq!(run(&verify).code, 1);
     assert_eq!(run(&format!("{verify} --measurements none")).code, 0);
-    assert_eq!(run(&format!("{collect} --challenge none")).code, 0);
+    assert_eq!(collect("--challenge none"), 0);
     assert_eq!(run(&verify).code, 1);
     assert_eq!(run(&format!("{verify} --challenge none")).code, 0);
 }
@@ -211,9 +234,16 @@ fn what_cannot_be_collected_or_read_is_said() {
         format!("{} --measurements none --challenge none", collect(&key, &targets)),
         "leave nothing that the device signs",
     );
-    let bad = folder.write("bad.jsonl", "{}\n");
-    let verify = format!("fleet verify {bad} --targets {targets} --key {key}");
-    refused(verify.clone(), "bad.jsonl: line 1: ");
+    let used = folder.write("used.jsonl", "{}\n");
+    let verify = format!("fleet verify {used} --targets {targets} --key {key}");
     refused(format!("{verify} --freshness 29"), "at least 30");
-    refused(verify.replace("bad.jsonl", "none.jsonl"), "none.jsonl");
+    refused(verify.replace("used.jsonl", "none.jsonl"), "none.jsonl");
+    // Evidence of another run stays as it is, and none is mixed with it.
+    refused(collect(&key, &targets).replace(&out, &used), "there is evidence in it already");
+    assert_eq!(fs::read(&used).unwrap(), b"{}\n");
+    let full = folder.path("full");
+    fs::create_dir(&full).unwrap();
+    fs::write(format!("{full}/old.json"), "{}").unwrap();
+    refused(collect(&key, &targets).replace(&out, &full), "there is evidence in it already");
+    refused(collect(&key, &targets).replace(&out, "-"), "expected FILE.jsonl or a folder");
 }

@@ -137,10 +137,15 @@ impl<'f> Reference<'f> {
             Ok(comparison) => comparison,
             Err(error) => return Appraised::new(ReferenceVerdict::NotCompared, error.to_string()),
         };
+        let verdict = comparison.verdict();
         let mut expected: Vec<Vec<_>> = vec![Vec::new(); measured.len()];
         let collected = alternatives(&evidence, states(), provider, |place, alternative| {
-            // What else a measurement could have been that is as expected, tells nobody anything.
-            if alternative.difference.is_some() && comparison.outcome(place) == Outcome::Match {
+            // Of a device that is as expected, it tells nobody anything what it could have been.
+            let is_expected = verdict == Verdict::Match;
+            if is_expected
+                && alternative.difference.is_some()
+                && comparison.outcome(place) == Outcome::Match
+            {
                 return;
             }
             if let (Some(all), Some(value)) = (expected.get_mut(place), measured.get(place)) {
@@ -161,7 +166,6 @@ impl<'f> Reference<'f> {
             .files
             .iter()
             .find(|file| !file.states(subject).any(|state| evidence.is_in(&state.environment)));
-        let verdict = comparison.verdict();
         let is_undecidable = matches!(verdict, Verdict::Undecidable { .. });
         let statuses: Vec<_> =
             (0..measured.len()).map(|place| status(comparison.outcome(place))).collect();

@@ -53,8 +53,8 @@ pub struct MeasuredValue {
     pub(crate) value_type: Option<MeasurementType>,
     /// How it compares with the reference values.
     pub reference: ReferenceStatus,
-    /// What is expected: every alternative, the one first that differs least; of a measurement that is as expected, those that
-    /// it is.
+    /// What is expected: every alternative, the one first that differs least. Where the whole device is as expected, those that
+    /// a measurement is.
     pub expected: Vec<ExpectedValue>,
 }
 

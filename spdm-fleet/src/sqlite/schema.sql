@@ -49,14 +49,26 @@ CREATE TABLE outcome (
 ) STRICT;
 
 -- How the last attempt at each item ended. What was cancelled was not tried, and says nothing beside a verdict about the same
--- attempt. Of two verdicts neither counts.
+-- attempt. Of two verdicts about one attempt neither counts, nor does an attempt behind the last one.
 CREATE VIEW latest AS
-WITH said AS (
+WITH entry AS (
     SELECT
         rowid AS entry,
-        count(*) FILTER (WHERE outcome <> 'cancelled') OVER (PARTITION BY item, attempt) > 1 AS contradiction,
-        row_number() OVER (PARTITION BY item ORDER BY attempt DESC, outcome = 'cancelled', rowid) AS place
+        item,
+        attempt,
+        outcome,
+        max(attempt) FILTER (WHERE outcome <> 'cancelled') OVER (PARTITION BY item) AS tried,
+        min(attempt) FILTER (WHERE final AND outcome <> 'cancelled') OVER (PARTITION BY item) AS ended,
+        count(*) FILTER (WHERE outcome <> 'cancelled') OVER (PARTITION BY item, attempt) AS verdicts
     FROM outcome
+),
+said AS (
+    SELECT
+        entry,
+        coalesce(ended < tried, 0)
+        OR coalesce(max(attempt = tried AND verdicts > 1) OVER (PARTITION BY item), 0) AS contradiction,
+        row_number() OVER (PARTITION BY item ORDER BY attempt DESC, outcome = 'cancelled', entry) AS place
+    FROM entry
 )
 SELECT
     item.job,
@@ -69,15 +81,15 @@ SELECT
     last.attempt,
     iif(contradiction, 'internal_error', last.outcome) AS outcome,
     iif(contradiction, 'us', last.fault) AS fault,
-    last.final,
+    iif(contradiction, 1, last.final) AS final,
     iif(contradiction, 'journal', last.reason) AS reason,
     iif(contradiction, NULL, last.measurement) AS measurement,
     iif(
         contradiction,
-        'of attempt ' || last.attempt || ' there are several outcomes: ' || (
-            SELECT group_concat(verdict.outcome || ' (fault: ' || verdict.fault || ')', ', ')
+        'there are outcomes that cannot both be: ' || (
+            SELECT group_concat('attempt ' || verdict.attempt || ' ' || verdict.outcome || ' (fault: ' || verdict.fault || ')', ', ')
             FROM outcome AS verdict
-            WHERE verdict.item = last.item AND verdict.attempt = last.attempt AND verdict.outcome <> 'cancelled'
+            WHERE verdict.item = last.item AND verdict.outcome <> 'cancelled'
         ),
         last.detail
     ) AS detail,

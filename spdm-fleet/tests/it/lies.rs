@@ -43,7 +43,9 @@ fn nonce(kind: NonceKind, item: &Item, attempt: u32, at: Timestamp) -> Requester
 
 fn exchange(code: u8, attributes: u8, operation: u8, nonce: &RequesterNonce) -> RecordedExchange {
     let request = [&[0x12, code, attributes, operation][..], &nonce.0, &[0]].concat();
-    RecordedExchange { request, interim: Vec::new(), response: None }
+    // The code of a response is that of its request without the highest bit.
+    let response = Some(vec![0x12, code & 0x7F, 0, 0]);
+    RecordedExchange { request, interim: Vec::new(), response }
 }
 
 fn evidence(exchanges: Vec<RecordedExchange>) -> Evidence {

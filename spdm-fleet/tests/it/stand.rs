@@ -90,7 +90,7 @@ impl Collector for Devices {
         let nonce = &work.nonces.measurements.0;
         let request = [&[0x12, 0xE0, 1, 0xFF][..], nonce, &[0]].concat();
         let mut recording = Recording::new(Negotiation::Recorded, 0);
-        let response = Some(vec![0x60; self.padding / 2]);
+        let response = Some([vec![0x12, 0x60, 0, 0], vec![0x60; self.padding / 2]].concat());
         recording.exchanges.push(RecordedExchange { request, interim: Vec::new(), response });
         let mut evidence = Evidence::new(&work.item.target.target);
         evidence.recordings.push(recording);

@@ -105,9 +105,28 @@ fn summary_counts_the_last_attempt_of_each_item() {
 
 #[test]
 fn summary_never_takes_an_attempt_before_for_the_last() {
-    let late = [attempt(2, rejected("tcp:a")), attempt(1, verified("tcp:a"))];
+    let before = || tried_again(outcome("tcp:a", OutcomeKind::Unreachable, Fault::Transport));
+    let late = [attempt(2, rejected("tcp:a")), attempt(1, before())];
     let (summary, _) = read(1, &late);
     assert_eq!(summary.items()[0].outcome, OutcomeKind::Rejected);
+}
+
+#[test]
+fn summary_lets_no_attempt_hide_how_an_item_ended() {
+    let (first, later) = (attempt(1, rejected("tcp:a")), attempt(2, verified("tcp:a")));
+    for pair in [[first.clone(), later.clone()], [later.clone(), first.clone()]] {
+        let (summary, _) = read(1, &pair);
+        let item = &summary.items()[0];
+        assert_eq!((item.outcome, item.fault), (OutcomeKind::InternalError, Fault::Us));
+        assert!(item.reason.as_ref().unwrap().detail.contains("behind attempt 1"), "{item:?}");
+        // Nor does a third one.
+        let (summary, _) = read(1, &[&pair[..], &[attempt(3, verified("tcp:a"))]].concat());
+        assert_eq!(summary.items()[0].outcome, OutcomeKind::InternalError);
+    }
+    // What was cancelled was none.
+    let cancelled = attempt(1, outcome("tcp:a", OutcomeKind::Cancelled, Fault::None));
+    let (summary, _) = read(1, &[cancelled, later]);
+    assert_eq!(summary.items()[0].outcome, OutcomeKind::Verified);
 }
 
 #[test]
