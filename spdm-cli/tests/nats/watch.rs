@@ -79,9 +79,11 @@ fn it_ends_when_every_device_has_its_last_outcome() {
 fn two_judges_that_differ_are_an_internal_error() {
     let Some(queue) = Queue::start("cli-differ") else { return };
     queue.list(&[A, B]);
-    // The first one who comes says how the streams are made: names are known for a moment only.
+    // The first one who comes says how the streams are made: names are known for a moment only, as work is.
     let duplicate_window = Duration::from_millis(100);
-    let site = queue.server.site_of(&NatsSettings { duplicate_window, ..NatsSettings::default() });
+    let max_age = Duration::from_millis(100);
+    let settings = NatsSettings { duplicate_window, max_age, ..NatsSettings::default() };
+    let site = queue.server.site_of(&settings);
     assert_eq!(queue.submit("").code, 0);
     publish(&site, A, 1, OutcomeKind::Verified, Finality::Final);
     publish(&site, B, 1, OutcomeKind::Verified, Finality::Final);
