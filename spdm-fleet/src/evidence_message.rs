@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::item::Item;
+use crate::journal::MAX_LINE_LEN;
+use crate::judge::EVIDENCE_CHECK;
 use crate::outcome::{Fault, Finding, OutcomeKind, Reason, SCHEMA};
 use crate::timestamp::Timestamp;
 use crate::want::Want;
@@ -48,6 +50,29 @@ pub struct EvidenceMessage {
 }
 
 impl EvidenceMessage {
+    /// As JSON of [`MAX_LINE_LEN`] bytes at most: evidence that is longer is left out, and that is why there is none.
+    ///
+    /// # Errors
+    /// [`serde_json::Error`], which does not occur.
+    pub fn into_json(mut self) -> Result<(Self, Vec<u8>), serde_json::Error> {
+        let json = serde_json::to_vec(&self)?;
+        if json.len() < MAX_LINE_LEN {
+            return Ok((self, json));
+        }
+        let got = json.len();
+        let reason = Reason {
+            check: EVIDENCE_CHECK.to_owned(),
+            index: None,
+            detail: format!("its evidence takes {got} bytes, and {MAX_LINE_LEN} are the most"),
+        };
+        let (outcome, fault) = (OutcomeKind::DeviceError, Fault::Device);
+        let reason = Some(reason);
+        self.failure = Some(CollectFailure { outcome, fault, reason, passing: false });
+        self.evidence = None;
+        let json = serde_json::to_vec(&self)?;
+        Ok((self, json))
+    }
+
     /// Reads one.
     ///
     /// # Errors

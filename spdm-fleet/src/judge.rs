@@ -97,6 +97,14 @@ impl<'b> EvidenceCheck<'b> {
         attempt
     }
 
+    /// Whether whoever has the key submitted this attempt at this item: a collector cannot make such a message.
+    #[must_use]
+    pub fn is_submitted(&self, message: &EvidenceMessage) -> bool {
+        let everything = Want::default();
+        let repeated = message.want.as_ref().unwrap_or(&everything);
+        self.submitted(message, repeated, Submitted::Sealed).is_ok()
+    }
+
     fn verdict(
         &self,
         message: &EvidenceMessage,
@@ -151,7 +159,7 @@ impl<'b> EvidenceCheck<'b> {
             Submitted::Listed(..) => Err(Refused::item("it is the evidence of another item")),
             Submitted::Sealed => {
                 let seal = message.seal.as_deref().unwrap_or_default();
-                match self.nonces.has_sealed(given, repeated, seal)? {
+                match self.nonces.has_sealed(given, message.attempt, repeated, seal)? {
                     true => Ok((given, repeated)),
                     false => Err(Refused::item("nobody with the key submitted this item")),
                 }
@@ -223,7 +231,12 @@ fn without_evidence(failure: Option<&CollectFailure>) -> Attempt {
                 detail: "the collector does not say why".to_owned(),
             });
             let (check, detail) = (shortened(&check, MAX_CHECK), shortened(&detail, MAX_DETAIL));
-            let mut attempt = Attempt::without_device(*outcome, *fault, &check, detail);
+            // Nobody stopped the job: it was not tried, and that is no outcome of an item.
+            let outcome = match outcome {
+                OutcomeKind::Cancelled => OutcomeKind::Undecidable,
+                other => *other,
+            };
+            let mut attempt = Attempt::without_device(outcome, *fault, &check, detail);
             attempt.finding = Finding { passing: *passing, ..attempt.finding };
             attempt
         }

@@ -111,6 +111,7 @@ const fn element(kind: OutcomeKind) -> Option<&'static str> {
         OutcomeKind::Undecidable | OutcomeKind::Unreachable | OutcomeKind::InternalError => {
             Some("error")
         }
+        // The suite of the whole run says that it was stopped.
         OutcomeKind::Cancelled => Some("skipped"),
     }
 }

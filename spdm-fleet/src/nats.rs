@@ -18,6 +18,7 @@ mod queue;
 
 use core::time::Duration;
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::jetstream::kv;
@@ -171,17 +172,18 @@ impl NatsSite {
     }
 
     /// Reads the outcomes of a job, the oldest first, until `take` says that it has enough, or `idle` says so when there was
-    /// none for a short while. An outcome may come more than once.
+    /// none for a short while. An outcome may come more than once; what is none is told in words.
     ///
     /// # Errors
     /// [`QueueError::Failed`].
     pub fn outcomes(
         &self,
         job: &str,
-        mut take: impl FnMut(Outcome) -> Goes,
+        mut take: impl FnMut(Result<Outcome, String>) -> Goes,
         mut idle: impl FnMut() -> Goes,
     ) -> Result<(), QueueError> {
         const SHORT: Duration = Duration::from_millis(200);
+        const SLOW: Duration = Duration::from_secs(10);
         let job = token(self.post.provider, job)?;
         let config = pull::OrderedConfig {
             filter_subject: format!("{}.{job}.>", subject_prefix(Stage::Result)),
@@ -192,19 +194,26 @@ impl NatsSite {
         let opened = async {
             let stream = context.get_stream_no_info(RESULT_STREAM).await.map_err(failed)?;
             let consumer = stream.create_consumer(config).await.map_err(failed)?;
-            consumer.messages().await.map_err(failed)
+            let left = consumer.cached_info().num_pending;
+            Ok((left, consumer.messages().await.map_err(failed)?))
         };
         self.runtime.block_on(async {
-            let mut messages = self.post.within(opened).await?;
+            let (mut left, mut messages) = self.post.within(opened).await?;
+            let mut heard = Instant::now();
             loop {
                 let goes = match tokio::time::timeout(SHORT, messages.next()).await {
+                    // What was there at the begin is on its way, however slow that is.
+                    Err(_) if left > 0 && heard.elapsed() < SLOW => Goes::On,
                     Err(_) => idle(),
                     Ok(None) => return Ok(()),
                     Ok(Some(message)) => {
                         let message = message.map_err(failed)?;
+                        heard = Instant::now();
                         let headers = message.headers.as_ref();
                         let body = self.post.body(headers, &message.payload).await?;
-                        take(serde_json::from_slice(&body).map_err(failed)?)
+                        left = left.saturating_sub(1);
+                        let outcome = serde_json::from_slice(&body);
+                        take(outcome.map_err(|error| error.to_string()))
                     }
                 };
                 if goes == Goes::Enough {

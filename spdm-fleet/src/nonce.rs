@@ -160,30 +160,41 @@ impl<'k> Nonces<'k> {
         })
     }
 
-    /// A mark of whoever submits over an item and what is to be collected, 64 hexadecimal digits: what the name does not cover (host, labels, the
-    /// name that the leaf must carry) comes back from a collector, too.
+    /// A mark of whoever submits over an item, the number of an attempt and what is to be collected, 64 hexadecimal digits: what
+    /// the name does not cover (host, labels, the name that the leaf must carry) comes back from a collector, too.
     ///
     /// # Errors
     /// The backend has no HMAC with SHA-256.
-    pub fn seal(&self, item: &Item, want: &Want) -> Result<String, KdfError> {
-        Ok(hex::encode(self.seal_bytes(item, want)?))
+    pub fn seal(&self, item: &Item, attempt: u32, want: &Want) -> Result<String, KdfError> {
+        Ok(hex::encode(self.seal_bytes(item, attempt, want)?))
     }
 
-    /// Whether whoever submits has marked this item, of which so much is to be collected.
+    /// Whether whoever submits has marked this attempt at the item, of which so much is to be collected.
     ///
     /// # Errors
     /// The backend has no HMAC with SHA-256.
-    pub fn has_sealed(&self, item: &Item, want: &Want, seal: &str) -> Result<bool, KdfError> {
-        let expected = self.seal_bytes(item, want)?;
+    pub fn has_sealed(
+        &self,
+        item: &Item,
+        attempt: u32,
+        want: &Want,
+        seal: &str,
+    ) -> Result<bool, KdfError> {
+        let expected = self.seal_bytes(item, attempt, want)?;
         let given = hex::decode(seal).unwrap_or_default();
         Ok(expected.as_slice().ct_eq(&given).into())
     }
 
-    fn seal_bytes(&self, item: &Item, want: &Want) -> Result<[u8; FleetKey::LEN], KdfError> {
+    fn seal_bytes(
+        &self,
+        item: &Item,
+        attempt: u32,
+        want: &Want,
+    ) -> Result<[u8; FleetKey::LEN], KdfError> {
         // The members of both in JSON have one order, and labels are sorted. Where one object ends the other begins.
         let json = serde_json::to_vec(item).unwrap_or_default();
         let wanted = serde_json::to_vec(want).unwrap_or_default();
-        self.key.mac(self.provider, &[SEAL_LABEL, &json, &wanted])
+        self.key.mac(self.provider, &[SEAL_LABEL, &attempt.to_be_bytes(), &json, &wanted])
     }
 
     fn mac(

@@ -111,6 +111,8 @@ impl Store {
     /// [`StoreError`], such as a full disk: the file holds what it held.
     pub fn sync(&mut self) -> Result<(), StoreError> {
         let transaction = begin(&mut self.connection)?;
+        // Another process may have begun one of this name meanwhile.
+        check_job(&transaction, &self.head)?;
         write(&transaction, &self.head, &self.waiting).map_err(of)?;
         transaction.commit().map_err(of)?;
         self.waiting.clear();

@@ -21,7 +21,7 @@ pub struct WorkMessage {
     /// The item.
     #[serde(flatten)]
     pub item: Item,
-    /// The mark of whoever submits over the item, and what is to be collected ([`Nonces::seal`]).
+    /// The mark of whoever submits over the item, the attempt and what is to be collected ([`Nonces::seal`]).
     pub seal: String,
     /// The number of the attempt, from 1.
     pub attempt: u32,
@@ -64,7 +64,7 @@ impl WorkMessage {
         let issue = |kind| nonces.issue(kind, &item, attempt, not_before);
         Ok(Self {
             schema: SCHEMA,
-            seal: nonces.seal(&item, &want)?,
+            seal: nonces.seal(&item, attempt, &want)?,
             nonces: WorkNonces {
                 challenge: issue(NonceKind::Challenge)?,
                 measurements: issue(NonceKind::Measurements)?,

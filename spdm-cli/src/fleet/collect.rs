@@ -199,7 +199,7 @@ impl OutcomeSink for EvidenceSink<'_> {
             let detail = outcome.reason.map(|reason| reason.detail).unwrap_or_default();
             self.reasons.push(format!("{}: {}: {detail}", outcome.target, outcome.outcome));
         }
-        message.map_or(Ok(()), |message| self.output.write(&message))
+        message.map_or(Ok(()), |message| self.output.write(message))
     }
 
     fn idle(&mut self) -> io::Result<()> {

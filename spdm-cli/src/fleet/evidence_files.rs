@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::Path;
 
-use spdm_fleet::{Collected, EVIDENCE_CHECK, EvidenceMessage, Fault, MAX_LINE_LEN, OutcomeKind};
+use spdm_fleet::{EvidenceMessage, MAX_LINE_LEN};
 
 use crate::exit::Failure;
 use crate::file::{self, Output, OutputPlace};
@@ -46,17 +46,9 @@ impl<'o> EvidenceOutput<'o> {
     }
 
     /// Writes the message of an item: there is one of each.
-    pub(crate) fn write(&mut self, message: &EvidenceMessage) -> io::Result<()> {
-        let mut json = serde_json::to_vec(message)?;
+    pub(crate) fn write(&mut self, message: EvidenceMessage) -> io::Result<()> {
+        let (message, mut json) = message.into_json()?;
         json.push(b'\n');
-        if json.len() > MAX_LINE_LEN {
-            let got = json.len();
-            let detail = format!("its evidence takes {got} bytes, and {MAX_LINE_LEN} are the most");
-            let (outcome, fault) = (OutcomeKind::DeviceError, Fault::Device);
-            let Collected { failure, .. } =
-                Collected::nothing(outcome, fault, EVIDENCE_CHECK, &detail);
-            return self.write(&EvidenceMessage { evidence: None, failure, ..message.clone() });
-        }
         match self {
             Self::Lines(file) => file.write_all(&json),
             Self::Folder(folder) => {

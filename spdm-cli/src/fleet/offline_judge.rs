@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use spdm_codec::RequesterNonce;
+use spdm_codec::{RequesterNonce, SpdmVersion};
 use spdm_evidence::{Evidence, Proof, Report, Signatures, Verifier};
 use spdm_fleet::{
     Attempt, Case, EVIDENCE_CHECK, FRESHNESS_CHECK, Fault, Finding, Judge, OutcomeKind, Target,
-    Transport, Want, WantedMeasurements,
+    Transport, Want, WantedMeasurements, covers,
 };
 
 use crate::args::{ConnectionArgs, San, SlotChoice, compat};
@@ -84,10 +84,17 @@ impl OfflineJudge<'_> {
         if finding.kind == OutcomeKind::Verified && !is_fresh {
             finding = not_fresh();
         }
-        if finding.kind == OutcomeKind::Verified
-            && let Some(index) = lacking(&verdict, &case.want.measurements)
-        {
-            finding = not_measured(index);
+        // No less than was wanted, and no less than the class wants.
+        let own = want(round.options.challenge, &round.options.measurements).measurements;
+        if finding.kind == OutcomeKind::Verified {
+            let lacking = [&case.want.measurements, &own]
+                .into_iter()
+                .find_map(|wanted| lacking(&verdict, wanted));
+            if let Some(index) = lacking {
+                finding = not_measured(index);
+            } else if own != WantedMeasurements::None && !is_covered(case, &own) {
+                finding = not_asked(&own);
+            }
         }
         let printed =
             PrintedVerdict { verdict: &verdict, provenance: stopwatch.lap(), chain: None };
@@ -131,7 +138,7 @@ pub(super) fn verify(
         link_cache: policy.link_cache,
         nonce: Some(nonce),
         peer_key: round.inputs.peer_key.as_deref(),
-        min_version: connection.min_version,
+        min_version: connection.min_version.or_else(|| least_version(required)),
         compat: compat(&connection.compat),
         slot: match round.options.slot {
             SlotChoice::Any => None,
@@ -144,6 +151,11 @@ pub(super) fn verify(
         ..Verifier::new(provider, round.anchors, policy.validity)
     };
     Ok(verifier.verify(round.crypto.bank().as_mut(), evidence))
+}
+
+/// MEASUREMENTS alone covers the negotiation before it since 1.2 (DSP0274, L1): who negotiated a lower version shows nothing of it.
+fn least_version(required: &[Proof]) -> Option<SpdmVersion> {
+    (required == [Proof::Measurements]).then_some(SpdmVersion::V1_2)
 }
 
 /// What a device must have proven: what its class demands, and what was to be collected.
@@ -165,6 +177,16 @@ fn deciding(mut reports: Vec<Report>) -> Option<Report> {
 
 fn is_fresh(report: &Report) -> bool {
     report.fresh() == Some(true)
+}
+
+fn is_covered(case: &Case<'_>, wanted: &WantedMeasurements) -> bool {
+    case.evidence.recordings.iter().any(|recording| covers(recording, wanted, &case.nonce))
+}
+
+fn not_asked(wanted: &WantedMeasurements) -> Finding {
+    let detail = format!("the device was not asked for what its class wants: {wanted}");
+    let (kind, fault) = (OutcomeKind::Rejected, Fault::Configuration);
+    Attempt::without_device(kind, fault, EVIDENCE_CHECK, detail).finding
 }
 
 fn not_measured(index: u8) -> Finding {

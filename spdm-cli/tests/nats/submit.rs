@@ -21,7 +21,7 @@ fn f4_a_job_that_is_submitted_twice_is_known() {
         (&2.into(), &0.into(), &2.into())
     );
     let said = queue.submit("");
-    assert_eq!(said.out, "job nightly: 2 devices, all of them known\n");
+    assert_eq!(said.out, "job nightly: 2 devices, all of them known: a new run needs a new name\n");
     assert!(said.err.lines().all(|line| line.contains("is secret")), "{}", said.err);
     assert_eq!(queue.server.site(30).pending().unwrap(), (2, 0));
 }

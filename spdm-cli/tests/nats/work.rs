@@ -109,7 +109,10 @@ fn a_job_of_two_workers_comes_to_what_fleet_attest_comes_to() {
     list.push(format!("tcp:{} class=gpu", silent.local_addr().unwrap()));
     let targets = queue.list(&list);
     assert_eq!(queue.submit("").out, "job nightly: 14 devices, all of them new\n");
-    assert_eq!(queue.submit("").out, "job nightly: 14 devices, all of them known\n");
+    assert_eq!(
+        queue.submit("").out,
+        "job nightly: 14 devices, all of them known: a new run needs a new name\n"
+    );
     let collector = queue.worker("collector", "--roles collect --timeout 1 -j 8");
     let rules = format!("--trust {} --attempts 2", site.root);
     let judge = queue.worker("judge", &format!("--roles judge {} {rules}", queue.key()));
@@ -133,7 +136,10 @@ fn a_job_of_two_workers_comes_to_what_fleet_attest_comes_to() {
     // The exit code is that of the job, and excuses what fleet attest excuses.
     assert_eq!(queue.watch("--fail-on unreachable --wait 5 -q").code, 3);
     // What has an outcome is not asked again.
-    assert_eq!(queue.submit("").out, "job nightly: 14 devices, all of them known\n");
+    assert_eq!(
+        queue.submit("").out,
+        "job nightly: 14 devices, all of them known: a new run needs a new name\n"
+    );
     assert_eq!(queue.server.site(30).pending().unwrap(), (0, 0));
     for worker in [collector, judge] {
         worker.terminate();

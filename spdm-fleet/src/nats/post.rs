@@ -9,7 +9,7 @@ use std::time::Instant;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::object_store::GetErrorKind;
+use async_nats::jetstream::object_store::{GetErrorKind, InfoErrorKind};
 use async_nats::{HeaderMap, header};
 use serde_json::value::RawValue;
 use spdm_crypto::Provider;
@@ -18,6 +18,7 @@ use tokio::io::AsyncReadExt as _;
 use super::access::Refusals;
 use super::bucket::Objects;
 use super::layout::{longest_body, sha256};
+use crate::journal::MAX_LINE_LEN;
 use crate::queue::{QueueError, Submission};
 
 /// The header with a message's name.
@@ -27,7 +28,7 @@ const OBJECT_HEADER: &str = "Spdm-Object";
 /// The header that says what went wrong with a message.
 const ERROR_HEADER: &str = "Spdm-Error";
 /// The longest body that is sent and read, in bytes.
-pub(super) const MAX_OBJECT: usize = 1 << 26;
+pub(super) const MAX_OBJECT: usize = MAX_LINE_LEN;
 /// How long an answer of the server is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Bytes of an object that are read at once.
@@ -165,7 +166,15 @@ impl Post {
     ) -> Result<Vec<u8>, QueueError> {
         let Some(name) = object_name(headers) else { return Ok(payload.to_vec()) };
         let object = self.within(async {
-            match self.objects.open(&self.context).await?.get(name).await {
+            let objects = self.objects.open(&self.context).await?;
+            // The client follows a link wherever it leads, and be it to itself.
+            match objects.info(name).await {
+                Ok(info) if info.options.as_ref().is_none_or(|options| options.link.is_none()) => {}
+                Ok(_) => return Ok(None),
+                Err(error) if error.kind() == InfoErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(failed(error)),
+            }
+            match objects.get(name).await {
                 Ok(object) => Ok(Some(object)),
                 Err(error) if error.kind() == GetErrorKind::NotFound => Ok(None),
                 Err(error) => Err(failed(error)),

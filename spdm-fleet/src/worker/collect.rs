@@ -14,6 +14,8 @@ use crate::work_message::WorkMessage;
 
 /// How long a message waits for a place at its host.
 const NO_PLACE: Duration = Duration::from_secs(2);
+/// How long a message is left to others that this clock says is not due.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// Collects evidence of one device, in the thread of the caller. Several threads call it at once, for different devices.
 pub trait Collector: Sync {
@@ -102,9 +104,10 @@ impl<'r> CollectRole<'r> {
         observer: &dyn WorkObserver,
         delivery: &Delivery,
     ) -> Result<(), QueueError> {
-        let message = collected.into_message(work, self.name);
-        let body =
-            serde_json::to_vec(&message).map_err(|error| QueueError::Failed(error.to_string()))?;
+        let (_, body) = collected
+            .into_message(work, self.name)
+            .into_json()
+            .map_err(|error| QueueError::Failed(error.to_string()))?;
         let item = &work.item.item;
         let id = Stage::Evidence.message_id(item, work.attempt);
         let class = &work.item.target.class;
@@ -126,8 +129,9 @@ impl Role for CollectRole<'_> {
 
     fn admits(&self, delivery: &Delivery) -> Result<Option<Duration>, QueueError> {
         let Ok(work) = WorkMessage::read(delivery.body()) else { return Ok(None) };
-        let wait = work.not_before.ms_since(Timestamp::now());
-        Ok((wait > 0).then(|| Duration::from_millis(wait)))
+        // A clock that is behind keeps it from others no longer than a pause.
+        let wait = Duration::from_millis(work.not_before.ms_since(Timestamp::now()));
+        Ok((!wait.is_zero()).then(|| wait.min(LONGEST_PAUSE)))
     }
 
     fn handle(

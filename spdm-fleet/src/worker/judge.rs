@@ -80,6 +80,10 @@ impl<'r> JudgeRole<'r> {
         };
         observer.after(Step::OutcomePublished, delivery.id());
         let outcome = stored.unwrap_or(own);
+        // What a collector made up is rejected, and nothing follows from it: another attempt would be under our seal.
+        if !self.check.is_submitted(message) {
+            return Ok(());
+        }
         if !outcome.is_final {
             self.try_again(message)?;
         }

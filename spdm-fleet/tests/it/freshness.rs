@@ -96,19 +96,21 @@ fn a_seal_covers_what_the_name_does_not() {
     let nonces = Nonces::new(&PROVIDER, &key);
     let own = item("job", "tcp:a", "gpu");
     let want = Want::default();
-    let seal = nonces.seal(&own, &want).unwrap();
-    assert!(nonces.has_sealed(&own, &want, &seal).unwrap());
+    let seal = nonces.seal(&own, 1, &want).unwrap();
+    assert!(nonces.has_sealed(&own, 1, &want, &seal).unwrap());
     let mut renamed = own.clone();
     renamed.target.san = Some("dmtf:*:*:*".to_owned());
     let mut labelled = own.clone();
     labelled.target.labels.insert("rack".to_owned(), "r1".to_owned());
     for changed in [renamed, labelled] {
         assert_eq!(changed.item, own.item);
-        assert!(!nonces.has_sealed(&changed, &want, &seal).unwrap());
+        assert!(!nonces.has_sealed(&changed, 1, &want, &seal).unwrap());
     }
     let less = Want { measurements: WantedMeasurements::None, ..Want::default() };
-    assert!(!nonces.has_sealed(&own, &less, &seal).unwrap());
+    assert!(!nonces.has_sealed(&own, 1, &less, &seal).unwrap());
+    // Nor another attempt.
+    assert!(!nonces.has_sealed(&own, 2, &want, &seal).unwrap());
     for wrong in ["", "00", &seal[2..], "no digits"] {
-        assert!(!nonces.has_sealed(&own, &want, wrong).unwrap());
+        assert!(!nonces.has_sealed(&own, 1, &want, wrong).unwrap());
     }
 }

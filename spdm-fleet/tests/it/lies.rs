@@ -67,7 +67,7 @@ fn message(item: &Item, attempt: u32, evidence: &Evidence) -> EvidenceMessage {
     EvidenceMessage {
         schema: SCHEMA,
         item: item.clone(),
-        seal: Some(Nonces::new(&PROVIDER, &key()).seal(item, &all()).unwrap()),
+        seal: Some(Nonces::new(&PROVIDER, &key()).seal(item, attempt, &all()).unwrap()),
         attempt,
         collector: "host/1".to_owned(),
         collected_at: NOW,

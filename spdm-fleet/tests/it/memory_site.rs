@@ -5,10 +5,12 @@ use core::time::Duration;
 use std::sync::Mutex;
 use std::thread;
 
+use serde_json::value::RawValue;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_fleet::{
-    CollectRole, FleetKey, MemorySite, Message, Nonces, OutcomeKind, QueueError, Site, Stage, Step,
-    Submission, Want, WorkObserver, Worker, submit,
+    CollectRole, Collected, Delivery, Fault, FleetKey, JudgeRole, MAX_LINE_LEN, MemorySite,
+    Message, Nonces, OutcomeKind, QueueError, Role as _, Site, Stage, Step, Submission, Timestamp,
+    Want, WorkMessage, WorkObserver, Worker, submit,
 };
 
 use crate::stand::{Devices, Verdicts, each_once, items, key, submitted, work};
@@ -110,7 +112,7 @@ fn f14_evidence_that_no_judge_bears_is_put_aside_and_not_verified() {
     // It comes back after seconds; here its turn comes at once.
     let key = key();
     let nonces = Nonces::new(&PROVIDER, &key);
-    let judge = spdm_fleet::JudgeRole::new(&site, nonces, Nonces::WINDOW, &verdicts, 3, "judge/2");
+    let judge = JudgeRole::new(&site, nonces, Nonces::WINDOW, &verdicts, 3, "judge/2");
     let patient = AtomicBool::new(false);
     let worker = Worker::new(&judge, 1, &patient, &());
     site.set_begun(&Stage::Evidence.message_id(&items[1].item, 1), 4).unwrap();
@@ -165,6 +167,36 @@ fn f8_work_with_the_key_of_another_job_is_rejected() {
     submit(site.work(), &nonces, &items, Nonces::WINDOW, &Want::default()).unwrap();
     work(&site, &Devices::default(), &Verdicts::default(), 1, &(), || finals(&site) == 1);
     each_once(&site.outcomes(), &items, OutcomeKind::Rejected);
+}
+
+#[test]
+fn a_collector_cancels_nothing() {
+    let (site, key, item) = (MemorySite::new(ROOM), key(), items(1).remove(0));
+    let nonces = Nonces::new(&PROVIDER, &key);
+    let verdicts = Verdicts::default();
+    let judge = JudgeRole::new(&site, nonces, Nonces::WINDOW, &verdicts, 1, "judge/1");
+    let now = Timestamp::now();
+    let work = WorkMessage::new(&nonces, item, 1, now, Nonces::WINDOW, Want::default()).unwrap();
+    let (outcome, fault) = (OutcomeKind::Cancelled, Fault::Configuration);
+    let cancelled = Collected::nothing(outcome, fault, "queue", "it waited too long");
+    let (_, body) = cancelled.into_message(&work, "collector/1").into_json().unwrap();
+    judge.handle(&Delivery::new(1, "id".to_owned(), body, 1), &()).unwrap();
+    let outcomes = site.outcomes();
+    assert_eq!((outcomes[0].outcome, outcomes[0].is_final), (OutcomeKind::Undecidable, true));
+}
+
+#[test]
+fn evidence_that_is_too_long_is_left_out_and_that_is_why() {
+    let (key, item) = (key(), items(1).remove(0));
+    let nonces = Nonces::new(&PROVIDER, &key);
+    let now = Timestamp::now();
+    let work = WorkMessage::new(&nonces, item, 1, now, Nonces::WINDOW, Want::default()).unwrap();
+    let evidence = RawValue::from_string(format!("\"{}\"", "0".repeat(MAX_LINE_LEN))).unwrap();
+    let collected =
+        Collected { evidence: Some(evidence), failure: None, device_ms: 1, round_trips: 1 };
+    let (message, json) = collected.into_message(&work, "collector/1").into_json().unwrap();
+    assert!(json.len() < MAX_LINE_LEN && message.evidence.is_none());
+    assert_eq!(message.failure.unwrap().outcome, OutcomeKind::DeviceError);
 }
 
 #[test]

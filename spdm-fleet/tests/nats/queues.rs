@@ -5,8 +5,9 @@ use core::time::Duration;
 
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_fleet::{
-    CollectRole, Handled, Job, JobRecord, JudgeRole, NatsSettings, Nonces, OutcomeKind, QueueError,
-    Role as _, Site as _, Submission, Timestamp, Want, submit,
+    CollectRole, Collected, Delivery, EvidenceMessage, Fault, Handled, Job, JobRecord, JudgeRole,
+    NatsSettings, NatsSite, Nonces, OutcomeKind, QueueError, Role as _, Site as _, Stage,
+    Submission, Timestamp, Want, WantedMeasurements, WorkMessage, submit,
 };
 
 use crate::client::Client;
@@ -127,4 +128,52 @@ fn f17_a_full_stream_refuses_with_a_sentence_and_drops_nothing() {
         submit() == Ok(()) && finals(&site) == 100
     });
     each_once(&outcomes(&site), &items, OutcomeKind::Verified);
+}
+
+/// What is in the queue of work now, and is then done.
+fn taken(site: &NatsSite) -> Vec<WorkMessage> {
+    let deliveries = site.work().fetch(10, Duration::from_secs(2)).unwrap();
+    deliveries
+        .iter()
+        .map(|delivery| {
+            site.work().done(delivery).unwrap();
+            WorkMessage::read(delivery.body()).unwrap()
+        })
+        .collect()
+}
+
+#[test]
+fn f9_nothing_follows_from_what_a_collector_made_up() {
+    let Some(server) = Server::start("f9") else { return };
+    let (site, key, item) = (server.site(30), key(), items(1).remove(0));
+    let (nonces, want) = (Nonces::new(&PROVIDER, &key), Want::default());
+    let verdicts = Verdicts::default();
+    let judge = JudgeRole::new(&site, nonces, Nonces::WINDOW, &verdicts, 9, "judge/1");
+    let handed_on = |message: EvidenceMessage| {
+        let id = Stage::Evidence.message_id(&message.item.item, message.attempt);
+        let (_, body) = message.into_json().unwrap();
+        judge.handle(&Delivery::new(1, id, body, 1), &()).unwrap();
+    };
+    let work = WorkMessage::new(&nonces, item.clone(), 1, Timestamp::now(), Nonces::WINDOW, want);
+    let work = work.unwrap();
+    let silent = || {
+        let (outcome, fault) = (OutcomeKind::Unreachable, Fault::Transport);
+        Collected::nothing(outcome, fault, "connection", "nobody answers")
+    };
+    handed_on(silent().into_message(&work, "collector/1"));
+    let again = taken(&site);
+    assert_eq!((again.len(), again[0].attempt, &again[0].want), (1, 2, &work.want));
+    // The same attempt of another device, of which less is wanted: it would come back under our seal.
+    let mut lie = silent().into_message(&work, "collector/1");
+    lie.item.target.san = Some("dmtf:*:*:*".to_owned());
+    lie.want = Some(Want { measurements: WantedMeasurements::Indices(vec![1]), ..Want::default() });
+    handed_on(lie);
+    assert_eq!(taken(&site).len(), 0);
+    // A later attempt that nobody submitted.
+    let mut later = silent().into_message(&work, "collector/1");
+    later.attempt = 5;
+    handed_on(later);
+    assert_eq!(taken(&site).len(), 0);
+    let last = outcomes(&site).into_iter().find(|outcome| outcome.attempt == 5).unwrap();
+    assert_eq!((last.outcome, last.is_final), (OutcomeKind::Rejected, true));
 }

@@ -65,6 +65,13 @@ impl JobSink<'_, '_> {
         Ok(Taken::New)
     }
 
+    /// What came is no outcome.
+    pub(super) fn pass_over(&mut self, why: &str) -> Taken {
+        self.console.detail(&format!("a message among the outcomes is none: {why}"));
+        self.foreign += 1;
+        Taken::Nothing
+    }
+
     /// Nothing came for a moment.
     pub(super) fn idle(&mut self) -> Result<(), Failure> {
         if let Some(journal) = &mut self.journal {

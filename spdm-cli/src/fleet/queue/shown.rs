@@ -47,7 +47,7 @@ impl fmt::Display for ShownSubmission<'_> {
         let devices = if *items == 1 { "device" } else { "devices" };
         write!(f, "job {}: {items} {devices}, ", job.name)?;
         match (new, known) {
-            (0, _) => writeln!(f, "all of them known"),
+            (0, _) => writeln!(f, "all of them known: a new run needs a new name"),
             (_, 0) => writeln!(f, "all of them new"),
             _ => writeln!(f, "{new} new, {known} known"),
         }

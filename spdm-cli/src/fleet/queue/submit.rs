@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use spdm_fleet::{
     Arrivals, FleetKey, Goes, Item, JobDigest, JobRecord, MAX_ITEM_LEN, NatsSettings, Nonces,
-    Site as _, Submission, Target, Timestamp, Want, too_long,
+    Outcome, Site as _, Submission, Target, Timestamp, Want, too_long,
 };
 
 use super::access::Access;
@@ -55,8 +55,11 @@ pub(crate) fn run(
     let announced = site.announce(&record).map_err(failed)?;
     let mut before = Arrivals::new(crypto.provider, &record.job, record.items);
     if announced == Submission::Duplicate {
-        let take = |outcome| {
-            before.take(&outcome);
+        let take = |outcome: Result<Outcome, String>| {
+            // What is none is of no device, and none is left out for it.
+            if let Ok(outcome) = outcome {
+                before.take(&outcome);
+            }
             Goes::On
         };
         site.outcomes(&args.job, take, || Goes::Enough).map_err(failed)?;

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Instant;
 
 use spdm_fleet::{
-    Arrivals, Classes, Goes, Grouping, JournalError, JournalHead, NatsSite, Outcome, QueueError,
-    Tally,
+    Arrivals, Classes, Goes, Grouping, ITEM_CHECK, ItemSummary, JournalError, JournalHead,
+    NatsSite, Outcome, QueueError, Tally,
 };
 
 use super::access::Access;
@@ -106,16 +106,20 @@ pub(crate) fn run(
     }
     let summary = views.finish()?;
     // With --json every outcome has been written as it came.
-    match console.json() {
-        true => Ok(views::exit(&summary, &args.fail_on())),
-        false => views::show(&summary, Grouping::Class, &args.fail_on(), console),
-    }
+    let exit = match console.json() {
+        true => views::exit(&summary, &args.fail_on()),
+        false => views::show(&summary, Grouping::Class, &args.fail_on(), console)?,
+    };
+    // What nobody submitted may stand in the place of what was, whatever else is excused.
+    let is_invented =
+        |item: &ItemSummary| item.reason.as_ref().is_some_and(|reason| reason.check == ITEM_CHECK);
+    Ok(if summary.items().iter().any(is_invented) { Exit::Rejected } else { exit })
 }
 
 /// Reads outcomes until the job is complete, or somebody has enough. A server that goes away may come back.
 fn until_over(site: &NatsSite, job: &str, look: &RefCell<Look<'_, '_>>) -> Result<(), QueueError> {
     loop {
-        let take = |outcome| look.borrow_mut().take(&outcome);
+        let take = |outcome: Result<Outcome, String>| look.borrow_mut().take(outcome);
         // Each time all outcomes come, from the first one.
         let read = site.outcomes(job, take, || look.borrow_mut().idle());
         let look = look.borrow();
@@ -151,9 +155,13 @@ struct Look<'l, 'j> {
 }
 
 impl Look<'_, '_> {
-    fn take(&mut self, outcome: &Outcome) -> Goes {
+    fn take(&mut self, outcome: Result<Outcome, String>) -> Goes {
         self.reached = Instant::now();
-        match self.sink.take(outcome) {
+        let taken = match outcome {
+            Ok(outcome) => self.sink.take(&outcome),
+            Err(why) => Ok(self.sink.pass_over(&why)),
+        };
+        match taken {
             Ok(Taken::New) => self.heard = self.reached,
             Ok(Taken::Nothing) => {}
             Err(failure) => self.failure = Some(failure),
