@@ -49,7 +49,7 @@ fn it_ends_when_every_device_has_its_last_outcome() {
     let early = queue.watch(&format!("--wait 1 --out {out}"));
     assert_eq!(early.code, 1, "{early:?}");
     assert!(early.err.contains("2 devices have no last outcome"), "{}", early.err);
-    assert!(begun.elapsed() < Duration::from_secs(8));
+    assert!(begun.elapsed() < Duration::from_secs(20));
     assert_eq!(run(&format!("fleet report {out}")).code, 1);
     publish(&site, A, 2, OutcomeKind::Verified, Finality::Final);
     publish(&site, C, 1, OutcomeKind::Verified, Finality::Final);

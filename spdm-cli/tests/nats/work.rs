@@ -157,29 +157,29 @@ fn f5_a_worker_that_is_asked_to_end_finishes_what_it_began() {
     let Some(queue) = Queue::start("cli-term") else { return };
     let sockets = Sockets::bind();
     // What would have to wait for silence would come after the test's patience.
-    let options = format!("--deadline 3 --attempts 1 --timeout 3 {}", queue.key());
+    let options = format!("--deadline 8 --attempts 1 --timeout 8 {}", queue.key());
     let list: Vec<_> = (0..12).map(|number| sockets.target(number)).collect();
     queue.list(&list);
     assert_eq!(queue.submit("--ack-wait 600").code, 0);
     // Nobody answers yet: two devices are in flight, others may be held.
     let first = queue.worker("first", &format!("{options} -j 2 --json"));
     let site = queue.server.site(600);
-    std::thread::sleep(Duration::from_millis(1000));
+    std::thread::sleep(Duration::from_millis(2500));
     assert_eq!(site.pending().unwrap().0, 12);
     first.terminate();
     let asked = Instant::now();
     let (code, last) = first.ended();
-    assert!(asked.elapsed() < Duration::from_secs(8), "what was begun ends with its deadline");
+    assert!(asked.elapsed() < Duration::from_secs(20), "what was begun ends with its deadline");
     assert_eq!(code, Some(0), "{last}");
     let did: Value = serde_json::from_str(&last).unwrap();
     check(&schema("fleet-work"), &did);
     assert_eq!(did["collected"], 2, "{did}");
     // Nothing is lost: whoever comes next does the rest at once.
     let devices = sockets.serve(&small(), 4, &queue.folder, "root.pem");
-    let options = options.replace("--deadline 3", "--drain");
+    let options = options.replace("--deadline 8", "--drain");
     let second = queue.worker("second", &format!("{options} --trust {}", devices.root));
     let out = queue.folder.path("out.jsonl");
-    let watched = queue.watch(&format!("--out {out} --wait 20"));
+    let watched = queue.watch(&format!("--out {out} --wait 40"));
     assert_eq!(watched.code, 3, "{watched:?}");
     assert_eq!(finals(&outcomes(&out)), counts(&[("verified", 10), ("unreachable", 2)]));
     assert_eq!(second.ended().0, Some(0));
@@ -202,10 +202,10 @@ fn f2_a_worker_that_is_killed_loses_nothing() {
     let rules = format!("--roles judge {} --trust {} --drain", queue.key(), devices.root);
     let _judge = queue.worker("judge", &rules);
     let out = queue.folder.path("out.jsonl");
-    let watched = queue.watch(&format!("--out {out} --wait 20"));
+    let watched = queue.watch(&format!("--out {out} --wait 40"));
     assert_eq!(watched.code, 0, "{watched:?}");
     assert_eq!(finals(&outcomes(&out)), counts(&[("verified", 6)]));
-    assert!(killed.elapsed() < Duration::from_secs(15), "it comes back after five seconds");
+    assert!(killed.elapsed() < Duration::from_secs(60), "it comes back after five seconds");
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn f8_another_key_rejects_every_item() {
         format!("--key {wrong} --trust {} --timeout 1 --drain --metrics {metrics}", site.root);
     let worker = queue.worker("worker", &worker);
     let out = queue.folder.path("out.jsonl");
-    let watched = queue.watch(&format!("--out {out} --wait 20"));
+    let watched = queue.watch(&format!("--out {out} --wait 40"));
     assert_eq!(watched.code, 1, "{watched:?}");
     let outcomes = outcomes(&out);
     assert_eq!(finals(&outcomes), counts(&[("rejected", 3)]));
@@ -263,7 +263,7 @@ fn a_collector_takes_its_classes_alone_and_a_profile_holds_for_both_roles() {
     assert!(worker.ended().1.contains("2 collected, 2 judged"));
     let _all = queue.worker("all", &format!("{options} --drain"));
     let out = queue.folder.path("out.jsonl");
-    assert_eq!(queue.watch(&format!("--out {out} --wait 20")).code, 1);
+    assert_eq!(queue.watch(&format!("--out {out} --wait 40")).code, 1);
     let outcomes = outcomes(&out);
     assert_eq!(finals(&outcomes), counts(&[("verified", 2), ("undecidable", 1), ("rejected", 1)]));
     let nic = outcomes.iter().find(|outcome| outcome["class"] == "nic").unwrap();

@@ -96,7 +96,7 @@ fn a_site_that_was_joined_makes_nothing_and_says_what_is_missing() {
     submitted(&site, &items(2));
     let begun = Instant::now();
     while fetch().map_or(0, |deliveries| deliveries.len()) == 0 {
-        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert!(begun.elapsed() < Duration::from_secs(60));
     }
     joined.record(&outcome).unwrap();
     assert!(joined.target(&outcome.target).unwrap().is_some());
@@ -166,7 +166,7 @@ fn an_object_that_does_not_come_stops_nobody_for_ever() {
             Ok(deliveries) => return assert_eq!(deliveries[0].body(), b"short"),
             Err(error) => assert!(error.to_string().contains("no answer"), "{error}"),
         }
-        assert!(begun.elapsed() < Duration::from_secs(40));
+        assert!(begun.elapsed() < Duration::from_secs(120));
     }
 }
 
@@ -205,17 +205,17 @@ fn a_server_that_says_nothing_stops_nobody() {
             scope.spawn(move || {
                 let begun = Instant::now();
                 assert!(call().is_err(), "{number}");
-                assert!(begun.elapsed() < Duration::from_secs(12), "{number}");
+                assert!(begun.elapsed() < Duration::from_secs(40), "{number}");
             });
         }
     });
     // What is only told is not answered.
     let begun = Instant::now();
     let _ = (site.work().alive(second), site.work().later(second, Duration::ZERO));
-    assert!(begun.elapsed() < Duration::from_secs(12));
+    assert!(begun.elapsed() < Duration::from_secs(40));
     server.resume();
     let begun = Instant::now();
     while site.pending().is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert!(begun.elapsed() < Duration::from_secs(60));
     }
 }
