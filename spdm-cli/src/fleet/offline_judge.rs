@@ -96,11 +96,17 @@ impl OfflineJudge<'_> {
                 finding = not_asked(&own);
             }
         }
-        let printed =
-            PrintedVerdict { verdict: &verdict, provenance: stopwatch.lap(), chain: None };
-        let report = serde_json::value::to_raw_value(&printed).map_err(Failure::usage)?;
+        // A report that says verified stands in no outcome that says something else.
+        let report = match verdict.report.verified() && finding.kind != OutcomeKind::Verified {
+            true => None,
+            false => {
+                let provenance = stopwatch.lap();
+                let printed = PrintedVerdict { verdict: &verdict, provenance, chain: None };
+                Some(serde_json::value::to_raw_value(&printed).map_err(Failure::usage)?)
+            }
+        };
         let attempt = undecidable("", String::new());
-        Ok(Attempt { finding, report: Some(report), ..attempt })
+        Ok(Attempt { finding, report, ..attempt })
     }
 }
 

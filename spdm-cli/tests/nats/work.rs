@@ -209,6 +209,29 @@ fn f2_a_worker_that_is_killed_loses_nothing() {
 }
 
 #[test]
+fn f9_a_judge_demands_no_less_than_its_class() {
+    let Some(queue) = Queue::start("cli-class") else { return };
+    let site = good(&queue.folder);
+    queue.list(&[site.target(1)]);
+    assert_eq!(queue.submit("--measurements 1").code, 0);
+    let worker = format!("{} --trust {} --drain", queue.key(), site.root);
+    let worker = queue.worker("worker", &worker);
+    let out = queue.folder.path("out.jsonl");
+    let watched = queue.watch(&format!("--out {out} --wait 40"));
+    assert_eq!(watched.code, 1, "{watched:?}");
+    let outcomes = outcomes(&out);
+    let one = &outcomes[0];
+    assert_eq!(
+        (&one["outcome"], &one["reason"]["check"]),
+        (&json!("rejected"), &json!("evidence"))
+    );
+    assert!(one["reason"]["detail"].as_str().unwrap().contains("what its class wants: all"));
+    // The evidence by itself verifies: a report that says so stands in no rejected outcome.
+    assert_eq!(one["report"], Value::Null);
+    assert_eq!(worker.ended().0, Some(0));
+}
+
+#[test]
 fn f8_another_key_rejects_every_item() {
     let Some(queue) = Queue::start("cli-key") else { return };
     let site = good(&queue.folder);
