@@ -67,7 +67,7 @@ impl OfflineJudge<'_> {
         let name = leaf_name(&round, case.item.target.san.as_deref())?;
         if case.item.target.transport() == Transport::Pci && !self.names(&case.item.target) {
             let detail = "the function of a PCI device cannot be seen from here: --san or --pci-id of its class must say what its certificate names";
-            return Ok(undecidable("leaf.name", detail.to_owned()));
+            return Ok(undecidable("leaf.san", detail.to_owned()));
         }
         let mut stopwatch = Stopwatch::of(self.crypto.backend, round.options.trust.at);
         let mut evidence = case.evidence.clone();
