@@ -133,6 +133,11 @@ impl Metrics {
         self
     }
 
+    /// So many items are expected, none of which has an outcome: whoever serves metrics may know it later.
+    pub fn expect(&self, items: u64) {
+        self.set_items(&Tally::default(), items);
+    }
+
     /// An attempt began.
     pub fn begun(&self) {
         self.in_flight.inc();

@@ -1,15 +1,18 @@
 //! What a person sees while a run goes on: one bar and the slowest devices on a terminal, else a line now and then.
 
+mod screen;
+
 use core::fmt;
 use core::time::Duration;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use spdm_evidence::printable_text;
 use spdm_fleet::{OutcomeKind, Tally, Target, Ticket, Watcher};
 
+use self::screen::Screen;
 use crate::console::Console;
 
 /// How often somebody without a terminal who wants to know (-v) is told.
@@ -18,6 +21,15 @@ const PERIOD: Duration = Duration::from_secs(10);
 const SLOWEST: usize = 3;
 /// Who takes shorter is not slow.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How often the display is drawn in a second, at most.
+const DRAWN_IN_A_SECOND: u8 = 20;
+/// Columns of the bar, and on a narrow terminal.
+const BAR: usize = 24;
+const SHORT_BAR: usize = 8;
+/// With fewer columns a terminal is narrow.
+const NARROW: usize = 72;
+/// Columns that stay free in each line: `^C` finds room behind the last one.
+const FREE: usize = 3;
 
 /// Which attempts are in flight, and since when.
 #[derive(Debug, Default)]
@@ -64,8 +76,7 @@ pub(crate) struct Progress<'p> {
 /// On a terminal.
 struct Display {
     bar: ProgressBar,
-    slow: Vec<ProgressBar>,
-    all: MultiProgress,
+    columns: usize,
 }
 
 impl<'p> Progress<'p> {
@@ -83,7 +94,7 @@ impl<'p> Progress<'p> {
     /// A run over so many items, which others work on: nobody here knows who is in flight.
     pub(crate) fn of_others(items: u64, in_flight: &'p InFlight, console: &Console) -> Self {
         let now = Instant::now();
-        let display = console.waiting_columns().map(|_| Display::new(items));
+        let display = console.waiting_columns().map(|columns| Display::new(items, columns));
         Self { targets: &[], items, in_flight, begun: now, before: 0, told: now, display }
     }
 
@@ -104,44 +115,62 @@ impl<'p> Progress<'p> {
         }
     }
 
-    /// Takes everything off the terminal.
+    /// Says something while the run goes on, above what is shown of it.
+    pub(crate) fn aside(&self, say: impl FnOnce()) {
+        match &self.display {
+            Some(display) => display.bar.suspend(say),
+            None => say(),
+        }
+    }
+
+    /// Takes everything off the terminal, for good.
     pub(crate) fn end(&self) {
         if let Some(display) = &self.display {
-            // There is nowhere to complain about standard error.
-            let _ = display.all.clear();
+            display.bar.finish_and_clear();
         }
     }
 }
 
 impl Display {
-    fn new(items: u64) -> Self {
-        let all = MultiProgress::new();
-        let style = |template: &str| {
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-        };
-        let bar = ProgressBar::new(items);
-        bar.set_style(style("{bar:24} {pos}/{len}  {msg}").progress_chars("━━─"));
-        let bar = all.add(bar);
-        let line = |_| {
-            let line = all.add(ProgressBar::new_spinner());
-            line.set_style(style("  {msg}"));
-            line
-        };
-        let slow = (0..SLOWEST).map(line).collect();
-        Self { bar, slow, all }
+    fn new(items: u64, columns: usize) -> Self {
+        let target =
+            ProgressDrawTarget::term_like_with_hz(Box::<Screen>::default(), DRAWN_IN_A_SECOND);
+        let bar = ProgressBar::with_draw_target(Some(items), target);
+        let template = format!("{{bar:{}}} {{pos}}/{{len}}  {{msg}}", bar_columns(columns));
+        let style = ProgressStyle::with_template(&template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style.progress_chars("━━─"));
+        Self { bar, columns }
     }
 
     fn show(&self, state: &State, targets: &[Target], slowest: &[(usize, Duration)]) {
-        self.bar.set_position(state.ended);
-        self.bar.set_message(state.counts());
-        for (place, line) in self.slow.iter().enumerate() {
-            let slow = slowest.get(place);
-            let slow = slow.and_then(|(index, took)| Some((targets.get(*index)?, took)));
-            line.set_message(slow.map_or_else(String::new, |(target, took)| {
-                format!("{} {} s", printable_text(&target.target), took.as_secs())
-            }));
+        let most = self.columns.saturating_sub(FREE);
+        let before = format!(" {}/{}  ", state.ended, state.total).len();
+        let before = before.saturating_add(bar_columns(self.columns));
+        let mut message = cut(&state.counts(), most.saturating_sub(before));
+        for (index, took) in slowest {
+            let Some(target) = targets.get(*index) else { continue };
+            let took = format!(" {} s", took.as_secs());
+            let name = format!("  {}", printable_text(&target.target));
+            message.push('\n');
+            message.push_str(&cut(&name, most.saturating_sub(took.len())));
+            message.push_str(&took);
         }
+        self.bar.set_position(state.ended);
+        self.bar.set_message(message);
     }
+}
+
+const fn bar_columns(columns: usize) -> usize {
+    if columns < NARROW { SHORT_BAR } else { BAR }
+}
+
+/// The beginning of a text, in so many columns.
+fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    text.chars().take(columns.saturating_sub(1)).chain(['…']).collect()
 }
 
 /// Items by how they ended, in words.

@@ -12,10 +12,14 @@ mod console;
 #[path = "../spdm/devices.rs"]
 mod devices;
 mod documentation;
+mod person;
 #[path = "../spdm/process.rs"]
 #[allow(dead_code, reason = "shared with the tests of the other verbs")]
 mod process;
 mod queue;
+mod queue_metrics;
+mod queue_signals;
+mod queue_terminal;
 mod rights;
 #[path = "../spdm/schema.rs"]
 mod schema;
@@ -23,6 +27,9 @@ mod schema;
 #[allow(dead_code, reason = "shared with the tests of spdm-fleet")]
 mod server;
 mod submit;
+#[path = "../spdm/terminal.rs"]
+#[allow(dead_code, reason = "shared with the tests of the other verbs")]
+mod terminal;
 mod watch;
 mod work;
 

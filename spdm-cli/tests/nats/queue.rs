@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::fs::{self, File};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Instant;
 
@@ -56,14 +56,18 @@ impl Queue {
 
     /// Starts a worker; what it says is in a file of this name.
     pub(crate) fn worker(&self, name: &str, options: &str) -> Worker {
+        let worker = self.starts(name, &format!("fleet work {} {options}", self.option()));
+        until("it begins", || worker.said().contains(" for nats://"));
+        worker
+    }
+
+    /// Starts a command; what it says is in a file of this name.
+    pub(crate) fn starts(&self, name: &str, line: &str) -> Worker {
         let path = self.folder.path(name);
-        let line = format!("fleet work {} {options}", self.option());
         let args: Vec<_> = line.split_whitespace().collect();
         let said = File::create(&path).unwrap();
         let child = command(&args).stdout(said.try_clone().unwrap()).stderr(said).spawn();
-        let worker = Worker { child: child.unwrap(), path };
-        until("it begins", || worker.said().contains(" for nats://"));
-        worker
+        Worker { child: child.unwrap(), path }
     }
 
     /// The key, as an option.
@@ -97,13 +101,23 @@ impl Worker {
         self.child.wait().unwrap();
     }
 
+    /// Whether it goes on.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Waits for its end, and says how it ended and its last line.
-    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
-        until("it ends", || self.child.try_wait().unwrap().is_some());
+    pub(crate) fn ended(self) -> (Option<i32>, String) {
+        let (status, said) = self.status();
+        (status.code(), said.lines().last().unwrap_or_default().to_owned())
+    }
+
+    /// Waits for its end, and says how it ended and all that it said.
+    pub(crate) fn status(mut self) -> (ExitStatus, String) {
+        until("it ends", || !self.is_running());
         let said = self.said();
         assert!(!said.contains("panicked"), "{said}");
-        let last = said.lines().last().unwrap_or_default().to_owned();
-        (self.child.wait().unwrap().code(), last)
+        (self.child.wait().unwrap(), said)
     }
 }
 

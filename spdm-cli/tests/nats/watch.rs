@@ -28,7 +28,13 @@ fn outcome(job: &str, target: &str, attempt: u32, kind: OutcomeKind, last: Final
     Outcome::new(&item, attempt, found, last, span, "host/1")
 }
 
-fn publish(site: &NatsSite, target: &str, attempt: u32, kind: OutcomeKind, last: Finality) {
+pub(crate) fn publish(
+    site: &NatsSite,
+    target: &str,
+    attempt: u32,
+    kind: OutcomeKind,
+    last: Finality,
+) {
     site.publish(&outcome(JOB, target, attempt, kind, last)).unwrap();
 }
 
@@ -66,7 +72,7 @@ fn it_ends_when_every_device_has_its_last_outcome() {
     assert_eq!(ended.code, 0, "{ended:?}");
     assert_eq!(
         ended.err,
-        "note: 1 messages among the outcomes are of no device of this job, and count for nothing\n"
+        "note: 1 message among the outcomes is of no device of this job, and counts for nothing\n"
     );
     assert_eq!(fs::read_to_string(&out).unwrap().lines().count(), 1 + 4);
     let shown = run(&format!("fleet report {out}"));

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use crate::fleet::good;
 use crate::process::{Folder, command, run};
-use crate::terminal::{COLUMNS, on_terminal, screen};
+use crate::terminal::{COLUMNS, Terminal, on_terminal, screen};
 
 /// Thirty devices that answer, and one that never does.
 fn attest(folder: &Folder, silent: &TcpListener) -> String {
@@ -61,4 +61,25 @@ fn without_a_terminal_a_run_is_quiet_and_complete() {
         ran.out
     );
     assert!(!ran.out.contains('\u{1b}') && !ran.out.contains('\r'), "{:?}", ran.out);
+}
+
+#[test]
+fn the_table_stays_whole_where_both_outputs_are_the_terminal() {
+    let (folder, silent) = (Folder::new(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let terminal = Terminal::open(COLUMNS);
+    let line = attest(&folder, &silent);
+    let mut command = command(&line.split_whitespace().collect::<Vec<_>>());
+    command.env("TERM", "xterm").stdout(terminal.theirs()).stderr(terminal.theirs());
+    let (code, text) = terminal.shows(command);
+    assert_eq!(code, Some(3), "{text:?}");
+    let shown = screen(&text);
+    let shown: Vec<_> = shown.iter().filter(|line| !line.is_empty()).collect();
+    assert!(shown[0].starts_with("NOT VERIFIED"), "{shown:?}");
+    assert!(!shown.iter().any(|line| line.contains('━')), "{shown:?}");
+    // The same lines as without a terminal, but for those that are folded.
+    let plain = run(&line);
+    let first = |text: &str| text.split_whitespace().next().map(str::to_owned);
+    for line in plain.out.lines().skip(1) {
+        assert!(shown.iter().any(|shown| first(shown) == first(line)), "{line}: {shown:?}");
+    }
 }

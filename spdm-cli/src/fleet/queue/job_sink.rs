@@ -41,7 +41,7 @@ impl JobSink<'_, '_> {
             Arrival::New => {}
             Arrival::Contradiction => {
                 let (target, attempt) = (printable_text(&outcome.target), outcome.attempt);
-                self.console.note(&format!(
+                self.note(&format!(
                     "warning: {target}: two judges say different things of attempt {attempt}; both are in the journal"
                 ));
             }
@@ -63,6 +63,11 @@ impl JobSink<'_, '_> {
             self.tally.add(outcome.outcome);
         }
         Ok(Taken::New)
+    }
+
+    /// Says something while outcomes come.
+    pub(super) fn note(&self, text: &str) {
+        self.progress.aside(|| self.console.note(text));
     }
 
     /// What came is no outcome.

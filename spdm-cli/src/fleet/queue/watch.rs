@@ -1,13 +1,15 @@
 //! `spdm fleet watch`.
 
-use core::cell::RefCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
 
 use spdm_fleet::{
-    Arrivals, Classes, Goes, Grouping, ITEM_CHECK, ItemSummary, JournalError, JournalHead,
+    Arrivals, Classes, Goes, Grouping, ITEM_CHECK, ItemSummary, JournalError, JournalHead, Metrics,
     NatsSite, Outcome, QueueError, Tally,
 };
 
@@ -30,6 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(500);
 /// So long nothing comes from empty queues before somebody is told.
 const SILENCE: Duration = Duration::from_secs(5);
+/// Outcomes that were read and wait to be written.
+const MOST_WAITING: usize = 64;
 
 /// Shows a job until every device has its last outcome.
 pub(crate) fn run(
@@ -37,16 +41,20 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    let stop = interrupt::catch_to_stop()?;
     let access = Access::read(&args.queue, console)?;
-    let site = access.join(Classes::All, crypto)?;
+    let metrics = LiveMetrics::start(args.metrics.as_ref(), 0, console)?;
+    let site = Arc::new(access.join(Classes::All, crypto)?);
     let record = site.job(&args.job).map_err(|error| access.failure(&error))?;
     let Some(record) = record else {
         let (server, job) = (access.server(), &args.job);
         return Err(Failure::usage(format!("{server}: no job {job} was submitted")));
     };
     let head = JournalHead::new(record.job, record.items, record.submitted);
-    let metrics = LiveMetrics::start(args.metrics.as_ref(), head.items, console)?;
+    if let Some(metrics) = metrics.live() {
+        metrics.expect(head.items);
+    }
+    // Until here nothing was begun: a signal ends the process.
+    let stop = interrupt::catch_to_stop()?;
     let views = FleetViews::open(&args.views, metrics.view(), &head, crypto, console)?;
     let mut file = args.out.as_deref().map(open_journal).transpose()?;
     let journal = match (&mut file, args.out.as_deref()) {
@@ -60,9 +68,11 @@ pub(crate) fn run(
     };
     let in_flight = InFlight::default();
     let progress = Progress::of_others(head.items, &in_flight, console);
-    let depth = Depth::default();
+    let depth = Arc::<Depth>::default();
+    let news = ask(&site, &args.job, &depth, metrics.live())
+        .map_err(|error| Failure::usage(format!("a thread: {error}")))?;
     let now = Instant::now();
-    let look = RefCell::new(Look {
+    let mut look = Look {
         sink: JobSink {
             arrivals: Arrivals::new(crypto.provider, &head.job, head.items),
             journal,
@@ -81,28 +91,26 @@ pub(crate) fn run(
         reached: now,
         has_told: false,
         failure: None,
-    });
-    let ended = thread::scope(|scope| {
-        scope.spawn(|| depth.ask(&site, Some(&args.job), metrics.live(), None));
-        let ended = until_over(&site, &args.job, &look);
-        depth.end();
-        ended
-    });
-    let Look { mut sink, failure, .. } = look.into_inner();
+    };
+    let ended = look.until_over(&news);
+    let Look { mut sink, failure, .. } = look;
     sink.progress.end();
     ended.map_err(|error| access.failure(&error))?;
     failure.map_or(Ok(()), Err)?;
     sink.sync()?;
     let JobSink { arrivals, views, console, foreign, .. } = sink;
     if foreign > 0 {
-        console.note(&format!(
-            "note: {foreign} messages among the outcomes are of no device of this job, and count for nothing"
-        ));
+        let messages = if foreign == 1 {
+            "message among the outcomes is of no device of this job, and counts"
+        } else {
+            "messages among the outcomes are of no device of this job, and count"
+        };
+        console.note(&format!("note: {foreign} {messages} for nothing"));
     }
     if !arrivals.are_complete() {
         let missing = head.items.saturating_sub(arrivals.ended());
-        console
-            .note(&format!("it ends before the job does: {missing} devices have no last outcome"));
+        let devices = if missing == 1 { "device has" } else { "devices have" };
+        console.note(&format!("it ends before the job does: {missing} {devices} no last outcome"));
     }
     let summary = views.finish()?;
     // With --json every outcome has been written as it came.
@@ -116,24 +124,47 @@ pub(crate) fn run(
     Ok(if summary.items().iter().any(is_invented) { Exit::Rejected } else { exit })
 }
 
-/// Reads outcomes until the job is complete, or somebody has enough. A server that goes away may come back.
-fn until_over(site: &NatsSite, job: &str, look: &RefCell<Look<'_, '_>>) -> Result<(), QueueError> {
-    loop {
-        let take = |outcome: Result<Outcome, String>| look.borrow_mut().take(outcome);
-        // Each time all outcomes come, from the first one.
-        let read = site.outcomes(job, take, || look.borrow_mut().idle());
-        let look = look.borrow();
-        if look.is_over() {
-            return Ok(());
-        }
-        match read {
-            Err(error) if look.reached.elapsed() > PATIENCE => return Err(error),
-            Err(error) => look.sink.console.detail(&format!("{error}; it is asked again")),
-            Ok(()) => {}
-        }
-        drop(look);
+/// What is heard of a job.
+enum News {
+    /// An outcome, or why a message is none.
+    Outcome(Result<Box<Outcome>, String>),
+    /// Every outcome was read that is there.
+    NoMore,
+    /// The server went away, and may come back.
+    Failed(QueueError),
+}
+
+/// Asks a server in threads that nobody waits for: an answer may be long in coming, and whoever has enough ends at once.
+fn ask(
+    site: &Arc<NatsSite>,
+    job: &str,
+    depth: &Arc<Depth>,
+    metrics: Option<&Arc<Metrics>>,
+) -> io::Result<Receiver<News>> {
+    let (asked, name, looks) = (Arc::clone(site), job.to_owned(), Arc::clone(depth));
+    let metrics = metrics.map(Arc::clone);
+    let looking = move || looks.ask(&asked, Some(&name), metrics.as_ref(), None);
+    thread::Builder::new().name("depth".to_owned()).spawn(looking)?;
+    let (tell, news) = sync_channel(MOST_WAITING);
+    let (asked, name) = (Arc::clone(site), job.to_owned());
+    let reading = move || while read(&asked, &name, &tell) == Goes::On {};
+    thread::Builder::new().name("outcomes".to_owned()).spawn(reading)?;
+    Ok(news)
+}
+
+/// Tells all outcomes of a job, from the first one, and those that come, until the server goes away.
+fn read(site: &NatsSite, job: &str, tell: &SyncSender<News>) -> Goes {
+    let told = |news| if tell.send(news).is_ok() { Goes::On } else { Goes::Enough };
+    let read = site.outcomes(
+        job,
+        |outcome| told(News::Outcome(outcome.map(Box::new))),
+        || told(News::NoMore),
+    );
+    let goes = read.map_or_else(|error| told(News::Failed(error)), |()| told(News::NoMore));
+    if goes == Goes::On {
         thread::sleep(PAUSE);
     }
+    goes
 }
 
 /// Who looks at the outcomes of a job.
@@ -155,7 +186,32 @@ struct Look<'l, 'j> {
 }
 
 impl Look<'_, '_> {
-    fn take(&mut self, outcome: Result<Outcome, String>) -> Goes {
+    /// Takes what comes until the job is complete, or somebody has enough. A server that goes away may come back.
+    fn until_over(&mut self, news: &Receiver<News>) -> Result<(), QueueError> {
+        loop {
+            match news.recv_timeout(interrupt::STEP) {
+                Ok(News::Outcome(outcome)) => self.take(outcome),
+                // That the job is complete counts once nothing more comes: what contradicts may be behind the last outcome.
+                Ok(News::NoMore) => {
+                    self.idle();
+                    if self.sink.arrivals.are_complete() {
+                        return Ok(());
+                    }
+                }
+                Ok(News::Failed(error)) if self.reached.elapsed() > PATIENCE => return Err(error),
+                Ok(News::Failed(error)) => {
+                    self.sink.console.detail(&format!("{error}; it is asked again"));
+                }
+                Err(RecvTimeoutError::Timeout) => self.idle(),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            if self.has_enough() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn take(&mut self, outcome: Result<Box<Outcome>, String>) {
         self.reached = Instant::now();
         let taken = match outcome {
             Ok(outcome) => self.sink.take(&outcome),
@@ -166,11 +222,9 @@ impl Look<'_, '_> {
             Ok(Taken::Nothing) => {}
             Err(failure) => self.failure = Some(failure),
         }
-        // That the job is complete counts once nothing more comes: what contradicts may be behind the last outcome.
-        if self.has_enough() { Goes::Enough } else { Goes::On }
     }
 
-    fn idle(&mut self) -> Goes {
+    fn idle(&mut self) {
         if let Err(failure) = self.sink.idle() {
             self.failure = Some(failure);
         }
@@ -182,15 +236,10 @@ impl Look<'_, '_> {
         }
         if !self.has_told && self.depth.is_empty() && self.heard.elapsed() > SILENCE {
             self.has_told = true;
-            self.sink.console.note(
+            self.sink.note(
                 "note: the queues are empty, and devices of this job have no outcome; spdm fleet submit with the same list queues them again",
             );
         }
-        if self.is_over() { Goes::Enough } else { Goes::On }
-    }
-
-    fn is_over(&self) -> bool {
-        self.sink.arrivals.are_complete() || self.has_enough()
     }
 
     fn has_enough(&self) -> bool {
