@@ -116,6 +116,7 @@ impl<'p> Progress<'p> {
     }
 
     /// Says something while the run goes on, above what is shown of it.
+    #[cfg(feature = "nats")]
     pub(crate) fn aside(&self, say: impl FnOnce()) {
         match &self.display {
             Some(display) => display.bar.suspend(say),
