@@ -52,8 +52,10 @@ impl<'a> Arrivals<'a> {
     pub fn take(&mut self, outcome: &Outcome) -> Arrival {
         let Outcome { job, target, class, .. } = outcome;
         let own = ItemId::of(self.provider, job, target, class);
-        if outcome.schema != SCHEMA || *job != self.job.name || own.as_ref() != Some(&outcome.item)
-        {
+        // Of a job of this name that is about something else, messages may still be on their way.
+        let is_other = outcome.job_digest.as_ref().is_some_and(|other| *other != self.job.digest);
+        let is_of_job = *job == self.job.name && !is_other;
+        if outcome.schema != SCHEMA || !is_of_job || own.as_ref() != Some(&outcome.item) {
             return Arrival::Foreign;
         }
         let said = self.said.entry(outcome.item.clone()).or_default();
@@ -80,10 +82,15 @@ impl<'a> Arrivals<'a> {
         arrival
     }
 
-    /// Whether this item has an outcome, be it its last or not.
+    /// The number of the attempt at this item that is to be made next, from 1; `None` where it has its last outcome.
     #[must_use]
-    pub fn knows(&self, item: &ItemId) -> bool {
-        self.said.contains_key(item)
+    pub fn next_attempt(&self, item: &ItemId) -> Option<u32> {
+        let said = self.said.get(item).map(Vec::as_slice).unwrap_or_default();
+        if has_ended(said) {
+            return None;
+        }
+        let last = said.iter().map(|said| said.attempt).max().unwrap_or_default();
+        Some(last.saturating_add(1))
     }
 
     /// Items that have their last outcome.

@@ -60,6 +60,11 @@ impl ItemId {
         Some(Self(format!("{ID_PREFIX}{}", sha256_hex(provider, &parts)?)))
     }
 
+    /// Of a message that names none.
+    pub(crate) fn none() -> Self {
+        Self(format!("{ID_PREFIX}{}", "0".repeat(ID_DIGITS)))
+    }
+
     /// The digits alone.
     #[must_use]
     pub fn digits(&self) -> &str {
@@ -84,6 +89,10 @@ impl fmt::Display for ItemId {
 pub struct Item {
     /// The job's name.
     pub job: String,
+    /// The job's digest, where several machines work on it ([`Job::digest`]): a job of the same name about something else is
+    /// another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_digest: Option<String>,
     /// Its own name.
     pub item: ItemId,
     /// What is to be attested.
@@ -96,7 +105,14 @@ impl Item {
     #[must_use]
     pub fn new(provider: &Provider, job: &str, target: Target) -> Option<Self> {
         let item = ItemId::of(provider, job, &target.target, &target.class)?;
-        Some(Self { job: job.to_owned(), item, target })
+        Some(Self { job: job.to_owned(), job_digest: None, item, target })
+    }
+
+    /// The item of a target in a job that several machines work on. `None` where the backend has no SHA-256.
+    #[must_use]
+    pub fn of_job(provider: &Provider, job: &Job, target: Target) -> Option<Self> {
+        let item = Self::new(provider, &job.name, target)?;
+        Some(Self { job_digest: Some(job.digest.clone()), ..item })
     }
 }
 

@@ -97,12 +97,15 @@ impl<'b> EvidenceCheck<'b> {
         attempt
     }
 
-    /// Whether whoever has the key submitted this attempt at this item: a collector cannot make such a message.
+    /// Why nobody with the key submitted this attempt at this item; `None` where somebody did. A collector can make up a message,
+    /// but none that was submitted.
     #[must_use]
-    pub fn is_submitted(&self, message: &EvidenceMessage) -> bool {
+    pub fn invented(&self, message: &EvidenceMessage) -> Option<String> {
         let everything = Want::default();
         let repeated = message.want.as_ref().unwrap_or(&everything);
-        self.submitted(message, repeated, Submitted::Sealed).is_ok()
+        let refused = self.submitted(message, repeated, Submitted::Sealed).err()?;
+        // What cannot be checked is undecidable, and not made up.
+        (refused.check == ITEM_CHECK).then(|| format!("{ITEM_CHECK}: {}", refused.detail))
     }
 
     fn verdict(

@@ -79,7 +79,7 @@ pub use schedule::{Limits, Next, Schedule, Ticket};
 pub use site::{DeadMessage, Lease, Site, TargetState};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{Store, StoreError};
-pub use submit::{SubmittedCount, submit, too_long};
+pub use submit::{FIRST_ATTEMPT, SubmittedCount, submit, too_long};
 pub use summary::{Grouping, ItemSummary, Summary};
 pub use tally::{FailOn, Tally};
 pub use target::{Target, Transport};

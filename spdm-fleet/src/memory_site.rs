@@ -1,7 +1,8 @@
 //! A site in the memory of one process.
 
+use core::hash::BuildHasher as _;
 use core::time::Duration;
-use std::collections::hash_map::Entry as MapEntry;
+use std::collections::hash_map::{Entry as MapEntry, RandomState};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -45,8 +46,8 @@ impl MemorySite {
     #[must_use]
     pub fn with_silence(most: usize, silence: Duration) -> Self {
         Self {
-            work: MemoryQueue::new("the queue of work", most, silence),
-            evidence: MemoryQueue::new("the queue of evidence", most, silence),
+            work: MemoryQueue::new("the queue of work", Once::ByName, most, silence),
+            evidence: MemoryQueue::new("the queue of evidence", Once::ByContent, most, silence),
             memory: Mutex::default(),
         }
     }
@@ -147,9 +148,20 @@ impl Site for MemorySite {
     }
 }
 
+/// Which messages are the same.
+#[derive(Clone, Copy, Debug)]
+enum Once {
+    /// Those of one name.
+    ByName,
+    /// Those of one name and one body: what a collector makes up does not take the place of what another one says.
+    ByContent,
+}
+
 #[derive(Debug)]
 struct MemoryQueue {
     name: &'static str,
+    once: Once,
+    hasher: RandomState,
     most: usize,
     silence: Duration,
     state: Mutex<State>,
@@ -159,7 +171,8 @@ struct MemoryQueue {
 #[derive(Debug, Default)]
 struct State {
     entries: Vec<Entry>,
-    names: HashSet<String>,
+    /// With a digest of the body, where that counts.
+    names: HashSet<(String, Option<u64>)>,
     bytes: usize,
     next_token: u64,
 }
@@ -176,8 +189,9 @@ struct Entry {
 }
 
 impl MemoryQueue {
-    fn new(name: &'static str, most: usize, silence: Duration) -> Self {
-        Self { name, most, silence, state: Mutex::default(), news: Condvar::new() }
+    fn new(name: &'static str, once: Once, most: usize, silence: Duration) -> Self {
+        let (state, news, hasher) = (Mutex::default(), Condvar::new(), RandomState::new());
+        Self { name, once, hasher, most, silence, state, news }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -198,8 +212,15 @@ impl MemoryQueue {
 
 impl Queue for MemoryQueue {
     fn submit(&self, message: &Message<'_>) -> Result<Submission, QueueError> {
+        let name = (
+            message.id.to_owned(),
+            match self.once {
+                Once::ByName => None,
+                Once::ByContent => Some(self.hasher.hash_one(message.body)),
+            },
+        );
         let mut state = self.state();
-        if state.names.contains(message.id) {
+        if state.names.contains(&name) {
             return Ok(Submission::Duplicate);
         }
         let bytes = state.bytes.saturating_add(message.body.len());
@@ -207,7 +228,7 @@ impl Queue for MemoryQueue {
             return Err(QueueError::Full { queue: self.name.to_owned() });
         }
         state.bytes = bytes;
-        state.names.insert(message.id.to_owned());
+        state.names.insert(name);
         let (id, body) = (message.id.to_owned(), message.body.to_vec());
         state.entries.push(Entry { id, body, deliveries: 0, due: Instant::now(), token: 0 });
         drop(state);

@@ -4,7 +4,7 @@ mod labels;
 mod server;
 
 use core::fmt;
-use core::sync::atomic::{AtomicI64, AtomicU64};
+use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -16,9 +16,10 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::outcome::{Outcome, OutcomeKind};
-use crate::summary::Summary;
+use crate::summary::{ItemSummary, Summary};
 use crate::tally::Tally;
 use crate::target::Target;
+use crate::timestamp::Timestamp;
 use labels::{ByClass, ByOutcome, ByReason, ByStage, ByState, ByStream, ByTransport, Names};
 pub use server::MetricsServer;
 
@@ -55,6 +56,8 @@ struct Known {
     reasons: Names,
     /// In seconds since 1970, by class.
     last_success: BTreeMap<String, u64>,
+    /// As what each item is counted that is done, by its place in the summary.
+    counted: Vec<Option<ByOutcome>>,
 }
 
 impl fmt::Debug for Metrics {
@@ -159,8 +162,9 @@ impl Metrics {
         self.redelivered.inc();
     }
 
-    /// Tally an outcome that the summary has taken.
-    pub fn take(&self, outcome: &Outcome, summary: &Summary) {
+    /// Counts an outcome that the summary has taken: it is about `item` of [`Summary::items`]. An item is counted by what the
+    /// summary says of it: what a later outcome contradicts is taken back.
+    pub fn take(&self, outcome: &Outcome, summary: &Summary, item: usize) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let class = known.classes.label(&outcome.class);
         let transport = Target::new(outcome.target.as_str()).transport().name();
@@ -168,27 +172,63 @@ impl Metrics {
         let round_trips = u64::from(outcome.round_trips);
         self.round_trips.get_or_create(&ByTransport { transport }).inc_by(round_trips);
         self.observe(outcome);
-        if outcome.is_final {
-            let labels = ByOutcome {
-                outcome: outcome.outcome.name(),
-                fault: outcome.fault.name(),
-                class: class.clone(),
-                transport,
-            };
-            self.outcomes.get_or_create(&labels).inc();
-        } else {
+        if !outcome.is_final {
             let check = outcome.reason.as_ref().map_or("", |reason| &reason.check);
             let reason = known.reasons.label(check);
             self.retries.get_or_create(&ByReason { reason }).inc();
         }
-        if outcome.outcome == OutcomeKind::Verified {
-            let at = outcome.finished.unix_ms() / 1000;
-            let last = known.last_success.entry(class.clone()).or_default();
-            *last = at.max(*last);
-            let at = i64::try_from(*last).unwrap_or(i64::MAX);
-            self.last_success.get_or_create(&ByClass { class }).set(at);
-        }
+        let done = summary.items().get(item).filter(|item| item.is_final);
+        let labels = done.map(|item| ByOutcome {
+            outcome: item.outcome.name(),
+            fault: item.fault.name(),
+            class,
+            transport,
+        });
+        self.count(&mut known, item, labels, summary);
         self.set_items(summary.counts(), summary.missing());
+    }
+
+    /// Counts an item, and no more as what it was counted before.
+    fn count(&self, known: &mut Known, item: usize, now: Option<ByOutcome>, summary: &Summary) {
+        if known.counted.len() <= item {
+            known.counted.resize(item.saturating_add(1), None);
+        }
+        let Some(counted) = known.counted.get_mut(item) else { return };
+        if *counted == now {
+            return;
+        }
+        let before = core::mem::replace(counted, now.clone());
+        if let Some(labels) = now {
+            self.outcomes.get_or_create(&labels).inc();
+            if let Some(of_item) = summary.items().get(item).filter(|item| is_verified(item)) {
+                self.raise_last_success(known, labels.class, of_item.finished);
+            }
+        }
+        if let Some(labels) = before {
+            // Whoever looks at the rate sees a counter that began again: rare, and loud by what the item is counted as now.
+            self.outcomes.get_or_create(&labels).inner().fetch_sub(1, Ordering::Relaxed);
+            if labels.outcome == OutcomeKind::Verified.name() {
+                self.find_last_success(known, labels.class, summary);
+            }
+        }
+    }
+
+    fn raise_last_success(&self, known: &mut Known, class: String, at: Timestamp) {
+        let last = known.last_success.entry(class.clone()).or_default();
+        *last = (at.unix_ms() / 1000).max(*last);
+        let at = i64::try_from(*last).unwrap_or(i64::MAX);
+        self.last_success.get_or_create(&ByClass { class }).set(at);
+    }
+
+    /// A success of the class was taken back: it is what the other ones say.
+    fn find_last_success(&self, known: &mut Known, class: String, summary: &Summary) {
+        known.last_success.remove(&class);
+        self.last_success.remove(&ByClass { class: class.clone() });
+        for item in summary.items().iter().filter(|item| is_verified(item)) {
+            if known.classes.label(&item.class) == class {
+                self.raise_last_success(known, class.clone(), item.finished);
+            }
+        }
     }
 
     /// Every state is there from the beginning, so that nobody waits for one that does not occur.
@@ -225,4 +265,8 @@ impl Metrics {
         let _ = prometheus_text::encode(&mut text, &self.registry);
         text
     }
+}
+
+fn is_verified(item: &ItemSummary) -> bool {
+    item.outcome == OutcomeKind::Verified
 }

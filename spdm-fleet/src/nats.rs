@@ -3,9 +3,9 @@
 //! | what | where |
 //! |---|---|
 //! | work | stream `SPDM_WORK`, `spdm.v1.work.<class>.<item>.<attempt>`; consumers `collect-<class>` |
-//! | evidence | stream `SPDM_EVIDENCE`, `spdm.v1.evidence.<class>.<item>.<attempt>`; consumer `judge`; what is longer than a message in the object store `spdm-evidence` |
+//! | evidence | stream `SPDM_EVIDENCE`, `spdm.v1.evidence.<class>.<item>.<attempt>.<digest>`; consumer `judge`; what is longer than a message in the object store `spdm-evidence` |
 //! | outcomes | stream `SPDM_RESULT`, `spdm.v1.result.<job>.<outcome>.<item>.<attempt>` |
-//! | what nobody can work on | stream `SPDM_DEAD`, `spdm.v1.dead.<class>` |
+//! | what nobody can work on | stream `SPDM_DEAD`, `spdm.v1.dead.<class>.<job>` |
 //! | targets, jobs, places at hosts, messages that were begun again | buckets `spdm-state`, `spdm-job`, `spdm-lease`, `spdm-begun` |
 
 mod access;
@@ -23,7 +23,7 @@ use std::time::Instant;
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::jetstream::kv;
 use async_nats::jetstream::stream::LastRawMessageErrorKind;
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use spdm_crypto::Provider;
 use tokio::runtime::{Builder, Runtime};
 
@@ -223,7 +223,7 @@ impl NatsSite {
         })
     }
 
-    /// Messages that nobody could work on: their names, each with what went wrong last.
+    /// How many messages nobody could work on.
     ///
     /// # Errors
     /// [`QueueError::Failed`].
@@ -231,6 +231,21 @@ impl NatsSite {
         self.ask(async {
             let stream = self.post.context.get_stream(DEAD_STREAM).await.map_err(failed)?;
             Ok(stream.cached_info().state.messages)
+        })
+    }
+
+    /// How many of those say that they are about this job.
+    ///
+    /// # Errors
+    /// [`QueueError::Failed`].
+    pub fn dead_of(&self, job: &str) -> Result<u64, QueueError> {
+        let subject = dead_subject("*", &token(self.post.provider, job)?);
+        self.ask(async {
+            let stream = self.post.context.get_stream_no_info(DEAD_STREAM).await.map_err(failed)?;
+            let counts = stream.info_with_subjects(subject).await.map_err(failed)?;
+            let counts: Vec<_> = counts.try_collect().await.map_err(failed)?;
+            let counts = counts.iter().map(|(_, count)| u64::try_from(*count).unwrap_or(u64::MAX));
+            Ok(counts.fold(0, u64::saturating_add))
         })
     }
 
@@ -351,11 +366,12 @@ impl Site for NatsSite {
     }
 
     fn bury(&self, dead: &DeadMessage<'_>) -> Result<(), QueueError> {
-        let class = token(self.post.provider, dead.class)?;
-        let id = format!("{}/dead", dead.id);
+        let [class, job] = [dead.class, dead.job].map(|text| token(self.post.provider, text));
+        // Whoever made a message up has chosen its name: what has another content is another message.
+        let id = format!("{}/{}/dead", dead.id, sha256(self.post.provider, dead.body)?);
         let letter = Letter {
             stream: DEAD_STREAM,
-            subject: dead_subject(&class),
+            subject: dead_subject(&class?, &job?),
             id: &id,
             body: dead.body,
             once: Once::ByName,

@@ -160,7 +160,7 @@ impl<'k> Nonces<'k> {
         })
     }
 
-    /// A mark of whoever submits over an item, the number of an attempt and what is to be collected, 64 hexadecimal digits: what
+    /// A mark of whoever submits over an item, the digest of its job included, the number of an attempt and what is to be collected, 64 hexadecimal digits: what
     /// the name does not cover (host, labels, the name that the leaf must carry) comes back from a collector, too.
     ///
     /// # Errors

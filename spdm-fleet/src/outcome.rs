@@ -227,6 +227,9 @@ pub struct Outcome {
     pub schema: u32,
     /// The job's name.
     pub job: String,
+    /// The job's digest, where several machines work on it: which job of this name it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_digest: Option<String>,
     /// The item's name.
     pub item: ItemId,
     /// What was attested.
@@ -291,6 +294,7 @@ impl Outcome {
         Self {
             schema: SCHEMA,
             job: item.job.clone(),
+            job_digest: item.job_digest.clone(),
             item: item.item.clone(),
             target: target.target.clone(),
             class: target.class.clone(),

@@ -149,7 +149,8 @@ impl core::error::Error for QueueError {}
 
 /// A queue that delivers at least once. Several threads use it at once.
 pub trait Queue: Send + Sync {
-    /// Queues a message, once for each name.
+    /// Queues a message, once for each name; of evidence, once for each name and body: two collectors may say different things
+    /// of one attempt, and one of them lies.
     ///
     /// # Errors
     /// [`QueueError`]; then it is not queued.

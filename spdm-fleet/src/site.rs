@@ -96,8 +96,10 @@ impl Lease {
 pub struct DeadMessage<'d> {
     /// The message's name.
     pub id: &'d str,
-    /// The class of its item, where that is known.
+    /// The class of its item, as far as the message says one.
     pub class: &'d str,
+    /// The job that it is about, as far as it says one.
+    pub job: &'d str,
     /// The message.
     pub body: &'d [u8],
     /// What went wrong last.
@@ -114,6 +116,9 @@ pub struct TargetState {
     pub class: String,
     /// The end of the last attempt.
     pub last_attempt: Timestamp,
+    /// When the device was asked then: outcomes do not come in the order of the attempts. `None` where that is not known.
+    #[serde(default)]
+    pub last_asked: Option<Timestamp>,
     /// The end of the last one that was verified.
     pub last_success: Option<Timestamp>,
     /// How the last attempt ended.
@@ -128,13 +133,20 @@ pub struct TargetState {
 
 impl TargetState {
     /// What is remembered after an outcome; `None` where it says nothing new.
+    ///
+    /// An attempt counts from when the device was asked, so that what is judged late does not hide what came later. A collector
+    /// says when that was, and cannot say that it was later than the verdict; a rejection counts from its verdict, so that none
+    /// is hidden by what a collector says.
     #[must_use]
     pub fn after(before: Option<&Self>, outcome: &Outcome) -> Option<Self> {
+        let queued = outcome.ms.queued;
+        let asked = Timestamp::from_unix_ms(outcome.started.unix_ms().saturating_sub(queued));
         if let Some(before) = before {
-            let is_same_job = before.job == outcome.job;
-            let is_old = match is_same_job {
-                true => outcome.attempt <= before.attempt,
-                false => outcome.finished < before.last_attempt,
+            let is_rejected = outcome.outcome == OutcomeKind::Rejected;
+            let is_old = match (before.job == outcome.job, before.last_asked) {
+                (true, _) => outcome.attempt <= before.attempt,
+                (false, Some(last_asked)) if !is_rejected => asked < last_asked,
+                (false, _) => outcome.finished < before.last_attempt,
             };
             if is_old {
                 return None;
@@ -146,6 +158,7 @@ impl TargetState {
             target: outcome.target.clone(),
             class: outcome.class.clone(),
             last_attempt: outcome.finished,
+            last_asked: before.and_then(|before| before.last_asked).max(Some(asked)),
             last_success: match verified {
                 true => Some(outcome.finished),
                 false => before.and_then(|before| before.last_success),

@@ -1,4 +1,4 @@
-//! Whoever submits: one message for each item.
+//! Whoever submits: one message for each attempt at an item.
 
 use core::time::Duration;
 
@@ -10,15 +10,15 @@ use crate::want::Want;
 use crate::work_message::WorkMessage;
 
 /// The number of the first attempt.
-const FIRST: u32 = 1;
+pub const FIRST_ATTEMPT: u32 = 1;
 
 /// What was submitted.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SubmittedCount {
-    /// Items that are new.
+    /// Attempts that are new.
     pub new: u64,
-    /// Items that the queue has, or had a short while ago.
+    /// Attempts that the queue has, or had a short while ago.
     pub duplicate: u64,
 }
 
@@ -34,7 +34,7 @@ pub fn too_long<'i>(
     want: &Want,
 ) -> Result<Option<&'i Item>, QueueError> {
     for item in items {
-        match body(nonces, item, window, want) {
+        match body(nonces, item, FIRST_ATTEMPT, window, want) {
             Ok(_) => {}
             Err(QueueError::TooLong { .. }) => return Ok(Some(item)),
             Err(error) => return Err(error),
@@ -43,22 +43,23 @@ pub fn too_long<'i>(
     Ok(None)
 }
 
-/// Submits the first attempt at each item, with nonces of this time. What was submitted before an error stays.
+/// Submits an attempt at each item, of the number that stands beside it, with nonces of this time. What was submitted before an
+/// error stays. What is in the queue already is not queued again.
 ///
 /// # Errors
 /// [`QueueError`], such as a full queue.
 pub fn submit<'i>(
     queue: &dyn Queue,
     nonces: &Nonces<'_>,
-    items: impl IntoIterator<Item = &'i Item>,
+    attempts: impl IntoIterator<Item = (&'i Item, u32)>,
     window: Duration,
     want: &Want,
 ) -> Result<SubmittedCount, QueueError> {
     let mut submitted = SubmittedCount::default();
-    for item in items {
-        let body = body(nonces, item, window, want)?;
-        let (id, class) = (Stage::Work.message_id(&item.item, FIRST), &item.target.class);
-        let (item, attempt) = (&item.item, FIRST);
+    for (item, attempt) in attempts {
+        let body = body(nonces, item, attempt, window, want)?;
+        let (id, class) = (Stage::Work.message_id(&item.item, attempt), &item.target.class);
+        let item = &item.item;
         match queue.submit(&Message { id: &id, class, item, attempt, body: &body })? {
             Submission::New => submitted.new += 1,
             Submission::Duplicate => submitted.duplicate += 1,
@@ -67,15 +68,16 @@ pub fn submit<'i>(
     Ok(submitted)
 }
 
-/// The message of the first attempt.
+/// The message of an attempt.
 fn body(
     nonces: &Nonces<'_>,
     item: &Item,
+    attempt: u32,
     window: Duration,
     want: &Want,
 ) -> Result<Vec<u8>, QueueError> {
     let now = Timestamp::now();
-    let work = WorkMessage::new(nonces, item.clone(), FIRST, now, window, want.clone())
+    let work = WorkMessage::new(nonces, item.clone(), attempt, now, window, want.clone())
         .map_err(|error| QueueError::Failed(error.to_string()))?;
     let body = serde_json::to_vec(&work).map_err(|error| QueueError::Failed(error.to_string()))?;
     match body.len() {

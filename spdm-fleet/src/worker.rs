@@ -52,6 +52,8 @@ pub enum Step {
     HandedBack,
     /// The message was given up.
     GivenUp,
+    /// A message that nobody submitted was put aside.
+    PutAside,
 }
 
 /// Who wants to know what a worker does. Any thread calls it.

@@ -12,6 +12,8 @@ mod counted_role;
 mod depth;
 #[cfg(feature = "nats")]
 mod job_sink;
+#[cfg(feature = "nats")]
+mod named_judge;
 #[cfg(any(feature = "nats", test))]
 #[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "only its schemas are needed"))]
 mod shown;

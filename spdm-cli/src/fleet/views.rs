@@ -89,7 +89,7 @@ impl<'a> FleetViews<'a> {
             page.take(item, outcome);
         }
         if let Some(metrics) = &self.metrics {
-            metrics.take(outcome, &self.summary);
+            metrics.take(outcome, &self.summary, item);
         }
         Ok(())
     }

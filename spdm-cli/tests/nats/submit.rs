@@ -2,9 +2,13 @@
 
 use std::time::Instant;
 
+use spdm_fleet::{Classes, Delivery, Finality, NatsSettings, OutcomeKind, Site as _, WorkMessage};
+
 use crate::process::run;
 use crate::queue::Queue;
 use crate::schema::{check, schema};
+use crate::stand::PATIENCE;
+use crate::watch::publish;
 
 #[test]
 fn f4_a_job_that_is_submitted_twice_is_known() {
@@ -24,6 +28,48 @@ fn f4_a_job_that_is_submitted_twice_is_known() {
     assert_eq!(said.out, "job nightly: 2 devices, all of them known: a new run needs a new name\n");
     assert!(said.err.lines().all(|line| line.contains("is secret")), "{}", said.err);
     assert_eq!(queue.server.site(30).pending().unwrap(), (2, 0));
+}
+
+#[test]
+fn a7_outcomes_of_an_earlier_job_of_the_same_name_count_for_none() {
+    let Some(queue) = Queue::start("cli-earlier") else { return };
+    queue.list(&["tcp:127.2.0.1:1"]);
+    // What announced the job is gone before its last outcome is.
+    let site = queue.server.site(30);
+    publish(&site, "tcp:127.2.0.1:1", 1, OutcomeKind::Verified, Finality::Final);
+    let ran = queue.submit("");
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
+    let expected = "the queue has outcomes of an earlier job nightly, which would count for this one: a new run needs a new name";
+    assert!(ran.err.contains(expected), "{}", ran.err);
+    assert_eq!((site.pending(), site.job("nightly")), (Ok((0, 0)), Ok(None)));
+}
+
+#[test]
+fn c2_what_was_to_be_tried_again_and_is_lost_is_queued_again() {
+    let Some(queue) = Queue::start("cli-lost") else { return };
+    let targets = [1, 2, 3].map(|number| format!("tcp:127.2.0.{number}:1"));
+    queue.list(&targets);
+    assert_eq!(queue.submit("").code, 0);
+    let site = queue.server.site_for(&NatsSettings::default(), Classes::All);
+    // All of it is taken. One has its last outcome, one was to be tried again, of one nothing is known.
+    let work = site.work().fetch(8, PATIENCE).unwrap();
+    assert_eq!(work.len(), 3);
+    work.iter().for_each(|work| site.work().done(work).unwrap());
+    publish(&site, &targets[0], 1, OutcomeKind::Verified, Finality::Final);
+    publish(&site, &targets[1], 1, OutcomeKind::Unreachable, Finality::TriedAgain);
+    let again = queue.submit("");
+    assert_eq!((again.code, again.out.as_str()), (0, "job nightly: 3 devices, 2 new, 1 known\n"));
+    let work = site.work().fetch(8, PATIENCE).unwrap();
+    let read = |work: &Delivery| WorkMessage::read(work.body()).unwrap();
+    let mut attempts: Vec<_> =
+        work.iter().map(read).map(|work| (work.item.target.target, work.attempt)).collect();
+    attempts.sort_unstable();
+    assert_eq!(attempts, [(targets[1].clone(), 2), (targets[2].clone(), 1)]);
+    // What is in the queue is not queued twice.
+    assert_eq!(
+        queue.submit("").out,
+        "job nightly: 3 devices, all of them known: a new run needs a new name\n"
+    );
 }
 
 #[test]

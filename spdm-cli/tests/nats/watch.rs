@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_fleet::{
-    Attempt, Fault, Finality, Item, NatsSettings, NatsSite, Outcome, OutcomeKind, Site as _, Span,
-    Target, Timestamp,
+    Attempt, DeadMessage, Fault, Finality, Item, NatsSettings, NatsSite, Outcome, OutcomeKind,
+    Site as _, Span, Target, Timestamp,
 };
 
 use crate::process::run;
@@ -28,6 +28,7 @@ fn outcome(job: &str, target: &str, attempt: u32, kind: OutcomeKind, last: Final
     Outcome::new(&item, attempt, found, last, span, "host/1")
 }
 
+/// A judge stores an outcome.
 pub(crate) fn publish(
     site: &NatsSite,
     target: &str,
@@ -106,6 +107,31 @@ fn two_judges_that_differ_are_an_internal_error() {
     );
     assert!(watched.out.contains("1 internal_error"), "{}", watched.out);
     assert_eq!(fs::read_to_string(&out).unwrap().lines().count(), 1 + 3);
+}
+
+#[test]
+fn a6_messages_that_nobody_submitted_are_told_and_reject_no_device() {
+    let Some(queue) = Queue::start("cli-aside") else { return };
+    queue.list(&[A, B]);
+    assert_eq!(queue.submit("").code, 0);
+    let site = queue.server.site(30);
+    publish(&site, A, 1, OutcomeKind::Verified, Finality::Final);
+    publish(&site, B, 1, OutcomeKind::Verified, Finality::Final);
+    let bury = |job, body: &str| {
+        let (class, body) = ("gpu", body.as_bytes());
+        site.bury(&DeadMessage { id: "a", class, job, body, error: "item: so" }).unwrap();
+    };
+    bury("another", "1");
+    assert_eq!((queue.watch("").code, queue.watch("").err.as_str()), (0, ""));
+    // The same one twice is one.
+    bury(JOB, "2");
+    bury(JOB, "3");
+    bury(JOB, "3");
+    let watched = queue.watch("--fail-on unreachable");
+    assert_eq!(watched.code, 1, "{watched:?}");
+    assert!(watched.out.contains("2         2\n"), "{}", watched.out);
+    let told = "warning: 2 messages of this job were put aside: nobody with the key submitted them";
+    assert!(watched.err.starts_with(told), "{}", watched.err);
 }
 
 #[test]

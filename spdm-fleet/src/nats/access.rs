@@ -25,7 +25,7 @@ pub struct NatsAccess {
     /// password stands in it.
     pub servers: String,
     /// Who asks, where the server wants a token.
-    pub token: Option<String>,
+    pub token: Option<Zeroizing<String>>,
     /// Who asks, where the server wants a name and a password.
     pub login: Option<NatsLogin>,
     /// Roots of the server's certificate (PEM), instead of those of this machine. With them, nothing is said without TLS.
@@ -119,7 +119,7 @@ impl NatsAccess {
             core::future::ready(())
         });
         if let Some(token) = &self.token {
-            options = options.token(token.clone());
+            options = options.token(token.to_string());
         }
         if let Some(NatsLogin { user, password }) = &self.login {
             options = options.user_and_password(user.clone(), password.as_str().to_owned());
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn no_secret_is_shown() {
         let access = NatsAccess {
-            token: Some("secret".to_owned()),
+            token: Some("secret".to_owned().into()),
             login: NatsLogin::from_file(b"name:secret").ok(),
             ..NatsAccess::default()
         };

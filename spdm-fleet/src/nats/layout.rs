@@ -176,8 +176,9 @@ pub(super) fn subject_prefix(stage: Stage) -> String {
     format!("{PREFIX}.{}", stage.name())
 }
 
-pub(super) fn dead_subject(class: &str) -> String {
-    format!("{PREFIX}.dead.{class}")
+/// Where a message is put aside. `class` is a star for those of every class.
+pub(super) fn dead_subject(class: &str, job: &str) -> String {
+    format!("{PREFIX}.dead.{class}.{job}")
 }
 
 /// Where an outcome is published. `kind` is its outcome, or a star for whichever the same attempt has.

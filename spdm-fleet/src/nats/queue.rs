@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use super::consumers::Consumers;
 use super::job::JobRecord;
-use super::layout::{stream_name, subject_prefix, token};
+use super::layout::{sha256, stream_name, subject_prefix, token};
 use super::post::{Letter, Once, PATIENCE, SharedPost, failed, message_id, object_name};
 use crate::queue::{Delivery, Message, Queue, QueueError, Stage, Submission};
 
@@ -21,6 +21,8 @@ use crate::queue::{Delivery, Message, Queue, QueueError, Stage, Submission};
 const OBJECT_PAUSE: Duration = Duration::from_secs(1);
 /// How often that is tried before the message is taken for one without an object.
 const MOST_READS: u64 = 3;
+/// Digits of the digest of evidence in its subject.
+const DIGEST_DIGITS: usize = 32;
 
 /// Which messages are taken.
 #[derive(Clone, Debug)]
@@ -184,9 +186,18 @@ impl Queue for NatsQueue {
     fn submit(&self, message: &Message<'_>) -> Result<Submission, QueueError> {
         let class = token(self.post.provider, message.class)?;
         let prefix = subject_prefix(self.stage);
+        let subject = format!("{prefix}.{class}.{}.{}", message.item.digits(), message.attempt);
+        let subject = match self.stage {
+            // Only the same evidence has the same subject: what a collector makes up does not keep out what another one says.
+            Stage::Evidence => {
+                let digest = sha256(self.post.provider, message.body)?;
+                format!("{subject}.{}", digest.get(..DIGEST_DIGITS).unwrap_or_default())
+            }
+            Stage::Work | Stage::Result => subject,
+        };
         self.runtime.block_on(self.post.send(Letter {
             stream: stream_name(self.stage),
-            subject: format!("{prefix}.{class}.{}.{}", message.item.digits(), message.attempt),
+            subject,
             id: message.id,
             body: message.body,
             once: Once::BySubject,

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{Handled, Role, Step, WorkObserver};
 use crate::evidence_message::{CollectFailure, EvidenceMessage};
+use crate::item::ItemId;
 use crate::outcome::{Fault, OutcomeKind, Reason, SCHEMA};
 use crate::queue::{Delivery, Message, Queue, QueueError, Stage};
 use crate::site::Site;
@@ -16,6 +17,8 @@ use crate::work_message::WorkMessage;
 const NO_PLACE: Duration = Duration::from_secs(2);
 /// How long a message is left to others that this clock says is not due.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How often a message that this program cannot read is left to others, who may be of another version.
+const LEFT_TO_OTHERS: u64 = 3;
 
 /// Collects evidence of one device, in the thread of the caller. Several threads call it at once, for different devices.
 pub trait Collector: Sync {
@@ -116,6 +119,22 @@ impl<'r> CollectRole<'r> {
         observer.after(Step::EvidenceSubmitted, delivery.id());
         Ok(())
     }
+
+    /// Hands on what nobody here can read. A collector may put nothing aside: whoever judges cannot read it either, and does.
+    fn hand_on_unread(
+        &self,
+        delivery: &Delivery,
+        error: &str,
+        observer: &dyn WorkObserver,
+    ) -> Result<(), QueueError> {
+        // Its name ends as that of evidence does: a judge has no right to the counts of collectors.
+        let id = format!("{}/{}", delivery.id(), Stage::Evidence.name());
+        let (class, item, attempt, body) = ("", &ItemId::none(), 0, delivery.body());
+        self.site.evidence().submit(&Message { id: &id, class, item, attempt, body })?;
+        observer
+            .failed(delivery.id(), &format!("{error}; it is handed on to whoever judges as it is"));
+        Ok(())
+    }
 }
 
 impl Role for CollectRole<'_> {
@@ -141,6 +160,11 @@ impl Role for CollectRole<'_> {
     ) -> Result<Handled, QueueError> {
         let work = match WorkMessage::read(delivery.body()) {
             Ok(work) => work,
+            Err(error) if delivery.number() <= LEFT_TO_OTHERS => {
+                let error = format!("it cannot be read: {error}; it is left to other collectors");
+                observer.failed(delivery.id(), &error);
+                return Ok(Handled::Later(LONGEST_PAUSE));
+            }
             Err(error) => {
                 self.give_up(delivery, &error.to_string(), observer)?;
                 observer.after(Step::GivenUp, delivery.id());
@@ -177,8 +201,7 @@ impl Role for CollectRole<'_> {
     ) -> Result<(), QueueError> {
         // Whoever judges says what it came to, and puts it aside.
         let Ok(work) = WorkMessage::read(delivery.body()) else {
-            observer.failed(delivery.id(), error);
-            return Ok(());
+            return self.hand_on_unread(delivery, error, observer);
         };
         let collected =
             Collected::nothing(OutcomeKind::InternalError, Fault::Us, "collector", error);

@@ -1,11 +1,14 @@
 //! Judges: they believe a collector nothing, and publish outcomes.
 
 use core::time::Duration;
+use std::borrow::Cow;
+
+use serde::Deserialize;
 
 use super::{Handled, Role, Step, WorkObserver};
 use crate::attester::Attempt;
 use crate::evidence_message::EvidenceMessage;
-use crate::judge::{EvidenceCheck, Submitted};
+use crate::judge::{EvidenceCheck, FRESHNESS_CHECK, Submitted};
 use crate::nonce::Nonces;
 use crate::outcome::{Fault, Finality, Finding, Outcome, OutcomeKind, Span};
 use crate::queue::{Delivery, Message, Queue, QueueError, Stage, Submission};
@@ -72,24 +75,56 @@ impl<'r> JudgeRole<'r> {
         let finality = self.finality(&attempt.finding, message.attempt);
         let span = Span { due: message.collected_at, started, finished: Timestamp::now() };
         let own = Outcome::new(&message.item, message.attempt, attempt, finality, span, self.name);
-        let stored = match site.publish(&own)? {
-            Submission::New => None,
-            // The attempt was judged before, and perhaps over other evidence: a collector that did not come to its end was followed
-            // by another one. What follows is as the first outcome says, or the item would have two last ones.
-            Submission::Duplicate => site.stored(&own)?,
+        let stored = match self.repeated(&own)? {
+            Some(stored) => Some(stored),
+            None => match site.publish(&own)? {
+                Submission::New => None,
+                // The attempt was judged before, and perhaps over other evidence: a collector that did not come to its end was
+                // followed by another one. What follows is as the first outcome says, or the item would have two last ones.
+                Submission::Duplicate => site.stored(&own)?,
+            },
         };
         observer.after(Step::OutcomePublished, delivery.id());
+        let is_followed = match &stored {
+            Some(stored) if !stored.is_final => {
+                let attempt = stored.attempt.saturating_add(1);
+                site.stored(&Outcome { attempt, ..stored.clone() })?.is_some()
+            }
+            _ => false,
+        };
         let outcome = stored.unwrap_or(own);
-        // What a collector made up is rejected, and nothing follows from it: another attempt would be under our seal.
-        if !self.check.is_submitted(message) {
-            return Ok(());
-        }
-        if !outcome.is_final {
+        if !outcome.is_final && !is_followed {
             self.try_again(message)?;
         }
         site.record(&outcome)?;
         observer.after(Step::TargetRecorded, delivery.id());
         Ok(())
+    }
+
+    /// The outcome of the same attempt, where this one is over old evidence: whoever says something again that was judged long
+    /// ago, when the site does not know its name any more, takes nothing back.
+    fn repeated(&self, own: &Outcome) -> Result<Option<Outcome>, QueueError> {
+        let is_old = own.reason.as_ref().is_some_and(|reason| reason.check == FRESHNESS_CHECK);
+        if is_old { self.site.0.stored(own) } else { Ok(None) }
+    }
+
+    /// Puts aside what nobody submitted. It has no outcome: that of the item is over what an honest collector says.
+    fn put_aside(
+        &self,
+        delivery: &Delivery,
+        why: &str,
+        observer: &dyn WorkObserver,
+    ) -> Result<(), QueueError> {
+        self.bury(delivery, why)?;
+        observer.failed(delivery.id(), &format!("{why}; the message is put aside"));
+        observer.after(Step::PutAside, delivery.id());
+        Ok(())
+    }
+
+    fn bury(&self, delivery: &Delivery, error: &str) -> Result<(), QueueError> {
+        let (id, body) = (delivery.id(), delivery.body());
+        let Named { job, class } = serde_json::from_slice(body).unwrap_or_default();
+        self.site.0.bury(&DeadMessage { id, class: &class, job: &job, body, error })
     }
 
     fn try_again(&self, message: &EvidenceMessage) -> Result<(), QueueError> {
@@ -107,6 +142,16 @@ impl<'r> JudgeRole<'r> {
         self.site.0.work().submit(&Message { id: &id, class, item, attempt, body: &body })?;
         Ok(())
     }
+}
+
+/// What a message says of itself that may be no message otherwise.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Named<'m> {
+    #[serde(borrow)]
+    job: Cow<'m, str>,
+    #[serde(borrow)]
+    class: Cow<'m, str>,
 }
 
 /// The pause behind this attempt: twice as long each time.
@@ -138,6 +183,10 @@ impl Role for JudgeRole<'_> {
                 return Ok(Handled::Done);
             }
         };
+        if let Some(why) = self.check.invented(&message) {
+            self.put_aside(delivery, &why, observer)?;
+            return Ok(Handled::Done);
+        }
         let attempt = self.check.judge(&message, Submitted::Sealed, started);
         self.conclude(&message, attempt, started, delivery, observer)?;
         Ok(Handled::Done)
@@ -149,11 +198,15 @@ impl Role for JudgeRole<'_> {
         error: &str,
         observer: &dyn WorkObserver,
     ) -> Result<(), QueueError> {
-        let (id, body) = (delivery.id(), delivery.body());
-        let message = EvidenceMessage::read(body).ok();
-        let class = message.as_ref().map_or("", |message| &message.item.target.class);
-        self.site.0.bury(&DeadMessage { id, class, body, error })?;
-        let Some(message) = message else { return Ok(()) };
+        let message = EvidenceMessage::read(delivery.body()).ok();
+        if let Some(why) = message.as_ref().and_then(|message| self.check.invented(message)) {
+            return self.put_aside(delivery, &why, observer);
+        }
+        self.bury(delivery, error)?;
+        let Some(message) = message else {
+            observer.failed(delivery.id(), &format!("{error}; the message is put aside"));
+            return Ok(());
+        };
         let (kind, fault) = (OutcomeKind::InternalError, Fault::Us);
         let attempt = Attempt::without_device(kind, fault, "judge", error);
         self.conclude(&message, attempt, Timestamp::now(), delivery, observer)

@@ -23,8 +23,8 @@ fn metrics() -> BTreeSet<String> {
     let mut last = outcome("tcp:a", OutcomeKind::Verified, Fault::None);
     last.attempt = 2;
     for outcome in [first, last] {
-        summary.take(&outcome);
-        metrics.take(&outcome, &summary);
+        let item = summary.take(&outcome);
+        metrics.take(&outcome, &summary, item);
     }
     let text = metrics.text();
     let names = text

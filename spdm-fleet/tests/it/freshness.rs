@@ -5,7 +5,7 @@ use core::time::Duration;
 use spdm_codec::RequesterNonce;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_fleet::{
-    FleetKey, Item, NonceFault, NonceKind, Nonces, Target, Timestamp, Want, WantedMeasurements,
+    FleetKey, Item, Job, NonceFault, NonceKind, Nonces, Target, Timestamp, Want, WantedMeasurements,
 };
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_764_513_600_000);
@@ -102,7 +102,10 @@ fn a_seal_covers_what_the_name_does_not() {
     renamed.target.san = Some("dmtf:*:*:*".to_owned());
     let mut labelled = own.clone();
     labelled.target.labels.insert("rack".to_owned(), "r1".to_owned());
-    for changed in [renamed, labelled] {
+    // C6: a job of the same name with other targets, or another question.
+    let job = Job { name: "job".to_owned(), digest: "aa".to_owned() };
+    let redone = Item::of_job(&PROVIDER, &job, own.target.clone()).unwrap();
+    for changed in [renamed, labelled, redone] {
         assert_eq!(changed.item, own.item);
         assert!(!nonces.has_sealed(&changed, 1, &want, &seal).unwrap());
     }

@@ -9,6 +9,7 @@
 mod arrivals;
 mod deploy;
 mod freshness;
+mod invented;
 mod journal;
 mod lies;
 mod memory_site;
@@ -17,5 +18,6 @@ mod sample;
 mod schedule;
 mod stand;
 mod tally;
+mod target_state;
 mod targets;
 mod views;

@@ -135,7 +135,8 @@ fn f17_a_full_queue_refuses_and_drops_nothing() {
     let (site, items) = (MemorySite::new(2048), items(20));
     let key = key();
     let nonces = Nonces::new(&PROVIDER, &key);
-    let error = submit(site.work(), &nonces, &items, Nonces::WINDOW, &Want::default()).unwrap_err();
+    let firsts = items.iter().map(|item| (item, 1));
+    let error = submit(site.work(), &nonces, firsts, Nonces::WINDOW, &Want::default()).unwrap_err();
     assert!(matches!(error, QueueError::Full { .. }));
     assert!(error.to_string().contains("the queue of work holds as much as it may"), "{error}");
     let held = site.work().fetch(99, Duration::ZERO).unwrap();
@@ -160,13 +161,15 @@ fn what_did_not_answer_is_tried_again_with_new_nonces() {
 }
 
 #[test]
-fn f8_work_with_the_key_of_another_job_is_rejected() {
+fn f8_work_with_the_key_of_another_job_is_put_aside() {
     let (site, items) = (MemorySite::new(ROOM), items(1));
     let foreign = FleetKey::from_file(&[4; 32]).unwrap();
     let nonces = Nonces::new(&PROVIDER, &foreign);
-    submit(site.work(), &nonces, &items, Nonces::WINDOW, &Want::default()).unwrap();
-    work(&site, &Devices::default(), &Verdicts::default(), 1, &(), || finals(&site) == 1);
-    each_once(&site.outcomes(), &items, OutcomeKind::Rejected);
+    let first = [(&items[0], 1)];
+    submit(site.work(), &nonces, first, Nonces::WINDOW, &Want::default()).unwrap();
+    work(&site, &Devices::default(), &Verdicts::default(), 1, &(), || site.dead().len() == 1);
+    assert!(site.outcomes().is_empty());
+    assert!(site.dead()[0].1.starts_with("item: "), "{:?}", site.dead());
 }
 
 #[test]

@@ -12,9 +12,9 @@ use spdm_crypto::HashAlgorithm;
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_evidence::{Evidence, Negotiation, RecordedExchange, Recording};
 use spdm_fleet::{
-    Attempt, Case, CollectRole, Collected, Collector, Fault, Finding, FleetKey, Item, Judge,
-    JudgeRole, Nonces, Outcome, OutcomeKind, Role, Site, Target, Want, WorkMessage, WorkObserver,
-    Worker, submit,
+    Attempt, Case, CollectRole, Collected, Collector, FIRST_ATTEMPT, Fault, Finding, FleetKey,
+    Item, Judge, JudgeRole, Nonces, Outcome, OutcomeKind, Role, Site, Target, Want, WorkMessage,
+    WorkObserver, Worker, submit,
 };
 
 /// The job of every test.
@@ -48,7 +48,8 @@ pub(crate) fn items(count: usize) -> Vec<Item> {
 pub(crate) fn submitted(site: &dyn Site, items: &[Item]) -> (u64, u64) {
     let key = key();
     let nonces = Nonces::new(&PROVIDER, &key);
-    let count = submit(site.work(), &nonces, items, Nonces::WINDOW, &Want::default()).unwrap();
+    let firsts = items.iter().map(|item| (item, FIRST_ATTEMPT));
+    let count = submit(site.work(), &nonces, firsts, Nonces::WINDOW, &Want::default()).unwrap();
     (count.new, count.duplicate)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use spdm_fleet::{
     Fault, Grouping, JournalHead, Metrics, MetricsServer, Outcome, OutcomeKind, Reason, Summary,
-    junit,
+    Timestamp, junit,
 };
 
 use crate::sample::{head, outcome};
@@ -71,8 +71,8 @@ fn journal() -> Vec<Outcome> {
 fn read(items: u64, journal: &[Outcome]) -> (Summary, Metrics) {
     let (mut summary, metrics) = (Summary::new(head_of(items)), Metrics::new(items));
     for outcome in journal {
-        summary.take(outcome);
-        metrics.take(outcome, &summary);
+        let item = summary.take(outcome);
+        metrics.take(outcome, &summary, item);
     }
     (summary, metrics)
 }
@@ -257,14 +257,43 @@ fn metrics_are_those_of_the_journal() {
 }
 
 #[test]
+fn a9_metrics_take_back_what_a_later_outcome_contradicts() {
+    let late = |mut outcome: Outcome| {
+        outcome.finished = Timestamp::from_unix_ms(outcome.finished.unix_ms() + 60_000);
+        outcome
+    };
+    let rejected = outcome("tcp:a", OutcomeKind::Rejected, Fault::Device);
+    for contradicts in [rejected.clone(), attempt(2, rejected)] {
+        let first = [late(verified("tcp:a")), verified("tcp:b"), of_class("x", verified("tcp:c"))];
+        let (_, metrics) = read(3, &first);
+        let last = "spdm_last_success_timestamp_seconds{class=\"default\"}";
+        assert!(metrics.text().contains(&format!("{last} 1764513660\n")), "{}", metrics.text());
+        let (summary, metrics) = read(3, &[&first[..], &[contradicts]].concat());
+        let (text, counts) = (metrics.text(), summary.counts());
+        for kind in OutcomeKind::ALL {
+            let of_kind =
+                |line: &&str| line.starts_with(&format!("spdm_outcomes_total{{outcome=\"{kind}\""));
+            let count = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+            let counted: u64 = text.lines().filter(of_kind).map(count).sum();
+            assert_eq!(counted, counts.count(kind), "{kind}: {text}");
+        }
+        assert_eq!(counts.count(OutcomeKind::InternalError), 1);
+        assert!(text.contains(&format!("{last} 1764513600\n")), "{text}");
+        // Of a class of which nothing else was verified, there is none.
+        let (_, metrics) = read(1, &[verified("tcp:a"), attempt(2, verified("tcp:a"))]);
+        assert!(!metrics.text().contains(last), "{}", metrics.text());
+    }
+}
+
+#[test]
 fn metrics_have_few_series_whatever_a_list_says() {
     let metrics = Metrics::new(1000);
     let mut summary = Summary::new(head_of(1000));
     for number in 0..1000 {
         let outcome =
             of_class(&format!("class \"{number}\"\n"), verified(&format!("tcp:{number}")));
-        summary.take(&outcome);
-        metrics.take(&outcome, &summary);
+        let item = summary.take(&outcome);
+        metrics.take(&outcome, &summary, item);
     }
     let text = metrics.text();
     let series = text.lines().filter(|line| line.starts_with("spdm_attempts_total{")).count();
@@ -272,8 +301,8 @@ fn metrics_have_few_series_whatever_a_list_says() {
     assert!(text.contains("spdm_attempts_total{class=\"other\"} 900\n"), "{text}");
     assert!(text.contains(r#"{class="class \"0\"\n"}"#), "{text}");
     let long = of_class(&"x".repeat(5000), verified("tcp:long"));
-    summary.take(&long);
-    metrics.take(&long, &summary);
+    let item = summary.take(&long);
+    metrics.take(&long, &summary, item);
     assert!(metrics.text().lines().all(|line| line.len() < 400));
 }
 

@@ -5,9 +5,9 @@ use core::time::Duration;
 
 use spdm_crypto::rustcrypto::PROVIDER;
 use spdm_fleet::{
-    CollectRole, Collected, Delivery, EvidenceMessage, Fault, Handled, Job, JobRecord, JudgeRole,
-    NatsSettings, NatsSite, Nonces, OutcomeKind, QueueError, Role as _, Site as _, Stage,
-    Submission, Timestamp, Want, WantedMeasurements, WorkMessage, submit,
+    CollectRole, Collected, Collector as _, Delivery, EvidenceMessage, Fault, Handled, Job,
+    JobRecord, JudgeRole, NatsSettings, NatsSite, Nonces, OutcomeKind, QueueError, Role as _,
+    Site as _, Stage, Submission, Timestamp, Want, WantedMeasurements, WorkMessage, submit,
 };
 
 use crate::client::Client;
@@ -113,7 +113,7 @@ fn f17_a_full_stream_refuses_with_a_sentence_and_drops_nothing() {
     let mut left = items.iter();
     let mut submit = || -> Result<(), QueueError> {
         while let [item, ..] = left.as_slice() {
-            submit(site.work(), &nonces, [item], Nonces::WINDOW, &Want::default())?;
+            submit(site.work(), &nonces, [(item, 1)], Nonces::WINDOW, &Want::default())?;
             left.next();
         }
         Ok(())
@@ -174,6 +174,57 @@ fn f9_nothing_follows_from_what_a_collector_made_up() {
     later.attempt = 5;
     handed_on(later);
     assert_eq!(taken(&site).len(), 0);
-    let last = outcomes(&site).into_iter().find(|outcome| outcome.attempt == 5).unwrap();
-    assert_eq!((last.outcome, last.is_final), (OutcomeKind::Rejected, true));
+    assert!(outcomes(&site).iter().all(|outcome| outcome.attempt == 1), "it has no outcome");
+    assert_eq!((site.dead_of(JOB), site.dead()), (Ok(2), Ok(2)));
+    assert_eq!(site.dead_of("another"), Ok(0));
+}
+
+#[test]
+fn a6_a_lie_does_not_take_the_place_of_evidence_in_the_stream() {
+    const SHORT: Duration = Duration::from_millis(500);
+    let Some(server) = Server::start("a6-place") else { return };
+    let (site, items, key) = (server.site(30), items(1), key());
+    submitted(&site, &items);
+    let client = Client::new(&server);
+    // The subject that the honest evidence would have, if its content did not count.
+    let subject = format!("spdm.v1.evidence.gpu.{}.1", items[0].item.digits());
+    client.publish(&subject, &[("Spdm-Id", "made up")], b"{}");
+    let (devices, verdicts) = (Devices::default(), Verdicts::default());
+    let work = site.work().fetch(1, SHORT).unwrap().pop().unwrap();
+    let collect = CollectRole::new(&site, &devices, 2, "collector/1");
+    assert_eq!(collect.handle(&work, &()), Ok(Handled::Done));
+    assert_eq!(site.pending().unwrap().1, 2);
+    let nonces = Nonces::new(&PROVIDER, &key);
+    let judge = JudgeRole::new(&site, nonces, Nonces::WINDOW, &verdicts, 3, "judge/2");
+    for evidence in site.evidence().fetch(9, SHORT).unwrap() {
+        assert_eq!(judge.handle(&evidence, &()), Ok(Handled::Done));
+    }
+    each_once(&outcomes(&site), &items, OutcomeKind::Verified);
+    assert_eq!(site.dead(), Ok(1));
+}
+
+/// The server knows the name of an outcome for a while only, and the outcome for longer.
+#[test]
+fn a6_evidence_that_is_said_again_takes_nothing_back() {
+    let Some(server) = Server::start("a6-again") else { return };
+    let short = Duration::from_millis(100);
+    let site = server.site_of(&NatsSettings {
+        duplicate_window: short,
+        max_age: short,
+        ..NatsSettings::default()
+    });
+    let (items, key, verdicts) = (items(1), key(), Verdicts::default());
+    let nonces = Nonces::new(&PROVIDER, &key);
+    let now = Timestamp::now();
+    let work = WorkMessage::new(&nonces, items[0].clone(), 1, now, Nonces::WINDOW, Want::default());
+    let work = work.unwrap();
+    let message = Devices::default().collect(&work).into_message(&work, "collector/1");
+    let (_, body) = message.into_json().unwrap();
+    for window in [Nonces::WINDOW, Duration::ZERO] {
+        let judge = JudgeRole::new(&site, nonces, window, &verdicts, 3, "judge/2");
+        judge.handle(&Delivery::new(1, "id".to_owned(), body.clone(), 1), &()).unwrap();
+        std::thread::sleep(4 * short);
+    }
+    each_once(&outcomes(&site), &items, OutcomeKind::Verified);
+    assert_eq!(outcomes(&site).len(), 1);
 }

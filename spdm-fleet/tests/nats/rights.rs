@@ -108,11 +108,12 @@ fn every_role_does_its_work_with_its_rights() {
         assert_eq!(site.begun(id).unwrap(), 2);
     }
     judges
-        .bury(&DeadMessage { id: "a/1/evidence", class: "gpu", body: b"{}", error: "so" })
+        .bury(&DeadMessage { id: "a/1/evidence", class: "gpu", job: JOB, body: b"{}", error: "so" })
         .unwrap();
     for site in [&collectors, &judges, &watch] {
         assert_eq!(site.pending().unwrap(), (0, 0));
         assert_eq!(site.dead().unwrap(), 1);
+        assert_eq!(site.dead_of(JOB).unwrap(), 1);
     }
     assert_eq!(server.violations(), Vec::<String>::new());
 }
@@ -128,7 +129,7 @@ fn a_collector_does_no_work_of_others() {
     judges.record(&outcome).unwrap();
     judges.set_begun("a/1/evidence", 1).unwrap();
     let message = Message { id: "a", class: "gpu", item: &items[0].item, attempt: 7, body: b"{}" };
-    let dead = DeadMessage { id: "a", class: "gpu", body: b"{}", error: "so" };
+    let dead = DeadMessage { id: "a", class: "gpu", job: JOB, body: b"{}", error: "so" };
     let other = outcome_of(&items[1]);
     let calls: [&dyn Fn() -> Result<(), QueueError>; 11] = [
         &|| collectors.publish(&other).map(drop),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use spdm_fleet::{Classes, NatsAccess, NatsLogin, NatsSettings, NatsSite, QueueError};
+use zeroize::Zeroizing;
 
 use crate::args::QueueArgs;
 use crate::backend::Crypto;
@@ -76,11 +77,11 @@ impl<'a> Access<'a> {
 }
 
 /// The one line of a file that nobody else should read.
-fn secret_line(path: &Path, console: &Console) -> Result<String, Failure> {
+fn secret_line(path: &Path, console: &Console) -> Result<Zeroizing<String>, Failure> {
     let bytes = file::read_secret(path, console)?;
     let text = core::str::from_utf8(bytes.trim_ascii()).ok();
     let line = text.filter(|text| !text.is_empty() && !text.contains(char::is_control));
-    line.map(str::to_owned).ok_or_else(|| {
+    line.map(|line| Zeroizing::new(line.to_owned())).ok_or_else(|| {
         Failure::new(Exit::Usage, format!("{}: expected one line of text", path.display()))
     })
 }

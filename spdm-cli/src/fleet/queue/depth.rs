@@ -1,6 +1,6 @@
 //! How much waits in the queues, which a thread of its own asks for now and then.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
 use std::thread;
@@ -21,6 +21,7 @@ pub(super) struct Depth {
     over: AtomicBool,
     is_empty: AtomicBool,
     is_away: AtomicBool,
+    put_aside: AtomicU64,
 }
 
 impl Depth {
@@ -37,6 +38,9 @@ impl Depth {
         while !self.over.load(Ordering::Relaxed) {
             let is_away = job.is_some_and(|job| site.job(job).is_err());
             self.is_away.store(is_away, Ordering::Relaxed);
+            if let Some(Ok(put_aside)) = job.map(|job| site.dead_of(job)) {
+                self.put_aside.store(put_aside, Ordering::Relaxed);
+            }
             if let Ok((work, evidence)) = site.pending() {
                 if let Some(metrics) = metrics {
                     metrics.queue_pending("work", work);
@@ -67,6 +71,11 @@ impl Depth {
     /// Whether the server did not answer at the last look.
     pub(super) fn is_away(&self) -> bool {
         self.is_away.load(Ordering::Relaxed)
+    }
+
+    /// Messages of the job that nobody could work on, at the last look.
+    pub(super) fn put_aside(&self) -> u64 {
+        self.put_aside.load(Ordering::Relaxed)
     }
 
     /// Nobody wants to know any more.

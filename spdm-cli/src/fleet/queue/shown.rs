@@ -30,7 +30,7 @@ pub(crate) struct ShownSubmission<'s> {
     items: u64,
     /// Of which so many are in the queue now that were not before.
     new: u64,
-    /// And so many were there, or have an outcome.
+    /// And so many were there, or have their last outcome.
     known: u64,
 }
 
@@ -78,20 +78,31 @@ pub(crate) struct ShownWork<'s> {
     pub(super) handed_back: u64,
     /// Messages that nobody could work on.
     pub(super) given_up: u64,
+    /// Messages that nobody with the key submitted, or that are of another key: they have no outcome.
+    pub(super) put_aside: u64,
 }
 
 impl<'s> ShownWork<'s> {
     /// Of a worker that did nothing.
     pub(crate) const fn new(worker: &'s str) -> Self {
-        Self { schema: SCHEMA, worker, collected: 0, judged: 0, handed_back: 0, given_up: 0 }
+        Self {
+            schema: SCHEMA,
+            worker,
+            collected: 0,
+            judged: 0,
+            handed_back: 0,
+            given_up: 0,
+            put_aside: 0,
+        }
     }
 }
 
 impl fmt::Display for ShownWork<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { worker, collected, judged, handed_back, given_up, .. } = self;
+        let Self { worker, collected, judged, handed_back, given_up, put_aside, .. } = self;
         write!(f, "{worker}: {collected} collected, {judged} judged")?;
-        for (count, what) in [(handed_back, "handed back"), (given_up, "given up")] {
+        let rest = [(handed_back, "handed back"), (given_up, "given up"), (put_aside, "put aside")];
+        for (count, what) in rest {
             if *count > 0 {
                 write!(f, ", {count} {what}")?;
             }

@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use spdm_fleet::{
-    Arrivals, FleetKey, Goes, Item, JobDigest, JobRecord, MAX_ITEM_LEN, NatsSettings, Nonces,
-    Outcome, Site as _, Submission, Target, Timestamp, Want, too_long,
+    Arrivals, FleetKey, Goes, Item, JobDigest, JobRecord, MAX_ITEM_LEN, NatsSettings, NatsSite,
+    Nonces, Outcome, QueueError, Site as _, Submission, Target, Timestamp, Want, too_long,
 };
 
 use super::access::Access;
@@ -17,7 +17,7 @@ use crate::exit::{Exit, Failure};
 use crate::fleet::collect::{read_key, without_services};
 use crate::fleet::targets;
 
-/// Puts every device of the list into the queue that has no outcome yet.
+/// Puts every device of the list into the queue that has no last outcome yet.
 pub(crate) fn run(
     args: &FleetSubmitArgs,
     crypto: Crypto,
@@ -29,7 +29,8 @@ pub(crate) fn run(
     let targets = targets::read(&args.targets)?;
     without_services(&targets)?;
     let record = record(args, &targets, &want, &key, crypto)?;
-    let items = targets.into_iter().map(|target| Item::new(crypto.provider, &args.job, target));
+    let items =
+        targets.into_iter().map(|target| Item::of_job(crypto.provider, &record.job, target));
     let items: Option<Vec<_>> = items.collect();
     let items = items.ok_or_else(no_digest)?;
     let long = too_long(&nonces, &items, args.freshness, &want).map_err(Failure::usage)?;
@@ -43,13 +44,18 @@ pub(crate) fn run(
     let ack_wait = Duration::from_secs(args.ack_wait);
     let site = access.open(&NatsSettings { ack_wait, ..NatsSettings::default() }, crypto)?;
     let failed = |error| access.failure(&error);
-    if let Some(known) = site.job(&args.job).map_err(failed)?
-        && known.key != record.key
-    {
+    let known = site.job(&args.job).map_err(failed)?;
+    if let Some(known) = known.as_ref().filter(|known| known.key != record.key) {
         let (job, key) = (&args.job, args.key.display());
         return Err(Failure::usage(format!(
             "the job {job} was submitted with the key {}, and the one in {key} is {}",
             known.key, record.key
+        )));
+    }
+    if known.is_none() && has_outcomes(&site, &args.job).map_err(failed)? {
+        let job = &args.job;
+        return Err(Failure::usage(format!(
+            "the queue has outcomes of an earlier job {job}, which would count for this one: a new run needs a new name"
         )));
     }
     let announced = site.announce(&record).map_err(failed)?;
@@ -64,8 +70,8 @@ pub(crate) fn run(
         };
         site.outcomes(&args.job, take, || Goes::Enough).map_err(failed)?;
     }
-    // What was done is not in the queue any more, and would be done again.
-    let open = items.iter().filter(|item| !before.knows(&item.item));
+    // What was done is not in the queue any more, and would be done again. What was to be tried again may be lost.
+    let open = items.iter().filter_map(|item| Some((item, before.next_attempt(&item.item)?)));
     let count = spdm_fleet::submit(site.work(), &nonces, open, args.freshness, &want);
     let new = count.map_err(failed)?.new;
     let shown = ShownSubmission::new(&record.job, &record.key, record.items, new);
@@ -75,6 +81,17 @@ pub(crate) fn run(
         console.report(&shown.to_string())?;
     }
     Ok(Exit::Done)
+}
+
+/// Whether there are outcomes of a job of this name. A job is known for as long as the first of them, and no longer.
+fn has_outcomes(site: &NatsSite, job: &str) -> Result<bool, QueueError> {
+    let mut is_there = false;
+    let take = |_: Result<Outcome, String>| {
+        is_there = true;
+        Goes::Enough
+    };
+    site.outcomes(job, take, || Goes::Enough)?;
+    Ok(is_there)
 }
 
 /// What is announced. A job of this name is about these targets, this question and this key.

@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Instant;
 
 use spdm_fleet::{
-    Arrivals, Classes, Goes, Grouping, ITEM_CHECK, ItemSummary, JournalError, JournalHead, Metrics,
-    NatsSite, Outcome, QueueError, Tally,
+    Arrivals, Classes, Goes, Grouping, JournalError, JournalHead, Metrics, NatsSite, Outcome,
+    QueueError, Tally,
 };
 
 use super::access::Access;
@@ -118,10 +118,28 @@ pub(crate) fn run(
         true => views::exit(&summary, &args.fail_on()),
         false => views::show(&summary, Grouping::Class, &args.fail_on(), console)?,
     };
-    // What nobody submitted may stand in the place of what was, whatever else is excused.
-    let is_invented =
-        |item: &ItemSummary| item.reason.as_ref().is_some_and(|reason| reason.check == ITEM_CHECK);
-    Ok(if summary.items().iter().any(is_invented) { Exit::Rejected } else { exit })
+    // Somebody makes up messages, or what was said of a device is not among the outcomes, whatever else is excused.
+    // Whoever is in a hurry does not wait for an answer.
+    let put_aside = match stop.load(Ordering::Relaxed) {
+        true => depth.put_aside(),
+        false => site.dead_of(&args.job).map_err(|error| access.failure(&error))?,
+    };
+    if put_aside > 0 {
+        console.note(&format!(
+            "warning: {}: nobody with the key submitted them, or no judge could work on them; the stream SPDM_DEAD has each with its reason",
+            messages_aside(put_aside)
+        ));
+        return Ok(Exit::Rejected);
+    }
+    Ok(exit)
+}
+
+/// How many messages were put aside, in words.
+fn messages_aside(count: u64) -> String {
+    match count {
+        1 => "1 message of this job was put aside".to_owned(),
+        _ => format!("{count} messages of this job were put aside"),
+    }
 }
 
 /// What is heard of a job.
@@ -236,9 +254,13 @@ impl Look<'_, '_> {
         }
         if !self.has_told && self.depth.is_empty() && self.heard.elapsed() > SILENCE {
             self.has_told = true;
-            self.sink.note(
-                "note: the queues are empty, and devices of this job have no outcome; spdm fleet submit with the same list queues them again",
-            );
+            let aside = match self.depth.put_aside() {
+                0 => String::new(),
+                count => format!("; {}", messages_aside(count)),
+            };
+            self.sink.note(&format!(
+                "note: the queues are empty, and devices of this job have no outcome; spdm fleet submit with the same list queues them again{aside}"
+            ));
         }
     }
 

@@ -14,6 +14,7 @@ use super::access::Access;
 use super::class_collector::ClassCollector;
 use super::counted_role::CountedRole;
 use super::depth::Depth;
+use super::named_judge::NamedJudge;
 use super::worker_log::WorkerLog;
 use crate::args::{FleetWorkArgs, RoleChoice};
 use crate::backend::Crypto;
@@ -79,6 +80,10 @@ pub(crate) fn run(
     let collects = args
         .has(RoleChoice::Collect)
         .then(|| CollectRole::new(&site, &collector, args.per_host.unwrap_or(PER_HOST), &name));
+    let judge = judge.as_ref().map(|judge| {
+        let has_told = AtomicBool::new(false);
+        NamedJudge { judge, log: &log, has_told }
+    });
     let judges = judge.as_ref().zip(key.as_ref()).map(|(judge, key)| {
         let nonces = Nonces::new(crypto.provider, key);
         let window = args.freshness.unwrap_or(Nonces::WINDOW);

@@ -26,6 +26,7 @@ pub(super) struct WorkerLog {
     judged: AtomicU64,
     handed_back: AtomicU64,
     given_up: AtomicU64,
+    put_aside: AtomicU64,
     said: Mutex<HashMap<String, Instant>>,
 }
 
@@ -39,6 +40,7 @@ impl WorkerLog {
             judged: AtomicU64::new(0),
             handed_back: AtomicU64::new(0),
             given_up: AtomicU64::new(0),
+            put_aside: AtomicU64::new(0),
             said: Mutex::default(),
         }
     }
@@ -51,7 +53,15 @@ impl WorkerLog {
         shown.judged = of(&self.judged);
         shown.handed_back = of(&self.handed_back);
         shown.given_up = of(&self.given_up);
+        shown.put_aside = of(&self.put_aside);
         shown
+    }
+
+    /// Says something that is no error.
+    pub(super) fn note(&self, text: &str) {
+        if !self.is_quiet {
+            console::say(text);
+        }
     }
 
     fn is_news(&self, text: &str) -> bool {
@@ -72,6 +82,7 @@ impl WorkObserver for WorkerLog {
             Step::OutcomePublished => (Some(&self.judged), "outcome is stored"),
             Step::HandedBack => (Some(&self.handed_back), "handed back"),
             Step::GivenUp => (Some(&self.given_up), "given up"),
+            Step::PutAside => (Some(&self.put_aside), "put aside"),
             _ => (None, "done"),
         };
         if let Some(count) = count {

@@ -12,7 +12,7 @@ use super::{QueueArgs, job};
 /// `spdm fleet submit`.
 #[derive(Args, Debug)]
 pub(crate) struct FleetSubmitArgs {
-    /// The job's name: whoever watches needs it. A job that is known gets only the devices that have no outcome yet
+    /// The job's name: whoever watches needs it. A job that is known gets only the devices that have no last outcome yet
     #[arg(long, value_name = "NAME", value_parser = job)]
     pub(crate) job: String,
     /// The devices, as for fleet attest; - for standard input
