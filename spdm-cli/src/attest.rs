@@ -2,10 +2,11 @@
 
 use spdm_codec::RequesterNonce;
 use spdm_evidence::{KnownChains, Reference, SecretsLog, VerdictPolicy};
+use spdm_fleet::WantedMeasurements;
 use spdm_x509::{Anchor, Revocation};
 
 use crate::args::nonce_from_hex;
-use crate::args::{AttestArgs, AttestOptions, IndexList, JudgeArgs, NonceChoice, TrustArgs};
+use crate::args::{AttestArgs, AttestOptions, JudgeArgs, NonceChoice, TrustArgs};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::ear::EarFile;
@@ -202,7 +203,7 @@ impl Inputs {
 
     /// Reference values are of measurements.
     pub(crate) fn check_measurements(&self, options: &AttestOptions) -> Result<(), Failure> {
-        if self.reference.is_given() && options.measurements == IndexList::None {
+        if self.reference.is_given() && options.measurements == WantedMeasurements::None {
             return Err(Failure::usage("--reference needs measurements"));
         }
         Ok(())

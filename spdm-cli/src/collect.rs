@@ -4,7 +4,13 @@ mod from_file;
 
 use std::path::Path;
 
-use crate::args::{CollectArgs, IndexList};
+use spdm_evidence::{
+    AttestationCheck, CertificateList, CheckStatus, Format, KnownChains, Note, TokenOptions,
+    Written,
+};
+use spdm_fleet::WantedMeasurements;
+
+use crate::args::CollectArgs;
 use crate::attest::nonce;
 use crate::backend::Crypto;
 use crate::console::Console;
@@ -15,10 +21,6 @@ use crate::file::{Output, OutputPlace};
 use crate::live::{LiveDevice, Telling};
 use crate::render;
 use crate::trust;
-use spdm_evidence::{
-    AttestationCheck, CertificateList, CheckStatus, Format, KnownChains, Note, TokenOptions,
-    Written,
-};
 
 /// Collects; there is no verdict, but evidence that could never be verified is not complete.
 pub(crate) fn run(
@@ -32,7 +34,7 @@ pub(crate) fn run(
         (None, None) => return Err(Failure::usage("nothing to collect: TARGET or --from FILE")),
     };
     let waived = Waived::new(args.challenge, &args.measurements)?;
-    if args.format != Format::Json && matches!(args.measurements, IndexList::None) {
+    if args.format != Format::Json && matches!(args.measurements, WantedMeasurements::None) {
         let message = format!(
             "--format {} is for signed measurements, and --measurements none asks for none",
             args.format.name()

@@ -11,6 +11,7 @@ use spdm_evidence::{
     AttestationCheck, Freshness, KnownChains, KnownDevice, Note, Recording, Reference,
     ReportBuilder, ReportErrorKind, TokenOptions, VerdictPolicy,
 };
+use spdm_fleet::WantedMeasurements;
 use spdm_requester::{
     AttestationPlan, ChainCache, ChainOrigin, Connection, Error, Examined, KeySource, KnownChain,
     NegotiationSigning, Observation, Observer, Refusal, Requirement, Selection, SessionPlan,
@@ -20,7 +21,7 @@ use spdm_transport::Transport;
 use spdm_x509::Policy;
 
 use crate::advice::Waivable;
-use crate::args::{ChallengeChoice, DeviceArgs, IndexList, SlotChoice};
+use crate::args::{ChallengeChoice, DeviceArgs, SlotChoice};
 use crate::exit::Failure;
 use crate::known::KnownFile;
 use crate::line::LineError;
@@ -64,16 +65,16 @@ impl Waived {
     /// Not both signatures may be waived: nothing would be left that a device proves.
     pub(crate) fn new(
         challenge: ChallengeChoice,
-        measurements: &IndexList,
+        measurements: &WantedMeasurements,
     ) -> Result<Self, Failure> {
         let requirement = match (challenge, measurements) {
-            (ChallengeChoice::None, IndexList::None) => {
+            (ChallengeChoice::None, WantedMeasurements::None) => {
                 return Err(Failure::usage(
                     "--challenge none and --measurements none together leave nothing that the device signs",
                 ));
             }
             (ChallengeChoice::None, _) => Requirement::Measurements,
-            (ChallengeChoice::Required, IndexList::None) => Requirement::Challenge,
+            (ChallengeChoice::Required, WantedMeasurements::None) => Requirement::Challenge,
             (ChallengeChoice::Required, _) => Requirement::ChallengeAndMeasurements,
         };
         Ok(Self { requirement, challenge: "waived: --challenge none" })
@@ -102,7 +103,7 @@ pub(crate) struct Task<'t> {
     pub(crate) negotiation: NegotiationSigning,
     /// What the options could waive further.
     pub(crate) waivable: Waivable,
-    pub(crate) measurements: &'t IndexList,
+    pub(crate) measurements: &'t WantedMeasurements,
     /// Of GET_MEASUREMENTS.
     pub(crate) attributes: MeasurementAttributes,
     /// The nonce of the last signature; random where `None`.
@@ -183,12 +184,12 @@ impl<'t> Task<'t> {
         plan.nonce = self.nonce;
         plan.attributes = self.attributes;
         plan.selection = match self.measurements {
-            IndexList::Indices(indices) => Selection::Indices(indices),
-            IndexList::All | IndexList::None => Selection::All,
+            WantedMeasurements::Indices(indices) => Selection::Indices(indices),
+            WantedMeasurements::All | WantedMeasurements::None => Selection::All,
         };
         // A summary hash is asked for where it can be compared with the measurements that follow.
         let raw = self.attributes.contains(MeasurementAttributes::RAW_BIT_STREAM_REQUESTED);
-        if *self.measurements == IndexList::All && !raw {
+        if *self.measurements == WantedMeasurements::All && !raw {
             plan.summary = MeasurementSummary::All;
         }
         plan

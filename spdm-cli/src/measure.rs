@@ -1,10 +1,11 @@
 //! `spdm measure`: measurements, signed unless told otherwise.
 
 use spdm_evidence::{AttestationCheck, CheckStatus, KnownChains, SecretsLog};
+use spdm_fleet::WantedMeasurements;
 use spdm_requester::Requirement;
 
 use crate::advice::Waivable;
-use crate::args::{IndexList, MeasureArgs};
+use crate::args::MeasureArgs;
 use crate::attest::{Inputs, nonce};
 use crate::backend::Crypto;
 use crate::console::Console;
@@ -25,7 +26,7 @@ pub(crate) fn run(
     crypto: Crypto,
     console: &mut Console,
 ) -> Result<Exit, Failure> {
-    if args.measurements == IndexList::None {
+    if args.measurements == WantedMeasurements::None {
         return Err(Failure::usage("--measurements none leaves measure nothing to do"));
     }
     let inputs = Inputs::read(&args.judge, &args.trust, crypto, console)?;

@@ -5,12 +5,13 @@ use spdm_evidence::{
     AttestationCheck, CheckStatus, Freshness, KnownChains, KnownDevice, ReportBuilder,
     ReportErrorKind, TokenOptions,
 };
+use spdm_fleet::WantedMeasurements;
 use spdm_requester::{Error, Incompatible, Misbehaviour, Requirement, RunError, blocking};
 use spdm_transport::Transport;
 use spdm_x509::{Chain, Identity};
 
 use crate::advice::Waivable;
-use crate::args::{IndexList, RecognizeArgs, SlotChoice};
+use crate::args::{RecognizeArgs, SlotChoice};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::examination::{Examination, Expected, Signer, Task, Waived, examine};
@@ -92,7 +93,7 @@ fn learn(
         waived,
         negotiation: args.device.connection.negotiation(),
         waivable: Waivable::Nothing,
-        measurements: &IndexList::All,
+        measurements: &WantedMeasurements::All,
         attributes: MeasurementAttributes::empty(),
         nonce: None,
         reference: None,

@@ -5,10 +5,11 @@ use spdm_codec::MeasurementAttributes;
 #[cfg(test)]
 use spdm_evidence::schema;
 use spdm_evidence::{KnownChains, SecretsLog, TokenOptions, VendorExchange};
+use spdm_fleet::WantedMeasurements;
 use spdm_requester::{Requirement, ToUntrusted};
 
 use crate::advice::Waivable;
-use crate::args::{IndexList, SendArgs, unverified};
+use crate::args::{SendArgs, unverified};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::examination::{Signer, Task, Waived, examine};
@@ -113,7 +114,7 @@ fn in_session(
         },
         negotiation: args.device.connection.negotiation(),
         waivable: Waivable::Nothing,
-        measurements: &IndexList::None,
+        measurements: &WantedMeasurements::None,
         attributes: MeasurementAttributes::empty(),
         nonce: None,
         reference: None,

@@ -4,10 +4,11 @@ mod course;
 mod psk;
 
 use spdm_evidence::{KnownChains, SecretsLog};
+use spdm_fleet::WantedMeasurements;
 use spdm_requester::{Requirement, ToUntrusted, UpdatedKeys};
 
 use crate::advice::Waivable;
-use crate::args::{IndexList, SessionArgs};
+use crate::args::SessionArgs;
 use crate::attest::{Inputs, nonce};
 use crate::backend::Crypto;
 use crate::console::Console;
@@ -54,7 +55,7 @@ pub(crate) fn run(
     }
     let inputs = Inputs::read(&args.judge, &args.trust, crypto, console)?;
     let nonce = nonce(&args.nonce.nonce)?;
-    let measures = args.measurements != IndexList::None;
+    let measures = args.measurements != WantedMeasurements::None;
     if nonce.is_some() && !measures {
         return Err(Failure::usage("--nonce is that of GET_MEASUREMENTS: it needs measurements"));
     }

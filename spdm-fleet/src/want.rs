@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::str::FromStr;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -25,7 +26,7 @@ impl Default for Want {
     }
 }
 
-/// Which measurements are to be collected. In JSON: `all`, `none`, or indices such as `1,3,4`.
+/// Which measurements a device is asked for: `all`, `none`, or indices such as `1,3-5`, also in JSON.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[expect(clippy::exhaustive_enums, reason = "there is no fourth")]
 pub enum WantedMeasurements {
@@ -33,7 +34,7 @@ pub enum WantedMeasurements {
     All,
     /// None.
     None,
-    /// Those of these indices, 1 to 254.
+    /// Those of these indices, 1 to 254, ascending, each once.
     Indices(Vec<u8>),
 }
 
@@ -56,15 +57,22 @@ impl FromStr for WantedMeasurements {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let index = |text: &str| text.parse().ok().filter(|index| (1..=LAST_INDEX).contains(index));
         match text {
-            "all" => Ok(Self::All),
-            "none" => Ok(Self::None),
-            _ => {
-                let indices: Option<_> = text.split(',').map(index).collect();
-                indices.map(Self::Indices).ok_or("expected all, none, or indices such as 1,3,4")
+            "all" => return Ok(Self::All),
+            "none" => return Ok(Self::None),
+            _ => {}
+        }
+        let mut indices = BTreeSet::new();
+        for part in text.split(',') {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            match (first.parse(), last.parse()) {
+                (Ok(first @ 1..=LAST_INDEX), Ok(last @ 1..=LAST_INDEX)) if first <= last => {
+                    indices.extend(first..=last);
+                }
+                _ => return Err("expected all, none, or indices of 1 to 254: 1,3-5"),
             }
         }
+        Ok(Self::Indices(indices.into_iter().collect()))
     }
 }
 
@@ -90,8 +98,16 @@ mod tests {
         for text in ["all", "none", "1", "1,3,254"] {
             assert_eq!(text.parse::<WantedMeasurements>().unwrap().to_string(), text);
         }
-        for text in ["", "ALL", "0", "255", "1,", "1-3", " 1"] {
-            text.parse::<WantedMeasurements>().unwrap_err();
+        let all: WantedMeasurements = "1-254".parse().unwrap();
+        assert!(matches!(all, WantedMeasurements::Indices(indices) if indices.len() == 254));
+    }
+
+    #[test]
+    fn indices_ascend_and_are_there_once() {
+        let parsed = "5,1-3,2".parse();
+        assert_eq!(parsed, Ok(WantedMeasurements::Indices(vec![1, 2, 3, 5])));
+        for text in ["", "ALL", "0", "255", "1-255", "3-1", "1-", "-1", "1,", "a", "1-2-3", " 1"] {
+            assert!(text.parse::<WantedMeasurements>().is_err(), "{text}");
         }
     }
 }

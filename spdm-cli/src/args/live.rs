@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use spdm_codec::MeasurementAttributes;
 use spdm_evidence::Format;
+use spdm_fleet::WantedMeasurements;
 
-use super::values::{self, IndexList, NonceChoice, SlotChoice};
+use super::values::{self, NonceChoice, SlotChoice};
 use super::{
     DeviceArgs, EarArgs, IdentityArgs, JudgeArgs, NonceArgs, OWN, PresumedArgs, TrustArgs,
 };
@@ -48,8 +49,8 @@ pub(crate) struct AttestOptions {
     #[arg(help_heading = OWN, long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
     pub(crate) slot: SlotChoice,
     /// Which measurements: all, none, or indices such as 1,3-5
-    #[arg(help_heading = OWN, long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
-    pub(crate) measurements: IndexList,
+    #[arg(help_heading = OWN, long, value_name = "WHICH", default_value = "all")]
+    pub(crate) measurements: WantedMeasurements,
     #[command(flatten)]
     pub(crate) attributes: MeasuringArgs,
     /// none waives CHALLENGE
@@ -141,8 +142,8 @@ pub(crate) struct MeasureArgs {
     #[arg(help_heading = OWN, long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
     pub(crate) slot: SlotChoice,
     /// Which measurements: all, or indices such as 1,3-5
-    #[arg(help_heading = OWN, long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
-    pub(crate) measurements: IndexList,
+    #[arg(help_heading = OWN, long, value_name = "WHICH", default_value = "all")]
+    pub(crate) measurements: WantedMeasurements,
     #[command(flatten)]
     pub(crate) attributes: MeasuringArgs,
     /// Without a signature: nothing of the answer is authentic
@@ -197,8 +198,8 @@ pub(crate) struct CollectArgs {
     #[arg(help_heading = OWN, long, value_name = "FILE")]
     pub(crate) peer_key: Option<PathBuf>,
     /// Which measurements: all, none, or indices such as 1,3-5
-    #[arg(help_heading = OWN, long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
-    pub(crate) measurements: IndexList,
+    #[arg(help_heading = OWN, long, value_name = "WHICH", default_value = "all")]
+    pub(crate) measurements: WantedMeasurements,
     #[command(flatten)]
     pub(crate) attributes: MeasuringArgs,
     /// none waives CHALLENGE

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use spdm_codec::SessionPolicy;
+use spdm_fleet::WantedMeasurements;
 use spdm_requester::UpdatedKeys;
 
 use super::live::{KnownArgs, MeasuringArgs};
 use super::send::MessagesArgs;
-use super::values::{IndexList, PskHint, SlotChoice};
+use super::values::{PskHint, SlotChoice};
 use super::{DeviceArgs, EarArgs, IdentityArgs, JudgeArgs, NonceArgs, OWN, TrustArgs};
 
 /// `spdm session`.
@@ -28,8 +29,8 @@ pub(crate) struct SessionArgs {
     #[arg(help_heading = OWN, long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
     pub(crate) slot: SlotChoice,
     /// Which measurements are read in the session: all, none, or indices such as 1,3-5
-    #[arg(help_heading = OWN, long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
-    pub(crate) measurements: IndexList,
+    #[arg(help_heading = OWN, long, value_name = "WHICH", default_value = "all")]
+    pub(crate) measurements: WantedMeasurements,
     #[command(flatten)]
     pub(crate) attributes: MeasuringArgs,
     #[command(flatten)]

@@ -119,38 +119,6 @@ impl SlotList {
     }
 }
 
-/// `--measurements`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum IndexList {
-    All,
-    None,
-    /// Ascending, each once.
-    Indices(Vec<u8>),
-}
-
-impl IndexList {
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        match text {
-            "all" => return Ok(Self::All),
-            "none" => return Ok(Self::None),
-            _ => {}
-        }
-        let mut indices = Vec::new();
-        for part in text.split(',') {
-            let (first, last) = part.split_once('-').unwrap_or((part, part));
-            match (first.parse::<u8>(), last.parse::<u8>()) {
-                (Ok(first @ 1..=0xFE), Ok(last @ 1..=0xFE)) if first <= last => {
-                    indices.extend(first..=last);
-                }
-                _ => return Err("expected all, none, or indices of 1 to 254: 1,3-5".to_owned()),
-            }
-        }
-        indices.sort_unstable();
-        indices.dedup();
-        Ok(Self::Indices(indices))
-    }
-}
-
 /// `--san`.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) enum San {
@@ -338,8 +306,7 @@ impl FromStr for BindingName {
 #[cfg(test)]
 mod tests {
     use super::{
-        AsymList, HashList, IndexList, NonceChoice, RootHash, San, SlotChoice, SlotList,
-        capabilities, seconds,
+        AsymList, HashList, NonceChoice, RootHash, San, SlotChoice, SlotList, capabilities, seconds,
     };
     use spdm_codec::{
         BaseAsymAlgo, BaseHashAlgo, CapabilityFlags, PqcAsymAlgo, RequesterNonce, SlotId,
@@ -355,16 +322,6 @@ mod tests {
         );
         for text in ["", "0a", "zz", &"0a".repeat(33)] {
             assert!(NonceChoice::parse(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn indices_ascend_and_are_there_once() {
-        assert_eq!(IndexList::parse("all"), Ok(IndexList::All));
-        assert_eq!(IndexList::parse("none"), Ok(IndexList::None));
-        assert_eq!(IndexList::parse("5,1-3,2"), Ok(IndexList::Indices(vec![1, 2, 3, 5])));
-        for text in ["", "0", "255", "3-1", "1-", "-1", "1,", "a", "1-2-3"] {
-            assert!(IndexList::parse(text).is_err(), "{text}");
         }
     }
 

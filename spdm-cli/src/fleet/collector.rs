@@ -9,7 +9,7 @@ use spdm_fleet::{
     Collected, Collector, Fault, OutcomeKind, Transport, Want, WantedMeasurements, WorkMessage,
 };
 
-use crate::args::{ChallengeChoice, ConnectionArgs, DeviceArgs, IndexList, PcapFormat, SlotChoice};
+use crate::args::{ChallengeChoice, ConnectionArgs, DeviceArgs, PcapFormat, SlotChoice};
 use crate::backend::Crypto;
 use crate::evidence::evidence;
 use crate::examination::{Examination, Signer, Task, Waived, examine};
@@ -54,10 +54,15 @@ impl DeviceCollector<'_> {
             pcap: None,
             pcap_format: PcapFormat::Wireshark,
         };
-        let (measurements, waived) = wanted(&work.want)?;
+        let Want { challenge, measurements } = &work.want;
+        let challenge = match challenge {
+            true => ChallengeChoice::Required,
+            false => ChallengeChoice::None,
+        };
+        let waived = Waived::new(challenge, measurements)?;
         let nonce = match measurements {
-            IndexList::None => work.nonces.challenge,
-            IndexList::All | IndexList::Indices(_) => work.nonces.measurements,
+            WantedMeasurements::None => work.nonces.challenge,
+            WantedMeasurements::All | WantedMeasurements::Indices(_) => work.nonces.measurements,
         };
         let mut device = LiveDevice::new(&args, self.crypto, Telling::default())?;
         let task = Task {
@@ -68,7 +73,7 @@ impl DeviceCollector<'_> {
             waived,
             negotiation: self.connection.negotiation(),
             waivable: waived.waivable(),
-            measurements: &measurements,
+            measurements,
             attributes: MeasurementAttributes::empty(),
             nonce: Some(nonce),
             reference: None,
@@ -97,32 +102,8 @@ impl DeviceCollector<'_> {
 }
 
 /// What options want of a device.
-pub(crate) fn want(challenge: ChallengeChoice, measurements: &IndexList) -> Want {
-    Want {
-        challenge: challenge == ChallengeChoice::Required,
-        measurements: match measurements {
-            IndexList::All => WantedMeasurements::All,
-            IndexList::None => WantedMeasurements::None,
-            IndexList::Indices(indices) => WantedMeasurements::Indices(indices.clone()),
-        },
-    }
-}
-
-/// What is to be collected, as the options of an examination have it.
-fn wanted(want: &Want) -> Result<(IndexList, Waived), Failure> {
-    let measurements = match &want.measurements {
-        WantedMeasurements::All => IndexList::All,
-        WantedMeasurements::None => IndexList::None,
-        WantedMeasurements::Indices(indices) => {
-            let mut indices = indices.clone();
-            indices.sort_unstable();
-            indices.dedup();
-            IndexList::Indices(indices)
-        }
-    };
-    let challenge = if want.challenge { ChallengeChoice::Required } else { ChallengeChoice::None };
-    let waived = Waived::new(challenge, &measurements)?;
-    Ok((measurements, waived))
+pub(crate) fn want(challenge: ChallengeChoice, measurements: &WantedMeasurements) -> Want {
+    Want { challenge: challenge == ChallengeChoice::Required, measurements: measurements.clone() }
 }
 
 /// Whether the device signed all that it was to sign.

@@ -7,13 +7,14 @@ use spdm_crypto::PskBytes;
 use spdm_evidence::{
     AttestationCheck, CheckStatus, ReportBuilder, ReportErrorKind, SecretsLog, SessionEnd,
 };
+use spdm_fleet::WantedMeasurements;
 use spdm_requester::{
     Error, Observation, Observer as _, RunError, Selection, SessionPlan, blocking,
 };
 
 use super::course::{self, Complaints, Course};
 use crate::advice::Waivable;
-use crate::args::{IndexList, SessionArgs};
+use crate::args::SessionArgs;
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::examination::RECORD_LEN;
@@ -54,7 +55,7 @@ pub(super) fn run(
         said.report.psk_session_asked();
         let mut plan = SessionPlan::DEFAULT;
         plan.policy = course.policy;
-        if args.measurements != IndexList::None {
+        if args.measurements != WantedMeasurements::None {
             plan.summary = MeasurementSummary::All;
         }
         let psk = PskBytes(&key);
@@ -64,9 +65,9 @@ pub(super) fn run(
         said.report.psk_session_opened(&opened);
         let mut record = vec![0; RECORD_LEN];
         let selection = match &args.measurements {
-            IndexList::None => None,
-            IndexList::All => Some(Selection::All),
-            IndexList::Indices(indices) => Some(Selection::Indices(indices)),
+            WantedMeasurements::None => None,
+            WantedMeasurements::All => Some(Selection::All),
+            WantedMeasurements::Indices(indices) => Some(Selection::Indices(indices)),
         };
         let requester = match selection {
             None => Some(requester),

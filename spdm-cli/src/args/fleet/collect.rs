@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use spdm_fleet::WantedMeasurements;
 use spdm_transport::Duration;
 
-use super::super::values::{self, IndexList, SlotChoice};
+use super::super::values::{self, SlotChoice};
 use super::super::{ChallengeChoice, ConnectionArgs};
 
 /// `spdm fleet collect`.
@@ -49,8 +50,8 @@ pub(crate) struct FleetCollectArgs {
 #[derive(Args, Debug)]
 pub(crate) struct FleetWantArgs {
     /// Which measurements: all, none, or indices such as 1,3-5
-    #[arg(long, value_name = "WHICH", value_parser = IndexList::parse, default_value = "all")]
-    pub(crate) measurements: IndexList,
+    #[arg(long, value_name = "WHICH", default_value = "all")]
+    pub(crate) measurements: WantedMeasurements,
     /// none waives CHALLENGE
     #[arg(long, value_name = "WHETHER", default_value = "required")]
     pub(crate) challenge: ChallengeChoice,

@@ -7,10 +7,10 @@ use spdm_fleet::redfish::{
     Access, Authorities, Credentials, Deadline, Disabled, MeasurementRequest, RedfishTarget,
     collect, expand,
 };
-use spdm_fleet::{Attempt, Fault, OutcomeKind, Target, Work};
+use spdm_fleet::{Attempt, Fault, OutcomeKind, Target, WantedMeasurements, Work};
 
 use super::judge::{Judged, judge};
-use crate::args::{FleetAttestArgs, IndexList, RedfishArgs, San, SlotChoice};
+use crate::args::{FleetAttestArgs, RedfishArgs, San, SlotChoice};
 use crate::backend::Crypto;
 use crate::console::Console;
 use crate::exit::Failure;
@@ -102,8 +102,8 @@ impl RedfishSource {
                 SlotChoice::Any => 0,
             },
             indices: match &options.measurements {
-                IndexList::Indices(indices) => Some(indices.to_vec()),
-                IndexList::All | IndexList::None => None,
+                WantedMeasurements::Indices(indices) => Some(indices.to_vec()),
+                WantedMeasurements::All | WantedMeasurements::None => None,
             },
         };
         let begun = Instant::now();
@@ -138,7 +138,7 @@ fn unfit(rules: &ClassRules<'_>, attester: &DeviceAttester<'_>) -> Option<String
     let options = &rules.args().options;
     let why = if rules.trusts_nobody() {
         return Some("nobody is trusted for this class: --trust names who is".to_owned());
-    } else if options.measurements == IndexList::None {
+    } else if options.measurements == WantedMeasurements::None {
         "--measurements none leaves nothing to be signed: a Redfish service passes on no CHALLENGE"
     } else if options.session {
         "--session: a Redfish service opens no session with the device for us"
