@@ -2,6 +2,7 @@
 
 mod attest;
 mod collect;
+mod pace;
 #[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "read where the feature is"))]
 mod queue;
 mod redfish;
@@ -14,6 +15,7 @@ use super::help;
 use crate::time::At;
 pub(crate) use attest::{ClassArgs, FleetAttestArgs, MetricsPlace, ProfileArgs};
 pub(crate) use collect::{FleetCollectArgs, FleetWantArgs};
+pub(crate) use pace::FleetPaceArgs;
 pub(crate) use queue::{FleetSubmitArgs, FleetWatchArgs, FleetWorkArgs};
 #[cfg(feature = "nats")]
 pub(crate) use queue::{QueueArgs, RoleChoice};

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use spdm_evidence::KnownDevices;
-use spdm_fleet::{Grouping, JobDigest, JournalFile, Limits, Outcome, Run, Tally, Timestamp};
+use spdm_fleet::{Grouping, JobDigest, JournalFile, Outcome, Run, Tally, Timestamp};
 
 use crate::args::FleetAttestArgs;
 use crate::backend::Crypto;
@@ -110,13 +110,8 @@ pub(crate) fn run(
         job: &head.job.name,
         targets: &targets,
         before: &before.attempts,
-        limits: Limits {
-            in_flight: usize::from(args.jobs),
-            per_host: usize::from(args.per_host),
-            rate: args.rate,
-            attempts: args.attempts,
-        },
-        deadline: args.deadline,
+        limits: args.pace.limits(args.rate),
+        deadline: args.pace.deadline,
         worker: &worker(),
         provider: crypto.provider,
         cancel: stop,
@@ -140,8 +135,8 @@ pub(crate) fn run(
     let summary = views.finish()?;
     // With --json every outcome has been written as it came.
     match console.json() {
-        true => Ok(views::exit(&summary, &args.fail_on())),
-        false => views::show(&summary, Grouping::Class, &args.fail_on(), console),
+        true => Ok(views::exit(&summary, &args.views.fail_on())),
+        false => views::show(&summary, Grouping::Class, &args.views.fail_on(), console),
     }
 }
 

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use spdm_fleet::{
     Attempt, Attester, CollectFailure, Collector as _, EvidenceMessage, Finding, FleetKey, ItemId,
-    Limits, Nonces, Outcome, OutcomeKind, OutcomeSink, Run, Tally, Target, Timestamp, Transport,
-    Want, Work, WorkMessage,
+    Nonces, Outcome, OutcomeKind, OutcomeSink, Run, Tally, Target, Timestamp, Transport, Want,
+    Work, WorkMessage,
 };
 
 use crate::args::{FleetCollectArgs, FleetWantArgs};
@@ -42,7 +42,7 @@ pub(crate) fn run(
         collector: DeviceCollector {
             connection: &args.connection,
             slot: args.slot,
-            deadline: args.deadline,
+            deadline: args.pace.deadline,
             crypto,
         },
         nonces: Nonces::new(crypto.provider, &key),
@@ -64,13 +64,8 @@ pub(crate) fn run(
         job: &args.job,
         targets: &targets,
         before: &[],
-        limits: Limits {
-            in_flight: usize::from(args.jobs),
-            per_host: usize::from(args.per_host),
-            rate: None,
-            attempts: args.attempts,
-        },
-        deadline: args.deadline,
+        limits: args.pace.limits(None),
+        deadline: args.pace.deadline,
         worker: &worker,
         provider: crypto.provider,
         cancel: stop,

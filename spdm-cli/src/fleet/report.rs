@@ -34,7 +34,7 @@ pub(crate) fn run(
         console
             .note(&format!("{name}: the last line was cut off by a crash, and counts for nothing"));
     }
-    show(&views.finish()?, args.by.into(), &args.fail_on(), console)
+    show(&views.finish()?, args.by.into(), &args.views.fail_on(), console)
 }
 
 /// Why a journal cannot be read or written.

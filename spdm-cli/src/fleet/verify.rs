@@ -110,8 +110,8 @@ pub(crate) fn run(
     }
     let summary = views.finish()?;
     let exit = match console.json() {
-        true => views::exit(&summary, &args.fail_on()),
-        false => views::show(&summary, Grouping::Class, &args.fail_on(), console)?,
+        true => views::exit(&summary, &args.views.fail_on()),
+        false => views::show(&summary, Grouping::Class, &args.views.fail_on(), console)?,
     };
     // Something was handed on that cannot be judged: nobody knows what it would have said.
     Ok(if passed_over > 0 { Exit::Rejected } else { exit })

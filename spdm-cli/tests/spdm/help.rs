@@ -47,6 +47,11 @@ fn help_fits_80_columns_and_shows_examples() {
         let (_, examples) = help.out.split_once("Examples:\n").unwrap_or_else(|| panic!("{verb}"));
         assert!(examples.contains(&format!("spdm {verb}")), "{verb}: {examples}");
     }
+    for verb in ["attest", "collect", "verify", "report", "submit", "work", "watch"] {
+        let help = run(&format!("fleet {verb} --help"));
+        assert_eq!(help.code, 0);
+        assert!(help.out.lines().all(|line| line.chars().count() <= 80), "{}", help.out);
+    }
     let whole = run("--help");
     assert!(whole.out.lines().all(|line| line.chars().count() <= 80), "{}", whole.out);
     for verb in VERBS {

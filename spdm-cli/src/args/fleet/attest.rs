@@ -4,12 +4,9 @@ use core::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser};
-use spdm_fleet::{FailOn, OutcomeKind};
-use spdm_transport::Duration;
 
-use super::super::values;
 use super::super::{AttestOptions, ConnectionArgs, KnownArgs};
-use super::{FleetViewArgs, RedfishArgs};
+use super::{FleetPaceArgs, FleetViewArgs, RedfishArgs};
 
 /// The options that a class profile has instead. By name: clap leaves the group of a struct empty that has another one in it.
 pub(super) const OF_CLASSES: [&str; 41] = [
@@ -63,21 +60,11 @@ pub(crate) struct FleetAttestArgs {
     /// --json prints; - for standard input
     #[arg(long, value_name = "FILE|-")]
     pub(crate) targets: PathBuf,
-    /// Devices that are attested at once
-    #[arg(short = 'j', long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=4096))]
-    pub(crate) jobs: u16,
-    /// Of them, those of one host
-    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=4096))]
-    pub(crate) per_host: u16,
+    #[command(flatten)]
+    pub(crate) pace: FleetPaceArgs,
     /// The most attempts that begin in a second, such as 50/s
     #[arg(long, value_name = "N/s", value_parser = rate)]
     pub(crate) rate: Option<f64>,
-    /// How often a device is tried that does not answer
-    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) attempts: u32,
-    /// Seconds that one attempt at a device may take
-    #[arg(long, value_name = "SECS", value_parser = values::seconds, default_value = "60")]
-    pub(crate) deadline: Duration,
     /// The options of each class of devices: JSON (docs/schema/class-profile.json). The options below are not given then
     #[arg(long, value_name = "FILE", conflicts_with_all = OF_CLASSES)]
     pub(crate) class_profile: Option<PathBuf>,
@@ -90,10 +77,6 @@ pub(crate) struct FleetAttestArgs {
     /// Writes the evidence of each attempt into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) evidence_dir: Option<PathBuf>,
-    /// Which outcomes make the exit code another than 0, beside others that are verified: rejected, undecidable,
-    /// unreachable, device_error; all of them where it is not given
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = outcome)]
-    pub(crate) fail_on: Vec<OutcomeKind>,
     #[command(flatten)]
     pub(crate) views: FleetViewArgs,
     /// The metrics: at an address such as 127.0.0.1:9464, for whoever scrapes them while the run goes on; or in a file in
@@ -134,21 +117,6 @@ impl MetricsPlace {
     }
 }
 
-impl FleetAttestArgs {
-    /// Which outcomes make the exit code another than 0.
-    pub(crate) fn fail_on(&self) -> FailOn {
-        fail_on(&self.fail_on)
-    }
-}
-
-/// Of `--fail-on`.
-pub(super) fn fail_on(kinds: &[OutcomeKind]) -> FailOn {
-    match kinds {
-        [] => FailOn::ANYTHING,
-        kinds => FailOn::only(kinds.iter().copied()),
-    }
-}
-
 /// What holds for the devices of a class: the options of `spdm attest`.
 #[derive(Args, Debug)]
 pub(crate) struct ClassArgs {
@@ -171,12 +139,6 @@ fn rate(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix("/s").unwrap_or(text);
     let rate = number.parse().ok().filter(|rate: &f64| (0.001..=1e6).contains(rate));
     rate.ok_or_else(|| "expected a number per second such as 50/s".to_owned())
-}
-
-/// An outcome that `--fail-on` can name.
-pub(super) fn outcome(name: &str) -> Result<OutcomeKind, String> {
-    let kind = OutcomeKind::named(name).filter(|kind| *kind != OutcomeKind::Verified);
-    kind.ok_or_else(|| "expected rejected, undecidable, unreachable or device_error".to_owned())
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use spdm_fleet::WantedMeasurements;
-use spdm_transport::Duration;
 
-use super::super::values::{self, SlotChoice};
+use super::super::values::SlotChoice;
 use super::super::{ChallengeChoice, ConnectionArgs};
+use super::FleetPaceArgs;
 
 /// `spdm fleet collect`.
 #[derive(Args, Debug)]
@@ -25,18 +25,8 @@ pub(crate) struct FleetCollectArgs {
     /// The name of the job: fleet verify needs the same
     #[arg(long, value_name = "NAME", default_value = "fleet")]
     pub(crate) job: String,
-    /// Devices that are asked at once
-    #[arg(short = 'j', long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=4096))]
-    pub(crate) jobs: u16,
-    /// Of them, those of one host
-    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=4096))]
-    pub(crate) per_host: u16,
-    /// How often a device is tried that does not answer
-    #[arg(long, value_name = "N", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=100))]
-    pub(crate) attempts: u32,
-    /// Seconds that one attempt at a device may take
-    #[arg(long, value_name = "SECS", value_parser = values::seconds, default_value = "60")]
-    pub(crate) deadline: Duration,
+    #[command(flatten)]
+    pub(crate) pace: FleetPaceArgs,
     /// The slot, or any: the first one that is provisioned
     #[arg(long, value_name = "N|any", value_parser = SlotChoice::parse, default_value = "0")]
     pub(crate) slot: SlotChoice,

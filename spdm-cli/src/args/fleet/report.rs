@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use spdm_fleet::{FailOn, OutcomeKind};
 
-use super::attest::{fail_on, outcome};
-
 /// `spdm fleet report`.
 #[derive(Args, Debug)]
 pub(crate) struct FleetReportArgs {
@@ -18,24 +16,18 @@ pub(crate) struct FleetReportArgs {
     pub(crate) by: GroupingChoice,
     #[command(flatten)]
     pub(crate) views: FleetViewArgs,
-    /// Which outcomes make the exit code another than 0: all but verified, or these
-    #[arg(long, value_name = "OUTCOME,…", value_delimiter = ',', value_parser = outcome)]
-    pub(crate) fail_on: Vec<OutcomeKind>,
     /// The metrics of the run, as the textfile collector of node_exporter reads them
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics: Option<PathBuf>,
 }
 
-impl FleetReportArgs {
-    /// Which outcomes make the exit code another than 0.
-    pub(crate) fn fail_on(&self) -> FailOn {
-        fail_on(&self.fail_on)
-    }
-}
-
-/// What else is made of a journal.
+/// What is made of outcomes: the exit code, and files for other programs.
 #[derive(Args, Debug)]
 pub(crate) struct FleetViewArgs {
+    /// Which outcomes make the exit code another than 0: rejected, undecidable, unreachable, device_error; all of them where
+    /// it is not given, or where nothing is verified
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = outcome)]
+    fail_on: Vec<OutcomeKind>,
     /// JUnit XML: a suite per class, a case per device
     #[arg(long, value_name = "FILE")]
     pub(crate) junit: Option<PathBuf>,
@@ -45,6 +37,22 @@ pub(crate) struct FleetViewArgs {
     /// Adds the outcomes to an SQLite file, which holds those of many runs; in programs with the feature sqlite
     #[arg(long, value_name = "sqlite:FILE", value_parser = StorePlace::parse)]
     pub(crate) store: Option<StorePlace>,
+}
+
+impl FleetViewArgs {
+    /// Which outcomes make the exit code another than 0.
+    pub(crate) fn fail_on(&self) -> FailOn {
+        match &self.fail_on[..] {
+            [] => FailOn::ANYTHING,
+            kinds => FailOn::only(kinds.iter().copied()),
+        }
+    }
+}
+
+/// An outcome that `--fail-on` can name.
+fn outcome(name: &str) -> Result<OutcomeKind, String> {
+    let kind = OutcomeKind::named(name).filter(|kind| *kind != OutcomeKind::Verified);
+    kind.ok_or_else(|| "expected rejected, undecidable, unreachable or device_error".to_owned())
 }
 
 /// Where outcomes are stored.

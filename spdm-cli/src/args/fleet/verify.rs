@@ -4,10 +4,10 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use clap::Args;
-use spdm_fleet::{FailOn, Nonces, OutcomeKind};
+use spdm_fleet::Nonces;
 
 use super::FleetViewArgs;
-use super::attest::{ClassArgs, OF_CLASSES, fail_on, outcome};
+use super::attest::{ClassArgs, OF_CLASSES};
 
 /// `spdm fleet verify`.
 #[derive(Args, Debug)]
@@ -33,9 +33,6 @@ pub(crate) struct FleetVerifyArgs {
     /// Writes the outcomes, one JSON object per line: what fleet report reads
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
-    /// Which outcomes make the exit code another than 0, as for fleet attest
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = outcome)]
-    pub(crate) fail_on: Vec<OutcomeKind>,
     #[command(flatten)]
     pub(crate) views: FleetViewArgs,
     /// Writes the metrics into a file, for the textfile collector of node_exporter
@@ -43,13 +40,6 @@ pub(crate) struct FleetVerifyArgs {
     pub(crate) metrics: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) class: ClassArgs,
-}
-
-impl FleetVerifyArgs {
-    /// Which outcomes make the exit code another than 0.
-    pub(crate) fn fail_on(&self) -> FailOn {
-        fail_on(&self.fail_on)
-    }
 }
 
 /// `--freshness`: shorter than the skew of two clocks it would refuse what is fresh.

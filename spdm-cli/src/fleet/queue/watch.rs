@@ -115,8 +115,8 @@ pub(crate) fn run(
     let summary = views.finish()?;
     // With --json every outcome has been written as it came.
     let exit = match console.json() {
-        true => views::exit(&summary, &args.fail_on()),
-        false => views::show(&summary, Grouping::Class, &args.fail_on(), console)?,
+        true => views::exit(&summary, &args.views.fail_on()),
+        false => views::show(&summary, Grouping::Class, &args.views.fail_on(), console)?,
     };
     // Somebody makes up messages, or what was said of a device is not among the outcomes, whatever else is excused.
     // Whoever is in a hurry does not wait for an answer.

@@ -65,7 +65,8 @@ impl RedfishSource {
             true => Disabled::LeftOut,
             false => Disabled::Targets,
         };
-        let expansion = expand(targets, &self.0, disabled, usize::from(args.jobs), args.deadline);
+        let expansion =
+            expand(targets, &self.0, disabled, usize::from(args.pace.jobs), args.pace.deadline);
         for note in &expansion.notes {
             console.note(&format!("note: {note}"));
         }

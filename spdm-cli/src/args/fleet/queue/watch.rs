@@ -3,11 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use spdm_fleet::{FailOn, OutcomeKind};
 use spdm_transport::Duration;
 
 use super::super::super::values;
-use super::super::attest::{fail_on, outcome};
 use super::super::{FleetViewArgs, MetricsPlace};
 use super::{QueueArgs, job};
 
@@ -23,9 +21,6 @@ pub(crate) struct FleetWatchArgs {
     /// Seconds after which it ends, whatever is missing; it waits for every device where it is not given
     #[arg(long, value_name = "SECS", value_parser = values::seconds)]
     pub(crate) wait: Option<Duration>,
-    /// Which outcomes make the exit code another than 0, as for fleet attest
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = outcome)]
-    pub(crate) fail_on: Vec<OutcomeKind>,
     #[command(flatten)]
     pub(crate) views: FleetViewArgs,
     /// The metrics: at an address such as 127.0.0.1:9464, or in a file in the end, as for fleet attest
@@ -33,11 +28,4 @@ pub(crate) struct FleetWatchArgs {
     pub(crate) metrics: Option<MetricsPlace>,
     #[command(flatten)]
     pub(crate) queue: QueueArgs,
-}
-
-impl FleetWatchArgs {
-    /// Which outcomes make the exit code another than 0.
-    pub(crate) fn fail_on(&self) -> FailOn {
-        fail_on(&self.fail_on)
-    }
 }
