@@ -18,6 +18,7 @@ use crate::console::Console;
 use crate::exit::{Exit, Failure};
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::live::{LiveDevice, Telling};
+use crate::object_head::FormVersion;
 use crate::trust::Trust;
 use crate::verdict::Verdict;
 use crate::{file, pem, render};
@@ -34,9 +35,6 @@ struct Fetched {
     bytes: Vec<u8>,
 }
 
-/// The version of the object's form.
-const SCHEMA: u32 = 1;
-
 /// What is said of a chain: `docs/schema/certs.json`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(
@@ -50,8 +48,7 @@ const SCHEMA: u32 = 1;
     )
 )]
 pub(crate) struct ShownChain<'v> {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
+    schema: FormVersion<1>,
     /// The device, as the command line names it.
     target: &'v str,
     #[cfg_attr(test, schemars(range(max = 7)))]
@@ -119,7 +116,7 @@ pub(crate) fn run(
         }
         if console.json() {
             console.object(&ShownChain {
-                schema: SCHEMA,
+                schema: FormVersion,
                 target: &target,
                 slot: slot.get(),
                 digest: hex::encode(chain.digest().as_bytes()),

@@ -18,6 +18,7 @@ use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::line::LineError;
 use crate::live::{LiveDevice, Telling};
+use crate::object_head::{AskedDevice, FormVersion};
 use crate::trust::Trust;
 use crate::trusted_session::{TrustedPeer, converse};
 use crate::{file, pem, render};
@@ -31,9 +32,6 @@ const FIELDS: usize = 8;
 const UNREAD_EXTENSIONS: &str =
     "the extensions that it asks for were not read: sign it with others";
 
-/// The version of the object's form.
-const SCHEMA: u32 = 1;
-
 /// What `spdm csr --json` prints: `docs/schema/csr.json`.
 #[derive(Debug, Serialize)]
 #[cfg_attr(
@@ -46,15 +44,9 @@ const SCHEMA: u32 = 1;
     )
 )]
 pub(crate) struct FetchedCsr {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
-    /// The device.
-    target: String,
-    /// The version that was negotiated.
-    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
-    version: &'static str,
-    /// SessionID in hexadecimal; null outside of sessions.
-    session: Option<String>,
+    schema: FormVersion<1>,
+    #[serde(flatten)]
+    asked: AskedDevice,
     /// Whether the device makes the request in its next reset: nothing else is known then.
     reset_required: bool,
     /// What --tag fetches it with after the reset (1.3).
@@ -99,10 +91,9 @@ pub(crate) fn run(args: &CsrArgs, crypto: Crypto, console: &mut Console) -> Resu
     let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
         ask(args, &info, peer.as_ref(), inquiry, requester)
     });
-    let target = device.name();
     device.finish()?;
     let fetched = match inquired.result {
-        Ok(fetched) => FetchedCsr { target, ..fetched },
+        Ok(fetched) => fetched,
         Err(verdict) => {
             let of_info =
                 "a device takes of --info what its policy allows: without, it decides itself";
@@ -175,11 +166,15 @@ fn ask(
         let mut buffer = vec![0; LEN];
         let flow = place.enter(requester).get_csr(plan, &mut buffer);
         let (requester, outcome) = blocking::run(flow, line, &clock)?;
-        let (version, session) = (negotiated.version.as_str(), place.session_id());
+        let asked = AskedDevice {
+            target: args.device.target.to_string(),
+            version: negotiated.version.as_str(),
+            session: place.session_id(),
+        };
         let notes = args.any_extensions.then(|| UNREAD_EXTENSIONS.to_owned());
         let notes = notes.into_iter().collect();
-        let described = described(&outcome, known.is_some());
-        Ok((requester, FetchedCsr { version, session, notes, ..described }))
+        let described = described(asked, &outcome, known.is_some());
+        Ok((requester, FetchedCsr { notes, ..described }))
     });
     asked.map(|(_, fetched)| fetched)
 }
@@ -194,12 +189,10 @@ fn requested_key(chain: &Chain<'_>) -> Option<Vec<u8>> {
     chain.certificates().nth(place).map(|certificate| certificate.key_info().to_vec())
 }
 
-fn described(outcome: &CsrOutcome<'_>, key_is_known: bool) -> FetchedCsr {
+fn described(asked: AskedDevice, outcome: &CsrOutcome<'_>, key_is_known: bool) -> FetchedCsr {
     let nothing = FetchedCsr {
-        schema: SCHEMA,
-        target: String::new(),
-        version: "",
-        session: None,
+        schema: FormVersion,
+        asked,
         reset_required: true,
         tracking_tag: None,
         csr: None,
@@ -235,7 +228,7 @@ fn show(args: &CsrArgs, fetched: &FetchedCsr, console: &mut Console) -> Result<E
     if console.json() {
         console.object(fetched)?;
     }
-    let target = &fetched.target;
+    let target = &fetched.asked.target;
     for note in &fetched.notes {
         console.note(&format!("note: {note}"));
     }

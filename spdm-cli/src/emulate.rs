@@ -23,12 +23,10 @@ use crate::console::Console;
 use crate::device::{PROVISIONING, SESSIONS, chunking};
 use crate::exit::{Exit, Failure};
 use crate::file;
+use crate::object_head::FormVersion;
 use crate::render::{
     Style, Table, request_line, request_record_line, response_line, response_record_line,
 };
-
-/// The version of the object's form.
-const SCHEMA: u32 = 1;
 
 /// The longest hint that the device looks up, in bytes.
 const MAX_HINT: usize = 32;
@@ -98,8 +96,7 @@ pub(crate) fn run(args: &EmulateArgs, console: &mut Console) -> Result<Exit, Fai
     )
 )]
 pub(crate) struct Listening<'a> {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
+    schema: FormVersion<1>,
     /// The address as HOST:PORT, or what of MCTP it answers.
     listening: &'a str,
     /// How messages travel: the framing and, where it has one, its binding.
@@ -109,7 +106,7 @@ pub(crate) struct Listening<'a> {
 /// Says that requesters can connect.
 fn listening(address: &str, framing: &str, console: &mut Console) -> Result<(), Failure> {
     if console.json() {
-        return console.object(&Listening { schema: SCHEMA, listening: address, framing });
+        return console.object(&Listening { schema: FormVersion, listening: address, framing });
     }
     console.result(&format!("listening on {address} ({framing})\n"))
 }

@@ -19,13 +19,12 @@ use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::line::LineError;
 use crate::live::{LiveDevice, Telling};
+use crate::object_head::{AskedDevice, FormVersion};
 use crate::render::{self, Style, Table};
 use crate::trust::{self, Trust};
 use crate::trusted_session::{TrustedPeer, converse, provisioned_key, trusted_key};
 use crate::verdict::Verdict;
 
-/// The version of the object's form.
-const SCHEMA: u32 = 1;
 /// The longest chain and the longest EPInfo that are taken, in bytes.
 const CHAIN_LEN: usize = 0x1_0000;
 const INFO_LEN: usize = 0x1_0000;
@@ -43,15 +42,9 @@ const INFO_LEN: usize = 0x1_0000;
     )
 )]
 pub(crate) struct ShownEndpoint {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
-    /// The device, as the command line names it.
-    target: String,
-    /// The version that was negotiated.
-    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
-    version: &'static str,
-    /// SessionID in hexadecimal; null outside of sessions.
-    session: Option<String>,
+    schema: FormVersion<1>,
+    #[serde(flatten)]
+    asked: AskedDevice,
     /// Who signed; null with --unsigned, where nothing is authentic.
     signature: Option<ShownSignature>,
     /// The device classes.
@@ -177,7 +170,8 @@ pub(crate) fn run(
     let policy = trust.policy(crypto.provider, &anchors, &revocations)?;
     let judged = signer.map(|signer| signer.judge(&target, &policy, crypto, whom)).transpose()?;
     let (signature, exit) = judged.unzip();
-    let shown = ShownEndpoint { schema: SCHEMA, target, version, session, signature, classes };
+    let asked = AskedDevice { target, version, session };
+    let shown = ShownEndpoint { schema: FormVersion, asked, signature, classes };
     if console.json() {
         console.object(&shown)?;
     } else {
@@ -354,5 +348,5 @@ fn text(shown: &ShownEndpoint, style: Style) -> String {
             line(what, chain);
         }
     }
-    format!("{}\n{}", style.strong(&shown.target), table.plain(style.whole_in_pipes()))
+    format!("{}\n{}", style.strong(&shown.asked.target), table.plain(style.whole_in_pipes()))
 }

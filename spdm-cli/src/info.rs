@@ -12,6 +12,7 @@ use crate::console::Console;
 use crate::exit::{ErrorObject, Exit, Failure};
 use crate::inquiry::{Inquired, WithoutAgreement, inquire};
 use crate::live::{LiveDevice, Telling};
+use crate::object_head::FormVersion;
 use crate::overheard::Overheard;
 use crate::render::{self, Info, Slot, SupportedAlgorithms};
 
@@ -91,7 +92,7 @@ fn describe(
     let (algorithms, slots) =
         agreed.map(|agreed| (agreed.algorithms, agreed.slots)).unwrap_or_default();
     Info {
-        schema: Info::SCHEMA,
+        schema: FormVersion,
         target,
         version: version.map(SpdmVersion::as_str),
         versions: heard.versions.iter().map(|entry| render::version_entry(*entry)).collect(),

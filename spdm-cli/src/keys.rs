@@ -14,6 +14,7 @@ use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::inquiry::{WithoutAgreement, inquire};
 use crate::live::{LiveDevice, Telling};
+use crate::object_head::{AskedDevice, FormVersion};
 use crate::render::{self, Style, Table, flag_names as names};
 use crate::run_time::RunTime;
 use crate::set_certificate::EffectWord;
@@ -23,9 +24,6 @@ use crate::trusted_session::{Failed, Place, TrustedPeer, converse};
 
 /// The longest KEY_PAIR_INFO that is taken, in bytes.
 const LEN: usize = 0x1_1000;
-
-/// The version of the object's form.
-const SCHEMA: u32 = 1;
 
 /// What `spdm keys --json` prints: `docs/schema/keys.json`.
 #[derive(Debug, Serialize)]
@@ -39,15 +37,9 @@ const SCHEMA: u32 = 1;
     )
 )]
 pub(crate) struct ShownKeys {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
-    /// The device.
-    target: String,
-    /// The version that was negotiated.
-    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
-    version: &'static str,
-    /// SessionID in hexadecimal; null outside of sessions.
-    session: Option<String>,
+    schema: FormVersion<1>,
+    #[serde(flatten)]
+    asked: AskedDevice,
     /// The key pair that was changed, and when that takes effect; null where nothing was.
     changed: Option<ChangedKey>,
     /// Every key pair, after the change.
@@ -135,8 +127,8 @@ pub(crate) fn run(args: &KeysArgs, crypto: Crypto, console: &mut Console) -> Res
     device.finish()?;
     match inquired.result {
         Ok((version, session, changed, key_pairs)) => {
-            let schema = SCHEMA;
-            show(&ShownKeys { schema, target, version, session, changed, key_pairs }, console)
+            let asked = AskedDevice { target, version, session };
+            show(&ShownKeys { schema: FormVersion, asked, changed, key_pairs }, console)
         }
         Err(verdict) => render::not_done(&watched.told(verdict), console),
     }
@@ -249,13 +241,13 @@ fn rendered(shown: &ShownKeys, style: Style) -> String {
     let changed = match shown.changed {
         None => String::new(),
         Some(ChangedKey { id, effect: EffectWord::Now }) => {
-            format!("{}  {}: key pair {id}\n", style.good("CHANGED"), shown.target)
+            format!("{}  {}: key pair {id}\n", style.good("CHANGED"), shown.asked.target)
         }
         Some(ChangedKey { id, effect: EffectWord::AfterReset }) => {
             format!(
                 "{}  {}: key pair {id} waits for a reset\n",
                 style.good("ACCEPTED"),
-                shown.target
+                shown.asked.target
             )
         }
     };

@@ -6,10 +6,8 @@ use crate::args::ListArgs;
 use crate::console::Console;
 use crate::device::{self, FoundDevice, Listing};
 use crate::exit::{Exit, Failure};
+use crate::object_head::FormVersion;
 use crate::render;
-
-/// The version of the object's form.
-const SCHEMA: u32 = 1;
 
 /// What was found: `docs/schema/list.json`.
 #[derive(Serialize)]
@@ -23,8 +21,7 @@ const SCHEMA: u32 = 1;
     )
 )]
 pub(crate) struct FoundDevices<'f> {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
+    schema: FormVersion<1>,
     devices: Vec<&'f FoundDevice>,
     /// What could not be looked at, and why.
     notes: Vec<String>,
@@ -40,7 +37,7 @@ pub(crate) fn run(args: &ListArgs, console: &mut Console) -> Result<Exit, Failur
             told.collect::<Vec<_>>()
         };
         let found = FoundDevices {
-            schema: SCHEMA,
+            schema: FormVersion,
             devices: listings.iter().flat_map(|listing| &listing.found).collect(),
             notes: listings.iter().flat_map(note).collect(),
         };

@@ -41,6 +41,7 @@ mod list;
 mod live;
 mod measure;
 mod mel;
+mod object_head;
 mod overheard;
 mod pcap;
 mod pci_session;

@@ -1,7 +1,7 @@
 //! `spdm mel`: the measurement extension log, which nothing signs.
 
 use serde::Serialize;
-use spdm_codec::{MelEntry, SpdmVersion};
+use spdm_codec::MelEntry;
 use spdm_evidence::MeasuredValue;
 #[cfg(test)]
 use spdm_evidence::schema;
@@ -14,12 +14,11 @@ use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::inquiry::{WithoutAgreement, inquire};
 use crate::live::{LiveDevice, Telling};
+use crate::object_head::{AskedDevice, FormVersion};
 use crate::render::{self, Style, Table};
 use crate::trust::Trust;
-use crate::trusted_session::{Place, TrustedPeer, converse};
+use crate::trusted_session::{TrustedPeer, converse};
 
-/// The version of the object's form.
-const SCHEMA: u32 = 1;
 /// The longest log that is taken, in bytes.
 const LOG_LEN: usize = 0x10_0000;
 
@@ -36,15 +35,9 @@ const LOG_LEN: usize = 0x10_0000;
     )
 )]
 pub(crate) struct ExtensionLog {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
-    /// The device, as the command line names it.
-    target: String,
-    /// The version that was negotiated.
-    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
-    version: &'static str,
-    /// SessionID in hexadecimal; null outside of sessions.
-    session: Option<String>,
+    schema: FormVersion<1>,
+    #[serde(flatten)]
+    asked: AskedDevice,
     /// Always false: no message signs a log, in a session or not.
     signed: bool,
     /// How many responses it came in: only a log that came in one is sure to be of one moment.
@@ -86,17 +79,8 @@ impl LogEntry {
     }
 }
 
-/// What of a log outlives its memory.
-struct Fetched {
-    version: SpdmVersion,
-    session: Option<String>,
-    responses: u32,
-    entries: Vec<LogEntry>,
-    notes: Vec<String>,
-}
-
-impl Fetched {
-    fn new(version: SpdmVersion, place: Place, fetched: &UnsignedLog<'_>) -> Self {
+impl ExtensionLog {
+    fn new(asked: AskedDevice, fetched: &UnsignedLog<'_>) -> Self {
         let out_of_order = fetched.first_out_of_order().map(|entry| {
             format!("entry {} is not above the entry before it (MELIndex)", entry.mel_index)
         });
@@ -104,8 +88,9 @@ impl Fetched {
             format!("it came in {} responses: it may have grown in between", fetched.responses)
         });
         Self {
-            version,
-            session: place.session_id(),
+            schema: FormVersion,
+            asked,
+            signed: false,
             responses: fetched.responses,
             entries: fetched.log.iter().map(|entry| LogEntry::of(&entry)).collect(),
             notes: out_of_order.into_iter().chain(several).collect(),
@@ -129,23 +114,22 @@ pub(crate) fn run(args: &MelArgs, crypto: Crypto, console: &mut Console) -> Resu
     device.settle()?;
     let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |mut inquiry, requester| {
         let clock = inquiry.clock;
-        let version = requester.negotiated().version;
+        let version = requester.negotiated().version.as_str();
         let asked = converse(peer.as_ref(), requester, &mut inquiry, |requester, place, line| {
             let mut buffer = vec![0; LOG_LEN];
             let flow = place.enter(requester).fetch_measurement_extension_log(&mut buffer);
             let (requester, fetched) = blocking::run(flow, line, &clock)?;
-            Ok((requester, Fetched::new(version, place, &fetched)))
+            let target = args.device.target.to_string();
+            let asked = AskedDevice { target, version, session: place.session_id() };
+            Ok((requester, ExtensionLog::new(asked, &fetched)))
         });
-        asked.map(|(_, fetched)| fetched)
+        asked.map(|(_, log)| log)
     });
-    let target = device.name();
     device.finish()?;
-    let Fetched { version, session, responses, entries, notes } = match inquired.result {
-        Ok(fetched) => fetched,
+    let log = match inquired.result {
+        Ok(log) => log,
         Err(verdict) => return render::not_done(&verdict, console),
     };
-    let (schema, version, signed) = (SCHEMA, version.as_str(), false);
-    let log = ExtensionLog { schema, target, version, session, signed, responses, entries, notes };
     if console.json() {
         console.object(&log)?;
         return Ok(Exit::Done);
@@ -176,13 +160,13 @@ fn text(log: &ExtensionLog, style: Style) -> String {
         1 => "1 entry".to_owned(),
         count => format!("{count} entries"),
     };
-    let said = match log.session {
+    let said = match log.asked.session {
         None => "not signed: whoever answers can say what it likes",
         Some(_) => "not signed; in a session with the device, which can say what it likes",
     };
     let table = if log.entries.is_empty() { String::new() } else { table };
     format!(
         "{}\n  measurement extension log, {entries}\n  {said}\n{table}",
-        style.strong(&log.target)
+        style.strong(&log.asked.target)
     )
 }

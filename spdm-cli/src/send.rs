@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 use spdm_codec::MeasurementAttributes;
-#[cfg(test)]
-use spdm_evidence::schema;
 use spdm_evidence::{KnownChains, SecretsLog, TokenOptions, VendorExchange};
 use spdm_fleet::WantedMeasurements;
 use spdm_requester::{Requirement, ToUntrusted};
@@ -17,13 +15,12 @@ use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::inquiry::{WithoutAgreement, inquire};
 use crate::live::{LiveDevice, SessionOffer, Telling};
+use crate::object_head::{AskedDevice, FormVersion};
 use crate::render;
 use crate::session::Course;
 use crate::trust::Trust;
 use crate::vendor_message::VendorMessage;
 
-/// The version of the object's form.
-const SCHEMA: u32 = 1;
 /// Bytes of an answer on one line.
 const LINE_LEN: usize = 32;
 
@@ -39,15 +36,9 @@ const LINE_LEN: usize = 32;
     )
 )]
 pub(crate) struct Sent {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
-    /// The device.
-    target: String,
-    /// The version that was negotiated.
-    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
-    version: &'static str,
-    /// SessionID in hexadecimal; null outside of sessions.
-    session: Option<String>,
+    schema: FormVersion<1>,
+    #[serde(flatten)]
+    asked: AskedDevice,
     /// The message and its answer.
     #[serde(flatten)]
     exchange: VendorExchange,
@@ -83,7 +74,7 @@ pub(crate) fn run(args: &SendArgs, crypto: Crypto, console: &mut Console) -> Res
     device.finish()?;
     match inquired.result {
         Ok((version, exchange)) => {
-            show(Sent { schema: SCHEMA, target, version, session: None, exchange }, console)
+            show(AskedDevice { target, version, session: None }, exchange, console)
         }
         Err(verdict) => render::not_done(&verdict, console),
     }
@@ -133,7 +124,7 @@ fn in_session(
         Some((id, exchange)) => {
             // What has a session has a version.
             let version = verdict.report.version().unwrap_or_default();
-            show(Sent { schema: SCHEMA, target, version, session: Some(id), exchange }, console)
+            show(AskedDevice { target, version, session: Some(id) }, exchange, console)
         }
         None => {
             render::show(&verdict, console)?;
@@ -144,12 +135,16 @@ fn in_session(
 }
 
 /// Nothing but the answer.
-fn show(sent: Sent, console: &mut Console) -> Result<Exit, Failure> {
+fn show(
+    asked: AskedDevice,
+    exchange: VendorExchange,
+    console: &mut Console,
+) -> Result<Exit, Failure> {
     if console.json() {
-        console.object(&sent)?;
+        console.object(&Sent { schema: FormVersion, asked, exchange })?;
         return Ok(Exit::Done);
     }
-    let digits = sent.exchange.response.as_bytes().chunks(2 * LINE_LEN);
+    let digits = exchange.response.as_bytes().chunks(2 * LINE_LEN);
     let lines = digits.map(|line| format!("{}\n", String::from_utf8_lossy(line)));
     console.payload(&lines.collect::<String>())?;
     Ok(Exit::Done)

@@ -23,6 +23,7 @@ use crate::host::Host;
 use crate::inquiry::{Inquiry, WithoutAgreement, inquire};
 use crate::line::LineError;
 use crate::live::{LiveDevice, Telling};
+use crate::object_head::{AskedDevice, FormVersion};
 use crate::render::Table;
 use crate::trust::{self, Trust};
 use crate::trusted_session::{TrustedPeer, converse};
@@ -32,9 +33,6 @@ use crate::{file, render};
 const LEN: usize = 0x1_0000;
 /// Bytes of SET_CERTIFICATE beside the chain.
 const FIELDS: usize = 4;
-
-/// The version of the object's form.
-const SCHEMA: u32 = 1;
 
 /// What `spdm set-cert --json` prints: `docs/schema/set-cert.json`.
 #[derive(Debug, Serialize)]
@@ -48,15 +46,9 @@ const SCHEMA: u32 = 1;
     )
 )]
 pub(crate) struct SlotChange {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
-    /// The device.
-    target: String,
-    /// The version that was negotiated.
-    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
-    version: &'static str,
-    /// SessionID in hexadecimal; null outside of sessions.
-    session: Option<String>,
+    schema: FormVersion<1>,
+    #[serde(flatten)]
+    asked: AskedDevice,
     #[cfg_attr(test, schemars(range(max = 7)))]
     slot: u8,
     /// Whether the chain was removed.
@@ -120,8 +112,7 @@ pub(crate) fn run(
     let peer = args.session.choice().map(|choice| TrustedPeer::read(&choice, &trust, &mut device));
     let peer = peer.transpose()?;
     device.settle()?;
-    let target = device.name();
-    let change = change(args, &content, &target);
+    let change = change(args, &content);
     let peer = peer.as_ref();
     let inquired = inquire(&mut device, WithoutAgreement::GiveUp, |inquiry, requester| {
         let Some(content) = &content else {
@@ -131,7 +122,7 @@ pub(crate) fn run(
     });
     device.finish()?;
     match inquired.result {
-        Ok(done) => show(SlotChange { target, ..done? }, console),
+        Ok(done) => show(&done?, console),
         Err(verdict) => render::not_done(&change.told(verdict), console),
     }
 }
@@ -168,8 +159,8 @@ fn intention(args: &SetCertArgs, content: &Option<Given<'_>>) -> String {
 }
 
 /// What is asked for.
-fn change(args: &SetCertArgs, content: &Option<Given<'_>>, target: &str) -> DeviceChange {
-    let slot = args.slot;
+fn change(args: &SetCertArgs, content: &Option<Given<'_>>) -> DeviceChange {
+    let (target, slot) = (&args.device.target, args.slot);
     let (may, has) = match content {
         Some(_) => ("may have the new chain", "has the new chain, as the device has answered"),
         None => ("may have no chain any more", "has no chain any more, as the device has answered"),
@@ -235,10 +226,12 @@ fn install(
             }
         };
         Ok(SlotChange {
-            schema: SCHEMA,
-            target: String::new(),
-            version: negotiated.version.as_str(),
-            session,
+            schema: FormVersion,
+            asked: AskedDevice {
+                target: args.device.target.to_string(),
+                version: negotiated.version.as_str(),
+                session,
+            },
             slot: args.slot.get(),
             erased: false,
             effect: effect.into(),
@@ -369,10 +362,8 @@ fn erase(
         }
     };
     Ok(Ok(SlotChange {
-        schema: SCHEMA,
-        target: String::new(),
-        version,
-        session,
+        schema: FormVersion,
+        asked: AskedDevice { target: args.device.target.to_string(), version, session },
         slot: args.slot.get(),
         erased: true,
         effect: effect.into(),
@@ -389,10 +380,10 @@ fn notes(shown: Option<bool>) -> Vec<String> {
     late.into_iter().collect()
 }
 
-fn show(change: SlotChange, console: &mut Console) -> Result<Exit, Failure> {
-    let (target, slot) = (&change.target, change.slot);
+fn show(change: &SlotChange, console: &mut Console) -> Result<Exit, Failure> {
+    let (target, slot) = (&change.asked.target, change.slot);
     if console.json() {
-        console.object(&change)?;
+        console.object(change)?;
     } else {
         let (word, done) = match change.erased {
             true => ("ERASED", "has no chain any more"),

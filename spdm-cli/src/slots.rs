@@ -18,6 +18,7 @@ use crate::exit::{Exit, Failure};
 use crate::host::Host;
 use crate::inquiry::{WithoutAgreement, inquire};
 use crate::live::{LiveDevice, Telling};
+use crate::object_head::{AskedDevice, FormVersion};
 use crate::render::{self, Style, Table, flag_names as names};
 use crate::run_time::RunTime;
 use crate::set_certificate::{self, EffectWord, Given, with_installable};
@@ -29,9 +30,6 @@ use crate::trusted_session::{Failed, Place, TrustedPeer, converse};
 const LEN: usize = 0x1_0000;
 /// Bytes of SLOT_MANAGEMENT beside the chain.
 const FIELDS: usize = 24;
-
-/// The version of the object's form.
-const SCHEMA: u32 = 1;
 
 /// What `spdm slots --json` prints: `docs/schema/slots.json`.
 #[derive(Debug, Serialize)]
@@ -45,15 +43,9 @@ const SCHEMA: u32 = 1;
     )
 )]
 pub(crate) struct ShownSlots {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
-    /// The device.
-    target: String,
-    /// The version that was negotiated.
-    #[cfg_attr(test, schemars(regex(pattern = schema::VERSION)))]
-    version: &'static str,
-    /// SessionID in hexadecimal; null outside of sessions.
-    session: Option<String>,
+    schema: FormVersion<1>,
+    #[serde(flatten)]
+    asked: AskedDevice,
     /// What was changed, and when that takes effect; null where nothing was.
     changed: Option<ChangedBank>,
     /// What of SLOT_MANAGEMENT the device takes.
@@ -215,11 +207,9 @@ pub(crate) fn run(
                 slot: args.slot.map(SlotId::get),
                 effect: effect.into(),
             });
-            let schema = SCHEMA;
-            show(
-                &ShownSlots { schema, target, version, session, changed, sub_codes, banks },
-                console,
-            )
+            let asked = AskedDevice { target, version, session };
+            let schema = FormVersion;
+            show(&ShownSlots { schema, asked, changed, sub_codes, banks }, console)
         }
         Err(verdict) => render::not_done(&watched.told(verdict), console),
     }
@@ -417,7 +407,7 @@ fn rendered(shown: &ShownSlots, style: Style) -> String {
             Some(slot) => format!("bank {}, slot {slot}", changed.bank),
             None => format!("bank {}", changed.bank),
         };
-        format!("{word}  {}: {what}\n", shown.target)
+        format!("{word}  {}: {what}\n", shown.asked.target)
     });
     changed.unwrap_or_default() + &table.plain(style)
 }

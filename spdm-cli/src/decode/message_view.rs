@@ -7,10 +7,8 @@ use spdm_evidence::schema;
 use spdm_evidence::{Content, FoundMessage, NotOpened, Origin, SecuredRecord};
 use spdm_untrusted::Untrusted;
 
+use crate::object_head::FormVersion;
 use crate::render::{self, Fields, Row, Style, Table};
-
-/// The version of the object's form.
-const SCHEMA: u32 = 1;
 
 /// One message: `docs/schema/decode.json`.
 #[derive(Debug, Serialize)]
@@ -25,8 +23,7 @@ const SCHEMA: u32 = 1;
     )
 )]
 pub(crate) struct MessageView {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
+    schema: FormVersion<1>,
     /// Place of the captured message in the file, from 1.
     #[cfg_attr(test, schemars(range(min = 1)))]
     number: usize,
@@ -167,7 +164,7 @@ impl MessageView {
             fields.not_decoded(&found.bytes);
         }
         Self {
-            schema: SCHEMA,
+            schema: FormVersion,
             number,
             channel,
             depth: found.depth,

@@ -6,10 +6,8 @@ use spdm_codec::{DmtfEvent, DmtfEventType, Event, EventGroupList, StandardsBody,
 use spdm_evidence::schema;
 
 use crate::exit::{ErrorObject, Failure};
+use crate::object_head::FormVersion;
 use crate::render::{Style, Table};
-
-/// The version of the objects' form.
-const SCHEMA: u32 = 1;
 
 /// What `spdm events --json` prints without `--subscribe`: `docs/schema/events.json`.
 #[derive(Debug, Serialize)]
@@ -23,8 +21,7 @@ const SCHEMA: u32 = 1;
     )
 )]
 pub(crate) struct ShownEventTypes {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
+    schema: FormVersion<1>,
     /// The device.
     target: String,
     /// The version that was negotiated.
@@ -83,8 +80,7 @@ struct EventType {
     )
 )]
 pub(crate) struct ShownEvent {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
+    schema: FormVersion<1>,
     /// The device.
     target: String,
     /// SessionID in hexadecimal.
@@ -120,8 +116,7 @@ pub(crate) struct ShownEvent {
     )
 )]
 pub(crate) struct EventsEnd {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
+    schema: FormVersion<1>,
     /// The device.
     target: String,
     /// SessionID in hexadecimal.
@@ -135,7 +130,7 @@ pub(crate) struct EventsEnd {
 impl EventsEnd {
     /// No session was opened yet.
     pub(super) const fn new(target: String) -> Self {
-        Self { schema: SCHEMA, target, session: String::new(), received: 0, error: None }
+        Self { schema: FormVersion, target, session: String::new(), received: 0, error: None }
     }
 
     /// It ended because of this.
@@ -201,7 +196,7 @@ impl ShownEventTypes {
                 .collect(),
         });
         let (target, groups) = (target.to_owned(), groups.collect());
-        Self { schema: SCHEMA, target, version, session, groups }
+        Self { schema: FormVersion, target, version, session, groups }
     }
 
     pub(super) fn text(&self, style: Style) -> String {
@@ -221,7 +216,7 @@ impl ShownEventTypes {
 impl ShownEvent {
     pub(super) fn new(event: &Event<'_>) -> Self {
         let mut shown = Self {
-            schema: SCHEMA,
+            schema: FormVersion,
             target: String::new(),
             session: String::new(),
             instance_id: event.instance_id,

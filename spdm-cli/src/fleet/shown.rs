@@ -8,8 +8,7 @@ use spdm_fleet::{
     Timestamp,
 };
 
-/// The version of the object's form.
-const SCHEMA: u32 = 1;
+use crate::object_head::FormVersion;
 
 /// What the outcomes of a run come to: docs/schema/fleet-report.json.
 #[derive(Serialize)]
@@ -23,8 +22,7 @@ const SCHEMA: u32 = 1;
     )
 )]
 pub(crate) struct ShownSummary<'s> {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
+    schema: FormVersion<1>,
     /// The job.
     job: &'s Job,
     /// When it was begun.
@@ -103,7 +101,7 @@ impl<'s> ShownSummary<'s> {
     pub(crate) fn of(summary: &'s Summary, by: Grouping) -> Self {
         let head = summary.head();
         Self {
-            schema: SCHEMA,
+            schema: FormVersion,
             job: &head.job,
             started: head.started,
             items: head.items,

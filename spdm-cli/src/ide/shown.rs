@@ -7,11 +7,9 @@ use spdm_pci_security::IdePort;
 
 use super::keys::KeyPlace;
 use crate::args::{IdeArgs, IdeStep};
+use crate::object_head::FormVersion;
 use crate::pci_session::{Left, StepError};
 use crate::render::{Style, Table};
-
-/// The version of the object's form.
-const SCHEMA: u32 = 1;
 
 /// What `spdm ide --json` prints: `docs/schema/ide.json`.
 #[derive(Debug, Serialize)]
@@ -25,8 +23,7 @@ const SCHEMA: u32 = 1;
     )
 )]
 pub(crate) struct ShownIde {
-    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
-    schema: u32,
+    schema: FormVersion<1>,
     /// The device.
     target: String,
     /// The version that was negotiated.
@@ -143,7 +140,7 @@ impl ShownPort {
 impl ShownIde {
     /// Nothing was done yet.
     pub(super) fn new(target: String, args: &IdeArgs) -> Self {
-        let (schema, session, steps) = (SCHEMA, String::new(), Vec::new());
+        let (schema, session, steps) = (FormVersion, String::new(), Vec::new());
         let (port, error, left, version) = (args.port, None, None, "");
         let notes = Vec::new();
         let (stream_id, key_set) =

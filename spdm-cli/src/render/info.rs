@@ -6,6 +6,7 @@ use spdm_evidence::schema;
 
 use super::{Style, Table};
 use crate::exit::ErrorObject;
+use crate::object_head::FormVersion;
 
 /// What a device says of itself; nothing of it is authentic. `docs/schema/info.json`.
 #[derive(Debug, Serialize)]
@@ -21,8 +22,7 @@ use crate::exit::ErrorObject;
     )
 )]
 pub(crate) struct Info {
-    #[cfg_attr(test, schemars(extend("const" = Info::SCHEMA)))]
-    pub(crate) schema: u32,
+    pub(crate) schema: FormVersion<1>,
     /// The device, as the command line names it.
     pub(crate) target: String,
     /// The version that was negotiated; null where none was.
@@ -71,11 +71,6 @@ pub(crate) struct Slot {
     /// The digest of its chain.
     #[cfg_attr(test, schemars(regex(pattern = schema::HEX)))]
     pub(crate) digest: String,
-}
-
-impl Info {
-    /// The version of the object's form.
-    pub(crate) const SCHEMA: u32 = 1;
 }
 
 /// A negotiation.

@@ -10,6 +10,7 @@ use spdm_untrusted::Untrusted;
 
 use super::field::interface_state;
 use super::{Style, Table};
+use crate::object_head::FormVersion;
 use crate::pci_session::{Left, StepError};
 
 /// What `spdm tdisp --json` prints: `docs/schema/tdisp.json`.
@@ -24,8 +25,7 @@ use crate::pci_session::{Left, StepError};
     )
 )]
 pub(crate) struct ShownInterface {
-    #[cfg_attr(test, schemars(extend("const" = ShownInterface::SCHEMA)))]
-    schema: u32,
+    schema: FormVersion<1>,
     /// The device.
     target: String,
     /// The version that was negotiated.
@@ -130,14 +130,12 @@ pub(crate) struct ShownRange {
 }
 
 impl ShownInterface {
-    const SCHEMA: u32 = 1;
-
     /// Nothing was done yet.
     pub(crate) fn new(target: String, function: FunctionId) -> Self {
         let (session, steps) = (String::new(), Vec::new());
         let FunctionId(function_id) = function;
         let function = function_value(function);
-        let (schema, version, notes) = (Self::SCHEMA, "", Vec::new());
+        let (schema, version, notes) = (FormVersion, "", Vec::new());
         let (error, left) = (None, None);
         Self { schema, target, version, function, function_id, session, steps, error, left, notes }
     }

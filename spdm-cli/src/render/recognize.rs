@@ -6,6 +6,7 @@ use spdm_evidence::schema;
 
 use super::Style;
 use crate::exit::ErrorObject;
+use crate::object_head::FormVersion;
 
 /// What came of it: `docs/schema/recognize.json`.
 #[derive(Debug, Serialize)]
@@ -19,8 +20,7 @@ use crate::exit::ErrorObject;
     )
 )]
 pub(crate) struct Recognized {
-    #[cfg_attr(test, schemars(extend("const" = Recognized::SCHEMA)))]
-    pub(crate) schema: u32,
+    pub(crate) schema: FormVersion<1>,
     /// The target, as it is written in the file of known devices.
     pub(crate) target: String,
     /// Whether the device signed a fresh nonce with the key of the known chain. Whether it is to be trusted today was
@@ -44,13 +44,10 @@ pub(crate) struct Recognized {
 }
 
 impl Recognized {
-    /// The version of the object's form.
-    pub(crate) const SCHEMA: u32 = 1;
-
     /// Nothing is known of the device yet.
     pub(crate) const fn nobody(target: String) -> Self {
         Self {
-            schema: Self::SCHEMA,
+            schema: FormVersion,
             target,
             recognized: false,
             learned: false,
