@@ -123,6 +123,19 @@ fn the_nonce_that_is_shown_is_that_of_the_values() {
     }
 }
 
+/// So many exchanges are not counted: which of the unsigned ones the signature covers is not known.
+#[test]
+fn a_signature_over_65535_exchanges_proves_nothing() {
+    let mut a = device(1, |_| ());
+    let (vca, chain) = (negotiation(&mut a), chain(&mut a));
+    let unsigned: Vec<_> =
+        (1..u16::MAX).map(|_| exchange(&mut a, vec![0x12, 0xE0, 0, 0])).collect();
+    let signed = [measure(&mut a, 1, 0, 7)];
+    let report = judged(&evidence(&[&vca, &chain, &unsigned, &signed]), &a, |_| ()).remove(0);
+    assert!(!report.verified());
+    assert!(report.measurements().is_empty());
+}
+
 /// A device whose first answer to GET_MEASUREMENTS has this bit inverted, and is signed; two signed answers with all
 /// measurements, with CHALLENGE_AUTH in front, which has a summary hash over all.
 fn first_answer_changed(at: usize, bits: u8) -> (Vec<RecordedExchange>, [RecordedExchange; 2]) {
