@@ -286,6 +286,7 @@ mod tests {
             ("redfish://", AddressError::Host),
             ("redfish:///redfish/v1/x", AddressError::Host),
             ("redfish://a b", AddressError::Host),
+            (&format!("redfish://{}", "a".repeat(254)), AddressError::Host),
             ("redfish://fe80::1", AddressError::Port),
             ("redfish://[fe80::1", AddressError::Host),
             ("redfish://[bmc]", AddressError::Host),
@@ -325,6 +326,10 @@ mod tests {
             assert_eq!(origin.location(text).as_ref().map(ResourcePath::as_str), path, "{text}");
         }
         assert_eq!(ResourcePath::new("/a#/b").unwrap().as_str(), "/a");
+        let here = parse("redfish://127.0.0.1:8443").unwrap().origin;
+        assert!(here.location("https://127.0.0.1:8443/a").is_some());
+        assert!(here.location("http://127.0.0.1:8443/a").is_none());
+        assert!(ResourcePath::new(&format!("/{}", "a".repeat(1023))).is_some());
         assert!(ResourcePath::new(&format!("/{}", "a".repeat(1024))).is_none());
     }
 }

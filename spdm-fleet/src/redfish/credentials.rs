@@ -247,6 +247,8 @@ mod tests {
         let pinned: Vec<_> = credentials.certificates().collect();
         assert_eq!(pinned.len(), 1);
         assert_eq!((pinned[0].0, &pinned[0].1[..4]), ("fe80::1", &[0, 0x11, 0, 0x11][..]));
+        let longest = format!(r#"{{"default": {{"token": "{}"}}}}"#, "a".repeat(1024));
+        assert!(Credentials::read(longest.as_bytes()).is_ok());
         let none = Credentials::read(b"{}").unwrap();
         assert_eq!(header(&none, "bmc-7"), None);
     }
@@ -278,11 +280,17 @@ mod tests {
             (r#"{"hosts": {"a": {"user": "u"}}}"#, of(EntryFault::Kind)),
             (r#"{"hosts": {"a": {"token": ""}}}"#, of(EntryFault::Text)),
             (r#"{"hosts": {"a": {"token": "a b"}}}"#, of(EntryFault::Text)),
+            (r#"{"hosts": {"a": {"token": "Y"}}}"#, of(EntryFault::Text)),
+            (r#"{"hosts": {"a": {"user": "", "password": "p"}}}"#, of(EntryFault::Text)),
+            (r#"{"hosts": {"a": {"user": "u\n", "password": "p"}}}"#, of(EntryFault::Text)),
+            (r#"{"hosts": {"a": {"user": "u", "password": ""}}}"#, of(EntryFault::Text)),
+            (r#"{"hosts": {"a": {"user": "u", "password": "Y"}}}"#, of(EntryFault::Text)),
+            (r#"{"hosts": {"a": {"user": "u", "password": "\u0000"}}}"#, of(EntryFault::Text)),
             (r#"{"hosts": {"a": {"certificate_sha256": "00"}}}"#, of(EntryFault::Digest)),
             (r#"{"hosts": {"A": {"token": "x"}, "a": {"token": "x"}}}"#, of(EntryFault::Twice)),
             (r#"{"default": {"certificate_sha256": "X"}}"#, CredentialsError::SharedCertificate),
         ] {
-            let file = file.replace('X', &"0".repeat(64));
+            let file = file.replace('X', &"0".repeat(64)).replace('Y', &"a".repeat(1025));
             assert_eq!(Credentials::read(file.as_bytes()).unwrap_err(), error, "{file}");
         }
     }

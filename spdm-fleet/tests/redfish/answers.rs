@@ -1,10 +1,11 @@
 //! Answers that bring no evidence.
 
 use core::time::Duration;
+use std::net::TcpListener;
 use std::time::Instant;
 
 use serde_json::json;
-use spdm_fleet::redfish::{MAX_BODY_LEN, RedfishError};
+use spdm_fleet::redfish::{MAX_BODY_LEN, RedfishError, RedfishTarget};
 use spdm_fleet::{Fault, OutcomeKind};
 use test_redfish::{Controller, Response, Service, TaskForm};
 
@@ -58,17 +59,28 @@ fn f19_a_service_that_wants_more_time_than_there_is_is_not_waited_for() {
 
 #[test]
 fn f19_a_service_that_does_not_answer_is_unreachable() {
+    let started = Instant::now();
     for line in [component(), action()] {
         let silent = Controller { unanswered: vec![line], ..controller() };
         let error = collected(silent, SHORT).evidence.unwrap_err();
         assert_eq!(outcome(&error), UNREACHABLE, "{error}");
     }
+    assert!(started.elapsed() < Duration::from_secs(5));
+    // One that hangs up, a port where nobody listens, and a name that nobody has.
     let gone = Service::start(drop);
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let path = Controller::path("GPU_0");
-    let deadline = spdm_fleet::redfish::Deadline::after(TIME);
-    let collected =
-        spdm_fleet::redfish::collect(&access(), &target(&gone, &path), &request(), deadline);
-    assert_eq!(outcome(&collected.evidence.unwrap_err()), UNREACHABLE);
+    for address in [
+        gone.target(&path),
+        format!("redfish+http://{closed}{path}"),
+        format!("redfish://nobody.invalid{path}"),
+    ] {
+        let target = RedfishTarget::parse(&address).unwrap().unwrap();
+        let deadline = spdm_fleet::redfish::Deadline::after(TIME);
+        let collected = spdm_fleet::redfish::collect(&access(), &target, &request(), deadline);
+        let error = collected.evidence.unwrap_err();
+        assert_eq!(outcome(&error), UNREACHABLE, "{address} {error}");
+    }
 }
 
 #[test]
@@ -107,6 +119,7 @@ fn f19_what_is_not_supported_is_undecidable() {
         (405, "{}".to_owned()),
         (400, message("Base.1.18.1.ActionNotSupported")),
         (500, message("Base.1.18.1.ActionParameterNotSupported")),
+        (500, message("Vendor.1.0.SPDMNotImplemented")),
     ] {
         let error = error(replaced(action(), Response::new(status, body)));
         assert_eq!(outcome(&error), NOT_SUPPORTED, "{status} {error}");
@@ -114,9 +127,11 @@ fn f19_what_is_not_supported_is_undecidable() {
     let failed = json!({"TaskState": "Exception", "Messages": [{"MessageId": "X.1.NotSupported"}]});
     let error = error(replaced(action(), Response::new(200, failed.to_string())));
     assert_eq!(outcome(&error), NOT_SUPPORTED, "{error}");
-    for (line, what) in [(component(), UNDECIDABLE), (action(), UNDECIDABLE)] {
-        let error = crate::error(replaced(line, Response::new(404, "{}")));
-        assert_eq!(outcome(&error), what, "{error}");
+    for status in [404, 410] {
+        for line in [component(), action()] {
+            let error = crate::error(replaced(line, Response::new(status, "{}")));
+            assert_eq!(outcome(&error), UNDECIDABLE, "{error}");
+        }
     }
 }
 
@@ -152,7 +167,7 @@ fn f19_a_task_that_fails_or_brings_nothing_is_an_error() {
         let error = error(replaced(action(), Response::new(status, body.to_string())));
         assert_eq!(outcome(&error), BROKEN, "{body} {error}");
     }
-    for status in [429, 500, 503] {
+    for status in [429, 500, 502, 503, 504] {
         let error = error(replaced(action(), Response::new(status, "")));
         assert_eq!(outcome(&error), UNREACHABLE, "{error}");
     }
@@ -171,6 +186,28 @@ fn f19_a_body_of_1_mib_and_1_byte_is_refused() {
     assert!(collected(whole, TIME).evidence.is_ok());
     let error = error(replaced(component(), Response::new(200, body(MAX_BODY_LEN + 1))));
     assert_eq!(outcome(&error), BROKEN, "{error}");
+    assert!(error.to_string().contains("more than 1048576 bytes"), "{error}");
+}
+
+#[test]
+fn f19_a_head_of_more_than_16_kib_is_refused() {
+    let with = |len: usize| {
+        let body = Controller::component("GPU_0").to_string();
+        replaced(component(), Response::new(200, body).with("X-Long", &"a".repeat(len)))
+    };
+    assert!(collected(with(15 << 10), TIME).evidence.is_ok());
+    let error = error(with(16 << 10));
+    assert_eq!(outcome(&error), BROKEN, "{error}");
+}
+
+#[test]
+fn f19_without_time_nothing_is_asked() {
+    let (service, controller) = controller().start();
+    let target = target(&service, &Controller::path("GPU_0"));
+    let deadline = spdm_fleet::redfish::Deadline::after(Duration::ZERO);
+    let collected = spdm_fleet::redfish::collect(&access(), &target, &request(), deadline);
+    assert_eq!(outcome(&collected.evidence.unwrap_err()), UNREACHABLE);
+    assert!(controller.log.lock().unwrap().is_empty());
 }
 
 #[test]
@@ -180,6 +217,7 @@ fn f19_a_redirect_to_another_host_is_not_followed() {
             let away = Response::new(status, "").with("Location", to);
             let error = error(replaced(component(), away));
             assert_eq!(outcome(&error), BROKEN, "{error}");
+            assert!(error.to_string().contains("away from"), "{error}");
         }
         // An action is not redirected at all: it would be called twice, with one nonce.
         let inside = Response::new(status, "").with("Location", &Controller::action("GPU_0"));
@@ -193,11 +231,15 @@ fn redirects_inside_of_the_service_are_followed_so_often() {
     let moved =
         |from: &str, to: &str| (format!("GET {from}"), Response::new(308, "").with("Location", to));
     let path = Controller::certificate("GPU_0");
-    let mut controller = controller();
-    let linked = &mut controller.components[0].1["SPDM"]["IdentityAuthentication"];
-    linked["ResponderAuthentication"]["ComponentCertificate"] = json!({"@odata.id": "/moved"});
-    controller.replaced = vec![moved("/moved", "/again"), moved("/again", &path)];
-    assert!(collected(controller, TIME).evidence.is_ok());
+    // Three of them, and one more.
+    for (first, is_followed) in [("/2", true), ("/1", false)] {
+        let mut controller = controller();
+        let linked = &mut controller.components[0].1["SPDM"]["IdentityAuthentication"];
+        linked["ResponderAuthentication"]["ComponentCertificate"] = json!({"@odata.id": first});
+        controller.replaced =
+            vec![moved("/1", "/2"), moved("/2", "/3"), moved("/3", "/4"), moved("/4", &path)];
+        assert_eq!(collected(controller, TIME).evidence.is_ok(), is_followed);
+    }
     let error = error(replaced(component(), moved("", &Controller::path("GPU_0")).1));
     assert_eq!(outcome(&error), BROKEN, "{error}");
     assert!(error.to_string().contains("redirects"), "{error}");
@@ -209,6 +251,7 @@ fn f19_a_location_of_another_origin_is_not_asked() {
         let away = Response::new(202, "").with("Location", to);
         let error = error(replaced(action(), away));
         assert_eq!(outcome(&error), BROKEN, "{error}");
+        assert!(error.to_string().contains("away from"), "{error}");
     }
     for body in [
         json!({"TaskState": "Running", "TaskMonitor": "https://bmc/monitor"}),

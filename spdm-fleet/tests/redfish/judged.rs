@@ -60,6 +60,7 @@ fn the_device_is_asked_for_what_the_caller_wants() {
     assert!(report.verified(), "{:?}", report.error());
     assert_eq!(report.measurements().len(), 1);
     let log = controller.log.lock().unwrap();
+    assert!(log.iter().all(|request| request.header("odata-version") == Some("4.0")));
     let action = log.iter().find(|request| request.line.starts_with("POST ")).unwrap();
     let body: serde_json::Value = serde_json::from_slice(&action.body).unwrap();
     let expected = serde_json::json!(

@@ -1,13 +1,19 @@
 //! What services list.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
 use serde_json::{Value, json};
 use spdm_fleet::redfish::{
     Deadline, Disabled, MAX_COMPONENTS, RedfishError, collect, components, expand,
 };
 use spdm_fleet::{OutcomeKind, Target};
-use test_redfish::{AttestedDevice, Controller, Response, TaskForm};
+use test_redfish::{AttestedDevice, Controller, Response, Service, TaskForm};
 
-use crate::{TIME, access, controller, request, target};
+use crate::{SHORT, TIME, access, controller, request, target};
 
 const COLLECTION: &str = "GET /redfish/v1/ComponentIntegrity";
 
@@ -101,6 +107,62 @@ fn a_component_that_cannot_be_read_is_an_item() {
     assert_eq!(found.targets.len(), 2);
 }
 
+#[test]
+fn a_service_that_refuses_to_tell_is_not_known() {
+    let line = format!("GET {}", Controller::path("GPU_0"));
+    let error = listed(Controller { replaced: vec![(line, Response::new(403, ""))], ..three() });
+    assert!(matches!(error, Err(RedfishError::Denied { status: 403, .. })), "{error:?}");
+}
+
+#[test]
+fn a_note_names_three_of_those_that_are_left_out() {
+    for (count, rest) in [(3, ""), (4, ", …")] {
+        let mut controller = Controller::new((0..count).map(AttestedDevice::new).collect());
+        for (_, component) in &mut controller.components {
+            component["ComponentIntegrityEnabled"] = json!(false);
+        }
+        let (service, _) = controller.start();
+        let found = components(&access(), &target(&service, ""), Deadline::after(TIME)).unwrap();
+        let [a, b, c] = ["GPU_0", "GPU_1", "GPU_2"].map(Controller::path);
+        let expected =
+            format!("x: components that are not attested: {count} disabled ({a}, {b}, {c}{rest})");
+        assert_eq!(found.note(&"x"), Some(expected));
+    }
+}
+
+/// Services that take a moment, and so many that are asked at once.
+#[test]
+fn so_many_services_are_asked_at_once() {
+    for (jobs, expected) in [(0, 1), (2, 2), (9, 3)] {
+        let busy = Arc::new([const { AtomicUsize::new(0) }; 2]);
+        let service = || {
+            let busy = Arc::clone(&busy);
+            Service::start(move |_| {
+                let [now, most] = &*busy;
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(200));
+                now.fetch_sub(1, Ordering::SeqCst);
+            })
+        };
+        let services = [service(), service(), service()];
+        let targets = services.iter().map(|service| Target::new(service.target(""))).collect();
+        let expansion = expand(targets, &access(), Disabled::Targets, jobs, TIME);
+        assert_eq!(expansion.targets.len(), 3);
+        assert_eq!(busy[1].load(Ordering::SeqCst), expected);
+    }
+}
+
+#[test]
+fn f19_services_that_do_not_answer_are_not_waited_for() {
+    let silent = Controller { unanswered: vec![COLLECTION.to_owned()], ..three() };
+    let (service, _) = silent.start();
+    let begun = Instant::now();
+    let targets = vec![Target::new(service.target(""))];
+    let expansion = expand(targets.clone(), &access(), Disabled::Targets, 1, SHORT);
+    assert_eq!(expansion.targets, targets);
+    assert!(begun.elapsed() < TIME / 2);
+}
+
 fn listed(controller: Controller) -> Result<usize, RedfishError> {
     let (service, _) = controller.start();
     let found = components(&access(), &target(&service, ""), Deadline::after(TIME))?;
@@ -136,4 +198,9 @@ fn f19_lists_in_portions_end() {
         assert!(error.to_string().contains(why), "{error}");
         assert_eq!(error.finding().kind, OutcomeKind::DeviceError);
     }
+    // As many as there may be.
+    let mut most = page((0..MAX_COMPONENTS).map(|n| Controller::path(&n.to_string())), "");
+    most.as_object_mut().unwrap().remove("Members@odata.nextLink");
+    let replaced = vec![(COLLECTION.to_owned(), body(most))];
+    assert_eq!(listed(Controller { replaced, ..three() }), Ok(MAX_COMPONENTS));
 }

@@ -3,8 +3,9 @@
 use core::str::FromStr as _;
 use core::time::Duration;
 use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use p256::ecdsa::{DerSignature, SigningKey};
 use p256::pkcs8::EncodePrivateKey as _;
@@ -32,7 +33,7 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 use x509_cert::time::{Time, Validity};
 use x509_cert::{Certificate, builder};
 
-use crate::{TIME, controller, request};
+use crate::{SHORT, TIME, controller, request};
 
 /// What a certificate is for.
 enum Kind {
@@ -98,6 +99,21 @@ struct Tls {
 
 impl Tls {
     fn start(named: bool) -> Self {
+        Self::serving(named, controller())
+    }
+
+    /// With the answers of a controller.
+    fn serving(named: bool, controller: Controller) -> Self {
+        Self::with(named, move |stream| {
+            // A client may hang up.
+            drop(controller.serve(stream));
+        })
+    }
+
+    fn with(
+        named: bool,
+        serve: impl Fn(&mut StreamOwned<ServerConnection, TcpStream>) + Send + Sync + 'static,
+    ) -> Self {
         let key = |byte| SigningKey::from_slice(&[byte; 32]).unwrap();
         let (signer, own) = (key(1), key(2));
         let authority = certificate(Kind::Authority, &signer, &signer);
@@ -111,11 +127,10 @@ impl Tls {
             .with_no_client_auth()
             .with_single_cert(chain, private.into())
             .unwrap();
-        let (config, controller) = (Arc::new(config), controller());
+        let config = Arc::new(config);
         let service = Service::start(move |stream| {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
-            // A client may hang up.
-            drop(controller.serve(&mut StreamOwned::new(connection, stream)));
+            serve(&mut StreamOwned::new(connection, stream));
         });
         Self { service, certificate, authority: authority.to_pem(LineEnding::LF).unwrap() }
     }
@@ -125,12 +140,21 @@ impl Tls {
         credentials: &str,
         authorities: Authorities,
     ) -> Result<Vec<u8>, RedfishError> {
+        self.evidence_within(TIME, credentials, authorities)
+    }
+
+    fn evidence_within(
+        &self,
+        time: Duration,
+        credentials: &str,
+        authorities: Authorities,
+    ) -> Result<Vec<u8>, RedfishError> {
         let credentials = Credentials::read(credentials.as_bytes()).unwrap();
         let access = Access::new(credentials, authorities, &PROVIDER).unwrap();
         let path = Controller::path("GPU_0");
         let target = format!("redfish://127.0.0.1:{}{path}", self.service.port());
         let target = RedfishTarget::parse(&target).unwrap().unwrap();
-        collect(&access, &target, &request(), Deadline::after(TIME)).evidence
+        collect(&access, &target, &request(), Deadline::after(time)).evidence
     }
 
     fn authorities(&self) -> Authorities {
@@ -168,7 +192,9 @@ fn a_service_is_believed_that_an_authority_or_a_pin_names() {
 #[test]
 fn f19_a_service_is_not_believed_without_authority_or_with_another_certificate() {
     let tls = Tls::start(true);
-    assert_untrusted(&tls.evidence("{}", Authorities::none()).unwrap_err());
+    let error = tls.evidence("{}", Authorities::none()).unwrap_err();
+    assert_untrusted(&error);
+    assert!(error.to_string().contains("no authority of --redfish-ca"), "{error}");
     let other = Tls::start(false);
     assert_untrusted(&other.evidence("{}", other.authorities()).unwrap_err());
     // A pin that does not fit is not helped by an authority.
@@ -186,6 +212,47 @@ fn f19_clear_text_where_tls_should_be_brings_nothing() {
     });
     let tls = Tls { service, certificate: Vec::new(), authority: String::new() };
     assert_untrusted(&tls.evidence("{}", Authorities::none()).unwrap_err());
+}
+
+/// What the system takes for an address, and no certificate can name.
+#[test]
+fn f19_a_host_that_no_certificate_can_name_is_not_believed() {
+    let tls = Tls::start(true);
+    let access = Access::new(Credentials::default(), tls.authorities(), &PROVIDER).unwrap();
+    let target = format!("redfish://127.1:{}{}", tls.service.port(), Controller::path("GPU_0"));
+    let target = RedfishTarget::parse(&target).unwrap().unwrap();
+    let collected = collect(&access, &target, &request(), Deadline::after(TIME));
+    assert_untrusted(&collected.evidence.unwrap_err());
+}
+
+/// In the handshake, and behind it.
+#[test]
+fn f19_a_service_over_tls_that_does_not_answer_is_unreachable() {
+    let silent = Service::start(|mut stream| drop(stream.read_to_end(&mut Vec::new())));
+    let silent = Tls { service: silent, certificate: Vec::new(), authority: String::new() };
+    let line = format!("GET {}", Controller::path("GPU_0"));
+    let late = Tls::serving(true, Controller { unanswered: vec![line], ..controller() });
+    let begun = Instant::now();
+    for (tls, credentials) in [(&silent, "{}"), (&late, late.pin().as_str())] {
+        let error = tls.evidence_within(SHORT, credentials, Authorities::none()).unwrap_err();
+        assert!(matches!(error, RedfishError::Timeout { .. }), "{error:?}");
+    }
+    assert!(begun.elapsed() < TIME / 2);
+}
+
+#[test]
+fn f19_half_an_answer_over_tls_is_none() {
+    let tls = Tls::with(true, |stream| {
+        let _ = stream.read(&mut [0; 4096]);
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4096\r\n\r\n{").unwrap();
+        stream.conn.send_close_notify();
+        stream.flush().unwrap();
+    });
+    let begun = Instant::now();
+    let error = tls.evidence(&tls.pin(), Authorities::none()).unwrap_err();
+    assert_ne!(error.finding().kind, OutcomeKind::Verified, "{error}");
+    assert!(!matches!(error, RedfishError::Timeout { .. }), "{error:?}");
+    assert!(begun.elapsed() < TIME / 2);
 }
 
 #[test]

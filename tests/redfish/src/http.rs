@@ -72,8 +72,8 @@ pub fn serve(
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        stream.write_all(format!("{head}\r\n").as_bytes())?;
-        stream.write_all(&body)?;
+        // At once: a client may wait 40 ms for what comes in a second packet.
+        stream.write_all(&[format!("{head}\r\n").as_bytes(), &body].concat())?;
         stream.flush()?;
     }
     Ok(())
