@@ -59,7 +59,9 @@ pub(crate) use session_peer::{OptionalSessionArgs, PeerChoice, SessionVerbArgs, 
 pub(crate) use tdisp::{TdispArgs, TdispStep};
 pub(crate) use token::TokenArgs;
 pub(crate) use trust::{JudgeArgs, NonceArgs, ProfileChoice, TrustArgs, Workaround, compat};
-pub(crate) use values::{NonceChoice, RootHash, San, SlotChoice, nonce_from_hex};
+pub(crate) use values::{
+    AsymList, HashList, NonceChoice, RootHash, San, SlotChoice, nonce_from_hex,
+};
 
 /// The heading of what belongs to one verb alone: the one of the options in front, which all others follow.
 const OWN: Option<&str> = None;

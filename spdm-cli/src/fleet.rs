@@ -2,6 +2,7 @@
 
 mod attest;
 mod attester;
+mod class_demands;
 pub(crate) mod class_profile;
 mod class_rules;
 mod collect;

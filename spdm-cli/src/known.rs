@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use fd_lock::RwLock;
 use spdm_evidence::{KnownDevice, KnownDevices};
@@ -69,6 +69,16 @@ impl<'p> KnownFile<'p> {
             }
         };
         Ok(Self { path, devices, addition })
+    }
+
+    /// Where the file is, whatever folder a run is started in. A file need not be there yet, but its folder is.
+    pub(crate) fn place(&self) -> PathBuf {
+        let folder = self.path.parent().filter(|folder| *folder != Path::new(""));
+        let folder = fs::canonicalize(folder.unwrap_or_else(|| Path::new(".")));
+        match (folder, self.path.file_name()) {
+            (Ok(folder), Some(name)) => folder.join(name),
+            _ => self.path.to_owned(),
+        }
     }
 
     /// Whether a new device is learned.

@@ -88,7 +88,7 @@ pub enum JournalError {
         /// The version that it names.
         got: u32,
     },
-    /// It is about another job: other targets, profiles, references or policies.
+    /// It is about another job: other targets, profiles, references, policies or known devices.
     OtherJob {
         /// The digest of this run's job.
         expected: String,
@@ -118,7 +118,7 @@ impl fmt::Display for JournalError {
             Self::Schema { got } => write!(f, "schema {got} instead of {SCHEMA}"),
             Self::OtherJob { expected, got } => write!(
                 f,
-                "it is about other targets, profiles, references or policies: digest {got}, and this run has {expected}"
+                "it is about other targets, profiles, references, policies or known devices: digest {got}, and this run has {expected}"
             ),
         }
     }

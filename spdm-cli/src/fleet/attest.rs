@@ -140,18 +140,23 @@ pub(crate) fn run(
     }
 }
 
-/// What is known of the devices decides, too. Where a run learns it changes on the way: then it counts that one learns.
+/// What is known of the devices decides, too. Where a run learns it changes on the way: then it counts which file it is.
 fn with_known(
     digest: JobDigest,
     known: Option<&KnownFile<'_>>,
     crypto: Crypto,
 ) -> Option<JobDigest> {
-    let bytes = match known {
-        None => return Some(digest),
-        Some(file) if file.learns() => String::new(),
-        Some(file) => file.devices.to_json().ok()?,
-    };
-    digest.with(crypto.provider, "known", bytes.as_bytes())
+    match known {
+        None => Some(digest),
+        Some(file) if file.learns() => {
+            let place = file.place();
+            digest.with(crypto.provider, "learned", place.as_os_str().as_encoded_bytes())
+        }
+        Some(file) => {
+            let known = file.devices.to_json().ok()?;
+            digest.with(crypto.provider, "known", known.as_bytes())
+        }
+    }
 }
 
 fn by_target<'d>(devices: &'d KnownDevices, file: Option<&KnownFile<'_>>) -> KnownByTarget<'d> {

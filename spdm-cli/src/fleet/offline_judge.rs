@@ -14,6 +14,7 @@ use crate::attest::Round;
 use crate::backend::Crypto;
 use crate::exit::Failure;
 use crate::fleet::attester::{finding, trusts_nobody, undecidable};
+use crate::fleet::class_demands;
 use crate::fleet::class_rules::ClassRules;
 use crate::fleet::collector::want;
 use crate::fleet::site_rules::SiteRules;
@@ -94,6 +95,8 @@ impl OfflineJudge<'_> {
                 finding = not_measured(index);
             } else if own != WantedMeasurements::None && !is_covered(case, &own) {
                 finding = not_asked(&own);
+            } else if let Some(unmet) = class_demands::unmet(rules.args(), &verdict.report) {
+                finding = unmet;
             }
         }
         // A report that says verified stands in no outcome that says something else.

@@ -294,6 +294,32 @@ fn f18_exit_codes_are_those_of_the_worst() {
 }
 
 #[test]
+fn f10_a_run_that_learns_goes_on_with_the_file_that_it_learned_into() {
+    let folder = Folder::new();
+    let site = good(&folder);
+    let targets = folder.write("targets.txt", site.target(1) + "\ntcp:127.0.0.1:1\n");
+    let [known, other, out] =
+        ["known.json", "other.json", "out.jsonl"].map(|name| folder.path(name));
+    let attest = format!("fleet attest --targets {targets} --trust {} --out {out}", site.root);
+    let attest = format!("{attest} --attempts 1");
+    assert_eq!(run(&format!("{attest} --known {known} --learn")).code, 3);
+    // It has learned a device by now, and its name has more than one spelling.
+    let spelled = known.replace("/known.json", "/./known.json");
+    assert_eq!(run(&format!("{attest} --known {spelled} --learn --resume")).code, 3);
+    fs::write(&other, fs::read_to_string(&known).unwrap()).unwrap();
+    for options in [
+        format!("--known {other} --learn"),
+        // The same file, which decides now.
+        format!("--known {known}"),
+        String::new(),
+    ] {
+        let refused = run(&format!("{attest} {options} --resume"));
+        assert_eq!(refused.code, 2, "{options}: {refused:?}");
+        assert!(refused.err.contains("policies or known devices: digest"), "{}", refused.err);
+    }
+}
+
+#[test]
 fn the_device_in_a_slot_changed() {
     let folder = Folder::new();
     let (site, swapped) = (good(&folder), other(&folder));

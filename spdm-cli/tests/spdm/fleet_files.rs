@@ -94,6 +94,46 @@ fn what_is_collected_is_verified_somewhere_else() {
 }
 
 #[test]
+fn a3_what_was_negotiated_is_what_the_class_takes() {
+    let collected = Collected::of(1);
+    let out = collected.folder.path("out.jsonl");
+    let judged = |options: &str| {
+        let _ = fs::remove_file(&out);
+        let code = collected.verify(&format!("{options} --out {out}")).code;
+        (code, outcomes(&out).remove(0))
+    };
+    let (code, outcome) = judged("");
+    assert_eq!(code, 0);
+    let algorithms = &outcome["report"]["algorithms"];
+    let [asym, hash] =
+        ["base_asym", "base_hash"].map(|name| algorithms[name].as_str().unwrap().to_owned());
+    let [own_asym, own_hash] = [&asym, &hash].map(|name| name.replace("TPM_ALG_", ""));
+    let version = outcome["report"]["version"].as_str().unwrap().to_owned();
+    for taken in [
+        format!("--max-version {version} --base-asym RSAPSS_3072,{own_asym}"),
+        format!("--base-hash SHA_512,{own_hash}"),
+    ] {
+        assert_eq!(judged(&taken).0, 0, "{taken}");
+    }
+    for (options, kind, check, word) in [
+        ("--base-asym RSAPSS_3072,ML_DSA_87", "rejected", "negotiation", asym.as_str()),
+        ("--base-hash SHA3_512", "rejected", "negotiation", &hash),
+        ("--max-version 1.1", "rejected", "negotiation", &version),
+        ("--session", "undecidable", "session.key_exchange", "fleet attest does"),
+    ] {
+        let (code, outcome) = judged(options);
+        assert_eq!(code, 1, "{options}: {outcome}");
+        assert_eq!(
+            (&outcome["outcome"], &outcome["fault"]),
+            (&json!(kind), &json!("configuration"))
+        );
+        assert_eq!(outcome["reason"]["check"], check, "{options}");
+        assert!(outcome["reason"]["detail"].as_str().unwrap().contains(word), "{outcome}");
+        assert_eq!(outcome["report"], Value::Null);
+    }
+}
+
+#[test]
 fn a_folder_has_one_file_for_each_device() {
     let folder = Folder::new();
     let (site, bad) = (good(&folder), other(&folder));

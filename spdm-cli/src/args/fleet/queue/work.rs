@@ -45,8 +45,8 @@ pub(crate) struct FleetWorkArgs {
     /// Seconds that may lie between the question and a judge's verdict, as for fleet submit; 600 where it is not given
     #[arg(long, value_name = "SECS", value_parser = window)]
     pub(crate) freshness: Option<Duration>,
-    /// The options of each class of devices, as for fleet attest: a judge goes by what can be seen in evidence (not by
-    /// algorithms to offer, nor by sessions), a collector by how devices are reached and by the slot
+    /// The options of each class of devices, as for fleet attest: a judge goes by what can be seen in evidence (a
+    /// class that wants a session is undecidable: no collector opens one), a collector by how devices are reached and by the slot
     #[arg(long, value_name = "FILE", conflicts_with_all = OF_CLASSES)]
     pub(crate) class_profile: Option<PathBuf>,
     /// The metrics of this worker: at an address such as 127.0.0.1:9464, or in a file in the end
