@@ -278,6 +278,7 @@ mod tests {
         for (file, error) in [
             (r#"{"hosts": {"a": {}}}"#, of(EntryFault::Kind)),
             (r#"{"hosts": {"a": {"user": "u"}}}"#, of(EntryFault::Kind)),
+            (r#"{"hosts": {"a": {"user": "u", "certificate_sha256": "X"}}}"#, of(EntryFault::Kind)),
             (r#"{"hosts": {"a": {"token": ""}}}"#, of(EntryFault::Text)),
             (r#"{"hosts": {"a": {"token": "a b"}}}"#, of(EntryFault::Text)),
             (r#"{"hosts": {"a": {"token": "Y"}}}"#, of(EntryFault::Text)),

@@ -175,8 +175,8 @@ fn what_passes_by_itself_is_tried_again_and_what_was_decided_is_not() {
         assert_eq!(finals.count(), 1);
         let mut begins = run.ended.iter().map(|(_, _, at, ..)| *at);
         let mut before = begins.next().unwrap();
-        for begin in begins {
-            assert!(begin >= before + SECOND + SECOND, "a pause of a second at least");
+        for (begin, pause) in begins.zip([SECOND, SECOND * 2]) {
+            assert!(begin >= before + SECOND + pause, "a pause of {pause:?} at least");
             before = begin;
         }
     }
@@ -196,6 +196,37 @@ fn a_mistake_of_this_program_is_retried_even_after_the_last_attempt() {
     let run = Simulation::new(limits, hosts(1, 1), &attempt).run();
     assert_eq!(run.ended.len(), 2);
     assert_eq!(run.ended[1].3, OutcomeKind::Verified);
+}
+
+/// It may be tried again as often as if the mistake had not been made.
+#[test]
+fn a_mistake_of_this_program_is_none_of_the_attempts() {
+    let attempt = |ticket: &Ticket| match ticket.attempt {
+        1 => (SECOND, OutcomeKind::InternalError),
+        _ => (SECOND, OutcomeKind::Unreachable),
+    };
+    let run = Simulation::new(Limits { attempts: 2, ..limits(1, 1) }, hosts(1, 1), &attempt).run();
+    assert_eq!(run.ended.len(), 3);
+}
+
+#[test]
+fn limits_of_nothing_are_limits_of_one() {
+    let attempt = |_: &Ticket| (SECOND, OutcomeKind::Unreachable);
+    let limits = Limits { in_flight: 0, per_host: 0, rate: None, attempts: 0 };
+    let run = Simulation::new(limits, hosts(2, 1), &attempt).run();
+    assert_eq!((run.ended.len(), run.most_at_once), (2, 1));
+}
+
+#[test]
+fn what_was_held_up_catches_up_with_a_tenth_of_a_second() {
+    let limits = Limits { rate: Some(50.0), ..limits(64, 64) };
+    let mut schedule = Schedule::new(limits, (0..100).map(|_| ("a", Some(0))), 1);
+    let mut begin = |at| {
+        let begun = |schedule: &mut Schedule| matches!(schedule.next(at), Next::Start(_));
+        core::iter::repeat_with(|| begun(&mut schedule)).take_while(|begun| *begun).count()
+    };
+    assert_eq!(begin(SECOND), 6);
+    assert_eq!(begin(SECOND * 60), 6);
 }
 
 #[test]

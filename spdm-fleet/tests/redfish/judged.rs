@@ -8,7 +8,7 @@ use spdm_evidence::{
 };
 use spdm_fleet::redfish::{Deadline, MeasurementRequest, collect};
 use spdm_x509::{Anchor, ValidityCheck};
-use test_redfish::{AttestedDevice, Controller, TaskForm};
+use test_redfish::{AttestedDevice, Controller, Response, TaskForm};
 
 use crate::{NONCE, TIME, access, collected, controller, request, target};
 
@@ -89,6 +89,16 @@ fn f19_a_certificate_of_another_component_is_rejected() {
         assert!(!report.verified());
         assert_ne!(report.status(AttestationCheck::MeasurementsSignature), CheckStatus::Pass);
     }
+}
+
+#[test]
+fn a_certificate_of_another_slot_gives_way_to_that_of_the_answer() {
+    let other = serde_json::json!({"CertificateString": "x", "SPDM": {"SlotId": 7}});
+    let mut controller = controller();
+    controller.replaced = vec![("GET /other".to_owned(), Response::new(200, other.to_string()))];
+    let linked = &mut controller.components[0].1["SPDM"]["IdentityAuthentication"];
+    linked["ResponderAuthentication"]["ComponentCertificate"]["@odata.id"] = "/other".into();
+    assert!(report(controller).verified());
 }
 
 #[test]

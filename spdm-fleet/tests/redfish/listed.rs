@@ -80,21 +80,23 @@ fn f19_a_service_that_lists_nothing_stays_an_item_that_is_not_verified() {
         ..controller()
     };
     let later = controller();
-    for (controller, expanded, kind) in [
-        (none, 1, OutcomeKind::Undecidable),
-        (denied, 1, OutcomeKind::Undecidable),
-        (broken, 1, OutcomeKind::DeviceError),
-        (later, 1, OutcomeKind::Undecidable),
+    for (controller, service_lists, kind) in [
+        (none, false, OutcomeKind::Undecidable),
+        (denied, false, OutcomeKind::Undecidable),
+        (broken, false, OutcomeKind::DeviceError),
+        (later, true, OutcomeKind::Undecidable),
     ] {
         let (service, _) = controller.start();
         let list = vec![Target::new(service.target(""))];
         let expansion = expand(list, &access(), Disabled::LeftOut, 1, TIME);
-        assert_eq!(expansion.targets.len(), expanded);
+        assert_eq!(expansion.targets.len(), 1);
         // Whoever attests the service as a whole says why there is nothing to attest.
         let collected =
             collect(&access(), &target(&service, ""), &request(), Deadline::after(TIME));
         let error = collected.evidence.unwrap_err();
         assert_eq!(error.finding().kind, kind, "{error}");
+        let listed = matches!(error, RedfishError::NotListed { components: 1 });
+        assert_eq!(listed, service_lists, "{error:?}");
     }
 }
 

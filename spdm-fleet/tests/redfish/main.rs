@@ -8,6 +8,7 @@
 mod answers;
 mod judged;
 mod listed;
+mod tasks;
 mod tls;
 
 use core::time::Duration;

@@ -9,6 +9,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use p256::ecdsa::{DerSignature, SigningKey};
 use p256::pkcs8::EncodePrivateKey as _;
+use rustls::crypto::ring;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use spdm_crypto::rustcrypto::PROVIDER;
@@ -120,7 +124,7 @@ impl Tls {
         let certificate = certificate(Kind::Service { named }, &own, &signer).to_der().unwrap();
         let private = PrivatePkcs8KeyDer::from(own.to_pkcs8_der().unwrap().as_bytes().to_vec());
         let chain = vec![CertificateDer::from(certificate.clone())];
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider = Arc::new(ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -238,6 +242,40 @@ fn f19_a_service_over_tls_that_does_not_answer_is_unreachable() {
         assert!(matches!(error, RedfishError::Timeout { .. }), "{error:?}");
     }
     assert!(begun.elapsed() < TIME / 2);
+}
+
+/// Shows a certificate and signs with another key.
+#[derive(Debug)]
+struct Impostor(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for Impostor {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+#[test]
+fn f19_a_certificate_without_its_key_is_not_believed() {
+    let genuine = Tls::start(true);
+    let other = SigningKey::from_slice(&[3; 32]).unwrap();
+    let other = PrivatePkcs8KeyDer::from(other.to_pkcs8_der().unwrap().as_bytes().to_vec());
+    let key = ring::sign::any_ecdsa_type(&other.into()).unwrap();
+    let chain = vec![CertificateDer::from(genuine.certificate.clone())];
+    let shown = Arc::new(Impostor(Arc::new(CertifiedKey::new(chain, key))));
+    for version in [&TLS12, &TLS13] {
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+        let config = config.with_protocol_versions(&[version]).unwrap().with_no_client_auth();
+        let config = Arc::new(config.with_cert_resolver(Arc::clone(&shown) as _));
+        let impostor = controller();
+        let service = Service::start(move |stream| {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            drop(impostor.serve(&mut StreamOwned::new(connection, stream)));
+        });
+        let (certificate, authority) = (genuine.certificate.clone(), genuine.authority.clone());
+        let tls = Tls { service, certificate, authority };
+        assert_untrusted(&tls.evidence(&tls.pin(), Authorities::none()).unwrap_err());
+        assert_untrusted(&tls.evidence("{}", tls.authorities()).unwrap_err());
+    }
 }
 
 #[test]
