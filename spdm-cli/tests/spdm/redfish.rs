@@ -10,6 +10,8 @@ use serde_json::Value;
 use serde_json::json;
 use test_redfish::{AttestedDevice, Controller, Service, TaskForm};
 
+#[cfg(feature = "redfish")]
+use crate::process::command;
 use crate::process::{Folder, Run, run};
 
 /// Two devices of one class, of which only the first one's root is trusted.
@@ -97,6 +99,51 @@ fn each_component_of_a_service_is_an_item_with_a_report() {
     assert!(outcome.err.contains("1 disabled"), "{}", outcome.err);
 }
 
+/// Whoever is one would see the credentials.
+#[cfg(feature = "redfish")]
+#[test]
+fn f19_a_proxy_of_the_environment_is_not_asked() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&asked);
+    let proxy = Service::start(move |_| {
+        seen.fetch_add(1, Ordering::Relaxed);
+    });
+    let site = Site::start(controller());
+    let [targets, root] = ["targets", "root.pem"].map(|name| site.folder.path(name));
+    let line = format!("fleet attest --targets {targets} --trust {root} --per-host 1");
+    let mut command = command(&line.split(' ').collect::<Vec<_>>());
+    for name in ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"] {
+        let url = format!("http://127.0.0.1:{}", proxy.port());
+        command.env(name, &url).env(name.to_lowercase(), &url);
+    }
+    let output = command.env_remove("NO_PROXY").env_remove("no_proxy").output().unwrap();
+    let out = String::from_utf8_lossy(&output.stdout);
+    assert!(out.contains("1 of 2 devices"), "{out}");
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+}
+
+#[cfg(feature = "redfish")]
+#[test]
+fn what_the_options_ask_for_is_asked_of_the_device_and_kept() {
+    let site = Site::start(controller());
+    let evidence = site.folder.path("evidence");
+    let (_, lines) = site.attest(&format!("--measurements 2 --evidence-dir {evidence}"));
+    let first = site.outcome(&lines, "GPU_0");
+    assert_eq!(first["outcome"], "verified");
+    assert_eq!(first["report"]["measurements"].as_array().unwrap().len(), 1);
+    let file = format!("{evidence}/{}", first["evidence"]["file"].as_str().unwrap());
+    let root = site.folder.path("root.pem");
+    assert_eq!(run(&format!("verify {file} --trust {root}")).code, 0);
+    // The device has no chain in slot 1.
+    let (_, lines) = site.attest("--slot 1");
+    assert_ne!(site.outcome(&lines, "GPU_0")["outcome"], "verified");
+    // The target names another device.
+    let target = site.service.target(&Controller::path("GPU_0"));
+    site.folder.write("targets", format!("{target} san=dmtf:a:b:c\n"));
+    let (_, lines) = site.attest("");
+    assert_eq!(lines[0]["outcome"], "rejected", "{}", lines[0]);
+}
+
 /// A service that lists other components in the second run than in the first.
 #[cfg(feature = "redfish")]
 #[test]
@@ -176,7 +223,10 @@ fn f19_what_a_service_gets_wrong_is_never_verified() {
 #[test]
 fn options_that_a_service_cannot_fulfil_leave_the_item_undecided() {
     let site = Site::start(controller());
-    for option in ["--measurements none", "--session", "--raw"] {
+    let known = site.folder.path("known.json");
+    let known = format!("--known {known} --learn");
+    let options = ["--measurements none", "--session", "--raw", "--new-measurements", &known];
+    for option in options {
         let (outcome, lines) = site.attest(option);
         let line = site.outcome(&lines, "GPU_0");
         assert_eq!(line["outcome"], "undecidable", "{option} {}", outcome.err);
