@@ -240,13 +240,13 @@ fn an_attempt_has_its_number_its_deadline_and_its_times() {
     let the_run = Run { before: &before, ..the_run(&targets, limits, &cancel) };
     let begun = Instant::now();
     run(&the_run, &attester, &mut told, &watched).unwrap();
-    let most = begun.elapsed().as_millis() / 50 + 2;
+    let most = usize::try_from(begun.elapsed().as_millis() / 50).unwrap() + 2;
     let deadline = Duration::from_secs(60);
     assert_eq!(asked.into_inner().unwrap(), [(5, deadline), (1, deadline)]);
     assert_eq!((watched.0.into_inner(), watched.1.into_inner()), (2, 2));
-    assert!(told.is_synced && (2..=most).contains(&(told.idle as u128)), "{}", told.idle);
+    assert!(told.is_synced && (2..=most).contains(&told.idle), "{}", told.idle);
     let [first, second] = &told.outcomes[..] else { panic!("{:?}", told.outcomes) };
-    let ms = |outcome: &Outcome| (outcome.finished.unix_ms() - outcome.started.unix_ms()) as u128;
+    let ms = |outcome: &Outcome| u128::from(outcome.finished.unix_ms() - outcome.started.unix_ms());
     assert!(ms(first) >= PAUSE.as_millis() && ms(second) >= PAUSE.as_millis());
     assert!(u128::from(second.ms.queued) >= PAUSE.as_millis(), "{:?}", second.ms);
 }
