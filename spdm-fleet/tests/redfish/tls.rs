@@ -261,11 +261,12 @@ fn f19_a_certificate_without_its_key_is_not_believed() {
     let other = PrivatePkcs8KeyDer::from(other.to_pkcs8_der().unwrap().as_bytes().to_vec());
     let key = ring::sign::any_ecdsa_type(&other.into()).unwrap();
     let chain = vec![CertificateDer::from(genuine.certificate.clone())];
-    let shown = Arc::new(Impostor(Arc::new(CertifiedKey::new(chain, key))));
+    let shown: Arc<dyn ResolvesServerCert> =
+        Arc::new(Impostor(Arc::new(CertifiedKey::new(chain, key))));
     for version in [&TLS12, &TLS13] {
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let config = config.with_protocol_versions(&[version]).unwrap().with_no_client_auth();
-        let config = Arc::new(config.with_cert_resolver(Arc::clone(&shown) as _));
+        let config = Arc::new(config.with_cert_resolver(Arc::clone(&shown)));
         let impostor = controller();
         let service = Service::start(move |stream| {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
