@@ -65,7 +65,8 @@ pub use memory_site::MemorySite;
 pub use metrics::{Metrics, MetricsServer};
 #[cfg(feature = "nats")]
 pub use nats::{
-    Classes, Goes, JobRecord, NatsAccess, NatsLogin, NatsLoginError, NatsSettings, NatsSite,
+    Classes, Goes, JobRecord, NatsAccess, NatsFileError, NatsFileProblem, NatsLogin,
+    NatsLoginError, NatsSettings, NatsSite, TlsRefusal,
 };
 pub use nonce::{NonceFault, NonceKind, Nonces};
 pub use outcome::{

@@ -15,6 +15,8 @@ mod job;
 mod layout;
 mod post;
 mod queue;
+mod tls_files;
+mod tls_refusal;
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -41,6 +43,8 @@ use self::layout::{
 use self::post::{Letter, Once, Post, SharedPost, failed};
 pub use self::queue::Classes;
 use self::queue::NatsQueue;
+pub use self::tls_files::{NatsFileError, NatsFileProblem};
+pub use self::tls_refusal::TlsRefusal;
 use crate::outcome::Outcome;
 use crate::queue::{Queue, QueueError, Stage, Submission};
 use crate::site::{DeadMessage, Lease, Site, TargetState};

@@ -123,6 +123,9 @@ pub enum QueueError {
         /// Its name.
         job: String,
     },
+    /// The server and whoever asks do not come to TLS.
+    #[cfg(feature = "nats")]
+    Tls(crate::nats::TlsRefusal),
     /// The way to it, or the queue itself.
     Failed(String),
 }
@@ -140,6 +143,8 @@ impl fmt::Display for QueueError {
             Self::OtherJob { job } => {
                 write!(f, "the queue knows a job {job} with other targets, profiles or references")
             }
+            #[cfg(feature = "nats")]
+            Self::Tls(refusal) => refusal.fmt(f),
             Self::Failed(why) => f.write_str(why),
         }
     }

@@ -7,6 +7,7 @@
     reason = "tests say what they expect with a panic"
 )]
 
+mod authority;
 #[path = "../spdm/console.rs"]
 mod console;
 #[path = "../spdm/devices.rs"]
@@ -20,6 +21,7 @@ mod queue;
 mod queue_metrics;
 mod queue_signals;
 mod queue_terminal;
+mod queue_tls;
 mod rights;
 #[path = "../spdm/schema.rs"]
 mod schema;

@@ -14,7 +14,7 @@ pub(crate) struct Person {
     child: Child,
     terminal: File,
     seen: Arc<Mutex<Vec<u8>>>,
-    reader: JoinHandle<()>,
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Person {
@@ -39,7 +39,7 @@ impl Person {
                 all.lock().unwrap().extend_from_slice(&bytes[..len]);
             }
         });
-        Self { child, terminal, seen, reader }
+        Self { child, terminal, seen, reader: Some(reader) }
     }
 
     /// Everything that came, with what moves and clears.
@@ -60,9 +60,16 @@ impl Person {
     /// Waits for the end: how it ended, and everything that came.
     pub(crate) fn waits(mut self) -> (Option<i32>, String) {
         until("it ends", || self.child.try_wait().unwrap().is_some());
-        self.reader.join().unwrap();
+        self.reader.take().unwrap().join().unwrap();
         let code = self.child.wait().unwrap().code();
         let seen = String::from_utf8(self.seen.lock().unwrap().clone()).unwrap();
         (code, seen)
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -9,6 +9,7 @@ use async_nats::jetstream::{self, Context};
 use async_nats::{ConnectOptions, Event, ServerAddr, ServerError};
 use zeroize::Zeroizing;
 
+use super::TlsRefusal;
 use super::post::failed;
 use crate::queue::QueueError;
 
@@ -133,7 +134,9 @@ impl NatsAccess {
         // Of every server, those included that the first one names.
         let wants_tls = servers.iter().any(ServerAddr::tls_required);
         options = options.require_tls(wants_tls || self.roots.is_some() || self.identity.is_some());
-        let client = options.connect(servers).await.map_err(failed)?;
+        let client = options.connect(servers).await.map_err(|error| {
+            TlsRefusal::of(&error).map_or_else(|| failed(error), QueueError::Tls)
+        })?;
         let context = match &self.domain {
             Some(domain) => jetstream::with_domain(client, domain),
             None => jetstream::new(client),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use spdm_fleet::{Classes, NatsAccess, NatsLogin, NatsSettings, NatsSite, QueueError};
+use spdm_fleet::{Classes, NatsAccess, NatsLogin, NatsSettings, NatsSite, QueueError, TlsRefusal};
 use zeroize::Zeroizing;
 
 use crate::args::QueueArgs;
@@ -40,6 +40,7 @@ impl<'a> Access<'a> {
             identity: args.queue_cert.clone().zip(args.queue_key.clone()),
             domain: args.queue_domain.clone(),
         };
+        access.check_files().map_err(Failure::usage)?;
         Ok(Self { args, access })
     }
 
@@ -66,6 +67,31 @@ impl<'a> Access<'a> {
             QueueError::Full { .. } => Failure::transport(message).with_hint(Some(
                 "what is queued stays: the same command goes on once workers have made room",
             )),
+            QueueError::Tls(refusal) => self.without_tls(refusal, message),
+            _ => Failure::transport(message),
+        }
+    }
+
+    /// What a person is told where there is no TLS: the file that says something else than the server does.
+    fn without_tls(&self, refusal: &TlsRefusal, message: String) -> Failure {
+        let QueueArgs { queue, queue_ca, queue_cert, .. } = self.args;
+        match (refusal, queue_ca, queue_cert) {
+            (TlsRefusal::UnknownAuthority, Some(file), _) => {
+                let file = file.display();
+                Failure::transport(format!(
+                    "{queue}: nobody in {file} has signed the server's certificate"
+                ))
+            }
+            (TlsRefusal::UnknownAuthority, None, _) => Failure::transport(message)
+                .with_hint(Some("--queue-ca FILE names the authority that signed it")),
+            (TlsRefusal::Refused(why), _, Some(file)) => {
+                let file = file.display();
+                Failure::transport(format!("{queue}: the server does not believe {file}: {why}"))
+            }
+            (TlsRefusal::Refused(_), _, None) => Failure::transport(format!(
+                "{queue}: the server wants a certificate of whoever asks"
+            ))
+            .with_hint(Some("--queue-cert FILE and --queue-key FILE say who that is")),
             _ => Failure::transport(message),
         }
     }
