@@ -22,6 +22,7 @@ mod queue_metrics;
 mod queue_signals;
 mod queue_terminal;
 mod queue_tls;
+mod queue_units;
 mod rights;
 #[path = "../spdm/schema.rs"]
 mod schema;

@@ -6,7 +6,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use crate::fleet::{good, outcomes};
-use crate::process::{Folder, Run};
+use crate::process::{Folder, Run, command};
 
 /// A script with the command and the roots that it is told.
 fn script(name: &str, folder: &Folder, root: &str) -> Command {
@@ -110,4 +110,88 @@ fn every_device_is_in_one_piece_of_parallel() {
     assert_eq!(verified(&journals), targets);
     let log = fs::read_to_string(folder.path("results/joblog")).unwrap();
     assert_eq!(log.lines().count(), 4, "{log}");
+}
+
+/// What an example runs, with the files of a folder in the place of its own.
+fn line_of(folder: &Folder, root: &str, line: &str) -> Run {
+    let line = line
+        .replace("/etc/spdm/roots", root)
+        .replace("/fleet/root.pem", root)
+        .replace("/etc/spdm/targets.txt", &folder.path("targets.txt"))
+        .replace("/fleet/targets.txt", &folder.path("targets.txt"))
+        .replace("/var/lib/prometheus/node-exporter/", &folder.path(""))
+        .replace("/results/", &folder.path(""));
+    let mut command = command(&line.split_whitespace().collect::<Vec<_>>());
+    command.current_dir(folder.path(".")).output().unwrap().into()
+}
+
+fn example(name: &str) -> String {
+    fs::read_to_string(format!("{}/../examples/fleet/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[test]
+fn what_the_unit_of_every_night_runs_leaves_its_files() {
+    let folder = Folder::new();
+    let (root, targets) = list(&folder, 3);
+    let unit = example("spdm-fleet.service");
+    let lines = unit.lines().filter_map(|line| {
+        let (setting, line) = line.split_once("/usr/bin/spdm ")?;
+        ["ExecStart=", "ExecStopPost=-", "ExecStopPost=-+"].contains(&setting).then_some(line)
+    });
+    let lines: Vec<_> = lines.collect();
+    assert_eq!(lines.len(), unit.matches("/usr/bin/spdm").count());
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    for line in lines {
+        let ran = line_of(&folder, &root, line);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{line}: {ran:?}");
+    }
+    assert_eq!(verified(&[folder.path("results.jsonl")]), targets);
+    let metrics = fs::read_to_string(folder.path("spdm-fleet.prom")).unwrap();
+    assert!(metrics.contains("spdm_items{state=\"verified\"} 3\n"), "{metrics}");
+    assert!(fs::read_to_string(folder.path("report.html")).unwrap().contains("</html>"));
+}
+
+#[test]
+fn what_the_cron_job_runs_leaves_its_files() {
+    let folder = Folder::new();
+    let (root, targets) = list(&folder, 3);
+    let manifest = example("cronjob.yaml");
+    let args = manifest.lines().find_map(|line| line.trim().strip_prefix("args: [")).unwrap();
+    let line = args.trim_end_matches(']').replace(", ", " ");
+    let ran = line_of(&folder, &root, &line);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{line}: {ran:?}");
+    assert_eq!(verified(&[folder.path("results.jsonl")]), targets);
+    assert!(fs::read_to_string(folder.path("junit.xml")).unwrap().contains("<testsuites"));
+}
+
+#[test]
+fn what_a_manifest_reads_and_writes_is_mounted() {
+    for name in ["cronjob.yaml", "job.yaml", "worker.yaml"] {
+        for document in example(name).split("\n---\n") {
+            let is_command = |line: &&str| {
+                let line = line.trim_start();
+                ["args: [", "command: [", "value: /"].iter().any(|start| line.starts_with(start))
+            };
+            let words = document.lines().filter(is_command).flat_map(|line| {
+                line.split([' ', ',', '[', ']', '"']).filter(|word| word.starts_with('/'))
+            });
+            let folders: BTreeSet<_> = words
+                .filter(|word| !["/bin/sh", "/usr/bin/spdm"].contains(word))
+                .map(|word| word.split('/').nth(1).unwrap())
+                .collect();
+            assert!(!folders.is_empty(), "{name}");
+            for folder in folders {
+                let mount = format!("mountPath: /{folder}");
+                assert!(document.contains(&mount), "{name}: {mount}");
+            }
+            // Each mount has a volume of its name.
+            let volumes = document.split("volumes:").nth(1).unwrap();
+            for mount in document.lines().filter_map(|line| line.trim().strip_prefix("- {name: ")) {
+                let (volume, is_mount) = mount.split_once(", ").unwrap();
+                if is_mount.starts_with("mountPath") {
+                    assert!(volumes.contains(&format!("- name: {volume}\n")), "{name}: {volume}");
+                }
+            }
+        }
+    }
 }
