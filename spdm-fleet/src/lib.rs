@@ -74,7 +74,7 @@ pub use outcome::{
     SCHEMA, Span,
 };
 pub use page::Page;
-pub use queue::{Delivery, Message, Queue, QueueError, Stage, Submission};
+pub use queue::{Delivery, Message, Queue, QueueError, ReadLater, Stage, Submission};
 pub use runner::{OutcomeSink, Run, Watcher, run};
 pub use schedule::{Limits, Next, Schedule, Ticket};
 pub use site::{DeadMessage, Lease, Site, TargetState};
@@ -92,4 +92,5 @@ pub use want::{Want, WantedMeasurements};
 pub use work_message::{WorkMessage, WorkNonces};
 pub use worker::{
     CollectRole, Collected, Collector, Handled, JudgeRole, Role, Step, WorkObserver, Worker,
+    WorkerError,
 };

@@ -4,45 +4,50 @@
 //! |---|---|
 //! | work | stream `SPDM_WORK`, `spdm.v1.work.<class>.<item>.<attempt>`; consumers `collect-<class>` |
 //! | evidence | stream `SPDM_EVIDENCE`, `spdm.v1.evidence.<class>.<item>.<attempt>.<digest>`; consumer `judge`; what is longer than a message in the object store `spdm-evidence` |
-//! | outcomes | stream `SPDM_RESULT`, `spdm.v1.result.<job>.<outcome>.<item>.<attempt>` |
+//! | outcomes | stream `SPDM_RESULT`, `spdm.v1.result.<job>.<outcome>.<item>.<attempt>`; what is longer than a message in the object store `spdm-result` |
 //! | what nobody can work on | stream `SPDM_DEAD`, `spdm.v1.dead.<class>.<job>` |
-//! | targets, jobs, places at hosts, messages that were begun again | buckets `spdm-state`, `spdm-job`, `spdm-lease`, `spdm-begun` |
+//! | targets, jobs, places at hosts | buckets `spdm-state`, `spdm-job`, `spdm-lease` |
+//! | messages that were begun again | buckets `spdm-begun-work`, `spdm-begun-evidence` |
+//!
+//! Collectors write `SPDM_EVIDENCE`, `spdm-evidence`, `spdm-lease` and `spdm-begun-work`, and may write anything there.
 
 mod access;
 mod bucket;
 mod consumers;
 mod job;
 mod layout;
+mod long_body;
+mod objects;
+mod outcomes;
 mod post;
 mod queue;
+mod stored;
 mod tls_files;
 mod tls_refusal;
+mod unreadable;
 
-use core::time::Duration;
 use std::sync::Arc;
-use std::time::Instant;
 
-use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use async_nats::jetstream::kv;
-use async_nats::jetstream::stream::LastRawMessageErrorKind;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::TryStreamExt as _;
 use spdm_crypto::Provider;
 use tokio::runtime::{Builder, Runtime};
 
 pub use self::access::{NatsAccess, NatsLogin, NatsLoginError};
-use self::bucket::{Bucket, Objects};
+use self::bucket::Bucket;
 use self::consumers::{Consumers, Origin};
 pub use self::job::JobRecord;
 use self::job::Jobs;
 pub use self::layout::NatsSettings;
 use self::layout::{
-    BEGUN_BUCKET, DEAD_STREAM, JOB_BUCKET, LEASE_BUCKET, OBJECT_BUCKET, RESULT_STREAM,
-    STATE_BUCKET, begun_key, dead_subject, result_subject, sha256, stream_name, subject_prefix,
-    token,
+    DEAD_STREAM, EVIDENCE_BEGUN_BUCKET, JOB_BUCKET, LEASE_BUCKET, RESULT_STREAM, STATE_BUCKET,
+    WORK_BEGUN_BUCKET, dead_subject, result_subject, sha256, stream_name, subject_prefix, token,
 };
+use self::outcomes::Reader;
 use self::post::{Letter, Once, Post, SharedPost, failed};
 pub use self::queue::Classes;
 use self::queue::NatsQueue;
+use self::stored::Which;
 pub use self::tls_files::{NatsFileError, NatsFileProblem};
 pub use self::tls_refusal::TlsRefusal;
 use crate::outcome::Outcome;
@@ -62,7 +67,8 @@ pub struct NatsSite {
     jobs: Jobs,
     states: Bucket,
     leases: Bucket,
-    begun: Bucket,
+    work_begun: Bucket,
+    evidence_begun: Bucket,
     runtime: Runtime,
 }
 
@@ -110,7 +116,7 @@ impl NatsSite {
         let runtime = runtime.worker_threads(THREADS).enable_all().build().map_err(failed)?;
         let post = runtime.block_on(async {
             let (context, refusals) = access.connect().await?;
-            let post = Post { context, objects: Objects::default(), provider, refusals };
+            let post = Post { context, provider, refusals };
             if let Some(settings) = settings {
                 make(&post, settings).await?;
             }
@@ -132,11 +138,20 @@ impl NatsSite {
             evidence: queue(Stage::Evidence)?,
             states: bucket(STATE_BUCKET),
             leases: bucket(LEASE_BUCKET),
-            begun: bucket(BEGUN_BUCKET),
+            work_begun: bucket(WORK_BEGUN_BUCKET),
+            evidence_begun: bucket(EVIDENCE_BEGUN_BUCKET),
             jobs,
             post,
             runtime,
         })
+    }
+
+    /// Where it is counted how often a message was begun. A collector does not reach counts of judges.
+    fn begun_bucket(&self, id: &str) -> &Bucket {
+        match Stage::of_message(id) {
+            Some(Stage::Work) => &self.work_begun,
+            _ => &self.evidence_begun,
+        }
     }
 
     /// Waits for an answer, but not for ever.
@@ -186,42 +201,19 @@ impl NatsSite {
         mut take: impl FnMut(Result<Outcome, String>) -> Goes,
         mut idle: impl FnMut() -> Goes,
     ) -> Result<(), QueueError> {
-        const SHORT: Duration = Duration::from_millis(200);
-        const SLOW: Duration = Duration::from_secs(10);
         let job = token(self.post.provider, job)?;
-        let config = pull::OrderedConfig {
-            filter_subject: format!("{}.{job}.>", subject_prefix(Stage::Result)),
-            deliver_policy: DeliverPolicy::All,
-            ..pull::OrderedConfig::default()
-        };
-        let context = &self.post.context;
-        let opened = async {
-            let stream = context.get_stream_no_info(RESULT_STREAM).await.map_err(failed)?;
-            let consumer = stream.create_consumer(config).await.map_err(failed)?;
-            let left = consumer.cached_info().num_pending;
-            Ok((left, consumer.messages().await.map_err(failed)?))
-        };
+        let subject = format!("{}.{job}.>", subject_prefix(Stage::Result));
+        let mut reader = Reader::new(self.post.clone(), subject);
         self.runtime.block_on(async {
-            let (mut left, mut messages) = self.post.within(opened).await?;
-            let mut heard = Instant::now();
             loop {
-                let goes = match tokio::time::timeout(SHORT, messages.next()).await {
-                    // What was there at the begin is on its way, however slow that is.
-                    Err(_) if left > 0 && heard.elapsed() < SLOW => Goes::On,
-                    Err(_) => idle(),
-                    Ok(None) => return Ok(()),
-                    Ok(Some(message)) => {
-                        let message = message.map_err(failed)?;
-                        heard = Instant::now();
-                        let headers = message.headers.as_ref();
-                        let body = self.post.body(headers, &message.payload).await?;
-                        left = left.saturating_sub(1);
-                        let outcome = serde_json::from_slice(&body);
-                        take(outcome.map_err(|error| error.to_string()))
-                    }
-                };
-                if goes == Goes::Enough {
+                let messages = reader.next().await?;
+                if messages.is_empty() && idle() == Goes::Enough {
                     return Ok(());
+                }
+                for message in messages {
+                    if take(reader.outcome(&message).await?) == Goes::Enough {
+                        return Ok(());
+                    }
                 }
             }
         })
@@ -295,15 +287,6 @@ impl NatsSite {
 /// Makes streams and buckets that are not there yet.
 async fn make(post: &Post, settings: &NatsSettings) -> Result<(), QueueError> {
     let context = &post.context;
-    let made = async {
-        match context.get_object_store(OBJECT_BUCKET).await {
-            Ok(_) => Ok(()),
-            Err(_) => {
-                context.create_object_store(settings.objects()).await.map(drop).map_err(failed)
-            }
-        }
-    };
-    post.within(made).await?;
     for config in settings.streams() {
         post.within(async { context.get_or_create_stream(config).await.map_err(failed) }).await?;
     }
@@ -345,18 +328,14 @@ impl Site for NatsSite {
     fn stored(&self, outcome: &Outcome) -> Result<Option<Outcome>, QueueError> {
         let job = token(self.post.provider, &outcome.job)?;
         let subject = result_subject(&job, "*", outcome);
-        let message = self.ask(async {
-            let stream = self.post.context.get_stream_no_info(RESULT_STREAM).await;
-            match stream.map_err(failed)?.get_last_raw_message_by_subject(&subject).await {
-                Ok(message) => Ok(Some(message)),
-                Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
-                Err(error) => Err(failed(error)),
-            }
-        })?;
-        let Some(message) = message else { return Ok(None) };
-        let body = self.post.body(Some(&message.headers), &message.payload);
-        let body = self.runtime.block_on(body)?;
-        serde_json::from_slice(&body).map(Some).map_err(failed)
+        self.runtime.block_on(async {
+            let which = Which::Last { subject: &subject };
+            let Some(message) = self.post.stored(RESULT_STREAM, &which).await? else {
+                return Ok(None);
+            };
+            let body = self.post.stored_body(&message).await?;
+            serde_json::from_slice(&body).map(Some).map_err(failed)
+        })
     }
 
     fn record(&self, outcome: &Outcome) -> Result<(), QueueError> {
@@ -385,18 +364,19 @@ impl Site for NatsSite {
     }
 
     fn begun(&self, id: &str) -> Result<u64, QueueError> {
-        let key = begun_key(self.post.provider, id)?;
-        let value = self.ask(self.begun.get(&key))?;
+        let key = sha256(self.post.provider, id.as_bytes())?;
+        let value = self.ask(self.begun_bucket(id).get(&key))?;
         let value = value.as_deref().and_then(|value| core::str::from_utf8(value).ok());
         Ok(value.and_then(|value| value.parse().ok()).unwrap_or_default())
     }
 
     fn set_begun(&self, id: &str, count: u64) -> Result<(), QueueError> {
         // Who holds the message is alone.
-        let key = begun_key(self.post.provider, id)?;
+        let key = sha256(self.post.provider, id.as_bytes())?;
         let value = count.to_string().into_bytes();
         self.ask(async {
-            self.begun.open().await?.put(key, value.into()).await.map(|_| ()).map_err(failed)
+            let counts = self.begun_bucket(id).open().await?;
+            counts.put(key, value.into()).await.map(|_| ()).map_err(failed)
         })
     }
 

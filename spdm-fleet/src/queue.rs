@@ -28,6 +28,14 @@ impl Stage {
         }
     }
 
+    /// What a message of this name is about.
+    #[must_use]
+    pub fn of_message(id: &str) -> Option<Self> {
+        let name = id.rsplit('/').next();
+        let stages = [Self::Work, Self::Evidence, Self::Result];
+        stages.into_iter().find(|stage| Some(stage.name()) == name)
+    }
+
     /// The name of a message: what has the same name is the same.
     #[must_use]
     pub fn message_id(self, item: &ItemId, attempt: u32) -> String {
@@ -66,15 +74,39 @@ pub enum Submission {
 pub struct Delivery {
     token: u64,
     id: String,
-    body: Vec<u8>,
+    body: Body,
     number: u64,
+}
+
+#[derive(Debug)]
+enum Body {
+    Here(Vec<u8>),
+    Elsewhere(Box<dyn ReadLater>),
+}
+
+/// A body that takes time to be read, and room while it is held.
+pub trait ReadLater: fmt::Debug + Send + Sync {
+    /// Reads it, once. It waits where others take the room.
+    ///
+    /// # Errors
+    /// [`QueueError`]; then it may be read later.
+    fn read(&self) -> Result<(), QueueError>;
+
+    /// What is there of it: all, once it was read.
+    fn bytes(&self) -> &[u8];
 }
 
 impl Delivery {
     /// A delivery. `token` is what the queue calls it; `number` says how often the message was delivered, from 1.
     #[must_use]
     pub const fn new(token: u64, id: String, body: Vec<u8>, number: u64) -> Self {
-        Self { token, id, body, number }
+        Self { token, id, body: Body::Here(body), number }
+    }
+
+    /// The same of a message whose body is read by whoever works on it.
+    #[must_use]
+    pub const fn read_later(token: u64, id: String, body: Box<dyn ReadLater>, number: u64) -> Self {
+        Self { token, id, body: Body::Elsewhere(body), number }
     }
 
     /// What the queue calls it.
@@ -89,10 +121,24 @@ impl Delivery {
         &self.id
     }
 
+    /// Reads what of the body is not here yet: before anything is done with it.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub fn read(&self) -> Result<(), QueueError> {
+        match &self.body {
+            Body::Here(_) => Ok(()),
+            Body::Elsewhere(body) => body.read(),
+        }
+    }
+
     /// JSON.
     #[must_use]
     pub fn body(&self) -> &[u8] {
-        &self.body
+        match &self.body {
+            Body::Here(body) => body,
+            Body::Elsewhere(body) => body.bytes(),
+        }
     }
 
     /// How often the message was delivered, from 1.
@@ -126,7 +172,9 @@ pub enum QueueError {
     /// The server and whoever asks do not come to TLS.
     #[cfg(feature = "nats")]
     Tls(crate::nats::TlsRefusal),
-    /// The way to it, or the queue itself.
+    /// It does not answer, or nothing reaches it any more.
+    Unreached(String),
+    /// Something else is wrong with it.
     Failed(String),
 }
 
@@ -145,7 +193,7 @@ impl fmt::Display for QueueError {
             }
             #[cfg(feature = "nats")]
             Self::Tls(refusal) => refusal.fmt(f),
-            Self::Failed(why) => f.write_str(why),
+            Self::Unreached(why) | Self::Failed(why) => f.write_str(why),
         }
     }
 }

@@ -33,6 +33,9 @@ const MOST_BEGUN: u64 = 5;
 const SUSPICIOUS: u64 = 1;
 /// Held shared by all work of this process, and alone by the work on what is suspicious.
 static BESIDE_OTHERS: RwLock<()> = RwLock::new(());
+/// How long a queue may not be reached before a worker ends. A server that is started again is back by then. What is wrong with the
+/// connection of this process, or with its machine, is not mended by waiting: whoever supervises the process starts a new one.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// Bytes of a thread's stack, as of the threads that attest.
 const STACK_LEN: usize = 2 << 20;
 
@@ -116,6 +119,40 @@ pub trait Role: Sync {
     ) -> Result<(), QueueError>;
 }
 
+/// Why a worker ended that was not asked to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// No thread can be made.
+    Thread(io::Error),
+    /// The queue was not reached for so long, each time for a reason such as this.
+    Unreached {
+        /// How long.
+        after: Duration,
+        /// What went wrong last.
+        error: QueueError,
+    },
+}
+
+impl core::fmt::Display for WorkerError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Thread(error) => write!(f, "a thread cannot be made: {error}"),
+            Self::Unreached { after, error } => {
+                write!(f, "the queue was not reached for {} s: {error}", after.as_secs())
+            }
+        }
+    }
+}
+
+impl core::error::Error for WorkerError {}
+
+impl From<io::Error> for WorkerError {
+    fn from(error: io::Error) -> Self {
+        Self::Thread(error)
+    }
+}
+
 /// A worker of one role.
 #[derive(Clone, Copy)]
 pub struct Worker<'w> {
@@ -127,6 +164,7 @@ pub struct Worker<'w> {
     stop: &'w AtomicBool,
     observer: &'w dyn WorkObserver,
     sign_of_life: Duration,
+    longest_silence: Duration,
 }
 
 impl core::fmt::Debug for Worker<'_> {
@@ -144,7 +182,8 @@ impl<'w> Worker<'w> {
         stop: &'w AtomicBool,
         observer: &'w dyn WorkObserver,
     ) -> Self {
-        Self { role, places: places.max(1), stop, observer, sign_of_life: SIGN_OF_LIFE }
+        let (sign_of_life, longest_silence) = (SIGN_OF_LIFE, LONGEST_SILENCE);
+        Self { role, places: places.max(1), stop, observer, sign_of_life, longest_silence }
     }
 
     /// Tells the queue so often that a message is still worked on: it must be well below the time after which the queue gives
@@ -155,11 +194,18 @@ impl<'w> Worker<'w> {
         self
     }
 
+    /// Ends after so long in which the queue was never reached.
+    #[must_use]
+    pub const fn with_longest_silence(mut self, silence: Duration) -> Self {
+        self.longest_silence = silence;
+        self
+    }
+
     /// Works until it is asked to stop; what was begun is finished, what was not is handed back.
     ///
     /// # Errors
-    /// No thread can be made.
-    pub fn run(&self) -> io::Result<()> {
+    /// [`WorkerError`].
+    pub fn run(&self) -> Result<(), WorkerError> {
         let shared = Shared {
             worker: self,
             held: Mutex::new(Vec::new()),
@@ -207,18 +253,28 @@ impl<'s> Shared<'s> {
         }
     }
 
-    fn fetch<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> io::Result<()> {
+    fn fetch<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) -> Result<(), WorkerError> {
         let Worker { role, observer, .. } = self.worker;
+        // Since when it was never reached.
+        let mut silent: Option<Instant> = None;
         while !self.worker.stops() {
             let free = self.wait_for_places(1).min(MOST_FETCHED);
+            let asked = Instant::now();
             let deliveries = match role.queue().fetch(free, LOOK) {
                 Ok(deliveries) => deliveries,
                 Err(error) => {
+                    let is_silent = matches!(error, QueueError::Unreached(_));
+                    silent = is_silent.then(|| silent.unwrap_or(asked));
+                    let after = silent.map_or(Duration::ZERO, |since| since.elapsed());
+                    if after >= self.worker.longest_silence {
+                        return Err(WorkerError::Unreached { after, error });
+                    }
                     observer.failed("", &error.to_string());
                     thread::sleep(LOOK);
                     continue;
                 }
             };
+            silent = None;
             for delivery in deliveries {
                 if self.worker.stops() {
                     self.hand_back(&delivery, Duration::ZERO);
@@ -238,7 +294,7 @@ impl<'s> Shared<'s> {
                 if let Err(error) = builder.spawn_scoped(scope, work) {
                     self.held().retain(|(held, _)| held.token() != delivery.token());
                     self.hand_back(&delivery, Duration::ZERO);
-                    return Err(error);
+                    return Err(error.into());
                 }
             }
         }
@@ -274,6 +330,7 @@ impl<'s> Shared<'s> {
         if let Some(delay) = role.admits(delivery)? {
             return Ok(Handled::Later(delay));
         }
+        delivery.read()?;
         // What was handed back was delivered, too, but not begun: only what is begun again is counted.
         if delivery.number() == 1 {
             let _shared = BESIDE_OTHERS.read().unwrap_or_else(PoisonError::into_inner);

@@ -10,7 +10,7 @@ use crate::stand::JOB;
 /// The options of a user.
 fn login(queue: &Queue, user: &str) -> String {
     let file = queue.folder.write(user, format!("{user}:password-of-{user}\n"));
-    let domain = if user == "collect" { "--queue-domain spdm" } else { "" };
+    let domain = if ["collect", "watch"].contains(&user) { "--queue-domain spdm" } else { "" };
     format!("--queue-login {file} {domain}")
 }
 

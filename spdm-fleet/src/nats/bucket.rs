@@ -1,10 +1,8 @@
-//! Buckets of values, and the store of objects: opened when they are needed first.
+//! Buckets of values: opened when they are needed first.
 
-use async_nats::jetstream::object_store::ObjectStore;
 use async_nats::jetstream::{Context, kv};
 use tokio::sync::OnceCell;
 
-use super::layout::OBJECT_BUCKET;
 use super::post::failed;
 use crate::queue::QueueError;
 
@@ -30,17 +28,6 @@ impl Bucket {
     pub(super) async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, QueueError> {
         let value = self.open().await?.get(key).await.map_err(failed)?;
         Ok(value.map(|value| value.to_vec()))
-    }
-}
-
-/// The store of objects.
-#[derive(Default)]
-pub(super) struct Objects(OnceCell<ObjectStore>);
-
-impl Objects {
-    pub(super) async fn open(&self, context: &Context) -> Result<&ObjectStore, QueueError> {
-        let open = || async { context.get_object_store(OBJECT_BUCKET).await };
-        self.0.get_or_try_init(open).await.map_err(|error| missing(OBJECT_BUCKET, error))
     }
 }
 

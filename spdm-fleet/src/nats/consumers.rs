@@ -131,7 +131,10 @@ impl Consumers {
         missing.sort_unstable();
         missing.dedup();
         for name in missing {
-            let found = self.post.within(self.find(&name)).await;
+            let found = match self.post.within(self.find(&name)).await {
+                Ok(consumer) => self.cleared(consumer).await,
+                Err(error) => Err(error),
+            };
             let found = found.map_err(|error| trouble = Some(error)).ok();
             self.state().known.insert(name, found);
         }
@@ -165,5 +168,14 @@ impl Consumers {
                 ))
             }),
         }
+    }
+
+    /// A consumer, without what ended whoever took messages before. Only collectors write what nobody can read.
+    async fn cleared(&self, consumer: PullConsumer) -> Result<PullConsumer, QueueError> {
+        if self.stage == Stage::Evidence {
+            let delivered = consumer.cached_info().delivered.stream_sequence;
+            self.post.bury_unreadable(self.stage, delivered).await?;
+        }
+        Ok(consumer)
     }
 }

@@ -3,7 +3,6 @@
 use core::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, pull};
-use async_nats::jetstream::object_store;
 use async_nats::jetstream::stream::{self, DiscardPolicy, RetentionPolicy, StorageType};
 use spdm_crypto::Provider;
 use spdm_evidence::sha256_hex;
@@ -23,14 +22,23 @@ const HEADER_ROOM: usize = 8 << 10;
 const STATE_HISTORY: i64 = 5;
 /// How long it is counted how often a message was begun.
 const BEGUN_AGE: Duration = Duration::from_secs(24 * 3600);
+/// Values of a bucket that collectors write, and the bytes of each.
+const MAX_VALUES: i64 = 1_000_000;
+const MAX_VALUE: i32 = 1 << 10;
+/// Bytes of messages that nobody could work on.
+const MAX_DEAD_BYTES: i64 = 1 << 30;
 /// The largest message of a stream, in bytes; evidence that is longer is an object.
 const MAX_MESSAGE: i32 = 1 << 20;
 
 pub(super) const STATE_BUCKET: &str = "spdm-state";
 pub(super) const JOB_BUCKET: &str = "spdm-job";
 pub(super) const LEASE_BUCKET: &str = "spdm-lease";
-pub(super) const BEGUN_BUCKET: &str = "spdm-begun";
-pub(super) const OBJECT_BUCKET: &str = "spdm-evidence";
+/// Messages that collectors began again, and those that judges did: collectors write the one, and have no right to the other.
+pub(super) const WORK_BEGUN_BUCKET: &str = "spdm-begun-work";
+pub(super) const EVIDENCE_BEGUN_BUCKET: &str = "spdm-begun-evidence";
+/// Objects of collectors, and those of judges.
+pub(super) const EVIDENCE_OBJECTS: &str = "spdm-evidence";
+pub(super) const RESULT_OBJECTS: &str = "spdm-result";
 pub(super) const RESULT_STREAM: &str = "SPDM_RESULT";
 pub(super) const DEAD_STREAM: &str = "SPDM_DEAD";
 
@@ -40,9 +48,13 @@ pub(super) const DEAD_STREAM: &str = "SPDM_DEAD";
 pub struct NatsSettings {
     /// Copies of each stream: 1 or 3.
     pub replicas: usize,
-    /// The most messages of the streams of work and of evidence. There is no limit of bytes: near one, a server of 2.9 takes a
-    /// message and drops the oldest for it, whatever the stream says.
+    /// The most messages of the streams of work and of evidence, and the most parts of objects of evidence. There is no limit of
+    /// bytes: near one, a server of 2.9 takes a message and drops the oldest for it, whatever the stream says.
     pub max_messages: i64,
+    /// The most outcomes that are kept. Further ones are refused: none that was stored makes room.
+    pub max_results: i64,
+    /// The most messages that nobody could work on. A collector can make any number of them, and the oldest make room.
+    pub max_dead: i64,
     /// How long work and evidence are kept that nobody takes.
     pub max_age: Duration,
     /// How long outcomes are kept.
@@ -63,6 +75,8 @@ impl Default for NatsSettings {
         Self {
             replicas: 1,
             max_messages: 200_000,
+            max_results: 10_000_000,
+            max_dead: 10_000,
             max_age: Duration::from_secs(DAY),
             result_age: Duration::from_secs(90 * DAY),
             duplicate_window: Duration::from_secs(600),
@@ -74,18 +88,26 @@ impl Default for NatsSettings {
 }
 
 impl NatsSettings {
-    /// Every stream, those of buckets included; the store of objects is apart.
-    pub(super) fn streams(&self) -> [stream::Config; 8] {
+    /// Every stream, those of buckets included.
+    pub(super) fn streams(&self) -> [stream::Config; 11] {
+        let bounded = |bucket| stream::Config {
+            max_messages: MAX_VALUES,
+            max_message_size: MAX_VALUE,
+            ..bucket
+        };
         [
             self.queue(Stage::Work),
             self.queue(Stage::Evidence),
-            self.log(RESULT_STREAM, Stage::Result.name()),
-            self.log(DEAD_STREAM, "dead"),
+            self.results(),
+            self.dead(),
             self.bucket(STATE_BUCKET, STATE_HISTORY, Duration::ZERO),
             // A job is of no use without its outcomes.
             self.bucket(JOB_BUCKET, 1, self.result_age),
-            self.bucket(LEASE_BUCKET, 1, self.lease),
-            self.bucket(BEGUN_BUCKET, 1, BEGUN_AGE),
+            bounded(self.bucket(LEASE_BUCKET, 1, self.lease)),
+            bounded(self.bucket(WORK_BEGUN_BUCKET, 1, BEGUN_AGE)),
+            self.bucket(EVIDENCE_BEGUN_BUCKET, 1, BEGUN_AGE),
+            self.objects(EVIDENCE_OBJECTS, self.max_messages, self.max_age),
+            self.objects(RESULT_OBJECTS, self.max_results, self.result_age),
         ]
     }
 
@@ -97,6 +119,23 @@ impl NatsSettings {
             max_age: self.max_age,
             max_messages: self.max_messages,
             ..self.stream(stream_name(stage), format!("{}.>", subject_prefix(stage)))
+        }
+    }
+
+    fn results(&self) -> stream::Config {
+        stream::Config {
+            discard: DiscardPolicy::New,
+            max_messages: self.max_results,
+            ..self.log(RESULT_STREAM, Stage::Result.name())
+        }
+    }
+
+    fn dead(&self) -> stream::Config {
+        stream::Config {
+            discard: DiscardPolicy::Old,
+            max_messages: self.max_dead,
+            max_bytes: MAX_DEAD_BYTES,
+            ..self.log(DEAD_STREAM, "dead")
         }
     }
 
@@ -137,31 +176,47 @@ impl NatsSettings {
 
     /// The stream of a bucket of values. The client would first ask for the account, and does not read what a server before 2.10
     /// answers.
+    ///
+    /// Whoever may write a value could have the server remove all others with a header of the message (`Nats-Rollup`), where that
+    /// is allowed; nothing here needs it. What is left to whoever writes a bucket is to replace values whose keys it knows. Of
+    /// what collectors write, that are places at hosts and counts of their own messages: no judge goes by them.
     fn bucket(&self, name: &str, history: i64, max_age: Duration) -> stream::Config {
-        const TWO_MINUTES: Duration = Duration::from_secs(120);
-        let window = if max_age.is_zero() { TWO_MINUTES } else { max_age.min(TWO_MINUTES) };
         stream::Config {
             max_messages_per_subject: history,
             max_age,
             max_message_size: -1,
-            duplicate_window: window,
+            duplicate_window: bucket_window(max_age),
             discard: DiscardPolicy::New,
-            allow_rollup: true,
             deny_delete: true,
+            deny_purge: true,
             allow_direct: true,
             ..self.stream(&format!("KV_{name}"), format!("$KV.{name}.>"))
         }
     }
 
-    pub(super) fn objects(&self) -> object_store::Config {
-        object_store::Config {
-            bucket: OBJECT_BUCKET.to_owned(),
-            max_age: self.result_age,
-            storage: StorageType::File,
-            num_replicas: self.replicas,
-            ..object_store::Config::default()
+    /// The stream of a bucket of objects. Collectors write one: nothing in it can be removed by a header either, and an object
+    /// has a name that only its writer knows. Judges remove objects by request.
+    fn objects(&self, name: &str, max_messages: i64, max_age: Duration) -> stream::Config {
+        stream::Config {
+            subjects: vec![format!("$O.{name}.C.>"), format!("$O.{name}.M.>")],
+            max_age,
+            max_messages,
+            discard: DiscardPolicy::New,
+            duplicate_window: bucket_window(max_age),
+            ..self.stream(&object_stream(name), String::new())
         }
     }
+}
+
+/// How long a bucket remembers names of messages, which nobody gives them: no longer than messages.
+fn bucket_window(max_age: Duration) -> Duration {
+    const TWO_MINUTES: Duration = Duration::from_secs(120);
+    if max_age.is_zero() { TWO_MINUTES } else { max_age.min(TWO_MINUTES) }
+}
+
+/// The stream of a bucket of objects.
+pub(super) fn object_stream(bucket: &str) -> String {
+    format!("OBJ_{bucket}")
 }
 
 pub(super) const fn stream_name(stage: Stage) -> &'static str {
@@ -209,13 +264,6 @@ pub(super) fn consumer_filter(stage: Stage, name: &str) -> String {
         Some(class) => format!("{prefix}.{class}.>"),
         None => format!("{prefix}.>"),
     }
-}
-
-/// The key of a count of messages that were begun. Those of a stage have a part of their own, so that a collector does not
-/// reach those of judges.
-pub(super) fn begun_key(provider: &Provider, id: &str) -> Result<String, QueueError> {
-    let stage = id.rsplit('/').next().unwrap_or_default();
-    Ok(format!("{}.{}", token(provider, stage)?, sha256(provider, id.as_bytes())?))
 }
 
 /// The longest body that is in a message itself.

@@ -2,37 +2,29 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::object_store::{GetErrorKind, InfoErrorKind};
 use async_nats::{HeaderMap, header};
 use serde_json::value::RawValue;
 use spdm_crypto::Provider;
-use tokio::io::AsyncReadExt as _;
 
 use super::access::Refusals;
-use super::bucket::Objects;
-use super::layout::{longest_body, sha256};
+use super::layout::{EVIDENCE_OBJECTS, RESULT_OBJECTS, longest_body, stream_name};
 use crate::journal::MAX_LINE_LEN;
-use crate::queue::{QueueError, Submission};
+use crate::queue::{QueueError, Stage, Submission};
 
-/// The header with a message's name.
-const ID_HEADER: &str = "Spdm-Id";
 /// The header that names the object of a message's body.
-const OBJECT_HEADER: &str = "Spdm-Object";
+pub(super) const OBJECT_HEADER: &str = "Spdm-Object";
 /// The header that says what went wrong with a message.
 const ERROR_HEADER: &str = "Spdm-Error";
 /// The longest body that is sent and read, in bytes.
 pub(super) const MAX_OBJECT: usize = MAX_LINE_LEN;
 /// How long an answer of the server is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// Bytes of an object that are read at once.
-const PART_LEN: usize = 16 << 10;
 /// Bytes of an object that take a second more.
 const BYTES_IN_A_SECOND: usize = 1 << 20;
 /// The longest member of JSON that stands in a message whose body is an object, in bytes.
@@ -41,7 +33,6 @@ const SHORT_MEMBER: usize = 4 << 10;
 /// What a server is told, and asked for, by every queue.
 pub(super) struct Post {
     pub(super) context: Context,
-    pub(super) objects: Objects,
     pub(super) provider: &'static Provider,
     pub(super) refusals: Refusals,
 }
@@ -99,15 +90,25 @@ impl Post {
         let error = match answer {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error,
-            Err(_) => failed("no answer"),
+            Err(_) => QueueError::Unreached("NATS: no answer".to_owned()),
+        };
+        let error = match error {
+            QueueError::Failed(why) if !self.is_connected().await => QueueError::Unreached(why),
+            error => error,
         };
         // What a user has no right to is not answered.
         match (error, self.refusals.since(begun)) {
-            (QueueError::Failed(error), Some(refusal)) => {
+            (QueueError::Failed(error) | QueueError::Unreached(error), Some(refusal)) => {
                 Err(QueueError::Failed(format!("{error}; the server said: {refusal}")))
             }
             (error, _) => Err(error),
         }
+    }
+
+    /// Nothing leaves a client any more whose task has ended.
+    async fn is_connected(&self) -> bool {
+        let client = self.context.client();
+        matches!(tokio::time::timeout(PATIENCE, client.flush()).await, Ok(Ok(())))
     }
 
     /// Sends a message, and waits until it is stored.
@@ -117,7 +118,7 @@ impl Post {
 
     async fn send_now(&self, letter: Letter<'_>) -> Result<Submission, QueueError> {
         let Letter { stream, subject, id, body, once, error } = letter;
-        let mut message = PublishMessage::build().header(ID_HEADER, id);
+        let mut message = PublishMessage::build();
         if let Some(error) = error {
             let text: String = error.escape_debug().take(500).collect();
             message = message.header(ERROR_HEADER, text.as_str());
@@ -127,14 +128,7 @@ impl Post {
         }
         let most = longest_body(self.context.client().server_info().max_payload);
         let message = if body.len() > most {
-            let name = format!("{id}/{}", sha256(self.provider, body)?);
-            let mut rest = body;
-            self.objects
-                .open(&self.context)
-                .await?
-                .put(name.as_str(), &mut rest)
-                .await
-                .map_err(failed)?;
+            let name = self.put_object(bucket_of(stream), id, body).await?;
             message.header(OBJECT_HEADER, name.as_str()).payload(stub(body).into())
         } else {
             message.payload(body.to_vec().into())
@@ -156,62 +150,11 @@ impl Post {
             Err(error) => Err(refused(stream, &error)),
         }
     }
+}
 
-    /// The body of a message, wherever it is. Where its object is gone, or is not what the message names, its short members
-    /// are left: a message without evidence, which no judge takes for one.
-    pub(super) async fn body(
-        &self,
-        headers: Option<&HeaderMap>,
-        payload: &[u8],
-    ) -> Result<Vec<u8>, QueueError> {
-        let Some(name) = object_name(headers) else { return Ok(payload.to_vec()) };
-        let object = self.within(async {
-            let objects = self.objects.open(&self.context).await?;
-            // The client follows a link wherever it leads, and be it to itself.
-            match objects.info(name).await {
-                Ok(info) if info.options.as_ref().is_none_or(|options| options.link.is_none()) => {}
-                Ok(_) => return Ok(None),
-                Err(error) if error.kind() == InfoErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(failed(error)),
-            }
-            match objects.get(name).await {
-                Ok(object) => Ok(Some(object)),
-                Err(error) if error.kind() == GetErrorKind::NotFound => Ok(None),
-                Err(error) => Err(failed(error)),
-            }
-        });
-        // Whoever sends sends nothing longer.
-        let Some(object) = object.await?.filter(|object| object.info.size <= MAX_OBJECT) else {
-            return Ok(payload.to_vec());
-        };
-        let most = u64::try_from(object.info.size).unwrap_or(u64::MAX);
-        let (mut object, mut bytes) = (object.take(most), Vec::new());
-        // Each part is waited for by itself: what an object says of its length is not believed.
-        let mut part = [0; PART_LEN];
-        loop {
-            let read = self.within(async {
-                match object.read(&mut part).await {
-                    Ok(len) => Ok(len),
-                    // The client checks a digest of its own first.
-                    Err(error) if error.kind() == io::ErrorKind::InvalidData => Ok(0),
-                    Err(error) => Err(failed(error)),
-                }
-            });
-            let len = read.await?;
-            if len == 0 {
-                break;
-            }
-            bytes.extend_from_slice(part.get(..len).unwrap_or_default());
-        }
-        let digest = sha256(self.provider, &bytes)?;
-        let is_whole = name.rsplit('/').next() == Some(digest.as_str());
-        Ok(if is_whole { bytes } else { payload.to_vec() })
-    }
-
-    /// Removes what only a message names that is no more.
-    pub(super) async fn forget(&self, object: &str) -> Result<(), QueueError> {
-        self.objects.open(&self.context).await?.delete(object).await.map_err(failed)
-    }
+/// Where bodies of a stream are that are too long for it. Collectors write the one, and have no right to the other.
+pub(super) fn bucket_of(stream: &str) -> &'static str {
+    if stream == stream_name(Stage::Evidence) { EVIDENCE_OBJECTS } else { RESULT_OBJECTS }
 }
 
 /// An object of JSON without its long members.
@@ -227,18 +170,13 @@ pub(super) fn object_name(headers: Option<&HeaderMap>) -> Option<&str> {
     headers?.get(OBJECT_HEADER).map(header::HeaderValue::as_str)
 }
 
-/// The name of a message.
-pub(super) fn message_id(headers: Option<&HeaderMap>) -> String {
-    let id = headers.and_then(|headers| headers.get(ID_HEADER));
-    id.map(|id| id.as_str().to_owned()).unwrap_or_default()
-}
-
 /// What a person is told of a client's error.
 pub(super) fn failed(error: impl core::fmt::Display) -> QueueError {
     QueueError::Failed(format!("NATS: {error}"))
 }
 
-fn refused(stream: &str, error: &PublishError) -> QueueError {
+/// What a person is told of a message that a stream did not take.
+pub(super) fn refused(stream: &str, error: &PublishError) -> QueueError {
     let source = core::error::Error::source(error)
         .and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>());
     // The server has one number for all that a store refuses, and says which in words.

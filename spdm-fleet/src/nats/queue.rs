@@ -14,13 +14,10 @@ use tokio::runtime::Handle;
 use super::consumers::Consumers;
 use super::job::JobRecord;
 use super::layout::{sha256, stream_name, subject_prefix, token};
-use super::post::{Letter, Once, PATIENCE, SharedPost, failed, message_id, object_name};
+use super::long_body::{LongBody, Room};
+use super::post::{Letter, Once, PATIENCE, SharedPost, bucket_of, failed, object_name};
 use crate::queue::{Delivery, Message, Queue, QueueError, Stage, Submission};
 
-/// How long a message waits whose object could not be read.
-const OBJECT_PAUSE: Duration = Duration::from_secs(1);
-/// How often that is tried before the message is taken for one without an object.
-const MOST_READS: u64 = 3;
 /// Digits of the digest of evidence in its subject.
 const DIGEST_DIGITS: usize = 32;
 
@@ -41,6 +38,7 @@ pub(super) struct NatsQueue {
     consumers: Consumers,
     /// Messages that are worked on, by the token of their delivery.
     held: Mutex<HashMap<u64, JetMessage>>,
+    room: Room,
     next_token: AtomicU64,
     turn: AtomicUsize,
 }
@@ -58,6 +56,7 @@ impl NatsQueue {
             runtime,
             consumers,
             held: Mutex::default(),
+            room: Room::default(),
             next_token: AtomicU64::new(1),
             turn: AtomicUsize::new(0),
         }
@@ -136,22 +135,27 @@ impl NatsQueue {
         self.post.within_time(patience, pulled).await
     }
 
-    async fn deliver(&self, message: JetMessage) -> Result<Delivery, QueueError> {
-        let number = u64::try_from(message.info().map_err(failed)?.delivered).unwrap_or(1);
-        let headers = message.headers.as_ref();
-        let id = message_id(headers);
-        let body = match self.post.body(headers, &message.payload).await {
-            Ok(body) => body,
-            Err(_) if number >= MOST_READS => message.payload.to_vec(),
-            Err(error) => {
-                // It comes back after silence, too.
-                let _ = self.post.within(nak(&message, OBJECT_PAUSE)).await;
-                return Err(error);
+    fn deliver(&self, message: JetMessage) -> Result<Delivery, QueueError> {
+        let info = message.info().map_err(failed)?;
+        let number = u64::try_from(info.delivered).unwrap_or(1);
+        // What the server says, and not what the message says of itself: no two messages have one place.
+        let place = info.stream_sequence;
+        let prefix = subject_prefix(self.stage);
+        let subject = message.subject.strip_prefix(&prefix).unwrap_or_default();
+        let id = format!("{}/{place}/{}", subject.trim_start_matches('.'), self.stage.name());
+        let token = self.next_token.fetch_add(1, Ordering::Relaxed);
+        let body = message.payload.to_vec();
+        let delivery = match object_name(message.headers.as_ref()) {
+            None => Delivery::new(token, id, body, number),
+            Some(object) => {
+                let (post, runtime) = (self.post.clone(), self.runtime.clone());
+                let bucket = bucket_of(stream_name(self.stage));
+                let long = LongBody::new(post, runtime, bucket, object, body, self.room.clone());
+                Delivery::read_later(token, id, Box::new(long), number)
             }
         };
-        let token = self.next_token.fetch_add(1, Ordering::Relaxed);
         self.held().insert(token, message);
-        Ok(Delivery::new(token, id, body, number))
+        Ok(delivery)
     }
 
     fn acknowledge(&self, delivery: &Delivery, kind: AckKind) -> Result<(), QueueError> {
@@ -171,15 +175,14 @@ impl NatsQueue {
             self.post.within(removed).await?;
             match object_name(message.headers.as_ref()) {
                 // It is gone by itself after a while.
-                Some(object) => self.post.within(self.post.forget(object)).await.or(Ok(())),
+                Some(object) => {
+                    let bucket = bucket_of(stream_name(self.stage));
+                    self.post.forget(bucket, object).await.or(Ok(()))
+                }
                 None => Ok(()),
             }
         })
     }
-}
-
-async fn nak(message: &JetMessage, delay: Duration) -> Result<(), QueueError> {
-    message.ack_with(AckKind::Nak(Some(delay))).await.map_err(failed)
 }
 
 impl Queue for NatsQueue {
@@ -211,7 +214,7 @@ impl Queue for NatsQueue {
             let mut trouble = self.take(most, wait, &mut messages).await.err();
             let mut deliveries = Vec::new();
             for message in messages {
-                match self.deliver(message).await {
+                match self.deliver(message) {
                     Ok(delivery) => deliveries.push(delivery),
                     Err(error) => trouble = Some(error),
                 }

@@ -16,6 +16,7 @@ mod memory_site;
 mod runner;
 mod sample;
 mod schedule;
+mod silence;
 mod stand;
 mod tally;
 mod target_state;

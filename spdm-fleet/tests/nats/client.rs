@@ -1,5 +1,7 @@
 //! The server as somebody else reaches it, who knows nothing of sites.
 
+use core::time::Duration;
+
 use async_nats::ConnectOptions;
 use async_nats::jetstream::stream::Config;
 use async_nats::jetstream::{self, Context};
@@ -33,14 +35,20 @@ impl Client {
         Self { runtime, context }
     }
 
-    /// The answer to a request without a body.
-    pub(crate) fn ask(&self, subject: &str) -> Vec<u8> {
+    /// The answer to a request.
+    pub(crate) fn ask(&self, subject: &str, body: &[u8]) -> Vec<u8> {
         let client = self.context.client();
-        self.runtime
-            .block_on(client.request(subject.to_owned(), "".into()))
-            .unwrap()
-            .payload
-            .to_vec()
+        let asked = client.request(subject.to_owned(), body.to_vec().into());
+        self.runtime.block_on(asked).unwrap().payload.to_vec()
+    }
+
+    /// The answer to a request, where one comes within a moment.
+    pub(crate) fn answer(&self, subject: &str, body: &[u8]) -> Option<Vec<u8>> {
+        const MOMENT: Duration = Duration::from_millis(150);
+        let client = self.context.client();
+        let asked = client.request(subject.to_owned(), body.to_vec().into());
+        let answer = self.runtime.block_on(async { tokio::time::timeout(MOMENT, asked).await });
+        answer.ok()?.ok().map(|message| message.payload.to_vec())
     }
 
     /// How many messages a stream has.
@@ -62,16 +70,56 @@ impl Client {
         });
     }
 
+    pub(crate) fn delete_message(&self, stream: &str, place: u64) {
+        self.runtime.block_on(async {
+            let stream = self.context.get_stream(stream).await.unwrap();
+            assert!(stream.delete_message(place).await.unwrap());
+        });
+    }
+
+    /// The first message of a stream.
+    pub(crate) fn first(&self, stream: &str) -> Vec<u8> {
+        self.runtime.block_on(async {
+            let stream = self.context.get_stream(stream).await.unwrap();
+            let first = stream.cached_info().state.first_sequence;
+            stream.get_raw_message(first).await.unwrap().payload.to_vec()
+        })
+    }
+
     /// Publishes to a stream.
     pub(crate) fn publish(&self, subject: &str, headers: &[(&str, &str)], body: &[u8]) {
+        assert_eq!(self.refused(subject, headers, body), None);
+    }
+
+    /// Publishes to a stream, and says why that is refused.
+    pub(crate) fn refused(
+        &self,
+        subject: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<String> {
         let mut map = async_nats::HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, *value);
         }
         let (subject, body) = (subject.to_owned(), body.to_vec().into());
+        let stored = self.runtime.block_on(async {
+            self.context.publish_with_headers(subject, map, body).await.unwrap().await
+        });
+        stored.err().map(|error| error.to_string())
+    }
+
+    /// Asks, and has the answer sent elsewhere. It has been answered when this returns.
+    pub(crate) fn ask_for(&self, subject: &str, body: &[u8], reply: &str) {
+        let client = self.context.client();
+        let (subject, body) = (subject.to_owned(), body.to_vec());
         self.runtime.block_on(async {
-            let sent = self.context.publish_with_headers(subject, map, body).await.unwrap();
-            sent.await.unwrap();
+            let reply = reply.to_owned();
+            let asked = client.publish_with_reply(subject.clone(), reply, body.clone().into());
+            asked.await.unwrap();
+            client.flush().await.unwrap();
+            // Answers come in the order of requests.
+            client.request(subject, body.into()).await.unwrap();
         });
     }
 }

@@ -6,6 +6,8 @@ mod client;
 mod crashes;
 mod faults;
 mod killed;
+mod limits;
+mod poison;
 mod process;
 mod queues;
 mod rights;

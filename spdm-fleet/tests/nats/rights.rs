@@ -30,7 +30,7 @@ fn access(server: &Server, user: &str) -> NatsAccess {
     NatsAccess {
         servers: server.address().to_owned(),
         login: NatsLogin::from_file(format!("{user}:password-of-{user}\n").as_bytes()).ok(),
-        domain: (user == "collect").then(|| "spdm".to_owned()),
+        domain: ["collect", "watch"].contains(&user).then(|| "spdm".to_owned()),
         ..NatsAccess::default()
     }
 }
@@ -47,6 +47,11 @@ fn submitter(server: &Server) -> NatsSite {
 /// The site of a user with fewer rights.
 fn joined(server: &Server, user: &str) -> NatsSite {
     NatsSite::join(&access(server, user), Classes::All, &PROVIDER).unwrap()
+}
+
+/// A user who knows nothing of sites.
+fn user(server: &Server, user: &str) -> Client {
+    Client::of(server.address(), user, &format!("password-of-{user}"))
 }
 
 fn job() -> JobRecord {
@@ -151,28 +156,126 @@ fn a_collector_does_no_work_of_others() {
     assert_eq!(outcomes(&joined(&server, "watch")).len(), 1);
 }
 
-/// What would be an outcome where a server sends answers wherever a request says.
+/// Where a server sends answers wherever a request says, these would be outcomes.
+const RESULT: &str = "spdm.v1.result._0123.verified";
+
 #[test]
 fn no_answer_of_the_server_becomes_an_outcome() {
     let Some(server) = start("answers") else { return };
     let (site, items) = (submitter(&server), items(2));
     let forged: Outcome = outcome_of(&items[0]);
-    let client = Client::of(server.address(), "collect", "password-of-collect");
+    let client = user(&server, "collect");
     let body = serde_json::to_vec(&forged).unwrap();
     client.publish("$JS.spdm.API.$KV.spdm-lease.forged", &[], &body);
     let request = "$JS.spdm.API.DIRECT.GET.KV_spdm-lease.$KV.spdm-lease.forged";
     // The value is there, and is read by whoever wrote it.
-    assert_eq!(client.ask(request), body);
-    let result = "spdm.v1.result._0123.verified";
+    assert_eq!(client.ask(request, b""), body);
+    client.ask_for(request, b"", RESULT);
+    assert_eq!(user(&server, "submit").messages("SPDM_RESULT"), 0);
+    drop(site);
+}
+
+/// Whoever watches reads what judges wrote, and part of that is what devices and collectors say.
+#[test]
+fn no_answer_to_whoever_watches_becomes_an_outcome() {
+    let Some(server) = start("answers-watch") else { return };
+    let (site, items) = (submitter(&server), items(2));
+    let outcome = outcome_of(&items[0]);
+    let judges = joined(&server, "judge");
+    assert_eq!(judges.publish(&outcome), Ok(Submission::New));
+    judges.record(&outcome).unwrap();
+    let (client, submit) = (user(&server, "watch"), user(&server, "submit"));
+    submit.publish("$O.spdm-result.C.abc", &[], b"{}");
+    let of = |subject: &str| format!("{{\"seq\":1,\"next_by_subj\":\"{subject}\"}}");
+    let value = |bucket: &str| {
+        let subject = key_of(&submit, bucket);
+        (format!("DIRECT.GET.KV_{bucket}.{subject}"), String::new())
+    };
+    let asked = [
+        ("STREAM.MSG.GET.SPDM_RESULT".to_owned(), of("spdm.v1.result.>")),
+        ("STREAM.MSG.GET.OBJ_spdm-result".to_owned(), of("$O.spdm-result.C.abc")),
+        value("spdm-state"),
+        value("spdm-job"),
+    ];
+    for (request, body) in asked {
+        let request = format!("$JS.spdm.API.{request}");
+        assert!(!client.ask(&request, body.as_bytes()).is_empty(), "{request}");
+        client.ask_for(&request, body.as_bytes(), RESULT);
+    }
+    assert_eq!(submit.messages("SPDM_RESULT"), 1);
+    drop(site);
+}
+
+/// The subject of a value of a bucket.
+fn key_of(client: &Client, bucket: &str) -> String {
     client.runtime.block_on(async {
-        let nats = client.context.client();
-        nats.publish_with_reply(request, result, "".into()).await.unwrap();
-        nats.flush().await.unwrap();
-        // Answers come in the order of requests.
-        nats.request(request, "".into()).await.unwrap();
-    });
-    let results = Client::of(server.address(), "submit", "password-of-submit");
-    assert_eq!(results.messages("SPDM_RESULT"), 0);
+        let stream = client.context.get_stream(format!("KV_{bucket}")).await.unwrap();
+        stream.get_raw_message(1).await.unwrap().subject.to_string()
+    })
+}
+
+/// What could be removed with a header, or replaced by another one, stays; and so does what is not to be reached at all.
+#[test]
+fn a_collector_removes_nothing() {
+    let Some(server) = start("removes") else { return };
+    let (site, items) = (submitter(&server), items(2));
+    let (collectors, judges) = (joined(&server, "collect"), joined(&server, "judge"));
+    collectors.set_begun("a/1/work", 1).unwrap();
+    judges.set_begun("a/1/evidence", 3).unwrap();
+    let lease = collectors.lease("host", 1).unwrap().unwrap();
+    let long = [b"{\"a\":\"".to_vec(), vec![b'1'; 2 << 20], b"\"}".to_vec()].concat();
+    let message = Message { id: "id", class: "gpu", item: &items[0].item, attempt: 1, body: &long };
+    collectors.evidence().submit(&message).unwrap();
+    let client = user(&server, "collect");
+    let written = [
+        "$JS.spdm.API.$KV.spdm-lease.mine",
+        "$JS.spdm.API.$KV.spdm-begun-work.mine",
+        "$O.spdm-evidence.C.mine",
+        "$O.spdm-evidence.M.mine",
+        "spdm.v1.evidence.gpu.mine.1",
+    ];
+    for subject in written {
+        for rollup in ["all", "sub"] {
+            let why = client.refused(subject, &[("Nats-Rollup", rollup)], b"mine");
+            let why = why.unwrap_or_else(|| panic!("{subject} is rolled up"));
+            assert!(why.contains("rollup"), "{subject}: {why}");
+        }
+        client.publish(subject, &[], b"mine");
+    }
+    let submit = user(&server, "submit");
+    let streams = [
+        "SPDM_RESULT",
+        "OBJ_spdm-result",
+        "OBJ_spdm-evidence",
+        "KV_spdm-begun-evidence",
+        "KV_spdm-begun-work",
+        "KV_spdm-lease",
+        "KV_spdm-state",
+        "SPDM_EVIDENCE",
+    ];
+    let count = || streams.map(|stream| submit.messages(stream));
+    let before = count();
+    for stream in streams {
+        for request in ["STREAM.PURGE", "STREAM.DELETE", "STREAM.UPDATE", "STREAM.MSG.DELETE"] {
+            let request = format!("$JS.spdm.API.{request}.{stream}");
+            assert_eq!(client.answer(&request, b"{\"seq\":1}"), None, "{request}");
+        }
+    }
+    // Buckets of judges.
+    for subject in
+        ["$O.spdm-result.C.mine", "$O.spdm-result.M.mine", "$KV.spdm-begun-evidence.mine"]
+    {
+        for prefix in ["", "$JS.spdm.API."] {
+            assert_eq!(client.answer(&format!("{prefix}{subject}"), b"mine"), None, "{subject}");
+        }
+    }
+    assert_eq!(count(), before);
+    assert_eq!(judges.begun("a/1/evidence"), Ok(3));
+    assert_eq!(collectors.begun("a/1/work"), Ok(1));
+    assert_eq!(collectors.lease("host", 1), Ok(None), "{lease:?}");
+    let deliveries = judges.evidence().fetch(1, Duration::from_secs(1)).unwrap();
+    deliveries[0].read().unwrap();
+    assert_eq!(deliveries[0].body(), long);
     drop(site);
 }
 
@@ -181,7 +284,7 @@ fn a_collector_hears_nothing_of_others() {
     let Some(server) = start("hears") else { return };
     let (_site, items) = (submitter(&server), items(1));
     let (judges, watch) = (joined(&server, "judge"), joined(&server, "watch"));
-    let client = Client::of(server.address(), "collect", "password-of-collect");
+    let client = user(&server, "collect");
     client.runtime.block_on(async {
         let mut heard = client.context.client().subscribe(">").await.unwrap();
         client.context.client().flush().await.unwrap();

@@ -8,6 +8,7 @@ use std::thread;
 
 use spdm_fleet::{
     Classes as WantedClasses, CollectRole, JudgeRole, Metrics, NatsSite, Nonces, Role, Worker,
+    WorkerError,
 };
 
 use super::access::Access;
@@ -104,7 +105,12 @@ pub(crate) fn run(
         })
         .collect();
     let ended = work(&workers, &site, stop, metrics.as_ref(), args.drain);
-    ended.map_err(|error| Failure::usage(format!("a thread: {error}")))?;
+    ended.map_err(|error| match error {
+        WorkerError::Unreached { .. } => {
+            Failure::transport(format!("{}: {error}", access.server()))
+        }
+        error => Failure::usage(error.to_string()),
+    })?;
     if let (Some(file), Some(metrics)) = (file, &metrics) {
         file.write(metrics.text().as_bytes())?;
     }
@@ -123,7 +129,7 @@ fn work(
     stop: &AtomicBool,
     metrics: Option<&Arc<Metrics>>,
     drains: bool,
-) -> io::Result<()> {
+) -> Result<(), WorkerError> {
     let depth = Depth::default();
     thread::scope(|scope| {
         if drains || metrics.is_some() {
@@ -136,7 +142,7 @@ fn work(
             })
             .collect();
         let ended = running.into_iter().map(|running| {
-            running.join().unwrap_or_else(|_| Err(io::Error::other("a worker panicked")))
+            running.join().unwrap_or_else(|_| Err(io::Error::other("it panicked").into()))
         });
         let ended: Vec<_> = ended.collect();
         depth.end();
