@@ -115,7 +115,8 @@ fn a_user_is_who_its_certificate_says() {
     let Some(server) = Server::with_configuration("cli-map", &text) else { return };
     let tls = url(&server, "tls", "127.0.0.1");
     let who = |user: &str| {
-        let domain = if user == "collect" { "--queue-domain spdm" } else { "" };
+        let is_elsewhere = matches!(user, "collect" | "watch");
+        let domain = if is_elsewhere { "--queue-domain spdm" } else { "" };
         let [certificate, key] = [".pem", ".key"].map(|end| folder.path(&format!("{user}{end}")));
         format!("{} --queue-cert {certificate} --queue-key {key} {domain}", ours.option())
     };
@@ -141,6 +142,10 @@ fn a_user_is_who_its_certificate_says() {
         who("judge")
     );
     let judge = queue.starts("judge", &judge);
+    let without_domain = who("watch").replace("--queue-domain spdm", "");
+    let lost = watch(&tls, &without_domain);
+    assert_eq!(lost.code, 3, "{lost:?}");
+    assert!(lost.err.contains("hint: ") && lost.err.contains("--queue-domain"), "{}", lost.err);
     let watched = watch(&tls, &format!("{} --wait 20", who("watch")));
     assert_eq!(watched.code, 0, "{watched:?}");
     for worker in [collector, judge] {

@@ -61,7 +61,7 @@ fn b8_what_nobody_can_work_on_makes_room_for_more() {
     let Some(server) = Server::start("b8-dead") else { return };
     let site = server.site_of(&NatsSettings { max_dead: 2, ..NatsSettings::default() });
     for id in ["a/1/evidence", "b/1/evidence", "c/1/evidence"] {
-        let dead = DeadMessage { id, class: "gpu", body: id.as_bytes(), error: "so" };
+        let dead = DeadMessage { id, class: "gpu", job: "a", body: id.as_bytes(), error: "so" };
         site.bury(&dead).unwrap();
     }
     assert_eq!(site.dead(), Ok(2));

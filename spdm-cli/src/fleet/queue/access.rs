@@ -68,8 +68,17 @@ impl<'a> Access<'a> {
                 "what is queued stays: the same command goes on once workers have made room",
             )),
             QueueError::Tls(refusal) => self.without_tls(refusal, message),
+            QueueError::Failed(why) if self.is_elsewhere(why) => Failure::transport(message)
+                .with_hint(Some(
+                    "for a user of another account than the queues', as collectors and whoever watches are in examples/fleet/nats.conf, --queue-domain names their domain",
+                )),
             _ => Failure::transport(message),
         }
+    }
+
+    /// Whether a server may have refused a request only because nobody said which domain it is for.
+    fn is_elsewhere(&self, why: &str) -> bool {
+        self.args.queue_domain.is_none() && why.contains("Permissions Violation")
     }
 
     /// What a person is told where there is no TLS: the file that says something else than the server does.
