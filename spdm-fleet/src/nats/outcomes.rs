@@ -39,7 +39,9 @@ impl Reader {
         let (post, subject) = (&self.post, &self.subject);
         let asked = places
             .map(async |from| post.stored(RESULT_STREAM, &Which::Next { subject, from }).await);
-        let mut found: Vec<_> = try_join_all(asked).await?.into_iter().flatten().collect();
+        // Behind a place with nothing are answers of a later moment, and what came in between is not among them.
+        let answers = try_join_all(asked).await?.into_iter();
+        let mut found: Vec<_> = answers.map_while(core::convert::identity).collect();
         found.sort_unstable_by_key(|message| message.place);
         found.dedup_by_key(|message| message.place);
         self.is_busy = !found.is_empty();

@@ -104,13 +104,14 @@ fn f14_evidence_that_ends_every_judge_is_put_aside() {
         }
         thread::sleep(Duration::from_millis(20));
     }
-    assert!((3..=6).contains(&ended), "{ended}");
+    // A judge that ends its process ends the collector beside it, so that the same device may be collected from again: what is begun
+    // five times is given up, work and each evidence of it.
+    assert!((3..=25).contains(&ended), "{ended}");
     let (poisoned, others): (Vec<_>, Vec<_>) =
         items.into_iter().partition(|item| Some(item.target.target.as_str()) == poison);
     let (bad, good): (Vec<_>, Vec<_>) =
         outcomes(&site).into_iter().partition(|outcome| Some(outcome.target.as_str()) == poison);
     each_once(&good, &others, OutcomeKind::Verified);
     each_once(&bad, &poisoned, OutcomeKind::InternalError);
-    // Evidence that was collected once more, by whoever followed a collector that did not come to its end, is another message.
-    assert!((1..=2).contains(&site.dead().unwrap()));
+    assert!((1..=5).contains(&site.dead().unwrap()));
 }
