@@ -195,14 +195,14 @@ fn a_server_that_says_nothing_stops_nobody() {
             scope.spawn(move || {
                 let begun = Instant::now();
                 assert!(call().is_err(), "{number}");
-                assert!(begun.elapsed() < Duration::from_secs(40), "{number}");
+                assert!(begun.elapsed() < Duration::from_secs(120), "{number}");
             });
         }
     });
     // What is only told is not answered.
     let begun = Instant::now();
     let _ = (site.work().alive(second), site.work().later(second, Duration::ZERO));
-    assert!(begun.elapsed() < Duration::from_secs(40));
+    assert!(begun.elapsed() < Duration::from_secs(120));
     server.resume();
     let begun = Instant::now();
     while site.pending().is_err() {
